@@ -1,0 +1,112 @@
+-- Soft delete, restore and archive, and what keeps records in order under direct SQL.
+
+-- Direct SQL on a record: the time moves on with it, and new content must be enriched anew. The
+-- content hash follows by itself, being a generated column.
+CREATE FUNCTION kepler._follow_record_content() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NEW.data IS DISTINCT FROM OLD.data
+        AND NEW.enrichment_status = OLD.enrichment_status
+        AND NEW.enrichment_status IN ('APPLIED', 'FAILED')
+    THEN
+        NEW.enrichment_status := 'UNAPPLIED';
+    END IF;
+    IF (NEW.entity_id, NEW.external_id, NEW.entity_type, NEW.source, NEW.status,
+        NEW.enrichment_status, NEW.deleted_at, NEW.data, NEW.enrichment)
+        IS DISTINCT FROM
+       (OLD.entity_id, OLD.external_id, OLD.entity_type, OLD.source, OLD.status,
+        OLD.enrichment_status, OLD.deleted_at, OLD.data, OLD.enrichment)
+    THEN
+        NEW.updated_at := clock_timestamp();
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION kepler.record_document(record anyelement) RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN record.data || coalesce(record.enrichment, '{}');
+END
+$$;
+
+-- Locks the given records in the order in which upserts lock them, changes those that `change`
+-- concerns, and answers for each id.
+CREATE FUNCTION kepler._set_record_state(
+    change text, changed_outcome text, record_ids text[], workspace_id text
+) RETURNS TABLE (ordinal integer, record_id text, outcome text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    wanted_workspace ALIAS FOR $4;
+    changed text[];
+    found text[];
+    changed_at timestamptz;
+BEGIN
+    PERFORM kepler._require_tables();
+    IF record_ids IS NULL OR wanted_workspace IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'null_value_not_allowed',
+            MESSAGE = format('argument "%s" must not be NULL',
+                CASE WHEN record_ids IS NULL THEN 'record_ids' ELSE 'workspace_id' END);
+    END IF;
+
+    WITH locked AS (
+        SELECT r.id,
+            CASE change
+                WHEN 'delete' THEN r.deleted_at IS NULL
+                WHEN 'restore' THEN r.deleted_at IS NOT NULL OR r.status <> 'ACTIVE'
+                WHEN 'archive' THEN r.status <> 'ARCHIVED'
+            END AS concerned
+        FROM kepler.records AS r
+        WHERE r.workspace_id = wanted_workspace AND r.id = ANY (record_ids)
+        ORDER BY r.entity_id, r.external_id COLLATE "C", r.id
+        FOR NO KEY UPDATE
+    )
+    SELECT array_agg(l.id) FILTER (WHERE l.concerned), array_agg(l.id)
+    INTO changed, found FROM locked AS l;
+
+    changed_at := clock_timestamp();
+    UPDATE kepler.records AS r
+    SET deleted_at = CASE change WHEN 'delete' THEN changed_at WHEN 'restore' THEN NULL
+                     ELSE r.deleted_at END,
+        status = CASE change WHEN 'archive' THEN 'ARCHIVED'::kepler.record_status
+                 WHEN 'restore' THEN 'ACTIVE' ELSE r.status END,
+        updated_at = changed_at
+    WHERE r.workspace_id = wanted_workspace AND r.id = ANY (changed);
+
+    -- An id given twice is changed once.
+    RETURN QUERY
+    SELECT i.ordinality::integer, i.id,
+        CASE WHEN i.id = ANY (changed) AND i.first THEN changed_outcome
+             WHEN i.id = ANY (found) THEN 'unchanged'
+             ELSE 'not_found' END
+    FROM (
+        SELECT u.id, u.ordinality,
+            row_number() OVER (PARTITION BY u.id ORDER BY u.ordinality) = 1 AS first
+        FROM unnest(record_ids) WITH ORDINALITY AS u (id, ordinality)
+    ) AS i
+    ORDER BY i.ordinality;
+END
+$$;
+
+CREATE FUNCTION kepler.delete_records(
+    record_ids text[], workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (ordinal integer, record_id text, outcome text)
+LANGUAGE sql VOLATILE
+AS $$ SELECT * FROM kepler._set_record_state('delete', 'deleted', $1, $2) $$;
+
+CREATE FUNCTION kepler.restore_records(
+    record_ids text[], workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (ordinal integer, record_id text, outcome text)
+LANGUAGE sql VOLATILE
+AS $$ SELECT * FROM kepler._set_record_state('restore', 'restored', $1, $2) $$;
+
+CREATE FUNCTION kepler.archive_records(
+    record_ids text[], workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (ordinal integer, record_id text, outcome text)
+LANGUAGE sql VOLATILE
+AS $$ SELECT * FROM kepler._set_record_state('archive', 'archived', $1, $2) $$;

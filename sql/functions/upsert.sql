@@ -1,0 +1,96 @@
+-- The forms of the upsert that take json and jsonb. Literals resolve to text, which is the form to
+-- prefer: a document that json or jsonb cannot hold would fail the call before it starts.
+
+CREATE FUNCTION kepler.upsert_records(
+    entity_type text,
+    records json,
+    source text DEFAULT 'MANUAL',
+    connection_id text DEFAULT NULL,
+    merge text DEFAULT 'replace',
+    key text DEFAULT NULL,
+    updated_at_key text DEFAULT NULL,
+    options jsonb DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (
+    ordinal integer, external_id text, record_id text, outcome text, error_code text, error text
+)
+LANGUAGE sql VOLATILE
+AS $$ SELECT * FROM kepler.upsert_records($1, $2::text, $3, $4, $5, $6, $7, $8, $9) $$;
+
+CREATE FUNCTION kepler.upsert_records(
+    entity_type text,
+    records jsonb,
+    source text DEFAULT 'MANUAL',
+    connection_id text DEFAULT NULL,
+    merge text DEFAULT 'replace',
+    key text DEFAULT NULL,
+    updated_at_key text DEFAULT NULL,
+    options jsonb DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (
+    ordinal integer, external_id text, record_id text, outcome text, error_code text, error text
+)
+LANGUAGE sql VOLATILE
+AS $$ SELECT * FROM kepler.upsert_records($1, $2::text, $3, $4, $5, $6, $7, $8, $9) $$;
+
+CREATE FUNCTION kepler.upsert_records_summary(
+    entity_type text,
+    records json,
+    source text DEFAULT 'MANUAL',
+    connection_id text DEFAULT NULL,
+    merge text DEFAULT 'replace',
+    key text DEFAULT NULL,
+    updated_at_key text DEFAULT NULL,
+    options jsonb DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS jsonb
+LANGUAGE sql VOLATILE
+AS $$ SELECT kepler.upsert_records_summary($1, $2::text, $3, $4, $5, $6, $7, $8, $9) $$;
+
+CREATE FUNCTION kepler.upsert_records_summary(
+    entity_type text,
+    records jsonb,
+    source text DEFAULT 'MANUAL',
+    connection_id text DEFAULT NULL,
+    merge text DEFAULT 'replace',
+    key text DEFAULT NULL,
+    updated_at_key text DEFAULT NULL,
+    options jsonb DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS jsonb
+LANGUAGE sql VOLATILE
+AS $$ SELECT kepler.upsert_records_summary($1, $2::text, $3, $4, $5, $6, $7, $8, $9) $$;
+
+CREATE FUNCTION kepler.upsert_record(
+    entity_type text,
+    external_id text,
+    data json,
+    source_updated_at timestamptz DEFAULT NULL,
+    deleted boolean DEFAULT false,
+    source text DEFAULT 'MANUAL',
+    connection_id text DEFAULT NULL,
+    merge text DEFAULT 'replace',
+    options jsonb DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (
+    ordinal integer, external_id text, record_id text, outcome text, error_code text, error text
+)
+LANGUAGE sql VOLATILE
+AS $$ SELECT * FROM kepler.upsert_record($1, $2, $3::text, $4, $5, $6, $7, $8, $9, $10) $$;
+
+CREATE FUNCTION kepler.upsert_record(
+    entity_type text,
+    external_id text,
+    data jsonb,
+    source_updated_at timestamptz DEFAULT NULL,
+    deleted boolean DEFAULT false,
+    source text DEFAULT 'MANUAL',
+    connection_id text DEFAULT NULL,
+    merge text DEFAULT 'replace',
+    options jsonb DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (
+    ordinal integer, external_id text, record_id text, outcome text, error_code text, error text
+)
+LANGUAGE sql VOLATILE
+AS $$ SELECT * FROM kepler.upsert_record($1, $2, $3::text, $4, $5, $6, $7, $8, $9, $10) $$;

@@ -1,0 +1,10 @@
+-- Which files of this folder have run. install() creates it before it runs the first.
+CREATE TABLE kepler.schema_versions (
+    version integer PRIMARY KEY,
+    name text NOT NULL,
+    library_version text NOT NULL,
+    installed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+COMMENT ON TABLE kepler.schema_versions IS 'The steps of Kepler''s schema that have run in this database';
+COMMENT ON COLUMN kepler.schema_versions.library_version IS 'Version of the extension that ran the step';

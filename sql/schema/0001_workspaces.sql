@@ -1,0 +1,56 @@
+-- Workspaces and the people in them. Every other table is led by workspace_id.
+
+CREATE TABLE kepler.workspaces (
+    id text PRIMARY KEY DEFAULT kepler.cuid(),
+    name text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT workspaces_id_length CHECK (octet_length(id) BETWEEN 1 AND 128)
+);
+
+-- Seed 003 looks workspaces up by name; names are not unique.
+CREATE INDEX workspaces_name_idx ON kepler.workspaces (name);
+
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.workspaces
+    FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.* AND OLD.updated_at = NEW.updated_at)
+    EXECUTE FUNCTION kepler._touch_updated_at();
+
+-- What a session that sets no workspace works in.
+INSERT INTO kepler.workspaces (id, name) VALUES ('default', 'default');
+
+CREATE TABLE kepler.users (
+    workspace_id text NOT NULL DEFAULT kepler.current_workspace_id() REFERENCES kepler.workspaces (id),
+    id text NOT NULL DEFAULT kepler.cuid(),
+    email text NOT NULL,
+    name text,
+    auth_provider text,
+    auth_subject text,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (workspace_id, id),
+    CONSTRAINT users_id_length CHECK (octet_length(id) BETWEEN 1 AND 128),
+    CONSTRAINT users_metadata_object CHECK (jsonb_typeof(metadata) = 'object')
+);
+
+-- One account an address, however it is capitalised.
+CREATE UNIQUE INDEX users_email_key ON kepler.users (workspace_id, lower(email));
+-- A sign-in names provider and subject.
+CREATE UNIQUE INDEX users_auth_key ON kepler.users (workspace_id, auth_provider, auth_subject);
+
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.users
+    FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.* AND OLD.updated_at = NEW.updated_at)
+    EXECUTE FUNCTION kepler._touch_updated_at();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.users
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler._refuse_workspace_change();
+
+COMMENT ON TABLE kepler.workspaces IS 'Tenants: every other row belongs to one';
+COMMENT ON COLUMN kepler.workspaces.name IS 'What people call it; need not be unique';
+
+COMMENT ON TABLE kepler.users IS 'People (or services) on whose behalf an application works';
+COMMENT ON COLUMN kepler.users.workspace_id IS 'Workspace the row belongs to; never changes';
+COMMENT ON COLUMN kepler.users.email IS 'Unique in the workspace, without regard to case';
+COMMENT ON COLUMN kepler.users.auth_provider IS 'Who vouches for the user, for example google; never a secret';
+COMMENT ON COLUMN kepler.users.auth_subject IS 'The provider''s identifier of the user; never a secret';
+COMMENT ON COLUMN kepler.users.metadata IS 'Account metadata, a JSON object; no secrets';

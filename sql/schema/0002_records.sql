@@ -1,0 +1,180 @@
+-- Connections to other systems, the kinds of things found there, and the synced records.
+
+CREATE TABLE kepler.connections (
+    workspace_id text NOT NULL DEFAULT kepler.current_workspace_id() REFERENCES kepler.workspaces (id),
+    id text NOT NULL DEFAULT kepler.cuid(),
+    name text NOT NULL,
+    reference_id text NOT NULL,
+    provider text,
+    kind text,
+    status kepler.connection_status NOT NULL DEFAULT 'ACTIVE',
+    user_id text,
+    subscription_id text,
+    secret_ref text,
+    sync_config jsonb,
+    issues text[] NOT NULL DEFAULT '{}',
+    metadata jsonb NOT NULL DEFAULT '{}',
+    last_sync_at timestamptz,
+    last_verified_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz DEFAULT clock_timestamp(),
+    PRIMARY KEY (workspace_id, id),
+    CONSTRAINT connections_reference_id_name_key UNIQUE (workspace_id, reference_id, name),
+    CONSTRAINT connections_user_fkey FOREIGN KEY (workspace_id, user_id)
+        REFERENCES kepler.users (workspace_id, id) ON DELETE SET NULL (user_id),
+    CONSTRAINT connections_id_length CHECK (octet_length(id) BETWEEN 1 AND 128),
+    CONSTRAINT connections_secret_ref_scheme CHECK (secret_ref ~ '^[a-z][a-z0-9+.-]*:.'),
+    CONSTRAINT connections_metadata_object CHECK (jsonb_typeof(metadata) = 'object')
+);
+
+-- "Which apps has this user connected?", and the check when a user is deleted.
+CREATE INDEX connections_user_id_idx ON kepler.connections (workspace_id, user_id);
+-- A webhook names its subscription.
+CREATE INDEX connections_subscription_id_idx ON kepler.connections (workspace_id, subscription_id)
+    WHERE subscription_id IS NOT NULL;
+
+CREATE TABLE kepler.credentials (
+    workspace_id text NOT NULL DEFAULT kepler.current_workspace_id() REFERENCES kepler.workspaces (id),
+    id text NOT NULL DEFAULT kepler.cuid(),
+    connection_id text NOT NULL,
+    type text NOT NULL,
+    scope text[] NOT NULL DEFAULT '{}',
+    secret_ref text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (workspace_id, id),
+    CONSTRAINT credentials_connection_id_key UNIQUE (workspace_id, connection_id),
+    CONSTRAINT credentials_connection_fkey FOREIGN KEY (workspace_id, connection_id)
+        REFERENCES kepler.connections (workspace_id, id) ON DELETE CASCADE,
+    CONSTRAINT credentials_id_length CHECK (octet_length(id) BETWEEN 1 AND 128),
+    CONSTRAINT credentials_secret_ref_scheme CHECK (secret_ref ~ '^[a-z][a-z0-9+.-]*:.')
+);
+
+CREATE TABLE kepler.entities (
+    workspace_id text NOT NULL DEFAULT kepler.current_workspace_id() REFERENCES kepler.workspaces (id),
+    id text NOT NULL DEFAULT kepler.cuid(),
+    connection_id text,
+    type text NOT NULL,
+    source text NOT NULL DEFAULT 'MANUAL',
+    properties jsonb NOT NULL DEFAULT '{}',
+    cursor text,
+    last_sync_id text,
+    ignored_paths text[] NOT NULL DEFAULT '{}',
+    created_by text,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (workspace_id, id),
+    -- What is entered by hand or read from a file has no connection, and is one entity all the same.
+    CONSTRAINT entities_connection_id_source_type_key
+        UNIQUE NULLS NOT DISTINCT (workspace_id, connection_id, source, type),
+    CONSTRAINT entities_connection_fkey FOREIGN KEY (workspace_id, connection_id)
+        REFERENCES kepler.connections (workspace_id, id) ON DELETE CASCADE,
+    CONSTRAINT entities_id_length CHECK (octet_length(id) BETWEEN 1 AND 128),
+    CONSTRAINT entities_properties_object CHECK (jsonb_typeof(properties) = 'object')
+);
+
+CREATE TABLE kepler.records (
+    workspace_id text NOT NULL DEFAULT kepler.current_workspace_id() REFERENCES kepler.workspaces (id),
+    id text NOT NULL DEFAULT kepler.cuid(),
+    entity_id text,
+    external_id text,
+    entity_type text NOT NULL,
+    source text NOT NULL DEFAULT 'MANUAL',
+    status kepler.record_status NOT NULL DEFAULT 'ACTIVE',
+    enrichment_status kepler.record_enrichment_status NOT NULL DEFAULT 'UNAPPLIED',
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    deleted_at timestamptz,
+    source_updated_at timestamptz,
+    content_hash uuid GENERATED ALWAYS AS (kepler.jsonb_hash(data)) STORED,
+    source_digest uuid,
+    data jsonb NOT NULL DEFAULT '{}',
+    enrichment jsonb,
+    PRIMARY KEY (workspace_id, id),
+    -- NULLs are distinct: rows entered by hand need neither entity nor external id and never meet.
+    CONSTRAINT records_entity_id_external_id_key UNIQUE (workspace_id, entity_id, external_id),
+    CONSTRAINT records_entity_fkey FOREIGN KEY (workspace_id, entity_id)
+        REFERENCES kepler.entities (workspace_id, id) ON DELETE SET NULL (entity_id),
+    CONSTRAINT records_id_length CHECK (octet_length(id) BETWEEN 1 AND 128),
+    CONSTRAINT records_external_id_length CHECK (octet_length(external_id) BETWEEN 1 AND 2000),
+    CONSTRAINT records_data_object CHECK (jsonb_typeof(data) = 'object'),
+    CONSTRAINT records_enrichment_object CHECK (jsonb_typeof(enrichment) = 'object')
+) WITH (fillfactor = 90);
+
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.connections
+    FOR EACH ROW
+    WHEN (OLD.* IS DISTINCT FROM NEW.* AND OLD.updated_at IS NOT DISTINCT FROM NEW.updated_at)
+    EXECUTE FUNCTION kepler._touch_updated_at();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.connections
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler._refuse_workspace_change();
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.credentials
+    FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.* AND OLD.updated_at = NEW.updated_at)
+    EXECUTE FUNCTION kepler._touch_updated_at();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.credentials
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler._refuse_workspace_change();
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.entities
+    FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.* AND OLD.updated_at = NEW.updated_at)
+    EXECUTE FUNCTION kepler._touch_updated_at();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.entities
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler._refuse_workspace_change();
+
+-- The column list and the condition keep it out of the way of the upsert, which sets updated_at
+-- itself, and never together with source_updated_at alone.
+CREATE TRIGGER follow_content
+    BEFORE UPDATE OF entity_id, external_id, entity_type, source, status, enrichment_status,
+        deleted_at, data, enrichment ON kepler.records
+    FOR EACH ROW WHEN (OLD.updated_at = NEW.updated_at)
+    EXECUTE FUNCTION kepler._follow_record_content();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.records
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler._refuse_workspace_change();
+
+COMMENT ON TABLE kepler.connections IS 'One user in one external system';
+COMMENT ON COLUMN kepler.connections.workspace_id IS 'Workspace the row belongs to; never changes';
+COMMENT ON COLUMN kepler.connections.reference_id IS 'The application''s own reference, for example an account or organisation; unique with name';
+COMMENT ON COLUMN kepler.connections.provider IS 'The external system, for example Gmail or Slack';
+COMMENT ON COLUMN kepler.connections.kind IS 'How it is authorised: OAUTH, API_KEY, …';
+COMMENT ON COLUMN kepler.connections.user_id IS 'User who made the connection; emptied when the user is deleted';
+COMMENT ON COLUMN kepler.connections.subscription_id IS 'Identifier of the webhook subscription at the external system';
+COMMENT ON COLUMN kepler.connections.secret_ref IS 'Where the secret lives (vault:…, env:…, aws-sm:…); never the secret itself';
+COMMENT ON COLUMN kepler.connections.sync_config IS 'Configuration of the synchronisation; no secrets';
+COMMENT ON COLUMN kepler.connections.issues IS 'What is wrong with the connection, for people to read';
+COMMENT ON COLUMN kepler.connections.metadata IS 'Anything else, a JSON object; no secrets';
+COMMENT ON COLUMN kepler.connections.last_sync_at IS 'When the last synchronisation ended';
+COMMENT ON COLUMN kepler.connections.last_verified_at IS 'When the authorisation was last known to work';
+
+COMMENT ON TABLE kepler.credentials IS 'Where the secret of a connection lives; goes with its connection';
+COMMENT ON COLUMN kepler.credentials.workspace_id IS 'Workspace the row belongs to; never changes';
+COMMENT ON COLUMN kepler.credentials.type IS 'Kind of credential, for example OAUTH2 or API_KEY';
+COMMENT ON COLUMN kepler.credentials.scope IS 'Scopes that were granted';
+COMMENT ON COLUMN kepler.credentials.secret_ref IS 'Where the secret lives (vault:…, env:…, aws-sm:…); never the secret itself';
+
+COMMENT ON TABLE kepler.entities IS 'One kind of thing from one place; an upsert finds or makes it';
+COMMENT ON COLUMN kepler.entities.workspace_id IS 'Workspace the row belongs to; never changes';
+COMMENT ON COLUMN kepler.entities.connection_id IS 'Connection it comes through; NULL for what is entered by hand or read from a file';
+COMMENT ON COLUMN kepler.entities.type IS 'Kind of thing, for example contact';
+COMMENT ON COLUMN kepler.entities.source IS 'Where it comes from, for example salesforce or MANUAL';
+COMMENT ON COLUMN kepler.entities.properties IS 'The application''s own, a JSON object';
+COMMENT ON COLUMN kepler.entities.cursor IS 'Where the next incremental synchronisation goes on';
+COMMENT ON COLUMN kepler.entities.last_sync_id IS 'The last synchronisation that touched it';
+COMMENT ON COLUMN kepler.entities.ignored_paths IS 'JSON Pointers that do not count when an upsert compares a record (set_entity_options)';
+COMMENT ON COLUMN kepler.entities.created_by IS 'Who or what made it';
+
+COMMENT ON TABLE kepler.records IS 'One synced item';
+COMMENT ON COLUMN kepler.records.workspace_id IS 'Workspace the row belongs to; never changes';
+COMMENT ON COLUMN kepler.records.entity_id IS 'Entity it belongs to; emptied when the entity or its connection is deleted';
+COMMENT ON COLUMN kepler.records.external_id IS 'Its identifier at the source; unique in its entity';
+COMMENT ON COLUMN kepler.records.entity_type IS 'Kind of thing, as on the entity';
+COMMENT ON COLUMN kepler.records.source IS 'Where it comes from, as on the entity';
+COMMENT ON COLUMN kepler.records.status IS 'ACTIVE or ARCHIVED; the application''s, no upsert changes it';
+COMMENT ON COLUMN kepler.records.enrichment_status IS 'UNAPPLIED, PENDING, APPLIED or FAILED; UNAPPLIED again when the content changes';
+COMMENT ON COLUMN kepler.records.updated_at IS 'When content, status or existence last changed here';
+COMMENT ON COLUMN kepler.records.deleted_at IS 'When it was soft-deleted; NULL for what exists';
+COMMENT ON COLUMN kepler.records.source_updated_at IS 'The newest time that the source gave for it; older versions are refused';
+COMMENT ON COLUMN kepler.records.content_hash IS 'kepler.jsonb_hash(data): 128 bits over what data says, whatever way it is written';
+COMMENT ON COLUMN kepler.records.source_digest IS 'Hash of the text that data was made from, tied to content_hash: spares decoding the same text again';
+COMMENT ON COLUMN kepler.records.data IS 'The source''s alone, a JSON object';
+COMMENT ON COLUMN kepler.records.enrichment IS 'What workers found out, a JSON object; no upsert touches it';

@@ -1,0 +1,134 @@
+//! Errors as Postgres reports them: SQLSTATE, message, detail and hint.
+
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgSqlErrorCode, function_name, spi};
+
+/// Everything that ends a call. What is wrong with one record does not: that is an outcome.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("Kepler's tables are not installed in this database")]
+    NotInstalled,
+    #[error("another session is running kepler.install()")]
+    InstallRunning,
+    #[error("the tables are at schema version {found}, this library knows {known}")]
+    SchemaTooNew { found: i32, known: i32 },
+    #[error("Kepler needs a database with encoding UTF8, not {0}")]
+    Encoding(String),
+    #[error("pgvector {found} is too old for Kepler")]
+    VectorTooOld { found: String },
+    #[error("argument \"{0}\" must not be NULL")]
+    NullArgument(&'static str),
+    #[error("argument \"{0}\" must not be blank")]
+    BlankArgument(&'static str),
+    #[error("argument \"{argument}\" must be one of {legal}, not \"{given}\"")]
+    BadChoice { argument: &'static str, legal: &'static str, given: String },
+    #[error("argument \"{argument}\" is longer than {limit} bytes")]
+    TooLong { argument: &'static str, limit: usize },
+    #[error("\"options\" is not valid: {problem}")]
+    BadOptions { problem: String, hint: String },
+    #[error("\"{pointer}\" is not a path into a record")]
+    BadPointer { pointer: String, problem: String },
+    #[error("argument \"updated_at_key\" needs \"key\"")]
+    KeyMissing,
+    #[error("connection \"{id}\" does not exist in workspace \"{workspace}\"")]
+    NoConnection { id: String, workspace: String },
+    #[error("workspace \"{0}\" does not exist")]
+    NoWorkspace(String),
+    #[error("\"records\" must be a JSON array")]
+    NotAnArray { found: String },
+    #[error("\"records\" is not valid JSON: {problem}")]
+    BrokenBatch { problem: &'static str, ordinal: usize, offset: usize },
+    #[error("records changed under this call too often")]
+    TooContended,
+    #[error(transparent)]
+    Spi(#[from] spi::Error),
+}
+
+impl Error {
+    fn code(&self) -> PgSqlErrorCode {
+        use PgSqlErrorCode::*;
+        match self {
+            Error::NotInstalled | Error::SchemaTooNew { .. } => {
+                ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
+            }
+            Error::InstallRunning => ERRCODE_LOCK_NOT_AVAILABLE,
+            Error::Encoding(_) | Error::VectorTooOld { .. } => ERRCODE_FEATURE_NOT_SUPPORTED,
+            Error::NullArgument(_) => ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            Error::BlankArgument(_)
+            | Error::BadChoice { .. }
+            | Error::TooLong { .. }
+            | Error::BadOptions { .. }
+            | Error::BadPointer { .. }
+            | Error::KeyMissing => ERRCODE_INVALID_PARAMETER_VALUE,
+            Error::NoConnection { .. } | Error::NoWorkspace(_) => ERRCODE_FOREIGN_KEY_VIOLATION,
+            Error::NotAnArray { .. } | Error::BrokenBatch { .. } => {
+                ERRCODE_INVALID_TEXT_REPRESENTATION
+            }
+            Error::TooContended => ERRCODE_T_R_SERIALIZATION_FAILURE,
+            Error::Spi(_) => ERRCODE_INTERNAL_ERROR,
+        }
+    }
+
+    fn detail(&self) -> Option<String> {
+        Some(match self {
+            Error::NotAnArray { found } => format!("The text {found}."),
+            Error::BrokenBatch { ordinal, offset, .. } => {
+                format!("At element {ordinal}, byte {offset} of the text. Nothing was written.")
+            }
+            Error::BadPointer { problem, .. } => format!("{problem}."),
+            Error::KeyMissing => "It names a field of flat documents.".to_owned(),
+            Error::TooContended => "Other sessions kept deleting the same records.".to_owned(),
+            _ => return None,
+        })
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Error::NotInstalled => "SELECT kepler.install();".to_owned(),
+            Error::InstallRunning => "Wait for it to end, then try again.".to_owned(),
+            Error::SchemaTooNew { .. } => {
+                "Install the newer library, then ALTER EXTENSION kepler UPDATE;".to_owned()
+            }
+            Error::VectorTooOld { .. } => {
+                "Version 0.8.4 is the first without known corruption of indexes: \
+                 ALTER EXTENSION vector UPDATE;"
+                    .to_owned()
+            }
+            Error::BadOptions { hint, .. } => hint.clone(),
+            Error::KeyMissing => {
+                "Name the field of the external id too; an envelope holds its time in \
+                 source_updated_at."
+                    .to_owned()
+            }
+            Error::NoConnection { .. } => {
+                "Insert it into kepler.connections first, or leave connection_id out.".to_owned()
+            }
+            Error::NoWorkspace(id) => {
+                format!("INSERT INTO kepler.workspaces (id, name) VALUES ('{id}', …);")
+            }
+            Error::NotAnArray { .. } => {
+                "Pass [ … ], or use kepler.upsert_record for a single record.".to_owned()
+            }
+            Error::BrokenBatch { .. } => {
+                "A text that was cut off or garbled cannot be divided into records. Send it again \
+                 whole."
+                    .to_owned()
+            }
+            Error::TooContended => "Run the call again.".to_owned(),
+            _ => return None,
+        })
+    }
+}
+
+impl From<Error> for ErrorReport {
+    fn from(error: Error) -> Self {
+        let mut report = ErrorReport::new(error.code(), error.to_string(), function_name!());
+        if let Some(detail) = error.detail() {
+            report = report.set_detail(detail);
+        }
+        if let Some(hint) = error.hint() {
+            report = report.set_hint(hint);
+        }
+        report
+    }
+}

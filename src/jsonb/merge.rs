@@ -1,0 +1,74 @@
+//! Lays one object over another.
+
+use super::builder::{Builder, TooLarge};
+use super::view::{Container, Value};
+use std::cmp::Ordering;
+
+/// How a record's new data meets what is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Merge {
+    /// The new data stands alone.
+    Replace,
+    /// Top-level members of the new data replace those of the stored.
+    Shallow,
+    /// The same, and where both hold an object, these are merged in turn. Arrays and scalars are
+    /// replaced; null is a value like any other.
+    Deep,
+}
+
+/// Appends the datum of `over` laid over `base`; both are the bytes behind the length word, and
+/// objects. What is no object is replaced whole.
+pub(crate) fn merge(
+    builder: &mut Builder,
+    base: &[u8],
+    over: &[u8],
+    how: Merge,
+    out: &mut Vec<u8>,
+) -> Result<(), TooLarge> {
+    let (base, over) = (Container::root(base), Container::root(over));
+    let empty = Builder::empty_object();
+    let base =
+        if how == Merge::Replace || !base.is_object() { Container::root(&empty) } else { base };
+    objects(builder, base, over, how)?;
+    builder.finish(out)
+}
+
+/// Walks both objects along their sorted keys. Recursion is bounded by the depth of `over`, which
+/// the parser bounds.
+fn objects(
+    builder: &mut Builder,
+    base: Container<'_>,
+    over: Container<'_>,
+    how: Merge,
+) -> Result<(), TooLarge> {
+    builder.open_object();
+    let (mut base, mut over) = (base.pairs().peekable(), over.pairs().peekable());
+    loop {
+        let order = match (base.peek(), over.peek()) {
+            (None, None) => return builder.close(),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((a, _)), Some((b, _))) => (a.len(), *a).cmp(&(b.len(), *b)),
+        };
+        let old = if order.is_le() { base.next() } else { None };
+        let new = if order.is_ge() { over.next() } else { None };
+        match (old, new) {
+            (Some((key, old)), Some((_, new))) if how == Merge::Deep => {
+                builder.key(key);
+                match (old.value(), new.value()) {
+                    (Value::Container(old), Value::Container(new))
+                        if old.is_object() && new.is_object() =>
+                    {
+                        objects(builder, old, new, how)?;
+                    }
+                    _ => builder.copy(new.kind, new.bytes),
+                }
+            }
+            (_, Some((key, value))) | (Some((key, value)), None) => {
+                builder.key(key);
+                builder.copy(value.kind, value.bytes);
+            }
+            (None, None) => {}
+        }
+    }
+}

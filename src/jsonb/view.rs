@@ -1,0 +1,137 @@
+//! Reads the bytes of a `jsonb` datum in place.
+
+use super::{container, entry};
+
+/// An object, an array, or a bare scalar (an array of one with a flag).
+#[derive(Clone, Copy)]
+pub(crate) struct Container<'a> {
+    bytes: &'a [u8],
+}
+
+/// One value.
+#[derive(Clone, Copy)]
+pub(crate) enum Value<'a> {
+    Null,
+    Boolean(bool),
+    String(&'a [u8]),
+    /// A `numeric` datum with its length word.
+    Number(&'a [u8]),
+    Container(Container<'a>),
+}
+
+/// A value as it is stored: its kind and its bytes without padding.
+#[derive(Clone, Copy)]
+pub(crate) struct Stored<'a> {
+    pub(crate) kind: u32,
+    pub(crate) bytes: &'a [u8],
+}
+
+impl<'a> Stored<'a> {
+    pub(crate) fn value(self) -> Value<'a> {
+        match self.kind {
+            entry::NULL => Value::Null,
+            entry::TRUE => Value::Boolean(true),
+            entry::FALSE => Value::Boolean(false),
+            entry::STRING => Value::String(self.bytes),
+            entry::NUMERIC => Value::Number(self.bytes),
+            _ => Value::Container(Container { bytes: self.bytes }),
+        }
+    }
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+impl<'a> Container<'a> {
+    /// The root of a datum, whose four-byte length word is not part of `bytes`.
+    pub(crate) fn root(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
+    fn header(self) -> u32 {
+        word(self.bytes, 0)
+    }
+
+    /// Elements of an array, pairs of an object.
+    pub(crate) fn count(self) -> usize {
+        (self.header() & container::COUNT) as usize
+    }
+
+    pub(crate) fn is_object(self) -> bool {
+        self.header() & container::OBJECT != 0
+    }
+
+    pub(crate) fn is_scalar(self) -> bool {
+        self.header() & container::SCALAR != 0
+    }
+
+    /// The root as a value: the container itself, or the bare scalar in it.
+    pub(crate) fn value(self) -> Value<'a> {
+        match self.elements().next() {
+            Some(scalar) if self.is_scalar() => scalar.value(),
+            _ => Value::Container(self),
+        }
+    }
+
+    /// The values in order; of an object, in the order of its keys.
+    pub(crate) fn elements(self) -> Children<'a> {
+        let skipped = if self.is_object() { self.count() } else { 0 };
+        self.children(skipped, skipped + self.count())
+    }
+
+    /// The keys of an object, shorter ones first, then by bytes.
+    pub(crate) fn keys(self) -> Children<'a> {
+        self.children(0, if self.is_object() { self.count() } else { 0 })
+    }
+
+    /// The pairs of an object, in the order of its keys.
+    pub(crate) fn pairs(self) -> impl Iterator<Item = (&'a [u8], Stored<'a>)> {
+        self.keys().map(|key| key.bytes).zip(self.elements())
+    }
+
+    fn children(self, first: usize, end: usize) -> Children<'a> {
+        let words = self.count() * if self.is_object() { 2 } else { 1 };
+        let data = &self.bytes[4 + 4 * words..];
+        // The end of the child before the first: add up lengths back to a word with an offset.
+        let mut start = 0;
+        for at in (0..first).rev() {
+            let word = word(self.bytes, 4 + 4 * at);
+            start += (word & entry::OFFSET_OR_LENGTH) as usize;
+            if word & entry::HAS_OFFSET != 0 {
+                break;
+            }
+        }
+        Children { container: self.bytes, data, at: first, end, start }
+    }
+}
+
+/// See [`Container::elements`].
+pub(crate) struct Children<'a> {
+    container: &'a [u8],
+    data: &'a [u8],
+    at: usize,
+    end: usize,
+    start: usize,
+}
+
+impl<'a> Iterator for Children<'a> {
+    type Item = Stored<'a>;
+
+    fn next(&mut self) -> Option<Stored<'a>> {
+        if self.at == self.end {
+            return None;
+        }
+        let word = word(self.container, 4 + 4 * self.at);
+        let number = (word & entry::OFFSET_OR_LENGTH) as usize;
+        let end = if word & entry::HAS_OFFSET != 0 { number } else { self.start + number };
+        let kind = word & entry::KIND;
+        let start = match kind {
+            entry::NUMERIC | entry::CONTAINER => self.start.next_multiple_of(4),
+            _ => self.start,
+        };
+        self.at += 1;
+        self.start = end;
+        Some(Stored { kind, bytes: &self.data[start..end] })
+    }
+}

@@ -1,0 +1,48 @@
+//! Kepler: records synced from the outside world, kept in Postgres.
+//!
+//! `CREATE EXTENSION kepler CASCADE` brings functions and types; `SELECT kepler.install()` then
+//! creates the tables, which belong to the user and not to the extension.
+
+use pgrx::prelude::*;
+
+mod error;
+mod id;
+mod install;
+mod jsonb;
+mod pg;
+mod record;
+mod settings;
+mod workspace;
+
+pgrx::pg_module_magic!(name, version);
+
+/// Runs when the library is loaded, perhaps in the postmaster: nothing random may be made here.
+#[pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    settings::register();
+}
+
+extension_sql_file!("../sql/functions/types.sql", name = "types", bootstrap);
+extension_sql_file!("../sql/functions/workspaces.sql", name = "workspaces");
+extension_sql_file!(
+    "../sql/functions/records.sql",
+    name = "records",
+    requires = ["workspaces", workspace::current_workspace_id]
+);
+extension_sql_file!(
+    "../sql/functions/upsert.sql",
+    name = "upsert",
+    requires = [
+        record::api::upsert_record,
+        record::api::upsert_records,
+        record::api::upsert_records_summary
+    ]
+);
+extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
+extension_sql_file!("../sql/functions/comments.sql", name = "comments", finalize);
+
+/// The version of the library.
+#[pg_extern(immutable, parallel_safe)]
+fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}

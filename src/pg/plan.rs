@@ -1,0 +1,203 @@
+//! Statements that a session plans once and runs often, and the rows they give.
+//!
+//! pgrx's own interface copies each value and looks up its type for each row; a batch reads tens of
+//! thousands of rows, so this reads them where SPI put them.
+
+use crate::pg::varlena;
+use pgrx::pg_sys;
+use pgrx::spi::SpiClient;
+use std::cell::Cell;
+use std::ffi::CStr;
+use std::marker::PhantomData;
+use std::ptr;
+
+/// A statement with parameters, planned at its first use in a session. Postgres plans it anew when
+/// a table it names has changed.
+pub(crate) struct Statement {
+    sql: &'static CStr,
+    types: &'static [pg_sys::Oid],
+    plan: Cell<pg_sys::SPIPlanPtr>,
+}
+
+/// A parameter; `None` is SQL NULL.
+pub(crate) type Parameter = Option<pg_sys::Datum>;
+
+impl Statement {
+    pub(crate) const fn new(sql: &'static CStr, types: &'static [pg_sys::Oid]) -> Self {
+        Self { sql, types, plan: Cell::new(ptr::null_mut()) }
+    }
+
+    /// Runs the statement with a fresh snapshot and gives its rows.
+    ///
+    /// Raises what the statement raises. By-reference parameters must outlive the call.
+    pub(crate) fn run<'conn>(
+        &self,
+        _client: &mut SpiClient<'conn>,
+        parameters: &[Parameter],
+    ) -> Rows<'conn> {
+        assert_eq!(parameters.len(), self.types.len(), "one parameter for each type");
+        let mut values: Vec<pg_sys::Datum> =
+            parameters.iter().map(|p| p.unwrap_or(pg_sys::Datum::from(0_usize))).collect();
+        let nulls: Vec<std::ffi::c_char> =
+            parameters.iter().map(|p| if p.is_some() { b' ' } else { b'n' } as _).collect();
+        // SAFETY: `_client` shows that SPI is connected; the plan is ours, its parameters match in
+        // number (asserted) and type (the callers pass what `types` says).
+        unsafe {
+            if self.plan.get().is_null() {
+                let plan = pg_sys::SPI_prepare(
+                    self.sql.as_ptr(),
+                    self.types.len() as i32,
+                    self.types.as_ptr().cast_mut(),
+                );
+                assert!(!plan.is_null(), "SPI_prepare failed");
+                // Kept for the life of the session.
+                pg_sys::SPI_keepplan(plan);
+                self.plan.set(plan);
+            }
+            pg_sys::SPI_tuptable = ptr::null_mut();
+            let status = pg_sys::SPI_execute_plan(
+                self.plan.get(),
+                values.as_mut_ptr(),
+                nulls.as_ptr(),
+                false,
+                0,
+            );
+            assert!(status >= 0, "SPI_execute_plan failed with status {status}");
+            Rows {
+                table: pg_sys::SPI_tuptable,
+                processed: pg_sys::SPI_processed as usize,
+                lifetime: PhantomData,
+            }
+        }
+    }
+}
+
+/// What a statement gave: rows, or only how many it touched.
+pub(crate) struct Rows<'conn> {
+    table: *mut pg_sys::SPITupleTable,
+    processed: usize,
+    lifetime: PhantomData<&'conn ()>,
+}
+
+impl<'conn> Rows<'conn> {
+    /// How many rows were given or touched.
+    pub(crate) fn count(&self) -> usize {
+        self.processed
+    }
+
+    /// The rows, with `N` columns each. They live until SPI disconnects.
+    pub(crate) fn iter<const N: usize>(&self) -> impl Iterator<Item = Row<'conn, N>> {
+        let table = self.table;
+        // SAFETY: SPI's table is null or valid until SPI disconnects, which `'conn` outlasts not.
+        let (rows, columns) = unsafe {
+            match table.as_ref() {
+                Some(table) => (table.numvals as usize, (*table.tupdesc).natts as usize),
+                None => (0, N),
+            }
+        };
+        assert_eq!(columns, N, "the statement gives {columns} columns");
+        (0..rows).map(move |at| {
+            let mut row = Row {
+                values: [pg_sys::Datum::from(0_usize); N],
+                nulls: [true; N],
+                lifetime: PhantomData,
+            };
+            // SAFETY: `at` is below `numvals`, and the arrays have room for all `N` columns.
+            unsafe {
+                pg_sys::heap_deform_tuple(
+                    *(*table).vals.add(at),
+                    (*table).tupdesc,
+                    row.values.as_mut_ptr(),
+                    row.nulls.as_mut_ptr(),
+                );
+            }
+            row
+        })
+    }
+}
+
+/// One row. The getters are named for the column's type; callers ask for the type that the
+/// statement gives.
+pub(crate) struct Row<'conn, const N: usize> {
+    values: [pg_sys::Datum; N],
+    nulls: [bool; N],
+    lifetime: PhantomData<&'conn ()>,
+}
+
+impl<'conn, const N: usize> Row<'conn, N> {
+    fn get(&self, column: usize) -> Option<pg_sys::Datum> {
+        if self.nulls[column] { None } else { Some(self.values[column]) }
+    }
+
+    pub(crate) fn text(&self, column: usize) -> Option<&'conn str> {
+        // SAFETY: the column is text, its memory is SPI's.
+        self.get(column).map(|datum| unsafe { varlena::text(datum) })
+    }
+
+    /// The bytes of a `jsonb` behind its length word.
+    pub(crate) fn jsonb(&self, column: usize) -> Option<&'conn [u8]> {
+        // SAFETY: the column is jsonb, its memory is SPI's.
+        self.get(column).map(|datum| unsafe { varlena::aligned_bytes(datum) })
+    }
+
+    pub(crate) fn uuid(&self, column: usize) -> Option<u128> {
+        // SAFETY: a uuid datum points at sixteen bytes.
+        self.get(column)
+            .map(|datum| u128::from_be_bytes(unsafe { *datum.cast_mut_ptr::<[u8; 16]>() }))
+    }
+
+    pub(crate) fn time(&self, column: usize) -> Option<i64> {
+        self.get(column).map(|datum| datum.value() as i64)
+    }
+
+    pub(crate) fn integer(&self, column: usize) -> Option<i32> {
+        self.get(column).map(|datum| datum.value() as i32)
+    }
+
+    pub(crate) fn boolean(&self, column: usize) -> Option<bool> {
+        self.get(column).map(|datum| datum.value() & 0xFF != 0)
+    }
+
+    pub(crate) fn tid(&self, column: usize) -> Option<[u8; 6]> {
+        // SAFETY: a tid datum points at six bytes.
+        self.get(column).map(|datum| unsafe { *datum.cast_mut_ptr::<[u8; 6]>() })
+    }
+}
+
+/// Settings that hold until this is dropped, or until the transaction that an error ends is undone.
+pub(crate) struct LocalSettings {
+    nest_level: i32,
+}
+
+impl LocalSettings {
+    pub(crate) fn set(settings: &[(&CStr, &CStr)]) -> Self {
+        // SAFETY: plain calls; names and values are C strings. An error ends the nest level with the
+        // transaction.
+        unsafe {
+            let nest_level = pg_sys::NewGUCNestLevel();
+            for (name, value) in settings {
+                pg_sys::set_config_option(
+                    name.as_ptr(),
+                    value.as_ptr(),
+                    pg_sys::GucContext::PGC_USERSET,
+                    pg_sys::GucSource::PGC_S_SESSION,
+                    pg_sys::GucAction::GUC_ACTION_SAVE,
+                    true,
+                    0,
+                    false,
+                );
+            }
+            Self { nest_level }
+        }
+    }
+}
+
+impl Drop for LocalSettings {
+    fn drop(&mut self) {
+        // While a panic unwinds, Postgres' own abort resets the settings.
+        if !std::thread::panicking() {
+            // SAFETY: closes the nest level that `set` opened.
+            unsafe { pg_sys::AtEOXact_GUC(true, self.nest_level) };
+        }
+    }
+}

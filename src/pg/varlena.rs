@@ -1,0 +1,65 @@
+//! The bytes of `varlena` datums (text, jsonb) that Postgres hands over.
+
+use crate::jsonb::builder::length_word;
+use pgrx::pg_sys;
+use std::slice;
+
+/// The bytes behind the length word of a `varlena` datum, decompressed and fetched from TOAST where
+/// needed.
+///
+/// # Safety
+/// `datum` must be a non-null `varlena` whose memory lives as long as `'a`; a copy made by
+/// detoasting lives as long as the current memory context.
+pub(crate) unsafe fn bytes<'a>(datum: pg_sys::Datum) -> &'a [u8] {
+    // SAFETY: the caller vouches for the datum; detoasting gives a plain or short varlena.
+    unsafe {
+        let plain = pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr());
+        let data = pgrx::varlena::vardata_any(plain).cast::<u8>();
+        slice::from_raw_parts(data, pgrx::varlena::varsize_any_exhdr(plain))
+    }
+}
+
+/// The same with the data on a four-byte boundary, as `jsonb` needs it.
+///
+/// # Safety
+/// As for [`bytes`].
+pub(crate) unsafe fn aligned_bytes<'a>(datum: pg_sys::Datum) -> &'a [u8] {
+    // SAFETY: the caller vouches for the datum; `pg_detoast_datum` expands short headers.
+    unsafe {
+        let plain = pg_sys::pg_detoast_datum(datum.cast_mut_ptr());
+        let data = pgrx::varlena::vardata_any(plain).cast::<u8>();
+        slice::from_raw_parts(data, pgrx::varlena::varsize_any_exhdr(plain))
+    }
+}
+
+/// The text of a datum.
+///
+/// # Safety
+/// As for [`bytes`], and the datum is `text` in a UTF-8 database.
+pub(crate) unsafe fn text<'a>(datum: pg_sys::Datum) -> &'a str {
+    // SAFETY: Postgres checks the encoding of all text that enters a UTF-8 database.
+    unsafe { str::from_utf8_unchecked(bytes(datum)) }
+}
+
+/// A `text` datum in Rust memory, to pass as a parameter.
+pub(crate) struct Text {
+    /// Length word and text, on a four-byte boundary.
+    words: Vec<u32>,
+}
+
+impl Text {
+    pub(crate) fn new(text: &str) -> Self {
+        let length = 4 + text.len();
+        let mut words = vec![0_u32; length.div_ceil(4)];
+        // SAFETY: the vector holds at least `length` initialized bytes; u8 has no alignment.
+        let bytes = unsafe { slice::from_raw_parts_mut(words.as_mut_ptr().cast::<u8>(), length) };
+        bytes[..4].copy_from_slice(&length_word(length));
+        bytes[4..].copy_from_slice(text.as_bytes());
+        Self { words }
+    }
+
+    /// The datum, valid as long as this text is.
+    pub(crate) fn datum(&self) -> pg_sys::Datum {
+        pg_sys::Datum::from(self.words.as_ptr())
+    }
+}

@@ -1,0 +1,250 @@
+//! The SQL functions over records.
+
+use super::decode;
+use super::entity;
+use super::options::{Arguments, Request};
+use super::outcome::Outcome;
+use super::upsert::{self, Answer};
+use crate::error::Error;
+use crate::install::require_tables;
+use crate::jsonb::hash::Hasher;
+use crate::pg::varlena;
+use pgrx::iter::TableIterator;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use pgrx::{JsonB, Uuid, check_for_interrupts};
+use std::collections::BTreeMap;
+
+/// An outcome as a row: ordinal, external id, record id, outcome, error code, error. (pgrx must see
+/// the type spelt out where a function returns it.)
+type Row =
+    (i32, Option<String>, Option<String>, &'static str, Option<&'static str>, Option<String>);
+
+/// Inserts, updates, deletes or leaves alone the records that a JSON array describes, and answers
+/// for each element in a row, in the order of the array.
+///
+/// `records`: a JSON array. Without `key` each element is an envelope `{external_id, data,
+/// source_updated_at, deleted}`; with it each is a flat document that is the data, and `key` names
+/// the field of its external id, `updated_at_key` that of the source's time.
+/// `merge`: `replace` (the default), `shallow` or `deep`. `options`: a JSON object, known is
+/// `invalid_characters` (`reject` or `strip`).
+///
+/// What is wrong with one element rejects that element. Errors: 55000 before `install()`, 22004 and
+/// 22023 for arguments, 22P02 where `records` is no JSON array, 23503 for an unknown workspace or
+/// connection.
+#[pg_extern(volatile, parallel_unsafe)]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::too_many_arguments, clippy::type_complexity)]
+fn upsert_records(
+    entity_type: Option<String>,
+    records: Option<&str>,
+    source: default!(Option<String>, "'MANUAL'"),
+    connection_id: default!(Option<String>, "NULL"),
+    merge: default!(Option<String>, "'replace'"),
+    key: default!(Option<String>, "NULL"),
+    updated_at_key: default!(Option<String>, "NULL"),
+    options: default!(Option<JsonB>, "NULL"),
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(ordinal, i32),
+            name!(external_id, Option<String>),
+            name!(record_id, Option<String>),
+            name!(outcome, &'static str),
+            name!(error_code, Option<&'static str>),
+            name!(error, Option<String>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let request = Arguments {
+        workspace_id,
+        entity_type,
+        source,
+        connection_id,
+        merge,
+        key,
+        updated_at_key,
+        options: options.map(|options| options.0.to_string()),
+    };
+    Ok(rows(upsert_batch(request, records)?))
+}
+
+/// The same as `upsert_records`, answered by counts: a JSON object with `total`, a count for each
+/// outcome, and `rejected_by_code`.
+#[pg_extern(volatile, parallel_unsafe)]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::too_many_arguments, clippy::type_complexity)]
+fn upsert_records_summary(
+    entity_type: Option<String>,
+    records: Option<&str>,
+    source: default!(Option<String>, "'MANUAL'"),
+    connection_id: default!(Option<String>, "NULL"),
+    merge: default!(Option<String>, "'replace'"),
+    key: default!(Option<String>, "NULL"),
+    updated_at_key: default!(Option<String>, "NULL"),
+    options: default!(Option<JsonB>, "NULL"),
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<JsonB, ErrorReport> {
+    let request = Arguments {
+        workspace_id,
+        entity_type,
+        source,
+        connection_id,
+        merge,
+        key,
+        updated_at_key,
+        options: options.map(|options| options.0.to_string()),
+    };
+    Ok(JsonB(summary(&upsert_batch(request, records)?)))
+}
+
+/// Upserts one record, given by its parts, and answers as `upsert_records` does.
+///
+/// `data`: the text of a JSON object; may be NULL where `deleted` is true. A record that is not
+/// valid is answered with `rejected`, not with an error.
+#[pg_extern(volatile, parallel_unsafe)]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::too_many_arguments, clippy::type_complexity)]
+fn upsert_record(
+    entity_type: Option<String>,
+    external_id: Option<&str>,
+    data: Option<&str>,
+    source_updated_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    deleted: default!(Option<bool>, "false"),
+    source: default!(Option<String>, "'MANUAL'"),
+    connection_id: default!(Option<String>, "NULL"),
+    merge: default!(Option<String>, "'replace'"),
+    options: default!(Option<JsonB>, "NULL"),
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(ordinal, i32),
+            name!(external_id, Option<String>),
+            name!(record_id, Option<String>),
+            name!(outcome, &'static str),
+            name!(error_code, Option<&'static str>),
+            name!(error, Option<String>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let arguments = Arguments {
+        workspace_id,
+        entity_type,
+        source,
+        connection_id,
+        merge,
+        key: None,
+        updated_at_key: None,
+        options: options.map(|options| options.0.to_string()),
+    };
+    let answers =
+        upsert_one(arguments, external_id, data, source_updated_at.map(i64::from), deleted)?;
+    Ok(rows(answers))
+}
+
+/// 128 bits over what a document says: key order, white space and the spelling of numbers (`1.0`,
+/// `1`, `1e0`) do not count, everything else does. The same in every version and on every machine.
+#[pg_extern(
+    immutable,
+    parallel_safe,
+    strict,
+    sql = "
+CREATE FUNCTION kepler.jsonb_hash(document jsonb) RETURNS uuid
+IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"
+)]
+fn jsonb_hash(document: pgrx::AnyElement) -> Uuid {
+    // SAFETY: declared in SQL to take a jsonb, which is a varlena.
+    let bytes = unsafe { varlena::aligned_bytes(document.datum()) };
+    let hash = HASHER.with_borrow_mut(|hasher| hasher.hash(bytes));
+    Uuid::from_bytes(hash.to_be_bytes())
+}
+
+thread_local! {
+    static HASHER: std::cell::RefCell<Hasher> = std::cell::RefCell::default();
+}
+
+/// Finds or makes the entity of the given kind, and sets what an upsert of its records should do.
+///
+/// `options`: a JSON object, known is `ignored_paths`, an array of JSON Pointers to places that do
+/// not count when a record is compared (`["/fetched_at"]`). Gives the entity's id.
+#[pg_extern(volatile, parallel_unsafe)]
+#[search_path(pg_catalog, pg_temp)]
+fn set_entity_options(
+    entity_type: Option<String>,
+    options: Option<JsonB>,
+    source: default!(Option<String>, "'MANUAL'"),
+    connection_id: default!(Option<String>, "NULL"),
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<String, ErrorReport> {
+    let arguments = Arguments {
+        workspace_id,
+        entity_type,
+        source,
+        connection_id,
+        merge: Some("replace".to_owned()),
+        key: None,
+        updated_at_key: None,
+        options: None,
+    };
+    let options = options.map(|options| options.0).ok_or(Error::NullArgument("options"))?;
+    require_tables()?;
+    let request = arguments.check()?;
+    let options = entity::read_options(options)?;
+    Ok(Spi::connect_mut(|client| entity::set_options(client, &request, &options))?)
+}
+
+fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answer>, Error> {
+    require_tables()?;
+    let request = arguments.check()?;
+    let records = records.ok_or(Error::NullArgument("records"))?;
+    let elements = decode::batch(records, &request.shape, upsert::now(), || {
+        check_for_interrupts!();
+    })?;
+    Spi::connect_mut(|client| upsert::run(client, &request, elements))
+}
+
+fn upsert_one(
+    arguments: Arguments,
+    external_id: Option<&str>,
+    data: Option<&str>,
+    source_updated_at: Option<i64>,
+    deleted: Option<bool>,
+) -> Result<Vec<Answer>, Error> {
+    require_tables()?;
+    let request: Request = arguments.check()?;
+    let deleted = deleted.ok_or(Error::NullArgument("deleted"))?;
+    let element = decode::single(external_id, data, source_updated_at, deleted, upsert::now());
+    Spi::connect_mut(|client| upsert::run(client, &request, vec![element]))
+}
+
+fn rows(answers: Vec<Answer>) -> TableIterator<'static, Row> {
+    TableIterator::new(answers.into_iter().enumerate().map(|(at, answer)| {
+        let (code, message) = match answer.rejection {
+            Some(rejection) => (Some(rejection.reason.code()), Some(rejection.message)),
+            None => (None, None),
+        };
+        (at as i32 + 1, answer.external_id, answer.record_id, answer.outcome.name(), code, message)
+    }))
+}
+
+fn summary(answers: &[Answer]) -> serde_json::Value {
+    let mut counts = serde_json::Map::new();
+    counts.insert("total".to_owned(), answers.len().into());
+    for outcome in Outcome::ALL {
+        let count = answers.iter().filter(|answer| answer.outcome == outcome).count();
+        counts.insert(outcome.name().to_owned(), count.into());
+    }
+    let mut codes: BTreeMap<&str, usize> = BTreeMap::new();
+    for rejection in answers.iter().filter_map(|answer| answer.rejection.as_ref()) {
+        *codes.entry(rejection.reason.code()).or_default() += 1;
+    }
+    counts.insert("rejected_by_code".to_owned(), serde_json::json!(codes));
+    counts.into()
+}

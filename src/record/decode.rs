@@ -1,0 +1,345 @@
+//! Cuts a batch into elements and reads what identifies each.
+//!
+//! The data itself stays text: whoever finds that it has changed decodes it. What is wrong with one
+//! element is that element's rejection; only a text that cannot be divided ends the call.
+
+use super::options::Shape;
+use super::outcome::{Reason, Rejection};
+use super::time;
+use crate::error::Error;
+use crate::jsonb::parse::{InvalidCharacters, ParseError, Problem, unescape};
+use crate::jsonb::{number, scan};
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// The longest external id, in bytes: a key must fit into an index.
+const MAX_EXTERNAL_ID: usize = 2000;
+
+/// One element of a batch.
+pub(crate) struct Element<'a> {
+    /// Known for most rejected elements too.
+    pub(crate) external_id: Option<Cow<'a, str>>,
+    pub(crate) content: Result<Content<'a>, Rejection>,
+}
+
+/// What an element says about its record.
+#[derive(Clone, Copy)]
+pub(crate) struct Content<'a> {
+    /// The text of the data; a tombstone may have none.
+    pub(crate) data: Option<&'a [u8]>,
+    pub(crate) deleted: bool,
+    /// Microseconds since 2000-01-01 UTC.
+    pub(crate) source_updated_at: Option<i64>,
+}
+
+/// Divides `text`, a JSON array. `now` as in [`time::read`].
+pub(crate) fn batch<'a>(
+    text: &'a str,
+    shape: &Shape,
+    now: i64,
+    mut each: impl FnMut(),
+) -> Result<Vec<Element<'a>>, Error> {
+    let text = text.as_bytes();
+    let mut at = scan::skip_space(text, 0);
+    if text.get(at) != Some(&b'[') {
+        return Err(Error::NotAnArray { found: describe(text, at) });
+    }
+    let mut elements = Vec::new();
+    let broken = |problem, ordinal, offset| Error::BrokenBatch { problem, ordinal, offset };
+    at = scan::skip_space(text, at + 1);
+    if text.get(at) == Some(&b']') {
+        at += 1;
+    } else {
+        loop {
+            let ordinal = elements.len() + 1;
+            let (element, end) = element(text, at, shape, now)
+                .map_err(|u| broken("an element never ends", ordinal, u.offset))?;
+            if end == at {
+                return Err(broken("an element is missing", ordinal, at));
+            }
+            elements.push(element);
+            each();
+            at = scan::skip_space(text, end);
+            match text.get(at) {
+                Some(b',') => at = scan::skip_space(text, at + 1),
+                Some(b']') => break at += 1,
+                None => return Err(broken("the array never ends", ordinal, at)),
+                Some(_) => return Err(broken("expected a comma", ordinal, at)),
+            }
+        }
+    }
+    at = scan::skip_space(text, at);
+    if at < text.len() {
+        return Err(broken("text follows the array", elements.len(), at));
+    }
+    Ok(elements)
+}
+
+/// One record given by itself, as `upsert_record` has it.
+pub(crate) fn single<'a>(
+    external_id: Option<&'a str>,
+    data: Option<&'a str>,
+    source_updated_at: Option<i64>,
+    deleted: bool,
+    now: i64,
+) -> Element<'a> {
+    let id = match external_id {
+        None => Err(missing_id("external_id")),
+        Some(id) => check_id(Cow::Borrowed(id)),
+    };
+    let time = source_updated_at.map(|time| time::check_not_ahead(time, now)).transpose();
+    let content = Content {
+        data: data.map(|data| data.trim_ascii().as_bytes()),
+        deleted,
+        source_updated_at: None,
+    };
+    let content = time.and_then(|time| {
+        check_data(content.data, deleted)?;
+        Ok(Content { source_updated_at: time, ..content })
+    });
+    with_id(id, content)
+}
+
+/// The element that begins at `at`, and the position behind it.
+fn element<'a>(
+    text: &'a [u8],
+    at: usize,
+    shape: &Shape,
+    now: i64,
+) -> Result<(Element<'a>, usize), scan::Unbalanced> {
+    if text.get(at) != Some(&b'{') {
+        let end = scan::skip_value(text, at)?;
+        let found = describe(text, at);
+        let message = format!("an element must be an object, and this {found}");
+        return Ok((rejected(Reason::NotAnObject, message), end));
+    }
+    let mut fields = Fields::new(text, shape);
+    match scan::members(text, at, |member| fields.take(member))? {
+        Some(end) => Ok((fields.element(at..end, now), end)),
+        None => {
+            // Not well formed: its brackets tell where it ends.
+            let end = scan::skip_value(text, at)?;
+            let message = match crate::jsonb::parse::Parser::new(InvalidCharacters::Strip)
+                .parse(&text[at..end], &mut Vec::new())
+            {
+                Err(error) => return Ok((with_problem(None, error), end)),
+                Ok(()) => "the element is not valid JSON",
+            };
+            Ok((rejected(Reason::InvalidJson, message), end))
+        }
+    }
+}
+
+/// The fields that matter, as text ranges. Of a key given twice the last counts, as in `jsonb`.
+struct Fields<'a, 's> {
+    text: &'a [u8],
+    shape: &'s Shape,
+    external_id: Option<Range<usize>>,
+    data: Option<Range<usize>>,
+    time: Option<Range<usize>>,
+    deleted: Option<Range<usize>>,
+    unknown: Option<Range<usize>>,
+}
+
+impl<'a, 's> Fields<'a, 's> {
+    fn new(text: &'a [u8], shape: &'s Shape) -> Self {
+        Self {
+            text,
+            shape,
+            external_id: None,
+            data: None,
+            time: None,
+            deleted: None,
+            unknown: None,
+        }
+    }
+
+    fn take(&mut self, member: scan::Member) {
+        let raw = &self.text[member.key.clone()];
+        let mut unescaped = Vec::new();
+        let key = if raw.contains(&b'\\') {
+            // A key that cannot be read is found out when the data is decoded.
+            if unescape(raw, InvalidCharacters::Strip, &mut unescaped).is_err() {
+                unescaped = raw.to_vec();
+            }
+            unescaped.as_slice()
+        } else {
+            raw
+        };
+        match self.shape {
+            Shape::Envelope => match key {
+                b"external_id" => self.external_id = Some(member.value),
+                b"data" => self.data = Some(member.value),
+                b"source_updated_at" => self.time = Some(member.value),
+                b"deleted" => self.deleted = Some(member.value),
+                _ => self.unknown = Some(member.key),
+            },
+            Shape::Flat { key: id_key, updated_at_key } => {
+                if key == id_key.as_bytes() {
+                    self.external_id = Some(member.value.clone());
+                }
+                if updated_at_key.as_ref().is_some_and(|name| key == name.as_bytes()) {
+                    self.time = Some(member.value);
+                }
+            }
+        }
+    }
+
+    fn element(self, whole: Range<usize>, now: i64) -> Element<'a> {
+        let id = match &self.external_id {
+            None => Err(missing_id(match self.shape {
+                Shape::Envelope => "external_id",
+                Shape::Flat { key, .. } => key,
+            })),
+            Some(range) => read_id(&self.text[range.clone()]),
+        };
+        let content = self.content(whole, now);
+        with_id(id, content)
+    }
+
+    fn content(&self, whole: Range<usize>, now: i64) -> Result<Content<'a>, Rejection> {
+        if let Some(key) = &self.unknown {
+            let key: String =
+                String::from_utf8_lossy(&self.text[key.clone()]).chars().take(60).collect();
+            return Err(Rejection::new(
+                Reason::UnknownField,
+                format!(
+                    "\"{key}\" is no field of an envelope {{external_id, data, \
+                     source_updated_at, deleted}}; for flat documents pass key"
+                ),
+            ));
+        }
+        let deleted = match self.deleted.as_ref().map(|range| &self.text[range.clone()]) {
+            None | Some(b"false" | b"null") => false,
+            Some(b"true") => true,
+            Some(_) => {
+                let message = "\"deleted\" must be true or false";
+                return Err(Rejection::new(Reason::InvalidDeleted, message));
+            }
+        };
+        let data = match self.shape {
+            Shape::Envelope => self.data.clone(),
+            Shape::Flat { .. } => Some(whole),
+        };
+        let data = data.map(|range| &self.text[range]);
+        let data = if deleted && data == Some(b"null") { None } else { data };
+        check_data(data, deleted)?;
+        let source_updated_at = match &self.time {
+            None => None,
+            Some(range) => time::read(&self.text[range.clone()], now)?,
+        };
+        Ok(Content { data, deleted, source_updated_at })
+    }
+}
+
+fn check_data(data: Option<&[u8]>, deleted: bool) -> Result<(), Rejection> {
+    match data {
+        Some([b'{', ..]) => Ok(()),
+        None if deleted => Ok(()),
+        None => Err(Rejection::new(Reason::MissingData, "\"data\" is missing")),
+        Some(other) => Err(Rejection::new(
+            Reason::InvalidData,
+            format!("\"data\" must be an object, and this {}", describe(other, 0)),
+        )),
+    }
+}
+
+fn missing_id(field: &str) -> Rejection {
+    Rejection::new(Reason::MissingExternalId, format!("\"{field}\" is missing"))
+}
+
+/// An external id: a string, or a number, which becomes text.
+fn read_id(raw: &[u8]) -> Result<Cow<'_, str>, Rejection> {
+    let invalid = |message: &str| Rejection::new(Reason::InvalidExternalId, message);
+    match raw {
+        [b'"', inner @ .., b'"'] => {
+            if inner.iter().any(|&b| b < 0x20) {
+                return Err(Rejection::new(
+                    Reason::InvalidJson,
+                    "the external id holds a control character that is not escaped",
+                ));
+            }
+            let id = if inner.contains(&b'\\') {
+                let mut text = Vec::new();
+                unescape(inner, InvalidCharacters::Reject, &mut text).map_err(|error| {
+                    Rejection::new(
+                        reason(error.problem),
+                        format!("the external id cannot be stored: {}", error.problem),
+                    )
+                })?;
+                String::from_utf8(text).map(Cow::Owned).map_err(|_| invalid("not UTF-8"))?
+            } else {
+                str::from_utf8(inner).map(Cow::Borrowed).map_err(|_| invalid("not UTF-8"))?
+            };
+            check_id(id)
+        }
+        [b'-' | b'0'..=b'9', ..] => match number::plain_text(raw) {
+            Some(text) => check_id(text),
+            None => Err(invalid("the external id is a number that cannot be a key")),
+        },
+        b"null" => Err(Rejection::new(Reason::MissingExternalId, "the external id is null")),
+        _ => Err(invalid("the external id must be a string or a number")),
+    }
+}
+
+fn check_id(id: Cow<'_, str>) -> Result<Cow<'_, str>, Rejection> {
+    if id.trim().is_empty() {
+        return Err(Rejection::new(Reason::MissingExternalId, "the external id is blank"));
+    }
+    if id.len() > MAX_EXTERNAL_ID {
+        return Err(Rejection::new(
+            Reason::InvalidExternalId,
+            format!("the external id is longer than {MAX_EXTERNAL_ID} bytes"),
+        ));
+    }
+    Ok(id)
+}
+
+fn with_id<'a>(
+    id: Result<Cow<'a, str>, Rejection>,
+    content: Result<Content<'a>, Rejection>,
+) -> Element<'a> {
+    match id {
+        Ok(id) => Element { external_id: Some(id), content },
+        Err(rejection) => Element { external_id: None, content: Err(rejection) },
+    }
+}
+
+fn rejected<'a>(reason: Reason, message: impl Into<String>) -> Element<'a> {
+    Element { external_id: None, content: Err(Rejection::new(reason, message)) }
+}
+
+fn with_problem<'a>(external_id: Option<Cow<'a, str>>, error: ParseError) -> Element<'a> {
+    Element { external_id, content: Err(rejection(error)) }
+}
+
+/// What a text that is no `jsonb` means for its record.
+pub(crate) fn rejection(error: ParseError) -> Rejection {
+    let reason = reason(error.problem);
+    Rejection::new(reason, format!("{} at byte {} of the record", error.problem, error.offset))
+}
+
+fn reason(problem: Problem) -> Reason {
+    match problem {
+        Problem::Expected(_) | Problem::ControlCharacter => Reason::InvalidJson,
+        Problem::NulCharacter => Reason::NulCharacter,
+        Problem::LoneSurrogate => Reason::LoneSurrogate,
+        Problem::TooDeep => Reason::TooDeep,
+        Problem::NumberOutOfRange => Reason::NumberOutOfRange,
+        Problem::TooLarge => Reason::TooLarge,
+    }
+}
+
+/// "is a number", for messages.
+fn describe(text: &[u8], at: usize) -> String {
+    match text.get(at) {
+        None => "is empty".to_owned(),
+        Some(b'{') => "is an object".to_owned(),
+        Some(b'[') => "is an array".to_owned(),
+        Some(b'"') => "is a string".to_owned(),
+        Some(b'n') => "is null".to_owned(),
+        Some(b't' | b'f') => "is a boolean".to_owned(),
+        Some(b'-' | b'0'..=b'9') => "is a number".to_owned(),
+        Some(_) => "is not JSON".to_owned(),
+    }
+}

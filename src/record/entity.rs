@@ -1,0 +1,146 @@
+//! Finds or makes the entity that a call's records belong to.
+
+use super::options::Request;
+use crate::error::Error;
+use crate::id::new_id;
+use crate::jsonb::pointer::Pointers;
+use crate::pg::plan::{Parameter, Statement};
+use crate::pg::varlena::Text;
+use pgrx::pg_sys;
+use pgrx::spi::SpiClient;
+use serde::Deserialize;
+
+/// An entity, as far as an upsert needs it.
+pub(crate) struct Entity {
+    pub(crate) id: String,
+    /// The places that do not count when a record is compared.
+    pub(crate) ignored: Pointers,
+    /// This call made it: it has no records yet.
+    pub(crate) is_new: bool,
+}
+
+thread_local! {
+    static FIND: Statement = const { Statement::new(
+        c"SELECT e.id, pg_catalog.array_to_json(e.ignored_paths)::text
+          FROM kepler.entities AS e
+          WHERE e.workspace_id = $1 AND e.source = $2 AND e.type = $3 AND e.connection_id = $4
+          UNION ALL
+          SELECT e.id, pg_catalog.array_to_json(e.ignored_paths)::text
+          FROM kepler.entities AS e
+          WHERE e.workspace_id = $1 AND e.source = $2 AND e.type = $3 AND e.connection_id IS NULL
+            AND $4 IS NULL",
+        &[pg_sys::TEXTOID; 4],
+    ) };
+    static PARENTS: Statement = const { Statement::new(
+        c"SELECT EXISTS (SELECT FROM kepler.workspaces AS w WHERE w.id = $1),
+                 $2 IS NULL OR EXISTS (
+                     SELECT FROM kepler.connections AS c WHERE c.workspace_id = $1 AND c.id = $2)",
+        &[pg_sys::TEXTOID; 2],
+    ) };
+    static MAKE: Statement = const { Statement::new(
+        c"INSERT INTO kepler.entities (workspace_id, source, type, connection_id, id)
+          VALUES ($1, $2, $3, $4, $5)
+          ON CONFLICT (workspace_id, connection_id, source, type) DO NOTHING",
+        &[pg_sys::TEXTOID; 5],
+    ) };
+}
+
+/// The entity of a request, made if it is not there.
+pub(crate) fn find_or_make(client: &mut SpiClient<'_>, request: &Request) -> Result<Entity, Error> {
+    let workspace = Text::new(&request.workspace_id);
+    let source = Text::new(&request.source);
+    let kind = Text::new(&request.entity_type);
+    let connection = request.connection_id.as_deref().map(Text::new);
+    let key = [
+        Some(workspace.datum()),
+        Some(source.datum()),
+        Some(kind.datum()),
+        connection.as_ref().map(Text::datum),
+    ];
+    if let Some(entity) = find(client, &key)? {
+        return Ok(entity);
+    }
+
+    let parents = PARENTS.with(|plan| plan.run(client, &[key[0], key[3]]));
+    if let Some(row) = parents.iter::<2>().next() {
+        if row.boolean(0) != Some(true) {
+            return Err(Error::NoWorkspace(request.workspace_id.clone()));
+        }
+        if row.boolean(1) != Some(true) {
+            return Err(Error::NoConnection {
+                id: request.connection_id.clone().unwrap_or_default(),
+                workspace: request.workspace_id.clone(),
+            });
+        }
+    }
+    let id = new_id();
+    let id_text = Text::new(&id);
+    let made = MAKE
+        .with(|plan| plan.run(client, &[key[0], key[1], key[2], key[3], Some(id_text.datum())]));
+    if made.count() == 1 {
+        return Ok(Entity { id, ignored: Pointers::default(), is_new: true });
+    }
+    // Another session made it meanwhile, and has committed: the insert waited for it.
+    find(client, &key)?.ok_or(Error::TooContended)
+}
+
+fn find(client: &mut SpiClient<'_>, key: &[Parameter; 4]) -> Result<Option<Entity>, Error> {
+    let rows = FIND.with(|plan| plan.run(client, key));
+    let Some(row) = rows.iter::<2>().next() else { return Ok(None) };
+    let mut ignored = Pointers::default();
+    let paths: Vec<String> = serde_json::from_str(row.text(1).unwrap_or("[]")).unwrap_or_default();
+    for path in paths {
+        insert_pointer(&mut ignored, &path)?;
+    }
+    Ok(Some(Entity { id: row.text(0).unwrap_or_default().to_owned(), ignored, is_new: false }))
+}
+
+/// What `set_entity_options` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EntityOptions {
+    #[serde(default)]
+    ignored_paths: Option<Vec<String>>,
+}
+
+/// Checks the options of an entity; every pointer must be one.
+pub(crate) fn read_options(options: serde_json::Value) -> Result<EntityOptions, Error> {
+    let options: EntityOptions =
+        serde_json::from_value(options).map_err(|error| Error::BadOptions {
+            problem: error.to_string(),
+            hint: "A JSON object; known is \"ignored_paths\": [\"/fetched_at\", …].".to_owned(),
+        })?;
+    let mut pointers = Pointers::default();
+    for path in options.ignored_paths.iter().flatten() {
+        insert_pointer(&mut pointers, path)?;
+    }
+    Ok(options)
+}
+
+/// Sets the options of a request's entity, and gives its id.
+pub(crate) fn set_options(
+    client: &mut SpiClient<'_>,
+    request: &Request,
+    options: &EntityOptions,
+) -> Result<String, Error> {
+    let entity = find_or_make(client, request)?;
+    if let Some(paths) = &options.ignored_paths {
+        client.update(
+            "UPDATE kepler.entities AS e SET ignored_paths = $3
+             WHERE e.workspace_id = $1 AND e.id = $2 AND e.ignored_paths IS DISTINCT FROM $3",
+            None,
+            &[
+                request.workspace_id.as_str().into(),
+                entity.id.as_str().into(),
+                paths.clone().into(),
+            ],
+        )?;
+    }
+    Ok(entity.id)
+}
+
+fn insert_pointer(pointers: &mut Pointers, path: &str) -> Result<(), Error> {
+    pointers
+        .insert(path)
+        .map_err(|error| Error::BadPointer { pointer: path.to_owned(), problem: error.to_string() })
+}

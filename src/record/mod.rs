@@ -1,0 +1,16 @@
+//! Records: upserts that write nothing where nothing changed, and answer for each element.
+//!
+//! The way of a batch: `decode` cuts the text into elements, `fold` settles duplicates, `decide`
+//! compares with what is stored, `store` talks to the table, and `upsert` leads through it. `api`
+//! holds the SQL functions. All but the last three are free of Postgres.
+
+pub(crate) mod api;
+mod decide;
+mod decode;
+mod entity;
+mod fold;
+mod options;
+mod outcome;
+mod store;
+mod time;
+mod upsert;

@@ -1,0 +1,336 @@
+//! The statements that read and write records, a batch at a time.
+//!
+//! Each takes arrays, a column each, in the order of external ids. That order is kept by the plan
+//! (nested loops over the arrays, see `PLANNING`), and is the order in which rows are locked: two
+//! sessions with overlapping batches wait for each other, and never in a circle.
+
+use super::decide::Stored;
+use crate::pg::array::{self, Array};
+use crate::pg::plan::{LocalSettings, Rows, Statement};
+use crate::pg::varlena::Text;
+use pgrx::pg_sys;
+use pgrx::spi::SpiClient;
+use std::ffi::CStr;
+
+/// Settings under which the statements are planned and run. The tables may be empty or without
+/// statistics when a plan is made, and it must fit when they are large: look-ups by index, in the
+/// order of the arrays, whatever the planner thinks of their number.
+const PLANNING: &[(&CStr, &CStr)] = &[
+    (c"plan_cache_mode", c"force_generic_plan"),
+    (c"enable_seqscan", c"off"),
+    (c"enable_bitmapscan", c"off"),
+    (c"enable_hashjoin", c"off"),
+    (c"enable_mergejoin", c"off"),
+    (c"enable_memoize", c"off"),
+    (c"enable_material", c"off"),
+    (c"max_parallel_workers_per_gather", c"0"),
+    (c"jit", c"off"),
+];
+
+/// `LIMIT 1` keeps the look-up a nested loop that gives one row for each id, in order.
+macro_rules! look_up {
+    ($columns:literal, $lock:literal) => {
+        concat!(
+            "SELECT r.id, r.tid, r.content_hash, r.source_digest, r.source_updated_at, r.deleted",
+            $columns,
+            " FROM (SELECT pg_catalog.unnest($3) AS external_id) AS k
+              LEFT JOIN LATERAL (
+                  SELECT r.id, r.ctid AS tid, r.content_hash, r.source_digest, r.source_updated_at,
+                         r.deleted_at IS NOT NULL AS deleted, r.data
+                  FROM kepler.records AS r
+                  WHERE r.workspace_id = $1 AND r.entity_id = $2
+                    AND r.external_id = k.external_id
+                  LIMIT 1 ",
+            $lock,
+            ") AS r ON true\0"
+        )
+    };
+}
+
+const fn sql(text: &'static str) -> &'static CStr {
+    match CStr::from_bytes_with_nul(text.as_bytes()) {
+        Ok(sql) => sql,
+        Err(_) => unreachable!(),
+    }
+}
+
+const LOOK_UP_TYPES: &[pg_sys::Oid] = &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID];
+
+thread_local! {
+    static READ: Statement =
+        const { Statement::new(sql(look_up!("", "")), LOOK_UP_TYPES) };
+    static READ_DATA: Statement =
+        const { Statement::new(sql(look_up!(", r.data", "")), LOOK_UP_TYPES) };
+    static LOCK: Statement =
+        const { Statement::new(sql(look_up!("", "FOR NO KEY UPDATE")), LOOK_UP_TYPES) };
+    static LOCK_DATA: Statement =
+        const { Statement::new(sql(look_up!(", r.data", "FOR NO KEY UPDATE")), LOOK_UP_TYPES) };
+
+    static INSERT: Statement = const { Statement::new(
+        c"INSERT INTO kepler.records AS r
+              (workspace_id, entity_id, entity_type, source, created_at, updated_at,
+               id, external_id, data, source_digest, source_updated_at, deleted_at)
+          SELECT $1, $2, $3, $4, $5, $5, pg_catalog.unnest($6), pg_catalog.unnest($7),
+                 pg_catalog.unnest($8), pg_catalog.unnest($9), pg_catalog.unnest($10),
+                 pg_catalog.unnest($11)
+          ON CONFLICT (workspace_id, entity_id, external_id) DO NOTHING",
+        &[
+            pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID,
+            pg_sys::TIMESTAMPTZOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
+            pg_sys::JSONBARRAYOID, pg_sys::UUIDARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
+            pg_sys::TIMESTAMPTZARRAYOID,
+        ],
+    ) };
+
+    // The rows are locked, so their places are certain.
+    static CHANGE: Statement = const { Statement::new(
+        c"UPDATE kepler.records AS r
+          SET data = n.data, source_digest = n.source_digest,
+              source_updated_at = n.source_updated_at, deleted_at = NULL, updated_at = $1,
+              enrichment_status = CASE
+                  WHEN n.content_changed AND r.enrichment_status
+                       IN ('APPLIED'::kepler.record_enrichment_status,
+                           'FAILED'::kepler.record_enrichment_status)
+                  THEN 'UNAPPLIED'::kepler.record_enrichment_status
+                  ELSE r.enrichment_status END
+          FROM (SELECT pg_catalog.unnest($2) AS tid, pg_catalog.unnest($3) AS data,
+                       pg_catalog.unnest($4) AS source_digest,
+                       pg_catalog.unnest($5) AS source_updated_at,
+                       pg_catalog.unnest($6) AS content_changed) AS n
+          WHERE r.ctid = n.tid",
+        &[
+            pg_sys::TIMESTAMPTZOID, pg_sys::TIDARRAYOID, pg_sys::JSONBARRAYOID,
+            pg_sys::UUIDARRAYOID, pg_sys::TIMESTAMPTZARRAYOID, pg_sys::BOOLARRAYOID,
+        ],
+    ) };
+    static DELETE: Statement = const { Statement::new(
+        c"UPDATE kepler.records AS r
+          SET deleted_at = $1, updated_at = $1, source_updated_at = n.source_updated_at
+          FROM (SELECT pg_catalog.unnest($2) AS tid,
+                       pg_catalog.unnest($3) AS source_updated_at) AS n
+          WHERE r.ctid = n.tid",
+        &[pg_sys::TIMESTAMPTZOID, pg_sys::TIDARRAYOID, pg_sys::TIMESTAMPTZARRAYOID],
+    ) };
+    // Nothing that an index or a trigger looks at: a heap-only update.
+    static REFRESH: Statement = const { Statement::new(
+        c"UPDATE kepler.records AS r
+          SET source_updated_at = n.source_updated_at
+          FROM (SELECT pg_catalog.unnest($1) AS tid,
+                       pg_catalog.unnest($2) AS source_updated_at) AS n
+          WHERE r.ctid = n.tid",
+        &[pg_sys::TIDARRAYOID, pg_sys::TIMESTAMPTZARRAYOID],
+    ) };
+}
+
+/// A stored record as a look-up finds it.
+pub(crate) struct Found<'conn> {
+    pub(crate) id: &'conn str,
+    pub(crate) tid: [u8; 6],
+    pub(crate) state: Stored,
+    /// The bytes of the data behind the length word, where they were asked for.
+    pub(crate) data: Option<&'conn [u8]>,
+}
+
+/// Whose records are meant, and the settings that hold while they are worked on.
+pub(crate) struct Store<'s> {
+    workspace_id: Text,
+    entity_id: Text,
+    entity_type: &'s str,
+    source: &'s str,
+    _planning: LocalSettings,
+}
+
+/// Whether a look-up reads or locks, and whether it brings the data along.
+#[derive(Clone, Copy)]
+pub(crate) struct LookUp {
+    pub(crate) lock: bool,
+    pub(crate) data: bool,
+}
+
+impl<'s> Store<'s> {
+    pub(crate) fn new(
+        workspace_id: &str,
+        entity_id: &str,
+        entity_type: &'s str,
+        source: &'s str,
+    ) -> Self {
+        Self {
+            workspace_id: Text::new(workspace_id),
+            entity_id: Text::new(entity_id),
+            entity_type,
+            source,
+            _planning: LocalSettings::set(PLANNING),
+        }
+    }
+
+    /// What is stored under each of `external_ids`, in their order.
+    pub(crate) fn look_up<'conn>(
+        &self,
+        client: &mut SpiClient<'conn>,
+        external_ids: &mut Array,
+        how: LookUp,
+    ) -> Vec<Option<Found<'conn>>> {
+        let parameters = [
+            Some(self.workspace_id.datum()),
+            Some(self.entity_id.datum()),
+            Some(external_ids.datum()),
+        ];
+        let statement = match (how.lock, how.data) {
+            (false, false) => &READ,
+            (false, true) => &READ_DATA,
+            (true, false) => &LOCK,
+            (true, true) => &LOCK_DATA,
+        };
+        let rows = statement.with(|statement| statement.run(client, &parameters));
+        if how.data { found::<7>(&rows) } else { found::<6>(&rows) }
+    }
+
+    /// Inserts what is not there yet; how many were.
+    pub(crate) fn insert(
+        &self,
+        client: &mut SpiClient<'_>,
+        now: i64,
+        records: &mut NewRecords,
+    ) -> usize {
+        let entity_type = Text::new(self.entity_type);
+        let source = Text::new(self.source);
+        INSERT.with(|statement| {
+            statement
+                .run(
+                    client,
+                    &[
+                        Some(self.workspace_id.datum()),
+                        Some(self.entity_id.datum()),
+                        Some(entity_type.datum()),
+                        Some(source.datum()),
+                        Some(pg_sys::Datum::from(now)),
+                        Some(records.id.datum()),
+                        Some(records.external_id.datum()),
+                        Some(records.data.datum()),
+                        Some(records.source_digest.datum()),
+                        Some(records.source_updated_at.datum()),
+                        Some(records.deleted_at.datum()),
+                    ],
+                )
+                .count()
+        })
+    }
+
+    /// Gives locked records new content, and life where they were deleted.
+    pub(crate) fn change(&self, client: &mut SpiClient<'_>, now: i64, changes: &mut Changes) {
+        CHANGE.with(|statement| {
+            statement.run(
+                client,
+                &[
+                    Some(pg_sys::Datum::from(now)),
+                    Some(changes.tid.datum()),
+                    Some(changes.data.datum()),
+                    Some(changes.source_digest.datum()),
+                    Some(changes.source_updated_at.datum()),
+                    Some(changes.content_changed.datum()),
+                ],
+            )
+        });
+    }
+
+    /// Soft-deletes locked records.
+    pub(crate) fn delete(&self, client: &mut SpiClient<'_>, now: i64, touches: &mut Touches) {
+        let (tid, time) = (touches.tid.datum(), touches.source_updated_at.datum());
+        DELETE.with(|statement| {
+            statement.run(client, &[Some(pg_sys::Datum::from(now)), Some(tid), Some(time)])
+        });
+    }
+
+    /// Notes the source's newer time on locked records.
+    pub(crate) fn refresh(&self, client: &mut SpiClient<'_>, touches: &mut Touches) {
+        let (tid, time) = (touches.tid.datum(), touches.source_updated_at.datum());
+        REFRESH.with(|statement| statement.run(client, &[Some(tid), Some(time)]));
+    }
+}
+
+fn found<'conn, const N: usize>(rows: &Rows<'conn>) -> Vec<Option<Found<'conn>>> {
+    rows.iter::<N>()
+        .map(|row| {
+            Some(Found {
+                id: row.text(0)?,
+                tid: row.tid(1)?,
+                state: Stored {
+                    content_hash: row.uuid(2)?,
+                    source_digest: row.uuid(3),
+                    source_updated_at: row.time(4),
+                    deleted: row.boolean(5)?,
+                },
+                data: if N > 6 { row.jsonb(6) } else { None },
+            })
+        })
+        .collect()
+}
+
+/// Rows for [`Store::insert`], a column each.
+pub(crate) struct NewRecords {
+    pub(crate) id: Array,
+    pub(crate) external_id: Array,
+    pub(crate) data: Array,
+    pub(crate) source_digest: Array,
+    pub(crate) source_updated_at: Array,
+    pub(crate) deleted_at: Array,
+}
+
+impl NewRecords {
+    pub(crate) fn with_capacity(rows: usize, bytes: usize) -> Self {
+        Self {
+            id: Array::new(array::TEXT, rows, rows * 28),
+            external_id: Array::new(array::TEXT, rows, rows * 20),
+            data: Array::new(array::JSONB, rows, bytes),
+            source_digest: Array::new(array::UUID, rows, rows * 16),
+            source_updated_at: Array::new(array::TIMESTAMPTZ, rows, rows * 8),
+            deleted_at: Array::new(array::TIMESTAMPTZ, rows, 0),
+        }
+    }
+}
+
+/// Rows for [`Store::change`].
+pub(crate) struct Changes {
+    pub(crate) tid: Array,
+    pub(crate) data: Array,
+    pub(crate) source_digest: Array,
+    pub(crate) source_updated_at: Array,
+    pub(crate) content_changed: Array,
+    pub(crate) count: usize,
+}
+
+impl Changes {
+    pub(crate) fn new() -> Self {
+        Self {
+            tid: Array::new(array::TID, 0, 0),
+            data: Array::new(array::JSONB, 0, 0),
+            source_digest: Array::new(array::UUID, 0, 0),
+            source_updated_at: Array::new(array::TIMESTAMPTZ, 0, 0),
+            content_changed: Array::new(array::BOOLEAN, 0, 0),
+            count: 0,
+        }
+    }
+}
+
+/// Rows for [`Store::delete`] and [`Store::refresh`].
+pub(crate) struct Touches {
+    pub(crate) tid: Array,
+    pub(crate) source_updated_at: Array,
+    pub(crate) count: usize,
+}
+
+impl Touches {
+    pub(crate) fn new() -> Self {
+        Self {
+            tid: Array::new(array::TID, 0, 0),
+            source_updated_at: Array::new(array::TIMESTAMPTZ, 0, 0),
+            count: 0,
+        }
+    }
+
+    pub(crate) fn push(&mut self, tid: &[u8; 6], time: Option<i64>) {
+        self.tid.push_bytes(tid);
+        self.source_updated_at.push_time(time);
+        self.count += 1;
+    }
+}

