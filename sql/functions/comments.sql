@@ -1,1 +1,99 @@
--- placeholder
+-- What \df+ and docs/reference.md say about each function. The forms that take text are described
+-- in full, the others refer to them.
+
+COMMENT ON FUNCTION kepler.install() IS
+'Creates Kepler''s tables in the schema kepler, or brings them to the version of the library, in one transaction. Can be repeated.
+Returns one row for each step of the schema; result is applied (by this call) or present (before it).
+Errors: 55P03 while another session runs it; 55000 if the tables are newer than the library; 0A000 if the database is not in UTF8 or pgvector is older than 0.8.4.';
+
+COMMENT ON FUNCTION kepler.status() IS
+'What is installed and how much it holds: a JSON object with the versions of library, extension, schema, Postgres and pgvector, the session''s workspace, and for each table rows (of all workspaces), bytes, and whether the number of rows is estimated (tables above 64 MB, once analysed).
+Errors: 55000 before install().';
+
+COMMENT ON FUNCTION kepler.version() IS
+'The version of the loaded library. status() also gives that of the extension''s SQL, which ALTER EXTENSION brings up to it.';
+
+COMMENT ON FUNCTION kepler.current_workspace_id() IS
+'The workspace that calls and inserts use unless they name one: the setting kepler.workspace_id, or default. It is not looked up. Only a superuser may change the setting directly.';
+
+COMMENT ON FUNCTION kepler.cuid() IS
+'A new identifier (CUID2): 24 lower-case letters and digits, the first a letter.';
+
+COMMENT ON FUNCTION kepler.jsonb_hash(jsonb) IS
+'128 bits over what a document says. Key order, white space, escapes and the spelling of numbers (1, 1.0, 1e0) do not count; everything else does. The same on every machine and in every version. Not cryptographic. NULL gives NULL.';
+
+COMMENT ON FUNCTION kepler.record_document(anyelement) IS
+'The data of a record with its enrichment laid over it (top-level members), as jsonb.
+record: a row of kepler.records, as in SELECT kepler.record_document(r) FROM kepler.records AS r; it may be any row with the columns data and enrichment.';
+
+COMMENT ON FUNCTION kepler.upsert_records(text, text, text, text, text, text, text, jsonb, text) IS
+'Inserts, updates, soft-deletes or leaves alone the records that a JSON array describes. Returns one row for each element, in the order of the array (ordinal begins at 1).
+records: the text of a JSON array. Without key, each element is an envelope {external_id, data, source_updated_at, deleted}, of which external_id and data are required. With key, each element is a flat document and is itself the data; key names the top-level field that holds its external id, updated_at_key the one that holds the source''s time.
+entity_type, source, connection_id: name the entity, which is made if it is not there.
+merge: replace (new data takes the place of the stored), shallow (its top-level members do), or deep (objects are merged at every level).
+options: {"invalid_characters": "strip"} leaves out what jsonb cannot hold (\u0000, lone surrogates) instead of rejecting the element.
+outcome: inserted, updated, refreshed, undeleted, deleted, unchanged, stale, superseded, or rejected, the last with error_code and error. An invalid element is rejected by itself; the others land.
+Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if records cannot be divided into elements; 23503 for an unknown workspace or connection; 40001 if records kept vanishing while it ran (run it again).';
+
+COMMENT ON FUNCTION kepler.upsert_records(text, json, text, text, text, text, text, jsonb, text) IS
+'The same as upsert_records with text, for values of type json. Prefer text: json refuses some documents before this function can answer for them one by one.';
+
+COMMENT ON FUNCTION kepler.upsert_records(text, jsonb, text, text, text, text, text, jsonb, text) IS
+'The same as upsert_records with text, for values of type jsonb. Prefer text: jsonb refuses some documents before this function can answer for them one by one.';
+
+COMMENT ON FUNCTION kepler.upsert_records_summary(text, text, text, text, text, text, text, jsonb, text) IS
+'Does what upsert_records does, and returns counts instead of rows: a JSON object with total, a count for every outcome (0 included), and rejected_by_code, an object of counts by error_code.
+Arguments and errors are those of upsert_records.';
+
+COMMENT ON FUNCTION kepler.upsert_records_summary(text, json, text, text, text, text, text, jsonb, text) IS
+'The same as upsert_records_summary with text, for values of type json. Prefer text, as for upsert_records.';
+
+COMMENT ON FUNCTION kepler.upsert_records_summary(text, jsonb, text, text, text, text, text, jsonb, text) IS
+'The same as upsert_records_summary with text, for values of type jsonb. Prefer text, as for upsert_records.';
+
+COMMENT ON FUNCTION kepler.upsert_record(text, text, text, timestamptz, boolean, text, text, text, jsonb, text) IS
+'Upserts one record, given by its parts, and returns one row as upsert_records does.
+data: the text of a JSON object; may be NULL if deleted is true.
+source_updated_at: when the source last changed it. An older time than the stored one changes nothing (stale); NULL switches this guard off.
+deleted: true soft-deletes it; where there is no such record, a deleted one is inserted.
+The other arguments are those of upsert_records. A record that is not valid is answered with rejected.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace or connection; 40001 if the record kept vanishing (run it again).';
+
+COMMENT ON FUNCTION kepler.upsert_record(text, text, json, timestamptz, boolean, text, text, text, jsonb, text) IS
+'The same as upsert_record with text, for values of type json. Prefer text: what json refuses cannot be answered with rejected.';
+
+COMMENT ON FUNCTION kepler.upsert_record(text, text, jsonb, timestamptz, boolean, text, text, text, jsonb, text) IS
+'The same as upsert_record with text, for values of type jsonb. Prefer text: what jsonb refuses cannot be answered with rejected.';
+
+COMMENT ON FUNCTION kepler.set_entity_options(text, jsonb, text, text, text) IS
+'Finds or makes the entity, sets what upserts of its records do, and returns its id.
+options: {"ignored_paths": ["/fetched_at", …]}, an array of JSON Pointers (RFC 6901) to places that do not count when an upsert compares a record. It replaces the earlier array; without it nothing is set.
+Errors: 55000 before install(); 22004 and 22023 for arguments, unknown options and malformed pointers; 23503 for an unknown workspace or connection.';
+
+COMMENT ON FUNCTION kepler.delete_records(text[], text) IS
+'Soft-deletes records: sets deleted_at, keeps everything else.
+record_ids: values of kepler.records.id. Returns one row for each, in their order; outcome is deleted, unchanged (it was deleted already, or the id came earlier in the array) or not_found.
+Errors: 55000 before install(); 22004 for a NULL argument.';
+
+COMMENT ON FUNCTION kepler.restore_records(text[], text) IS
+'Brings soft-deleted and archived records back: deleted_at becomes NULL, status ACTIVE.
+record_ids: values of kepler.records.id. Returns one row for each, in their order; outcome is restored, unchanged (there was nothing to restore, or the id came earlier in the array) or not_found.
+Errors: 55000 before install(); 22004 for a NULL argument.';
+
+COMMENT ON FUNCTION kepler.archive_records(text[], text) IS
+'Sets the status of records to ARCHIVED. Upserts go on updating archived records and leave them archived.
+record_ids: values of kepler.records.id. Returns one row for each, in their order; outcome is archived, unchanged (it was archived already, or the id came earlier in the array) or not_found.
+Errors: 55000 before install(); 22004 for a NULL argument.';
+
+COMMENT ON FUNCTION kepler._latest_schema_version() IS
+'Private: the newest schema version that the library knows.';
+COMMENT ON FUNCTION kepler._require_tables() IS
+'Private: fails with 55000 and a hint before install().';
+COMMENT ON FUNCTION kepler._set_record_state(text, text, text[], text) IS
+'Private: what delete_records, restore_records and archive_records share.';
+COMMENT ON FUNCTION kepler._follow_record_content() IS
+'Private: on a direct update of a record, moves updated_at and sends changed content back to enrichment.';
+COMMENT ON FUNCTION kepler._touch_updated_at() IS
+'Private: moves updated_at on a direct update.';
+COMMENT ON FUNCTION kepler._refuse_workspace_change() IS
+'Private: refuses to move a row to another workspace.';

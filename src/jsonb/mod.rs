@@ -13,6 +13,9 @@ pub(crate) mod pointer;
 pub(crate) mod scan;
 pub(crate) mod view;
 
+#[cfg(test)]
+mod tests;
+
 /// Containers may be nested this deep, the outermost counted.
 pub(crate) const MAX_DEPTH: usize = 512;
 

@@ -152,11 +152,12 @@ fn unescape_unicode(
     };
     let mut end = at + 6;
     let mut code = first;
-    if (0xD800..0xDC00).contains(&first) && raw.get(end..end + 2) == Some(b"\\u") {
-        if let Some(second @ 0xDC00..0xE000) = unit(end) {
-            code = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
-            end += 6;
-        }
+    if (0xD800..0xDC00).contains(&first)
+        && raw.get(end..end + 2) == Some(b"\\u")
+        && let Some(second @ 0xDC00..0xE000) = unit(end)
+    {
+        code = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+        end += 6;
     }
     match char::from_u32(code) {
         Some(character) if code != 0 => {

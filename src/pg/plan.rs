@@ -150,10 +150,6 @@ impl<'conn, const N: usize> Row<'conn, N> {
         self.get(column).map(|datum| datum.value() as i64)
     }
 
-    pub(crate) fn integer(&self, column: usize) -> Option<i32> {
-        self.get(column).map(|datum| datum.value() as i32)
-    }
-
     pub(crate) fn boolean(&self, column: usize) -> Option<bool> {
         self.get(column).map(|datum| datum.value() & 0xFF != 0)
     }

@@ -14,3 +14,6 @@ mod outcome;
 mod store;
 mod time;
 mod upsert;
+
+#[cfg(test)]
+mod tests;

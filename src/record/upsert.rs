@@ -12,7 +12,7 @@ use super::decide::{self, Stored, Verdict};
 use super::decode::{self, Content, Element};
 use super::entity::{self, Entity};
 use super::fold::{self, Candidate};
-use super::options::{Request, Shape};
+use super::options::Request;
 use super::outcome::{Outcome, Rejection};
 use super::store::{Changes, Found, LookUp, NewRecords, Store, Touches};
 use crate::error::Error;
@@ -86,7 +86,8 @@ pub(crate) fn run(
     Ok(batch.answers)
 }
 
-/// Names the way of reading a text: two ways may make different content of it.
+/// Names the way of reading a text: two ways may make different content of it. Whether the text stood
+/// in an envelope or alone plays no part.
 fn context(request: &Request) -> u8 {
     let merge = match request.merge {
         Merge::Replace => 0,
@@ -94,9 +95,6 @@ fn context(request: &Request) -> u8 {
         Merge::Deep => 2,
     };
     let strip = u8::from(request.invalid_characters == InvalidCharacters::Strip);
-    let flat = u8::from(request.shape != Shape::Envelope);
-    // Flat or in an envelope, the text of the data is the data: `flat` plays no part.
-    let _ = flat;
     merge << 1 | strip
 }
 
