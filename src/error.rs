@@ -40,6 +40,8 @@ pub(crate) enum Error {
     BrokenBatch { problem: &'static str, ordinal: usize, offset: usize },
     #[error("records changed under this call too often")]
     TooContended,
+    #[error("of {sent} changed records only {written} were written")]
+    NotWritten { sent: usize, written: usize },
     #[error(transparent)]
     Spi(#[from] spi::Error),
 }
@@ -64,6 +66,7 @@ impl Error {
             Error::NotAnArray { .. } | Error::BrokenBatch { .. } => {
                 ERRCODE_INVALID_TEXT_REPRESENTATION
             }
+            Error::NotWritten { .. } => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
             Error::TooContended => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Error::Spi(_) => ERRCODE_INTERNAL_ERROR,
         }
@@ -112,6 +115,11 @@ impl Error {
             Error::BrokenBatch { .. } => {
                 "A text that was cut off or garbled cannot be divided into records. Send it again \
                  whole."
+                    .to_owned()
+            }
+            Error::NotWritten { .. } => {
+                "A trigger on kepler.records returned NULL for a row. It must not keep rows from \
+                 being written."
                     .to_owned()
             }
             Error::TooContended => "Run the call again.".to_owned(),

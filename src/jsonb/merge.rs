@@ -16,8 +16,8 @@ pub(crate) enum Merge {
     Deep,
 }
 
-/// Appends the datum of `over` laid over `base`; both are the bytes behind the length word, and
-/// objects. What is no object is replaced whole.
+/// Appends the datum of `over` laid over `base`; both are the bytes behind the length word, and both
+/// are objects.
 pub(crate) fn merge(
     builder: &mut Builder,
     base: &[u8],
@@ -25,11 +25,7 @@ pub(crate) fn merge(
     how: Merge,
     out: &mut Vec<u8>,
 ) -> Result<(), TooLarge> {
-    let (base, over) = (Container::root(base), Container::root(over));
-    let empty = Builder::empty_object();
-    let base =
-        if how == Merge::Replace || !base.is_object() { Container::root(&empty) } else { base };
-    objects(builder, base, over, how)?;
+    objects(builder, Container::root(base), Container::root(over), how)?;
     builder.finish(out)
 }
 

@@ -1,10 +1,11 @@
 //! Records: upserts that write nothing where nothing changed, and answer for each element.
 //!
 //! The way of a batch: `decode` cuts the text into elements, `fold` settles duplicates, `decide`
-//! compares with what is stored, `store` talks to the table, and `upsert` leads through it. `api`
+//! compares with what is stored, `content` decodes and merges, `store` talks to the table, and `upsert` leads through it. `api`
 //! holds the SQL functions. All but the last three are free of Postgres.
 
 pub(crate) mod api;
+mod content;
 mod decide;
 mod decode;
 mod entity;

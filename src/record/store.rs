@@ -5,6 +5,7 @@
 //! sessions with overlapping batches wait for each other, and never in a circle.
 
 use super::decide::Stored;
+use crate::error::Error;
 use crate::pg::array::{self, Array};
 use crate::pg::plan::{LocalSettings, Rows, Statement};
 use crate::pg::varlena::Text;
@@ -217,8 +218,13 @@ impl<'s> Store<'s> {
     }
 
     /// Gives locked records new content, and life where they were deleted.
-    pub(crate) fn change(&self, client: &mut SpiClient<'_>, now: i64, changes: &mut Changes) {
-        CHANGE.with(|statement| {
+    pub(crate) fn change(
+        &self,
+        client: &mut SpiClient<'_>,
+        now: i64,
+        changes: &mut Changes,
+    ) -> Result<(), Error> {
+        let rows = CHANGE.with(|statement| {
             statement.run(
                 client,
                 &[
@@ -231,20 +237,41 @@ impl<'s> Store<'s> {
                 ],
             )
         });
+        all_written(changes.count, &rows)
     }
 
     /// Soft-deletes locked records.
-    pub(crate) fn delete(&self, client: &mut SpiClient<'_>, now: i64, touches: &mut Touches) {
+    pub(crate) fn delete(
+        &self,
+        client: &mut SpiClient<'_>,
+        now: i64,
+        touches: &mut Touches,
+    ) -> Result<(), Error> {
         let (tid, time) = (touches.tid.datum(), touches.source_updated_at.datum());
-        DELETE.with(|statement| {
+        let rows = DELETE.with(|statement| {
             statement.run(client, &[Some(pg_sys::Datum::from(now)), Some(tid), Some(time)])
         });
+        all_written(touches.count, &rows)
     }
 
     /// Notes the source's newer time on locked records.
-    pub(crate) fn refresh(&self, client: &mut SpiClient<'_>, touches: &mut Touches) {
+    pub(crate) fn refresh(
+        &self,
+        client: &mut SpiClient<'_>,
+        touches: &mut Touches,
+    ) -> Result<(), Error> {
         let (tid, time) = (touches.tid.datum(), touches.source_updated_at.datum());
-        REFRESH.with(|statement| statement.run(client, &[Some(tid), Some(time)]));
+        let rows = REFRESH.with(|statement| statement.run(client, &[Some(tid), Some(time)]));
+        all_written(touches.count, &rows)
+    }
+}
+
+/// An answer tells what was written. A trigger of the user's that swallows a row would make it a lie.
+fn all_written(sent: usize, rows: &Rows<'_>) -> Result<(), Error> {
+    if rows.count() == sent {
+        Ok(())
+    } else {
+        Err(Error::NotWritten { sent, written: rows.count() })
     }
 }
 

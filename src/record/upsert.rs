@@ -8,8 +8,9 @@
 //! Inserts come before the first lock on a row that others can see, and both go in the order of
 //! external ids, so no two calls can wait for each other in a circle.
 
+use super::content::{Decoder, Prepared};
 use super::decide::{self, Stored, Verdict};
-use super::decode::{self, Content, Element};
+use super::decode::{Content, Element};
 use super::entity::{self, Entity};
 use super::fold::{self, Candidate};
 use super::options::Request;
@@ -17,10 +18,7 @@ use super::outcome::{Outcome, Rejection};
 use super::store::{Changes, Found, LookUp, NewRecords, Store, Touches};
 use crate::error::Error;
 use crate::id::new_id;
-use crate::jsonb::builder::Builder;
-use crate::jsonb::hash::{Hasher, source_digest, text_hash};
-use crate::jsonb::merge::{Merge, merge};
-use crate::jsonb::parse::{InvalidCharacters, Parser};
+use crate::jsonb::merge::Merge;
 use crate::pg::array::{self, Array};
 use pgrx::spi::SpiClient;
 use pgrx::{check_for_interrupts, pg_sys};
@@ -53,13 +51,8 @@ pub(crate) fn run(
     mut elements: Vec<Element<'_>>,
 ) -> Result<Vec<Answer>, Error> {
     let entity = entity::find_or_make(client, request)?;
-    let mut parser = Parser::new(request.invalid_characters);
-    let mut scratch = Vec::new();
-    let candidates = fold::fold(&mut elements, |content| {
-        let Some(data) = content.data else { return Ok(()) };
-        scratch.clear();
-        parser.parse(data, &mut scratch).map_err(decode::rejection)
-    });
+    let mut decoder = Decoder::new(request);
+    let candidates = fold::fold(&mut elements, |content| decoder.validate(content));
     let answers = elements
         .iter_mut()
         .map(|element| Answer {
@@ -73,12 +66,11 @@ pub(crate) fn run(
         Store::new(&request.workspace_id, &entity.id, &request.entity_type, &request.source);
     let mut batch = Batch {
         merge: request.merge,
-        context: context(request),
         entity: &entity,
         elements: &elements,
         candidates: &candidates,
         answers,
-        decoder: Decoder { parser, hasher: Hasher::default(), builder: Builder::default() },
+        decoder,
         prepared: Vec::new(),
     };
     batch.prepared.resize_with(candidates.len(), || None);
@@ -86,38 +78,8 @@ pub(crate) fn run(
     Ok(batch.answers)
 }
 
-/// Names the way of reading a text: two ways may make different content of it. Whether the text stood
-/// in an envelope or alone plays no part.
-fn context(request: &Request) -> u8 {
-    let merge = match request.merge {
-        Merge::Replace => 0,
-        Merge::Shallow => 1,
-        Merge::Deep => 2,
-    };
-    let strip = u8::from(request.invalid_characters == InvalidCharacters::Strip);
-    merge << 1 | strip
-}
-
-/// The data of a record, ready to be written.
-struct Prepared {
-    /// The datum with its length word.
-    datum: Vec<u8>,
-    content_hash: u128,
-    /// Absent where the content came from several texts.
-    source_digest: Option<u128>,
-    /// The element that it came from.
-    element: u32,
-}
-
-struct Decoder {
-    parser: Parser,
-    hasher: Hasher,
-    builder: Builder,
-}
-
 struct Batch<'b> {
     merge: Merge,
-    context: u8,
     entity: &'b Entity,
     elements: &'b [Element<'b>],
     candidates: &'b [Candidate],
@@ -245,15 +207,13 @@ impl<'b> Batch<'b> {
                 let deleted = live.last().is_some_and(|content| content.deleted);
                 let content = match self.prepared[at as usize].take() {
                     Some(content) if content.element == deciding => content,
-                    _ => {
-                        match self.decoder.build(self.merge, self.context, &live, deciding, None) {
-                            Ok(content) => content,
-                            Err(rejection) => {
-                                self.reject(at, rejection);
-                                continue;
-                            }
+                    _ => match self.decoder.build(&live, deciding, None) {
+                        Ok(content) => content,
+                        Err(rejection) => {
+                            self.reject(at, rejection);
+                            continue;
                         }
-                    }
+                    },
                 };
                 let id = new_id();
                 records.id.push_text(&id);
@@ -343,20 +303,20 @@ impl<'b> Batch<'b> {
                             client,
                             now,
                             &mut std::mem::replace(&mut changes, Changes::new()),
-                        );
+                        )?;
                         bytes = 0;
                     }
                 }
             }
         }
         if changes.count > 0 {
-            store.change(client, now, &mut changes);
+            store.change(client, now, &mut changes)?;
         }
         if deletes.count > 0 {
-            store.delete(client, now, &mut deletes);
+            store.delete(client, now, &mut deletes)?;
         }
         if refreshes.count > 0 {
-            store.refresh(client, &mut refreshes);
+            store.refresh(client, &mut refreshes)?;
         }
         Ok(())
     }
@@ -381,7 +341,7 @@ impl<'b> Batch<'b> {
                 Action::Nothing(outcome)
             }
         };
-        match decide::compare_text(&live, stored, self.context) {
+        match decide::compare_text(&live, stored, self.decoder.context) {
             Verdict::Same | Verdict::StaysDeleted => return same(Outcome::Unchanged),
             Verdict::Delete => return Action::Delete,
             Verdict::Decode => {}
@@ -389,7 +349,7 @@ impl<'b> Batch<'b> {
         let content = match self.prepared[at as usize].take() {
             // Merged content depends on what was stored when it was made.
             Some(content) if self.merge == Merge::Replace && content.element == deciding => content,
-            _ => match self.decoder.build(self.merge, self.context, &live, deciding, found.data) {
+            _ => match self.decoder.build(&live, deciding, found.data) {
                 Ok(content) => content,
                 Err(rejection) => return Action::Reject(rejection),
             },
@@ -408,9 +368,7 @@ impl<'b> Batch<'b> {
     fn differs_only_where_ignored(&mut self, content: &Prepared, stored: Option<&[u8]>) -> bool {
         let ignored = &self.entity.ignored;
         let Some(stored) = stored.filter(|_| !ignored.is_empty()) else { return false };
-        let hasher = &mut self.decoder.hasher;
-        hasher.hash_without(&content.datum[4..], Some(ignored))
-            == hasher.hash_without(stored, Some(ignored))
+        self.decoder.same_without(&content.datum[4..], stored, ignored)
     }
 
     fn answer(&mut self, at: u32, found: &Found<'_>, outcome: Outcome) {
@@ -448,59 +406,5 @@ impl<'b> Batch<'b> {
             answer.outcome = Outcome::Rejected;
             answer.rejection = Some(rejection.clone());
         }
-    }
-}
-
-impl Decoder {
-    /// The data that the contents make, laid over what is stored where the mode says so.
-    fn build(
-        &mut self,
-        how: Merge,
-        context: u8,
-        live: &[Content<'_>],
-        element: u32,
-        stored: Option<&[u8]>,
-    ) -> Result<Prepared, Rejection> {
-        let mut datum = Vec::new();
-        let parts = if how == Merge::Replace { &live[live.len() - 1..] } else { live };
-        let mut base = stored.filter(|_| how != Merge::Replace).map(|stored| {
-            let mut whole = vec![0; 4];
-            whole.extend_from_slice(stored);
-            whole
-        });
-        for part in parts {
-            let text = match part.data {
-                Some(text) => text,
-                None if base.is_none() => b"{}",
-                None => continue,
-            };
-            datum.clear();
-            datum.reserve(text.len());
-            self.parser.parse(text, &mut datum).map_err(decode::rejection)?;
-            if let Some(under) = base.take() {
-                let mut merged = Vec::with_capacity(under.len() + datum.len());
-                merge(&mut self.builder, &under[4..], &datum[4..], how, &mut merged).map_err(
-                    |_| {
-                        Rejection::new(
-                            super::outcome::Reason::TooLarge,
-                            "the merged data is larger than jsonb can hold",
-                        )
-                    },
-                )?;
-                datum = merged;
-            }
-            if parts.len() > 1 {
-                base = Some(datum.clone());
-            }
-        }
-        if datum.is_empty() {
-            datum = base.unwrap_or_default();
-        }
-        let content_hash = self.hasher.hash(&datum[4..]);
-        let source_digest = match (live, live.last().and_then(|content| content.data)) {
-            ([_], Some(text)) => Some(source_digest(text_hash(text), content_hash, context)),
-            _ => None,
-        };
-        Ok(Prepared { datum, content_hash, source_digest, element })
     }
 }

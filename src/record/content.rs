@@ -1,0 +1,103 @@
+//! Makes a record's data of the texts that count: decoded, merged, hashed.
+
+use super::decode::{self, Content};
+use super::options::Request;
+use super::outcome::{Reason, Rejection};
+use crate::jsonb::builder::{Builder, TooLarge, length_word};
+use crate::jsonb::hash::{Hasher, source_digest, text_hash};
+use crate::jsonb::merge::{Merge, merge};
+use crate::jsonb::parse::{InvalidCharacters, Parser};
+use crate::jsonb::pointer::Pointers;
+
+/// The data of a record, ready to be written.
+pub(crate) struct Prepared {
+    /// The datum with its length word.
+    pub(crate) datum: Vec<u8>,
+    pub(crate) content_hash: u128,
+    /// Absent where the content came from several texts.
+    pub(crate) source_digest: Option<u128>,
+    /// The element that it came from.
+    pub(crate) element: u32,
+}
+
+/// Decodes by one request's rules, and keeps its buffers.
+pub(crate) struct Decoder {
+    merge: Merge,
+    /// Names the way of reading a text, for the source digest: two ways may make different content
+    /// of one text. Whether it stood in an envelope or alone plays no part.
+    pub(crate) context: u8,
+    parser: Parser,
+    hasher: Hasher,
+    builder: Builder,
+    scratch: Vec<u8>,
+}
+
+impl Decoder {
+    pub(crate) fn new(request: &Request) -> Self {
+        let merge = match request.merge {
+            Merge::Replace => 0,
+            Merge::Shallow => 1,
+            Merge::Deep => 2,
+        };
+        let strip = u8::from(request.invalid_characters == InvalidCharacters::Strip);
+        Self {
+            merge: request.merge,
+            context: merge << 1 | strip,
+            parser: Parser::new(request.invalid_characters),
+            hasher: Hasher::default(),
+            builder: Builder::default(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Whether the text of `content` can be decoded.
+    pub(crate) fn validate(&mut self, content: &Content<'_>) -> Result<(), Rejection> {
+        let Some(data) = content.data else { return Ok(()) };
+        self.scratch.clear();
+        self.parser.parse(data, &mut self.scratch).map_err(decode::rejection)
+    }
+
+    /// The data that the contents make, laid over what is stored where the mode says so. The last of
+    /// `live` decides; `element` is its index.
+    pub(crate) fn build(
+        &mut self,
+        live: &[Content<'_>],
+        element: u32,
+        stored: Option<&[u8]>,
+    ) -> Result<Prepared, Rejection> {
+        let merging = self.merge != Merge::Replace;
+        let parts = if merging { live } else { &live[live.len() - 1..] };
+        let mut current = stored.filter(|_| merging).map(|stored| {
+            let length = length_word(4 + stored.len());
+            [&length, stored].concat()
+        });
+        for text in parts.iter().filter_map(|part| part.data) {
+            let mut datum = Vec::with_capacity(text.len());
+            self.parser.parse(text, &mut datum).map_err(decode::rejection)?;
+            current = Some(match current {
+                Some(under) if merging => self.merged(&under[4..], &datum[4..])?,
+                _ => datum,
+            });
+        }
+        let datum = current.unwrap_or_else(|| [length_word(8), Builder::empty_object()].concat());
+        let content_hash = self.hasher.hash(&datum[4..]);
+        let source_digest = match (live, live.last().and_then(|content| content.data)) {
+            ([_], Some(text)) => Some(source_digest(text_hash(text), content_hash, self.context)),
+            _ => None,
+        };
+        Ok(Prepared { datum, content_hash, source_digest, element })
+    }
+
+    fn merged(&mut self, under: &[u8], over: &[u8]) -> Result<Vec<u8>, Rejection> {
+        let mut datum = Vec::with_capacity(under.len() + over.len());
+        merge(&mut self.builder, under, over, self.merge, &mut datum).map_err(|TooLarge| {
+            Rejection::new(Reason::TooLarge, "the merged data is larger than jsonb can hold")
+        })?;
+        Ok(datum)
+    }
+
+    /// Whether two documents, bytes behind the length word, differ at most in the ignored places.
+    pub(crate) fn same_without(&mut self, a: &[u8], b: &[u8], ignored: &Pointers) -> bool {
+        self.hasher.hash_without(a, Some(ignored)) == self.hasher.hash_without(b, Some(ignored))
+    }
+}
