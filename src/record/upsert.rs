@@ -205,15 +205,12 @@ impl<'b> Batch<'b> {
                     standing.live.iter().filter_map(|&part| self.content(part)).collect();
                 let Some(&deciding) = standing.live.last() else { continue };
                 let deleted = live.last().is_some_and(|content| content.deleted);
-                let content = match self.prepared[at as usize].take() {
-                    Some(content) if content.element == deciding => content,
-                    _ => match self.decoder.build(&live, deciding, None) {
-                        Ok(content) => content,
-                        Err(rejection) => {
-                            self.reject(at, rejection);
-                            continue;
-                        }
-                    },
+                let content = match self.content_of(at, &live, deciding, None) {
+                    Ok(content) => content,
+                    Err(rejection) => {
+                        self.reject(at, rejection);
+                        continue;
+                    }
                 };
                 let id = new_id();
                 records.id.push_text(&id);
@@ -346,13 +343,9 @@ impl<'b> Batch<'b> {
             Verdict::Delete => return Action::Delete,
             Verdict::Decode => {}
         }
-        let content = match self.prepared[at as usize].take() {
-            // Merged content depends on what was stored when it was made.
-            Some(content) if self.merge == Merge::Replace && content.element == deciding => content,
-            _ => match self.decoder.build(&live, deciding, found.data) {
-                Ok(content) => content,
-                Err(rejection) => return Action::Reject(rejection),
-            },
+        let content = match self.content_of(at, &live, deciding, found.data) {
+            Ok(content) => content,
+            Err(rejection) => return Action::Reject(rejection),
         };
         let content_changed = content.content_hash != stored.content_hash
             && !self.differs_only_where_ignored(&content, found.data);
@@ -363,6 +356,23 @@ impl<'b> Batch<'b> {
             return Action::Write { content, outcome: Outcome::Updated, content_changed };
         }
         same(Outcome::Unchanged)
+    }
+
+    /// The content of a candidate: as it was decoded before, where that still holds.
+    fn content_of(
+        &mut self,
+        at: u32,
+        live: &[Content<'b>],
+        deciding: u32,
+        stored: Option<&[u8]>,
+    ) -> Result<Prepared, Rejection> {
+        match self.prepared[at as usize].take() {
+            // Merged content depends on what was stored when it was made.
+            Some(content) if self.merge == Merge::Replace && content.element == deciding => {
+                Ok(content)
+            }
+            _ => self.decoder.build(live, deciding, stored),
+        }
     }
 
     fn differs_only_where_ignored(&mut self, content: &Prepared, stored: Option<&[u8]>) -> bool {
