@@ -24,9 +24,9 @@ pub(crate) enum Error {
     BadChoice { argument: &'static str, legal: &'static str, given: String },
     #[error("argument \"{argument}\" is longer than {limit} bytes")]
     TooLong { argument: &'static str, limit: usize },
-    #[error("\"options\" is not valid: {problem}")]
-    BadOptions { problem: String, hint: String },
-    #[error("\"{pointer}\" is not a path into a record")]
+    #[error("argument \"options\" is not valid")]
+    BadOptions { problems: Vec<String>, known: String },
+    #[error("kepler.entities.ignored_paths holds \"{pointer}\", which is no path into a record")]
     BadPointer { pointer: String, problem: String },
     #[error("argument \"updated_at_key\" needs \"key\"")]
     KeyMissing,
@@ -44,6 +44,8 @@ pub(crate) enum Error {
     NotWritten { sent: usize, written: usize },
     #[error(transparent)]
     Spi(#[from] spi::Error),
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
 }
 
 impl Error {
@@ -68,7 +70,7 @@ impl Error {
             }
             Error::NotWritten { .. } => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
             Error::TooContended => ERRCODE_T_R_SERIALIZATION_FAILURE,
-            Error::Spi(_) => ERRCODE_INTERNAL_ERROR,
+            Error::Spi(_) | Error::Json(_) => ERRCODE_INTERNAL_ERROR,
         }
     }
 
@@ -78,7 +80,8 @@ impl Error {
             Error::BrokenBatch { ordinal, offset, .. } => {
                 format!("At element {ordinal}, byte {offset} of the text. Nothing was written.")
             }
-            Error::BadPointer { problem, .. } => format!("{problem}."),
+            Error::BadOptions { problems, .. } => problems.join("\n"),
+            Error::BadPointer { problem, .. } => problem.clone(),
             Error::KeyMissing => "It names a field of flat documents.".to_owned(),
             Error::TooContended => "Other sessions kept deleting the same records.".to_owned(),
             _ => return None,
@@ -97,7 +100,10 @@ impl Error {
                  ALTER EXTENSION vector UPDATE;"
                     .to_owned()
             }
-            Error::BadOptions { hint, .. } => hint.clone(),
+            Error::BadOptions { known, .. } if !known.is_empty() => {
+                format!("Known options: {known}.")
+            }
+            Error::BadPointer { .. } => "Use kepler.set_entity_options, which checks.".to_owned(),
             Error::KeyMissing => {
                 "Name the field of the external id too; an envelope holds its time in \
                  source_updated_at."

@@ -21,6 +21,19 @@ BEGIN
 END
 $$;
 
+-- Never shows the value: it may be the secret itself.
+CREATE FUNCTION kepler._refuse_secret() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = 'check_violation',
+        MESSAGE = format('kepler.%I.secret_ref must be a reference', TG_TABLE_NAME),
+        DETAIL = 'It names where the secret lives: a scheme, a colon and a path.',
+        HINT = 'Keep the secret in a secret store, and its place here: vault:…, env:…, aws-sm:….';
+END
+$$;
+
 -- Fails where install() has not run, before a query on a missing table does so without a hint.
 CREATE FUNCTION kepler._require_tables() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp

@@ -23,7 +23,6 @@ CREATE TABLE kepler.connections (
     CONSTRAINT connections_user_fkey FOREIGN KEY (workspace_id, user_id)
         REFERENCES kepler.users (workspace_id, id) ON DELETE SET NULL (user_id),
     CONSTRAINT connections_id_length CHECK (octet_length(id) BETWEEN 1 AND 128),
-    CONSTRAINT connections_secret_ref_scheme CHECK (secret_ref ~ '^[a-z][a-z0-9+.-]*:.'),
     CONSTRAINT connections_metadata_object CHECK (jsonb_typeof(metadata) = 'object')
 );
 
@@ -46,8 +45,7 @@ CREATE TABLE kepler.credentials (
     CONSTRAINT credentials_connection_id_key UNIQUE (workspace_id, connection_id),
     CONSTRAINT credentials_connection_fkey FOREIGN KEY (workspace_id, connection_id)
         REFERENCES kepler.connections (workspace_id, id) ON DELETE CASCADE,
-    CONSTRAINT credentials_id_length CHECK (octet_length(id) BETWEEN 1 AND 128),
-    CONSTRAINT credentials_secret_ref_scheme CHECK (secret_ref ~ '^[a-z][a-z0-9+.-]*:.')
+    CONSTRAINT credentials_id_length CHECK (octet_length(id) BETWEEN 1 AND 128)
 );
 
 CREATE TABLE kepler.entities (
@@ -120,6 +118,14 @@ CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.entities
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.entities
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler._refuse_workspace_change();
+
+-- A trigger and not a CHECK, whose error would show the row, and the secret in it.
+CREATE TRIGGER check_secret_ref BEFORE INSERT OR UPDATE OF secret_ref ON kepler.connections
+    FOR EACH ROW WHEN (NEW.secret_ref !~ '^[a-z][a-z0-9+.-]*:.')
+    EXECUTE FUNCTION kepler._refuse_secret();
+CREATE TRIGGER check_secret_ref BEFORE INSERT OR UPDATE OF secret_ref ON kepler.credentials
+    FOR EACH ROW WHEN (NEW.secret_ref !~ '^[a-z][a-z0-9+.-]*:.')
+    EXECUTE FUNCTION kepler._refuse_secret();
 
 -- The column list and the condition keep it out of the way of the upsert, which sets updated_at
 -- itself, and never together with source_updated_at alone.

@@ -13,6 +13,7 @@ use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::{JsonB, Uuid, check_for_interrupts};
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// An outcome as a row: ordinal, external id, record id, outcome, error code, error. (pgrx must see
@@ -67,7 +68,7 @@ fn upsert_records(
         merge,
         key,
         updated_at_key,
-        options: options.map(|options| options.0.to_string()),
+        options: options.map(|options| options.0),
     };
     Ok(rows(upsert_batch(request, records)?))
 }
@@ -96,9 +97,10 @@ fn upsert_records_summary(
         merge,
         key,
         updated_at_key,
-        options: options.map(|options| options.0.to_string()),
+        options: options.map(|options| options.0),
     };
-    Ok(JsonB(summary(&upsert_batch(request, records)?)))
+    let summary = Summary::of(&upsert_batch(request, records)?);
+    Ok(JsonB(serde_json::to_value(summary).map_err(Error::from)?))
 }
 
 /// Upserts one record, given by its parts, and answers as `upsert_records` does.
@@ -141,7 +143,7 @@ fn upsert_record(
         merge,
         key: None,
         updated_at_key: None,
-        options: options.map(|options| options.0.to_string()),
+        options: options.map(|options| options.0),
     };
     let answers =
         upsert_one(arguments, external_id, data, source_updated_at.map(i64::from), deleted)?;
@@ -234,17 +236,27 @@ fn rows(answers: Vec<Answer>) -> TableIterator<'static, Row> {
     }))
 }
 
-fn summary(answers: &[Answer]) -> serde_json::Value {
-    let mut counts = serde_json::Map::new();
-    counts.insert("total".to_owned(), answers.len().into());
-    for outcome in Outcome::ALL {
-        let count = answers.iter().filter(|answer| answer.outcome == outcome).count();
-        counts.insert(outcome.name().to_owned(), count.into());
+/// What `upsert_records_summary` answers.
+#[derive(Serialize)]
+struct Summary {
+    total: usize,
+    /// A count for each outcome, those that did not occur included.
+    #[serde(flatten)]
+    outcomes: BTreeMap<&'static str, usize>,
+    rejected_by_code: BTreeMap<&'static str, usize>,
+}
+
+impl Summary {
+    fn of(answers: &[Answer]) -> Self {
+        let mut outcomes: BTreeMap<_, _> =
+            Outcome::ALL.iter().map(|outcome| (outcome.name(), 0)).collect();
+        let mut rejected_by_code = BTreeMap::new();
+        for answer in answers {
+            *outcomes.entry(answer.outcome.name()).or_default() += 1;
+            if let Some(rejection) = &answer.rejection {
+                *rejected_by_code.entry(rejection.reason.code()).or_default() += 1;
+            }
+        }
+        Self { total: answers.len(), outcomes, rejected_by_code }
     }
-    let mut codes: BTreeMap<&str, usize> = BTreeMap::new();
-    for rejection in answers.iter().filter_map(|answer| answer.rejection.as_ref()) {
-        *codes.entry(rejection.reason.code()).or_default() += 1;
-    }
-    counts.insert("rejected_by_code".to_owned(), serde_json::json!(codes));
-    counts.into()
 }

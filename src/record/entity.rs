@@ -1,6 +1,6 @@
 //! Finds or makes the entity that a call's records belong to.
 
-use super::options::Request;
+use super::options::{OptionsObject, Request};
 use crate::error::Error;
 use crate::id::new_id;
 use crate::jsonb::pointer::Pointers;
@@ -8,7 +8,6 @@ use crate::pg::plan::{Parameter, Statement};
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
-use serde::Deserialize;
 
 /// An entity, as far as an upsert needs it.
 pub(crate) struct Entity {
@@ -90,31 +89,44 @@ fn find(client: &mut SpiClient<'_>, key: &[Parameter; 4]) -> Result<Option<Entit
     let mut ignored = Pointers::default();
     let paths: Vec<String> = serde_json::from_str(row.text(1).unwrap_or("[]")).unwrap_or_default();
     for path in paths {
-        insert_pointer(&mut ignored, &path)?;
+        // Direct SQL may have put anything here.
+        ignored.insert(&path).map_err(|error| Error::BadPointer {
+            pointer: path.clone(),
+            problem: error.to_string(),
+        })?;
     }
     Ok(Some(Entity { id: row.text(0).unwrap_or_default().to_owned(), ignored, is_new: false }))
 }
 
 /// What `set_entity_options` takes.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct EntityOptions {
-    #[serde(default)]
     ignored_paths: Option<Vec<String>>,
 }
 
 /// Checks the options of an entity; every pointer must be one.
 pub(crate) fn read_options(options: serde_json::Value) -> Result<EntityOptions, Error> {
-    let options: EntityOptions =
-        serde_json::from_value(options).map_err(|error| Error::BadOptions {
-            problem: error.to_string(),
-            hint: "A JSON object; known is \"ignored_paths\": [\"/fetched_at\", …].".to_owned(),
-        })?;
-    let mut pointers = Pointers::default();
-    for path in options.ignored_paths.iter().flatten() {
-        insert_pointer(&mut pointers, path)?;
+    let mut options = OptionsObject::open(options)?;
+    let mut ignored_paths = None;
+    match options.take("ignored_paths") {
+        None => {}
+        Some(serde_json::Value::Array(paths)) => {
+            let mut pointers = Pointers::default();
+            let mut kept = Vec::new();
+            for (at, path) in paths.iter().enumerate() {
+                match path.as_str().map(|path| (path, pointers.insert(path))) {
+                    Some((path, Ok(()))) => kept.push(path.to_owned()),
+                    Some((_, Err(error))) => {
+                        options.problem(format!("/ignored_paths/{at}: {error}"))
+                    }
+                    None => options.problem(format!("/ignored_paths/{at}: must be a string")),
+                }
+            }
+            ignored_paths = Some(kept);
+        }
+        Some(_) => options.problem("/ignored_paths: must be an array of JSON Pointers"),
     }
-    Ok(options)
+    options.close()?;
+    Ok(EntityOptions { ignored_paths })
 }
 
 /// Sets the options of a request's entity, and gives its id.
@@ -137,10 +149,4 @@ pub(crate) fn set_options(
         )?;
     }
     Ok(entity.id)
-}
-
-fn insert_pointer(pointers: &mut Pointers, path: &str) -> Result<(), Error> {
-    pointers
-        .insert(path)
-        .map_err(|error| Error::BadPointer { pointer: path.to_owned(), problem: error.to_string() })
 }

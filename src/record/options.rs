@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::jsonb::merge::Merge;
 use crate::jsonb::parse::InvalidCharacters;
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 /// The longest workspace, entity type or source, in bytes.
 const MAX_NAME: usize = 128;
@@ -37,22 +37,7 @@ pub(crate) struct Arguments {
     pub(crate) merge: Option<String>,
     pub(crate) key: Option<String>,
     pub(crate) updated_at_key: Option<String>,
-    /// The text of a JSON object.
-    pub(crate) options: Option<String>,
-}
-
-/// Rarely needed choices, `options` in SQL.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Options {
-    invalid_characters: Option<InvalidCharactersOption>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum InvalidCharactersOption {
-    Reject,
-    Strip,
+    pub(crate) options: Option<Value>,
 }
 
 impl Arguments {
@@ -82,25 +67,67 @@ impl Arguments {
             connection_id: self.connection_id,
             merge,
             shape,
-            invalid_characters: read_options(self.options.as_deref())?,
+            invalid_characters: read_options(self.options)?,
         })
     }
 }
 
-fn read_options(options: Option<&str>) -> Result<InvalidCharacters, Error> {
-    let options: Options = match options {
-        None => Options::default(),
-        Some(text) => serde_json::from_str(text).map_err(|error| Error::BadOptions {
-            // Without serde's line and column: the text was normalised by jsonb.
-            problem: error.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
-            hint: "A JSON object; known is \"invalid_characters\": \"reject\" or \"strip\"."
-                .to_owned(),
-        })?,
-    };
-    Ok(match options.invalid_characters {
-        Some(InvalidCharactersOption::Strip) => InvalidCharacters::Strip,
-        Some(InvalidCharactersOption::Reject) | None => InvalidCharacters::Reject,
-    })
+/// Rarely needed choices.
+fn read_options(options: Option<Value>) -> Result<InvalidCharacters, Error> {
+    let mut choice = InvalidCharacters::Reject;
+    let Some(options) = options else { return Ok(choice) };
+    let mut options = OptionsObject::open(options)?;
+    if let Some(value) = options.take("invalid_characters") {
+        match value.as_str() {
+            Some("reject") => choice = InvalidCharacters::Reject,
+            Some("strip") => choice = InvalidCharacters::Strip,
+            _ => options.problem("/invalid_characters: must be \"reject\" or \"strip\""),
+        }
+    }
+    options.close()?;
+    Ok(choice)
+}
+
+/// A JSON object of options, read key by key. All that is wrong with it is reported at once.
+pub(crate) struct OptionsObject {
+    given: Map<String, Value>,
+    known: Vec<&'static str>,
+    problems: Vec<String>,
+}
+
+impl OptionsObject {
+    pub(crate) fn open(options: Value) -> Result<Self, Error> {
+        match options {
+            Value::Object(given) => Ok(Self { given, known: Vec::new(), problems: Vec::new() }),
+            _ => Err(Error::BadOptions {
+                problems: vec!["it must be a JSON object".to_owned()],
+                known: String::new(),
+            }),
+        }
+    }
+
+    /// The value of an option, if it was given.
+    pub(crate) fn take(&mut self, key: &'static str) -> Option<Value> {
+        self.known.push(key);
+        self.given.remove(key)
+    }
+
+    /// Notes what is wrong, the JSON Pointer first.
+    pub(crate) fn problem(&mut self, problem: impl Into<String>) {
+        self.problems.push(problem.into());
+    }
+
+    /// Fails if anything was wrong, or is left over.
+    pub(crate) fn close(mut self) -> Result<(), Error> {
+        for key in self.given.keys() {
+            let token = key.replace('~', "~0").replace('/', "~1");
+            self.problems.push(format!("/{token}: unknown option"));
+        }
+        if self.problems.is_empty() {
+            return Ok(());
+        }
+        Err(Error::BadOptions { problems: self.problems, known: self.known.join(", ") })
+    }
 }
 
 /// An argument that must be there.
