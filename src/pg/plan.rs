@@ -11,8 +11,22 @@ use std::ffi::CStr;
 use std::marker::PhantomData;
 use std::ptr;
 
-/// A statement with parameters, planned at its first use in a session. Postgres plans it anew when
-/// a table it names has changed.
+/// Settings under which statements are planned. The tables may be empty or without statistics when a
+/// plan is made, and it must fit when they are large: look-ups by index, in the order of the arrays
+/// that drive them, however few or many the planner thinks there are. They do not hold while a
+/// statement runs: the plans of users' triggers are the users'.
+const PLANNING: &[(&CStr, &CStr)] = &[
+    (c"enable_seqscan", c"off"),
+    (c"enable_bitmapscan", c"off"),
+    (c"enable_hashjoin", c"off"),
+    (c"enable_mergejoin", c"off"),
+    (c"enable_memoize", c"off"),
+    (c"enable_material", c"off"),
+    (c"jit", c"off"),
+];
+
+/// A statement with parameters, planned at its first use in a session, for any parameters. Postgres
+/// plans it anew when a table it names has changed.
 pub(crate) struct Statement {
     sql: &'static CStr,
     types: &'static [pg_sys::Oid],
@@ -43,17 +57,7 @@ impl Statement {
         // SAFETY: `_client` shows that SPI is connected; the plan is ours, its parameters match in
         // number (asserted) and type (the callers pass what `types` says).
         unsafe {
-            if self.plan.get().is_null() {
-                let plan = pg_sys::SPI_prepare(
-                    self.sql.as_ptr(),
-                    self.types.len() as i32,
-                    self.types.as_ptr().cast_mut(),
-                );
-                assert!(!plan.is_null(), "SPI_prepare failed");
-                // Kept for the life of the session.
-                pg_sys::SPI_keepplan(plan);
-                self.plan.set(plan);
-            }
+            self.make_plan();
             pg_sys::SPI_tuptable = ptr::null_mut();
             let status = pg_sys::SPI_execute_plan(
                 self.plan.get(),
@@ -67,6 +71,43 @@ impl Statement {
                 table: pg_sys::SPI_tuptable,
                 processed: pg_sys::SPI_processed as usize,
                 lifetime: PhantomData,
+            }
+        }
+    }
+}
+
+impl Statement {
+    /// Sees to it that there is a plan, made under `PLANNING`.
+    ///
+    /// # Safety
+    /// SPI must be connected.
+    unsafe fn make_plan(&self) {
+        // SAFETY: SPI is connected. The plan is one statement, so it has one source; the pointers
+        // that Postgres gives are valid until it is asked to plan again.
+        unsafe {
+            if self.plan.get().is_null() {
+                let plan = pg_sys::SPI_prepare_cursor(
+                    self.sql.as_ptr(),
+                    self.types.len() as i32,
+                    self.types.as_ptr().cast_mut(),
+                    pg_sys::CURSOR_OPT_GENERIC_PLAN as i32,
+                );
+                assert!(!plan.is_null(), "SPI_prepare_cursor failed");
+                // Kept for the life of the session.
+                pg_sys::SPI_keepplan(plan);
+                self.plan.set(plan);
+            }
+            // What other sessions have changed is to be known before, and not while it runs.
+            pg_sys::AcceptInvalidationMessages();
+            let sources = pg_sys::SPI_plan_get_plan_sources(self.plan.get());
+            let source = &*pg_sys::list_nth(sources, 0).cast::<pg_sys::CachedPlanSource>();
+            let usable = source.is_valid
+                && source.gplan.as_ref().is_some_and(|plan| plan.is_valid)
+                && (!source.dependsOnRLS || source.rewriteRoleId == pg_sys::GetUserId());
+            if !usable {
+                let _settings = LocalSettings::set(PLANNING);
+                let plan = pg_sys::SPI_plan_get_cached_plan(self.plan.get());
+                pg_sys::ReleaseCachedPlan(plan, pg_sys::CurrentResourceOwner);
             }
         }
     }
@@ -161,12 +202,12 @@ impl<'conn, const N: usize> Row<'conn, N> {
 }
 
 /// Settings that hold until this is dropped, or until the transaction that an error ends is undone.
-pub(crate) struct LocalSettings {
+struct LocalSettings {
     nest_level: i32,
 }
 
 impl LocalSettings {
-    pub(crate) fn set(settings: &[(&CStr, &CStr)]) -> Self {
+    fn set(settings: &[(&CStr, &CStr)]) -> Self {
         // SAFETY: plain calls; names and values are C strings. An error ends the nest level with the
         // transaction.
         unsafe {

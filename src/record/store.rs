@@ -1,32 +1,17 @@
 //! The statements that read and write records, a batch at a time.
 //!
 //! Each takes arrays, a column each, in the order of external ids. That order is kept by the plan
-//! (nested loops over the arrays, see `PLANNING`), and is the order in which rows are locked: two
+//! (nested loops over the arrays, see `pg::plan`), and is the order in which rows are locked: two
 //! sessions with overlapping batches wait for each other, and never in a circle.
 
 use super::decide::Stored;
 use crate::error::Error;
 use crate::pg::array::{self, Array};
-use crate::pg::plan::{LocalSettings, Rows, Statement};
+use crate::pg::plan::{Rows, Statement};
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::ffi::CStr;
-
-/// Settings under which the statements are planned and run. The tables may be empty or without
-/// statistics when a plan is made, and it must fit when they are large: look-ups by index, in the
-/// order of the arrays, whatever the planner thinks of their number.
-const PLANNING: &[(&CStr, &CStr)] = &[
-    (c"plan_cache_mode", c"force_generic_plan"),
-    (c"enable_seqscan", c"off"),
-    (c"enable_bitmapscan", c"off"),
-    (c"enable_hashjoin", c"off"),
-    (c"enable_mergejoin", c"off"),
-    (c"enable_memoize", c"off"),
-    (c"enable_material", c"off"),
-    (c"max_parallel_workers_per_gather", c"0"),
-    (c"jit", c"off"),
-];
 
 /// `LIMIT 1` keeps the look-up a nested loop that gives one row for each id, in order.
 macro_rules! look_up {
@@ -132,13 +117,12 @@ pub(crate) struct Found<'conn> {
     pub(crate) data: Option<&'conn [u8]>,
 }
 
-/// Whose records are meant, and the settings that hold while they are worked on.
+/// Whose records are meant.
 pub(crate) struct Store<'s> {
     workspace_id: Text,
     entity_id: Text,
     entity_type: &'s str,
     source: &'s str,
-    _planning: LocalSettings,
 }
 
 /// Whether a look-up reads or locks, and whether it brings the data along.
@@ -160,7 +144,6 @@ impl<'s> Store<'s> {
             entity_id: Text::new(entity_id),
             entity_type,
             source,
-            _planning: LocalSettings::set(PLANNING),
         }
     }
 
