@@ -40,7 +40,7 @@ pub(crate) enum Error {
     BrokenBatch { problem: &'static str, ordinal: usize, offset: usize },
     #[error("records changed under this call too often")]
     TooContended,
-    #[error("of {sent} changed records only {written} were written")]
+    #[error("of {sent} records only {written} were written")]
     NotWritten { sent: usize, written: usize },
     #[error(transparent)]
     Spi(#[from] spi::Error),

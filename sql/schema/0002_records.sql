@@ -75,7 +75,8 @@ CREATE TABLE kepler.records (
     workspace_id text NOT NULL DEFAULT kepler.current_workspace_id() REFERENCES kepler.workspaces (id),
     id text NOT NULL DEFAULT kepler.cuid(),
     entity_id text,
-    external_id text,
+    -- An identifier and no word: compared by bytes, which is fast and the same on every machine.
+    external_id text COLLATE "C",
     entity_type text NOT NULL,
     source text NOT NULL DEFAULT 'MANUAL',
     status kepler.record_status NOT NULL DEFAULT 'ACTIVE',
@@ -129,11 +130,18 @@ CREATE TRIGGER check_secret_ref BEFORE INSERT OR UPDATE OF secret_ref ON kepler.
 
 -- The column list and the condition keep it out of the way of the upsert, which sets updated_at
 -- itself, and never together with source_updated_at alone.
-CREATE TRIGGER follow_content
+CREATE TRIGGER touch_updated_at
     BEFORE UPDATE OF entity_id, external_id, entity_type, source, status, enrichment_status,
         deleted_at, data, enrichment ON kepler.records
     FOR EACH ROW WHEN (OLD.updated_at = NEW.updated_at)
-    EXECUTE FUNCTION kepler._follow_record_content();
+    EXECUTE FUNCTION kepler._touch_changed_record();
+-- New content must be enriched anew, also where a client sets updated_at itself.
+CREATE TRIGGER reset_enrichment BEFORE UPDATE OF data ON kepler.records
+    FOR EACH ROW WHEN (
+        OLD.enrichment_status IN ('APPLIED', 'FAILED')
+        AND NEW.enrichment_status = OLD.enrichment_status
+        AND NEW.data IS DISTINCT FROM OLD.data)
+    EXECUTE FUNCTION kepler._reset_enrichment();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.records
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler._refuse_workspace_change();

@@ -22,8 +22,6 @@ pub(crate) const UUID: ElementType = ElementType { oid: pg_sys::UUIDOID, alignme
 /// `timestamptz`, microseconds since 2000-01-01 UTC.
 pub(crate) const TIMESTAMPTZ: ElementType =
     ElementType { oid: pg_sys::TIMESTAMPTZOID, alignment: 8 };
-/// `boolean`.
-pub(crate) const BOOLEAN: ElementType = ElementType { oid: pg_sys::BOOLOID, alignment: 1 };
 /// `tid`.
 pub(crate) const TID: ElementType = ElementType { oid: pg_sys::TIDOID, alignment: 2 };
 
@@ -74,10 +72,6 @@ impl Array {
             Some(time) => self.push_bytes(&time.to_ne_bytes()),
             None => self.push_null(),
         }
-    }
-
-    pub(crate) fn push_boolean(&mut self, value: bool) {
-        self.push_bytes(&[value.into()]);
     }
 
     /// The datum, valid as long as this array is.

@@ -299,9 +299,13 @@ fn with_id<'a>(
     id: Result<Cow<'a, str>, Rejection>,
     content: Result<Content<'a>, Rejection>,
 ) -> Element<'a> {
-    match id {
-        Ok(id) => Element { external_id: Some(id), content },
-        Err(rejection) => Element { external_id: None, content: Err(rejection) },
+    match (id, content) {
+        (Ok(id), content) => Element { external_id: Some(id), content },
+        // A flat document where an envelope was expected: its id is missing for that reason.
+        (Err(_), Err(content)) if content.reason == Reason::UnknownField => {
+            Element { external_id: None, content: Err(content) }
+        }
+        (Err(rejection), _) => Element { external_id: None, content: Err(rejection) },
     }
 }
 

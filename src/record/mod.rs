@@ -1,8 +1,8 @@
 //! Records: upserts that write nothing where nothing changed, and answer for each element.
 //!
 //! The way of a batch: `decode` cuts the text into elements, `fold` settles duplicates, `decide`
-//! compares with what is stored, `content` decodes and merges, `store` talks to the table, and `upsert` leads through it. `api`
-//! holds the SQL functions. All but the last three are free of Postgres.
+//! compares with what is stored, `content` decodes and merges, `look_up` and `store` talk to the table, and `upsert` leads through it. `api`
+//! holds the SQL functions. All but the last four are free of Postgres.
 
 pub(crate) mod api;
 mod content;
@@ -10,6 +10,7 @@ mod decide;
 mod decode;
 mod entity;
 mod fold;
+mod look_up;
 mod options;
 mod outcome;
 mod store;

@@ -1,57 +1,18 @@
-//! The statements that read and write records, a batch at a time.
+//! The statements that write records, a batch at a time.
 //!
-//! Each takes arrays, a column each, in the order of external ids. That order is kept by the plan
-//! (nested loops over the arrays, see `pg::plan`), and is the order in which rows are locked: two
-//! sessions with overlapping batches wait for each other, and never in a circle.
+//! Each takes arrays, a column each, in the byte order of external ids, which is the order in which
+//! rows are inserted and locked: two sessions with overlapping batches wait for each other, and never
+//! in a circle.
 
-use super::decide::Stored;
+use super::look_up::{Found, LookUp, look_up};
 use crate::error::Error;
 use crate::pg::array::{self, Array};
 use crate::pg::plan::{Rows, Statement};
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
-use std::ffi::CStr;
-
-/// `LIMIT 1` keeps the look-up a nested loop that gives one row for each id, in order.
-macro_rules! look_up {
-    ($columns:literal, $lock:literal) => {
-        concat!(
-            "SELECT r.id, r.tid, r.content_hash, r.source_digest, r.source_updated_at, r.deleted",
-            $columns,
-            " FROM (SELECT pg_catalog.unnest($3) AS external_id) AS k
-              LEFT JOIN LATERAL (
-                  SELECT r.id, r.ctid AS tid, r.content_hash, r.source_digest, r.source_updated_at,
-                         r.deleted_at IS NOT NULL AS deleted, r.data
-                  FROM kepler.records AS r
-                  WHERE r.workspace_id = $1 AND r.entity_id = $2
-                    AND r.external_id = k.external_id
-                  LIMIT 1 ",
-            $lock,
-            ") AS r ON true\0"
-        )
-    };
-}
-
-const fn sql(text: &'static str) -> &'static CStr {
-    match CStr::from_bytes_with_nul(text.as_bytes()) {
-        Ok(sql) => sql,
-        Err(_) => unreachable!(),
-    }
-}
-
-const LOOK_UP_TYPES: &[pg_sys::Oid] = &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID];
 
 thread_local! {
-    static READ: Statement =
-        const { Statement::new(sql(look_up!("", "")), LOOK_UP_TYPES) };
-    static READ_DATA: Statement =
-        const { Statement::new(sql(look_up!(", r.data", "")), LOOK_UP_TYPES) };
-    static LOCK: Statement =
-        const { Statement::new(sql(look_up!("", "FOR NO KEY UPDATE")), LOOK_UP_TYPES) };
-    static LOCK_DATA: Statement =
-        const { Statement::new(sql(look_up!(", r.data", "FOR NO KEY UPDATE")), LOOK_UP_TYPES) };
-
     static INSERT: Statement = const { Statement::new(
         c"INSERT INTO kepler.records AS r
               (workspace_id, entity_id, entity_type, source, created_at, updated_at,
@@ -74,24 +35,31 @@ thread_local! {
           SET data = n.data, source_digest = n.source_digest,
               source_updated_at = n.source_updated_at, deleted_at = NULL, updated_at = $1,
               enrichment_status = CASE
-                  WHEN n.content_changed AND r.enrichment_status
+                  WHEN r.enrichment_status
                        IN ('APPLIED'::kepler.record_enrichment_status,
                            'FAILED'::kepler.record_enrichment_status)
                   THEN 'UNAPPLIED'::kepler.record_enrichment_status
                   ELSE r.enrichment_status END
           FROM (SELECT pg_catalog.unnest($2) AS tid, pg_catalog.unnest($3) AS data,
                        pg_catalog.unnest($4) AS source_digest,
-                       pg_catalog.unnest($5) AS source_updated_at,
-                       pg_catalog.unnest($6) AS content_changed) AS n
+                       pg_catalog.unnest($5) AS source_updated_at) AS n
           WHERE r.ctid = n.tid",
         &[
             pg_sys::TIMESTAMPTZOID, pg_sys::TIDARRAYOID, pg_sys::JSONBARRAYOID,
-            pg_sys::UUIDARRAYOID, pg_sys::TIMESTAMPTZARRAYOID, pg_sys::BOOLARRAYOID,
+            pg_sys::UUIDARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
         ],
     ) };
     static DELETE: Statement = const { Statement::new(
         c"UPDATE kepler.records AS r
           SET deleted_at = $1, updated_at = $1, source_updated_at = n.source_updated_at
+          FROM (SELECT pg_catalog.unnest($2) AS tid,
+                       pg_catalog.unnest($3) AS source_updated_at) AS n
+          WHERE r.ctid = n.tid",
+        &[pg_sys::TIMESTAMPTZOID, pg_sys::TIDARRAYOID, pg_sys::TIMESTAMPTZARRAYOID],
+    ) };
+    static UNDELETE: Statement = const { Statement::new(
+        c"UPDATE kepler.records AS r
+          SET deleted_at = NULL, updated_at = $1, source_updated_at = n.source_updated_at
           FROM (SELECT pg_catalog.unnest($2) AS tid,
                        pg_catalog.unnest($3) AS source_updated_at) AS n
           WHERE r.ctid = n.tid",
@@ -108,28 +76,12 @@ thread_local! {
     ) };
 }
 
-/// A stored record as a look-up finds it.
-pub(crate) struct Found<'conn> {
-    pub(crate) id: &'conn str,
-    pub(crate) tid: [u8; 6],
-    pub(crate) state: Stored,
-    /// The bytes of the data behind the length word, where they were asked for.
-    pub(crate) data: Option<&'conn [u8]>,
-}
-
 /// Whose records are meant.
 pub(crate) struct Store<'s> {
     workspace_id: Text,
     entity_id: Text,
     entity_type: &'s str,
     source: &'s str,
-}
-
-/// Whether a look-up reads or locks, and whether it brings the data along.
-#[derive(Clone, Copy)]
-pub(crate) struct LookUp {
-    pub(crate) lock: bool,
-    pub(crate) data: bool,
 }
 
 impl<'s> Store<'s> {
@@ -147,26 +99,14 @@ impl<'s> Store<'s> {
         }
     }
 
-    /// What is stored under each of `external_ids`, in their order.
+    /// What is stored under each of `external_ids`, which are sorted by bytes.
     pub(crate) fn look_up<'conn>(
         &self,
         client: &mut SpiClient<'conn>,
-        external_ids: &mut Array,
+        external_ids: &[&str],
         how: LookUp,
     ) -> Vec<Option<Found<'conn>>> {
-        let parameters = [
-            Some(self.workspace_id.datum()),
-            Some(self.entity_id.datum()),
-            Some(external_ids.datum()),
-        ];
-        let statement = match (how.lock, how.data) {
-            (false, false) => &READ,
-            (false, true) => &READ_DATA,
-            (true, false) => &LOCK,
-            (true, true) => &LOCK_DATA,
-        };
-        let rows = statement.with(|statement| statement.run(client, &parameters));
-        if how.data { found::<7>(&rows) } else { found::<6>(&rows) }
+        look_up(client, &self.workspace_id, &self.entity_id, external_ids, how)
     }
 
     /// Inserts what is not there yet; how many were.
@@ -216,7 +156,6 @@ impl<'s> Store<'s> {
                     Some(changes.data.datum()),
                     Some(changes.source_digest.datum()),
                     Some(changes.source_updated_at.datum()),
-                    Some(changes.content_changed.datum()),
                 ],
             )
         });
@@ -232,6 +171,20 @@ impl<'s> Store<'s> {
     ) -> Result<(), Error> {
         let (tid, time) = (touches.tid.datum(), touches.source_updated_at.datum());
         let rows = DELETE.with(|statement| {
+            statement.run(client, &[Some(pg_sys::Datum::from(now)), Some(tid), Some(time)])
+        });
+        all_written(touches.count, &rows)
+    }
+
+    /// Takes back the deletion of locked records whose content is what it was.
+    pub(crate) fn undelete(
+        &self,
+        client: &mut SpiClient<'_>,
+        now: i64,
+        touches: &mut Touches,
+    ) -> Result<(), Error> {
+        let (tid, time) = (touches.tid.datum(), touches.source_updated_at.datum());
+        let rows = UNDELETE.with(|statement| {
             statement.run(client, &[Some(pg_sys::Datum::from(now)), Some(tid), Some(time)])
         });
         all_written(touches.count, &rows)
@@ -256,24 +209,6 @@ fn all_written(sent: usize, rows: &Rows<'_>) -> Result<(), Error> {
     } else {
         Err(Error::NotWritten { sent, written: rows.count() })
     }
-}
-
-fn found<'conn, const N: usize>(rows: &Rows<'conn>) -> Vec<Option<Found<'conn>>> {
-    rows.iter::<N>()
-        .map(|row| {
-            Some(Found {
-                id: row.text(0)?,
-                tid: row.tid(1)?,
-                state: Stored {
-                    content_hash: row.uuid(2)?,
-                    source_digest: row.uuid(3),
-                    source_updated_at: row.time(4),
-                    deleted: row.boolean(5)?,
-                },
-                data: if N > 6 { row.jsonb(6) } else { None },
-            })
-        })
-        .collect()
 }
 
 /// Rows for [`Store::insert`], a column each.
@@ -305,7 +240,6 @@ pub(crate) struct Changes {
     pub(crate) data: Array,
     pub(crate) source_digest: Array,
     pub(crate) source_updated_at: Array,
-    pub(crate) content_changed: Array,
     pub(crate) count: usize,
 }
 
@@ -316,13 +250,12 @@ impl Changes {
             data: Array::new(array::JSONB, 0, 0),
             source_digest: Array::new(array::UUID, 0, 0),
             source_updated_at: Array::new(array::TIMESTAMPTZ, 0, 0),
-            content_changed: Array::new(array::BOOLEAN, 0, 0),
             count: 0,
         }
     }
 }
 
-/// Rows for [`Store::delete`] and [`Store::refresh`].
+/// Rows for [`Store::delete`], [`Store::undelete`] and [`Store::refresh`].
 pub(crate) struct Touches {
     pub(crate) tid: Array,
     pub(crate) source_updated_at: Array,

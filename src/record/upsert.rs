@@ -13,13 +13,13 @@ use super::decide::{self, Stored, Verdict};
 use super::decode::{Content, Element};
 use super::entity::{self, Entity};
 use super::fold::{self, Candidate};
+use super::look_up::{Found, LookUp};
 use super::options::Request;
 use super::outcome::{Outcome, Rejection};
-use super::store::{Changes, Found, LookUp, NewRecords, Store, Touches};
+use super::store::{Changes, NewRecords, Store, Touches};
 use crate::error::Error;
 use crate::id::new_id;
 use crate::jsonb::merge::Merge;
-use crate::pg::array::{self, Array};
 use pgrx::spi::SpiClient;
 use pgrx::{check_for_interrupts, pg_sys};
 
@@ -94,7 +94,12 @@ enum Action {
     Nothing(Outcome),
     Refresh,
     Delete,
-    Write { content: Prepared, outcome: Outcome, content_changed: bool },
+    /// Alive again, with the content that is stored.
+    Undelete,
+    Write {
+        content: Prepared,
+        outcome: Outcome,
+    },
     Reject(Rejection),
 }
 
@@ -108,8 +113,8 @@ impl<'b> Batch<'b> {
                 self.read(client, store, chunk, &mut missing, &mut present);
             }
         }
-        for _ in 0..MAX_ROUNDS {
-            let mut met = self.insert_all(client, store, &missing)?;
+        for round in 0..MAX_ROUNDS {
+            let mut met = self.insert_all(client, store, &missing, round)?;
             missing.clear();
             if !met.is_empty() {
                 present.append(&mut met);
@@ -134,15 +139,13 @@ impl<'b> Batch<'b> {
         self.content(element).and_then(|content| content.source_updated_at)
     }
 
-    fn external_ids(&self, candidates: &[u32]) -> Array {
-        let mut ids = Array::new(array::TEXT, candidates.len(), candidates.len() * 20);
-        for &at in candidates {
-            let element = self.candidates[at as usize].parts.as_slice()[0];
-            ids.push_text(
-                self.elements[element as usize].external_id.as_deref().unwrap_or_default(),
-            );
-        }
-        ids
+    fn external_id(&self, candidate: u32) -> &'b str {
+        let element = self.candidates[candidate as usize].parts.as_slice()[0];
+        self.elements[element as usize].external_id.as_deref().unwrap_or_default()
+    }
+
+    fn external_ids(&self, candidates: impl Iterator<Item = u32>) -> Vec<&'b str> {
+        candidates.map(|at| self.external_id(at)).collect()
     }
 
     /// Whether deciding takes the stored data, and not only its hash.
@@ -160,9 +163,9 @@ impl<'b> Batch<'b> {
         missing: &mut Vec<u32>,
         present: &mut Vec<u32>,
     ) {
-        let mut ids = self.external_ids(chunk);
+        let ids = self.external_ids(chunk.iter().copied());
         let how = LookUp { lock: false, data: self.needs_data() };
-        for (&at, found) in chunk.iter().zip(store.look_up(client, &mut ids, how)) {
+        for (&at, found) in chunk.iter().zip(store.look_up(client, &ids, how)) {
             let Some(found) = found else {
                 missing.push(at);
                 continue;
@@ -175,7 +178,7 @@ impl<'b> Batch<'b> {
                     self.prepared[at as usize] = Some(content);
                     present.push(at);
                 }
-                Action::Refresh | Action::Delete => present.push(at),
+                Action::Refresh | Action::Delete | Action::Undelete => present.push(at),
             }
         }
     }
@@ -186,6 +189,7 @@ impl<'b> Batch<'b> {
         client: &mut SpiClient<'_>,
         store: &Store<'_>,
         missing: &[u32],
+        round: usize,
     ) -> Result<Vec<u32>, Error> {
         let mut met = Vec::new();
         let mut rest = missing;
@@ -214,9 +218,7 @@ impl<'b> Batch<'b> {
                 };
                 let id = new_id();
                 records.id.push_text(&id);
-                records.external_id.push_text(
-                    self.elements[deciding as usize].external_id.as_deref().unwrap_or_default(),
-                );
+                records.external_id.push_text(self.external_id(at));
                 records.data.push_bytes(&content.datum);
                 match content.source_digest {
                     Some(digest) => records.source_digest.push_uuid(digest),
@@ -238,11 +240,17 @@ impl<'b> Batch<'b> {
                 continue;
             }
             // Somebody else inserted some of them meanwhile: whoever has our id is ours.
-            let mut ids = self.external_ids(&sent.iter().map(|sent| sent.0).collect::<Vec<_>>());
-            let found = store.look_up(client, &mut ids, LookUp { lock: false, data: false });
+            let sent_count = sent.len();
+            let ids = self.external_ids(sent.iter().map(|sent| sent.0));
+            let found = store.look_up(client, &ids, LookUp { lock: false, data: false });
             for ((at, id, outcome), found) in sent.into_iter().zip(found) {
                 match found {
                     Some(found) if found.id == id => self.settle(at, &id, outcome, None),
+                    // Not ours and not there: deleted again in between. Or, if it happens twice,
+                    // never let in.
+                    None if round > 0 => {
+                        return Err(Error::NotWritten { sent: sent_count, written: inserted });
+                    }
                     _ => met.push(at),
                 }
             }
@@ -258,13 +266,14 @@ impl<'b> Batch<'b> {
         chunk: &[u32],
         missing: &mut Vec<u32>,
     ) -> Result<(), Error> {
-        let mut ids = self.external_ids(chunk);
+        let ids = self.external_ids(chunk.iter().copied());
         let how = LookUp { lock: true, data: self.needs_data() };
-        let locked = store.look_up(client, &mut ids, how);
+        let locked = store.look_up(client, &ids, how);
         let now = now();
         let mut changes = Changes::new();
         let mut bytes = 0;
-        let (mut deletes, mut refreshes) = (Touches::new(), Touches::new());
+        let (mut deletes, mut undeletes, mut refreshes) =
+            (Touches::new(), Touches::new(), Touches::new());
         for (&at, found) in chunk.iter().zip(locked) {
             let Some(found) = found else {
                 missing.push(at);
@@ -282,7 +291,11 @@ impl<'b> Batch<'b> {
                     deletes.push(&found.tid, self.standing(at, Some(&found.state)).time);
                     self.answer(at, &found, Outcome::Deleted);
                 }
-                Action::Write { content, outcome, content_changed } => {
+                Action::Undelete => {
+                    undeletes.push(&found.tid, self.standing(at, Some(&found.state)).time);
+                    self.answer(at, &found, Outcome::Undeleted);
+                }
+                Action::Write { content, outcome } => {
                     changes.tid.push_bytes(&found.tid);
                     changes.data.push_bytes(&content.datum);
                     match content.source_digest {
@@ -291,7 +304,6 @@ impl<'b> Batch<'b> {
                     }
                     let time = self.standing(at, Some(&found.state)).time;
                     changes.source_updated_at.push_time(time);
-                    changes.content_changed.push_boolean(content_changed);
                     changes.count += 1;
                     bytes += content.datum.len();
                     self.answer(at, &found, outcome);
@@ -311,6 +323,9 @@ impl<'b> Batch<'b> {
         }
         if deletes.count > 0 {
             store.delete(client, now, &mut deletes)?;
+        }
+        if undeletes.count > 0 {
+            store.undelete(client, now, &mut undeletes)?;
         }
         if refreshes.count > 0 {
             store.refresh(client, &mut refreshes)?;
@@ -347,15 +362,14 @@ impl<'b> Batch<'b> {
             Ok(content) => content,
             Err(rejection) => return Action::Reject(rejection),
         };
-        let content_changed = content.content_hash != stored.content_hash
+        let changed = content.content_hash != stored.content_hash
             && !self.differs_only_where_ignored(&content, found.data);
-        if stored.deleted {
-            return Action::Write { content, outcome: Outcome::Undeleted, content_changed };
+        match (changed, stored.deleted) {
+            (true, true) => Action::Write { content, outcome: Outcome::Undeleted },
+            (true, false) => Action::Write { content, outcome: Outcome::Updated },
+            (false, true) => Action::Undelete,
+            (false, false) => same(Outcome::Unchanged),
         }
-        if content_changed {
-            return Action::Write { content, outcome: Outcome::Updated, content_changed };
-        }
-        same(Outcome::Unchanged)
     }
 
     /// The content of a candidate: as it was decoded before, where that still holds.
