@@ -5,6 +5,7 @@
 
 use crate::jsonb::builder::length_word;
 use pgrx::pg_sys;
+use std::cell::RefCell;
 
 /// How elements of a type are stored.
 #[derive(Clone, Copy)]
@@ -25,24 +26,26 @@ pub(crate) const TIMESTAMPTZ: ElementType =
 /// `tid`.
 pub(crate) const TID: ElementType = ElementType { oid: pg_sys::TIDOID, alignment: 2 };
 
+/// Length word, dimensions, offset of the data, element type, one length, one lower bound.
+const HEAD: usize = 24;
+
 /// An array under construction, and then its datum.
 pub(crate) struct Array {
     element: ElementType,
-    /// Whether each element is there. Turned into a bitmap by `finish`.
+    /// Whether each element is there. Turned into a bitmap where one is not.
     present: Vec<bool>,
-    data: Vec<u8>,
-    /// The finished array, on an eight-byte boundary.
-    finished: Vec<u64>,
+    /// The head, then the elements, on an eight-byte boundary.
+    words: Vec<u64>,
+    /// Bytes of `words` that are in use.
+    length: usize,
 }
 
 impl Array {
-    pub(crate) fn new(element: ElementType, elements: usize, bytes: usize) -> Self {
-        Self {
-            element,
-            present: Vec::with_capacity(elements),
-            data: Vec::with_capacity(bytes),
-            finished: Vec::new(),
-        }
+    pub(crate) fn new(element: ElementType) -> Self {
+        let mut words = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
+        words.clear();
+        words.resize(HEAD / 8, 0);
+        Self { element, present: Vec::new(), words, length: HEAD }
     }
 
     pub(crate) fn push_null(&mut self) {
@@ -51,20 +54,18 @@ impl Array {
 
     /// A value as it is stored, the length word of a `varlena` included.
     pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
-        self.data.resize(self.data.len().next_multiple_of(self.element.alignment), 0);
-        self.data.extend_from_slice(bytes);
-        self.present.push(true);
+        self.append(bytes, &[]);
     }
 
     pub(crate) fn push_text(&mut self, text: &str) {
-        self.data.resize(self.data.len().next_multiple_of(self.element.alignment), 0);
-        self.data.extend_from_slice(&length_word(4 + text.len()));
-        self.data.extend_from_slice(text.as_bytes());
-        self.present.push(true);
+        self.append(&length_word(4 + text.len()), text.as_bytes());
     }
 
-    pub(crate) fn push_uuid(&mut self, value: u128) {
-        self.push_bytes(&value.to_be_bytes());
+    pub(crate) fn push_uuid(&mut self, value: Option<u128>) {
+        match value {
+            Some(value) => self.push_bytes(&value.to_be_bytes()),
+            None => self.push_null(),
+        }
     }
 
     pub(crate) fn push_time(&mut self, microseconds: Option<i64>) {
@@ -74,35 +75,77 @@ impl Array {
         }
     }
 
-    /// The datum, valid as long as this array is.
+    /// An element in two parts.
+    fn append(&mut self, first: &[u8], second: &[u8]) {
+        let start = self.length.next_multiple_of(self.element.alignment);
+        let middle = start + first.len();
+        self.length = middle + second.len();
+        self.words.resize(self.length.div_ceil(8), 0);
+        let bytes = self.bytes();
+        bytes[start..middle].copy_from_slice(first);
+        bytes[middle..middle + second.len()].copy_from_slice(second);
+        self.present.push(true);
+    }
+
+    fn bytes(&mut self) -> &mut [u8] {
+        // SAFETY: all words are initialized; u8 has no alignment.
+        unsafe {
+            std::slice::from_raw_parts_mut(
+                self.words.as_mut_ptr().cast::<u8>(),
+                8 * self.words.len(),
+            )
+        }
+    }
+
+    /// The datum, valid as long as this array is. To be asked for once.
     pub(crate) fn datum(&mut self) -> pg_sys::Datum {
         let count = self.present.len();
-        let with_nulls = self.present.contains(&false);
-        let bitmap = if with_nulls { count.div_ceil(8) } else { 0 };
-        // Length word, dimensions, offset of the data, element type, one length, one lower bound.
-        const HEAD: usize = 24;
-        let data_at = (HEAD + bitmap).next_multiple_of(8);
-        let length = data_at + self.data.len();
-
-        self.finished = vec![0; length.div_ceil(8)];
-        // SAFETY: the vector holds at least `length` initialized bytes; u8 has no alignment.
-        let bytes = unsafe {
-            std::slice::from_raw_parts_mut(self.finished.as_mut_ptr().cast::<u8>(), length)
-        };
-        bytes[0..4].copy_from_slice(&length_word(length));
-        bytes[4..8].copy_from_slice(&1_i32.to_ne_bytes());
-        let offset = if with_nulls { data_at as i32 } else { 0 };
-        bytes[8..12].copy_from_slice(&offset.to_ne_bytes());
-        bytes[12..16].copy_from_slice(&self.element.oid.to_u32().to_ne_bytes());
-        bytes[16..20].copy_from_slice(&(count as i32).to_ne_bytes());
-        bytes[20..24].copy_from_slice(&1_i32.to_ne_bytes());
-        if with_nulls {
-            for (at, _) in self.present.iter().enumerate().filter(|(_, present)| **present) {
+        let mut data_at = HEAD;
+        if self.present.contains(&false) {
+            data_at = (HEAD + count.div_ceil(8)).next_multiple_of(8);
+            let used = HEAD..self.length;
+            self.length += data_at - HEAD;
+            self.words.resize(self.length.div_ceil(8), 0);
+            let present = std::mem::take(&mut self.present);
+            let bytes = self.bytes();
+            bytes.copy_within(used, data_at);
+            bytes[HEAD..data_at].fill(0);
+            for (at, _) in present.iter().enumerate().filter(|(_, present)| **present) {
                 bytes[HEAD + at / 8] |= 1 << (at % 8);
             }
         }
-        bytes[data_at..].copy_from_slice(&self.data);
-        self.data = Vec::new();
-        pg_sys::Datum::from(self.finished.as_ptr())
+        let (element, length) = (self.element.oid.to_u32(), self.length);
+        // Zero says that there is no bitmap.
+        let offset = if data_at > HEAD { data_at as i32 } else { 0 };
+        let bytes = self.bytes();
+        bytes[0..4].copy_from_slice(&length_word(length));
+        bytes[4..8].copy_from_slice(&1_i32.to_ne_bytes());
+        bytes[8..12].copy_from_slice(&offset.to_ne_bytes());
+        bytes[12..16].copy_from_slice(&element.to_ne_bytes());
+        bytes[16..20].copy_from_slice(&(count as i32).to_ne_bytes());
+        bytes[20..24].copy_from_slice(&1_i32.to_ne_bytes());
+        pg_sys::Datum::from(self.words.as_ptr())
+    }
+}
+
+/// Buffers of a megabyte come fresh from the kernel each time they are allocated, page by page; a
+/// session keeps a few for its next batch.
+const SPARE_BUFFERS: usize = 8;
+const SPARE_BYTES: usize = 2 << 20;
+
+thread_local! {
+    static SPARE: RefCell<Vec<Vec<u64>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Drop for Array {
+    fn drop(&mut self) {
+        let words = std::mem::take(&mut self.words);
+        SPARE.with_borrow_mut(|spare| {
+            if spare.len() < SPARE_BUFFERS && 8 * words.capacity() <= SPARE_BYTES {
+                spare.push(words);
+                // The largest are taken first.
+                spare.sort_unstable_by_key(Vec::capacity);
+            }
+        });
     }
 }

@@ -95,7 +95,7 @@ pub(crate) fn look_up<'conn>(
     external_ids: &[&str],
     how: LookUp,
 ) -> Vec<Option<Found<'conn>>> {
-    let mut ids = Array::new(array::TEXT, external_ids.len(), external_ids.len() * 28);
+    let mut ids = Array::new(array::TEXT);
     for id in external_ids {
         ids.push_text(id);
     }

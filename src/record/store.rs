@@ -222,14 +222,15 @@ pub(crate) struct NewRecords {
 }
 
 impl NewRecords {
-    pub(crate) fn with_capacity(rows: usize, bytes: usize) -> Self {
+    /// The data comes first, and gets the largest of the spare buffers.
+    pub(crate) fn new() -> Self {
         Self {
-            id: Array::new(array::TEXT, rows, rows * 28),
-            external_id: Array::new(array::TEXT, rows, rows * 20),
-            data: Array::new(array::JSONB, rows, bytes),
-            source_digest: Array::new(array::UUID, rows, rows * 16),
-            source_updated_at: Array::new(array::TIMESTAMPTZ, rows, rows * 8),
-            deleted_at: Array::new(array::TIMESTAMPTZ, rows, 0),
+            data: Array::new(array::JSONB),
+            id: Array::new(array::TEXT),
+            external_id: Array::new(array::TEXT),
+            source_digest: Array::new(array::UUID),
+            source_updated_at: Array::new(array::TIMESTAMPTZ),
+            deleted_at: Array::new(array::TIMESTAMPTZ),
         }
     }
 }
@@ -246,10 +247,10 @@ pub(crate) struct Changes {
 impl Changes {
     pub(crate) fn new() -> Self {
         Self {
-            tid: Array::new(array::TID, 0, 0),
-            data: Array::new(array::JSONB, 0, 0),
-            source_digest: Array::new(array::UUID, 0, 0),
-            source_updated_at: Array::new(array::TIMESTAMPTZ, 0, 0),
+            tid: Array::new(array::TID),
+            data: Array::new(array::JSONB),
+            source_digest: Array::new(array::UUID),
+            source_updated_at: Array::new(array::TIMESTAMPTZ),
             count: 0,
         }
     }
@@ -265,8 +266,8 @@ pub(crate) struct Touches {
 impl Touches {
     pub(crate) fn new() -> Self {
         Self {
-            tid: Array::new(array::TID, 0, 0),
-            source_updated_at: Array::new(array::TIMESTAMPTZ, 0, 0),
+            tid: Array::new(array::TID),
+            source_updated_at: Array::new(array::TIMESTAMPTZ),
             count: 0,
         }
     }

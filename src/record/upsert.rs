@@ -23,9 +23,13 @@ use crate::jsonb::merge::Merge;
 use pgrx::spi::SpiClient;
 use pgrx::{check_for_interrupts, pg_sys};
 
-/// At most so many records, and bytes of data, go into one statement.
+/// So many records are looked up at a time.
 const CHUNK_ROWS: usize = 10_000;
-const CHUNK_BYTES: usize = 32 << 20;
+
+/// At most so many records, and about so many bytes of data, are written by one statement: what fits
+/// into the processor's cache is fastest.
+const WRITE_ROWS: usize = 1_000;
+const WRITE_BYTES: usize = 1 << 20;
 
 /// So often may records vanish between reading and locking them.
 const MAX_ROUNDS: usize = 20;
@@ -195,11 +199,11 @@ impl<'b> Batch<'b> {
         let mut rest = missing;
         while !rest.is_empty() {
             let now = now();
-            let mut records = NewRecords::with_capacity(rest.len().min(CHUNK_ROWS), 0);
+            let mut records = NewRecords::new();
             let mut sent: Vec<(u32, String, Outcome)> = Vec::new();
             let (mut taken, mut bytes) = (0, 0);
             for &at in rest {
-                if sent.len() >= CHUNK_ROWS || bytes >= CHUNK_BYTES {
+                if sent.len() >= WRITE_ROWS || bytes >= WRITE_BYTES {
                     break;
                 }
                 taken += 1;
@@ -220,10 +224,7 @@ impl<'b> Batch<'b> {
                 records.id.push_text(&id);
                 records.external_id.push_text(self.external_id(at));
                 records.data.push_bytes(&content.datum);
-                match content.source_digest {
-                    Some(digest) => records.source_digest.push_uuid(digest),
-                    None => records.source_digest.push_null(),
-                }
+                records.source_digest.push_uuid(content.source_digest);
                 records.source_updated_at.push_time(standing.time);
                 records.deleted_at.push_time(deleted.then_some(now));
                 bytes += content.datum.len();
@@ -298,16 +299,13 @@ impl<'b> Batch<'b> {
                 Action::Write { content, outcome } => {
                     changes.tid.push_bytes(&found.tid);
                     changes.data.push_bytes(&content.datum);
-                    match content.source_digest {
-                        Some(digest) => changes.source_digest.push_uuid(digest),
-                        None => changes.source_digest.push_null(),
-                    }
+                    changes.source_digest.push_uuid(content.source_digest);
                     let time = self.standing(at, Some(&found.state)).time;
                     changes.source_updated_at.push_time(time);
                     changes.count += 1;
                     bytes += content.datum.len();
                     self.answer(at, &found, outcome);
-                    if bytes >= CHUNK_BYTES {
+                    if bytes >= WRITE_BYTES {
                         store.change(
                             client,
                             now,
