@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Runs the benchmarks on servers of their own, made for the run and deleted after it.
+# Settings in the environment: GROUP, VERSIONS, ROWS, BATCHES, ROUNDS, QUICK=1 (see README.md).
+# Expects the extension to be built: use tools/bench.sh (make bench).
+# shellcheck source=tools/lib.sh
+source "$(dirname "$0")/../tools/lib.sh"
+
+if [[ -n ${QUICK:-} ]]; then
+  : "${ROWS:=20000}" "${ROUNDS:=1}"
+fi
+export ROWS=${ROWS:-200000} BATCHES=${BATCHES:-1000 10000} ROUNDS=${ROUNDS:-3}
+versions=${VERSIONS:-${PG:-$EMBEDDED}}
+
+# No checkpoint and no vacuum but those that the benchmark asks for. Without fsync the figures are
+# those of the processor and not of a disk; that favours the ways that write more WAL.
+SETTINGS=(
+  "shared_buffers = 1GB"
+  "max_wal_size = 32GB"
+  "min_wal_size = 2GB"
+  "checkpoint_timeout = 1h"
+  "autovacuum = off"
+  "fsync = ${FSYNC:-on}"
+  "synchronous_commit = on"
+  "full_page_writes = on"
+  "wal_level = replica"
+)
+
+server=''
+finish() {
+  if [[ -n $server ]]; then remove_server "$server" "${server#bench-}"; fi
+}
+trap finish EXIT
+
+# run_group FILE: one group of benchmarks, on every version.
+run_group() {
+  local major
+  for major in $versions; do
+    server=bench-$major
+    # What an interrupted run left has perhaps other settings.
+    remove_server "$server" "$major"
+    start_server "$server" "$major" "${SETTINGS[@]}"
+    say "Postgres $major: $1, $ROWS rows, batches of ${BATCHES// / and }, $ROUNDS round(s)"
+    PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/benches/$1.py"
+    remove_server "$server" "$major"
+    server=''
+  done
+}
+
+for group in ${GROUP:-records}; do
+  [[ -f $ROOT/benches/$group.py ]] || die "GROUP=$group: there is no such group of benchmarks"
+  run_group "$group"
+done

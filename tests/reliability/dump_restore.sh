@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Promise: pg_dump and a restore into a new database bring everything back: each row to the byte, the generated hash, the
+# triggers and defaults. The same batch sent to the copy finds nothing changed. Plain and custom format.
+# shellcheck source=tools/lib.sh
+source "$(dirname "$0")/../../tools/lib.sh"
+
+major=${PG_MAJOR:-${PG:-18}}
+start_server "$major"
+work=$(mktemp -d)
+databases="kepler_dumped kepler_plain kepler_custom"
+admin() { PGOPTIONS='-c client_min_messages=warning' "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 "$@"; }
+drop() { for database in $databases; do admin -c "DROP DATABASE IF EXISTS $database WITH (FORCE)"; done; }
+trap 'drop; rm -rf "$work"' EXIT
+drop
+for database in $databases; do admin -c "CREATE DATABASE $database TEMPLATE template0"; done
+admin -d kepler_dumped -c 'CREATE EXTENSION kepler CASCADE' -c 'SELECT FROM kepler.install()' >/dev/null
+
+# Upserts the batches of this test; the answer is the count of each outcome.
+cat >"$work/batches.sql" <<'SQL'
+SELECT outcome || ' ' || count(*) FROM (
+    SELECT u.outcome FROM kepler.upsert_records('contact', (
+        SELECT '[' || string_agg(format('{"external_id": "%s", "data": {"n": %s, "d": 1.%s0, "t": "äöü😀 \u0001 %s", "o": {"": [null, -0]}}, "source_updated_at": %s}',
+            i, i, i, repeat('x', i), 1700000000 + i), ',') || ']' FROM generate_series(1, 2000) AS i), connection_id => 'c') AS u
+    UNION ALL
+    SELECT u.outcome FROM kepler.upsert_records('contact', '[{"external_id": "gone", "deleted": true, "source_updated_at": "2024-01-01"}, {"external_id": "plain", "data": {}}]', workspace_id => 'other') AS u
+    UNION ALL
+    SELECT u.outcome FROM kepler.upsert_records('noisy', '[{"external_id": "a", "data": {"v": 1, "at": 5}}]') AS u
+) AS outcomes GROUP BY outcome ORDER BY 1;
+SQL
+admin -d kepler_dumped >/dev/null <<'SQL'
+INSERT INTO kepler.workspaces (id, name) VALUES ('other', 'other');
+INSERT INTO kepler.users (id, email) VALUES ('u', 'u@example.com');
+INSERT INTO kepler.connections (id, name, reference_id, user_id, issues) VALUES ('c', 'c', 'r', 'u', '{a,"b c"}');
+INSERT INTO kepler.credentials (connection_id, type, secret_ref) VALUES ('c', 'API_KEY', 'env:KEY');
+SELECT kepler.set_entity_options('noisy', '{"ignored_paths": ["/at"]}');
+SELECT kepler.upsert_record('noisy', 'a', '{"v": 1, "at": 1}');
+INSERT INTO kepler.records (entity_type, data, enrichment, enrichment_status) VALUES ('by hand', '{"v": 1}', '{"w": 2}', 'APPLIED');
+SQL
+admin -d kepler_dumped -f "$work/batches.sql" >"$work/first"
+grep -qx 'inserted 2001' "$work/first" || die "the batch did not land: $(cat "$work/first")"
+
+# Every table of the schema, row by row, in one checksum each.
+checksums() {
+  admin -d "$1" -c "SELECT format('SELECT %L, count(*), md5(string_agg(r::text, E''\\n'' ORDER BY r::text)) FROM kepler.%I AS r;', relname, relname)
+    FROM pg_class WHERE relnamespace = 'kepler'::regnamespace AND relkind IN ('r', 'p') ORDER BY relname" | admin -d "$1" -f -
+}
+# Everything that makes the tables what they are.
+shape() {
+  admin -d "$1" -c "SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'kepler'::regnamespace AND contype <> 'n' ORDER BY conrelid::regclass::text, conname" \
+    -c "SELECT indexrelid::regclass, pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid::regclass::text LIKE 'kepler.%' ORDER BY indexrelid::regclass::text" \
+    -c "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid::regclass::text LIKE 'kepler.%' AND NOT tgisinternal ORDER BY 1" \
+    -c "SELECT attrelid::regclass, attname, attgenerated, attnotnull, format_type(atttypid, atttypmod), pg_get_expr(adbin, adrelid) FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+        WHERE attrelid::regclass::text LIKE 'kepler.%' AND attnum > 0 ORDER BY attrelid::regclass::text, attname" \
+    -c "SELECT relname, reloptions, obj_description(oid) FROM pg_class WHERE relnamespace = 'kepler'::regnamespace AND relkind = 'r' ORDER BY 1" \
+    -c "SELECT extname, extversion FROM pg_extension ORDER BY 1"
+}
+checksums kepler_dumped >"$work/rows"
+shape kepler_dumped >"$work/shape"
+grep -q '^records|2004|' "$work/rows" || die "not the rows that were meant: $(cat "$work/rows")"
+
+"$PG_BIN/pg_dump" -d kepler_dumped -f "$work/plain.sql"
+"$PG_BIN/pg_dump" -d kepler_dumped -Fc -f "$work/custom"
+admin -d kepler_plain -f "$work/plain.sql" >/dev/null
+"$PG_BIN/pg_restore" --exit-on-error -d kepler_custom "$work/custom"
+
+for copy in kepler_plain kepler_custom; do
+  checksums $copy | diff "$work/rows" - || die "$copy: the rows differ"
+  shape $copy | diff "$work/shape" - || die "$copy: the tables differ"
+  admin -d $copy -f "$work/batches.sql" >"$work/again"
+  [[ $(cat "$work/again") == 'unchanged 2003' ]] || die "$copy: the same batch is not unchanged: $(cat "$work/again")"
+  checksums $copy | diff "$work/rows" - || die "$copy: an unchanged batch wrote"
+  # The copy lives: install() has nothing to do, triggers fire, defaults and the hash work, the next upsert lands.
+  alive=$(admin -d $copy <<'SQL'
+SELECT bool_and(result = 'present') FROM kepler.install();
+UPDATE kepler.records SET data = '{"v": 2}' WHERE entity_type = 'by hand'
+RETURNING updated_at > created_at AND enrichment_status = 'UNAPPLIED' AND content_hash = kepler.jsonb_hash(data);
+INSERT INTO kepler.records (entity_type) VALUES ('new') RETURNING id IS NOT NULL AND workspace_id = 'default' AND content_hash = kepler.jsonb_hash('{}');
+SELECT outcome = 'updated' FROM kepler.upsert_record('contact', '1', '{}', connection_id => 'c');
+SQL
+  )
+  [[ $alive == $'t\nt\nt\nt' ]] || die "$copy does not work: $alive"
+  if error=$(admin -d $copy -c "UPDATE kepler.records SET workspace_id = 'other' WHERE entity_type = 'new'" 2>&1); then die "$copy: a row moved to another workspace"; fi
+  [[ $error == *"cannot move"* ]] || die "$copy: $error"
+done
