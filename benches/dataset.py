@@ -13,17 +13,17 @@ from typing import Any
 
 Document = dict[str, Any]
 
-FIRST_NAMES = "Ada Björn Chloé Dmitri Élodie Farid Grace Hiroshi Ingrid José Kwame Łucja Mei".split()
-LAST_NAMES = "Adeyemi Blažek Castillo Dupont Eriksson Fischer García Hansen Ito Jovanović Kim".split()
-COMPANIES = "Acme Borealis Cascade Delphi Evergreen Fjord Globex Helios Initech Juniper Kestrel".split()
-CITIES = "Amsterdam Bogotá Cairo Dakar Edinburgh Fukuoka Göteborg Hanoi İzmir Jakarta Kraków 東京".split()
+FIRST_NAMES = "Ada Björn Chloé Dmitri Élodie Farid Grace Hiroshi Ingrid José Kwame Łucja".split()
+LAST_NAMES = "Adeyemi Blažek Castillo Dupont Eriksson Fischer García Hansen Ito Jovanović".split()
+COMPANIES = "Acme Borealis Cascade Delphi Evergreen Fjord Globex Helios Juniper Kestrel".split()
+CITIES = "Amsterdam Bogotá Cairo Dakar Edinburgh Fukuoka Göteborg İzmir Jakarta Kraków 東京".split()
 STREETS = "Harbour Mill Station Church Garden Market Bridge Castle Forest River".split()
 STAGES = "lead qualified proposal negotiation won lost".split()
-TAGS = "newsletter partner vip trial churn-risk reseller beta event-2024 invoice support".split()
+TAGS = "newsletter partner vip trial churn-risk reseller beta event-2024 invoice".split()
 WORDS = (
-    "agreed ahead of the next review to send an offer for renewal with terms that cover both sites "
-    "and asked whether delivery before the end of the quarter is possible since their budget closes "
-    "\"soon\"; call again on Monday about pricing, onboarding, security questions\nand references"
+    "agreed ahead of the next review to send an offer for renewal with terms that cover both "
+    "sites and asked whether delivery before the end of the quarter is possible since their "
+    "budget closes \"soon\"; call again on Monday about pricing, security questions\nand references"
 ).split(" ")
 
 

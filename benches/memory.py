@@ -27,8 +27,8 @@ class Growth:
 
     @property
     def late(self) -> int:
-        """How far the highest sample of the second half lies above that of the first. Caches and the
-        allocator's reserves fill in the first; a leak goes on in the second."""
+        """How far the highest sample of the second half lies above that of the first. Caches and
+        the allocator's reserves fill in the first; a leak goes on in the second."""
         half = SAMPLES.index(50) + 1
         return max(self.samples[half:]) - max(self.samples[:half])
 
@@ -49,7 +49,9 @@ def upsert(session: Session, section: Section, entity_type: str, step: str, ordi
     )
 
 
-def sample(session: Session, section: Section, title: str, send: Callable[[int, int], None]) -> Growth:
+def sample(
+    session: Session, section: Section, title: str, send: Callable[[int, int], None]
+) -> Growth:
     """Sends batches and samples on the way. `send` takes a pass and an ordinal: the data is gone
     through as often as it takes."""
     pid = int(session.value("SELECT pg_backend_pid()"))

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures Kepler's upsert beside other ways to do the same, on one server, in one run.
 
-Started by benches/run.sh, which makes the server and names it in PGHOST and PG_BIN. What is measured
-and how is told in benches/README.md.
+Started by benches/run.sh, which makes the server and names it in PGHOST and PG_BIN. What is
+measured, and how, is told in benches/README.md.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import dataset
 import memory
 import report
-from results import COPY, KEPLER, LOAD, UPSERTS, Measure, Results, Run, Section, Way, schedule, sections
+from results import COPY, KEPLER, LOAD, UPSERTS, Measure, Programme, Results, Run, Section, Way
 from session import Session, SessionError
 
 # For each step: how many documents are in which revision after it.
@@ -31,13 +31,13 @@ class Plan:
     """How much is measured."""
 
     rows: int
-    sections: list[Section]
+    programme: Programme
     rounds: int
 
     @classmethod
     def from_environment(cls) -> Plan:
         sizes = [int(size) for size in os.environ["BATCHES"].split()]
-        return cls(int(os.environ["ROWS"]), sections(sizes), int(os.environ["ROUNDS"]))
+        return cls(int(os.environ["ROWS"]), Programme(sizes), int(os.environ["ROUNDS"]))
 
 
 class Progress:
@@ -69,12 +69,14 @@ def make_database() -> Session:
 
 def make_data(session: Session, plan: Plan) -> Revisions:
     """Generates the documents and cuts them into batches."""
-    session.copy("bench.documents (number, revision, external_id, body)", dataset.copy_lines(plan.rows))
+    columns = "number, revision, external_id, body"
+    session.copy(f"bench.documents ({columns})", dataset.copy_lines(plan.rows))
     session.run("VACUUM (ANALYZE) bench.documents")
+    for section in plan.programme.sections:
+        for step in {phase.step for phase in plan.programme.phases(section)}:
+            make_batches(session, step, section, dataset.STEPS[step])
     revisions = {}
     for step, revision in dataset.STEPS.items():
-        for section in plan.sections:
-            session.run(f"CALL bench.make_batches('{step}', {section.key}, $${revision}$$)")
         # To respell is no revision of the content.
         revisions[step] = session.json(
             "SELECT json_object_agg(revision, count) FROM ("
@@ -87,11 +89,14 @@ def make_data(session: Session, plan: Plan) -> Revisions:
     return revisions
 
 
+def make_batches(session: Session, step: str, section: Section, revision: str) -> None:
+    session.run(f"CALL bench.make_batches('{step}', {section.key}, $${revision}$$)")
+
+
 def warm_up(session: Session, section: Section) -> None:
-    """Fills each table a little and lets Postgres learn what its columns hold: without statistics the
-    plan of md5_classify reads the whole table for every batch, which no table in use would see."""
-    few = "CASE WHEN number < 10000 THEN 0 END"
-    session.run(f"CALL bench.make_batches('few', {section.key}, $${few}$$)")
+    """Fills each table a little and lets Postgres learn what its columns hold: without statistics
+    md5_classify would read the whole table for every batch, as it would on no table in use."""
+    make_batches(session, "few", section, "CASE WHEN number < 10000 THEN 0 END")
     session.run("VACUUM (ANALYZE) bench.batches")
     for way in UPSERTS:
         session.run(f"CALL bench.run($way${statement(way)}$way$, 'few', {section.key})")
@@ -129,7 +134,7 @@ def check(session: Session, way: Way, step: str, expected: dict[str, int]) -> No
         f" SELECT data->>'revision' AS revision, count(*) FROM {way.table} GROUP BY 1) AS r"
     )
     if found != expected:
-        raise SessionError(f"{way.label}: after {step} {found} documents by revision, not {expected}")
+        raise SessionError(f"{way.label}, {step}: by revision {found}, expected {expected}")
 
 
 def run_way(run: Run, revisions: Revisions, results: Results) -> None:
@@ -163,23 +168,24 @@ def run() -> None:
     progress.say(f"generating {plan.rows:,} documents and their revisions")
     session = make_database()
     revisions = make_data(session, plan)
-    warm_up(session, plan.sections[0])
+    first_section = plan.programme.sections[0]
+    warm_up(session, first_section)
     session.close()
 
     for number in range(1, plan.rounds + 1):
-        for run in schedule(plan.sections, number):
+        for run in plan.programme.round(number):
             progress.say(f"round {number} of {plan.rounds}, {run.section.title}: {run.way.label}")
             run_way(run, revisions, results)
         progress.say(f"round {number} of {plan.rounds}: {COPY.label}")
-        run_copy(plan.sections[0], results)
+        run_copy(first_section, results)
 
     progress.say(f"memory over {memory.SAMPLES[-1]} batches")
     session = Session(DATABASE)
     session.run(f"CALL bench.make_empty('{KEPLER.table}')")
-    growths = memory.measure(session, plan.sections[0])
+    growths = memory.measure(session, first_section)
     facts = report.facts(session, plan.rows, plan.rounds)
     session.close()
-    text = report.render(facts, plan.rows, plan.sections, results, growths)
+    text = report.render(facts, plan.rows, plan.programme.sections, results, growths)
     print(text)
     print(f"written to {report.save(text, os.environ['PG_MAJOR'])}", file=sys.stderr)
 

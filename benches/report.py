@@ -8,13 +8,24 @@ from datetime import datetime
 from pathlib import Path
 
 import memory
-from results import COPY, HAND_WRITTEN, PHASES, UPSERTS, Measure, Phase, Results, Section, Target, Way
+from results import (
+    COPY,
+    HAND_WRITTEN,
+    PHASES,
+    UPSERTS,
+    Measure,
+    Phase,
+    Results,
+    Section,
+    Target,
+    Way,
+)
 from session import Session
 
 SETTINGS = (
-    "shared_buffers", "max_wal_size", "checkpoint_timeout", "autovacuum", "fsync",
-    "synchronous_commit", "wal_level", "full_page_writes", "data_checksums", "work_mem",
-)  # fmt: skip
+    "shared_buffers max_wal_size checkpoint_timeout autovacuum fsync synchronous_commit"
+    " wal_level full_page_writes data_checksums work_mem"
+).split()
 COLUMNS = ["", "rows/s", "µs/row", "ratio", "spread", "WAL", "dead rows", "growth", "target"]
 
 NOTES = """\
@@ -27,11 +38,13 @@ def facts(session: Session, rows: int, rounds: int) -> list[str]:
     """What somebody would have to know to measure again."""
     version = session.value("SHOW server_version")
     kepler = session.value("SELECT kepler.version()")
-    size = session.value("SELECT round(avg(octet_length(body))) FROM bench.documents WHERE revision = 0")
+    size = session.value(
+        "SELECT round(avg(octet_length(body))) FROM bench.documents WHERE revision = 0"
+    )
     settings = ", ".join(f"{name} {session.value(f'SHOW {name}')}" for name in SETTINGS)
     return [
         f"Postgres {version}, Kepler {kepler}, {rows:,} documents of {size} bytes on average",
-        f"{os.cpu_count()} cores ({processor()}), {memory_size()}, {platform.system()} {platform.release()}",
+        f"{os.cpu_count()} cores ({processor()}), {memory_size()}, {platform.platform()}",
         settings,
         "one round" if rounds == 1 else f"medians of {rounds} rounds where a spread is given",
     ]
@@ -71,7 +84,9 @@ def mark(met: bool) -> str:
     return "✓" if met else "✗"
 
 
-def line(section: Section, way: Way, phase: Phase, rows: int, results: Results) -> list[str] | None:
+def line(
+    section: Section, way: Way, phase: Phase, rows: int, results: Results
+) -> list[str] | None:
     measure = results.median(section, way, phase)
     floor = results.median(section, HAND_WRITTEN, phase)
     if measure is None or floor is None:

@@ -107,23 +107,28 @@ class Run:
     phases: list[Phase]
 
 
-def sections(sizes: list[int]) -> list[Section]:
-    return [*map(Section, sizes), Section(sizes[0], shuffled=True, has_targets=False)]
+class Programme:
+    """What runs when. The first round has everything, the first section most of it; the other
+    rounds repeat what the targets are about. The ways take turns, so that a machine that grows
+    slower does so for all of them."""
 
+    def __init__(self, sizes: list[int]) -> None:
+        shuffled = Section(sizes[0], shuffled=True, has_targets=False)
+        self.sections = [*map(Section, sizes), shuffled]
 
-def schedule(sections: list[Section], round_number: int) -> list[Run]:
-    """The runs of a round. The first round has everything; the others repeat what the targets are
-    about. The ways take turns, so that a machine that grows slower does so for all of them."""
-    first = round_number == 1
-    runs = []
-    for section in sections:
-        everything = first and section == sections[0]
-        if first or section.has_targets:
-            ways = UPSERTS if everything else [HAND_WRITTEN, KEPLER]
-            ways = [way for way in ways if way.only_size in (None, section.size)]
-            phases = PHASES if everything else UP_TO_ONE_PERCENT
-            runs += [Run(section, way, phases) for way in ways]
-    return runs
+    def phases(self, section: Section) -> list[Phase]:
+        return PHASES if section == self.sections[0] else UP_TO_ONE_PERCENT
+
+    def round(self, number: int) -> list[Run]:
+        runs = []
+        for section in self.sections:
+            ways, phases = [HAND_WRITTEN, KEPLER], UP_TO_ONE_PERCENT
+            if number == 1 and section == self.sections[0]:
+                ways, phases = UPSERTS, PHASES
+            if number == 1 or section.has_targets:
+                ways = [way for way in ways if way.only_size in (None, section.size)]
+                runs += [Run(section, way, phases) for way in ways]
+        return runs
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the benchmarks on servers of their own, made for the run and deleted after it.
-# Settings in the environment: GROUP, VERSIONS, ROWS, BATCHES, ROUNDS, QUICK=1 (see README.md).
+# Settings in the environment: GROUP, VERSIONS, ROWS, BATCHES, ROUNDS, QUICK, FSYNC (see README.md).
 # Expects the extension to be built: use tools/bench.sh (make bench).
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../tools/lib.sh"
@@ -11,8 +11,7 @@ fi
 export ROWS=${ROWS:-200000} BATCHES=${BATCHES:-1000 10000} ROUNDS=${ROUNDS:-3}
 versions=${VERSIONS:-${PG:-$EMBEDDED}}
 
-# No checkpoint and no vacuum but those that the benchmark asks for. Without fsync the figures are
-# those of the processor and not of a disk; that favours the ways that write more WAL.
+# No checkpoint and no vacuum but those that the benchmark asks for.
 SETTINGS=(
   "shared_buffers = 1GB"
   "max_wal_size = 32GB"
@@ -39,8 +38,11 @@ run_group() {
     # What an interrupted run left has perhaps other settings.
     remove_server "$server" "$major"
     start_server "$server" "$major" "${SETTINGS[@]}"
+    library=$(_library_checksum)
     say "Postgres $major: $1, $ROWS rows, batches of ${BATCHES// / and }, $ROUNDS round(s)"
     PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/benches/$1.py"
+    [[ $library == "$(_library_checksum)" ]] ||
+      say "warning: the extension was built anew during the run: the figures are of more than one"
     remove_server "$server" "$major"
     server=''
   done

@@ -9,8 +9,13 @@ import json
 import os
 import subprocess
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
+
+# Whether an error ends psql.
+STOP = "\\set ON_ERROR_STOP on\n"
+GO_ON = "\\unset ON_ERROR_STOP\n"
 
 
 class SessionError(Exception):
@@ -36,18 +41,18 @@ class Session:
 
     def run(self, statement: str) -> list[str]:
         """Runs one statement, without its semicolon, and gives the lines of its answer."""
-        return self._answer(f"{statement};\n", statement)
+        return self._answer([f"{statement};\n"], statement)
 
     def script(self, path: Path) -> None:
         """Runs a file; its first error ends the session."""
-        self._answer(f"\\set ON_ERROR_STOP on\n\\i '{path}'\n\\unset ON_ERROR_STOP\n", str(path))
+        self._answer([STOP, f"\\i '{path}'\n", GO_ON], str(path))
 
     def copy(self, target: str, lines: Iterable[str]) -> None:
-        """Copies lines, in COPY's text format and without their ends, into a table."""
+        """Copies lines, in COPY's text format and without their ends, into a table. An error ends the
+        session: psql would take the lines for statements."""
         statement = f"COPY {target} FROM STDIN"
-        self._stdin.write(f"{statement};\n")
-        self._stdin.writelines(f"{line}\n" for line in lines)
-        self._answer("\\.\n", statement)
+        data = (f"{line}\n" for line in lines)
+        self._answer(chain([STOP, f"{statement};\n"], data, ["\\.\n", GO_ON]), statement)
 
     def value(self, query: str) -> str:
         """The one value that a query gives."""
@@ -61,11 +66,12 @@ class Session:
         self._stdin.close()
         self._process.wait()
 
-    def _answer(self, text: str, statement: str) -> list[str]:
-        """Sends text and reads up to the echo that tells that psql has worked it off."""
+    def _answer(self, texts: Iterable[str], statement: str) -> list[str]:
+        """Sends texts and reads up to the echo that tells that psql has worked them off."""
         lines: list[str] = []
         try:
-            self._stdin.write(f"{text}\\echo finished :ERROR\n")
+            self._stdin.writelines(texts)
+            self._stdin.write("\\echo finished :ERROR\n")
             self._stdin.flush()
         except BrokenPipeError:
             pass

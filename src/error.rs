@@ -113,6 +113,7 @@ impl Error {
                 "Insert it into kepler.connections first, or leave connection_id out.".to_owned()
             }
             Error::NoWorkspace(id) => {
+                let id = id.replace('\'', "''");
                 format!("INSERT INTO kepler.workspaces (id, name) VALUES ('{id}', …);")
             }
             Error::NotAnArray { .. } => {

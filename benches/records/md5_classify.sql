@@ -1,7 +1,7 @@
--- The way of Nango's record store: one writer a model at a time, md5 of the JSON text, a first query
+-- The way of Nango's record store: one writer a model at a time, md5 of the JSON text, a first step
 -- that sorts the batch into new, changed and unchanged, a write of what differs, an outcome a row.
--- Nango hashes in the client and keeps data in a second table; here the hash is taken in the server,
--- as all work is, and there is one table.
+-- Nango hashes in the client and keeps the data in a second table; here the server hashes, as it
+-- does all work, and there is one table.
 SELECT pg_advisory_xact_lock(hashtextextended('default/bench/item', 0));
 
 WITH incoming AS MATERIALIZED (

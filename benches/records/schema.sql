@@ -46,7 +46,8 @@ END
 $$;
 
 -- The entity of the other ways' rows: their foreign key is checked as Kepler's is.
-INSERT INTO kepler.entities (workspace_id, id, type, source) VALUES ('default', 'bench', 'bench', 'bench');
+INSERT INTO kepler.entities (workspace_id, id, type, source)
+VALUES ('default', 'bench', 'bench', 'bench');
 
 -- The floor: what Postgres needs to read rows of jsonb and put them anywhere.
 CREATE TABLE bench.copied (external_id text, data jsonb);
@@ -77,9 +78,9 @@ BEGIN
 END
 $$;
 
--- Makes the WAL files that the runs will write to, as on a server that has been up for a while: a new
--- file has to be filled with zeros first, which only the first runs would pay for. The checkpoint
--- that follows hands them on to be used again.
+-- Makes the WAL files that the runs will write to, as on a server that has been up for a while: a
+-- new file has to be filled with zeros first, which only the first runs would pay for. The next
+-- checkpoint hands them on to be used again.
 CREATE PROCEDURE bench.make_wal_files()
 LANGUAGE plpgsql
 AS $$
@@ -91,8 +92,8 @@ BEGIN
 END
 $$;
 
--- Empties a table. The statistics of its columns stay: a load begins with what is known of a table in
--- use.
+-- Empties a table. The statistics of its columns stay: a load begins with what is known of a table
+-- in use.
 CREATE PROCEDURE bench.make_empty(target regclass)
 LANGUAGE plpgsql
 AS $$

@@ -21,6 +21,14 @@ pub(crate) fn skip_space(text: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// The text without white space around it; JSON's white space, which is less than ASCII's.
+pub(crate) fn trim(text: &[u8]) -> &[u8] {
+    let text = &text[skip_space(text, 0)..];
+    let space = |b: &u8| matches!(b, b' ' | b'\t' | b'\n' | b'\r');
+    let end = text.iter().rposition(|b| !space(b)).map_or(0, |last| last + 1);
+    &text[..end]
+}
+
 /// The position behind the string whose opening quote stands at `at`.
 pub(crate) fn skip_string(text: &[u8], at: usize) -> Result<usize, Unbalanced> {
     let mut from = at + 1;

@@ -113,23 +113,24 @@ impl Statement {
     }
 }
 
-/// What a statement gave: rows, or only how many it touched.
+/// What a statement gave: rows, or only how many it touched. The rows' memory goes with it: a call
+/// runs many statements on one connection, and would keep them all to its end.
 pub(crate) struct Rows<'conn> {
     table: *mut pg_sys::SPITupleTable,
     processed: usize,
     lifetime: PhantomData<&'conn ()>,
 }
 
-impl<'conn> Rows<'conn> {
+impl Rows<'_> {
     /// How many rows were given or touched.
     pub(crate) fn count(&self) -> usize {
         self.processed
     }
 
-    /// The rows, with `N` columns each. They live until SPI disconnects.
-    pub(crate) fn iter<const N: usize>(&self) -> impl Iterator<Item = Row<'conn, N>> {
+    /// The rows, with `N` columns each.
+    pub(crate) fn iter<const N: usize>(&self) -> impl Iterator<Item = Row<'_, N>> {
         let table = self.table;
-        // SAFETY: SPI's table is null or valid until SPI disconnects, which `'conn` outlasts not.
+        // SAFETY: SPI's table is null or valid as long as `self`.
         let (rows, columns) = unsafe {
             match table.as_ref() {
                 Some(table) => (table.numvals as usize, (*table.tupdesc).natts as usize),
@@ -157,27 +158,37 @@ impl<'conn> Rows<'conn> {
     }
 }
 
-/// One row. The getters are named for the column's type; callers ask for the type that the
-/// statement gives.
-pub(crate) struct Row<'conn, const N: usize> {
-    values: [pg_sys::Datum; N],
-    nulls: [bool; N],
-    lifetime: PhantomData<&'conn ()>,
+impl Drop for Rows<'_> {
+    fn drop(&mut self) {
+        // While a panic unwinds, Postgres' own abort frees what SPI holds.
+        if !self.table.is_null() && !std::thread::panicking() {
+            // SAFETY: the table is ours, and freed once.
+            unsafe { pg_sys::SPI_freetuptable(self.table) };
+        }
+    }
 }
 
-impl<'conn, const N: usize> Row<'conn, N> {
+/// One row. The getters are named for the column's type; callers ask for the type that the
+/// statement gives.
+pub(crate) struct Row<'r, const N: usize> {
+    values: [pg_sys::Datum; N],
+    nulls: [bool; N],
+    lifetime: PhantomData<&'r ()>,
+}
+
+impl<'r, const N: usize> Row<'r, N> {
     fn get(&self, column: usize) -> Option<pg_sys::Datum> {
         if self.nulls[column] { None } else { Some(self.values[column]) }
     }
 
-    pub(crate) fn text(&self, column: usize) -> Option<&'conn str> {
-        // SAFETY: the column is text, its memory is SPI's.
+    pub(crate) fn text(&self, column: usize) -> Option<&'r str> {
+        // SAFETY: the column is text, and lives as long as its row.
         self.get(column).map(|datum| unsafe { varlena::text(datum) })
     }
 
     /// The bytes of a `jsonb` behind its length word.
-    pub(crate) fn jsonb(&self, column: usize) -> Option<&'conn [u8]> {
-        // SAFETY: the column is jsonb, its memory is SPI's.
+    pub(crate) fn jsonb(&self, column: usize) -> Option<&'r [u8]> {
+        // SAFETY: the column is jsonb, and lives as long as its row.
         self.get(column).map(|datum| unsafe { varlena::aligned_bytes(datum) })
     }
 

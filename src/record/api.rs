@@ -8,7 +8,7 @@ use super::upsert::{self, Answer};
 use crate::error::Error;
 use crate::install::require_tables;
 use crate::jsonb::hash::Hasher;
-use crate::pg::varlena;
+use crate::pg::{memory, varlena};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -195,12 +195,15 @@ fn set_entity_options(
         updated_at_key: None,
         options: None,
     };
-    let options = options.map(|options| options.0).ok_or(Error::NullArgument("options"))?;
     require_tables()?;
+    let options = options.map(|options| options.0).ok_or(Error::NullArgument("options"))?;
     let request = arguments.check()?;
     let options = entity::read_options(options)?;
     Ok(Spi::connect_mut(|client| entity::set_options(client, &request, &options))?)
 }
+
+/// After a text of so many bytes memory is given back, which takes some milliseconds.
+const LARGE_BATCH: usize = 32 << 20;
 
 fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answer>, Error> {
     require_tables()?;
@@ -209,7 +212,11 @@ fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answe
     let elements = decode::batch(records, &request.shape, upsert::now(), || {
         check_for_interrupts!();
     })?;
-    Spi::connect_mut(|client| upsert::run(client, &request, elements))
+    let answers = Spi::connect_mut(|client| upsert::run(client, &request, elements))?;
+    if records.len() >= LARGE_BATCH {
+        memory::release_unused();
+    }
+    Ok(answers)
 }
 
 fn upsert_one(
@@ -223,7 +230,11 @@ fn upsert_one(
     let request: Request = arguments.check()?;
     let deleted = deleted.ok_or(Error::NullArgument("deleted"))?;
     let element = decode::single(external_id, data, source_updated_at, deleted, upsert::now());
-    Spi::connect_mut(|client| upsert::run(client, &request, vec![element]))
+    let answers = Spi::connect_mut(|client| upsert::run(client, &request, vec![element]))?;
+    if data.is_some_and(|data| data.len() >= LARGE_BATCH) {
+        memory::release_unused();
+    }
+    Ok(answers)
 }
 
 fn rows(answers: Vec<Answer>) -> TableIterator<'static, Row> {

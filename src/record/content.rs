@@ -1,5 +1,6 @@
 //! Makes a record's data of the texts that count: decoded, merged, hashed.
 
+use super::decide;
 use super::decode::{self, Content};
 use super::options::Request;
 use super::outcome::{Reason, Rejection};
@@ -8,6 +9,8 @@ use crate::jsonb::hash::{Hasher, source_digest, text_hash};
 use crate::jsonb::merge::{Merge, merge};
 use crate::jsonb::parse::{InvalidCharacters, Parser};
 use crate::jsonb::pointer::Pointers;
+use std::collections::HashMap;
+use std::ops::Range;
 
 /// The data of a record, ready to be written.
 pub(crate) struct Prepared {
@@ -18,6 +21,47 @@ pub(crate) struct Prepared {
     pub(crate) source_digest: Option<u128>,
     /// The element that it came from.
     pub(crate) element: u32,
+}
+
+/// Prepared data put aside. It lies in one piece of memory, which goes back to the system whole;
+/// thousands of small ones would not.
+#[derive(Default)]
+pub(crate) struct Shelf {
+    datums: Vec<u8>,
+    places: HashMap<u32, Place>,
+}
+
+struct Place {
+    datum: Range<usize>,
+    content_hash: u128,
+    source_digest: Option<u128>,
+    element: u32,
+}
+
+impl Shelf {
+    /// Puts aside what candidate `at` is to become.
+    pub(crate) fn put(&mut self, at: u32, content: &Prepared) {
+        let start = self.datums.len();
+        self.datums.extend_from_slice(&content.datum);
+        let place = Place {
+            datum: start..self.datums.len(),
+            content_hash: content.content_hash,
+            source_digest: content.source_digest,
+            element: content.element,
+        };
+        self.places.insert(at, place);
+    }
+
+    /// What was put aside for candidate `at`, if it came from `element`.
+    pub(crate) fn take(&mut self, at: u32, element: u32) -> Option<Prepared> {
+        let place = self.places.remove(&at).filter(|place| place.element == element)?;
+        Some(Prepared {
+            datum: self.datums[place.datum].to_vec(),
+            content_hash: place.content_hash,
+            source_digest: place.source_digest,
+            element,
+        })
+    }
 }
 
 /// Decodes by one request's rules, and keeps its buffers.
@@ -58,20 +102,24 @@ impl Decoder {
     }
 
     /// The data that the contents make, laid over what is stored where the mode says so. The last of
-    /// `live` decides; `element` is its index.
+    /// `live` decides; `element` is its index. `known` tells whether there is a stored record.
     pub(crate) fn build(
         &mut self,
         live: &[Content<'_>],
         element: u32,
+        known: bool,
         stored: Option<&[u8]>,
     ) -> Result<Prepared, Rejection> {
         let merging = self.merge != Merge::Replace;
-        let parts = if merging { live } else { &live[live.len() - 1..] };
+        let mut texts: Vec<&[u8]> = decide::contents(live, known).collect();
+        if !merging {
+            texts.drain(..texts.len().saturating_sub(1));
+        }
         let mut current = stored.filter(|_| merging).map(|stored| {
             let length = length_word(4 + stored.len());
             [&length, stored].concat()
         });
-        for text in parts.iter().filter_map(|part| part.data) {
+        for text in texts {
             let mut datum = Vec::with_capacity(text.len());
             self.parser.parse(text, &mut datum).map_err(decode::rejection)?;
             current = Some(match current {
@@ -81,8 +129,10 @@ impl Decoder {
         }
         let datum = current.unwrap_or_else(|| [length_word(8), Builder::empty_object()].concat());
         let content_hash = self.hasher.hash(&datum[4..]);
-        let source_digest = match (live, live.last().and_then(|content| content.data)) {
-            ([_], Some(text)) => Some(source_digest(text_hash(text), content_hash, self.context)),
+        let source_digest = match live {
+            [Content { data: Some(text), .. }] => {
+                Some(source_digest(text_hash(text), content_hash, self.context))
+            }
             _ => None,
         };
         Ok(Prepared { datum, content_hash, source_digest, element })

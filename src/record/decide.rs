@@ -25,19 +25,6 @@ pub(crate) struct Standing<'p> {
     pub(crate) time: Option<i64>,
 }
 
-/// What to do, as far as the text alone tells.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// The content is what is stored.
-    Same,
-    /// The record is to be soft-deleted.
-    Delete,
-    /// It is deleted already.
-    StaysDeleted,
-    /// Only the decoded content can tell, or must be written.
-    Decode,
-}
-
 /// The stale guard: an element with a time older than the stored one does not count. Elements
 /// without a time always do.
 pub(crate) fn stand<'p>(
@@ -61,18 +48,25 @@ pub(crate) fn stand<'p>(
     Standing { live, stale: &parts[end..], time: known.max(time) }
 }
 
-/// Compares without decoding. `live` holds the contents that count, the last deciding; `context`
+/// The contents that make a record's data, of those that count. A deletion brings none where the
+/// record, or an element before it, has some: sources send stubs along with deletions.
+pub(crate) fn contents<'c, 't>(
+    live: &'c [Content<'t>],
+    known: bool,
+) -> impl Iterator<Item = &'t [u8]> + use<'c, 't> {
+    let none = !known && live.iter().all(|content| content.deleted);
+    let last = live.len().saturating_sub(1);
+    live.iter()
+        .enumerate()
+        .filter(move |(at, content)| !content.deleted || (none && *at == last))
+        .filter_map(|(_, content)| content.data)
+}
+
+/// Whether the text of the one content that counts is what the stored content was made of. `context`
 /// names the way of reading, as in [`source_digest`].
-pub(crate) fn compare_text(live: &[Content<'_>], stored: &Stored, context: u8) -> Verdict {
-    let Some(last) = live.last() else { return Verdict::Same };
-    if last.deleted {
-        return if stored.deleted { Verdict::StaysDeleted } else { Verdict::Delete };
-    }
-    match (live, last.data) {
-        ([_], Some(data)) if !stored.deleted && stored.source_digest.is_some() => {
-            let digest = source_digest(text_hash(data), stored.content_hash, context);
-            if stored.source_digest == Some(digest) { Verdict::Same } else { Verdict::Decode }
-        }
-        _ => Verdict::Decode,
-    }
+pub(crate) fn same_text(live: &[Content<'_>], stored: &Stored, context: u8) -> bool {
+    let ([Content { data: Some(data), .. }], Some(known)) = (live, stored.source_digest) else {
+        return false;
+    };
+    known == source_digest(text_hash(data), stored.content_hash, context)
 }

@@ -89,7 +89,7 @@ pub(crate) fn single<'a>(
     };
     let time = source_updated_at.map(|time| time::check_not_ahead(time, now)).transpose();
     let content = Content {
-        data: data.map(|data| data.trim_ascii().as_bytes()),
+        data: data.map(|data| scan::trim(data.as_bytes())),
         deleted,
         source_updated_at: None,
     };

@@ -9,12 +9,12 @@ use pgrx::spi::SpiClient;
 use std::ffi::CStr;
 
 /// A stored record as a look-up finds it.
-pub(crate) struct Found<'conn> {
-    pub(crate) id: &'conn str,
+pub(crate) struct Found<'r> {
+    pub(crate) id: &'r str,
     pub(crate) tid: [u8; 6],
     pub(crate) state: Stored,
     /// The bytes of the data behind the length word, where they were asked for.
-    pub(crate) data: Option<&'conn [u8]>,
+    pub(crate) data: Option<&'r [u8]>,
 }
 
 /// Whether a look-up reads or locks, and whether it brings the data along.
@@ -87,14 +87,14 @@ thread_local! {
         const { Statement::new(sql(one_by_one!(", r.data", "FOR NO KEY UPDATE")), TYPES) };
 }
 
-/// What is stored under each of `external_ids`, which are sorted by bytes.
+/// Looks `external_ids` up, which are sorted by bytes.
 pub(crate) fn look_up<'conn>(
     client: &mut SpiClient<'conn>,
     workspace_id: &Text,
     entity_id: &Text,
     external_ids: &[&str],
     how: LookUp,
-) -> Vec<Option<Found<'conn>>> {
+) -> LookedUp<'conn> {
     let mut ids = Array::new(array::TEXT);
     for id in external_ids {
         ids.push_text(id);
@@ -106,17 +106,33 @@ pub(crate) fn look_up<'conn>(
         (true, false) => &LOCK,
         (true, true) => &LOCK_DATA,
     };
-    let rows = statement.with(|statement| statement.run(client, &parameters));
-    if how.data { place::<8>(&rows, external_ids) } else { place::<7>(&rows, external_ids) }
+    LookedUp {
+        rows: statement.with(|statement| statement.run(client, &parameters)),
+        with_data: how.data,
+    }
+}
+
+/// The rows of a look-up.
+pub(crate) struct LookedUp<'conn> {
+    rows: Rows<'conn>,
+    with_data: bool,
+}
+
+impl LookedUp<'_> {
+    /// What is stored under each of the external ids that were looked up.
+    pub(crate) fn found(&self, external_ids: &[&str]) -> Vec<Option<Found<'_>>> {
+        if self.with_data {
+            place::<8>(&self.rows, external_ids)
+        } else {
+            place::<7>(&self.rows, external_ids)
+        }
+    }
 }
 
 /// Puts each row where its external id stands. They come in that order as a rule, and the answer
 /// must be right if they do not.
-fn place<'conn, const N: usize>(
-    rows: &Rows<'conn>,
-    external_ids: &[&str],
-) -> Vec<Option<Found<'conn>>> {
-    let mut places: Vec<Option<Found<'conn>>> = Vec::new();
+fn place<'r, const N: usize>(rows: &'r Rows<'_>, external_ids: &[&str]) -> Vec<Option<Found<'r>>> {
+    let mut places: Vec<Option<Found<'r>>> = Vec::new();
     places.resize_with(external_ids.len(), || None);
     let mut next = 0;
     for row in rows.iter::<N>() {

@@ -4,7 +4,7 @@
 //! rows are inserted and locked: two sessions with overlapping batches wait for each other, and never
 //! in a circle.
 
-use super::look_up::{Found, LookUp, look_up};
+use super::look_up::{LookUp, LookedUp, look_up};
 use crate::error::Error;
 use crate::pg::array::{self, Array};
 use crate::pg::plan::{Rows, Statement};
@@ -33,7 +33,8 @@ thread_local! {
     static CHANGE: Statement = const { Statement::new(
         c"UPDATE kepler.records AS r
           SET data = n.data, source_digest = n.source_digest,
-              source_updated_at = n.source_updated_at, deleted_at = NULL, updated_at = $1,
+              source_updated_at = n.source_updated_at, deleted_at = n.deleted_at,
+              updated_at = $1,
               enrichment_status = CASE
                   WHEN r.enrichment_status
                        IN ('APPLIED'::kepler.record_enrichment_status,
@@ -42,11 +43,12 @@ thread_local! {
                   ELSE r.enrichment_status END
           FROM (SELECT pg_catalog.unnest($2) AS tid, pg_catalog.unnest($3) AS data,
                        pg_catalog.unnest($4) AS source_digest,
-                       pg_catalog.unnest($5) AS source_updated_at) AS n
+                       pg_catalog.unnest($5) AS source_updated_at,
+                       pg_catalog.unnest($6) AS deleted_at) AS n
           WHERE r.ctid = n.tid",
         &[
             pg_sys::TIMESTAMPTZOID, pg_sys::TIDARRAYOID, pg_sys::JSONBARRAYOID,
-            pg_sys::UUIDARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
+            pg_sys::UUIDARRAYOID, pg_sys::TIMESTAMPTZARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
         ],
     ) };
     static DELETE: Statement = const { Statement::new(
@@ -99,13 +101,13 @@ impl<'s> Store<'s> {
         }
     }
 
-    /// What is stored under each of `external_ids`, which are sorted by bytes.
+    /// Looks `external_ids` up, which are sorted by bytes.
     pub(crate) fn look_up<'conn>(
         &self,
         client: &mut SpiClient<'conn>,
         external_ids: &[&str],
         how: LookUp,
-    ) -> Vec<Option<Found<'conn>>> {
+    ) -> LookedUp<'conn> {
         look_up(client, &self.workspace_id, &self.entity_id, external_ids, how)
     }
 
@@ -140,7 +142,7 @@ impl<'s> Store<'s> {
         })
     }
 
-    /// Gives locked records new content, and life where they were deleted.
+    /// Gives locked records new content, and life or a deletion.
     pub(crate) fn change(
         &self,
         client: &mut SpiClient<'_>,
@@ -156,6 +158,7 @@ impl<'s> Store<'s> {
                     Some(changes.data.datum()),
                     Some(changes.source_digest.datum()),
                     Some(changes.source_updated_at.datum()),
+                    Some(changes.deleted_at.datum()),
                 ],
             )
         });
@@ -241,6 +244,7 @@ pub(crate) struct Changes {
     pub(crate) data: Array,
     pub(crate) source_digest: Array,
     pub(crate) source_updated_at: Array,
+    pub(crate) deleted_at: Array,
     pub(crate) count: usize,
 }
 
@@ -251,6 +255,7 @@ impl Changes {
             data: Array::new(array::JSONB),
             source_digest: Array::new(array::UUID),
             source_updated_at: Array::new(array::TIMESTAMPTZ),
+            deleted_at: Array::new(array::TIMESTAMPTZ),
             count: 0,
         }
     }

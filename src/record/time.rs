@@ -1,15 +1,19 @@
 //! The time that a source gives for a record.
 
 use super::outcome::{Reason, Rejection};
-use crate::jsonb::parse::{InvalidCharacters, unescape};
+use crate::jsonb::parse::{InvalidCharacters, Parser, unescape};
+use jiff::civil::{DateTime, Time};
 use jiff::fmt::temporal::DateTimeParser;
-use jiff::{Timestamp, tz};
 
 /// Microseconds from 1970-01-01 to 2000-01-01, where Postgres begins to count.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
 /// A time further ahead than this is a mistake, and would keep every later version out.
 const MAX_AHEAD: i64 = 24 * 60 * 60 * 1_000_000;
+
+/// Unix times end here, in seconds: the year 275760, where JavaScript's end too. A larger number is
+/// something else.
+const LAST: f64 = 8.64e12;
 
 /// A Unix time from here on is in milliseconds, below in seconds: 5138-11-16 and 1973-03-03.
 const FIRST_MILLISECONDS: f64 = 1e11;
@@ -49,37 +53,33 @@ pub(crate) fn check_not_ahead(time: i64, now: i64) -> Result<i64, Rejection> {
 
 fn from_string(raw: &[u8]) -> Option<i64> {
     let mut text = Vec::new();
-    let text = if raw.contains(&b'\\') {
-        unescape(raw, InvalidCharacters::Reject, &mut text).ok()?;
-        text.as_slice()
-    } else {
-        raw
-    };
-    let text = text.trim_ascii();
-    let instant = match PARSER.parse_timestamp(text) {
-        Ok(instant) => instant,
-        // "2024-01-01T00:00:00" and "2024-01-01": no offset.
-        Err(_) => tz::TimeZone::UTC.to_timestamp(PARSER.parse_datetime(text).ok()?).ok()?,
-    };
-    from_instant(instant)
+    unescape(raw, InvalidCharacters::Reject, &mut text).ok()?;
+    // Its pieces and not an instant: jiff's instants end a day before its calendar does, and
+    // 9999-12-31 is what some systems write for "never".
+    let pieces = PARSER.parse_pieces(text.trim_ascii()).ok()?;
+    let date_time = pieces.date().to_datetime(pieces.time().unwrap_or(Time::midnight()));
+    let offset = pieces.to_numeric_offset().map_or(0, |offset| i64::from(offset.seconds()));
+    let since_epoch = date_time.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
+    let microseconds = i64::try_from(since_epoch.as_micros()).ok()?;
+    from_unix(microseconds - offset * 1_000_000)
 }
 
 fn from_number(raw: &[u8]) -> Option<i64> {
+    // Rust's numbers are laxer than JSON's.
+    Parser::new(InvalidCharacters::Reject).parse(raw, &mut Vec::new()).ok()?;
     let text = str::from_utf8(raw).ok()?;
-    if let Ok(whole) = text.parse::<i64>() {
-        let milliseconds = whole.unsigned_abs() as f64 >= FIRST_MILLISECONDS;
-        let microseconds = whole.checked_mul(if milliseconds { 1_000 } else { 1_000_000 })?;
-        return from_instant(Timestamp::from_microsecond(microseconds).ok()?);
-    }
-    let number = text.parse::<f64>().ok().filter(|number| number.is_finite())?;
-    let factor = if number.abs() >= FIRST_MILLISECONDS { 1e3 } else { 1e6 };
-    from_instant(Timestamp::from_microsecond((number * factor).round() as i64).ok()?)
+    let number = text.parse::<f64>().ok().filter(|number| number.abs() <= LAST * 1e3)?;
+    let milliseconds = number.abs() >= FIRST_MILLISECONDS;
+    from_unix(match text.parse::<i64>() {
+        Ok(whole) => whole * if milliseconds { 1_000 } else { 1_000_000 },
+        Err(_) => (number * if milliseconds { 1e3 } else { 1e6 }).round() as i64,
+    })
 }
 
-fn from_instant(instant: Timestamp) -> Option<i64> {
-    let microseconds = instant.as_microsecond() - POSTGRES_EPOCH;
-    // timestamptz begins in 4714 BC.
-    (microseconds >= -211_813_488_000_000_000).then_some(microseconds)
+/// From microseconds since 1970. timestamptz begins in 4714 BC; its end lies far ahead.
+fn from_unix(microseconds: i64) -> Option<i64> {
+    let time = microseconds.saturating_sub(POSTGRES_EPOCH);
+    (time >= -211_813_488_000_000_000).then_some(time)
 }
 
 #[cfg(test)]
@@ -117,14 +117,32 @@ mod tests {
 
     #[test]
     fn rejects_what_is_no_time() {
-        for text in [r#""yesterday""#, "true", "{}", "[1]", r#""2024-13-01""#, "1e300"] {
+        for text in [
+            r#""yesterday""#,
+            "true",
+            "{}",
+            "[1]",
+            r#""2024-13-01""#,
+            "1e300",
+            "-1e300",
+            "1.",
+            "01",
+            "-",
+        ] {
             assert_eq!(
                 read(text.as_bytes(), NOW).map_err(|r| r.reason),
                 Err(Reason::InvalidTime),
                 "{text}"
             );
         }
-        let ahead = read(br#""2030-01-01""#, NOW).map_err(|r| r.reason);
-        assert_eq!(ahead, Err(Reason::TimeInFuture));
+        for text in [
+            r#""2030-01-01""#,
+            r#""9999-12-31T23:59:59Z""#,
+            r#""9999-12-31T23:59:59-12:00""#,
+            "253402300799999",
+        ] {
+            let ahead = read(text.as_bytes(), NOW).map_err(|r| r.reason);
+            assert_eq!(ahead, Err(Reason::TimeInFuture), "{text}");
+        }
     }
 }

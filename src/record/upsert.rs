@@ -8,8 +8,8 @@
 //! Inserts come before the first lock on a row that others can see, and both go in the order of
 //! external ids, so no two calls can wait for each other in a circle.
 
-use super::content::{Decoder, Prepared};
-use super::decide::{self, Stored, Verdict};
+use super::content::{Decoder, Prepared, Shelf};
+use super::decide::{self, Stored};
 use super::decode::{Content, Element};
 use super::entity::{self, Entity};
 use super::fold::{self, Candidate};
@@ -23,8 +23,10 @@ use crate::jsonb::merge::Merge;
 use pgrx::spi::SpiClient;
 use pgrx::{check_for_interrupts, pg_sys};
 
-/// So many records are looked up at a time.
+/// So many records are looked up at a time, and so many where their data comes along: what is stored
+/// may be much larger than what is sent.
 const CHUNK_ROWS: usize = 10_000;
+const CHUNK_ROWS_WITH_DATA: usize = 500;
 
 /// At most so many records, and about so many bytes of data, are written by one statement: what fits
 /// into the processor's cache is fastest.
@@ -75,9 +77,8 @@ pub(crate) fn run(
         candidates: &candidates,
         answers,
         decoder,
-        prepared: Vec::new(),
+        shelf: Shelf::default(),
     };
-    batch.prepared.resize_with(candidates.len(), || None);
     batch.write(client, &store)?;
     Ok(batch.answers)
 }
@@ -89,8 +90,8 @@ struct Batch<'b> {
     candidates: &'b [Candidate],
     answers: Vec<Answer>,
     decoder: Decoder,
-    /// By candidate: content that was decoded to be compared and is still to be written.
-    prepared: Vec<Option<Prepared>>,
+    /// Content that was decoded to be compared and is still to be written.
+    shelf: Shelf,
 }
 
 /// What is to be done with a stored record.
@@ -113,7 +114,7 @@ impl<'b> Batch<'b> {
         let mut present = Vec::new();
         if !self.entity.is_new {
             let all = std::mem::take(&mut missing);
-            for chunk in all.chunks(CHUNK_ROWS) {
+            for chunk in all.chunks(self.chunk_rows()) {
                 self.read(client, store, chunk, &mut missing, &mut present);
             }
         }
@@ -124,7 +125,7 @@ impl<'b> Batch<'b> {
                 present.append(&mut met);
                 present.sort_unstable();
             }
-            for chunk in present.chunks(CHUNK_ROWS) {
+            for chunk in present.chunks(self.chunk_rows()) {
                 self.lock_and_change(client, store, chunk, &mut missing)?;
             }
             present.clear();
@@ -157,6 +158,10 @@ impl<'b> Batch<'b> {
         self.merge != Merge::Replace || !self.entity.ignored.is_empty()
     }
 
+    fn chunk_rows(&self) -> usize {
+        if self.needs_data() { CHUNK_ROWS_WITH_DATA } else { CHUNK_ROWS }
+    }
+
     /// Step 1. Sorts candidates into those that are not there and those that must change; answers
     /// for the rest.
     fn read(
@@ -169,7 +174,8 @@ impl<'b> Batch<'b> {
     ) {
         let ids = self.external_ids(chunk.iter().copied());
         let how = LookUp { lock: false, data: self.needs_data() };
-        for (&at, found) in chunk.iter().zip(store.look_up(client, &ids, how)) {
+        let rows = store.look_up(client, &ids, how);
+        for (&at, found) in chunk.iter().zip(rows.found(&ids)) {
             let Some(found) = found else {
                 missing.push(at);
                 continue;
@@ -179,7 +185,10 @@ impl<'b> Batch<'b> {
                 Action::Nothing(outcome) => self.answer(at, &found, outcome),
                 Action::Reject(rejection) => self.reject(at, rejection),
                 Action::Write { content, .. } => {
-                    self.prepared[at as usize] = Some(content);
+                    // Merged content depends on what is stored when it is made.
+                    if self.merge == Merge::Replace {
+                        self.shelf.put(at, &content);
+                    }
                     present.push(at);
                 }
                 Action::Refresh | Action::Delete | Action::Undelete => present.push(at),
@@ -243,8 +252,8 @@ impl<'b> Batch<'b> {
             // Somebody else inserted some of them meanwhile: whoever has our id is ours.
             let sent_count = sent.len();
             let ids = self.external_ids(sent.iter().map(|sent| sent.0));
-            let found = store.look_up(client, &ids, LookUp { lock: false, data: false });
-            for ((at, id, outcome), found) in sent.into_iter().zip(found) {
+            let rows = store.look_up(client, &ids, LookUp { lock: false, data: false });
+            for ((at, id, outcome), found) in sent.into_iter().zip(rows.found(&ids)) {
                 match found {
                     Some(found) if found.id == id => self.settle(at, &id, outcome, None),
                     // Not ours and not there: deleted again in between. Or, if it happens twice,
@@ -275,7 +284,7 @@ impl<'b> Batch<'b> {
         let mut bytes = 0;
         let (mut deletes, mut undeletes, mut refreshes) =
             (Touches::new(), Touches::new(), Touches::new());
-        for (&at, found) in chunk.iter().zip(locked) {
+        for (&at, found) in chunk.iter().zip(locked.found(&ids)) {
             let Some(found) = found else {
                 missing.push(at);
                 continue;
@@ -302,6 +311,7 @@ impl<'b> Batch<'b> {
                     changes.source_digest.push_uuid(content.source_digest);
                     let time = self.standing(at, Some(&found.state)).time;
                     changes.source_updated_at.push_time(time);
+                    changes.deleted_at.push_time((outcome == Outcome::Deleted).then_some(now));
                     changes.count += 1;
                     bytes += content.datum.len();
                     self.answer(at, &found, outcome);
@@ -344,29 +354,29 @@ impl<'b> Batch<'b> {
         let Some(&deciding) = standing.live.last() else { return Action::Nothing(Outcome::Stale) };
         let live: Vec<Content<'b>> =
             standing.live.iter().filter_map(|&part| self.content(part)).collect();
-        let same = |outcome| {
-            if standing.time > stored.source_updated_at {
-                Action::Refresh
-            } else {
-                Action::Nothing(outcome)
+        let deleted = live.last().is_some_and(|content| content.deleted);
+        let mut written = None;
+        if decide::contents(&live, true).next().is_some()
+            && !decide::same_text(&live, stored, self.decoder.context)
+        {
+            let content = match self.content_of(at, &live, deciding, Some(found)) {
+                Ok(content) => content,
+                Err(rejection) => return Action::Reject(rejection),
+            };
+            if content.content_hash != stored.content_hash
+                && !self.differs_only_where_ignored(&content, found.data)
+            {
+                written = Some(content);
             }
-        };
-        match decide::compare_text(&live, stored, self.decoder.context) {
-            Verdict::Same | Verdict::StaysDeleted => return same(Outcome::Unchanged),
-            Verdict::Delete => return Action::Delete,
-            Verdict::Decode => {}
         }
-        let content = match self.content_of(at, &live, deciding, found.data) {
-            Ok(content) => content,
-            Err(rejection) => return Action::Reject(rejection),
-        };
-        let changed = content.content_hash != stored.content_hash
-            && !self.differs_only_where_ignored(&content, found.data);
-        match (changed, stored.deleted) {
-            (true, true) => Action::Write { content, outcome: Outcome::Undeleted },
-            (true, false) => Action::Write { content, outcome: Outcome::Updated },
-            (false, true) => Action::Undelete,
-            (false, false) => same(Outcome::Unchanged),
+        match (written, stored.deleted, deleted) {
+            (Some(content), _, true) => Action::Write { content, outcome: Outcome::Deleted },
+            (Some(content), true, false) => Action::Write { content, outcome: Outcome::Undeleted },
+            (Some(content), false, false) => Action::Write { content, outcome: Outcome::Updated },
+            (None, false, true) => Action::Delete,
+            (None, true, false) => Action::Undelete,
+            (None, _, _) if standing.time > stored.source_updated_at => Action::Refresh,
+            (None, _, _) => Action::Nothing(Outcome::Unchanged),
         }
     }
 
@@ -376,14 +386,13 @@ impl<'b> Batch<'b> {
         at: u32,
         live: &[Content<'b>],
         deciding: u32,
-        stored: Option<&[u8]>,
+        stored: Option<&Found<'_>>,
     ) -> Result<Prepared, Rejection> {
-        match self.prepared[at as usize].take() {
-            // Merged content depends on what was stored when it was made.
-            Some(content) if self.merge == Merge::Replace && content.element == deciding => {
-                Ok(content)
+        match self.shelf.take(at, deciding) {
+            Some(content) => Ok(content),
+            None => {
+                self.decoder.build(live, deciding, stored.is_some(), stored.and_then(|s| s.data))
             }
-            _ => self.decoder.build(live, deciding, stored),
         }
     }
 
@@ -402,7 +411,7 @@ impl<'b> Batch<'b> {
     fn settle(&mut self, at: u32, id: &str, outcome: Outcome, stored: Option<&Stored>) {
         let candidate = &self.candidates[at as usize];
         let parts = candidate.parts.as_slice();
-        if let [only] = parts {
+        if let ([only], []) = (parts, candidate.outdated.as_slice()) {
             let answer = &mut self.answers[*only as usize];
             answer.outcome = outcome;
             answer.record_id = Some(id.to_owned());

@@ -77,6 +77,8 @@ CREATE FUNCTION pg_temp.outcome_of(before jsonb, after jsonb, applied boolean) R
         WHEN (before->>'deleted')::boolean AND NOT (after->>'deleted')::boolean THEN 'undeleted'
         WHEN (after->>'deleted')::boolean AND NOT (before->>'deleted')::boolean THEN 'deleted'
         WHEN NOT (after->>'deleted')::boolean AND after->'data' <> before->'data' THEN 'updated'
+        -- Changed, and deleted again: its data is new.
+        WHEN after->'data' <> before->'data' THEN 'deleted'
         WHEN after->'day' <> before->'day' THEN 'refreshed'
         ELSE 'unchanged' END
 $$;
