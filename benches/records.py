@@ -73,7 +73,7 @@ def make_data(session: Session, plan: Plan) -> Revisions:
     session.copy(f"bench.documents ({columns})", dataset.copy_lines(plan.rows))
     session.run("VACUUM (ANALYZE) bench.documents")
     for section in plan.programme.sections:
-        for step in {phase.step for phase in plan.programme.phases(section)}:
+        for step in dict.fromkeys(phase.step for phase in plan.programme.phases(section)):
             make_batches(session, step, section, dataset.STEPS[step])
     revisions = {}
     for step, revision in dataset.STEPS.items():

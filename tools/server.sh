@@ -66,8 +66,17 @@ _library_checksum() { cat "$("$PG_BIN/pg_config" --pkglibdir)"/kepler.* 2>/dev/n
 server_running() { "$(pg_prefix "$2")/bin/pg_isready" -q -h "$(server_socket_dir "$1")" -p 5432; }
 
 # start_server NAME [MAJOR [SETTING…]]: makes the cluster if needed, starts it unless it runs, and
-# restarts it if the extension's library changed since. A SETTING is a line of postgresql.conf.
+# restarts it if the extension's library changed since. A SETTING is a line of postgresql.conf. Two at
+# once wait for each other; the server itself must not inherit the lock.
 start_server() {
+  (
+    if command -v flock >/dev/null; then flock 9; fi
+    _start_server "$@" 9>&-
+  ) 9>"$BUILD/start-$1.lock"
+  use_server "$1" "${2:-$1}"
+}
+
+_start_server() {
   local name=$1 major=${2:-$1} data socket log
   shift
   [[ $# -eq 0 ]] || shift

@@ -63,7 +63,8 @@ DECLARE
 BEGIN
     EXECUTE format('CREATE TABLE bench.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS
         INCLUDING INDEXES INCLUDING STORAGE INCLUDING COMPRESSION)', name, original);
-    EXECUTE format('ALTER TABLE bench.%I DROP COLUMN content_hash, DROP COLUMN source_digest', name);
+    EXECUTE format('ALTER TABLE bench.%I DROP COLUMN content_hash, DROP COLUMN source_digest',
+        name);
     FOR definition IN
         SELECT pg_get_constraintdef(c.oid) FROM pg_constraint AS c
         WHERE c.conrelid = original AND c.contype = 'f'
