@@ -82,26 +82,26 @@ impl Builder {
         self.pending_key = (start, key.len());
     }
 
-    /// The key of the next value. `write` appends its bytes.
-    pub(crate) fn key_with<E>(
+    /// The key of the next value. `write` appends its bytes; what it gives is given on.
+    pub(crate) fn key_with<T, E>(
         &mut self,
-        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-    ) -> Result<(), E> {
+        write: impl FnOnce(&mut Vec<u8>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let start = self.keys.len();
-        write(&mut self.keys)?;
+        let result = write(&mut self.keys)?;
         self.pending_key = (start, self.keys.len() - start);
-        Ok(())
+        Ok(result)
     }
 
-    /// A string value. `write` appends its bytes.
-    pub(crate) fn string_with<E>(
+    /// A string value. `write` appends its bytes; what it gives is given on.
+    pub(crate) fn string_with<T, E>(
         &mut self,
-        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-    ) -> Result<(), E> {
+        write: impl FnOnce(&mut Vec<u8>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let start = self.values.len();
-        write(&mut self.values)?;
+        let result = write(&mut self.values)?;
         self.child(start, entry::STRING);
-        Ok(())
+        Ok(result)
     }
 
     /// A number in JSON's spelling.

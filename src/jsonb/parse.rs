@@ -103,6 +103,32 @@ pub(crate) fn unescape(
     Ok(())
 }
 
+/// Appends the string whose characters begin at `at`, and gives the position behind its closing quote.
+fn string(
+    text: &[u8],
+    at: usize,
+    invalid_characters: InvalidCharacters,
+    out: &mut Vec<u8>,
+) -> Result<usize, ParseError> {
+    // Most strings have no escapes: they end at the first mark.
+    let rest = text.get(at..).unwrap_or_default();
+    if let Some(length) = memchr::memchr2(b'"', b'\\', rest).filter(|&end| rest[end] == b'"') {
+        let plain = &rest[..length];
+        if let Some(control) = position_of_control(plain) {
+            return Err(ParseError { problem: Problem::ControlCharacter, offset: at + control });
+        }
+        out.extend_from_slice(plain);
+        return Ok(at + length + 1);
+    }
+    let Ok(end) = scan::skip_string(text, at - 1) else {
+        let problem = Problem::Expected("a closing quote");
+        return Err(ParseError { problem, offset: at - 1 });
+    };
+    unescape(&text[at..end - 1], invalid_characters, out)
+        .map_err(|error| ParseError { offset: at + error.offset, ..error })?;
+    Ok(end)
+}
+
 /// Where the first control character stands. Looks at all bytes without a branch first, which the
 /// compiler turns into vector instructions.
 fn position_of_control(bytes: &[u8]) -> Option<usize> {
@@ -181,7 +207,7 @@ struct Cursor<'t, 'b> {
     invalid_characters: InvalidCharacters,
 }
 
-impl<'t> Cursor<'t, '_> {
+impl Cursor<'_, '_> {
     fn problem(&self, problem: Problem) -> ParseError {
         ParseError { problem, offset: self.at }
     }
@@ -198,13 +224,10 @@ impl<'t> Cursor<'t, '_> {
     fn value(&mut self, depth: usize) -> Result<(), ParseError> {
         match self.peek() {
             Some(b'"') => {
-                let (raw, end) = self.raw_string()?;
-                let invalid_characters = self.invalid_characters;
-                let start = self.at + 1;
-                self.builder
-                    .string_with(|out| unescape(raw, invalid_characters, out))
-                    .map_err(|error| ParseError { offset: start + error.offset, ..error })?;
-                self.at = end;
+                let text = self.text;
+                let (at, invalid_characters) = (self.at + 1, self.invalid_characters);
+                self.at =
+                    self.builder.string_with(|out| string(text, at, invalid_characters, out))?;
                 Ok(())
             }
             Some(b'{') => self.object(depth),
@@ -227,13 +250,9 @@ impl<'t> Cursor<'t, '_> {
             if self.peek() != Some(b'"') {
                 return Err(self.problem(Problem::Expected("a key in double quotes")));
             }
-            let (raw, end) = self.raw_string()?;
-            let invalid_characters = self.invalid_characters;
-            let start = self.at + 1;
-            self.builder
-                .key_with(|out| unescape(raw, invalid_characters, out))
-                .map_err(|error| ParseError { offset: start + error.offset, ..error })?;
-            self.at = end;
+            let text = self.text;
+            let (at, invalid_characters) = (self.at + 1, self.invalid_characters);
+            self.at = self.builder.key_with(|out| string(text, at, invalid_characters, out))?;
             self.space();
             if self.peek() != Some(b':') {
                 return Err(self.problem(Problem::Expected("a colon")));
@@ -281,14 +300,6 @@ impl<'t> Cursor<'t, '_> {
     fn leave(&mut self) -> Result<(), ParseError> {
         self.at += 1;
         self.builder.close().map_err(|TooLarge| self.problem(Problem::TooLarge))
-    }
-
-    /// What stands between the quotes, and the position behind them.
-    fn raw_string(&self) -> Result<(&'t [u8], usize), ParseError> {
-        match scan::skip_string(self.text, self.at) {
-            Ok(end) => Ok((&self.text[self.at + 1..end - 1], end)),
-            Err(_) => Err(self.problem(Problem::Expected("a closing quote"))),
-        }
     }
 
     fn literal(&mut self, word: &[u8]) -> Result<(), ParseError> {

@@ -1,8 +1,9 @@
 //! Leads a batch through the table.
 //!
 //! 1. Read what is stored, without a lock. What has not changed gets its answer here: nothing is
-//!    locked, nothing is written.
-//! 2. Insert what is new. A row that somebody else has just inserted is left for the next step.
+//!    locked, nothing is written. A batch that looks all new skips this step.
+//! 2. Insert what is new. What is there after all, since it was overlooked or somebody else has just
+//!    inserted it, is read as in step 1.
 //! 3. Lock what must change and decide again: what was read may have changed since. Write.
 //!
 //! Inserts come before the first lock on a row that others can see, and both go in the order of
@@ -32,6 +33,10 @@ const CHUNK_ROWS_WITH_DATA: usize = 500;
 /// into the processor's cache is fastest.
 const WRITE_ROWS: usize = 1_000;
 const WRITE_BYTES: usize = 1 << 20;
+
+/// From so many records on, so many are looked up to see whether the batch is new.
+const SAMPLED_FROM: usize = 100;
+const SAMPLE: usize = 16;
 
 /// So often may records vanish between reading and locking them.
 const MAX_ROUNDS: usize = 20;
@@ -110,21 +115,18 @@ enum Action {
 
 impl<'b> Batch<'b> {
     fn write(&mut self, client: &mut SpiClient<'_>, store: &Store<'_>) -> Result<(), Error> {
-        let mut missing: Vec<u32> = (0..self.candidates.len() as u32).collect();
-        let mut present = Vec::new();
-        if !self.entity.is_new {
-            let all = std::mem::take(&mut missing);
-            for chunk in all.chunks(self.chunk_rows()) {
-                self.read(client, store, chunk, &mut missing, &mut present);
-            }
+        let all: Vec<u32> = (0..self.candidates.len() as u32).collect();
+        let (mut missing, mut present) = (Vec::new(), Vec::new());
+        if self.looks_new(client, store, &all) {
+            missing = all;
+        } else {
+            self.read_all(client, store, &all, &mut missing, &mut present);
         }
         for round in 0..MAX_ROUNDS {
-            let mut met = self.insert_all(client, store, &missing, round)?;
+            let met = self.insert_all(client, store, &missing, round)?;
             missing.clear();
-            if !met.is_empty() {
-                present.append(&mut met);
-                present.sort_unstable();
-            }
+            self.read_all(client, store, &met, &mut missing, &mut present);
+            present.sort_unstable();
             for chunk in present.chunks(self.chunk_rows()) {
                 self.lock_and_change(client, store, chunk, &mut missing)?;
             }
@@ -134,6 +136,20 @@ impl<'b> Batch<'b> {
             }
         }
         Err(Error::TooContended)
+    }
+
+    /// Whether a few records, evenly chosen, are none of them there: then it is worth trying to insert
+    /// all of them at once. What turns out to be there is read afterwards.
+    fn looks_new(&self, client: &mut SpiClient<'_>, store: &Store<'_>, all: &[u32]) -> bool {
+        if self.entity.is_new {
+            return true;
+        }
+        if all.len() < SAMPLED_FROM {
+            return false;
+        }
+        let ids = self.external_ids(all.iter().copied().step_by(all.len() / SAMPLE));
+        let rows = store.look_up(client, &ids, LookUp { lock: false, data: false });
+        rows.found(&ids).iter().all(Option::is_none)
     }
 
     fn content(&self, element: u32) -> Option<Content<'b>> {
@@ -160,6 +176,19 @@ impl<'b> Batch<'b> {
 
     fn chunk_rows(&self) -> usize {
         if self.needs_data() { CHUNK_ROWS_WITH_DATA } else { CHUNK_ROWS }
+    }
+
+    fn read_all(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        store: &Store<'_>,
+        candidates: &[u32],
+        missing: &mut Vec<u32>,
+        present: &mut Vec<u32>,
+    ) {
+        for chunk in candidates.chunks(self.chunk_rows()) {
+            self.read(client, store, chunk, missing, present);
+        }
     }
 
     /// Step 1. Sorts candidates into those that are not there and those that must change; answers
