@@ -19,8 +19,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benches"))
-from session import Session, SessionError  # noqa: E402
+from session import Session, SessionError
 
 DATABASE = "kepler_demo"
 BATCH = 2_000

@@ -320,7 +320,7 @@ fn with_problem<'a>(external_id: Option<Cow<'a, str>>, error: ParseError) -> Ele
 /// What a text that is no `jsonb` means for its record.
 pub(crate) fn rejection(error: ParseError) -> Rejection {
     let reason = reason(error.problem);
-    Rejection::new(reason, format!("{} at byte {} of the record", error.problem, error.offset))
+    Rejection::new(reason, format!("{} (byte {} of the record)", error.problem, error.offset))
 }
 
 fn reason(problem: Problem) -> Reason {
