@@ -12,6 +12,9 @@ use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 
+const TOUCH_TYPES: &[pg_sys::Oid] =
+    &[pg_sys::TIMESTAMPTZOID, pg_sys::TIDARRAYOID, pg_sys::TIMESTAMPTZARRAYOID];
+
 thread_local! {
     static INSERT: Statement = const { Statement::new(
         c"INSERT INTO kepler.records AS r
@@ -57,7 +60,7 @@ thread_local! {
           FROM (SELECT pg_catalog.unnest($2) AS tid,
                        pg_catalog.unnest($3) AS source_updated_at) AS n
           WHERE r.ctid = n.tid",
-        &[pg_sys::TIMESTAMPTZOID, pg_sys::TIDARRAYOID, pg_sys::TIMESTAMPTZARRAYOID],
+        TOUCH_TYPES,
     ) };
     static UNDELETE: Statement = const { Statement::new(
         c"UPDATE kepler.records AS r
@@ -65,16 +68,16 @@ thread_local! {
           FROM (SELECT pg_catalog.unnest($2) AS tid,
                        pg_catalog.unnest($3) AS source_updated_at) AS n
           WHERE r.ctid = n.tid",
-        &[pg_sys::TIMESTAMPTZOID, pg_sys::TIDARRAYOID, pg_sys::TIMESTAMPTZARRAYOID],
+        TOUCH_TYPES,
     ) };
     // Nothing that an index or a trigger looks at: a heap-only update.
     static REFRESH: Statement = const { Statement::new(
         c"UPDATE kepler.records AS r
           SET source_updated_at = n.source_updated_at
-          FROM (SELECT pg_catalog.unnest($1) AS tid,
-                       pg_catalog.unnest($2) AS source_updated_at) AS n
+          FROM (SELECT pg_catalog.unnest($2) AS tid,
+                       pg_catalog.unnest($3) AS source_updated_at) AS n
           WHERE r.ctid = n.tid",
-        &[pg_sys::TIDARRAYOID, pg_sys::TIMESTAMPTZARRAYOID],
+        TOUCH_TYPES,
     ) };
 }
 
@@ -165,44 +168,39 @@ impl<'s> Store<'s> {
         all_written(changes.count, &rows)
     }
 
-    /// Soft-deletes locked records.
-    pub(crate) fn delete(
+    /// Changes the state of locked records, and notes the source's newest time on them.
+    pub(crate) fn touch(
         &self,
         client: &mut SpiClient<'_>,
+        how: Touch,
         now: i64,
         touches: &mut Touches,
     ) -> Result<(), Error> {
+        if touches.count == 0 {
+            return Ok(());
+        }
+        let statement = match how {
+            Touch::Delete => &DELETE,
+            Touch::Undelete => &UNDELETE,
+            Touch::Refresh => &REFRESH,
+        };
         let (tid, time) = (touches.tid.datum(), touches.source_updated_at.datum());
-        let rows = DELETE.with(|statement| {
+        let rows = statement.with(|statement| {
             statement.run(client, &[Some(pg_sys::Datum::from(now)), Some(tid), Some(time)])
         });
         all_written(touches.count, &rows)
     }
+}
 
-    /// Takes back the deletion of locked records whose content is what it was.
-    pub(crate) fn undelete(
-        &self,
-        client: &mut SpiClient<'_>,
-        now: i64,
-        touches: &mut Touches,
-    ) -> Result<(), Error> {
-        let (tid, time) = (touches.tid.datum(), touches.source_updated_at.datum());
-        let rows = UNDELETE.with(|statement| {
-            statement.run(client, &[Some(pg_sys::Datum::from(now)), Some(tid), Some(time)])
-        });
-        all_written(touches.count, &rows)
-    }
-
-    /// Notes the source's newer time on locked records.
-    pub(crate) fn refresh(
-        &self,
-        client: &mut SpiClient<'_>,
-        touches: &mut Touches,
-    ) -> Result<(), Error> {
-        let (tid, time) = (touches.tid.datum(), touches.source_updated_at.datum());
-        let rows = REFRESH.with(|statement| statement.run(client, &[Some(tid), Some(time)]));
-        all_written(touches.count, &rows)
-    }
+/// What [`Store::touch`] does.
+#[derive(Clone, Copy)]
+pub(crate) enum Touch {
+    /// Soft-deletes.
+    Delete,
+    /// Takes back the deletion of records whose content is what it was.
+    Undelete,
+    /// Only notes the time.
+    Refresh,
 }
 
 /// An answer tells what was written. A trigger of the user's that swallows a row would make it a lie.
@@ -261,7 +259,7 @@ impl Changes {
     }
 }
 
-/// Rows for [`Store::delete`], [`Store::undelete`] and [`Store::refresh`].
+/// Rows for [`Store::touch`].
 pub(crate) struct Touches {
     pub(crate) tid: Array,
     pub(crate) source_updated_at: Array,

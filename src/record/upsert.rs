@@ -17,7 +17,7 @@ use super::fold::{self, Candidate};
 use super::look_up::{Found, LookUp};
 use super::options::Request;
 use super::outcome::{Outcome, Rejection};
-use super::store::{Changes, NewRecords, Store, Touches};
+use super::store::{Changes, NewRecords, Store, Touch, Touches};
 use crate::error::Error;
 use crate::id::new_id;
 use crate::jsonb::merge::Merge;
@@ -358,15 +358,9 @@ impl<'b> Batch<'b> {
         if changes.count > 0 {
             store.change(client, now, &mut changes)?;
         }
-        if deletes.count > 0 {
-            store.delete(client, now, &mut deletes)?;
-        }
-        if undeletes.count > 0 {
-            store.undelete(client, now, &mut undeletes)?;
-        }
-        if refreshes.count > 0 {
-            store.refresh(client, &mut refreshes)?;
-        }
+        store.touch(client, Touch::Delete, now, &mut deletes)?;
+        store.touch(client, Touch::Undelete, now, &mut undeletes)?;
+        store.touch(client, Touch::Refresh, now, &mut refreshes)?;
         Ok(())
     }
 
