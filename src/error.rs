@@ -38,6 +38,8 @@ pub(crate) enum Error {
     NotAnArray { found: String },
     #[error("\"records\" is not valid JSON: {problem}")]
     BrokenBatch { problem: &'static str, ordinal: usize, offset: usize },
+    #[error("\"records\" holds more than {0} elements")]
+    TooManyElements(usize),
     #[error("records changed under this call too often")]
     TooContended,
     #[error("of {sent} records only {written} were written")]
@@ -69,6 +71,7 @@ impl Error {
                 ERRCODE_INVALID_TEXT_REPRESENTATION
             }
             Error::NotWritten { .. } => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
+            Error::TooManyElements(_) => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Error::TooContended => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Error::Spi(_) | Error::Json(_) => ERRCODE_INTERNAL_ERROR,
         }
@@ -125,10 +128,11 @@ impl Error {
                     .to_owned()
             }
             Error::NotWritten { .. } => {
-                "A trigger on kepler.records returned NULL for a row. It must not keep rows from \
-                 being written."
+                "A trigger on kepler.records keeps rows from being written (BEFORE, returning NULL), \
+                 or deletes them."
                     .to_owned()
             }
+            Error::TooManyElements(_) => "Send them in several calls.".to_owned(),
             Error::TooContended => "Run the call again.".to_owned(),
             _ => return None,
         })

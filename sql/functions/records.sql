@@ -36,7 +36,7 @@ END
 $$;
 
 -- Locks the given records in the order in which upserts lock them, changes those that `change`
--- concerns, and answers for each id.
+-- concerns, and answers for each id; an id given twice is changed once.
 CREATE FUNCTION kepler._set_record_state(
     change text, changed_outcome text, record_ids text[], workspace_id text
 ) RETURNS TABLE (ordinal integer, record_id text, outcome text)
@@ -45,9 +45,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     wanted_workspace ALIAS FOR $4;
-    changed text[];
-    found text[];
-    changed_at timestamptz;
+    changed_at constant timestamptz := clock_timestamp();
 BEGIN
     PERFORM kepler._require_tables();
     IF record_ids IS NULL OR wanted_workspace IS NULL THEN
@@ -57,7 +55,12 @@ BEGIN
                 CASE WHEN record_ids IS NULL THEN 'record_ids' ELSE 'workspace_id' END);
     END IF;
 
-    WITH locked AS (
+    RETURN QUERY
+    WITH given AS MATERIALIZED (
+        SELECT u.id, u.ordinality,
+            row_number() OVER (PARTITION BY u.id ORDER BY u.ordinality) = 1 AS first
+        FROM unnest(record_ids) WITH ORDINALITY AS u (id, ordinality)
+    ), locked AS MATERIALIZED (
         SELECT r.id,
             CASE change
                 WHEN 'delete' THEN r.deleted_at IS NULL
@@ -68,31 +71,25 @@ BEGIN
         WHERE r.workspace_id = wanted_workspace AND r.id = ANY (record_ids)
         ORDER BY r.entity_id, r.external_id, r.id
         FOR NO KEY UPDATE
+    ), changed AS (
+        UPDATE kepler.records AS r
+        SET deleted_at = CASE change WHEN 'delete' THEN changed_at WHEN 'restore' THEN NULL
+                         ELSE r.deleted_at END,
+            status = CASE change WHEN 'archive' THEN 'ARCHIVED'::kepler.record_status
+                     WHEN 'restore' THEN 'ACTIVE' ELSE r.status END,
+            updated_at = changed_at
+        FROM locked AS l
+        WHERE r.workspace_id = wanted_workspace AND r.id = l.id AND l.concerned
+        RETURNING r.id
     )
-    SELECT array_agg(l.id) FILTER (WHERE l.concerned), array_agg(l.id)
-    INTO changed, found FROM locked AS l;
-
-    changed_at := clock_timestamp();
-    UPDATE kepler.records AS r
-    SET deleted_at = CASE change WHEN 'delete' THEN changed_at WHEN 'restore' THEN NULL
-                     ELSE r.deleted_at END,
-        status = CASE change WHEN 'archive' THEN 'ARCHIVED'::kepler.record_status
-                 WHEN 'restore' THEN 'ACTIVE' ELSE r.status END,
-        updated_at = changed_at
-    WHERE r.workspace_id = wanted_workspace AND r.id = ANY (changed);
-
-    -- An id given twice is changed once.
-    RETURN QUERY
-    SELECT i.ordinality::integer, i.id,
-        CASE WHEN i.id = ANY (changed) AND i.first THEN changed_outcome
-             WHEN i.id = ANY (found) THEN 'unchanged'
+    SELECT g.ordinality::integer, g.id,
+        CASE WHEN c.id IS NOT NULL AND g.first THEN changed_outcome
+             WHEN l.id IS NOT NULL THEN 'unchanged'
              ELSE 'not_found' END
-    FROM (
-        SELECT u.id, u.ordinality,
-            row_number() OVER (PARTITION BY u.id ORDER BY u.ordinality) = 1 AS first
-        FROM unnest(record_ids) WITH ORDINALITY AS u (id, ordinality)
-    ) AS i
-    ORDER BY i.ordinality;
+    FROM given AS g
+    LEFT JOIN locked AS l ON l.id = g.id
+    LEFT JOIN changed AS c ON c.id = g.id
+    ORDER BY g.ordinality;
 END
 $$;
 

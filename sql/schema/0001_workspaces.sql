@@ -12,7 +12,7 @@ CREATE TABLE kepler.workspaces (
 CREATE INDEX workspaces_name_idx ON kepler.workspaces (name);
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.workspaces
-    FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.* AND OLD.updated_at = NEW.updated_at)
+    FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
     EXECUTE FUNCTION kepler._touch_updated_at();
 
 -- What a session that sets no workspace works in.
@@ -39,7 +39,7 @@ CREATE UNIQUE INDEX users_email_key ON kepler.users (workspace_id, lower(email))
 CREATE UNIQUE INDEX users_auth_key ON kepler.users (workspace_id, auth_provider, auth_subject);
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.users
-    FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.* AND OLD.updated_at = NEW.updated_at)
+    FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
     EXECUTE FUNCTION kepler._touch_updated_at();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.users
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)

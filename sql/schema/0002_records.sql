@@ -68,6 +68,8 @@ CREATE TABLE kepler.entities (
     CONSTRAINT entities_connection_fkey FOREIGN KEY (workspace_id, connection_id)
         REFERENCES kepler.connections (workspace_id, id) ON DELETE CASCADE,
     CONSTRAINT entities_id_length CHECK (octet_length(id) BETWEEN 1 AND 128),
+    CONSTRAINT entities_ignored_paths_list CHECK (
+        array_position(ignored_paths, NULL) IS NULL AND coalesce(array_ndims(ignored_paths), 1) = 1),
     CONSTRAINT entities_properties_object CHECK (jsonb_typeof(properties) = 'object')
 );
 
@@ -102,19 +104,19 @@ CREATE TABLE kepler.records (
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.connections
     FOR EACH ROW
-    WHEN (OLD.* IS DISTINCT FROM NEW.* AND OLD.updated_at IS NOT DISTINCT FROM NEW.updated_at)
+    WHEN (OLD *<> NEW AND OLD.updated_at IS NOT DISTINCT FROM NEW.updated_at)
     EXECUTE FUNCTION kepler._touch_updated_at();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.connections
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler._refuse_workspace_change();
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.credentials
-    FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.* AND OLD.updated_at = NEW.updated_at)
+    FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
     EXECUTE FUNCTION kepler._touch_updated_at();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.credentials
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler._refuse_workspace_change();
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.entities
-    FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.* AND OLD.updated_at = NEW.updated_at)
+    FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
     EXECUTE FUNCTION kepler._touch_updated_at();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.entities
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)

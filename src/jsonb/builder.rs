@@ -14,11 +14,26 @@ pub(crate) struct TooLarge;
 /// A value of an open container.
 #[derive(Clone, Copy)]
 struct Child {
-    key_start: usize,
-    key_length: usize,
-    start: usize,
-    length: usize,
+    key_start: u32,
+    key_length: u32,
+    start: u32,
+    length: u32,
     kind: u32,
+}
+
+/// So many values may wait in open containers, and so many bytes of them: about what Postgres' own
+/// input can hold (`JSONB_MAX_ELEMS`), and more bytes than a container can.
+const MAX_CHILDREN: usize = 1 << 25;
+const MAX_VALUES: usize = 1 << 28;
+
+impl Child {
+    fn key(self, keys: &[u8]) -> &[u8] {
+        &keys[self.key_start as usize..(self.key_start + self.key_length) as usize]
+    }
+
+    fn value(self, values: &[u8]) -> &[u8] {
+        &values[self.start as usize..(self.start + self.length) as usize]
+    }
 }
 
 /// An open container.
@@ -37,7 +52,7 @@ pub(crate) struct Builder {
     values: Vec<u8>,
     keys: Vec<u8>,
     layout: Vec<u8>,
-    pending_key: (usize, usize),
+    pending_key: (u32, u32),
 }
 
 impl Builder {
@@ -79,7 +94,7 @@ impl Builder {
     pub(crate) fn key(&mut self, key: &[u8]) {
         let start = self.keys.len();
         self.keys.extend_from_slice(key);
-        self.pending_key = (start, key.len());
+        self.pending_key = (start as u32, key.len() as u32);
     }
 
     /// The key of the next value. `write` appends its bytes; what it gives is given on.
@@ -89,7 +104,7 @@ impl Builder {
     ) -> Result<T, E> {
         let start = self.keys.len();
         let result = write(&mut self.keys)?;
-        self.pending_key = (start, self.keys.len() - start);
+        self.pending_key = (start as u32, (self.keys.len() - start) as u32);
         Ok(result)
     }
 
@@ -129,8 +144,14 @@ impl Builder {
 
     fn child(&mut self, start: usize, kind: u32) {
         let (key_start, key_length) = self.pending_key;
-        let length = self.values.len() - start;
-        self.children.push(Child { key_start, key_length, start, length, kind });
+        let length = (self.values.len() - start) as u32;
+        self.children.push(Child { key_start, key_length, start: start as u32, length, kind });
+    }
+
+    /// Whether the document has become too large to go on. To be asked after each value: memory must
+    /// not run out before a container is closed.
+    pub(crate) fn is_full(&self) -> bool {
+        self.children.len() > MAX_CHILDREN || self.values.len() > MAX_VALUES
     }
 
     /// Closes the innermost container.
@@ -157,9 +178,7 @@ impl Builder {
         if frame.object {
             for child in children {
                 let start = layout.len();
-                layout.extend_from_slice(
-                    &self.keys[child.key_start..child.key_start + child.key_length],
-                );
+                layout.extend_from_slice(child.key(&self.keys));
                 describe(layout, word, data_start, start, entry::STRING)?;
                 word += 1;
             }
@@ -169,7 +188,7 @@ impl Builder {
             if matches!(child.kind, entry::NUMERIC | entry::CONTAINER) {
                 layout.resize(start.next_multiple_of(4), 0);
             }
-            layout.extend_from_slice(&self.values[child.start..child.start + child.length]);
+            layout.extend_from_slice(child.value(&self.values));
             describe(layout, word, data_start, start, child.kind)?;
             word += 1;
         }
@@ -179,8 +198,8 @@ impl Builder {
         self.keys.truncate(frame.keys_start);
         self.children.truncate(frame.first_child);
         if let Some(child) = self.children.last_mut() {
-            child.start = frame.values_start;
-            child.length = self.values.len() - frame.values_start;
+            child.start = frame.values_start as u32;
+            child.length = (self.values.len() - frame.values_start) as u32;
             child.kind = entry::CONTAINER;
         }
         Ok(())
@@ -189,22 +208,20 @@ impl Builder {
     /// Appends the finished document as a datum with its length word, and is ready for the next.
     pub(crate) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), TooLarge> {
         let Some(root) = self.children.pop() else { return Ok(()) };
-        if root.kind == entry::CONTAINER {
-            out.extend_from_slice(&length_word(4 + root.length));
-            out.extend_from_slice(&self.values[root.start..root.start + root.length]);
-        } else {
-            out.extend_from_slice(&length_word(12 + root.length));
-            out.extend_from_slice(&(1 | container::SCALAR | container::ARRAY).to_ne_bytes());
-            let at = out.len();
-            out.extend_from_slice(&[0; 4]);
-            out.extend_from_slice(&self.values[root.start..root.start + root.length]);
-            if root.length > entry::OFFSET_OR_LENGTH as usize {
-                return Err(TooLarge);
-            }
-            // The first child of a container always holds its end offset.
-            let word = entry::HAS_OFFSET | root.kind | root.length as u32;
-            out[at..at + 4].copy_from_slice(&word.to_ne_bytes());
+        let value = root.value(&self.values);
+        if value.len() > entry::OFFSET_OR_LENGTH as usize {
+            return Err(TooLarge);
         }
+        if root.kind == entry::CONTAINER {
+            out.extend_from_slice(&length_word(4 + value.len()));
+        } else {
+            out.extend_from_slice(&length_word(12 + value.len()));
+            out.extend_from_slice(&(1 | container::SCALAR | container::ARRAY).to_ne_bytes());
+            // The first child of a container always holds its end offset.
+            let word = entry::HAS_OFFSET | root.kind | root.length;
+            out.extend_from_slice(&word.to_ne_bytes());
+        }
+        out.extend_from_slice(value);
         self.reset();
         Ok(())
     }
@@ -234,9 +251,7 @@ fn describe(
 
 /// Sorts pairs by key, shorter keys first, keeps the last of equal keys, and says how many are left.
 fn sort_unique(children: &mut [Child], keys: &[u8]) -> usize {
-    let key = |child: &Child| {
-        (child.key_length, &keys[child.key_start..child.key_start + child.key_length])
-    };
+    let key = |child: &Child| (child.key_length, child.key(keys));
     if children.is_sorted_by(|a, b| key(a) < key(b)) {
         return children.len();
     }

@@ -5,7 +5,8 @@
 //! with XXH3-128 (<https://xxhash.com>). **It is stored in tables: it must never change.**
 //!
 //! Canonical form, integers little-endian: null `n`, true `t`, false `f`, string `s` + u32 length +
-//! bytes, number `#` + sign (0 or 1) + i16 weight + u32 count + base-10000 digits as i16, array `a` +
+//! bytes, number `#` + sign (0, or 1 for
+//! less than zero; 2 NaN, 3 and 4 the infinities) + i16 weight + u32 count + base-10000 digits as i16, array `a` +
 //! u32 count + values, object `o` + u32 count + pairs in the order of `jsonb`, each key a u32 length
 //! + bytes. No form is the beginning of another, so different documents have different forms.
 
@@ -107,7 +108,7 @@ impl Hasher {
 
     fn number(&mut self, datum: &[u8]) {
         let parts = number::parts(datum);
-        self.form.extend_from_slice(&[b'#', u8::from(parts.negative)]);
+        self.form.extend_from_slice(&[b'#', parts.sign as u8]);
         self.form.extend_from_slice(&parts.weight.to_le_bytes());
         self.length(parts.digits.len() / 2);
         if cfg!(target_endian = "little") {

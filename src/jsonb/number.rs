@@ -149,31 +149,50 @@ pub(crate) fn plain_text(text: &[u8]) -> Option<Cow<'_, str>> {
     digits = format!("{}{digits}{}", zeros(-whole), zeros(whole - digits.len() as i64));
     let (whole, fraction) = digits.split_at(whole.max(0) as usize);
     let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
-    let sign = if parts.negative { "-" } else { "" };
+    let sign = if parts.sign == Sign::Negative { "-" } else { "" };
     let point = if fraction.is_empty() { "" } else { "." };
     let whole = if whole.is_empty() { "0" } else { whole };
     Some(Cow::Owned(format!("{sign}{whole}{point}{fraction}")))
 }
 
-/// The parts of a `numeric` datum that make its value, without its display scale: sign, weight and
-/// base-10000 digits. Equal numbers have equal parts, and only they.
+/// The parts of a `numeric` datum that make its value, without its display scale. Equal numbers have
+/// equal parts, and only they.
 pub(crate) struct Parts<'a> {
-    pub(crate) negative: bool,
+    pub(crate) sign: Sign,
     pub(crate) weight: i16,
     /// Base-10000 digits, two bytes each in the machine's order.
     pub(crate) digits: &'a [u8],
 }
 
-/// Reads a finite `numeric` datum with a four-byte length word.
+/// The sign of a number, or what it is instead. JSON has no such numbers, but a `numeric` in a `jsonb`
+/// may be one (`JSON_QUERY … PASSING 'NaN'::numeric`). The values are part of the canonical form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sign {
+    Positive = 0,
+    Negative = 1,
+    NotANumber = 2,
+    PositiveInfinity = 3,
+    NegativeInfinity = 4,
+}
+
+/// Reads a `numeric` datum with a four-byte length word.
 pub(crate) fn parts(datum: &[u8]) -> Parts<'_> {
     let word = u16::from_ne_bytes([datum[4], datum[5]]);
-    if word & 0x8000 != 0 {
+    let sign = |negative| if negative { Sign::Negative } else { Sign::Positive };
+    if word & 0xC000 == 0xC000 {
+        let sign = match word & 0xF000 {
+            0xD000 => Sign::PositiveInfinity,
+            0xF000 => Sign::NegativeInfinity,
+            _ => Sign::NotANumber,
+        };
+        Parts { sign, weight: 0, digits: &[] }
+    } else if word & 0x8000 != 0 {
         // Seven bits, the topmost its sign.
         let weight = ((word & 0x7F) as i8) << 1 >> 1;
-        Parts { negative: word & 0x2000 != 0, weight: weight.into(), digits: &datum[6..] }
+        Parts { sign: sign(word & 0x2000 != 0), weight: weight.into(), digits: &datum[6..] }
     } else {
         Parts {
-            negative: word & 0x4000 != 0,
+            sign: sign(word & 0x4000 != 0),
             weight: i16::from_ne_bytes([datum[6], datum[7]]),
             digits: &datum[8..],
         }
@@ -194,7 +213,7 @@ mod tests {
     fn same(a: &str, b: &str) -> bool {
         let (a, b) = (datum(a), datum(b));
         let (a, b) = (parts(&a), parts(&b));
-        (a.negative, a.weight, a.digits) == (b.negative, b.weight, b.digits)
+        (a.sign, a.weight, a.digits) == (b.sign, b.weight, b.digits)
     }
 
     #[test]
@@ -256,7 +275,11 @@ mod tests {
         let kept = digits.trim_end_matches('0').len();
         exponent += (digits.len() - kept) as i64;
         let digits = digits[..kept].trim_start_matches('0').to_owned();
-        if digits.is_empty() { (false, digits, 0) } else { (parts.negative, digits, exponent) }
+        if digits.is_empty() {
+            (false, digits, 0)
+        } else {
+            (parts.sign == Sign::Negative, digits, exponent)
+        }
     }
 
     proptest! {

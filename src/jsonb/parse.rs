@@ -260,6 +260,9 @@ impl Cursor<'_, '_> {
             self.at += 1;
             self.space();
             self.value(depth + 1)?;
+            if self.builder.is_full() {
+                return Err(self.problem(Problem::TooLarge));
+            }
             self.space();
             match self.peek() {
                 Some(b',') => self.at += 1,
@@ -278,6 +281,9 @@ impl Cursor<'_, '_> {
         }
         loop {
             self.value(depth + 1)?;
+            if self.builder.is_full() {
+                return Err(self.problem(Problem::TooLarge));
+            }
             self.space();
             match self.peek() {
                 Some(b',') => self.at += 1,

@@ -187,7 +187,7 @@ fn model(value: Value<'_>) -> Model {
                 digits /= 10;
                 exponent += 1;
             }
-            let digits = if parts.negative { -digits } else { digits };
+            let digits = if parts.sign == number::Sign::Negative { -digits } else { digits };
             Model::Number(digits as i64, exponent as i8)
         }
         Value::Container(container) if container.is_object() => Model::Object(
@@ -347,5 +347,24 @@ fn hashes_never_change() {
         ("[]", "a36be70d510bb7d44d2279a7f0ba5bd8"),
     ] {
         assert_eq!(format!("{:032x}", hash(&parse(text))), expected, "{text}");
+    }
+}
+
+/// Not JSON, but a `jsonb` may hold them.
+#[test]
+fn numbers_that_are_none_are_told_apart() {
+    let hash_of = |header: u16| {
+        let mut builder = Builder::default();
+        let mut datum = super::builder::length_word(6).to_vec();
+        datum.extend_from_slice(&header.to_ne_bytes());
+        builder.copy(super::entry::NUMERIC, &datum);
+        let mut out = Vec::new();
+        builder.finish(&mut out).unwrap();
+        hash(&out)
+    };
+    let hashes =
+        [hash_of(0xC000), hash_of(0xD000), hash_of(0xF000), hash(&parse("0")), hash(&parse("-1"))];
+    for (at, one) in hashes.iter().enumerate() {
+        assert!(!hashes[..at].contains(one));
     }
 }

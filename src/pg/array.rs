@@ -23,9 +23,6 @@ pub(crate) const UUID: ElementType = ElementType { oid: pg_sys::UUIDOID, alignme
 /// `timestamptz`, microseconds since 2000-01-01 UTC.
 pub(crate) const TIMESTAMPTZ: ElementType =
     ElementType { oid: pg_sys::TIMESTAMPTZOID, alignment: 8 };
-/// `tid`.
-pub(crate) const TID: ElementType = ElementType { oid: pg_sys::TIDOID, alignment: 2 };
-
 /// Length word, dimensions, offset of the data, element type, one length, one lower bound.
 const HEAD: usize = 24;
 

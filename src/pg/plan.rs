@@ -58,6 +58,10 @@ impl Statement {
         // number (asserted) and type (the callers pass what `types` says).
         unsafe {
             self.make_plan();
+            // It would outrank the wish for a generic plan.
+            let forced = pg_sys::PlanCacheMode::PLAN_CACHE_MODE_FORCE_CUSTOM_PLAN;
+            let _settings = (pg_sys::plan_cache_mode == forced as i32)
+                .then(|| LocalSettings::set(&[(c"plan_cache_mode", c"auto")]));
             pg_sys::SPI_tuptable = ptr::null_mut();
             let status = pg_sys::SPI_execute_plan(
                 self.plan.get(),
@@ -204,11 +208,6 @@ impl<'r, const N: usize> Row<'r, N> {
 
     pub(crate) fn boolean(&self, column: usize) -> Option<bool> {
         self.get(column).map(|datum| datum.value() & 0xFF != 0)
-    }
-
-    pub(crate) fn tid(&self, column: usize) -> Option<[u8; 6]> {
-        // SAFETY: a tid datum points at six bytes.
-        self.get(column).map(|datum| unsafe { *datum.cast_mut_ptr::<[u8; 6]>() })
     }
 }
 

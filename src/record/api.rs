@@ -202,7 +202,7 @@ fn set_entity_options(
     Ok(Spi::connect_mut(|client| entity::set_options(client, &request, &options))?)
 }
 
-/// After a text of so many bytes memory is given back, which takes some milliseconds.
+/// After so many bytes, sent or handled, memory is given back, which takes some milliseconds.
 const LARGE_BATCH: usize = 32 << 20;
 
 fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answer>, Error> {
@@ -212,8 +212,8 @@ fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answe
     let elements = decode::batch(records, &request.shape, upsert::now(), || {
         check_for_interrupts!();
     })?;
-    let answers = Spi::connect_mut(|client| upsert::run(client, &request, elements))?;
-    if records.len() >= LARGE_BATCH {
+    let (answers, handled) = Spi::connect_mut(|client| upsert::run(client, &request, elements))?;
+    if records.len().max(handled) >= LARGE_BATCH {
         memory::release_unused();
     }
     Ok(answers)
@@ -230,8 +230,9 @@ fn upsert_one(
     let request: Request = arguments.check()?;
     let deleted = deleted.ok_or(Error::NullArgument("deleted"))?;
     let element = decode::single(external_id, data, source_updated_at, deleted, upsert::now());
-    let answers = Spi::connect_mut(|client| upsert::run(client, &request, vec![element]))?;
-    if data.is_some_and(|data| data.len() >= LARGE_BATCH) {
+    let (answers, handled) =
+        Spi::connect_mut(|client| upsert::run(client, &request, vec![element]))?;
+    if handled >= LARGE_BATCH {
         memory::release_unused();
     }
     Ok(answers)
@@ -240,7 +241,9 @@ fn upsert_one(
 fn rows(answers: Vec<Answer>) -> TableIterator<'static, Row> {
     TableIterator::new(answers.into_iter().enumerate().map(|(at, answer)| {
         let (code, message) = match answer.rejection {
-            Some(rejection) => (Some(rejection.reason.code()), Some(rejection.message)),
+            Some(rejection) => {
+                (Some(rejection.reason.code()), Some(rejection.message.into_owned()))
+            }
             None => (None, None),
         };
         (at as i32 + 1, answer.external_id, answer.record_id, answer.outcome.name(), code, message)

@@ -9,6 +9,7 @@ use crate::jsonb::hash::{Hasher, source_digest, text_hash};
 use crate::jsonb::merge::{Merge, merge};
 use crate::jsonb::parse::{InvalidCharacters, Parser};
 use crate::jsonb::pointer::Pointers;
+use pgrx::check_for_interrupts;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -19,8 +20,6 @@ pub(crate) struct Prepared {
     pub(crate) content_hash: u128,
     /// Absent where the content came from several texts.
     pub(crate) source_digest: Option<u128>,
-    /// The element that it came from.
-    pub(crate) element: u32,
 }
 
 /// Prepared data put aside. It lies in one piece of memory, which goes back to the system whole;
@@ -35,7 +34,6 @@ struct Place {
     datum: Range<usize>,
     content_hash: u128,
     source_digest: Option<u128>,
-    element: u32,
 }
 
 impl Shelf {
@@ -47,19 +45,17 @@ impl Shelf {
             datum: start..self.datums.len(),
             content_hash: content.content_hash,
             source_digest: content.source_digest,
-            element: content.element,
         };
         self.places.insert(at, place);
     }
 
-    /// What was put aside for candidate `at`, if it came from `element`.
-    pub(crate) fn take(&mut self, at: u32, element: u32) -> Option<Prepared> {
-        let place = self.places.remove(&at).filter(|place| place.element == element)?;
+    /// What was put aside for candidate `at`.
+    pub(crate) fn take(&mut self, at: u32) -> Option<Prepared> {
+        let place = self.places.remove(&at)?;
         Some(Prepared {
             datum: self.datums[place.datum].to_vec(),
             content_hash: place.content_hash,
             source_digest: place.source_digest,
-            element,
         })
     }
 }
@@ -101,12 +97,10 @@ impl Decoder {
         self.parser.parse(data, &mut self.scratch).map_err(decode::rejection)
     }
 
-    /// The data that the contents make, laid over what is stored where the mode says so. The last of
-    /// `live` decides; `element` is its index. `known` tells whether there is a stored record.
+    /// The data that the contents make, laid over what is stored where the mode says so. `known` tells whether there is a stored record.
     pub(crate) fn build(
         &mut self,
         live: &[Content<'_>],
-        element: u32,
         known: bool,
         stored: Option<&[u8]>,
     ) -> Result<Prepared, Rejection> {
@@ -120,6 +114,7 @@ impl Decoder {
             [&length, stored].concat()
         });
         for text in texts {
+            check_for_interrupts!();
             let mut datum = Vec::with_capacity(text.len());
             self.parser.parse(text, &mut datum).map_err(decode::rejection)?;
             current = Some(match current {
@@ -135,7 +130,7 @@ impl Decoder {
             }
             _ => None,
         };
-        Ok(Prepared { datum, content_hash, source_digest, element })
+        Ok(Prepared { datum, content_hash, source_digest })
     }
 
     fn merged(&mut self, under: &[u8], over: &[u8]) -> Result<Vec<u8>, Rejection> {

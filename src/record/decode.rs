@@ -7,13 +7,16 @@ use super::options::Shape;
 use super::outcome::{Reason, Rejection};
 use super::time;
 use crate::error::Error;
-use crate::jsonb::parse::{InvalidCharacters, ParseError, Problem, unescape};
+use crate::jsonb::parse::{InvalidCharacters, ParseError, Parser, Problem, unescape};
 use crate::jsonb::{number, scan};
 use std::borrow::Cow;
 use std::ops::Range;
 
 /// The longest external id, in bytes: a key must fit into an index.
 const MAX_EXTERNAL_ID: usize = 2000;
+
+/// A call takes so many elements: what it keeps of each may be larger than its text.
+const MAX_ELEMENTS: usize = 4_000_000;
 
 /// One element of a batch.
 pub(crate) struct Element<'a> {
@@ -57,6 +60,9 @@ pub(crate) fn batch<'a>(
             if end == at {
                 return Err(broken("an element is missing", ordinal, at));
             }
+            if elements.len() == MAX_ELEMENTS {
+                return Err(Error::TooManyElements(MAX_ELEMENTS));
+            }
             elements.push(element);
             each();
             at = scan::skip_space(text, end);
@@ -89,7 +95,7 @@ pub(crate) fn single<'a>(
     };
     let time = source_updated_at.map(|time| time::check_not_ahead(time, now)).transpose();
     let content = Content {
-        data: data.map(|data| scan::trim(data.as_bytes())),
+        data: present(data.map(|data| scan::trim(data.as_bytes())), deleted),
         deleted,
         source_updated_at: None,
     };
@@ -109,17 +115,15 @@ fn element<'a>(
 ) -> Result<(Element<'a>, usize), scan::Unbalanced> {
     if text.get(at) != Some(&b'{') {
         let end = scan::skip_value(text, at)?;
-        let found = describe(text, at);
-        let message = format!("an element must be an object, and this {found}");
-        return Ok((rejected(Reason::NotAnObject, message), end));
+        return Ok((rejected(Reason::NotAnObject, not_an_object(text, at)), end));
     }
-    let mut fields = Fields::new(text, shape);
+    let mut fields = Fields::new(text, at, shape);
     match scan::members(text, at, |member| fields.take(member))? {
         Some(end) => Ok((fields.element(at..end, now), end)),
         None => {
             // Not well formed: its brackets tell where it ends.
             let end = scan::skip_value(text, at)?;
-            let message = match crate::jsonb::parse::Parser::new(InvalidCharacters::Strip)
+            let message = match Parser::new(InvalidCharacters::Strip)
                 .parse(&text[at..end], &mut Vec::new())
             {
                 Err(error) => return Ok((with_problem(None, error), end)),
@@ -139,10 +143,14 @@ struct Fields<'a, 's> {
     time: Option<Range<usize>>,
     deleted: Option<Range<usize>>,
     unknown: Option<Range<usize>>,
+    /// What makes the envelope itself no JSON.
+    broken: Option<ParseError>,
+    /// Where the element begins.
+    start: usize,
 }
 
 impl<'a, 's> Fields<'a, 's> {
-    fn new(text: &'a [u8], shape: &'s Shape) -> Self {
+    fn new(text: &'a [u8], start: usize, shape: &'s Shape) -> Self {
         Self {
             text,
             shape,
@@ -151,37 +159,57 @@ impl<'a, 's> Fields<'a, 's> {
             time: None,
             deleted: None,
             unknown: None,
+            broken: None,
+            start,
         }
     }
 
     fn take(&mut self, member: scan::Member) {
-        let raw = &self.text[member.key.clone()];
+        let text = self.text;
+        let raw = &text[member.key.clone()];
         let mut unescaped = Vec::new();
-        let key = if raw.contains(&b'\\') {
-            // A key that cannot be read is found out when the data is decoded.
-            if unescape(raw, InvalidCharacters::Strip, &mut unescaped).is_err() {
-                unescaped = raw.to_vec();
+        let mut key = raw;
+        if raw.iter().any(|&b| b == b'\\' || b < 0x20) {
+            match unescape(raw, InvalidCharacters::Reject, &mut unescaped) {
+                Ok(()) => key = &unescaped,
+                // In a flat document the key is part of the data, which is decoded as was asked.
+                Err(error) if *self.shape == Shape::Envelope => {
+                    let offset = member.key.start + error.offset - self.start;
+                    self.broken = Some(ParseError { offset, ..error });
+                    return;
+                }
+                Err(_) => return,
             }
-            unescaped.as_slice()
-        } else {
-            raw
-        };
-        match self.shape {
+        }
+        let field = match self.shape {
             Shape::Envelope => match key {
-                b"external_id" => self.external_id = Some(member.value),
-                b"data" => self.data = Some(member.value),
-                b"source_updated_at" => self.time = Some(member.value),
-                b"deleted" => self.deleted = Some(member.value),
-                _ => self.unknown = Some(member.key),
+                b"external_id" => &mut self.external_id,
+                b"data" => &mut self.data,
+                b"source_updated_at" => &mut self.time,
+                b"deleted" => &mut self.deleted,
+                _ => {
+                    self.unknown = Some(member.key);
+                    return;
+                }
             },
             Shape::Flat { key: id_key, updated_at_key } => {
-                if key == id_key.as_bytes() {
-                    self.external_id = Some(member.value.clone());
-                }
                 if updated_at_key.as_ref().is_some_and(|name| key == name.as_bytes()) {
-                    self.time = Some(member.value);
+                    self.time = Some(member.value.clone());
                 }
+                if key != id_key.as_bytes() {
+                    return;
+                }
+                &mut self.external_id
             }
+        };
+        // What a later member replaces must be JSON all the same.
+        if let Some(replaced) = field.replace(member.value)
+            && *self.shape == Shape::Envelope
+            && let Err(error) = Parser::new(InvalidCharacters::Strip)
+                .parse(&text[replaced.clone()], &mut Vec::new())
+        {
+            let offset = replaced.start + error.offset - self.start;
+            self.broken = Some(ParseError { offset, ..error });
         }
     }
 
@@ -198,6 +226,9 @@ impl<'a, 's> Fields<'a, 's> {
     }
 
     fn content(&self, whole: Range<usize>, now: i64) -> Result<Content<'a>, Rejection> {
+        if let Some(error) = self.broken {
+            return Err(rejection(error));
+        }
         if let Some(key) = &self.unknown {
             let key: String =
                 String::from_utf8_lossy(&self.text[key.clone()]).chars().take(60).collect();
@@ -222,7 +253,7 @@ impl<'a, 's> Fields<'a, 's> {
             Shape::Flat { .. } => Some(whole),
         };
         let data = data.map(|range| &self.text[range]);
-        let data = if deleted && data == Some(b"null") { None } else { data };
+        let data = present(data, deleted);
         check_data(data, deleted)?;
         let source_updated_at = match &self.time {
             None => None,
@@ -230,6 +261,11 @@ impl<'a, 's> Fields<'a, 's> {
         };
         Ok(Content { data, deleted, source_updated_at })
     }
+}
+
+/// `null` is no data where a deletion needs none.
+fn present(data: Option<&[u8]>, deleted: bool) -> Option<&[u8]> {
+    data.filter(|data| !deleted || *data != b"null")
 }
 
 fn check_data(data: Option<&[u8]>, deleted: bool) -> Result<(), Rejection> {
@@ -250,7 +286,7 @@ fn missing_id(field: &str) -> Rejection {
 
 /// An external id: a string, or a number, which becomes text.
 fn read_id(raw: &[u8]) -> Result<Cow<'_, str>, Rejection> {
-    let invalid = |message: &str| Rejection::new(Reason::InvalidExternalId, message);
+    let invalid = |message: &'static str| Rejection::new(Reason::InvalidExternalId, message);
     match raw {
         [b'"', inner @ .., b'"'] => {
             if inner.iter().any(|&b| b < 0x20) {
@@ -309,7 +345,7 @@ fn with_id<'a>(
     }
 }
 
-fn rejected<'a>(reason: Reason, message: impl Into<String>) -> Element<'a> {
+fn rejected<'a>(reason: Reason, message: impl Into<Cow<'static, str>>) -> Element<'a> {
     Element { external_id: None, content: Err(Rejection::new(reason, message)) }
 }
 
@@ -331,6 +367,18 @@ fn reason(problem: Problem) -> Reason {
         Problem::TooDeep => Reason::TooDeep,
         Problem::NumberOutOfRange => Reason::NumberOutOfRange,
         Problem::TooLarge => Reason::TooLarge,
+    }
+}
+
+/// A message without an allocation: there may be millions of such elements.
+fn not_an_object(text: &[u8], at: usize) -> &'static str {
+    match text.get(at) {
+        Some(b'[') => "an element must be an object, and this is an array",
+        Some(b'"') => "an element must be an object, and this is a string",
+        Some(b'n') => "an element must be an object, and this is null",
+        Some(b't' | b'f') => "an element must be an object, and this is a boolean",
+        Some(b'-' | b'0'..=b'9') => "an element must be an object, and this is a number",
+        _ => "an element must be an object, and this is not JSON",
     }
 }
 

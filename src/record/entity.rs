@@ -87,9 +87,13 @@ fn find(client: &mut SpiClient<'_>, key: &[Parameter; 4]) -> Result<Option<Entit
     let rows = FIND.with(|plan| plan.run(client, key));
     let Some(row) = rows.iter::<2>().next() else { return Ok(None) };
     let mut ignored = Pointers::default();
-    let paths: Vec<String> = serde_json::from_str(row.text(1).unwrap_or("[]")).unwrap_or_default();
+    let text = row.text(1).unwrap_or("[]");
+    // Direct SQL may have put anything here.
+    let paths: Vec<String> = serde_json::from_str(text).map_err(|_| Error::BadPointer {
+        pointer: text.to_owned(),
+        problem: "it must be an array of texts, none of them NULL".to_owned(),
+    })?;
     for path in paths {
-        // Direct SQL may have put anything here.
         ignored.insert(&path).map_err(|error| Error::BadPointer {
             pointer: path.clone(),
             problem: error.to_string(),

@@ -4,14 +4,13 @@ use super::decide::Stored;
 use crate::pg::array::{self, Array};
 use crate::pg::plan::{Rows, Statement};
 use crate::pg::varlena::Text;
-use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
+use pgrx::{PgMemoryContexts, pg_sys};
 use std::ffi::CStr;
 
 /// A stored record as a look-up finds it.
 pub(crate) struct Found<'r> {
     pub(crate) id: &'r str,
-    pub(crate) tid: [u8; 6],
     pub(crate) state: Stored,
     /// The bytes of the data behind the length word, where they were asked for.
     pub(crate) data: Option<&'r [u8]>,
@@ -29,12 +28,12 @@ pub(crate) struct LookUp {
 macro_rules! one_by_one {
     ($columns:literal, $lock:literal) => {
         concat!(
-            "SELECT r.external_id, r.id, r.tid, r.content_hash, r.source_digest,
+            "SELECT r.external_id, r.id, r.content_hash, r.source_digest,
                     r.source_updated_at, r.deleted",
             $columns,
             " FROM (SELECT pg_catalog.unnest($3) AS external_id) AS k
               CROSS JOIN LATERAL (
-                  SELECT r.external_id, r.id, r.ctid AS tid, r.content_hash, r.source_digest,
+                  SELECT r.external_id, r.id, r.content_hash, r.source_digest,
                          r.source_updated_at, r.deleted_at IS NOT NULL AS deleted, r.data
                   FROM kepler.records AS r
                   WHERE r.workspace_id = $1 AND r.entity_id = $2
@@ -53,7 +52,7 @@ macro_rules! one_by_one {
 macro_rules! all_at_once {
     ($columns:literal) => {
         concat!(
-            "SELECT r.external_id, r.id, r.ctid, r.content_hash, r.source_digest,
+            "SELECT r.external_id, r.id, r.content_hash, r.source_digest,
                     r.source_updated_at, r.deleted_at IS NOT NULL",
             $columns,
             " FROM kepler.records AS r
@@ -109,22 +108,31 @@ pub(crate) fn look_up<'conn>(
     LookedUp {
         rows: statement.with(|statement| statement.run(client, &parameters)),
         with_data: how.data,
+        memory: PgMemoryContexts::new("kepler look-up"),
     }
 }
 
-/// The rows of a look-up.
+/// The rows of a look-up. What had to be decompressed goes with it: many look-ups share a connection,
+/// and would keep it all to the end.
 pub(crate) struct LookedUp<'conn> {
     rows: Rows<'conn>,
     with_data: bool,
+    memory: PgMemoryContexts,
 }
 
 impl LookedUp<'_> {
     /// What is stored under each of the external ids that were looked up.
-    pub(crate) fn found(&self, external_ids: &[&str]) -> Vec<Option<Found<'_>>> {
-        if self.with_data {
-            place::<8>(&self.rows, external_ids)
-        } else {
-            place::<7>(&self.rows, external_ids)
+    pub(crate) fn found(&mut self, external_ids: &[&str]) -> Vec<Option<Found<'_>>> {
+        let (rows, with_data) = (&self.rows, self.with_data);
+        // SAFETY: what is made there is borrowed from `self`, which owns the memory.
+        unsafe {
+            self.memory.switch_to(|_| {
+                if with_data {
+                    place::<7>(rows, external_ids)
+                } else {
+                    place::<6>(rows, external_ids)
+                }
+            })
         }
     }
 }
@@ -148,14 +156,13 @@ fn place<'r, const N: usize>(rows: &'r Rows<'_>, external_ids: &[&str]) -> Vec<O
         let found = || {
             Some(Found {
                 id: row.text(1)?,
-                tid: row.tid(2)?,
                 state: Stored {
-                    content_hash: row.uuid(3)?,
-                    source_digest: row.uuid(4),
-                    source_updated_at: row.time(5),
-                    deleted: row.boolean(6)?,
+                    content_hash: row.uuid(2)?,
+                    source_digest: row.uuid(3),
+                    source_updated_at: row.time(4),
+                    deleted: row.boolean(5)?,
                 },
-                data: if N > 7 { row.jsonb(7) } else { None },
+                data: if N > 6 { row.jsonb(6) } else { None },
             })
         };
         if let Some(at) = at {

@@ -1,5 +1,7 @@
 //! What a call answers for each element.
 
+use std::borrow::Cow;
+
 /// What became of an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Outcome {
@@ -92,11 +94,11 @@ impl Reason {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rejection {
     pub(crate) reason: Reason,
-    pub(crate) message: String,
+    pub(crate) message: Cow<'static, str>,
 }
 
 impl Rejection {
-    pub(crate) fn new(reason: Reason, message: impl Into<String>) -> Self {
+    pub(crate) fn new(reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
         Self { reason, message: message.into() }
     }
 }

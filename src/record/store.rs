@@ -13,7 +13,7 @@ use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 
 const TOUCH_TYPES: &[pg_sys::Oid] =
-    &[pg_sys::TIMESTAMPTZOID, pg_sys::TIDARRAYOID, pg_sys::TIMESTAMPTZARRAYOID];
+    &[pg_sys::TIMESTAMPTZOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TIMESTAMPTZARRAYOID];
 
 thread_local! {
     static INSERT: Statement = const { Statement::new(
@@ -32,7 +32,7 @@ thread_local! {
         ],
     ) };
 
-    // The rows are locked, so their places are certain.
+    // The rows are locked; by id and not by place, since a user's trigger may move them even so.
     static CHANGE: Statement = const { Statement::new(
         c"UPDATE kepler.records AS r
           SET data = n.data, source_digest = n.source_digest,
@@ -44,39 +44,39 @@ thread_local! {
                            'FAILED'::kepler.record_enrichment_status)
                   THEN 'UNAPPLIED'::kepler.record_enrichment_status
                   ELSE r.enrichment_status END
-          FROM (SELECT pg_catalog.unnest($2) AS tid, pg_catalog.unnest($3) AS data,
-                       pg_catalog.unnest($4) AS source_digest,
-                       pg_catalog.unnest($5) AS source_updated_at,
-                       pg_catalog.unnest($6) AS deleted_at) AS n
-          WHERE r.ctid = n.tid",
+          FROM (SELECT pg_catalog.unnest($3) AS id, pg_catalog.unnest($4) AS data,
+                       pg_catalog.unnest($5) AS source_digest,
+                       pg_catalog.unnest($6) AS source_updated_at,
+                       pg_catalog.unnest($7) AS deleted_at) AS n
+          WHERE r.workspace_id = $2 AND r.id = n.id",
         &[
-            pg_sys::TIMESTAMPTZOID, pg_sys::TIDARRAYOID, pg_sys::JSONBARRAYOID,
+            pg_sys::TIMESTAMPTZOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::JSONBARRAYOID,
             pg_sys::UUIDARRAYOID, pg_sys::TIMESTAMPTZARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
         ],
     ) };
     static DELETE: Statement = const { Statement::new(
         c"UPDATE kepler.records AS r
           SET deleted_at = $1, updated_at = $1, source_updated_at = n.source_updated_at
-          FROM (SELECT pg_catalog.unnest($2) AS tid,
-                       pg_catalog.unnest($3) AS source_updated_at) AS n
-          WHERE r.ctid = n.tid",
+          FROM (SELECT pg_catalog.unnest($3) AS id,
+                       pg_catalog.unnest($4) AS source_updated_at) AS n
+          WHERE r.workspace_id = $2 AND r.id = n.id",
         TOUCH_TYPES,
     ) };
     static UNDELETE: Statement = const { Statement::new(
         c"UPDATE kepler.records AS r
           SET deleted_at = NULL, updated_at = $1, source_updated_at = n.source_updated_at
-          FROM (SELECT pg_catalog.unnest($2) AS tid,
-                       pg_catalog.unnest($3) AS source_updated_at) AS n
-          WHERE r.ctid = n.tid",
+          FROM (SELECT pg_catalog.unnest($3) AS id,
+                       pg_catalog.unnest($4) AS source_updated_at) AS n
+          WHERE r.workspace_id = $2 AND r.id = n.id",
         TOUCH_TYPES,
     ) };
     // Nothing that an index or a trigger looks at: a heap-only update.
     static REFRESH: Statement = const { Statement::new(
         c"UPDATE kepler.records AS r
           SET source_updated_at = n.source_updated_at
-          FROM (SELECT pg_catalog.unnest($2) AS tid,
-                       pg_catalog.unnest($3) AS source_updated_at) AS n
-          WHERE r.ctid = n.tid",
+          FROM (SELECT pg_catalog.unnest($3) AS id,
+                       pg_catalog.unnest($4) AS source_updated_at) AS n
+          WHERE r.workspace_id = $2 AND r.id = n.id",
         TOUCH_TYPES,
     ) };
 }
@@ -157,7 +157,8 @@ impl<'s> Store<'s> {
                 client,
                 &[
                     Some(pg_sys::Datum::from(now)),
-                    Some(changes.tid.datum()),
+                    Some(self.workspace_id.datum()),
+                    Some(changes.id.datum()),
                     Some(changes.data.datum()),
                     Some(changes.source_digest.datum()),
                     Some(changes.source_updated_at.datum()),
@@ -184,10 +185,13 @@ impl<'s> Store<'s> {
             Touch::Undelete => &UNDELETE,
             Touch::Refresh => &REFRESH,
         };
-        let (tid, time) = (touches.tid.datum(), touches.source_updated_at.datum());
-        let rows = statement.with(|statement| {
-            statement.run(client, &[Some(pg_sys::Datum::from(now)), Some(tid), Some(time)])
-        });
+        let parameters = [
+            Some(pg_sys::Datum::from(now)),
+            Some(self.workspace_id.datum()),
+            Some(touches.id.datum()),
+            Some(touches.source_updated_at.datum()),
+        ];
+        let rows = statement.with(|statement| statement.run(client, &parameters));
         all_written(touches.count, &rows)
     }
 }
@@ -238,7 +242,7 @@ impl NewRecords {
 
 /// Rows for [`Store::change`].
 pub(crate) struct Changes {
-    pub(crate) tid: Array,
+    pub(crate) id: Array,
     pub(crate) data: Array,
     pub(crate) source_digest: Array,
     pub(crate) source_updated_at: Array,
@@ -249,7 +253,7 @@ pub(crate) struct Changes {
 impl Changes {
     pub(crate) fn new() -> Self {
         Self {
-            tid: Array::new(array::TID),
+            id: Array::new(array::TEXT),
             data: Array::new(array::JSONB),
             source_digest: Array::new(array::UUID),
             source_updated_at: Array::new(array::TIMESTAMPTZ),
@@ -261,7 +265,7 @@ impl Changes {
 
 /// Rows for [`Store::touch`].
 pub(crate) struct Touches {
-    pub(crate) tid: Array,
+    pub(crate) id: Array,
     pub(crate) source_updated_at: Array,
     pub(crate) count: usize,
 }
@@ -269,14 +273,14 @@ pub(crate) struct Touches {
 impl Touches {
     pub(crate) fn new() -> Self {
         Self {
-            tid: Array::new(array::TID),
+            id: Array::new(array::TEXT),
             source_updated_at: Array::new(array::TIMESTAMPTZ),
             count: 0,
         }
     }
 
-    pub(crate) fn push(&mut self, tid: &[u8; 6], time: Option<i64>) {
-        self.tid.push_bytes(tid);
+    pub(crate) fn push(&mut self, id: &str, time: Option<i64>) {
+        self.id.push_text(id);
         self.source_updated_at.push_time(time);
         self.count += 1;
     }

@@ -54,6 +54,10 @@ pub(crate) fn check_not_ahead(time: i64, now: i64) -> Result<i64, Rejection> {
 fn from_string(raw: &[u8]) -> Option<i64> {
     let mut text = Vec::new();
     unescape(raw, InvalidCharacters::Reject, &mut text).ok()?;
+    // A time zone's name (RFC 9557) would need its rules, and must not be passed over.
+    if text.contains(&b'[') {
+        return None;
+    }
     // Its pieces and not an instant: jiff's instants end a day before its calendar does, and
     // 9999-12-31 is what some systems write for "never".
     let pieces = PARSER.parse_pieces(text.trim_ascii()).ok()?;
@@ -119,6 +123,7 @@ mod tests {
     fn rejects_what_is_no_time() {
         for text in [
             r#""yesterday""#,
+            r#""2024-07-01T12:00:00[America/New_York]""#,
             "true",
             "{}",
             "[1]",

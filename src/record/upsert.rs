@@ -55,15 +55,19 @@ pub(crate) fn now() -> i64 {
     unsafe { pg_sys::GetCurrentTimestamp() }
 }
 
-/// Upserts the elements of a request.
+/// Upserts the elements of a request. Gives the answers, and how many bytes of data it has had in its
+/// hands.
 pub(crate) fn run(
     client: &mut SpiClient<'_>,
     request: &Request,
     mut elements: Vec<Element<'_>>,
-) -> Result<Vec<Answer>, Error> {
+) -> Result<(Vec<Answer>, usize), Error> {
     let entity = entity::find_or_make(client, request)?;
     let mut decoder = Decoder::new(request);
-    let candidates = fold::fold(&mut elements, |content| decoder.validate(content));
+    let candidates = fold::fold(&mut elements, |content| {
+        check_for_interrupts!();
+        decoder.validate(content)
+    });
     let answers = elements
         .iter_mut()
         .map(|element| Answer {
@@ -83,9 +87,10 @@ pub(crate) fn run(
         answers,
         decoder,
         shelf: Shelf::default(),
+        handled: 0,
     };
     batch.write(client, &store)?;
-    Ok(batch.answers)
+    Ok((batch.answers, batch.handled))
 }
 
 struct Batch<'b> {
@@ -97,6 +102,8 @@ struct Batch<'b> {
     decoder: Decoder,
     /// Content that was decoded to be compared and is still to be written.
     shelf: Shelf,
+    /// Bytes of data that were read or made.
+    handled: usize,
 }
 
 /// What is to be done with a stored record.
@@ -148,7 +155,7 @@ impl<'b> Batch<'b> {
             return false;
         }
         let ids = self.external_ids(all.iter().copied().step_by(all.len() / SAMPLE));
-        let rows = store.look_up(client, &ids, LookUp { lock: false, data: false });
+        let mut rows = store.look_up(client, &ids, LookUp { lock: false, data: false });
         rows.found(&ids).iter().all(Option::is_none)
     }
 
@@ -203,7 +210,7 @@ impl<'b> Batch<'b> {
     ) {
         let ids = self.external_ids(chunk.iter().copied());
         let how = LookUp { lock: false, data: self.needs_data() };
-        let rows = store.look_up(client, &ids, how);
+        let mut rows = store.look_up(client, &ids, how);
         for (&at, found) in chunk.iter().zip(rows.found(&ids)) {
             let Some(found) = found else {
                 missing.push(at);
@@ -214,8 +221,10 @@ impl<'b> Batch<'b> {
                 Action::Nothing(outcome) => self.answer(at, &found, outcome),
                 Action::Reject(rejection) => self.reject(at, rejection),
                 Action::Write { content, .. } => {
-                    // Merged content depends on what is stored when it is made.
-                    if self.merge == Merge::Replace {
+                    // Where content is merged, or made of one of several elements, it depends on
+                    // what is stored when it is made.
+                    let single = self.candidates[at as usize].parts.as_slice().len() == 1;
+                    if single && self.merge == Merge::Replace {
                         self.shelf.put(at, &content);
                     }
                     present.push(at);
@@ -249,9 +258,8 @@ impl<'b> Batch<'b> {
                 let standing = self.standing(at, None);
                 let live: Vec<Content<'b>> =
                     standing.live.iter().filter_map(|&part| self.content(part)).collect();
-                let Some(&deciding) = standing.live.last() else { continue };
                 let deleted = live.last().is_some_and(|content| content.deleted);
-                let content = match self.content_of(at, &live, deciding, None) {
+                let content = match self.content_of(at, &live, None) {
                     Ok(content) => content,
                     Err(rejection) => {
                         self.reject(at, rejection);
@@ -281,13 +289,13 @@ impl<'b> Batch<'b> {
             // Somebody else inserted some of them meanwhile: whoever has our id is ours.
             let sent_count = sent.len();
             let ids = self.external_ids(sent.iter().map(|sent| sent.0));
-            let rows = store.look_up(client, &ids, LookUp { lock: false, data: false });
+            let mut rows = store.look_up(client, &ids, LookUp { lock: false, data: false });
             for ((at, id, outcome), found) in sent.into_iter().zip(rows.found(&ids)) {
                 match found {
                     Some(found) if found.id == id => self.settle(at, &id, outcome, None),
-                    // Not ours and not there: deleted again in between. Or, if it happens twice,
-                    // never let in.
-                    None if round > 0 => {
+                    // Not ours and not there: deleted again in between. Or, if it goes on like
+                    // this, never let in.
+                    None if round >= MAX_ROUNDS / 2 => {
                         return Err(Error::NotWritten { sent: sent_count, written: inserted });
                     }
                     _ => met.push(at),
@@ -307,7 +315,7 @@ impl<'b> Batch<'b> {
     ) -> Result<(), Error> {
         let ids = self.external_ids(chunk.iter().copied());
         let how = LookUp { lock: true, data: self.needs_data() };
-        let locked = store.look_up(client, &ids, how);
+        let mut locked = store.look_up(client, &ids, how);
         let now = now();
         let mut changes = Changes::new();
         let mut bytes = 0;
@@ -323,19 +331,19 @@ impl<'b> Batch<'b> {
                 Action::Nothing(outcome) => self.answer(at, &found, outcome),
                 Action::Reject(rejection) => self.reject(at, rejection),
                 Action::Refresh => {
-                    refreshes.push(&found.tid, self.standing(at, Some(&found.state)).time);
+                    refreshes.push(found.id, self.standing(at, Some(&found.state)).time);
                     self.answer(at, &found, Outcome::Refreshed);
                 }
                 Action::Delete => {
-                    deletes.push(&found.tid, self.standing(at, Some(&found.state)).time);
+                    deletes.push(found.id, self.standing(at, Some(&found.state)).time);
                     self.answer(at, &found, Outcome::Deleted);
                 }
                 Action::Undelete => {
-                    undeletes.push(&found.tid, self.standing(at, Some(&found.state)).time);
+                    undeletes.push(found.id, self.standing(at, Some(&found.state)).time);
                     self.answer(at, &found, Outcome::Undeleted);
                 }
                 Action::Write { content, outcome } => {
-                    changes.tid.push_bytes(&found.tid);
+                    changes.id.push_text(found.id);
                     changes.data.push_bytes(&content.datum);
                     changes.source_digest.push_uuid(content.source_digest);
                     let time = self.standing(at, Some(&found.state)).time;
@@ -344,7 +352,7 @@ impl<'b> Batch<'b> {
                     changes.count += 1;
                     bytes += content.datum.len();
                     self.answer(at, &found, outcome);
-                    if bytes >= WRITE_BYTES {
+                    if changes.count >= WRITE_ROWS || bytes >= WRITE_BYTES {
                         store.change(
                             client,
                             now,
@@ -373,8 +381,11 @@ impl<'b> Batch<'b> {
     /// What a candidate means for the record that was found.
     fn decide(&mut self, at: u32, found: &Found<'_>) -> Action {
         let stored = &found.state;
+        self.handled += found.data.map_or(0, <[u8]>::len);
         let standing = self.standing(at, Some(stored));
-        let Some(&deciding) = standing.live.last() else { return Action::Nothing(Outcome::Stale) };
+        if standing.live.is_empty() {
+            return Action::Nothing(Outcome::Stale);
+        }
         let live: Vec<Content<'b>> =
             standing.live.iter().filter_map(|&part| self.content(part)).collect();
         let deleted = live.last().is_some_and(|content| content.deleted);
@@ -382,7 +393,7 @@ impl<'b> Batch<'b> {
         if decide::contents(&live, true).next().is_some()
             && !decide::same_text(&live, stored, self.decoder.context)
         {
-            let content = match self.content_of(at, &live, deciding, Some(found)) {
+            let content = match self.content_of(at, &live, Some(found)) {
                 Ok(content) => content,
                 Err(rejection) => return Action::Reject(rejection),
             };
@@ -408,15 +419,14 @@ impl<'b> Batch<'b> {
         &mut self,
         at: u32,
         live: &[Content<'b>],
-        deciding: u32,
         stored: Option<&Found<'_>>,
     ) -> Result<Prepared, Rejection> {
-        match self.shelf.take(at, deciding) {
-            Some(content) => Ok(content),
-            None => {
-                self.decoder.build(live, deciding, stored.is_some(), stored.and_then(|s| s.data))
-            }
-        }
+        let content = match self.shelf.take(at) {
+            Some(content) => content,
+            None => self.decoder.build(live, stored.is_some(), stored.and_then(|s| s.data))?,
+        };
+        self.handled += content.datum.len();
+        Ok(content)
     }
 
     fn differs_only_where_ignored(&mut self, content: &Prepared, stored: Option<&[u8]>) -> bool {
@@ -442,12 +452,13 @@ impl<'b> Batch<'b> {
         }
         let standing = self.standing(at, stored);
         let deciding = standing.live.last().or(parts.last()).copied();
-        for &part in parts.iter().chain(&candidate.outdated) {
+        let first_stale = parts.len() - standing.stale.len();
+        for (place, &part) in parts.iter().chain(&candidate.outdated).enumerate() {
             let answer = &mut self.answers[part as usize];
             answer.record_id = Some(id.to_owned());
             if Some(part) == deciding {
                 answer.outcome = outcome;
-            } else if !standing.live.is_empty() && standing.stale.contains(&part) {
+            } else if !standing.live.is_empty() && (first_stale..parts.len()).contains(&place) {
                 answer.outcome = Outcome::Stale;
             }
         }
