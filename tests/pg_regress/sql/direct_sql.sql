@@ -97,7 +97,7 @@ UPDATE kepler.records SET workspace_id = 'other' WHERE entity_type = 'direct';
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 UPDATE kepler.records SET workspace_id = workspace_id WHERE entity_type = 'direct';
 INSERT INTO kepler.users (email) VALUES ('a@example.com');
-INSERT INTO kepler.connections (id, name, reference_id) VALUES ('c', 'n', 'r');
+INSERT INTO kepler.connections (id, name, reference_id, created_at, updated_at) VALUES ('c', 'n', 'r', now(), now());
 INSERT INTO kepler.credentials (connection_id, type, secret_ref) VALUES ('c', 'API_KEY', 'vault:x');
 SELECT a.attrelid::regclass AS table_without_guard FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
 WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'r' AND a.attname = 'workspace_id'
