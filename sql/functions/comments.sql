@@ -33,7 +33,7 @@ entity_type, source, connection_id: name the entity, which is made if it is not 
 merge: replace (new data takes the place of the stored), shallow (its top-level members do), or deep (objects are merged at every level).
 options: {"invalid_characters": "strip"} leaves out what jsonb cannot hold (\u0000, lone surrogates) instead of rejecting the element.
 outcome: inserted, updated, refreshed, undeleted, deleted, unchanged, stale, superseded, or rejected, the last with error_code and error. An invalid element is rejected by itself; the others land.
-Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if records cannot be divided into elements; 23503 for an unknown workspace or connection; 40001 if records kept vanishing while it ran (run it again); 09000 if a trigger kept a record from being written.';
+Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if records cannot be divided into elements; 54000 if there are more than 4,000,000; 23503 for an unknown workspace or connection; 40001 if records kept vanishing while it ran (run it again); 09000 if a trigger kept a record from being written.';
 
 COMMENT ON FUNCTION kepler.upsert_records(text, json, text, text, text, text, text, jsonb, text) IS
 'The same as upsert_records with text, for values of type json. Prefer text: json refuses some documents before this function can answer for them one by one.';

@@ -31,8 +31,8 @@ type Row =
 /// `invalid_characters` (`reject` or `strip`).
 ///
 /// What is wrong with one element rejects that element. Errors: 55000 before `install()`, 22004 and
-/// 22023 for arguments, 22P02 where `records` is no JSON array, 23503 for an unknown workspace or
-/// connection.
+/// 22023 for arguments, 22P02 where `records` is no JSON array, 54000 where it has more than 4,000,000
+/// elements, 23503 for an unknown workspace or connection.
 #[pg_extern(volatile, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::too_many_arguments, clippy::type_complexity)]
