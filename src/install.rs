@@ -45,6 +45,12 @@ pub(crate) fn require_tables() -> Result<(), Error> {
     if relation_exists(c"records") { Ok(()) } else { Err(Error::NotInstalled) }
 }
 
+/// The same check for functions in SQL, before a query on a missing table fails without a hint.
+#[pg_extern(stable, parallel_safe)]
+fn _require_tables() -> Result<(), ErrorReport> {
+    Ok(require_tables()?)
+}
+
 fn relation_exists(name: &CStr) -> bool {
     // SAFETY: plain look-ups by name; neither raises where nothing is found.
     unsafe {

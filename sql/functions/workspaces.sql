@@ -1,4 +1,4 @@
--- Trigger functions that every table shares, and the check that the tables are there.
+-- Trigger functions that every table shares.
 
 CREATE FUNCTION kepler._touch_updated_at() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -31,19 +31,5 @@ BEGIN
         MESSAGE = format('kepler.%I.secret_ref must be a reference', TG_TABLE_NAME),
         DETAIL = 'It names where the secret lives: a scheme, a colon and a path.',
         HINT = 'Keep the secret in a secret store, and its place here: vault:…, env:…, aws-sm:….';
-END
-$$;
-
--- Fails where install() has not run, before a query on a missing table does so without a hint.
-CREATE FUNCTION kepler._require_tables() RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF to_regclass('kepler.records') IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = 'Kepler''s tables are not installed in this database',
-            HINT = 'SELECT kepler.install();';
-    END IF;
 END
 $$;

@@ -97,7 +97,8 @@ impl Decoder {
         self.parser.parse(data, &mut self.scratch).map_err(decode::rejection)
     }
 
-    /// The data that the contents make, laid over what is stored where the mode says so. `known` tells whether there is a stored record.
+    /// The data that the contents make, laid over what is stored where the mode says so. `known` tells
+    /// whether there is a stored record.
     pub(crate) fn build(
         &mut self,
         live: &[Content<'_>],

@@ -251,10 +251,11 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
+    /// The data comes first here too.
     pub(crate) fn new() -> Self {
         Self {
-            id: Array::new(array::TEXT),
             data: Array::new(array::JSONB),
+            id: Array::new(array::TEXT),
             source_digest: Array::new(array::UUID),
             source_updated_at: Array::new(array::TIMESTAMPTZ),
             deleted_at: Array::new(array::TIMESTAMPTZ),
