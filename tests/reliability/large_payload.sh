@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Promise: a payload of 100 MB is taken, be it one record or a hundred thousand, and the session gives the memory
 # back afterwards. Data larger than jsonb can hold (256 MB) is rejected as too_large, and the record beside it lands.
+# Small patches to large records do not bring them all into memory, and an array of millions of nothings ends in an
+# error or in answers, not in a server without memory.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 
@@ -95,6 +97,50 @@ BEGIN
     THEN
         RAISE EXCEPTION 'too much is not answered as it should be';
     END IF;
+END
+$$;
+SQL
+
+# 1,500 stored documents of 256 kB are 384 MB, which a session that patches each of them must not hold at once. The
+# peak is that of a new process.
+"$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 -d $database -o /dev/null <<'SQL'
+SELECT kepler.upsert_records_summary('stored', string_agg(format(
+    '%s{"external_id": "%s", "data": {"text": "%s"}}', CASE i WHEN 1 THEN '[' ELSE ',' END, i, repeat(md5(i::text), 8192)), '') || ']')
+FROM generate_series(1, 1500) AS i;
+SQL
+"$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 -d $database <<'SQL'
+SELECT kepler.upsert_records_summary('stored', string_agg(format(
+    '%s{"external_id": "%s", "data": {"n": %s}}', CASE i WHEN 1 THEN '[' ELSE ',' END, i, i), '') || ']', merge => 'shallow')->'updated' AS updated
+FROM generate_series(1, 1500) AS i \gset
+SELECT count(*) AS whole FROM kepler.records
+WHERE entity_type = 'stored' AND (data->>'n')::int = external_id::int AND length(data->>'text') = 262144 \gset
+SELECT set_config('test.updated', :'updated', false), set_config('test.whole', :'whole', false) \g /dev/null
+DO $$
+DECLARE
+    peak constant integer := coalesce((regexp_match(pg_read_file('/proc/self/status'), 'VmHWM:\s+(\d+) kB'))[1]::integer / 1024, 0);
+    shared constant integer := coalesce((regexp_match(pg_read_file('/proc/self/status'), 'RssShmem:\s+(\d+) kB'))[1]::integer / 1024, 0);
+BEGIN
+    RAISE INFO 'patches to large records: peak of % MB', peak - shared;
+    IF current_setting('test.updated') <> '1500' OR current_setting('test.whole') <> '1500' THEN
+        RAISE EXCEPTION 'not every record was patched';
+    END IF;
+    IF peak - shared > 330 THEN
+        RAISE EXCEPTION 'patching holds all stored data at once';
+    END IF;
+END
+$$;
+-- Answers for a million elements that are nothing; an error for more than a call takes.
+SELECT kepler.upsert_records_summary('nothing', '[' || repeat('0,', 999999) || '0]')->'rejected_by_code'->>'not_an_object' = '1000000' AS answered \gset
+\if :answered
+\else
+DO 'BEGIN RAISE EXCEPTION $$a million elements are not answered$$; END';
+\endif
+DO $$
+BEGIN
+    PERFORM kepler.upsert_records_summary('nothing', '[' || repeat('0,', 4000000) || '0]');
+    RAISE EXCEPTION 'too many elements are no error';
+EXCEPTION WHEN program_limit_exceeded THEN
+    NULL;
 END
 $$;
 SQL
