@@ -117,3 +117,13 @@ remove_server() {
   stop_server "$1" "${2:-$1}" immediate
   rm -rf "$(server_data_dir "$1")" "$(server_socket_dir "$1")"
 }
+
+# fresh_database NAME [install]: makes the database anew, and with "install" the extension and its
+# tables in it.
+fresh_database() {
+  "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 -c 'SET client_min_messages = warning' \
+    -c "DROP DATABASE IF EXISTS $1 WITH (FORCE)" -c "CREATE DATABASE $1 TEMPLATE template0"
+  [[ -n ${2:-} ]] || return 0
+  "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 -d "$1" -o /dev/null -c 'SET client_min_messages = warning' \
+    -c 'CREATE EXTENSION kepler CASCADE' -c 'SELECT kepler.install()'
+}

@@ -19,15 +19,6 @@ PG=$major "$ROOT/tools/build.sh" "$major" || { failed "build for Postgres $major
 lock "test-$major" "$@"
 start_server "$major"
 
-# fresh_database NAME [install]
-fresh_database() {
-  "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 -c 'SET client_min_messages = warning' \
-    -c "DROP DATABASE IF EXISTS $1 WITH (FORCE)" -c "CREATE DATABASE $1 TEMPLATE template0"
-  [[ -n ${2:-} ]] || return 0
-  "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 -d "$1" -o /dev/null -c 'SET client_min_messages = warning' \
-    -c 'CREATE EXTENSION kepler CASCADE' -c 'SELECT kepler.install()'
-}
-
 chosen() { [[ -z $wanted || " $wanted " == *" $1 "* ]]; }
 
 # run_suite KIND DRIVER DATABASE NAME…: runs the files on a database and counts each. The driver

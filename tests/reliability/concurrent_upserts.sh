@@ -13,8 +13,7 @@ work=$(mktemp -d)
 drop() { admin -c "DROP DATABASE IF EXISTS $database WITH (FORCE)"; }
 trap 'drop; rm -rf "$work"' EXIT
 drop
-admin -c "CREATE DATABASE $database TEMPLATE template0"
-admin -d $database -c 'CREATE EXTENSION kepler CASCADE' -c 'SELECT FROM kepler.install()' >/dev/null
+fresh_database $database install
 
 admin -d $database <<'SQL'
 CREATE TABLE sent (id text, client int, version bigint, part bigint);

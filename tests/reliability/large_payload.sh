@@ -12,9 +12,7 @@ database=kepler_large
 admin() { PGOPTIONS='-c client_min_messages=warning' "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 "$@"; }
 drop() { admin -c "DROP DATABASE IF EXISTS $database WITH (FORCE)"; }
 trap drop EXIT
-drop
-admin -c "CREATE DATABASE $database TEMPLATE template0"
-admin -d $database -c 'CREATE EXTENSION kepler CASCADE' -c 'SELECT FROM kepler.install()' >/dev/null
+fresh_database $database install
 
 "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 -d $database <<'SQL'
 -- Private memory of this process in MB. Where the system does not say, nothing is measured.
