@@ -26,6 +26,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0002_records",
         sql: include_str!("../sql/schema/0002_records.sql"),
     },
+    Migration {
+        version: 3,
+        name: "0003_entry_tables",
+        sql: include_str!("../sql/schema/0003_entry_tables.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.

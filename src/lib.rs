@@ -7,11 +7,14 @@ use pgrx::prelude::*;
 
 mod error;
 mod id;
+mod ident;
 mod install;
+mod json;
 mod jsonb;
 mod pg;
 mod record;
 mod settings;
+mod structure;
 mod workspace;
 
 pgrx::pg_module_magic!(name, version);

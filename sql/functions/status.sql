@@ -14,7 +14,8 @@ DECLARE
 BEGIN
     PERFORM kepler._require_tables();
     FOREACH name IN ARRAY
-        ARRAY['workspaces', 'users', 'connections', 'credentials', 'entities', 'records']
+        ARRAY['workspaces', 'users', 'connections', 'credentials', 'entities', 'records',
+              'entry_tables', 'structures', 'hidden_fields']
     LOOP
         relation := format('kepler.%I', name)::regclass;
         SELECT c.reltuples::bigint, pg_relation_size(relation) > counted_up_to AND c.reltuples >= 0

@@ -1,0 +1,206 @@
+//! Names as SQL: quoted, and checked where they come from a document.
+
+/// Postgres cuts longer names off.
+pub(crate) const MAX_NAME: usize = 63;
+
+/// A name in double quotes.
+pub(crate) fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A schema and a name in it.
+pub(crate) fn qualified(schema: &str, name: &str) -> String {
+    format!("{}.{}", quote(schema), quote(name))
+}
+
+/// A text as an SQL literal, whatever `standard_conforming_strings` says.
+pub(crate) fn quote_literal(text: &str) -> String {
+    let doubled = text.replace('\'', "''");
+    if text.contains('\\') {
+        format!("E'{}'", doubled.replace('\\', "\\\\"))
+    } else {
+        format!("'{doubled}'")
+    }
+}
+
+/// Why a text is no name of a field or key, if it is none.
+pub(crate) fn problem_with_field_name(name: &str, longest: usize) -> Option<String> {
+    let mut bytes = name.bytes();
+    if name.is_empty() {
+        return Some("a name must not be empty".to_owned());
+    }
+    if name.len() > longest {
+        return Some(format!("a name has at most {longest} bytes, and this has {}", name.len()));
+    }
+    if !bytes.next().is_some_and(|b| b.is_ascii_lowercase())
+        || !bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    {
+        return Some(
+            "a name begins with a letter and consists of a to z, 0 to 9 and _; put what people read \
+             into \"label\""
+                .to_owned(),
+        );
+    }
+    if SYSTEM_COLUMNS.contains(&name) {
+        return Some(format!("\"{name}\" is a system column of Postgres"));
+    }
+    if KEYWORDS.binary_search(&name).is_ok() {
+        return Some(format!("\"{name}\" is a keyword of SQL: every query would have to quote it"));
+    }
+    None
+}
+
+/// The start of a name, and a hash of all of it where it was cut.
+pub(crate) fn shortened(name: &str, longest: usize) -> String {
+    if name.len() <= longest {
+        return name.to_owned();
+    }
+    let hash = xxhash_rust::xxh3::xxh3_64(name.as_bytes()) as u32;
+    let mut end = longest.saturating_sub(9);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}_{hash:08x}", name[..end].trim_end_matches('_'))
+}
+
+const SYSTEM_COLUMNS: [&str; 6] = ["cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"];
+
+/// What Postgres 16 to 18 do not take as a bare name of a column (`pg_get_keywords()`, catcode R, T
+/// and those of C that cannot stand everywhere), sorted.
+const KEYWORDS: &[&str] = &[
+    "all",
+    "analyse",
+    "analyze",
+    "and",
+    "any",
+    "array",
+    "as",
+    "asc",
+    "asymmetric",
+    "authorization",
+    "binary",
+    "both",
+    "case",
+    "cast",
+    "check",
+    "collate",
+    "collation",
+    "column",
+    "concurrently",
+    "constraint",
+    "create",
+    "cross",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_schema",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "default",
+    "deferrable",
+    "desc",
+    "distinct",
+    "do",
+    "else",
+    "end",
+    "except",
+    "false",
+    "fetch",
+    "for",
+    "foreign",
+    "freeze",
+    "from",
+    "full",
+    "grant",
+    "group",
+    "having",
+    "ilike",
+    "in",
+    "initially",
+    "inner",
+    "intersect",
+    "into",
+    "is",
+    "isnull",
+    "join",
+    "lateral",
+    "leading",
+    "left",
+    "like",
+    "limit",
+    "localtime",
+    "localtimestamp",
+    "natural",
+    "not",
+    "notnull",
+    "null",
+    "offset",
+    "on",
+    "only",
+    "or",
+    "order",
+    "outer",
+    "overlaps",
+    "placing",
+    "primary",
+    "references",
+    "returning",
+    "right",
+    "select",
+    "session_user",
+    "similar",
+    "some",
+    "symmetric",
+    "system_user",
+    "table",
+    "tablesample",
+    "then",
+    "to",
+    "trailing",
+    "true",
+    "union",
+    "unique",
+    "user",
+    "using",
+    "variadic",
+    "verbose",
+    "when",
+    "where",
+    "window",
+    "with",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes() {
+        assert_eq!(qualified("a\"b", "c"), "\"a\"\"b\".\"c\"");
+        assert_eq!(quote_literal("it's"), "'it''s'");
+        assert_eq!(quote_literal("\\'"), "E'\\\\'''");
+    }
+
+    #[test]
+    fn refuses_names_with_a_reason() {
+        assert!(KEYWORDS.is_sorted());
+        let longest = "a".repeat(48);
+        for name in ["a", "item_id", "x9", "name", "status", "value", longest.as_str()] {
+            assert_eq!(problem_with_field_name(name, 48), None, "{name}");
+        }
+        let too_long = "a".repeat(49);
+        for name in
+            ["", "A", "9a", "_a", "ä", "a b", "a\"b", "select", "user", "ctid", too_long.as_str()]
+        {
+            assert!(problem_with_field_name(name, 48).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn shortens_with_a_hash() {
+        assert_eq!(shortened("abc", 3), "abc");
+        let (a, b) = (shortened(&"a".repeat(80), 63), shortened(&"a".repeat(81), 63));
+        assert!(a != b && a.len() <= 63 && b.len() <= 63);
+    }
+}
