@@ -5,5 +5,6 @@
 //! was planned. `entries` puts rows into the tables.
 
 pub(crate) mod constant;
+pub(crate) mod document;
 pub(crate) mod model;
 pub(crate) mod table;

@@ -1,0 +1,259 @@
+//! One field of a document: what each type takes, and what it does not.
+
+use super::keys::{Keys, Problems};
+use super::problem_with_column_name;
+use crate::ident;
+use crate::json::Json;
+use crate::structure::constant::Constant;
+use crate::structure::model::{Default, Field, FieldKind, MAX_FIELD_NAME, OnDelete};
+
+/// The longest `varchar`.
+const MAX_LENGTH: u32 = 10_485_760;
+/// The largest precision of a `numeric`.
+const MAX_PRECISION: u32 = 1_000;
+/// The most dimensions of a `vector`.
+const MAX_DIMENSIONS: u32 = 16_000;
+/// More values are a table.
+const MAX_VALUES: usize = 1_000;
+
+/// Reads a field, and what it says of an index.
+pub(super) fn read<'j>(
+    json: &'j Json,
+    pointer: &str,
+    problems: &mut Problems,
+) -> Option<(Field, Option<&'j Json>)> {
+    let mut keys = Keys::open(json, pointer.to_owned(), problems)?;
+    let name = keys.text("name", problems);
+    match &name {
+        None if json.get("name").is_none() => problems.add(keys.at("name"), "is missing"),
+        Some(name) => {
+            if let Some(problem) = problem_with_column_name(name) {
+                problems.add(keys.at("name"), problem);
+            }
+        }
+        None => {}
+    }
+    let label = keys.text("label", problems);
+    let description = keys.text("description", problems);
+    let renamed_from = keys.text("renamed_from", problems);
+    if let Some(problem) =
+        renamed_from.as_ref().and_then(|from| ident::problem_with_field_name(from, MAX_FIELD_NAME))
+    {
+        problems.add(keys.at("renamed_from"), problem);
+    }
+    let kind = read_kind(&mut keys, problems);
+    let list = keys.boolean("list", problems);
+    let required = keys.boolean("required", problems);
+    let unique = keys.boolean("unique", problems);
+    let index = keys.take("index");
+    let default = keys.take("default");
+    let Some(kind) = kind else {
+        // What else the field may hold depends on its type.
+        return None;
+    };
+    if list && !kind.is_scalar() {
+        problems.add(keys.at("list"), format!("there are no lists of {}", kind.name()));
+    }
+    let mut field = Field {
+        name: name?,
+        label,
+        description,
+        kind,
+        list,
+        required,
+        unique,
+        case_insensitive: false,
+        default: None,
+        min_length: None,
+        min: None,
+        max: None,
+        unindexed: false,
+        renamed_from,
+    };
+    if let FieldKind::Text { max_length } = field.kind
+        && !list
+    {
+        field.case_insensitive = keys.boolean("case_insensitive", problems);
+        field.min_length = keys.number("min_length", 1..=MAX_LENGTH, problems);
+        if let (Some(min), Some(max)) = (field.min_length, max_length)
+            && min > max
+        {
+            problems.add(keys.at("min_length"), "is more than max_length");
+        }
+    }
+    if field.kind.is_ordered() && !list {
+        field.min = read_bound(&field, &mut keys, "min", problems);
+        field.max = read_bound(&field, &mut keys, "max", problems);
+        if let (Some(min), Some(max)) = (&field.min, &field.max)
+            && min.compare(max).is_some_and(|ordering| ordering.is_gt())
+        {
+            problems.add(keys.at("min"), "is more than max");
+        }
+    }
+    if let Some(json) = default {
+        match read_default(&field, json) {
+            Ok(default) => field.default = default,
+            Err(problem) => problems.add(keys.at("default"), problem),
+        }
+    }
+    if let Some(problem) = default_breaks_a_rule(&field) {
+        problems.add(keys.at("default"), problem);
+    }
+    keys.close(problems);
+    Some((field, index))
+}
+
+fn read_kind(keys: &mut Keys<'_>, problems: &mut Problems) -> Option<FieldKind> {
+    let names = FieldKind::NAMES.map(|name| (name, name));
+    let Some(name) = keys.choice("type", &names, problems) else {
+        if keys.take("type").is_none() {
+            problems.add(
+                keys.at("type"),
+                format!("is missing: one of {}", FieldKind::NAMES.join(", ")),
+            );
+        }
+        return None;
+    };
+    Some(match name {
+        "text" => {
+            FieldKind::Text { max_length: keys.number("max_length", 1..=MAX_LENGTH, problems) }
+        }
+        "integer" => FieldKind::Integer,
+        "bigint" => FieldKind::Bigint,
+        "decimal" => FieldKind::Decimal { precision: read_precision(keys, problems) },
+        "float" => FieldKind::Float,
+        "boolean" => FieldKind::Boolean,
+        "date" => FieldKind::Date,
+        "time" => FieldKind::Time,
+        "timestamp" => FieldKind::Timestamp,
+        "uuid" => FieldKind::Uuid,
+        "json" => FieldKind::Json,
+        "bytes" => FieldKind::Bytes,
+        "enum" => FieldKind::Enum { values: read_values(keys, problems)? },
+        "reference" => {
+            let to = keys.text("to", problems);
+            if to.is_none() {
+                problems.add(keys.at("to"), "is missing: the record name of the table referred to");
+            }
+            let actions = OnDelete::ALL.map(|action| (action.name(), action));
+            let on_delete = keys.choice("on_delete", &actions, problems);
+            FieldKind::Reference { to: to?, on_delete: on_delete.unwrap_or(OnDelete::Restrict) }
+        }
+        _ => {
+            let dimensions = keys.number("dimensions", 1..=MAX_DIMENSIONS, problems);
+            if keys.take("dimensions").is_none() {
+                problems.add(keys.at("dimensions"), "is missing");
+            }
+            FieldKind::Vector { dimensions: dimensions? as u16 }
+        }
+    })
+}
+
+fn read_precision(keys: &mut Keys<'_>, problems: &mut Problems) -> Option<(u16, u16)> {
+    let precision = keys.number("precision", 1..=MAX_PRECISION, problems);
+    let scale = keys.number("scale", 0..=MAX_PRECISION, problems);
+    match (precision, scale) {
+        (Some(precision), Some(scale)) if scale > precision => {
+            problems.add(keys.at("scale"), "is more than precision");
+            None
+        }
+        (Some(precision), scale) => Some((precision as u16, scale.unwrap_or(0) as u16)),
+        (None, Some(_)) => {
+            problems.add(keys.at("scale"), "needs precision: the digits in all");
+            None
+        }
+        (None, None) => None,
+    }
+}
+
+fn read_values(keys: &mut Keys<'_>, problems: &mut Problems) -> Option<Vec<String>> {
+    let Some(items) = keys.list("values", problems) else {
+        if keys.take("values").is_none() {
+            problems.add(keys.at("values"), "is missing: an array of strings");
+        }
+        return None;
+    };
+    let pointer = keys.at("values");
+    if items.is_empty() || items.len() > MAX_VALUES {
+        problems.add(&pointer, format!("must hold 1 to {MAX_VALUES} values"));
+        return None;
+    }
+    let mut values: Vec<String> = Vec::new();
+    for (at, item) in items.iter().enumerate() {
+        match item {
+            Json::String(text) if values.contains(text) => {
+                problems.add(format!("{pointer}/{at}"), "is given twice");
+            }
+            Json::String(text) => values.push(text.clone()),
+            other => problems.add(
+                format!("{pointer}/{at}"),
+                format!("must be a string, and this is {}", other.kind()),
+            ),
+        }
+    }
+    Some(values)
+}
+
+fn read_bound(
+    field: &Field,
+    keys: &mut Keys<'_>,
+    key: &'static str,
+    problems: &mut Problems,
+) -> Option<Constant> {
+    let json = keys.take(key)?;
+    match Constant::read(&field.kind, false, json) {
+        Ok(constant) => Some(constant),
+        Err(problem) => {
+            problems.add(keys.at(key), problem);
+            None
+        }
+    }
+}
+
+/// A value, or one of the words that stand for one that is made for each entry.
+fn read_default(field: &Field, json: &Json) -> Result<Option<Default>, String> {
+    if *json == Json::Null {
+        return Ok(None);
+    }
+    let word = if field.list { None } else { json.as_str() };
+    Ok(Some(match (&field.kind, word) {
+        (FieldKind::Timestamp | FieldKind::Date | FieldKind::Time, Some("now")) => Default::Now,
+        (FieldKind::Uuid, Some("uuid")) => Default::Uuid,
+        (FieldKind::Text { .. }, Some("uuid")) => Default::Uuid,
+        (FieldKind::Text { .. }, Some("cuid")) => Default::Cuid,
+        _ => Default::Value(Constant::read(&field.kind, field.list, json)?),
+    }))
+}
+
+/// Length of what `uuid` and `cuid` make.
+const UUID_LENGTH: u32 = 36;
+const CUID_LENGTH: u32 = 24;
+
+fn default_breaks_a_rule(field: &Field) -> Option<String> {
+    let max_length = match field.kind {
+        FieldKind::Text { max_length } => max_length,
+        _ => None,
+    };
+    let length = match field.default.as_ref()? {
+        Default::Value(Constant::Text(text)) => text.chars().count() as u32,
+        Default::Uuid if field.kind != FieldKind::Uuid => UUID_LENGTH,
+        Default::Cuid => CUID_LENGTH,
+        Default::Value(value) => {
+            let outside = |bound: &Option<Constant>, wrong: std::cmp::Ordering| {
+                bound.as_ref().is_some_and(|bound| value.compare(bound) == Some(wrong))
+            };
+            if outside(&field.min, std::cmp::Ordering::Less) {
+                return Some("is less than min".to_owned());
+            }
+            if outside(&field.max, std::cmp::Ordering::Greater) {
+                return Some("is more than max".to_owned());
+            }
+            return None;
+        }
+        _ => return None,
+    };
+    if field.min_length.is_some_and(|min| length < min) {
+        return Some("is shorter than min_length".to_owned());
+    }
+    max_length.is_some_and(|max| length > max).then(|| "is longer than max_length".to_owned())
+}

@@ -1,0 +1,141 @@
+//! Reads the keys of one object of a document. A key that nobody asked for is a problem.
+
+use super::Problem;
+use crate::json::{Json, token};
+
+/// What was found so far.
+#[derive(Default)]
+pub(super) struct Problems {
+    found: Vec<Problem>,
+}
+
+impl Problems {
+    pub(super) fn add(&mut self, pointer: impl Into<String>, message: impl Into<String>) {
+        self.found.push(Problem { pointer: pointer.into(), message: message.into() });
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    pub(super) fn into_vec(self) -> Vec<Problem> {
+        self.found
+    }
+}
+
+/// An object under reading.
+pub(super) struct Keys<'j> {
+    pointer: String,
+    pairs: &'j [(String, Json)],
+    known: Vec<&'static str>,
+}
+
+impl<'j> Keys<'j> {
+    pub(super) fn open(json: &'j Json, pointer: String, problems: &mut Problems) -> Option<Self> {
+        match json {
+            Json::Object(pairs) => Some(Self { pointer, pairs, known: Vec::new() }),
+            other => {
+                problems.add(pointer, format!("must be an object, and this is {}", other.kind()));
+                None
+            }
+        }
+    }
+
+    /// The pointer to a key of this object.
+    pub(super) fn at(&self, key: &str) -> String {
+        format!("{}/{}", self.pointer, token(key))
+    }
+
+    /// The value of a key. `null` counts as absent.
+    pub(super) fn take(&mut self, key: &'static str) -> Option<&'j Json> {
+        self.known.push(key);
+        let (_, value) = self.pairs.iter().find(|(name, _)| name == key)?;
+        (*value != Json::Null).then_some(value)
+    }
+
+    pub(super) fn text(&mut self, key: &'static str, problems: &mut Problems) -> Option<String> {
+        let value = self.take(key)?;
+        match value {
+            Json::String(text) => Some(text.clone()),
+            other => {
+                problems
+                    .add(self.at(key), format!("must be a string, and this is {}", other.kind()));
+                None
+            }
+        }
+    }
+
+    pub(super) fn boolean(&mut self, key: &'static str, problems: &mut Problems) -> bool {
+        match self.take(key) {
+            None => false,
+            Some(Json::Boolean(value)) => *value,
+            Some(other) => {
+                let message = format!("must be true or false, and this is {}", other.kind());
+                problems.add(self.at(key), message);
+                false
+            }
+        }
+    }
+
+    /// A whole number in a range.
+    pub(super) fn number(
+        &mut self,
+        key: &'static str,
+        range: std::ops::RangeInclusive<u32>,
+        problems: &mut Problems,
+    ) -> Option<u32> {
+        let value = self.take(key)?;
+        let number = match value {
+            Json::Number(text) => text.parse::<u32>().ok(),
+            _ => None,
+        };
+        if number.is_none_or(|number| !range.contains(&number)) {
+            let message =
+                format!("must be a whole number from {} to {}", range.start(), range.end());
+            problems.add(self.at(key), message);
+            return None;
+        }
+        number
+    }
+
+    pub(super) fn list(
+        &mut self,
+        key: &'static str,
+        problems: &mut Problems,
+    ) -> Option<&'j [Json]> {
+        match self.take(key)? {
+            Json::Array(items) => Some(items),
+            other => {
+                problems
+                    .add(self.at(key), format!("must be an array, and this is {}", other.kind()));
+                None
+            }
+        }
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        key: &'static str,
+        legal: &[(&str, T)],
+        problems: &mut Problems,
+    ) -> Option<T> {
+        let value = self.take(key)?;
+        let found = value.as_str().and_then(|word| legal.iter().find(|(name, _)| *name == word));
+        if found.is_none() {
+            let words: Vec<&str> = legal.iter().map(|(name, _)| *name).collect();
+            problems.add(self.at(key), format!("must be one of {}", words.join(", ")));
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    /// Reports what nobody asked for.
+    pub(super) fn close(self, problems: &mut Problems) {
+        for (key, _) in self.pairs {
+            if !self.known.contains(&key.as_str()) {
+                let message = format!("is unknown; known here: {}", self.known.join(", "));
+                problems.add(format!("{}/{}", self.pointer, token(key)), message);
+            }
+        }
+    }
+}

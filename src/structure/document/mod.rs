@@ -1,0 +1,178 @@
+//! The structure document: JSON text to the normal form of the model, and back.
+//!
+//! Everything that is wrong with a document is found at once, each with its JSON Pointer. A document
+//! holds values and words of short lists, never SQL.
+
+mod field;
+mod keys;
+mod print;
+mod rules;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use super::model::{Key, KeyKind, MAX_FIELD_NAME, Structure, TIMES};
+use crate::ident;
+use crate::json::{Broken, Json};
+use keys::{Keys, Problems};
+
+/// Postgres has 1,600 column numbers a table, for ever; a new table leaves room for changes.
+const MAX_FIELDS: usize = 1_200;
+/// Bytes of a record name.
+const MAX_RECORD_NAME: usize = 128;
+
+/// What is wrong with a place of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// JSON Pointer (RFC 6901); empty for the document itself.
+    pub(crate) pointer: String,
+    pub(crate) message: String,
+}
+
+/// Why a text is no structure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Invalid {
+    Broken(Broken),
+    Problems(Vec<Problem>),
+}
+
+impl Structure {
+    /// Reads the text of a document.
+    pub(crate) fn from_document(text: &str) -> Result<Structure, Invalid> {
+        let json = Json::parse(text).map_err(Invalid::Broken)?;
+        Self::from_json(&json).map_err(Invalid::Problems)
+    }
+
+    /// Reads a document.
+    pub(crate) fn from_json(document: &Json) -> Result<Structure, Vec<Problem>> {
+        let mut problems = Problems::default();
+        let structure = read(document, &mut problems);
+        match structure {
+            Some(structure) if problems.is_empty() => Ok(structure),
+            _ => Err(problems.into_vec()),
+        }
+    }
+}
+
+fn read(document: &Json, problems: &mut Problems) -> Option<Structure> {
+    let mut keys = Keys::open(document, String::new(), problems)?;
+    let name = keys.text("name", problems);
+    if let Some(name) = &name
+        && let Some(problem) = problem_with_record_name(name)
+    {
+        problems.add("/name", problem);
+    }
+    let mut structure = Structure {
+        name,
+        label: keys.text("label", problems),
+        description: keys.text("description", problems),
+        key: read_key(keys.take("key"), problems),
+        fields: Vec::new(),
+        unique: Vec::new(),
+        indexes: Vec::new(),
+        checks: Vec::new(),
+    };
+    let fields = keys.list("fields", problems);
+    let (unique, indexes, checks) = (
+        keys.list("unique", problems),
+        keys.list("indexes", problems),
+        keys.list("checks", problems),
+    );
+    keys.close(problems);
+
+    let Some(fields) = fields else {
+        problems.add("/fields", "is missing: an array of fields");
+        return None;
+    };
+    if fields.len() > MAX_FIELDS {
+        problems.add(
+            "/fields",
+            format!(
+                "{} fields, and a table has at most {MAX_FIELDS}: put what belongs together into a \
+                 field of type json, or into a table of its own",
+                fields.len()
+            ),
+        );
+        return None;
+    }
+    let mut sugar = Vec::new();
+    for (at, json) in fields.iter().enumerate() {
+        let pointer = format!("/fields/{at}");
+        if let Some((field, index)) = field::read(json, &pointer, problems) {
+            sugar.extend(index.map(|index| (pointer, index)));
+            structure.fields.push(field);
+        }
+    }
+    check_names(&structure, fields, problems);
+    // Rules over fields that could not be read would only say again what is wrong.
+    if problems.is_empty() {
+        rules::read_unique(&mut structure, unique.unwrap_or_default(), problems);
+        rules::read_checks(&mut structure, checks.unwrap_or_default(), problems);
+        rules::read_indexes(&mut structure, sugar, indexes.unwrap_or_default(), problems);
+        rules::check_fields(&structure, problems);
+    }
+    Some(structure)
+}
+
+/// Why a text is no name for what users call a table, if it is none.
+pub(crate) fn problem_with_record_name(name: &str) -> Option<String> {
+    if name.trim().is_empty() {
+        Some("must not be blank".to_owned())
+    } else if name.trim() != name {
+        Some("must not begin or end with white space".to_owned())
+    } else if name.len() > MAX_RECORD_NAME {
+        Some(format!("is longer than {MAX_RECORD_NAME} bytes"))
+    } else if name.chars().any(char::is_control) {
+        Some("must not hold control characters".to_owned())
+    } else {
+        None
+    }
+}
+
+fn read_key(json: Option<&Json>, problems: &mut Problems) -> Key {
+    let mut key = Key { name: "entry_id".to_owned(), kind: KeyKind::Bigint };
+    let Some(json) = json else { return key };
+    let Some(mut keys) = Keys::open(json, "/key".to_owned(), problems) else { return key };
+    if let Some(name) = keys.text("name", problems) {
+        match problem_with_column_name(&name) {
+            Some(problem) => problems.add("/key/name", problem),
+            None => key.name = name,
+        }
+    }
+    let kinds = KeyKind::ALL.map(|kind| (kind.name(), kind));
+    if let Some(kind) = keys.choice("type", &kinds, problems) {
+        key.kind = kind;
+    }
+    keys.close(problems);
+    key
+}
+
+/// Why a name cannot be a column's that a document makes.
+fn problem_with_column_name(name: &str) -> Option<String> {
+    if TIMES.contains(&name) {
+        return Some(format!("every table has \"{name}\" already"));
+    }
+    ident::problem_with_field_name(name, MAX_FIELD_NAME)
+}
+
+fn check_names(structure: &Structure, fields: &[Json], problems: &mut Problems) {
+    let mut seen = std::collections::HashMap::new();
+    for (at, json) in fields.iter().enumerate() {
+        let Some(name) = json.get("name").and_then(Json::as_str) else { continue };
+        let pointer = format!("/fields/{at}/name");
+        if name == structure.key.name {
+            problems.add(&pointer, format!("\"{name}\" is the key's name"));
+        }
+        if let Some(first) = seen.insert(name, at) {
+            problems.add(&pointer, format!("\"{name}\" is the name of /fields/{first} too"));
+        }
+    }
+    let mut sources = std::collections::HashMap::new();
+    for (at, json) in fields.iter().enumerate() {
+        let Some(from) = json.get("renamed_from").and_then(Json::as_str) else { continue };
+        let pointer = format!("/fields/{at}/renamed_from");
+        if let Some(first) = sources.insert(from, at) {
+            problems.add(&pointer, format!("/fields/{first} is renamed from \"{from}\" too"));
+        }
+    }
+}
