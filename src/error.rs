@@ -1,5 +1,6 @@
 //! Errors as Postgres reports them: SQLSTATE, message, detail and hint.
 
+use crate::structure::error::StructureError;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgSqlErrorCode, function_name, spi};
 
@@ -45,6 +46,8 @@ pub(crate) enum Error {
     #[error("of {sent} records only {written} were written")]
     NotWritten { sent: usize, written: usize },
     #[error(transparent)]
+    Structure(#[from] StructureError),
+    #[error(transparent)]
     Spi(#[from] spi::Error),
     #[error(transparent)]
     Json(#[from] serde_json::Error),
@@ -73,6 +76,7 @@ impl Error {
             Error::NotWritten { .. } => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
             Error::TooManyElements(_) => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Error::TooContended => ERRCODE_T_R_SERIALIZATION_FAILURE,
+            Error::Structure(error) => error.code(),
             Error::Spi(_) | Error::Json(_) => ERRCODE_INTERNAL_ERROR,
         }
     }
@@ -87,6 +91,7 @@ impl Error {
             Error::BadPointer { problem, .. } => problem.clone(),
             Error::KeyMissing => "It names a field of flat documents.".to_owned(),
             Error::TooContended => "Other sessions kept deleting the same records.".to_owned(),
+            Error::Structure(error) => return error.detail(),
             _ => return None,
         })
     }
@@ -134,6 +139,7 @@ impl Error {
             }
             Error::TooManyElements(_) => "Send them in several calls.".to_owned(),
             Error::TooContended => "Run the call again.".to_owned(),
+            Error::Structure(error) => return error.hint(),
             _ => return None,
         })
     }

@@ -5,6 +5,7 @@
 
 use pgrx::prelude::*;
 
+mod arguments;
 mod error;
 mod id;
 mod ident;
@@ -39,6 +40,19 @@ extension_sql_file!(
         record::api::upsert_record,
         record::api::upsert_records,
         record::api::upsert_records_summary
+    ]
+);
+extension_sql_file!("../sql/functions/table_facts.sql", name = "table_facts");
+extension_sql_file!(
+    "../sql/functions/entry_tables.sql",
+    name = "entry_tables",
+    requires = [
+        workspace::current_workspace_id,
+        structure::api::_create_entry_table,
+        structure::api::_drop_entry_table,
+        structure::api::_restore_entry_table,
+        structure::api::plan_entry_table,
+        structure::api::alter_entry_table
     ]
 );
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);

@@ -55,6 +55,8 @@ SELECT jsonb_build_object(
         SELECT jsonb_agg(jsonb_build_object(
                 'name', c.conname,
                 'kind', c.contype,
+                -- Printing a check is the dear part: its expression below is enough.
+                'definition', CASE WHEN c.contype <> 'c' THEN pg_get_constraintdef(c.oid) END,
                 'columns', coalesce((
                     SELECT jsonb_agg(a.attname ORDER BY k.ordinality)
                     FROM unnest(c.conkey) WITH ORDINALITY AS k (number, ordinality)
@@ -62,8 +64,9 @@ SELECT jsonb_build_object(
                 ), '[]'),
                 'expression', pg_get_expr(c.conbin, c.conrelid),
                 'validated', c.convalidated,
-                -- NOT ENFORCED is news of Postgres 18: before, there is no such column.
-                'enforced', coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true),
+                -- NOT ENFORCED came with Postgres 18: before, there is no such column.
+                'enforced', c.convalidated
+                    OR coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true),
                 'deferrable', c.condeferrable,
                 'target', CASE WHEN c.contype = 'f' THEN (
                     SELECT jsonb_build_object(

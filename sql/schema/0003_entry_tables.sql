@@ -12,6 +12,7 @@ CREATE TABLE kepler.entry_tables (
     workspace_id text NOT NULL DEFAULT kepler.current_workspace_id() REFERENCES kepler.workspaces (id),
     id text NOT NULL DEFAULT kepler.cuid(),
     record_name text NOT NULL,
+    number bigint NOT NULL,
     table_name text NOT NULL,
     version integer NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -77,6 +78,7 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.hidden_fie
 COMMENT ON TABLE kepler.entry_tables IS 'Tables that users defined by structures; each belongs to one workspace';
 COMMENT ON COLUMN kepler.entry_tables.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.entry_tables.record_name IS 'What users call the table; unique in the workspace among tables that are not dropped';
+COMMENT ON COLUMN kepler.entry_tables.number IS 'Part of the table''s name: no other table of the database has it';
 COMMENT ON COLUMN kepler.entry_tables.table_name IS 'The table in schema kepler_data';
 COMMENT ON COLUMN kepler.entry_tables.version IS 'The version of the structure that the table has';
 COMMENT ON COLUMN kepler.entry_tables.dropped_at IS 'When it was dropped: its entries are kept until purge_entry_table; NULL for what is in use';

@@ -3,4 +3,5 @@
 pub(crate) mod array;
 pub(crate) mod memory;
 pub(crate) mod plan;
+pub(crate) mod role;
 pub(crate) mod varlena;

@@ -212,12 +212,12 @@ impl<'r, const N: usize> Row<'r, N> {
 }
 
 /// Settings that hold until this is dropped, or until the transaction that an error ends is undone.
-struct LocalSettings {
+pub(crate) struct LocalSettings {
     nest_level: i32,
 }
 
 impl LocalSettings {
-    fn set(settings: &[(&CStr, &CStr)]) -> Self {
+    pub(crate) fn set(settings: &[(&CStr, &CStr)]) -> Self {
         // SAFETY: plain calls; names and values are C strings. An error ends the nest level with the
         // transaction.
         unsafe {

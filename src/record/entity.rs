@@ -1,6 +1,7 @@
 //! Finds or makes the entity that a call's records belong to.
 
-use super::options::{OptionsObject, Request};
+use super::options::Request;
+use crate::arguments::OptionsObject;
 use crate::error::Error;
 use crate::id::new_id;
 use crate::jsonb::pointer::Pointers;

@@ -1,10 +1,26 @@
 //! Structures: JSON documents that describe tables, and the tables made from them.
 //!
-//! `document` reads a document into the `model`, `lower` turns the model into the columns and rules
-//! of a table, `observe` reads the same from the catalog, `plan` compares the two, `apply` does what
-//! was planned. `entries` puts rows into the tables.
+//! `document` reads a document into the `model`, `table` turns the model into columns and rules,
+//! `observe` reads the same from the catalog, `plan` compares the two, `apply` does what was planned.
+//! `entries` puts rows into the tables. Only `api`, `apply`, `registry` and `entries` touch Postgres.
 
+pub(crate) mod api;
+pub(crate) mod apply;
+pub(crate) mod budget;
+pub(crate) mod change;
 pub(crate) mod constant;
+pub(crate) mod convert;
+pub(crate) mod create;
+pub(crate) mod ddl;
+pub(crate) mod deparse;
 pub(crate) mod document;
+pub(crate) mod error;
+pub(crate) mod facts;
+pub(crate) mod json_schema;
 pub(crate) mod model;
+pub(crate) mod observe;
+pub(crate) mod plan;
+pub(crate) mod printed;
+pub(crate) mod registry;
+pub(crate) mod step;
 pub(crate) mod table;

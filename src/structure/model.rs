@@ -183,6 +183,19 @@ impl Structure {
     pub(crate) fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
     }
+
+    /// The fields that refer to other tables, by their places, and what they refer to.
+    pub(crate) fn references_at(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.fields.iter().enumerate().filter_map(|(at, field)| match &field.kind {
+            FieldKind::Reference { to, .. } => Some((at, to.as_str())),
+            _ => None,
+        })
+    }
+
+    /// What the fields refer to.
+    pub(crate) fn references(&self) -> impl Iterator<Item = &str> {
+        self.references_at().map(|(_, to)| to)
+    }
 }
 
 impl KeyKind {

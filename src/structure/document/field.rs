@@ -96,9 +96,6 @@ pub(super) fn read<'j>(
             Err(problem) => problems.add(keys.at("default"), problem),
         }
     }
-    if let Some(problem) = default_breaks_a_rule(&field) {
-        problems.add(keys.at("default"), problem);
-    }
     keys.close(problems);
     Some((field, index))
 }
@@ -229,7 +226,8 @@ fn read_default(field: &Field, json: &Json) -> Result<Option<Default>, String> {
 const UUID_LENGTH: u32 = 36;
 const CUID_LENGTH: u32 = 24;
 
-fn default_breaks_a_rule(field: &Field) -> Option<String> {
+/// Why a default would be refused as a value, if it would. Asked when all rules are known.
+pub(super) fn default_breaks_a_rule(field: &Field) -> Option<String> {
     let max_length = match field.kind {
         FieldKind::Text { max_length } => max_length,
         _ => None,

@@ -167,12 +167,34 @@ fn check_names(structure: &Structure, fields: &[Json], problems: &mut Problems) 
             problems.add(&pointer, format!("\"{name}\" is the name of /fields/{first} too"));
         }
     }
-    let mut sources = std::collections::HashMap::new();
+    check_renames(fields, problems);
+}
+
+fn check_renames(fields: &[Json], problems: &mut Problems) {
+    // From each old name to the new one.
+    let mut renames = std::collections::HashMap::new();
     for (at, json) in fields.iter().enumerate() {
-        let Some(from) = json.get("renamed_from").and_then(Json::as_str) else { continue };
-        let pointer = format!("/fields/{at}/renamed_from");
-        if let Some(first) = sources.insert(from, at) {
-            problems.add(&pointer, format!("/fields/{first} is renamed from \"{from}\" too"));
+        let text = |key| json.get(key).and_then(Json::as_str);
+        let (Some(from), Some(to)) = (text("renamed_from"), text("name")) else { continue };
+        if let Some((first, _)) = renames.insert(from, (at, to)) {
+            let message = format!("/fields/{first} is renamed from \"{from}\" too");
+            problems.add(format!("/fields/{at}/renamed_from"), message);
+        }
+    }
+    for (&start, &(at, _)) in &renames {
+        let mut name = start;
+        // A chain is no longer than all renames together.
+        for _ in 0..renames.len() {
+            let Some(&(_, to)) = renames.get(name) else { break };
+            name = to;
+            if name == start {
+                problems.add(
+                    format!("/fields/{at}/renamed_from"),
+                    "these renames go round in a circle: applied again they would change the names \
+                     again; do it in two changes, with another name between",
+                );
+                break;
+            }
         }
     }
 }

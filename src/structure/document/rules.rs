@@ -1,6 +1,7 @@
 //! What a document says over several fields: unique sets, indexes and checks, in normal form.
 
 use super::Problems;
+use super::field::default_breaks_a_rule;
 use super::keys::Keys;
 use crate::json::Json;
 use crate::structure::constant::Constant;
@@ -398,6 +399,9 @@ fn add_index(
 pub(super) fn check_fields(structure: &Structure, problems: &mut Problems) {
     for (at, field) in structure.fields.iter().enumerate() {
         let pointer = format!("/fields/{at}");
+        if let Some(problem) = default_breaks_a_rule(field) {
+            problems.add(format!("{pointer}/default"), problem);
+        }
         if field.unique && (field.list || !field.kind.is_comparable()) {
             problems.add(format!("{pointer}/unique"), "its values have no order to be unique by");
         }

@@ -102,13 +102,16 @@ fn rules_are_checked_against_the_fields() {
               {"name": "v", "type": "vector", "dimensions": 3000, "index": true},
               {"name": "l", "type": "text", "list": true, "index": {"method": "btree"}},
               {"name": "r", "type": "reference", "to": "X", "required": true, "on_delete": "set_null"},
-              {"name": "ci", "type": "text", "case_insensitive": true}],
+              {"name": "ci", "type": "text", "case_insensitive": true},
+              {"name": "d", "type": "integer", "default": 0}, {"name": "x", "type": "date"},
+              {"name": "y", "type": "date"}],
             "unique": [["a", "b"], ["a", "a"], [], ["a", "t"], ["t", "a"], "a"],
             "indexes": [{"fields": ["j", "a"]}, {"fields": ["nope"]}, {}, {"fields": ["a"], "metric": "l2"}],
             "checks": [{"field": "a", "op": "<=", "value": 4}, {"field": "t", "op": "<", "value": "x"},
                        {"field": "a", "op": ">", "other_field": "t"}, {"field": "a", "op": "~", "value": 1},
                        {"field": "a", "op": "<"}, {"field": "j", "op": "=", "value": 1},
-                       {"field": "a", "op": "<", "other_field": "a"}]}"#,
+                       {"field": "a", "op": "<", "other_field": "a"},
+                       {"field": "d", "op": ">=", "value": 5}]}"#,
     );
     let pointers: Vec<&str> = found.iter().map(|p| p.split(": ").next().unwrap()).collect();
     for pointer in [
@@ -133,9 +136,25 @@ fn rules_are_checked_against_the_fields() {
         "/fields/4/index/method",
         "/fields/5/on_delete",
         "/fields/6/case_insensitive",
+        "/fields/7/default",
     ] {
         assert!(pointers.contains(&pointer), "{pointer} is not in {found:#?}");
     }
+}
+
+#[test]
+fn renames_go_one_way() {
+    let found = problems(
+        r#"{"fields": [{"name": "a", "type": "text", "renamed_from": "b"},
+                       {"name": "b", "type": "text", "renamed_from": "a"},
+                       {"name": "c", "type": "text", "renamed_from": "c"},
+                       {"name": "d", "type": "text", "renamed_from": "x"},
+                       {"name": "e", "type": "text", "renamed_from": "x"}]}"#,
+    );
+    let mut pointers: Vec<&str> = found.iter().map(|p| p.split(": ").next().unwrap()).collect();
+    pointers.sort_unstable();
+    let places = [0, 1, 2, 4].map(|at| format!("/fields/{at}/renamed_from"));
+    assert_eq!(pointers, places, "{found:#?}");
 }
 
 #[test]

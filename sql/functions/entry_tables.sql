@@ -1,0 +1,124 @@
+-- What the changing of entry tables needs of SQL: locks that do not queue for long, and a look at the
+-- rows that stand in the way. Both run with the rights of whoever calls.
+
+-- Waits for locks in short attempts: behind a waiting lock everybody else would queue. What a failed
+-- attempt got is given back before the pause.
+CREATE FUNCTION kepler._lock_relations(
+    relations regclass[], modes text[], lock_timeout_ms integer, max_attempts integer
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    lock_timeout_before constant text := current_setting('lock_timeout');
+    pause_ms double precision := 100;
+    holders text;
+BEGIN
+    FOR attempt IN 1 .. max_attempts LOOP
+        BEGIN
+            PERFORM set_config('lock_timeout', lock_timeout_ms::text, true);
+            FOR at IN 1 .. cardinality(relations) LOOP
+                EXECUTE format('LOCK TABLE %s IN %s MODE', relations[at], modes[at]);
+            END LOOP;
+            PERFORM set_config('lock_timeout', lock_timeout_before, true);
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            IF attempt = max_attempts THEN
+                SELECT string_agg(DISTINCT l.pid::text, ', ' ORDER BY l.pid::text) INTO holders
+                FROM pg_locks AS l
+                WHERE l.relation = ANY (relations) AND l.granted AND l.pid <> pg_backend_pid()
+                    AND l.database = (SELECT d.oid FROM pg_database AS d
+                                      WHERE d.datname = current_database());
+                RAISE EXCEPTION USING
+                    ERRCODE = 'lock_not_available',
+                    MESSAGE = format('no lock on %s within %s attempts of %s ms',
+                        relations[1], max_attempts, lock_timeout_ms),
+                    DETAIL = CASE WHEN holders IS NULL THEN 'Nothing was changed.'
+                        ELSE format('Nothing was changed. Processes %s hold locks on it.', holders) END,
+                    HINT = 'Try again when their transactions have ended, or raise lock_timeout_ms and '
+                        'lock_attempts in options.';
+            END IF;
+        END;
+        PERFORM pg_sleep(pause_ms * (0.5 + random()) / 1000);
+        pause_ms := least(pause_ms * 2, 2000);
+    END LOOP;
+END
+$$;
+
+-- Counts the rows of a query whose one column is key, and shows some. NULL where the query does not
+-- fit the table: a change that failed before has left it as it was.
+CREATE FUNCTION kepler._rows_in_the_way(query text, OUT rows bigint, OUT keys text[])
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('SELECT count(*) FROM (%s) AS found', query) INTO rows;
+    IF rows > 0 THEN
+        EXECUTE format(
+            'SELECT array_agg(s.key) FROM (SELECT found.key::text FROM (%s) AS found LIMIT 5) AS s',
+            query) INTO keys;
+    END IF;
+EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
+    rows := NULL;
+END
+$$;
+
+CREATE FUNCTION kepler.create_entry_table(
+    name text, structure text, workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS regclass
+LANGUAGE sql VOLATILE
+AS $$ SELECT kepler._create_entry_table($1, $2, $3)::pg_catalog.regclass $$;
+
+CREATE FUNCTION kepler.create_entry_table(
+    name text, structure json, workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS regclass
+LANGUAGE sql VOLATILE
+AS $$ SELECT kepler._create_entry_table($1, $2::pg_catalog.text, $3)::pg_catalog.regclass $$;
+
+CREATE FUNCTION kepler.create_entry_table(
+    name text, structure jsonb, workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS regclass
+LANGUAGE sql VOLATILE
+AS $$ SELECT kepler._create_entry_table($1, $2::pg_catalog.text, $3)::pg_catalog.regclass $$;
+
+CREATE FUNCTION kepler.plan_entry_table(
+    name text, structure json, workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (
+    step integer, operation text, object text, sql text, class text, hazards text[], lock text,
+    est_rows bigint, undo text
+)
+LANGUAGE sql STABLE
+AS $$ SELECT * FROM kepler.plan_entry_table($1, $2::pg_catalog.text, $3) $$;
+
+CREATE FUNCTION kepler.plan_entry_table(
+    name text, structure jsonb, workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (
+    step integer, operation text, object text, sql text, class text, hazards text[], lock text,
+    est_rows bigint, undo text
+)
+LANGUAGE sql STABLE
+AS $$ SELECT * FROM kepler.plan_entry_table($1, $2::pg_catalog.text, $3) $$;
+
+CREATE FUNCTION kepler.alter_entry_table(
+    name text, structure json, allow text[] DEFAULT '{}', options jsonb DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS integer
+LANGUAGE sql VOLATILE
+AS $$ SELECT kepler.alter_entry_table($1, $2::pg_catalog.text, $3, $4, $5) $$;
+
+CREATE FUNCTION kepler.alter_entry_table(
+    name text, structure jsonb, allow text[] DEFAULT '{}', options jsonb DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS integer
+LANGUAGE sql VOLATILE
+AS $$ SELECT kepler.alter_entry_table($1, $2::pg_catalog.text, $3, $4, $5) $$;
+
+CREATE FUNCTION kepler.drop_entry_table(
+    name text, workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS regclass
+LANGUAGE sql VOLATILE
+AS $$ SELECT kepler._drop_entry_table($1, $2)::pg_catalog.regclass $$;
+
+CREATE FUNCTION kepler.restore_entry_table(
+    name text, workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS regclass
+LANGUAGE sql VOLATILE
+AS $$ SELECT kepler._restore_entry_table($1, $2)::pg_catalog.regclass $$;

@@ -1,0 +1,39 @@
+//! Acting as another role for a while.
+
+use pgrx::pg_sys;
+
+/// While this lives, what is done is done as the given role, and what it calls can neither change the
+/// role nor leave anything behind in the session.
+pub(crate) struct ActAs {
+    before: (pg_sys::Oid, i32),
+}
+
+impl ActAs {
+    pub(crate) fn role(role: pg_sys::Oid) -> Self {
+        // SAFETY: plain calls; where an error ends the (sub)transaction, Postgres restores the role.
+        unsafe {
+            let mut before = (pg_sys::InvalidOid, 0);
+            pg_sys::GetUserIdAndSecContext(&mut before.0, &mut before.1);
+            let restricted =
+                pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION;
+            pg_sys::SetUserIdAndSecContext(role, before.1 | restricted as i32);
+            Self { before }
+        }
+    }
+}
+
+impl Drop for ActAs {
+    fn drop(&mut self) {
+        // While a panic unwinds, Postgres' own abort restores the role.
+        if !std::thread::panicking() {
+            // SAFETY: as above.
+            unsafe { pg_sys::SetUserIdAndSecContext(self.before.0, self.before.1) };
+        }
+    }
+}
+
+/// The role that calls.
+pub(crate) fn current() -> pg_sys::Oid {
+    // SAFETY: reads a variable.
+    unsafe { pg_sys::GetUserId() }
+}

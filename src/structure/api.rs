@@ -1,0 +1,298 @@
+//! The SQL functions over structures and entry tables.
+
+use super::apply::Patience;
+use super::change::{self, Call, Terms};
+use super::error::StructureError;
+use super::model::Structure;
+use super::registry::{self, SCHEMA};
+use super::step::{Class, Step};
+use crate::arguments::{OptionsObject, name, required};
+use crate::error::Error;
+use crate::install::require_tables;
+use crate::workspace::current_workspace_id;
+use pgrx::JsonB;
+use pgrx::iter::TableIterator;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+
+/// Locks are tried for in attempts of this length, in milliseconds.
+const LOCK_TIMEOUT_MS: i32 = 500;
+const LOCK_ATTEMPTS: i32 = 10;
+
+const PATIENCE: Patience = Patience { lock_timeout_ms: LOCK_TIMEOUT_MS, attempts: LOCK_ATTEMPTS };
+
+/// Arguments that every function has.
+struct Named {
+    workspace_id: String,
+    name: String,
+}
+
+impl Named {
+    fn check(name_: Option<String>, workspace_id: Option<String>) -> Result<Self, Error> {
+        require_tables()?;
+        Ok(Self {
+            workspace_id: name("workspace_id", workspace_id)?,
+            name: required("name", name_)?,
+        })
+    }
+
+    fn call(&self) -> Call<'_> {
+        Call { workspace_id: &self.workspace_id, name: &self.name }
+    }
+
+    /// Reads a document about this table.
+    fn structure(&self, text: Option<String>) -> Result<Structure, Error> {
+        let structure = registry::parse(&required("structure", text)?)?;
+        self.call().check_name(&structure)?;
+        Ok(structure)
+    }
+}
+
+/// Reads `allow` and `options`.
+fn terms(allow: Option<Vec<Option<String>>>, options: Option<JsonB>) -> Result<Terms, Error> {
+    let mut terms = Terms { allow: Vec::new(), version: None, patience: PATIENCE };
+    for word in allow.ok_or(Error::NullArgument("allow"))? {
+        let word = word.ok_or(Error::NullArgument("allow"))?;
+        let class = Class::ALLOWABLE.into_iter().find(|class| class.name() == word);
+        terms.allow.push(class.ok_or(StructureError::BadAllow(word))?);
+    }
+    let Some(options) = options else { return Ok(terms) };
+    let mut options = OptionsObject::open(options.0)?;
+    let mut whole = |key: &'static str, least: i64| -> Option<i32> {
+        let value = options.take(key)?;
+        let number = value.as_i64().filter(|number| (least..=i64::from(i32::MAX)).contains(number));
+        if number.is_none() {
+            options.problem(format!("/{key}: must be a whole number from {least} up"));
+        }
+        number.map(|number| number as i32)
+    };
+    terms.version = whole("version", 1);
+    if let Some(number) = whole("lock_timeout_ms", 1) {
+        terms.patience.lock_timeout_ms = number;
+    }
+    if let Some(number) = whole("lock_attempts", 1) {
+        terms.patience.attempts = number;
+    }
+    options.close()?;
+    Ok(terms)
+}
+
+fn table_oid(client: &pgrx::spi::SpiClient<'_>, table_name: &str) -> Result<pg_sys::Oid, Error> {
+    let oid = client
+        .select(
+            "SELECT c.oid FROM pg_catalog.pg_class AS c
+             WHERE c.relname = $1 AND c.relnamespace = pg_catalog.to_regnamespace($2)",
+            None,
+            &[table_name.into(), SCHEMA.into()],
+        )?
+        .first()
+        .get_one::<pg_sys::Oid>()?;
+    oid.ok_or_else(|| StructureError::TableGone(table_name.to_owned()).into())
+}
+
+#[pg_extern(volatile, parallel_unsafe, requires = [current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+fn _create_entry_table(
+    name: Option<String>,
+    structure: Option<String>,
+    workspace_id: Option<String>,
+) -> Result<pg_sys::Oid, ErrorReport> {
+    let named = Named::check(name, workspace_id)?;
+    let structure = named.structure(structure)?;
+    Ok(Spi::connect_mut(|client| {
+        let exists = client
+            .select(
+                "SELECT EXISTS (SELECT FROM kepler.workspaces AS w WHERE w.id = $1)",
+                None,
+                &[named.workspace_id.as_str().into()],
+            )?
+            .first()
+            .get_one::<bool>()?;
+        if exists != Some(true) {
+            return Err(Error::NoWorkspace(named.workspace_id.clone()));
+        }
+        let table_name = named.call().create(client, structure)?;
+        table_oid(client, &table_name)
+    })?)
+}
+
+/// What `alter_entry_table` would do to reach a structure, or `create_entry_table` where there is no
+/// such table, without doing it: a row for each step, none where the table is as described.
+///
+/// `structure`: a structure document or a JSON Schema. Errors: 55000 before `install()`, 22004 and
+/// 22023 for arguments, 22P02 where the text is no JSON, 22023 with all problems of the document.
+#[pg_extern(stable, parallel_unsafe, requires = [current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn plan_entry_table(
+    name: Option<String>,
+    structure: Option<String>,
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(step, i32),
+            name!(operation, &'static str),
+            name!(object, String),
+            name!(sql, String),
+            name!(class, &'static str),
+            name!(hazards, Vec<String>),
+            name!(lock, &'static str),
+            name!(est_rows, i64),
+            name!(undo, Option<String>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let named = Named::check(name, workspace_id)?;
+    let structure = named.structure(structure)?;
+    let (steps, rows) = Spi::connect(|client| named.call().preview(client, structure))?;
+    Ok(TableIterator::new(steps.into_iter().enumerate().map(move |(at, step)| {
+        let Step { operation, object, sql, class, hazards, lock, undo, .. } = step;
+        // Rows that are read or written; an instant step touches none.
+        let touched = if class == Class::Instant { 0 } else { rows };
+        (at as i32 + 1, operation, object, sql, class.name(), hazards, lock.name(), touched, undo)
+    })))
+}
+
+/// Changes an entry table to a structure, in one transaction, and gives the version that it has then:
+/// the present one where nothing is to be done.
+///
+/// `allow`: `rewrite` and `convert` permit steps of these classes. `options`: a JSON object, known are
+/// `version` (refuse unless this is the present one), `lock_timeout_ms` (500) and `lock_attempts` (10).
+///
+/// Errors: as `plan_entry_table`, and 42P01 for an unknown table, 0A000 for refused steps, 55000 for
+/// steps that need permission, 23514 for entries that do not allow the change, 55P03 where the lock
+/// was not to be had, 40001 where the table changed meanwhile.
+#[pg_extern(volatile, parallel_unsafe, requires = [current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+fn alter_entry_table(
+    name: Option<String>,
+    structure: Option<String>,
+    allow: default!(Option<Vec<Option<String>>>, "'{}'"),
+    options: default!(Option<JsonB>, "NULL"),
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<i32, ErrorReport> {
+    let named = Named::check(name, workspace_id)?;
+    let terms = terms(allow, options)?;
+    let structure = named.structure(structure)?;
+    Ok(Spi::connect_mut(|client| named.call().alter(client, &structure, &terms))?)
+}
+
+#[pg_extern(volatile, parallel_unsafe, requires = [current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+fn _drop_entry_table(
+    name: Option<String>,
+    workspace_id: Option<String>,
+) -> Result<pg_sys::Oid, ErrorReport> {
+    let named = Named::check(name, workspace_id)?;
+    Ok(Spi::connect_mut(|client| {
+        let table_name = named.call().drop(client, PATIENCE)?;
+        table_oid(client, &table_name)
+    })?)
+}
+
+#[pg_extern(volatile, parallel_unsafe, requires = [current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+fn _restore_entry_table(
+    name: Option<String>,
+    workspace_id: Option<String>,
+) -> Result<pg_sys::Oid, ErrorReport> {
+    let named = Named::check(name, workspace_id)?;
+    let terms = terms(Some(Vec::new()), None)?;
+    Ok(Spi::connect_mut(|client| {
+        let table_name = named.call().restore(client, &terms)?;
+        table_oid(client, &table_name)
+    })?)
+}
+
+/// Deletes the entry table of this name that was dropped last, with all its entries and versions.
+///
+/// `allow` must hold `purge`. Errors: 42P01 where there is none, 55000 where it is in use or `allow`
+/// does not hold `purge`.
+#[pg_extern(volatile, parallel_unsafe, requires = [current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+fn purge_entry_table(
+    name: Option<String>,
+    allow: default!(Option<Vec<Option<String>>>, "'{}'"),
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<(), ErrorReport> {
+    let named = Named::check(name, workspace_id)?;
+    let terms = terms(allow, None)?;
+    Ok(Spi::connect_mut(|client| named.call().purge(client, &terms))?)
+}
+
+/// Brings a field back that a change hid, with its data and its rules, which are validated anew. Gives
+/// the new version. Of several hidden fields of one name, the one hidden last.
+///
+/// Errors: 42703 where none is hidden, 42701 where a field in use has the name, 23514 where entries do
+/// not meet its rules any more.
+#[pg_extern(volatile, parallel_unsafe, requires = [current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+fn restore_field(
+    name: Option<String>,
+    field: Option<String>,
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<i32, ErrorReport> {
+    let named = Named::check(name, workspace_id)?;
+    let field = required("field", field)?;
+    let terms = terms(Some(Vec::new()), None)?;
+    Ok(Spi::connect_mut(|client| named.call().restore_field(client, &field, &terms))?)
+}
+
+/// Deletes the data of a hidden field: the column goes. Of several of one name, the one hidden last.
+///
+/// `allow` must hold `purge`. Errors: 42703 where none is hidden, 55000 where `allow` does not hold
+/// `purge`.
+#[pg_extern(volatile, parallel_unsafe, requires = [current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+fn purge_field(
+    name: Option<String>,
+    field: Option<String>,
+    allow: default!(Option<Vec<Option<String>>>, "'{}'"),
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<(), ErrorReport> {
+    let named = Named::check(name, workspace_id)?;
+    let field = required("field", field)?;
+    let terms = terms(allow, None)?;
+    Ok(Spi::connect_mut(|client| named.call().purge_field(client, &field, &terms))?)
+}
+
+/// The structure document that would make a table like this one. What a structure cannot say is left
+/// out, with a warning for each.
+#[pg_extern(
+    stable,
+    parallel_unsafe,
+    sql = "
+CREATE FUNCTION kepler.structure_of(relation regclass) RETURNS jsonb
+STABLE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"
+)]
+fn structure_of(relation: Option<pg_sys::Oid>) -> Result<JsonB, ErrorReport> {
+    require_tables()?;
+    let relation = relation.ok_or(Error::NullArgument("relation"))?;
+    let (structure, left_out) = Spi::connect(|client| change::structure_of(client, relation))?;
+    for what in left_out {
+        warning!("not part of the structure: {what}");
+    }
+    let text = structure.to_document().to_string();
+    Ok(JsonB(serde_json::from_str(&text).map_err(Error::from)?))
+}
+
+/// The JSON Schema (2020-12) of an entry as `insert_entries` takes it, for clients and language models.
+/// What JSON Schema cannot say stands under `x-kepler`; read in again, it is the same structure.
+///
+/// Errors: 42P01 for an unknown table.
+#[pg_extern(stable, parallel_unsafe, requires = [current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+fn json_schema(
+    name: Option<String>,
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<JsonB, ErrorReport> {
+    let named = Named::check(name, workspace_id)?;
+    let table = Spi::connect(|client| registry::require(client, &named.workspace_id, &named.name))?;
+    let text = super::json_schema::schema_of(&table.structure).to_string();
+    Ok(JsonB(serde_json::from_str(&text).map_err(Error::from)?))
+}

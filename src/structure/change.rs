@@ -1,0 +1,588 @@
+//! Creates, changes, drops and restores entry tables: finds what there is, plans, applies, takes note.
+
+use super::apply::{self, Patience};
+use super::create;
+use super::document::problem_with_record_name;
+use super::error::StructureError;
+use super::model::Structure;
+use super::observe::Observed;
+use super::plan::{self, Goal, Plan};
+use super::registry::{self, EntryTable, HiddenField, SCHEMA, State, Targets};
+use super::step::{Class, Step};
+use super::table::{Column, Rule, Table};
+use crate::error::Error;
+use crate::ident::{MAX_NAME, qualified, quote, shortened};
+use crate::json::Json;
+use crate::pg::role;
+use pgrx::prelude::*;
+use pgrx::spi::SpiClient;
+
+/// What a call about one entry table is about.
+pub(crate) struct Call<'c> {
+    pub(crate) workspace_id: &'c str,
+    pub(crate) name: &'c str,
+}
+
+/// What a change may do, and how long it waits.
+pub(crate) struct Terms {
+    pub(crate) allow: Vec<Class>,
+    /// The version that the caller believes to change.
+    pub(crate) version: Option<i32>,
+    pub(crate) patience: Patience,
+}
+
+/// The way from one version to the next.
+struct Change {
+    structure: Structure,
+    target: Table,
+    plan: Plan,
+}
+
+impl Call<'_> {
+    /// Checks that a document is about this table.
+    pub(crate) fn check_name(&self, structure: &Structure) -> Result<(), StructureError> {
+        let problem = match &structure.name {
+            Some(name) if name != self.name => {
+                Some(("/name", format!("is \"{name}\", and the table is \"{}\"", self.name)))
+            }
+            _ => problem_with_record_name(self.name)
+                .map(|problem| ("", format!("the name {problem}"))),
+        };
+        match problem {
+            None => Ok(()),
+            Some((pointer, message)) => {
+                let pointer = pointer.to_owned();
+                Err(StructureError::Invalid(vec![super::document::Problem { pointer, message }]))
+            }
+        }
+    }
+
+    /// The steps that would make the table, and what it would be called.
+    fn creation(
+        &self,
+        client: &SpiClient<'_>,
+        structure: &Structure,
+        number: i64,
+    ) -> Result<(String, Vec<Step>), Error> {
+        let table_name = create::table_name(self.name, number);
+        let targets =
+            Targets::load(client, self.workspace_id, structure, (self.name, &table_name))?;
+        let table = targets.table(structure, self.workspace_id)?;
+        let dialect = apply::dialect(client)?;
+        let steps = create::steps(&table, SCHEMA, &table_name, self.workspace_id, &dialect);
+        Ok((table_name, steps))
+    }
+
+    /// Makes the table; gives its name.
+    pub(crate) fn create(
+        &self,
+        client: &mut SpiClient<'_>,
+        mut structure: Structure,
+    ) -> Result<String, Error> {
+        if registry::find(client, self.workspace_id, self.name, State::InUse)?.is_some() {
+            return Err(StructureError::Exists(self.name.to_owned()).into());
+        }
+        structure.name = Some(self.name.to_owned());
+        let number = client
+            .update("SELECT pg_catalog.nextval('kepler.entry_table_numbers')", None, &[])?
+            .first()
+            .get_one::<i64>()?
+            .unwrap_or_default();
+        let (table_name, mut steps) = self.creation(client, &structure, number)?;
+        apply::check_permission(&steps, &[])?;
+        let plan = print_plan(&steps);
+        registry::insert(
+            client,
+            self.workspace_id,
+            self.name,
+            (number, &table_name),
+            &structure,
+            &plan,
+        )?;
+        steps.extend(grants(client, &table_name)?);
+        apply::run(client, &table_name, &structure.key.name, &steps)?;
+        Ok(table_name)
+    }
+
+    /// The steps that a document would lead to, and how many rows there are.
+    pub(crate) fn preview(
+        &self,
+        client: &SpiClient<'_>,
+        structure: Structure,
+    ) -> Result<(Vec<Step>, i64), Error> {
+        match registry::find(client, self.workspace_id, self.name, State::InUse)? {
+            Some(table) => {
+                let observed = apply::observe_entry_table(client, &table.table_name)?;
+                let rows = observed.estimated_rows;
+                let change = self.change(client, &table, &observed, structure, None)?;
+                Ok((change.plan.steps, rows))
+            }
+            None => {
+                let number = client
+                    .select(
+                        "SELECT s.last_value + s.is_called::integer FROM kepler.entry_table_numbers AS s",
+                        None,
+                        &[],
+                    )?
+                    .first()
+                    .get_one::<i64>()?
+                    .unwrap_or(1);
+                Ok((self.creation(client, &structure, number)?.1, 0))
+            }
+        }
+    }
+
+    /// Plans the way to a structure.
+    fn change(
+        &self,
+        client: &SpiClient<'_>,
+        table: &EntryTable,
+        observed: &Observed,
+        mut structure: Structure,
+        restored: Option<(&HiddenField, Column)>,
+    ) -> Result<Change, Error> {
+        structure.name = Some(self.name.to_owned());
+        let own = (self.name, table.table_name.as_str());
+        let load = |structure: &Structure| -> Result<Table, Error> {
+            let targets = Targets::load(client, self.workspace_id, structure, own)?;
+            Ok(targets.table(structure, self.workspace_id)?)
+        };
+        let managed = load(&table.structure)?;
+        let target = load(&structure)?;
+        let mut renames: Vec<(String, String)> = structure
+            .fields
+            .iter()
+            .filter_map(|field| Some((field.renamed_from.clone()?, field.name.clone())))
+            .collect();
+        if table.structure.key.name != structure.key.name {
+            renames.push((table.structure.key.name.clone(), structure.key.name.clone()));
+        }
+        let restored = restored.map(|(hidden, column)| {
+            let column =
+                Column { name: hidden.column.clone(), required: false, default: None, ..column };
+            renames.extend(
+                structure.fields.last().map(|field| (hidden.column.clone(), field.name.clone())),
+            );
+            column
+        });
+        let dialect = apply::dialect(client)?;
+        let plan = plan::plan(&Goal {
+            observed,
+            managed: &managed,
+            target: &target,
+            renames: &renames,
+            restored,
+            version: table.version,
+            dialect: &dialect,
+        });
+        for field in &mut structure.fields {
+            field.renamed_from = None;
+        }
+        Ok(Change { structure, target, plan })
+    }
+
+    /// Changes the table to a structure; gives the version that it has then.
+    pub(crate) fn alter(
+        &self,
+        client: &mut SpiClient<'_>,
+        structure: &Structure,
+        terms: &Terms,
+    ) -> Result<i32, Error> {
+        self.reach(client, terms, None, &mut |_| Ok((structure.clone(), None)))
+    }
+
+    /// Brings a hidden field back with its data and the rules that it had.
+    pub(crate) fn restore_field(
+        &self,
+        client: &mut SpiClient<'_>,
+        field: &str,
+        terms: &Terms,
+    ) -> Result<i32, Error> {
+        let table = registry::require(client, self.workspace_id, self.name)?;
+        if table.structure.field(field).is_some() {
+            let (table, field) = (self.name.to_owned(), field.to_owned());
+            return Err(StructureError::FieldInUse { table, field }.into());
+        }
+        let hidden = registry::find_hidden(client, self.workspace_id, &table, field)?;
+        let column = {
+            let own = (self.name, table.table_name.as_str());
+            let targets = Targets::load(client, self.workspace_id, &hidden.structure, own)?;
+            targets.table(&hidden.structure, self.workspace_id)?.column(field).cloned()
+        };
+        let version = self.reach(client, terms, Some(&hidden), &mut |table| {
+            let structure = with_field(&table.structure, &hidden.structure, field);
+            Ok((structure, column.clone()))
+        })?;
+        registry::forget_hidden(client, self.workspace_id, &hidden)?;
+        Ok(version)
+    }
+
+    /// Plans, waits for the locks, plans again, and does it if that is the same.
+    fn reach(
+        &self,
+        client: &mut SpiClient<'_>,
+        terms: &Terms,
+        hidden: Option<&HiddenField>,
+        wanted: &mut dyn FnMut(&EntryTable) -> Result<(Structure, Option<Column>), Error>,
+    ) -> Result<i32, Error> {
+        let table = registry::require(client, self.workspace_id, self.name)?;
+        let expected = terms.version.unwrap_or(table.version);
+        self.check_version(&table, expected)?;
+        let mut plan = |client: &SpiClient<'_>, table: &EntryTable| -> Result<Change, Error> {
+            let observed = apply::observe_entry_table(client, &table.table_name)?;
+            let (structure, column) = wanted(table)?;
+            let restored = hidden.zip(column);
+            self.change(client, table, &observed, structure, restored)
+        };
+        let change = plan(client, &table)?;
+        apply::check_permission(&change.plan.steps, &terms.allow)?;
+        if change.plan.steps.is_empty() && change.structure == table.structure {
+            return Ok(table.version);
+        }
+        apply::lock(
+            client,
+            &table.table_name,
+            &change.plan.steps,
+            &referred(&change, &table.table_name),
+            terms.patience,
+        )?;
+        let locked = registry::require(client, self.workspace_id, self.name)?;
+        self.check_version(&locked, expected)?;
+        if plan(client, &locked)?.plan != change.plan {
+            return Err(StructureError::TableMoved(self.name.to_owned()).into());
+        }
+        for hidden in &change.plan.hidden {
+            registry::hide(client, self.workspace_id, &table, &hidden.field, &hidden.column)?;
+        }
+        let printed = print_plan(&change.plan.steps);
+        let version =
+            registry::advance(client, self.workspace_id, &table, &change.structure, &printed)?;
+        apply::run(client, &table.table_name, &table.structure.key.name, &change.plan.steps)?;
+        self.verify(client, &table.table_name, &change)?;
+        Ok(version)
+    }
+
+    fn check_version(&self, table: &EntryTable, expected: i32) -> Result<(), StructureError> {
+        if table.version == expected {
+            return Ok(());
+        }
+        Err(StructureError::Moved { name: self.name.to_owned(), expected, found: table.version })
+    }
+
+    /// The catalog must say what was planned: otherwise the next plan would not be empty.
+    fn verify(
+        &self,
+        client: &SpiClient<'_>,
+        table_name: &str,
+        change: &Change,
+    ) -> Result<(), Error> {
+        let observed = apply::observe_entry_table(client, table_name)?;
+        let again = plan::plan(&Goal {
+            observed: &observed,
+            managed: &change.target,
+            target: &change.target,
+            renames: &[],
+            restored: None,
+            version: 0,
+            dialect: &apply::dialect(client)?,
+        });
+        if again.steps.is_empty() {
+            return Ok(());
+        }
+        let left = again.steps.into_iter().map(|step| step.sql).collect();
+        Err(StructureError::NotReached(left).into())
+    }
+
+    /// Takes the table out of use. Its entries are kept under another name of the table, and its
+    /// references sleep: they would keep what they refer to from being deleted.
+    pub(crate) fn drop(
+        &self,
+        client: &mut SpiClient<'_>,
+        patience: Patience,
+    ) -> Result<String, Error> {
+        let table = registry::require(client, self.workspace_id, self.name)?;
+        let by = registry::referring(client, self.workspace_id, self.name)?;
+        if !by.is_empty() {
+            return Err(StructureError::ReferredTo { name: self.name.to_owned(), by }.into());
+        }
+        let observed = apply::observe_entry_table(client, &table.table_name)?;
+        let qualified_name = qualified(SCHEMA, &table.table_name);
+        let mut steps = Vec::new();
+        let mut referred = Vec::new();
+        for named in &observed.rules {
+            if let Rule::Reference(reference) = &named.rule {
+                let sql =
+                    format!("ALTER TABLE {qualified_name} DROP CONSTRAINT {}", quote(&named.name));
+                steps.push(Step::instant("drop_constraint", &named.name, sql));
+                referred.push(reference.target.table.clone());
+            }
+        }
+        referred.retain(|other| *other != table.table_name);
+        let hidden_name = shortened(&format!("_dropped_{}", table.table_name), MAX_NAME);
+        let sql = format!("ALTER TABLE {qualified_name} RENAME TO {}", quote(&hidden_name));
+        steps.push(Step::instant("rename_table", &table.table_name, sql));
+        apply::lock(client, &table.table_name, &steps, &referred, patience)?;
+        self.rename_in_registry(client, &table, &hidden_name, true)?;
+        apply::run(client, &table.table_name, &table.structure.key.name, &steps)?;
+        Ok(hidden_name)
+    }
+
+    /// Brings the table of this name that was dropped last back into use, under all its rules.
+    pub(crate) fn restore(
+        &self,
+        client: &mut SpiClient<'_>,
+        terms: &Terms,
+    ) -> Result<String, Error> {
+        if registry::find(client, self.workspace_id, self.name, State::InUse)?.is_some() {
+            return Err(StructureError::Exists(self.name.to_owned()).into());
+        }
+        let table = registry::find(client, self.workspace_id, self.name, State::Dropped)?
+            .ok_or_else(|| registry::missing(self.workspace_id, self.name))?;
+        let name = create::table_name(self.name, table.number);
+        let sql = format!(
+            "ALTER TABLE {} RENAME TO {}",
+            qualified(SCHEMA, &table.table_name),
+            quote(&name)
+        );
+        let steps = [Step::instant("rename_table", &name, sql)];
+        apply::lock(client, &table.table_name, &steps, &[], terms.patience)?;
+        self.rename_in_registry(client, &table, &name, false)?;
+        apply::run(client, &table.table_name, &table.structure.key.name, &steps)?;
+        // What slept while it was dropped is planned like any other change.
+        self.reach(client, terms, None, &mut |table| Ok((table.structure.clone(), None)))?;
+        Ok(name)
+    }
+
+    fn rename_in_registry(
+        &self,
+        client: &mut SpiClient<'_>,
+        table: &EntryTable,
+        table_name: &str,
+        dropped: bool,
+    ) -> Result<(), Error> {
+        client.update(
+            "UPDATE kepler.entry_tables SET table_name = $3,
+                 dropped_at = CASE WHEN $4 THEN pg_catalog.clock_timestamp() END
+             WHERE workspace_id = $1 AND id = $2",
+            None,
+            &[
+                self.workspace_id.into(),
+                table.id.as_str().into(),
+                table_name.into(),
+                dropped.into(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Deletes the table of this name that was dropped last, with its entries and versions.
+    pub(crate) fn purge(&self, client: &mut SpiClient<'_>, terms: &Terms) -> Result<(), Error> {
+        let Some(table) = registry::find(client, self.workspace_id, self.name, State::Dropped)?
+        else {
+            return Err(
+                match registry::find(client, self.workspace_id, self.name, State::InUse)? {
+                    Some(_) => StructureError::NotDropped(self.name.to_owned()).into(),
+                    None => registry::missing(self.workspace_id, self.name),
+                },
+            );
+        };
+        check_purge(terms)?;
+        let sql = format!("DROP TABLE {}", qualified(SCHEMA, &table.table_name));
+        let steps = [Step::instant("purge_table", &table.table_name, sql).class(Class::Purge)];
+        apply::lock(client, &table.table_name, &steps, &[], terms.patience)?;
+        client.update(
+            "DELETE FROM kepler.entry_tables WHERE workspace_id = $1 AND id = $2",
+            None,
+            &[self.workspace_id.into(), table.id.as_str().into()],
+        )?;
+        apply::run(client, &table.table_name, &table.structure.key.name, &steps)
+    }
+
+    /// Deletes the data of a hidden field.
+    pub(crate) fn purge_field(
+        &self,
+        client: &mut SpiClient<'_>,
+        field: &str,
+        terms: &Terms,
+    ) -> Result<(), Error> {
+        let table = registry::require(client, self.workspace_id, self.name)?;
+        let hidden = registry::find_hidden(client, self.workspace_id, &table, field)?;
+        check_purge(terms)?;
+        let sql = format!(
+            "ALTER TABLE {} DROP COLUMN {}",
+            qualified(SCHEMA, &table.table_name),
+            quote(&hidden.column)
+        );
+        let steps = [Step::instant("purge_field", field, sql).class(Class::Purge)];
+        apply::lock(client, &table.table_name, &steps, &[], terms.patience)?;
+        registry::forget_hidden(client, self.workspace_id, &hidden)?;
+        apply::run(client, &table.table_name, &table.structure.key.name, &steps)
+    }
+}
+
+fn check_purge(terms: &Terms) -> Result<(), StructureError> {
+    if terms.allow.contains(&Class::Purge) { Ok(()) } else { Err(StructureError::PurgeNotAllowed) }
+}
+
+/// The tables that the references which a change makes or drops are about.
+fn referred(change: &Change, own: &str) -> Vec<String> {
+    let touched = change
+        .plan
+        .steps
+        .iter()
+        .any(|step| matches!(step.operation, "add_reference" | "drop_constraint"));
+    if !touched {
+        return Vec::new();
+    }
+    let mut tables: Vec<String> = change
+        .target
+        .rules
+        .iter()
+        .filter_map(|rule| match rule {
+            Rule::Reference(reference) => Some(reference.target.table.clone()),
+            _ => None,
+        })
+        .filter(|table| table != own)
+        .collect();
+    tables.sort();
+    tables.dedup();
+    tables
+}
+
+/// A structure with a field of an older version, and the rules that the field had there, as far as the
+/// other fields that they name are still there.
+fn with_field(present: &Structure, older: &Structure, name: &str) -> Structure {
+    let mut structure = present.clone();
+    structure.fields.extend(older.field(name).cloned());
+    let there = |field: &str| {
+        structure.field(field).is_some()
+            || field == structure.key.name
+            || super::model::TIMES.contains(&field)
+    };
+    let concerned = |fields: &[&str]| fields.contains(&name) && fields.iter().all(|f| there(f));
+    let unique: Vec<_> = older
+        .unique
+        .iter()
+        .filter(|set| concerned(&set.iter().map(String::as_str).collect::<Vec<_>>()))
+        .cloned()
+        .collect();
+    let indexes: Vec<_> = older
+        .indexes
+        .iter()
+        .filter(|index| {
+            concerned(&index.columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>())
+        })
+        .cloned()
+        .collect();
+    let checks: Vec<_> = older
+        .checks
+        .iter()
+        .filter(|check| match &check.operand {
+            super::model::Operand::Field(other) => concerned(&[&check.field, other]),
+            super::model::Operand::Value(_) => concerned(&[&check.field]),
+        })
+        .cloned()
+        .collect();
+    structure.unique.extend(unique);
+    structure.indexes.extend(indexes);
+    structure.checks.extend(checks);
+    structure
+}
+
+/// A caller who does not own the new table can work with it all the same.
+fn grants(client: &SpiClient<'_>, table_name: &str) -> Result<Vec<Step>, Error> {
+    if apply::owner(client)? == role::current() {
+        return Ok(Vec::new());
+    }
+    let grants = client
+        .select(
+            "SELECT pg_catalog.quote_ident(r.rolname) FROM pg_catalog.pg_roles AS r
+             WHERE r.rolname = CURRENT_USER AND NOT r.rolsuper",
+            None,
+            &[],
+        )?
+        .into_iter()
+        .next()
+        .map(|row| row[1].value::<String>())
+        .transpose()?
+        .flatten();
+    Ok(grants
+        .map(|role| {
+            let sql = format!(
+                "GRANT USAGE ON SCHEMA {} TO {role}; GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {role}",
+                quote(SCHEMA),
+                qualified(SCHEMA, table_name)
+            );
+            Step::instant("grant", table_name, sql)
+        })
+        .into_iter()
+        .collect())
+}
+
+/// The steps as they are kept with the version.
+fn print_plan(steps: &[Step]) -> String {
+    let steps = steps.iter().enumerate().map(|(at, step)| {
+        let pairs = [
+            ("step", Json::Number((at + 1).to_string())),
+            ("operation", Json::string(step.operation)),
+            ("object", Json::string(&step.object)),
+            ("class", Json::string(step.class.name())),
+            ("sql", Json::string(&step.sql)),
+        ];
+        Json::Object(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    });
+    Json::Array(steps.collect()).to_string()
+}
+
+/// The catalog's table as a structure, and what a structure cannot say of it.
+pub(crate) fn structure_of(
+    client: &SpiClient<'_>,
+    relation: pg_sys::Oid,
+) -> Result<(Structure, Vec<String>), Error> {
+    let facts = client
+        .select(
+            "SELECT kepler._table_facts($1::pg_catalog.regclass)::text",
+            None,
+            &[relation.into()],
+        )?
+        .first()
+        .get_one::<String>()?;
+    let facts = facts.ok_or_else(|| StructureError::NotATable(relation.to_u32().to_string()))?;
+    let facts: super::facts::Facts = serde_json::from_str(&facts)?;
+    if facts.kind != 'r' && facts.kind != 'p' {
+        return Err(StructureError::NotATable(format!("{}.{}", facts.schema, facts.name)).into());
+    }
+    let observed = super::observe::observe(&facts);
+    let names = client.select(
+        "SELECT t.table_name, t.record_name FROM kepler.entry_tables AS t WHERE t.dropped_at IS NULL",
+        None,
+        &[],
+    )?;
+    let mut record_names = std::collections::HashMap::new();
+    for row in names {
+        if let (Some(table), Some(record)) = (row[1].value::<String>()?, row[2].value::<String>()?)
+        {
+            record_names.insert(table, record);
+        }
+    }
+    let record_name = |schema: &str, table: &str| {
+        if schema == SCHEMA { record_names.get(table).cloned() } else { None }
+    };
+    let mut left_out: Vec<String> = observed
+        .extras
+        .iter()
+        .map(|extra| {
+            format!("{} \"{}\" ({}): {}", extra.kind, extra.name, extra.definition, extra.reason)
+        })
+        .collect();
+    let key = observed.key.clone().unwrap_or_else(|| {
+        left_out.push("the table has no primary key that a structure can have".to_owned());
+        super::model::Key { name: "entry_id".to_owned(), kind: super::model::KeyKind::Bigint }
+    });
+    let name = record_name(&observed.schema, &observed.name).unwrap_or(observed.name.clone());
+    let (structure, more) = observed
+        .table
+        .to_structure(Some(name), key, &|target| record_name(&target.schema, &target.table));
+    left_out.extend(more);
+    Ok((structure, left_out))
+}

@@ -1,0 +1,145 @@
+//! What can be wrong with a structure, a table or a change of it.
+
+use super::document::Problem;
+use pgrx::PgSqlErrorCode;
+
+/// Everything that ends a call about structures.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StructureError {
+    #[error("the structure is not valid JSON: {problem}")]
+    Broken { problem: String, offset: usize },
+    #[error("the structure is not valid: {}", count(.0.len(), "problem"))]
+    Invalid(Vec<Problem>),
+    #[error("entry table \"{0}\" exists already")]
+    Exists(String),
+    #[error("entry table \"{name}\" does not exist in workspace \"{workspace}\"")]
+    Missing { name: String, workspace: String },
+    #[error("entry table \"{0}\" was not dropped")]
+    NotDropped(String),
+    #[error("table kepler_data.{0} is not there")]
+    TableGone(String),
+    #[error("\"{0}\" is no table")]
+    NotATable(String),
+    #[error("the change is refused")]
+    Refused(Vec<String>),
+    #[error("the change needs permission: {}", .classes.join(", "))]
+    NotAllowed { classes: Vec<&'static str>, steps: Vec<String> },
+    #[error("the entries do not allow the change")]
+    RowsInTheWay(Vec<String>),
+    #[error("the structure of \"{name}\" changed meanwhile")]
+    Moved { name: String, expected: i32, found: i32 },
+    #[error("the table of \"{0}\" changed while its lock was awaited")]
+    TableMoved(String),
+    #[error("the table differs from the structure after the change")]
+    NotReached(Vec<String>),
+    #[error("other entry tables refer to \"{name}\"")]
+    ReferredTo { name: String, by: Vec<String> },
+    #[error("entry table \"{table}\" has no hidden field \"{field}\"")]
+    NotHidden { table: String, field: String },
+    #[error("entry table \"{table}\" has a field \"{field}\"")]
+    FieldInUse { table: String, field: String },
+    #[error("argument \"allow\" must hold only rewrite, convert and purge, not \"{0}\"")]
+    BadAllow(String),
+    #[error("what was purged is gone for good: it needs permission")]
+    PurgeNotAllowed,
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A message shows at most so many lines.
+const MAX_LINES: usize = 100;
+
+fn lines(lines: impl ExactSizeIterator<Item = String>) -> String {
+    let more = lines.len().saturating_sub(MAX_LINES);
+    let mut text = lines.take(MAX_LINES).collect::<Vec<_>>().join("\n");
+    if more > 0 {
+        text.push_str(&format!("\n… and {more} more"));
+    }
+    text
+}
+
+impl StructureError {
+    pub(crate) fn code(&self) -> PgSqlErrorCode {
+        use PgSqlErrorCode::*;
+        match self {
+            Self::Broken { .. } => ERRCODE_INVALID_TEXT_REPRESENTATION,
+            Self::Invalid(_) | Self::BadAllow(_) => ERRCODE_INVALID_PARAMETER_VALUE,
+            Self::Exists(_) => ERRCODE_DUPLICATE_TABLE,
+            Self::Missing { .. } | Self::TableGone(_) => ERRCODE_UNDEFINED_TABLE,
+            Self::NotATable(_) => ERRCODE_WRONG_OBJECT_TYPE,
+            Self::Refused(_) => ERRCODE_FEATURE_NOT_SUPPORTED,
+            Self::NotDropped(_) | Self::NotAllowed { .. } | Self::PurgeNotAllowed => {
+                ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
+            }
+            Self::RowsInTheWay(_) => ERRCODE_CHECK_VIOLATION,
+            Self::Moved { .. } | Self::TableMoved(_) => ERRCODE_T_R_SERIALIZATION_FAILURE,
+            Self::NotReached(_) => ERRCODE_INTERNAL_ERROR,
+            Self::ReferredTo { .. } => ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+            Self::NotHidden { .. } => ERRCODE_UNDEFINED_COLUMN,
+            Self::FieldInUse { .. } => ERRCODE_DUPLICATE_COLUMN,
+        }
+    }
+
+    pub(crate) fn detail(&self) -> Option<String> {
+        Some(match self {
+            Self::Broken { offset, .. } => format!("At byte {offset} of the text."),
+            Self::Invalid(problems) => lines(problems.iter().map(|problem| {
+                let place =
+                    if problem.pointer.is_empty() { "(document)" } else { &problem.pointer };
+                format!("{place}: {}", problem.message)
+            })),
+            Self::Refused(steps)
+            | Self::NotAllowed { steps, .. }
+            | Self::RowsInTheWay(steps)
+            | Self::NotReached(steps) => lines(steps.iter().cloned()),
+            Self::Moved { expected, found, .. } => {
+                format!("It was at version {expected}, and is at version {found}.")
+            }
+            Self::ReferredTo { by, .. } => lines(by.iter().map(|name| format!("\"{name}\""))),
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Exists(_) => {
+                "kepler.alter_entry_table changes it, kepler.plan_entry_table shows how.".to_owned()
+            }
+            Self::Missing { .. } => {
+                "kepler.create_entry_table makes it; kepler.entry_tables lists what there is."
+                    .to_owned()
+            }
+            Self::NotDropped(_) => "kepler.drop_entry_table comes first.".to_owned(),
+            Self::TableGone(_) => {
+                "It was dropped or renamed by hand: bring it back, or delete its \
+                 row from kepler.entry_tables."
+                    .to_owned()
+            }
+            Self::NotAllowed { classes, .. } => {
+                format!("After a look at the steps: allow => '{{{}}}'.", classes.join(","))
+            }
+            Self::PurgeNotAllowed => "allow => '{purge}'".to_owned(),
+            Self::RowsInTheWay(_) => {
+                "Nothing was changed. Correct these entries, or leave that part \
+                 of the change out."
+                    .to_owned()
+            }
+            Self::Moved { .. } | Self::TableMoved(_) => {
+                "Look at kepler.plan_entry_table again, then try once more.".to_owned()
+            }
+            Self::NotReached(_) => "Nothing was changed. This is a fault of Kepler's: please \
+                 report the structure and the detail."
+                .to_owned(),
+            Self::ReferredTo { .. } => {
+                "Alter their structures first, so that they refer to it no more.".to_owned()
+            }
+            Self::NotHidden { .. } => "kepler.hidden_fields lists what is hidden.".to_owned(),
+            Self::FieldInUse { .. } => {
+                "Rename it in the structure (renamed_from) first.".to_owned()
+            }
+            _ => return None,
+        })
+    }
+}

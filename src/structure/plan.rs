@@ -1,0 +1,535 @@
+//! Compares the table that is there with the table that is wanted, and gives the steps between.
+//!
+//! Pure: model against model. What the last version asked for tells the structure's own columns and
+//! rules from what users added to the table, which is left alone. The order is such that each step
+//! finds what it needs: rules go, columns are hidden, renamed, changed and added, rules come.
+
+use super::budget;
+use super::convert::{self, Change};
+use super::ddl::{Dialect, Names, wished_name};
+use super::observe::{By, HIDDEN_PREFIX, NamedRule, Observed};
+use super::step::{Class, Lock, Requirement, Step};
+use super::table::{Column, ColumnDefault, Rule, Table};
+use crate::ident::{qualified, quote, quote_literal};
+use crate::structure::model::Default;
+use std::collections::{HashMap, HashSet};
+
+/// What is to be reached, and from where.
+pub(crate) struct Goal<'g> {
+    pub(crate) observed: &'g Observed,
+    /// What the present version asks for.
+    pub(crate) managed: &'g Table,
+    pub(crate) target: &'g Table,
+    /// Names of fields before and after.
+    pub(crate) renames: &'g [(String, String)],
+    /// A hidden column, as it is, that one of `renames` brings back.
+    pub(crate) restored: Option<Column>,
+    /// The version that the table has now: part of the names of columns that are hidden.
+    pub(crate) version: i32,
+    pub(crate) dialect: &'g Dialect,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Plan {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) hidden: Vec<Hidden>,
+}
+
+/// A field that a plan hides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hidden {
+    pub(crate) field: String,
+    pub(crate) column: String,
+}
+
+/// Plans the way to the goal; no steps where it is reached.
+pub(crate) fn plan(goal: &Goal<'_>) -> Plan {
+    let mut planner = Planner {
+        goal,
+        table: qualified(&goal.observed.schema, &goal.observed.name),
+        names: Names::new(goal.observed.names.iter().cloned()),
+        sources: HashMap::new(),
+        kept: Vec::new(),
+        retyped: HashSet::new(),
+        plan: Plan { steps: Vec::new(), hidden: Vec::new() },
+    };
+    planner.match_columns();
+    planner.drop_rules();
+    planner.hide_columns();
+    planner.rename_columns();
+    planner.change_types();
+    planner.add_columns();
+    planner.change_defaults();
+    planner.change_nullability();
+    planner.add_rules();
+    planner.describe();
+    planner.check_budgets();
+    planner.plan
+}
+
+struct Planner<'g> {
+    goal: &'g Goal<'g>,
+    /// Qualified and quoted.
+    table: String,
+    names: Names,
+    /// For each column of the target that is there, what it is called now.
+    sources: HashMap<&'g str, &'g Column>,
+    /// Rules of the target that are there.
+    kept: Vec<Rule>,
+    /// Columns, by their new names, whose type changes.
+    retyped: HashSet<&'g str>,
+    plan: Plan,
+}
+
+impl<'g> Planner<'g> {
+    fn push(&mut self, step: Step) {
+        self.plan.steps.push(step);
+    }
+
+    fn alter(&self, what: &str) -> String {
+        format!("ALTER TABLE {} {what}", self.table)
+    }
+
+    fn present(&self, name: &str) -> Option<&'g Column> {
+        let restored = self.goal.restored.as_ref();
+        self.goal
+            .observed
+            .table
+            .column(name)
+            .or_else(|| restored.filter(|column| column.name == name))
+    }
+
+    fn match_columns(&mut self) {
+        for column in &self.goal.target.columns {
+            let name = column.name.as_str();
+            let from = self.goal.renames.iter().find(|(_, to)| to == name).map(|(from, _)| from);
+            let same = self.present(name);
+            // A document that was applied still tells its renames.
+            let done = |from: &str| same.is_some() && self.goal.target.column(from).is_some();
+            let renamed =
+                from.filter(|from| !done(from.as_str())).and_then(|from| self.present(from));
+            if let (Some(from), None, None) = (from, renamed, same) {
+                let why = format!(
+                    "there is no field \"{from}\" to rename: leave renamed_from out to add a new field"
+                );
+                self.push(Step::refused("rename_column", name, why));
+            }
+            let Some(source) = renamed.or(same) else { continue };
+            if source.list != column.list || source.kind != column.kind {
+                self.retyped.insert(name);
+            }
+            self.sources.insert(name, source);
+        }
+        // Two documents' fields cannot come from one column.
+        let mut used = HashSet::new();
+        for column in &self.goal.target.columns {
+            let Some(source) = self.sources.get(column.name.as_str()) else { continue };
+            if !used.insert(source.name.as_str()) {
+                let why = format!("two fields would come from \"{}\"", source.name);
+                self.plan.steps.push(Step::refused("rename_column", &column.name, why));
+            }
+        }
+    }
+
+    /// What a column that is there will be called.
+    fn new_name(&self, old: &str) -> Option<&'g str> {
+        self.goal
+            .target
+            .columns
+            .iter()
+            .find(|column| self.sources.get(column.name.as_str()).is_some_and(|s| s.name == old))
+            .map(|column| column.name.as_str())
+    }
+
+    /// The structure's own columns that the target does not have.
+    fn leaving(&self) -> Vec<&'g Column> {
+        let managed = |column: &&Column| self.goal.managed.column(&column.name).is_some();
+        let used: HashSet<&str> =
+            self.sources.values().map(|column| column.name.as_str()).collect();
+        self.goal
+            .observed
+            .table
+            .columns
+            .iter()
+            .filter(managed)
+            .filter(|column| !used.contains(column.name.as_str()))
+            .collect()
+    }
+
+    fn drop_rules(&mut self) {
+        let leaving: HashSet<&str> =
+            self.leaving().into_iter().map(|column| column.name.as_str()).collect();
+        let mut dropped: HashSet<&str> = HashSet::new();
+        let mut verdicts = Vec::new();
+        for named in &self.goal.observed.rules {
+            let managed = self.goal.managed.rules.contains(&named.rule);
+            let touches_leaving = named.rule.columns().iter().any(|name| leaving.contains(name));
+            let renamed = named.rule.renamed(&|old| self.new_name(old).unwrap_or(old).to_owned());
+            let is_check =
+                !matches!(named.rule, Rule::Unique(_) | Rule::Reference(_) | Rule::Index(_));
+            let retyped = renamed.columns().iter().any(|name| self.retyped.contains(name));
+            let wanted = !touches_leaving && self.goal.target.rules.contains(&renamed);
+            let keep =
+                wanted && !(is_check && retyped) && (named.validated || named.by == By::Constraint);
+            if (managed || wanted) && !keep {
+                dropped.insert(&named.name);
+            }
+            verdicts.push((named, renamed, keep));
+        }
+        let mut done = HashSet::new();
+        for (named, renamed, keep) in verdicts {
+            if dropped.contains(named.name.as_str()) {
+                if done.insert(&named.name) {
+                    self.drop_rule(named);
+                }
+            } else if keep {
+                if !named.validated {
+                    self.validate(&named.name, &renamed);
+                }
+                self.kept.push(renamed);
+            }
+        }
+    }
+
+    fn drop_rule(&mut self, named: &NamedRule) {
+        self.names.release(&named.name);
+        let old = &self.goal.observed.table;
+        let dialect = self.goal.dialect;
+        let name = quote(&named.name);
+        let step = if named.by == By::Constraint {
+            let again = dialect
+                .constraint(old, &named.rule)
+                .map(|definition| self.alter(&format!("ADD CONSTRAINT {name} {definition}")));
+            let sql = self.alter(&format!("DROP CONSTRAINT {name}"));
+            Step { undo: again, ..Step::instant("drop_constraint", &named.name, sql) }
+        } else {
+            let again = dialect.index(&named.rule, &self.table, &named.name);
+            let sql = format!("DROP INDEX {}", qualified(&self.goal.observed.schema, &named.name));
+            Step { undo: again, ..Step::instant("drop_index", &named.name, sql) }
+        };
+        self.push(step);
+    }
+
+    fn hide_columns(&mut self) {
+        for column in self.leaving() {
+            let name = quote(&column.name);
+            let hidden = format!("{HIDDEN_PREFIX}{}_{}", self.goal.version, column.name);
+            let mut loosened = Vec::new();
+            if column.required {
+                loosened.push(format!("ALTER COLUMN {name} DROP NOT NULL"));
+            }
+            if column.default.is_some() {
+                loosened.push(format!("ALTER COLUMN {name} DROP DEFAULT"));
+            }
+            let rename = self.alter(&format!("RENAME COLUMN {name} TO {}", quote(&hidden)));
+            let sql = if loosened.is_empty() {
+                rename
+            } else {
+                format!("{}; {rename}", self.alter(&loosened.join(", ")))
+            };
+            let back = self.alter(&format!("RENAME COLUMN {} TO {name}", quote(&hidden)));
+            self.push(Step::instant("hide_column", &column.name, sql).undone_by(back));
+            self.plan.hidden.push(Hidden { field: column.name.clone(), column: hidden });
+        }
+    }
+
+    fn rename_columns(&mut self) {
+        let mut waiting: Vec<(String, &'g str)> = self
+            .goal
+            .target
+            .columns
+            .iter()
+            .filter_map(|column| {
+                let source = self.sources.get(column.name.as_str())?;
+                (source.name != column.name).then(|| (source.name.clone(), column.name.as_str()))
+            })
+            .collect();
+        let leaving: HashSet<&str> =
+            self.leaving().into_iter().map(|column| column.name.as_str()).collect();
+        let mut taken: HashSet<String> = self
+            .goal
+            .observed
+            .table
+            .columns
+            .iter()
+            .map(|column| column.name.clone())
+            .filter(|name| !leaving.contains(name.as_str()))
+            .collect();
+        while !waiting.is_empty() {
+            let free = waiting.iter().position(|(_, to)| !taken.contains(*to));
+            let Some(at) = free else {
+                for (_, to) in waiting {
+                    let why =
+                        "a column of this name was added to the table by hand: rename that first";
+                    self.push(Step::refused("rename_column", to, why.to_owned()));
+                }
+                return;
+            };
+            let (from, to) = waiting.remove(at);
+            let sql = self.alter(&format!("RENAME COLUMN {} TO {}", quote(&from), quote(to)));
+            let back = self.alter(&format!("RENAME COLUMN {} TO {}", quote(to), quote(&from)));
+            self.push(Step::instant("rename_column", to, sql).undone_by(back));
+            taken.remove(&from);
+            taken.insert(to.to_owned());
+        }
+    }
+
+    fn change_types(&mut self) {
+        for column in &self.goal.target.columns {
+            let Some(source) = self.sources.get(column.name.as_str()).copied() else { continue };
+            let name = quote(&column.name);
+            let sql_type = self.goal.dialect.sql_type(&column.kind, column.list);
+            let from = (&source.kind, source.list);
+            let (class, using, lost) = match convert::change(
+                &name,
+                from,
+                (&column.kind, column.list),
+                &sql_type,
+            ) {
+                Change::None => continue,
+                Change::Refused(why) => {
+                    self.push(Step::refused("change_type", &column.name, why));
+                    continue;
+                }
+                _ if matches!(column.default, Some(ColumnDefault::Key(_))) => {
+                    let why = "the type of a key does not change: create a new table and move the entries";
+                    self.push(Step::refused("change_type", &column.name, why.to_owned()));
+                    continue;
+                }
+                Change::Instant => (Class::Instant, None, None),
+                Change::Rewrite { using } => (Class::Rewrite, Some(using), None),
+                Change::Convert { using, lost } => (Class::Convert, Some(using), Some(lost)),
+            };
+            if source.default.is_some() {
+                let sql = self.alter(&format!("ALTER COLUMN {name} DROP DEFAULT"));
+                self.push(Step::instant("drop_default", &column.name, sql));
+            }
+            let using = using.map(|using| format!(" USING {using}")).unwrap_or_default();
+            let sql = self.alter(&format!("ALTER COLUMN {name} TYPE {sql_type}{using}"));
+            let requirement = lost.map(|condition| Requirement::NoRow {
+                problem: format!(
+                    "the value of \"{}\" would not survive as {}",
+                    column.name,
+                    convert::describe(&column.kind)
+                ),
+                condition,
+            });
+            self.push(
+                Step::instant("change_type", &column.name, sql).class(class).requires(requirement),
+            );
+        }
+    }
+
+    fn add_columns(&mut self) {
+        let mut added = 0;
+        for column in &self.goal.target.columns {
+            if self.sources.contains_key(column.name.as_str()) {
+                continue;
+            }
+            added += 1;
+            // What has no value for the rows that are there becomes required afterwards.
+            let filled = column.default.is_some();
+            let definition = Column { required: column.required && filled, ..column.clone() };
+            let sql = self.alter(&format!("ADD COLUMN {}", self.goal.dialect.column(&definition)));
+            let made_for_each = matches!(
+                column.default,
+                Some(ColumnDefault::Field(Default::Uuid | Default::Cuid) | ColumnDefault::Clock)
+            );
+            let class = if made_for_each { Class::Rewrite } else { Class::Instant };
+            let back = self.alter(&format!("DROP COLUMN {}", quote(&column.name)));
+            let mut step =
+                Step::instant("add_column", &column.name, sql).class(class).undone_by(back);
+            let suffix = format!("_{}", column.name);
+            let was_hidden = self.goal.observed.hidden.iter().any(|hidden| {
+                let rest = hidden.name.strip_prefix(HIDDEN_PREFIX).unwrap_or_default();
+                rest.trim_start_matches(|c: char| c.is_ascii_digit()) == suffix
+            });
+            if was_hidden {
+                step = step.hazard(
+                    "hidden_field: a hidden field was called so; this is a new one, and \
+                     kepler.restore_field would bring back the other with its data",
+                );
+            }
+            self.push(step);
+        }
+        let used = usize::from(self.goal.observed.attribute_count);
+        match budget::column_numbers(used, added) {
+            Err(why) => self.push(Step::refused("add_column", &self.goal.observed.name, why)),
+            Ok(Some(warning)) => {
+                for step in &mut self.plan.steps {
+                    if step.operation == "add_column" {
+                        step.hazards.push(warning.clone());
+                    }
+                }
+            }
+            Ok(None) => {}
+        }
+    }
+
+    fn change_defaults(&mut self) {
+        for column in &self.goal.target.columns {
+            let Some(source) = self.sources.get(column.name.as_str()).copied() else { continue };
+            let retyped = self.retyped.contains(column.name.as_str());
+            let current = if retyped { &None } else { &source.default };
+            if *current == column.default || matches!(column.default, Some(ColumnDefault::Key(_))) {
+                continue;
+            }
+            let name = quote(&column.name);
+            let sql = match self.goal.dialect.default(column) {
+                Some(default) => self.alter(&format!("ALTER COLUMN {name} SET DEFAULT {default}")),
+                None => self.alter(&format!("ALTER COLUMN {name} DROP DEFAULT")),
+            };
+            let back = self.goal.dialect.default(source).map_or_else(
+                || self.alter(&format!("ALTER COLUMN {name} DROP DEFAULT")),
+                |default| self.alter(&format!("ALTER COLUMN {name} SET DEFAULT {default}")),
+            );
+            self.push(Step::instant("change_default", &column.name, sql).undone_by(back));
+        }
+    }
+
+    fn change_nullability(&mut self) {
+        for column in &self.goal.target.columns {
+            let source = self.sources.get(column.name.as_str());
+            let required = match source {
+                Some(source) => source.required,
+                None => column.required && column.default.is_some(),
+            };
+            if required == column.required {
+                continue;
+            }
+            let name = quote(&column.name);
+            let drop = self.alter(&format!("ALTER COLUMN {name} DROP NOT NULL"));
+            let set = self.alter(&format!("ALTER COLUMN {name} SET NOT NULL"));
+            self.push(if column.required {
+                let requirement = Requirement::NoRow {
+                    problem: format!("\"{}\" is NULL", column.name),
+                    condition: format!("{name} IS NULL"),
+                };
+                Step::instant("require", &column.name, set)
+                    .class(Class::Scan)
+                    .undone_by(drop)
+                    .requires(Some(requirement))
+            } else {
+                Step::instant("make_optional", &column.name, drop).undone_by(set)
+            });
+        }
+    }
+
+    fn add_rules(&mut self) {
+        for rule in &self.goal.target.rules {
+            if self.kept.contains(rule) {
+                continue;
+            }
+            let name = self.names.choose(&wished_name(rule, &self.goal.observed.name));
+            let dialect = self.goal.dialect;
+            match dialect.constraint(self.goal.target, rule) {
+                Some(definition) if matches!(rule, Rule::Unique(_)) => {
+                    let quoted = quote(&name);
+                    let sql = self.alter(&format!("ADD CONSTRAINT {quoted} {definition}"));
+                    let back = self.alter(&format!("DROP CONSTRAINT {quoted}"));
+                    let step = Step::instant("add_unique", &name, sql).undone_by(back);
+                    self.push_scan(step, rule);
+                }
+                Some(definition) => {
+                    let quoted = quote(&name);
+                    let sql =
+                        self.alter(&format!("ADD CONSTRAINT {quoted} {definition} NOT VALID"));
+                    let back = self.alter(&format!("DROP CONSTRAINT {quoted}"));
+                    let (operation, lock) = match rule {
+                        Rule::Reference(_) => ("add_reference", Lock::ShareRowExclusive),
+                        _ => ("add_check", Lock::AccessExclusive),
+                    };
+                    self.push(Step::instant(operation, &name, sql).lock(lock).undone_by(back));
+                    self.validate(&name, rule);
+                }
+                None => {
+                    let Some(sql) = dialect.index(rule, &self.table, &name) else { continue };
+                    let operation =
+                        if matches!(rule, Rule::Unique(_)) { "add_unique" } else { "add_index" };
+                    let back =
+                        format!("DROP INDEX {}", qualified(&self.goal.observed.schema, &name));
+                    let step =
+                        Step::instant(operation, &name, sql).lock(Lock::Share).undone_by(back);
+                    self.push_scan(step, rule);
+                }
+            }
+        }
+    }
+
+    fn push_scan(&mut self, step: Step, rule: &Rule) {
+        let mut step = step.class(Class::Scan);
+        if let Rule::Unique(columns) = rule {
+            step = step.requires(Some(Requirement::NoDuplicates(columns.clone())));
+        }
+        step.hazards.extend(budget::index_width(self.goal.target, rule));
+        self.push(step);
+    }
+
+    fn validate(&mut self, name: &str, rule: &Rule) {
+        let requirement = match rule {
+            Rule::Reference(reference) => Some(Requirement::NoOrphans(reference.clone())),
+            _ => self.goal.dialect.condition(self.goal.target, rule).map(|condition| {
+                Requirement::NoRow {
+                    problem: format!("violates \"{name}\""),
+                    condition: format!("NOT ({condition})"),
+                }
+            }),
+        };
+        let sql = self.alter(&format!("VALIDATE CONSTRAINT {}", quote(name)));
+        self.push(
+            Step::instant("validate", name, sql)
+                .class(Class::Scan)
+                .lock(Lock::ShareUpdateExclusive)
+                .requires(requirement),
+        );
+    }
+
+    fn describe(&mut self) {
+        let literal = |text: &Option<String>| {
+            text.as_ref().map_or_else(|| "NULL".to_owned(), |text| quote_literal(text))
+        };
+        if self.goal.target.description != self.goal.observed.table.description {
+            let comment = |text| format!("COMMENT ON TABLE {} IS {}", self.table, literal(text));
+            let step = Step::instant(
+                "describe",
+                &self.goal.observed.name,
+                comment(&self.goal.target.description),
+            );
+            let back = comment(&self.goal.observed.table.description);
+            self.push(step.lock(Lock::ShareUpdateExclusive).undone_by(back));
+        }
+        for column in &self.goal.target.columns {
+            let old = self.sources.get(column.name.as_str()).copied();
+            let before = old.map_or(&None, |old| &old.description);
+            if *before == column.description {
+                continue;
+            }
+            let comment = |text| {
+                let name = quote(&column.name);
+                format!("COMMENT ON COLUMN {}.{name} IS {}", self.table, literal(text))
+            };
+            let step = Step::instant("describe", &column.name, comment(&column.description));
+            let back = comment(before);
+            self.push(step.lock(Lock::ShareUpdateExclusive).undone_by(back));
+        }
+    }
+
+    fn check_budgets(&mut self) {
+        if self.plan.steps.is_empty() {
+            return;
+        }
+        match budget::row_width(self.goal.target) {
+            Err(why) => self.push(Step::refused("row_width", &self.goal.observed.name, why)),
+            Ok(Some(warning)) => {
+                let widened = |step: &&mut Step| {
+                    matches!(step.operation, "add_column" | "change_type" | "require")
+                };
+                for step in self.plan.steps.iter_mut().filter(widened) {
+                    step.hazards.push(warning.clone());
+                }
+            }
+            Ok(None) => {}
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! Which entry tables there are, which versions of their structures, and which of their fields are
+//! hidden: the tables of `sql/schema/0003_entry_tables.sql`.
+
+use super::document::Problem;
+use super::error::StructureError;
+use super::json_schema;
+use super::model::Structure;
+use super::table::{Table, Target};
+use crate::error::Error;
+use crate::json::Json;
+use pgrx::spi::{SpiClient, SpiHeapTupleData, SpiTupleTable};
+use std::collections::HashMap;
+
+/// Where entry tables live.
+pub(crate) const SCHEMA: &str = "kepler_data";
+
+/// An entry table at one version of its structure.
+pub(crate) struct EntryTable {
+    pub(crate) id: String,
+    pub(crate) record_name: String,
+    pub(crate) number: i64,
+    pub(crate) table_name: String,
+    pub(crate) version: i32,
+    pub(crate) structure: Structure,
+}
+
+/// Which of the tables that had a name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    InUse,
+    /// The one dropped last.
+    Dropped,
+}
+
+const COLUMNS: &str =
+    "SELECT t.id, t.record_name, t.number, t.table_name, t.version, s.structure::text
+    FROM kepler.entry_tables AS t
+    JOIN kepler.structures AS s
+        ON s.workspace_id = t.workspace_id AND s.entry_table_id = t.id AND s.version = t.version
+    WHERE t.workspace_id = $1";
+
+/// The entry table of a name.
+pub(crate) fn find(
+    client: &SpiClient<'_>,
+    workspace_id: &str,
+    name: &str,
+    state: State,
+) -> Result<Option<EntryTable>, Error> {
+    let which = match state {
+        State::InUse => "AND t.record_name = $2 AND t.dropped_at IS NULL",
+        State::Dropped => {
+            "AND t.record_name = $2 AND t.dropped_at IS NOT NULL
+             ORDER BY t.dropped_at DESC LIMIT 1"
+        }
+    };
+    let rows =
+        client.select(&format!("{COLUMNS} {which}"), None, &[workspace_id.into(), name.into()])?;
+    rows.into_iter().next().map(read).transpose()
+}
+
+/// The same, or the error that there is none.
+pub(crate) fn require(
+    client: &SpiClient<'_>,
+    workspace_id: &str,
+    name: &str,
+) -> Result<EntryTable, Error> {
+    find(client, workspace_id, name, State::InUse)?.ok_or_else(|| missing(workspace_id, name))
+}
+
+pub(crate) fn missing(workspace_id: &str, name: &str) -> Error {
+    let (name, workspace) = (name.to_owned(), workspace_id.to_owned());
+    StructureError::Missing { name, workspace }.into()
+}
+
+fn read(row: SpiHeapTupleData<'_>) -> Result<EntryTable, Error> {
+    let text =
+        |at: usize| -> Result<String, Error> { Ok(row[at].value::<String>()?.unwrap_or_default()) };
+    Ok(EntryTable {
+        id: text(1)?,
+        record_name: text(2)?,
+        number: row[3].value::<i64>()?.unwrap_or_default(),
+        table_name: text(4)?,
+        version: row[5].value::<i32>()?.unwrap_or_default(),
+        structure: parse(&text(6)?)?,
+    })
+}
+
+/// Reads a document, native or JSON Schema; pointers lead into the one that was given.
+pub(crate) fn parse(text: &str) -> Result<Structure, StructureError> {
+    let given = Json::parse(text).map_err(|broken| StructureError::Broken {
+        problem: broken.problem,
+        offset: broken.offset,
+    })?;
+    if !json_schema::is_schema(&given) {
+        return Structure::from_json(&given).map_err(StructureError::Invalid);
+    }
+    let problem = |(pointer, message)| Problem { pointer, message };
+    let converted = json_schema::to_document(&given)
+        .map_err(|found| StructureError::Invalid(found.into_iter().map(problem).collect()))?;
+    Structure::from_json(&converted.document).map_err(|found| {
+        let located = found.into_iter().map(|Problem { pointer, message }| Problem {
+            pointer: converted.locate(&pointer),
+            message,
+        });
+        StructureError::Invalid(located.collect())
+    })
+}
+
+/// The tables that references name, by record name.
+pub(crate) struct Targets {
+    by_name: HashMap<String, Target>,
+}
+
+impl Targets {
+    /// All tables in use in a workspace that a structure refers to. Of the table under the structure
+    /// itself, `own` tells what it is called.
+    pub(crate) fn load(
+        client: &SpiClient<'_>,
+        workspace_id: &str,
+        structure: &Structure,
+        own: (&str, &str),
+    ) -> Result<Self, Error> {
+        let mut by_name = HashMap::new();
+        for to in structure.references() {
+            if by_name.contains_key(to) {
+                continue;
+            }
+            let target = if to == own.0 {
+                Some(Target {
+                    schema: SCHEMA.to_owned(),
+                    table: own.1.to_owned(),
+                    key: structure.key.clone(),
+                })
+            } else {
+                find(client, workspace_id, to, State::InUse)?.map(|table| Target {
+                    schema: SCHEMA.to_owned(),
+                    table: table.table_name,
+                    key: table.structure.key,
+                })
+            };
+            by_name.extend(target.map(|target| (to.to_owned(), target)));
+        }
+        Ok(Self { by_name })
+    }
+
+    /// The table that a structure asks for, or the references that lead nowhere.
+    pub(crate) fn table(
+        &self,
+        structure: &Structure,
+        workspace_id: &str,
+    ) -> Result<Table, StructureError> {
+        let problems: Vec<_> = structure
+            .references_at()
+            .filter(|(_, to)| !self.by_name.contains_key(*to))
+            .map(|(at, to)| Problem {
+                pointer: format!("/fields/{at}/to"),
+                message: format!(
+                    "there is no entry table \"{to}\" in workspace \"{workspace_id}\""
+                ),
+            })
+            .collect();
+        if !problems.is_empty() {
+            return Err(StructureError::Invalid(problems));
+        }
+        Table::of(structure, &|to| self.by_name.get(to).cloned())
+            .map_err(|to| StructureError::Missing { name: to, workspace: workspace_id.to_owned() })
+    }
+}
+
+/// Record names of tables in use that refer to another, itself not counted.
+pub(crate) fn referring(
+    client: &SpiClient<'_>,
+    workspace_id: &str,
+    name: &str,
+) -> Result<Vec<String>, Error> {
+    let rows = client.select(
+        "SELECT t.record_name
+         FROM kepler.entry_tables AS t
+         JOIN kepler.structures AS s
+             ON s.workspace_id = t.workspace_id AND s.entry_table_id = t.id AND s.version = t.version
+         WHERE t.workspace_id = $1 AND t.dropped_at IS NULL AND t.record_name <> $2
+             AND EXISTS (
+                 SELECT FROM pg_catalog.jsonb_array_elements(s.structure -> 'fields') AS f
+                 WHERE f ->> 'type' = 'reference' AND f ->> 'to' = $2)
+         ORDER BY t.record_name",
+        None,
+        &[workspace_id.into(), name.into()],
+    )?;
+    texts(rows)
+}
+
+/// The first column.
+pub(crate) fn texts(rows: SpiTupleTable<'_>) -> Result<Vec<String>, Error> {
+    rows.into_iter().map(|row| Ok(row[1].value::<String>()?.unwrap_or_default())).collect()
+}
+
+/// Notes a new table and its first version.
+pub(crate) fn insert(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    name: &str,
+    (number, table_name): (i64, &str),
+    structure: &Structure,
+    plan: &str,
+) -> Result<(), Error> {
+    let id = crate::id::new_id();
+    client.update(
+        "INSERT INTO kepler.entry_tables (workspace_id, id, record_name, number, table_name)
+         VALUES ($1, $2, $3, $4, $5)",
+        None,
+        &[workspace_id.into(), id.as_str().into(), name.into(), number.into(), table_name.into()],
+    )?;
+    insert_version(client, workspace_id, &id, 1, structure, plan)
+}
+
+fn insert_version(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    id: &str,
+    version: i32,
+    structure: &Structure,
+    plan: &str,
+) -> Result<(), Error> {
+    client.update(
+        "INSERT INTO kepler.structures (workspace_id, entry_table_id, version, structure, plan)
+         VALUES ($1, $2, $3, $4::pg_catalog.jsonb, $5::pg_catalog.jsonb)",
+        None,
+        &[
+            workspace_id.into(),
+            id.into(),
+            version.into(),
+            structure.to_document().to_string().into(),
+            plan.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Makes the next version of a table the present one, and gives its number.
+pub(crate) fn advance(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    table: &EntryTable,
+    structure: &Structure,
+    plan: &str,
+) -> Result<i32, Error> {
+    let version = table.version + 1;
+    insert_version(client, workspace_id, &table.id, version, structure, plan)?;
+    client.update(
+        "UPDATE kepler.entry_tables SET version = $3 WHERE workspace_id = $1 AND id = $2",
+        None,
+        &[workspace_id.into(), table.id.as_str().into(), version.into()],
+    )?;
+    Ok(version)
+}
+
+/// Notes that a column keeps the data of a field that the present version is the last to have.
+pub(crate) fn hide(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    table: &EntryTable,
+    field: &str,
+    column: &str,
+) -> Result<(), Error> {
+    client.update(
+        "INSERT INTO kepler.hidden_fields (workspace_id, entry_table_id, field_name, column_name, version)
+         VALUES ($1, $2, $3, $4, $5)",
+        None,
+        &[
+            workspace_id.into(),
+            table.id.as_str().into(),
+            field.into(),
+            column.into(),
+            table.version.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// A hidden field, and the last version that had it.
+pub(crate) struct HiddenField {
+    pub(crate) id: i64,
+    pub(crate) column: String,
+    pub(crate) structure: Structure,
+}
+
+/// The field of a name that was hidden last.
+pub(crate) fn find_hidden(
+    client: &SpiClient<'_>,
+    workspace_id: &str,
+    table: &EntryTable,
+    field: &str,
+) -> Result<HiddenField, Error> {
+    let rows = client.select(
+        "SELECT h.id, h.column_name, s.structure::text
+         FROM kepler.hidden_fields AS h
+         JOIN kepler.structures AS s
+             ON s.workspace_id = h.workspace_id AND s.entry_table_id = h.entry_table_id
+             AND s.version = h.version
+         WHERE h.workspace_id = $1 AND h.entry_table_id = $2 AND h.field_name = $3
+         ORDER BY h.version DESC LIMIT 1",
+        None,
+        &[workspace_id.into(), table.id.as_str().into(), field.into()],
+    )?;
+    let row = rows.into_iter().next().ok_or_else(|| StructureError::NotHidden {
+        table: table.record_name.clone(),
+        field: field.to_owned(),
+    })?;
+    Ok(HiddenField {
+        id: row[1].value::<i64>()?.unwrap_or_default(),
+        column: row[2].value::<String>()?.unwrap_or_default(),
+        structure: parse(&row[3].value::<String>()?.unwrap_or_default())?,
+    })
+}
+
+/// Forgets a hidden field: it is back, or gone.
+pub(crate) fn forget_hidden(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    hidden: &HiddenField,
+) -> Result<(), Error> {
+    client.update(
+        "DELETE FROM kepler.hidden_fields WHERE workspace_id = $1 AND id = $2",
+        None,
+        &[workspace_id.into(), hidden.id.into()],
+    )?;
+    Ok(())
+}
