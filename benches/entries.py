@@ -167,8 +167,8 @@ class Bench:
         session = Session(DATABASE)
         session.run("CREATE EXTENSION kepler CASCADE")
         session.run("SELECT kepler.install()")
-        session.script(FOLDER / "common.sql")
         session.script(FOLDER / "entries" / "schema.sql")
+        session.script(FOLDER / "common.sql")
         session.run("CALL bench.make_wal_files()")
         session.close()
 
