@@ -50,7 +50,7 @@ pub(crate) fn change(
         Kind::Upsert(set) => set,
         Kind::Update => 0,
     };
-    let mut landing = Landing { table, answers: Default::default(), skip };
+    let mut landing = Landing::new(table, skip);
     let rows = read_batch(&mut landing, set, text)?;
     // In the order of the keys, the last element of each.
     let order = fold::fold(client, table, set, &rows);

@@ -26,7 +26,7 @@ pub(crate) fn insert(
     skip: bool,
 ) -> Result<Answers, Error> {
     let text = text.as_bytes();
-    let mut landing = Landing { table, answers: Answers::default(), skip };
+    let mut landing = Landing::new(table, skip);
     let mut decoder = Decoder::new(&table.validator);
     let mut rows = Rows::new(&table.validator);
     let mut fill = filler();

@@ -15,6 +15,10 @@ use pgrx::check_for_interrupts;
 use pgrx::spi::SpiClient;
 use std::collections::{HashMap, HashSet};
 
+/// So many pieces of a call may be tried in subtransactions of their own: Postgres keeps 64 of a
+/// transaction where all sessions find them fast.
+const MAX_HOPEFUL: usize = 50;
+
 /// So often rows are sent again that met something which then was gone.
 const MAX_ROUNDS: usize = 3;
 
@@ -24,6 +28,8 @@ pub(crate) struct Landing<'t> {
     pub(crate) answers: Answers,
     /// Rows that the database refuses are found out and answered; else its error ends the call.
     pub(crate) skip: bool,
+    /// So many more pieces are written in the hope that nothing is met.
+    hopeful: usize,
 }
 
 /// A stored entry that stands in a row's way, by the place of the unique set.
@@ -39,7 +45,11 @@ enum Written {
     Some(HashSet<Key>),
 }
 
-impl Landing<'_> {
+impl<'t> Landing<'t> {
+    pub(crate) fn new(table: &'t EntryTable, skip: bool) -> Self {
+        Self { table, answers: Answers::default(), skip, hopeful: MAX_HOPEFUL }
+    }
+
     /// Inserts rows and answers for them. Gives back the elements that met a stored entry in the unique
     /// set `by`: an upsert changes that.
     pub(crate) fn land(
@@ -55,6 +65,14 @@ impl Landing<'_> {
         // Where nothing is unique, nothing can be met; Postgres' check before each row is spared.
         let lenient = given || self.table.unique.len() > 1;
         let mut met = Vec::new();
+        if lenient && self.hopeful > 0 && !alive.is_empty() {
+            self.hopeful -= 1;
+            // Postgres' check before each row costs as much as the insert, and as a rule finds nothing.
+            match subtransaction::attempt(|| self.insert_some(client, rows, &alive, false)) {
+                Ok(written) => alive = self.settle_written(rows, &alive, written),
+                Err(_) => self.hopeful = 0,
+            }
+        }
         for _ in 0..MAX_ROUNDS {
             if alive.is_empty() {
                 return met;
@@ -121,6 +139,11 @@ impl Landing<'_> {
         } else {
             self.insert_some(client, rows, alive, lenient)
         };
+        self.settle_written(rows, alive, written)
+    }
+
+    /// Settles the rows that were written; gives the others.
+    fn settle_written(&mut self, rows: &Rows, alive: &[u32], written: Written) -> Vec<u32> {
         let Written::Some(mut written) = written else {
             self.settle_inserted(rows, alive);
             return Vec::new();
