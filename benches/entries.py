@@ -201,10 +201,10 @@ class Bench:
             Way("jsonb, PL/pgSQL validator", guarded, f"INSERT INTO {guarded} (data) {elements}"),
         ]
 
-    def make_batches(self, session: Session, count: int, size: int) -> None:
+    def make_batches(self, session: Session, size: int) -> None:
         session.run("TRUNCATE bench.batches")
         for shape, bad in (("good", 0), ("bad", BAD)):
-            session.run(f"CALL bench.make_batches('{shape}', {count}, {size}, {self.rows}, {bad})")
+            session.run(f"CALL bench.make_batches('{shape}', {size}, {bad})")
         session.run("VACUUM (ANALYZE) bench.batches")
 
     def insert(self, title: str, way: Way) -> None:
@@ -240,10 +240,12 @@ class Bench:
         for count in (8, 60):
             session = Session(DATABASE)
             ways = self.ways(session, count)
+            self.say(f"generating {self.rows:,} entries of {count} fields")
+            session.run(f"CALL bench.make_bodies({count}, {self.rows})")
             for size in self.sizes:
                 title = f"{count} fields, batches of {size:,}"
-                self.say(f"{title}: {self.rows:,} entries")
-                self.make_batches(session, count, size)
+                self.say(title)
+                self.make_batches(session, size)
                 for _ in range(self.rounds):
                     for way in ways:
                         self.insert(title, way)

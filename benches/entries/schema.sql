@@ -31,25 +31,35 @@ SELECT CASE field % 8
 END
 $$;
 
--- Entries of `fields` fields in batches. Of a hundred entries `bad` have a negative quantity.
-CREATE PROCEDURE bench.make_batches(shape text, fields integer, size integer, total integer, bad integer)
+-- The entries of a table, one by one, good ones and bad ones: those have a negative quantity.
+CREATE UNLOGGED TABLE bench.bodies (number integer NOT NULL, good text NOT NULL, bad text NOT NULL);
+
+CREATE PROCEDURE bench.make_bodies(fields integer, total integer)
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    EXECUTE format($query$
-        INSERT INTO bench.batches (shape, ordinal, payload)
-        SELECT %1$L, place / %2$s, '[' || string_agg(body, ',' ORDER BY place) || ']'
-        FROM (
-            SELECT number AS place, '{' || (
-                SELECT string_agg(to_json('f' || f)::text || ':' || CASE
-                    WHEN f = 3 AND number %% 100 < %4$s THEN '-1'
-                    ELSE bench.value(number, f)::text END, ',' ORDER BY f)
-                FROM generate_series(1, %5$s) AS f) || '}' AS body
-            FROM generate_series(0, %3$s - 1) AS number
-        ) AS listed
-        GROUP BY place / %2$s
-        $query$, shape, size, total, bad, fields);
+    TRUNCATE bench.bodies;
+    INSERT INTO bench.bodies
+    SELECT number, body, regexp_replace(body, '"f3":[0-9]+', '"f3":-1')
+    FROM (
+        SELECT number, '{' || (
+            SELECT string_agg(to_json('f' || f)::text || ':' || bench.value(number, f)::text, ',' ORDER BY f)
+            FROM generate_series(1, fields) AS f) || '}' AS body
+        FROM generate_series(0, total - 1) AS number
+        OFFSET 0
+    ) AS made;
 END
+$$;
+
+-- Batches of them. Of a hundred entries `bad` are bad.
+CREATE PROCEDURE bench.make_batches(shape text, size integer, bad integer)
+LANGUAGE sql
+AS $$
+INSERT INTO bench.batches (shape, ordinal, payload)
+SELECT shape, b.number / size,
+    '[' || string_agg(CASE WHEN b.number % 100 < $3 THEN b.bad ELSE b.good END, ',' ORDER BY b.number) || ']'
+FROM bench.bodies AS b
+GROUP BY b.number / size
 $$;
 
 -- Puts all batches of a shape through a statement, which is planned anew for each, as it would be for
