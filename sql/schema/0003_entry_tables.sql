@@ -58,6 +58,8 @@ CREATE TABLE kepler.hidden_fields (
     CONSTRAINT hidden_fields_structure_fkey FOREIGN KEY (workspace_id, entry_table_id, version)
         REFERENCES kepler.structures (workspace_id, entry_table_id, version) ON DELETE CASCADE
 );
+CREATE INDEX hidden_fields_structure_idx
+    ON kepler.hidden_fields (workspace_id, entry_table_id, version);
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.entry_tables
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
