@@ -215,12 +215,16 @@ impl<'g> Planner<'g> {
         for column in self.leaving() {
             let name = quote(&column.name);
             let hidden = format!("{HIDDEN_PREFIX}{}_{}", self.goal.version, column.name);
-            let mut loosened = Vec::new();
+            let (mut loosened, mut tightened) = (Vec::new(), Vec::new());
             if column.required {
                 loosened.push(format!("ALTER COLUMN {name} DROP NOT NULL"));
+                tightened.push(format!("ALTER COLUMN {name} SET NOT NULL"));
             }
             if column.default.is_some() {
                 loosened.push(format!("ALTER COLUMN {name} DROP DEFAULT"));
+            }
+            if let Some(default) = self.goal.dialect.default(column) {
+                tightened.push(format!("ALTER COLUMN {name} SET DEFAULT {default}"));
             }
             let rename = self.alter(&format!("RENAME COLUMN {name} TO {}", quote(&hidden)));
             let sql = if loosened.is_empty() {
@@ -228,7 +232,10 @@ impl<'g> Planner<'g> {
             } else {
                 format!("{}; {rename}", self.alter(&loosened.join(", ")))
             };
-            let back = self.alter(&format!("RENAME COLUMN {} TO {name}", quote(&hidden)));
+            let mut back = self.alter(&format!("RENAME COLUMN {} TO {name}", quote(&hidden)));
+            if !tightened.is_empty() {
+                back = format!("{back}; {}", self.alter(&tightened.join(", ")));
+            }
             self.push(Step::instant("hide_column", &column.name, sql).undone_by(back));
             self.plan.hidden.push(Hidden { field: column.name.clone(), column: hidden });
         }
