@@ -44,7 +44,7 @@ BEGIN
 END
 $$;
 
--- Counts the rows of a query whose one column is key, and shows some. NULL where the query does not
+-- Counts the rows of a query whose one column is key, and shows the first. NULL where the query does not
 -- fit the table: a change that failed before has left it as it was.
 CREATE FUNCTION kepler._rows_in_the_way(query text, OUT rows bigint, OUT keys text[])
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -53,7 +53,8 @@ BEGIN
     EXECUTE format('SELECT count(*) FROM (%s) AS found', query) INTO rows;
     IF rows > 0 THEN
         EXECUTE format(
-            'SELECT array_agg(s.key) FROM (SELECT found.key::text FROM (%s) AS found LIMIT 5) AS s',
+            'SELECT array_agg(s.key::text ORDER BY s.key)
+             FROM (SELECT found.key FROM (%s) AS found ORDER BY found.key LIMIT 5) AS s',
             query) INTO keys;
     END IF;
 EXCEPTION WHEN syntax_error_or_access_rule_violation THEN

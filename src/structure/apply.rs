@@ -137,11 +137,14 @@ pub(crate) fn check_permission(steps: &[Step], allow: &[Class]) -> Result<(), St
     if missing.is_empty() {
         return Ok(());
     }
-    let mut classes: Vec<Class> = missing.iter().map(|step| step.class).collect();
-    classes.sort_unstable();
-    classes.dedup();
+    let classes = |steps: &[&Step]| -> Vec<&'static str> {
+        let of = |class: &Class| steps.iter().any(|step| step.class == *class);
+        Class::ALLOWABLE.into_iter().filter(of).map(Class::name).collect()
+    };
+    let needed: Vec<&Step> = steps.iter().filter(|step| step.class.needs_permission()).collect();
     Err(StructureError::NotAllowed {
-        classes: classes.into_iter().map(Class::name).collect(),
+        classes: classes(&missing),
+        needed: classes(&needed),
         steps: missing.into_iter().map(describe).collect(),
     })
 }

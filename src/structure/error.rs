@@ -23,7 +23,12 @@ pub(crate) enum StructureError {
     #[error("the change is refused")]
     Refused(Vec<String>),
     #[error("the change needs permission: {}", .classes.join(", "))]
-    NotAllowed { classes: Vec<&'static str>, steps: Vec<String> },
+    NotAllowed {
+        classes: Vec<&'static str>,
+        /// With those that were allowed.
+        needed: Vec<&'static str>,
+        steps: Vec<String>,
+    },
     #[error("the entries do not allow the change")]
     RowsInTheWay(Vec<String>),
     #[error("the structure of \"{name}\" changed meanwhile")]
@@ -117,8 +122,8 @@ impl StructureError {
                  row from kepler.entry_tables."
                     .to_owned()
             }
-            Self::NotAllowed { classes, .. } => {
-                format!("After a look at the steps: allow => '{{{}}}'.", classes.join(","))
+            Self::NotAllowed { needed, .. } => {
+                format!("After a look at the steps: allow => '{{{}}}'.", needed.join(","))
             }
             Self::PurgeNotAllowed => "allow => '{purge}'".to_owned(),
             Self::RowsInTheWay(_) => {
