@@ -90,7 +90,7 @@ COMMENT ON FUNCTION kepler.create_entry_table(text, text, text) IS
 name: what users call the table: at most 128 bytes, unique in the workspace. "Inventory Record" becomes kepler_data.inventory_record_1_entries; the number is unique in the database.
 structure: the text of a structure document, {"fields": [{"name", "type", …}], "key", "unique", "indexes", "checks"}, or of a JSON Schema of an object.
 The table belongs to the owner of kepler.entry_tables. Another caller may read and write it; its row security shows it in its own workspace only.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if structure is no JSON; 22023 with all problems of the structure, each with its JSON Pointer, in DETAIL; 23503 for an unknown workspace; 42P07 if the name is taken; 0A000 if Postgres could not keep such a table.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if structure is no JSON; 22023 with all problems of the structure, each with its JSON Pointer, in DETAIL; 23503 for an unknown workspace; 42P07 if the name is taken; 0A000 if Postgres could not keep such a table; 55P03 if the lock on a table that it refers to was not to be had.';
 
 COMMENT ON FUNCTION kepler.create_entry_table(text, json, text) IS
 'The same as create_entry_table with text, for values of type json.';
@@ -102,7 +102,7 @@ COMMENT ON FUNCTION kepler.plan_entry_table(text, text, text) IS
 'What alter_entry_table would do to reach a structure, or create_entry_table if there is no such table, without doing it. Returns one row for each step, and none if the table is as described.
 structure: as for create_entry_table; a field''s renamed_from tells what it is called now.
 class: instant (only the catalog changes), scan (every row is read), rewrite and convert (every row is written anew: to be allowed), or refused, in which case hazards tells what to do instead. lock: the strongest lock on the table, held to the end of the transaction. est_rows: rows that are read or written. undo: what would take the step back, if anything does.
-Errors: those of create_entry_table, save 42P07.';
+Errors: those of create_entry_table, save 42P07 and 55P03.';
 
 COMMENT ON FUNCTION kepler.plan_entry_table(text, json, text) IS
 'The same as plan_entry_table with text, for values of type json.';
@@ -129,7 +129,7 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unkn
 
 COMMENT ON FUNCTION kepler.restore_entry_table(text, text) IS
 'Brings back the entry table of this name that was dropped last, with its entries and all its rules. Returns the table.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 if none was dropped, or one that it refers to is gone; 42P07 if the name is taken; 23514 if its entries refer to others that are gone; 55P03 if the lock was not to be had.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 if none was dropped; 22023 if a table that it refers to is not there; 42P07 if the name is taken; 23514 if its entries refer to others that are gone; 55P03 if the lock was not to be had.';
 
 COMMENT ON FUNCTION kepler.purge_entry_table(text, text[], text) IS
 'Deletes the entry table of this name that was dropped last, with all its entries and versions, for good.
@@ -138,7 +138,7 @@ Errors: 55000 before install(), if the table is in use, or if allow does not hol
 
 COMMENT ON FUNCTION kepler.restore_field(text, text, text) IS
 'Brings back a field that a change hid, with its data and its rules, as far as the fields that they name are there. Returns the new version. Of several hidden fields of one name, the one hidden last.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 42703 if no such field is hidden; 42701 if a field in use has the name; 23514 if entries do not meet its rules any more; 55P03 if the lock was not to be had.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 42703 if no such field is hidden; 42701 if a field in use has the name; 22023 if the table that it refers to is not there; 23514 if entries do not meet its rules any more; 55P03 if the lock was not to be had.';
 
 COMMENT ON FUNCTION kepler.purge_field(text, text, text[], text) IS
 'Deletes a hidden field with its data, for good. Of several of one name, the one hidden last.
@@ -175,6 +175,10 @@ COMMENT ON FUNCTION kepler._drop_entry_table(text, text) IS
 'Private: drop_entry_table, with the table''s number for a result.';
 COMMENT ON FUNCTION kepler._restore_entry_table(text, text) IS
 'Private: restore_entry_table, with the table''s number for a result.';
+COMMENT ON FUNCTION kepler._json_schema(text, text) IS
+'Private: json_schema as text.';
+COMMENT ON FUNCTION kepler._foreign_table(text, text[], oid) IS
+'Private: finds a table that does not belong to the workspace, for callers without the rights of the owner.';
 COMMENT ON FUNCTION kepler._lock_relations(regclass[], text[], integer, integer) IS
 'Private: locks relations, each in its mode, in short attempts with pauses between.';
 COMMENT ON FUNCTION kepler._rows_in_the_way(text) IS

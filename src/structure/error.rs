@@ -18,6 +18,8 @@ pub(crate) enum StructureError {
     NotDropped(String),
     #[error("table kepler_data.{0} is not there")]
     TableGone(String),
+    #[error("table kepler_data.{table} does not belong to workspace \"{workspace}\"")]
+    Foreign { table: String, workspace: String },
     #[error("\"{0}\" is no table")]
     NotATable(String),
     #[error("the change is refused")]
@@ -73,6 +75,7 @@ impl StructureError {
             Self::Invalid(_) | Self::BadAllow(_) => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::Exists(_) => ERRCODE_DUPLICATE_TABLE,
             Self::Missing { .. } | Self::TableGone(_) => ERRCODE_UNDEFINED_TABLE,
+            Self::Foreign { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::NotATable(_) => ERRCODE_WRONG_OBJECT_TYPE,
             Self::Refused(_) => ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::NotDropped(_) | Self::NotAllowed { .. } | Self::PurgeNotAllowed => {
