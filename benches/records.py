@@ -60,6 +60,7 @@ def make_database() -> Session:
     session.run("CREATE EXTENSION kepler CASCADE")
     session.run("SELECT kepler.install()")
     session.script(FOLDER / "schema.sql")
+    session.script(FOLDER.parent / "common.sql")
     for way in UPSERTS:
         if not way.is_kepler:
             session.run(f"CALL bench.create_table('{way.name}')")

@@ -41,12 +41,19 @@ def facts(session: Session, rows: int, rounds: int) -> list[str]:
     size = session.value(
         "SELECT round(avg(octet_length(body))) FROM bench.documents WHERE revision = 0"
     )
-    settings = ", ".join(f"{name} {session.value(f'SHOW {name}')}" for name in SETTINGS)
     return [
         f"Postgres {version}, Kepler {kepler}, {rows:,} documents of {size} bytes on average",
+        *machine(session),
+        "one round" if rounds == 1 else f"medians of {rounds} rounds where a spread is given",
+    ]
+
+
+def machine(session: Session) -> list[str]:
+    """The machine, and the settings of its server."""
+    settings = ", ".join(f"{name} {session.value(f'SHOW {name}')}" for name in SETTINGS)
+    return [
         f"{os.cpu_count()} cores ({processor()}), {memory_size()}, {platform.platform()}",
         settings,
-        "one round" if rounds == 1 else f"medians of {rounds} rounds where a spread is given",
     ]
 
 
@@ -153,10 +160,10 @@ def render(
     return "\n".join(text) + "\n"
 
 
-def save(text: str, major: str) -> Path:
+def save(text: str, major: str, group: str = "records") -> Path:
     """Into the build folder: reports are not part of the source."""
     folder = Path(os.environ["KEPLER_BUILD"]) / "bench"
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"records-{major}-{datetime.now():%Y-%m-%d-%H%M%S}.txt"
+    path = folder / f"{group}-{major}-{datetime.now():%Y-%m-%d-%H%M%S}.txt"
     path.write_text(text, encoding="utf-8")
     return path

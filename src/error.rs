@@ -1,5 +1,6 @@
 //! Errors as Postgres reports them: SQLSTATE, message, detail and hint.
 
+use crate::jsonb::elements::{MAX_ELEMENTS, Undivided};
 use crate::structure::error::StructureError;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgSqlErrorCode, function_name, spi};
@@ -35,16 +36,26 @@ pub(crate) enum Error {
     NoConnection { id: String, workspace: String },
     #[error("workspace \"{0}\" does not exist")]
     NoWorkspace(String),
-    #[error("\"records\" must be a JSON array")]
-    NotAnArray { found: String },
-    #[error("\"records\" is not valid JSON: {problem}")]
-    BrokenBatch { problem: &'static str, ordinal: usize, offset: usize },
-    #[error("\"records\" holds more than {0} elements")]
-    TooManyElements(usize),
+    #[error("\"{argument}\" must be a JSON array")]
+    NotAnArray { argument: &'static str, found: String },
+    #[error("\"{argument}\" is not valid JSON: {problem}")]
+    BrokenBatch { argument: &'static str, problem: &'static str, ordinal: usize, offset: usize },
+    #[error("\"{argument}\" holds more than {limit} elements")]
+    TooManyElements { argument: &'static str, limit: usize },
     #[error("records changed under this call too often")]
     TooContended,
+    #[error("entries changed under this call too often")]
+    EntriesContended,
     #[error("of {sent} records only {written} were written")]
     NotWritten { sent: usize, written: usize },
+    #[error("table {table} has no column \"{column}\", and its structure has")]
+    ColumnMissing { table: String, column: String },
+    #[error("table \"{table}\" has no field \"{field}\"")]
+    NoField { table: String, field: String },
+    #[error("no unique set of \"{table}\" consists of ({fields})")]
+    NoUniqueSet { table: String, fields: String, known: String },
+    #[error("{rejected} of {total} entries are not valid")]
+    InvalidEntries { code: PgSqlErrorCode, rejected: usize, total: usize, lines: Vec<String> },
     #[error(transparent)]
     Structure(#[from] StructureError),
     #[error(transparent)]
@@ -54,6 +65,17 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// A batch that cannot be cut into elements.
+    pub(crate) fn undivided(argument: &'static str, undivided: Undivided) -> Self {
+        match undivided {
+            Undivided::NotAnArray { found } => Error::NotAnArray { argument, found },
+            Undivided::Broken { problem, ordinal, offset } => {
+                Error::BrokenBatch { argument, problem, ordinal, offset }
+            }
+            Undivided::TooMany => Error::TooManyElements { argument, limit: MAX_ELEMENTS },
+        }
+    }
+
     fn code(&self) -> PgSqlErrorCode {
         use PgSqlErrorCode::*;
         match self {
@@ -74,24 +96,33 @@ impl Error {
                 ERRCODE_INVALID_TEXT_REPRESENTATION
             }
             Error::NotWritten { .. } => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
-            Error::TooManyElements(_) => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-            Error::TooContended => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Error::Structure(error) => error.code(),
+            Error::TooManyElements { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            Error::TooContended | Error::EntriesContended => ERRCODE_T_R_SERIALIZATION_FAILURE,
+            Error::ColumnMissing { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Error::NoField { .. } => ERRCODE_UNDEFINED_COLUMN,
+            Error::NoUniqueSet { .. } => ERRCODE_INVALID_COLUMN_REFERENCE,
+            Error::InvalidEntries { code, .. } => *code,
             Error::Spi(_) | Error::Json(_) => ERRCODE_INTERNAL_ERROR,
         }
     }
 
     fn detail(&self) -> Option<String> {
         Some(match self {
-            Error::NotAnArray { found } => format!("The text {found}."),
+            Error::NotAnArray { found, .. } => format!("The text {found}."),
             Error::BrokenBatch { ordinal, offset, .. } => {
                 format!("At element {ordinal}, byte {offset} of the text. Nothing was written.")
             }
             Error::BadOptions { problems, .. } => problems.join("\n"),
             Error::BadPointer { problem, .. } => problem.clone(),
             Error::KeyMissing => "It names a field of flat documents.".to_owned(),
+            Error::InvalidEntries { lines, .. } => lines.join("\n"),
+            Error::ColumnMissing { .. } => {
+                "The table was changed by other means than Kepler's functions.".to_owned()
+            }
             Error::TooContended => "Other sessions kept deleting the same records.".to_owned(),
             Error::Structure(error) => return error.detail(),
+            Error::EntriesContended => "Other sessions kept deleting the same entries.".to_owned(),
             _ => return None,
         })
     }
@@ -124,22 +155,30 @@ impl Error {
                 let id = id.replace('\'', "''");
                 format!("INSERT INTO kepler.workspaces (id, name) VALUES ('{id}', …);")
             }
-            Error::NotAnArray { .. } => {
+            Error::NotAnArray { argument: "records", .. } => {
                 "Pass [ … ], or use kepler.upsert_record for a single record.".to_owned()
             }
-            Error::BrokenBatch { .. } => {
-                "A text that was cut off or garbled cannot be divided into records. Send it again \
-                 whole."
-                    .to_owned()
+            Error::NotAnArray { .. } => "Pass [ … ], for a single element too.".to_owned(),
+            Error::BrokenBatch { argument, .. } => {
+                format!(
+                    "A text that was cut off or garbled cannot be divided into {argument}. Send it \
+                     again whole."
+                )
             }
             Error::NotWritten { .. } => {
                 "A trigger on kepler.records keeps rows from being written (BEFORE, returning NULL), \
                  or deletes them."
                     .to_owned()
             }
-            Error::TooManyElements(_) => "Send them in several calls.".to_owned(),
-            Error::TooContended => "Run the call again.".to_owned(),
             Error::Structure(error) => return error.hint(),
+            Error::TooManyElements { .. } => "Send them in several calls.".to_owned(),
+            Error::NoUniqueSet { known, .. } => format!("Unique are: {known}."),
+            Error::InvalidEntries { .. } => {
+                "Nothing was written. With on_error => 'skip' the valid entries are, and the others \
+                 are answered with rejected."
+                    .to_owned()
+            }
+            Error::TooContended | Error::EntriesContended => "Run the call again.".to_owned(),
             _ => return None,
         })
     }

@@ -56,6 +56,15 @@ extension_sql_file!(
         structure::api::alter_entry_table
     ]
 );
+extension_sql_file!(
+    "../sql/functions/entries.sql",
+    name = "entries",
+    requires = [
+        structure::entries::api::insert_entries,
+        structure::entries::api::upsert_entries,
+        structure::entries::api::update_entries
+    ]
+);
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
 extension_sql_file!("../sql/functions/comments.sql", name = "comments", finalize);
 

@@ -6,6 +6,6 @@ use pgrx::prelude::*;
 /// The session's workspace: `kepler.workspace_id`, or `default` where nothing was set. Looks
 /// nothing up: it runs once for each row that takes it as a default.
 #[pg_extern(stable, parallel_safe)]
-pub(crate) fn current_workspace_id() -> String {
+fn current_workspace_id() -> String {
     settings::workspace_id()
 }

@@ -79,20 +79,6 @@ BEGIN
 END
 $$;
 
--- Makes the WAL files that the runs will write to, as on a server that has been up for a while: a
--- new file has to be filled with zeros first, which only the first runs would pay for. The next
--- checkpoint hands them on to be used again.
-CREATE PROCEDURE bench.make_wal_files()
-LANGUAGE plpgsql
-AS $$
-BEGIN
-    FOR number IN 1 .. 128 LOOP
-        PERFORM pg_logical_emit_message(false, 'bench', '');
-        PERFORM pg_switch_wal();
-    END LOOP;
-END
-$$;
-
 -- Empties a table. The statistics of its columns stay: a load begins with what is known of a table
 -- in use.
 CREATE PROCEDURE bench.make_empty(target regclass)

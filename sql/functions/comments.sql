@@ -153,6 +153,49 @@ COMMENT ON FUNCTION kepler.json_schema(text, text) IS
 'The JSON Schema (2020-12) of an entry of a table, for clients and language models. What JSON Schema cannot say stands under x-kepler; given to plan_entry_table, it is the same structure.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table.';
 
+COMMENT ON FUNCTION kepler.insert_entries(text, text, text, text) IS
+'Inserts entries into an entry table. Returns one row for each, in the order of the array (ordinal begins at 1).
+name: the record name of the table. entries: the text of a JSON array of objects, whose keys are fields of the table. A field that is left out gets its default; nothing is rounded, cut or guessed, and an unknown field is an error. Whole numbers and decimals may stand in strings; bytes are base64; a time without an offset is UTC. The key, created_at and updated_at may be given (a generated bigint key only with the privilege UPDATE on its sequence, which is then moved on).
+on_error: reject (any violation fails the call, which names all of them) or skip (the valid entries are written).
+outcome: inserted or rejected, the latter with error_code, error and violations: an array of objects with path (a JSON Pointer into entries), code and message.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if entries cannot be divided into elements; 54000 if there are more than 4,000,000; 42P01 for an unknown table; 23503 for an unknown workspace; with reject the SQLSTATE of the first violation.';
+
+COMMENT ON FUNCTION kepler.upsert_entries(text, text[], text, text, text) IS
+'Inserts, updates or leaves alone entries, and returns one row for each, as insert_entries does.
+key: the fields that find a stored entry: a unique set of the table in any order, or the table''s key alone. Where a field is case_insensitive, case does not count. Every element must have them.
+A field that an element leaves out stays as it is stored; null empties it. What does not differ is not written. Of several elements for one entry the last wins.
+outcome: inserted, updated, unchanged, superseded or rejected.
+Errors: those of insert_entries, and 42703 or 42P10 if key is no unique set; 40001 if entries kept vanishing while it ran (run it again).';
+
+COMMENT ON FUNCTION kepler.update_entries(text, text, text, text) IS
+'Changes stored entries, and returns one row for each element, as insert_entries does.
+entries: each element has the table''s key, and the fields to change. What does not differ is not written.
+outcome: updated, unchanged, not_found, superseded (a later element is for the same entry) or rejected.
+Errors: those of upsert_entries.';
+
+COMMENT ON FUNCTION kepler.delete_entries(text, text[], text) IS
+'Deletes entries: their rows really go. Returns one row for each id, in their order; outcome is deleted, not_found, unchanged (the id came earlier in the array) or rejected (something still refers to the entry, or a trigger objects).
+entry_ids: values of the table''s key, as text.
+Errors: 55000 before install(); 22004 for a NULL argument; 42P01 for an unknown table; 23503 for an unknown workspace.';
+
+COMMENT ON FUNCTION kepler.insert_entries(text, json, text, text) IS
+'The same as insert_entries with text, for values of type json. Prefer text: json refuses some documents before this function can answer for them one by one.';
+
+COMMENT ON FUNCTION kepler.upsert_entries(text, text[], json, text, text) IS
+'The same as upsert_entries with text, for values of type json. Prefer text: json refuses some documents before this function can answer for them one by one.';
+
+COMMENT ON FUNCTION kepler.update_entries(text, json, text, text) IS
+'The same as update_entries with text, for values of type json. Prefer text: json refuses some documents before this function can answer for them one by one.';
+
+COMMENT ON FUNCTION kepler.insert_entries(text, jsonb, text, text) IS
+'The same as insert_entries with text, for values of type jsonb. Prefer text: jsonb keeps one of two equal keys, and refuses some documents before this function can answer for them one by one.';
+
+COMMENT ON FUNCTION kepler.upsert_entries(text, text[], jsonb, text, text) IS
+'The same as upsert_entries with text, for values of type jsonb. Prefer text: jsonb keeps one of two equal keys, and refuses some documents before this function can answer for them one by one.';
+
+COMMENT ON FUNCTION kepler.update_entries(text, jsonb, text, text) IS
+'The same as update_entries with text, for values of type jsonb. Prefer text: jsonb keeps one of two equal keys, and refuses some documents before this function can answer for them one by one.';
+
 COMMENT ON FUNCTION kepler._latest_schema_version() IS
 'Private: the newest schema version that the library knows.';
 COMMENT ON FUNCTION kepler._require_tables() IS

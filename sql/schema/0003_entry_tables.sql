@@ -55,11 +55,9 @@ CREATE TABLE kepler.hidden_fields (
     hidden_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (workspace_id, id),
     CONSTRAINT hidden_fields_column_name_key UNIQUE (workspace_id, entry_table_id, column_name),
-    CONSTRAINT hidden_fields_structure_fkey FOREIGN KEY (workspace_id, entry_table_id, version)
-        REFERENCES kepler.structures (workspace_id, entry_table_id, version) ON DELETE CASCADE
+    CONSTRAINT hidden_fields_entry_table_fkey FOREIGN KEY (workspace_id, entry_table_id)
+        REFERENCES kepler.entry_tables (workspace_id, id) ON DELETE CASCADE
 );
-CREATE INDEX hidden_fields_structure_idx
-    ON kepler.hidden_fields (workspace_id, entry_table_id, version);
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.entry_tables
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)

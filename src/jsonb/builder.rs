@@ -267,6 +267,12 @@ fn sort_unique(children: &mut [Child], keys: &[u8]) -> usize {
     kept
 }
 
+/// What [`length_word`] was made of.
+pub(crate) fn word_length(word: [u8; 4]) -> usize {
+    let word = u32::from_ne_bytes(word);
+    (if cfg!(target_endian = "little") { word >> 2 } else { word & 0x3FFF_FFFF }) as usize
+}
+
 /// The four-byte length word of an uncompressed `varlena` of `length` bytes, the word included.
 pub(crate) fn length_word(length: usize) -> [u8; 4] {
     let length = length as u32;

@@ -1,10 +1,11 @@
 //! JSON text and Postgres' `jsonb`, without Postgres.
 //!
-//! `scan` finds where values begin and end, `parse` turns text into the bytes of a `jsonb` datum
+//! `scan` finds where values begin and end, `elements` cuts an array by it, `parse` turns text into the bytes of a `jsonb` datum
 //! (through `builder` and `number`), `view` reads such bytes, and `hash`, `merge` and `pointer`
 //! work on what it reads. The layout is that of `src/include/utils/jsonb.h` in Postgres 16 to 18.
 
 pub(crate) mod builder;
+pub(crate) mod elements;
 pub(crate) mod hash;
 pub(crate) mod merge;
 pub(crate) mod number;

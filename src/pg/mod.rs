@@ -4,4 +4,6 @@ pub(crate) mod array;
 pub(crate) mod memory;
 pub(crate) mod plan;
 pub(crate) mod role;
+pub(crate) mod sequence;
+pub(crate) mod subtransaction;
 pub(crate) mod varlena;

@@ -7,7 +7,7 @@ use crate::pg::varlena;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::cell::Cell;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::marker::PhantomData;
 use std::ptr;
 
@@ -30,7 +30,7 @@ const PLANNING: &[(&CStr, &CStr)] = &[
 pub(crate) struct Statement {
     sql: &'static CStr,
     types: &'static [pg_sys::Oid],
-    plan: Cell<pg_sys::SPIPlanPtr>,
+    plan: Plan,
 }
 
 /// A parameter; `None` is SQL NULL.
@@ -38,7 +38,7 @@ pub(crate) type Parameter = Option<pg_sys::Datum>;
 
 impl Statement {
     pub(crate) const fn new(sql: &'static CStr, types: &'static [pg_sys::Oid]) -> Self {
-        Self { sql, types, plan: Cell::new(ptr::null_mut()) }
+        Self { sql, types, plan: Plan::new() }
     }
 
     /// Runs the statement with a fresh snapshot and gives its rows.
@@ -49,28 +49,119 @@ impl Statement {
         _client: &mut SpiClient<'conn>,
         parameters: &[Parameter],
     ) -> Rows<'conn> {
-        assert_eq!(parameters.len(), self.types.len(), "one parameter for each type");
+        // SAFETY: `_client` shows that SPI is connected.
+        unsafe { self.plan.run(self.sql, self.types, parameters, Sight::Transaction) }
+    }
+
+    /// Runs a query that only reads, and sees all that is committed, also where the transaction keeps
+    /// to an older snapshot.
+    pub(crate) fn run_latest<'conn>(
+        &self,
+        _client: &mut SpiClient<'conn>,
+        parameters: &[Parameter],
+    ) -> Rows<'conn> {
+        // SAFETY: `_client` shows that SPI is connected.
+        unsafe { self.plan.run(self.sql, self.types, parameters, Sight::Latest) }
+    }
+}
+
+/// A statement that is made at run time. Its plan goes with it.
+pub(crate) struct OwnedStatement {
+    sql: CString,
+    types: Vec<pg_sys::Oid>,
+    plan: Plan,
+}
+
+impl OwnedStatement {
+    /// `types`: those of the parameters. The text holds no zero byte.
+    pub(crate) fn new(sql: String, types: Vec<pg_sys::Oid>) -> Self {
+        Self { sql: CString::new(sql).unwrap_or_default(), types, plan: Plan::new() }
+    }
+
+    /// As [`Statement::run`].
+    pub(crate) fn run<'conn>(
+        &self,
+        _client: &mut SpiClient<'conn>,
+        parameters: &[Parameter],
+    ) -> Rows<'conn> {
+        // SAFETY: `_client` shows that SPI is connected.
+        unsafe { self.plan.run(&self.sql, &self.types, parameters, Sight::Transaction) }
+    }
+}
+
+impl Drop for OwnedStatement {
+    fn drop(&mut self) {
+        let plan = self.plan.0.get();
+        // While a panic unwinds or the process ends, memory is no concern.
+        if !plan.is_null() && !std::thread::panicking() {
+            // SAFETY: the plan was kept by `make`, is ours, and is freed once.
+            unsafe { pg_sys::SPI_freeplan(plan) };
+        }
+    }
+}
+
+/// What a statement sees.
+#[derive(PartialEq, Eq)]
+enum Sight {
+    /// What the isolation level of the transaction says.
+    Transaction,
+    /// All that is committed, and what the transaction did.
+    Latest,
+}
+
+/// Postgres' plan, null before the first use.
+struct Plan(Cell<pg_sys::SPIPlanPtr>);
+
+impl Plan {
+    const fn new() -> Self {
+        Self(Cell::new(ptr::null_mut()))
+    }
+
+    /// # Safety
+    /// SPI must be connected; the parameters must be of the given types.
+    unsafe fn run<'conn>(
+        &self,
+        sql: &CStr,
+        types: &[pg_sys::Oid],
+        parameters: &[Parameter],
+        sight: Sight,
+    ) -> Rows<'conn> {
+        assert_eq!(parameters.len(), types.len(), "one parameter for each type");
         let mut values: Vec<pg_sys::Datum> =
             parameters.iter().map(|p| p.unwrap_or(pg_sys::Datum::from(0_usize))).collect();
         let nulls: Vec<std::ffi::c_char> =
             parameters.iter().map(|p| if p.is_some() { b' ' } else { b'n' } as _).collect();
-        // SAFETY: `_client` shows that SPI is connected; the plan is ours, its parameters match in
-        // number (asserted) and type (the callers pass what `types` says).
+        // SAFETY: SPI is connected; the plan is ours, its parameters match in number (asserted) and
+        // type (the callers pass what `types` says). A latest snapshot is valid until the next one is
+        // taken, and SPI copies it.
         unsafe {
-            self.make_plan();
+            self.make(sql, types);
             // It would outrank the wish for a generic plan.
             let forced = pg_sys::PlanCacheMode::PLAN_CACHE_MODE_FORCE_CUSTOM_PLAN;
             let _settings = (pg_sys::plan_cache_mode == forced as i32)
                 .then(|| LocalSettings::set(&[(c"plan_cache_mode", c"auto")]));
             pg_sys::SPI_tuptable = ptr::null_mut();
-            let status = pg_sys::SPI_execute_plan(
-                self.plan.get(),
-                values.as_mut_ptr(),
-                nulls.as_ptr(),
-                false,
-                0,
-            );
-            assert!(status >= 0, "SPI_execute_plan failed with status {status}");
+            let status = if sight == Sight::Latest {
+                pg_sys::SPI_execute_snapshot(
+                    self.0.get(),
+                    values.as_mut_ptr(),
+                    nulls.as_ptr(),
+                    pg_sys::GetLatestSnapshot(),
+                    ptr::null_mut(),
+                    true,
+                    false,
+                    0,
+                )
+            } else {
+                pg_sys::SPI_execute_plan(
+                    self.0.get(),
+                    values.as_mut_ptr(),
+                    nulls.as_ptr(),
+                    false,
+                    0,
+                )
+            };
+            assert!(status >= 0, "a statement failed with SPI status {status}");
             Rows {
                 table: pg_sys::SPI_tuptable,
                 processed: pg_sys::SPI_processed as usize,
@@ -78,39 +169,37 @@ impl Statement {
             }
         }
     }
-}
 
-impl Statement {
     /// Sees to it that there is a plan, made under `PLANNING`.
     ///
     /// # Safety
     /// SPI must be connected.
-    unsafe fn make_plan(&self) {
+    unsafe fn make(&self, sql: &CStr, types: &[pg_sys::Oid]) {
         // SAFETY: SPI is connected. The plan is one statement, so it has one source; the pointers
         // that Postgres gives are valid until it is asked to plan again.
         unsafe {
-            if self.plan.get().is_null() {
+            if self.0.get().is_null() {
                 let plan = pg_sys::SPI_prepare_cursor(
-                    self.sql.as_ptr(),
-                    self.types.len() as i32,
-                    self.types.as_ptr().cast_mut(),
+                    sql.as_ptr(),
+                    types.len() as i32,
+                    types.as_ptr().cast_mut(),
                     pg_sys::CURSOR_OPT_GENERIC_PLAN as i32,
                 );
                 assert!(!plan.is_null(), "SPI_prepare_cursor failed");
-                // Kept for the life of the session.
+                // Kept for the life of the session, or of the statement.
                 pg_sys::SPI_keepplan(plan);
-                self.plan.set(plan);
+                self.0.set(plan);
             }
             // What other sessions have changed is to be known before, and not while it runs.
             pg_sys::AcceptInvalidationMessages();
-            let sources = pg_sys::SPI_plan_get_plan_sources(self.plan.get());
+            let sources = pg_sys::SPI_plan_get_plan_sources(self.0.get());
             let source = &*pg_sys::list_nth(sources, 0).cast::<pg_sys::CachedPlanSource>();
             let usable = source.is_valid
                 && source.gplan.as_ref().is_some_and(|plan| plan.is_valid)
                 && (!source.dependsOnRLS || source.rewriteRoleId == pg_sys::GetUserId());
             if !usable {
                 let _settings = LocalSettings::set(PLANNING);
-                let plan = pg_sys::SPI_plan_get_cached_plan(self.plan.get());
+                let plan = pg_sys::SPI_plan_get_cached_plan(self.0.get());
                 pg_sys::ReleaseCachedPlan(plan, pg_sys::CurrentResourceOwner);
             }
         }
@@ -204,6 +293,18 @@ impl<'r, const N: usize> Row<'r, N> {
 
     pub(crate) fn time(&self, column: usize) -> Option<i64> {
         self.get(column).map(|datum| datum.value() as i64)
+    }
+
+    pub(crate) fn integer(&self, column: usize) -> Option<i32> {
+        self.get(column).map(|datum| datum.value() as i32)
+    }
+
+    pub(crate) fn bigint(&self, column: usize) -> Option<i64> {
+        self.get(column).map(|datum| datum.value() as i64)
+    }
+
+    pub(crate) fn oid(&self, column: usize) -> Option<pg_sys::Oid> {
+        self.get(column).map(|datum| pg_sys::Oid::from(datum.value() as u32))
     }
 
     pub(crate) fn boolean(&self, column: usize) -> Option<bool> {

@@ -7,6 +7,7 @@ use super::options::Shape;
 use super::outcome::{Reason, Rejection};
 use super::time;
 use crate::error::Error;
+use crate::jsonb::elements::{self, describe, not_an_object};
 use crate::jsonb::parse::{InvalidCharacters, ParseError, Parser, Problem, unescape};
 use crate::jsonb::{number, scan};
 use std::borrow::Cow;
@@ -14,9 +15,6 @@ use std::ops::Range;
 
 /// The longest external id, in bytes: a key must fit into an index.
 const MAX_EXTERNAL_ID: usize = 2000;
-
-/// A call takes so many elements: what it keeps of each may be larger than its text.
-const MAX_ELEMENTS: usize = 4_000_000;
 
 /// One element of a batch.
 pub(crate) struct Element<'a> {
@@ -43,42 +41,15 @@ pub(crate) fn batch<'a>(
     mut each: impl FnMut(),
 ) -> Result<Vec<Element<'a>>, Error> {
     let text = text.as_bytes();
-    let mut at = scan::skip_space(text, 0);
-    if text.get(at) != Some(&b'[') {
-        return Err(Error::NotAnArray { found: describe(text, at) });
-    }
-    let mut elements = Vec::new();
-    let broken = |problem, ordinal, offset| Error::BrokenBatch { problem, ordinal, offset };
-    at = scan::skip_space(text, at + 1);
-    if text.get(at) == Some(&b']') {
-        at += 1;
-    } else {
-        loop {
-            let ordinal = elements.len() + 1;
-            let (element, end) = element(text, at, shape, now)
-                .map_err(|u| broken("an element never ends", ordinal, u.offset))?;
-            if end == at {
-                return Err(broken("an element is missing", ordinal, at));
-            }
-            if elements.len() == MAX_ELEMENTS {
-                return Err(Error::TooManyElements(MAX_ELEMENTS));
-            }
-            elements.push(element);
-            each();
-            at = scan::skip_space(text, end);
-            match text.get(at) {
-                Some(b',') => at = scan::skip_space(text, at + 1),
-                Some(b']') => break at += 1,
-                None => return Err(broken("the array never ends", ordinal, at)),
-                Some(_) => return Err(broken("expected a comma", ordinal, at)),
-            }
-        }
-    }
-    at = scan::skip_space(text, at);
-    if at < text.len() {
-        return Err(broken("text follows the array", elements.len(), at));
-    }
-    Ok(elements)
+    let mut batch = Vec::new();
+    elements::divide(text, |at| {
+        let (element, end) = element(text, at, shape, now)?;
+        batch.push(element);
+        each();
+        Ok(end)
+    })
+    .map_err(|undivided| Error::undivided("records", undivided))?;
+    Ok(batch)
 }
 
 /// One record given by itself, as `upsert_record` has it.
@@ -367,31 +338,5 @@ fn reason(problem: Problem) -> Reason {
         Problem::TooDeep => Reason::TooDeep,
         Problem::NumberOutOfRange => Reason::NumberOutOfRange,
         Problem::TooLarge => Reason::TooLarge,
-    }
-}
-
-/// A message without an allocation: there may be millions of such elements.
-fn not_an_object(text: &[u8], at: usize) -> &'static str {
-    match text.get(at) {
-        Some(b'[') => "an element must be an object, and this is an array",
-        Some(b'"') => "an element must be an object, and this is a string",
-        Some(b'n') => "an element must be an object, and this is null",
-        Some(b't' | b'f') => "an element must be an object, and this is a boolean",
-        Some(b'-' | b'0'..=b'9') => "an element must be an object, and this is a number",
-        _ => "an element must be an object, and this is not JSON",
-    }
-}
-
-/// "is a number", for messages.
-fn describe(text: &[u8], at: usize) -> String {
-    match text.get(at) {
-        None => "is empty".to_owned(),
-        Some(b'{') => "is an object".to_owned(),
-        Some(b'[') => "is an array".to_owned(),
-        Some(b'"') => "is a string".to_owned(),
-        Some(b'n') => "is null".to_owned(),
-        Some(b't' | b'f') => "is a boolean".to_owned(),
-        Some(b'-' | b'0'..=b'9') => "is a number".to_owned(),
-        Some(_) => "is not JSON".to_owned(),
     }
 }

@@ -9,7 +9,6 @@ use super::step::{Class, Step};
 use crate::arguments::{OptionsObject, name, required};
 use crate::error::Error;
 use crate::install::require_tables;
-use crate::workspace::current_workspace_id;
 use pgrx::JsonB;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -90,7 +89,7 @@ fn table_oid(client: &pgrx::spi::SpiClient<'_>, table_name: &str) -> Result<pg_s
     oid.ok_or_else(|| StructureError::TableGone(table_name.to_owned()).into())
 }
 
-#[pg_extern(volatile, parallel_unsafe, requires = [current_workspace_id])]
+#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 fn _create_entry_table(
     name: Option<String>,
@@ -121,7 +120,7 @@ fn _create_entry_table(
 ///
 /// `structure`: a structure document or a JSON Schema. Errors: 55000 before `install()`, 22004 and
 /// 22023 for arguments, 22P02 where the text is no JSON, 22023 with all problems of the document.
-#[pg_extern(stable, parallel_unsafe, requires = [current_workspace_id])]
+#[pg_extern(stable, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
 fn plan_entry_table(
@@ -165,7 +164,7 @@ fn plan_entry_table(
 /// Errors: as `plan_entry_table`, and 42P01 for an unknown table, 0A000 for refused steps, 55000 for
 /// steps that need permission, 23514 for entries that do not allow the change, 55P03 where the lock
 /// was not to be had, 40001 where the table changed meanwhile.
-#[pg_extern(volatile, parallel_unsafe, requires = [current_workspace_id])]
+#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 fn alter_entry_table(
     name: Option<String>,
@@ -180,7 +179,7 @@ fn alter_entry_table(
     Ok(Spi::connect_mut(|client| named.call().alter(client, &structure, &terms))?)
 }
 
-#[pg_extern(volatile, parallel_unsafe, requires = [current_workspace_id])]
+#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 fn _drop_entry_table(
     name: Option<String>,
@@ -193,7 +192,7 @@ fn _drop_entry_table(
     })?)
 }
 
-#[pg_extern(volatile, parallel_unsafe, requires = [current_workspace_id])]
+#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 fn _restore_entry_table(
     name: Option<String>,
@@ -211,7 +210,7 @@ fn _restore_entry_table(
 ///
 /// `allow` must hold `purge`. Errors: 42P01 where there is none, 55000 where it is in use or `allow`
 /// does not hold `purge`.
-#[pg_extern(volatile, parallel_unsafe, requires = [current_workspace_id])]
+#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 fn purge_entry_table(
     name: Option<String>,
@@ -228,7 +227,7 @@ fn purge_entry_table(
 ///
 /// Errors: 42703 where none is hidden, 42701 where a field in use has the name, 23514 where entries do
 /// not meet its rules any more.
-#[pg_extern(volatile, parallel_unsafe, requires = [current_workspace_id])]
+#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 fn restore_field(
     name: Option<String>,
@@ -245,7 +244,7 @@ fn restore_field(
 ///
 /// `allow` must hold `purge`. Errors: 42703 where none is hidden, 55000 where `allow` does not hold
 /// `purge`.
-#[pg_extern(volatile, parallel_unsafe, requires = [current_workspace_id])]
+#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 fn purge_field(
     name: Option<String>,
@@ -281,7 +280,7 @@ fn structure_of(relation: Option<pg_sys::Oid>) -> Result<JsonB, ErrorReport> {
     Ok(JsonB(serde_json::from_str(&text).map_err(Error::from)?))
 }
 
-#[pg_extern(stable, parallel_unsafe, requires = [current_workspace_id])]
+#[pg_extern(stable, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 fn _json_schema(name: Option<String>, workspace_id: Option<String>) -> Result<String, ErrorReport> {
     let named = Named::check(name, workspace_id)?;

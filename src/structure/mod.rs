@@ -14,6 +14,7 @@ pub(crate) mod create;
 pub(crate) mod ddl;
 pub(crate) mod deparse;
 pub(crate) mod document;
+pub(crate) mod entries;
 pub(crate) mod error;
 pub(crate) mod facts;
 pub(crate) mod json_schema;

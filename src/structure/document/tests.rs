@@ -229,3 +229,56 @@ fn resolve<'j>(document: &'j Json, pointer: &str) -> Option<&'j Json> {
         other => other.get(&token.replace("~1", "/").replace("~0", "~")),
     })
 }
+
+/// The published grammar and the reader know the same keys, for every type.
+#[test]
+fn the_published_grammar_is_this_one() {
+    let schema = Json::parse(include_str!("../../../docs/structure.schema.json")).unwrap();
+    let keys = |json: &Json| -> Vec<String> {
+        let Json::Object(pairs) = json else { panic!("no object: {json}") };
+        let mut keys: Vec<String> = pairs.iter().map(|(key, _)| key.clone()).collect();
+        keys.sort();
+        keys
+    };
+    // What an unknown key is answered with.
+    let known = |text: &str, pointer: &str| -> Vec<String> {
+        let found = problems(text);
+        let start = format!("{pointer}/nonsense: is unknown; known here: ");
+        let line = found
+            .iter()
+            .find_map(|p| p.strip_prefix(&start))
+            .unwrap_or_else(|| panic!("{found:?}"));
+        let mut keys: Vec<String> = line.split(", ").map(str::to_owned).collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    };
+    let at = |pointer: &str| resolve(&schema, pointer).unwrap();
+    assert_eq!(known(r#"{"fields": [], "nonsense": 1}"#, ""), keys(at("/properties")));
+    assert_eq!(
+        known(r#"{"fields": [], "key": {"nonsense": 1}}"#, "/key"),
+        keys(at("/properties/key/properties"))
+    );
+    assert_eq!(
+        known(r#"{"fields": [], "indexes": [{"nonsense": 1}]}"#, "/indexes/0"),
+        keys(at("/properties/indexes/items/properties"))
+    );
+    assert_eq!(
+        known(r#"{"fields": [], "checks": [{"nonsense": 1}]}"#, "/checks/0"),
+        keys(at("/properties/checks/items/properties"))
+    );
+    let Json::Array(types) = at("/$defs/field/properties/type/enum") else { panic!() };
+    let Json::Array(conditions) = at("/$defs/field/allOf") else { panic!() };
+    assert_eq!(types.len(), crate::structure::model::FieldKind::NAMES.len());
+    for (name, condition) in types.iter().zip(conditions) {
+        let name = name.as_str().unwrap();
+        assert_eq!(resolve(condition, "/if/properties/type/const").unwrap().as_str(), Some(name));
+        let excluded = keys(resolve(condition, "/then/properties").unwrap());
+        let mut expected = keys(at("/$defs/field/properties"));
+        expected.retain(|key| !excluded.contains(key));
+        let field = format!(
+            r#"{{"fields": [{{"name": "a", "type": "{name}", "values": ["x"], "to": "X", "dimensions": 3, "nonsense": 1}}]}}"#
+        );
+        assert_eq!(known(&field, "/fields/0"), expected, "{name}");
+    }
+}

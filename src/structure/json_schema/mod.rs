@@ -7,6 +7,7 @@
 
 mod export;
 mod import;
+mod infer;
 #[cfg(test)]
 mod tests;
 

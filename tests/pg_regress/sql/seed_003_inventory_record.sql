@@ -40,9 +40,9 @@ SELECT conname, pg_get_constraintdef(oid) AS definition FROM pg_constraint
 WHERE conrelid = 'kepler_data.inventory_record_1_entries'::regclass AND contype <> 'n';
 
 -- "Adding Data to the Record": the two example entries, with their times.
-INSERT INTO kepler_data.inventory_record_1_entries (item_id, item_name, quantity, price, created_at, updated_at)
-VALUES (1001, 'Apple', 50, 0.99, '2024-08-14 10:10:00', '2024-08-14 10:10:00'),
-    (1002, 'Banana', 75, 0.79, '2024-08-14 10:12:00', '2024-08-14 10:12:00');
+SELECT * FROM kepler.insert_entries('Inventory Record', '[
+    {"item_id": 1001, "item_name": "Apple",  "quantity": 50, "price": 0.99, "created_at": "2024-08-14 10:10:00", "updated_at": "2024-08-14 10:10:00"},
+    {"item_id": 1002, "item_name": "Banana", "quantity": 75, "price": 0.79, "created_at": "2024-08-14 10:12:00", "updated_at": "2024-08-14 10:12:00"}]');
 TABLE kepler_data.inventory_record_1_entries;
 
 -- "Querying Data: Retrieve, update, or delete inventory items from the dynamic table."

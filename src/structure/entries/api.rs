@@ -1,0 +1,235 @@
+//! The SQL functions over entries.
+
+use super::answer::Answers;
+use super::entry_table::EntryTable;
+use super::violation::Violation;
+use super::{change, delete, insert};
+use crate::error::Error;
+use crate::install::require_tables;
+use crate::pg::memory;
+use pgrx::JsonB;
+use pgrx::iter::TableIterator;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use serde_json::json;
+
+/// An answer as a row: ordinal, entry id, outcome, error code, error, violations. (pgrx must see the
+/// type spelt out where a function returns it.)
+type Row = (i32, Option<String>, &'static str, Option<String>, Option<String>, Option<JsonB>);
+
+/// After so many bytes memory is given back, which takes some milliseconds.
+const LARGE_BATCH: usize = 32 << 20;
+
+/// Inserts entries, and answers for each in a row, in the order of the array.
+///
+/// `entries`: a JSON array of objects, whose keys are fields of the table. `on_error`: `reject` (the
+/// default) fails with all violations if there is one; `skip` writes the valid entries and answers
+/// `rejected` for the others.
+///
+/// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 22P02 where `entries` cannot be
+/// divided, 54000 where it has more than 4,000,000 elements, 42P01 for an unknown table, 23503 for an
+/// unknown workspace; and with `reject` the SQLSTATE of the first violation.
+#[pg_extern(volatile, parallel_unsafe)]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn insert_entries(
+    name: Option<&str>,
+    entries: Option<&str>,
+    on_error: default!(Option<&str>, "'reject'"),
+    workspace_id: default!(Option<&str>, "kepler.current_workspace_id()"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(ordinal, i32),
+            name!(entry_id, Option<String>),
+            name!(outcome, &'static str),
+            name!(error_code, Option<String>),
+            name!(error, Option<String>),
+            name!(violations, Option<JsonB>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let call = Call::check(name, workspace_id, Some(on_error))?;
+    let entries = entries.ok_or(Error::NullArgument("entries"))?;
+    call.run(entries.len(), |client, table| insert::insert(client, table, entries, call.skip))
+}
+
+/// Inserts, updates or leaves alone entries, which are found by a unique set of fields or the table's
+/// key, and answers as `insert_entries` does.
+///
+/// `key`: the names of the fields that find an entry. What an element does not have stays as it is
+/// stored. Of elements for one entry the last wins, the others are `superseded`.
+#[pg_extern(volatile, parallel_unsafe)]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn upsert_entries(
+    name: Option<&str>,
+    key: Option<Vec<Option<String>>>,
+    entries: Option<&str>,
+    on_error: default!(Option<&str>, "'reject'"),
+    workspace_id: default!(Option<&str>, "kepler.current_workspace_id()"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(ordinal, i32),
+            name!(entry_id, Option<String>),
+            name!(outcome, &'static str),
+            name!(error_code, Option<String>),
+            name!(error, Option<String>),
+            name!(violations, Option<JsonB>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let call = Call::check(name, workspace_id, Some(on_error))?;
+    let key: Option<Vec<String>> = key.and_then(|key| key.into_iter().collect());
+    let key = key.ok_or(Error::NullArgument("key"))?;
+    let entries = entries.ok_or(Error::NullArgument("entries"))?;
+    call.run(entries.len(), |client, table| {
+        let set = table.unique_set(call.name, &key)?;
+        change::change(client, table, change::Kind::Upsert(set), entries, call.skip)
+    })
+}
+
+/// Changes stored entries: each element holds the table's key and the fields to change. Answers as
+/// `insert_entries` does.
+#[pg_extern(volatile, parallel_unsafe)]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn update_entries(
+    name: Option<&str>,
+    entries: Option<&str>,
+    on_error: default!(Option<&str>, "'reject'"),
+    workspace_id: default!(Option<&str>, "kepler.current_workspace_id()"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(ordinal, i32),
+            name!(entry_id, Option<String>),
+            name!(outcome, &'static str),
+            name!(error_code, Option<String>),
+            name!(error, Option<String>),
+            name!(violations, Option<JsonB>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let call = Call::check(name, workspace_id, Some(on_error))?;
+    let entries = entries.ok_or(Error::NullArgument("entries"))?;
+    call.run(entries.len(), |client, table| {
+        change::change(client, table, change::Kind::Update, entries, call.skip)
+    })
+}
+
+/// Deletes entries by their keys; an entry that something else still refers to is `rejected`.
+#[pg_extern(volatile, parallel_unsafe)]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn delete_entries(
+    name: Option<&str>,
+    entry_ids: Option<Vec<Option<String>>>,
+    workspace_id: default!(Option<&str>, "kepler.current_workspace_id()"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(ordinal, i32),
+            name!(entry_id, Option<String>),
+            name!(outcome, &'static str),
+            name!(error_code, Option<String>),
+            name!(error, Option<String>),
+            name!(violations, Option<JsonB>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let call = Call::check(name, workspace_id, None)?;
+    let entry_ids = entry_ids.ok_or(Error::NullArgument("entry_ids"))?;
+    call.run(0, |client, table| Ok(delete::delete(client, table, &entry_ids)))
+}
+
+/// The arguments that all functions have, checked.
+struct Call<'a> {
+    name: &'a str,
+    workspace: &'a str,
+    skip: bool,
+}
+
+impl<'a> Call<'a> {
+    fn check(
+        name: Option<&'a str>,
+        workspace: Option<&'a str>,
+        on_error: Option<Option<&'a str>>,
+    ) -> Result<Self, Error> {
+        require_tables()?;
+        let name = name.ok_or(Error::NullArgument("name"))?;
+        let workspace = workspace.ok_or(Error::NullArgument("workspace_id"))?;
+        let skip = match on_error {
+            None | Some(Some("skip")) => true,
+            Some(Some("reject")) => false,
+            Some(None) => return Err(Error::NullArgument("on_error")),
+            Some(Some(other)) => {
+                return Err(Error::BadChoice {
+                    argument: "on_error",
+                    legal: "reject, skip",
+                    given: other.to_owned(),
+                });
+            }
+        };
+        Ok(Self { name, workspace, skip })
+    }
+
+    fn run(
+        &self,
+        bytes: usize,
+        work: impl FnOnce(&mut pgrx::spi::SpiClient<'_>, &EntryTable) -> Result<Answers, Error>,
+    ) -> Result<TableIterator<'static, Row>, ErrorReport> {
+        let answers = Spi::connect_mut(|client| {
+            let table = EntryTable::open(client, self.workspace, self.name)?;
+            work(client, &table)
+        })?;
+        if !self.skip {
+            answers.require_all_valid()?;
+        }
+        if bytes >= LARGE_BATCH {
+            memory::release_unused();
+        }
+        Ok(rows(answers))
+    }
+}
+
+fn rows(answers: Answers) -> TableIterator<'static, Row> {
+    TableIterator::new(answers.all.into_iter().enumerate().map(|(at, answer)| {
+        let ordinal = at as i32 + 1;
+        let violations = &answer.violations;
+        let Some(first) = violations.first() else {
+            return (ordinal, answer.entry_id, answer.outcome.name(), None, None, None);
+        };
+        let code = first.problem.code.name().into_owned();
+        let error = violations.iter().map(sentence).collect::<Vec<_>>().join("; ");
+        let list = violations
+            .iter()
+            .map(|violation| {
+                json!({
+                    "path": violation.path(at as u32),
+                    "code": violation.problem.code.name(),
+                    "message": violation.problem.message,
+                })
+            })
+            .collect();
+        let list = Some(JsonB(serde_json::Value::Array(list)));
+        (ordinal, answer.entry_id, answer.outcome.name(), Some(code), Some(error), list)
+    }))
+}
+
+/// A violation in the words of one row.
+fn sentence(violation: &Violation) -> String {
+    match &violation.field {
+        Some(field) => format!("{field}: {}", violation.problem.message),
+        None => violation.problem.message.clone().into_owned(),
+    }
+}

@@ -1,0 +1,454 @@
+//! Changing stored entries, and upserts: as for records, what has not changed is read and no more.
+//!
+//! 1. Read what is stored and compare, without a lock. Unchanged entries get their answer here.
+//! 2. Insert what is new (an upsert). What is there after all is read as in step 1.
+//! 3. Lock what must change, decide again, and write.
+//!
+//! All steps go in the order of the keys, and inserts come before the first lock on a stored row, so no
+//! two calls wait for each other in a circle.
+
+use super::answer::Outcome;
+use super::decode::{Absent, Decoder, Rows, required};
+use super::entry_table::{EntryTable, Shape};
+use super::fold;
+use super::insert::{WRITE_BYTES, WRITE_ROWS, filler};
+use super::key::Key;
+use super::land::{Landing, ordinals, refused};
+use super::validator::{Filling, compare};
+use super::violation::{Code, Violation};
+use crate::error::Error;
+use crate::jsonb::elements;
+use crate::pg::array::{self, Array, Starts};
+use crate::pg::plan::{Parameter, Row};
+use crate::pg::subtransaction;
+use pgrx::check_for_interrupts;
+use pgrx::spi::SpiClient;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+/// So often may entries vanish between reading and locking them.
+const MAX_ROUNDS: usize = 20;
+
+/// What a change does where there is no stored entry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Inserts it. Entries are found by the unique set at this place.
+    Upsert(usize),
+    /// Says so. Entries are found by their key.
+    Update,
+}
+
+/// Changes the entries of a batch.
+pub(crate) fn change(
+    client: &mut SpiClient<'_>,
+    table: &EntryTable,
+    kind: Kind,
+    text: &str,
+    skip: bool,
+) -> Result<super::answer::Answers, Error> {
+    let set = match kind {
+        Kind::Upsert(set) => set,
+        Kind::Update => 0,
+    };
+    let mut landing = Landing::new(table, skip);
+    let rows = read_batch(&mut landing, set, text)?;
+    // In the order of the keys, the last element of each.
+    let order = fold::fold(client, table, set, &rows);
+    let mut places = vec![0; rows.count()];
+    for (place, &row) in order.last.iter().enumerate() {
+        places[row as usize] = place;
+    }
+    let mut batch = Batch {
+        shape: table.shape(set, given_columns(table, set, &rows)),
+        starts: rows.columns.iter().map(Array::starts).collect(),
+        row_of: rows.elements.iter().zip(0..).map(|(&element, row)| (element, row)).collect(),
+        kind,
+        set,
+        landing,
+        rows,
+        places,
+    };
+    batch.write(client, &order.last)?;
+    for (row, by) in order.superseded {
+        let (element, by) = (batch.element(row), batch.element(by));
+        let answers = &mut batch.landing.answers.all;
+        answers[element as usize].outcome = Outcome::Superseded;
+        answers[element as usize].entry_id = answers[by as usize].entry_id.clone();
+    }
+    Ok(batch.landing.answers)
+}
+
+fn read_batch(landing: &mut Landing<'_>, set: usize, text: &str) -> Result<Rows, Error> {
+    let table = landing.table;
+    let key: Vec<u16> = table.unique[set].columns.iter().map(|(column, _)| *column).collect();
+    let mut decoder = Decoder::new(&table.validator);
+    let mut rows = Rows::new(&table.validator);
+    let text = text.as_bytes();
+    elements::divide(text, |at| {
+        check_for_interrupts!();
+        let place = landing.answers.all.len() as u32;
+        let mut violations = Vec::new();
+        let mut absent = Absent::Kept { key: &key };
+        let end = decoder.element(text, at, place, &mut absent, &mut rows, &mut violations)?;
+        landing.answers.push(violations);
+        Ok(end)
+    })
+    .map_err(|undivided| Error::undivided("entries", undivided))?;
+    Ok(rows)
+}
+
+/// The columns that the rows give beside those that find the entry, and whether only some rows do. A
+/// key that was found without regard to case may be spelt anew.
+fn given_columns(table: &EntryTable, set: usize, rows: &Rows) -> Vec<(u16, bool)> {
+    let found_by = &table.unique[set].columns;
+    let mut given = Vec::new();
+    for column in 0..table.validator.columns.len() as u16 {
+        if column == 0 || found_by.contains(&(column, false)) {
+            continue;
+        }
+        let count =
+            (0..rows.count() as u32).filter(|&row| rows.is_given(row, column.into())).count();
+        if count > 0 {
+            given.push((column, count < rows.count()));
+        }
+    }
+    given
+}
+
+struct Batch<'t> {
+    kind: Kind,
+    /// The unique set by which entries are found.
+    set: usize,
+    landing: Landing<'t>,
+    shape: Rc<Shape>,
+    rows: Rows,
+    starts: Vec<Starts>,
+    /// The row of each element.
+    row_of: HashMap<u32, u32>,
+    /// Where each row stands in the order of the keys.
+    places: Vec<usize>,
+}
+
+/// A stored entry, compared with a row.
+struct Found {
+    row: u32,
+    key: Key,
+    differs: bool,
+    /// The places of comparisons between fields that would not hold.
+    broken: String,
+}
+
+impl Batch<'_> {
+    fn write(&mut self, client: &mut SpiClient<'_>, order: &[u32]) -> Result<(), Error> {
+        let (mut missing, mut present) = (Vec::new(), Vec::new());
+        self.read(client, order, &mut missing, &mut present);
+        for _ in 0..MAX_ROUNDS {
+            let met = match self.kind {
+                Kind::Upsert(_) => self.insert(client, &missing),
+                Kind::Update => {
+                    missing.iter().for_each(|&row| self.settle_not_found(row));
+                    Vec::new()
+                }
+            };
+            missing.clear();
+            self.read(client, &met, &mut missing, &mut present);
+            present.sort_unstable_by_key(|&row| self.places[row as usize]);
+            for chunk in present.chunks(WRITE_ROWS) {
+                self.lock_and_update(client, chunk, &mut missing);
+            }
+            present.clear();
+            if missing.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(Error::EntriesContended)
+    }
+
+    fn element(&self, row: u32) -> u32 {
+        self.rows.elements[row as usize]
+    }
+
+    /// Step 1. Sorts rows into those that are not there and those that must change; answers for the
+    /// rest.
+    fn read(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        order: &[u32],
+        missing: &mut Vec<u32>,
+        present: &mut Vec<u32>,
+    ) {
+        for chunk in order.chunks(WRITE_ROWS) {
+            check_for_interrupts!();
+            let mut found: HashMap<u32, Found> = HashMap::new();
+            for one in self.compare(client, chunk, false) {
+                found.insert(one.row, one);
+            }
+            for &row in chunk {
+                match found.remove(&row) {
+                    None => missing.push(row),
+                    Some(found) if self.moves_key(row, &found.key) => {
+                        let message =
+                            format!("a key never changes, and the entry has {}", found.key);
+                        let name = &self.landing.table.validator.columns[0].name;
+                        let violation = Violation::new(Some(name), Code::Check, message);
+                        self.landing.answers.reject(self.element(row), violation);
+                    }
+                    Some(found) if found.differs => present.push(row),
+                    Some(found) => self.settle(row, Outcome::Unchanged, &found.key),
+                }
+            }
+        }
+    }
+
+    /// Whether a row gives the stored entry another key.
+    fn moves_key(&self, row: u32, key: &Key) -> bool {
+        let stored = self.rows.columns[0].get(&self.starts[0], row as usize);
+        stored
+            .and_then(|stored| Key::from_stored(self.landing.table.key_kind, stored))
+            .is_some_and(|given| given != *key)
+    }
+
+    /// Compares rows with what is stored, and locks that if asked to.
+    fn compare(&self, client: &mut SpiClient<'_>, chunk: &[u32], lock: bool) -> Vec<Found> {
+        let mut arrays = vec![ordinals(chunk)];
+        for &(column, _) in &self.landing.table.unique[self.set].columns {
+            arrays.push(self.gather(column, chunk));
+        }
+        self.push_given(chunk, &mut arrays);
+        let parameters: Vec<Parameter> =
+            arrays.iter_mut().map(|array| Some(array.datum())).collect();
+        let statement = if lock { &self.shape.lock } else { &self.shape.read };
+        let kind = self.landing.table.key_kind;
+        let found = |row: Row<'_, 4>| {
+            Some(Found {
+                row: row.integer(0)? as u32,
+                key: Key::of(kind, &row, 1)?,
+                differs: row.boolean(2)?,
+                broken: row.text(3)?.to_owned(),
+            })
+        };
+        statement.run(client, &parameters).iter::<4>().filter_map(found).collect()
+    }
+
+    fn gather(&self, column: u16, rows: &[u32]) -> Array {
+        let column = column as usize;
+        self.rows.columns[column].gather(&self.starts[column], rows)
+    }
+
+    /// The given columns, with flags where not all rows have one.
+    fn push_given(&self, rows: &[u32], arrays: &mut Vec<Array>) {
+        for &(column, partly) in &self.shape.given {
+            arrays.push(self.gather(column, rows));
+            if partly {
+                let mut flags = Array::new(array::BOOLEAN);
+                for &row in rows {
+                    flags.push_bytes(&[self.rows.is_given(row, column.into()).into()]);
+                }
+                arrays.push(flags);
+            }
+        }
+    }
+
+    /// Step 2. Gives back the rows that turned out to be there already.
+    fn insert(&mut self, client: &mut SpiClient<'_>, missing: &[u32]) -> Vec<u32> {
+        let mut met = Vec::new();
+        let table = self.landing.table;
+        let to_itself = table.references.iter().any(|reference| reference.to_itself);
+        let mut fill = filler();
+        let mut new = Rows::new(&table.validator);
+        for &row in missing {
+            if !to_itself && (new.count() >= WRITE_ROWS || new.size() >= WRITE_BYTES) {
+                met.extend(self.landing.land(client, &mut new, Some(self.set)));
+                new = Rows::new(&table.validator);
+            }
+            self.complete(row, &mut fill, &mut new);
+        }
+        met.extend(self.landing.land(client, &mut new, Some(self.set)));
+        met.iter().filter_map(|element| self.row_of.get(element).copied()).collect()
+    }
+
+    /// Appends a row to `new`, with defaults for what it does not have.
+    fn complete(
+        &mut self,
+        row: u32,
+        fill: &mut impl FnMut(&super::validator::Column, &mut Array),
+        new: &mut Rows,
+    ) {
+        let validator = &self.landing.table.validator;
+        let mut violations = Vec::new();
+        for (at, column) in validator.columns.iter().enumerate() {
+            let out = &mut new.columns[at];
+            if self.rows.is_given(row, at) {
+                match self.rows.columns[at].get(&self.starts[at], row as usize) {
+                    Some(value) => out.push_bytes(value),
+                    None => out.push_null(),
+                }
+            } else {
+                fill(column, out);
+                if column.required && column.filling == Filling::Nothing {
+                    violations.push(required(column));
+                }
+            }
+        }
+        for comparison in &validator.comparisons {
+            let (left, right) = (comparison.left as usize, comparison.right as usize);
+            let (Some(a), Some(b)) = (new.columns[left].last(), new.columns[right].last()) else {
+                continue;
+            };
+            if compare(&validator.columns[left].kind, a, b)
+                .is_some_and(|ordering| !comparison.op.holds(ordering))
+            {
+                violations.push(validator.broken(comparison));
+            }
+        }
+        let element = self.element(row);
+        if violations.is_empty() {
+            new.elements.push(element);
+            return;
+        }
+        new.columns.iter_mut().for_each(Array::undo);
+        for violation in violations {
+            self.landing.answers.reject(element, violation);
+        }
+    }
+
+    /// Step 3. Puts rows whose entry has vanished back to `missing`.
+    fn lock_and_update(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        chunk: &[u32],
+        missing: &mut Vec<u32>,
+    ) {
+        check_for_interrupts!();
+        let mut found: HashMap<u32, Found> =
+            self.compare(client, chunk, true).into_iter().map(|found| (found.row, found)).collect();
+        let mut keys: HashMap<u32, Key> = HashMap::new();
+        let mut changing = Vec::new();
+        for &row in chunk {
+            let Some(found) = found.remove(&row) else {
+                missing.push(row);
+                continue;
+            };
+            if !found.differs {
+                self.settle(row, Outcome::Unchanged, &found.key);
+                continue;
+            }
+            let broken: Vec<usize> =
+                found.broken.split(',').filter_map(|place| place.parse().ok()).collect();
+            if broken.is_empty() {
+                keys.insert(row, found.key);
+                changing.push(row);
+                continue;
+            }
+            let validator = &self.landing.table.validator;
+            for place in broken {
+                let violation = validator.broken(&validator.comparisons[place]);
+                self.landing.answers.reject(self.element(row), violation);
+            }
+        }
+        self.landing.check_references(client, &self.rows, &mut changing);
+        self.find_rivals(client, &keys, &mut changing);
+        self.update(client, &keys, &changing);
+    }
+
+    /// Takes rows out that would get what another entry has.
+    fn find_rivals(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        keys: &HashMap<u32, Key>,
+        changing: &mut Vec<u32>,
+    ) {
+        let shape = Rc::clone(&self.shape);
+        let mut stopped = HashSet::new();
+        for (set, find) in &shape.rivals {
+            if changing.is_empty() {
+                return;
+            }
+            let mut arrays = vec![ordinals(changing), self.keys(keys, changing)];
+            self.push_given(changing, &mut arrays);
+            let table = self.landing.table;
+            for (row, rival) in super::land::run_for_keys(client, table, find, &mut arrays) {
+                let violation = self.landing.duplicate(*set, &rival);
+                self.landing.answers.reject(self.element(row), violation);
+                stopped.insert(row);
+            }
+        }
+        changing.retain(|row| !stopped.contains(row));
+    }
+
+    /// The keys of the stored entries of rows.
+    fn keys(&self, keys: &HashMap<u32, Key>, rows: &[u32]) -> Array {
+        let mut array = Array::new(self.landing.table.validator.columns[0].element);
+        for row in rows {
+            match keys.get(row) {
+                Some(key) => key.push_to(&mut array),
+                None => array.push_null(),
+            }
+        }
+        array
+    }
+
+    /// Writes rows whose entries are locked. What the database refuses is found by halves.
+    fn update(&mut self, client: &mut SpiClient<'_>, keys: &HashMap<u32, Key>, changing: &[u32]) {
+        if changing.is_empty() {
+            return;
+        }
+        let written = if self.landing.skip {
+            match subtransaction::attempt(|| self.update_some(client, keys, changing)) {
+                Ok(written) => written,
+                Err(refusal) if changing.len() == 1 => {
+                    let element = self.element(changing[0]);
+                    self.landing.answers.reject(element, refused(refusal));
+                    return;
+                }
+                Err(_) => {
+                    let (first, second) = changing.split_at(changing.len() / 2);
+                    self.update(client, keys, first);
+                    self.update(client, keys, second);
+                    return;
+                }
+            }
+        } else {
+            self.update_some(client, keys, changing)
+        };
+        for &row in changing {
+            match keys.get(&row) {
+                Some(key) if written.contains(key) => self.settle(row, Outcome::Updated, key),
+                _ => {
+                    let message = "a trigger of the table kept it from being written";
+                    let violation = Violation::new(None, Code::NotWritten, message);
+                    self.landing.answers.reject(self.element(row), violation);
+                }
+            }
+        }
+    }
+
+    fn update_some(
+        &self,
+        client: &mut SpiClient<'_>,
+        keys: &HashMap<u32, Key>,
+        changing: &[u32],
+    ) -> HashSet<Key> {
+        let mut arrays = vec![self.keys(keys, changing)];
+        self.push_given(changing, &mut arrays);
+        let parameters: Vec<Parameter> =
+            arrays.iter_mut().map(|array| Some(array.datum())).collect();
+        let written = self.shape.update.run(client, &parameters);
+        let key = |row| Key::of::<1>(self.landing.table.key_kind, &row, 0);
+        written.iter::<1>().filter_map(key).collect()
+    }
+
+    fn settle(&mut self, row: u32, outcome: Outcome, key: &Key) {
+        let element = self.element(row);
+        self.landing.answers.settle(element, outcome, key.to_string());
+    }
+
+    fn settle_not_found(&mut self, row: u32) {
+        let kind = self.landing.table.key_kind;
+        let stored = self.rows.columns[0].get(&self.starts[0], row as usize);
+        let key = stored.and_then(|stored| Key::from_stored(kind, stored));
+        if let Some(key) = key {
+            self.settle(row, Outcome::NotFound, &key);
+        }
+    }
+}

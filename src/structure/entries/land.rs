@@ -1,0 +1,358 @@
+//! New rows on their way into the table: references are looked up, what meets a stored entry is found
+//! out, and every row that does not land gets its answer.
+
+use super::answer::{Answers, Outcome};
+use super::decode::Rows;
+use super::entry_table::{EntryTable, Reference};
+use super::key::Key;
+use super::violation::{Code, Violation};
+use crate::pg::array::{self, Array};
+use crate::pg::plan::{OwnedStatement, Parameter};
+use crate::pg::subtransaction::{self, Refusal};
+use crate::structure::constant::shorten;
+use crate::structure::model::{FieldKind, KeyKind};
+use pgrx::check_for_interrupts;
+use pgrx::spi::SpiClient;
+use std::collections::{HashMap, HashSet};
+
+/// So many pieces of a call may be tried in subtransactions of their own: Postgres keeps 64 of a
+/// transaction where all sessions find them fast.
+const MAX_HOPEFUL: usize = 50;
+
+/// So often rows are sent again that met something which then was gone.
+const MAX_ROUNDS: usize = 3;
+
+/// What the batches of a call share.
+pub(crate) struct Landing<'t> {
+    pub(crate) table: &'t EntryTable,
+    pub(crate) answers: Answers,
+    /// Rows that the database refuses are found out and answered; else its error ends the call.
+    pub(crate) skip: bool,
+    /// So many more pieces are written in the hope that nothing is met.
+    hopeful: usize,
+}
+
+/// A stored entry that stands in a row's way, by the place of the unique set.
+struct Met {
+    row: u32,
+    set: usize,
+    key: Key,
+}
+
+/// Which rows a statement has written, by their keys.
+enum Written {
+    All,
+    Some(HashSet<Key>),
+}
+
+impl<'t> Landing<'t> {
+    pub(crate) fn new(table: &'t EntryTable, skip: bool) -> Self {
+        Self { table, answers: Answers::default(), skip, hopeful: MAX_HOPEFUL }
+    }
+
+    /// Inserts rows and answers for them. Gives back the elements that met a stored entry in the unique
+    /// set `by`: an upsert changes that.
+    pub(crate) fn land(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        rows: &mut Rows,
+        by: Option<usize>,
+    ) -> Vec<u32> {
+        let mut alive: Vec<u32> = (0..rows.count() as u32).collect();
+        let given = (0..rows.count()).any(|row| rows.columns[0].is_present(row));
+        self.complete_keys(client, &mut rows.columns[0], &rows.elements, &mut alive);
+        self.check_references(client, rows, &mut alive);
+        // Where nothing is unique, nothing can be met; Postgres' check before each row is spared.
+        let lenient = given || self.table.unique.len() > 1;
+        let mut met = Vec::new();
+        if lenient && self.hopeful > 0 && !alive.is_empty() {
+            self.hopeful -= 1;
+            // Postgres' check before each row costs as much as the insert, and as a rule finds nothing.
+            match subtransaction::attempt(|| self.insert_some(client, rows, &alive, false)) {
+                Ok(written) => alive = self.settle_written(rows, &alive, written),
+                Err(_) => self.hopeful = 0,
+            }
+        }
+        for _ in 0..MAX_ROUNDS {
+            if alive.is_empty() {
+                return met;
+            }
+            alive = self.insert(client, rows, &alive, lenient);
+            if alive.is_empty() {
+                return met;
+            }
+            let found = self.find_met(client, rows, &alive);
+            let stopped: HashSet<u32> = found.iter().map(|met| met.row).collect();
+            let upserted: HashSet<u32> =
+                found.iter().filter(|met| Some(met.set) == by).map(|met| met.row).collect();
+            met.extend(upserted.iter().map(|&row| rows.elements[row as usize]));
+            for meeting in found.iter().filter(|met| !upserted.contains(&met.row)) {
+                let violation = self.duplicate(meeting.set, &meeting.key);
+                self.answers.reject(rows.elements[meeting.row as usize], violation);
+            }
+            alive.retain(|row| !stopped.contains(row));
+        }
+        // No unique set that is known explains these: an index of the user's own, or a trigger.
+        for row in alive {
+            let kept_out =
+                match subtransaction::attempt(|| self.insert_some(client, rows, &[row], false)) {
+                    Ok(Written::All) => {
+                        self.settle_inserted(rows, &[row]);
+                        continue;
+                    }
+                    Ok(Written::Some(_)) => Violation::new(
+                        None,
+                        Code::NotWritten,
+                        "a trigger of the table kept it from being written",
+                    ),
+                    Err(refusal) => refused(refusal),
+                };
+            self.answers.reject(rows.elements[row as usize], kept_out);
+        }
+        met
+    }
+
+    /// Inserts rows and settles those that land; gives the others.
+    fn insert(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        rows: &mut Rows,
+        alive: &[u32],
+        lenient: bool,
+    ) -> Vec<u32> {
+        check_for_interrupts!();
+        let written = if self.skip {
+            match subtransaction::attempt(|| self.insert_some(client, rows, alive, lenient)) {
+                Ok(written) => written,
+                Err(refusal) if alive.len() == 1 => {
+                    self.answers.reject(rows.elements[alive[0] as usize], refused(refusal));
+                    return Vec::new();
+                }
+                // One of them at least: half of them are tried at a time.
+                Err(_) => {
+                    let (first, second) = alive.split_at(alive.len() / 2);
+                    let mut left = self.insert(client, rows, first, lenient);
+                    left.extend(self.insert(client, rows, second, lenient));
+                    return left;
+                }
+            }
+        } else {
+            self.insert_some(client, rows, alive, lenient)
+        };
+        self.settle_written(rows, alive, written)
+    }
+
+    /// Settles the rows that were written; gives the others.
+    fn settle_written(&mut self, rows: &Rows, alive: &[u32], written: Written) -> Vec<u32> {
+        let Written::Some(mut written) = written else {
+            self.settle_inserted(rows, alive);
+            return Vec::new();
+        };
+        // Of two rows with one key the first was written.
+        let starts = rows.columns[0].starts();
+        let (mut landed, mut left) = (Vec::new(), Vec::new());
+        for &row in alive {
+            let stored = rows.columns[0].get(&starts, row as usize);
+            let key = stored.and_then(|stored| Key::from_stored(self.table.key_kind, stored));
+            if key.is_some_and(|key| written.remove(&key)) {
+                landed.push(row);
+            } else {
+                left.push(row);
+            }
+        }
+        self.settle_inserted(rows, &landed);
+        left
+    }
+
+    /// Runs the insert; tells what was written.
+    fn insert_some(
+        &self,
+        client: &mut SpiClient<'_>,
+        rows: &mut Rows,
+        alive: &[u32],
+        lenient: bool,
+    ) -> Written {
+        let statement = if lenient { &self.table.insert_lenient } else { &self.table.insert };
+        let mut some;
+        let columns = if alive.len() == rows.count() {
+            &mut rows.columns
+        } else {
+            some = gather(&rows.columns, alive);
+            &mut some
+        };
+        let parameters: Vec<Parameter> =
+            columns.iter_mut().map(|column| Some(column.datum())).collect();
+        let written = statement.run(client, &parameters);
+        if written.count() == alive.len() {
+            return Written::All;
+        }
+        let key = |row| Key::of::<1>(self.table.key_kind, &row, 0);
+        Written::Some(written.iter::<1>().filter_map(key).collect())
+    }
+
+    fn settle_inserted(&mut self, rows: &Rows, landed: &[u32]) {
+        let starts = rows.columns[0].starts();
+        for &row in landed {
+            let stored = rows.columns[0].get(&starts, row as usize);
+            let key = stored.and_then(|stored| Key::from_stored(self.table.key_kind, stored));
+            let key = key.map_or_else(String::new, |key| key.to_string());
+            self.answers.settle(rows.elements[row as usize], Outcome::Inserted, key);
+        }
+    }
+
+    /// The stored entries, of this batch too, that rows meet in any unique set.
+    fn find_met(&self, client: &mut SpiClient<'_>, rows: &Rows, alive: &[u32]) -> Vec<Met> {
+        let mut found = Vec::new();
+        for (set, unique) in self.table.unique.iter().enumerate() {
+            let mut arrays = vec![ordinals(alive)];
+            for &(column, _) in &unique.columns {
+                let column = &rows.columns[column as usize];
+                arrays.push(column.gather(&column.starts(), alive));
+            }
+            for (row, key) in run_for_keys(client, self.table, &unique.find, &mut arrays) {
+                found.push(Met { row, set, key });
+            }
+        }
+        found
+    }
+
+    /// What is said of a row that has what a stored entry has.
+    pub(crate) fn duplicate(&mut self, set: usize, key: &Key) -> Violation {
+        let columns = &self.table.unique[set].columns;
+        let name = |column: u16| self.table.validator.columns[column as usize].name.as_str();
+        let key = key.to_string();
+        let other = match self.answers.maker(&key) {
+            Some(element) => format!("element {element} of the batch"),
+            None => format!("entry {key}"),
+        };
+        if let [(column, _)] = columns.as_slice() {
+            let message = format!("{other} has the same");
+            return Violation::new(Some(name(*column)), Code::Duplicate, message);
+        }
+        let names: Vec<&str> = columns.iter().map(|(column, _)| name(*column)).collect();
+        let message = format!("{other} has the same ({})", names.join(", "));
+        Violation::new(None, Code::Duplicate, message)
+    }
+
+    /// Takes rows out of `alive` that refer to what is not there. An entry may refer to another one of
+    /// the same batch, if that can land. Nothing is locked: Postgres' own check does that when the
+    /// row is written, with the rights of the table's owner.
+    pub(crate) fn check_references(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        rows: &Rows,
+        alive: &mut Vec<u32>,
+    ) {
+        let table = self.table;
+        loop {
+            let before = alive.len();
+            let mut missing: HashSet<u32> = HashSet::new();
+            for reference in &table.references {
+                let found = missing_references(client, reference, rows, alive);
+                for (row, value) in found {
+                    let violation = no_such_entry(table, reference, value);
+                    self.answers.reject(rows.elements[row as usize], violation);
+                    missing.insert(row);
+                }
+            }
+            alive.retain(|row| !missing.contains(row));
+            // Others may have referred to those.
+            let to_itself = table.references.iter().any(|reference| reference.to_itself);
+            if alive.len() == before || !to_itself {
+                return;
+            }
+        }
+    }
+}
+
+/// Rows of `alive` whose reference leads nowhere, and where it should.
+fn missing_references<'r>(
+    client: &mut SpiClient<'_>,
+    reference: &Reference,
+    rows: &'r Rows,
+    alive: &[u32],
+) -> Vec<(u32, &'r [u8])> {
+    let column = &rows.columns[reference.column as usize];
+    let (starts, key_starts) = (column.starts(), rows.columns[0].starts());
+    let value = |row: u32| column.get(&starts, row as usize);
+    let own: HashSet<&[u8]> = if reference.to_itself {
+        alive.iter().filter_map(|&row| rows.columns[0].get(&key_starts, row as usize)).collect()
+    } else {
+        HashSet::new()
+    };
+    // Many entries refer to few.
+    let mut firsts: HashMap<&[u8], u32> = HashMap::new();
+    let mut asked = Vec::new();
+    for &row in alive {
+        if let Some(value) = value(row)
+            && !own.contains(value)
+        {
+            firsts.entry(value).or_insert_with(|| {
+                asked.push(row);
+                row
+            });
+        }
+    }
+    if asked.is_empty() {
+        return Vec::new();
+    }
+    let mut values = column.gather(&starts, &asked);
+    let mut ordinals = ordinals(&asked);
+    let parameters = [Some(ordinals.datum()), Some(values.datum())];
+    let found = reference.find_missing.run(client, &parameters);
+    let missing: HashSet<u32> =
+        found.iter::<1>().filter_map(|row| row.integer(0)).map(|row| row as u32).collect();
+    if missing.is_empty() {
+        return Vec::new();
+    }
+    let leads_nowhere = |&row: &u32| {
+        let value = value(row)?;
+        firsts.get(value).filter(|first| missing.contains(first)).map(|_| (row, value))
+    };
+    alive.iter().filter_map(leads_nowhere).collect()
+}
+
+fn no_such_entry(table: &EntryTable, reference: &Reference, value: &[u8]) -> Violation {
+    let column = &table.validator.columns[reference.column as usize];
+    let kind = match column.kind {
+        FieldKind::Bigint => KeyKind::Bigint,
+        FieldKind::Uuid => KeyKind::Uuid,
+        _ => KeyKind::Cuid,
+    };
+    let value = Key::from_stored(kind, value).map_or_else(String::new, |key| key.to_string());
+    let message = format!("{} has no entry {}", reference.to, shorten(&value));
+    Violation::new(Some(&column.name), Code::MissingReference, message)
+}
+
+/// What the database says against a row.
+pub(crate) fn refused(refusal: Refusal) -> Violation {
+    Violation::new(None, Code::Refused(refusal.code), refusal.message)
+}
+
+/// Some rows of all columns.
+pub(crate) fn gather(columns: &[Array], rows: &[u32]) -> Vec<Array> {
+    columns.iter().map(|column| column.gather(&column.starts(), rows)).collect()
+}
+
+/// Numbers by which a statement tells which row it speaks of.
+pub(crate) fn ordinals(rows: &[u32]) -> Array {
+    let mut array = Array::new(array::INTEGER);
+    for row in rows {
+        array.push_bytes(&row.to_ne_bytes());
+    }
+    array
+}
+
+/// Runs a statement that gives ordinals and keys.
+pub(crate) fn run_for_keys(
+    client: &mut SpiClient<'_>,
+    table: &EntryTable,
+    statement: &OwnedStatement,
+    arrays: &mut [Array],
+) -> Vec<(u32, Key)> {
+    let parameters: Vec<Parameter> = arrays.iter_mut().map(|array| Some(array.datum())).collect();
+    let rows = statement.run(client, &parameters);
+    rows.iter::<2>()
+        .filter_map(|row| Some((row.integer(0)? as u32, Key::of(table.key_kind, &row, 1)?)))
+        .collect()
+}

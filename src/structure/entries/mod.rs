@@ -1,0 +1,23 @@
+//! Entries: batches of JSON objects into entry tables.
+//!
+//! The way of a batch: `decode` reads its text straight into columns (`scalar` and `time` the values,
+//! by the rules of a `validator`), `insert` and `change` compare them with the table and write,
+//! through `land`, by the `statements` of an `entry_table`. `answer` and `violation` tell what became
+//! of each element, and `api` holds the SQL functions.
+
+mod answer;
+pub(crate) mod api;
+mod change;
+mod decode;
+mod delete;
+mod entry_table;
+mod fold;
+mod identity;
+mod insert;
+mod key;
+mod land;
+mod scalar;
+mod statements;
+mod time;
+mod validator;
+mod violation;

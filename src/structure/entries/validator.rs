@@ -1,0 +1,314 @@
+//! A structure compiled for reading entries: what each column takes, and the rules that need no table.
+
+use super::scalar::{self, Scratch};
+use super::violation::{Code, Problem};
+use crate::jsonb::number;
+use crate::pg::array::{self, Array, ElementType};
+use crate::structure::constant::Constant;
+use crate::structure::model::{Default, Field, FieldKind, Key, KeyKind, Op};
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+/// Text in a B-tree may be so long, in bytes: a little less than a third of a page.
+const MAX_INDEXED: usize = 2_600;
+
+/// See the module. The columns stand in the order of the table: the key, the fields, `created_at` and
+/// `updated_at`.
+pub(crate) struct Validator {
+    pub(crate) columns: Vec<Column>,
+    pub(crate) by_name: HashMap<Vec<u8>, u16>,
+    pub(crate) comparisons: Vec<Comparison>,
+}
+
+/// One column, and what its values must be.
+pub(crate) struct Column {
+    pub(crate) name: String,
+    /// Never a reference: that has the type of the other table's key.
+    pub(crate) kind: FieldKind,
+    pub(crate) list: bool,
+    pub(crate) required: bool,
+    pub(crate) filling: Filling,
+    /// How a value is stored while it is on its way.
+    pub(crate) element: ElementType,
+    /// What SQL calls the column's type, without length and precision.
+    pub(crate) sql_type: String,
+    pub(crate) min_length: Option<u32>,
+    pub(crate) bounds: Vec<Bound>,
+    /// In a B-tree.
+    pub(crate) indexed: bool,
+}
+
+/// What an entry gets that does not have the field.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Filling {
+    Nothing,
+    /// As it is stored.
+    Value(Vec<u8>),
+    /// The time of the transaction.
+    Now,
+    /// The time of the call.
+    Clock,
+    Uuid,
+    Cuid,
+    /// Of the key: made when the entry is written.
+    Key(KeyKind),
+}
+
+/// The value must compare so.
+pub(crate) struct Bound {
+    op: Op,
+    value: Vec<u8>,
+    shown: String,
+}
+
+/// Two columns, by their places, must compare so.
+pub(crate) struct Comparison {
+    pub(crate) left: u16,
+    pub(crate) op: Op,
+    pub(crate) right: u16,
+}
+
+impl Column {
+    /// The column of the key.
+    pub(crate) fn key(key: &Key, sql_type: String) -> Self {
+        let kind = key.kind.field_kind();
+        let filling = Filling::Key(key.kind);
+        let mut column = Self::plain(&key.name, kind, array::TEXT, sql_type);
+        column.element = column.element_type(array::TEXT);
+        Self { required: true, filling, indexed: true, ..column }
+    }
+
+    /// `created_at` or `updated_at`.
+    pub(crate) fn clock(name: &str, sql_type: String) -> Self {
+        let column = Self::plain(name, FieldKind::Timestamp, array::TIMESTAMPTZ, sql_type);
+        Self { required: true, filling: Filling::Clock, ..column }
+    }
+
+    /// The column of a field. `kind` is that of the other key for a reference; `vector` is how
+    /// pgvector's type is stored.
+    pub(crate) fn field(
+        field: &Field,
+        kind: FieldKind,
+        vector: ElementType,
+        sql_type: String,
+        indexed: bool,
+    ) -> Self {
+        let mut column = Self::plain(&field.name, kind, array::TEXT, sql_type);
+        column.list = field.list;
+        column.required = field.required;
+        column.min_length = field.min_length;
+        column.indexed = indexed;
+        column.element = column.element_type(vector);
+        column.filling = match &field.default {
+            None => Filling::Nothing,
+            Some(Default::Now) => Filling::Now,
+            Some(Default::Uuid) => Filling::Uuid,
+            Some(Default::Cuid) => Filling::Cuid,
+            Some(Default::Value(value)) => {
+                column.stored(value).map_or(Filling::Nothing, Filling::Value)
+            }
+        };
+        let bounds = [(Op::GreaterOrEqual, &field.min), (Op::LessOrEqual, &field.max)];
+        for (op, bound) in bounds {
+            if let Some(value) = bound {
+                column.add_bound(op, value);
+            }
+        }
+        column
+    }
+
+    fn plain(name: &str, kind: FieldKind, element: ElementType, sql_type: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind,
+            list: false,
+            required: false,
+            filling: Filling::Nothing,
+            element,
+            sql_type,
+            min_length: None,
+            bounds: Vec::new(),
+            indexed: false,
+        }
+    }
+
+    pub(crate) fn add_bound(&mut self, op: Op, value: &Constant) {
+        if let Some(stored) = self.stored(value) {
+            self.bounds.push(Bound { op, value: stored, shown: value.input() });
+        }
+    }
+
+    /// How one value is stored, of a list one of its elements.
+    pub(crate) fn item_type(&self, vector: ElementType) -> ElementType {
+        match self.kind {
+            FieldKind::Text { .. } | FieldKind::Enum { .. } | FieldKind::Reference { .. } => {
+                array::TEXT
+            }
+            FieldKind::Integer => array::INTEGER,
+            FieldKind::Bigint => array::BIGINT,
+            FieldKind::Decimal { .. } => array::NUMERIC,
+            FieldKind::Float => array::FLOAT,
+            FieldKind::Boolean => array::BOOLEAN,
+            FieldKind::Date => array::DATE,
+            FieldKind::Time => array::TIME,
+            FieldKind::Timestamp => array::TIMESTAMPTZ,
+            FieldKind::Uuid => array::UUID,
+            FieldKind::Json => array::JSONB,
+            FieldKind::Bytes => array::BYTEA,
+            FieldKind::Vector { .. } => vector,
+        }
+    }
+
+    /// Postgres' arrays of arrays are flat: a list travels as the text of an array.
+    fn element_type(&self, vector: ElementType) -> ElementType {
+        if self.list { array::TEXT } else { self.item_type(vector) }
+    }
+
+    /// A constant as it is stored.
+    fn stored(&self, constant: &Constant) -> Option<Vec<u8>> {
+        let mut array = Array::new(self.element);
+        let text = constant.to_json().to_string();
+        self.decode(text.as_bytes(), &mut Scratch::new(), &mut array).ok()?;
+        array.last().map(<[u8]>::to_vec)
+    }
+
+    /// Appends the value that `raw`, a JSON value other than null, is in this column.
+    fn decode(&self, raw: &[u8], scratch: &mut Scratch, out: &mut Array) -> Result<(), Problem> {
+        if self.list {
+            let mut item = Array::new(self.item_type(array::TEXT));
+            return scalar::decode_list(&self.kind, raw, scratch, &mut item, out);
+        }
+        scalar::decode(&self.kind, raw, scratch, out)
+    }
+
+    /// The same, and checks the rules over the value alone. After a problem there is NULL instead.
+    pub(crate) fn read(
+        &self,
+        raw: &[u8],
+        scratch: &mut Scratch,
+        out: &mut Array,
+    ) -> Result<(), Problem> {
+        let before = out.count();
+        let result = self.decode(raw, scratch, out).and_then(|()| match out.last() {
+            Some(value) if !self.list => self.check(value),
+            _ => Ok(()),
+        });
+        if result.is_err() {
+            if out.count() > before {
+                out.undo();
+            }
+            out.push_null();
+        }
+        result
+    }
+
+    fn check(&self, value: &[u8]) -> Result<(), Problem> {
+        if matches!(self.kind, FieldKind::Text { .. }) {
+            let text = &value[4..];
+            if let Some(least) = self.min_length {
+                let found = text.iter().filter(|&&b| b & 0xC0 != 0x80).count();
+                if found < least as usize {
+                    let message =
+                        format!("has {found} characters, and at least {least} are asked for");
+                    return Err(Problem::new(Code::TooShort, message));
+                }
+            }
+            if self.indexed && text.len() > MAX_INDEXED {
+                return Err(Problem::new(
+                    Code::TooLong,
+                    format!(
+                        "has {} bytes, and at most {MAX_INDEXED} fit into an index",
+                        text.len()
+                    ),
+                ));
+            }
+        }
+        for bound in &self.bounds {
+            if compare(&self.kind, value, &bound.value)
+                .is_some_and(|ordering| !bound.op.holds(ordering))
+            {
+                let message = format!("must be {} {}", bound.op.symbol(), bound.shown);
+                return Err(Problem::new(Code::Check, message));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How two stored values of one type compare in SQL. `None` for types whose order Postgres alone
+/// knows; its own checks hold there.
+pub(crate) fn compare(kind: &FieldKind, a: &[u8], b: &[u8]) -> Option<Ordering> {
+    fn read<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
+        bytes.try_into().ok()
+    }
+    // An integer may be compared with a bigint.
+    let whole = |bytes: &[u8]| match bytes.len() {
+        4 => read(bytes).map(|bytes| i64::from(i32::from_ne_bytes(bytes))),
+        _ => read(bytes).map(i64::from_ne_bytes),
+    };
+    match kind {
+        FieldKind::Integer | FieldKind::Bigint => Some(whole(a)?.cmp(&whole(b)?)),
+        FieldKind::Date => Some(i32::from_ne_bytes(read(a)?).cmp(&i32::from_ne_bytes(read(b)?))),
+        FieldKind::Time | FieldKind::Timestamp => {
+            Some(i64::from_ne_bytes(read(a)?).cmp(&i64::from_ne_bytes(read(b)?)))
+        }
+        FieldKind::Float => f64::from_ne_bytes(read(a)?).partial_cmp(&f64::from_ne_bytes(read(b)?)),
+        FieldKind::Decimal { .. } => Some(compare_numeric(a, b)),
+        FieldKind::Boolean | FieldKind::Uuid | FieldKind::Bytes => Some(a.cmp(b)),
+        // Only whether they are equal: that is all that may be asked of text.
+        FieldKind::Text { .. } | FieldKind::Enum { .. } => Some(a.cmp(b)),
+        FieldKind::Json | FieldKind::Reference { .. } | FieldKind::Vector { .. } => None,
+    }
+}
+
+/// Two finite `numeric` values with their length words.
+fn compare_numeric(a: &[u8], b: &[u8]) -> Ordering {
+    let (a, b) = (number::parts(a), number::parts(b));
+    let sign = |parts: &number::Parts<'_>| match parts.sign {
+        _ if parts.digits.is_empty() => 0,
+        number::Sign::Negative => -1,
+        _ => 1,
+    };
+    let digits = |parts: &number::Parts<'_>| -> Vec<i16> {
+        parts.digits.chunks_exact(2).map(|d| i16::from_ne_bytes([d[0], d[1]])).collect()
+    };
+    let size = || (a.weight, digits(&a)).cmp(&(b.weight, digits(&b)));
+    match (sign(&a), sign(&b)) {
+        (1, 1) => size(),
+        (-1, -1) => size().reverse(),
+        (a, b) => a.cmp(&b),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numerics_compare_by_value() {
+        let stored = |text: &str| {
+            let mut out = Vec::new();
+            number::append_numeric(text.as_bytes(), &mut out).unwrap();
+            out
+        };
+        let sorted = [
+            "-12345678.9",
+            "-10",
+            "-9.99",
+            "-0.001",
+            "0",
+            "0.0001",
+            "1",
+            "1.5",
+            "2",
+            "10000",
+            "1e20",
+        ];
+        for (i, a) in sorted.iter().enumerate() {
+            for (j, b) in sorted.iter().enumerate() {
+                assert_eq!(compare_numeric(&stored(a), &stored(b)), i.cmp(&j), "{a} {b}");
+            }
+        }
+        assert_eq!(compare_numeric(&stored("1.0"), &stored("1.000")), Ordering::Equal);
+    }
+}
