@@ -51,6 +51,7 @@ extension_sql_file!(
         structure::api::_create_entry_table,
         structure::api::_drop_entry_table,
         structure::api::_restore_entry_table,
+        structure::api::_json_schema,
         structure::api::plan_entry_table,
         structure::api::alter_entry_table
     ]

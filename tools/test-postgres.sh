@@ -10,8 +10,9 @@ source "$ROOT/tools/results.sh"
 major=${PG:-18}
 wanted=${T:-${TESTS:-}}
 [[ -z ${ACCEPT:-} || -n $wanted ]] || die "usage: make accept T=\"name …\" [PG=18]"
-# These two prepare a database themselves, and show what happens before and at install().
-FRESH="before_install install"
+# These share a database of their own, in this order: what happens before and at install(), and what
+# the first entry table of a database is called.
+FRESH="before_install install seed_003_inventory_record"
 # The programs of 16 drive servers of both versions: those of 18 crash.
 DRIVERS=$(pg_prefix 16)/lib/postgresql/pgxs/src/test
 

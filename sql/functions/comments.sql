@@ -85,6 +85,74 @@ COMMENT ON FUNCTION kepler.archive_records(text[], text) IS
 record_ids: values of kepler.records.id. Returns one row for each, in their order; outcome is archived, unchanged (it was archived already, or the id came earlier in the array) or not_found.
 Errors: 55000 before install(); 22004 for a NULL argument.';
 
+COMMENT ON FUNCTION kepler.create_entry_table(text, text, text) IS
+'Makes a table from a structure, in one transaction: takes note of it in kepler.entry_tables, keeps the structure as version 1 in kepler.structures, and creates the table in the schema kepler_data. Returns the table.
+name: what users call the table: at most 128 bytes, unique in the workspace. "Inventory Record" becomes kepler_data.inventory_record_1_entries; the number is unique in the database.
+structure: the text of a structure document, {"fields": [{"name", "type", …}], "key", "unique", "indexes", "checks"}, or of a JSON Schema of an object.
+The table belongs to the owner of kepler.entry_tables. Another caller may read and write it; its row security shows it in its own workspace only.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if structure is no JSON; 22023 with all problems of the structure, each with its JSON Pointer, in DETAIL; 23503 for an unknown workspace; 42P07 if the name is taken; 0A000 if Postgres could not keep such a table; 55P03 if the lock on a table that it refers to was not to be had.';
+
+COMMENT ON FUNCTION kepler.create_entry_table(text, json, text) IS
+'The same as create_entry_table with text, for values of type json.';
+
+COMMENT ON FUNCTION kepler.create_entry_table(text, jsonb, text) IS
+'The same as create_entry_table with text, for values of type jsonb.';
+
+COMMENT ON FUNCTION kepler.plan_entry_table(text, text, text) IS
+'What alter_entry_table would do to reach a structure, or create_entry_table if there is no such table, without doing it. Returns one row for each step, and none if the table is as described.
+structure: as for create_entry_table; a field''s renamed_from tells what it is called now.
+class: instant (only the catalog changes), scan (every row is read), rewrite and convert (every row is written anew: to be allowed), or refused, in which case hazards tells what to do instead. lock: the strongest lock on the table, held to the end of the transaction. est_rows: rows that are read or written. undo: what would take the step back, if anything does.
+Errors: those of create_entry_table, save 42P07 and 55P03.';
+
+COMMENT ON FUNCTION kepler.plan_entry_table(text, json, text) IS
+'The same as plan_entry_table with text, for values of type json.';
+
+COMMENT ON FUNCTION kepler.plan_entry_table(text, jsonb, text) IS
+'The same as plan_entry_table with text, for values of type jsonb.';
+
+COMMENT ON FUNCTION kepler.alter_entry_table(text, text, text[], jsonb, text) IS
+'Changes an entry table to a structure, in one transaction, and returns the version that it has then: the present one if nothing is to be done. What users added to the table by hand stays. A field that the structure does not have any more is hidden, with its data: restore_field brings it back.
+structure: as for plan_entry_table.
+allow: an array of rewrite and convert, the classes of steps that need permission.
+options: {"version": n} refuses unless n is the present version; {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often a lock is tried for.
+Errors: those of plan_entry_table; 42P01 for an unknown table; 0A000 if a step is refused; 55000 if a step needs permission; 23514 if entries stand in the way, with their number and keys in DETAIL; 55P03 if the lock was not to be had; 40001 if the table changed meanwhile (plan again).';
+
+COMMENT ON FUNCTION kepler.alter_entry_table(text, json, text[], jsonb, text) IS
+'The same as alter_entry_table with text, for values of type json.';
+
+COMMENT ON FUNCTION kepler.alter_entry_table(text, jsonb, text[], jsonb, text) IS
+'The same as alter_entry_table with text, for values of type jsonb.';
+
+COMMENT ON FUNCTION kepler.drop_entry_table(text, text) IS
+'Takes an entry table out of use. Its entries and versions are kept until purge_entry_table, under another name of the table, which is returned; its name is free. Its references to other tables sleep until restore_entry_table.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 2BP01 if other entry tables refer to it; 55P03 if the lock was not to be had.';
+
+COMMENT ON FUNCTION kepler.restore_entry_table(text, text) IS
+'Brings back the entry table of this name that was dropped last, with its entries and all its rules. Returns the table.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 if none was dropped; 22023 if a table that it refers to is not there; 42P07 if the name is taken; 23514 if its entries refer to others that are gone; 55P03 if the lock was not to be had.';
+
+COMMENT ON FUNCTION kepler.purge_entry_table(text, text[], text) IS
+'Deletes the entry table of this name that was dropped last, with all its entries and versions, for good.
+allow: must hold purge.
+Errors: 55000 before install(), if the table is in use, or if allow does not hold purge; 22004 and 22023 for arguments; 42P01 if there is none; 55P03 if the lock was not to be had.';
+
+COMMENT ON FUNCTION kepler.restore_field(text, text, text) IS
+'Brings back a field that a change hid, with its data and its rules, as far as the fields that they name are there. Returns the new version. Of several hidden fields of one name, the one hidden last.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 42703 if no such field is hidden; 42701 if a field in use has the name; 22023 if the table that it refers to is not there; 23514 if entries do not meet its rules any more; 55P03 if the lock was not to be had.';
+
+COMMENT ON FUNCTION kepler.purge_field(text, text, text[], text) IS
+'Deletes a hidden field with its data, for good. Of several of one name, the one hidden last.
+allow: must hold purge.
+Errors: 55000 before install(), or if allow does not hold purge; 22004 and 22023 for arguments; 42P01 for an unknown table; 42703 if no such field is hidden; 55P03 if the lock was not to be had.';
+
+COMMENT ON FUNCTION kepler.structure_of(regclass) IS
+'The structure document that would make a table like this one, entry table or not. What a structure cannot say is left out, with a warning for each.
+Errors: 55000 before install(); 22004 for a NULL argument; 42809 if the relation is no table.';
+
+COMMENT ON FUNCTION kepler.json_schema(text, text) IS
+'The JSON Schema (2020-12) of an entry of a table, for clients and language models. What JSON Schema cannot say stands under x-kepler; given to plan_entry_table, it is the same structure.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table.';
+
 COMMENT ON FUNCTION kepler.insert_entries(text, text, text, text) IS
 'Inserts entries into an entry table. Returns one row for each, in the order of the array (ordinal begins at 1).
 name: the record name of the table. entries: the text of a JSON array of objects, whose keys are fields of the table. A field that is left out gets its default; nothing is rounded, cut or guessed, and an unknown field is an error. Whole numbers and decimals may stand in strings; bytes are base64; a time without an offset is UTC. The key, created_at and updated_at may be given (a generated bigint key only with the privilege UPDATE on its sequence, which is then moved on).
@@ -144,3 +212,19 @@ COMMENT ON FUNCTION kepler._refuse_workspace_change() IS
 'Private: refuses to move a row to another workspace.';
 COMMENT ON FUNCTION kepler._refuse_secret() IS
 'Private: refuses a secret_ref that is no reference, without showing it.';
+COMMENT ON FUNCTION kepler._create_entry_table(text, text, text) IS
+'Private: what the forms of create_entry_table share.';
+COMMENT ON FUNCTION kepler._drop_entry_table(text, text) IS
+'Private: drop_entry_table, with the table''s number for a result.';
+COMMENT ON FUNCTION kepler._restore_entry_table(text, text) IS
+'Private: restore_entry_table, with the table''s number for a result.';
+COMMENT ON FUNCTION kepler._json_schema(text, text) IS
+'Private: json_schema as text.';
+COMMENT ON FUNCTION kepler._foreign_table(text, text[], oid) IS
+'Private: finds a table that does not belong to the workspace, for callers without the rights of the owner.';
+COMMENT ON FUNCTION kepler._lock_relations(regclass[], text[], integer, integer) IS
+'Private: locks relations, each in its mode, in short attempts with pauses between.';
+COMMENT ON FUNCTION kepler._rows_in_the_way(text) IS
+'Private: counts the rows of a query, and gives the keys of some.';
+COMMENT ON FUNCTION kepler._table_facts(regclass) IS
+'Private: what the catalog says of a table, as one object.';

@@ -11,27 +11,35 @@ AS $$
 DECLARE
     lock_timeout_before constant text := current_setting('lock_timeout');
     pause_ms double precision := 100;
+    busy regclass;
     holders text;
 BEGIN
     FOR attempt IN 1 .. max_attempts LOOP
         BEGIN
             PERFORM set_config('lock_timeout', lock_timeout_ms::text, true);
             FOR at IN 1 .. cardinality(relations) LOOP
-                EXECUTE format('LOCK TABLE %s IN %s MODE', relations[at], modes[at]);
+                busy := relations[at];
+                IF NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = busy) THEN
+                    RAISE EXCEPTION USING
+                        ERRCODE = 'serialization_failure',
+                        MESSAGE = 'a table was deleted while its lock was awaited';
+                END IF;
+                EXECUTE format('LOCK TABLE %s IN %s MODE', busy, modes[at]);
             END LOOP;
             PERFORM set_config('lock_timeout', lock_timeout_before, true);
             RETURN;
-        EXCEPTION WHEN lock_not_available THEN
+        -- A table that was renamed while its lock was awaited is not found: it has another name now.
+        EXCEPTION WHEN lock_not_available OR undefined_table THEN
             IF attempt = max_attempts THEN
                 SELECT string_agg(DISTINCT l.pid::text, ', ' ORDER BY l.pid::text) INTO holders
                 FROM pg_locks AS l
-                WHERE l.relation = ANY (relations) AND l.granted AND l.pid <> pg_backend_pid()
+                WHERE l.relation = busy AND l.granted AND l.pid <> pg_backend_pid()
                     AND l.database = (SELECT d.oid FROM pg_database AS d
                                       WHERE d.datname = current_database());
                 RAISE EXCEPTION USING
                     ERRCODE = 'lock_not_available',
                     MESSAGE = format('no lock on %s within %s attempts of %s ms',
-                        relations[1], max_attempts, lock_timeout_ms),
+                        busy, max_attempts, lock_timeout_ms),
                     DETAIL = CASE WHEN holders IS NULL THEN 'Nothing was changed.'
                         ELSE format('Nothing was changed. Processes %s hold locks on it.', holders) END,
                     HINT = 'Try again when their transactions have ended, or raise lock_timeout_ms and '
@@ -44,7 +52,27 @@ BEGIN
 END
 $$;
 
--- Counts the rows of a query whose one column is key, and shows some. NULL where the query does not
+-- The first of some tables in kepler_data whose own policy does not say that it belongs to a workspace.
+-- Not asked of those who have the owner's rights anyway. Printed under fixed settings.
+CREATE FUNCTION kepler._foreign_table(workspace_id text, table_names text[], owner oid) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
+SET standard_conforming_strings = on
+AS $$
+SELECT t.name
+FROM unnest(table_names) WITH ORDINALITY AS t (name, position)
+WHERE NOT pg_has_role(owner, 'USAGE') AND NOT EXISTS (
+    SELECT FROM pg_class AS c
+    JOIN pg_policy AS p ON p.polrelid = c.oid
+    WHERE c.relname = t.name AND c.relnamespace = to_regnamespace('kepler_data')
+        AND c.relowner = owner AND c.relrowsecurity AND p.polname = 'workspace'
+        AND pg_get_expr(p.polqual, p.polrelid) = format(
+            '(''%s''::text = kepler.current_workspace_id())', replace(workspace_id, '''', '''''')))
+ORDER BY t.position LIMIT 1
+$$;
+
+-- Counts the rows of a query whose one column is key, and shows the first. NULL where the query does not
 -- fit the table: a change that failed before has left it as it was.
 CREATE FUNCTION kepler._rows_in_the_way(query text, OUT rows bigint, OUT keys text[])
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -53,7 +81,8 @@ BEGIN
     EXECUTE format('SELECT count(*) FROM (%s) AS found', query) INTO rows;
     IF rows > 0 THEN
         EXECUTE format(
-            'SELECT array_agg(s.key) FROM (SELECT found.key::text FROM (%s) AS found LIMIT 5) AS s',
+            'SELECT array_agg(s.key::text ORDER BY s.key)
+             FROM (SELECT found.key FROM (%s) AS found ORDER BY found.key LIMIT 5) AS s',
             query) INTO keys;
     END IF;
 EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
@@ -122,3 +151,10 @@ CREATE FUNCTION kepler.restore_entry_table(
 ) RETURNS regclass
 LANGUAGE sql VOLATILE
 AS $$ SELECT kepler._restore_entry_table($1, $2)::pg_catalog.regclass $$;
+
+-- Of type json: jsonb would put the fields into another order.
+CREATE FUNCTION kepler.json_schema(
+    name text, workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS json
+LANGUAGE sql STABLE
+AS $$ SELECT kepler._json_schema($1, $2)::pg_catalog.json $$;

@@ -1,7 +1,7 @@
 -- What the catalog says of one table, in one object, for the comparison of tables with structures.
 --
 -- Expressions are printed under fixed settings, so that the text depends on nothing but the table.
--- No relation is opened: this neither waits for locks nor needs a privilege on the table.
+-- This needs no privilege on the table. Printing its expressions waits for whoever holds it ACCESS EXCLUSIVE.
 CREATE FUNCTION kepler._table_facts(relation regclass) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp

@@ -110,7 +110,7 @@ fn _create_entry_table(
         if exists != Some(true) {
             return Err(Error::NoWorkspace(named.workspace_id.clone()));
         }
-        let table_name = named.call().create(client, structure)?;
+        let table_name = named.call().create(client, structure, PATIENCE)?;
         table_oid(client, &table_name)
     })?)
 }
@@ -280,18 +280,10 @@ fn structure_of(relation: Option<pg_sys::Oid>) -> Result<JsonB, ErrorReport> {
     Ok(JsonB(serde_json::from_str(&text).map_err(Error::from)?))
 }
 
-/// The JSON Schema (2020-12) of an entry as `insert_entries` takes it, for clients and language models.
-/// What JSON Schema cannot say stands under `x-kepler`; read in again, it is the same structure.
-///
-/// Errors: 42P01 for an unknown table.
 #[pg_extern(stable, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
-fn json_schema(
-    name: Option<String>,
-    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
-) -> Result<JsonB, ErrorReport> {
+fn _json_schema(name: Option<String>, workspace_id: Option<String>) -> Result<String, ErrorReport> {
     let named = Named::check(name, workspace_id)?;
     let table = Spi::connect(|client| registry::require(client, &named.workspace_id, &named.name))?;
-    let text = super::json_schema::schema_of(&table.structure).to_string();
-    Ok(JsonB(serde_json::from_str(&text).map_err(Error::from)?))
+    Ok(super::json_schema::schema_of(&table.structure).to_string())
 }

@@ -5,14 +5,14 @@ use super::error::StructureError;
 use super::facts::Facts;
 use super::observe::{Observed, observe};
 use super::registry::SCHEMA;
-use super::step::{Class, Requirement, Step};
+use super::step::{Class, Lock, Requirement, Step};
 use crate::error::Error;
 use crate::ident::{qualified, quote};
 use crate::pg::plan::LocalSettings;
 use crate::pg::role::{self, ActAs};
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 /// Conversions and defaults mean the same whatever the session prefers.
 const SETTINGS: &[(&CStr, &CStr)] = &[
@@ -28,6 +28,16 @@ const SETTINGS: &[(&CStr, &CStr)] = &[
 pub(crate) struct Patience {
     pub(crate) lock_timeout_ms: i32,
     pub(crate) attempts: i32,
+}
+
+impl Patience {
+    /// While the result lives, any other wait for a lock takes no longer than all attempts together:
+    /// reading the catalog waits for whoever is changing the table.
+    pub(crate) fn bound(self) -> LocalSettings {
+        let milliseconds = self.lock_timeout_ms.saturating_mul(self.attempts).to_string();
+        let milliseconds = CString::new(milliseconds).unwrap_or_default();
+        LocalSettings::set(&[(c"lock_timeout", milliseconds.as_c_str())])
+    }
 }
 
 /// What the generated SQL needs to know of this database.
@@ -89,19 +99,33 @@ pub(crate) fn owner(client: &SpiClient<'_>) -> Result<pg_sys::Oid, Error> {
 /// attempts.
 pub(crate) fn lock(
     client: &mut SpiClient<'_>,
+    workspace_id: &str,
     table_name: &str,
     steps: &[Step],
-    referred: &[String],
+    referred: Vec<(String, Lock)>,
     patience: Patience,
 ) -> Result<(), Error> {
     let Some(mode) = steps.iter().map(|step| step.lock).max() else { return Ok(()) };
-    let mut relations = vec![qualified(SCHEMA, table_name)];
-    let mut modes = vec![mode.name().to_owned()];
-    for other in referred {
-        relations.push(qualified(SCHEMA, other));
-        modes.push("SHARE ROW EXCLUSIVE".to_owned());
+    let mut tables = vec![(table_name.to_owned(), mode)];
+    tables.extend(referred);
+    lock_tables(client, workspace_id, &tables, patience)
+}
+
+/// The same for tables and modes that are known.
+pub(crate) fn lock_tables(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    tables: &[(String, Lock)],
+    patience: Patience,
+) -> Result<(), Error> {
+    if tables.is_empty() {
+        return Ok(());
     }
-    let _owner = ActAs::role(owner(client)?);
+    let owner = owner(client)?;
+    require_own(client, workspace_id, tables, owner)?;
+    let relations: Vec<String> = tables.iter().map(|(table, _)| qualified(SCHEMA, table)).collect();
+    let modes: Vec<&str> = tables.iter().map(|(_, mode)| mode.name()).collect();
+    let _owner = ActAs::role(owner);
     client.update(
         "SELECT kepler._lock_relations($1::pg_catalog.regclass[], $2, $3, $4)",
         None,
@@ -113,6 +137,31 @@ pub(crate) fn lock(
         ],
     )?;
     Ok(())
+}
+
+/// Who writes to the list of entry tables could name any table there, and have it changed with the
+/// owner's rights: the table itself says whose it is.
+fn require_own(
+    client: &SpiClient<'_>,
+    workspace_id: &str,
+    tables: &[(String, Lock)],
+    owner: pg_sys::Oid,
+) -> Result<(), Error> {
+    let names: Vec<&str> = tables.iter().map(|(table, _)| table.as_str()).collect();
+    let foreign = client
+        .select(
+            "SELECT kepler._foreign_table($1, $2, $3)",
+            None,
+            &[workspace_id.into(), names.into(), owner.into()],
+        )?
+        .first()
+        .get_one::<String>()?;
+    match foreign {
+        Some(table) => {
+            Err(StructureError::Foreign { table, workspace: workspace_id.to_owned() }.into())
+        }
+        None => Ok(()),
+    }
 }
 
 /// Refuses what is refused, and what was not allowed.
@@ -137,11 +186,14 @@ pub(crate) fn check_permission(steps: &[Step], allow: &[Class]) -> Result<(), St
     if missing.is_empty() {
         return Ok(());
     }
-    let mut classes: Vec<Class> = missing.iter().map(|step| step.class).collect();
-    classes.sort_unstable();
-    classes.dedup();
+    let classes = |steps: &[&Step]| -> Vec<&'static str> {
+        let of = |class: &Class| steps.iter().any(|step| step.class == *class);
+        Class::ALLOWABLE.into_iter().filter(of).map(Class::name).collect()
+    };
+    let needed: Vec<&Step> = steps.iter().filter(|step| step.class.needs_permission()).collect();
     Err(StructureError::NotAllowed {
-        classes: classes.into_iter().map(Class::name).collect(),
+        classes: classes(&missing),
+        needed: classes(&needed),
         steps: missing.into_iter().map(describe).collect(),
     })
 }

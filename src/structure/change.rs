@@ -8,8 +8,8 @@ use super::model::Structure;
 use super::observe::Observed;
 use super::plan::{self, Goal, Plan};
 use super::registry::{self, EntryTable, HiddenField, SCHEMA, State, Targets};
-use super::step::{Class, Step};
-use super::table::{Column, Rule, Table};
+use super::step::{Class, Lock, Step};
+use super::table::{Column, Rule, Table, Target};
 use crate::error::Error;
 use crate::ident::{MAX_NAME, qualified, quote, shortened};
 use crate::json::Json;
@@ -57,20 +57,20 @@ impl Call<'_> {
         }
     }
 
-    /// The steps that would make the table, and what it would be called.
+    /// The steps that would make the table, and the locks that they take on those that it refers to.
     fn creation(
         &self,
         client: &SpiClient<'_>,
         structure: &Structure,
         number: i64,
-    ) -> Result<(String, Vec<Step>), Error> {
+    ) -> Result<(Vec<Step>, Vec<(String, Lock)>), Error> {
         let table_name = create::table_name(self.name, number);
         let targets =
             Targets::load(client, self.workspace_id, structure, (self.name, &table_name))?;
         let table = targets.table(structure, self.workspace_id)?;
         let dialect = apply::dialect(client)?;
         let steps = create::steps(&table, SCHEMA, &table_name, self.workspace_id, &dialect);
-        Ok((table_name, steps))
+        Ok((steps, referring_to(&table, &table_name)))
     }
 
     /// Makes the table; gives its name.
@@ -78,6 +78,7 @@ impl Call<'_> {
         &self,
         client: &mut SpiClient<'_>,
         mut structure: Structure,
+        patience: Patience,
     ) -> Result<String, Error> {
         if registry::find(client, self.workspace_id, self.name, State::InUse)?.is_some() {
             return Err(StructureError::Exists(self.name.to_owned()).into());
@@ -88,8 +89,14 @@ impl Call<'_> {
             .first()
             .get_one::<i64>()?
             .unwrap_or_default();
-        let (table_name, mut steps) = self.creation(client, &structure, number)?;
+        let (mut steps, referred) = self.creation(client, &structure, number)?;
         apply::check_permission(&steps, &[])?;
+        let table_name = create::table_name(self.name, number);
+        if !referred.is_empty() {
+            apply::lock_tables(client, self.workspace_id, &referred, patience)?;
+            // What it refers to may have been dropped meanwhile.
+            steps = self.creation(client, &structure, number)?.0;
+        }
         let plan = print_plan(&steps);
         registry::insert(
             client,
@@ -127,7 +134,7 @@ impl Call<'_> {
                     .first()
                     .get_one::<i64>()?
                     .unwrap_or(1);
-                Ok((self.creation(client, &structure, number)?.1, 0))
+                Ok((self.creation(client, &structure, number)?.0, 0))
             }
         }
     }
@@ -226,29 +233,32 @@ impl Call<'_> {
         wanted: &mut dyn FnMut(&EntryTable) -> Result<(Structure, Option<Column>), Error>,
     ) -> Result<i32, Error> {
         let table = registry::require(client, self.workspace_id, self.name)?;
-        let expected = terms.version.unwrap_or(table.version);
-        self.check_version(&table, expected)?;
-        let mut plan = |client: &SpiClient<'_>, table: &EntryTable| -> Result<Change, Error> {
-            let observed = apply::observe_entry_table(client, &table.table_name)?;
-            let (structure, column) = wanted(table)?;
-            let restored = hidden.zip(column);
-            self.change(client, table, &observed, structure, restored)
-        };
-        let change = plan(client, &table)?;
+        self.check_version(table.version, terms.version.unwrap_or(table.version))?;
+        let mut plan =
+            |client: &SpiClient<'_>, table: &EntryTable| -> Result<(Change, Observed), Error> {
+                let observed = apply::observe_entry_table(client, &table.table_name)?;
+                let (structure, column) = wanted(table)?;
+                let restored = hidden.zip(column);
+                let change = self.change(client, table, &observed, structure, restored)?;
+                Ok((change, observed))
+            };
+        let bounded = terms.patience.bound();
+        let (change, observed) = plan(client, &table)?;
         apply::check_permission(&change.plan.steps, &terms.allow)?;
         if change.plan.steps.is_empty() && change.structure == table.structure {
             return Ok(table.version);
         }
+        self.claim(client, &table)?;
+        drop(bounded);
         apply::lock(
             client,
+            self.workspace_id,
             &table.table_name,
             &change.plan.steps,
-            &referred(&change, &table.table_name),
+            referred(&change, &observed),
             terms.patience,
         )?;
-        let locked = registry::require(client, self.workspace_id, self.name)?;
-        self.check_version(&locked, expected)?;
-        if plan(client, &locked)?.plan != change.plan {
+        if plan(client, &table)?.0.plan != change.plan {
             return Err(StructureError::TableMoved(self.name.to_owned()).into());
         }
         for hidden in &change.plan.hidden {
@@ -262,11 +272,53 @@ impl Call<'_> {
         Ok(version)
     }
 
-    fn check_version(&self, table: &EntryTable, expected: i32) -> Result<(), StructureError> {
-        if table.version == expected {
+    /// Takes the table for this change: another one waits here, holding no lock on the table that
+    /// others would queue behind, and then finds that what it has read is not so any more.
+    fn claim(&self, client: &mut SpiClient<'_>, table: &EntryTable) -> Result<(), Error> {
+        let now = client
+            .update(
+                "SELECT t.version, t.table_name FROM kepler.entry_tables AS t
+                 WHERE t.workspace_id = $1 AND t.id = $2 FOR UPDATE",
+                None,
+                &[self.workspace_id.into(), table.id.as_str().into()],
+            )?
+            .into_iter()
+            .next()
+            .map(|row| Ok::<_, Error>((row[1].value::<i32>()?, row[2].value::<String>()?)))
+            .transpose()?;
+        let Some((Some(version), Some(table_name))) = now else {
+            return Err(StructureError::TableMoved(self.name.to_owned()).into());
+        };
+        self.check_version(version, table.version)?;
+        if table_name != table.table_name {
+            return Err(StructureError::TableMoved(self.name.to_owned()).into());
+        }
+        Ok(())
+    }
+
+    fn claim_within(
+        &self,
+        client: &mut SpiClient<'_>,
+        table: &EntryTable,
+        patience: Patience,
+    ) -> Result<(), Error> {
+        let _bounded = patience.bound();
+        self.claim(client, table)
+    }
+
+    fn check_unreferred(&self, client: &SpiClient<'_>) -> Result<(), Error> {
+        let by = registry::referring(client, self.workspace_id, self.name)?;
+        if by.is_empty() {
             return Ok(());
         }
-        Err(StructureError::Moved { name: self.name.to_owned(), expected, found: table.version })
+        Err(StructureError::ReferredTo { name: self.name.to_owned(), by }.into())
+    }
+
+    fn check_version(&self, found: i32, expected: i32) -> Result<(), StructureError> {
+        if found == expected {
+            return Ok(());
+        }
+        Err(StructureError::Moved { name: self.name.to_owned(), expected, found })
     }
 
     /// The catalog must say what was planned: otherwise the next plan would not be empty.
@@ -301,27 +353,27 @@ impl Call<'_> {
         patience: Patience,
     ) -> Result<String, Error> {
         let table = registry::require(client, self.workspace_id, self.name)?;
-        let by = registry::referring(client, self.workspace_id, self.name)?;
-        if !by.is_empty() {
-            return Err(StructureError::ReferredTo { name: self.name.to_owned(), by }.into());
-        }
+        self.check_unreferred(client)?;
+        let bounded = patience.bound();
         let observed = apply::observe_entry_table(client, &table.table_name)?;
+        self.claim(client, &table)?;
+        drop(bounded);
         let qualified_name = qualified(SCHEMA, &table.table_name);
         let mut steps = Vec::new();
-        let mut referred = Vec::new();
         for named in &observed.rules {
-            if let Rule::Reference(reference) = &named.rule {
+            if let Rule::Reference(_) = &named.rule {
                 let sql =
                     format!("ALTER TABLE {qualified_name} DROP CONSTRAINT {}", quote(&named.name));
                 steps.push(Step::instant("drop_constraint", &named.name, sql));
-                referred.push(reference.target.table.clone());
             }
         }
-        referred.retain(|other| *other != table.table_name);
+        let referred = dropped_references(&observed, &|_| true);
         let hidden_name = shortened(&format!("_dropped_{}", table.table_name), MAX_NAME);
         let sql = format!("ALTER TABLE {qualified_name} RENAME TO {}", quote(&hidden_name));
         steps.push(Step::instant("rename_table", &table.table_name, sql));
-        apply::lock(client, &table.table_name, &steps, &referred, patience)?;
+        apply::lock(client, self.workspace_id, &table.table_name, &steps, referred, patience)?;
+        // What came to refer to it meanwhile held a lock on it.
+        self.check_unreferred(client)?;
         self.rename_in_registry(client, &table, &hidden_name, true)?;
         apply::run(client, &table.table_name, &table.structure.key.name, &steps)?;
         Ok(hidden_name)
@@ -345,7 +397,15 @@ impl Call<'_> {
             quote(&name)
         );
         let steps = [Step::instant("rename_table", &name, sql)];
-        apply::lock(client, &table.table_name, &steps, &[], terms.patience)?;
+        self.claim_within(client, &table, terms.patience)?;
+        apply::lock(
+            client,
+            self.workspace_id,
+            &table.table_name,
+            &steps,
+            Vec::new(),
+            terms.patience,
+        )?;
         self.rename_in_registry(client, &table, &name, false)?;
         apply::run(client, &table.table_name, &table.structure.key.name, &steps)?;
         // What slept while it was dropped is planned like any other change.
@@ -389,7 +449,15 @@ impl Call<'_> {
         check_purge(terms)?;
         let sql = format!("DROP TABLE {}", qualified(SCHEMA, &table.table_name));
         let steps = [Step::instant("purge_table", &table.table_name, sql).class(Class::Purge)];
-        apply::lock(client, &table.table_name, &steps, &[], terms.patience)?;
+        self.claim_within(client, &table, terms.patience)?;
+        apply::lock(
+            client,
+            self.workspace_id,
+            &table.table_name,
+            &steps,
+            Vec::new(),
+            terms.patience,
+        )?;
         client.update(
             "DELETE FROM kepler.entry_tables WHERE workspace_id = $1 AND id = $2",
             None,
@@ -414,7 +482,15 @@ impl Call<'_> {
             quote(&hidden.column)
         );
         let steps = [Step::instant("purge_field", field, sql).class(Class::Purge)];
-        apply::lock(client, &table.table_name, &steps, &[], terms.patience)?;
+        self.claim_within(client, &table, terms.patience)?;
+        apply::lock(
+            client,
+            self.workspace_id,
+            &table.table_name,
+            &steps,
+            Vec::new(),
+            terms.patience,
+        )?;
         registry::forget_hidden(client, self.workspace_id, &hidden)?;
         apply::run(client, &table.table_name, &table.structure.key.name, &steps)
     }
@@ -424,28 +500,51 @@ fn check_purge(terms: &Terms) -> Result<(), StructureError> {
     if terms.allow.contains(&Class::Purge) { Ok(()) } else { Err(StructureError::PurgeNotAllowed) }
 }
 
-/// The tables that the references which a change makes or drops are about.
-fn referred(change: &Change, own: &str) -> Vec<String> {
-    let touched = change
-        .plan
-        .steps
-        .iter()
-        .any(|step| matches!(step.operation, "add_reference" | "drop_constraint"));
-    if !touched {
-        return Vec::new();
+/// The tables that a table refers to, itself not counted, with the locks that new references take.
+fn referring_to(table: &Table, own: &str) -> Vec<(String, Lock)> {
+    let tables = table.rules.iter().filter_map(|rule| match rule {
+        Rule::Reference(reference) if reference.target.table != own => {
+            Some((reference.target.table.clone(), Lock::ShareRowExclusive))
+        }
+        _ => None,
+    });
+    strongest(tables.collect())
+}
+
+/// What the references that are dropped led to. Postgres takes the same lock at both ends.
+fn dropped_references(
+    observed: &Observed,
+    is_dropped: &dyn Fn(&str) -> bool,
+) -> Vec<(String, Lock)> {
+    let tables = observed.rules.iter().filter_map(|named| match &named.rule {
+        Rule::Reference(reference)
+            if reference.target.table != observed.name && is_dropped(&named.name) =>
+        {
+            Some((reference.target.table.clone(), Lock::AccessExclusive))
+        }
+        _ => None,
+    });
+    strongest(tables.collect())
+}
+
+/// The tables at the other end of references that a change makes or drops, with the locks that it
+/// takes there.
+fn referred(change: &Change, observed: &Observed) -> Vec<(String, Lock)> {
+    let steps = &change.plan.steps;
+    let is_dropped = |name: &str| {
+        steps.iter().any(|step| step.operation == "drop_constraint" && step.object == name)
+    };
+    let mut tables = dropped_references(observed, &is_dropped);
+    if steps.iter().any(|step| step.operation == "add_reference") {
+        tables.extend(referring_to(&change.target, &observed.name));
     }
-    let mut tables: Vec<String> = change
-        .target
-        .rules
-        .iter()
-        .filter_map(|rule| match rule {
-            Rule::Reference(reference) => Some(reference.target.table.clone()),
-            _ => None,
-        })
-        .filter(|table| table != own)
-        .collect();
-    tables.sort();
-    tables.dedup();
+    strongest(tables)
+}
+
+/// Each table once, with the strongest of its locks.
+fn strongest(mut tables: Vec<(String, Lock)>) -> Vec<(String, Lock)> {
+    tables.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
+    tables.dedup_by(|next, kept| next.0 == kept.0);
     tables
 }
 
@@ -580,9 +679,63 @@ pub(crate) fn structure_of(
         super::model::Key { name: "entry_id".to_owned(), kind: super::model::KeyKind::Bigint }
     });
     let name = record_name(&observed.schema, &observed.name).unwrap_or(observed.name.clone());
-    let (structure, more) = observed
+    let (mut structure, more) = observed
         .table
         .to_structure(Some(name), key, &|target| record_name(&target.schema, &target.table));
     left_out.extend(more);
+    left_out.extend(unsaid(&mut structure, &observed, &|target| {
+        record_name(&target.schema, &target.table)
+    }));
     Ok((structure, left_out))
+}
+
+/// What the document does not say after all: a default that it would refuse is taken out, and rules
+/// that are other ones there are named.
+fn unsaid(
+    structure: &mut Structure,
+    observed: &Observed,
+    name_of: &dyn Fn(&Target) -> Option<String>,
+) -> Vec<String> {
+    let mut unsaid = Vec::new();
+    if let Err(problems) = Structure::from_json(&structure.to_document()) {
+        for super::document::Problem { pointer, message } in problems {
+            let of_default = pointer.strip_prefix("/fields/").and_then(|rest| {
+                let at: usize = rest.strip_suffix("/default")?.parse().ok()?;
+                structure.fields.get_mut(at)
+            });
+            match of_default {
+                Some(field) => {
+                    field.default = None;
+                    unsaid.push(format!("default \"{}\": {message}", field.name));
+                }
+                None => unsaid.push(format!("{pointer}: {message}")),
+            }
+        }
+    }
+    let targets: Vec<&Target> = observed
+        .table
+        .rules
+        .iter()
+        .filter_map(|rule| match rule {
+            Rule::Reference(reference) => Some(&reference.target),
+            _ => None,
+        })
+        .collect();
+    let target_of = |to: &str| {
+        let target = targets.iter().find(|target| name_of(target).as_deref() == Some(to));
+        target.map(|target| (*target).clone())
+    };
+    let Ok(said) = Table::of(structure, &target_of) else { return unsaid };
+    for named in observed.rules.iter().filter(|named| named.validated) {
+        // What fits no field was named before.
+        let of_fields = |name: &&str| said.column(name).is_some();
+        if !matches!(named.rule, Rule::Reference(_))
+            && named.rule.columns().iter().all(of_fields)
+            && !said.rules.contains(&named.rule)
+        {
+            unsaid
+                .push(format!("\"{}\": the document cannot say it beside the others", named.name));
+        }
+    }
+    unsaid
 }

@@ -55,6 +55,7 @@ impl Constant {
     fn scalar(kind: &FieldKind, json: &Json) -> Result<Constant, String> {
         let expected = |what: &str| match json {
             Json::String(text) => Err(format!("expected {what}, not {:?}", shorten(text))),
+            Json::Number(text) => Err(format!("expected {what}, not {}", shorten(text))),
             other => Err(format!("expected {what}, and this is {}", other.kind())),
         };
         let text = json.as_str();
@@ -86,7 +87,12 @@ impl Constant {
                 }
             }
             FieldKind::Decimal { precision } => {
-                let Some(plain) = plain(json) else { return expected("a number") };
+                let Some(plain) = plain(json) else {
+                    return match json {
+                        Json::Number(_) => Err("out of the range of a decimal".to_owned()),
+                        _ => expected("a number"),
+                    };
+                };
                 if let Some((precision, scale)) = precision {
                     let digits = plain.trim_start_matches('-');
                     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));

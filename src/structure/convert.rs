@@ -134,8 +134,8 @@ fn refused(from: &FieldKind, from_list: bool, to: &FieldKind, to_list: bool) -> 
         ));
     }
     let name = |kind: &FieldKind, list: bool| match list {
-        true => format!("a list of {}", kind.name()),
-        false => kind.name().to_owned(),
+        true => format!("a list of {}", describe(kind)),
+        false => describe(kind),
     };
     Change::Refused(format!(
         "{} does not become {}: add a field of the new type, fill it, and drop this one",
@@ -152,7 +152,18 @@ fn from_text(column: &str, to: &FieldKind, cast: String) -> Change {
     let accepted = match to {
         FieldKind::Integer => format!("{} AND {}", matches("^[+-]?[0-9]+$"), valid("integer")),
         FieldKind::Bigint => format!("{} AND {}", matches("^[+-]?[0-9]+$"), valid("bigint")),
-        FieldKind::Float => format!("{} AND {}", matches(number), valid("double precision")),
+        // As digits, and not only as what a double makes of them.
+        FieldKind::Float => {
+            let accepted = format!("{} AND {}", matches(number), valid("double precision"));
+            let double =
+                format!("{column}::pg_catalog.float8::pg_catalog.text::pg_catalog.numeric");
+            return convert(
+                cast,
+                format!(
+                    "CASE WHEN {accepted} THEN {double} <> {column}::pg_catalog.numeric ELSE true END"
+                ),
+            );
+        }
         FieldKind::Boolean => valid("boolean"),
         FieldKind::Date => {
             format!("{} AND {}", matches("^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), valid("date"))
@@ -170,7 +181,10 @@ fn from_text(column: &str, to: &FieldKind, cast: String) -> Change {
             valid("timestamp with time zone")
         ),
         FieldKind::Uuid => valid("uuid"),
-        FieldKind::Json => valid("jsonb"),
+        // Of a key that is given twice, jsonb keeps one value.
+        FieldKind::Json => {
+            format!("{} AND {column} IS JSON WITH UNIQUE KEYS", valid("jsonb"))
+        }
         FieldKind::Decimal { precision } => {
             let accepted = format!("{} AND {}", matches(number), valid("numeric"));
             let lost = match precision {

@@ -62,9 +62,10 @@ fn with_width(mut step: Step, table: &Table, rule: &Rule) -> Step {
 
 /// `updated_at` moves on direct updates, and the rows are those of one workspace.
 fn guards(table: &str, name: &str, workspace_id: &str) -> [Step; 2] {
+    // OLD.* and not OLD, which would be a field of that name.
     let trigger = format!(
         "CREATE TRIGGER touch_updated_at BEFORE UPDATE ON {table} FOR EACH ROW \
-         WHEN (OLD OPERATOR(pg_catalog.*<>) NEW \
+         WHEN (OLD.* OPERATOR(pg_catalog.*<>) NEW.* \
          AND OLD.updated_at OPERATOR(pg_catalog.=) NEW.updated_at) \
          EXECUTE FUNCTION kepler._touch_updated_at()"
     );

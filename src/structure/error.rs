@@ -18,12 +18,19 @@ pub(crate) enum StructureError {
     NotDropped(String),
     #[error("table kepler_data.{0} is not there")]
     TableGone(String),
+    #[error("table kepler_data.{table} does not belong to workspace \"{workspace}\"")]
+    Foreign { table: String, workspace: String },
     #[error("\"{0}\" is no table")]
     NotATable(String),
     #[error("the change is refused")]
     Refused(Vec<String>),
     #[error("the change needs permission: {}", .classes.join(", "))]
-    NotAllowed { classes: Vec<&'static str>, steps: Vec<String> },
+    NotAllowed {
+        classes: Vec<&'static str>,
+        /// With those that were allowed.
+        needed: Vec<&'static str>,
+        steps: Vec<String>,
+    },
     #[error("the entries do not allow the change")]
     RowsInTheWay(Vec<String>),
     #[error("the structure of \"{name}\" changed meanwhile")]
@@ -68,6 +75,7 @@ impl StructureError {
             Self::Invalid(_) | Self::BadAllow(_) => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::Exists(_) => ERRCODE_DUPLICATE_TABLE,
             Self::Missing { .. } | Self::TableGone(_) => ERRCODE_UNDEFINED_TABLE,
+            Self::Foreign { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::NotATable(_) => ERRCODE_WRONG_OBJECT_TYPE,
             Self::Refused(_) => ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::NotDropped(_) | Self::NotAllowed { .. } | Self::PurgeNotAllowed => {
@@ -117,8 +125,8 @@ impl StructureError {
                  row from kepler.entry_tables."
                     .to_owned()
             }
-            Self::NotAllowed { classes, .. } => {
-                format!("After a look at the steps: allow => '{{{}}}'.", classes.join(","))
+            Self::NotAllowed { needed, .. } => {
+                format!("After a look at the steps: allow => '{{{}}}'.", needed.join(","))
             }
             Self::PurgeNotAllowed => "allow => '{purge}'".to_owned(),
             Self::RowsInTheWay(_) => {

@@ -106,7 +106,11 @@ impl<'g> Planner<'g> {
             let from = self.goal.renames.iter().find(|(_, to)| to == name).map(|(from, _)| from);
             let same = self.present(name);
             // A document that was applied still tells its renames.
-            let done = |from: &str| same.is_some() && self.goal.target.column(from).is_some();
+            let done = |from: &str| {
+                same.is_some()
+                    && self.goal.target.column(from).is_some()
+                    && !self.is_chain_to_do(from)
+            };
             let renamed =
                 from.filter(|from| !done(from.as_str())).and_then(|from| self.present(from));
             if let (Some(from), None, None) = (from, renamed, same) {
@@ -130,6 +134,20 @@ impl<'g> Planner<'g> {
                 self.plan.steps.push(Step::refused("rename_column", &column.name, why));
             }
         }
+    }
+
+    /// Whether a name is to be taken over from another: of renames a to b and b to c, the second is to
+    /// do while there is an a.
+    fn is_chain_to_do(&self, name: &str) -> bool {
+        let mut start = name;
+        // A chain is no longer than all renames together.
+        for _ in self.goal.renames {
+            let Some((from, _)) = self.goal.renames.iter().find(|(_, to)| to == start) else {
+                break;
+            };
+            start = from;
+        }
+        self.present(start).is_some() && self.goal.target.column(start).is_none()
     }
 
     /// What a column that is there will be called.
@@ -215,12 +233,16 @@ impl<'g> Planner<'g> {
         for column in self.leaving() {
             let name = quote(&column.name);
             let hidden = format!("{HIDDEN_PREFIX}{}_{}", self.goal.version, column.name);
-            let mut loosened = Vec::new();
+            let (mut loosened, mut tightened) = (Vec::new(), Vec::new());
             if column.required {
                 loosened.push(format!("ALTER COLUMN {name} DROP NOT NULL"));
+                tightened.push(format!("ALTER COLUMN {name} SET NOT NULL"));
             }
             if column.default.is_some() {
                 loosened.push(format!("ALTER COLUMN {name} DROP DEFAULT"));
+            }
+            if let Some(default) = self.goal.dialect.default(column) {
+                tightened.push(format!("ALTER COLUMN {name} SET DEFAULT {default}"));
             }
             let rename = self.alter(&format!("RENAME COLUMN {name} TO {}", quote(&hidden)));
             let sql = if loosened.is_empty() {
@@ -228,7 +250,10 @@ impl<'g> Planner<'g> {
             } else {
                 format!("{}; {rename}", self.alter(&loosened.join(", ")))
             };
-            let back = self.alter(&format!("RENAME COLUMN {} TO {name}", quote(&hidden)));
+            let mut back = self.alter(&format!("RENAME COLUMN {} TO {name}", quote(&hidden)));
+            if !tightened.is_empty() {
+                back = format!("{back}; {}", self.alter(&tightened.join(", ")));
+            }
             self.push(Step::instant("hide_column", &column.name, sql).undone_by(back));
             self.plan.hidden.push(Hidden { field: column.name.clone(), column: hidden });
         }
@@ -288,13 +313,13 @@ impl<'g> Planner<'g> {
                 &sql_type,
             ) {
                 Change::None => continue,
-                Change::Refused(why) => {
-                    self.push(Step::refused("change_type", &column.name, why));
-                    continue;
-                }
                 _ if matches!(column.default, Some(ColumnDefault::Key(_))) => {
                     let why = "the type of a key does not change: create a new table and move the entries";
                     self.push(Step::refused("change_type", &column.name, why.to_owned()));
+                    continue;
+                }
+                Change::Refused(why) => {
+                    self.push(Step::refused("change_type", &column.name, why));
                     continue;
                 }
                 Change::Instant => (Class::Instant, None, None),
@@ -402,10 +427,11 @@ impl<'g> Planner<'g> {
             let drop = self.alter(&format!("ALTER COLUMN {name} DROP NOT NULL"));
             let set = self.alter(&format!("ALTER COLUMN {name} SET NOT NULL"));
             self.push(if column.required {
-                let requirement = Requirement::NoRow {
-                    problem: format!("\"{}\" is NULL", column.name),
-                    condition: format!("{name} IS NULL"),
-                };
+                // A new field is NULL in all entries. After a step that could not be done it is not there
+                // to be asked.
+                let condition = source.map_or("true".to_owned(), |_| format!("{name} IS NULL"));
+                let problem = format!("\"{}\" is NULL", column.name);
+                let requirement = Requirement::NoRow { problem, condition };
                 Step::instant("require", &column.name, set)
                     .class(Class::Scan)
                     .undone_by(drop)

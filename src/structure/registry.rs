@@ -204,12 +204,16 @@ pub(crate) fn insert(
     plan: &str,
 ) -> Result<(), Error> {
     let id = crate::id::new_id();
-    client.update(
+    let inserted = client.update(
         "INSERT INTO kepler.entry_tables (workspace_id, id, record_name, number, table_name)
-         VALUES ($1, $2, $3, $4, $5)",
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (workspace_id, record_name) WHERE dropped_at IS NULL DO NOTHING RETURNING 1",
         None,
         &[workspace_id.into(), id.as_str().into(), name.into(), number.into(), table_name.into()],
     )?;
+    if inserted.is_empty() {
+        return Err(StructureError::Exists(name.to_owned()).into());
+    }
     insert_version(client, workspace_id, &id, 1, structure, plan)
 }
 

@@ -306,6 +306,8 @@ impl Structure {
         self.fields.iter_mut().find(|field| field.name == name)
     }
 
+    /// A rule that the field cannot have beside its others is passed over: who compares the structure
+    /// with the table finds it missing.
     fn take_rule(
         &mut self,
         rule: &Rule,
@@ -332,7 +334,9 @@ impl Structure {
             Rule::MinLength { column, length } => {
                 let field =
                     self.field_mut(column).ok_or("a rule over a column that is no field")?;
-                field.min_length = Some(*length);
+                if matches!(field.kind, FieldKind::Text { .. }) {
+                    field.min_length = Some(*length);
+                }
             }
             Rule::Compare { column, op, value } => {
                 let bound = self.field_mut(column).and_then(|field| match op {
@@ -342,7 +346,8 @@ impl Structure {
                 });
                 match bound {
                     Some(bound @ None) => *bound = Some(value.clone()),
-                    _ => self.checks.push(Check {
+                    Some(Some(_)) => {}
+                    None => self.checks.push(Check {
                         field: column.clone(),
                         op: *op,
                         operand: Operand::Value(value.clone()),
@@ -355,6 +360,13 @@ impl Structure {
                 operand: Operand::Field(right.clone()),
             }),
             Rule::Unique(columns) => {
+                let is_text = |column: &UniqueColumn| {
+                    self.field(&column.name)
+                        .is_some_and(|field| matches!(field.kind, FieldKind::Text { .. }))
+                };
+                if columns.iter().any(|column| column.case_insensitive && !is_text(column)) {
+                    return Ok(());
+                }
                 for column in columns {
                     if let Some(field) = self.field_mut(&column.name) {
                         field.case_insensitive |= column.case_insensitive;
@@ -371,6 +383,7 @@ impl Structure {
                     }
                 }
             }
+            Rule::Index(index) if self.indexes.contains(index) => {}
             Rule::Index(index) => self.indexes.push(index.clone()),
         }
         Ok(())

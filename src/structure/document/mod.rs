@@ -105,7 +105,7 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Structure> {
     }
     check_names(&structure, fields, problems);
     // Rules over fields that could not be read would only say again what is wrong.
-    if problems.is_empty() {
+    if structure.fields.len() == fields.len() {
         rules::read_unique(&mut structure, unique.unwrap_or_default(), problems);
         rules::read_checks(&mut structure, checks.unwrap_or_default(), problems);
         rules::read_indexes(&mut structure, sugar, indexes.unwrap_or_default(), problems);
