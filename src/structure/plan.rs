@@ -298,7 +298,7 @@ impl<'g> Planner<'g> {
                     continue;
                 }
                 Change::Instant => (Class::Instant, None, None),
-                Change::Rewrite { using } => (Class::Rewrite, Some(using), None),
+                Change::Rewrite { using, lost } => (Class::Rewrite, Some(using), lost),
                 Change::Convert { using, lost } => (Class::Convert, Some(using), Some(lost)),
             };
             if source.default.is_some() {
@@ -313,7 +313,7 @@ impl<'g> Planner<'g> {
                     column.name,
                     convert::describe(&column.kind)
                 ),
-                condition,
+                condition: format!("{name} IS NOT NULL AND ({condition})"),
             });
             self.push(
                 Step::instant("change_type", &column.name, sql).class(class).requires(requirement),
