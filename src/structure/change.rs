@@ -257,7 +257,7 @@ impl Call<'_> {
         let printed = print_plan(&change.plan.steps);
         let version =
             registry::advance(client, self.workspace_id, &table, &change.structure, &printed)?;
-        apply::run(client, &table.table_name, &table.structure.key.name, &change.plan.steps)?;
+        apply::run(client, &table.table_name, &change.structure.key.name, &change.plan.steps)?;
         self.verify(client, &table.table_name, &change)?;
         Ok(version)
     }
