@@ -500,6 +500,10 @@ impl<'g> Planner<'g> {
             self.push(step.lock(Lock::ShareUpdateExclusive).undone_by(back));
         }
         for column in &self.goal.target.columns {
+            // Of the key and the times a structure says nothing.
+            if matches!(column.default, Some(ColumnDefault::Key(_) | ColumnDefault::Clock)) {
+                continue;
+            }
             let old = self.sources.get(column.name.as_str()).copied();
             let before = old.map_or(&None, |old| &old.description);
             if *before == column.description {
