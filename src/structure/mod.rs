@@ -16,6 +16,8 @@ pub(crate) mod deparse;
 pub(crate) mod document;
 pub(crate) mod error;
 pub(crate) mod facts;
+#[cfg(test)]
+pub(crate) mod generate;
 pub(crate) mod json_schema;
 pub(crate) mod model;
 pub(crate) mod observe;

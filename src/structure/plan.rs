@@ -587,3 +587,6 @@ impl<'g> Planner<'g> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
