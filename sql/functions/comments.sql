@@ -224,7 +224,7 @@ COMMENT ON FUNCTION kepler._foreign_table(text, text[], oid) IS
 'Private: finds a table that does not belong to the workspace, for callers without the rights of the owner.';
 COMMENT ON FUNCTION kepler._lock_relations(regclass[], text[], integer, integer) IS
 'Private: locks relations, each in its mode, in short attempts with pauses between.';
-COMMENT ON FUNCTION kepler._rows_in_the_way(text) IS
+COMMENT ON FUNCTION kepler._rows_in_the_way(text, boolean) IS
 'Private: counts the rows of a query, and gives the keys of some.';
 COMMENT ON FUNCTION kepler._table_facts(regclass) IS
 'Private: what the catalog says of a table, as one object.';

@@ -72,9 +72,9 @@ WHERE NOT pg_has_role(owner, 'USAGE') AND NOT EXISTS (
 ORDER BY t.position LIMIT 1
 $$;
 
--- Counts the rows of a query whose one column is key, and shows the first. NULL where the query does not
--- fit the table: a change that failed before has left it as it was.
-CREATE FUNCTION kepler._rows_in_the_way(query text, OUT rows bigint, OUT keys text[])
+-- Counts the rows of a query whose one column is key, and shows the first. With lenient, NULL where the query
+-- does not fit the table: a step that failed before has left it as it was.
+CREATE FUNCTION kepler._rows_in_the_way(query text, lenient boolean, OUT rows bigint, OUT keys text[])
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -85,7 +85,10 @@ BEGIN
              FROM (SELECT found.key FROM (%s) AS found ORDER BY found.key LIMIT 5) AS s',
             query) INTO keys;
     END IF;
-EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
+EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception THEN
+    IF NOT lenient THEN
+        RAISE;
+    END IF;
     rows := NULL;
 END
 $$;

@@ -198,7 +198,8 @@ pub(crate) fn check_permission(steps: &[Step], allow: &[Class]) -> Result<(), St
     })
 }
 
-/// Runs the steps. Rows that stand in the way of any of them are all told at once.
+/// Runs the steps. Rows that stand in the way of any of them are all told at once, by their `key`, as it
+/// is called when all columns are renamed.
 pub(crate) fn run(
     client: &mut SpiClient<'_>,
     table_name: &str,
@@ -212,7 +213,7 @@ pub(crate) fn run(
     for step in steps {
         pgrx::check_for_interrupts!();
         if let Some(requirement) = &step.require
-            && let Some(failure) = look(client, &table, key, requirement)?
+            && let Some(failure) = look(client, &table, key, requirement, !failures.is_empty())?
         {
             failures.push(format!("{} \"{}\": {failure}", step.operation, step.object));
         }
@@ -224,12 +225,14 @@ pub(crate) fn run(
     if failures.is_empty() { Ok(()) } else { Err(StructureError::RowsInTheWay(failures).into()) }
 }
 
-/// How many entries stand in the way, and which.
+/// How many entries stand in the way, and which. A `lenient` look finds none where it does not fit the
+/// table, because a step before was not done.
 fn look(
     client: &mut SpiClient<'_>,
     table: &str,
     key: &str,
     requirement: &Requirement,
+    lenient: bool,
 ) -> Result<Option<String>, Error> {
     let key = quote(key);
     let (problem, query) = match requirement {
@@ -266,7 +269,11 @@ fn look(
         }
     };
     let row = client
-        .update("SELECT rows, keys FROM kepler._rows_in_the_way($1)", None, &[query.into()])?
+        .update(
+            "SELECT rows, keys FROM kepler._rows_in_the_way($1, $2)",
+            None,
+            &[query.into(), lenient.into()],
+        )?
         .first();
     let (rows, keys) = row.get_two::<i64, Vec<String>>()?;
     Ok(rows.filter(|rows| *rows > 0).map(|rows| {

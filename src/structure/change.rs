@@ -4,7 +4,7 @@ use super::apply::{self, Patience};
 use super::create;
 use super::document::problem_with_record_name;
 use super::error::StructureError;
-use super::model::Structure;
+use super::model::{Field, FieldKind, Operand, Structure};
 use super::observe::Observed;
 use super::plan::{self, Goal, Plan};
 use super::registry::{self, EntryTable, HiddenField, SCHEMA, State, Targets};
@@ -267,7 +267,7 @@ impl Call<'_> {
         let printed = print_plan(&change.plan.steps);
         let version =
             registry::advance(client, self.workspace_id, &table, &change.structure, &printed)?;
-        apply::run(client, &table.table_name, &table.structure.key.name, &change.plan.steps)?;
+        apply::run(client, &table.table_name, &change.structure.key.name, &change.plan.steps)?;
         self.verify(client, &table.table_name, &change)?;
         Ok(version)
     }
@@ -549,43 +549,51 @@ fn strongest(mut tables: Vec<(String, Lock)>) -> Vec<(String, Lock)> {
 }
 
 /// A structure with a field of an older version, and the rules that the field had there, as far as the
-/// other fields that they name are still there.
+/// present fields still allow them: others may be gone, or of another type.
 fn with_field(present: &Structure, older: &Structure, name: &str) -> Structure {
     let mut structure = present.clone();
-    structure.fields.extend(older.field(name).cloned());
-    let there = |field: &str| {
-        structure.field(field).is_some()
-            || field == structure.key.name
-            || super::model::TIMES.contains(&field)
+    structure.fields.extend(older.field(name).cloned().map(|field| Field {
+        // Of sets that may not come back.
+        case_insensitive: field.case_insensitive && field.unique,
+        ..field
+    }));
+    let normal = |structure: &Structure| Structure::from_json(&structure.to_document()).ok();
+    let mut attempt = |change: &dyn Fn(&mut Structure)| {
+        let mut changed = structure.clone();
+        change(&mut changed);
+        if normal(&changed).is_some() {
+            structure = changed;
+        }
     };
-    let concerned = |fields: &[&str]| fields.contains(&name) && fields.iter().all(|f| there(f));
-    let unique: Vec<_> = older
-        .unique
-        .iter()
-        .filter(|set| concerned(&set.iter().map(String::as_str).collect::<Vec<_>>()))
-        .cloned()
-        .collect();
-    let indexes: Vec<_> = older
-        .indexes
-        .iter()
-        .filter(|index| {
-            concerned(&index.columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>())
-        })
-        .cloned()
-        .collect();
-    let checks: Vec<_> = older
-        .checks
-        .iter()
-        .filter(|check| match &check.operand {
-            super::model::Operand::Field(other) => concerned(&[&check.field, other]),
-            super::model::Operand::Value(_) => concerned(&[&check.field]),
-        })
-        .cloned()
-        .collect();
-    structure.unique.extend(unique);
-    structure.indexes.extend(indexes);
-    structure.checks.extend(checks);
-    structure
+    for set in older.unique.iter().filter(|set| set.iter().any(|field| field == name)) {
+        attempt(&|structure| {
+            for field in structure.fields.iter_mut().filter(|field| set.contains(&field.name)) {
+                let elsewhere = field.unique
+                    || structure.unique.iter().any(|other| other.contains(&field.name));
+                let was = older.field(&field.name).is_some_and(|field| field.case_insensitive);
+                if !elsewhere && matches!(field.kind, FieldKind::Text { .. }) {
+                    field.case_insensitive = was;
+                }
+            }
+            structure.unique.push(set.clone());
+        });
+    }
+    for index in &older.indexes {
+        if index.columns.iter().any(|column| column.name == name) {
+            attempt(&|structure| structure.indexes.push(index.clone()));
+        }
+    }
+    for check in &older.checks {
+        let other = match &check.operand {
+            Operand::Field(other) => Some(other),
+            Operand::Value(_) => None,
+        };
+        if check.field == name || other.is_some_and(|other| other == name) {
+            attempt(&|structure| structure.checks.push(check.clone()));
+        }
+    }
+    // A reference may need an index of its own now.
+    normal(&structure).unwrap_or(structure)
 }
 
 /// A caller who does not own the new table can work with it all the same.

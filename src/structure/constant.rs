@@ -300,7 +300,8 @@ pub(crate) fn read_timestamp(text: &str) -> Option<DateTime> {
     let local = pieces.date().to_datetime(pieces.time().unwrap_or(Time::midnight()));
     let offset = pieces.to_numeric_offset().map_or(0, |offset| i64::from(offset.seconds()));
     let time = local.checked_sub(jiff::SignedDuration::from_secs(offset)).ok()?;
-    (time.subsec_nanosecond() % 1_000 == 0).then_some(time)
+    // In UTC it may be another year.
+    (time.subsec_nanosecond() % 1_000 == 0 && time.year() >= 1).then_some(time)
 }
 
 fn read_uuid(text: &str) -> Option<String> {
@@ -417,6 +418,8 @@ mod tests {
             (&FieldKind::Time, r#""10:00:00Z""#),
             (&FieldKind::Time, r#""10:00:00.0000001""#),
             (&FieldKind::Timestamp, r#""2024-01-01T00:00:60Z""#),
+            (&FieldKind::Timestamp, r#""0001-01-01T00:00:00+01:00""#),
+            (&FieldKind::Timestamp, r#""9999-12-31T23:59:59-01:00""#),
             (&FieldKind::Uuid, r#""x""#),
             (&FieldKind::Text { max_length: Some(1) }, r#""ab""#),
         ] {

@@ -11,9 +11,11 @@ pub(crate) enum Change {
     None,
     /// Only the catalog changes.
     Instant,
-    /// Every value survives as it is.
+    /// Every value survives as it is. `lost` tells those that no document can say and the new type does
+    /// not have, if there are such.
     Rewrite {
         using: String,
+        lost: Option<String>,
     },
     /// Some values may not survive: rows for which `lost` is true.
     Convert {
@@ -44,7 +46,7 @@ pub(crate) fn change(
             (FieldKind::Text { max_length: old }, FieldKind::Text { max_length: new })
                 if new.is_none_or(|new| old.is_some_and(|old| old <= new)) =>
             {
-                Change::Rewrite { using: format!("{column}::{sql_type}") }
+                rewrite(format!("{column}::{sql_type}"))
             }
             _ => refused(from, from_list, to, to_list),
         };
@@ -60,7 +62,7 @@ pub(crate) fn change(
         (_, FieldKind::Text { max_length }) => to_text(column, from, *max_length),
         (FieldKind::Integer, FieldKind::Bigint)
         | (FieldKind::Integer, FieldKind::Float)
-        | (FieldKind::Boolean, FieldKind::Integer) => Change::Rewrite { using: cast },
+        | (FieldKind::Boolean, FieldKind::Integer) => rewrite(cast),
         (FieldKind::Bigint, FieldKind::Integer) => {
             convert(cast, format!("{column} NOT BETWEEN -2147483648 AND 2147483647"))
         }
@@ -74,12 +76,9 @@ pub(crate) fn change(
             FieldKind::Integer | FieldKind::Bigint | FieldKind::Decimal { .. } | FieldKind::Float,
             FieldKind::Decimal { precision },
         ) => to_decimal(column, from, *precision, sql_type),
-        (FieldKind::Decimal { .. }, FieldKind::Float) => convert(
-            cast,
-            format!(
-                "({column}::pg_catalog.float8)::pg_catalog.text::pg_catalog.numeric <> {column}"
-            ),
-        ),
+        (FieldKind::Decimal { .. }, FieldKind::Float) => {
+            convert(cast, not_a_double(&format!("{column}::pg_catalog.text"), column))
+        }
         (FieldKind::Decimal { .. } | FieldKind::Float, FieldKind::Integer | FieldKind::Bigint) => {
             // 2^63 is the first double beyond a bigint; NaN is greater than everything.
             let (least, beyond) = if *to == FieldKind::Integer {
@@ -94,9 +93,12 @@ pub(crate) fn change(
                 ),
             )
         }
-        (FieldKind::Date, FieldKind::Timestamp) => {
-            Change::Rewrite { using: format!("{column}::pg_catalog.timestamp AT TIME ZONE 'UTC'") }
-        }
+        (FieldKind::Date, FieldKind::Timestamp) => Change::Rewrite {
+            using: format!("{column}::pg_catalog.timestamp AT TIME ZONE 'UTC'"),
+            lost: Some(format!(
+                "{column} > '294276-12-31'::pg_catalog.date AND pg_catalog.isfinite({column})"
+            )),
+        },
         (FieldKind::Timestamp, FieldKind::Date) => convert(
             format!("({column} AT TIME ZONE 'UTC')::pg_catalog.date"),
             format!("pg_catalog.date_trunc('day', {column}, 'UTC') <> {column}"),
@@ -114,6 +116,10 @@ pub(crate) fn describe(kind: &FieldKind) -> String {
         }
         other => other.name().to_owned(),
     }
+}
+
+fn rewrite(using: String) -> Change {
+    Change::Rewrite { using, lost: None }
 }
 
 fn convert(using: String, lost: String) -> Change {
@@ -152,18 +158,6 @@ fn from_text(column: &str, to: &FieldKind, cast: String) -> Change {
     let accepted = match to {
         FieldKind::Integer => format!("{} AND {}", matches("^[+-]?[0-9]+$"), valid("integer")),
         FieldKind::Bigint => format!("{} AND {}", matches("^[+-]?[0-9]+$"), valid("bigint")),
-        // As digits, and not only as what a double makes of them.
-        FieldKind::Float => {
-            let accepted = format!("{} AND {}", matches(number), valid("double precision"));
-            let double =
-                format!("{column}::pg_catalog.float8::pg_catalog.text::pg_catalog.numeric");
-            return convert(
-                cast,
-                format!(
-                    "CASE WHEN {accepted} THEN {double} <> {column}::pg_catalog.numeric ELSE true END"
-                ),
-            );
-        }
         FieldKind::Boolean => valid("boolean"),
         FieldKind::Date => {
             format!("{} AND {}", matches("^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), valid("date"))
@@ -196,6 +190,11 @@ fn from_text(column: &str, to: &FieldKind, cast: String) -> Change {
             };
             return convert(cast, lost);
         }
+        FieldKind::Float => {
+            let accepted = format!("{} AND {}", matches(number), valid("numeric"));
+            let lost = not_a_double(column, &format!("{column}::pg_catalog.numeric"));
+            return convert(cast, format!("CASE WHEN {accepted} THEN {lost} ELSE true END"));
+        }
         _ => return refused(&FieldKind::Text { max_length: None }, false, to, false),
     };
     convert(cast, format!("NOT ({accepted})"))
@@ -209,7 +208,7 @@ fn to_text(column: &str, from: &FieldKind, max_length: Option<u32>) -> Change {
         _ => {
             let using = format!("{column}::pg_catalog.text");
             match max_length {
-                None => Change::Rewrite { using },
+                None => rewrite(using),
                 Some(length) => {
                     let lost = too_long(&using, length);
                     convert(using, lost)
@@ -217,6 +216,15 @@ fn to_text(column: &str, from: &FieldKind, max_length: Option<u32>) -> Change {
             }
         }
     }
+}
+
+/// Whether a number, given as text and as numeric, is beyond the doubles or would change its digits.
+fn not_a_double(text: &str, number: &str) -> String {
+    format!(
+        "CASE WHEN pg_catalog.pg_input_is_valid({text}, 'double precision') \
+         THEN ({text}::pg_catalog.float8)::pg_catalog.text::pg_catalog.numeric <> {number} \
+         ELSE true END"
+    )
 }
 
 /// Whether a numeric would be rounded or overflow; NaN and infinity do not fit either.
@@ -246,7 +254,7 @@ fn to_decimal(
             FieldKind::Float => {
                 convert(using, format!("{column} IN ('NaN', 'Infinity', '-Infinity')"))
             }
-            _ => Change::Rewrite { using },
+            _ => rewrite(using),
         };
     };
     // Digits before and behind the point that every old value fits into.
@@ -263,7 +271,7 @@ fn to_decimal(
             if matches!(from, FieldKind::Decimal { .. }) && fraction == new_scale {
                 Change::Instant
             } else {
-                Change::Rewrite { using }
+                rewrite(using)
             }
         }
         _ => convert(using, does_not_fit(&number, (new_precision, new_scale))),

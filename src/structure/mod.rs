@@ -17,6 +17,8 @@ pub(crate) mod document;
 pub(crate) mod entries;
 pub(crate) mod error;
 pub(crate) mod facts;
+#[cfg(test)]
+pub(crate) mod generate;
 pub(crate) mod json_schema;
 pub(crate) mod model;
 pub(crate) mod observe;

@@ -11,7 +11,7 @@ use super::observe::{By, HIDDEN_PREFIX, NamedRule, Observed};
 use super::step::{Class, Lock, Requirement, Step};
 use super::table::{Column, ColumnDefault, Rule, Table};
 use crate::ident::{qualified, quote, quote_literal};
-use crate::structure::model::Default;
+use crate::structure::model::{Default, FieldKind};
 use std::collections::{HashMap, HashSet};
 
 /// What is to be reached, and from where.
@@ -51,7 +51,9 @@ pub(crate) fn plan(goal: &Goal<'_>) -> Plan {
         names: Names::new(goal.observed.names.iter().cloned()),
         sources: HashMap::new(),
         kept: Vec::new(),
+        unchecked: Vec::new(),
         retyped: HashSet::new(),
+        reread: HashSet::new(),
         plan: Plan { steps: Vec::new(), hidden: Vec::new() },
     };
     planner.match_columns();
@@ -77,8 +79,12 @@ struct Planner<'g> {
     sources: HashMap<&'g str, &'g Column>,
     /// Rules of the target that are there.
     kept: Vec<Rule>,
+    /// Of them, constraints that the rows were not checked by yet, and what these are called.
+    unchecked: Vec<(String, Rule)>,
     /// Columns, by their new names, whose type changes.
     retyped: HashSet<&'g str>,
+    /// Of them, those whose values may be equal after it that were not before: '1' and '01'.
+    reread: HashSet<&'g str>,
     plan: Plan,
 }
 
@@ -100,30 +106,52 @@ impl<'g> Planner<'g> {
             .or_else(|| restored.filter(|column| column.name == name))
     }
 
+    /// Where a field is renamed from. A document that was applied still tells its renames: one is done
+    /// where both names are there to stay, which the old one is not if it is renamed in turn.
+    fn renamed_from(&self, name: &str) -> Option<&'g Column> {
+        let mut name = name;
+        let mut first = None;
+        // A chain is no longer than all renames together.
+        for _ in 0..=self.goal.renames.len() {
+            let (from, _) = self.goal.renames.iter().find(|(_, to)| to == name)?;
+            let source = self.present(from)?;
+            let first = *first.get_or_insert(source);
+            if self.present(name).is_none() || self.goal.target.column(from).is_none() {
+                return Some(first);
+            }
+            name = from;
+        }
+        None
+    }
+
+    /// The column of the key, whatever names say.
+    fn key_source(&self) -> Option<&'g Column> {
+        self.present(&self.goal.observed.key.as_ref()?.name)
+    }
+
     fn match_columns(&mut self) {
+        let key = self.key_source();
         for column in &self.goal.target.columns {
             let name = column.name.as_str();
+            let is_key = matches!(column.default, Some(ColumnDefault::Key(_)));
+            if let (true, Some(source)) = (is_key, key) {
+                self.match_column(column, source);
+                continue;
+            }
             let from = self.goal.renames.iter().find(|(_, to)| to == name).map(|(from, _)| from);
-            let same = self.present(name);
-            // A document that was applied still tells its renames.
-            let done = |from: &str| {
-                same.is_some()
-                    && self.goal.target.column(from).is_some()
-                    && !self.is_chain_to_do(from)
-            };
-            let renamed =
-                from.filter(|from| !done(from.as_str())).and_then(|from| self.present(from));
+            // The name of a key that is renamed is free for a field.
+            let same =
+                self.present(name).filter(|same| key.is_none_or(|key| key.name != same.name));
+            let renamed = self.renamed_from(name);
             if let (Some(from), None, None) = (from, renamed, same) {
                 let why = format!(
                     "there is no field \"{from}\" to rename: leave renamed_from out to add a new field"
                 );
                 self.push(Step::refused("rename_column", name, why));
             }
-            let Some(source) = renamed.or(same) else { continue };
-            if source.list != column.list || source.kind != column.kind {
-                self.retyped.insert(name);
+            if let Some(source) = renamed.or(same) {
+                self.match_column(column, source);
             }
-            self.sources.insert(name, source);
         }
         // Two documents' fields cannot come from one column.
         let mut used = HashSet::new();
@@ -136,18 +164,15 @@ impl<'g> Planner<'g> {
         }
     }
 
-    /// Whether a name is to be taken over from another: of renames a to b and b to c, the second is to
-    /// do while there is an a.
-    fn is_chain_to_do(&self, name: &str) -> bool {
-        let mut start = name;
-        // A chain is no longer than all renames together.
-        for _ in self.goal.renames {
-            let Some((from, _)) = self.goal.renames.iter().find(|(_, to)| to == start) else {
-                break;
-            };
-            start = from;
+    fn match_column(&mut self, column: &'g Column, source: &'g Column) {
+        if source.list != column.list || source.kind != column.kind {
+            self.retyped.insert(&column.name);
+            let is_text = |column: &Column| matches!(column.kind, FieldKind::Text { .. });
+            if is_text(source) && !is_text(column) {
+                self.reread.insert(&column.name);
+            }
         }
-        self.present(start).is_some() && self.goal.target.column(start).is_none()
+        self.sources.insert(&column.name, source);
     }
 
     /// What a column that is there will be called.
@@ -184,12 +209,16 @@ impl<'g> Planner<'g> {
             let managed = self.goal.managed.rules.contains(&named.rule);
             let touches_leaving = named.rule.columns().iter().any(|name| leaving.contains(name));
             let renamed = named.rule.renamed(&|old| self.new_name(old).unwrap_or(old).to_owned());
-            let is_check =
-                !matches!(named.rule, Rule::Unique(_) | Rule::Reference(_) | Rule::Index(_));
-            let retyped = renamed.columns().iter().any(|name| self.retyped.contains(name));
+            // Postgres carries the others over.
+            let changed = match named.rule {
+                Rule::Unique(_) => Some(&self.reread),
+                Rule::Reference(_) | Rule::Index(_) => None,
+                _ => Some(&self.retyped),
+            };
+            let retyped = changed
+                .is_some_and(|changed| renamed.columns().iter().any(|name| changed.contains(name)));
             let wanted = !touches_leaving && self.goal.target.rules.contains(&renamed);
-            let keep =
-                wanted && !(is_check && retyped) && (named.validated || named.by == By::Constraint);
+            let keep = wanted && !retyped && (named.validated || named.by == By::Constraint);
             if (managed || wanted) && !keep {
                 dropped.insert(&named.name);
             }
@@ -203,7 +232,7 @@ impl<'g> Planner<'g> {
                 }
             } else if keep {
                 if !named.validated {
-                    self.validate(&named.name, &renamed);
+                    self.unchecked.push((named.name.clone(), renamed.clone()));
                 }
                 self.kept.push(renamed);
             }
@@ -323,7 +352,7 @@ impl<'g> Planner<'g> {
                     continue;
                 }
                 Change::Instant => (Class::Instant, None, None),
-                Change::Rewrite { using } => (Class::Rewrite, Some(using), None),
+                Change::Rewrite { using, lost } => (Class::Rewrite, Some(using), lost),
                 Change::Convert { using, lost } => (Class::Convert, Some(using), Some(lost)),
             };
             if source.default.is_some() {
@@ -338,7 +367,7 @@ impl<'g> Planner<'g> {
                     column.name,
                     convert::describe(&column.kind)
                 ),
-                condition,
+                condition: format!("{name} IS NOT NULL AND ({condition})"),
             });
             self.push(
                 Step::instant("change_type", &column.name, sql).class(class).requires(requirement),
@@ -443,6 +472,9 @@ impl<'g> Planner<'g> {
     }
 
     fn add_rules(&mut self) {
+        for (name, rule) in std::mem::take(&mut self.unchecked) {
+            self.validate(&name, &rule);
+        }
         for rule in &self.goal.target.rules {
             if self.kept.contains(rule) {
                 continue;
@@ -526,6 +558,10 @@ impl<'g> Planner<'g> {
             self.push(step.lock(Lock::ShareUpdateExclusive).undone_by(back));
         }
         for column in &self.goal.target.columns {
+            // Of the key and the times a structure says nothing.
+            if matches!(column.default, Some(ColumnDefault::Key(_) | ColumnDefault::Clock)) {
+                continue;
+            }
             let old = self.sources.get(column.name.as_str()).copied();
             let before = old.map_or(&None, |old| &old.description);
             if *before == column.description {
@@ -559,3 +595,6 @@ impl<'g> Planner<'g> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

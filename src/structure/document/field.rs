@@ -34,7 +34,7 @@ pub(super) fn read<'j>(
         None => {}
     }
     let label = keys.text("label", problems);
-    let description = keys.text("description", problems);
+    let description = keys.description(problems);
     let renamed_from = keys.text("renamed_from", problems);
     if let Some(problem) =
         renamed_from.as_ref().and_then(|from| ident::problem_with_field_name(from, MAX_FIELD_NAME))

@@ -65,6 +65,11 @@ impl<'j> Keys<'j> {
         }
     }
 
+    /// What becomes a comment in the database, where an empty one is none.
+    pub(super) fn description(&mut self, problems: &mut Problems) -> Option<String> {
+        self.text("description", problems).filter(|text| !text.is_empty())
+    }
+
     pub(super) fn boolean(&mut self, key: &'static str, problems: &mut Problems) -> bool {
         match self.take(key) {
             None => false,

@@ -65,7 +65,7 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Structure> {
     let mut structure = Structure {
         name,
         label: keys.text("label", problems),
-        description: keys.text("description", problems),
+        description: keys.description(problems),
         key: read_key(keys.take("key"), problems),
         fields: Vec::new(),
         unique: Vec::new(),

@@ -87,6 +87,9 @@ pub(super) fn read_unique(structure: &mut Structure, sets: &[Json], problems: &m
                 None if *name == structure.key.name => {
                     problems.add(pointer, "the key is unique already");
                 }
+                None if structure.unique.iter().any(|set| set == &[*name]) => {
+                    problems.add(pointer, "the same fields are given twice");
+                }
                 None => structure.unique.push(vec![(*name).to_owned()]),
             }
             continue;
@@ -188,8 +191,12 @@ fn read_check(
     Some(Check { field, op, operand: Operand::Field(other) })
 }
 
-/// Whether fields of two types may be compared with one another.
+/// Whether fields of two types may be compared with one another. References to two tables may not: their
+/// keys need not be of one type.
 fn comparable(a: &FieldKind, b: &FieldKind) -> bool {
+    if let (FieldKind::Reference { to: a, .. }, FieldKind::Reference { to: b, .. }) = (a, b) {
+        return a == b;
+    }
     let group = |kind: &FieldKind| match kind {
         FieldKind::Integer => "bigint",
         FieldKind::Enum { .. } => "text",

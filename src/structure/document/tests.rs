@@ -47,6 +47,27 @@ fn the_normal_form_is_stable() {
 }
 
 #[test]
+fn an_empty_description_is_none() {
+    let text = r#"{"description":"","fields":[{"name":"a","type":"text","description":""}]}"#;
+    let structure = Structure::from_document(text).unwrap();
+    assert_eq!((structure.description, &structure.fields[0].description), (None, &None));
+}
+
+#[test]
+fn rules_that_no_table_can_have_are_refused() {
+    let found = problems(r#"{"fields": [], "unique": [["created_at"], ["created_at"]]}"#);
+    assert_eq!(found, ["/unique/1: the same fields are given twice"]);
+    let references = |b: &str| {
+        format!(
+            r#"{{"fields":[{{"name":"a","type":"reference","to":"A"}},{{"name":"b","type":"reference","to":"{b}"}}],
+                "checks":[{{"field":"a","op":"<>","other_field":"b"}}]}}"#
+        )
+    };
+    assert!(Structure::from_document(&references("A")).is_ok());
+    assert!(problems(&references("B"))[0].starts_with("/checks/0/other_field: "));
+}
+
+#[test]
 fn all_problems_are_found_at_once() {
     let found = problems(
         r#"{"name": " x", "colour": 1, "key": {"name": "select", "type": "serial"},
