@@ -24,6 +24,7 @@ pgrx::pg_module_magic!(name, version);
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     settings::register();
+    pg::large::register();
 }
 
 extension_sql_file!("../sql/functions/types.sql", name = "types", bootstrap);

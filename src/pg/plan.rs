@@ -3,6 +3,7 @@
 //! pgrx's own interface copies each value and looks up its type for each row; a batch reads tens of
 //! thousands of rows, so this reads them where SPI put them.
 
+use crate::pg::large::PlanForLargeTables;
 use crate::pg::varlena;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
@@ -199,6 +200,7 @@ impl Plan {
                 && (!source.dependsOnRLS || source.rewriteRoleId == pg_sys::GetUserId());
             if !usable {
                 let _settings = LocalSettings::set(PLANNING);
+                let _large = PlanForLargeTables::begin();
                 let plan = pg_sys::SPI_plan_get_cached_plan(self.0.get());
                 pg_sys::ReleaseCachedPlan(plan, pg_sys::CurrentResourceOwner);
             }
