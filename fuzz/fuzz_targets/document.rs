@@ -1,0 +1,5 @@
+//! Structure documents.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|text: &str| kepler_fuzz::read_document(text));

@@ -1,0 +1,5 @@
+//! Expressions as Postgres prints them.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|text: &str| kepler_fuzz::read_expression(text));

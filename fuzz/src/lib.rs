@@ -1,0 +1,14 @@
+//! What must hold of any text that is read as a structure, a JSON Schema or a printed expression. The
+//! modules are those of the extension, which itself cannot be linked without Postgres.
+
+#![allow(dead_code, unreachable_pub, clippy::panic)]
+
+#[path = "../../src/ident.rs"]
+mod ident;
+#[path = "../../src/json.rs"]
+mod json;
+#[path = "../../src/jsonb/mod.rs"]
+mod jsonb;
+mod structure;
+
+pub use structure::{read_document, read_expression, read_json_schema};
