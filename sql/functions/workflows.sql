@@ -107,8 +107,10 @@ AS $$
         SELECT format('/required_providers/%s', r.at - 1), 0, coalesce(btrim(r.app), ''), NULL
         FROM unnest($4) WITH ORDINALITY AS r (app, at)
     ), needed AS (
-        SELECT (array_agg(n.app ORDER BY n.path COLLATE "C"))[1] AS app, lower(n.app) AS key,
-            n.wanted_id, array_agg(n.path ORDER BY n.path COLLATE "C") AS used_by
+        -- The trigger first, then the actions by number.
+        SELECT (array_agg(n.app ORDER BY NOT n.path ^@ '/trigger', length(n.path), n.path COLLATE "C"))[1] AS app,
+            lower(n.app) AS key, n.wanted_id,
+            array_agg(n.path ORDER BY NOT n.path ^@ '/trigger', length(n.path), n.path COLLATE "C") AS used_by
         FROM named AS n
         WHERE n.app <> '' OR n.wanted_id IS NOT NULL
         GROUP BY lower(n.app), n.wanted_id
