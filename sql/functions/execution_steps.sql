@@ -13,7 +13,7 @@ AS $$
         SELECT g.at::integer AS ordinal, g.step, jsonb_typeof(g.step) = 'object' AS is_object,
             CASE WHEN jsonb_typeof(g.step) = 'object' THEN g.step ELSE '{}' END AS o
         FROM jsonb_array_elements($1) WITH ORDINALITY AS g (step, at)
-    ), judged AS (
+    ), judged AS MATERIALIZED (
         SELECT g.ordinal, g.o,
             CASE WHEN NOT g.is_object THEN ARRAY['not_an_object', 'must be an object']
                 WHEN u.field IS NOT NULL THEN ARRAY['unknown_field', format(
@@ -46,14 +46,15 @@ AS $$
                 AND pg_input_is_valid(g.o ->> k.field, 'timestamp with time zone'))
             LIMIT 1
         ) AS t ON true
+    ), said AS MATERIALIZED (
+        -- Casts only where everything was found well.
+        SELECT j.ordinal, j.problem, CASE WHEN j.problem IS NULL THEN j.o END AS o FROM judged AS j
     )
-    SELECT j.ordinal, (v.o ->> 'number')::integer, v.o ->> 'name',
+    SELECT v.ordinal, (v.o ->> 'number')::integer, v.o ->> 'name',
         coalesce(v.o ->> 'status', 'SUCCESS')::kepler.execution_step_status,
         nullif(v.o -> 'input', 'null'), nullif(v.o -> 'output', 'null'), v.o ->> 'error',
-        (v.o ->> 'started_at')::timestamptz, (v.o ->> 'ended_at')::timestamptz, j.problem[1], j.problem[2]
-    FROM judged AS j
-    -- Casts only where everything was found well.
-    LEFT JOIN LATERAL (SELECT CASE WHEN j.problem IS NULL THEN j.o END AS o) AS v ON true
+        (v.o ->> 'started_at')::timestamptz, (v.o ->> 'ended_at')::timestamptz, v.problem[1], v.problem[2]
+    FROM said AS v
 $$;
 
 CREATE FUNCTION kepler.add_execution_steps(
@@ -104,8 +105,7 @@ BEGIN
         FROM kepler._execution_steps_of($3) AS s
     ), merged AS MATERIALIZED (
         -- What a running step said before stays where the element does not speak of it.
-        SELECT g.ordinal, g.number, g.name, g.status, x.id AS stored_id, x.status AS stored_status,
-            g.problem_code, g.problem,
+        SELECT g.ordinal, g.number, g.name, g.status, x AS stored, g.problem_code, g.problem,
             row_number() OVER (PARTITION BY g.number ORDER BY g.ordinal) AS occurrence,
             coalesce(g.input, x.input) AS input, coalesce(g.output, x.output) AS output,
             coalesce(g.error, x.error) AS error,
@@ -120,14 +120,14 @@ BEGIN
                 WHEN m.problem_code IS NOT NULL THEN m.problem_code
                 WHEN m.occurrence > 1 THEN 'duplicate_number'
                 WHEN m.ended_at < m.started_at THEN 'ends_before_start'
-                WHEN x.id IS NULL THEN 'insert'
+                WHEN (m.stored).id IS NULL THEN 'insert'
                 WHEN (m.name, m.status, m.input, m.output, m.error, m.started_at, m.ended_at)
-                    IS NOT DISTINCT FROM (x.name, x.status, x.input, x.output, x.error, x.started_at, x.ended_at)
+                    IS NOT DISTINCT FROM ((m.stored).name, (m.stored).status, (m.stored).input,
+                        (m.stored).output, (m.stored).error, (m.stored).started_at, (m.stored).ended_at)
                     THEN 'unchanged'
-                WHEN x.status <> 'RUNNING' THEN 'has_ended'
+                WHEN (m.stored).status <> 'RUNNING' THEN 'has_ended'
                 ELSE 'update' END AS decision
         FROM merged AS m
-        LEFT JOIN kepler.execution_steps AS x ON x.workspace_id = wanted_workspace AND x.id = m.stored_id
     ), inserted AS (
         INSERT INTO kepler.execution_steps (workspace_id, execution_id, number, name, status, input, output,
             error, started_at, ended_at)
@@ -139,7 +139,7 @@ BEGIN
         SET name = d.name, status = d.status, input = d.input, output = d.output, error = d.error,
             started_at = d.started_at, ended_at = d.ended_at, updated_at = added_at
         FROM decided AS d
-        WHERE d.decision = 'update' AND x.workspace_id = wanted_workspace AND x.id = d.stored_id
+        WHERE d.decision = 'update' AND x.workspace_id = wanted_workspace AND x.id = (d.stored).id
     )
     SELECT d.ordinal, d.number,
         CASE d.decision WHEN 'insert' THEN 'inserted' WHEN 'update' THEN 'updated'
@@ -148,7 +148,7 @@ BEGIN
         CASE d.decision
             WHEN 'duplicate_number' THEN format('number: an earlier element of the batch is step %s', d.number)
             WHEN 'ends_before_start' THEN 'ended_at: lies before started_at'
-            WHEN 'has_ended' THEN format('number: step %s is %s, and only a running step changes', d.number, d.stored_status)
+            WHEN 'has_ended' THEN format('number: step %s is %s, and only a running step changes', d.number, (d.stored).status)
             ELSE d.problem END
     FROM decided AS d ORDER BY d.ordinal;
 END

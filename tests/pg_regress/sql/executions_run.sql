@@ -19,6 +19,8 @@ SELECT kepler.execution_heartbeat(execution_id, token) > deadline_at AS moved FR
 SELECT kepler.execution_heartbeat(execution_id, token, timeout => '5 hours') - deadline_at > '3 hours' AS moved_far FROM run;
 SELECT kepler.execution_heartbeat(execution_id, 'guessed') AS lost FROM run;
 SELECT kepler.execution_heartbeat('none', token) AS lost FROM run;
+-- It touches no index: both row versions stay heap-only.
+SELECT pg_stat_get_xact_tuples_updated('kepler.executions'::regclass) AS updated, pg_stat_get_xact_tuples_hot_updated('kepler.executions'::regclass) AS heap_only;
 
 -- Nobody else can finish it.
 SELECT kepler.finish_execution(execution_id, 'guessed', 'FAILURE') FROM run;
