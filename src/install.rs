@@ -31,6 +31,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0003_entry_tables",
         sql: include_str!("../sql/schema/0003_entry_tables.sql"),
     },
+    Migration {
+        version: 4,
+        name: "0004_workflows",
+        sql: include_str!("../sql/schema/0004_workflows.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.

@@ -66,6 +66,26 @@ extension_sql_file!(
         structure::entries::api::update_entries
     ]
 );
+extension_sql_file!(
+    "../sql/functions/workflows.sql",
+    name = "workflows",
+    requires = [workspace::current_workspace_id]
+);
+extension_sql_file!(
+    "../sql/functions/executions.sql",
+    name = "executions",
+    requires = ["workflows", workspace::current_workspace_id]
+);
+extension_sql_file!(
+    "../sql/functions/execution_steps.sql",
+    name = "execution_steps",
+    requires = ["executions", workspace::current_workspace_id]
+);
+extension_sql_file!(
+    "../sql/functions/execution_report.sql",
+    name = "execution_report",
+    requires = ["executions", workspace::current_workspace_id]
+);
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
 extension_sql_file!("../sql/functions/comments.sql", name = "comments", finalize);
 

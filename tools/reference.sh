@@ -64,7 +64,8 @@ WITH signatures AS (
                 SELECT min(b.position) FROM arguments AS b
                 JOIN arguments AS c ON c.proname = b.proname AND c.position = b.position
                 WHERE b.oid = f.oid AND c.form = 1 AND b.text <> c.text)))
-        END || ' → ' || replace(f.result, 'TABLE(', 'TABLE (') AS signature
+        END || ' → ' || replace(replace(f.result, 'TABLE(', 'TABLE ('),
+            'timestamp with time zone', 'timestamptz') AS signature
     FROM forms AS f
 ), comments AS (
     -- A line of a comment is a paragraph; one that begins with an argument's name, an item.

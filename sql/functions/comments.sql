@@ -196,6 +196,92 @@ COMMENT ON FUNCTION kepler.upsert_entries(text, text[], jsonb, text, text) IS
 COMMENT ON FUNCTION kepler.update_entries(text, jsonb, text, text) IS
 'The same as update_entries with text, for values of type jsonb. Prefer text: jsonb keeps one of two equal keys, and refuses some documents before this function can answer for them one by one.';
 
+COMMENT ON FUNCTION kepler.is_connected(text, text, text) IS
+'Whether a user has an active connection to an external system.
+user_id: a value of kepler.users.id.
+provider: compared with kepler.connections.provider without regard to case.
+Errors: 55000 before install(); 22004 for a NULL argument; 23503 for an unknown user.';
+
+COMMENT ON FUNCTION kepler.required_connections(text, text) IS
+'The external systems that a workflow needs, and whether its user has them. One row for each system, and for each connection that the definition names by its id.
+workflow_id: a value of kepler.workflows.id. A system is needed where the trigger or an action has a member app (or, without one, provider), and where required_providers names it; case does not count. Actions may be nested under a member actions. A member connection_id asks for that very connection.
+connected: whether an active connection of the user serves the need; connection_id and status are those of the best one found. reason, where not: not_connected, inactive, unknown_connection, other_user, other_provider, or no_user (the workflow''s user was deleted). used_by: JSON Pointers to what needs it.
+Errors: 55000 before install(); 22004 for a NULL argument; 23503 for an unknown workflow.';
+
+COMMENT ON FUNCTION kepler.validate_workflow(text, jsonb, jsonb, text[], text) IS
+'What is wrong with the definition of a workflow, all at once, before it is stored: one row for each problem, none if it is well.
+user_id: the user whose connections it would use.
+trigger, actions, required_providers: as in kepler.workflows.
+path: a JSON Pointer into {trigger, actions, required_providers}. code: not_an_object, not_an_array, no_actions, too_deep, invalid_app, invalid_connection_id, or a reason of required_connections. problem: the same for people.
+Errors: 55000 before install(); 22004 for a NULL argument; 23503 for an unknown user.';
+
+COMMENT ON FUNCTION kepler.start_execution(text, text, interval, jsonb, text) IS
+'Starts a run of a workflow, or finds the one that the same key has started. Returns one row.
+workflow_id: a value of kepler.workflows.id. Overdue runs of this workflow become ABANDONED first.
+idempotency_key: the caller''s name for this run. There is one run for a key and workflow, whatever became of it; sessions that start it at once make one. NULL: each call is a run.
+timeout: how long the run may be silent before it counts as abandoned; an hour by default, at most 366 days.
+metadata: a JSON object to keep with the run.
+outcome: started, with the token that heartbeat, steps and finish ask for; or existing, without it: the token is given out once, and only its hash is stored.
+Errors: 55000 before install(), and for a workflow that is inactive or has no user; 22004 and 22023 for arguments; 23503 for an unknown workflow; 40001 if runs with the key kept vanishing (run it again).';
+
+COMMENT ON FUNCTION kepler.execution_heartbeat(text, text, interval, text) IS
+'Says that a run is alive: its deadline becomes now plus the timeout. Returns the new deadline, or NULL if the run is lost: it has ended, was abandoned or deleted, or the token is not its own.
+timeout: another one for this time; the run''s own by default.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+
+COMMENT ON FUNCTION kepler.finish_execution(text, text, text, jsonb, text, text) IS
+'Ends a run, once. Returns what became of the report: finished; duplicate (the same report again); stale (the run has ended otherwise or was abandoned, or the token is not its own; the outcome stays); or not_found.
+status: SUCCESS or FAILURE.
+results: any JSON.
+error: a message or a log.
+A run beyond its deadline that nobody has abandoned yet can still finish. What comes after the abandonment is kept in late_finish, the first time.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+
+COMMENT ON FUNCTION kepler.abandon_executions(integer, text) IS
+'Makes runs that are beyond their deadline ABANDONED, and returns them, the longest overdue first.
+max_rows: at most so many. Runs whose row another session holds are skipped.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+
+COMMENT ON FUNCTION kepler.add_execution_steps(text, text, jsonb, text) IS
+'Logs steps of a run. Returns one row for each element, in their order.
+steps: a JSON array of objects {name, number, status, input, output, error, started_at, ended_at}, of which name is required. Without a number a step follows the last; status is SUCCESS unless it is RUNNING, FAILURE or SKIPPED. The number of a step that is still RUNNING changes that step.
+outcome: inserted, updated, unchanged, rejected (with error_code and error; the others land), stale (the run has ended, or the token is not its own) or not_found.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+
+COMMENT ON FUNCTION kepler.execution_report(text, timestamptz, timestamptz, text) IS
+'How workflows fare: a row for each, by name, those without a run included. It changes nothing.
+workflow_id: one workflow; NULL for all.
+since, until: runs that started at since or later, and before until.
+runs is the sum of running, overdue (running beyond the deadline), succeeded, failed and abandoned. success_rate: succeeded of those that have ended, from 0 to 1, NULL where none has. p50_duration, p95_duration: of those that succeeded or failed.
+Errors: 55000 before install(); 22004 for a NULL workspace; 23503 for an unknown workflow.';
+
+COMMENT ON FUNCTION kepler.execution_transitions() IS
+'The changes of kepler.executions.status that are legal, for functions and for direct SQL, and what makes them.';
+
+COMMENT ON FUNCTION kepler._require_arguments(text[], text[]) IS
+'Private: fails with 22004 for the first argument that is NULL.';
+COMMENT ON FUNCTION kepler._require_user(text, text) IS
+'Private: fails with 23503 if the user is not there.';
+COMMENT ON FUNCTION kepler._require_workflow(text, text) IS
+'Private: the status of a workflow; fails with 23503 if it is not there.';
+COMMENT ON FUNCTION kepler._workflow_steps(jsonb, jsonb) IS
+'Private: trigger and actions of a definition, with their paths.';
+COMMENT ON FUNCTION kepler._required_connections(text, jsonb, jsonb, text[], text) IS
+'Private: what required_connections and validate_workflow share.';
+COMMENT ON FUNCTION kepler._guard_execution() IS
+'Private: refuses direct SQL that would falsify an execution.';
+COMMENT ON FUNCTION kepler._guard_execution_step() IS
+'Private: refuses direct SQL that would falsify a step.';
+COMMENT ON FUNCTION kepler._execution_token_hash(text) IS
+'Private: what is stored of a token.';
+COMMENT ON FUNCTION kepler._check_timeout(interval) IS
+'Private: fails with 22023 for a timeout that is none.';
+COMMENT ON FUNCTION kepler._abandon_overdue(text, integer, text) IS
+'Private: what abandon_executions and start_execution share.';
+COMMENT ON FUNCTION kepler._execution_steps_of(jsonb) IS
+'Private: what add_execution_steps was given, and what is wrong with it.';
+COMMENT ON FUNCTION kepler._execution_report(text, timestamptz, timestamptz, text) IS
+'Private: execution_report, whose columns bear the names of its arguments.';
 COMMENT ON FUNCTION kepler._latest_schema_version() IS
 'Private: the newest schema version that the library knows.';
 COMMENT ON FUNCTION kepler._require_tables() IS

@@ -15,7 +15,8 @@ BEGIN
     PERFORM kepler._require_tables();
     FOREACH name IN ARRAY
         ARRAY['workspaces', 'users', 'connections', 'credentials', 'entities', 'records',
-              'entry_tables', 'structures', 'hidden_fields']
+              'entry_tables', 'structures', 'hidden_fields',
+              'workflows', 'executions', 'execution_steps']
     LOOP
         relation := format('kepler.%I', name)::regclass;
         SELECT c.reltuples::bigint, pg_relation_size(relation) > counted_up_to AND c.reltuples >= 0

@@ -8,3 +8,12 @@ COMMENT ON TYPE kepler.record_status IS 'Whether the application still works wit
 
 CREATE TYPE kepler.record_enrichment_status AS ENUM ('UNAPPLIED', 'PENDING', 'APPLIED', 'FAILED');
 COMMENT ON TYPE kepler.record_enrichment_status IS 'How far the enrichment of a record has come';
+
+CREATE TYPE kepler.workflow_status AS ENUM ('ACTIVE', 'INACTIVE');
+COMMENT ON TYPE kepler.workflow_status IS 'Whether a workflow may start';
+
+CREATE TYPE kepler.execution_status AS ENUM ('RUNNING', 'SUCCESS', 'FAILURE', 'ABANDONED');
+COMMENT ON TYPE kepler.execution_status IS 'How a run of a workflow stands: running, or how it ended';
+
+CREATE TYPE kepler.execution_step_status AS ENUM ('RUNNING', 'SUCCESS', 'FAILURE', 'SKIPPED');
+COMMENT ON TYPE kepler.execution_step_status IS 'How a step of a run stands: running, or how it ended';

@@ -50,7 +50,7 @@ complain() {
   failures=$((failures + 1))
 }
 
-for file in README.md docs/guide.md docs/entry-tables.md; do
+for file in README.md docs/guide.md docs/entry-tables.md docs/workflows.md; do
   fresh_database created
   cut_blocks "$file"
   for block in "$work"/*.sql; do
@@ -88,7 +88,7 @@ headings() {
   sed -n '/^```/,/^```/d; s/^#\{1,\} //p' "$1" | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9_ -]//g; s/ /-/g'
 }
 links=0
-for file in README.md CHANGELOG.md docs/*.md; do
+for file in README.md CHANGELOG.md docs/*.md examples/*/*.md; do
   while IFS= read -r link; do
     links=$((links + 1)) target=${link%%#*} heading=
     if [[ $link == *'#'* ]]; then heading=${link#*#}; fi

@@ -35,6 +35,11 @@ INSERT INTO kepler.credentials (connection_id, type, secret_ref) VALUES ('c', 'A
 SELECT kepler.set_entity_options('noisy', '{"ignored_paths": ["/at"]}');
 SELECT kepler.upsert_record('noisy', 'a', '{"v": 1, "at": 1}');
 INSERT INTO kepler.records (entity_type, data, enrichment, enrichment_status) VALUES ('by hand', '{"v": 1}', '{"w": 2}', 'APPLIED');
+INSERT INTO kepler.workflows (id, user_id, name, trigger, actions, required_providers) VALUES ('w', 'u', 'w', '{"app": "Gmail"}', '[{"app": "Slack"}]', '{Jira}');
+CREATE TEMP TABLE run AS SELECT * FROM kepler.start_execution('w', 'done', timeout => '90 minutes');
+SELECT kepler.add_execution_steps(execution_id, token, '[{"name": "a", "output": [1]}, {"name": "b", "status": "RUNNING"}]') FROM run;
+SELECT kepler.finish_execution(execution_id, token, 'SUCCESS', '{"v": 1}') FROM run;
+SELECT kepler.start_execution('w', 'under way');
 SQL
 admin -d kepler_dumped -f "$work/batches.sql" >"$work/first"
 grep -qx 'inserted 2001' "$work/first" || die "the batch did not land: $(cat "$work/first")"

@@ -1,0 +1,312 @@
+-- Runs of workflows: started once for a key, kept alive, ended once. Who ends a run must hold its token,
+-- which is handed out once and stored as a hash: a fence against workers that come late, and against
+-- readers of the table.
+
+CREATE FUNCTION kepler.execution_transitions()
+RETURNS TABLE (from_status kepler.execution_status, to_status kepler.execution_status, made_by text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    VALUES ('RUNNING'::kepler.execution_status, 'SUCCESS'::kepler.execution_status, 'finish_execution'),
+        ('RUNNING', 'FAILURE', 'finish_execution'),
+        ('RUNNING', 'ABANDONED', 'abandon_executions, start_execution')
+$$;
+
+-- The history is true under direct SQL too: the status changes as the table of transitions says, what
+-- has ended keeps its outcome, and who ran what for whom never changes. A foreign key may empty user_id.
+CREATE FUNCTION kepler._guard_execution() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kept text;
+BEGIN
+    IF NEW.status <> OLD.status THEN
+        IF NOT EXISTS (SELECT FROM kepler.execution_transitions() AS t
+                       WHERE t.from_status = OLD.status AND t.to_status = NEW.status) THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'integrity_constraint_violation',
+                MESSAGE = format('execution "%s" cannot go from %s to %s', OLD.id, OLD.status, NEW.status),
+                DETAIL = (SELECT 'Legal: ' || string_agg(format('%s to %s', t.from_status, t.to_status), ', ')
+                          FROM kepler.execution_transitions() AS t) || '.',
+                HINT = 'Start another execution.';
+        END IF;
+        NEW.ended_at := coalesce(NEW.ended_at, greatest(clock_timestamp(), NEW.started_at));
+    END IF;
+    kept := concat_ws(', ',
+        CASE WHEN NEW.id <> OLD.id THEN 'id' END,
+        CASE WHEN NEW.workflow_id <> OLD.workflow_id THEN 'workflow_id' END,
+        CASE WHEN NEW.user_id IS NOT NULL AND NEW.user_id IS DISTINCT FROM OLD.user_id THEN 'user_id' END,
+        CASE WHEN NEW.idempotency_key IS DISTINCT FROM OLD.idempotency_key THEN 'idempotency_key' END,
+        CASE WHEN NEW.started_at <> OLD.started_at THEN 'started_at' END,
+        CASE WHEN NEW.token_hash IS DISTINCT FROM OLD.token_hash THEN 'token_hash' END,
+        CASE WHEN OLD.status <> 'RUNNING' AND NEW.ended_at IS DISTINCT FROM OLD.ended_at THEN 'ended_at' END,
+        CASE WHEN OLD.status <> 'RUNNING' AND NEW.results IS DISTINCT FROM OLD.results THEN 'results' END,
+        CASE WHEN OLD.status <> 'RUNNING' AND NEW.error IS DISTINCT FROM OLD.error THEN 'error' END,
+        CASE WHEN NEW.late_finish IS DISTINCT FROM OLD.late_finish
+            AND (OLD.late_finish IS NOT NULL OR OLD.status <> 'ABANDONED') THEN 'late_finish' END);
+    IF kept <> '' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = format('execution "%s" keeps its %s', OLD.id, kept),
+            DETAIL = format('It is %s.', OLD.status),
+            HINT = 'Notes of your own belong in metadata.';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION kepler._guard_execution_step() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF OLD.status <> 'RUNNING' OR NEW.execution_id <> OLD.execution_id OR NEW.number <> OLD.number THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = format('step %s of execution "%s" cannot change', OLD.number, OLD.execution_id),
+            DETAIL = CASE WHEN OLD.status <> 'RUNNING' THEN format('It is %s: only a running step changes.', OLD.status)
+                ELSE 'A step keeps its execution and its number.' END,
+            HINT = 'Add another step.';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION kepler._execution_token_hash(token text) RETURNS bytea
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT pg_catalog.sha256(pg_catalog.convert_to($1, 'UTF8')) $$;
+
+CREATE FUNCTION kepler._check_timeout(timeout interval) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF timeout <= interval '0' OR timeout > interval '366 days' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'argument "timeout" must be longer than nothing and at most 366 days',
+            HINT = 'A run that sends no heartbeat for that long counts as abandoned.';
+    END IF;
+END
+$$;
+
+-- Overdue runs, of one workflow or all, become ABANDONED. Who holds a run's row is alive, and is
+-- skipped.
+CREATE FUNCTION kepler._abandon_overdue(wanted_workflow text, max_rows integer, workspace_id text)
+RETURNS TABLE (execution_id text, workflow_id text, user_id text, started_at timestamptz, deadline_at timestamptz)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+-- One plan would have to serve one workflow and all of them.
+SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+    wanted_workspace ALIAS FOR $3;
+    found_at constant timestamptz := clock_timestamp();
+BEGIN
+    RETURN QUERY
+    WITH overdue AS MATERIALIZED (
+        SELECT e.id FROM kepler.executions AS e
+        WHERE e.workspace_id = wanted_workspace AND e.status = 'RUNNING' AND e.deadline_at < found_at
+            AND (wanted_workflow IS NULL OR e.workflow_id = wanted_workflow)
+        ORDER BY e.deadline_at
+        LIMIT max_rows
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), abandoned AS (
+        UPDATE kepler.executions AS e
+        SET status = 'ABANDONED', ended_at = greatest(found_at, e.started_at), updated_at = found_at
+        WHERE e.workspace_id = wanted_workspace AND e.id = ANY (ARRAY(SELECT o.id FROM overdue AS o))
+        RETURNING e.id, e.workflow_id, e.user_id, e.started_at, e.deadline_at
+    )
+    SELECT a.* FROM abandoned AS a ORDER BY a.deadline_at, a.id;
+END
+$$;
+
+CREATE FUNCTION kepler.abandon_executions(
+    max_rows integer DEFAULT 1000, workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (execution_id text, workflow_id text, user_id text, started_at timestamptz, deadline_at timestamptz)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_arguments(ARRAY['max_rows', 'workspace_id'], ARRAY[$1::text, $2]);
+    IF max_rows < 1 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "max_rows" must be at least 1, not %s', max_rows);
+    END IF;
+    RETURN QUERY SELECT * FROM kepler._abandon_overdue(NULL, $1, $2);
+END
+$$;
+
+CREATE FUNCTION kepler.start_execution(
+    workflow_id text,
+    idempotency_key text DEFAULT NULL,
+    timeout interval DEFAULT NULL,
+    metadata jsonb DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (
+    execution_id text, token text, outcome text, status kepler.execution_status, deadline_at timestamptz
+)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    wanted_workflow ALIAS FOR $1;
+    wanted_key ALIAS FOR $2;
+    wanted_workspace ALIAS FOR $5;
+    silence constant interval := coalesce($3, interval '1 hour');
+    new_token constant text := replace(gen_random_uuid()::text, '-', '');
+    started constant timestamptz := clock_timestamp();
+    workflow_status kepler.workflow_status;
+    workflow_user text;
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_arguments(ARRAY['workflow_id', 'workspace_id'], ARRAY[$1, $5]);
+    PERFORM kepler._check_timeout($3);
+    IF wanted_key = '' OR octet_length(wanted_key) > 500 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = CASE wanted_key WHEN '' THEN 'argument "idempotency_key" must not be empty'
+                ELSE 'argument "idempotency_key" is longer than 500 bytes' END,
+            HINT = 'Leave it out, or NULL, where every call is a run of its own.';
+    END IF;
+    IF jsonb_typeof($4) NOT IN ('object', 'null') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "metadata" must be a JSON object, not %s', jsonb_typeof($4));
+    END IF;
+    workflow_status := kepler._require_workflow(wanted_workflow, wanted_workspace);
+    -- Mostly nothing is overdue, and to look is cheap.
+    IF EXISTS (SELECT FROM kepler.executions AS e
+               WHERE e.workspace_id = wanted_workspace AND e.workflow_id = wanted_workflow
+                   AND e.status = 'RUNNING' AND e.deadline_at < started) THEN
+        PERFORM FROM kepler._abandon_overdue(wanted_workflow, 1000, wanted_workspace);
+    END IF;
+
+    -- Again only where the run with this key vanished between the insert that met it and the look.
+    FOR round IN 1 .. 20 LOOP
+        -- The repetition of a start is answered alike, whatever became of the workflow.
+        IF wanted_key IS NOT NULL THEN
+            RETURN QUERY
+            SELECT e.id, NULL::text, 'existing', e.status, e.deadline_at FROM kepler.executions AS e
+            WHERE e.workspace_id = wanted_workspace AND e.workflow_id = wanted_workflow
+                AND e.idempotency_key = wanted_key;
+            IF FOUND THEN
+                RETURN;
+            END IF;
+        END IF;
+        SELECT w.user_id INTO workflow_user FROM kepler.workflows AS w
+        WHERE w.workspace_id = wanted_workspace AND w.id = wanted_workflow;
+        IF workflow_status <> 'ACTIVE' OR workflow_user IS NULL THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                MESSAGE = CASE WHEN workflow_status <> 'ACTIVE' THEN format('workflow "%s" is inactive', wanted_workflow)
+                    ELSE format('workflow "%s" has no user', wanted_workflow) END,
+                DETAIL = CASE WHEN workflow_status <> 'ACTIVE' THEN 'An inactive workflow starts no execution.'
+                    ELSE 'Its user was deleted, so there are no connections that it could use.' END,
+                HINT = CASE WHEN workflow_status <> 'ACTIVE'
+                    THEN format('UPDATE kepler.workflows SET status = ''ACTIVE'' WHERE workspace_id = %L AND id = %L;',
+                        wanted_workspace, wanted_workflow)
+                    ELSE 'Give it another user, or make it inactive.' END;
+        END IF;
+        RETURN QUERY
+        INSERT INTO kepler.executions AS e (workspace_id, workflow_id, user_id, idempotency_key,
+            started_at, timeout, deadline_at, token_hash, metadata)
+        VALUES (wanted_workspace, wanted_workflow, workflow_user, wanted_key, started, silence,
+            started + silence, kepler._execution_token_hash(new_token),
+            coalesce(nullif($4, 'null'), '{}'))
+        ON CONFLICT (workspace_id, workflow_id, idempotency_key) DO NOTHING
+        RETURNING e.id, new_token, 'started', e.status, e.deadline_at;
+        IF FOUND THEN
+            RETURN;
+        END IF;
+    END LOOP;
+    RAISE EXCEPTION USING
+        ERRCODE = 'serialization_failure',
+        MESSAGE = 'executions with this key kept vanishing under this call',
+        HINT = 'Run it again.';
+END
+$$;
+
+CREATE FUNCTION kepler.execution_heartbeat(
+    execution_id text,
+    token text,
+    timeout interval DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    wanted_timeout ALIAS FOR $3;
+    beat_at constant timestamptz := clock_timestamp();
+    new_deadline timestamptz;
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_arguments(ARRAY['execution_id', 'token', 'workspace_id'], ARRAY[$1, $2, $4]);
+    PERFORM kepler._check_timeout($3);
+    UPDATE kepler.executions AS e
+    SET deadline_at = beat_at + coalesce(wanted_timeout, e.timeout), updated_at = beat_at
+    WHERE e.workspace_id = $4 AND e.id = $1 AND e.status = 'RUNNING'
+        AND e.token_hash = kepler._execution_token_hash($2)
+    RETURNING e.deadline_at INTO new_deadline;
+    RETURN new_deadline;
+END
+$$;
+
+CREATE FUNCTION kepler.finish_execution(
+    execution_id text,
+    token text,
+    status text,
+    results jsonb DEFAULT NULL,
+    error text DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    given_results ALIAS FOR $4;
+    given_error ALIAS FOR $5;
+    finished constant timestamptz := clock_timestamp();
+    new_status kepler.execution_status;
+    run record;
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_arguments(ARRAY['execution_id', 'token', 'status', 'workspace_id'],
+        ARRAY[$1, $2, $3, $6]);
+    IF $3 NOT IN ('SUCCESS', 'FAILURE') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "status" must be one of SUCCESS, FAILURE, not "%s"', $3);
+    END IF;
+    new_status := $3::kepler.execution_status;
+
+    SELECT e.status, e.results, e.error, e.late_finish,
+        e.token_hash IS NOT DISTINCT FROM kepler._execution_token_hash($2) AS has_token
+    INTO run
+    FROM kepler.executions AS e WHERE e.workspace_id = $6 AND e.id = $1
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN 'not_found';
+    ELSIF NOT run.has_token THEN
+        RETURN 'stale';
+    ELSIF run.status = 'RUNNING' THEN
+        UPDATE kepler.executions AS e
+        SET status = new_status, ended_at = greatest(finished, e.started_at), results = given_results,
+            error = given_error, updated_at = finished
+        WHERE e.workspace_id = $6 AND e.id = $1;
+        RETURN 'finished';
+    ELSIF run.status = 'ABANDONED' THEN
+        -- Too late to count, and still what happened.
+        IF run.late_finish IS NULL THEN
+            UPDATE kepler.executions AS e
+            SET late_finish = jsonb_build_object('status', new_status, 'results', given_results,
+                    'error', given_error, 'reported_at', finished),
+                updated_at = finished
+            WHERE e.workspace_id = $6 AND e.id = $1;
+        END IF;
+        RETURN 'stale';
+    ELSIF (run.status, run.results, run.error) IS NOT DISTINCT FROM (new_status, given_results, given_error) THEN
+        RETURN 'duplicate';
+    END IF;
+    RETURN 'stale';
+END
+$$;

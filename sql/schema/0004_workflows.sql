@@ -1,0 +1,162 @@
+-- What users automate, every run of it, and the steps that a run logged. The history is true: what has
+-- ended keeps its outcome, whoever writes.
+
+CREATE TABLE kepler.workflows (
+    workspace_id text NOT NULL DEFAULT kepler.current_workspace_id() REFERENCES kepler.workspaces (id),
+    id text NOT NULL DEFAULT kepler.cuid(),
+    user_id text,
+    name text NOT NULL,
+    intent text,
+    trigger jsonb NOT NULL DEFAULT '{}',
+    actions jsonb NOT NULL DEFAULT '[]',
+    required_providers text[] NOT NULL DEFAULT '{}',
+    status kepler.workflow_status NOT NULL DEFAULT 'ACTIVE',
+    metadata jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (workspace_id, id),
+    CONSTRAINT workflows_user_fkey FOREIGN KEY (workspace_id, user_id)
+        REFERENCES kepler.users (workspace_id, id) ON DELETE SET NULL (user_id),
+    CONSTRAINT workflows_id_length CHECK (octet_length(id) BETWEEN 1 AND 128),
+    CONSTRAINT workflows_trigger_object CHECK (jsonb_typeof(trigger) = 'object'),
+    CONSTRAINT workflows_actions_array CHECK (jsonb_typeof(actions) = 'array'),
+    CONSTRAINT workflows_metadata_object CHECK (jsonb_typeof(metadata) = 'object')
+);
+
+-- A user's workflows, and the check when a user is deleted.
+CREATE INDEX workflows_user_id_idx ON kepler.workflows (workspace_id, user_id);
+
+CREATE TABLE kepler.executions (
+    workspace_id text NOT NULL DEFAULT kepler.current_workspace_id() REFERENCES kepler.workspaces (id),
+    id text NOT NULL DEFAULT kepler.cuid(),
+    workflow_id text NOT NULL,
+    user_id text,
+    status kepler.execution_status NOT NULL DEFAULT 'RUNNING',
+    idempotency_key text,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ended_at timestamptz,
+    timeout interval NOT NULL DEFAULT '1 hour',
+    deadline_at timestamptz NOT NULL DEFAULT clock_timestamp() + interval '1 hour',
+    token_hash bytea,
+    results jsonb,
+    error text,
+    late_finish jsonb,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (workspace_id, id),
+    -- NULLs are distinct: a run without a key is a run of its own.
+    CONSTRAINT executions_idempotency_key_key UNIQUE (workspace_id, workflow_id, idempotency_key),
+    -- A workflow that has run cannot be deleted: its history would go with it.
+    CONSTRAINT executions_workflow_fkey FOREIGN KEY (workspace_id, workflow_id)
+        REFERENCES kepler.workflows (workspace_id, id),
+    CONSTRAINT executions_user_fkey FOREIGN KEY (workspace_id, user_id)
+        REFERENCES kepler.users (workspace_id, id) ON DELETE SET NULL (user_id),
+    CONSTRAINT executions_id_length CHECK (octet_length(id) BETWEEN 1 AND 128),
+    CONSTRAINT executions_idempotency_key_length CHECK (octet_length(idempotency_key) BETWEEN 1 AND 500),
+    CONSTRAINT executions_running_has_no_end CHECK ((status = 'RUNNING') = (ended_at IS NULL)),
+    CONSTRAINT executions_end_after_start CHECK (ended_at >= started_at),
+    CONSTRAINT executions_timeout_positive CHECK (timeout > interval '0'),
+    CONSTRAINT executions_late_finish_object CHECK (jsonb_typeof(late_finish) = 'object'),
+    CONSTRAINT executions_metadata_object CHECK (jsonb_typeof(metadata) = 'object')
+) WITH (fillfactor = 90);
+
+-- execution_report() and the runs of a workflow in order of time. Status and end are in it because
+-- rows hold results of any size, and the report reads all of a workflow's; they change once.
+CREATE INDEX executions_workflow_id_started_at_idx
+    ON kepler.executions (workspace_id, workflow_id, started_at) INCLUDE (status, ended_at);
+-- The runs of a user in order of time, and the check when a user is deleted.
+CREATE INDEX executions_user_id_started_at_idx
+    ON kepler.executions (workspace_id, user_id, started_at);
+-- What is running, few rows of many. Without deadline_at: a heartbeat changes no index.
+CREATE INDEX executions_running_idx ON kepler.executions (workspace_id, workflow_id)
+    WHERE status = 'RUNNING';
+
+CREATE TABLE kepler.execution_steps (
+    workspace_id text NOT NULL DEFAULT kepler.current_workspace_id() REFERENCES kepler.workspaces (id),
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    execution_id text NOT NULL,
+    number integer NOT NULL,
+    name text NOT NULL,
+    status kepler.execution_step_status NOT NULL DEFAULT 'SUCCESS',
+    input jsonb,
+    output jsonb,
+    error text,
+    started_at timestamptz,
+    ended_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (workspace_id, id),
+    CONSTRAINT execution_steps_number_key UNIQUE (workspace_id, execution_id, number),
+    CONSTRAINT execution_steps_execution_fkey FOREIGN KEY (workspace_id, execution_id)
+        REFERENCES kepler.executions (workspace_id, id) ON DELETE CASCADE,
+    CONSTRAINT execution_steps_number_positive CHECK (number > 0),
+    CONSTRAINT execution_steps_running_has_no_end CHECK (status <> 'RUNNING' OR ended_at IS NULL),
+    CONSTRAINT execution_steps_end_after_start CHECK (ended_at >= started_at)
+);
+
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.workflows
+    FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
+    EXECUTE FUNCTION kepler._touch_updated_at();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.workflows
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler._refuse_workspace_change();
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.executions
+    FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
+    EXECUTE FUNCTION kepler._touch_updated_at();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.executions
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler._refuse_workspace_change();
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.execution_steps
+    FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
+    EXECUTE FUNCTION kepler._touch_updated_at();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.execution_steps
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler._refuse_workspace_change();
+
+-- Not on deadline_at, updated_at, timeout and metadata: a heartbeat fires nothing.
+CREATE TRIGGER guard_history
+    BEFORE UPDATE OF id, workflow_id, user_id, status, idempotency_key, started_at, ended_at, token_hash,
+        results, error, late_finish ON kepler.executions
+    FOR EACH ROW EXECUTE FUNCTION kepler._guard_execution();
+CREATE TRIGGER guard_history
+    BEFORE UPDATE ON kepler.execution_steps
+    FOR EACH ROW WHEN (OLD *<> NEW)
+    EXECUTE FUNCTION kepler._guard_execution_step();
+
+COMMENT ON TABLE kepler.workflows IS 'What a user automates: a trigger, and the actions that follow it';
+COMMENT ON COLUMN kepler.workflows.workspace_id IS 'Workspace the row belongs to; never changes';
+COMMENT ON COLUMN kepler.workflows.user_id IS 'User whose connections it uses; emptied when the user is deleted, and then it cannot start';
+COMMENT ON COLUMN kepler.workflows.intent IS 'What it is for, in the words of its user';
+COMMENT ON COLUMN kepler.workflows.trigger IS 'What sets it off, a JSON object; "app" names the external system, "connection_id" one connection';
+COMMENT ON COLUMN kepler.workflows.actions IS 'What it does, an array of JSON objects; each may have "app", "connection_id", and "actions" of its own';
+COMMENT ON COLUMN kepler.workflows.required_providers IS 'External systems that it needs beside those that trigger and actions name';
+COMMENT ON COLUMN kepler.workflows.status IS 'ACTIVE or INACTIVE; an inactive workflow starts no execution';
+COMMENT ON COLUMN kepler.workflows.metadata IS 'Anything else, a JSON object; no secrets';
+
+COMMENT ON TABLE kepler.executions IS 'One run of a workflow; what has ended keeps its outcome';
+COMMENT ON COLUMN kepler.executions.workspace_id IS 'Workspace the row belongs to; never changes';
+COMMENT ON COLUMN kepler.executions.workflow_id IS 'Workflow that ran; it cannot be deleted as long as this row is there';
+COMMENT ON COLUMN kepler.executions.user_id IS 'The workflow''s user when it started; emptied when the user is deleted';
+COMMENT ON COLUMN kepler.executions.status IS 'RUNNING, then once SUCCESS, FAILURE or ABANDONED (execution_transitions)';
+COMMENT ON COLUMN kepler.executions.idempotency_key IS 'The caller''s name for this run: a second start with it gives the same execution; unique in its workflow';
+COMMENT ON COLUMN kepler.executions.started_at IS 'When it started';
+COMMENT ON COLUMN kepler.executions.ended_at IS 'When it ended, or was found to be abandoned; NULL while it is running';
+COMMENT ON COLUMN kepler.executions.timeout IS 'How long it may be silent: what a heartbeat adds';
+COMMENT ON COLUMN kepler.executions.deadline_at IS 'Running beyond this time it is overdue, and becomes ABANDONED; a heartbeat moves it';
+COMMENT ON COLUMN kepler.executions.token_hash IS 'SHA-256 of the token that its worker holds; the token itself is not stored';
+COMMENT ON COLUMN kepler.executions.results IS 'What came of it; no secrets';
+COMMENT ON COLUMN kepler.executions.error IS 'Why it failed: a message or a log; no secrets';
+COMMENT ON COLUMN kepler.executions.late_finish IS 'What its worker reported after it was abandoned: status, results, error, reported_at';
+COMMENT ON COLUMN kepler.executions.metadata IS 'Anything else, a JSON object; no secrets';
+
+COMMENT ON TABLE kepler.execution_steps IS 'The log of a run, step by step; goes with its execution';
+COMMENT ON COLUMN kepler.execution_steps.workspace_id IS 'Workspace the row belongs to; never changes';
+COMMENT ON COLUMN kepler.execution_steps.execution_id IS 'Execution that it is a step of';
+COMMENT ON COLUMN kepler.execution_steps.number IS 'Its place in the run, from 1';
+COMMENT ON COLUMN kepler.execution_steps.status IS 'RUNNING, SUCCESS, FAILURE or SKIPPED; only a running step can change';
+COMMENT ON COLUMN kepler.execution_steps.input IS 'What it was given; no secrets';
+COMMENT ON COLUMN kepler.execution_steps.output IS 'What it gave; no secrets';
+COMMENT ON COLUMN kepler.execution_steps.error IS 'Why it failed: a message or a log; no secrets';
+COMMENT ON COLUMN kepler.execution_steps.started_at IS 'When it started, if that is known';
+COMMENT ON COLUMN kepler.execution_steps.ended_at IS 'When it ended, if that is known';

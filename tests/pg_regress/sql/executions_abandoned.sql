@@ -1,0 +1,51 @@
+-- A run that is silent beyond its deadline is found and becomes ABANDONED. Its worker, when it comes late,
+-- cannot change that; what it says is kept.
+\set SHOW_CONTEXT never
+\set ON_ERROR_ROLLBACK on
+BEGIN;
+INSERT INTO kepler.users (id, email) VALUES ('ada', 'ada@example.com');
+INSERT INTO kepler.workflows (id, user_id, name) VALUES ('w', 'ada', 'w'), ('v', 'ada', 'v');
+CREATE TEMP TABLE run AS
+SELECT n, s.* FROM generate_series(1, 4) AS n, kepler.start_execution('w', 'run ' || n) AS s;
+CREATE FUNCTION pg_temp.silence(numbers integer[]) RETURNS void LANGUAGE sql AS $$
+    UPDATE kepler.executions AS e SET deadline_at = '2024-01-01 UTC'::timestamptz + r.n * interval '1 day'
+    FROM run AS r WHERE r.execution_id = e.id AND r.n = ANY (numbers)
+$$;
+SELECT * FROM kepler.abandon_executions();
+
+-- The longest overdue first, as many as asked for.
+SELECT pg_temp.silence('{1,2,3}');
+SELECT r.n, a.workflow_id, a.user_id, a.deadline_at AT TIME ZONE 'UTC' AS deadline
+FROM kepler.abandon_executions(max_rows => 1) AS a JOIN run AS r USING (execution_id);
+SELECT idempotency_key, status, ended_at IS NOT NULL AS ended FROM kepler.executions ORDER BY 1;
+
+-- Overdue is not yet lost: a heartbeat or a finish that comes first counts.
+SELECT kepler.execution_heartbeat(execution_id, token) IS NOT NULL AS alive FROM run WHERE n = 2;
+SELECT kepler.finish_execution(execution_id, token, 'SUCCESS') FROM run WHERE n = 3;
+SELECT * FROM kepler.abandon_executions();
+
+-- Lost: the heartbeat says so, the finish is stale. The first late report is kept.
+SELECT kepler.execution_heartbeat(execution_id, token) AS lost FROM run WHERE n = 1;
+SELECT kepler.finish_execution(execution_id, 'guessed', 'SUCCESS', '{"by": "a stranger"}') FROM run WHERE n = 1;
+SELECT kepler.finish_execution(execution_id, token, 'SUCCESS', '{"sent": 3}') FROM run WHERE n = 1;
+SELECT kepler.finish_execution(execution_id, token, 'FAILURE', error => 'second thoughts') FROM run WHERE n = 1;
+SELECT status, results, error, late_finish - 'reported_at' AS late_finish, (late_finish ->> 'reported_at')::timestamptz >= ended_at AS later
+FROM kepler.executions WHERE idempotency_key = 'run 1';
+
+-- The next start of the workflow looks after it too, and nothing else need run: of this workflow, not of others.
+CREATE TEMP TABLE other AS SELECT * FROM kepler.start_execution('v', 'of v');
+UPDATE kepler.executions SET deadline_at = '2024-01-01' WHERE idempotency_key = 'of v';
+SELECT pg_temp.silence('{2,4}');
+SELECT outcome FROM kepler.start_execution('w', 'run 5');
+SELECT idempotency_key, status FROM kepler.executions ORDER BY 1;
+
+-- Of one workspace.
+INSERT INTO kepler.workspaces (id, name) VALUES ('other', 'other');
+SELECT count(*) FROM kepler.abandon_executions(workspace_id => 'other');
+SELECT count(*) FROM kepler.abandon_executions(10);
+
+SELECT * FROM kepler.abandon_executions(0);
+\echo SQLSTATE :LAST_ERROR_SQLSTATE
+SELECT * FROM kepler.abandon_executions(NULL);
+\echo SQLSTATE :LAST_ERROR_SQLSTATE
+ROLLBACK;
