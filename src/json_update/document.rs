@@ -73,9 +73,8 @@ pub(super) fn read_options(options: Option<serde_json::Value>) -> Result<Revisio
 pub(super) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Option<Answer>, Error> {
     // Wrong operations are an error whether there is such a row or not.
     let operations = api::operations(request.operations)?;
-    let table = table_name(request.relation).ok_or_else(|| {
-        JsonUpdateError::BadKey(vec![format!("there is no table {}", request.relation.to_u32())])
-    })?;
+    let table = table_name(request.relation)
+        .ok_or_else(|| JsonUpdateError::NoTable(request.relation.to_u32()))?;
     let shape = Shape {
         relation: request.relation,
         table,
@@ -176,12 +175,8 @@ fn one(count: usize, request: &Request) -> Result<(), Error> {
     if count <= 1 {
         return Ok(());
     }
-    Err(JsonUpdateError::NotUnique {
-        table: table_name(request.relation).unwrap_or_default(),
-        given: key_columns(request.key)?.join(", "),
-        known: Vec::new(),
-    }
-    .into())
+    let table = table_name(request.relation).unwrap_or_default();
+    Err(JsonUpdateError::NotOne { table }.into())
 }
 
 fn with_length(bytes: &[u8]) -> Vec<u8> {

@@ -13,6 +13,10 @@ pub(crate) enum JsonUpdateError {
     TooLarge,
     #[error("argument \"key\" is not valid")]
     BadKey(Vec<String>),
+    #[error("there is no table with the oid {0}")]
+    NoTable(u32),
+    #[error("the key is there more than once in {table} and the tables that inherit from it")]
+    NotOne { table: String },
     #[error("the columns ({given}) of the key do not identify a row of {table}")]
     NotUnique { table: String, given: String, known: Vec<String> },
     #[error("table {table} has no column \"{column}\" of type jsonb")]
@@ -86,6 +90,8 @@ impl JsonUpdateError {
                 misfits.first().map_or(ERRCODE_INTERNAL_ERROR, |misfit| misfit.reason.code())
             }
             Self::TooLarge => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            Self::NoTable(_) => ERRCODE_UNDEFINED_TABLE,
+            Self::NotOne { .. } => ERRCODE_CARDINALITY_VIOLATION,
             Self::NotUnique { .. } => ERRCODE_INVALID_COLUMN_REFERENCE,
             Self::NotADocument { .. } | Self::NotARevision { .. } => ERRCODE_UNDEFINED_COLUMN,
             Self::NullDocument { .. } => ERRCODE_NULL_VALUE_NOT_ALLOWED,
@@ -128,7 +134,10 @@ impl JsonUpdateError {
             Self::Moved { .. } => {
                 "Read the row again, and decide anew what is to be done.".to_owned()
             }
-            Self::NeitherNor => "Run the call again.".to_owned(),
+            Self::NeitherNor => {
+                "Run the call again. If that is no help, look at the table's triggers and policies."
+                    .to_owned()
+            }
             Self::Unfit(_) => "Nothing was changed.".to_owned(),
             _ => return None,
         })
