@@ -114,7 +114,7 @@ class Bench:
 
     def functions(self) -> list[str]:
         """The function alone, over documents that are stored plain."""
-        lines = [["", "jsonb_set", "Kepler", "ratio", "spread", "target"]]
+        lines = [["", "reading alone", "jsonb_set", "Kepler", "ratio", "spread", "target"]]
         session = Session(DATABASE)
         for size in SIZES:
             rows = self.fresh(session, size, "EXTERNAL")
@@ -124,13 +124,18 @@ class Bench:
                 by_kepler = f"kepler.json_update(doc, '{change.operations}')"
                 figures: dict[str, list[float]] = defaultdict(list)
                 for _ in range(max(self.rounds, REPEATS)):
-                    # What reading the documents costs is in neither figure.
-                    floor = self.scan(session, "jsonb_typeof(doc)")
-                    for label, call in (("hand", change.by_hand), ("kepler", by_kepler)):
-                        figures[label].append((self.scan(session, call) - floor) / rows * 1e6)
-                lines.append(self.line(f"{size.label}, {change.label}", figures))
+                    # The last one only reads each document: what is in the other two figures too.
+                    for label, call in (
+                        ("hand", change.by_hand),
+                        ("kepler", by_kepler),
+                        ("reading", "jsonb_typeof(doc)"),
+                    ):
+                        figures[label].append(self.scan(session, call) / rows * 1e6)
+                line = self.line(f"{size.label}, {change.label}", figures)
+                line.insert(1, f"{statistics.median(figures['reading']):.2f}")
+                lines.append(line)
         session.close()
-        title = "The function alone, µs a document"
+        title = "The function alone, µs a document, reading it included"
         return ["", title, "-" * len(title), *report.table(lines)]
 
     def scan(self, session: Session, call: str) -> float:
@@ -167,7 +172,7 @@ class Bench:
                         statistics.median(f[at] for f in figures[label]) for at in (0, 1)
                     )
                     ratio = floor / seconds
-                    met = f"≥ 1 {report.mark(ratio >= 0.98)}" if label == "Kepler" else ""
+                    met = f"≥ 1 {report.mark(ratio >= 1)}" if label == "Kepler" else ""
                     name = f"{size.label}, {change.label}: {label}"
                     dead = figures[label][-1][2]
                     lines.append(
