@@ -11,6 +11,7 @@ mod id;
 mod ident;
 mod install;
 mod json;
+mod json_update;
 mod jsonb;
 mod pg;
 mod record;

@@ -314,3 +314,22 @@ COMMENT ON FUNCTION kepler._rows_in_the_way(text, boolean) IS
 'Private: counts the rows of a query, and gives the keys of some.';
 COMMENT ON FUNCTION kepler._table_facts(regclass) IS
 'Private: what the catalog says of a table, as one object.';
+
+COMMENT ON FUNCTION kepler.json_update(jsonb, jsonb) IS
+'The document after update operations, all or none of them. NULL for a document that is NULL. The document as it is where nothing changes.
+operations: {"$set": {"result.org1": {"ok": true}}, "$inc": {"count": 1}}, where dots divide the keys of a path; or, for keys that hold dots, begin with $ or are empty, [{"op": "$set", "path": ["org.1", "ok"], "value": true}]. No path may be the same as another or lead through it.
+Operators, as in MongoDB: $set, $unset, $inc, $mul, $min, $max, $rename, $push (with $each, $position, $sort, $slice), $addToSet (with $each), $pull (a value or a condition), and $setOnInsert, which does nothing here. Missing parents become objects; numbers are exact.
+Errors: 22004 if operations is NULL; 22023 if it is not valid, with every problem. Where an operation does not fit the document: 2203C for a scalar in the way, 22033 for an element that an array cannot have, 22036, 22039 and 42804 for a value of the wrong kind, 22003 for a number out of range. 54000 for a document that would be too large.';
+
+COMMENT ON FUNCTION kepler.update_document(regclass, jsonb, text, jsonb, jsonb) IS
+'Applies operations (see json_update) to the document in one row, in one UPDATE from the version that it has locked: of concurrent calls none is lost. Returns one row, or none where there is no such row. changed is false where the document stayed as it is; then nothing was written.
+relation, column_name: the table, and its column of type jsonb. key: a JSON object of columns and values; the columns must be a primary key or a unique constraint.
+options: {"revision_column": "version"} adds 1 to that column with each change; "expected_revision": 3 beside it makes another revision an error.
+Errors: those of json_update; 22004 if an argument, or the document, is NULL; 22023 for key and options; 42P10 if the key is not unique; 42703 for the columns; 40001 for another revision than expected, with the one found, and for a row that kept changing.';
+
+COMMENT ON FUNCTION kepler.upsert_document(regclass, jsonb, text, jsonb, jsonb) IS
+'The same as update_document, and where there is no such row it is made, from the key and from what the operations, $setOnInsert included, make of an empty object. Returns one row. A document that is NULL counts as empty.
+With revision_column a new row has revision 1; an expected_revision of 0 expects that there is no row.';
+
+COMMENT ON FUNCTION kepler._json_update_changes(jsonb, jsonb) IS
+'Private: whether json_update would give another document.';

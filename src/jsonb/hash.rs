@@ -41,8 +41,13 @@ impl Hasher {
 
     /// The same as if the places in `left_out` were not there.
     pub(crate) fn hash_without(&mut self, root: &[u8], left_out: Option<&Pointers>) -> u128 {
+        self.hash_value(Container::root(root).value(), left_out)
+    }
+
+    /// The same of a value inside a document.
+    pub(crate) fn hash_value(&mut self, value: Value<'_>, left_out: Option<&Pointers>) -> u128 {
         self.form.clear();
-        self.write(Container::root(root), left_out);
+        self.write(value, left_out);
         let hash = xxh3::xxh3_128(&self.form);
         if self.form.capacity() > KEPT_BUFFER {
             self.form = Vec::new();
@@ -50,9 +55,9 @@ impl Hasher {
         hash
     }
 
-    fn write<'a>(&mut self, root: Container<'a>, left_out: Option<&'a Pointers>) {
+    fn write<'a>(&mut self, root: Value<'a>, left_out: Option<&'a Pointers>) {
         let mut levels: Vec<Level<'a>> = Vec::new();
-        if let Some(level) = self.value(root.value(), left_out) {
+        if let Some(level) = self.value(root, left_out) {
             levels.push(level);
         }
         while let Some(level) = levels.last_mut() {

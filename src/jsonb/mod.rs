@@ -1,16 +1,20 @@
 //! JSON text and Postgres' `jsonb`, without Postgres.
 //!
 //! `scan` finds where values begin and end, `elements` cuts an array by it, `parse` turns text into the bytes of a `jsonb` datum
-//! (through `builder` and `number`), `view` reads such bytes, and `hash`, `merge` and `pointer`
-//! work on what it reads. The layout is that of `src/include/utils/jsonb.h` in Postgres 16 to 18.
+//! (through `builder` and `number`), `view` reads such bytes, and `hash`, `merge`, `order` and `pointer`
+//! work on what it reads. `rewrite` makes a datum from most of another, and `decimal` reckons with
+//! stored numbers. The layout is that of `src/include/utils/jsonb.h` in Postgres 16 to 18.
 
 pub(crate) mod builder;
+pub(crate) mod decimal;
 pub(crate) mod elements;
 pub(crate) mod hash;
 pub(crate) mod merge;
 pub(crate) mod number;
+pub(crate) mod order;
 pub(crate) mod parse;
 pub(crate) mod pointer;
+pub(crate) mod rewrite;
 pub(crate) mod scan;
 pub(crate) mod view;
 

@@ -5,15 +5,16 @@
 
 use super::view::{Container, Value};
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 /// Decimal digits in one base-10000 digit.
 const GROUP: i64 = 4;
 /// The largest display scale of a `numeric`.
-const MAX_SCALE: i64 = 0x3FFF;
+pub(super) const MAX_SCALE: i64 = 0x3FFF;
 /// The largest weight (power of 10000 of the first digit) of a `numeric`.
-const MAX_WEIGHT: i64 = 0x7FFF;
+pub(super) const MAX_WEIGHT: i64 = 0x7FFF;
 /// The smallest weight that the long header can hold.
-const MIN_WEIGHT: i64 = -0x8000;
+pub(super) const MIN_WEIGHT: i64 = -0x8000;
 
 /// The number does not fit into a `numeric`.
 #[derive(Debug, PartialEq, Eq)]
@@ -75,25 +76,28 @@ pub(crate) fn append_numeric(text: &[u8], out: &mut Vec<u8>) -> Result<(), OutOf
         return Err(OutOfRange);
     }
 
-    // The short header holds small scales and weights in one word, the long one needs two.
-    let short = scale <= 0x3F && (-0x40..=0x3F).contains(&weight);
-    let head = if short { 6 } else { 8 };
-    let length = head + digits.len();
-    out.copy_within(digits, header_at + head);
+    let (head, head_length) = header(negative, weight as i16, scale as u16);
+    let length = 4 + head_length + digits.len();
+    out.copy_within(digits, header_at + 4 + head_length);
     out.truncate(header_at + length);
     out[header_at..header_at + 4].copy_from_slice(&super::builder::length_word(length));
-    if short {
-        let word = 0x8000
-            | if negative { 0x2000 } else { 0 }
-            | (scale as u16) << 7
-            | (weight as i16 as u16 & 0x7F);
-        out[header_at + 4..header_at + 6].copy_from_slice(&word.to_ne_bytes());
-    } else {
-        let word = (scale as u16) | if negative { 0x4000 } else { 0 };
-        out[header_at + 4..header_at + 6].copy_from_slice(&word.to_ne_bytes());
-        out[header_at + 6..header_at + 8].copy_from_slice(&(weight as i16).to_ne_bytes());
-    }
+    out[header_at + 4..header_at + 4 + head_length].copy_from_slice(&head[..head_length]);
     Ok(())
+}
+
+/// What stands between the length word and the digits, and how long it is. The short header holds
+/// small scales and weights in one word, the long one needs two.
+pub(super) fn header(negative: bool, weight: i16, scale: u16) -> ([u8; 4], usize) {
+    let mut head = [0; 4];
+    if scale <= 0x3F && (-0x40..=0x3F).contains(&weight) {
+        let word = 0x8000 | if negative { 0x2000 } else { 0 } | scale << 7 | (weight as u16 & 0x7F);
+        head[..2].copy_from_slice(&word.to_ne_bytes());
+        return (head, 2);
+    }
+    let word = scale | if negative { 0x4000 } else { 0 };
+    head[..2].copy_from_slice(&word.to_ne_bytes());
+    head[2..].copy_from_slice(&weight.to_ne_bytes());
+    (head, 4)
 }
 
 /// The exponent after `e`; one that no `numeric` could hold is refused.
@@ -197,6 +201,67 @@ pub(crate) fn parts(datum: &[u8]) -> Parts<'_> {
             digits: &datum[8..],
         }
     }
+}
+
+/// The display scale of a finite `numeric` datum: digits shown after the point.
+pub(crate) fn scale(datum: &[u8]) -> u16 {
+    let word = u16::from_ne_bytes([datum[4], datum[5]]);
+    if word & 0x8000 != 0 { (word & 0x1F80) >> 7 } else { word & 0x3FFF }
+}
+
+/// A whole number of at most eighteen digits.
+pub(crate) fn to_integer(datum: &[u8]) -> Option<i64> {
+    let parts = parts(datum);
+    let negative = match parts.sign {
+        Sign::Positive => false,
+        Sign::Negative => true,
+        _ => return None,
+    };
+    let count = parts.digits.len() / 2;
+    if count == 0 {
+        return Some(0);
+    }
+    if !(0..=4).contains(&parts.weight) || count > parts.weight as usize + 1 {
+        return None;
+    }
+    let mut number = 0_i64;
+    for at in 0..=parts.weight as usize {
+        let digit =
+            parts.digits.get(2 * at..2 * at + 2).map_or(0, |d| i16::from_ne_bytes([d[0], d[1]]));
+        number = number.checked_mul(10_000)?.checked_add(digit.into())?;
+    }
+    if number >= 1_000_000_000_000_000_000 {
+        return None;
+    }
+    Some(if negative { -number } else { number })
+}
+
+/// Orders two `numeric` datums by value. As in Postgres, NaN equals itself and is above all else.
+pub(crate) fn compare(a: &[u8], b: &[u8]) -> Ordering {
+    let (a, b) = (parts(a), parts(b));
+    let rank = |parts: &Parts<'_>| match parts.sign {
+        Sign::NegativeInfinity => -2,
+        Sign::Negative => -1,
+        Sign::Positive => i8::from(!parts.digits.is_empty()),
+        Sign::PositiveInfinity => 2,
+        Sign::NotANumber => 3,
+    };
+    let order = rank(&a).cmp(&rank(&b));
+    if order.is_ne() || !matches!(a.sign, Sign::Positive | Sign::Negative) {
+        return order;
+    }
+    let digits =
+        |digits: &[u8], at: usize| i16::from_ne_bytes([digits[2 * at], digits[2 * at + 1]]);
+    let shared = a.digits.len().min(b.digits.len()) / 2;
+    let size = a
+        .weight
+        .cmp(&b.weight)
+        .then_with(|| {
+            let pairs = (0..shared).map(|at| digits(a.digits, at).cmp(&digits(b.digits, at)));
+            pairs.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+        })
+        .then(a.digits.len().cmp(&b.digits.len()));
+    if a.sign == Sign::Negative { size.reverse() } else { size }
 }
 
 #[cfg(test)]

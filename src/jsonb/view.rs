@@ -1,15 +1,16 @@
 //! Reads the bytes of a `jsonb` datum in place.
 
 use super::{container, entry};
+use std::cmp::Ordering;
 
 /// An object, an array, or a bare scalar (an array of one with a flag).
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Container<'a> {
     bytes: &'a [u8],
 }
 
 /// One value.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Value<'a> {
     Null,
     Boolean(bool),
@@ -20,7 +21,7 @@ pub(crate) enum Value<'a> {
 }
 
 /// A value as it is stored: its kind and its bytes without padding.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Stored<'a> {
     pub(crate) kind: u32,
     pub(crate) bytes: &'a [u8],
@@ -90,7 +91,42 @@ impl<'a> Container<'a> {
         self.keys().map(|key| key.bytes).zip(self.elements())
     }
 
-    fn children(self, first: usize, end: usize) -> Children<'a> {
+    /// The place of a key in an object, or where it would stand.
+    pub(crate) fn find(self, key: &[u8]) -> Result<usize, usize> {
+        let (mut low, mut high) = (0, if self.is_object() { self.count() } else { 0 });
+        while low < high {
+            let middle = low.midpoint(high);
+            let found = self.children(middle, middle + 1).next().map_or(&[][..], |key| key.bytes);
+            match (found.len(), found).cmp(&(key.len(), key)) {
+                Ordering::Equal => return Ok(middle),
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+            }
+        }
+        Err(low)
+    }
+
+    /// The element with this index; of an object, the value of the pair at this place.
+    pub(crate) fn element(self, at: usize) -> Option<Stored<'a>> {
+        let first = at + if self.is_object() { self.count() } else { 0 };
+        if at < self.count() { self.children(first, first + 1).next() } else { None }
+    }
+
+    /// The key at this place of an object.
+    pub(crate) fn key(self, at: usize) -> Option<&'a [u8]> {
+        if !self.is_object() || at >= self.count() {
+            return None;
+        }
+        self.children(at, at + 1).next().map(|key| key.bytes)
+    }
+
+    /// The container as a value among others.
+    pub(crate) fn stored(self) -> Stored<'a> {
+        Stored { kind: entry::CONTAINER, bytes: self.bytes }
+    }
+
+    /// Children by their place in the table of words, the keys of an object first.
+    pub(super) fn children(self, first: usize, end: usize) -> Children<'a> {
         let words = self.count() * if self.is_object() { 2 } else { 1 };
         let data = &self.bytes[4 + 4 * words..];
         // The end of the child before the first: add up lengths back to a word with an offset.
@@ -113,6 +149,24 @@ pub(crate) struct Children<'a> {
     at: usize,
     end: usize,
     start: usize,
+}
+
+impl<'a> Children<'a> {
+    /// Where the next child begins among the data of the container, padding included.
+    pub(super) fn start(&self) -> usize {
+        self.start
+    }
+
+    /// The kind of the next child, and how far it reaches with its padding. Goes on to the one behind.
+    pub(super) fn skip_one(&mut self) -> Option<(u32, usize)> {
+        let stored = self.next()?;
+        Some((stored.kind, self.start))
+    }
+
+    /// The data of the container between two places.
+    pub(super) fn data(&self, start: usize, end: usize) -> &'a [u8] {
+        &self.data[start..end]
+    }
 }
 
 impl<'a> Iterator for Children<'a> {

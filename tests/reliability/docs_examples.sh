@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The SQL in README.md and docs/guide.md does what they say. The blocks of a file run in order, each
+# The SQL in README.md and the guides in docs/ does what they say. The blocks of a file run in order, each
 # in a session of its own, in one fresh database:
 #   ```sql          must succeed
 #   ```sql error    must fail
@@ -50,7 +50,7 @@ complain() {
   failures=$((failures + 1))
 }
 
-for file in README.md docs/guide.md docs/entry-tables.md docs/workflows.md; do
+for file in README.md docs/guide.md docs/entry-tables.md docs/workflows.md docs/documents.md; do
   fresh_database created
   cut_blocks "$file"
   for block in "$work"/*.sql; do

@@ -1,0 +1,197 @@
+//! The SQL functions that update documents.
+
+use super::apply::{apply, would_change};
+use super::document::{self, Answer, Request};
+use super::operations::Operations;
+use crate::arguments::required;
+use crate::error::Error;
+use crate::pg::varlena;
+use pgrx::iter::TableIterator;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use pgrx::{AnyElement, JsonB};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// A buffer that has become larger than this is given back.
+const KEPT_BUFFER: usize = 1 << 20;
+
+thread_local! {
+    /// The operations of the last call: a statement has the same ones for all its rows.
+    static LAST: RefCell<Option<Rc<Operations>>> = const { RefCell::new(None) };
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The operations that a datum holds, read once for equal ones in a row.
+pub(super) fn operations(datum: pg_sys::Datum) -> Result<Rc<Operations>, Error> {
+    // SAFETY: declared in SQL as jsonb, which is a varlena.
+    let bytes = unsafe { varlena::aligned_bytes(datum) };
+    LAST.with_borrow_mut(|last| {
+        if let Some(known) = last.as_ref().filter(|known| known.are_of(bytes)) {
+            return Ok(Rc::clone(known));
+        }
+        let read = Rc::new(Operations::read(bytes)?);
+        *last = (bytes.len() <= KEPT_BUFFER).then(|| Rc::clone(&read));
+        Ok(read)
+    })
+}
+
+/// The updated document, or None if it stays what it is.
+pub(super) fn updated(
+    operations: &Operations,
+    document: &[u8],
+    inserting: bool,
+) -> Result<Option<AnyElement>, Error> {
+    BUFFER.with_borrow_mut(|buffer| {
+        let changed = apply(operations, document, inserting, buffer)?;
+        let element = changed.then(|| element(buffer)).flatten();
+        if buffer.capacity() > KEPT_BUFFER {
+            *buffer = Vec::new();
+        }
+        Ok(element)
+    })
+}
+
+/// A `jsonb` in Postgres' memory, from its bytes with the length word.
+fn element(bytes: &[u8]) -> Option<AnyElement> {
+    // SAFETY: the new memory has room for all bytes, which are a jsonb.
+    unsafe {
+        let copy = pg_sys::palloc(bytes.len()).cast::<u8>();
+        copy.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        AnyElement::from_polymorphic_datum(pg_sys::Datum::from(copy), false, pg_sys::JSONBOID)
+    }
+}
+
+/// Applies update operators (`$set`, `$unset`, `$inc`, `$mul`, `$min`, `$max`, `$rename`, `$push`,
+/// `$addToSet`, `$pull`) to a document, all or none of them.
+///
+/// `operations`: `{"$set": {"result.org1": {"ok": true}}, "$inc": {"count": 1}}`, or, for keys that hold
+/// dots or begin with `$`, `[{"op": "$set", "path": ["org.1"], "value": 1}]`. A `doc` that is NULL gives
+/// NULL. What changes nothing gives the document as it is. `$setOnInsert` does nothing here.
+///
+/// Errors: 22004 and 22023 for operations, 22033, 22036, 22039, 2203C, 22003 and 42804 where they do
+/// not fit the document, 54000 for a document that would be too large.
+#[pg_extern(
+    immutable,
+    parallel_safe,
+    sql = "
+CREATE FUNCTION kepler.json_update(doc jsonb, operations jsonb) RETURNS jsonb
+IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"
+)]
+fn json_update(
+    doc: Option<AnyElement>,
+    operations: Option<AnyElement>,
+) -> Result<Option<AnyElement>, ErrorReport> {
+    let given = operations.ok_or(Error::NullArgument("operations"))?;
+    let operations = self::operations(given.datum())?;
+    let Some(doc) = doc else { return Ok(None) };
+    // SAFETY: declared in SQL as jsonb.
+    let document = unsafe { varlena::aligned_bytes(doc.datum()) };
+    Ok(Some(updated(&operations, document, false)?.unwrap_or(doc)))
+}
+
+/// Whether `json_update` would give another document.
+#[pg_extern(
+    immutable,
+    parallel_safe,
+    sql = "
+CREATE FUNCTION kepler._json_update_changes(doc jsonb, operations jsonb) RETURNS boolean
+IMMUTABLE PARALLEL SAFE COST 100 LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"
+)]
+fn _json_update_changes(
+    doc: Option<AnyElement>,
+    operations: Option<AnyElement>,
+) -> Result<bool, ErrorReport> {
+    let given = operations.ok_or(Error::NullArgument("operations"))?;
+    let operations = self::operations(given.datum())?;
+    let Some(doc) = doc else { return Ok(false) };
+    // SAFETY: declared in SQL as jsonb.
+    let document = unsafe { varlena::aligned_bytes(doc.datum()) };
+    Ok(would_change(&operations, document).map_err(Error::from)?)
+}
+
+/// Applies operations to the document in one row, in one UPDATE: of concurrent calls none is lost.
+///
+/// `key`: a JSON object of columns and values that are a primary key or a unique constraint.
+/// `options`: `{"revision_column": "version", "expected_revision": 3}`. No row: no row is given.
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    sql = "
+CREATE FUNCTION kepler.update_document(
+    relation regclass, key jsonb, column_name text, operations jsonb, options jsonb DEFAULT NULL
+) RETURNS TABLE (changed boolean, document jsonb)
+VOLATILE PARALLEL UNSAFE ROWS 1 LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"
+)]
+fn update_document(
+    relation: Option<pg_sys::Oid>,
+    key: Option<AnyElement>,
+    column_name: Option<String>,
+    operations: Option<AnyElement>,
+    options: Option<JsonB>,
+) -> Result<
+    TableIterator<'static, (name!(changed, bool), name!(document, Option<AnyElement>))>,
+    ErrorReport,
+> {
+    let request = request(relation, key, column_name, operations, options, false)?;
+    let answer = Spi::connect_mut(|client| document::run(client, &request))?;
+    Ok(TableIterator::new(answer.map(|answer| {
+        let Answer { changed, document, .. } = answer;
+        (changed, element(&document))
+    })))
+}
+
+/// The same, and where there is no such row it is made: its document is what the operations,
+/// `$setOnInsert` included, make of `{}`.
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    sql = "
+CREATE FUNCTION kepler.upsert_document(
+    relation regclass, key jsonb, column_name text, operations jsonb, options jsonb DEFAULT NULL
+) RETURNS TABLE (inserted boolean, changed boolean, document jsonb)
+VOLATILE PARALLEL UNSAFE ROWS 1 LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"
+)]
+#[allow(clippy::type_complexity)]
+fn upsert_document(
+    relation: Option<pg_sys::Oid>,
+    key: Option<AnyElement>,
+    column_name: Option<String>,
+    operations: Option<AnyElement>,
+    options: Option<JsonB>,
+) -> Result<
+    TableIterator<
+        'static,
+        (name!(inserted, bool), name!(changed, bool), name!(document, Option<AnyElement>)),
+    >,
+    ErrorReport,
+> {
+    let request = request(relation, key, column_name, operations, options, true)?;
+    let answer = Spi::connect_mut(|client| document::run(client, &request))?;
+    Ok(TableIterator::new(answer.map(|answer| {
+        let Answer { inserted, changed, document } = answer;
+        (inserted, changed, element(&document))
+    })))
+}
+
+fn request(
+    relation: Option<pg_sys::Oid>,
+    key: Option<AnyElement>,
+    column_name: Option<String>,
+    operations: Option<AnyElement>,
+    options: Option<JsonB>,
+    upsert: bool,
+) -> Result<Request, Error> {
+    Ok(Request {
+        relation: relation.ok_or(Error::NullArgument("relation"))?,
+        key: key.ok_or(Error::NullArgument("key"))?.datum(),
+        column: required("column_name", column_name)?,
+        operations: operations.ok_or(Error::NullArgument("operations"))?.datum(),
+        revision: document::read_options(options.map(|options| options.0))?,
+        upsert,
+    })
+}

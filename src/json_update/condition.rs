@@ -1,0 +1,231 @@
+//! Which elements `$pull` takes out.
+//!
+//! A value that is no object is compared as a whole. An object names fields that an element must have,
+//! each with a value or with comparisons (`{"score": {"$gte": 8}}`); comparisons right at the top are
+//! about the element itself. As in MongoDB a field that is not there counts as null, and a field that
+//! holds an array meets a comparison if one of its elements does.
+
+use super::array::MANY;
+use super::operations::{Operand, Operations, Reader};
+use super::path::{Path, index, pointer_token};
+use crate::jsonb::hash::Hasher;
+use crate::jsonb::order::{self, Kind};
+use crate::jsonb::view::{Container, Stored, Value};
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) enum Condition {
+    /// The value itself.
+    Tests(Vec<Test>),
+    /// Of an object, what each field must meet.
+    Fields(Vec<(Path, Vec<Test>)>),
+}
+
+/// One comparison.
+#[derive(Debug)]
+pub(crate) enum Test {
+    Equal(Operand),
+    NotEqual(Operand),
+    In(Set),
+    NotIn(Set),
+    /// Of one kind, and in one of these orders.
+    Ordered(Operand, &'static [Ordering]),
+    /// An array with an element that meets all of it.
+    ElementMatches(Condition),
+}
+
+/// Values to look up.
+#[derive(Debug)]
+pub(crate) struct Set {
+    values: Vec<Operand>,
+    /// Where there are many: what they say.
+    hashes: HashSet<u128>,
+}
+
+const COMPARISONS: &str = "$eq, $ne, $gt, $gte, $lt, $lte, $in, $nin and $elemMatch";
+
+impl Condition {
+    /// Reads the value of `$pull`.
+    pub(super) fn read(reader: &mut Reader, value: Stored<'_>, pointer: &str) -> Option<Self> {
+        let fields = match value.value() {
+            Value::Container(object) if object.is_object() => object,
+            _ => return Some(Self::Tests(vec![Test::Equal(reader.operand(value))])),
+        };
+        if has_comparisons(fields) {
+            return read_tests(reader, fields, pointer).map(Self::Tests);
+        }
+        let mut read = Vec::new();
+        let mut good = true;
+        for (name, value) in fields.pairs() {
+            let pointer = format!("{pointer}{}", pointer_token(name));
+            let tests = match value.value() {
+                Value::Container(object) if object.is_object() && has_comparisons(object) => {
+                    read_tests(reader, object, &pointer)
+                }
+                _ => Some(vec![Test::Equal(reader.operand(value))]),
+            };
+            match (Path::dotted(name), tests) {
+                (Ok(path), Some(tests)) => read.push((path, tests)),
+                (Err(problem), _) => {
+                    reader.problem(&pointer, problem);
+                    good = false;
+                }
+                (_, None) => good = false,
+            }
+        }
+        good.then_some(Self::Fields(read))
+    }
+
+    /// Whether an element meets the condition.
+    pub(super) fn holds(&self, operations: &Operations, value: Value<'_>) -> bool {
+        match self {
+            Self::Tests(tests) => tests.iter().all(|test| test.holds(operations, value)),
+            Self::Fields(fields) => {
+                matches!(value, Value::Container(object) if object.is_object())
+                    && fields.iter().all(|(path, tests)| {
+                        let mut found = Vec::new();
+                        collect(value, path.parts(), &mut found);
+                        tests.iter().all(|test| test.holds_for_one(operations, &found))
+                    })
+            }
+        }
+    }
+}
+
+/// An object with a key that begins with `$`: then all of them must, or the reader complains.
+fn has_comparisons(object: Container<'_>) -> bool {
+    object.keys().any(|key| key.bytes.starts_with(b"$"))
+}
+
+fn read_tests(reader: &mut Reader, object: Container<'_>, pointer: &str) -> Option<Vec<Test>> {
+    use Ordering::{Equal, Greater, Less};
+    let mut tests = Vec::new();
+    for (name, value) in object.pairs() {
+        let pointer = format!("{pointer}{}", pointer_token(name));
+        let operand = reader.operand(value);
+        let test = match name {
+            b"$eq" => Some(Test::Equal(operand)),
+            b"$ne" => Some(Test::NotEqual(operand)),
+            b"$gt" => Some(Test::Ordered(operand, &[Greater])),
+            b"$gte" => Some(Test::Ordered(operand, &[Greater, Equal])),
+            b"$lt" => Some(Test::Ordered(operand, &[Less])),
+            b"$lte" => Some(Test::Ordered(operand, &[Less, Equal])),
+            b"$in" => read_set(reader, value.value(), &pointer).map(Test::In),
+            b"$nin" => read_set(reader, value.value(), &pointer).map(Test::NotIn),
+            b"$elemMatch" => match value.value() {
+                Value::Container(object) if object.is_object() => {
+                    Condition::read(reader, value, &pointer).map(Test::ElementMatches)
+                }
+                other => {
+                    reader.wanted(&pointer, "an object", other);
+                    None
+                }
+            },
+            _ => {
+                reader.problem(&pointer, format!("is no comparison (there are {COMPARISONS})"));
+                None
+            }
+        };
+        tests.push(test);
+    }
+    tests.into_iter().collect()
+}
+
+fn read_set(reader: &mut Reader, value: Value<'_>, pointer: &str) -> Option<Set> {
+    match value {
+        Value::Container(list) if !list.is_object() => {
+            let mut hashes = HashSet::new();
+            if list.count() >= MANY {
+                let mut hasher = Hasher::default();
+                hashes.extend(list.elements().map(|e| hasher.hash_value(e.value(), None)));
+            }
+            let values = list.elements().map(|element| reader.operand(element)).collect();
+            Some(Set { values, hashes })
+        }
+        other => {
+            reader.wanted(pointer, "an array", other);
+            None
+        }
+    }
+}
+
+impl Set {
+    fn has(&self, operations: &Operations, value: Value<'_>) -> bool {
+        if self.hashes.is_empty() {
+            let same = |operand: &Operand| order::equal(operations.value(*operand), value);
+            return self.values.iter().any(same);
+        }
+        self.hashes.contains(&Hasher::default().hash_value(value, None))
+    }
+}
+
+impl Test {
+    /// Whether a value as a whole meets the comparison.
+    fn holds(&self, operations: &Operations, value: Value<'_>) -> bool {
+        match self {
+            Self::Equal(operand) => order::equal(operations.value(*operand), value),
+            Self::NotEqual(operand) => !order::equal(operations.value(*operand), value),
+            Self::In(set) => set.has(operations, value),
+            Self::NotIn(set) => !set.has(operations, value),
+            Self::Ordered(operand, orders) => {
+                let limit = operations.value(*operand);
+                Kind::of(value) == Kind::of(limit) && orders.contains(&order::compare(value, limit))
+            }
+            Self::ElementMatches(condition) => match value {
+                Value::Container(list) if !list.is_object() => {
+                    list.elements().any(|element| condition.holds(operations, element.value()))
+                }
+                _ => false,
+            },
+        }
+    }
+
+    /// Whether one of the values that a field has meets the comparison; of the negations, whether all
+    /// do. No value at all is null.
+    fn holds_for_one(&self, operations: &Operations, values: &[Value<'_>]) -> bool {
+        let holds = |value: &Value<'_>| match (self, value) {
+            (Self::ElementMatches(_), _) => self.holds(operations, *value),
+            (Self::NotEqual(_) | Self::NotIn(_), Value::Container(list)) if !list.is_object() => {
+                self.holds(operations, *value)
+                    && list.elements().all(|element| self.holds(operations, element.value()))
+            }
+            (_, Value::Container(list)) if !list.is_object() => {
+                self.holds(operations, *value)
+                    || list.elements().any(|element| self.holds(operations, element.value()))
+            }
+            _ => self.holds(operations, *value),
+        };
+        match self {
+            _ if values.is_empty() => self.holds(operations, Value::Null),
+            Self::NotEqual(_) | Self::NotIn(_) => values.iter().all(holds),
+            _ => values.iter().any(holds),
+        }
+    }
+}
+
+/// The values at a path; where an array is in the way, those in its elements.
+fn collect<'a>(value: Value<'a>, path: &[Vec<u8>], found: &mut Vec<Value<'a>>) {
+    let Some((key, below)) = path.split_first() else {
+        found.push(value);
+        return;
+    };
+    let Value::Container(container) = value else { return };
+    if container.is_object() {
+        if let Some(stored) = container.find(key).ok().and_then(|at| container.element(at)) {
+            collect(stored.value(), below, found);
+        }
+        return;
+    }
+    if let Some(stored) = index(key).and_then(|at| container.element(at)) {
+        collect(stored.value(), below, found);
+    }
+    for element in container.elements() {
+        if let Value::Container(object) = element.value()
+            && object.is_object()
+        {
+            collect(element.value(), path, found);
+        }
+    }
+}

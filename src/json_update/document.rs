@@ -1,0 +1,186 @@
+//! Updates the document in one row, or makes the row.
+//!
+//! The row is changed by one UPDATE that reckons the new document from the version it has locked, so
+//! concurrent calls come one after the other. Only where that UPDATE touches nothing is the row read, to
+//! tell a document that stays what it is from one that is not there. Between the two statements other
+//! sessions may commit; if the row then would change after all, the UPDATE is tried again.
+
+use super::api;
+use super::error::JsonUpdateError;
+use super::path::pointer_token;
+use super::target::{Shape, Target, table_name};
+use crate::arguments::OptionsObject;
+use crate::error::Error;
+use crate::jsonb::builder::{Builder, length_word};
+use crate::jsonb::order::Kind;
+use crate::jsonb::view::{Container, Value};
+use crate::pg::varlena;
+use pgrx::spi::SpiClient;
+use pgrx::{check_for_interrupts, pg_sys};
+
+/// A row that changes under a call this often is given up.
+const MAX_TRIES: usize = 32;
+
+/// What a call was asked to do. Datums are `jsonb`.
+pub(super) struct Request {
+    pub(super) relation: pg_sys::Oid,
+    pub(super) key: pg_sys::Datum,
+    pub(super) column: String,
+    pub(super) operations: pg_sys::Datum,
+    pub(super) revision: Revision,
+    /// Make the row if it is not there.
+    pub(super) upsert: bool,
+}
+
+/// The column that counts changes, and what it must hold.
+#[derive(Default)]
+pub(super) struct Revision {
+    column: Option<String>,
+    expected: Option<i64>,
+}
+
+/// What became of the row.
+pub(super) struct Answer {
+    pub(super) inserted: bool,
+    pub(super) changed: bool,
+    /// With its length word.
+    pub(super) document: Vec<u8>,
+}
+
+pub(super) fn read_options(options: Option<serde_json::Value>) -> Result<Revision, Error> {
+    let mut revision = Revision::default();
+    let Some(options) = options else { return Ok(revision) };
+    let mut options = OptionsObject::open(options)?;
+    if let Some(value) = options.take("revision_column") {
+        match value {
+            serde_json::Value::String(name) => revision.column = Some(name),
+            _ => options.problem("/revision_column: must be the name of a column"),
+        }
+    }
+    if let Some(value) = options.take("expected_revision") {
+        revision.expected = value.as_i64();
+        if revision.expected.is_none() {
+            options.problem("/expected_revision: must be a whole number");
+        } else if revision.column.is_none() {
+            options.problem("/expected_revision: needs revision_column beside it");
+        }
+    }
+    options.close()?;
+    Ok(revision)
+}
+
+/// Gives None where there is no such row, and none was to be made.
+pub(super) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Option<Answer>, Error> {
+    // Wrong operations are an error whether there is such a row or not.
+    let operations = api::operations(request.operations)?;
+    let table = table_name(request.relation)
+        .ok_or_else(|| JsonUpdateError::NoTable(request.relation.to_u32()))?;
+    let shape = Shape {
+        relation: request.relation,
+        table,
+        key: key_columns(request.key)?,
+        column: request.column.clone(),
+        revision_column: request.revision.column.clone(),
+        expects_revision: request.revision.expected.is_some(),
+        upsert: request.upsert,
+    };
+    let target = Target::open(client, shape)?;
+    let expected = request.revision.expected;
+    let expected_datum = expected.map(pg_sys::Datum::from);
+    let (given, key) = (Some(request.operations), Some(request.key));
+    for _ in 0..MAX_TRIES {
+        check_for_interrupts!();
+        let rows = if expected.is_some() {
+            target.update.run(client, &[given, key, expected_datum])
+        } else {
+            target.update.run(client, &[given, key])
+        };
+        one(rows.count(), request)?;
+        if let Some(row) = rows.iter::<1>().next() {
+            let document = with_length(row.jsonb(0).unwrap_or_default());
+            return Ok(Some(Answer { inserted: false, changed: true, document }));
+        }
+        drop(rows);
+        let rows = target.read.run(client, &[given, key, expected_datum]);
+        one(rows.count(), request)?;
+        if let Some(row) = rows.iter::<3>().next() {
+            if let Some(expected) = expected
+                && row.bigint(1) != Some(expected)
+            {
+                return Err(JsonUpdateError::Moved { expected, found: row.bigint(1) }.into());
+            }
+            let empty = Builder::empty_object();
+            let document = match row.jsonb(0) {
+                Some(document) => document,
+                None if request.upsert => &empty[..],
+                None => {
+                    let column = request.column.clone();
+                    return Err(JsonUpdateError::NullDocument { column }.into());
+                }
+            };
+            if row.boolean(2) != Some(true) {
+                let document = with_length(document);
+                return Ok(Some(Answer { inserted: false, changed: false, document }));
+            }
+            continue;
+        }
+        drop(rows);
+        if !request.upsert {
+            return Ok(None);
+        }
+        if let Some(expected) = expected.filter(|expected| *expected != 0) {
+            return Err(JsonUpdateError::Moved { expected, found: None }.into());
+        }
+        let empty = with_length(&Builder::empty_object());
+        let new = api::updated(&operations, &empty[4..], true)?;
+        let new = new.map_or_else(|| pg_sys::Datum::from(empty.as_ptr()), |new| new.datum());
+        let rows = target.insert.run(client, &[Some(new), key]);
+        if let Some(row) = rows.iter::<1>().next() {
+            let document = with_length(row.jsonb(0).unwrap_or_default());
+            return Ok(Some(Answer { inserted: true, changed: true, document }));
+        }
+    }
+    Err(JsonUpdateError::NeitherNor.into())
+}
+
+/// The columns that a key names. Its values are converted where the statements run.
+fn key_columns(key: pg_sys::Datum) -> Result<Vec<String>, Error> {
+    // SAFETY: declared in SQL as jsonb.
+    let bytes = unsafe { varlena::aligned_bytes(key) };
+    let object = match Container::root(bytes).value() {
+        Value::Container(object) if object.is_object() && object.count() > 0 => object,
+        _ => {
+            let problem = "it must be a JSON object of columns and values ({\"id\": 1})".to_owned();
+            return Err(JsonUpdateError::BadKey(vec![problem]).into());
+        }
+    };
+    let mut names = Vec::new();
+    let mut problems = Vec::new();
+    for (name, value) in object.pairs() {
+        let kind = Kind::of(value.value());
+        if !matches!(kind, Kind::String | Kind::Number | Kind::Boolean) {
+            problems.push(format!(
+                "{}: must be a string, a number or a boolean, and is {}",
+                pointer_token(name),
+                kind.name()
+            ));
+        }
+        names.push(String::from_utf8_lossy(name).into_owned());
+    }
+    if problems.is_empty() { Ok(names) } else { Err(JsonUpdateError::BadKey(problems).into()) }
+}
+
+/// A unique key of a table that others inherit from may be there more than once.
+fn one(count: usize, request: &Request) -> Result<(), Error> {
+    if count <= 1 {
+        return Ok(());
+    }
+    let table = table_name(request.relation).unwrap_or_default();
+    Err(JsonUpdateError::NotOne { table }.into())
+}
+
+fn with_length(bytes: &[u8]) -> Vec<u8> {
+    let mut datum = length_word(4 + bytes.len()).to_vec();
+    datum.extend_from_slice(bytes);
+    datum
+}

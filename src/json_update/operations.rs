@@ -1,0 +1,342 @@
+//! The operations document, read and checked.
+//!
+//! Two spellings: `{"$set": {"a.b": 1}, "$inc": {"n": 1}}`, where paths are keys and dots divide them,
+//! and `[{"op": "$set", "path": ["a.b"], "value": 1}]`, whose paths may be arrays, for keys that hold
+//! dots or begin with `$`. All that is wrong is noted, each with a JSON Pointer into the document.
+
+use super::array::{self, Push};
+use super::condition::Condition;
+use super::error::JsonUpdateError;
+use super::path::{Path, pointer_token};
+use crate::jsonb::MAX_DEPTH;
+use crate::jsonb::order::Kind;
+use crate::jsonb::view::{Container, Stored, Value};
+
+/// What is to be done, sorted by path; no path leads to or through another.
+#[derive(Debug)]
+pub(crate) struct Operations {
+    /// The document itself, behind the length word. Operands are places in it.
+    bytes: Vec<u8>,
+    list: Vec<Operation>,
+    /// Where each `$rename` takes its value from, and where to.
+    pub(crate) renames: Vec<(Path, Path, String)>,
+}
+
+/// One operator at one path.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    pub(crate) path: Path,
+    pub(crate) action: Action,
+    /// The operation as a JSON Pointer into the document.
+    pub(crate) pointer: String,
+}
+
+/// A value in the operations document.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Operand {
+    kind: u32,
+    start: usize,
+    end: usize,
+}
+
+#[derive(Debug)]
+pub(crate) enum Action {
+    Set(Operand),
+    SetOnInsert(Operand),
+    Unset,
+    /// A number to add.
+    Increment(Operand),
+    /// A number to multiply with.
+    Multiply(Operand),
+    Minimum(Operand),
+    Maximum(Operand),
+    Push(Push),
+    AddToSet(Vec<Operand>),
+    Pull(Condition),
+    /// By its place in `renames`.
+    RenameFrom,
+    RenameTo(usize),
+}
+
+pub(crate) const OPERATORS: &str = "$set, $unset, $inc, $mul, $min, $max, $rename, $push, $addToSet, \
+                                    $pull, $setOnInsert";
+
+impl Operations {
+    /// Reads the datum whose bytes behind the length word are `bytes`.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, JsonUpdateError> {
+        let bytes = bytes.to_vec();
+        let mut reader = Reader {
+            origin: bytes.as_ptr() as usize,
+            list: Vec::new(),
+            renames: Vec::new(),
+            problems: Vec::new(),
+        };
+        let root = Container::root(&bytes);
+        if is_deeper_than(root.value(), MAX_DEPTH) {
+            return Err(JsonUpdateError::Invalid(vec![format!(
+                "nested deeper than {MAX_DEPTH} levels"
+            )]));
+        }
+        match root.value() {
+            Value::Container(root) if root.is_object() => reader.by_operator(root),
+            Value::Container(root) => reader.one_by_one(root),
+            other => reader.problems.push(format!(
+                "it must be a JSON object ({{\"$set\": {{…}}}}) or array ([{{\"op\", \"path\", \
+                 \"value\"}}]), and is {}",
+                Kind::of(other).name()
+            )),
+        }
+        reader.find_conflicts();
+        let Reader { list, renames, problems, .. } = reader;
+        if problems.is_empty() {
+            Ok(Self { bytes, list, renames })
+        } else {
+            Err(JsonUpdateError::Invalid(problems))
+        }
+    }
+
+    /// Whether they were read from these bytes.
+    pub(crate) fn are_of(&self, bytes: &[u8]) -> bool {
+        self.bytes == bytes
+    }
+
+    pub(crate) fn list(&self) -> &[Operation] {
+        &self.list
+    }
+
+    pub(crate) fn stored(&self, operand: Operand) -> Stored<'_> {
+        Stored { kind: operand.kind, bytes: &self.bytes[operand.start..operand.end] }
+    }
+
+    pub(crate) fn value(&self, operand: Operand) -> Value<'_> {
+        self.stored(operand).value()
+    }
+}
+
+/// See [`Operations::read`].
+pub(super) struct Reader {
+    /// The address of the document, from which operands are counted.
+    origin: usize,
+    list: Vec<Operation>,
+    renames: Vec<(Path, Path, String)>,
+    problems: Vec<String>,
+}
+
+impl Reader {
+    /// A value of the document being read.
+    pub(super) fn operand(&self, stored: Stored<'_>) -> Operand {
+        let start = (stored.bytes.as_ptr() as usize).wrapping_sub(self.origin);
+        Operand { kind: stored.kind, start, end: start + stored.bytes.len() }
+    }
+
+    pub(super) fn problem(&mut self, pointer: &str, problem: impl std::fmt::Display) {
+        self.problems.push(format!("{pointer}: {problem}"));
+    }
+
+    /// Complains unless a value is of this kind.
+    pub(super) fn wanted(&mut self, pointer: &str, what: &str, found: Value<'_>) {
+        self.problem(pointer, format!("must be {what}, and is {}", Kind::of(found).name()));
+    }
+
+    fn by_operator(&mut self, root: Container<'_>) {
+        for (name, members) in root.pairs() {
+            let pointer = pointer_token(name);
+            if !is_operator(name) {
+                self.unknown(&pointer, name);
+                continue;
+            }
+            let Value::Container(members) = members.value() else {
+                self.wanted(&pointer, "an object of paths and values", members.value());
+                continue;
+            };
+            if !members.is_object() {
+                self.wanted(&pointer, "an object of paths and values", Value::Container(members));
+                continue;
+            }
+            for (path, value) in members.pairs() {
+                let pointer = format!("{pointer}{}", pointer_token(path));
+                match Path::dotted(path) {
+                    Ok(path) => self.operation(name, path, Some(value), pointer),
+                    Err(problem) => self.problem(&pointer, problem),
+                }
+            }
+        }
+    }
+
+    fn one_by_one(&mut self, root: Container<'_>) {
+        for (at, element) in root.elements().enumerate() {
+            let pointer = format!("/{at}");
+            let members = match element.value() {
+                Value::Container(members) if members.is_object() => members,
+                other => {
+                    self.wanted(&pointer, "an object {\"op\", \"path\", \"value\"}", other);
+                    continue;
+                }
+            };
+            let (mut name, mut path, mut operand) = (None, None, None);
+            for (key, value) in members.pairs() {
+                match key {
+                    b"op" => name = Some(value.value()),
+                    b"path" => path = Some(value.value()),
+                    b"value" => operand = Some(value),
+                    _ => self.problem(
+                        &format!("{pointer}{}", pointer_token(key)),
+                        "unknown member (there are op, path and value)",
+                    ),
+                }
+            }
+            let name = match name {
+                Some(Value::String(name)) if is_operator(name) => name,
+                Some(Value::String(name)) => {
+                    self.unknown(&format!("{pointer}/op"), name);
+                    continue;
+                }
+                Some(other) => {
+                    self.wanted(&format!("{pointer}/op"), "the name of an operator", other);
+                    continue;
+                }
+                None => {
+                    self.problem(&pointer, "op is missing");
+                    continue;
+                }
+            };
+            match path.map(Path::read) {
+                None => self.problem(&pointer, "path is missing"),
+                Some(Err(problem)) => self.problem(&format!("{pointer}/path"), problem),
+                Some(Ok(path)) => self.operation(name, path, operand, pointer),
+            }
+        }
+    }
+
+    fn unknown(&mut self, pointer: &str, name: &[u8]) {
+        let name = String::from_utf8_lossy(name);
+        self.problem(pointer, format!("\"{name}\" is no operator (there are {OPERATORS})"));
+    }
+
+    fn operation(&mut self, name: &[u8], path: Path, value: Option<Stored<'_>>, pointer: String) {
+        let Some(stored) = value else {
+            if name == b"$unset" {
+                self.list.push(Operation { path, action: Action::Unset, pointer });
+            } else {
+                self.problem(&pointer, "value is missing");
+            }
+            return;
+        };
+        let (operand, value) = (self.operand(stored), stored.value());
+        let action = match name {
+            b"$unset" => Some(Action::Unset),
+            b"$set" => self.fitting(&path, 0, stored, &pointer).then_some(Action::Set(operand)),
+            b"$setOnInsert" => {
+                self.fitting(&path, 0, stored, &pointer).then_some(Action::SetOnInsert(operand))
+            }
+            b"$inc" | b"$mul" => match value {
+                Value::Number(_) if name == b"$inc" => Some(Action::Increment(operand)),
+                Value::Number(_) => Some(Action::Multiply(operand)),
+                other => {
+                    self.wanted(&pointer, "a number", other);
+                    None
+                }
+            },
+            b"$min" | b"$max" => match value {
+                Value::Number(_) | Value::String(_) if name == b"$min" => {
+                    Some(Action::Minimum(operand))
+                }
+                Value::Number(_) | Value::String(_) => Some(Action::Maximum(operand)),
+                other => {
+                    self.wanted(&pointer, "a number or a string", other);
+                    None
+                }
+            },
+            b"$push" => array::read_push(self, &path, stored, &pointer).map(Action::Push),
+            b"$addToSet" => array::read_each(self, &path, stored, &pointer).map(Action::AddToSet),
+            b"$pull" => Condition::read(self, stored, &pointer).map(Action::Pull),
+            _ => return self.rename(path, value, pointer),
+        };
+        if let Some(action) = action {
+            self.list.push(Operation { path, action, pointer });
+        }
+    }
+
+    fn rename(&mut self, from: Path, to: Value<'_>, pointer: String) {
+        match Path::read(to) {
+            Err(problem) => self.problem(&pointer, format!("the new name: {problem}")),
+            Ok(to) => {
+                let rename = Action::RenameTo(self.renames.len());
+                self.renames.push((from.clone(), to.clone(), pointer.clone()));
+                let pointer_to = pointer.clone();
+                self.list.push(Operation { path: from, action: Action::RenameFrom, pointer });
+                self.list.push(Operation { path: to, action: rename, pointer: pointer_to });
+            }
+        }
+    }
+
+    /// Complains where a value would be too deep at its place. `below`: levels between the two.
+    pub(super) fn fitting(
+        &mut self,
+        path: &Path,
+        below: usize,
+        value: Stored<'_>,
+        pointer: &str,
+    ) -> bool {
+        let room = MAX_DEPTH.saturating_sub(path.parts().len() + below);
+        let fits = !is_deeper_than(value.value(), room);
+        if !fits {
+            self.problem(
+                pointer,
+                format!("the document would be nested deeper than {MAX_DEPTH} levels"),
+            );
+        }
+        fits
+    }
+
+    /// Sorts the operations. Those below a path, and those at the same, stand right behind it.
+    fn find_conflicts(&mut self) {
+        self.list.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut above = 0;
+        for at in 1..self.list.len() {
+            let (first, second) = (&self.list[above], &self.list[at]);
+            if second.path.starts_with(&first.path) {
+                let problem = if first.pointer == second.pointer {
+                    format!(
+                        "{}: {} and {} are in conflict",
+                        first.pointer,
+                        first.path.show(),
+                        second.path.show()
+                    )
+                } else {
+                    format!(
+                        "{}: {} is in conflict with {} of {}",
+                        second.pointer,
+                        second.path.show(),
+                        first.path.show(),
+                        first.pointer
+                    )
+                };
+                self.problems.push(problem);
+            } else {
+                above = at;
+            }
+        }
+    }
+}
+
+fn is_operator(name: &[u8]) -> bool {
+    str::from_utf8(name).is_ok_and(|name| OPERATORS.split(", ").any(|known| known == name))
+}
+
+/// Whether containers are nested in a value more than `limit` deep.
+pub(crate) fn is_deeper_than(value: Value<'_>, limit: usize) -> bool {
+    let Value::Container(container) = value else { return false };
+    let mut levels = vec![container.elements()];
+    while levels.len() <= limit {
+        let Some(level) = levels.last_mut() else { return false };
+        match level.next().map(Stored::value) {
+            Some(Value::Container(inner)) => levels.push(inner.elements()),
+            Some(_) => {}
+            None => {
+                levels.pop();
+            }
+        }
+    }
+    true
+}

@@ -1,0 +1,252 @@
+//! The table whose documents are updated, and the statements that do it.
+//!
+//! A session keeps the statements it has made, until anything about any table changes.
+
+use super::error::JsonUpdateError;
+use crate::error::Error;
+use crate::ident::{qualified, quote, quote_literal};
+use crate::pg::plan::{LocalSettings, OwnedStatement, Statement};
+use pgrx::pg_sys;
+use pgrx::spi::SpiClient;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ffi::CStr;
+use std::rc::Rc;
+
+/// A session keeps statements for so many combinations of a table, a key and columns.
+const MAX_KEPT: usize = 256;
+
+/// What the statements depend on.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct Shape {
+    pub(super) relation: pg_sys::Oid,
+    /// The table as SQL names it.
+    pub(super) table: String,
+    pub(super) key: Vec<String>,
+    pub(super) column: String,
+    pub(super) revision_column: Option<String>,
+    pub(super) expects_revision: bool,
+    pub(super) upsert: bool,
+}
+
+/// Statements with the parameters operations, key, and the expected revision if there is one.
+pub(super) struct Target {
+    /// Gives the document if it was changed.
+    pub(super) update: OwnedStatement,
+    /// Gives the document, whether the operations would change it, and its revision.
+    pub(super) read: OwnedStatement,
+    /// Takes the document and the key. Gives the document, if there was no such row.
+    pub(super) insert: OwnedStatement,
+}
+
+thread_local! {
+    static COLUMNS: Statement = const { Statement::new(
+        c"SELECT a.attname::text, a.atttypid, format('%I.%I', n.nspname, t.typname)
+          FROM pg_catalog.pg_attribute AS a
+          JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+          JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+          WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped",
+        &[pg_sys::OIDOID],
+    ) };
+    // Unique indexes, with the operator that each takes for equality.
+    static UNIQUE: Statement = const { Statement::new(
+        c"SELECT i.indexrelid, a.attname::text, (
+              SELECT format('OPERATOR(%I.%s)', n.nspname, o.oprname)
+              FROM pg_catalog.pg_opclass AS c
+              JOIN pg_catalog.pg_amop AS m ON m.amopfamily = c.opcfamily
+                  AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
+                  AND m.amopstrategy = 3
+              JOIN pg_catalog.pg_operator AS o ON o.oid = m.amopopr
+              JOIN pg_catalog.pg_namespace AS n ON n.oid = o.oprnamespace
+              WHERE c.oid = i.indclass[k.ordinal - 1])
+          FROM pg_catalog.pg_index AS i
+          CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, ordinal)
+          JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+          WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate
+              AND i.indpred IS NULL AND i.indexprs IS NULL AND k.ordinal <= i.indnkeyatts
+          ORDER BY NOT i.indisprimary, i.indexrelid, k.ordinal",
+        &[pg_sys::OIDOID],
+    ) };
+    static KEPT: RefCell<HashMap<Shape, (u64, Rc<Target>)>> = RefCell::default();
+    static GENERATION: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Postgres calls this whenever it forgets what it knew of a table.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, _relation: pg_sys::Oid) {
+    GENERATION.set(GENERATION.get() + 1);
+}
+
+/// A table as SQL names it, by its oid.
+pub(super) fn table_name(relation: pg_sys::Oid) -> Option<String> {
+    // SAFETY: look-ups in the catalog; what they give is a C string, or null if there is no such table.
+    unsafe {
+        let name = pg_sys::get_rel_name(relation);
+        if name.is_null() {
+            return None;
+        }
+        let schema = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation));
+        if schema.is_null() {
+            return None;
+        }
+        let text = |name| CStr::from_ptr(name).to_string_lossy();
+        Some(qualified(&text(schema), &text(name)))
+    }
+}
+
+/// A column of the table.
+struct Column {
+    name: String,
+    type_oid: pg_sys::Oid,
+    /// As SQL names it, without a length or precision, with which a cast would cut values off.
+    sql_type: String,
+}
+
+impl Target {
+    pub(super) fn open(client: &mut SpiClient<'_>, shape: Shape) -> Result<Rc<Self>, Error> {
+        if GENERATION.get() == 0 {
+            GENERATION.set(1);
+            // SAFETY: registered once in a session; the function lives as long as the library.
+            unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::null()) };
+        }
+        let generation = GENERATION.get();
+        let known = KEPT.with_borrow(|kept| kept.get(&shape).cloned());
+        if let Some((at, target)) = known
+            && at == generation
+        {
+            return Ok(target);
+        }
+        let target = Rc::new(Self::make(client, &shape)?);
+        KEPT.with_borrow_mut(|kept| {
+            if kept.len() >= MAX_KEPT {
+                kept.clear();
+            }
+            kept.insert(shape, (generation, Rc::clone(&target)));
+        });
+        Ok(target)
+    }
+
+    fn make(client: &mut SpiClient<'_>, shape: &Shape) -> Result<Self, Error> {
+        let (columns, unique) = {
+            // The look-ups are not to meet what the caller's search path holds; the statements that
+            // run the caller's triggers are to keep it.
+            let _settings = LocalSettings::set(&[(c"search_path", c"pg_catalog, pg_temp")]);
+            (columns(client, shape.relation), unique_sets(client, shape.relation))
+        };
+        let column = |name: &str| columns.iter().find(|column| column.name == name);
+        if column(&shape.column).is_none_or(|column| column.type_oid != pg_sys::JSONBOID) {
+            let (table, column) = (shape.table.clone(), shape.column.clone());
+            return Err(JsonUpdateError::NotADocument { table, column }.into());
+        }
+        const WHOLE: [pg_sys::Oid; 3] = [pg_sys::INT2OID, pg_sys::INT4OID, pg_sys::INT8OID];
+        if let Some(name) = &shape.revision_column
+            && column(name).is_none_or(|column| !WHOLE.contains(&column.type_oid))
+        {
+            let (table, column) = (shape.table.clone(), name.clone());
+            return Err(JsonUpdateError::NotARevision { table, column }.into());
+        }
+        let matches = |set: &&Vec<(String, String)>| {
+            set.len() == shape.key.len() && set.iter().all(|(name, _)| shape.key.contains(name))
+        };
+        let Some(set) = unique.iter().find(matches) else {
+            let show = |names: Vec<&str>| names.join(", ");
+            return Err(JsonUpdateError::NotUnique {
+                table: shape.table.clone(),
+                given: show(shape.key.iter().map(String::as_str).collect()),
+                known: unique
+                    .iter()
+                    .map(|set| format!("({})", show(set.iter().map(|(n, _)| n.as_str()).collect())))
+                    .collect(),
+            }
+            .into());
+        };
+        let value = |name: &str| {
+            let sql_type = column(name).map_or("pg_catalog.text", |column| &column.sql_type);
+            let member = quote_literal(name);
+            format!("CAST($2 OPERATOR(pg_catalog.->>) {member} AS {sql_type})")
+        };
+        Ok(Self::with(shape, set, value))
+    }
+
+    /// Writes the statements for a unique set: columns, each with its operator for equality.
+    fn with(shape: &Shape, set: &[(String, String)], value: impl Fn(&str) -> String) -> Self {
+        let (table, column) = (&shape.table, quote(&shape.column));
+        let document = if shape.upsert {
+            format!("COALESCE(t.{column}, '{{}}'::pg_catalog.jsonb)")
+        } else {
+            format!("t.{column}")
+        };
+        let found: Vec<String> = set
+            .iter()
+            .map(|(name, equals)| format!("t.{} {equals} {}", quote(name), value(name)))
+            .collect();
+        let found = found.join(" AND ");
+        let revision = shape.revision_column.as_deref().map(quote);
+        let raise = revision.as_ref().map_or_else(String::new, |revision| {
+            format!(", {revision} = COALESCE(t.{revision}, 0) OPERATOR(pg_catalog.+) 1")
+        });
+        let (mut types, mut expected) = (vec![pg_sys::JSONBOID; 2], String::new());
+        if let (Some(revision), true) = (&revision, shape.expects_revision) {
+            types.push(pg_sys::INT8OID);
+            expected = format!(" AND t.{revision} OPERATOR(pg_catalog.=) $3");
+        }
+        let update = format!(
+            "UPDATE {table} AS t SET {column} = kepler.json_update({document}, $1){raise} \
+             WHERE {found}{expected} AND kepler._json_update_changes({document}, $1) \
+             RETURNING t.{column}"
+        );
+        let shown = match &revision {
+            Some(revision) => format!("t.{revision}::pg_catalog.int8"),
+            None => "NULL::pg_catalog.int8".to_owned(),
+        };
+        let read = format!(
+            "SELECT t.{column}, {shown}, CASE WHEN $3 IS NULL OR {shown} OPERATOR(pg_catalog.=) $3 \
+             THEN kepler._json_update_changes({document}, $1) END FROM {table} AS t WHERE {found}"
+        );
+        let names: Vec<String> = set.iter().map(|(name, _)| quote(name)).collect();
+        let names = names.join(", ");
+        let values: Vec<String> = set.iter().map(|(name, _)| value(name)).collect();
+        let (extra, first) = match &revision {
+            Some(revision) => (format!(", {revision}"), ", 1"),
+            None => (String::new(), ""),
+        };
+        let insert = format!(
+            "INSERT INTO {table} AS t ({names}, {column}{extra}) VALUES ({}, $1{first}) \
+             ON CONFLICT ({names}) DO NOTHING RETURNING t.{column}",
+            values.join(", ")
+        );
+        let (jsonb, bigint) = (pg_sys::JSONBOID, pg_sys::INT8OID);
+        Self {
+            update: OwnedStatement::new(update, types),
+            read: OwnedStatement::new(read, vec![jsonb, jsonb, bigint]),
+            insert: OwnedStatement::new(insert, vec![jsonb, jsonb]),
+        }
+    }
+}
+
+fn columns(client: &mut SpiClient<'_>, relation: pg_sys::Oid) -> Vec<Column> {
+    let parameters = [Some(pg_sys::Datum::from(relation))];
+    let rows = COLUMNS.with(|statement| statement.run(client, &parameters));
+    rows.iter::<3>()
+        .filter_map(|row| {
+            Some(Column {
+                name: row.text(0)?.to_owned(),
+                type_oid: row.oid(1)?,
+                sql_type: row.text(2)?.to_owned(),
+            })
+        })
+        .collect()
+}
+
+/// The columns of each unique index with their operators, the primary key first.
+fn unique_sets(client: &mut SpiClient<'_>, relation: pg_sys::Oid) -> Vec<Vec<(String, String)>> {
+    let parameters = [Some(pg_sys::Datum::from(relation))];
+    let rows = UNIQUE.with(|statement| statement.run(client, &parameters));
+    let rows: Vec<_> = rows
+        .iter::<3>()
+        .filter_map(|row| Some((row.oid(0)?, (row.text(1)?.to_owned(), row.text(2)?.to_owned()))))
+        .collect();
+    rows.chunk_by(|a, b| a.0 == b.0)
+        .map(|group| group.iter().map(|(_, column)| column.clone()).collect())
+        .collect()
+}

@@ -1,0 +1,62 @@
+-- upsert_document makes the row, or updates the document that is there.
+\set SHOW_CONTEXT never
+SET datestyle = 'ISO';
+\set ON_ERROR_ROLLBACK on
+BEGIN;
+CREATE TABLE logs (
+    "dataScheduleId" text PRIMARY KEY, made date NOT NULL DEFAULT '2024-01-01', result jsonb, version integer NOT NULL DEFAULT 1,
+    org text, number integer, UNIQUE (org, number)
+);
+
+-- A new row: the operations make its document from {}, $setOnInsert included.
+SELECT * FROM kepler.upsert_document('logs', '{"dataScheduleId": "s1"}', 'result',
+    '{"$set": {"result.org1": {"ok": true}}, "$inc": {"runs": 1}, "$setOnInsert": {"first": "org1"}}');
+-- Again: the document that is there is updated, not replaced.
+SELECT * FROM kepler.upsert_document('logs', '{"dataScheduleId": "s1"}', 'result',
+    '{"$set": {"result.org2": {"ok": true}}, "$inc": {"runs": 1}, "$setOnInsert": {"first": "org2"}}');
+-- Nothing new: nothing is written.
+SELECT ROW(ctid, xmin, xmax)::text AS before FROM logs \gset
+SELECT * FROM kepler.upsert_document('logs', '{"dataScheduleId": "s1"}', 'result', '{"$set": {"runs": 2}, "$setOnInsert": {"first": "x"}}');
+SELECT ROW(ctid, xmin, xmax)::text = :'before' AS untouched FROM logs;
+
+-- A document that is NULL counts as empty; no operations make an empty document.
+INSERT INTO logs ("dataScheduleId") VALUES ('s2');
+SELECT * FROM kepler.upsert_document('logs', '{"dataScheduleId": "s2"}', 'result', '{"$unset": {"x": 1}}');
+SELECT * FROM kepler.upsert_document('logs', '{"dataScheduleId": "s2"}', 'result', '{"$push": {"list": 1}, "$setOnInsert": {"new": true}}');
+SELECT * FROM kepler.upsert_document('logs', '{"dataScheduleId": "s3"}', 'result', '{}');
+-- A path as an array, in a document yet to be made.
+SELECT * FROM kepler.upsert_document('logs', '{"dataScheduleId": "s4"}', 'result', '[{"op": "$set", "path": ["result", "org.1"], "value": 1}]');
+
+-- Revisions: a new row begins at 1; expecting 0 means that there is none.
+SELECT * FROM kepler.upsert_document('logs', '{"dataScheduleId": "s5"}', 'result', '{"$inc": {"n": 1}}', '{"revision_column": "version", "expected_revision": 0}');
+SELECT * FROM kepler.upsert_document('logs', '{"dataScheduleId": "s5"}', 'result', '{"$inc": {"n": 1}}', '{"revision_column": "version", "expected_revision": 0}');
+SELECT * FROM kepler.upsert_document('logs', '{"dataScheduleId": "s5"}', 'result', '{"$inc": {"n": 1}}', '{"revision_column": "version", "expected_revision": 1}');
+SELECT * FROM kepler.upsert_document('logs', '{"dataScheduleId": "s6"}', 'result', '{"$inc": {"n": 1}}', '{"revision_column": "version", "expected_revision": 1}');
+SELECT "dataScheduleId", result, version FROM logs ORDER BY 1;
+
+-- What a row needs besides its key must have a default; other keys hold as ever.
+SELECT * FROM kepler.upsert_document('logs', '{"org": "a", "number": 1}', 'result', '{}');
+ALTER TABLE logs ALTER COLUMN "dataScheduleId" SET DEFAULT 'made';
+SELECT * FROM kepler.upsert_document('logs', '{"org": "a", "number": 1}', 'result', '{"$set": {"a": 1}}');
+SELECT * FROM kepler.upsert_document('logs', '{"org": "a", "number": "1"}', 'result', '{"$set": {"a": 2}}');
+SELECT * FROM kepler.upsert_document('logs', '{"org": "b", "number": 1}', 'result', '{"$set": {"a": 1}}');
+SELECT * FROM kepler.upsert_document('logs', '{"org": "b", "dataScheduleId": "made"}', 'result', '{"$set": {"a": 1}}');
+
+-- A key that is rounded when it is stored cannot be found again.
+CREATE TABLE rounded (n numeric(4, 1) PRIMARY KEY, doc jsonb);
+SELECT * FROM kepler.upsert_document('rounded', '{"n": 1.25}', 'doc', '{"$inc": {"x": 1}}');
+SELECT * FROM kepler.upsert_document('rounded', '{"n": 1.25}', 'doc', '{"$inc": {"x": 1}}');
+
+-- Rights are the caller's.
+CREATE ROLE kepler_documents_test;
+GRANT USAGE ON SCHEMA kepler TO kepler_documents_test;
+GRANT SELECT, UPDATE ON logs TO kepler_documents_test;
+SET LOCAL ROLE kepler_documents_test;
+SELECT inserted, changed FROM kepler.upsert_document('logs', '{"dataScheduleId": "s5"}', 'result', '{"$inc": {"n": 1}}');
+SELECT inserted, changed FROM kepler.upsert_document('logs', '{"dataScheduleId": "s9"}', 'result', '{"$inc": {"n": 1}}');
+RESET ROLE;
+
+-- Many rows in one statement, each with its own answer.
+CREATE TABLE counters (id integer PRIMARY KEY, doc jsonb NOT NULL);
+SELECT d.* FROM generate_series(1, 6) AS i, kepler.upsert_document('counters', jsonb_build_object('id', i % 3), 'doc', jsonb_build_object('$push', jsonb_build_object('i', i))) AS d;
+ROLLBACK;
