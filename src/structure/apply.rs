@@ -50,7 +50,6 @@ pub(crate) fn dialect(client: &SpiClient<'_>) -> Result<Dialect, Error> {
             None,
             &[],
         )?
-        .into_iter()
         .next()
         .map(|row| row[1].value::<String>())
         .transpose()?
@@ -72,7 +71,6 @@ pub(crate) fn observe_entry_table(
             None,
             &[table_name.into(), SCHEMA.into()],
         )?
-        .into_iter()
         .next()
         .map(|row| row[1].value::<String>())
         .transpose()?
@@ -126,8 +124,17 @@ pub(crate) fn lock_tables(
     let relations: Vec<String> = tables.iter().map(|(table, _)| qualified(SCHEMA, table)).collect();
     let modes: Vec<&str> = tables.iter().map(|(_, mode)| mode.name()).collect();
     let _owner = ActAs::role(owner);
+    // What was renamed or deleted since it was looked up is passed over: whoever waits for locks looks
+    // again when it has them, and says what is missing.
     client.update(
-        "SELECT kepler._lock_relations($1::pg_catalog.regclass[], $2, $3, $4)",
+        "SELECT kepler._lock_relations(
+             pg_catalog.array_agg(r.relation ORDER BY r.place),
+             pg_catalog.array_agg(r.mode ORDER BY r.place), $3, $4)
+         FROM (SELECT pg_catalog.to_regclass(t.name) AS relation, t.mode, t.place
+               FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[]))
+                   WITH ORDINALITY AS t (name, mode, place)) AS r
+         WHERE r.relation IS NOT NULL
+         HAVING pg_catalog.count(*) > 0",
         None,
         &[
             relations.into(),

@@ -38,6 +38,12 @@ struct Change {
     plan: Plan,
 }
 
+/// Other tables that are to be locked, and how.
+type Locks = Vec<(String, Lock)>;
+
+/// The structure to reach from a table, and the hidden column, as it was, that comes back.
+type Wanted<'w> = dyn FnMut(&EntryTable) -> Result<(Structure, Option<Column>), Error> + 'w;
+
 impl Call<'_> {
     /// Checks that a document is about this table.
     pub(crate) fn check_name(&self, structure: &Structure) -> Result<(), StructureError> {
@@ -63,7 +69,7 @@ impl Call<'_> {
         client: &SpiClient<'_>,
         structure: &Structure,
         number: i64,
-    ) -> Result<(Vec<Step>, Vec<(String, Lock)>), Error> {
+    ) -> Result<(Vec<Step>, Locks), Error> {
         let table_name = create::table_name(self.name, number);
         let targets =
             Targets::load(client, self.workspace_id, structure, (self.name, &table_name))?;
@@ -230,7 +236,7 @@ impl Call<'_> {
         client: &mut SpiClient<'_>,
         terms: &Terms,
         hidden: Option<&HiddenField>,
-        wanted: &mut dyn FnMut(&EntryTable) -> Result<(Structure, Option<Column>), Error>,
+        wanted: &mut Wanted<'_>,
     ) -> Result<i32, Error> {
         let table = registry::require(client, self.workspace_id, self.name)?;
         self.check_version(table.version, terms.version.unwrap_or(table.version))?;
@@ -282,7 +288,6 @@ impl Call<'_> {
                 None,
                 &[self.workspace_id.into(), table.id.as_str().into()],
             )?
-            .into_iter()
             .next()
             .map(|row| Ok::<_, Error>((row[1].value::<i32>()?, row[2].value::<String>()?)))
             .transpose()?;
@@ -608,7 +613,6 @@ fn grants(client: &SpiClient<'_>, table_name: &str) -> Result<Vec<Step>, Error> 
             None,
             &[],
         )?
-        .into_iter()
         .next()
         .map(|row| row[1].value::<String>())
         .transpose()?

@@ -9,12 +9,10 @@ use serde::Deserialize;
 /// One table, or what else `pg_class` holds.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Facts {
-    pub(crate) oid: u32,
     pub(crate) schema: String,
     pub(crate) name: String,
     /// `relkind`: `r` is a plain table.
     pub(crate) kind: char,
-    pub(crate) owner: String,
     pub(crate) description: Option<String>,
     pub(crate) estimated_rows: i64,
     /// As counted by the last VACUUM or ANALYZE.
@@ -139,7 +137,6 @@ pub(crate) struct IndexColumnFact {
     pub(crate) descending: bool,
     pub(crate) nulls_first: bool,
     pub(crate) operator_class: String,
-    pub(crate) operator_class_schema: String,
     pub(crate) default_operator_class: bool,
     /// Whether its collation is the column's.
     pub(crate) default_collation: bool,

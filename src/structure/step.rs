@@ -79,6 +79,7 @@ pub(crate) struct Step {
 
 /// What must hold for the rows.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::enum_variant_names)]
 pub(crate) enum Requirement {
     /// No row makes this expression true.
     NoRow {

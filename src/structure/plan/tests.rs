@@ -232,7 +232,7 @@ fn edited(a: &Structure, other: &Structure, fates: &[Fate]) -> Option<Structure>
     let mut b = a.clone();
     b.fields.clear();
     b.description = other.description.clone();
-    if !fates.is_empty() && a.fields.len() % 3 == 0 {
+    if !fates.is_empty() && a.fields.len().is_multiple_of(3) {
         b.key.name = "code".to_owned();
     }
     let mut names: Vec<(String, String)> = Vec::new();
