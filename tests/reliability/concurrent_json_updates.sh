@@ -32,7 +32,7 @@ cat >"$work/plain.sql" <<SQL
 UPDATE documents SET doc = kepler.json_update(doc, $operations), version = version + 1 WHERE id = 'plain';
 SQL
 for way in update upsert plain; do
-  "$PG_BIN/pgbench" -n -c $sessions -j 2 -t ${updates[$way]} -f "$work/$way.sql" $database >"$work/$way.out" 2>&1 ||
+  "$PG_BIN/pgbench" -n -c $sessions -j 2 -t "${updates[$way]}" -f "$work/$way.sql" $database >"$work/$way.out" 2>&1 ||
     die "$way: $(cat "$work/$way.out")"
   grep -q "^number of failed transactions: 0 " "$work/$way.out" || die "$way: $(cat "$work/$way.out")"
   echo "$way: $(grep '^tps' "$work/$way.out")"
