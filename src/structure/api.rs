@@ -1,7 +1,8 @@
 //! The SQL functions over structures and entry tables.
 
+use super::adopt;
 use super::apply::Patience;
-use super::change::{self, Call, Terms};
+use super::change::{Call, Terms};
 use super::error::StructureError;
 use super::model::Structure;
 use super::registry::{self, SCHEMA};
@@ -272,7 +273,7 @@ AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 fn structure_of(relation: Option<pg_sys::Oid>) -> Result<JsonB, ErrorReport> {
     require_tables()?;
     let relation = relation.ok_or(Error::NullArgument("relation"))?;
-    let (structure, left_out) = Spi::connect(|client| change::structure_of(client, relation))?;
+    let (structure, left_out) = Spi::connect(|client| adopt::structure_of(client, relation))?;
     for what in left_out {
         warning!("not part of the structure: {what}");
     }

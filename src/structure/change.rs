@@ -1,4 +1,4 @@
-//! Creates, changes, drops and restores entry tables: finds what there is, plans, applies, takes note.
+//! Creates and changes entry tables: finds what there is, plans, applies, takes note.
 
 use super::apply::{self, Patience};
 use super::create;
@@ -9,12 +9,11 @@ use super::observe::Observed;
 use super::plan::{self, Goal, Plan};
 use super::registry::{self, EntryTable, HiddenField, SCHEMA, State, Targets};
 use super::step::{Class, Lock, Step};
-use super::table::{Column, Rule, Table, Target};
+use super::table::{Column, Rule, Table};
 use crate::error::Error;
-use crate::ident::{MAX_NAME, qualified, quote, shortened};
+use crate::ident::{qualified, quote};
 use crate::json::Json;
 use crate::pg::role;
-use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
 
 /// What a call about one entry table is about.
@@ -231,7 +230,7 @@ impl Call<'_> {
     }
 
     /// Plans, waits for the locks, plans again, and does it if that is the same.
-    fn reach(
+    pub(super) fn reach(
         &self,
         client: &mut SpiClient<'_>,
         terms: &Terms,
@@ -280,7 +279,11 @@ impl Call<'_> {
 
     /// Takes the table for this change: another one waits here, holding no lock on the table that
     /// others would queue behind, and then finds that what it has read is not so any more.
-    fn claim(&self, client: &mut SpiClient<'_>, table: &EntryTable) -> Result<(), Error> {
+    pub(super) fn claim(
+        &self,
+        client: &mut SpiClient<'_>,
+        table: &EntryTable,
+    ) -> Result<(), Error> {
         let now = client
             .update(
                 "SELECT t.version, t.table_name FROM kepler.entry_tables AS t
@@ -301,7 +304,7 @@ impl Call<'_> {
         Ok(())
     }
 
-    fn claim_within(
+    pub(super) fn claim_within(
         &self,
         client: &mut SpiClient<'_>,
         table: &EntryTable,
@@ -311,7 +314,7 @@ impl Call<'_> {
         self.claim(client, table)
     }
 
-    fn check_unreferred(&self, client: &SpiClient<'_>) -> Result<(), Error> {
+    pub(super) fn check_unreferred(&self, client: &SpiClient<'_>) -> Result<(), Error> {
         let by = registry::referring(client, self.workspace_id, self.name)?;
         if by.is_empty() {
             return Ok(());
@@ -349,160 +352,6 @@ impl Call<'_> {
         let left = again.steps.into_iter().map(|step| step.sql).collect();
         Err(StructureError::NotReached(left).into())
     }
-
-    /// Takes the table out of use. Its entries are kept under another name of the table, and its
-    /// references sleep: they would keep what they refer to from being deleted.
-    pub(crate) fn drop(
-        &self,
-        client: &mut SpiClient<'_>,
-        patience: Patience,
-    ) -> Result<String, Error> {
-        let table = registry::require(client, self.workspace_id, self.name)?;
-        self.check_unreferred(client)?;
-        let bounded = patience.bound();
-        let observed = apply::observe_entry_table(client, &table.table_name)?;
-        self.claim(client, &table)?;
-        drop(bounded);
-        let qualified_name = qualified(SCHEMA, &table.table_name);
-        let mut steps = Vec::new();
-        for named in &observed.rules {
-            if let Rule::Reference(_) = &named.rule {
-                let sql =
-                    format!("ALTER TABLE {qualified_name} DROP CONSTRAINT {}", quote(&named.name));
-                steps.push(Step::instant("drop_constraint", &named.name, sql));
-            }
-        }
-        let referred = dropped_references(&observed, &|_| true);
-        let hidden_name = shortened(&format!("_dropped_{}", table.table_name), MAX_NAME);
-        let sql = format!("ALTER TABLE {qualified_name} RENAME TO {}", quote(&hidden_name));
-        steps.push(Step::instant("rename_table", &table.table_name, sql));
-        apply::lock(client, self.workspace_id, &table.table_name, &steps, referred, patience)?;
-        // What came to refer to it meanwhile held a lock on it.
-        self.check_unreferred(client)?;
-        self.rename_in_registry(client, &table, &hidden_name, true)?;
-        apply::run(client, &table.table_name, &table.structure.key.name, &steps)?;
-        Ok(hidden_name)
-    }
-
-    /// Brings the table of this name that was dropped last back into use, under all its rules.
-    pub(crate) fn restore(
-        &self,
-        client: &mut SpiClient<'_>,
-        terms: &Terms,
-    ) -> Result<String, Error> {
-        if registry::find(client, self.workspace_id, self.name, State::InUse)?.is_some() {
-            return Err(StructureError::Exists(self.name.to_owned()).into());
-        }
-        let table = registry::find(client, self.workspace_id, self.name, State::Dropped)?
-            .ok_or_else(|| registry::missing(self.workspace_id, self.name))?;
-        let name = create::table_name(self.name, table.number);
-        let sql = format!(
-            "ALTER TABLE {} RENAME TO {}",
-            qualified(SCHEMA, &table.table_name),
-            quote(&name)
-        );
-        let steps = [Step::instant("rename_table", &name, sql)];
-        self.claim_within(client, &table, terms.patience)?;
-        apply::lock(
-            client,
-            self.workspace_id,
-            &table.table_name,
-            &steps,
-            Vec::new(),
-            terms.patience,
-        )?;
-        self.rename_in_registry(client, &table, &name, false)?;
-        apply::run(client, &table.table_name, &table.structure.key.name, &steps)?;
-        // What slept while it was dropped is planned like any other change.
-        self.reach(client, terms, None, &mut |table| Ok((table.structure.clone(), None)))?;
-        Ok(name)
-    }
-
-    fn rename_in_registry(
-        &self,
-        client: &mut SpiClient<'_>,
-        table: &EntryTable,
-        table_name: &str,
-        dropped: bool,
-    ) -> Result<(), Error> {
-        client.update(
-            "UPDATE kepler.entry_tables SET table_name = $3,
-                 dropped_at = CASE WHEN $4 THEN pg_catalog.clock_timestamp() END
-             WHERE workspace_id = $1 AND id = $2",
-            None,
-            &[
-                self.workspace_id.into(),
-                table.id.as_str().into(),
-                table_name.into(),
-                dropped.into(),
-            ],
-        )?;
-        Ok(())
-    }
-
-    /// Deletes the table of this name that was dropped last, with its entries and versions.
-    pub(crate) fn purge(&self, client: &mut SpiClient<'_>, terms: &Terms) -> Result<(), Error> {
-        let Some(table) = registry::find(client, self.workspace_id, self.name, State::Dropped)?
-        else {
-            return Err(
-                match registry::find(client, self.workspace_id, self.name, State::InUse)? {
-                    Some(_) => StructureError::NotDropped(self.name.to_owned()).into(),
-                    None => registry::missing(self.workspace_id, self.name),
-                },
-            );
-        };
-        check_purge(terms)?;
-        let sql = format!("DROP TABLE {}", qualified(SCHEMA, &table.table_name));
-        let steps = [Step::instant("purge_table", &table.table_name, sql).class(Class::Purge)];
-        self.claim_within(client, &table, terms.patience)?;
-        apply::lock(
-            client,
-            self.workspace_id,
-            &table.table_name,
-            &steps,
-            Vec::new(),
-            terms.patience,
-        )?;
-        client.update(
-            "DELETE FROM kepler.entry_tables WHERE workspace_id = $1 AND id = $2",
-            None,
-            &[self.workspace_id.into(), table.id.as_str().into()],
-        )?;
-        apply::run(client, &table.table_name, &table.structure.key.name, &steps)
-    }
-
-    /// Deletes the data of a hidden field.
-    pub(crate) fn purge_field(
-        &self,
-        client: &mut SpiClient<'_>,
-        field: &str,
-        terms: &Terms,
-    ) -> Result<(), Error> {
-        let table = registry::require(client, self.workspace_id, self.name)?;
-        let hidden = registry::find_hidden(client, self.workspace_id, &table, field)?;
-        check_purge(terms)?;
-        let sql = format!(
-            "ALTER TABLE {} DROP COLUMN {}",
-            qualified(SCHEMA, &table.table_name),
-            quote(&hidden.column)
-        );
-        let steps = [Step::instant("purge_field", field, sql).class(Class::Purge)];
-        self.claim_within(client, &table, terms.patience)?;
-        apply::lock(
-            client,
-            self.workspace_id,
-            &table.table_name,
-            &steps,
-            Vec::new(),
-            terms.patience,
-        )?;
-        registry::forget_hidden(client, self.workspace_id, &hidden)?;
-        apply::run(client, &table.table_name, &table.structure.key.name, &steps)
-    }
-}
-
-fn check_purge(terms: &Terms) -> Result<(), StructureError> {
-    if terms.allow.contains(&Class::Purge) { Ok(()) } else { Err(StructureError::PurgeNotAllowed) }
 }
 
 /// The tables that a table refers to, itself not counted, with the locks that new references take.
@@ -517,7 +366,7 @@ fn referring_to(table: &Table, own: &str) -> Vec<(String, Lock)> {
 }
 
 /// What the references that are dropped led to. Postgres takes the same lock at both ends.
-fn dropped_references(
+pub(super) fn dropped_references(
     observed: &Observed,
     is_dropped: &dyn Fn(&str) -> bool,
 ) -> Vec<(String, Lock)> {
@@ -643,111 +492,4 @@ fn print_plan(steps: &[Step]) -> String {
         Json::Object(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     });
     Json::Array(steps.collect()).to_string()
-}
-
-/// The catalog's table as a structure, and what a structure cannot say of it.
-pub(crate) fn structure_of(
-    client: &SpiClient<'_>,
-    relation: pg_sys::Oid,
-) -> Result<(Structure, Vec<String>), Error> {
-    let facts = client
-        .select(
-            "SELECT kepler._table_facts($1::pg_catalog.regclass)::text",
-            None,
-            &[relation.into()],
-        )?
-        .first()
-        .get_one::<String>()?;
-    let facts = facts.ok_or_else(|| StructureError::NotATable(relation.to_u32().to_string()))?;
-    let facts: super::facts::Facts = serde_json::from_str(&facts)?;
-    if facts.kind != 'r' && facts.kind != 'p' {
-        return Err(StructureError::NotATable(format!("{}.{}", facts.schema, facts.name)).into());
-    }
-    let observed = super::observe::observe(&facts);
-    let names = client.select(
-        "SELECT t.table_name, t.record_name FROM kepler.entry_tables AS t WHERE t.dropped_at IS NULL",
-        None,
-        &[],
-    )?;
-    let mut record_names = std::collections::HashMap::new();
-    for row in names {
-        if let (Some(table), Some(record)) = (row[1].value::<String>()?, row[2].value::<String>()?)
-        {
-            record_names.insert(table, record);
-        }
-    }
-    let record_name = |schema: &str, table: &str| {
-        if schema == SCHEMA { record_names.get(table).cloned() } else { None }
-    };
-    let mut left_out: Vec<String> = observed
-        .extras
-        .iter()
-        .map(|extra| {
-            format!("{} \"{}\" ({}): {}", extra.kind, extra.name, extra.definition, extra.reason)
-        })
-        .collect();
-    let key = observed.key.clone().unwrap_or_else(|| {
-        left_out.push("the table has no primary key that a structure can have".to_owned());
-        super::model::Key { name: "entry_id".to_owned(), kind: super::model::KeyKind::Bigint }
-    });
-    let name = record_name(&observed.schema, &observed.name).unwrap_or(observed.name.clone());
-    let (mut structure, more) = observed
-        .table
-        .to_structure(Some(name), key, &|target| record_name(&target.schema, &target.table));
-    left_out.extend(more);
-    left_out.extend(unsaid(&mut structure, &observed, &|target| {
-        record_name(&target.schema, &target.table)
-    }));
-    Ok((structure, left_out))
-}
-
-/// What the document does not say after all: a default that it would refuse is taken out, and rules
-/// that are other ones there are named.
-fn unsaid(
-    structure: &mut Structure,
-    observed: &Observed,
-    name_of: &dyn Fn(&Target) -> Option<String>,
-) -> Vec<String> {
-    let mut unsaid = Vec::new();
-    if let Err(problems) = Structure::from_json(&structure.to_document()) {
-        for super::document::Problem { pointer, message } in problems {
-            let of_default = pointer.strip_prefix("/fields/").and_then(|rest| {
-                let at: usize = rest.strip_suffix("/default")?.parse().ok()?;
-                structure.fields.get_mut(at)
-            });
-            match of_default {
-                Some(field) => {
-                    field.default = None;
-                    unsaid.push(format!("default \"{}\": {message}", field.name));
-                }
-                None => unsaid.push(format!("{pointer}: {message}")),
-            }
-        }
-    }
-    let targets: Vec<&Target> = observed
-        .table
-        .rules
-        .iter()
-        .filter_map(|rule| match rule {
-            Rule::Reference(reference) => Some(&reference.target),
-            _ => None,
-        })
-        .collect();
-    let target_of = |to: &str| {
-        let target = targets.iter().find(|target| name_of(target).as_deref() == Some(to));
-        target.map(|target| (*target).clone())
-    };
-    let Ok(said) = Table::of(structure, &target_of) else { return unsaid };
-    for named in observed.rules.iter().filter(|named| named.validated) {
-        // What fits no field was named before.
-        let of_fields = |name: &&str| said.column(name).is_some();
-        if !matches!(named.rule, Rule::Reference(_))
-            && named.rule.columns().iter().all(of_fields)
-            && !said.rules.contains(&named.rule)
-        {
-            unsaid
-                .push(format!("\"{}\": the document cannot say it beside the others", named.name));
-        }
-    }
-    unsaid
 }

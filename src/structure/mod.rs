@@ -4,6 +4,7 @@
 //! `observe` reads the same from the catalog, `plan` compares the two, `apply` does what was planned.
 //! `entries` puts rows into the tables. Only `api`, `apply`, `registry` and `entries` touch Postgres.
 
+pub(crate) mod adopt;
 pub(crate) mod api;
 pub(crate) mod apply;
 pub(crate) mod budget;
@@ -25,5 +26,6 @@ pub(crate) mod observe;
 pub(crate) mod plan;
 pub(crate) mod printed;
 pub(crate) mod registry;
+pub(crate) mod retire;
 pub(crate) mod step;
 pub(crate) mod table;

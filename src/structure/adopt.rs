@@ -1,0 +1,118 @@
+//! Reads an existing table as a structure.
+
+use super::error::StructureError;
+use super::facts::Facts;
+use super::model::{Key, KeyKind, Structure};
+use super::observe::{Observed, observe};
+use super::registry::SCHEMA;
+use super::table::{Rule, Table, Target};
+use crate::error::Error;
+use pgrx::prelude::*;
+use pgrx::spi::SpiClient;
+
+/// The catalog's table as a structure, and what a structure cannot say of it.
+pub(crate) fn structure_of(
+    client: &SpiClient<'_>,
+    relation: pg_sys::Oid,
+) -> Result<(Structure, Vec<String>), Error> {
+    let facts = client
+        .select(
+            "SELECT kepler._table_facts($1::pg_catalog.regclass)::text",
+            None,
+            &[relation.into()],
+        )?
+        .first()
+        .get_one::<String>()?;
+    let facts = facts.ok_or_else(|| StructureError::NotATable(relation.to_u32().to_string()))?;
+    let facts: Facts = serde_json::from_str(&facts)?;
+    if facts.kind != 'r' && facts.kind != 'p' {
+        return Err(StructureError::NotATable(format!("{}.{}", facts.schema, facts.name)).into());
+    }
+    let observed = observe(&facts);
+    let names = client.select(
+        "SELECT t.table_name, t.record_name FROM kepler.entry_tables AS t WHERE t.dropped_at IS NULL",
+        None,
+        &[],
+    )?;
+    let mut record_names = std::collections::HashMap::new();
+    for row in names {
+        if let (Some(table), Some(record)) = (row[1].value::<String>()?, row[2].value::<String>()?)
+        {
+            record_names.insert(table, record);
+        }
+    }
+    let record_name = |schema: &str, table: &str| {
+        if schema == SCHEMA { record_names.get(table).cloned() } else { None }
+    };
+    let mut left_out: Vec<String> = observed
+        .extras
+        .iter()
+        .map(|extra| {
+            format!("{} \"{}\" ({}): {}", extra.kind, extra.name, extra.definition, extra.reason)
+        })
+        .collect();
+    let key = observed.key.clone().unwrap_or_else(|| {
+        left_out.push("the table has no primary key that a structure can have".to_owned());
+        Key { name: "entry_id".to_owned(), kind: KeyKind::Bigint }
+    });
+    let name = record_name(&observed.schema, &observed.name).unwrap_or(observed.name.clone());
+    let (mut structure, more) = observed
+        .table
+        .to_structure(Some(name), key, &|target| record_name(&target.schema, &target.table));
+    left_out.extend(more);
+    left_out.extend(unsaid(&mut structure, &observed, &|target| {
+        record_name(&target.schema, &target.table)
+    }));
+    Ok((structure, left_out))
+}
+
+/// What the document does not say after all: a default that it would refuse is taken out, and rules
+/// that are other ones there are named.
+fn unsaid(
+    structure: &mut Structure,
+    observed: &Observed,
+    name_of: &dyn Fn(&Target) -> Option<String>,
+) -> Vec<String> {
+    let mut unsaid = Vec::new();
+    if let Err(problems) = Structure::from_json(&structure.to_document()) {
+        for super::document::Problem { pointer, message } in problems {
+            let of_default = pointer.strip_prefix("/fields/").and_then(|rest| {
+                let at: usize = rest.strip_suffix("/default")?.parse().ok()?;
+                structure.fields.get_mut(at)
+            });
+            match of_default {
+                Some(field) => {
+                    field.default = None;
+                    unsaid.push(format!("default \"{}\": {message}", field.name));
+                }
+                None => unsaid.push(format!("{pointer}: {message}")),
+            }
+        }
+    }
+    let targets: Vec<&Target> = observed
+        .table
+        .rules
+        .iter()
+        .filter_map(|rule| match rule {
+            Rule::Reference(reference) => Some(&reference.target),
+            _ => None,
+        })
+        .collect();
+    let target_of = |to: &str| {
+        let target = targets.iter().find(|target| name_of(target).as_deref() == Some(to));
+        target.map(|target| (*target).clone())
+    };
+    let Ok(said) = Table::of(structure, &target_of) else { return unsaid };
+    for named in observed.rules.iter().filter(|named| named.validated) {
+        // What fits no field was named before.
+        let of_fields = |name: &&str| said.column(name).is_some();
+        if !matches!(named.rule, Rule::Reference(_))
+            && named.rule.columns().iter().all(of_fields)
+            && !said.rules.contains(&named.rule)
+        {
+            unsaid
+                .push(format!("\"{}\": the document cannot say it beside the others", named.name));
+        }
+    }
+    unsaid
+}
