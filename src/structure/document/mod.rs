@@ -181,7 +181,10 @@ fn check_renames(fields: &[Json], problems: &mut Problems) {
             problems.add(format!("/fields/{at}/renamed_from"), message);
         }
     }
-    for (&start, &(at, _)) in &renames {
+    let mut starts: Vec<(&str, usize)> =
+        renames.iter().map(|(&from, &(at, _))| (from, at)).collect();
+    starts.sort_unstable_by_key(|(_, at)| *at);
+    for (start, at) in starts {
         let mut name = start;
         // A chain is no longer than all renames together.
         for _ in 0..renames.len() {
