@@ -304,16 +304,6 @@ impl Call<'_> {
         Ok(())
     }
 
-    pub(super) fn claim_within(
-        &self,
-        client: &mut SpiClient<'_>,
-        table: &EntryTable,
-        patience: Patience,
-    ) -> Result<(), Error> {
-        let _bounded = patience.bound();
-        self.claim(client, table)
-    }
-
     pub(super) fn check_unreferred(&self, client: &SpiClient<'_>) -> Result<(), Error> {
         let by = registry::referring(client, self.workspace_id, self.name)?;
         if by.is_empty() {

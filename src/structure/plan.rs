@@ -155,7 +155,7 @@ impl<'g> Planner<'g> {
                 self.match_column(column, source);
             }
         }
-        // Two documents' fields cannot come from one column.
+        // Two fields of a document cannot come from one column.
         let mut used = HashSet::new();
         for column in &self.goal.target.columns {
             let Some(source) = self.sources.get(column.name.as_str()) else { continue };

@@ -64,20 +64,26 @@ impl Call<'_> {
             quote(&name)
         );
         let steps = [Step::instant("rename_table", &name, sql)];
-        self.claim_within(client, &table, terms.patience)?;
-        apply::lock(
-            client,
-            self.workspace_id,
-            &table.table_name,
-            &steps,
-            Vec::new(),
-            terms.patience,
-        )?;
+        self.claim_and_lock(client, &table, &steps, terms.patience)?;
         self.rename_in_registry(client, &table, &name, false)?;
         apply::run(client, &table.table_name, &table.structure.key.name, &steps)?;
         // What slept while it was dropped is planned like any other change.
         self.reach(client, terms, None, &mut |table| Ok((table.structure.clone(), None)))?;
         Ok(name)
+    }
+
+    /// Takes the table for this change, and the locks of its steps.
+    fn claim_and_lock(
+        &self,
+        client: &mut SpiClient<'_>,
+        table: &EntryTable,
+        steps: &[Step],
+        patience: Patience,
+    ) -> Result<(), Error> {
+        let bounded = patience.bound();
+        self.claim(client, table)?;
+        drop(bounded);
+        apply::lock(client, self.workspace_id, &table.table_name, steps, Vec::new(), patience)
     }
 
     fn rename_in_registry(
@@ -116,15 +122,7 @@ impl Call<'_> {
         check_purge(terms)?;
         let sql = format!("DROP TABLE {}", qualified(SCHEMA, &table.table_name));
         let steps = [Step::instant("purge_table", &table.table_name, sql).class(Class::Purge)];
-        self.claim_within(client, &table, terms.patience)?;
-        apply::lock(
-            client,
-            self.workspace_id,
-            &table.table_name,
-            &steps,
-            Vec::new(),
-            terms.patience,
-        )?;
+        self.claim_and_lock(client, &table, &steps, terms.patience)?;
         client.update(
             "DELETE FROM kepler.entry_tables WHERE workspace_id = $1 AND id = $2",
             None,
@@ -149,15 +147,7 @@ impl Call<'_> {
             quote(&hidden.column)
         );
         let steps = [Step::instant("purge_field", field, sql).class(Class::Purge)];
-        self.claim_within(client, &table, terms.patience)?;
-        apply::lock(
-            client,
-            self.workspace_id,
-            &table.table_name,
-            &steps,
-            Vec::new(),
-            terms.patience,
-        )?;
+        self.claim_and_lock(client, &table, &steps, terms.patience)?;
         registry::forget_hidden(client, self.workspace_id, &hidden)?;
         apply::run(client, &table.table_name, &table.structure.key.name, &steps)
     }

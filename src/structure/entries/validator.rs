@@ -138,30 +138,9 @@ impl Column {
         }
     }
 
-    /// How one value is stored, of a list one of its elements.
-    pub(crate) fn item_type(&self, vector: ElementType) -> ElementType {
-        match self.kind {
-            FieldKind::Text { .. } | FieldKind::Enum { .. } | FieldKind::Reference { .. } => {
-                array::TEXT
-            }
-            FieldKind::Integer => array::INTEGER,
-            FieldKind::Bigint => array::BIGINT,
-            FieldKind::Decimal { .. } => array::NUMERIC,
-            FieldKind::Float => array::FLOAT,
-            FieldKind::Boolean => array::BOOLEAN,
-            FieldKind::Date => array::DATE,
-            FieldKind::Time => array::TIME,
-            FieldKind::Timestamp => array::TIMESTAMPTZ,
-            FieldKind::Uuid => array::UUID,
-            FieldKind::Json => array::JSONB,
-            FieldKind::Bytes => array::BYTEA,
-            FieldKind::Vector { .. } => vector,
-        }
-    }
-
     /// Postgres' arrays of arrays are flat: a list travels as the text of an array.
     fn element_type(&self, vector: ElementType) -> ElementType {
-        if self.list { array::TEXT } else { self.item_type(vector) }
+        if self.list { array::TEXT } else { item_type(&self.kind, vector) }
     }
 
     /// A constant as it is stored.
@@ -175,7 +154,7 @@ impl Column {
     /// Appends the value that `raw`, a JSON value other than null, is in this column.
     fn decode(&self, raw: &[u8], scratch: &mut Scratch, out: &mut Array) -> Result<(), Problem> {
         if self.list {
-            let mut item = Array::new(self.item_type(array::TEXT));
+            let mut item = Array::new(item_type(&self.kind, array::TEXT));
             return scalar::decode_list(&self.kind, raw, scratch, &mut item, out);
         }
         scalar::decode(&self.kind, raw, scratch, out)
@@ -232,6 +211,27 @@ impl Column {
             }
         }
         Ok(())
+    }
+}
+
+/// How one value of a type is stored, of a list one of its elements. `vector` is how pgvector's type is.
+pub(crate) fn item_type(kind: &FieldKind, vector: ElementType) -> ElementType {
+    match kind {
+        FieldKind::Text { .. } | FieldKind::Enum { .. } | FieldKind::Reference { .. } => {
+            array::TEXT
+        }
+        FieldKind::Integer => array::INTEGER,
+        FieldKind::Bigint => array::BIGINT,
+        FieldKind::Decimal { .. } => array::NUMERIC,
+        FieldKind::Float => array::FLOAT,
+        FieldKind::Boolean => array::BOOLEAN,
+        FieldKind::Date => array::DATE,
+        FieldKind::Time => array::TIME,
+        FieldKind::Timestamp => array::TIMESTAMPTZ,
+        FieldKind::Uuid => array::UUID,
+        FieldKind::Json => array::JSONB,
+        FieldKind::Bytes => array::BYTEA,
+        FieldKind::Vector { .. } => vector,
     }
 }
 
