@@ -2,6 +2,7 @@
 
 pub(crate) mod array;
 pub(crate) mod large;
+pub(crate) mod clock;
 pub(crate) mod memory;
 pub(crate) mod plan;
 pub(crate) mod role;
