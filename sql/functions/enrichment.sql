@@ -132,7 +132,7 @@ BEGIN
     ELSIF NOT (given_base BETWEEN '0' AND '365 days') OR NOT (given_cap BETWEEN '0' AND '365 days') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('argument "%s" must be between 0 and 365 days',
-                CASE WHEN given_base BETWEEN '0' AND '365 days' THEN 'backoff_cap' ELSE 'backoff_base' END);
+                CASE WHEN NOT (given_base BETWEEN '0' AND '365 days') THEN 'backoff_base' ELSE 'backoff_cap' END);
     END IF;
 
     -- Whoever has read that there is no policy must end before the backlog is looked for.

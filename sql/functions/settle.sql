@@ -50,7 +50,7 @@ $$;
 CREATE FUNCTION kepler.fail_records(
     lease_id bigint,
     record_ids text[],
-    error text,
+    reason text,
     retryable boolean DEFAULT true,
     retry_in interval DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
@@ -63,7 +63,7 @@ BEGIN
     PERFORM kepler._require_ids('record_ids', record_ids);
     RETURN QUERY SELECT s.* FROM kepler.settle_records($1, (
         SELECT coalesce(json_agg(json_build_object(
-            'record_id', u.id, 'outcome', 'fail', 'error', $3, 'retryable', coalesce(retryable, true),
+            'record_id', u.id, 'outcome', 'fail', 'error', reason, 'retryable', coalesce(retryable, true),
             'retry_in', extract(epoch FROM retry_in)) ORDER BY u.ordinality), '[]')::text
         FROM unnest(record_ids) WITH ORDINALITY AS u (id, ordinality)), $6) AS s;
 END

@@ -78,9 +78,9 @@ CREATE TABLE kepler.enrichment_attempts (
     PRIMARY KEY (workspace_id, lease_id, record_id)
 );
 
--- The dead letters: the last failure of a record.
+-- The dead letters: what made a record FAILED.
 CREATE INDEX enrichment_attempts_failed_idx ON kepler.enrichment_attempts (workspace_id, record_id, lease_id)
-    WHERE outcome = 'failed';
+    WHERE outcome IN ('failed', 'expired');
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.enrichment_policies
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
@@ -136,7 +136,7 @@ FROM kepler.records AS r
 JOIN LATERAL (
     SELECT f.lease_id, f.attempt, f.error, f.ended_at
     FROM kepler.enrichment_attempts AS f
-    WHERE f.workspace_id = r.workspace_id AND f.record_id = r.id AND f.outcome = 'failed'
+    WHERE f.workspace_id = r.workspace_id AND f.record_id = r.id AND f.outcome IN ('failed', 'expired')
     ORDER BY f.lease_id DESC LIMIT 1
 ) AS a ON true
 WHERE r.enrichment_status = 'FAILED' AND r.deleted_at IS NULL;

@@ -96,7 +96,7 @@ pub(crate) fn reap(
             // Nobody has tried what it says now.
             (End::Expired, "the lease expired", Next::Again { attempt: 0, ready_at: now })
         } else if attempt >= policy.max_attempts {
-            (End::Failed, "the lease of the last attempt expired", Next::Failed)
+            (End::Expired, "the lease of the last attempt expired", Next::Failed)
         } else {
             let ready_at = now + backoff::random_wait(policy, attempt);
             (End::Expired, "the lease expired", Next::Again { attempt, ready_at })

@@ -236,9 +236,8 @@ fn explain(
     for row in rows.iter::<3>() {
         let Some(id) = row.text(0) else { continue };
         let outcome = match row.text(1) {
-            // Expired, also where that was the last attempt: its worker had no say in it.
+            // Its worker had no say in it.
             Some("expired") => Outcome::Stale,
-            Some("failed") if !alive => Outcome::Stale,
             Some(_) => Outcome::Duplicate,
             None if alive && row.boolean(2) == Some(false) => Outcome::Gone,
             None => Outcome::Stale,
