@@ -23,10 +23,10 @@ from session import Session, SessionError
 DATABASE = "kepler_bench"
 FOLDER = Path(__file__).resolve().parent / "enrichment"
 CLIENTS = (1, 4, 8)
-SIZES = (1, 10, 100)
+SIZES = (100, 10, 1)
 # How many records a run takes at most, by batch size: some seconds' worth.
 RUNS = {1: 6_000, 10: 30_000, 100: 100_000}
-# pgmq is SQL only. It is fetched for the run and never kept; PGMQ_SQL names a copy instead.
+# pgmq is SQL only. It is fetched for the run and never kept; KEPLER_PGMQ_SQL names a copy instead.
 PGMQ = "https://raw.githubusercontent.com/pgmq/pgmq/main/pgmq-extension/sql/pgmq.sql"
 
 
@@ -95,7 +95,7 @@ class Bench:
 
     def find_pgmq(self) -> str | None:
         try:
-            if path := os.environ.get("PGMQ_SQL"):
+            if path := os.environ.get("KEPLER_PGMQ_SQL"):
                 return Path(path).read_text(encoding="utf-8")
             with urllib.request.urlopen(PGMQ, timeout=20) as answer:
                 return str(answer.read().decode("utf-8"))

@@ -75,6 +75,16 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION kepler._dequeue_deleted_records() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM kepler.enrichment_queue AS q USING old_records AS o
+    WHERE q.workspace_id = o.workspace_id AND q.record_id = o.id;
+    RETURN NULL;
+END
+$$;
+
 CREATE FUNCTION kepler._require_name(argument text, value text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$

@@ -54,11 +54,10 @@ thread_local! {
     ) };
     static END_LEASES: Statement = const { Statement::new(
         c"DELETE FROM kepler.leases AS l
-          USING (SELECT pg_catalog.unnest($2) AS id) AS n
-          WHERE l.workspace_id = $1 AND l.id = n.id
-            AND NOT EXISTS (
-                SELECT FROM kepler.enrichment_queue AS q
-                WHERE q.workspace_id = $1 AND q.lease_id = n.id)",
+          WHERE l.workspace_id = $1 AND l.id = ANY (ARRAY(
+                SELECT n.id FROM (SELECT pg_catalog.unnest($2) AS id) AS n
+                WHERE (SELECT q.record_id FROM kepler.enrichment_queue AS q
+                       WHERE q.workspace_id = $1 AND q.lease_id = n.id LIMIT 1) IS NULL))",
         &[pg_sys::TEXTOID, pg_sys::INT8ARRAYOID],
     ) };
 }

@@ -43,7 +43,8 @@ thread_local! {
           CROSS JOIN LATERAL (
               SELECT x.record_id, x.lease_id, x.attempt, x.content_hash
               FROM kepler.enrichment_queue AS x
-              WHERE x.workspace_id = $1 AND x.record_id = n.id AND x.lease_id = ANY ($2)
+              WHERE x.workspace_id = $1 AND x.record_id = n.id
+                AND coalesce(x.lease_id = ANY ($2), false)
               LIMIT 1 FOR UPDATE SKIP LOCKED) AS q",
         &[pg_sys::TEXTOID, pg_sys::INT8ARRAYOID, pg_sys::TEXTARRAYOID],
     ) };

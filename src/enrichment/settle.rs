@@ -33,7 +33,7 @@ thread_local! {
                     FROM (SELECT pg_catalog.unnest($3) AS id) AS n
                     CROSS JOIN LATERAL (
                         SELECT x.record_id FROM kepler.enrichment_queue AS x
-                        WHERE x.workspace_id = $1 AND x.record_id = n.id AND x.lease_id = $2
+                        WHERE x.workspace_id = $1 AND x.record_id = n.id AND x.lease_id IS NOT DISTINCT FROM $2
                         LIMIT 1) AS q)) AS id) AS m
           JOIN kepler.records AS r ON r.workspace_id = $1 AND r.id = m.id
           ORDER BY r.entity_id, r.external_id, r.id
@@ -46,7 +46,7 @@ thread_local! {
           CROSS JOIN LATERAL (
               SELECT x.record_id, x.attempt, x.content_hash
               FROM kepler.enrichment_queue AS x
-              WHERE x.workspace_id = $1 AND x.record_id = n.id AND x.lease_id = $2
+              WHERE x.workspace_id = $1 AND x.record_id = n.id AND x.lease_id IS NOT DISTINCT FROM $2
               LIMIT 1 FOR UPDATE) AS q",
         &[pg_sys::TEXTOID, pg_sys::INT8OID, pg_sys::TEXTARRAYOID],
     ) };
