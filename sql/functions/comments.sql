@@ -390,3 +390,13 @@ Errors: 55000 before install(); 22023 for arguments; 42704 if the type has no po
 COMMENT ON FUNCTION kepler.next_claim_at(text, text) IS
 'When a claim is next likely to find something: the earliest time of what is ready or waits, or when the next lease ends. NULL: nothing is queued or leased.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
+
+COMMENT ON FUNCTION kepler._is_direct() IS 'Internal: whether a change of a record comes from direct SQL, and not from Kepler''s own statements';
+COMMENT ON FUNCTION kepler._lock_enrichment(text, text, boolean) IS 'Internal: the lock of a type that keeps policies and writers apart';
+COMMENT ON FUNCTION kepler._require_policy(text, text) IS 'Internal: fails unless the type has a policy';
+COMMENT ON FUNCTION kepler._require_name(text, text) IS 'Internal: checks an argument that names something';
+COMMENT ON FUNCTION kepler._require_ids(text, text[]) IS 'Internal: checks an argument that holds ids';
+COMMENT ON FUNCTION kepler._enqueue(text[], text) IS 'Internal: queues those of the records that are to be enriched';
+COMMENT ON FUNCTION kepler._refuse_transition() IS 'Trigger: refuses a change of enrichment_status that is not legal';
+COMMENT ON FUNCTION kepler._queue_changed_record() IS 'Trigger: keeps the queue under direct SQL';
+COMMENT ON FUNCTION kepler._dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';
