@@ -13,7 +13,8 @@ pub(crate) fn wait(policy: &Policy, attempt: i32, share: f64) -> i64 {
 /// The same with a random share.
 pub(crate) fn random_wait(policy: &Policy, attempt: i32) -> i64 {
     // SAFETY: the process has one thread, and Postgres seeds its generator at the start of each.
-    let share = unsafe { pgrx::pg_sys::pg_prng_double(&raw mut pgrx::pg_sys::pg_global_prng_state) };
+    let share =
+        unsafe { pgrx::pg_sys::pg_prng_double(&raw mut pgrx::pg_sys::pg_global_prng_state) };
     wait(policy, attempt, share)
 }
 

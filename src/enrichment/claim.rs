@@ -15,9 +15,9 @@ use super::policy::{self, Policy};
 use super::reap;
 use crate::error::Error;
 use crate::pg::array::{self, Array};
+use crate::pg::clock::now;
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
-use crate::pg::clock::now;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::cell::RefCell;
@@ -224,10 +224,7 @@ impl Call<'_> {
             self.reap(client)?;
         }
         let mut picked = self.pick_somehow(client);
-        if picked.len() < wanted
-            && self.place.reap_is_due(now(), false)
-            && self.reap(client)? > 0
-        {
+        if picked.len() < wanted && self.place.reap_is_due(now(), false) && self.reap(client)? > 0 {
             picked = self.pick_somehow(client);
         }
         Ok(picked)
@@ -319,7 +316,8 @@ impl Call<'_> {
             let known: std::collections::HashSet<String> =
                 picked.iter().map(|row| row.record_id.clone()).collect();
             let room = wanted as usize - picked.len();
-            picked.extend(more.into_iter().filter(|row| !known.contains(&row.record_id)).take(room));
+            picked
+                .extend(more.into_iter().filter(|row| !known.contains(&row.record_id)).take(room));
         }
         picked
     }
@@ -372,7 +370,8 @@ impl Call<'_> {
             return Ok(None);
         }
 
-        let lease_until = claimed_at.saturating_add(self.request.lease.unwrap_or(self.policy.lease));
+        let lease_until =
+            claimed_at.saturating_add(self.request.lease.unwrap_or(self.policy.lease));
         let worker = Text::new(&self.request.worker);
         let parameters = [
             workspace,

@@ -12,9 +12,17 @@ use std::ops::Range;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Verdict {
     /// The `jsonb` that was found, with its length word.
-    Complete { result: Option<Vec<u8>> },
-    Fail { error: Option<String>, retryable: bool, retry_in: Option<i64> },
-    Release { retry_in: Option<i64> },
+    Complete {
+        result: Option<Vec<u8>>,
+    },
+    Fail {
+        error: Option<String>,
+        retryable: bool,
+        retry_in: Option<i64>,
+    },
+    Release {
+        retry_in: Option<i64>,
+    },
 }
 
 /// One element; the message says why it is none.
@@ -109,11 +117,12 @@ impl Fields {
             ));
         }
         let outcome = string("outcome", text, &self.outcome)?;
-        let without = |fields: &[(&str, &Option<Range<usize>>)], verdict: Verdict| {
-            match fields.iter().find(|(_, range)| range.is_some()) {
-                Some((name, _)) => Err(format!("\"{name}\" does not go with this outcome")),
-                None => Ok(verdict),
-            }
+        let without = |fields: &[(&str, &Option<Range<usize>>)], verdict: Verdict| match fields
+            .iter()
+            .find(|(_, range)| range.is_some())
+        {
+            Some((name, _)) => Err(format!("\"{name}\" does not go with this outcome")),
+            None => Ok(verdict),
         };
         match outcome.as_deref() {
             None | Some("complete") => {
@@ -178,11 +187,7 @@ impl Fields {
     }
 }
 
-fn string(
-    name: &str,
-    text: &[u8],
-    range: &Option<Range<usize>>,
-) -> Result<Option<String>, String> {
+fn string(name: &str, text: &[u8], range: &Option<Range<usize>>) -> Result<Option<String>, String> {
     let Some(range) = range else { return Ok(None) };
     let [b'"', inner @ .., b'"'] = &text[range.clone()] else {
         let found = describe(text, range.start);

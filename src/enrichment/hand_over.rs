@@ -65,10 +65,15 @@ thread_local! {
 /// What a record is after an attempt.
 pub(crate) enum Next<'r> {
     /// APPLIED, with what was found, a `jsonb` with its length word.
-    Applied { result: Option<&'r [u8]> },
+    Applied {
+        result: Option<&'r [u8]>,
+    },
     Failed,
     /// UNAPPLIED and in the queue again.
-    Again { attempt: i32, ready_at: i64 },
+    Again {
+        attempt: i32,
+        ready_at: i64,
+    },
 }
 
 /// Attempts that end together.

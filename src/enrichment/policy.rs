@@ -43,8 +43,8 @@ pub(crate) fn find(
     workspace_id: &Text,
     entity_type: &Text,
 ) -> Option<Policy> {
-    let rows =
-        FIND.with(|plan| plan.run(client, &[Some(workspace_id.datum()), Some(entity_type.datum())]));
+    let rows = FIND
+        .with(|plan| plan.run(client, &[Some(workspace_id.datum()), Some(entity_type.datum())]));
     let row = rows.iter::<5>().next()?;
     Some(Policy {
         max_attempts: row.integer(0)?,

@@ -82,8 +82,8 @@ pub(crate) fn find(
     workspace_id: &Text,
     entity_type: &Text,
 ) -> Option<Queueing> {
-    let rows =
-        FIND.with(|plan| plan.run(client, &[Some(workspace_id.datum()), Some(entity_type.datum())]));
+    let rows = FIND
+        .with(|plan| plan.run(client, &[Some(workspace_id.datum()), Some(entity_type.datum())]));
     Queueing::from_bits(rows.iter::<1>().next().and_then(|row| row.integer(0)))
 }
 

@@ -24,8 +24,8 @@ use crate::error::Error;
 use crate::id::new_id;
 use crate::jsonb::merge::Merge;
 use crate::pg::clock::now;
-use pgrx::spi::SpiClient;
 use pgrx::check_for_interrupts;
+use pgrx::spi::SpiClient;
 
 /// So many records are looked up at a time, and so many where their data comes along: what is stored
 /// may be much larger than what is sent.
@@ -62,9 +62,9 @@ pub(crate) fn run(
     let _own = Own::begin();
     queue::lock(&request.workspace_id, &request.entity_type);
     let entity = entity::find_or_make(client, request)?;
-    let queue = entity.queueing.map(|policy| {
-        Queue::new(policy, &request.workspace_id, &request.entity_type, &entity.id)
-    });
+    let queue = entity
+        .queueing
+        .map(|policy| Queue::new(policy, &request.workspace_id, &request.entity_type, &entity.id));
     let mut decoder = Decoder::new(request);
     let candidates = fold::fold(&mut elements, |content| {
         check_for_interrupts!();
