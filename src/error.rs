@@ -1,7 +1,7 @@
 //! Errors as Postgres reports them: SQLSTATE, message, detail and hint.
 
-use crate::json_update::error::JsonUpdateError;
 use crate::enrichment::error::EnrichmentError;
+use crate::json_update::error::JsonUpdateError;
 use crate::jsonb::elements::{MAX_ELEMENTS, Undivided};
 use crate::structure::error::StructureError;
 use pgrx::pg_sys::panic::ErrorReport;

@@ -1,8 +1,8 @@
 //! The few places where Rust touches Postgres' memory by hand, a file for each need.
 
 pub(crate) mod array;
-pub(crate) mod large;
 pub(crate) mod clock;
+pub(crate) mod large;
 pub(crate) mod memory;
 pub(crate) mod plan;
 pub(crate) mod role;
