@@ -1,5 +1,6 @@
 //! Errors as Postgres reports them: SQLSTATE, message, detail and hint.
 
+use crate::enrichment::error::EnrichmentError;
 use crate::json_update::error::JsonUpdateError;
 use crate::jsonb::elements::{MAX_ELEMENTS, Undivided};
 use crate::structure::error::StructureError;
@@ -62,6 +63,8 @@ pub(crate) enum Error {
     #[error(transparent)]
     JsonUpdate(#[from] JsonUpdateError),
     #[error(transparent)]
+    Enrichment(#[from] EnrichmentError),
+    #[error(transparent)]
     Spi(#[from] spi::Error),
     #[error(transparent)]
     Json(#[from] serde_json::Error),
@@ -101,6 +104,7 @@ impl Error {
             Error::NotWritten { .. } => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
             Error::Structure(error) => error.code(),
             Error::JsonUpdate(error) => error.code(),
+            Error::Enrichment(error) => error.code(),
             Error::TooManyElements { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Error::TooContended | Error::EntriesContended => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Error::ColumnMissing { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -127,6 +131,7 @@ impl Error {
             Error::TooContended => "Other sessions kept deleting the same records.".to_owned(),
             Error::Structure(error) => return error.detail(),
             Error::JsonUpdate(error) => return error.detail(),
+            Error::Enrichment(error) => return error.detail(),
             Error::EntriesContended => "Other sessions kept deleting the same entries.".to_owned(),
             _ => return None,
         })
@@ -177,6 +182,7 @@ impl Error {
             }
             Error::Structure(error) => return error.hint(),
             Error::JsonUpdate(error) => return error.hint(),
+            Error::Enrichment(error) => return error.hint(),
             Error::TooManyElements { .. } => "Send them in several calls.".to_owned(),
             Error::NoUniqueSet { known, .. } => format!("Unique are: {known}."),
             Error::InvalidEntries { .. } => {

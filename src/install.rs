@@ -36,6 +36,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0004_workflows",
         sql: include_str!("../sql/schema/0004_workflows.sql"),
     },
+    Migration {
+        version: 5,
+        name: "0005_enrichment",
+        sql: include_str!("../sql/schema/0005_enrichment.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.
@@ -50,9 +55,10 @@ const INSTALL_LOCK: i64 = 0x6B65_706C_6572_0001;
 /// pgvector before this version is refused.
 const OLDEST_VECTOR: [u32; 3] = [0, 8, 4];
 
-/// Fails unless the tables are there. Two look-ups in Postgres' caches, nothing is read.
+/// Fails unless the tables are there, the newest that upserts touch included. Two look-ups in
+/// Postgres' caches, nothing is read.
 pub(crate) fn require_tables() -> Result<(), Error> {
-    if relation_exists(c"records") { Ok(()) } else { Err(Error::NotInstalled) }
+    if relation_exists(c"enrichment_queue") { Ok(()) } else { Err(Error::NotInstalled) }
 }
 
 /// The same check for functions in SQL, before a query on a missing table fails without a hint.

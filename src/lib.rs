@@ -6,6 +6,7 @@
 use pgrx::prelude::*;
 
 mod arguments;
+mod enrichment;
 mod error;
 mod id;
 mod ident;
@@ -34,6 +35,16 @@ extension_sql_file!(
     "../sql/functions/records.sql",
     name = "records",
     requires = ["workspaces", workspace::current_workspace_id]
+);
+extension_sql_file!(
+    "../sql/functions/enrichment.sql",
+    name = "enrichment",
+    requires = ["types", workspace::current_workspace_id]
+);
+extension_sql_file!(
+    "../sql/functions/settle.sql",
+    name = "settle",
+    requires = ["enrichment", enrichment::api::settle_records]
 );
 extension_sql_file!(
     "../sql/functions/upsert.sql",

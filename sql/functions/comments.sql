@@ -333,3 +333,70 @@ With revision_column a new row has revision 1; an expected_revision of 0 expects
 
 COMMENT ON FUNCTION kepler._json_update_changes(jsonb, jsonb) IS
 'Private: whether json_update would give another document.';
+
+COMMENT ON FUNCTION kepler.enrichment_transitions() IS
+'The legal changes of records.enrichment_status. Any other, by whatever means, fails with 23514.';
+
+COMMENT ON FUNCTION kepler.set_enrichment_policy(text, integer, interval, interval, interval, boolean, boolean, boolean, text) IS
+'Lets workers enrich the records of a type, or changes how. Queues those that are there and UNAPPLIED, and returns how many; from then on upserts and direct SQL queue what is new or changed. What is not given stays as it is.
+max_attempts (5 at first): after so many attempts that failed or expired a record is FAILED. lease (5 minutes): how long a claim holds without a heartbeat.
+backoff_base (10 seconds), backoff_cap (1 hour): an attempt waits for between half and all of base * 2^(attempts - 1), at most cap.
+clear_on_change (false): changed content empties records.enrichment at once, instead of keeping what was found until the new result.
+fair (false): claims take turns between entities. notify (false): upserts that queue something notify the channel kepler_enrichment, once a call.
+Waits for transactions that write records of the type. Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace.';
+
+COMMENT ON FUNCTION kepler.drop_enrichment_policy(text, text) IS
+'Ends the enrichment of a type: its records leave the queue, PENDING ones are UNAPPLIED, workers that hold some are stale. What was found stays. Returns false if there was no policy.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+
+COMMENT ON FUNCTION kepler.claim_records(text, text, integer, interval, jsonb, text) IS
+'Claims up to max_rows (at most 10,000) records of a type for a worker, the oldest first, under one lease; they are PENDING. Takes back what expired leases hold. Waits for nobody: what is locked is left to others. No rows if nothing is ready (see next_claim_at).
+worker: a name, for people to read. lease: how long it holds without a heartbeat; the policy''s if NULL.
+options: {"fair": false} takes the oldest first in spite of a fair policy.
+lease_id is the same in all rows, and greater than that of every earlier claim. attempt begins at 1 for each content.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
+
+COMMENT ON FUNCTION kepler.heartbeat(bigint, interval, text) IS
+'Extends a lease to the given interval from now, or to that of the claim; never shortens it. Returns when it ends now, or NULL: it is lost, and the worker can stop.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+
+COMMENT ON FUNCTION kepler.settle_records(bigint, text, text) IS
+'Takes what a worker has to say about records of its lease, and returns one row for each element, in their order. What is not settled stays leased; the lease goes with its last record.
+results: the text of a JSON array of {record_id, outcome, result, error, retryable, retry_in}. outcome is complete (the default; the members of result are laid over records.enrichment), fail (with error; tried again unless retryable is false or this was the last attempt) or release (given back; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
+outcome in the answer: applied, retry, failed, released, duplicate (this lease has settled it before), stale (the lease is lost, or does not hold the record: nothing changes), superseded (its content changed since the claim: the result is dropped, the record queued again), gone (deleted or archived) or rejected, with error, for an element that cannot be understood.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if results cannot be divided into elements; 09000 if a trigger kept a record from being written.';
+
+COMMENT ON FUNCTION kepler.settle_records(bigint, json, text) IS
+'The same as settle_records with text, for values of type json.';
+
+COMMENT ON FUNCTION kepler.settle_records(bigint, jsonb, text) IS
+'The same as settle_records with text, for values of type jsonb.';
+
+COMMENT ON FUNCTION kepler.complete_records(bigint, text[], jsonb[], text) IS
+'Completes records of a lease. results: NULL, or an element for each record, a JSON object or NULL, which is laid over records.enrichment. Answers as settle_records does.
+Errors: those of settle_records, and 22023 if the arrays differ in length.';
+
+COMMENT ON FUNCTION kepler.fail_records(bigint, text[], text, boolean, interval, text) IS
+'Fails records of a lease, for one reason. retryable: whether they are tried again, as long as attempts are left. retry_in: when; by the backoff if NULL. Answers and errors are those of settle_records.';
+
+COMMENT ON FUNCTION kepler.release_records(bigint, text[], interval, text) IS
+'Gives records of a lease back, all of them if record_ids is NULL; the attempt does not count. retry_in: when they are ready again; at once if NULL. Answers and errors are those of settle_records.';
+
+COMMENT ON FUNCTION kepler.requeue_records(text[], text, text, integer, text) IS
+'Queues records anew that are FAILED or APPLIED, with all attempts before them. Either record_ids, with a row for each, or an entity_type, with a row for each that was requeued: up to max_rows that have enrichment_status, those that changed longest ago first.
+outcome: requeued, unchanged (UNAPPLIED or PENDING, or named before), gone (deleted or archived) or not_found.
+Errors: 55000 before install(); 22023 for arguments; 42704 if the type has no policy.';
+
+COMMENT ON FUNCTION kepler.next_claim_at(text, text) IS
+'When a claim is next likely to find something: the earliest time of what is ready or waits, or when the next lease ends. NULL: nothing is queued or leased.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
+
+COMMENT ON FUNCTION kepler._is_direct() IS 'Internal: whether a change of a record comes from direct SQL, and not from Kepler''s own statements';
+COMMENT ON FUNCTION kepler._lock_enrichment(text, text, boolean) IS 'Internal: the lock of a type that keeps policies and writers apart';
+COMMENT ON FUNCTION kepler._require_policy(text, text) IS 'Internal: fails unless the type has a policy';
+COMMENT ON FUNCTION kepler._require_name(text, text) IS 'Internal: checks an argument that names something';
+COMMENT ON FUNCTION kepler._require_ids(text, text[]) IS 'Internal: checks an argument that holds ids';
+COMMENT ON FUNCTION kepler._enqueue(text[], text) IS 'Internal: queues those of the records that are to be enriched';
+COMMENT ON FUNCTION kepler._refuse_transition() IS 'Trigger: refuses a change of enrichment_status that is not legal';
+COMMENT ON FUNCTION kepler._queue_changed_record() IS 'Trigger: keeps the queue under direct SQL';
+COMMENT ON FUNCTION kepler._dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';

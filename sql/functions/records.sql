@@ -23,6 +23,12 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     NEW.enrichment_status := 'UNAPPLIED';
+    IF NEW.enrichment IS NOT NULL AND NEW.data IS DISTINCT FROM OLD.data AND EXISTS (
+        SELECT FROM kepler.enrichment_policies AS p
+        WHERE p.workspace_id = NEW.workspace_id AND p.entity_type = NEW.entity_type AND p.clear_on_change)
+    THEN
+        NEW.enrichment := NULL;
+    END IF;
     RETURN NEW;
 END
 $$;
@@ -55,6 +61,13 @@ BEGIN
                 CASE WHEN record_ids IS NULL THEN 'record_ids' ELSE 'workspace_id' END);
     END IF;
 
+    IF change = 'restore' THEN
+        -- Before any row: see set_enrichment_policy.
+        PERFORM kepler._lock_enrichment(t.entity_type, wanted_workspace, false)
+        FROM (SELECT DISTINCT r.entity_type FROM kepler.records AS r
+              WHERE r.workspace_id = wanted_workspace AND r.id = ANY (record_ids)) AS t;
+    END IF;
+
     RETURN QUERY
     WITH given AS MATERIALIZED (
         SELECT u.id, u.ordinality,
@@ -77,6 +90,10 @@ BEGIN
                          ELSE r.deleted_at END,
             status = CASE change WHEN 'archive' THEN 'ARCHIVED'::kepler.record_status
                      WHEN 'restore' THEN 'ACTIVE' ELSE r.status END,
+            -- No worker has it any more.
+            enrichment_status = CASE
+                WHEN change <> 'restore' AND r.enrichment_status = 'PENDING' THEN 'UNAPPLIED'
+                ELSE r.enrichment_status END,
             updated_at = changed_at
         FROM locked AS l
         WHERE r.workspace_id = wanted_workspace AND r.id = l.id AND l.concerned
@@ -90,6 +107,17 @@ BEGIN
     LEFT JOIN locked AS l ON l.id = g.id
     LEFT JOIN changed AS c ON c.id = g.id
     ORDER BY g.ordinality;
+
+    IF change = 'restore' THEN
+        PERFORM kepler._enqueue(record_ids, wanted_workspace);
+    ELSE
+        DELETE FROM kepler.enrichment_queue AS q
+        WHERE q.workspace_id = wanted_workspace AND q.record_id = ANY (record_ids)
+            AND EXISTS (
+                SELECT FROM kepler.records AS r
+                WHERE r.workspace_id = wanted_workspace AND r.id = q.record_id
+                    AND (r.deleted_at IS NOT NULL OR r.status <> 'ACTIVE'));
+    END IF;
 END
 $$;
 

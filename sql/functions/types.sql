@@ -17,3 +17,7 @@ COMMENT ON TYPE kepler.execution_status IS 'How a run of a workflow stands: runn
 
 CREATE TYPE kepler.execution_step_status AS ENUM ('RUNNING', 'SUCCESS', 'FAILURE', 'SKIPPED');
 COMMENT ON TYPE kepler.execution_step_status IS 'How a step of a run stands: running, or how it ended';
+
+CREATE TYPE kepler.attempt_outcome AS ENUM (
+    'applied', 'retry', 'failed', 'released', 'superseded', 'expired');
+COMMENT ON TYPE kepler.attempt_outcome IS 'How an attempt to enrich a record ended';

@@ -1,6 +1,7 @@
 //! The few places where Rust touches Postgres' memory by hand, a file for each need.
 
 pub(crate) mod array;
+pub(crate) mod clock;
 pub(crate) mod large;
 pub(crate) mod memory;
 pub(crate) mod plan;

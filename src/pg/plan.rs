@@ -276,6 +276,11 @@ impl<'r, const N: usize> Row<'r, N> {
         if self.nulls[column] { None } else { Some(self.values[column]) }
     }
 
+    /// As Postgres has it; by reference it lives as long as its row.
+    pub(crate) fn datum(&self, column: usize) -> Option<pg_sys::Datum> {
+        self.get(column)
+    }
+
     pub(crate) fn text(&self, column: usize) -> Option<&'r str> {
         // SAFETY: the column is text, and lives as long as its row.
         self.get(column).map(|datum| unsafe { varlena::text(datum) })

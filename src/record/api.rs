@@ -8,6 +8,7 @@ use super::upsert::{self, Answer};
 use crate::error::Error;
 use crate::install::require_tables;
 use crate::jsonb::hash::Hasher;
+use crate::pg::clock::now;
 use crate::pg::{memory, varlena};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -209,7 +210,7 @@ fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answe
     require_tables()?;
     let request = arguments.check()?;
     let records = records.ok_or(Error::NullArgument("records"))?;
-    let elements = decode::batch(records, &request.shape, upsert::now(), || {
+    let elements = decode::batch(records, &request.shape, now(), || {
         check_for_interrupts!();
     })?;
     let (answers, handled) = Spi::connect_mut(|client| upsert::run(client, &request, elements))?;
@@ -229,7 +230,7 @@ fn upsert_one(
     require_tables()?;
     let request: Request = arguments.check()?;
     let deleted = deleted.ok_or(Error::NullArgument("deleted"))?;
-    let element = decode::single(external_id, data, source_updated_at, deleted, upsert::now());
+    let element = decode::single(external_id, data, source_updated_at, deleted, now());
     let (answers, handled) =
         Spi::connect_mut(|client| upsert::run(client, &request, vec![element]))?;
     if handled >= LARGE_BATCH {

@@ -2,6 +2,7 @@
 
 use super::options::Request;
 use crate::arguments::OptionsObject;
+use crate::enrichment::queue::{self, Queueing};
 use crate::error::Error;
 use crate::id::new_id;
 use crate::jsonb::pointer::Pointers;
@@ -17,18 +18,25 @@ pub(crate) struct Entity {
     pub(crate) ignored: Pointers,
     /// This call made it: it has no records yet.
     pub(crate) is_new: bool,
+    /// What the enrichment policy of its type says, if there is one.
+    pub(crate) queueing: Option<Queueing>,
 }
 
 thread_local! {
     static FIND: Statement = const { Statement::new(
-        c"SELECT e.id, pg_catalog.array_to_json(e.ignored_paths)::text
-          FROM kepler.entities AS e
-          WHERE e.workspace_id = $1 AND e.source = $2 AND e.type = $3 AND e.connection_id = $4
-          UNION ALL
-          SELECT e.id, pg_catalog.array_to_json(e.ignored_paths)::text
-          FROM kepler.entities AS e
-          WHERE e.workspace_id = $1 AND e.source = $2 AND e.type = $3 AND e.connection_id IS NULL
-            AND $4 IS NULL",
+        c"SELECT e.id, pg_catalog.array_to_json(e.ignored_paths)::text,
+                 (SELECT p.fair::integer + 2 * p.clear_on_change::integer + 4 * p.notify::integer
+                  FROM kepler.enrichment_policies AS p
+                  WHERE p.workspace_id = $1 AND p.entity_type = $3)
+          FROM (SELECT e.id, e.ignored_paths
+                FROM kepler.entities AS e
+                WHERE e.workspace_id = $1 AND e.source = $2 AND e.type = $3
+                  AND e.connection_id = $4
+                UNION ALL
+                SELECT e.id, e.ignored_paths
+                FROM kepler.entities AS e
+                WHERE e.workspace_id = $1 AND e.source = $2 AND e.type = $3
+                  AND e.connection_id IS NULL AND $4 IS NULL) AS e",
         &[pg_sys::TEXTOID; 4],
     ) };
     static PARENTS: Statement = const { Statement::new(
@@ -78,7 +86,8 @@ pub(crate) fn find_or_make(client: &mut SpiClient<'_>, request: &Request) -> Res
     let made = MAKE
         .with(|plan| plan.run(client, &[key[0], key[1], key[2], key[3], Some(id_text.datum())]));
     if made.count() == 1 {
-        return Ok(Entity { id, ignored: Pointers::default(), is_new: true });
+        let queueing = queue::find(client, &workspace, &kind);
+        return Ok(Entity { id, ignored: Pointers::default(), is_new: true, queueing });
     }
     // Another session made it meanwhile, and has committed: the insert waited for it.
     find(client, &key)?.ok_or(Error::TooContended)
@@ -86,7 +95,7 @@ pub(crate) fn find_or_make(client: &mut SpiClient<'_>, request: &Request) -> Res
 
 fn find(client: &mut SpiClient<'_>, key: &[Parameter; 4]) -> Result<Option<Entity>, Error> {
     let rows = FIND.with(|plan| plan.run(client, key));
-    let Some(row) = rows.iter::<2>().next() else { return Ok(None) };
+    let Some(row) = rows.iter::<3>().next() else { return Ok(None) };
     let mut ignored = Pointers::default();
     let text = row.text(1).unwrap_or("[]");
     // Direct SQL may have put anything here.
@@ -100,7 +109,12 @@ fn find(client: &mut SpiClient<'_>, key: &[Parameter; 4]) -> Result<Option<Entit
             problem: error.to_string(),
         })?;
     }
-    Ok(Some(Entity { id: row.text(0).unwrap_or_default().to_owned(), ignored, is_new: false }))
+    Ok(Some(Entity {
+        id: row.text(0).unwrap_or_default().to_owned(),
+        ignored,
+        is_new: false,
+        queueing: Queueing::from_bits(row.integer(2)),
+    }))
 }
 
 /// What `set_entity_options` takes.

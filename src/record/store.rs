@@ -42,8 +42,10 @@ thread_local! {
                   WHEN r.enrichment_status
                        IN ('APPLIED'::kepler.record_enrichment_status,
                            'FAILED'::kepler.record_enrichment_status)
+                       OR n.deleted_at IS NOT NULL
                   THEN 'UNAPPLIED'::kepler.record_enrichment_status
-                  ELSE r.enrichment_status END
+                  ELSE r.enrichment_status END,
+              enrichment = CASE WHEN $8 THEN NULL ELSE r.enrichment END
           FROM (SELECT pg_catalog.unnest($3) AS id, pg_catalog.unnest($4) AS data,
                        pg_catalog.unnest($5) AS source_digest,
                        pg_catalog.unnest($6) AS source_updated_at,
@@ -52,11 +54,17 @@ thread_local! {
         &[
             pg_sys::TIMESTAMPTZOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::JSONBARRAYOID,
             pg_sys::UUIDARRAYOID, pg_sys::TIMESTAMPTZARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
+            pg_sys::BOOLOID,
         ],
     ) };
+    // What is deleted is at no worker any more.
     static DELETE: Statement = const { Statement::new(
         c"UPDATE kepler.records AS r
-          SET deleted_at = $1, updated_at = $1, source_updated_at = n.source_updated_at
+          SET deleted_at = $1, updated_at = $1, source_updated_at = n.source_updated_at,
+              enrichment_status = CASE
+                  WHEN r.enrichment_status = 'PENDING'::kepler.record_enrichment_status
+                  THEN 'UNAPPLIED'::kepler.record_enrichment_status
+                  ELSE r.enrichment_status END
           FROM (SELECT pg_catalog.unnest($3) AS id,
                        pg_catalog.unnest($4) AS source_updated_at) AS n
           WHERE r.workspace_id = $2 AND r.id = n.id",
@@ -145,12 +153,14 @@ impl<'s> Store<'s> {
         })
     }
 
-    /// Gives locked records new content, and life or a deletion.
+    /// Gives locked records new content, and life or a deletion. `clear_enrichment`: what was found in
+    /// the old content goes.
     pub(crate) fn change(
         &self,
         client: &mut SpiClient<'_>,
         now: i64,
         changes: &mut Changes,
+        clear_enrichment: bool,
     ) -> Result<(), Error> {
         let rows = CHANGE.with(|statement| {
             statement.run(
@@ -163,6 +173,7 @@ impl<'s> Store<'s> {
                     Some(changes.source_digest.datum()),
                     Some(changes.source_updated_at.datum()),
                     Some(changes.deleted_at.datum()),
+                    Some(pg_sys::Datum::from(clear_enrichment)),
                 ],
             )
         });

@@ -18,11 +18,14 @@ use super::look_up::{Found, LookUp};
 use super::options::Request;
 use super::outcome::{Outcome, Rejection};
 use super::store::{Changes, NewRecords, Store, Touch, Touches};
+use crate::enrichment::direct::Own;
+use crate::enrichment::queue::{self, Queue};
 use crate::error::Error;
 use crate::id::new_id;
 use crate::jsonb::merge::Merge;
+use crate::pg::clock::now;
+use pgrx::check_for_interrupts;
 use pgrx::spi::SpiClient;
-use pgrx::{check_for_interrupts, pg_sys};
 
 /// So many records are looked up at a time, and so many where their data comes along: what is stored
 /// may be much larger than what is sent.
@@ -49,12 +52,6 @@ pub(crate) struct Answer {
     pub(crate) rejection: Option<Rejection>,
 }
 
-/// The time now, in microseconds since 2000-01-01 UTC.
-pub(crate) fn now() -> i64 {
-    // SAFETY: reads the clock.
-    unsafe { pg_sys::GetCurrentTimestamp() }
-}
-
 /// Upserts the elements of a request. Gives the answers, and how many bytes of data it has had in its
 /// hands.
 pub(crate) fn run(
@@ -62,7 +59,12 @@ pub(crate) fn run(
     request: &Request,
     mut elements: Vec<Element<'_>>,
 ) -> Result<(Vec<Answer>, usize), Error> {
+    let _own = Own::begin();
+    queue::lock(&request.workspace_id, &request.entity_type);
     let entity = entity::find_or_make(client, request)?;
+    let queue = entity
+        .queueing
+        .map(|policy| Queue::new(policy, &request.workspace_id, &request.entity_type, &entity.id));
     let mut decoder = Decoder::new(request);
     let candidates = fold::fold(&mut elements, |content| {
         check_for_interrupts!();
@@ -88,8 +90,13 @@ pub(crate) fn run(
         decoder,
         shelf: Shelf::default(),
         handled: 0,
+        queue,
+        queued: false,
     };
     batch.write(client, &store)?;
+    if let Some(queue) = batch.queue.as_ref().filter(|_| batch.queued) {
+        queue.notify(client);
+    }
     Ok((batch.answers, batch.handled))
 }
 
@@ -104,6 +111,10 @@ struct Batch<'b> {
     shelf: Shelf,
     /// Bytes of data that were read or made.
     handled: usize,
+    /// Where records of this type wait for enrichment, if they do.
+    queue: Option<Queue>,
+    /// Whether some were put there.
+    queued: bool,
 }
 
 /// What is to be done with a stored record.
@@ -281,6 +292,8 @@ impl<'b> Batch<'b> {
             let inserted = store.insert(client, now, &mut records);
             drop(records);
             if inserted == sent.len() {
+                let ids = sent.iter().filter(|sent| sent.2 == Outcome::Inserted);
+                self.enqueue_new(client, now, &ids.map(|sent| &*sent.1).collect::<Vec<_>>());
                 for (at, id, outcome) in sent {
                     self.settle(at, &id, outcome, None);
                 }
@@ -290,9 +303,15 @@ impl<'b> Batch<'b> {
             let sent_count = sent.len();
             let ids = self.external_ids(sent.iter().map(|sent| sent.0));
             let mut rows = store.look_up(client, &ids, LookUp { lock: false, data: false });
+            let mut ours = Vec::new();
             for ((at, id, outcome), found) in sent.into_iter().zip(rows.found(&ids)) {
                 match found {
-                    Some(found) if found.id == id => self.settle(at, &id, outcome, None),
+                    Some(found) if found.id == id => {
+                        self.settle(at, &id, outcome, None);
+                        if outcome == Outcome::Inserted {
+                            ours.push(id);
+                        }
+                    }
                     // Not ours and not there: deleted again in between. Or, if it goes on like
                     // this, never let in.
                     None if round >= MAX_ROUNDS / 2 => {
@@ -301,8 +320,17 @@ impl<'b> Batch<'b> {
                     _ => met.push(at),
                 }
             }
+            let ours: Vec<&str> = ours.iter().map(String::as_str).collect();
+            self.enqueue_new(client, now, &ours);
         }
         Ok(met)
+    }
+
+    fn enqueue_new(&mut self, client: &mut SpiClient<'_>, now: i64, ids: &[&str]) {
+        if let Some(queue) = self.queue.as_ref().filter(|_| !ids.is_empty()) {
+            queue.enqueue_new(client, now, ids);
+            self.queued = true;
+        }
     }
 
     /// Step 3. Puts candidates whose record has vanished back to `missing`.
@@ -318,6 +346,8 @@ impl<'b> Batch<'b> {
         let mut locked = store.look_up(client, &ids, how);
         let now = now();
         let mut changes = Changes::new();
+        let clear = self.queue.as_ref().is_some_and(|queue| queue.policy.clear_on_change);
+        let (mut alive, mut gone) = (Vec::new(), Vec::new());
         let mut bytes = 0;
         let (mut deletes, mut undeletes, mut refreshes) =
             (Touches::new(), Touches::new(), Touches::new());
@@ -335,14 +365,17 @@ impl<'b> Batch<'b> {
                     self.answer(at, &found, Outcome::Refreshed);
                 }
                 Action::Delete => {
+                    gone.push(found.id);
                     deletes.push(found.id, self.standing(at, Some(&found.state)).time);
                     self.answer(at, &found, Outcome::Deleted);
                 }
                 Action::Undelete => {
+                    alive.push(found.id);
                     undeletes.push(found.id, self.standing(at, Some(&found.state)).time);
                     self.answer(at, &found, Outcome::Undeleted);
                 }
                 Action::Write { content, outcome } => {
+                    if outcome == Outcome::Deleted { &mut gone } else { &mut alive }.push(found.id);
                     changes.id.push_text(found.id);
                     changes.data.push_bytes(&content.datum);
                     changes.source_digest.push_uuid(content.source_digest);
@@ -357,6 +390,7 @@ impl<'b> Batch<'b> {
                             client,
                             now,
                             &mut std::mem::replace(&mut changes, Changes::new()),
+                            clear,
                         )?;
                         bytes = 0;
                     }
@@ -364,11 +398,16 @@ impl<'b> Batch<'b> {
             }
         }
         if changes.count > 0 {
-            store.change(client, now, &mut changes)?;
+            store.change(client, now, &mut changes, clear)?;
         }
         store.touch(client, Touch::Delete, now, &mut deletes)?;
         store.touch(client, Touch::Undelete, now, &mut undeletes)?;
         store.touch(client, Touch::Refresh, now, &mut refreshes)?;
+        if let Some(queue) = &self.queue {
+            queue.dequeue(client, &gone);
+            queue.enqueue(client, now, &alive);
+            self.queued |= !alive.is_empty();
+        }
         Ok(())
     }
 

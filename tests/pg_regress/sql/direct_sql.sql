@@ -36,6 +36,7 @@ SELECT * FROM pg_temp.changed();
 SELECT pg_temp.remember();
 UPDATE kepler.records SET deleted_at = now() WHERE entity_type = 'direct';
 SELECT * FROM pg_temp.changed();
+UPDATE kepler.records SET deleted_at = NULL, enrichment_status = 'PENDING' WHERE entity_type = 'direct';
 SELECT pg_temp.remember();
 UPDATE kepler.records SET enrichment = '{"x": 1}', enrichment_status = 'APPLIED' WHERE entity_type = 'direct';
 SELECT * FROM pg_temp.changed();

@@ -5,9 +5,10 @@ SELECT kepler.upsert_records_summary('enriched', (
     SELECT jsonb_agg(jsonb_build_object('external_id', s, 'data', '{"v": 1}'::jsonb))::text
     FROM unnest(enum_range(NULL::kepler.record_enrichment_status)) AS s))->'inserted' AS inserted;
 CREATE FUNCTION pg_temp.begin_again() RETURNS void LANGUAGE sql AS $$
-    UPDATE kepler.records SET data = '{"v": 1}', enrichment = '{"found": 1}', deleted_at = NULL,
-        enrichment_status = external_id::kepler.record_enrichment_status
-    WHERE entity_type = 'enriched'
+    UPDATE kepler.records SET data = '{"v": 1}', enrichment = '{"found": 1}', deleted_at = NULL, enrichment_status = 'UNAPPLIED'
+    WHERE entity_type = 'enriched';
+    UPDATE kepler.records SET enrichment_status = 'PENDING' WHERE entity_type = 'enriched' AND external_id <> 'UNAPPLIED';
+    UPDATE kepler.records SET enrichment_status = external_id::kepler.record_enrichment_status WHERE entity_type = 'enriched'
 $$;
 CREATE TEMP VIEW statuses AS
 SELECT external_id AS before, enrichment_status AS after, enrichment, data FROM kepler.records
@@ -38,7 +39,8 @@ TABLE statuses;
 SELECT pg_temp.upsert('"data": {"v": 9}, "source_updated_at": "2023-01-01"');
 SELECT before, after FROM statuses WHERE before <> after::text;
 
--- Deleted and back with the same content: what was found still holds. With other content it does not.
+-- Deleted and back with the same content: what was found still holds. With other content it does not. A worker loses
+-- what is deleted: PENDING becomes UNAPPLIED.
 SELECT pg_temp.upsert('"deleted": true');
 SELECT pg_temp.upsert('"data": {"v": 1}');
 SELECT before, after FROM statuses;

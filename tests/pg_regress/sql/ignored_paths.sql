@@ -68,6 +68,7 @@ SELECT pg_temp.upsert('{"a/b": 3, "m~n": 2, "list": [9], "": 2, "1": 2, "v": 3}'
 SELECT pg_temp.stored()->'v' AS v;
 
 -- Enrichment that was made from the same content stays.
+UPDATE kepler.records SET enrichment_status = 'PENDING' WHERE entity_type = 'volatile';
 UPDATE kepler.records SET enrichment_status = 'APPLIED' WHERE entity_type = 'volatile';
 SELECT pg_temp.upsert('{"a/b": 3, "m~n": 2, "list": [9], "": 2, "1": 2, "v": 4}');
 SELECT outcome FROM kepler.upsert_record('volatile', 'a', NULL, deleted => true);

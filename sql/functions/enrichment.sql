@@ -1,0 +1,335 @@
+-- Policies, requeueing, and what keeps the queue true under direct SQL. Claiming and settling are in
+-- src/enrichment.
+
+CREATE FUNCTION kepler.enrichment_transitions()
+RETURNS TABLE (
+    from_status kepler.record_enrichment_status,
+    to_status kepler.record_enrichment_status,
+    happens_when text
+)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+VALUES
+    ('UNAPPLIED'::kepler.record_enrichment_status, 'PENDING'::kepler.record_enrichment_status, 'claimed'),
+    ('PENDING', 'APPLIED', 'completed'),
+    ('PENDING', 'FAILED', 'failed for good'),
+    ('PENDING', 'UNAPPLIED', 'to be tried again, released, expired, superseded, deleted or archived'),
+    ('APPLIED', 'UNAPPLIED', 'content changed, or requeued'),
+    ('FAILED', 'UNAPPLIED', 'content changed, or requeued')
+$$;
+
+CREATE FUNCTION kepler._refuse_transition() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = 'check_violation',
+        MESSAGE = format('enrichment_status cannot go from %s to %s',
+            OLD.enrichment_status, NEW.enrichment_status),
+        DETAIL = format('Record "%s".', OLD.id),
+        HINT = (SELECT format('From %s it goes to %s only. See kepler.enrichment_transitions().',
+                    OLD.enrichment_status, string_agg(t.to_status::text, ', ' ORDER BY t.to_status))
+                FROM kepler.enrichment_transitions() AS t WHERE t.from_status = OLD.enrichment_status);
+END
+$$;
+
+-- Queues those of the given records that are to be enriched. The caller holds their rows.
+CREATE FUNCTION kepler._enqueue(record_ids text[], workspace_id text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    queued bigint;
+BEGIN
+    INSERT INTO kepler.enrichment_queue AS q (workspace_id, record_id, entity_type, fair_key, ready_at)
+    SELECT r.workspace_id, r.id, r.entity_type, CASE WHEN p.fair THEN coalesce(r.entity_id, ' ') END,
+        clock_timestamp()
+    FROM kepler.records AS r
+    JOIN kepler.enrichment_policies AS p
+        ON p.workspace_id = r.workspace_id AND p.entity_type = r.entity_type
+    WHERE r.workspace_id = $2 AND r.id = ANY (record_ids)
+        AND r.enrichment_status = 'UNAPPLIED' AND r.status = 'ACTIVE' AND r.deleted_at IS NULL
+    ON CONFLICT ON CONSTRAINT enrichment_queue_pkey DO NOTHING;
+    GET DIAGNOSTICS queued = ROW_COUNT;
+    RETURN queued;
+END
+$$;
+
+-- A row that was changed by hand is in the queue anew, or not at all: a worker that had it has lost it.
+CREATE FUNCTION kepler._queue_changed_record() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM kepler._lock_enrichment(NEW.entity_type, NEW.workspace_id, false);
+    IF TG_OP = 'UPDATE' THEN
+        DELETE FROM kepler.enrichment_queue AS q
+        WHERE q.workspace_id = NEW.workspace_id AND q.record_id = NEW.id;
+    END IF;
+    IF NEW.enrichment_status = 'UNAPPLIED' AND NEW.deleted_at IS NULL AND NEW.status = 'ACTIVE'
+        AND EXISTS (
+            SELECT FROM kepler.enrichment_policies AS p
+            WHERE p.workspace_id = NEW.workspace_id AND p.entity_type = NEW.entity_type)
+    THEN
+        PERFORM kepler._enqueue(ARRAY[NEW.id], NEW.workspace_id);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION kepler._dequeue_deleted_records() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM kepler.enrichment_queue AS q USING old_records AS o
+    WHERE q.workspace_id = o.workspace_id AND q.record_id = o.id;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION kepler._require_name(argument text, value text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF value IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+            MESSAGE = format('argument "%s" must not be NULL', argument);
+    ELSIF btrim(value) = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "%s" must not be blank', argument);
+    ELSIF octet_length(value) > 128 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "%s" is longer than 128 bytes', argument);
+    END IF;
+END
+$$;
+
+CREATE FUNCTION kepler.set_enrichment_policy(
+    entity_type text,
+    max_attempts integer DEFAULT NULL,
+    lease interval DEFAULT NULL,
+    backoff_base interval DEFAULT NULL,
+    backoff_cap interval DEFAULT NULL,
+    clear_on_change boolean DEFAULT NULL,
+    fair boolean DEFAULT NULL,
+    notify boolean DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    given_type ALIAS FOR $1;
+    given_attempts ALIAS FOR $2;
+    given_lease ALIAS FOR $3;
+    given_base ALIAS FOR $4;
+    given_cap ALIAS FOR $5;
+    given_clear ALIAS FOR $6;
+    given_fair ALIAS FOR $7;
+    given_notify ALIAS FOR $8;
+    given_workspace ALIAS FOR $9;
+    is_fair boolean;
+    queued bigint;
+    now constant timestamptz := clock_timestamp();
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_name('entity_type', given_type);
+    PERFORM kepler._require_name('workspace_id', given_workspace);
+    IF given_attempts < 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'argument "max_attempts" must be at least 1';
+    ELSIF NOT (given_lease BETWEEN '1 millisecond' AND '365 days') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'argument "lease" must be between 1 millisecond and 365 days';
+    ELSIF NOT (given_base BETWEEN '0' AND '365 days') OR NOT (given_cap BETWEEN '0' AND '365 days') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "%s" must be between 0 and 365 days',
+                CASE WHEN NOT (given_base BETWEEN '0' AND '365 days') THEN 'backoff_base' ELSE 'backoff_cap' END);
+    END IF;
+
+    -- Whoever has read that there is no policy must end before the backlog is looked for.
+    PERFORM kepler._lock_enrichment(given_type, given_workspace, true);
+    INSERT INTO kepler.enrichment_policies AS p (
+        workspace_id, entity_type, max_attempts, lease, backoff_base, backoff_cap, clear_on_change, fair, notify)
+    VALUES (given_workspace, given_type, coalesce(given_attempts, 5), coalesce(given_lease, '5 minutes'),
+        coalesce(given_base, '10 seconds'), coalesce(given_cap, '1 hour'), coalesce(given_clear, false),
+        coalesce(given_fair, false), coalesce(given_notify, false))
+    ON CONFLICT (workspace_id, entity_type) DO UPDATE SET
+        max_attempts = coalesce(given_attempts, p.max_attempts),
+        lease = coalesce(given_lease, p.lease),
+        backoff_base = coalesce(given_base, p.backoff_base),
+        backoff_cap = coalesce(given_cap, p.backoff_cap),
+        clear_on_change = coalesce(given_clear, p.clear_on_change),
+        fair = coalesce(given_fair, p.fair),
+        notify = coalesce(given_notify, p.notify)
+    RETURNING p.fair INTO is_fair;
+
+    UPDATE kepler.enrichment_queue AS q
+    SET fair_key = CASE WHEN is_fair THEN coalesce(r.entity_id, ' ') END
+    FROM kepler.records AS r
+    WHERE q.workspace_id = given_workspace AND q.entity_type = given_type
+        AND (q.fair_key IS NOT NULL) <> is_fair
+        AND r.workspace_id = q.workspace_id AND r.id = q.record_id;
+
+    -- A microsecond each: a claim that goes on where the last one ended finds its place by the time.
+    INSERT INTO kepler.enrichment_queue AS q (workspace_id, record_id, entity_type, fair_key, ready_at)
+    SELECT r.workspace_id, r.id, r.entity_type, CASE WHEN is_fair THEN coalesce(r.entity_id, ' ') END,
+        now - (count(*) OVER () - row_number() OVER ()) * interval '1 microsecond'
+    FROM kepler.records AS r
+    WHERE r.workspace_id = given_workspace AND r.entity_type = given_type
+        AND r.enrichment_status = 'UNAPPLIED' AND r.status = 'ACTIVE' AND r.deleted_at IS NULL
+    ON CONFLICT ON CONSTRAINT enrichment_queue_pkey DO NOTHING;
+    GET DIAGNOSTICS queued = ROW_COUNT;
+    RETURN queued;
+END
+$$;
+
+CREATE FUNCTION kepler.drop_enrichment_policy(
+    entity_type text, workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    given_type ALIAS FOR $1;
+    given_workspace ALIAS FOR $2;
+    pending text[];
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_name('entity_type', given_type);
+    PERFORM kepler._require_name('workspace_id', given_workspace);
+    PERFORM kepler._lock_enrichment(given_type, given_workspace, true);
+    DELETE FROM kepler.enrichment_policies AS p
+    WHERE p.workspace_id = given_workspace AND p.entity_type = given_type;
+    IF NOT FOUND THEN RETURN false; END IF;
+    -- The leases first: whoever settles waits, and is then stale.
+    DELETE FROM kepler.leases AS l WHERE l.workspace_id = given_workspace AND l.entity_type = given_type;
+    pending := ARRAY(
+        SELECT r.id FROM kepler.records AS r
+        WHERE r.workspace_id = given_workspace AND r.id IN (
+            SELECT q.record_id FROM kepler.enrichment_queue AS q
+            WHERE q.workspace_id = given_workspace AND q.entity_type = given_type AND q.lease_id IS NOT NULL)
+        ORDER BY r.entity_id, r.external_id, r.id FOR NO KEY UPDATE);
+    UPDATE kepler.records AS r SET enrichment_status = 'UNAPPLIED', updated_at = clock_timestamp()
+    WHERE r.workspace_id = given_workspace AND r.id = ANY (pending) AND r.enrichment_status = 'PENDING';
+    DELETE FROM kepler.enrichment_queue AS q
+    WHERE q.workspace_id = given_workspace AND q.entity_type = given_type;
+    RETURN true;
+END
+$$;
+
+CREATE FUNCTION kepler.heartbeat(
+    lease_id bigint,
+    extend interval DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    extended timestamptz;
+    given_workspace ALIAS FOR $3;
+BEGIN
+    PERFORM kepler._require_tables();
+    IF lease_id IS NULL OR given_workspace IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+            MESSAGE = format('argument "%s" must not be NULL',
+                CASE WHEN lease_id IS NULL THEN 'lease_id' ELSE 'workspace_id' END);
+    ELSIF NOT (extend BETWEEN '0' AND '365 days') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'argument "extend" must be between 0 and 365 days';
+    END IF;
+    UPDATE kepler.leases AS l
+    SET lease_until = greatest(l.lease_until, clock_timestamp() + coalesce(extend, l.length))
+    WHERE l.workspace_id = given_workspace AND l.id = $1 AND l.lease_until > clock_timestamp()
+    RETURNING l.lease_until INTO extended;
+    RETURN extended;
+END
+$$;
+
+CREATE FUNCTION kepler.next_claim_at(
+    entity_type text, workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_name('entity_type', entity_type);
+    PERFORM kepler._require_name('workspace_id', workspace_id);
+    PERFORM kepler._require_policy($1, $2);
+    RETURN least(
+        (SELECT q.ready_at FROM kepler.enrichment_queue AS q
+         WHERE q.workspace_id = $2 AND q.entity_type = $1 AND q.lease_id IS NULL
+         ORDER BY q.ready_at LIMIT 1),
+        (SELECT min(l.lease_until) FROM kepler.leases AS l
+         WHERE l.workspace_id = $2 AND l.entity_type = $1));
+END
+$$;
+
+CREATE FUNCTION kepler.requeue_records(
+    record_ids text[] DEFAULT NULL,
+    entity_type text DEFAULT NULL,
+    enrichment_status text DEFAULT 'FAILED',
+    max_rows integer DEFAULT 10000,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (ordinal integer, record_id text, outcome text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    given_type ALIAS FOR $2;
+    given_status ALIAS FOR $3;
+    given_workspace ALIAS FOR $5;
+    wanted text[] := record_ids;
+    types text[];
+    concerned text[];
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_name('workspace_id', given_workspace);
+    IF (record_ids IS NULL) = (given_type IS NULL) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'name either "record_ids" or an "entity_type"',
+            HINT = 'kepler.requeue_records(entity_type => ''…'') takes those that are FAILED.';
+    ELSIF given_status IS NULL OR given_status NOT IN ('FAILED', 'APPLIED') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "enrichment_status" must be one of FAILED, APPLIED, not "%s"', given_status);
+    ELSIF max_rows IS NULL OR max_rows < 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'argument "max_rows" must be at least 1';
+    END IF;
+    IF wanted IS NULL THEN
+        PERFORM kepler._require_policy(given_type, given_workspace);
+        wanted := ARRAY(
+            SELECT r.id FROM kepler.records AS r
+            WHERE r.workspace_id = given_workspace AND r.entity_type = given_type
+                AND r.enrichment_status = given_status::kepler.record_enrichment_status
+                AND r.status = 'ACTIVE' AND r.deleted_at IS NULL
+            ORDER BY r.updated_at LIMIT max_rows);
+    END IF;
+    -- In the order in which upserts take them: the type's lock, the records, the queue.
+    PERFORM kepler._lock_enrichment(t.entity_type, given_workspace, false)
+    FROM (SELECT DISTINCT r.entity_type FROM kepler.records AS r
+          WHERE r.workspace_id = given_workspace AND r.id = ANY (wanted)) AS t;
+    concerned := ARRAY(
+        SELECT r.id FROM kepler.records AS r
+        WHERE r.workspace_id = given_workspace AND r.id = ANY (wanted)
+            AND (r.enrichment_status IN ('FAILED', 'APPLIED'))
+            AND (record_ids IS NOT NULL OR r.enrichment_status = given_status::kepler.record_enrichment_status)
+            AND r.status = 'ACTIVE' AND r.deleted_at IS NULL
+        ORDER BY r.entity_id, r.external_id, r.id FOR NO KEY UPDATE);
+    UPDATE kepler.records AS r SET enrichment_status = 'UNAPPLIED', updated_at = clock_timestamp()
+    WHERE r.workspace_id = given_workspace AND r.id = ANY (concerned);
+    PERFORM kepler._enqueue(concerned, given_workspace);
+    RETURN QUERY
+    SELECT u.ordinality::integer, u.id,
+        CASE WHEN r.id IS NULL THEN 'not_found'
+             WHEN r.status <> 'ACTIVE' OR r.deleted_at IS NOT NULL THEN 'gone'
+             WHEN u.id = ANY (concerned) AND u.nth = 1 THEN 'requeued'
+             ELSE 'unchanged' END
+    FROM (
+        SELECT w.id, w.ordinality, row_number() OVER (PARTITION BY w.id ORDER BY w.ordinality) AS nth
+        FROM unnest(wanted) WITH ORDINALITY AS w (id, ordinality)
+    ) AS u
+    LEFT JOIN kepler.records AS r ON r.workspace_id = given_workspace AND r.id = u.id
+    WHERE record_ids IS NOT NULL OR u.id = ANY (concerned)
+    ORDER BY u.ordinality;
+END
+$$;

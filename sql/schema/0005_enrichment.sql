@@ -1,0 +1,181 @@
+-- The enrichment of records by workers: policies, what is ready or at work, leases, and the log of
+-- attempts. The status itself stands on the record.
+
+CREATE TABLE kepler.enrichment_policies (
+    workspace_id text NOT NULL DEFAULT kepler.current_workspace_id() REFERENCES kepler.workspaces (id),
+    entity_type text NOT NULL,
+    max_attempts integer NOT NULL DEFAULT 5,
+    lease interval NOT NULL DEFAULT '5 minutes',
+    backoff_base interval NOT NULL DEFAULT '10 seconds',
+    backoff_cap interval NOT NULL DEFAULT '1 hour',
+    clear_on_change boolean NOT NULL DEFAULT false,
+    fair boolean NOT NULL DEFAULT false,
+    notify boolean NOT NULL DEFAULT false,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (workspace_id, entity_type),
+    CONSTRAINT enrichment_policies_entity_type_length CHECK (octet_length(entity_type) BETWEEN 1 AND 128),
+    CONSTRAINT enrichment_policies_max_attempts_positive CHECK (max_attempts > 0),
+    -- No months: their length depends on the date.
+    CONSTRAINT enrichment_policies_lease_length CHECK (lease BETWEEN '1 millisecond' AND '365 days'),
+    CONSTRAINT enrichment_policies_backoff_base_length CHECK (backoff_base BETWEEN '0' AND '365 days'),
+    CONSTRAINT enrichment_policies_backoff_cap_length CHECK (backoff_cap BETWEEN '0' AND '365 days')
+);
+
+-- No foreign key to records: it would double the cost of queueing, and its check is planned once a
+-- session, perhaps for a table that was empty. A trigger takes out what is deleted, and a claim drops
+-- what it meets without a record.
+-- Narrow, and the only table that a claim searches: a status in an index of the wide records would end
+-- their heap-only updates, at a multiple of the cost.
+CREATE TABLE kepler.enrichment_queue (
+    workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
+    record_id text NOT NULL,
+    entity_type text NOT NULL,
+    fair_key text COLLATE "C",
+    ready_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    attempt integer NOT NULL DEFAULT 0,
+    lease_id bigint,
+    content_hash uuid,
+    PRIMARY KEY (workspace_id, record_id),
+    CONSTRAINT enrichment_queue_attempt_not_negative CHECK (attempt >= 0)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01);
+
+-- What a claim walks.
+CREATE INDEX enrichment_queue_ready_at_idx ON kepler.enrichment_queue (workspace_id, entity_type, ready_at)
+    WHERE lease_id IS NULL;
+-- The same, entity by entity; empty unless a policy is fair.
+CREATE INDEX enrichment_queue_fair_key_idx
+    ON kepler.enrichment_queue (workspace_id, entity_type, fair_key, ready_at)
+    WHERE lease_id IS NULL AND fair_key IS NOT NULL;
+-- What a lease holds.
+CREATE INDEX enrichment_queue_lease_id_idx ON kepler.enrichment_queue (workspace_id, lease_id)
+    WHERE lease_id IS NOT NULL;
+
+-- No foreign keys: each claim would lock the same row of workspaces or of the policies.
+CREATE TABLE kepler.leases (
+    workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    entity_type text NOT NULL,
+    worker text NOT NULL,
+    length interval NOT NULL,
+    deadline timestamptz NOT NULL,
+    lease_until timestamptz NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (workspace_id, id)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01);
+
+-- Leases that may have expired. A heartbeat leaves deadline alone, and is a heap-only update.
+CREATE INDEX leases_deadline_idx ON kepler.leases (workspace_id, entity_type, deadline);
+
+CREATE TABLE kepler.enrichment_attempts (
+    workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
+    lease_id bigint NOT NULL,
+    record_id text NOT NULL,
+    attempt integer NOT NULL,
+    outcome kepler.attempt_outcome NOT NULL,
+    error text,
+    ended_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- One end for each claim of a record.
+    PRIMARY KEY (workspace_id, lease_id, record_id)
+);
+
+-- The dead letters: what made a record FAILED.
+CREATE INDEX enrichment_attempts_failed_idx ON kepler.enrichment_attempts (workspace_id, record_id, lease_id)
+    WHERE outcome IN ('failed', 'expired');
+
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.enrichment_policies
+    FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
+    EXECUTE FUNCTION kepler._touch_updated_at();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.enrichment_policies
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler._refuse_workspace_change();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.enrichment_queue
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler._refuse_workspace_change();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.leases
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler._refuse_workspace_change();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.enrichment_attempts
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler._refuse_workspace_change();
+
+-- The transitions of enrichment_transitions(), as a condition: the function runs, and raises, only
+-- where a change is none of them.
+CREATE TRIGGER check_enrichment_transition BEFORE UPDATE OF enrichment_status ON kepler.records
+    FOR EACH ROW WHEN (
+        CASE OLD.enrichment_status
+            WHEN 'UNAPPLIED' THEN NEW.enrichment_status NOT IN ('UNAPPLIED', 'PENDING')
+            WHEN 'PENDING' THEN false
+            ELSE NEW.enrichment_status NOT IN (OLD.enrichment_status, 'UNAPPLIED')
+        END)
+    EXECUTE FUNCTION kepler._refuse_transition();
+-- What is deleted or archived is at no worker any more.
+CREATE TRIGGER release_pending BEFORE UPDATE OF deleted_at, status ON kepler.records
+    FOR EACH ROW WHEN (
+        OLD.enrichment_status = 'PENDING' AND NEW.enrichment_status = 'PENDING'
+        AND (NEW.deleted_at IS NOT NULL OR NEW.status <> 'ACTIVE'))
+    EXECUTE FUNCTION kepler._reset_enrichment();
+-- Direct SQL keeps the queue too. Kepler's own writers do so by themselves, and are let by.
+CREATE TRIGGER queue_inserted AFTER INSERT ON kepler.records
+    FOR EACH ROW WHEN (
+        NEW.enrichment_status = 'UNAPPLIED' AND NEW.deleted_at IS NULL AND NEW.status = 'ACTIVE'
+        AND kepler._is_direct())
+    EXECUTE FUNCTION kepler._queue_changed_record();
+CREATE TRIGGER queue_changed
+    AFTER UPDATE OF enrichment_status, status, deleted_at, entity_type, data ON kepler.records
+    FOR EACH ROW WHEN (
+        (OLD.enrichment_status <> NEW.enrichment_status OR OLD.status <> NEW.status
+            OR OLD.entity_type <> NEW.entity_type
+            OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL))
+        AND kepler._is_direct())
+    EXECUTE FUNCTION kepler._queue_changed_record();
+
+CREATE TRIGGER queue_deleted AFTER DELETE ON kepler.records
+    REFERENCING OLD TABLE AS old_records
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler._dequeue_deleted_records();
+
+CREATE VIEW kepler.failed_enrichments AS
+SELECT r.workspace_id, r.id AS record_id, r.entity_type, r.entity_id, r.external_id,
+    a.lease_id, a.attempt, a.error, a.ended_at
+FROM kepler.records AS r
+JOIN LATERAL (
+    SELECT f.lease_id, f.attempt, f.error, f.ended_at
+    FROM kepler.enrichment_attempts AS f
+    WHERE f.workspace_id = r.workspace_id AND f.record_id = r.id AND f.outcome IN ('failed', 'expired')
+    ORDER BY f.lease_id DESC LIMIT 1
+) AS a ON true
+WHERE r.enrichment_status = 'FAILED' AND r.deleted_at IS NULL;
+ALTER VIEW kepler.failed_enrichments SET (security_invoker = true);
+
+COMMENT ON TABLE kepler.enrichment_policies IS 'Which entity types workers enrich, and how; set by set_enrichment_policy';
+COMMENT ON COLUMN kepler.enrichment_policies.workspace_id IS 'Workspace the row belongs to; never changes';
+COMMENT ON COLUMN kepler.enrichment_policies.max_attempts IS 'After so many attempts that failed or expired a record is FAILED';
+COMMENT ON COLUMN kepler.enrichment_policies.lease IS 'How long a claim holds without a heartbeat';
+COMMENT ON COLUMN kepler.enrichment_policies.backoff_base IS 'Wait before the second attempt; doubles with each further one';
+COMMENT ON COLUMN kepler.enrichment_policies.backoff_cap IS 'The longest wait';
+COMMENT ON COLUMN kepler.enrichment_policies.clear_on_change IS 'Whether changed content empties records.enrichment at once';
+COMMENT ON COLUMN kepler.enrichment_policies.fair IS 'Whether claims take turns between entities';
+COMMENT ON COLUMN kepler.enrichment_policies.notify IS 'Whether upserts that queue something notify the channel kepler_enrichment, once a call';
+
+COMMENT ON TABLE kepler.enrichment_queue IS 'Records that are ready for a worker, wait for their next attempt, or are leased; kept by functions and triggers';
+COMMENT ON COLUMN kepler.enrichment_queue.workspace_id IS 'Workspace the row belongs to; never changes';
+COMMENT ON COLUMN kepler.enrichment_queue.fair_key IS 'Entity of the record where the policy is fair, otherwise NULL';
+COMMENT ON COLUMN kepler.enrichment_queue.ready_at IS 'Not claimed before this time';
+COMMENT ON COLUMN kepler.enrichment_queue.attempt IS 'Attempts begun for the present content';
+COMMENT ON COLUMN kepler.enrichment_queue.lease_id IS 'Lease that holds it; NULL for what is ready or waits';
+COMMENT ON COLUMN kepler.enrichment_queue.content_hash IS 'records.content_hash at the claim; another one at the end means superseded';
+
+COMMENT ON TABLE kepler.leases IS 'Batches that workers hold; a lease goes when its last record is settled';
+COMMENT ON COLUMN kepler.leases.workspace_id IS 'Workspace the row belongs to; never changes';
+COMMENT ON COLUMN kepler.leases.id IS 'Fencing token: later leases have greater ids';
+COMMENT ON COLUMN kepler.leases.worker IS 'Who claimed, as the caller named itself';
+COMMENT ON COLUMN kepler.leases.length IS 'How far a heartbeat extends it, unless it says otherwise';
+COMMENT ON COLUMN kepler.leases.deadline IS 'When it ended if no heartbeat came';
+COMMENT ON COLUMN kepler.leases.lease_until IS 'When it ends';
+
+COMMENT ON TABLE kepler.enrichment_attempts IS 'How each claim of a record ended; append-only';
+COMMENT ON COLUMN kepler.enrichment_attempts.workspace_id IS 'Workspace the row belongs to; never changes';
+COMMENT ON COLUMN kepler.enrichment_attempts.attempt IS 'Number of the attempt, from 1';
+COMMENT ON COLUMN kepler.enrichment_attempts.error IS 'What the worker said, or why it was ended';
+
+COMMENT ON VIEW kepler.failed_enrichments IS 'Dead letters: records that are FAILED, with what the last attempt said';

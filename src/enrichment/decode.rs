@@ -1,0 +1,252 @@
+//! Reads what workers send: a JSON array with an element for each record.
+//!
+//! What is wrong with one element rejects that element; only a text that cannot be divided ends the call.
+
+use crate::error::Error;
+use crate::jsonb::elements::{self, describe, not_an_object};
+use crate::jsonb::parse::{InvalidCharacters, Parser, unescape};
+use crate::jsonb::scan;
+use std::ops::Range;
+
+/// What a worker says became of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Verdict {
+    /// The `jsonb` that was found, with its length word.
+    Complete {
+        result: Option<Vec<u8>>,
+    },
+    Fail {
+        error: Option<String>,
+        retryable: bool,
+        retry_in: Option<i64>,
+    },
+    Release {
+        retry_in: Option<i64>,
+    },
+}
+
+/// One element; the message says why it is none.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Element {
+    pub(crate) record_id: Option<String>,
+    pub(crate) verdict: Result<Verdict, String>,
+}
+
+/// The longest wait that a worker may ask for: a year, in seconds.
+const MAX_WAIT: f64 = 365.0 * 86_400.0;
+
+/// Divides `text`.
+pub(crate) fn batch(text: &str) -> Result<Vec<Element>, Error> {
+    let text = text.as_bytes();
+    let mut batch = Vec::new();
+    let mut parser = Parser::new(InvalidCharacters::Reject);
+    elements::divide(text, |at| {
+        let (element, end) = element(text, at, &mut parser)?;
+        batch.push(element);
+        Ok(end)
+    })
+    .map_err(|undivided| Error::undivided("results", undivided))?;
+    Ok(batch)
+}
+
+fn element(
+    text: &[u8],
+    at: usize,
+    parser: &mut Parser,
+) -> Result<(Element, usize), scan::Unbalanced> {
+    let rejected = |message: String| Element { record_id: None, verdict: Err(message) };
+    if text.get(at) != Some(&b'{') {
+        let end = scan::skip_value(text, at)?;
+        return Ok((rejected(not_an_object(text, at).to_owned()), end));
+    }
+    let mut fields = Fields::default();
+    match scan::members(text, at, |member| fields.take(text, member))? {
+        Some(end) => {
+            let record_id = fields.record_id(text);
+            let verdict = record_id.clone().and_then(|_| fields.verdict(text, parser));
+            Ok((Element { record_id: record_id.ok(), verdict }, end))
+        }
+        None => {
+            let end = scan::skip_value(text, at)?;
+            Ok((rejected("the element is not valid JSON".to_owned()), end))
+        }
+    }
+}
+
+/// Where the fields of an element stand. Of a key given twice the last counts, as in `jsonb`.
+#[derive(Default)]
+struct Fields {
+    record_id: Option<Range<usize>>,
+    outcome: Option<Range<usize>>,
+    result: Option<Range<usize>>,
+    error: Option<Range<usize>>,
+    retryable: Option<Range<usize>>,
+    retry_in: Option<Range<usize>>,
+    unknown: Option<Range<usize>>,
+}
+
+impl Fields {
+    fn take(&mut self, text: &[u8], member: scan::Member) {
+        let field = match &text[member.key.clone()] {
+            b"record_id" => &mut self.record_id,
+            b"outcome" => &mut self.outcome,
+            b"result" => &mut self.result,
+            b"error" => &mut self.error,
+            b"retryable" => &mut self.retryable,
+            b"retry_in" => &mut self.retry_in,
+            _ => {
+                self.unknown = Some(member.key);
+                return;
+            }
+        };
+        // null says nothing.
+        *field = (&text[member.value.clone()] != b"null").then_some(member.value);
+    }
+
+    fn record_id(&self, text: &[u8]) -> Result<String, String> {
+        string("record_id", text, &self.record_id)?.ok_or("\"record_id\" is missing".to_owned())
+    }
+
+    fn verdict(&self, text: &[u8], parser: &mut Parser) -> Result<Verdict, String> {
+        if let Some(key) = &self.unknown {
+            let key: String =
+                String::from_utf8_lossy(&text[key.clone()]).chars().take(60).collect();
+            return Err(format!(
+                "\"{key}\" is no field of a result {{record_id, outcome, result, error, \
+                 retryable, retry_in}}"
+            ));
+        }
+        let outcome = string("outcome", text, &self.outcome)?;
+        let without = |fields: &[(&str, &Option<Range<usize>>)], verdict: Verdict| match fields
+            .iter()
+            .find(|(_, range)| range.is_some())
+        {
+            Some((name, _)) => Err(format!("\"{name}\" does not go with this outcome")),
+            None => Ok(verdict),
+        };
+        match outcome.as_deref() {
+            None | Some("complete") => {
+                let verdict = Verdict::Complete { result: self.result(text, parser)? };
+                let foreign = [
+                    ("error", &self.error),
+                    ("retryable", &self.retryable),
+                    ("retry_in", &self.retry_in),
+                ];
+                without(&foreign, verdict)
+            }
+            Some("fail") => {
+                let retryable = match self.retryable.as_ref().map(|range| &text[range.clone()]) {
+                    None | Some(b"true") => true,
+                    Some(b"false") => false,
+                    Some(_) => return Err("\"retryable\" must be true or false".to_owned()),
+                };
+                let error = string("error", text, &self.error)?;
+                let retry_in = self.wait(text)?;
+                without(&[("result", &self.result)], Verdict::Fail { error, retryable, retry_in })
+            }
+            Some("release") => {
+                let foreign = [
+                    ("result", &self.result),
+                    ("error", &self.error),
+                    ("retryable", &self.retryable),
+                ];
+                without(&foreign, Verdict::Release { retry_in: self.wait(text)? })
+            }
+            Some(other) => {
+                let other: String = other.chars().take(60).collect();
+                Err(format!("\"outcome\" must be complete, fail or release, not \"{other}\""))
+            }
+        }
+    }
+
+    fn result(&self, text: &[u8], parser: &mut Parser) -> Result<Option<Vec<u8>>, String> {
+        let Some(range) = &self.result else { return Ok(None) };
+        if text[range.start] != b'{' {
+            let found = describe(text, range.start);
+            return Err(format!("\"result\" must be an object, and this {found}"));
+        }
+        let mut datum = Vec::new();
+        parser
+            .parse(&text[range.clone()], &mut datum)
+            .map_err(|error| format!("\"result\": {} (byte {})", error.problem, error.offset))?;
+        Ok(Some(datum))
+    }
+
+    /// Seconds in the text, microseconds from here on.
+    fn wait(&self, text: &[u8]) -> Result<Option<i64>, String> {
+        let Some(range) = &self.retry_in else { return Ok(None) };
+        let seconds = std::str::from_utf8(&text[range.clone()])
+            .ok()
+            .filter(|text| text.starts_with(|c: char| c.is_ascii_digit()))
+            .and_then(|text| text.parse::<f64>().ok())
+            .filter(|seconds| (0.0..=MAX_WAIT).contains(seconds));
+        match seconds {
+            Some(seconds) => Ok(Some((seconds * 1e6) as i64)),
+            None => Err("\"retry_in\" must be seconds, from 0 to a year".to_owned()),
+        }
+    }
+}
+
+fn string(name: &str, text: &[u8], range: &Option<Range<usize>>) -> Result<Option<String>, String> {
+    let Some(range) = range else { return Ok(None) };
+    let [b'"', inner @ .., b'"'] = &text[range.clone()] else {
+        let found = describe(text, range.start);
+        return Err(format!("\"{name}\" must be a string, and this {found}"));
+    };
+    let mut plain = Vec::new();
+    unescape(inner, InvalidCharacters::Reject, &mut plain)
+        .map_err(|error| format!("\"{name}\": {}", error.problem))?;
+    String::from_utf8(plain).map(Some).map_err(|_| format!("\"{name}\" is not UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(text: &str) -> Element {
+        let mut batch = batch(&format!("[{text}]")).unwrap_or_default();
+        assert_eq!(batch.len(), 1);
+        batch.remove(0)
+    }
+
+    #[test]
+    fn completes_unless_told_otherwise() {
+        assert_eq!(one(r#"{"record_id": "a"}"#).verdict, Ok(Verdict::Complete { result: None }));
+        let with_result = one(r#"{"record_id": "a", "outcome": "complete", "result": {"x": 1}}"#);
+        assert!(matches!(with_result.verdict, Ok(Verdict::Complete { result: Some(_) })));
+    }
+
+    #[test]
+    fn reads_failures_and_releases() {
+        let fail = one(
+            r#"{"record_id": "a\u0062", "outcome": "fail", "error": "no", "retryable": false}"#,
+        );
+        assert_eq!(fail.record_id.as_deref(), Some("ab"));
+        let verdict =
+            Verdict::Fail { error: Some("no".to_owned()), retryable: false, retry_in: None };
+        assert_eq!(fail.verdict, Ok(verdict));
+        let release = one(r#"{"record_id": "a", "outcome": "release", "retry_in": 1.5}"#);
+        assert_eq!(release.verdict, Ok(Verdict::Release { retry_in: Some(1_500_000) }));
+    }
+
+    #[test]
+    fn rejects_what_cannot_be_meant() {
+        for text in [
+            "1",
+            "{}",
+            r#"{"record_id": 1}"#,
+            r#"{"record_id": "a", "result": [1]}"#,
+            r#"{"record_id": "a", "result": {"x": "\u0000"}}"#,
+            r#"{"record_id": "a", "outcome": "done"}"#,
+            r#"{"record_id": "a", "outcome": "release", "result": {}}"#,
+            r#"{"record_id": "a", "error": "no"}"#,
+            r#"{"record_id": "a", "outcome": "fail", "retry_in": -1}"#,
+            r#"{"record_id": "a", "outcome": "fail", "retry_in": "1 s"}"#,
+            r#"{"record_id": "a", "results": {}}"#,
+            r#"{"record_id": "a" 1}"#,
+        ] {
+            assert!(one(text).verdict.is_err(), "{text}");
+        }
+        assert_eq!(one(r#"{"record_id": "a", "outcome": 1}"#).record_id.as_deref(), Some("a"));
+    }
+}

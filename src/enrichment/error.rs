@@ -1,0 +1,52 @@
+//! What ends a call about enrichment.
+
+use pgrx::PgSqlErrorCode;
+
+/// Everything that ends a call. What is wrong with one result is that element's outcome.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EnrichmentError {
+    #[error("entity type \"{entity_type}\" has no enrichment policy in workspace \"{workspace}\"")]
+    NoPolicy { entity_type: String, workspace: String, known: Vec<String> },
+    #[error("the policy of \"{0}\" is not fair")]
+    NotFair(String),
+    #[error("argument \"max_rows\" must be between 1 and {limit}, not {given}")]
+    BadMaxRows { limit: i32, given: i32 },
+    #[error("argument \"lease\" must be between 1 millisecond and 365 days")]
+    BadLease,
+}
+
+impl EnrichmentError {
+    pub(crate) fn code(&self) -> PgSqlErrorCode {
+        use PgSqlErrorCode::*;
+        match self {
+            // A typo must not look like an empty queue.
+            Self::NoPolicy { .. } => ERRCODE_UNDEFINED_OBJECT,
+            Self::NotFair(_) | Self::BadMaxRows { .. } | Self::BadLease => {
+                ERRCODE_INVALID_PARAMETER_VALUE
+            }
+        }
+    }
+
+    pub(crate) fn detail(&self) -> Option<String> {
+        match self {
+            Self::NoPolicy { known, .. } if !known.is_empty() => {
+                Some(format!("Types with a policy: {}.", known.join(", ")))
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoPolicy { entity_type, .. } => {
+                let name = entity_type.replace('\'', "''");
+                format!("SELECT kepler.set_enrichment_policy('{name}');")
+            }
+            Self::NotFair(entity_type) => {
+                let name = entity_type.replace('\'', "''");
+                format!("SELECT kepler.set_enrichment_policy('{name}', fair => true);")
+            }
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,64 @@
+//! What settling answers for each element.
+
+/// What became of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The record is APPLIED and has the result.
+    Applied,
+    /// It is to be tried again.
+    Retry,
+    /// It is FAILED.
+    Failed,
+    /// Given back; the attempt does not count.
+    Released,
+    /// This lease has settled the record before.
+    Duplicate,
+    /// The lease does not hold the record any more.
+    Stale,
+    /// The content changed since the claim: the result was dropped, the record is queued again.
+    Superseded,
+    /// The record was deleted or archived meanwhile.
+    Gone,
+    /// The element cannot be understood.
+    Rejected,
+}
+
+impl Outcome {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Retry => "retry",
+            Self::Failed => "failed",
+            Self::Released => "released",
+            Self::Duplicate => "duplicate",
+            Self::Stale => "stale",
+            Self::Superseded => "superseded",
+            Self::Gone => "gone",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// How an attempt ended, as the log has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Applied,
+    Retry,
+    Failed,
+    Released,
+    Superseded,
+    Expired,
+}
+
+impl End {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Retry => "retry",
+            Self::Failed => "failed",
+            Self::Released => "released",
+            Self::Superseded => "superseded",
+            Self::Expired => "expired",
+        }
+    }
+}

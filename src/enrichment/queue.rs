@@ -1,0 +1,174 @@
+//! Puts records into the queue as they are upserted, and takes them out.
+//!
+//! The caller holds the records' rows, and the type's lock (see `policy::lock`).
+
+use super::policy;
+use crate::pg::array::{self, Array};
+use crate::pg::plan::Statement;
+use crate::pg::varlena::Text;
+use pgrx::pg_sys;
+use pgrx::spi::SpiClient;
+
+/// What an upsert needs of its type's policy.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Queueing {
+    fair: bool,
+    pub(crate) clear_on_change: bool,
+    pub(crate) notify: bool,
+}
+
+impl Queueing {
+    /// From the number that the statement for it gives; NULL where there is no policy.
+    pub(crate) fn from_bits(bits: Option<i32>) -> Option<Self> {
+        let bits = bits?;
+        Some(Self { fair: bits & 1 != 0, clear_on_change: bits & 2 != 0, notify: bits & 4 != 0 })
+    }
+}
+
+thread_local! {
+    static FIND: Statement = const { Statement::new(
+        c"SELECT p.fair::integer + 2 * p.clear_on_change::integer + 4 * p.notify::integer
+          FROM kepler.enrichment_policies AS p
+          WHERE p.workspace_id = $1 AND p.entity_type = $2",
+        &[pg_sys::TEXTOID; 2],
+    ) };
+    // New content begins with its first attempt. A leased row is left to its worker.
+    static ENQUEUE: Statement = const { Statement::new(
+        c"INSERT INTO kepler.enrichment_queue AS q
+              (workspace_id, record_id, entity_type, fair_key, ready_at)
+          SELECT $1, r.id, $2, $3, n.ready_at
+          FROM (SELECT pg_catalog.unnest($4) AS id, pg_catalog.unnest($5) AS ready_at) AS n
+          CROSS JOIN LATERAL (
+              SELECT x.id FROM kepler.records AS x
+              WHERE x.workspace_id = $1 AND x.id = n.id
+                AND x.enrichment_status = 'UNAPPLIED'::kepler.record_enrichment_status
+                AND x.status = 'ACTIVE'::kepler.record_status AND x.deleted_at IS NULL
+              LIMIT 1) AS r
+          ON CONFLICT (workspace_id, record_id)
+          DO UPDATE SET attempt = 0, ready_at = excluded.ready_at
+          WHERE q.attempt > 0 AND q.lease_id IS NULL",
+        &[
+            pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID,
+            pg_sys::TIMESTAMPTZARRAYOID,
+        ],
+    ) };
+    // What was inserted by this call is as it was inserted.
+    static ENQUEUE_NEW: Statement = const { Statement::new(
+        c"INSERT INTO kepler.enrichment_queue
+              (workspace_id, record_id, entity_type, fair_key, ready_at)
+          SELECT $1, pg_catalog.unnest($4), $2, $3, pg_catalog.unnest($5)
+          ON CONFLICT (workspace_id, record_id) DO NOTHING",
+        &[
+            pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID,
+            pg_sys::TIMESTAMPTZARRAYOID,
+        ],
+    ) };
+    static DEQUEUE: Statement = const { Statement::new(
+        c"DELETE FROM kepler.enrichment_queue AS q
+          USING (SELECT pg_catalog.unnest($2) AS id) AS n
+          WHERE q.workspace_id = $1 AND q.record_id = n.id",
+        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
+    ) };
+    static NOTIFY: Statement = const { Statement::new(
+        c"SELECT pg_catalog.pg_notify('kepler_enrichment', pg_catalog.json_build_object(
+              'workspace_id', $1, 'entity_type', $2)::text)",
+        &[pg_sys::TEXTOID; 2],
+    ) };
+}
+
+/// The policy of a type, as far as an upsert needs it.
+pub(crate) fn find(
+    client: &mut SpiClient<'_>,
+    workspace_id: &Text,
+    entity_type: &Text,
+) -> Option<Queueing> {
+    let rows = FIND
+        .with(|plan| plan.run(client, &[Some(workspace_id.datum()), Some(entity_type.datum())]));
+    Queueing::from_bits(rows.iter::<1>().next().and_then(|row| row.integer(0)))
+}
+
+/// Excludes that the type gets a policy meanwhile.
+pub(crate) fn lock(workspace_id: &str, entity_type: &str) {
+    policy::lock(workspace_id, entity_type, false);
+}
+
+/// The queue as one upsert sees it.
+pub(crate) struct Queue {
+    pub(crate) policy: Queueing,
+    workspace_id: Text,
+    entity_type: Text,
+    fair_key: Option<Text>,
+}
+
+impl Queue {
+    pub(crate) fn new(
+        policy: Queueing,
+        workspace_id: &str,
+        entity_type: &str,
+        entity_id: &str,
+    ) -> Self {
+        Self {
+            policy,
+            workspace_id: Text::new(workspace_id),
+            entity_type: Text::new(entity_type),
+            fair_key: policy.fair.then(|| Text::new(entity_id)),
+        }
+    }
+
+    /// Records that this call has just inserted, alive.
+    pub(crate) fn enqueue_new(&self, client: &mut SpiClient<'_>, now: i64, ids: &[&str]) {
+        self.insert(client, now, ids, &ENQUEUE_NEW);
+    }
+
+    /// Of these records those that are to be enriched.
+    pub(crate) fn enqueue(&self, client: &mut SpiClient<'_>, now: i64, ids: &[&str]) {
+        self.insert(client, now, ids, &ENQUEUE);
+    }
+
+    fn insert(
+        &self,
+        client: &mut SpiClient<'_>,
+        now: i64,
+        ids: &[&str],
+        statement: &'static std::thread::LocalKey<Statement>,
+    ) {
+        if ids.is_empty() {
+            return;
+        }
+        let mut id = Array::new(array::TEXT);
+        let mut ready_at = Array::new(array::TIMESTAMPTZ);
+        for (at, text) in ids.iter().enumerate() {
+            id.push_text(text);
+            // A microsecond each, so that a claim finds again where the last one ended.
+            ready_at.push_time(Some(now - (ids.len() - 1 - at) as i64));
+        }
+        let parameters = [
+            Some(self.workspace_id.datum()),
+            Some(self.entity_type.datum()),
+            self.fair_key.as_ref().map(Text::datum),
+            Some(id.datum()),
+            Some(ready_at.datum()),
+        ];
+        statement.with(|plan| plan.run(client, &parameters));
+    }
+
+    /// Records that are deleted now.
+    pub(crate) fn dequeue(&self, client: &mut SpiClient<'_>, ids: &[&str]) {
+        if ids.is_empty() {
+            return;
+        }
+        let mut id = Array::new(array::TEXT);
+        for text in ids {
+            id.push_text(text);
+        }
+        DEQUEUE.with(|plan| plan.run(client, &[Some(self.workspace_id.datum()), Some(id.datum())]));
+    }
+
+    /// Tells who listens that there is work, where the policy wants it: once a call.
+    pub(crate) fn notify(&self, client: &mut SpiClient<'_>) {
+        if self.policy.notify {
+            let parameters = [Some(self.workspace_id.datum()), Some(self.entity_type.datum())];
+            NOTIFY.with(|plan| plan.run(client, &parameters));
+        }
+    }
+}

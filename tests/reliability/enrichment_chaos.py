@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+"""Workers that crash, stall and come back late. Started by enrichment_chaos.sh, which tells what must hold."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+import threading
+import time
+from collections import Counter
+
+from session import Session
+
+DATABASE = os.environ["KEPLER_DATABASE"]
+SECONDS = float(os.environ["SECONDS_TO_RUN"])
+RECORDS = int(os.environ["RECORDS"])
+WORKERS = 8
+LEASE = 0.5
+
+
+class Worker(threading.Thread):
+    """Claims and settles, in all the ways in which workers go wrong. Counts what it was told."""
+
+    def __init__(self, number: int, begun: float) -> None:
+        super().__init__()
+        self.name, self.begun = f"worker {number}", begun
+        self.random = random.Random(number)
+        self.session = Session(DATABASE)
+        self.claimed, self.answers, self.faults = 0, Counter[str](), Counter[str]()
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            while not done.is_set():
+                self.turn()
+        except Exception as error:  # reported by main
+            self.error = error
+            done.set()
+
+    def turn(self) -> None:
+        elapsed = time.monotonic() - self.begun
+        # The faults come over the whole time, and stop with it: what they leave must then drain.
+        rough = elapsed < SECONDS
+        if rough and applied() > RECORDS * elapsed / SECONDS:
+            time.sleep(0.05)
+            return
+        if rough and self.random.random() < 0.02:
+            # The claim is never committed.
+            self.session.run("BEGIN")
+            self.claim()
+            self.crash("crashed in the claim")
+            return
+        lease, records = self.claim()
+        self.claimed += len(records)
+        if not records:
+            time.sleep(0.02)
+            return
+        fate = self.random.random() if rough else 1
+        if fate < 0.05:
+            self.crash("crashed after the claim")
+            return
+        if fate < 0.10:
+            self.faults["stalled past the lease"] += 1
+            time.sleep(LEASE + self.random.random() * 0.3)
+        elif fate < 0.15:
+            time.sleep(LEASE * 0.7)
+            self.faults["heartbeat"] += 1
+            self.session.run(f"SELECT kepler.heartbeat({lease})")
+            time.sleep(LEASE * 0.6)
+        else:
+            time.sleep(self.random.random() * 0.05)
+        if 0.15 <= fate < 0.18:
+            self.session.run("BEGIN")
+            self.settle(lease, records)
+            self.crash("crashed in the settle")
+            return
+        if 0.18 <= fate < 0.22:
+            self.faults["crashed half-way"] += 1
+            self.answers.update(self.settle(lease, records[: len(records) // 2]))
+            self.crash("crashed half-way")
+            return
+        self.answers.update(self.settle(lease, records))
+        if 0.22 <= fate < 0.30:
+            self.faults["said it twice"] += 1
+            self.answers.update(self.settle(lease, records))
+
+    def claim(self) -> tuple[int, list[dict[str, object]]]:
+        rows = self.session.json(
+            "SELECT coalesce(json_agg(json_build_object('lease', lease_id, 'id', record_id, 'v', data->'v')), '[]')"
+            f" FROM kepler.claim_records('chaos', '{self.name}', {self.random.randint(5, 60)})"
+        )
+        return (rows[0]["lease"], rows) if rows else (0, [])
+
+    def settle(self, lease: int, records: list[dict[str, object]]) -> list[str]:
+        results: list[dict[str, object]] = []
+        for record in records:
+            chance = self.random.random()
+            result: dict[str, object] = {"record_id": record["id"]}
+            if chance < 0.03:
+                result |= {"outcome": "fail", "error": "by chance"}
+            elif chance < 0.05:
+                result |= {"outcome": "release"}
+            else:
+                # One member for each time that a result lands: merged, they can be counted.
+                result |= {"result": {f"lease {lease}": record["v"]}}
+            results.append(result)
+        text = json.dumps(results)
+        return self.session.run(f"SELECT outcome FROM kepler.settle_records({lease}, $j${text}$j$)")
+
+    def crash(self, fault: str) -> None:
+        self.faults[fault] += 1
+        self.session._process.kill()
+        self.session._process.wait()
+        self.session = Session(DATABASE)
+
+
+done = threading.Event()
+workers: list[Worker] = []
+
+
+def applied() -> int:
+    return sum(worker.answers["applied"] for worker in workers)
+
+
+def load(session: Session) -> None:
+    session.run("CREATE TABLE public.changed (external_id text)")
+    session.run(
+        "SELECT kepler.set_enrichment_policy('chaos', max_attempts => 1000,"
+        f" lease => '{LEASE} s', backoff_base => '10 ms', backoff_cap => '50 ms')"
+    )
+    session.run(
+        "SELECT kepler.upsert_records_summary('chaos', (SELECT json_agg(json_build_object("
+        "'external_id', i, 'data', json_build_object('v', 0, 'text', repeat('x', 300))))"
+        f" FROM generate_series(1, {RECORDS}) AS i)::text)"
+    )
+
+
+def change(session: Session, version: int) -> None:
+    """The source changes a few records, whatever state they are in."""
+    ids = random.sample(range(1, RECORDS + 1), 5)
+    for id in ids:
+        session.run(f"INSERT INTO public.changed VALUES ('{id}')")
+    elements = [{"external_id": str(id), "data": {"v": version}} for id in ids]
+    session.run(f"SELECT count(*) FROM kepler.upsert_records('chaos', $j${json.dumps(elements)}$j$)")
+
+
+CHECKS = {
+    "records that are not APPLIED": "SELECT count(*) FROM kepler.records WHERE enrichment_status <> 'APPLIED'",
+    "rows left in the queue": "SELECT count(*) FROM kepler.enrichment_queue",
+    "leases left": "SELECT count(*) FROM kepler.leases",
+    "unchanged records not applied exactly once": """
+        SELECT count(*) FROM kepler.records AS r
+        WHERE (SELECT count(*) FROM jsonb_object_keys(r.enrichment)) <> 1
+          AND NOT EXISTS (SELECT FROM public.changed AS c WHERE c.external_id = r.external_id)""",
+    "records whose results are not those in the log": """
+        SELECT count(*) FROM kepler.records AS r
+        FULL JOIN (SELECT record_id, array_agg('lease ' || lease_id ORDER BY 'lease ' || lease_id) AS leases
+                   FROM kepler.enrichment_attempts WHERE outcome = 'applied' GROUP BY 1) AS a ON a.record_id = r.id
+        WHERE ARRAY(SELECT k FROM jsonb_object_keys(r.enrichment) AS k ORDER BY k) IS DISTINCT FROM a.leases""",
+    "records whose last result is not for their content": """
+        SELECT count(*) FROM kepler.records AS r
+        WHERE r.data->'v' IS DISTINCT FROM (
+            SELECT r.enrichment->('lease ' || a.lease_id) FROM kepler.enrichment_attempts AS a
+            WHERE a.record_id = r.id AND a.outcome = 'applied' ORDER BY a.lease_id DESC LIMIT 1)""",
+}
+
+
+def main() -> int:
+    session = Session(DATABASE)
+    load(session)
+    begun = time.monotonic()
+    workers.extend(Worker(number, begun) for number in range(1, WORKERS + 1))
+    for worker in workers:
+        worker.start()
+    version = 0
+    while time.monotonic() - begun < SECONDS and not done.is_set():
+        version += 1
+        change(session, version)
+        time.sleep(0.2)
+    limit = time.monotonic() + 60
+    while time.monotonic() < limit and not done.is_set():
+        time.sleep(0.2)
+        if session.value("SELECT count(*) FROM kepler.enrichment_queue") == "0":
+            break
+    done.set()
+    for worker in workers:
+        worker.join()
+    failures = [f"{worker.name}: {worker.error}" for worker in workers if worker.error]
+    for what, query in CHECKS.items():
+        found = session.value(query)
+        if found != "0":
+            failures.append(f"{what}: {found}")
+    answers, faults = Counter[str](), Counter[str]()
+    for worker in workers:
+        answers.update(worker.answers)
+        faults.update(worker.faults)
+    claimed = sum(worker.claimed for worker in workers)
+    log = Counter[str]()
+    for line in session.run("SELECT outcome, count(*) FROM kepler.enrichment_attempts GROUP BY 1"):
+        outcome, count = line.split("|")
+        log[outcome] = int(count)
+    # Each claim has one end, and each end that a worker was told of is in the log, and no other.
+    if claimed != sum(log.values()):
+        failures.append(f"{claimed} records were claimed, and the log has {sum(log.values())} ends")
+    for outcome in ("applied", "retry", "released", "superseded", "failed"):
+        if answers[outcome] != log[outcome]:
+            failures.append(f"{outcome}: {answers[outcome]} were told, {log[outcome]} are in the log")
+    deadlocks = session.value("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    if deadlocks != "0":
+        failures.append(f"deadlocks: {deadlocks}")
+    for fault in ("crashed after the claim", "stalled past the lease", "crashed in the settle"):
+        if not faults[fault]:
+            failures.append(f"nobody {fault}")
+    print(f"{time.monotonic() - begun:.0f} s, {claimed} claims; log {dict(log)}; answers {dict(answers)}; {dict(faults)}")
+    print("\n".join(failures))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
