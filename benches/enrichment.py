@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,8 +25,6 @@ CLIENTS = (1, 4, 8)
 SIZES = (100, 10, 1)
 # How many records a run takes at most, by batch size: some seconds' worth.
 RUNS = {1: 6_000, 10: 30_000, 100: 100_000}
-# pgmq is SQL only. It is fetched for the run and never kept; KEPLER_PGMQ_SQL names a copy instead.
-PGMQ = "https://raw.githubusercontent.com/pgmq/pgmq/main/pgmq-extension/sql/pgmq.sql"
 
 
 @dataclass(frozen=True)
@@ -52,11 +49,10 @@ KEPLER = Way(
     "kepler",
     "SELECT kepler.upsert_records_summary('bench', (SELECT json_agg(json_build_object("
     "'external_id', i, 'data', bench.document(i))) FROM generate_series(1, {rows}) AS i)::text)",
-    "SELECT count(*) FROM (SELECT min(lease_id) AS lease, array_agg(record_id) AS ids"
-    " FROM kepler.claim_records('bench', 'w', {size})) AS c,"
-    " kepler.complete_records(c.lease, c.ids, array_fill(bench.result(), ARRAY[cardinality(c.ids)]))",
+    "SELECT min(lease_id) AS lease, array_agg(record_id) AS ids FROM kepler.claim_records('bench', 'w', {size}) \\gset\n"
+    "SELECT count(*) FROM kepler.complete_records(:lease, ':ids', array_fill(bench.result(), ARRAY[{size}]));",
     "SELECT count(*) FROM kepler.records WHERE enrichment_status = 'APPLIED'",
-    ("kepler.records", "kepler.enrichment_queue", "kepler.leases", "kepler.enrichment_attempts"),
+    ("kepler.records", "kepler.enrichment_queue", "kepler.leases", "kepler.lease_records", "kepler.enrichment_attempts"),
 )
 # Room on each page for a second version of every record: updates stay on it, and in no index.
 KEPLER_ROOM = replace(
@@ -69,7 +65,7 @@ HAND_WRITTEN = Way(
     "hand-written SKIP LOCKED",
     "hand",
     RECORDS.format(table="hand", rows="{rows}"),
-    "SELECT bench.hand_settle(bench.hand_claim({size}), bench.result())",
+    "SELECT bench.hand_claim({size}) AS ids \\gset\nSELECT bench.hand_settle(':ids', bench.result());",
     "SELECT count(*) FROM bench.hand WHERE status = 'APPLIED'",
     ("bench.hand",),
 )
@@ -77,7 +73,8 @@ PGMQ_WAY = Way(
     "pgmq read + archive",
     "pgmq",
     "SELECT count(*) FROM pgmq.send_batch('bench', ARRAY(SELECT bench.document(i) FROM generate_series(1, {rows}) AS i))",
-    "SELECT count(*) FROM pgmq.archive('bench', ARRAY(SELECT msg_id FROM pgmq.read('bench', 300, {size})))",
+    "SELECT array_agg(msg_id) AS ids FROM pgmq.read('bench', 300, {size}) \\gset\n"
+    "SELECT count(*) FROM pgmq.archive('bench', ':ids'::bigint[]);",
     "SELECT count(*) FROM pgmq.a_bench",
     ("pgmq.q_bench", "pgmq.a_bench"),
 )
@@ -102,14 +99,11 @@ class Bench:
         print(f"  {minutes}:{seconds:02}  {text}", file=sys.stderr, flush=True)
 
     def find_pgmq(self) -> str | None:
-        try:
-            if path := os.environ.get("KEPLER_PGMQ_SQL"):
-                return Path(path).read_text(encoding="utf-8")
-            with urllib.request.urlopen(PGMQ, timeout=20) as answer:
-                return str(answer.read().decode("utf-8"))
-        except (OSError, ValueError) as error:
-            self.say(f"pgmq is not to be had ({error}): its rows are left out")
-            return None
+        """pgmq is SQL only: the text of its script, where the run was told of one."""
+        if path := os.environ.get("KEPLER_PGMQ_SQL"):
+            return Path(path).read_text(encoding="utf-8")
+        self.say("KEPLER_PGMQ_SQL names no copy of pgmq's SQL: its rows are left out")
+        return None
 
     def make_database(self) -> Session:
         """A fresh one for each run: what an earlier run left behind would count."""
@@ -153,7 +147,7 @@ class Bench:
             holder.run("SELECT count(*) FROM pg_class")
         before_size, before_wal = self.size(session, way), session.value("SELECT pg_current_wal_insert_lsn()")
         with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
-            script.write(way.batch.format(size=size) + ";\n")
+            script.write(way.batch.format(size=size) + "\n")
             script.flush()
             begun = time.monotonic()
             output = subprocess.run(
@@ -204,9 +198,9 @@ class Bench:
         session = self.make_database()
         version, kepler = session.value("SHOW server_version"), session.value("SELECT kepler.version()")
         text = ["Kepler, enrichment", "==================", f"Postgres {version}, Kepler {kepler}", *report.machine(session)]
-        text.append("claim and settle in one transaction through pgbench; documents of about 1 kB")
+        text.append("claim and settle, a transaction each, through pgbench; documents of about 1 kB")
         if not self.pgmq:
-            text.append("pgmq was not to be had: its rows are left out")
+            text.append("without pgmq: KEPLER_PGMQ_SQL named no copy of it")
         session.close()
         rates: dict[tuple[str, int, int, bool], float] = {}
         quick = bool(os.environ.get("QUICK"))

@@ -396,6 +396,8 @@ COMMENT ON FUNCTION kepler._lock_enrichment(text, text, boolean) IS 'Internal: t
 COMMENT ON FUNCTION kepler._require_policy(text, text) IS 'Internal: fails unless the type has a policy';
 COMMENT ON FUNCTION kepler._require_name(text, text) IS 'Internal: checks an argument that names something';
 COMMENT ON FUNCTION kepler._require_ids(text, text[]) IS 'Internal: checks an argument that holds ids';
+COMMENT ON FUNCTION kepler._unlease_record() IS
+'Private: takes the lease from a record that is not PENDING any more.';
 COMMENT ON FUNCTION kepler._enqueue(text[], text) IS 'Internal: queues those of the records that are to be enriched';
 COMMENT ON FUNCTION kepler._refuse_transition() IS 'Trigger: refuses a change of enrichment_status that is not legal';
 COMMENT ON FUNCTION kepler._queue_changed_record() IS 'Trigger: keeps the queue under direct SQL';

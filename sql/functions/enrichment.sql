@@ -33,6 +33,15 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION kepler._unlease_record() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    NEW.enrichment_lease_id := NULL;
+    RETURN NEW;
+END
+$$;
+
 -- Queues those of the given records that are to be enriched. The caller holds their rows.
 CREATE FUNCTION kepler._enqueue(record_ids text[], workspace_id text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -191,6 +200,7 @@ AS $$
 DECLARE
     given_type ALIAS FOR $1;
     given_workspace ALIAS FOR $2;
+    ended bigint[];
     pending text[];
 BEGIN
     PERFORM kepler._require_tables();
@@ -201,13 +211,20 @@ BEGIN
     WHERE p.workspace_id = given_workspace AND p.entity_type = given_type;
     IF NOT FOUND THEN RETURN false; END IF;
     -- The leases first: whoever settles waits, and is then stale.
-    DELETE FROM kepler.leases AS l WHERE l.workspace_id = given_workspace AND l.entity_type = given_type;
+    WITH gone AS (
+        DELETE FROM kepler.leases AS l
+        WHERE l.workspace_id = given_workspace AND l.entity_type = given_type
+        RETURNING l.id
+    )
+    SELECT coalesce(array_agg(g.id), '{}') INTO ended FROM gone AS g;
     pending := ARRAY(
         SELECT r.id FROM kepler.records AS r
-        WHERE r.workspace_id = given_workspace AND r.id IN (
-            SELECT q.record_id FROM kepler.enrichment_queue AS q
-            WHERE q.workspace_id = given_workspace AND q.entity_type = given_type AND q.lease_id IS NOT NULL)
-        ORDER BY r.entity_id, r.external_id, r.id FOR NO KEY UPDATE);
+        WHERE r.workspace_id = given_workspace AND r.enrichment_lease_id = ANY (ended) AND r.id IN (
+            SELECT unnest(m.record_ids) FROM kepler.lease_records AS m
+            WHERE m.workspace_id = given_workspace AND m.lease_id = ANY (ended))
+        ORDER BY r.entity_id COLLATE "C", r.external_id, r.id COLLATE "C" FOR NO KEY UPDATE);
+    DELETE FROM kepler.lease_records AS m
+    WHERE m.workspace_id = given_workspace AND m.lease_id = ANY (ended);
     UPDATE kepler.records AS r SET enrichment_status = 'UNAPPLIED', updated_at = clock_timestamp()
     WHERE r.workspace_id = given_workspace AND r.id = ANY (pending) AND r.enrichment_status = 'PENDING';
     DELETE FROM kepler.enrichment_queue AS q
@@ -257,7 +274,7 @@ BEGIN
     PERFORM kepler._require_policy($1, $2);
     RETURN least(
         (SELECT q.ready_at FROM kepler.enrichment_queue AS q
-         WHERE q.workspace_id = $2 AND q.entity_type = $1 AND q.lease_id IS NULL
+         WHERE q.workspace_id = $2 AND q.entity_type = $1
          ORDER BY q.ready_at LIMIT 1),
         (SELECT min(l.lease_until) FROM kepler.leases AS l
          WHERE l.workspace_id = $2 AND l.entity_type = $1));
@@ -314,7 +331,7 @@ BEGIN
             AND (r.enrichment_status IN ('FAILED', 'APPLIED'))
             AND (record_ids IS NOT NULL OR r.enrichment_status = given_status::kepler.record_enrichment_status)
             AND r.status = 'ACTIVE' AND r.deleted_at IS NULL
-        ORDER BY r.entity_id, r.external_id, r.id FOR NO KEY UPDATE);
+        ORDER BY r.entity_id COLLATE "C", r.external_id, r.id COLLATE "C" FOR NO KEY UPDATE);
     UPDATE kepler.records AS r SET enrichment_status = 'UNAPPLIED', updated_at = clock_timestamp()
     WHERE r.workspace_id = given_workspace AND r.id = ANY (concerned);
     PERFORM kepler._enqueue(concerned, given_workspace);

@@ -82,7 +82,7 @@ BEGIN
             END AS concerned
         FROM kepler.records AS r
         WHERE r.workspace_id = wanted_workspace AND r.id = ANY (record_ids)
-        ORDER BY r.entity_id, r.external_id, r.id
+        ORDER BY r.entity_id COLLATE "C", r.external_id, r.id COLLATE "C"
         FOR NO KEY UPDATE
     ), changed AS (
         UPDATE kepler.records AS r

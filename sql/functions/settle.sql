@@ -85,8 +85,11 @@ BEGIN
             'record_id', u.id, 'outcome', 'release', 'retry_in', extract(epoch FROM retry_in))
             ORDER BY u.ordinality), '[]')::text
         FROM unnest(coalesce(record_ids, ARRAY(
-            SELECT q.record_id FROM kepler.enrichment_queue AS q
-            WHERE q.workspace_id = $4 AND q.lease_id = $1 ORDER BY q.record_id)))
+            SELECT r.id FROM kepler.lease_records AS m
+            CROSS JOIN LATERAL unnest(m.record_ids) WITH ORDINALITY AS u (id, place)
+            JOIN kepler.records AS r ON r.workspace_id = m.workspace_id AND r.id = u.id
+            WHERE m.workspace_id = $4 AND m.lease_id = $1 AND r.enrichment_lease_id = $1
+            ORDER BY u.place)))
             WITH ORDINALITY AS u (id, ordinality)), $4) AS s;
 END
 $$;

@@ -22,11 +22,15 @@ CREATE TABLE kepler.enrichment_policies (
     CONSTRAINT enrichment_policies_backoff_cap_length CHECK (backoff_cap BETWEEN '0' AND '365 days')
 );
 
+-- The fencing token of the lease that a PENDING record is held under: a result under any other is stale.
+-- It changes with the status, in the same row version.
+ALTER TABLE kepler.records ADD COLUMN enrichment_lease_id bigint;
+
 -- No foreign key to records: it would double the cost of queueing, and its check is planned once a
 -- session, perhaps for a table that was empty. A trigger takes out what is deleted, and a claim drops
 -- what it meets without a record.
 -- Narrow, and the only table that a claim searches: a status in an index of the wide records would end
--- their heap-only updates, at a multiple of the cost.
+-- their heap-only updates, at a multiple of the cost. A claim deletes its rows.
 CREATE TABLE kepler.enrichment_queue (
     workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
     record_id text NOT NULL,
@@ -34,22 +38,16 @@ CREATE TABLE kepler.enrichment_queue (
     fair_key text COLLATE "C",
     ready_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     attempt integer NOT NULL DEFAULT 0,
-    lease_id bigint,
-    content_hash uuid,
     PRIMARY KEY (workspace_id, record_id),
     CONSTRAINT enrichment_queue_attempt_not_negative CHECK (attempt >= 0)
-) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01);
+) WITH (autovacuum_vacuum_scale_factor = 0.01);
 
 -- What a claim walks.
-CREATE INDEX enrichment_queue_ready_at_idx ON kepler.enrichment_queue (workspace_id, entity_type, ready_at)
-    WHERE lease_id IS NULL;
+CREATE INDEX enrichment_queue_ready_at_idx ON kepler.enrichment_queue (workspace_id, entity_type, ready_at);
 -- The same, entity by entity; empty unless a policy is fair.
 CREATE INDEX enrichment_queue_fair_key_idx
     ON kepler.enrichment_queue (workspace_id, entity_type, fair_key, ready_at)
-    WHERE lease_id IS NULL AND fair_key IS NOT NULL;
--- What a lease holds.
-CREATE INDEX enrichment_queue_lease_id_idx ON kepler.enrichment_queue (workspace_id, lease_id)
-    WHERE lease_id IS NOT NULL;
+    WHERE fair_key IS NOT NULL;
 
 -- No foreign keys: each claim would lock the same row of workspaces or of the policies.
 CREATE TABLE kepler.leases (
@@ -60,12 +58,27 @@ CREATE TABLE kepler.leases (
     length interval NOT NULL,
     deadline timestamptz NOT NULL,
     lease_until timestamptz NOT NULL,
+    open_records integer NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (workspace_id, id)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01);
 
 -- Leases that may have expired. A heartbeat leaves deadline alone, and is a heap-only update.
 CREATE INDEX leases_deadline_idx ON kepler.leases (workspace_id, entity_type, deadline);
+
+-- Apart from the leases, whose rows heartbeats rewrite. One row a lease, not one a record: most leases
+-- are settled as they were claimed, in one go.
+CREATE TABLE kepler.lease_records (
+    workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
+    lease_id bigint NOT NULL,
+    record_ids text[] NOT NULL,
+    attempts integer[] NOT NULL,
+    content_hashes uuid[] NOT NULL,
+    PRIMARY KEY (workspace_id, lease_id)
+) WITH (autovacuum_vacuum_scale_factor = 0.01);
+-- Ids and hashes do not shrink.
+ALTER TABLE kepler.lease_records ALTER COLUMN record_ids SET STORAGE EXTERNAL;
+ALTER TABLE kepler.lease_records ALTER COLUMN content_hashes SET STORAGE EXTERNAL;
 
 CREATE TABLE kepler.enrichment_attempts (
     workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
@@ -95,6 +108,9 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.enrichment
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.leases
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler._refuse_workspace_change();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.lease_records
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler._refuse_workspace_change();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.enrichment_attempts
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler._refuse_workspace_change();
@@ -115,6 +131,10 @@ CREATE TRIGGER release_pending BEFORE UPDATE OF deleted_at, status ON kepler.rec
         OLD.enrichment_status = 'PENDING' AND NEW.enrichment_status = 'PENDING'
         AND (NEW.deleted_at IS NOT NULL OR NEW.status <> 'ACTIVE'))
     EXECUTE FUNCTION kepler._reset_enrichment();
+-- Its name puts it behind release_pending.
+CREATE TRIGGER unlease_record BEFORE UPDATE OF enrichment_status, deleted_at, status ON kepler.records
+    FOR EACH ROW WHEN (NEW.enrichment_status <> 'PENDING' AND NEW.enrichment_lease_id IS NOT NULL)
+    EXECUTE FUNCTION kepler._unlease_record();
 -- Direct SQL keeps the queue too. Kepler's own writers do so by themselves, and are let by.
 CREATE TRIGGER queue_inserted AFTER INSERT ON kepler.records
     FOR EACH ROW WHEN (
@@ -157,13 +177,13 @@ COMMENT ON COLUMN kepler.enrichment_policies.clear_on_change IS 'Whether changed
 COMMENT ON COLUMN kepler.enrichment_policies.fair IS 'Whether claims take turns between entities';
 COMMENT ON COLUMN kepler.enrichment_policies.notify IS 'Whether upserts that queue something notify the channel kepler_enrichment, once a call';
 
-COMMENT ON TABLE kepler.enrichment_queue IS 'Records that are ready for a worker, wait for their next attempt, or are leased; kept by functions and triggers';
+COMMENT ON COLUMN kepler.records.enrichment_lease_id IS 'Lease that a worker holds the record under while it is PENDING; see kepler.leases';
+
+COMMENT ON TABLE kepler.enrichment_queue IS 'Records that are ready for a worker or wait for their next attempt; kept by functions and triggers';
 COMMENT ON COLUMN kepler.enrichment_queue.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.enrichment_queue.fair_key IS 'Entity of the record where the policy is fair, otherwise NULL';
 COMMENT ON COLUMN kepler.enrichment_queue.ready_at IS 'Not claimed before this time';
-COMMENT ON COLUMN kepler.enrichment_queue.attempt IS 'Attempts begun for the present content';
-COMMENT ON COLUMN kepler.enrichment_queue.lease_id IS 'Lease that holds it; NULL for what is ready or waits';
-COMMENT ON COLUMN kepler.enrichment_queue.content_hash IS 'records.content_hash at the claim; another one at the end means superseded';
+COMMENT ON COLUMN kepler.enrichment_queue.attempt IS 'Attempts that the present content has had';
 
 COMMENT ON TABLE kepler.leases IS 'Batches that workers hold; a lease goes when its last record is settled';
 COMMENT ON COLUMN kepler.leases.workspace_id IS 'Workspace the row belongs to; never changes';
@@ -172,6 +192,13 @@ COMMENT ON COLUMN kepler.leases.worker IS 'Who claimed, as the caller named itse
 COMMENT ON COLUMN kepler.leases.length IS 'How far a heartbeat extends it, unless it says otherwise';
 COMMENT ON COLUMN kepler.leases.deadline IS 'When it ended if no heartbeat came';
 COMMENT ON COLUMN kepler.leases.lease_until IS 'When it ends';
+COMMENT ON COLUMN kepler.leases.open_records IS 'How many of its records are not settled yet';
+
+COMMENT ON TABLE kepler.lease_records IS 'What each lease was claimed with: records, in the order in which they are locked';
+COMMENT ON COLUMN kepler.lease_records.workspace_id IS 'Workspace the row belongs to; never changes';
+COMMENT ON COLUMN kepler.lease_records.record_ids IS 'Records it was claimed with, settled ones included';
+COMMENT ON COLUMN kepler.lease_records.attempts IS 'Number of the attempt of each, from 1';
+COMMENT ON COLUMN kepler.lease_records.content_hashes IS 'records.content_hash of each at the claim; another one at the end means superseded';
 
 COMMENT ON TABLE kepler.enrichment_attempts IS 'How each claim of a record ended; append-only';
 COMMENT ON COLUMN kepler.enrichment_attempts.workspace_id IS 'Workspace the row belongs to; never changes';

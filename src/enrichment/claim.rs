@@ -3,7 +3,7 @@
 //! 1. Take back what has expired, at most once a second or where too little is found.
 //! 2. Lock rows of the queue in the order of their times, then their records; what is locked is left
 //!    to others, so a claim waits for nobody.
-//! 3. Note the lease, mark the records PENDING and the rows as held.
+//! 3. Mark the records PENDING under the lease, note what it holds, and delete the rows.
 //!
 //! A session goes on where its last claim ended: dead entries of the index, which a long transaction
 //! keeps vacuum from removing, are not walked again each time. From the start it looks once a second,
@@ -16,7 +16,7 @@ use super::reap;
 use crate::error::Error;
 use crate::pg::array::{self, Array};
 use crate::pg::clock::now;
-use crate::pg::plan::Statement;
+use crate::pg::plan::{Statement, Tid};
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
@@ -97,9 +97,9 @@ thread_local! {
     static PLACES: RefCell<HashMap<(String, String), Place>> = RefCell::default();
 
     static PICK: Statement = const { Statement::new(
-        c"SELECT q.record_id, q.attempt, q.ready_at FROM kepler.enrichment_queue AS q
-          WHERE q.workspace_id = $1 AND q.entity_type = $2 AND q.lease_id IS NULL
-            AND q.ready_at >= $3 AND q.ready_at <= $4
+        c"SELECT q.record_id, q.attempt, q.ready_at, q.ctid FROM kepler.enrichment_queue AS q
+          WHERE q.workspace_id = $1 AND q.entity_type = $2 AND q.ready_at >= $3
+            AND q.ready_at <= $4
           ORDER BY q.ready_at LIMIT $5
           FOR UPDATE SKIP LOCKED",
         &[
@@ -111,12 +111,12 @@ thread_local! {
     static KEYS: Statement = const { Statement::new(
         c"WITH RECURSIVE k (fair_key) AS (
               (SELECT q.fair_key FROM kepler.enrichment_queue AS q
-               WHERE q.workspace_id = $1 AND q.entity_type = $2 AND q.lease_id IS NULL
+               WHERE q.workspace_id = $1 AND q.entity_type = $2
                  AND q.fair_key IS NOT NULL AND q.fair_key > $3
                ORDER BY q.fair_key LIMIT 1)
               UNION ALL
               SELECT (SELECT q.fair_key FROM kepler.enrichment_queue AS q
-                      WHERE q.workspace_id = $1 AND q.entity_type = $2 AND q.lease_id IS NULL
+                      WHERE q.workspace_id = $1 AND q.entity_type = $2
                         AND q.fair_key IS NOT NULL AND q.fair_key > k.fair_key
                       ORDER BY q.fair_key LIMIT 1)
               FROM k WHERE k.fair_key IS NOT NULL)
@@ -124,11 +124,12 @@ thread_local! {
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT4OID],
     ) };
     static PICK_FAIR: Statement = const { Statement::new(
-        c"SELECT p.record_id, p.attempt, p.ready_at
+        c"SELECT p.record_id, p.attempt, p.ready_at, p.ctid
           FROM (SELECT pg_catalog.unnest($3) AS fair_key) AS k
           CROSS JOIN LATERAL (
-              SELECT q.record_id, q.attempt, q.ready_at FROM kepler.enrichment_queue AS q
-              WHERE q.workspace_id = $1 AND q.entity_type = $2 AND q.lease_id IS NULL
+              SELECT q.record_id, q.attempt, q.ready_at, q.ctid
+              FROM kepler.enrichment_queue AS q
+              WHERE q.workspace_id = $1 AND q.entity_type = $2
                 AND q.fair_key IS NOT NULL AND q.fair_key = k.fair_key AND q.ready_at <= $4
               ORDER BY q.ready_at LIMIT $5
               FOR UPDATE SKIP LOCKED) AS p",
@@ -137,27 +138,28 @@ thread_local! {
             pg_sys::INT4OID,
         ],
     ) };
+    // What is locked stays where it is until the end of the transaction: it is found again by its place.
     static TAKE: Statement = const { Statement::new(
         c"UPDATE kepler.records AS r
-          SET enrichment_status = 'PENDING'::kepler.record_enrichment_status, updated_at = $3
-          FROM (SELECT pg_catalog.unnest(ARRAY(
-                    SELECT l.id
-                    FROM (SELECT pg_catalog.unnest($2) AS id) AS n
-                    CROSS JOIN LATERAL (
-                        SELECT x.id FROM kepler.records AS x
-                        WHERE x.workspace_id = $1 AND x.id = n.id
-                          AND x.enrichment_status = 'UNAPPLIED'::kepler.record_enrichment_status
-                          AND x.status = 'ACTIVE'::kepler.record_status AND x.deleted_at IS NULL
-                        LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) AS l)) AS id) AS m
-          WHERE r.workspace_id = $1 AND r.id = m.id
-          RETURNING r.id, r.data, r.source_updated_at, r.content_hash",
-        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TIMESTAMPTZOID],
+          SET enrichment_status = 'PENDING'::kepler.record_enrichment_status,
+              enrichment_lease_id = $4, updated_at = $3
+          WHERE r.ctid = ANY (ARRAY(
+              SELECT l.ctid
+              FROM (SELECT pg_catalog.unnest($2) AS id) AS n
+              CROSS JOIN LATERAL (
+                  SELECT x.ctid FROM kepler.records AS x
+                  WHERE x.workspace_id = $1 AND x.id = n.id
+                    AND x.enrichment_status = 'UNAPPLIED'::kepler.record_enrichment_status
+                    AND x.status = 'ACTIVE'::kepler.record_status AND x.deleted_at IS NULL
+                  LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) AS l))
+          RETURNING r.id, r.data, r.source_updated_at, r.content_hash, r.entity_id, r.external_id",
+        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT8OID],
     ) };
     // Rows whose records are not to be enriched, as everybody sees. They got there around Kepler.
     static REPAIR: Statement = const { Statement::new(
         c"DELETE FROM kepler.enrichment_queue AS q
           USING (SELECT pg_catalog.unnest($2) AS id) AS n
-          WHERE q.workspace_id = $1 AND q.record_id = n.id AND q.lease_id IS NULL
+          WHERE q.workspace_id = $1 AND q.record_id = n.id
             AND NOT EXISTS (
                 SELECT FROM kepler.records AS r
                 WHERE r.workspace_id = $1 AND r.id = n.id
@@ -167,21 +169,35 @@ thread_local! {
     ) };
     static LEASE: Statement = const { Statement::new(
         c"INSERT INTO kepler.leases
-              (workspace_id, entity_type, worker, length, deadline, lease_until, created_at)
-          VALUES ($1, $2, $3, $5 - $4, $5, $5, $4) RETURNING id",
+              (workspace_id, entity_type, worker, length, deadline, lease_until, open_records,
+               created_at)
+          VALUES ($1, $2, $3, $5 - $4, $5, $5, $6, $4) RETURNING id",
         &[
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID,
-            pg_sys::TIMESTAMPTZOID,
+            pg_sys::TIMESTAMPTZOID, pg_sys::INT4OID,
         ],
     ) };
-    static HOLD: Statement = const { Statement::new(
-        c"UPDATE kepler.enrichment_queue AS q
-          SET lease_id = $2, attempt = q.attempt + 1, content_hash = n.content_hash
-          FROM (SELECT pg_catalog.unnest($3) AS id, pg_catalog.unnest($4) AS content_hash) AS n
-          WHERE q.workspace_id = $1 AND q.record_id = n.id",
+    static LEASE_RECORDS: Statement = const { Statement::new(
+        c"INSERT INTO kepler.lease_records
+              (workspace_id, lease_id, record_ids, attempts, content_hashes)
+          VALUES ($1, $2, $3, $4, $5)",
         &[
-            pg_sys::TEXTOID, pg_sys::INT8OID, pg_sys::TEXTARRAYOID, pg_sys::UUIDARRAYOID,
+            pg_sys::TEXTOID, pg_sys::INT8OID, pg_sys::TEXTARRAYOID, pg_sys::INT4ARRAYOID,
+            pg_sys::UUIDARRAYOID,
         ],
+    ) };
+    // Fewer than were picked, and perhaps none.
+    static TAKEN: Statement = const { Statement::new(
+        c"UPDATE kepler.leases AS l SET open_records = $3 WHERE l.workspace_id = $1 AND l.id = $2",
+        &[pg_sys::TEXTOID, pg_sys::INT8OID, pg_sys::INT4OID],
+    ) };
+    static NOTHING_TAKEN: Statement = const { Statement::new(
+        c"DELETE FROM kepler.leases AS l WHERE l.workspace_id = $1 AND l.id = $2",
+        &[pg_sys::TEXTOID, pg_sys::INT8OID],
+    ) };
+    static DEQUEUE: Statement = const { Statement::new(
+        c"DELETE FROM kepler.enrichment_queue AS q WHERE q.ctid = ANY ($1)",
+        &[pg_sys::TIDARRAYOID],
     ) };
 }
 
@@ -190,6 +206,16 @@ struct Picked {
     record_id: String,
     attempt: i32,
     ready_at: i64,
+    place: Tid,
+}
+
+/// A record that the claim has marked.
+struct Taken<'r> {
+    data: pg_sys::Datum,
+    source_updated_at: Option<i64>,
+    content_hash: Option<u128>,
+    /// Entity and external id: the order in which records are locked.
+    key: (Option<&'r str>, Option<&'r str>),
 }
 
 struct Call<'r> {
@@ -218,23 +244,23 @@ pub(crate) fn run(
     let key = (request.workspace_id.clone(), request.entity_type.clone());
     let place = PLACES.with_borrow(|places| places.get(&key).cloned()).unwrap_or_default();
     let mut call = Call { request, workspace, entity_type, policy, place };
-    let picked = call.pick(client)?;
+    let picked = call.pick(client);
     let claim = call.take(client, &picked, keep)?;
     PLACES.with_borrow_mut(|places| places.insert(key, call.place));
     Ok(claim)
 }
 
 impl Call<'_> {
-    fn pick(&mut self, client: &mut SpiClient<'_>) -> Result<Vec<Picked>, Error> {
+    fn pick(&mut self, client: &mut SpiClient<'_>) -> Vec<Picked> {
         let wanted = self.request.max_rows as usize;
         if self.place.reap_is_due(now(), true) {
-            self.reap(client)?;
+            self.reap(client);
         }
         let mut picked = self.pick_somehow(client);
-        if picked.len() < wanted && self.place.reap_is_due(now(), false) && self.reap(client)? > 0 {
+        if picked.len() < wanted && self.place.reap_is_due(now(), false) && self.reap(client) > 0 {
             picked = self.pick_somehow(client);
         }
-        Ok(picked)
+        picked
     }
 
     fn pick_somehow(&mut self, client: &mut SpiClient<'_>) -> Vec<Picked> {
@@ -245,13 +271,13 @@ impl Call<'_> {
         }
     }
 
-    fn reap(&mut self, client: &mut SpiClient<'_>) -> Result<usize, Error> {
+    fn reap(&mut self, client: &mut SpiClient<'_>) -> usize {
         let before = blocks();
-        let count = reap::reap(client, &self.workspace, &self.entity_type, &self.policy, now())?;
+        let count = reap::reap(client, &self.workspace, &self.entity_type, &self.policy, now());
         self.place.reaped_at = now();
         // Work that was found is no reason to look for more of it less often.
         self.place.reap_took = if count > 0 { 0 } else { blocks() - before };
-        Ok(count)
+        count
     }
 
     /// The oldest that are ready.
@@ -289,7 +315,7 @@ impl Call<'_> {
             Some(pg_sys::Datum::from(wanted)),
         ];
         let rows = PICK.with(|plan| plan.run(client, &parameters));
-        rows.iter::<3>().filter_map(|row| picked(&row)).collect()
+        rows.iter::<4>().filter_map(|row| picked(&row)).collect()
     }
 
     /// As many of each entity, beginning behind the one that was served last.
@@ -316,7 +342,7 @@ impl Call<'_> {
             Some(pg_sys::Datum::from(each)),
         ];
         let rows = PICK_FAIR.with(|plan| plan.run(client, &parameters));
-        let mut picked: Vec<Picked> = rows.iter::<3>().filter_map(|row| picked(&row)).collect();
+        let mut picked: Vec<Picked> = rows.iter::<4>().filter_map(|row| picked(&row)).collect();
         picked.truncate(wanted as usize);
         if picked.len() < wanted as usize {
             // Some entities have too little: the rest is filled from the others, the oldest first.
@@ -353,78 +379,123 @@ impl Call<'_> {
         }
         let workspace = Some(self.workspace.datum());
         let claimed_at = now();
+        let lease_until =
+            claimed_at.saturating_add(self.request.lease.unwrap_or(self.policy.lease));
+        let lease_id = self.open_lease(client, claimed_at, lease_until, picked.len())?;
+        let lease = Some(pg_sys::Datum::from(lease_id));
+
         let mut ids = Array::new(array::TEXT);
         for row in picked {
             ids.push_text(&row.record_id);
         }
-        let parameters = [workspace, Some(ids.datum()), Some(pg_sys::Datum::from(claimed_at))];
-        let taken = TAKE.with(|plan| plan.run(client, &parameters));
-        let mut found = HashMap::with_capacity(taken.count());
-        for row in taken.iter::<4>() {
+        let claimed_at = Some(pg_sys::Datum::from(claimed_at));
+        let rows =
+            TAKE.with(|plan| plan.run(client, &[workspace, Some(ids.datum()), claimed_at, lease]));
+        let mut taken = HashMap::with_capacity(rows.count());
+        for row in rows.iter::<6>() {
             if let (Some(id), Some(data)) = (row.text(0), row.datum(1)) {
-                found.insert(id, (data, row.time(2), row.uuid(3)));
+                let key = (row.text(4), row.text(5));
+                let (source_updated_at, content_hash) = (row.time(2), row.uuid(3));
+                taken.insert(id, Taken { data, source_updated_at, content_hash, key });
             }
         }
-        if found.len() < picked.len() {
-            let mut missing = Array::new(array::TEXT);
-            for row in picked.iter().filter(|row| !found.contains_key(row.record_id.as_str())) {
-                missing.push_text(&row.record_id);
-            }
-            REPAIR.with(|plan| plan.run(client, &[workspace, Some(missing.datum())]));
+        let (found, missing): (Vec<&Picked>, Vec<&Picked>) =
+            picked.iter().partition(|row| taken.contains_key(row.record_id.as_str()));
+        if !missing.is_empty() {
+            let mut ids = Array::new(array::TEXT);
+            missing.iter().for_each(|row| ids.push_text(&row.record_id));
+            REPAIR.with(|plan| plan.run(client, &[workspace, Some(ids.datum())]));
             // What was skipped lies before the place where the next claim goes on.
             self.place.started_at = 0;
+            if found.is_empty() {
+                NOTHING_TAKEN.with(|plan| plan.run(client, &[workspace, lease]));
+                return Ok(None);
+            }
+            let count = Some(pg_sys::Datum::from(found.len()));
+            TAKEN.with(|plan| plan.run(client, &[workspace, lease, count]));
         }
-        if found.is_empty() {
-            return Ok(None);
-        }
+        self.note(client, lease_id, &found, &taken)?;
+        let records = found.iter().filter_map(|row| {
+            let record = taken.get(row.record_id.as_str())?;
+            Some(Claimed {
+                record_id: row.record_id.clone(),
+                attempt: row.attempt + 1,
+                data: keep(record.data),
+                source_updated_at: record.source_updated_at,
+            })
+        });
+        Ok(Some(Claim { lease_id, lease_until, records: records.collect() }))
+    }
 
-        let lease_until =
-            claimed_at.saturating_add(self.request.lease.unwrap_or(self.policy.lease));
+    fn open_lease(
+        &self,
+        client: &mut SpiClient<'_>,
+        claimed_at: i64,
+        lease_until: i64,
+        count: usize,
+    ) -> Result<i64, Error> {
         let worker = Text::new(&self.request.worker);
         let parameters = [
-            workspace,
+            Some(self.workspace.datum()),
             Some(self.entity_type.datum()),
             Some(worker.datum()),
             Some(pg_sys::Datum::from(claimed_at)),
             Some(pg_sys::Datum::from(lease_until)),
+            Some(pg_sys::Datum::from(count)),
         ];
-        let lease = LEASE.with(|plan| plan.run(client, &parameters));
-        let lease_id = lease.iter::<1>().next().and_then(|row| row.bigint(0));
-        let lease_id = lease_id.ok_or(Error::NotWritten { sent: 1, written: 0 })?;
+        let rows = LEASE.with(|plan| plan.run(client, &parameters));
+        let id = rows.iter::<1>().next().and_then(|row| row.bigint(0));
+        id.ok_or(Error::NotWritten { sent: 1, written: 0 })
+    }
 
-        let (mut ids, mut hashes) = (Array::new(array::TEXT), Array::new(array::UUID));
-        let mut records = Vec::with_capacity(found.len());
-        for row in picked {
-            let Some((data, source_updated_at, hash)) = found.remove(row.record_id.as_str()) else {
-                continue;
-            };
+    /// Notes what the lease holds, in the order in which a settle will lock it, and takes it from the
+    /// queue.
+    fn note(
+        &self,
+        client: &mut SpiClient<'_>,
+        lease_id: i64,
+        found: &[&Picked],
+        taken: &HashMap<&str, Taken<'_>>,
+    ) -> Result<(), Error> {
+        let (mut ids, mut attempts) = (Array::new(array::TEXT), Array::new(array::INTEGER));
+        let (mut hashes, mut places) = (Array::new(array::UUID), Array::new(array::TID));
+        let mut ordered: Vec<(&Picked, &Taken<'_>)> = found
+            .iter()
+            .filter_map(|row| Some((*row, taken.get(row.record_id.as_str())?)))
+            .collect();
+        // NULL comes last, as in Postgres.
+        ordered.sort_unstable_by_key(|(row, record)| {
+            let (entity, external_id) = record.key;
+            (entity.is_none(), entity, external_id.is_none(), external_id, &row.record_id)
+        });
+        for (row, record) in ordered {
             ids.push_text(&row.record_id);
-            hashes.push_uuid(hash);
-            records.push(Claimed {
-                record_id: row.record_id.clone(),
-                attempt: row.attempt + 1,
-                data: keep(data),
-                source_updated_at,
-            });
+            attempts.push_bytes(&(row.attempt + 1).to_ne_bytes());
+            hashes.push_uuid(record.content_hash);
+            places.push_bytes(&row.place);
         }
         let parameters = [
-            workspace,
+            Some(self.workspace.datum()),
             Some(pg_sys::Datum::from(lease_id)),
             Some(ids.datum()),
+            Some(attempts.datum()),
             Some(hashes.datum()),
         ];
-        let held = HOLD.with(|plan| plan.run(client, &parameters)).count();
-        if held != records.len() {
-            return Err(Error::NotWritten { sent: records.len(), written: held });
+        LEASE_RECORDS.with(|plan| plan.run(client, &parameters));
+        let written = DEQUEUE.with(|plan| plan.run(client, &[Some(places.datum())])).count();
+        if written == found.len() {
+            Ok(())
+        } else {
+            Err(Error::NotWritten { sent: found.len(), written })
         }
-        Ok(Some(Claim { lease_id, lease_until, records }))
     }
 }
 
-fn picked(row: &crate::pg::plan::Row<'_, 3>) -> Option<Picked> {
+fn picked(row: &crate::pg::plan::Row<'_, 4>) -> Option<Picked> {
     Some(Picked {
         record_id: row.text(0)?.to_owned(),
         attempt: row.integer(1)?,
         ready_at: row.time(2)?,
+        place: row.tid(3)?,
     })
 }

@@ -1,45 +1,51 @@
-//! Ends attempts: the records' status, the queue, the log and the lease, a batch at a time.
+//! Ends attempts: the records' status, the queue and the log, a batch at a time.
 //!
-//! The caller holds the leases, the records and their rows in the queue.
+//! The records say themselves whether their lease still holds them and whether they are what was claimed:
+//! each is changed, or not, by one statement that looks at its newest version under its lock.
 
 use super::outcome::End;
-use crate::error::Error;
 use crate::pg::array::{self, Array};
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
+use std::collections::HashMap;
 
 thread_local! {
+    // In the order of the arrays, which is that of upserts.
     static RECORDS: Statement = const { Statement::new(
         c"UPDATE kepler.records AS r
-          SET enrichment_status = n.status::kepler.record_enrichment_status, updated_at = $2,
-              enrichment = CASE WHEN n.result IS NULL THEN r.enrichment
+          SET enrichment_status = CASE WHEN r.content_hash IS NOT DISTINCT FROM n.content_hash
+                                       THEN n.status::kepler.record_enrichment_status
+                                       ELSE 'UNAPPLIED'::kepler.record_enrichment_status END,
+              enrichment_lease_id = NULL, updated_at = $2,
+              enrichment = CASE WHEN n.result IS NULL
+                                     OR r.content_hash IS DISTINCT FROM n.content_hash
+                                THEN r.enrichment
                                 WHEN r.enrichment IS NULL THEN n.result
                                 ELSE r.enrichment || n.result END
-          FROM (SELECT pg_catalog.unnest($3) AS id, pg_catalog.unnest($4) AS status,
-                       pg_catalog.unnest($5) AS result) AS n
-          WHERE r.workspace_id = $1 AND r.id = n.id",
+          FROM (SELECT pg_catalog.unnest($3) AS id, pg_catalog.unnest($4) AS lease_id,
+                       pg_catalog.unnest($5) AS content_hash, pg_catalog.unnest($6) AS status,
+                       pg_catalog.unnest($7) AS result) AS n
+          WHERE r.workspace_id = $1 AND r.id = n.id AND r.enrichment_lease_id = n.lease_id
+            AND r.enrichment_status = 'PENDING'::kepler.record_enrichment_status
+          RETURNING r.id, r.content_hash IS NOT DISTINCT FROM n.content_hash, r.entity_id",
         &[
-            pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
-            pg_sys::JSONBARRAYOID,
+            pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTARRAYOID, pg_sys::INT8ARRAYOID,
+            pg_sys::UUIDARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::JSONBARRAYOID,
         ],
     ) };
-    static DONE: Statement = const { Statement::new(
-        c"DELETE FROM kepler.enrichment_queue AS q
-          USING (SELECT pg_catalog.unnest($2) AS id) AS n
-          WHERE q.workspace_id = $1 AND q.record_id = n.id",
-        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
-    ) };
-    static BACK: Statement = const { Statement::new(
-        c"UPDATE kepler.enrichment_queue AS q
-          SET lease_id = NULL, content_hash = NULL, attempt = n.attempt, ready_at = n.ready_at
-          FROM (SELECT pg_catalog.unnest($2) AS id, pg_catalog.unnest($3) AS attempt,
-                       pg_catalog.unnest($4) AS ready_at) AS n
-          WHERE q.workspace_id = $1 AND q.record_id = n.id",
+    // A row that is there already got there around Kepler.
+    static QUEUE: Statement = const { Statement::new(
+        c"INSERT INTO kepler.enrichment_queue
+              (workspace_id, entity_type, record_id, fair_key, attempt, ready_at)
+          SELECT $1, $2, pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5),
+                 pg_catalog.unnest($6)
+          ON CONFLICT (workspace_id, record_id)
+          DO UPDATE SET attempt = excluded.attempt, ready_at = excluded.ready_at",
         &[
-            pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::INT4ARRAYOID,
-            pg_sys::TIMESTAMPTZARRAYOID,
+            pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
+            pg_sys::INT4ARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
         ],
     ) };
     static LOG: Statement = const { Statement::new(
@@ -52,18 +58,20 @@ thread_local! {
             pg_sys::INT4ARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
         ],
     ) };
-    static END_LEASES: Statement = const { Statement::new(
-        c"DELETE FROM kepler.leases AS l
-          WHERE l.workspace_id = $1 AND l.id = ANY (ARRAY(
-                SELECT n.id FROM (SELECT pg_catalog.unnest($2) AS id) AS n
-                WHERE (SELECT q.record_id FROM kepler.enrichment_queue AS q
-                       WHERE q.workspace_id = $1 AND q.lease_id = n.id LIMIT 1) IS NULL))",
-        &[pg_sys::TEXTOID, pg_sys::INT8ARRAYOID],
-    ) };
 }
 
-/// What a record is after an attempt.
-pub(crate) enum Next<'r> {
+/// A record as a lease has it.
+#[derive(Clone)]
+pub(super) struct Held {
+    pub(super) record_id: String,
+    pub(super) lease_id: i64,
+    pub(super) attempt: i32,
+    /// What it was when it was claimed.
+    pub(super) content_hash: Option<u128>,
+}
+
+/// What a record is after an attempt, unless its content has changed.
+pub(super) enum Next<'r> {
     /// APPLIED, with what was found, a `jsonb` with its length word.
     Applied {
         result: Option<&'r [u8]>,
@@ -76,134 +84,202 @@ pub(crate) enum Next<'r> {
     },
 }
 
-/// Attempts that end together.
-pub(crate) struct HandOver {
-    record: Array,
-    status: Array,
-    result: Array,
-    done: Array,
-    back: Array,
-    back_attempt: Array,
-    back_ready_at: Array,
-    log_lease: Array,
-    log_attempt: Array,
-    log_outcome: Array,
-    log_error: Array,
+/// How an attempt ends.
+pub(super) struct Ending<'r> {
+    pub(super) held: Held,
+    pub(super) next: Next<'r>,
+    /// What the log says where the content is what was claimed, and where it has changed.
+    pub(super) end: End,
+    pub(super) end_if_changed: End,
+    pub(super) error: Option<&'r str>,
 }
 
-impl HandOver {
-    pub(crate) fn new() -> Self {
+/// What became of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Ended,
+    /// The content has changed: the record is UNAPPLIED, and queued for its first attempt.
+    Changed,
+    /// The lease does not hold it any more: nothing was changed.
+    NotHeld,
+}
+
+/// The type whose records are handed over.
+pub(super) struct Type<'t> {
+    pub(super) workspace_id: &'t Text,
+    pub(super) entity_type: &'t Text,
+    pub(super) fair: bool,
+}
+
+/// Ends the attempts, and says what became of each. They are in the order of upserts.
+pub(super) fn hand_over(
+    client: &mut SpiClient<'_>,
+    of: &Type<'_>,
+    now: i64,
+    endings: &[Ending<'_>],
+) -> Vec<Fate> {
+    if endings.is_empty() {
+        return Vec::new();
+    }
+    let workspace = Some(of.workspace_id.datum());
+    let ended_at = Some(pg_sys::Datum::from(now));
+    let (mut ids, mut leases) = (Array::new(array::TEXT), Array::new(array::BIGINT));
+    let (mut hashes, mut statuses) = (Array::new(array::UUID), Array::new(array::TEXT));
+    let mut results = Array::new(array::JSONB);
+    for ending in endings {
+        ids.push_text(&ending.held.record_id);
+        leases.push_bytes(&ending.held.lease_id.to_ne_bytes());
+        hashes.push_uuid(ending.held.content_hash);
+        let (status, result) = match ending.next {
+            Next::Applied { result } => ("APPLIED", result),
+            Next::Failed => ("FAILED", None),
+            Next::Again { .. } => ("UNAPPLIED", None),
+        };
+        statuses.push_text(status);
+        match result {
+            Some(result) => results.push_bytes(result),
+            None => results.push_null(),
+        }
+    }
+    let parameters = [
+        workspace,
+        ended_at,
+        Some(ids.datum()),
+        Some(leases.datum()),
+        Some(hashes.datum()),
+        Some(statuses.datum()),
+        Some(results.datum()),
+    ];
+    let rows = RECORDS.with(|plan| plan.run(client, &parameters));
+    let mut written = HashMap::with_capacity(rows.count());
+    for row in rows.iter::<3>() {
+        if let Some(id) = row.text(0) {
+            written.insert(id, (row.boolean(1) == Some(true), row.text(2)));
+        }
+    }
+
+    let mut queue = Queue::new();
+    let mut log = Log::new();
+    let mut fates = Vec::with_capacity(endings.len());
+    for ending in endings {
+        let held = &ending.held;
+        let Some(&(same, entity)) = written.get(held.record_id.as_str()) else {
+            fates.push(Fate::NotHeld);
+            continue;
+        };
+        // A record without an entity is served like one of an entity of its own name.
+        let fair_key = of.fair.then_some(entity.unwrap_or(" "));
+        if same {
+            if let Next::Again { attempt, ready_at } = ending.next {
+                queue.push(&held.record_id, fair_key, attempt, ready_at);
+            }
+            log.push(held, ending.end, ending.error);
+            fates.push(Fate::Ended);
+        } else {
+            queue.push(&held.record_id, fair_key, 0, now);
+            log.push(held, ending.end_if_changed, ending.error);
+            fates.push(Fate::Changed);
+        }
+    }
+    queue.write(client, of);
+    log.write(client, workspace, ended_at);
+    fates
+}
+
+/// Records that are to be tried again.
+struct Queue {
+    record: Array,
+    fair_key: Array,
+    attempt: Array,
+    ready_at: Array,
+}
+
+impl Queue {
+    fn new() -> Self {
         Self {
-            result: Array::new(array::JSONB),
             record: Array::new(array::TEXT),
-            status: Array::new(array::TEXT),
-            done: Array::new(array::TEXT),
-            back: Array::new(array::TEXT),
-            back_attempt: Array::new(array::INTEGER),
-            back_ready_at: Array::new(array::TIMESTAMPTZ),
-            log_lease: Array::new(array::BIGINT),
-            log_attempt: Array::new(array::INTEGER),
-            log_outcome: Array::new(array::TEXT),
-            log_error: Array::new(array::TEXT),
+            fair_key: Array::new(array::TEXT),
+            attempt: Array::new(array::INTEGER),
+            ready_at: Array::new(array::TIMESTAMPTZ),
         }
     }
 
-    /// One attempt of a record.
-    pub(crate) fn push(
-        &mut self,
-        record_id: &str,
-        lease_id: i64,
-        attempt: i32,
-        end: End,
-        error: Option<&str>,
-        next: &Next<'_>,
-    ) {
+    fn push(&mut self, record_id: &str, fair_key: Option<&str>, attempt: i32, ready_at: i64) {
         self.record.push_text(record_id);
-        match next {
-            Next::Applied { result } => {
-                self.status.push_text("APPLIED");
-                match result {
-                    Some(result) => self.result.push_bytes(result),
-                    None => self.result.push_null(),
-                }
-                self.done.push_text(record_id);
-            }
-            Next::Failed => {
-                self.status.push_text("FAILED");
-                self.result.push_null();
-                self.done.push_text(record_id);
-            }
-            Next::Again { attempt, ready_at } => {
-                self.status.push_text("UNAPPLIED");
-                self.result.push_null();
-                self.back.push_text(record_id);
-                self.back_attempt.push_bytes(&attempt.to_ne_bytes());
-                self.back_ready_at.push_time(Some(*ready_at));
-            }
+        push_text_or_null(&mut self.fair_key, fair_key);
+        self.attempt.push_bytes(&attempt.to_ne_bytes());
+        self.ready_at.push_time(Some(ready_at));
+    }
+
+    fn write(mut self, client: &mut SpiClient<'_>, of: &Type<'_>) {
+        if self.record.count() == 0 {
+            return;
         }
-        self.log_lease.push_bytes(&lease_id.to_ne_bytes());
-        self.log_attempt.push_bytes(&attempt.to_ne_bytes());
-        self.log_outcome.push_text(end.name());
-        match error {
-            Some(error) => self.log_error.push_text(error),
-            None => self.log_error.push_null(),
+        let parameters = [
+            Some(of.workspace_id.datum()),
+            Some(of.entity_type.datum()),
+            Some(self.record.datum()),
+            Some(self.fair_key.datum()),
+            Some(self.attempt.datum()),
+            Some(self.ready_at.datum()),
+        ];
+        QUEUE.with(|plan| plan.run(client, &parameters));
+    }
+}
+
+/// Attempts that have ended.
+struct Log {
+    lease: Array,
+    record: Array,
+    attempt: Array,
+    outcome: Array,
+    error: Array,
+}
+
+impl Log {
+    fn new() -> Self {
+        Self {
+            lease: Array::new(array::BIGINT),
+            record: Array::new(array::TEXT),
+            attempt: Array::new(array::INTEGER),
+            outcome: Array::new(array::TEXT),
+            error: Array::new(array::TEXT),
         }
     }
 
-    /// A row of the queue whose record is not PENDING: what put it there went around Kepler.
-    pub(crate) fn drop_row(&mut self, record_id: &str) {
-        self.done.push_text(record_id);
+    fn push(&mut self, held: &Held, end: End, error: Option<&str>) {
+        self.lease.push_bytes(&held.lease_id.to_ne_bytes());
+        self.record.push_text(&held.record_id);
+        self.attempt.push_bytes(&held.attempt.to_ne_bytes());
+        self.outcome.push_text(end.name());
+        push_text_or_null(&mut self.error, error);
     }
 
-    /// Writes all of it, and ends the leases that hold nothing more.
-    pub(crate) fn write(
+    fn write(
         mut self,
         client: &mut SpiClient<'_>,
-        workspace_id: &Text,
-        now: i64,
-        leases: &[i64],
-    ) -> Result<(), Error> {
-        let workspace = Some(workspace_id.datum());
-        let now = Some(pg_sys::Datum::from(now));
-        let sent = self.record.count();
-        if sent > 0 {
-            let record = Some(self.record.datum());
-            let parameters =
-                [workspace, now, record, Some(self.status.datum()), Some(self.result.datum())];
-            let written = RECORDS.with(|plan| plan.run(client, &parameters)).count();
-            if written != sent {
-                return Err(Error::NotWritten { sent, written });
-            }
+        workspace: crate::pg::plan::Parameter,
+        ended_at: crate::pg::plan::Parameter,
+    ) {
+        if self.record.count() == 0 {
+            return;
         }
-        if self.done.count() > 0 {
-            DONE.with(|plan| plan.run(client, &[workspace, Some(self.done.datum())]));
-        }
-        if self.back.count() > 0 {
-            let parameters = [
-                workspace,
-                Some(self.back.datum()),
-                Some(self.back_attempt.datum()),
-                Some(self.back_ready_at.datum()),
-            ];
-            BACK.with(|plan| plan.run(client, &parameters));
-        }
-        if sent > 0 {
-            let parameters = [
-                workspace,
-                now,
-                Some(self.log_lease.datum()),
-                Some(self.record.datum()),
-                Some(self.log_attempt.datum()),
-                Some(self.log_outcome.datum()),
-                Some(self.log_error.datum()),
-            ];
-            LOG.with(|plan| plan.run(client, &parameters));
-        }
-        let mut ids = Array::new(array::BIGINT);
-        for id in leases {
-            ids.push_bytes(&id.to_ne_bytes());
-        }
-        END_LEASES.with(|plan| plan.run(client, &[workspace, Some(ids.datum())]));
-        Ok(())
+        let parameters = [
+            workspace,
+            ended_at,
+            Some(self.lease.datum()),
+            Some(self.record.datum()),
+            Some(self.attempt.datum()),
+            Some(self.outcome.datum()),
+            Some(self.error.datum()),
+        ];
+        LOG.with(|plan| plan.run(client, &parameters));
+    }
+}
+
+fn push_text_or_null(array: &mut Array, text: Option<&str>) {
+    match text {
+        Some(text) => array.push_text(text),
+        None => array.push_null(),
     }
 }

@@ -1,5 +1,9 @@
 //! Hands records to workers and takes back what they found: claim, settle, and the queue between.
 //!
+//! A record says itself which lease holds it, in the row version that says PENDING: a worker whose lease
+//! it is not is stale, whatever happened meanwhile. What is not PENDING and to be enriched has a row in
+//! the queue.
+//!
 //! Who changes a record locks the record first, then its row in the queue. A claim goes the other way
 //! and therefore never waits: what is locked it leaves to others.
 
@@ -10,6 +14,7 @@ mod decode;
 pub(crate) mod direct;
 pub(crate) mod error;
 mod hand_over;
+mod lease;
 mod outcome;
 pub(crate) mod policy;
 pub(crate) mod queue;

@@ -32,7 +32,7 @@ thread_local! {
           WHERE p.workspace_id = $1 AND p.entity_type = $2",
         &[pg_sys::TEXTOID; 2],
     ) };
-    // New content begins with its first attempt. A leased row is left to its worker.
+    // New content begins with its first attempt. What a worker has is not in the queue.
     static ENQUEUE: Statement = const { Statement::new(
         c"INSERT INTO kepler.enrichment_queue AS q
               (workspace_id, record_id, entity_type, fair_key, ready_at)
@@ -46,7 +46,7 @@ thread_local! {
               LIMIT 1) AS r
           ON CONFLICT (workspace_id, record_id)
           DO UPDATE SET attempt = 0, ready_at = excluded.ready_at
-          WHERE q.attempt > 0 AND q.lease_id IS NULL",
+          WHERE q.attempt > 0",
         &[
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID,
             pg_sys::TIMESTAMPTZARRAYOID,

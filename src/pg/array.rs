@@ -55,6 +55,8 @@ pub(crate) const FLOAT: ElementType = ElementType::fixed(pg_sys::FLOAT8OID, 8, 8
 pub(crate) const DATE: ElementType = ElementType::fixed(pg_sys::DATEOID, 4, 4);
 /// `time`, microseconds since midnight.
 pub(crate) const TIME: ElementType = ElementType::fixed(pg_sys::TIMEOID, 8, 8);
+/// `tid`, the place of a row's version.
+pub(crate) const TID: ElementType = ElementType::fixed(pg_sys::TIDOID, 2, 6);
 /// Length word, dimensions, offset of the data, element type, one length, one lower bound.
 const HEAD: usize = 24;
 

@@ -17,6 +17,9 @@ use std::ptr;
 /// that drive them, however few or many the planner thinks there are. They do not hold while a
 /// statement runs: the plans of users' triggers are the users'.
 const PLANNING: &[(&CStr, &CStr)] = &[
+    (c"enable_indexscan", c"on"),
+    (c"enable_tidscan", c"on"),
+    (c"enable_nestloop", c"on"),
     (c"enable_seqscan", c"off"),
     (c"enable_bitmapscan", c"off"),
     (c"enable_hashjoin", c"off"),
@@ -33,6 +36,9 @@ pub(crate) struct Statement {
     types: &'static [pg_sys::Oid],
     plan: Plan,
 }
+
+/// A `tid` as Postgres stores it.
+pub(crate) type Tid = [u8; 6];
 
 /// A parameter; `None` is SQL NULL.
 pub(crate) type Parameter = Option<pg_sys::Datum>;
@@ -296,6 +302,12 @@ impl<'r, const N: usize> Row<'r, N> {
         // SAFETY: a uuid datum points at sixteen bytes.
         self.get(column)
             .map(|datum| u128::from_be_bytes(unsafe { *datum.cast_mut_ptr::<[u8; 16]>() }))
+    }
+
+    /// The place of a row's version.
+    pub(crate) fn tid(&self, column: usize) -> Option<Tid> {
+        // SAFETY: a tid datum points at six bytes.
+        self.get(column).map(|datum| unsafe { *datum.cast_mut_ptr::<Tid>() })
     }
 
     pub(crate) fn time(&self, column: usize) -> Option<i64> {

@@ -150,6 +150,7 @@ CHECKS = {
     "records that are not APPLIED": "SELECT count(*) FROM kepler.records WHERE enrichment_status <> 'APPLIED'",
     "rows left in the queue": "SELECT count(*) FROM kepler.enrichment_queue",
     "leases left": "SELECT count(*) FROM kepler.leases",
+    "notes of leases left": "SELECT count(*) FROM kepler.lease_records",
     "unchanged records not applied exactly once": """
         SELECT count(*) FROM kepler.records AS r
         WHERE (SELECT count(*) FROM jsonb_object_keys(r.enrichment)) <> 1
@@ -182,7 +183,7 @@ def main() -> int:
     limit = time.monotonic() + 60
     while time.monotonic() < limit and not done.is_set():
         time.sleep(0.2)
-        if session.value("SELECT count(*) FROM kepler.enrichment_queue") == "0":
+        if session.value("SELECT count(*) FROM kepler.records WHERE enrichment_status <> 'APPLIED'") == "0":
             break
     done.set()
     for worker in workers:

@@ -4,7 +4,9 @@
 BEGIN;
 SELECT kepler.upsert_records_summary('company', '[{"external_id": "a", "data": {"v": 1}}, {"external_id": "b", "data": {"v": 2}}]')->'inserted' AS inserted;
 CREATE TEMP VIEW state AS
-SELECT r.external_id, r.enrichment_status, r.enrichment, q.attempt, q.lease_id IS NOT NULL AS leased
+SELECT r.external_id, r.enrichment_status, r.enrichment,
+    coalesce(q.attempt, (SELECT m.attempts[array_position(m.record_ids, r.id)] FROM kepler.lease_records AS m WHERE m.lease_id = r.enrichment_lease_id)) AS attempt,
+    r.enrichment_lease_id IS NOT NULL AS leased
 FROM kepler.records AS r LEFT JOIN kepler.enrichment_queue AS q ON q.record_id = r.id ORDER BY 1;
 
 -- A policy queues what is there, and upserts queue what comes.

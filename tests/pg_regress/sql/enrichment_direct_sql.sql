@@ -5,7 +5,7 @@ SELECT * FROM kepler.enrichment_transitions();
 SELECT kepler.set_enrichment_policy('note');
 INSERT INTO kepler.records (id, entity_type) VALUES ('a', 'note'), ('b', 'note'), ('c', 'other');
 CREATE TEMP VIEW state AS
-SELECT r.id, r.enrichment_status, q.record_id IS NOT NULL AS queued, q.lease_id IS NOT NULL AS leased
+SELECT r.id, r.enrichment_status, q.record_id IS NOT NULL AS queued, r.enrichment_lease_id IS NOT NULL AS leased
 FROM kepler.records AS r LEFT JOIN kepler.enrichment_queue AS q ON q.record_id = r.id ORDER BY 1;
 TABLE state;
 
