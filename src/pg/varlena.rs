@@ -32,6 +32,24 @@ pub(crate) unsafe fn aligned_bytes<'a>(datum: pg_sys::Datum) -> &'a [u8] {
     }
 }
 
+/// The bytes as they are stored, with their header: compressed, or a pointer to TOAST. Equal ones stand
+/// for equal values, as long as what they point at is not deleted. None where they point into memory.
+///
+/// # Safety
+/// As for [`bytes`].
+pub(crate) unsafe fn stored<'a>(datum: pg_sys::Datum) -> Option<&'a [u8]> {
+    let pointer = datum.cast_mut_ptr::<pg_sys::varlena>();
+    // SAFETY: the caller vouches for the datum; behind the first byte of a pointer stands its kind.
+    unsafe {
+        if pgrx::varlena::varatt_is_1b_e(pointer)
+            && u32::from(*pointer.cast::<u8>().add(1)) != pg_sys::vartag_external::VARTAG_ONDISK
+        {
+            return None;
+        }
+        Some(slice::from_raw_parts(pointer.cast::<u8>(), pgrx::varlena::varsize_any(pointer)))
+    }
+}
+
 /// The text of a datum.
 ///
 /// # Safety

@@ -86,6 +86,32 @@ SELECT * FROM kepler.update_document('theirs."Log ""1"""', '{"tenant": "t", "Id"
 SELECT * FROM kepler.update_document('theirs."Log ""1"""', '{"tenant": "t", "Id": 2}', 'Result', '{"$set": {"refuse": true}}');
 RESET search_path;
 
+-- A document may be updated while another one is: each answer is of its own row. Large ones are stored elsewhere.
+CREATE TABLE first (id integer PRIMARY KEY, doc jsonb NOT NULL);
+CREATE TABLE second (id integer PRIMARY KEY, doc jsonb NOT NULL);
+INSERT INTO first VALUES (1, jsonb_build_object('n', 1, 'long', (SELECT jsonb_agg(md5(i::text)) FROM generate_series(1, 2000) AS i)));
+INSERT INTO second SELECT id, doc - 'n' FROM first;
+SELECT changed, document->'n' AS n, jsonb_array_length(document->'long') AS long
+FROM kepler.update_document('first', '{"id": 1}', 'doc', '{"$inc": {"n": 1}}');
+SELECT doc->'n' AS n, doc->'long' = (SELECT doc->'long' FROM second) AS whole FROM first;
+CREATE FUNCTION helpers.update_second() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM kepler.update_document('second', '{"id": 1}', 'doc', '{"$inc": {"n": 1}}');
+    NEW.doc := kepler.json_update(NEW.doc, '{"$inc": {"n": 100}}');
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER update_second BEFORE UPDATE ON first FOR EACH ROW EXECUTE FUNCTION helpers.update_second();
+SELECT changed, document->'n' AS n FROM kepler.update_document('first', '{"id": 1}', 'doc', '{"$inc": {"n": 1}}');
+SELECT (SELECT doc->'n' FROM first) AS first, (SELECT doc->'n' FROM second) AS second;
+-- Without the trigger it is as before; after an error too.
+DROP TRIGGER update_second ON first;
+SAVEPOINT s;
+SELECT changed FROM kepler.update_document('first', '{"id": 1}', 'doc', '{"$inc": {"long": 1}}');
+ROLLBACK TO s;
+SELECT changed, document->'n' AS n FROM kepler.update_document('first', '{"id": 1}', 'doc', '{"$inc": {"n": 1}}');
+SELECT (kepler.update_document('first', '{"id": 1}', 'doc', '{"$unset": {"long": 1}}')).*;
+
 -- Operators of the caller's own do not get between.
 CREATE SCHEMA evil;
 CREATE FUNCTION evil.always(bigint, bigint) RETURNS boolean LANGUAGE sql AS 'SELECT true';
