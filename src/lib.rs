@@ -14,6 +14,7 @@ mod install;
 mod json;
 mod json_update;
 mod jsonb;
+mod memory;
 mod pg;
 mod record;
 mod settings;
@@ -102,6 +103,11 @@ extension_sql_file!(
     "../sql/functions/embedding_spaces.sql",
     name = "embedding_spaces",
     requires = ["enrichment", workspace::current_workspace_id]
+);
+extension_sql_file!(
+    "../sql/functions/memories.sql",
+    name = "memories",
+    requires = ["embedding_spaces", memory::put_api::_remember]
 );
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
 extension_sql_file!("../sql/functions/comments.sql", name = "comments", finalize);
