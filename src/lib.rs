@@ -14,6 +14,7 @@ mod install;
 mod json;
 mod json_update;
 mod jsonb;
+mod memory;
 mod pg;
 mod record;
 mod settings;

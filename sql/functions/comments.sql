@@ -331,6 +331,14 @@ COMMENT ON FUNCTION kepler.upsert_document(regclass, jsonb, text, jsonb, jsonb) 
 'The same as update_document, and where there is no such row it is made, from the key and from what the operations, $setOnInsert included, make of an empty object. Returns one row. A document that is NULL counts as empty.
 With revision_column a new row has revision 1; an expected_revision of 0 expects that there is no row.';
 
+COMMENT ON FUNCTION kepler.json_matches(jsonb, jsonb) IS
+'Whether a document meets a filter. Never NULL: a document that is NULL meets none.
+filter: {"topic": "x", "year": {"$gte": 2020}, "$or": [...]}, all of which must hold; dots divide the keys of a path. Or, for keys that hold dots or begin with $, [{"op": "$gte", "path": ["site.year"], "value": 2020}].
+Operators, as in MongoDB: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $contains (what @> of jsonb says) and $not beside a path; $and, $or and $not around filters. Values of another type have no order; a missing value counts as null, so $ne and $nin hold; of an array each element is a value too.
+Errors: 22004 if filter is NULL; 22023 if it is not valid, with every problem.';
+
+COMMENT ON FUNCTION kepler._filter_condition(text, text, integer) IS
+'Private: a filter as a condition in SQL on a column, and the values of its parameters, all of type text.';
 COMMENT ON FUNCTION kepler._json_update_changes(jsonb, jsonb) IS
 'Private: whether json_update would give another document.';
 

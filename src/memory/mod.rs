@@ -1,0 +1,3 @@
+//! The long-term memory of agents.
+
+pub(crate) mod filter;
