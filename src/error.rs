@@ -4,6 +4,7 @@ use crate::enrichment::error::EnrichmentError;
 use crate::json_update::error::JsonUpdateError;
 use crate::jsonb::elements::{MAX_ELEMENTS, Undivided};
 use crate::memory::error::MemoryError;
+use crate::memory::filter::error::FilterError;
 use crate::structure::error::StructureError;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgSqlErrorCode, function_name, spi};
@@ -68,6 +69,8 @@ pub(crate) enum Error {
     #[error(transparent)]
     Memory(#[from] MemoryError),
     #[error(transparent)]
+    Filter(#[from] FilterError),
+    #[error(transparent)]
     Spi(#[from] spi::Error),
     #[error(transparent)]
     Json(#[from] serde_json::Error),
@@ -109,6 +112,7 @@ impl Error {
             Error::JsonUpdate(error) => error.code(),
             Error::Enrichment(error) => error.code(),
             Error::Memory(error) => error.code(),
+            Error::Filter(error) => error.code(),
             Error::TooManyElements { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Error::TooContended | Error::EntriesContended => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Error::ColumnMissing { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -137,6 +141,7 @@ impl Error {
             Error::JsonUpdate(error) => return error.detail(),
             Error::Enrichment(error) => return error.detail(),
             Error::Memory(error) => return error.detail(),
+            Error::Filter(error) => return error.detail(),
             Error::EntriesContended => "Other sessions kept deleting the same entries.".to_owned(),
             _ => return None,
         })
@@ -200,6 +205,19 @@ impl Error {
             _ => return None,
         })
     }
+}
+
+/// A message shows at most so many lines.
+const MAX_LINES: usize = 100;
+
+/// Lines for a DETAIL.
+pub(crate) fn lines(lines: impl ExactSizeIterator<Item = String>) -> String {
+    let more = lines.len().saturating_sub(MAX_LINES);
+    let mut text = lines.take(MAX_LINES).collect::<Vec<_>>().join("\n");
+    if more > 0 {
+        text.push_str(&format!("\n… and {more} more"));
+    }
+    text
 }
 
 impl From<Error> for ErrorReport {

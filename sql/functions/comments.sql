@@ -331,6 +331,14 @@ COMMENT ON FUNCTION kepler.upsert_document(regclass, jsonb, text, jsonb, jsonb) 
 'The same as update_document, and where there is no such row it is made, from the key and from what the operations, $setOnInsert included, make of an empty object. Returns one row. A document that is NULL counts as empty.
 With revision_column a new row has revision 1; an expected_revision of 0 expects that there is no row.';
 
+COMMENT ON FUNCTION kepler.json_matches(jsonb, jsonb) IS
+'Whether a document meets a filter. Never NULL: a document that is NULL meets none.
+filter: {"topic": "x", "year": {"$gte": 2020}, "$or": [...]}, all of which must hold; dots divide the keys of a path. Or, for keys that hold dots or begin with $, [{"op": "$gte", "path": ["site.year"], "value": 2020}].
+Operators, as in MongoDB: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $contains (what @> of jsonb says) and $not beside a path; $and, $or and $not around filters. Values of another type have no order; a missing value counts as null, so $ne and $nin hold; of an array each element is a value too.
+Errors: 22004 if filter is NULL; 22023 if it is not valid, with every problem.';
+
+COMMENT ON FUNCTION kepler._filter_condition(text, text, integer) IS
+'Private: a filter as a condition in SQL on a column, and the values of its parameters, all of type text.';
 COMMENT ON FUNCTION kepler._json_update_changes(jsonb, jsonb) IS
 'Private: whether json_update would give another document.';
 
@@ -421,15 +429,18 @@ COMMENT ON FUNCTION kepler.remember_many(text, boolean, text, text) IS
 memories: the text of an array of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset.
 dedupe, space: as in remember. An element can repeat an earlier one of its batch.
 Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if memories cannot be divided into elements; 42704 for the space; 23503 for an unknown workspace; 09000 if a trigger kept a memory from being written.';
-COMMENT ON FUNCTION kepler.search_memories(vector, integer, text, text, text[], double precision, timestamptz, jsonb, double precision, boolean, text, text) IS
+COMMENT ON FUNCTION kepler.search_memories(vector, integer, text, text, text[], jsonb, double precision, timestamptz, jsonb, double precision, boolean, text, text) IS
 'Finds memories by meaning, words and time, best first. If so many meet the conditions max_rows rows come back, whatever the conditions are; exhausted is true where there are fewer.
 embedding: of the question, by the model of the space. query_text: its words, any of which counts; what either finds is united (reciprocal rank fusion). One of the two is needed.
-max_rows: from 1 to 10,000. user_id: * is everybody''s in the workspace, NULL those of no user. context_types: any of these. min_similarity: leaves out what is less similar; not what has no embedding and was found by its words.
+max_rows: from 1 to 10,000. user_id: * is everybody''s in the workspace, NULL those of no user. context_types: any of these. filter: a condition on metadata, as in json_matches. min_similarity: leaves out what is less similar; not what has no embedding and was found by its words.
 as_of: what held at this time; now if NULL. What has expired or was superseded is not found.
 weights: {"similarity": 0.7, "importance": 0.15, "recency": 0.1, "frequency": 0.05}; what is not named does not count, and with similarity alone the order is that of the distance. Otherwise the score orders the four times as many, but at least 40, that are most similar. Each part is from 0 to 1; in a search for words the fused rank takes the place of similarity.
 diversity: from 0 to 1, how unlike each other results are to be (maximal marginal relevance; up to 200 rows). touch: whether the access is noted.
 space: by default the one that the workspace searches.
 similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_iterative, exact_after_index or text.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler.touch_memories(text[], text) IS
+'Notes that memories were used, as a search does for those that it gives: the time, and one more hit. At most once a minute each; what another transaction is noting is passed over; nothing in a read-only transaction. Returns how many were noted.
+Errors: 55000 before install(); 22004 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler._require_space(text) IS 'Internal: fails unless there is such an embedding space';
 COMMENT ON FUNCTION kepler._forget_deleted_memories() IS 'Trigger: takes what belongs to deleted memories along';

@@ -13,6 +13,7 @@ pub(crate) mod document;
 pub(crate) mod error;
 pub(crate) mod operations;
 pub(crate) mod path;
+pub(crate) mod reading;
 pub(crate) mod target;
 
 #[cfg(test)]

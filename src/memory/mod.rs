@@ -1,7 +1,7 @@
 //! What agents remember: spaces of embeddings, memories, and the search for them.
 //!
 //! A search goes one way: `api` checks the arguments, `access` the rights, `space` finds the vectors,
-//! `scope` says which memories count, `nearest` finds the nearest of them, `score` puts them in order,
+//! `scope` and `filter` say which memories count, `nearest` finds the nearest of them, `score` puts them in order,
 //! and `search` leads through. `put` writes what `decode` has read.
 
 pub(crate) mod access;
@@ -10,6 +10,7 @@ mod decode;
 mod dedupe;
 mod embedding;
 pub(crate) mod error;
+pub(crate) mod filter;
 mod metric;
 mod nearest;
 mod put;
@@ -18,3 +19,4 @@ mod scope;
 mod score;
 mod search;
 mod space;
+mod touch;

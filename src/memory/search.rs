@@ -7,6 +7,7 @@ use super::nearest::{Condition, Near, Plan, Search};
 use super::scope::{Conditions, Scope};
 use super::score::{self, Weights};
 use super::space::Space;
+use super::touch;
 use crate::error::Error;
 use crate::ident::quote_literal;
 use crate::pg::array::{self, Array};
@@ -27,6 +28,8 @@ pub(crate) struct Request {
     pub(crate) min_similarity: Option<f64>,
     pub(crate) weights: Weights,
     pub(crate) diversity: f64,
+    /// Whether the accesses are noted.
+    pub(crate) touch: bool,
 }
 
 /// A memory that was found.
@@ -91,7 +94,7 @@ pub(crate) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Answe
         }
     };
     let mut parameters = Parameters::default();
-    let conditions = request.scope.conditions(&mut parameters);
+    let conditions = request.scope.conditions(&mut parameters)?;
     let (mut order, mut candidates, mut plan) = (Vec::new(), HashMap::new(), Plan::Text);
     if let (Some(space), Some(embedding)) = (&space, &request.embedding) {
         let query = parameters.stored(space.vectors.vector_type, &embedding.stored());
@@ -125,6 +128,9 @@ pub(crate) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Answe
         complete(client, request, space, embedding, &order, &mut candidates);
     }
     let found = describe(client, request, space.as_ref(), &order, candidates);
+    if request.touch {
+        touch::run(client, workspace_id, found.iter().map(|found| found.memory_id.as_str()));
+    }
     let exhausted = found.len() < request.max_rows;
     Ok(Answer { found, plan, exhausted })
 }
