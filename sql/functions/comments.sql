@@ -442,5 +442,41 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embe
 COMMENT ON FUNCTION kepler.touch_memories(text[], text) IS
 'Notes that memories were used, as a search does for those that it gives: the time, and one more hit. At most once a minute each; what another transaction is noting is passed over; nothing in a read-only transaction. Returns how many were noted.
 Errors: 55000 before install(); 22004 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler.forget(text[], timestamptz, text) IS
+'Forgets memories, with their embeddings and accesses: for good, or, with at, from that time on (they expire then). Returns a row for each id: forgotten, expires, unchanged (named before, or that was its time already) or not_found. What a forgotten memory had superseded is superseded by its successor.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+COMMENT ON FUNCTION kepler.expire_memories(integer, text) IS
+'Deletes up to max_rows memories that have expired, those first that expired first, and returns how many. What another transaction holds is left to the next call.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+COMMENT ON FUNCTION kepler.memory_history(text, text) IS
+'What a memory said before, and what took its place: the memories of its chain of supersedes, the oldest first. No row if there is no such memory.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+COMMENT ON FUNCTION kepler.pending_embeddings(text, integer, text, text) IS
+'Memories of the workspace that have no embedding in a space, for whoever computes them: up to max_rows (at most 10,000), in the order of their ids. after: the last memory_id of the call before; a worker that passes it does not look at the same ones again.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
+COMMENT ON FUNCTION kepler.set_embeddings(text, text, text) IS
+'Sets the embeddings of memories in a space, and returns a row for each element: set, unchanged, superseded (a later element is about the same memory), not_found, or rejected, with error. Searches go on in the space that the workspace has activated.
+embeddings: the text of a JSON array of {memory_id, embedding}.
+Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
+COMMENT ON FUNCTION kepler.activate_space(text, text) IS
+'Has the workspace search another space from now on. Refused (55000) as long as a memory of the workspace has no embedding there, with how many. Waits for transactions that are writing memories of the workspace.
+Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 42704 for the space; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler.retire_embedding_space(text) IS
+'Ends a space: it takes no embeddings, and cannot be activated. Refused (55006) while a workspace searches it.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
+COMMENT ON FUNCTION kepler.drop_embedding_space(text) IS
+'Drops a retired space with its table and all its embeddings.
+Errors: 55000 before install(), and if it is not retired; 22004 and 22023 for arguments; 42704 for the space; 42501 for roles that do not own the table.';
+COMMENT ON FUNCTION kepler.index_advice(regclass) IS
+'Which index each column of type vector should have, in the tables of embedding spaces and in all others, or in one relation: a row for each.
+advice: create, rebuild (an IVFFlat index that has too few lists for the rows), drop (one whose building was interrupted), analyze, or none, with the reason and the statement. None below 50,000 rows: all are compared as fast. Columns outside of spaces are taken to be compared by cosine.
+build_memory: bytes that building it takes; a lower maintenance_work_mem makes it many times slower.
+Errors: 55000 before install().';
+COMMENT ON FUNCTION kepler.recall_check(text, integer, integer, text) IS
+'Holds searches for stored embeddings, chosen at random, against exact ones: the share of the k nearest that they find (recall), how many gave fewer rows than exist (shortfalls), and their times in milliseconds beside those of the exact ones. NULL where nothing is stored.
+samples: how many searches, at most 10,000. k: at most 1,000.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler._lock_memories(text) IS 'Internal: keeps those who write memories of a workspace out';
+COMMENT ON FUNCTION kepler._require_max_rows(integer, integer) IS 'Internal: checks an argument that bounds the rows';
 COMMENT ON FUNCTION kepler._require_space(text) IS 'Internal: fails unless there is such an embedding space';
 COMMENT ON FUNCTION kepler._forget_deleted_memories() IS 'Trigger: takes what belongs to deleted memories along';
