@@ -3,6 +3,8 @@
 use crate::enrichment::error::EnrichmentError;
 use crate::json_update::error::JsonUpdateError;
 use crate::jsonb::elements::{MAX_ELEMENTS, Undivided};
+use crate::memory::error::MemoryError;
+use crate::memory::filter::error::FilterError;
 use crate::structure::error::StructureError;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgSqlErrorCode, function_name, spi};
@@ -65,6 +67,10 @@ pub(crate) enum Error {
     #[error(transparent)]
     Enrichment(#[from] EnrichmentError),
     #[error(transparent)]
+    Memory(#[from] MemoryError),
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    #[error(transparent)]
     Spi(#[from] spi::Error),
     #[error(transparent)]
     Json(#[from] serde_json::Error),
@@ -105,6 +111,8 @@ impl Error {
             Error::Structure(error) => error.code(),
             Error::JsonUpdate(error) => error.code(),
             Error::Enrichment(error) => error.code(),
+            Error::Memory(error) => error.code(),
+            Error::Filter(error) => error.code(),
             Error::TooManyElements { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Error::TooContended | Error::EntriesContended => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Error::ColumnMissing { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -132,6 +140,8 @@ impl Error {
             Error::Structure(error) => return error.detail(),
             Error::JsonUpdate(error) => return error.detail(),
             Error::Enrichment(error) => return error.detail(),
+            Error::Memory(error) => return error.detail(),
+            Error::Filter(error) => return error.detail(),
             Error::EntriesContended => "Other sessions kept deleting the same entries.".to_owned(),
             _ => return None,
         })
@@ -183,6 +193,7 @@ impl Error {
             Error::Structure(error) => return error.hint(),
             Error::JsonUpdate(error) => return error.hint(),
             Error::Enrichment(error) => return error.hint(),
+            Error::Memory(error) => return error.hint(),
             Error::TooManyElements { .. } => "Send them in several calls.".to_owned(),
             Error::NoUniqueSet { known, .. } => format!("Unique are: {known}."),
             Error::InvalidEntries { .. } => {
@@ -194,6 +205,19 @@ impl Error {
             _ => return None,
         })
     }
+}
+
+/// A message shows at most so many lines.
+const MAX_LINES: usize = 100;
+
+/// Lines for a DETAIL.
+pub(crate) fn lines(lines: impl ExactSizeIterator<Item = String>) -> String {
+    let more = lines.len().saturating_sub(MAX_LINES);
+    let mut text = lines.take(MAX_LINES).collect::<Vec<_>>().join("\n");
+    if more > 0 {
+        text.push_str(&format!("\n… and {more} more"));
+    }
+    text
 }
 
 impl From<Error> for ErrorReport {

@@ -14,6 +14,7 @@ mod install;
 mod json;
 mod json_update;
 mod jsonb;
+mod memory;
 mod pg;
 mod record;
 mod settings;
@@ -97,6 +98,21 @@ extension_sql_file!(
     "../sql/functions/execution_report.sql",
     name = "execution_report",
     requires = ["executions", workspace::current_workspace_id]
+);
+extension_sql_file!(
+    "../sql/functions/embedding_spaces.sql",
+    name = "embedding_spaces",
+    requires = ["enrichment", "settle", workspace::current_workspace_id]
+);
+extension_sql_file!(
+    "../sql/functions/index_advice.sql",
+    name = "index_advice",
+    requires = ["embedding_spaces"]
+);
+extension_sql_file!(
+    "../sql/functions/memories.sql",
+    name = "memories",
+    requires = ["embedding_spaces", memory::put_api::_remember]
 );
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
 extension_sql_file!("../sql/functions/comments.sql", name = "comments", finalize);

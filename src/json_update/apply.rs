@@ -5,8 +5,9 @@
 
 use super::array;
 use super::error::{JsonUpdateError, Misfit, Reason};
-use super::operations::{Action, Operand, Operation, Operations, is_deeper_than};
+use super::operations::{Action, Operation, Operations, is_deeper_than};
 use super::path::{index, show};
+use super::reading::Operand;
 use crate::jsonb::builder::TooLarge;
 use crate::jsonb::decimal::{append_product, append_sum};
 use crate::jsonb::number::OutOfRange;

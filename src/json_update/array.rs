@@ -1,8 +1,9 @@
 //! What `$push`, `$addToSet` and `$pull` make of one array.
 
 use super::condition::Condition;
-use super::operations::{Operand, Operations, Reader};
+use super::operations::{Operations, Reader};
 use super::path::{Path, index, pointer_token};
+use super::reading::Operand;
 use crate::jsonb::hash::Hasher;
 use crate::jsonb::number;
 use crate::jsonb::order;
@@ -268,6 +269,6 @@ pub(super) fn pull<'a>(
 ) -> Option<Vec<Stored<'a>>> {
     let mut kept: Vec<_> = array.elements().collect();
     let before = kept.len();
-    kept.retain(|element| !condition.holds(operations, element.value()));
+    kept.retain(|element| !condition.holds(operations.bytes(), element.value()));
     (kept.len() < before).then_some(kept)
 }

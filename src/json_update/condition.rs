@@ -6,8 +6,8 @@
 //! holds an array meets a comparison if one of its elements does.
 
 use super::array::MANY;
-use super::operations::{Operand, Operations, Reader};
 use super::path::{Path, index, pointer_token};
+use super::reading::{Operand, Reading};
 use crate::jsonb::hash::Hasher;
 use crate::jsonb::order::{self, Kind};
 use crate::jsonb::view::{Container, Stored, Value};
@@ -48,7 +48,7 @@ const COMPARISONS: &str = "$eq, $ne, $gt, $gte, $lt, $lte, $in, $nin and $elemMa
 
 impl Condition {
     /// Reads the value of `$pull`.
-    pub(super) fn read(reader: &mut Reader, value: Stored<'_>, pointer: &str) -> Option<Self> {
+    pub(super) fn read(reader: &mut Reading, value: Stored<'_>, pointer: &str) -> Option<Self> {
         let fields = match value.value() {
             Value::Container(object) if object.is_object() => object,
             _ => return Some(Self::Tests(vec![Test::Equal(reader.operand(value))])),
@@ -78,16 +78,16 @@ impl Condition {
         good.then_some(Self::Fields(read))
     }
 
-    /// Whether an element meets the condition.
-    pub(super) fn holds(&self, operations: &Operations, value: Value<'_>) -> bool {
+    /// Whether an element meets the condition. `bytes`: the document that the condition was read from.
+    pub(super) fn holds(&self, bytes: &[u8], value: Value<'_>) -> bool {
         match self {
-            Self::Tests(tests) => tests.iter().all(|test| test.holds(operations, value)),
+            Self::Tests(tests) => tests.iter().all(|test| test.holds(bytes, value)),
             Self::Fields(fields) => {
                 matches!(value, Value::Container(object) if object.is_object())
                     && fields.iter().all(|(path, tests)| {
                         let mut found = Vec::new();
                         collect(value, path.parts(), &mut found);
-                        tests.iter().all(|test| test.holds_for_one(operations, &found))
+                        tests.iter().all(|test| test.holds_for_one(bytes, &found))
                     })
             }
         }
@@ -95,45 +95,54 @@ impl Condition {
 }
 
 /// An object with a key that begins with `$`: then all of them must, or the reader complains.
-fn has_comparisons(object: Container<'_>) -> bool {
+pub(crate) fn has_comparisons(object: Container<'_>) -> bool {
     object.keys().any(|key| key.bytes.starts_with(b"$"))
 }
 
-fn read_tests(reader: &mut Reader, object: Container<'_>, pointer: &str) -> Option<Vec<Test>> {
-    use Ordering::{Equal, Greater, Less};
+fn read_tests(reader: &mut Reading, object: Container<'_>, pointer: &str) -> Option<Vec<Test>> {
     let mut tests = Vec::new();
     for (name, value) in object.pairs() {
         let pointer = format!("{pointer}{}", pointer_token(name));
-        let operand = reader.operand(value);
-        let test = match name {
-            b"$eq" => Some(Test::Equal(operand)),
-            b"$ne" => Some(Test::NotEqual(operand)),
-            b"$gt" => Some(Test::Ordered(operand, &[Greater])),
-            b"$gte" => Some(Test::Ordered(operand, &[Greater, Equal])),
-            b"$lt" => Some(Test::Ordered(operand, &[Less])),
-            b"$lte" => Some(Test::Ordered(operand, &[Less, Equal])),
-            b"$in" => read_set(reader, value.value(), &pointer).map(Test::In),
-            b"$nin" => read_set(reader, value.value(), &pointer).map(Test::NotIn),
-            b"$elemMatch" => match value.value() {
-                Value::Container(object) if object.is_object() => {
-                    Condition::read(reader, value, &pointer).map(Test::ElementMatches)
-                }
-                other => {
-                    reader.wanted(&pointer, "an object", other);
-                    None
-                }
-            },
-            _ => {
-                reader.problem(&pointer, format!("is no comparison (there are {COMPARISONS})"));
-                None
-            }
-        };
-        tests.push(test);
+        tests.push(read_test(reader, name, value, &pointer));
     }
     tests.into_iter().collect()
 }
 
-fn read_set(reader: &mut Reader, value: Value<'_>, pointer: &str) -> Option<Set> {
+/// Reads one comparison by its name.
+pub(crate) fn read_test(
+    reader: &mut Reading,
+    name: &[u8],
+    value: Stored<'_>,
+    pointer: &str,
+) -> Option<Test> {
+    use Ordering::{Equal, Greater, Less};
+    let operand = reader.operand(value);
+    match name {
+        b"$eq" => Some(Test::Equal(operand)),
+        b"$ne" => Some(Test::NotEqual(operand)),
+        b"$gt" => Some(Test::Ordered(operand, &[Greater])),
+        b"$gte" => Some(Test::Ordered(operand, &[Greater, Equal])),
+        b"$lt" => Some(Test::Ordered(operand, &[Less])),
+        b"$lte" => Some(Test::Ordered(operand, &[Less, Equal])),
+        b"$in" => read_set(reader, value.value(), pointer).map(Test::In),
+        b"$nin" => read_set(reader, value.value(), pointer).map(Test::NotIn),
+        b"$elemMatch" => match value.value() {
+            Value::Container(object) if object.is_object() => {
+                Condition::read(reader, value, pointer).map(Test::ElementMatches)
+            }
+            other => {
+                reader.wanted(pointer, "an object", other);
+                None
+            }
+        },
+        _ => {
+            reader.problem(pointer, format!("is no comparison (there are {COMPARISONS})"));
+            None
+        }
+    }
+}
+
+fn read_set(reader: &mut Reading, value: Value<'_>, pointer: &str) -> Option<Set> {
     match value {
         Value::Container(list) if !list.is_object() => {
             let mut hashes = HashSet::new();
@@ -152,9 +161,13 @@ fn read_set(reader: &mut Reader, value: Value<'_>, pointer: &str) -> Option<Set>
 }
 
 impl Set {
-    fn has(&self, operations: &Operations, value: Value<'_>) -> bool {
+    pub(crate) fn values(&self) -> &[Operand] {
+        &self.values
+    }
+
+    fn has(&self, bytes: &[u8], value: Value<'_>) -> bool {
         if self.hashes.is_empty() {
-            let same = |operand: &Operand| order::equal(operations.value(*operand), value);
+            let same = |operand: &Operand| order::equal(operand.value(bytes), value);
             return self.values.iter().any(same);
         }
         self.hashes.contains(&Hasher::default().hash_value(value, None))
@@ -163,19 +176,19 @@ impl Set {
 
 impl Test {
     /// Whether a value as a whole meets the comparison.
-    fn holds(&self, operations: &Operations, value: Value<'_>) -> bool {
+    fn holds(&self, bytes: &[u8], value: Value<'_>) -> bool {
         match self {
-            Self::Equal(operand) => order::equal(operations.value(*operand), value),
-            Self::NotEqual(operand) => !order::equal(operations.value(*operand), value),
-            Self::In(set) => set.has(operations, value),
-            Self::NotIn(set) => !set.has(operations, value),
+            Self::Equal(operand) => order::equal(operand.value(bytes), value),
+            Self::NotEqual(operand) => !order::equal(operand.value(bytes), value),
+            Self::In(set) => set.has(bytes, value),
+            Self::NotIn(set) => !set.has(bytes, value),
             Self::Ordered(operand, orders) => {
-                let limit = operations.value(*operand);
+                let limit = operand.value(bytes);
                 Kind::of(value) == Kind::of(limit) && orders.contains(&order::compare(value, limit))
             }
             Self::ElementMatches(condition) => match value {
                 Value::Container(list) if !list.is_object() => {
-                    list.elements().any(|element| condition.holds(operations, element.value()))
+                    list.elements().any(|element| condition.holds(bytes, element.value()))
                 }
                 _ => false,
             },
@@ -184,21 +197,21 @@ impl Test {
 
     /// Whether one of the values that a field has meets the comparison; of the negations, whether all
     /// do. No value at all is null.
-    fn holds_for_one(&self, operations: &Operations, values: &[Value<'_>]) -> bool {
+    pub(crate) fn holds_for_one(&self, bytes: &[u8], values: &[Value<'_>]) -> bool {
         let holds = |value: &Value<'_>| match (self, value) {
-            (Self::ElementMatches(_), _) => self.holds(operations, *value),
+            (Self::ElementMatches(_), _) => self.holds(bytes, *value),
             (Self::NotEqual(_) | Self::NotIn(_), Value::Container(list)) if !list.is_object() => {
-                self.holds(operations, *value)
-                    && list.elements().all(|element| self.holds(operations, element.value()))
+                self.holds(bytes, *value)
+                    && list.elements().all(|element| self.holds(bytes, element.value()))
             }
             (_, Value::Container(list)) if !list.is_object() => {
-                self.holds(operations, *value)
-                    || list.elements().any(|element| self.holds(operations, element.value()))
+                self.holds(bytes, *value)
+                    || list.elements().any(|element| self.holds(bytes, element.value()))
             }
-            _ => self.holds(operations, *value),
+            _ => self.holds(bytes, *value),
         };
         match self {
-            _ if values.is_empty() => self.holds(operations, Value::Null),
+            _ if values.is_empty() => self.holds(bytes, Value::Null),
             Self::NotEqual(_) | Self::NotIn(_) => values.iter().all(holds),
             _ => values.iter().any(holds),
         }
@@ -206,7 +219,7 @@ impl Test {
 }
 
 /// The values at a path; where an array is in the way, those in its elements.
-fn collect<'a>(value: Value<'a>, path: &[Vec<u8>], found: &mut Vec<Value<'a>>) {
+pub(crate) fn collect<'a>(value: Value<'a>, path: &[Vec<u8>], found: &mut Vec<Value<'a>>) {
     let Some((key, below)) = path.split_first() else {
         found.push(value);
         return;

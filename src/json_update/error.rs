@@ -1,5 +1,6 @@
 //! What can be wrong with an update of a document.
 
+use crate::error::lines;
 use pgrx::PgSqlErrorCode;
 
 /// Everything that ends an update.
@@ -52,18 +53,6 @@ pub(crate) enum Reason {
     OtherKind,
     OutOfRange,
     TooDeep,
-}
-
-/// A message shows at most so many lines.
-const MAX_LINES: usize = 100;
-
-fn lines(lines: impl ExactSizeIterator<Item = String>) -> String {
-    let more = lines.len().saturating_sub(MAX_LINES);
-    let mut text = lines.take(MAX_LINES).collect::<Vec<_>>().join("\n");
-    if more > 0 {
-        text.push_str(&format!("\n… and {more} more"));
-    }
-    text
 }
 
 impl Reason {

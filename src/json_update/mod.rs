@@ -14,6 +14,7 @@ pub(crate) mod error;
 pub(crate) mod once;
 mod operations;
 pub(crate) mod path;
+pub(crate) mod reading;
 pub(crate) mod target;
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::array::{self, Push};
 use super::condition::Condition;
 use super::error::JsonUpdateError;
 use super::path::{Path, pointer_token};
+use super::reading::{Operand, Reading};
 use crate::jsonb::MAX_DEPTH;
 use crate::jsonb::order::Kind;
 use crate::jsonb::view::{Container, Stored, Value};
@@ -29,14 +30,6 @@ pub(crate) struct Operation {
     pub(crate) action: Action,
     /// The operation as a JSON Pointer into the document.
     pub(crate) pointer: String,
-}
-
-/// A value in the operations document.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Operand {
-    kind: u32,
-    start: usize,
-    end: usize,
 }
 
 #[derive(Debug)]
@@ -65,12 +58,8 @@ impl Operations {
     /// Reads the datum whose bytes behind the length word are `bytes`.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, JsonUpdateError> {
         let bytes = bytes.to_vec();
-        let mut reader = Reader {
-            origin: bytes.as_ptr() as usize,
-            list: Vec::new(),
-            renames: Vec::new(),
-            problems: Vec::new(),
-        };
+        let mut reader =
+            Reader { reading: Reading::of(&bytes), list: Vec::new(), renames: Vec::new() };
         let root = Container::root(&bytes);
         if is_deeper_than(root.value(), MAX_DEPTH) {
             return Err(JsonUpdateError::Invalid(vec![format!(
@@ -80,14 +69,14 @@ impl Operations {
         match root.value() {
             Value::Container(root) if root.is_object() => reader.by_operator(root),
             Value::Container(root) => reader.one_by_one(root),
-            other => reader.problems.push(format!(
+            other => reader.reading.problems.push(format!(
                 "it must be a JSON object ({{\"$set\": {{…}}}}) or array ([{{\"op\", \"path\", \
                  \"value\"}}]), and is {}",
                 Kind::of(other).name()
             )),
         }
         reader.find_conflicts();
-        let Reader { list, renames, problems, .. } = reader;
+        let Reader { list, renames, reading: Reading { problems, .. } } = reader;
         if problems.is_empty() {
             Ok(Self { bytes, list, renames })
         } else {
@@ -105,7 +94,12 @@ impl Operations {
     }
 
     pub(crate) fn stored(&self, operand: Operand) -> Stored<'_> {
-        Stored { kind: operand.kind, bytes: &self.bytes[operand.start..operand.end] }
+        operand.stored(&self.bytes)
+    }
+
+    /// The document, in which operands are places.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     pub(crate) fn value(&self, operand: Operand) -> Value<'_> {
@@ -115,27 +109,25 @@ impl Operations {
 
 /// See [`Operations::read`].
 pub(super) struct Reader {
-    /// The address of the document, from which operands are counted.
-    origin: usize,
+    reading: Reading,
     list: Vec<Operation>,
     renames: Vec<(Path, Path, String)>,
-    problems: Vec<String>,
 }
 
 impl Reader {
-    /// A value of the document being read.
+    /// As [`Reading::operand`].
     pub(super) fn operand(&self, stored: Stored<'_>) -> Operand {
-        let start = (stored.bytes.as_ptr() as usize).wrapping_sub(self.origin);
-        Operand { kind: stored.kind, start, end: start + stored.bytes.len() }
+        self.reading.operand(stored)
     }
 
+    /// As [`Reading::problem`].
     pub(super) fn problem(&mut self, pointer: &str, problem: impl std::fmt::Display) {
-        self.problems.push(format!("{pointer}: {problem}"));
+        self.reading.problem(pointer, problem);
     }
 
-    /// Complains unless a value is of this kind.
+    /// As [`Reading::wanted`].
     pub(super) fn wanted(&mut self, pointer: &str, what: &str, found: Value<'_>) {
-        self.problem(pointer, format!("must be {what}, and is {}", Kind::of(found).name()));
+        self.reading.wanted(pointer, what, found);
     }
 
     fn by_operator(&mut self, root: Container<'_>) {
@@ -249,7 +241,7 @@ impl Reader {
             },
             b"$push" => array::read_push(self, &path, stored, &pointer).map(Action::Push),
             b"$addToSet" => array::read_each(self, &path, stored, &pointer).map(Action::AddToSet),
-            b"$pull" => Condition::read(self, stored, &pointer).map(Action::Pull),
+            b"$pull" => Condition::read(&mut self.reading, stored, &pointer).map(Action::Pull),
             _ => return self.rename(path, value, pointer),
         };
         if let Some(action) = action {
@@ -312,7 +304,7 @@ impl Reader {
                         first.pointer
                     )
                 };
-                self.problems.push(problem);
+                self.reading.problems.push(problem);
             } else {
                 above = at;
             }

@@ -9,6 +9,8 @@ use std::cmp::Ordering;
 
 /// Decimal digits in one base-10000 digit.
 const GROUP: i64 = 4;
+/// Plain spellings have no more digits before the point, and none more behind it.
+const MAX_DIGITS: i64 = 100;
 /// The largest display scale of a `numeric`.
 pub(super) const MAX_SCALE: i64 = 0x3FFF;
 /// The largest weight (power of 10000 of the first digit) of a `numeric`.
@@ -121,7 +123,6 @@ fn parse_exponent(text: &[u8]) -> Result<i64, OutOfRange> {
 /// `12`, `12.0` and `1.2e1` are `12`. `None` where the text is no number, or would need more than
 /// a hundred digits.
 pub(crate) fn plain_text(text: &[u8]) -> Option<Cow<'_, str>> {
-    const MAX_DIGITS: i64 = 100;
     let (negative, unsigned) = match text {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, text),
@@ -139,7 +140,17 @@ pub(crate) fn plain_text(text: &[u8]) -> Option<Cow<'_, str>> {
         .parse(text, &mut datum)
         .ok()?;
     let Value::Number(datum) = Container::root(&datum[4..]).value() else { return None };
+    plain_decimal(datum).map(Cow::Owned)
+}
+
+/// The same of a `numeric` datum. `None` also for what is no finite number.
+pub(crate) fn plain_decimal(datum: &[u8]) -> Option<String> {
     let parts = parts(datum);
+    let sign = match parts.sign {
+        Sign::Positive => "",
+        Sign::Negative => "-",
+        _ => return None,
+    };
     let mut digits = String::new();
     for group in parts.digits.chunks_exact(2) {
         digits.push_str(&format!("{:04}", i16::from_ne_bytes([group[0], group[1]])));
@@ -153,10 +164,9 @@ pub(crate) fn plain_text(text: &[u8]) -> Option<Cow<'_, str>> {
     digits = format!("{}{digits}{}", zeros(-whole), zeros(whole - digits.len() as i64));
     let (whole, fraction) = digits.split_at(whole.max(0) as usize);
     let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
-    let sign = if parts.sign == Sign::Negative { "-" } else { "" };
     let point = if fraction.is_empty() { "" } else { "." };
     let whole = if whole.is_empty() { "0" } else { whole };
-    Some(Cow::Owned(format!("{sign}{whole}{point}{fraction}")))
+    Some(format!("{sign}{whole}{point}{fraction}"))
 }
 
 /// The parts of a `numeric` datum that make its value, without its display scale. Equal numbers have

@@ -60,6 +60,16 @@ impl Statement {
         unsafe { self.plan.run(self.sql, self.types, parameters, Sight::Transaction) }
     }
 
+    /// Runs a query that only reads, and sees what the calling statement sees.
+    pub(crate) fn run_in_snapshot<'conn>(
+        &self,
+        _client: &mut SpiClient<'conn>,
+        parameters: &[Parameter],
+    ) -> Rows<'conn> {
+        // SAFETY: `_client` shows that SPI is connected.
+        unsafe { self.plan.run(self.sql, self.types, parameters, Sight::Caller) }
+    }
+
     /// Runs a query that only reads, and sees all that is committed, also where the transaction keeps
     /// to an older snapshot.
     pub(crate) fn run_latest<'conn>(
@@ -114,6 +124,8 @@ enum Sight {
     Transaction,
     /// All that is committed, and what the transaction did.
     Latest,
+    /// What the statement sees that called the function.
+    Caller,
 }
 
 /// Postgres' plan, null before the first use.
@@ -164,16 +176,11 @@ impl Plan {
                     self.0.get(),
                     values.as_mut_ptr(),
                     nulls.as_ptr(),
-                    false,
+                    sight == Sight::Caller,
                     0,
                 )
             };
-            assert!(status >= 0, "a statement failed with SPI status {status}");
-            Rows {
-                table: pg_sys::SPI_tuptable,
-                processed: pg_sys::SPI_processed as usize,
-                lifetime: PhantomData,
-            }
+            Rows::take(status)
         }
     }
 
@@ -223,6 +230,22 @@ pub(crate) struct Rows<'conn> {
 }
 
 impl Rows<'_> {
+    /// What the last statement gave, which ended with `status`.
+    ///
+    /// # Safety
+    /// SPI must be connected, and nobody else may have taken the rows.
+    pub(super) unsafe fn take(status: i32) -> Self {
+        assert!(status >= 0, "a statement failed with SPI status {status}");
+        // SAFETY: SPI's variables are those of the last statement.
+        unsafe {
+            Rows {
+                table: pg_sys::SPI_tuptable,
+                processed: pg_sys::SPI_processed as usize,
+                lifetime: PhantomData,
+            }
+        }
+    }
+
     /// How many rows were given or touched.
     pub(crate) fn count(&self) -> usize {
         self.processed
@@ -320,6 +343,10 @@ impl<'r, const N: usize> Row<'r, N> {
 
     pub(crate) fn bigint(&self, column: usize) -> Option<i64> {
         self.get(column).map(|datum| datum.value() as i64)
+    }
+
+    pub(crate) fn float(&self, column: usize) -> Option<f64> {
+        self.get(column).map(|datum| f64::from_bits(datum.value() as u64))
     }
 
     pub(crate) fn oid(&self, column: usize) -> Option<pg_sys::Oid> {

@@ -1,6 +1,7 @@
 //! What can be wrong with a structure, a table or a change of it.
 
 use super::document::Problem;
+use crate::error::lines;
 use pgrx::PgSqlErrorCode;
 
 /// Everything that ends a call about structures.
@@ -53,18 +54,6 @@ pub(crate) enum StructureError {
 
 fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
-/// A message shows at most so many lines.
-const MAX_LINES: usize = 100;
-
-fn lines(lines: impl ExactSizeIterator<Item = String>) -> String {
-    let more = lines.len().saturating_sub(MAX_LINES);
-    let mut text = lines.take(MAX_LINES).collect::<Vec<_>>().join("\n");
-    if more > 0 {
-        text.push_str(&format!("\n… and {more} more"));
-    }
-    text
 }
 
 impl StructureError {

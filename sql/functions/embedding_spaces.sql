@@ -1,0 +1,260 @@
+-- Embedding spaces: one typed table each, outside of the memories.
+
+CREATE FUNCTION kepler._forget_deleted_memories() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    space_table regclass;
+BEGIN
+    IF NOT EXISTS (SELECT FROM old_memories) THEN RETURN NULL; END IF;
+    DELETE FROM kepler.memory_access AS a USING old_memories AS o
+    WHERE a.workspace_id = o.workspace_id AND a.memory_id = o.id;
+    FOR space_table IN
+        SELECT to_regclass(format('kepler_data.%I', s.table_name)) FROM kepler.embedding_spaces AS s
+    LOOP
+        IF space_table IS NULL THEN CONTINUE; END IF;
+        EXECUTE format(
+            'DELETE FROM %s AS e USING old_memories AS o
+             WHERE e.workspace_id = o.workspace_id AND e.memory_id = o.id', space_table);
+    END LOOP;
+    -- What was superseded by them is so by their successors, or by nothing that is left.
+    UPDATE kepler.memories AS m SET superseded_by = c.successor
+    FROM (
+        WITH RECURSIVE chain (workspace_id, id, successor) AS (
+            SELECT o.workspace_id, o.id, o.superseded_by FROM old_memories AS o
+            UNION
+            SELECT c.workspace_id, c.id, o.superseded_by
+            FROM chain AS c
+            JOIN old_memories AS o ON o.workspace_id = c.workspace_id AND o.id = c.successor)
+        SELECT * FROM chain AS c
+        WHERE NOT EXISTS (
+            SELECT FROM old_memories AS o WHERE o.workspace_id = c.workspace_id AND o.id = c.successor)
+    ) AS c
+    WHERE m.workspace_id = c.workspace_id AND m.superseded_by = c.id;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION kepler.create_embedding_space(
+    name text,
+    dimensions integer,
+    model text,
+    metric text DEFAULT 'cosine'
+) RETURNS regclass
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    table_name constant text := create_embedding_space.name || '_embeddings';
+    vector_schema text;
+    memories_owner name;
+    relation regclass;
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_name('name', name);
+    PERFORM kepler._require_name('model', model);
+    IF name !~ '^[a-z][a-z0-9_]{0,47}$' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('"%s" cannot be the name of an embedding space', name),
+            HINT = 'A name begins with a letter and consists of up to 48 of a to z, 0 to 9 and _.';
+    ELSIF dimensions IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+            MESSAGE = 'argument "dimensions" must not be NULL';
+    ELSIF dimensions NOT BETWEEN 1 AND 16000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "dimensions" must be between 1 and 16000, not %s', dimensions);
+    ELSIF metric IS NULL OR metric NOT IN ('cosine', 'inner_product', 'l2') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "metric" must be one of cosine, inner_product, l2, not "%s"', metric);
+    ELSIF EXISTS (SELECT FROM kepler.embedding_spaces AS s WHERE s.name = create_embedding_space.name) THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
+            MESSAGE = format('embedding space "%s" exists already', name);
+    END IF;
+    SELECT n.nspname INTO STRICT vector_schema
+    FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'vector';
+
+    EXECUTE format(
+        'CREATE TABLE kepler_data.%I (
+            workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
+            memory_id text NOT NULL,
+            embedding %I.vector(%s) NOT NULL,
+            PRIMARY KEY (workspace_id, memory_id))', table_name, vector_schema, dimensions);
+    relation := format('kepler_data.%I', table_name)::regclass;
+    -- A row of that size fits into a page whatever the ids are, and an exact search that need not
+    -- detoast takes a quarter of the time.
+    IF dimensions <= 1900 THEN
+        EXECUTE format('ALTER TABLE %s ALTER embedding SET STORAGE PLAIN', relation);
+    END IF;
+    IF metric = 'cosine' THEN
+        EXECUTE format(
+            'ALTER TABLE %s ADD CONSTRAINT %I CHECK (%I.vector_norm(embedding) > 0)',
+            relation, name || '_has_direction', vector_schema);
+    END IF;
+    EXECUTE format(
+        'CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON %s
+            FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+            EXECUTE FUNCTION kepler._refuse_workspace_change()', relation);
+    EXECUTE format('COMMENT ON TABLE %s IS %L', relation,
+        format('Embeddings of kepler.memories in the space %s, made by %s', name, model));
+    -- Searches read as the owner of the memories.
+    SELECT pg_get_userbyid(c.relowner) INTO memories_owner
+    FROM pg_class AS c WHERE c.oid = 'kepler.memories'::regclass;
+    IF memories_owner <> current_user THEN
+        EXECUTE format('ALTER TABLE %s OWNER TO %I', relation, memories_owner);
+    END IF;
+    INSERT INTO kepler.embedding_spaces (name, model, dimensions, metric, table_name)
+    VALUES (name, model, dimensions, metric::kepler.embedding_metric, table_name);
+    RETURN relation;
+END
+$$;
+
+-- What a function needs of a space that must be there.
+CREATE FUNCTION kepler._require_space(
+    space text, OUT relation regclass, OUT dimensions integer, OUT state kepler.embedding_space_state
+)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    SELECT format('kepler_data.%I', s.table_name)::regclass, s.dimensions, s.state
+    INTO relation, dimensions, state
+    FROM kepler.embedding_spaces AS s WHERE s.name = space;
+    IF relation IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = format('embedding space "%s" does not exist', space),
+            DETAIL = coalesce(
+                (SELECT format('There are: %s.', string_agg(s.name, ', ' ORDER BY s.name))
+                 FROM kepler.embedding_spaces AS s HAVING count(*) > 0),
+                'There is none yet.'),
+            HINT = 'SELECT kepler.create_embedding_space(''…'', dimensions => …, model => ''…'');';
+    END IF;
+END
+$$;
+
+CREATE FUNCTION kepler.retire_embedding_space(space text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    oldest text;
+    users text[];
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_name('space', space);
+    PERFORM kepler._require_space(space);
+    SELECT s.name INTO oldest FROM kepler.embedding_spaces AS s
+    WHERE s.state = 'ACTIVE' ORDER BY s.created_at, s.name LIMIT 1;
+    -- Those who have activated none search the oldest.
+    users := ARRAY(
+        SELECT w.id FROM kepler.workspaces AS w
+        WHERE w.embedding_space = $1
+            OR (w.embedding_space IS NULL AND oldest = $1 AND EXISTS (
+                SELECT FROM kepler.memories AS m WHERE m.workspace_id = w.id))
+        ORDER BY w.id LIMIT 5);
+    IF users <> '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_in_use',
+            MESSAGE = format('embedding space "%s" is in use', space),
+            DETAIL = format('Workspaces that search it: %s.', array_to_string(users, ', ')),
+            HINT = 'SELECT kepler.activate_space(''…'', workspace_id => ''…''); in each of them.';
+    END IF;
+    UPDATE kepler.embedding_spaces AS s SET state = 'RETIRED' WHERE s.name = $1 AND s.state <> 'RETIRED';
+END
+$$;
+
+CREATE FUNCTION kepler.drop_embedding_space(space text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found record;
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_name('space', space);
+    found := kepler._require_space(space);
+    IF found.state <> 'RETIRED' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('embedding space "%s" is not retired', space),
+            HINT = format('SELECT kepler.retire_embedding_space(%L);', space);
+    END IF;
+    DELETE FROM kepler.embedding_spaces AS s WHERE s.name = $1;
+    EXECUTE format('DROP TABLE %s', found.relation);
+END
+$$;
+
+CREATE FUNCTION kepler._require_max_rows(max_rows integer, most integer) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF max_rows IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+            MESSAGE = 'argument "max_rows" must not be NULL';
+    ELSIF max_rows NOT BETWEEN 1 AND most THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "max_rows" must be between 1 and %s, not %s', most, max_rows);
+    END IF;
+END
+$$;
+
+CREATE FUNCTION kepler.pending_embeddings(
+    space text,
+    max_rows integer DEFAULT 100,
+    after text DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (memory_id text, content text, format kepler.memory_format, context_type text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found record;
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_name('space', space);
+    PERFORM kepler._require_name('workspace_id', workspace_id);
+    PERFORM kepler._require_max_rows(max_rows, 10000);
+    found := kepler._require_space(space);
+    -- In the order of the primary keys, one by one from where the last call ended.
+    RETURN QUERY EXECUTE format(
+        'SELECT m.id, m.content, m.format, m.context_type FROM kepler.memories AS m
+         WHERE m.workspace_id = $1 AND ($2 IS NULL OR m.id > $2)
+             AND (m.expires_at IS NULL OR m.expires_at > now())
+             AND NOT EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = $1 AND e.memory_id = m.id)
+         ORDER BY m.id LIMIT $3', found.relation)
+    USING $4, after, max_rows;
+END
+$$;
+
+CREATE FUNCTION kepler.activate_space(
+    space text, workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found record;
+    pending bigint;
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_name('space', space);
+    PERFORM kepler._require_name('workspace_id', workspace_id);
+    found := kepler._require_space(space);
+    IF found.state <> 'ACTIVE' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('embedding space "%s" is retired', space);
+    END IF;
+    -- Whoever is writing memories ends before they are counted, and others begin after.
+    PERFORM kepler._lock_memories(workspace_id);
+    EXECUTE format(
+        'SELECT count(*) FROM kepler.memories AS m
+         WHERE m.workspace_id = $1 AND (m.expires_at IS NULL OR m.expires_at > now())
+             AND NOT EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = $1 AND e.memory_id = m.id)',
+        found.relation)
+    INTO pending USING $2;
+    IF pending > 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('workspace "%s" cannot search the space "%s" yet', workspace_id, space),
+            DETAIL = format('Memories that have no embedding there, and would not be found: %s.', pending),
+            HINT = format('SELECT * FROM kepler.pending_embeddings(%L); then kepler.set_embeddings.', space);
+    END IF;
+    UPDATE kepler.workspaces AS w SET embedding_space = $1
+    WHERE w.id = $2 AND w.embedding_space IS DISTINCT FROM $1;
+    IF NOT EXISTS (SELECT FROM kepler.workspaces AS w WHERE w.id = $2) THEN
+        RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation',
+            MESSAGE = format('workspace "%s" does not exist', workspace_id);
+    END IF;
+END
+$$;

@@ -1,0 +1,72 @@
+//! The SQL functions of filters.
+
+use super::{Filter, compile};
+use crate::error::Error;
+use crate::pg::varlena;
+use pgrx::AnyElement;
+use pgrx::iter::TableIterator;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// A filter that is larger than this is read anew each time.
+const MAX_KEPT: usize = 1 << 20;
+
+thread_local! {
+    /// The filter of the last call: a statement has the same one for all its rows.
+    static LAST: RefCell<Option<Rc<Filter>>> = const { RefCell::new(None) };
+}
+
+/// Whether a document meets a filter (`$eq`, `$ne`, `$gt`, `$gte`, `$lt`, `$lte`, `$in`, `$nin`,
+/// `$exists`, `$contains`, `$and`, `$or`, `$not`). Never NULL: a `doc` that is NULL meets none.
+///
+/// `filter`: `{"topic": "x", "year": {"$gte": 2020}}`, or, for keys that hold dots or begin with `$`,
+/// `[{"op": "$gte", "path": ["site.year"], "value": 2020}]`.
+///
+/// Errors: 22004 and 22023 for the filter.
+#[pg_extern(
+    immutable,
+    parallel_safe,
+    sql = "
+CREATE FUNCTION kepler.json_matches(doc jsonb, filter jsonb) RETURNS boolean
+IMMUTABLE PARALLEL SAFE COST 10 LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"
+)]
+fn json_matches(doc: Option<AnyElement>, filter: Option<AnyElement>) -> Result<bool, ErrorReport> {
+    let filter = kept(filter.ok_or(Error::NullArgument("filter"))?.datum())?;
+    let Some(doc) = doc else { return Ok(false) };
+    // SAFETY: declared in SQL as jsonb.
+    Ok(filter.matches(unsafe { varlena::aligned_bytes(doc.datum()) }))
+}
+
+/// The filter as a condition in SQL: for tests, and to see what an index can do for it.
+#[pg_extern(immutable, parallel_safe)]
+#[search_path(pg_catalog, pg_temp)]
+fn _filter_condition(
+    filter: Option<&str>,
+    column_name: Option<&str>,
+    first_parameter: default!(i32, "1"),
+) -> Result<
+    TableIterator<'static, (name!(condition, String), name!(parameters, Vec<String>))>,
+    ErrorReport,
+> {
+    let filter = filter.ok_or(Error::NullArgument("filter"))?;
+    let column = crate::ident::quote(column_name.ok_or(Error::NullArgument("column_name"))?);
+    let compiled =
+        compile(filter, &column, first_parameter.max(1) as usize).map_err(Error::from)?;
+    Ok(TableIterator::once((compiled.sql, compiled.parameters)))
+}
+
+fn kept(datum: pg_sys::Datum) -> Result<Rc<Filter>, Error> {
+    // SAFETY: declared in SQL as jsonb, which is a varlena.
+    let bytes = unsafe { varlena::aligned_bytes(datum) };
+    LAST.with_borrow_mut(|last| {
+        if let Some(known) = last.as_ref().filter(|known| known.is_of(bytes)) {
+            return Ok(Rc::clone(known));
+        }
+        let read = Rc::new(Filter::read(bytes)?);
+        *last = (bytes.len() <= MAX_KEPT).then(|| Rc::clone(&read));
+        Ok(read)
+    })
+}

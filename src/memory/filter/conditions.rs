@@ -1,0 +1,100 @@
+//! What a filter is made of, and whether a document meets it.
+//!
+//! A field has the values that its path leads to, through the elements of arrays too. A comparison
+//! holds if one of the values meets it, or an element of one that is an array; `$ne` and `$nin` are
+//! the opposites of `$eq` and `$in`. A field without values counts as null. As in MongoDB.
+
+use super::Filter;
+use crate::json_update::condition::{Test, collect};
+use crate::json_update::path::Path;
+use crate::json_update::reading::Operand;
+use crate::jsonb::order;
+use crate::jsonb::view::{Container, Value};
+
+/// A filter or a part of one.
+#[derive(Debug)]
+pub(super) enum Condition {
+    /// True if there is none.
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Not(Box<Condition>),
+    /// What the values of one field must meet, all of it.
+    Field(Path, Vec<FieldTest>),
+}
+
+#[derive(Debug)]
+pub(super) enum FieldTest {
+    Comparison(Test),
+    /// Whether the path leads to a value, null included.
+    Exists(bool),
+    /// What `@>` of `jsonb` says of one of the values.
+    Contains(Operand),
+    /// Unless all of these hold.
+    Not(Vec<FieldTest>),
+}
+
+impl Filter {
+    /// Whether the document whose datum has these bytes behind its length word meets the filter.
+    pub(crate) fn matches(&self, document: &[u8]) -> bool {
+        self.condition.holds(&self.bytes, Container::root(document).value())
+    }
+}
+
+impl Condition {
+    /// `bytes`: the filter. The recursion is as deep as the filter, which was bounded when it was read.
+    fn holds(&self, bytes: &[u8], document: Value<'_>) -> bool {
+        match self {
+            Self::All(parts) => parts.iter().all(|part| part.holds(bytes, document)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds(bytes, document)),
+            Self::Not(part) => !part.holds(bytes, document),
+            Self::Field(path, tests) => {
+                let mut values = Vec::new();
+                collect(document, path.parts(), &mut values);
+                tests.iter().all(|test| test.holds(bytes, &values))
+            }
+        }
+    }
+}
+
+impl FieldTest {
+    fn holds(&self, bytes: &[u8], values: &[Value<'_>]) -> bool {
+        match self {
+            Self::Comparison(test) => test.holds_for_one(bytes, values),
+            Self::Exists(wanted) => values.is_empty() != *wanted,
+            Self::Contains(operand) => {
+                let part = operand.value(bytes);
+                values.iter().any(|whole| has(*whole, part) || contains(*whole, part))
+            }
+            Self::Not(tests) => !tests.iter().all(|test| test.holds(bytes, values)),
+        }
+    }
+}
+
+/// An array has a scalar as an element: what `@>` makes an exception for, at the top only.
+fn has(whole: Value<'_>, part: Value<'_>) -> bool {
+    matches!((whole, part), (Value::Container(list), scalar)
+        if !list.is_object() && !matches!(scalar, Value::Container(_))
+            && list.elements().any(|element| order::equal(element.value(), scalar)))
+}
+
+/// Follows `JsonbDeepContains` of `jsonb_util.c`. As deep as `part`, which is part of a filter.
+fn contains(whole: Value<'_>, part: Value<'_>) -> bool {
+    match (whole, part) {
+        (Value::Container(whole), Value::Container(part)) if whole.is_object() => {
+            part.is_object()
+                && part.count() <= whole.count()
+                && part.pairs().all(|(key, wanted)| {
+                    let found = whole.find(key).ok().and_then(|at| whole.element(at));
+                    found.is_some_and(|found| contains(found.value(), wanted.value()))
+                })
+        }
+        (Value::Container(whole), Value::Container(part)) => {
+            !part.is_object()
+                && part.elements().all(|wanted| {
+                    whole.elements().any(|found| contains(found.value(), wanted.value()))
+                })
+        }
+        (Value::Container(_), _) | (_, Value::Container(_)) => false,
+        _ => order::equal(whole, part),
+    }
+}

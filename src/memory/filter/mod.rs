@@ -1,0 +1,92 @@
+//! Filters over metadata, in the manner of MongoDB's query documents.
+//!
+//! `read` turns a filter into conditions, noting all that is wrong; `conditions` are what it is made of,
+//! and say whether a document meets them; `index` says what a GIN index can look for. None of them
+//! touches Postgres. `api` has the SQL functions.
+//!
+//! A condition in SQL is two-fold: a `jsonpath` for equalities, which an index may serve, and
+//! `kepler.json_matches`, which decides. So there is one meaning, and three-valued logic never enters.
+
+pub(crate) mod api;
+mod conditions;
+pub(crate) mod error;
+mod index;
+mod read;
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;
+
+use crate::jsonb::parse::{InvalidCharacters, Parser};
+use conditions::Condition;
+use error::FilterError;
+
+/// A filter that was found to be right.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    /// The document behind the length word. Operands are places in it.
+    bytes: Vec<u8>,
+    condition: Condition,
+}
+
+/// A filter as an expression in SQL that is true or false, never NULL.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Compiled {
+    /// Holds the column, fixed names and `$n`, and nothing of the filter.
+    pub(crate) sql: String,
+    /// The values of `$n`, all of type text.
+    pub(crate) parameters: Vec<String>,
+}
+
+/// The condition for a `WHERE`.
+///
+/// `filter`: JSON text. `column`: an SQL expression of type jsonb that is not NULL, trusted.
+/// `first_parameter`: the number of the first `$n`.
+///
+/// # Errors
+/// All that is wrong with the filter.
+pub(crate) fn compile(
+    filter: &str,
+    column: &str,
+    first_parameter: usize,
+) -> Result<Compiled, FilterError> {
+    let mut datum = Vec::new();
+    Parser::new(InvalidCharacters::Reject).parse(filter.as_bytes(), &mut datum).map_err(
+        |error| FilterError::Broken { problem: error.problem.to_string(), offset: error.offset },
+    )?;
+    let read = Filter::read(&datum[4..])?;
+    let mut conjuncts = Vec::new();
+    let mut parameters = Vec::new();
+    let probe = read.probe();
+    if let Some(probe) = &probe {
+        conjuncts.push(format!(
+            "{column} OPERATOR(pg_catalog.@?) ${}::pg_catalog.text::pg_catalog.jsonpath",
+            first_parameter
+        ));
+        parameters.push(probe.path.clone());
+    }
+    if !read.is_empty() && !probe.is_some_and(|probe| probe.exact) {
+        conjuncts.push(format!(
+            "kepler.json_matches({column}, ${}::pg_catalog.text::pg_catalog.jsonb)",
+            first_parameter + parameters.len()
+        ));
+        parameters.push(filter.to_owned());
+    }
+    if conjuncts.is_empty() {
+        conjuncts.push("true".to_owned());
+    }
+    Ok(Compiled { sql: format!("({})", conjuncts.join(" AND ")), parameters })
+}
+
+impl Filter {
+    /// Whether everything meets it, because it asks for nothing.
+    fn is_empty(&self) -> bool {
+        matches!(&self.condition, Condition::All(parts) if parts.is_empty())
+    }
+
+    /// Whether they were read from these bytes.
+    pub(crate) fn is_of(&self, bytes: &[u8]) -> bool {
+        self.bytes == bytes
+    }
+}
