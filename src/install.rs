@@ -41,6 +41,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0005_enrichment",
         sql: include_str!("../sql/schema/0005_enrichment.sql"),
     },
+    Migration {
+        version: 6,
+        name: "0006_memory",
+        sql: include_str!("../sql/schema/0006_memory.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.
@@ -55,10 +60,10 @@ const INSTALL_LOCK: i64 = 0x6B65_706C_6572_0001;
 /// pgvector before this version is refused.
 const OLDEST_VECTOR: [u32; 3] = [0, 8, 4];
 
-/// Fails unless the tables are there, the newest that upserts touch included. Two look-ups in
+/// Fails unless the tables are there, the newest that functions touch included. Two look-ups in
 /// Postgres' caches, nothing is read.
 pub(crate) fn require_tables() -> Result<(), Error> {
-    if relation_exists(c"enrichment_queue") { Ok(()) } else { Err(Error::NotInstalled) }
+    if relation_exists(c"memories") { Ok(()) } else { Err(Error::NotInstalled) }
 }
 
 /// The same check for functions in SQL, before a query on a missing table fails without a hint.

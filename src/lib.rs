@@ -99,6 +99,11 @@ extension_sql_file!(
     name = "execution_report",
     requires = ["executions", workspace::current_workspace_id]
 );
+extension_sql_file!(
+    "../sql/functions/embedding_spaces.sql",
+    name = "embedding_spaces",
+    requires = ["enrichment", workspace::current_workspace_id]
+);
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
 extension_sql_file!("../sql/functions/comments.sql", name = "comments", finalize);
 

@@ -408,3 +408,10 @@ COMMENT ON FUNCTION kepler._enqueue(text[], text) IS 'Internal: queues those of 
 COMMENT ON FUNCTION kepler._refuse_transition() IS 'Trigger: refuses a change of enrichment_status that is not legal';
 COMMENT ON FUNCTION kepler._queue_changed_record() IS 'Trigger: keeps the queue under direct SQL';
 COMMENT ON FUNCTION kepler._dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';
+
+COMMENT ON FUNCTION kepler.create_embedding_space(text, integer, text, text) IS
+'Makes an embedding space: a table kepler_data.<name>_embeddings for embeddings of memories by one model. Spaces live side by side; the oldest is the one that workspaces search until they activate another (activate_space). Returns the table.
+name: up to 48 of a to z, 0 to 9 and _. dimensions: of each embedding, up to 16,000. model: what makes them. metric: cosine, inner_product or l2.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42710 if there is such a space; 42501 for roles that may not create tables in kepler_data.';
+COMMENT ON FUNCTION kepler._require_space(text) IS 'Internal: fails unless there is such an embedding space';
+COMMENT ON FUNCTION kepler._forget_deleted_memories() IS 'Trigger: takes what belongs to deleted memories along';

@@ -21,3 +21,12 @@ COMMENT ON TYPE kepler.execution_step_status IS 'How a step of a run stands: run
 CREATE TYPE kepler.attempt_outcome AS ENUM (
     'applied', 'retry', 'failed', 'released', 'superseded', 'expired');
 COMMENT ON TYPE kepler.attempt_outcome IS 'How an attempt to enrich a record ended';
+
+CREATE TYPE kepler.embedding_metric AS ENUM ('cosine', 'inner_product', 'l2');
+COMMENT ON TYPE kepler.embedding_metric IS 'How embeddings of a space are compared';
+
+CREATE TYPE kepler.embedding_space_state AS ENUM ('ACTIVE', 'RETIRED');
+COMMENT ON TYPE kepler.embedding_space_state IS 'Whether a space takes embeddings, and can be searched';
+
+CREATE TYPE kepler.memory_format AS ENUM ('TEXT', 'JSON');
+COMMENT ON TYPE kepler.memory_format IS 'What the content of a memory is';

@@ -1,0 +1,117 @@
+-- Embedding spaces: one typed table each, outside of the memories.
+
+CREATE FUNCTION kepler._forget_deleted_memories() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    space_table regclass;
+BEGIN
+    IF NOT EXISTS (SELECT FROM old_memories) THEN RETURN NULL; END IF;
+    DELETE FROM kepler.memory_access AS a USING old_memories AS o
+    WHERE a.workspace_id = o.workspace_id AND a.memory_id = o.id;
+    FOR space_table IN
+        SELECT to_regclass(format('kepler_data.%I', s.table_name)) FROM kepler.embedding_spaces AS s
+    LOOP
+        IF space_table IS NULL THEN CONTINUE; END IF;
+        EXECUTE format(
+            'DELETE FROM %s AS e USING old_memories AS o
+             WHERE e.workspace_id = o.workspace_id AND e.memory_id = o.id', space_table);
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION kepler.create_embedding_space(
+    name text,
+    dimensions integer,
+    model text,
+    metric text DEFAULT 'cosine'
+) RETURNS regclass
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    table_name constant text := create_embedding_space.name || '_embeddings';
+    vector_schema text;
+    memories_owner name;
+    relation regclass;
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_name('name', name);
+    PERFORM kepler._require_name('model', model);
+    IF name !~ '^[a-z][a-z0-9_]{0,47}$' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('"%s" cannot be the name of an embedding space', name),
+            HINT = 'A name begins with a letter and consists of up to 48 of a to z, 0 to 9 and _.';
+    ELSIF dimensions IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+            MESSAGE = 'argument "dimensions" must not be NULL';
+    ELSIF dimensions NOT BETWEEN 1 AND 16000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "dimensions" must be between 1 and 16000, not %s', dimensions);
+    ELSIF metric IS NULL OR metric NOT IN ('cosine', 'inner_product', 'l2') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "metric" must be one of cosine, inner_product, l2, not "%s"', metric);
+    ELSIF EXISTS (SELECT FROM kepler.embedding_spaces AS s WHERE s.name = create_embedding_space.name) THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
+            MESSAGE = format('embedding space "%s" exists already', name);
+    END IF;
+    SELECT n.nspname INTO STRICT vector_schema
+    FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'vector';
+
+    EXECUTE format(
+        'CREATE TABLE kepler_data.%I (
+            workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
+            memory_id text NOT NULL,
+            embedding %I.vector(%s) NOT NULL,
+            PRIMARY KEY (workspace_id, memory_id))', table_name, vector_schema, dimensions);
+    relation := format('kepler_data.%I', table_name)::regclass;
+    -- A row of that size fits into a page whatever the ids are, and an exact search that need not
+    -- detoast takes a quarter of the time.
+    IF dimensions <= 1900 THEN
+        EXECUTE format('ALTER TABLE %s ALTER embedding SET STORAGE PLAIN', relation);
+    END IF;
+    IF metric = 'cosine' THEN
+        EXECUTE format(
+            'ALTER TABLE %s ADD CONSTRAINT %I CHECK (%I.vector_norm(embedding) > 0)',
+            relation, name || '_has_direction', vector_schema);
+    END IF;
+    EXECUTE format(
+        'CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON %s
+            FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+            EXECUTE FUNCTION kepler._refuse_workspace_change()', relation);
+    EXECUTE format('COMMENT ON TABLE %s IS %L', relation,
+        format('Embeddings of kepler.memories in the space %s, made by %s', name, model));
+    -- Searches read as the owner of the memories.
+    SELECT pg_get_userbyid(c.relowner) INTO memories_owner
+    FROM pg_class AS c WHERE c.oid = 'kepler.memories'::regclass;
+    IF memories_owner <> current_user THEN
+        EXECUTE format('ALTER TABLE %s OWNER TO %I', relation, memories_owner);
+    END IF;
+    INSERT INTO kepler.embedding_spaces (name, model, dimensions, metric, table_name)
+    VALUES (name, model, dimensions, metric::kepler.embedding_metric, table_name);
+    RETURN relation;
+END
+$$;
+
+-- What a function needs of a space that must be there.
+CREATE FUNCTION kepler._require_space(
+    space text, OUT relation regclass, OUT dimensions integer, OUT state kepler.embedding_space_state
+)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    SELECT format('kepler_data.%I', s.table_name)::regclass, s.dimensions, s.state
+    INTO relation, dimensions, state
+    FROM kepler.embedding_spaces AS s WHERE s.name = space;
+    IF relation IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = format('embedding space "%s" does not exist', space),
+            DETAIL = coalesce(
+                (SELECT format('There are: %s.', string_agg(s.name, ', ' ORDER BY s.name))
+                 FROM kepler.embedding_spaces AS s HAVING count(*) > 0),
+                'There is none yet.'),
+            HINT = 'SELECT kepler.create_embedding_space(''…'', dimensions => …, model => ''…'');';
+    END IF;
+END
+$$;
