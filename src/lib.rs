@@ -104,6 +104,11 @@ extension_sql_file!(
     name = "embedding_spaces",
     requires = ["enrichment", workspace::current_workspace_id]
 );
+extension_sql_file!(
+    "../sql/functions/conversations.sql",
+    name = "conversations",
+    requires = ["types", "workflows", workspace::current_workspace_id]
+);
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
 extension_sql_file!("../sql/functions/comments.sql", name = "comments", finalize);
 
