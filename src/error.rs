@@ -3,6 +3,7 @@
 use crate::enrichment::error::EnrichmentError;
 use crate::json_update::error::JsonUpdateError;
 use crate::jsonb::elements::{MAX_ELEMENTS, Undivided};
+use crate::memory::error::MemoryError;
 use crate::memory::filter::error::FilterError;
 use crate::structure::error::StructureError;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -68,6 +69,8 @@ pub(crate) enum Error {
     #[error(transparent)]
     Filter(#[from] FilterError),
     #[error(transparent)]
+    Memory(#[from] MemoryError),
+    #[error(transparent)]
     Spi(#[from] spi::Error),
     #[error(transparent)]
     Json(#[from] serde_json::Error),
@@ -109,6 +112,7 @@ impl Error {
             Error::JsonUpdate(error) => error.code(),
             Error::Enrichment(error) => error.code(),
             Error::Filter(error) => error.code(),
+            Error::Memory(error) => error.code(),
             Error::TooManyElements { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Error::TooContended | Error::EntriesContended => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Error::ColumnMissing { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -137,6 +141,7 @@ impl Error {
             Error::JsonUpdate(error) => return error.detail(),
             Error::Enrichment(error) => return error.detail(),
             Error::Filter(error) => return error.detail(),
+            Error::Memory(error) => return error.detail(),
             Error::EntriesContended => "Other sessions kept deleting the same entries.".to_owned(),
             _ => return None,
         })
@@ -188,6 +193,7 @@ impl Error {
             Error::Structure(error) => return error.hint(),
             Error::JsonUpdate(error) => return error.hint(),
             Error::Enrichment(error) => return error.hint(),
+            Error::Memory(error) => return error.hint(),
             Error::TooManyElements { .. } => "Send them in several calls.".to_owned(),
             Error::NoUniqueSet { known, .. } => format!("Unique are: {known}."),
             Error::InvalidEntries { .. } => {

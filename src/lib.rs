@@ -109,6 +109,11 @@ extension_sql_file!(
     name = "conversations",
     requires = ["types", "workflows", workspace::current_workspace_id]
 );
+extension_sql_file!(
+    "../sql/functions/memories.sql",
+    name = "memories",
+    requires = ["embedding_spaces", memory::put_api::_remember]
+);
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
 extension_sql_file!("../sql/functions/comments.sql", name = "comments", finalize);
 

@@ -2,12 +2,12 @@
 
 use super::error::EnrichmentError;
 use crate::error::Error;
+use crate::pg::advisory;
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
-use xxhash_rust::xxh3::xxh3_64;
 
 /// What a claim or a settle needs of a policy; times in microseconds.
 #[derive(Debug, Clone, Copy)]
@@ -85,15 +85,7 @@ fn _require_policy(entity_type: &str, workspace_id: &str) -> Result<(), ErrorRep
 /// by whoever gives the type a policy (exclusive): a writer that saw no policy ends before the backlog
 /// is looked for. No row, so that it writes nothing.
 pub(crate) fn lock(workspace_id: &str, entity_type: &str, exclusive: bool) {
-    let name = format!("kepler enrichment\0{workspace_id}\0{entity_type}");
-    let key = xxh3_64(name.as_bytes()) as i64;
-    let function = if exclusive {
-        pg_sys::pg_advisory_xact_lock_int8
-    } else {
-        pg_sys::pg_advisory_xact_lock_shared_int8
-    };
-    // SAFETY: a function that takes a bigint and gives nothing.
-    unsafe { pgrx::direct_function_call::<()>(function, &[Some(pg_sys::Datum::from(key))]) };
+    advisory::lock(&format!("kepler enrichment\0{workspace_id}\0{entity_type}"), exclusive);
 }
 
 /// See `lock`, for functions in SQL.

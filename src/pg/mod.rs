@@ -1,10 +1,12 @@
 //! The few places where Rust touches Postgres' memory by hand, a file for each need.
 
+pub(crate) mod advisory;
 pub(crate) mod array;
 pub(crate) mod clock;
 pub(crate) mod large;
 pub(crate) mod memory;
 pub(crate) mod plan;
+pub(crate) mod query;
 pub(crate) mod role;
 pub(crate) mod sequence;
 pub(crate) mod subtransaction;

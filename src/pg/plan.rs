@@ -162,12 +162,7 @@ impl Plan {
                     0,
                 )
             };
-            assert!(status >= 0, "a statement failed with SPI status {status}");
-            Rows {
-                table: pg_sys::SPI_tuptable,
-                processed: pg_sys::SPI_processed as usize,
-                lifetime: PhantomData,
-            }
+            Rows::take(status)
         }
     }
 
@@ -217,6 +212,22 @@ pub(crate) struct Rows<'conn> {
 }
 
 impl Rows<'_> {
+    /// What the last statement gave, which ended with `status`.
+    ///
+    /// # Safety
+    /// SPI must be connected, and nobody else may have taken the rows.
+    pub(super) unsafe fn take(status: i32) -> Self {
+        assert!(status >= 0, "a statement failed with SPI status {status}");
+        // SAFETY: SPI's variables are those of the last statement.
+        unsafe {
+            Rows {
+                table: pg_sys::SPI_tuptable,
+                processed: pg_sys::SPI_processed as usize,
+                lifetime: PhantomData,
+            }
+        }
+    }
+
     /// How many rows were given or touched.
     pub(crate) fn count(&self) -> usize {
         self.processed
@@ -308,6 +319,10 @@ impl<'r, const N: usize> Row<'r, N> {
 
     pub(crate) fn bigint(&self, column: usize) -> Option<i64> {
         self.get(column).map(|datum| datum.value() as i64)
+    }
+
+    pub(crate) fn float(&self, column: usize) -> Option<f64> {
+        self.get(column).map(|datum| f64::from_bits(datum.value() as u64))
     }
 
     pub(crate) fn oid(&self, column: usize) -> Option<pg_sys::Oid> {

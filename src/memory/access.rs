@@ -1,0 +1,73 @@
+//! Who may read memories, and as whom they are read.
+//!
+//! Under row security Postgres does not use an index for an operator that might leak what it sees, and
+//! `@>`, `@@` and pgvector's are such. So a search first checks what the policies would, once: the
+//! caller's right to the table, and that the workspace is the session's. Then it reads as the owner of
+//! the tables, with the workspace as a bound condition. Where somebody has added policies of their own,
+//! it reads as the caller, and they hold.
+
+use super::error::MemoryError;
+use crate::error::Error;
+use crate::pg::plan::Statement;
+use crate::pg::role::{self, ActAs};
+use crate::pg::varlena::Text;
+use crate::settings;
+use pgrx::pg_sys;
+use pgrx::spi::SpiClient;
+
+thread_local! {
+    static TABLE: Statement = const { Statement::new(
+        c"SELECT c.oid, c.relowner,
+                 pg_catalog.has_table_privilege(c.oid, 'SELECT'),
+                 pg_catalog.has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE'),
+                 pg_catalog.row_security_active(c.oid),
+                 EXISTS (
+                     SELECT FROM pg_catalog.pg_policy AS p
+                     WHERE p.polrelid = c.oid
+                       AND pg_catalog.pg_get_expr(p.polqual, p.polrelid)
+                           IS DISTINCT FROM '(workspace_id = kepler.current_workspace_id())')
+          FROM pg_catalog.pg_class AS c
+          WHERE c.relname = $1::name AND c.relnamespace = (
+              SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'kepler')",
+        &[pg_sys::TEXTOID],
+    ) };
+    static WORKSPACE: Statement = const { Statement::new(
+        c"SELECT FROM kepler.workspaces AS w WHERE w.id = $1",
+        &[pg_sys::TEXTOID],
+    ) };
+}
+
+/// The owner's eyes, as long as it lives; or the caller's own.
+pub(crate) struct Reader {
+    _owner: Option<ActAs>,
+}
+
+impl Reader {
+    /// Checks that the caller may read the memories of the workspace.
+    pub(crate) fn open(client: &mut SpiClient<'_>, workspace_id: &str) -> Result<Self, Error> {
+        let table = Text::new("memories");
+        let owner = {
+            let rows = TABLE.with(|statement| statement.run(client, &[Some(table.datum())]));
+            let row = rows.iter::<6>().next().ok_or(Error::NotInstalled)?;
+            if row.boolean(2) != Some(true) {
+                return Err(MemoryError::NoRight("kepler.memories".to_owned()).into());
+            }
+            let (secured, foreign) = (row.boolean(4) == Some(true), row.boolean(5) == Some(true));
+            if secured {
+                let own = settings::workspace_id();
+                if own != workspace_id {
+                    let asked = workspace_id.to_owned();
+                    return Err(MemoryError::ForeignWorkspace { asked, own }.into());
+                }
+            }
+            row.oid(1).filter(|owner| !(secured && foreign) && *owner != role::current())
+        };
+        let reader = Self { _owner: owner.map(ActAs::role) };
+        let workspace = Text::new(workspace_id);
+        let there = WORKSPACE.with(|statement| statement.run(client, &[Some(workspace.datum())]));
+        if there.count() == 0 {
+            return Err(Error::NoWorkspace(workspace_id.to_owned()));
+        }
+        Ok(reader)
+    }
+}

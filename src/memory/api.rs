@@ -1,0 +1,153 @@
+//! The SQL functions that search.
+
+use super::embedding::Embedding;
+use super::error::MemoryError;
+use super::scope::{Scope, User};
+use super::score::Weights;
+use super::search::{self, Request, in_range};
+use crate::arguments::name;
+use crate::error::Error;
+use crate::install::require_tables;
+use crate::pg::clock::now;
+use pgrx::iter::TableIterator;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use pgrx::{AnyElement, JsonB};
+
+/// A search gives at most so many rows, and so many where they are to be unlike each other.
+const MAX_ROWS: i32 = 10_000;
+const MAX_DIVERSE_ROWS: i32 = 200;
+
+/// Finds memories by meaning, words, time and metadata.
+///
+/// Gives `max_rows` rows if so many memories meet the conditions, best first. `embedding`: of the
+/// question, by the model of the space. `query_text`: words to look for beside. `user_id`: `*` is
+/// everybody's; NULL those of no user.
+///
+/// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 22000 for an embedding of other
+/// dimensions, 42704 for the space, 42501 for the workspace or table, 23503 for an unknown workspace.
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    requires = ["embedding_spaces", workspace::current_workspace_id],
+    sql = r#"
+CREATE FUNCTION kepler.search_memories(
+    embedding @extschema:vector@.vector DEFAULT NULL,
+    max_rows integer DEFAULT 10,
+    user_id text DEFAULT '*',
+    query_text text DEFAULT NULL,
+    context_types text[] DEFAULT NULL,
+    min_similarity double precision DEFAULT NULL,
+    as_of timestamptz DEFAULT NULL,
+    weights jsonb DEFAULT NULL,
+    diversity double precision DEFAULT 0,
+    touch boolean DEFAULT true,
+    space text DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (
+    memory_id text, content text, score double precision, similarity double precision,
+    vector_rank integer, text_rank integer, recency double precision, importance double precision,
+    plan text, exhausted boolean
+)
+VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"#
+)]
+#[allow(clippy::type_complexity, clippy::too_many_arguments)]
+fn search_memories(
+    embedding: Option<AnyElement>,
+    max_rows: Option<i32>,
+    user_id: Option<String>,
+    query_text: Option<String>,
+    context_types: Option<Vec<Option<String>>>,
+    min_similarity: Option<f64>,
+    as_of: Option<TimestampWithTimeZone>,
+    weights: Option<JsonB>,
+    diversity: Option<f64>,
+    touch: Option<bool>,
+    space: Option<String>,
+    workspace_id: Option<String>,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(memory_id, String),
+            name!(content, String),
+            name!(score, f64),
+            name!(similarity, Option<f64>),
+            name!(vector_rank, Option<i32>),
+            name!(text_rank, Option<i32>),
+            name!(recency, f64),
+            name!(importance, f64),
+            name!(plan, &'static str),
+            name!(exhausted, bool),
+        ),
+    >,
+    ErrorReport,
+> {
+    require_tables()?;
+    let workspace_id = name("workspace_id", workspace_id)?;
+    let touch = touch.ok_or(Error::NullArgument("touch"))?;
+    let diversity = diversity.ok_or(Error::NullArgument("diversity"))?;
+    let diversity = in_range("diversity", diversity, 0.0, 1.0).map_err(Error::from)?;
+    let most = if diversity > 0.0 { MAX_DIVERSE_ROWS } else { MAX_ROWS };
+    let query_text = match query_text {
+        Some(text) if text.trim().is_empty() => {
+            return Err(Error::BlankArgument("query_text").into());
+        }
+        text => text,
+    };
+    // SAFETY: declared in SQL as vector.
+    let embedding = embedding.map(|given| unsafe { Embedding::from_datum(given.datum()) });
+    if embedding.is_none() && query_text.is_none() {
+        return Err(Error::from(MemoryError::NothingToSearchFor).into());
+    }
+    let context_types = match context_types {
+        None => None,
+        Some(types) => {
+            let types: Option<Vec<String>> = types.into_iter().collect();
+            Some(types.ok_or(Error::NullArgument("context_types"))?)
+        }
+    };
+    let request = Request {
+        embedding,
+        query_text,
+        scope: Scope {
+            workspace_id,
+            user: User::from_argument(user_id),
+            context_types,
+            at: as_of.map_or_else(now, i64::from),
+        },
+        space,
+        max_rows: rows_within("max_rows", max_rows, most)?,
+        min_similarity,
+        weights: match weights {
+            Some(weights) => Weights::read(&weights.0).map_err(Error::from)?,
+            None => Weights::default(),
+        },
+        diversity,
+    };
+    let answer = Spi::connect_mut(|client| search::run(client, &request))?;
+
+    let (plan, exhausted) = (answer.plan.name(), answer.exhausted);
+    Ok(TableIterator::new(answer.found.into_iter().map(move |found| {
+        (
+            found.memory_id,
+            found.content,
+            found.score,
+            found.similarity,
+            found.vector_rank,
+            found.text_rank,
+            found.recency,
+            found.importance,
+            plan,
+            exhausted,
+        )
+    })))
+}
+
+fn rows_within(argument: &'static str, given: Option<i32>, most: i32) -> Result<usize, Error> {
+    let given = given.ok_or(Error::NullArgument(argument))?;
+    in_range(argument, f64::from(given), 1.0, f64::from(most))?;
+    Ok(given as usize)
+}

@@ -1,0 +1,312 @@
+//! Cuts a batch of memories into elements and reads their fields. What is wrong with one element is
+//! that element's rejection, with every problem of its fields.
+
+use super::embedding::Embedding;
+use super::space::Space;
+use crate::error::Error;
+use crate::jsonb::elements::{self, not_an_object};
+use crate::jsonb::scan;
+use crate::pg::array::{self, Array};
+use crate::structure::entries::scalar::{self, Scratch};
+use crate::structure::model::FieldKind;
+use std::ops::Range;
+
+/// A memory that is to be written.
+#[derive(Debug, Clone)]
+pub(crate) struct NewMemory {
+    pub(crate) content: String,
+    pub(crate) is_json: bool,
+    pub(crate) user_id: Option<String>,
+    pub(crate) context_type: String,
+    pub(crate) relevance_score: f64,
+    /// The stored `jsonb`, length word included.
+    pub(crate) metadata: Option<Vec<u8>>,
+    pub(crate) valid_from: Option<i64>,
+    pub(crate) expires_at: Option<i64>,
+    pub(crate) supersedes: Option<String>,
+    pub(crate) embedding: Option<Embedding>,
+}
+
+impl Default for NewMemory {
+    fn default() -> Self {
+        Self {
+            content: String::new(),
+            is_json: false,
+            user_id: None,
+            context_type: DEFAULT_TYPE.to_owned(),
+            relevance_score: DEFAULT_RELEVANCE,
+            metadata: None,
+            valid_from: None,
+            expires_at: None,
+            supersedes: None,
+            embedding: None,
+        }
+    }
+}
+
+/// What the table's columns have for defaults.
+pub(crate) const DEFAULT_TYPE: &str = "fact";
+pub(crate) const DEFAULT_RELEVANCE: f64 = 0.5;
+/// Bytes of a context type and of ids.
+const MAX_NAME: usize = 128;
+
+const FIELDS: [&str; 9] = [
+    "content",
+    "embedding",
+    "user_id",
+    "context_type",
+    "relevance_score",
+    "metadata",
+    "valid_from",
+    "expires_at",
+    "supersedes",
+];
+
+impl NewMemory {
+    /// What is wrong with it, whichever way it came.
+    pub(crate) fn problems(&self, space: Option<&Space>) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.content.trim().is_empty() {
+            problems.push("/content: must not be blank".to_owned());
+        }
+        if self.context_type.trim().is_empty() || self.context_type.len() > MAX_NAME {
+            problems.push(format!("/context_type: must have 1 to {MAX_NAME} bytes"));
+        }
+        if !(0.0..=1.0).contains(&self.relevance_score) {
+            problems.push("/relevance_score: must be a number from 0 to 1".to_owned());
+        }
+        if let (Some(embedding), Some(space)) = (&self.embedding, space)
+            && let Err(error) = space.check(embedding)
+        {
+            problems.push(format!("/embedding: {error}"));
+        }
+        problems
+    }
+}
+
+/// Divides `text`, a JSON array of objects, and reads them. `space`: where their embeddings go.
+pub(crate) fn batch(
+    text: &str,
+    argument: &'static str,
+    space: Option<&Space>,
+) -> Result<Vec<Result<NewMemory, String>>, Error> {
+    let text = text.as_bytes();
+    let mut reader = Reader::new(space);
+    let mut batch = Vec::new();
+    elements::divide(text, |at| {
+        pgrx::check_for_interrupts!();
+        let (element, end) =
+            objects(text, at, &FIELDS, |ranges, unknown| reader.memory(text, ranges, unknown))?;
+        batch.push(element);
+        Ok(end)
+    })
+    .map_err(|undivided| Error::undivided(argument, undivided))?;
+    Ok(batch)
+}
+
+/// An embedding for a memory that is there.
+pub(crate) struct NewEmbedding {
+    pub(crate) memory_id: String,
+    pub(crate) embedding: Embedding,
+}
+
+/// Divides `text`, a JSON array of `{memory_id, embedding}`.
+pub(crate) fn embeddings(
+    text: &str,
+    argument: &'static str,
+    space: &Space,
+) -> Result<Vec<Result<NewEmbedding, String>>, Error> {
+    let text = text.as_bytes();
+    let mut reader = Reader::new(Some(space));
+    let mut batch = Vec::new();
+    elements::divide(text, |at| {
+        pgrx::check_for_interrupts!();
+        let (element, end) = objects(text, at, &["memory_id", "embedding"], |ranges, unknown| {
+            reader.embedding_of(text, ranges, unknown)
+        })?;
+        batch.push(element);
+        Ok(end)
+    })
+    .map_err(|undivided| Error::undivided(argument, undivided))?;
+    Ok(batch)
+}
+
+/// Reads one element: where its fields stand, in the order of `known`, and the first that is unknown.
+/// Of a key given twice the last counts, as in `jsonb`; null says nothing.
+fn objects<T>(
+    text: &[u8],
+    at: usize,
+    known: &[&str],
+    read: impl FnOnce(&[Option<Range<usize>>], Option<String>) -> Result<T, String>,
+) -> Result<(Result<T, String>, usize), scan::Unbalanced> {
+    if text.get(at) != Some(&b'{') {
+        let end = scan::skip_value(text, at)?;
+        return Ok((Err(not_an_object(text, at).to_owned()), end));
+    }
+    let mut ranges = vec![None; known.len()];
+    let mut unknown = None;
+    let end = scan::members(text, at, |member| {
+        let key = &text[member.key.clone()];
+        match known.iter().position(|name| name.as_bytes() == key) {
+            Some(field) => {
+                ranges[field] = (&text[member.value.clone()] != b"null").then_some(member.value);
+            }
+            None => {
+                unknown = Some(String::from_utf8_lossy(key).chars().take(60).collect());
+            }
+        }
+    })?;
+    match end {
+        Some(end) => Ok((read(&ranges, unknown), end)),
+        None => {
+            let end = scan::skip_value(text, at)?;
+            Ok((Err("the element is not valid JSON".to_owned()), end))
+        }
+    }
+}
+
+/// Reads values, with room for one of each kind.
+struct Reader<'s> {
+    space: Option<&'s Space>,
+    scratch: Scratch,
+    problems: Vec<String>,
+}
+
+impl<'s> Reader<'s> {
+    fn new(space: Option<&'s Space>) -> Self {
+        Self { space, scratch: Scratch::new(), problems: Vec::new() }
+    }
+
+    /// The stored value of a field, or None with a problem noted.
+    fn stored(&mut self, field: &str, kind: &FieldKind, raw: &[u8]) -> Option<Vec<u8>> {
+        let element = match kind {
+            FieldKind::Float => array::FLOAT,
+            FieldKind::Timestamp => array::TIMESTAMPTZ,
+            _ => array::JSONB,
+        };
+        let mut cell = Array::new(element);
+        match scalar::decode(kind, raw, &mut self.scratch, &mut cell) {
+            Ok(()) => cell.last().map(<[u8]>::to_vec),
+            Err(problem) => {
+                let item = problem.item.map_or_else(String::new, |item| format!("/{item}"));
+                self.problems.push(format!("/{field}{item}: {}", problem.message));
+                None
+            }
+        }
+    }
+
+    fn text(&mut self, field: &str, raw: Option<&[u8]>) -> Option<String> {
+        let stored = self.stored(field, &FieldKind::Text { max_length: None }, raw?)?;
+        String::from_utf8(stored[4..].to_vec()).ok()
+    }
+
+    fn time(&mut self, field: &str, raw: Option<&[u8]>) -> Option<i64> {
+        let stored = self.stored(field, &FieldKind::Timestamp, raw?)?;
+        Some(i64::from_ne_bytes(stored.try_into().ok()?))
+    }
+
+    fn number(&mut self, field: &str, raw: Option<&[u8]>) -> Option<f64> {
+        let stored = self.stored(field, &FieldKind::Float, raw?)?;
+        Some(f64::from_ne_bytes(stored.try_into().ok()?))
+    }
+
+    fn object(&mut self, field: &str, raw: Option<&[u8]>) -> Option<Vec<u8>> {
+        let raw = raw?;
+        if raw.first() != Some(&b'{') {
+            self.problems.push(format!("/{field}: must be an object"));
+            return None;
+        }
+        self.stored(field, &FieldKind::Json, raw)
+    }
+
+    fn embedding(&mut self, field: &str, raw: Option<&[u8]>) -> Option<Embedding> {
+        let raw = raw?;
+        let dimensions = self.space.map_or(0, |space| space.dimensions) as u16;
+        let stored = self.stored(field, &FieldKind::Vector { dimensions }, raw)?;
+        Some(Embedding::from_bytes(&stored[4..]))
+    }
+
+    /// The element, or all that is wrong with it.
+    fn end<T>(&mut self, element: T) -> Result<T, String> {
+        if self.problems.is_empty() {
+            return Ok(element);
+        }
+        Err(std::mem::take(&mut self.problems).join("; "))
+    }
+
+    fn begin(&mut self, unknown: Option<String>, known: &str) {
+        self.problems.clear();
+        if let Some(key) = unknown {
+            let key = crate::json::token(&key);
+            self.problems.push(format!("/{key}: unknown field (known are {known})"));
+        }
+    }
+
+    fn memory(
+        &mut self,
+        text: &[u8],
+        ranges: &[Option<Range<usize>>],
+        unknown: Option<String>,
+    ) -> Result<NewMemory, String> {
+        self.begin(unknown, &FIELDS.join(", "));
+        let raw = |at: usize| ranges[at].clone().map(|range| &text[range]);
+        let mut memory = NewMemory::default();
+        match raw(0) {
+            Some([b'"', ..]) => memory.content = self.text("content", raw(0)).unwrap_or_default(),
+            Some(json @ [b'{' | b'[', ..]) => {
+                // Also what jsonb refuses and json does not: content is to be cast to either.
+                if self.stored("content", &FieldKind::Json, json).is_some() {
+                    memory.content = String::from_utf8_lossy(json).into_owned();
+                    memory.is_json = true;
+                }
+            }
+            Some(_) => self.problems.push("/content: must be a string, object or array".to_owned()),
+            None => self.problems.push("/content: is required".to_owned()),
+        }
+        let content_is_there = self.problems.is_empty();
+        memory.embedding = self.embedding("embedding", raw(1));
+        memory.user_id = self.text("user_id", raw(2));
+        if let Some(context_type) = self.text("context_type", raw(3)) {
+            memory.context_type = context_type;
+        }
+        if let Some(relevance) = self.number("relevance_score", raw(4)) {
+            memory.relevance_score = relevance;
+        }
+        memory.metadata = self.object("metadata", raw(5));
+        memory.valid_from = self.time("valid_from", raw(6));
+        memory.expires_at = self.time("expires_at", raw(7));
+        memory.supersedes = self.text("supersedes", raw(8));
+        let problems = memory.problems(self.space);
+        self.problems.extend(
+            problems
+                .into_iter()
+                .filter(|problem| content_is_there || !problem.starts_with("/content")),
+        );
+        self.end(memory)
+    }
+
+    fn embedding_of(
+        &mut self,
+        text: &[u8],
+        ranges: &[Option<Range<usize>>],
+        unknown: Option<String>,
+    ) -> Result<NewEmbedding, String> {
+        self.begin(unknown, "memory_id, embedding");
+        let raw = |at: usize| ranges[at].clone().map(|range| &text[range]);
+        for (at, field) in ["memory_id", "embedding"].into_iter().enumerate() {
+            if raw(at).is_none() {
+                self.problems.push(format!("/{field}: is required"));
+            }
+        }
+        let memory_id = self.text("memory_id", raw(0)).unwrap_or_default();
+        let embedding =
+            self.embedding("embedding", raw(1)).unwrap_or_else(|| Embedding::new(vec![]));
+        if self.problems.is_empty()
+            && let Some(space) = self.space
+            && let Err(error) = space.check(&embedding)
+        {
+            self.problems.push(format!("/embedding: {error}"));
+        }
+        self.end(NewEmbedding { memory_id, embedding })
+    }
+}

@@ -1,0 +1,321 @@
+//! Finds what is remembered already.
+//!
+//! The same content is a duplicate. A near one is only what passes two gates: the embeddings point the
+//! same way, and the words are the same but for a few, with all numbers equal. One gate alone throws
+//! true memories away: "room 12" and "room 21" are as near as can be.
+
+use super::decode::NewMemory;
+use super::space::Space;
+use crate::pg::array::{self, Array, ElementType};
+use crate::pg::clock::now;
+use crate::pg::plan::{LocalSettings, Statement};
+use crate::pg::query::Parameters;
+use crate::pg::varlena::Text;
+use pgrx::pg_sys;
+use pgrx::spi::SpiClient;
+use std::collections::{HashMap, HashSet};
+
+/// The least cosine of embeddings, and the least share of common words (Jaccard), of near duplicates.
+const MIN_COSINE: f64 = 0.97;
+const MIN_JACCARD: f64 = 0.85;
+/// So many of the nearest memories are looked at.
+const NEAREST: usize = 5;
+/// Up to so many memories in a workspace each is compared; beyond, the index is asked.
+const COMPARED: i64 = 2_000;
+
+/// What an element repeats.
+pub(crate) struct Known {
+    pub(crate) of: Original,
+    /// Whether the content is the same to the letter.
+    pub(crate) same: bool,
+}
+
+pub(crate) enum Original {
+    Stored(String),
+    /// An earlier element of the batch.
+    Earlier(usize),
+}
+
+thread_local! {
+    static SAME: Statement = const { Statement::new(
+        c"SELECT n.at, m.id
+          FROM (SELECT pg_catalog.unnest($3) AS at, pg_catalog.unnest($4) AS content,
+                       pg_catalog.unnest($5) AS user_id, pg_catalog.unnest($6) AS context_type) AS n
+          CROSS JOIN LATERAL (
+              SELECT x.id FROM kepler.memories AS x
+              WHERE x.workspace_id = $1
+                AND pg_catalog.hashtextextended(x.content, 0)
+                    = pg_catalog.hashtextextended(n.content, 0)
+                AND x.content = n.content AND x.context_type = n.context_type
+                AND x.user_id IS NOT DISTINCT FROM n.user_id
+                AND x.valid_to IS NULL AND (x.expires_at IS NULL OR x.expires_at > $2)
+              ORDER BY x.created_at LIMIT 1) AS m",
+        &[
+            pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT4ARRAYOID, pg_sys::TEXTARRAYOID,
+            pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
+        ],
+    ) };
+    static COUNT: Statement = const { Statement::new(
+        c"SELECT pg_catalog.count(*) FROM (
+              SELECT FROM kepler.memories AS m WHERE m.workspace_id = $1 LIMIT $2) AS counted",
+        &[pg_sys::TEXTOID, pg_sys::INT8OID],
+    ) };
+}
+
+/// What each of the memories repeats. One that supersedes another repeats nothing.
+pub(crate) fn find(
+    client: &mut SpiClient<'_>,
+    workspace: &Text,
+    space: Option<&Space>,
+    memories: &[Option<NewMemory>],
+) -> Vec<Option<Known>> {
+    let mut known: Vec<Option<Known>> = Vec::new();
+    known.resize_with(memories.len(), || None);
+    let looked_for = |memory: &&NewMemory| memory.supersedes.is_none();
+    let mut same = Columns::new(None);
+    for (at, memory) in memories.iter().enumerate() {
+        if let Some(memory) = memory.as_ref().filter(looked_for) {
+            same.push(at, memory);
+        }
+    }
+    if same.at.count() == 0 {
+        return known;
+    }
+    let time = Some(pg_sys::Datum::from(now()));
+    let parameters = [
+        Some(workspace.datum()),
+        time,
+        Some(same.at.datum()),
+        Some(same.contents.datum()),
+        Some(same.users.datum()),
+        Some(same.types.datum()),
+    ];
+    let rows = SAME.with(|plan| plan.run(client, &parameters));
+    for row in rows.iter::<2>() {
+        if let (Some(at), Some(id)) = (row.integer(0), row.text(1)) {
+            known[at as usize] = Some(Known { of: Original::Stored(id.to_owned()), same: true });
+        }
+    }
+    drop(rows);
+    if let Some(space) = space {
+        near_stored(client, workspace, space, memories, &mut known);
+    }
+    within_batch(memories, &mut known);
+    known
+}
+
+/// Compares the nearest stored memories.
+fn near_stored(
+    client: &mut SpiClient<'_>,
+    workspace: &Text,
+    space: &Space,
+    memories: &[Option<NewMemory>],
+    known: &mut [Option<Known>],
+) {
+    let mut near = Columns::new(Some(space));
+    for (at, memory) in memories.iter().enumerate() {
+        if let Some(memory) = memory
+            && memory.supersedes.is_none()
+            && memory.embedding.is_some()
+            && known[at].is_none()
+        {
+            near.push(at, memory);
+        }
+    }
+    if near.at.count() == 0 {
+        return;
+    }
+    let limit = Some(pg_sys::Datum::from(COMPARED + 1));
+    let counted = COUNT.with(|plan| plan.run(client, &[Some(workspace.datum()), limit]));
+    let few = counted.iter::<1>().next().and_then(|row| row.bigint(0)).unwrap_or(0) <= COMPARED;
+    drop(counted);
+    let vectors = &space.vectors;
+    let index = if few { None } else { vectors.index(client, "n.embedding") };
+    let (order, from_index) = match index {
+        Some(index) => (index.order_by, true),
+        None => {
+            let distance = vectors.distance("n.embedding");
+            (format!("{distance} OPERATOR(pg_catalog.+) 0::pg_catalog.float8"), false)
+        }
+    };
+    let mut parameters = Parameters::default();
+    let workspace = parameters.datum(pg_sys::TEXTOID, Some(workspace.datum()));
+    let now = parameters.time(now());
+    let at = parameters.array(pg_sys::INT4ARRAYOID, near.at);
+    let users = parameters.array(pg_sys::TEXTARRAYOID, near.users);
+    let types = parameters.array(pg_sys::TEXTARRAYOID, near.types);
+    let embeddings = parameters.array(vectors.vector_array_type, near.embeddings);
+    let condition = format!(
+        "m.workspace_id = {workspace} AND m.id = e.memory_id AND m.context_type = n.context_type \
+         AND m.user_id IS NOT DISTINCT FROM n.user_id AND m.valid_to IS NULL \
+         AND (m.expires_at IS NULL OR m.expires_at > {now})"
+    );
+    let table = &vectors.table;
+    let from = if from_index {
+        format!(
+            "{table} AS e CROSS JOIN LATERAL (SELECT m.id, m.content FROM kepler.memories AS m \
+             WHERE {condition} OFFSET 0) AS m WHERE e.workspace_id = {workspace}"
+        )
+    } else {
+        format!(
+            "{table} AS e JOIN kepler.memories AS m ON {condition} \
+             WHERE e.workspace_id = {workspace}"
+        )
+    };
+    let cosine = crate::structure::model::Metric::Cosine.operator(&vectors.vector_schema);
+    let sql = format!(
+        "SELECT n.at, x.id, x.content \
+         FROM (SELECT pg_catalog.unnest({at}) AS at, pg_catalog.unnest({users}) AS user_id, \
+                      pg_catalog.unnest({types}) AS context_type, \
+                      pg_catalog.unnest({embeddings}) AS embedding) AS n \
+         CROSS JOIN LATERAL (SELECT m.id, m.content, \
+             1 OPERATOR(pg_catalog.-) (e.embedding {cosine} n.embedding) AS cosine \
+             FROM {from} ORDER BY {order} LIMIT {NEAREST}) AS x \
+         WHERE x.cosine OPERATOR(pg_catalog.>=) {MIN_COSINE} \
+         ORDER BY n.at, x.cosine DESC"
+    );
+    let mut settings = vec![(c"enable_seqscan", c"off"), (c"jit", c"off")];
+    if from_index {
+        settings.extend([
+            (c"hnsw.ef_search", c"200"),
+            (c"hnsw.iterative_scan", c"off"),
+            (c"enable_bitmapscan", c"off"),
+            (c"enable_hashjoin", c"off"),
+            (c"enable_mergejoin", c"off"),
+            (c"enable_memoize", c"off"),
+            (c"enable_material", c"off"),
+        ]);
+    }
+    let _settings = LocalSettings::set(&settings);
+    let rows = parameters.run(client, &sql);
+    for row in rows.iter::<3>() {
+        let (Some(at), Some(id), Some(content)) = (row.integer(0), row.text(1), row.text(2)) else {
+            continue;
+        };
+        let at = at as usize;
+        if let Some(memory) = &memories[at]
+            && known[at].is_none()
+            && Words::of(content).are_near(&Words::of(&memory.content))
+        {
+            known[at] = Some(Known { of: Original::Stored(id.to_owned()), same: false });
+        }
+    }
+}
+
+/// Compares the elements with each other: the earlier one is remembered.
+fn within_batch(memories: &[Option<NewMemory>], known: &mut [Option<Known>]) {
+    type Group<'m> = (Option<&'m str>, &'m str, Vec<&'m str>);
+    let mut same: HashMap<(Option<&str>, &str, &str), usize> = HashMap::new();
+    let mut groups: HashMap<Group<'_>, Vec<(usize, Words<'_>)>> = HashMap::new();
+    for (at, memory) in memories.iter().enumerate() {
+        let Some(memory) = memory.as_ref().filter(|memory| memory.supersedes.is_none()) else {
+            continue;
+        };
+        if known[at].is_some() {
+            continue;
+        }
+        let (user, context_type) = (memory.user_id.as_deref(), memory.context_type.as_str());
+        let content = memory.content.as_str();
+        if let Some(&element) = same.get(&(user, context_type, content)) {
+            known[at] = Some(Known { of: Original::Earlier(element), same: true });
+            continue;
+        }
+        same.insert((user, context_type, content), at);
+        let Some(embedding) = &memory.embedding else { continue };
+        let words = Words::of(content);
+        let group = groups.entry((user, context_type, words.numbers.clone())).or_default();
+        let near = group.iter().find(|(other, others)| {
+            words.are_near(others)
+                && memories[*other]
+                    .as_ref()
+                    .and_then(|other| other.embedding.as_ref())
+                    .is_some_and(|other| embedding.cosine(other) >= MIN_COSINE)
+        });
+        match near {
+            Some(&(element, _)) => {
+                known[at] = Some(Known { of: Original::Earlier(element), same: false });
+            }
+            None => group.push((at, words)),
+        }
+        pgrx::check_for_interrupts!();
+    }
+}
+
+/// The words of a text, without regard to case, and its numbers in their order.
+struct Words<'t> {
+    words: HashSet<String>,
+    numbers: Vec<&'t str>,
+}
+
+impl<'t> Words<'t> {
+    fn of(text: &'t str) -> Self {
+        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        let numbers = text
+            .split(|c: char| !(c.is_ascii_digit() || c == '.' || c == ','))
+            .map(|number| number.trim_matches(['.', ',']))
+            .filter(|number| !number.is_empty());
+        Self { words: words.map(str::to_lowercase).collect(), numbers: numbers.collect() }
+    }
+
+    /// Whether two texts differ in few words and in no number.
+    fn are_near(&self, other: &Self) -> bool {
+        if self.numbers != other.numbers {
+            return false;
+        }
+        let common = self.words.intersection(&other.words).count();
+        let all = self.words.len() + other.words.len() - common;
+        all > 0 && common as f64 >= MIN_JACCARD * all as f64
+    }
+}
+
+/// Elements that are looked up, a column each.
+struct Columns {
+    at: Array,
+    contents: Array,
+    users: Array,
+    types: Array,
+    embeddings: Array,
+}
+
+impl Columns {
+    fn new(space: Option<&Space>) -> Self {
+        let vector = space.map_or(pg_sys::InvalidOid, |space| space.vectors.vector_type);
+        Self {
+            embeddings: Array::new(ElementType::varlena(vector)),
+            contents: Array::new(array::TEXT),
+            at: Array::new(array::INTEGER),
+            users: Array::new(array::TEXT),
+            types: Array::new(array::TEXT),
+        }
+    }
+
+    fn push(&mut self, at: usize, memory: &NewMemory) {
+        self.at.push_bytes(&(at as i32).to_ne_bytes());
+        self.contents.push_text(&memory.content);
+        match &memory.user_id {
+            Some(user) => self.users.push_text(user),
+            None => self.users.push_null(),
+        }
+        self.types.push_text(&memory.context_type);
+        if let Some(embedding) = &memory.embedding {
+            self.embeddings.push_bytes(&embedding.stored());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_texts_differ_in_few_words_and_no_number() {
+        let near = |a, b| Words::of(a).are_near(&Words::of(b));
+        assert!(near("Ada likes tea.", "ada likes tea"));
+        let long = "the user likes to have the weekly report sent on monday morning before nine";
+        assert!(near(long, &long.replace("before", "by")));
+        assert!(!near("Ada likes tea", "Ada likes coffee"));
+        assert!(!near("meet in room 12 at noon", "meet in room 21 at noon"));
+        assert!(!near("costs 1.5 a month", "costs 15 a month"));
+        assert!(!near("!", "?"));
+    }
+}

@@ -1,0 +1,104 @@
+//! What ends a call about memories.
+
+use pgrx::PgSqlErrorCode;
+
+/// Everything that ends a call. What is wrong with one element of a batch is that element's outcome.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MemoryError {
+    #[error("embedding space \"{name}\" does not exist")]
+    NoSpace { name: String, known: Vec<String> },
+    #[error("there is no embedding space")]
+    NoSpaces,
+    #[error("embedding space \"{0}\" is retired")]
+    Retired(String),
+    #[error("the table of embedding space \"{0}\" is gone")]
+    TableGone(String),
+    #[error("an embedding of {given} dimensions does not fit into {place}")]
+    Dimensions { place: String, model: Option<String>, expected: usize, given: usize },
+    #[error("a zero vector has no direction, and {place} compares directions")]
+    ZeroVector { place: String },
+    #[error("argument \"{argument}\" must be between {least} and {most}, not {given}")]
+    OutOfRange { argument: &'static str, least: String, most: String, given: String },
+    #[error("a search needs an \"embedding\", a \"query_text\", or both")]
+    NothingToSearchFor,
+    #[error("argument \"weights\" is not valid")]
+    BadWeights { problems: Vec<String> },
+    #[error("the memory is not valid")]
+    Invalid { problems: Vec<String> },
+    #[error("of {sent} memories only {written} were written")]
+    NotWritten { sent: usize, written: usize },
+    #[error("permission denied for table {0}")]
+    NoRight(String),
+    #[error("workspace \"{asked}\" is not this session's")]
+    ForeignWorkspace { asked: String, own: String },
+    #[error("column \"{column}\" of {table} is no vector")]
+    NotAVector { table: String, column: String, vectors: Vec<String> },
+    #[error("{0} is not a table")]
+    NotATable(String),
+    #[error("argument \"condition\" is not valid")]
+    BadCondition { problems: Vec<String> },
+}
+
+impl MemoryError {
+    pub(crate) fn code(&self) -> PgSqlErrorCode {
+        use PgSqlErrorCode::*;
+        match self {
+            Self::NoSpace { .. } | Self::NoSpaces => ERRCODE_UNDEFINED_OBJECT,
+            Self::Retired(_) | Self::TableGone(_) => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Self::Dimensions { .. } => ERRCODE_DATA_EXCEPTION,
+            Self::ZeroVector { .. }
+            | Self::OutOfRange { .. }
+            | Self::NothingToSearchFor
+            | Self::Invalid { .. }
+            | Self::BadCondition { .. }
+            | Self::BadWeights { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
+            Self::NotWritten { .. } => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
+            Self::NoRight(_) | Self::ForeignWorkspace { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::NotAVector { .. } | Self::NotATable(_) => ERRCODE_WRONG_OBJECT_TYPE,
+        }
+    }
+
+    pub(crate) fn detail(&self) -> Option<String> {
+        Some(match self {
+            Self::NoSpace { known, .. } if known.is_empty() => "There is none yet.".to_owned(),
+            Self::NoSpace { known, .. } => format!("There are: {}.", known.join(", ")),
+            Self::Dimensions { model, expected, .. } => match model {
+                Some(model) => {
+                    format!("Its model, {model}, makes embeddings of {expected} dimensions.")
+                }
+                None => format!("Expected are {expected} dimensions."),
+            },
+            Self::ForeignWorkspace { own, .. } => format!("The session works in \"{own}\"."),
+            Self::BadWeights { problems }
+            | Self::BadCondition { problems }
+            | Self::Invalid { problems } => problems.join("\n"),
+            Self::NotAVector { vectors, .. } if vectors.is_empty() => {
+                "The table has no column of pgvector's type vector.".to_owned()
+            }
+            Self::NotAVector { vectors, .. } => format!("Vectors are: {}.", vectors.join(", ")),
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoSpace { .. } | Self::NoSpaces => {
+                "SELECT kepler.create_embedding_space('…', dimensions => …, model => '…');"
+                    .to_owned()
+            }
+            Self::Dimensions { model: Some(_), .. } => {
+                "Embeddings of another model belong into a space of their own (argument space)."
+                    .to_owned()
+            }
+            Self::NotWritten { .. } => {
+                "A trigger on kepler.memories keeps rows from being written.".to_owned()
+            }
+            Self::BadWeights { .. } => {
+                "Weights are {\"similarity\": 0.7, \"importance\": 0.15, \"recency\": 0.1, \
+                 \"frequency\": 0.05}, each from 0 up."
+                    .to_owned()
+            }
+            _ => return None,
+        })
+    }
+}

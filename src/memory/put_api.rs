@@ -1,0 +1,154 @@
+//! The SQL functions that remember.
+
+use super::decode::{self, NewMemory};
+use super::embedding::Embedding;
+use super::error::MemoryError;
+use super::put::{self, Action};
+use super::space::Space;
+use crate::arguments::{name, required};
+use crate::error::Error;
+use crate::install::require_tables;
+use crate::jsonb::builder::length_word;
+use crate::pg::varlena;
+use pgrx::AnyElement;
+use pgrx::iter::TableIterator;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use pgrx::spi::SpiClient;
+
+/// The space that embeddings go to; None where there are none, and none is named.
+fn open_space(
+    client: &mut SpiClient<'_>,
+    space: Option<&str>,
+    workspace_id: &str,
+    is_needed: bool,
+) -> Result<Option<Space>, Error> {
+    if !is_needed && space.is_none() {
+        return Ok(None);
+    }
+    let space = Space::find(client, space, workspace_id)?;
+    space.require_active()?;
+    Ok(Some(space))
+}
+
+/// Remembers one thing, whose content is text or the text of a JSON value.
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    requires = ["embedding_spaces", workspace::current_workspace_id],
+    sql = r#"
+CREATE FUNCTION kepler._remember(
+    content text, is_json boolean, embedding @extschema:vector@.vector, user_id text,
+    context_type text, metadata jsonb, relevance_score double precision, valid_from timestamptz,
+    expires_at timestamptz, supersedes text, dedupe boolean, space text, workspace_id text
+) RETURNS TABLE (memory_id text, action text)
+VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"#
+)]
+#[allow(clippy::too_many_arguments)]
+fn _remember(
+    content: Option<String>,
+    is_json: bool,
+    embedding: Option<AnyElement>,
+    user_id: Option<String>,
+    context_type: Option<String>,
+    metadata: Option<AnyElement>,
+    relevance_score: Option<f64>,
+    valid_from: Option<TimestampWithTimeZone>,
+    expires_at: Option<TimestampWithTimeZone>,
+    supersedes: Option<String>,
+    dedupe: Option<bool>,
+    space: Option<String>,
+    workspace_id: Option<String>,
+) -> Result<
+    TableIterator<'static, (name!(memory_id, Option<String>), name!(action, &'static str))>,
+    ErrorReport,
+> {
+    require_tables()?;
+    let workspace_id = name("workspace_id", workspace_id)?;
+    let memory = NewMemory {
+        content: required("content", content)?,
+        is_json,
+        user_id,
+        context_type: name("context_type", context_type)?,
+        relevance_score: relevance_score.ok_or(Error::NullArgument("relevance_score"))?,
+        // SAFETY: declared in SQL as jsonb.
+        metadata: metadata.map(|given| stored(unsafe { varlena::aligned_bytes(given.datum()) })),
+        valid_from: valid_from.map(i64::from),
+        expires_at: expires_at.map(i64::from),
+        supersedes,
+        // SAFETY: declared in SQL as vector.
+        embedding: embedding.map(|given| unsafe { Embedding::from_datum(given.datum()) }),
+    };
+    let dedupe = dedupe.ok_or(Error::NullArgument("dedupe"))?;
+    let answer = Spi::connect_mut(|client| {
+        put::lock(&workspace_id, dedupe);
+        let embedded = memory.embedding.is_some();
+        let space = open_space(client, space.as_deref(), &workspace_id, embedded)?;
+        if let (Some(space), Some(embedding)) = (&space, &memory.embedding) {
+            space.check(embedding)?;
+        }
+        let problems = memory.problems(space.as_ref());
+        if !problems.is_empty() {
+            return Err(MemoryError::Invalid { problems }.into());
+        }
+        let answers = put::run(client, &workspace_id, space.as_ref(), vec![Ok(memory)], dedupe)?;
+        answers.into_iter().next().ok_or(Error::NullArgument("content"))
+    })?;
+    if answer.action == Action::Rejected {
+        let problems = answer.error.into_iter().collect();
+        return Err(Error::from(MemoryError::Invalid { problems }).into());
+    }
+    Ok(TableIterator::new([(answer.memory_id, answer.action.name())]))
+}
+
+/// A `varlena` with its length word.
+fn stored(bytes: &[u8]) -> Vec<u8> {
+    let mut stored = length_word(4 + bytes.len()).to_vec();
+    stored.extend_from_slice(bytes);
+    stored
+}
+
+/// Remembers the elements of a JSON array, and answers for each.
+///
+/// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 22P02 where `memories` is no JSON
+/// array, 42704 for the space, 23503 for an unknown workspace.
+#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn remember_many(
+    memories: Option<&str>,
+    dedupe: default!(Option<bool>, "false"),
+    space: default!(Option<String>, "NULL"),
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(ordinal, i32),
+            name!(memory_id, Option<String>),
+            name!(action, &'static str),
+            name!(error, Option<String>),
+        ),
+    >,
+    ErrorReport,
+> {
+    require_tables()?;
+    let workspace_id = name("workspace_id", workspace_id)?;
+    let dedupe = dedupe.ok_or(Error::NullArgument("dedupe"))?;
+    let text = memories.ok_or(Error::NullArgument("memories"))?;
+    let answers = Spi::connect_mut(|client| {
+        put::lock(&workspace_id, dedupe);
+        // A space is needed only if something has an embedding.
+        let embedded = memchr::memmem::find(text.as_bytes(), b"\"embedding\"").is_some();
+        let space = open_space(client, space.as_deref(), &workspace_id, embedded)?;
+        let batch = decode::batch(text, "memories", space.as_ref())?;
+        put::run(client, &workspace_id, space.as_ref(), batch, dedupe)
+    })?;
+    Ok(TableIterator::new(
+        answers.into_iter().enumerate().map(|(at, answer)| {
+            (at as i32 + 1, answer.memory_id, answer.action.name(), answer.error)
+        }),
+    ))
+}

@@ -1,0 +1,70 @@
+//! Which memories a search is about, as SQL over `kepler.memories` under the alias `m`.
+
+use crate::pg::array::{self, Array};
+use crate::pg::query::Parameters;
+use pgrx::pg_sys;
+
+/// What the caller asked for.
+pub(crate) struct Scope {
+    pub(crate) workspace_id: String,
+    pub(crate) user: User,
+    pub(crate) context_types: Option<Vec<String>>,
+    /// What holds at this time; microseconds.
+    pub(crate) at: i64,
+}
+
+/// Whose memories.
+pub(crate) enum User {
+    /// Everybody's in the workspace.
+    Any,
+    /// Those of the workspace itself.
+    Nobody,
+    Id(String),
+}
+
+impl User {
+    /// `*` is everybody. A NULL, which may be a mistake of the caller's, must not be.
+    pub(crate) fn from_argument(user_id: Option<String>) -> Self {
+        match user_id {
+            None => User::Nobody,
+            Some(id) if id == "*" => User::Any,
+            Some(id) => User::Id(id),
+        }
+    }
+}
+
+/// The scope as conditions.
+pub(crate) struct Conditions {
+    /// The parameter of the workspace.
+    pub(crate) workspace: String,
+    /// On the columns that the index holds.
+    pub(crate) keys: String,
+    /// All of them.
+    pub(crate) all: String,
+}
+
+impl Scope {
+    pub(crate) fn conditions(&self, parameters: &mut Parameters) -> Conditions {
+        let workspace = parameters.text(&self.workspace_id);
+        let mut keys = format!("m.workspace_id = {workspace}");
+        match &self.user {
+            User::Any => (),
+            User::Nobody => keys.push_str(" AND m.user_id IS NULL"),
+            User::Id(id) => keys.push_str(&format!(" AND m.user_id = {}", parameters.text(id))),
+        }
+        if let Some(types) = &self.context_types {
+            let mut names = Array::new(array::TEXT);
+            for name in types {
+                names.push_text(name);
+            }
+            let names = parameters.array(pg_sys::TEXTARRAYOID, names);
+            keys.push_str(&format!(" AND m.context_type = ANY ({names})"));
+        }
+        let at = parameters.time(self.at);
+        let all = format!(
+            "{keys} AND m.valid_from <= {at} AND (m.valid_to IS NULL OR m.valid_to > {at}) \
+             AND (m.expires_at IS NULL OR m.expires_at > {at})"
+        );
+        Conditions { workspace, keys, all }
+    }
+}

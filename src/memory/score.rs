@@ -1,0 +1,170 @@
+//! The score of a memory, from 0 to 1 for each of its parts, and the choice of results that are unlike
+//! each other. Nothing is stretched over the results of one search: a threshold means the same always.
+
+use super::embedding::Embedding;
+use super::error::MemoryError;
+use serde_json::Value;
+
+/// The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009).
+const RRF: f64 = 60.0;
+/// So many hits count as the most frequent.
+const MANY_HITS: f64 = 100.0;
+const DAY: f64 = 86_400e6;
+
+/// How much each part counts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Weights {
+    pub(crate) similarity: f64,
+    pub(crate) importance: f64,
+    pub(crate) recency: f64,
+    pub(crate) frequency: f64,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self { similarity: 0.70, importance: 0.15, recency: 0.10, frequency: 0.05 }
+    }
+}
+
+impl Weights {
+    /// Reads a JSON object. Parts that it does not name do not count.
+    pub(crate) fn read(given: &Value) -> Result<Self, MemoryError> {
+        let Value::Object(given) = given else {
+            let problems = vec!["it must be a JSON object".to_owned()];
+            return Err(MemoryError::BadWeights { problems });
+        };
+        let mut weights = Self { similarity: 0.0, importance: 0.0, recency: 0.0, frequency: 0.0 };
+        let mut problems = Vec::new();
+        for (key, value) in given {
+            let part = match key.as_str() {
+                "similarity" => &mut weights.similarity,
+                "importance" => &mut weights.importance,
+                "recency" => &mut weights.recency,
+                "frequency" => &mut weights.frequency,
+                _ => {
+                    problems.push(format!("/{}: unknown part", crate::json::token(key)));
+                    continue;
+                }
+            };
+            match value.as_f64().filter(|weight| (0.0..=1e6).contains(weight)) {
+                Some(weight) => *part = weight,
+                None => problems.push(format!("/{key}: must be a number from 0 to 1000000")),
+            }
+        }
+        if problems.is_empty() && weights.sum() == 0.0 {
+            problems.push("one part must count for more than 0".to_owned());
+        }
+        if problems.is_empty() { Ok(weights) } else { Err(MemoryError::BadWeights { problems }) }
+    }
+
+    fn sum(&self) -> f64 {
+        self.similarity + self.importance + self.recency + self.frequency
+    }
+
+    /// Whether the order is that of similarity alone.
+    pub(crate) fn only_similarity(&self) -> bool {
+        self.importance == 0.0 && self.recency == 0.0 && self.frequency == 0.0
+    }
+
+    /// The score, where `relevance` takes the place of similarity.
+    pub(crate) fn score(
+        &self,
+        relevance: f64,
+        importance: f64,
+        recency: f64,
+        frequency: f64,
+    ) -> f64 {
+        self.similarity * relevance
+            + self.importance * importance
+            + self.recency * recency
+            + self.frequency * frequency
+    }
+}
+
+/// 1 now, and half as much after each half-life: preferences stay, reasoning ages fast. Microseconds.
+pub(crate) fn recency(context_type: &str, age: i64) -> f64 {
+    let half_life = match context_type {
+        "preference" => return 1.0,
+        "reasoning" => 30.0,
+        _ => 90.0,
+    };
+    (-(age.max(0) as f64) / (half_life * DAY)).exp2()
+}
+
+/// 0 for what was never found, 1 from a hundred times on, by the logarithm.
+pub(crate) fn frequency(hits: i64) -> f64 {
+    ((1.0 + hits.max(0) as f64).ln() / (1.0 + MANY_HITS).ln()).min(1.0)
+}
+
+/// Reciprocal rank fusion, as a share of what the first place in every list gives: ranks from 1 on.
+pub(crate) fn fused(ranks: &[Option<i32>]) -> f64 {
+    let sum: f64 = ranks.iter().flatten().map(|rank| 1.0 / (RRF + f64::from(*rank))).sum();
+    sum * (RRF + 1.0) / ranks.len().max(1) as f64
+}
+
+/// Maximal marginal relevance (Carbonell and Goldstein, 1998), greedy: the order in which `wanted` of
+/// the candidates are taken. `diversity` from 0 (by score) to 1 (as unlike as can be); what has no
+/// embedding is like nothing.
+pub(crate) fn diverse(
+    scores: &[f64],
+    embeddings: &[Option<Embedding>],
+    diversity: f64,
+    wanted: usize,
+) -> Vec<usize> {
+    let mut taken = Vec::new();
+    let mut nearest = vec![0.0_f64; scores.len()];
+    let mut left: Vec<usize> = (0..scores.len()).collect();
+    while taken.len() < wanted && !left.is_empty() {
+        let worth = |at: usize| (1.0 - diversity) * scores[at] - diversity * nearest[at];
+        let mut best = 0;
+        for place in 1..left.len() {
+            if worth(left[place]) > worth(left[best]) {
+                best = place;
+            }
+        }
+        let at = left.remove(best);
+        taken.push(at);
+        if let Some(chosen) = &embeddings[at] {
+            for &other in &left {
+                if let Some(embedding) = &embeddings[other] {
+                    nearest[other] = nearest[other].max(chosen.cosine(embedding));
+                }
+            }
+        }
+    }
+    taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn weights_are_read_with_all_problems() {
+        let only = Weights::read(&json!({"similarity": 1})).unwrap();
+        assert!(only.only_similarity() && only.score(0.5, 1.0, 1.0, 1.0) == 0.5);
+        assert!(!Weights::default().only_similarity());
+        let Err(MemoryError::BadWeights { problems }) =
+            Weights::read(&json!({"similarity": -1, "size": 1, "recency": "x"}))
+        else {
+            panic!("must fail");
+        };
+        assert_eq!(problems.len(), 3);
+        assert!(Weights::read(&json!({})).is_err() && Weights::read(&json!([])).is_err());
+    }
+
+    #[test]
+    fn parts_lie_between_0_and_1() {
+        let day = DAY as i64;
+        assert_eq!(recency("preference", 1000 * day), 1.0);
+        assert!((recency("reasoning", 30 * day) - 0.5).abs() < 1e-12);
+        assert!((recency("pattern", 90 * day) - 0.5).abs() < 1e-12);
+        assert_eq!(recency("fact", -day), 1.0);
+        assert_eq!((frequency(0), frequency(100), frequency(1_000_000)), (0.0, 1.0, 1.0));
+        assert!(frequency(9) > 0.4 && frequency(9) < 0.6);
+        assert_eq!(fused(&[Some(1), Some(1)]), 1.0);
+        assert_eq!(fused(&[Some(1), None]), 0.5);
+        assert!(fused(&[Some(2)]) < 1.0);
+    }
+}

@@ -1,0 +1,241 @@
+//! Embedding spaces, and the indexes on vectors.
+
+use super::embedding::Embedding;
+use super::error::MemoryError;
+use crate::error::Error;
+use crate::ident::{qualified, quote};
+use crate::pg::plan::Statement;
+use crate::pg::varlena::Text;
+use crate::structure::model::Metric;
+use pgrx::pg_sys;
+use pgrx::spi::SpiClient;
+
+/// The schema of the tables that hold embeddings.
+const SCHEMA: &str = "kepler_data";
+
+/// A column of vectors somewhere.
+#[derive(Debug, Clone)]
+pub(crate) struct Vectors {
+    /// The table as SQL names it.
+    pub(crate) table: String,
+    pub(crate) relation: pg_sys::Oid,
+    pub(crate) column: String,
+    /// None: vectors of different lengths.
+    pub(crate) dimensions: Option<usize>,
+    pub(crate) metric: Metric,
+    /// Rows of the table, as far as is known.
+    pub(crate) rows: f64,
+    /// The schema of pgvector, and its type.
+    pub(crate) vector_schema: String,
+    pub(crate) vector_type: pg_sys::Oid,
+    pub(crate) vector_array_type: pg_sys::Oid,
+}
+
+/// An embedding space.
+#[derive(Debug, Clone)]
+pub(crate) struct Space {
+    pub(crate) name: String,
+    pub(crate) model: String,
+    pub(crate) active: bool,
+    pub(crate) dimensions: usize,
+    pub(crate) vectors: Vectors,
+}
+
+/// An HNSW index that gives rows by their distance.
+#[derive(Debug, Clone)]
+pub(crate) struct Index {
+    /// The expression by which it is ordered. As Postgres prints it, an expression names its column
+    /// without a table: no other in a query that uses it may have that name.
+    pub(crate) order_by: String,
+    /// Whether its order is that of the exact distance.
+    pub(crate) is_exact: bool,
+}
+
+thread_local! {
+    static SPACE: Statement = const { Statement::new(
+        c"SELECT s.name, s.model, s.dimensions, s.metric::text, s.state::text,
+                 s.table_name, c.oid, c.reltuples::float8, c.relpages,
+                 n.nspname::text, t.oid, t.typarray
+          FROM kepler.embedding_spaces AS s
+          CROSS JOIN pg_catalog.pg_extension AS x
+          JOIN pg_catalog.pg_namespace AS n ON n.oid = x.extnamespace
+          JOIN pg_catalog.pg_type AS t ON t.typnamespace = n.oid AND t.typname = 'vector'
+          LEFT JOIN pg_catalog.pg_class AS c ON c.relname = s.table_name::name
+              AND c.relnamespace = (SELECT d.oid FROM pg_catalog.pg_namespace AS d
+                                    WHERE d.nspname = 'kepler_data')
+          WHERE x.extname = 'vector'
+            AND s.name = COALESCE($1,
+                (SELECT w.embedding_space FROM kepler.workspaces AS w WHERE w.id = $2),
+                (SELECT f.name FROM kepler.embedding_spaces AS f WHERE f.state = 'ACTIVE'
+                 ORDER BY f.created_at, f.name LIMIT 1))",
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID],
+    ) };
+    static NAMES: Statement = const { Statement::new(
+        c"SELECT s.name FROM kepler.embedding_spaces AS s ORDER BY s.name LIMIT 50",
+        &[],
+    ) };
+    // The first column of an index as SQL: an expression if it is over another type than vector. An
+    // index over some of the rows only is of no use to a search over any.
+    static INDEXES: Statement = const { Statement::new(
+        c"SELECT o.opcname::text, pg_catalog.pg_get_indexdef(i.indexrelid, 1, false),
+                 pg_catalog.format_type(a.atttypid, a.atttypmod), i.indkey[0] <> 0,
+                 (SELECT string_agg(k.attname::text, ' ') FROM pg_catalog.pg_depend AS d
+                  JOIN pg_catalog.pg_attribute AS k
+                      ON k.attrelid = d.refobjid AND k.attnum = d.refobjsubid
+                  WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                    AND d.objid = i.indexrelid AND d.refobjid = i.indrelid AND d.refobjsubid > 0)
+          FROM pg_catalog.pg_index AS i
+          JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+          JOIN pg_catalog.pg_am AS m ON m.oid = c.relam
+          JOIN pg_catalog.pg_opclass AS o ON o.oid = i.indclass[0]
+          JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indexrelid AND a.attnum = 1
+          WHERE i.indrelid = $1 AND m.amname = 'hnsw' AND i.indisvalid AND i.indpred IS NULL",
+        &[pg_sys::OIDOID],
+    ) };
+}
+
+/// Bytes of a row beside its vector, about.
+const ROW_BYTES: usize = 100;
+
+impl Space {
+    /// The named space, or the one that the workspace searches. It may be retired.
+    pub(crate) fn find(
+        client: &mut SpiClient<'_>,
+        name: Option<&str>,
+        workspace_id: &str,
+    ) -> Result<Self, Error> {
+        let (text, workspace) = (name.map(Text::new), Text::new(workspace_id));
+        let parameters = [text.as_ref().map(Text::datum), Some(workspace.datum())];
+        let rows = SPACE.with(|statement| statement.run(client, &parameters));
+        let found = rows.iter::<12>().next().map(|row| {
+            let (name, table) = (row.text(0)?.to_owned(), row.text(5)?);
+            let Some(relation) = row.oid(6) else { return Some(Err(MemoryError::TableGone(name))) };
+            let dimensions = row.integer(2)? as usize;
+            let known = row.float(7).filter(|rows| *rows >= 0.0);
+            let rows = known.unwrap_or_else(|| {
+                let pages = row.integer(8).unwrap_or(0).max(blocks(relation)) as f64;
+                pages * f64::from(pg_sys::BLCKSZ) / (4 * dimensions + ROW_BYTES) as f64
+            });
+            Some(Ok(Self {
+                name,
+                model: row.text(1)?.to_owned(),
+                active: row.text(4)? == "ACTIVE",
+                dimensions,
+                vectors: Vectors {
+                    table: qualified(SCHEMA, table),
+                    relation,
+                    column: "embedding".to_owned(),
+                    dimensions: Some(dimensions),
+                    metric: Metric::from_name(row.text(3)?)?,
+                    rows,
+                    vector_schema: row.text(9)?.to_owned(),
+                    vector_type: row.oid(10)?,
+                    vector_array_type: row.oid(11)?,
+                },
+            }))
+        });
+        match found.flatten() {
+            Some(space) => Ok(space?),
+            None => {
+                let rows = NAMES.with(|statement| statement.run(client, &[]));
+                let known: Vec<String> =
+                    rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect();
+                Err(match name {
+                    Some(name) => MemoryError::NoSpace { name: name.to_owned(), known },
+                    None => MemoryError::NoSpaces,
+                }
+                .into())
+            }
+        }
+    }
+
+    /// For messages.
+    pub(crate) fn place(&self) -> String {
+        format!("embedding space \"{}\"", self.name)
+    }
+
+    /// Refuses an embedding that this space cannot compare.
+    pub(crate) fn check(&self, embedding: &Embedding) -> Result<(), MemoryError> {
+        let given = embedding.dimensions();
+        if given != self.dimensions {
+            return Err(MemoryError::Dimensions {
+                place: self.place(),
+                model: Some(self.model.clone()),
+                expected: self.dimensions,
+                given,
+            });
+        }
+        if self.vectors.metric == Metric::Cosine && embedding.is_zero() {
+            return Err(MemoryError::ZeroVector { place: self.place() });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn require_active(&self) -> Result<(), MemoryError> {
+        if self.active { Ok(()) } else { Err(MemoryError::Retired(self.name.clone())) }
+    }
+}
+
+/// Pages of a table now; what the catalog says is from its last VACUUM or ANALYZE.
+fn blocks(relation: pg_sys::Oid) -> i32 {
+    // SAFETY: the relation exists, having been looked up in this transaction; should it be dropped
+    // meanwhile, Postgres raises.
+    unsafe {
+        let opened = pg_sys::relation_open(relation, pg_sys::AccessShareLock as i32);
+        let blocks =
+            pg_sys::RelationGetNumberOfBlocksInFork(opened, pg_sys::ForkNumber::MAIN_FORKNUM);
+        pg_sys::relation_close(opened, pg_sys::AccessShareLock as i32);
+        blocks as i32
+    }
+}
+
+impl Vectors {
+    /// The distance between the query and a row's vector.
+    pub(crate) fn distance(&self, query: &str) -> String {
+        let operator = self.metric.operator(&self.vector_schema);
+        format!("(e.{} {operator} {query})", quote(&self.column))
+    }
+
+    /// The index that a search can use, if there is one; `query` is the query vector in SQL.
+    pub(crate) fn index(&self, client: &mut SpiClient<'_>, query: &str) -> Option<Index> {
+        let parameters = [Some(pg_sys::Datum::from(self.relation))];
+        let rows = INDEXES.with(|statement| statement.run(client, &parameters));
+        let schema = quote(&self.vector_schema);
+        let mut found: Option<Index> = None;
+        for row in rows.iter::<5>() {
+            // The columns that it is over: this one alone.
+            if row.text(4) != Some(&self.column) {
+                continue;
+            }
+            let (Some(class), Some(expression), Some(sql_type)) =
+                (row.text(0), row.text(1), row.text(2))
+            else {
+                continue;
+            };
+            let of_metric =
+                |kind: &str| class == self.metric.operator_class().replacen("vector", kind, 1);
+            let index = if row.boolean(3) == Some(true) {
+                of_metric("vector")
+                    .then(|| Index { order_by: self.distance(query), is_exact: true })
+            } else if of_metric("halfvec") {
+                let operator = self.metric.operator(&self.vector_schema);
+                let order_by = format!("({expression} {operator} {query}::{sql_type})");
+                Some(Index { order_by, is_exact: false })
+            } else if class == "bit_hamming_ops" {
+                let order_by = format!(
+                    "({expression} OPERATOR({schema}.<~>) \
+                     {schema}.binary_quantize({query})::{sql_type})"
+                );
+                Some(Index { order_by, is_exact: false })
+            } else {
+                None
+            };
+            if let Some(index) = index
+                && found.as_ref().is_none_or(|found| !found.is_exact)
+            {
+                found = Some(index);
+            }
+        }
+        found
+    }
+}

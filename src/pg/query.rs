@@ -1,0 +1,87 @@
+//! Queries that are planned anew each time, with the values of their parameters.
+//!
+//! For those whose best plan depends on the values: a plan made for a large tenant, and kept, gives a
+//! small one a fraction of its rows from an index on vectors.
+
+use crate::pg::array::Array;
+use crate::pg::plan::{Parameter, Rows};
+use crate::pg::varlena::Text;
+use pgrx::pg_sys;
+use pgrx::spi::SpiClient;
+use std::ffi::CString;
+
+/// The parameters of a few queries that are about the same thing; each uses those that it names.
+#[derive(Default)]
+pub(crate) struct Parameters {
+    types: Vec<pg_sys::Oid>,
+    values: Vec<Parameter>,
+    /// What the datums point to.
+    texts: Vec<Text>,
+    arrays: Vec<Array>,
+    bytes: Vec<Vec<u64>>,
+}
+
+impl Parameters {
+    /// Adds a value that outlives this, and gives its name in SQL.
+    pub(crate) fn datum(&mut self, sql_type: pg_sys::Oid, value: Parameter) -> String {
+        self.types.push(sql_type);
+        self.values.push(value);
+        format!("${}", self.types.len())
+    }
+
+    pub(crate) fn text(&mut self, text: &str) -> String {
+        let text = Text::new(text);
+        let datum = text.datum();
+        self.texts.push(text);
+        self.datum(pg_sys::TEXTOID, Some(datum))
+    }
+
+    pub(crate) fn array(&mut self, array_type: pg_sys::Oid, mut array: Array) -> String {
+        let datum = array.datum();
+        self.arrays.push(array);
+        self.datum(array_type, Some(datum))
+    }
+
+    /// A `varlena` as it is stored, the length word included.
+    pub(crate) fn stored(&mut self, sql_type: pg_sys::Oid, stored: &[u8]) -> String {
+        let mut words = vec![0_u64; stored.len().div_ceil(8)];
+        // SAFETY: the vector holds at least as many initialized bytes; u8 has no alignment.
+        unsafe {
+            words.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(stored.as_ptr(), stored.len());
+        }
+        let datum = pg_sys::Datum::from(words.as_ptr());
+        self.bytes.push(words);
+        self.datum(sql_type, Some(datum))
+    }
+
+    pub(crate) fn time(&mut self, microseconds: i64) -> String {
+        self.datum(pg_sys::TIMESTAMPTZOID, Some(pg_sys::Datum::from(microseconds)))
+    }
+
+    /// Runs one statement with a fresh snapshot, planned for these values, and gives its rows.
+    ///
+    /// Raises what the statement raises.
+    pub(crate) fn run<'conn>(&self, _client: &mut SpiClient<'conn>, sql: &str) -> Rows<'conn> {
+        let sql = CString::new(sql).unwrap_or_default();
+        let mut types = self.types.clone();
+        let mut values: Vec<pg_sys::Datum> =
+            self.values.iter().map(|p| p.unwrap_or(pg_sys::Datum::from(0_usize))).collect();
+        let nulls: Vec<std::ffi::c_char> =
+            self.values.iter().map(|p| if p.is_some() { b' ' } else { b'n' } as _).collect();
+        // SAFETY: `_client` shows that SPI is connected; types, values and nulls have one length, and
+        // the datums live as long as `self` or, as `datum` asks, longer.
+        unsafe {
+            pg_sys::SPI_tuptable = std::ptr::null_mut();
+            let status = pg_sys::SPI_execute_with_args(
+                sql.as_ptr(),
+                types.len() as i32,
+                types.as_mut_ptr(),
+                values.as_mut_ptr(),
+                nulls.as_ptr(),
+                false,
+                0,
+            );
+            Rows::take(status)
+        }
+    }
+}
