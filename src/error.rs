@@ -67,9 +67,9 @@ pub(crate) enum Error {
     #[error(transparent)]
     Enrichment(#[from] EnrichmentError),
     #[error(transparent)]
-    Filter(#[from] FilterError),
-    #[error(transparent)]
     Memory(#[from] MemoryError),
+    #[error(transparent)]
+    Filter(#[from] FilterError),
     #[error(transparent)]
     Spi(#[from] spi::Error),
     #[error(transparent)]
@@ -111,8 +111,8 @@ impl Error {
             Error::Structure(error) => error.code(),
             Error::JsonUpdate(error) => error.code(),
             Error::Enrichment(error) => error.code(),
-            Error::Filter(error) => error.code(),
             Error::Memory(error) => error.code(),
+            Error::Filter(error) => error.code(),
             Error::TooManyElements { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Error::TooContended | Error::EntriesContended => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Error::ColumnMissing { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -140,8 +140,8 @@ impl Error {
             Error::Structure(error) => return error.detail(),
             Error::JsonUpdate(error) => return error.detail(),
             Error::Enrichment(error) => return error.detail(),
-            Error::Filter(error) => return error.detail(),
             Error::Memory(error) => return error.detail(),
+            Error::Filter(error) => return error.detail(),
             Error::EntriesContended => "Other sessions kept deleting the same entries.".to_owned(),
             _ => return None,
         })

@@ -102,7 +102,12 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/embedding_spaces.sql",
     name = "embedding_spaces",
-    requires = ["enrichment", workspace::current_workspace_id]
+    requires = ["enrichment", "settle", workspace::current_workspace_id]
+);
+extension_sql_file!(
+    "../sql/functions/index_advice.sql",
+    name = "index_advice",
+    requires = ["embedding_spaces"]
 );
 extension_sql_file!(
     "../sql/functions/conversations.sql",

@@ -429,16 +429,55 @@ COMMENT ON FUNCTION kepler.remember_many(text, boolean, text, text) IS
 memories: the text of an array of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset.
 dedupe, space: as in remember. An element can repeat an earlier one of its batch.
 Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if memories cannot be divided into elements; 42704 for the space; 23503 for an unknown workspace; 09000 if a trigger kept a memory from being written.';
-COMMENT ON FUNCTION kepler.search_memories(vector, integer, text, text, text[], double precision, timestamptz, jsonb, double precision, boolean, text, text) IS
+COMMENT ON FUNCTION kepler.search_memories(vector, integer, text, text, text[], jsonb, double precision, timestamptz, jsonb, double precision, boolean, text, text) IS
 'Finds memories by meaning, words and time, best first. If so many meet the conditions max_rows rows come back, whatever the conditions are; exhausted is true where there are fewer.
 embedding: of the question, by the model of the space. query_text: its words, any of which counts; what either finds is united (reciprocal rank fusion). One of the two is needed.
-max_rows: from 1 to 10,000. user_id: * is everybody''s in the workspace, NULL those of no user. context_types: any of these. min_similarity: leaves out what is less similar; not what has no embedding and was found by its words.
+max_rows: from 1 to 10,000. user_id: * is everybody''s in the workspace, NULL those of no user. context_types: any of these. filter: a condition on metadata, as in json_matches. min_similarity: leaves out what is less similar; not what has no embedding and was found by its words.
 as_of: what held at this time; now if NULL. What has expired or was superseded is not found.
 weights: {"similarity": 0.7, "importance": 0.15, "recency": 0.1, "frequency": 0.05}; what is not named does not count, and with similarity alone the order is that of the distance. Otherwise the score orders the four times as many, but at least 40, that are most similar. Each part is from 0 to 1; in a search for words the fused rank takes the place of similarity.
 diversity: from 0 to 1, how unlike each other results are to be (maximal marginal relevance; up to 200 rows). touch: whether the access is noted.
 space: by default the one that the workspace searches.
 similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_iterative, exact_after_index or text.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler.touch_memories(text[], text) IS
+'Notes that memories were used, as a search does for those that it gives: the time, and one more hit. At most once a minute each; what another transaction is noting is passed over; nothing in a read-only transaction. Returns how many were noted.
+Errors: 55000 before install(); 22004 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler.forget(text[], timestamptz, text) IS
+'Forgets memories, with their embeddings and accesses: for good, or, with at, from that time on (they expire then). Returns a row for each id: forgotten, expires, unchanged (named before, or that was its time already) or not_found. What a forgotten memory had superseded is superseded by its successor.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+COMMENT ON FUNCTION kepler.expire_memories(integer, text) IS
+'Deletes up to max_rows memories that have expired, those first that expired first, and returns how many. What another transaction holds is left to the next call.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+COMMENT ON FUNCTION kepler.memory_history(text, text) IS
+'What a memory said before, and what took its place: the memories of its chain of supersedes, the oldest first. No row if there is no such memory.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+COMMENT ON FUNCTION kepler.pending_embeddings(text, integer, text, text) IS
+'Memories of the workspace that have no embedding in a space, for whoever computes them: up to max_rows (at most 10,000), in the order of their ids. after: the last memory_id of the call before; a worker that passes it does not look at the same ones again.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
+COMMENT ON FUNCTION kepler.set_embeddings(text, text, text) IS
+'Sets the embeddings of memories in a space, and returns a row for each element: set, unchanged, superseded (a later element is about the same memory), not_found, or rejected, with error. Searches go on in the space that the workspace has activated.
+embeddings: the text of a JSON array of {memory_id, embedding}.
+Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
+COMMENT ON FUNCTION kepler.activate_space(text, text) IS
+'Has the workspace search another space from now on. Refused (55000) as long as a memory of the workspace has no embedding there, with how many. Waits for transactions that are writing memories of the workspace.
+Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 42704 for the space; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler.retire_embedding_space(text) IS
+'Ends a space: it takes no embeddings, and cannot be activated. Refused (55006) while a workspace searches it.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
+COMMENT ON FUNCTION kepler.drop_embedding_space(text) IS
+'Drops a retired space with its table and all its embeddings.
+Errors: 55000 before install(), and if it is not retired; 22004 and 22023 for arguments; 42704 for the space; 42501 for roles that do not own the table.';
+COMMENT ON FUNCTION kepler.index_advice(regclass) IS
+'Which index each column of type vector should have, in the tables of embedding spaces and in all others, or in one relation: a row for each.
+advice: create, rebuild (an IVFFlat index that has too few lists for the rows), drop (one whose building was interrupted), analyze, or none, with the reason and the statement. None below 50,000 rows: all are compared as fast. Columns outside of spaces are taken to be compared by cosine.
+build_memory: bytes that building it takes; a lower maintenance_work_mem makes it many times slower.
+Errors: 55000 before install().';
+COMMENT ON FUNCTION kepler.recall_check(text, integer, integer, text) IS
+'Holds searches for stored embeddings, chosen at random, against exact ones: the share of the k nearest that they find (recall), how many gave fewer rows than exist (shortfalls), and their times in milliseconds beside those of the exact ones. NULL where nothing is stored.
+samples: how many searches, at most 10,000. k: at most 1,000.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler._lock_memories(text) IS 'Internal: keeps those who write memories of a workspace out';
+COMMENT ON FUNCTION kepler._require_max_rows(integer, integer) IS 'Internal: checks an argument that bounds the rows';
 COMMENT ON FUNCTION kepler._require_space(text) IS 'Internal: fails unless there is such an embedding space';
 COMMENT ON FUNCTION kepler._forget_deleted_memories() IS 'Trigger: takes what belongs to deleted memories along';
 

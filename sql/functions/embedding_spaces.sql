@@ -17,6 +17,20 @@ BEGIN
             'DELETE FROM %s AS e USING old_memories AS o
              WHERE e.workspace_id = o.workspace_id AND e.memory_id = o.id', space_table);
     END LOOP;
+    -- What was superseded by them is so by their successors, or by nothing that is left.
+    UPDATE kepler.memories AS m SET superseded_by = c.successor
+    FROM (
+        WITH RECURSIVE chain (workspace_id, id, successor) AS (
+            SELECT o.workspace_id, o.id, o.superseded_by FROM old_memories AS o
+            UNION
+            SELECT c.workspace_id, c.id, o.superseded_by
+            FROM chain AS c
+            JOIN old_memories AS o ON o.workspace_id = c.workspace_id AND o.id = c.successor)
+        SELECT * FROM chain AS c
+        WHERE NOT EXISTS (
+            SELECT FROM old_memories AS o WHERE o.workspace_id = c.workspace_id AND o.id = c.successor)
+    ) AS c
+    WHERE m.workspace_id = c.workspace_id AND m.superseded_by = c.id;
     RETURN NULL;
 END
 $$;
@@ -112,6 +126,135 @@ BEGIN
                  FROM kepler.embedding_spaces AS s HAVING count(*) > 0),
                 'There is none yet.'),
             HINT = 'SELECT kepler.create_embedding_space(''…'', dimensions => …, model => ''…'');';
+    END IF;
+END
+$$;
+
+CREATE FUNCTION kepler.retire_embedding_space(space text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    oldest text;
+    users text[];
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_name('space', space);
+    PERFORM kepler._require_space(space);
+    SELECT s.name INTO oldest FROM kepler.embedding_spaces AS s
+    WHERE s.state = 'ACTIVE' ORDER BY s.created_at, s.name LIMIT 1;
+    -- Those who have activated none search the oldest.
+    users := ARRAY(
+        SELECT w.id FROM kepler.workspaces AS w
+        WHERE w.embedding_space = $1
+            OR (w.embedding_space IS NULL AND oldest = $1 AND EXISTS (
+                SELECT FROM kepler.memories AS m WHERE m.workspace_id = w.id))
+        ORDER BY w.id LIMIT 5);
+    IF users <> '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_in_use',
+            MESSAGE = format('embedding space "%s" is in use', space),
+            DETAIL = format('Workspaces that search it: %s.', array_to_string(users, ', ')),
+            HINT = 'SELECT kepler.activate_space(''…'', workspace_id => ''…''); in each of them.';
+    END IF;
+    UPDATE kepler.embedding_spaces AS s SET state = 'RETIRED' WHERE s.name = $1 AND s.state <> 'RETIRED';
+END
+$$;
+
+CREATE FUNCTION kepler.drop_embedding_space(space text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found record;
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_name('space', space);
+    found := kepler._require_space(space);
+    IF found.state <> 'RETIRED' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('embedding space "%s" is not retired', space),
+            HINT = format('SELECT kepler.retire_embedding_space(%L);', space);
+    END IF;
+    DELETE FROM kepler.embedding_spaces AS s WHERE s.name = $1;
+    EXECUTE format('DROP TABLE %s', found.relation);
+END
+$$;
+
+CREATE FUNCTION kepler._require_max_rows(max_rows integer, most integer) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF max_rows IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+            MESSAGE = 'argument "max_rows" must not be NULL';
+    ELSIF max_rows NOT BETWEEN 1 AND most THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "max_rows" must be between 1 and %s, not %s', most, max_rows);
+    END IF;
+END
+$$;
+
+CREATE FUNCTION kepler.pending_embeddings(
+    space text,
+    max_rows integer DEFAULT 100,
+    after text DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (memory_id text, content text, format kepler.memory_format, context_type text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found record;
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_name('space', space);
+    PERFORM kepler._require_name('workspace_id', workspace_id);
+    PERFORM kepler._require_max_rows(max_rows, 10000);
+    found := kepler._require_space(space);
+    -- In the order of the primary keys, one by one from where the last call ended.
+    RETURN QUERY EXECUTE format(
+        'SELECT m.id, m.content, m.format, m.context_type FROM kepler.memories AS m
+         WHERE m.workspace_id = $1 AND ($2 IS NULL OR m.id > $2)
+             AND (m.expires_at IS NULL OR m.expires_at > now())
+             AND NOT EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = $1 AND e.memory_id = m.id)
+         ORDER BY m.id LIMIT $3', found.relation)
+    USING $4, after, max_rows;
+END
+$$;
+
+CREATE FUNCTION kepler.activate_space(
+    space text, workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found record;
+    pending bigint;
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_name('space', space);
+    PERFORM kepler._require_name('workspace_id', workspace_id);
+    found := kepler._require_space(space);
+    IF found.state <> 'ACTIVE' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('embedding space "%s" is retired', space);
+    END IF;
+    -- Whoever is writing memories ends before they are counted, and others begin after.
+    PERFORM kepler._lock_memories(workspace_id);
+    EXECUTE format(
+        'SELECT count(*) FROM kepler.memories AS m
+         WHERE m.workspace_id = $1 AND (m.expires_at IS NULL OR m.expires_at > now())
+             AND NOT EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = $1 AND e.memory_id = m.id)',
+        found.relation)
+    INTO pending USING $2;
+    IF pending > 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('%s memories of workspace "%s" have no embedding in the space "%s"', pending, workspace_id, space),
+            DETAIL = 'A search in it would not find them. The workspace keeps the space that it has.',
+            HINT = format('SELECT * FROM kepler.pending_embeddings(%L); then kepler.set_embeddings.', space);
+    END IF;
+    UPDATE kepler.workspaces AS w SET embedding_space = $1
+    WHERE w.id = $2 AND w.embedding_space IS DISTINCT FROM $1;
+    IF NOT EXISTS (SELECT FROM kepler.workspaces AS w WHERE w.id = $2) THEN
+        RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation',
+            MESSAGE = format('workspace "%s" does not exist', workspace_id);
     END IF;
 END
 $$;

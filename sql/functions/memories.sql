@@ -35,3 +35,110 @@ LANGUAGE sql VOLATILE
 AS $$
 SELECT * FROM kepler._remember($1::pg_catalog.text, true, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 $$;
+
+CREATE FUNCTION kepler.forget(
+    memory_ids text[],
+    at timestamptz DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (ordinal integer, memory_id text, outcome text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    given_at ALIAS FOR $2;
+    given_workspace ALIAS FOR $3;
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_ids('memory_ids', memory_ids);
+    PERFORM kepler._require_name('workspace_id', given_workspace);
+    RETURN QUERY
+    WITH given AS MATERIALIZED (
+        SELECT u.id, u.ordinality,
+            row_number() OVER (PARTITION BY u.id ORDER BY u.ordinality) = 1 AS first
+        FROM unnest(memory_ids) WITH ORDINALITY AS u (id, ordinality)
+    ), locked AS MATERIALIZED (
+        SELECT m.id, m.expires_at FROM kepler.memories AS m
+        WHERE m.workspace_id = given_workspace AND m.id = ANY (memory_ids)
+        ORDER BY m.id FOR UPDATE
+    ), deleted AS (
+        DELETE FROM kepler.memories AS m USING locked AS l
+        WHERE m.workspace_id = given_workspace AND m.id = l.id AND given_at IS NULL
+        RETURNING m.id
+    ), dated AS (
+        UPDATE kepler.memories AS m SET expires_at = given_at
+        FROM locked AS l
+        WHERE m.workspace_id = given_workspace AND m.id = l.id AND given_at IS NOT NULL
+            AND l.expires_at IS DISTINCT FROM given_at
+        RETURNING m.id
+    )
+    SELECT g.ordinality::integer, g.id,
+        CASE WHEN g.first AND d.id IS NOT NULL THEN 'forgotten'
+             WHEN g.first AND t.id IS NOT NULL THEN 'expires'
+             WHEN l.id IS NOT NULL THEN 'unchanged'
+             ELSE 'not_found' END
+    FROM given AS g
+    LEFT JOIN locked AS l ON l.id = g.id
+    LEFT JOIN deleted AS d ON d.id = g.id
+    LEFT JOIN dated AS t ON t.id = g.id
+    ORDER BY g.ordinality;
+END
+$$;
+
+CREATE FUNCTION kepler.expire_memories(
+    max_rows integer DEFAULT 1000,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    expired bigint;
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_name('workspace_id', workspace_id);
+    PERFORM kepler._require_max_rows(max_rows, 100000);
+    DELETE FROM kepler.memories AS m
+    WHERE m.workspace_id = $2 AND m.id = ANY (ARRAY(
+        SELECT x.id FROM kepler.memories AS x
+        WHERE x.workspace_id = $2 AND x.expires_at <= clock_timestamp()
+        ORDER BY x.expires_at LIMIT max_rows FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS expired = ROW_COUNT;
+    RETURN expired;
+END
+$$;
+
+CREATE FUNCTION kepler.memory_history(
+    memory_id text, workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (
+    version integer, id text, content text, valid_from timestamptz, valid_to timestamptz,
+    superseded_by text
+)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    given_id ALIAS FOR $1;
+    given_workspace ALIAS FOR $2;
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_name('memory_id', given_id);
+    PERFORM kepler._require_name('workspace_id', given_workspace);
+    RETURN QUERY
+    WITH RECURSIVE earlier (id) AS (
+        SELECT given_id
+        UNION
+        SELECT m.id FROM earlier AS e
+        JOIN kepler.memories AS m ON m.workspace_id = given_workspace AND m.superseded_by = e.id
+    ), later (id) AS (
+        SELECT given_id
+        UNION
+        SELECT m.superseded_by FROM later AS l
+        JOIN kepler.memories AS m ON m.workspace_id = given_workspace AND m.id = l.id
+        WHERE m.superseded_by IS NOT NULL
+    )
+    SELECT row_number() OVER (ORDER BY m.valid_from, m.created_at, m.id)::integer,
+        m.id, m.content, m.valid_from, m.valid_to, m.superseded_by
+    FROM (SELECT e.id FROM earlier AS e UNION SELECT l.id FROM later AS l) AS c
+    JOIN kepler.memories AS m ON m.workspace_id = given_workspace AND m.id = c.id
+    ORDER BY 1;
+END
+$$;

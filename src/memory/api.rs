@@ -1,10 +1,12 @@
 //! The SQL functions that search.
 
+use super::access::Reader;
 use super::embedding::Embedding;
 use super::error::MemoryError;
 use super::scope::{Scope, User};
 use super::score::Weights;
 use super::search::{self, Request, in_range};
+use super::touch;
 use crate::arguments::name;
 use crate::error::Error;
 use crate::install::require_tables;
@@ -37,6 +39,7 @@ CREATE FUNCTION kepler.search_memories(
     user_id text DEFAULT '*',
     query_text text DEFAULT NULL,
     context_types text[] DEFAULT NULL,
+    filter jsonb DEFAULT NULL,
     min_similarity double precision DEFAULT NULL,
     as_of timestamptz DEFAULT NULL,
     weights jsonb DEFAULT NULL,
@@ -60,6 +63,7 @@ fn search_memories(
     user_id: Option<String>,
     query_text: Option<String>,
     context_types: Option<Vec<Option<String>>>,
+    filter: Option<AnyElement>,
     min_similarity: Option<f64>,
     as_of: Option<TimestampWithTimeZone>,
     weights: Option<JsonB>,
@@ -116,6 +120,7 @@ fn search_memories(
             workspace_id,
             user: User::from_argument(user_id),
             context_types,
+            filter: filter.map(|filter| json_text(filter.datum())),
             at: as_of.map_or_else(now, i64::from),
         },
         space,
@@ -126,6 +131,7 @@ fn search_memories(
             None => Weights::default(),
         },
         diversity,
+        touch,
     };
     let answer = Spi::connect_mut(|client| search::run(client, &request))?;
 
@@ -150,4 +156,32 @@ fn rows_within(argument: &'static str, given: Option<i32>, most: i32) -> Result<
     let given = given.ok_or(Error::NullArgument(argument))?;
     in_range(argument, f64::from(given), 1.0, f64::from(most))?;
     Ok(given as usize)
+}
+
+/// The text of a `jsonb`, with all digits of its numbers.
+fn json_text(datum: pg_sys::Datum) -> String {
+    // SAFETY: declared in SQL as jsonb; the function gives a C string.
+    let text =
+        unsafe { pgrx::direct_function_call::<&std::ffi::CStr>(pg_sys::jsonb_out, &[Some(datum)]) };
+    text.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
+}
+
+/// Notes that memories were used, as a search does for those that it gives; at most once a minute each.
+/// Gives how many were noted.
+///
+/// Errors: 55000 before `install()`, 22004 for arguments, 42501 without the right to read.
+#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+fn touch_memories(
+    memory_ids: Option<Vec<Option<String>>>,
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<i64, ErrorReport> {
+    require_tables()?;
+    let workspace_id = name("workspace_id", workspace_id)?;
+    let ids = memory_ids.ok_or(Error::NullArgument("memory_ids"))?;
+    Ok(Spi::connect_mut(|client| -> Result<i64, Error> {
+        let _reader = Reader::open(client, &workspace_id)?;
+        let ids = ids.iter().flatten().map(String::as_str);
+        Ok(touch::run(client, &workspace_id, ids) as i64)
+    })?)
 }

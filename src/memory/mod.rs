@@ -1,7 +1,7 @@
 //! What agents remember: spaces of embeddings, memories, and the search for them.
 //!
 //! A search goes one way: `api` checks the arguments, `access` the rights, `space` finds the vectors,
-//! `scope` says which memories count, `nearest` finds the nearest of them, `score` puts them in order,
+//! `scope` and `filter` say which memories count, `nearest` finds the nearest of them, `score` puts them in order,
 //! and `search` leads through. `put` writes what `decode` has read.
 
 pub(crate) mod access;
@@ -15,7 +15,10 @@ mod metric;
 mod nearest;
 mod put;
 pub(crate) mod put_api;
+mod recall;
 mod scope;
 mod score;
 mod search;
+pub(crate) mod set_embeddings;
 mod space;
+mod touch;

@@ -50,7 +50,7 @@ const FACTOR: f64 = 10.0;
 /// tenth of a look.
 const SMALL: f64 = 2_000.0;
 /// Candidates that pgvector's search keeps (`hnsw.ef_search`): at least, a wanted row, and its limit.
-const EF: usize = 200;
+const EF: usize = 400;
 const EF_A_ROW: usize = 10;
 const MAX_EF: usize = 1_000;
 /// Fewer rows than this say nothing of how many there are around.
@@ -126,7 +126,7 @@ impl Search<'_> {
         let depth = if ef > MAX_EF { 2 * self.wanted } else { 2 * self.wanted * ef / found };
         let most = (4.0 * depth as f64).clamp(MAX_SCAN.0, MAX_SCAN.1) as usize;
         let limit = 2 * self.wanted;
-        let rows = self.through_index(client, &index, depth.clamp(EF, MAX_EF), Some(most), limit);
+        let rows = self.through_index(client, &index, MAX_EF, Some(most), limit);
         if rows.len() >= limit {
             return (self.cut(rows), Plan::IndexIterative);
         }

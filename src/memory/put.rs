@@ -486,14 +486,14 @@ impl Rows {
 }
 
 /// Writes embeddings into the table of a space; those that are there already stay, or take the new value.
-/// Gives how many were written.
+/// Gives the memories whose embedding was written.
 pub(crate) fn insert_embeddings(
     client: &mut SpiClient<'_>,
     workspace: &Text,
     space: &Space,
     ids: &mut Array,
     embeddings: &mut Array,
-) -> usize {
+) -> HashSet<String> {
     let table = &space.vectors.table;
     let known = EMBEDDINGS.with_borrow(|known| known.get(table).cloned());
     let statement = known.unwrap_or_else(|| {
@@ -502,7 +502,8 @@ pub(crate) fn insert_embeddings(
             "INSERT INTO {table} AS e (workspace_id, memory_id, embedding)
              SELECT $1, pg_catalog.unnest($2), pg_catalog.unnest($3)
              ON CONFLICT (workspace_id, memory_id) DO UPDATE SET embedding = EXCLUDED.embedding
-             WHERE NOT (e.embedding {equals} EXCLUDED.embedding)"
+             WHERE NOT (e.embedding {equals} EXCLUDED.embedding)
+             RETURNING e.memory_id"
         );
         let types = vec![pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, space.vectors.vector_array_type];
         let statement = Rc::new(OwnedStatement::new(sql, types));
@@ -510,5 +511,6 @@ pub(crate) fn insert_embeddings(
         statement
     });
     let parameters = [Some(workspace.datum()), Some(ids.datum()), Some(embeddings.datum())];
-    statement.run(client, &parameters).count()
+    let rows = statement.run(client, &parameters);
+    rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect()
 }

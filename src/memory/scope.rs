@@ -1,5 +1,7 @@
 //! Which memories a search is about, as SQL over `kepler.memories` under the alias `m`.
 
+use super::filter;
+use crate::error::Error;
 use crate::pg::array::{self, Array};
 use crate::pg::query::Parameters;
 use pgrx::pg_sys;
@@ -9,6 +11,8 @@ pub(crate) struct Scope {
     pub(crate) workspace_id: String,
     pub(crate) user: User,
     pub(crate) context_types: Option<Vec<String>>,
+    /// The JSON text of a filter over metadata.
+    pub(crate) filter: Option<String>,
     /// What holds at this time; microseconds.
     pub(crate) at: i64,
 }
@@ -44,7 +48,8 @@ pub(crate) struct Conditions {
 }
 
 impl Scope {
-    pub(crate) fn conditions(&self, parameters: &mut Parameters) -> Conditions {
+    /// The conditions, with their values added to the parameters. Fails where the filter is not valid.
+    pub(crate) fn conditions(&self, parameters: &mut Parameters) -> Result<Conditions, Error> {
         let workspace = parameters.text(&self.workspace_id);
         let mut keys = format!("m.workspace_id = {workspace}");
         match &self.user {
@@ -61,10 +66,17 @@ impl Scope {
             keys.push_str(&format!(" AND m.context_type = ANY ({names})"));
         }
         let at = parameters.time(self.at);
-        let all = format!(
+        let mut all = format!(
             "{keys} AND m.valid_from <= {at} AND (m.valid_to IS NULL OR m.valid_to > {at}) \
              AND (m.expires_at IS NULL OR m.expires_at > {at})"
         );
-        Conditions { workspace, keys, all }
+        if let Some(filter) = &self.filter {
+            let compiled = filter::compile(filter, "m.metadata", parameters.count() + 1)?;
+            for value in &compiled.parameters {
+                parameters.text(value);
+            }
+            all.push_str(&format!(" AND {}", compiled.sql));
+        }
+        Ok(Conditions { workspace, keys, all })
     }
 }

@@ -3,10 +3,11 @@
 use super::access::Reader;
 use super::embedding::Embedding;
 use super::error::MemoryError;
-use super::nearest::{Condition, Near, Plan, Search};
+use super::nearest::{Condition, Plan, Search};
 use super::scope::{Conditions, Scope};
 use super::score::{self, Weights};
 use super::space::Space;
+use super::touch;
 use crate::error::Error;
 use crate::ident::quote_literal;
 use crate::pg::array::{self, Array};
@@ -27,6 +28,8 @@ pub(crate) struct Request {
     pub(crate) min_similarity: Option<f64>,
     pub(crate) weights: Weights,
     pub(crate) diversity: f64,
+    /// Whether the accesses are noted.
+    pub(crate) touch: bool,
 }
 
 /// A memory that was found.
@@ -91,12 +94,19 @@ pub(crate) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Answe
         }
     };
     let mut parameters = Parameters::default();
-    let conditions = request.scope.conditions(&mut parameters);
+    let conditions = request.scope.conditions(&mut parameters)?;
     let (mut order, mut candidates, mut plan) = (Vec::new(), HashMap::new(), Plan::Text);
     if let (Some(space), Some(embedding)) = (&space, &request.embedding) {
         let query = parameters.stored(space.vectors.vector_type, &embedding.stored());
+        let search = Search {
+            vectors: &space.vectors,
+            condition: &within_space(space, &conditions),
+            parameters: &parameters,
+            query: &query,
+            wanted: request.pool(),
+        };
         let near;
-        (near, plan) = by_vectors(client, request, space, &conditions, &parameters, &query);
+        (near, plan) = search.run(client);
         for (at, near) in near.into_iter().enumerate() {
             let candidate = Candidate {
                 distance: Some(near.distance),
@@ -125,6 +135,9 @@ pub(crate) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Answe
         complete(client, request, space, embedding, &order, &mut candidates);
     }
     let found = describe(client, request, space.as_ref(), &order, candidates);
+    if request.touch {
+        touch::run(client, workspace_id, found.iter().map(|found| found.memory_id.as_str()));
+    }
     let exhausted = found.len() < request.max_rows;
     Ok(Answer { found, plan, exhausted })
 }
@@ -141,17 +154,11 @@ impl Request {
     }
 }
 
-fn by_vectors(
-    client: &mut SpiClient<'_>,
-    request: &Request,
-    space: &Space,
-    conditions: &Conditions,
-    parameters: &Parameters,
-    query: &str,
-) -> (Vec<Near>, Plan) {
+/// The embeddings of a space whose memories meet the conditions.
+pub(crate) fn within_space(space: &Space, conditions: &Conditions) -> Condition {
     let Conditions { workspace, keys, all } = conditions;
     let table = &space.vectors.table;
-    let condition = Condition {
+    Condition {
         exact_from: format!(
             "{table} AS e JOIN kepler.memories AS m ON m.id = e.memory_id \
              WHERE e.workspace_id = {workspace} AND {all}"
@@ -165,11 +172,7 @@ fn by_vectors(
         keys: format!("SELECT FROM kepler.memories AS m WHERE {keys}"),
         scope: format!("SELECT FROM kepler.memories AS m WHERE {all}"),
         key: "e.memory_id".to_owned(),
-    };
-    let wanted = request.pool();
-    let search =
-        Search { vectors: &space.vectors, condition: &condition, parameters, query, wanted };
-    search.run(client)
+    }
 }
 
 /// The memories that hold words of the text, the best first. Any of the words counts: a question holds

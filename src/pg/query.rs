@@ -22,6 +22,11 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.types.len()
+    }
+
     /// Adds a value that outlives this, and gives its name in SQL.
     pub(crate) fn datum(&mut self, sql_type: pg_sys::Oid, value: Parameter) -> String {
         self.types.push(sql_type);

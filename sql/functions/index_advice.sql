@@ -1,0 +1,106 @@
+-- Which indexes on vectors to build, and when one has been outgrown.
+
+CREATE FUNCTION kepler.index_advice(relation regclass DEFAULT NULL) RETURNS TABLE (
+    table_name regclass, column_name text, row_count bigint, advice text, statement text,
+    build_memory bigint, reason text
+)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    given_relation ALIAS FOR $1;
+    -- Below, a comparison of all rows takes as long as a look into the index, and finds everything.
+    indexed_from constant bigint := 50000;
+    links constant integer := 16;
+    vectors record;
+    metric text;
+    operator_class text;
+    expression text;
+    bytes_a_row integer;
+    lists bigint;
+BEGIN
+    PERFORM kepler._require_tables();
+    FOR vectors IN
+        SELECT c.oid::regclass AS relation, a.attname::text AS name, a.atttypmod AS dimensions,
+            n.nspname AS vector_schema,
+            greatest(c.reltuples::bigint, 0) AS counted, c.reltuples < 0 AS unknown,
+            s.metric::text AS metric, i.index, i.method, i.valid, i.lists
+        FROM pg_attribute AS a
+        JOIN pg_class AS c ON c.oid = a.attrelid AND c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
+        JOIN pg_type AS t ON t.oid = a.atttypid AND t.typname = 'vector'
+        JOIN pg_extension AS x ON x.extname = 'vector' AND x.extnamespace = t.typnamespace
+        JOIN pg_namespace AS n ON n.oid = t.typnamespace
+        LEFT JOIN kepler.embedding_spaces AS s
+            ON c.relnamespace = to_regnamespace('kepler_data') AND c.relname = s.table_name
+        LEFT JOIN LATERAL (
+            SELECT d.objid::regclass AS index, m.amname AS method, ix.indisvalid AS valid,
+                (SELECT o.option_value::bigint FROM pg_options_to_table(k.reloptions) AS o
+                 WHERE o.option_name = 'lists') AS lists
+            FROM pg_depend AS d
+            JOIN pg_class AS k ON k.oid = d.objid AND d.classid = 'pg_class'::regclass
+            JOIN pg_am AS m ON m.oid = k.relam AND m.amname IN ('hnsw', 'ivfflat')
+            JOIN pg_index AS ix ON ix.indexrelid = k.oid AND ix.indpred IS NULL
+            WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid = a.attnum
+            ORDER BY NOT ix.indisvalid, m.amname LIMIT 1
+        ) AS i ON true
+        WHERE a.attnum > 0 AND NOT a.attisdropped AND (given_relation IS NULL OR c.oid = given_relation)
+        ORDER BY c.oid::regclass::text, a.attnum
+    LOOP
+        table_name := vectors.relation;
+        column_name := vectors.name;
+        row_count := vectors.counted;
+        statement := NULL;
+        build_memory := NULL;
+        metric := coalesce(vectors.metric, 'cosine');
+        operator_class := CASE metric WHEN 'cosine' THEN 'cosine_ops' WHEN 'l2' THEN 'l2_ops' ELSE 'ip_ops' END;
+        lists := CASE WHEN row_count <= 1000000 THEN greatest(row_count / 1000, 10) ELSE sqrt(row_count)::bigint END;
+        IF vectors.unknown THEN
+            advice := 'analyze';
+            statement := format('ANALYZE %s;', table_name);
+            reason := 'Postgres does not know yet how many rows there are.';
+        ELSIF NOT vectors.valid THEN
+            advice := 'drop';
+            statement := format('DROP INDEX CONCURRENTLY %s;', vectors.index);
+            reason := format('Building %s was interrupted; no search uses it.', vectors.index);
+        ELSIF vectors.method = 'ivfflat' AND row_count > 500 * coalesce(vectors.lists, 100) THEN
+            lists := greatest(lists, 2 * coalesce(vectors.lists, 100));
+            advice := 'rebuild';
+            statement := format('ALTER INDEX %s SET (lists = %s); REINDEX INDEX CONCURRENTLY %1$s;', vectors.index, lists);
+            build_memory := row_count * 4 * greatest(vectors.dimensions, 1);
+            reason := format('%s rows have outgrown %s lists.', row_count, coalesce(vectors.lists, 100));
+        ELSIF vectors.index IS NOT NULL THEN
+            advice := 'none';
+            reason := format('%s serves it.', vectors.index);
+        ELSIF row_count < indexed_from THEN
+            advice := 'none';
+            reason := format('Below %s rows all are compared as fast, and nothing is missed.', indexed_from);
+        ELSIF vectors.dimensions < 1 THEN
+            advice := 'none';
+            reason := 'Without dimensions in its type a column cannot be indexed.';
+        ELSE
+            advice := 'create';
+            IF vectors.dimensions <= 2000 THEN
+                expression := format('%I %I.vector_%s', column_name, vectors.vector_schema, operator_class);
+                bytes_a_row := 4 * vectors.dimensions;
+                reason := 'HNSW on the vectors as they are.';
+            ELSIF vectors.dimensions <= 4000 THEN
+                expression := format('(%I::%I.halfvec(%s)) %2$I.halfvec_%s',
+                    column_name, vectors.vector_schema, vectors.dimensions, operator_class);
+                bytes_a_row := 2 * vectors.dimensions;
+                reason := 'Beyond 2,000 dimensions HNSW holds numbers of half the size; searches put the result in exact order.';
+            ELSE
+                expression := format('(%2$I.binary_quantize(%1$I)::bit(%3$s)) %2$I.bit_hamming_ops',
+                    column_name, vectors.vector_schema, vectors.dimensions);
+                bytes_a_row := vectors.dimensions / 8;
+                reason := 'Beyond 4,000 dimensions HNSW holds one bit of each number; searches put the result in exact order.';
+            END IF;
+            statement := format('CREATE INDEX CONCURRENTLY ON %s USING hnsw (%s);', table_name, expression);
+            -- pgvector builds the graph in maintenance_work_mem; where that is less it takes many times as long.
+            build_memory := row_count * (bytes_a_row + 16 * links + 128);
+            reason := format('%s Set maintenance_work_mem to %s or more. Where memory is short: ivfflat with lists = %s.',
+                reason, pg_size_pretty(build_memory), lists);
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;

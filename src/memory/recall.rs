@@ -1,0 +1,143 @@
+//! How good the searches of a workspace are: live results held against exact ones.
+
+use super::access::Reader;
+use super::nearest::{Condition, Search};
+use super::scope::{Scope, User};
+use super::search::{in_range, within_space};
+use super::space::Space;
+use crate::arguments::name;
+use crate::error::Error;
+use crate::install::require_tables;
+use crate::pg::clock::now;
+use crate::pg::query::Parameters;
+use pgrx::iter::TableIterator;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use pgrx::spi::SpiClient;
+use std::time::Instant;
+
+/// At most so many searches, for so many rows each.
+const MAX_SAMPLES: i32 = 10_000;
+const MAX_K: i32 = 1_000;
+
+/// What was measured.
+#[derive(Default)]
+struct Measured {
+    wanted: usize,
+    found: usize,
+    shortfalls: i64,
+    /// Milliseconds of each search.
+    live: Vec<f64>,
+    exact: Vec<f64>,
+}
+
+fn run(
+    client: &mut SpiClient<'_>,
+    space: Option<&str>,
+    samples: i32,
+    k: usize,
+    workspace_id: &str,
+) -> Result<Measured, Error> {
+    let _reader = Reader::open(client, workspace_id)?;
+    let space = Space::find(client, space, workspace_id)?;
+    let mut parameters = Parameters::default();
+    let scope = Scope {
+        workspace_id: workspace_id.to_owned(),
+        user: User::Any,
+        context_types: None,
+        filter: None,
+        at: now(),
+    };
+    let conditions = scope.conditions(&mut parameters)?;
+    let condition: Condition = within_space(&space, &conditions);
+    let rows = parameters.run(
+        client,
+        &format!(
+            "SELECT e.embedding FROM {table} AS e WHERE e.workspace_id = {workspace} \
+             ORDER BY pg_catalog.random() LIMIT {samples}",
+            table = space.vectors.table,
+            workspace = conditions.workspace,
+        ),
+    );
+    let mut measured = Measured::default();
+    for row in rows.iter::<1>() {
+        check_for_interrupts!();
+        let mut parameters = Parameters::default();
+        scope.conditions(&mut parameters)?;
+        let query = parameters.datum(space.vectors.vector_type, row.datum(0));
+        let search = Search {
+            vectors: &space.vectors,
+            condition: &condition,
+            parameters: &parameters,
+            query: &query,
+            wanted: k,
+        };
+        let started = Instant::now();
+        let (live, _) = search.run(client);
+        measured.live.push(1000.0 * started.elapsed().as_secs_f64());
+        let started = Instant::now();
+        let exact = search.exact(client);
+        measured.exact.push(1000.0 * started.elapsed().as_secs_f64());
+        // By the distance: of two at the same one either will do.
+        let furthest = exact.last().map_or(f64::NEG_INFINITY, |near| near.distance);
+        measured.wanted += exact.len();
+        measured.found +=
+            live.iter().filter(|near| near.distance <= furthest).count().min(exact.len());
+        measured.shortfalls += i64::from(live.len() < exact.len());
+    }
+    Ok(measured)
+}
+
+/// The value below which a share of the others lies; None of none.
+fn percentile(values: &mut [f64], share: f64) -> Option<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get((share * values.len().saturating_sub(1) as f64).round() as usize).copied()
+}
+
+/// Holds searches for stored embeddings against exact ones. One row; NULLs where nothing is stored.
+///
+/// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 42704 for the space, 42501 without
+/// the right to read.
+#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn recall_check(
+    space: default!(Option<String>, "NULL"),
+    samples: default!(Option<i32>, "100"),
+    k: default!(Option<i32>, "10"),
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(searches, i64),
+            name!(recall, Option<f64>),
+            name!(shortfalls, i64),
+            name!(p50_ms, Option<f64>),
+            name!(p95_ms, Option<f64>),
+            name!(exact_p50_ms, Option<f64>),
+            name!(exact_p95_ms, Option<f64>),
+        ),
+    >,
+    ErrorReport,
+> {
+    require_tables()?;
+    let workspace_id = name("workspace_id", workspace_id)?;
+    let samples = samples.ok_or(Error::NullArgument("samples"))?;
+    let k = k.ok_or(Error::NullArgument("k"))?;
+    in_range("samples", f64::from(samples), 1.0, f64::from(MAX_SAMPLES)).map_err(Error::from)?;
+    in_range("k", f64::from(k), 1.0, f64::from(MAX_K)).map_err(Error::from)?;
+    let mut measured = Spi::connect_mut(|client| {
+        run(client, space.as_deref(), samples, k as usize, &workspace_id)
+    })?;
+    let recall = (measured.wanted > 0).then(|| measured.found as f64 / measured.wanted as f64);
+    Ok(TableIterator::new([(
+        measured.live.len() as i64,
+        recall,
+        measured.shortfalls,
+        percentile(&mut measured.live, 0.5),
+        percentile(&mut measured.live, 0.95),
+        percentile(&mut measured.exact, 0.5),
+        percentile(&mut measured.exact, 0.95),
+    )]))
+}

@@ -1,0 +1,131 @@
+//! Embeddings for memories that are there, a batch at a time: how a workspace moves to another model.
+
+use super::decode::{self, NewEmbedding};
+use super::put::{self, insert_embeddings};
+use super::space::Space;
+use crate::arguments::name;
+use crate::error::Error;
+use crate::install::require_tables;
+use crate::pg::array::{self, Array, ElementType};
+use crate::pg::plan::Statement;
+use crate::pg::varlena::Text;
+use pgrx::iter::TableIterator;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use pgrx::spi::SpiClient;
+use std::collections::{BTreeMap, HashSet};
+
+thread_local! {
+    // So that none is deleted before its embedding is written, and what deletes it finds that too.
+    static LOCK: Statement = const { Statement::new(
+        c"SELECT m.id FROM kepler.memories AS m
+          WHERE m.workspace_id = $1 AND m.id = ANY ($2) ORDER BY m.id FOR KEY SHARE",
+        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
+    ) };
+}
+
+type Answer = (Option<String>, &'static str, Option<String>);
+
+fn run(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    space: &Space,
+    batch: Vec<Result<NewEmbedding, String>>,
+) -> Vec<Answer> {
+    let workspace = Text::new(workspace_id);
+    // Of two for one memory the later counts.
+    let mut last: BTreeMap<&str, usize> = BTreeMap::new();
+    for (at, element) in batch.iter().enumerate() {
+        if let Ok(element) = element {
+            last.insert(&element.memory_id, at);
+        }
+    }
+    let mut ids = Array::new(array::TEXT);
+    for id in last.keys() {
+        ids.push_text(id);
+    }
+    let rows = LOCK.with(|plan| plan.run(client, &[Some(workspace.datum()), Some(ids.datum())]));
+    let there: HashSet<String> =
+        rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect();
+    drop(rows);
+    let mut ids = Array::new(array::TEXT);
+    let mut embeddings = Array::new(ElementType::varlena(space.vectors.vector_type));
+    for (id, at) in &last {
+        if let (true, Ok(element)) = (there.contains(*id), &batch[*at]) {
+            ids.push_text(id);
+            embeddings.push_bytes(&element.embedding.stored());
+        }
+    }
+    let written = if ids.count() > 0 {
+        insert_embeddings(client, &workspace, space, &mut ids, &mut embeddings)
+    } else {
+        HashSet::new()
+    };
+    let answers = batch.iter().enumerate().map(|(at, element)| match element {
+        Err(problem) => (None, "rejected", Some(problem.clone())),
+        Ok(element) => {
+            let id = element.memory_id.as_str();
+            let outcome = if !there.contains(id) {
+                "not_found"
+            } else if last.get(id) != Some(&at) {
+                "superseded"
+            } else if written.contains(id) {
+                "set"
+            } else {
+                "unchanged"
+            };
+            (Some(id.to_owned()), outcome, None)
+        }
+    });
+    answers.collect()
+}
+
+/// Sets the embeddings of memories in a space, and answers for each element.
+///
+/// `embeddings`: a JSON array of `{memory_id, embedding}`.
+///
+/// Errors: 55000 before `install()` and for a retired space, 22004 and 22023 for arguments, 22P02 where
+/// `embeddings` is no JSON array, 42704 for the space.
+#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn set_embeddings(
+    space: Option<String>,
+    embeddings: Option<&str>,
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(ordinal, i32),
+            name!(memory_id, Option<String>),
+            name!(outcome, &'static str),
+            name!(error, Option<String>),
+        ),
+    >,
+    ErrorReport,
+> {
+    require_tables()?;
+    let workspace_id = name("workspace_id", workspace_id)?;
+    let space = name("space", space)?;
+    let text = embeddings.ok_or(Error::NullArgument("embeddings"))?;
+    let answers = Spi::connect_mut(|client| -> Result<Vec<Answer>, Error> {
+        put::lock(&workspace_id, false);
+        let space = Space::find(client, Some(&space), &workspace_id)?;
+        space.require_active()?;
+        let batch = decode::embeddings(text, "embeddings", &space)?;
+        Ok(run(client, &workspace_id, &space, batch))
+    })?;
+    Ok(TableIterator::new(
+        answers
+            .into_iter()
+            .enumerate()
+            .map(|(at, (memory_id, outcome, error))| (at as i32 + 1, memory_id, outcome, error)),
+    ))
+}
+
+/// Waits for those who write memories of the workspace, and keeps others from beginning.
+#[pg_extern(volatile, parallel_unsafe)]
+fn _lock_memories(workspace_id: &str) {
+    put::lock(workspace_id, true);
+}

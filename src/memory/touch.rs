@@ -1,0 +1,69 @@
+//! Notes that memories were found.
+//!
+//! It costs little and waits for nobody: only what the caller got, at most once a minute each, and not
+//! what another transaction is about to note. Where nothing can be written, nothing is.
+
+use crate::pg::array::{self, Array};
+use crate::pg::clock::now;
+use crate::pg::plan::Statement;
+use crate::pg::varlena::Text;
+use pgrx::pg_sys;
+use pgrx::spi::SpiClient;
+
+thread_local! {
+    static UPDATE: Statement = const { Statement::new(
+        c"UPDATE kepler.memory_access AS a SET last_accessed_at = $2, hits = a.hits + 1
+          FROM (SELECT pg_catalog.unnest(ARRAY(
+                    SELECT l.memory_id
+                    FROM (SELECT pg_catalog.unnest($3) AS id) AS n
+                    CROSS JOIN LATERAL (
+                        SELECT x.memory_id FROM kepler.memory_access AS x
+                        WHERE x.workspace_id = $1 AND x.memory_id = n.id
+                          AND x.last_accessed_at <= $2 - interval '1 minute'
+                        LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) AS l)) AS id) AS m
+          WHERE a.workspace_id = $1 AND a.memory_id = m.id",
+        &[pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTARRAYOID],
+    ) };
+    // An insert would wait for another transaction that inserts the same. A few locks, by the hash of
+    // the id, that are had at once or not at all.
+    static INSERT: Statement = const { Statement::new(
+        c"INSERT INTO kepler.memory_access (workspace_id, memory_id, last_accessed_at)
+          SELECT $1, n.id, $2
+          FROM (SELECT pg_catalog.unnest($3) AS id) AS n
+          WHERE NOT EXISTS (
+                  SELECT FROM kepler.memory_access AS x WHERE x.workspace_id = $1 AND x.memory_id = n.id)
+            AND EXISTS (
+                  SELECT FROM kepler.memories AS m WHERE m.workspace_id = $1 AND m.id = n.id)
+            AND pg_catalog.pg_try_advisory_xact_lock(
+                  pg_catalog.hashtextextended($1, 6) # (pg_catalog.hashtext(n.id) & 31))
+          ON CONFLICT DO NOTHING",
+        &[pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTARRAYOID],
+    ) };
+}
+
+/// Notes accesses, and gives how many.
+pub(crate) fn run<'i>(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    ids: impl Iterator<Item = &'i str>,
+) -> usize {
+    // SAFETY: a variable of this process, which has one thread; true on a standby too.
+    if unsafe { pg_sys::XactReadOnly } {
+        return 0;
+    }
+    let mut array = Array::new(array::TEXT);
+    let mut ids: Vec<&str> = ids.collect();
+    ids.sort_unstable();
+    ids.dedup();
+    for id in ids {
+        array.push_text(id);
+    }
+    if array.count() == 0 {
+        return 0;
+    }
+    let workspace = Text::new(workspace_id);
+    let parameters =
+        [Some(workspace.datum()), Some(pg_sys::Datum::from(now())), Some(array.datum())];
+    let updated = UPDATE.with(|plan| plan.run(client, &parameters)).count();
+    updated + INSERT.with(|plan| plan.run(client, &parameters)).count()
+}
