@@ -3,6 +3,11 @@
 
 CREATE SCHEMA bench;
 
+-- Only similarity counts, as it does for the others.
+CREATE FUNCTION bench.similarity() RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+AS $$ SELECT '{"similarity": 1}'::jsonb $$;
+
 -- What is loaded, before it goes into the tables of each way.
 CREATE PROCEDURE bench.make_loading(dimensions integer)
 LANGUAGE plpgsql
@@ -33,7 +38,7 @@ BEGIN
 END
 $$;
 
--- The indexes and the generated column that kepler.memories has beside those.
+-- What kepler.memories has beside those: words.
 CREATE PROCEDURE bench.make_items_alike()
 LANGUAGE plpgsql
 AS $$
@@ -41,7 +46,7 @@ BEGIN
     ALTER TABLE bench.items ADD COLUMN text_search tsvector
         GENERATED ALWAYS AS (to_tsvector('english', content)) STORED;
     CREATE INDEX ON bench.items USING gin (text_search);
-    CREATE INDEX ON bench.items USING gin (metadata jsonb_path_ops);
+    CREATE INDEX IF NOT EXISTS items_metadata_idx ON bench.items USING gin (metadata jsonb_path_ops);
 END
 $$;
 
