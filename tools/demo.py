@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Kepler's main job on real data: syncs some 200,000 places again and again.
+"""Kepler's main jobs on real data: syncs some 200,000 places again and again, then remembers what Python's own
+library says of itself, and finds it by meaning (demo_memory.py).
 
 Each step prints what it shows, a line of figures and what must hold; the exit status is 1 if
-something did not. Standard library only; the client is psql. tools/demo.sh prepares the server and
-the data, and names them in PGHOST, PG_BIN and KEPLER_DATA.
+something did not. The client is psql. tools/demo.sh prepares the server and the data, and names them in
+PGHOST, PG_BIN and KEPLER_DATA; PYTHONPATH has the embedding model.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import demo_memory
+from demo_base import DATABASE, Demo, DemoError, heading, print_table
 from session import Session, SessionError
 
-DATABASE = "kepler_demo"
 BATCH = 2_000
 TAG = "$batch$"
 
@@ -30,10 +32,6 @@ FIRST_VERSION = "2024-01-01T00:00:00Z"
 SECOND_VERSION = "2024-02-01T00:00:00Z"
 
 Place = dict[str, Any]
-
-
-class DemoError(Exception):
-    """What went wrong, for the person at the terminal."""
 
 
 class Progress:
@@ -73,41 +71,31 @@ class Sync:
     outcomes: dict[str, int]
 
 
-@dataclass
-class Demo:
-    session: Session
-    failures: list[str] = field(default_factory=list)
-
-    def expect(self, holds: bool, promise: str) -> None:
-        print(f"   {'✓' if holds else '✗'} {promise}")
-        if not holds:
-            self.failures.append(promise)
-
-    def sync(self, batches: Sequence[str], rows: int) -> Sync:
-        """Upserts batches, a transaction each. The clock runs from sending each to its answer."""
-        session = self.session
-        since, lsn = session.json(
-            "SELECT json_build_array(clock_timestamp(), pg_current_wal_insert_lsn())"
-        )
-        progress, outcomes, seconds = Progress(rows), Counter[str](), 0.0
-        for text in batches:
-            started = time.monotonic()
-            counts = session.json(f"SELECT kepler.upsert_records_summary({arguments(text)})")
-            seconds += time.monotonic() - started
-            outcomes.update({name: n for name, n in counts.items() if isinstance(n, int)})
-            progress.show(outcomes["total"], seconds)
-        progress.clear()
-        wal, written = session.json(
-            "SELECT json_build_array("
-            f"pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '{lsn}'),"
-            f" (SELECT count(*) FROM kepler.records WHERE updated_at >= '{since}'))"
-        )
-        total = outcomes.pop("total")
-        done = Sync(rows, seconds, wal, written, {name: n for name, n in outcomes.items() if n})
-        print_sync(done)
-        answered = total == rows == sum(done.outcomes.values())
-        self.expect(answered, f"an outcome for each of the {rows:,} rows")
-        return done
+def sync(demo: Demo, batches: Sequence[str], rows: int) -> Sync:
+    """Upserts batches, a transaction each. The clock runs from sending each to its answer."""
+    session = demo.session
+    since, lsn = session.json(
+        "SELECT json_build_array(clock_timestamp(), pg_current_wal_insert_lsn())"
+    )
+    progress, outcomes, seconds = Progress(rows), Counter[str](), 0.0
+    for text in batches:
+        started = time.monotonic()
+        counts = session.json(f"SELECT kepler.upsert_records_summary({arguments(text)})")
+        seconds += time.monotonic() - started
+        outcomes.update({name: n for name, n in counts.items() if isinstance(n, int)})
+        progress.show(outcomes["total"], seconds)
+    progress.clear()
+    wal, written = session.json(
+        "SELECT json_build_array("
+        f"pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '{lsn}'),"
+        f" (SELECT count(*) FROM kepler.records WHERE updated_at >= '{since}'))"
+    )
+    total = outcomes.pop("total")
+    done = Sync(rows, seconds, wal, written, {name: n for name, n in outcomes.items() if n})
+    print_sync(done)
+    answered = total == rows == sum(done.outcomes.values())
+    demo.expect(answered, f"an outcome for each of the {rows:,} rows")
+    return done
 
 
 def arguments(batch: str) -> str:
@@ -168,24 +156,6 @@ def print_sync(sync: Sync) -> None:
     print_table(["rows", "seconds", "rows/s", "WAL", "written", "outcomes"], [figures], right=5)
 
 
-def print_table(header: list[str], rows: Iterable[list[str]], right: int = 0) -> None:
-    """Prints columns; the first `right` of them are numbers."""
-    table = [header, *rows]
-    widths = [max(len(row[at]) for row in table) for at in range(len(header))]
-    for number, row in enumerate(table):
-        cells = [
-            cell.rjust(width) if at < right else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(row, widths))
-        ]
-        print("   " + "  ".join(cells).rstrip())
-        if number == 0:
-            print("   " + "  ".join("-" * width for width in widths))
-
-
-def heading(number: int, title: str, sentence: str) -> None:
-    print(f"\n{number}. {title}\n   {sentence}")
-
-
 def prepare() -> Session:
     """A fresh database with the extension and its tables."""
     session = Session("postgres")
@@ -204,7 +174,7 @@ def first_sync(demo: Demo, batches: list[str], rows: int) -> None:
         "The first sync",
         f"Every place is new. Each batch of {BATCH:,} is one statement and one transaction.",
     )
-    done = demo.sync(batches, rows)
+    done = sync(demo, batches, rows)
     demo.expect(done.outcomes == {"inserted": rows} and done.written == rows, f"{rows:,} inserted")
 
 
@@ -215,7 +185,7 @@ def same_again(demo: Demo, batches: list[str], rows: int) -> None:
         "What has not changed is not written, not locked and not logged.",
     )
     vacuum(demo)
-    done = demo.sync(batches, rows)
+    done = sync(demo, batches, rows)
     demo.expect(done.outcomes == {"unchanged": rows}, f"{rows:,} unchanged")
     demo.expect(done.written == 0, "0 written")
 
@@ -234,7 +204,7 @@ def one_percent(demo: Demo, places: list[Place], changed: list[int]) -> None:
     version = list(places)
     for at in changed:
         version[at] = grown(places[at])
-    done = demo.sync(in_batches(version), len(version))
+    done = sync(demo, in_batches(version), len(version))
     expected = {"updated": len(changed), "unchanged": len(places) - len(changed)}
     met = done.outcomes == expected and done.written == len(changed)
     demo.expect(met, f"{len(changed):,} found and written, and no other")
@@ -248,7 +218,7 @@ def late_version(demo: Demo, places: list[Place], late: list[int]) -> None:
         "   an older time never beats a newer one.",
     )
     vacuum(demo)
-    done = demo.sync(in_batches([places[at] for at in late]), len(late))
+    done = sync(demo, in_batches([places[at] for at in late]), len(late))
     demo.expect(done.outcomes == {"stale": len(late)}, f"{len(late):,} stale")
     demo.expect(done.written == 0, "0 written")
 
@@ -363,6 +333,7 @@ def run() -> int:
     late_version(demo, places, changed[:1_000])
     broken_batch(demo, places[:500])
     last_query(demo)
+    demo_memory.run(demo, 7)
     session.close()
 
     if demo.failures:

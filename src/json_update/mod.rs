@@ -12,7 +12,7 @@ pub(crate) mod condition;
 pub(crate) mod document;
 pub(crate) mod error;
 pub(crate) mod once;
-mod operations;
+pub(crate) mod operations;
 pub(crate) mod path;
 pub(crate) mod reading;
 pub(crate) mod target;

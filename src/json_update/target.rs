@@ -6,6 +6,7 @@ use super::error::JsonUpdateError;
 use crate::error::Error;
 use crate::ident::{quote, quote_literal};
 use crate::pg::plan::{LocalSettings, OwnedStatement, Statement};
+use crate::pg::relation::table_name;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::cell::{Cell, RefCell};

@@ -35,6 +35,8 @@ DOCUMENTS = """
         'failure', CASE WHEN i % 500 = 11 THEN 'unstorable' WHEN i % 50 = 3 THEN 'first' END))))::text
     FROM generate_series({}, {}) AS i"""
 
+# Nothing waits, and nobody is at work.
+IDLE = "NOT EXISTS (SELECT FROM kepler.records WHERE enrichment_status IN ('UNAPPLIED', 'PENDING'))"
 FAILED = "external_id::int % 200 = 7 OR external_id::int % 500 = 11"
 CHECKS = {
     "records that are PENDING": "SELECT count(*) FROM kepler.records WHERE enrichment_status = 'PENDING'",
@@ -138,7 +140,7 @@ class Test:
 
     def holds(self, worker: Worker, since: str = "1 day") -> int:
         return self.value(
-            "SELECT count(*) FROM kepler.enrichment_queue AS q JOIN kepler.leases AS l ON l.id = q.lease_id"
+            "SELECT count(*) FROM kepler.records AS r JOIN kepler.leases AS l ON l.id = r.enrichment_lease_id"
             f" WHERE l.worker = '{worker.name}' AND l.created_at > clock_timestamp() - interval '{since}'"
         )
 
@@ -209,7 +211,7 @@ class Test:
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name LIKE 'enrichment %'"
         )
-        self.until("NOT EXISTS (SELECT FROM kepler.enrichment_queue)")
+        self.until(IDLE)
         for worker in others:
             worker.says("terminating connection due to administrator command")
             if worker.process.poll() is not None:
@@ -236,7 +238,7 @@ class Test:
         asleep.signal(signal.SIGSTOP)
         begun = time.monotonic()
         self.upsert(first, first + 19)
-        self.until("NOT EXISTS (SELECT FROM kepler.enrichment_queue)", 3)
+        self.until(IDLE, 3)
         asleep.signal(signal.SIGCONT)
         return time.monotonic() - begun
 
