@@ -23,13 +23,14 @@ pub(crate) unsafe fn give<const N: usize>(
         pg_sys::InitMaterializedSRF(fcinfo, flags);
         assert_eq!((*(*result).setDesc).natts as usize, N, "the function is declared otherwise");
         for row in rows {
-            let values = row.map(|value| value.unwrap_or(pg_sys::Datum::null()));
-            let nulls = row.map(|value| value.is_none());
+            let mut values = row.map(|value| value.unwrap_or(pg_sys::Datum::null()));
+            let mut nulls = row.map(|value| value.is_none());
+            // Before Postgres 18 the function asks for pointers that it could write through.
             pg_sys::tuplestore_putvalues(
                 (*result).setResult,
                 (*result).setDesc,
-                values.as_ptr(),
-                nulls.as_ptr(),
+                values.as_mut_ptr(),
+                nulls.as_mut_ptr(),
             );
         }
     }
