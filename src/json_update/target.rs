@@ -6,9 +6,10 @@ use super::error::JsonUpdateError;
 use crate::error::Error;
 use crate::ident::{quote, quote_literal};
 use crate::pg::plan::{LocalSettings, OwnedStatement, Statement};
+use crate::pg::relation::generation;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -67,13 +68,6 @@ thread_local! {
         &[pg_sys::OIDOID],
     ) };
     static KEPT: RefCell<HashMap<Shape, (u64, Rc<Target>)>> = RefCell::default();
-    static GENERATION: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Postgres calls this whenever it forgets what it knew of a table.
-#[pgrx::pg_guard]
-unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, _relation: pg_sys::Oid) {
-    GENERATION.set(GENERATION.get() + 1);
 }
 
 /// A column of the table.
@@ -86,12 +80,7 @@ struct Column {
 
 impl Target {
     pub(super) fn open(client: &mut SpiClient<'_>, shape: Shape) -> Result<Rc<Self>, Error> {
-        if GENERATION.get() == 0 {
-            GENERATION.set(1);
-            // SAFETY: registered once in a session; the function lives as long as the library.
-            unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::null()) };
-        }
-        let generation = GENERATION.get();
+        let generation = generation();
         let known = KEPT.with_borrow(|kept| kept.get(&shape).cloned());
         if let Some((at, target)) = known
             && at == generation
