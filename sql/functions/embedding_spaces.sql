@@ -246,8 +246,8 @@ BEGIN
     INTO pending USING $2;
     IF pending > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('%s memories of workspace "%s" have no embedding in the space "%s"', pending, workspace_id, space),
-            DETAIL = 'A search in it would not find them. The workspace keeps the space that it has.',
+            MESSAGE = format('workspace "%s" cannot search the space "%s" yet', workspace_id, space),
+            DETAIL = format('Memories that have no embedding there, and would not be found: %s.', pending),
             HINT = format('SELECT * FROM kepler.pending_embeddings(%L); then kepler.set_embeddings.', space);
     END IF;
     UPDATE kepler.workspaces AS w SET embedding_space = $1

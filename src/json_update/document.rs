@@ -8,12 +8,13 @@
 use super::api;
 use super::error::JsonUpdateError;
 use super::path::pointer_token;
-use super::target::{Shape, Target, table_name};
+use super::target::{Shape, Target};
 use crate::arguments::OptionsObject;
 use crate::error::Error;
 use crate::jsonb::builder::{Builder, length_word};
 use crate::jsonb::order::Kind;
 use crate::jsonb::view::{Container, Value};
+use crate::pg::relation::table_name;
 use crate::pg::varlena;
 use pgrx::spi::SpiClient;
 use pgrx::{check_for_interrupts, pg_sys};

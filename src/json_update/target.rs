@@ -4,13 +4,12 @@
 
 use super::error::JsonUpdateError;
 use crate::error::Error;
-use crate::ident::{qualified, quote, quote_literal};
+use crate::ident::{quote, quote_literal};
 use crate::pg::plan::{LocalSettings, OwnedStatement, Statement};
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::ffi::CStr;
 use std::rc::Rc;
 
 /// A session keeps statements for so many combinations of a table, a key and columns.
@@ -75,23 +74,6 @@ thread_local! {
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, _relation: pg_sys::Oid) {
     GENERATION.set(GENERATION.get() + 1);
-}
-
-/// A table as SQL names it, by its oid.
-pub(super) fn table_name(relation: pg_sys::Oid) -> Option<String> {
-    // SAFETY: look-ups in the catalog; what they give is a C string, or null if there is no such table.
-    unsafe {
-        let name = pg_sys::get_rel_name(relation);
-        if name.is_null() {
-            return None;
-        }
-        let schema = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation));
-        if schema.is_null() {
-            return None;
-        }
-        let text = |name| CStr::from_ptr(name).to_string_lossy();
-        Some(qualified(&text(schema), &text(name)))
-    }
 }
 
 /// A column of the table.

@@ -19,7 +19,8 @@ thread_local! {
     static TABLE: Statement = const { Statement::new(
         c"SELECT c.oid, c.relowner,
                  pg_catalog.has_table_privilege(c.oid, 'SELECT'),
-                 pg_catalog.has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE'),
+                 pg_catalog.has_table_privilege('kepler.memory_access', 'INSERT')
+                     AND pg_catalog.has_table_privilege('kepler.memory_access', 'UPDATE'),
                  pg_catalog.row_security_active(c.oid),
                  EXISTS (
                      SELECT FROM pg_catalog.pg_policy AS p
@@ -40,13 +41,15 @@ thread_local! {
 /// The owner's eyes, as long as it lives; or the caller's own.
 pub(crate) struct Reader {
     _owner: Option<ActAs>,
+    /// Whether accesses can be noted.
+    pub(crate) may_touch: bool,
 }
 
 impl Reader {
     /// Checks that the caller may read the memories of the workspace.
     pub(crate) fn open(client: &mut SpiClient<'_>, workspace_id: &str) -> Result<Self, Error> {
         let table = Text::new("memories");
-        let owner = {
+        let (owner, may_touch) = {
             let rows = TABLE.with(|statement| statement.run(client, &[Some(table.datum())]));
             let row = rows.iter::<6>().next().ok_or(Error::NotInstalled)?;
             if row.boolean(2) != Some(true) {
@@ -60,9 +63,11 @@ impl Reader {
                     return Err(MemoryError::ForeignWorkspace { asked, own }.into());
                 }
             }
-            row.oid(1).filter(|owner| !(secured && foreign) && *owner != role::current())
+            let as_owner = !(secured && foreign);
+            let owner = row.oid(1).filter(|owner| as_owner && *owner != role::current());
+            (owner, as_owner || row.boolean(3) == Some(true))
         };
-        let reader = Self { _owner: owner.map(ActAs::role) };
+        let reader = Self { _owner: owner.map(ActAs::role), may_touch };
         let workspace = Text::new(workspace_id);
         let there = WORKSPACE.with(|statement| statement.run(client, &[Some(workspace.datum())]));
         if there.count() == 0 {

@@ -180,7 +180,10 @@ fn touch_memories(
     let workspace_id = name("workspace_id", workspace_id)?;
     let ids = memory_ids.ok_or(Error::NullArgument("memory_ids"))?;
     Ok(Spi::connect_mut(|client| -> Result<i64, Error> {
-        let _reader = Reader::open(client, &workspace_id)?;
+        let reader = Reader::open(client, &workspace_id)?;
+        if !reader.may_touch {
+            return Err(MemoryError::NoRight("kepler.memory_access".to_owned()).into());
+        }
         let ids = ids.iter().flatten().map(String::as_str);
         Ok(touch::run(client, &workspace_id, ids) as i64)
     })?)

@@ -22,3 +22,4 @@ mod search;
 pub(crate) mod set_embeddings;
 mod space;
 mod touch;
+pub(crate) mod vectors;

@@ -185,7 +185,12 @@ impl Search<'_> {
     fn rows(&self, client: &mut SpiClient<'_>, sql: &str) -> Vec<Near> {
         let rows = self.parameters.run(client, sql);
         rows.iter::<2>()
-            .filter_map(|row| Some(Near { key: row.text(0)?.to_owned(), distance: row.float(1)? }))
+            .filter_map(|row| {
+                // A zero vector has no direction: as Postgres sorts it, behind all others.
+                let distance = row.float(1).filter(|distance| !distance.is_nan());
+                let distance = distance.unwrap_or(f64::INFINITY);
+                Some(Near { key: row.text(0)?.to_owned(), distance })
+            })
             .collect()
     }
 

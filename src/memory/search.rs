@@ -84,7 +84,7 @@ struct Candidate {
 /// Finds memories. Reads as the owner of the tables, once the caller's rights are checked.
 pub(crate) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Answer, Error> {
     let workspace_id = &request.scope.workspace_id;
-    let _reader = Reader::open(client, workspace_id)?;
+    let reader = Reader::open(client, workspace_id)?;
     let space = match &request.embedding {
         None => None,
         Some(embedding) => {
@@ -135,7 +135,7 @@ pub(crate) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Answe
         complete(client, request, space, embedding, &order, &mut candidates);
     }
     let found = describe(client, request, space.as_ref(), &order, candidates);
-    if request.touch {
+    if request.touch && reader.may_touch {
         touch::run(client, workspace_id, found.iter().map(|found| found.memory_id.as_str()));
     }
     let exhausted = found.len() < request.max_rows;
@@ -185,34 +185,40 @@ fn by_words(
     text: &str,
 ) -> Vec<String> {
     let _planning = LocalSettings::set(&[(c"enable_seqscan", c"off"), (c"jit", c"off")]);
-    let words = {
+    let words: Vec<String> = {
         let rows = parameters.run(
             client,
             &format!(
-                "SELECT pg_catalog.replace(pg_catalog.plainto_tsquery('pg_catalog.english', {text})::text, \
-                 ' & ', ' | ')"
+                "SELECT w.lexeme FROM pg_catalog.unnest(\
+                 pg_catalog.to_tsvector('pg_catalog.english', {text})) AS w"
             ),
         );
-        let words = rows.iter::<1>().next().and_then(|row| row.text(0).map(str::to_owned));
-        words.filter(|words| !words.is_empty())
+        rows.iter::<1>().filter_map(|row| row.text(0).map(quote_word)).collect()
     };
-    let Some(words) = words else { return Vec::new() };
+    if words.is_empty() {
+        return Vec::new();
+    }
+    let words = words.join(" | ");
     // As constants: what the planner knows of the words decides whether it reads their index or that of
     // the scope. The workspace is a word with a blank before it.
-    let workspace =
-        format!(" {}", request.scope.workspace_id).replace('\\', "\\\\").replace('\'', "''");
+    let workspace = quote_word(&format!(" {}", request.scope.workspace_id));
     let tsquery = |text: &str| format!("{}::pg_catalog.tsquery", quote_literal(text));
     let sql = format!(
         "SELECT m.id FROM kepler.memories AS m \
          WHERE {all} AND m.text_search @@ {both} \
          ORDER BY pg_catalog.ts_rank_cd(m.text_search, {words}) DESC, m.id LIMIT {limit}",
         all = conditions.all,
-        both = tsquery(&format!("'{workspace}' & ({words})")),
+        both = tsquery(&format!("{workspace} & ({words})")),
         words = tsquery(&words),
         limit = request.pool(),
     );
     let rows = parameters.run(client, &sql);
     rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect()
+}
+
+/// A word as a `tsquery` has it, taken as it is.
+fn quote_word(word: &str) -> String {
+    format!("'{}'", word.replace('\\', "\\\\").replace('\'', "''"))
 }
 
 /// Looks up the distances of what words alone have found, and the embeddings where results are to be
@@ -272,7 +278,7 @@ fn describe(
     }
     let workspace = Text::new(&request.scope.workspace_id);
     let parameters = [Some(workspace.datum()), Some(ids.datum())];
-    let rows = DETAILS.with(|statement| statement.run(client, &parameters));
+    let rows = DETAILS.with(|statement| statement.run_in_snapshot(client, &parameters));
     let mut found = Vec::with_capacity(rows.count());
     for row in rows.iter::<6>() {
         let (Some(id), Some(content), Some(context_type)) = (row.text(0), row.text(1), row.text(2))

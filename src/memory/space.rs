@@ -5,6 +5,7 @@ use super::error::MemoryError;
 use crate::error::Error;
 use crate::ident::{qualified, quote};
 use crate::pg::plan::Statement;
+use crate::pg::relation::blocks;
 use crate::pg::varlena::Text;
 use crate::structure::model::Metric;
 use pgrx::pg_sys;
@@ -20,8 +21,6 @@ pub(crate) struct Vectors {
     pub(crate) table: String,
     pub(crate) relation: pg_sys::Oid,
     pub(crate) column: String,
-    /// None: vectors of different lengths.
-    pub(crate) dimensions: Option<usize>,
     pub(crate) metric: Metric,
     /// Rows of the table, as far as is known.
     pub(crate) rows: f64,
@@ -125,7 +124,6 @@ impl Space {
                     table: qualified(SCHEMA, table),
                     relation,
                     column: "embedding".to_owned(),
-                    dimensions: Some(dimensions),
                     metric: Metric::from_name(row.text(3)?)?,
                     rows,
                     vector_schema: row.text(9)?.to_owned(),
@@ -173,19 +171,6 @@ impl Space {
 
     pub(crate) fn require_active(&self) -> Result<(), MemoryError> {
         if self.active { Ok(()) } else { Err(MemoryError::Retired(self.name.clone())) }
-    }
-}
-
-/// Pages of a table now; what the catalog says is from its last VACUUM or ANALYZE.
-fn blocks(relation: pg_sys::Oid) -> i32 {
-    // SAFETY: the relation exists, having been looked up in this transaction; should it be dropped
-    // meanwhile, Postgres raises.
-    unsafe {
-        let opened = pg_sys::relation_open(relation, pg_sys::AccessShareLock as i32);
-        let blocks =
-            pg_sys::RelationGetNumberOfBlocksInFork(opened, pg_sys::ForkNumber::MAIN_FORKNUM);
-        pg_sys::relation_close(opened, pg_sys::AccessShareLock as i32);
-        blocks as i32
     }
 }
 

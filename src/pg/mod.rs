@@ -7,6 +7,7 @@ pub(crate) mod large;
 pub(crate) mod memory;
 pub(crate) mod plan;
 pub(crate) mod query;
+pub(crate) mod relation;
 pub(crate) mod role;
 pub(crate) mod sequence;
 pub(crate) mod subtransaction;

@@ -54,6 +54,16 @@ impl Statement {
         unsafe { self.plan.run(self.sql, self.types, parameters, Sight::Transaction) }
     }
 
+    /// Runs a query that only reads, and sees what the calling statement sees.
+    pub(crate) fn run_in_snapshot<'conn>(
+        &self,
+        _client: &mut SpiClient<'conn>,
+        parameters: &[Parameter],
+    ) -> Rows<'conn> {
+        // SAFETY: `_client` shows that SPI is connected.
+        unsafe { self.plan.run(self.sql, self.types, parameters, Sight::Caller) }
+    }
+
     /// Runs a query that only reads, and sees all that is committed, also where the transaction keeps
     /// to an older snapshot.
     pub(crate) fn run_latest<'conn>(
@@ -108,6 +118,8 @@ enum Sight {
     Transaction,
     /// All that is committed, and what the transaction did.
     Latest,
+    /// What the statement sees that called the function.
+    Caller,
 }
 
 /// Postgres' plan, null before the first use.
@@ -158,7 +170,7 @@ impl Plan {
                     self.0.get(),
                     values.as_mut_ptr(),
                     nulls.as_ptr(),
-                    false,
+                    sight == Sight::Caller,
                     0,
                 )
             };

@@ -63,7 +63,8 @@ impl Parameters {
         self.datum(pg_sys::TIMESTAMPTZOID, Some(pg_sys::Datum::from(microseconds)))
     }
 
-    /// Runs one statement with a fresh snapshot, planned for these values, and gives its rows.
+    /// Runs one query, planned for these values, and gives its rows. All of them see what the calling
+    /// statement sees: a row that one has found is there for the next.
     ///
     /// Raises what the statement raises.
     pub(crate) fn run<'conn>(&self, _client: &mut SpiClient<'conn>, sql: &str) -> Rows<'conn> {
@@ -83,7 +84,7 @@ impl Parameters {
                 types.as_mut_ptr(),
                 values.as_mut_ptr(),
                 nulls.as_ptr(),
-                false,
+                true,
                 0,
             );
             Rows::take(status)

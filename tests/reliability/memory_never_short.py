@@ -90,7 +90,10 @@ def load(session: Session) -> None:
         f"FROM (SELECT row_number() OVER () AS id, * FROM centers, generate_series(1, 3)) AS s"
     )
     session.run("SET maintenance_work_mem = '512MB'")
-    session.run(f"CREATE INDEX space_hnsw ON {TABLE} USING hnsw (embedding vector_cosine_ops)")
+    # As index_advice has it.
+    session.run(
+        f"CREATE INDEX space_hnsw ON {TABLE} USING hnsw (embedding vector_cosine_ops) WITH (ef_construction = 128)"
+    )
     session.run("ANALYZE")
     # What the security of workspaces will set up, and no more than a reader needs.
     session.run(f"CREATE ROLE {READER}")

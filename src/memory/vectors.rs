@@ -1,0 +1,358 @@
+//! The same search for vector columns in anybody's tables. It reads as the caller, whose rights and
+//! policies hold.
+
+use super::embedding::Embedding;
+use super::error::MemoryError;
+use super::nearest::{Condition, Plan, Search};
+use super::search::in_range;
+use super::space::Vectors;
+use crate::error::Error;
+use crate::ident::{qualified, quote};
+use crate::install::require_tables;
+use crate::pg::array::{self, Array};
+use crate::pg::plan::Statement;
+use crate::pg::query::Parameters;
+use crate::pg::relation::{blocks, table_name};
+use crate::structure::model::Metric;
+use pgrx::iter::TableIterator;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use pgrx::spi::SpiClient;
+use pgrx::{AnyElement, JsonB};
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+
+/// A search gives at most so many rows.
+const MAX_ROWS: i32 = 10_000;
+/// Bytes of a row beside its vector, about.
+const ROW_BYTES: f64 = 100.0;
+
+thread_local! {
+    // With the operator that each column's type has for equality.
+    static COLUMNS: Statement = const { Statement::new(
+        c"SELECT a.attname::text, a.atttypmod, n.nspname::text, t.typname::text, t.oid, t.typarray,
+                 x.oid IS NOT NULL, (
+                     SELECT format('OPERATOR(%I.%s)', s.nspname, o.oprname)
+                     FROM pg_catalog.pg_opclass AS c
+                     JOIN pg_catalog.pg_am AS m ON m.oid = c.opcmethod AND m.amname = 'btree'
+                     JOIN pg_catalog.pg_amop AS p ON p.amopfamily = c.opcfamily
+                         AND p.amoplefttype = c.opcintype AND p.amoprighttype = c.opcintype
+                         AND p.amopstrategy = 3
+                     JOIN pg_catalog.pg_operator AS o ON o.oid = p.amopopr
+                     JOIN pg_catalog.pg_namespace AS s ON s.oid = o.oprnamespace
+                     WHERE c.opcdefault
+                       AND c.opcintype IN (t.oid, CASE WHEN t.typname = 'varchar' THEN 25::oid END,
+                           CASE WHEN t.typtype = 'd' THEN t.typbasetype END,
+                           CASE WHEN t.typtype = 'e' THEN 3500::oid END)
+                     ORDER BY c.opcintype <> t.oid LIMIT 1)
+          FROM pg_catalog.pg_attribute AS a
+          JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+          JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+          LEFT JOIN pg_catalog.pg_extension AS x
+              ON x.extname = 'vector' AND x.extnamespace = n.oid AND t.typname = 'vector'
+          WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped",
+        &[pg_sys::OIDOID],
+    ) };
+    static RELATION: Statement = const { Statement::new(
+        c"SELECT c.relkind::text, c.reltuples::float8 FROM pg_catalog.pg_class AS c WHERE c.oid = $1",
+        &[pg_sys::OIDOID],
+    ) };
+}
+
+/// What a caller asked for.
+struct Request {
+    relation: pg_sys::Oid,
+    column: String,
+    embedding: Embedding,
+    max_rows: usize,
+    condition: Map<String, Value>,
+    metric: Metric,
+    min_similarity: Option<f64>,
+}
+
+/// A column as the catalog has it.
+struct Column {
+    name: String,
+    modifier: i32,
+    sql_type: String,
+    schema: String,
+    type_oid: pg_sys::Oid,
+    array_oid: pg_sys::Oid,
+    is_vector: bool,
+    equals: Option<String>,
+}
+
+/// A row that was found: the whole of it, and its distance.
+struct Found {
+    row: AnyElement,
+    distance: f64,
+}
+
+/// The rows lie in the given memory.
+fn run(
+    client: &mut SpiClient<'_>,
+    request: &Request,
+    memory: pg_sys::MemoryContext,
+) -> Result<(Vec<Found>, Plan), Error> {
+    let relation = [Some(pg_sys::Datum::from(request.relation))];
+    let table = table_name(request.relation)
+        .ok_or_else(|| MemoryError::NotATable(request.relation.to_u32().to_string()))?;
+    let known = {
+        let rows = RELATION.with(|statement| statement.run(client, &relation));
+        let row = rows.iter::<2>().next();
+        let kind = row.as_ref().and_then(|row| row.text(0)).unwrap_or_default().to_owned();
+        if kind != "r" && kind != "m" {
+            return Err(MemoryError::NotATable(table).into());
+        }
+        row.and_then(|row| row.float(1)).filter(|rows| *rows >= 0.0)
+    };
+    let columns = columns(client, &relation);
+    let Some(vector) =
+        columns.iter().find(|column| column.is_vector && column.name == request.column)
+    else {
+        let vectors = columns.iter().filter(|column| column.is_vector);
+        let vectors = vectors.map(|column| column.name.clone()).collect();
+        let column = request.column.clone();
+        return Err(MemoryError::NotAVector { table, column, vectors }.into());
+    };
+    let dimensions = usize::try_from(vector.modifier).ok();
+    check(request, &table, dimensions)?;
+    let rows = known.unwrap_or_else(|| {
+        let width = 4.0 * request.embedding.dimensions() as f64 + ROW_BYTES;
+        f64::from(blocks(request.relation)) * f64::from(pg_sys::BLCKSZ) / width
+    });
+    let vectors = Vectors {
+        table: table.clone(),
+        relation: request.relation,
+        column: request.column.clone(),
+        metric: request.metric,
+        rows,
+        vector_schema: vector.schema.clone(),
+        vector_type: vector.type_oid,
+        vector_array_type: vector.array_oid,
+    };
+    let mut parameters = Parameters::default();
+    let mut conditions = conditions(request, &columns, &mut parameters)?;
+    let name = quote(&request.column);
+    conditions.push(format!("e.{name} IS NOT NULL"));
+    if dimensions.is_none() {
+        conditions.push(format!(
+            "{}.vector_dims(e.{name}) = {}",
+            quote(&vectors.vector_schema),
+            request.embedding.dimensions()
+        ));
+    }
+    let from = format!("{table} AS e WHERE {}", conditions.join(" AND "));
+    let query = parameters.stored(vectors.vector_type, &request.embedding.stored());
+    let condition = Condition {
+        keys: format!("SELECT FROM {from}"),
+        scope: format!("SELECT FROM {from}"),
+        index_from: from.clone(),
+        exact_from: from,
+        key: "e.ctid::pg_catalog.text".to_owned(),
+    };
+    let search = Search {
+        vectors: &vectors,
+        condition: &condition,
+        parameters: &parameters,
+        query: &query,
+        wanted: request.max_rows,
+    };
+    let (mut near, plan) = search.run(client);
+    if let Some(least) = request.min_similarity {
+        near.retain(|near| request.metric.similarity(near.distance) >= least);
+    }
+    let mut places = Array::new(array::TEXT);
+    for near in &near {
+        places.push_text(&near.key);
+    }
+    let mut parameters = Parameters::default();
+    let places = parameters.array(pg_sys::TEXTARRAYOID, places);
+    let rows = parameters.run(
+        client,
+        &format!(
+            "SELECT e.ctid::pg_catalog.text, pg_catalog.to_jsonb(e) FROM {table} AS e \
+             WHERE e.ctid = ANY ({places}::pg_catalog.tid[])"
+        ),
+    );
+    let mut found: HashMap<&str, AnyElement> = rows
+        .iter::<2>()
+        .filter_map(|row| Some((row.text(0)?, kept(row.datum(1)?, memory)?)))
+        .collect();
+    let found = near.into_iter().filter_map(|near| {
+        let row = found.remove(near.key.as_str())?;
+        Some(Found { row, distance: near.distance })
+    });
+    Ok((found.collect(), plan))
+}
+
+/// A copy of a `jsonb` as it is stored: pgrx's own type would lose digits.
+fn kept(datum: pg_sys::Datum, memory: pg_sys::MemoryContext) -> Option<AnyElement> {
+    // SAFETY: the datum is a jsonb of a row that is still there; the memory is the call's.
+    unsafe {
+        let before = pg_sys::MemoryContextSwitchTo(memory);
+        let copy = pg_sys::pg_detoast_datum_copy(datum.cast_mut_ptr());
+        pg_sys::MemoryContextSwitchTo(before);
+        AnyElement::from_polymorphic_datum(pg_sys::Datum::from(copy), false, pg_sys::JSONBOID)
+    }
+}
+
+fn check(request: &Request, table: &str, dimensions: Option<usize>) -> Result<(), MemoryError> {
+    let place = format!("{table}.{}", quote(&request.column));
+    let given = request.embedding.dimensions();
+    if let Some(expected) = dimensions.filter(|expected| *expected != given) {
+        return Err(MemoryError::Dimensions { place, model: None, expected, given });
+    }
+    if request.metric == Metric::Cosine && request.embedding.is_zero() {
+        return Err(MemoryError::ZeroVector { place: "cosine".to_owned() });
+    }
+    Ok(())
+}
+
+fn columns(client: &mut SpiClient<'_>, relation: &[Option<pg_sys::Datum>]) -> Vec<Column> {
+    let rows = COLUMNS.with(|statement| statement.run(client, relation));
+    rows.iter::<8>()
+        .filter_map(|row| {
+            let schema = row.text(2)?;
+            Some(Column {
+                name: row.text(0)?.to_owned(),
+                modifier: row.integer(1)?,
+                sql_type: qualified(schema, row.text(3)?),
+                schema: schema.to_owned(),
+                type_oid: row.oid(4)?,
+                array_oid: row.oid(5)?,
+                is_vector: row.boolean(6)?,
+                equals: row.text(7).map(str::to_owned),
+            })
+        })
+        .collect()
+}
+
+/// Columns and the values that they must have, as SQL; of an array one of its values.
+fn conditions(
+    request: &Request,
+    columns: &[Column],
+    parameters: &mut Parameters,
+) -> Result<Vec<String>, MemoryError> {
+    let (mut conditions, mut problems) = (Vec::new(), Vec::new());
+    for (name, value) in &request.condition {
+        let path = format!("/{}", crate::json::token(name));
+        let Some(column) = columns.iter().find(|column| column.name == *name) else {
+            problems.push(format!("{path}: there is no such column"));
+            continue;
+        };
+        let field = format!("e.{}", quote(name));
+        if value.is_null() {
+            conditions.push(format!("{field} IS NULL"));
+            continue;
+        }
+        let Some(equals) = &column.equals else {
+            problems.push(format!("{path}: values of its type cannot be compared"));
+            continue;
+        };
+        let values = match value {
+            Value::Array(values) => values.as_slice(),
+            value => std::slice::from_ref(value),
+        };
+        let mut texts = Array::new(array::TEXT);
+        for value in values {
+            match value {
+                Value::String(text) => texts.push_text(text),
+                Value::Number(number) => texts.push_text(&number.to_string()),
+                Value::Bool(value) => texts.push_text(if *value { "true" } else { "false" }),
+                _ => problems.push(format!(
+                    "{path}: must be a string, number, boolean, null, or an array of such"
+                )),
+            }
+        }
+        let texts = parameters.array(pg_sys::TEXTARRAYOID, texts);
+        conditions.push(format!("{field} {equals} ANY ({texts}::{}[])", column.sql_type));
+    }
+    if problems.is_empty() { Ok(conditions) } else { Err(MemoryError::BadCondition { problems }) }
+}
+
+/// Finds the rows of a table whose vectors are nearest, with the rule that holds for memories: if so
+/// many rows meet the condition, so many come back.
+///
+/// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 22000 for an embedding of other
+/// dimensions, 42809 where relation is no table or the column no vector.
+#[pg_extern(
+    stable,
+    parallel_unsafe,
+    requires = ["embedding_spaces"],
+    sql = r#"
+CREATE FUNCTION kepler.search_vectors(
+    relation regclass,
+    column_name text,
+    embedding @extschema:vector@.vector,
+    max_rows integer DEFAULT 10,
+    condition jsonb DEFAULT NULL,
+    metric text DEFAULT 'cosine',
+    min_similarity double precision DEFAULT NULL
+) RETURNS TABLE (
+    document jsonb, similarity double precision, distance double precision, plan text, exhausted boolean
+)
+STABLE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"#
+)]
+#[allow(clippy::type_complexity, clippy::too_many_arguments)]
+fn search_vectors(
+    relation: Option<pg_sys::Oid>,
+    column_name: Option<String>,
+    embedding: Option<AnyElement>,
+    max_rows: Option<i32>,
+    condition: Option<JsonB>,
+    metric: Option<String>,
+    min_similarity: Option<f64>,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(document, AnyElement),
+            name!(similarity, Option<f64>),
+            name!(distance, Option<f64>),
+            name!(plan, &'static str),
+            name!(exhausted, bool),
+        ),
+    >,
+    ErrorReport,
+> {
+    require_tables()?;
+    let metric = metric.ok_or(Error::NullArgument("metric"))?;
+    let max_rows = max_rows.ok_or(Error::NullArgument("max_rows"))?;
+    in_range("max_rows", f64::from(max_rows), 1.0, f64::from(MAX_ROWS)).map_err(Error::from)?;
+    let condition = match condition {
+        None => Map::new(),
+        Some(JsonB(Value::Object(condition))) => condition,
+        Some(_) => {
+            let problems = vec!["it must be a JSON object".to_owned()];
+            return Err(Error::from(MemoryError::BadCondition { problems }).into());
+        }
+    };
+    let embedding = embedding.ok_or(Error::NullArgument("embedding"))?;
+    let request = Request {
+        relation: relation.ok_or(Error::NullArgument("relation"))?,
+        column: column_name.ok_or(Error::NullArgument("column_name"))?,
+        // SAFETY: declared in SQL as vector.
+        embedding: unsafe { Embedding::from_datum(embedding.datum()) },
+        max_rows: max_rows as usize,
+        condition,
+        metric: Metric::from_name(&metric).ok_or_else(|| Error::BadChoice {
+            argument: "metric",
+            legal: "cosine, inner_product, l2",
+            given: metric.clone(),
+        })?,
+        min_similarity,
+    };
+    // SAFETY: the memory that Postgres gave this call lives as long as its rows.
+    let memory = unsafe { pg_sys::CurrentMemoryContext };
+    let (found, plan) = Spi::connect_mut(|client| run(client, &request, memory))?;
+    let exhausted = found.len() < request.max_rows;
+    let metric = request.metric;
+    Ok(TableIterator::new(found.into_iter().map(move |found| {
+        let distance = Some(found.distance).filter(|distance| distance.is_finite());
+        let similarity = distance.map(|distance| metric.similarity(distance));
+        (found.row, similarity, distance, plan.name(), exhausted)
+    })))
+}

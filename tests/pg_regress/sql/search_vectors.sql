@@ -1,0 +1,74 @@
+-- Vector columns in anybody's tables are searched by the same rule: as many rows as are asked for, if so many exist.
+\set SHOW_CONTEXT never
+\set ON_ERROR_ROLLBACK on
+BEGIN;
+CREATE TYPE part AS ENUM ('head', 'body');
+CREATE TABLE chunks (id int PRIMARY KEY, "organizationId" text, part part, size numeric, "Embedding" vector(4), plain vector);
+INSERT INTO chunks
+SELECT i, 'org' || (i % 100), CASE WHEN i % 2 = 0 THEN 'head'::part ELSE 'body' END, i + 0.12345678901234567890,
+    ARRAY[cos(i / 3000.0), sin(i / 3000.0), 0, 0]::real[]::vector, CASE WHEN i < 4 THEN ARRAY[i, 1]::real[]::vector WHEN i < 6 THEN '[1, 2, 3]' END
+FROM generate_series(1, 4000) AS i;
+ANALYZE chunks;
+SELECT document -> 'id' AS id, document -> 'size' AS size, round(similarity::numeric, 6) AS similarity, plan, exhausted
+FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 2);
+-- The same through an index; one in half precision, over an expression, serves as well; the similarities are those of the column.
+CREATE INDEX ON chunks USING hnsw ("Embedding" vector_cosine_ops);
+SELECT document -> 'id' AS id, plan FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 2);
+DROP INDEX "chunks_Embedding_idx";
+CREATE INDEX chunks_half ON chunks USING hnsw (("Embedding"::halfvec(4)) halfvec_cosine_ops);
+SELECT count(*), round(min(similarity)::numeric, 4) AS least, min(plan) AS plan FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 2);
+-- One with the operators of another metric is of no use, and not used.
+DROP INDEX chunks_half;
+CREATE INDEX chunks_l2 ON chunks USING hnsw ("Embedding" vector_l2_ops);
+SELECT document -> 'id' AS id, plan FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 2);
+SELECT document -> 'id' AS id, plan FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 2, metric => 'l2');
+DROP INDEX chunks_l2;
+CREATE INDEX chunks_cosine ON chunks USING hnsw ("Embedding" vector_cosine_ops);
+-- Conditions, on the far side of the query.
+SELECT count(*), min(plan) AS plan, bool_or(exhausted) AS exhausted FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 40, '{"organizationId": "org7"}');
+SELECT count(*), bool_and(exhausted) AS exhausted FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 50, '{"organizationId": "org7"}');
+SELECT document -> 'id' AS id FROM kepler.search_vectors('chunks', 'Embedding', '[0, 1, 0, 0]', 2, '{"organizationId": ["org7", "org8"], "part": "body"}');
+SELECT document -> 'id' AS id FROM kepler.search_vectors('chunks', 'Embedding', '[0, 1, 0, 0]', 2, '{"id": [1, 2, 3], "part": null}');
+SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 4000, min_similarity => 0.99);
+-- A column without dimensions: those that can be compared.
+SELECT document -> 'id' AS id, exhausted FROM kepler.search_vectors('chunks', 'plain', '[1, 1]', 3);
+-- What is wrong is said.
+SELECT count(*) FROM kepler.search_vectors('chunks', 'embedding', '[1, 0, 0, 0]');
+SELECT count(*) FROM kepler.search_vectors('pg_class', 'relname', '[1, 0, 0, 0]');
+SELECT count(*) FROM kepler.search_vectors('pg_stats', 'x', '[1]');
+SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0]');
+SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[0, 0, 0, 0]');
+SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', condition => '{"organisationId": "x", "id": {"$gt": 1}, "Embedding": "[1,2,3,4]"}');
+SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', condition => '{"id": "one"}');
+SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', metric => 'hamming');
+SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 0);
+SELECT count(*) FROM kepler.search_vectors(NULL, 'Embedding', '[1, 0, 0, 0]');
+-- It reads as the caller.
+CREATE ROLE kepler_nobody;
+GRANT USAGE ON SCHEMA kepler TO kepler_nobody;
+SET LOCAL ROLE kepler_nobody;
+SELECT count(*) FROM kepler.search_vectors('public.chunks', 'Embedding', '[1, 0, 0, 0]');
+RESET ROLE;
+GRANT SELECT ON chunks TO kepler_nobody;
+ALTER TABLE chunks ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON chunks USING ("organizationId" = 'org3');
+SET LOCAL ROLE kepler_nobody;
+SELECT count(*), min(document ->> 'organizationId') AS organization FROM kepler.search_vectors('public.chunks', 'Embedding', '[1, 0, 0, 0]', 30);
+ROLLBACK;
+
+-- Which index to build, for these as for spaces.
+BEGIN;
+CREATE TABLE chunks (id int, small vector(3), wide vector(3072), huge vector(4096), plain vector);
+ANALYZE chunks;
+SELECT column_name, row_count, advice, reason FROM kepler.index_advice('chunks');
+UPDATE pg_class SET reltuples = 200000, relpages = 1000 WHERE oid = 'chunks'::regclass;
+SELECT column_name, advice, statement, build_memory, reason FROM kepler.index_advice('chunks');
+-- An IVFFlat index that 50,000 rows have outgrown.
+UPDATE pg_class SET reltuples = 50001 WHERE oid = 'chunks'::regclass;
+SET LOCAL client_min_messages = error;
+CREATE INDEX chunks_lists ON chunks USING ivfflat (small vector_cosine_ops) WITH (lists = 100);
+UPDATE pg_class SET reltuples = 50001 WHERE oid = 'chunks'::regclass;
+SELECT advice, statement, reason FROM kepler.index_advice('chunks') WHERE column_name = 'small';
+UPDATE pg_class SET reltuples = 50000 WHERE oid = 'chunks'::regclass;
+SELECT advice, statement, reason FROM kepler.index_advice('chunks') WHERE column_name = 'small';
+ROLLBACK;
