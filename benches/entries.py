@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import memory
+import backend_memory
 import report
 from session import Session, SessionError
 
@@ -318,12 +318,12 @@ class Bench:
             session.run("CHECKPOINT")
             call = f"CALL bench.repeat($way${statement}$way$, {TABLES})"
             seconds, wal = (float(figure) for figure in session.value(call).split("|"))
-            made = memory.rss_anon(int(session.value("SELECT pg_backend_pid()")))
+            made = backend_memory.rss_anon(int(session.value("SELECT pg_backend_pid()")))
             after = int(session.value(catalog))
             session.close()
             session = Session(DATABASE)
             session.run(f"CALL bench.repeat($way${insert}$way$, {TABLES})")
-            inserted = memory.rss_anon(int(session.value("SELECT pg_backend_pid()")))
+            inserted = backend_memory.rss_anon(int(session.value("SELECT pg_backend_pid()")))
             session.close()
             floor = floor or seconds
             target = f"≤ 2 {report.mark(seconds <= 2 * floor)}" if label == "Kepler" else ""

@@ -13,8 +13,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import backend_memory
 import dataset
-import memory
 import report
 from results import COPY, KEPLER, LOAD, UPSERTS, Measure, Programme, Results, Run, Section, Way
 from session import Session, SessionError
@@ -180,10 +180,10 @@ def run() -> None:
         progress.say(f"round {number} of {plan.rounds}: {COPY.label}")
         run_copy(first_section, results)
 
-    progress.say(f"memory over {memory.SAMPLES[-1]} batches")
+    progress.say(f"memory over {backend_memory.SAMPLES[-1]} batches")
     session = Session(DATABASE)
     session.run(f"CALL bench.make_empty('{KEPLER.table}')")
-    growths = memory.measure(session, first_section)
+    growths = backend_memory.measure(session, first_section)
     facts = report.facts(session, plan.rows, plan.rounds)
     session.close()
     text = report.render(facts, plan.rows, plan.programme.sections, results, growths)

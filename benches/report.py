@@ -7,7 +7,7 @@ import platform
 from datetime import datetime
 from pathlib import Path
 
-import memory
+import backend_memory
 from results import (
     COPY,
     HAND_WRITTEN,
@@ -133,11 +133,11 @@ def table(lines: list[list[str]]) -> list[str]:
     return text
 
 
-def growth_lines(growths: list[memory.Growth]) -> list[str]:
-    lines = [["", *(f"after {count}" for count in memory.SAMPLES), "2nd half", "target"]]
+def growth_lines(growths: list[backend_memory.Growth]) -> list[str]:
+    lines = [["", *(f"after {count}" for count in backend_memory.SAMPLES), "2nd half", "target"]]
     for growth in growths:
         figures = [f"{sample:,} kB" for sample in growth.samples]
-        target = f"flat: < {memory.FLAT_KB} kB {mark(growth.late < memory.FLAT_KB)}"
+        target = f"flat: < {backend_memory.FLAT_KB} kB {mark(growth.late < backend_memory.FLAT_KB)}"
         lines.append([growth.title, *figures, f"{growth.late:+,} kB", target])
     return table(lines)
 
@@ -147,7 +147,7 @@ def render(
     rows: int,
     sections: list[Section],
     results: Results,
-    growths: list[memory.Growth],
+    growths: list[backend_memory.Growth],
 ) -> str:
     text = ["Kepler, records", "===============", *facts, *NOTES.splitlines()]
     for section in sections:

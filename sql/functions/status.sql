@@ -18,7 +18,7 @@ BEGIN
               'entry_tables', 'structures', 'hidden_fields',
               'workflows', 'executions', 'execution_steps',
               'enrichment_policies', 'enrichment_queue', 'leases', 'enrichment_attempts',
-              'embedding_spaces', 'memories', 'memory_access']
+              'embedding_spaces', 'memories', 'memory_access', 'conversations', 'messages']
     LOOP
         relation := format('kepler.%I', name)::regclass;
         SELECT c.reltuples::bigint, pg_relation_size(relation) > counted_up_to AND c.reltuples >= 0

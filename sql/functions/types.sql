@@ -30,3 +30,6 @@ COMMENT ON TYPE kepler.embedding_space_state IS 'Whether a space takes embedding
 
 CREATE TYPE kepler.memory_format AS ENUM ('TEXT', 'JSON');
 COMMENT ON TYPE kepler.memory_format IS 'What the content of a memory is';
+
+CREATE TYPE kepler.message_role AS ENUM ('system', 'user', 'assistant', 'tool');
+COMMENT ON TYPE kepler.message_role IS 'Who speaks in a message of a conversation';

@@ -1,0 +1,106 @@
+-- What people, models and tools said to each other. The order of a conversation is a number given out
+-- under the lock of the conversation's row: no clock and no identity column gives the order of commits.
+
+CREATE TABLE kepler.conversations (
+    workspace_id text NOT NULL DEFAULT kepler.current_workspace_id() REFERENCES kepler.workspaces (id),
+    id text NOT NULL DEFAULT kepler.cuid(),
+    user_id text,
+    kind text,
+    title text,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    last_number integer NOT NULL DEFAULT 0,
+    last_message_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (workspace_id, id),
+    -- What was said with a person goes with the person.
+    CONSTRAINT conversations_user_fkey FOREIGN KEY (workspace_id, user_id)
+        REFERENCES kepler.users (workspace_id, id) ON DELETE CASCADE,
+    CONSTRAINT conversations_id_length CHECK (octet_length(id) BETWEEN 1 AND 128),
+    CONSTRAINT conversations_kind_length CHECK (octet_length(kind) BETWEEN 1 AND 128),
+    CONSTRAINT conversations_metadata_object CHECK (jsonb_typeof(metadata) = 'object'),
+    CONSTRAINT conversations_last_number_not_negative CHECK (last_number >= 0)
+-- Each message updates the row, in place: none of what changes is in an index.
+) WITH (fillfactor = 70);
+
+-- A user's conversations, and the check when a user is deleted.
+CREATE INDEX conversations_user_id_idx ON kepler.conversations (workspace_id, user_id);
+
+-- No foreign key to workspaces: the conversation has one.
+CREATE TABLE kepler.messages (
+    workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    conversation_id text NOT NULL,
+    number integer NOT NULL,
+    role kepler.message_role NOT NULL,
+    content text NOT NULL,
+    user_id text,
+    token_count integer,
+    external_id text,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    sent_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (workspace_id, id),
+    -- The order, and what every window walks.
+    CONSTRAINT messages_number_key UNIQUE (workspace_id, conversation_id, number),
+    CONSTRAINT messages_conversation_fkey FOREIGN KEY (workspace_id, conversation_id)
+        REFERENCES kepler.conversations (workspace_id, id) ON DELETE CASCADE,
+    -- What somebody said in another's conversation stays there, without a name.
+    CONSTRAINT messages_user_fkey FOREIGN KEY (workspace_id, user_id)
+        REFERENCES kepler.users (workspace_id, id) ON DELETE SET NULL (user_id),
+    CONSTRAINT messages_number_positive CHECK (number > 0),
+    CONSTRAINT messages_token_count_not_negative CHECK (token_count >= 0),
+    CONSTRAINT messages_external_id_length CHECK (octet_length(external_id) BETWEEN 1 AND 500),
+    CONSTRAINT messages_metadata_object CHECK (jsonb_typeof(metadata) = 'object')
+);
+
+-- A message that is sent again.
+CREATE UNIQUE INDEX messages_external_id_key ON kepler.messages (workspace_id, conversation_id, external_id)
+    WHERE external_id IS NOT NULL;
+-- What conversation_window(keep_system => true) looks for: few rows of many.
+CREATE INDEX messages_system_idx ON kepler.messages (workspace_id, conversation_id, number)
+    WHERE role = 'system';
+-- What a user said, and the check when a user is deleted.
+CREATE INDEX messages_user_id_idx ON kepler.messages (workspace_id, user_id);
+
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.conversations
+    FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
+    EXECUTE FUNCTION kepler._touch_updated_at();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.conversations
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler._refuse_workspace_change();
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.messages
+    FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
+    EXECUTE FUNCTION kepler._touch_updated_at();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.messages
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler._refuse_workspace_change();
+-- Direct SQL gets numbers too. Kepler's own writers bring theirs.
+CREATE TRIGGER number_message BEFORE INSERT ON kepler.messages
+    FOR EACH ROW WHEN (NEW.number IS NULL)
+    EXECUTE FUNCTION kepler._number_message();
+CREATE TRIGGER keep_place BEFORE UPDATE OF id, conversation_id, number ON kepler.messages
+    FOR EACH ROW WHEN (OLD.id <> NEW.id OR OLD.conversation_id <> NEW.conversation_id OR OLD.number <> NEW.number)
+    EXECUTE FUNCTION kepler._refuse_message_move();
+
+COMMENT ON TABLE kepler.conversations IS 'Messages that belong together';
+COMMENT ON COLUMN kepler.conversations.workspace_id IS 'Workspace the row belongs to; never changes';
+COMMENT ON COLUMN kepler.conversations.user_id IS 'User whose conversation it is; it goes with the user';
+COMMENT ON COLUMN kepler.conversations.kind IS 'What the application uses it for, for example support, campaign, planning';
+COMMENT ON COLUMN kepler.conversations.title IS 'What people call it';
+COMMENT ON COLUMN kepler.conversations.metadata IS 'Anything else, a JSON object; no secrets';
+COMMENT ON COLUMN kepler.conversations.last_number IS 'The highest number given out; not given out again when messages are deleted';
+COMMENT ON COLUMN kepler.conversations.last_message_at IS 'When the last message was added; NULL before the first';
+
+COMMENT ON TABLE kepler.messages IS 'One message of a conversation; goes with it';
+COMMENT ON COLUMN kepler.messages.workspace_id IS 'Workspace the row belongs to; never changes';
+COMMENT ON COLUMN kepler.messages.conversation_id IS 'Conversation that it is part of; never changes';
+COMMENT ON COLUMN kepler.messages.number IS 'Its place in the conversation, from 1, in the order of adding; never changes';
+COMMENT ON COLUMN kepler.messages.role IS 'system, user, assistant or tool';
+COMMENT ON COLUMN kepler.messages.content IS 'Its text; may be empty, as where a model only calls tools';
+COMMENT ON COLUMN kepler.messages.user_id IS 'User who wrote it; emptied when the user is deleted';
+COMMENT ON COLUMN kepler.messages.token_count IS 'Tokens as the caller counted them; NULL: estimated from the content where needed (estimate_tokens)';
+COMMENT ON COLUMN kepler.messages.external_id IS 'The caller''s name for it: sent again, it is not added again; unique in its conversation';
+COMMENT ON COLUMN kepler.messages.metadata IS 'Anything else, a JSON object, tool calls for example; no secrets';
+COMMENT ON COLUMN kepler.messages.sent_at IS 'When it was written, as the caller says; otherwise when it was added. Has no part in the order';
