@@ -49,7 +49,7 @@ RELAXED = f"""WITH nearest AS MATERIALIZED (
     SELECT id, embedding <=> $1 AS distance FROM bench.items {{where}} ORDER BY distance LIMIT {WANTED})
     SELECT id FROM nearest ORDER BY distance + 0"""
 OVER_FETCH = f"""SELECT id FROM (
-    SELECT id, user_id FROM bench.items ORDER BY embedding <=> $1 LIMIT {10 * WANTED}) AS nearest {{where}} LIMIT {WANTED}"""
+    SELECT id, user_id, metadata FROM bench.items ORDER BY embedding <=> $1 LIMIT {10 * WANTED}) AS nearest {{where}} LIMIT {WANTED}"""
 
 PEERS = [
     Way("pgvector, plain", ITEMS),
@@ -411,9 +411,12 @@ class Bench:
         part = Corpus("", small.vectors[:20_000], small.queries)
         sections.append(lambda: self.touches(part))
         sections.append(lambda: self.remembering(part))
-        for section in sections:
-            text += section()
         print("\n".join(text))
+        for section in sections:
+            lines = section()
+            # At once: what comes later may fail, and takes long.
+            print("\n".join(lines), flush=True)
+            text += lines
         major = version.split(".", maxsplit=1)[0]
         print(f"kept in {report.save(chr(10).join(text) + chr(10), major, 'memory')}", file=sys.stderr)
 

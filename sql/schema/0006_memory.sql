@@ -83,15 +83,11 @@ CREATE TABLE kepler.memory_access (
     PRIMARY KEY (workspace_id, memory_id)
 ) WITH (fillfactor = 70);
 
--- Without the generated column, which a trigger before the update cannot see.
-CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.memories
-    FOR EACH ROW WHEN (
-        OLD.updated_at = NEW.updated_at
-        AND ROW(OLD.user_id, OLD.context_type, OLD.content, OLD.format, OLD.relevance_score, OLD.metadata,
-                OLD.valid_from, OLD.valid_to, OLD.superseded_by, OLD.expires_at)
-            IS DISTINCT FROM
-            ROW(NEW.user_id, NEW.context_type, NEW.content, NEW.format, NEW.relevance_score, NEW.metadata,
-                NEW.valid_from, NEW.valid_to, NEW.superseded_by, NEW.expires_at))
+-- By columns: a trigger before the update cannot look at a whole row that has a generated one.
+CREATE TRIGGER touch_updated_at
+    BEFORE UPDATE OF user_id, context_type, content, format, relevance_score, metadata, valid_from,
+        valid_to, superseded_by, expires_at ON kepler.memories
+    FOR EACH ROW WHEN (OLD.updated_at = NEW.updated_at)
     EXECUTE FUNCTION kepler._touch_updated_at();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.memories
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)

@@ -6,10 +6,10 @@ use super::error::JsonUpdateError;
 use crate::error::Error;
 use crate::ident::{quote, quote_literal};
 use crate::pg::plan::{LocalSettings, OwnedStatement, Statement};
-use crate::pg::relation::table_name;
+use crate::pg::relation::{generation, table_name};
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -74,19 +74,6 @@ thread_local! {
         &[pg_sys::OIDOID],
     ) };
     static KEPT: RefCell<HashMap<Shape, Rc<Target>>> = RefCell::default();
-    static GENERATION: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Postgres calls this whenever it forgets what it knew of a table.
-#[pgrx::pg_guard]
-unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, _relation: pg_sys::Oid) {
-    GENERATION.set(GENERATION.get() + 1);
-}
-
-/// And this when a schema gets another name.
-#[pgrx::pg_guard]
-unsafe extern "C-unwind" fn forget_names(_argument: pg_sys::Datum, _cache: i32, _hash: u32) {
-    GENERATION.set(GENERATION.get() + 1);
 }
 
 /// A column of the table.
@@ -99,15 +86,6 @@ struct Column {
 
 impl Target {
     pub(super) fn open(client: &mut SpiClient<'_>, shape: Shape) -> Result<Rc<Self>, Error> {
-        if GENERATION.get() == 0 {
-            GENERATION.set(1);
-            let (none, schemas) = (pg_sys::Datum::null(), pg_sys::SysCacheIdentifier::NAMESPACEOID);
-            // SAFETY: registered once in a session; the functions live as long as the library.
-            unsafe {
-                pg_sys::CacheRegisterRelcacheCallback(Some(forget), none);
-                pg_sys::CacheRegisterSyscacheCallback(schemas as i32, Some(forget_names), none);
-            }
-        }
         let known = KEPT.with_borrow(|kept| kept.get(&shape).cloned());
         if let Some(target) = known.filter(|target| target.is_current()) {
             return Ok(target);
@@ -122,13 +100,13 @@ impl Target {
         Ok(target)
     }
 
-    /// Whether nothing about any table has changed since it was made.
+    /// Whether nothing about any table or schema has changed since it was made.
     pub(super) fn is_current(&self) -> bool {
-        self.generation == GENERATION.get()
+        self.generation == generation()
     }
 
     fn make(client: &mut SpiClient<'_>, shape: &Shape) -> Result<Self, Error> {
-        let generation = GENERATION.get();
+        let generation = generation();
         let table = table_name(shape.relation)
             .ok_or_else(|| JsonUpdateError::NoTable(shape.relation.to_u32()))?;
         let (columns, unique, plain) = {

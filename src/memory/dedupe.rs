@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn near_texts_differ_in_few_words_and_no_number() {
-        let near = |a, b| Words::of(a).are_near(&Words::of(b));
+        let near = |a: &str, b: &str| Words::of(a).are_near(&Words::of(b));
         assert!(near("Ada likes tea.", "ada likes tea"));
         let long = "the user likes to have the weekly report sent on monday morning before nine";
         assert!(near(long, &long.replace("before", "by")));

@@ -15,9 +15,12 @@
 //!    **exact_after_index**).
 
 use super::space::{Index, Vectors};
+use crate::pg::clock::now;
 use crate::pg::plan::LocalSettings;
 use crate::pg::query::Parameters;
 use pgrx::spi::SpiClient;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::CString;
 
 /// How the rows were found.
@@ -50,13 +53,22 @@ const FACTOR: f64 = 10.0;
 /// tenth of a look.
 const SMALL: f64 = 2_000.0;
 /// Candidates that pgvector's search keeps (`hnsw.ef_search`): at least, a wanted row, and its limit.
-const EF: usize = 400;
+const EF: usize = 200;
 const EF_A_ROW: usize = 10;
 const MAX_EF: usize = 1_000;
 /// Fewer rows than this say nothing of how many there are around.
 const FEW: usize = 4;
 /// Rows that an iterative scan visits at most.
 const MAX_SCAN: (f64, f64) = (20_000.0, 400_000.0);
+
+/// So long, in microseconds, a session remembers that a scope is large; and so many scopes.
+const REMEMBERED: i64 = 60_000_000;
+const MAX_REMEMBERED: usize = 1_000;
+
+thread_local! {
+    /// When the scopes of a table were found to be large.
+    static LARGE: RefCell<HashMap<(u32, u64), i64>> = RefCell::default();
+}
 
 /// A row and its distance.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,6 +85,8 @@ pub(crate) struct Condition {
     pub(crate) index_from: String,
     /// A query that gives the rows of the scope by its keys alone, without the rest of the condition.
     pub(crate) keys: String,
+    /// What tells these keys from others.
+    pub(crate) keys_hash: u64,
     /// A query that gives the rows of the scope.
     pub(crate) scope: String,
     /// The column that identifies a row, as text.
@@ -94,8 +108,10 @@ impl Search<'_> {
     pub(crate) fn run(&self, client: &mut SpiClient<'_>) -> (Vec<Near>, Plan) {
         let _planning = LocalSettings::set(&[
             (c"enable_seqscan", c"off"),
-            // What compiling costs, such a query does not bring in.
+            // What compiling and starting workers cost, such a query does not bring in: a thousand rows
+            // are compared before the first worker is there.
             (c"jit", c"off"),
+            (c"max_parallel_workers_per_gather", c"0"),
         ]);
         let enough = FACTOR * (self.wanted as f64 * self.vectors.rows).sqrt();
         if enough >= self.vectors.rows {
@@ -104,8 +120,11 @@ impl Search<'_> {
         let Some(index) = self.vectors.index(client, self.query) else {
             return (self.exact(client), Plan::Exact);
         };
-        if self.has_at_most(client, &self.condition.keys, enough.min(SMALL)) {
-            return (self.exact(client), Plan::Exact);
+        if !self.is_known_large() {
+            if self.has_at_most(client, &self.condition.keys, enough.min(SMALL)) {
+                return (self.exact(client), Plan::Exact);
+            }
+            self.note_large();
         }
         let ef = (EF_A_ROW * self.wanted).max(EF);
         let mut found = 0;
@@ -131,6 +150,26 @@ impl Search<'_> {
             return (self.cut(rows), Plan::IndexIterative);
         }
         (self.exact(client), Plan::ExactAfterIndex)
+    }
+
+    fn scope_id(&self) -> (u32, u64) {
+        (self.vectors.relation.to_u32(), self.condition.keys_hash)
+    }
+
+    /// Whether the scope was large a moment ago. Should it have shrunk since, the look into the index
+    /// finds less, and all goes on from there.
+    fn is_known_large(&self) -> bool {
+        let fresh = |at: &i64| now() < at.saturating_add(REMEMBERED);
+        LARGE.with_borrow(|large| large.get(&self.scope_id()).is_some_and(fresh))
+    }
+
+    fn note_large(&self) {
+        LARGE.with_borrow_mut(|large| {
+            if large.len() >= MAX_REMEMBERED {
+                large.clear();
+            }
+            large.insert(self.scope_id(), now());
+        });
     }
 
     /// All of the scope, compared.
@@ -170,7 +209,6 @@ impl Search<'_> {
             (c"enable_mergejoin", c"off"),
             (c"enable_memoize", c"off"),
             (c"enable_material", c"off"),
-            (c"max_parallel_workers_per_gather", c"0"),
         ]);
         let sql = format!(
             "SELECT {key}, {distance} FROM {from} ORDER BY {order_by} LIMIT {limit}",

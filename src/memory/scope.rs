@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::pg::array::{self, Array};
 use crate::pg::query::Parameters;
 use pgrx::pg_sys;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// What the caller asked for.
 pub(crate) struct Scope {
@@ -43,11 +44,22 @@ pub(crate) struct Conditions {
     pub(crate) workspace: String,
     /// On the columns that the index holds.
     pub(crate) keys: String,
+    /// What tells these keys from others.
+    pub(crate) keys_hash: u64,
     /// All of them.
     pub(crate) all: String,
 }
 
 impl Scope {
+    fn keys_hash(&self) -> u64 {
+        let user = match &self.user {
+            User::Any => None,
+            User::Nobody => Some(None),
+            User::Id(id) => Some(Some(id)),
+        };
+        xxh3_64(format!("{:?}", (&self.workspace_id, user, &self.context_types)).as_bytes())
+    }
+
     /// The conditions, with their values added to the parameters. Fails where the filter is not valid.
     pub(crate) fn conditions(&self, parameters: &mut Parameters) -> Result<Conditions, Error> {
         let workspace = parameters.text(&self.workspace_id);
@@ -77,6 +89,6 @@ impl Scope {
             }
             all.push_str(&format!(" AND {}", compiled.sql));
         }
-        Ok(Conditions { workspace, keys, all })
+        Ok(Conditions { workspace, keys, keys_hash: self.keys_hash(), all })
     }
 }

@@ -156,7 +156,7 @@ impl Request {
 
 /// The embeddings of a space whose memories meet the conditions.
 pub(crate) fn within_space(space: &Space, conditions: &Conditions) -> Condition {
-    let Conditions { workspace, keys, all } = conditions;
+    let Conditions { workspace, keys, keys_hash, all } = conditions;
     let table = &space.vectors.table;
     Condition {
         exact_from: format!(
@@ -170,6 +170,7 @@ pub(crate) fn within_space(space: &Space, conditions: &Conditions) -> Condition 
              WHERE e.workspace_id = {workspace}"
         ),
         keys: format!("SELECT FROM kepler.memories AS m WHERE {keys}"),
+        keys_hash: *keys_hash,
         scope: format!("SELECT FROM kepler.memories AS m WHERE {all}"),
         key: "e.memory_id".to_owned(),
     }
@@ -206,7 +207,7 @@ fn by_words(
     let sql = format!(
         "SELECT m.id FROM kepler.memories AS m \
          WHERE {all} AND m.text_search @@ {both} \
-         ORDER BY pg_catalog.ts_rank_cd(m.text_search, {words}) DESC, m.id LIMIT {limit}",
+         ORDER BY pg_catalog.ts_rank(m.text_search, {words}) DESC, m.id LIMIT {limit}",
         all = conditions.all,
         both = tsquery(&format!("{workspace} & ({words})")),
         words = tsquery(&words),

@@ -5,11 +5,13 @@ use super::error::MemoryError;
 use crate::error::Error;
 use crate::ident::{qualified, quote};
 use crate::pg::plan::Statement;
-use crate::pg::relation::blocks;
+use crate::pg::relation::{blocks, generation};
 use crate::pg::varlena::Text;
 use crate::structure::model::Metric;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// The schema of the tables that hold embeddings.
 const SCHEMA: &str = "kepler_data";
@@ -50,7 +52,15 @@ pub(crate) struct Index {
     pub(crate) is_exact: bool,
 }
 
+/// So many columns of vectors a session keeps the index of.
+const MAX_KNOWN: usize = 256;
+
+/// A column: its table, the metric, its name, and the query's name in SQL.
+type Key = (u32, &'static str, String, String);
+
 thread_local! {
+    static KNOWN: RefCell<HashMap<Key, (u64, Option<Index>)>> = RefCell::default();
+
     static SPACE: Statement = const { Statement::new(
         c"SELECT s.name, s.model, s.dimensions, s.metric::text, s.state::text,
                  s.table_name, c.oid, c.reltuples::float8, c.relpages,
@@ -181,8 +191,29 @@ impl Vectors {
         format!("(e.{} {operator} {query})", quote(&self.column))
     }
 
-    /// The index that a search can use, if there is one; `query` is the query vector in SQL.
+    /// The index that a search can use, if there is one; `query` is the query vector in SQL. A session
+    /// keeps what it has found, until anything about any table changes.
     pub(crate) fn index(&self, client: &mut SpiClient<'_>, query: &str) -> Option<Index> {
+        let generation = generation();
+        let key =
+            (self.relation.to_u32(), self.metric.name(), self.column.clone(), query.to_owned());
+        let known = KNOWN.with_borrow(|known| match known.get(&key) {
+            Some((at, index)) if *at == generation => Some(index.clone()),
+            _ => None,
+        });
+        known.unwrap_or_else(|| {
+            let index = self.find_index(client, query);
+            KNOWN.with_borrow_mut(|known| {
+                if known.len() >= MAX_KNOWN {
+                    known.clear();
+                }
+                known.insert(key, (generation, index.clone()));
+            });
+            index
+        })
+    }
+
+    fn find_index(&self, client: &mut SpiClient<'_>, query: &str) -> Option<Index> {
         let parameters = [Some(pg_sys::Datum::from(self.relation))];
         let rows = INDEXES.with(|statement| statement.run(client, &parameters));
         let schema = quote(&self.vector_schema);

@@ -21,6 +21,7 @@ use pgrx::spi::SpiClient;
 use pgrx::{AnyElement, JsonB};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// A search gives at most so many rows.
 const MAX_ROWS: i32 = 10_000;
@@ -146,6 +147,7 @@ fn run(
     let query = parameters.stored(vectors.vector_type, &request.embedding.stored());
     let condition = Condition {
         keys: format!("SELECT FROM {from}"),
+        keys_hash: xxh3_64(Value::Object(request.condition.clone()).to_string().as_bytes()),
         scope: format!("SELECT FROM {from}"),
         index_from: from.clone(),
         exact_from: from,

@@ -2,6 +2,7 @@
 
 use crate::ident::qualified;
 use pgrx::pg_sys;
+use std::cell::Cell;
 use std::ffi::CStr;
 
 /// A table as SQL names it, by its oid.
@@ -32,4 +33,35 @@ pub(crate) fn blocks(relation: pg_sys::Oid) -> i32 {
         pg_sys::relation_close(opened, pg_sys::AccessShareLock as i32);
         blocks as i32
     }
+}
+
+thread_local! {
+    static GENERATION: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Postgres calls this whenever it forgets what it knew of a table.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, _relation: pg_sys::Oid) {
+    GENERATION.set(GENERATION.get() + 1);
+}
+
+/// And this when a schema gets another name.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn forget_names(_argument: pg_sys::Datum, _cache: i32, _hash: u32) {
+    GENERATION.set(GENERATION.get() + 1);
+}
+
+/// A number that is another one as soon as anything about any table or schema has changed: what was made of the
+/// catalog at a number holds as long as it is the number.
+pub(crate) fn generation() -> u64 {
+    if GENERATION.get() == 0 {
+        GENERATION.set(1);
+        let (none, schemas) = (pg_sys::Datum::null(), pg_sys::SysCacheIdentifier::NAMESPACEOID);
+        // SAFETY: registered once in a session; the functions live as long as the library.
+        unsafe {
+            pg_sys::CacheRegisterRelcacheCallback(Some(forget), none);
+            pg_sys::CacheRegisterSyscacheCallback(schemas as i32, Some(forget_names), none);
+        }
+    }
+    GENERATION.get()
 }

@@ -50,7 +50,8 @@ complain() {
   failures=$((failures + 1))
 }
 
-for file in README.md docs/guide.md docs/entry-tables.md docs/enrichment.md docs/workflows.md docs/documents.md docs/conversations.md; do
+for file in README.md docs/guide.md docs/entry-tables.md docs/enrichment.md docs/workflows.md docs/documents.md \
+  docs/memory.md docs/conversations.md; do
   fresh_database created
   cut_blocks "$file"
   for block in "$work"/*.sql; do

@@ -40,6 +40,9 @@ CREATE TEMP TABLE run AS SELECT * FROM kepler.start_execution('w', 'done', timeo
 SELECT kepler.add_execution_steps(execution_id, token, '[{"name": "a", "output": [1]}, {"name": "b", "status": "RUNNING"}]') FROM run;
 SELECT kepler.finish_execution(execution_id, token, 'SUCCESS', '{"v": 1}') FROM run;
 SELECT kepler.start_execution('w', 'under way');
+SELECT kepler.create_embedding_space('small', 3, 'model');
+SELECT kepler.remember('first', '[1, 2, 3]', user_id => 'u');
+SELECT kepler.remember('second', '[3, 2, 1]', user_id => 'u', supersedes => (SELECT id FROM kepler.memories));
 SQL
 admin -d kepler_dumped -f "$work/batches.sql" >"$work/first"
 grep -qx 'inserted 2001' "$work/first" || die "the batch did not land: $(cat "$work/first")"
@@ -81,9 +84,10 @@ UPDATE kepler.records SET data = '{"v": 2}' WHERE entity_type = 'by hand'
 RETURNING updated_at > created_at AND enrichment_status = 'UNAPPLIED' AND content_hash = kepler.jsonb_hash(data);
 INSERT INTO kepler.records (entity_type) VALUES ('new') RETURNING id IS NOT NULL AND workspace_id = 'default' AND content_hash = kepler.jsonb_hash('{}');
 SELECT outcome = 'updated' FROM kepler.upsert_record('contact', '1', '{}', connection_id => 'c');
+SELECT string_agg(content, ' ') = 'second' FROM kepler.search_memories('[1, 2, 3]');
 SQL
   )
-  [[ $alive == $'t\nt\nt\nt' ]] || die "$copy does not work: $alive"
+  [[ $alive == $'t\nt\nt\nt\nt' ]] || die "$copy does not work: $alive"
   if error=$(admin -d $copy -c "UPDATE kepler.records SET workspace_id = 'other' WHERE entity_type = 'new'" 2>&1); then die "$copy: a row moved to another workspace"; fi
   [[ $error == *"cannot move"* ]] || die "$copy: $error"
 done

@@ -293,10 +293,10 @@ fn is_unordered(value: Value<'_>) -> bool {
     matches!(value, Value::Null | Value::Container(_))
 }
 
-/// Whether a key in a value is the name of an operator: somebody nests paths, and expects something.
-/// As deep as the filter.
+/// Whether a key in a value looks like an operator: somebody nests paths, and expects something. As deep
+/// as the filter.
 fn has_nested_operators(value: Value<'_>) -> bool {
     let Value::Container(container) = value else { return false };
-    container.keys().any(|key| is_field_operator(key.bytes))
+    container.is_object() && has_comparisons(container)
         || container.elements().any(|element| has_nested_operators(element.value()))
 }

@@ -153,6 +153,8 @@ fn all_that_is_wrong_is_said() {
            {\"$eq\": …} where the value is meant as it is",
         ],
     );
+    let inside = r#"{"a": [{"b": {"$regex": "x"}}], "c": {"$eq": {"$regex": "x"}}}"#;
+    assert!(matches!(read(inside), Err(FilterError::Invalid(problems)) if problems.len() == 1));
     problems(
         r#"[{"op": "$set", "path": "a", "value": 1}, {"path": 1}, 7, {"op": "$lt", "path": [], "value": [], "as": 1}]"#,
         &[

@@ -13,9 +13,10 @@ SELECT count(*) FROM kepler.remember_many('[
 SELECT content, round(similarity::numeric, 3) AS similarity, vector_rank, plan, exhausted
 FROM kepler.search_memories('[1, 0.1, 0]', 3, weights => '{"similarity": 1}');
 -- By words, any of them, in all their forms; what has no embedding is found too.
-SELECT content, text_rank, similarity, plan FROM kepler.search_memories(query_text => 'paying an invoice', weights => '{"similarity": 1}');
+SELECT content, text_rank, similarity, plan FROM kepler.search_memories(query_text => 'Who paid the invoice?', max_rows => 1);
+SELECT count(*), bool_and(exhausted) AS exhausted FROM kepler.search_memories(query_text => 'Who paid the invoice?');
 -- By both, united.
-SELECT content, vector_rank, text_rank FROM kepler.search_memories('[0, 1, 0.1]', 10, query_text => 'Friday', weights => '{"similarity": 1}');
+SELECT content, vector_rank, text_rank FROM kepler.search_memories('[0, 1, 0.1]', 10, query_text => 'garden Friday', weights => '{"similarity": 1}');
 -- By metadata: numbers compare as numbers.
 SELECT content FROM kepler.search_memories('[1, 0, 0]', 10, filter => '{"amount": {"$gt": 9}}');
 SELECT content FROM kepler.search_memories('[1, 0, 0]', 10, filter => '{"tags": {"$contains": "money"}}');

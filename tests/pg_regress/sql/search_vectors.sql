@@ -16,7 +16,7 @@ CREATE INDEX ON chunks USING hnsw ("Embedding" vector_cosine_ops);
 SELECT document -> 'id' AS id, plan FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 2);
 DROP INDEX "chunks_Embedding_idx";
 CREATE INDEX chunks_half ON chunks USING hnsw (("Embedding"::halfvec(4)) halfvec_cosine_ops);
-SELECT count(*), round(min(similarity)::numeric, 4) AS least, min(plan) AS plan FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 2);
+SELECT count(*), round(min(similarity)::numeric, 2) AS least, min(plan) AS plan FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 2);
 -- One with the operators of another metric is of no use, and not used.
 DROP INDEX chunks_half;
 CREATE INDEX chunks_l2 ON chunks USING hnsw ("Embedding" vector_l2_ops);
