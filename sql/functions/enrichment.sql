@@ -210,25 +210,31 @@ BEGIN
     DELETE FROM kepler.enrichment_policies AS p
     WHERE p.workspace_id = given_workspace AND p.entity_type = given_type;
     IF NOT FOUND THEN RETURN false; END IF;
-    -- The leases first: whoever settles waits, and is then stale.
-    WITH gone AS (
-        DELETE FROM kepler.leases AS l
-        WHERE l.workspace_id = given_workspace AND l.entity_type = given_type
-        RETURNING l.id
-    )
-    SELECT coalesce(array_agg(g.id), '{}') INTO ended FROM gone AS g;
-    pending := ARRAY(
-        SELECT r.id FROM kepler.records AS r
-        WHERE r.workspace_id = given_workspace AND r.enrichment_lease_id = ANY (ended) AND r.id IN (
-            SELECT unnest(m.record_ids) FROM kepler.lease_records AS m
-            WHERE m.workspace_id = given_workspace AND m.lease_id = ANY (ended))
-        ORDER BY r.entity_id COLLATE "C", r.external_id, r.id COLLATE "C" FOR NO KEY UPDATE);
-    DELETE FROM kepler.lease_records AS m
-    WHERE m.workspace_id = given_workspace AND m.lease_id = ANY (ended);
-    UPDATE kepler.records AS r SET enrichment_status = 'UNAPPLIED', updated_at = clock_timestamp()
-    WHERE r.workspace_id = given_workspace AND r.id = ANY (pending) AND r.enrichment_status = 'PENDING';
-    DELETE FROM kepler.enrichment_queue AS q
-    WHERE q.workspace_id = given_workspace AND q.entity_type = given_type;
+    LOOP
+        -- The leases first: whoever settles waits, and is then stale.
+        WITH gone AS (
+            DELETE FROM kepler.leases AS l
+            WHERE l.workspace_id = given_workspace AND l.entity_type = given_type
+            RETURNING l.id
+        )
+        SELECT coalesce(array_agg(g.id), '{}') INTO ended FROM gone AS g;
+        pending := ARRAY(
+            SELECT r.id FROM kepler.records AS r
+            WHERE r.workspace_id = given_workspace AND r.enrichment_lease_id = ANY (ended) AND r.id IN (
+                SELECT unnest(m.record_ids) FROM kepler.lease_records AS m
+                WHERE m.workspace_id = given_workspace AND m.lease_id = ANY (ended))
+            ORDER BY r.entity_id COLLATE "C", r.external_id, r.id COLLATE "C" FOR NO KEY UPDATE);
+        DELETE FROM kepler.lease_records AS m
+        WHERE m.workspace_id = given_workspace AND m.lease_id = ANY (ended);
+        UPDATE kepler.records AS r SET enrichment_status = 'UNAPPLIED', updated_at = clock_timestamp()
+        WHERE r.workspace_id = given_workspace AND r.id = ANY (pending) AND r.enrichment_status = 'PENDING';
+        DELETE FROM kepler.enrichment_queue AS q
+        WHERE q.workspace_id = given_workspace AND q.entity_type = given_type;
+        -- A claim that was under way has kept this waiting for its rows of the queue, and now has a lease.
+        EXIT WHEN NOT EXISTS (
+            SELECT FROM kepler.leases AS l
+            WHERE l.workspace_id = given_workspace AND l.entity_type = given_type);
+    END LOOP;
     RETURN true;
 END
 $$;
@@ -335,18 +341,21 @@ BEGIN
     UPDATE kepler.records AS r SET enrichment_status = 'UNAPPLIED', updated_at = clock_timestamp()
     WHERE r.workspace_id = given_workspace AND r.id = ANY (concerned);
     PERFORM kepler._enqueue(concerned, given_workspace);
-    RETURN QUERY
+    -- Planned each time, for the arrays as they are: a kept plan would search them one element after the
+    -- other for each record.
+    RETURN QUERY EXECUTE $query$
     SELECT u.ordinality::integer, u.id,
         CASE WHEN r.id IS NULL THEN 'not_found'
              WHEN r.status <> 'ACTIVE' OR r.deleted_at IS NOT NULL THEN 'gone'
-             WHEN u.id = ANY (concerned) AND u.nth = 1 THEN 'requeued'
+             WHEN u.id = ANY ($2) AND u.nth = 1 THEN 'requeued'
              ELSE 'unchanged' END
     FROM (
         SELECT w.id, w.ordinality, row_number() OVER (PARTITION BY w.id ORDER BY w.ordinality) AS nth
-        FROM unnest(wanted) WITH ORDINALITY AS w (id, ordinality)
+        FROM unnest($1) WITH ORDINALITY AS w (id, ordinality)
     ) AS u
-    LEFT JOIN kepler.records AS r ON r.workspace_id = given_workspace AND r.id = u.id
-    WHERE record_ids IS NOT NULL OR u.id = ANY (concerned)
-    ORDER BY u.ordinality;
+    LEFT JOIN kepler.records AS r ON r.workspace_id = $3 AND r.id = u.id
+    WHERE $4 OR u.id = ANY ($2)
+    ORDER BY u.ordinality
+    $query$ USING wanted, concerned, given_workspace, record_ids IS NOT NULL;
 END
 $$;

@@ -68,55 +68,60 @@ BEGIN
               WHERE r.workspace_id = wanted_workspace AND r.id = ANY (record_ids)) AS t;
     END IF;
 
-    RETURN QUERY
+    -- Planned each time, for as many records as there are: a plan that is kept from when the tables were
+    -- small reads all of them for each record.
+    RETURN QUERY EXECUTE $query$
     WITH given AS MATERIALIZED (
         SELECT u.id, u.ordinality,
             row_number() OVER (PARTITION BY u.id ORDER BY u.ordinality) = 1 AS first
-        FROM unnest(record_ids) WITH ORDINALITY AS u (id, ordinality)
+        FROM unnest($1) WITH ORDINALITY AS u (id, ordinality)
     ), locked AS MATERIALIZED (
         SELECT r.id,
-            CASE change
+            CASE $3
                 WHEN 'delete' THEN r.deleted_at IS NULL
                 WHEN 'restore' THEN r.deleted_at IS NOT NULL OR r.status <> 'ACTIVE'
                 WHEN 'archive' THEN r.status <> 'ARCHIVED'
             END AS concerned
         FROM kepler.records AS r
-        WHERE r.workspace_id = wanted_workspace AND r.id = ANY (record_ids)
+        WHERE r.workspace_id = $2 AND r.id = ANY ($1)
         ORDER BY r.entity_id COLLATE "C", r.external_id, r.id COLLATE "C"
         FOR NO KEY UPDATE
     ), changed AS (
         UPDATE kepler.records AS r
-        SET deleted_at = CASE change WHEN 'delete' THEN changed_at WHEN 'restore' THEN NULL
+        SET deleted_at = CASE $3 WHEN 'delete' THEN $5 WHEN 'restore' THEN NULL
                          ELSE r.deleted_at END,
-            status = CASE change WHEN 'archive' THEN 'ARCHIVED'::kepler.record_status
+            status = CASE $3 WHEN 'archive' THEN 'ARCHIVED'::kepler.record_status
                      WHEN 'restore' THEN 'ACTIVE' ELSE r.status END,
             -- No worker has it any more.
             enrichment_status = CASE
-                WHEN change <> 'restore' AND r.enrichment_status = 'PENDING' THEN 'UNAPPLIED'
+                WHEN $3 <> 'restore' AND r.enrichment_status = 'PENDING' THEN 'UNAPPLIED'
                 ELSE r.enrichment_status END,
-            updated_at = changed_at
+            updated_at = $5
         FROM locked AS l
-        WHERE r.workspace_id = wanted_workspace AND r.id = l.id AND l.concerned
+        WHERE r.workspace_id = $2 AND r.id = l.id AND l.concerned
         RETURNING r.id
     )
     SELECT g.ordinality::integer, g.id,
-        CASE WHEN c.id IS NOT NULL AND g.first THEN changed_outcome
+        CASE WHEN c.id IS NOT NULL AND g.first THEN $4
              WHEN l.id IS NOT NULL THEN 'unchanged'
              ELSE 'not_found' END
     FROM given AS g
     LEFT JOIN locked AS l ON l.id = g.id
     LEFT JOIN changed AS c ON c.id = g.id
-    ORDER BY g.ordinality;
+    ORDER BY g.ordinality
+    $query$ USING record_ids, wanted_workspace, change, changed_outcome, changed_at;
 
     IF change = 'restore' THEN
         PERFORM kepler._enqueue(record_ids, wanted_workspace);
     ELSE
+        EXECUTE $query$
         DELETE FROM kepler.enrichment_queue AS q
-        WHERE q.workspace_id = wanted_workspace AND q.record_id = ANY (record_ids)
+        WHERE q.workspace_id = $2 AND q.record_id = ANY ($1)
             AND EXISTS (
                 SELECT FROM kepler.records AS r
-                WHERE r.workspace_id = wanted_workspace AND r.id = q.record_id
-                    AND (r.deleted_at IS NOT NULL OR r.status <> 'ACTIVE'));
+                WHERE r.workspace_id = $2 AND r.id = q.record_id
+                    AND (r.deleted_at IS NOT NULL OR r.status <> 'ACTIVE'))
+        $query$ USING record_ids, wanted_workspace;
     END IF;
 END
 $$;

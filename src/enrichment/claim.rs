@@ -2,7 +2,7 @@
 //!
 //! 1. Take back what has expired, at most once a second or where too little is found.
 //! 2. Lock rows of the queue in the order of their times, then their records; what is locked is left
-//!    to others, so a claim waits for nobody.
+//!    to others, so a claim waits for nobody. Where records are locked it looks behind them.
 //! 3. Mark the records PENDING under the lease, note what it holds, and delete the rows.
 //!
 //! A session goes on where its last claim ended: dead entries of the index, which a long transaction
@@ -11,17 +11,18 @@
 
 use super::direct::Own;
 use super::error::EnrichmentError;
+use super::place::{Place, blocks};
 use super::policy::{self, Policy};
 use super::reap;
 use crate::error::Error;
 use crate::pg::array::{self, Array};
 use crate::pg::clock::now;
-use crate::pg::plan::{Statement, Tid};
+use crate::pg::plan::{Parameter, Row, Rows, Statement, Tid};
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What a worker gets of a record.
 pub(crate) struct Claimed {
@@ -50,48 +51,11 @@ pub(crate) struct Claim {
     pub(crate) records: Vec<Claimed>,
 }
 
-const SECOND: i64 = 1_000_000;
 /// Times in the queue may be so much older than their transaction's last (a batch of an upsert is spread
 /// over a microsecond each).
 const SLACK: i64 = 5_000;
-/// A look from the start takes at most this share of the time.
-const SHARE: i64 = 20;
-/// What is done faster than this may be done each time.
-const QUICK: i64 = 1_000;
-
-/// Where a session's last claim of a type ended, and when it looked further.
-#[derive(Clone, Default)]
-struct Place {
-    ready_at: i64,
-    fair_key: String,
-    started_at: i64,
-    start_took: i64,
-    reaped_at: i64,
-    reap_took: i64,
-}
-
-impl Place {
-    /// Whether it is time to look from the start: where there was `enough`, only once a second.
-    fn start_is_due(&self, now: i64, enough: bool) -> bool {
-        now >= self.started_at + pause(self.start_took, enough)
-    }
-
-    fn reap_is_due(&self, now: i64, enough: bool) -> bool {
-        now >= self.reaped_at + pause(self.reap_took, enough)
-    }
-}
-
-/// Blocks that the session has looked at. A look costs about a microsecond a block, and unlike a clock
-/// this does not depend on who else is running.
-fn blocks() -> i64 {
-    // SAFETY: counters of this process, which has one thread.
-    unsafe { pg_sys::pgBufferUsage.shared_blks_hit + pg_sys::pgBufferUsage.shared_blks_read }
-}
-
-fn pause(took: i64, enough: bool) -> i64 {
-    let least = if enough { SECOND } else { 0 };
-    if took < QUICK { least } else { least.max(SHARE * took) }
-}
+/// So many rows of the queue does a claim try, at most, where their records are locked.
+const MAX_TRIED: usize = 20_000;
 
 thread_local! {
     static PLACES: RefCell<HashMap<(String, String), Place>> = RefCell::default();
@@ -148,12 +112,18 @@ thread_local! {
               FROM (SELECT pg_catalog.unnest($2) AS id) AS n
               CROSS JOIN LATERAL (
                   SELECT x.ctid FROM kepler.records AS x
-                  WHERE x.workspace_id = $1 AND x.id = n.id
+                  WHERE x.workspace_id = $1 AND x.id = n.id AND x.entity_type = $5
                     AND x.enrichment_status = 'UNAPPLIED'::kepler.record_enrichment_status
                     AND x.status = 'ACTIVE'::kepler.record_status AND x.deleted_at IS NULL
-                  LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) AS l))
-          RETURNING r.id, r.data, r.source_updated_at, r.content_hash, r.entity_id, r.external_id",
-        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT8OID],
+                  LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) AS l
+              LIMIT $6))
+          RETURNING r.id, r.data, r.source_updated_at, r.content_hash, r.entity_id, r.external_id,
+                    r.enrichment_lease_id = $4
+                    AND r.enrichment_status = 'PENDING'::kepler.record_enrichment_status",
+        &[
+            pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT8OID,
+            pg_sys::TEXTOID, pg_sys::INT4OID,
+        ],
     ) };
     // Rows whose records are not to be enriched, as everybody sees. They got there around Kepler.
     static REPAIR: Statement = const { Statement::new(
@@ -162,10 +132,10 @@ thread_local! {
           WHERE q.workspace_id = $1 AND q.record_id = n.id
             AND NOT EXISTS (
                 SELECT FROM kepler.records AS r
-                WHERE r.workspace_id = $1 AND r.id = n.id
+                WHERE r.workspace_id = $1 AND r.id = n.id AND r.entity_type = $3
                   AND r.enrichment_status = 'UNAPPLIED'::kepler.record_enrichment_status
                   AND r.status = 'ACTIVE'::kepler.record_status AND r.deleted_at IS NULL)",
-        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
+        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID],
     ) };
     static LEASE: Statement = const { Statement::new(
         c"INSERT INTO kepler.leases
@@ -245,7 +215,7 @@ pub(crate) fn run(
     let place = PLACES.with_borrow(|places| places.get(&key).cloned()).unwrap_or_default();
     let mut call = Call { request, workspace, entity_type, policy, place };
     let picked = call.pick(client);
-    let claim = call.take(client, &picked, keep)?;
+    let claim = call.take(client, picked, keep)?;
     PLACES.with_borrow_mut(|places| places.insert(key, call.place));
     Ok(claim)
 }
@@ -284,7 +254,7 @@ impl Call<'_> {
     fn pick_in_order(&mut self, client: &mut SpiClient<'_>) -> Vec<Picked> {
         let wanted = self.request.max_rows;
         if !self.place.start_is_due(now(), true) {
-            let picked = self.pick_from(client, self.place.ready_at - SLACK, wanted);
+            let picked = self.pick_from(client, self.place.ready_at.saturating_sub(SLACK), wanted);
             if picked.len() == wanted as usize || !self.place.start_is_due(now(), false) {
                 self.remember(&picked);
                 return picked;
@@ -347,8 +317,7 @@ impl Call<'_> {
         if picked.len() < wanted as usize {
             // Some entities have too little: the rest is filled from the others, the oldest first.
             let more = self.pick_in_order(client);
-            let known: std::collections::HashSet<String> =
-                picked.iter().map(|row| row.record_id.clone()).collect();
+            let known: HashSet<String> = picked.iter().map(|row| row.record_id.clone()).collect();
             let room = wanted as usize - picked.len();
             picked
                 .extend(more.into_iter().filter(|row| !known.contains(&row.record_id)).take(room));
@@ -371,7 +340,7 @@ impl Call<'_> {
     fn take(
         &mut self,
         client: &mut SpiClient<'_>,
-        picked: &[Picked],
+        mut picked: Vec<Picked>,
         keep: impl Fn(pg_sys::Datum) -> pg_sys::Datum,
     ) -> Result<Option<Claim>, Error> {
         if picked.is_empty() {
@@ -384,15 +353,19 @@ impl Call<'_> {
         let lease_id = self.open_lease(client, claimed_at, lease_until, picked.len())?;
         let lease = Some(pg_sys::Datum::from(lease_id));
 
-        let mut ids = Array::new(array::TEXT);
-        for row in picked {
-            ids.push_text(&row.record_id);
+        let (wanted, opened_with) = (self.request.max_rows as usize, picked.len());
+        let (mut rounds, mut tried, mut count) = (Vec::new(), 0, 0);
+        while tried < picked.len() {
+            let rows = self.mark(client, lease, claimed_at, &picked[tried..], wanted - count);
+            count += rows.iter::<7>().filter(is_held).count();
+            rounds.push(rows);
+            tried = picked.len();
+            if count < wanted && count < tried && tried < MAX_TRIED {
+                self.pick_behind(client, &mut picked, (wanted - count).max(2 * (tried - count)));
+            }
         }
-        let claimed_at = Some(pg_sys::Datum::from(claimed_at));
-        let rows =
-            TAKE.with(|plan| plan.run(client, &[workspace, Some(ids.datum()), claimed_at, lease]));
-        let mut taken = HashMap::with_capacity(rows.count());
-        for row in rows.iter::<6>() {
+        let mut taken = HashMap::with_capacity(count);
+        for row in rounds.iter().flat_map(|rows| rows.iter::<7>()).filter(is_held) {
             if let (Some(id), Some(data)) = (row.text(0), row.datum(1)) {
                 let key = (row.text(4), row.text(5));
                 let (source_updated_at, content_hash) = (row.time(2), row.uuid(3));
@@ -404,13 +377,14 @@ impl Call<'_> {
         if !missing.is_empty() {
             let mut ids = Array::new(array::TEXT);
             missing.iter().for_each(|row| ids.push_text(&row.record_id));
-            REPAIR.with(|plan| plan.run(client, &[workspace, Some(ids.datum())]));
-            // What was skipped lies before the place where the next claim goes on.
-            self.place.started_at = 0;
-            if found.is_empty() {
-                NOTHING_TAKEN.with(|plan| plan.run(client, &[workspace, lease]));
-                return Ok(None);
-            }
+            let entity_type = Some(self.entity_type.datum());
+            REPAIR.with(|plan| plan.run(client, &[workspace, Some(ids.datum()), entity_type]));
+        }
+        if found.is_empty() {
+            NOTHING_TAKEN.with(|plan| plan.run(client, &[workspace, lease]));
+            return Ok(None);
+        }
+        if found.len() != opened_with {
             let count = Some(pg_sys::Datum::from(found.len()));
             TAKEN.with(|plan| plan.run(client, &[workspace, lease, count]));
         }
@@ -425,6 +399,43 @@ impl Call<'_> {
             })
         });
         Ok(Some(Claim { lease_id, lease_until, records: records.collect() }))
+    }
+
+    /// Marks up to `limit` of the records of rows, and gives them.
+    fn mark<'conn>(
+        &self,
+        client: &mut SpiClient<'conn>,
+        lease: Parameter,
+        claimed_at: i64,
+        rows: &[Picked],
+        limit: usize,
+    ) -> Rows<'conn> {
+        let mut ids = Array::new(array::TEXT);
+        rows.iter().for_each(|row| ids.push_text(&row.record_id));
+        let parameters = [
+            Some(self.workspace.datum()),
+            Some(ids.datum()),
+            Some(pg_sys::Datum::from(claimed_at)),
+            lease,
+            Some(self.entity_type.datum()),
+            Some(pg_sys::Datum::from(limit)),
+        ];
+        TAKE.with(|plan| plan.run(client, &parameters))
+    }
+
+    /// Adds up to `count` rows behind those that were picked. What is locked in between is found again
+    /// when the session next looks from the start.
+    fn pick_behind(&mut self, client: &mut SpiClient<'_>, picked: &mut Vec<Picked>, count: usize) {
+        let Some(last) = picked.iter().map(|row| row.ready_at).max() else { return };
+        let limit = (picked.len() + count) as i32;
+        // The picked rows of entities that took turns are not the oldest.
+        let from = if self.policy.fair { i64::MIN } else { last.saturating_sub(SLACK) };
+        let mut more = self.pick_from(client, from, limit);
+        let known: HashSet<&str> = picked.iter().map(|row| &*row.record_id).collect();
+        more.retain(|row| !known.contains(&*row.record_id));
+        more.truncate(count);
+        self.remember(&more);
+        picked.append(&mut more);
     }
 
     fn open_lease(
@@ -491,7 +502,12 @@ impl Call<'_> {
     }
 }
 
-fn picked(row: &crate::pg::plan::Row<'_, 4>) -> Option<Picked> {
+/// A user's trigger may have had its own will.
+fn is_held(row: &Row<'_, 7>) -> bool {
+    row.boolean(6) == Some(true)
+}
+
+fn picked(row: &Row<'_, 4>) -> Option<Picked> {
     Some(Picked {
         record_id: row.text(0)?.to_owned(),
         attempt: row.integer(1)?,

@@ -12,7 +12,8 @@ use pgrx::spi::SpiClient;
 use std::collections::HashMap;
 
 thread_local! {
-    // In the order of the arrays, which is that of upserts.
+    // In the order of the arrays, which is that of upserts. A user's trigger may change the row on its
+    // way: what became of it is read from what was written.
     static RECORDS: Statement = const { Statement::new(
         c"UPDATE kepler.records AS r
           SET enrichment_status = CASE WHEN r.content_hash IS NOT DISTINCT FROM n.content_hash
@@ -29,7 +30,10 @@ thread_local! {
                        pg_catalog.unnest($7) AS result) AS n
           WHERE r.workspace_id = $1 AND r.id = n.id AND r.enrichment_lease_id = n.lease_id
             AND r.enrichment_status = 'PENDING'::kepler.record_enrichment_status
-          RETURNING r.id, r.content_hash IS NOT DISTINCT FROM n.content_hash, r.entity_id",
+          RETURNING r.id,
+                    CASE n.status WHEN 'UNAPPLIED' THEN r.content_hash IS NOT DISTINCT FROM n.content_hash
+                                  ELSE r.enrichment_status::text = n.status END,
+                    r.entity_id",
         &[
             pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTARRAYOID, pg_sys::INT8ARRAYOID,
             pg_sys::UUIDARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::JSONBARRAYOID,

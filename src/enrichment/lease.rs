@@ -23,6 +23,7 @@ thread_local! {
                          JOIN kepler.records AS r ON r.workspace_id = $1 AND r.id = u.id
                          WHERE m.workspace_id = $1 AND m.lease_id = n.id
                            AND r.enrichment_lease_id = n.id
+                           AND r.enrichment_status = 'PENDING'::kepler.record_enrichment_status
                          LIMIT 1) IS NULL))
               RETURNING l.id)
           DELETE FROM kepler.lease_records AS m USING ended AS e

@@ -16,6 +16,7 @@ pub(crate) mod error;
 mod hand_over;
 mod lease;
 mod outcome;
+mod place;
 pub(crate) mod policy;
 pub(crate) mod queue;
 mod reap;

@@ -4,7 +4,7 @@
 //! one makes the record FAILED.
 
 use super::backoff;
-use super::hand_over::{Ending, Held, Next, Type, hand_over};
+use super::hand_over::{Ending, Fate, Held, Next, Type, hand_over};
 use super::lease;
 use super::outcome::End;
 use super::policy::Policy;
@@ -73,9 +73,10 @@ pub(super) fn reap(
             Some(ending(held, policy, now))
         })
         .collect();
-    hand_over(client, &Type { workspace_id, entity_type, fair: policy.fair }, now, &endings);
+    let of = Type { workspace_id, entity_type, fair: policy.fair };
+    let fates = hand_over(client, &of, now, &endings);
     lease::end_empty(client, workspace, &leases);
-    endings.len()
+    fates.iter().filter(|fate| **fate != Fate::NotHeld).count()
 }
 
 /// Where the content has changed nobody has tried what it says now: it begins anew.

@@ -15,6 +15,7 @@ use crate::pg::array::{self, Array};
 use crate::pg::clock::now;
 use crate::pg::plan::{Parameter, Statement};
 use crate::pg::varlena::Text;
+use pgrx::Uuid;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::collections::HashMap;
@@ -26,11 +27,7 @@ thread_local! {
         &[pg_sys::TEXTOID, pg_sys::INT8OID],
     ) };
     static RECORDS: Statement = const { Statement::new(
-        c"SELECT u.record_id, u.attempt, u.content_hash
-          FROM kepler.lease_records AS m
-          CROSS JOIN LATERAL ROWS FROM (
-              pg_catalog.unnest(m.record_ids), pg_catalog.unnest(m.attempts),
-              pg_catalog.unnest(m.content_hashes)) AS u (record_id, attempt, content_hash)
+        c"SELECT m.record_ids, m.attempts, m.content_hashes FROM kepler.lease_records AS m
           WHERE m.workspace_id = $1 AND m.lease_id = $2",
         &[pg_sys::TEXTOID, pg_sys::INT8OID],
     ) };
@@ -102,11 +99,9 @@ pub(crate) fn run(
 
     if let Some(lease) = &alive {
         let now = now();
-        let held = records(client, parameters, lease_id);
         let mut places = Vec::with_capacity(first.len());
         let mut endings = Vec::with_capacity(first.len());
-        for record in held {
-            let Some(&at) = first.get(record.record_id.as_str()) else { continue };
+        for (at, record) in records(client, parameters, lease_id, &first) {
             if let Ok(verdict) = &elements[at].verdict {
                 let (outcome, ending) = ending(record, verdict, &lease.policy, now);
                 places.push((at, outcome));
@@ -161,18 +156,34 @@ fn lock(client: &mut SpiClient<'_>, workspace: &Text, parameters: [Parameter; 2]
     Some(Lease { entity_type, policy, open })
 }
 
-/// What the lease was claimed with, in the order of upserts.
-fn records(client: &mut SpiClient<'_>, parameters: [Parameter; 2], lease_id: i64) -> Vec<Held> {
+/// Of what the lease was claimed with the `wanted`, in the order of upserts, each with its number there.
+/// The arrays are read where they are: a worker that settles one by one comes with one id each time.
+fn records(
+    client: &mut SpiClient<'_>,
+    parameters: [Parameter; 2],
+    lease_id: i64,
+    wanted: &HashMap<&str, usize>,
+) -> Vec<(usize, Held)> {
     let rows = RECORDS.with(|plan| plan.run(client, &parameters));
-    let held = rows.iter::<3>().filter_map(|row| {
-        Some(Held {
-            record_id: row.text(0)?.to_owned(),
-            lease_id,
-            attempt: row.integer(1)?,
-            content_hash: row.uuid(2),
-        })
-    });
-    held.collect()
+    let Some(row) = rows.iter::<3>().next() else { return Vec::new() };
+    let (Some(ids), Some(attempts), Some(hashes)) =
+        (row.array::<&str>(0), row.array::<i32>(1), row.array::<Uuid>(2))
+    else {
+        return Vec::new();
+    };
+    let held =
+        ids.iter().zip(attempts.iter()).zip(hashes.iter()).filter_map(|((id, attempt), hash)| {
+            let id = id?;
+            let at = *wanted.get(id)?;
+            let held = Held {
+                record_id: id.to_owned(),
+                lease_id,
+                attempt: attempt?,
+                content_hash: hash.map(|hash| u128::from_be_bytes(*hash.as_bytes())),
+            };
+            Some((at, held))
+        });
+    held.take(wanted.len()).collect()
 }
 
 /// How the attempt of one record ends, and the answer if its content is what was claimed.

@@ -5,6 +5,7 @@
 
 use crate::pg::large::PlanForLargeTables;
 use crate::pg::varlena;
+use pgrx::datum::{FromDatum, UnboxDatum};
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::cell::Cell;
@@ -325,6 +326,12 @@ impl<'r, const N: usize> Row<'r, N> {
         // SAFETY: a uuid datum points at sixteen bytes.
         self.get(column)
             .map(|datum| u128::from_be_bytes(unsafe { *datum.cast_mut_ptr::<[u8; 16]>() }))
+    }
+
+    /// An array, read where it is once it is fetched from TOAST.
+    pub(crate) fn array<T: UnboxDatum>(&self, column: usize) -> Option<pgrx::Array<'r, T>> {
+        // SAFETY: the column is an array of `T`, and lives as long as its row.
+        unsafe { pgrx::Array::from_datum(self.values[column], self.nulls[column]) }
     }
 
     /// The place of a row's version.
