@@ -402,3 +402,9 @@ COMMENT ON FUNCTION kepler._enqueue(text[], text) IS 'Internal: queues those of 
 COMMENT ON FUNCTION kepler._refuse_transition() IS 'Trigger: refuses a change of enrichment_status that is not legal';
 COMMENT ON FUNCTION kepler._queue_changed_record() IS 'Trigger: keeps the queue under direct SQL';
 COMMENT ON FUNCTION kepler._dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';
+COMMENT ON FUNCTION kepler._restart_attempts() IS
+    'Trigger: what waits for its next attempt begins anew when direct SQL changes its content';
+COMMENT ON FUNCTION kepler._clear_enrichment() IS
+    'Trigger: empties records.enrichment when direct SQL changes the content, where the policy says so';
+COMMENT ON FUNCTION kepler._clears_on_change(text, text) IS
+    'Whether the policy of a type, if it has one, has changed content empty records.enrichment at once';
