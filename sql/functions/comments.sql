@@ -513,3 +513,9 @@ COMMENT ON FUNCTION kepler._check_window(text, integer, integer) IS 'Internal: f
 COMMENT ON FUNCTION kepler._messages_of(jsonb, text) IS 'Internal: what add_messages was given, and what is wrong with it';
 COMMENT ON FUNCTION kepler._number_message() IS 'Trigger: gives a message that direct SQL adds the next number';
 COMMENT ON FUNCTION kepler._refuse_message_move() IS 'Trigger: refuses another place for a message';
+COMMENT ON FUNCTION kepler._restart_attempts() IS
+    'Trigger: what waits for its next attempt begins anew when direct SQL changes its content';
+COMMENT ON FUNCTION kepler._clear_enrichment() IS
+    'Trigger: empties records.enrichment when direct SQL changes the content, where the policy says so';
+COMMENT ON FUNCTION kepler._clears_on_change(text, text) IS
+    'Whether the policy of a type, if it has one, has changed content empty records.enrichment at once';

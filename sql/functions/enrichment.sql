@@ -13,7 +13,7 @@ VALUES
     ('UNAPPLIED'::kepler.record_enrichment_status, 'PENDING'::kepler.record_enrichment_status, 'claimed'),
     ('PENDING', 'APPLIED', 'completed'),
     ('PENDING', 'FAILED', 'failed for good'),
-    ('PENDING', 'UNAPPLIED', 'to be tried again, released, expired, superseded, deleted or archived'),
+    ('PENDING', 'UNAPPLIED', 'to be tried again, released, expired, superseded, deleted, archived or of another type'),
     ('APPLIED', 'UNAPPLIED', 'content changed, or requeued'),
     ('FAILED', 'UNAPPLIED', 'content changed, or requeued')
 $$;
@@ -80,6 +80,16 @@ BEGIN
     THEN
         PERFORM kepler._enqueue(ARRAY[NEW.id], NEW.workspace_id);
     END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION kepler._restart_attempts() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE kepler.enrichment_queue AS q SET attempt = 0, ready_at = clock_timestamp()
+    WHERE q.workspace_id = NEW.workspace_id AND q.record_id = NEW.id AND q.attempt > 0;
     RETURN NULL;
 END
 $$;

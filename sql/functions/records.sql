@@ -18,15 +18,35 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION kepler._clears_on_change(entity_type text, workspace_id text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM kepler.enrichment_policies AS p
+        WHERE p.workspace_id = $2 AND p.entity_type = $1 AND p.clear_on_change);
+END
+$$;
+
 CREATE FUNCTION kepler._reset_enrichment() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     NEW.enrichment_status := 'UNAPPLIED';
-    IF NEW.enrichment IS NOT NULL AND NEW.data IS DISTINCT FROM OLD.data AND EXISTS (
-        SELECT FROM kepler.enrichment_policies AS p
-        WHERE p.workspace_id = NEW.workspace_id AND p.entity_type = NEW.entity_type AND p.clear_on_change)
+    IF NEW.enrichment IS NOT NULL AND NEW.data IS DISTINCT FROM OLD.data
+        AND kepler._clears_on_change(NEW.entity_type, NEW.workspace_id)
     THEN
+        NEW.enrichment := NULL;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION kepler._clear_enrichment() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF kepler._clears_on_change(NEW.entity_type, NEW.workspace_id) THEN
         NEW.enrichment := NULL;
     END IF;
     RETURN NEW;

@@ -125,14 +125,14 @@ CREATE TRIGGER check_enrichment_transition BEFORE UPDATE OF enrichment_status ON
             ELSE NEW.enrichment_status NOT IN (OLD.enrichment_status, 'UNAPPLIED')
         END)
     EXECUTE FUNCTION kepler._refuse_transition();
--- What is deleted or archived is at no worker any more.
-CREATE TRIGGER release_pending BEFORE UPDATE OF deleted_at, status ON kepler.records
+-- What is deleted, archived or of another type is at no worker any more.
+CREATE TRIGGER release_pending BEFORE UPDATE OF deleted_at, status, entity_type ON kepler.records
     FOR EACH ROW WHEN (
         OLD.enrichment_status = 'PENDING' AND NEW.enrichment_status = 'PENDING'
-        AND (NEW.deleted_at IS NOT NULL OR NEW.status <> 'ACTIVE'))
+        AND (NEW.deleted_at IS NOT NULL OR NEW.status <> 'ACTIVE' OR NEW.entity_type <> OLD.entity_type))
     EXECUTE FUNCTION kepler._reset_enrichment();
 -- Its name puts it behind release_pending.
-CREATE TRIGGER unlease_record BEFORE UPDATE OF enrichment_status, deleted_at, status ON kepler.records
+CREATE TRIGGER unlease_record BEFORE UPDATE OF enrichment_status, deleted_at, status, entity_type ON kepler.records
     FOR EACH ROW WHEN (NEW.enrichment_status <> 'PENDING' AND NEW.enrichment_lease_id IS NOT NULL)
     EXECUTE FUNCTION kepler._unlease_record();
 -- Direct SQL keeps the queue too. Kepler's own writers do so by themselves, and are let by.
@@ -149,6 +149,20 @@ CREATE TRIGGER queue_changed
             OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL))
         AND kepler._is_direct())
     EXECUTE FUNCTION kepler._queue_changed_record();
+
+-- What waits for its next attempt begins anew with new content. What is finished was reset, which is
+-- above.
+CREATE TRIGGER restart_attempts AFTER UPDATE OF data ON kepler.records
+    FOR EACH ROW WHEN (
+        OLD.enrichment_status = 'UNAPPLIED' AND NEW.enrichment_status = 'UNAPPLIED'
+        AND OLD.content_hash <> NEW.content_hash AND kepler._is_direct())
+    EXECUTE FUNCTION kepler._restart_attempts();
+-- Of what is finished reset_enrichment clears it.
+CREATE TRIGGER clear_enrichment BEFORE UPDATE OF data ON kepler.records
+    FOR EACH ROW WHEN (
+        OLD.enrichment_status IN ('UNAPPLIED', 'PENDING') AND NEW.enrichment IS NOT NULL
+        AND NEW.data IS DISTINCT FROM OLD.data AND kepler._is_direct())
+    EXECUTE FUNCTION kepler._clear_enrichment();
 
 CREATE TRIGGER queue_deleted AFTER DELETE ON kepler.records
     REFERENCING OLD TABLE AS old_records
@@ -200,7 +214,7 @@ COMMENT ON COLUMN kepler.lease_records.record_ids IS 'Records it was claimed wit
 COMMENT ON COLUMN kepler.lease_records.attempts IS 'Number of the attempt of each, from 1';
 COMMENT ON COLUMN kepler.lease_records.content_hashes IS 'records.content_hash of each at the claim; another one at the end means superseded';
 
-COMMENT ON TABLE kepler.enrichment_attempts IS 'How each claim of a record ended; append-only';
+COMMENT ON TABLE kepler.enrichment_attempts IS 'How each claim of a record ended that was settled or expired; append-only';
 COMMENT ON COLUMN kepler.enrichment_attempts.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.enrichment_attempts.attempt IS 'Number of the attempt, from 1';
 COMMENT ON COLUMN kepler.enrichment_attempts.error IS 'What the worker said, or why it was ended';

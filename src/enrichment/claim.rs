@@ -125,7 +125,8 @@ thread_local! {
             pg_sys::TEXTOID, pg_sys::INT4OID,
         ],
     ) };
-    // Rows whose records are not to be enriched, as everybody sees. They got there around Kepler.
+    // Rows whose records are not to be enriched, as everybody sees. They got there around Kepler. What
+    // row security hides may be there.
     static REPAIR: Statement = const { Statement::new(
         c"DELETE FROM kepler.enrichment_queue AS q
           USING (SELECT pg_catalog.unnest($2) AS id) AS n
@@ -134,7 +135,10 @@ thread_local! {
                 SELECT FROM kepler.records AS r
                 WHERE r.workspace_id = $1 AND r.id = n.id AND r.entity_type = $3
                   AND r.enrichment_status = 'UNAPPLIED'::kepler.record_enrichment_status
-                  AND r.status = 'ACTIVE'::kepler.record_status AND r.deleted_at IS NULL)",
+                  AND r.status = 'ACTIVE'::kepler.record_status AND r.deleted_at IS NULL)
+            AND (NOT pg_catalog.row_security_active('kepler.records'::regclass)
+                 OR EXISTS (SELECT FROM kepler.records AS r
+                            WHERE r.workspace_id = $1 AND r.id = n.id))",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID],
     ) };
     static LEASE: Statement = const { Statement::new(
