@@ -53,7 +53,7 @@ const FACTOR: f64 = 10.0;
 /// tenth of a look.
 const SMALL: f64 = 2_000.0;
 /// Candidates that pgvector's search keeps (`hnsw.ef_search`): at least, a wanted row, and its limit.
-const EF: usize = 200;
+const EF: usize = 100;
 const EF_A_ROW: usize = 10;
 const MAX_EF: usize = 1_000;
 /// Fewer rows than this say nothing of how many there are around.

@@ -155,6 +155,18 @@ mod tests {
     }
 
     #[test]
+    fn diversity_trades_score_for_difference() {
+        let vector = |a: f32, b: f32| Some(Embedding::new(vec![a, b]));
+        let scores = [0.9, 0.89, 0.5, 0.4];
+        let embeddings = [vector(1.0, 0.0), vector(1.0, 0.01), vector(0.0, 1.0), None];
+        assert_eq!(diverse(&scores, &embeddings, 0.0, 4), [0, 1, 2, 3]);
+        assert_eq!(diverse(&scores, &embeddings, 0.5, 2), [0, 2]);
+        // As many as were asked for come, or as many as there are.
+        assert_eq!(diverse(&scores, &embeddings, 1.0, 10).len(), 4);
+        assert!(diverse(&[], &[], 0.5, 3).is_empty());
+    }
+
+    #[test]
     fn parts_lie_between_0_and_1() {
         let day = DAY as i64;
         assert_eq!(recency("preference", 1000 * day), 1.0);
