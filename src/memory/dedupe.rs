@@ -187,7 +187,7 @@ fn near_stored(
         ]);
     }
     let _settings = LocalSettings::set(&settings);
-    let rows = parameters.run(client, &sql);
+    let rows = parameters.run_fresh(client, &sql);
     for row in rows.iter::<3>() {
         let (Some(at), Some(id), Some(content)) = (row.integer(0), row.text(1), row.text(2)) else {
             continue;

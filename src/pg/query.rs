@@ -67,7 +67,22 @@ impl Parameters {
     /// statement sees: a row that one has found is there for the next.
     ///
     /// Raises what the statement raises.
-    pub(crate) fn run<'conn>(&self, _client: &mut SpiClient<'conn>, sql: &str) -> Rows<'conn> {
+    pub(crate) fn run<'conn>(&self, client: &mut SpiClient<'conn>, sql: &str) -> Rows<'conn> {
+        self.execute(client, sql, true)
+    }
+
+    /// The same with a fresh snapshot: for what must see what others have committed while this waited
+    /// for a lock.
+    pub(crate) fn run_fresh<'conn>(&self, client: &mut SpiClient<'conn>, sql: &str) -> Rows<'conn> {
+        self.execute(client, sql, false)
+    }
+
+    fn execute<'conn>(
+        &self,
+        _client: &mut SpiClient<'conn>,
+        sql: &str,
+        in_snapshot: bool,
+    ) -> Rows<'conn> {
         let sql = CString::new(sql).unwrap_or_default();
         let mut types = self.types.clone();
         let mut values: Vec<pg_sys::Datum> =
@@ -84,7 +99,7 @@ impl Parameters {
                 types.as_mut_ptr(),
                 values.as_mut_ptr(),
                 nulls.as_ptr(),
-                true,
+                in_snapshot,
                 0,
             );
             Rows::take(status)
