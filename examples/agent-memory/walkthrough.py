@@ -65,7 +65,7 @@ def walk(connection: psycopg.Connection) -> None:
     bob.learn("Loves steak, rare", "preference", "bob's", february)
 
     heading("March: a new conversation, which knows nothing yet")
-    question = "Where can my son and I eat in Lisbon?"
+    question = "Where can my son and I eat in Lisbon this spring?"
     lunch = talk(ada, "Lunch", [("user", question)])
     for message in ada.prompt(lunch, question):
         print(f"[{message['role']}] {message['content']}")
