@@ -16,6 +16,7 @@ trap drop EXIT
 drop
 fresh_database "$database" install
 export PGDATABASE=$database
+# shellcheck disable=SC2016 # the marks of a block
 shown=$(sed -n '/^```text$/,/^```$/p' README.md | sed '1d;$d')
 said=$(python3 walkthrough.py)
 diff <(printf '%s\n' "$shown") <(printf '%s\n' "${said#$'\n'}")
