@@ -3,7 +3,9 @@
 //! An index on vectors gives rows by distance and knows nothing of conditions: where few rows meet
 //! them it runs dry, and gives fewer rows than exist. So:
 //!
-//! 1. No index, or a table or scope so small that all of it is compared sooner: **exact**.
+//! 1. No index, or a table or scope so small that all of it is compared sooner: **exact**. What its keys
+//!    give is counted; where a filter may leave much less, that is counted if Postgres, which knows which
+//!    values are rare, expects it to be little.
 //! 2. Otherwise a look into the index, without following it further than one search goes. Where
 //!    twice as many rows as are wanted meet the condition, the nearest of them are the answer
 //!    (**index**). It does not matter how many rows meet it elsewhere: what counts is the
@@ -89,6 +91,8 @@ pub(crate) struct Condition {
     pub(crate) keys_hash: u64,
     /// A query that gives the rows of the scope.
     pub(crate) scope: String,
+    /// Whether the scope may be much smaller than what its keys give.
+    pub(crate) is_filtered: bool,
     /// The column that identifies a row, as text.
     pub(crate) key: String,
 }
@@ -125,6 +129,12 @@ impl Search<'_> {
                 return (self.exact(client), Plan::Exact);
             }
             self.note_large();
+        }
+        // What only the rest of the condition makes small: Postgres knows of values that are rare.
+        if self.condition.is_filtered
+            && self.parameters.gives_few(client, &self.condition.scope, enough.min(SMALL) as usize)
+        {
+            return (self.exact(client), Plan::Exact);
         }
         let ef = (EF_A_ROW * self.wanted).max(EF);
         let mut found = 0;

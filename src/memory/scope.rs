@@ -48,6 +48,8 @@ pub(crate) struct Conditions {
     pub(crate) keys_hash: u64,
     /// All of them.
     pub(crate) all: String,
+    /// Whether there is a filter among them.
+    pub(crate) is_filtered: bool,
 }
 
 impl Scope {
@@ -89,6 +91,7 @@ impl Scope {
             }
             all.push_str(&format!(" AND {}", compiled.sql));
         }
-        Ok(Conditions { workspace, keys, keys_hash: self.keys_hash(), all })
+        let is_filtered = self.filter.is_some();
+        Ok(Conditions { workspace, keys, keys_hash: self.keys_hash(), all, is_filtered })
     }
 }

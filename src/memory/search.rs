@@ -156,7 +156,7 @@ impl Request {
 
 /// The embeddings of a space whose memories meet the conditions.
 pub(crate) fn within_space(space: &Space, conditions: &Conditions) -> Condition {
-    let Conditions { workspace, keys, keys_hash, all } = conditions;
+    let Conditions { workspace, keys, keys_hash, all, is_filtered } = conditions;
     let table = &space.vectors.table;
     Condition {
         exact_from: format!(
@@ -172,6 +172,7 @@ pub(crate) fn within_space(space: &Space, conditions: &Conditions) -> Condition 
         keys: format!("SELECT FROM kepler.memories AS m WHERE {keys}"),
         keys_hash: *keys_hash,
         scope: format!("SELECT FROM kepler.memories AS m WHERE {all}"),
+        is_filtered: *is_filtered,
         key: "e.memory_id".to_owned(),
     }
 }

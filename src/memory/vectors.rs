@@ -149,6 +149,8 @@ fn run(
         keys: format!("SELECT FROM {from}"),
         keys_hash: xxh3_64(Value::Object(request.condition.clone()).to_string().as_bytes()),
         scope: format!("SELECT FROM {from}"),
+        // The keys are all of it.
+        is_filtered: false,
         index_from: from.clone(),
         exact_from: from,
         key: "e.ctid::pg_catalog.text".to_owned(),

@@ -83,12 +83,7 @@ impl Parameters {
         sql: &str,
         in_snapshot: bool,
     ) -> Rows<'conn> {
-        let sql = CString::new(sql).unwrap_or_default();
-        let mut types = self.types.clone();
-        let mut values: Vec<pg_sys::Datum> =
-            self.values.iter().map(|p| p.unwrap_or(pg_sys::Datum::from(0_usize))).collect();
-        let nulls: Vec<std::ffi::c_char> =
-            self.values.iter().map(|p| if p.is_some() { b' ' } else { b'n' } as _).collect();
+        let (sql, mut types, mut values, nulls) = self.arguments(sql);
         // SAFETY: `_client` shows that SPI is connected; types, values and nulls have one length, and
         // the datums live as long as `self` or, as `datum` asks, longer.
         unsafe {
@@ -104,5 +99,48 @@ impl Parameters {
             );
             Rows::take(status)
         }
+    }
+
+    /// Whether Postgres expects a query to give at most so many rows, and it does. Planned for these
+    /// values; where more are expected nothing is run, otherwise one row more at most is looked for.
+    ///
+    /// Raises what the statement raises.
+    pub(crate) fn gives_few(&self, _client: &mut SpiClient<'_>, sql: &str, most: usize) -> bool {
+        let (sql, mut types, mut values, nulls) = self.arguments(sql);
+        // SAFETY: as in `run`. A portal that was opened for one query has one plan, and is closed here, or
+        // with the transaction that an error ends.
+        unsafe {
+            let portal = pg_sys::SPI_cursor_open_with_args(
+                std::ptr::null(),
+                sql.as_ptr(),
+                types.len() as i32,
+                types.as_mut_ptr(),
+                values.as_mut_ptr(),
+                nulls.as_ptr(),
+                true,
+                pg_sys::CURSOR_OPT_NO_SCROLL as i32,
+            );
+            let plan = &*pg_sys::list_nth((*portal).stmts, 0).cast::<pg_sys::PlannedStmt>();
+            let mut few = (*plan.planTree).plan_rows <= most as f64;
+            if few {
+                pg_sys::SPI_cursor_fetch(portal, true, most as i64 + 1);
+                few = pg_sys::SPI_processed as usize <= most;
+                pg_sys::SPI_freetuptable(pg_sys::SPI_tuptable);
+            }
+            pg_sys::SPI_cursor_close(portal);
+            few
+        }
+    }
+
+    /// A statement and its parameters as SPI takes them.
+    fn arguments(
+        &self,
+        sql: &str,
+    ) -> (CString, Vec<pg_sys::Oid>, Vec<pg_sys::Datum>, Vec<std::ffi::c_char>) {
+        let values =
+            self.values.iter().map(|p| p.unwrap_or(pg_sys::Datum::from(0_usize))).collect();
+        let nulls =
+            self.values.iter().map(|p| if p.is_some() { b' ' } else { b'n' } as _).collect();
+        (CString::new(sql).unwrap_or_default(), self.types.clone(), values, nulls)
     }
 }
