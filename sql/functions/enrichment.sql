@@ -45,6 +45,8 @@ $$;
 -- Queues those of the given records that are to be enriched. The caller holds their rows.
 CREATE FUNCTION kepler._enqueue(record_ids text[], workspace_id text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+-- A plan that was kept may compare each record with each id.
+SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
     queued bigint;
@@ -73,12 +75,13 @@ BEGIN
         DELETE FROM kepler.enrichment_queue AS q
         WHERE q.workspace_id = NEW.workspace_id AND q.record_id = NEW.id;
     END IF;
-    IF NEW.enrichment_status = 'UNAPPLIED' AND NEW.deleted_at IS NULL AND NEW.status = 'ACTIVE'
-        AND EXISTS (
-            SELECT FROM kepler.enrichment_policies AS p
-            WHERE p.workspace_id = NEW.workspace_id AND p.entity_type = NEW.entity_type)
-    THEN
-        PERFORM kepler._enqueue(ARRAY[NEW.id], NEW.workspace_id);
+    IF NEW.enrichment_status = 'UNAPPLIED' AND NEW.deleted_at IS NULL AND NEW.status = 'ACTIVE' THEN
+        INSERT INTO kepler.enrichment_queue AS q (workspace_id, record_id, entity_type, fair_key, ready_at)
+        SELECT p.workspace_id, NEW.id, p.entity_type, CASE WHEN p.fair THEN coalesce(NEW.entity_id, ' ') END,
+            clock_timestamp()
+        FROM kepler.enrichment_policies AS p
+        WHERE p.workspace_id = NEW.workspace_id AND p.entity_type = NEW.entity_type
+        ON CONFLICT ON CONSTRAINT enrichment_queue_pkey DO NOTHING;
     END IF;
     RETURN NULL;
 END
@@ -305,6 +308,8 @@ CREATE FUNCTION kepler.requeue_records(
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (ordinal integer, record_id text, outcome text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+-- As for _enqueue.
+SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -351,21 +356,18 @@ BEGIN
     UPDATE kepler.records AS r SET enrichment_status = 'UNAPPLIED', updated_at = clock_timestamp()
     WHERE r.workspace_id = given_workspace AND r.id = ANY (concerned);
     PERFORM kepler._enqueue(concerned, given_workspace);
-    -- Planned each time, for the arrays as they are: a kept plan would search them one element after the
-    -- other for each record.
-    RETURN QUERY EXECUTE $query$
+    RETURN QUERY
     SELECT u.ordinality::integer, u.id,
         CASE WHEN r.id IS NULL THEN 'not_found'
              WHEN r.status <> 'ACTIVE' OR r.deleted_at IS NOT NULL THEN 'gone'
-             WHEN u.id = ANY ($2) AND u.nth = 1 THEN 'requeued'
+             WHEN u.id = ANY (concerned) AND u.nth = 1 THEN 'requeued'
              ELSE 'unchanged' END
     FROM (
         SELECT w.id, w.ordinality, row_number() OVER (PARTITION BY w.id ORDER BY w.ordinality) AS nth
-        FROM unnest($1) WITH ORDINALITY AS w (id, ordinality)
+        FROM unnest(wanted) WITH ORDINALITY AS w (id, ordinality)
     ) AS u
-    LEFT JOIN kepler.records AS r ON r.workspace_id = $3 AND r.id = u.id
-    WHERE $4 OR u.id = ANY ($2)
-    ORDER BY u.ordinality
-    $query$ USING wanted, concerned, given_workspace, record_ids IS NOT NULL;
+    LEFT JOIN kepler.records AS r ON r.workspace_id = given_workspace AND r.id = u.id
+    WHERE record_ids IS NOT NULL OR u.id = ANY (concerned)
+    ORDER BY u.ordinality;
 END
 $$;

@@ -144,13 +144,13 @@ class Test:
             f" WHERE l.worker = '{worker.name}' AND l.created_at > clock_timestamp() - interval '{since}'"
         )
 
-    def stop_with_records(self, worker: Worker, since: str = "1 day") -> int:
+    def stop_with_records(self, worker: Worker, since: str = "1 day", least: int = 1) -> int:
         """Stops the process at a moment when it works on records, and tells how many it holds."""
         for _ in range(100):
             worker.signal(signal.SIGSTOP)
             # What it has sent already may still be on its way.
             time.sleep(0.05)
-            if held := self.holds(worker, since):
+            if (held := self.holds(worker, since)) >= least:
                 return held
             worker.signal(signal.SIGCONT)
             time.sleep(0.05)
@@ -195,7 +195,8 @@ class Test:
         released = "SELECT count(*) FROM kepler.enrichment_attempts WHERE outcome = 'released'"
         for worker in (two, four):
             before = self.value(released)
-            self.stop_with_records(worker, since="500 ms")
+            # So many that it is not done with them before it hears of it.
+            self.stop_with_records(worker, since="500 ms", least=50)
             worker.signal(signal.SIGTERM)
             worker.signal(signal.SIGCONT)
             stops.append(worker.ended(3))
