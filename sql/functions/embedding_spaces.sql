@@ -35,6 +35,40 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION kepler._move_embeddings() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    space_table regclass;
+BEGIN
+    FOR space_table IN
+        SELECT to_regclass(format('kepler_data.%I', s.table_name)) FROM kepler.embedding_spaces AS s
+    LOOP
+        IF space_table IS NULL THEN CONTINUE; END IF;
+        EXECUTE format(
+            'UPDATE %s AS e SET user_id = $3, context_type = $4
+             WHERE e.workspace_id = $1 AND e.memory_id = $2', space_table)
+        USING NEW.workspace_id, NEW.id, NEW.user_id, NEW.context_type;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+-- For embeddings that direct SQL brings.
+CREATE FUNCTION kepler._complete_embedding() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    SELECT m.user_id, m.context_type INTO NEW.user_id, NEW.context_type
+    FROM kepler.memories AS m WHERE m.workspace_id = NEW.workspace_id AND m.id = NEW.memory_id FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation',
+            MESSAGE = format('memory "%s" does not exist in workspace "%s"', NEW.memory_id, NEW.workspace_id);
+    END IF;
+    RETURN NEW;
+END
+$$;
+
 CREATE FUNCTION kepler.create_embedding_space(
     name text,
     dimensions integer,
@@ -78,8 +112,12 @@ BEGIN
             workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
             memory_id text NOT NULL,
             embedding %I.vector(%s) NOT NULL,
+            user_id text,
+            context_type text NOT NULL,
             PRIMARY KEY (workspace_id, memory_id))', table_name, vector_schema, dimensions);
     relation := format('kepler_data.%I', table_name)::regclass;
+    -- The scope of a search.
+    EXECUTE format('CREATE INDEX ON %s (workspace_id, user_id, context_type)', relation);
     -- A row of that size fits into a page whatever the ids are, and an exact search that need not
     -- detoast takes a quarter of the time.
     IF dimensions <= 1900 THEN
@@ -94,6 +132,10 @@ BEGIN
         'CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON %s
             FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
             EXECUTE FUNCTION kepler._refuse_workspace_change()', relation);
+    EXECUTE format(
+        'CREATE TRIGGER complete BEFORE INSERT ON %s
+            FOR EACH ROW WHEN (NEW.context_type IS NULL)
+            EXECUTE FUNCTION kepler._complete_embedding()', relation);
     EXECUTE format('COMMENT ON TABLE %s IS %L', relation,
         format('Embeddings of kepler.memories in the space %s, made by %s', name, model));
     -- Searches read as the owner of the memories.

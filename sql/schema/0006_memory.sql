@@ -92,6 +92,10 @@ CREATE TRIGGER touch_updated_at
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.memories
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler._refuse_workspace_change();
+-- Embeddings have the columns that searches find them by.
+CREATE TRIGGER move_embeddings AFTER UPDATE OF user_id, context_type ON kepler.memories
+    FOR EACH ROW WHEN (OLD.user_id IS DISTINCT FROM NEW.user_id OR OLD.context_type <> NEW.context_type)
+    EXECUTE FUNCTION kepler._move_embeddings();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.memory_access
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler._refuse_workspace_change();
@@ -105,7 +109,7 @@ COMMENT ON TABLE kepler.embedding_spaces IS 'Embedding models side by side, each
 COMMENT ON COLUMN kepler.embedding_spaces.model IS 'Which model makes its embeddings, for example text-embedding-3-small';
 COMMENT ON COLUMN kepler.embedding_spaces.metric IS 'How embeddings are compared';
 COMMENT ON COLUMN kepler.embedding_spaces.state IS 'RETIRED spaces take no embeddings and cannot be activated';
-COMMENT ON COLUMN kepler.embedding_spaces.table_name IS 'Table in kepler_data: workspace_id, memory_id, embedding';
+COMMENT ON COLUMN kepler.embedding_spaces.table_name IS 'Table in kepler_data: workspace_id, memory_id, embedding, and whose: user_id, context_type';
 
 COMMENT ON TABLE kepler.memories IS 'What agents remember: facts, preferences, reasoning, patterns';
 COMMENT ON COLUMN kepler.memories.workspace_id IS 'Workspace the row belongs to; never changes';

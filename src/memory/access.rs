@@ -9,33 +9,68 @@
 use super::error::MemoryError;
 use crate::error::Error;
 use crate::pg::plan::Statement;
+use crate::pg::relation::generation;
 use crate::pg::role::{self, ActAs};
 use crate::pg::varlena::Text;
 use crate::settings;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
+use std::cell::Cell;
 
 thread_local! {
-    static TABLE: Statement = const { Statement::new(
-        c"SELECT c.oid, c.relowner,
-                 pg_catalog.has_table_privilege(c.oid, 'SELECT'),
-                 pg_catalog.has_table_privilege('kepler.memory_access', 'INSERT')
-                     AND pg_catalog.has_table_privilege('kepler.memory_access', 'UPDATE'),
-                 pg_catalog.row_security_active(c.oid),
+    static TABLES: Statement = const { Statement::new(
+        c"SELECT c.oid, c.relowner, a.oid,
                  EXISTS (
                      SELECT FROM pg_catalog.pg_policy AS p
                      WHERE p.polrelid = c.oid
                        AND pg_catalog.pg_get_expr(p.polqual, p.polrelid)
                            IS DISTINCT FROM '(workspace_id = kepler.current_workspace_id())')
           FROM pg_catalog.pg_class AS c
-          WHERE c.relname = $1::name AND c.relnamespace = (
+          JOIN pg_catalog.pg_class AS a
+              ON a.relname = 'memory_access' AND a.relnamespace = c.relnamespace
+          WHERE c.relname = 'memories' AND c.relnamespace = (
               SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'kepler')",
-        &[pg_sys::TEXTOID],
+        &[],
     ) };
     static WORKSPACE: Statement = const { Statement::new(
         c"SELECT FROM kepler.workspaces AS w WHERE w.id = $1",
         &[pg_sys::TEXTOID],
     ) };
+    /// What is known of the tables, and since when.
+    static KNOWN: Cell<Option<(u64, Tables)>> = const { Cell::new(None) };
+}
+
+/// What the catalog says of the tables, whoever asks.
+#[derive(Clone, Copy)]
+struct Tables {
+    memories: pg_sys::Oid,
+    owner: pg_sys::Oid,
+    access: pg_sys::Oid,
+    /// Whether there are policies that are not Kepler's.
+    has_own_policies: bool,
+}
+
+impl Tables {
+    fn find(client: &mut SpiClient<'_>) -> Result<Self, Error> {
+        let generation = generation();
+        if let Some((at, tables)) = KNOWN.get()
+            && at == generation
+        {
+            return Ok(tables);
+        }
+        let rows = TABLES.with(|statement| statement.run(client, &[]));
+        let found = rows.iter::<4>().next().and_then(|row| {
+            Some(Self {
+                memories: row.oid(0)?,
+                owner: row.oid(1)?,
+                access: row.oid(2)?,
+                has_own_policies: row.boolean(3)?,
+            })
+        });
+        let tables = found.ok_or(Error::NotInstalled)?;
+        KNOWN.set(Some((generation, tables)));
+        Ok(tables)
+    }
 }
 
 /// The owner's eyes, as long as it lives; or the caller's own.
@@ -48,25 +83,23 @@ pub(crate) struct Reader {
 impl Reader {
     /// Checks that the caller may read the memories of the workspace.
     pub(crate) fn open(client: &mut SpiClient<'_>, workspace_id: &str) -> Result<Self, Error> {
-        let table = Text::new("memories");
-        let (owner, may_touch) = {
-            let rows = TABLE.with(|statement| statement.run(client, &[Some(table.datum())]));
-            let row = rows.iter::<6>().next().ok_or(Error::NotInstalled)?;
-            if row.boolean(2) != Some(true) {
-                return Err(MemoryError::NoRight("kepler.memories".to_owned()).into());
+        let tables = Tables::find(client)?;
+        if !role::may(pg_sys::ACL_SELECT, tables.memories) {
+            return Err(MemoryError::NoRight("kepler.memories".to_owned()).into());
+        }
+        let secured = role::is_secured(tables.memories);
+        if secured {
+            let own = settings::workspace_id();
+            if own != workspace_id {
+                let asked = workspace_id.to_owned();
+                return Err(MemoryError::ForeignWorkspace { asked, own }.into());
             }
-            let (secured, foreign) = (row.boolean(4) == Some(true), row.boolean(5) == Some(true));
-            if secured {
-                let own = settings::workspace_id();
-                if own != workspace_id {
-                    let asked = workspace_id.to_owned();
-                    return Err(MemoryError::ForeignWorkspace { asked, own }.into());
-                }
-            }
-            let as_owner = !(secured && foreign);
-            let owner = row.oid(1).filter(|owner| as_owner && *owner != role::current());
-            (owner, as_owner || row.boolean(3) == Some(true))
-        };
+        }
+        let as_owner = !(secured && tables.has_own_policies);
+        let may_touch = as_owner
+            || (role::may(pg_sys::ACL_INSERT, tables.access)
+                && role::may(pg_sys::ACL_UPDATE, tables.access));
+        let owner = Some(tables.owner).filter(|owner| as_owner && *owner != role::current());
         let reader = Self { _owner: owner.map(ActAs::role), may_touch };
         let workspace = Text::new(workspace_id);
         let there = WORKSPACE.with(|statement| statement.run(client, &[Some(workspace.datum())]));

@@ -6,31 +6,33 @@
 //! 1. No index, or a table or scope so small that all of it is compared sooner: **exact**. What its keys
 //!    give is counted; where a filter may leave much less, that is counted if Postgres, which knows which
 //!    values are rare, expects it to be little.
-//! 2. Otherwise a look into the index, without following it further than one search goes. Where
-//!    twice as many rows as are wanted meet the condition, the nearest of them are the answer
-//!    (**index**). It does not matter how many rows meet it elsewhere: what counts is the
-//!    neighbourhood of the query.
-//! 3. Where fewer do, the rows of the scope are counted, up to where exact is no longer cheaper: up
-//!    to there **exact**.
-//! 4. Beyond, the index is followed as far as what the look has found says (**index_iterative**), and
-//!    where it found next to nothing, or this runs dry, all of the scope is compared (**exact**,
-//!    **exact_after_index**).
+//! 2. Otherwise a look into the index. Where half as many rows again as are wanted meet the condition, the
+//!    nearest of them are the answer (**index**). It does not matter how many rows meet it elsewhere: what
+//!    counts is the neighbourhood of the query.
+//! 3. Where fewer do, the look has told how much wider one would have to look. The rows of the scope are
+//!    counted, up to where comparing them is no longer cheaper: up to there **exact**.
+//! 4. Beyond, a wider look (**index_wide**), and where even that gives too little, all of the scope is
+//!    compared (**exact_after_index**).
+//!
+//! pgvector can also follow its index from one look to the next (`hnsw.iterative_scan`). Where rows that
+//! count lie far from the query it finds enough of them that way, but not the nearest: in clusters that
+//! are far apart, a third. So it is done only where more rows are wanted than one look can give.
 
 use super::space::{Index, Vectors};
 use crate::pg::clock::now;
-use crate::pg::plan::LocalSettings;
+use crate::pg::plan::{LocalSettings, Order, Row, Rows, own_value};
 use crate::pg::query::Parameters;
 use pgrx::spi::SpiClient;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 /// How the rows were found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Plan {
     Exact,
     Index,
-    IndexIterative,
+    IndexWide,
     ExactAfterIndex,
     /// Not by vectors at all.
     Text,
@@ -41,60 +43,87 @@ impl Plan {
         match self {
             Plan::Exact => "exact",
             Plan::Index => "index",
-            Plan::IndexIterative => "index_iterative",
+            Plan::IndexWide => "index_wide",
             Plan::ExactAfterIndex => "exact_after_index",
             Plan::Text => "text",
         }
     }
 }
 
-/// Exact while the scope has at most `FACTOR · √(wanted · rows)` rows: where a search through the index
-/// that gives as many good ones takes longer.
-const FACTOR: f64 = 10.0;
-/// Scopes up to this size are compared without a look into the index. To count so many entries takes a
-/// tenth of a look.
-const SMALL: f64 = 2_000.0;
-/// Candidates that pgvector's search keeps (`hnsw.ef_search`): at least, a wanted row, and its limit.
+/// Tables of this size are compared. So are scopes, as far as a search through the index would take
+/// longer: up to `FACTOR · √(wanted · rows)`. More than so many, and so many for each wanted row, are not
+/// counted before a look into the index.
+const SMALL: usize = 2_000;
+const FACTOR: f64 = 3.0;
+const COUNTED_A_ROW: usize = 20;
+/// Candidates that pgvector's search keeps (`hnsw.ef_search`) for up to ten wanted rows, and its limit.
+/// Where the setting has a value of somebody's, that.
 const EF: usize = 100;
-const EF_A_ROW: usize = 10;
 const MAX_EF: usize = 1_000;
 /// Fewer rows than this say nothing of how many there are around.
 const FEW: usize = 4;
-/// Rows that an iterative scan visits at most.
-const MAX_SCAN: (f64, f64) = (20_000.0, 400_000.0);
+/// Rows that are compared in the time in which a look takes one more candidate: by their keys, or looked
+/// up by a filter.
+const ROWS_A_CANDIDATE: usize = 5;
+const FILTERED_ROWS_A_CANDIDATE: usize = 2;
+/// Vectors that a search visits for each row that it gives, where one look cannot give as many as wanted.
+const VISITS_A_ROW: usize = 30;
 
-/// So long, in microseconds, a session remembers that a scope is large; and so many scopes.
+/// So long, in microseconds, a session remembers whether a scope is small; and so many scopes.
 const REMEMBERED: i64 = 60_000_000;
 const MAX_REMEMBERED: usize = 1_000;
 
 thread_local! {
-    /// When the scopes of a table were found to be large.
-    static LARGE: RefCell<HashMap<(u32, u64), i64>> = RefCell::default();
+    /// When the scopes of a table were counted, and whether they were small.
+    static COUNTED: RefCell<HashMap<(u32, u64, usize), (i64, bool)>> = RefCell::default();
 }
 
-/// A row and its distance.
+/// What a search brings with each row: four columns.
+pub(crate) trait Details: Sized {
+    const COLUMNS: &'static str;
+    /// From the third column on.
+    fn read(row: &Row<'_, 6>) -> Option<Self>;
+}
+
+impl Details for () {
+    const COLUMNS: &'static str = "NULL, NULL, NULL, NULL";
+
+    fn read(_: &Row<'_, 6>) -> Option<Self> {
+        Some(())
+    }
+}
+
+/// A row, its distance, and what else was asked for.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Near {
+pub(crate) struct Near<D> {
     pub(crate) key: String,
     pub(crate) distance: f64,
+    pub(crate) details: D,
 }
 
-/// Which rows count, in SQL over the table of vectors under the alias `e`.
+/// Which rows count, in SQL.
 pub(crate) struct Condition {
-    /// What stands behind FROM where rows are looked up by the condition, WHERE included.
-    pub(crate) exact_from: String,
-    /// What stands there where rows come from the index, one by one.
-    pub(crate) index_from: String,
-    /// A query that gives the rows of the scope by its keys alone, without the rest of the condition.
+    /// On the columns of the table of vectors, under the alias `e`.
     pub(crate) keys: String,
     /// What tells these keys from others.
     pub(crate) keys_hash: u64,
-    /// A query that gives the rows of the scope.
-    pub(crate) scope: String,
-    /// Whether the scope may be much smaller than what its keys give.
-    pub(crate) is_filtered: bool,
-    /// The column that identifies a row, as text.
+    /// Whether there is but one good way to find rows by these keys.
+    pub(crate) has_one_way: bool,
+    pub(crate) beside: Option<Beside>,
+    /// The column that identifies a row, as text. Where there is something beside, by its name.
     pub(crate) key: String,
+}
+
+/// What lies in another table.
+pub(crate) struct Beside {
+    /// What stands behind FROM for the row that belongs to `e`, with all that it must meet.
+    pub(crate) lookup: String,
+    /// What stands there for the rows of the scope.
+    pub(crate) scope: String,
+    /// What joins `e` to those.
+    pub(crate) join: String,
+    /// Whether they may be much fewer than what the keys give.
+    pub(crate) is_filtered: bool,
 }
 
 /// A search for the `wanted` nearest rows.
@@ -107,159 +136,231 @@ pub(crate) struct Search<'s> {
     pub(crate) wanted: usize,
 }
 
+/// Settings for queries that are planned for their values. What compiling and starting workers cost, such
+/// a query does not bring in: a thousand rows are compared before the first worker is there.
+const PLANNING: &[(&CStr, &CStr)] = &[
+    (c"enable_seqscan", c"off"),
+    (c"jit", c"off"),
+    (c"max_parallel_workers_per_gather", c"0"),
+];
+
 impl Search<'_> {
     /// The nearest rows, and how they were found. Only if there are fewer are there fewer than wanted.
-    pub(crate) fn run(&self, client: &mut SpiClient<'_>) -> (Vec<Near>, Plan) {
-        let _planning = LocalSettings::set(&[
-            (c"enable_seqscan", c"off"),
-            // What compiling and starting workers cost, such a query does not bring in: a thousand rows
-            // are compared before the first worker is there.
-            (c"jit", c"off"),
-            (c"max_parallel_workers_per_gather", c"0"),
-        ]);
-        let enough = FACTOR * (self.wanted as f64 * self.vectors.rows).sqrt();
-        if enough >= self.vectors.rows {
-            return (self.exact(client), Plan::Exact);
+    pub(crate) fn run<D: Details>(&self, client: &mut SpiClient<'_>) -> (Vec<Near<D>>, Plan) {
+        if self.vectors.rows <= SMALL as f64 {
+            return (self.by_keys(client), Plan::Exact);
+        }
+        let sooner = FACTOR * (self.wanted as f64 * self.vectors.rows).sqrt();
+        let small = (sooner as usize).min(SMALL.max(COUNTED_A_ROW * self.wanted));
+        if self.keys_are_few(client, small) {
+            return (self.by_keys(client), Plan::Exact);
+        }
+        // What only the filter makes small: Postgres knows of values that are rare.
+        let filter = self.condition.beside.as_ref().filter(|beside| beside.is_filtered);
+        if let Some(beside) = filter {
+            let _planning = LocalSettings::set(PLANNING);
+            let scope = format!("SELECT FROM {}", beside.scope);
+            if self.parameters.gives_few(client, &scope, small) {
+                return (self.by_filter(client, beside), Plan::Exact);
+            }
         }
         let Some(index) = self.vectors.index(client, self.query) else {
-            return (self.exact(client), Plan::Exact);
+            return (self.by_keys(client), Plan::Exact);
         };
-        if !self.is_known_large() {
-            if self.has_at_most(client, &self.condition.keys, enough.min(SMALL)) {
-                return (self.exact(client), Plan::Exact);
-            }
-            self.note_large();
+        // The last of those that the index gives are the least certain, and an order that is only about
+        // right wants more to choose from.
+        let limit = if index.is_exact { self.wanted.div_ceil(2) * 3 } else { 4 * self.wanted };
+        let (ef, iterative) = self.candidates(limit);
+        let near = self.through_index(client, &index, ef, iterative, limit);
+        if near.len() >= limit {
+            return (self.cut(near), Plan::Index);
         }
-        // What only the rest of the condition makes small: Postgres knows of values that are rare.
-        if self.condition.is_filtered
-            && self.parameters.gives_few(client, &self.condition.scope, enough.min(SMALL) as usize)
-        {
+        let wider = if near.len() < FEW { MAX_EF } else { ef * limit / near.len() * 3 / 2 };
+        let wider = wider.min(MAX_EF);
+        let scope_is_small = match filter {
+            Some(beside) => {
+                self.has_at_most(client, &beside.scope, wider * FILTERED_ROWS_A_CANDIDATE)
+            }
+            None => self.keys_give_at_most(client, wider * ROWS_A_CANDIDATE),
+        };
+        if scope_is_small {
             return (self.exact(client), Plan::Exact);
         }
-        let ef = (EF_A_ROW * self.wanted).max(EF);
-        let mut found = 0;
-        if ef <= MAX_EF {
-            // An order that is only about right wants more to choose from.
-            let limit = self.wanted * if index.is_exact { 2 } else { 4 };
-            let rows = self.through_index(client, &index, ef, None, limit.min(ef));
-            found = rows.len();
-            if found >= limit.min(ef) {
-                return (self.cut(rows), Plan::Index);
+        if wider > ef {
+            let near = self.through_index(client, &index, wider, false, limit);
+            if near.len() >= limit {
+                return (self.cut(near), Plan::IndexWide);
             }
-        }
-        if self.has_at_most(client, &self.condition.scope, enough) || (ef <= MAX_EF && found < FEW)
-        {
-            return (self.exact(client), Plan::Exact);
-        }
-        // So many rows must be visited for twice as many as are wanted.
-        let depth = if ef > MAX_EF { 2 * self.wanted } else { 2 * self.wanted * ef / found };
-        let most = (4.0 * depth as f64).clamp(MAX_SCAN.0, MAX_SCAN.1) as usize;
-        let limit = 2 * self.wanted;
-        let rows = self.through_index(client, &index, MAX_EF, Some(most), limit);
-        if rows.len() >= limit {
-            return (self.cut(rows), Plan::IndexIterative);
         }
         (self.exact(client), Plan::ExactAfterIndex)
     }
 
-    fn scope_id(&self) -> (u32, u64) {
-        (self.vectors.relation.to_u32(), self.condition.keys_hash)
-    }
-
-    /// Whether the scope was large a moment ago. Should it have shrunk since, the look into the index
-    /// finds less, and all goes on from there.
-    fn is_known_large(&self) -> bool {
-        let fresh = |at: &i64| now() < at.saturating_add(REMEMBERED);
-        LARGE.with_borrow(|large| large.get(&self.scope_id()).is_some_and(fresh))
-    }
-
-    fn note_large(&self) {
-        LARGE.with_borrow_mut(|large| {
-            if large.len() >= MAX_REMEMBERED {
-                large.clear();
-            }
-            large.insert(self.scope_id(), now());
-        });
+    /// Candidates of a look that is to give `limit` rows, and whether one look cannot.
+    fn candidates(&self, limit: usize) -> (usize, bool) {
+        let own = own_value(c"hnsw.ef_search").and_then(|value| value.parse().ok());
+        let ef = (own.unwrap_or(EF) * self.wanted.max(10)).div_ceil(10).max(limit);
+        (ef.min(MAX_EF), ef > MAX_EF)
     }
 
     /// All of the scope, compared.
-    pub(crate) fn exact(&self, client: &mut SpiClient<'_>) -> Vec<Near> {
-        // "+ 0" keeps the index on vectors out of it.
-        let distance = self.vectors.distance(self.query);
-        let sql = format!(
-            "SELECT {key}, {distance} FROM {from} \
-             ORDER BY {distance} OPERATOR(pg_catalog.+) 0::pg_catalog.float8 LIMIT {limit}",
-            key = self.condition.key,
-            from = self.condition.exact_from,
-            limit = self.wanted,
-        );
-        self.cut(self.rows(client, &sql))
+    pub(crate) fn exact<D: Details>(&self, client: &mut SpiClient<'_>) -> Vec<Near<D>> {
+        match &self.condition.beside {
+            Some(beside) if beside.is_filtered => self.by_filter(client, beside),
+            _ => self.by_keys(client),
+        }
     }
 
-    /// Up to `limit` rows as the index gives them; `iterative`: so many rows may be visited.
-    fn through_index(
+    /// What the keys give, compared. What lies beside is looked up for the nearest, until there are enough.
+    fn by_keys<D: Details>(&self, client: &mut SpiClient<'_>) -> Vec<Near<D>> {
+        let Condition { keys, key, beside, .. } = self.condition;
+        let distance = self.vectors.distance(self.query);
+        let (table, details, wanted) = (&self.vectors.table, D::COLUMNS, self.wanted);
+        // "+ 0" keeps the index on vectors out of it.
+        let order = format!("{distance} OPERATOR(pg_catalog.+) 0::pg_catalog.float8, {key}");
+        let Some(Beside { lookup, is_filtered, .. }) = beside else {
+            let sql = format!(
+                "SELECT {key}, {distance}, {details} FROM {table} AS e WHERE {keys} \
+                 ORDER BY {order} LIMIT {wanted}"
+            );
+            return self.cut(self.compared(client, sql));
+        };
+        let nearest = |most: &str| {
+            format!(
+                "SELECT {key}, e.distance, m.* \
+                 FROM (SELECT {key}, {distance} AS distance FROM {table} AS e WHERE {keys} \
+                       ORDER BY {order} {most}) AS e \
+                 CROSS JOIN LATERAL (SELECT {details} FROM {lookup} OFFSET 0) AS m LIMIT {wanted}"
+            )
+        };
+        // Without a filter nearly all of them count, and a few more than are wanted are sorted sooner.
+        if !is_filtered {
+            let near = self.compared(client, nearest(&format!("LIMIT {}", wanted + wanted.max(10))));
+            if near.len() >= wanted {
+                return self.cut(near);
+            }
+        }
+        self.cut(self.compared(client, nearest("OFFSET 0")))
+    }
+
+    fn compared<D: Details>(&self, client: &mut SpiClient<'_>, sql: String) -> Vec<Near<D>> {
+        if self.condition.has_one_way {
+            return read(&self.parameters.run_kept(client, sql, Order::Sorted));
+        }
+        let _planning = LocalSettings::set(PLANNING);
+        read(&self.parameters.run(client, &sql))
+    }
+
+    /// What the filter gives, compared.
+    fn by_filter<D: Details>(&self, client: &mut SpiClient<'_>, beside: &Beside) -> Vec<Near<D>> {
+        let _planning = LocalSettings::set(PLANNING);
+        let distance = self.vectors.distance(self.query);
+        let sql = format!(
+            "SELECT {key}, {distance}, {details} FROM {table} AS e, {scope} AND {join} \
+             ORDER BY {distance} OPERATOR(pg_catalog.+) 0::pg_catalog.float8 LIMIT {limit}",
+            key = self.condition.key,
+            details = D::COLUMNS,
+            table = self.vectors.table,
+            scope = beside.scope,
+            join = beside.join,
+            limit = self.wanted,
+        );
+        self.cut(read(&self.parameters.run(client, &sql)))
+    }
+
+    /// Up to `limit` rows as the index gives them.
+    fn through_index<D: Details>(
         &self,
         client: &mut SpiClient<'_>,
         index: &Index,
         ef: usize,
-        iterative: Option<usize>,
+        iterative: bool,
         limit: usize,
-    ) -> Vec<Near> {
-        let (ef, most) = (number(ef), number(iterative.unwrap_or(MAX_SCAN.0 as usize)));
-        let scan = if iterative.is_some() { c"relaxed_order" } else { c"off" };
+    ) -> Vec<Near<D>> {
+        let (ef, visits) = (number(ef), number(VISITS_A_ROW * limit));
         let _settings = LocalSettings::set(&[
             (c"hnsw.ef_search", &ef),
-            (c"hnsw.iterative_scan", scan),
-            (c"hnsw.max_scan_tuples", &most),
-            (c"hnsw.scan_mem_multiplier", c"4"),
-            // The order of the index, and each row by its key.
-            (c"enable_sort", c"off"),
-            (c"enable_bitmapscan", c"off"),
-            (c"enable_hashjoin", c"off"),
-            (c"enable_mergejoin", c"off"),
-            (c"enable_memoize", c"off"),
-            (c"enable_material", c"off"),
+            (c"hnsw.iterative_scan", if iterative { c"relaxed_order" } else { c"off" }),
+            (c"hnsw.max_scan_tuples", &visits),
+            (c"hnsw.scan_mem_multiplier", c"16"),
         ]);
-        let sql = format!(
-            "SELECT {key}, {distance} FROM {from} ORDER BY {order_by} LIMIT {limit}",
-            key = self.condition.key,
-            distance = self.vectors.distance(self.query),
-            from = self.condition.index_from,
-            order_by = index.order_by,
-        );
-        self.rows(client, &sql)
-    }
-
-    fn rows(&self, client: &mut SpiClient<'_>, sql: &str) -> Vec<Near> {
-        let rows = self.parameters.run(client, sql);
-        rows.iter::<2>()
-            .filter_map(|row| {
-                // A zero vector has no direction: as Postgres sorts it, behind all others.
-                let distance = row.float(1).filter(|distance| !distance.is_nan());
-                let distance = distance.unwrap_or(f64::INFINITY);
-                Some(Near { key: row.text(0)?.to_owned(), distance })
-            })
-            .collect()
+        let Condition { keys, key, beside, .. } = self.condition;
+        let (distance, table) = (self.vectors.distance(self.query), &self.vectors.table);
+        let (order, details) = (&index.order_by, D::COLUMNS);
+        // A subquery of its own: it is looked up for each row of the index, in the index's order.
+        let sql = match beside {
+            None => format!(
+                "SELECT {key}, {distance}, {details} FROM {table} AS e WHERE {keys} \
+                 ORDER BY {order} LIMIT {limit}"
+            ),
+            Some(Beside { lookup, .. }) => format!(
+                "SELECT {key}, {distance}, m.* FROM {table} AS e \
+                 CROSS JOIN LATERAL (SELECT {details} FROM {lookup} OFFSET 0) AS m \
+                 WHERE {keys} ORDER BY {order} LIMIT {limit}"
+            ),
+        };
+        read(&self.parameters.run_kept(client, sql, Order::OfIndex))
     }
 
     /// The nearest of the rows, by distance; equal ones by their key, so that the order is always the same.
-    fn cut(&self, mut rows: Vec<Near>) -> Vec<Near> {
-        rows.sort_by(|a, b| a.distance.total_cmp(&b.distance).then_with(|| a.key.cmp(&b.key)));
-        rows.truncate(self.wanted);
-        rows
+    fn cut<D>(&self, mut near: Vec<Near<D>>) -> Vec<Near<D>> {
+        near.sort_by(|a, b| a.distance.total_cmp(&b.distance).then_with(|| a.key.cmp(&b.key)));
+        near.truncate(self.wanted);
+        near
     }
 
-    /// Whether a query gives at most so many rows. Stops counting where it does not.
-    fn has_at_most(&self, client: &mut SpiClient<'_>, query: &str, most: f64) -> bool {
-        let most = most as i64;
+    /// Whether the keys alone give so few rows. A session remembers it for a while: should it have changed
+    /// since, a search takes longer, and finds the same.
+    fn keys_are_few(&self, client: &mut SpiClient<'_>, small: usize) -> bool {
+        if !self.condition.has_one_way {
+            let _planning = LocalSettings::set(PLANNING);
+            let Condition { keys, .. } = self.condition;
+            let scope = format!("SELECT FROM {} AS e WHERE {keys}", self.vectors.table);
+            return self.parameters.gives_few(client, &scope, small);
+        }
+        let scope = (self.vectors.relation.to_u32(), self.condition.keys_hash, small);
+        let known = COUNTED.with_borrow(|counted| counted.get(&scope).copied());
+        if let Some((at, few)) = known
+            && now() < at.saturating_add(REMEMBERED)
+        {
+            return few;
+        }
+        let few = self.keys_give_at_most(client, small);
+        COUNTED.with_borrow_mut(|counted| {
+            if counted.len() >= MAX_REMEMBERED {
+                counted.clear();
+            }
+            counted.insert(scope, (now(), few));
+        });
+        few
+    }
+
+    fn keys_give_at_most(&self, client: &mut SpiClient<'_>, most: usize) -> bool {
+        let from = format!("{} AS e WHERE {}", self.vectors.table, self.condition.keys);
+        self.has_at_most(client, &from, most)
+    }
+
+    /// Whether there are at most so many rows. Stops counting where there are more.
+    fn has_at_most(&self, client: &mut SpiClient<'_>, from: &str, most: usize) -> bool {
         let sql = format!(
-            "SELECT pg_catalog.count(*) FROM ({query} LIMIT {}) AS counted",
+            "SELECT pg_catalog.count(*) FROM (SELECT FROM {from} LIMIT {}) AS counted",
             most.saturating_add(1)
         );
+        let _planning = LocalSettings::set(PLANNING);
         let rows = self.parameters.run(client, &sql);
         let counted = rows.iter::<1>().next().and_then(|row| row.bigint(0));
-        counted.is_some_and(|counted| counted <= most)
+        counted.is_some_and(|counted| counted as usize <= most)
     }
+}
+
+fn read<D: Details>(rows: &Rows<'_>) -> Vec<Near<D>> {
+    rows.iter::<6>()
+        .filter_map(|row| {
+            // A zero vector has no direction: as Postgres sorts it, behind all others.
+            let distance = row.float(1).filter(|distance| !distance.is_nan());
+            let distance = distance.unwrap_or(f64::INFINITY);
+            Some(Near { key: row.text(0)?.to_owned(), distance, details: D::read(&row)? })
+        })
+        .collect()
 }
 
 fn number(value: usize) -> CString {

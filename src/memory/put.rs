@@ -499,8 +499,12 @@ pub(crate) fn insert_embeddings(
     let statement = known.unwrap_or_else(|| {
         let equals = format!("OPERATOR({}.=)", quote(&space.vectors.vector_schema));
         let sql = format!(
-            "INSERT INTO {table} AS e (workspace_id, memory_id, embedding)
-             SELECT $1, pg_catalog.unnest($2), pg_catalog.unnest($3)
+            "INSERT INTO {table} AS e (workspace_id, memory_id, user_id, context_type, embedding)
+             SELECT $1, n.id, m.user_id, m.context_type, n.embedding
+             FROM (SELECT pg_catalog.unnest($2) AS id, pg_catalog.unnest($3) AS embedding) AS n
+             CROSS JOIN LATERAL (
+                 SELECT x.user_id, x.context_type FROM kepler.memories AS x
+                 WHERE x.workspace_id = $1 AND x.id = n.id LIMIT 1) AS m
              ON CONFLICT (workspace_id, memory_id) DO UPDATE SET embedding = EXCLUDED.embedding
              WHERE NOT (e.embedding {equals} EXCLUDED.embedding)
              RETURNING e.memory_id"

@@ -49,7 +49,7 @@ fn run(
         at: now(),
     };
     let conditions = scope.conditions(&mut parameters)?;
-    let condition: Condition = within_space(&space, &conditions);
+    let condition: Condition = within_space(&conditions);
     let rows = parameters.run(
         client,
         &format!(
@@ -73,10 +73,10 @@ fn run(
             wanted: k,
         };
         let started = Instant::now();
-        let (live, _) = search.run(client);
+        let (live, _) = search.run::<()>(client);
         measured.live.push(1000.0 * started.elapsed().as_secs_f64());
         let started = Instant::now();
-        let exact = search.exact(client);
+        let exact = search.exact::<()>(client);
         measured.exact.push(1000.0 * started.elapsed().as_secs_f64());
         // By the distance: of two at the same one either will do.
         let furthest = exact.last().map_or(f64::NEG_INFINITY, |near| near.distance);

@@ -1,4 +1,5 @@
-//! Which memories a search is about, as SQL over `kepler.memories` under the alias `m`.
+//! Which memories a search is about, as SQL: over `kepler.memories` under the alias `m`, and over a
+//! space's table, which has the columns that say whose memory it is, under the alias `e`.
 
 use super::filter;
 use crate::error::Error;
@@ -42,11 +43,11 @@ impl User {
 pub(crate) struct Conditions {
     /// The parameter of the workspace.
     pub(crate) workspace: String,
-    /// On the columns that the index holds.
+    /// On the columns of the space's table.
     pub(crate) keys: String,
     /// What tells these keys from others.
     pub(crate) keys_hash: u64,
-    /// All of them.
+    /// All of them, on the memories.
     pub(crate) all: String,
     /// Whether there is a filter among them.
     pub(crate) is_filtered: bool,
@@ -65,23 +66,32 @@ impl Scope {
     /// The conditions, with their values added to the parameters. Fails where the filter is not valid.
     pub(crate) fn conditions(&self, parameters: &mut Parameters) -> Result<Conditions, Error> {
         let workspace = parameters.text(&self.workspace_id);
-        let mut keys = format!("m.workspace_id = {workspace}");
-        match &self.user {
-            User::Any => (),
-            User::Nobody => keys.push_str(" AND m.user_id IS NULL"),
-            User::Id(id) => keys.push_str(&format!(" AND m.user_id = {}", parameters.text(id))),
-        }
-        if let Some(types) = &self.context_types {
+        let user = match &self.user {
+            User::Any => None,
+            User::Nobody => Some("IS NULL".to_owned()),
+            User::Id(id) => Some(format!("= {}", parameters.text(id))),
+        };
+        let types = self.context_types.as_ref().map(|types| {
             let mut names = Array::new(array::TEXT);
             for name in types {
                 names.push_text(name);
             }
-            let names = parameters.array(pg_sys::TEXTARRAYOID, names);
-            keys.push_str(&format!(" AND m.context_type = ANY ({names})"));
-        }
+            parameters.array(pg_sys::TEXTARRAYOID, names)
+        });
+        let keys = |alias: &str| {
+            let mut keys = format!("{alias}.workspace_id = {workspace}");
+            if let Some(user) = &user {
+                keys.push_str(&format!(" AND {alias}.user_id {user}"));
+            }
+            if let Some(types) = &types {
+                keys.push_str(&format!(" AND {alias}.context_type = ANY ({types})"));
+            }
+            keys
+        };
+        let (keys, memories) = (keys("e"), keys("m"));
         let at = parameters.time(self.at);
         let mut all = format!(
-            "{keys} AND m.valid_from <= {at} AND (m.valid_to IS NULL OR m.valid_to > {at}) \
+            "{memories} AND m.valid_from <= {at} AND (m.valid_to IS NULL OR m.valid_to > {at}) \
              AND (m.expires_at IS NULL OR m.expires_at > {at})"
         );
         if let Some(filter) = &self.filter {

@@ -66,6 +66,10 @@ impl Weights {
         self.importance == 0.0 && self.recency == 0.0 && self.frequency == 0.0
     }
 
+    pub(crate) fn counts_frequency(&self) -> bool {
+        self.frequency != 0.0
+    }
+
     /// The score, where `relevance` takes the place of similarity.
     pub(crate) fn score(
         &self,

@@ -3,7 +3,7 @@
 use super::access::Reader;
 use super::embedding::Embedding;
 use super::error::MemoryError;
-use super::nearest::{Condition, Plan, Search};
+use super::nearest::{Beside, Condition, Details, Plan, Search};
 use super::scope::{Conditions, Scope};
 use super::score::{self, Weights};
 use super::space::Space;
@@ -11,7 +11,7 @@ use super::touch;
 use crate::error::Error;
 use crate::ident::quote_literal;
 use crate::pg::array::{self, Array};
-use crate::pg::plan::{LocalSettings, Statement};
+use crate::pg::plan::{LocalSettings, Row, Statement};
 use crate::pg::query::Parameters;
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
@@ -59,26 +59,30 @@ const MIN_POOL: usize = 40;
 const MAX_POOL: usize = 10_000;
 
 thread_local! {
-    static DETAILS: Statement = const { Statement::new(
-        c"SELECT m.id, m.content, m.context_type, m.relevance_score, m.valid_from, a.hits
+    static HITS: Statement = const { Statement::new(
+        c"SELECT a.memory_id, a.hits
           FROM (SELECT pg_catalog.unnest($2) AS id) AS n
           CROSS JOIN LATERAL (
-              SELECT x.id, x.content, x.context_type, x.relevance_score, x.valid_from
-              FROM kepler.memories AS x WHERE x.workspace_id = $1 AND x.id = n.id LIMIT 1) AS m
-          LEFT JOIN LATERAL (
-              SELECT y.hits FROM kepler.memory_access AS y
-              WHERE y.workspace_id = $1 AND y.memory_id = n.id LIMIT 1) AS a ON true",
+              SELECT x.memory_id, x.hits FROM kepler.memory_access AS x
+              WHERE x.workspace_id = $1 AND x.memory_id = n.id LIMIT 1) AS a",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
     ) };
 }
 
 /// What is known of a candidate.
-#[derive(Default)]
 struct Candidate {
+    memory: Memory,
     distance: Option<f64>,
     vector_rank: Option<i32>,
     text_rank: Option<i32>,
     embedding: Option<Embedding>,
+    hits: i64,
+}
+
+impl Candidate {
+    fn new(memory: Memory) -> Self {
+        Self { memory, distance: None, vector_rank: None, text_rank: None, embedding: None, hits: 0 }
+    }
 }
 
 /// Finds memories. Reads as the owner of the tables, once the caller's rights are checked.
@@ -100,7 +104,7 @@ pub(crate) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Answe
         let query = parameters.stored(space.vectors.vector_type, &embedding.stored());
         let search = Search {
             vectors: &space.vectors,
-            condition: &within_space(space, &conditions),
+            condition: &within_space(&conditions),
             parameters: &parameters,
             query: &query,
             wanted: request.pool(),
@@ -108,25 +112,22 @@ pub(crate) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Answe
         let near;
         (near, plan) = search.run(client);
         for (at, near) in near.into_iter().enumerate() {
-            let candidate = Candidate {
-                distance: Some(near.distance),
-                vector_rank: Some(at as i32 + 1),
-                ..Candidate::default()
-            };
+            let mut candidate = Candidate::new(near.details);
+            candidate.distance = Some(near.distance);
+            candidate.vector_rank = Some(at as i32 + 1);
             order.push(near.key.clone());
             candidates.insert(near.key, candidate);
         }
     }
     if let Some(text) = &request.query_text {
         let text = parameters.text(text);
-        for (at, id) in
-            by_words(client, request, &conditions, &parameters, &text).into_iter().enumerate()
-        {
+        let worded = by_words(client, request, &conditions, &parameters, &text);
+        for (at, (id, memory)) in worded.into_iter().enumerate() {
             candidates
                 .entry(id.clone())
                 .or_insert_with(|| {
                     order.push(id);
-                    Candidate::default()
+                    Candidate::new(memory)
                 })
                 .text_rank = Some(at as i32 + 1);
         }
@@ -134,7 +135,10 @@ pub(crate) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Answe
     if let (Some(space), Some(embedding)) = (&space, &request.embedding) {
         complete(client, request, space, embedding, &order, &mut candidates);
     }
-    let found = describe(client, request, space.as_ref(), &order, candidates);
+    if request.weights.counts_frequency() {
+        count_hits(client, workspace_id, &order, &mut candidates);
+    }
+    let found = describe(request, space.as_ref(), candidates);
     if request.touch && reader.may_touch {
         touch::run(client, workspace_id, found.iter().map(|found| found.memory_id.as_str()));
     }
@@ -154,25 +158,40 @@ impl Request {
     }
 }
 
+/// What is known of a memory that was found.
+pub(crate) struct Memory {
+    content: String,
+    context_type: String,
+    importance: f64,
+    valid_from: Option<i64>,
+}
+
+impl Details for Memory {
+    const COLUMNS: &'static str = "m.content, m.context_type, m.relevance_score, m.valid_from";
+
+    fn read(row: &Row<'_, 6>) -> Option<Self> {
+        Some(Self {
+            content: row.text(2)?.to_owned(),
+            context_type: row.text(3)?.to_owned(),
+            importance: row.float(4).unwrap_or(0.0),
+            valid_from: row.time(5),
+        })
+    }
+}
+
 /// The embeddings of a space whose memories meet the conditions.
-pub(crate) fn within_space(space: &Space, conditions: &Conditions) -> Condition {
+pub(crate) fn within_space(conditions: &Conditions) -> Condition {
     let Conditions { workspace, keys, keys_hash, all, is_filtered } = conditions;
-    let table = &space.vectors.table;
     Condition {
-        exact_from: format!(
-            "{table} AS e JOIN kepler.memories AS m ON m.id = e.memory_id \
-             WHERE e.workspace_id = {workspace} AND {all}"
-        ),
-        // A subquery of its own: it is looked up for each row of the index, in the index's order.
-        index_from: format!(
-            "{table} AS e CROSS JOIN LATERAL (SELECT FROM kepler.memories AS m \
-             WHERE m.id = e.memory_id AND {all} OFFSET 0) AS found \
-             WHERE e.workspace_id = {workspace}"
-        ),
-        keys: format!("SELECT FROM kepler.memories AS m WHERE {keys}"),
+        keys: keys.clone(),
         keys_hash: *keys_hash,
-        scope: format!("SELECT FROM kepler.memories AS m WHERE {all}"),
-        is_filtered: *is_filtered,
+        has_one_way: true,
+        beside: Some(Beside {
+            lookup: format!("kepler.memories AS m WHERE m.id = e.memory_id AND {all}"),
+            scope: format!("kepler.memories AS m WHERE {all}"),
+            join: format!("e.workspace_id = {workspace} AND e.memory_id = m.id"),
+            is_filtered: *is_filtered,
+        }),
         key: "e.memory_id".to_owned(),
     }
 }
@@ -185,7 +204,7 @@ fn by_words(
     conditions: &Conditions,
     parameters: &Parameters,
     text: &str,
-) -> Vec<String> {
+) -> Vec<(String, Memory)> {
     let _planning = LocalSettings::set(&[(c"enable_seqscan", c"off"), (c"jit", c"off")]);
     let words: Vec<String> = {
         let rows = parameters.run(
@@ -206,16 +225,17 @@ fn by_words(
     let workspace = quote_word(&format!(" {}", request.scope.workspace_id));
     let tsquery = |text: &str| format!("{}::pg_catalog.tsquery", quote_literal(text));
     let sql = format!(
-        "SELECT m.id FROM kepler.memories AS m \
+        "SELECT m.id, NULL, {details} FROM kepler.memories AS m \
          WHERE {all} AND m.text_search @@ {both} \
          ORDER BY pg_catalog.ts_rank(m.text_search, {words}) DESC, m.id LIMIT {limit}",
+        details = Memory::COLUMNS,
         all = conditions.all,
         both = tsquery(&format!("{workspace} & ({words})")),
         words = tsquery(&words),
         limit = request.pool(),
     );
     let rows = parameters.run(client, &sql);
-    rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect()
+    rows.iter::<6>().filter_map(|row| Some((row.text(0)?.to_owned(), Memory::read(&row)?))).collect()
 }
 
 /// A word as a `tsquery` has it, taken as it is.
@@ -266,28 +286,35 @@ fn complete(
     }
 }
 
-/// Reads the candidates and puts them in order.
-fn describe(
+/// How often the candidates were found before.
+fn count_hits(
     client: &mut SpiClient<'_>,
-    request: &Request,
-    space: Option<&Space>,
+    workspace_id: &str,
     order: &[String],
-    mut candidates: HashMap<String, Candidate>,
-) -> Vec<Found> {
+    candidates: &mut HashMap<String, Candidate>,
+) {
     let mut ids = Array::new(array::TEXT);
     for id in order {
         ids.push_text(id);
     }
-    let workspace = Text::new(&request.scope.workspace_id);
+    let workspace = Text::new(workspace_id);
     let parameters = [Some(workspace.datum()), Some(ids.datum())];
-    let rows = DETAILS.with(|statement| statement.run_in_snapshot(client, &parameters));
-    let mut found = Vec::with_capacity(rows.count());
-    for row in rows.iter::<6>() {
-        let (Some(id), Some(content), Some(context_type)) = (row.text(0), row.text(1), row.text(2))
-        else {
-            continue;
-        };
-        let Some(candidate) = candidates.remove(id) else { continue };
+    let rows = HITS.with(|statement| statement.run_in_snapshot(client, &parameters));
+    for row in rows.iter::<2>() {
+        if let Some(candidate) = row.text(0).and_then(|id| candidates.get_mut(id)) {
+            candidate.hits = row.bigint(1).unwrap_or(0);
+        }
+    }
+}
+
+/// Puts the candidates in order.
+fn describe(
+    request: &Request,
+    space: Option<&Space>,
+    candidates: HashMap<String, Candidate>,
+) -> Vec<Found> {
+    let mut found = Vec::with_capacity(candidates.len());
+    for (memory_id, candidate) in candidates {
         let similarity = candidate
             .distance
             .zip(space)
@@ -303,20 +330,21 @@ fn describe(
             (Some(_), None) => score::fused(&[candidate.text_rank]),
             (Some(_), Some(_)) => score::fused(&[candidate.vector_rank, candidate.text_rank]),
         };
-        let importance = row.float(3).unwrap_or(0.0);
-        let age = request.scope.at.saturating_sub(row.time(4).unwrap_or(request.scope.at));
-        let recency = score::recency(context_type, age);
-        let frequency = score::frequency(row.bigint(5).unwrap_or(0));
-        let score = request.weights.score(relevance, importance, recency, frequency);
+        let memory = candidate.memory;
+        let at = request.scope.at;
+        let age = at.saturating_sub(memory.valid_from.unwrap_or(at));
+        let recency = score::recency(&memory.context_type, age);
+        let frequency = score::frequency(candidate.hits);
+        let score = request.weights.score(relevance, memory.importance, recency, frequency);
         let memory = Found {
-            memory_id: id.to_owned(),
-            content: content.to_owned(),
+            memory_id,
+            content: memory.content,
             score,
             similarity,
             vector_rank: candidate.vector_rank,
             text_rank: candidate.text_rank,
             recency,
-            importance,
+            importance: memory.importance,
         };
         found.push((memory, candidate.embedding));
     }

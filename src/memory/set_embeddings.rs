@@ -16,10 +16,11 @@ use pgrx::spi::SpiClient;
 use std::collections::{BTreeMap, HashSet};
 
 thread_local! {
-    // So that none is deleted before its embedding is written, and what deletes it finds that too.
+    // So that none is deleted, or becomes another user's, before its embedding is written, and what does so
+    // finds that too.
     static LOCK: Statement = const { Statement::new(
         c"SELECT m.id FROM kepler.memories AS m
-          WHERE m.workspace_id = $1 AND m.id = ANY ($2) ORDER BY m.id FOR KEY SHARE",
+          WHERE m.workspace_id = $1 AND m.id = ANY ($2) ORDER BY m.id FOR SHARE",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
     ) };
 }

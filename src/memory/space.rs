@@ -42,6 +42,49 @@ pub(crate) struct Space {
     pub(crate) vectors: Vectors,
 }
 
+/// What the catalog says of the table of a space, and of the type of vectors.
+#[derive(Debug, Clone)]
+struct Place {
+    relation: pg_sys::Oid,
+    counted: f64,
+    pages: i32,
+    vector_schema: String,
+    vector_type: pg_sys::Oid,
+    vector_array_type: pg_sys::Oid,
+}
+
+impl Place {
+    /// A session keeps what it has found, until anything about any table changes.
+    fn find(client: &mut SpiClient<'_>, table: &str) -> Option<Self> {
+        let generation = generation();
+        let known = PLACES.with_borrow(|places| places.get(table).cloned());
+        if let Some((at, place)) = known
+            && at == generation
+        {
+            return Some(place);
+        }
+        let name = Text::new(table);
+        let rows = PLACE.with(|statement| statement.run(client, &[Some(name.datum())]));
+        let place = rows.iter::<6>().next().and_then(|row| {
+            Some(Self {
+                relation: row.oid(0)?,
+                counted: row.float(1)?,
+                pages: row.integer(2)?,
+                vector_schema: row.text(3)?.to_owned(),
+                vector_type: row.oid(4)?,
+                vector_array_type: row.oid(5)?,
+            })
+        })?;
+        PLACES.with_borrow_mut(|places| {
+            if places.len() >= MAX_KNOWN {
+                places.clear();
+            }
+            places.insert(table.to_owned(), (generation, place.clone()));
+        });
+        Some(place)
+    }
+}
+
 /// An HNSW index that gives rows by their distance.
 #[derive(Debug, Clone)]
 pub(crate) struct Index {
@@ -61,23 +104,27 @@ type Key = (u32, &'static str, String, String);
 thread_local! {
     static KNOWN: RefCell<HashMap<Key, (u64, Option<Index>)>> = RefCell::default();
 
+    static PLACES: RefCell<HashMap<String, (u64, Place)>> = RefCell::default();
+
     static SPACE: Statement = const { Statement::new(
-        c"SELECT s.name, s.model, s.dimensions, s.metric::text, s.state::text,
-                 s.table_name, c.oid, c.reltuples::float8, c.relpages,
-                 n.nspname::text, t.oid, t.typarray
+        c"SELECT s.name, s.model, s.dimensions, s.metric::text, s.state::text, s.table_name
           FROM kepler.embedding_spaces AS s
-          CROSS JOIN pg_catalog.pg_extension AS x
-          JOIN pg_catalog.pg_namespace AS n ON n.oid = x.extnamespace
-          JOIN pg_catalog.pg_type AS t ON t.typnamespace = n.oid AND t.typname = 'vector'
-          LEFT JOIN pg_catalog.pg_class AS c ON c.relname = s.table_name::name
-              AND c.relnamespace = (SELECT d.oid FROM pg_catalog.pg_namespace AS d
-                                    WHERE d.nspname = 'kepler_data')
-          WHERE x.extname = 'vector'
-            AND s.name = COALESCE($1,
+          WHERE s.name = COALESCE($1,
                 (SELECT w.embedding_space FROM kepler.workspaces AS w WHERE w.id = $2),
                 (SELECT f.name FROM kepler.embedding_spaces AS f WHERE f.state = 'ACTIVE'
                  ORDER BY f.created_at, f.name LIMIT 1))",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID],
+    ) };
+    static PLACE: Statement = const { Statement::new(
+        c"SELECT c.oid, c.reltuples::float8, c.relpages, n.nspname::text, t.oid, t.typarray
+          FROM pg_catalog.pg_extension AS x
+          JOIN pg_catalog.pg_namespace AS n ON n.oid = x.extnamespace
+          JOIN pg_catalog.pg_type AS t ON t.typnamespace = n.oid AND t.typname = 'vector'
+          CROSS JOIN pg_catalog.pg_class AS c
+          WHERE x.extname = 'vector' AND c.relname = $1::name
+            AND c.relnamespace = (SELECT d.oid FROM pg_catalog.pg_namespace AS d
+                                  WHERE d.nspname = 'kepler_data')",
+        &[pg_sys::TEXTOID],
     ) };
     static NAMES: Statement = const { Statement::new(
         c"SELECT s.name FROM kepler.embedding_spaces AS s ORDER BY s.name LIMIT 50",
@@ -106,6 +153,21 @@ thread_local! {
 /// Bytes of a row beside its vector, about.
 const ROW_BYTES: usize = 100;
 
+/// Rows of a table, about, as the planner has it: what was counted last, in proportion to the pages then
+/// and now.
+pub(crate) fn rows_of(
+    relation: pg_sys::Oid,
+    counted: Option<f64>,
+    pages: Option<i32>,
+    dimensions: usize,
+) -> f64 {
+    let blocks = f64::from(blocks(relation));
+    match (counted, pages) {
+        (Some(rows), Some(pages)) if rows > 0.0 && pages > 0 => rows / f64::from(pages) * blocks,
+        _ => blocks * f64::from(pg_sys::BLCKSZ) / (4 * dimensions + ROW_BYTES) as f64,
+    }
+}
+
 impl Space {
     /// The named space, or the one that the workspace searches. It may be retired.
     pub(crate) fn find(
@@ -115,34 +177,34 @@ impl Space {
     ) -> Result<Self, Error> {
         let (text, workspace) = (name.map(Text::new), Text::new(workspace_id));
         let parameters = [text.as_ref().map(Text::datum), Some(workspace.datum())];
-        let rows = SPACE.with(|statement| statement.run(client, &parameters));
-        let found = rows.iter::<12>().next().map(|row| {
-            let (name, table) = (row.text(0)?.to_owned(), row.text(5)?);
-            let Some(relation) = row.oid(6) else { return Some(Err(MemoryError::TableGone(name))) };
-            let dimensions = row.integer(2)? as usize;
-            let known = row.float(7).filter(|rows| *rows >= 0.0);
-            let rows = known.unwrap_or_else(|| {
-                let pages = row.integer(8).unwrap_or(0).max(blocks(relation)) as f64;
-                pages * f64::from(pg_sys::BLCKSZ) / (4 * dimensions + ROW_BYTES) as f64
-            });
-            Some(Ok(Self {
-                name,
-                model: row.text(1)?.to_owned(),
-                active: row.text(4)? == "ACTIVE",
-                dimensions,
-                vectors: Vectors {
-                    table: qualified(SCHEMA, table),
-                    relation,
-                    column: "embedding".to_owned(),
-                    metric: Metric::from_name(row.text(3)?)?,
-                    rows,
-                    vector_schema: row.text(9)?.to_owned(),
-                    vector_type: row.oid(10)?,
-                    vector_array_type: row.oid(11)?,
-                },
-            }))
+        let found = {
+            let rows = SPACE.with(|statement| statement.run(client, &parameters));
+            rows.iter::<6>().next().and_then(|row| {
+                let name = row.text(0)?.to_owned();
+                let (model, active) = (row.text(1)?.to_owned(), row.text(4)? == "ACTIVE");
+                let (dimensions, metric) =
+                    (row.integer(2)? as usize, Metric::from_name(row.text(3)?)?);
+                Some((name, model, active, dimensions, metric, row.text(5)?.to_owned()))
+            })
+        };
+        let found = found.map(|(name, model, active, dimensions, metric, table)| {
+            let Some(place) = Place::find(client, &table) else {
+                return Err(MemoryError::TableGone(name));
+            };
+            let Place { relation, counted, pages, .. } = place;
+            let vectors = Vectors {
+                table: qualified(SCHEMA, &table),
+                relation,
+                column: "embedding".to_owned(),
+                metric,
+                rows: rows_of(relation, Some(counted), Some(pages), dimensions),
+                vector_schema: place.vector_schema,
+                vector_type: place.vector_type,
+                vector_array_type: place.vector_array_type,
+            };
+            Ok(Self { name, model, active, dimensions, vectors })
         });
-        match found.flatten() {
+        match found {
             Some(space) => Ok(space?),
             None => {
                 let rows = NAMES.with(|statement| statement.run(client, &[]));

@@ -5,14 +5,14 @@ use super::embedding::Embedding;
 use super::error::MemoryError;
 use super::nearest::{Condition, Plan, Search};
 use super::search::in_range;
-use super::space::Vectors;
+use super::space::{Vectors, rows_of};
 use crate::error::Error;
 use crate::ident::{qualified, quote};
 use crate::install::require_tables;
 use crate::pg::array::{self, Array};
 use crate::pg::plan::Statement;
 use crate::pg::query::Parameters;
-use crate::pg::relation::{blocks, table_name};
+use crate::pg::relation::table_name;
 use crate::structure::model::Metric;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -25,8 +25,6 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// A search gives at most so many rows.
 const MAX_ROWS: i32 = 10_000;
-/// Bytes of a row beside its vector, about.
-const ROW_BYTES: f64 = 100.0;
 
 thread_local! {
     // With the operator that each column's type has for equality.
@@ -55,7 +53,7 @@ thread_local! {
         &[pg_sys::OIDOID],
     ) };
     static RELATION: Statement = const { Statement::new(
-        c"SELECT c.relkind::text, c.reltuples::float8 FROM pg_catalog.pg_class AS c WHERE c.oid = $1",
+        c"SELECT c.relkind::text, c.reltuples::float8, c.relpages FROM pg_catalog.pg_class AS c WHERE c.oid = $1",
         &[pg_sys::OIDOID],
     ) };
 }
@@ -98,14 +96,15 @@ fn run(
     let relation = [Some(pg_sys::Datum::from(request.relation))];
     let table = table_name(request.relation)
         .ok_or_else(|| MemoryError::NotATable(request.relation.to_u32().to_string()))?;
-    let known = {
+    let rows = {
         let rows = RELATION.with(|statement| statement.run(client, &relation));
-        let row = rows.iter::<2>().next();
+        let row = rows.iter::<3>().next();
         let kind = row.as_ref().and_then(|row| row.text(0)).unwrap_or_default().to_owned();
         if kind != "r" && kind != "m" {
             return Err(MemoryError::NotATable(table).into());
         }
-        row.and_then(|row| row.float(1)).filter(|rows| *rows >= 0.0)
+        let (counted, pages) = row.map_or((None, None), |row| (row.float(1), row.integer(2)));
+        rows_of(request.relation, counted, pages, request.embedding.dimensions())
     };
     let columns = columns(client, &relation);
     let Some(vector) =
@@ -118,10 +117,6 @@ fn run(
     };
     let dimensions = usize::try_from(vector.modifier).ok();
     check(request, &table, dimensions)?;
-    let rows = known.unwrap_or_else(|| {
-        let width = 4.0 * request.embedding.dimensions() as f64 + ROW_BYTES;
-        f64::from(blocks(request.relation)) * f64::from(pg_sys::BLCKSZ) / width
-    });
     let vectors = Vectors {
         table: table.clone(),
         relation: request.relation,
@@ -143,16 +138,12 @@ fn run(
             request.embedding.dimensions()
         ));
     }
-    let from = format!("{table} AS e WHERE {}", conditions.join(" AND "));
     let query = parameters.stored(vectors.vector_type, &request.embedding.stored());
     let condition = Condition {
-        keys: format!("SELECT FROM {from}"),
+        keys: conditions.join(" AND "),
         keys_hash: xxh3_64(Value::Object(request.condition.clone()).to_string().as_bytes()),
-        scope: format!("SELECT FROM {from}"),
-        // The keys are all of it.
-        is_filtered: false,
-        index_from: from.clone(),
-        exact_from: from,
+        has_one_way: false,
+        beside: None,
         key: "e.ctid::pg_catalog.text".to_owned(),
     };
     let search = Search {
@@ -162,7 +153,7 @@ fn run(
         query: &query,
         wanted: request.max_rows,
     };
-    let (mut near, plan) = search.run(client);
+    let (mut near, plan) = search.run::<()>(client);
     if let Some(least) = request.min_similarity {
         near.retain(|near| request.metric.similarity(near.distance) >= least);
     }

@@ -30,6 +30,24 @@ const PLANNING: &[(&CStr, &CStr)] = &[
     (c"jit", c"off"),
 ];
 
+/// What a kept statement is planned for, beside look-ups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Order {
+    /// Rows may be put in order.
+    Sorted,
+    /// They come in the order of an index.
+    OfIndex,
+}
+
+impl Order {
+    fn settings(self) -> &'static [(&'static CStr, &'static CStr)] {
+        match self {
+            Order::Sorted => &[],
+            Order::OfIndex => &[(c"enable_sort", c"off")],
+        }
+    }
+}
+
 /// A statement with parameters, planned at its first use in a session, for any parameters. Postgres
 /// plans it anew when a table it names has changed.
 pub(crate) struct Statement {
@@ -93,7 +111,21 @@ pub(crate) struct OwnedStatement {
 impl OwnedStatement {
     /// `types`: those of the parameters. The text holds no zero byte.
     pub(crate) fn new(sql: String, types: Vec<pg_sys::Oid>) -> Self {
-        Self { sql: CString::new(sql).unwrap_or_default(), types, plan: Plan::new() }
+        Self::ordered(sql, types, Order::Sorted)
+    }
+
+    pub(crate) fn ordered(sql: String, types: Vec<pg_sys::Oid>, order: Order) -> Self {
+        Self { sql: CString::new(sql).unwrap_or_default(), types, plan: Plan::ordered(order) }
+    }
+
+    /// As [`Statement::run_in_snapshot`].
+    pub(crate) fn run_in_snapshot<'conn>(
+        &self,
+        _client: &mut SpiClient<'conn>,
+        parameters: &[Parameter],
+    ) -> Rows<'conn> {
+        // SAFETY: `_client` shows that SPI is connected.
+        unsafe { self.plan.run(&self.sql, &self.types, parameters, Sight::Caller) }
     }
 
     /// As [`Statement::run`].
@@ -109,7 +141,7 @@ impl OwnedStatement {
 
 impl Drop for OwnedStatement {
     fn drop(&mut self) {
-        let plan = self.plan.0.get();
+        let plan = self.plan.made.get();
         // While a panic unwinds or the process ends, memory is no concern.
         if !plan.is_null() && !std::thread::panicking() {
             // SAFETY: the plan was kept by `make`, is ours, and is freed once.
@@ -130,11 +162,18 @@ enum Sight {
 }
 
 /// Postgres' plan, null before the first use.
-struct Plan(Cell<pg_sys::SPIPlanPtr>);
+struct Plan {
+    made: Cell<pg_sys::SPIPlanPtr>,
+    order: Order,
+}
 
 impl Plan {
     const fn new() -> Self {
-        Self(Cell::new(ptr::null_mut()))
+        Self::ordered(Order::Sorted)
+    }
+
+    const fn ordered(order: Order) -> Self {
+        Self { made: Cell::new(ptr::null_mut()), order }
     }
 
     /// # Safety
@@ -163,7 +202,7 @@ impl Plan {
             pg_sys::SPI_tuptable = ptr::null_mut();
             let status = if sight == Sight::Latest {
                 pg_sys::SPI_execute_snapshot(
-                    self.0.get(),
+                    self.made.get(),
                     values.as_mut_ptr(),
                     nulls.as_ptr(),
                     pg_sys::GetLatestSnapshot(),
@@ -174,7 +213,7 @@ impl Plan {
                 )
             } else {
                 pg_sys::SPI_execute_plan(
-                    self.0.get(),
+                    self.made.get(),
                     values.as_mut_ptr(),
                     nulls.as_ptr(),
                     sight == Sight::Caller,
@@ -193,7 +232,7 @@ impl Plan {
         // SAFETY: SPI is connected. The plan is one statement, so it has one source; the pointers
         // that Postgres gives are valid until it is asked to plan again.
         unsafe {
-            if self.0.get().is_null() {
+            if self.made.get().is_null() {
                 let plan = pg_sys::SPI_prepare_cursor(
                     sql.as_ptr(),
                     types.len() as i32,
@@ -203,19 +242,20 @@ impl Plan {
                 assert!(!plan.is_null(), "SPI_prepare_cursor failed");
                 // Kept for the life of the session, or of the statement.
                 pg_sys::SPI_keepplan(plan);
-                self.0.set(plan);
+                self.made.set(plan);
             }
             // What other sessions have changed is to be known before, and not while it runs.
             pg_sys::AcceptInvalidationMessages();
-            let sources = pg_sys::SPI_plan_get_plan_sources(self.0.get());
+            let sources = pg_sys::SPI_plan_get_plan_sources(self.made.get());
             let source = &*pg_sys::list_nth(sources, 0).cast::<pg_sys::CachedPlanSource>();
             let usable = source.is_valid
                 && source.gplan.as_ref().is_some_and(|plan| plan.is_valid)
                 && (!source.dependsOnRLS || source.rewriteRoleId == pg_sys::GetUserId());
             if !usable {
                 let _settings = LocalSettings::set(PLANNING);
+                let _order = LocalSettings::set(self.order.settings());
                 let _large = PlanForLargeTables::begin();
-                let plan = pg_sys::SPI_plan_get_cached_plan(self.0.get());
+                let plan = pg_sys::SPI_plan_get_cached_plan(self.made.get());
                 pg_sys::ReleaseCachedPlan(plan, pg_sys::CurrentResourceOwner);
             }
         }
@@ -362,6 +402,20 @@ impl<'r, const N: usize> Row<'r, N> {
 
     pub(crate) fn boolean(&self, column: usize) -> Option<bool> {
         self.get(column).map(|datum| datum.value() & 0xFF != 0)
+    }
+}
+
+/// The value of a setting, if somebody has set it.
+pub(crate) fn own_value(name: &CStr) -> Option<String> {
+    // SAFETY: a look-up of a setting, which skips errors and is null where there is none; the value is a
+    // string that lives until the setting changes.
+    unsafe {
+        let found = pg_sys::find_option(name.as_ptr(), false, true, 0).as_ref()?;
+        if found.source <= pg_sys::GucSource::PGC_S_DYNAMIC_DEFAULT {
+            return None;
+        }
+        let value = pg_sys::GetConfigOption(name.as_ptr(), true, false);
+        (!value.is_null()).then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
     }
 }
 

@@ -1,14 +1,31 @@
-//! Queries that are planned anew each time, with the values of their parameters.
+//! Queries that are made at run time, over the same parameters.
 //!
-//! For those whose best plan depends on the values: a plan made for a large tenant, and kept, gives a
-//! small one a fraction of its rows from an index on vectors.
+//! Those whose best plan depends on the values are planned anew each time: a plan made for a large tenant,
+//! and kept, gives a small one a fraction of its rows from an index on vectors. Those that can be carried
+//! out in one way only are planned once.
 
 use crate::pg::array::Array;
-use crate::pg::plan::{Parameter, Rows};
+use crate::pg::plan::{Order, OwnedStatement, Parameter, Rows};
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::CString;
+use std::rc::Rc;
+
+/// What finding a row through an index costs at most, in the planner's units: two pages, fetched one
+/// by one.
+const COST_A_ROW: f64 = 10.0;
+
+/// A session keeps so many.
+const MAX_KEPT: usize = 200;
+
+type Kept = HashMap<(String, Vec<pg_sys::Oid>, Order), Rc<OwnedStatement>>;
+
+thread_local! {
+    static KEPT: RefCell<Kept> = RefCell::default();
+}
 
 /// The parameters of a few queries that are about the same thing; each uses those that it names.
 #[derive(Default)]
@@ -101,8 +118,35 @@ impl Parameters {
         }
     }
 
-    /// Whether Postgres expects a query to give at most so many rows, and it does. Planned for these
-    /// values; where more are expected nothing is run, otherwise one row more at most is looked for.
+    /// Runs a query that is planned once for any values, as [`OwnedStatement`] is, and sees what the
+    /// calling statement sees.
+    ///
+    /// Raises what the statement raises.
+    pub(crate) fn run_kept<'conn>(
+        &self,
+        client: &mut SpiClient<'conn>,
+        sql: String,
+        order: Order,
+    ) -> Rows<'conn> {
+        let key = (sql, self.types.clone(), order);
+        let known = KEPT.with_borrow(|kept| kept.get(&key).cloned());
+        let statement = known.unwrap_or_else(|| {
+            let made = OwnedStatement::ordered(key.0.clone(), key.1.clone(), order);
+            let statement = Rc::new(made);
+            KEPT.with_borrow_mut(|kept| {
+                if kept.len() >= MAX_KEPT {
+                    kept.clear();
+                }
+                kept.insert(key, Rc::clone(&statement));
+            });
+            statement
+        });
+        statement.run_in_snapshot(client, &self.values)
+    }
+
+    /// Whether Postgres expects a query to give at most so many rows, without reading much more, and it
+    /// does. Planned for these values; where more are expected nothing is run, otherwise one row more at
+    /// most is looked for.
     ///
     /// Raises what the statement raises.
     pub(crate) fn gives_few(&self, _client: &mut SpiClient<'_>, sql: &str, most: usize) -> bool {
@@ -121,7 +165,9 @@ impl Parameters {
                 pg_sys::CURSOR_OPT_NO_SCROLL as i32,
             );
             let plan = &*pg_sys::list_nth((*portal).stmts, 0).cast::<pg_sys::PlannedStmt>();
-            let mut few = (*plan.planTree).plan_rows <= most as f64;
+            let tree = &*plan.planTree;
+            let affordable = COST_A_ROW * most as f64;
+            let mut few = tree.plan_rows <= most as f64 && tree.total_cost <= affordable;
             if few {
                 pg_sys::SPI_cursor_fetch(portal, true, most as i64 + 1);
                 few = pg_sys::SPI_processed as usize <= most;

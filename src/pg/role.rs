@@ -1,4 +1,4 @@
-//! Acting as another role for a while.
+//! What roles may do, and acting as another one for a while.
 
 use pgrx::pg_sys;
 
@@ -36,4 +36,20 @@ impl Drop for ActAs {
 pub(crate) fn current() -> pg_sys::Oid {
     // SAFETY: reads a variable.
     unsafe { pg_sys::GetUserId() }
+}
+
+/// Whether the role that calls has a right on all of a table.
+pub(crate) fn may(right: u32, relation: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up; it raises where the table does not exist.
+    unsafe {
+        let answer = pg_sys::pg_class_aclcheck(relation, current(), right.into());
+        answer == pg_sys::AclResult::ACLCHECK_OK
+    }
+}
+
+/// Whether policies hold for the role that calls.
+pub(crate) fn is_secured(relation: pg_sys::Oid) -> bool {
+    // SAFETY: as above; without a role it asks about the current one.
+    let answer = unsafe { pg_sys::check_enable_rls(relation, pg_sys::InvalidOid, true) };
+    answer == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32
 }

@@ -62,9 +62,21 @@ SELECT count(*) FROM kepler.memories;
 \set VERBOSITY terse
 INSERT INTO kepler.memories (content, relevance_score) VALUES ('x', 'NaN');
 INSERT INTO kepler.memories (content, format) VALUES ('no json', 'JSON');
-INSERT INTO kepler_data.mini_embeddings VALUES ('default', 'm', '[0, 0, 0]');
+INSERT INTO kepler_data.mini_embeddings (workspace_id, memory_id, embedding, context_type) VALUES ('default', 'm', '[0, 0, 0]', 'fact');
+INSERT INTO kepler_data.mini_embeddings VALUES ('default', 'nobody', '[1, 0, 0]');
 \set VERBOSITY default
 -- A megabyte is remembered whole, and its first words are found.
 SELECT action FROM kepler.remember('first ' || (SELECT string_agg(md5(i::text), ' ') FROM generate_series(1, 32000) AS i) || ' last');
 SELECT length(content) > 1000000 AS whole FROM kepler.search_memories(query_text => 'first');
+-- Embeddings know whose they are, however they came, and go along when their memory becomes another's.
+INSERT INTO kepler.users (id, email) VALUES ('mover', 'mover@example.com'), ('taker', 'taker@example.com');
+INSERT INTO kepler.memories (id, user_id, context_type, content) VALUES ('moved', 'mover', 'note', 'by direct SQL');
+INSERT INTO kepler_data.mini_embeddings (memory_id, embedding) VALUES ('moved', '[1, 2, 3]');
+SELECT memory_id, similarity FROM kepler.search_memories('[1, 2, 3]', user_id => 'mover', context_types => '{note}');
+UPDATE kepler.memories SET user_id = 'taker', context_type = 'gift' WHERE id = 'moved';
+SELECT count(*) FROM kepler.search_memories('[1, 2, 3]', user_id => 'mover');
+SELECT memory_id FROM kepler.search_memories('[1, 2, 3]', user_id => 'taker', context_types => '{gift}');
+UPDATE kepler.memories SET user_id = NULL WHERE id = 'moved';
+SELECT count(*) FROM kepler.search_memories('[1, 2, 3]', user_id => 'taker');
+SELECT count(*) AS of_nobody FROM kepler.search_memories('[1, 2, 3]', user_id => NULL, context_types => '{gift}');
 ROLLBACK;
