@@ -33,7 +33,7 @@ thread_local! {
         &[],
     ) };
     static WORKSPACE: Statement = const { Statement::new(
-        c"SELECT FROM kepler.workspaces AS w WHERE w.id = $1",
+        c"SELECT w.embedding_space FROM kepler.workspaces AS w WHERE w.id = $1",
         &[pg_sys::TEXTOID],
     ) };
     /// What is known of the tables, and since when.
@@ -78,6 +78,8 @@ pub(crate) struct Reader {
     _owner: Option<ActAs>,
     /// Whether accesses can be noted.
     pub(crate) may_touch: bool,
+    /// The space that the workspace has activated.
+    pub(crate) space: Option<String>,
 }
 
 impl Reader {
@@ -100,12 +102,21 @@ impl Reader {
             || (role::may(pg_sys::ACL_INSERT, tables.access)
                 && role::may(pg_sys::ACL_UPDATE, tables.access));
         let owner = Some(tables.owner).filter(|owner| as_owner && *owner != role::current());
-        let reader = Self { _owner: owner.map(ActAs::role), may_touch };
-        let workspace = Text::new(workspace_id);
-        let there = WORKSPACE.with(|statement| statement.run(client, &[Some(workspace.datum())]));
-        if there.count() == 0 {
-            return Err(Error::NoWorkspace(workspace_id.to_owned()));
-        }
-        Ok(reader)
+        let owner = owner.map(ActAs::role);
+        let space = activated(client, workspace_id)?;
+        Ok(Self { _owner: owner, may_touch, space })
+    }
+}
+
+/// The space that a workspace has activated, if it has. Fails where there is no such workspace.
+pub(crate) fn activated(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+) -> Result<Option<String>, Error> {
+    let workspace = Text::new(workspace_id);
+    let rows = WORKSPACE.with(|statement| statement.run(client, &[Some(workspace.datum())]));
+    match rows.iter::<1>().next() {
+        Some(row) => Ok(row.text(0).map(str::to_owned)),
+        None => Err(Error::NoWorkspace(workspace_id.to_owned())),
     }
 }

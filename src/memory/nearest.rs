@@ -56,7 +56,7 @@ impl Plan {
 const SMALL: usize = 2_000;
 const FACTOR: f64 = 3.0;
 const COUNTED_A_ROW: usize = 20;
-/// Candidates that pgvector's search keeps (`hnsw.ef_search`) for up to ten wanted rows, and its limit.
+/// Candidates that pgvector's search keeps (`hnsw.ef_search`) for up to ten rows, and its limit.
 /// Where the setting has a value of somebody's, that.
 const EF: usize = 100;
 const MAX_EF: usize = 1_000;
@@ -69,13 +69,31 @@ const FILTERED_ROWS_A_CANDIDATE: usize = 2;
 /// Vectors that a search visits for each row that it gives, where one look cannot give as many as wanted.
 const VISITS_A_ROW: usize = 30;
 
-/// So long, in microseconds, a session remembers whether a scope is small; and so many scopes.
+/// So long, in microseconds, a session remembers what it knows of a scope; and so many scopes.
 const REMEMBERED: i64 = 60_000_000;
 const MAX_REMEMBERED: usize = 1_000;
 
+/// Of a table, a scope, and so many rows: when something was found out, and what.
+type Remembered<T> = RefCell<HashMap<(u32, u64, usize), (i64, T)>>;
+
 thread_local! {
-    /// When the scopes of a table were counted, and whether they were small.
-    static COUNTED: RefCell<HashMap<(u32, u64, usize), (i64, bool)>> = RefCell::default();
+    /// Whether the scope is so small.
+    static FEW_KEYS: Remembered<bool> = RefCell::default();
+    /// How wide a look had to be for so many rows.
+    static WIDTHS: Remembered<usize> = RefCell::default();
+}
+
+fn remembered<T: Copy>(of: &Remembered<T>, scope: (u32, u64, usize)) -> Option<T> {
+    let known = of.borrow().get(&scope).copied();
+    known.filter(|(at, _)| now() < at.saturating_add(REMEMBERED)).map(|(_, known)| known)
+}
+
+fn remember<T>(of: &Remembered<T>, scope: (u32, u64, usize), known: T) {
+    let mut of = of.borrow_mut();
+    if of.len() >= MAX_REMEMBERED {
+        of.clear();
+    }
+    of.insert(scope, (now(), known));
 }
 
 /// What a search brings with each row: four columns.
@@ -105,8 +123,9 @@ pub(crate) struct Near<D> {
 pub(crate) struct Condition {
     /// On the columns of the table of vectors, under the alias `e`.
     pub(crate) keys: String,
-    /// What tells these keys from others.
+    /// What tells these keys, and all of the condition, from others.
     pub(crate) keys_hash: u64,
+    pub(crate) scope_hash: u64,
     /// Whether there is but one good way to find rows by these keys.
     pub(crate) has_one_way: bool,
     pub(crate) beside: Option<Beside>,
@@ -134,15 +153,14 @@ pub(crate) struct Search<'s> {
     /// The query vector, as its parameter is named.
     pub(crate) query: &'s str,
     pub(crate) wanted: usize,
+    /// How many of them are to be the nearest for sure; the others are candidates.
+    pub(crate) certain: usize,
 }
 
 /// Settings for queries that are planned for their values. What compiling and starting workers cost, such
 /// a query does not bring in: a thousand rows are compared before the first worker is there.
-const PLANNING: &[(&CStr, &CStr)] = &[
-    (c"enable_seqscan", c"off"),
-    (c"jit", c"off"),
-    (c"max_parallel_workers_per_gather", c"0"),
-];
+const PLANNING: &[(&CStr, &CStr)] =
+    &[(c"enable_seqscan", c"off"), (c"jit", c"off"), (c"max_parallel_workers_per_gather", c"0")];
 
 impl Search<'_> {
     /// The nearest rows, and how they were found. Only if there are fewer are there fewer than wanted.
@@ -169,10 +187,18 @@ impl Search<'_> {
         };
         // The last of those that the index gives are the least certain, and an order that is only about
         // right wants more to choose from.
-        let limit = if index.is_exact { self.wanted.div_ceil(2) * 3 } else { 4 * self.wanted };
-        let (ef, iterative) = self.candidates(limit);
+        let certain = self.certain.div_ceil(2) * 3;
+        let limit = if index.is_exact { certain.max(self.wanted) } else { 4 * self.wanted };
+        let (least, iterative) = self.candidates(limit);
+        let scope = (self.vectors.relation.to_u32(), self.condition.scope_hash, self.wanted);
+        let width = WIDTHS.with(|known| remembered(known, scope));
+        let ef = width.unwrap_or(least).max(least);
         let near = self.through_index(client, &index, ef, iterative, limit);
         if near.len() >= limit {
+            if ef > least {
+                // The next one may do with less, until one does not.
+                WIDTHS.with(|known| remember(known, scope, ef - ef / 16));
+            }
             return (self.cut(near), Plan::Index);
         }
         let wider = if near.len() < FEW { MAX_EF } else { ef * limit / near.len() * 3 / 2 };
@@ -181,7 +207,11 @@ impl Search<'_> {
             Some(beside) => {
                 self.has_at_most(client, &beside.scope, wider * FILTERED_ROWS_A_CANDIDATE)
             }
-            None => self.keys_give_at_most(client, wider * ROWS_A_CANDIDATE),
+            // They are known to be more than `small`.
+            None => {
+                let most = wider * ROWS_A_CANDIDATE;
+                most > small && self.keys_give_at_most(client, most)
+            }
         };
         if scope_is_small {
             return (self.exact(client), Plan::Exact);
@@ -189,6 +219,7 @@ impl Search<'_> {
         if wider > ef {
             let near = self.through_index(client, &index, wider, false, limit);
             if near.len() >= limit {
+                WIDTHS.with(|known| remember(known, scope, wider.min(ef + ef / 4)));
                 return (self.cut(near), Plan::IndexWide);
             }
         }
@@ -198,7 +229,7 @@ impl Search<'_> {
     /// Candidates of a look that is to give `limit` rows, and whether one look cannot.
     fn candidates(&self, limit: usize) -> (usize, bool) {
         let own = own_value(c"hnsw.ef_search").and_then(|value| value.parse().ok());
-        let ef = (own.unwrap_or(EF) * self.wanted.max(10)).div_ceil(10).max(limit);
+        let ef = (own.unwrap_or(EF) * self.certain.max(10)).div_ceil(10).max(limit);
         (ef.min(MAX_EF), ef > MAX_EF)
     }
 
@@ -234,7 +265,8 @@ impl Search<'_> {
         };
         // Without a filter nearly all of them count, and a few more than are wanted are sorted sooner.
         if !is_filtered {
-            let near = self.compared(client, nearest(&format!("LIMIT {}", wanted + wanted.max(10))));
+            let near =
+                self.compared(client, nearest(&format!("LIMIT {}", wanted + wanted.max(10))));
             if near.len() >= wanted {
                 return self.cut(near);
             }
@@ -318,20 +350,11 @@ impl Search<'_> {
             return self.parameters.gives_few(client, &scope, small);
         }
         let scope = (self.vectors.relation.to_u32(), self.condition.keys_hash, small);
-        let known = COUNTED.with_borrow(|counted| counted.get(&scope).copied());
-        if let Some((at, few)) = known
-            && now() < at.saturating_add(REMEMBERED)
-        {
-            return few;
-        }
-        let few = self.keys_give_at_most(client, small);
-        COUNTED.with_borrow_mut(|counted| {
-            if counted.len() >= MAX_REMEMBERED {
-                counted.clear();
-            }
-            counted.insert(scope, (now(), few));
-        });
-        few
+        FEW_KEYS.with(|known| remembered(known, scope)).unwrap_or_else(|| {
+            let few = self.keys_give_at_most(client, small);
+            FEW_KEYS.with(|known| remember(known, scope, few));
+            few
+        })
     }
 
     fn keys_give_at_most(&self, client: &mut SpiClient<'_>, most: usize) -> bool {

@@ -1,5 +1,6 @@
 //! The SQL functions that remember.
 
+use super::access::activated;
 use super::decode::{self, NewMemory};
 use super::embedding::Embedding;
 use super::error::MemoryError;
@@ -26,7 +27,8 @@ fn open_space(
     if !is_needed && space.is_none() {
         return Ok(None);
     }
-    let space = Space::find(client, space, workspace_id)?;
+    let activated = if space.is_none() { activated(client, workspace_id)? } else { None };
+    let space = Space::find(client, space.or(activated.as_deref()))?;
     space.require_active()?;
     Ok(Some(space))
 }

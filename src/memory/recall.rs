@@ -38,8 +38,8 @@ fn run(
     k: usize,
     workspace_id: &str,
 ) -> Result<Measured, Error> {
-    let _reader = Reader::open(client, workspace_id)?;
-    let space = Space::find(client, space, workspace_id)?;
+    let reader = Reader::open(client, workspace_id)?;
+    let space = Space::find(client, space.or(reader.space.as_deref()))?;
     let mut parameters = Parameters::default();
     let scope = Scope {
         workspace_id: workspace_id.to_owned(),
@@ -71,6 +71,7 @@ fn run(
             parameters: &parameters,
             query: &query,
             wanted: k,
+            certain: k,
         };
         let started = Instant::now();
         let (live, _) = search.run::<()>(client);

@@ -45,8 +45,9 @@ pub(crate) struct Conditions {
     pub(crate) workspace: String,
     /// On the columns of the space's table.
     pub(crate) keys: String,
-    /// What tells these keys from others.
+    /// What tells these keys, and all of them, from others.
     pub(crate) keys_hash: u64,
+    pub(crate) scope_hash: u64,
     /// All of them, on the memories.
     pub(crate) all: String,
     /// Whether there is a filter among them.
@@ -102,6 +103,11 @@ impl Scope {
             all.push_str(&format!(" AND {}", compiled.sql));
         }
         let is_filtered = self.filter.is_some();
-        Ok(Conditions { workspace, keys, keys_hash: self.keys_hash(), all, is_filtered })
+        let keys_hash = self.keys_hash();
+        let scope_hash = match &self.filter {
+            Some(filter) => keys_hash ^ xxh3_64(filter.as_bytes()),
+            None => keys_hash,
+        };
+        Ok(Conditions { workspace, keys, keys_hash, scope_hash, all, is_filtered })
     }
 }

@@ -81,7 +81,14 @@ struct Candidate {
 
 impl Candidate {
     fn new(memory: Memory) -> Self {
-        Self { memory, distance: None, vector_rank: None, text_rank: None, embedding: None, hits: 0 }
+        Self {
+            memory,
+            distance: None,
+            vector_rank: None,
+            text_rank: None,
+            embedding: None,
+            hits: 0,
+        }
     }
 }
 
@@ -92,7 +99,8 @@ pub(crate) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Answe
     let space = match &request.embedding {
         None => None,
         Some(embedding) => {
-            let space = Space::find(client, request.space.as_deref(), workspace_id)?;
+            let name = request.space.as_deref().or(reader.space.as_deref());
+            let space = Space::find(client, name)?;
             space.check(embedding)?;
             Some(space)
         }
@@ -108,6 +116,7 @@ pub(crate) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Answe
             parameters: &parameters,
             query: &query,
             wanted: request.pool(),
+            certain: request.max_rows,
         };
         let near;
         (near, plan) = search.run(client);
@@ -181,10 +190,11 @@ impl Details for Memory {
 
 /// The embeddings of a space whose memories meet the conditions.
 pub(crate) fn within_space(conditions: &Conditions) -> Condition {
-    let Conditions { workspace, keys, keys_hash, all, is_filtered } = conditions;
+    let Conditions { workspace, keys, keys_hash, scope_hash, all, is_filtered } = conditions;
     Condition {
         keys: keys.clone(),
         keys_hash: *keys_hash,
+        scope_hash: *scope_hash,
         has_one_way: true,
         beside: Some(Beside {
             lookup: format!("kepler.memories AS m WHERE m.id = e.memory_id AND {all}"),
@@ -235,7 +245,9 @@ fn by_words(
         limit = request.pool(),
     );
     let rows = parameters.run(client, &sql);
-    rows.iter::<6>().filter_map(|row| Some((row.text(0)?.to_owned(), Memory::read(&row)?))).collect()
+    rows.iter::<6>()
+        .filter_map(|row| Some((row.text(0)?.to_owned(), Memory::read(&row)?)))
+        .collect()
 }
 
 /// A word as a `tsquery` has it, taken as it is.

@@ -112,7 +112,7 @@ fn set_embeddings(
     let text = embeddings.ok_or(Error::NullArgument("embeddings"))?;
     let answers = Spi::connect_mut(|client| -> Result<Vec<Answer>, Error> {
         put::lock(&workspace_id, false);
-        let space = Space::find(client, Some(&space), &workspace_id)?;
+        let space = Space::find(client, Some(&space))?;
         space.require_active()?;
         let batch = decode::embeddings(text, "embeddings", &space)?;
         Ok(run(client, &workspace_id, &space, batch))

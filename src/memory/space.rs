@@ -106,14 +106,16 @@ thread_local! {
 
     static PLACES: RefCell<HashMap<String, (u64, Place)>> = RefCell::default();
 
-    static SPACE: Statement = const { Statement::new(
+    static NAMED: Statement = const { Statement::new(
         c"SELECT s.name, s.model, s.dimensions, s.metric::text, s.state::text, s.table_name
-          FROM kepler.embedding_spaces AS s
-          WHERE s.name = COALESCE($1,
-                (SELECT w.embedding_space FROM kepler.workspaces AS w WHERE w.id = $2),
-                (SELECT f.name FROM kepler.embedding_spaces AS f WHERE f.state = 'ACTIVE'
-                 ORDER BY f.created_at, f.name LIMIT 1))",
-        &[pg_sys::TEXTOID, pg_sys::TEXTOID],
+          FROM kepler.embedding_spaces AS s WHERE s.name = $1",
+        &[pg_sys::TEXTOID],
+    ) };
+    static OLDEST: Statement = const { Statement::new(
+        c"SELECT s.name, s.model, s.dimensions, s.metric::text, s.state::text, s.table_name
+          FROM kepler.embedding_spaces AS s WHERE s.state = 'ACTIVE'
+          ORDER BY s.created_at, s.name LIMIT 1",
+        &[],
     ) };
     static PLACE: Statement = const { Statement::new(
         c"SELECT c.oid, c.reltuples::float8, c.relpages, n.nspname::text, t.oid, t.typarray
@@ -169,16 +171,13 @@ pub(crate) fn rows_of(
 }
 
 impl Space {
-    /// The named space, or the one that the workspace searches. It may be retired.
-    pub(crate) fn find(
-        client: &mut SpiClient<'_>,
-        name: Option<&str>,
-        workspace_id: &str,
-    ) -> Result<Self, Error> {
-        let (text, workspace) = (name.map(Text::new), Text::new(workspace_id));
-        let parameters = [text.as_ref().map(Text::datum), Some(workspace.datum())];
+    /// The named space, which may be retired; without a name the oldest that is active.
+    pub(crate) fn find(client: &mut SpiClient<'_>, name: Option<&str>) -> Result<Self, Error> {
         let found = {
-            let rows = SPACE.with(|statement| statement.run(client, &parameters));
+            let rows = match name.map(Text::new) {
+                Some(name) => NAMED.with(|statement| statement.run(client, &[Some(name.datum())])),
+                None => OLDEST.with(|statement| statement.run(client, &[])),
+            };
             rows.iter::<6>().next().and_then(|row| {
                 let name = row.text(0)?.to_owned();
                 let (model, active) = (row.text(1)?.to_owned(), row.text(4)? == "ACTIVE");

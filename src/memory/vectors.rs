@@ -139,9 +139,11 @@ fn run(
         ));
     }
     let query = parameters.stored(vectors.vector_type, &request.embedding.stored());
+    let hash = xxh3_64(Value::Object(request.condition.clone()).to_string().as_bytes());
     let condition = Condition {
         keys: conditions.join(" AND "),
-        keys_hash: xxh3_64(Value::Object(request.condition.clone()).to_string().as_bytes()),
+        keys_hash: hash,
+        scope_hash: hash,
         has_one_way: false,
         beside: None,
         key: "e.ctid::pg_catalog.text".to_owned(),
@@ -152,6 +154,7 @@ fn run(
         parameters: &parameters,
         query: &query,
         wanted: request.max_rows,
+        certain: request.max_rows,
     };
     let (mut near, plan) = search.run::<()>(client);
     if let Some(least) = request.min_similarity {
