@@ -5,7 +5,8 @@
 //! true memories away: "room 12" and "room 21" are as near as can be.
 
 use super::decode::NewMemory;
-use super::space::Space;
+use super::nearest::{number, probes};
+use super::space::{Index, Method, Space};
 use crate::pg::array::{self, Array, ElementType};
 use crate::pg::clock::now;
 use crate::pg::plan::{LocalSettings, Statement};
@@ -131,13 +132,16 @@ fn near_stored(
     drop(counted);
     let vectors = &space.vectors;
     let index = if few { None } else { vectors.index(client, "n.embedding") };
-    let (order, from_index) = match index {
-        Some(index) => (index.order_by, true),
+    let from_index = index.is_some();
+    let (order, lists) = match index {
+        Some(Index { order_by, method: Method::IvfFlat { lists }, .. }) => (order_by, lists),
+        Some(Index { order_by, .. }) => (order_by, 1),
         None => {
             let distance = vectors.distance("n.embedding");
-            (format!("{distance} OPERATOR(pg_catalog.+) 0::pg_catalog.float8"), false)
+            (format!("{distance} OPERATOR(pg_catalog.+) 0::pg_catalog.float8"), 1)
         }
     };
+    let probes = number(probes(lists));
     let mut parameters = Parameters::default();
     let workspace = parameters.datum(pg_sys::TEXTOID, Some(workspace.datum()));
     let now = parameters.time(now());
@@ -179,6 +183,8 @@ fn near_stored(
         settings.extend([
             (c"hnsw.ef_search", c"200"),
             (c"hnsw.iterative_scan", c"off"),
+            (c"ivfflat.probes", probes.as_c_str()),
+            (c"ivfflat.iterative_scan", c"off"),
             (c"enable_bitmapscan", c"off"),
             (c"enable_hashjoin", c"off"),
             (c"enable_mergejoin", c"off"),

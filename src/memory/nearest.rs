@@ -18,10 +18,11 @@
 //! count lie far from the query it finds enough of them that way, but not the nearest: in clusters that
 //! are far apart, a third. So it is done only where more rows are wanted than one look can give.
 
-use super::space::{Index, Vectors};
+use super::space::{Index, Method, Vectors};
 use crate::pg::clock::now;
 use crate::pg::plan::{LocalSettings, Order, Row, Rows, own_value};
 use crate::pg::query::Parameters;
+use crate::pg::role;
 use pgrx::spi::SpiClient;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -60,6 +61,11 @@ const COUNTED_A_ROW: usize = 20;
 /// Where the setting has a value of somebody's, that.
 const EF: usize = 100;
 const MAX_EF: usize = 1_000;
+/// Lists that a search through an IVFFlat index reads (`ivfflat.probes`), for the root of all of its lists;
+/// pgvector's documentation begins with one. And so many rows for each candidate: of the rows of those
+/// lists only the nearest are the nearest of all.
+const PROBES_A_ROOT: f64 = 2.0;
+const ROWS_OF_LISTS: usize = 10;
 /// Fewer rows than this say nothing of how many there are around.
 const FEW: usize = 4;
 /// Rows that are compared in the time in which a look takes one more candidate: by their keys, or looked
@@ -182,26 +188,27 @@ impl Search<'_> {
                 return (self.by_filter(client, beside), Plan::Exact);
             }
         }
-        let Some(index) = self.vectors.index(client, self.query) else {
-            return (self.by_keys(client), Plan::Exact);
-        };
+        // Where policies leave out rows before they are candidates, those of a few lists say nothing.
+        let index = self.vectors.index(client, self.query).filter(|index| {
+            index.method == Method::Hnsw || !role::is_secured(self.vectors.relation)
+        });
+        let Some(index) = index else { return (self.by_keys(client), Plan::Exact) };
         // The last of those that the index gives are the least certain, and an order that is only about
         // right wants more to choose from.
         let certain = self.certain.div_ceil(2) * 3;
         let limit = if index.is_exact { certain.max(self.wanted) } else { 4 * self.wanted };
-        let (least, iterative) = self.candidates(limit);
+        let (least, iterative) = self.candidates(index.method, limit);
         let scope = (self.vectors.relation.to_u32(), self.condition.scope_hash, self.wanted);
-        let width = WIDTHS.with(|known| remembered(known, scope));
-        let ef = width.unwrap_or(least).max(least);
-        let near = self.through_index(client, &index, ef, iterative, limit);
+        let width = WIDTHS.with(|known| remembered(known, scope)).unwrap_or(least).max(least);
+        let near = self.through_index(client, &index, width, iterative, limit);
         if near.len() >= limit {
-            if ef > least {
+            if width > least {
                 // The next one may do with less, until one does not.
-                WIDTHS.with(|known| remember(known, scope, ef - ef / 16));
+                WIDTHS.with(|known| remember(known, scope, width - width / 16));
             }
             return (self.cut(near), Plan::Index);
         }
-        let wider = if near.len() < FEW { MAX_EF } else { ef * limit / near.len() * 3 / 2 };
+        let wider = if near.len() < FEW { MAX_EF } else { width * limit / near.len() * 3 / 2 };
         let wider = wider.min(MAX_EF);
         let scope_is_small = match filter {
             Some(beside) => {
@@ -216,10 +223,10 @@ impl Search<'_> {
         if scope_is_small {
             return (self.exact(client), Plan::Exact);
         }
-        if wider > ef {
+        if wider > width {
             let near = self.through_index(client, &index, wider, false, limit);
             if near.len() >= limit {
-                WIDTHS.with(|known| remember(known, scope, wider.min(ef + ef / 4)));
+                WIDTHS.with(|known| remember(known, scope, wider.min(width + width / 4)));
                 return (self.cut(near), Plan::IndexWide);
             }
         }
@@ -227,10 +234,16 @@ impl Search<'_> {
     }
 
     /// Candidates of a look that is to give `limit` rows, and whether one look cannot.
-    fn candidates(&self, limit: usize) -> (usize, bool) {
-        let own = own_value(c"hnsw.ef_search").and_then(|value| value.parse().ok());
+    fn candidates(&self, method: Method, limit: usize) -> (usize, bool) {
+        let own = match method {
+            Method::Hnsw => own_value(c"hnsw.ef_search").and_then(|value| value.parse().ok()),
+            Method::IvfFlat { .. } => None,
+        };
         let ef = (own.unwrap_or(EF) * self.certain.max(10)).div_ceil(10).max(limit);
-        (ef.min(MAX_EF), ef > MAX_EF)
+        match method {
+            Method::Hnsw => (ef.min(MAX_EF), ef > MAX_EF),
+            Method::IvfFlat { .. } => (ef, false),
+        }
     }
 
     /// All of the scope, compared.
@@ -299,18 +312,65 @@ impl Search<'_> {
         self.cut(read(&self.parameters.run(client, &sql)))
     }
 
-    /// Up to `limit` rows as the index gives them.
+    /// Up to `limit` rows of the candidates that the index gives.
     fn through_index<D: Details>(
         &self,
         client: &mut SpiClient<'_>,
         index: &Index,
-        ef: usize,
+        width: usize,
         iterative: bool,
         limit: usize,
     ) -> Vec<Near<D>> {
-        let (ef, visits) = (number(ef), number(VISITS_A_ROW * limit));
+        let lists = match index.method {
+            Method::Hnsw => return self.through_graph(client, index, width, iterative, limit),
+            Method::IvfFlat { lists } => lists,
+        };
+        let rows_a_list = (self.vectors.rows / lists as f64).max(1.0) as usize;
+        let own = own_value(c"ivfflat.probes").and_then(|value| value.parse().ok());
+        let probes = own.unwrap_or(probes(lists)).max(ROWS_OF_LISTS * width / rows_a_list);
+        let probes = number(probes.clamp(1, lists));
+        let _planning = LocalSettings::set(PLANNING);
         let _settings = LocalSettings::set(&[
-            (c"hnsw.ef_search", &ef),
+            (c"ivfflat.probes", &probes),
+            (c"ivfflat.iterative_scan", c"off"),
+            (c"enable_sort", c"off"),
+            (c"enable_bitmapscan", c"off"),
+            (c"enable_hashjoin", c"off"),
+            (c"enable_mergejoin", c"off"),
+            (c"enable_memoize", c"off"),
+            (c"enable_material", c"off"),
+        ]);
+        let Condition { keys, key, beside, .. } = self.condition;
+        let (distance, table) = (self.vectors.distance(self.query), &self.vectors.table);
+        let details = D::COLUMNS;
+        let beside = match beside {
+            None => format!("(SELECT {details}) AS m"),
+            Some(beside) => format!("(SELECT {details} FROM {} OFFSET 0) AS m", beside.lookup),
+        };
+        // What is behind the candidates does not count, though the lists that were read hold it: there
+        // may be nearer rows in others. The names are ones that nobody's columns have.
+        let sql = format!(
+            "SELECT e.\"kepler: key\", e.\"kepler: distance\", m.* \
+             FROM (SELECT e.*, {key} AS \"kepler: key\", {distance} AS \"kepler: distance\" \
+                   FROM {table} AS e ORDER BY {order} LIMIT {width}) AS e \
+             CROSS JOIN LATERAL {beside} WHERE {keys} LIMIT {limit}",
+            order = index.order_by,
+        );
+        read(&self.parameters.run(client, &sql))
+    }
+
+    /// The same of HNSW, which gives the candidates that it is told to keep.
+    fn through_graph<D: Details>(
+        &self,
+        client: &mut SpiClient<'_>,
+        index: &Index,
+        width: usize,
+        iterative: bool,
+        limit: usize,
+    ) -> Vec<Near<D>> {
+        let (width, visits) = (number(width), number(VISITS_A_ROW * limit));
+        let _settings = LocalSettings::set(&[
+            (c"hnsw.ef_search", &width),
             (c"hnsw.iterative_scan", if iterative { c"relaxed_order" } else { c"off" }),
             (c"hnsw.max_scan_tuples", &visits),
             (c"hnsw.scan_mem_multiplier", c"16"),
@@ -386,6 +446,11 @@ fn read<D: Details>(rows: &Rows<'_>) -> Vec<Near<D>> {
         .collect()
 }
 
-fn number(value: usize) -> CString {
+/// Lists that a search through an IVFFlat index reads.
+pub(crate) fn probes(lists: usize) -> usize {
+    (PROBES_A_ROOT * (lists as f64).sqrt()).ceil() as usize
+}
+
+pub(crate) fn number(value: usize) -> CString {
     CString::new(value.to_string()).unwrap_or_default()
 }

@@ -85,15 +85,26 @@ impl Place {
     }
 }
 
-/// An HNSW index that gives rows by their distance.
+/// The methods of pgvector's indexes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Hnsw,
+    IvfFlat { lists: usize },
+}
+
+/// An index that gives rows by their distance.
 #[derive(Debug, Clone)]
 pub(crate) struct Index {
+    pub(crate) method: Method,
     /// The expression by which it is ordered. As Postgres prints it, an expression names its column
     /// without a table: no other in a query that uses it may have that name.
     pub(crate) order_by: String,
     /// Whether its order is that of the exact distance.
     pub(crate) is_exact: bool,
 }
+
+/// Lists of an IVFFlat index for which nobody has said how many.
+const DEFAULT_LISTS: usize = 100;
 
 /// So many columns of vectors a session keeps the index of.
 const MAX_KNOWN: usize = 256;
@@ -141,13 +152,18 @@ thread_local! {
                   JOIN pg_catalog.pg_attribute AS k
                       ON k.attrelid = d.refobjid AND k.attnum = d.refobjsubid
                   WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-                    AND d.objid = i.indexrelid AND d.refobjid = i.indrelid AND d.refobjsubid > 0)
+                    AND d.objid = i.indexrelid AND d.refobjid = i.indrelid AND d.refobjsubid > 0),
+                 m.amname = 'hnsw',
+                 (SELECT p.option_value::integer
+                  FROM pg_catalog.pg_options_to_table(c.reloptions) AS p WHERE p.option_name = 'lists')
           FROM pg_catalog.pg_index AS i
           JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
           JOIN pg_catalog.pg_am AS m ON m.oid = c.relam
           JOIN pg_catalog.pg_opclass AS o ON o.oid = i.indclass[0]
           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indexrelid AND a.attnum = 1
-          WHERE i.indrelid = $1 AND m.amname = 'hnsw' AND i.indisvalid AND i.indpred IS NULL",
+          WHERE i.indrelid = $1 AND m.amname IN ('hnsw', 'ivfflat')
+            AND i.indisvalid AND i.indpred IS NULL
+          ORDER BY m.amname",
         &[pg_sys::OIDOID],
     ) };
 }
@@ -279,7 +295,7 @@ impl Vectors {
         let rows = INDEXES.with(|statement| statement.run(client, &parameters));
         let schema = quote(&self.vector_schema);
         let mut found: Option<Index> = None;
-        for row in rows.iter::<5>() {
+        for row in rows.iter::<7>() {
             // The columns that it is over: this one alone.
             if row.text(4) != Some(&self.column) {
                 continue;
@@ -289,21 +305,30 @@ impl Vectors {
             else {
                 continue;
             };
+            let method = match row.boolean(5) {
+                Some(true) => Method::Hnsw,
+                _ => Method::IvfFlat {
+                    lists: row.integer(6).map_or(DEFAULT_LISTS, |lists| lists as usize),
+                },
+            };
             let of_metric =
                 |kind: &str| class == self.metric.operator_class().replacen("vector", kind, 1);
             let index = if row.boolean(3) == Some(true) {
-                of_metric("vector")
-                    .then(|| Index { order_by: self.distance(query), is_exact: true })
+                of_metric("vector").then(|| Index {
+                    method,
+                    order_by: self.distance(query),
+                    is_exact: true,
+                })
             } else if of_metric("halfvec") {
                 let operator = self.metric.operator(&self.vector_schema);
                 let order_by = format!("({expression} {operator} {query}::{sql_type})");
-                Some(Index { order_by, is_exact: false })
+                Some(Index { method, order_by, is_exact: false })
             } else if class == "bit_hamming_ops" {
                 let order_by = format!(
                     "({expression} OPERATOR({schema}.<~>) \
                      {schema}.binary_quantize({query})::{sql_type})"
                 );
-                Some(Index { order_by, is_exact: false })
+                Some(Index { method, order_by, is_exact: false })
             } else {
                 None
             };

@@ -17,6 +17,13 @@ SELECT document -> 'id' AS id, plan FROM kepler.search_vectors('chunks', 'Embedd
 DROP INDEX "chunks_Embedding_idx";
 CREATE INDEX chunks_half ON chunks USING hnsw (("Embedding"::halfvec(4)) halfvec_cosine_ops);
 SELECT count(*), round(min(similarity)::numeric, 2) AS least, min(plan) AS plan FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 2);
+-- So does IVFFlat, whose lists are read as far as is needed; by hand one list is read, and the rest is missing.
+DROP INDEX chunks_half;
+CREATE INDEX chunks_half ON chunks USING ivfflat ("Embedding" vector_cosine_ops) WITH (lists = 40);
+SELECT count(*), round(min(similarity)::numeric, 2) AS least, min(plan) AS plan FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 2);
+SELECT count(*), round(min(similarity)::numeric, 2) AS least, min(plan) AS plan FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 1000);
+SELECT count(*), bool_or(exhausted) AS exhausted FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 40, '{"organizationId": "org7"}');
+SHOW ivfflat.probes;
 -- One with the operators of another metric is of no use, and not used.
 DROP INDEX chunks_half;
 CREATE INDEX chunks_l2 ON chunks USING hnsw ("Embedding" vector_l2_ops);
