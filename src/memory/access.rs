@@ -48,12 +48,22 @@ pub(crate) struct Reader {
 impl Reader {
     /// Checks that the caller may read the memories of the workspace.
     pub(crate) fn open(client: &mut SpiClient<'_>, workspace_id: &str) -> Result<Self, Error> {
-        let table = Text::new("memories");
-        let (owner, may_touch) = {
+        Self::open_tables(client, &["memories"], workspace_id)
+    }
+
+    /// Checks that the caller may read the rows of the workspace in all of the tables.
+    pub(crate) fn open_tables(
+        client: &mut SpiClient<'_>,
+        tables: &[&str],
+        workspace_id: &str,
+    ) -> Result<Self, Error> {
+        let (mut owner, mut may_touch, mut as_owner) = (None, true, true);
+        for name in tables {
+            let table = Text::new(name);
             let rows = TABLE.with(|statement| statement.run(client, &[Some(table.datum())]));
             let row = rows.iter::<6>().next().ok_or(Error::NotInstalled)?;
             if row.boolean(2) != Some(true) {
-                return Err(MemoryError::NoRight("kepler.memories".to_owned()).into());
+                return Err(MemoryError::NoRight(format!("kepler.{name}")).into());
             }
             let (secured, foreign) = (row.boolean(4) == Some(true), row.boolean(5) == Some(true));
             if secured {
@@ -63,10 +73,13 @@ impl Reader {
                     return Err(MemoryError::ForeignWorkspace { asked, own }.into());
                 }
             }
-            let as_owner = !(secured && foreign);
-            let owner = row.oid(1).filter(|owner| as_owner && *owner != role::current());
-            (owner, as_owner || row.boolean(3) == Some(true))
-        };
+            // One table whose own policies are to hold is enough.
+            as_owner &= !(secured && foreign);
+            owner = owner.or(row.oid(1));
+            may_touch = row.boolean(3) == Some(true);
+        }
+        let owner = owner.filter(|owner| as_owner && *owner != role::current());
+        let may_touch = as_owner || may_touch;
         let reader = Self { _owner: owner.map(ActAs::role), may_touch };
         let workspace = Text::new(workspace_id);
         let there = WORKSPACE.with(|statement| statement.run(client, &[Some(workspace.datum())]));

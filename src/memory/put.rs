@@ -486,7 +486,7 @@ impl Rows {
 }
 
 /// Writes embeddings into the table of a space; those that are there already stay, or take the new value.
-/// Gives the memories whose embedding was written.
+/// Gives the ids of those whose embedding was written.
 pub(crate) fn insert_embeddings(
     client: &mut SpiClient<'_>,
     workspace: &Text,
@@ -498,12 +498,15 @@ pub(crate) fn insert_embeddings(
     let known = EMBEDDINGS.with_borrow(|known| known.get(table).cloned());
     let statement = known.unwrap_or_else(|| {
         let equals = format!("OPERATOR({}.=)", quote(&space.vectors.vector_schema));
+        let column = space.embedded.column();
         let sql = format!(
-            "INSERT INTO {table} AS e (workspace_id, memory_id, embedding)
-             SELECT $1, pg_catalog.unnest($2), pg_catalog.unnest($3)
-             ON CONFLICT (workspace_id, memory_id) DO UPDATE SET embedding = EXCLUDED.embedding
+            "INSERT INTO {table} AS e (workspace_id, {column}, embedding)
+             SELECT $1, pg_catalog.unnest({ids}), pg_catalog.unnest($3)
+             ON CONFLICT (workspace_id, {column}) DO UPDATE SET embedding = EXCLUDED.embedding
              WHERE NOT (e.embedding {equals} EXCLUDED.embedding)
-             RETURNING e.memory_id"
+             RETURNING {id}",
+            ids = space.embedded.ids("$2"),
+            id = space.embedded.id(&format!("e.{column}")),
         );
         let types = vec![pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, space.vectors.vector_array_type];
         let statement = Rc::new(OwnedStatement::new(sql, types));

@@ -40,6 +40,8 @@ impl User {
 
 /// The scope as conditions.
 pub(crate) struct Conditions {
+    /// The table that they are about, as `m`, with what it is joined to.
+    pub(crate) from: &'static str,
     /// The parameter of the workspace.
     pub(crate) workspace: String,
     /// On the columns that the index holds.
@@ -92,6 +94,7 @@ impl Scope {
             all.push_str(&format!(" AND {}", compiled.sql));
         }
         let is_filtered = self.filter.is_some();
-        Ok(Conditions { workspace, keys, keys_hash: self.keys_hash(), all, is_filtered })
+        let from = "kepler.memories AS m";
+        Ok(Conditions { from, workspace, keys, keys_hash: self.keys_hash(), all, is_filtered })
     }
 }

@@ -1,6 +1,7 @@
-//! A search over memories: by meaning, by words, or both.
+//! A search over memories: by meaning, by words, or both. What it shares with one over messages is here too.
 
 use super::access::Reader;
+use super::embedded::Embedded;
 use super::embedding::Embedding;
 use super::error::MemoryError;
 use super::nearest::{Condition, Plan, Search};
@@ -74,36 +75,67 @@ thread_local! {
 
 /// What is known of a candidate.
 #[derive(Default)]
-struct Candidate {
+pub(crate) struct Candidate {
     distance: Option<f64>,
-    vector_rank: Option<i32>,
-    text_rank: Option<i32>,
+    pub(crate) vector_rank: Option<i32>,
+    pub(crate) text_rank: Option<i32>,
     embedding: Option<Embedding>,
+}
+
+/// What is looked for, in memories or in messages.
+pub(crate) struct Question<'q> {
+    pub(crate) embedded: Embedded,
+    pub(crate) workspace_id: &'q str,
+    pub(crate) embedding: Option<&'q Embedding>,
+    pub(crate) query_text: Option<&'q str>,
+    /// How many candidates are looked for, each way.
+    pub(crate) pool: usize,
+    /// Whether results are to be unlike each other.
+    pub(crate) is_diverse: bool,
+}
+
+/// What was found, in which order, and how.
+pub(crate) struct Gathered {
+    pub(crate) order: Vec<String>,
+    pub(crate) candidates: HashMap<String, Candidate>,
+    pub(crate) plan: Plan,
 }
 
 /// Finds memories. Reads as the owner of the tables, once the caller's rights are checked.
 pub(crate) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Answer, Error> {
     let workspace_id = &request.scope.workspace_id;
     let reader = Reader::open(client, workspace_id)?;
-    let space = match &request.embedding {
-        None => None,
-        Some(embedding) => {
-            let space = Space::find(client, request.space.as_deref(), workspace_id)?;
-            space.check(embedding)?;
-            Some(space)
-        }
-    };
+    let question = request.question();
+    let space = question.space(client, request.space.as_deref())?;
     let mut parameters = Parameters::default();
     let conditions = request.scope.conditions(&mut parameters)?;
+    let Gathered { order, candidates, plan } =
+        gather(client, &question, space.as_ref(), &conditions, &mut parameters);
+    let found = describe(client, request, space.as_ref(), &order, candidates);
+    if request.touch && reader.may_touch {
+        touch::run(client, workspace_id, found.iter().map(|found| found.memory_id.as_str()));
+    }
+    let exhausted = found.len() < request.max_rows;
+    Ok(Answer { found, plan, exhausted })
+}
+
+/// Finds the candidates, those that vectors find first; each with its distance, if it has one.
+pub(crate) fn gather(
+    client: &mut SpiClient<'_>,
+    question: &Question<'_>,
+    space: Option<&Space>,
+    conditions: &Conditions,
+    parameters: &mut Parameters,
+) -> Gathered {
     let (mut order, mut candidates, mut plan) = (Vec::new(), HashMap::new(), Plan::Text);
-    if let (Some(space), Some(embedding)) = (&space, &request.embedding) {
+    if let (Some(space), Some(embedding)) = (space, question.embedding) {
         let query = parameters.stored(space.vectors.vector_type, &embedding.stored());
         let search = Search {
             vectors: &space.vectors,
-            condition: &within_space(space, &conditions),
-            parameters: &parameters,
+            condition: &within_space(space, conditions),
+            parameters,
             query: &query,
-            wanted: request.pool(),
+            wanted: question.pool,
         };
         let near;
         (near, plan) = search.run(client);
@@ -117,10 +149,10 @@ pub(crate) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Answe
             candidates.insert(near.key, candidate);
         }
     }
-    if let Some(text) = &request.query_text {
+    if let Some(text) = question.query_text {
         let text = parameters.text(text);
         for (at, id) in
-            by_words(client, request, &conditions, &parameters, &text).into_iter().enumerate()
+            by_words(client, question, conditions, parameters, &text).into_iter().enumerate()
         {
             candidates
                 .entry(id.clone())
@@ -131,57 +163,94 @@ pub(crate) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Answe
                 .text_rank = Some(at as i32 + 1);
         }
     }
-    if let (Some(space), Some(embedding)) = (&space, &request.embedding) {
-        complete(client, request, space, embedding, &order, &mut candidates);
+    if let (Some(space), Some(embedding)) = (space, question.embedding) {
+        complete(client, question, space, embedding, &order, &mut candidates);
     }
-    let found = describe(client, request, space.as_ref(), &order, candidates);
-    if request.touch && reader.may_touch {
-        touch::run(client, workspace_id, found.iter().map(|found| found.memory_id.as_str()));
-    }
-    let exhausted = found.len() < request.max_rows;
-    Ok(Answer { found, plan, exhausted })
+    Gathered { order, candidates, plan }
 }
 
 impl Request {
-    /// How many candidates are looked for, each way.
-    fn pool(&self) -> usize {
+    fn question(&self) -> Question<'_> {
         let by_similarity_alone =
             self.weights.only_similarity() && self.query_text.is_none() && self.diversity == 0.0;
-        if by_similarity_alone {
-            return self.max_rows;
+        Question {
+            embedded: Embedded::Memories,
+            workspace_id: &self.scope.workspace_id,
+            embedding: self.embedding.as_ref(),
+            query_text: self.query_text.as_deref(),
+            pool: pool(self.max_rows, by_similarity_alone),
+            is_diverse: self.diversity > 0.0,
         }
-        (POOL_A_ROW * self.max_rows).max(MIN_POOL).min(MAX_POOL.max(self.max_rows))
     }
 }
 
-/// The embeddings of a space whose memories meet the conditions.
+/// How many candidates are looked for, each way.
+pub(crate) fn pool(max_rows: usize, by_similarity_alone: bool) -> usize {
+    if by_similarity_alone {
+        return max_rows;
+    }
+    (POOL_A_ROW * max_rows).max(MIN_POOL).min(MAX_POOL.max(max_rows))
+}
+
+impl Question<'_> {
+    /// The space that an embedding is compared in: the named one, or the one that the workspace searches.
+    pub(crate) fn space(
+        &self,
+        client: &mut SpiClient<'_>,
+        name: Option<&str>,
+    ) -> Result<Option<Space>, Error> {
+        let Some(embedding) = self.embedding else { return Ok(None) };
+        let space = Space::find_for(client, self.embedded, name, self.workspace_id)?;
+        space.check(embedding)?;
+        Ok(Some(space))
+    }
+
+    /// How well a candidate answers, from 0 to 1: by its similarity, or where words count by its ranks.
+    pub(crate) fn relevance(&self, candidate: &Candidate, similarity: Option<f64>) -> f64 {
+        match (self.query_text, self.embedding) {
+            (None, _) => similarity.unwrap_or(0.0).clamp(0.0, 1.0),
+            (Some(_), None) => score::fused(&[candidate.text_rank]),
+            (Some(_), Some(_)) => score::fused(&[candidate.vector_rank, candidate.text_rank]),
+        }
+    }
+}
+
+impl Candidate {
+    /// As the metric of the space has it; None without an embedding.
+    pub(crate) fn similarity(&self, space: Option<&Space>) -> Option<f64> {
+        let (distance, space) = self.distance.zip(space)?;
+        Some(space.vectors.metric.similarity(distance))
+    }
+}
+
+/// The embeddings of a space whose memories or messages meet the conditions.
 pub(crate) fn within_space(space: &Space, conditions: &Conditions) -> Condition {
-    let Conditions { workspace, keys, keys_hash, all, is_filtered } = conditions;
-    let table = &space.vectors.table;
+    let Conditions { from, workspace, keys, keys_hash, all, is_filtered } = conditions;
+    let (table, column) = (&space.vectors.table, space.embedded.column());
     Condition {
         exact_from: format!(
-            "{table} AS e JOIN kepler.memories AS m ON m.id = e.memory_id \
+            "{table} AS e JOIN {from} ON m.id = e.{column} \
              WHERE e.workspace_id = {workspace} AND {all}"
         ),
         // A subquery of its own: it is looked up for each row of the index, in the index's order.
         index_from: format!(
-            "{table} AS e CROSS JOIN LATERAL (SELECT FROM kepler.memories AS m \
-             WHERE m.id = e.memory_id AND {all} OFFSET 0) AS found \
+            "{table} AS e CROSS JOIN LATERAL (SELECT FROM {from} \
+             WHERE m.id = e.{column} AND {all} OFFSET 0) AS found \
              WHERE e.workspace_id = {workspace}"
         ),
-        keys: format!("SELECT FROM kepler.memories AS m WHERE {keys}"),
+        keys: format!("SELECT FROM {from} WHERE {keys}"),
         keys_hash: *keys_hash,
-        scope: format!("SELECT FROM kepler.memories AS m WHERE {all}"),
+        scope: format!("SELECT FROM {from} WHERE {all}"),
         is_filtered: *is_filtered,
-        key: "e.memory_id".to_owned(),
+        key: space.embedded.id(&format!("e.{column}")),
     }
 }
 
-/// The memories that hold words of the text, the best first. Any of the words counts: a question holds
-/// many that its answer does not.
+/// Those that hold words of the text, the best first. Any of the words counts: a question holds many that
+/// its answer does not.
 fn by_words(
     client: &mut SpiClient<'_>,
-    request: &Request,
+    question: &Question<'_>,
     conditions: &Conditions,
     parameters: &Parameters,
     text: &str,
@@ -203,16 +272,18 @@ fn by_words(
     let words = words.join(" | ");
     // As constants: what the planner knows of the words decides whether it reads their index or that of
     // the scope. The workspace is a word with a blank before it.
-    let workspace = quote_word(&format!(" {}", request.scope.workspace_id));
+    let workspace = quote_word(&format!(" {}", question.workspace_id));
     let tsquery = |text: &str| format!("{}::pg_catalog.tsquery", quote_literal(text));
     let sql = format!(
-        "SELECT m.id FROM kepler.memories AS m \
-         WHERE {all} AND m.text_search @@ {both} \
-         ORDER BY pg_catalog.ts_rank(m.text_search, {words}) DESC, m.id LIMIT {limit}",
+        "SELECT {id} FROM {from} WHERE {all} AND m.text_search @@ {both} \
+         ORDER BY pg_catalog.ts_rank(m.text_search, {words}) DESC, {tie} LIMIT {limit}",
+        id = question.embedded.id("m.id"),
+        from = conditions.from,
         all = conditions.all,
+        tie = question.embedded.tie(),
         both = tsquery(&format!("{workspace} & ({words})")),
         words = tsquery(&words),
-        limit = request.pool(),
+        limit = question.pool,
     );
     let rows = parameters.run(client, &sql);
     rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect()
@@ -227,13 +298,13 @@ fn quote_word(word: &str) -> String {
 /// unlike each other.
 fn complete(
     client: &mut SpiClient<'_>,
-    request: &Request,
+    question: &Question<'_>,
     space: &Space,
     embedding: &Embedding,
     order: &[String],
     candidates: &mut HashMap<String, Candidate>,
 ) {
-    let diverse = request.diversity > 0.0;
+    let diverse = question.is_diverse;
     let mut ids = Array::new(array::TEXT);
     for id in order {
         if diverse || candidates.get(id).is_some_and(|candidate| candidate.distance.is_none()) {
@@ -244,15 +315,18 @@ fn complete(
         return;
     }
     let mut parameters = Parameters::default();
-    let workspace = parameters.text(&request.scope.workspace_id);
+    let workspace = parameters.text(question.workspace_id);
     let ids = parameters.array(pg_sys::TEXTARRAYOID, ids);
     let query = parameters.stored(space.vectors.vector_type, &embedding.stored());
     let _planning = LocalSettings::set(&[(c"enable_seqscan", c"off"), (c"jit", c"off")]);
+    let column = space.embedded.column();
     let rows = parameters.run(
         client,
         &format!(
-            "SELECT e.memory_id, {distance}, CASE WHEN {diverse} THEN e.embedding END \
-             FROM {table} AS e WHERE e.workspace_id = {workspace} AND e.memory_id = ANY ({ids})",
+            "SELECT {id}, {distance}, CASE WHEN {diverse} THEN e.embedding END \
+             FROM {table} AS e WHERE e.workspace_id = {workspace} AND e.{column} = ANY ({ids})",
+            id = space.embedded.id(&format!("e.{column}")),
+            ids = space.embedded.ids(&ids),
             distance = space.vectors.distance(&query),
             table = space.vectors.table,
         ),
@@ -288,21 +362,14 @@ fn describe(
             continue;
         };
         let Some(candidate) = candidates.remove(id) else { continue };
-        let similarity = candidate
-            .distance
-            .zip(space)
-            .map(|(distance, space)| space.vectors.metric.similarity(distance));
+        let similarity = candidate.similarity(space);
         // What has no embedding yet was found by its words.
         if let (Some(least), Some(similarity)) = (request.min_similarity, similarity)
             && similarity < least
         {
             continue;
         }
-        let relevance = match (&request.query_text, &request.embedding) {
-            (None, _) => similarity.unwrap_or(0.0).clamp(0.0, 1.0),
-            (Some(_), None) => score::fused(&[candidate.text_rank]),
-            (Some(_), Some(_)) => score::fused(&[candidate.vector_rank, candidate.text_rank]),
-        };
+        let relevance = request.question().relevance(&candidate, similarity);
         let importance = row.float(3).unwrap_or(0.0);
         let age = request.scope.at.saturating_sub(row.time(4).unwrap_or(request.scope.at));
         let recency = score::recency(context_type, age);

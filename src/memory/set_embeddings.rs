@@ -1,6 +1,8 @@
-//! Embeddings for memories that are there, a batch at a time: how a workspace moves to another model.
+//! Embeddings for memories and messages that are there, a batch at a time: how a workspace moves to
+//! another model.
 
 use super::decode::{self, NewEmbedding};
+use super::embedded::Embedded;
 use super::put::{self, insert_embeddings};
 use super::space::Space;
 use crate::arguments::name;
@@ -17,9 +19,14 @@ use std::collections::{BTreeMap, HashSet};
 
 thread_local! {
     // So that none is deleted before its embedding is written, and what deletes it finds that too.
-    static LOCK: Statement = const { Statement::new(
+    static LOCK_MEMORIES: Statement = const { Statement::new(
         c"SELECT m.id FROM kepler.memories AS m
           WHERE m.workspace_id = $1 AND m.id = ANY ($2) ORDER BY m.id FOR KEY SHARE",
+        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
+    ) };
+    static LOCK_MESSAGES: Statement = const { Statement::new(
+        c"SELECT m.id::text FROM kepler.messages AS m
+          WHERE m.workspace_id = $1 AND m.id = ANY ($2::int8[]) ORDER BY m.id FOR KEY SHARE",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
     ) };
 }
@@ -33,18 +40,22 @@ fn run(
     batch: Vec<Result<NewEmbedding, String>>,
 ) -> Vec<Answer> {
     let workspace = Text::new(workspace_id);
-    // Of two for one memory the later counts.
+    // Of two for one id the later counts.
     let mut last: BTreeMap<&str, usize> = BTreeMap::new();
     for (at, element) in batch.iter().enumerate() {
         if let Ok(element) = element {
-            last.insert(&element.memory_id, at);
+            last.insert(&element.id, at);
         }
     }
     let mut ids = Array::new(array::TEXT);
     for id in last.keys() {
         ids.push_text(id);
     }
-    let rows = LOCK.with(|plan| plan.run(client, &[Some(workspace.datum()), Some(ids.datum())]));
+    let lock = match space.embedded {
+        Embedded::Memories => &LOCK_MEMORIES,
+        Embedded::Messages => &LOCK_MESSAGES,
+    };
+    let rows = lock.with(|plan| plan.run(client, &[Some(workspace.datum()), Some(ids.datum())]));
     let there: HashSet<String> =
         rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect();
     drop(rows);
@@ -64,7 +75,7 @@ fn run(
     let answers = batch.iter().enumerate().map(|(at, element)| match element {
         Err(problem) => (None, "rejected", Some(problem.clone())),
         Ok(element) => {
-            let id = element.memory_id.as_str();
+            let id = element.id.as_str();
             let outcome = if !there.contains(id) {
                 "not_found"
             } else if last.get(id) != Some(&at) {
@@ -105,23 +116,63 @@ fn set_embeddings(
     >,
     ErrorReport,
 > {
-    require_tables()?;
-    let workspace_id = name("workspace_id", workspace_id)?;
-    let space = name("space", space)?;
-    let text = embeddings.ok_or(Error::NullArgument("embeddings"))?;
-    let answers = Spi::connect_mut(|client| -> Result<Vec<Answer>, Error> {
-        put::lock(&workspace_id, false);
-        let space = Space::find(client, Some(&space), &workspace_id)?;
-        space.require_active()?;
-        let batch = decode::embeddings(text, "embeddings", &space)?;
-        Ok(run(client, &workspace_id, &space, batch))
-    })?;
+    let answers = set(Embedded::Memories, space, embeddings, workspace_id)?;
     Ok(TableIterator::new(
         answers
             .into_iter()
             .enumerate()
             .map(|(at, (memory_id, outcome, error))| (at as i32 + 1, memory_id, outcome, error)),
     ))
+}
+
+/// Sets the embeddings of messages in a space, and answers for each element.
+///
+/// `embeddings`: a JSON array of `{message_id, embedding}`.
+///
+/// Errors: as those of `set_embeddings`.
+#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn set_message_embeddings(
+    space: Option<String>,
+    embeddings: Option<&str>,
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(ordinal, i32),
+            name!(message_id, Option<i64>),
+            name!(outcome, &'static str),
+            name!(error, Option<String>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let answers = set(Embedded::Messages, space, embeddings, workspace_id)?;
+    Ok(TableIterator::new(answers.into_iter().enumerate().map(|(at, (id, outcome, error))| {
+        (at as i32 + 1, id.and_then(|id| id.parse().ok()), outcome, error)
+    })))
+}
+
+/// Checks the arguments, and sets the embeddings.
+fn set(
+    embedded: Embedded,
+    space: Option<String>,
+    embeddings: Option<&str>,
+    workspace_id: Option<String>,
+) -> Result<Vec<Answer>, Error> {
+    require_tables()?;
+    let workspace_id = name("workspace_id", workspace_id)?;
+    let space = name("space", space)?;
+    let text = embeddings.ok_or(Error::NullArgument("embeddings"))?;
+    Spi::connect_mut(|client| {
+        put::lock(&workspace_id, false);
+        let space = Space::find_for(client, embedded, Some(&space), &workspace_id)?;
+        space.require_active()?;
+        let batch = decode::embeddings(text, "embeddings", &space)?;
+        Ok(run(client, &workspace_id, &space, batch))
+    })
 }
 
 /// Waits for those who write memories of the workspace, and keeps others from beginning.

@@ -1,5 +1,6 @@
 //! Embedding spaces, and the indexes on vectors.
 
+use super::embedded::Embedded;
 use super::embedding::Embedding;
 use super::error::MemoryError;
 use crate::error::Error;
@@ -39,6 +40,7 @@ pub(crate) struct Space {
     pub(crate) model: String,
     pub(crate) active: bool,
     pub(crate) dimensions: usize,
+    pub(crate) embedded: Embedded,
     pub(crate) vectors: Vectors,
 }
 
@@ -63,13 +65,15 @@ thread_local! {
 
     static SPACE: Statement = const { Statement::new(
         c"SELECT s.name, s.model, s.dimensions, s.metric::text, s.state::text,
-                 s.table_name, c.oid, c.reltuples::float8, c.relpages,
+                 k.name, c.oid, c.reltuples::float8, c.relpages,
                  n.nspname::text, t.oid, t.typarray
           FROM kepler.embedding_spaces AS s
+          CROSS JOIN LATERAL (
+              SELECT CASE WHEN $3 THEN s.message_table_name ELSE s.table_name END AS name) AS k
           CROSS JOIN pg_catalog.pg_extension AS x
           JOIN pg_catalog.pg_namespace AS n ON n.oid = x.extnamespace
           JOIN pg_catalog.pg_type AS t ON t.typnamespace = n.oid AND t.typname = 'vector'
-          LEFT JOIN pg_catalog.pg_class AS c ON c.relname = s.table_name::name
+          LEFT JOIN pg_catalog.pg_class AS c ON c.relname = k.name::name
               AND c.relnamespace = (SELECT d.oid FROM pg_catalog.pg_namespace AS d
                                     WHERE d.nspname = 'kepler_data')
           WHERE x.extname = 'vector'
@@ -77,7 +81,7 @@ thread_local! {
                 (SELECT w.embedding_space FROM kepler.workspaces AS w WHERE w.id = $2),
                 (SELECT f.name FROM kepler.embedding_spaces AS f WHERE f.state = 'ACTIVE'
                  ORDER BY f.created_at, f.name LIMIT 1))",
-        &[pg_sys::TEXTOID, pg_sys::TEXTOID],
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::BOOLOID],
     ) };
     static NAMES: Statement = const { Statement::new(
         c"SELECT s.name FROM kepler.embedding_spaces AS s ORDER BY s.name LIMIT 50",
@@ -107,14 +111,26 @@ thread_local! {
 const ROW_BYTES: usize = 100;
 
 impl Space {
-    /// The named space, or the one that the workspace searches. It may be retired.
+    /// The named space, or the one that the workspace searches, for memories. It may be retired.
     pub(crate) fn find(
         client: &mut SpiClient<'_>,
         name: Option<&str>,
         workspace_id: &str,
     ) -> Result<Self, Error> {
+        Self::find_for(client, Embedded::Memories, name, workspace_id)
+    }
+
+    /// The same, for either.
+    pub(crate) fn find_for(
+        client: &mut SpiClient<'_>,
+        embedded: Embedded,
+        name: Option<&str>,
+        workspace_id: &str,
+    ) -> Result<Self, Error> {
         let (text, workspace) = (name.map(Text::new), Text::new(workspace_id));
-        let parameters = [text.as_ref().map(Text::datum), Some(workspace.datum())];
+        let of_messages = pg_sys::Datum::from(embedded == Embedded::Messages);
+        let parameters =
+            [text.as_ref().map(Text::datum), Some(workspace.datum()), Some(of_messages)];
         let rows = SPACE.with(|statement| statement.run(client, &parameters));
         let found = rows.iter::<12>().next().map(|row| {
             let (name, table) = (row.text(0)?.to_owned(), row.text(5)?);
@@ -130,6 +146,7 @@ impl Space {
                 model: row.text(1)?.to_owned(),
                 active: row.text(4)? == "ACTIVE",
                 dimensions,
+                embedded,
                 vectors: Vectors {
                     table: qualified(SCHEMA, table),
                     relation,
