@@ -490,9 +490,9 @@ COMMENT ON FUNCTION kepler.index_advice(regclass) IS
 advice: create, rebuild (an IVFFlat index that has too few lists for the rows), drop (one whose building was interrupted), analyze, or none, with the reason and the statement. None below 50,000 rows: all are compared as fast. Columns outside of spaces are taken to be compared by cosine.
 build_memory: bytes that building it takes; a lower maintenance_work_mem makes it many times slower.
 Errors: 55000 before install().';
-COMMENT ON FUNCTION kepler.recall_check(text, integer, integer, text) IS
+COMMENT ON FUNCTION kepler.recall_check(text, integer, integer, text, text) IS
 'Holds searches for stored embeddings, chosen at random, against exact ones: the share of the k nearest that they find (recall), how many gave fewer rows than exist (shortfalls), and their times in milliseconds beside those of the exact ones. NULL where nothing is stored.
-samples: how many searches, at most 10,000. k: at most 1,000.
+samples: how many searches, at most 10,000. k: at most 1,000. of: memories or messages.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.search_vectors(regclass, text, vector, integer, jsonb, text, double precision) IS
 'Finds the rows of any table whose vectors are nearest to the embedding, nearest first, by the rule that holds for search_memories: if so many rows meet the condition, max_rows rows come back. Reads as the caller.
@@ -506,16 +506,18 @@ COMMENT ON FUNCTION kepler._require_space(text) IS 'Internal: fails unless there
 COMMENT ON FUNCTION kepler._forget_deleted_memories() IS 'Trigger: takes what belongs to deleted memories along';
 COMMENT ON FUNCTION kepler._forget_deleted_messages() IS 'Trigger: takes the embeddings of deleted messages along';
 COMMENT ON FUNCTION kepler._create_embedding_table(text, text, regclass, integer, text, text) IS 'Internal: makes a table of a space';
+COMMENT ON FUNCTION kepler._set_message_embedding(bigint, vector, text) IS 'Internal: what add_message does with an embedding';
 COMMENT ON FUNCTION kepler._require_roles(text[]) IS 'Internal: checks an argument that holds roles of messages';
 
 COMMENT ON FUNCTION kepler.estimate_tokens(text) IS
 'About how many tokens a text has: a quarter of its bytes, rounded up. NULL gives NULL. Rough: code, numbers and rare scripts have more. Count with the model''s own tokenizer where the limit is hard.';
-COMMENT ON FUNCTION kepler.add_message(text, text, text, text, integer, text, jsonb, timestamptz, text) IS
+COMMENT ON FUNCTION kepler.add_message(text, text, text, text, integer, text, jsonb, timestamptz, vector, text) IS
 'Adds a message to a conversation, as its last one. Returns one row. Who adds to the same conversation meanwhile waits for the end of this transaction, and comes behind.
 role: system, user, assistant or tool. content: its text; may be empty. user_id: who wrote it; where it is NULL and the role is user, the user of the conversation.
 token_count: as the model''s tokenizer counts; NULL is estimated (estimate_tokens). external_id: the caller''s name for the message: a message with it that is there already is not added again. metadata: a JSON object. sent_at: when it was written; has no part in the order.
+embedding: of the content, by the model of the space that the workspace searches; NULL leaves it to set_message_embeddings, which takes those of a batch too.
 number: its place, from 1, without gaps but for what is deleted. outcome: added or existing (same external_id, role and content).
-Errors: 55000 before install(); 22004 and 22023 for arguments, with all that is wrong; 23503 for an unknown conversation or user; 23505 if another message has the external_id.';
+Errors: 55000 before install(); 22004 and 22023 for arguments, with all that is wrong; 22000 for an embedding of other dimensions; 42704 where there is no space for it; 23503 for an unknown conversation or user; 23505 if another message has the external_id.';
 COMMENT ON FUNCTION kepler.add_messages(text, jsonb, text) IS
 'Adds messages to a conversation, in their order. Returns one row for each element.
 messages: a JSON array of objects {role, content, user_id, token_count, external_id, metadata, sent_at}, of which role and content are required; see add_message.

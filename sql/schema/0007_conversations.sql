@@ -82,8 +82,10 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.conversati
 CREATE TRIGGER touch_updated_at
     BEFORE UPDATE OF role, content, user_id, token_count, external_id, metadata, sent_at ON kepler.messages
     FOR EACH ROW WHEN (OLD.updated_at = NEW.updated_at
-        AND (OLD.role, OLD.content, OLD.user_id, OLD.token_count, OLD.external_id, OLD.metadata, OLD.sent_at)
-            IS DISTINCT FROM (NEW.role, NEW.content, NEW.user_id, NEW.token_count, NEW.external_id, NEW.metadata, NEW.sent_at))
+        AND (OLD.role <> NEW.role OR OLD.content <> NEW.content OR OLD.metadata <> NEW.metadata
+            OR OLD.sent_at <> NEW.sent_at OR OLD.user_id IS DISTINCT FROM NEW.user_id
+            OR OLD.token_count IS DISTINCT FROM NEW.token_count
+            OR OLD.external_id IS DISTINCT FROM NEW.external_id))
     EXECUTE FUNCTION kepler._touch_updated_at();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.messages
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)

@@ -3,6 +3,7 @@
 
 use super::decode::{self, NewEmbedding};
 use super::embedded::Embedded;
+use super::embedding::Embedding;
 use super::put::{self, insert_embeddings};
 use super::space::Space;
 use crate::arguments::name;
@@ -11,6 +12,7 @@ use crate::install::require_tables;
 use crate::pg::array::{self, Array, ElementType};
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
+use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -153,6 +155,38 @@ fn set_message_embeddings(
     Ok(TableIterator::new(answers.into_iter().enumerate().map(|(at, (id, outcome, error))| {
         (at as i32 + 1, id.and_then(|id| id.parse().ok()), outcome, error)
     })))
+}
+
+/// Sets the embedding of a message that was added, in the space that the workspace searches.
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    requires = ["embedding_spaces"],
+    sql = r#"
+CREATE FUNCTION kepler._set_message_embedding(
+    message_id bigint, embedding @extschema:vector@.vector, workspace_id text
+) RETURNS void
+VOLATILE STRICT PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"#
+)]
+fn _set_message_embedding(
+    message_id: i64,
+    embedding: AnyElement,
+    workspace_id: &str,
+) -> Result<(), ErrorReport> {
+    // SAFETY: declared in SQL as vector.
+    let embedding = unsafe { Embedding::from_datum(embedding.datum()) };
+    Spi::connect_mut(|client| -> Result<(), Error> {
+        put::lock(workspace_id, false);
+        let space = Space::find_for(client, Embedded::Messages, None, workspace_id)?;
+        space.require_active()?;
+        space.check(&embedding)?;
+        let id = message_id.to_string();
+        run(client, workspace_id, &space, vec![Ok(NewEmbedding { id, embedding })]);
+        Ok(())
+    })?;
+    Ok(())
 }
 
 /// Checks the arguments, and sets the embeddings.

@@ -3,5 +3,5 @@
 
 pub(crate) mod api;
 mod passages;
-mod scope;
-mod search;
+pub(crate) mod scope;
+pub(crate) mod search;

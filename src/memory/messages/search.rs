@@ -113,6 +113,11 @@ thread_local! {
     ) };
 }
 
+/// Checks that the caller may read the messages of the workspace, and whose they are.
+pub(crate) fn reader(client: &mut SpiClient<'_>, workspace_id: &str) -> Result<Reader, Error> {
+    Reader::open_tables(client, &["messages", "conversations"], workspace_id)
+}
+
 /// Finds messages. Reads as the owner of the tables, once the caller's rights are checked. What is given
 /// lies in `memory`.
 pub(crate) fn run(
@@ -121,7 +126,7 @@ pub(crate) fn run(
     memory: pg_sys::MemoryContext,
 ) -> Result<Answer, Error> {
     let scope = &request.scope;
-    let _reader = Reader::open_tables(client, &["messages", "conversations"], &scope.workspace_id)?;
+    let _reader = reader(client, &scope.workspace_id)?;
     if let Some(id) = &scope.conversation_id {
         let (id, workspace) = (Text::new(id), Text::new(&scope.workspace_id));
         CONVERSATION.with(|check| check.run(client, &[Some(id.datum()), Some(workspace.datum())]));

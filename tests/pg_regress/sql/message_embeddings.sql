@@ -41,10 +41,24 @@ SELECT outcome FROM kepler.set_message_embeddings('new', (SELECT json_agg(json_b
 SELECT kepler.activate_space('new');
 SELECT outcome FROM kepler.set_message_embeddings('new', (SELECT json_agg(json_build_object('message_id', id, 'embedding', '[1, 2, 4]'::json)) FROM ids WHERE content = 'b')::text);
 SELECT kepler.activate_space('new');
+-- A message can be added with its embedding, for the space that is searched now; sent again, too.
+SELECT outcome FROM kepler.add_message('d', 'user', 'e', external_id => 'e', embedding => '[9, 1, 1]');
+SELECT outcome FROM kepler.add_message('d', 'user', 'e', external_id => 'e', embedding => '[9, 1, 2]');
+SELECT e.embedding FROM kepler_data.new_message_embeddings AS e JOIN kepler.messages AS m ON m.id = e.message_id WHERE m.content = 'e';
+SELECT outcome FROM kepler.add_message('d', 'user', 'f', embedding => '[9, 1]');
+\echo SQLSTATE :LAST_ERROR_SQLSTATE
+SELECT outcome FROM kepler.add_message('d', 'user', 'f', embedding => '[0, 0, 0]');
+\echo SQLSTATE :LAST_ERROR_SQLSTATE
+SELECT count(*) AS added FROM kepler.messages WHERE content = 'f';
+DELETE FROM kepler.messages WHERE content = 'e';
 -- Searches compare with the new model's from now on, and with another's if it is named.
 SELECT content FROM kepler.search_messages('[1, 2, 4]', 1);
 SELECT content FROM kepler.search_messages('[0, 1]', 1, space => 'old');
 SELECT count(*) FROM kepler.search_messages('[0, 1]');
+-- How good the searches are is measured for messages too.
+SELECT searches, recall, shortfalls FROM kepler.recall_check(of => 'messages', k => 2);
+SELECT * FROM kepler.recall_check(of => 'users');
+\echo SQLSTATE :LAST_ERROR_SQLSTATE
 -- Which index they should have is told of these tables too.
 SELECT table_name, advice FROM kepler.index_advice() WHERE table_name::text ~ '^kepler_data.(old|new)_' ORDER BY 1;
 
