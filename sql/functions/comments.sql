@@ -412,9 +412,9 @@ COMMENT ON FUNCTION kepler._queue_changed_record() IS 'Trigger: keeps the queue 
 COMMENT ON FUNCTION kepler._dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';
 
 COMMENT ON FUNCTION kepler.create_embedding_space(text, integer, text, text) IS
-'Makes an embedding space: a table kepler_data.<name>_embeddings for embeddings of memories by one model. Spaces live side by side; the oldest is the one that workspaces search until they activate another (activate_space). Returns the table.
-name: up to 48 of a to z, 0 to 9 and _. dimensions: of each embedding, up to 16,000. model: what makes them. metric: cosine, inner_product or l2.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 42710 if there is such a space; 42501 for roles that may not create tables in kepler_data.';
+'Makes an embedding space: tables kepler_data.<name>_embeddings and <name>_message_embeddings for embeddings of memories and of messages by one model. Spaces live side by side; the oldest is the one that workspaces search until they activate another (activate_space). Returns the table for memories.
+name: up to 44 of a to z, 0 to 9 and _. dimensions: of each embedding, up to 16,000. model: what makes them. metric: cosine, inner_product or l2.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42710 if there is such a space; 42P07 if a table of its name is there; 42501 for roles that may not create tables in kepler_data.';
 COMMENT ON FUNCTION kepler.remember(text, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text) IS
 'Remembers one thing, and returns its memory_id and the action: added, duplicate, merged or superseded.
 embedding: of the content, by the model of the space; NULL leaves it to pending_embeddings. space: by default the one that the workspace searches.
@@ -441,6 +441,15 @@ diversity: from 0 to 1, how unlike each other results are to be (maximal margina
 space: by default the one that the workspace searches.
 similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_wide, exact_after_index or text.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler.search_messages(vector, integer, text, text, text, text[], text[], jsonb, timestamptz, timestamptz, double precision, integer, text, text) IS
+'Finds messages of conversations by meaning, words and time, best first, with those around them. If so many meet the conditions max_rows hits come back, whatever the conditions are; exhausted is true where there are fewer.
+embedding: of the question, by the model of the space. query_text: its words, any of which counts; what either finds is united (reciprocal rank fusion). One of the two is needed. By meaning only messages are found that have an embedding (set_message_embeddings).
+max_rows: hits, from 1 to 10,000; with expand to 1,000. user_id: whose conversations: * is everybody''s in the workspace, NULL those of no user. conversation_id: * is any. kinds: conversations of any of these. roles: system, user, assistant, tool. filter: a condition on metadata of messages, as in json_matches. sent_from, sent_before: sent at or after the one, and before the other. min_similarity: leaves out what is less similar; not what has no embedding and was found by its words.
+expand: so many messages (up to 100) before and after each hit in its conversation, whatever the conditions say of them. Neighbourhoods that overlap or touch are one passage, and no message comes twice.
+space: by default the one that the workspace searches.
+Rows: the passage with the best hit first, each in the order of its conversation. Without expand each hit is a passage. is_hit: false for a neighbour, which has no score, similarity and ranks. hit: the place of the hit, 1 for the best; of a neighbour, that of the hit it stands nearest to.
+score: from 0 to 1; the similarity, or in a search for words the fused rank. similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_iterative, exact_after_index or text.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace or conversation.';
 COMMENT ON FUNCTION kepler.touch_memories(text[], text) IS
 'Notes that memories were used, as a search does for those that it gives: the time, and one more hit. At most once a minute each; what another transaction is noting is passed over; nothing in a read-only transaction. Returns how many were noted.
 Errors: 55000 before install(); 22004 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
@@ -460,23 +469,30 @@ COMMENT ON FUNCTION kepler.set_embeddings(text, text, text) IS
 'Sets the embeddings of memories in a space, and returns a row for each element: set, unchanged, superseded (a later element is about the same memory), not_found, or rejected, with error. Searches go on in the space that the workspace has activated.
 embeddings: the text of a JSON array of {memory_id, embedding}.
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
+COMMENT ON FUNCTION kepler.pending_message_embeddings(text, integer, bigint, text[], text) IS
+'Messages of the workspace that have no embedding in a space, for whoever computes them: up to max_rows (at most 10,000), in the order of their ids; not those without any text. after: the last message_id of the call before; a worker that passes it does not look at the same ones again. roles: only messages of these, since not all are worth an embedding.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
+COMMENT ON FUNCTION kepler.set_message_embeddings(text, text, text) IS
+'Sets the embeddings of messages in a space, and returns a row for each element: set, unchanged, superseded (a later element is about the same message), not_found, or rejected, with error. Searches go on in the space that the workspace has activated.
+embeddings: the text of a JSON array of {message_id, embedding}.
+Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
 COMMENT ON FUNCTION kepler.activate_space(text, text) IS
-'Has the workspace search another space from now on. Refused (55000) as long as a memory of the workspace has no embedding there, with how many. Waits for transactions that are writing memories of the workspace.
+'Has the workspace search another space from now on. Refused (55000) as long as a memory of the workspace has no embedding there, or a message that has one in the space searched now, with how many. Waits for transactions that are writing memories or embeddings of the workspace.
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 42704 for the space; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.retire_embedding_space(text) IS
 'Ends a space: it takes no embeddings, and cannot be activated. Refused (55006) while a workspace searches it.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
 COMMENT ON FUNCTION kepler.drop_embedding_space(text) IS
-'Drops a retired space with its table and all its embeddings.
-Errors: 55000 before install(), and if it is not retired; 22004 and 22023 for arguments; 42704 for the space; 42501 for roles that do not own the table.';
+'Drops a retired space with its tables and all its embeddings.
+Errors: 55000 before install(), and if it is not retired; 22004 and 22023 for arguments; 42704 for the space; 42501 for roles that do not own the tables.';
 COMMENT ON FUNCTION kepler.index_advice(regclass) IS
 'Which index each column of type vector should have, in the tables of embedding spaces and in all others, or in one relation: a row for each.
 advice: create, rebuild (an IVFFlat index that has too few lists for the rows), drop (one whose building was interrupted), analyze, or none, with the reason and the statement. None below 50,000 rows: all are compared as fast. Columns outside of spaces are taken to be compared by cosine.
 build_memory: bytes that building it takes; a lower maintenance_work_mem makes it many times slower.
 Errors: 55000 before install().';
-COMMENT ON FUNCTION kepler.recall_check(text, integer, integer, text) IS
+COMMENT ON FUNCTION kepler.recall_check(text, integer, integer, text, text) IS
 'Holds searches for stored embeddings, chosen at random, against exact ones: the share of the k nearest that they find (recall), how many gave fewer rows than exist (shortfalls), and their times in milliseconds beside those of the exact ones. NULL where nothing is stored.
-samples: how many searches, at most 10,000. k: at most 1,000.
+samples: how many searches, at most 10,000. k: at most 1,000. of: memories or messages.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.search_vectors(regclass, text, vector, integer, jsonb, text, double precision) IS
 'Finds the rows of any table whose vectors are nearest to the embedding, nearest first, by the rule that holds for search_memories: if so many rows meet the condition, max_rows rows come back. Reads as the caller.
@@ -490,15 +506,20 @@ COMMENT ON FUNCTION kepler._require_space(text) IS 'Internal: fails unless there
 COMMENT ON FUNCTION kepler._complete_embedding() IS 'Trigger: whose memory an embedding belongs to, where it was inserted without';
 COMMENT ON FUNCTION kepler._move_embeddings() IS 'Trigger: embeddings go with a memory that becomes another user''s, or of another type';
 COMMENT ON FUNCTION kepler._forget_deleted_memories() IS 'Trigger: takes what belongs to deleted memories along';
+COMMENT ON FUNCTION kepler._forget_deleted_messages() IS 'Trigger: takes the embeddings of deleted messages along';
+COMMENT ON FUNCTION kepler._create_embedding_table(text, text, regclass, integer, text, text) IS 'Internal: makes a table of a space';
+COMMENT ON FUNCTION kepler._set_message_embedding(bigint, vector, text) IS 'Internal: what add_message does with an embedding';
+COMMENT ON FUNCTION kepler._require_roles(text[]) IS 'Internal: checks an argument that holds roles of messages';
 
 COMMENT ON FUNCTION kepler.estimate_tokens(text) IS
 'About how many tokens a text has: a quarter of its bytes, rounded up. NULL gives NULL. Rough: code, numbers and rare scripts have more. Count with the model''s own tokenizer where the limit is hard.';
-COMMENT ON FUNCTION kepler.add_message(text, text, text, text, integer, text, jsonb, timestamptz, text) IS
+COMMENT ON FUNCTION kepler.add_message(text, text, text, text, integer, text, jsonb, timestamptz, vector, text) IS
 'Adds a message to a conversation, as its last one. Returns one row. Who adds to the same conversation meanwhile waits for the end of this transaction, and comes behind.
 role: system, user, assistant or tool. content: its text; may be empty. user_id: who wrote it; where it is NULL and the role is user, the user of the conversation.
 token_count: as the model''s tokenizer counts; NULL is estimated (estimate_tokens). external_id: the caller''s name for the message: a message with it that is there already is not added again. metadata: a JSON object. sent_at: when it was written; has no part in the order.
+embedding: of the content, by the model of the space that the workspace searches; NULL leaves it to set_message_embeddings, which takes those of a batch too.
 number: its place, from 1, without gaps but for what is deleted. outcome: added or existing (same external_id, role and content).
-Errors: 55000 before install(); 22004 and 22023 for arguments, with all that is wrong; 23503 for an unknown conversation or user; 23505 if another message has the external_id.';
+Errors: 55000 before install(); 22004 and 22023 for arguments, with all that is wrong; 22000 for an embedding of other dimensions; 42704 where there is no space for it; 23503 for an unknown conversation or user; 23505 if another message has the external_id.';
 COMMENT ON FUNCTION kepler.add_messages(text, jsonb, text) IS
 'Adds messages to a conversation, in their order. Returns one row for each element.
 messages: a JSON array of objects {role, content, user_id, token_count, external_id, metadata, sent_at}, of which role and content are required; see add_message.

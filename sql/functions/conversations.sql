@@ -212,6 +212,7 @@ CREATE FUNCTION kepler.add_message(
     external_id text DEFAULT NULL,
     metadata jsonb DEFAULT NULL,
     sent_at timestamptz DEFAULT NULL,
+    embedding @extschema:vector@.vector DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (message_id bigint, number integer, outcome text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -222,16 +223,19 @@ DECLARE
 BEGIN
     PERFORM kepler._require_tables();
     PERFORM kepler._require_arguments(ARRAY['conversation_id', 'role', 'content', 'workspace_id'],
-        ARRAY[$1, $2, $3, $9]);
+        ARRAY[$1, $2, $3, $10]);
     SELECT a.* INTO answer FROM kepler.add_messages($1, jsonb_build_array(jsonb_build_object(
         'role', $2, 'content', $3, 'user_id', $4, 'token_count', $5, 'external_id', $6, 'metadata', $7,
-        'sent_at', $8)), $9) AS a;
+        'sent_at', $8)), $10) AS a;
     IF answer.outcome = 'rejected' THEN
         RAISE EXCEPTION USING
             ERRCODE = CASE answer.error_code WHEN 'unknown_user' THEN 'foreign_key_violation'
                 WHEN 'external_id_taken' THEN 'unique_violation' ELSE 'invalid_parameter_value' END,
             MESSAGE = 'the message is not valid',
             DETAIL = replace(answer.error, '; /', E'\n/');
+    END IF;
+    IF $9 IS NOT NULL THEN
+        PERFORM kepler._set_message_embedding(answer.message_id, $9, $10);
     END IF;
     RETURN QUERY SELECT answer.message_id, answer.number, answer.outcome;
 END

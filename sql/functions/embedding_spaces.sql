@@ -1,4 +1,4 @@
--- Embedding spaces: one typed table each, outside of the memories.
+-- Embedding spaces: two typed tables each, outside of the memories and messages.
 
 CREATE FUNCTION kepler._forget_deleted_memories() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -69,6 +69,74 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION kepler._forget_deleted_messages() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    space_table regclass;
+BEGIN
+    IF NOT EXISTS (SELECT FROM old_messages) THEN RETURN NULL; END IF;
+    FOR space_table IN
+        SELECT to_regclass(format('kepler_data.%I', s.message_table_name)) FROM kepler.embedding_spaces AS s
+    LOOP
+        IF space_table IS NULL THEN CONTINUE; END IF;
+        EXECUTE format(
+            'DELETE FROM %s AS e USING old_messages AS o
+             WHERE e.workspace_id = o.workspace_id AND e.message_id = o.id', space_table);
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+-- The table of a space for the embeddings of one of Kepler's tables.
+CREATE FUNCTION kepler._create_embedding_table(
+    name text, key_column text, of_table regclass, dimensions integer, metric text, description text
+) RETURNS regclass
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    vector_schema text;
+    key_type text;
+    owner name;
+    relation regclass;
+BEGIN
+    SELECT n.nspname INTO STRICT vector_schema
+    FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'vector';
+    SELECT format_type(a.atttypid, a.atttypmod) INTO STRICT key_type
+    FROM pg_attribute AS a WHERE a.attrelid = of_table AND a.attname = 'id';
+
+    EXECUTE format(
+        'CREATE TABLE kepler_data.%I (
+            workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
+            %I %s NOT NULL,
+            embedding %I.vector(%s) NOT NULL,
+            PRIMARY KEY (workspace_id, %2$I))', name, key_column, key_type, vector_schema, dimensions);
+    relation := format('kepler_data.%I', name)::regclass;
+    -- A row of that size fits into a page whatever the ids are, and an exact search that need not
+    -- detoast takes a quarter of the time.
+    IF dimensions <= 1900 THEN
+        EXECUTE format('ALTER TABLE %s ALTER embedding SET STORAGE PLAIN', relation);
+    END IF;
+    IF metric = 'cosine' THEN
+        EXECUTE format(
+            'ALTER TABLE %s ADD CONSTRAINT has_direction CHECK (%I.vector_norm(embedding) > 0)',
+            relation, vector_schema);
+    END IF;
+    EXECUTE format(
+        'CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON %s
+            FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+            EXECUTE FUNCTION kepler._refuse_workspace_change()', relation);
+    EXECUTE format('COMMENT ON TABLE %s IS %L', relation, description);
+    -- Searches read as the owner of what is embedded.
+    SELECT pg_get_userbyid(c.relowner) INTO owner FROM pg_class AS c WHERE c.oid = of_table;
+    IF owner <> current_user THEN
+        EXECUTE format('ALTER TABLE %s OWNER TO %I', relation, owner);
+    END IF;
+    RETURN relation;
+END
+$$;
+
 CREATE FUNCTION kepler.create_embedding_space(
     name text,
     dimensions integer,
@@ -80,17 +148,17 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     table_name constant text := create_embedding_space.name || '_embeddings';
-    vector_schema text;
-    memories_owner name;
+    message_table_name constant text := create_embedding_space.name || '_message_embeddings';
+    taken text;
     relation regclass;
 BEGIN
     PERFORM kepler._require_tables();
     PERFORM kepler._require_name('name', name);
     PERFORM kepler._require_name('model', model);
-    IF name !~ '^[a-z][a-z0-9_]{0,47}$' THEN
+    IF name !~ '^[a-z][a-z0-9_]{0,43}$' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('"%s" cannot be the name of an embedding space', name),
-            HINT = 'A name begins with a letter and consists of up to 48 of a to z, 0 to 9 and _.';
+            HINT = 'A name begins with a letter and consists of up to 44 of a to z, 0 to 9 and _.';
     ELSIF dimensions IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
             MESSAGE = 'argument "dimensions" must not be NULL';
@@ -104,61 +172,42 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
             MESSAGE = format('embedding space "%s" exists already', name);
     END IF;
-    SELECT n.nspname INTO STRICT vector_schema
-    FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'vector';
-
+    SELECT t.name INTO taken FROM unnest(ARRAY[table_name, message_table_name]) AS t (name)
+    WHERE to_regclass(format('kepler_data.%I', t.name)) IS NOT NULL LIMIT 1;
+    IF taken IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_table',
+            MESSAGE = format('embedding space "%s" needs the table kepler_data.%s, which exists already', name, taken),
+            HINT = 'Choose another name for the space.';
+    END IF;
+    relation := kepler._create_embedding_table(table_name, 'memory_id', 'kepler.memories', dimensions, metric,
+        format('Embeddings of kepler.memories in the space %s, made by %s', name, model));
+    -- Whose they are, and by that the scope of a search.
     EXECUTE format(
-        'CREATE TABLE kepler_data.%I (
-            workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
-            memory_id text NOT NULL,
-            embedding %I.vector(%s) NOT NULL,
-            user_id text,
-            context_type text NOT NULL,
-            PRIMARY KEY (workspace_id, memory_id))', table_name, vector_schema, dimensions);
-    relation := format('kepler_data.%I', table_name)::regclass;
-    -- The scope of a search.
+        'ALTER TABLE %s ADD COLUMN user_id text, ADD COLUMN context_type text NOT NULL', relation);
     EXECUTE format('CREATE INDEX ON %s (workspace_id, user_id, context_type)', relation);
-    -- A row of that size fits into a page whatever the ids are, and an exact search that need not
-    -- detoast takes a quarter of the time.
-    IF dimensions <= 1900 THEN
-        EXECUTE format('ALTER TABLE %s ALTER embedding SET STORAGE PLAIN', relation);
-    END IF;
-    IF metric = 'cosine' THEN
-        EXECUTE format(
-            'ALTER TABLE %s ADD CONSTRAINT %I CHECK (%I.vector_norm(embedding) > 0)',
-            relation, name || '_has_direction', vector_schema);
-    END IF;
-    EXECUTE format(
-        'CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON %s
-            FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-            EXECUTE FUNCTION kepler._refuse_workspace_change()', relation);
     EXECUTE format(
         'CREATE TRIGGER complete BEFORE INSERT ON %s
             FOR EACH ROW WHEN (NEW.context_type IS NULL)
             EXECUTE FUNCTION kepler._complete_embedding()', relation);
-    EXECUTE format('COMMENT ON TABLE %s IS %L', relation,
-        format('Embeddings of kepler.memories in the space %s, made by %s', name, model));
-    -- Searches read as the owner of the memories.
-    SELECT pg_get_userbyid(c.relowner) INTO memories_owner
-    FROM pg_class AS c WHERE c.oid = 'kepler.memories'::regclass;
-    IF memories_owner <> current_user THEN
-        EXECUTE format('ALTER TABLE %s OWNER TO %I', relation, memories_owner);
-    END IF;
-    INSERT INTO kepler.embedding_spaces (name, model, dimensions, metric, table_name)
-    VALUES (name, model, dimensions, metric::kepler.embedding_metric, table_name);
+    PERFORM kepler._create_embedding_table(message_table_name, 'message_id', 'kepler.messages', dimensions, metric,
+        format('Embeddings of kepler.messages in the space %s, made by %s', name, model));
+    INSERT INTO kepler.embedding_spaces (name, model, dimensions, metric, table_name, message_table_name)
+    VALUES (name, model, dimensions, metric::kepler.embedding_metric, table_name, message_table_name);
     RETURN relation;
 END
 $$;
 
 -- What a function needs of a space that must be there.
 CREATE FUNCTION kepler._require_space(
-    space text, OUT relation regclass, OUT dimensions integer, OUT state kepler.embedding_space_state
+    space text, OUT relation regclass, OUT message_relation regclass, OUT dimensions integer,
+    OUT state kepler.embedding_space_state
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    SELECT format('kepler_data.%I', s.table_name)::regclass, s.dimensions, s.state
-    INTO relation, dimensions, state
+    SELECT format('kepler_data.%I', s.table_name)::regclass,
+        format('kepler_data.%I', s.message_table_name)::regclass, s.dimensions, s.state
+    INTO relation, message_relation, dimensions, state
     FROM kepler.embedding_spaces AS s WHERE s.name = space;
     IF relation IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
@@ -176,21 +225,25 @@ CREATE FUNCTION kepler.retire_embedding_space(space text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    found record;
     oldest text;
     users text[];
 BEGIN
     PERFORM kepler._require_tables();
     PERFORM kepler._require_name('space', space);
-    PERFORM kepler._require_space(space);
+    found := kepler._require_space(space);
     SELECT s.name INTO oldest FROM kepler.embedding_spaces AS s
     WHERE s.state = 'ACTIVE' ORDER BY s.created_at, s.name LIMIT 1;
     -- Those who have activated none search the oldest.
-    users := ARRAY(
-        SELECT w.id FROM kepler.workspaces AS w
-        WHERE w.embedding_space = $1
-            OR (w.embedding_space IS NULL AND oldest = $1 AND EXISTS (
-                SELECT FROM kepler.memories AS m WHERE m.workspace_id = w.id))
-        ORDER BY w.id LIMIT 5);
+    EXECUTE format(
+        'SELECT ARRAY(
+            SELECT w.id FROM kepler.workspaces AS w
+            WHERE w.embedding_space = $1
+                OR (w.embedding_space IS NULL AND $2 AND (
+                    EXISTS (SELECT FROM kepler.memories AS m WHERE m.workspace_id = w.id)
+                    OR EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = w.id)))
+            ORDER BY w.id LIMIT 5)', found.message_relation)
+    INTO users USING $1, coalesce(oldest = $1, false);
     IF users <> '{}' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_in_use',
             MESSAGE = format('embedding space "%s" is in use', space),
@@ -216,7 +269,7 @@ BEGIN
             HINT = format('SELECT kepler.retire_embedding_space(%L);', space);
     END IF;
     DELETE FROM kepler.embedding_spaces AS s WHERE s.name = $1;
-    EXECUTE format('DROP TABLE %s', found.relation);
+    EXECUTE format('DROP TABLE %s, %s', found.relation, found.message_relation);
 END
 $$;
 
@@ -231,6 +284,25 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('argument "max_rows" must be between 1 and %s, not %s', most, max_rows);
     END IF;
+END
+$$;
+
+CREATE FUNCTION kepler._require_roles(roles text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    legal constant text[] := enum_range(NULL::kepler.message_role)::text[];
+    given text;
+BEGIN
+    FOREACH given IN ARRAY coalesce(roles, '{}') LOOP
+        IF given IS NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+                MESSAGE = 'argument "roles" must not be NULL';
+        ELSIF given <> ALL (legal) THEN
+            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+                MESSAGE = format('argument "roles" must be one of %s, not "%s"', array_to_string(legal, ', '), given);
+        END IF;
+    END LOOP;
 END
 $$;
 
@@ -261,6 +333,37 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION kepler.pending_message_embeddings(
+    space text,
+    max_rows integer DEFAULT 100,
+    after bigint DEFAULT NULL,
+    roles text[] DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (
+    message_id bigint, conversation_id text, number integer, role kepler.message_role, content text
+)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found record;
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_name('space', space);
+    PERFORM kepler._require_name('workspace_id', workspace_id);
+    PERFORM kepler._require_max_rows(max_rows, 10000);
+    PERFORM kepler._require_roles(roles);
+    found := kepler._require_space(space);
+    -- As pending_embeddings. Nothing but blanks has no meaning, and models refuse it.
+    RETURN QUERY EXECUTE format(
+        'SELECT m.id, m.conversation_id, m.number, m.role, m.content FROM kepler.messages AS m
+         WHERE m.workspace_id = $1 AND ($2 IS NULL OR m.id > $2)
+             AND ($4 IS NULL OR m.role = ANY ($4::kepler.message_role[])) AND m.content ~ ''\S''
+             AND NOT EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = $1 AND e.message_id = m.id)
+         ORDER BY m.id LIMIT $3', found.message_relation)
+    USING $5, after, max_rows, roles;
+END
+$$;
+
 CREATE FUNCTION kepler.activate_space(
     space text, workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS void
@@ -268,7 +371,9 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     found record;
+    present text;
     pending bigint;
+    pending_messages bigint := 0;
 BEGIN
     PERFORM kepler._require_tables();
     PERFORM kepler._require_name('space', space);
@@ -286,11 +391,33 @@ BEGIN
              AND NOT EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = $1 AND e.memory_id = m.id)',
         found.relation)
     INTO pending USING $2;
-    IF pending > 0 THEN
+    -- Messages need no embeddings; but those that are found by meaning now are to be found so then.
+    SELECT s.message_table_name INTO present FROM kepler.embedding_spaces AS s
+    WHERE s.name = coalesce(
+        (SELECT w.embedding_space FROM kepler.workspaces AS w WHERE w.id = $2),
+        (SELECT f.name FROM kepler.embedding_spaces AS f WHERE f.state = 'ACTIVE'
+         ORDER BY f.created_at, f.name LIMIT 1));
+    IF to_regclass(format('kepler_data.%I', present)) IS NOT NULL THEN
+        EXECUTE format(
+            'SELECT count(*) FROM kepler_data.%I AS p
+             WHERE p.workspace_id = $1
+                 AND NOT EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = $1 AND e.message_id = p.message_id)',
+            present, found.message_relation)
+        INTO pending_messages USING $2;
+    END IF;
+    IF pending + pending_messages > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('workspace "%s" cannot search the space "%s" yet', workspace_id, space),
-            DETAIL = format('Memories that have no embedding there, and would not be found: %s.', pending),
-            HINT = format('SELECT * FROM kepler.pending_embeddings(%L); then kepler.set_embeddings.', space);
+            DETAIL = concat_ws(E'\n',
+                CASE WHEN pending > 0 THEN
+                    format('Memories that have no embedding there, and would not be found: %s.', pending) END,
+                CASE WHEN pending_messages > 0 THEN
+                    format('Messages that have an embedding now and none there: %s.', pending_messages) END),
+            HINT = concat_ws(E'\n',
+                CASE WHEN pending > 0 THEN
+                    format('SELECT * FROM kepler.pending_embeddings(%L); then kepler.set_embeddings.', space) END,
+                CASE WHEN pending_messages > 0 THEN
+                    format('SELECT * FROM kepler.pending_message_embeddings(%L); then kepler.set_message_embeddings.', space) END);
     END IF;
     UPDATE kepler.workspaces AS w SET embedding_space = $1
     WHERE w.id = $2 AND w.embedding_space IS DISTINCT FROM $1;

@@ -31,7 +31,7 @@ BEGIN
         JOIN pg_extension AS x ON x.extname = 'vector' AND x.extnamespace = t.typnamespace
         JOIN pg_namespace AS n ON n.oid = t.typnamespace
         LEFT JOIN kepler.embedding_spaces AS s
-            ON c.relnamespace = to_regnamespace('kepler_data') AND c.relname = s.table_name
+            ON c.relnamespace = to_regnamespace('kepler_data') AND c.relname IN (s.table_name, s.message_table_name)
         LEFT JOIN LATERAL (
             SELECT d.objid::regclass AS index, m.amname AS method, ix.indisvalid AS valid,
                 (SELECT o.option_value::bigint FROM pg_options_to_table(k.reloptions) AS o

@@ -10,9 +10,10 @@ CREATE TABLE kepler.embedding_spaces (
     metric kepler.embedding_metric NOT NULL DEFAULT 'cosine',
     state kepler.embedding_space_state NOT NULL DEFAULT 'ACTIVE',
     table_name text NOT NULL UNIQUE,
+    message_table_name text NOT NULL UNIQUE,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    CONSTRAINT embedding_spaces_name_form CHECK (name ~ '^[a-z][a-z0-9_]{0,47}$'),
+    CONSTRAINT embedding_spaces_name_form CHECK (name ~ '^[a-z][a-z0-9_]{0,43}$'),
     CONSTRAINT embedding_spaces_model_length CHECK (octet_length(model) BETWEEN 1 AND 256),
     -- What pgvector can hold.
     CONSTRAINT embedding_spaces_dimensions_range CHECK (dimensions BETWEEN 1 AND 16000)
@@ -103,13 +104,14 @@ CREATE TRIGGER forget_deleted AFTER DELETE ON kepler.memories
     REFERENCING OLD TABLE AS old_memories
     FOR EACH STATEMENT EXECUTE FUNCTION kepler._forget_deleted_memories();
 
-COMMENT ON COLUMN kepler.workspaces.embedding_space IS 'Space that memories are searched in, set by activate_space; NULL: the oldest that is ACTIVE';
+COMMENT ON COLUMN kepler.workspaces.embedding_space IS 'Space that memories and messages are searched in, set by activate_space; NULL: the oldest that is ACTIVE';
 
-COMMENT ON TABLE kepler.embedding_spaces IS 'Embedding models side by side, each with a table of its own in kepler_data; made by create_embedding_space';
+COMMENT ON TABLE kepler.embedding_spaces IS 'Embedding models side by side, each with tables of its own in kepler_data; made by create_embedding_space';
 COMMENT ON COLUMN kepler.embedding_spaces.model IS 'Which model makes its embeddings, for example text-embedding-3-small';
 COMMENT ON COLUMN kepler.embedding_spaces.metric IS 'How embeddings are compared';
 COMMENT ON COLUMN kepler.embedding_spaces.state IS 'RETIRED spaces take no embeddings and cannot be activated';
 COMMENT ON COLUMN kepler.embedding_spaces.table_name IS 'Table in kepler_data: workspace_id, memory_id, embedding, and whose: user_id, context_type';
+COMMENT ON COLUMN kepler.embedding_spaces.message_table_name IS 'Table in kepler_data: workspace_id, message_id, embedding';
 
 COMMENT ON TABLE kepler.memories IS 'What agents remember: facts, preferences, reasoning, patterns';
 COMMENT ON COLUMN kepler.memories.workspace_id IS 'Workspace the row belongs to; never changes';

@@ -41,6 +41,10 @@ CREATE TABLE kepler.messages (
     sent_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- With the workspace as a word, as memories have it.
+    text_search tsvector NOT NULL GENERATED ALWAYS AS (
+        to_tsvector('pg_catalog.english', left(content, 100000))
+        || array_to_tsvector(ARRAY[' ' || workspace_id])) STORED,
     PRIMARY KEY (workspace_id, id),
     -- The order, and what every window walks.
     CONSTRAINT messages_number_key UNIQUE (workspace_id, conversation_id, number),
@@ -63,6 +67,10 @@ CREATE INDEX messages_system_idx ON kepler.messages (workspace_id, conversation_
     WHERE role = 'system';
 -- What a user said, and the check when a user is deleted.
 CREATE INDEX messages_user_id_idx ON kepler.messages (workspace_id, user_id);
+-- What was said when; $eq in a filter; words.
+CREATE INDEX messages_sent_at_idx ON kepler.messages (workspace_id, sent_at);
+CREATE INDEX messages_metadata_idx ON kepler.messages USING gin (metadata jsonb_path_ops);
+CREATE INDEX messages_text_search_idx ON kepler.messages USING gin (text_search);
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.conversations
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
@@ -70,8 +78,14 @@ CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.conversations
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.conversations
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler._refuse_workspace_change();
-CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.messages
-    FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
+-- By columns: a trigger before the update cannot look at a whole row that has a generated one.
+CREATE TRIGGER touch_updated_at
+    BEFORE UPDATE OF role, content, user_id, token_count, external_id, metadata, sent_at ON kepler.messages
+    FOR EACH ROW WHEN (OLD.updated_at = NEW.updated_at
+        AND (OLD.role <> NEW.role OR OLD.content <> NEW.content OR OLD.metadata <> NEW.metadata
+            OR OLD.sent_at <> NEW.sent_at OR OLD.user_id IS DISTINCT FROM NEW.user_id
+            OR OLD.token_count IS DISTINCT FROM NEW.token_count
+            OR OLD.external_id IS DISTINCT FROM NEW.external_id))
     EXECUTE FUNCTION kepler._touch_updated_at();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.messages
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
@@ -83,6 +97,9 @@ CREATE TRIGGER number_message BEFORE INSERT ON kepler.messages
 CREATE TRIGGER keep_place BEFORE UPDATE OF id, conversation_id, number ON kepler.messages
     FOR EACH ROW WHEN (OLD.id <> NEW.id OR OLD.conversation_id <> NEW.conversation_id OR OLD.number <> NEW.number)
     EXECUTE FUNCTION kepler._refuse_message_move();
+CREATE TRIGGER forget_deleted AFTER DELETE ON kepler.messages
+    REFERENCING OLD TABLE AS old_messages
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler._forget_deleted_messages();
 
 COMMENT ON TABLE kepler.conversations IS 'Messages that belong together';
 COMMENT ON COLUMN kepler.conversations.workspace_id IS 'Workspace the row belongs to; never changes';
@@ -104,3 +121,4 @@ COMMENT ON COLUMN kepler.messages.token_count IS 'Tokens as the caller counted t
 COMMENT ON COLUMN kepler.messages.external_id IS 'The caller''s name for it: sent again, it is not added again; unique in its conversation';
 COMMENT ON COLUMN kepler.messages.metadata IS 'Anything else, a JSON object, tool calls for example; no secrets';
 COMMENT ON COLUMN kepler.messages.sent_at IS 'When it was written, as the caller says; otherwise when it was added. Has no part in the order';
+COMMENT ON COLUMN kepler.messages.text_search IS 'Words of the content''s first 100,000 characters, and the workspace';

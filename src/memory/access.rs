@@ -15,10 +15,11 @@ use crate::pg::varlena::Text;
 use crate::settings;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 thread_local! {
-    static TABLES: Statement = const { Statement::new(
+    static TABLE: Statement = const { Statement::new(
         c"SELECT c.oid, c.relowner, a.oid,
                  EXISTS (
                      SELECT FROM pg_catalog.pg_policy AS p
@@ -28,48 +29,50 @@ thread_local! {
           FROM pg_catalog.pg_class AS c
           JOIN pg_catalog.pg_class AS a
               ON a.relname = 'memory_access' AND a.relnamespace = c.relnamespace
-          WHERE c.relname = 'memories' AND c.relnamespace = (
+          WHERE c.relname = $1::name AND c.relnamespace = (
               SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'kepler')",
-        &[],
+        &[pg_sys::TEXTOID],
     ) };
     static WORKSPACE: Statement = const { Statement::new(
         c"SELECT w.embedding_space FROM kepler.workspaces AS w WHERE w.id = $1",
         &[pg_sys::TEXTOID],
     ) };
     /// What is known of the tables, and since when.
-    static KNOWN: Cell<Option<(u64, Tables)>> = const { Cell::new(None) };
+    static KNOWN: RefCell<HashMap<&'static str, (u64, Table)>> = RefCell::default();
 }
 
-/// What the catalog says of the tables, whoever asks.
+/// What the catalog says of a table, whoever asks.
 #[derive(Clone, Copy)]
-struct Tables {
-    memories: pg_sys::Oid,
+struct Table {
+    relation: pg_sys::Oid,
     owner: pg_sys::Oid,
+    /// Where accesses are noted.
     access: pg_sys::Oid,
     /// Whether there are policies that are not Kepler's.
     has_own_policies: bool,
 }
 
-impl Tables {
-    fn find(client: &mut SpiClient<'_>) -> Result<Self, Error> {
+impl Table {
+    fn find(client: &mut SpiClient<'_>, name: &'static str) -> Result<Self, Error> {
         let generation = generation();
-        if let Some((at, tables)) = KNOWN.get()
+        if let Some((at, table)) = KNOWN.with_borrow(|known| known.get(name).copied())
             && at == generation
         {
-            return Ok(tables);
+            return Ok(table);
         }
-        let rows = TABLES.with(|statement| statement.run(client, &[]));
+        let text = Text::new(name);
+        let rows = TABLE.with(|statement| statement.run(client, &[Some(text.datum())]));
         let found = rows.iter::<4>().next().and_then(|row| {
             Some(Self {
-                memories: row.oid(0)?,
+                relation: row.oid(0)?,
                 owner: row.oid(1)?,
                 access: row.oid(2)?,
                 has_own_policies: row.boolean(3)?,
             })
         });
-        let tables = found.ok_or(Error::NotInstalled)?;
-        KNOWN.set(Some((generation, tables)));
-        Ok(tables)
+        let table = found.ok_or(Error::NotInstalled)?;
+        KNOWN.with_borrow_mut(|known| known.insert(name, (generation, table)));
+        Ok(table)
     }
 }
 
@@ -85,23 +88,37 @@ pub(crate) struct Reader {
 impl Reader {
     /// Checks that the caller may read the memories of the workspace.
     pub(crate) fn open(client: &mut SpiClient<'_>, workspace_id: &str) -> Result<Self, Error> {
-        let tables = Tables::find(client)?;
-        if !role::may(pg_sys::ACL_SELECT, tables.memories) {
-            return Err(MemoryError::NoRight("kepler.memories".to_owned()).into());
-        }
-        let secured = role::is_secured(tables.memories);
-        if secured {
-            let own = settings::workspace_id();
-            if own != workspace_id {
-                let asked = workspace_id.to_owned();
-                return Err(MemoryError::ForeignWorkspace { asked, own }.into());
+        Self::open_tables(client, &["memories"], workspace_id)
+    }
+
+    /// Checks that the caller may read the rows of the workspace in all of the tables.
+    pub(crate) fn open_tables(
+        client: &mut SpiClient<'_>,
+        tables: &[&'static str],
+        workspace_id: &str,
+    ) -> Result<Self, Error> {
+        let (mut owner, mut may_touch, mut as_owner) = (None, true, true);
+        for name in tables {
+            let table = Table::find(client, name)?;
+            if !role::may(pg_sys::ACL_SELECT, table.relation) {
+                return Err(MemoryError::NoRight(format!("kepler.{name}")).into());
             }
+            let secured = role::is_secured(table.relation);
+            if secured {
+                let own = settings::workspace_id();
+                if own != workspace_id {
+                    let asked = workspace_id.to_owned();
+                    return Err(MemoryError::ForeignWorkspace { asked, own }.into());
+                }
+            }
+            // One table whose own policies are to hold is enough.
+            as_owner &= !(secured && table.has_own_policies);
+            owner = owner.or(Some(table.owner));
+            may_touch = role::may(pg_sys::ACL_INSERT, table.access)
+                && role::may(pg_sys::ACL_UPDATE, table.access);
         }
-        let as_owner = !(secured && tables.has_own_policies);
-        let may_touch = as_owner
-            || (role::may(pg_sys::ACL_INSERT, tables.access)
-                && role::may(pg_sys::ACL_UPDATE, tables.access));
-        let owner = Some(tables.owner).filter(|owner| as_owner && *owner != role::current());
+        let owner = owner.filter(|owner| as_owner && *owner != role::current());
+        let may_touch = as_owner || may_touch;
         let owner = owner.map(ActAs::role);
         let space = activated(client, workspace_id)?;
         Ok(Self { _owner: owner, may_touch, space })

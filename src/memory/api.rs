@@ -95,36 +95,23 @@ fn search_memories(
     let diversity = diversity.ok_or(Error::NullArgument("diversity"))?;
     let diversity = in_range("diversity", diversity, 0.0, 1.0).map_err(Error::from)?;
     let most = if diversity > 0.0 { MAX_DIVERSE_ROWS } else { MAX_ROWS };
-    let query_text = match query_text {
-        Some(text) if text.trim().is_empty() => {
-            return Err(Error::BlankArgument("query_text").into());
-        }
-        text => text,
-    };
-    // SAFETY: declared in SQL as vector.
-    let embedding = embedding.map(|given| unsafe { Embedding::from_datum(given.datum()) });
+    let query_text = search_text(query_text)?;
+    let embedding = query_of(embedding);
     if embedding.is_none() && query_text.is_none() {
         return Err(Error::from(MemoryError::NothingToSearchFor).into());
     }
-    let context_types = match context_types {
-        None => None,
-        Some(types) => {
-            let types: Option<Vec<String>> = types.into_iter().collect();
-            Some(types.ok_or(Error::NullArgument("context_types"))?)
-        }
-    };
     let request = Request {
         embedding,
         query_text,
         scope: Scope {
             workspace_id,
             user: User::from_argument(user_id),
-            context_types,
+            context_types: names("context_types", context_types)?,
             filter: filter.map(|filter| json_text(filter.datum())),
             at: as_of.map_or_else(now, i64::from),
         },
         space,
-        max_rows: rows_within("max_rows", max_rows, most)?,
+        max_rows: within("max_rows", max_rows, 1, most)?,
         min_similarity,
         weights: match weights {
             Some(weights) => Weights::read(&weights.0).map_err(Error::from)?,
@@ -152,14 +139,44 @@ fn search_memories(
     })))
 }
 
-fn rows_within(argument: &'static str, given: Option<i32>, most: i32) -> Result<usize, Error> {
+/// A count from `least`, which is not negative, to `most`.
+pub(crate) fn within(
+    argument: &'static str,
+    given: Option<i32>,
+    least: i32,
+    most: i32,
+) -> Result<usize, Error> {
     let given = given.ok_or(Error::NullArgument(argument))?;
-    in_range(argument, f64::from(given), 1.0, f64::from(most))?;
+    in_range(argument, f64::from(given), f64::from(least), f64::from(most))?;
     Ok(given as usize)
 }
 
+/// Names, none of which may be NULL.
+pub(crate) fn names(
+    argument: &'static str,
+    given: Option<Vec<Option<String>>>,
+) -> Result<Option<Vec<String>>, Error> {
+    let Some(given) = given else { return Ok(None) };
+    let names: Option<Vec<String>> = given.into_iter().collect();
+    Ok(Some(names.ok_or(Error::NullArgument(argument))?))
+}
+
+/// Words to look for, if there are any.
+pub(crate) fn search_text(query_text: Option<String>) -> Result<Option<String>, Error> {
+    match query_text {
+        Some(text) if text.trim().is_empty() => Err(Error::BlankArgument("query_text")),
+        text => Ok(text),
+    }
+}
+
+/// An argument that is declared in SQL as vector.
+pub(crate) fn query_of(embedding: Option<AnyElement>) -> Option<Embedding> {
+    // SAFETY: as declared.
+    embedding.map(|given| unsafe { Embedding::from_datum(given.datum()) })
+}
+
 /// The text of a `jsonb`, with all digits of its numbers.
-fn json_text(datum: pg_sys::Datum) -> String {
+pub(crate) fn json_text(datum: pg_sys::Datum) -> String {
     // SAFETY: declared in SQL as jsonb; the function gives a C string.
     let text =
         unsafe { pgrx::direct_function_call::<&std::ffi::CStr>(pg_sys::jsonb_out, &[Some(datum)]) };

@@ -1,6 +1,7 @@
 //! Cuts a batch of memories into elements and reads their fields. What is wrong with one element is
 //! that element's rejection, with every problem of its fields.
 
+use super::embedded::Embedded;
 use super::embedding::Embedding;
 use super::space::Space;
 use crate::error::Error;
@@ -104,13 +105,13 @@ pub(crate) fn batch(
     Ok(batch)
 }
 
-/// An embedding for a memory that is there.
+/// An embedding for a memory or message that is there.
 pub(crate) struct NewEmbedding {
-    pub(crate) memory_id: String,
+    pub(crate) id: String,
     pub(crate) embedding: Embedding,
 }
 
-/// Divides `text`, a JSON array of `{memory_id, embedding}`.
+/// Divides `text`, a JSON array of `{memory_id, embedding}`, or of `{message_id, embedding}`.
 pub(crate) fn embeddings(
     text: &str,
     argument: &'static str,
@@ -121,8 +122,9 @@ pub(crate) fn embeddings(
     let mut batch = Vec::new();
     elements::divide(text, |at| {
         pgrx::check_for_interrupts!();
-        let (element, end) = objects(text, at, &["memory_id", "embedding"], |ranges, unknown| {
-            reader.embedding_of(text, ranges, unknown)
+        let fields = [space.embedded.column(), "embedding"];
+        let (element, end) = objects(text, at, &fields, |ranges, unknown| {
+            reader.embedding_of(space.embedded, text, ranges, unknown)
         })?;
         batch.push(element);
         Ok(end)
@@ -226,6 +228,17 @@ impl<'s> Reader<'s> {
         Some(Embedding::from_bytes(&stored[4..]))
     }
 
+    /// A number, or a string of its digits: drivers that cannot hold 64 bits give those.
+    fn message_id(&mut self, field: &str, raw: Option<&[u8]>) -> Option<String> {
+        let raw = raw?;
+        let digits = raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\"")).unwrap_or(raw);
+        let id = str::from_utf8(digits).ok().and_then(|digits| digits.parse::<i64>().ok());
+        if id.is_none() {
+            self.problems.push(format!("/{field}: must be an integer (64 bits)"));
+        }
+        id.map(|id| id.to_string())
+    }
+
     /// The element, or all that is wrong with it.
     fn end<T>(&mut self, element: T) -> Result<T, String> {
         if self.problems.is_empty() {
@@ -287,18 +300,24 @@ impl<'s> Reader<'s> {
 
     fn embedding_of(
         &mut self,
+        embedded: Embedded,
         text: &[u8],
         ranges: &[Option<Range<usize>>],
         unknown: Option<String>,
     ) -> Result<NewEmbedding, String> {
-        self.begin(unknown, "memory_id, embedding");
+        let fields = [embedded.column(), "embedding"];
+        self.begin(unknown, &fields.join(", "));
         let raw = |at: usize| ranges[at].clone().map(|range| &text[range]);
-        for (at, field) in ["memory_id", "embedding"].into_iter().enumerate() {
+        for (at, field) in fields.into_iter().enumerate() {
             if raw(at).is_none() {
                 self.problems.push(format!("/{field}: is required"));
             }
         }
-        let memory_id = self.text("memory_id", raw(0)).unwrap_or_default();
+        let id = match embedded {
+            Embedded::Memories => self.text(fields[0], raw(0)),
+            Embedded::Messages => self.message_id(fields[0], raw(0)),
+        };
+        let id = id.unwrap_or_default();
         let embedding =
             self.embedding("embedding", raw(1)).unwrap_or_else(|| Embedding::new(vec![]));
         if self.problems.is_empty()
@@ -307,6 +326,6 @@ impl<'s> Reader<'s> {
         {
             self.problems.push(format!("/embedding: {error}"));
         }
-        self.end(NewEmbedding { memory_id, embedding })
+        self.end(NewEmbedding { id, embedding })
     }
 }

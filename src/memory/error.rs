@@ -21,6 +21,8 @@ pub(crate) enum MemoryError {
     OutOfRange { argument: &'static str, least: String, most: String, given: String },
     #[error("a search needs an \"embedding\", a \"query_text\", or both")]
     NothingToSearchFor,
+    #[error("argument \"sent_before\" must be later than \"sent_from\"")]
+    NoTimeBetween,
     #[error("argument \"weights\" is not valid")]
     BadWeights { problems: Vec<String> },
     #[error("the memory is not valid")]
@@ -49,6 +51,7 @@ impl MemoryError {
             Self::ZeroVector { .. }
             | Self::OutOfRange { .. }
             | Self::NothingToSearchFor
+            | Self::NoTimeBetween
             | Self::Invalid { .. }
             | Self::BadCondition { .. }
             | Self::BadWeights { .. } => ERRCODE_INVALID_PARAMETER_VALUE,

@@ -1,16 +1,19 @@
-//! What agents remember: spaces of embeddings, memories, and the search for them.
+//! What agents remember, and what was said: spaces of embeddings, memories, and the search for them and
+//! for messages.
 //!
 //! A search goes one way: `api` checks the arguments, `access` the rights, `space` finds the vectors,
 //! `scope` and `filter` say which memories count, `nearest` finds the nearest of them, `score` puts them in order,
-//! and `search` leads through. `put` writes what `decode` has read.
+//! and `search` leads through; `messages` does the same for messages. `put` writes what `decode` has read.
 
 pub(crate) mod access;
 pub(crate) mod api;
 mod decode;
 mod dedupe;
+mod embedded;
 mod embedding;
 pub(crate) mod error;
 pub(crate) mod filter;
+pub(crate) mod messages;
 mod metric;
 mod nearest;
 mod put;

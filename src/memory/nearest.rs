@@ -135,7 +135,7 @@ pub(crate) struct Condition {
     /// Whether there is but one good way to find rows by these keys.
     pub(crate) has_one_way: bool,
     pub(crate) beside: Option<Beside>,
-    /// The column that identifies a row, as text. Where there is something beside, by its name.
+    /// What identifies a row, as text.
     pub(crate) key: String,
 }
 
@@ -147,6 +147,8 @@ pub(crate) struct Beside {
     pub(crate) scope: String,
     /// What joins `e` to those.
     pub(crate) join: String,
+    /// The column of `e` that the look-up and the key are made of.
+    pub(crate) column: String,
     /// Whether they may be much fewer than what the keys give.
     pub(crate) is_filtered: bool,
 }
@@ -260,19 +262,19 @@ impl Search<'_> {
         let distance = self.vectors.distance(self.query);
         let (table, details, wanted) = (&self.vectors.table, D::COLUMNS, self.wanted);
         // "+ 0" keeps the index on vectors out of it.
-        let order = format!("{distance} OPERATOR(pg_catalog.+) 0::pg_catalog.float8, {key}");
-        let Some(Beside { lookup, is_filtered, .. }) = beside else {
+        let order = format!("{distance} OPERATOR(pg_catalog.+) 0::pg_catalog.float8");
+        let Some(Beside { lookup, column, is_filtered, .. }) = beside else {
             let sql = format!(
                 "SELECT {key}, {distance}, {details} FROM {table} AS e WHERE {keys} \
-                 ORDER BY {order} LIMIT {wanted}"
+                 ORDER BY {order}, {key} LIMIT {wanted}"
             );
             return self.cut(self.compared(client, sql));
         };
         let nearest = |most: &str| {
             format!(
                 "SELECT {key}, e.distance, m.* \
-                 FROM (SELECT {key}, {distance} AS distance FROM {table} AS e WHERE {keys} \
-                       ORDER BY {order} {most}) AS e \
+                 FROM (SELECT {column}, {distance} AS distance FROM {table} AS e WHERE {keys} \
+                       ORDER BY {order}, {column} {most}) AS e \
                  CROSS JOIN LATERAL (SELECT {details} FROM {lookup} OFFSET 0) AS m LIMIT {wanted}"
             )
         };

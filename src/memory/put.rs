@@ -6,6 +6,7 @@
 
 use super::decode::NewMemory;
 use super::dedupe::{self, Known, Original};
+use super::embedded::Embedded;
 use super::error::MemoryError;
 use super::space::Space;
 use crate::error::Error;
@@ -486,7 +487,7 @@ impl Rows {
 }
 
 /// Writes embeddings into the table of a space; those that are there already stay, or take the new value.
-/// Gives the memories whose embedding was written.
+/// Gives the ids of those whose embedding was written.
 pub(crate) fn insert_embeddings(
     client: &mut SpiClient<'_>,
     workspace: &Text,
@@ -498,16 +499,32 @@ pub(crate) fn insert_embeddings(
     let known = EMBEDDINGS.with_borrow(|known| known.get(table).cloned());
     let statement = known.unwrap_or_else(|| {
         let equals = format!("OPERATOR({}.=)", quote(&space.vectors.vector_schema));
+        let column = space.embedded.column();
+        let (ids, given) = (space.embedded.ids("$2"), "pg_catalog.unnest($3) AS embedding");
+        // Those of memories say whose they are.
+        let (columns, source) = match space.embedded {
+            Embedded::Memories => (
+                "embedding, user_id, context_type",
+                format!(
+                    "n.embedding, m.user_id, m.context_type
+                     FROM (SELECT pg_catalog.unnest({ids}) AS id, {given}) AS n
+                     CROSS JOIN LATERAL (
+                         SELECT x.user_id, x.context_type FROM kepler.memories AS x
+                         WHERE x.workspace_id = $1 AND x.id = n.id LIMIT 1) AS m"
+                ),
+            ),
+            Embedded::Messages => (
+                "embedding",
+                format!("n.embedding FROM (SELECT pg_catalog.unnest({ids}) AS id, {given}) AS n"),
+            ),
+        };
         let sql = format!(
-            "INSERT INTO {table} AS e (workspace_id, memory_id, user_id, context_type, embedding)
-             SELECT $1, n.id, m.user_id, m.context_type, n.embedding
-             FROM (SELECT pg_catalog.unnest($2) AS id, pg_catalog.unnest($3) AS embedding) AS n
-             CROSS JOIN LATERAL (
-                 SELECT x.user_id, x.context_type FROM kepler.memories AS x
-                 WHERE x.workspace_id = $1 AND x.id = n.id LIMIT 1) AS m
-             ON CONFLICT (workspace_id, memory_id) DO UPDATE SET embedding = EXCLUDED.embedding
+            "INSERT INTO {table} AS e (workspace_id, {column}, {columns})
+             SELECT $1, n.id, {source}
+             ON CONFLICT (workspace_id, {column}) DO UPDATE SET embedding = EXCLUDED.embedding
              WHERE NOT (e.embedding {equals} EXCLUDED.embedding)
-             RETURNING e.memory_id"
+             RETURNING {id}",
+            id = space.embedded.id(&format!("e.{column}")),
         );
         let types = vec![pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, space.vectors.vector_array_type];
         let statement = Rc::new(OwnedStatement::new(sql, types));

@@ -2,6 +2,7 @@
 
 use super::access::activated;
 use super::decode::{self, NewMemory};
+use super::embedded::Embedded;
 use super::embedding::Embedding;
 use super::error::MemoryError;
 use super::put::{self, Action};
@@ -28,7 +29,7 @@ fn open_space(
         return Ok(None);
     }
     let activated = if space.is_none() { activated(client, workspace_id)? } else { None };
-    let space = Space::find(client, space.or(activated.as_deref()))?;
+    let space = Space::find(client, Embedded::Memories, space.or(activated.as_deref()))?;
     space.require_active()?;
     Ok(Some(space))
 }

@@ -1,6 +1,8 @@
 //! How good the searches of a workspace are: live results held against exact ones.
 
 use super::access::Reader;
+use super::embedded::Embedded;
+use super::messages;
 use super::nearest::{Condition, Search};
 use super::scope::{Scope, User};
 use super::search::{in_range, within_space};
@@ -33,23 +35,33 @@ struct Measured {
 
 fn run(
     client: &mut SpiClient<'_>,
+    embedded: Embedded,
     space: Option<&str>,
     samples: i32,
     k: usize,
     workspace_id: &str,
 ) -> Result<Measured, Error> {
-    let reader = Reader::open(client, workspace_id)?;
-    let space = Space::find(client, space.or(reader.space.as_deref()))?;
-    let mut parameters = Parameters::default();
-    let scope = Scope {
-        workspace_id: workspace_id.to_owned(),
-        user: User::Any,
-        context_types: None,
-        filter: None,
-        at: now(),
+    let reader = match embedded {
+        Embedded::Memories => Reader::open(client, workspace_id)?,
+        Embedded::Messages => messages::search::reader(client, workspace_id)?,
     };
-    let conditions = scope.conditions(&mut parameters)?;
-    let condition: Condition = within_space(&conditions);
+    let space = Space::find(client, embedded, space.or(reader.space.as_deref()))?;
+    let mut parameters = Parameters::default();
+    let everything = |parameters: &mut Parameters| match embedded {
+        Embedded::Memories => Scope {
+            workspace_id: workspace_id.to_owned(),
+            user: User::Any,
+            context_types: None,
+            filter: None,
+            at: now(),
+        }
+        .conditions(parameters),
+        Embedded::Messages => {
+            messages::scope::Scope::everything(workspace_id).conditions(parameters)
+        }
+    };
+    let conditions = everything(&mut parameters)?;
+    let condition: Condition = within_space(embedded, &conditions);
     let rows = parameters.run(
         client,
         &format!(
@@ -63,7 +75,7 @@ fn run(
     for row in rows.iter::<1>() {
         check_for_interrupts!();
         let mut parameters = Parameters::default();
-        scope.conditions(&mut parameters)?;
+        everything(&mut parameters)?;
         let query = parameters.datum(space.vectors.vector_type, row.datum(0));
         let search = Search {
             vectors: &space.vectors,
@@ -106,6 +118,7 @@ fn recall_check(
     space: default!(Option<String>, "NULL"),
     samples: default!(Option<i32>, "100"),
     k: default!(Option<i32>, "10"),
+    of: default!(Option<&str>, "'memories'"),
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<
     TableIterator<
@@ -128,8 +141,16 @@ fn recall_check(
     let k = k.ok_or(Error::NullArgument("k"))?;
     in_range("samples", f64::from(samples), 1.0, f64::from(MAX_SAMPLES)).map_err(Error::from)?;
     in_range("k", f64::from(k), 1.0, f64::from(MAX_K)).map_err(Error::from)?;
+    let embedded = match of.ok_or(Error::NullArgument("of"))? {
+        "memories" => Embedded::Memories,
+        "messages" => Embedded::Messages,
+        given => {
+            let (legal, given) = ("memories, messages", given.to_owned());
+            return Err(Error::BadChoice { argument: "of", legal, given }.into());
+        }
+    };
     let mut measured = Spi::connect_mut(|client| {
-        run(client, space.as_deref(), samples, k as usize, &workspace_id)
+        run(client, embedded, space.as_deref(), samples, k as usize, &workspace_id)
     })?;
     let recall = (measured.wanted > 0).then(|| measured.found as f64 / measured.wanted as f64);
     Ok(TableIterator::new([(

@@ -41,6 +41,8 @@ impl User {
 
 /// The scope as conditions.
 pub(crate) struct Conditions {
+    /// The table that they are about, as `m`, with what it is joined to.
+    pub(crate) from: &'static str,
     /// The parameter of the workspace.
     pub(crate) workspace: String,
     /// On the columns of the space's table.
@@ -48,7 +50,7 @@ pub(crate) struct Conditions {
     /// What tells these keys, and all of them, from others.
     pub(crate) keys_hash: u64,
     pub(crate) scope_hash: u64,
-    /// All of them, on the memories.
+    /// All of them, on that table.
     pub(crate) all: String,
     /// Whether there is a filter among them.
     pub(crate) is_filtered: bool,
@@ -108,6 +110,7 @@ impl Scope {
             Some(filter) => keys_hash ^ xxh3_64(filter.as_bytes()),
             None => keys_hash,
         };
-        Ok(Conditions { workspace, keys, keys_hash, scope_hash, all, is_filtered })
+        let from = "kepler.memories AS m";
+        Ok(Conditions { from, workspace, keys, keys_hash, scope_hash, all, is_filtered })
     }
 }

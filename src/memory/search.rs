@@ -1,6 +1,7 @@
-//! A search over memories: by meaning, by words, or both.
+//! A search over memories: by meaning, by words, or both. What it shares with one over messages is here too.
 
 use super::access::Reader;
+use super::embedded::Embedded;
 use super::embedding::Embedding;
 use super::error::MemoryError;
 use super::nearest::{Beside, Condition, Details, Plan, Search};
@@ -69,106 +70,8 @@ thread_local! {
     ) };
 }
 
-/// What is known of a candidate.
-struct Candidate {
-    memory: Memory,
-    distance: Option<f64>,
-    vector_rank: Option<i32>,
-    text_rank: Option<i32>,
-    embedding: Option<Embedding>,
-    hits: i64,
-}
-
-impl Candidate {
-    fn new(memory: Memory) -> Self {
-        Self {
-            memory,
-            distance: None,
-            vector_rank: None,
-            text_rank: None,
-            embedding: None,
-            hits: 0,
-        }
-    }
-}
-
-/// Finds memories. Reads as the owner of the tables, once the caller's rights are checked.
-pub(crate) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Answer, Error> {
-    let workspace_id = &request.scope.workspace_id;
-    let reader = Reader::open(client, workspace_id)?;
-    let space = match &request.embedding {
-        None => None,
-        Some(embedding) => {
-            let name = request.space.as_deref().or(reader.space.as_deref());
-            let space = Space::find(client, name)?;
-            space.check(embedding)?;
-            Some(space)
-        }
-    };
-    let mut parameters = Parameters::default();
-    let conditions = request.scope.conditions(&mut parameters)?;
-    let (mut order, mut candidates, mut plan) = (Vec::new(), HashMap::new(), Plan::Text);
-    if let (Some(space), Some(embedding)) = (&space, &request.embedding) {
-        let query = parameters.stored(space.vectors.vector_type, &embedding.stored());
-        let search = Search {
-            vectors: &space.vectors,
-            condition: &within_space(&conditions),
-            parameters: &parameters,
-            query: &query,
-            wanted: request.pool(),
-            certain: request.max_rows,
-        };
-        let near;
-        (near, plan) = search.run(client);
-        for (at, near) in near.into_iter().enumerate() {
-            let mut candidate = Candidate::new(near.details);
-            candidate.distance = Some(near.distance);
-            candidate.vector_rank = Some(at as i32 + 1);
-            order.push(near.key.clone());
-            candidates.insert(near.key, candidate);
-        }
-    }
-    if let Some(text) = &request.query_text {
-        let text = parameters.text(text);
-        let worded = by_words(client, request, &conditions, &parameters, &text);
-        for (at, (id, memory)) in worded.into_iter().enumerate() {
-            candidates
-                .entry(id.clone())
-                .or_insert_with(|| {
-                    order.push(id);
-                    Candidate::new(memory)
-                })
-                .text_rank = Some(at as i32 + 1);
-        }
-    }
-    if let (Some(space), Some(embedding)) = (&space, &request.embedding) {
-        complete(client, request, space, embedding, &order, &mut candidates);
-    }
-    if request.weights.counts_frequency() {
-        count_hits(client, workspace_id, &order, &mut candidates);
-    }
-    let found = describe(request, space.as_ref(), candidates);
-    if request.touch && reader.may_touch {
-        touch::run(client, workspace_id, found.iter().map(|found| found.memory_id.as_str()));
-    }
-    let exhausted = found.len() < request.max_rows;
-    Ok(Answer { found, plan, exhausted })
-}
-
-impl Request {
-    /// How many candidates are looked for, each way.
-    fn pool(&self) -> usize {
-        let by_similarity_alone =
-            self.weights.only_similarity() && self.query_text.is_none() && self.diversity == 0.0;
-        if by_similarity_alone {
-            return self.max_rows;
-        }
-        (POOL_A_ROW * self.max_rows).max(MIN_POOL).min(MAX_POOL.max(self.max_rows))
-    }
-}
-
 /// What is known of a memory that was found.
-pub(crate) struct Memory {
+struct Memory {
     content: String,
     context_type: String,
     importance: f64,
@@ -188,33 +91,198 @@ impl Details for Memory {
     }
 }
 
-/// The embeddings of a space whose memories meet the conditions.
-pub(crate) fn within_space(conditions: &Conditions) -> Condition {
-    let Conditions { workspace, keys, keys_hash, scope_hash, all, is_filtered } = conditions;
+/// What is known of a candidate.
+pub(crate) struct Candidate<D> {
+    details: D,
+    distance: Option<f64>,
+    pub(crate) vector_rank: Option<i32>,
+    pub(crate) text_rank: Option<i32>,
+    embedding: Option<Embedding>,
+}
+
+/// What is looked for, in memories or in messages.
+pub(crate) struct Question<'q> {
+    pub(crate) embedded: Embedded,
+    pub(crate) workspace_id: &'q str,
+    pub(crate) embedding: Option<&'q Embedding>,
+    pub(crate) query_text: Option<&'q str>,
+    /// How many candidates are looked for, each way.
+    pub(crate) pool: usize,
+    /// How many are asked for.
+    pub(crate) max_rows: usize,
+    /// Whether results are to be unlike each other.
+    pub(crate) is_diverse: bool,
+}
+
+/// What was found, in which order, and how.
+pub(crate) struct Gathered<D> {
+    pub(crate) order: Vec<String>,
+    pub(crate) candidates: HashMap<String, Candidate<D>>,
+    pub(crate) plan: Plan,
+}
+
+/// Finds memories. Reads as the owner of the tables, once the caller's rights are checked.
+pub(crate) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Answer, Error> {
+    let workspace_id = &request.scope.workspace_id;
+    let reader = Reader::open(client, workspace_id)?;
+    let question = request.question();
+    let space = question.space(client, request.space.as_deref(), &reader)?;
+    let mut parameters = Parameters::default();
+    let conditions = request.scope.conditions(&mut parameters)?;
+    let gathered: Gathered<Memory> =
+        gather(client, &question, space.as_ref(), &conditions, &mut parameters);
+    let plan = gathered.plan;
+    let hits = if request.weights.counts_frequency() {
+        hits(client, workspace_id, &gathered.order)
+    } else {
+        HashMap::new()
+    };
+    let found = describe(request, space.as_ref(), gathered, &hits);
+    if request.touch && reader.may_touch {
+        touch::run(client, workspace_id, found.iter().map(|found| found.memory_id.as_str()));
+    }
+    let exhausted = found.len() < request.max_rows;
+    Ok(Answer { found, plan, exhausted })
+}
+
+/// Finds the candidates, those that vectors find first; each with its distance, if it has one.
+pub(crate) fn gather<D: Details>(
+    client: &mut SpiClient<'_>,
+    question: &Question<'_>,
+    space: Option<&Space>,
+    conditions: &Conditions,
+    parameters: &mut Parameters,
+) -> Gathered<D> {
+    let (mut order, mut plan) = (Vec::new(), Plan::Text);
+    let mut candidates: HashMap<String, Candidate<D>> = HashMap::new();
+    if let (Some(space), Some(embedding)) = (space, question.embedding) {
+        let query = parameters.stored(space.vectors.vector_type, &embedding.stored());
+        let search = Search {
+            vectors: &space.vectors,
+            condition: &within_space(question.embedded, conditions),
+            parameters,
+            query: &query,
+            wanted: question.pool,
+            certain: question.max_rows,
+        };
+        let near;
+        (near, plan) = search.run(client);
+        for (at, near) in near.into_iter().enumerate() {
+            let mut candidate = Candidate::new(near.details);
+            candidate.distance = Some(near.distance);
+            candidate.vector_rank = Some(at as i32 + 1);
+            order.push(near.key.clone());
+            candidates.insert(near.key, candidate);
+        }
+    }
+    if let Some(text) = question.query_text {
+        let text = parameters.text(text);
+        let worded = by_words(client, question, conditions, parameters, &text);
+        for (at, (id, details)) in worded.into_iter().enumerate() {
+            candidates
+                .entry(id.clone())
+                .or_insert_with(|| {
+                    order.push(id);
+                    Candidate::new(details)
+                })
+                .text_rank = Some(at as i32 + 1);
+        }
+    }
+    if let (Some(space), Some(embedding)) = (space, question.embedding) {
+        complete(client, question, space, embedding, &order, &mut candidates);
+    }
+    Gathered { order, candidates, plan }
+}
+
+impl Request {
+    fn question(&self) -> Question<'_> {
+        let by_similarity_alone =
+            self.weights.only_similarity() && self.query_text.is_none() && self.diversity == 0.0;
+        Question {
+            embedded: Embedded::Memories,
+            workspace_id: &self.scope.workspace_id,
+            embedding: self.embedding.as_ref(),
+            query_text: self.query_text.as_deref(),
+            pool: pool(self.max_rows, by_similarity_alone),
+            max_rows: self.max_rows,
+            is_diverse: self.diversity > 0.0,
+        }
+    }
+}
+
+/// How many candidates are looked for, each way.
+pub(crate) fn pool(max_rows: usize, by_similarity_alone: bool) -> usize {
+    if by_similarity_alone {
+        return max_rows;
+    }
+    (POOL_A_ROW * max_rows).max(MIN_POOL).min(MAX_POOL.max(max_rows))
+}
+
+impl Question<'_> {
+    /// The space that an embedding is compared in: the named one, or the one that the workspace searches.
+    pub(crate) fn space(
+        &self,
+        client: &mut SpiClient<'_>,
+        name: Option<&str>,
+        reader: &Reader,
+    ) -> Result<Option<Space>, Error> {
+        let Some(embedding) = self.embedding else { return Ok(None) };
+        let space = Space::find(client, self.embedded, name.or(reader.space.as_deref()))?;
+        space.check(embedding)?;
+        Ok(Some(space))
+    }
+
+    /// How well a candidate answers, from 0 to 1: by its similarity, or where words count by its ranks.
+    pub(crate) fn relevance<D>(&self, candidate: &Candidate<D>, similarity: Option<f64>) -> f64 {
+        match (self.query_text, self.embedding) {
+            (None, _) => similarity.unwrap_or(0.0).clamp(0.0, 1.0),
+            (Some(_), None) => score::fused(&[candidate.text_rank]),
+            (Some(_), Some(_)) => score::fused(&[candidate.vector_rank, candidate.text_rank]),
+        }
+    }
+}
+
+impl<D> Candidate<D> {
+    fn new(details: D) -> Self {
+        Self { details, distance: None, vector_rank: None, text_rank: None, embedding: None }
+    }
+
+    /// As the metric of the space has it; None without an embedding.
+    pub(crate) fn similarity(&self, space: Option<&Space>) -> Option<f64> {
+        let (distance, space) = self.distance.zip(space)?;
+        Some(space.vectors.metric.similarity(distance))
+    }
+}
+
+/// The embeddings of a space whose memories or messages meet the conditions.
+pub(crate) fn within_space(embedded: Embedded, conditions: &Conditions) -> Condition {
+    let Conditions { from, workspace, keys, keys_hash, scope_hash, all, is_filtered } = conditions;
+    let column = format!("e.{}", embedded.column());
     Condition {
         keys: keys.clone(),
         keys_hash: *keys_hash,
         scope_hash: *scope_hash,
         has_one_way: true,
+        key: embedded.id(&column),
         beside: Some(Beside {
-            lookup: format!("kepler.memories AS m WHERE m.id = e.memory_id AND {all}"),
-            scope: format!("kepler.memories AS m WHERE {all}"),
-            join: format!("e.workspace_id = {workspace} AND e.memory_id = m.id"),
+            lookup: format!("{from} WHERE m.id = {column} AND {all}"),
+            scope: format!("{from} WHERE {all}"),
+            join: format!("e.workspace_id = {workspace} AND {column} = m.id"),
+            column,
             is_filtered: *is_filtered,
         }),
-        key: "e.memory_id".to_owned(),
     }
 }
 
-/// The memories that hold words of the text, the best first. Any of the words counts: a question holds
-/// many that its answer does not.
-fn by_words(
+/// Those that hold words of the text, the best first. Any of the words counts: a question holds many that
+/// its answer does not.
+fn by_words<D: Details>(
     client: &mut SpiClient<'_>,
-    request: &Request,
+    question: &Question<'_>,
     conditions: &Conditions,
     parameters: &Parameters,
     text: &str,
-) -> Vec<(String, Memory)> {
+) -> Vec<(String, D)> {
     let _planning = LocalSettings::set(&[(c"enable_seqscan", c"off"), (c"jit", c"off")]);
     let words: Vec<String> = {
         let rows = parameters.run(
@@ -232,22 +300,22 @@ fn by_words(
     let words = words.join(" | ");
     // As constants: what the planner knows of the words decides whether it reads their index or that of
     // the scope. The workspace is a word with a blank before it.
-    let workspace = quote_word(&format!(" {}", request.scope.workspace_id));
+    let workspace = quote_word(&format!(" {}", question.workspace_id));
     let tsquery = |text: &str| format!("{}::pg_catalog.tsquery", quote_literal(text));
     let sql = format!(
-        "SELECT m.id, NULL, {details} FROM kepler.memories AS m \
-         WHERE {all} AND m.text_search @@ {both} \
-         ORDER BY pg_catalog.ts_rank(m.text_search, {words}) DESC, m.id LIMIT {limit}",
-        details = Memory::COLUMNS,
+        "SELECT {id}, NULL, {details} FROM {from} WHERE {all} AND m.text_search @@ {both} \
+         ORDER BY pg_catalog.ts_rank(m.text_search, {words}) DESC, {tie} LIMIT {limit}",
+        id = question.embedded.id("m.id"),
+        details = D::COLUMNS,
+        from = conditions.from,
         all = conditions.all,
+        tie = question.embedded.tie(),
         both = tsquery(&format!("{workspace} & ({words})")),
         words = tsquery(&words),
-        limit = request.pool(),
+        limit = question.pool,
     );
     let rows = parameters.run(client, &sql);
-    rows.iter::<6>()
-        .filter_map(|row| Some((row.text(0)?.to_owned(), Memory::read(&row)?)))
-        .collect()
+    rows.iter::<6>().filter_map(|row| Some((row.text(0)?.to_owned(), D::read(&row)?))).collect()
 }
 
 /// A word as a `tsquery` has it, taken as it is.
@@ -257,15 +325,15 @@ fn quote_word(word: &str) -> String {
 
 /// Looks up the distances of what words alone have found, and the embeddings where results are to be
 /// unlike each other.
-fn complete(
+fn complete<D>(
     client: &mut SpiClient<'_>,
-    request: &Request,
+    question: &Question<'_>,
     space: &Space,
     embedding: &Embedding,
     order: &[String],
-    candidates: &mut HashMap<String, Candidate>,
+    candidates: &mut HashMap<String, Candidate<D>>,
 ) {
-    let diverse = request.diversity > 0.0;
+    let diverse = question.is_diverse;
     let mut ids = Array::new(array::TEXT);
     for id in order {
         if diverse || candidates.get(id).is_some_and(|candidate| candidate.distance.is_none()) {
@@ -276,15 +344,18 @@ fn complete(
         return;
     }
     let mut parameters = Parameters::default();
-    let workspace = parameters.text(&request.scope.workspace_id);
+    let workspace = parameters.text(question.workspace_id);
     let ids = parameters.array(pg_sys::TEXTARRAYOID, ids);
     let query = parameters.stored(space.vectors.vector_type, &embedding.stored());
     let _planning = LocalSettings::set(&[(c"enable_seqscan", c"off"), (c"jit", c"off")]);
+    let column = space.embedded.column();
     let rows = parameters.run(
         client,
         &format!(
-            "SELECT e.memory_id, {distance}, CASE WHEN {diverse} THEN e.embedding END \
-             FROM {table} AS e WHERE e.workspace_id = {workspace} AND e.memory_id = ANY ({ids})",
+            "SELECT {id}, {distance}, CASE WHEN {diverse} THEN e.embedding END \
+             FROM {table} AS e WHERE e.workspace_id = {workspace} AND e.{column} = ANY ({ids})",
+            id = space.embedded.id(&format!("e.{column}")),
+            ids = space.embedded.ids(&ids),
             distance = space.vectors.distance(&query),
             table = space.vectors.table,
         ),
@@ -298,55 +369,40 @@ fn complete(
     }
 }
 
-/// How often the candidates were found before.
-fn count_hits(
-    client: &mut SpiClient<'_>,
-    workspace_id: &str,
-    order: &[String],
-    candidates: &mut HashMap<String, Candidate>,
-) {
+/// How often memories were found before.
+fn hits(client: &mut SpiClient<'_>, workspace_id: &str, found: &[String]) -> HashMap<String, i64> {
     let mut ids = Array::new(array::TEXT);
-    for id in order {
+    for id in found {
         ids.push_text(id);
     }
     let workspace = Text::new(workspace_id);
     let parameters = [Some(workspace.datum()), Some(ids.datum())];
     let rows = HITS.with(|statement| statement.run_in_snapshot(client, &parameters));
-    for row in rows.iter::<2>() {
-        if let Some(candidate) = row.text(0).and_then(|id| candidates.get_mut(id)) {
-            candidate.hits = row.bigint(1).unwrap_or(0);
-        }
-    }
+    rows.iter::<2>().filter_map(|row| Some((row.text(0)?.to_owned(), row.bigint(1)?))).collect()
 }
 
 /// Puts the candidates in order.
 fn describe(
     request: &Request,
     space: Option<&Space>,
-    candidates: HashMap<String, Candidate>,
+    gathered: Gathered<Memory>,
+    hits: &HashMap<String, i64>,
 ) -> Vec<Found> {
-    let mut found = Vec::with_capacity(candidates.len());
-    for (memory_id, candidate) in candidates {
-        let similarity = candidate
-            .distance
-            .zip(space)
-            .map(|(distance, space)| space.vectors.metric.similarity(distance));
+    let mut found = Vec::with_capacity(gathered.candidates.len());
+    for (memory_id, candidate) in gathered.candidates {
+        let similarity = candidate.similarity(space);
         // What has no embedding yet was found by its words.
         if let (Some(least), Some(similarity)) = (request.min_similarity, similarity)
             && similarity < least
         {
             continue;
         }
-        let relevance = match (&request.query_text, &request.embedding) {
-            (None, _) => similarity.unwrap_or(0.0).clamp(0.0, 1.0),
-            (Some(_), None) => score::fused(&[candidate.text_rank]),
-            (Some(_), Some(_)) => score::fused(&[candidate.vector_rank, candidate.text_rank]),
-        };
-        let memory = candidate.memory;
+        let relevance = request.question().relevance(&candidate, similarity);
+        let memory = candidate.details;
         let at = request.scope.at;
         let age = at.saturating_sub(memory.valid_from.unwrap_or(at));
         let recency = score::recency(&memory.context_type, age);
-        let frequency = score::frequency(candidate.hits);
+        let frequency = score::frequency(hits.get(&memory_id).copied().unwrap_or(0));
         let score = request.weights.score(relevance, memory.importance, recency, frequency);
         let memory = Found {
             memory_id,

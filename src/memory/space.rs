@@ -1,5 +1,6 @@
 //! Embedding spaces, and the indexes on vectors.
 
+use super::embedded::Embedded;
 use super::embedding::Embedding;
 use super::error::MemoryError;
 use crate::error::Error;
@@ -39,6 +40,8 @@ pub(crate) struct Space {
     pub(crate) model: String,
     pub(crate) active: bool,
     pub(crate) dimensions: usize,
+    /// What the vectors are embeddings of.
+    pub(crate) embedded: Embedded,
     pub(crate) vectors: Vectors,
 }
 
@@ -118,12 +121,14 @@ thread_local! {
     static PLACES: RefCell<HashMap<String, (u64, Place)>> = RefCell::default();
 
     static NAMED: Statement = const { Statement::new(
-        c"SELECT s.name, s.model, s.dimensions, s.metric::text, s.state::text, s.table_name
+        c"SELECT s.name, s.model, s.dimensions, s.metric::text, s.state::text,
+                 s.table_name, s.message_table_name
           FROM kepler.embedding_spaces AS s WHERE s.name = $1",
         &[pg_sys::TEXTOID],
     ) };
     static OLDEST: Statement = const { Statement::new(
-        c"SELECT s.name, s.model, s.dimensions, s.metric::text, s.state::text, s.table_name
+        c"SELECT s.name, s.model, s.dimensions, s.metric::text, s.state::text,
+                 s.table_name, s.message_table_name
           FROM kepler.embedding_spaces AS s WHERE s.state = 'ACTIVE'
           ORDER BY s.created_at, s.name LIMIT 1",
         &[],
@@ -188,18 +193,26 @@ pub(crate) fn rows_of(
 
 impl Space {
     /// The named space, which may be retired; without a name the oldest that is active.
-    pub(crate) fn find(client: &mut SpiClient<'_>, name: Option<&str>) -> Result<Self, Error> {
+    pub(crate) fn find(
+        client: &mut SpiClient<'_>,
+        embedded: Embedded,
+        name: Option<&str>,
+    ) -> Result<Self, Error> {
         let found = {
             let rows = match name.map(Text::new) {
                 Some(name) => NAMED.with(|statement| statement.run(client, &[Some(name.datum())])),
                 None => OLDEST.with(|statement| statement.run(client, &[])),
             };
-            rows.iter::<6>().next().and_then(|row| {
+            rows.iter::<7>().next().and_then(|row| {
+                let table = match embedded {
+                    Embedded::Memories => row.text(5)?,
+                    Embedded::Messages => row.text(6)?,
+                };
                 let name = row.text(0)?.to_owned();
                 let (model, active) = (row.text(1)?.to_owned(), row.text(4)? == "ACTIVE");
                 let (dimensions, metric) =
                     (row.integer(2)? as usize, Metric::from_name(row.text(3)?)?);
-                Some((name, model, active, dimensions, metric, row.text(5)?.to_owned()))
+                Some((name, model, active, dimensions, metric, table.to_owned()))
             })
         };
         let found = found.map(|(name, model, active, dimensions, metric, table)| {
@@ -217,7 +230,7 @@ impl Space {
                 vector_type: place.vector_type,
                 vector_array_type: place.vector_array_type,
             };
-            Ok(Self { name, model, active, dimensions, vectors })
+            Ok(Self { name, model, active, dimensions, embedded, vectors })
         });
         match found {
             Some(space) => Ok(space?),

@@ -185,7 +185,7 @@ fn run(
 }
 
 /// A copy of a `jsonb` as it is stored: pgrx's own type would lose digits.
-fn kept(datum: pg_sys::Datum, memory: pg_sys::MemoryContext) -> Option<AnyElement> {
+pub(crate) fn kept(datum: pg_sys::Datum, memory: pg_sys::MemoryContext) -> Option<AnyElement> {
     // SAFETY: the datum is a jsonb of a row that is still there; the memory is the call's.
     unsafe {
         let before = pg_sys::MemoryContextSwitchTo(memory);

@@ -43,6 +43,8 @@ SELECT kepler.start_execution('w', 'under way');
 SELECT kepler.create_embedding_space('small', 3, 'model');
 SELECT kepler.remember('first', '[1, 2, 3]', user_id => 'u');
 SELECT kepler.remember('second', '[3, 2, 1]', user_id => 'u', supersedes => (SELECT id FROM kepler.memories));
+INSERT INTO kepler.conversations (id, user_id) VALUES ('talk', 'u');
+SELECT kepler.add_message('talk', 'user', 'said before', embedding => '[1, 2, 3]');
 SQL
 admin -d kepler_dumped -f "$work/batches.sql" >"$work/first"
 grep -qx 'inserted 2001' "$work/first" || die "the batch did not land: $(cat "$work/first")"
@@ -85,9 +87,11 @@ RETURNING updated_at > created_at AND enrichment_status = 'UNAPPLIED' AND conten
 INSERT INTO kepler.records (entity_type) VALUES ('new') RETURNING id IS NOT NULL AND workspace_id = 'default' AND content_hash = kepler.jsonb_hash('{}');
 SELECT outcome = 'updated' FROM kepler.upsert_record('contact', '1', '{}', connection_id => 'c');
 SELECT string_agg(content, ' ') = 'second' FROM kepler.search_memories('[1, 2, 3]');
+SELECT number = 2 FROM kepler.add_message('talk', 'assistant', 'said after');
+SELECT string_agg(content, ', ' ORDER BY number) = 'said before, said after' AND bool_or(similarity = 1) FROM kepler.search_messages('[1, 2, 3]', query_text => 'said');
 SQL
   )
-  [[ $alive == $'t\nt\nt\nt\nt' ]] || die "$copy does not work: $alive"
+  [[ $alive == $'t\nt\nt\nt\nt\nt\nt' ]] || die "$copy does not work: $alive"
   if error=$(admin -d $copy -c "UPDATE kepler.records SET workspace_id = 'other' WHERE entity_type = 'new'" 2>&1); then die "$copy: a row moved to another workspace"; fi
   [[ $error == *"cannot move"* ]] || die "$copy: $error"
 done

@@ -1,0 +1,114 @@
+//! Which messages a search is about, as SQL over `kepler.messages` under the alias `m`.
+
+use crate::error::Error;
+use crate::ident::quote_literal;
+use crate::memory::filter;
+use crate::memory::scope::{Conditions, User};
+use crate::pg::array::{self, Array};
+use crate::pg::query::Parameters;
+use pgrx::pg_sys;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// What the caller asked for. What is None restricts nothing.
+pub(crate) struct Scope {
+    pub(crate) workspace_id: String,
+    /// Whose conversations.
+    pub(crate) user: User,
+    pub(crate) conversation_id: Option<String>,
+    pub(crate) kinds: Option<Vec<String>>,
+    /// Each is one of `kepler.message_role`.
+    pub(crate) roles: Option<Vec<String>>,
+    /// The JSON text of a filter over metadata.
+    pub(crate) filter: Option<String>,
+    /// From this time on, and before that one; microseconds.
+    pub(crate) sent_from: Option<i64>,
+    pub(crate) sent_before: Option<i64>,
+}
+
+const MESSAGES: &str = "kepler.messages AS m";
+/// In parentheses it can be joined to the embeddings as one table can.
+const WITH_CONVERSATIONS: &str = "(kepler.messages AS m JOIN kepler.conversations AS c \
+     ON c.workspace_id = m.workspace_id AND c.id = m.conversation_id)";
+
+impl Scope {
+    /// All messages of a workspace.
+    pub(crate) fn everything(workspace_id: &str) -> Self {
+        Self {
+            workspace_id: workspace_id.to_owned(),
+            user: User::Any,
+            conversation_id: None,
+            kinds: None,
+            roles: None,
+            filter: None,
+            sent_from: None,
+            sent_before: None,
+        }
+    }
+
+    /// The conditions, with their values added to the parameters. Fails where the filter is not valid.
+    pub(crate) fn conditions(&self, parameters: &mut Parameters) -> Result<Conditions, Error> {
+        let workspace = parameters.text(&self.workspace_id);
+        let mut all = format!("m.workspace_id = {workspace}");
+        match &self.user {
+            User::Any => (),
+            User::Nobody => all.push_str(" AND c.user_id IS NULL"),
+            User::Id(id) => all.push_str(&format!(" AND c.user_id = {}", parameters.text(id))),
+        }
+        if let Some(id) = &self.conversation_id {
+            all.push_str(&format!(" AND m.conversation_id = {}", parameters.text(id)));
+        }
+        if let Some(kinds) = &self.kinds {
+            all.push_str(&format!(" AND c.kind = ANY ({})", names(kinds, parameters)));
+        }
+        if let Some(from) = self.sent_from {
+            all.push_str(&format!(" AND m.sent_at >= {}", parameters.time(from)));
+        }
+        if let Some(before) = self.sent_before {
+            all.push_str(&format!(" AND m.sent_at < {}", parameters.time(before)));
+        }
+        if let Some(roles) = &self.roles {
+            // As a constant: the planner knows how many there are, and the index of system messages serves.
+            let roles = quote_literal(&format!("{{{}}}", roles.join(",")));
+            all.push_str(&format!(" AND m.role = ANY ({roles}::kepler.message_role[])"));
+        }
+        if let Some(filter) = &self.filter {
+            let compiled = filter::compile(filter, "m.metadata", parameters.count() + 1)?;
+            for value in &compiled.parameters {
+                parameters.text(value);
+            }
+            all.push_str(&format!(" AND {}", compiled.sql));
+        }
+        let of_conversation = !matches!(self.user, User::Any) || self.kinds.is_some();
+        let keys_hash = xxh3_64(self.workspace_id.as_bytes());
+        let scope_hash = self.scope_hash();
+        Ok(Conditions {
+            from: if of_conversation { WITH_CONVERSATIONS } else { MESSAGES },
+            keys: format!("e.workspace_id = {workspace}"),
+            keys_hash,
+            is_filtered: scope_hash != Self::everything(&self.workspace_id).scope_hash(),
+            scope_hash,
+            workspace,
+            all,
+        })
+    }
+
+    fn scope_hash(&self) -> u64 {
+        let user = match &self.user {
+            User::Any => None,
+            User::Nobody => Some(None),
+            User::Id(id) => Some(Some(id)),
+        };
+        let times = (self.sent_from, self.sent_before);
+        let conversations = (user, &self.conversation_id, &self.kinds);
+        let all = (&self.workspace_id, conversations, &self.roles, &self.filter, times);
+        xxh3_64(format!("{all:?}").as_bytes())
+    }
+}
+
+fn names(given: &[String], parameters: &mut Parameters) -> String {
+    let mut names = Array::new(array::TEXT);
+    for name in given {
+        names.push_text(name);
+    }
+    parameters.array(pg_sys::TEXTARRAYOID, names)
+}
