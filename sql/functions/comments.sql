@@ -471,7 +471,7 @@ COMMENT ON FUNCTION kepler.drop_embedding_space(text) IS
 Errors: 55000 before install(), and if it is not retired; 22004 and 22023 for arguments; 42704 for the space; 42501 for roles that do not own the table.';
 COMMENT ON FUNCTION kepler.index_advice(regclass) IS
 'Which index each column of type vector should have, in the tables of embedding spaces and in all others, or in one relation: a row for each.
-advice: create, rebuild (an IVFFlat index that has too few lists for the rows), drop (one whose building was interrupted), analyze, or none, with the reason and the statement. None below 50,000 rows: all are compared as fast. Columns outside of spaces are taken to be compared by cosine.
+advice: create, rebuild (an IVFFlat index that has too few lists for the rows: the statement makes another beside it), drop (what another has replaced, or one whose building was interrupted), analyze, or none, with the reason and the statement. Run one, then ask again. None below 50,000 rows: all are compared as fast. Columns outside of spaces are taken to be compared by cosine.
 build_memory: bytes that building it takes; a lower maintenance_work_mem makes it many times slower.
 Errors: 55000 before install().';
 COMMENT ON FUNCTION kepler.recall_check(text, integer, integer, text) IS
