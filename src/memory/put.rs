@@ -129,8 +129,8 @@ thread_local! {
             pg_sys::TIMESTAMPTZARRAYOID,
         ],
     ) };
-    /// Inserts into the tables of spaces, by the table.
-    static EMBEDDINGS: RefCell<HashMap<String, Rc<OwnedStatement>>> = RefCell::default();
+    /// Inserts into the tables of spaces, by the table and the schema of pgvector, which may be moved.
+    static EMBEDDINGS: RefCell<HashMap<(String, String), Rc<OwnedStatement>>> = RefCell::default();
 }
 
 /// Keeps `activate_space`, which must see all memories of the workspace, apart from those who write
@@ -495,7 +495,8 @@ pub(crate) fn insert_embeddings(
     embeddings: &mut Array,
 ) -> HashSet<String> {
     let table = &space.vectors.table;
-    let known = EMBEDDINGS.with_borrow(|known| known.get(table).cloned());
+    let key = (table.clone(), space.vectors.vector_schema.clone());
+    let known = EMBEDDINGS.with_borrow(|known| known.get(&key).cloned());
     let statement = known.unwrap_or_else(|| {
         let equals = format!("OPERATOR({}.=)", quote(&space.vectors.vector_schema));
         let sql = format!(
@@ -507,7 +508,7 @@ pub(crate) fn insert_embeddings(
         );
         let types = vec![pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, space.vectors.vector_array_type];
         let statement = Rc::new(OwnedStatement::new(sql, types));
-        EMBEDDINGS.with_borrow_mut(|known| known.insert(table.clone(), Rc::clone(&statement)));
+        EMBEDDINGS.with_borrow_mut(|known| known.insert(key, Rc::clone(&statement)));
         statement
     });
     let parameters = [Some(workspace.datum()), Some(ids.datum()), Some(embeddings.datum())];

@@ -55,8 +55,8 @@ pub(crate) struct Index {
 /// So many columns of vectors a session keeps the index of.
 const MAX_KNOWN: usize = 256;
 
-/// A column: its table, the metric, its name, and the query's name in SQL.
-type Key = (u32, &'static str, String, String);
+/// A column: its table, the metric, its name, the schema of pgvector, and the query's name in SQL.
+type Key = (u32, &'static str, String, String, String);
 
 thread_local! {
     static KNOWN: RefCell<HashMap<Key, (u64, Option<Index>)>> = RefCell::default();
@@ -195,8 +195,13 @@ impl Vectors {
     /// keeps what it has found, until anything about any table changes.
     pub(crate) fn index(&self, client: &mut SpiClient<'_>, query: &str) -> Option<Index> {
         let generation = generation();
-        let key =
-            (self.relation.to_u32(), self.metric.name(), self.column.clone(), query.to_owned());
+        let key = (
+            self.relation.to_u32(),
+            self.metric.name(),
+            self.column.clone(),
+            self.vector_schema.clone(),
+            query.to_owned(),
+        );
         let known = KNOWN.with_borrow(|known| match known.get(&key) {
             Some((at, index)) if *at == generation => Some(index.clone()),
             _ => None,
