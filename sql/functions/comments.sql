@@ -480,10 +480,10 @@ samples: how many searches, at most 10,000. k: at most 1,000.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.search_vectors(regclass, text, vector, integer, jsonb, text, double precision) IS
 'Finds the rows of any table whose vectors are nearest to the embedding, nearest first, by the rule that holds for search_memories: if so many rows meet the condition, max_rows rows come back. Reads as the caller.
-relation, column_name: a table and its column of type vector. Rows where it is NULL are not found.
+relation, column_name: a table or materialized view and its column of type vector. Rows where it is NULL are not found. Of a partitioned table, and of one that others inherit from, each part that the condition leaves is searched, through its own index; under row security all of it is compared.
 condition: a JSON object of columns and values that they must have; of an array one of its values, of null none. metric: cosine, inner_product or l2; an HNSW index is used if it has the operators of the metric.
 document: the row as JSON. similarity: the cosine, the inner product, or 1 / (1 + distance). min_similarity: leaves out what is less similar.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42809 if relation is no table (partitioned ones are not) or the column no vector; 22P02 for a value that is none of its column''s.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42809 if relation is no table or has foreign tables among its parts, or the column is no vector; 22P02 for a value that is none of its column''s.';
 COMMENT ON FUNCTION kepler._lock_memories(text) IS 'Internal: keeps those who write memories of a workspace out';
 COMMENT ON FUNCTION kepler._require_max_rows(integer, integer) IS 'Internal: checks an argument that bounds the rows';
 COMMENT ON FUNCTION kepler._require_space(text) IS 'Internal: fails unless there is such an embedding space';

@@ -61,7 +61,9 @@ BEGIN
                         WHEN 'cosine' THEN '%\_cosine\_ops' WHEN 'l2' THEN '%\_l2\_ops' ELSE '%\_ip\_ops' END)
             ORDER BY ix.indisvalid, m.amname DESC, l.lists, k.oid LIMIT 1
         ) AS i ON true
-        WHERE a.attnum > 0 AND NOT a.attisdropped AND (given_relation IS NULL OR c.oid = given_relation)
+        WHERE a.attnum > 0 AND NOT a.attisdropped
+            AND (given_relation IS NULL OR c.oid = given_relation
+                OR c.oid IN (SELECT p.relid FROM pg_partition_tree(given_relation) AS p))
         ORDER BY c.oid::regclass::text, a.attnum
     LOOP
         table_name := vectors.relation;

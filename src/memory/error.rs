@@ -33,8 +33,10 @@ pub(crate) enum MemoryError {
     ForeignWorkspace { asked: String, own: String },
     #[error("column \"{column}\" of {table} is no vector")]
     NotAVector { table: String, column: String, vectors: Vec<String> },
-    #[error("{0} is not a table")]
-    NotATable(String),
+    #[error("{table} is not a table")]
+    NotATable { table: String, kind: String },
+    #[error("{table} has rows in a foreign table")]
+    ForeignPart { table: String, part: String },
     #[error("argument \"condition\" is not valid")]
     BadCondition { problems: Vec<String> },
 }
@@ -54,7 +56,9 @@ impl MemoryError {
             | Self::BadWeights { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::NotWritten { .. } => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
             Self::NoRight(_) | Self::ForeignWorkspace { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
-            Self::NotAVector { .. } | Self::NotATable(_) => ERRCODE_WRONG_OBJECT_TYPE,
+            Self::NotAVector { .. } | Self::NotATable { .. } | Self::ForeignPart { .. } => {
+                ERRCODE_WRONG_OBJECT_TYPE
+            }
         }
     }
 
@@ -72,6 +76,14 @@ impl MemoryError {
             Self::BadWeights { problems }
             | Self::BadCondition { problems }
             | Self::Invalid { problems } => problems.join("\n"),
+            Self::NotATable { kind, .. } => match kind.as_str() {
+                "v" => "It is a view, which has no indexes.".to_owned(),
+                "f" => "It is a foreign table, which has no indexes.".to_owned(),
+                _ => return None,
+            },
+            Self::ForeignPart { part, .. } => {
+                format!("{part} is a foreign table, which has no indexes.")
+            }
             Self::NotAVector { vectors, .. } if vectors.is_empty() => {
                 "The table has no column of pgvector's type vector.".to_owned()
             }
@@ -93,6 +105,10 @@ impl MemoryError {
             Self::NotWritten { .. } => {
                 "A trigger on kepler.memories keeps rows from being written.".to_owned()
             }
+            Self::NotATable { kind, .. } if kind == "v" => {
+                "Name the table that it reads, or make it a materialized view.".to_owned()
+            }
+            Self::ForeignPart { .. } => "Name the parts that are no foreign tables.".to_owned(),
             Self::BadWeights { .. } => {
                 "Weights are {\"similarity\": 0.7, \"importance\": 0.15, \"recency\": 0.1, \
                  \"frequency\": 0.05}, each from 0 up."

@@ -13,6 +13,7 @@ pub(crate) mod error;
 pub(crate) mod filter;
 mod metric;
 mod nearest;
+mod parts;
 mod put;
 pub(crate) mod put_api;
 mod recall;

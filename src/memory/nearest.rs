@@ -25,8 +25,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::CString;
 
-/// How the rows were found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How the rows were found; the more it took, the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Plan {
     Exact,
     Index,
@@ -243,10 +243,8 @@ impl Search<'_> {
     }
 
     /// The nearest of the rows, by distance; equal ones by their key, so that the order is always the same.
-    fn cut(&self, mut rows: Vec<Near>) -> Vec<Near> {
-        rows.sort_by(|a, b| a.distance.total_cmp(&b.distance).then_with(|| a.key.cmp(&b.key)));
-        rows.truncate(self.wanted);
-        rows
+    fn cut(&self, rows: Vec<Near>) -> Vec<Near> {
+        merge(rows, Vec::new(), self.wanted)
     }
 
     /// Whether a query gives at most so many rows. Stops counting where it does not.
@@ -260,6 +258,14 @@ impl Search<'_> {
         let counted = rows.iter::<1>().next().and_then(|row| row.bigint(0));
         counted.is_some_and(|counted| counted <= most)
     }
+}
+
+/// The nearest of both.
+pub(crate) fn merge(mut rows: Vec<Near>, others: Vec<Near>, wanted: usize) -> Vec<Near> {
+    rows.extend(others);
+    rows.sort_by(|a, b| a.distance.total_cmp(&b.distance).then_with(|| a.key.cmp(&b.key)));
+    rows.truncate(wanted);
+    rows
 }
 
 fn number(value: usize) -> CString {

@@ -1,9 +1,10 @@
 //! The same search for vector columns in anybody's tables. It reads as the caller, whose rights and
-//! policies hold.
+//! policies hold; of a table with partitions or children, each of them (`parts`).
 
 use super::embedding::Embedding;
 use super::error::MemoryError;
-use super::nearest::{Condition, Plan, Search};
+use super::nearest::{self, Condition, Near, Plan, Search};
+use super::parts::{self, Part};
 use super::search::in_range;
 use super::space::Vectors;
 use crate::error::Error;
@@ -13,6 +14,7 @@ use crate::pg::array::{self, Array};
 use crate::pg::plan::Statement;
 use crate::pg::query::Parameters;
 use crate::pg::relation::{blocks, table_name};
+use crate::pg::role::ActAs;
 use crate::structure::model::Metric;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -55,7 +57,9 @@ thread_local! {
         &[pg_sys::OIDOID],
     ) };
     static RELATION: Statement = const { Statement::new(
-        c"SELECT c.relkind::text, c.reltuples::float8 FROM pg_catalog.pg_class AS c WHERE c.oid = $1",
+        c"SELECT c.relkind::text, c.reltuples::float8, c.relkind = 'p' OR c.relhassubclass,
+                 pg_catalog.row_security_active(c.oid)
+          FROM pg_catalog.pg_class AS c WHERE c.oid = $1",
         &[pg_sys::OIDOID],
     ) };
 }
@@ -96,16 +100,19 @@ fn run(
     memory: pg_sys::MemoryContext,
 ) -> Result<(Vec<Found>, Plan), Error> {
     let relation = [Some(pg_sys::Datum::from(request.relation))];
-    let table = table_name(request.relation)
-        .ok_or_else(|| MemoryError::NotATable(request.relation.to_u32().to_string()))?;
-    let known = {
+    let table = table_name(request.relation).ok_or_else(|| MemoryError::NotATable {
+        table: request.relation.to_u32().to_string(),
+        kind: String::new(),
+    })?;
+    let (rows, has_parts, secured) = {
         let rows = RELATION.with(|statement| statement.run(client, &relation));
-        let row = rows.iter::<2>().next();
+        let row = rows.iter::<4>().next();
         let kind = row.as_ref().and_then(|row| row.text(0)).unwrap_or_default().to_owned();
-        if kind != "r" && kind != "m" {
-            return Err(MemoryError::NotATable(table).into());
+        if !["r", "m", "p"].contains(&kind.as_str()) {
+            return Err(MemoryError::NotATable { table, kind }.into());
         }
-        row.and_then(|row| row.float(1)).filter(|rows| *rows >= 0.0)
+        let flag = |at| row.as_ref().and_then(|row| row.boolean(at)) == Some(true);
+        (row.as_ref().and_then(|row| row.float(1)), flag(2), flag(3))
     };
     let columns = columns(client, &relation);
     let Some(vector) =
@@ -118,20 +125,6 @@ fn run(
     };
     let dimensions = usize::try_from(vector.modifier).ok();
     check(request, &table, dimensions)?;
-    let rows = known.unwrap_or_else(|| {
-        let width = 4.0 * request.embedding.dimensions() as f64 + ROW_BYTES;
-        f64::from(blocks(request.relation)) * f64::from(pg_sys::BLCKSZ) / width
-    });
-    let vectors = Vectors {
-        table: table.clone(),
-        relation: request.relation,
-        column: request.column.clone(),
-        metric: request.metric,
-        rows,
-        vector_schema: vector.schema.clone(),
-        vector_type: vector.type_oid,
-        vector_array_type: vector.array_oid,
-    };
     let mut parameters = Parameters::default();
     let mut conditions = conditions(request, &columns, &mut parameters)?;
     let name = quote(&request.column);
@@ -139,44 +132,146 @@ fn run(
     if dimensions.is_none() {
         conditions.push(format!(
             "{}.vector_dims(e.{name}) = {}",
-            quote(&vectors.vector_schema),
+            quote(&vector.schema),
             request.embedding.dimensions()
         ));
     }
-    let from = format!("{table} AS e WHERE {}", conditions.join(" AND "));
-    let query = parameters.stored(vectors.vector_type, &request.embedding.stored());
-    let condition = Condition {
-        keys: format!("SELECT FROM {from}"),
-        keys_hash: xxh3_64(Value::Object(request.condition.clone()).to_string().as_bytes()),
-        scope: format!("SELECT FROM {from}"),
-        // The keys are all of it.
-        is_filtered: false,
-        index_from: from.clone(),
-        exact_from: from,
-        key: "e.ctid::pg_catalog.text".to_owned(),
+    let conditions = conditions.join(" AND ");
+    let query = parameters.stored(vector.type_oid, &request.embedding.stored());
+    // A partitioned table has no pages of its own to count rows by.
+    let rows = if has_parts { Some(0.0) } else { rows };
+    let whole = Part { relation: request.relation, table: table.clone(), rows, owner: None };
+    let within = Within { request, vector, parameters: &parameters, query: &query };
+    let parts = if has_parts && !secured {
+        let query = format!("SELECT e FROM {table} AS e WHERE {conditions}");
+        parts::find(client, &table, &query, &parameters)?
+    } else {
+        None
     };
-    let search = Search {
-        vectors: &vectors,
-        condition: &condition,
-        parameters: &parameters,
-        query: &query,
-        wanted: request.max_rows,
-    };
-    let (mut near, plan) = search.run(client);
+    let (mut near, mut plan) = (Vec::new(), Plan::Exact);
+    match parts {
+        None if has_parts => {
+            let from = format!("{table} AS e WHERE {conditions}");
+            near = within.search(&whole, from, WHOLE_KEY, |search| search.exact(client));
+        }
+        None => {
+            let from = format!("{table} AS e WHERE {conditions}");
+            near = within.search(&whole, from, KEY, |search| {
+                let (found, how) = search.run(client);
+                plan = how;
+                found
+            });
+            add_relation(&mut near, request.relation);
+        }
+        Some(parts) => {
+            for part in parts {
+                pgrx::check_for_interrupts!();
+                let _owner = part.owner.map(ActAs::role);
+                let from = format!("ONLY {} AS e WHERE {conditions}", part.table);
+                let mut found = within.search(&part, from, KEY, |search| {
+                    let (found, how) = search.run(client);
+                    plan = plan.max(how);
+                    found
+                });
+                add_relation(&mut found, part.relation);
+                near = nearest::merge(near, found, request.max_rows);
+            }
+        }
+    }
     if let Some(least) = request.min_similarity {
         near.retain(|near| request.metric.similarity(near.distance) >= least);
     }
-    let mut places = Array::new(array::TEXT);
+    Ok((whole_rows(client, &table, has_parts, near, memory), plan))
+}
+
+/// A search within one table after the other.
+struct Within<'s> {
+    request: &'s Request,
+    vector: &'s Column,
+    parameters: &'s Parameters,
+    query: &'s str,
+}
+
+impl Within<'_> {
+    /// Searches `from`, whose rows are those of `part`.
+    fn search(
+        &self,
+        part: &Part,
+        from: String,
+        key: &str,
+        run: impl FnOnce(&Search<'_>) -> Vec<Near>,
+    ) -> Vec<Near> {
+        let request = self.request;
+        let rows = part.rows.filter(|rows| *rows >= 0.0).unwrap_or_else(|| {
+            let width = 4.0 * request.embedding.dimensions() as f64 + ROW_BYTES;
+            f64::from(blocks(part.relation)) * f64::from(pg_sys::BLCKSZ) / width
+        });
+        let vectors = Vectors {
+            table: part.table.clone(),
+            relation: part.relation,
+            column: request.column.clone(),
+            metric: request.metric,
+            rows,
+            vector_schema: self.vector.schema.clone(),
+            vector_type: self.vector.type_oid,
+            vector_array_type: self.vector.array_oid,
+        };
+        let condition = Condition {
+            keys: format!("SELECT FROM {from}"),
+            keys_hash: xxh3_64(Value::Object(request.condition.clone()).to_string().as_bytes()),
+            scope: format!("SELECT FROM {from}"),
+            // The keys are all of it.
+            is_filtered: false,
+            index_from: from.clone(),
+            exact_from: from,
+            key: key.to_owned(),
+        };
+        run(&Search {
+            vectors: &vectors,
+            condition: &condition,
+            parameters: self.parameters,
+            query: self.query,
+            wanted: request.max_rows,
+        })
+    }
+}
+
+/// The place of a row in its table.
+const KEY: &str = "e.ctid::pg_catalog.text";
+/// In one of several.
+const WHOLE_KEY: &str =
+    "pg_catalog.concat(e.tableoid::pg_catalog.oid::pg_catalog.text, ' ', e.ctid::pg_catalog.text)";
+
+/// Makes the one of the other.
+fn add_relation(near: &mut [Near], relation: pg_sys::Oid) {
+    for near in near {
+        near.key = format!("{} {}", relation.to_u32(), near.key);
+    }
+}
+
+/// The rows at these places, as the caller sees them.
+fn whole_rows(
+    client: &mut SpiClient<'_>,
+    table: &str,
+    has_parts: bool,
+    near: Vec<Near>,
+    memory: pg_sys::MemoryContext,
+) -> Vec<Found> {
+    let (mut places, mut keys) = (Array::new(array::TEXT), Array::new(array::TEXT));
     for near in &near {
-        places.push_text(&near.key);
+        places.push_text(near.key.split_once(' ').map_or("", |(_, place)| place));
+        keys.push_text(&near.key);
     }
     let mut parameters = Parameters::default();
     let places = parameters.array(pg_sys::TEXTARRAYOID, places);
+    let keys = parameters.array(pg_sys::TEXTARRAYOID, keys);
+    // The same place in other parts is another row.
+    let those = if has_parts { format!("{WHOLE_KEY} = ANY ({keys})") } else { "true".to_owned() };
     let rows = parameters.run(
         client,
         &format!(
-            "SELECT e.ctid::pg_catalog.text, pg_catalog.to_jsonb(e) FROM {table} AS e \
-             WHERE e.ctid = ANY ({places}::pg_catalog.tid[])"
+            "SELECT {WHOLE_KEY}, pg_catalog.to_jsonb(e) FROM {table} AS e \
+             WHERE e.ctid = ANY ({places}::pg_catalog.tid[]) AND {those}"
         ),
     );
     let mut found: HashMap<&str, AnyElement> = rows
@@ -187,7 +282,7 @@ fn run(
         let row = found.remove(near.key.as_str())?;
         Some(Found { row, distance: near.distance })
     });
-    Ok((found.collect(), plan))
+    found.collect()
 }
 
 /// A copy of a `jsonb` as it is stored: pgrx's own type would lose digits.
