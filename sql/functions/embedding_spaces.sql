@@ -108,17 +108,17 @@ BEGIN
 END
 $$;
 
--- What a function needs of a space that must be there.
+-- What a function needs of a space that must be there; and its table too, unless it is to be done away with.
 CREATE FUNCTION kepler._require_space(
-    space text, OUT relation regclass, OUT dimensions integer, OUT state kepler.embedding_space_state
+    space text, with_table boolean, OUT relation regclass, OUT state kepler.embedding_space_state
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    SELECT format('kepler_data.%I', s.table_name)::regclass, s.dimensions, s.state
-    INTO relation, dimensions, state
+    SELECT to_regclass(format('kepler_data.%I', s.table_name)), s.state
+    INTO relation, state
     FROM kepler.embedding_spaces AS s WHERE s.name = space;
-    IF relation IS NULL THEN
+    IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
             MESSAGE = format('embedding space "%s" does not exist', space),
             DETAIL = coalesce(
@@ -126,6 +126,11 @@ BEGIN
                  FROM kepler.embedding_spaces AS s HAVING count(*) > 0),
                 'There is none yet.'),
             HINT = 'SELECT kepler.create_embedding_space(''…'', dimensions => …, model => ''…'');';
+    ELSIF relation IS NULL AND with_table THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('the table of embedding space "%s" is gone', space),
+            HINT = format('Restore it, or activate another space, then: SELECT kepler.retire_embedding_space(%L); '
+                'SELECT kepler.drop_embedding_space(%1$L);', space);
     END IF;
 END
 $$;
@@ -139,7 +144,7 @@ DECLARE
 BEGIN
     PERFORM kepler._require_tables();
     PERFORM kepler._require_name('space', space);
-    PERFORM kepler._require_space(space);
+    PERFORM kepler._require_space(space, false);
     SELECT s.name INTO oldest FROM kepler.embedding_spaces AS s
     WHERE s.state = 'ACTIVE' ORDER BY s.created_at, s.name LIMIT 1;
     -- Those who have activated none search the oldest.
@@ -167,14 +172,16 @@ DECLARE
 BEGIN
     PERFORM kepler._require_tables();
     PERFORM kepler._require_name('space', space);
-    found := kepler._require_space(space);
+    found := kepler._require_space(space, false);
     IF found.state <> 'RETIRED' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('embedding space "%s" is not retired', space),
             HINT = format('SELECT kepler.retire_embedding_space(%L);', space);
     END IF;
     DELETE FROM kepler.embedding_spaces AS s WHERE s.name = $1;
-    EXECUTE format('DROP TABLE %s', found.relation);
+    IF found.relation IS NOT NULL THEN
+        EXECUTE format('DROP TABLE %s', found.relation);
+    END IF;
 END
 $$;
 
@@ -207,7 +214,7 @@ BEGIN
     PERFORM kepler._require_name('space', space);
     PERFORM kepler._require_name('workspace_id', workspace_id);
     PERFORM kepler._require_max_rows(max_rows, 10000);
-    found := kepler._require_space(space);
+    found := kepler._require_space(space, true);
     -- In the order of the primary keys, one by one from where the last call ended.
     RETURN QUERY EXECUTE format(
         'SELECT m.id, m.content, m.format, m.context_type FROM kepler.memories AS m
@@ -231,7 +238,7 @@ BEGIN
     PERFORM kepler._require_tables();
     PERFORM kepler._require_name('space', space);
     PERFORM kepler._require_name('workspace_id', workspace_id);
-    found := kepler._require_space(space);
+    found := kepler._require_space(space, true);
     IF found.state <> 'ACTIVE' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('embedding space "%s" is retired', space);

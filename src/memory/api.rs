@@ -11,14 +11,17 @@ use crate::arguments::name;
 use crate::error::Error;
 use crate::install::require_tables;
 use crate::pg::clock::now;
+use crate::pg::json;
+use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::{AnyElement, JsonB};
 
 /// A search gives at most so many rows, and so many where they are to be unlike each other.
 const MAX_ROWS: i32 = 10_000;
 const MAX_DIVERSE_ROWS: i32 = 200;
+/// Bytes of the words that are looked for: every one of them is looked up.
+const MAX_QUERY_TEXT: usize = 100_000;
 
 /// Finds memories by meaning, words, time and metadata.
 ///
@@ -66,7 +69,7 @@ fn search_memories(
     filter: Option<AnyElement>,
     min_similarity: Option<f64>,
     as_of: Option<TimestampWithTimeZone>,
-    weights: Option<JsonB>,
+    weights: Option<AnyElement>,
     diversity: Option<f64>,
     touch: Option<bool>,
     space: Option<String>,
@@ -99,6 +102,10 @@ fn search_memories(
         Some(text) if text.trim().is_empty() => {
             return Err(Error::BlankArgument("query_text").into());
         }
+        Some(text) if text.len() > MAX_QUERY_TEXT => {
+            let limit = MAX_QUERY_TEXT;
+            return Err(Error::TooLong { argument: "query_text", limit }.into());
+        }
         text => text,
     };
     // SAFETY: declared in SQL as vector.
@@ -106,6 +113,20 @@ fn search_memories(
     if embedding.is_none() && query_text.is_none() {
         return Err(Error::from(MemoryError::NothingToSearchFor).into());
     }
+    // They compare embeddings, and would be passed over in silence.
+    if embedding.is_none() {
+        for (argument, is_given) in
+            [("min_similarity", min_similarity.is_some()), ("diversity", diversity > 0.0)]
+        {
+            if is_given {
+                return Err(Error::from(MemoryError::NeedsEmbedding(argument)).into());
+            }
+        }
+    }
+    let user_id = match user_id {
+        Some(id) if id.trim().is_empty() => return Err(Error::BlankArgument("user_id").into()),
+        id => id,
+    };
     let context_types = match context_types {
         None => None,
         Some(types) => {
@@ -120,14 +141,14 @@ fn search_memories(
             workspace_id,
             user: User::from_argument(user_id),
             context_types,
-            filter: filter.map(|filter| json_text(filter.datum())),
+            filter: filter.map(|filter| json::text(filter.datum())),
             at: as_of.map_or_else(now, i64::from),
         },
         space,
         max_rows: rows_within("max_rows", max_rows, most)?,
-        min_similarity,
+        min_similarity: no_nan("min_similarity", min_similarity).map_err(Error::from)?,
         weights: match weights {
-            Some(weights) => Weights::read(&weights.0).map_err(Error::from)?,
+            Some(weights) => read_weights(&weights).map_err(Error::from)?,
             None => Weights::default(),
         },
         diversity,
@@ -158,12 +179,22 @@ fn rows_within(argument: &'static str, given: Option<i32>, most: i32) -> Result<
     Ok(given as usize)
 }
 
-/// The text of a `jsonb`, with all digits of its numbers.
-fn json_text(datum: pg_sys::Datum) -> String {
-    // SAFETY: declared in SQL as jsonb; the function gives a C string.
-    let text =
-        unsafe { pgrx::direct_function_call::<&std::ffi::CStr>(pg_sys::jsonb_out, &[Some(datum)]) };
-    text.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
+fn read_weights(given: &AnyElement) -> Result<Weights, MemoryError> {
+    match json::document(given.datum()) {
+        Ok(document) => Weights::read(&document),
+        Err(broken) => Err(MemoryError::BadWeights { problems: vec![broken.problem] }),
+    }
+}
+
+/// Refuses what is no number: nothing is less than it, and nothing more.
+pub(crate) fn no_nan(
+    argument: &'static str,
+    given: Option<f64>,
+) -> Result<Option<f64>, MemoryError> {
+    match given {
+        Some(given) if given.is_nan() => Err(MemoryError::NotANumber(argument)),
+        given => Ok(given),
+    }
 }
 
 /// Notes that memories were used, as a search does for those that it gives; at most once a minute each.

@@ -19,6 +19,10 @@ pub(crate) enum MemoryError {
     ZeroVector { place: String },
     #[error("argument \"{argument}\" must be between {least} and {most}, not {given}")]
     OutOfRange { argument: &'static str, least: String, most: String, given: String },
+    #[error("argument \"{0}\" must be a number, not NaN")]
+    NotANumber(&'static str),
+    #[error("argument \"{0}\" needs an \"embedding\" to compare with")]
+    NeedsEmbedding(&'static str),
     #[error("a search needs an \"embedding\", a \"query_text\", or both")]
     NothingToSearchFor,
     #[error("argument \"weights\" is not valid")]
@@ -50,6 +54,8 @@ impl MemoryError {
             Self::Dimensions { .. } => ERRCODE_DATA_EXCEPTION,
             Self::ZeroVector { .. }
             | Self::OutOfRange { .. }
+            | Self::NotANumber(_)
+            | Self::NeedsEmbedding(_)
             | Self::NothingToSearchFor
             | Self::Invalid { .. }
             | Self::BadCondition { .. }
@@ -98,6 +104,10 @@ impl MemoryError {
                 "SELECT kepler.create_embedding_space('…', dimensions => …, model => '…');"
                     .to_owned()
             }
+            Self::TableGone(name) => format!(
+                "Restore it, or activate another space, then: SELECT \
+                 kepler.retire_embedding_space('{name}'); SELECT kepler.drop_embedding_space('{name}');"
+            ),
             Self::Dimensions { model: Some(_), .. } => {
                 "Embeddings of another model belong into a space of their own (argument space)."
                     .to_owned()

@@ -166,8 +166,13 @@ pub(crate) fn run(
             }
         }
     }
-    reject_unknown_users(client, &workspace, &mut memories, &mut answers);
-    reject_unknown_predecessors(client, &workspace, &mut memories, &mut answers);
+    reject_unknown_users(client, &workspace, &memories, &mut answers);
+    reject_unknown_predecessors(client, &workspace, &memories, &mut answers);
+    for (memory, answer) in memories.iter_mut().zip(&answers) {
+        if answer.action == Action::Rejected {
+            *memory = None;
+        }
+    }
     let repeats = if dedupe {
         let known = dedupe::find(client, &workspace, space, &memories);
         take_known(known, &mut memories, &mut answers)
@@ -195,15 +200,19 @@ fn size(memory: &NewMemory) -> usize {
         + memory.metadata.as_ref().map_or(0, Vec::len)
 }
 
-fn reject(at: usize, problem: String, memories: &mut [Option<NewMemory>], answers: &mut [Answer]) {
-    memories[at] = None;
-    answers[at] = Answer::rejected(problem);
+/// Rejects an element, perhaps for one more reason.
+fn reject(answer: &mut Answer, problem: String) {
+    let before = answer.error.take();
+    *answer = Answer::rejected(match before {
+        Some(before) => format!("{before}; {problem}"),
+        None => problem,
+    });
 }
 
 fn reject_unknown_users(
     client: &mut SpiClient<'_>,
     workspace: &Text,
-    memories: &mut [Option<NewMemory>],
+    memories: &[Option<NewMemory>],
     answers: &mut [Answer],
 ) {
     let mut ids = Array::new(array::TEXT);
@@ -221,7 +230,7 @@ fn reject_unknown_users(
     for at in 0..memories.len() {
         let user = memories[at].as_ref().and_then(|memory| memory.user_id.clone());
         if let Some(user) = user.filter(|user| unknown.contains(user)) {
-            reject(at, format!("/user_id: there is no user \"{user}\""), memories, answers);
+            reject(&mut answers[at], format!("/user_id: there is no user \"{user}\""));
         }
     }
 }
@@ -230,7 +239,7 @@ fn reject_unknown_users(
 fn reject_unknown_predecessors(
     client: &mut SpiClient<'_>,
     workspace: &Text,
-    memories: &mut [Option<NewMemory>],
+    memories: &[Option<NewMemory>],
     answers: &mut [Answer],
 ) {
     let mut ids = Array::new(array::TEXT);
@@ -252,12 +261,14 @@ fn reject_unknown_predecessors(
         match found.get_mut(&old) {
             None => {
                 let problem = format!("/supersedes: there is no memory \"{old}\"");
-                reject(at, problem, memories, answers);
+                reject(&mut answers[at], problem);
             }
             Some(Some(by)) => {
                 let problem = format!("/supersedes: \"{old}\" is superseded by {by} already");
-                reject(at, problem, memories, answers);
+                reject(&mut answers[at], problem);
             }
+            // What is rejected takes nobody's place.
+            Some(_) if answers[at].action == Action::Rejected => (),
             Some(by) => {
                 *by = Some(format!("element {}", at + 1));
                 answers[at].action = Action::Superseded;

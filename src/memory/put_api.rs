@@ -71,7 +71,7 @@ fn _remember(
         content: required("content", content)?,
         is_json,
         user_id,
-        context_type: name("context_type", context_type)?,
+        context_type: required("context_type", context_type)?,
         relevance_score: relevance_score.ok_or(Error::NullArgument("relevance_score"))?,
         // SAFETY: declared in SQL as jsonb.
         metadata: metadata.map(|given| stored(unsafe { varlena::aligned_bytes(given.datum()) })),
@@ -86,10 +86,11 @@ fn _remember(
         put::lock(&workspace_id, dedupe);
         let embedded = memory.embedding.is_some();
         let space = open_space(client, space.as_deref(), &workspace_id, embedded)?;
-        if let (Some(space), Some(embedding)) = (&space, &memory.embedding) {
+        let problems = memory.problems(space.as_ref());
+        if let (1, Some(space), Some(embedding)) = (problems.len(), &space, &memory.embedding) {
+            // Alone it has its own code and hint.
             space.check(embedding)?;
         }
-        let problems = memory.problems(space.as_ref());
         if !problems.is_empty() {
             return Err(MemoryError::Invalid { problems }.into());
         }

@@ -86,7 +86,13 @@ pub(crate) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Answe
     let workspace_id = &request.scope.workspace_id;
     let reader = Reader::open(client, workspace_id)?;
     let space = match &request.embedding {
-        None => None,
+        None => {
+            // Nothing is compared in it, but a name that is wrong is not passed over.
+            if let Some(name) = &request.space {
+                Space::find(client, Some(name), workspace_id)?;
+            }
+            None
+        }
         Some(embedding) => {
             let space = Space::find(client, request.space.as_deref(), workspace_id)?;
             space.check(embedding)?;
@@ -200,7 +206,7 @@ fn by_words(
     if words.is_empty() {
         return Vec::new();
     }
-    let words = words.join(" | ");
+    let words = any_of(&words);
     // As constants: what the planner knows of the words decides whether it reads their index or that of
     // the scope. The workspace is a word with a blank before it.
     let workspace = quote_word(&format!(" {}", request.scope.workspace_id));
@@ -216,6 +222,18 @@ fn by_words(
     );
     let rows = parameters.run(client, &sql);
     rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect()
+}
+
+/// Any of the words. Halved again and again: Postgres walks down a long row of words by recursion.
+fn any_of(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [word] => word.clone(),
+        _ => {
+            let (left, right) = words.split_at(words.len() / 2);
+            format!("({} | {})", any_of(left), any_of(right))
+        }
+    }
 }
 
 /// A word as a `tsquery` has it, taken as it is.

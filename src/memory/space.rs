@@ -164,19 +164,24 @@ impl Space {
 
     /// Refuses an embedding that this space cannot compare.
     pub(crate) fn check(&self, embedding: &Embedding) -> Result<(), MemoryError> {
-        let given = embedding.dimensions();
-        if given != self.dimensions {
-            return Err(MemoryError::Dimensions {
-                place: self.place(),
-                model: Some(self.model.clone()),
-                expected: self.dimensions,
-                given,
-            });
-        }
+        self.check_dimensions(embedding.dimensions())?;
         if self.vectors.metric == Metric::Cosine && embedding.is_zero() {
             return Err(MemoryError::ZeroVector { place: self.place() });
         }
         Ok(())
+    }
+
+    /// Refuses embeddings of other dimensions.
+    pub(crate) fn check_dimensions(&self, given: usize) -> Result<(), MemoryError> {
+        if given == self.dimensions {
+            return Ok(());
+        }
+        Err(MemoryError::Dimensions {
+            place: self.place(),
+            model: Some(self.model.clone()),
+            expected: self.dimensions,
+            given,
+        })
     }
 
     pub(crate) fn require_active(&self) -> Result<(), MemoryError> {

@@ -1,6 +1,7 @@
 //! The same search for vector columns in anybody's tables. It reads as the caller, whose rights and
 //! policies hold; of a table with partitions or children, each of them (`parts`).
 
+use super::api::no_nan;
 use super::embedding::Embedding;
 use super::error::MemoryError;
 use super::nearest::{self, Condition, Near, Plan, Search};
@@ -10,18 +11,19 @@ use super::space::Vectors;
 use crate::error::Error;
 use crate::ident::{qualified, quote};
 use crate::install::require_tables;
+use crate::json::Json;
 use crate::pg::array::{self, Array};
+use crate::pg::json;
 use crate::pg::plan::Statement;
 use crate::pg::query::Parameters;
 use crate::pg::relation::{blocks, table_name};
 use crate::pg::role::ActAs;
 use crate::structure::model::Metric;
+use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
-use pgrx::{AnyElement, JsonB};
-use serde_json::{Map, Value};
 use std::collections::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -70,7 +72,8 @@ struct Request {
     column: String,
     embedding: Embedding,
     max_rows: usize,
-    condition: Map<String, Value>,
+    /// An object.
+    condition: Json,
     metric: Metric,
     min_similarity: Option<f64>,
 }
@@ -218,7 +221,7 @@ impl Within<'_> {
         };
         let condition = Condition {
             keys: format!("SELECT FROM {from}"),
-            keys_hash: xxh3_64(Value::Object(request.condition.clone()).to_string().as_bytes()),
+            keys_hash: xxh3_64(request.condition.to_string().as_bytes()),
             scope: format!("SELECT FROM {from}"),
             // The keys are all of it.
             is_filtered: false,
@@ -334,14 +337,18 @@ fn conditions(
     parameters: &mut Parameters,
 ) -> Result<Vec<String>, MemoryError> {
     let (mut conditions, mut problems) = (Vec::new(), Vec::new());
-    for (name, value) in &request.condition {
+    let Json::Object(given) = &request.condition else {
+        let problems = vec!["it must be a JSON object".to_owned()];
+        return Err(MemoryError::BadCondition { problems });
+    };
+    for (name, value) in given {
         let path = format!("/{}", crate::json::token(name));
         let Some(column) = columns.iter().find(|column| column.name == *name) else {
             problems.push(format!("{path}: there is no such column"));
             continue;
         };
         let field = format!("e.{}", quote(name));
-        if value.is_null() {
+        if *value == Json::Null {
             conditions.push(format!("{field} IS NULL"));
             continue;
         }
@@ -350,15 +357,14 @@ fn conditions(
             continue;
         };
         let values = match value {
-            Value::Array(values) => values.as_slice(),
+            Json::Array(values) => values.as_slice(),
             value => std::slice::from_ref(value),
         };
         let mut texts = Array::new(array::TEXT);
         for value in values {
             match value {
-                Value::String(text) => texts.push_text(text),
-                Value::Number(number) => texts.push_text(&number.to_string()),
-                Value::Bool(value) => texts.push_text(if *value { "true" } else { "false" }),
+                Json::String(text) | Json::Number(text) => texts.push_text(text),
+                Json::Boolean(value) => texts.push_text(if *value { "true" } else { "false" }),
                 _ => problems.push(format!(
                     "{path}: must be a string, number, boolean, null, or an array of such"
                 )),
@@ -401,7 +407,7 @@ fn search_vectors(
     column_name: Option<String>,
     embedding: Option<AnyElement>,
     max_rows: Option<i32>,
-    condition: Option<JsonB>,
+    condition: Option<AnyElement>,
     metric: Option<String>,
     min_similarity: Option<f64>,
 ) -> Result<
@@ -421,11 +427,11 @@ fn search_vectors(
     let metric = metric.ok_or(Error::NullArgument("metric"))?;
     let max_rows = max_rows.ok_or(Error::NullArgument("max_rows"))?;
     in_range("max_rows", f64::from(max_rows), 1.0, f64::from(MAX_ROWS)).map_err(Error::from)?;
-    let condition = match condition {
-        None => Map::new(),
-        Some(JsonB(Value::Object(condition))) => condition,
-        Some(_) => {
-            let problems = vec!["it must be a JSON object".to_owned()];
+    let condition = match condition.map(|given| json::document(given.datum())) {
+        None => Json::Object(Vec::new()),
+        Some(Ok(condition)) => condition,
+        Some(Err(broken)) => {
+            let problems = vec![broken.problem];
             return Err(Error::from(MemoryError::BadCondition { problems }).into());
         }
     };
@@ -442,7 +448,7 @@ fn search_vectors(
             legal: "cosine, inner_product, l2",
             given: metric.clone(),
         })?,
-        min_similarity,
+        min_similarity: no_nan("min_similarity", min_similarity).map_err(Error::from)?,
     };
     // SAFETY: the memory that Postgres gave this call lives as long as its rows.
     let memory = unsafe { pg_sys::CurrentMemoryContext };

@@ -112,7 +112,7 @@ worked='first|index
 duplicate
 merged
 added|
-rejected|/embedding: has 1 numbers, and a vector of 8 is expected
+rejected|/embedding: an embedding of 1 dimensions does not fit into embedding space "small". Its model, m, makes embeddings of 8 dimensions
 set
 forgotten
 20|t|0

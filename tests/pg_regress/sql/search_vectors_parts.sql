@@ -47,7 +47,7 @@ CREATE TEMP TABLE before AS TABLE scans;
 SELECT count(*) FROM kepler.search_vectors('chunks', 'embedding', '[1,0,0]', 10, '{"tenant": "b"}');
 SELECT relname FROM scans JOIN before USING (relname) WHERE scans.scans > before.scans;
 -- The columns are those of the table that was named, whatever the order in its parts.
-SELECT document FROM kepler.search_vectors('chunks', 'embedding', '[1,0,9]', 1, '{"tenant": "c"}');
+SELECT document FROM kepler.search_vectors('chunks', 'embedding', '[1,0,9]', 1, '{"tenant": "c", "id": 3}');
 DROP INDEX chunks_hnsw;
 CREATE INDEX ON chunks_b USING hnsw ((embedding::halfvec(3)) halfvec_cosine_ops);
 SELECT * FROM missed('[1,0.5,6]', 10);
