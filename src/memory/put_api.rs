@@ -8,7 +8,6 @@ use super::space::Space;
 use crate::arguments::{name, required};
 use crate::error::Error;
 use crate::install::require_tables;
-use crate::jsonb::builder::length_word;
 use crate::pg::varlena;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
@@ -74,7 +73,8 @@ fn _remember(
         context_type: required("context_type", context_type)?,
         relevance_score: relevance_score.ok_or(Error::NullArgument("relevance_score"))?,
         // SAFETY: declared in SQL as jsonb.
-        metadata: metadata.map(|given| stored(unsafe { varlena::aligned_bytes(given.datum()) })),
+        metadata: metadata
+            .map(|given| varlena::whole(unsafe { varlena::aligned_bytes(given.datum()) })),
         valid_from: valid_from.map(i64::from),
         expires_at: expires_at.map(i64::from),
         supersedes,
@@ -102,13 +102,6 @@ fn _remember(
         return Err(Error::from(MemoryError::Invalid { problems }).into());
     }
     Ok(TableIterator::new([(answer.memory_id, answer.action.name())]))
-}
-
-/// A `varlena` with its length word.
-fn stored(bytes: &[u8]) -> Vec<u8> {
-    let mut stored = length_word(4 + bytes.len()).to_vec();
-    stored.extend_from_slice(bytes);
-    stored
 }
 
 /// Remembers the elements of a JSON array, and answers for each.

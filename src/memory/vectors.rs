@@ -18,6 +18,7 @@ use crate::pg::plan::Statement;
 use crate::pg::query::Parameters;
 use crate::pg::relation::{blocks, table_name};
 use crate::pg::role::ActAs;
+use crate::pg::varlena;
 use crate::structure::model::Metric;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
@@ -129,7 +130,7 @@ fn run(
     let dimensions = usize::try_from(vector.modifier).ok();
     check(request, &table, dimensions)?;
     let mut parameters = Parameters::default();
-    let mut conditions = conditions(request, &columns, &mut parameters)?;
+    let mut conditions = conditions(client, request, &columns, &mut parameters)?;
     let name = quote(&request.column);
     conditions.push(format!("e.{name} IS NOT NULL"));
     if dimensions.is_none() {
@@ -141,9 +142,6 @@ fn run(
     }
     let conditions = conditions.join(" AND ");
     let query = parameters.stored(vector.type_oid, &request.embedding.stored());
-    // A partitioned table has no pages of its own to count rows by.
-    let rows = if has_parts { Some(0.0) } else { rows };
-    let whole = Part { relation: request.relation, table: table.clone(), rows, owner: None };
     let within = Within { request, vector, parameters: &parameters, query: &query };
     let parts = if has_parts && !secured {
         let query = format!("SELECT e FROM {table} AS e WHERE {conditions}");
@@ -151,43 +149,27 @@ fn run(
     } else {
         None
     };
-    let (mut near, mut plan) = (Vec::new(), Plan::Exact);
-    match parts {
-        None if has_parts => {
-            let from = format!("{table} AS e WHERE {conditions}");
-            near = within.search(&whole, from, WHOLE_KEY, |search| search.exact(client));
-        }
+    let (mut near, plan) = match parts {
+        Some(parts) => within.parts(client, parts, &conditions),
         None => {
+            // A partitioned table has no pages of its own to count rows by.
+            let rows = if has_parts { Some(0.0) } else { rows };
+            let whole =
+                Part { relation: request.relation, table: table.clone(), rows, owner: None };
             let from = format!("{table} AS e WHERE {conditions}");
-            near = within.search(&whole, from, KEY, |search| {
-                let (found, how) = search.run(client);
-                plan = how;
-                found
-            });
-            add_relation(&mut near, request.relation);
+            within.search(&whole, from, has_parts, |search| match has_parts {
+                true => (search.exact(client), Plan::Exact),
+                false => search.run(client),
+            })
         }
-        Some(parts) => {
-            for part in parts {
-                pgrx::check_for_interrupts!();
-                let _owner = part.owner.map(ActAs::role);
-                let from = format!("ONLY {} AS e WHERE {conditions}", part.table);
-                let mut found = within.search(&part, from, KEY, |search| {
-                    let (found, how) = search.run(client);
-                    plan = plan.max(how);
-                    found
-                });
-                add_relation(&mut found, part.relation);
-                near = nearest::merge(near, found, request.max_rows);
-            }
-        }
-    }
+    };
     if let Some(least) = request.min_similarity {
         near.retain(|near| request.metric.similarity(near.distance) >= least);
     }
     Ok((whole_rows(client, &table, has_parts, near, memory), plan))
 }
 
-/// A search within one table after the other.
+/// A search within one table or several.
 struct Within<'s> {
     request: &'s Request,
     vector: &'s Column,
@@ -196,14 +178,33 @@ struct Within<'s> {
 }
 
 impl Within<'_> {
-    /// Searches `from`, whose rows are those of `part`.
+    /// Searches one part after the other: the nearest of all, and the plan that took most.
+    fn parts(
+        &self,
+        client: &mut SpiClient<'_>,
+        parts: Vec<Part>,
+        conditions: &str,
+    ) -> (Vec<Near>, Plan) {
+        let (mut near, mut plan) = (Vec::new(), Plan::Exact);
+        for part in parts {
+            pgrx::check_for_interrupts!();
+            let _owner = part.owner.map(ActAs::role);
+            let from = format!("ONLY {} AS e WHERE {conditions}", part.table);
+            let (found, how) = self.search(&part, from, false, |search| search.run(client));
+            near = nearest::merge(near, found, self.request.max_rows);
+            plan = plan.max(how);
+        }
+        (near, plan)
+    }
+
+    /// Searches `from`, whose rows are those of `part`; `several`: and of what is behind it.
     fn search(
         &self,
         part: &Part,
         from: String,
-        key: &str,
-        run: impl FnOnce(&Search<'_>) -> Vec<Near>,
-    ) -> Vec<Near> {
+        several: bool,
+        run: impl FnOnce(&Search<'_>) -> (Vec<Near>, Plan),
+    ) -> (Vec<Near>, Plan) {
         let request = self.request;
         let rows = part.rows.filter(|rows| *rows >= 0.0).unwrap_or_else(|| {
             let width = 4.0 * request.embedding.dimensions() as f64 + ROW_BYTES;
@@ -227,15 +228,21 @@ impl Within<'_> {
             is_filtered: false,
             index_from: from.clone(),
             exact_from: from,
-            key: key.to_owned(),
+            key: if several { WHOLE_KEY } else { KEY }.to_owned(),
         };
-        run(&Search {
+        let (mut near, plan) = run(&Search {
             vectors: &vectors,
             condition: &condition,
             parameters: self.parameters,
             query: self.query,
             wanted: request.max_rows,
-        })
+        });
+        if !several {
+            for near in &mut near {
+                near.key = format!("{} {}", part.relation.to_u32(), near.key);
+            }
+        }
+        (near, plan)
     }
 }
 
@@ -244,13 +251,6 @@ const KEY: &str = "e.ctid::pg_catalog.text";
 /// In one of several.
 const WHOLE_KEY: &str =
     "pg_catalog.concat(e.tableoid::pg_catalog.oid::pg_catalog.text, ' ', e.ctid::pg_catalog.text)";
-
-/// Makes the one of the other.
-fn add_relation(near: &mut [Near], relation: pg_sys::Oid) {
-    for near in near {
-        near.key = format!("{} {}", relation.to_u32(), near.key);
-    }
-}
 
 /// The rows at these places, as the caller sees them.
 fn whole_rows(
@@ -332,11 +332,12 @@ fn columns(client: &mut SpiClient<'_>, relation: &[Option<pg_sys::Datum>]) -> Ve
 
 /// Columns and the values that they must have, as SQL; of an array one of its values.
 fn conditions(
+    client: &mut SpiClient<'_>,
     request: &Request,
     columns: &[Column],
     parameters: &mut Parameters,
 ) -> Result<Vec<String>, MemoryError> {
-    let (mut conditions, mut problems) = (Vec::new(), Vec::new());
+    let (mut conditions, mut given_values, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     let Json::Object(given) = &request.condition else {
         let problems = vec!["it must be a JSON object".to_owned()];
         return Err(MemoryError::BadCondition { problems });
@@ -370,10 +371,28 @@ fn conditions(
                 )),
             }
         }
-        let texts = parameters.array(pg_sys::TEXTARRAYOID, texts);
-        conditions.push(format!("{field} {equals} ANY ({texts}::{}[])", column.sql_type));
+        given_values.push((field, equals, column, texts));
     }
-    if problems.is_empty() { Ok(conditions) } else { Err(MemoryError::BadCondition { problems }) }
+    if !problems.is_empty() {
+        return Err(MemoryError::BadCondition { problems });
+    }
+    for (field, equals, column, texts) in given_values {
+        let texts = parameters.array(pg_sys::TEXTARRAYOID, texts);
+        let mut values = format!("{texts}::{}[]", column.sql_type);
+        // As values of the column's type: what a text means as a time depends on settings, and the
+        // planner would not leave out a partition for it.
+        let typed = {
+            let rows = parameters.run(client, &format!("SELECT {values}"));
+            let datum = rows.iter::<1>().next().and_then(|row| row.datum(0));
+            // SAFETY: an array is a varlena, and copied at once.
+            datum.map(|datum| varlena::whole(unsafe { varlena::bytes(datum) }))
+        };
+        if let Some(typed) = typed.filter(|_| column.array_oid != pg_sys::InvalidOid) {
+            values = parameters.stored(column.array_oid, &typed);
+        }
+        conditions.push(format!("{field} {equals} ANY ({values})"));
+    }
+    Ok(conditions)
 }
 
 /// Finds the rows of a table whose vectors are nearest, with the rule that holds for memories: if so

@@ -46,6 +46,11 @@ CREATE TEMP VIEW scans AS SELECT relname, coalesce(pg_stat_get_xact_numscans(oid
 CREATE TEMP TABLE before AS TABLE scans;
 SELECT count(*) FROM kepler.search_vectors('chunks', 'embedding', '[1,0,0]', 10, '{"tenant": "b"}');
 SELECT relname FROM scans JOIN before USING (relname) WHERE scans.scans > before.scans;
+-- By time too, which is no constant before it is read.
+CREATE TEMP VIEW table_scans AS SELECT relname, coalesce(pg_stat_get_xact_numscans(oid), 0) AS scans FROM pg_class WHERE relname LIKE 'chunks%' AND relkind = 'r';
+CREATE TEMP TABLE tables_before AS TABLE table_scans;
+SELECT count(*) FROM kepler.search_vectors('chunks', 'embedding', '[1,0,0]', 10, '{"at": ["2025-02-01", "2025-02-02"], "tenant": ["c", "nobody"]}');
+SELECT relname FROM table_scans AS t JOIN tables_before AS b USING (relname) WHERE t.scans > b.scans;
 -- The columns are those of the table that was named, whatever the order in its parts.
 SELECT document FROM kepler.search_vectors('chunks', 'embedding', '[1,0,9]', 1, '{"tenant": "c", "id": 3}');
 DROP INDEX chunks_hnsw;
