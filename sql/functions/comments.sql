@@ -423,7 +423,7 @@ valid_from: true since when (now if NULL). expires_at: when it is to be forgotte
 dedupe: true looks for what is remembered already of the same user and context_type. The same content is a duplicate; so is one whose embedding points the same way (cosine from 0.97), with the same words but for a few (15 in 100) and the same numbers: that one is merged. The older content stays; the metadata, the greater relevance_score and the later expires_at of the new are kept.
 Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 42704 for the space; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.remember(jsonb, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text) IS
-'The same as remember with text, for content that is a JSON value: its format is JSON.';
+'The same as remember with text, for content that is a JSON object or array: its format is JSON.';
 COMMENT ON FUNCTION kepler._remember(text, boolean, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text) IS
 'Internal: what the forms of remember share';
 COMMENT ON FUNCTION kepler.remember_many(text, boolean, text, text) IS
@@ -433,11 +433,11 @@ dedupe, space: as in remember. An element can repeat an earlier one of its batch
 Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if memories cannot be divided into elements; 42704 for the space; 23503 for an unknown workspace; 09000 if a trigger kept a memory from being written.';
 COMMENT ON FUNCTION kepler.search_memories(vector, integer, text, text, text[], jsonb, double precision, timestamptz, jsonb, double precision, boolean, text, text) IS
 'Finds memories by meaning, words and time, best first. If so many meet the conditions max_rows rows come back, whatever the conditions are; exhausted is true where there are fewer.
-embedding: of the question, by the model of the space. query_text: its words, any of which counts; what either finds is united (reciprocal rank fusion). One of the two is needed.
+embedding: of the question, by the model of the space. query_text: its words, any of which counts, up to 100,000 bytes; what either finds is united (reciprocal rank fusion). One of the two is needed.
 max_rows: from 1 to 10,000. user_id: * is everybody''s in the workspace, NULL those of no user. context_types: any of these. filter: a condition on metadata, as in json_matches. min_similarity: leaves out what is less similar; not what has no embedding and was found by its words.
 as_of: what held at this time; now if NULL. What has expired or was superseded is not found.
 weights: {"similarity": 0.7, "importance": 0.15, "recency": 0.1, "frequency": 0.05}; what is not named does not count, and with similarity alone the order is that of the distance. Otherwise the score orders the four times as many, but at least 40, that are most similar. Each part is from 0 to 1; in a search for words the fused rank takes the place of similarity.
-diversity: from 0 to 1, how unlike each other results are to be (maximal marginal relevance; up to 200 rows). touch: whether the access is noted.
+diversity: from 0 to 1, how unlike each other results are to be (maximal marginal relevance; up to 200 rows). It and min_similarity need an embedding. touch: whether the access is noted.
 space: by default the one that the workspace searches.
 similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_wide, exact_after_index or text.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
@@ -487,7 +487,7 @@ COMMENT ON FUNCTION kepler.drop_embedding_space(text) IS
 Errors: 55000 before install(), and if it is not retired; 22004 and 22023 for arguments; 42704 for the space; 42501 for roles that do not own the tables.';
 COMMENT ON FUNCTION kepler.index_advice(regclass) IS
 'Which index each column of type vector should have, in the tables of embedding spaces and in all others, or in one relation: a row for each.
-advice: create, rebuild (an IVFFlat index that has too few lists for the rows), drop (one whose building was interrupted), analyze, or none, with the reason and the statement. None below 50,000 rows: all are compared as fast. Columns outside of spaces are taken to be compared by cosine.
+advice: create, rebuild (an IVFFlat index that has too few lists for the rows: the statement makes another beside it), drop (what another has replaced, or one whose building was interrupted), analyze, or none, with the reason and the statement. Run one, then ask again. None below 50,000 rows: all are compared as fast. Columns outside of spaces are taken to be compared by cosine.
 build_memory: bytes that building it takes; a lower maintenance_work_mem makes it many times slower.
 Errors: 55000 before install().';
 COMMENT ON FUNCTION kepler.recall_check(text, integer, integer, text, text) IS
@@ -496,13 +496,13 @@ samples: how many searches, at most 10,000. k: at most 1,000. of: memories or me
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.search_vectors(regclass, text, vector, integer, jsonb, text, double precision) IS
 'Finds the rows of any table whose vectors are nearest to the embedding, nearest first, by the rule that holds for search_memories: if so many rows meet the condition, max_rows rows come back. Reads as the caller.
-relation, column_name: a table and its column of type vector. Rows where it is NULL are not found.
+relation, column_name: a table or materialized view and its column of type vector. Rows where it is NULL are not found. Of a partitioned table, and of one that others inherit from, each part that the condition leaves is searched, through its own index; under row security all of it is compared.
 condition: a JSON object of columns and values that they must have; of an array one of its values, of null none. metric: cosine, inner_product or l2; an HNSW index is used if it has the operators of the metric.
 document: the row as JSON. similarity: the cosine, the inner product, or 1 / (1 + distance). min_similarity: leaves out what is less similar.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42809 if relation is no table (partitioned ones are not) or the column no vector; 22P02 for a value that is none of its column''s.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42809 if relation is no table or has foreign tables among its parts, or the column is no vector; 22P02 for a value that is none of its column''s.';
 COMMENT ON FUNCTION kepler._lock_memories(text) IS 'Internal: keeps those who write memories of a workspace out';
 COMMENT ON FUNCTION kepler._require_max_rows(integer, integer) IS 'Internal: checks an argument that bounds the rows';
-COMMENT ON FUNCTION kepler._require_space(text) IS 'Internal: fails unless there is such an embedding space';
+COMMENT ON FUNCTION kepler._require_space(text, boolean) IS 'Internal: fails unless there is such an embedding space, with its table where that is needed';
 COMMENT ON FUNCTION kepler._complete_embedding() IS 'Trigger: whose memory an embedding belongs to, where it was inserted without';
 COMMENT ON FUNCTION kepler._move_embeddings() IS 'Trigger: embeddings go with a memory that becomes another user''s, or of another type';
 COMMENT ON FUNCTION kepler._forget_deleted_memories() IS 'Trigger: takes what belongs to deleted memories along';

@@ -197,19 +197,19 @@ BEGIN
 END
 $$;
 
--- What a function needs of a space that must be there.
+-- What a function needs of a space that must be there; and its table too, unless it is to be done away with.
 CREATE FUNCTION kepler._require_space(
-    space text, OUT relation regclass, OUT message_relation regclass, OUT dimensions integer,
+    space text, with_table boolean, OUT relation regclass, OUT message_relation regclass,
     OUT state kepler.embedding_space_state
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    SELECT format('kepler_data.%I', s.table_name)::regclass,
-        format('kepler_data.%I', s.message_table_name)::regclass, s.dimensions, s.state
-    INTO relation, message_relation, dimensions, state
+    SELECT to_regclass(format('kepler_data.%I', s.table_name)),
+        to_regclass(format('kepler_data.%I', s.message_table_name)), s.state
+    INTO relation, message_relation, state
     FROM kepler.embedding_spaces AS s WHERE s.name = space;
-    IF relation IS NULL THEN
+    IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
             MESSAGE = format('embedding space "%s" does not exist', space),
             DETAIL = coalesce(
@@ -217,6 +217,11 @@ BEGIN
                  FROM kepler.embedding_spaces AS s HAVING count(*) > 0),
                 'There is none yet.'),
             HINT = 'SELECT kepler.create_embedding_space(''…'', dimensions => …, model => ''…'');';
+    ELSIF with_table AND (relation IS NULL OR message_relation IS NULL) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('the table of embedding space "%s" is gone', space),
+            HINT = format('Restore it, or activate another space, then: SELECT kepler.retire_embedding_space(%L); '
+                'SELECT kepler.drop_embedding_space(%1$L);', space);
     END IF;
 END
 $$;
@@ -231,7 +236,7 @@ DECLARE
 BEGIN
     PERFORM kepler._require_tables();
     PERFORM kepler._require_name('space', space);
-    found := kepler._require_space(space);
+    found := kepler._require_space(space, false);
     SELECT s.name INTO oldest FROM kepler.embedding_spaces AS s
     WHERE s.state = 'ACTIVE' ORDER BY s.created_at, s.name LIMIT 1;
     -- Those who have activated none search the oldest.
@@ -241,8 +246,10 @@ BEGIN
             WHERE w.embedding_space = $1
                 OR (w.embedding_space IS NULL AND $2 AND (
                     EXISTS (SELECT FROM kepler.memories AS m WHERE m.workspace_id = w.id)
-                    OR EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = w.id)))
-            ORDER BY w.id LIMIT 5)', found.message_relation)
+                    OR %s))
+            ORDER BY w.id LIMIT 5)',
+        CASE WHEN found.message_relation IS NULL THEN 'false'
+            ELSE format('EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = w.id)', found.message_relation) END)
     INTO users USING $1, coalesce(oldest = $1, false);
     IF users <> '{}' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_in_use',
@@ -259,17 +266,20 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     found record;
+    relation regclass;
 BEGIN
     PERFORM kepler._require_tables();
     PERFORM kepler._require_name('space', space);
-    found := kepler._require_space(space);
+    found := kepler._require_space(space, false);
     IF found.state <> 'RETIRED' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('embedding space "%s" is not retired', space),
             HINT = format('SELECT kepler.retire_embedding_space(%L);', space);
     END IF;
     DELETE FROM kepler.embedding_spaces AS s WHERE s.name = $1;
-    EXECUTE format('DROP TABLE %s, %s', found.relation, found.message_relation);
+    FOREACH relation IN ARRAY array_remove(ARRAY[found.relation, found.message_relation], NULL) LOOP
+        EXECUTE format('DROP TABLE %s', relation);
+    END LOOP;
 END
 $$;
 
@@ -321,7 +331,7 @@ BEGIN
     PERFORM kepler._require_name('space', space);
     PERFORM kepler._require_name('workspace_id', workspace_id);
     PERFORM kepler._require_max_rows(max_rows, 10000);
-    found := kepler._require_space(space);
+    found := kepler._require_space(space, true);
     -- In the order of the primary keys, one by one from where the last call ended.
     RETURN QUERY EXECUTE format(
         'SELECT m.id, m.content, m.format, m.context_type FROM kepler.memories AS m
@@ -352,7 +362,7 @@ BEGIN
     PERFORM kepler._require_name('workspace_id', workspace_id);
     PERFORM kepler._require_max_rows(max_rows, 10000);
     PERFORM kepler._require_roles(roles);
-    found := kepler._require_space(space);
+    found := kepler._require_space(space, true);
     -- As pending_embeddings. Nothing but blanks has no meaning, and models refuse it.
     RETURN QUERY EXECUTE format(
         'SELECT m.id, m.conversation_id, m.number, m.role, m.content FROM kepler.messages AS m
@@ -378,7 +388,7 @@ BEGIN
     PERFORM kepler._require_tables();
     PERFORM kepler._require_name('space', space);
     PERFORM kepler._require_name('workspace_id', workspace_id);
-    found := kepler._require_space(space);
+    found := kepler._require_space(space, true);
     IF found.state <> 'ACTIVE' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('embedding space "%s" is retired', space);

@@ -24,7 +24,7 @@ BEGIN
         SELECT c.oid::regclass AS relation, a.attname::text AS name, a.atttypmod AS dimensions,
             n.nspname AS vector_schema,
             greatest(c.reltuples::bigint, 0) AS counted, c.reltuples < 0 AS unknown,
-            s.metric::text AS metric, i.index, i.method, i.valid, i.lists
+            s.metric::text AS metric, i.index, i.method, i.valid, i.lists, i.key, i.next
         FROM pg_attribute AS a
         JOIN pg_class AS c ON c.oid = a.attrelid AND c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
         JOIN pg_type AS t ON t.oid = a.atttypid AND t.typname = 'vector'
@@ -33,17 +33,37 @@ BEGIN
         LEFT JOIN kepler.embedding_spaces AS s
             ON c.relnamespace = to_regnamespace('kepler_data') AND c.relname IN (s.table_name, s.message_table_name)
         LEFT JOIN LATERAL (
-            SELECT d.objid::regclass AS index, m.amname AS method, ix.indisvalid AS valid,
-                (SELECT o.option_value::bigint FROM pg_options_to_table(k.reloptions) AS o
-                 WHERE o.option_name = 'lists') AS lists
-            FROM pg_depend AS d
-            JOIN pg_class AS k ON k.oid = d.objid AND d.classid = 'pg_class'::regclass
+            SELECT k.oid::regclass AS index, m.amname AS method, ix.indisvalid AS valid,
+                pg_get_indexdef(k.oid, 1, false) || format(' %I.%I', p.nspname, o.opcname) AS key,
+                l.lists,
+                -- The one that does the same and has more lists, or needs none.
+                lead(k.oid::regclass) OVER (
+                    PARTITION BY ix.indisvalid, pg_get_indexdef(k.oid, 1, false), o.opcname
+                    ORDER BY m.amname DESC, l.lists, k.oid) AS next
+            FROM pg_index AS ix
+            JOIN pg_class AS k ON k.oid = ix.indexrelid
             JOIN pg_am AS m ON m.oid = k.relam AND m.amname IN ('hnsw', 'ivfflat')
-            JOIN pg_index AS ix ON ix.indexrelid = k.oid AND ix.indpred IS NULL
-            WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid = a.attnum
-            ORDER BY NOT ix.indisvalid, m.amname LIMIT 1
+            JOIN pg_opclass AS o ON o.oid = ix.indclass[0]
+            JOIN pg_namespace AS p ON p.oid = o.opcnamespace
+            LEFT JOIN LATERAL (
+                SELECT coalesce(max(v.option_value::bigint), 100) AS lists
+                FROM pg_options_to_table(k.reloptions) AS v WHERE v.option_name = 'lists'
+            ) AS l ON m.amname = 'ivfflat'
+            WHERE ix.indrelid = c.oid AND ix.indpred IS NULL
+                AND EXISTS (
+                    SELECT FROM pg_depend AS d
+                    WHERE d.classid = 'pg_class'::regclass AND d.objid = k.oid
+                        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
+                        AND d.refobjsubid = a.attnum)
+                -- An index that compares otherwise than the space serves none of its searches.
+                AND (s.metric IS NULL OR NOT ix.indisvalid OR o.opcname = 'bit_hamming_ops'
+                    OR o.opcname LIKE CASE s.metric
+                        WHEN 'cosine' THEN '%\_cosine\_ops' WHEN 'l2' THEN '%\_l2\_ops' ELSE '%\_ip\_ops' END)
+            ORDER BY ix.indisvalid, m.amname DESC, l.lists, k.oid LIMIT 1
         ) AS i ON true
-        WHERE a.attnum > 0 AND NOT a.attisdropped AND (given_relation IS NULL OR c.oid = given_relation)
+        WHERE a.attnum > 0 AND NOT a.attisdropped
+            AND (given_relation IS NULL OR c.oid = given_relation
+                OR c.oid IN (SELECT p.relid FROM pg_partition_tree(given_relation) AS p))
         ORDER BY c.oid::regclass::text, a.attnum
     LOOP
         table_name := vectors.relation;
@@ -53,21 +73,37 @@ BEGIN
         build_memory := NULL;
         metric := coalesce(vectors.metric, 'cosine');
         operator_class := CASE metric WHEN 'cosine' THEN 'cosine_ops' WHEN 'l2' THEN 'l2_ops' ELSE 'ip_ops' END;
-        lists := CASE WHEN row_count <= 1000000 THEN greatest(row_count / 1000, 10) ELSE sqrt(row_count)::bigint END;
+        -- pgvector's rule, and at least 100, or 200 past 50,000 rows.
+        lists := greatest(CASE WHEN row_count <= 1000000 THEN row_count / 1000 ELSE sqrt(row_count)::bigint END,
+            CASE WHEN row_count > indexed_from THEN 200 ELSE 100 END);
         IF vectors.unknown THEN
             advice := 'analyze';
             statement := format('ANALYZE %s;', table_name);
             reason := 'Postgres does not know yet how many rows there are.';
+        ELSIF NOT vectors.valid AND EXISTS (
+            SELECT FROM pg_stat_progress_create_index AS p WHERE p.index_relid = vectors.index)
+        THEN
+            advice := 'none';
+            reason := format('%s is being built.', vectors.index);
         ELSIF NOT vectors.valid THEN
             advice := 'drop';
             statement := format('DROP INDEX CONCURRENTLY %s;', vectors.index);
             reason := format('Building %s was interrupted; no search uses it.', vectors.index);
-        ELSIF vectors.method = 'ivfflat' AND row_count > 500 * coalesce(vectors.lists, 100) THEN
-            lists := greatest(lists, 2 * coalesce(vectors.lists, 100));
-            advice := 'rebuild';
-            statement := format('ALTER INDEX %s SET (lists = %s); REINDEX INDEX CONCURRENTLY %1$s;', vectors.index, lists);
-            build_memory := row_count * 4 * greatest(vectors.dimensions, 1);
-            reason := format('%s rows have outgrown %s lists.', row_count, coalesce(vectors.lists, 100));
+        ELSIF vectors.method = 'ivfflat' AND lists >= 2 * vectors.lists THEN
+            reason := format('%s rows have outgrown the %s lists of %s', row_count, vectors.lists, vectors.index);
+            IF vectors.next IS NULL THEN
+                advice := 'rebuild';
+                -- A new one beside it, and then, by the next advice, without the old one: one that is only
+                -- told its new number of lists looks as if it had them.
+                statement := format('CREATE INDEX CONCURRENTLY ON %s USING ivfflat (%s) WITH (lists = %s);',
+                    table_name, vectors.key, lists);
+                build_memory := row_count * 4 * greatest(vectors.dimensions, 1);
+                reason := reason || '.';
+            ELSE
+                advice := 'drop';
+                statement := format('DROP INDEX CONCURRENTLY %s;', vectors.index);
+                reason := format('%s, and there is %s.', reason, vectors.next);
+            END IF;
         ELSIF vectors.index IS NOT NULL THEN
             advice := 'none';
             reason := format('%s serves it.', vectors.index);

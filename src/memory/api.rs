@@ -11,14 +11,17 @@ use crate::arguments::name;
 use crate::error::Error;
 use crate::install::require_tables;
 use crate::pg::clock::now;
+use crate::pg::json;
+use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::{AnyElement, JsonB};
 
 /// A search gives at most so many rows, and so many where they are to be unlike each other.
 const MAX_ROWS: i32 = 10_000;
 const MAX_DIVERSE_ROWS: i32 = 200;
+/// Bytes of the words that are looked for: every one of them is looked up.
+const MAX_QUERY_TEXT: usize = 100_000;
 
 /// Finds memories by meaning, words, time and metadata.
 ///
@@ -66,7 +69,7 @@ fn search_memories(
     filter: Option<AnyElement>,
     min_similarity: Option<f64>,
     as_of: Option<TimestampWithTimeZone>,
-    weights: Option<JsonB>,
+    weights: Option<AnyElement>,
     diversity: Option<f64>,
     touch: Option<bool>,
     space: Option<String>,
@@ -100,21 +103,23 @@ fn search_memories(
     if embedding.is_none() && query_text.is_none() {
         return Err(Error::from(MemoryError::NothingToSearchFor).into());
     }
+    let compared = [("min_similarity", min_similarity.is_some()), ("diversity", diversity > 0.0)];
+    need_embedding(embedding.as_ref(), &compared).map_err(Error::from)?;
     let request = Request {
         embedding,
         query_text,
         scope: Scope {
             workspace_id,
-            user: User::from_argument(user_id),
+            user: user(user_id)?,
             context_types: names("context_types", context_types)?,
-            filter: filter.map(|filter| json_text(filter.datum())),
+            filter: filter.map(|filter| json::text(filter.datum())),
             at: as_of.map_or_else(now, i64::from),
         },
         space,
         max_rows: within("max_rows", max_rows, 1, most)?,
-        min_similarity,
+        min_similarity: no_nan("min_similarity", min_similarity).map_err(Error::from)?,
         weights: match weights {
-            Some(weights) => Weights::read(&weights.0).map_err(Error::from)?,
+            Some(weights) => read_weights(&weights).map_err(Error::from)?,
             None => Weights::default(),
         },
         diversity,
@@ -165,6 +170,9 @@ pub(crate) fn names(
 pub(crate) fn search_text(query_text: Option<String>) -> Result<Option<String>, Error> {
     match query_text {
         Some(text) if text.trim().is_empty() => Err(Error::BlankArgument("query_text")),
+        Some(text) if text.len() > MAX_QUERY_TEXT => {
+            Err(Error::TooLong { argument: "query_text", limit: MAX_QUERY_TEXT })
+        }
         text => Ok(text),
     }
 }
@@ -175,12 +183,41 @@ pub(crate) fn query_of(embedding: Option<AnyElement>) -> Option<Embedding> {
     embedding.map(|given| unsafe { Embedding::from_datum(given.datum()) })
 }
 
-/// The text of a `jsonb`, with all digits of its numbers.
-pub(crate) fn json_text(datum: pg_sys::Datum) -> String {
-    // SAFETY: declared in SQL as jsonb; the function gives a C string.
-    let text =
-        unsafe { pgrx::direct_function_call::<&std::ffi::CStr>(pg_sys::jsonb_out, &[Some(datum)]) };
-    text.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
+/// Whose memories or conversations; NULL is nobody's, and blank a mistake.
+pub(crate) fn user(user_id: Option<String>) -> Result<User, Error> {
+    match user_id {
+        Some(id) if id.trim().is_empty() => Err(Error::BlankArgument("user_id")),
+        id => Ok(User::from_argument(id)),
+    }
+}
+
+/// Refuses arguments that compare embeddings, and would be passed over in silence, where there is none.
+pub(crate) fn need_embedding(
+    embedding: Option<&Embedding>,
+    given: &[(&'static str, bool)],
+) -> Result<(), MemoryError> {
+    match given.iter().find(|(_, is_given)| *is_given && embedding.is_none()) {
+        Some((argument, _)) => Err(MemoryError::NeedsEmbedding(argument)),
+        None => Ok(()),
+    }
+}
+
+fn read_weights(given: &AnyElement) -> Result<Weights, MemoryError> {
+    match json::document(given.datum()) {
+        Ok(document) => Weights::read(&document),
+        Err(broken) => Err(MemoryError::BadWeights { problems: vec![broken.problem] }),
+    }
+}
+
+/// Refuses what is no number: nothing is less than it, and nothing more.
+pub(crate) fn no_nan(
+    argument: &'static str,
+    given: Option<f64>,
+) -> Result<Option<f64>, MemoryError> {
+    match given {
+        Some(given) if given.is_nan() => Err(MemoryError::NotANumber(argument)),
+        given => Ok(given),
+    }
 }
 
 /// Notes that memories were used, as a search does for those that it gives; at most once a minute each.

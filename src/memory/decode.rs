@@ -3,10 +3,14 @@
 
 use super::embedded::Embedded;
 use super::embedding::Embedding;
+use super::error::MemoryError;
 use super::space::Space;
 use crate::error::Error;
+use crate::json_update::operations::is_deeper_than;
+use crate::jsonb::MAX_DEPTH;
 use crate::jsonb::elements::{self, not_an_object};
 use crate::jsonb::scan;
+use crate::jsonb::view::Container;
 use crate::pg::array::{self, Array};
 use crate::structure::entries::scalar::{self, Scratch};
 use crate::structure::model::FieldKind;
@@ -50,6 +54,8 @@ pub(crate) const DEFAULT_TYPE: &str = "fact";
 pub(crate) const DEFAULT_RELEVANCE: f64 = 0.5;
 /// Bytes of a context type and of ids.
 const MAX_NAME: usize = 128;
+/// So many unknown fields of an element are told.
+const MAX_UNKNOWN: usize = 20;
 
 const FIELDS: [&str; 9] = [
     "content",
@@ -69,6 +75,8 @@ impl NewMemory {
         let mut problems = Vec::new();
         if self.content.trim().is_empty() {
             problems.push("/content: must not be blank".to_owned());
+        } else if self.is_json && !self.content.starts_with(['{', '[']) {
+            problems.push("/content: JSON must be an object or array; a string is text".to_owned());
         }
         if self.context_type.trim().is_empty() || self.context_type.len() > MAX_NAME {
             problems.push(format!("/context_type: must have 1 to {MAX_NAME} bytes"));
@@ -79,10 +87,28 @@ impl NewMemory {
         if let (Some(embedding), Some(space)) = (&self.embedding, space)
             && let Err(error) = space.check(embedding)
         {
-            problems.push(format!("/embedding: {error}"));
+            problems.push(of_embedding(&error));
+        }
+        if let Some(stored) = &self.metadata {
+            let metadata = Container::root(&stored[4..]);
+            if !metadata.is_object() {
+                problems.push("/metadata: must be an object".to_owned());
+            } else if is_deeper_than(metadata.value(), MAX_DEPTH) {
+                problems.push(format!("/metadata: nested deeper than {MAX_DEPTH} levels"));
+            }
+        }
+        // From the end of time on it never holds. From its beginning on it always has.
+        if self.valid_from == Some(i64::MAX) {
+            problems.push("/valid_from: must be a time, not infinity".to_owned());
         }
         problems
     }
+}
+
+/// What is wrong with an embedding, with what belongs to it.
+fn of_embedding(error: &MemoryError) -> String {
+    let detail = error.detail().map_or_else(String::new, |detail| format!(". {detail}"));
+    format!("/embedding: {error}{}", detail.trim_end_matches('.'))
 }
 
 /// Divides `text`, a JSON array of objects, and reads them. `space`: where their embeddings go.
@@ -133,29 +159,30 @@ pub(crate) fn embeddings(
     Ok(batch)
 }
 
-/// Reads one element: where its fields stand, in the order of `known`, and the first that is unknown.
+/// Reads one element: where its fields stand, in the order of `known`, and those that are unknown.
 /// Of a key given twice the last counts, as in `jsonb`; null says nothing.
 fn objects<T>(
     text: &[u8],
     at: usize,
     known: &[&str],
-    read: impl FnOnce(&[Option<Range<usize>>], Option<String>) -> Result<T, String>,
+    read: impl FnOnce(&[Option<Range<usize>>], Vec<String>) -> Result<T, String>,
 ) -> Result<(Result<T, String>, usize), scan::Unbalanced> {
     if text.get(at) != Some(&b'{') {
         let end = scan::skip_value(text, at)?;
         return Ok((Err(not_an_object(text, at).to_owned()), end));
     }
     let mut ranges = vec![None; known.len()];
-    let mut unknown = None;
+    let mut unknown = Vec::new();
     let end = scan::members(text, at, |member| {
         let key = &text[member.key.clone()];
         match known.iter().position(|name| name.as_bytes() == key) {
             Some(field) => {
                 ranges[field] = (&text[member.value.clone()] != b"null").then_some(member.value);
             }
-            None => {
-                unknown = Some(String::from_utf8_lossy(key).chars().take(60).collect());
+            None if unknown.len() < MAX_UNKNOWN => {
+                unknown.push(String::from_utf8_lossy(key).chars().take(60).collect());
             }
+            None => (),
         }
     })?;
     match end {
@@ -165,6 +192,16 @@ fn objects<T>(
             Ok((Err("the element is not valid JSON".to_owned()), end))
         }
     }
+}
+
+/// How many numbers a JSON array holds, if numbers are all that it can hold.
+fn count(raw: &[u8]) -> Option<usize> {
+    let [b'[', inner @ .., b']'] = raw else { return None };
+    if memchr::memchr3(b'[', b'"', b'{', inner).is_some() {
+        return None;
+    }
+    let is_empty = inner.iter().all(u8::is_ascii_whitespace);
+    Some(if is_empty { 0 } else { 1 + memchr::memchr_iter(b',', inner).count() })
 }
 
 /// Reads values, with room for one of each kind.
@@ -224,6 +261,12 @@ impl<'s> Reader<'s> {
     fn embedding(&mut self, field: &str, raw: Option<&[u8]>) -> Option<Embedding> {
         let raw = raw?;
         let dimensions = self.space.map_or(0, |space| space.dimensions) as u16;
+        if let (Some(space), Some(given)) = (self.space, count(raw))
+            && let Err(error) = space.check_dimensions(given)
+        {
+            self.problems.push(of_embedding(&error));
+            return None;
+        }
         let stored = self.stored(field, &FieldKind::Vector { dimensions }, raw)?;
         Some(Embedding::from_bytes(&stored[4..]))
     }
@@ -247,11 +290,12 @@ impl<'s> Reader<'s> {
         Err(std::mem::take(&mut self.problems).join("; "))
     }
 
-    fn begin(&mut self, unknown: Option<String>, known: &str) {
+    fn begin(&mut self, unknown: Vec<String>, known: &str) {
         self.problems.clear();
-        if let Some(key) = unknown {
-            let key = crate::json::token(&key);
-            self.problems.push(format!("/{key}: unknown field (known are {known})"));
+        for (at, key) in unknown.iter().enumerate() {
+            let key = crate::json::token(key);
+            let known = if at == 0 { format!(" (known are {known})") } else { String::new() };
+            self.problems.push(format!("/{key}: unknown field{known}"));
         }
     }
 
@@ -259,7 +303,7 @@ impl<'s> Reader<'s> {
         &mut self,
         text: &[u8],
         ranges: &[Option<Range<usize>>],
-        unknown: Option<String>,
+        unknown: Vec<String>,
     ) -> Result<NewMemory, String> {
         self.begin(unknown, &FIELDS.join(", "));
         let raw = |at: usize| ranges[at].clone().map(|range| &text[range]);
@@ -303,7 +347,7 @@ impl<'s> Reader<'s> {
         embedded: Embedded,
         text: &[u8],
         ranges: &[Option<Range<usize>>],
-        unknown: Option<String>,
+        unknown: Vec<String>,
     ) -> Result<NewEmbedding, String> {
         let fields = [embedded.column(), "embedding"];
         self.begin(unknown, &fields.join(", "));
@@ -324,7 +368,7 @@ impl<'s> Reader<'s> {
             && let Some(space) = self.space
             && let Err(error) = space.check(&embedding)
         {
-            self.problems.push(format!("/embedding: {error}"));
+            self.problems.push(of_embedding(&error));
         }
         self.end(NewEmbedding { id, embedding })
     }

@@ -19,6 +19,10 @@ pub(crate) enum MemoryError {
     ZeroVector { place: String },
     #[error("argument \"{argument}\" must be between {least} and {most}, not {given}")]
     OutOfRange { argument: &'static str, least: String, most: String, given: String },
+    #[error("argument \"{0}\" must be a number, not NaN")]
+    NotANumber(&'static str),
+    #[error("argument \"{0}\" needs an \"embedding\" to compare with")]
+    NeedsEmbedding(&'static str),
     #[error("a search needs an \"embedding\", a \"query_text\", or both")]
     NothingToSearchFor,
     #[error("argument \"sent_before\" must be later than \"sent_from\"")]
@@ -35,8 +39,10 @@ pub(crate) enum MemoryError {
     ForeignWorkspace { asked: String, own: String },
     #[error("column \"{column}\" of {table} is no vector")]
     NotAVector { table: String, column: String, vectors: Vec<String> },
-    #[error("{0} is not a table")]
-    NotATable(String),
+    #[error("{table} is not a table")]
+    NotATable { table: String, kind: String },
+    #[error("{table} has rows in a foreign table")]
+    ForeignPart { table: String, part: String },
     #[error("argument \"condition\" is not valid")]
     BadCondition { problems: Vec<String> },
 }
@@ -50,6 +56,8 @@ impl MemoryError {
             Self::Dimensions { .. } => ERRCODE_DATA_EXCEPTION,
             Self::ZeroVector { .. }
             | Self::OutOfRange { .. }
+            | Self::NotANumber(_)
+            | Self::NeedsEmbedding(_)
             | Self::NothingToSearchFor
             | Self::NoTimeBetween
             | Self::Invalid { .. }
@@ -57,7 +65,9 @@ impl MemoryError {
             | Self::BadWeights { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::NotWritten { .. } => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
             Self::NoRight(_) | Self::ForeignWorkspace { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
-            Self::NotAVector { .. } | Self::NotATable(_) => ERRCODE_WRONG_OBJECT_TYPE,
+            Self::NotAVector { .. } | Self::NotATable { .. } | Self::ForeignPart { .. } => {
+                ERRCODE_WRONG_OBJECT_TYPE
+            }
         }
     }
 
@@ -75,6 +85,14 @@ impl MemoryError {
             Self::BadWeights { problems }
             | Self::BadCondition { problems }
             | Self::Invalid { problems } => problems.join("\n"),
+            Self::NotATable { kind, .. } => match kind.as_str() {
+                "v" => "It is a view, which has no indexes.".to_owned(),
+                "f" => "It is a foreign table, which has no indexes.".to_owned(),
+                _ => return None,
+            },
+            Self::ForeignPart { part, .. } => {
+                format!("{part} is a foreign table, which has no indexes.")
+            }
             Self::NotAVector { vectors, .. } if vectors.is_empty() => {
                 "The table has no column of pgvector's type vector.".to_owned()
             }
@@ -89,6 +107,10 @@ impl MemoryError {
                 "SELECT kepler.create_embedding_space('…', dimensions => …, model => '…');"
                     .to_owned()
             }
+            Self::TableGone(name) => format!(
+                "Restore it, or activate another space, then: SELECT \
+                 kepler.retire_embedding_space('{name}'); SELECT kepler.drop_embedding_space('{name}');"
+            ),
             Self::Dimensions { model: Some(_), .. } => {
                 "Embeddings of another model belong into a space of their own (argument space)."
                     .to_owned()
@@ -96,6 +118,10 @@ impl MemoryError {
             Self::NotWritten { .. } => {
                 "A trigger on kepler.memories keeps rows from being written.".to_owned()
             }
+            Self::NotATable { kind, .. } if kind == "v" => {
+                "Name the table that it reads, or make it a materialized view.".to_owned()
+            }
+            Self::ForeignPart { .. } => "Name the parts that are no foreign tables.".to_owned(),
             Self::BadWeights { .. } => {
                 "Weights are {\"similarity\": 0.7, \"importance\": 0.15, \"recency\": 0.1, \
                  \"frequency\": 0.05}, each from 0 up."

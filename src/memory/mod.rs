@@ -16,6 +16,7 @@ pub(crate) mod filter;
 pub(crate) mod messages;
 mod metric;
 mod nearest;
+mod parts;
 mod put;
 pub(crate) mod put_api;
 mod recall;

@@ -28,8 +28,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 
-/// How the rows were found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How the rows were found; the more it took, the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Plan {
     Exact,
     Index,
@@ -396,10 +396,8 @@ impl Search<'_> {
     }
 
     /// The nearest of the rows, by distance; equal ones by their key, so that the order is always the same.
-    fn cut<D>(&self, mut near: Vec<Near<D>>) -> Vec<Near<D>> {
-        near.sort_by(|a, b| a.distance.total_cmp(&b.distance).then_with(|| a.key.cmp(&b.key)));
-        near.truncate(self.wanted);
-        near
+    fn cut<D>(&self, near: Vec<Near<D>>) -> Vec<Near<D>> {
+        merge(near, Vec::new(), self.wanted)
     }
 
     /// Whether the keys alone give so few rows. A session remembers it for a while: should it have changed
@@ -435,6 +433,18 @@ impl Search<'_> {
         let counted = rows.iter::<1>().next().and_then(|row| row.bigint(0));
         counted.is_some_and(|counted| counted as usize <= most)
     }
+}
+
+/// The nearest of both.
+pub(crate) fn merge<D>(
+    mut near: Vec<Near<D>>,
+    others: Vec<Near<D>>,
+    wanted: usize,
+) -> Vec<Near<D>> {
+    near.extend(others);
+    near.sort_by(|a, b| a.distance.total_cmp(&b.distance).then_with(|| a.key.cmp(&b.key)));
+    near.truncate(wanted);
+    near
 }
 
 fn read<D: Details>(rows: &Rows<'_>) -> Vec<Near<D>> {

@@ -130,8 +130,8 @@ thread_local! {
             pg_sys::TIMESTAMPTZARRAYOID,
         ],
     ) };
-    /// Inserts into the tables of spaces, by the table.
-    static EMBEDDINGS: RefCell<HashMap<String, Rc<OwnedStatement>>> = RefCell::default();
+    /// Inserts into the tables of spaces, by the table and the schema of pgvector, which may be moved.
+    static EMBEDDINGS: RefCell<HashMap<(String, String), Rc<OwnedStatement>>> = RefCell::default();
 }
 
 /// Keeps `activate_space`, which must see all memories of the workspace, apart from those who write
@@ -167,8 +167,13 @@ pub(crate) fn run(
             }
         }
     }
-    reject_unknown_users(client, &workspace, &mut memories, &mut answers);
-    reject_unknown_predecessors(client, &workspace, &mut memories, &mut answers);
+    reject_unknown_users(client, &workspace, &memories, &mut answers);
+    reject_unknown_predecessors(client, &workspace, &memories, &mut answers);
+    for (memory, answer) in memories.iter_mut().zip(&answers) {
+        if answer.action == Action::Rejected {
+            *memory = None;
+        }
+    }
     let repeats = if dedupe {
         let known = dedupe::find(client, &workspace, space, &memories);
         take_known(known, &mut memories, &mut answers)
@@ -196,15 +201,19 @@ fn size(memory: &NewMemory) -> usize {
         + memory.metadata.as_ref().map_or(0, Vec::len)
 }
 
-fn reject(at: usize, problem: String, memories: &mut [Option<NewMemory>], answers: &mut [Answer]) {
-    memories[at] = None;
-    answers[at] = Answer::rejected(problem);
+/// Rejects an element, perhaps for one more reason.
+fn reject(answer: &mut Answer, problem: String) {
+    let before = answer.error.take();
+    *answer = Answer::rejected(match before {
+        Some(before) => format!("{before}; {problem}"),
+        None => problem,
+    });
 }
 
 fn reject_unknown_users(
     client: &mut SpiClient<'_>,
     workspace: &Text,
-    memories: &mut [Option<NewMemory>],
+    memories: &[Option<NewMemory>],
     answers: &mut [Answer],
 ) {
     let mut ids = Array::new(array::TEXT);
@@ -222,7 +231,7 @@ fn reject_unknown_users(
     for at in 0..memories.len() {
         let user = memories[at].as_ref().and_then(|memory| memory.user_id.clone());
         if let Some(user) = user.filter(|user| unknown.contains(user)) {
-            reject(at, format!("/user_id: there is no user \"{user}\""), memories, answers);
+            reject(&mut answers[at], format!("/user_id: there is no user \"{user}\""));
         }
     }
 }
@@ -231,7 +240,7 @@ fn reject_unknown_users(
 fn reject_unknown_predecessors(
     client: &mut SpiClient<'_>,
     workspace: &Text,
-    memories: &mut [Option<NewMemory>],
+    memories: &[Option<NewMemory>],
     answers: &mut [Answer],
 ) {
     let mut ids = Array::new(array::TEXT);
@@ -253,12 +262,14 @@ fn reject_unknown_predecessors(
         match found.get_mut(&old) {
             None => {
                 let problem = format!("/supersedes: there is no memory \"{old}\"");
-                reject(at, problem, memories, answers);
+                reject(&mut answers[at], problem);
             }
             Some(Some(by)) => {
                 let problem = format!("/supersedes: \"{old}\" is superseded by {by} already");
-                reject(at, problem, memories, answers);
+                reject(&mut answers[at], problem);
             }
+            // What is rejected takes nobody's place.
+            Some(_) if answers[at].action == Action::Rejected => (),
             Some(by) => {
                 *by = Some(format!("element {}", at + 1));
                 answers[at].action = Action::Superseded;
@@ -496,7 +507,8 @@ pub(crate) fn insert_embeddings(
     embeddings: &mut Array,
 ) -> HashSet<String> {
     let table = &space.vectors.table;
-    let known = EMBEDDINGS.with_borrow(|known| known.get(table).cloned());
+    let key = (table.clone(), space.vectors.vector_schema.clone());
+    let known = EMBEDDINGS.with_borrow(|known| known.get(&key).cloned());
     let statement = known.unwrap_or_else(|| {
         let equals = format!("OPERATOR({}.=)", quote(&space.vectors.vector_schema));
         let column = space.embedded.column();
@@ -528,7 +540,7 @@ pub(crate) fn insert_embeddings(
         );
         let types = vec![pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, space.vectors.vector_array_type];
         let statement = Rc::new(OwnedStatement::new(sql, types));
-        EMBEDDINGS.with_borrow_mut(|known| known.insert(table.clone(), Rc::clone(&statement)));
+        EMBEDDINGS.with_borrow_mut(|known| known.insert(key, Rc::clone(&statement)));
         statement
     });
     let parameters = [Some(workspace.datum()), Some(ids.datum()), Some(embeddings.datum())];

@@ -10,7 +10,6 @@ use super::space::Space;
 use crate::arguments::{name, required};
 use crate::error::Error;
 use crate::install::require_tables;
-use crate::jsonb::builder::length_word;
 use crate::pg::varlena;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
@@ -74,10 +73,11 @@ fn _remember(
         content: required("content", content)?,
         is_json,
         user_id,
-        context_type: name("context_type", context_type)?,
+        context_type: required("context_type", context_type)?,
         relevance_score: relevance_score.ok_or(Error::NullArgument("relevance_score"))?,
         // SAFETY: declared in SQL as jsonb.
-        metadata: metadata.map(|given| stored(unsafe { varlena::aligned_bytes(given.datum()) })),
+        metadata: metadata
+            .map(|given| varlena::whole(unsafe { varlena::aligned_bytes(given.datum()) })),
         valid_from: valid_from.map(i64::from),
         expires_at: expires_at.map(i64::from),
         supersedes,
@@ -89,10 +89,11 @@ fn _remember(
         put::lock(&workspace_id, dedupe);
         let embedded = memory.embedding.is_some();
         let space = open_space(client, space.as_deref(), &workspace_id, embedded)?;
-        if let (Some(space), Some(embedding)) = (&space, &memory.embedding) {
+        let problems = memory.problems(space.as_ref());
+        if let (1, Some(space), Some(embedding)) = (problems.len(), &space, &memory.embedding) {
+            // Alone it has its own code and hint.
             space.check(embedding)?;
         }
-        let problems = memory.problems(space.as_ref());
         if !problems.is_empty() {
             return Err(MemoryError::Invalid { problems }.into());
         }
@@ -104,13 +105,6 @@ fn _remember(
         return Err(Error::from(MemoryError::Invalid { problems }).into());
     }
     Ok(TableIterator::new([(answer.memory_id, answer.action.name())]))
-}
-
-/// A `varlena` with its length word.
-fn stored(bytes: &[u8]) -> Vec<u8> {
-    let mut stored = length_word(4 + bytes.len()).to_vec();
-    stored.extend_from_slice(bytes);
-    stored
 }
 
 /// Remembers the elements of a JSON array, and answers for each.

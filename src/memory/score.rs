@@ -3,7 +3,7 @@
 
 use super::embedding::Embedding;
 use super::error::MemoryError;
-use serde_json::Value;
+use crate::json::Json;
 
 /// The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009).
 const RRF: f64 = 60.0;
@@ -28,8 +28,8 @@ impl Default for Weights {
 
 impl Weights {
     /// Reads a JSON object. Parts that it does not name do not count.
-    pub(crate) fn read(given: &Value) -> Result<Self, MemoryError> {
-        let Value::Object(given) = given else {
+    pub(crate) fn read(given: &Json) -> Result<Self, MemoryError> {
+        let Json::Object(given) = given else {
             let problems = vec!["it must be a JSON object".to_owned()];
             return Err(MemoryError::BadWeights { problems });
         };
@@ -46,7 +46,11 @@ impl Weights {
                     continue;
                 }
             };
-            match value.as_f64().filter(|weight| (0.0..=1e6).contains(weight)) {
+            let weight = match value {
+                Json::Number(digits) => digits.parse().ok(),
+                _ => None,
+            };
+            match weight.filter(|weight| (0.0..=1e6).contains(weight)) {
                 Some(weight) => *part = weight,
                 None => problems.push(format!("/{key}: must be a number from 0 to 1000000")),
             }
@@ -142,20 +146,23 @@ pub(crate) fn diverse(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+
+    fn weights(text: &str) -> Result<Weights, MemoryError> {
+        Weights::read(&Json::parse(text).unwrap())
+    }
 
     #[test]
     fn weights_are_read_with_all_problems() {
-        let only = Weights::read(&json!({"similarity": 1})).unwrap();
+        let only = weights(r#"{"similarity": 1}"#).unwrap();
         assert!(only.only_similarity() && only.score(0.5, 1.0, 1.0, 1.0) == 0.5);
         assert!(!Weights::default().only_similarity());
         let Err(MemoryError::BadWeights { problems }) =
-            Weights::read(&json!({"similarity": -1, "size": 1, "recency": "x"}))
+            weights(r#"{"similarity": -1, "size": 1, "recency": "x", "frequency": 1e400}"#)
         else {
             panic!("must fail");
         };
-        assert_eq!(problems.len(), 3);
-        assert!(Weights::read(&json!({})).is_err() && Weights::read(&json!([])).is_err());
+        assert_eq!(problems.len(), 4);
+        assert!(weights("{}").is_err() && weights("[]").is_err() && weights("null").is_err());
     }
 
     #[test]

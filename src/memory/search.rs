@@ -226,7 +226,13 @@ impl Question<'_> {
         name: Option<&str>,
         reader: &Reader,
     ) -> Result<Option<Space>, Error> {
-        let Some(embedding) = self.embedding else { return Ok(None) };
+        let Some(embedding) = self.embedding else {
+            // Nothing is compared in it, but a name that is wrong is not passed over.
+            if name.is_some() {
+                Space::find(client, self.embedded, name)?;
+            }
+            return Ok(None);
+        };
         let space = Space::find(client, self.embedded, name.or(reader.space.as_deref()))?;
         space.check(embedding)?;
         Ok(Some(space))
@@ -297,7 +303,7 @@ fn by_words<D: Details>(
     if words.is_empty() {
         return Vec::new();
     }
-    let words = words.join(" | ");
+    let words = any_of(&words);
     // As constants: what the planner knows of the words decides whether it reads their index or that of
     // the scope. The workspace is a word with a blank before it.
     let workspace = quote_word(&format!(" {}", question.workspace_id));
@@ -316,6 +322,18 @@ fn by_words<D: Details>(
     );
     let rows = parameters.run(client, &sql);
     rows.iter::<6>().filter_map(|row| Some((row.text(0)?.to_owned(), D::read(&row)?))).collect()
+}
+
+/// Any of the words. Halved again and again: Postgres walks down a long row of words by recursion.
+fn any_of(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [word] => word.clone(),
+        _ => {
+            let (left, right) = words.split_at(words.len() / 2);
+            format!("({} | {})", any_of(left), any_of(right))
+        }
+    }
 }
 
 /// A word as a `tsquery` has it, taken as it is.

@@ -112,8 +112,8 @@ const DEFAULT_LISTS: usize = 100;
 /// So many columns of vectors a session keeps the index of.
 const MAX_KNOWN: usize = 256;
 
-/// A column: its table, the metric, its name, and the query's name in SQL.
-type Key = (u32, &'static str, String, String);
+/// A column: its table, the metric, its name, the schema of pgvector, and the query's name in SQL.
+type Key = (u32, &'static str, String, String, String);
 
 thread_local! {
     static KNOWN: RefCell<HashMap<Key, (u64, Option<Index>)>> = RefCell::default();
@@ -254,19 +254,24 @@ impl Space {
 
     /// Refuses an embedding that this space cannot compare.
     pub(crate) fn check(&self, embedding: &Embedding) -> Result<(), MemoryError> {
-        let given = embedding.dimensions();
-        if given != self.dimensions {
-            return Err(MemoryError::Dimensions {
-                place: self.place(),
-                model: Some(self.model.clone()),
-                expected: self.dimensions,
-                given,
-            });
-        }
+        self.check_dimensions(embedding.dimensions())?;
         if self.vectors.metric == Metric::Cosine && embedding.is_zero() {
             return Err(MemoryError::ZeroVector { place: self.place() });
         }
         Ok(())
+    }
+
+    /// Refuses embeddings of other dimensions.
+    pub(crate) fn check_dimensions(&self, given: usize) -> Result<(), MemoryError> {
+        if given == self.dimensions {
+            return Ok(());
+        }
+        Err(MemoryError::Dimensions {
+            place: self.place(),
+            model: Some(self.model.clone()),
+            expected: self.dimensions,
+            given,
+        })
     }
 
     pub(crate) fn require_active(&self) -> Result<(), MemoryError> {
@@ -285,8 +290,13 @@ impl Vectors {
     /// keeps what it has found, until anything about any table changes.
     pub(crate) fn index(&self, client: &mut SpiClient<'_>, query: &str) -> Option<Index> {
         let generation = generation();
-        let key =
-            (self.relation.to_u32(), self.metric.name(), self.column.clone(), query.to_owned());
+        let key = (
+            self.relation.to_u32(),
+            self.metric.name(),
+            self.column.clone(),
+            self.vector_schema.clone(),
+            query.to_owned(),
+        );
         let known = KNOWN.with_borrow(|known| match known.get(&key) {
             Some((at, index)) if *at == generation => Some(index.clone()),
             _ => None,

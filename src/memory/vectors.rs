@@ -1,25 +1,30 @@
 //! The same search for vector columns in anybody's tables. It reads as the caller, whose rights and
-//! policies hold.
+//! policies hold; of a table with partitions or children, each of them (`parts`).
 
+use super::api::no_nan;
 use super::embedding::Embedding;
 use super::error::MemoryError;
-use super::nearest::{Condition, Plan, Search};
+use super::nearest::{self, Condition, Near, Plan, Search};
+use super::parts::{self, Part};
 use super::search::in_range;
 use super::space::{Vectors, rows_of};
 use crate::error::Error;
 use crate::ident::{qualified, quote};
 use crate::install::require_tables;
+use crate::json::Json;
 use crate::pg::array::{self, Array};
+use crate::pg::json;
 use crate::pg::plan::Statement;
 use crate::pg::query::Parameters;
 use crate::pg::relation::table_name;
+use crate::pg::role::ActAs;
+use crate::pg::varlena;
 use crate::structure::model::Metric;
+use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
-use pgrx::{AnyElement, JsonB};
-use serde_json::{Map, Value};
 use std::collections::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -53,7 +58,9 @@ thread_local! {
         &[pg_sys::OIDOID],
     ) };
     static RELATION: Statement = const { Statement::new(
-        c"SELECT c.relkind::text, c.reltuples::float8, c.relpages FROM pg_catalog.pg_class AS c WHERE c.oid = $1",
+        c"SELECT c.relkind::text, c.reltuples::float8, c.relpages,
+                 c.relkind = 'p' OR c.relhassubclass, pg_catalog.row_security_active(c.oid)
+          FROM pg_catalog.pg_class AS c WHERE c.oid = $1",
         &[pg_sys::OIDOID],
     ) };
 }
@@ -64,7 +71,8 @@ struct Request {
     column: String,
     embedding: Embedding,
     max_rows: usize,
-    condition: Map<String, Value>,
+    /// An object.
+    condition: Json,
     metric: Metric,
     min_similarity: Option<f64>,
 }
@@ -94,17 +102,23 @@ fn run(
     memory: pg_sys::MemoryContext,
 ) -> Result<(Vec<Found>, Plan), Error> {
     let relation = [Some(pg_sys::Datum::from(request.relation))];
-    let table = table_name(request.relation)
-        .ok_or_else(|| MemoryError::NotATable(request.relation.to_u32().to_string()))?;
-    let rows = {
+    let table = table_name(request.relation).ok_or_else(|| MemoryError::NotATable {
+        table: request.relation.to_u32().to_string(),
+        kind: String::new(),
+    })?;
+    let (rows, pages, has_parts, secured) = {
         let rows = RELATION.with(|statement| statement.run(client, &relation));
-        let row = rows.iter::<3>().next();
+        let row = rows.iter::<5>().next();
         let kind = row.as_ref().and_then(|row| row.text(0)).unwrap_or_default().to_owned();
-        if kind != "r" && kind != "m" {
-            return Err(MemoryError::NotATable(table).into());
+        if !["r", "m", "p"].contains(&kind.as_str()) {
+            return Err(MemoryError::NotATable { table, kind }.into());
         }
-        let (counted, pages) = row.map_or((None, None), |row| (row.float(1), row.integer(2)));
-        rows_of(request.relation, counted, pages, request.embedding.dimensions())
+        let flag = |at| row.as_ref().and_then(|row| row.boolean(at)) == Some(true);
+        let (rows, pages) = (
+            row.as_ref().and_then(|row| row.float(1)),
+            row.as_ref().and_then(|row| row.integer(2)),
+        );
+        (rows, pages, flag(3), flag(4))
     };
     let columns = columns(client, &relation);
     let Some(vector) =
@@ -117,60 +131,155 @@ fn run(
     };
     let dimensions = usize::try_from(vector.modifier).ok();
     check(request, &table, dimensions)?;
-    let vectors = Vectors {
-        table: table.clone(),
-        relation: request.relation,
-        column: request.column.clone(),
-        metric: request.metric,
-        rows,
-        vector_schema: vector.schema.clone(),
-        vector_type: vector.type_oid,
-        vector_array_type: vector.array_oid,
-    };
     let mut parameters = Parameters::default();
-    let mut conditions = conditions(request, &columns, &mut parameters)?;
+    let mut conditions = conditions(client, request, &columns, &mut parameters)?;
     let name = quote(&request.column);
     conditions.push(format!("e.{name} IS NOT NULL"));
     if dimensions.is_none() {
         conditions.push(format!(
             "{}.vector_dims(e.{name}) = {}",
-            quote(&vectors.vector_schema),
+            quote(&vector.schema),
             request.embedding.dimensions()
         ));
     }
-    let query = parameters.stored(vectors.vector_type, &request.embedding.stored());
-    let hash = xxh3_64(Value::Object(request.condition.clone()).to_string().as_bytes());
-    let condition = Condition {
-        keys: conditions.join(" AND "),
-        keys_hash: hash,
-        scope_hash: hash,
-        has_one_way: false,
-        beside: None,
-        key: "e.ctid::pg_catalog.text".to_owned(),
+    let conditions = conditions.join(" AND ");
+    let query = parameters.stored(vector.type_oid, &request.embedding.stored());
+    let within = Within { request, vector, parameters: &parameters, query: &query };
+    let parts = if has_parts && !secured {
+        let query = format!("SELECT e FROM {table} AS e WHERE {conditions}");
+        parts::find(client, &table, &query, &parameters)?
+    } else {
+        None
     };
-    let search = Search {
-        vectors: &vectors,
-        condition: &condition,
-        parameters: &parameters,
-        query: &query,
-        wanted: request.max_rows,
-        certain: request.max_rows,
+    let (mut near, plan) = match parts {
+        Some(parts) => within.parts(client, parts, &conditions),
+        None => {
+            let relation = request.relation;
+            let whole = Part { relation, table: table.clone(), rows, pages, owner: None };
+            within.search(&whole, &table, &conditions, has_parts, |search| match has_parts {
+                true => (search.exact(client), Plan::Exact),
+                false => search.run(client),
+            })
+        }
     };
-    let (mut near, plan) = search.run::<()>(client);
     if let Some(least) = request.min_similarity {
         near.retain(|near| request.metric.similarity(near.distance) >= least);
     }
-    let mut places = Array::new(array::TEXT);
+    Ok((whole_rows(client, &table, has_parts, near, memory), plan))
+}
+
+/// A search within one table or several.
+struct Within<'s> {
+    request: &'s Request,
+    vector: &'s Column,
+    parameters: &'s Parameters,
+    query: &'s str,
+}
+
+impl Within<'_> {
+    /// Searches one part after the other: the nearest of all, and the plan that took most.
+    fn parts(
+        &self,
+        client: &mut SpiClient<'_>,
+        parts: Vec<Part>,
+        conditions: &str,
+    ) -> (Vec<Near<()>>, Plan) {
+        let (mut near, mut plan) = (Vec::new(), Plan::Exact);
+        for part in parts {
+            pgrx::check_for_interrupts!();
+            let _owner = part.owner.map(ActAs::role);
+            let only = format!("ONLY {}", part.table);
+            let (found, how) =
+                self.search(&part, &only, conditions, false, |search| search.run(client));
+            near = nearest::merge(near, found, self.request.max_rows);
+            plan = plan.max(how);
+        }
+        (near, plan)
+    }
+
+    /// Searches `table`, whose rows are those of `part`; `several`: and of what is behind it.
+    fn search(
+        &self,
+        part: &Part,
+        table: &str,
+        conditions: &str,
+        several: bool,
+        run: impl FnOnce(&Search<'_>) -> (Vec<Near<()>>, Plan),
+    ) -> (Vec<Near<()>>, Plan) {
+        let request = self.request;
+        // A partitioned table has no pages of its own to count rows by.
+        let rows = match several {
+            true => 0.0,
+            false => {
+                let dimensions = request.embedding.dimensions();
+                rows_of(part.relation, part.rows, part.pages, dimensions)
+            }
+        };
+        let vectors = Vectors {
+            table: table.to_owned(),
+            relation: part.relation,
+            column: request.column.clone(),
+            metric: request.metric,
+            rows,
+            vector_schema: self.vector.schema.clone(),
+            vector_type: self.vector.type_oid,
+            vector_array_type: self.vector.array_oid,
+        };
+        let hash = xxh3_64(request.condition.to_string().as_bytes());
+        let condition = Condition {
+            keys: conditions.to_owned(),
+            keys_hash: hash,
+            scope_hash: hash,
+            has_one_way: false,
+            beside: None,
+            key: if several { WHOLE_KEY } else { KEY }.to_owned(),
+        };
+        let (mut near, plan) = run(&Search {
+            vectors: &vectors,
+            condition: &condition,
+            parameters: self.parameters,
+            query: self.query,
+            wanted: request.max_rows,
+            certain: request.max_rows,
+        });
+        if !several {
+            for near in &mut near {
+                near.key = format!("{} {}", part.relation.to_u32(), near.key);
+            }
+        }
+        (near, plan)
+    }
+}
+
+/// The place of a row in its table.
+const KEY: &str = "e.ctid::pg_catalog.text";
+/// In one of several.
+const WHOLE_KEY: &str =
+    "pg_catalog.concat(e.tableoid::pg_catalog.oid::pg_catalog.text, ' ', e.ctid::pg_catalog.text)";
+
+/// The rows at these places, as the caller sees them.
+fn whole_rows(
+    client: &mut SpiClient<'_>,
+    table: &str,
+    has_parts: bool,
+    near: Vec<Near<()>>,
+    memory: pg_sys::MemoryContext,
+) -> Vec<Found> {
+    let (mut places, mut keys) = (Array::new(array::TEXT), Array::new(array::TEXT));
     for near in &near {
-        places.push_text(&near.key);
+        places.push_text(near.key.split_once(' ').map_or("", |(_, place)| place));
+        keys.push_text(&near.key);
     }
     let mut parameters = Parameters::default();
     let places = parameters.array(pg_sys::TEXTARRAYOID, places);
+    let keys = parameters.array(pg_sys::TEXTARRAYOID, keys);
+    // The same place in other parts is another row.
+    let those = if has_parts { format!("{WHOLE_KEY} = ANY ({keys})") } else { "true".to_owned() };
     let rows = parameters.run(
         client,
         &format!(
-            "SELECT e.ctid::pg_catalog.text, pg_catalog.to_jsonb(e) FROM {table} AS e \
-             WHERE e.ctid = ANY ({places}::pg_catalog.tid[])"
+            "SELECT {WHOLE_KEY}, pg_catalog.to_jsonb(e) FROM {table} AS e \
+             WHERE e.ctid = ANY ({places}::pg_catalog.tid[]) AND {those}"
         ),
     );
     let mut found: HashMap<&str, AnyElement> = rows
@@ -181,7 +290,7 @@ fn run(
         let row = found.remove(near.key.as_str())?;
         Some(Found { row, distance: near.distance })
     });
-    Ok((found.collect(), plan))
+    found.collect()
 }
 
 /// A copy of a `jsonb` as it is stored: pgrx's own type would lose digits.
@@ -228,19 +337,24 @@ fn columns(client: &mut SpiClient<'_>, relation: &[Option<pg_sys::Datum>]) -> Ve
 
 /// Columns and the values that they must have, as SQL; of an array one of its values.
 fn conditions(
+    client: &mut SpiClient<'_>,
     request: &Request,
     columns: &[Column],
     parameters: &mut Parameters,
 ) -> Result<Vec<String>, MemoryError> {
-    let (mut conditions, mut problems) = (Vec::new(), Vec::new());
-    for (name, value) in &request.condition {
+    let (mut conditions, mut given_values, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+    let Json::Object(given) = &request.condition else {
+        let problems = vec!["it must be a JSON object".to_owned()];
+        return Err(MemoryError::BadCondition { problems });
+    };
+    for (name, value) in given {
         let path = format!("/{}", crate::json::token(name));
         let Some(column) = columns.iter().find(|column| column.name == *name) else {
             problems.push(format!("{path}: there is no such column"));
             continue;
         };
         let field = format!("e.{}", quote(name));
-        if value.is_null() {
+        if *value == Json::Null {
             conditions.push(format!("{field} IS NULL"));
             continue;
         }
@@ -249,24 +363,41 @@ fn conditions(
             continue;
         };
         let values = match value {
-            Value::Array(values) => values.as_slice(),
+            Json::Array(values) => values.as_slice(),
             value => std::slice::from_ref(value),
         };
         let mut texts = Array::new(array::TEXT);
         for value in values {
             match value {
-                Value::String(text) => texts.push_text(text),
-                Value::Number(number) => texts.push_text(&number.to_string()),
-                Value::Bool(value) => texts.push_text(if *value { "true" } else { "false" }),
+                Json::String(text) | Json::Number(text) => texts.push_text(text),
+                Json::Boolean(value) => texts.push_text(if *value { "true" } else { "false" }),
                 _ => problems.push(format!(
                     "{path}: must be a string, number, boolean, null, or an array of such"
                 )),
             }
         }
-        let texts = parameters.array(pg_sys::TEXTARRAYOID, texts);
-        conditions.push(format!("{field} {equals} ANY ({texts}::{}[])", column.sql_type));
+        given_values.push((field, equals, column, texts));
     }
-    if problems.is_empty() { Ok(conditions) } else { Err(MemoryError::BadCondition { problems }) }
+    if !problems.is_empty() {
+        return Err(MemoryError::BadCondition { problems });
+    }
+    for (field, equals, column, texts) in given_values {
+        let texts = parameters.array(pg_sys::TEXTARRAYOID, texts);
+        let mut values = format!("{texts}::{}[]", column.sql_type);
+        // As values of the column's type: what a text means as a time depends on settings, and the
+        // planner would not leave out a partition for it.
+        let typed = {
+            let rows = parameters.run(client, &format!("SELECT {values}"));
+            let datum = rows.iter::<1>().next().and_then(|row| row.datum(0));
+            // SAFETY: an array is a varlena, and copied at once.
+            datum.map(|datum| varlena::whole(unsafe { varlena::bytes(datum) }))
+        };
+        if let Some(typed) = typed.filter(|_| column.array_oid != pg_sys::InvalidOid) {
+            values = parameters.stored(column.array_oid, &typed);
+        }
+        conditions.push(format!("{field} {equals} ANY ({values})"));
+    }
+    Ok(conditions)
 }
 
 /// Finds the rows of a table whose vectors are nearest, with the rule that holds for memories: if so
@@ -300,7 +431,7 @@ fn search_vectors(
     column_name: Option<String>,
     embedding: Option<AnyElement>,
     max_rows: Option<i32>,
-    condition: Option<JsonB>,
+    condition: Option<AnyElement>,
     metric: Option<String>,
     min_similarity: Option<f64>,
 ) -> Result<
@@ -320,11 +451,11 @@ fn search_vectors(
     let metric = metric.ok_or(Error::NullArgument("metric"))?;
     let max_rows = max_rows.ok_or(Error::NullArgument("max_rows"))?;
     in_range("max_rows", f64::from(max_rows), 1.0, f64::from(MAX_ROWS)).map_err(Error::from)?;
-    let condition = match condition {
-        None => Map::new(),
-        Some(JsonB(Value::Object(condition))) => condition,
-        Some(_) => {
-            let problems = vec!["it must be a JSON object".to_owned()];
+    let condition = match condition.map(|given| json::document(given.datum())) {
+        None => Json::Object(Vec::new()),
+        Some(Ok(condition)) => condition,
+        Some(Err(broken)) => {
+            let problems = vec![broken.problem];
             return Err(Error::from(MemoryError::BadCondition { problems }).into());
         }
     };
@@ -341,7 +472,7 @@ fn search_vectors(
             legal: "cosine, inner_product, l2",
             given: metric.clone(),
         })?,
-        min_similarity,
+        min_similarity: no_nan("min_similarity", min_similarity).map_err(Error::from)?,
     };
     // SAFETY: the memory that Postgres gave this call lives as long as its rows.
     let memory = unsafe { pg_sys::CurrentMemoryContext };

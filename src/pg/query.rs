@@ -178,6 +178,33 @@ impl Parameters {
         }
     }
 
+    /// The tables that a query reads, planned for these values: of a partitioned one the partitions that
+    /// its conditions leave, too. Nothing is run.
+    ///
+    /// Raises what the statement raises, where the rights are missing that it needs too.
+    pub(crate) fn relations(&self, _client: &mut SpiClient<'_>, sql: &str) -> Vec<pg_sys::Oid> {
+        let (sql, mut types, mut values, nulls) = self.arguments(sql);
+        // SAFETY: as in `gives_few`.
+        unsafe {
+            let portal = pg_sys::SPI_cursor_open_with_args(
+                std::ptr::null(),
+                sql.as_ptr(),
+                types.len() as i32,
+                types.as_mut_ptr(),
+                values.as_mut_ptr(),
+                nulls.as_ptr(),
+                true,
+                pg_sys::CURSOR_OPT_NO_SCROLL as i32,
+            );
+            let plan = &*pg_sys::list_nth((*portal).stmts, 0).cast::<pg_sys::PlannedStmt>();
+            let relations = (0..pg_sys::list_length(plan.relationOids))
+                .map(|at| pg_sys::list_nth_oid(plan.relationOids, at))
+                .collect();
+            pg_sys::SPI_cursor_close(portal);
+            relations
+        }
+    }
+
     /// A statement and its parameters as SPI takes them.
     fn arguments(
         &self,

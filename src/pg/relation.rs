@@ -45,22 +45,25 @@ unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, _relation: pg_sys::
     GENERATION.set(GENERATION.get() + 1);
 }
 
-/// And this when a schema gets another name.
+/// And this when a schema gets another name, or a type another schema.
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn forget_names(_argument: pg_sys::Datum, _cache: i32, _hash: u32) {
     GENERATION.set(GENERATION.get() + 1);
 }
 
-/// A number that is another one as soon as anything about any table or schema has changed: what was made of the
+/// A number that is another one as soon as anything about any table, type or schema has changed: what was made of the
 /// catalog at a number holds as long as it is the number.
 pub(crate) fn generation() -> u64 {
     if GENERATION.get() == 0 {
         GENERATION.set(1);
-        let (none, schemas) = (pg_sys::Datum::null(), pg_sys::SysCacheIdentifier::NAMESPACEOID);
+        let none = pg_sys::Datum::null();
+        let schemas = pg_sys::SysCacheIdentifier::NAMESPACEOID;
+        let types = pg_sys::SysCacheIdentifier::TYPEOID;
         // SAFETY: registered once in a session; the functions live as long as the library.
         unsafe {
             pg_sys::CacheRegisterRelcacheCallback(Some(forget), none);
             pg_sys::CacheRegisterSyscacheCallback(schemas as i32, Some(forget_names), none);
+            pg_sys::CacheRegisterSyscacheCallback(types as i32, Some(forget_names), none);
         }
     }
     GENERATION.get()

@@ -59,6 +59,13 @@ pub(crate) unsafe fn text<'a>(datum: pg_sys::Datum) -> &'a str {
     unsafe { str::from_utf8_unchecked(bytes(datum)) }
 }
 
+/// A value with its length word before it.
+pub(crate) fn whole(bytes: &[u8]) -> Vec<u8> {
+    let mut stored = length_word(4 + bytes.len()).to_vec();
+    stored.extend_from_slice(bytes);
+    stored
+}
+
 /// A `text` datum in Rust memory, to pass as a parameter.
 pub(crate) struct Text {
     /// Length word and text, on a four-byte boundary.

@@ -5,9 +5,9 @@ use super::search::{self, Request};
 use crate::arguments::name;
 use crate::error::Error;
 use crate::install::require_tables;
-use crate::memory::api::{json_text, names, query_of, search_text, within};
+use crate::memory::api::{names, need_embedding, no_nan, query_of, search_text, user, within};
 use crate::memory::error::MemoryError;
-use crate::memory::scope::User;
+use crate::pg::json;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -108,11 +108,11 @@ fn search_messages(
     let request = Request {
         scope: Scope {
             workspace_id: name("workspace_id", workspace_id)?,
-            user: User::from_argument(user_id),
+            user: user(user_id)?,
             conversation_id: Some(name("conversation_id", conversation_id)?).filter(|id| id != "*"),
             kinds: names("kinds", kinds)?,
             roles: names("roles", roles)?,
-            filter: filter.map(|filter| json_text(filter.datum())),
+            filter: filter.map(|filter| json::text(filter.datum())),
             sent_from,
             sent_before,
         },
@@ -120,7 +120,7 @@ fn search_messages(
         query_text: search_text(query_text)?,
         space,
         max_rows: within("max_rows", max_rows, 1, most)?,
-        min_similarity,
+        min_similarity: no_nan("min_similarity", min_similarity).map_err(Error::from)?,
         expand,
     };
     check(&request)?;
@@ -158,6 +158,8 @@ fn check(request: &Request) -> Result<(), Error> {
     if request.embedding.is_none() && request.query_text.is_none() {
         return Err(MemoryError::NothingToSearchFor.into());
     }
+    let compared = [("min_similarity", request.min_similarity.is_some())];
+    need_embedding(request.embedding.as_ref(), &compared)?;
     for role in request.scope.roles.iter().flatten() {
         if !ROLES.contains(&role.as_str()) {
             let given = role.clone();

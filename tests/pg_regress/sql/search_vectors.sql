@@ -78,4 +78,33 @@ UPDATE pg_class SET reltuples = 50001 WHERE oid = 'chunks'::regclass;
 SELECT advice, statement, reason FROM kepler.index_advice('chunks') WHERE column_name = 'small';
 UPDATE pg_class SET reltuples = 50000 WHERE oid = 'chunks'::regclass;
 SELECT advice, statement, reason FROM kepler.index_advice('chunks') WHERE column_name = 'small';
+-- Each advice is one statement, since none of them runs beside another, and leads to the next.
+UPDATE pg_class SET reltuples = 50001 WHERE oid = 'chunks'::regclass;
+CREATE INDEX chunks_more_lists ON chunks USING ivfflat (small vector_cosine_ops) WITH (lists = 200);
+UPDATE pg_class SET reltuples = 50001 WHERE oid = 'chunks'::regclass;
+SELECT advice, statement, reason FROM kepler.index_advice('chunks') WHERE column_name = 'small';
+-- One that compares otherwise does not take its place.
+DROP INDEX chunks_more_lists;
+CREATE INDEX chunks_other ON chunks USING ivfflat (small vector_l2_ops) WITH (lists = 200);
+UPDATE pg_class SET reltuples = 50001 WHERE oid = 'chunks'::regclass;
+SELECT advice, statement, reason FROM kepler.index_advice('chunks') WHERE column_name = 'small';
+DROP INDEX chunks_lists;
+UPDATE pg_class SET reltuples = 50001 WHERE oid = 'chunks'::regclass;
+SELECT advice, statement, reason FROM kepler.index_advice('chunks') WHERE column_name = 'small';
+-- What is left of a build that was interrupted.
+UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'chunks_other'::regclass;
+SELECT advice, statement, reason FROM kepler.index_advice('chunks') WHERE column_name = 'small';
+ROLLBACK;
+
+-- An index that compares otherwise than a space does serves none of its searches.
+BEGIN;
+SELECT kepler.create_embedding_space('advised', 3, 'm');
+UPDATE pg_class SET reltuples = 60000, relpages = 1000 WHERE oid = 'kepler_data.advised_embeddings'::regclass;
+SET LOCAL client_min_messages = error;
+CREATE INDEX ON kepler_data.advised_embeddings USING hnsw (embedding vector_l2_ops);
+UPDATE pg_class SET reltuples = 60000, relpages = 1000 WHERE oid = 'kepler_data.advised_embeddings'::regclass;
+SELECT advice, statement FROM kepler.index_advice('kepler_data.advised_embeddings');
+CREATE INDEX ON kepler_data.advised_embeddings USING hnsw ((embedding::halfvec(3)) halfvec_cosine_ops);
+UPDATE pg_class SET reltuples = 60000, relpages = 1000 WHERE oid = 'kepler_data.advised_embeddings'::regclass;
+SELECT advice, reason FROM kepler.index_advice('kepler_data.advised_embeddings');
 ROLLBACK;
