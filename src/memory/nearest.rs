@@ -256,25 +256,28 @@ impl Search<'_> {
         }
     }
 
-    /// What the keys give, compared. What lies beside is looked up for the nearest, until there are enough.
+    /// What the keys give, compared: in a subquery, so that each distance is computed once, and no index on
+    /// vectors has a part in it. What lies beside is looked up for the nearest, until there are enough.
     fn by_keys<D: Details>(&self, client: &mut SpiClient<'_>) -> Vec<Near<D>> {
         let Condition { keys, key, beside, .. } = self.condition;
         let distance = self.vectors.distance(self.query);
         let (table, details, wanted) = (&self.vectors.table, D::COLUMNS, self.wanted);
-        // "+ 0" keeps the index on vectors out of it.
-        let order = format!("{distance} OPERATOR(pg_catalog.+) 0::pg_catalog.float8");
         let Some(Beside { lookup, column, is_filtered, .. }) = beside else {
             let sql = format!(
-                "SELECT {key}, {distance}, {details} FROM {table} AS e WHERE {keys} \
-                 ORDER BY {order}, {key} LIMIT {wanted}"
+                "SELECT e.key, e.distance, {details} FROM (\
+                     SELECT {key} AS key, {distance} AS distance FROM {table} AS e WHERE {keys} \
+                     OFFSET 0) AS e \
+                 ORDER BY e.distance, e.key LIMIT {wanted}"
             );
             return self.cut(self.compared(client, sql));
         };
         let nearest = |most: &str| {
             format!(
                 "SELECT {key}, e.distance, m.* \
-                 FROM (SELECT {column}, {distance} AS distance FROM {table} AS e WHERE {keys} \
-                       ORDER BY {order}, {column} {most}) AS e \
+                 FROM (SELECT * FROM (\
+                           SELECT {column}, {distance} AS distance FROM {table} AS e WHERE {keys} \
+                           OFFSET 0) AS e \
+                       ORDER BY e.distance, {column} {most}) AS e \
                  CROSS JOIN LATERAL (SELECT {details} FROM {lookup} OFFSET 0) AS m LIMIT {wanted}"
             )
         };
@@ -302,8 +305,10 @@ impl Search<'_> {
         let _planning = LocalSettings::set(PLANNING);
         let distance = self.vectors.distance(self.query);
         let sql = format!(
-            "SELECT {key}, {distance}, {details} FROM {table} AS e, {scope} AND {join} \
-             ORDER BY {distance} OPERATOR(pg_catalog.+) 0::pg_catalog.float8 LIMIT {limit}",
+            "SELECT * FROM (\
+                 SELECT {key} AS key, {distance} AS distance, {details} \
+                 FROM {table} AS e, {scope} AND {join} OFFSET 0) AS found \
+             ORDER BY distance, key LIMIT {limit}",
             key = self.condition.key,
             details = D::COLUMNS,
             table = self.vectors.table,
