@@ -93,8 +93,8 @@ CREATE TRIGGER touch_updated_at
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.memories
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler._refuse_workspace_change();
--- Embeddings have the columns that searches find them by.
-CREATE TRIGGER move_embeddings AFTER UPDATE OF user_id, context_type ON kepler.memories
+-- Embeddings have the columns that searches find them by. Whoever changed them: other triggers may have.
+CREATE TRIGGER move_embeddings AFTER UPDATE ON kepler.memories
     FOR EACH ROW WHEN (OLD.user_id IS DISTINCT FROM NEW.user_id OR OLD.context_type <> NEW.context_type)
     EXECUTE FUNCTION kepler._move_embeddings();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.memory_access

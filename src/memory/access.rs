@@ -3,8 +3,8 @@
 //! Under row security Postgres does not use an index for an operator that might leak what it sees, and
 //! `@>`, `@@` and pgvector's are such. So a search first checks what the policies would, once: the
 //! caller's right to the table, and that the workspace is the session's. Then it reads as the owner of
-//! the tables, with the workspace as a bound condition. Where somebody has added policies of their own,
-//! it reads as the caller, and they hold.
+//! the tables, with the workspace as a bound condition. Where policies say something else, or there are none, it
+//! reads as the caller, and they hold.
 
 use super::error::MemoryError;
 use crate::error::Error;
@@ -21,11 +21,13 @@ use std::collections::HashMap;
 thread_local! {
     static TABLE: Statement = const { Statement::new(
         c"SELECT c.oid, c.relowner, a.oid,
-                 EXISTS (
-                     SELECT FROM pg_catalog.pg_policy AS p
-                     WHERE p.polrelid = c.oid
-                       AND pg_catalog.pg_get_expr(p.polqual, p.polrelid)
-                           IS DISTINCT FROM '(workspace_id = kepler.current_workspace_id())')
+                 (SELECT COALESCE(bool_and(p.polpermissive
+                             AND p.polroles = '{0}'
+                             AND pg_catalog.pg_get_expr(p.polqual, p.polrelid)
+                                 IS NOT DISTINCT FROM
+                                 '(workspace_id = kepler.current_workspace_id())'), false)
+                  FROM pg_catalog.pg_policy AS p
+                  WHERE p.polrelid = c.oid AND p.polcmd IN ('*', 'r'))
           FROM pg_catalog.pg_class AS c
           JOIN pg_catalog.pg_class AS a
               ON a.relname = 'memory_access' AND a.relnamespace = c.relnamespace
@@ -48,8 +50,8 @@ struct Table {
     owner: pg_sys::Oid,
     /// Where accesses are noted.
     access: pg_sys::Oid,
-    /// Whether there are policies that are not Kepler's.
-    has_own_policies: bool,
+    /// Whether its policies let everybody read the rows of the session's workspace, and say no more.
+    is_by_workspace: bool,
 }
 
 impl Table {
@@ -67,7 +69,7 @@ impl Table {
                 relation: row.oid(0)?,
                 owner: row.oid(1)?,
                 access: row.oid(2)?,
-                has_own_policies: row.boolean(3)?,
+                is_by_workspace: row.boolean(3)?,
             })
         });
         let table = found.ok_or(Error::NotInstalled)?;
@@ -112,7 +114,7 @@ impl Reader {
                 }
             }
             // One table whose own policies are to hold is enough.
-            as_owner &= !(secured && table.has_own_policies);
+            as_owner &= !secured || table.is_by_workspace;
             owner = owner.or(Some(table.owner));
             may_touch = role::may(pg_sys::ACL_INSERT, table.access)
                 && role::may(pg_sys::ACL_UPDATE, table.access);

@@ -9,6 +9,7 @@ use super::nearest::{number, probes};
 use super::space::{Index, Method, Space};
 use crate::pg::array::{self, Array, ElementType};
 use crate::pg::clock::now;
+use crate::pg::large::OrderByIndex;
 use crate::pg::plan::{LocalSettings, Statement};
 use crate::pg::query::Parameters;
 use crate::pg::varlena::Text;
@@ -133,6 +134,7 @@ fn near_stored(
     let vectors = &space.vectors;
     let index = if few { None } else { vectors.index(client, "n.embedding") };
     let from_index = index.is_some();
+    let _index = index.as_ref().map(|index| OrderByIndex::only(index.relation));
     let (order, lists) = match index {
         Some(Index { order_by, method: Method::IvfFlat { lists }, .. }) => (order_by, lists),
         Some(Index { order_by, .. }) => (order_by, 1),

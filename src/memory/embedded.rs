@@ -1,5 +1,16 @@
-//! What a space holds embeddings of, and how its tables name it. In Rust ids are texts; those of messages
+//! What a space holds embeddings of, how its tables name it, and how they are written. In Rust ids are texts; those of messages
 //! are numbers in SQL.
+
+use super::space::Space;
+use crate::ident::quote;
+use crate::pg::array::Array;
+use crate::pg::plan::OwnedStatement;
+use crate::pg::varlena::Text;
+use pgrx::pg_sys;
+use pgrx::spi::SpiClient;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 /// Memories or messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +20,13 @@ pub(crate) enum Embedded {
 }
 
 impl Embedded {
+    pub(crate) fn table(self) -> &'static str {
+        match self {
+            Embedded::Memories => "kepler.memories",
+            Embedded::Messages => "kepler.messages",
+        }
+    }
+
     /// The column of a table of embeddings, and the field of a batch.
     pub(crate) fn column(self) -> &'static str {
         match self {
@@ -40,4 +58,65 @@ impl Embedded {
             Embedded::Messages => "m.id DESC",
         }
     }
+}
+
+thread_local! {
+    /// Inserts into the tables of spaces, by the table and the schema of pgvector, which may be moved.
+    static EMBEDDINGS: RefCell<HashMap<(String, String), Rc<OwnedStatement>>> = RefCell::default();
+}
+
+/// Writes embeddings into the table of a space; those that are there already stay, or take the new value.
+/// Gives the ids of those whose embedding was written.
+pub(crate) fn insert_embeddings(
+    client: &mut SpiClient<'_>,
+    workspace: &Text,
+    space: &Space,
+    ids: &mut Array,
+    embeddings: &mut Array,
+) -> HashSet<String> {
+    let table = &space.vectors.table;
+    let key = (table.clone(), space.vectors.vector_schema.clone());
+    let known = EMBEDDINGS.with_borrow(|known| known.get(&key).cloned());
+    let statement = known.unwrap_or_else(|| {
+        let equals = format!("OPERATOR({}.=)", quote(&space.vectors.vector_schema));
+        let column = space.embedded.column();
+        let (ids, given) = (space.embedded.ids("$2"), "pg_catalog.unnest($3) AS embedding");
+        // Those of memories say whose they are.
+        let whose = ", user_id = EXCLUDED.user_id, context_type = EXCLUDED.context_type";
+        let same = "AND e.user_id IS NOT DISTINCT FROM EXCLUDED.user_id \
+                    AND e.context_type = EXCLUDED.context_type";
+        let (columns, (set, same), source) = match space.embedded {
+            Embedded::Memories => (
+                "embedding, user_id, context_type",
+                (whose, same),
+                format!(
+                    "n.embedding, m.user_id, m.context_type
+                     FROM (SELECT pg_catalog.unnest({ids}) AS id, {given}) AS n
+                     CROSS JOIN LATERAL (
+                         SELECT x.user_id, x.context_type FROM kepler.memories AS x
+                         WHERE x.workspace_id = $1 AND x.id = n.id LIMIT 1) AS m"
+                ),
+            ),
+            Embedded::Messages => (
+                "embedding",
+                ("", ""),
+                format!("n.embedding FROM (SELECT pg_catalog.unnest({ids}) AS id, {given}) AS n"),
+            ),
+        };
+        let sql = format!(
+            "INSERT INTO {table} AS e (workspace_id, {column}, {columns})
+             SELECT $1, n.id, {source}
+             ON CONFLICT (workspace_id, {column}) DO UPDATE SET embedding = EXCLUDED.embedding{set}
+             WHERE NOT (e.embedding {equals} EXCLUDED.embedding {same})
+             RETURNING {id}",
+            id = space.embedded.id(&format!("e.{column}")),
+        );
+        let types = vec![pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, space.vectors.vector_array_type];
+        let statement = Rc::new(OwnedStatement::new(sql, types));
+        EMBEDDINGS.with_borrow_mut(|known| known.insert(key, Rc::clone(&statement)));
+        statement
+    });
+    let parameters = [Some(workspace.datum()), Some(ids.datum()), Some(embeddings.datum())];
+    let rows = statement.run(client, &parameters);
+    rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect()
 }

@@ -20,6 +20,7 @@
 
 use super::space::{Index, Method, Vectors};
 use crate::pg::clock::now;
+use crate::pg::large::OrderByIndex;
 use crate::pg::plan::{LocalSettings, Order, Row, Rows, own_value};
 use crate::pg::query::Parameters;
 use crate::pg::role;
@@ -59,7 +60,7 @@ const FACTOR: f64 = 3.0;
 const COUNTED_A_ROW: usize = 20;
 /// Candidates that pgvector's search keeps (`hnsw.ef_search`) for up to ten rows, and its limit.
 /// Where the setting has a value of somebody's, that.
-const EF: usize = 100;
+const EF: usize = 150;
 const MAX_EF: usize = 1_000;
 /// Lists that a search through an IVFFlat index reads (`ivfflat.probes`), for the root of all of its lists;
 /// pgvector's documentation begins with one. And so many rows for each candidate: of the rows of those
@@ -328,6 +329,7 @@ impl Search<'_> {
         iterative: bool,
         limit: usize,
     ) -> Vec<Near<D>> {
+        let _index = OrderByIndex::only(index.relation);
         let lists = match index.method {
             Method::Hnsw => return self.through_graph(client, index, width, iterative, limit),
             Method::IvfFlat { lists } => lists,

@@ -6,23 +6,20 @@
 
 use super::decode::NewMemory;
 use super::dedupe::{self, Known, Original};
-use super::embedded::Embedded;
+use super::embedded::insert_embeddings;
 use super::error::MemoryError;
 use super::space::Space;
 use crate::error::Error;
 use crate::id::new_id;
-use crate::ident::quote;
 use crate::jsonb::builder::Builder;
 use crate::pg::advisory;
 use crate::pg::array::{self, Array, ElementType};
 use crate::pg::clock::now;
-use crate::pg::plan::{OwnedStatement, Statement};
+use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
-use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::rc::Rc;
 
 /// What became of an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,8 +127,6 @@ thread_local! {
             pg_sys::TIMESTAMPTZARRAYOID,
         ],
     ) };
-    /// Inserts into the tables of spaces, by the table and the schema of pgvector, which may be moved.
-    static EMBEDDINGS: RefCell<HashMap<(String, String), Rc<OwnedStatement>>> = RefCell::default();
 }
 
 /// Keeps `activate_space`, which must see all memories of the workspace, apart from those who write
@@ -495,55 +490,4 @@ impl Rows {
             self.ended_at.push_time(Some(memory.valid_from.unwrap_or(now)));
         }
     }
-}
-
-/// Writes embeddings into the table of a space; those that are there already stay, or take the new value.
-/// Gives the ids of those whose embedding was written.
-pub(crate) fn insert_embeddings(
-    client: &mut SpiClient<'_>,
-    workspace: &Text,
-    space: &Space,
-    ids: &mut Array,
-    embeddings: &mut Array,
-) -> HashSet<String> {
-    let table = &space.vectors.table;
-    let key = (table.clone(), space.vectors.vector_schema.clone());
-    let known = EMBEDDINGS.with_borrow(|known| known.get(&key).cloned());
-    let statement = known.unwrap_or_else(|| {
-        let equals = format!("OPERATOR({}.=)", quote(&space.vectors.vector_schema));
-        let column = space.embedded.column();
-        let (ids, given) = (space.embedded.ids("$2"), "pg_catalog.unnest($3) AS embedding");
-        // Those of memories say whose they are.
-        let (columns, source) = match space.embedded {
-            Embedded::Memories => (
-                "embedding, user_id, context_type",
-                format!(
-                    "n.embedding, m.user_id, m.context_type
-                     FROM (SELECT pg_catalog.unnest({ids}) AS id, {given}) AS n
-                     CROSS JOIN LATERAL (
-                         SELECT x.user_id, x.context_type FROM kepler.memories AS x
-                         WHERE x.workspace_id = $1 AND x.id = n.id LIMIT 1) AS m"
-                ),
-            ),
-            Embedded::Messages => (
-                "embedding",
-                format!("n.embedding FROM (SELECT pg_catalog.unnest({ids}) AS id, {given}) AS n"),
-            ),
-        };
-        let sql = format!(
-            "INSERT INTO {table} AS e (workspace_id, {column}, {columns})
-             SELECT $1, n.id, {source}
-             ON CONFLICT (workspace_id, {column}) DO UPDATE SET embedding = EXCLUDED.embedding
-             WHERE NOT (e.embedding {equals} EXCLUDED.embedding)
-             RETURNING {id}",
-            id = space.embedded.id(&format!("e.{column}")),
-        );
-        let types = vec![pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, space.vectors.vector_array_type];
-        let statement = Rc::new(OwnedStatement::new(sql, types));
-        EMBEDDINGS.with_borrow_mut(|known| known.insert(key, Rc::clone(&statement)));
-        statement
-    });
-    let parameters = [Some(workspace.datum()), Some(ids.datum()), Some(embeddings.datum())];
-    let rows = statement.run(client, &parameters);
-    rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect()
 }

@@ -43,6 +43,8 @@ impl User {
 pub(crate) struct Conditions {
     /// The table that they are about, as `m`, with what it is joined to.
     pub(crate) from: &'static str,
+    /// What a row of the table, as `m`, is joined to.
+    pub(crate) of_row: &'static str,
     /// The parameter of the workspace.
     pub(crate) workspace: String,
     /// On the columns of the space's table.
@@ -111,6 +113,15 @@ impl Scope {
             None => keys_hash,
         };
         let from = "kepler.memories AS m";
-        Ok(Conditions { from, workspace, keys, keys_hash, scope_hash, all, is_filtered })
+        Ok(Conditions {
+            from,
+            of_row: "",
+            workspace,
+            keys,
+            keys_hash,
+            scope_hash,
+            all,
+            is_filtered,
+        })
     }
 }

@@ -262,8 +262,13 @@ impl<D> Candidate<D> {
 
 /// The embeddings of a space whose memories or messages meet the conditions.
 pub(crate) fn within_space(embedded: Embedded, conditions: &Conditions) -> Condition {
-    let Conditions { from, workspace, keys, keys_hash, scope_hash, all, is_filtered } = conditions;
-    let column = format!("e.{}", embedded.column());
+    let Conditions { from, of_row, workspace, keys, keys_hash, scope_hash, all, is_filtered } =
+        conditions;
+    let (table, column) = (embedded.table(), format!("e.{}", embedded.column()));
+    // By its primary key, whatever else is known of it: LIMIT keeps the planner from other indexes.
+    let row = format!(
+        "(SELECT x.* FROM {table} AS x WHERE x.workspace_id = {workspace} AND x.id = {column} LIMIT 1)"
+    );
     Condition {
         keys: keys.clone(),
         keys_hash: *keys_hash,
@@ -271,7 +276,7 @@ pub(crate) fn within_space(embedded: Embedded, conditions: &Conditions) -> Condi
         has_one_way: true,
         key: embedded.id(&column),
         beside: Some(Beside {
-            lookup: format!("{from} WHERE m.id = {column} AND {all}"),
+            lookup: format!("{row} AS m {of_row} WHERE {all}"),
             scope: format!("{from} WHERE {all}"),
             join: format!("e.workspace_id = {workspace} AND {column} = m.id"),
             column,

@@ -3,9 +3,9 @@
 
 use super::access::activated;
 use super::decode::{self, NewEmbedding};
-use super::embedded::Embedded;
+use super::embedded::{Embedded, insert_embeddings};
 use super::embedding::Embedding;
-use super::put::{self, insert_embeddings};
+use super::put;
 use super::space::Space;
 use crate::arguments::name;
 use crate::error::Error;

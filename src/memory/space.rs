@@ -25,6 +25,10 @@ pub(crate) struct Vectors {
     pub(crate) relation: pg_sys::Oid,
     pub(crate) column: String,
     pub(crate) metric: Metric,
+    /// Of the vectors that are compared.
+    pub(crate) dimensions: usize,
+    /// Whether indexes over expressions, which are somebody's code, are left out.
+    pub(crate) plain_indexes_only: bool,
     /// Rows of the table, as far as is known.
     pub(crate) rows: f64,
     /// The schema of pgvector, and its type.
@@ -98,6 +102,7 @@ pub(crate) enum Method {
 /// An index that gives rows by their distance.
 #[derive(Debug, Clone)]
 pub(crate) struct Index {
+    pub(crate) relation: pg_sys::Oid,
     pub(crate) method: Method,
     /// The expression by which it is ordered. As Postgres prints it, an expression names its column
     /// without a table: no other in a query that uses it may have that name.
@@ -112,8 +117,9 @@ const DEFAULT_LISTS: usize = 100;
 /// So many columns of vectors a session keeps the index of.
 const MAX_KNOWN: usize = 256;
 
-/// A column: its table, the metric, its name, the schema of pgvector, and the query's name in SQL.
-type Key = (u32, &'static str, String, String, String);
+/// A column: its table, the metric, its name, the schema of pgvector, the query's name in SQL, its
+/// dimensions, and whether only plain indexes count.
+type Key = (u32, &'static str, String, String, String, (usize, bool));
 
 thread_local! {
     static KNOWN: RefCell<HashMap<Key, (u64, Option<Index>)>> = RefCell::default();
@@ -160,7 +166,8 @@ thread_local! {
                     AND d.objid = i.indexrelid AND d.refobjid = i.indrelid AND d.refobjsubid > 0),
                  m.amname = 'hnsw',
                  (SELECT p.option_value::integer
-                  FROM pg_catalog.pg_options_to_table(c.reloptions) AS p WHERE p.option_name = 'lists')
+                  FROM pg_catalog.pg_options_to_table(c.reloptions) AS p WHERE p.option_name = 'lists'),
+                 a.atttypmod, i.indexrelid
           FROM pg_catalog.pg_index AS i
           JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
           JOIN pg_catalog.pg_am AS m ON m.oid = c.relam
@@ -168,7 +175,7 @@ thread_local! {
           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indexrelid AND a.attnum = 1
           WHERE i.indrelid = $1 AND m.amname IN ('hnsw', 'ivfflat')
             AND i.indisvalid AND i.indpred IS NULL
-          ORDER BY m.amname",
+          ORDER BY m.amname, 7 DESC NULLS LAST",
         &[pg_sys::OIDOID],
     ) };
 }
@@ -225,6 +232,8 @@ impl Space {
                 relation,
                 column: "embedding".to_owned(),
                 metric,
+                dimensions,
+                plain_indexes_only: false,
                 rows: rows_of(relation, Some(counted), Some(pages), dimensions),
                 vector_schema: place.vector_schema,
                 vector_type: place.vector_type,
@@ -296,6 +305,7 @@ impl Vectors {
             self.column.clone(),
             self.vector_schema.clone(),
             query.to_owned(),
+            (self.dimensions, self.plain_indexes_only),
         );
         let known = KNOWN.with_borrow(|known| match known.get(&key) {
             Some((at, index)) if *at == generation => Some(index.clone()),
@@ -318,13 +328,13 @@ impl Vectors {
         let rows = INDEXES.with(|statement| statement.run(client, &parameters));
         let schema = quote(&self.vector_schema);
         let mut found: Option<Index> = None;
-        for row in rows.iter::<7>() {
+        for row in rows.iter::<9>() {
             // The columns that it is over: this one alone.
             if row.text(4) != Some(&self.column) {
                 continue;
             }
-            let (Some(class), Some(expression), Some(sql_type)) =
-                (row.text(0), row.text(1), row.text(2))
+            let (Some(class), Some(expression), Some(sql_type), Some(relation)) =
+                (row.text(0), row.text(1), row.text(2), row.oid(8))
             else {
                 continue;
             };
@@ -336,8 +346,16 @@ impl Vectors {
             };
             let of_metric =
                 |kind: &str| class == self.metric.operator_class().replacen("vector", kind, 1);
-            let index = if row.boolean(3) == Some(true) {
+            // Of a part of the vector it says nothing.
+            let is_plain = row.boolean(3) == Some(true);
+            let is_whole = row.integer(7).and_then(|given| usize::try_from(given).ok())
+                == Some(self.dimensions);
+            if !is_plain && (!is_whole || self.plain_indexes_only) {
+                continue;
+            }
+            let index = if is_plain {
                 of_metric("vector").then(|| Index {
+                    relation,
                     method,
                     order_by: self.distance(query),
                     is_exact: true,
@@ -345,13 +363,13 @@ impl Vectors {
             } else if of_metric("halfvec") {
                 let operator = self.metric.operator(&self.vector_schema);
                 let order_by = format!("({expression} {operator} {query}::{sql_type})");
-                Some(Index { method, order_by, is_exact: false })
+                Some(Index { relation, method, order_by, is_exact: false })
             } else if class == "bit_hamming_ops" {
                 let order_by = format!(
                     "({expression} OPERATOR({schema}.<~>) \
                      {schema}.binary_quantize({query})::{sql_type})"
                 );
-                Some(Index { method, order_by, is_exact: false })
+                Some(Index { relation, method, order_by, is_exact: false })
             } else {
                 None
             };

@@ -220,6 +220,9 @@ impl Within<'_> {
             relation: part.relation,
             column: request.column.clone(),
             metric: request.metric,
+            dimensions: request.embedding.dimensions(),
+            // One that was made on the whole need not be the choice of the part's owner.
+            plain_indexes_only: part.owner.is_some(),
             rows,
             vector_schema: self.vector.schema.clone(),
             vector_type: self.vector.type_oid,

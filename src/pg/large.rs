@@ -5,6 +5,9 @@
 //! index, and looks each row up in the batch, a thousand times slower later on. So the kept statements
 //! are planned as if every table were large, and without its statistics: a sample of one row says that
 //! every column is unique.
+//!
+//! Where a query is to be answered by one of several indexes that give rows in the order that is asked for,
+//! the others are hidden from the planner: it would choose by cost, and they are searched in other ways.
 
 use pgrx::pg_sys;
 use std::cell::Cell;
@@ -19,6 +22,8 @@ const HEIGHT: i32 = 3;
 
 thread_local! {
     static ACTIVE: Cell<u32> = const { Cell::new(0) };
+    /// The only index that may give rows in the order of an operator.
+    static ONLY: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
 }
 
 /// The hooks that were there before ours.
@@ -41,6 +46,22 @@ impl PlanForLargeTables {
 impl Drop for PlanForLargeTables {
     fn drop(&mut self) {
         ACTIVE.set(ACTIVE.get().saturating_sub(1));
+    }
+}
+
+/// While this lives, statements of this session that ask for rows in the order of an operator get them from one
+/// index, or sort.
+pub(crate) struct OrderByIndex(pg_sys::Oid);
+
+impl OrderByIndex {
+    pub(crate) fn only(index: pg_sys::Oid) -> Self {
+        Self(ONLY.replace(index))
+    }
+}
+
+impl Drop for OrderByIndex {
+    fn drop(&mut self) {
+        ONLY.set(self.0);
     }
 }
 
@@ -69,10 +90,20 @@ unsafe extern "C-unwind" fn sizes(
         if let Some((Some(before), _)) = BEFORE.get() {
             before(root, relation, inherited, info);
         }
+        let info = &mut *info;
+        if ONLY.get() != pg_sys::InvalidOid {
+            let mut indexes = std::ptr::null_mut();
+            for at in 0..pg_sys::list_length(info.indexlist) {
+                let index = pg_sys::list_nth(info.indexlist, at).cast::<pg_sys::IndexOptInfo>();
+                if !(*index).amcanorderbyop || (*index).indexoid == ONLY.get() {
+                    indexes = pg_sys::lappend(indexes, index.cast());
+                }
+            }
+            info.indexlist = indexes;
+        }
         if ACTIVE.get() == 0 {
             return;
         }
-        let info = &mut *info;
         info.tuples = info.tuples.max(ROWS);
         info.pages = info.pages.max((ROWS / ROWS_A_PAGE) as u32);
         for at in 0..pg_sys::list_length(info.indexlist) {

@@ -248,9 +248,20 @@ impl Plan {
             pg_sys::AcceptInvalidationMessages();
             let sources = pg_sys::SPI_plan_get_plan_sources(self.made.get());
             let source = &*pg_sys::list_nth(sources, 0).cast::<pg_sys::CachedPlanSource>();
+            let user = pg_sys::GetUserId();
+            // All that Postgres looks at: where it finds a difference it plans anew, as the session's
+            // settings have it.
             let usable = source.is_valid
-                && source.gplan.as_ref().is_some_and(|plan| plan.is_valid)
-                && (!source.dependsOnRLS || source.rewriteRoleId == pg_sys::GetUserId());
+                && source.gplan.as_ref().is_some_and(|plan| {
+                    plan.is_valid
+                        && (!plan.dependsOnRole || plan.planRoleId == user)
+                        && (plan.saved_xmin == pg_sys::InvalidTransactionId
+                            || plan.saved_xmin == pg_sys::TransactionXmin)
+                })
+                && is_search_path_of(source)
+                && (!source.dependsOnRLS
+                    || (source.rewriteRoleId == user
+                        && source.rewriteRowSecurity == pg_sys::row_security));
             if !usable {
                 let _settings = LocalSettings::set(PLANNING);
                 let _order = LocalSettings::set(self.order.settings());
@@ -259,6 +270,24 @@ impl Plan {
                 pg_sys::ReleaseCachedPlan(plan, pg_sys::CurrentResourceOwner);
             }
         }
+    }
+}
+
+/// Whether a statement was read under the search path that holds now. The first temporary table of a session
+/// changes it.
+///
+/// # Safety
+/// The source is one of Postgres'.
+unsafe fn is_search_path_of(source: &pg_sys::CachedPlanSource) -> bool {
+    // SAFETY: as the caller says.
+    unsafe {
+        if source.search_path.is_null() {
+            return true;
+        }
+        #[cfg(feature = "pg16")]
+        return pg_sys::OverrideSearchPathMatchesCurrent(source.search_path);
+        #[cfg(not(feature = "pg16"))]
+        return pg_sys::SearchPathMatchesCurrentEnvironment(source.search_path);
     }
 }
 

@@ -30,6 +30,10 @@ const MESSAGES: &str = "kepler.messages AS m";
 const WITH_CONVERSATIONS: &str = "(kepler.messages AS m JOIN kepler.conversations AS c \
      ON c.workspace_id = m.workspace_id AND c.id = m.conversation_id)";
 
+/// The conversation of one message, by its primary key.
+const ITS_CONVERSATION: &str = "CROSS JOIN LATERAL (SELECT y.* FROM kepler.conversations AS y \
+     WHERE y.workspace_id = m.workspace_id AND y.id = m.conversation_id LIMIT 1) AS c";
+
 impl Scope {
     /// All messages of a workspace.
     pub(crate) fn everything(workspace_id: &str) -> Self {
@@ -83,6 +87,7 @@ impl Scope {
         let scope_hash = self.scope_hash();
         Ok(Conditions {
             from: if of_conversation { WITH_CONVERSATIONS } else { MESSAGES },
+            of_row: if of_conversation { ITS_CONVERSATION } else { "" },
             keys: format!("e.workspace_id = {workspace}"),
             keys_hash,
             is_filtered: scope_hash != Self::everything(&self.workspace_id).scope_hash(),

@@ -45,4 +45,20 @@ GRANT SELECT ON kepler_data.mini_embeddings, kepler.memory_access TO kepler_read
 SET LOCAL ROLE kepler_reader;
 SELECT content FROM kepler.search_memories('[1, 0]');
 SELECT content FROM kepler.search_memories(query_text => 'public secret', touch => false);
+RESET ROLE;
+-- Policies for others, or none at all: what the caller may not see is not found.
+DROP POLICY no_secrets ON kepler.memories;
+DROP POLICY workspace ON kepler.memories;
+CREATE ROLE kepler_other;
+CREATE POLICY workspace ON kepler.memories TO kepler_other USING (workspace_id = kepler.current_workspace_id());
+SET LOCAL ROLE kepler_reader;
+SELECT count(*) FROM kepler.search_memories('[1, 0]', touch => false);
+RESET ROLE;
+DROP POLICY workspace ON kepler.memories;
+SET LOCAL ROLE kepler_reader;
+SELECT count(*) FROM kepler.search_memories('[1, 0]', touch => false);
+RESET ROLE;
+CREATE POLICY workspace ON kepler.memories USING (workspace_id = kepler.current_workspace_id());
+SET LOCAL ROLE kepler_reader;
+SELECT count(*) FROM kepler.search_memories('[1, 0]', touch => false);
 ROLLBACK;
