@@ -411,7 +411,11 @@ impl Search<'_> {
     /// since, a search takes longer, and finds the same.
     fn keys_are_few(&self, client: &mut SpiClient<'_>, small: usize) -> bool {
         if !self.condition.has_one_way {
-            let _planning = LocalSettings::set(PLANNING);
+            // A table of somebody's may be read as a whole, if that is cheap.
+            let _planning = LocalSettings::set(&[
+                (c"jit", c"off"),
+                (c"max_parallel_workers_per_gather", c"0"),
+            ]);
             let Condition { keys, .. } = self.condition;
             let scope = format!("SELECT FROM {} AS e WHERE {keys}", self.vectors.table);
             return self.parameters.gives_few(client, &scope, small);
