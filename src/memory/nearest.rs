@@ -6,7 +6,7 @@
 //! 1. No index, or a table or scope so small that all of it is compared sooner: **exact**. What its keys
 //!    give is counted; where a filter may leave much less, that is counted if Postgres, which knows which
 //!    values are rare, expects it to be little.
-//! 2. Otherwise a look into the index. Where half as many rows again as are wanted meet the condition, the
+//! 2. Otherwise a look into the index. Where twice as many rows as are wanted meet the condition, the
 //!    nearest of them are the answer (**index**). It does not matter how many rows meet it elsewhere: what
 //!    counts is the neighbourhood of the query.
 //! 3. Where fewer do, the look has told how much wider one would have to look. The rows of the scope are
@@ -198,7 +198,7 @@ impl Search<'_> {
         let Some(index) = index else { return (self.by_keys(client), Plan::Exact) };
         // The last of those that the index gives are the least certain, and an order that is only about
         // right wants more to choose from.
-        let certain = self.certain.div_ceil(2) * 3;
+        let certain = 2 * self.certain;
         let limit = if index.is_exact { certain.max(self.wanted) } else { 4 * self.wanted };
         let (least, iterative) = self.candidates(index.method, limit);
         let scope = (self.vectors.relation.to_u32(), self.condition.scope_hash, self.wanted);
@@ -412,10 +412,8 @@ impl Search<'_> {
     fn keys_are_few(&self, client: &mut SpiClient<'_>, small: usize) -> bool {
         if !self.condition.has_one_way {
             // A table of somebody's may be read as a whole, if that is cheap.
-            let _planning = LocalSettings::set(&[
-                (c"jit", c"off"),
-                (c"max_parallel_workers_per_gather", c"0"),
-            ]);
+            let _planning =
+                LocalSettings::set(&[(c"jit", c"off"), (c"max_parallel_workers_per_gather", c"0")]);
             let Condition { keys, .. } = self.condition;
             let scope = format!("SELECT FROM {} AS e WHERE {keys}", self.vectors.table);
             return self.parameters.gives_few(client, &scope, small);
