@@ -58,6 +58,12 @@ class Session:
         """The one value that a query gives."""
         return self.run(query)[0]
 
+    def sequential_scans(self, tables: Iterable[str]) -> int:
+        """How often the tables were read as a whole, by this session and others."""
+        relations = ", ".join(f"'{table}'::regclass" for table in tables)
+        self.run("SELECT pg_stat_force_next_flush()")
+        return int(self.value(f"SELECT sum(seq_scan) FROM pg_stat_all_tables WHERE relid IN ({relations})"))
+
     def json(self, query: str) -> Any:
         """The one JSON value that a query gives, which may span lines."""
         return json.loads("".join(self.run(query)))

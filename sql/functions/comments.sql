@@ -448,7 +448,7 @@ max_rows: hits, from 1 to 10,000; with expand to 1,000. user_id: whose conversat
 expand: so many messages (up to 100) before and after each hit in its conversation, whatever the conditions say of them. Neighbourhoods that overlap or touch are one passage, and no message comes twice.
 space: by default the one that the workspace searches.
 Rows: the passage with the best hit first, each in the order of its conversation. Without expand each hit is a passage. is_hit: false for a neighbour, which has no score, similarity and ranks. hit: the place of the hit, 1 for the best; of a neighbour, that of the hit it stands nearest to.
-score: from 0 to 1; the similarity, or in a search for words the fused rank. similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_iterative, exact_after_index or text.
+score: from 0 to 1; the similarity, or in a search for words the fused rank. similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_wide, exact_after_index or text.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace or conversation.';
 COMMENT ON FUNCTION kepler.touch_memories(text[], text) IS
 'Notes that memories were used, as a search does for those that it gives: the time, and one more hit. At most once a minute each; what another transaction is noting is passed over; nothing in a read-only transaction. Returns how many were noted.

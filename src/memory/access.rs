@@ -9,14 +9,12 @@
 use super::error::MemoryError;
 use crate::error::Error;
 use crate::pg::plan::Statement;
-use crate::pg::relation::generation;
+use crate::pg::relation::UntilChanged;
 use crate::pg::role::{self, ActAs};
 use crate::pg::varlena::Text;
 use crate::settings;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
-use std::cell::RefCell;
-use std::collections::HashMap;
 
 thread_local! {
     static TABLE: Statement = const { Statement::new(
@@ -39,8 +37,7 @@ thread_local! {
         c"SELECT w.embedding_space FROM kepler.workspaces AS w WHERE w.id = $1",
         &[pg_sys::TEXTOID],
     ) };
-    /// What is known of the tables, and since when.
-    static KNOWN: RefCell<HashMap<&'static str, (u64, Table)>> = RefCell::default();
+    static TABLES: UntilChanged<&'static str, Table> = UntilChanged::default();
 }
 
 /// What the catalog says of a table, whoever asks.
@@ -56,25 +53,20 @@ struct Table {
 
 impl Table {
     fn find(client: &mut SpiClient<'_>, name: &'static str) -> Result<Self, Error> {
-        let generation = generation();
-        if let Some((at, table)) = KNOWN.with_borrow(|known| known.get(name).copied())
-            && at == generation
-        {
-            return Ok(table);
-        }
-        let text = Text::new(name);
-        let rows = TABLE.with(|statement| statement.run(client, &[Some(text.datum())]));
-        let found = rows.iter::<4>().next().and_then(|row| {
-            Some(Self {
-                relation: row.oid(0)?,
-                owner: row.oid(1)?,
-                access: row.oid(2)?,
-                is_by_workspace: row.boolean(3)?,
-            })
-        });
-        let table = found.ok_or(Error::NotInstalled)?;
-        KNOWN.with_borrow_mut(|known| known.insert(name, (generation, table)));
-        Ok(table)
+        let look_up = |name: &&str| {
+            let text = Text::new(name);
+            let rows = TABLE.with(|statement| statement.run(client, &[Some(text.datum())]));
+            let table = rows.iter::<4>().next().and_then(|row| {
+                Some(Self {
+                    relation: row.oid(0)?,
+                    owner: row.oid(1)?,
+                    access: row.oid(2)?,
+                    is_by_workspace: row.boolean(3)?,
+                })
+            });
+            table.ok_or(Error::NotInstalled)
+        };
+        TABLES.with(|tables| tables.find(name, look_up))
     }
 }
 

@@ -211,15 +211,12 @@ fn reject_unknown_users(
     memories: &[Option<NewMemory>],
     answers: &mut [Answer],
 ) {
-    let mut ids = Array::new(array::TEXT);
     let named: HashSet<&str> =
         memories.iter().flatten().filter_map(|memory| memory.user_id.as_deref()).collect();
     if named.is_empty() {
         return;
     }
-    for id in named {
-        ids.push_text(id);
-    }
+    let mut ids = Array::texts(named);
     let rows = USERS.with(|plan| plan.run(client, &[Some(workspace.datum()), Some(ids.datum())]));
     let unknown: HashSet<String> =
         rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect();

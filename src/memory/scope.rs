@@ -3,9 +3,7 @@
 
 use super::filter;
 use crate::error::Error;
-use crate::pg::array::{self, Array};
 use crate::pg::query::Parameters;
-use pgrx::pg_sys;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What the caller asked for.
@@ -76,13 +74,10 @@ impl Scope {
             User::Nobody => Some("IS NULL".to_owned()),
             User::Id(id) => Some(format!("= {}", parameters.text(id))),
         };
-        let types = self.context_types.as_ref().map(|types| {
-            let mut names = Array::new(array::TEXT);
-            for name in types {
-                names.push_text(name);
-            }
-            parameters.array(pg_sys::TEXTARRAYOID, names)
-        });
+        let types = self
+            .context_types
+            .as_ref()
+            .map(|types| parameters.texts(types.iter().map(String::as_str)));
         let keys = |alias: &str| {
             let mut keys = format!("{alias}.workspace_id = {workspace}");
             if let Some(user) = &user {

@@ -11,7 +11,7 @@ use super::space::Space;
 use super::touch;
 use crate::error::Error;
 use crate::ident::quote_literal;
-use crate::pg::array::{self, Array};
+use crate::pg::array::Array;
 use crate::pg::plan::{LocalSettings, Row, Statement};
 use crate::pg::query::Parameters;
 use crate::pg::varlena::Text;
@@ -357,12 +357,10 @@ fn complete<D>(
     candidates: &mut HashMap<String, Candidate<D>>,
 ) {
     let diverse = question.is_diverse;
-    let mut ids = Array::new(array::TEXT);
-    for id in order {
-        if diverse || candidates.get(id).is_some_and(|candidate| candidate.distance.is_none()) {
-            ids.push_text(id);
-        }
-    }
+    let is_open = |id: &&str| {
+        diverse || candidates.get(*id).is_some_and(|candidate| candidate.distance.is_none())
+    };
+    let ids = Array::texts(order.iter().map(String::as_str).filter(is_open));
     if ids.count() == 0 {
         return;
     }
@@ -394,10 +392,7 @@ fn complete<D>(
 
 /// How often memories were found before.
 fn hits(client: &mut SpiClient<'_>, workspace_id: &str, found: &[String]) -> HashMap<String, i64> {
-    let mut ids = Array::new(array::TEXT);
-    for id in found {
-        ids.push_text(id);
-    }
+    let mut ids = Array::texts(found.iter().map(String::as_str));
     let workspace = Text::new(workspace_id);
     let parameters = [Some(workspace.datum()), Some(ids.datum())];
     let rows = HITS.with(|statement| statement.run_in_snapshot(client, &parameters));

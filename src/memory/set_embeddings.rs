@@ -51,10 +51,7 @@ fn run(
             last.insert(&element.id, at);
         }
     }
-    let mut ids = Array::new(array::TEXT);
-    for id in last.keys() {
-        ids.push_text(id);
-    }
+    let mut ids = Array::texts(last.keys().copied());
     let lock = match space.embedded {
         Embedded::Memories => &LOCK_MEMORIES,
         Embedded::Messages => &LOCK_MESSAGES,

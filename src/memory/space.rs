@@ -6,13 +6,12 @@ use super::error::MemoryError;
 use crate::error::Error;
 use crate::ident::{qualified, quote};
 use crate::pg::plan::Statement;
-use crate::pg::relation::{blocks, generation};
+use crate::pg::relation::{UntilChanged, blocks};
 use crate::pg::varlena::Text;
 use crate::structure::model::Metric;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::convert::Infallible;
 
 /// The schema of the tables that hold embeddings.
 const SCHEMA: &str = "kepler_data";
@@ -61,34 +60,23 @@ struct Place {
 }
 
 impl Place {
-    /// A session keeps what it has found, until anything about any table changes.
     fn find(client: &mut SpiClient<'_>, table: &str) -> Option<Self> {
-        let generation = generation();
-        let known = PLACES.with_borrow(|places| places.get(table).cloned());
-        if let Some((at, place)) = known
-            && at == generation
-        {
-            return Some(place);
-        }
-        let name = Text::new(table);
-        let rows = PLACE.with(|statement| statement.run(client, &[Some(name.datum())]));
-        let place = rows.iter::<6>().next().and_then(|row| {
-            Some(Self {
-                relation: row.oid(0)?,
-                counted: row.float(1)?,
-                pages: row.integer(2)?,
-                vector_schema: row.text(3)?.to_owned(),
-                vector_type: row.oid(4)?,
-                vector_array_type: row.oid(5)?,
-            })
-        })?;
-        PLACES.with_borrow_mut(|places| {
-            if places.len() >= MAX_KNOWN {
-                places.clear();
-            }
-            places.insert(table.to_owned(), (generation, place.clone()));
-        });
-        Some(place)
+        let look_up = |table: &String| {
+            let name = Text::new(table);
+            let rows = PLACE.with(|statement| statement.run(client, &[Some(name.datum())]));
+            let place = rows.iter::<6>().next().and_then(|row| {
+                Some(Self {
+                    relation: row.oid(0)?,
+                    counted: row.float(1)?,
+                    pages: row.integer(2)?,
+                    vector_schema: row.text(3)?.to_owned(),
+                    vector_type: row.oid(4)?,
+                    vector_array_type: row.oid(5)?,
+                })
+            });
+            place.ok_or(())
+        };
+        PLACES.with(|places| places.find(table.to_owned(), look_up)).ok()
     }
 }
 
@@ -114,17 +102,13 @@ pub(crate) struct Index {
 /// Lists of an IVFFlat index for which nobody has said how many.
 const DEFAULT_LISTS: usize = 100;
 
-/// So many columns of vectors a session keeps the index of.
-const MAX_KNOWN: usize = 256;
-
 /// A column: its table, the metric, its name, the schema of pgvector, the query's name in SQL, its
 /// dimensions, and whether only plain indexes count.
 type Key = (u32, &'static str, String, String, String, (usize, bool));
 
 thread_local! {
-    static KNOWN: RefCell<HashMap<Key, (u64, Option<Index>)>> = RefCell::default();
-
-    static PLACES: RefCell<HashMap<String, (u64, Place)>> = RefCell::default();
+    static CHOSEN: UntilChanged<Key, Option<Index>> = UntilChanged::default();
+    static PLACES: UntilChanged<String, Place> = UntilChanged::default();
 
     static NAMED: Statement = const { Statement::new(
         c"SELECT s.name, s.model, s.dimensions, s.metric::text, s.state::text,
@@ -295,10 +279,8 @@ impl Vectors {
         format!("(e.{} {operator} {query})", quote(&self.column))
     }
 
-    /// The index that a search can use, if there is one; `query` is the query vector in SQL. A session
-    /// keeps what it has found, until anything about any table changes.
+    /// The index that a search can use, if there is one; `query` is the query vector in SQL.
     pub(crate) fn index(&self, client: &mut SpiClient<'_>, query: &str) -> Option<Index> {
-        let generation = generation();
         let key = (
             self.relation.to_u32(),
             self.metric.name(),
@@ -307,20 +289,8 @@ impl Vectors {
             query.to_owned(),
             (self.dimensions, self.plain_indexes_only),
         );
-        let known = KNOWN.with_borrow(|known| match known.get(&key) {
-            Some((at, index)) if *at == generation => Some(index.clone()),
-            _ => None,
-        });
-        known.unwrap_or_else(|| {
-            let index = self.find_index(client, query);
-            KNOWN.with_borrow_mut(|known| {
-                if known.len() >= MAX_KNOWN {
-                    known.clear();
-                }
-                known.insert(key, (generation, index.clone()));
-            });
-            index
-        })
+        let look_up = |_: &Key| Ok::<_, Infallible>(self.find_index(client, query));
+        CHOSEN.with(|chosen| chosen.find(key, look_up)).unwrap_or(None)
     }
 
     fn find_index(&self, client: &mut SpiClient<'_>, query: &str) -> Option<Index> {

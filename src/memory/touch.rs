@@ -3,7 +3,7 @@
 //! It costs little and waits for nobody: only what the caller got, at most once a minute each, and not
 //! what another transaction is about to note. Where nothing can be written, nothing is.
 
-use crate::pg::array::{self, Array};
+use crate::pg::array::Array;
 use crate::pg::clock::now;
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
@@ -51,13 +51,10 @@ pub(crate) fn run<'i>(
     if unsafe { pg_sys::XactReadOnly } {
         return 0;
     }
-    let mut array = Array::new(array::TEXT);
     let mut ids: Vec<&str> = ids.collect();
     ids.sort_unstable();
     ids.dedup();
-    for id in ids {
-        array.push_text(id);
-    }
+    let mut array = Array::texts(ids);
     if array.count() == 0 {
         return 0;
     }

@@ -93,6 +93,14 @@ impl Array {
         }
     }
 
+    pub(crate) fn texts<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
+        let mut array = Self::new(TEXT);
+        for text in texts {
+            array.push_text(text);
+        }
+        array
+    }
+
     /// How many elements it has.
     pub(crate) fn count(&self) -> usize {
         self.present.len()

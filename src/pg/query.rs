@@ -58,6 +58,10 @@ impl Parameters {
         self.datum(pg_sys::TEXTOID, Some(datum))
     }
 
+    pub(crate) fn texts<'t>(&mut self, texts: impl IntoIterator<Item = &'t str>) -> String {
+        self.array(pg_sys::TEXTARRAYOID, Array::texts(texts))
+    }
+
     pub(crate) fn array(&mut self, array_type: pg_sys::Oid, mut array: Array) -> String {
         let datum = array.datum();
         self.arrays.push(array);
@@ -149,42 +153,48 @@ impl Parameters {
     /// most is looked for.
     ///
     /// Raises what the statement raises.
-    pub(crate) fn gives_few(&self, _client: &mut SpiClient<'_>, sql: &str, most: usize) -> bool {
-        let (sql, mut types, mut values, nulls) = self.arguments(sql);
-        // SAFETY: as in `run`. A portal that was opened for one query has one plan, and is closed here, or
-        // with the transaction that an error ends.
-        unsafe {
-            let portal = pg_sys::SPI_cursor_open_with_args(
-                std::ptr::null(),
-                sql.as_ptr(),
-                types.len() as i32,
-                types.as_mut_ptr(),
-                values.as_mut_ptr(),
-                nulls.as_ptr(),
-                true,
-                pg_sys::CURSOR_OPT_NO_SCROLL as i32,
-            );
-            let plan = &*pg_sys::list_nth((*portal).stmts, 0).cast::<pg_sys::PlannedStmt>();
-            let tree = &*plan.planTree;
-            let affordable = COST_A_ROW * most as f64;
-            let mut few = tree.plan_rows <= most as f64 && tree.total_cost <= affordable;
-            if few {
+    pub(crate) fn gives_few(&self, client: &mut SpiClient<'_>, sql: &str, most: usize) -> bool {
+        self.planned(client, sql, |portal, plan| {
+            // SAFETY: the portal is open, its plan has a tree, and the rows that it gave are freed once.
+            unsafe {
+                let tree = &*plan.planTree;
+                let affordable = COST_A_ROW * most as f64;
+                if tree.plan_rows > most as f64 || tree.total_cost > affordable {
+                    return false;
+                }
                 pg_sys::SPI_cursor_fetch(portal, true, most as i64 + 1);
-                few = pg_sys::SPI_processed as usize <= most;
                 pg_sys::SPI_freetuptable(pg_sys::SPI_tuptable);
+                pg_sys::SPI_processed as usize <= most
             }
-            pg_sys::SPI_cursor_close(portal);
-            few
-        }
+        })
     }
 
     /// The tables that a query reads, planned for these values: of a partitioned one the partitions that
     /// its conditions leave, too. Nothing is run.
     ///
     /// Raises what the statement raises, where the rights are missing that it needs too.
-    pub(crate) fn relations(&self, _client: &mut SpiClient<'_>, sql: &str) -> Vec<pg_sys::Oid> {
+    pub(crate) fn relations(&self, client: &mut SpiClient<'_>, sql: &str) -> Vec<pg_sys::Oid> {
+        self.planned(client, sql, |_, plan| {
+            let relations = plan.relationOids;
+            // SAFETY: a list of oids of the plan.
+            unsafe {
+                (0..pg_sys::list_length(relations))
+                    .map(|at| pg_sys::list_nth_oid(relations, at))
+                    .collect()
+            }
+        })
+    }
+
+    /// Plans a query for these values, and looks at the plan.
+    fn planned<T>(
+        &self,
+        _client: &mut SpiClient<'_>,
+        sql: &str,
+        look: impl FnOnce(pg_sys::Portal, &pg_sys::PlannedStmt) -> T,
+    ) -> T {
         let (sql, mut types, mut values, nulls) = self.arguments(sql);
-        // SAFETY: as in `gives_few`.
+        // SAFETY: as in `execute`. A portal that was opened for one query has one plan, and is closed here,
+        // or with the transaction that an error ends.
         unsafe {
             let portal = pg_sys::SPI_cursor_open_with_args(
                 std::ptr::null(),
@@ -197,11 +207,9 @@ impl Parameters {
                 pg_sys::CURSOR_OPT_NO_SCROLL as i32,
             );
             let plan = &*pg_sys::list_nth((*portal).stmts, 0).cast::<pg_sys::PlannedStmt>();
-            let relations = (0..pg_sys::list_length(plan.relationOids))
-                .map(|at| pg_sys::list_nth_oid(plan.relationOids, at))
-                .collect();
+            let seen = look(portal, plan);
             pg_sys::SPI_cursor_close(portal);
-            relations
+            seen
         }
     }
 

@@ -2,8 +2,10 @@
 
 use crate::ident::qualified;
 use pgrx::pg_sys;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::ffi::CStr;
+use std::hash::Hash;
 
 /// A table as SQL names it, by its oid.
 pub(crate) fn table_name(relation: pg_sys::Oid) -> Option<String> {
@@ -49,6 +51,36 @@ unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, _relation: pg_sys::
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn forget_names(_argument: pg_sys::Datum, _cache: i32, _hash: u32) {
     GENERATION.set(GENERATION.get() + 1);
+}
+
+/// What a session has made of the catalog, by a key; so many at most.
+pub(crate) struct UntilChanged<K, V>(RefCell<HashMap<K, (u64, V)>>);
+
+const MAX_KNOWN: usize = 256;
+
+impl<K, V> Default for UntilChanged<K, V> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> UntilChanged<K, V> {
+    /// What is known, or what is looked up now, as long as nothing about any table, type or schema has changed.
+    pub(crate) fn find<E>(&self, key: K, look_up: impl FnOnce(&K) -> Result<V, E>) -> Result<V, E> {
+        let generation = generation();
+        if let Some((at, value)) = self.0.borrow().get(&key)
+            && *at == generation
+        {
+            return Ok(value.clone());
+        }
+        let value = look_up(&key)?;
+        let mut known = self.0.borrow_mut();
+        if known.len() >= MAX_KNOWN {
+            known.clear();
+        }
+        known.insert(key, (generation, value.clone()));
+        Ok(value)
+    }
 }
 
 /// A number that is another one as soon as anything about any table, type or schema has changed: what was made of the

@@ -195,16 +195,6 @@ def judge(session: Session, search: Search) -> tuple[list[str], float]:
     return problems, recall
 
 
-def sequential_scans(session: Session) -> int:
-    session.run("SELECT pg_stat_force_next_flush()")
-    return int(
-        session.value(
-            "SELECT sum(seq_scan) FROM pg_stat_all_tables "
-            f"WHERE relid IN ('kepler.memories'::regclass, '{TABLE}'::regclass)"
-        )
-    )
-
-
 def main() -> None:
     rng = random.Random(SEED)
     session = Session(DATABASE)
@@ -219,10 +209,10 @@ def main() -> None:
             session.run(f"DROP INDEX kepler_data.space_hnsw; CREATE INDEX space_{index} ON {TABLE} {definition}")
             # The method has no part in most of what is decided: some will do.
             searches = searches[: len(searches) // 4]
-        before = sequential_scans(session)
+        before = session.sequential_scans(("kepler.memories", TABLE))
         for search in searches:
             run(session, search)
-        scans = sequential_scans(session) - before
+        scans = session.sequential_scans(("kepler.memories", TABLE)) - before
         used = session.value(f"SELECT idx_scan FROM pg_stat_all_indexes WHERE indexrelname = 'space_{index}'")
         for search in searches:
             problems, recall = judge(session, search)

@@ -232,16 +232,6 @@ def judge(session: Session, search: Search) -> tuple[list[str], float | None]:
     return problems, recall
 
 
-def sequential_scans(session: Session) -> int:
-    session.run("SELECT pg_stat_force_next_flush()")
-    return int(
-        session.value(
-            "SELECT sum(seq_scan) FROM pg_stat_all_tables WHERE relid IN ('kepler.messages'::regclass, "
-            f"'kepler.conversations'::regclass, '{TABLE}'::regclass)"
-        )
-    )
-
-
 def main() -> None:
     rng = random.Random(SEED)
     session = Session(DATABASE)
@@ -249,11 +239,11 @@ def main() -> None:
     load(session)
     searches = plan_searches(rng)
     print(f"{ROWS} messages loaded in {time.monotonic() - started:.0f} s")
-    before = sequential_scans(session)
+    before = session.sequential_scans(("kepler.messages", "kepler.conversations", TABLE))
     for search in searches:
         run(session, search)
     failures = []
-    if scans := sequential_scans(session) - before:
+    if scans := session.sequential_scans(("kepler.messages", "kepler.conversations", TABLE)) - before:
         failures.append(f"{scans} sequential scans")
     if session.value("SELECT idx_scan FROM pg_stat_all_indexes WHERE indexrelname = 'space_hnsw'") == "0":
         failures.append("the index on embeddings was never used")

@@ -4,9 +4,7 @@ use crate::error::Error;
 use crate::ident::quote_literal;
 use crate::memory::filter;
 use crate::memory::scope::{Conditions, User};
-use crate::pg::array::{self, Array};
 use crate::pg::query::Parameters;
-use pgrx::pg_sys;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What the caller asked for. What is None restricts nothing.
@@ -62,7 +60,8 @@ impl Scope {
             all.push_str(&format!(" AND m.conversation_id = {}", parameters.text(id)));
         }
         if let Some(kinds) = &self.kinds {
-            all.push_str(&format!(" AND c.kind = ANY ({})", names(kinds, parameters)));
+            let kinds = parameters.texts(kinds.iter().map(String::as_str));
+            all.push_str(&format!(" AND c.kind = ANY ({kinds})"));
         }
         if let Some(from) = self.sent_from {
             all.push_str(&format!(" AND m.sent_at >= {}", parameters.time(from)));
@@ -108,12 +107,4 @@ impl Scope {
         let all = (&self.workspace_id, conversations, &self.roles, &self.filter, times);
         xxh3_64(format!("{all:?}").as_bytes())
     }
-}
-
-fn names(given: &[String], parameters: &mut Parameters) -> String {
-    let mut names = Array::new(array::TEXT);
-    for name in given {
-        names.push_text(name);
-    }
-    parameters.array(pg_sys::TEXTARRAYOID, names)
 }

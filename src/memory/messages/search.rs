@@ -194,10 +194,7 @@ fn around(client: &mut SpiClient<'_>, request: &Request, hits: &[Hit]) -> Vec<Pa
     if hits.is_empty() {
         return Vec::new();
     }
-    let mut ids = Array::new(array::TEXT);
-    for hit in hits {
-        ids.push_text(&hit.id);
-    }
+    let mut ids = Array::texts(hits.iter().map(|hit| hit.id.as_str()));
     let workspace = Text::new(&request.scope.workspace_id);
     let turns = pg_sys::Datum::from(request.expand + 1);
     let parameters = [Some(workspace.datum()), Some(ids.datum()), Some(turns)];
