@@ -166,7 +166,7 @@ class Bench:
             " jsonb_build_object('part', t.user_id), l.embedding"
             " FROM bench.texts AS t JOIN bench.loaded AS l USING (n) ORDER BY t.n"
         )
-        session.run(f"CREATE INDEX items_embedding_idx ON bench.items USING hnsw (embedding vector_cosine_ops)")
+        session.run(f"CREATE INDEX items_embedding_idx ON bench.items USING hnsw (embedding vector_cosine_ops) {HNSW}")
         session.run("VACUUM (ANALYZE) bench.items")
 
     def fill_kepler(self, session: Session, dimensions: int) -> None:
@@ -179,7 +179,7 @@ class Bench:
             "INSERT INTO kepler_data.bench_embeddings (memory_id, embedding) SELECT l.n, l.embedding"
             " FROM bench.loaded AS l ORDER BY l.n"
         )
-        session.run(f"CREATE INDEX ON kepler_data.bench_embeddings USING hnsw (embedding vector_cosine_ops)")
+        session.run(f"CREATE INDEX ON kepler_data.bench_embeddings USING hnsw (embedding vector_cosine_ops) {HNSW}")
         session.run("VACUUM (ANALYZE) kepler.memories, kepler_data.bench_embeddings")
 
     def searches(self, corpus: Corpus, scopings: tuple[Scoping, ...] = (BY_USER,)) -> list[str]:
@@ -322,8 +322,8 @@ class Bench:
                         session.run("CALL bench.make_items_alike()")
                     session.run(f"SELECT kepler.create_embedding_space('bench', {dimensions}, 'bench')")
                     if indexed:
-                        session.run(f"CREATE INDEX ON bench.items USING hnsw (embedding vector_cosine_ops)")
-                        session.run(f"CREATE INDEX ON kepler_data.bench_embeddings USING hnsw (embedding vector_cosine_ops)")
+                        session.run(f"CREATE INDEX ON bench.items USING hnsw (embedding vector_cosine_ops) {HNSW}")
+                        session.run(f"CREATE INDEX ON kepler_data.bench_embeddings USING hnsw (embedding vector_cosine_ops) {HNSW}")
                     session.run("CREATE UNLOGGED TABLE bench.batches (n integer, body text)")
                     session.copy("bench.batches", self.batches(corpus, rows, size))
                     session.run("CHECKPOINT")

@@ -5,7 +5,7 @@
 //! true memories away: "room 12" and "room 21" are as near as can be.
 
 use super::decode::NewMemory;
-use super::nearest::{number, probes};
+use super::look::{number, probes};
 use super::space::{Index, Method, Space};
 use crate::pg::array::{self, Array, ElementType};
 use crate::pg::clock::now;

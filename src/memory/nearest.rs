@@ -6,7 +6,7 @@
 //! 1. No index, or a table or scope so small that all of it is compared sooner: **exact**. What its keys
 //!    give is counted; where a filter may leave much less, that is counted if Postgres, which knows which
 //!    values are rare, expects it to be little.
-//! 2. Otherwise a look into the index. Where twice as many rows as are wanted meet the condition, the
+//! 2. Otherwise a look into the index. Where half as many rows again as are wanted meet the condition, the
 //!    nearest of them are the answer (**index**). It does not matter how many rows meet it elsewhere: what
 //!    counts is the neighbourhood of the query.
 //! 3. Where fewer do, the look has told how much wider one would have to look. The rows of the scope are
@@ -18,16 +18,14 @@
 //! count lie far from the query it finds enough of them that way, but not the nearest: in clusters that
 //! are far apart, a third. So it is done only where more rows are wanted than one look can give.
 
+use super::look::Look;
 use super::space::{Index, Method, Vectors};
-use crate::pg::clock::now;
-use crate::pg::large::OrderByIndex;
+use super::width::{self, OfScopes};
 use crate::pg::plan::{LocalSettings, Order, Row, Rows, own_value};
 use crate::pg::query::Parameters;
 use crate::pg::role;
 use pgrx::spi::SpiClient;
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 
 /// How the rows were found; the more it took, the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,49 +56,24 @@ impl Plan {
 const SMALL: usize = 2_000;
 const FACTOR: f64 = 3.0;
 const COUNTED_A_ROW: usize = 20;
-/// Candidates that pgvector's search keeps (`hnsw.ef_search`) for up to ten rows, and its limit.
-/// Where the setting has a value of somebody's, that.
-const EF: usize = 150;
-const MAX_EF: usize = 1_000;
-/// Lists that a search through an IVFFlat index reads (`ivfflat.probes`), for the root of all of its lists;
-/// pgvector's documentation begins with one. And so many rows for each candidate: of the rows of those
-/// lists only the nearest are the nearest of all.
-const PROBES_A_ROOT: f64 = 2.0;
-const ROWS_OF_LISTS: usize = 10;
+/// Candidates of an IVFFlat index for up to ten rows; and where a look takes so many for each ten, or those
+/// that `hnsw.ef_search` says where somebody has set it, and that is more than pgvector's limit, it is followed further.
+const CANDIDATES: usize = 150;
+const MAX_CANDIDATES: usize = 1_000;
+/// A width that was wide enough is narrowed by this part of it, until it is not.
+const NARROWED_BY: usize = 96;
 /// Fewer rows than this say nothing of how many there are around.
 const FEW: usize = 4;
 /// Rows that are compared in the time in which a look takes one more candidate: by their keys, or looked
 /// up by a filter.
 const ROWS_A_CANDIDATE: usize = 5;
 const FILTERED_ROWS_A_CANDIDATE: usize = 2;
-/// Vectors that a search visits for each row that it gives, where one look cannot give as many as wanted.
-const VISITS_A_ROW: usize = 30;
-
-/// So long, in microseconds, a session remembers what it knows of a scope; and so many scopes.
-const REMEMBERED: i64 = 60_000_000;
-const MAX_REMEMBERED: usize = 1_000;
-
-/// Of a table, a scope, and so many rows: when something was found out, and what.
-type Remembered<T> = RefCell<HashMap<(u32, u64, usize), (i64, T)>>;
 
 thread_local! {
     /// Whether the scope is so small.
-    static FEW_KEYS: Remembered<bool> = RefCell::default();
+    static FEW_KEYS: OfScopes<bool> = OfScopes::default();
     /// How wide a look had to be for so many rows.
-    static WIDTHS: Remembered<usize> = RefCell::default();
-}
-
-fn remembered<T: Copy>(of: &Remembered<T>, scope: (u32, u64, usize)) -> Option<T> {
-    let known = of.borrow().get(&scope).copied();
-    known.filter(|(at, _)| now() < at.saturating_add(REMEMBERED)).map(|(_, known)| known)
-}
-
-fn remember<T>(of: &Remembered<T>, scope: (u32, u64, usize), known: T) {
-    let mut of = of.borrow_mut();
-    if of.len() >= MAX_REMEMBERED {
-        of.clear();
-    }
-    of.insert(scope, (now(), known));
+    static WIDTHS: OfScopes<usize> = OfScopes::default();
 }
 
 /// What a search brings with each row: four columns.
@@ -166,9 +139,20 @@ pub(crate) struct Search<'s> {
     pub(crate) certain: usize,
 }
 
+/// How broad a look into an index is to be.
+struct Breadth {
+    /// Rows that it is to give.
+    limit: usize,
+    /// Candidates, where the scope needs no more; and whether it is followed to the next ones.
+    least: usize,
+    is_followed: bool,
+    /// What to try beside: the narrower of both levels, and the candidates of the other one.
+    other: Option<(usize, usize)>,
+}
+
 /// Settings for queries that are planned for their values. What compiling and starting workers cost, such
 /// a query does not bring in: a thousand rows are compared before the first worker is there.
-const PLANNING: &[(&CStr, &CStr)] =
+pub(super) const PLANNING: &[(&CStr, &CStr)] =
     &[(c"enable_seqscan", c"off"), (c"jit", c"off"), (c"max_parallel_workers_per_gather", c"0")];
 
 impl Search<'_> {
@@ -184,35 +168,38 @@ impl Search<'_> {
         }
         // What only the filter makes small: Postgres knows of values that are rare.
         let filter = self.condition.beside.as_ref().filter(|beside| beside.is_filtered);
-        if let Some(beside) = filter {
-            let _planning = LocalSettings::set(PLANNING);
-            let scope = format!("SELECT FROM {}", beside.scope);
-            if self.parameters.gives_few(client, &scope, small) {
-                return (self.by_filter(client, beside), Plan::Exact);
-            }
+        if let Some(beside) = filter
+            && let Some(near) = self.by_rare_filter(client, beside, small)
+        {
+            return (near, Plan::Exact);
         }
         // Where policies leave out rows before they are candidates, those of a few lists say nothing.
         let index = self.vectors.index(client, self.query).filter(|index| {
-            index.method == Method::Hnsw || !role::is_secured(self.vectors.relation)
+            matches!(index.method, Method::Hnsw { .. }) || !role::is_secured(self.vectors.relation)
         });
         let Some(index) = index else { return (self.by_keys(client), Plan::Exact) };
-        // The last of those that the index gives are the least certain, and an order that is only about
-        // right wants more to choose from.
-        let certain = 2 * self.certain;
-        let limit = if index.is_exact { certain.max(self.wanted) } else { 4 * self.wanted };
-        let (least, iterative) = self.candidates(index.method, limit);
         let scope = (self.vectors.relation.to_u32(), self.condition.scope_hash, self.wanted);
-        let width = WIDTHS.with(|known| remembered(known, scope)).unwrap_or(least).max(least);
-        let near = self.through_index(client, &index, width, iterative, limit);
-        if near.len() >= limit {
-            if width > least {
+        let breadth = self.breadth(&index);
+        let width = WIDTHS.with(|known| known.get(scope)).unwrap_or(breadth.least);
+        let width = width.max(breadth.least);
+        let limit = breadth.limit;
+        let look = self.look(client, &index, width, breadth.is_followed, limit);
+        if look.found >= limit {
+            if width > breadth.least {
                 // The next one may do with less, until one does not.
-                WIDTHS.with(|known| remember(known, scope, width - width / 16));
+                let less = width - (width / NARROWED_BY).max(1);
+                WIDTHS.with(|known| known.set(scope, less));
             }
+            let near = if width == breadth.least {
+                self.tried(client, &index, &breadth, look)
+            } else {
+                look.near
+            };
             return (self.cut(near), Plan::Index);
         }
-        let wider = if near.len() < FEW { MAX_EF } else { width * limit / near.len() * 3 / 2 };
-        let wider = wider.min(MAX_EF);
+        let wider =
+            if look.found < FEW { MAX_CANDIDATES } else { width * limit / look.found * 3 / 2 };
+        let wider = wider.min(MAX_CANDIDATES);
         let scope_is_small = match filter {
             Some(beside) => {
                 self.has_at_most(client, &beside.scope, wider * FILTERED_ROWS_A_CANDIDATE)
@@ -227,26 +214,70 @@ impl Search<'_> {
             return (self.exact(client), Plan::Exact);
         }
         if wider > width {
-            let near = self.through_index(client, &index, wider, false, limit);
-            if near.len() >= limit {
-                WIDTHS.with(|known| remember(known, scope, wider.min(width + width / 4)));
-                return (self.cut(near), Plan::IndexWide);
+            let look = self.look(client, &index, wider, false, limit);
+            if look.found >= limit {
+                WIDTHS.with(|known| known.set(scope, wider.min(width + width / 4)));
+                return (self.cut(look.near), Plan::IndexWide);
             }
         }
         (self.exact(client), Plan::ExactAfterIndex)
     }
 
-    /// Candidates of a look that is to give `limit` rows, and whether one look cannot.
-    fn candidates(&self, method: Method, limit: usize) -> (usize, bool) {
-        let own = match method {
-            Method::Hnsw => own_value(c"hnsw.ef_search").and_then(|value| value.parse().ok()),
-            Method::IvfFlat { .. } => None,
+    /// How broad a look into the index is to be.
+    fn breadth(&self, index: &Index) -> Breadth {
+        // The last of those that the index gives are the least certain, and an order that is only about
+        // right wants more to choose from.
+        let certain = (3 * self.certain).div_ceil(2);
+        let limit = if index.is_exact { certain.max(self.wanted) } else { 4 * self.wanted };
+        let Method::Hnsw { ef_construction } = index.method else {
+            let least = self.candidates(CANDIDATES, limit);
+            return Breadth { limit, least, is_followed: false, other: None };
         };
-        let ef = (own.unwrap_or(EF) * self.certain.max(10)).div_ceil(10).max(limit);
-        match method {
-            Method::Hnsw => (ef.min(MAX_EF), ef > MAX_EF),
-            Method::IvfFlat { .. } => (ef, false),
+        let own = own_value(c"hnsw.ef_search").and_then(|value| value.parse().ok());
+        let is_followed = self.candidates(own.unwrap_or(CANDIDATES), limit) > MAX_CANDIDATES;
+        let (level, other) = match own {
+            Some(own) => (own, None),
+            None => width::of_index(index.relation.to_u32(), ef_construction, |level| {
+                (level.candidates(), if is_followed { None } else { level.trial() })
+            }),
+        };
+        let within = |level| self.candidates(level, limit).min(MAX_CANDIDATES);
+        let least = within(level);
+        let other = other.map(|other| (level.min(other), within(other)));
+        Breadth { limit, least, is_followed, other: other.filter(|(_, width)| *width != least) }
+    }
+
+    /// Candidates of a look that is to give `limit` rows, where it takes so many for up to ten.
+    fn candidates(&self, for_ten: usize, limit: usize) -> usize {
+        (for_ten * self.certain.max(10)).div_ceil(10).max(limit)
+    }
+
+    /// What a look gave, or where it is time to try another width, what the wider of both gave.
+    fn tried<D: Details>(
+        &self,
+        client: &mut SpiClient<'_>,
+        index: &Index,
+        breadth: &Breadth,
+        look: Look<D>,
+    ) -> Vec<Near<D>> {
+        let Some((narrower, width)) = breadth.other else { return look.near };
+        let (near, other) = (look.near, self.look(client, index, width, false, breadth.limit));
+        if other.found < breadth.limit {
+            return near;
         }
+        let other = other.near;
+        let (narrow, wide) = if width > breadth.least { (near, other) } else { (other, near) };
+        let (narrow, wide) = (self.cut(narrow), self.cut(wide));
+        // By distance: of equal ones any is as good.
+        let sure = &wide[..wide.len().min(self.certain)];
+        if let (Some(last), Method::Hnsw { ef_construction }) = (sure.last(), index.method) {
+            let found = narrow.iter().filter(|near| near.distance <= last.distance).count();
+            let share = found.min(sure.len()) as f64 / sure.len() as f64;
+            width::of_index(index.relation.to_u32(), ef_construction, |level| {
+                level.note(narrower, share)
+            });
+        }
+        wide
     }
 
     /// All of the scope, compared.
@@ -304,102 +335,43 @@ impl Search<'_> {
     /// What the filter gives, compared.
     fn by_filter<D: Details>(&self, client: &mut SpiClient<'_>, beside: &Beside) -> Vec<Near<D>> {
         let _planning = LocalSettings::set(PLANNING);
-        let distance = self.vectors.distance(self.query);
+        let limit = self.wanted;
         let sql = format!(
-            "SELECT * FROM (\
-                 SELECT {key} AS key, {distance} AS distance, {details} \
-                 FROM {table} AS e, {scope} AND {join} OFFSET 0) AS found \
-             ORDER BY distance, key LIMIT {limit}",
-            key = self.condition.key,
-            details = D::COLUMNS,
-            table = self.vectors.table,
-            scope = beside.scope,
-            join = beside.join,
-            limit = self.wanted,
+            "SELECT * FROM ({} OFFSET 0) AS found ORDER BY distance, key LIMIT {limit}",
+            self.filtered::<D>(beside)
         );
         self.cut(read(&self.parameters.run(client, &sql)))
     }
 
-    /// Up to `limit` rows of the candidates that the index gives.
-    fn through_index<D: Details>(
+    /// The same, if Postgres expects so few rows and there are no more: they are counted while they are compared.
+    fn by_rare_filter<D: Details>(
         &self,
         client: &mut SpiClient<'_>,
-        index: &Index,
-        width: usize,
-        iterative: bool,
-        limit: usize,
-    ) -> Vec<Near<D>> {
-        let _index = OrderByIndex::only(index.relation);
-        let lists = match index.method {
-            Method::Hnsw => return self.through_graph(client, index, width, iterative, limit),
-            Method::IvfFlat { lists } => lists,
-        };
-        let rows_a_list = (self.vectors.rows / lists as f64).max(1.0) as usize;
-        let own = own_value(c"ivfflat.probes").and_then(|value| value.parse().ok());
-        let probes = own.unwrap_or(probes(lists)).max(ROWS_OF_LISTS * width / rows_a_list);
-        let probes = number(probes.clamp(1, lists));
+        beside: &Beside,
+        most: usize,
+    ) -> Option<Vec<Near<D>>> {
         let _planning = LocalSettings::set(PLANNING);
-        let _settings = LocalSettings::set(&[
-            (c"ivfflat.probes", &probes),
-            (c"ivfflat.iterative_scan", c"off"),
-            (c"enable_sort", c"off"),
-            (c"enable_bitmapscan", c"off"),
-            (c"enable_hashjoin", c"off"),
-            (c"enable_mergejoin", c"off"),
-            (c"enable_memoize", c"off"),
-            (c"enable_material", c"off"),
-        ]);
-        let Condition { keys, key, beside, .. } = self.condition;
-        let (distance, table) = (self.vectors.distance(self.query), &self.vectors.table);
-        let details = D::COLUMNS;
-        let beside = match beside {
-            None => format!("(SELECT {details}) AS m"),
-            Some(beside) => format!("(SELECT {details} FROM {} OFFSET 0) AS m", beside.lookup),
-        };
-        // What is behind the candidates does not count, though the lists that were read hold it: there
-        // may be nearer rows in others. The names are ones that nobody's columns have.
-        let sql = format!(
-            "SELECT e.\"kepler: key\", e.\"kepler: distance\", m.* \
-             FROM (SELECT e.*, {key} AS \"kepler: key\", {distance} AS \"kepler: distance\" \
-                   FROM {table} AS e ORDER BY {order} LIMIT {width}) AS e \
-             CROSS JOIN LATERAL {beside} WHERE {keys} LIMIT {limit}",
-            order = index.order_by,
-        );
-        read(&self.parameters.run(client, &sql))
+        let rows = self.parameters.few(client, &self.filtered::<D>(beside), most)?;
+        let mut order: Vec<(f64, Row<'_, 6>)> =
+            rows.iter().map(|row| (distance(&row), row)).collect();
+        order.sort_by(|(a, a_row), (b, b_row)| {
+            a.total_cmp(b).then_with(|| a_row.text(0).cmp(&b_row.text(0)))
+        });
+        order.truncate(self.wanted);
+        Some(order.iter().filter_map(|(_, row)| near(row)).collect())
     }
 
-    /// The same of HNSW, which gives the candidates that it is told to keep.
-    fn through_graph<D: Details>(
-        &self,
-        client: &mut SpiClient<'_>,
-        index: &Index,
-        width: usize,
-        iterative: bool,
-        limit: usize,
-    ) -> Vec<Near<D>> {
-        let (width, visits) = (number(width), number(VISITS_A_ROW * limit));
-        let _settings = LocalSettings::set(&[
-            (c"hnsw.ef_search", &width),
-            (c"hnsw.iterative_scan", if iterative { c"relaxed_order" } else { c"off" }),
-            (c"hnsw.max_scan_tuples", &visits),
-            (c"hnsw.scan_mem_multiplier", c"16"),
-        ]);
-        let Condition { keys, key, beside, .. } = self.condition;
-        let (distance, table) = (self.vectors.distance(self.query), &self.vectors.table);
-        let (order, details) = (&index.order_by, D::COLUMNS);
-        // A subquery of its own: it is looked up for each row of the index, in the index's order.
-        let sql = match beside {
-            None => format!(
-                "SELECT {key}, {distance}, {details} FROM {table} AS e WHERE {keys} \
-                 ORDER BY {order} LIMIT {limit}"
-            ),
-            Some(Beside { lookup, .. }) => format!(
-                "SELECT {key}, {distance}, m.* FROM {table} AS e \
-                 CROSS JOIN LATERAL (SELECT {details} FROM {lookup} OFFSET 0) AS m \
-                 WHERE {keys} ORDER BY {order} LIMIT {limit}"
-            ),
-        };
-        read(&self.parameters.run_kept(client, sql, Order::OfIndex))
+    /// What the filter gives, with distances.
+    fn filtered<D: Details>(&self, beside: &Beside) -> String {
+        format!(
+            "SELECT {key} AS key, {distance} AS distance, {details} FROM {table} AS e, {scope} AND {join}",
+            key = self.condition.key,
+            distance = self.vectors.distance(self.query),
+            details = D::COLUMNS,
+            table = self.vectors.table,
+            scope = beside.scope,
+            join = beside.join,
+        )
     }
 
     /// The nearest of the rows, by distance; equal ones by their key, so that the order is always the same.
@@ -416,12 +388,12 @@ impl Search<'_> {
                 LocalSettings::set(&[(c"jit", c"off"), (c"max_parallel_workers_per_gather", c"0")]);
             let Condition { keys, .. } = self.condition;
             let scope = format!("SELECT FROM {} AS e WHERE {keys}", self.vectors.table);
-            return self.parameters.gives_few(client, &scope, small);
+            return self.parameters.few(client, &scope, small).is_some();
         }
         let scope = (self.vectors.relation.to_u32(), self.condition.keys_hash, small);
-        FEW_KEYS.with(|known| remembered(known, scope)).unwrap_or_else(|| {
+        FEW_KEYS.with(|known| known.get(scope)).unwrap_or_else(|| {
             let few = self.keys_give_at_most(client, small);
-            FEW_KEYS.with(|known| remember(known, scope, few));
+            FEW_KEYS.with(|known| known.set(scope, few));
             few
         })
     }
@@ -456,22 +428,17 @@ pub(crate) fn merge<D>(
     near
 }
 
-fn read<D: Details>(rows: &Rows<'_>) -> Vec<Near<D>> {
-    rows.iter::<6>()
-        .filter_map(|row| {
-            // A zero vector has no direction: as Postgres sorts it, behind all others.
-            let distance = row.float(1).filter(|distance| !distance.is_nan());
-            let distance = distance.unwrap_or(f64::INFINITY);
-            Some(Near { key: row.text(0)?.to_owned(), distance, details: D::read(&row)? })
-        })
-        .collect()
+pub(super) fn read<D: Details>(rows: &Rows<'_>) -> Vec<Near<D>> {
+    rows.iter().filter_map(|row| near(&row)).collect()
 }
 
-/// Lists that a search through an IVFFlat index reads.
-pub(crate) fn probes(lists: usize) -> usize {
-    (PROBES_A_ROOT * (lists as f64).sqrt()).ceil() as usize
+/// None where there is nothing to tell of the row: what it was looked up for does not hold.
+fn near<D: Details>(row: &Row<'_, 6>) -> Option<Near<D>> {
+    let details = D::read(row)?;
+    Some(Near { key: row.text(0)?.to_owned(), distance: distance(row), details })
 }
 
-pub(crate) fn number(value: usize) -> CString {
-    CString::new(value.to_string()).unwrap_or_default()
+/// A zero vector has no direction: as Postgres sorts it, behind all others.
+fn distance(row: &Row<'_, 6>) -> f64 {
+    row.float(1).filter(|distance| !distance.is_nan()).unwrap_or(f64::INFINITY)
 }

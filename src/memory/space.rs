@@ -83,7 +83,7 @@ impl Place {
 /// The methods of pgvector's indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
-    Hnsw,
+    Hnsw { ef_construction: usize },
     IvfFlat { lists: usize },
 }
 
@@ -99,8 +99,9 @@ pub(crate) struct Index {
     pub(crate) is_exact: bool,
 }
 
-/// Lists of an IVFFlat index for which nobody has said how many.
+/// Lists of an IVFFlat index, and candidates with which an HNSW index was built, where nobody has said how many.
 const DEFAULT_LISTS: usize = 100;
+const DEFAULT_EF_CONSTRUCTION: usize = 64;
 
 /// A column: its table, the metric, its name, the schema of pgvector, the query's name in SQL, its
 /// dimensions, and whether only plain indexes count.
@@ -150,7 +151,8 @@ thread_local! {
                     AND d.objid = i.indexrelid AND d.refobjid = i.indrelid AND d.refobjsubid > 0),
                  m.amname = 'hnsw',
                  (SELECT p.option_value::integer
-                  FROM pg_catalog.pg_options_to_table(c.reloptions) AS p WHERE p.option_name = 'lists'),
+                  FROM pg_catalog.pg_options_to_table(c.reloptions) AS p
+                  WHERE p.option_name IN ('lists', 'ef_construction')),
                  a.atttypmod, i.indexrelid
           FROM pg_catalog.pg_index AS i
           JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
@@ -308,11 +310,12 @@ impl Vectors {
             else {
                 continue;
             };
+            let option = row.integer(6).map(|option| option as usize);
             let method = match row.boolean(5) {
-                Some(true) => Method::Hnsw,
-                _ => Method::IvfFlat {
-                    lists: row.integer(6).map_or(DEFAULT_LISTS, |lists| lists as usize),
-                },
+                Some(true) => {
+                    Method::Hnsw { ef_construction: option.unwrap_or(DEFAULT_EF_CONSTRUCTION) }
+                }
+                _ => Method::IvfFlat { lists: option.unwrap_or(DEFAULT_LISTS) },
             };
             let of_metric =
                 |kind: &str| class == self.metric.operator_class().replacen("vector", kind, 1);

@@ -148,24 +148,29 @@ impl Parameters {
         statement.run_in_snapshot(client, &self.values)
     }
 
-    /// Whether Postgres expects a query to give at most so many rows, without reading much more, and it
+    /// The rows of a query, if Postgres expects it to give at most so many, without reading much more, and it
     /// does. Planned for these values; where more are expected nothing is run, otherwise one row more at
     /// most is looked for.
     ///
     /// Raises what the statement raises.
-    pub(crate) fn gives_few(&self, client: &mut SpiClient<'_>, sql: &str, most: usize) -> bool {
+    pub(crate) fn few<'conn>(
+        &self,
+        client: &mut SpiClient<'conn>,
+        sql: &str,
+        most: usize,
+    ) -> Option<Rows<'conn>> {
         self.planned(client, sql, |portal, plan| {
-            // SAFETY: the portal is open, its plan has a tree, and the rows that it gave are freed once.
-            unsafe {
+            // SAFETY: the portal is open, its plan has a tree, and the rows that it gives are SPI's last.
+            let rows = unsafe {
                 let tree = &*plan.planTree;
                 let affordable = COST_A_ROW * most as f64;
                 if tree.plan_rows > most as f64 || tree.total_cost > affordable {
-                    return false;
+                    return None;
                 }
                 pg_sys::SPI_cursor_fetch(portal, true, most as i64 + 1);
-                pg_sys::SPI_freetuptable(pg_sys::SPI_tuptable);
-                pg_sys::SPI_processed as usize <= most
-            }
+                Rows::take(pg_sys::SPI_OK_CURSOR as i32)
+            };
+            (rows.count() <= most).then_some(rows)
         })
     }
 

@@ -11,7 +11,7 @@ CREATE INDEX planned_hnsw ON kepler_data.planned_embeddings USING hnsw (embeddin
 CREATE INDEX planned_lists ON kepler_data.planned_embeddings USING ivfflat (embedding vector_cosine_ops) WITH (lists = 500);
 ANALYZE kepler.memories, kepler_data.planned_embeddings;
 CREATE FUNCTION pg_temp.scans(relation regclass) RETURNS bigint LANGUAGE sql AS 'SELECT pg_stat_get_xact_numscans(relation)';
-CREATE FUNCTION pg_temp.searched(OUT plan text, OUT rows bigint, OUT through_hnsw bigint, OUT through_lists bigint, OUT by_user bigint, OUT whole bigint)
+CREATE FUNCTION pg_temp.searched(OUT plan text, OUT rows bigint, OUT through_hnsw boolean, OUT through_lists bigint, OUT by_user bigint, OUT whole bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
     relations constant regclass[] := '{kepler_data.planned_hnsw, kepler_data.planned_lists, kepler.memories_user_id_idx, kepler.memories, kepler_data.planned_embeddings}';
@@ -21,7 +21,7 @@ BEGIN
     SELECT min(s.plan), count(*) INTO plan, rows
     FROM kepler.search_memories('[1, 0, 1, 0]', 10, user_id => 'ada', context_types => '{fact}', weights => '{"similarity": 1}', touch => false) AS s;
     after := ARRAY(SELECT pg_temp.scans(r) FROM unnest(relations) AS r);
-    through_hnsw := after[1] - before[1];
+    through_hnsw := after[1] > before[1];
     through_lists := after[2] - before[2];
     by_user := after[3] - before[3];
     whole := after[4] - before[4] + after[5] - before[5];
