@@ -503,6 +503,7 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embe
 COMMENT ON FUNCTION kepler._lock_memories(text) IS 'Internal: keeps those who write memories of a workspace out';
 COMMENT ON FUNCTION kepler._require_max_rows(integer, integer) IS 'Internal: checks an argument that bounds the rows';
 COMMENT ON FUNCTION kepler._require_space(text, boolean) IS 'Internal: fails unless there is such an embedding space, with its table where that is needed';
+COMMENT ON FUNCTION kepler._whose_memory(text, text) IS 'The user and the type of a memory, which is locked until the transaction ends';
 COMMENT ON FUNCTION kepler._complete_embedding() IS 'Trigger: whose memory an embedding belongs to, where it was inserted without';
 COMMENT ON FUNCTION kepler._move_embeddings() IS 'Trigger: embeddings go with a memory that becomes another user''s, or of another type';
 COMMENT ON FUNCTION kepler._forget_deleted_memories() IS 'Trigger: takes what belongs to deleted memories along';

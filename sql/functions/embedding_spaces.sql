@@ -60,7 +60,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     SELECT m.user_id, m.context_type INTO NEW.user_id, NEW.context_type
-    FROM kepler.memories AS m WHERE m.workspace_id = NEW.workspace_id AND m.id = NEW.memory_id FOR SHARE;
+    FROM kepler._whose_memory(NEW.workspace_id, NEW.memory_id) AS m;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation',
             MESSAGE = format('memory "%s" does not exist in workspace "%s"', NEW.memory_id, NEW.workspace_id);

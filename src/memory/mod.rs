@@ -28,4 +28,5 @@ pub(crate) mod set_embeddings;
 mod space;
 mod touch;
 pub(crate) mod vectors;
+mod whose;
 mod width;

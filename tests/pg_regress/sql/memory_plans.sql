@@ -39,6 +39,26 @@ SELECT * FROM pg_temp.searched();
 CREATE INDEX ON kepler.memories (workspace_id, context_type, valid_to, expires_at);
 SELECT * FROM pg_temp.searched();
 
+-- An import by direct SQL finds each memory by its key, also where the session began when the table was small.
+CREATE FUNCTION pg_temp.import(first int, last int) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    others constant regclass[] := '{kepler.memories_content_idx, kepler.memories_user_id_idx, kepler.memories}';
+    before constant bigint := (SELECT sum(pg_stat_get_xact_tuples_returned(r)) FROM unnest(others) AS r);
+BEGIN
+    INSERT INTO kepler.workspaces (id, name) VALUES ('importing', 'importing') ON CONFLICT DO NOTHING;
+    INSERT INTO kepler.memories (workspace_id, id, content) SELECT 'importing', 'n' || i, 'memory ' || i FROM generate_series(first, last) AS i;
+    INSERT INTO kepler_data.planned_embeddings (workspace_id, memory_id, embedding)
+    SELECT 'importing', 'n' || i, '[1, 1, 1, 1]' FROM generate_series(first, last) AS i;
+    RETURN (SELECT sum(pg_stat_get_xact_tuples_returned(r)) FROM unnest(others) AS r) - before;
+END $$;
+TRUNCATE kepler_data.planned_embeddings, kepler.memories CASCADE;
+ANALYZE kepler.memories;
+SELECT pg_temp.import(1, 10);
+SELECT pg_temp.import(11, 3000);
+DELETE FROM kepler.memories;
+INSERT INTO kepler.memories (id, user_id, content) VALUES ('m2', 'ada', 'memory 2');
+INSERT INTO kepler_data.planned_embeddings (memory_id, embedding) VALUES ('m2', '[1, 0, 1, 0]');
+
 -- A trigger of the user's may change whose a memory is; its embedding goes along.
 CREATE FUNCTION pg_temp.archive() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.context_type := 'archived'; RETURN NEW; END $$;
 CREATE TRIGGER archive BEFORE UPDATE OF content ON kepler.memories FOR EACH ROW EXECUTE FUNCTION pg_temp.archive();
