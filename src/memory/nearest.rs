@@ -16,7 +16,8 @@
 //!
 //! pgvector can also follow its index from one look to the next (`hnsw.iterative_scan`). Where rows that
 //! count lie far from the query it finds enough of them that way, but not the nearest: in clusters that
-//! are far apart, a third. So it is done only where more rows are wanted than one look can give.
+//! are far apart, a third. So it is done only where more rows are wanted than one look can give, most rows around
+//! the query count, and there are too many to compare.
 
 use super::look::Look;
 use super::space::{Index, Method, Vectors};
@@ -68,6 +69,8 @@ const FEW: usize = 4;
 /// up by a filter.
 const ROWS_A_CANDIDATE: usize = 5;
 const FILTERED_ROWS_A_CANDIDATE: usize = 2;
+/// And for each row that the index is followed for.
+const ROWS_A_FOLLOWED_ROW: usize = 100;
 
 thread_local! {
     /// Whether the scope is so small.
@@ -180,10 +183,13 @@ impl Search<'_> {
         let Some(index) = index else { return (self.by_keys(client), Plan::Exact) };
         let scope = (self.vectors.relation.to_u32(), self.condition.scope_hash, self.wanted);
         let breadth = self.breadth(&index);
+        if breadth.is_followed {
+            return self.many(client, &index, breadth.limit);
+        }
         let width = WIDTHS.with(|known| known.get(scope)).unwrap_or(breadth.least);
         let width = width.max(breadth.least);
         let limit = breadth.limit;
-        let look = self.look(client, &index, width, breadth.is_followed, limit);
+        let look = self.look(client, &index, width, false, limit);
         if look.found >= limit {
             if width > breadth.least {
                 // The next one may do with less, until one does not.
@@ -200,23 +206,47 @@ impl Search<'_> {
         let wider =
             if look.found < FEW { MAX_CANDIDATES } else { width * limit / look.found * 3 / 2 };
         let wider = wider.min(MAX_CANDIDATES);
-        let scope_is_small = match filter {
-            Some(beside) => {
-                self.has_at_most(client, &beside.scope, wider * FILTERED_ROWS_A_CANDIDATE)
-            }
-            // They are known to be more than `small`.
-            None => {
-                let most = wider * ROWS_A_CANDIDATE;
-                most > small && self.keys_give_at_most(client, most)
-            }
-        };
-        if scope_is_small {
+        // Keys alone are known to give more than `small`.
+        let is_worth_counting = filter.is_some() || wider * ROWS_A_CANDIDATE > small;
+        if is_worth_counting
+            && self.scope_has_at_most(
+                client,
+                wider * ROWS_A_CANDIDATE,
+                wider * FILTERED_ROWS_A_CANDIDATE,
+            )
+        {
             return (self.exact(client), Plan::Exact);
         }
         if wider > width {
             let look = self.look(client, &index, wider, false, limit);
             if look.found >= limit {
                 WIDTHS.with(|known| known.set(scope, wider.min(width + width / 4)));
+                return (self.cut(look.near), Plan::IndexWide);
+            }
+        }
+        (self.exact(client), Plan::ExactAfterIndex)
+    }
+
+    /// More rows than one look can give for sure. To follow the index finds the nearest only where most rows
+    /// around the query count, and takes longer for each row than to compare many.
+    fn many<D: Details>(
+        &self,
+        client: &mut SpiClient<'_>,
+        index: &Index,
+        limit: usize,
+    ) -> (Vec<Near<D>>, Plan) {
+        let around = limit.min(MAX_CANDIDATES);
+        let look = self.look(client, index, MAX_CANDIDATES, false, around);
+        if look.found >= limit {
+            return (self.cut(look.near), Plan::Index);
+        }
+        let most = limit * ROWS_A_FOLLOWED_ROW;
+        if self.scope_has_at_most(client, most, most / 2) {
+            return (self.exact(client), Plan::Exact);
+        }
+        if 2 * look.found >= around {
+            let look = self.look(client, index, MAX_CANDIDATES, true, limit);
+            if look.found >= limit {
                 return (self.cut(look.near), Plan::IndexWide);
             }
         }
@@ -396,6 +426,21 @@ impl Search<'_> {
             FEW_KEYS.with(|known| known.set(scope, few));
             few
         })
+    }
+
+    /// Whether the scope has so few rows: of keys alone, or where there is a filter.
+    fn scope_has_at_most(
+        &self,
+        client: &mut SpiClient<'_>,
+        by_keys: usize,
+        by_filter: usize,
+    ) -> bool {
+        match &self.condition.beside {
+            Some(beside) if beside.is_filtered => {
+                self.has_at_most(client, &beside.scope, by_filter)
+            }
+            _ => self.keys_give_at_most(client, by_keys),
+        }
     }
 
     fn keys_give_at_most(&self, client: &mut SpiClient<'_>, most: usize) -> bool {

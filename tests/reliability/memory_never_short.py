@@ -221,6 +221,8 @@ def main() -> None:
         for search in searches:
             problems, recall = judge(session, search)
             recalls[index, search.family, search.plan].append(recall)
+            if recall < 0.8:
+                print(f"recall {recall:.2f}: {search.family} {search.scope}, {search.k} rows by {search.plan} in {search.milliseconds:.0f} ms")
             times[index, search.plan].append(search.milliseconds)
             failures += [f"{problem}: {search}" for problem in problems]
         if scans:
