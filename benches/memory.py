@@ -53,7 +53,7 @@ RELAXED = f"""WITH nearest AS MATERIALIZED (
 OVER_FETCH = f"""SELECT id FROM (
     SELECT id, user_id, metadata FROM bench.items ORDER BY embedding <=> $1 LIMIT {10 * WANTED}) AS nearest {{where}} LIMIT {WANTED}"""
 
-EF = (40, 100, 150, 200)
+EF = (40, 100, 150, 200, 300)
 PEERS = [
     *(Way(f"pgvector, plain, ef_search {ef}", ITEMS, f"SET hnsw.ef_search = {ef}") for ef in EF),
     *(
