@@ -117,16 +117,17 @@ impl Search<'_> {
             );
             return Look::of(read(&self.parameters.run_kept(client, sql, Order::OfIndex)));
         };
-        // Nearly all that the keys give holds: how many there are is seen without looking them all up.
+        // Nearly all that the keys give holds: how many there are is seen without looking them all up. What
+        // does not hold has no key. (An index that is followed gives the nearest in about their order only.)
         let first = (self.wanted * LOOKED_UP_FOR_EIGHT).div_ceil(8);
-        if !is_filtered && index.is_exact && first < limit {
+        if !is_filtered && index.is_exact && !is_followed && first < limit {
             let sql = format!(
-                "SELECT {key}, e.distance, m.* \
+                "SELECT m.* \
                  FROM (SELECT e.*, pg_catalog.row_number() OVER () AS place \
                        FROM (SELECT {column}, {distance} AS distance FROM {table} AS e WHERE {keys} \
                              ORDER BY {order} LIMIT {limit}) AS e) AS e \
-                 LEFT JOIN LATERAL (SELECT {details} FROM {lookup} AND e.place <= {first} OFFSET 0) AS m \
-                     ON true"
+                 LEFT JOIN LATERAL (SELECT {key} AS key, e.distance, {details} \
+                                    FROM {lookup} AND e.place <= {first} OFFSET 0) AS m ON true"
             );
             let rows = self.parameters.run_kept(client, sql, Order::OfIndex);
             let look = Look { found: rows.count(), near: read(&rows) };

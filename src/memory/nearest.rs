@@ -172,7 +172,7 @@ impl Search<'_> {
         // What only the filter makes small: Postgres knows of values that are rare.
         let filter = self.condition.beside.as_ref().filter(|beside| beside.is_filtered);
         if let Some(beside) = filter
-            && let Some(near) = self.by_rare_filter(client, beside, small)
+            && let Some(near) = self.by_rare_filter(client, beside, small.min(SMALL))
         {
             return (near, Plan::Exact);
         }
@@ -264,7 +264,8 @@ impl Search<'_> {
             return Breadth { limit, least, is_followed: false, other: None };
         };
         let own = own_value(c"hnsw.ef_search").and_then(|value| value.parse().ok());
-        let is_followed = self.candidates(own.unwrap_or(CANDIDATES), limit) > MAX_CANDIDATES;
+        let is_followed =
+            self.candidates(own.unwrap_or(CANDIDATES).min(CANDIDATES), limit) > MAX_CANDIDATES;
         let (level, other) = match own {
             Some(own) => (own, None),
             None => width::of_index(index.relation.to_u32(), ef_construction, |level| {
