@@ -99,10 +99,6 @@ pub(crate) struct Index {
     pub(crate) is_exact: bool,
 }
 
-/// Lists of an IVFFlat index, and candidates with which an HNSW index was built, where nobody has said how many.
-const DEFAULT_LISTS: usize = 100;
-const DEFAULT_EF_CONSTRUCTION: usize = 64;
-
 /// A column: its table, the metric, its name, the schema of pgvector, the query's name in SQL, its
 /// dimensions, and whether only plain indexes count.
 type Key = (u32, &'static str, String, String, String, (usize, bool));
@@ -139,7 +135,8 @@ thread_local! {
         c"SELECT s.name FROM kepler.embedding_spaces AS s ORDER BY s.name LIMIT 50",
         &[],
     ) };
-    // The first column of an index as SQL: an expression if it is over another type than vector. An
+    // The best first: HNSW, and what was built with the most candidates or has the most lists, by pgvector's
+    // defaults where nobody has said. The first column of an index as SQL: an expression if it is over another type than vector. An
     // index over some of the rows only is of no use to a search over any.
     static INDEXES: Statement = const { Statement::new(
         c"SELECT o.opcname::text, pg_catalog.pg_get_indexdef(i.indexrelid, 1, false),
@@ -150,9 +147,10 @@ thread_local! {
                   WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
                     AND d.objid = i.indexrelid AND d.refobjid = i.indrelid AND d.refobjsubid > 0),
                  m.amname = 'hnsw',
-                 (SELECT p.option_value::integer
-                  FROM pg_catalog.pg_options_to_table(c.reloptions) AS p
-                  WHERE p.option_name IN ('lists', 'ef_construction')),
+                 COALESCE((SELECT p.option_value::integer
+                           FROM pg_catalog.pg_options_to_table(c.reloptions) AS p
+                           WHERE p.option_name IN ('lists', 'ef_construction')),
+                          CASE m.amname WHEN 'hnsw' THEN 64 ELSE 100 END),
                  a.atttypmod, i.indexrelid
           FROM pg_catalog.pg_index AS i
           JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
@@ -161,7 +159,7 @@ thread_local! {
           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indexrelid AND a.attnum = 1
           WHERE i.indrelid = $1 AND m.amname IN ('hnsw', 'ivfflat')
             AND i.indisvalid AND i.indpred IS NULL
-          ORDER BY m.amname, 7 DESC NULLS LAST",
+          ORDER BY m.amname, 7 DESC, i.indexrelid",
         &[pg_sys::OIDOID],
     ) };
 }
@@ -310,12 +308,10 @@ impl Vectors {
             else {
                 continue;
             };
-            let option = row.integer(6).map(|option| option as usize);
+            let Some(option) = row.integer(6).map(|option| option as usize) else { continue };
             let method = match row.boolean(5) {
-                Some(true) => {
-                    Method::Hnsw { ef_construction: option.unwrap_or(DEFAULT_EF_CONSTRUCTION) }
-                }
-                _ => Method::IvfFlat { lists: option.unwrap_or(DEFAULT_LISTS) },
+                Some(true) => Method::Hnsw { ef_construction: option },
+                _ => Method::IvfFlat { lists: option },
             };
             let of_metric =
                 |kind: &str| class == self.metric.operator_class().replacen("vector", kind, 1);
@@ -347,7 +343,7 @@ impl Vectors {
                 None
             };
             if let Some(index) = index
-                && found.as_ref().is_none_or(|found| !found.is_exact)
+                && found.as_ref().is_none_or(|found| index.is_exact && !found.is_exact)
             {
                 found = Some(index);
             }
