@@ -1,5 +1,6 @@
 //! Errors as Postgres reports them: SQLSTATE, message, detail and hint.
 
+use crate::access::error::AccessError;
 use crate::enrichment::error::EnrichmentError;
 use crate::json_update::error::JsonUpdateError;
 use crate::jsonb::elements::{MAX_ELEMENTS, Undivided};
@@ -61,6 +62,8 @@ pub(crate) enum Error {
     #[error("{rejected} of {total} entries are not valid")]
     InvalidEntries { code: PgSqlErrorCode, rejected: usize, total: usize, lines: Vec<String> },
     #[error(transparent)]
+    Access(#[from] AccessError),
+    #[error(transparent)]
     Structure(#[from] StructureError),
     #[error(transparent)]
     JsonUpdate(#[from] JsonUpdateError),
@@ -108,6 +111,7 @@ impl Error {
                 ERRCODE_INVALID_TEXT_REPRESENTATION
             }
             Error::NotWritten { .. } => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
+            Error::Access(error) => error.code(),
             Error::Structure(error) => error.code(),
             Error::JsonUpdate(error) => error.code(),
             Error::Enrichment(error) => error.code(),
@@ -137,6 +141,7 @@ impl Error {
                 "The table was changed by other means than Kepler's functions.".to_owned()
             }
             Error::TooContended => "Other sessions kept deleting the same records.".to_owned(),
+            Error::Access(error) => return error.detail(),
             Error::Structure(error) => return error.detail(),
             Error::JsonUpdate(error) => return error.detail(),
             Error::Enrichment(error) => return error.detail(),
@@ -190,6 +195,7 @@ impl Error {
                  or deletes them."
                     .to_owned()
             }
+            Error::Access(error) => return error.hint(),
             Error::Structure(error) => return error.hint(),
             Error::JsonUpdate(error) => return error.hint(),
             Error::Enrichment(error) => return error.hint(),

@@ -5,6 +5,7 @@
 
 use pgrx::prelude::*;
 
+mod access;
 mod arguments;
 mod enrichment;
 mod error;
@@ -28,6 +29,7 @@ pgrx::pg_module_magic!(name, version);
 pub extern "C-unwind" fn _PG_init() {
     settings::register();
     pg::large::register();
+    access::hint::register();
 }
 
 extension_sql_file!("../sql/functions/types.sql", name = "types", bootstrap);

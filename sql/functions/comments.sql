@@ -500,7 +500,13 @@ relation, column_name: a table or materialized view and its column of type vecto
 condition: a JSON object of columns and values that they must have; of an array one of its values, of null none. metric: cosine, inner_product or l2; an HNSW index is used if it has the operators of the metric.
 document: the row as JSON. similarity: the cosine, the inner product, or 1 / (1 + distance). min_similarity: leaves out what is less similar.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42809 if relation is no table or has foreign tables among its parts, or the column is no vector; 22P02 for a value that is none of its column''s.';
-COMMENT ON FUNCTION kepler._lock_memories(text) IS 'Internal: keeps those who write memories of a workspace out';
+COMMENT ON FUNCTION kepler._make_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the owner; for whoever may list spaces';
+COMMENT ON FUNCTION kepler._drop_embedding_tables(text) IS 'Internal: drops the tables of a retired space, as the owner; for whoever may take spaces off the list';
+COMMENT ON FUNCTION kepler._create_embedding_space(text, integer, text, text) IS 'Internal: see create_embedding_space';
+COMMENT ON FUNCTION kepler._create_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the caller';
+COMMENT ON FUNCTION kepler._retire_embedding_space(text) IS 'Internal: see retire_embedding_space';
+COMMENT ON FUNCTION kepler._drop_embedding_space(text) IS 'Internal: see drop_embedding_space';
+COMMENT ON FUNCTION kepler._activate_space(text, text) IS 'Internal: see activate_space';
 COMMENT ON FUNCTION kepler._require_max_rows(integer, integer) IS 'Internal: checks an argument that bounds the rows';
 COMMENT ON FUNCTION kepler._require_space(text, boolean) IS 'Internal: fails unless there is such an embedding space, with its table where that is needed';
 COMMENT ON FUNCTION kepler._whose_memory(text, text) IS 'The user and the type of a memory, which is locked until the transaction ends';
@@ -543,3 +549,18 @@ COMMENT ON FUNCTION kepler._clear_enrichment() IS
     'Trigger: empties records.enrichment when direct SQL changes the content, where the policy says so';
 COMMENT ON FUNCTION kepler._clears_on_change(text, text) IS
     'Whether the policy of a type, if it has one, has changed content empty records.enrichment at once';
+
+COMMENT ON FUNCTION kepler.grant_access(regrole, text) IS
+'Gives a role a level of access, in place of the one that it had: all rights that the functions of the level need, on Kepler''s tables, on entry tables and embedding spaces, and on those that are made later. PUBLIC has none.
+level: reader (reads and searches), writer (changes records, entries, memories, conversations, workflows too), worker (reads; enriches records, runs workflows, brings embeddings), admin (all that; declares entry tables, embedding spaces, policies, workspaces). No level makes triggers, foreign keys or types.
+Only for the owner of Kepler''s tables and superusers. What the role was granted on these tables by hand is taken.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for an unknown role; 42501 for other callers.';
+COMMENT ON FUNCTION kepler.revoke_access(regrole) IS
+'Takes from a role its level of access, and what else it was granted on Kepler''s schemas, tables and functions. Returns whether it had a level.
+Only for the owner of Kepler''s tables and superusers.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for an unknown role; 42501 for other callers.';
+COMMENT ON FUNCTION kepler._require_workspace(text) IS
+'Internal: checks the argument workspace_id, which for those without the rights of the owner must be the session''s';
+
+-- The last statement of all: nothing is for everybody. Rights come with a level of access.
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA kepler FROM PUBLIC;

@@ -98,7 +98,6 @@ AS $$
 DECLARE
     vector_schema text;
     key_type text;
-    owner name;
     relation regclass;
 BEGIN
     SELECT n.nspname INTO STRICT vector_schema
@@ -128,29 +127,19 @@ BEGIN
             FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
             EXECUTE FUNCTION kepler._refuse_workspace_change()', relation);
     EXECUTE format('COMMENT ON TABLE %s IS %L', relation, description);
-    -- Searches read as the owner of what is embedded.
-    SELECT pg_get_userbyid(c.relowner) INTO owner FROM pg_class AS c WHERE c.oid = of_table;
-    IF owner <> current_user THEN
-        EXECUTE format('ALTER TABLE %s OWNER TO %I', relation, owner);
-    END IF;
     RETURN relation;
 END
 $$;
 
-CREATE FUNCTION kepler.create_embedding_space(
-    name text,
-    dimensions integer,
-    model text,
-    metric text DEFAULT 'cosine'
-) RETURNS regclass
+CREATE FUNCTION kepler._create_embedding_space(name text, dimensions integer, model text, metric text)
+RETURNS regclass
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-    table_name constant text := create_embedding_space.name || '_embeddings';
-    message_table_name constant text := create_embedding_space.name || '_message_embeddings';
+    table_name constant text := name || '_embeddings';
+    message_table_name constant text := name || '_message_embeddings';
     taken text;
-    relation regclass;
 BEGIN
     PERFORM kepler._require_tables();
     PERFORM kepler._require_name('name', name);
@@ -168,7 +157,7 @@ BEGIN
     ELSIF metric IS NULL OR metric NOT IN ('cosine', 'inner_product', 'l2') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('argument "metric" must be one of cosine, inner_product, l2, not "%s"', metric);
-    ELSIF EXISTS (SELECT FROM kepler.embedding_spaces AS s WHERE s.name = create_embedding_space.name) THEN
+    ELSIF EXISTS (SELECT FROM kepler.embedding_spaces AS s WHERE s.name = $1) THEN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
             MESSAGE = format('embedding space "%s" exists already', name);
     END IF;
@@ -179,21 +168,45 @@ BEGIN
             MESSAGE = format('embedding space "%s" needs the table kepler_data.%s, which exists already', name, taken),
             HINT = 'Choose another name for the space.';
     END IF;
-    relation := kepler._create_embedding_table(table_name, 'memory_id', 'kepler.memories', dimensions, metric,
-        format('Embeddings of kepler.memories in the space %s, made by %s', name, model));
-    -- Whose they are, and by that the scope of a search.
-    EXECUTE format(
-        'ALTER TABLE %s ADD COLUMN user_id text, ADD COLUMN context_type text NOT NULL', relation);
-    EXECUTE format('CREATE INDEX ON %s (workspace_id, user_id, context_type)', relation);
-    EXECUTE format(
-        'CREATE TRIGGER complete BEFORE INSERT ON %s
-            FOR EACH ROW WHEN (NEW.context_type IS NULL)
-            EXECUTE FUNCTION kepler._complete_embedding()', relation);
-    PERFORM kepler._create_embedding_table(message_table_name, 'message_id', 'kepler.messages', dimensions, metric,
-        format('Embeddings of kepler.messages in the space %s, made by %s', name, model));
+    -- Who may not list a space may not have its tables made.
     INSERT INTO kepler.embedding_spaces (name, model, dimensions, metric, table_name, message_table_name)
     VALUES (name, model, dimensions, metric::kepler.embedding_metric, table_name, message_table_name);
-    RETURN relation;
+    PERFORM kepler._make_embedding_tables(name);
+    RETURN format('kepler_data.%I', table_name)::regclass;
+END
+$$;
+
+-- The tables of a space, as far as they are missing. Run as the owner of Kepler's tables.
+CREATE FUNCTION kepler._create_embedding_tables(space text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    listed record;
+    relation regclass;
+    table_name constant text := space || '_embeddings';
+    message_table_name constant text := space || '_message_embeddings';
+BEGIN
+    SELECT s.name, s.dimensions, s.metric::text AS metric, s.model INTO listed
+    FROM kepler.embedding_spaces AS s WHERE s.name = space;
+    IF NOT FOUND THEN RETURN; END IF;
+    IF to_regclass(format('kepler_data.%I', table_name)) IS NULL THEN
+        relation := kepler._create_embedding_table(
+            table_name, 'memory_id', 'kepler.memories', listed.dimensions, listed.metric,
+            format('Embeddings of kepler.memories in the space %s, made by %s', listed.name, listed.model));
+        -- Whose they are, and by that the scope of a search.
+        EXECUTE format(
+            'ALTER TABLE %s ADD COLUMN user_id text, ADD COLUMN context_type text NOT NULL', relation);
+        EXECUTE format('CREATE INDEX ON %s (workspace_id, user_id, context_type)', relation);
+        EXECUTE format(
+            'CREATE TRIGGER complete BEFORE INSERT ON %s
+                FOR EACH ROW WHEN (NEW.context_type IS NULL)
+                EXECUTE FUNCTION kepler._complete_embedding()', relation);
+    END IF;
+    IF to_regclass(format('kepler_data.%I', message_table_name)) IS NULL THEN
+        PERFORM kepler._create_embedding_table(
+            message_table_name, 'message_id', 'kepler.messages', listed.dimensions, listed.metric,
+            format('Embeddings of kepler.messages in the space %s, made by %s', listed.name, listed.model));
+    END IF;
 END
 $$;
 
@@ -226,7 +239,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler.retire_embedding_space(space text) RETURNS void
+CREATE FUNCTION kepler._retire_embedding_space(space text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -261,12 +274,11 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler.drop_embedding_space(space text) RETURNS void
+CREATE FUNCTION kepler._drop_embedding_space(space text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     found record;
-    relation regclass;
 BEGIN
     PERFORM kepler._require_tables();
     PERFORM kepler._require_name('space', space);
@@ -276,10 +288,8 @@ BEGIN
             MESSAGE = format('embedding space "%s" is not retired', space),
             HINT = format('SELECT kepler.retire_embedding_space(%L);', space);
     END IF;
+    PERFORM kepler._drop_embedding_tables(space);
     DELETE FROM kepler.embedding_spaces AS s WHERE s.name = $1;
-    FOREACH relation IN ARRAY array_remove(ARRAY[found.relation, found.message_relation], NULL) LOOP
-        EXECUTE format('DROP TABLE %s', relation);
-    END LOOP;
 END
 $$;
 
@@ -374,9 +384,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler.activate_space(
-    space text, workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS void
+CREATE FUNCTION kepler._activate_space(space text, workspace_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -393,8 +401,6 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('embedding space "%s" is retired', space);
     END IF;
-    -- Whoever is writing memories ends before they are counted, and others begin after.
-    PERFORM kepler._lock_memories(workspace_id);
     EXECUTE format(
         'SELECT count(*) FROM kepler.memories AS m
          WHERE m.workspace_id = $1 AND (m.expires_at IS NULL OR m.expires_at > now())

@@ -1,6 +1,7 @@
 //! The policies of entity types, and the lock under which one begins.
 
 use super::error::EnrichmentError;
+use crate::access::owner;
 use crate::error::Error;
 use crate::pg::advisory;
 use crate::pg::plan::Statement;
@@ -88,8 +89,16 @@ pub(crate) fn lock(workspace_id: &str, entity_type: &str, exclusive: bool) {
     advisory::lock(&format!("kepler enrichment\0{workspace_id}\0{entity_type}"), exclusive);
 }
 
-/// See `lock`, for functions in SQL.
+/// See `lock`, for functions in SQL. For those who may write to the queue, or the policy: whoever holds it
+/// keeps them waiting.
 #[pg_extern(volatile, parallel_unsafe)]
-fn _lock_enrichment(entity_type: &str, workspace_id: &str, exclusive: bool) {
+fn _lock_enrichment(
+    entity_type: &str,
+    workspace_id: &str,
+    exclusive: bool,
+) -> Result<(), ErrorReport> {
+    let table = if exclusive { c"enrichment_policies" } else { c"enrichment_queue" };
+    owner::require_right(table, pg_sys::ACL_INSERT)?;
     lock(workspace_id, entity_type, exclusive);
+    Ok(())
 }

@@ -26,6 +26,7 @@ mod score;
 mod search;
 pub(crate) mod set_embeddings;
 mod space;
+pub(crate) mod space_tables;
 mod touch;
 pub(crate) mod vectors;
 mod whose;

@@ -208,9 +208,3 @@ fn set(
         Ok(run(client, &workspace_id, &space, batch))
     })
 }
-
-/// Waits for those who write memories of the workspace, and keeps others from beginning.
-#[pg_extern(volatile, parallel_unsafe)]
-fn _lock_memories(workspace_id: &str) {
-    put::lock(workspace_id, true);
-}

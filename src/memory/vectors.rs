@@ -8,6 +8,7 @@ use super::nearest::{self, Condition, Near, Plan, Search};
 use super::parts::{self, Part};
 use super::search::in_range;
 use super::space::{Vectors, rows_of};
+use crate::access::owner::act_as_owner_of_part;
 use crate::error::Error;
 use crate::ident::{qualified, quote};
 use crate::install::require_tables;
@@ -17,7 +18,6 @@ use crate::pg::json;
 use crate::pg::plan::Statement;
 use crate::pg::query::Parameters;
 use crate::pg::relation::table_name;
-use crate::pg::role::ActAs;
 use crate::pg::varlena;
 use crate::structure::model::Metric;
 use pgrx::AnyElement;
@@ -187,7 +187,7 @@ impl Within<'_> {
         let (mut near, mut plan) = (Vec::new(), Plan::Exact);
         for part in parts {
             pgrx::check_for_interrupts!();
-            let _owner = part.owner.map(ActAs::role);
+            let _owner = part.owner.map(act_as_owner_of_part);
             let only = format!("ONLY {}", part.table);
             let (found, how) =
                 self.search(&part, &only, conditions, false, |search| search.run(client));

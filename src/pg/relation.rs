@@ -24,6 +24,30 @@ pub(crate) fn table_name(relation: pg_sys::Oid) -> Option<String> {
     }
 }
 
+/// The relation of a name, if there is one.
+pub(crate) fn named(schema: &CStr, name: &CStr) -> Option<pg_sys::Oid> {
+    // SAFETY: plain look-ups by name; neither raises where nothing is found.
+    unsafe {
+        let namespace = pg_sys::get_namespace_oid(schema.as_ptr(), true);
+        if namespace == pg_sys::InvalidOid {
+            return None;
+        }
+        let relation = pg_sys::get_relname_relid(name.as_ptr(), namespace);
+        (relation != pg_sys::InvalidOid).then_some(relation)
+    }
+}
+
+/// Who owns a relation, which must exist.
+pub(crate) fn owner(relation: pg_sys::Oid) -> pg_sys::Oid {
+    // SAFETY: as below; `rd_rel` is there as long as the relation is open.
+    unsafe {
+        let opened = pg_sys::relation_open(relation, pg_sys::AccessShareLock as i32);
+        let owner = (*(*opened).rd_rel).relowner;
+        pg_sys::relation_close(opened, pg_sys::AccessShareLock as i32);
+        owner
+    }
+}
+
 /// Pages of a table now; what the catalog says is from its last VACUUM or ANALYZE.
 pub(crate) fn blocks(relation: pg_sys::Oid) -> i32 {
     // SAFETY: the relation exists, having been looked up in this transaction; should it be dropped

@@ -1,9 +1,10 @@
 //! What roles may do, and acting as another one for a while.
 
 use pgrx::pg_sys;
+use std::ffi::CStr;
 
 /// While this lives, what is done is done as the given role, and what it calls can neither change the
-/// role nor leave anything behind in the session.
+/// role nor leave anything behind in the session. Made by `access::owner` alone, which says when.
 pub(crate) struct ActAs {
     before: (pg_sys::Oid, i32),
 }
@@ -36,6 +37,30 @@ impl Drop for ActAs {
 pub(crate) fn current() -> pg_sys::Oid {
     // SAFETY: reads a variable.
     unsafe { pg_sys::GetUserId() }
+}
+
+/// Whether the role that calls has all that another one has: as a member that inherits, or a superuser.
+pub(crate) fn may_act_as(role: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up.
+    unsafe { pg_sys::has_privs_of_role(current(), role) }
+}
+
+/// Whether a role is a superuser.
+pub(crate) fn is_superuser(role: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up.
+    unsafe { pg_sys::superuser_arg(role) }
+}
+
+/// What a role is called; its number, where it is gone.
+pub(crate) fn name(role: pg_sys::Oid) -> String {
+    // SAFETY: a look-up that gives a C string, or null where there is no such role.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(role, true);
+        if name.is_null() {
+            return role.to_u32().to_string();
+        }
+        CStr::from_ptr(name).to_string_lossy().into_owned()
+    }
 }
 
 /// Whether the role that calls has a right on all of a table.

@@ -6,10 +6,10 @@ use super::facts::Facts;
 use super::observe::{Observed, observe};
 use super::registry::SCHEMA;
 use super::step::{Class, Lock, Requirement, Step};
+use crate::access::owner::Owner;
 use crate::error::Error;
 use crate::ident::{qualified, quote};
 use crate::pg::plan::LocalSettings;
-use crate::pg::role::{self, ActAs};
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
 use std::ffi::{CStr, CString};
@@ -79,20 +79,6 @@ pub(crate) fn observe_entry_table(
     Ok(observe(&serde_json::from_str::<Facts>(&facts)?))
 }
 
-/// The role that owns what Kepler makes.
-pub(crate) fn owner(client: &SpiClient<'_>) -> Result<pg_sys::Oid, Error> {
-    let owner = client
-        .select(
-            "SELECT c.relowner FROM pg_catalog.pg_class AS c
-             WHERE c.oid = 'kepler.entry_tables'::pg_catalog.regclass",
-            None,
-            &[],
-        )?
-        .first()
-        .get_one::<pg_sys::Oid>()?;
-    Ok(owner.unwrap_or(role::current()))
-}
-
 /// Waits for the locks that the steps take on an entry table and on those that it refers to, in short
 /// attempts.
 pub(crate) fn lock(
@@ -119,11 +105,11 @@ pub(crate) fn lock_tables(
     if tables.is_empty() {
         return Ok(());
     }
-    let owner = owner(client)?;
-    require_own(client, workspace_id, tables, owner)?;
+    let owner = Owner::find()?;
+    require_own(client, workspace_id, tables, owner.role())?;
     let relations: Vec<String> = tables.iter().map(|(table, _)| qualified(SCHEMA, table)).collect();
     let modes: Vec<&str> = tables.iter().map(|(_, mode)| mode.name()).collect();
-    let _owner = ActAs::role(owner);
+    let _owner = owner.act();
     // What was renamed or deleted since it was looked up is passed over: whoever waits for locks looks
     // again when it has them, and says what is missing.
     client.update(
@@ -214,7 +200,7 @@ pub(crate) fn run(
     steps: &[Step],
 ) -> Result<(), Error> {
     let table = qualified(SCHEMA, table_name);
-    let _owner = ActAs::role(owner(client)?);
+    let _owner = Owner::find()?.act();
     let _settings = LocalSettings::set(SETTINGS);
     let mut failures = Vec::new();
     for step in steps {
