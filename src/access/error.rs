@@ -99,14 +99,19 @@ impl AccessError {
                  EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO \"{owner}\" WITH GRANT OPTION;"
             ),
             Self::NoRight { role, level, .. } => grant_hint(role, level),
-            Self::NotTheOwner { .. } | Self::IsTheOwner(_) => return None,
+            Self::NotTheOwner { .. } => {
+                "No level of kepler.grant_access gives this right. Ask the owner.".to_owned()
+            }
+            Self::IsTheOwner(_) => return None,
         })
     }
 }
 
 /// What to say to a role that lacks a level of access.
 pub(crate) fn grant_hint(role: &str, level: &str) -> String {
-    let role = quote(role).replace('\'', "''");
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let role = if role.chars().all(is_plain) { role.to_owned() } else { quote(role) };
+    let role = role.replace('\'', "''");
     format!(
         "The owner of Kepler's tables can give the right: SELECT kepler.grant_access('{role}', '{level}');"
     )

@@ -12,7 +12,7 @@ use crate::pg::relation;
 use crate::pg::role::{self, ActAs};
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
-use std::ffi::CStr;
+use std::ffi::CString;
 
 /// The owner of Kepler's tables.
 #[derive(Clone, Copy)]
@@ -132,22 +132,16 @@ impl Owner {
 }
 
 /// Checks that the caller has a right on all of one of Kepler's tables.
-pub(crate) fn require_right(table: &'static CStr, right: u32) -> Result<(), Error> {
-    let relation = relation::named(c"kepler", table).ok_or(Error::NotInstalled)?;
+pub(crate) fn require_right(table: &str, right: u32) -> Result<(), Error> {
+    let name = CString::new(table).unwrap_or_default();
+    let relation = relation::named(c"kepler", &name).ok_or(Error::NotInstalled)?;
     if role::may(right, relation) {
         return Ok(());
     }
-    let name = table.to_string_lossy().into_owned();
-    let right = if right == pg_sys::ACL_INSERT {
-        "INSERT"
-    } else if right == pg_sys::ACL_UPDATE {
-        "UPDATE"
-    } else {
-        "DELETE"
-    };
-    let level = level::lowest(SCHEMA, &name, &[right]).map_or("admin", Level::name);
+    let rights = role::rights(right.into());
+    let level = level::lowest(SCHEMA, table, &rights).map_or("admin", Level::name);
     let role = role::name(role::current());
-    Err(AccessError::NoRight { table: format!("{SCHEMA}.{name}"), role, level }.into())
+    Err(AccessError::NoRight { table: table.to_owned(), role, level }.into())
 }
 
 /// A table that is written to as the owner, and the triggers that `install()` made on it.

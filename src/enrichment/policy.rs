@@ -97,7 +97,7 @@ fn _lock_enrichment(
     workspace_id: &str,
     exclusive: bool,
 ) -> Result<(), ErrorReport> {
-    let table = if exclusive { c"enrichment_policies" } else { c"enrichment_queue" };
+    let table = if exclusive { "enrichment_policies" } else { "enrichment_queue" };
     owner::require_right(table, pg_sys::ACL_INSERT)?;
     lock(workspace_id, entity_type, exclusive);
     Ok(())

@@ -7,6 +7,7 @@ use super::scope::{Scope, User};
 use super::score::Weights;
 use super::search::{self, Request, in_range};
 use super::touch;
+use crate::access::owner::require_right;
 use crate::arguments::name;
 use crate::error::Error;
 use crate::install::require_tables;
@@ -235,8 +236,9 @@ fn touch_memories(
     let ids = memory_ids.ok_or(Error::NullArgument("memory_ids"))?;
     Ok(Spi::connect_mut(|client| -> Result<i64, Error> {
         let reader = Reader::open(client, &workspace_id)?;
-        if !reader.may_touch {
-            return Err(MemoryError::NoRight("kepler.memory_access".to_owned()).into());
+        if !reader.close() {
+            require_right("memory_access", pg_sys::ACL_INSERT)?;
+            require_right("memory_access", pg_sys::ACL_UPDATE)?;
         }
         let ids = ids.iter().flatten().map(String::as_str);
         Ok(touch::run(client, &workspace_id, ids) as i64)

@@ -33,10 +33,6 @@ pub(crate) enum MemoryError {
     Invalid { problems: Vec<String> },
     #[error("of {sent} memories only {written} were written")]
     NotWritten { sent: usize, written: usize },
-    #[error("permission denied for table {0}")]
-    NoRight(String),
-    #[error("workspace \"{asked}\" is not this session's")]
-    ForeignWorkspace { asked: String, own: String },
     #[error("column \"{column}\" of {table} is no vector")]
     NotAVector { table: String, column: String, vectors: Vec<String> },
     #[error("{table} is not a table")]
@@ -64,7 +60,6 @@ impl MemoryError {
             | Self::BadCondition { .. }
             | Self::BadWeights { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::NotWritten { .. } => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
-            Self::NoRight(_) | Self::ForeignWorkspace { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::NotAVector { .. } | Self::NotATable { .. } | Self::ForeignPart { .. } => {
                 ERRCODE_WRONG_OBJECT_TYPE
             }
@@ -81,7 +76,6 @@ impl MemoryError {
                 }
                 None => format!("Expected are {expected} dimensions."),
             },
-            Self::ForeignWorkspace { own, .. } => format!("The session works in \"{own}\"."),
             Self::BadWeights { problems }
             | Self::BadCondition { problems }
             | Self::Invalid { problems } => problems.join("\n"),

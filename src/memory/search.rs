@@ -138,7 +138,7 @@ pub(crate) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Answe
         HashMap::new()
     };
     let found = describe(request, space.as_ref(), gathered, &hits);
-    if request.touch && reader.may_touch {
+    if reader.close() && request.touch {
         touch::run(client, workspace_id, found.iter().map(|found| found.memory_id.as_str()));
     }
     let exhausted = found.len() < request.max_rows;

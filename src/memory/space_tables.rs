@@ -97,7 +97,7 @@ fn activate_space(
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
     administer(|client| {
-        require_right(c"workspaces", pg_sys::ACL_UPDATE)?;
+        require_right("workspaces", pg_sys::ACL_UPDATE)?;
         // Whoever is writing memories ends before they are counted, and others begin after.
         put::lock(&workspace_id, true);
         client.update(
@@ -119,7 +119,7 @@ fn tables(space: &str) -> [String; 2] {
 #[search_path(pg_catalog, pg_temp)]
 fn _make_embedding_tables(space: Option<String>) -> Result<(), ErrorReport> {
     let space = required("space", space)?;
-    require_right(c"embedding_spaces", pg_sys::ACL_INSERT)?;
+    require_right("embedding_spaces", pg_sys::ACL_INSERT)?;
     Ok(Spi::connect_mut(|client| -> Result<(), Error> {
         let _owner = Owner::find()?.act();
         client.update(
@@ -139,7 +139,7 @@ fn _make_embedding_tables(space: Option<String>) -> Result<(), ErrorReport> {
 #[search_path(pg_catalog, pg_temp)]
 fn _drop_embedding_tables(space: Option<String>) -> Result<(), ErrorReport> {
     let space = required("space", space)?;
-    require_right(c"embedding_spaces", pg_sys::ACL_DELETE)?;
+    require_right("embedding_spaces", pg_sys::ACL_DELETE)?;
     Ok(Spi::connect_mut(|client| -> Result<(), Error> {
         let _owner = Owner::find()?.act();
         let retired = client.update(

@@ -4,6 +4,7 @@
 //! frames, and goes to where it was going. pgrx's wrappers, which catch errors and raise others in their
 //! place, are not used for the same reason.
 
+use super::role;
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::sync::OnceLock;
@@ -92,7 +93,7 @@ unsafe extern "C-unwind" fn refused(query: *mut c_void) {
             let schema = text(get_namespace_name(get_rel_namespace(relation)));
             let name = text(get_rel_name(relation));
             let role = text(GetUserNameFromId(GetUserId(), true));
-            let refused = Refused { role, schema, relation: name, rights: rights(needed) };
+            let refused = Refused { role, schema, relation: name, rights: role::rights(needed) };
             let given = hint(&refused);
             drop(refused);
             if let Some(given) = given {
@@ -121,15 +122,4 @@ unsafe fn text<'t>(name: *mut c_char) -> &'t str {
     }
     // SAFETY: a C string that Postgres has just made, in memory that lives as long as the message.
     unsafe { CStr::from_ptr(name) }.to_str().unwrap_or_default()
-}
-
-fn rights(needed: pg_sys::AclMode) -> Vec<&'static str> {
-    let known = [
-        (pg_sys::ACL_SELECT, "SELECT"),
-        (pg_sys::ACL_INSERT, "INSERT"),
-        (pg_sys::ACL_UPDATE, "UPDATE"),
-        (pg_sys::ACL_DELETE, "DELETE"),
-    ];
-    let is_needed = |(bit, _): &(u32, &str)| needed & pg_sys::AclMode::from(*bit) != 0;
-    known.into_iter().filter(is_needed).map(|(_, name)| name).collect()
 }

@@ -78,3 +78,15 @@ pub(crate) fn is_secured(relation: pg_sys::Oid) -> bool {
     let answer = unsafe { pg_sys::check_enable_rls(relation, pg_sys::InvalidOid, true) };
     answer == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32
 }
+
+/// Rights as GRANT calls them.
+pub(crate) fn rights(mask: pg_sys::AclMode) -> Vec<&'static str> {
+    let known = [
+        (pg_sys::ACL_SELECT, "SELECT"),
+        (pg_sys::ACL_INSERT, "INSERT"),
+        (pg_sys::ACL_UPDATE, "UPDATE"),
+        (pg_sys::ACL_DELETE, "DELETE"),
+    ];
+    let is_set = |(bit, _): &(u32, &str)| mask & pg_sys::AclMode::from(*bit) != 0;
+    known.into_iter().filter(is_set).map(|(_, name)| name).collect()
+}

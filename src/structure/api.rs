@@ -7,7 +7,7 @@ use super::error::StructureError;
 use super::model::Structure;
 use super::registry::{self, SCHEMA};
 use super::step::{Class, Step};
-use crate::access::owner::{ENTRY_TABLES, Owner};
+use crate::access::owner::{ENTRY_TABLES, Owner, require_right};
 use crate::arguments::{OptionsObject, required};
 use crate::error::Error;
 use crate::install::require_tables;
@@ -111,6 +111,7 @@ fn _create_entry_table(
     let structure = named.structure(structure)?;
     Ok(Spi::connect_mut(|client| {
         let _acting = named.act(client)?;
+        require_right("entry_tables", pg_sys::ACL_INSERT)?;
         let exists = client
             .select(
                 "SELECT EXISTS (SELECT FROM kepler.workspaces AS w WHERE w.id = $1)",
