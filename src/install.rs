@@ -162,6 +162,7 @@ fn run_pending() -> Result<i32, Error> {
             )?;
         }
         drop(acting);
+        grant::share_with_monitor(client, Owner::of(owner))?;
         grant::share_anew(client, Owner::of(owner))?;
         Ok(found)
     })

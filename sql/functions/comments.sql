@@ -7,8 +7,11 @@ Returns one row for each step of the schema; result is applied (by this call) or
 Errors: 55P03 while another session runs it; 55000 if the tables are newer than the library; 0A000 if the database is not in UTF8 or pgvector is older than 0.8.4.';
 
 COMMENT ON FUNCTION kepler.status() IS
-'What is installed and how much it holds: a JSON object with the versions of library, extension, schema, Postgres and pgvector, the session''s workspace, and for each table rows (of all workspaces), bytes, and whether the number of rows is estimated (tables above 64 MB, once analysed).
-Errors: 55000 before install().';
+'What is installed, how much it holds and what waits: a JSON object with the versions of library, extension, schema, Postgres and pgvector, and the session''s workspace.
+tables: for each of Kepler''s tables rows (of all workspaces), bytes, and whether the number of rows is estimated (above 64 MB once analysed, and where the caller may not read the table). made: entry tables and embeddings, taken together.
+enrichment: oldest_ready_at, how many leases there are and how many have expired. executions: how many are running, and how many of them overdue.
+For every level of access and for members of pg_monitor. Errors: 55000 before install().';
+COMMENT ON FUNCTION kepler._table_status(regclass) IS 'Internal: rows and bytes of a table';
 
 COMMENT ON FUNCTION kepler.version() IS
 'The version of the loaded library. status() also gives that of the extension''s SQL, which ALTER EXTENSION brings up to it.';

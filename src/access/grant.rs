@@ -190,6 +190,45 @@ pub(crate) fn share_new_table(
     Ok(())
 }
 
+/// What `status()` needs, and no more: columns without content.
+const MONITOR: &[&str] = &[
+    "GRANT SELECT ON kepler.schema_versions TO pg_monitor",
+    "GRANT SELECT (workspace_id, entity_type) ON kepler.enrichment_policies TO pg_monitor",
+    "GRANT SELECT (workspace_id, entity_type, ready_at) ON kepler.enrichment_queue TO pg_monitor",
+    "GRANT SELECT (workspace_id, entity_type, lease_until) ON kepler.leases TO pg_monitor",
+    "GRANT SELECT (workspace_id, workflow_id, status, deadline_at) ON kepler.executions TO pg_monitor",
+];
+
+/// Lets members of `pg_monitor` call `status()`.
+pub(crate) fn share_with_monitor(client: &mut SpiClient<'_>, owner: Owner) -> Result<(), Error> {
+    let may = client
+        .update(
+            "SELECT pg_catalog.has_schema_privilege('pg_monitor', 'kepler', 'USAGE')",
+            None,
+            &[],
+        )?
+        .first()
+        .get_one::<bool>()?;
+    if may == Some(true) {
+        return Ok(());
+    }
+    {
+        let _owner = act_for_extension(client, owner)?;
+        run(client, "GRANT USAGE ON SCHEMA kepler TO pg_monitor")?;
+        run(
+            client,
+            "GRANT EXECUTE ON FUNCTION kepler.status(), kepler.version(), kepler.current_workspace_id(),
+                 kepler._require_tables(), kepler._latest_schema_version(),
+                 kepler._table_status(pg_catalog.regclass) TO pg_monitor",
+        )?;
+    }
+    let _owner = owner.act();
+    for grant in MONITOR {
+        run(client, grant)?;
+    }
+    Ok(())
+}
+
 /// Gives the rights of their levels anew, after tables or functions have come: to those roles that still
 /// have what `grant_access` gave them first. A role of the same name that came later is another one.
 pub(crate) fn share_anew(client: &mut SpiClient<'_>, owner: Owner) -> Result<(), Error> {

@@ -45,6 +45,9 @@ const LOG: &str = "SELECT, INSERT, UPDATE";
 const ENRICH: &str =
     "SELECT, UPDATE (enrichment_status, enrichment_lease_id, enrichment, updated_at)";
 
+/// What is read under a lock, so that nobody deletes it meanwhile: Postgres asks for the right to update.
+const LOCK: &str = "SELECT, UPDATE (updated_at)";
+
 /// What writers change, and workers read.
 const DATA: Rights = [READ, CHANGE, READ, CHANGE];
 /// What only administrators change.
@@ -71,10 +74,10 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("hidden_fields", RULES),
     ("lease_records", [READ, READ, CHANGE, CHANGE]),
     ("leases", [READ, READ, CHANGE, CHANGE]),
-    ("memories", DATA),
+    ("memories", [READ, CHANGE, LOCK, CHANGE]),
     // A search notes what it found, where it is asked to.
     ("memory_access", [LOG, CHANGE, LOG, CHANGE]),
-    ("messages", DATA),
+    ("messages", [READ, CHANGE, LOCK, CHANGE]),
     ("records", [READ, CHANGE, ENRICH, CHANGE]),
     ("schema_versions", [READ, READ, READ, READ]),
     ("structures", RULES),

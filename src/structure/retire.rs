@@ -123,11 +123,18 @@ impl Call<'_> {
         let sql = format!("DROP TABLE {}", qualified(SCHEMA, &table.table_name));
         let steps = [Step::instant("purge_table", &table.table_name, sql).class(Class::Purge)];
         self.claim_and_lock(client, &table, &steps, terms.patience)?;
-        client.update(
-            "DELETE FROM kepler.entry_tables WHERE workspace_id = $1 AND id = $2",
-            None,
-            &[self.workspace_id.into(), table.id.as_str().into()],
-        )?;
+        // What refers to it first, as the caller: a foreign key would delete it with the rights of the owner.
+        for (list, id) in [
+            ("hidden_fields", "entry_table_id"),
+            ("structures", "entry_table_id"),
+            ("entry_tables", "id"),
+        ] {
+            client.update(
+                &format!("DELETE FROM kepler.{list} WHERE workspace_id = $1 AND {id} = $2"),
+                None,
+                &[self.workspace_id.into(), table.id.as_str().into()],
+            )?;
+        }
         apply::run(client, &table.table_name, &table.structure.key.name, &steps)
     }
 
