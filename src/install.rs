@@ -176,13 +176,15 @@ fn installed_version(client: &mut SpiClient<'_>) -> Result<i32, Error> {
     Ok(version.unwrap_or(0))
 }
 
-/// Whoever owns a schema can drop and replace what is in it, and what lies there already may be a trap: the
-/// schemas belong to the owner of the tables or to a superuser, and so does all that is in them.
+/// Whoever owns a schema can drop and replace what is in it, and what lies there already may be a trap. The
+/// schema of the functions belongs to whoever created the extension, that of entry tables to the owner of the
+/// tables, or they belong to a superuser; and so does all that is in them.
 fn check_schemas(
     client: &mut SpiClient<'_>,
     owner: pg_sys::Oid,
     is_first: bool,
 ) -> Result<(), Error> {
+    let extension = grant::extension_owner(client)?.unwrap_or(owner);
     for schema in ["kepler", "kepler_data"] {
         let found = client
             .update(
@@ -195,14 +197,14 @@ fn check_schemas(
             .transpose()?
             .flatten();
         let Some(schema_owner) = found else { continue };
-        if schema_owner != owner && !role::is_superuser(schema_owner) {
-            let (owner, caller) = (role::name(schema_owner), role::name(owner));
-            return Err(AccessError::ForeignSchema { schema, owner, caller }.into());
+        // Functions are called by name: whoever made another of the same name would be called.
+        let trusted = if schema == "kepler" { extension } else { owner };
+        if schema_owner != trusted && !role::is_superuser(schema_owner) {
+            let (owner, trusted) = (role::name(schema_owner), role::name(trusted));
+            return Err(AccessError::ForeignSchema { schema, owner, trusted }.into());
         }
-        // Before the first step there is nothing of Kepler's but what the extension brought.
-        let trusted = if is_first { pg_sys::InvalidOid } else { owner };
         let foreign = client
-            .update(FOREIGN_OBJECT, None, &[schema.into(), trusted.into()])?
+            .update(FOREIGN_OBJECT, None, &[schema.into(), owner.into(), is_first.into()])?
             .next()
             .map(|row| Ok::<_, Error>((row[1].value::<String>()?, row[2].value::<String>()?)))
             .transpose()?;
@@ -213,8 +215,8 @@ fn check_schemas(
     Ok(())
 }
 
-/// What is in schema $1, neither of the extension nor of role $2 or a superuser; where $2 is no role, nor of
-/// anybody else.
+/// What is in schema $1 and neither came with the extension nor belongs to a superuser; nor, as far as it is no
+/// function and no operator, to role $2. Where $3, before the first step, whosever it is.
 const FOREIGN_OBJECT: &str = "
     SELECT pg_catalog.pg_describe_object(o.class, o.id, 0), pg_catalog.pg_get_userbyid(o.owner)::text
     FROM (
@@ -231,9 +233,11 @@ const FOREIGN_OBJECT: &str = "
         FROM pg_catalog.pg_type AS t WHERE t.typtype IN ('b', 'd', 'e', 'r') AND t.typelem = 0
     ) AS o (class, id, owner, namespace)
     WHERE o.namespace = pg_catalog.to_regnamespace($1)::oid
-        AND CASE WHEN $2 = 0::oid THEN true
-            ELSE o.owner <> $2 AND NOT EXISTS (
-                SELECT FROM pg_catalog.pg_roles AS s WHERE s.oid = o.owner AND s.rolsuper) END
+        AND ($3 OR (
+            (o.owner <> $2 OR o.class IN ('pg_catalog.pg_proc'::pg_catalog.regclass,
+                'pg_catalog.pg_operator'::pg_catalog.regclass))
+            AND NOT EXISTS (
+                SELECT FROM pg_catalog.pg_roles AS s WHERE s.oid = o.owner AND s.rolsuper)))
         AND NOT EXISTS (
             SELECT FROM pg_catalog.pg_depend AS d
             JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid

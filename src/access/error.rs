@@ -15,7 +15,7 @@ pub(crate) enum AccessError {
     #[error("role \"{0}\" owns Kepler's tables")]
     IsTheOwner(String),
     #[error("the schema \"{schema}\" belongs to \"{owner}\"")]
-    ForeignSchema { schema: &'static str, owner: String, caller: String },
+    ForeignSchema { schema: &'static str, owner: String, trusted: String },
     #[error("the schema \"{schema}\" holds what Kepler did not make: {object}")]
     ForeignObject { schema: &'static str, object: String, owner: String },
     #[error("{table} is not a plain table of \"{owner}\"")]
@@ -75,9 +75,9 @@ impl AccessError {
                     "A role is given its workspace: ALTER ROLE … SET kepler.workspace_id = '{asked}';"
                 )
             }
-            Self::ForeignSchema { schema, caller, .. } => format!(
-                "Drop that schema, if nothing in it is wanted, and begin with CREATE EXTENSION; or, as a \
-                 superuser, look at what it holds: ALTER SCHEMA {schema} OWNER TO \"{caller}\";"
+            Self::ForeignSchema { schema, trusted, .. } => format!(
+                "Drop it, if nothing in it is wanted. Or look at what it holds, and then: ALTER SCHEMA \
+                 {schema} OWNER TO \"{trusted}\";"
             ),
             Self::ForeignObject { schema: "kepler_data", .. } => {
                 "It may be left from tables that were dropped: DROP SCHEMA kepler_data CASCADE; if \

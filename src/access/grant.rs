@@ -141,8 +141,11 @@ fn give(client: &mut SpiClient<'_>, owner: Owner, role: &str, level: Level) -> R
 /// Takes all rights on what Kepler made.
 fn take(client: &mut SpiClient<'_>, owner: Owner, role: &str) -> Result<(), Error> {
     let name = level::role_sql(role);
-    {
-        let _owner = act_for_extension(client, owner)?;
+    // A right is gone when each of those who gave it has taken it.
+    let extension = extension_owner(client)?.filter(|role| *role != owner.role());
+    let givers = [Some(owner.role()), extension.filter(|role| role::may_act_as(*role))];
+    for giver in givers.into_iter().flatten() {
+        let _giver = Owner::of(giver).act();
         run(client, &format!("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {SCHEMA} FROM {name}"))?;
         run(client, &format!("REVOKE ALL ON SCHEMA {SCHEMA} FROM {name}"))?;
     }
