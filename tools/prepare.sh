@@ -149,7 +149,11 @@ lock prepare "$@"
 check_tools
 for step in "$@"; do
   case $step in
-    postgres | cargo | shellcheck | demo | embedding | workers) "prepare_$step" ;;
+    postgres | cargo | shellcheck | demo | embedding | workers) ;;
     *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers]" ;;
   esac
 done
+# Side by side, because fetching is waiting; but not to make the folder for pip.
+if [[ $# -gt 1 ]]; then (find_pip) 2>/dev/null || true; fi
+for step in "$@"; do beside "prepare_$step"; done
+beside_ended
