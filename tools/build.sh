@@ -2,7 +2,8 @@
 # Builds the extension against one Postgres and installs it there: into an embedded one, or into
 # the user's own. Files are replaced by rename, so running sessions keep the library they have.
 # Usage: tools/build.sh 16|18|/path/to/pg_config
-# KEPLER_PROFILE=tests builds with that profile of Cargo.toml, unless what a release build made is there.
+# KEPLER_PROFILE=tests builds with that profile of Cargo.toml, unless what a release build made is there;
+# KEPLER_ANY_PROFILE=yes takes what is there.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -48,8 +49,9 @@ profile=${KEPLER_PROFILE:-release}
 stamp=$BUILD/installed-$name
 before=$(sources)
 # The stamp of a build with another profile ends with its name. To tests, a release build is as good.
-is=$(cat "$stamp" 2>/dev/null || true)
-if [[ $is == "$before $(installed)" || $is == "$before $(installed) $profile" ]]; then exit 0; fi
+is=$(cat "$stamp" 2>/dev/null || true) current="$before $(installed)"
+if [[ $is == "$current" || $is == "$current $profile" ]]; then exit 0; fi
+if [[ -n ${KEPLER_ANY_PROFILE:-} && $is == "$current "* ]]; then exit 0; fi
 
 say "building kepler for Postgres $major …"
 rm -rf "$package"

@@ -36,7 +36,8 @@ _result() {
 
 _seconds() { printf '%d.%d s' $(($1 / 1000)) $(($1 % 1000 / 100)); }
 
-# check NAME COMMAND…: one test that passes if the command does; its output is shown if not.
+# check NAME COMMAND…: one test that passes if the command does; its output is shown if not. One that ends with 77 was
+# skipped, and says why in its last line.
 check() {
   local name=$1 log began status=0
   shift
@@ -44,6 +45,8 @@ check() {
   "$@" >"$log" 2>&1 </dev/null || status=$?
   if [[ $status -eq 0 ]]; then
     passed "$name" 1 $(($(now) - began))
+  elif [[ $status -eq 77 ]]; then
+    printf 'skipped %s: %s\n' "$name" "$(tail -n 1 "$log")"
   else
     tail -n 100 "$log" >"$log.end"
     failed "$name" 1 $(($(now) - began)) "$log.end"

@@ -18,7 +18,7 @@ stop_all() {
 case ${1:-} in
   start)
     major=${PG:-18}
-    "$ROOT/tools/build.sh" "$major"
+    KEPLER_ANY_PROFILE=yes "$ROOT/tools/build.sh" "$major"
     lock "server-$major" "$@"
     start_server "$major"
     say "Postgres $major: ready (PGHOST=$PGHOST PGUSER=$PGUSER)"

@@ -99,13 +99,21 @@ log_check() {
 }
 
 # The head of a test may say the settings of its long form: "Long form: ROWS=200000, three minutes"; that of a script
-# also "Runs on: 18, because …", which counts where both versions are tested and it is not asked for by name.
-head_says() { sed -En "s/^(#|--) $2: *([^, ]*( [A-Z_]+=[0-9]+)*).*/\2/p" "$1"; }
+# also "Runs on: 18, because …", which counts where both versions are tested and it is not asked for by name. One with a
+# "Long form only" has no other.
+head_says() {
+  local said
+  said=$(sed -n "s/^[#-]* $2: *//p" "$1" | head -n 1)
+  echo "${said%%,*}"
+}
 # settings_of FILE: SETTINGS, for the long form. Fails if this is not the time for the file.
 settings_of() {
   SETTINGS=()
-  [[ -n ${KEPLER_LONG:-} ]] || return 0
-  read -ra SETTINGS < <(head_says "$1" 'Long form') || true
+  if [[ -z ${KEPLER_LONG:-} ]]; then
+    [[ -n $wanted || -z $(head_says "$1" 'Long form only') ]]
+    return
+  fi
+  read -ra SETTINGS < <(head_says "$1" 'Long form[only ]*') || true
   [[ ${#SETTINGS[@]} -gt 0 ]]
 }
 

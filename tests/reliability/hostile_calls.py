@@ -262,7 +262,7 @@ class Runner:
         process = subprocess.Popen(
             [str(psql), "-XqAt", "-d", self.database, "-v", "VERBOSITY=verbose", "-v", "SHOW_CONTEXT=never", "-o", "/dev/null"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
-            env={**os.environ, "PGCLIENTENCODING": "UTF8", "PGAPPNAME": "hostile_calls", "PGOPTIONS": f"-c client_min_messages=error -c statement_timeout={LIMIT}"},
+            env={**os.environ, "PGCLIENTENCODING": "UTF8", "PGAPPNAME": "hostile_calls", "PGOPTIONS": f"-c client_min_messages=error -c log_min_messages=fatal -c statement_timeout={LIMIT}"},
         )  # fmt: skip
         assert process.stdin and process.stdout
         stdin, stdout = process.stdin, process.stdout
