@@ -109,6 +109,30 @@ lock() {
   exec flock --close "$BUILD/$name.lock" "$0" "$@"
 }
 
+# beside COMMAND…: in the background (BESIDE holds the process ids), in a process group of its own, so that an
+# interrupt ends it with what it started.
+BESIDE=()
+beside() {
+  trap '_end_beside' INT TERM
+  set -m
+  "$@" </dev/null &
+  BESIDE+=($!)
+  set +m
+}
+_end_beside() {
+  local pid
+  trap - INT TERM
+  for pid in "${BESIDE[@]}"; do kill -- "-$pid" 2>/dev/null || true; done
+  exit 130
+}
+# beside_ended: waits for them all, and fails if one of them did.
+beside_ended() {
+  local pid status=0
+  for pid in ${BESIDE[@]+"${BESIDE[@]}"}; do wait "$pid" || status=1; done
+  BESIDE=()
+  return $status
+}
+
 # The Postgres versions that come with the embedded package, and where its files are.
 EMBEDDED="16 18"
 pg_prefix() {

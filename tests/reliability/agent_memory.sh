@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Promise: the example of an agent's memory passes its type checker, says what its page shows, and leaves nothing behind.
+# Runs on: 18, because it is about the example.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 

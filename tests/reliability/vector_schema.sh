@@ -3,6 +3,7 @@
 # searches through every kind of index, the advice on indexes, entry tables, dump and restore work there, as the owner and
 # as a restricted role; and on in a running session after pgvector was moved or its schema was given another name. A
 # pgvector that is too old is refused.
+# Runs on: 18, because names are found in the same way.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 
