@@ -10,6 +10,7 @@ use super::step::{Class, Step};
 use crate::arguments::{OptionsObject, name, required};
 use crate::error::Error;
 use crate::install::require_tables;
+use crate::pg::whole::Spi;
 use pgrx::JsonB;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
