@@ -27,6 +27,7 @@ pgrx::pg_module_magic!(name, version);
 /// Runs when the library is loaded, perhaps in the postmaster: nothing random may be made here.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    pg::whole::silence_backtraces();
     settings::register();
     pg::large::register();
     access::hint::register();

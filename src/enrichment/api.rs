@@ -6,6 +6,7 @@ use super::{decode, settle};
 use crate::arguments::{OptionsObject, name};
 use crate::error::Error;
 use crate::install::require_tables;
+use crate::pg::whole::Spi;
 use pgrx::JsonB;
 use pgrx::callconv::{BoxRet, FcInfo};
 use pgrx::datum::{Datum, Interval};

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::pg::advisory;
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
+use crate::pg::whole::Spi;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;

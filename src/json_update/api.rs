@@ -6,6 +6,7 @@ use super::once;
 use super::operations::Operations;
 use crate::arguments::required;
 use crate::error::Error;
+use crate::pg::whole::Spi;
 use crate::pg::{materialize, varlena};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;

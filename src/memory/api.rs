@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::install::require_tables;
 use crate::pg::clock::now;
 use crate::pg::json;
+use crate::pg::whole::Spi;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;

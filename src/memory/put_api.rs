@@ -11,6 +11,7 @@ use crate::arguments::{name, required};
 use crate::error::Error;
 use crate::install::require_tables;
 use crate::pg::varlena;
+use crate::pg::whole::Spi;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::install::require_tables;
 use crate::pg::clock::now;
 use crate::pg::query::Parameters;
+use crate::pg::whole::Spi;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;

@@ -13,6 +13,7 @@ use crate::install::require_tables;
 use crate::pg::array::{self, Array, ElementType};
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
+use crate::pg::whole::Spi;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;

@@ -19,6 +19,7 @@ use crate::pg::plan::Statement;
 use crate::pg::query::Parameters;
 use crate::pg::relation::table_name;
 use crate::pg::varlena;
+use crate::pg::whole::Spi;
 use crate::structure::model::Metric;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;

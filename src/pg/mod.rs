@@ -15,3 +15,4 @@ pub(crate) mod role;
 pub(crate) mod sequence;
 pub(crate) mod subtransaction;
 pub(crate) mod varlena;
+pub(crate) mod whole;

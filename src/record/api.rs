@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::install::require_tables;
 use crate::jsonb::hash::Hasher;
 use crate::pg::clock::now;
+use crate::pg::whole::Spi;
 use crate::pg::{memory, varlena};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::install::require_tables;
 use crate::pg::role::ActAs;
 use crate::workspace;
+use crate::pg::whole::Spi;
 use pgrx::JsonB;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;

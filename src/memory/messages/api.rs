@@ -8,6 +8,7 @@ use crate::install::require_tables;
 use crate::memory::api::{names, need_embedding, no_nan, query_of, search_text, user, within};
 use crate::memory::error::MemoryError;
 use crate::pg::json;
+use crate::pg::whole::Spi;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;

@@ -7,6 +7,7 @@ use super::{change, delete, insert};
 use crate::error::Error;
 use crate::install::require_tables;
 use crate::pg::memory;
+use crate::pg::whole::Spi;
 use pgrx::JsonB;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;

@@ -326,7 +326,12 @@ fn no_such_entry(table: &EntryTable, reference: &Reference, value: &[u8]) -> Vio
 
 /// What the database says against a row.
 pub(crate) fn refused(refusal: Refusal) -> Violation {
-    Violation::new(None, Code::Refused(refusal.code), refusal.message)
+    let Refusal { code, mut message, constraint } = refusal;
+    // Postgres' own messages name it.
+    if let Some(constraint) = constraint.filter(|name| !message.contains(name.as_str())) {
+        message.push_str(&format!(" (constraint \"{constraint}\")"));
+    }
+    Violation::new(None, Code::Refused(code), message)
 }
 
 /// Some rows of all columns.
