@@ -13,4 +13,5 @@ pub(crate) mod relation;
 pub(crate) mod role;
 pub(crate) mod sequence;
 pub(crate) mod subtransaction;
+pub(crate) mod undone;
 pub(crate) mod varlena;
