@@ -17,6 +17,15 @@ pub(crate) struct Refusal {
 /// 22 and 23, and P0001, which triggers raise) all that it wrote is undone; every other error passes
 /// through: it is about the session or the server.
 pub(crate) fn attempt<T>(write: impl FnOnce() -> T) -> Result<T, Refusal> {
+    run(write, true)
+}
+
+/// What the database would say against a write. All of it is undone.
+pub(crate) fn would_refuse(write: impl FnOnce()) -> Option<Refusal> {
+    run(write, false).err()
+}
+
+fn run<T>(write: impl FnOnce() -> T, keep: bool) -> Result<T, Refusal> {
     // SAFETY: the pattern of Postgres' own languages (`pl_exec.c`): the memory context and resource
     // owner from before are those to go on with, whether the subtransaction is released or undone.
     // SPI's connection is from outside of it and stays.
@@ -29,7 +38,11 @@ pub(crate) fn attempt<T>(write: impl FnOnce() -> T) -> Result<T, Refusal> {
         PgTryBuilder::new(AssertUnwindSafe(move || {
             let write = write;
             let given = (write.0)();
-            pg_sys::ReleaseCurrentSubTransaction();
+            if keep {
+                pg_sys::ReleaseCurrentSubTransaction();
+            } else {
+                pg_sys::RollbackAndReleaseCurrentSubTransaction();
+            }
             pg_sys::MemoryContextSwitchTo(context);
             pg_sys::CurrentResourceOwner = owner;
             Ok(given)

@@ -14,7 +14,7 @@ use crate::pg::plan::{OwnedStatement, Statement};
 use crate::pg::relation::{MadeOf, generation};
 use crate::pg::varlena::Text;
 use crate::structure::error::StructureError;
-use crate::structure::model::{FieldKind, KeyKind, Method, Operand, Structure, TIMES};
+use crate::structure::model::{FieldKind, KeyKind, Method, OnDelete, Operand, Structure, TIMES};
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::cell::RefCell;
@@ -69,7 +69,11 @@ pub(crate) struct Reference {
     pub(crate) column: u16,
     pub(crate) to: String,
     pub(crate) to_itself: bool,
+    /// Whether an entry goes or stays with the one that it refers to.
+    pub(crate) is_tied: bool,
     pub(crate) find_missing: OwnedStatement,
+    /// What entries refer to.
+    pub(crate) read: OwnedStatement,
 }
 
 /// The statements for a batch of changes that gives certain columns.
@@ -176,6 +180,10 @@ impl EntryTable {
             keep(place, &table);
             return Ok(table);
         }
+    }
+
+    pub(crate) fn refers_to_itself(&self) -> bool {
+        self.references.iter().any(|reference| reference.to_itself)
     }
 
     /// The place of the unique set that consists of these fields, in any order.
@@ -437,7 +445,7 @@ fn compile(
         .collect();
     let mut references = Vec::new();
     for (at, field) in structure.fields.iter().enumerate() {
-        let FieldKind::Reference { to, .. } = &field.kind else { continue };
+        let FieldKind::Reference { to, on_delete } = &field.kind else { continue };
         // Without its constraint a reference is only a value.
         let Some((target, target_name, target_key)) = &attribute(&field.name)?.target else {
             continue;
@@ -447,6 +455,8 @@ fn compile(
             column,
             to: to.clone(),
             to_itself: *target == relation,
+            is_tied: *on_delete != OnDelete::SetNull,
+            read: statements::read_by_key(&name, &validator, column),
             find_missing: statements::find_missing(
                 target_name,
                 target_key,
