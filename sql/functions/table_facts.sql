@@ -1,7 +1,8 @@
 -- What the catalog says of one table, in one object, for the comparison of tables with structures.
 --
 -- Expressions are printed under fixed settings, so that the text depends on nothing but the table.
--- This needs no privilege on the table. Printing its expressions waits for whoever holds it ACCESS EXCLUSIVE.
+-- This needs no privilege on the table. Printing its expressions waits for whoever holds it ACCESS EXCLUSIVE, and
+-- prints what is there by then: what was dropped meanwhile has no definition.
 CREATE FUNCTION kepler._table_facts(relation regclass) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -73,11 +74,11 @@ SELECT jsonb_build_object(
                         'schema', fn.nspname,
                         'table', f.relname,
                         'primary_key', fi.indisprimary,
-                        'columns', (
+                        'columns', coalesce((
                             SELECT jsonb_agg(a.attname ORDER BY k.ordinality)
                             FROM unnest(c.confkey) WITH ORDINALITY AS k (number, ordinality)
                             JOIN pg_attribute AS a
-                                ON a.attrelid = c.confrelid AND a.attnum = k.number))
+                                ON a.attrelid = c.confrelid AND a.attnum = k.number), '[]'))
                     FROM pg_class AS f
                     JOIN pg_namespace AS fn ON fn.oid = f.relnamespace
                     JOIN pg_index AS fi ON fi.indexrelid = c.conindid
@@ -105,8 +106,8 @@ SELECT jsonb_build_object(
                 'predicate', pg_get_expr(i.indpred, i.indrelid),
                 'nulls_not_distinct', i.indnullsnotdistinct,
                 'included', i.indnatts - i.indnkeyatts,
-                'definition', pg_get_indexdef(i.indexrelid),
-                'columns', (
+                'definition', coalesce(pg_get_indexdef(i.indexrelid), ''),
+                'columns', coalesce((
                     SELECT jsonb_agg(jsonb_build_object(
                             'name', a.attname,
                             'expression', CASE WHEN i.indkey[k.at] = 0
@@ -126,7 +127,7 @@ SELECT jsonb_build_object(
                     JOIN pg_namespace AS os ON os.oid = o.opcnamespace
                     LEFT JOIN pg_attribute AS a
                         ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.at]
-                            AND i.indkey[k.at] <> 0)
+                            AND i.indkey[k.at] <> 0), '[]')
             ) ORDER BY i.indexrelid)
         FROM pg_index AS i
         JOIN pg_class AS ic ON ic.oid = i.indexrelid

@@ -18,10 +18,10 @@ use crate::error::Error;
 use crate::pg::array::{self, Array};
 use crate::pg::clock::now;
 use crate::pg::plan::{Parameter, Row, Rows, Statement, Tid};
+use crate::pg::undone::UntilUndone;
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
-use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 /// What a worker gets of a record.
@@ -58,7 +58,7 @@ const SLACK: i64 = 5_000;
 const MAX_TRIED: usize = 20_000;
 
 thread_local! {
-    static PLACES: RefCell<HashMap<(String, String), Place>> = RefCell::default();
+    static PLACES: UntilUndone<(String, String), Place> = UntilUndone::default();
 
     static PICK: Statement = const { Statement::new(
         c"SELECT q.record_id, q.attempt, q.ready_at, q.ctid FROM kepler.enrichment_queue AS q
@@ -216,11 +216,11 @@ pub(crate) fn run(
     }
     let _own = Own::begin();
     let key = (request.workspace_id.clone(), request.entity_type.clone());
-    let place = PLACES.with_borrow(|places| places.get(&key).cloned()).unwrap_or_default();
+    let place = PLACES.with(|places| places.get(&key)).unwrap_or_default();
     let mut call = Call { request, workspace, entity_type, policy, place };
     let picked = call.pick(client);
     let claim = call.take(client, picked, keep)?;
-    PLACES.with_borrow_mut(|places| places.insert(key, call.place));
+    PLACES.with(|places| places.set(key, call.place));
     Ok(claim)
 }
 

@@ -12,6 +12,9 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
+/// A session keeps so many statements.
+const MAX_KEPT: usize = 200;
+
 /// Memories or messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Embedded {
@@ -61,8 +64,10 @@ impl Embedded {
 }
 
 thread_local! {
-    /// Inserts into the tables of spaces, by the table and the schema of pgvector, which may be moved.
-    static EMBEDDINGS: RefCell<HashMap<(String, String), Rc<OwnedStatement>>> = RefCell::default();
+    /// Inserts into the tables of spaces, by the table and by the schema and the type of pgvector: it may be moved, or
+    /// dropped and made again.
+    static EMBEDDINGS: RefCell<HashMap<(String, String, pg_sys::Oid), Rc<OwnedStatement>>> =
+        RefCell::default();
 }
 
 /// Writes embeddings into the table of a space; those that are there already stay, or take the new value.
@@ -75,7 +80,8 @@ pub(crate) fn insert_embeddings(
     embeddings: &mut Array,
 ) -> HashSet<String> {
     let table = &space.vectors.table;
-    let key = (table.clone(), space.vectors.vector_schema.clone());
+    let vectors = &space.vectors;
+    let key = (table.clone(), vectors.vector_schema.clone(), vectors.vector_array_type);
     let known = EMBEDDINGS.with_borrow(|known| known.get(&key).cloned());
     let statement = known.unwrap_or_else(|| {
         let equals = format!("OPERATOR({}.=)", quote(&space.vectors.vector_schema));
@@ -113,7 +119,12 @@ pub(crate) fn insert_embeddings(
         );
         let types = vec![pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, space.vectors.vector_array_type];
         let statement = Rc::new(OwnedStatement::new(sql, types));
-        EMBEDDINGS.with_borrow_mut(|known| known.insert(key, Rc::clone(&statement)));
+        EMBEDDINGS.with_borrow_mut(|known| {
+            if known.len() >= MAX_KEPT {
+                known.clear();
+            }
+            known.insert(key, Rc::clone(&statement));
+        });
         statement
     });
     let parameters = [Some(workspace.datum()), Some(ids.datum()), Some(embeddings.datum())];

@@ -14,5 +14,6 @@ pub(crate) mod relation;
 pub(crate) mod role;
 pub(crate) mod sequence;
 pub(crate) mod subtransaction;
+pub(crate) mod undone;
 pub(crate) mod varlena;
 pub(crate) mod whole;

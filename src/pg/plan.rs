@@ -93,7 +93,7 @@ impl Statement {
     /// to an older snapshot.
     pub(crate) fn run_latest<'conn>(
         &self,
-        _client: &mut SpiClient<'conn>,
+        _client: &SpiClient<'conn>,
         parameters: &[Parameter],
     ) -> Rows<'conn> {
         // SAFETY: `_client` shows that SPI is connected.

@@ -44,10 +44,19 @@ impl fmt::Display for SqlState {
 /// refuses data, all that it wrote is undone; every other error passes through: it is about the session,
 /// the schema or the server.
 pub(crate) fn attempt<T>(write: impl FnOnce() -> T) -> Result<T, Refusal> {
-    whole(|| attempt_whole(write))
+    run(write, true)
 }
 
-fn attempt_whole<T>(write: impl FnOnce() -> T) -> Result<T, Refusal> {
+/// What the database would say against a write. All of it is undone.
+pub(crate) fn would_refuse(write: impl FnOnce()) -> Option<Refusal> {
+    run(write, false).err()
+}
+
+fn run<T>(write: impl FnOnce() -> T, keep: bool) -> Result<T, Refusal> {
+    whole(|| run_whole(write, keep))
+}
+
+fn run_whole<T>(write: impl FnOnce() -> T, keep: bool) -> Result<T, Refusal> {
     // SAFETY: the pattern of Postgres' own languages (`pl_exec.c`): the memory context and resource
     // owner from before are those to go on with, whether the subtransaction is released or undone.
     // SPI's connection is from outside of it and stays. What calls inside of it laid on the stack of error
@@ -62,7 +71,11 @@ fn attempt_whole<T>(write: impl FnOnce() -> T) -> Result<T, Refusal> {
         PgTryBuilder::new(AssertUnwindSafe(move || {
             let write = write;
             let given = (write.0)();
-            pg_sys::ReleaseCurrentSubTransaction();
+            if keep {
+                pg_sys::ReleaseCurrentSubTransaction();
+            } else {
+                pg_sys::RollbackAndReleaseCurrentSubTransaction();
+            }
             pg_sys::MemoryContextSwitchTo(context);
             pg_sys::CurrentResourceOwner = owner;
             Ok(given)

@@ -24,7 +24,7 @@ pub(crate) fn structure_of(
         .first()
         .get_one::<String>()?;
     let facts = facts.ok_or_else(|| StructureError::NotATable(relation.to_u32().to_string()))?;
-    let facts: Facts = serde_json::from_str(&facts)?;
+    let facts = Facts::read(&facts)?;
     if facts.kind != 'r' && facts.kind != 'p' {
         return Err(StructureError::NotATable(format!("{}.{}", facts.schema, facts.name)).into());
     }

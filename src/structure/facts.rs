@@ -6,6 +6,23 @@
 use super::model::FieldKind;
 use serde::Deserialize;
 
+impl Facts {
+    /// Reads what the function prints. Printing a rule looks at the catalog as it is by then: what somebody has
+    /// dropped meanwhile has no text, and is left out as if it had been gone before.
+    pub(crate) fn read(text: &str) -> Result<Self, serde_json::Error> {
+        let mut facts: Self = serde_json::from_str(text)?;
+        facts.constraints.retain(|constraint| !constraint.text().is_empty());
+        facts.indexes.retain(|index| {
+            let is_whole =
+                |column: &IndexColumnFact| column.name.is_some() || column.expression.is_some();
+            !index.definition.is_empty()
+                && !index.columns.is_empty()
+                && index.columns.iter().all(is_whole)
+        });
+        Ok(facts)
+    }
+}
+
 /// One table, or what else `pg_class` holds.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Facts {

@@ -164,6 +164,28 @@ impl<'g> Planner<'g> {
                 self.plan.steps.push(Step::refused("rename_column", &column.name, why));
             }
         }
+        self.refuse_stale_renames(&used);
+    }
+
+    /// A rename to a field that is there would hide that one, which the document still names. It was done before, and
+    /// the old name was given again, or the other field should have been dropped before: only the user knows.
+    fn refuse_stale_renames(&mut self, used: &HashSet<&str>) {
+        for column in &self.goal.target.columns {
+            let name = column.name.as_str();
+            let Some(source) = self.sources.get(name) else { continue };
+            let there = self.goal.managed.column(name).is_some() && self.present(name).is_some();
+            let is_key = matches!(column.default, Some(ColumnDefault::Key(_)));
+            if is_key || source.name == name || !there || used.contains(name) {
+                continue;
+            }
+            let from = &source.name;
+            let why = format!(
+                "both \"{from}\" and \"{name}\" are fields with values, and to rename one would hide the other: \
+                 leave renamed_from out to keep \"{name}\" and hide \"{from}\"; or drop \"{name}\" in a change \
+                 of its own, and rename \"{from}\" in the next"
+            );
+            self.plan.steps.push(Step::refused("rename_column", name, why));
+        }
     }
 
     fn match_column(&mut self, column: &'g Column, source: &'g Column) {
