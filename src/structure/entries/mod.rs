@@ -18,6 +18,5 @@ mod key;
 mod land;
 pub(crate) mod scalar;
 mod statements;
-pub(crate) mod time;
 mod validator;
 pub(crate) mod violation;
