@@ -9,6 +9,7 @@ mod access;
 mod arguments;
 mod enrichment;
 mod error;
+mod fold;
 mod id;
 mod ident;
 mod install;
@@ -20,6 +21,7 @@ mod pg;
 mod record;
 mod settings;
 mod structure;
+mod time;
 mod workspace;
 
 pgrx::pg_module_magic!(name, version);
@@ -85,7 +87,7 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/workflows.sql",
     name = "workflows",
-    requires = [workspace::current_workspace_id]
+    requires = [workspace::current_workspace_id, fold::fold_text]
 );
 extension_sql_file!(
     "../sql/functions/executions.sql",
@@ -115,7 +117,7 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/conversations.sql",
     name = "conversations",
-    requires = ["types", "workflows", workspace::current_workspace_id]
+    requires = ["types", "workflows", time::api::_time_of, workspace::current_workspace_id]
 );
 extension_sql_file!(
     "../sql/functions/memories.sql",

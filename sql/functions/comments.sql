@@ -54,19 +54,32 @@ COMMENT ON FUNCTION kepler.upsert_records_summary(text, json, text, text, text, 
 COMMENT ON FUNCTION kepler.upsert_records_summary(text, jsonb, text, text, text, text, text, jsonb, text) IS
 'The same as upsert_records_summary with text, for values of type jsonb. Prefer text, as for upsert_records.';
 
-COMMENT ON FUNCTION kepler.upsert_record(text, text, text, timestamptz, boolean, text, text, text, jsonb, text) IS
+COMMENT ON FUNCTION kepler.upsert_record(text, text, text, text, boolean, text, text, text, jsonb, text) IS
 'Upserts one record, given by its parts, and returns one row as upsert_records does.
 data: the text of a JSON object; may be NULL if deleted is true.
-source_updated_at: when the source last changed it. An older time than the stored one changes nothing (stale); NULL switches this guard off.
+source_updated_at: when the source last changed it, a text, read as in a batch (without an offset it is UTC). An older time than the stored one changes nothing (stale); NULL switches this guard off.
 deleted: true soft-deletes it; where there is no such record, a deleted one is inserted.
 The other arguments are those of upsert_records. A record that is not valid is answered with rejected.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace or connection; 40001 if the record kept vanishing (run it again); 09000 if a trigger kept it from being written.';
 
-COMMENT ON FUNCTION kepler.upsert_record(text, text, json, timestamptz, boolean, text, text, text, jsonb, text) IS
+COMMENT ON FUNCTION kepler.upsert_record(text, text, json, text, boolean, text, text, text, jsonb, text) IS
 'The same as upsert_record with text, for values of type json. Prefer text: what json refuses cannot be answered with rejected.';
 
-COMMENT ON FUNCTION kepler.upsert_record(text, text, jsonb, timestamptz, boolean, text, text, text, jsonb, text) IS
+COMMENT ON FUNCTION kepler.upsert_record(text, text, jsonb, text, boolean, text, text, text, jsonb, text) IS
 'The same as upsert_record with text, for values of type jsonb. Prefer text: what jsonb refuses cannot be answered with rejected.';
+
+COMMENT ON FUNCTION kepler.upsert_record(text, text, text, anyelement, boolean, text, text, text, jsonb, text) IS
+'The same as upsert_record with a text for source_updated_at, for values of other types: timestamptz, timestamp or date (UTC, whatever the session''s zone is), or a number, a Unix time.';
+
+COMMENT ON FUNCTION kepler.upsert_record(text, text, json, anyelement, boolean, text, text, text, jsonb, text) IS
+'The same as upsert_record with text for data, for values of type json. source_updated_at may be of any type that says a time.';
+
+COMMENT ON FUNCTION kepler.upsert_record(text, text, jsonb, anyelement, boolean, text, text, text, jsonb, text) IS
+'The same as upsert_record with text for data, for values of type jsonb. source_updated_at may be of any type that says a time.';
+
+COMMENT ON FUNCTION kepler.fold(text) IS
+'The text without regard to case: Unicode''s full case folding, in canonical composition. Two texts differ only in case (or in how an accent is encoded) where it is equal.
+It is the same in every database, locale and version of Postgres, so an index over it survives dump and restore. NULL gives NULL.';
 
 COMMENT ON FUNCTION kepler.set_entity_options(text, jsonb, text, text, text) IS
 'Finds or makes the entity, sets what upserts of its records do, and returns its id.

@@ -94,10 +94,8 @@ AS $$
                 OR octet_length(g.o ->> 'external_id') NOT BETWEEN 1 AND 500),
             (8, 'invalid_metadata', '/metadata: must be an object',
                 jsonb_typeof(g.o -> 'metadata') <> 'object'),
-            (9, 'invalid_time', '/sent_at: must be a time in ISO 8601 with its offset, as 2024-05-01T10:00:00Z',
-                jsonb_typeof(g.o -> 'sent_at') <> 'string'
-                OR g.o ->> 'sent_at' !~ '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?)$'
-                OR NOT pg_input_is_valid(g.o ->> 'sent_at', 'timestamp with time zone'))
+            (9, 'invalid_time', '/sent_at: must be a time, as 2024-05-01T10:00:00Z, to the microsecond',
+                kepler._time_of(g.o -> 'sent_at') IS NULL AND g.o ? 'sent_at')
         ) AS p (place, code, problem, is_there)
         WHERE g.is_object AND p.is_there
     ), judged AS MATERIALIZED (
@@ -114,7 +112,7 @@ AS $$
     )
     SELECT s.ordinal, (s.o ->> 'role')::kepler.message_role, s.o ->> 'content', s.o ->> 'user_id',
         (s.o ->> 'token_count')::integer, s.o ->> 'external_id', coalesce(s.o -> 'metadata', '{}'),
-        (s.o ->> 'sent_at')::timestamptz, s.code, s.problem
+        kepler._time_of(s.o -> 'sent_at'), s.code, s.problem
     FROM said AS s
 $$;
 

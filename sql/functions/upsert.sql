@@ -65,7 +65,7 @@ CREATE FUNCTION kepler.upsert_record(
     entity_type text,
     external_id text,
     data json,
-    source_updated_at timestamptz DEFAULT NULL,
+    source_updated_at text DEFAULT NULL,
     deleted boolean DEFAULT false,
     source text DEFAULT 'MANUAL',
     connection_id text DEFAULT NULL,
@@ -82,7 +82,7 @@ CREATE FUNCTION kepler.upsert_record(
     entity_type text,
     external_id text,
     data jsonb,
-    source_updated_at timestamptz DEFAULT NULL,
+    source_updated_at text DEFAULT NULL,
     deleted boolean DEFAULT false,
     source text DEFAULT 'MANUAL',
     connection_id text DEFAULT NULL,
@@ -94,3 +94,67 @@ CREATE FUNCTION kepler.upsert_record(
 )
 LANGUAGE sql VOLATILE
 AS $$ SELECT * FROM kepler.upsert_record($1, $2, $3::pg_catalog.text, $4, $5, $6, $7, $8, $9, $10) $$;
+
+-- A time that is a value of SQL and no text: a timestamptz (now()), a timestamp or a date, which mean UTC
+-- here as everywhere and not the session's zone, or a number, a Unix time. It goes on as to_jsonb spells it,
+-- which no setting of the session changes. (No default, or a call without a time would fit two functions; a
+-- literal is text.)
+CREATE FUNCTION kepler.upsert_record(
+    entity_type text,
+    external_id text,
+    data text,
+    source_updated_at anyelement,
+    deleted boolean DEFAULT false,
+    source text DEFAULT 'MANUAL',
+    connection_id text DEFAULT NULL,
+    merge text DEFAULT 'replace',
+    options jsonb DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (
+    ordinal integer, external_id text, record_id text, outcome text, error_code text, error text
+)
+LANGUAGE sql VOLATILE
+AS $$
+    SELECT * FROM kepler.upsert_record($1, $2, $3, pg_catalog.to_jsonb($4) OPERATOR(pg_catalog.#>>) '{}',
+        $5, $6, $7, $8, $9, $10)
+$$;
+
+CREATE FUNCTION kepler.upsert_record(
+    entity_type text,
+    external_id text,
+    data json,
+    source_updated_at anyelement,
+    deleted boolean DEFAULT false,
+    source text DEFAULT 'MANUAL',
+    connection_id text DEFAULT NULL,
+    merge text DEFAULT 'replace',
+    options jsonb DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (
+    ordinal integer, external_id text, record_id text, outcome text, error_code text, error text
+)
+LANGUAGE sql VOLATILE
+AS $$
+    SELECT * FROM kepler.upsert_record($1, $2, $3::pg_catalog.text, pg_catalog.to_jsonb($4) OPERATOR(pg_catalog.#>>) '{}',
+        $5, $6, $7, $8, $9, $10)
+$$;
+
+CREATE FUNCTION kepler.upsert_record(
+    entity_type text,
+    external_id text,
+    data jsonb,
+    source_updated_at anyelement,
+    deleted boolean DEFAULT false,
+    source text DEFAULT 'MANUAL',
+    connection_id text DEFAULT NULL,
+    merge text DEFAULT 'replace',
+    options jsonb DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (
+    ordinal integer, external_id text, record_id text, outcome text, error_code text, error text
+)
+LANGUAGE sql VOLATILE
+AS $$
+    SELECT * FROM kepler.upsert_record($1, $2, $3::pg_catalog.text, pg_catalog.to_jsonb($4) OPERATOR(pg_catalog.#>>) '{}',
+        $5, $6, $7, $8, $9, $10)
+$$;

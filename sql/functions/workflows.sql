@@ -55,7 +55,7 @@ BEGIN
     PERFORM kepler._require_user($1, $3);
     RETURN EXISTS (
         SELECT FROM kepler.connections AS c
-        WHERE c.workspace_id = $3 AND c.user_id = $1 AND lower(c.provider) = lower(btrim($2))
+        WHERE c.workspace_id = $3 AND c.user_id = $1 AND kepler.fold(c.provider) = kepler.fold(btrim($2))
             AND c.status = 'ACTIVE');
 END
 $$;
@@ -109,18 +109,18 @@ AS $$
     ), needed AS (
         -- The trigger first, then the actions by number.
         SELECT (array_agg(n.app ORDER BY NOT n.path ^@ '/trigger', length(n.path), n.path COLLATE "C"))[1] AS app,
-            lower(n.app) AS key, n.wanted_id,
+            kepler.fold(n.app) AS key, n.wanted_id,
             array_agg(n.path ORDER BY NOT n.path ^@ '/trigger', length(n.path), n.path COLLATE "C") AS used_by
         FROM named AS n
         WHERE n.app <> '' OR n.wanted_id IS NOT NULL
-        GROUP BY lower(n.app), n.wanted_id
+        GROUP BY kepler.fold(n.app), n.wanted_id
     ), served AS (
         SELECT n.*, c.id, c.provider AS has_provider, c.status AS has_status,
             CASE WHEN $1 IS NULL THEN 'no_user'
                  WHEN c.id IS NULL AND n.wanted_id IS NOT NULL THEN 'unknown_connection'
                  WHEN c.id IS NULL THEN 'not_connected'
                  WHEN c.user_id IS DISTINCT FROM $1 THEN 'other_user'
-                 WHEN n.app <> '' AND lower(c.provider) IS DISTINCT FROM n.key THEN 'other_provider'
+                 WHEN n.app <> '' AND kepler.fold(c.provider) IS DISTINCT FROM n.key THEN 'other_provider'
                  WHEN c.status <> 'ACTIVE' THEN 'inactive' END AS reason
         FROM needed AS n
         LEFT JOIN LATERAL (
@@ -129,7 +129,7 @@ AS $$
             UNION ALL
             (SELECT k.id, k.user_id, k.provider, k.status FROM kepler.connections AS k
              WHERE n.wanted_id IS NULL AND k.workspace_id = $5 AND k.user_id = $1
-                AND lower(k.provider) = n.key
+                AND kepler.fold(k.provider) = n.key
              ORDER BY k.status, k.last_verified_at DESC NULLS LAST, k.created_at, k.id
              LIMIT 1)
         ) AS c ON true
@@ -137,7 +137,7 @@ AS $$
     SELECT coalesce(nullif(s.app, ''), s.has_provider), s.reason IS NULL,
         coalesce(s.wanted_id, s.id), s.has_status, s.reason, s.used_by
     FROM served AS s
-    ORDER BY lower(coalesce(nullif(s.app, ''), s.has_provider)) COLLATE "C" NULLS LAST, s.used_by
+    ORDER BY kepler.fold(coalesce(nullif(s.app, ''), s.has_provider)) COLLATE "C" NULLS LAST, s.used_by
 $$;
 
 CREATE FUNCTION kepler.required_connections(

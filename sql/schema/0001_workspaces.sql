@@ -34,7 +34,7 @@ CREATE TABLE kepler.users (
 );
 
 -- One account an address, however it is capitalised.
-CREATE UNIQUE INDEX users_email_key ON kepler.users (workspace_id, lower(email));
+CREATE UNIQUE INDEX users_email_key ON kepler.users (workspace_id, kepler.fold(email));
 -- A sign-in names provider and subject.
 CREATE UNIQUE INDEX users_auth_key ON kepler.users (workspace_id, auth_provider, auth_subject);
 
@@ -50,7 +50,7 @@ COMMENT ON COLUMN kepler.workspaces.name IS 'What people call it; need not be un
 
 COMMENT ON TABLE kepler.users IS 'People (or services) on whose behalf an application works';
 COMMENT ON COLUMN kepler.users.workspace_id IS 'Workspace the row belongs to; never changes';
-COMMENT ON COLUMN kepler.users.email IS 'Unique in the workspace, without regard to case';
+COMMENT ON COLUMN kepler.users.email IS 'Unique in the workspace, without regard to case (kepler.fold)';
 COMMENT ON COLUMN kepler.users.auth_provider IS 'Who vouches for the user, for example google; never a secret';
 COMMENT ON COLUMN kepler.users.auth_subject IS 'The provider''s identifier of the user; never a secret';
 COMMENT ON COLUMN kepler.users.metadata IS 'Account metadata, a JSON object; no secrets';

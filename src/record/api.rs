@@ -107,8 +107,9 @@ fn upsert_records_summary(
 
 /// Upserts one record, given by its parts, and answers as `upsert_records` does.
 ///
-/// `data`: the text of a JSON object; may be NULL where `deleted` is true. A record that is not
-/// valid is answered with `rejected`, not with an error.
+/// `data`: the text of a JSON object; may be NULL where `deleted` is true. `source_updated_at`: a text, and
+/// read as the same text in a batch is. A record that is not valid is answered with `rejected`, not with
+/// an error.
 #[pg_extern(volatile, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::too_many_arguments, clippy::type_complexity)]
@@ -116,7 +117,7 @@ fn upsert_record(
     entity_type: Option<String>,
     external_id: Option<&str>,
     data: Option<&str>,
-    source_updated_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    source_updated_at: default!(Option<&str>, "NULL"),
     deleted: default!(Option<bool>, "false"),
     source: default!(Option<String>, "'MANUAL'"),
     connection_id: default!(Option<String>, "NULL"),
@@ -147,8 +148,7 @@ fn upsert_record(
         updated_at_key: None,
         options: options.map(|options| options.0),
     };
-    let answers =
-        upsert_one(arguments, external_id, data, source_updated_at.map(i64::from), deleted)?;
+    let answers = upsert_one(arguments, external_id, data, source_updated_at, deleted)?;
     Ok(rows(answers))
 }
 
@@ -225,7 +225,7 @@ fn upsert_one(
     arguments: Arguments,
     external_id: Option<&str>,
     data: Option<&str>,
-    source_updated_at: Option<i64>,
+    source_updated_at: Option<&str>,
     deleted: Option<bool>,
 ) -> Result<Vec<Answer>, Error> {
     require_tables()?;

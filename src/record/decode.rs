@@ -33,7 +33,7 @@ pub(crate) struct Content<'a> {
     pub(crate) source_updated_at: Option<i64>,
 }
 
-/// Divides `text`, a JSON array. `now` as in [`time::read`].
+/// Divides `text`, a JSON array. `now` as in [`time::of_json`].
 pub(crate) fn batch<'a>(
     text: &'a str,
     shape: &Shape,
@@ -56,7 +56,7 @@ pub(crate) fn batch<'a>(
 pub(crate) fn single<'a>(
     external_id: Option<&'a str>,
     data: Option<&'a str>,
-    source_updated_at: Option<i64>,
+    source_updated_at: Option<&str>,
     deleted: bool,
     now: i64,
 ) -> Element<'a> {
@@ -64,7 +64,7 @@ pub(crate) fn single<'a>(
         None => Err(missing_id("external_id")),
         Some(id) => check_id(Cow::Borrowed(id)),
     };
-    let time = source_updated_at.map(|time| time::check_not_ahead(time, now)).transpose();
+    let time = source_updated_at.map_or(Ok(None), |time| time::of_text(time, now));
     let content = Content {
         data: present(data.map(|data| scan::trim(data.as_bytes())), deleted),
         deleted,
@@ -228,7 +228,7 @@ impl<'a, 's> Fields<'a, 's> {
         check_data(data, deleted)?;
         let source_updated_at = match &self.time {
             None => None,
-            Some(range) => time::read(&self.text[range.clone()], now)?,
+            Some(range) => time::of_json(&self.text[range.clone()], now)?,
         };
         Ok(Content { data, deleted, source_updated_at })
     }

@@ -6,11 +6,10 @@
 use super::model::FieldKind;
 use crate::json::Json;
 use crate::jsonb::number;
+use crate::time;
+use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time};
-use jiff::fmt::temporal::DateTimeParser;
 use std::cmp::Ordering;
-
-static PARSER: DateTimeParser = DateTimeParser::new();
 
 /// One value of a field.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,7 +128,7 @@ impl Constant {
                 Some(time) => Ok(Constant::Time(time)),
                 None => expected("a time, \"23:59:59\""),
             },
-            FieldKind::Timestamp => match text.and_then(read_timestamp) {
+            FieldKind::Timestamp => match read_timestamp(json) {
                 Some(time) => Ok(Constant::Timestamp(time)),
                 None => expected("a time, \"2024-12-31T23:59:59Z\""),
             },
@@ -270,38 +269,29 @@ fn compare_plain(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// A date, in the years 1 to 9999.
-pub(crate) fn read_date(text: &str) -> Option<Date> {
-    if text.len() != 10 {
-        return None;
-    }
-    text.parse::<Date>().ok().filter(|date| date.year() >= 1)
+/// 2000-01-01, where [`time`] begins to count.
+const EPOCH: DateTime = DateTime::constant(2000, 1, 1, 0, 0, 0, 0);
+
+fn from_micros(micros: i64) -> Option<DateTime> {
+    EPOCH.checked_add(SignedDuration::from_micros(micros)).ok()
 }
 
-/// A time of day, to the microsecond.
-pub(crate) fn read_time(text: &str) -> Option<Time> {
-    // jiff knows more spellings; those of ISO 8601 with colons are meant.
-    if text.as_bytes().get(2) != Some(&b':') || text.contains(['Z', 'z', '+', '-', '[', 'T', 't']) {
-        return None;
-    }
-    let time = text.parse::<Time>().ok()?;
-    (time.subsec_nanosecond() % 1_000 == 0 && !text.contains(":60")).then_some(time)
+fn read_date(text: &str) -> Option<Date> {
+    time::date(text.as_bytes())?;
+    text.parse().ok()
 }
 
-/// An ISO 8601 time in UTC; without an offset it is meant as UTC. To the microsecond.
-pub(crate) fn read_timestamp(text: &str) -> Option<DateTime> {
-    if text.contains('[') || text.contains(":60") {
-        return None;
-    }
-    let pieces = PARSER.parse_pieces(text).ok()?;
-    if pieces.date().year() < 1 {
-        return None;
-    }
-    let local = pieces.date().to_datetime(pieces.time().unwrap_or(Time::midnight()));
-    let offset = pieces.to_numeric_offset().map_or(0, |offset| i64::from(offset.seconds()));
-    let time = local.checked_sub(jiff::SignedDuration::from_secs(offset)).ok()?;
-    // In UTC it may be another year.
-    (time.subsec_nanosecond() % 1_000 == 0 && time.year() >= 1).then_some(time)
+fn read_time(text: &str) -> Option<Time> {
+    Some(from_micros(time::time_of_day(text.as_bytes())?)?.time())
+}
+
+fn read_timestamp(json: &Json) -> Option<DateTime> {
+    let instant = match json {
+        Json::String(text) => time::of_text(text.as_bytes()),
+        Json::Number(text) => time::of_json(text.as_bytes()),
+        _ => return None,
+    };
+    from_micros(instant.ok()?.exact().ok()?)
 }
 
 fn read_uuid(text: &str) -> Option<String> {

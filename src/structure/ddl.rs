@@ -213,7 +213,7 @@ pub(crate) fn unique_expressions(columns: &[UniqueColumn]) -> Vec<String> {
     columns
         .iter()
         .map(|column| match column.case_insensitive {
-            true => format!("pg_catalog.lower({})", quote(&column.name)),
+            true => format!("kepler.fold({})", quote(&column.name)),
             false => quote(&column.name),
         })
         .collect()

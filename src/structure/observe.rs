@@ -6,7 +6,7 @@
 use super::facts::{ColumnFact, ConstraintFact, ConstraintKind, Facts, IndexFact, Reaction};
 use super::model::{FieldKind, Index, IndexColumn, Key, KeyKind, MAX_FIELD_NAME, Method, Metric};
 use super::model::{OnDelete, TIMES};
-use super::printed::{PrintedDefault, read_check, read_default, read_lower};
+use super::printed::{PrintedDefault, read_check, read_default, read_folded};
 use super::table::{Column, ColumnDefault, Reference, Rule, Table, Target, UniqueColumn};
 use crate::ident::problem_with_field_name;
 
@@ -380,11 +380,14 @@ impl Observer<'_> {
         }
         let mut columns = Vec::new();
         for key in &fact.columns {
-            let lower = key.expression.as_deref().and_then(|text| read_lower(text, &self.columns));
-            let (name, case_insensitive) = match (&key.name, lower) {
+            let folded =
+                key.expression.as_deref().and_then(|text| read_folded(text, &self.columns));
+            let (name, case_insensitive) = match (&key.name, folded) {
                 (Some(name), _) => (name.clone(), false),
                 (None, Some(name)) => (name, true),
-                (None, None) => return Err("only columns and lower() of them are unique".into()),
+                (None, None) => {
+                    return Err("only columns and kepler.fold() of them are unique".into());
+                }
             };
             columns.push(UniqueColumn { name, case_insensitive });
         }

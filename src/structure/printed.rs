@@ -213,12 +213,12 @@ fn is_now(kind: &FieldKind, cast_to: &dyn Fn(&str) -> bool) -> bool {
     }
 }
 
-/// The column whose lower case a key of an index is.
-pub(super) fn read_lower(text: &str, columns: &[Column]) -> Option<String> {
+/// The column that a key of an index folds.
+pub(super) fn read_folded(text: &str, columns: &[Column]) -> Option<String> {
     let Expression::Call(function, arguments) = Expression::parse(text)? else { return None };
     let [argument] = arguments.as_slice() else { return None };
     let column = column_of(argument, columns)?;
-    (function == "lower" && matches!(column.kind, FieldKind::Text { .. }) && !column.list)
+    (function == "kepler.fold" && matches!(column.kind, FieldKind::Text { .. }) && !column.list)
         .then(|| column.name.clone())
 }
 

@@ -71,7 +71,7 @@ pub(crate) enum Rule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UniqueColumn {
     pub(crate) name: String,
-    /// `lower(column)`.
+    /// `kepler.fold(column)`.
     pub(crate) case_insensitive: bool,
 }
 

@@ -11,9 +11,8 @@ use pgrx::spi::SpiClient;
 use std::collections::HashMap;
 
 thread_local! {
-    // Postgres alone knows what its lower() does.
     static LOWER: Statement = const { Statement::new(
-        c"SELECT pg_catalog.lower(pg_catalog.unnest($1))",
+        c"SELECT kepler.fold(pg_catalog.unnest($1))",
         &[pg_sys::TEXTARRAYOID],
     ) };
 }

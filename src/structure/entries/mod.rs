@@ -21,6 +21,5 @@ mod needs;
 mod references;
 pub(crate) mod scalar;
 mod statements;
-pub(crate) mod time;
 mod validator;
 pub(crate) mod violation;

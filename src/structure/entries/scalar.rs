@@ -1,7 +1,6 @@
 //! JSON values to stored values, strictly: what a type cannot hold exactly is a problem, and never
 //! rounded, cut or turned into NULL.
 
-use super::time;
 use super::violation::{Code, Problem};
 use crate::json::is_number;
 use crate::jsonb::elements::describe;
@@ -12,6 +11,7 @@ use crate::jsonb::{number, scan};
 use crate::pg::array::Array;
 use crate::structure::constant::shorten;
 use crate::structure::model::FieldKind;
+use crate::time;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
@@ -97,13 +97,14 @@ pub(crate) fn decode(
         FieldKind::Time => {
             let what = "a time of day, \"23:59:59\"";
             let text = string(raw, &mut scratch.text, what)?;
-            let time = time::time(text).ok_or_else(|| not_a(what, text))?;
+            let time = time::time_of_day(text).ok_or_else(|| not_a(what, text))?;
             out.push_bytes(&time.to_ne_bytes());
         }
         FieldKind::Timestamp => {
             let what = "a time, \"2024-12-31T23:59:59Z\"";
-            let text = string(raw, &mut scratch.text, what)?;
-            let time = time::timestamp(text).ok_or_else(|| not_a(what, text))?;
+            let time = time::of_json(raw)
+                .and_then(time::Instant::exact)
+                .map_err(|problem| not_a_time(what, raw, problem))?;
             out.push_bytes(&time.to_ne_bytes());
         }
         FieldKind::Uuid => {
@@ -159,7 +160,12 @@ pub(crate) fn decode_list(
         match kind {
             FieldKind::Timestamp => {
                 let stored = item.last().and_then(|bytes| bytes.try_into().ok());
-                let text = time::print_timestamp(stored.map_or(0, i64::from_ne_bytes));
+                let text = time::print(stored.map_or(0, i64::from_ne_bytes));
+                literal.extend_from_slice(text.as_bytes());
+            }
+            FieldKind::Time => {
+                let stored = item.last().and_then(|bytes| bytes.try_into().ok());
+                let text = time::print_time_of_day(stored.map_or(0, i64::from_ne_bytes));
                 literal.extend_from_slice(text.as_bytes());
             }
             FieldKind::Integer | FieldKind::Bigint => {
@@ -400,6 +406,17 @@ fn expected(what: &str, raw: &[u8]) -> Problem {
 fn not_a(what: &str, text: &[u8]) -> Problem {
     let text = shorten(&String::from_utf8_lossy(text));
     Problem::new(Code::WrongType, format!("expected {what}, not {text:?}"))
+}
+
+fn not_a_time(what: &str, raw: &[u8], problem: time::Problem) -> Problem {
+    match raw {
+        [b'"', inner @ .., b'"'] if problem == time::Problem::Unknown => not_a(what, inner),
+        [b'"' | b'-' | b'0'..=b'9', ..] => {
+            let raw = shorten(&String::from_utf8_lossy(raw));
+            Problem::new(Code::WrongType, format!("expected {what}: {raw} is {problem}"))
+        }
+        _ => expected(what, raw),
+    }
 }
 
 fn out_of_range(what: &str) -> Problem {

@@ -58,7 +58,7 @@ pub(crate) fn insert(relation: &str, validator: &Validator, lenient: bool) -> Ow
 fn same(column: &Column, case_insensitive: bool, stored: &str, given: &str) -> String {
     let name = quote(&column.name);
     if case_insensitive {
-        format!("pg_catalog.lower({stored}.{name}) = pg_catalog.lower({given})")
+        format!("kepler.fold({stored}.{name}) = kepler.fold({given})")
     } else {
         format!("{stored}.{name} = {given}")
     }

@@ -43,8 +43,9 @@ fn seen() -> Observed {
         let base = json!({"target": target, "on_delete": "a", "on_update": "a", "match": "s"});
         with(base, other)
     };
-    let lower =
-        |column: &str| on("", json!({"name": null, "expression": format!("lower({column})")}));
+    let lower = |column: &str| {
+        on("", json!({"name": null, "expression": format!("kepler.fold({column})")}))
+    };
     let facts = json!({
         "oid": 1, "schema": "s", "name": "t", "kind": "r", "owner": "o", "description": "About",
         "estimated_rows": 7, "pages": 1, "attribute_count": 12,

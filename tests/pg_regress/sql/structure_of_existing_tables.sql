@@ -9,7 +9,7 @@ CREATE TABLE "Old Orders" (
     placed timestamptz DEFAULT now(), tags text[] DEFAULT '{}', raw jsonb, paid boolean NOT NULL DEFAULT false, token uuid DEFAULT gen_random_uuid(),
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(), updated_at timestamptz NOT NULL DEFAULT clock_timestamp());
 CREATE INDEX ON "Old Orders" (placed DESC, state);
-CREATE UNIQUE INDEX ON "Old Orders" (lower(number), placed);
+CREATE UNIQUE INDEX ON "Old Orders" (kepler.fold(number), placed);
 COMMENT ON TABLE "Old Orders" IS 'From before'; COMMENT ON COLUMN "Old Orders".number IS 'Printed on paper';
 SELECT jsonb_pretty(kepler.structure_of('"Old Orders"'));
 -- It makes a table like this one.
@@ -30,8 +30,9 @@ SELECT jsonb_pretty(kepler.structure_of('odd'));
 -- Rules that a document cannot say together, and defaults that it would refuse: what it says instead is told.
 CREATE TABLE tricky (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), level text DEFAULT 'none' CHECK (level IN ('low', 'high')), n integer DEFAULT -1 CHECK (n >= 0),
     kind text CHECK (kind IN ('a', 'b')) CHECK (char_length(kind) >= 1), email text UNIQUE, a integer CHECK (a > 5) CHECK (a <= 3) CHECK (a <= 9));
-CREATE UNIQUE INDEX tricky_level ON tricky (lower(level));
-CREATE UNIQUE INDEX tricky_email ON tricky (lower(email), n);
+CREATE UNIQUE INDEX tricky_level ON tricky (kepler.fold(level));
+CREATE UNIQUE INDEX tricky_email ON tricky (kepler.fold(email), n);
+CREATE UNIQUE INDEX tricky_lower ON tricky (lower(email)); -- lower() follows the locale, and is no case_insensitive
 CREATE INDEX ON tricky (n);
 CREATE INDEX tricky_again ON tricky (n);
 SELECT jsonb_pretty(kepler.structure_of('tricky'));

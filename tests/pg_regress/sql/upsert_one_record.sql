@@ -44,8 +44,8 @@ UNION ALL SELECT external_id, outcome, error_code, error FROM kepler.upsert_reco
 SELECT count(*) FROM kepler.records WHERE entity_type = 'order';
 
 -- The oldest time there is is a time.
-SELECT outcome FROM kepler.upsert_record('order', 'o3', '{}', '4714-11-24 00:00:00+00 BC');
-SELECT outcome FROM kepler.upsert_record('order', 'o3', '{"a": 1}', '-infinity');
+SELECT outcome FROM kepler.upsert_record('order', 'o3', '{}', '0001-01-01 00:00:00Z');
+SELECT outcome, error FROM kepler.upsert_record('order', 'o3', '{"a": 1}', '-infinity');
 SELECT source_updated_at FROM kepler.records WHERE external_id = 'o3';
 
 -- NULL where a choice is needed is an error.
