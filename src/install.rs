@@ -7,6 +7,7 @@ use crate::access::error::AccessError;
 use crate::access::owner::{INSTALLED, Owner};
 use crate::access::{grant, level};
 use crate::error::Error;
+use crate::pg::whole::Spi;
 use crate::pg::{advisory, relation, role};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;

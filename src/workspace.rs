@@ -15,15 +15,20 @@ fn current_workspace_id() -> String {
     settings::workspace_id()
 }
 
-/// The argument `workspace_id`: the session's, unless the caller has the rights of the owner of Kepler's
-/// tables.
+/// The argument `workspace_id`, checked.
 pub(crate) fn argument(workspace_id: Option<String>) -> Result<String, Error> {
     let asked = name("workspace_id", workspace_id)?;
-    let own = settings::workspace_id();
-    if asked != own && !Owner::find()?.is_caller() {
-        return Err(AccessError::ForeignWorkspace { asked, own }.into());
-    }
+    require_own(&asked)?;
     Ok(asked)
+}
+
+/// Fails unless a workspace is the session's, or the caller has the rights of the owner of Kepler's tables.
+pub(crate) fn require_own(asked: &str) -> Result<(), Error> {
+    let own = settings::workspace_id();
+    if asked == own || Owner::find()?.is_caller() {
+        return Ok(());
+    }
+    Err(AccessError::ForeignWorkspace { asked: asked.to_owned(), own }.into())
 }
 
 /// The same check for functions in SQL.

@@ -3,7 +3,9 @@
 
 CREATE FUNCTION kepler.estimate_tokens(content text) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT (pg_catalog.octet_length($1) + 3) / 4 $$;
+AS $$
+SELECT (pg_catalog.octet_length($1) OPERATOR(pg_catalog.+) 3) OPERATOR(pg_catalog./) 4
+$$;
 
 CREATE FUNCTION kepler._require_conversation(conversation_id text, workspace_id text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp

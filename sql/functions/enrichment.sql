@@ -107,8 +107,9 @@ BEGIN
 END
 $$;
 
+-- The workspace must be one that the caller may name, too.
 CREATE FUNCTION kepler._require_name(argument text, value text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF value IS NULL THEN
@@ -120,6 +121,8 @@ BEGIN
     ELSIF octet_length(value) > 128 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('argument "%s" is longer than 128 bytes', argument);
+    ELSIF argument = 'workspace_id' THEN
+        PERFORM kepler._require_workspace(value);
     END IF;
 END
 $$;
@@ -269,7 +272,9 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
             MESSAGE = format('argument "%s" must not be NULL',
                 CASE WHEN lease_id IS NULL THEN 'lease_id' ELSE 'workspace_id' END);
-    ELSIF NOT (extend BETWEEN '0' AND '365 days') THEN
+    END IF;
+    PERFORM kepler._require_workspace(given_workspace);
+    IF NOT (extend BETWEEN '0' AND '365 days') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'argument "extend" must be between 0 and 365 days';
     END IF;

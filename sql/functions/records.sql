@@ -80,6 +80,7 @@ BEGIN
             MESSAGE = format('argument "%s" must not be NULL',
                 CASE WHEN record_ids IS NULL THEN 'record_ids' ELSE 'workspace_id' END);
     END IF;
+    PERFORM kepler._require_workspace(wanted_workspace);
 
     IF change = 'restore' THEN
         -- Before any row: see set_enrichment_policy.

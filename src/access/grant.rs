@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::ident::qualified;
 use crate::install::require_tables;
 use crate::pg::role::{self, ActAs};
+use crate::pg::whole::Spi;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;

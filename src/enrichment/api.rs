@@ -7,6 +7,7 @@ use crate::arguments::{OptionsObject, name};
 use crate::error::Error;
 use crate::install::require_tables;
 use crate::pg::whole::Spi;
+use crate::workspace;
 use pgrx::JsonB;
 use pgrx::callconv::{BoxRet, FcInfo};
 use pgrx::datum::{Datum, Interval};
@@ -84,7 +85,7 @@ fn claim_records(
 > {
     require_tables()?;
     let request = Request {
-        workspace_id: name("workspace_id", workspace_id)?,
+        workspace_id: workspace::argument(workspace_id)?,
         entity_type: name("entity_type", entity_type)?,
         worker: name("worker", worker)?,
         max_rows: check_max_rows(max_rows)?,
@@ -148,7 +149,7 @@ fn settle_records(
 > {
     require_tables()?;
     let lease_id = lease_id.ok_or(Error::NullArgument("lease_id"))?;
-    let workspace_id = name("workspace_id", workspace_id)?;
+    let workspace_id = workspace::argument(workspace_id)?;
     let elements = decode::batch(results.ok_or(Error::NullArgument("results"))?)?;
     let answers =
         Spi::connect_mut(|client| settle::run(client, &workspace_id, lease_id, elements))?;

@@ -8,12 +8,12 @@ use super::score::Weights;
 use super::search::{self, Request, in_range};
 use super::touch;
 use crate::access::owner::require_right;
-use crate::arguments::name;
 use crate::error::Error;
 use crate::install::require_tables;
 use crate::pg::clock::now;
 use crate::pg::json;
 use crate::pg::whole::Spi;
+use crate::workspace;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -95,7 +95,7 @@ fn search_memories(
     ErrorReport,
 > {
     require_tables()?;
-    let workspace_id = name("workspace_id", workspace_id)?;
+    let workspace_id = workspace::argument(workspace_id)?;
     let touch = touch.ok_or(Error::NullArgument("touch"))?;
     let diversity = diversity.ok_or(Error::NullArgument("diversity"))?;
     let diversity = in_range("diversity", diversity, 0.0, 1.0).map_err(Error::from)?;
@@ -233,7 +233,7 @@ fn touch_memories(
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<i64, ErrorReport> {
     require_tables()?;
-    let workspace_id = name("workspace_id", workspace_id)?;
+    let workspace_id = workspace::argument(workspace_id)?;
     let ids = memory_ids.ok_or(Error::NullArgument("memory_ids"))?;
     Ok(Spi::connect_mut(|client| -> Result<i64, Error> {
         let reader = Reader::open(client, &workspace_id)?;

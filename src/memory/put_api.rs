@@ -7,11 +7,12 @@ use super::embedding::Embedding;
 use super::error::MemoryError;
 use super::put::{self, Action};
 use super::space::Space;
-use crate::arguments::{name, required};
+use crate::arguments::required;
 use crate::error::Error;
 use crate::install::require_tables;
 use crate::pg::varlena;
 use crate::pg::whole::Spi;
+use crate::workspace;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -69,7 +70,7 @@ fn _remember(
     ErrorReport,
 > {
     require_tables()?;
-    let workspace_id = name("workspace_id", workspace_id)?;
+    let workspace_id = workspace::argument(workspace_id)?;
     let memory = NewMemory {
         content: required("content", content)?,
         is_json,
@@ -133,7 +134,7 @@ fn remember_many(
     ErrorReport,
 > {
     require_tables()?;
-    let workspace_id = name("workspace_id", workspace_id)?;
+    let workspace_id = workspace::argument(workspace_id)?;
     let dedupe = dedupe.ok_or(Error::NullArgument("dedupe"))?;
     let text = memories.ok_or(Error::NullArgument("memories"))?;
     let answers = Spi::connect_mut(|client| {

@@ -14,6 +14,7 @@ use crate::pg::array::{self, Array, ElementType};
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
 use crate::pg::whole::Spi;
+use crate::workspace;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -198,7 +199,7 @@ fn set(
     workspace_id: Option<String>,
 ) -> Result<Vec<Answer>, Error> {
     require_tables()?;
-    let workspace_id = name("workspace_id", workspace_id)?;
+    let workspace_id = workspace::argument(workspace_id)?;
     let space = name("space", space)?;
     let text = embeddings.ok_or(Error::NullArgument("embeddings"))?;
     Spi::connect_mut(|client| {

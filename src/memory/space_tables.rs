@@ -11,6 +11,7 @@ use crate::arguments::required;
 use crate::error::Error;
 use crate::ident::qualified;
 use crate::install::require_tables;
+use crate::pg::whole::Spi;
 use crate::workspace;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;

@@ -9,6 +9,7 @@ use crate::memory::api::{names, need_embedding, no_nan, query_of, search_text, u
 use crate::memory::error::MemoryError;
 use crate::pg::json;
 use crate::pg::whole::Spi;
+use crate::workspace;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -108,7 +109,7 @@ fn search_messages(
     let (sent_from, sent_before) = (sent_from.map(i64::from), sent_before.map(i64::from));
     let request = Request {
         scope: Scope {
-            workspace_id: name("workspace_id", workspace_id)?,
+            workspace_id: workspace::argument(workspace_id)?,
             user: user(user_id)?,
             conversation_id: Some(name("conversation_id", conversation_id)?).filter(|id| id != "*"),
             kinds: names("kinds", kinds)?,

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::install::require_tables;
 use crate::pg::memory;
 use crate::pg::whole::Spi;
+use crate::workspace;
 use pgrx::JsonB;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -163,12 +164,13 @@ struct Call<'a> {
 impl<'a> Call<'a> {
     fn check(
         name: Option<&'a str>,
-        workspace: Option<&'a str>,
+        given_workspace: Option<&'a str>,
         on_error: Option<Option<&'a str>>,
     ) -> Result<Self, Error> {
         require_tables()?;
         let name = name.ok_or(Error::NullArgument("name"))?;
-        let workspace = workspace.ok_or(Error::NullArgument("workspace_id"))?;
+        let workspace = given_workspace.ok_or(Error::NullArgument("workspace_id"))?;
+        workspace::require_own(workspace)?;
         let skip = match on_error {
             None | Some(Some("skip")) => true,
             Some(Some("reject")) => false,

@@ -137,7 +137,7 @@ impl<'t> Landing<'t> {
                 Ok(written) => return self.settle_written(rows, &all, written),
                 Err(refusal) => refusal,
             };
-        if !self.skip && refusal.code != FOREIGN_KEY {
+        if !self.skip && refusal.code.standard() != FOREIGN_KEY {
             // Says it again, with all that Postgres has to say.
             let written = self.insert_some(client, rows, &all, lenient);
             return self.settle_written(rows, &all, written);
@@ -215,7 +215,7 @@ impl<'t> Landing<'t> {
             self.insert_some(client, rows, some, true);
         });
         match (refusal, some) {
-            (Some(refusal), _) if refusal.code == FOREIGN_KEY => Vec::new(),
+            (Some(refusal), _) if refusal.code.standard() == FOREIGN_KEY => Vec::new(),
             (Some(refusal), [row]) => vec![(*row, refusal)],
             (Some(_), _) => {
                 let (first, second) = some.split_at(some.len() / 2);

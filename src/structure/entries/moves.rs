@@ -120,7 +120,7 @@ impl Batch<'_> {
             Ok(written) => self.settle_updated(keys, changing, &written),
             Err(refusal) => match changing {
                 [row] => {
-                    let rivals = match refusal.code {
+                    let rivals = match refusal.code.standard() {
                         UNIQUE => self.find_rivals(client, keys, changing).remove(row),
                         _ => None,
                     };

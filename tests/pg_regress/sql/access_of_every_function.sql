@@ -66,6 +66,7 @@ INSERT INTO calls VALUES
     ('expire_memories', 'kepler.expire_memories()'),
     ('fail_records', format($$kepler.fail_records(%s, ARRAY[%L], 'no')$$, :'lease', :'leased')),
     ('finish_execution', format($$kepler.finish_execution(%L, %L, 'SUCCESS')$$, :'run', :'token')),
+    ('fold', $$kepler.fold('X')$$),
     ('forget', format('kepler.forget(ARRAY[%L])', :'memory')),
     ('grant_access', $$kepler.grant_access('access_nobody', 'reader')$$),
     ('heartbeat', format('kepler.heartbeat(%s)', :'lease')),
