@@ -105,7 +105,7 @@ lock() {
   [[ ${KEPLER_LOCKS:-} != *" $name "* ]] || return 0
   export KEPLER_LOCKS="${KEPLER_LOCKS:-} $name "
   command -v flock >/dev/null || return 0
-  if ! flock --nonblock "$BUILD/$name.lock" true; then say "waiting for another make ($name) …"; fi
+  if ! flock --timeout 3 "$BUILD/$name.lock" true; then say "waiting for another make ($name) …"; fi
   exec flock --close "$BUILD/$name.lock" "$0" "$@"
 }
 

@@ -164,6 +164,12 @@ prepare_sqlsmith() {
   mv "$dest.new" "$dest"
 }
 
+# KEPLER_PREPARED: what a script before has prepared, with spaces around.
+missing=()
+for step in "$@"; do
+  if [[ ${KEPLER_PREPARED:-} != *" $step "* ]]; then missing+=("$step"); fi
+done
+[[ ${#missing[@]} -gt 0 ]] || exit 0
 lock prepare "$@"
 check_tools
 for step in "$@"; do

@@ -6,12 +6,14 @@
 # scripts that have one, and nothing else; KEPLER_BOTH=yes says that the other version is tested as well.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
+major=${PG:-18}
+# Before the results, which the script that begins anew under the lock would take for another's.
+lock "test-$major" "$@"
 # shellcheck source=tools/results.sh
 source "$ROOT/tools/results.sh"
 # shellcheck source=tools/server-log.sh
 source "$ROOT/tools/server-log.sh"
 
-major=${PG:-18}
 wanted=${T:-${TESTS:-}}
 [[ -z ${ACCEPT:-} || -n $wanted ]] || die "usage: make accept T=\"name …\" [PG=18]"
 # These share a database of their own, in this order: what happens before and at install(), and what
@@ -21,7 +23,6 @@ FRESH="before_install install seed_003_inventory_record"
 DRIVERS=$(pg_prefix 16)/lib/postgresql/pgxs/src/test
 
 KEPLER_PROFILE=tests "$ROOT/tools/build.sh" "$major" || { failed "build for Postgres $major"; summary; exit; }
-lock "test-$major" "$@"
 start_server "$major"
 
 chosen() { [[ -z $wanted || " $wanted " == *" $1 "* ]]; }

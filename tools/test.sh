@@ -8,8 +8,14 @@ source "$(dirname "$0")/lib.sh"
 source "$ROOT/tools/results.sh"
 
 # What only some tests need may be missing: they say so.
-"$ROOT/tools/prepare.sh" postgres cargo shellcheck embedding workers ||
-  "$ROOT/tools/prepare.sh" postgres cargo shellcheck
+KEPLER_PREPARED=" postgres cargo shellcheck embedding workers "
+# shellcheck disable=SC2086 # words
+if ! "$ROOT/tools/prepare.sh" $KEPLER_PREPARED; then
+  KEPLER_PREPARED=" postgres cargo shellcheck "
+  # shellcheck disable=SC2086
+  "$ROOT/tools/prepare.sh" $KEPLER_PREPARED
+fi
+export KEPLER_PREPARED
 [[ -n ${PG:-} ]] || export KEPLER_BOTH=yes
 
 part() {

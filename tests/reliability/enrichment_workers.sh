@@ -4,7 +4,6 @@
 # a record that fails fails alone; who is told to stop ends with 0 within seconds and holds nothing; who has nothing
 # to do is woken up by an upsert.
 # Runs on: 16, because it is about the examples.
-# Long form: RECORDS=12000, a minute
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 
