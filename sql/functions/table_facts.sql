@@ -47,7 +47,7 @@ WITH depending AS (
     SELECT d.number, CASE WHEN bool_or(d.deptype <> 'n') THEN 'constraint' ELSE 'exclusion' END, c.conname, false
     FROM depending AS d
     JOIN pg_constraint AS c ON c.oid = d.objid AND d.classid = 'pg_constraint'::regclass
-    WHERE c.conrelid = relation AND d.number > 0
+    WHERE c.conrelid = relation AND d.number > 0 AND c.contype IN ('c', 'f', 'u', 'x')
     GROUP BY d.number, c.oid, c.conname
     UNION ALL
     SELECT d.number, 'index', c.relname, false

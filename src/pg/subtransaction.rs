@@ -14,8 +14,8 @@ pub(crate) struct Refusal {
 }
 
 /// Runs `write` in a subtransaction and gives what it gave. Where the database refuses data (classes
-/// 22 and 23, and P0001, which triggers raise) all that it wrote is undone; every other error passes
-/// through: it is about the session or the server.
+/// 22 and 23, what is too long for an index or a page, and what triggers raise) all that it wrote is undone; every other
+/// error passes through: it is about the session or the server.
 pub(crate) fn attempt<T>(write: impl FnOnce() -> T) -> Result<T, Refusal> {
     run(write, true)
 }
@@ -67,7 +67,8 @@ fn run<T>(write: impl FnOnce() -> T, keep: bool) -> Result<T, Refusal> {
 
 fn is_about_data(code: PgSqlErrorCode) -> bool {
     let text = sqlstate(code);
-    text.starts_with("22") || text.starts_with("23") || text == "P0001"
+    ["22", "23", "45"].iter().any(|class| text.starts_with(class))
+        || ["54000", "P0001", "P0004"].contains(&text.as_str())
 }
 
 /// The five characters of a code, six bits each.
