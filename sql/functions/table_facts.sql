@@ -1,3 +1,93 @@
+-- What else rests on a table or on a column of it, and whether Postgres changes no type under that. What functions and
+-- clients say in texts is not known to anybody.
+CREATE FUNCTION kepler._dependents(relation oid) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH depending AS (
+    SELECT d.refobjsubid AS number, d.classid, d.objid, d.objsubid, d.deptype
+    FROM pg_depend AS d
+    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = relation
+), found (number, kind, name, keeps_type) AS (
+    SELECT d.number, CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'rule' END,
+        c.oid::regclass::text, true
+    FROM depending AS d
+    JOIN pg_rewrite AS r ON r.oid = d.objid AND d.classid = 'pg_rewrite'::regclass
+    JOIN pg_class AS c ON c.oid = r.ev_class
+    UNION ALL
+    SELECT d.number, 'policy', quote_ident(p.polname), true
+    FROM depending AS d
+    JOIN pg_policy AS p ON p.oid = d.objid AND d.classid = 'pg_policy'::regclass
+    WHERE d.number > 0
+    UNION ALL
+    SELECT d.number, 'trigger', quote_ident(g.tgname), true
+    FROM depending AS d
+    JOIN pg_trigger AS g ON g.oid = d.objid AND d.classid = 'pg_trigger'::regclass
+    WHERE d.number > 0 AND NOT g.tgisinternal
+    UNION ALL
+    SELECT d.number, 'function', p.oid::regprocedure::text, true
+    FROM depending AS d
+    JOIN pg_proc AS p ON p.oid = d.objid AND d.classid = 'pg_proc'::regclass
+    UNION ALL
+    -- By the version of Postgres the column depends, or its expression.
+    SELECT d.number, 'generated column', quote_ident(a.attname), true
+    FROM depending AS d
+    LEFT JOIN pg_attrdef AS e ON e.oid = d.objid AND d.classid = 'pg_attrdef'::regclass
+    JOIN pg_attribute AS a ON a.attrelid = relation AND a.attgenerated <> ''
+        AND a.attnum = CASE WHEN d.classid = 'pg_class'::regclass AND d.objid = relation THEN d.objsubid ELSE e.adnum END
+    WHERE d.number > 0 AND d.number <> a.attnum
+    UNION ALL
+    SELECT d.number, 'publication', quote_ident(b.pubname), true
+    FROM depending AS d
+    JOIN pg_publication_rel AS p ON p.oid = d.objid AND d.classid = 'pg_publication_rel'::regclass
+    JOIN pg_publication AS b ON b.oid = p.prpubid
+    WHERE d.number > 0
+    UNION ALL
+    -- Constraints go with their columns, but for the condition of an exclusion.
+    SELECT d.number, CASE WHEN bool_or(d.deptype <> 'n') THEN 'constraint' ELSE 'exclusion' END, c.conname, false
+    FROM depending AS d
+    JOIN pg_constraint AS c ON c.oid = d.objid AND d.classid = 'pg_constraint'::regclass
+    WHERE c.conrelid = relation AND d.number > 0 AND c.contype IN ('c', 'f', 'u', 'x')
+    GROUP BY d.number, c.oid, c.conname
+    UNION ALL
+    SELECT d.number, 'index', c.relname, false
+    FROM depending AS d
+    JOIN pg_class AS c ON c.oid = d.objid AND d.classid = 'pg_class'::regclass AND c.relkind = 'i'
+    WHERE d.number > 0
+    UNION ALL
+    SELECT d.number, 'statistics object', quote_ident(s.stxname), false
+    FROM depending AS d
+    JOIN pg_statistic_ext AS s ON s.oid = d.objid AND d.classid = 'pg_statistic_ext'::regclass
+    WHERE d.number > 0
+    UNION ALL
+    SELECT 0, 'column', format('%s.%I', a.attrelid::regclass, a.attname), true
+    FROM pg_class AS t
+    JOIN pg_type AS y ON y.oid = t.reltype
+    JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (y.oid, y.typarray)
+        AND d.classid = 'pg_class'::regclass AND d.objsubid > 0
+    JOIN pg_attribute AS a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND NOT a.attisdropped
+    WHERE t.oid = relation
+    UNION ALL
+    SELECT a.attnum, 'parent', i.inhparent::regclass::text, true
+    FROM pg_inherits AS i
+    JOIN pg_attribute AS a ON a.attrelid = i.inhrelid AND a.attinhcount > 0 AND NOT a.attisdropped
+    WHERE i.inhrelid = relation
+    UNION ALL
+    SELECT 0, 'child', i.inhrelid::regclass::text, false
+    FROM pg_inherits AS i WHERE i.inhparent = relation
+    UNION ALL
+    SELECT 0, 'reference', c.conrelid::regclass::text, false
+    FROM depending AS d
+    JOIN pg_constraint AS c ON c.oid = d.objid AND d.classid = 'pg_constraint'::regclass
+    WHERE c.contype = 'f' AND c.confrelid = relation AND c.conrelid <> relation
+)
+SELECT coalesce(jsonb_agg(DISTINCT jsonb_build_object(
+    'column', a.attname, 'kind', f.kind, 'name', f.name, 'keeps_type', f.keeps_type)), '[]')
+FROM found AS f
+LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attnum = f.number AND f.number > 0
+WHERE f.name IS NOT NULL
+$$;
+
 -- What the catalog says of one table, in one object, for the comparison of tables with structures.
 --
 -- Expressions are printed under fixed settings, so that the text depends on nothing but the table.
@@ -135,7 +225,8 @@ SELECT jsonb_build_object(
         LEFT JOIN pg_constraint AS c
             ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid AND c.contype IN ('p', 'u', 'x')
         WHERE i.indrelid = t.oid
-    ), '[]')
+    ), '[]'),
+    'dependents', kepler._dependents(t.oid)
 )
 FROM pg_class AS t
 JOIN pg_namespace AS n ON n.oid = t.relnamespace

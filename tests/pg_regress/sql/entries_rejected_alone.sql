@@ -84,4 +84,20 @@ SELECT ordinal, outcome, error FROM kepler.upsert_entries('Pair', '{code}', '[{"
 SELECT code, alt, n FROM :pair ORDER BY code;
 SELECT ordinal, outcome FROM kepler.update_entries('Pair', (SELECT json_agg(json_build_object('entry_id', p.entry_id, 'n', v.n, 'alt', v.alt) ORDER BY v.k) FROM :pair AS p, (VALUES (1, 7, 'q'), (2, 8, 'y')) AS v (k, n, alt) WHERE p.code = 'b'), 'skip');
 SELECT code, alt, n FROM :pair WHERE code = 'b';
+
+-- What an index of the user's own is too short for, and what a trigger raises, is that element's; in a change and a deletion too.
+SELECT kepler.create_entry_table('Guarded', '{"fields": [{"name": "t", "type": "text"}]}') AS guarded \gset
+CREATE INDEX ON :guarded (t);
+CREATE FUNCTION pg_temp.guard() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    ASSERT TG_OP = 'DELETE' OR NEW.t IS DISTINCT FROM 'assert', 'not so';
+    IF TG_OP = 'DELETE' AND OLD.t = 'keep' THEN
+        RAISE EXCEPTION 'kept' USING ERRCODE = '23001';
+    END IF;
+    RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON :guarded FOR EACH ROW EXECUTE FUNCTION pg_temp.guard();
+SELECT ordinal, outcome, error_code FROM kepler.insert_entries('Guarded', (SELECT json_agg(json_build_object('t', t)) FROM (VALUES ('a'), ((SELECT string_agg(md5(i::text), '') FROM generate_series(1, 300) AS i)), ('assert'), ('keep'), ('b')) AS v (t))::text, 'skip');
+SELECT ordinal, outcome, error_code FROM kepler.update_entries('Guarded', (SELECT json_agg(json_build_object('entry_id', entry_id, 't', CASE t WHEN 'a' THEN 'assert' WHEN 'b' THEN (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 300) AS i) ELSE 'keep' END) ORDER BY entry_id) FROM :guarded)::text, 'skip');
+SELECT ordinal, outcome, error_code, error FROM kepler.delete_entries('Guarded', ARRAY(SELECT entry_id::text FROM :guarded ORDER BY entry_id));
 ROLLBACK;
