@@ -60,22 +60,31 @@ impl Embedded {
     }
 }
 
-thread_local! {
-    /// Inserts into the tables of spaces, by the table and the schema of pgvector, which may be moved.
-    static EMBEDDINGS: RefCell<HashMap<(String, String), Rc<OwnedStatement>>> = RefCell::default();
+/// What becomes of an embedding that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Present {
+    IsReplaced,
+    Stays,
 }
 
-/// Writes embeddings into the table of a space; those that are there already stay, or take the new value.
-/// Gives the ids of those whose embedding was written.
+/// The table of a space, the schema of pgvector, which may be moved, and what becomes of what is there.
+type Target = (String, String, Present);
+
+thread_local! {
+    static EMBEDDINGS: RefCell<HashMap<Target, Rc<OwnedStatement>>> = RefCell::default();
+}
+
+/// Writes embeddings into the table of a space. Gives the ids of those whose embedding was written.
 pub(crate) fn insert_embeddings(
     client: &mut SpiClient<'_>,
     workspace: &Text,
     space: &Space,
     ids: &mut Array,
     embeddings: &mut Array,
+    present: Present,
 ) -> HashSet<String> {
     let table = &space.vectors.table;
-    let key = (table.clone(), space.vectors.vector_schema.clone());
+    let key = (table.clone(), space.vectors.vector_schema.clone(), present);
     let known = EMBEDDINGS.with_borrow(|known| known.get(&key).cloned());
     let statement = known.unwrap_or_else(|| {
         let equals = format!("OPERATOR({}.=)", quote(&space.vectors.vector_schema));
@@ -103,11 +112,17 @@ pub(crate) fn insert_embeddings(
                 format!("n.embedding FROM (SELECT pg_catalog.unnest({ids}) AS id, {given}) AS n"),
             ),
         };
+        let otherwise = match present {
+            Present::IsReplaced => format!(
+                "UPDATE SET embedding = EXCLUDED.embedding{set} \
+                 WHERE NOT (e.embedding {equals} EXCLUDED.embedding {same})"
+            ),
+            Present::Stays => "NOTHING".to_owned(),
+        };
         let sql = format!(
             "INSERT INTO {table} AS e (workspace_id, {column}, {columns})
              SELECT $1, n.id, {source}
-             ON CONFLICT (workspace_id, {column}) DO UPDATE SET embedding = EXCLUDED.embedding{set}
-             WHERE NOT (e.embedding {equals} EXCLUDED.embedding {same})
+             ON CONFLICT (workspace_id, {column}) DO {otherwise}
              RETURNING {id}",
             id = space.embedded.id(&format!("e.{column}")),
         );
