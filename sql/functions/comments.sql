@@ -500,6 +500,7 @@ COMMENT ON FUNCTION kepler.index_advice(regclass) IS
 'Which index each column of type vector should have, in the tables of embedding spaces and in all others, or in one relation: a row for each.
 advice: create, rebuild (an IVFFlat index that has too few lists for the rows: the statement makes another beside it), drop (what another has replaced, or one whose building was interrupted), analyze, or none, with the reason and the statement. Run one, then ask again. None below 50,000 rows: all are compared as fast. Columns outside of spaces are taken to be compared by cosine.
 build_memory: bytes that building it takes; a lower maintenance_work_mem makes it many times slower.
+No index finds its way past very many rows with the same vector: a search that notices it compares all rows of its scope (plan exact_after_index). Texts that repeat, as "ok", are better embedded once or not at all.
 Errors: 55000 before install().';
 COMMENT ON FUNCTION kepler.recall_check(text, integer, integer, text, text) IS
 'Holds searches for stored embeddings, chosen at random, against exact ones: the share of the k nearest that they find (recall), how many gave fewer rows than exist (shortfalls), and their times in milliseconds beside those of the exact ones. NULL where nothing is stored.

@@ -50,12 +50,13 @@ impl Search<'_> {
         near.iter().filter(similar).count() < self.certain
     }
 
-    /// How many different vectors there are, by their distance.
-    pub(super) fn distinct<D>(&self, near: &[Near<D>]) -> usize {
-        near.iter().map(|near| near.distance.to_bits()).collect::<HashSet<_>>().len()
+    /// How many different ones there are, by distance and text.
+    pub(super) fn distinct<D: Details>(&self, near: &[Near<D>]) -> usize {
+        let of = |near: &'_ Near<D>| (near.distance.to_bits(), near.details.content().to_owned());
+        near.iter().map(of).collect::<HashSet<_>>().len()
     }
 
-    /// The rows, and the nearest of those with other vectors.
+    /// The rows, and the nearest of those that are others.
     pub(super) fn with_others<D: Details>(
         &self,
         client: &mut SpiClient<'_>,

@@ -371,28 +371,29 @@ impl Search<'_> {
         }
     }
 
-    /// The nearest of each distance, which is as good as of each vector.
+    /// The nearest, without those that have the distance and the text of another one.
     pub(super) fn exact_distinct<D: Details>(&self, client: &mut SpiClient<'_>) -> Vec<Near<D>> {
         let Condition { keys, key, beside, .. } = self.condition;
         let Some(beside) = beside else { return Vec::new() };
         let (table, details, wanted) = (&self.vectors.table, D::COLUMNS, self.wanted);
         let sql = if beside.is_filtered {
             format!(
-                "SELECT DISTINCT ON (distance) * FROM ({} OFFSET 0) AS found \
-                 ORDER BY distance, key LIMIT {wanted}",
+                "SELECT DISTINCT ON (distance, pg_catalog.hashtext(a)) * \
+                 FROM ({} OFFSET 0) AS found (key, distance, a, b, c, d) \
+                 ORDER BY distance, pg_catalog.hashtext(a), key LIMIT {wanted}",
                 self.filtered::<D>(beside)
             )
         } else {
             let (column, lookup) = (&beside.column, &beside.lookup);
             let distance = self.vectors.distance(self.query);
             format!(
-                "SELECT DISTINCT ON (e.distance) {key}, e.distance, m.* \
+                "SELECT DISTINCT ON (e.distance, pg_catalog.hashtext(m.a)) {key}, e.distance, m.* \
                  FROM (SELECT * FROM (\
                            SELECT {column}, {distance} AS distance FROM {table} AS e WHERE {keys} \
                            OFFSET 0) AS e \
                        ORDER BY e.distance, {column} OFFSET 0) AS e \
-                 CROSS JOIN LATERAL (SELECT {details} FROM {lookup} OFFSET 0) AS m \
-                 ORDER BY e.distance LIMIT {wanted}"
+                 CROSS JOIN LATERAL (SELECT {details} FROM {lookup} OFFSET 0) AS m (a, b, c, d) \
+                 ORDER BY e.distance, pg_catalog.hashtext(m.a) LIMIT {wanted}"
             )
         };
         let _planning = LocalSettings::set(PLANNING);
