@@ -107,7 +107,8 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/embedding_spaces.sql",
     name = "embedding_spaces",
-    requires = ["enrichment", "settle", workspace::current_workspace_id]
+    requires =
+        ["enrichment", "settle", workspace::current_workspace_id, memory::last::_last_search]
 );
 extension_sql_file!(
     "../sql/functions/index_advice.sql",
@@ -117,12 +118,23 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/conversations.sql",
     name = "conversations",
-    requires = ["types", "workflows", time::api::_time_of, workspace::current_workspace_id]
+    requires = [
+        "types",
+        "workflows",
+        workspace::current_workspace_id,
+        memory::messages::add_api::add_messages
+    ]
 );
 extension_sql_file!(
     "../sql/functions/memories.sql",
     name = "memories",
-    requires = ["embedding_spaces", memory::put_api::_remember]
+    requires = [
+        "embedding_spaces",
+        memory::put_api::_remember,
+        memory::put_api::remember_many,
+        memory::set_embeddings::set_embeddings,
+        memory::set_embeddings::set_message_embeddings
+    ]
 );
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
 extension_sql_file!("../sql/functions/comments.sql", name = "comments", finalize);

@@ -466,31 +466,42 @@ space: by default the one that the workspace searches.
 Rows: the passage with the best hit first, each in the order of its conversation. Without expand each hit is a passage. is_hit: false for a neighbour, which has no score, similarity and ranks. hit: the place of the hit, 1 for the best; of a neighbour, that of the hit it stands nearest to.
 score: from 0 to 1; the similarity, or in a search for words the fused rank. similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_wide, exact_after_index or text.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace or conversation.';
+COMMENT ON FUNCTION kepler.last_search() IS
+'How the last search of this session (search_memories, search_messages, search_vectors) went: the plan, whether there are no more (exhausted), and how many rows, or hits, it gave. An answer without rows cannot tell these. One row; NULLs before the first search, and after one that failed. Behind a pooler that shares sessions: in the transaction of the search.';
+COMMENT ON FUNCTION kepler._last_search() IS 'Internal: what last_search tells';
 COMMENT ON FUNCTION kepler.touch_memories(text[], text) IS
 'Notes that memories were used, as a search does for those that it gives: the time, and one more hit. At most once a minute each; what another transaction is noting is passed over; nothing in a read-only transaction. Returns how many were noted.
 Errors: 55000 before install(); 22004 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
-COMMENT ON FUNCTION kepler.forget(text[], timestamptz, text) IS
-'Forgets memories, with their embeddings and accesses: for good, or, with at, from that time on (they expire then). Returns a row for each id: forgotten, expires, unchanged (named before, or that was its time already) or not_found. What a forgotten memory had superseded is superseded by its successor.
+COMMENT ON FUNCTION kepler.forget(text[], text, text) IS
+'Deletes memories for good, with their embeddings and accesses; end_memories ends them from a time on. Returns a row for each id: deleted, unchanged (named before) or not_found. What a deleted memory had superseded is superseded by its successor.
+user_id: whose memories they must be: * is anybody''s in the workspace, NULL those of no user; another''s memory is not_found.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+COMMENT ON FUNCTION kepler.end_memories(text[], timestamptz, text, text) IS
+'Ends memories: from the time on they are not found, and expire_memories deletes them. Returns a row for each id: updated, unchanged (named before, or that was its time already) or not_found.
+at: sets expires_at; a later time than before is taken too. user_id: as for forget.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.expire_memories(integer, text) IS
 'Deletes up to max_rows memories that have expired, those first that expired first, and returns how many. What another transaction holds is left to the next call.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
-COMMENT ON FUNCTION kepler.memory_history(text, text) IS
-'What a memory said before, and what took its place: the memories of its chain of supersedes, the oldest first. No row if there is no such memory.
+COMMENT ON FUNCTION kepler.memory_history(text, text, text) IS
+'What a memory said before, and what took its place: the memories of its chain of supersedes that are of the same user, the oldest first. No row if there is no such memory.
+user_id: whose memory it must be: * is anybody''s in the workspace, NULL one of no user; of another''s there is no row.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.pending_embeddings(text, integer, text, text) IS
-'Memories of the workspace that have no embedding in a space, for whoever computes them: up to max_rows (at most 10,000), in the order of their ids. after: the last memory_id of the call before; a worker that passes it does not look at the same ones again.
+'Memories of the workspace that have no embedding in a space, for whoever computes them: up to max_rows (at most 10,000), in the order of their ids. after: the last memory_id of the call before; a worker that passes it does not look at the same ones again. A memory whose content has changed is pending again.
+content_hash: SHA-256 of the content in UTF-8, in hexadecimal digits; handed back to set_embeddings it makes sure that the content is still the same.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
 COMMENT ON FUNCTION kepler.set_embeddings(text, text, text) IS
-'Sets the embeddings of memories in a space, and returns a row for each element: set, unchanged, superseded (a later element is about the same memory), not_found, or rejected, with error. Searches go on in the space that the workspace has activated.
-embeddings: the text of a JSON array of {memory_id, embedding}.
+'Sets the embeddings of memories in a space, and returns a row for each element: set, unchanged, superseded (a later element is about the same memory, or its content has changed), not_found, or rejected, with error_code (of the first thing that is wrong, or the SQLSTATE where the database refuses it) and error. Searches go on in the space that the workspace has activated.
+embeddings: a JSON array of {memory_id, embedding, content_hash}, as text, json or jsonb. content_hash: that of the content that was embedded, as pending_embeddings has it; without it an embedding of a content that has changed meanwhile is taken for that of the new one.
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
 COMMENT ON FUNCTION kepler.pending_message_embeddings(text, integer, bigint, text[], text) IS
-'Messages of the workspace that have no embedding in a space, for whoever computes them: up to max_rows (at most 10,000), in the order of their ids; not those without any text. after: the last message_id of the call before; a worker that passes it does not look at the same ones again. roles: only messages of these, since not all are worth an embedding.
+'Messages of the workspace that have no embedding in a space, for whoever computes them: up to max_rows (at most 10,000), in the order of their ids; not those without any text. after: the last message_id of the call before; a worker that passes it does not look at the same ones again. roles: only messages of these, since not all are worth an embedding. A message whose content has changed is pending again.
+content_hash: SHA-256 of the content in UTF-8, in hexadecimal digits; handed back to set_message_embeddings it makes sure that the content is still the same.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
 COMMENT ON FUNCTION kepler.set_message_embeddings(text, text, text) IS
-'Sets the embeddings of messages in a space, and returns a row for each element: set, unchanged, superseded (a later element is about the same message), not_found, or rejected, with error. Searches go on in the space that the workspace has activated.
-embeddings: the text of a JSON array of {message_id, embedding}.
+'Sets the embeddings of messages in a space, and returns a row for each element: set, unchanged, superseded (a later element is about the same message, or its content has changed), not_found, or rejected, with error_code and error. Searches go on in the space that the workspace has activated.
+embeddings: a JSON array of {message_id, embedding, content_hash}, as text, json or jsonb; content_hash as for set_embeddings.
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
 COMMENT ON FUNCTION kepler.activate_space(text, text) IS
 'Has the workspace search another space from now on. Refused (55000) as long as a memory of the workspace has no embedding there, or a message that has one in the space searched now, with how many. Waits for transactions that are writing memories or embeddings of the workspace.
@@ -505,6 +516,7 @@ COMMENT ON FUNCTION kepler.index_advice(regclass) IS
 'Which index each column of type vector should have, in the tables of embedding spaces and in all others, or in one relation: a row for each.
 advice: create, rebuild (an IVFFlat index that has too few lists for the rows: the statement makes another beside it), drop (what another has replaced, or one whose building was interrupted), analyze, or none, with the reason and the statement. Run one, then ask again. None below 50,000 rows: all are compared as fast. Columns outside of spaces are taken to be compared by cosine.
 build_memory: bytes that building it takes; a lower maintenance_work_mem makes it many times slower.
+No index finds its way past very many rows with the same vector: a search that notices it compares all rows of its scope (plan exact_after_index). Texts that repeat, as "ok", are better embedded once or not at all.
 Errors: 55000 before install().';
 COMMENT ON FUNCTION kepler.recall_check(text, integer, integer, text, text) IS
 'Holds searches for stored embeddings, chosen at random, against exact ones: the share of the k nearest that they find (recall), how many gave fewer rows than exist (shortfalls), and their times in milliseconds beside those of the exact ones. NULL where nothing is stored.
@@ -523,15 +535,30 @@ COMMENT ON FUNCTION kepler._create_embedding_tables(text) IS 'Internal: makes th
 COMMENT ON FUNCTION kepler._retire_embedding_space(text) IS 'Internal: see retire_embedding_space';
 COMMENT ON FUNCTION kepler._drop_embedding_space(text) IS 'Internal: see drop_embedding_space';
 COMMENT ON FUNCTION kepler._activate_space(text, text) IS 'Internal: see activate_space';
+COMMENT ON FUNCTION kepler.set_embeddings(text, json, text) IS 'As set_embeddings(text, text, text), for a batch in json';
+COMMENT ON FUNCTION kepler.set_embeddings(text, jsonb, text) IS 'As set_embeddings(text, text, text), for a batch in jsonb';
+COMMENT ON FUNCTION kepler.set_message_embeddings(text, json, text) IS 'As set_message_embeddings(text, text, text), for a batch in json';
+COMMENT ON FUNCTION kepler.set_message_embeddings(text, jsonb, text) IS 'As set_message_embeddings(text, text, text), for a batch in jsonb';
+COMMENT ON FUNCTION kepler.remember_many(json, boolean, text, text) IS 'As remember_many(text, boolean, text, text), for a batch in json';
+COMMENT ON FUNCTION kepler.remember_many(jsonb, boolean, text, text) IS 'As remember_many(text, boolean, text, text), for a batch in jsonb';
+COMMENT ON FUNCTION kepler.add_messages(text, json, text) IS 'As add_messages(text, text, text), for a batch in json';
+COMMENT ON FUNCTION kepler.add_messages(text, jsonb, text) IS 'As add_messages(text, text, text), for a batch in jsonb';
+COMMENT ON FUNCTION kepler._drop_embeddings(text, text, text) IS 'Internal: deletes the embeddings of a memory or message whose content has changed';
+COMMENT ON FUNCTION kepler._drop_message_embeddings() IS 'Trigger: the embeddings of a message go when its content changes';
+COMMENT ON FUNCTION kepler._refuse_memory_rename() IS 'Trigger: refuses another id for a memory';
+COMMENT ON FUNCTION kepler._memory_chain(text, text) IS 'Internal: the ids of the memories that took each other''s place';
+COMMENT ON FUNCTION kepler._successors(text[], text[], text[]) IS 'Internal: what took the place of deleted memories';
+COMMENT ON FUNCTION kepler._next_message_number(text, text) IS 'Internal: the next number of a conversation, which stays locked';
+COMMENT ON FUNCTION kepler._note_message_numbers() IS 'Internal: notes the last numbers on the conversations whose messages a statement has numbered';
+COMMENT ON FUNCTION kepler._note_numbered_messages() IS 'Trigger: notes the last numbers on conversations';
 COMMENT ON FUNCTION kepler._require_max_rows(integer, integer) IS 'Internal: checks an argument that bounds the rows';
 COMMENT ON FUNCTION kepler._require_space(text, boolean) IS 'Internal: fails unless there is such an embedding space, with its table where that is needed';
 COMMENT ON FUNCTION kepler._whose_memory(text, text) IS 'The user and the type of a memory, which is locked until the transaction ends';
 COMMENT ON FUNCTION kepler._complete_embedding() IS 'Trigger: whose memory an embedding belongs to, where it was inserted without';
-COMMENT ON FUNCTION kepler._move_embeddings() IS 'Trigger: embeddings go with a memory that becomes another user''s, or of another type';
+COMMENT ON FUNCTION kepler._move_embeddings() IS 'Trigger: embeddings go with a memory that becomes another user''s, or of another type, and go when its content changes';
 COMMENT ON FUNCTION kepler._forget_deleted_memories() IS 'Trigger: takes what belongs to deleted memories along';
 COMMENT ON FUNCTION kepler._forget_deleted_messages() IS 'Trigger: takes the embeddings of deleted messages along';
 COMMENT ON FUNCTION kepler._create_embedding_table(text, text, regclass, integer, text, text) IS 'Internal: makes a table of a space';
-COMMENT ON FUNCTION kepler._set_message_embedding(bigint, vector, text) IS 'Internal: what add_message does with an embedding';
 COMMENT ON FUNCTION kepler._require_roles(text[]) IS 'Internal: checks an argument that holds roles of messages';
 
 COMMENT ON FUNCTION kepler.estimate_tokens(text) IS
@@ -543,20 +570,19 @@ token_count: as the model''s tokenizer counts; NULL is estimated (estimate_token
 embedding: of the content, by the model of the space that the workspace searches; NULL leaves it to set_message_embeddings, which takes those of a batch too.
 number: its place, from 1, without gaps but for what is deleted. outcome: added or existing (same external_id, role and content).
 Errors: 55000 before install(); 22004 and 22023 for arguments, with all that is wrong; 22000 for an embedding of other dimensions; 42704 where there is no space for it; 23503 for an unknown conversation or user; 23505 if another message has the external_id.';
-COMMENT ON FUNCTION kepler.add_messages(text, jsonb, text) IS
+COMMENT ON FUNCTION kepler.add_messages(text, text, text) IS
 'Adds messages to a conversation, in their order. Returns one row for each element.
-messages: a JSON array of objects {role, content, user_id, token_count, external_id, metadata, sent_at}, of which role and content are required; see add_message.
-outcome: added, existing (same external_id, role and content) or rejected (with error_code, of the first thing that is wrong, and error, with all of them; the others land).
+messages: a JSON array of objects {role, content, user_id, token_count, external_id, metadata, sent_at, embedding}, of which role and content are required, as text, json or jsonb; see add_message.
+outcome: added, existing (same external_id, role and content) or rejected (with error_code, of the first thing that is wrong, or the SQLSTATE where a constraint or trigger refuses it, and error, with all of them; the others land).
 message_id, number: of the message added, or of the one that has the external_id.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation.';
 COMMENT ON FUNCTION kepler.conversation_window(text, integer, integer, integer, integer, boolean, text) IS
 'The messages of a conversation that fit, without gaps, in their order. The newest, from before back; with after alone the next ones.
 before, after: only messages with a lower number, with a higher one. max_tokens, max_rows: what the window may hold; NULL is no limit. keep_system: whether the system messages (with a lower number than before) are always in, whatever their place; they are counted first.
-A window that was cut does not begin with the answer of a tool, whose call would be missing: it begins behind. tokens: token_count, or its estimate.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation; 54000 if the system messages, or the first message to be taken, do not fit.';
+A call of tools and their answers are in a window together or not at all, wherever it begins and ends: a message and the messages of role tool behind it. tokens: token_count, or its estimate.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation; 54000 if the system messages, or the first messages to be taken, do not fit.';
 COMMENT ON FUNCTION kepler._require_conversation(text, text) IS 'Internal: fails unless there is such a conversation';
 COMMENT ON FUNCTION kepler._check_window(text, integer, integer) IS 'Internal: fails if an argument of conversation_window is too low';
-COMMENT ON FUNCTION kepler._messages_of(jsonb, text) IS 'Internal: what add_messages was given, and what is wrong with it';
 COMMENT ON FUNCTION kepler._number_message() IS 'Trigger: gives a message that direct SQL adds the next number';
 COMMENT ON FUNCTION kepler._refuse_message_move() IS 'Trigger: refuses another place for a message';
 COMMENT ON FUNCTION kepler._restart_attempts() IS

@@ -20,15 +20,12 @@ BEGIN
     -- What was superseded by them is so by their successors, or by nothing that is left.
     UPDATE kepler.memories AS m SET superseded_by = c.successor
     FROM (
-        WITH RECURSIVE chain (workspace_id, id, successor) AS (
-            SELECT o.workspace_id, o.id, o.superseded_by FROM old_memories AS o
-            UNION
-            SELECT c.workspace_id, c.id, o.superseded_by
-            FROM chain AS c
-            JOIN old_memories AS o ON o.workspace_id = c.workspace_id AND o.id = c.successor)
-        SELECT * FROM chain AS c
-        WHERE NOT EXISTS (
-            SELECT FROM old_memories AS o WHERE o.workspace_id = c.workspace_id AND o.id = c.successor)
+        SELECT s.* FROM (
+            SELECT array_agg(o.workspace_id) AS workspaces, array_agg(o.id) AS ids,
+                array_agg(o.superseded_by) AS successors
+            FROM old_memories AS o) AS o
+        CROSS JOIN LATERAL kepler._successors(o.workspaces, o.ids, o.successors) AS s
+        OFFSET 0
     ) AS c
     WHERE m.workspace_id = c.workspace_id AND m.superseded_by = c.id;
     RETURN NULL;
@@ -41,6 +38,10 @@ AS $$
 DECLARE
     space_table regclass;
 BEGIN
+    IF OLD.content <> NEW.content OR OLD.format <> NEW.format THEN
+        PERFORM kepler._drop_embeddings('memories', NEW.id, NEW.workspace_id);
+        RETURN NULL;
+    END IF;
     FOR space_table IN
         SELECT to_regclass(format('kepler_data.%I', s.table_name)) FROM kepler.embedding_spaces AS s
     LOOP
@@ -51,6 +52,27 @@ BEGIN
         USING NEW.workspace_id, NEW.id, NEW.user_id, NEW.context_type;
     END LOOP;
     RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION kepler._drop_message_embeddings() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM kepler._drop_embeddings('messages', NEW.id::text, NEW.workspace_id);
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION kepler._refuse_memory_rename() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = 'integrity_constraint_violation',
+        MESSAGE = format('memory "%s" keeps its id', OLD.id),
+        DETAIL = 'Its embeddings, its accesses, and the memories that it superseded know it by that.',
+        HINT = 'Remember it anew, and forget this one.';
 END
 $$;
 
@@ -331,7 +353,9 @@ CREATE FUNCTION kepler.pending_embeddings(
     max_rows integer DEFAULT 100,
     after text DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (memory_id text, content text, format kepler.memory_format, context_type text)
+) RETURNS TABLE (
+    memory_id text, content text, format kepler.memory_format, context_type text, content_hash text
+)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -344,7 +368,9 @@ BEGIN
     found := kepler._require_space(space, true);
     -- In the order of the primary keys, one by one from where the last call ended.
     RETURN QUERY EXECUTE format(
-        'SELECT m.id, m.content, m.format, m.context_type FROM kepler.memories AS m
+        'SELECT m.id, m.content, m.format, m.context_type,
+             encode(sha256(convert_to(m.content, ''UTF8'')), ''hex'')
+         FROM kepler.memories AS m
          WHERE m.workspace_id = $1 AND ($2 IS NULL OR m.id > $2)
              AND (m.expires_at IS NULL OR m.expires_at > now())
              AND NOT EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = $1 AND e.memory_id = m.id)
@@ -360,7 +386,8 @@ CREATE FUNCTION kepler.pending_message_embeddings(
     roles text[] DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (
-    message_id bigint, conversation_id text, number integer, role kepler.message_role, content text
+    message_id bigint, conversation_id text, number integer, role kepler.message_role, content text,
+    content_hash text
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -375,7 +402,9 @@ BEGIN
     found := kepler._require_space(space, true);
     -- As pending_embeddings. Nothing but blanks has no meaning, and models refuse it.
     RETURN QUERY EXECUTE format(
-        'SELECT m.id, m.conversation_id, m.number, m.role, m.content FROM kepler.messages AS m
+        'SELECT m.id, m.conversation_id, m.number, m.role, m.content,
+             encode(sha256(convert_to(m.content, ''UTF8'')), ''hex'')
+         FROM kepler.messages AS m
          WHERE m.workspace_id = $1 AND ($2 IS NULL OR m.id > $2)
              AND ($4 IS NULL OR m.role = ANY ($4::kepler.message_role[])) AND m.content ~ ''\S''
              AND NOT EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = $1 AND e.message_id = m.id)
@@ -443,3 +472,8 @@ BEGIN
     END IF;
 END
 $$;
+
+-- One row also where nothing was found, which says nothing by itself.
+CREATE FUNCTION kepler.last_search(OUT plan text, OUT exhausted boolean, OUT row_count integer)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT l.plan, l.exhausted, l.row_count FROM kepler._last_search() AS l $$;

@@ -3,6 +3,7 @@
 use super::access::Reader;
 use super::embedding::Embedding;
 use super::error::MemoryError;
+use super::last;
 use super::scope::{Scope, User};
 use super::score::Weights;
 use super::search::{self, Request, in_range};
@@ -94,6 +95,7 @@ fn search_memories(
     >,
     ErrorReport,
 > {
+    last::forget();
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
     let touch = touch.ok_or(Error::NullArgument("touch"))?;
@@ -130,6 +132,7 @@ fn search_memories(
     let answer = Spi::connect_mut(|client| search::run(client, &request))?;
 
     let (plan, exhausted) = (answer.plan.name(), answer.exhausted);
+    last::note(plan, exhausted, answer.found.len());
     Ok(TableIterator::new(answer.found.into_iter().map(move |found| {
         (
             found.memory_id,

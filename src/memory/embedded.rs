@@ -63,25 +63,33 @@ impl Embedded {
     }
 }
 
-thread_local! {
-    /// Inserts into the tables of spaces, by the table and by the schema and the type of pgvector: it may be moved, or
-    /// dropped and made again.
-    static EMBEDDINGS: RefCell<HashMap<(String, String, pg_sys::Oid), Rc<OwnedStatement>>> =
-        RefCell::default();
+/// What becomes of an embedding that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Present {
+    IsReplaced,
+    Stays,
 }
 
-/// Writes embeddings into the table of a space; those that are there already stay, or take the new value.
-/// Gives the ids of those whose embedding was written.
+/// The table of a space, the schema and the type of pgvector, which may be moved, or dropped and made again, and what
+/// becomes of what is there.
+type Target = (String, String, pg_sys::Oid, Present);
+
+thread_local! {
+    static EMBEDDINGS: RefCell<HashMap<Target, Rc<OwnedStatement>>> = RefCell::default();
+}
+
+/// Writes embeddings into the table of a space. Gives the ids of those whose embedding was written.
 pub(crate) fn insert_embeddings(
     client: &mut SpiClient<'_>,
     workspace: &Text,
     space: &Space,
     ids: &mut Array,
     embeddings: &mut Array,
+    present: Present,
 ) -> HashSet<String> {
     let table = &space.vectors.table;
     let vectors = &space.vectors;
-    let key = (table.clone(), vectors.vector_schema.clone(), vectors.vector_array_type);
+    let key = (table.clone(), vectors.vector_schema.clone(), vectors.vector_array_type, present);
     let known = EMBEDDINGS.with_borrow(|known| known.get(&key).cloned());
     let statement = known.unwrap_or_else(|| {
         let equals = format!("OPERATOR({}.=)", quote(&space.vectors.vector_schema));
@@ -109,11 +117,17 @@ pub(crate) fn insert_embeddings(
                 format!("n.embedding FROM (SELECT pg_catalog.unnest({ids}) AS id, {given}) AS n"),
             ),
         };
+        let otherwise = match present {
+            Present::IsReplaced => format!(
+                "UPDATE SET embedding = EXCLUDED.embedding{set} \
+                 WHERE NOT (e.embedding {equals} EXCLUDED.embedding {same})"
+            ),
+            Present::Stays => "NOTHING".to_owned(),
+        };
         let sql = format!(
             "INSERT INTO {table} AS e (workspace_id, {column}, {columns})
              SELECT $1, n.id, {source}
-             ON CONFLICT (workspace_id, {column}) DO UPDATE SET embedding = EXCLUDED.embedding{set}
-             WHERE NOT (e.embedding {equals} EXCLUDED.embedding {same})
+             ON CONFLICT (workspace_id, {column}) DO {otherwise}
              RETURNING {id}",
             id = space.embedded.id(&format!("e.{column}")),
         );

@@ -85,6 +85,8 @@ fn run(
             query: &query,
             wanted: k,
             certain: k,
+            least: None,
+            is_diverse: false,
         };
         let started = Instant::now();
         let (live, _) = search.run::<()>(client);

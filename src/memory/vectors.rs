@@ -4,6 +4,7 @@
 use super::api::no_nan;
 use super::embedding::Embedding;
 use super::error::MemoryError;
+use super::last;
 use super::nearest::{self, Condition, Near, Plan, Search};
 use super::parts::{self, Part};
 use super::search::in_range;
@@ -245,6 +246,8 @@ impl Within<'_> {
             query: self.query,
             wanted: request.max_rows,
             certain: request.max_rows,
+            least: request.min_similarity,
+            is_diverse: false,
         });
         if !several {
             for near in &mut near {
@@ -480,8 +483,10 @@ fn search_vectors(
     };
     // SAFETY: the memory that Postgres gave this call lives as long as its rows.
     let memory = unsafe { pg_sys::CurrentMemoryContext };
+    last::forget();
     let (found, plan) = Spi::connect_mut(|client| run(client, &request, memory))?;
     let exhausted = found.len() < request.max_rows;
+    last::note(plan.name(), exhausted, found.len());
     let metric = request.metric;
     Ok(TableIterator::new(found.into_iter().map(move |found| {
         let distance = Some(found.distance).filter(|distance| distance.is_finite());

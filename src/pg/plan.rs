@@ -128,6 +128,16 @@ impl OwnedStatement {
         unsafe { self.plan.run(&self.sql, &self.types, parameters, Sight::Caller) }
     }
 
+    /// As [`Statement::run_latest`].
+    pub(crate) fn run_latest<'conn>(
+        &self,
+        _client: &mut SpiClient<'conn>,
+        parameters: &[Parameter],
+    ) -> Rows<'conn> {
+        // SAFETY: `_client` shows that SPI is connected.
+        unsafe { self.plan.run(&self.sql, &self.types, parameters, Sight::Latest) }
+    }
+
     /// As [`Statement::run`].
     pub(crate) fn run<'conn>(
         &self,
