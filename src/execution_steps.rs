@@ -89,14 +89,18 @@ fn with_readable_error(element: &[u8]) -> Option<Vec<u8>> {
     }
     let mut errors = Vec::new();
     let visit = |member: scan::Member| {
-        if &element[member.key] == b"error" && element[member.value.start] == b'"' {
+        if &element[member.key] == b"error" {
             errors.push(member.value);
         }
     };
     scan::members(element, 0, visit).ok()??;
     let (mut told, mut from, mut changed) = (Vec::new(), 0, false);
     for value in errors {
-        let (text, escaped) = lenient::text(&element[value.start + 1..value.end - 1]);
+        let (text, escaped) = match &element[value.clone()] {
+            [b'"', inner @ .., b'"'] => lenient::text(inner),
+            // What is no text is told by its JSON.
+            other => (String::from_utf8_lossy(other).into_owned(), true),
+        };
         if escaped {
             told.extend_from_slice(&element[from..value.start]);
             told.extend(serde_json::to_vec(&text).ok()?);

@@ -246,7 +246,7 @@ COMMENT ON FUNCTION kepler.add_execution_steps(text, text, text, text) IS
 'Logs steps of a run. Returns one row for each element, in their order.
 steps: the text of a JSON array of objects {name, number, status, input, output, error, started_at, ended_at}, of which name is required. Without a number a step follows the last; status is SUCCESS unless it is RUNNING, FAILURE or SKIPPED. The number of a step that is still RUNNING changes that step.
 outcome: inserted, updated, unchanged, rejected (with error_code, which is an SQLSTATE where the database itself refuses the step, and error; the others land), stale (the run has ended, or the token is not its own) or not_found.
-Characters of error that cannot be stored are stored as escapes, and the answer says so in error.
+error may be any JSON: what is no string is stored as its JSON text, and characters that cannot be stored are stored as escapes, which the answer says in error.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if steps cannot be divided into elements.';
 
 COMMENT ON FUNCTION kepler.add_execution_steps(text, text, json, text) IS

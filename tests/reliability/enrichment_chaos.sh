@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Promise: eight workers that crash, stall past their lease and come back late, over 20,000 records for at least a minute,
 # while the source changes some: each record is applied exactly once for its content, none is stuck, no late result
-# lands, and the log of attempts adds up.
+# lands, and the log of attempts adds up. Records that cannot be written, and results that the database refuses, are
+# told and keep no other from that.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 
