@@ -201,7 +201,16 @@ BEGIN
         EXCEPTION WHEN OTHERS THEN
             IF kepler._is_about_session(SQLSTATE) THEN
                 RAISE;
-            ELSIF upper(piece) - lower(piece) = 1 THEN
+            END IF;
+            -- What is refused whatever the step, for want of a privilege, say, ends the call.
+            INSERT INTO kepler.execution_steps (workspace_id, execution_id, number, name, status, input, output,
+                error, started_at, ended_at)
+            SELECT wanted_workspace, wanted_execution, 1, '', 'SUCCESS', NULL, NULL, NULL, NULL, NULL WHERE false;
+            UPDATE kepler.execution_steps AS x
+            SET name = x.name, status = x.status, input = x.input, output = x.output, error = x.error,
+                started_at = x.started_at, ended_at = x.ended_at, updated_at = x.updated_at
+            WHERE x.workspace_id = wanted_workspace AND x.id IS NULL;
+            IF upper(piece) - lower(piece) = 1 THEN
                 decisions[lower(piece)] := SQLSTATE;
                 problems[lower(piece)] := SQLERRM;
             ELSE

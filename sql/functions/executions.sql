@@ -144,7 +144,11 @@ BEGIN
             EXCEPTION WHEN OTHERS THEN
                 IF kepler._is_about_session(SQLSTATE) THEN
                     RAISE;
-                ELSIF upper(piece) - lower(piece) = 1 THEN
+                END IF;
+                -- What is refused whatever the run, for want of a privilege, say, ends the call.
+                UPDATE kepler.executions AS e SET status = e.status, ended_at = e.ended_at, updated_at = e.updated_at
+                WHERE e.workspace_id = wanted_workspace AND e.id IS NULL;
+                IF upper(piece) - lower(piece) = 1 THEN
                     refused := refused || overdue[lower(piece)];
                     RAISE WARNING USING ERRCODE = SQLSTATE,
                         MESSAGE = format('execution "%s" is overdue and cannot be abandoned', overdue[lower(piece)]),

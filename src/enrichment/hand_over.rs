@@ -144,7 +144,7 @@ pub(super) fn hand_over(
     now: i64,
     endings: &[Ending<'_>],
 ) -> Vec<Fate> {
-    let mut fates = Vec::with_capacity(endings.len());
+    let mut ended = Ended { fates: Vec::with_capacity(endings.len()), probed: false };
     let mut rest = endings;
     while !rest.is_empty() {
         let mut bytes = 0;
@@ -154,10 +154,16 @@ pub(super) fn hand_over(
             before == 0 || bytes <= MAX_BYTES
         });
         let (piece, behind) = rest.split_at(count.count());
-        end_by_halves(client, of, now, piece, &mut fates);
+        end_by_halves(client, of, now, piece, &mut ended);
         rest = behind;
     }
-    fates
+    ended.fates
+}
+
+struct Ended {
+    fates: Vec<Fate>,
+    /// Whether it is known that the statements as such are not what is refused.
+    probed: bool,
 }
 
 /// Goes on from left to right, so that records stay locked in their order only.
@@ -166,18 +172,28 @@ fn end_by_halves(
     of: &Type<'_>,
     now: i64,
     endings: &[Ending<'_>],
-    fates: &mut Vec<Fate>,
+    ended: &mut Ended,
 ) {
     check_for_interrupts!();
-    match subtransaction::attempt_rows(|| end(client, of, now, endings)) {
-        Ok(mut ended) => fates.append(&mut ended),
-        Err(refusal) if endings.len() == 1 => fates.push(Fate::Refused(refusal)),
-        Err(_) => {
-            let (first, second) = endings.split_at(endings.len() / 2);
-            end_by_halves(client, of, now, first, fates);
-            end_by_halves(client, of, now, second, fates);
+    let refusal = match subtransaction::attempt_rows(|| end(client, of, now, endings)) {
+        Ok(mut fates) => {
+            ended.fates.append(&mut fates);
+            return;
         }
+        Err(refusal) => refusal,
+    };
+    if !ended.probed {
+        // Raises what is refused whatever the record, for want of a privilege, say.
+        ended.probed = true;
+        end(client, of, now, &[]);
     }
+    if endings.len() == 1 {
+        ended.fates.push(Fate::Refused(refusal));
+        return;
+    }
+    let (first, second) = endings.split_at(endings.len() / 2);
+    end_by_halves(client, of, now, first, ended);
+    end_by_halves(client, of, now, second, ended);
 }
 
 fn end(client: &mut SpiClient<'_>, of: &Type<'_>, now: i64, endings: &[Ending<'_>]) -> Vec<Fate> {
@@ -248,8 +264,13 @@ fn end(client: &mut SpiClient<'_>, of: &Type<'_>, now: i64, endings: &[Ending<'_
             fates.push(Fate::Changed);
         }
     }
-    queue.write(client, of);
-    log.write(client, workspace, ended_at);
+    // Nothing at all is written where it is to be seen whether it could be.
+    if queue.record.count() > 0 || endings.is_empty() {
+        queue.write(client, of);
+    }
+    if log.record.count() > 0 || endings.is_empty() {
+        log.write(client, workspace, ended_at);
+    }
     fates
 }
 
@@ -279,9 +300,6 @@ impl Queue {
     }
 
     fn write(mut self, client: &mut SpiClient<'_>, of: &Type<'_>) {
-        if self.record.count() == 0 {
-            return;
-        }
         let parameters = [
             Some(of.workspace_id.datum()),
             Some(of.entity_type.datum()),
@@ -328,9 +346,6 @@ impl Log {
         workspace: crate::pg::plan::Parameter,
         ended_at: crate::pg::plan::Parameter,
     ) {
-        if self.record.count() == 0 {
-            return;
-        }
         let parameters = [
             workspace,
             ended_at,

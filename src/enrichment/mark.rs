@@ -64,6 +64,8 @@ pub(super) struct Marked<'conn> {
     pub(super) rounds: Vec<Rows<'conn>>,
     pub(super) count: usize,
     pub(super) refused: Vec<(String, Refusal)>,
+    /// Whether it is known that the statement as such is not what is refused.
+    probed: bool,
 }
 
 impl Marked<'_> {
@@ -93,15 +95,25 @@ impl Call<'_> {
                 marked.rounds.push(rows);
             }
             Err(refusal) if record_ids.len() == 1 => {
+                self.probe(client, under, marked);
                 marked.refused.push((record_ids[0].to_owned(), refusal));
             }
             Err(_) => {
+                self.probe(client, under, marked);
                 let (first, second) = record_ids.split_at(record_ids.len() / 2);
                 let before = marked.count;
                 self.mark(client, under, first, limit, marked);
                 let limit = limit.saturating_sub(marked.count - before);
                 self.mark(client, under, second, limit, marked);
             }
+        }
+    }
+
+    /// Marks nothing: raises what is refused whatever the record, for want of a privilege, say.
+    fn probe(&self, client: &mut SpiClient<'_>, under: Under, marked: &mut Marked<'_>) {
+        if !marked.probed {
+            marked.probed = true;
+            self.mark_all(client, under, &[], 1);
         }
     }
 
@@ -153,7 +165,7 @@ impl Call<'_> {
         let locked = LOCK.with(|plan| plan.run(client, &parameters));
         let locked: Vec<String> =
             locked.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect();
-        let mut again = Marked::default();
+        let mut again = Marked { probed: marked.probed, ..Marked::default() };
         let ids: Vec<&str> = locked.iter().map(String::as_str).collect();
         self.mark(client, under, &ids, limit, &mut again);
         if again.count < limit {

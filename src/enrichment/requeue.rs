@@ -64,7 +64,7 @@ fn _requeue(
     let _own = Own::begin();
     Spi::connect_mut(|client| {
         if !ids.is_empty() {
-            requeue(client, Some(workspace.datum()), &ids, &mut answers);
+            requeue(client, Some(workspace.datum()), &ids, &mut answers, &mut false);
         }
     });
     TableIterator::new(answers.into_iter().map(|(id, refusal)| {
@@ -78,17 +78,28 @@ fn requeue(
     workspace: Parameter,
     ids: &[&str],
     answers: &mut Vec<Answer>,
+    probed: &mut bool,
 ) {
     check_for_interrupts!();
-    match subtransaction::attempt_rows(|| requeue_all(client, workspace, ids)) {
-        Ok(mut written) => answers.append(&mut written),
-        Err(refusal) if ids.len() == 1 => answers.push((ids[0].to_owned(), Some(refusal))),
-        Err(_) => {
-            let (first, second) = ids.split_at(ids.len() / 2);
-            requeue(client, workspace, first, answers);
-            requeue(client, workspace, second, answers);
+    let refusal = match subtransaction::attempt_rows(|| requeue_all(client, workspace, ids)) {
+        Ok(mut written) => {
+            answers.append(&mut written);
+            return;
         }
+        Err(refusal) => refusal,
+    };
+    if !*probed {
+        // Raises what is refused whatever the record, for want of a privilege, say.
+        *probed = true;
+        requeue_all(client, workspace, &[]);
     }
+    if let [id] = ids {
+        answers.push(((*id).to_owned(), Some(refusal)));
+        return;
+    }
+    let (first, second) = ids.split_at(ids.len() / 2);
+    requeue(client, workspace, first, answers, probed);
+    requeue(client, workspace, second, answers, probed);
 }
 
 fn requeue_all(client: &mut SpiClient<'_>, workspace: Parameter, ids: &[&str]) -> Vec<Answer> {

@@ -200,8 +200,8 @@ CHECKS = {
     "records that are not APPLIED": f"""
         SELECT count(*) FROM kepler.records
         WHERE enrichment_status <> 'APPLIED' AND external_id NOT IN ({NOT_APPLIED})""",
-    "rows left in the queue": "SELECT count(*) FROM kepler.enrichment_queue WHERE error NOT LIKE '%poison'",
-    "leases left": "SELECT count(*) FROM kepler.leases WHERE worker <> 'lost' OR error NOT LIKE '%poison'",
+    "rows left in the queue": "SELECT count(*) FROM kepler.enrichment_queue WHERE coalesce(error, '') NOT LIKE '%poison'",
+    "leases left": "SELECT count(*) FROM kepler.leases WHERE worker <> 'lost' OR coalesce(error, '') NOT LIKE '%poison'",
     "notes of leases left": "SELECT count(*) - 1 FROM kepler.lease_records",
     "poison that is not told": f"""
         SELECT {len(POISON) + 1} - count(*) FROM kepler.failed_enrichments

@@ -65,3 +65,28 @@ SELECT * FROM kepler.requeue_records(ARRAY['r1', 'r2', 'r2', 'r0']);
 SELECT * FROM kepler.requeue_records(entity_type => 'note', max_rows => 1);
 SELECT record_id FROM kepler.enrichment_queue ORDER BY 1;
 ROLLBACK;
+
+-- What is refused whatever the record is no fault of the records: the call fails with it, and nothing waits for that.
+\set ON_ERROR_ROLLBACK on
+BEGIN;
+SELECT kepler.set_enrichment_policy('note') AS queued;
+INSERT INTO kepler.records (id, entity_type) VALUES ('a', 'note'), ('b', 'note');
+SELECT min(lease_id) AS lease FROM kepler.claim_records('note', 'w') \gset
+CREATE ROLE kepler_regress_reader;
+GRANT USAGE ON SCHEMA kepler TO kepler_regress_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA kepler TO kepler_regress_reader;
+GRANT INSERT, UPDATE, DELETE ON kepler.enrichment_queue, kepler.leases, kepler.lease_records TO kepler_regress_reader;
+SET LOCAL ROLE kepler_regress_reader;
+SELECT * FROM kepler.claim_records('note', 'w', 9);
+\echo SQLSTATE :LAST_ERROR_SQLSTATE
+SELECT * FROM kepler.complete_records(:lease, ARRAY['a', 'b']);
+RESET ROLE;
+GRANT UPDATE ON kepler.records TO kepler_regress_reader;
+SET LOCAL ROLE kepler_regress_reader;
+SELECT * FROM kepler.complete_records(:lease, ARRAY['a', 'b']);
+RESET ROLE;
+CREATE FUNCTION pg_temp.frozen() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no changes today'; END $$;
+CREATE TRIGGER frozen BEFORE UPDATE ON kepler.records FOR EACH STATEMENT EXECUTE FUNCTION pg_temp.frozen();
+SELECT * FROM kepler.claim_records('note', 'w', 9);
+SELECT record_id, refusals FROM kepler.enrichment_queue;
+ROLLBACK;
