@@ -9,6 +9,7 @@ mod access;
 mod arguments;
 mod enrichment;
 mod error;
+mod execution_steps;
 mod fold;
 mod id;
 mod ident;
@@ -97,7 +98,8 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/execution_steps.sql",
     name = "execution_steps",
-    requires = ["executions", workspace::current_workspace_id]
+    requires =
+        ["executions", workspace::current_workspace_id, execution_steps::_execution_steps_given]
 );
 extension_sql_file!(
     "../sql/functions/execution_report.sql",

@@ -249,20 +249,27 @@ COMMENT ON FUNCTION kepler.finish_execution(text, text, text, jsonb, text, text)
 'Ends a run, once. Returns what became of the report: finished; duplicate (the same report again); stale (the run has ended otherwise or was abandoned, or the token is not its own; the outcome stays); or not_found.
 status: SUCCESS or FAILURE.
 results: any JSON.
-error: a message or a log.
+error: a message or a log. A text holds no NUL: write it as an escape.
 A run beyond its deadline that nobody has abandoned yet can still finish. What comes after the abandonment is kept in late_finish, the first time.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.abandon_executions(integer, text) IS
 'Makes runs that are beyond their deadline ABANDONED, and returns them, the longest overdue first.
-max_rows: at most so many. Runs whose row another session holds are skipped.
+max_rows: at most so many. Runs whose row another session holds are skipped, and so are, with a warning, those that the database refuses to write.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
-COMMENT ON FUNCTION kepler.add_execution_steps(text, text, jsonb, text) IS
+COMMENT ON FUNCTION kepler.add_execution_steps(text, text, text, text) IS
 'Logs steps of a run. Returns one row for each element, in their order.
-steps: a JSON array of objects {name, number, status, input, output, error, started_at, ended_at}, of which name is required. Without a number a step follows the last; status is SUCCESS unless it is RUNNING, FAILURE or SKIPPED. The number of a step that is still RUNNING changes that step.
-outcome: inserted, updated, unchanged, rejected (with error_code and error; the others land), stale (the run has ended, or the token is not its own) or not_found.
-Errors: 55000 before install(); 22004 and 22023 for arguments.';
+steps: the text of a JSON array of objects {name, number, status, input, output, error, started_at, ended_at}, of which name is required. Without a number a step follows the last; status is SUCCESS unless it is RUNNING, FAILURE or SKIPPED. The number of a step that is still RUNNING changes that step.
+outcome: inserted, updated, unchanged, rejected (with error_code, which is an SQLSTATE where the database itself refuses the step, and error; the others land), stale (the run has ended, or the token is not its own) or not_found.
+error may be any JSON: what is no string is stored as its JSON text, and characters that cannot be stored are stored as escapes, which the answer says in error.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if steps cannot be divided into elements.';
+
+COMMENT ON FUNCTION kepler.add_execution_steps(text, text, json, text) IS
+'The same as add_execution_steps with text, for values of type json.';
+
+COMMENT ON FUNCTION kepler.add_execution_steps(text, text, jsonb, text) IS
+'The same as add_execution_steps with text, for values of type jsonb.';
 
 COMMENT ON FUNCTION kepler.execution_report(text, timestamptz, timestamptz, text) IS
 'How workflows fare: a row for each, by name, those without a run included. It changes nothing.
@@ -294,8 +301,12 @@ COMMENT ON FUNCTION kepler._check_timeout(interval) IS
 'Private: fails with 22023 for a timeout that is none.';
 COMMENT ON FUNCTION kepler._abandon_overdue(text, integer, text) IS
 'Private: what abandon_executions and start_execution share.';
-COMMENT ON FUNCTION kepler._execution_steps_of(jsonb) IS
+COMMENT ON FUNCTION kepler._execution_steps_of(text) IS
 'Private: what add_execution_steps was given, and what is wrong with it.';
+COMMENT ON FUNCTION kepler._execution_steps_given(text) IS
+'Private: the elements that add_execution_steps was given, as Postgres can read them.';
+COMMENT ON FUNCTION kepler._is_about_session(text) IS
+'Private: whether an SQLSTATE is about the session or the server, and not about what is written.';
 COMMENT ON FUNCTION kepler._execution_report(text, timestamptz, timestamptz, text) IS
 'Private: execution_report, whose columns bear the names of its arguments.';
 COMMENT ON FUNCTION kepler._latest_schema_version() IS
@@ -375,6 +386,7 @@ Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.claim_records(text, text, integer, interval, jsonb, text) IS
 'Claims up to max_rows (at most 10,000) records of a type for a worker, the oldest first, under one lease; they are PENDING. Takes back what expired leases hold. Waits for nobody: what is locked is left to others. No rows if nothing is ready (see next_claim_at).
+A record that the database refuses to mark (a CHECK, a trigger, a unique index) waits longer each time, and kepler.failed_enrichments says why; the call warns of it and goes on with others.
 worker: a name, for people to read. lease: how long it holds without a heartbeat; the policy''s if NULL.
 options: {"fair": false} takes the oldest first in spite of a fair policy.
 lease_id is the same in all rows, and greater than that of every earlier claim. attempt begins at 1 for each content.
@@ -387,8 +399,9 @@ Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.settle_records(bigint, text, text) IS
 'Takes what a worker has to say about records of its lease, and returns one row for each element, in their order. What is not settled stays leased; the lease goes with its last record.
 results: the text of a JSON array of {record_id, outcome, result, error, retryable, retry_in}. outcome is complete (the default; the members of result are laid over records.enrichment), fail (with error; tried again unless retryable is false or this was the last attempt) or release (given back; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
-outcome in the answer: applied, retry, failed, released, duplicate (this lease has settled it before), stale (the lease is lost, or does not hold the record: nothing changes), superseded (its content changed since the claim: the result is dropped, the record queued again), gone (deleted or archived) or rejected, with error, for an element that cannot be understood.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if results cannot be divided into elements; 09000 if a trigger kept a record from being written.';
+outcome in the answer: applied, retry, failed, released, duplicate (this lease has settled it before), stale (the lease is lost, or does not hold the record: nothing changes), superseded (its content changed since the claim: the result is dropped, the record queued again), gone (deleted or archived), not_found (there is no such record) or rejected, with error_code and error: the element cannot be understood, or the database refuses to write it (error_code is then the SQLSTATE). The record of what is rejected stays leased: fail it, or its attempt expires.
+error of fail may be any JSON: what is no string is stored as its JSON text, and characters that cannot be stored are stored as escapes, which the answer says in error.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if results cannot be divided into elements.';
 
 COMMENT ON FUNCTION kepler.settle_records(bigint, json, text) IS
 'The same as settle_records with text, for values of type json.';
@@ -407,12 +420,12 @@ COMMENT ON FUNCTION kepler.release_records(bigint, text[], interval, text) IS
 'Gives records of a lease back, all of them if record_ids is NULL; the attempt does not count. retry_in: when they are ready again; at once if NULL. Answers and errors are those of settle_records.';
 
 COMMENT ON FUNCTION kepler.requeue_records(text[], text, text, integer, text) IS
-'Queues records anew that are FAILED or APPLIED, with all attempts before them. Either record_ids, with a row for each, or an entity_type, with a row for each that was requeued: up to max_rows that have enrichment_status, those that changed longest ago first.
-outcome: requeued, unchanged (UNAPPLIED or PENDING, or named before), gone (deleted or archived) or not_found.
+'Queues records anew that are FAILED or APPLIED, with all attempts before them. Either record_ids, with a row for each, or an entity_type, with a row for each that was requeued or rejected: up to max_rows are requeued that have enrichment_status, those that changed longest ago first.
+outcome: requeued, unchanged (UNAPPLIED or PENDING, or named before), gone (deleted or archived), not_found or rejected (the database refuses to write it: error_code is the SQLSTATE).
 Errors: 55000 before install(); 22023 for arguments; 42704 if the type has no policy.';
 
 COMMENT ON FUNCTION kepler.next_claim_at(text, text) IS
-'When a claim is next likely to find something: the earliest time of what is ready or waits, or when the next lease ends. NULL: nothing is queued or leased.
+'When a claim is next likely to find something: the earliest time of what is ready or waits, or when the next lease ends. A time that is over means now; while all that is ready is in the hands of others, it is a second from now. NULL: nothing is queued or leased.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
 
 COMMENT ON FUNCTION kepler._is_direct() IS 'Internal: whether a change of a record comes from direct SQL, and not from Kepler''s own statements';
@@ -426,6 +439,21 @@ COMMENT ON FUNCTION kepler._enqueue(text[], text) IS 'Internal: queues those of 
 COMMENT ON FUNCTION kepler._refuse_transition() IS 'Trigger: refuses a change of enrichment_status that is not legal';
 COMMENT ON FUNCTION kepler._queue_changed_record() IS 'Trigger: keeps the queue under direct SQL';
 COMMENT ON FUNCTION kepler._dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';
+COMMENT ON FUNCTION kepler._forget_truncated_records() IS 'Trigger: empties the queue and ends the leases where all records are gone';
+COMMENT ON FUNCTION kepler._queue_backlog(text, boolean, text) IS 'Internal: queues what a policy finds when it begins';
+COMMENT ON FUNCTION kepler._set_fair_keys(text, boolean, text) IS 'Internal: lets what is queued take turns, or not';
+COMMENT ON FUNCTION kepler._begin_enrichment() IS 'Trigger: queues the backlog of a policy that direct SQL inserts';
+COMMENT ON FUNCTION kepler._change_fairness() IS 'Trigger: lets what is queued take turns, or not, as the policy says';
+COMMENT ON FUNCTION kepler._end_enrichment() IS 'Trigger: ends the leases and empties the queue of a type whose policy goes';
+COMMENT ON FUNCTION kepler._give_back_lease() IS 'Trigger: gives back what a lease holds that direct SQL deletes';
+COMMENT ON FUNCTION kepler._refuse_enrichment_change() IS 'Trigger: refuses a change of what keeps the queue';
+COMMENT ON FUNCTION kepler._keep_queued() IS 'Trigger: refuses to take a record out of the queue that is to be enriched';
+COMMENT ON FUNCTION kepler._keep_lease_records() IS 'Trigger: refuses to take its records from a lease';
+COMMENT ON FUNCTION kepler._refuse_truncate() IS 'Trigger: refuses TRUNCATE of what keeps the queue';
+COMMENT ON FUNCTION kepler._holds_enrichment(text, text) IS 'Internal: whether this transaction has the lock of a type to itself';
+COMMENT ON FUNCTION kepler._requeue(text[], text) IS 'Internal: makes finished records UNAPPLIED and queues them, and says which were refused';
+COMMENT ON FUNCTION kepler._dequeue(text[], text) IS 'Internal: takes those of the records out of the queue that are deleted or archived';
+COMMENT ON FUNCTION kepler._dequeue_type(text, text) IS 'Internal: empties the queue of a type';
 
 COMMENT ON FUNCTION kepler.create_embedding_space(text, integer, text, text) IS
 'Makes an embedding space: tables kepler_data.<name>_embeddings and <name>_message_embeddings for embeddings of memories and of messages by one model. Spaces live side by side; the oldest is the one that workspaces search until they activate another (activate_space). Returns the table for memories.

@@ -17,6 +17,7 @@ use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
 };
 use pgrx::prelude::*;
+use std::borrow::Cow;
 
 /// A claim takes at most so many records.
 const MAX_ROWS: i32 = 10_000;
@@ -124,10 +125,11 @@ fn claim_records(
 
 /// Settles records of a lease: each is completed, fails or is released, and gets an answer.
 ///
-/// `results`: a JSON array of `{record_id, outcome, result, error, retryable, retry_in}`.
+/// `results`: a JSON array of `{record_id, outcome, result, error, retryable, retry_in}`. What the database
+/// refuses to write is `rejected`, with the SQLSTATE as `error_code`.
 ///
 /// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 22P02 where `results` is no JSON
-/// array, 09000 where a trigger kept a record from being written.
+/// array.
 #[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
@@ -142,6 +144,7 @@ fn settle_records(
             name!(ordinal, i32),
             name!(record_id, Option<String>),
             name!(outcome, &'static str),
+            name!(error_code, Option<String>),
             name!(error, Option<String>),
         ),
     >,
@@ -151,10 +154,10 @@ fn settle_records(
     let lease_id = lease_id.ok_or(Error::NullArgument("lease_id"))?;
     let workspace_id = workspace::argument(workspace_id)?;
     let elements = decode::batch(results.ok_or(Error::NullArgument("results"))?)?;
-    let answers =
-        Spi::connect_mut(|client| settle::run(client, &workspace_id, lease_id, elements))?;
+    let answers = Spi::connect_mut(|client| settle::run(client, &workspace_id, lease_id, elements));
     Ok(TableIterator::new(answers.into_iter().enumerate().map(|(at, answer)| {
-        (at as i32 + 1, answer.record_id, answer.outcome.name(), answer.error)
+        let error_code = answer.error_code.map(Cow::into_owned);
+        (at as i32 + 1, answer.record_id, answer.outcome.name(), error_code, answer.error)
     })))
 }
 

@@ -1,7 +1,7 @@
 //! What is wrong with an element of a batch: told in its answer, while the others land.
 
 use crate::jsonb::elements::not_an_object;
-use crate::pg::subtransaction::{Refusal, sqlstate};
+use crate::pg::subtransaction::Refusal;
 use std::borrow::Cow;
 
 /// What is wrong with one field of an element.
@@ -72,6 +72,6 @@ impl From<Fault> for Rejection {
 /// A constraint or trigger that somebody has put on the table says no: with its SQLSTATE.
 impl From<Refusal> for Rejection {
     fn from(refusal: Refusal) -> Self {
-        Fault::new(sqlstate(refusal.code), refusal.message).into()
+        Fault::new(refusal.code.to_string(), refusal.message).into()
     }
 }

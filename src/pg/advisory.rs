@@ -19,20 +19,35 @@ pub(crate) fn try_lock(name: &str) -> bool {
     acquire(name, true, true)
 }
 
-fn acquire(name: &str, exclusive: bool, at_once: bool) -> bool {
-    let key = xxh3_64(name.as_bytes());
-    let mode = if exclusive { pg_sys::ExclusiveLock } else { pg_sys::ShareLock };
-    // SAFETY: a lock that is not the session's goes with the transaction. Only numbers are passed.
+/// Whether this session holds the exclusive lock on a name.
+pub(crate) fn holds(name: &str) -> bool {
+    let (tag, mode) = (tag(name), pg_sys::ExclusiveLock as pg_sys::LOCKMODE);
+    // SAFETY: a look-up in this process' own table of locks.
     unsafe {
-        let tag = pg_sys::LOCKTAG {
-            locktag_field1: pg_sys::MyDatabaseId.to_u32(),
-            locktag_field2: (key >> 32) as u32,
-            locktag_field3: key as u32,
-            locktag_field4: CLASS,
-            locktag_type: pg_sys::LockTagType::LOCKTAG_ADVISORY as u8,
-            locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
-        };
-        let answer = pg_sys::LockAcquire(&tag, mode as i32, false, at_once);
-        answer != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+        #[cfg(feature = "pg16")]
+        return pg_sys::LockHeldByMe(&tag, mode);
+        #[cfg(not(feature = "pg16"))]
+        return pg_sys::LockHeldByMe(&tag, mode, false);
+    }
+}
+
+fn acquire(name: &str, exclusive: bool, at_once: bool) -> bool {
+    let mode = if exclusive { pg_sys::ExclusiveLock } else { pg_sys::ShareLock };
+    let tag = tag(name);
+    // SAFETY: a lock that is not the session's goes with the transaction.
+    let answer = unsafe { pg_sys::LockAcquire(&tag, mode as pg_sys::LOCKMODE, false, at_once) };
+    answer != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+}
+
+fn tag(name: &str) -> pg_sys::LOCKTAG {
+    let key = xxh3_64(name.as_bytes());
+    pg_sys::LOCKTAG {
+        // SAFETY: a variable that is set when the session begins.
+        locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
+        locktag_field2: (key >> 32) as u32,
+        locktag_field3: key as u32,
+        locktag_field4: CLASS,
+        locktag_type: pg_sys::LockTagType::LOCKTAG_ADVISORY as u8,
+        locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
     }
 }

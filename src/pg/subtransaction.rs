@@ -44,19 +44,32 @@ impl fmt::Display for SqlState {
 /// refuses data, all that it wrote is undone; every other error passes through: it is about the session,
 /// the schema or the server.
 pub(crate) fn attempt<T>(write: impl FnOnce() -> T) -> Result<T, Refusal> {
-    run(write, true)
+    run(write, true, is_about_data)
+}
+
+/// As `attempt`, and also where a user's trigger, policy, domain or index expression says no in words of
+/// its own: every error is a refusal but those about the session, the transaction or the server.
+pub(crate) fn attempt_rows<T>(write: impl FnOnce() -> T) -> Result<T, Refusal> {
+    run(write, true, |sqlstate, _| !is_about_session(sqlstate))
 }
 
 /// What the database would say against a write. All of it is undone.
 pub(crate) fn would_refuse(write: impl FnOnce()) -> Option<Refusal> {
-    run(write, false).err()
+    run(write, false, is_about_data).err()
 }
 
-fn run<T>(write: impl FnOnce() -> T, keep: bool) -> Result<T, Refusal> {
-    whole(|| run_whole(write, keep))
+/// Whether an error of an SQLSTATE, raised in a function of Postgres, is a refusal.
+type IsRefusal = fn(&str, &str) -> bool;
+
+fn run<T>(write: impl FnOnce() -> T, keep: bool, judge: IsRefusal) -> Result<T, Refusal> {
+    whole(|| run_whole(write, keep, judge))
 }
 
-fn run_whole<T>(write: impl FnOnce() -> T, keep: bool) -> Result<T, Refusal> {
+fn run_whole<T>(
+    write: impl FnOnce() -> T,
+    keep: bool,
+    judge: IsRefusal,
+) -> Result<T, Refusal> {
     // SAFETY: the pattern of Postgres' own languages (`pl_exec.c`): the memory context and resource
     // owner from before are those to go on with, whether the subtransaction is released or undone.
     // SPI's connection is from outside of it and stays. What calls inside of it laid on the stack of error
@@ -83,7 +96,7 @@ fn run_whole<T>(write: impl FnOnce() -> T, keep: bool) -> Result<T, Refusal> {
         .catch_others(move |error| {
             let refusal = match &error {
                 CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => {
-                    refusal(report)
+                    refusal(report, judge)
                 }
                 _ => None,
             };
@@ -100,11 +113,11 @@ fn run_whole<T>(write: impl FnOnce() -> T, keep: bool) -> Result<T, Refusal> {
     }
 }
 
-/// What an error says against data, if it is about data.
-fn refusal(report: &ErrorReportWithLevel) -> Option<Refusal> {
+/// What an error says against data, if it does.
+fn refusal(report: &ErrorReportWithLevel, judge: IsRefusal) -> Option<Refusal> {
     let left = whole::left_out(report);
     let code = SqlState(left.sqlstate.unwrap_or(report.sql_error_code() as i32));
-    is_about_data(&code.to_string(), report.function_name().unwrap_or_default()).then(|| Refusal {
+    judge(&code.to_string(), report.function_name().unwrap_or_default()).then(|| Refusal {
         code,
         message: report.message().to_owned(),
         constraint: left.constraint,
@@ -133,6 +146,14 @@ fn is_about_data(sqlstate: &str, raised_in: &str) -> bool {
         "54" => sqlstate == "54000",
         _ => !KNOWN_CLASSES.contains(&class),
     }
+}
+
+/// What no other row would be spared: a lost connection, a bad transaction state, a deadlock or a
+/// serialization failure, no memory or disk, a lock that is not to be had, a cancelled statement.
+/// XX is not among them: so comes a row that is corrupt.
+fn is_about_session(sqlstate: &str) -> bool {
+    const CLASSES: [&str; 10] = ["08", "25", "2D", "3B", "40", "53", "55", "57", "58", "F0"];
+    CLASSES.contains(&&sqlstate[..2])
 }
 
 /// The classes of Postgres' own SQLSTATEs (appendix A of its manual). Others are made up by users.

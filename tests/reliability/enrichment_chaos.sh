@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Promise: eight workers that crash, stall past their lease and come back late, over thousands of records (20,000 for a
 # minute in the long form), while the source changes some: each record is applied exactly once for its content, none is
-# stuck, no late result lands, and the log of attempts adds up.
+# stuck, no late result lands, and the log of attempts adds up. Records that cannot be written, and results that the
+# database refuses, are told and keep no other from that.
 # Runs on: 18, because leases are the same.
 # Long form: SECONDS_TO_RUN=62 RECORDS=20000, two minutes
 # shellcheck source=tools/lib.sh

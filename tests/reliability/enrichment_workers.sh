@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Promise: the example workers in Python and TypeScript pass their type checkers. Two of each, of which some are
 # killed, stalled past their lease, cut off from the database and told to stop, apply every record exactly once;
-# a record that fails fails alone; who is told to stop ends with 0 within seconds and holds nothing; who has nothing
-# to do is woken up by an upsert.
+# a record that fails fails alone, also where the database refuses its result or the record itself; who is told to
+# stop ends with 0 within seconds and holds nothing; who has nothing to do is woken up by an upsert.
 # Runs on: 16, because it is about the examples.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
