@@ -1,8 +1,8 @@
 //! Trying a write that the database may refuse, without losing what came before.
 
 use pgrx::pg_sys;
-use pgrx::pg_sys::panic::CaughtError;
-use pgrx::{PgSqlErrorCode, PgTryBuilder};
+use pgrx::pg_sys::panic::{CaughtError, ErrorReport};
+use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, function_name};
 use std::panic::AssertUnwindSafe;
 use std::ptr;
 
@@ -50,6 +50,12 @@ pub(crate) fn attempt<T>(write: impl FnOnce() -> T) -> Result<T, Refusal> {
         })
         .execute()
     }
+}
+
+/// Ends an attempt as if the database had refused it, with this message.
+pub(crate) fn undo(message: &'static str) {
+    let code = PgSqlErrorCode::ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION;
+    ErrorReport::new(code, message, function_name!()).report(PgLogLevel::ERROR);
 }
 
 fn is_about_data(code: PgSqlErrorCode) -> bool {
