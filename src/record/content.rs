@@ -119,7 +119,9 @@ impl Decoder {
             let mut datum = Vec::with_capacity(part.text.len());
             self.parser.parse(part.text, &mut datum).map_err(decode::rejection)?;
             current = Some(match current {
-                Some(under) if merging && !part.is_new_life => self.merged(&under[4..], &datum[4..])?,
+                Some(under) if merging && !part.is_new_life => {
+                    self.merged(&under[4..], &datum[4..])?
+                }
                 _ => datum,
             });
         }

@@ -62,6 +62,24 @@ SELECT external_id, outcome FROM kepler.upsert_records('person', '[
 SELECT r.external_id FROM kepler.enrichment_queue AS q JOIN kepler.records AS r ON r.id = q.record_id
 WHERE r.external_id IN ('q1', 'q2', 'c') ORDER BY 1;
 
+-- Deleting, restoring and archiving: the same.
+CREATE FUNCTION pg_temp.keep() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.data ->> 'keep' = 'loudly' THEN
+        RAISE EXCEPTION 'this one stays' USING ERRCODE = 'KEEP1';
+    END IF;
+    RETURN CASE WHEN NEW.data ->> 'keep' = 'silently' THEN NULL ELSE NEW END;
+END $$;
+SELECT external_id, outcome FROM kepler.upsert_records('kept', '[
+    {"external_id": "1", "data": {}}, {"external_id": "2", "data": {"keep": "loudly"}}, {"external_id": "3", "data": {}}, {"external_id": "4", "data": {"keep": "silently"}},
+    {"external_id": "5", "data": {"keep": "loudly"}}]');
+CREATE TRIGGER keep BEFORE UPDATE ON kepler.records FOR EACH ROW WHEN (NEW.entity_type = 'kept') EXECUTE FUNCTION pg_temp.keep();
+CREATE FUNCTION pg_temp.kept() RETURNS text[] LANGUAGE sql AS $$
+    SELECT array_agg(id ORDER BY external_id) || 'unknown'::text || max(id) FILTER (WHERE external_id = '1') FROM kepler.records WHERE entity_type = 'kept' $$;
+SELECT ordinal, outcome, error_code, error FROM kepler.delete_records(pg_temp.kept());
+SELECT ordinal, outcome, error_code FROM kepler.archive_records(pg_temp.kept());
+SELECT ordinal, outcome, error_code FROM kepler.restore_records(pg_temp.kept());
+
 -- A rule for entities concerns the whole call.
 ALTER TABLE kepler.entities ADD CONSTRAINT no_such_type CHECK (type <> 'forbidden');
 \set VERBOSITY terse
