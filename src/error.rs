@@ -39,6 +39,8 @@ pub(crate) enum Error {
     KeyMissing,
     #[error("connection \"{id}\" does not exist in workspace \"{workspace}\"")]
     NoConnection { id: String, workspace: String },
+    #[error("row security hides the entity of type \"{0}\" from this role")]
+    EntityHidden(String),
     #[error("workspace \"{0}\" does not exist")]
     NoWorkspace(String),
     #[error("\"{argument}\" must be a JSON array")]
@@ -112,6 +114,7 @@ impl Error {
             }
             Error::NotWritten { .. } => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
             Error::Access(error) => error.code(),
+            Error::EntityHidden(_) => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Error::Structure(error) => error.code(),
             Error::JsonUpdate(error) => error.code(),
             Error::Enrichment(error) => error.code(),
@@ -175,6 +178,10 @@ impl Error {
             }
             Error::NoConnection { .. } => {
                 "Insert it into kepler.connections first, or leave connection_id out.".to_owned()
+            }
+            Error::EntityHidden(_) => {
+                "A policy of kepler.entities must let the role see the entities whose records it upserts."
+                    .to_owned()
             }
             Error::NoWorkspace(id) => {
                 let id = id.replace('\'', "''");

@@ -35,8 +35,8 @@ records: the text of a JSON array. Without key, each element is an envelope {ext
 entity_type, source, connection_id: name the entity, which is made if it is not there.
 merge: replace (new data takes the place of the stored), shallow (its top-level members do), or deep (objects are merged at every level).
 options: {"invalid_characters": "strip"} leaves out what jsonb cannot hold (\u0000, lone surrogates) instead of rejecting the element.
-outcome: inserted, updated, refreshed, undeleted, deleted, unchanged, stale, superseded, or rejected, the last with error_code and error. An invalid element is rejected by itself; the others land.
-Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if records cannot be divided into elements; 54000 if there are more than 4,000,000; 23503 for an unknown workspace or connection; 40001 if records kept vanishing while it ran (run it again); 09000 if a trigger kept a record from being written.';
+outcome: inserted, updated, refreshed, undeleted, deleted, unchanged, stale, superseded, or rejected, the last with error_code and error. An invalid element, and one that the database refuses (a constraint, an index, a trigger or a policy of yours; error_code is the SQLSTATE, or not_written), is rejected by itself; the others land.
+Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if records cannot be divided into elements; 54000 if there are more than 4,000,000; 23503 for an unknown workspace or connection; 40001 if records kept vanishing while it ran (run it again); 42501 if row security hides the entity.';
 
 COMMENT ON FUNCTION kepler.upsert_records(text, json, text, text, text, text, text, jsonb, text) IS
 'The same as upsert_records with text, for values of type json. Prefer text: json refuses some documents before this function can answer for them one by one.';
@@ -60,7 +60,7 @@ data: the text of a JSON object; may be NULL if deleted is true.
 source_updated_at: when the source last changed it, a text, read as in a batch (without an offset it is UTC). An older time than the stored one changes nothing (stale); NULL switches this guard off.
 deleted: true soft-deletes it; where there is no such record, a deleted one is inserted.
 The other arguments are those of upsert_records. A record that is not valid is answered with rejected.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace or connection; 40001 if the record kept vanishing (run it again); 09000 if a trigger kept it from being written.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace or connection; 40001 if the record kept vanishing (run it again); 42501 if row security hides the entity.';
 
 COMMENT ON FUNCTION kepler.upsert_record(text, text, json, text, boolean, text, text, text, jsonb, text) IS
 'The same as upsert_record with text, for values of type json. Prefer text: what json refuses cannot be answered with rejected.';
@@ -89,16 +89,19 @@ Errors: 55000 before install(); 22004 and 22023 for arguments, unknown options a
 COMMENT ON FUNCTION kepler.delete_records(text[], text) IS
 'Soft-deletes records: sets deleted_at, keeps everything else.
 record_ids: values of kepler.records.id. Returns one row for each, in their order; outcome is deleted, unchanged (it was deleted already, or the id came earlier in the array) or not_found.
+What the database refuses (a constraint, an index, a trigger of yours) is rejected with error_code and error; the others are changed.
 Errors: 55000 before install(); 22004 for a NULL argument.';
 
 COMMENT ON FUNCTION kepler.restore_records(text[], text) IS
 'Brings soft-deleted and archived records back: deleted_at becomes NULL, status ACTIVE.
 record_ids: values of kepler.records.id. Returns one row for each, in their order; outcome is restored, unchanged (there was nothing to restore, or the id came earlier in the array) or not_found.
+What the database refuses (a constraint, an index, a trigger of yours) is rejected with error_code and error; the others are changed.
 Errors: 55000 before install(); 22004 for a NULL argument.';
 
 COMMENT ON FUNCTION kepler.archive_records(text[], text) IS
 'Sets the status of records to ARCHIVED. Upserts go on updating archived records and leave them archived.
 record_ids: values of kepler.records.id. Returns one row for each, in their order; outcome is archived, unchanged (it was archived already, or the id came earlier in the array) or not_found.
+What the database refuses (a constraint, an index, a trigger of yours) is rejected with error_code and error; the others are changed.
 Errors: 55000 before install(); 22004 for a NULL argument.';
 
 COMMENT ON FUNCTION kepler.create_entry_table(text, text, text) IS

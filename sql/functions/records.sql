@@ -53,6 +53,24 @@ BEGIN
 END
 $$;
 
+-- Records carry the type and source of their entity, and are found by them.
+CREATE FUNCTION kepler._refuse_entity_rename() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM kepler.records AS r WHERE r.workspace_id = OLD.workspace_id AND r.entity_id = OLD.id)
+    THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = format('the entity of type "%s" from "%s" has records, and keeps type and source', OLD.type, OLD.source),
+            DETAIL = 'Its records carry both, too.',
+            HINT = 'Upsert the records under the new name, then delete the old entity.';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
 CREATE FUNCTION kepler.record_document(record anyelement) RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -61,17 +79,122 @@ BEGIN
 END
 $$;
 
--- Locks the given records in the order in which upserts lock them, changes those that `change`
--- concerns, and answers for each id; an id given twice is changed once.
+-- Locks the given records in the order in which upserts lock them, and changes those that `change` concerns.
+CREATE FUNCTION kepler._change_records(
+    change text, record_ids text[], workspace_id text, changed_at timestamptz
+) RETURNS TABLE (record_id text, concerned boolean, changed boolean)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Planned each time, for as many records as there are: a plan that is kept from when the tables were
+    -- small reads all of them for each record.
+    RETURN QUERY EXECUTE $query$
+    WITH locked AS MATERIALIZED (
+        SELECT r.id,
+            CASE $3
+                WHEN 'delete' THEN r.deleted_at IS NULL
+                WHEN 'restore' THEN r.deleted_at IS NOT NULL OR r.status <> 'ACTIVE'
+                WHEN 'archive' THEN r.status <> 'ARCHIVED'
+            END AS concerned
+        FROM kepler.records AS r
+        WHERE r.workspace_id = $2 AND r.id = ANY ($1)
+        ORDER BY r.entity_id COLLATE "C", r.external_id, r.id COLLATE "C"
+        FOR NO KEY UPDATE
+    ), changed AS (
+        UPDATE kepler.records AS r
+        SET deleted_at = CASE $3 WHEN 'delete' THEN $4 WHEN 'restore' THEN NULL
+                         ELSE r.deleted_at END,
+            status = CASE $3 WHEN 'archive' THEN 'ARCHIVED'::kepler.record_status
+                     WHEN 'restore' THEN 'ACTIVE' ELSE r.status END,
+            -- No worker has it any more.
+            enrichment_status = CASE
+                WHEN $3 <> 'restore' AND r.enrichment_status = 'PENDING' THEN 'UNAPPLIED'
+                ELSE r.enrichment_status END,
+            updated_at = $4
+        FROM locked AS l
+        WHERE r.workspace_id = $2 AND r.id = l.id AND l.concerned
+        RETURNING r.id
+    )
+    SELECT l.id, l.concerned, c.id IS NOT NULL
+    FROM locked AS l LEFT JOIN changed AS c ON c.id = l.id
+    $query$ USING record_ids, workspace_id, change, changed_at;
+
+    IF change = 'restore' THEN
+        PERFORM kepler._enqueue(record_ids, workspace_id);
+    ELSE
+        PERFORM kepler._dequeue(record_ids, workspace_id);
+    END IF;
+END
+$$;
+
+-- Whether an error is the answer to the data: what a type, a constraint, an index, a policy or a trigger has against
+-- a row. Not: what another session, the server or an administrator did, and what is wrong with the schema.
+CREATE FUNCTION kepler._is_refusal(sqlstate text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT left($1, 2) IN ('20', '21', '22', '23', '44', 'P0') OR $1 = '54000'
+        OR ($1 = '42501' AND row_security_active('kepler.records'))
+        -- Made up by users: no class of Postgres.
+        OR left($1, 2) NOT IN ('00', '01', '02', '03', '08', '09', '0A', '0B', '0F', '0L', '0P', '0Z', '10', '24', '25',
+            '26', '27', '28', '2B', '2D', '2F', '34', '38', '39', '3B', '3D', '3F', '40', '42', '53', '54', '55', '57', '58',
+            '72', 'F0', 'HV', 'XX')
+$$;
+
+-- Changes those of the records that the database takes; the others are found out in halves, and rejected.
+CREATE FUNCTION kepler._try_records(
+    change text, record_ids text[], workspace_id text, changed_at timestamptz
+) RETURNS TABLE (record_id text, outcome text, error_code text, error text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    wanted_workspace ALIAS FOR $3;
+    ids text[];
+    outcomes text[];
+    problem_code text;
+    problem text;
+    half integer;
+BEGIN
+    BEGIN
+        SELECT array_agg(c.record_id), array_agg(CASE
+                WHEN c.changed THEN 'changed' WHEN c.concerned THEN 'swallowed' ELSE 'unchanged' END)
+        INTO ids, outcomes
+        FROM kepler._change_records(change, record_ids, wanted_workspace, changed_at) AS c;
+        RETURN QUERY
+        SELECT u.id, CASE u.said WHEN 'swallowed' THEN 'rejected' ELSE u.said END,
+            CASE u.said WHEN 'swallowed' THEN 'not_written' END,
+            CASE u.said WHEN 'swallowed' THEN 'a trigger kept it from being written' END
+        FROM unnest(ids, outcomes) AS u (id, said);
+        RETURN;
+    EXCEPTION WHEN OTHERS THEN
+        IF NOT kepler._is_refusal(SQLSTATE) THEN
+            RAISE;
+        END IF;
+        problem_code := SQLSTATE;
+        problem := SQLERRM;
+    END;
+    -- Halves of the order in which rows are locked.
+    SELECT array_agg(r.id ORDER BY r.entity_id COLLATE "C", r.external_id, r.id COLLATE "C") INTO ids
+    FROM kepler.records AS r WHERE r.workspace_id = wanted_workspace AND r.id = ANY (record_ids);
+    half := cardinality(ids) / 2;
+    IF half > 0 THEN
+        RETURN QUERY SELECT t.* FROM kepler._try_records(change, ids[:half], wanted_workspace, changed_at) AS t;
+        RETURN QUERY SELECT t.* FROM kepler._try_records(change, ids[half + 1:], wanted_workspace, changed_at) AS t;
+    ELSIF half = 0 THEN
+        RETURN QUERY SELECT ids[1], 'rejected', problem_code, problem;
+    END IF;
+END
+$$;
+
+-- Answers for each id; an id given twice is changed once.
 CREATE FUNCTION kepler._set_record_state(
     change text, changed_outcome text, record_ids text[], workspace_id text
-) RETURNS TABLE (ordinal integer, record_id text, outcome text)
+) RETURNS TABLE (ordinal integer, record_id text, outcome text, error_code text, error text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
     wanted_workspace ALIAS FOR $4;
-    changed_at constant timestamptz := clock_timestamp();
 BEGIN
     PERFORM kepler._require_tables();
     IF record_ids IS NULL OR wanted_workspace IS NULL THEN
@@ -89,71 +212,38 @@ BEGIN
           WHERE r.workspace_id = $2 AND r.id = ANY ($1)) AS t
     $query$ USING record_ids, wanted_workspace;
 
-    -- Planned each time, for as many records as there are: a plan that is kept from when the tables were
-    -- small reads all of them for each record.
-    RETURN QUERY EXECUTE $query$
+    RETURN QUERY
     WITH given AS MATERIALIZED (
         SELECT u.id, u.ordinality,
             row_number() OVER (PARTITION BY u.id ORDER BY u.ordinality) = 1 AS first
-        FROM unnest($1) WITH ORDINALITY AS u (id, ordinality)
-    ), locked AS MATERIALIZED (
-        SELECT r.id,
-            CASE $3
-                WHEN 'delete' THEN r.deleted_at IS NULL
-                WHEN 'restore' THEN r.deleted_at IS NOT NULL OR r.status <> 'ACTIVE'
-                WHEN 'archive' THEN r.status <> 'ARCHIVED'
-            END AS concerned
-        FROM kepler.records AS r
-        WHERE r.workspace_id = $2 AND r.id = ANY ($1)
-        ORDER BY r.entity_id COLLATE "C", r.external_id, r.id COLLATE "C"
-        FOR NO KEY UPDATE
-    ), changed AS (
-        UPDATE kepler.records AS r
-        SET deleted_at = CASE $3 WHEN 'delete' THEN $5 WHEN 'restore' THEN NULL
-                         ELSE r.deleted_at END,
-            status = CASE $3 WHEN 'archive' THEN 'ARCHIVED'::kepler.record_status
-                     WHEN 'restore' THEN 'ACTIVE' ELSE r.status END,
-            -- No worker has it any more.
-            enrichment_status = CASE
-                WHEN $3 <> 'restore' AND r.enrichment_status = 'PENDING' THEN 'UNAPPLIED'
-                ELSE r.enrichment_status END,
-            updated_at = $5
-        FROM locked AS l
-        WHERE r.workspace_id = $2 AND r.id = l.id AND l.concerned
-        RETURNING r.id
+        FROM unnest(record_ids) WITH ORDINALITY AS u (id, ordinality)
+    ), tried AS MATERIALIZED (
+        SELECT t.record_id, t.outcome, t.error_code, t.error
+        FROM kepler._try_records(change, record_ids, wanted_workspace, clock_timestamp()) AS t
     )
     SELECT g.ordinality::integer, g.id,
-        CASE WHEN c.id IS NOT NULL AND g.first THEN $4
-             WHEN l.id IS NOT NULL THEN 'unchanged'
-             ELSE 'not_found' END
-    FROM given AS g
-    LEFT JOIN locked AS l ON l.id = g.id
-    LEFT JOIN changed AS c ON c.id = g.id
-    ORDER BY g.ordinality
-    $query$ USING record_ids, wanted_workspace, change, changed_outcome, changed_at;
-
-    IF change = 'restore' THEN
-        PERFORM kepler._enqueue(record_ids, wanted_workspace);
-    ELSE
-        PERFORM kepler._dequeue(record_ids, wanted_workspace);
-    END IF;
+        CASE WHEN t.outcome = 'changed' THEN CASE WHEN g.first THEN changed_outcome ELSE 'unchanged' END
+             ELSE coalesce(t.outcome, 'not_found') END,
+        t.error_code, t.error
+    FROM given AS g LEFT JOIN tried AS t ON t.record_id = g.id
+    ORDER BY g.ordinality;
 END
 $$;
 
 CREATE FUNCTION kepler.delete_records(
     record_ids text[], workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, record_id text, outcome text)
+) RETURNS TABLE (ordinal integer, record_id text, outcome text, error_code text, error text)
 LANGUAGE sql VOLATILE
 AS $$ SELECT * FROM kepler._set_record_state('delete', 'deleted', $1, $2) $$;
 
 CREATE FUNCTION kepler.restore_records(
     record_ids text[], workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, record_id text, outcome text)
+) RETURNS TABLE (ordinal integer, record_id text, outcome text, error_code text, error text)
 LANGUAGE sql VOLATILE
 AS $$ SELECT * FROM kepler._set_record_state('restore', 'restored', $1, $2) $$;
 
 CREATE FUNCTION kepler.archive_records(
     record_ids text[], workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, record_id text, outcome text)
+) RETURNS TABLE (ordinal integer, record_id text, outcome text, error_code text, error text)
 LANGUAGE sql VOLATILE
 AS $$ SELECT * FROM kepler._set_record_state('archive', 'archived', $1, $2) $$;

@@ -121,6 +121,9 @@ CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.entities
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.entities
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler._refuse_workspace_change();
+CREATE TRIGGER keep_name BEFORE UPDATE OF type, source ON kepler.entities
+    FOR EACH ROW WHEN ((OLD.type, OLD.source) IS DISTINCT FROM (NEW.type, NEW.source))
+    EXECUTE FUNCTION kepler._refuse_entity_rename();
 
 -- A trigger and not a CHECK, whose error would show the row, and the secret in it.
 CREATE TRIGGER check_secret_ref BEFORE INSERT OR UPDATE OF secret_ref ON kepler.connections
@@ -171,8 +174,8 @@ COMMENT ON COLUMN kepler.credentials.secret_ref IS 'Where the secret lives (vaul
 COMMENT ON TABLE kepler.entities IS 'One kind of thing from one place; an upsert finds or makes it';
 COMMENT ON COLUMN kepler.entities.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.entities.connection_id IS 'Connection it comes through; NULL for what is entered by hand or read from a file';
-COMMENT ON COLUMN kepler.entities.type IS 'Kind of thing, for example contact';
-COMMENT ON COLUMN kepler.entities.source IS 'Where it comes from, for example salesforce or MANUAL';
+COMMENT ON COLUMN kepler.entities.type IS 'Kind of thing, for example contact; stays while the entity has records';
+COMMENT ON COLUMN kepler.entities.source IS 'Where it comes from, for example salesforce or MANUAL; stays while the entity has records';
 COMMENT ON COLUMN kepler.entities.properties IS 'The application''s own, a JSON object';
 COMMENT ON COLUMN kepler.entities.cursor IS 'Where the next incremental synchronisation goes on';
 COMMENT ON COLUMN kepler.entities.last_sync_id IS 'The last synchronisation that touched it';

@@ -4,6 +4,7 @@
 //! groups of four, without zero groups at either end, the display scale beside them.
 
 use super::view::{Container, Value};
+use crate::json::is_number;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
@@ -143,7 +144,48 @@ pub(crate) fn plain_text(text: &[u8]) -> Option<Cow<'_, str>> {
     plain_decimal(datum).map(Cow::Owned)
 }
 
-/// The same of a `numeric` datum. `None` also for what is no finite number.
+/// A number in JSON's grammar as `->>` of `jsonb` gives it: plain digits, with all zeros behind the point.
+/// `None` where the text is no number, or would need more than a hundred digits on a side of the point.
+pub(crate) fn output_text(text: &[u8]) -> Option<Cow<'_, str>> {
+    if !is_number(text) {
+        return None;
+    }
+    let (negative, unsigned) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, text),
+    };
+    let (mantissa, exponent) = match memchr::memchr2(b'e', b'E', unsigned) {
+        Some(at) => (&unsigned[..at], parse_exponent(&unsigned[at + 1..]).ok()?),
+        None => (unsigned, 0),
+    };
+    let (whole, fraction) = match memchr::memchr(b'.', mantissa) {
+        Some(at) => (&mantissa[..at], &mantissa[at + 1..]),
+        None => (mantissa, &[][..]),
+    };
+    let point = whole.len() as i64 + exponent;
+    let scale = (fraction.len() as i64 - exponent).max(0);
+    if point > MAX_DIGITS || scale > MAX_DIGITS || whole.len() as i64 > MAX_DIGITS {
+        return None;
+    }
+    let digits = [whole, fraction].concat();
+    let is_zero = digits.iter().all(|&digit| digit == b'0');
+    if exponent == 0 && !(negative && is_zero) {
+        return str::from_utf8(text).ok().map(Cow::Borrowed);
+    }
+    let digit = |at: i64| {
+        let found = usize::try_from(at).ok().and_then(|at| digits.get(at));
+        char::from(*found.unwrap_or(&b'0'))
+    };
+    let before: String = (0..point).map(digit).collect();
+    let before = before.trim_start_matches('0');
+    let after: String = (point..point + scale).map(digit).collect();
+    let sign = if negative && !is_zero { "-" } else { "" };
+    let before = if before.is_empty() { "0" } else { before };
+    let dot = if after.is_empty() { "" } else { "." };
+    Some(Cow::Owned(format!("{sign}{before}{dot}{after}")))
+}
+
+/// As [`plain_text`], of a `numeric` datum. `None` also for what is no finite number.
 pub(crate) fn plain_decimal(datum: &[u8]) -> Option<String> {
     let parts = parts(datum);
     let sign = match parts.sign {

@@ -13,6 +13,7 @@ pub(crate) mod plan;
 pub(crate) mod query;
 pub(crate) mod relation;
 pub(crate) mod role;
+pub(crate) mod row_security;
 pub(crate) mod sequence;
 pub(crate) mod subtransaction;
 pub(crate) mod undone;

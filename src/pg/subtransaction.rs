@@ -2,8 +2,8 @@
 
 use crate::pg::whole::{self, whole};
 use pgrx::pg_sys;
-use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
-use pgrx::{PgSqlErrorCode, PgTryBuilder};
+use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};
+use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, function_name};
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::ptr;
@@ -122,6 +122,12 @@ fn refusal(report: &ErrorReportWithLevel, judge: IsRefusal) -> Option<Refusal> {
         message: report.message().to_owned(),
         constraint: left.constraint,
     })
+}
+
+/// Ends an attempt as if the database had refused it, with this message.
+pub(crate) fn undo(message: &'static str) {
+    let code = PgSqlErrorCode::ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION;
+    ErrorReport::new(code, message, function_name!()).report(PgLogLevel::ERROR);
 }
 
 /// Whether an error is the answer to the data: what a type, a constraint, a policy or an index has against it, and

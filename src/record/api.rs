@@ -16,12 +16,12 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::{JsonB, Uuid, check_for_interrupts};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// An outcome as a row: ordinal, external id, record id, outcome, error code, error. (pgrx must see
 /// the type spelt out where a function returns it.)
-type Row =
-    (i32, Option<String>, Option<String>, &'static str, Option<&'static str>, Option<String>);
+type Row = (i32, Option<String>, Option<String>, &'static str, Option<String>, Option<String>);
 
 /// Inserts, updates, deletes or leaves alone the records that a JSON array describes, and answers
 /// for each element in a row, in the order of the array.
@@ -32,7 +32,8 @@ type Row =
 /// `merge`: `replace` (the default), `shallow` or `deep`. `options`: a JSON object, known is
 /// `invalid_characters` (`reject` or `strip`).
 ///
-/// What is wrong with one element rejects that element. Errors: 55000 before `install()`, 22004 and
+/// What is wrong with one element, or what the database has against it (a constraint, an index, a trigger or a
+/// row security policy of the user's), rejects that element. Errors: 55000 before `install()`, 22004 and
 /// 22023 for arguments, 22P02 where `records` is no JSON array, 54000 where it has more than 4,000,000
 /// elements, 23503 for an unknown workspace or connection.
 #[pg_extern(volatile, parallel_unsafe)]
@@ -56,7 +57,7 @@ fn upsert_records(
             name!(external_id, Option<String>),
             name!(record_id, Option<String>),
             name!(outcome, &'static str),
-            name!(error_code, Option<&'static str>),
+            name!(error_code, Option<String>),
             name!(error, Option<String>),
         ),
     >,
@@ -132,7 +133,7 @@ fn upsert_record(
             name!(external_id, Option<String>),
             name!(record_id, Option<String>),
             name!(outcome, &'static str),
-            name!(error_code, Option<&'static str>),
+            name!(error_code, Option<String>),
             name!(error, Option<String>),
         ),
     >,
@@ -244,7 +245,7 @@ fn rows(answers: Vec<Answer>) -> TableIterator<'static, Row> {
     TableIterator::new(answers.into_iter().enumerate().map(|(at, answer)| {
         let (code, message) = match answer.rejection {
             Some(rejection) => {
-                (Some(rejection.reason.code()), Some(rejection.message.into_owned()))
+                (Some(rejection.reason.code().into_owned()), Some(rejection.message.into_owned()))
             }
             None => (None, None),
         };
@@ -259,7 +260,7 @@ struct Summary {
     /// A count for each outcome, those that did not occur included.
     #[serde(flatten)]
     outcomes: BTreeMap<&'static str, usize>,
-    rejected_by_code: BTreeMap<&'static str, usize>,
+    rejected_by_code: BTreeMap<Cow<'static, str>, usize>,
 }
 
 impl Summary {

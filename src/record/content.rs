@@ -1,6 +1,6 @@
 //! Makes a record's data of the texts that count: decoded, merged, hashed.
 
-use super::decide;
+use super::decide::{self, Part};
 use super::decode::{self, Content};
 use super::options::Request;
 use super::outcome::{Reason, Rejection};
@@ -97,8 +97,8 @@ impl Decoder {
         self.parser.parse(data, &mut self.scratch).map_err(decode::rejection)
     }
 
-    /// The data that the contents make, laid over what is stored where the mode says so. `known` tells
-    /// whether there is a stored record.
+    /// The data that the contents make, laid over what is stored (and alive) where the mode says so. `known`
+    /// tells whether there is a stored record.
     pub(crate) fn build(
         &mut self,
         live: &[Content<'_>],
@@ -106,20 +106,22 @@ impl Decoder {
         stored: Option<&[u8]>,
     ) -> Result<Prepared, Rejection> {
         let merging = self.merge != Merge::Replace;
-        let mut texts: Vec<&[u8]> = decide::contents(live, known).collect();
-        if !merging {
-            texts.drain(..texts.len().saturating_sub(1));
-        }
+        let mut parts: Vec<Part<'_>> = decide::contents(live, known).collect();
+        // What comes before the last beginning is not looked at.
+        let begins = |part: &Part<'_>| !merging || part.is_new_life;
+        parts.drain(..parts.iter().rposition(begins).unwrap_or(0));
         let mut current = stored.filter(|_| merging).map(|stored| {
             let length = length_word(4 + stored.len());
             [&length, stored].concat()
         });
-        for text in texts {
+        for part in parts {
             check_for_interrupts!();
-            let mut datum = Vec::with_capacity(text.len());
-            self.parser.parse(text, &mut datum).map_err(decode::rejection)?;
+            let mut datum = Vec::with_capacity(part.text.len());
+            self.parser.parse(part.text, &mut datum).map_err(decode::rejection)?;
             current = Some(match current {
-                Some(under) if merging => self.merged(&under[4..], &datum[4..])?,
+                Some(under) if merging && !part.is_new_life => {
+                    self.merged(&under[4..], &datum[4..])?
+                }
                 _ => datum,
             });
         }

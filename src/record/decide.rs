@@ -48,18 +48,30 @@ pub(crate) fn stand<'p>(
     Standing { live, stale: &parts[end..], time: known.max(time) }
 }
 
+/// A text that a record's data is made of.
+pub(crate) struct Part<'t> {
+    pub(crate) text: &'t [u8],
+    /// A deletion stands before it: nothing of what was before is in the record's new life.
+    pub(crate) is_new_life: bool,
+}
+
 /// The contents that make a record's data, of those that count. A deletion brings none where the
 /// record, or an element before it, has some: sources send stubs along with deletions.
 pub(crate) fn contents<'c, 't>(
     live: &'c [Content<'t>],
     known: bool,
-) -> impl Iterator<Item = &'t [u8]> + use<'c, 't> {
+) -> impl Iterator<Item = Part<'t>> + use<'c, 't> {
     let none = !known && live.iter().all(|content| content.deleted);
     let last = live.len().saturating_sub(1);
-    live.iter()
-        .enumerate()
-        .filter(move |(at, content)| !content.deleted || (none && *at == last))
-        .filter_map(|(_, content)| content.data)
+    let mut is_new_life = false;
+    live.iter().enumerate().filter_map(move |(at, content)| {
+        if content.deleted && !(none && at == last) {
+            is_new_life = true;
+            return None;
+        }
+        let text = content.data?;
+        Some(Part { text, is_new_life: std::mem::take(&mut is_new_life) })
+    })
 }
 
 /// Whether the text of the one content that counts is what the stored content was made of. `context`

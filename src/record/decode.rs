@@ -255,7 +255,7 @@ fn missing_id(field: &str) -> Rejection {
     Rejection::new(Reason::MissingExternalId, format!("\"{field}\" is missing"))
 }
 
-/// An external id: a string, or a number, which becomes text.
+/// An external id: a string, or a number, which becomes the text that `->>` gives of it, so that both join.
 fn read_id(raw: &[u8]) -> Result<Cow<'_, str>, Rejection> {
     let invalid = |message: &'static str| Rejection::new(Reason::InvalidExternalId, message);
     match raw {
@@ -280,7 +280,7 @@ fn read_id(raw: &[u8]) -> Result<Cow<'_, str>, Rejection> {
             };
             check_id(id)
         }
-        [b'-' | b'0'..=b'9', ..] => match number::plain_text(raw) {
+        [b'-' | b'0'..=b'9', ..] => match number::output_text(raw) {
             Some(text) => check_id(text),
             None => Err(invalid("the external id is a number that cannot be a key")),
         },

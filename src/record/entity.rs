@@ -8,6 +8,7 @@ use crate::id::new_id;
 use crate::jsonb::pointer::Pointers;
 use crate::pg::plan::{Parameter, Statement};
 use crate::pg::varlena::Text;
+use crate::pg::{row_security, subtransaction};
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 
@@ -69,6 +70,38 @@ pub(crate) fn find_or_make(client: &mut SpiClient<'_>, request: &Request) -> Res
         return Ok(entity);
     }
 
+    check_parents(client, request, &key)?;
+    let id = new_id();
+    let id_text = Text::new(&id);
+    let parameters = [key[0], key[1], key[2], key[3], Some(id_text.datum())];
+    let mut make = || MAKE.with(|plan| plan.run(client, &parameters).count());
+    let made = match subtransaction::attempt(&mut make) {
+        Ok(made) => made,
+        // The workspace or the connection was deleted since it was looked for.
+        Err(refusal) if subtransaction::sqlstate(refusal.code) == "23503" => {
+            check_parents(client, request, &key)?;
+            return Err(Error::TooContended);
+        }
+        // A rule of the user's: its error arrives as it is.
+        Err(_) => make(),
+    };
+    if made == 1 {
+        let queueing = queue::find(client, &workspace, &kind);
+        return Ok(Entity { id, ignored: Pointers::default(), is_new: true, queueing });
+    }
+    // Another session made it meanwhile, and has committed: the insert waited for it.
+    find(client, &key)?.ok_or_else(|| match row_security::is_active(c"entities") {
+        true => Error::EntityHidden(request.entity_type.clone()),
+        false => Error::TooContended,
+    })
+}
+
+/// Says which of workspace and connection is not there.
+fn check_parents(
+    client: &mut SpiClient<'_>,
+    request: &Request,
+    key: &[Parameter; 4],
+) -> Result<(), Error> {
     let parents = PARENTS.with(|plan| plan.run(client, &[key[0], key[3]]));
     if let Some(row) = parents.iter::<2>().next() {
         if row.boolean(0) != Some(true) {
@@ -81,16 +114,7 @@ pub(crate) fn find_or_make(client: &mut SpiClient<'_>, request: &Request) -> Res
             });
         }
     }
-    let id = new_id();
-    let id_text = Text::new(&id);
-    let made = MAKE
-        .with(|plan| plan.run(client, &[key[0], key[1], key[2], key[3], Some(id_text.datum())]));
-    if made.count() == 1 {
-        let queueing = queue::find(client, &workspace, &kind);
-        return Ok(Entity { id, ignored: Pointers::default(), is_new: true, queueing });
-    }
-    // Another session made it meanwhile, and has committed: the insert waited for it.
-    find(client, &key)?.ok_or(Error::TooContended)
+    Ok(())
 }
 
 fn find(client: &mut SpiClient<'_>, key: &[Parameter; 4]) -> Result<Option<Entity>, Error> {

@@ -1,7 +1,8 @@
 //! Records: upserts that write nothing where nothing changed, and answer for each element.
 //!
 //! The way of a batch: `decode` cuts the text into elements, `fold` settles duplicates, `decide`
-//! compares with what is stored, `content` decodes and merges, `look_up` and `store` talk to the table, and `upsert` leads through it. `api`
+//! compares with what is stored, `content` decodes and merges, `look_up` and `store` talk to the table, and `upsert` leads
+//! through it; `narrow` finds out what the database refuses. `api`
 //! holds the SQL functions. All but the last four are free of Postgres.
 
 pub(crate) mod api;
@@ -11,6 +12,7 @@ mod decode;
 mod entity;
 mod fold;
 mod look_up;
+mod narrow;
 mod options;
 mod outcome;
 mod store;

@@ -66,11 +66,15 @@ pub(crate) enum Reason {
     TooDeep,
     NumberOutOfRange,
     TooLarge,
+    /// A trigger kept it from being written.
+    NotWritten,
+    /// The database refused it, with this SQLSTATE.
+    Refused([u8; 5]),
 }
 
 impl Reason {
-    pub(crate) fn code(self) -> &'static str {
-        match self {
+    pub(crate) fn code(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Reason::NotAnObject => "not_an_object",
             Reason::InvalidJson => "invalid_json",
             Reason::UnknownField => "unknown_field",
@@ -86,7 +90,11 @@ impl Reason {
             Reason::TooDeep => "too_deep",
             Reason::NumberOutOfRange => "number_out_of_range",
             Reason::TooLarge => "too_large",
-        }
+            Reason::NotWritten => "not_written",
+            Reason::Refused(sqlstate) => {
+                return Cow::Owned(String::from_utf8_lossy(&sqlstate).into_owned());
+            }
+        })
     }
 }
 

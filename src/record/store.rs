@@ -5,9 +5,9 @@
 //! in a circle.
 
 use super::look_up::{LookUp, LookedUp, look_up};
-use crate::error::Error;
 use crate::pg::array::{self, Array};
 use crate::pg::plan::{Rows, Statement};
+use crate::pg::subtransaction;
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
@@ -16,6 +16,10 @@ const TOUCH_TYPES: &[pg_sys::Oid] =
     &[pg_sys::TIMESTAMPTZOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TIMESTAMPTZARRAYOID];
 
 thread_local! {
+    static HAS_ENTITY: Statement = const { Statement::new(
+        c"SELECT 1 FROM kepler.entities AS e WHERE e.workspace_id = $1 AND e.id = $2",
+        &[pg_sys::TEXTOID; 2],
+    ) };
     static INSERT: Statement = const { Statement::new(
         c"INSERT INTO kepler.records AS r
               (workspace_id, entity_id, entity_type, source, created_at, updated_at,
@@ -112,6 +116,12 @@ impl<'s> Store<'s> {
         }
     }
 
+    /// Whether the entity is there, by what is committed.
+    pub(crate) fn has_entity(&self, client: &mut SpiClient<'_>) -> bool {
+        let key = [Some(self.workspace_id.datum()), Some(self.entity_id.datum())];
+        HAS_ENTITY.with(|statement| statement.run_latest(client, &key)).count() > 0
+    }
+
     /// Looks `external_ids` up, which are sorted by bytes.
     pub(crate) fn look_up<'conn>(
         &self,
@@ -161,7 +171,7 @@ impl<'s> Store<'s> {
         now: i64,
         changes: &mut Changes,
         clear_enrichment: bool,
-    ) -> Result<(), Error> {
+    ) {
         let rows = CHANGE.with(|statement| {
             statement.run(
                 client,
@@ -177,7 +187,7 @@ impl<'s> Store<'s> {
                 ],
             )
         });
-        all_written(changes.count, &rows)
+        all_written(changes.count, &rows);
     }
 
     /// Changes the state of locked records, and notes the source's newest time on them.
@@ -187,9 +197,9 @@ impl<'s> Store<'s> {
         how: Touch,
         now: i64,
         touches: &mut Touches,
-    ) -> Result<(), Error> {
+    ) {
         if touches.count == 0 {
-            return Ok(());
+            return;
         }
         let statement = match how {
             Touch::Delete => &DELETE,
@@ -203,7 +213,7 @@ impl<'s> Store<'s> {
             Some(touches.source_updated_at.datum()),
         ];
         let rows = statement.with(|statement| statement.run(client, &parameters));
-        all_written(touches.count, &rows)
+        all_written(touches.count, &rows);
     }
 }
 
@@ -219,13 +229,14 @@ pub(crate) enum Touch {
 }
 
 /// An answer tells what was written. A trigger of the user's that swallows a row would make it a lie.
-fn all_written(sent: usize, rows: &Rows<'_>) -> Result<(), Error> {
-    if rows.count() == sent {
-        Ok(())
-    } else {
-        Err(Error::NotWritten { sent, written: rows.count() })
+fn all_written(sent: usize, rows: &Rows<'_>) {
+    if rows.count() != sent {
+        subtransaction::undo(SWALLOWED);
     }
 }
+
+/// Undoes an attempt that a trigger has made incomplete.
+pub(crate) const SWALLOWED: &str = "a trigger kept it from being written";
 
 /// Rows for [`Store::insert`], a column each.
 pub(crate) struct NewRecords {

@@ -54,7 +54,7 @@ fn every_element_is_answered() {
         None,
     ];
     assert_eq!(elements.iter().map(reason).collect::<Vec<_>>(), expected);
-    assert_eq!(elements[19].external_id.as_deref(), Some("7"));
+    assert_eq!(elements[19].external_id.as_deref(), Some("7.0"));
     assert_eq!(elements[13].external_id.as_deref(), Some("d"));
 }
 

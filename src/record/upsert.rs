@@ -6,6 +6,8 @@
 //!    inserted it, is read as in step 1.
 //! 3. Lock what must change and decide again: what was read may have changed since. Write.
 //!
+//! Steps 2 and 3 are tried in a subtransaction. What the database refuses in it is found out by `narrow`.
+//!
 //! Inserts come before the first lock on a row that others can see, and both go in the order of
 //! external ids, so no two calls can wait for each other in a circle.
 
@@ -15,6 +17,7 @@ use super::decode::{Content, Element};
 use super::entity::{self, Entity};
 use super::fold::{self, Candidate};
 use super::look_up::{Found, LookUp};
+use super::narrow::{self, Refused};
 use super::options::Request;
 use super::outcome::{Outcome, Rejection};
 use super::store::{Changes, NewRecords, Store, Touch, Touches};
@@ -24,6 +27,7 @@ use crate::error::Error;
 use crate::id::new_id;
 use crate::jsonb::merge::Merge;
 use crate::pg::clock::now;
+use crate::pg::{row_security, subtransaction};
 use pgrx::check_for_interrupts;
 use pgrx::spi::SpiClient;
 
@@ -42,7 +46,10 @@ const SAMPLED_FROM: usize = 100;
 const SAMPLE: usize = 16;
 
 /// So often may records vanish between reading and locking them.
-const MAX_ROUNDS: usize = 20;
+pub(super) const MAX_ROUNDS: usize = 20;
+
+/// So often may the entity be deleted under a call.
+const MAX_ENTITIES: usize = 3;
 
 /// What a call answers for one element.
 pub(crate) struct Answer {
@@ -61,60 +68,87 @@ pub(crate) fn run(
 ) -> Result<(Vec<Answer>, usize), Error> {
     let _own = Own::begin();
     queue::lock(&request.workspace_id, &request.entity_type);
-    let entity = entity::find_or_make(client, request)?;
-    let queue = entity
-        .queueing
-        .map(|policy| Queue::new(policy, &request.workspace_id, &request.entity_type, &entity.id));
+    let mut entity = entity::find_or_make(client, request)?;
     let mut decoder = Decoder::new(request);
     let candidates = fold::fold(&mut elements, |content| {
         check_for_interrupts!();
         decoder.validate(content)
     });
-    let answers = elements
-        .iter_mut()
-        .map(|element| Answer {
+    for _ in 0..MAX_ENTITIES {
+        let queue = entity.queueing.map(|policy| {
+            Queue::new(policy, &request.workspace_id, &request.entity_type, &entity.id)
+        });
+        let store =
+            Store::new(&request.workspace_id, &entity.id, &request.entity_type, &request.source);
+        let mut batch = Batch {
+            request,
+            entity: &entity,
+            elements: &elements,
+            candidates: &candidates,
+            answers: elements.iter().map(Answer::before).collect(),
+            decoder: Decoder::new(request),
+            shelf: Shelf::default(),
+            handled: 0,
+            queue,
+            queued: false,
+        };
+        if batch.write(client, &store)? == Ended::EntityGone {
+            entity = entity::find_or_make(client, request)?;
+            continue;
+        }
+        if let Some(queue) = batch.queue.as_ref().filter(|_| batch.queued) {
+            queue.notify(client);
+        }
+        return Ok((batch.answers, batch.handled));
+    }
+    Err(Error::TooContended)
+}
+
+impl Answer {
+    /// The answer for an element, as long as nothing was done about it.
+    pub(super) fn before(element: &Element<'_>) -> Self {
+        Self {
             external_id: element.external_id.as_ref().map(|id| id.clone().into_owned()),
             record_id: None,
             outcome: if element.content.is_ok() { Outcome::Superseded } else { Outcome::Rejected },
             rejection: element.content.as_ref().err().cloned(),
-        })
-        .collect();
-    let store =
-        Store::new(&request.workspace_id, &entity.id, &request.entity_type, &request.source);
-    let mut batch = Batch {
-        merge: request.merge,
-        entity: &entity,
-        elements: &elements,
-        candidates: &candidates,
-        answers,
-        decoder,
-        shelf: Shelf::default(),
-        handled: 0,
-        queue,
-        queued: false,
-    };
-    batch.write(client, &store)?;
-    if let Some(queue) = batch.queue.as_ref().filter(|_| batch.queued) {
-        queue.notify(client);
+        }
     }
-    Ok((batch.answers, batch.handled))
 }
 
-struct Batch<'b> {
-    merge: Merge,
-    entity: &'b Entity,
-    elements: &'b [Element<'b>],
-    candidates: &'b [Candidate],
-    answers: Vec<Answer>,
-    decoder: Decoder,
+/// What is done about candidates.
+#[derive(Clone, Copy)]
+pub(super) enum Step {
+    /// `is_late`: what still cannot be seen is kept out by somebody.
+    Insert {
+        is_late: bool,
+    },
+    Change,
+}
+
+/// How a batch has ended.
+#[derive(PartialEq, Eq)]
+pub(super) enum Ended {
+    Written,
+    /// Somebody has deleted the entity meanwhile; nothing was written.
+    EntityGone,
+}
+
+pub(super) struct Batch<'b> {
+    pub(super) request: &'b Request,
+    pub(super) entity: &'b Entity,
+    pub(super) elements: &'b [Element<'b>],
+    pub(super) candidates: &'b [Candidate],
+    pub(super) answers: Vec<Answer>,
+    pub(super) decoder: Decoder,
     /// Content that was decoded to be compared and is still to be written.
-    shelf: Shelf,
+    pub(super) shelf: Shelf,
     /// Bytes of data that were read or made.
-    handled: usize,
+    pub(super) handled: usize,
     /// Where records of this type wait for enrichment, if they do.
-    queue: Option<Queue>,
+    pub(super) queue: Option<Queue>,
     /// Whether some were put there.
-    queued: bool,
+    pub(super) queued: bool,
 }
 
 /// What is to be done with a stored record.
@@ -132,7 +166,7 @@ enum Action {
 }
 
 impl<'b> Batch<'b> {
-    fn write(&mut self, client: &mut SpiClient<'_>, store: &Store<'_>) -> Result<(), Error> {
+    fn write(&mut self, client: &mut SpiClient<'_>, store: &Store<'_>) -> Result<Ended, Error> {
         let all: Vec<u32> = (0..self.candidates.len() as u32).collect();
         let (mut missing, mut present) = (Vec::new(), Vec::new());
         if self.looks_new(client, store, &all) {
@@ -140,20 +174,79 @@ impl<'b> Batch<'b> {
         } else {
             self.read_all(client, store, &all, &mut missing, &mut present);
         }
+        if missing.is_empty() && present.is_empty() {
+            return Ok(Ended::Written);
+        }
+        let (new, stored) = (missing.clone(), present.clone());
+        let whole = subtransaction::attempt(|| self.rounds(client, store, missing, present, None));
+        match whole {
+            Ok(done) => done.map(|()| Ended::Written),
+            Err(refusal) if narrow::entity_is_gone(client, store, &refusal) => {
+                Ok(Ended::EntityGone)
+            }
+            Err(_) => self.narrow_down(client, store, new, stored),
+        }
+    }
+
+    /// Steps 2 and 3, until nobody else is in the way. Where `refused` is given, what the database refuses is
+    /// found out and noted there.
+    pub(super) fn rounds(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        store: &Store<'_>,
+        mut missing: Vec<u32>,
+        mut present: Vec<u32>,
+        mut refused: Option<&mut Refused>,
+    ) -> Result<(), Error> {
         for round in 0..MAX_ROUNDS {
-            let met = self.insert_all(client, store, &missing, round)?;
+            let is_late = round >= MAX_ROUNDS / 2;
+            let met = self.take(client, store, Step::Insert { is_late }, &missing, &mut refused);
             missing.clear();
             self.read_all(client, store, &met, &mut missing, &mut present);
             present.sort_unstable();
             for chunk in present.chunks(self.chunk_rows()) {
-                self.lock_and_change(client, store, chunk, &mut missing)?;
+                missing.extend(self.take(client, store, Step::Change, chunk, &mut refused));
             }
             present.clear();
             if missing.is_empty() {
                 return Ok(());
             }
         }
-        Err(Error::TooContended)
+        if !row_security::is_active(c"records") {
+            return Err(Error::TooContended);
+        }
+        for at in missing {
+            self.reject(at, narrow::kept_out());
+        }
+        Ok(())
+    }
+
+    fn take(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        store: &Store<'_>,
+        step: Step,
+        some: &[u32],
+        refused: &mut Option<&mut Refused>,
+    ) -> Vec<u32> {
+        match refused {
+            None => self.step(client, store, step, some),
+            Some(refused) => self.narrow(client, store, step, some, refused),
+        }
+    }
+
+    /// Gives back the candidates that the step could not answer for.
+    pub(super) fn step(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        store: &Store<'_>,
+        step: Step,
+        some: &[u32],
+    ) -> Vec<u32> {
+        match step {
+            Step::Insert { is_late } => self.insert_all(client, store, some, is_late),
+            Step::Change => self.lock_and_change(client, store, some),
+        }
     }
 
     /// Whether a few records, evenly chosen, are none of them there: then it is worth trying to insert
@@ -174,7 +267,7 @@ impl<'b> Batch<'b> {
         self.elements[element as usize].content.as_ref().ok().copied()
     }
 
-    fn time(&self, element: u32) -> Option<i64> {
+    pub(super) fn time(&self, element: u32) -> Option<i64> {
         self.content(element).and_then(|content| content.source_updated_at)
     }
 
@@ -189,14 +282,14 @@ impl<'b> Batch<'b> {
 
     /// Whether deciding takes the stored data, and not only its hash.
     fn needs_data(&self) -> bool {
-        self.merge != Merge::Replace || !self.entity.ignored.is_empty()
+        self.request.merge != Merge::Replace || !self.entity.ignored.is_empty()
     }
 
     fn chunk_rows(&self) -> usize {
         if self.needs_data() { CHUNK_ROWS_WITH_DATA } else { CHUNK_ROWS }
     }
 
-    fn read_all(
+    pub(super) fn read_all(
         &mut self,
         client: &mut SpiClient<'_>,
         store: &Store<'_>,
@@ -235,7 +328,7 @@ impl<'b> Batch<'b> {
                     // Where content is merged, or made of one of several elements, it depends on
                     // what is stored when it is made.
                     let single = self.candidates[at as usize].parts.as_slice().len() == 1;
-                    if single && self.merge == Merge::Replace {
+                    if single && self.request.merge == Merge::Replace {
                         self.shelf.put(at, &content);
                     }
                     present.push(at);
@@ -251,8 +344,8 @@ impl<'b> Batch<'b> {
         client: &mut SpiClient<'_>,
         store: &Store<'_>,
         missing: &[u32],
-        round: usize,
-    ) -> Result<Vec<u32>, Error> {
+        is_late: bool,
+    ) -> Vec<u32> {
         let mut met = Vec::new();
         let mut rest = missing;
         while !rest.is_empty() {
@@ -300,7 +393,6 @@ impl<'b> Batch<'b> {
                 continue;
             }
             // Somebody else inserted some of them meanwhile: whoever has our id is ours.
-            let sent_count = sent.len();
             let ids = self.external_ids(sent.iter().map(|sent| sent.0));
             let mut rows = store.look_up(client, &ids, LookUp { lock: false, data: false });
             let mut ours = Vec::new();
@@ -314,16 +406,14 @@ impl<'b> Batch<'b> {
                     }
                     // Not ours and not there: deleted again in between. Or, if it goes on like
                     // this, never let in.
-                    None if round >= MAX_ROUNDS / 2 => {
-                        return Err(Error::NotWritten { sent: sent_count, written: inserted });
-                    }
+                    None if is_late => self.reject(at, narrow::kept_out()),
                     _ => met.push(at),
                 }
             }
             let ours: Vec<&str> = ours.iter().map(String::as_str).collect();
             self.enqueue_new(client, now, &ours);
         }
-        Ok(met)
+        met
     }
 
     fn enqueue_new(&mut self, client: &mut SpiClient<'_>, now: i64, ids: &[&str]) {
@@ -333,14 +423,14 @@ impl<'b> Batch<'b> {
         }
     }
 
-    /// Step 3. Puts candidates whose record has vanished back to `missing`.
+    /// Step 3. Gives back the candidates whose record has vanished.
     fn lock_and_change(
         &mut self,
         client: &mut SpiClient<'_>,
         store: &Store<'_>,
         chunk: &[u32],
-        missing: &mut Vec<u32>,
-    ) -> Result<(), Error> {
+    ) -> Vec<u32> {
+        let mut missing = Vec::new();
         let ids = self.external_ids(chunk.iter().copied());
         let how = LookUp { lock: true, data: self.needs_data() };
         let mut locked = store.look_up(client, &ids, how);
@@ -391,24 +481,24 @@ impl<'b> Batch<'b> {
                             now,
                             &mut std::mem::replace(&mut changes, Changes::new()),
                             clear,
-                        )?;
+                        );
                         bytes = 0;
                     }
                 }
             }
         }
         if changes.count > 0 {
-            store.change(client, now, &mut changes, clear)?;
+            store.change(client, now, &mut changes, clear);
         }
-        store.touch(client, Touch::Delete, now, &mut deletes)?;
-        store.touch(client, Touch::Undelete, now, &mut undeletes)?;
-        store.touch(client, Touch::Refresh, now, &mut refreshes)?;
+        store.touch(client, Touch::Delete, now, &mut deletes);
+        store.touch(client, Touch::Undelete, now, &mut undeletes);
+        store.touch(client, Touch::Refresh, now, &mut refreshes);
         if let Some(queue) = &self.queue {
             queue.dequeue(client, &gone);
             queue.enqueue(client, now, &alive);
             self.queued |= !alive.is_empty();
         }
-        Ok(())
+        missing
     }
 
     fn standing(&self, at: u32, stored: Option<&Stored>) -> decide::Standing<'b> {
@@ -429,9 +519,12 @@ impl<'b> Batch<'b> {
             standing.live.iter().filter_map(|&part| self.content(part)).collect();
         let deleted = live.last().is_some_and(|content| content.deleted);
         let mut written = None;
-        if decide::contents(&live, true).next().is_some()
-            && !decide::same_text(&live, stored, self.decoder.context)
-        {
+        // A part that begins a new life is not laid over the old one, whatever it was made of.
+        let is_same = || {
+            !(stored.deleted && self.request.merge != Merge::Replace)
+                && decide::same_text(&live, stored, self.decoder.context)
+        };
+        if decide::contents(&live, true).next().is_some() && !is_same() {
             let content = match self.content_of(at, &live, Some(found)) {
                 Ok(content) => content,
                 Err(rejection) => return Action::Reject(rejection),
@@ -462,7 +555,11 @@ impl<'b> Batch<'b> {
     ) -> Result<Prepared, Rejection> {
         let content = match self.shelf.take(at) {
             Some(content) => content,
-            None => self.decoder.build(live, stored.is_some(), stored.and_then(|s| s.data))?,
+            None => {
+                // A deletion has ended what was stored: what comes then is not laid over it.
+                let under = stored.filter(|found| !found.state.deleted).and_then(|s| s.data);
+                self.decoder.build(live, stored.is_some(), under)?
+            }
         };
         self.handled += content.datum.len();
         Ok(content)
@@ -503,8 +600,8 @@ impl<'b> Batch<'b> {
         }
     }
 
-    /// Only an element that stands alone can fail this late; others were validated before.
-    fn reject(&mut self, at: u32, rejection: Rejection) {
+    /// Rejects all parts of a candidate.
+    pub(super) fn reject(&mut self, at: u32, rejection: Rejection) {
         for &part in self.candidates[at as usize].parts.as_slice() {
             let answer = &mut self.answers[part as usize];
             answer.outcome = Outcome::Rejected;

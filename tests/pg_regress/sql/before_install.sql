@@ -11,10 +11,10 @@ SELECT * FROM kepler.upsert_records('contact', '[]');
 -- These need no tables, and work.
 CREATE TEMP TABLE needs_no_tables (name text);
 INSERT INTO needs_no_tables
-VALUES ('cuid'), ('current_workspace_id'), ('enrichment_transitions'), ('estimate_tokens'), ('execution_transitions'), ('install'), ('json_matches'), ('jsonb_hash'), ('json_update'), ('record_document'), ('update_document'), ('upsert_document'), ('version');
+VALUES ('cuid'), ('current_workspace_id'), ('enrichment_transitions'), ('estimate_tokens'), ('execution_transitions'), ('fold'), ('install'), ('json_matches'), ('jsonb_hash'), ('json_update'), ('record_document'), ('update_document'), ('upsert_document'), ('version');
 SELECT kepler.cuid() ~ '^[a-z][a-z0-9]{23}$' AS cuid, kepler.current_workspace_id(),
     kepler.version() = (SELECT extversion FROM pg_extension WHERE extname = 'kepler') AS version,
-    kepler.jsonb_hash('{}') IS NOT NULL AS jsonb_hash;
+    kepler.jsonb_hash('{}') IS NOT NULL AS jsonb_hash, kepler.fold('Ü') AS fold;
 
 -- All others, found in the catalog so that none is forgotten, called with nothing but NULLs: the
 -- missing tables come before anything that is wrong with the arguments.

@@ -128,4 +128,13 @@ INSERT INTO kepler.records (entity_type, entity_id, external_id, data)
 SELECT 'direct', entity_id, 'a', '{"v": 9}' FROM kepler.records WHERE entity_type = 'direct'
 ON CONFLICT (workspace_id, entity_id, external_id) DO UPDATE SET data = EXCLUDED.data;
 SELECT data, content_hash = kepler.jsonb_hash(data) AS hash_in_step FROM kepler.records WHERE entity_type = 'direct';
+
+-- An entity that has records keeps its type and source, which they carry too; one without may be renamed.
+SELECT outcome FROM kepler.upsert_record('to rename', '1', '{}');
+SAVEPOINT renamed;
+UPDATE kepler.entities SET type = 'renamed' WHERE type = 'to rename';
+ROLLBACK TO renamed;
+UPDATE kepler.entities SET properties = '{"a": 1}', type = 'to rename' WHERE type = 'to rename';
+DELETE FROM kepler.records WHERE entity_type = 'to rename';
+UPDATE kepler.entities SET type = 'renamed' WHERE type = 'to rename';
 ROLLBACK;

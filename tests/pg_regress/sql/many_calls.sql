@@ -46,7 +46,7 @@ ROLLBACK;
 BEGIN;
 CREATE FUNCTION pg_temp.swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 CREATE TRIGGER swallow BEFORE INSERT ON kepler.records FOR EACH ROW WHEN (NEW.entity_type = 'swallowed') EXECUTE FUNCTION pg_temp.swallow();
-SELECT outcome FROM kepler.upsert_record('swallowed', '1', '{}');
+SELECT outcome, error_code, error FROM kepler.upsert_record('swallowed', '1', '{}');
 ROLLBACK;
 
 -- Columns of any type may be added to the tables.

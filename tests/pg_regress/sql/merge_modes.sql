@@ -68,9 +68,22 @@ SELECT outcome FROM kepler.upsert_record('merge', 'two calls', '{"b": 2}', merge
 SELECT outcome FROM kepler.upsert_record('merge', 'two calls', NULL, deleted => true, merge => 'deep');
 SELECT pg_temp.stored('one call') AS one_call, pg_temp.stored('two calls') AS two_calls;
 
--- A record that comes back is laid over what it was.
+-- A deletion ends a life: what comes afterwards is not laid over what was before, in one batch or in several. A
+-- record that was restored by hand goes on living.
 SELECT outcome FROM kepler.upsert_record('merge', 'two calls', '{"c": 3}', merge => 'deep');
-SELECT pg_temp.stored('two calls');
+SELECT ordinal, outcome FROM kepler.upsert_records('merge', '[
+    {"external_id": "one call", "deleted": true, "data": {"stub": 1}}, {"external_id": "one call", "data": {"c": 3}},
+    {"external_id": "new life", "data": {"a": 1}}, {"external_id": "new life", "deleted": true},
+    {"external_id": "new life", "data": {"b": 2}}, {"external_id": "new life", "data": {"c": 3}}]', merge => 'shallow');
+SELECT pg_temp.stored('two calls') AS two_calls, pg_temp.stored('one call') AS one_call, pg_temp.stored('new life') AS new_life;
+SELECT outcome FROM kepler.upsert_record('merge', 'new life', '{"d": 4}', merge => 'shallow');
+SELECT outcome FROM kepler.upsert_record('merge', 'new life', NULL, deleted => true);
+SELECT outcome FROM kepler.upsert_record('merge', 'new life', '{"d": 4}', merge => 'shallow');
+SELECT pg_temp.stored('new life') AS the_same_part_as_before;
+SELECT outcome FROM kepler.upsert_record('merge', 'new life', NULL, deleted => true);
+SELECT outcome FROM kepler.restore_records(ARRAY(SELECT id FROM kepler.records WHERE entity_type = 'merge' AND external_id = 'new life'));
+SELECT outcome FROM kepler.upsert_record('merge', 'new life', '{"e": 5}', merge => 'shallow');
+SELECT pg_temp.stored('new life') AS restored;
 
 -- New records are what they are in every mode, and duplicate keys of a part are one.
 SELECT outcome FROM kepler.upsert_record('merge', 'new', '{"a": null, "o": {"x": 1}, "o": {"y": 1}}', merge => 'deep');

@@ -28,7 +28,8 @@ BEGIN
     RETURN state || jsonb_build_object(id, jsonb_build_object(
         'data', CASE
             WHEN element->'data' = 'null' THEN coalesce(old->'data', '{}')
-            WHEN old IS NULL THEN element->'data'
+            -- What was deleted does not come back: the next element begins anew.
+            WHEN old IS NULL OR (old->>'deleted')::boolean THEN element->'data'
             ELSE pg_temp.merged(old->'data', element->'data', mode) END,
         'deleted', element->'deleted',
         'day', greatest((element->>'day')::int, (old->>'day')::int)));
@@ -90,7 +91,8 @@ CREATE TEMP TABLE answer (ordinal integer, external_id text, record_id text, out
 CREATE TEMP TABLE tally (run text, outcome text, count bigint);
 
 -- Plays `batches` batches of each of `types` entity types. A run stops at the first difference and shows it.
-CREATE PROCEDURE pg_temp.play(run text, types integer, batches integer, modes text[], deletions boolean, ignored text)
+-- `forbidden`: a user's constraint refuses records with this value of v.
+CREATE PROCEDURE pg_temp.play(run text, types integer, batches integer, modes text[], deletions boolean, ignored text, forbidden text DEFAULT '')
 LANGUAGE plpgsql AS $$
 DECLARE
     of_type text;
@@ -101,6 +103,8 @@ DECLARE
     stamps jsonb;
     problem text;
     live text[];
+    refused integer[];
+    next jsonb;
     item record;
 BEGIN
     FOR of_round IN 1..types LOOP
@@ -129,6 +133,27 @@ BEGIN
                 after := pg_temp.applied(after, item.element, mode);
             END LOOP;
 
+            -- Where the database refuses what they make of a record together, each counts by itself.
+            refused := '{}';
+            FOR item IN SELECT b.ordinal, b.element FROM batch AS b
+                WHERE NOT (b.element->>'broken')::boolean AND after->(b.element->>'id')->'data'->>'v' = forbidden ORDER BY b.ordinal
+            LOOP
+                IF NOT ARRAY['again ' || (item.element->>'id')] <@ live THEN
+                    after := after - (item.element->>'id') || CASE WHEN before ? (item.element->>'id')
+                        THEN jsonb_build_object(item.element->>'id', before->(item.element->>'id')) ELSE '{}' END;
+                    live := array_remove(live, item.element->>'id') || ('again ' || (item.element->>'id'));
+                END IF;
+                next := pg_temp.applied(after, item.element, mode);
+                IF next->(item.element->>'id')->'data'->>'v' = forbidden THEN
+                    refused := refused || item.ordinal;
+                ELSE
+                    IF NOT coalesce((item.element->>'day')::int < (after->(item.element->>'id')->>'day')::int, false) THEN
+                        live := live || (item.element->>'id');
+                    END IF;
+                    after := next;
+                END IF;
+            END LOOP;
+
             problem := NULL;
             -- Every element has one answer, in order.
             IF (SELECT array_agg(a.ordinal) FROM answer AS a) IS DISTINCT FROM (SELECT array_agg(b.ordinal ORDER BY b.ordinal) FROM batch AS b) THEN
@@ -138,7 +163,7 @@ BEGIN
             IF problem IS NULL THEN
                 SELECT format('element %s is answered %s', ordinal, a.outcome) INTO problem
                 FROM answer AS a JOIN batch AS b USING (ordinal)
-                WHERE (b.element->>'broken')::boolean <> (a.outcome = 'rejected')
+                WHERE ((b.element->>'broken')::boolean OR b.ordinal = ANY (refused)) <> (a.outcome = 'rejected')
                     AND NOT (a.outcome = 'stale' AND (b.element->>'day')::int < (before->(b.element->>'id')->>'day')::int)
                 LIMIT 1;
             END IF;
@@ -151,7 +176,7 @@ BEGIN
                             (b.element->>'id') = ANY (live)) AS expected,
                         array_agg(a.outcome) AS outcomes
                     FROM answer AS a JOIN batch AS b USING (ordinal)
-                    WHERE NOT (b.element->>'broken')::boolean GROUP BY 1, 2
+                    WHERE NOT (b.element->>'broken')::boolean AND b.ordinal <> ALL (refused) GROUP BY 1, 2
                 ) AS r
                 WHERE NOT r.expected = ANY (r.outcomes)
                     OR (SELECT count(*) FROM unnest(r.outcomes) AS o WHERE o NOT IN ('superseded', 'stale')) <> (r.expected <> 'stale')::int
@@ -206,6 +231,12 @@ CALL pg_temp.play('deep', :rounds, 12, '{deep}', true, '');
 CALL pg_temp.play('mixed', :rounds, 12, '{replace,shallow,deep}', false, '');
 CALL pg_temp.play('ignoring', :rounds, 12, '{replace}', true, 'noise');
 CALL pg_temp.play('ignoring deep', :rounds, 12, '{deep}', true, 'noise');
+-- And with a rule of the user's that refuses some.
+ALTER TABLE kepler.records ADD CONSTRAINT model_rule CHECK (entity_type NOT LIKE 'model refusing%' OR data->>'v' IS DISTINCT FROM '2');
+CALL pg_temp.play('refusing', :rounds, 12, '{replace}', true, '', '2');
+CALL pg_temp.play('refusing shallow', :rounds, 12, '{shallow}', true, '', '2');
+CALL pg_temp.play('refusing deep', :rounds, 12, '{deep}', true, '', '2');
+ALTER TABLE kepler.records DROP CONSTRAINT model_rule;
 
 -- Every outcome occurred often enough for this to mean something.
 SELECT run, count(*) AS outcomes, bool_and(total >= 20) AS often FROM (
