@@ -8,6 +8,7 @@ use pgrx::prelude::*;
 mod arguments;
 mod enrichment;
 mod error;
+mod heap;
 mod id;
 mod ident;
 mod install;
@@ -16,6 +17,7 @@ mod json_update;
 mod jsonb;
 mod memory;
 mod pg;
+mod poll;
 mod record;
 mod settings;
 mod structure;
@@ -27,6 +29,7 @@ pgrx::pg_module_magic!(name, version);
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     pg::whole::silence_backtraces();
+    pg::memory::register();
     settings::register();
     pg::large::register();
 }

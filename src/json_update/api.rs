@@ -6,11 +6,13 @@ use super::once;
 use super::operations::Operations;
 use crate::arguments::required;
 use crate::error::Error;
+use crate::pg::json::Options;
 use crate::pg::whole::Spi;
 use crate::pg::{materialize, varlena};
+use crate::poll;
+use pgrx::AnyElement;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::{AnyElement, JsonB};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -31,6 +33,7 @@ pub(super) fn operations(datum: pg_sys::Datum) -> Result<Rc<Operations>, Error> 
         if let Some(known) = last.as_ref().filter(|known| known.are_of(bytes)) {
             return Ok(Rc::clone(known));
         }
+        poll::need(2 * bytes.len());
         let read = Rc::new(Operations::read(bytes)?);
         *last = (bytes.len() <= KEPT_BUFFER).then(|| Rc::clone(&read));
         Ok(read)
@@ -43,6 +46,7 @@ pub(super) fn updated(
     document: &[u8],
     inserting: bool,
 ) -> Result<Option<AnyElement>, Error> {
+    poll::need(3 * document.len());
     BUFFER.with_borrow_mut(|buffer| {
         let changed = apply(operations, document, inserting, buffer)?;
         let element = changed.then(|| element(buffer)).flatten();
@@ -135,7 +139,7 @@ fn update_document(
     key: Option<AnyElement>,
     column_name: Option<String>,
     operations: Option<AnyElement>,
-    options: Option<JsonB>,
+    options: Option<Options>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> Result<(), ErrorReport> {
     let request = request(relation, key, column_name, operations, options, false)?;
@@ -163,7 +167,7 @@ fn upsert_document(
     key: Option<AnyElement>,
     column_name: Option<String>,
     operations: Option<AnyElement>,
-    options: Option<JsonB>,
+    options: Option<Options>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> Result<(), ErrorReport> {
     let request = request(relation, key, column_name, operations, options, true)?;
@@ -181,7 +185,7 @@ fn request(
     key: Option<AnyElement>,
     column_name: Option<String>,
     operations: Option<AnyElement>,
-    options: Option<JsonB>,
+    options: Option<Options>,
     upsert: bool,
 ) -> Result<Request, Error> {
     Ok(Request {

@@ -13,5 +13,6 @@ pub(crate) mod relation;
 pub(crate) mod role;
 pub(crate) mod sequence;
 pub(crate) mod subtransaction;
+pub(crate) mod texts;
 pub(crate) mod varlena;
 pub(crate) mod whole;

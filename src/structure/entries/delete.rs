@@ -8,6 +8,7 @@ use super::land::{ordinals, refused};
 use super::violation::{Code, Violation};
 use crate::pg::array::Array;
 use crate::pg::subtransaction;
+use crate::poll;
 use pgrx::check_for_interrupts;
 use pgrx::spi::SpiClient;
 use std::collections::{BTreeMap, HashSet};
@@ -22,6 +23,7 @@ pub(crate) fn delete(
     let mut first: BTreeMap<Key, u32> = BTreeMap::new();
     for (at, id) in entry_ids.iter().enumerate() {
         let at = at as u32;
+        poll::check();
         answers.push(Vec::new());
         let Some(id) = id else {
             answers
