@@ -73,9 +73,9 @@ pub(crate) enum Error {
     Memory(#[from] MemoryError),
     #[error(transparent)]
     Filter(#[from] FilterError),
-    #[error(transparent)]
+    #[error("Kepler's tables are not as this version of the library knows them")]
     Spi(#[from] spi::Error),
-    #[error(transparent)]
+    #[error("the catalog changed under this call")]
     Json(#[from] serde_json::Error),
 }
 
@@ -124,7 +124,9 @@ impl Error {
             Error::NoField { .. } => ERRCODE_UNDEFINED_COLUMN,
             Error::NoUniqueSet { .. } => ERRCODE_INVALID_COLUMN_REFERENCE,
             Error::InvalidEntries { code, .. } => *code,
-            Error::Spi(_) | Error::Json(_) => ERRCODE_INTERNAL_ERROR,
+            // What Kepler reads of the catalog, or of its tables, is not what it was made for.
+            Error::Spi(_) => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Error::Json(_) => ERRCODE_T_R_SERIALIZATION_FAILURE,
         }
     }
 
@@ -140,6 +142,8 @@ impl Error {
             }
             Error::BadOptions { problems, .. } => problems.join("\n"),
             Error::BadPointer { problem, .. } => problem.clone(),
+            Error::Spi(error) => format!("{error}."),
+            Error::Json(error) => format!("{error}."),
             Error::KeyMissing => "It names a field of flat documents.".to_owned(),
             Error::InvalidEntries { lines, .. } => lines.join("\n"),
             Error::ColumnMissing { .. } => {
@@ -215,7 +219,8 @@ impl Error {
                  are answered with rejected."
                     .to_owned()
             }
-            Error::TooContended | Error::EntriesContended => "Run the call again.".to_owned(),
+            Error::Spi(_) => "SELECT kepler.install(); brings them up to date.".to_owned(),
+            Error::TooContended | Error::EntriesContended | Error::Json(_) => "Run the call again.".to_owned(),
             _ => return None,
         })
     }
