@@ -11,6 +11,7 @@ mod enrichment;
 mod error;
 mod execution_steps;
 mod fold;
+mod heap;
 mod id;
 mod ident;
 mod install;
@@ -19,6 +20,7 @@ mod json_update;
 mod jsonb;
 mod memory;
 mod pg;
+mod poll;
 mod record;
 mod settings;
 mod structure;
@@ -31,6 +33,7 @@ pgrx::pg_module_magic!(name, version);
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     pg::whole::silence_backtraces();
+    pg::memory::register();
     settings::register();
     pg::large::register();
     access::hint::register();

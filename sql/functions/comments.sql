@@ -348,7 +348,7 @@ COMMENT ON FUNCTION kepler._table_facts(regclass) IS
 COMMENT ON FUNCTION kepler.json_update(jsonb, jsonb) IS
 'The document after update operations, all or none of them. NULL for a document that is NULL. The document as it is where nothing changes.
 operations: {"$set": {"result.org1": {"ok": true}}, "$inc": {"count": 1}}, where dots divide the keys of a path; or, for keys that hold dots, begin with $ or are empty, [{"op": "$set", "path": ["org.1", "ok"], "value": true}]. No path may be the same as another or lead through it.
-Operators, as in MongoDB: $set, $unset, $inc, $mul, $min, $max, $rename, $push (with $each, $position, $sort, $slice), $addToSet (with $each), $pull (a value or a condition), and $setOnInsert, which does nothing here. Missing parents become objects; numbers are exact.
+Operators, as in MongoDB: $set, $unset, $inc, $mul, $min, $max, $bit, $rename, $push (with $each, $position, $sort, $slice), $pop, $addToSet (with $each), $pull (a value, or a condition as json_matches has it), $pullAll, $setOnInsert, which does nothing here, and $currentDate, which needs the clock of update_document and upsert_document. Missing parents become objects; numbers are exact.
 Errors: 22004 if operations is NULL; 22023 if it is not valid, with every problem. Where an operation does not fit the document: 2203C for a scalar in the way, 22033 for an element that an array cannot have, 22036, 22039 and 42804 for a value of the wrong kind, 22003 for a number out of range. 54000 for a document that would be too large.';
 
 COMMENT ON FUNCTION kepler.update_document(regclass, jsonb, text, jsonb, jsonb) IS
@@ -357,14 +357,15 @@ relation, column_name: the table, and its column of type jsonb. key: a JSON obje
 options: {"revision_column": "version"} adds 1 to that column with each change; "expected_revision": 3 beside it makes another revision an error.
 Errors: those of json_update; 22004 if an argument, or the document, is NULL; 22023 for key and options; 42P10 if the key is not unique; 42703 for the columns; 40001 for another revision than expected, with the one found, and for a row that kept changing.';
 
-COMMENT ON FUNCTION kepler.upsert_document(regclass, jsonb, text, jsonb, jsonb) IS
+COMMENT ON FUNCTION kepler.upsert_document(regclass, jsonb, text, jsonb, jsonb, jsonb) IS
 'The same as update_document, and where there is no such row it is made, from the key and from what the operations, $setOnInsert included, make of an empty object. Returns one row. A document that is NULL counts as empty.
+new_row: a JSON object of columns and values that a new row gets beside its key and its document, read as the columns'' types read them; null is NULL. A row that is there keeps its own.
 With revision_column a new row has revision 1; an expected_revision of 0 expects that there is no row.';
 
 COMMENT ON FUNCTION kepler.json_matches(jsonb, jsonb) IS
 'Whether a document meets a filter. Never NULL: a document that is NULL meets none.
 filter: {"topic": "x", "year": {"$gte": 2020}, "$or": [...]}, all of which must hold; dots divide the keys of a path. Or, for keys that hold dots or begin with $, [{"op": "$gte", "path": ["site.year"], "value": 2020}].
-Operators, as in MongoDB: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $contains (what @> of jsonb says) and $not beside a path; $and, $or and $not around filters. Values of another type have no order; a missing value counts as null, so $ne and $nin hold; of an array each element is a value too.
+Operators, as in MongoDB: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $regex (with $options; the syntax of the Rust crate regex), $elemMatch, $all, $size, $contains (what @> of jsonb says) and $not beside a path; $and, $or, $nor and $not around filters. Values of another type have no order; a missing value counts as null, so $ne and $nin hold; of an array each element is a value too.
 Errors: 22004 if filter is NULL; 22023 if it is not valid, with every problem.';
 
 COMMENT ON FUNCTION kepler._filter_condition(text, text, integer) IS

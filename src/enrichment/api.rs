@@ -6,16 +6,12 @@ use super::{decode, settle};
 use crate::arguments::{OptionsObject, name};
 use crate::error::Error;
 use crate::install::require_tables;
+use crate::pg::json::{Options, Stored};
 use crate::pg::whole::Spi;
 use crate::workspace;
-use pgrx::JsonB;
-use pgrx::callconv::{BoxRet, FcInfo};
-use pgrx::datum::{Datum, Interval};
+use pgrx::datum::Interval;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::pgrx_sql_entity_graph::metadata::{
-    ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
-};
 use pgrx::prelude::*;
 use std::borrow::Cow;
 
@@ -23,36 +19,6 @@ use std::borrow::Cow;
 const MAX_ROWS: i32 = 10_000;
 /// A lease holds at most a year without a heartbeat.
 const MAX_LEASE: i128 = 365 * 86_400_000_000;
-
-/// A `jsonb` as it is stored: pgrx's own type would decode it and encode it again.
-struct StoredJsonb(pg_sys::Datum);
-
-impl IntoDatum for StoredJsonb {
-    fn into_datum(self) -> Option<pg_sys::Datum> {
-        Some(self.0)
-    }
-
-    fn type_oid() -> pg_sys::Oid {
-        pg_sys::JSONBOID
-    }
-}
-
-// SAFETY: gives the datum to the function's caller.
-unsafe impl BoxRet for StoredJsonb {
-    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
-        // SAFETY: the datum is a jsonb that lives as long as the call.
-        unsafe { fcinfo.return_raw_datum(self.0) }
-    }
-}
-
-// SAFETY: the datum is a jsonb.
-unsafe impl SqlTranslatable for StoredJsonb {
-    const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(StoredJsonb);
-    const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
-    const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal("jsonb"));
-    const RETURN_SQL: Result<ReturnsRef, ReturnsError> =
-        Ok(ReturnsRef::One(SqlMappingRef::literal("jsonb")));
-}
 
 /// Claims up to `max_rows` records of a type for `worker`, under one lease.
 ///
@@ -68,7 +34,7 @@ fn claim_records(
     worker: Option<String>,
     max_rows: default!(Option<i32>, "1"),
     lease: default!(Option<Interval>, "NULL"),
-    options: default!(Option<JsonB>, "NULL"),
+    options: default!(Option<Options>, "NULL"),
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<
     TableIterator<
@@ -77,7 +43,7 @@ fn claim_records(
             name!(lease_id, i64),
             name!(record_id, String),
             name!(attempt, i32),
-            name!(data, StoredJsonb),
+            name!(data, Stored),
             name!(source_updated_at, Option<TimestampWithTimeZone>),
             name!(lease_until, TimestampWithTimeZone),
         ),
@@ -116,7 +82,7 @@ fn claim_records(
         .into_iter()
         .map(|record| {
             let source_updated_at = record.source_updated_at.map(time).transpose()?;
-            let data = StoredJsonb(record.data);
+            let data = Stored(record.data);
             Ok((lease_id, record.record_id, record.attempt, data, source_updated_at, until))
         })
         .collect();
@@ -181,7 +147,7 @@ fn check_lease(lease: Option<Interval>) -> Result<Option<i64>, Error> {
     }
 }
 
-fn read_options(options: Option<JsonB>) -> Result<Option<bool>, Error> {
+fn read_options(options: Option<Options>) -> Result<Option<bool>, Error> {
     let Some(options) = options else { return Ok(None) };
     let mut options = OptionsObject::open(options.0)?;
     let mut fair = None;

@@ -44,14 +44,15 @@ pub(super) fn raise(why: &'static str) {
 /// What is said of a record that a trigger let vanish on its way into the table.
 pub(super) fn suppressed() -> Refusal {
     Refusal {
-        code: PgSqlErrorCode::ERRCODE_TRIGGERED_ACTION_EXCEPTION,
+        code: PgSqlErrorCode::ERRCODE_TRIGGERED_ACTION_EXCEPTION.into(),
+        constraint: None,
         message: "a trigger on kepler.records kept it from being written".to_owned(),
     }
 }
 
 /// As people read it.
 fn told(refusal: &Refusal) -> String {
-    format!("{}: {}", refusal.code.to_string(), refusal.message)
+    format!("{}: {}", refusal.code, refusal.message)
 }
 
 /// A record of the queue that could not be claimed.
@@ -129,7 +130,7 @@ fn warn(entity_type: &str, count: usize, record_id: &str, refusal: &Refusal, wha
     let records = if count == 1 { "a record".to_owned() } else { format!("{count} records") };
     ereport!(
         WARNING,
-        refusal.code,
+        refusal.code.standard(),
         format!("{records} of type \"{entity_type}\" cannot {what}"),
         format!("Record \"{record_id}\": {}. See kepler.failed_enrichments.", refusal.message)
     );

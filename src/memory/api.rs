@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::install::require_tables;
 use crate::pg::clock::now;
 use crate::pg::json;
+use crate::pg::texts::Texts;
 use crate::pg::whole::Spi;
 use crate::workspace;
 use pgrx::AnyElement;
@@ -232,12 +233,12 @@ pub(crate) fn no_nan(
 #[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 fn touch_memories(
-    memory_ids: Option<Vec<Option<String>>>,
+    memory_ids: Option<Texts>,
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<i64, ErrorReport> {
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
-    let ids = memory_ids.ok_or(Error::NullArgument("memory_ids"))?;
+    let ids = memory_ids.ok_or(Error::NullArgument("memory_ids"))?.0;
     Ok(Spi::connect_mut(|client| -> Result<i64, Error> {
         let reader = Reader::open(client, &workspace_id)?;
         if !reader.close() {

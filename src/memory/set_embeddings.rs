@@ -16,7 +16,6 @@ use crate::pg::subtransaction;
 use crate::pg::varlena::Text;
 use crate::pg::whole::Spi;
 use crate::workspace;
-use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;

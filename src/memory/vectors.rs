@@ -484,7 +484,7 @@ fn search_vectors(
     // SAFETY: the memory that Postgres gave this call lives as long as its rows.
     let memory = unsafe { pg_sys::CurrentMemoryContext };
     last::forget();
-    let (found, plan) = Spi::connect_mut(|client| run(client, &request, memory))?;
+    let (found, plan) = Spi::connect_elsewhere(|client| run(client, &request, memory))?;
     let exhausted = found.len() < request.max_rows;
     last::note(plan.name(), exhausted, found.len());
     let metric = request.metric;

@@ -21,6 +21,12 @@ pub(crate) struct Refusal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SqlState(i32);
 
+impl From<PgSqlErrorCode> for SqlState {
+    fn from(code: PgSqlErrorCode) -> Self {
+        Self(code as i32)
+    }
+}
+
 impl SqlState {
     /// As pgrx knows it. What users made up is an exception that was raised, P0001.
     pub(crate) fn standard(self) -> PgSqlErrorCode {
@@ -65,11 +71,7 @@ fn run<T>(write: impl FnOnce() -> T, keep: bool, judge: IsRefusal) -> Result<T, 
     whole(|| run_whole(write, keep, judge))
 }
 
-fn run_whole<T>(
-    write: impl FnOnce() -> T,
-    keep: bool,
-    judge: IsRefusal,
-) -> Result<T, Refusal> {
+fn run_whole<T>(write: impl FnOnce() -> T, keep: bool, judge: IsRefusal) -> Result<T, Refusal> {
     // SAFETY: the pattern of Postgres' own languages (`pl_exec.c`): the memory context and resource
     // owner from before are those to go on with, whether the subtransaction is released or undone.
     // SPI's connection is from outside of it and stays. What calls inside of it laid on the stack of error

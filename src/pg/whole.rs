@@ -49,7 +49,12 @@ impl Spi {
 
     /// Runs `work` with a connection for statements of all kinds.
     pub(crate) fn connect_mut<R>(work: impl FnOnce(&mut SpiClient<'_>) -> R) -> R {
-        whole(|| pgrx::Spi::connect_mut(work))
+        laid(true, || pgrx::Spi::connect_mut(work))
+    }
+
+    /// The same for statements on the caller's tables, about whose rights Kepler has no advice.
+    pub(crate) fn connect_elsewhere<R>(work: impl FnOnce(&mut SpiClient<'_>) -> R) -> R {
+        laid(false, || pgrx::Spi::connect_mut(work))
     }
 }
 
@@ -63,11 +68,17 @@ struct Entry {
     next: usize,
     /// The one that pgrx is about to raise again.
     leaving: *mut pg_sys::ErrorData,
+    /// Whether a missing right is one that Kepler can give.
+    advises: bool,
 }
 
 /// Runs `work` so that what Postgres raises in it arrives whole.
 pub(crate) fn whole<R>(work: impl FnOnce() -> R) -> R {
-    let entry = Entry::lay();
+    laid(true, work)
+}
+
+fn laid<R>(advises: bool, work: impl FnOnce() -> R) -> R {
+    let entry = Entry::lay(advises);
     // SAFETY: the entry lives until the (sub)transaction ends, which nothing in `work` does: what begins
     // subtransactions there ends them too.
     unsafe {
@@ -120,7 +131,7 @@ pub(crate) fn left_out(report: &ErrorReportWithLevel) -> Left {
 const CALLBACK: unsafe extern "C-unwind" fn(*mut c_void) = on_error;
 
 impl Entry {
-    fn lay() -> *mut Entry {
+    fn lay(advises: bool) -> *mut Entry {
         // SAFETY: a function runs in a transaction, so there is memory of it; the entry is filled in before
         // Postgres can see it.
         unsafe {
@@ -136,6 +147,7 @@ impl Entry {
                 seen: [ptr::null_mut(); KEPT],
                 next: 0,
                 leaving: ptr::null_mut(),
+                advises,
             });
             pg_sys::error_context_stack = &raw mut (*entry).link;
             entry
@@ -200,7 +212,7 @@ unsafe extern "C-unwind" fn on_error(entry: *mut c_void) {
         if (*error).elevel != PgLogLevel::ERROR as c_int {
             FreeErrorData(error);
         } else if !(*entry).leaving.is_null() {
-            complete((*entry).leaving, error);
+            complete(&*entry, error);
             FreeErrorData(error);
         } else {
             let place = &raw mut (*entry).seen[(*entry).next % KEPT];
@@ -224,10 +236,10 @@ const CLASS_53: c_int = class(b'5', b'3');
 ///
 /// # Safety
 /// As for `on_error`; both errors are copies.
-unsafe fn complete(first: *mut pg_sys::ErrorData, now: *mut pg_sys::ErrorData) {
+unsafe fn complete(entry: &Entry, now: *mut pg_sys::ErrorData) {
     // SAFETY: Postgres copies what it is given; fields that are null are left out.
     unsafe {
-        let first = &*first;
+        let first = &*entry.leaving;
         errcode(first.sqlerrcode);
         let names = [
             (pg_sys::PG_DIAG_SCHEMA_NAME, first.schema_name),
@@ -244,7 +256,8 @@ unsafe fn complete(first: *mut pg_sys::ErrorData, now: *mut pg_sys::ErrorData) {
         if !first.detail_log.is_null() {
             errdetail_log(c"%s".as_ptr(), first.detail_log);
         }
-        if !first.internalquery.is_null() {
+        // Without a context between, it is a statement of Kepler's own.
+        if !first.internalquery.is_null() && !first.context.is_null() {
             internalerrquery(first.internalquery);
             internalerrposition(first.internalpos);
         }
@@ -256,7 +269,11 @@ unsafe fn complete(first: *mut pg_sys::ErrorData, now: *mut pg_sys::ErrorData) {
             errcontext_msg(c"%s".as_ptr(), first.context);
         }
         let refused = PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE as c_int;
-        if first.sqlerrcode == refused && (*now).hint.is_null() && is_missing_grant(first) {
+        if entry.advises
+            && first.sqlerrcode == refused
+            && (*now).hint.is_null()
+            && is_missing_grant(first)
+        {
             errhint(c"%s".as_ptr(), GRANT_HINT.as_ptr());
         }
     }

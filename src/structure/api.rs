@@ -11,10 +11,10 @@ use crate::access::owner::{ENTRY_TABLES, Owner, require_right};
 use crate::arguments::{OptionsObject, required};
 use crate::error::Error;
 use crate::install::require_tables;
+use crate::pg::json::{Options, Stored, check_size};
 use crate::pg::role::ActAs;
 use crate::pg::whole::Spi;
 use crate::workspace;
-use pgrx::JsonB;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -52,15 +52,17 @@ impl Named {
     }
 
     /// Reads a document about this table.
-    fn structure(&self, text: Option<String>) -> Result<Structure, Error> {
-        let structure = registry::parse(&required("structure", text)?)?;
+    fn structure(&self, text: Option<&str>) -> Result<Structure, Error> {
+        let text = text.ok_or(Error::NullArgument("structure"))?;
+        check_size("structure", text.len())?;
+        let structure = registry::parse(text)?;
         self.call().check_name(&structure)?;
         Ok(structure)
     }
 }
 
 /// Reads `allow` and `options`.
-fn terms(allow: Option<Vec<Option<String>>>, options: Option<JsonB>) -> Result<Terms, Error> {
+fn terms(allow: Option<Vec<Option<String>>>, options: Option<Options>) -> Result<Terms, Error> {
     let mut terms = Terms { allow: Vec::new(), version: None, patience: PATIENCE };
     for word in allow.ok_or(Error::NullArgument("allow"))? {
         let word = word.ok_or(Error::NullArgument("allow"))?;
@@ -105,7 +107,7 @@ fn table_oid(client: &pgrx::spi::SpiClient<'_>, table_name: &str) -> Result<pg_s
 #[search_path(pg_catalog, pg_temp)]
 fn _create_entry_table(
     name: Option<String>,
-    structure: Option<String>,
+    structure: Option<&str>,
     workspace_id: Option<String>,
 ) -> Result<pg_sys::Oid, ErrorReport> {
     let named = Named::check(name, workspace_id)?;
@@ -139,7 +141,7 @@ fn _create_entry_table(
 #[allow(clippy::type_complexity)]
 fn plan_entry_table(
     name: Option<String>,
-    structure: Option<String>,
+    structure: Option<&str>,
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<
     TableIterator<
@@ -182,9 +184,9 @@ fn plan_entry_table(
 #[search_path(pg_catalog, pg_temp)]
 fn alter_entry_table(
     name: Option<String>,
-    structure: Option<String>,
+    structure: Option<&str>,
     allow: default!(Option<Vec<Option<String>>>, "'{}'"),
-    options: default!(Option<JsonB>, "NULL"),
+    options: default!(Option<Options>, "NULL"),
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<i32, ErrorReport> {
     let named = Named::check(name, workspace_id)?;
@@ -297,15 +299,14 @@ STABLE LANGUAGE c SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "
 )]
-fn structure_of(relation: Option<pg_sys::Oid>) -> Result<JsonB, ErrorReport> {
+fn structure_of(relation: Option<pg_sys::Oid>) -> Result<Option<Stored>, ErrorReport> {
     require_tables()?;
     let relation = relation.ok_or(Error::NullArgument("relation"))?;
     let (structure, left_out) = Spi::connect(|client| adopt::structure_of(client, relation))?;
     for what in left_out {
         warning!("not part of the structure: {what}");
     }
-    let text = structure.to_document().to_string();
-    Ok(JsonB(serde_json::from_str(&text).map_err(Error::from)?))
+    Ok(Stored::of(&structure.to_document()))
 }
 
 #[pg_extern(stable, parallel_unsafe, requires = [workspace::current_workspace_id])]

@@ -28,7 +28,7 @@ cat >"$work/update.sql" <<SQL
 SELECT changed FROM kepler.update_document('documents', '{"id": "update"}', 'doc', $operations, '{"revision_column": "version"}');
 SQL
 cat >"$work/upsert.sql" <<SQL
-SELECT changed FROM kepler.upsert_document('documents', '{"id": "upsert"}', 'doc', $operations, '{"revision_column": "version"}');
+SELECT changed FROM kepler.upsert_document('documents', '{"id": "upsert"}', 'doc', $operations, options => '{"revision_column": "version"}');
 SQL
 cat >"$work/plain.sql" <<SQL
 UPDATE documents SET doc = kepler.json_update(doc, $operations), version = version + 1 WHERE id = 'plain';

@@ -5,6 +5,7 @@
 //! and rejected by itself, and takes no number.
 
 use super::decode::NewMessage;
+use crate::access::owner::require_right;
 use crate::error::Error;
 use crate::memory::embedded::{Present, insert_embeddings};
 use crate::memory::error::MemoryError;
@@ -144,7 +145,8 @@ pub(crate) fn run(
         let names = [Some(conversation.datum()), Some(workspace.datum())];
         REQUIRED.with(|statement| statement.run(client, &names));
         // It is there, and must not be changed.
-        return Err(MemoryError::NoRight("kepler.conversations".to_owned()).into());
+        require_right("conversations", pg_sys::ACL_UPDATE)?;
+        return Err(MemoryError::NotAdded.into());
     };
     // Behind the lock, so that times are in the order of numbers.
     let now = now();

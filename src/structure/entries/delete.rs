@@ -10,6 +10,7 @@ use super::needs;
 use super::violation::{Code, Violation};
 use crate::pg::array::Array;
 use crate::pg::subtransaction::{self, Refusal};
+use crate::poll;
 use pgrx::check_for_interrupts;
 use pgrx::spi::SpiClient;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -24,6 +25,7 @@ pub(crate) fn delete(
     let mut first: BTreeMap<Key, u32> = BTreeMap::new();
     for (at, id) in entry_ids.iter().enumerate() {
         let at = at as u32;
+        poll::check();
         answers.push(Vec::new());
         let Some(id) = id else {
             answers

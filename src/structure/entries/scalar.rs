@@ -213,6 +213,7 @@ fn each_item(
             return Err(broken());
         }
         item(&raw[at..end])?;
+        crate::poll::check();
         at = scan::skip_space(raw, end);
         match raw.get(at) {
             Some(b',') => at = scan::skip_space(raw, at + 1),
