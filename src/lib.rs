@@ -25,6 +25,7 @@ mod record;
 mod settings;
 mod structure;
 mod time;
+mod upkeep;
 mod workspace;
 
 pgrx::pg_module_magic!(name, version);

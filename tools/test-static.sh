@@ -14,6 +14,13 @@ newest=${versions##* }
 
 check "rustfmt" cargo fmt --check
 
+# docs/security.md lists what is done as somebody else than the caller: one file does it, and no function is a definer.
+acts_in_one_place() {
+  ! grep -rn 'ActAs::role(\|SetUserIdAndSecContext(' src --include='*.rs' | grep -v '^src/access/owner.rs:\|^src/pg/role.rs:' &&
+    ! grep -rniE '^[^-]*SECURITY +DEFINER' sql src
+}
+check "acting as the owner in one place" acts_in_one_place
+
 scripts=(.ci/run)
 while IFS= read -r script; do scripts+=("$script"); done < <(
   find tools tests benches examples -name '*.sh' -not -path '*/node_modules/*' 2>/dev/null | sort

@@ -623,6 +623,8 @@ COMMENT ON FUNCTION kepler._clear_enrichment() IS
     'Trigger: empties records.enrichment when direct SQL changes the content, where the policy says so';
 COMMENT ON FUNCTION kepler._clears_on_change(text, text) IS
     'Whether the policy of a type, if it has one, has changed content empty records.enrichment at once';
+COMMENT ON FUNCTION kepler._abandon_executions(integer, text) IS 'Internal: see abandon_executions';
+COMMENT ON FUNCTION kepler._expire_memories(integer, text) IS 'Internal: see expire_memories';
 
 COMMENT ON FUNCTION kepler.grant_access(regrole, text) IS
 'Gives a role a level of access, in place of the one that it had: all rights that the functions of the level need, on Kepler''s tables, on entry tables and embedding spaces, and on those that are made later. PUBLIC has none.

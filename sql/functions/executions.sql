@@ -170,9 +170,8 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler.abandon_executions(
-    max_rows integer DEFAULT 1000, workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (execution_id text, workflow_id text, user_id text, started_at timestamptz, deadline_at timestamptz)
+CREATE FUNCTION kepler._abandon_executions(max_rows integer, workspace_id text)
+RETURNS TABLE (execution_id text, workflow_id text, user_id text, started_at timestamptz, deadline_at timestamptz)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

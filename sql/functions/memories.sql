@@ -174,10 +174,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler.expire_memories(
-    max_rows integer DEFAULT 1000,
-    workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS bigint
+CREATE FUNCTION kepler._expire_memories(max_rows integer, workspace_id text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

@@ -98,6 +98,14 @@ SET ROLE trust_owner;
 DROP VIEW kepler.schema_versions;
 ALTER TABLE kepler.versions RENAME TO schema_versions;
 RESET ROLE;
+-- ... and a trigger on what upkeep deletes: that runs, with the rights of the owner and not of the administrator.
+SELECT count(*) FROM kepler.remember('gone', expires_at => '2024-01-01T00:00:00Z', valid_from => '2023-01-01T00:00:00Z');
+SET ROLE trust_owner;
+CREATE TRIGGER trap BEFORE DELETE ON kepler.memories FOR EACH ROW EXECUTE FUNCTION trust_owner.trap();
+RESET ROLE;
+SELECT kepler.expire_memories();
+\echo SQLSTATE :LAST_ERROR_SQLSTATE
+DROP TRIGGER trap ON kepler.memories;
 SELECT rolname FROM pg_roles WHERE rolsuper AND rolname LIKE 'trust%';
 
 -- An upgrade gives the levels their rights anew. A role of the same name that came later is another one.
