@@ -31,8 +31,8 @@ case ${1:-} in
     (
       cd "$BUILD"
       rm -rf data-* cluster-* target-* package-* installed-* pg_regress-* isolation-* cargo-tools pgrx-home postgres \
-        libclang shellcheck python-demo python-embedding python-workers typescript-workers node npm-cache \
-        mypy-cache sqlsmith venv logs probe.* ./*.lock .kepler-build
+        libclang shellcheck python-demo python-embedding python-workers typescript-workers* node npm-cache \
+        mypy-cache* sqlsmith venv logs probe.* ./*.lock .kepler-build
     )
     rmdir "$BUILD" 2>/dev/null || say "kept what is not Kepler's in $BUILD"
     ;;
