@@ -124,7 +124,7 @@ impl Call<'_> {
         let sql = format!("DROP TABLE {}", qualified(SCHEMA, &table.table_name));
         let steps = [Step::instant("purge_table", &table.table_name, sql).class(Class::Purge)];
         self.claim_and_lock(client, &table, &steps, terms.patience)?;
-        let what = format!("table {}", qualified(SCHEMA, &table.table_name));
+        let what = format!("entry table \"{}\"", self.name);
         check_unused(client, &table, what, &Dependent::keeps_table)?;
         client.update(
             "DELETE FROM kepler.entry_tables WHERE workspace_id = $1 AND id = $2",
