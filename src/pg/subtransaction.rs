@@ -68,7 +68,7 @@ fn run<T>(write: impl FnOnce() -> T, keep: bool) -> Result<T, Refusal> {
 fn is_about_data(code: PgSqlErrorCode) -> bool {
     let text = sqlstate(code);
     ["22", "23", "45"].iter().any(|class| text.starts_with(class))
-        || ["54000", "P0001", "P0004"].contains(&text.as_str())
+        || ["27000", "54000", "P0001", "P0004"].contains(&text.as_str())
 }
 
 /// The five characters of a code, six bits each.
