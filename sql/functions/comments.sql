@@ -336,6 +336,8 @@ COMMENT ON FUNCTION kepler._restore_entry_table(text, text) IS
 'Private: restore_entry_table, with the table''s number for a result.';
 COMMENT ON FUNCTION kepler._json_schema(text, text) IS
 'Private: json_schema as text.';
+COMMENT ON FUNCTION kepler._dependents(oid) IS
+'Internal: what rests on a table or its columns.';
 COMMENT ON FUNCTION kepler._foreign_table(text, text[], oid) IS
 'Private: finds a table that does not belong to the workspace, for callers without the rights of the owner.';
 COMMENT ON FUNCTION kepler._lock_relations(regclass[], text[], integer, integer) IS

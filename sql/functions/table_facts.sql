@@ -146,8 +146,13 @@ SELECT jsonb_build_object(
         SELECT jsonb_agg(jsonb_build_object(
                 'name', c.conname,
                 'kind', c.contype,
-                -- Printing a check is the dear part: its expression below is enough.
-                'definition', CASE WHEN c.contype <> 'c' THEN pg_get_constraintdef(c.oid) END,
+                -- Printing a check is the dear part: its expression below is enough. Of what was dropped meanwhile Postgres
+                -- prints nothing, and fails where only what it rests on is gone.
+                'definition', CASE
+                    WHEN c.contype = 'c' THEN NULL
+                    WHEN c.contype = 'f' AND pg_table_is_visible(c.confrelid) IS NULL THEN NULL
+                    WHEN c.contype <> 'f' AND pg_get_indexdef(c.conindid) IS NULL THEN NULL
+                    ELSE pg_get_constraintdef(c.oid) END,
                 'columns', coalesce((
                     SELECT jsonb_agg(a.attname ORDER BY k.ordinality)
                     FROM unnest(c.conkey) WITH ORDINALITY AS k (number, ordinality)

@@ -152,6 +152,8 @@ fn is_about_data(sqlstate: &str, raised_in: &str) -> bool {
         "42" => sqlstate == "42501" && raised_in == "ExecWithCheckOptions",
         // A value is too large for an index; other limits are the statement's.
         "54" => sqlstate == "54000",
+        // A trigger changed the very row.
+        "27" => true,
         _ => !KNOWN_CLASSES.contains(&class),
     }
 }

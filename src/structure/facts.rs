@@ -7,11 +7,13 @@ use super::model::FieldKind;
 use serde::Deserialize;
 
 impl Facts {
-    /// Reads what the function prints. Printing a rule looks at the catalog as it is by then: what somebody has
-    /// dropped meanwhile has no text, and is left out as if it had been gone before.
+    /// Reads what the function prints. Printing a rule looks at the catalog as it is by then: a check or an index that
+    /// somebody has dropped meanwhile has no text, and is left out as if it had been gone before.
     pub(crate) fn read(text: &str) -> Result<Self, serde_json::Error> {
         let mut facts: Self = serde_json::from_str(text)?;
-        facts.constraints.retain(|constraint| !constraint.text().is_empty());
+        facts.constraints.retain(|constraint| {
+            constraint.kind != ConstraintKind::Check || constraint.expression.is_some()
+        });
         facts.indexes.retain(|index| {
             let is_whole =
                 |column: &IndexColumnFact| column.name.is_some() || column.expression.is_some();

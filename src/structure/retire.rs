@@ -124,7 +124,7 @@ impl Call<'_> {
         let sql = format!("DROP TABLE {}", qualified(SCHEMA, &table.table_name));
         let steps = [Step::instant("purge_table", &table.table_name, sql).class(Class::Purge)];
         self.claim_and_lock(client, &table, &steps, terms.patience)?;
-        let what = format!("table {}", qualified(SCHEMA, &table.table_name));
+        let what = format!("entry table \"{}\"", self.name);
         check_unused(client, &table, what, &Dependent::keeps_table)?;
         // What refers to it first, as the caller: a foreign key would delete it with the rights of the owner.
         for (list, id) in [

@@ -42,6 +42,8 @@ pub(crate) struct EntryTable {
     pub(crate) name: String,
     pub(crate) validator: Validator,
     pub(crate) key_kind: KeyKind,
+    /// Whether a trigger of the user's sees new rows before they are written.
+    pub(crate) keys_may_change: bool,
     /// Behind a generated key.
     pub(crate) sequence: Option<pg_sys::Oid>,
     /// The key alone is the first.
@@ -107,7 +109,10 @@ thread_local! {
     ) };
     static COLUMNS: Statement = const { Statement::new(
         c"SELECT a.attname::text, a.atttypid, pg_catalog.format_type(a.atttypid, NULL),
-                 f.confrelid, n.nspname::text, c.relname::text, k.attname::text, d.objid
+                 f.confrelid, n.nspname::text, c.relname::text, k.attname::text, d.objid,
+                 -- Rows (1), before (2), INSERT (4).
+                 EXISTS (SELECT FROM pg_catalog.pg_trigger AS g
+                         WHERE g.tgrelid = a.attrelid AND NOT g.tgisinternal AND g.tgtype & 7 = 7)
           FROM pg_catalog.pg_attribute AS a
           LEFT JOIN pg_catalog.pg_constraint AS f
               ON f.conrelid = a.attrelid AND f.contype = 'f' AND f.conkey = ARRAY[a.attnum]
@@ -139,6 +144,8 @@ struct Attribute {
     /// The table it refers to, as SQL names it, and the column there.
     target: Option<(pg_sys::Oid, String, String)>,
     sequence: Option<pg_sys::Oid>,
+    /// Of the table: whether it has such triggers.
+    triggers: bool,
 }
 
 impl EntryTable {
@@ -347,7 +354,7 @@ fn load(
     let rows = COLUMNS
         .with(|statement| statement.run_latest(client, &[Some(pg_sys::Datum::from(relation))]));
     let attributes: Vec<Attribute> = rows
-        .iter::<8>()
+        .iter::<9>()
         .filter_map(|row| {
             Some(Attribute {
                 name: row.text(0)?.to_owned(),
@@ -357,6 +364,7 @@ fn load(
                     Some((target, qualified(row.text(4)?, row.text(5)?), row.text(6)?.to_owned()))
                 }),
                 sequence: row.oid(7),
+                triggers: row.boolean(8)?,
             })
         })
         .collect();
@@ -470,6 +478,7 @@ fn compile(
         relation,
         made_of,
         key_kind: structure.key.kind,
+        keys_may_change: key.triggers,
         sequence: key.sequence,
         insert: statements::insert(&name, &validator, false),
         insert_lenient: statements::insert(&name, &validator, true),

@@ -10,9 +10,10 @@ use super::violation::{Code, Violation};
 use crate::pg::array::{self, Array};
 use crate::pg::plan::{OwnedStatement, Parameter};
 use crate::pg::subtransaction::{self, Refusal};
-use pgrx::PgSqlErrorCode;
 use pgrx::check_for_interrupts;
+use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::spi::SpiClient;
+use pgrx::{PgLogLevel, PgSqlErrorCode};
 use std::collections::{HashMap, HashSet};
 
 /// So many pieces of a call may be tried in subtransactions of their own: Postgres keeps 64 of a
@@ -23,6 +24,7 @@ const MAX_HOPEFUL: usize = 50;
 const MAX_ROUNDS: usize = 3;
 
 const FOREIGN_KEY: PgSqlErrorCode = PgSqlErrorCode::ERRCODE_FOREIGN_KEY_VIOLATION;
+const OTHER_KEYS: PgSqlErrorCode = PgSqlErrorCode::ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION;
 
 /// What the batches of a call share.
 pub(crate) struct Landing<'t> {
@@ -44,6 +46,8 @@ struct Met {
 /// Which rows a statement has written, by their keys.
 enum Written {
     All,
+    /// All, and a trigger may have given them other keys: in the order of the rows.
+    As(Vec<Key>),
     Some(HashSet<Key>),
 }
 
@@ -99,8 +103,8 @@ impl<'t> Landing<'t> {
         for row in alive {
             let kept_out =
                 match subtransaction::attempt(|| self.insert_some(client, rows, &[row], false)) {
-                    Ok(Written::All) => {
-                        self.settle_inserted(rows, &[row]);
+                    Ok(written @ (Written::All | Written::As(_))) => {
+                        self.settle_written(rows, &[row], written);
                         continue;
                     }
                     Ok(Written::Some(_)) => Violation::new(
@@ -128,7 +132,7 @@ impl<'t> Landing<'t> {
         if all.is_empty() {
             return all;
         }
-        if !self.skip && !self.table.refers_to_itself() {
+        if !self.skip && !self.table.refers_to_itself() && !self.table.keys_may_change {
             let written = self.insert_some(client, rows, &all, lenient);
             return self.settle_written(rows, &all, written);
         }
@@ -137,7 +141,7 @@ impl<'t> Landing<'t> {
                 Ok(written) => return self.settle_written(rows, &all, written),
                 Err(refusal) => refusal,
             };
-        if !self.skip && refusal.code.standard() != FOREIGN_KEY {
+        if !self.skip && ![FOREIGN_KEY, OTHER_KEYS].contains(&refusal.code.standard()) {
             // Says it again, with all that Postgres has to say.
             let written = self.insert_some(client, rows, &all, lenient);
             return self.settle_written(rows, &all, written);
@@ -257,9 +261,19 @@ impl<'t> Landing<'t> {
 
     /// Settles the rows that were written; gives the others.
     fn settle_written(&mut self, rows: &Rows, alive: &[u32], written: Written) -> Vec<u32> {
-        let Written::Some(mut written) = written else {
-            self.settle_inserted(rows, alive);
-            return Vec::new();
+        let mut written = match written {
+            Written::All => {
+                self.settle_inserted(rows, alive);
+                return Vec::new();
+            }
+            Written::As(keys) => {
+                for (&row, key) in alive.iter().zip(keys) {
+                    let element = rows.elements[row as usize];
+                    self.answers.settle(element, Outcome::Inserted, key.to_string());
+                }
+                return Vec::new();
+            }
+            Written::Some(written) => written,
         };
         // Of two rows with one key the first was written.
         let starts = rows.columns[0].starts();
@@ -296,11 +310,27 @@ impl<'t> Landing<'t> {
         let parameters: Vec<Parameter> =
             columns.iter_mut().map(|column| Some(column.datum())).collect();
         let written = statement.run(client, &parameters);
+        let key = |row| Key::of::<1>(self.table.key_kind, &row, 0);
         if written.count() == alive.len() {
+            if self.table.keys_may_change {
+                return Written::As(written.iter::<1>().filter_map(key).collect());
+            }
             return Written::All;
         }
-        let key = |row| Key::of::<1>(self.table.key_kind, &row, 0);
-        Written::Some(written.iter::<1>().filter_map(key).collect())
+        let written: HashSet<Key> = written.iter::<1>().filter_map(key).collect();
+        if self.table.keys_may_change {
+            let starts = rows.columns[0].starts();
+            let sent = |&row: &u32| {
+                Key::from_stored(self.table.key_kind, rows.columns[0].get(&starts, row as usize)?)
+            };
+            let sent: HashSet<Key> = alive.iter().filter_map(sent).collect();
+            if !written.is_subset(&sent) {
+                // Nobody can tell which row became which: one at a time that is known.
+                let message = "a trigger of the table gives entries other keys";
+                ErrorReport::new(OTHER_KEYS, message, "insert").report(PgLogLevel::ERROR);
+            }
+        }
+        Written::Some(written)
     }
 
     fn settle_inserted(&mut self, rows: &Rows, landed: &[u32]) {

@@ -56,8 +56,11 @@ pub(crate) fn units(count: usize, needs: &[Vec<u32>]) -> Vec<Vec<u32>> {
     units
 }
 
+/// Some units, and the others.
+type Halves<'u, T> = (&'u [Vec<T>], &'u [Vec<T>]);
+
 /// Cuts units into two halves of about as many rows; none where there is only one.
-pub(crate) fn halves<T>(units: &[Vec<T>]) -> Option<(&[Vec<T>], &[Vec<T>])> {
+pub(crate) fn halves<T>(units: &[Vec<T>]) -> Option<Halves<'_, T>> {
     let rows: usize = units.iter().map(Vec::len).sum();
     let mut before = 0;
     let cut = units.iter().position(|unit| {

@@ -30,7 +30,7 @@ SELECT object, class, hazards FROM kepler.plan_entry_table('Used', pg_temp.docum
 SELECT kepler.alter_entry_table('Used', pg_temp.document('{"a": {"type": "bigint"}, "i": {"type": "integer"}}'), allow => '{rewrite,convert}');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT kepler.alter_entry_table('Used', pg_temp.document('{"g": {"type": "bigint"}}'), allow => '{rewrite}');
-SELECT object, class, hazards FROM kepler.plan_entry_table('Used', pg_temp.document('{"g": {"type": "bigint", "required": true, "unique": true}}'));
+SELECT object, class, hazards FROM kepler.plan_entry_table('Used', pg_temp.document('{"g": {"type": "decimal", "required": true, "unique": true}}'));
 -- A field that is hidden or renamed takes what is built on it along.
 SELECT operation, object, class, hazards FROM kepler.plan_entry_table('Used', pg_temp.document('{"a": null, "b": null, "c": null, "d": null, "e": null, "f": null, "g": {"type": "bigint", "name": "number", "renamed_from": "g"}, "h": {"name": "words", "renamed_from": "h"}}'));
 SELECT kepler.alter_entry_table('Used', pg_temp.document('{"g": {"type": "bigint"}, "a": null, "h": null}'));

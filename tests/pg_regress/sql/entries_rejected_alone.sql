@@ -77,6 +77,15 @@ SELECT ordinal, outcome, error FROM kepler.update_entries('Place', '[{"entry_id"
 SELECT outcome FROM kepler.update_entries('Place', '[{"entry_id": 7, "pos": 8}, {"entry_id": 8, "pos": 5}]');
 SELECT entry_id, pos FROM :place WHERE entry_id < 9 ORDER BY 1;
 
+-- A trigger that gives entries other keys: the answers tell those, also where some are not written.
+SELECT kepler.create_entry_table('Renumbered', '{"fields": [{"name": "code", "type": "text", "unique": true}]}') AS renumbered \gset
+CREATE FUNCTION pg_temp.renumber() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.entry_id := NEW.entry_id + 1000; NEW.code := lower(NEW.code); RETURN CASE WHEN NEW.code <> 'out' THEN NEW END; END $$;
+CREATE TRIGGER renumber BEFORE INSERT ON :renumbered FOR EACH ROW EXECUTE FUNCTION pg_temp.renumber();
+SELECT ordinal, entry_id, outcome, error FROM kepler.insert_entries('Renumbered', '[{"entry_id": 1, "code": "A"}, {"entry_id": 2, "code": "b"}]');
+SELECT ordinal, entry_id, outcome, error FROM kepler.insert_entries('Renumbered', '[{"entry_id": 3, "code": "C"}, {"entry_id": 4, "code": "c"}, {"entry_id": 5, "code": "out"}, {"entry_id": 6, "code": "D"}]', 'skip');
+SELECT ordinal, entry_id, outcome FROM kepler.upsert_entries('Renumbered', '{code}', '[{"code": "c"}, {"code": "e"}]');
+SELECT entry_id < 1007 AS given, code FROM :renumbered ORDER BY code;
+
 -- Of elements for one entry the last stands; where it is rejected, the one before it does.
 SELECT kepler.create_entry_table('Pair', '{"fields": [{"name": "code", "type": "text", "unique": true}, {"name": "alt", "type": "text", "unique": true}, {"name": "n", "type": "integer"}]}') AS pair \gset
 SELECT outcome FROM kepler.insert_entries('Pair', '[{"code": "a", "alt": "y"}]');
