@@ -1,6 +1,5 @@
 //! A look into an index: the rows of a scope among the candidates that it gives.
 
-use super::doubt::JUDGED;
 use super::nearest::{Beside, Condition, Details, Near, PLANNING, Search, read};
 use super::space::{Index, Method};
 use crate::pg::large::OrderByIndex;
@@ -46,9 +45,9 @@ impl Search<'_> {
         is_followed: bool,
         limit: usize,
     ) -> Look<D> {
-        let _index = OrderByIndex::only(index.relation);
         // By a few more it is seen what the index gives.
-        let limit = limit.max(JUDGED);
+        let limit = limit.max(self.judged(client, width));
+        let _index = OrderByIndex::only(index.relation);
         match index.method {
             Method::Hnsw { .. } => self.through_graph(client, index, width, is_followed, limit),
             Method::IvfFlat { lists } => self.through_lists(client, index, lists, width, limit),

@@ -117,7 +117,7 @@ merged
 added|
 rejected|/embedding: an embedding of 1 dimensions does not fit into embedding space "small". Its model, m, makes embeddings of 8 dimensions
 set
-forgotten
+deleted
 20|t|0
 inserted
 inserted
