@@ -17,7 +17,7 @@ use pgrx::spi::SpiClient;
 use std::collections::HashSet;
 
 /// So many entities does a claim look at, at most: those whose records all wait are passed by.
-const MAX_LOOKED: i32 = 1_000;
+const MAX_LOOKED: i32 = 200;
 
 thread_local! {
     static TURN: Statement = const { Statement::new(
