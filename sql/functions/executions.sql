@@ -318,6 +318,7 @@ DECLARE
     given_error ALIAS FOR $5;
     finished constant timestamptz := clock_timestamp();
     new_status kepler.execution_status;
+    stored_status kepler.execution_status;
     run record;
 BEGIN
     PERFORM kepler._require_tables();
@@ -343,7 +344,15 @@ BEGIN
         UPDATE kepler.executions AS e
         SET status = new_status, ended_at = greatest(finished, e.started_at), results = given_results,
             error = given_error, updated_at = finished
-        WHERE e.workspace_id = $6 AND e.id = $1;
+        WHERE e.workspace_id = $6 AND e.id = $1
+        RETURNING e.status INTO stored_status;
+        -- What is not stored is not told as stored.
+        IF stored_status IS DISTINCT FROM new_status THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'triggered_action_exception',
+                MESSAGE = 'the end of the execution was not written',
+                HINT = 'A trigger on kepler.executions keeps rows from being written, or changes them.';
+        END IF;
         RETURN 'finished';
     ELSIF run.status = 'ABANDONED' THEN
         -- Too late to count, and still what happened.

@@ -229,7 +229,7 @@ CREATE TRIGGER give_back AFTER DELETE ON kepler.leases
     EXECUTE FUNCTION kepler._give_back_lease();
 CREATE TRIGGER keep_lease BEFORE UPDATE OF id, entity_type, open_records ON kepler.leases
     FOR EACH ROW WHEN (
-        (OLD.id, OLD.entity_type, OLD.open_records) IS DISTINCT FROM (NEW.id, NEW.entity_type, NEW.open_records)
+        (OLD.id <> NEW.id OR OLD.entity_type <> NEW.entity_type OR OLD.open_records <> NEW.open_records)
         AND kepler._is_direct())
     EXECUTE FUNCTION kepler._refuse_enrichment_change(
         'a lease keeps its id, its entity type and the number of its records',

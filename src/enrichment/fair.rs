@@ -17,7 +17,7 @@ use pgrx::spi::SpiClient;
 use std::collections::HashSet;
 
 /// So many entities does a claim look at, at most: those whose records all wait are passed by.
-const MAX_LOOKED: i32 = 1_000;
+const MAX_LOOKED: i32 = 200;
 
 thread_local! {
     static TURN: Statement = const { Statement::new(
@@ -88,24 +88,33 @@ pub(super) struct Turn {
     fair_key: String,
 }
 
+/// Entities that a claim has looked at, in their order.
+struct Keys {
+    ready: Vec<String>,
+    /// Where it has stopped looking, with too little found.
+    last: Option<String>,
+    /// Whether it has come to the end.
+    all: bool,
+}
+
 impl Call<'_> {
     /// One of each entity in turn, as often as it takes.
     pub(super) fn pick_fair(&mut self, client: &mut SpiClient<'_>) -> Vec<Picked> {
         let wanted = self.request.max_rows as usize;
         let (last, from) = self.find_turn(client);
-        let (mut keys, mut looked_at) = self.keys(client, &last, wanted);
-        if keys.len() < wanted {
-            let (more, looked) = self.keys(client, "", wanted - keys.len());
-            keys.extend(more.into_iter().take_while(|key| *key <= last));
-            looked_at = looked_at.or(looked);
+        let Keys { mut ready, last: mut looked_at, all } = self.keys(client, &last, wanted);
+        if all && ready.len() < wanted {
+            let more = self.keys(client, "", wanted - ready.len());
+            ready.extend(more.ready.into_iter().take_while(|key| *key <= last));
+            looked_at = None;
         }
         let mut array = Array::new(array::TEXT);
-        for key in &keys {
+        for key in &ready {
             array.push_text(key);
         }
         let mut served = Vec::new();
-        if !keys.is_empty() {
-            let each = wanted.div_ceil(keys.len());
+        if !ready.is_empty() {
+            let each = wanted.div_ceil(ready.len());
             let parameters = [
                 Some(self.workspace.datum()),
                 Some(self.entity_type.datum()),
@@ -126,7 +135,8 @@ impl Call<'_> {
             served.sort_by_key(|(round, _, _)| *round);
             served.truncate(wanted);
         }
-        let fair_key = served.last().map(|(_, key, _)| key.clone()).or(looked_at);
+        // Where more were looked at than are served, none of those behind was ready.
+        let fair_key = looked_at.or_else(|| served.last().map(|(_, key, _)| key.clone()));
         self.turn = fair_key.map(|fair_key| Turn { from, fair_key });
         let mut picked: Vec<Picked> = served.into_iter().map(|(_, _, picked)| picked).collect();
         if picked.len() < wanted {
@@ -149,13 +159,8 @@ impl Call<'_> {
         (key.to_owned(), row.as_ref().and_then(|row| row.bigint(1)))
     }
 
-    /// Entities behind one that have something ready, and the last that was looked at.
-    fn keys(
-        &self,
-        client: &mut SpiClient<'_>,
-        after: &str,
-        wanted: usize,
-    ) -> (Vec<String>, Option<String>) {
+    /// Entities behind one that have something ready, as many as are wanted if there are so many.
+    fn keys(&self, client: &mut SpiClient<'_>, after: &str, wanted: usize) -> Keys {
         let after = Text::new(after);
         let parameters = [
             Some(self.workspace.datum()),
@@ -166,15 +171,16 @@ impl Call<'_> {
             Some(pg_sys::Datum::from(now())),
         ];
         let rows = KEYS.with(|plan| plan.run(client, &parameters));
-        let (mut keys, mut last) = (Vec::new(), None);
+        let (mut ready, mut last) = (Vec::new(), None);
         for row in rows.iter::<2>() {
             let Some(key) = row.text(0) else { continue };
             if row.boolean(1) == Some(true) {
-                keys.push(key.to_owned());
+                ready.push(key.to_owned());
             }
             last = Some(key.to_owned());
         }
-        (keys, last)
+        let all = ready.len() < wanted && rows.count() < MAX_LOOKED as usize;
+        Keys { last: last.filter(|_| ready.len() < wanted && !all), ready, all }
     }
 
     /// Notes whose turn it was, with the lease of this claim.

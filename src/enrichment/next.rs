@@ -3,7 +3,6 @@
 //! What is ready but in somebody's hands cannot be claimed: who polls by the time of that would ask again and
 //! again for nothing. Looks at locks without taking any, so that it stays a function that only reads.
 
-use super::error::EnrichmentError;
 use super::policy;
 use crate::arguments::name;
 use crate::error::Error;
@@ -18,6 +17,8 @@ use pgrx::spi::SpiClient;
 
 /// Held rows are looked at again after this, in microseconds.
 const PAUSE: i64 = 1_000_000;
+/// So many rows that are ready are looked at before all count as held.
+const MAX_LOOKED: i32 = 100;
 
 thread_local! {
     // A row without a record that could be claimed is one that a claim takes out, unless row security hides
@@ -33,8 +34,8 @@ thread_local! {
                 AND x.status = 'ACTIVE'::kepler.record_status AND x.deleted_at IS NULL
               LIMIT 1) AS r ON true
           WHERE q.workspace_id = $1 AND q.entity_type = $2 AND q.ready_at <= $3
-          ORDER BY q.ready_at LIMIT 100",
-        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
+          ORDER BY q.ready_at LIMIT $4",
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT4OID],
     ) };
     static LATER: Statement = const { Statement::new(
         c"SELECT q.ready_at FROM kepler.enrichment_queue AS q
@@ -77,36 +78,44 @@ fn next_claim_at(
     require_tables()?;
     let entity_type = name("entity_type", entity_type)?;
     let workspace_id = name("workspace_id", workspace_id)?;
-    let next = Spi::connect_mut(|client| {
+    let next = Spi::connect_mut(|client| -> Result<Option<i64>, Error> {
         let (workspace, kind) = (Text::new(&workspace_id), Text::new(&entity_type));
         if policy::find(client, &workspace, &kind).is_none() {
             return Err(policy::missing(client, &workspace_id, &entity_type));
         }
         Ok(find(client, Some(workspace.datum()), Some(kind.datum())))
     })?;
-    let time =
-        |at| TimestampWithTimeZone::try_from(at).map_err(|_| EnrichmentError::BadLease.into());
-    Ok(next.map(time).transpose().map_err(|error: Error| error)?)
+    // The largest number is infinity.
+    Ok(next.and_then(|at| TimestampWithTimeZone::try_from(at).ok()))
 }
 
 fn find(client: &mut SpiClient<'_>, workspace: Parameter, entity_type: Parameter) -> Option<i64> {
     let now = now();
     let parameters = [workspace, entity_type, Some(pg_sys::Datum::from(now))];
     let mut held = false;
-    let rows = READY.with(|plan| plan.run_in_snapshot(client, &parameters));
-    for row in rows.iter::<6>() {
-        let (Some(at), Some(place), Some(table)) = (row.time(0), row.tid(1), row.oid(3)) else {
-            continue;
-        };
-        let free = !is_held(table, place)
-            && match (row.oid(4), row.tid(2)) {
-                (Some(records), Some(record)) => !is_held(records, record),
-                _ => row.boolean(5) == Some(false),
+    // Mostly the first is free.
+    for limit in [1, MAX_LOOKED] {
+        let [workspace, entity_type, at] = parameters;
+        let limit = Some(pg_sys::Datum::from(limit));
+        let parameters = [workspace, entity_type, at, limit];
+        let rows = READY.with(|plan| plan.run_in_snapshot(client, &parameters));
+        for row in rows.iter::<6>() {
+            let (Some(at), Some(place), Some(table)) = (row.time(0), row.tid(1), row.oid(3)) else {
+                continue;
             };
-        if free {
-            return Some(at);
+            let free = !is_held(table, place)
+                && match (row.oid(4), row.tid(2)) {
+                    (Some(records), Some(record)) => !is_held(records, record),
+                    _ => row.boolean(5) == Some(false),
+                };
+            if free {
+                return Some(at);
+            }
+            held = true;
         }
-        held = true;
+        if !held {
+            break;
+        }
     }
     let rows = ENDED.with(|plan| plan.run_in_snapshot(client, &parameters));
     for row in rows.iter::<5>() {

@@ -39,6 +39,11 @@ impl Outcome {
         }
     }
 
+    /// Whether `error` of the answer has its place: what was said is in the log, or was not taken.
+    pub(crate) fn has_said(self) -> bool {
+        matches!(self, Self::Retry | Self::Failed | Self::Superseded | Self::Rejected)
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Applied => "applied",

@@ -167,6 +167,13 @@ pub(crate) fn run(
         }
     }
     explain(client, parameters, alive.is_some(), &first, &mut answers);
+    // Where nothing was stored there is nothing to note.
+    for (answer, element) in answers.iter_mut().zip(&elements) {
+        let noted = element.verdict.as_ref().is_ok_and(|verdict| verdict.note().is_some());
+        if noted && !answer.outcome.has_said() {
+            answer.error = None;
+        }
+    }
     for (at, before) in repeated {
         let settled = answers[before].outcome.is_settled();
         answers[at].outcome = if settled { Outcome::Duplicate } else { answers[before].outcome };

@@ -218,9 +218,10 @@ CHECKS = {
           AND ARRAY(SELECT k FROM jsonb_object_keys(r.enrichment) AS k ORDER BY k) IS DISTINCT FROM a.leases""",
     "records whose last result is not for their content": f"""
         SELECT count(*) FROM kepler.records AS r
-        WHERE r.external_id NOT IN ({NOT_APPLIED}) AND r.data->'v' IS DISTINCT FROM (
-            SELECT r.enrichment->('lease ' || a.lease_id) FROM kepler.enrichment_attempts AS a
-            WHERE a.record_id = r.id AND a.outcome = 'applied' ORDER BY a.lease_id DESC LIMIT 1)""",
+        LEFT JOIN (SELECT record_id, max(lease_id) AS lease_id
+                   FROM kepler.enrichment_attempts WHERE outcome = 'applied' GROUP BY 1) AS a ON a.record_id = r.id
+        WHERE r.external_id NOT IN ({NOT_APPLIED})
+          AND r.data->'v' IS DISTINCT FROM r.enrichment->('lease ' || a.lease_id)""",
 }
 
 

@@ -59,8 +59,19 @@ SELECT public.claim_turn();
 SELECT public.claim_turn(10);
 \c
 SELECT public.claim_turn(6);
+-- Behind more than a thousand sources that all wait somebody is ready, and has a turn a few claims later.
+INSERT INTO kepler.entities (id, type, source) SELECT 'wait ' || i, 'turn', 'waiting ' || i FROM generate_series(1000, 2200) AS i;
+INSERT INTO kepler.records (entity_type, entity_id, source) SELECT 'turn', 'wait ' || i, 'waiting ' || i FROM generate_series(1000, 2200) AS i;
+UPDATE kepler.enrichment_queue SET ready_at = 'infinity' WHERE fair_key LIKE 'wait %' AND fair_key <> 'wait 2200';
+SELECT string_agg(public.claim_turn(), ', ') FROM generate_series(1, 13);
 -- Little is left of the turns that are over.
 SELECT count(*) <= 2 AS tidy FROM kepler.enrichment_turns;
+-- All wait for ever: that is said.
+UPDATE kepler.enrichment_queue SET ready_at = 'infinity' WHERE entity_type = 'turn';
+SELECT public.claim_turn(), (SELECT min(lease_until) FROM kepler.leases) > now() AS leased;
+DELETE FROM kepler.leases WHERE entity_type = 'turn';
+UPDATE kepler.enrichment_queue SET ready_at = 'infinity' WHERE entity_type = 'turn';
+SELECT kepler.next_claim_at('turn');
 SELECT kepler.drop_enrichment_policy('turn');
 SELECT count(*) AS turns FROM kepler.enrichment_turns;
 DROP FUNCTION public.claim_turn;
