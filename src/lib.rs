@@ -94,7 +94,7 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/execution_steps.sql",
     name = "execution_steps",
-    requires = ["executions", workspace::current_workspace_id]
+    requires = ["executions", time::api::_time_of, workspace::current_workspace_id]
 );
 extension_sql_file!(
     "../sql/functions/execution_report.sql",
