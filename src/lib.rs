@@ -102,8 +102,12 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/execution_steps.sql",
     name = "execution_steps",
-    requires =
-        ["executions", workspace::current_workspace_id, execution_steps::_execution_steps_given]
+    requires = [
+        "executions",
+        time::api::_time_of,
+        workspace::current_workspace_id,
+        execution_steps::_execution_steps_given
+    ]
 );
 extension_sql_file!(
     "../sql/functions/execution_report.sql",

@@ -31,7 +31,7 @@ AS $$
                 WHEN g.o ->> 'status' NOT IN ('RUNNING', 'SUCCESS', 'FAILURE', 'SKIPPED')
                     THEN ARRAY['invalid_status', 'status: must be one of RUNNING, SUCCESS, FAILURE, SKIPPED']
                 WHEN t.field IS NOT NULL
-                    THEN ARRAY['invalid_time', t.field || ': must be a time in ISO 8601 with its offset, as 2024-05-01T10:00:00Z']
+                    THEN ARRAY['invalid_time', t.field || ': must be a time, as 2024-05-01T10:00:00Z, to the microsecond']
                 WHEN g.o ->> 'status' = 'RUNNING' AND g.o ->> 'ended_at' IS NOT NULL
                     THEN ARRAY['running_has_no_end', 'ended_at: a running step has no end']
             END AS problem
@@ -43,10 +43,7 @@ AS $$
         ) AS u ON true
         LEFT JOIN LATERAL (
             SELECT k.field FROM unnest(ARRAY['started_at', 'ended_at']) AS k (field)
-            WHERE jsonb_typeof(g.o -> k.field) <> 'null' AND NOT (
-                jsonb_typeof(g.o -> k.field) = 'string'
-                AND g.o ->> k.field ~ '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?)$'
-                AND pg_input_is_valid(g.o ->> k.field, 'timestamp with time zone'))
+            WHERE jsonb_typeof(g.o -> k.field) <> 'null' AND kepler._time_of(g.o -> k.field) IS NULL
             LIMIT 1
         ) AS t ON true
     ), said AS MATERIALIZED (
@@ -56,7 +53,7 @@ AS $$
     SELECT v.ordinal, (v.o ->> 'number')::integer, v.o ->> 'name',
         coalesce(v.o ->> 'status', 'SUCCESS')::kepler.execution_step_status,
         nullif(v.o -> 'input', 'null'), nullif(v.o -> 'output', 'null'), v.o ->> 'error',
-        (v.o ->> 'started_at')::timestamptz, (v.o ->> 'ended_at')::timestamptz, v.problem[1],
+        kepler._time_of(v.o -> 'started_at'), kepler._time_of(v.o -> 'ended_at'), v.problem[1],
         coalesce(v.problem[2], CASE WHEN v.escaped
             THEN 'error: characters that cannot be stored were stored as escapes' END)
     FROM said AS v

@@ -2,7 +2,7 @@
 //!
 //! The way of a batch: `decode` cuts the text into elements, `fold` settles duplicates, `decide`
 //! compares with what is stored, `content` decodes and merges, `look_up` and `store` talk to the table, and `upsert` leads
-//! through it; `narrow` finds out what the database refuses. `api`
+//! through it, `write` does the writing; `narrow` finds out what the database refuses. `api`
 //! holds the SQL functions. All but the last four are free of Postgres.
 
 pub(crate) mod api;
@@ -18,6 +18,7 @@ mod outcome;
 mod store;
 mod time;
 mod upsert;
+mod write;
 
 #[cfg(test)]
 mod tests;

@@ -27,7 +27,8 @@ thread_local! {
           SELECT $1, $2, $3, $4, $5, $5, pg_catalog.unnest($6), pg_catalog.unnest($7),
                  pg_catalog.unnest($8), pg_catalog.unnest($9), pg_catalog.unnest($10),
                  pg_catalog.unnest($11)
-          ON CONFLICT (workspace_id, entity_id, external_id) DO NOTHING",
+          ON CONFLICT (workspace_id, entity_id, external_id) DO NOTHING
+          RETURNING r.id, r.content_hash",
         &[
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID,
             pg_sys::TIMESTAMPTZOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
@@ -54,12 +55,22 @@ thread_local! {
                        pg_catalog.unnest($5) AS source_digest,
                        pg_catalog.unnest($6) AS source_updated_at,
                        pg_catalog.unnest($7) AS deleted_at) AS n
-          WHERE r.workspace_id = $2 AND r.id = n.id",
+          WHERE r.workspace_id = $2 AND r.id = n.id
+          RETURNING r.id, r.content_hash",
         &[
             pg_sys::TIMESTAMPTZOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::JSONBARRAYOID,
             pg_sys::UUIDARRAYOID, pg_sys::TIMESTAMPTZARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
             pg_sys::BOOLOID,
         ],
+    ) };
+    // Nothing that an index or a trigger of ours looks at.
+    static RELINK: Statement = const { Statement::new(
+        c"UPDATE kepler.records AS r
+          SET source_digest = n.source_digest
+          FROM (SELECT pg_catalog.unnest($2) AS id,
+                       pg_catalog.unnest($3) AS source_digest) AS n
+          WHERE r.workspace_id = $1 AND r.id = n.id",
+        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::UUIDARRAYOID],
     ) };
     // What is deleted is at no worker any more.
     static DELETE: Statement = const { Statement::new(
@@ -132,35 +143,35 @@ impl<'s> Store<'s> {
         look_up(client, &self.workspace_id, &self.entity_id, external_ids, how)
     }
 
-    /// Inserts what is not there yet; how many were.
+    /// Inserts what is not there yet; how many were, and which of them a trigger has altered.
     pub(crate) fn insert(
         &self,
         client: &mut SpiClient<'_>,
         now: i64,
         records: &mut NewRecords,
-    ) -> usize {
+        sent: &[Sent],
+    ) -> (usize, Vec<Altered>) {
         let entity_type = Text::new(self.entity_type);
         let source = Text::new(self.source);
-        INSERT.with(|statement| {
-            statement
-                .run(
-                    client,
-                    &[
-                        Some(self.workspace_id.datum()),
-                        Some(self.entity_id.datum()),
-                        Some(entity_type.datum()),
-                        Some(source.datum()),
-                        Some(pg_sys::Datum::from(now)),
-                        Some(records.id.datum()),
-                        Some(records.external_id.datum()),
-                        Some(records.data.datum()),
-                        Some(records.source_digest.datum()),
-                        Some(records.source_updated_at.datum()),
-                        Some(records.deleted_at.datum()),
-                    ],
-                )
-                .count()
-        })
+        let rows = INSERT.with(|statement| {
+            statement.run(
+                client,
+                &[
+                    Some(self.workspace_id.datum()),
+                    Some(self.entity_id.datum()),
+                    Some(entity_type.datum()),
+                    Some(source.datum()),
+                    Some(pg_sys::Datum::from(now)),
+                    Some(records.id.datum()),
+                    Some(records.external_id.datum()),
+                    Some(records.data.datum()),
+                    Some(records.source_digest.datum()),
+                    Some(records.source_updated_at.datum()),
+                    Some(records.deleted_at.datum()),
+                ],
+            )
+        });
+        (rows.count(), altered(&rows, sent))
     }
 
     /// Gives locked records new content, and life or a deletion. `clear_enrichment`: what was found in
@@ -171,7 +182,7 @@ impl<'s> Store<'s> {
         now: i64,
         changes: &mut Changes,
         clear_enrichment: bool,
-    ) {
+    ) -> Vec<Altered> {
         let rows = CHANGE.with(|statement| {
             statement.run(
                 client,
@@ -187,7 +198,24 @@ impl<'s> Store<'s> {
                 ],
             )
         });
-        all_written(changes.count, &rows);
+        all_written(changes.sent.len(), &rows);
+        altered(&rows, &changes.sent)
+    }
+
+    /// Ties altered data to the texts that it was made of.
+    pub(crate) fn relink(
+        &self,
+        client: &mut SpiClient<'_>,
+        links: impl Iterator<Item = (String, u128)>,
+    ) {
+        let (mut id, mut source_digest) = (Array::new(array::TEXT), Array::new(array::UUID));
+        for (record, digest) in links {
+            id.push_text(&record);
+            source_digest.push_uuid(Some(digest));
+        }
+        let parameters =
+            [Some(self.workspace_id.datum()), Some(id.datum()), Some(source_digest.datum())];
+        RELINK.with(|statement| statement.run(client, &parameters));
     }
 
     /// Changes the state of locked records, and notes the source's newest time on them.
@@ -215,6 +243,42 @@ impl<'s> Store<'s> {
         let rows = statement.with(|statement| statement.run(client, &parameters));
         all_written(touches.count, &rows);
     }
+}
+
+/// A record whose data is sent to the table.
+pub(crate) struct Sent {
+    pub(crate) candidate: u32,
+    pub(crate) id: String,
+    pub(crate) content_hash: u128,
+}
+
+/// A record of which a trigger of the user's has made something else.
+pub(crate) struct Altered {
+    pub(crate) candidate: u32,
+    pub(crate) id: String,
+    /// Of what is stored now.
+    pub(crate) content_hash: u128,
+}
+
+/// Compares what was sent with what a statement says it has stored, which as a rule comes in the same order.
+fn altered(rows: &Rows<'_>, sent: &[Sent]) -> Vec<Altered> {
+    let mut altered = Vec::new();
+    let mut next = 0;
+    for row in rows.iter::<2>() {
+        let (Some(id), Some(content_hash)) = (row.text(0), row.uuid(1)) else { continue };
+        let Some(at) = (next..sent.len()).chain(0..next).find(|&at| sent[at].id == id) else {
+            continue;
+        };
+        next = at + 1;
+        if sent[at].content_hash != content_hash {
+            altered.push(Altered {
+                candidate: sent[at].candidate,
+                id: id.to_owned(),
+                content_hash,
+            });
+        }
+    }
+    altered
 }
 
 /// What [`Store::touch`] does.
@@ -269,7 +333,7 @@ pub(crate) struct Changes {
     pub(crate) source_digest: Array,
     pub(crate) source_updated_at: Array,
     pub(crate) deleted_at: Array,
-    pub(crate) count: usize,
+    pub(crate) sent: Vec<Sent>,
 }
 
 impl Changes {
@@ -281,7 +345,7 @@ impl Changes {
             source_digest: Array::new(array::UUID),
             source_updated_at: Array::new(array::TIMESTAMPTZ),
             deleted_at: Array::new(array::TIMESTAMPTZ),
-            count: 0,
+            sent: Vec::new(),
         }
     }
 }

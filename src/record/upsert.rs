@@ -20,13 +20,11 @@ use super::look_up::{Found, LookUp};
 use super::narrow::{self, Refused};
 use super::options::Request;
 use super::outcome::{Outcome, Rejection};
-use super::store::{Changes, NewRecords, Store, Touch, Touches};
+use super::store::Store;
 use crate::enrichment::direct::Own;
 use crate::enrichment::queue::{self, Queue};
 use crate::error::Error;
-use crate::id::new_id;
 use crate::jsonb::merge::Merge;
-use crate::pg::clock::now;
 use crate::pg::{row_security, subtransaction};
 use pgrx::check_for_interrupts;
 use pgrx::spi::SpiClient;
@@ -35,11 +33,6 @@ use pgrx::spi::SpiClient;
 /// may be much larger than what is sent.
 const CHUNK_ROWS: usize = 10_000;
 const CHUNK_ROWS_WITH_DATA: usize = 500;
-
-/// At most so many records, and about so many bytes of data, are written by one statement: what fits
-/// into the processor's cache is fastest.
-const WRITE_ROWS: usize = 1_000;
-const WRITE_BYTES: usize = 1 << 20;
 
 /// From so many records on, so many are looked up to see whether the batch is new.
 const SAMPLED_FROM: usize = 100;
@@ -152,7 +145,7 @@ pub(super) struct Batch<'b> {
 }
 
 /// What is to be done with a stored record.
-enum Action {
+pub(super) enum Action {
     Nothing(Outcome),
     Refresh,
     Delete,
@@ -263,7 +256,7 @@ impl<'b> Batch<'b> {
         rows.found(&ids).iter().all(Option::is_none)
     }
 
-    fn content(&self, element: u32) -> Option<Content<'b>> {
+    pub(super) fn content(&self, element: u32) -> Option<Content<'b>> {
         self.elements[element as usize].content.as_ref().ok().copied()
     }
 
@@ -271,17 +264,17 @@ impl<'b> Batch<'b> {
         self.content(element).and_then(|content| content.source_updated_at)
     }
 
-    fn external_id(&self, candidate: u32) -> &'b str {
+    pub(super) fn external_id(&self, candidate: u32) -> &'b str {
         let element = self.candidates[candidate as usize].parts.as_slice()[0];
         self.elements[element as usize].external_id.as_deref().unwrap_or_default()
     }
 
-    fn external_ids(&self, candidates: impl Iterator<Item = u32>) -> Vec<&'b str> {
+    pub(super) fn external_ids(&self, candidates: impl Iterator<Item = u32>) -> Vec<&'b str> {
         candidates.map(|at| self.external_id(at)).collect()
     }
 
     /// Whether deciding takes the stored data, and not only its hash.
-    fn needs_data(&self) -> bool {
+    pub(super) fn needs_data(&self) -> bool {
         self.request.merge != Merge::Replace || !self.entity.ignored.is_empty()
     }
 
@@ -338,177 +331,14 @@ impl<'b> Batch<'b> {
         }
     }
 
-    /// Step 2. Gives back the candidates that turned out to be there already.
-    fn insert_all(
-        &mut self,
-        client: &mut SpiClient<'_>,
-        store: &Store<'_>,
-        missing: &[u32],
-        is_late: bool,
-    ) -> Vec<u32> {
-        let mut met = Vec::new();
-        let mut rest = missing;
-        while !rest.is_empty() {
-            let now = now();
-            let mut records = NewRecords::new();
-            let mut sent: Vec<(u32, String, Outcome)> = Vec::new();
-            let (mut taken, mut bytes) = (0, 0);
-            for &at in rest {
-                if sent.len() >= WRITE_ROWS || bytes >= WRITE_BYTES {
-                    break;
-                }
-                taken += 1;
-                check_for_interrupts!();
-                let standing = self.standing(at, None);
-                let live: Vec<Content<'b>> =
-                    standing.live.iter().filter_map(|&part| self.content(part)).collect();
-                let deleted = live.last().is_some_and(|content| content.deleted);
-                let content = match self.content_of(at, &live, None) {
-                    Ok(content) => content,
-                    Err(rejection) => {
-                        self.reject(at, rejection);
-                        continue;
-                    }
-                };
-                let id = new_id();
-                records.id.push_text(&id);
-                records.external_id.push_text(self.external_id(at));
-                records.data.push_bytes(&content.datum);
-                records.source_digest.push_uuid(content.source_digest);
-                records.source_updated_at.push_time(standing.time);
-                records.deleted_at.push_time(deleted.then_some(now));
-                bytes += content.datum.len();
-                let outcome = if deleted { Outcome::Deleted } else { Outcome::Inserted };
-                sent.push((at, id, outcome));
-            }
-            rest = &rest[taken..];
-            let inserted = store.insert(client, now, &mut records);
-            drop(records);
-            if inserted == sent.len() {
-                let ids = sent.iter().filter(|sent| sent.2 == Outcome::Inserted);
-                self.enqueue_new(client, now, &ids.map(|sent| &*sent.1).collect::<Vec<_>>());
-                for (at, id, outcome) in sent {
-                    self.settle(at, &id, outcome, None);
-                }
-                continue;
-            }
-            // Somebody else inserted some of them meanwhile: whoever has our id is ours.
-            let ids = self.external_ids(sent.iter().map(|sent| sent.0));
-            let mut rows = store.look_up(client, &ids, LookUp { lock: false, data: false });
-            let mut ours = Vec::new();
-            for ((at, id, outcome), found) in sent.into_iter().zip(rows.found(&ids)) {
-                match found {
-                    Some(found) if found.id == id => {
-                        self.settle(at, &id, outcome, None);
-                        if outcome == Outcome::Inserted {
-                            ours.push(id);
-                        }
-                    }
-                    // Not ours and not there: deleted again in between. Or, if it goes on like
-                    // this, never let in.
-                    None if is_late => self.reject(at, narrow::kept_out()),
-                    _ => met.push(at),
-                }
-            }
-            let ours: Vec<&str> = ours.iter().map(String::as_str).collect();
-            self.enqueue_new(client, now, &ours);
-        }
-        met
-    }
-
-    fn enqueue_new(&mut self, client: &mut SpiClient<'_>, now: i64, ids: &[&str]) {
-        if let Some(queue) = self.queue.as_ref().filter(|_| !ids.is_empty()) {
-            queue.enqueue_new(client, now, ids);
-            self.queued = true;
-        }
-    }
-
-    /// Step 3. Gives back the candidates whose record has vanished.
-    fn lock_and_change(
-        &mut self,
-        client: &mut SpiClient<'_>,
-        store: &Store<'_>,
-        chunk: &[u32],
-    ) -> Vec<u32> {
-        let mut missing = Vec::new();
-        let ids = self.external_ids(chunk.iter().copied());
-        let how = LookUp { lock: true, data: self.needs_data() };
-        let mut locked = store.look_up(client, &ids, how);
-        let now = now();
-        let mut changes = Changes::new();
-        let clear = self.queue.as_ref().is_some_and(|queue| queue.policy.clear_on_change);
-        let (mut alive, mut gone) = (Vec::new(), Vec::new());
-        let mut bytes = 0;
-        let (mut deletes, mut undeletes, mut refreshes) =
-            (Touches::new(), Touches::new(), Touches::new());
-        for (&at, found) in chunk.iter().zip(locked.found(&ids)) {
-            let Some(found) = found else {
-                missing.push(at);
-                continue;
-            };
-            check_for_interrupts!();
-            match self.decide(at, &found) {
-                Action::Nothing(outcome) => self.answer(at, &found, outcome),
-                Action::Reject(rejection) => self.reject(at, rejection),
-                Action::Refresh => {
-                    refreshes.push(found.id, self.standing(at, Some(&found.state)).time);
-                    self.answer(at, &found, Outcome::Refreshed);
-                }
-                Action::Delete => {
-                    gone.push(found.id);
-                    deletes.push(found.id, self.standing(at, Some(&found.state)).time);
-                    self.answer(at, &found, Outcome::Deleted);
-                }
-                Action::Undelete => {
-                    alive.push(found.id);
-                    undeletes.push(found.id, self.standing(at, Some(&found.state)).time);
-                    self.answer(at, &found, Outcome::Undeleted);
-                }
-                Action::Write { content, outcome } => {
-                    if outcome == Outcome::Deleted { &mut gone } else { &mut alive }.push(found.id);
-                    changes.id.push_text(found.id);
-                    changes.data.push_bytes(&content.datum);
-                    changes.source_digest.push_uuid(content.source_digest);
-                    let time = self.standing(at, Some(&found.state)).time;
-                    changes.source_updated_at.push_time(time);
-                    changes.deleted_at.push_time((outcome == Outcome::Deleted).then_some(now));
-                    changes.count += 1;
-                    bytes += content.datum.len();
-                    self.answer(at, &found, outcome);
-                    if changes.count >= WRITE_ROWS || bytes >= WRITE_BYTES {
-                        store.change(
-                            client,
-                            now,
-                            &mut std::mem::replace(&mut changes, Changes::new()),
-                            clear,
-                        );
-                        bytes = 0;
-                    }
-                }
-            }
-        }
-        if changes.count > 0 {
-            store.change(client, now, &mut changes, clear);
-        }
-        store.touch(client, Touch::Delete, now, &mut deletes);
-        store.touch(client, Touch::Undelete, now, &mut undeletes);
-        store.touch(client, Touch::Refresh, now, &mut refreshes);
-        if let Some(queue) = &self.queue {
-            queue.dequeue(client, &gone);
-            queue.enqueue(client, now, &alive);
-            self.queued |= !alive.is_empty();
-        }
-        missing
-    }
-
-    fn standing(&self, at: u32, stored: Option<&Stored>) -> decide::Standing<'b> {
+    pub(super) fn standing(&self, at: u32, stored: Option<&Stored>) -> decide::Standing<'b> {
         let candidates = self.candidates;
         let parts = candidates[at as usize].parts.as_slice();
         decide::stand(parts, stored, |part| self.time(part))
     }
 
     /// What a candidate means for the record that was found.
-    fn decide(&mut self, at: u32, found: &Found<'_>) -> Action {
+    pub(super) fn decide(&mut self, at: u32, found: &Found<'_>) -> Action {
         let stored = &found.state;
         self.handled += found.data.map_or(0, <[u8]>::len);
         let standing = self.standing(at, Some(stored));
@@ -547,7 +377,7 @@ impl<'b> Batch<'b> {
     }
 
     /// The content of a candidate: as it was decoded before, where that still holds.
-    fn content_of(
+    pub(super) fn content_of(
         &mut self,
         at: u32,
         live: &[Content<'b>],
@@ -571,13 +401,13 @@ impl<'b> Batch<'b> {
         self.decoder.same_without(&content.datum[4..], stored, ignored)
     }
 
-    fn answer(&mut self, at: u32, found: &Found<'_>, outcome: Outcome) {
+    pub(super) fn answer(&mut self, at: u32, found: &Found<'_>, outcome: Outcome) {
         self.settle(at, found.id, outcome, Some(&found.state));
     }
 
     /// Notes what became of a candidate: its deciding element has `outcome`, elements behind that
     /// are stale, all others superseded.
-    fn settle(&mut self, at: u32, id: &str, outcome: Outcome, stored: Option<&Stored>) {
+    pub(super) fn settle(&mut self, at: u32, id: &str, outcome: Outcome, stored: Option<&Stored>) {
         let candidate = &self.candidates[at as usize];
         let parts = candidate.parts.as_slice();
         if let ([only], []) = (parts, candidate.outdated.as_slice()) {

@@ -36,7 +36,7 @@ SELECT * FROM pg_temp.add('[
 SELECT * FROM pg_temp.add('[
     7, {}, {"name": " "}, {"name": "x", "numer": 1}, {"name": "x", "number": 0}, {"name": "x", "number": "1"},
     {"name": "x", "number": 1.5}, {"name": "x", "number": 99999999999}, {"name": "x", "status": "DONE"},
-    {"name": "x", "started_at": "yesterday"}, {"name": "x", "ended_at": "2024-05-01T10:00:00"}, {"name": "x", "ended_at": "2024-13-01T10:00:00Z"},
+    {"name": "x", "started_at": "yesterday"}, {"name": "x", "ended_at": "2024-05-01T10:00:00+24:00"}, {"name": "x", "ended_at": "2024-13-01T10:00:00Z"},
     {"name": "x", "started_at": "2024-05-01T10:00:00Z", "ended_at": "2024-05-01T09:00:00Z"},
     {"name": "x", "status": "RUNNING", "ended_at": "2024-05-01T09:00:00Z"},
     {"name": "twenty", "number": 20}, {"name": "twenty again", "number": 20}, {"name": "lands"}]');

@@ -19,12 +19,15 @@ SELECT data->'v' AS version, count(*), min((data->>'n')::int), max((data->>'n'):
 SELECT s->'stale' AS stale, s->'unchanged' AS unchanged FROM kepler.upsert_records_summary('many', pg_temp.batch(1, 30000, 1)) AS s;
 -- Only noted.
 SELECT s->'refreshed' AS refreshed FROM kepler.upsert_records_summary('many', replace(pg_temp.batch(5001, 30000, 2), '1700000002', '1700000003')) AS s;
--- All deleted, and back by merging.
+-- All merged with a part, deleted, and back: a new life, of the new part alone.
+SELECT s->'updated' AS updated FROM kepler.upsert_records_summary('many', (
+    SELECT '[' || string_agg(format('{"external_id": "%s", "data": {"m": 0}}', md5(i::text)), ',') || ']' FROM generate_series(1, 30000) AS i), merge => 'deep') AS s;
+SELECT count(*) FILTER (WHERE data ?& '{n,v,t,m}') AS merged FROM kepler.records WHERE entity_type = 'many';
 SELECT s->'deleted' AS deleted FROM kepler.upsert_records_summary('many', (
     SELECT '[' || string_agg(format('{"external_id": "%s", "deleted": true}', md5(i::text)), ',') || ']' FROM generate_series(1, 30000) AS i)) AS s;
 SELECT s->'undeleted' AS undeleted FROM kepler.upsert_records_summary('many', (
     SELECT '[' || string_agg(format('{"external_id": "%s", "data": {"m": 1}}', md5(i::text)), ',') || ']' FROM generate_series(1, 30000) AS i), merge => 'deep') AS s;
-SELECT count(*), count(*) FILTER (WHERE data ?& '{n,v,t,m}') AS merged FROM kepler.records WHERE entity_type = 'many' AND deleted_at IS NULL;
+SELECT count(*), count(*) FILTER (WHERE data = '{"m": 1}') AS new_life FROM kepler.records WHERE entity_type = 'many' AND deleted_at IS NULL;
 -- Rows come back in the order of the batch, whatever the order of the ids.
 SELECT count(*) AS rows, count(*) FILTER (WHERE u.ordinal = e.place AND u.external_id = e.element->>'external_id') AS in_order
 FROM kepler.upsert_records('many', pg_temp.batch(1, 25000, 3)) WITH ORDINALITY
