@@ -66,6 +66,7 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("enrichment_attempts", [READ, READ, LOG, CHANGE]),
     ("enrichment_policies", RULES),
     ("enrichment_queue", WORK),
+    ("enrichment_turns", WORK),
     ("entities", DATA),
     ("entry_tables", RULES),
     ("execution_steps", [READ, CHANGE, LOG, CHANGE]),

@@ -5,7 +5,7 @@
 
 use super::array;
 use super::error::{JsonUpdateError, Misfit, Reason};
-use super::operations::{Action, Bits, Operation, Operations, is_deeper_than};
+use super::operations::{Action, Bits, Operation, Operations, is_deeper_than, whole_64_bits};
 use super::path::{index, show};
 use super::reading::Operand;
 use crate::jsonb::builder::TooLarge;
@@ -314,7 +314,7 @@ impl<'a> Walk<'a> {
                 Ok(Some(array)) => array::kept(array, |element| !values.has(all.bytes(), element))
                     .map_or(Fate::Same, |elements| Fate::New(Piece::Array(elements))),
             },
-            Action::Bits(bits) => self.bits(operation, bits, value),
+            Action::Bits(bits, operand) => self.bits(operation, (*bits, *operand), value),
             Action::Pull(condition) => match self.array(operation, value) {
                 Err(()) | Ok(None) => Fate::Same,
                 Ok(Some(array)) => array::pull(all, condition, array)
@@ -385,12 +385,12 @@ impl<'a> Walk<'a> {
     fn bits(
         &mut self,
         operation: &'a Operation,
-        bits: &[(Bits, i64)],
+        (bits, operand): (Bits, i64),
         value: Option<Value<'a>>,
     ) -> Fate<'a> {
         let old = match value {
             None => Some(0),
-            Some(Value::Number(number)) => number::to_integer(number),
+            Some(Value::Number(number)) => whole_64_bits(number),
             Some(_) => None,
         };
         let Some(old) = old else {
@@ -400,11 +400,11 @@ impl<'a> Walk<'a> {
             self.misfit(Reason::NoNumber, &operation.pointer, message);
             return Fate::Same;
         };
-        let new = bits.iter().fold(old, |number, (bits, operand)| match bits {
-            Bits::And => number & operand,
-            Bits::Or => number | operand,
-            Bits::Xor => number ^ operand,
-        });
+        let new = match bits {
+            Bits::And => old & operand,
+            Bits::Or => old | operand,
+            Bits::Xor => old ^ operand,
+        };
         if value.is_some() && new == old {
             return Fate::Same;
         }

@@ -102,6 +102,7 @@ pub(super) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Optio
         upsert: request.upsert,
         new_row: request.new_row.map_or(Ok(Vec::new()), new_row_columns)?,
     };
+    let has_others = !shape.new_row.is_empty();
     let target = Target::open(client, shape)?;
     let expected = request.revision.expected;
     let expected_datum = expected.map(pg_sys::Datum::from);
@@ -163,7 +164,7 @@ pub(super) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Optio
         let empty = with_length(&Builder::empty_object());
         let new = api::updated(&operations, &empty[4..], true)?;
         let new = new.map_or_else(|| pg_sys::Datum::from(empty.as_ptr()), |new| new.datum());
-        let rows = match request.new_row {
+        let rows = match request.new_row.filter(|_| has_others) {
             Some(_) => target.insert.run(client, &[Some(new), key, request.new_row]),
             None => target.insert.run(client, &[Some(new), key]),
         };

@@ -50,6 +50,19 @@ pub(super) fn update(document: &Value, operations: &Value, inserting: bool) -> O
             "$rename" => {}
             "$setOnInsert" if !inserting => {}
             "$unset" => remove(&mut result, &path),
+            "$pop" => {
+                if let Some(value) = find(&mut result, &path) {
+                    let array = value.as_array_mut()?;
+                    let at = if operand == -1 { 0 } else { array.len().saturating_sub(1) };
+                    array.drain(at..(at + 1).min(array.len()));
+                }
+            }
+            "$pullAll" => {
+                if let Some(value) = find(&mut result, &path) {
+                    let values = operand.as_array().unwrap();
+                    value.as_array_mut()?.retain(|element| !values.contains(element));
+                }
+            }
             "$pull" => {
                 if let Some(value) = find(&mut result, &path) {
                     let array = value.as_array_mut()?;
@@ -141,6 +154,16 @@ fn act(slot: &mut Option<Value>, operator: &str, operand: &Value) -> Option<()> 
         ("$inc", Some(old)) => (old.as_i64()? + operand.as_i64()?).into(),
         ("$mul", None) => 0.into(),
         ("$mul", Some(old)) => (old.as_i64()? * operand.as_i64()?).into(),
+        ("$bit", old) => {
+            let old = old.map_or(Some(0), |old| old.as_i64())?;
+            let number = |name: &str| operand.get(name).and_then(Value::as_i64);
+            match (number("and"), number("or")) {
+                (Some(bits), _) => old & bits,
+                (_, Some(bits)) => old | bits,
+                _ => old ^ number("xor").unwrap(),
+            }
+            .into()
+        }
         ("$min" | "$max", None) => operand.clone(),
         ("$min" | "$max", Some(old)) => {
             if kind(&old) != kind(operand) {

@@ -11,7 +11,7 @@ use super::error::JsonUpdateError;
 use super::path::{Path, pointer_token};
 use super::reading::{Operand, Reading};
 use crate::jsonb::MAX_DEPTH;
-use crate::jsonb::number::to_integer;
+use crate::jsonb::number::{plain_decimal, to_integer};
 use crate::jsonb::order::Kind;
 use crate::jsonb::view::{Container, Stored, Value};
 use crate::memory::filter::conditions::ElementCondition;
@@ -55,8 +55,8 @@ pub(crate) enum Action {
     },
     Pull(ElementCondition),
     PullAll(Set),
-    /// What is done to the bits of a whole number, one after another.
-    Bits(Vec<(Bits, i64)>),
+    /// What is done to the bits of a whole number.
+    Bits(Bits, i64),
     /// By its place in `renames`.
     RenameFrom,
     RenameTo(usize),
@@ -279,35 +279,31 @@ impl Reader {
         }
     }
 
-    /// `{"and": 5}`, also with `or` and `xor`.
+    /// `{"and": 5}`, also with `or` and `xor`. Several at once would have an order, which `jsonb` does not keep.
     fn bits(&mut self, value: Value<'_>, pointer: &str) -> Option<Action> {
-        let members = match value {
-            Value::Container(members) if members.is_object() && members.count() > 0 => members,
-            other => {
-                self.wanted(pointer, "an object of and, or and xor ({\"or\": 4})", other);
+        let member = match value {
+            Value::Container(members) if members.is_object() && members.count() == 1 => {
+                members.pairs().next()
+            }
+            _ => None,
+        };
+        let (bits, operand) = match member {
+            Some((b"and", value)) => (Bits::And, value),
+            Some((b"or", value)) => (Bits::Or, value),
+            Some((b"xor", value)) => (Bits::Xor, value),
+            _ => {
+                let problem = "must be an object with one of and, or and xor, as in {\"or\": 4}";
+                self.problem(pointer, problem);
                 return None;
             }
         };
-        let mut all = Vec::new();
-        for (name, value) in members.pairs() {
-            let pointer = format!("{pointer}{}", pointer_token(name));
-            let bits = match name {
-                b"and" => Bits::And,
-                b"or" => Bits::Or,
-                b"xor" => Bits::Xor,
-                _ => {
-                    self.problem(&pointer, "is no operation on bits (there are and, or and xor)");
-                    continue;
-                }
-            };
-            match value.value() {
-                Value::Number(number) if to_integer(number).is_some() => {
-                    all.extend(to_integer(number).map(|number| (bits, number)));
-                }
-                other => self.wanted(&pointer, "a whole number of 64 bits", other),
-            }
+        if let Value::Number(number) = operand.value()
+            && let Some(number) = whole_64_bits(number)
+        {
+            return Some(Action::Bits(bits, number));
         }
-        (all.len() == members.count()).then_some(Action::Bits(all))
+        self.problem(pointer, "must be a whole number of 64 bits");
+        None
     }
 
     fn current_date(&mut self, value: Value<'_>, pointer: &str) -> Option<Action> {
@@ -391,6 +387,11 @@ impl Reader {
             }
         }
     }
+}
+
+/// A `numeric` that is a whole number of 64 bits.
+pub(super) fn whole_64_bits(datum: &[u8]) -> Option<i64> {
+    plain_decimal(datum)?.parse().ok()
 }
 
 fn is_operator(name: &[u8]) -> bool {

@@ -153,8 +153,8 @@ fn all_problems_are_told_at_once() {
     invalid(
         r#"{"$set": {"a": 1, "a.b": 2, "x..y": 1}, "$inc": {"n": "1"}, "$foo": {}, "$push": {"p": {"$slice": 1}}}"#,
         &[
-            "/$foo: \"$foo\" is no operator (there are $set, $unset, $inc, $mul, $min, $max, $rename, \
-             $push, $addToSet, $pull, $setOnInsert)",
+            "/$foo: \"$foo\" is no operator (there are $set, $unset, $inc, $mul, $min, $max, $bit, \
+             $rename, $push, $pop, $addToSet, $pull, $pullAll, $currentDate, $setOnInsert)",
             "/$inc/n: must be a number, and is a string",
             "/$set/x..y: a key between dots is empty; a path with empty keys is written as an array, in \
              the form {\"op\", \"path\", \"value\"}",
@@ -249,6 +249,35 @@ fn conditions_look_into_elements() {
 }
 
 #[test]
+fn takes_ends_and_values_and_bits() {
+    becomes(
+        r#"{"a": [1, 2, 3], "b": [1, 2, 3], "c": []}"#,
+        r#"{"$pop": {"a": 1, "b": -1, "c": 1, "d": 1}}"#,
+        r#"{"a": [1, 2], "b": [2, 3], "c": []}"#,
+    );
+    becomes(
+        r#"{"a": [1, 1.0, [1], "1"]}"#,
+        r#"{"$pullAll": {"a": [1, 2, 3, 4, 5, 6, 7, 8, 9]}}"#,
+        r#"{"a": [[1], "1"]}"#,
+    );
+    becomes(
+        r#"{"a": 12, "b": -1}"#,
+        r#"{"$bit": {"a": {"and": 10}, "b": {"xor": 9223372036854775807}, "c": {"or": 4}}}"#,
+        r#"{"a": 8, "b": -9223372036854775808, "c": 4}"#,
+    );
+    unfit(
+        r#"{"a": 1.5, "b": "x", "c": 5}"#,
+        r#"{"$bit": {"a": {"or": 1}}, "$pop": {"b": 1}, "$pullAll": {"c": []}}"#,
+        &[
+            (Reason::NoNumber, "\"a\" is a number, and not a whole number of 64 bits"),
+            (Reason::NoArray, "\"b\" is a string, not an array"),
+            (Reason::NoArray, "\"c\" is a number, not an array"),
+        ],
+    );
+    becomes(r#"{"a": 5}"#, r#"{"$pop": {"a.b": 1}, "$pullAll": {"a.c": [1]}}"#, r#"{"a": 5}"#);
+}
+
+#[test]
 fn sorts_by_fields() {
     let push = r#"{"$push": {"a": {"$each": [{"n": 1, "m": 2}], "$sort": [{"n": 1}, {"m": -1}], "$slice": -2}}}"#;
     becomes(
@@ -327,6 +356,9 @@ fn operation() -> impl Strategy<Value = (&'static str, Value)> {
         1 => sets.prop_map(|v| ("$pull", v)),
         1 => hash_map("[a-c]", scalar(), 1..3)
             .prop_map(|m| ("$pull", Value::Object(m.into_iter().collect()))),
+        1 => select(vec![1, -1]).prop_map(|end| ("$pop", json!(end))),
+        1 => vec(value(), 0..12).prop_map(|v| ("$pullAll", v.into())),
+        1 => (select(vec!["and", "or", "xor"]), integer()).prop_map(|(bits, v)| ("$bit", json!({bits: v}))),
         1 => vec(key(), 1..3).prop_map(|keys| ("$rename", keys.join(".").into())),
     ]
 }

@@ -8,6 +8,7 @@ pub(super) fn meets(document: &Value, filter: &Value) -> bool {
     filter.as_object().unwrap().iter().all(|(key, operand)| match key.as_str() {
         "$and" => operand.as_array().unwrap().iter().all(|part| meets(document, part)),
         "$or" => operand.as_array().unwrap().iter().any(|part| meets(document, part)),
+        "$nor" => !operand.as_array().unwrap().iter().any(|part| meets(document, part)),
         "$not" => !meets(document, operand),
         path => {
             let keys: Vec<_> = path.split('.').collect();
@@ -74,6 +75,23 @@ fn test(found: &[&Value], name: &str, operand: &Value) -> bool {
             }
             _ => contains(value, operand),
         }),
+        "$all" => {
+            let values = operand.as_array().unwrap();
+            !values.is_empty() && values.iter().all(|value| equals(found, value))
+        }
+        "$size" => {
+            let size = operand.as_u64().unwrap() as usize;
+            found.iter().any(|value| value.as_array().is_some_and(|list| list.len() == size))
+        }
+        "$regex" => {
+            let part = operand.as_str().unwrap();
+            candidates(found).any(|value| value.as_str().is_some_and(|text| text.contains(part)))
+        }
+        "$elemMatch" => found
+            .iter()
+            .filter_map(|value| value.as_array())
+            .flatten()
+            .any(|element| field(&[element], operand)),
         "$not" => !field(found, operand),
         _ => unreachable!("{name}"),
     }

@@ -130,17 +130,17 @@ fn the_list_names_keys_with_dots() {
 #[test]
 fn all_that_is_wrong_is_said() {
     problems(
-        r#"{"$nor": [], "a": {"$regex": "x", "$gt": null}, "b..c": 1, "$or": [{"d": {"$in": 1}}, 5], "$and": []}"#,
+        r#"{"$xor": [], "$nor": [], "a": {"$regex": "(", "$gt": null}, "b..c": 1, "$or": [{"d": {"$in": 1}}, 5], "$and": []}"#,
         &[
             "/a/$gt: must be a number, a string or a boolean, and is null",
-            "/a/$regex: \"$regex\" is no operator (beside a path there are $eq, $ne, $gt, $gte, $lt, $lte, \
-             $in, $nin, $exists, $contains and $not)",
+            "/a/$regex: is no regular expression: unclosed group",
             "/$or/0/d/$in: must be an array, and is a number",
             "/$or/1: must be an object ({\"topic\": \"x\"}) or an array ([{\"op\", \"path\", \"value\"}]), and \
              is a number",
             "/$and: must have at least one filter",
-            "/$nor: \"$nor\" is no operator (there are $and, $or and $not; beside a path $eq, $ne, $gt, $gte, \
-             $lt, $lte, $in, $nin, $exists, $contains and $not)",
+            "/$nor: must have at least one filter",
+            "/$xor: \"$xor\" is no operator (there are $and, $or, $nor and $not; beside a path $eq, $ne, $gt, \
+             $gte, $lt, $lte, $in, $nin, $exists, $regex, $elemMatch, $all, $size, $contains and $not)",
             "/b..c: a key between dots is empty; a path with empty keys is written as an array, in the form \
              {\"op\", \"path\", \"value\"}",
         ],
@@ -159,7 +159,7 @@ fn all_that_is_wrong_is_said() {
         r#"[{"op": "$set", "path": "a", "value": 1}, {"path": 1}, 7, {"op": "$lt", "path": [], "value": [], "as": 1}]"#,
         &[
             "/0/op: \"$set\" is no operator (beside a path there are $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, \
-             $exists, $contains and $not)",
+             $exists, $regex, $elemMatch, $all, $size, $contains and $not)",
             "/1: op is missing",
             "/1/path: a path is a string or an array of strings, and not a number",
             "/2: must be an object {\"op\", \"path\", \"value\"}, and is a number",
@@ -273,6 +273,10 @@ fn tests() -> impl Strategy<Value = Value> {
         3 => (select(vec!["$gt", "$gte", "$lt", "$lte"]), ordered),
         2 => (select(vec!["$in", "$nin"]), vec(value(), 0..12).prop_map(Value::from)),
         1 => (Just("$exists"), any::<bool>().prop_map(Value::from)),
+        1 => (Just("$all"), vec(value(), 0..3).prop_map(Value::from)),
+        1 => (Just("$size"), (0_usize..4).prop_map(Value::from)),
+        1 => (Just("$regex"), "[xy]{0,2}".prop_map(Value::from)),
+        1 => (Just("$elemMatch"), (-3_i64..4, scalar()).prop_map(|(n, v)| json!({"$gt": n, "$ne": v}))),
     ];
     let all = vec(one, 1..3).prop_map(|all| {
         Value::Object(all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
@@ -287,7 +291,7 @@ fn filter() -> impl Strategy<Value = Value> {
         .prop_map(|all| Value::Object(all.into_iter().collect::<Map<String, Value>>()));
     fields.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
-            (select(vec!["$and", "$or"]), vec(inner.clone(), 1..4))
+            (select(vec!["$and", "$or", "$nor"]), vec(inner.clone(), 1..4))
                 .prop_map(|(name, parts)| json!({ name: parts })),
             inner.prop_map(|part| json!({ "$not": part })),
         ]

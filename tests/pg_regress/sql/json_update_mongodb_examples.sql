@@ -117,7 +117,7 @@ SELECT kepler.json_update('{"_id": 1, "scores": [8, 9, 10]}', '{"$pop": {"scores
     kepler.json_update('{"_id": 10, "scores": [9, 10]}', '{"$pop": {"scores": 1}}'),
     kepler.json_update('{"a": [], "b": [1]}', '{"$pop": {"a": 1, "b": 1, "c": 1}}');
 
--- $bit: and, or, xor; of nothing, of a negative number, several at once.
+-- $bit: and, or, xor; of nothing, of a negative number.
 SELECT kepler.json_update('{"_id": 1, "expdata": 13}', '{"$bit": {"expdata": {"and": 10}}}'),
     kepler.json_update('{"_id": 2, "expdata": 3}', '{"$bit": {"expdata": {"or": 5}}}'),
     kepler.json_update('{"_id": 3, "expdata": 1}', '{"$bit": {"expdata": {"xor": 5}}}'),
