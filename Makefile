@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test psql install bench clean build start stop test-static test-regress accept
+.PHONY: help demo test test-long psql install bench clean build start stop test-static test-regress accept
 
 # PG=16 or PG=18 chooses a version. T="name …" chooses tests. SQL="…" is run by make psql.
 export PG T TESTS PG_CONFIG SQL
@@ -18,6 +18,9 @@ demo: ## The main job on real data, on a private Postgres 18 (PG=16 for the othe
 
 test: ## All tests, on Postgres 16 and 18 (PG=18 for one; T="name …" for some)
 	@tools/test.sh
+
+test-long: ## What takes minutes, in full: T="name …" PG=18
+	@KEPLER_LONG=yes tools/test.sh
 
 psql: ## A shell on the private server (PG=16; SQL="SELECT …" runs one command)
 	@tools/psql.sh

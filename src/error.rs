@@ -1,6 +1,8 @@
 //! Errors as Postgres reports them: SQLSTATE, message, detail and hint.
 
+use crate::access::error::AccessError;
 use crate::enrichment::error::EnrichmentError;
+use crate::json::MAX_BYTES;
 use crate::json_update::error::JsonUpdateError;
 use crate::jsonb::elements::{MAX_ELEMENTS, Undivided};
 use crate::memory::error::MemoryError;
@@ -30,6 +32,8 @@ pub(crate) enum Error {
     BadChoice { argument: &'static str, legal: &'static str, given: String },
     #[error("argument \"{argument}\" is longer than {limit} bytes")]
     TooLong { argument: &'static str, limit: usize },
+    #[error("a document that describes something is larger than {MAX_BYTES} bytes")]
+    DescriptionTooLarge { argument: &'static str, bytes: usize },
     #[error("argument \"options\" is not valid")]
     BadOptions { problems: Vec<String>, known: String },
     #[error("kepler.entities.ignored_paths holds \"{pointer}\", which is no path into a record")]
@@ -63,6 +67,8 @@ pub(crate) enum Error {
     #[error("{rejected} of {total} entries are not valid")]
     InvalidEntries { code: PgSqlErrorCode, rejected: usize, total: usize, lines: Vec<String> },
     #[error(transparent)]
+    Access(#[from] AccessError),
+    #[error(transparent)]
     Structure(#[from] StructureError),
     #[error(transparent)]
     JsonUpdate(#[from] JsonUpdateError),
@@ -72,9 +78,9 @@ pub(crate) enum Error {
     Memory(#[from] MemoryError),
     #[error(transparent)]
     Filter(#[from] FilterError),
-    #[error(transparent)]
+    #[error("Kepler's tables are not as this version of the library knows them")]
     Spi(#[from] spi::Error),
-    #[error(transparent)]
+    #[error("the catalog changed under this call")]
     Json(#[from] serde_json::Error),
 }
 
@@ -110,19 +116,24 @@ impl Error {
                 ERRCODE_INVALID_TEXT_REPRESENTATION
             }
             Error::NotWritten { .. } => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
+            Error::Access(error) => error.code(),
             Error::EntityHidden(_) => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Error::Structure(error) => error.code(),
             Error::JsonUpdate(error) => error.code(),
             Error::Enrichment(error) => error.code(),
             Error::Memory(error) => error.code(),
             Error::Filter(error) => error.code(),
-            Error::TooManyElements { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            Error::TooManyElements { .. } | Error::DescriptionTooLarge { .. } => {
+                ERRCODE_PROGRAM_LIMIT_EXCEEDED
+            }
             Error::TooContended | Error::EntriesContended => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Error::ColumnMissing { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Error::NoField { .. } => ERRCODE_UNDEFINED_COLUMN,
             Error::NoUniqueSet { .. } => ERRCODE_INVALID_COLUMN_REFERENCE,
             Error::InvalidEntries { code, .. } => *code,
-            Error::Spi(_) | Error::Json(_) => ERRCODE_INTERNAL_ERROR,
+            // What Kepler reads of the catalog, or of its tables, is not what it was made for.
+            Error::Spi(_) => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Error::Json(_) => ERRCODE_T_R_SERIALIZATION_FAILURE,
         }
     }
 
@@ -132,14 +143,21 @@ impl Error {
             Error::BrokenBatch { ordinal, offset, .. } => {
                 format!("At element {ordinal}, byte {offset} of the text. Nothing was written.")
             }
+            Error::DescriptionTooLarge { argument: "", bytes } => format!("It has {bytes} bytes."),
+            Error::DescriptionTooLarge { argument, bytes } => {
+                format!("Argument \"{argument}\" has {bytes} bytes.")
+            }
             Error::BadOptions { problems, .. } => problems.join("\n"),
             Error::BadPointer { problem, .. } => problem.clone(),
+            Error::Spi(error) => format!("{error}."),
+            Error::Json(error) => format!("{error}."),
             Error::KeyMissing => "It names a field of flat documents.".to_owned(),
             Error::InvalidEntries { lines, .. } => lines.join("\n"),
             Error::ColumnMissing { .. } => {
                 "The table was changed by other means than Kepler's functions.".to_owned()
             }
             Error::TooContended => "Other sessions kept deleting the same records.".to_owned(),
+            Error::Access(error) => return error.detail(),
             Error::Structure(error) => return error.detail(),
             Error::JsonUpdate(error) => return error.detail(),
             Error::Enrichment(error) => return error.detail(),
@@ -197,21 +215,39 @@ impl Error {
                  or deletes them."
                     .to_owned()
             }
+            Error::Access(error) => return error.hint(),
             Error::Structure(error) => return error.hint(),
             Error::JsonUpdate(error) => return error.hint(),
             Error::Enrichment(error) => return error.hint(),
             Error::Memory(error) => return error.hint(),
             Error::TooManyElements { .. } => "Send them in several calls.".to_owned(),
+            Error::DescriptionTooLarge { .. } => {
+                "Structures, filters, options and the like are limited; batches and documents that are \
+                 stored are not."
+                    .to_owned()
+            }
             Error::NoUniqueSet { known, .. } => format!("Unique are: {known}."),
             Error::InvalidEntries { .. } => {
                 "Nothing was written. With on_error => 'skip' the valid entries are, and the others \
                  are answered with rejected."
                     .to_owned()
             }
-            Error::TooContended | Error::EntriesContended => "Run the call again.".to_owned(),
+            Error::Spi(_) => "SELECT kepler.install(); brings them up to date.".to_owned(),
+            Error::TooContended | Error::EntriesContended | Error::Json(_) => "Run the call again.".to_owned(),
             _ => return None,
         })
     }
+}
+
+/// A message quotes what a caller gave, which may be a text of many megabytes.
+fn shortened(mut message: String) -> String {
+    const LONGEST: usize = 1_000;
+    if message.len() > LONGEST {
+        let end = (0..=LONGEST).rev().find(|&at| message.is_char_boundary(at)).unwrap_or(0);
+        message.truncate(end);
+        message.push('…');
+    }
+    message
 }
 
 /// A message shows at most so many lines.
@@ -229,7 +265,8 @@ pub(crate) fn lines(lines: impl ExactSizeIterator<Item = String>) -> String {
 
 impl From<Error> for ErrorReport {
     fn from(error: Error) -> Self {
-        let mut report = ErrorReport::new(error.code(), error.to_string(), function_name!());
+        let mut report =
+            ErrorReport::new(error.code(), shortened(error.to_string()), function_name!());
         if let Some(detail) = error.detail() {
             report = report.set_detail(detail);
         }

@@ -3,10 +3,15 @@
 //! They are made by numbered files of `sql/schema`, each run once, and are no members of the
 //! extension: a dump holds them whole, and `DROP EXTENSION` refuses to take them along.
 
+use crate::access::error::AccessError;
+use crate::access::owner::{INSTALLED, Owner};
+use crate::access::{grant, level};
 use crate::error::Error;
+use crate::pg::whole::Spi;
+use crate::pg::{advisory, relation, role};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use std::ffi::CStr;
+use pgrx::spi::SpiClient;
 
 /// One step of the schema. A released file is never edited; the next change is a new file.
 struct Migration {
@@ -51,6 +56,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0007_conversations",
         sql: include_str!("../sql/schema/0007_conversations.sql"),
     },
+    Migration {
+        version: 8,
+        name: "0008_access",
+        sql: include_str!("../sql/schema/0008_access.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.
@@ -59,8 +69,8 @@ const SCHEMA_VERSIONS: &str = include_str!("../sql/schema/0000_schema_versions.s
 /// The newest schema version that this library knows.
 const LATEST: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 
-/// Any number that no other advisory lock of the database uses: "kepler" and 1 in ASCII.
-const INSTALL_LOCK: i64 = 0x6B65_706C_6572_0001;
+/// Who installs holds it, to the end of the transaction.
+const INSTALL_LOCK: &str = "kepler install";
 
 /// pgvector before this version is refused.
 const OLDEST_VECTOR: [u32; 3] = [0, 8, 4];
@@ -68,7 +78,10 @@ const OLDEST_VECTOR: [u32; 3] = [0, 8, 4];
 /// Fails unless the tables are there, the newest that functions touch included. Two look-ups in
 /// Postgres' caches, nothing is read.
 pub(crate) fn require_tables() -> Result<(), Error> {
-    if relation_exists(c"messages") { Ok(()) } else { Err(Error::NotInstalled) }
+    match relation::named(c"kepler", c"access_levels") {
+        Some(_) => Ok(()),
+        None => Err(Error::NotInstalled),
+    }
 }
 
 /// The same check for functions in SQL, before a query on a missing table fails without a hint.
@@ -77,21 +90,15 @@ fn _require_tables() -> Result<(), ErrorReport> {
     Ok(require_tables()?)
 }
 
-fn relation_exists(name: &CStr) -> bool {
-    // SAFETY: plain look-ups by name; neither raises where nothing is found.
-    unsafe {
-        let namespace = pg_sys::get_namespace_oid(c"kepler".as_ptr(), true);
-        namespace != pg_sys::InvalidOid
-            && pg_sys::get_relname_relid(name.as_ptr(), namespace) != pg_sys::InvalidOid
-    }
-}
-
 /// Creates Kepler's tables, or brings them to this library's version, in one transaction.
+///
+/// The tables belong to whoever calls it first. Later calls act as that role, whoever calls: with no more
+/// rights than the tables' owner has, whatever became of the tables meanwhile.
 ///
 /// Gives a row for each step of the schema: its number, its name, and whether this call ran it
 /// (`applied`) or an earlier one had (`present`). Refuses (55P03) while another session does the
-/// same, where the tables are newer than the library (55000), and where the database cannot hold
-/// them (0A000).
+/// same, where the tables are newer than the library (55000), where the database cannot hold
+/// them (0A000), and where the schema, or what is in it, belongs to somebody else (42501, 55000).
 #[pg_extern(volatile, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
@@ -117,27 +124,32 @@ fn _latest_schema_version() -> i32 {
 
 /// Runs what is pending; gives the version that was there before.
 fn run_pending() -> Result<i32, Error> {
+    if !advisory::try_lock(INSTALL_LOCK) {
+        return Err(Error::InstallRunning);
+    }
     Spi::connect_mut(|client| {
-        let locked = client
-            .update(
-                "SELECT pg_catalog.pg_try_advisory_xact_lock($1)",
-                None,
-                &[INSTALL_LOCK.into()],
-            )?
-            .first()
-            .get_one::<bool>()?;
-        if locked != Some(true) {
-            return Err(Error::InstallRunning);
-        }
         check_database(client)?;
-        if !relation_exists(c"schema_versions") {
-            client.update(SCHEMA_VERSIONS, None, &[])?;
+        let installed = relation::named(c"kepler", c"schema_versions");
+        let owner = match installed {
+            Some(table) => relation::owner(table),
+            None => role::current(),
+        };
+        check_schemas(client, owner, installed.is_none())?;
+        if installed.is_some() {
+            let owner = Owner::of(owner);
+            owner.require_caller("change Kepler's tables")?;
+            check_tables(client, owner)?;
+            owner.require_own_code(client, INSTALLED)?;
         }
-        let found = client
-            .update("SELECT pg_catalog.max(version) FROM kepler.schema_versions", None, &[])?
-            .first()
-            .get_one::<i32>()?
-            .unwrap_or(0);
+        // From here on with the rights of the owner alone, also for a superuser.
+        let acting = Owner::of(owner).act();
+        let found = match installed {
+            Some(_) => installed_version(client)?,
+            None => {
+                client.update(SCHEMA_VERSIONS, None, &[])?;
+                0
+            }
+        };
         if found > LATEST {
             return Err(Error::SchemaTooNew { found, known: LATEST });
         }
@@ -150,11 +162,116 @@ fn run_pending() -> Result<i32, Error> {
                 &[step.version.into(), step.name.into(), env!("CARGO_PKG_VERSION").into()],
             )?;
         }
+        drop(acting);
+        grant::share_with_monitor(client, Owner::of(owner))?;
+        grant::share_anew(client, Owner::of(owner))?;
         Ok(found)
     })
 }
 
-fn check_database(client: &mut pgrx::spi::SpiClient<'_>) -> Result<(), Error> {
+fn installed_version(client: &mut SpiClient<'_>) -> Result<i32, Error> {
+    let version = client
+        .update("SELECT pg_catalog.max(version) FROM kepler.schema_versions", None, &[])?
+        .first()
+        .get_one::<i32>()?;
+    Ok(version.unwrap_or(0))
+}
+
+/// Whoever owns a schema can drop and replace what is in it, and what lies there already may be a trap. The
+/// schema of the functions belongs to whoever created the extension, that of entry tables to the owner of the
+/// tables, or they belong to a superuser; and so does all that is in them.
+fn check_schemas(
+    client: &mut SpiClient<'_>,
+    owner: pg_sys::Oid,
+    is_first: bool,
+) -> Result<(), Error> {
+    let extension = grant::extension_owner(client)?.unwrap_or(owner);
+    for schema in ["kepler", "kepler_data"] {
+        let found = client
+            .update(
+                "SELECT n.nspowner FROM pg_catalog.pg_namespace AS n WHERE n.nspname = $1",
+                None,
+                &[schema.into()],
+            )?
+            .next()
+            .map(|row| row[1].value::<pg_sys::Oid>())
+            .transpose()?
+            .flatten();
+        let Some(schema_owner) = found else { continue };
+        // Functions are called by name: whoever made another of the same name would be called.
+        let trusted = if schema == "kepler" { extension } else { owner };
+        if schema_owner != trusted && !role::is_superuser(schema_owner) {
+            let (owner, trusted) = (role::name(schema_owner), role::name(trusted));
+            return Err(AccessError::ForeignSchema { schema, owner, trusted }.into());
+        }
+        let foreign = client
+            .update(FOREIGN_OBJECT, None, &[schema.into(), owner.into(), is_first.into()])?
+            .next()
+            .map(|row| Ok::<_, Error>((row[1].value::<String>()?, row[2].value::<String>()?)))
+            .transpose()?;
+        if let Some((Some(object), Some(owner))) = foreign {
+            return Err(AccessError::ForeignObject { schema, object, owner }.into());
+        }
+    }
+    Ok(())
+}
+
+/// What is in schema $1 and neither came with the extension nor belongs to a superuser; nor, as far as it is no
+/// function and no operator, to role $2. Where $3, before the first step, whosever it is.
+const FOREIGN_OBJECT: &str = "
+    SELECT pg_catalog.pg_describe_object(o.class, o.id, 0), pg_catalog.pg_get_userbyid(o.owner)::text
+    FROM (
+        SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid, c.oid, c.relowner, c.relnamespace
+        FROM pg_catalog.pg_class AS c WHERE c.relkind NOT IN ('i', 'I', 't')
+        UNION ALL
+        SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, p.proowner, p.pronamespace
+        FROM pg_catalog.pg_proc AS p
+        UNION ALL
+        SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, r.oid, r.oprowner, r.oprnamespace
+        FROM pg_catalog.pg_operator AS r
+        UNION ALL
+        SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, t.typowner, t.typnamespace
+        FROM pg_catalog.pg_type AS t WHERE t.typtype IN ('b', 'd', 'e', 'r') AND t.typelem = 0
+    ) AS o (class, id, owner, namespace)
+    WHERE o.namespace = pg_catalog.to_regnamespace($1)::oid
+        AND ($3 OR (
+            (o.owner <> $2 OR o.class IN ('pg_catalog.pg_proc'::pg_catalog.regclass,
+                'pg_catalog.pg_operator'::pg_catalog.regclass))
+            AND NOT EXISTS (
+                SELECT FROM pg_catalog.pg_roles AS s WHERE s.oid = o.owner AND s.rolsuper)))
+        AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_depend AS d
+            JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid
+            WHERE d.classid = o.class AND d.objid = o.id AND d.deptype = 'e'
+                AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass)
+    ORDER BY 1 LIMIT 1";
+
+/// Every table of Kepler's is a plain one of the owner, and no view that took its place.
+fn check_tables(client: &mut SpiClient<'_>, owner: Owner) -> Result<(), Error> {
+    let names: Vec<&str> = level::relations().filter(|name| !level::is_view(name)).collect();
+    let replaced = client
+        .update(
+            "SELECT c.relname::text FROM pg_catalog.pg_class AS c
+             WHERE c.relnamespace = 'kepler'::pg_catalog.regnamespace AND c.relname::text = ANY ($1)
+                 AND (c.relkind NOT IN ('r', 'p', 'S') OR c.relowner <> $2)
+             ORDER BY c.relname LIMIT 1",
+            None,
+            &[names.into(), owner.role().into()],
+        )?
+        .next()
+        .map(|row| row[1].value::<String>())
+        .transpose()?
+        .flatten();
+    match replaced {
+        None => Ok(()),
+        Some(name) => {
+            let (table, owner) = (format!("kepler.{name}"), owner.name());
+            Err(AccessError::NotPlain { table, owner }.into())
+        }
+    }
+}
+
+fn check_database(client: &mut SpiClient<'_>) -> Result<(), Error> {
     let row = client
         .update(
             "SELECT pg_catalog.current_setting('server_encoding'),

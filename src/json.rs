@@ -3,10 +3,13 @@
 
 use crate::jsonb::parse::{InvalidCharacters, unescape};
 use crate::jsonb::scan;
+use crate::poll;
 use std::fmt::{self, Write};
 
 /// Documents may be nested this deep, the outermost container counted.
 pub(crate) const MAX_DEPTH: usize = 64;
+/// A document that describes something has so many bytes at most: as a tree it takes forty times as many.
+pub(crate) const MAX_BYTES: usize = 4 << 20;
 
 /// One value. Numbers are kept in the spelling of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -217,6 +220,7 @@ impl Reader<'_> {
             self.at += 1;
             self.space();
             pairs.push((key, self.value(depth + 1)?));
+            poll::check();
             self.space();
             match self.peek() {
                 Some(b',') => self.at += 1,
@@ -239,6 +243,7 @@ impl Reader<'_> {
         }
         loop {
             items.push(self.value(depth + 1)?);
+            poll::check();
             self.space();
             match self.peek() {
                 Some(b',') => self.at += 1,

@@ -5,10 +5,13 @@
 
 use pgrx::prelude::*;
 
+mod access;
 mod arguments;
 mod enrichment;
 mod error;
+mod execution_steps;
 mod fold;
+mod heap;
 mod id;
 mod ident;
 mod install;
@@ -17,10 +20,12 @@ mod json_update;
 mod jsonb;
 mod memory;
 mod pg;
+mod poll;
 mod record;
 mod settings;
 mod structure;
 mod time;
+mod upkeep;
 mod workspace;
 
 pgrx::pg_module_magic!(name, version);
@@ -28,8 +33,11 @@ pgrx::pg_module_magic!(name, version);
 /// Runs when the library is loaded, perhaps in the postmaster: nothing random may be made here.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    pg::whole::silence_backtraces();
+    pg::memory::register();
     settings::register();
     pg::large::register();
+    access::hint::register();
 }
 
 extension_sql_file!("../sql/functions/types.sql", name = "types", bootstrap);
@@ -94,7 +102,12 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/execution_steps.sql",
     name = "execution_steps",
-    requires = ["executions", time::api::_time_of, workspace::current_workspace_id]
+    requires = [
+        "executions",
+        time::api::_time_of,
+        workspace::current_workspace_id,
+        execution_steps::_execution_steps_given
+    ]
 );
 extension_sql_file!(
     "../sql/functions/execution_report.sql",
@@ -104,7 +117,8 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/embedding_spaces.sql",
     name = "embedding_spaces",
-    requires = ["enrichment", "settle", workspace::current_workspace_id]
+    requires =
+        ["enrichment", "settle", workspace::current_workspace_id, memory::last::_last_search]
 );
 extension_sql_file!(
     "../sql/functions/index_advice.sql",
@@ -114,12 +128,23 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/conversations.sql",
     name = "conversations",
-    requires = ["types", "workflows", time::api::_time_of, workspace::current_workspace_id]
+    requires = [
+        "types",
+        "workflows",
+        workspace::current_workspace_id,
+        memory::messages::add_api::add_messages
+    ]
 );
 extension_sql_file!(
     "../sql/functions/memories.sql",
     name = "memories",
-    requires = ["embedding_spaces", memory::put_api::_remember]
+    requires = [
+        "embedding_spaces",
+        memory::put_api::_remember,
+        memory::put_api::remember_many,
+        memory::set_embeddings::set_embeddings,
+        memory::set_embeddings::set_message_embeddings
+    ]
 );
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
 extension_sql_file!("../sql/functions/comments.sql", name = "comments", finalize);

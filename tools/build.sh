@@ -2,6 +2,8 @@
 # Builds the extension against one Postgres and installs it there: into an embedded one, or into
 # the user's own. Files are replaced by rename, so running sessions keep the library they have.
 # Usage: tools/build.sh 16|18|/path/to/pg_config
+# KEPLER_PROFILE=tests builds with that profile of Cargo.toml, unless what a release build made is there;
+# KEPLER_ANY_PROFILE=yes takes what is there.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -43,14 +45,18 @@ sources() {
 }
 installed() { cksum "$library_dir"/kepler.* "$share_dir"/extension/kepler* 2>/dev/null || true; }
 
+profile=${KEPLER_PROFILE:-release}
 stamp=$BUILD/installed-$name
 before=$(sources)
-if [[ $(cat "$stamp" 2>/dev/null) == "$before $(installed)" ]]; then exit 0; fi
+# The stamp of a build with another profile ends with its name. To tests, a release build is as good.
+is=$(cat "$stamp" 2>/dev/null || true) current="$before $(installed)"
+if [[ $is == "$current" || $is == "$current $profile" ]]; then exit 0; fi
+if [[ -n ${KEPLER_ANY_PROFILE:-} && $is == "$current "* ]]; then exit 0; fi
 
 say "building kepler for Postgres $major …"
 rm -rf "$package"
 cd "$ROOT"
-if ! cargo pgrx package --no-default-features --features "pg$major" -c "$pg_config" --out-dir "$package" \
+if ! cargo pgrx package --profile "$profile" --no-default-features --features "pg$major" -c "$pg_config" --out-dir "$package" \
   >"$LOGS/build-$name.log" 2>&1 </dev/null; then
   sed -n '/^[eE]rror/,$p' "$LOGS/build-$name.log" | head -n 120 >&2
   die "kepler did not build for Postgres $major (log: $LOGS/build-$name.log)"
@@ -66,7 +72,9 @@ find "$package" -type f | while read -r file; do
   install -m "$mode" "$file" "$to.new"
   mv -f "$to.new" "$to"
 done
-echo "$before $(installed)" >"$stamp"
+stamped="$before $(installed)"
+if [[ $profile != release ]]; then stamped+=" $profile"; fi
+echo "$stamped" >"$stamp"
 
 if [[ -n $own ]]; then
   vector=$(sed -n "s/^default_version *= *'\(.*\)'/\1/p" "$share_dir/extension/vector.control" 2>/dev/null || true)

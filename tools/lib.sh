@@ -105,8 +105,32 @@ lock() {
   [[ ${KEPLER_LOCKS:-} != *" $name "* ]] || return 0
   export KEPLER_LOCKS="${KEPLER_LOCKS:-} $name "
   command -v flock >/dev/null || return 0
-  if ! flock --nonblock "$BUILD/$name.lock" true; then say "waiting for another make ($name) …"; fi
+  if ! flock --timeout 3 "$BUILD/$name.lock" true; then say "waiting for another make ($name) …"; fi
   exec flock --close "$BUILD/$name.lock" "$0" "$@"
+}
+
+# beside COMMAND…: in the background (BESIDE holds the process ids), in a process group of its own, so that an
+# interrupt ends it with what it started.
+BESIDE=()
+beside() {
+  trap '_end_beside' INT TERM
+  set -m
+  "$@" </dev/null &
+  BESIDE+=($!)
+  set +m
+}
+_end_beside() {
+  local pid
+  trap - INT TERM
+  for pid in "${BESIDE[@]}"; do kill -- "-$pid" 2>/dev/null || true; done
+  exit 130
+}
+# beside_ended: waits for them all, and fails if one of them did.
+beside_ended() {
+  local pid status=0
+  for pid in ${BESIDE[@]+"${BESIDE[@]}"}; do wait "$pid" || status=1; done
+  BESIDE=()
+  return $status
 }
 
 # The Postgres versions that come with the embedded package, and where its files are.

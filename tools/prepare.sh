@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches and builds what the other scripts need, into the build folder only: an embedded Postgres,
 # libclang for bindgen, cargo-pgrx; the others are fetched when asked for.
-# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers]
+# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [sqlsmith]
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -145,11 +145,40 @@ prepare_workers() {
   fi
 }
 
+# From Debian's packages, which need not be installed. Fails quietly where they are not to be had. What it needs of
+# libpq the embedded Postgres has.
+prepare_sqlsmith() {
+  local dest=$BUILD/sqlsmith package
+  if command -v sqlsmith >/dev/null || [[ -x $dest/bin/sqlsmith ]]; then return; fi
+  if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then return 1; fi
+  rm -rf "$dest.new"
+  mkdir -p "$dest.new/lib"
+  (
+    cd "$dest.new"
+    package=$(apt-cache depends sqlsmith | sed -n 's/^ *Depends: \(libpqxx.*\)/\1/p')
+    apt-get download sqlsmith ${package:+"$package"} >"$LOGS/sqlsmith.log" 2>&1
+    for package in *.deb; do dpkg-deb -x "$package" .; done
+    mv usr/bin bin
+    find usr/lib -name 'libpqxx*' -exec mv {} lib/ \;
+  ) 2>/dev/null || return 1
+  mv "$dest.new" "$dest"
+}
+
+# KEPLER_PREPARED: what a script before has prepared, with spaces around.
+missing=()
+for step in "$@"; do
+  if [[ ${KEPLER_PREPARED:-} != *" $step "* ]]; then missing+=("$step"); fi
+done
+[[ ${#missing[@]} -gt 0 ]] || exit 0
 lock prepare "$@"
 check_tools
 for step in "$@"; do
   case $step in
-    postgres | cargo | shellcheck | demo | embedding | workers) "prepare_$step" ;;
-    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers]" ;;
+    postgres | cargo | shellcheck | demo | embedding | workers | sqlsmith) ;;
+    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [sqlsmith]" ;;
   esac
 done
+# Side by side, because fetching is waiting; but not to make the folder for pip.
+if [[ $# -gt 1 ]]; then (find_pip) 2>/dev/null || true; fi
+for step in "$@"; do beside "prepare_$step"; done
+beside_ended

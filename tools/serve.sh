@@ -18,7 +18,7 @@ stop_all() {
 case ${1:-} in
   start)
     major=${PG:-18}
-    "$ROOT/tools/build.sh" "$major"
+    KEPLER_ANY_PROFILE=yes "$ROOT/tools/build.sh" "$major"
     lock "server-$major" "$@"
     start_server "$major"
     say "Postgres $major: ready (PGHOST=$PGHOST PGUSER=$PGUSER)"
@@ -30,8 +30,9 @@ case ${1:-} in
     rm -rf "$(server_socket_dir '')"*
     (
       cd "$BUILD"
-      rm -rf data-* target-* package-* installed-* pg_regress-* isolation-* cargo-tools pgrx-home postgres \
-        libclang shellcheck python-demo venv logs probe.* ./*.lock .kepler-build
+      rm -rf data-* cluster-* target-* package-* installed-* pg_regress-* isolation-* cargo-tools pgrx-home postgres \
+        libclang shellcheck python-demo python-embedding python-workers typescript-workers* node npm-cache \
+        mypy-cache* sqlsmith venv logs probe.* ./*.lock .kepler-build
     )
     rmdir "$BUILD" 2>/dev/null || say "kept what is not Kepler's in $BUILD"
     ;;

@@ -23,24 +23,38 @@ _make_socket_dir() {
     die "$dir must be a folder of the user $SERVER_USER with mode 0700: remove it and try again"
 }
 
-# The new cluster is made under another name first: an interrupted initdb leaves nothing behind
-# that looks like a cluster.
+# Every cluster is a copy of one that initdb made once for its version. Both are made under another name
+# first: what was interrupted leaves nothing behind that looks like a cluster.
 _make_cluster() {
-  local data=$1 bin=$2 locale
+  local data=$1 major=$2 pristine=$BUILD/cluster-$2
+  (
+    if command -v flock >/dev/null; then flock 9; fi
+    [[ -d $pristine && $(_owner "$pristine") == "$SERVER_USER" ]] || _make_pristine_cluster "$pristine" "$major" 9>&-
+  ) 9>"$BUILD/cluster-$major.lock"
+  rm -rf "$data.new"
+  cp -Rp "$pristine" "$data.new"
+  mv "$data.new" "$data"
+}
+
+_make_pristine_cluster() {
+  local pristine=$1 bin log=$LOGS/initdb-$2.log locale
+  bin=$(pg_prefix "$2")/bin
   for locale in C.UTF-8 C; do
-    rm -rf "$data.new"
-    mkdir -m 700 "$data.new"
-    chown "$SERVER_USER" "$data.new"
-    if run_as_server_user "$bin/initdb" -D "$data.new" -U postgres -E UTF8 --locale="$locale" \
-      --auth-local=trust --auth-host=reject --no-sync --no-instructions >"$LOGS/initdb.log" 2>&1; then
-      echo "include 'kepler.conf'" | run_as_server_user tee -a "$data.new/postgresql.conf" >/dev/null
-      mv "$data.new" "$data"
+    rm -rf "$pristine" "$pristine.new"
+    mkdir -m 700 "$pristine.new"
+    chown "$SERVER_USER" "$pristine.new"
+    if run_as_server_user "$bin/initdb" -D "$pristine.new" -U postgres -E UTF8 --locale="$locale" \
+      --auth-local=trust --auth-host=reject --no-sync --no-instructions >"$log" 2>&1; then
+      echo "include 'kepler.conf'" | run_as_server_user tee -a "$pristine.new/postgresql.conf" >/dev/null
+      mv "$pristine.new" "$pristine"
       return
     fi
   done
-  tail -n 20 "$LOGS/initdb.log" >&2
-  die "initdb failed (log: $LOGS/initdb.log)"
+  tail -n 20 "$log" >&2
+  die "initdb failed (log: $log)"
 }
+
+_owner() { stat -c %U "$1" 2>/dev/null || stat -f %Su "$1"; }
 
 _write_settings() {
   local socket=$1
@@ -55,7 +69,7 @@ max_wal_size = 2GB
 lc_messages = 'C'
 timezone = 'UTC'
 log_timezone = 'UTC'
-log_line_prefix = '%m [%p] %d %a '
+log_line_prefix = '%m [%p] %e %d %a '
 CONF
   if [[ $# -gt 0 ]]; then printf '%s\n' "$@"; fi
 }
@@ -88,8 +102,8 @@ _start_server() {
     use_server "$name" "$major"
   fi
   _make_socket_dir "$socket"
-  [[ -d $data ]] || _make_cluster "$data" "$PG_BIN"
-  [[ $(stat -c %U "$data" 2>/dev/null || stat -f %Su "$data") == "$SERVER_USER" ]] ||
+  [[ -d $data ]] || _make_cluster "$data" "$major"
+  [[ $(_owner "$data") == "$SERVER_USER" ]] ||
     die "$data does not belong to the user $SERVER_USER: make clean, or set KEPLER_SERVER_USER"
   _write_settings "$socket" "$@" | run_as_server_user tee "$data/kepler.conf" >/dev/null
   # Alive, but its socket is gone (somebody tidied /tmp): only a restart brings the socket back.
@@ -119,11 +133,29 @@ remove_server() {
 }
 
 # fresh_database NAME [install]: makes the database anew, and with "install" the extension and its
-# tables in it.
+# tables in it: as a copy of a database where that was done once for this library and this SQL.
 fresh_database() {
-  "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 -c 'SET client_min_messages = warning' \
-    -c "DROP DATABASE IF EXISTS $1 WITH (FORCE)" -c "CREATE DATABASE $1 TEMPLATE template0"
-  [[ -n ${2:-} ]] || return 0
-  "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 -d "$1" -o /dev/null -c 'SET client_min_messages = warning' \
-    -c 'CREATE EXTENSION kepler CASCADE' -c 'SELECT kepler.install()'
+  local template=template0
+  if [[ -n ${2:-} ]]; then
+    template=kepler_template_$({ cat "$("$PG_BIN/pg_config" --sharedir)"/extension/kepler*; _library_checksum; } | cksum | cut -d' ' -f1)
+    (
+      if command -v flock >/dev/null; then flock 9; fi
+      _make_template "$template" 9>&-
+    ) 9>"$BUILD/template-${PG_DATA##*/}.lock"
+  fi
+  _admin -c "DROP DATABASE IF EXISTS $1 WITH (FORCE)" -c "CREATE DATABASE $1 TEMPLATE $template"
+}
+
+_admin() { PGOPTIONS='-c client_min_messages=warning' "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 -d postgres "$@"; }
+
+# Nobody can connect to a template, or a copy could find it in use.
+_make_template() {
+  local old
+  [[ -z $(_admin -c "SELECT 'there' FROM pg_database WHERE datname = '$1' AND NOT datallowconn") ]] || return 0
+  for old in $(_admin -c "SELECT datname FROM pg_database WHERE datname ~ '^kepler_template'"); do
+    _admin -c "ALTER DATABASE $old IS_TEMPLATE false" -c "DROP DATABASE $old WITH (FORCE)"
+  done
+  _admin -c 'CREATE DATABASE kepler_template TEMPLATE template0'
+  _admin -d kepler_template -o /dev/null -c 'CREATE EXTENSION kepler CASCADE' -c 'SELECT kepler.install()'
+  _admin -c "ALTER DATABASE kepler_template RENAME TO $1" -c "ALTER DATABASE $1 IS_TEMPLATE true ALLOW_CONNECTIONS false"
 }

@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
 # The tests that need a server, for one Postgres version (PG=16 or 18): regression files through
-# pg_regress, races through pg_isolation_regress, then the scripts of tests/reliability.
-# T="name …" chooses tests; ACCEPT=1 takes their output as the expected one.
+# pg_regress, races through pg_isolation_regress, then the scripts of tests/reliability. After each of the three, the
+# logs of the servers must hold no internal error and no crash.
+# T="name …" chooses tests; ACCEPT=1 takes their output as the expected one; KEPLER_LONG=yes runs the long forms of the
+# scripts that have one, and nothing else; KEPLER_BOTH=yes says that the other version is tested as well.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
+major=${PG:-18}
+# Before the results, which the script that begins anew under the lock would take for another's.
+lock "test-$major" "$@"
 # shellcheck source=tools/results.sh
 source "$ROOT/tools/results.sh"
+# shellcheck source=tools/server-log.sh
+source "$ROOT/tools/server-log.sh"
 
-major=${PG:-18}
 wanted=${T:-${TESTS:-}}
 [[ -z ${ACCEPT:-} || -n $wanted ]] || die "usage: make accept T=\"name …\" [PG=18]"
 # These share a database of their own, in this order: what happens before and at install(), and what
@@ -16,8 +22,7 @@ FRESH="before_install install seed_003_inventory_record"
 # The programs of 16 drive servers of both versions: those of 18 crash.
 DRIVERS=$(pg_prefix 16)/lib/postgresql/pgxs/src/test
 
-PG=$major "$ROOT/tools/build.sh" "$major" || { failed "build for Postgres $major"; summary; exit; }
-lock "test-$major" "$@"
+KEPLER_PROFILE=tests "$ROOT/tools/build.sh" "$major" || { failed "build for Postgres $major"; summary; exit; }
 start_server "$major"
 
 chosen() { [[ -z $wanted || " $wanted " == *" $1 "* ]]; }
@@ -26,7 +31,7 @@ chosen() { [[ -z $wanted || " $wanted " == *" $1 "* ]]; }
 # works on a copy, in which a missing expected file is an empty one: it shows the output as a
 # difference instead of stopping, and the test fails.
 run_suite() {
-  local kind=$1 driver=$2 database=$3 name source files=sql suffix=sql out
+  local kind=$1 driver=$2 database=$3 name source files=sql suffix=sql out said time
   shift 3
   [[ $# -gt 0 ]] || return 0
   source=$ROOT/tests/$kind out=$BUILD/$kind-$major-$database
@@ -48,15 +53,18 @@ run_suite() {
     done
     return
   fi
-  if [[ -s $out/regression.diffs ]]; then cat "$out/regression.diffs"; fi
   for name in "$@"; do
+    # "ok 3 - name 120 ms", or "not ok …".
+    said=$(grep -E "^(not )?ok +[0-9]+ +[-+] $name +[0-9]+ ms" "$out/driver.log" || true)
+    time=${said% ms*} time=${time##* }
     if [[ ! -f $source/expected/$name.out ]]; then
       failed "$major $kind/$name: has no expected output (make accept T=$name PG=$major, then read it)"
-    elif grep -Eq "^ok +[0-9]+ +[-+] $name +[0-9]+ ms" "$out/driver.log"; then
-      passed "$major $kind/$name"
+    elif [[ $said == ok* ]]; then
+      passed "$major $kind/$name" 1 "$time"
     else
-      grep -Eq "^not ok +[0-9]+ +[-+] $name " "$out/driver.log" || tail -n 20 "$out/driver.log"
-      failed "$major $kind/$name"
+      diff -U3 "$source/expected/$name.out" "$out/results/$name.out" >"$out/$name.diff" 2>&1 || true
+      [[ -n $said ]] || tail -n 20 "$out/driver.log" >>"$out/$name.diff"
+      failed "$major $kind/$name" 1 "$time" "$out/$name.diff"
     fi
   done
 }
@@ -84,22 +92,65 @@ prepared() {
   fi
 }
 
+# log_check KIND: what the servers logged while the tests of this kind ran is a test of its own.
+log_check() {
+  [[ -z ${ACCEPT:-} ]] || return 0
+  check "$major server-log/$1" log_is_clean "$major"
+  begin_log "$major"
+}
+
+# The head of a test may say the settings of its long form: "Long form: ROWS=200000, three minutes"; that of a script
+# also "Runs on: 18, because …", which counts where both versions are tested and it is not asked for by name. One with a
+# "Long form only" has no other.
+head_says() {
+  local said
+  said=$(sed -n "s/^[#-]* $2: *//p" "$1" | head -n 1)
+  echo "${said%%,*}"
+}
+# settings_of FILE: SETTINGS, for the long form. Fails if this is not the time for the file.
+settings_of() {
+  SETTINGS=()
+  if [[ -z ${KEPLER_LONG:-} ]]; then
+    [[ -n $wanted || -z $(head_says "$1" 'Long form only') ]]
+    return
+  fi
+  read -ra SETTINGS < <(head_says "$1" 'Long form[only ]*') || true
+  [[ ${#SETTINGS[@]} -gt 0 ]]
+}
+
 fresh=() others=() specs=()
 for name in $(select_files pg_regress sql sql); do
+  settings_of "$ROOT/tests/pg_regress/sql/$name.sql" || continue
+  for setting in ${SETTINGS[@]+"${SETTINGS[@]}"}; do export "${setting?}"; done
   if [[ " $FRESH " == *" $name "* ]]; then fresh+=("$name"); else others+=("$name"); fi
 done
-for name in $(select_files isolation specs spec); do specs+=("$name"); done
+for name in $(select_files isolation specs spec); do
+  if settings_of "$ROOT/tests/isolation/specs/$name.spec"; then specs+=("$name"); fi
+done
 
-prepared pg_regress kepler_fresh '' "$DRIVERS/regress/pg_regress" ${fresh[@]+"${fresh[@]}"}
-prepared pg_regress kepler_regress install "$DRIVERS/regress/pg_regress" ${others[@]+"${others[@]}"}
-prepared isolation kepler_isolation install "$DRIVERS/isolation/pg_isolation_regress" ${specs[@]+"${specs[@]}"}
-
-if [[ -z ${ACCEPT:-} ]]; then
-  for script in "$ROOT"/tests/reliability/*.sh; do
-    name=$(basename "$script" .sh)
-    if [[ ! -f $script ]] || ! chosen "$name"; then continue; fi
-    check "$major reliability/$name" bash "$script"
-    start_server "$major"
-  done
+begin_log "$major"
+if [[ $((${#fresh[@]} + ${#others[@]})) -gt 0 ]]; then
+  prepared pg_regress kepler_fresh '' "$DRIVERS/regress/pg_regress" ${fresh[@]+"${fresh[@]}"}
+  prepared pg_regress kepler_regress install "$DRIVERS/regress/pg_regress" ${others[@]+"${others[@]}"}
+  log_check pg_regress
 fi
+if [[ ${#specs[@]} -gt 0 ]]; then
+  prepared isolation kepler_isolation install "$DRIVERS/isolation/pg_isolation_regress" "${specs[@]}"
+  log_check isolation
+fi
+if [[ -n ${ACCEPT:-} ]]; then
+  summary
+  exit
+fi
+
+ran=''
+for script in "$ROOT"/tests/reliability/*.sh; do
+  name=$(basename "$script" .sh) only=$(head_says "$script" 'Runs on')
+  if [[ ! -f $script ]] || ! chosen "$name" || ! settings_of "$script"; then continue; fi
+  if [[ -n ${KEPLER_BOTH:-} && -z $wanted && -n $only && $only != "$major" ]]; then continue; fi
+  ran=yes
+  check "$major reliability/$name${SETTINGS[*]:+ ${SETTINGS[*]}}" env ${SETTINGS[@]+"${SETTINGS[@]}"} bash "$script"
+  start_server "$major"
+done
+[[ -z $ran ]] || log_check reliability
 summary

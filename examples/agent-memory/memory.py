@@ -92,12 +92,16 @@ class AgentMemory:
     def history(self, memory_id: str) -> list[tuple[str, bool]]:
         """What a memory said before and says now, and whether it still holds."""
         rows = self._connection.execute(
-            "SELECT content, valid_to IS NULL FROM kepler.memory_history(%s) ORDER BY version", (memory_id,)
+            "SELECT content, valid_to IS NULL FROM kepler.memory_history(%s, user_id => %s) ORDER BY version",
+            (memory_id, self._user_id),
         )
         return [(content, holds) for content, holds in rows]
 
     def forget(self, memory_id: str) -> str:
-        row = self._connection.execute("SELECT outcome FROM kepler.forget(%s)", ([memory_id],)).fetchone()
+        # An id may come from a model: it reaches this user's memories only.
+        row = self._connection.execute(
+            "SELECT outcome FROM kepler.forget(%s, user_id => %s)", ([memory_id], self._user_id)
+        ).fetchone()
         assert row is not None
         return str(row[0])
 

@@ -7,8 +7,11 @@ Returns one row for each step of the schema; result is applied (by this call) or
 Errors: 55P03 while another session runs it; 55000 if the tables are newer than the library; 0A000 if the database is not in UTF8 or pgvector is older than 0.8.4.';
 
 COMMENT ON FUNCTION kepler.status() IS
-'What is installed and how much it holds: a JSON object with the versions of library, extension, schema, Postgres and pgvector, the session''s workspace, and for each table rows (of all workspaces), bytes, and whether the number of rows is estimated (tables above 64 MB, once analysed).
-Errors: 55000 before install().';
+'What is installed, how much it holds and what waits: a JSON object with the versions of library, extension, schema, Postgres and pgvector, and the session''s workspace.
+tables: for each of Kepler''s tables rows (of all workspaces), bytes, and whether the number of rows is estimated (above 64 MB once analysed, and where the caller may not read the table). made: entry tables and embeddings, taken together.
+enrichment: oldest_ready_at, how many leases there are and how many have expired. executions: how many are running, and how many of them overdue.
+For every level of access and for members of pg_monitor. Errors: 55000 before install().';
+COMMENT ON FUNCTION kepler._table_status(regclass) IS 'Internal: rows and bytes of a table';
 
 COMMENT ON FUNCTION kepler.version() IS
 'The version of the loaded library. status() also gives that of the extension''s SQL, which ALTER EXTENSION brings up to it.';
@@ -249,20 +252,27 @@ COMMENT ON FUNCTION kepler.finish_execution(text, text, text, jsonb, text, text)
 'Ends a run, once. Returns what became of the report: finished; duplicate (the same report again); stale (the run has ended otherwise or was abandoned, or the token is not its own; the outcome stays); or not_found.
 status: SUCCESS or FAILURE.
 results: any JSON.
-error: a message or a log.
+error: a message or a log. A text holds no NUL: write it as an escape.
 A run beyond its deadline that nobody has abandoned yet can still finish. What comes after the abandonment is kept in late_finish, the first time.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.abandon_executions(integer, text) IS
 'Makes runs that are beyond their deadline ABANDONED, and returns them, the longest overdue first.
-max_rows: at most so many. Runs whose row another session holds are skipped.
+max_rows: at most so many. Runs whose row another session holds are skipped, and so are, with a warning, those that the database refuses to write.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
-COMMENT ON FUNCTION kepler.add_execution_steps(text, text, jsonb, text) IS
+COMMENT ON FUNCTION kepler.add_execution_steps(text, text, text, text) IS
 'Logs steps of a run. Returns one row for each element, in their order.
-steps: a JSON array of objects {name, number, status, input, output, error, started_at, ended_at}, of which name is required. Without a number a step follows the last; status is SUCCESS unless it is RUNNING, FAILURE or SKIPPED. The number of a step that is still RUNNING changes that step.
-outcome: inserted, updated, unchanged, rejected (with error_code and error; the others land), stale (the run has ended, or the token is not its own) or not_found.
-Errors: 55000 before install(); 22004 and 22023 for arguments.';
+steps: the text of a JSON array of objects {name, number, status, input, output, error, started_at, ended_at}, of which name is required. Without a number a step follows the last; status is SUCCESS unless it is RUNNING, FAILURE or SKIPPED. The number of a step that is still RUNNING changes that step.
+outcome: inserted, updated, unchanged, rejected (with error_code, which is an SQLSTATE where the database itself refuses the step, and error; the others land), stale (the run has ended, or the token is not its own) or not_found.
+error may be any JSON: what is no string is stored as its JSON text, and characters that cannot be stored are stored as escapes, which the answer says in error.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if steps cannot be divided into elements.';
+
+COMMENT ON FUNCTION kepler.add_execution_steps(text, text, json, text) IS
+'The same as add_execution_steps with text, for values of type json.';
+
+COMMENT ON FUNCTION kepler.add_execution_steps(text, text, jsonb, text) IS
+'The same as add_execution_steps with text, for values of type jsonb.';
 
 COMMENT ON FUNCTION kepler.execution_report(text, timestamptz, timestamptz, text) IS
 'How workflows fare: a row for each, by name, those without a run included. It changes nothing.
@@ -294,8 +304,12 @@ COMMENT ON FUNCTION kepler._check_timeout(interval) IS
 'Private: fails with 22023 for a timeout that is none.';
 COMMENT ON FUNCTION kepler._abandon_overdue(text, integer, text) IS
 'Private: what abandon_executions and start_execution share.';
-COMMENT ON FUNCTION kepler._execution_steps_of(jsonb) IS
+COMMENT ON FUNCTION kepler._execution_steps_of(text) IS
 'Private: what add_execution_steps was given, and what is wrong with it.';
+COMMENT ON FUNCTION kepler._execution_steps_given(text) IS
+'Private: the elements that add_execution_steps was given, as Postgres can read them.';
+COMMENT ON FUNCTION kepler._is_about_session(text) IS
+'Private: whether an SQLSTATE is about the session or the server, and not about what is written.';
 COMMENT ON FUNCTION kepler._execution_report(text, timestamptz, timestamptz, text) IS
 'Private: execution_report, whose columns bear the names of its arguments.';
 COMMENT ON FUNCTION kepler._latest_schema_version() IS
@@ -322,6 +336,8 @@ COMMENT ON FUNCTION kepler._restore_entry_table(text, text) IS
 'Private: restore_entry_table, with the table''s number for a result.';
 COMMENT ON FUNCTION kepler._json_schema(text, text) IS
 'Private: json_schema as text.';
+COMMENT ON FUNCTION kepler._dependents(oid) IS
+'Internal: what rests on a table or its columns.';
 COMMENT ON FUNCTION kepler._foreign_table(text, text[], oid) IS
 'Private: finds a table that does not belong to the workspace, for callers without the rights of the owner.';
 COMMENT ON FUNCTION kepler._lock_relations(regclass[], text[], integer, integer) IS
@@ -334,7 +350,7 @@ COMMENT ON FUNCTION kepler._table_facts(regclass) IS
 COMMENT ON FUNCTION kepler.json_update(jsonb, jsonb) IS
 'The document after update operations, all or none of them. NULL for a document that is NULL. The document as it is where nothing changes.
 operations: {"$set": {"result.org1": {"ok": true}}, "$inc": {"count": 1}}, where dots divide the keys of a path; or, for keys that hold dots, begin with $ or are empty, [{"op": "$set", "path": ["org.1", "ok"], "value": true}]. No path may be the same as another or lead through it.
-Operators, as in MongoDB: $set, $unset, $inc, $mul, $min, $max, $rename, $push (with $each, $position, $sort, $slice), $addToSet (with $each), $pull (a value or a condition), and $setOnInsert, which does nothing here. Missing parents become objects; numbers are exact.
+Operators, as in MongoDB: $set, $unset, $inc, $mul, $min, $max, $bit, $rename, $push (with $each, $position, $sort, $slice), $pop, $addToSet (with $each), $pull (a value, or a condition as json_matches has it), $pullAll, $setOnInsert, which does nothing here, and $currentDate, which needs the clock of update_document and upsert_document. Missing parents become objects; numbers are exact.
 Errors: 22004 if operations is NULL; 22023 if it is not valid, with every problem. Where an operation does not fit the document: 2203C for a scalar in the way, 22033 for an element that an array cannot have, 22036, 22039 and 42804 for a value of the wrong kind, 22003 for a number out of range. 54000 for a document that would be too large.';
 
 COMMENT ON FUNCTION kepler.update_document(regclass, jsonb, text, jsonb, jsonb) IS
@@ -343,14 +359,15 @@ relation, column_name: the table, and its column of type jsonb. key: a JSON obje
 options: {"revision_column": "version"} adds 1 to that column with each change; "expected_revision": 3 beside it makes another revision an error.
 Errors: those of json_update; 22004 if an argument, or the document, is NULL; 22023 for key and options; 42P10 if the key is not unique; 42703 for the columns; 40001 for another revision than expected, with the one found, and for a row that kept changing.';
 
-COMMENT ON FUNCTION kepler.upsert_document(regclass, jsonb, text, jsonb, jsonb) IS
+COMMENT ON FUNCTION kepler.upsert_document(regclass, jsonb, text, jsonb, jsonb, jsonb) IS
 'The same as update_document, and where there is no such row it is made, from the key and from what the operations, $setOnInsert included, make of an empty object. Returns one row. A document that is NULL counts as empty.
+new_row: a JSON object of columns and values that a new row gets beside its key and its document, read as the columns'' types read them; null is NULL. A row that is there keeps its own.
 With revision_column a new row has revision 1; an expected_revision of 0 expects that there is no row.';
 
 COMMENT ON FUNCTION kepler.json_matches(jsonb, jsonb) IS
 'Whether a document meets a filter. Never NULL: a document that is NULL meets none.
 filter: {"topic": "x", "year": {"$gte": 2020}, "$or": [...]}, all of which must hold; dots divide the keys of a path. Or, for keys that hold dots or begin with $, [{"op": "$gte", "path": ["site.year"], "value": 2020}].
-Operators, as in MongoDB: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $contains (what @> of jsonb says) and $not beside a path; $and, $or and $not around filters. Values of another type have no order; a missing value counts as null, so $ne and $nin hold; of an array each element is a value too.
+Operators, as in MongoDB: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $regex (with $options; the syntax of the Rust crate regex), $elemMatch, $all, $size, $contains (what @> of jsonb says) and $not beside a path; $and, $or, $nor and $not around filters. Values of another type have no order; a missing value counts as null, so $ne and $nin hold; of an array each element is a value too.
 Errors: 22004 if filter is NULL; 22023 if it is not valid, with every problem.';
 
 COMMENT ON FUNCTION kepler._filter_condition(text, text, integer) IS
@@ -375,6 +392,7 @@ Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.claim_records(text, text, integer, interval, jsonb, text) IS
 'Claims up to max_rows (at most 10,000) records of a type for a worker, the oldest first, under one lease; they are PENDING. Takes back what expired leases hold. Waits for nobody: what is locked is left to others. No rows if nothing is ready (see next_claim_at).
+A record that the database refuses to mark (a CHECK, a trigger, a unique index) waits longer each time, and kepler.failed_enrichments says why; the call warns of it and goes on with others.
 worker: a name, for people to read. lease: how long it holds without a heartbeat; the policy''s if NULL.
 options: {"fair": false} takes the oldest first in spite of a fair policy.
 lease_id is the same in all rows, and greater than that of every earlier claim. attempt begins at 1 for each content.
@@ -387,8 +405,9 @@ Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.settle_records(bigint, text, text) IS
 'Takes what a worker has to say about records of its lease, and returns one row for each element, in their order. What is not settled stays leased; the lease goes with its last record.
 results: the text of a JSON array of {record_id, outcome, result, error, retryable, retry_in}. outcome is complete (the default; the members of result are laid over records.enrichment), fail (with error; tried again unless retryable is false or this was the last attempt) or release (given back; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
-outcome in the answer: applied, retry, failed, released, duplicate (this lease has settled it before), stale (the lease is lost, or does not hold the record: nothing changes), superseded (its content changed since the claim: the result is dropped, the record queued again), gone (deleted or archived) or rejected, with error, for an element that cannot be understood.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if results cannot be divided into elements; 09000 if a trigger kept a record from being written.';
+outcome in the answer: applied, retry, failed, released, duplicate (this lease has settled it before), stale (the lease is lost, or does not hold the record: nothing changes), superseded (its content changed since the claim: the result is dropped, the record queued again), gone (deleted or archived), not_found (there is no such record) or rejected, with error_code and error: the element cannot be understood, or the database refuses to write it (error_code is then the SQLSTATE). The record of what is rejected stays leased: fail it, or its attempt expires.
+error of fail may be any JSON: what is no string is stored as its JSON text, and characters that cannot be stored are stored as escapes, which the answer says in error.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if results cannot be divided into elements.';
 
 COMMENT ON FUNCTION kepler.settle_records(bigint, json, text) IS
 'The same as settle_records with text, for values of type json.';
@@ -407,12 +426,12 @@ COMMENT ON FUNCTION kepler.release_records(bigint, text[], interval, text) IS
 'Gives records of a lease back, all of them if record_ids is NULL; the attempt does not count. retry_in: when they are ready again; at once if NULL. Answers and errors are those of settle_records.';
 
 COMMENT ON FUNCTION kepler.requeue_records(text[], text, text, integer, text) IS
-'Queues records anew that are FAILED or APPLIED, with all attempts before them. Either record_ids, with a row for each, or an entity_type, with a row for each that was requeued: up to max_rows that have enrichment_status, those that changed longest ago first.
-outcome: requeued, unchanged (UNAPPLIED or PENDING, or named before), gone (deleted or archived) or not_found.
+'Queues records anew that are FAILED or APPLIED, with all attempts before them. Either record_ids, with a row for each, or an entity_type, with a row for each that was requeued or rejected: up to max_rows are requeued that have enrichment_status, those that changed longest ago first.
+outcome: requeued, unchanged (UNAPPLIED or PENDING, or named before), gone (deleted or archived), not_found or rejected (the database refuses to write it: error_code is the SQLSTATE).
 Errors: 55000 before install(); 22023 for arguments; 42704 if the type has no policy.';
 
 COMMENT ON FUNCTION kepler.next_claim_at(text, text) IS
-'When a claim is next likely to find something: the earliest time of what is ready or waits, or when the next lease ends. NULL: nothing is queued or leased.
+'When a claim is next likely to find something: the earliest time of what is ready or waits, or when the next lease ends. A time that is over means now; while all that is ready is in the hands of others, it is a second from now. NULL: nothing is queued or leased.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
 
 COMMENT ON FUNCTION kepler._is_direct() IS 'Internal: whether a change of a record comes from direct SQL, and not from Kepler''s own statements';
@@ -426,6 +445,21 @@ COMMENT ON FUNCTION kepler._enqueue(text[], text) IS 'Internal: queues those of 
 COMMENT ON FUNCTION kepler._refuse_transition() IS 'Trigger: refuses a change of enrichment_status that is not legal';
 COMMENT ON FUNCTION kepler._queue_changed_record() IS 'Trigger: keeps the queue under direct SQL';
 COMMENT ON FUNCTION kepler._dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';
+COMMENT ON FUNCTION kepler._forget_truncated_records() IS 'Trigger: empties the queue and ends the leases where all records are gone';
+COMMENT ON FUNCTION kepler._queue_backlog(text, boolean, text) IS 'Internal: queues what a policy finds when it begins';
+COMMENT ON FUNCTION kepler._set_fair_keys(text, boolean, text) IS 'Internal: lets what is queued take turns, or not';
+COMMENT ON FUNCTION kepler._begin_enrichment() IS 'Trigger: queues the backlog of a policy that direct SQL inserts';
+COMMENT ON FUNCTION kepler._change_fairness() IS 'Trigger: lets what is queued take turns, or not, as the policy says';
+COMMENT ON FUNCTION kepler._end_enrichment() IS 'Trigger: ends the leases and empties the queue of a type whose policy goes';
+COMMENT ON FUNCTION kepler._give_back_lease() IS 'Trigger: gives back what a lease holds that direct SQL deletes';
+COMMENT ON FUNCTION kepler._refuse_enrichment_change() IS 'Trigger: refuses a change of what keeps the queue';
+COMMENT ON FUNCTION kepler._keep_queued() IS 'Trigger: refuses to take a record out of the queue that is to be enriched';
+COMMENT ON FUNCTION kepler._keep_lease_records() IS 'Trigger: refuses to take its records from a lease';
+COMMENT ON FUNCTION kepler._refuse_truncate() IS 'Trigger: refuses TRUNCATE of what keeps the queue';
+COMMENT ON FUNCTION kepler._holds_enrichment(text, text) IS 'Internal: whether this transaction has the lock of a type to itself';
+COMMENT ON FUNCTION kepler._requeue(text[], text) IS 'Internal: makes finished records UNAPPLIED and queues them, and says which were refused';
+COMMENT ON FUNCTION kepler._dequeue(text[], text) IS 'Internal: takes those of the records out of the queue that are deleted or archived';
+COMMENT ON FUNCTION kepler._dequeue_type(text, text) IS 'Internal: empties the queue of a type';
 
 COMMENT ON FUNCTION kepler.create_embedding_space(text, integer, text, text) IS
 'Makes an embedding space: tables kepler_data.<name>_embeddings and <name>_message_embeddings for embeddings of memories and of messages by one model. Spaces live side by side; the oldest is the one that workspaces search until they activate another (activate_space). Returns the table for memories.
@@ -466,31 +500,43 @@ space: by default the one that the workspace searches.
 Rows: the passage with the best hit first, each in the order of its conversation. Without expand each hit is a passage. is_hit: false for a neighbour, which has no score, similarity and ranks. hit: the place of the hit, 1 for the best; of a neighbour, that of the hit it stands nearest to.
 score: from 0 to 1; the similarity, or in a search for words the fused rank. similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_wide, exact_after_index or text.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace or conversation.';
+COMMENT ON FUNCTION kepler.last_search() IS
+'How the last search of this session (search_memories, search_messages, search_vectors) went: the plan, whether there are no more (exhausted), and how many rows, or hits, it gave. An answer without rows cannot tell these. One row; NULLs before the first search, and after one that failed. Behind a pooler that shares sessions: in the transaction of the search.
+Errors: 55000 before install().';
+COMMENT ON FUNCTION kepler._last_search() IS 'Internal: what last_search tells';
 COMMENT ON FUNCTION kepler.touch_memories(text[], text) IS
 'Notes that memories were used, as a search does for those that it gives: the time, and one more hit. At most once a minute each; what another transaction is noting is passed over; nothing in a read-only transaction. Returns how many were noted.
 Errors: 55000 before install(); 22004 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
-COMMENT ON FUNCTION kepler.forget(text[], timestamptz, text) IS
-'Forgets memories, with their embeddings and accesses: for good, or, with at, from that time on (they expire then). Returns a row for each id: forgotten, expires, unchanged (named before, or that was its time already) or not_found. What a forgotten memory had superseded is superseded by its successor.
+COMMENT ON FUNCTION kepler.forget(text[], text, text) IS
+'Deletes memories for good, with their embeddings and accesses; end_memories ends them from a time on. Returns a row for each id: deleted, unchanged (named before) or not_found. What a deleted memory had superseded is superseded by its successor.
+user_id: whose memories they must be: * is anybody''s in the workspace, NULL those of no user; another''s memory is not_found.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+COMMENT ON FUNCTION kepler.end_memories(text[], timestamptz, text, text) IS
+'Ends memories: from the time on they are not found, and expire_memories deletes them. Returns a row for each id: updated, unchanged (named before, or that was its time already) or not_found.
+at: sets expires_at; a later time than before is taken too. user_id: as for forget.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.expire_memories(integer, text) IS
 'Deletes up to max_rows memories that have expired, those first that expired first, and returns how many. What another transaction holds is left to the next call.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
-COMMENT ON FUNCTION kepler.memory_history(text, text) IS
-'What a memory said before, and what took its place: the memories of its chain of supersedes, the oldest first. No row if there is no such memory.
+COMMENT ON FUNCTION kepler.memory_history(text, text, text) IS
+'What a memory said before, and what took its place: the memories of its chain of supersedes that are of the same user, the oldest first. No row if there is no such memory.
+user_id: whose memory it must be: * is anybody''s in the workspace, NULL one of no user; of another''s there is no row.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.pending_embeddings(text, integer, text, text) IS
-'Memories of the workspace that have no embedding in a space, for whoever computes them: up to max_rows (at most 10,000), in the order of their ids. after: the last memory_id of the call before; a worker that passes it does not look at the same ones again.
+'Memories of the workspace that have no embedding in a space, for whoever computes them: up to max_rows (at most 10,000), in the order of their ids. after: the last memory_id of the call before; a worker that passes it does not look at the same ones again. A memory whose content has changed is pending again.
+content_hash: SHA-256 of the content in UTF-8, in hexadecimal digits; handed back to set_embeddings it makes sure that the content is still the same.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
 COMMENT ON FUNCTION kepler.set_embeddings(text, text, text) IS
-'Sets the embeddings of memories in a space, and returns a row for each element: set, unchanged, superseded (a later element is about the same memory), not_found, or rejected, with error. Searches go on in the space that the workspace has activated.
-embeddings: the text of a JSON array of {memory_id, embedding}.
+'Sets the embeddings of memories in a space, and returns a row for each element: set, unchanged, superseded (a later element is about the same memory, or its content has changed), not_found, or rejected, with error_code (of the first thing that is wrong, or the SQLSTATE where the database refuses it) and error. Searches go on in the space that the workspace has activated.
+embeddings: a JSON array of {memory_id, embedding, content_hash}, as text, json or jsonb. content_hash: that of the content that was embedded, as pending_embeddings has it; without it an embedding of a content that has changed meanwhile is taken for that of the new one.
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
 COMMENT ON FUNCTION kepler.pending_message_embeddings(text, integer, bigint, text[], text) IS
-'Messages of the workspace that have no embedding in a space, for whoever computes them: up to max_rows (at most 10,000), in the order of their ids; not those without any text. after: the last message_id of the call before; a worker that passes it does not look at the same ones again. roles: only messages of these, since not all are worth an embedding.
+'Messages of the workspace that have no embedding in a space, for whoever computes them: up to max_rows (at most 10,000), in the order of their ids; not those without any text. after: the last message_id of the call before; a worker that passes it does not look at the same ones again. roles: only messages of these, since not all are worth an embedding. A message whose content has changed is pending again.
+content_hash: SHA-256 of the content in UTF-8, in hexadecimal digits; handed back to set_message_embeddings it makes sure that the content is still the same.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
 COMMENT ON FUNCTION kepler.set_message_embeddings(text, text, text) IS
-'Sets the embeddings of messages in a space, and returns a row for each element: set, unchanged, superseded (a later element is about the same message), not_found, or rejected, with error. Searches go on in the space that the workspace has activated.
-embeddings: the text of a JSON array of {message_id, embedding}.
+'Sets the embeddings of messages in a space, and returns a row for each element: set, unchanged, superseded (a later element is about the same message, or its content has changed), not_found, or rejected, with error_code and error. Searches go on in the space that the workspace has activated.
+embeddings: a JSON array of {message_id, embedding, content_hash}, as text, json or jsonb; content_hash as for set_embeddings.
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
 COMMENT ON FUNCTION kepler.activate_space(text, text) IS
 'Has the workspace search another space from now on. Refused (55000) as long as a memory of the workspace has no embedding there, or a message that has one in the space searched now, with how many. Waits for transactions that are writing memories or embeddings of the workspace.
@@ -505,6 +551,7 @@ COMMENT ON FUNCTION kepler.index_advice(regclass) IS
 'Which index each column of type vector should have, in the tables of embedding spaces and in all others, or in one relation: a row for each.
 advice: create, rebuild (an IVFFlat index that has too few lists for the rows: the statement makes another beside it), drop (what another has replaced, or one whose building was interrupted), analyze, or none, with the reason and the statement. Run one, then ask again. None below 50,000 rows: all are compared as fast. Columns outside of spaces are taken to be compared by cosine.
 build_memory: bytes that building it takes; a lower maintenance_work_mem makes it many times slower.
+No index finds its way past very many rows with the same vector: a search that notices it compares all rows of its scope (plan exact_after_index). Texts that repeat, as "ok", are better embedded once or not at all.
 Errors: 55000 before install().';
 COMMENT ON FUNCTION kepler.recall_check(text, integer, integer, text, text) IS
 'Holds searches for stored embeddings, chosen at random, against exact ones: the share of the k nearest that they find (recall), how many gave fewer rows than exist (shortfalls), and their times in milliseconds beside those of the exact ones. NULL where nothing is stored.
@@ -516,16 +563,37 @@ relation, column_name: a table or materialized view and its column of type vecto
 condition: a JSON object of columns and values that they must have; of an array one of its values, of null none. metric: cosine, inner_product or l2; an HNSW index is used if it has the operators of the metric.
 document: the row as JSON. similarity: the cosine, the inner product, or 1 / (1 + distance). min_similarity: leaves out what is less similar.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42809 if relation is no table or has foreign tables among its parts, or the column is no vector; 22P02 for a value that is none of its column''s.';
-COMMENT ON FUNCTION kepler._lock_memories(text) IS 'Internal: keeps those who write memories of a workspace out';
+COMMENT ON FUNCTION kepler._make_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the owner; for whoever may list spaces';
+COMMENT ON FUNCTION kepler._drop_embedding_tables(text) IS 'Internal: drops the tables of a retired space, as the owner; for whoever may take spaces off the list';
+COMMENT ON FUNCTION kepler._create_embedding_space(text, integer, text, text) IS 'Internal: see create_embedding_space';
+COMMENT ON FUNCTION kepler._create_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the caller';
+COMMENT ON FUNCTION kepler._retire_embedding_space(text) IS 'Internal: see retire_embedding_space';
+COMMENT ON FUNCTION kepler._drop_embedding_space(text) IS 'Internal: see drop_embedding_space';
+COMMENT ON FUNCTION kepler._activate_space(text, text) IS 'Internal: see activate_space';
+COMMENT ON FUNCTION kepler.set_embeddings(text, json, text) IS 'As set_embeddings(text, text, text), for a batch in json';
+COMMENT ON FUNCTION kepler.set_embeddings(text, jsonb, text) IS 'As set_embeddings(text, text, text), for a batch in jsonb';
+COMMENT ON FUNCTION kepler.set_message_embeddings(text, json, text) IS 'As set_message_embeddings(text, text, text), for a batch in json';
+COMMENT ON FUNCTION kepler.set_message_embeddings(text, jsonb, text) IS 'As set_message_embeddings(text, text, text), for a batch in jsonb';
+COMMENT ON FUNCTION kepler.remember_many(json, boolean, text, text) IS 'As remember_many(text, boolean, text, text), for a batch in json';
+COMMENT ON FUNCTION kepler.remember_many(jsonb, boolean, text, text) IS 'As remember_many(text, boolean, text, text), for a batch in jsonb';
+COMMENT ON FUNCTION kepler.add_messages(text, json, text) IS 'As add_messages(text, text, text), for a batch in json';
+COMMENT ON FUNCTION kepler.add_messages(text, jsonb, text) IS 'As add_messages(text, text, text), for a batch in jsonb';
+COMMENT ON FUNCTION kepler._drop_embeddings(text, text, text) IS 'Internal: deletes the embeddings of a memory or message whose content has changed';
+COMMENT ON FUNCTION kepler._drop_message_embeddings() IS 'Trigger: the embeddings of a message go when its content changes';
+COMMENT ON FUNCTION kepler._refuse_memory_rename() IS 'Trigger: refuses another id for a memory';
+COMMENT ON FUNCTION kepler._memory_chain(text, text) IS 'Internal: the ids of the memories that took each other''s place';
+COMMENT ON FUNCTION kepler._successors(text[], text[], text[]) IS 'Internal: what took the place of deleted memories';
+COMMENT ON FUNCTION kepler._next_message_number(text, text) IS 'Internal: the next number of a conversation, which stays locked';
+COMMENT ON FUNCTION kepler._note_message_numbers() IS 'Internal: notes the last numbers on the conversations whose messages a statement has numbered';
+COMMENT ON FUNCTION kepler._note_numbered_messages() IS 'Trigger: notes the last numbers on conversations';
 COMMENT ON FUNCTION kepler._require_max_rows(integer, integer) IS 'Internal: checks an argument that bounds the rows';
 COMMENT ON FUNCTION kepler._require_space(text, boolean) IS 'Internal: fails unless there is such an embedding space, with its table where that is needed';
 COMMENT ON FUNCTION kepler._whose_memory(text, text) IS 'The user and the type of a memory, which is locked until the transaction ends';
 COMMENT ON FUNCTION kepler._complete_embedding() IS 'Trigger: whose memory an embedding belongs to, where it was inserted without';
-COMMENT ON FUNCTION kepler._move_embeddings() IS 'Trigger: embeddings go with a memory that becomes another user''s, or of another type';
+COMMENT ON FUNCTION kepler._move_embeddings() IS 'Trigger: embeddings go with a memory that becomes another user''s, or of another type, and go when its content changes';
 COMMENT ON FUNCTION kepler._forget_deleted_memories() IS 'Trigger: takes what belongs to deleted memories along';
 COMMENT ON FUNCTION kepler._forget_deleted_messages() IS 'Trigger: takes the embeddings of deleted messages along';
 COMMENT ON FUNCTION kepler._create_embedding_table(text, text, regclass, integer, text, text) IS 'Internal: makes a table of a space';
-COMMENT ON FUNCTION kepler._set_message_embedding(bigint, vector, text) IS 'Internal: what add_message does with an embedding';
 COMMENT ON FUNCTION kepler._require_roles(text[]) IS 'Internal: checks an argument that holds roles of messages';
 
 COMMENT ON FUNCTION kepler.estimate_tokens(text) IS
@@ -537,20 +605,19 @@ token_count: as the model''s tokenizer counts; NULL is estimated (estimate_token
 embedding: of the content, by the model of the space that the workspace searches; NULL leaves it to set_message_embeddings, which takes those of a batch too.
 number: its place, from 1, without gaps but for what is deleted. outcome: added or existing (same external_id, role and content).
 Errors: 55000 before install(); 22004 and 22023 for arguments, with all that is wrong; 22000 for an embedding of other dimensions; 42704 where there is no space for it; 23503 for an unknown conversation or user; 23505 if another message has the external_id.';
-COMMENT ON FUNCTION kepler.add_messages(text, jsonb, text) IS
+COMMENT ON FUNCTION kepler.add_messages(text, text, text) IS
 'Adds messages to a conversation, in their order. Returns one row for each element.
-messages: a JSON array of objects {role, content, user_id, token_count, external_id, metadata, sent_at}, of which role and content are required; see add_message.
-outcome: added, existing (same external_id, role and content) or rejected (with error_code, of the first thing that is wrong, and error, with all of them; the others land).
+messages: a JSON array of objects {role, content, user_id, token_count, external_id, metadata, sent_at, embedding}, of which role and content are required, as text, json or jsonb; see add_message.
+outcome: added, existing (same external_id, role and content) or rejected (with error_code, of the first thing that is wrong, or the SQLSTATE where a constraint or trigger refuses it, and error, with all of them; the others land).
 message_id, number: of the message added, or of the one that has the external_id.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation.';
 COMMENT ON FUNCTION kepler.conversation_window(text, integer, integer, integer, integer, boolean, text) IS
 'The messages of a conversation that fit, without gaps, in their order. The newest, from before back; with after alone the next ones.
 before, after: only messages with a lower number, with a higher one. max_tokens, max_rows: what the window may hold; NULL is no limit. keep_system: whether the system messages (with a lower number than before) are always in, whatever their place; they are counted first.
-A window that was cut does not begin with the answer of a tool, whose call would be missing: it begins behind. tokens: token_count, or its estimate.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation; 54000 if the system messages, or the first message to be taken, do not fit.';
+A call of tools and their answers are in a window together or not at all, wherever it begins and ends: a message and the messages of role tool behind it. tokens: token_count, or its estimate.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation; 54000 if the system messages, or the first messages to be taken, do not fit.';
 COMMENT ON FUNCTION kepler._require_conversation(text, text) IS 'Internal: fails unless there is such a conversation';
 COMMENT ON FUNCTION kepler._check_window(text, integer, integer) IS 'Internal: fails if an argument of conversation_window is too low';
-COMMENT ON FUNCTION kepler._messages_of(jsonb, text) IS 'Internal: what add_messages was given, and what is wrong with it';
 COMMENT ON FUNCTION kepler._number_message() IS 'Trigger: gives a message that direct SQL adds the next number';
 COMMENT ON FUNCTION kepler._refuse_message_move() IS 'Trigger: refuses another place for a message';
 COMMENT ON FUNCTION kepler._restart_attempts() IS
@@ -559,3 +626,20 @@ COMMENT ON FUNCTION kepler._clear_enrichment() IS
     'Trigger: empties records.enrichment when direct SQL changes the content, where the policy says so';
 COMMENT ON FUNCTION kepler._clears_on_change(text, text) IS
     'Whether the policy of a type, if it has one, has changed content empty records.enrichment at once';
+COMMENT ON FUNCTION kepler._abandon_executions(integer, text) IS 'Internal: see abandon_executions';
+COMMENT ON FUNCTION kepler._expire_memories(integer, text) IS 'Internal: see expire_memories';
+
+COMMENT ON FUNCTION kepler.grant_access(regrole, text) IS
+'Gives a role a level of access, in place of the one that it had: all rights that the functions of the level need, on Kepler''s tables, on entry tables and embedding spaces, and on those that are made later. PUBLIC has none.
+level: reader (reads and searches), writer (changes records, entries, memories, conversations, workflows too), worker (reads; enriches records, runs workflows, brings embeddings), admin (all that; declares entry tables, embedding spaces, policies, workspaces). No level makes triggers, foreign keys or types.
+Only for the owner of Kepler''s tables and superusers. What the role was granted on these tables by hand is taken.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for an unknown role; 42501 for other callers.';
+COMMENT ON FUNCTION kepler.revoke_access(regrole) IS
+'Takes from a role its level of access, and what else it was granted on Kepler''s schemas, tables and functions. Returns whether it had a level.
+Only for the owner of Kepler''s tables and superusers.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for an unknown role; 42501 for other callers.';
+COMMENT ON FUNCTION kepler._require_workspace(text) IS
+'Internal: checks the argument workspace_id, which for those without the rights of the owner must be the session''s';
+
+-- The last statement of all: nothing is for everybody. Rights come with a level of access.
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA kepler FROM PUBLIC;

@@ -20,15 +20,12 @@ BEGIN
     -- What was superseded by them is so by their successors, or by nothing that is left.
     UPDATE kepler.memories AS m SET superseded_by = c.successor
     FROM (
-        WITH RECURSIVE chain (workspace_id, id, successor) AS (
-            SELECT o.workspace_id, o.id, o.superseded_by FROM old_memories AS o
-            UNION
-            SELECT c.workspace_id, c.id, o.superseded_by
-            FROM chain AS c
-            JOIN old_memories AS o ON o.workspace_id = c.workspace_id AND o.id = c.successor)
-        SELECT * FROM chain AS c
-        WHERE NOT EXISTS (
-            SELECT FROM old_memories AS o WHERE o.workspace_id = c.workspace_id AND o.id = c.successor)
+        SELECT s.* FROM (
+            SELECT array_agg(o.workspace_id) AS workspaces, array_agg(o.id) AS ids,
+                array_agg(o.superseded_by) AS successors
+            FROM old_memories AS o) AS o
+        CROSS JOIN LATERAL kepler._successors(o.workspaces, o.ids, o.successors) AS s
+        OFFSET 0
     ) AS c
     WHERE m.workspace_id = c.workspace_id AND m.superseded_by = c.id;
     RETURN NULL;
@@ -41,6 +38,10 @@ AS $$
 DECLARE
     space_table regclass;
 BEGIN
+    IF OLD.content <> NEW.content OR OLD.format <> NEW.format THEN
+        PERFORM kepler._drop_embeddings('memories', NEW.id, NEW.workspace_id);
+        RETURN NULL;
+    END IF;
     FOR space_table IN
         SELECT to_regclass(format('kepler_data.%I', s.table_name)) FROM kepler.embedding_spaces AS s
     LOOP
@@ -51,6 +52,27 @@ BEGIN
         USING NEW.workspace_id, NEW.id, NEW.user_id, NEW.context_type;
     END LOOP;
     RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION kepler._drop_message_embeddings() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM kepler._drop_embeddings('messages', NEW.id::text, NEW.workspace_id);
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION kepler._refuse_memory_rename() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = 'integrity_constraint_violation',
+        MESSAGE = format('memory "%s" keeps its id', OLD.id),
+        DETAIL = 'Its embeddings, its accesses, and the memories that it superseded know it by that.',
+        HINT = 'Remember it anew, and forget this one.';
 END
 $$;
 
@@ -98,7 +120,6 @@ AS $$
 DECLARE
     vector_schema text;
     key_type text;
-    owner name;
     relation regclass;
 BEGIN
     SELECT n.nspname INTO STRICT vector_schema
@@ -128,29 +149,19 @@ BEGIN
             FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
             EXECUTE FUNCTION kepler._refuse_workspace_change()', relation);
     EXECUTE format('COMMENT ON TABLE %s IS %L', relation, description);
-    -- Searches read as the owner of what is embedded.
-    SELECT pg_get_userbyid(c.relowner) INTO owner FROM pg_class AS c WHERE c.oid = of_table;
-    IF owner <> current_user THEN
-        EXECUTE format('ALTER TABLE %s OWNER TO %I', relation, owner);
-    END IF;
     RETURN relation;
 END
 $$;
 
-CREATE FUNCTION kepler.create_embedding_space(
-    name text,
-    dimensions integer,
-    model text,
-    metric text DEFAULT 'cosine'
-) RETURNS regclass
+CREATE FUNCTION kepler._create_embedding_space(name text, dimensions integer, model text, metric text)
+RETURNS regclass
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-    table_name constant text := create_embedding_space.name || '_embeddings';
-    message_table_name constant text := create_embedding_space.name || '_message_embeddings';
+    table_name constant text := name || '_embeddings';
+    message_table_name constant text := name || '_message_embeddings';
     taken text;
-    relation regclass;
 BEGIN
     PERFORM kepler._require_tables();
     PERFORM kepler._require_name('name', name);
@@ -168,7 +179,7 @@ BEGIN
     ELSIF metric IS NULL OR metric NOT IN ('cosine', 'inner_product', 'l2') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('argument "metric" must be one of cosine, inner_product, l2, not "%s"', metric);
-    ELSIF EXISTS (SELECT FROM kepler.embedding_spaces AS s WHERE s.name = create_embedding_space.name) THEN
+    ELSIF EXISTS (SELECT FROM kepler.embedding_spaces AS s WHERE s.name = $1) THEN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
             MESSAGE = format('embedding space "%s" exists already', name);
     END IF;
@@ -179,21 +190,45 @@ BEGIN
             MESSAGE = format('embedding space "%s" needs the table kepler_data.%s, which exists already', name, taken),
             HINT = 'Choose another name for the space.';
     END IF;
-    relation := kepler._create_embedding_table(table_name, 'memory_id', 'kepler.memories', dimensions, metric,
-        format('Embeddings of kepler.memories in the space %s, made by %s', name, model));
-    -- Whose they are, and by that the scope of a search.
-    EXECUTE format(
-        'ALTER TABLE %s ADD COLUMN user_id text, ADD COLUMN context_type text NOT NULL', relation);
-    EXECUTE format('CREATE INDEX ON %s (workspace_id, user_id, context_type)', relation);
-    EXECUTE format(
-        'CREATE TRIGGER complete BEFORE INSERT ON %s
-            FOR EACH ROW WHEN (NEW.context_type IS NULL)
-            EXECUTE FUNCTION kepler._complete_embedding()', relation);
-    PERFORM kepler._create_embedding_table(message_table_name, 'message_id', 'kepler.messages', dimensions, metric,
-        format('Embeddings of kepler.messages in the space %s, made by %s', name, model));
+    -- Who may not list a space may not have its tables made.
     INSERT INTO kepler.embedding_spaces (name, model, dimensions, metric, table_name, message_table_name)
     VALUES (name, model, dimensions, metric::kepler.embedding_metric, table_name, message_table_name);
-    RETURN relation;
+    PERFORM kepler._make_embedding_tables(name);
+    RETURN format('kepler_data.%I', table_name)::regclass;
+END
+$$;
+
+-- The tables of a space, as far as they are missing. Run as the owner of Kepler's tables.
+CREATE FUNCTION kepler._create_embedding_tables(space text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    listed record;
+    relation regclass;
+    table_name constant text := space || '_embeddings';
+    message_table_name constant text := space || '_message_embeddings';
+BEGIN
+    SELECT s.name, s.dimensions, s.metric::text AS metric, s.model INTO listed
+    FROM kepler.embedding_spaces AS s WHERE s.name = space;
+    IF NOT FOUND THEN RETURN; END IF;
+    IF to_regclass(format('kepler_data.%I', table_name)) IS NULL THEN
+        relation := kepler._create_embedding_table(
+            table_name, 'memory_id', 'kepler.memories', listed.dimensions, listed.metric,
+            format('Embeddings of kepler.memories in the space %s, made by %s', listed.name, listed.model));
+        -- Whose they are, and by that the scope of a search.
+        EXECUTE format(
+            'ALTER TABLE %s ADD COLUMN user_id text, ADD COLUMN context_type text NOT NULL', relation);
+        EXECUTE format('CREATE INDEX ON %s (workspace_id, user_id, context_type)', relation);
+        EXECUTE format(
+            'CREATE TRIGGER complete BEFORE INSERT ON %s
+                FOR EACH ROW WHEN (NEW.context_type IS NULL)
+                EXECUTE FUNCTION kepler._complete_embedding()', relation);
+    END IF;
+    IF to_regclass(format('kepler_data.%I', message_table_name)) IS NULL THEN
+        PERFORM kepler._create_embedding_table(
+            message_table_name, 'message_id', 'kepler.messages', listed.dimensions, listed.metric,
+            format('Embeddings of kepler.messages in the space %s, made by %s', listed.name, listed.model));
+    END IF;
 END
 $$;
 
@@ -226,7 +261,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler.retire_embedding_space(space text) RETURNS void
+CREATE FUNCTION kepler._retire_embedding_space(space text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -261,12 +296,11 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler.drop_embedding_space(space text) RETURNS void
+CREATE FUNCTION kepler._drop_embedding_space(space text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     found record;
-    relation regclass;
 BEGIN
     PERFORM kepler._require_tables();
     PERFORM kepler._require_name('space', space);
@@ -276,10 +310,8 @@ BEGIN
             MESSAGE = format('embedding space "%s" is not retired', space),
             HINT = format('SELECT kepler.retire_embedding_space(%L);', space);
     END IF;
+    PERFORM kepler._drop_embedding_tables(space);
     DELETE FROM kepler.embedding_spaces AS s WHERE s.name = $1;
-    FOREACH relation IN ARRAY array_remove(ARRAY[found.relation, found.message_relation], NULL) LOOP
-        EXECUTE format('DROP TABLE %s', relation);
-    END LOOP;
 END
 $$;
 
@@ -321,7 +353,9 @@ CREATE FUNCTION kepler.pending_embeddings(
     max_rows integer DEFAULT 100,
     after text DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (memory_id text, content text, format kepler.memory_format, context_type text)
+) RETURNS TABLE (
+    memory_id text, content text, format kepler.memory_format, context_type text, content_hash text
+)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -334,7 +368,9 @@ BEGIN
     found := kepler._require_space(space, true);
     -- In the order of the primary keys, one by one from where the last call ended.
     RETURN QUERY EXECUTE format(
-        'SELECT m.id, m.content, m.format, m.context_type FROM kepler.memories AS m
+        'SELECT m.id, m.content, m.format, m.context_type,
+             encode(sha256(convert_to(m.content, ''UTF8'')), ''hex'')
+         FROM kepler.memories AS m
          WHERE m.workspace_id = $1 AND ($2 IS NULL OR m.id > $2)
              AND (m.expires_at IS NULL OR m.expires_at > now())
              AND NOT EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = $1 AND e.memory_id = m.id)
@@ -350,7 +386,8 @@ CREATE FUNCTION kepler.pending_message_embeddings(
     roles text[] DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (
-    message_id bigint, conversation_id text, number integer, role kepler.message_role, content text
+    message_id bigint, conversation_id text, number integer, role kepler.message_role, content text,
+    content_hash text
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -365,7 +402,9 @@ BEGIN
     found := kepler._require_space(space, true);
     -- As pending_embeddings. Nothing but blanks has no meaning, and models refuse it.
     RETURN QUERY EXECUTE format(
-        'SELECT m.id, m.conversation_id, m.number, m.role, m.content FROM kepler.messages AS m
+        'SELECT m.id, m.conversation_id, m.number, m.role, m.content,
+             encode(sha256(convert_to(m.content, ''UTF8'')), ''hex'')
+         FROM kepler.messages AS m
          WHERE m.workspace_id = $1 AND ($2 IS NULL OR m.id > $2)
              AND ($4 IS NULL OR m.role = ANY ($4::kepler.message_role[])) AND m.content ~ ''\S''
              AND NOT EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = $1 AND e.message_id = m.id)
@@ -374,9 +413,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler.activate_space(
-    space text, workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS void
+CREATE FUNCTION kepler._activate_space(space text, workspace_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -393,8 +430,6 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('embedding space "%s" is retired', space);
     END IF;
-    -- Whoever is writing memories ends before they are counted, and others begin after.
-    PERFORM kepler._lock_memories(workspace_id);
     EXECUTE format(
         'SELECT count(*) FROM kepler.memories AS m
          WHERE m.workspace_id = $1 AND (m.expires_at IS NULL OR m.expires_at > now())
@@ -437,3 +472,8 @@ BEGIN
     END IF;
 END
 $$;
+
+-- One row also where nothing was found, which says nothing by itself.
+CREATE FUNCTION kepler.last_search(OUT plan text, OUT exhausted boolean, OUT row_count integer)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT l.plan, l.exhausted, l.row_count FROM kepler._last_search() AS l $$;

@@ -59,7 +59,10 @@ BEGIN
         ON p.workspace_id = r.workspace_id AND p.entity_type = r.entity_type
     WHERE r.workspace_id = $2 AND r.id = ANY (record_ids)
         AND r.enrichment_status = 'UNAPPLIED' AND r.status = 'ACTIVE' AND r.deleted_at IS NULL
-    ON CONFLICT ON CONSTRAINT enrichment_queue_pkey DO NOTHING;
+    -- A row that is there under another type got there around Kepler, and would never be claimed.
+    ON CONFLICT ON CONSTRAINT enrichment_queue_pkey DO UPDATE
+    SET entity_type = excluded.entity_type, fair_key = excluded.fair_key, ready_at = excluded.ready_at
+    WHERE q.entity_type <> excluded.entity_type;
     GET DIAGNOSTICS queued = ROW_COUNT;
     RETURN queued;
 END
@@ -81,7 +84,9 @@ BEGIN
             clock_timestamp()
         FROM kepler.enrichment_policies AS p
         WHERE p.workspace_id = NEW.workspace_id AND p.entity_type = NEW.entity_type
-        ON CONFLICT ON CONSTRAINT enrichment_queue_pkey DO NOTHING;
+        ON CONFLICT ON CONSTRAINT enrichment_queue_pkey DO UPDATE
+        SET entity_type = excluded.entity_type, fair_key = excluded.fair_key, ready_at = excluded.ready_at
+        WHERE q.entity_type <> excluded.entity_type;
     END IF;
     RETURN NULL;
 END
@@ -91,8 +96,9 @@ CREATE FUNCTION kepler._restart_attempts() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    UPDATE kepler.enrichment_queue AS q SET attempt = 0, ready_at = clock_timestamp()
-    WHERE q.workspace_id = NEW.workspace_id AND q.record_id = NEW.id AND q.attempt > 0;
+    UPDATE kepler.enrichment_queue AS q
+    SET attempt = 0, ready_at = clock_timestamp(), refusals = 0, error = NULL
+    WHERE q.workspace_id = NEW.workspace_id AND q.record_id = NEW.id AND (q.attempt > 0 OR q.refusals > 0);
     RETURN NULL;
 END
 $$;
@@ -107,8 +113,9 @@ BEGIN
 END
 $$;
 
+-- The workspace must be one that the caller may name, too.
 CREATE FUNCTION kepler._require_name(argument text, value text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF value IS NULL THEN
@@ -120,7 +127,195 @@ BEGIN
     ELSIF octet_length(value) > 128 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('argument "%s" is longer than 128 bytes', argument);
+    ELSIF argument = 'workspace_id' THEN
+        PERFORM kepler._require_workspace(value);
     END IF;
+END
+$$;
+
+-- Queues what a type's policy finds when it begins. The caller holds the type's lock.
+CREATE FUNCTION kepler._queue_backlog(entity_type text, is_fair boolean, workspace_id text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    given_type ALIAS FOR $1;
+    given_workspace ALIAS FOR $3;
+    queued bigint;
+    now constant timestamptz := clock_timestamp();
+BEGIN
+    -- A microsecond each: a claim that goes on where the last one ended finds its place by the time.
+    INSERT INTO kepler.enrichment_queue AS q (workspace_id, record_id, entity_type, fair_key, ready_at)
+    SELECT r.workspace_id, r.id, r.entity_type, CASE WHEN is_fair THEN coalesce(r.entity_id, ' ') END,
+        now - (count(*) OVER () - row_number() OVER ()) * interval '1 microsecond'
+    FROM kepler.records AS r
+    WHERE r.workspace_id = given_workspace AND r.entity_type = given_type
+        AND r.enrichment_status = 'UNAPPLIED' AND r.status = 'ACTIVE' AND r.deleted_at IS NULL
+    -- A row that is there under another type got there around Kepler, and would never be claimed.
+    ON CONFLICT ON CONSTRAINT enrichment_queue_pkey DO UPDATE
+    SET entity_type = excluded.entity_type, fair_key = excluded.fair_key, ready_at = excluded.ready_at
+    WHERE q.entity_type <> excluded.entity_type;
+    GET DIAGNOSTICS queued = ROW_COUNT;
+    RETURN queued;
+END
+$$;
+
+CREATE FUNCTION kepler._set_fair_keys(entity_type text, is_fair boolean, workspace_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE kepler.enrichment_queue AS q
+    SET fair_key = CASE WHEN is_fair THEN coalesce(r.entity_id, ' ') END
+    FROM kepler.records AS r
+    WHERE q.workspace_id = $3 AND q.entity_type = $1 AND (q.fair_key IS NOT NULL) <> is_fair
+        AND r.workspace_id = q.workspace_id AND r.id = q.record_id;
+END
+$$;
+
+-- Direct SQL on the policies does what set_enrichment_policy and drop_enrichment_policy do.
+CREATE FUNCTION kepler._begin_enrichment() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM kepler._lock_enrichment(NEW.entity_type, NEW.workspace_id, true);
+    PERFORM kepler._queue_backlog(NEW.entity_type, NEW.fair, NEW.workspace_id);
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION kepler._change_fairness() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM kepler._lock_enrichment(NEW.entity_type, NEW.workspace_id, true);
+    PERFORM kepler._set_fair_keys(NEW.entity_type, NEW.fair, NEW.workspace_id);
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION kepler._end_enrichment() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM kepler._lock_enrichment(OLD.entity_type, OLD.workspace_id, true);
+    LOOP
+        -- The leases first: whoever settles waits, and is then stale. Their records are given back.
+        DELETE FROM kepler.leases AS l
+        WHERE l.workspace_id = OLD.workspace_id AND l.entity_type = OLD.entity_type;
+        PERFORM kepler._dequeue_type(OLD.entity_type, OLD.workspace_id);
+        -- A claim that was under way has kept this waiting for its rows of the queue, and now has a lease.
+        EXIT WHEN NOT EXISTS (
+            SELECT FROM kepler.leases AS l
+            WHERE l.workspace_id = OLD.workspace_id AND l.entity_type = OLD.entity_type);
+    END LOOP;
+    DELETE FROM kepler.enrichment_turns AS t
+    WHERE t.workspace_id = OLD.workspace_id AND t.entity_type = OLD.entity_type;
+    RETURN NULL;
+END
+$$;
+
+-- What a lease holds when direct SQL deletes it is given back: the attempt that it began does not count.
+CREATE FUNCTION kepler._give_back_lease() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+-- As for _enqueue.
+SET plan_cache_mode = force_custom_plan
+AS $$
+DECLARE
+    held text[];
+BEGIN
+    held := ARRAY(
+        SELECT r.id FROM kepler.records AS r
+        WHERE r.workspace_id = OLD.workspace_id AND r.enrichment_lease_id = OLD.id AND r.id IN (
+            SELECT unnest(m.record_ids) FROM kepler.lease_records AS m
+            WHERE m.workspace_id = OLD.workspace_id AND m.lease_id = OLD.id)
+        ORDER BY r.entity_id COLLATE "C", r.external_id, r.id COLLATE "C" FOR NO KEY UPDATE);
+    UPDATE kepler.records AS r SET enrichment_status = 'UNAPPLIED', updated_at = clock_timestamp()
+    WHERE r.workspace_id = OLD.workspace_id AND r.id = ANY (held) AND r.enrichment_status = 'PENDING';
+    UPDATE kepler.enrichment_queue AS q SET attempt = u.attempt - 1
+    FROM kepler.lease_records AS m
+    CROSS JOIN LATERAL ROWS FROM (unnest(m.record_ids), unnest(m.attempts)) AS u (id, attempt)
+    WHERE m.workspace_id = OLD.workspace_id AND m.lease_id = OLD.id AND u.attempt > 1
+        AND q.workspace_id = OLD.workspace_id AND q.record_id = u.id AND u.id = ANY (held);
+    DELETE FROM kepler.lease_records AS m WHERE m.workspace_id = OLD.workspace_id AND m.lease_id = OLD.id;
+    RETURN NULL;
+END
+$$;
+
+-- Refuses direct SQL that would leave a record where nobody looks for it. Arguments: the sentence, the hint.
+CREATE FUNCTION kepler._refuse_enrichment_change() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = 'integrity_constraint_violation',
+        MESSAGE = TG_ARGV[0],
+        HINT = TG_ARGV[1];
+END
+$$;
+
+CREATE FUNCTION kepler._keep_queued() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND NEW.record_id = OLD.record_id AND EXISTS (
+        SELECT FROM kepler.records AS r
+        WHERE r.workspace_id = NEW.workspace_id AND r.id = NEW.record_id AND r.entity_type = NEW.entity_type)
+    THEN
+        RETURN NEW;
+    END IF;
+    IF EXISTS (
+        SELECT FROM kepler.records AS r
+        JOIN kepler.enrichment_policies AS p
+            ON p.workspace_id = r.workspace_id AND p.entity_type = r.entity_type
+        WHERE r.workspace_id = OLD.workspace_id AND r.id = OLD.record_id
+            AND r.enrichment_status = 'UNAPPLIED' AND r.status = 'ACTIVE' AND r.deleted_at IS NULL)
+    THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = format('record "%s" is to be enriched, and stays in the queue', OLD.record_id),
+            HINT = 'Archive the record, let it wait with ready_at, or end the policy: kepler.drop_enrichment_policy(…).';
+    END IF;
+    RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END;
+END
+$$;
+
+CREATE FUNCTION kepler._keep_lease_records() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM kepler.leases AS l WHERE l.workspace_id = OLD.workspace_id AND l.id = OLD.lease_id) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = 'a lease needs to know its records',
+            HINT = 'Delete the lease itself: its records are then given back.';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION kepler._forget_truncated_records() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM kepler.enrichment_queue;
+    DELETE FROM kepler.lease_records;
+    DELETE FROM kepler.leases;
+    RETURN NULL;
+END
+$$;
+
+-- After the statement, which may have emptied the records too.
+CREATE FUNCTION kepler._refuse_truncate() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM kepler.records) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = format('%I.%I cannot be emptied while there are records', TG_TABLE_SCHEMA, TG_TABLE_NAME),
+            HINT = 'kepler.drop_enrichment_policy(…) ends the enrichment of a type; DELETE FROM kepler.leases gives back what workers hold.';
+    END IF;
+    RETURN NULL;
 END
 $$;
 
@@ -149,8 +344,6 @@ DECLARE
     given_notify ALIAS FOR $8;
     given_workspace ALIAS FOR $9;
     is_fair boolean;
-    queued bigint;
-    now constant timestamptz := clock_timestamp();
 BEGIN
     PERFORM kepler._require_tables();
     PERFORM kepler._require_name('entity_type', given_type);
@@ -184,23 +377,8 @@ BEGIN
         notify = coalesce(given_notify, p.notify)
     RETURNING p.fair INTO is_fair;
 
-    UPDATE kepler.enrichment_queue AS q
-    SET fair_key = CASE WHEN is_fair THEN coalesce(r.entity_id, ' ') END
-    FROM kepler.records AS r
-    WHERE q.workspace_id = given_workspace AND q.entity_type = given_type
-        AND (q.fair_key IS NOT NULL) <> is_fair
-        AND r.workspace_id = q.workspace_id AND r.id = q.record_id;
-
-    -- A microsecond each: a claim that goes on where the last one ended finds its place by the time.
-    INSERT INTO kepler.enrichment_queue AS q (workspace_id, record_id, entity_type, fair_key, ready_at)
-    SELECT r.workspace_id, r.id, r.entity_type, CASE WHEN is_fair THEN coalesce(r.entity_id, ' ') END,
-        now - (count(*) OVER () - row_number() OVER ()) * interval '1 microsecond'
-    FROM kepler.records AS r
-    WHERE r.workspace_id = given_workspace AND r.entity_type = given_type
-        AND r.enrichment_status = 'UNAPPLIED' AND r.status = 'ACTIVE' AND r.deleted_at IS NULL
-    ON CONFLICT ON CONSTRAINT enrichment_queue_pkey DO NOTHING;
-    GET DIAGNOSTICS queued = ROW_COUNT;
-    RETURN queued;
+    PERFORM kepler._set_fair_keys(given_type, is_fair, given_workspace);
+    RETURN kepler._queue_backlog(given_type, is_fair, given_workspace);
 END
 $$;
 
@@ -213,42 +391,15 @@ AS $$
 DECLARE
     given_type ALIAS FOR $1;
     given_workspace ALIAS FOR $2;
-    ended bigint[];
-    pending text[];
 BEGIN
     PERFORM kepler._require_tables();
     PERFORM kepler._require_name('entity_type', given_type);
     PERFORM kepler._require_name('workspace_id', given_workspace);
     PERFORM kepler._lock_enrichment(given_type, given_workspace, true);
+    -- A trigger ends the leases and empties the queue, as it does for direct SQL.
     DELETE FROM kepler.enrichment_policies AS p
     WHERE p.workspace_id = given_workspace AND p.entity_type = given_type;
-    IF NOT FOUND THEN RETURN false; END IF;
-    LOOP
-        -- The leases first: whoever settles waits, and is then stale.
-        WITH gone AS (
-            DELETE FROM kepler.leases AS l
-            WHERE l.workspace_id = given_workspace AND l.entity_type = given_type
-            RETURNING l.id
-        )
-        SELECT coalesce(array_agg(g.id), '{}') INTO ended FROM gone AS g;
-        pending := ARRAY(
-            SELECT r.id FROM kepler.records AS r
-            WHERE r.workspace_id = given_workspace AND r.enrichment_lease_id = ANY (ended) AND r.id IN (
-                SELECT unnest(m.record_ids) FROM kepler.lease_records AS m
-                WHERE m.workspace_id = given_workspace AND m.lease_id = ANY (ended))
-            ORDER BY r.entity_id COLLATE "C", r.external_id, r.id COLLATE "C" FOR NO KEY UPDATE);
-        DELETE FROM kepler.lease_records AS m
-        WHERE m.workspace_id = given_workspace AND m.lease_id = ANY (ended);
-        UPDATE kepler.records AS r SET enrichment_status = 'UNAPPLIED', updated_at = clock_timestamp()
-        WHERE r.workspace_id = given_workspace AND r.id = ANY (pending) AND r.enrichment_status = 'PENDING';
-        DELETE FROM kepler.enrichment_queue AS q
-        WHERE q.workspace_id = given_workspace AND q.entity_type = given_type;
-        -- A claim that was under way has kept this waiting for its rows of the queue, and now has a lease.
-        EXIT WHEN NOT EXISTS (
-            SELECT FROM kepler.leases AS l
-            WHERE l.workspace_id = given_workspace AND l.entity_type = given_type);
-    END LOOP;
-    RETURN true;
+    RETURN FOUND;
 END
 $$;
 
@@ -269,7 +420,9 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
             MESSAGE = format('argument "%s" must not be NULL',
                 CASE WHEN lease_id IS NULL THEN 'lease_id' ELSE 'workspace_id' END);
-    ELSIF NOT (extend BETWEEN '0' AND '365 days') THEN
+    END IF;
+    PERFORM kepler._require_workspace(given_workspace);
+    IF NOT (extend BETWEEN '0' AND '365 days') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'argument "extend" must be between 0 and 365 days';
     END IF;
@@ -281,32 +434,13 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler.next_claim_at(
-    entity_type text, workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS timestamptz
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_name('entity_type', entity_type);
-    PERFORM kepler._require_name('workspace_id', workspace_id);
-    PERFORM kepler._require_policy($1, $2);
-    RETURN least(
-        (SELECT q.ready_at FROM kepler.enrichment_queue AS q
-         WHERE q.workspace_id = $2 AND q.entity_type = $1
-         ORDER BY q.ready_at LIMIT 1),
-        (SELECT min(l.lease_until) FROM kepler.leases AS l
-         WHERE l.workspace_id = $2 AND l.entity_type = $1));
-END
-$$;
-
 CREATE FUNCTION kepler.requeue_records(
     record_ids text[] DEFAULT NULL,
     entity_type text DEFAULT NULL,
     enrichment_status text DEFAULT 'FAILED',
     max_rows integer DEFAULT 10000,
     workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, record_id text, outcome text)
+) RETURNS TABLE (ordinal integer, record_id text, outcome text, error_code text, error text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 -- As for _enqueue.
 SET plan_cache_mode = force_custom_plan
@@ -317,8 +451,12 @@ DECLARE
     given_status ALIAS FOR $3;
     given_workspace ALIAS FOR $5;
     wanted text[] := record_ids;
-    types text[];
     concerned text[];
+    answered integer;
+    requeued text[] := '{}';
+    refused text[] := '{}';
+    codes text[] := '{}';
+    reasons text[] := '{}';
 BEGIN
     PERFORM kepler._require_tables();
     PERFORM kepler._require_name('workspace_id', given_workspace);
@@ -335,39 +473,55 @@ BEGIN
     END IF;
     IF wanted IS NULL THEN
         PERFORM kepler._require_policy(given_type, given_workspace);
-        wanted := ARRAY(
-            SELECT r.id FROM kepler.records AS r
-            WHERE r.workspace_id = given_workspace AND r.entity_type = given_type
-                AND r.enrichment_status = given_status::kepler.record_enrichment_status
-                AND r.status = 'ACTIVE' AND r.deleted_at IS NULL
-            ORDER BY r.updated_at LIMIT max_rows);
     END IF;
-    -- In the order in which upserts take them: the type's lock, the records, the queue.
-    PERFORM kepler._lock_enrichment(t.entity_type, given_workspace, false)
-    FROM (SELECT DISTINCT r.entity_type FROM kepler.records AS r
-          WHERE r.workspace_id = given_workspace AND r.id = ANY (wanted)) AS t;
-    concerned := ARRAY(
-        SELECT r.id FROM kepler.records AS r
-        WHERE r.workspace_id = given_workspace AND r.id = ANY (wanted)
-            AND (r.enrichment_status IN ('FAILED', 'APPLIED'))
-            AND (record_ids IS NOT NULL OR r.enrichment_status = given_status::kepler.record_enrichment_status)
-            AND r.status = 'ACTIVE' AND r.deleted_at IS NULL
-        ORDER BY r.entity_id COLLATE "C", r.external_id, r.id COLLATE "C" FOR NO KEY UPDATE);
-    UPDATE kepler.records AS r SET enrichment_status = 'UNAPPLIED', updated_at = clock_timestamp()
-    WHERE r.workspace_id = given_workspace AND r.id = ANY (concerned);
-    PERFORM kepler._enqueue(concerned, given_workspace);
+    LOOP
+        IF record_ids IS NULL THEN
+            wanted := ARRAY(
+                SELECT r.id FROM kepler.records AS r
+                WHERE r.workspace_id = given_workspace AND r.entity_type = given_type
+                    AND r.enrichment_status = given_status::kepler.record_enrichment_status
+                    AND r.status = 'ACTIVE' AND r.deleted_at IS NULL AND r.id <> ALL (refused)
+                ORDER BY r.updated_at LIMIT max_rows - cardinality(requeued));
+        END IF;
+        -- In the order in which upserts take them: the type's lock, the records, the queue.
+        PERFORM kepler._lock_enrichment(t.entity_type, given_workspace, false)
+        FROM (SELECT DISTINCT r.entity_type FROM kepler.records AS r
+              WHERE r.workspace_id = given_workspace AND r.id = ANY (wanted)) AS t;
+        concerned := ARRAY(
+            SELECT r.id FROM kepler.records AS r
+            WHERE r.workspace_id = given_workspace AND r.id = ANY (wanted)
+                AND (r.enrichment_status IN ('FAILED', 'APPLIED'))
+                AND (record_ids IS NOT NULL OR r.enrichment_status = given_status::kepler.record_enrichment_status)
+                AND r.status = 'ACTIVE' AND r.deleted_at IS NULL
+            ORDER BY r.entity_id COLLATE "C", r.external_id, r.id COLLATE "C" FOR NO KEY UPDATE);
+        answered := cardinality(refused);
+        SELECT requeued || coalesce(array_agg(a.record_id) FILTER (WHERE a.error_code IS NULL), '{}'),
+            refused || coalesce(array_agg(a.record_id) FILTER (WHERE a.error_code IS NOT NULL), '{}'),
+            codes || coalesce(array_agg(a.error_code) FILTER (WHERE a.error_code IS NOT NULL), '{}'),
+            reasons || coalesce(array_agg(a.error) FILTER (WHERE a.error_code IS NOT NULL), '{}')
+        INTO requeued, refused, codes, reasons
+        FROM kepler._requeue(concerned, given_workspace) AS a;
+        -- In the place of those that the database refuses others are taken.
+        EXIT WHEN record_ids IS NOT NULL OR cardinality(refused) = answered
+            OR cardinality(requeued) >= max_rows OR cardinality(refused) >= 10000;
+    END LOOP;
+    IF record_ids IS NULL THEN
+        wanted := requeued || refused;
+    END IF;
     RETURN QUERY
     SELECT u.ordinality::integer, u.id,
         CASE WHEN r.id IS NULL THEN 'not_found'
              WHEN r.status <> 'ACTIVE' OR r.deleted_at IS NOT NULL THEN 'gone'
-             WHEN u.id = ANY (concerned) AND u.nth = 1 THEN 'requeued'
-             ELSE 'unchanged' END
+             WHEN f.code IS NOT NULL THEN 'rejected'
+             WHEN u.id = ANY (requeued) AND u.nth = 1 THEN 'requeued'
+             ELSE 'unchanged' END,
+        f.code, f.reason
     FROM (
         SELECT w.id, w.ordinality, row_number() OVER (PARTITION BY w.id ORDER BY w.ordinality) AS nth
         FROM unnest(wanted) WITH ORDINALITY AS w (id, ordinality)
     ) AS u
     LEFT JOIN kepler.records AS r ON r.workspace_id = given_workspace AND r.id = u.id
-    WHERE record_ids IS NOT NULL OR u.id = ANY (concerned)
+    LEFT JOIN unnest(refused, codes, reasons) AS f (id, code, reason) ON f.id = r.id
     ORDER BY u.ordinality;
 END
 $$;

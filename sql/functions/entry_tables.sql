@@ -73,9 +73,10 @@ ORDER BY t.position LIMIT 1
 $$;
 
 -- Counts the rows of a query whose one column is key, and shows the first. With lenient, NULL where the query
--- does not fit the table: a step that failed before has left it as it was.
+-- does not fit the table: a step that failed before has left it as it was. Stable, so that the query sees what the
+-- caller's statement sees.
 CREATE FUNCTION kepler._rows_in_the_way(query text, lenient boolean, OUT rows bigint, OUT keys text[])
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     EXECUTE format('SELECT count(*) FROM (%s) AS found', query) INTO rows;

@@ -1,21 +1,26 @@
--- The log of a run. A batch of steps is judged element by element and written in two statements; the
--- run's row is locked meanwhile, so that numbers are given out once and nothing is logged after the end.
+-- The log of a run. A batch of steps is judged element by element and written in one statement, or where the
+-- database refuses some, by halves; the run's row is locked meanwhile, so that numbers are given out once
+-- and nothing is logged after the end.
 
 -- What is wrong with each element of a batch, and what the others say.
-CREATE FUNCTION kepler._execution_steps_of(steps jsonb)
+CREATE FUNCTION kepler._execution_steps_of(steps text)
 RETURNS TABLE (
     ordinal integer, number integer, name text, status kepler.execution_step_status, input jsonb,
     output jsonb, error text, started_at timestamptz, ended_at timestamptz, problem_code text, problem text
 )
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH given AS (
-        SELECT g.at::integer AS ordinal, g.step, jsonb_typeof(g.step) = 'object' AS is_object,
+    WITH read AS MATERIALIZED (
+        SELECT g.ordinal, g.step::jsonb AS step, g.escaped, g.problem_code, g.problem
+        FROM kepler._execution_steps_given($1) AS g
+    ), given AS (
+        SELECT g.*, jsonb_typeof(g.step) = 'object' AS is_object,
             CASE WHEN jsonb_typeof(g.step) = 'object' THEN g.step ELSE '{}' END AS o
-        FROM jsonb_array_elements($1) WITH ORDINALITY AS g (step, at)
+        FROM read AS g
     ), judged AS MATERIALIZED (
-        SELECT g.ordinal, g.o,
-            CASE WHEN NOT g.is_object THEN ARRAY['not_an_object', 'must be an object']
+        SELECT g.ordinal, g.o, g.escaped,
+            CASE WHEN g.problem_code IS NOT NULL THEN ARRAY[g.problem_code, g.problem]
+                WHEN NOT g.is_object THEN ARRAY['not_an_object', 'must be an object']
                 WHEN u.field IS NOT NULL THEN ARRAY['unknown_field', format(
                     '"%s" is not a field of a step: name, number, status, input, output, error, started_at, ended_at are', u.field)]
                 WHEN jsonb_typeof(g.o -> 'name') IS DISTINCT FROM 'string' OR g.o ->> 'name' ~ '^\s*$'
@@ -25,8 +30,6 @@ AS $$
                     THEN ARRAY['invalid_number', 'number: must be an integer from 1 to 999999999']
                 WHEN g.o ->> 'status' NOT IN ('RUNNING', 'SUCCESS', 'FAILURE', 'SKIPPED')
                     THEN ARRAY['invalid_status', 'status: must be one of RUNNING, SUCCESS, FAILURE, SKIPPED']
-                WHEN jsonb_typeof(g.o -> 'error') NOT IN ('string', 'null')
-                    THEN ARRAY['invalid_error', 'error: must be a text']
                 WHEN t.field IS NOT NULL
                     THEN ARRAY['invalid_time', t.field || ': must be a time, as 2024-05-01T10:00:00Z, to the microsecond']
                 WHEN g.o ->> 'status' = 'RUNNING' AND g.o ->> 'ended_at' IS NOT NULL
@@ -44,20 +47,22 @@ AS $$
             LIMIT 1
         ) AS t ON true
     ), said AS MATERIALIZED (
-        -- Casts only where everything was found well.
-        SELECT j.ordinal, j.problem, CASE WHEN j.problem IS NULL THEN j.o END AS o FROM judged AS j
+        -- Casts only where everything was found well. An error that is no text is told by its JSON.
+        SELECT j.ordinal, j.problem, j.escaped, CASE WHEN j.problem IS NULL THEN j.o END AS o FROM judged AS j
     )
     SELECT v.ordinal, (v.o ->> 'number')::integer, v.o ->> 'name',
         coalesce(v.o ->> 'status', 'SUCCESS')::kepler.execution_step_status,
         nullif(v.o -> 'input', 'null'), nullif(v.o -> 'output', 'null'), v.o ->> 'error',
-        kepler._time_of(v.o -> 'started_at'), kepler._time_of(v.o -> 'ended_at'), v.problem[1], v.problem[2]
+        kepler._time_of(v.o -> 'started_at'), kepler._time_of(v.o -> 'ended_at'), v.problem[1],
+        coalesce(v.problem[2], CASE WHEN v.escaped
+            THEN 'error: characters that cannot be stored were stored as escapes' END)
     FROM said AS v
 $$;
 
 CREATE FUNCTION kepler.add_execution_steps(
     execution_id text,
     token text,
-    steps jsonb,
+    steps text,
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (ordinal integer, number integer, outcome text, error_code text, error text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -68,28 +73,39 @@ DECLARE
     wanted_workspace ALIAS FOR $4;
     added_at constant timestamptz := clock_timestamp();
     is_ours boolean;
+    -- A place for each element.
+    numbers integer[];
+    decisions text[];
+    problems text[];
+    ids bigint[];
+    names text[];
+    statuses kepler.execution_step_status[];
+    inputs jsonb[];
+    outputs jsonb[];
+    errors text[];
+    starts timestamptz[];
+    ends timestamptz[];
+    pieces int4range[];
+    piece int4range;
+    half integer;
+    sent bigint;
+    written bigint;
 BEGIN
     PERFORM kepler._require_tables();
     PERFORM kepler._require_arguments(ARRAY['execution_id', 'token', 'steps', 'workspace_id'],
         ARRAY[$1, $2, CASE WHEN $3 IS NOT NULL THEN '' END, $4]);
-    IF jsonb_typeof($3) <> 'array' THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('argument "steps" must be a JSON array, not %s', jsonb_typeof($3));
-    END IF;
     SELECT e.status = 'RUNNING' AND e.token_hash IS NOT DISTINCT FROM kepler._execution_token_hash($2)
     INTO is_ours
     FROM kepler.executions AS e WHERE e.workspace_id = wanted_workspace AND e.id = wanted_execution
     FOR NO KEY UPDATE;
     IF is_ours IS NOT TRUE THEN
         RETURN QUERY
-        SELECT a.at::integer, NULL::integer, CASE WHEN is_ours IS NULL THEN 'not_found' ELSE 'stale' END,
+        SELECT g.ordinal, NULL::integer, CASE WHEN is_ours IS NULL THEN 'not_found' ELSE 'stale' END,
             NULL::text, NULL::text
-        FROM jsonb_array_elements($3) WITH ORDINALITY AS a (step, at) ORDER BY a.at;
+        FROM kepler._execution_steps_given($3) AS g ORDER BY g.ordinal;
         RETURN;
     END IF;
 
-    RETURN QUERY
     WITH given AS MATERIALIZED (
         SELECT s.ordinal, s.name, s.status, s.input, s.output, s.error, s.started_at, s.ended_at, s.problem_code, s.problem,
             -- Those without a number follow the highest that is there or given.
@@ -102,7 +118,11 @@ BEGIN
         FROM kepler._execution_steps_of($3) AS s
     ), merged AS MATERIALIZED (
         -- What a running step said before stays where the element does not speak of it.
-        SELECT g.ordinal, g.number, g.name, g.status, x AS stored, g.problem_code, g.problem,
+        SELECT g.ordinal, g.number, g.name, g.status, x.id AS stored_id, x.status AS stored_status,
+            (g.name, g.status, coalesce(g.input, x.input), coalesce(g.output, x.output), coalesce(g.error, x.error),
+                coalesce(g.started_at, x.started_at), coalesce(g.ended_at, x.ended_at))
+                IS NOT DISTINCT FROM (x.name, x.status, x.input, x.output, x.error, x.started_at, x.ended_at) AS same,
+            g.problem_code, g.problem,
             row_number() OVER (PARTITION BY g.number ORDER BY g.ordinal) AS occurrence,
             coalesce(g.input, x.input) AS input, coalesce(g.output, x.output) AS output,
             coalesce(g.error, x.error) AS error,
@@ -110,43 +130,112 @@ BEGIN
             coalesce(g.ended_at, x.ended_at, CASE WHEN x.status = 'RUNNING' AND g.status <> 'RUNNING'
                 THEN greatest(added_at, g.started_at, x.started_at) END) AS ended_at
         FROM given AS g
-        LEFT JOIN kepler.execution_steps AS x
-            ON x.workspace_id = wanted_workspace AND x.execution_id = wanted_execution AND x.number = g.number
+        LEFT JOIN LATERAL (
+            SELECT y.* FROM kepler.execution_steps AS y
+            WHERE y.workspace_id = wanted_workspace AND y.execution_id = wanted_execution AND y.number = g.number
+            LIMIT 1
+        ) AS x ON true
     ), decided AS MATERIALIZED (
         SELECT m.*, CASE
                 WHEN m.problem_code IS NOT NULL THEN m.problem_code
                 WHEN m.occurrence > 1 THEN 'duplicate_number'
                 WHEN m.ended_at < m.started_at THEN 'ends_before_start'
-                WHEN (m.stored).id IS NULL THEN 'insert'
-                WHEN (m.name, m.status, m.input, m.output, m.error, m.started_at, m.ended_at)
-                    IS NOT DISTINCT FROM ((m.stored).name, (m.stored).status, (m.stored).input,
-                        (m.stored).output, (m.stored).error, (m.stored).started_at, (m.stored).ended_at)
-                    THEN 'unchanged'
-                WHEN (m.stored).status <> 'RUNNING' THEN 'has_ended'
+                WHEN m.stored_id IS NULL THEN 'insert'
+                WHEN m.same THEN 'unchanged'
+                WHEN m.stored_status <> 'RUNNING' THEN 'has_ended'
                 ELSE 'update' END AS decision
         FROM merged AS m
-    ), inserted AS (
-        INSERT INTO kepler.execution_steps (workspace_id, execution_id, number, name, status, input, output,
-            error, started_at, ended_at)
-        SELECT wanted_workspace, wanted_execution, d.number, d.name, d.status, d.input, d.output, d.error,
-            d.started_at, d.ended_at
-        FROM decided AS d WHERE d.decision = 'insert' ORDER BY d.number
-    ), updated AS (
-        UPDATE kepler.execution_steps AS x
-        SET name = d.name, status = d.status, input = d.input, output = d.output, error = d.error,
-            started_at = d.started_at, ended_at = d.ended_at, updated_at = added_at
-        FROM decided AS d
-        WHERE d.decision = 'update' AND x.workspace_id = wanted_workspace AND x.id = (d.stored).id
     )
-    SELECT d.ordinal, d.number,
-        CASE d.decision WHEN 'insert' THEN 'inserted' WHEN 'update' THEN 'updated'
-            WHEN 'unchanged' THEN 'unchanged' ELSE 'rejected' END,
-        CASE WHEN d.decision NOT IN ('insert', 'update', 'unchanged') THEN d.decision END,
-        CASE d.decision
+    SELECT array_agg(d.number ORDER BY d.ordinal), array_agg(d.decision ORDER BY d.ordinal),
+        array_agg(CASE d.decision
             WHEN 'duplicate_number' THEN format('number: an earlier element of the batch is step %s', d.number)
             WHEN 'ends_before_start' THEN 'ended_at: lies before started_at'
-            WHEN 'has_ended' THEN format('number: step %s is %s, and only a running step changes', d.number, (d.stored).status)
-            ELSE d.problem END
-    FROM decided AS d ORDER BY d.ordinal;
+            WHEN 'has_ended' THEN format('number: step %s is %s, and only a running step changes', d.number, d.stored_status)
+            ELSE d.problem END ORDER BY d.ordinal),
+        array_agg(d.stored_id ORDER BY d.ordinal), array_agg(d.name ORDER BY d.ordinal),
+        array_agg(d.status ORDER BY d.ordinal), array_agg(d.input ORDER BY d.ordinal),
+        array_agg(d.output ORDER BY d.ordinal), array_agg(d.error ORDER BY d.ordinal),
+        array_agg(d.started_at ORDER BY d.ordinal), array_agg(d.ended_at ORDER BY d.ordinal)
+    INTO numbers, decisions, problems, ids, names, statuses, inputs, outputs, errors, starts, ends
+    FROM decided AS d;
+
+    -- The first half of a piece before the second: numbers rise with the ids.
+    pieces := CASE WHEN decisions && '{insert,update}'
+        THEN ARRAY[int4range(1, cardinality(decisions) + 1)] ELSE '{}' END;
+    WHILE pieces <> '{}' LOOP
+        piece := pieces[cardinality(pieces)];
+        pieces := trim_array(pieces, 1);
+        BEGIN
+            WITH d AS MATERIALIZED (
+                SELECT * FROM unnest(decisions, numbers, ids, names, statuses, inputs, outputs, errors, starts, ends)
+                    WITH ORDINALITY AS u (decision, number, id, name, status, input, output, error, started_at,
+                        ended_at, ordinal)
+                WHERE u.ordinal::integer <@ piece AND u.decision IN ('insert', 'update')
+            ), inserted AS (
+                INSERT INTO kepler.execution_steps (workspace_id, execution_id, number, name, status, input, output,
+                    error, started_at, ended_at)
+                SELECT wanted_workspace, wanted_execution, d.number, d.name, d.status, d.input, d.output, d.error,
+                    d.started_at, d.ended_at
+                FROM d WHERE d.decision = 'insert' ORDER BY d.number
+                RETURNING 1
+            ), updated AS (
+                UPDATE kepler.execution_steps AS x
+                SET name = d.name, status = d.status, input = d.input, output = d.output, error = d.error,
+                    started_at = d.started_at, ended_at = d.ended_at, updated_at = added_at
+                FROM d
+                WHERE d.decision = 'update' AND x.workspace_id = wanted_workspace AND x.id = d.id
+                    -- Whatever the plan, it reads no other part of the table.
+                    AND x.id BETWEEN (SELECT min(f.id) FROM d AS f) AND (SELECT max(f.id) FROM d AS f)
+                RETURNING 1
+            )
+            SELECT (SELECT count(*) FROM d),
+                (SELECT count(*) FROM inserted) + (SELECT count(*) FROM updated)
+            INTO sent, written;
+            IF written < sent THEN
+                RAISE EXCEPTION USING ERRCODE = 'triggered_action_exception',
+                    MESSAGE = 'a trigger on kepler.execution_steps kept it from being written';
+            END IF;
+        EXCEPTION WHEN OTHERS THEN
+            IF kepler._is_about_session(SQLSTATE) THEN
+                RAISE;
+            END IF;
+            -- What is refused whatever the step, for want of a privilege, say, ends the call.
+            INSERT INTO kepler.execution_steps (workspace_id, execution_id, number, name, status, input, output,
+                error, started_at, ended_at)
+            SELECT wanted_workspace, wanted_execution, 1, '', 'SUCCESS', NULL, NULL, NULL, NULL, NULL WHERE false;
+            UPDATE kepler.execution_steps AS x
+            SET name = x.name, status = x.status, input = x.input, output = x.output, error = x.error,
+                started_at = x.started_at, ended_at = x.ended_at, updated_at = x.updated_at
+            WHERE x.workspace_id = wanted_workspace AND x.id IS NULL;
+            IF upper(piece) - lower(piece) = 1 THEN
+                decisions[lower(piece)] := SQLSTATE;
+                problems[lower(piece)] := SQLERRM;
+            ELSE
+                half := (lower(piece) + upper(piece)) / 2;
+                pieces := pieces || int4range(half, upper(piece)) || int4range(lower(piece), half);
+            END IF;
+        END;
+    END LOOP;
+
+    RETURN QUERY
+    SELECT u.ordinal::integer, u.number,
+        CASE u.decision WHEN 'insert' THEN 'inserted' WHEN 'update' THEN 'updated'
+            WHEN 'unchanged' THEN 'unchanged' ELSE 'rejected' END,
+        CASE WHEN u.decision NOT IN ('insert', 'update', 'unchanged') THEN u.decision END,
+        u.problem
+    FROM unnest(numbers, decisions, problems) WITH ORDINALITY AS u (number, decision, problem, ordinal)
+    ORDER BY u.ordinal;
 END
 $$;
+
+CREATE FUNCTION kepler.add_execution_steps(
+    execution_id text, token text, steps json, workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (ordinal integer, number integer, outcome text, error_code text, error text)
+LANGUAGE sql VOLATILE
+AS $$ SELECT * FROM kepler.add_execution_steps($1, $2, $3::pg_catalog.text, $4) $$;
+
+CREATE FUNCTION kepler.add_execution_steps(
+    execution_id text, token text, steps jsonb, workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (ordinal integer, number integer, outcome text, error_code text, error text)
+LANGUAGE sql VOLATILE
+AS $$ SELECT * FROM kepler.add_execution_steps($1, $2, $3::pg_catalog.text, $4) $$;

@@ -87,8 +87,15 @@ BEGIN
 END
 $$;
 
+-- Whether an error is about the session, the transaction or the server, and not about what is written: the
+-- classes of src/pg/subtransaction.rs.
+CREATE FUNCTION kepler._is_about_session(sqlstate text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT pg_catalog.left($1, 2) = ANY ('{08,25,2D,3B,40,53,55,57,58,F0}') $$;
+
 -- Overdue runs, of one workflow or all, become ABANDONED. Who holds a run's row is alive, and is
--- skipped.
+-- skipped. A run that the database refuses to write (a CHECK, a trigger) is found by halves and warned of: it
+-- must not keep others from being abandoned, or their workflow from starting.
 CREATE FUNCTION kepler._abandon_overdue(wanted_workflow text, max_rows integer, workspace_id text)
 RETURNS TABLE (execution_id text, workflow_id text, user_id text, started_at timestamptz, deadline_at timestamptz)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -99,28 +106,72 @@ AS $$
 DECLARE
     wanted_workspace ALIAS FOR $3;
     found_at constant timestamptz := clock_timestamp();
+    overdue text[];
+    pieces int4range[];
+    piece int4range;
+    half integer;
+    written text[];
+    abandoned text[] := '{}';
+    refused text[] := '{}';
+    refused_before integer;
 BEGIN
+    LOOP
+        refused_before := cardinality(refused);
+        overdue := ARRAY(
+            SELECT e.id FROM kepler.executions AS e
+            WHERE e.workspace_id = wanted_workspace AND e.status = 'RUNNING' AND e.deadline_at < found_at
+                AND (wanted_workflow IS NULL OR e.workflow_id = wanted_workflow) AND e.id <> ALL (refused)
+            ORDER BY e.deadline_at
+            LIMIT max_rows - cardinality(abandoned)
+            FOR NO KEY UPDATE SKIP LOCKED);
+        pieces := CASE WHEN overdue <> '{}' THEN ARRAY[int4range(1, cardinality(overdue) + 1)] ELSE '{}' END;
+        WHILE pieces <> '{}' LOOP
+            piece := pieces[cardinality(pieces)];
+            pieces := trim_array(pieces, 1);
+            BEGIN
+                WITH gone AS (
+                    UPDATE kepler.executions AS e
+                    SET status = 'ABANDONED', ended_at = greatest(found_at, e.started_at), updated_at = found_at
+                    WHERE e.workspace_id = wanted_workspace AND e.id = ANY (overdue[lower(piece):upper(piece) - 1])
+                    RETURNING e.id
+                )
+                SELECT coalesce(array_agg(g.id), '{}') INTO written FROM gone AS g;
+                IF cardinality(written) < upper(piece) - lower(piece) THEN
+                    RAISE EXCEPTION USING ERRCODE = 'triggered_action_exception',
+                        MESSAGE = 'a trigger on kepler.executions kept it from being written';
+                END IF;
+                abandoned := abandoned || written;
+            EXCEPTION WHEN OTHERS THEN
+                IF kepler._is_about_session(SQLSTATE) THEN
+                    RAISE;
+                END IF;
+                -- What is refused whatever the run, for want of a privilege, say, ends the call.
+                UPDATE kepler.executions AS e SET status = e.status, ended_at = e.ended_at, updated_at = e.updated_at
+                WHERE e.workspace_id = wanted_workspace AND e.id IS NULL;
+                IF upper(piece) - lower(piece) = 1 THEN
+                    refused := refused || overdue[lower(piece)];
+                    RAISE WARNING USING ERRCODE = SQLSTATE,
+                        MESSAGE = format('execution "%s" is overdue and cannot be abandoned', overdue[lower(piece)]),
+                        DETAIL = SQLERRM;
+                ELSE
+                    half := (lower(piece) + upper(piece)) / 2;
+                    pieces := pieces || int4range(half, upper(piece)) || int4range(lower(piece), half);
+                END IF;
+            END;
+        END LOOP;
+        -- In the place of those that were refused others are taken.
+        EXIT WHEN cardinality(refused) = refused_before OR cardinality(abandoned) >= max_rows
+            OR cardinality(refused) >= 1000;
+    END LOOP;
     RETURN QUERY
-    WITH overdue AS MATERIALIZED (
-        SELECT e.id FROM kepler.executions AS e
-        WHERE e.workspace_id = wanted_workspace AND e.status = 'RUNNING' AND e.deadline_at < found_at
-            AND (wanted_workflow IS NULL OR e.workflow_id = wanted_workflow)
-        ORDER BY e.deadline_at
-        LIMIT max_rows
-        FOR NO KEY UPDATE SKIP LOCKED
-    ), abandoned AS (
-        UPDATE kepler.executions AS e
-        SET status = 'ABANDONED', ended_at = greatest(found_at, e.started_at), updated_at = found_at
-        WHERE e.workspace_id = wanted_workspace AND e.id = ANY (ARRAY(SELECT o.id FROM overdue AS o))
-        RETURNING e.id, e.workflow_id, e.user_id, e.started_at, e.deadline_at
-    )
-    SELECT a.* FROM abandoned AS a ORDER BY a.deadline_at, a.id;
+    SELECT e.id, e.workflow_id, e.user_id, e.started_at, e.deadline_at FROM kepler.executions AS e
+    WHERE e.workspace_id = wanted_workspace AND e.id = ANY (abandoned)
+    ORDER BY e.deadline_at, e.id;
 END
 $$;
 
-CREATE FUNCTION kepler.abandon_executions(
-    max_rows integer DEFAULT 1000, workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (execution_id text, workflow_id text, user_id text, started_at timestamptz, deadline_at timestamptz)
+CREATE FUNCTION kepler._abandon_executions(max_rows integer, workspace_id text)
+RETURNS TABLE (execution_id text, workflow_id text, user_id text, started_at timestamptz, deadline_at timestamptz)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -267,6 +318,7 @@ DECLARE
     given_error ALIAS FOR $5;
     finished constant timestamptz := clock_timestamp();
     new_status kepler.execution_status;
+    stored_status kepler.execution_status;
     run record;
 BEGIN
     PERFORM kepler._require_tables();
@@ -292,7 +344,15 @@ BEGIN
         UPDATE kepler.executions AS e
         SET status = new_status, ended_at = greatest(finished, e.started_at), results = given_results,
             error = given_error, updated_at = finished
-        WHERE e.workspace_id = $6 AND e.id = $1;
+        WHERE e.workspace_id = $6 AND e.id = $1
+        RETURNING e.status INTO stored_status;
+        -- What is not stored is not told as stored.
+        IF stored_status IS DISTINCT FROM new_status THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'triggered_action_exception',
+                MESSAGE = 'the end of the execution was not written',
+                HINT = 'A trigger on kepler.executions keeps rows from being written, or changes them.';
+        END IF;
         RETURN 'finished';
     ELSIF run.status = 'ABANDONED' THEN
         -- Too late to count, and still what happened.

@@ -18,6 +18,8 @@ DECLARE
     expression text;
     bytes_a_row integer;
     lists bigint;
+    -- The share of rows whose vector fifty or more have, as far as Postgres keeps count of it.
+    repeated real;
 BEGIN
     PERFORM kepler._require_tables();
     FOR vectors IN
@@ -73,6 +75,12 @@ BEGIN
         build_memory := NULL;
         metric := coalesce(vectors.metric, 'cosine');
         operator_class := CASE metric WHEN 'cosine' THEN 'cosine_ops' WHEN 'l2' THEN 'l2_ops' ELSE 'ip_ops' END;
+        SELECT sum(f.frequency) INTO repeated
+        FROM pg_class AS c
+        JOIN pg_stats AS t ON t.schemaname = c.relnamespace::regnamespace::text AND t.tablename = c.relname
+            AND t.attname = column_name
+        CROSS JOIN LATERAL unnest(t.most_common_freqs) AS f (frequency)
+        WHERE c.oid = table_name AND f.frequency * row_count >= 50;
         -- pgvector's rule, and at least 100, or 200 past 50,000 rows.
         lists := greatest(CASE WHEN row_count <= 1000000 THEN row_count / 1000 ELSE sqrt(row_count)::bigint END,
             CASE WHEN row_count > indexed_from THEN 200 ELSE 100 END);
@@ -138,6 +146,11 @@ BEGIN
             build_memory := row_count * (bytes_a_row + 16 * links + 128);
             reason := format('%s Set maintenance_work_mem to %s or more. Where memory is short: ivfflat with lists = %s.',
                 reason, pg_size_pretty(build_memory), lists);
+        END IF;
+        -- No index leads past them: what it gives then is compared with everything.
+        IF repeated >= 0.02 AND (vectors.index IS NOT NULL OR advice = 'create') THEN
+            reason := format('%s Of 100 rows %s have a vector that many others have: searches that meet these compare all rows '
+                '(plan exact_after_index). A text that repeats is better embedded once.', reason, round((100 * repeated)::numeric));
         END IF;
         RETURN NEXT;
     END LOOP;

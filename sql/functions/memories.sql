@@ -36,16 +36,68 @@ AS $$
 SELECT * FROM kepler._remember($1::pg_catalog.text, true, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 $$;
 
+-- Batches as json and jsonb. Literals resolve to text, which is the form to prefer: a memory that json or jsonb
+-- cannot hold would fail the call before it starts.
+CREATE FUNCTION kepler.remember_many(
+    memories json,
+    dedupe boolean DEFAULT false,
+    space text DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (ordinal integer, memory_id text, action text, error_code text, error text)
+LANGUAGE sql VOLATILE
+AS $$ SELECT * FROM kepler.remember_many($1::pg_catalog.text, $2, $3, $4) $$;
+
+CREATE FUNCTION kepler.remember_many(
+    memories jsonb,
+    dedupe boolean DEFAULT false,
+    space text DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (ordinal integer, memory_id text, action text, error_code text, error text)
+LANGUAGE sql VOLATILE
+AS $$ SELECT * FROM kepler.remember_many($1::pg_catalog.text, $2, $3, $4) $$;
+
+CREATE FUNCTION kepler.set_embeddings(
+    space text,
+    embeddings json,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (ordinal integer, memory_id text, outcome text, error_code text, error text)
+LANGUAGE sql VOLATILE
+AS $$ SELECT * FROM kepler.set_embeddings($1, $2::pg_catalog.text, $3) $$;
+
+CREATE FUNCTION kepler.set_embeddings(
+    space text,
+    embeddings jsonb,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (ordinal integer, memory_id text, outcome text, error_code text, error text)
+LANGUAGE sql VOLATILE
+AS $$ SELECT * FROM kepler.set_embeddings($1, $2::pg_catalog.text, $3) $$;
+
+CREATE FUNCTION kepler.set_message_embeddings(
+    space text,
+    embeddings json,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (ordinal integer, message_id bigint, outcome text, error_code text, error text)
+LANGUAGE sql VOLATILE
+AS $$ SELECT * FROM kepler.set_message_embeddings($1, $2::pg_catalog.text, $3) $$;
+
+CREATE FUNCTION kepler.set_message_embeddings(
+    space text,
+    embeddings jsonb,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (ordinal integer, message_id bigint, outcome text, error_code text, error text)
+LANGUAGE sql VOLATILE
+AS $$ SELECT * FROM kepler.set_message_embeddings($1, $2::pg_catalog.text, $3) $$;
+
 CREATE FUNCTION kepler.forget(
     memory_ids text[],
-    at timestamptz DEFAULT NULL,
+    user_id text DEFAULT '*',
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (ordinal integer, memory_id text, outcome text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    given_at ALIAS FOR $2;
+    given_user ALIAS FOR $2;
     given_workspace ALIAS FOR $3;
 BEGIN
     PERFORM kepler._require_tables();
@@ -57,37 +109,72 @@ BEGIN
             row_number() OVER (PARTITION BY u.id ORDER BY u.ordinality) = 1 AS first
         FROM unnest(memory_ids) WITH ORDINALITY AS u (id, ordinality)
     ), locked AS MATERIALIZED (
-        SELECT m.id, m.expires_at FROM kepler.memories AS m
+        SELECT m.id FROM kepler.memories AS m
         WHERE m.workspace_id = given_workspace AND m.id = ANY (memory_ids)
+            AND (given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user)
         ORDER BY m.id FOR UPDATE
     ), deleted AS (
         DELETE FROM kepler.memories AS m USING locked AS l
-        WHERE m.workspace_id = given_workspace AND m.id = l.id AND given_at IS NULL
-        RETURNING m.id
-    ), dated AS (
-        UPDATE kepler.memories AS m SET expires_at = given_at
-        FROM locked AS l
-        WHERE m.workspace_id = given_workspace AND m.id = l.id AND given_at IS NOT NULL
-            AND l.expires_at IS DISTINCT FROM given_at
+        WHERE m.workspace_id = given_workspace AND m.id = l.id
         RETURNING m.id
     )
     SELECT g.ordinality::integer, g.id,
-        CASE WHEN g.first AND d.id IS NOT NULL THEN 'forgotten'
-             WHEN g.first AND t.id IS NOT NULL THEN 'expires'
+        CASE WHEN g.first AND d.id IS NOT NULL THEN 'deleted'
              WHEN l.id IS NOT NULL THEN 'unchanged'
              ELSE 'not_found' END
     FROM given AS g
     LEFT JOIN locked AS l ON l.id = g.id
     LEFT JOIN deleted AS d ON d.id = g.id
-    LEFT JOIN dated AS t ON t.id = g.id
     ORDER BY g.ordinality;
 END
 $$;
 
-CREATE FUNCTION kepler.expire_memories(
-    max_rows integer DEFAULT 1000,
+CREATE FUNCTION kepler.end_memories(
+    memory_ids text[],
+    at timestamptz,
+    user_id text DEFAULT '*',
     workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS bigint
+) RETURNS TABLE (ordinal integer, memory_id text, outcome text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    given_at ALIAS FOR $2;
+    given_user ALIAS FOR $3;
+    given_workspace ALIAS FOR $4;
+BEGIN
+    PERFORM kepler._require_tables();
+    PERFORM kepler._require_ids('memory_ids', memory_ids);
+    PERFORM kepler._require_arguments(ARRAY['at'], ARRAY[given_at::text]);
+    PERFORM kepler._require_name('workspace_id', given_workspace);
+    RETURN QUERY
+    WITH given AS MATERIALIZED (
+        SELECT u.id, u.ordinality,
+            row_number() OVER (PARTITION BY u.id ORDER BY u.ordinality) = 1 AS first
+        FROM unnest(memory_ids) WITH ORDINALITY AS u (id, ordinality)
+    ), locked AS MATERIALIZED (
+        SELECT m.id, m.expires_at FROM kepler.memories AS m
+        WHERE m.workspace_id = given_workspace AND m.id = ANY (memory_ids)
+            AND (given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user)
+        ORDER BY m.id FOR NO KEY UPDATE
+    ), ended AS (
+        UPDATE kepler.memories AS m SET expires_at = given_at
+        FROM locked AS l
+        WHERE m.workspace_id = given_workspace AND m.id = l.id AND l.expires_at IS DISTINCT FROM given_at
+        RETURNING m.id
+    )
+    SELECT g.ordinality::integer, g.id,
+        CASE WHEN g.first AND e.id IS NOT NULL THEN 'updated'
+             WHEN l.id IS NOT NULL THEN 'unchanged'
+             ELSE 'not_found' END
+    FROM given AS g
+    LEFT JOIN locked AS l ON l.id = g.id
+    LEFT JOIN ended AS e ON e.id = g.id
+    ORDER BY g.ordinality;
+END
+$$;
+
+CREATE FUNCTION kepler._expire_memories(max_rows integer, workspace_id text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -107,7 +194,9 @@ END
 $$;
 
 CREATE FUNCTION kepler.memory_history(
-    memory_id text, workspace_id text DEFAULT kepler.current_workspace_id()
+    memory_id text,
+    user_id text DEFAULT '*',
+    workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (
     version integer, id text, content text, valid_from timestamptz, valid_to timestamptz,
     superseded_by text
@@ -117,28 +206,18 @@ AS $$
 #variable_conflict use_column
 DECLARE
     given_id ALIAS FOR $1;
-    given_workspace ALIAS FOR $2;
+    given_user ALIAS FOR $2;
+    given_workspace ALIAS FOR $3;
 BEGIN
     PERFORM kepler._require_tables();
     PERFORM kepler._require_name('memory_id', given_id);
     PERFORM kepler._require_name('workspace_id', given_workspace);
     RETURN QUERY
-    WITH RECURSIVE earlier (id) AS (
-        SELECT given_id
-        UNION
-        SELECT m.id FROM earlier AS e
-        JOIN kepler.memories AS m ON m.workspace_id = given_workspace AND m.superseded_by = e.id
-    ), later (id) AS (
-        SELECT given_id
-        UNION
-        SELECT m.superseded_by FROM later AS l
-        JOIN kepler.memories AS m ON m.workspace_id = given_workspace AND m.id = l.id
-        WHERE m.superseded_by IS NOT NULL
-    )
     SELECT row_number() OVER (ORDER BY m.valid_from, m.created_at, m.id)::integer,
         m.id, m.content, m.valid_from, m.valid_to, m.superseded_by
-    FROM (SELECT e.id FROM earlier AS e UNION SELECT l.id FROM later AS l) AS c
+    FROM kepler._memory_chain(given_id, given_workspace) AS c (id)
     JOIN kepler.memories AS m ON m.workspace_id = given_workspace AND m.id = c.id
+    WHERE given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user
     ORDER BY 1;
 END
 $$;

@@ -122,14 +122,7 @@ BEGIN
     IF change = 'restore' THEN
         PERFORM kepler._enqueue(record_ids, workspace_id);
     ELSE
-        EXECUTE $query$
-        DELETE FROM kepler.enrichment_queue AS q
-        WHERE q.workspace_id = $2 AND q.record_id = ANY ($1)
-            AND EXISTS (
-                SELECT FROM kepler.records AS r
-                WHERE r.workspace_id = $2 AND r.id = q.record_id
-                    AND (r.deleted_at IS NOT NULL OR r.status <> 'ACTIVE'))
-        $query$ USING record_ids, workspace_id;
+        PERFORM kepler._dequeue(record_ids, workspace_id);
     END IF;
 END
 $$;
@@ -210,13 +203,14 @@ BEGIN
             MESSAGE = format('argument "%s" must not be NULL',
                 CASE WHEN record_ids IS NULL THEN 'record_ids' ELSE 'workspace_id' END);
     END IF;
+    PERFORM kepler._require_workspace(wanted_workspace);
 
-    IF change = 'restore' THEN
-        -- Before any row: see set_enrichment_policy.
-        PERFORM kepler._lock_enrichment(t.entity_type, wanted_workspace, false)
-        FROM (SELECT DISTINCT r.entity_type FROM kepler.records AS r
-              WHERE r.workspace_id = wanted_workspace AND r.id = ANY (record_ids)) AS t;
-    END IF;
+    -- Before any row, as upserts do: a trigger takes it too, and then it would be too late.
+    EXECUTE $query$
+    SELECT kepler._lock_enrichment(t.entity_type, $2, false)
+    FROM (SELECT DISTINCT r.entity_type FROM kepler.records AS r
+          WHERE r.workspace_id = $2 AND r.id = ANY ($1)) AS t
+    $query$ USING record_ids, wanted_workspace;
 
     RETURN QUERY
     WITH given AS MATERIALIZED (

@@ -2,13 +2,13 @@
 
 CREATE FUNCTION kepler.settle_records(
     lease_id bigint, results json, workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, record_id text, outcome text, error text)
+) RETURNS TABLE (ordinal integer, record_id text, outcome text, error_code text, error text)
 LANGUAGE sql VOLATILE
 AS $$ SELECT * FROM kepler.settle_records($1, $2::pg_catalog.text, $3) $$;
 
 CREATE FUNCTION kepler.settle_records(
     lease_id bigint, results jsonb, workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, record_id text, outcome text, error text)
+) RETURNS TABLE (ordinal integer, record_id text, outcome text, error_code text, error text)
 LANGUAGE sql VOLATILE
 AS $$ SELECT * FROM kepler.settle_records($1, $2::pg_catalog.text, $3) $$;
 
@@ -28,7 +28,7 @@ CREATE FUNCTION kepler.complete_records(
     record_ids text[],
     results jsonb[] DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, record_id text, outcome text, error text)
+) RETURNS TABLE (ordinal integer, record_id text, outcome text, error_code text, error text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -54,7 +54,7 @@ CREATE FUNCTION kepler.fail_records(
     retryable boolean DEFAULT true,
     retry_in interval DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, record_id text, outcome text, error text)
+) RETURNS TABLE (ordinal integer, record_id text, outcome text, error_code text, error text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -74,7 +74,7 @@ CREATE FUNCTION kepler.release_records(
     record_ids text[] DEFAULT NULL,
     retry_in interval DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, record_id text, outcome text, error text)
+) RETURNS TABLE (ordinal integer, record_id text, outcome text, error_code text, error text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column

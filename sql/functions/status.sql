@@ -1,34 +1,76 @@
--- What is installed, and how much it holds.
+-- What is installed, how much it holds, and what waits.
+
+-- Rows and bytes of a table. Smaller tables are counted, where the caller may read them; of others the
+-- statistics tell.
+CREATE FUNCTION kepler._table_status(relation regclass) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    counted_up_to constant bigint := 64 * 1024 * 1024;
+    row_count bigint;
+    estimated boolean;
+BEGIN
+    SELECT nullif(c.reltuples, -1)::bigint,
+        NOT has_table_privilege(relation, 'SELECT')
+        OR (pg_relation_size(relation) > counted_up_to AND c.reltuples >= 0)
+    INTO row_count, estimated FROM pg_class AS c WHERE c.oid = relation;
+    IF NOT estimated THEN
+        EXECUTE format('SELECT count(*) FROM %s', relation) INTO row_count;
+    END IF;
+    RETURN jsonb_build_object(
+        'rows', row_count, 'estimated', estimated, 'bytes', pg_total_relation_size(relation));
+END
+$$;
 
 CREATE FUNCTION kepler.status() RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- Smaller tables are counted, larger ones estimated from their statistics.
-    counted_up_to constant bigint := 64 * 1024 * 1024;
-    tables jsonb := '{}';
-    name text;
-    relation regclass;
-    row_count bigint;
-    estimated boolean;
+    tables jsonb;
+    made jsonb;
+    queue jsonb;
+    runs jsonb;
 BEGIN
     PERFORM kepler._require_tables();
-    FOREACH name IN ARRAY
-        ARRAY['workspaces', 'users', 'connections', 'credentials', 'entities', 'records',
-              'entry_tables', 'structures', 'hidden_fields',
-              'workflows', 'executions', 'execution_steps',
-              'enrichment_policies', 'enrichment_queue', 'leases', 'lease_records', 'enrichment_attempts',
-              'embedding_spaces', 'memories', 'memory_access', 'conversations', 'messages']
-    LOOP
-        relation := format('kepler.%I', name)::regclass;
-        SELECT c.reltuples::bigint, pg_relation_size(relation) > counted_up_to AND c.reltuples >= 0
-        INTO row_count, estimated FROM pg_class AS c WHERE c.oid = relation;
-        IF NOT estimated THEN
-            EXECUTE format('SELECT count(*) FROM %s', relation) INTO row_count;
-        END IF;
-        tables := tables || jsonb_build_object(name, jsonb_build_object(
-            'rows', row_count, 'estimated', estimated, 'bytes', pg_total_relation_size(relation)));
-    END LOOP;
+    SELECT jsonb_object_agg(c.relname, kepler._table_status(c.oid)) INTO tables
+    FROM pg_class AS c
+    WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p')
+        AND c.relname NOT IN ('schema_versions', 'access_levels');
+
+    -- There may be thousands: what the statistics say of all of them.
+    SELECT jsonb_object_agg(k.kind, jsonb_build_object(
+        'tables', k.tables, 'rows', k.row_count, 'estimated', true, 'bytes', k.bytes)) INTO made
+    FROM (
+        SELECT w.kind, count(c.oid) AS tables, coalesce(sum(nullif(c.reltuples, -1)), 0)::bigint AS row_count,
+            coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint AS bytes
+        FROM (VALUES ('entries'), ('embeddings')) AS w (kind)
+        LEFT JOIN pg_class AS c ON c.relnamespace = to_regnamespace('kepler_data') AND c.relkind IN ('r', 'p')
+            AND (c.relname LIKE '%\_embeddings') = (w.kind = 'embeddings')
+        GROUP BY w.kind
+    ) AS k;
+
+    -- The first of each type, by the index.
+    IF has_column_privilege('kepler.enrichment_queue', 'ready_at', 'SELECT') THEN
+        SELECT jsonb_build_object(
+            'oldest_ready_at', min(q.ready_at),
+            'leases', (SELECT count(*) FROM kepler.leases AS l),
+            'expired_leases', (SELECT count(*) FROM kepler.leases AS l WHERE l.lease_until <= clock_timestamp()))
+        INTO queue
+        FROM kepler.enrichment_policies AS p
+        CROSS JOIN LATERAL (
+            SELECT n.ready_at FROM kepler.enrichment_queue AS n
+            WHERE n.workspace_id = p.workspace_id AND n.entity_type = p.entity_type
+                AND n.ready_at <= clock_timestamp()
+            ORDER BY n.ready_at LIMIT 1) AS q;
+    END IF;
+    IF has_column_privilege('kepler.executions', 'deadline_at', 'SELECT') THEN
+        SELECT jsonb_build_object(
+            'running', count(*),
+            'overdue', count(*) FILTER (WHERE e.deadline_at <= clock_timestamp()))
+        INTO runs
+        FROM kepler.executions AS e WHERE e.status = 'RUNNING';
+    END IF;
+
     RETURN jsonb_build_object(
         'library_version', kepler.version(),
         'extension_version',
@@ -39,6 +81,9 @@ BEGIN
         'pgvector_version',
             (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'vector'),
         'workspace_id', kepler.current_workspace_id(),
-        'tables', tables);
+        'tables', tables,
+        'made', made,
+        'enrichment', queue,
+        'executions', runs);
 END
 $$;

@@ -1,7 +1,98 @@
+-- What else rests on a table or on a column of it, and whether Postgres changes no type under that. What functions and
+-- clients say in texts is not known to anybody.
+CREATE FUNCTION kepler._dependents(relation oid) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH depending AS (
+    SELECT d.refobjsubid AS number, d.classid, d.objid, d.objsubid, d.deptype
+    FROM pg_depend AS d
+    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = relation
+), found (number, kind, name, keeps_type) AS (
+    SELECT d.number, CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'rule' END,
+        c.oid::regclass::text, true
+    FROM depending AS d
+    JOIN pg_rewrite AS r ON r.oid = d.objid AND d.classid = 'pg_rewrite'::regclass
+    JOIN pg_class AS c ON c.oid = r.ev_class
+    UNION ALL
+    SELECT d.number, 'policy', quote_ident(p.polname), true
+    FROM depending AS d
+    JOIN pg_policy AS p ON p.oid = d.objid AND d.classid = 'pg_policy'::regclass
+    WHERE d.number > 0
+    UNION ALL
+    SELECT d.number, 'trigger', quote_ident(g.tgname), true
+    FROM depending AS d
+    JOIN pg_trigger AS g ON g.oid = d.objid AND d.classid = 'pg_trigger'::regclass
+    WHERE d.number > 0 AND NOT g.tgisinternal
+    UNION ALL
+    SELECT d.number, 'function', p.oid::regprocedure::text, true
+    FROM depending AS d
+    JOIN pg_proc AS p ON p.oid = d.objid AND d.classid = 'pg_proc'::regclass
+    UNION ALL
+    -- By the version of Postgres the column depends, or its expression.
+    SELECT d.number, 'generated column', quote_ident(a.attname), true
+    FROM depending AS d
+    LEFT JOIN pg_attrdef AS e ON e.oid = d.objid AND d.classid = 'pg_attrdef'::regclass
+    JOIN pg_attribute AS a ON a.attrelid = relation AND a.attgenerated <> ''
+        AND a.attnum = CASE WHEN d.classid = 'pg_class'::regclass AND d.objid = relation THEN d.objsubid ELSE e.adnum END
+    WHERE d.number > 0 AND d.number <> a.attnum
+    UNION ALL
+    SELECT d.number, 'publication', quote_ident(b.pubname), true
+    FROM depending AS d
+    JOIN pg_publication_rel AS p ON p.oid = d.objid AND d.classid = 'pg_publication_rel'::regclass
+    JOIN pg_publication AS b ON b.oid = p.prpubid
+    WHERE d.number > 0
+    UNION ALL
+    -- Constraints go with their columns, but for the condition of an exclusion.
+    SELECT d.number, CASE WHEN bool_or(d.deptype <> 'n') THEN 'constraint' ELSE 'exclusion' END, c.conname, false
+    FROM depending AS d
+    JOIN pg_constraint AS c ON c.oid = d.objid AND d.classid = 'pg_constraint'::regclass
+    WHERE c.conrelid = relation AND d.number > 0 AND c.contype IN ('c', 'f', 'u', 'x')
+    GROUP BY d.number, c.oid, c.conname
+    UNION ALL
+    SELECT d.number, 'index', c.relname, false
+    FROM depending AS d
+    JOIN pg_class AS c ON c.oid = d.objid AND d.classid = 'pg_class'::regclass AND c.relkind = 'i'
+    WHERE d.number > 0
+    UNION ALL
+    SELECT d.number, 'statistics object', quote_ident(s.stxname), false
+    FROM depending AS d
+    JOIN pg_statistic_ext AS s ON s.oid = d.objid AND d.classid = 'pg_statistic_ext'::regclass
+    WHERE d.number > 0
+    UNION ALL
+    SELECT 0, 'column', format('%s.%I', a.attrelid::regclass, a.attname), true
+    FROM pg_class AS t
+    JOIN pg_type AS y ON y.oid = t.reltype
+    JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (y.oid, y.typarray)
+        AND d.classid = 'pg_class'::regclass AND d.objsubid > 0
+    JOIN pg_attribute AS a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND NOT a.attisdropped
+    WHERE t.oid = relation
+    UNION ALL
+    SELECT a.attnum, 'parent', i.inhparent::regclass::text, true
+    FROM pg_inherits AS i
+    JOIN pg_attribute AS a ON a.attrelid = i.inhrelid AND a.attinhcount > 0 AND NOT a.attisdropped
+    WHERE i.inhrelid = relation
+    UNION ALL
+    SELECT 0, 'child', i.inhrelid::regclass::text, false
+    FROM pg_inherits AS i WHERE i.inhparent = relation
+    UNION ALL
+    SELECT 0, 'reference', c.conrelid::regclass::text, false
+    FROM depending AS d
+    JOIN pg_constraint AS c ON c.oid = d.objid AND d.classid = 'pg_constraint'::regclass
+    WHERE c.contype = 'f' AND c.confrelid = relation AND c.conrelid <> relation
+)
+SELECT coalesce(jsonb_agg(DISTINCT jsonb_build_object(
+    'column', a.attname, 'kind', f.kind, 'name', f.name, 'keeps_type', f.keeps_type)), '[]')
+FROM found AS f
+LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attnum = f.number AND f.number > 0
+WHERE f.name IS NOT NULL
+$$;
+
 -- What the catalog says of one table, in one object, for the comparison of tables with structures.
 --
 -- Expressions are printed under fixed settings, so that the text depends on nothing but the table.
--- This needs no privilege on the table. Printing its expressions waits for whoever holds it ACCESS EXCLUSIVE.
+-- This needs no privilege on the table. Printing its expressions waits for whoever holds it ACCESS EXCLUSIVE, and
+-- prints what is there by then: what was dropped meanwhile has no definition.
 CREATE FUNCTION kepler._table_facts(relation regclass) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -55,8 +146,13 @@ SELECT jsonb_build_object(
         SELECT jsonb_agg(jsonb_build_object(
                 'name', c.conname,
                 'kind', c.contype,
-                -- Printing a check is the dear part: its expression below is enough.
-                'definition', CASE WHEN c.contype <> 'c' THEN pg_get_constraintdef(c.oid) END,
+                -- Printing a check is the dear part: its expression below is enough. Of what was dropped meanwhile Postgres
+                -- prints nothing, and fails where only what it rests on is gone.
+                'definition', CASE
+                    WHEN c.contype = 'c' THEN NULL
+                    WHEN c.contype = 'f' AND pg_table_is_visible(c.confrelid) IS NULL THEN NULL
+                    WHEN c.contype <> 'f' AND pg_get_indexdef(c.conindid) IS NULL THEN NULL
+                    ELSE pg_get_constraintdef(c.oid) END,
                 'columns', coalesce((
                     SELECT jsonb_agg(a.attname ORDER BY k.ordinality)
                     FROM unnest(c.conkey) WITH ORDINALITY AS k (number, ordinality)
@@ -73,11 +169,11 @@ SELECT jsonb_build_object(
                         'schema', fn.nspname,
                         'table', f.relname,
                         'primary_key', fi.indisprimary,
-                        'columns', (
+                        'columns', coalesce((
                             SELECT jsonb_agg(a.attname ORDER BY k.ordinality)
                             FROM unnest(c.confkey) WITH ORDINALITY AS k (number, ordinality)
                             JOIN pg_attribute AS a
-                                ON a.attrelid = c.confrelid AND a.attnum = k.number))
+                                ON a.attrelid = c.confrelid AND a.attnum = k.number), '[]'))
                     FROM pg_class AS f
                     JOIN pg_namespace AS fn ON fn.oid = f.relnamespace
                     JOIN pg_index AS fi ON fi.indexrelid = c.conindid
@@ -105,8 +201,8 @@ SELECT jsonb_build_object(
                 'predicate', pg_get_expr(i.indpred, i.indrelid),
                 'nulls_not_distinct', i.indnullsnotdistinct,
                 'included', i.indnatts - i.indnkeyatts,
-                'definition', pg_get_indexdef(i.indexrelid),
-                'columns', (
+                'definition', coalesce(pg_get_indexdef(i.indexrelid), ''),
+                'columns', coalesce((
                     SELECT jsonb_agg(jsonb_build_object(
                             'name', a.attname,
                             'expression', CASE WHEN i.indkey[k.at] = 0
@@ -126,7 +222,7 @@ SELECT jsonb_build_object(
                     JOIN pg_namespace AS os ON os.oid = o.opcnamespace
                     LEFT JOIN pg_attribute AS a
                         ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.at]
-                            AND i.indkey[k.at] <> 0)
+                            AND i.indkey[k.at] <> 0), '[]')
             ) ORDER BY i.indexrelid)
         FROM pg_index AS i
         JOIN pg_class AS ic ON ic.oid = i.indexrelid
@@ -134,7 +230,8 @@ SELECT jsonb_build_object(
         LEFT JOIN pg_constraint AS c
             ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid AND c.contype IN ('p', 'u', 'x')
         WHERE i.indrelid = t.oid
-    ), '[]')
+    ), '[]'),
+    'dependents', kepler._dependents(t.oid)
 )
 FROM pg_class AS t
 JOIN pg_namespace AS n ON n.oid = t.relnamespace

@@ -2,8 +2,9 @@
 -- A "step" of a definition is the trigger, an action, or an action nested under "actions" of either.
 
 -- The first argument that is NULL and may not be.
+-- The workspace must be one that the caller may name, too.
 CREATE FUNCTION kepler._require_arguments(names text[], given text[]) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     FOR at IN 1 .. cardinality(names) LOOP
@@ -11,6 +12,8 @@ BEGIN
             RAISE EXCEPTION USING
                 ERRCODE = 'null_value_not_allowed',
                 MESSAGE = format('argument "%s" must not be NULL', names[at]);
+        ELSIF names[at] = 'workspace_id' THEN
+            PERFORM kepler._require_workspace(given[at]);
         END IF;
     END LOOP;
 END

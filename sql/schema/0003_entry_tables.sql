@@ -1,7 +1,7 @@
 -- Tables that users define at run time: what they are called, every version of their structure, and
 -- the fields that are hidden. The tables themselves live in a schema of their own.
 
-CREATE SCHEMA kepler_data;
+CREATE SCHEMA IF NOT EXISTS kepler_data;
 COMMENT ON SCHEMA kepler_data IS 'Entry tables: made by kepler.create_entry_table from structures';
 
 -- One sequence for the database: two workspaces never make the same table name.

@@ -38,6 +38,8 @@ CREATE TABLE kepler.enrichment_queue (
     fair_key text COLLATE "C",
     ready_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     attempt integer NOT NULL DEFAULT 0,
+    refusals integer NOT NULL DEFAULT 0,
+    error text,
     PRIMARY KEY (workspace_id, record_id),
     CONSTRAINT enrichment_queue_attempt_not_negative CHECK (attempt >= 0)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01);
@@ -59,6 +61,7 @@ CREATE TABLE kepler.leases (
     deadline timestamptz NOT NULL,
     lease_until timestamptz NOT NULL,
     open_records integer NOT NULL,
+    error text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (workspace_id, id)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01);
@@ -79,6 +82,17 @@ CREATE TABLE kepler.lease_records (
 -- Ids and hashes do not shrink.
 ALTER TABLE kepler.lease_records ALTER COLUMN record_ids SET STORAGE EXTERNAL;
 ALTER TABLE kepler.lease_records ALTER COLUMN content_hashes SET STORAGE EXTERNAL;
+
+-- Whose turn it was in each claim of a fair type: the newest row counts, and a claim takes the one away
+-- that it began with. Not one row that all claims change: none waits for another, and versions that vacuum
+-- cannot remove lie behind the newest in the index, where nobody walks them.
+CREATE TABLE kepler.enrichment_turns (
+    workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
+    entity_type text NOT NULL,
+    lease_id bigint NOT NULL,
+    fair_key text COLLATE "C" NOT NULL,
+    PRIMARY KEY (workspace_id, entity_type, lease_id)
+) WITH (autovacuum_vacuum_scale_factor = 0.01);
 
 CREATE TABLE kepler.enrichment_attempts (
     workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
@@ -109,6 +123,9 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.leases
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler._refuse_workspace_change();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.lease_records
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler._refuse_workspace_change();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.enrichment_turns
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler._refuse_workspace_change();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.enrichment_attempts
@@ -164,21 +181,99 @@ CREATE TRIGGER clear_enrichment BEFORE UPDATE OF data ON kepler.records
         AND NEW.data IS DISTINCT FROM OLD.data AND kepler._is_direct())
     EXECUTE FUNCTION kepler._clear_enrichment();
 
+-- Who a record is for the queue, a lease and the log.
+CREATE TRIGGER keep_id BEFORE UPDATE OF id ON kepler.records
+    FOR EACH ROW WHEN (OLD.id <> NEW.id)
+    EXECUTE FUNCTION kepler._refuse_enrichment_change(
+        'the id of a record never changes', 'Insert another record, and delete this one.');
+-- PENDING under no lease, or another one, it would wait for ever.
+CREATE TRIGGER keep_lease BEFORE UPDATE OF enrichment_lease_id ON kepler.records
+    FOR EACH ROW WHEN (
+        OLD.enrichment_status = 'PENDING' AND NEW.enrichment_status = 'PENDING'
+        AND OLD.enrichment_lease_id IS DISTINCT FROM NEW.enrichment_lease_id AND kepler._is_direct())
+    EXECUTE FUNCTION kepler._refuse_enrichment_change(
+        'enrichment_lease_id goes with the status', 'To take a record back, set enrichment_status to UNAPPLIED.');
+
 CREATE TRIGGER queue_deleted AFTER DELETE ON kepler.records
     REFERENCING OLD TABLE AS old_records
     FOR EACH STATEMENT EXECUTE FUNCTION kepler._dequeue_deleted_records();
 
+CREATE TRIGGER queue_truncated AFTER TRUNCATE ON kepler.records
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler._forget_truncated_records();
+
+-- The tables themselves: what direct SQL does to them is made good, or refused.
+CREATE TRIGGER begin_enrichment AFTER INSERT ON kepler.enrichment_policies
+    FOR EACH ROW WHEN (NOT kepler._holds_enrichment(NEW.entity_type, NEW.workspace_id))
+    EXECUTE FUNCTION kepler._begin_enrichment();
+CREATE TRIGGER change_fairness AFTER UPDATE OF fair ON kepler.enrichment_policies
+    FOR EACH ROW WHEN (OLD.fair <> NEW.fair)
+    EXECUTE FUNCTION kepler._change_fairness();
+CREATE TRIGGER end_enrichment AFTER DELETE ON kepler.enrichment_policies
+    FOR EACH ROW EXECUTE FUNCTION kepler._end_enrichment();
+CREATE TRIGGER keep_entity_type BEFORE UPDATE OF entity_type ON kepler.enrichment_policies
+    FOR EACH ROW WHEN (OLD.entity_type <> NEW.entity_type)
+    EXECUTE FUNCTION kepler._refuse_enrichment_change(
+        'a policy keeps its entity type', 'Use kepler.drop_enrichment_policy(…) and kepler.set_enrichment_policy(…).');
+CREATE TRIGGER keep_policies AFTER TRUNCATE ON kepler.enrichment_policies
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler._refuse_truncate();
+CREATE TRIGGER keep_queued AFTER DELETE ON kepler.enrichment_queue
+    FOR EACH ROW WHEN (pg_catalog.pg_trigger_depth() = 0 AND kepler._is_direct())
+    EXECUTE FUNCTION kepler._keep_queued();
+CREATE TRIGGER keep_record BEFORE UPDATE OF record_id, entity_type ON kepler.enrichment_queue
+    FOR EACH ROW WHEN (OLD.record_id <> NEW.record_id OR OLD.entity_type <> NEW.entity_type)
+    EXECUTE FUNCTION kepler._keep_queued();
+CREATE TRIGGER keep_queue AFTER TRUNCATE ON kepler.enrichment_queue
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler._refuse_truncate();
+CREATE TRIGGER give_back AFTER DELETE ON kepler.leases
+    FOR EACH ROW WHEN (kepler._is_direct())
+    EXECUTE FUNCTION kepler._give_back_lease();
+CREATE TRIGGER keep_lease BEFORE UPDATE OF id, entity_type, open_records ON kepler.leases
+    FOR EACH ROW WHEN (
+        (OLD.id <> NEW.id OR OLD.entity_type <> NEW.entity_type OR OLD.open_records <> NEW.open_records)
+        AND kepler._is_direct())
+    EXECUTE FUNCTION kepler._refuse_enrichment_change(
+        'a lease keeps its id, its entity type and the number of its records',
+        'Delete the lease: its records are then given back.');
+CREATE TRIGGER keep_leases AFTER TRUNCATE ON kepler.leases
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler._refuse_truncate();
+CREATE TRIGGER keep_records AFTER DELETE ON kepler.lease_records
+    FOR EACH ROW WHEN (pg_catalog.pg_trigger_depth() = 0 AND kepler._is_direct())
+    EXECUTE FUNCTION kepler._keep_lease_records();
+CREATE TRIGGER keep_unchanged BEFORE UPDATE ON kepler.lease_records
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION kepler._refuse_enrichment_change(
+        'what a lease was claimed with does not change', 'Delete the lease: its records are then given back.');
+CREATE TRIGGER keep_truncated AFTER TRUNCATE ON kepler.lease_records
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler._refuse_truncate();
+
+-- What needs a person: FAILED records, whether or not the log still says why, and records that the database
+-- refuses to write, so that they can neither be claimed nor taken back from a worker that is lost.
 CREATE VIEW kepler.failed_enrichments AS
-SELECT r.workspace_id, r.id AS record_id, r.entity_type, r.entity_id, r.external_id,
+SELECT r.workspace_id, r.id AS record_id, r.entity_type, r.entity_id, r.external_id, r.enrichment_status,
     a.lease_id, a.attempt, a.error, a.ended_at
 FROM kepler.records AS r
-JOIN LATERAL (
+LEFT JOIN LATERAL (
     SELECT f.lease_id, f.attempt, f.error, f.ended_at
     FROM kepler.enrichment_attempts AS f
     WHERE f.workspace_id = r.workspace_id AND f.record_id = r.id AND f.outcome IN ('failed', 'expired')
     ORDER BY f.lease_id DESC LIMIT 1
 ) AS a ON true
-WHERE r.enrichment_status = 'FAILED' AND r.deleted_at IS NULL;
+WHERE r.enrichment_status = 'FAILED' AND r.deleted_at IS NULL
+UNION ALL
+SELECT r.workspace_id, r.id, r.entity_type, r.entity_id, r.external_id, r.enrichment_status,
+    NULL, q.attempt, 'cannot be claimed: ' || q.error, NULL
+FROM kepler.enrichment_queue AS q
+JOIN kepler.records AS r ON r.workspace_id = q.workspace_id AND r.id = q.record_id
+WHERE q.error IS NOT NULL
+UNION ALL
+SELECT r.workspace_id, r.id, r.entity_type, r.entity_id, r.external_id, r.enrichment_status,
+    l.id, m.attempt, 'cannot be taken back: ' || l.error, l.lease_until
+FROM kepler.leases AS l
+JOIN kepler.lease_records AS n ON n.workspace_id = l.workspace_id AND n.lease_id = l.id
+CROSS JOIN LATERAL ROWS FROM (unnest(n.record_ids), unnest(n.attempts)) AS m (record_id, attempt)
+JOIN kepler.records AS r
+    ON r.workspace_id = l.workspace_id AND r.id = m.record_id AND r.enrichment_lease_id = l.id
+WHERE l.error IS NOT NULL AND l.lease_until <= clock_timestamp();
 ALTER VIEW kepler.failed_enrichments SET (security_invoker = true);
 
 COMMENT ON TABLE kepler.enrichment_policies IS 'Which entity types workers enrich, and how; set by set_enrichment_policy';
@@ -198,15 +293,19 @@ COMMENT ON COLUMN kepler.enrichment_queue.workspace_id IS 'Workspace the row bel
 COMMENT ON COLUMN kepler.enrichment_queue.fair_key IS 'Entity of the record where the policy is fair, otherwise NULL';
 COMMENT ON COLUMN kepler.enrichment_queue.ready_at IS 'Not claimed before this time';
 COMMENT ON COLUMN kepler.enrichment_queue.attempt IS 'Attempts that the present content has had';
+COMMENT ON COLUMN kepler.enrichment_queue.refusals IS 'How often in a row the database refused to let it be claimed; each makes it wait longer';
+COMMENT ON COLUMN kepler.enrichment_queue.error IS 'Why it could not be claimed the last time; NULL where nothing stood in the way';
 
 COMMENT ON TABLE kepler.leases IS 'Batches that workers hold; a lease goes when its last record is settled';
 COMMENT ON COLUMN kepler.leases.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.leases.id IS 'Fencing token: later leases have greater ids';
 COMMENT ON COLUMN kepler.leases.worker IS 'Who claimed, as the caller named itself';
 COMMENT ON COLUMN kepler.leases.length IS 'How far a heartbeat extends it, unless it says otherwise';
-COMMENT ON COLUMN kepler.leases.deadline IS 'When it ended if no heartbeat came';
+COMMENT ON COLUMN kepler.leases.deadline IS 'When it ended if no heartbeat came; where a record could not be taken back, when that is tried again';
 COMMENT ON COLUMN kepler.leases.lease_until IS 'When it ends';
 COMMENT ON COLUMN kepler.leases.open_records IS 'How many of its records are not settled yet';
+
+COMMENT ON COLUMN kepler.leases.error IS 'Why a record could not be taken back after the lease ended';
 
 COMMENT ON TABLE kepler.lease_records IS 'What each lease was claimed with: records, in the order in which they are locked';
 COMMENT ON COLUMN kepler.lease_records.workspace_id IS 'Workspace the row belongs to; never changes';
@@ -214,9 +313,14 @@ COMMENT ON COLUMN kepler.lease_records.record_ids IS 'Records it was claimed wit
 COMMENT ON COLUMN kepler.lease_records.attempts IS 'Number of the attempt of each, from 1';
 COMMENT ON COLUMN kepler.lease_records.content_hashes IS 'records.content_hash of each at the claim; another one at the end means superseded';
 
+COMMENT ON TABLE kepler.enrichment_turns IS 'Whose turn it was in the last claims of types with a fair policy; kept by claim_records';
+COMMENT ON COLUMN kepler.enrichment_turns.workspace_id IS 'Workspace the row belongs to; never changes';
+COMMENT ON COLUMN kepler.enrichment_turns.lease_id IS 'Lease of the claim; the greatest counts';
+COMMENT ON COLUMN kepler.enrichment_turns.fair_key IS 'Entity that was served last; the next claim begins behind it';
+
 COMMENT ON TABLE kepler.enrichment_attempts IS 'How each claim of a record ended that was settled or expired; append-only';
 COMMENT ON COLUMN kepler.enrichment_attempts.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.enrichment_attempts.attempt IS 'Number of the attempt, from 1';
 COMMENT ON COLUMN kepler.enrichment_attempts.error IS 'What the worker said, or why it was ended';
 
-COMMENT ON VIEW kepler.failed_enrichments IS 'Dead letters: records that are FAILED, with what the last attempt said';
+COMMENT ON VIEW kepler.failed_enrichments IS 'Dead letters: records that are FAILED, with what the last attempt said where the log still has it, and records that the database refuses to write, so that no worker gets them';

@@ -93,9 +93,14 @@ CREATE TRIGGER touch_updated_at
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.memories
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler._refuse_workspace_change();
--- Embeddings have the columns that searches find them by. Whoever changed them: other triggers may have.
+CREATE TRIGGER keep_id BEFORE UPDATE OF id ON kepler.memories
+    FOR EACH ROW WHEN (OLD.id <> NEW.id)
+    EXECUTE FUNCTION kepler._refuse_memory_rename();
+-- Embeddings have the columns that searches find them by, and go when the content is another one. Whoever changed
+-- them: other triggers may have.
 CREATE TRIGGER move_embeddings AFTER UPDATE ON kepler.memories
-    FOR EACH ROW WHEN (OLD.user_id IS DISTINCT FROM NEW.user_id OR OLD.context_type <> NEW.context_type)
+    FOR EACH ROW WHEN (OLD.user_id IS DISTINCT FROM NEW.user_id OR OLD.context_type <> NEW.context_type
+        OR OLD.format <> NEW.format OR OLD.content <> NEW.content)
     EXECUTE FUNCTION kepler._move_embeddings();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.memory_access
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)

@@ -94,6 +94,12 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.messages
 CREATE TRIGGER number_message BEFORE INSERT ON kepler.messages
     FOR EACH ROW WHEN (NEW.number IS NULL)
     EXECUTE FUNCTION kepler._number_message();
+CREATE TRIGGER note_numbers AFTER INSERT ON kepler.messages
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler._note_numbered_messages();
+-- What was embedded is no longer what is said.
+CREATE TRIGGER drop_embeddings AFTER UPDATE ON kepler.messages
+    FOR EACH ROW WHEN (OLD.content <> NEW.content)
+    EXECUTE FUNCTION kepler._drop_message_embeddings();
 CREATE TRIGGER keep_place BEFORE UPDATE OF id, conversation_id, number ON kepler.messages
     FOR EACH ROW WHEN (OLD.id <> NEW.id OR OLD.conversation_id <> NEW.conversation_id OR OLD.number <> NEW.number)
     EXECUTE FUNCTION kepler._refuse_message_move();

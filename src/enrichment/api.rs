@@ -6,50 +6,19 @@ use super::{decode, settle};
 use crate::arguments::{OptionsObject, name};
 use crate::error::Error;
 use crate::install::require_tables;
-use pgrx::JsonB;
-use pgrx::callconv::{BoxRet, FcInfo};
-use pgrx::datum::{Datum, Interval};
+use crate::pg::json::{Options, Stored};
+use crate::pg::whole::Spi;
+use crate::workspace;
+use pgrx::datum::Interval;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::pgrx_sql_entity_graph::metadata::{
-    ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
-};
 use pgrx::prelude::*;
+use std::borrow::Cow;
 
 /// A claim takes at most so many records.
 const MAX_ROWS: i32 = 10_000;
 /// A lease holds at most a year without a heartbeat.
 const MAX_LEASE: i128 = 365 * 86_400_000_000;
-
-/// A `jsonb` as it is stored: pgrx's own type would decode it and encode it again.
-struct StoredJsonb(pg_sys::Datum);
-
-impl IntoDatum for StoredJsonb {
-    fn into_datum(self) -> Option<pg_sys::Datum> {
-        Some(self.0)
-    }
-
-    fn type_oid() -> pg_sys::Oid {
-        pg_sys::JSONBOID
-    }
-}
-
-// SAFETY: gives the datum to the function's caller.
-unsafe impl BoxRet for StoredJsonb {
-    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
-        // SAFETY: the datum is a jsonb that lives as long as the call.
-        unsafe { fcinfo.return_raw_datum(self.0) }
-    }
-}
-
-// SAFETY: the datum is a jsonb.
-unsafe impl SqlTranslatable for StoredJsonb {
-    const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(StoredJsonb);
-    const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
-    const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal("jsonb"));
-    const RETURN_SQL: Result<ReturnsRef, ReturnsError> =
-        Ok(ReturnsRef::One(SqlMappingRef::literal("jsonb")));
-}
 
 /// Claims up to `max_rows` records of a type for `worker`, under one lease.
 ///
@@ -65,7 +34,7 @@ fn claim_records(
     worker: Option<String>,
     max_rows: default!(Option<i32>, "1"),
     lease: default!(Option<Interval>, "NULL"),
-    options: default!(Option<JsonB>, "NULL"),
+    options: default!(Option<Options>, "NULL"),
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<
     TableIterator<
@@ -74,7 +43,7 @@ fn claim_records(
             name!(lease_id, i64),
             name!(record_id, String),
             name!(attempt, i32),
-            name!(data, StoredJsonb),
+            name!(data, Stored),
             name!(source_updated_at, Option<TimestampWithTimeZone>),
             name!(lease_until, TimestampWithTimeZone),
         ),
@@ -83,7 +52,7 @@ fn claim_records(
 > {
     require_tables()?;
     let request = Request {
-        workspace_id: name("workspace_id", workspace_id)?,
+        workspace_id: workspace::argument(workspace_id)?,
         entity_type: name("entity_type", entity_type)?,
         worker: name("worker", worker)?,
         max_rows: check_max_rows(max_rows)?,
@@ -113,7 +82,7 @@ fn claim_records(
         .into_iter()
         .map(|record| {
             let source_updated_at = record.source_updated_at.map(time).transpose()?;
-            let data = StoredJsonb(record.data);
+            let data = Stored(record.data);
             Ok((lease_id, record.record_id, record.attempt, data, source_updated_at, until))
         })
         .collect();
@@ -122,10 +91,11 @@ fn claim_records(
 
 /// Settles records of a lease: each is completed, fails or is released, and gets an answer.
 ///
-/// `results`: a JSON array of `{record_id, outcome, result, error, retryable, retry_in}`.
+/// `results`: a JSON array of `{record_id, outcome, result, error, retryable, retry_in}`. What the database
+/// refuses to write is `rejected`, with the SQLSTATE as `error_code`.
 ///
 /// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 22P02 where `results` is no JSON
-/// array, 09000 where a trigger kept a record from being written.
+/// array.
 #[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
@@ -140,6 +110,7 @@ fn settle_records(
             name!(ordinal, i32),
             name!(record_id, Option<String>),
             name!(outcome, &'static str),
+            name!(error_code, Option<String>),
             name!(error, Option<String>),
         ),
     >,
@@ -147,12 +118,12 @@ fn settle_records(
 > {
     require_tables()?;
     let lease_id = lease_id.ok_or(Error::NullArgument("lease_id"))?;
-    let workspace_id = name("workspace_id", workspace_id)?;
+    let workspace_id = workspace::argument(workspace_id)?;
     let elements = decode::batch(results.ok_or(Error::NullArgument("results"))?)?;
-    let answers =
-        Spi::connect_mut(|client| settle::run(client, &workspace_id, lease_id, elements))?;
+    let answers = Spi::connect_mut(|client| settle::run(client, &workspace_id, lease_id, elements));
     Ok(TableIterator::new(answers.into_iter().enumerate().map(|(at, answer)| {
-        (at as i32 + 1, answer.record_id, answer.outcome.name(), answer.error)
+        let error_code = answer.error_code.map(Cow::into_owned);
+        (at as i32 + 1, answer.record_id, answer.outcome.name(), error_code, answer.error)
     })))
 }
 
@@ -176,7 +147,7 @@ fn check_lease(lease: Option<Interval>) -> Result<Option<i64>, Error> {
     }
 }
 
-fn read_options(options: Option<JsonB>) -> Result<Option<bool>, Error> {
+fn read_options(options: Option<Options>) -> Result<Option<bool>, Error> {
     let Some(options) = options else { return Ok(None) };
     let mut options = OptionsObject::open(options.0)?;
     let mut fair = None;

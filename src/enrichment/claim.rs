@@ -1,28 +1,28 @@
 //! Claims records for a worker.
 //!
 //! 1. Take back what has expired, at most once a second or where too little is found.
-//! 2. Lock rows of the queue in the order of their times, then their records; what is locked is left
-//!    to others, so a claim waits for nobody. Where records are locked it looks behind them.
-//! 3. Mark the records PENDING under the lease, note what it holds, and delete the rows.
-//!
-//! A session goes on where its last claim ended: dead entries of the index, which a long transaction
-//! keeps vacuum from removing, are not walked again each time. From the start it looks once a second,
-//! and where it finds too little; where that takes long, at most a twentieth of the time.
+//! 2. Lock rows of the queue in the order of their times, or by turns, then their records; what is locked
+//!    is left to others, so a claim waits for nobody. Where records are locked it looks behind them.
+//! 3. Mark the records PENDING under the lease, note what it holds, and delete the rows. A record that
+//!    the database refuses to mark waits in the queue with the reason.
 
 use super::direct::Own;
 use super::error::EnrichmentError;
-use super::place::{Place, blocks};
+use super::fair::Turn;
+use super::mark::{Marked, Under};
+use super::pick::Picked;
+use super::place::Place;
 use super::policy::{self, Policy};
-use super::reap;
+use super::refusal::{self, Refused};
 use crate::error::Error;
 use crate::pg::array::{self, Array};
 use crate::pg::clock::now;
-use crate::pg::plan::{Parameter, Row, Rows, Statement, Tid};
+use crate::pg::plan::Statement;
+use crate::pg::undone::UntilUndone;
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
-use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// What a worker gets of a record.
 pub(crate) struct Claimed {
@@ -51,80 +51,14 @@ pub(crate) struct Claim {
     pub(crate) records: Vec<Claimed>,
 }
 
-/// Times in the queue may be so much older than their transaction's last (a batch of an upsert is spread
-/// over a microsecond each).
-const SLACK: i64 = 5_000;
 /// So many rows of the queue does a claim try, at most, where their records are locked.
 const MAX_TRIED: usize = 20_000;
+/// So many refused records does it come across before it leaves the rest to the next.
+const MAX_REFUSED: usize = 1_000;
 
 thread_local! {
-    static PLACES: RefCell<HashMap<(String, String), Place>> = RefCell::default();
+    static PLACES: UntilUndone<(String, String), Place> = UntilUndone::default();
 
-    static PICK: Statement = const { Statement::new(
-        c"SELECT q.record_id, q.attempt, q.ready_at, q.ctid FROM kepler.enrichment_queue AS q
-          WHERE q.workspace_id = $1 AND q.entity_type = $2 AND q.ready_at >= $3
-            AND q.ready_at <= $4
-          ORDER BY q.ready_at LIMIT $5
-          FOR UPDATE SKIP LOCKED",
-        &[
-            pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID,
-            pg_sys::INT4OID,
-        ],
-    ) };
-    // The keys by a skip scan: one descent of the index for each.
-    static KEYS: Statement = const { Statement::new(
-        c"WITH RECURSIVE k (fair_key) AS (
-              (SELECT q.fair_key FROM kepler.enrichment_queue AS q
-               WHERE q.workspace_id = $1 AND q.entity_type = $2
-                 AND q.fair_key IS NOT NULL AND q.fair_key > $3
-               ORDER BY q.fair_key LIMIT 1)
-              UNION ALL
-              SELECT (SELECT q.fair_key FROM kepler.enrichment_queue AS q
-                      WHERE q.workspace_id = $1 AND q.entity_type = $2
-                        AND q.fair_key IS NOT NULL AND q.fair_key > k.fair_key
-                      ORDER BY q.fair_key LIMIT 1)
-              FROM k WHERE k.fair_key IS NOT NULL)
-          SELECT k.fair_key FROM k WHERE k.fair_key IS NOT NULL LIMIT $4",
-        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT4OID],
-    ) };
-    static PICK_FAIR: Statement = const { Statement::new(
-        c"SELECT p.record_id, p.attempt, p.ready_at, p.ctid
-          FROM (SELECT pg_catalog.unnest($3) AS fair_key) AS k
-          CROSS JOIN LATERAL (
-              SELECT q.record_id, q.attempt, q.ready_at, q.ctid
-              FROM kepler.enrichment_queue AS q
-              WHERE q.workspace_id = $1 AND q.entity_type = $2
-                AND q.fair_key IS NOT NULL AND q.fair_key = k.fair_key AND q.ready_at <= $4
-              ORDER BY q.ready_at LIMIT $5
-              FOR UPDATE SKIP LOCKED) AS p",
-        &[
-            pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TIMESTAMPTZOID,
-            pg_sys::INT4OID,
-        ],
-    ) };
-    // What is locked stays where it is until the end of the transaction: it is found again by its place.
-    static TAKE: Statement = const { Statement::new(
-        c"UPDATE kepler.records AS r
-          SET enrichment_status = 'PENDING'::kepler.record_enrichment_status,
-              enrichment_lease_id = $4, updated_at = $3
-          WHERE r.ctid = ANY (ARRAY(
-              SELECT l.ctid
-              FROM (SELECT pg_catalog.unnest($2) AS id) AS n
-              CROSS JOIN LATERAL (
-                  SELECT x.ctid FROM kepler.records AS x
-                  WHERE x.workspace_id = $1 AND x.id = n.id AND x.entity_type = $5
-                    AND x.enrichment_status = 'UNAPPLIED'::kepler.record_enrichment_status
-                    AND x.status = 'ACTIVE'::kepler.record_status AND x.deleted_at IS NULL
-                  LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) AS l
-              LIMIT $6))
-          RETURNING r.id, r.data, r.source_updated_at, r.content_hash, r.entity_id, r.external_id,
-                    r.enrichment_lease_id = $4
-                    AND r.enrichment_status = 'PENDING'::kepler.record_enrichment_status",
-        &[
-            pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT8OID,
-            pg_sys::TEXTOID, pg_sys::INT4OID,
-        ],
-    ) };
     // Rows whose records are not to be enriched, as everybody sees. They got there around Kepler. What
     // row security hides may be there.
     static REPAIR: Statement = const { Statement::new(
@@ -175,14 +109,6 @@ thread_local! {
     ) };
 }
 
-/// A row of the queue that this transaction has locked.
-struct Picked {
-    record_id: String,
-    attempt: i32,
-    ready_at: i64,
-    place: Tid,
-}
-
 /// A record that the claim has marked.
 struct Taken<'r> {
     data: pg_sys::Datum,
@@ -192,12 +118,14 @@ struct Taken<'r> {
     key: (Option<&'r str>, Option<&'r str>),
 }
 
-struct Call<'r> {
-    request: &'r Request,
-    workspace: Text,
-    entity_type: Text,
-    policy: Policy,
-    place: Place,
+/// One call of `claim_records`.
+pub(super) struct Call<'r> {
+    pub(super) request: &'r Request,
+    pub(super) workspace: Text,
+    pub(super) entity_type: Text,
+    pub(super) policy: Policy,
+    pub(super) place: Place,
+    pub(super) turn: Option<Turn>,
 }
 
 /// Claims. `keep` copies a datum into memory that outlives the connection.
@@ -216,131 +144,15 @@ pub(crate) fn run(
     }
     let _own = Own::begin();
     let key = (request.workspace_id.clone(), request.entity_type.clone());
-    let place = PLACES.with_borrow(|places| places.get(&key).cloned()).unwrap_or_default();
-    let mut call = Call { request, workspace, entity_type, policy, place };
+    let place = PLACES.with(|places| places.get(&key)).unwrap_or_default();
+    let mut call = Call { request, workspace, entity_type, policy, place, turn: None };
     let picked = call.pick(client);
     let claim = call.take(client, picked, keep)?;
-    PLACES.with_borrow_mut(|places| places.insert(key, call.place));
+    PLACES.with(|places| places.set(key, call.place));
     Ok(claim)
 }
 
 impl Call<'_> {
-    fn pick(&mut self, client: &mut SpiClient<'_>) -> Vec<Picked> {
-        let wanted = self.request.max_rows as usize;
-        if self.place.reap_is_due(now(), true) {
-            self.reap(client);
-        }
-        let mut picked = self.pick_somehow(client);
-        if picked.len() < wanted && self.place.reap_is_due(now(), false) && self.reap(client) > 0 {
-            picked = self.pick_somehow(client);
-        }
-        picked
-    }
-
-    fn pick_somehow(&mut self, client: &mut SpiClient<'_>) -> Vec<Picked> {
-        if self.request.fair.unwrap_or(self.policy.fair) {
-            self.pick_fair(client)
-        } else {
-            self.pick_in_order(client)
-        }
-    }
-
-    fn reap(&mut self, client: &mut SpiClient<'_>) -> usize {
-        let before = blocks();
-        let count = reap::reap(client, &self.workspace, &self.entity_type, &self.policy, now());
-        self.place.reaped_at = now();
-        // Work that was found is no reason to look for more of it less often.
-        self.place.reap_took = if count > 0 { 0 } else { blocks() - before };
-        count
-    }
-
-    /// The oldest that are ready.
-    fn pick_in_order(&mut self, client: &mut SpiClient<'_>) -> Vec<Picked> {
-        let wanted = self.request.max_rows;
-        if !self.place.start_is_due(now(), true) {
-            let picked = self.pick_from(client, self.place.ready_at.saturating_sub(SLACK), wanted);
-            if picked.len() == wanted as usize || !self.place.start_is_due(now(), false) {
-                self.remember(&picked);
-                return picked;
-            }
-        }
-        let before = blocks();
-        // Before all times that Postgres knows.
-        let picked = self.pick_from(client, i64::MIN, wanted);
-        self.place.started_at = now();
-        // Some blocks for each row were worth it.
-        self.place.start_took = blocks() - before - 4 * picked.len() as i64;
-        self.remember(&picked);
-        picked
-    }
-
-    fn remember(&mut self, picked: &[Picked]) {
-        if let Some(last) = picked.last() {
-            self.place.ready_at = last.ready_at;
-        }
-    }
-
-    fn pick_from(&self, client: &mut SpiClient<'_>, from: i64, wanted: i32) -> Vec<Picked> {
-        let parameters = [
-            Some(self.workspace.datum()),
-            Some(self.entity_type.datum()),
-            Some(pg_sys::Datum::from(from)),
-            Some(pg_sys::Datum::from(now())),
-            Some(pg_sys::Datum::from(wanted)),
-        ];
-        let rows = PICK.with(|plan| plan.run(client, &parameters));
-        rows.iter::<4>().filter_map(|row| picked(&row)).collect()
-    }
-
-    /// As many of each entity, beginning behind the one that was served last.
-    fn pick_fair(&mut self, client: &mut SpiClient<'_>) -> Vec<Picked> {
-        let wanted = self.request.max_rows;
-        let mut keys = self.keys(client, &self.place.fair_key.clone(), wanted);
-        if keys.len() < wanted as usize {
-            let more = self.keys(client, "", wanted);
-            keys.extend(more.into_iter().take_while(|key| *key <= self.place.fair_key));
-            keys.truncate(wanted as usize);
-        }
-        let Some(last) = keys.last() else { return self.pick_in_order(client) };
-        self.place.fair_key = last.clone();
-        let mut array = Array::new(array::TEXT);
-        for key in &keys {
-            array.push_text(key);
-        }
-        let each = (wanted as usize).div_ceil(keys.len()) as i32;
-        let parameters = [
-            Some(self.workspace.datum()),
-            Some(self.entity_type.datum()),
-            Some(array.datum()),
-            Some(pg_sys::Datum::from(now())),
-            Some(pg_sys::Datum::from(each)),
-        ];
-        let rows = PICK_FAIR.with(|plan| plan.run(client, &parameters));
-        let mut picked: Vec<Picked> = rows.iter::<4>().filter_map(|row| picked(&row)).collect();
-        picked.truncate(wanted as usize);
-        if picked.len() < wanted as usize {
-            // Some entities have too little: the rest is filled from the others, the oldest first.
-            let more = self.pick_in_order(client);
-            let known: HashSet<String> = picked.iter().map(|row| row.record_id.clone()).collect();
-            let room = wanted as usize - picked.len();
-            picked
-                .extend(more.into_iter().filter(|row| !known.contains(&row.record_id)).take(room));
-        }
-        picked
-    }
-
-    fn keys(&self, client: &mut SpiClient<'_>, after: &str, limit: i32) -> Vec<String> {
-        let after = Text::new(after);
-        let parameters = [
-            Some(self.workspace.datum()),
-            Some(self.entity_type.datum()),
-            Some(after.datum()),
-            Some(pg_sys::Datum::from(limit)),
-        ];
-        let rows = KEYS.with(|plan| plan.run(client, &parameters));
-        rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect()
-    }
-
     fn take(
         &mut self,
         client: &mut SpiClient<'_>,
@@ -357,19 +169,10 @@ impl Call<'_> {
         let lease_id = self.open_lease(client, claimed_at, lease_until, picked.len())?;
         let lease = Some(pg_sys::Datum::from(lease_id));
 
-        let (wanted, opened_with) = (self.request.max_rows as usize, picked.len());
-        let (mut rounds, mut tried, mut count) = (Vec::new(), 0, 0);
-        while tried < picked.len() {
-            let rows = self.mark(client, lease, claimed_at, &picked[tried..], wanted - count);
-            count += rows.iter::<7>().filter(is_held).count();
-            rounds.push(rows);
-            tried = picked.len();
-            if count < wanted && count < tried && tried < MAX_TRIED {
-                self.pick_behind(client, &mut picked, (wanted - count).max(2 * (tried - count)));
-            }
-        }
-        let mut taken = HashMap::with_capacity(count);
-        for row in rounds.iter().flat_map(|rows| rows.iter::<7>()).filter(is_held) {
+        let opened_with = picked.len();
+        let marked = self.mark_some(client, Under { lease, claimed_at }, &mut picked);
+        let mut taken = HashMap::with_capacity(marked.count);
+        for row in marked.rows() {
             if let (Some(id), Some(data)) = (row.text(0), row.datum(1)) {
                 let key = (row.text(4), row.text(5));
                 let (source_updated_at, content_hash) = (row.time(2), row.uuid(3));
@@ -379,10 +182,7 @@ impl Call<'_> {
         let (found, missing): (Vec<&Picked>, Vec<&Picked>) =
             picked.iter().partition(|row| taken.contains_key(row.record_id.as_str()));
         if !missing.is_empty() {
-            let mut ids = Array::new(array::TEXT);
-            missing.iter().for_each(|row| ids.push_text(&row.record_id));
-            let entity_type = Some(self.entity_type.datum());
-            REPAIR.with(|plan| plan.run(client, &[workspace, Some(ids.datum()), entity_type]));
+            self.put_back(client, claimed_at, &missing, &marked);
         }
         if found.is_empty() {
             NOTHING_TAKEN.with(|plan| plan.run(client, &[workspace, lease]));
@@ -393,6 +193,7 @@ impl Call<'_> {
             TAKEN.with(|plan| plan.run(client, &[workspace, lease, count]));
         }
         self.note(client, lease_id, &found, &taken)?;
+        self.note_turn(client, lease);
         let records = found.iter().filter_map(|row| {
             let record = taken.get(row.record_id.as_str())?;
             Some(Claimed {
@@ -405,41 +206,62 @@ impl Call<'_> {
         Ok(Some(Claim { lease_id, lease_until, records: records.collect() }))
     }
 
-    /// Marks up to `limit` of the records of rows, and gives them.
-    fn mark<'conn>(
-        &self,
+    /// Marks as many records as are wanted, if there are so many; looks behind those that cannot be.
+    fn mark_some<'conn>(
+        &mut self,
         client: &mut SpiClient<'conn>,
-        lease: Parameter,
-        claimed_at: i64,
-        rows: &[Picked],
-        limit: usize,
-    ) -> Rows<'conn> {
-        let mut ids = Array::new(array::TEXT);
-        rows.iter().for_each(|row| ids.push_text(&row.record_id));
-        let parameters = [
-            Some(self.workspace.datum()),
-            Some(ids.datum()),
-            Some(pg_sys::Datum::from(claimed_at)),
-            lease,
-            Some(self.entity_type.datum()),
-            Some(pg_sys::Datum::from(limit)),
-        ];
-        TAKE.with(|plan| plan.run(client, &parameters))
+        under: Under,
+        picked: &mut Vec<Picked>,
+    ) -> Marked<'conn> {
+        let wanted = self.request.max_rows as usize;
+        let (mut marked, mut tried) = (Marked::default(), 0);
+        while tried < picked.len() {
+            let ids: Vec<&str> = picked[tried..].iter().map(|row| &*row.record_id).collect();
+            self.mark(client, under, &ids, wanted - marked.count, &mut marked);
+            tried = picked.len();
+            let count = marked.count;
+            if count < wanted
+                && count < tried
+                && tried < MAX_TRIED
+                && marked.refused.len() < MAX_REFUSED
+            {
+                self.pick_behind(client, picked, (wanted - count).max(2 * (tried - count)));
+            }
+        }
+        if marked.count < wanted && marked.count + marked.refused.len() < tried {
+            let limit = wanted - marked.count;
+            self.mark_unheld(client, under, picked, limit, &mut marked);
+        }
+        marked
     }
 
-    /// Adds up to `count` rows behind those that were picked. What is locked in between is found again
-    /// when the session next looks from the start.
-    fn pick_behind(&mut self, client: &mut SpiClient<'_>, picked: &mut Vec<Picked>, count: usize) {
-        let Some(last) = picked.iter().map(|row| row.ready_at).max() else { return };
-        let limit = (picked.len() + count) as i32;
-        // The picked rows of entities that took turns are not the oldest.
-        let from = if self.policy.fair { i64::MIN } else { last.saturating_sub(SLACK) };
-        let mut more = self.pick_from(client, from, limit);
-        let known: HashSet<&str> = picked.iter().map(|row| &*row.record_id).collect();
-        more.retain(|row| !known.contains(&*row.record_id));
-        more.truncate(count);
-        self.remember(&more);
-        picked.append(&mut more);
+    /// Rows that are picked and not claimed: refused ones wait, and what should not be there goes.
+    fn put_back(
+        &self,
+        client: &mut SpiClient<'_>,
+        now: i64,
+        missing: &[&Picked],
+        marked: &Marked<'_>,
+    ) {
+        let workspace = Some(self.workspace.datum());
+        let mut reasons: HashMap<&str, _> =
+            marked.refused.iter().map(|(id, refusal)| (id.as_str(), refusal.clone())).collect();
+        let (mut refused, mut ids) = (Vec::new(), Array::new(array::TEXT));
+        for row in missing {
+            match reasons.remove(row.record_id.as_str()) {
+                Some(refusal) => {
+                    let (record_id, refusals) = (row.record_id.as_str(), row.refusals);
+                    refused.push(Refused { record_id, refusals, refusal });
+                }
+                None => ids.push_text(&row.record_id),
+            }
+        }
+        let entity_type = &self.request.entity_type;
+        refusal::postpone(client, workspace, entity_type, &self.policy, now, &refused);
+        if ids.count() > 0 {
+            let entity_type = Some(self.entity_type.datum());
+            REPAIR.with(|plan| plan.run(client, &[workspace, Some(ids.datum()), entity_type]));
+        }
     }
 
     fn open_lease(
@@ -504,18 +326,4 @@ impl Call<'_> {
             Err(Error::NotWritten { sent: found.len(), written })
         }
     }
-}
-
-/// A user's trigger may have had its own will.
-fn is_held(row: &Row<'_, 7>) -> bool {
-    row.boolean(6) == Some(true)
-}
-
-fn picked(row: &Row<'_, 4>) -> Option<Picked> {
-    Some(Picked {
-        record_id: row.text(0)?.to_owned(),
-        attempt: row.integer(1)?,
-        ready_at: row.time(2)?,
-        place: row.tid(3)?,
-    })
 }

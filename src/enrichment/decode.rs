@@ -4,7 +4,10 @@
 
 use crate::error::Error;
 use crate::jsonb::elements::{self, describe, not_an_object};
-use crate::jsonb::parse::{InvalidCharacters, Parser, unescape};
+use crate::jsonb::lenient;
+use crate::jsonb::parse::{
+    InvalidCharacters, ParseError, Parser, Problem as JsonProblem, unescape,
+};
 use crate::jsonb::scan;
 use std::ops::Range;
 
@@ -17,6 +20,8 @@ pub(crate) enum Verdict {
     },
     Fail {
         error: Option<String>,
+        /// Whether characters of the error are told by their escapes.
+        escaped: bool,
         retryable: bool,
         retry_in: Option<i64>,
     },
@@ -25,11 +30,36 @@ pub(crate) enum Verdict {
     },
 }
 
-/// One element; the message says why it is none.
+impl Verdict {
+    /// What is said of an element that is taken as it can be.
+    pub(crate) fn note(&self) -> Option<&'static str> {
+        match self {
+            Self::Fail { escaped: true, .. } => {
+                Some("characters of \"error\" that cannot be stored were stored as escapes")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// One element, or why it is none.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Element {
     pub(crate) record_id: Option<String>,
-    pub(crate) verdict: Result<Verdict, String>,
+    pub(crate) verdict: Result<Verdict, Problem>,
+}
+
+/// What is wrong with an element: for programs, and for people.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Problem {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
+impl Problem {
+    fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
 }
 
 /// The longest wait that a worker may ask for: a year, in seconds.
@@ -54,10 +84,13 @@ fn element(
     at: usize,
     parser: &mut Parser,
 ) -> Result<(Element, usize), scan::Unbalanced> {
-    let rejected = |message: String| Element { record_id: None, verdict: Err(message) };
+    let rejected = |code, message: &str| Element {
+        record_id: None,
+        verdict: Err(Problem::new(code, message)),
+    };
     if text.get(at) != Some(&b'{') {
         let end = scan::skip_value(text, at)?;
-        return Ok((rejected(not_an_object(text, at).to_owned()), end));
+        return Ok((rejected("not_an_object", not_an_object(text, at)), end));
     }
     let mut fields = Fields::default();
     match scan::members(text, at, |member| fields.take(text, member))? {
@@ -68,7 +101,7 @@ fn element(
         }
         None => {
             let end = scan::skip_value(text, at)?;
-            Ok((rejected("the element is not valid JSON".to_owned()), end))
+            Ok((rejected("invalid_json", "the element is not valid JSON"), end))
         }
     }
 }
@@ -103,25 +136,30 @@ impl Fields {
         *field = (&text[member.value.clone()] != b"null").then_some(member.value);
     }
 
-    fn record_id(&self, text: &[u8]) -> Result<String, String> {
-        string("record_id", text, &self.record_id)?.ok_or("\"record_id\" is missing".to_owned())
+    fn record_id(&self, text: &[u8]) -> Result<String, Problem> {
+        let given = string("record_id", "invalid_record_id", text, &self.record_id)?;
+        given.ok_or_else(|| Problem::new("missing_record_id", "\"record_id\" is missing"))
     }
 
-    fn verdict(&self, text: &[u8], parser: &mut Parser) -> Result<Verdict, String> {
+    fn verdict(&self, text: &[u8], parser: &mut Parser) -> Result<Verdict, Problem> {
         if let Some(key) = &self.unknown {
             let key: String =
                 String::from_utf8_lossy(&text[key.clone()]).chars().take(60).collect();
-            return Err(format!(
+            let message = format!(
                 "\"{key}\" is no field of a result {{record_id, outcome, result, error, \
                  retryable, retry_in}}"
-            ));
+            );
+            return Err(Problem::new("unknown_field", message));
         }
-        let outcome = string("outcome", text, &self.outcome)?;
+        let outcome = string("outcome", "invalid_outcome", text, &self.outcome)?;
         let without = |fields: &[(&str, &Option<Range<usize>>)], verdict: Verdict| match fields
             .iter()
             .find(|(_, range)| range.is_some())
         {
-            Some((name, _)) => Err(format!("\"{name}\" does not go with this outcome")),
+            Some((name, _)) => {
+                let message = format!("\"{name}\" does not go with this outcome");
+                Err(Problem::new("misplaced_field", message))
+            }
             None => Ok(verdict),
         };
         match outcome.as_deref() {
@@ -138,11 +176,15 @@ impl Fields {
                 let retryable = match self.retryable.as_ref().map(|range| &text[range.clone()]) {
                     None | Some(b"true") => true,
                     Some(b"false") => false,
-                    Some(_) => return Err("\"retryable\" must be true or false".to_owned()),
+                    Some(_) => {
+                        let message = "\"retryable\" must be true or false";
+                        return Err(Problem::new("invalid_retryable", message));
+                    }
                 };
-                let error = string("error", text, &self.error)?;
+                let (error, escaped) = self.error(text);
                 let retry_in = self.wait(text)?;
-                without(&[("result", &self.result)], Verdict::Fail { error, retryable, retry_in })
+                let verdict = Verdict::Fail { error, escaped, retryable, retry_in };
+                without(&[("result", &self.result)], verdict)
             }
             Some("release") => {
                 let foreign = [
@@ -154,26 +196,40 @@ impl Fields {
             }
             Some(other) => {
                 let other: String = other.chars().take(60).collect();
-                Err(format!("\"outcome\" must be complete, fail or release, not \"{other}\""))
+                let message =
+                    format!("\"outcome\" must be complete, fail or release, not \"{other}\"");
+                Err(Problem::new("invalid_outcome", message))
             }
         }
     }
 
-    fn result(&self, text: &[u8], parser: &mut Parser) -> Result<Option<Vec<u8>>, String> {
+    fn result(&self, text: &[u8], parser: &mut Parser) -> Result<Option<Vec<u8>>, Problem> {
         let Some(range) = &self.result else { return Ok(None) };
         if text[range.start] != b'{' {
             let found = describe(text, range.start);
-            return Err(format!("\"result\" must be an object, and this {found}"));
+            let message = format!("\"result\" must be an object, and this {found}");
+            return Err(Problem::new("invalid_result", message));
         }
         let mut datum = Vec::new();
-        parser
-            .parse(&text[range.clone()], &mut datum)
-            .map_err(|error| format!("\"result\": {} (byte {})", error.problem, error.offset))?;
+        parser.parse(&text[range.clone()], &mut datum).map_err(|error| {
+            let message = format!("\"result\": {} (byte {})", error.problem, error.offset);
+            Problem::new(code_of(error), message)
+        })?;
         Ok(Some(datum))
     }
 
+    /// A failure is always told: a string as it can be stored, and what is none by its JSON text.
+    fn error(&self, text: &[u8]) -> (Option<String>, bool) {
+        let Some(range) = &self.error else { return (None, false) };
+        let [b'"', inner @ .., b'"'] = &text[range.clone()] else {
+            return (Some(String::from_utf8_lossy(&text[range.clone()]).into_owned()), false);
+        };
+        let (error, escaped) = lenient::text(inner);
+        (Some(error), escaped)
+    }
+
     /// Seconds in the text, microseconds from here on.
-    fn wait(&self, text: &[u8]) -> Result<Option<i64>, String> {
+    fn wait(&self, text: &[u8]) -> Result<Option<i64>, Problem> {
         let Some(range) = &self.retry_in else { return Ok(None) };
         let seconds = std::str::from_utf8(&text[range.clone()])
             .ok()
@@ -182,21 +238,42 @@ impl Fields {
             .filter(|seconds| (0.0..=MAX_WAIT).contains(seconds));
         match seconds {
             Some(seconds) => Ok(Some((seconds * 1e6) as i64)),
-            None => Err("\"retry_in\" must be seconds, from 0 to a year".to_owned()),
+            None => {
+                let message = "\"retry_in\" must be seconds, from 0 to a year";
+                Err(Problem::new("invalid_retry_in", message))
+            }
         }
     }
 }
 
-fn string(name: &str, text: &[u8], range: &Option<Range<usize>>) -> Result<Option<String>, String> {
+fn code_of(error: ParseError) -> &'static str {
+    match error.problem {
+        JsonProblem::NulCharacter => "nul_character",
+        JsonProblem::LoneSurrogate => "lone_surrogate",
+        JsonProblem::TooDeep => "too_deep",
+        JsonProblem::NumberOutOfRange => "number_out_of_range",
+        JsonProblem::TooLarge => "too_large",
+        JsonProblem::Expected(_) | JsonProblem::ControlCharacter => "invalid_json",
+    }
+}
+
+fn string(
+    name: &str,
+    code: &'static str,
+    text: &[u8],
+    range: &Option<Range<usize>>,
+) -> Result<Option<String>, Problem> {
     let Some(range) = range else { return Ok(None) };
     let [b'"', inner @ .., b'"'] = &text[range.clone()] else {
         let found = describe(text, range.start);
-        return Err(format!("\"{name}\" must be a string, and this {found}"));
+        return Err(Problem::new(code, format!("\"{name}\" must be a string, and this {found}")));
     };
     let mut plain = Vec::new();
     unescape(inner, InvalidCharacters::Reject, &mut plain)
-        .map_err(|error| format!("\"{name}\": {}", error.problem))?;
-    String::from_utf8(plain).map(Some).map_err(|_| format!("\"{name}\" is not UTF-8"))
+        .map_err(|error| Problem::new(code, format!("\"{name}\": {}", error.problem)))?;
+    String::from_utf8(plain)
+        .map(Some)
+        .map_err(|_| Problem::new(code, format!("\"{name}\" is not UTF-8")))
 }
 
 #[cfg(test)]
@@ -222,11 +299,28 @@ mod tests {
             r#"{"record_id": "a\u0062", "outcome": "fail", "error": "no", "retryable": false}"#,
         );
         assert_eq!(fail.record_id.as_deref(), Some("ab"));
-        let verdict =
-            Verdict::Fail { error: Some("no".to_owned()), retryable: false, retry_in: None };
+        let verdict = Verdict::Fail {
+            error: Some("no".to_owned()),
+            escaped: false,
+            retryable: false,
+            retry_in: None,
+        };
         assert_eq!(fail.verdict, Ok(verdict));
         let release = one(r#"{"record_id": "a", "outcome": "release", "retry_in": 1.5}"#);
         assert_eq!(release.verdict, Ok(Verdict::Release { retry_in: Some(1_500_000) }));
+    }
+
+    #[test]
+    fn tells_every_failure() {
+        let told = |error: &str| {
+            let text = format!(r#"{{"record_id": "a", "outcome": "fail", "error": {error}}}"#);
+            match one(&text).verdict {
+                Ok(Verdict::Fail { error: Some(error), escaped, .. }) => (error, escaped),
+                other => (format!("{other:?}"), false),
+            }
+        };
+        assert_eq!(told(r#""a\u0000""#), ("a\\u0000".to_owned(), true));
+        assert_eq!(told(r#"{"code": 7}"#), (r#"{"code": 7}"#.to_owned(), false));
     }
 
     #[test]

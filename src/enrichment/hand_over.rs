@@ -2,11 +2,17 @@
 //!
 //! The records say themselves whether their lease still holds them and whether they are what was claimed:
 //! each is changed, or not, by one statement that looks at its newest version under its lock.
+//!
+//! What the database refuses (a CHECK, a trigger, a result that makes a document too large) is found by
+//! halves, and the others land.
 
 use super::outcome::End;
+use super::refusal;
 use crate::pg::array::{self, Array};
 use crate::pg::plan::Statement;
+use crate::pg::subtransaction::{self, Refusal};
 use crate::pg::varlena::Text;
+use pgrx::check_for_interrupts;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::collections::HashMap;
@@ -33,7 +39,7 @@ thread_local! {
           RETURNING r.id,
                     CASE n.status WHEN 'UNAPPLIED' THEN r.content_hash IS NOT DISTINCT FROM n.content_hash
                                   ELSE r.enrichment_status::text = n.status END,
-                    r.entity_id",
+                    r.entity_id, r.enrichment_status::text",
         &[
             pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTARRAYOID, pg_sys::INT8ARRAYOID,
             pg_sys::UUIDARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::JSONBARRAYOID,
@@ -46,7 +52,8 @@ thread_local! {
           SELECT $1, $2, pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5),
                  pg_catalog.unnest($6)
           ON CONFLICT (workspace_id, record_id)
-          DO UPDATE SET attempt = excluded.attempt, ready_at = excluded.ready_at",
+          DO UPDATE SET entity_type = excluded.entity_type, fair_key = excluded.fair_key,
+              attempt = excluded.attempt, ready_at = excluded.ready_at, refusals = 0, error = NULL",
         &[
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
             pg_sys::INT4ARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
@@ -98,15 +105,30 @@ pub(super) struct Ending<'r> {
     pub(super) error: Option<&'r str>,
 }
 
+impl Ending<'_> {
+    /// Bytes, about, that it takes as parameters.
+    fn size(&self) -> usize {
+        let result = match self.next {
+            Next::Applied { result } => result.map_or(0, <[u8]>::len),
+            _ => 0,
+        };
+        100 + result + self.error.map_or(0, str::len)
+    }
+}
+
 /// What became of it.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     Ended,
     /// The content has changed: the record is UNAPPLIED, and queued for its first attempt.
     Changed,
-    /// The lease does not hold it any more: nothing was changed.
-    NotHeld,
+    /// The lease does not hold it any more, or a trigger kept it from being written: nothing was changed.
+    NotWritten,
+    /// The database refused it: nothing was changed.
+    Refused(Refusal),
 }
+
+/// Results of so many bytes are written by one statement, whose parameters Postgres can hold.
+const MAX_BYTES: usize = 256 << 20;
 
 /// The type whose records are handed over.
 pub(super) struct Type<'t> {
@@ -122,9 +144,59 @@ pub(super) fn hand_over(
     now: i64,
     endings: &[Ending<'_>],
 ) -> Vec<Fate> {
-    if endings.is_empty() {
-        return Vec::new();
+    let mut ended = Ended { fates: Vec::with_capacity(endings.len()), probed: false };
+    let mut rest = endings;
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let count = rest.iter().take_while(|ending| {
+            let before = bytes;
+            bytes += ending.size();
+            before == 0 || bytes <= MAX_BYTES
+        });
+        let (piece, behind) = rest.split_at(count.count());
+        end_by_halves(client, of, now, piece, &mut ended);
+        rest = behind;
     }
+    ended.fates
+}
+
+struct Ended {
+    fates: Vec<Fate>,
+    /// Whether it is known that the statements as such are not what is refused.
+    probed: bool,
+}
+
+/// Goes on from left to right, so that records stay locked in their order only.
+fn end_by_halves(
+    client: &mut SpiClient<'_>,
+    of: &Type<'_>,
+    now: i64,
+    endings: &[Ending<'_>],
+    ended: &mut Ended,
+) {
+    check_for_interrupts!();
+    let refusal = match subtransaction::attempt_rows(|| end(client, of, now, endings)) {
+        Ok(mut fates) => {
+            ended.fates.append(&mut fates);
+            return;
+        }
+        Err(refusal) => refusal,
+    };
+    if !ended.probed {
+        // Raises what is refused whatever the record, for want of a privilege, say.
+        ended.probed = true;
+        end(client, of, now, &[]);
+    }
+    if endings.len() == 1 {
+        ended.fates.push(Fate::Refused(refusal));
+        return;
+    }
+    let (first, second) = endings.split_at(endings.len() / 2);
+    end_by_halves(client, of, now, first, ended);
+    end_by_halves(client, of, now, second, ended);
+}
+
+fn end(client: &mut SpiClient<'_>, of: &Type<'_>, now: i64, endings: &[Ending<'_>]) -> Vec<Fate> {
     let workspace = Some(of.workspace_id.datum());
     let ended_at = Some(pg_sys::Datum::from(now));
     let (mut ids, mut leases) = (Array::new(array::TEXT), Array::new(array::BIGINT));
@@ -156,9 +228,14 @@ pub(super) fn hand_over(
     ];
     let rows = RECORDS.with(|plan| plan.run(client, &parameters));
     let mut written = HashMap::with_capacity(rows.count());
-    for row in rows.iter::<3>() {
+    for row in rows.iter::<4>() {
+        // PENDING without a lease it would stay for ever.
+        if row.text(3) == Some("PENDING") {
+            refusal::raise("a trigger on kepler.records kept it PENDING");
+        }
         if let Some(id) = row.text(0) {
-            written.insert(id, (row.boolean(1) == Some(true), row.text(2)));
+            let queued = row.text(3) == Some("UNAPPLIED");
+            written.insert(id, (row.boolean(1) == Some(true), row.text(2), queued));
         }
     }
 
@@ -167,8 +244,8 @@ pub(super) fn hand_over(
     let mut fates = Vec::with_capacity(endings.len());
     for ending in endings {
         let held = &ending.held;
-        let Some(&(same, entity)) = written.get(held.record_id.as_str()) else {
-            fates.push(Fate::NotHeld);
+        let Some(&(same, entity, queued)) = written.get(held.record_id.as_str()) else {
+            fates.push(Fate::NotWritten);
             continue;
         };
         // A record without an entity is served like one of an entity of its own name.
@@ -180,13 +257,20 @@ pub(super) fn hand_over(
             log.push(held, ending.end, ending.error);
             fates.push(Fate::Ended);
         } else {
-            queue.push(&held.record_id, fair_key, 0, now);
+            if queued {
+                queue.push(&held.record_id, fair_key, 0, now);
+            }
             log.push(held, ending.end_if_changed, ending.error);
             fates.push(Fate::Changed);
         }
     }
-    queue.write(client, of);
-    log.write(client, workspace, ended_at);
+    // Nothing at all is written where it is to be seen whether it could be.
+    if queue.record.count() > 0 || endings.is_empty() {
+        queue.write(client, of);
+    }
+    if log.record.count() > 0 || endings.is_empty() {
+        log.write(client, workspace, ended_at);
+    }
     fates
 }
 
@@ -216,9 +300,6 @@ impl Queue {
     }
 
     fn write(mut self, client: &mut SpiClient<'_>, of: &Type<'_>) {
-        if self.record.count() == 0 {
-            return;
-        }
         let parameters = [
             Some(of.workspace_id.datum()),
             Some(of.entity_type.datum()),
@@ -265,9 +346,6 @@ impl Log {
         workspace: crate::pg::plan::Parameter,
         ended_at: crate::pg::plan::Parameter,
     ) {
-        if self.record.count() == 0 {
-            return;
-        }
         let parameters = [
             workspace,
             ended_at,

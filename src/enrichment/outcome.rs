@@ -17,13 +17,33 @@ pub(crate) enum Outcome {
     Stale,
     /// The content changed since the claim: the result was dropped, the record is queued again.
     Superseded,
+    /// There is no such record.
+    NotFound,
     /// The record was deleted or archived meanwhile.
     Gone,
-    /// The element cannot be understood.
+    /// The element cannot be understood, or the database refuses what it says.
     Rejected,
 }
 
 impl Outcome {
+    /// Whether the lease is done with the record.
+    pub(crate) fn is_settled(self) -> bool {
+        match self {
+            Self::Applied
+            | Self::Retry
+            | Self::Failed
+            | Self::Released
+            | Self::Duplicate
+            | Self::Superseded => true,
+            Self::Stale | Self::NotFound | Self::Gone | Self::Rejected => false,
+        }
+    }
+
+    /// Whether `error` of the answer has its place: what was said is in the log, or was not taken.
+    pub(crate) fn has_said(self) -> bool {
+        matches!(self, Self::Retry | Self::Failed | Self::Superseded | Self::Rejected)
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Applied => "applied",
@@ -33,6 +53,7 @@ impl Outcome {
             Self::Duplicate => "duplicate",
             Self::Stale => "stale",
             Self::Superseded => "superseded",
+            Self::NotFound => "not_found",
             Self::Gone => "gone",
             Self::Rejected => "rejected",
         }

@@ -12,17 +12,23 @@ const QUICK: i64 = 1_000;
 #[derive(Clone, Default)]
 pub(super) struct Place {
     pub(super) ready_at: i64,
-    pub(super) fair_key: String,
     pub(super) started_at: i64,
     pub(super) start_took: i64,
     pub(super) reaped_at: i64,
     pub(super) reap_took: i64,
+    pub(super) swept_at: i64,
+    pub(super) sweep_took: i64,
 }
 
 impl Place {
     /// Whether it is time to look from the start: where there was `enough`, only once a second.
     pub(super) fn start_is_due(&self, now: i64, enough: bool) -> bool {
         is_over(self.started_at, pause(self.start_took, enough), now)
+    }
+
+    /// Whether it is time to take away all turns that are over.
+    pub(super) fn sweep_is_due(&self, now: i64) -> bool {
+        is_over(self.swept_at, pause(self.sweep_took, true), now)
     }
 
     pub(super) fn reap_is_due(&self, now: i64, enough: bool) -> bool {

@@ -1,10 +1,12 @@
 //! The policies of entity types, and the lock under which one begins.
 
 use super::error::EnrichmentError;
+use crate::access::owner;
 use crate::error::Error;
 use crate::pg::advisory;
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
+use crate::pg::whole::Spi;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
@@ -85,11 +87,30 @@ fn _require_policy(entity_type: &str, workspace_id: &str) -> Result<(), ErrorRep
 /// by whoever gives the type a policy (exclusive): a writer that saw no policy ends before the backlog
 /// is looked for. No row, so that it writes nothing.
 pub(crate) fn lock(workspace_id: &str, entity_type: &str, exclusive: bool) {
-    advisory::lock(&format!("kepler enrichment\0{workspace_id}\0{entity_type}"), exclusive);
+    advisory::lock(&lock_name(workspace_id, entity_type), exclusive);
 }
 
-/// See `lock`, for functions in SQL.
+fn lock_name(workspace_id: &str, entity_type: &str) -> String {
+    format!("kepler enrichment\0{workspace_id}\0{entity_type}")
+}
+
+/// Whether this transaction has the type to itself: so a trigger tells `set_enrichment_policy` from direct
+/// SQL on the table of policies.
 #[pg_extern(volatile, parallel_unsafe)]
-fn _lock_enrichment(entity_type: &str, workspace_id: &str, exclusive: bool) {
+fn _holds_enrichment(entity_type: &str, workspace_id: &str) -> bool {
+    advisory::holds(&lock_name(workspace_id, entity_type))
+}
+
+/// See `lock`, for functions in SQL. For those who may write to the queue, or the policy: whoever holds it
+/// keeps them waiting.
+#[pg_extern(volatile, parallel_unsafe)]
+fn _lock_enrichment(
+    entity_type: &str,
+    workspace_id: &str,
+    exclusive: bool,
+) -> Result<(), ErrorReport> {
+    let table = if exclusive { "enrichment_policies" } else { "enrichment_queue" };
+    owner::require_right(table, pg_sys::ACL_INSERT)?;
     lock(workspace_id, entity_type, exclusive);
+    Ok(())
 }

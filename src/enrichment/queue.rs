@@ -45,8 +45,9 @@ thread_local! {
                 AND x.status = 'ACTIVE'::kepler.record_status AND x.deleted_at IS NULL
               LIMIT 1) AS r
           ON CONFLICT (workspace_id, record_id)
-          DO UPDATE SET attempt = 0, ready_at = excluded.ready_at
-          WHERE q.attempt > 0",
+          DO UPDATE SET entity_type = excluded.entity_type, fair_key = excluded.fair_key,
+              attempt = 0, ready_at = excluded.ready_at, refusals = 0, error = NULL
+          WHERE q.attempt > 0 OR q.refusals > 0 OR q.entity_type <> excluded.entity_type",
         &[
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID,
             pg_sys::TIMESTAMPTZARRAYOID,

@@ -1,7 +1,8 @@
 //! Takes back what a worker found.
 //!
 //! Locks the lease, then changes the records in the order of upserts; each says itself whether the lease
-//! still holds it. A lease that is lost changes nothing.
+//! still holds it. A lease that is lost changes nothing. What the database refuses is that element's
+//! answer: its record stays with the lease.
 
 use super::backoff;
 use super::decode::{Element, Verdict};
@@ -10,14 +11,16 @@ use super::hand_over::{Ending, Fate, Held, Next, Type, hand_over};
 use super::lease;
 use super::outcome::{End, Outcome};
 use super::policy::{self, Policy};
-use crate::error::Error;
-use crate::pg::array::{self, Array};
+use super::refusal;
+use crate::pg::array::Array;
 use crate::pg::clock::now;
 use crate::pg::plan::{Parameter, Statement};
+use crate::pg::subtransaction::Refusal;
 use crate::pg::varlena::Text;
 use pgrx::Uuid;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 thread_local! {
@@ -36,15 +39,15 @@ thread_local! {
           WHERE l.workspace_id = $1 AND l.id = $2",
         &[pg_sys::TEXTOID, pg_sys::INT8OID, pg_sys::INT4OID],
     ) };
-    // Why the lease does not hold a record: settled before, or the record is gone. Or it does, and
-    // something kept the record from being written.
+    // Why the lease does not hold a record: settled before, or the record is gone, or there is none. Or
+    // it does, and something kept the record from being written.
     static WHY: Statement = const { Statement::new(
         c"SELECT n.id,
                  (SELECT a.outcome::text FROM kepler.enrichment_attempts AS a
                   WHERE a.workspace_id = $1 AND a.lease_id = $2 AND a.record_id = n.id),
-                 EXISTS (SELECT FROM kepler.records AS r
-                         WHERE r.workspace_id = $1 AND r.id = n.id AND r.deleted_at IS NULL
-                           AND r.status = 'ACTIVE'::kepler.record_status),
+                 (SELECT r.deleted_at IS NULL AND r.status = 'ACTIVE'::kepler.record_status
+                  FROM kepler.records AS r
+                  WHERE r.workspace_id = $1 AND r.id = n.id),
                  EXISTS (SELECT FROM kepler.records AS r
                          WHERE r.workspace_id = $1 AND r.id = n.id AND r.enrichment_lease_id = $2
                            AND r.enrichment_status = 'PENDING'::kepler.record_enrichment_status)
@@ -57,7 +60,16 @@ thread_local! {
 pub(crate) struct Answer {
     pub(crate) record_id: Option<String>,
     pub(crate) outcome: Outcome,
+    pub(crate) error_code: Option<Cow<'static, str>>,
     pub(crate) error: Option<String>,
+}
+
+impl Answer {
+    fn reject(&mut self, refusal: &Refusal) {
+        self.outcome = Outcome::Rejected;
+        self.error_code = Some(refusal.code.to_string().into());
+        self.error = Some(refusal.message.clone());
+    }
 }
 
 /// A lease that lives, locked.
@@ -73,7 +85,7 @@ pub(crate) fn run(
     workspace_id: &str,
     lease_id: i64,
     elements: Vec<Element>,
-) -> Result<Vec<Answer>, Error> {
+) -> Vec<Answer> {
     let workspace = Text::new(workspace_id);
     let _own = Own::begin();
     let parameters = [Some(workspace.datum()), Some(pg_sys::Datum::from(lease_id))];
@@ -82,19 +94,30 @@ pub(crate) fn run(
     // What the first element of each record says counts.
     let mut first = HashMap::with_capacity(elements.len());
     let mut answers = Vec::with_capacity(elements.len());
+    let mut repeated = Vec::new();
     for (at, element) in elements.iter().enumerate() {
-        let outcome = match (&element.verdict, element.record_id.as_deref()) {
-            (Ok(_), Some(id)) => {
-                if *first.entry(id).or_insert(at) == at {
-                    Outcome::Stale
-                } else {
-                    Outcome::Duplicate
+        let mut answer = Answer {
+            record_id: element.record_id.clone(),
+            outcome: Outcome::Rejected,
+            error_code: None,
+            error: None,
+        };
+        match (&element.verdict, element.record_id.as_deref()) {
+            (Ok(verdict), Some(id)) => {
+                answer.outcome = Outcome::Stale;
+                answer.error = verdict.note().map(str::to_owned);
+                let before = *first.entry(id).or_insert(at);
+                if before != at {
+                    repeated.push((at, before));
                 }
             }
-            _ => Outcome::Rejected,
-        };
-        let error = element.verdict.as_ref().err().cloned();
-        answers.push(Answer { record_id: element.record_id.clone(), outcome, error });
+            (Err(problem), _) => {
+                answer.error_code = Some(problem.code.into());
+                answer.error = Some(problem.message.clone());
+            }
+            (Ok(_), None) => {}
+        }
+        answers.push(answer);
     }
 
     if let Some(lease) = &alive {
@@ -119,8 +142,12 @@ pub(crate) fn run(
                 Fate::Ended => outcome,
                 Fate::Changed => Outcome::Superseded,
                 // Told apart below.
-                Fate::NotHeld => {
+                Fate::NotWritten => {
                     lost += 1;
+                    continue;
+                }
+                Fate::Refused(refusal) => {
+                    answers[at].reject(&refusal);
                     continue;
                 }
             };
@@ -139,8 +166,21 @@ pub(crate) fn run(
             }
         }
     }
-    explain(client, parameters, alive.is_some(), &mut answers)?;
-    Ok(answers)
+    explain(client, parameters, alive.is_some(), &first, &mut answers);
+    // Where nothing was stored there is nothing to note.
+    for (answer, element) in answers.iter_mut().zip(&elements) {
+        let noted = element.verdict.as_ref().is_ok_and(|verdict| verdict.note().is_some());
+        if noted && !answer.outcome.has_said() {
+            answer.error = None;
+        }
+    }
+    for (at, before) in repeated {
+        let settled = answers[before].outcome.is_settled();
+        answers[at].outcome = if settled { Outcome::Duplicate } else { answers[before].outcome };
+        answers[at].error_code = answers[before].error_code.clone();
+        answers[at].error = answers[before].error.clone().filter(|_| !settled);
+    }
+    answers
 }
 
 /// The lease, if it lives.
@@ -198,7 +238,7 @@ fn ending<'r>(
         Verdict::Complete { result } => {
             (Outcome::Applied, End::Applied, Next::Applied { result: result.as_deref() }, None)
         }
-        Verdict::Fail { error, retryable, retry_in } => {
+        Verdict::Fail { error, retryable, retry_in, .. } => {
             let error = error.as_deref();
             if *retryable && attempt < policy.max_attempts {
                 let wait = retry_in.unwrap_or_else(|| backoff::random_wait(policy, attempt));
@@ -218,47 +258,35 @@ fn ending<'r>(
     (outcome, Ending { held, next, end, end_if_changed: End::Superseded, error })
 }
 
-/// Says of answers that are stale what they are: settled by this very lease before, or, where the lease
-/// lives, of a record that is gone.
+/// Says of answers that are stale what they are: settled by this very lease before, of no record or of
+/// one that is gone, or kept by a trigger from being written.
 fn explain(
     client: &mut SpiClient<'_>,
     parameters: [Parameter; 2],
     alive: bool,
+    first: &HashMap<&str, usize>,
     answers: &mut [Answer],
-) -> Result<(), Error> {
-    let mut ids = Array::new(array::TEXT);
-    let stale = |answer: &&Answer| answer.outcome == Outcome::Stale;
-    for id in answers.iter().filter(stale).filter_map(|answer| answer.record_id.as_deref()) {
-        ids.push_text(id);
-    }
+) {
+    let stale = first.iter().filter(|&(_, &at)| answers[at].outcome == Outcome::Stale);
+    let mut ids = Array::texts(stale.map(|(id, _)| *id));
     if ids.count() == 0 {
-        return Ok(());
+        return;
     }
     let [workspace, lease] = parameters;
     let rows = WHY.with(|plan| plan.run(client, &[workspace, lease, Some(ids.datum())]));
-    let mut reasons = HashMap::new();
-    let mut suppressed = 0;
     for row in rows.iter::<4>() {
-        let Some(id) = row.text(0) else { continue };
-        let outcome = match row.text(1) {
+        let Some(&at) = row.text(0).and_then(|id| first.get(id)) else { continue };
+        let answer = &mut answers[at];
+        match (row.text(1), row.boolean(2)) {
             // Its worker had no say in it.
-            Some("expired") => Outcome::Stale,
-            Some(_) => Outcome::Duplicate,
-            None if alive && row.boolean(2) == Some(false) => Outcome::Gone,
-            None => {
-                suppressed += usize::from(alive && row.boolean(3) == Some(true));
-                Outcome::Stale
+            (Some("expired"), _) => {}
+            (Some(_), _) => answer.outcome = Outcome::Duplicate,
+            (None, None) => answer.outcome = Outcome::NotFound,
+            (None, Some(false)) if alive => answer.outcome = Outcome::Gone,
+            (None, Some(_)) if alive && row.boolean(3) == Some(true) => {
+                answer.reject(&refusal::suppressed());
             }
-        };
-        reasons.insert(id, outcome);
-    }
-    if suppressed > 0 {
-        return Err(Error::NotWritten { sent: ids.count(), written: ids.count() - suppressed });
-    }
-    for answer in answers.iter_mut().filter(|answer| answer.outcome == Outcome::Stale) {
-        if let Some(&outcome) = answer.record_id.as_deref().and_then(|id| reasons.get(id)) {
-            answer.outcome = outcome;
+            (None, Some(_)) => {}
         }
     }
-    Ok(())
 }

@@ -6,10 +6,13 @@ use super::once;
 use super::operations::Operations;
 use crate::arguments::required;
 use crate::error::Error;
+use crate::pg::json::Options;
+use crate::pg::whole::Spi;
 use crate::pg::{materialize, varlena};
+use crate::poll;
+use pgrx::AnyElement;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::{AnyElement, JsonB};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -30,6 +33,7 @@ pub(super) fn operations(datum: pg_sys::Datum) -> Result<Rc<Operations>, Error> 
         if let Some(known) = last.as_ref().filter(|known| known.are_of(bytes)) {
             return Ok(Rc::clone(known));
         }
+        poll::need(2 * bytes.len());
         let read = Rc::new(Operations::read(bytes)?);
         *last = (bytes.len() <= KEPT_BUFFER).then(|| Rc::clone(&read));
         Ok(read)
@@ -42,6 +46,7 @@ pub(super) fn updated(
     document: &[u8],
     inserting: bool,
 ) -> Result<Option<AnyElement>, Error> {
+    poll::need(3 * document.len());
     BUFFER.with_borrow_mut(|buffer| {
         let changed = apply(operations, document, inserting, buffer)?;
         let element = changed.then(|| element(buffer)).flatten();
@@ -62,8 +67,8 @@ fn element(bytes: &[u8]) -> Option<AnyElement> {
     }
 }
 
-/// Applies update operators (`$set`, `$unset`, `$inc`, `$mul`, `$min`, `$max`, `$rename`, `$push`,
-/// `$addToSet`, `$pull`) to a document, all or none of them.
+/// Applies update operators (`$set`, `$unset`, `$inc`, `$mul`, `$min`, `$max`, `$bit`, `$rename`,
+/// `$push`, `$pop`, `$addToSet`, `$pull`, `$pullAll`) to a document, all or none of them.
 ///
 /// `operations`: `{"$set": {"result.org1": {"ok": true}}, "$inc": {"count": 1}}`, or, for keys that hold
 /// dots or begin with `$`, `[{"op": "$set", "path": ["org.1"], "value": 1}]`. A `doc` that is NULL gives
@@ -134,11 +139,11 @@ fn update_document(
     key: Option<AnyElement>,
     column_name: Option<String>,
     operations: Option<AnyElement>,
-    options: Option<JsonB>,
+    options: Option<Options>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> Result<(), ErrorReport> {
     let request = request(relation, key, column_name, operations, options, false)?;
-    let answer = Spi::connect_mut(|client| document::run(client, &request))?;
+    let answer = Spi::connect_elsewhere(|client| document::run(client, &request))?;
     let row = answer.as_ref().map(|answer| [Some(answer.changed.into()), Some(answer.datum())]);
     // SAFETY: the function is declared to return a set of a boolean and a jsonb.
     unsafe { materialize::give(fcinfo, row) };
@@ -147,12 +152,16 @@ fn update_document(
 
 /// The same, and where there is no such row it is made: its document is what the operations,
 /// `$setOnInsert` included, make of `{}`.
+///
+/// `new_row`: columns and values that a new row gets beside its key and its document; a row that is there
+/// keeps its own.
 #[pg_extern(
     volatile,
     parallel_unsafe,
     sql = "
 CREATE FUNCTION kepler.upsert_document(
-    relation regclass, key jsonb, column_name text, operations jsonb, options jsonb DEFAULT NULL
+    relation regclass, key jsonb, column_name text, operations jsonb,
+    new_row jsonb DEFAULT NULL, options jsonb DEFAULT NULL
 ) RETURNS TABLE (inserted boolean, changed boolean, document jsonb)
 VOLATILE PARALLEL UNSAFE ROWS 1 LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "
@@ -162,11 +171,13 @@ fn upsert_document(
     key: Option<AnyElement>,
     column_name: Option<String>,
     operations: Option<AnyElement>,
-    options: Option<JsonB>,
+    new_row: Option<AnyElement>,
+    options: Option<Options>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> Result<(), ErrorReport> {
-    let request = request(relation, key, column_name, operations, options, true)?;
-    let answer = Spi::connect_mut(|client| document::run(client, &request))?;
+    let mut request = request(relation, key, column_name, operations, options, true)?;
+    request.new_row = new_row.map(|new_row| new_row.datum());
+    let answer = Spi::connect_elsewhere(|client| document::run(client, &request))?;
     let row = answer.as_ref().map(|answer| {
         [Some(answer.inserted.into()), Some(answer.changed.into()), Some(answer.datum())]
     });
@@ -180,7 +191,7 @@ fn request(
     key: Option<AnyElement>,
     column_name: Option<String>,
     operations: Option<AnyElement>,
-    options: Option<JsonB>,
+    options: Option<Options>,
     upsert: bool,
 ) -> Result<Request, Error> {
     Ok(Request {
@@ -190,5 +201,6 @@ fn request(
         operations: operations.ok_or(Error::NullArgument("operations"))?.datum(),
         revision: document::read_options(options.map(|options| options.0))?,
         upsert,
+        new_row: None,
     })
 }

@@ -5,7 +5,7 @@
 
 use super::array;
 use super::error::{JsonUpdateError, Misfit, Reason};
-use super::operations::{Action, Operation, Operations, is_deeper_than};
+use super::operations::{Action, Bits, Operation, Operations, is_deeper_than};
 use super::path::{index, show};
 use super::reading::Operand;
 use crate::jsonb::builder::TooLarge;
@@ -248,7 +248,11 @@ impl<'a> Walk<'a> {
     /// Whether an operation puts something where nothing is. The others find nothing to do there.
     fn creates(&self, operation: &Operation) -> bool {
         match operation.action {
-            Action::Unset | Action::Pull(_) | Action::RenameFrom => false,
+            Action::Unset
+            | Action::Pop { .. }
+            | Action::Pull(_)
+            | Action::PullAll(_)
+            | Action::RenameFrom => false,
             Action::SetOnInsert(_) => self.inserting,
             Action::RenameTo(rename) => self.moved[rename].is_some(),
             _ => true,
@@ -293,6 +297,24 @@ impl<'a> Walk<'a> {
                 Ok(array) => array::add_to_set(all, each, array)
                     .map_or(Fate::Same, |elements| Fate::New(Piece::Array(elements))),
             },
+            Action::Pop { first } => match self.array(operation, value) {
+                Ok(Some(array)) if array.count() > 0 => {
+                    let mut elements: Vec<_> = array.elements().collect();
+                    if *first {
+                        elements.remove(0);
+                    } else {
+                        elements.pop();
+                    }
+                    Fate::New(Piece::Array(elements))
+                }
+                _ => Fate::Same,
+            },
+            Action::PullAll(values) => match self.array(operation, value) {
+                Err(()) | Ok(None) => Fate::Same,
+                Ok(Some(array)) => array::kept(array, |element| !values.has(all.bytes(), element))
+                    .map_or(Fate::Same, |elements| Fate::New(Piece::Array(elements))),
+            },
+            Action::Bits(bits) => self.bits(operation, bits, value),
             Action::Pull(condition) => match self.array(operation, value) {
                 Err(()) | Ok(None) => Fate::Same,
                 Ok(Some(array)) => array::pull(all, condition, array)
@@ -356,6 +378,40 @@ impl<'a> Walk<'a> {
         match value {
             Some(Value::Number(old)) if number::compare(old, &result).is_eq() => Fate::Same,
             _ => Fate::New(Piece::Number(result)),
+        }
+    }
+
+    /// `$bit`. Of what is not there: of 0.
+    fn bits(
+        &mut self,
+        operation: &'a Operation,
+        bits: &[(Bits, i64)],
+        value: Option<Value<'a>>,
+    ) -> Fate<'a> {
+        let old = match value {
+            None => Some(0),
+            Some(Value::Number(number)) => number::to_integer(number),
+            Some(_) => None,
+        };
+        let Some(old) = old else {
+            let found = value.map_or("nothing", |value| Kind::of(value).name());
+            let message =
+                format!("{} is {found}, and not a whole number of 64 bits", operation.path.show());
+            self.misfit(Reason::NoNumber, &operation.pointer, message);
+            return Fate::Same;
+        };
+        let new = bits.iter().fold(old, |number, (bits, operand)| match bits {
+            Bits::And => number & operand,
+            Bits::Or => number | operand,
+            Bits::Xor => number ^ operand,
+        });
+        if value.is_some() && new == old {
+            return Fate::Same;
+        }
+        let mut number = Vec::new();
+        match number::append_numeric(new.to_string().as_bytes(), &mut number) {
+            Ok(()) => Fate::New(Piece::Number(number)),
+            Err(OutOfRange) => Fate::Same,
         }
     }
 

@@ -1,6 +1,5 @@
 //! What `$push`, `$addToSet` and `$pull` make of one array.
 
-use super::condition::Condition;
 use super::operations::{Operations, Reader};
 use super::path::{Path, index, pointer_token};
 use super::reading::Operand;
@@ -8,6 +7,8 @@ use crate::jsonb::hash::Hasher;
 use crate::jsonb::number;
 use crate::jsonb::order;
 use crate::jsonb::view::{Container, Stored, Value};
+use crate::memory::filter::conditions::ElementCondition;
+use crate::poll;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
@@ -264,11 +265,22 @@ pub(super) fn add_to_set<'a>(
 /// The elements of `array` that do not meet the condition; None if none does.
 pub(super) fn pull<'a>(
     operations: &'a Operations,
-    condition: &Condition,
+    condition: &ElementCondition,
     array: Container<'a>,
+) -> Option<Vec<Stored<'a>>> {
+    kept(array, |element| !condition.holds(operations.bytes(), element))
+}
+
+/// The elements of `array` that are to stay; None if all are.
+pub(super) fn kept<'a>(
+    array: Container<'a>,
+    stays: impl Fn(Value<'a>) -> bool,
 ) -> Option<Vec<Stored<'a>>> {
     let mut kept: Vec<_> = array.elements().collect();
     let before = kept.len();
-    kept.retain(|element| !condition.holds(operations.bytes(), element.value()));
+    kept.retain(|element| {
+        poll::check();
+        stays(element.value())
+    });
     (kept.len() < before).then_some(kept)
 }

@@ -1,27 +1,16 @@
-//! Which elements `$pull` takes out.
+//! Comparisons of a value, as `$pull` and filters make them.
 //!
-//! A value that is no object is compared as a whole. An object names fields that an element must have,
-//! each with a value or with comparisons (`{"score": {"$gte": 8}}`); comparisons right at the top are
-//! about the element itself. As in MongoDB a field that is not there counts as null, and a field that
-//! holds an array meets a comparison if one of its elements does.
+//! As in MongoDB a field that is not there counts as null, and a field that holds an array meets a comparison
+//! if one of its elements does. How comparisons are combined is the business of `memory::filter`.
 
 use super::array::MANY;
-use super::path::{Path, index, pointer_token};
+use super::path::index;
 use super::reading::{Operand, Reading};
 use crate::jsonb::hash::Hasher;
 use crate::jsonb::order::{self, Kind};
 use crate::jsonb::view::{Container, Stored, Value};
 use std::cmp::Ordering;
 use std::collections::HashSet;
-
-/// See the module.
-#[derive(Debug)]
-pub(crate) enum Condition {
-    /// The value itself.
-    Tests(Vec<Test>),
-    /// Of an object, what each field must meet.
-    Fields(Vec<(Path, Vec<Test>)>),
-}
 
 /// One comparison.
 #[derive(Debug)]
@@ -32,8 +21,6 @@ pub(crate) enum Test {
     NotIn(Set),
     /// Of one kind, and in one of these orders.
     Ordered(Operand, &'static [Ordering]),
-    /// An array with an element that meets all of it.
-    ElementMatches(Condition),
 }
 
 /// Values to look up.
@@ -44,68 +31,9 @@ pub(crate) struct Set {
     hashes: HashSet<u128>,
 }
 
-const COMPARISONS: &str = "$eq, $ne, $gt, $gte, $lt, $lte, $in, $nin and $elemMatch";
-
-impl Condition {
-    /// Reads the value of `$pull`.
-    pub(super) fn read(reader: &mut Reading, value: Stored<'_>, pointer: &str) -> Option<Self> {
-        let fields = match value.value() {
-            Value::Container(object) if object.is_object() => object,
-            _ => return Some(Self::Tests(vec![Test::Equal(reader.operand(value))])),
-        };
-        if has_comparisons(fields) {
-            return read_tests(reader, fields, pointer).map(Self::Tests);
-        }
-        let mut read = Vec::new();
-        let mut good = true;
-        for (name, value) in fields.pairs() {
-            let pointer = format!("{pointer}{}", pointer_token(name));
-            let tests = match value.value() {
-                Value::Container(object) if object.is_object() && has_comparisons(object) => {
-                    read_tests(reader, object, &pointer)
-                }
-                _ => Some(vec![Test::Equal(reader.operand(value))]),
-            };
-            match (Path::dotted(name), tests) {
-                (Ok(path), Some(tests)) => read.push((path, tests)),
-                (Err(problem), _) => {
-                    reader.problem(&pointer, problem);
-                    good = false;
-                }
-                (_, None) => good = false,
-            }
-        }
-        good.then_some(Self::Fields(read))
-    }
-
-    /// Whether an element meets the condition. `bytes`: the document that the condition was read from.
-    pub(super) fn holds(&self, bytes: &[u8], value: Value<'_>) -> bool {
-        match self {
-            Self::Tests(tests) => tests.iter().all(|test| test.holds(bytes, value)),
-            Self::Fields(fields) => {
-                matches!(value, Value::Container(object) if object.is_object())
-                    && fields.iter().all(|(path, tests)| {
-                        let mut found = Vec::new();
-                        collect(value, path.parts(), &mut found);
-                        tests.iter().all(|test| test.holds_for_one(bytes, &found))
-                    })
-            }
-        }
-    }
-}
-
-/// An object with a key that begins with `$`: then all of them must, or the reader complains.
+/// An object with a key that begins with `$`.
 pub(crate) fn has_comparisons(object: Container<'_>) -> bool {
     object.keys().any(|key| key.bytes.starts_with(b"$"))
-}
-
-fn read_tests(reader: &mut Reading, object: Container<'_>, pointer: &str) -> Option<Vec<Test>> {
-    let mut tests = Vec::new();
-    for (name, value) in object.pairs() {
-        let pointer = format!("{pointer}{}", pointer_token(name));
-        tests.push(read_test(reader, name, value, &pointer));
-    }
-    tests.into_iter().collect()
 }
 
 /// Reads one comparison by its name.
@@ -126,23 +54,14 @@ pub(crate) fn read_test(
         b"$lte" => Some(Test::Ordered(operand, &[Less, Equal])),
         b"$in" => read_set(reader, value.value(), pointer).map(Test::In),
         b"$nin" => read_set(reader, value.value(), pointer).map(Test::NotIn),
-        b"$elemMatch" => match value.value() {
-            Value::Container(object) if object.is_object() => {
-                Condition::read(reader, value, pointer).map(Test::ElementMatches)
-            }
-            other => {
-                reader.wanted(pointer, "an object", other);
-                None
-            }
-        },
         _ => {
-            reader.problem(pointer, format!("is no comparison (there are {COMPARISONS})"));
+            reader.problem(pointer, "is no comparison");
             None
         }
     }
 }
 
-fn read_set(reader: &mut Reading, value: Value<'_>, pointer: &str) -> Option<Set> {
+pub(super) fn read_set(reader: &mut Reading, value: Value<'_>, pointer: &str) -> Option<Set> {
     match value {
         Value::Container(list) if !list.is_object() => {
             let mut hashes = HashSet::new();
@@ -165,7 +84,7 @@ impl Set {
         &self.values
     }
 
-    fn has(&self, bytes: &[u8], value: Value<'_>) -> bool {
+    pub(super) fn has(&self, bytes: &[u8], value: Value<'_>) -> bool {
         if self.hashes.is_empty() {
             let same = |operand: &Operand| order::equal(operand.value(bytes), value);
             return self.values.iter().any(same);
@@ -186,12 +105,6 @@ impl Test {
                 let limit = operand.value(bytes);
                 Kind::of(value) == Kind::of(limit) && orders.contains(&order::compare(value, limit))
             }
-            Self::ElementMatches(condition) => match value {
-                Value::Container(list) if !list.is_object() => {
-                    list.elements().any(|element| condition.holds(bytes, element.value()))
-                }
-                _ => false,
-            },
         }
     }
 
@@ -199,7 +112,6 @@ impl Test {
     /// do. No value at all is null.
     pub(crate) fn holds_for_one(&self, bytes: &[u8], values: &[Value<'_>]) -> bool {
         let holds = |value: &Value<'_>| match (self, value) {
-            (Self::ElementMatches(_), _) => self.holds(bytes, *value),
             (Self::NotEqual(_) | Self::NotIn(_), Value::Container(list)) if !list.is_object() => {
                 self.holds(bytes, *value)
                     && list.elements().all(|element| self.holds(bytes, element.value()))

@@ -6,6 +6,7 @@
 //! sessions may commit; if the row then would change after all, the UPDATE is tried again.
 
 use super::api;
+use super::current_date;
 use super::error::JsonUpdateError;
 use super::once::Once;
 use super::path::pointer_token;
@@ -15,6 +16,7 @@ use crate::error::Error;
 use crate::jsonb::builder::{Builder, length_word};
 use crate::jsonb::order::Kind;
 use crate::jsonb::view::{Container, Value};
+use crate::pg::clock::now;
 use crate::pg::plan::Rows;
 use crate::pg::relation::table_name;
 use crate::pg::varlena;
@@ -23,6 +25,8 @@ use pgrx::{check_for_interrupts, pg_sys};
 
 /// A row that changes under a call this often is given up.
 const MAX_TRIES: usize = 32;
+/// Postgres counts from 2000, as JavaScript does from 1970: milliseconds between the two.
+const EPOCH: i64 = 946_684_800_000;
 
 /// What a call was asked to do. Datums are `jsonb`.
 pub(super) struct Request {
@@ -33,6 +37,8 @@ pub(super) struct Request {
     pub(super) revision: Revision,
     /// Make the row if it is not there.
     pub(super) upsert: bool,
+    /// What a new row gets in its other columns.
+    pub(super) new_row: Option<pg_sys::Datum>,
 }
 
 /// The column that counts changes, and what it must hold.
@@ -81,8 +87,12 @@ pub(super) fn read_options(options: Option<serde_json::Value>) -> Result<Revisio
 
 /// Gives None where there is no such row, and none was to be made.
 pub(super) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Option<Answer>, Error> {
+    // SAFETY: declared in SQL as jsonb.
+    let asked = unsafe { varlena::aligned_bytes(request.operations) };
+    let resolved = current_date::resolve(asked, now() / 1_000 + EPOCH)?;
+    let given = resolved.as_ref().map_or(request.operations, |o| pg_sys::Datum::from(o.as_ptr()));
     // Wrong operations are an error whether there is such a row or not.
-    let operations = api::operations(request.operations)?;
+    let operations = api::operations(given)?;
     let shape = Shape {
         relation: request.relation,
         key: key_columns(request.key)?,
@@ -90,11 +100,12 @@ pub(super) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Optio
         revision_column: request.revision.column.clone(),
         expects_revision: request.revision.expected.is_some(),
         upsert: request.upsert,
+        new_row: request.new_row.map_or(Ok(Vec::new()), new_row_columns)?,
     };
     let target = Target::open(client, shape)?;
     let expected = request.revision.expected;
     let expected_datum = expected.map(pg_sys::Datum::from);
-    let (given, key) = (Some(request.operations), Some(request.key));
+    let (given, key) = (Some(given), Some(request.key));
     for _ in 0..MAX_TRIES {
         check_for_interrupts!();
         let once = Once::begin();
@@ -152,7 +163,10 @@ pub(super) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Optio
         let empty = with_length(&Builder::empty_object());
         let new = api::updated(&operations, &empty[4..], true)?;
         let new = new.map_or_else(|| pg_sys::Datum::from(empty.as_ptr()), |new| new.datum());
-        let rows = target.insert.run(client, &[Some(new), key]);
+        let rows = match request.new_row {
+            Some(_) => target.insert.run(client, &[Some(new), key, request.new_row]),
+            None => target.insert.run(client, &[Some(new), key]),
+        };
         if rows.count() > 0 {
             let document = stored::<1>(&rows);
             return Ok(Some(Answer { inserted: true, changed: true, document }));
@@ -186,6 +200,24 @@ fn key_columns(key: pg_sys::Datum) -> Result<Vec<String>, Error> {
         names.push(String::from_utf8_lossy(name).into_owned());
     }
     if problems.is_empty() { Ok(names) } else { Err(JsonUpdateError::BadKey(problems).into()) }
+}
+
+/// The columns that a new row gets values for.
+fn new_row_columns(new_row: pg_sys::Datum) -> Result<Vec<String>, Error> {
+    // SAFETY: declared in SQL as jsonb.
+    let bytes = unsafe { varlena::aligned_bytes(new_row) };
+    match Container::root(bytes).value() {
+        Value::Container(object) if object.is_object() => {
+            Ok(object.keys().map(|key| String::from_utf8_lossy(key.bytes).into_owned()).collect())
+        }
+        other => {
+            let problem = format!(
+                "it must be a JSON object of columns and values ({{\"name\": \"x\"}}), and is {}",
+                Kind::of(other).name()
+            );
+            Err(JsonUpdateError::BadNewRow(vec![problem]).into())
+        }
+    }
 }
 
 /// A unique key of a table that others inherit from may be there more than once.

@@ -14,6 +14,8 @@ pub(crate) enum JsonUpdateError {
     TooLarge,
     #[error("argument \"key\" is not valid")]
     BadKey(Vec<String>),
+    #[error("argument \"new_row\" is not valid")]
+    BadNewRow(Vec<String>),
     #[error("there is no table with the oid {0}")]
     NoTable(u32),
     #[error("the key is there more than once in {table} and the tables that inherit from it")]
@@ -74,9 +76,11 @@ impl JsonUpdateError {
     pub(crate) fn code(&self) -> PgSqlErrorCode {
         use PgSqlErrorCode::*;
         match self {
-            Self::Invalid(_) | Self::BadKey(_) => ERRCODE_INVALID_PARAMETER_VALUE,
+            Self::Invalid(_) | Self::BadKey(_) | Self::BadNewRow(_) => {
+                ERRCODE_INVALID_PARAMETER_VALUE
+            }
             Self::Unfit(misfits) => {
-                misfits.first().map_or(ERRCODE_INTERNAL_ERROR, |misfit| misfit.reason.code())
+                misfits.first().map_or(ERRCODE_INVALID_PARAMETER_VALUE, |m| m.reason.code())
             }
             Self::TooLarge => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Self::NoTable(_) => ERRCODE_UNDEFINED_TABLE,
@@ -90,7 +94,9 @@ impl JsonUpdateError {
 
     pub(crate) fn detail(&self) -> Option<String> {
         Some(match self {
-            Self::Invalid(problems) | Self::BadKey(problems) => lines(problems.iter().cloned()),
+            Self::Invalid(problems) | Self::BadKey(problems) | Self::BadNewRow(problems) => {
+                lines(problems.iter().cloned())
+            }
             Self::Unfit(misfits) => {
                 lines(misfits.iter().map(|m| format!("{}: {}", m.pointer, m.message)))
             }

@@ -197,17 +197,23 @@ fn push(array: Option<Vec<Value>>, operand: &Value) -> Vec<Value> {
 
 fn meets(element: &Value, condition: &Value) -> bool {
     let Some(members) = condition.as_object() else { return element == condition };
+    // An array meets a comparison if it does itself or one of its elements does.
+    let one = |test: &dyn Fn(&Value) -> bool| {
+        test(element) || element.as_array().is_some_and(|elements| elements.iter().any(test))
+    };
     members.iter().all(|(key, wanted)| match key.strip_prefix('$') {
         Some(comparison) => {
-            let same_kind = kind(element) == kind(wanted);
-            let among = || wanted.as_array().unwrap().contains(element);
+            let ordered = |test: fn(Ordering) -> bool| {
+                one(&|value| kind(value) == kind(wanted) && test(order(value, wanted)))
+            };
+            let among = || one(&|value| wanted.as_array().unwrap().contains(value));
             match comparison {
-                "eq" => element == wanted,
-                "ne" => element != wanted,
-                "gt" => same_kind && order(element, wanted).is_gt(),
-                "gte" => same_kind && order(element, wanted).is_ge(),
-                "lt" => same_kind && order(element, wanted).is_lt(),
-                "lte" => same_kind && order(element, wanted).is_le(),
+                "eq" => one(&|value| value == wanted),
+                "ne" => !one(&|value| value == wanted),
+                "gt" => ordered(Ordering::is_gt),
+                "gte" => ordered(Ordering::is_ge),
+                "lt" => ordered(Ordering::is_lt),
+                "lte" => ordered(Ordering::is_le),
                 "in" => among(),
                 "nin" => !among(),
                 _ => unreachable!(),

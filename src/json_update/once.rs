@@ -10,6 +10,7 @@ use super::apply::{apply, would_change};
 use super::error::JsonUpdateError;
 use super::operations::Operations;
 use crate::pg::varlena;
+use crate::poll;
 use pgrx::pg_sys;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -62,6 +63,7 @@ pub(super) unsafe fn changes(
     let (stored, document) = unsafe { (varlena::stored(datum), varlena::aligned_bytes(datum)) };
     KEPT.with_borrow_mut(|kept| {
         let Some(kept) = kept else { return would_change(operations, document) };
+        poll::need(3 * document.len());
         kept.operations = None;
         kept.new.reserve(document.len() + document.len() / 8);
         if !apply(operations, document, false, &mut kept.new)? {

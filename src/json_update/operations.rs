@@ -5,13 +5,17 @@
 //! dots or begin with `$`. All that is wrong is noted, each with a JSON Pointer into the document.
 
 use super::array::{self, Push};
-use super::condition::Condition;
+use super::condition::{Set, read_set};
+use super::current_date;
 use super::error::JsonUpdateError;
 use super::path::{Path, pointer_token};
 use super::reading::{Operand, Reading};
 use crate::jsonb::MAX_DEPTH;
+use crate::jsonb::number::to_integer;
 use crate::jsonb::order::Kind;
 use crate::jsonb::view::{Container, Stored, Value};
+use crate::memory::filter::conditions::ElementCondition;
+use crate::memory::filter::read::read_element;
 
 /// What is to be done, sorted by path; no path leads to or through another.
 #[derive(Debug)]
@@ -45,14 +49,28 @@ pub(crate) enum Action {
     Maximum(Operand),
     Push(Push),
     AddToSet(Vec<Operand>),
-    Pull(Condition),
+    /// Takes the first element away, or the last.
+    Pop {
+        first: bool,
+    },
+    Pull(ElementCondition),
+    PullAll(Set),
+    /// What is done to the bits of a whole number, one after another.
+    Bits(Vec<(Bits, i64)>),
     /// By its place in `renames`.
     RenameFrom,
     RenameTo(usize),
 }
 
-pub(crate) const OPERATORS: &str = "$set, $unset, $inc, $mul, $min, $max, $rename, $push, $addToSet, \
-                                    $pull, $setOnInsert";
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Bits {
+    And,
+    Or,
+    Xor,
+}
+
+pub(crate) const OPERATORS: &str = "$set, $unset, $inc, $mul, $min, $max, $bit, $rename, $push, $pop, \
+                                    $addToSet, $pull, $pullAll, $currentDate, $setOnInsert";
 
 impl Operations {
     /// Reads the datum whose bytes behind the length word are `bytes`.
@@ -241,12 +259,75 @@ impl Reader {
             },
             b"$push" => array::read_push(self, &path, stored, &pointer).map(Action::Push),
             b"$addToSet" => array::read_each(self, &path, stored, &pointer).map(Action::AddToSet),
-            b"$pull" => Condition::read(&mut self.reading, stored, &pointer).map(Action::Pull),
+            b"$pop" => match value {
+                Value::Number(number) if matches!(to_integer(number), Some(1 | -1)) => {
+                    Some(Action::Pop { first: to_integer(number) == Some(-1) })
+                }
+                _ => {
+                    self.problem(&pointer, "must be 1, for the last element, or -1, for the first");
+                    None
+                }
+            },
+            b"$pullAll" => read_set(&mut self.reading, value, &pointer).map(Action::PullAll),
+            b"$bit" => self.bits(value, &pointer),
+            current_date::NAME => self.current_date(value, &pointer),
+            b"$pull" => read_element(&mut self.reading, stored, &pointer).map(Action::Pull),
             _ => return self.rename(path, value, pointer),
         };
         if let Some(action) = action {
             self.list.push(Operation { path, action, pointer });
         }
+    }
+
+    /// `{"and": 5}`, also with `or` and `xor`.
+    fn bits(&mut self, value: Value<'_>, pointer: &str) -> Option<Action> {
+        let members = match value {
+            Value::Container(members) if members.is_object() && members.count() > 0 => members,
+            other => {
+                self.wanted(pointer, "an object of and, or and xor ({\"or\": 4})", other);
+                return None;
+            }
+        };
+        let mut all = Vec::new();
+        for (name, value) in members.pairs() {
+            let pointer = format!("{pointer}{}", pointer_token(name));
+            let bits = match name {
+                b"and" => Bits::And,
+                b"or" => Bits::Or,
+                b"xor" => Bits::Xor,
+                _ => {
+                    self.problem(&pointer, "is no operation on bits (there are and, or and xor)");
+                    continue;
+                }
+            };
+            match value.value() {
+                Value::Number(number) if to_integer(number).is_some() => {
+                    all.extend(to_integer(number).map(|number| (bits, number)));
+                }
+                other => self.wanted(&pointer, "a whole number of 64 bits", other),
+            }
+        }
+        (all.len() == members.count()).then_some(Action::Bits(all))
+    }
+
+    fn current_date(&mut self, value: Value<'_>, pointer: &str) -> Option<Action> {
+        if let Value::Container(object) = value
+            && object.is_object()
+            && object.count() == 2
+            && let Some(at) = object.find(current_date::AT).ok()
+        {
+            return object.element(at).map(|time| Action::Set(self.operand(time)));
+        }
+        if current_date::asks_for_date(value) {
+            self.problem(
+                pointer,
+                "needs a clock, which update_document and upsert_document have; json_update has none: \
+                 pass the time with $set",
+            );
+        } else {
+            self.wanted(pointer, "true or {\"$type\": \"date\"}", value);
+        }
+        None
     }
 
     fn rename(&mut self, from: Path, to: Value<'_>, pointer: String) {

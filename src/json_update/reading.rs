@@ -3,6 +3,7 @@
 
 use crate::jsonb::order::Kind;
 use crate::jsonb::view::{Stored, Value};
+use crate::poll;
 use std::fmt::Display;
 
 /// A value in the document that was read.
@@ -44,6 +45,7 @@ impl Reading {
     }
 
     pub(crate) fn problem(&mut self, pointer: &str, problem: impl Display) {
+        poll::check();
         self.problems.push(format!("{pointer}: {problem}"));
     }
 

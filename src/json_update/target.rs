@@ -3,6 +3,7 @@
 //! A session keeps the statements it has made, until anything about any table changes.
 
 use super::error::JsonUpdateError;
+use super::path::pointer_token;
 use crate::error::Error;
 use crate::ident::{quote, quote_literal};
 use crate::pg::plan::{LocalSettings, OwnedStatement, Statement};
@@ -25,6 +26,8 @@ pub(super) struct Shape {
     pub(super) revision_column: Option<String>,
     pub(super) expects_revision: bool,
     pub(super) upsert: bool,
+    /// Columns of a new row beside key and document.
+    pub(super) new_row: Vec<String>,
 }
 
 /// Statements with the parameters operations, key, and the expected revision if there is one.
@@ -36,7 +39,7 @@ pub(super) struct Target {
     pub(super) plain: bool,
     /// Gives the document, whether the operations would change it, and its revision.
     pub(super) read: OwnedStatement,
-    /// Takes the document and the key. Gives the document, if there was no such row.
+    /// Takes the document, the key, and the values for a new row if there are any. Gives the document, if there was no such row.
     pub(super) insert: OwnedStatement,
 }
 
@@ -143,6 +146,28 @@ impl Target {
             }
             .into());
         };
+        let taken = |name: &String| {
+            *name == shape.column
+                || shape.key.contains(name)
+                || shape.revision_column.as_ref() == Some(name)
+        };
+        let problems: Vec<String> = shape
+            .new_row
+            .iter()
+            .filter_map(|name| {
+                let pointer = pointer_token(name.as_bytes());
+                if column(name).is_none() {
+                    Some(format!("{pointer}: table {table} has no such column"))
+                } else if taken(name) {
+                    Some(format!("{pointer}: the column gets its value from another argument"))
+                } else {
+                    None
+                }
+            })
+            .collect();
+        if !problems.is_empty() {
+            return Err(JsonUpdateError::BadNewRow(problems).into());
+        }
         let value = |name: &str| {
             let sql_type = column(name).map_or("pg_catalog.text", |column| &column.sql_type);
             let member = quote_literal(name);
@@ -198,18 +223,32 @@ impl Target {
             Some(revision) => (format!(", {revision}"), ", 1"),
             None => (String::new(), ""),
         };
-        let insert = format!(
-            "INSERT INTO {table} AS t ({names}, {column}{extra}) VALUES ({}, $1{first}) \
-             ON CONFLICT ({names}) DO NOTHING RETURNING t.{column}",
-            values.join(", ")
-        );
+        let values = values.join(", ");
         let (jsonb, bigint) = (pg_sys::JSONBOID, pg_sys::INT8OID);
+        let (rows, others, parameters) = if shape.new_row.is_empty() {
+            (format!("VALUES ({values}, $1{first})"), String::new(), vec![jsonb; 2])
+        } else {
+            let list = |prefix: &str| -> String {
+                shape.new_row.iter().map(|name| format!(", {prefix}{}", quote(name))).collect()
+            };
+            // Each value goes in as its column's type reads it, arrays and objects too.
+            let rows = format!(
+                "SELECT {values}, $1{first}{} \
+                 FROM pg_catalog.jsonb_populate_record(NULL::{table}, $3) AS r",
+                list("r.")
+            );
+            (rows, list(""), vec![jsonb; 3])
+        };
+        let insert = format!(
+            "INSERT INTO {table} AS t ({names}, {column}{extra}{others}) {rows} \
+             ON CONFLICT ({names}) DO NOTHING RETURNING t.{column}"
+        );
         Self {
             generation,
             plain,
             update: OwnedStatement::new(update, types),
             read: OwnedStatement::new(read, vec![jsonb, jsonb, bigint]),
-            insert: OwnedStatement::new(insert, vec![jsonb, jsonb]),
+            insert: OwnedStatement::new(insert, parameters),
         }
     }
 }

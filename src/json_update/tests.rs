@@ -222,11 +222,28 @@ fn conditions_look_into_elements() {
     pull("[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]", r#"{"$in": [1, 2, 3, 4, 5.0, 6, 7, 8]}"#, "[9, 10]");
     pull("[[1, 2], [2, 1], 1]", "[1, 2]", "[[2, 1], 1]");
     pull("[1, 2]", r#"{"$ne": 1, "$lt": 5}"#, "[1]");
+    // An element that is an array is looked into, as a field's is.
+    pull(r#"[["x", "y"], ["z"]]"#, r#"{"$ne": "x"}"#, r#"[["x", "y"]]"#);
+    pull(r#"[["x", "y"], ["z"], "x"]"#, r#"{"$in": ["x"]}"#, r#"[["z"]]"#);
+    pull("[[1, 9], [1], 9]", r#"{"$gt": 5}"#, "[[1]]");
+    pull("[[1, 9], [1], 9]", r#"{"$elemMatch": {"$gt": 5}}"#, "[[1], 9]");
+    pull("[[1, 9], [1]]", r#"{"$size": 1}"#, "[[1, 9]]");
+    pull("[[1, 9], [1]]", r#"{"$all": [1, 9]}"#, "[[1]]");
+    pull(r#"["abc", "xbc", 1, ["ab"]]"#, r#"{"$regex": "^A", "$options": "i"}"#, r#"["xbc", 1]"#);
+    pull("[1, 5, 9]", r#"{"$not": {"$gt": 4}}"#, "[5, 9]");
+    let objects = r#"[{"a": 1}, {"b": 2}, {"a": 1, "b": 2}, 3]"#;
+    pull(objects, r#"{"a": {"$exists": false}}"#, r#"[{"a": 1}, {"a": 1, "b": 2}, 3]"#);
+    pull(objects, r#"{"$or": [{"a": 1}, {"b": 2}]}"#, "[3]");
+    pull(objects, r#"{"$and": [{"a": 1}, {"b": 2}]}"#, r#"[{"a": 1}, {"b": 2}, 3]"#);
+    pull(objects, r#"{"$nor": [{"a": 1}]}"#, r#"[{"a": 1}, {"a": 1, "b": 2}, 3]"#);
+    pull(objects, r#"{"$not": {"a": 1}}"#, r#"[{"a": 1}, {"a": 1, "b": 2}, 3]"#);
+    pull(objects, "{}", "[3]");
     invalid(
-        r#"{"$pull": {"a": {"$gt": 1, "b": 2, "$regex": "x"}}}"#,
+        r#"{"$pull": {"a": {"$gt": 1, "b": 2, "$regex": "("}}}"#,
         &[
-            "/$pull/a/b: is no comparison (there are $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin and $elemMatch)",
-            "/$pull/a/$regex: is no comparison (there are $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin and $elemMatch)",
+            "/$pull/a/b: \"b\" is no operator (beside a path there are $eq, $ne, $gt, $gte, $lt, $lte, $in, \
+             $nin, $exists, $regex, $elemMatch, $all, $size, $contains and $not)",
+            "/$pull/a/$regex: is no regular expression: unclosed group",
         ],
     );
 }

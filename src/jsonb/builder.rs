@@ -6,6 +6,7 @@
 //! always lands on a multiple of four.
 
 use super::{container, entry, number};
+use crate::poll;
 
 /// The value is larger than a `jsonb` container can be (256 MB).
 #[derive(Debug, PartialEq, Eq)]
@@ -236,6 +237,7 @@ fn describe(
     start: usize,
     kind: u32,
 ) -> Result<(), TooLarge> {
+    poll::check();
     let end = layout.len() - data_start;
     if end > entry::OFFSET_OR_LENGTH as usize {
         return Err(TooLarge);

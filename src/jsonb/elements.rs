@@ -1,6 +1,8 @@
 //! Cuts the text of a JSON array into its elements. What an element is, the caller says.
 
 use super::scan::{self, Unbalanced};
+use crate::heap;
+use crate::poll;
 
 /// A call takes so many elements: what it keeps of each may be larger than its text.
 pub(crate) const MAX_ELEMENTS: usize = 4_000_000;
@@ -41,6 +43,7 @@ pub(crate) fn divide(
                 return Err(Undivided::TooMany);
             }
             ordinal += 1;
+            poll::check();
             let end =
                 element(at).map_err(|u| broken("an element never ends", ordinal, u.offset))?;
             if end == at {
@@ -55,6 +58,8 @@ pub(crate) fn divide(
             }
         }
     }
+    // What is made of the elements takes about as much again.
+    poll::need(heap::live());
     at = scan::skip_space(text, at);
     if at < text.len() {
         return Err(broken("text follows the array", ordinal, at));

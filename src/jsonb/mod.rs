@@ -9,6 +9,7 @@ pub(crate) mod builder;
 pub(crate) mod decimal;
 pub(crate) mod elements;
 pub(crate) mod hash;
+pub(crate) mod lenient;
 pub(crate) mod merge;
 pub(crate) mod number;
 pub(crate) mod order;

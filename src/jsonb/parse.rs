@@ -5,6 +5,7 @@
 
 use super::builder::{Builder, TooLarge};
 use super::{MAX_DEPTH, number, scan};
+use crate::poll;
 
 /// What to do with characters that `jsonb` cannot hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,9 @@ impl Parser {
     }
 
     fn document(&mut self, text: &[u8], out: &mut Vec<u8>) -> Result<(), ParseError> {
+        // What an error that unwound left behind.
+        self.builder.reset();
+        poll::need(3 * text.len());
         let mut cursor = Cursor {
             text,
             at: 0,
@@ -260,6 +264,7 @@ impl Cursor<'_, '_> {
             self.at += 1;
             self.space();
             self.value(depth + 1)?;
+            poll::check();
             if self.builder.is_full() {
                 return Err(self.problem(Problem::TooLarge));
             }
@@ -281,6 +286,7 @@ impl Cursor<'_, '_> {
         }
         loop {
             self.value(depth + 1)?;
+            poll::check();
             if self.builder.is_full() {
                 return Err(self.problem(Problem::TooLarge));
             }

@@ -4,6 +4,7 @@
 //! with it, and an unchanged record is never decoded at all. Only strings and brackets are looked
 //! at; what lies between is for `parse` to judge.
 
+use crate::poll;
 use std::ops::Range;
 
 /// The text ends, or a bracket closes that was never opened, before the value does.
@@ -142,6 +143,7 @@ pub(crate) fn members(
         if value_end == at {
             return Ok(None);
         }
+        poll::check();
         visit(Member { key, value: at..value_end });
         at = skip_space(text, value_end);
         match text.get(at) {

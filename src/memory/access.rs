@@ -4,9 +4,11 @@
 //! `@>`, `@@` and pgvector's are such. So a search first checks what the policies would, once: the
 //! caller's right to the table, and that the workspace is the session's. Then it reads as the owner of
 //! the tables, with the workspace as a bound condition. Where policies say something else, or there are none, it
-//! reads as the caller, and they hold.
+//! reads as the caller, and they hold. Reading runs nobody's code: it is done on plain tables of the owner, who alone can
+//! put rules, policies or indexes on them. What is written (that memories were found) is written as the caller.
 
-use super::error::MemoryError;
+use crate::access::error::AccessError;
+use crate::access::owner::{Owner, require_right};
 use crate::error::Error;
 use crate::pg::plan::Statement;
 use crate::pg::relation::UntilChanged;
@@ -18,7 +20,7 @@ use pgrx::spi::SpiClient;
 
 thread_local! {
     static TABLE: Statement = const { Statement::new(
-        c"SELECT c.oid, c.relowner, a.oid,
+        c"SELECT c.oid, c.relowner, a.oid, c.relkind = 'r' AND NOT c.relhassubclass,
                  (SELECT COALESCE(bool_and(p.polpermissive
                              AND p.polroles = '{0}'
                              AND pg_catalog.pg_get_expr(p.polqual, p.polrelid)
@@ -47,6 +49,8 @@ struct Table {
     owner: pg_sys::Oid,
     /// Where accesses are noted.
     access: pg_sys::Oid,
+    /// Whether it is a table and no view, and has no children.
+    is_plain: bool,
     /// Whether its policies let everybody read the rows of the session's workspace, and say no more.
     is_by_workspace: bool,
 }
@@ -56,12 +60,13 @@ impl Table {
         let look_up = |name: &&str| {
             let text = Text::new(name);
             let rows = TABLE.with(|statement| statement.run(client, &[Some(text.datum())]));
-            let table = rows.iter::<4>().next().and_then(|row| {
+            let table = rows.iter::<5>().next().and_then(|row| {
                 Some(Self {
                     relation: row.oid(0)?,
                     owner: row.oid(1)?,
                     access: row.oid(2)?,
-                    is_by_workspace: row.boolean(3)?,
+                    is_plain: row.boolean(3)?,
+                    is_by_workspace: row.boolean(4)?,
                 })
             });
             table.ok_or(Error::NotInstalled)
@@ -73,8 +78,8 @@ impl Table {
 /// The owner's eyes, as long as it lives; or the caller's own.
 pub(crate) struct Reader {
     _owner: Option<ActAs>,
-    /// Whether accesses can be noted.
-    pub(crate) may_touch: bool,
+    /// Whether the caller may note accesses.
+    may_touch: bool,
     /// The space that the workspace has activated.
     pub(crate) space: Option<String>,
 }
@@ -91,31 +96,35 @@ impl Reader {
         tables: &[&'static str],
         workspace_id: &str,
     ) -> Result<Self, Error> {
-        let (mut owner, mut may_touch, mut as_owner) = (None, true, true);
+        let owner = Owner::find()?;
+        let (mut may_touch, mut as_owner) = (true, owner.role() != role::current());
         for name in tables {
             let table = Table::find(client, name)?;
-            if !role::may(pg_sys::ACL_SELECT, table.relation) {
-                return Err(MemoryError::NoRight(format!("kepler.{name}")).into());
-            }
+            require_right(name, pg_sys::ACL_SELECT)?;
             let secured = role::is_secured(table.relation);
             if secured {
                 let own = settings::workspace_id();
                 if own != workspace_id {
                     let asked = workspace_id.to_owned();
-                    return Err(MemoryError::ForeignWorkspace { asked, own }.into());
+                    return Err(AccessError::ForeignWorkspace { asked, own }.into());
                 }
             }
             // One table whose own policies are to hold is enough.
+            as_owner &= table.is_plain && table.owner == owner.role();
             as_owner &= !secured || table.is_by_workspace;
-            owner = owner.or(Some(table.owner));
-            may_touch = role::may(pg_sys::ACL_INSERT, table.access)
-                && role::may(pg_sys::ACL_UPDATE, table.access);
+            may_touch = [pg_sys::ACL_SELECT, pg_sys::ACL_INSERT, pg_sys::ACL_UPDATE]
+                .into_iter()
+                .all(|right| role::may(right, table.access));
         }
-        let owner = owner.filter(|owner| as_owner && *owner != role::current());
-        let may_touch = as_owner || may_touch;
-        let owner = owner.map(ActAs::role);
+        let owner = as_owner.then(|| owner.act());
         let space = activated(client, workspace_id)?;
         Ok(Self { _owner: owner, may_touch, space })
+    }
+
+    /// Ends the reading, and tells whether the caller may note what was found: triggers on that table run
+    /// as whoever writes to it.
+    pub(crate) fn close(self) -> bool {
+        self.may_touch
     }
 }
 

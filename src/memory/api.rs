@@ -3,15 +3,19 @@
 use super::access::Reader;
 use super::embedding::Embedding;
 use super::error::MemoryError;
+use super::last;
 use super::scope::{Scope, User};
 use super::score::Weights;
 use super::search::{self, Request, in_range};
 use super::touch;
-use crate::arguments::name;
+use crate::access::owner::require_right;
 use crate::error::Error;
 use crate::install::require_tables;
 use crate::pg::clock::now;
 use crate::pg::json;
+use crate::pg::texts::Texts;
+use crate::pg::whole::Spi;
+use crate::workspace;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -92,8 +96,9 @@ fn search_memories(
     >,
     ErrorReport,
 > {
+    last::forget();
     require_tables()?;
-    let workspace_id = name("workspace_id", workspace_id)?;
+    let workspace_id = workspace::argument(workspace_id)?;
     let touch = touch.ok_or(Error::NullArgument("touch"))?;
     let diversity = diversity.ok_or(Error::NullArgument("diversity"))?;
     let diversity = in_range("diversity", diversity, 0.0, 1.0).map_err(Error::from)?;
@@ -128,6 +133,7 @@ fn search_memories(
     let answer = Spi::connect_mut(|client| search::run(client, &request))?;
 
     let (plan, exhausted) = (answer.plan.name(), answer.exhausted);
+    last::note(plan, exhausted, answer.found.len());
     Ok(TableIterator::new(answer.found.into_iter().map(move |found| {
         (
             found.memory_id,
@@ -227,16 +233,17 @@ pub(crate) fn no_nan(
 #[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 fn touch_memories(
-    memory_ids: Option<Vec<Option<String>>>,
+    memory_ids: Option<Texts>,
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<i64, ErrorReport> {
     require_tables()?;
-    let workspace_id = name("workspace_id", workspace_id)?;
-    let ids = memory_ids.ok_or(Error::NullArgument("memory_ids"))?;
+    let workspace_id = workspace::argument(workspace_id)?;
+    let ids = memory_ids.ok_or(Error::NullArgument("memory_ids"))?.0;
     Ok(Spi::connect_mut(|client| -> Result<i64, Error> {
         let reader = Reader::open(client, &workspace_id)?;
-        if !reader.may_touch {
-            return Err(MemoryError::NoRight("kepler.memory_access".to_owned()).into());
+        if !reader.close() {
+            require_right("memory_access", pg_sys::ACL_INSERT)?;
+            require_right("memory_access", pg_sys::ACL_UPDATE)?;
         }
         let ids = ids.iter().flatten().map(String::as_str);
         Ok(touch::run(client, &workspace_id, ids) as i64)

@@ -4,15 +4,17 @@
 use super::embedded::Embedded;
 use super::embedding::Embedding;
 use super::error::MemoryError;
+use super::rejection::{Fault, Rejection};
 use super::space::Space;
 use crate::error::Error;
 use crate::json_update::operations::is_deeper_than;
 use crate::jsonb::MAX_DEPTH;
-use crate::jsonb::elements::{self, not_an_object};
+use crate::jsonb::elements;
 use crate::jsonb::scan;
 use crate::jsonb::view::Container;
 use crate::pg::array::{self, Array};
 use crate::structure::entries::scalar::{self, Scratch};
+use crate::structure::entries::violation::Code;
 use crate::structure::model::FieldKind;
 use std::ops::Range;
 
@@ -71,44 +73,48 @@ const FIELDS: [&str; 9] = [
 
 impl NewMemory {
     /// What is wrong with it, whichever way it came.
-    pub(crate) fn problems(&self, space: Option<&Space>) -> Vec<String> {
-        let mut problems = Vec::new();
+    pub(crate) fn faults(&self, space: Option<&Space>) -> Vec<Fault> {
+        let mut faults = Vec::new();
         if self.content.trim().is_empty() {
-            problems.push("/content: must not be blank".to_owned());
+            faults.push(Fault::of("content", "must not be blank"));
         } else if self.is_json && !self.content.starts_with(['{', '[']) {
-            problems.push("/content: JSON must be an object or array; a string is text".to_owned());
+            let text = "JSON must be an object or array; a string is text";
+            faults.push(Fault::of("content", text));
         }
         if self.context_type.trim().is_empty() || self.context_type.len() > MAX_NAME {
-            problems.push(format!("/context_type: must have 1 to {MAX_NAME} bytes"));
+            let text = format!("must have 1 to {MAX_NAME} bytes");
+            faults.push(Fault::of("context_type", text));
         }
         if !(0.0..=1.0).contains(&self.relevance_score) {
-            problems.push("/relevance_score: must be a number from 0 to 1".to_owned());
+            faults.push(Fault::of("relevance_score", "must be a number from 0 to 1"));
         }
         if let (Some(embedding), Some(space)) = (&self.embedding, space)
             && let Err(error) = space.check(embedding)
         {
-            problems.push(of_embedding(&error));
+            faults.push(of_embedding(&error));
         }
         if let Some(stored) = &self.metadata {
             let metadata = Container::root(&stored[4..]);
             if !metadata.is_object() {
-                problems.push("/metadata: must be an object".to_owned());
+                faults.push(Fault::of("metadata", "must be an object"));
             } else if is_deeper_than(metadata.value(), MAX_DEPTH) {
-                problems.push(format!("/metadata: nested deeper than {MAX_DEPTH} levels"));
+                faults
+                    .push(Fault::of("metadata", format!("nested deeper than {MAX_DEPTH} levels")));
             }
         }
         // From the end of time on it never holds. From its beginning on it always has.
         if self.valid_from == Some(i64::MAX) {
-            problems.push("/valid_from: must be a time, not infinity".to_owned());
+            let text = "/valid_from: must be a time, not infinity";
+            faults.push(Fault::new("invalid_time", text));
         }
-        problems
+        faults
     }
 }
 
 /// What is wrong with an embedding, with what belongs to it.
-fn of_embedding(error: &MemoryError) -> String {
+fn of_embedding(error: &MemoryError) -> Fault {
     let detail = error.detail().map_or_else(String::new, |detail| format!(". {detail}"));
-    format!("/embedding: {error}{}", detail.trim_end_matches('.'))
+    Fault::of("embedding", format!("{error}{}", detail.trim_end_matches('.')))
 }
 
 /// Divides `text`, a JSON array of objects, and reads them. `space`: where their embeddings go.
@@ -116,7 +122,7 @@ pub(crate) fn batch(
     text: &str,
     argument: &'static str,
     space: Option<&Space>,
-) -> Result<Vec<Result<NewMemory, String>>, Error> {
+) -> Result<Vec<Result<NewMemory, Rejection>>, Error> {
     let text = text.as_bytes();
     let mut reader = Reader::new(space);
     let mut batch = Vec::new();
@@ -135,20 +141,22 @@ pub(crate) fn batch(
 pub(crate) struct NewEmbedding {
     pub(crate) id: String,
     pub(crate) embedding: Embedding,
+    /// That of the content that it was made of, as pending embeddings have it, if the caller says so.
+    pub(crate) content_hash: Option<String>,
 }
 
-/// Divides `text`, a JSON array of `{memory_id, embedding}`, or of `{message_id, embedding}`.
+/// Divides `text`, a JSON array of `{memory_id, embedding, content_hash}`, or with `message_id`.
 pub(crate) fn embeddings(
     text: &str,
     argument: &'static str,
     space: &Space,
-) -> Result<Vec<Result<NewEmbedding, String>>, Error> {
+) -> Result<Vec<Result<NewEmbedding, Rejection>>, Error> {
     let text = text.as_bytes();
     let mut reader = Reader::new(Some(space));
     let mut batch = Vec::new();
     elements::divide(text, |at| {
         pgrx::check_for_interrupts!();
-        let fields = [space.embedded.column(), "embedding"];
+        let fields = [space.embedded.column(), "embedding", "content_hash"];
         let (element, end) = objects(text, at, &fields, |ranges, unknown| {
             reader.embedding_of(space.embedded, text, ranges, unknown)
         })?;
@@ -161,15 +169,15 @@ pub(crate) fn embeddings(
 
 /// Reads one element: where its fields stand, in the order of `known`, and those that are unknown.
 /// Of a key given twice the last counts, as in `jsonb`; null says nothing.
-fn objects<T>(
+pub(super) fn objects<T>(
     text: &[u8],
     at: usize,
     known: &[&str],
-    read: impl FnOnce(&[Option<Range<usize>>], Vec<String>) -> Result<T, String>,
-) -> Result<(Result<T, String>, usize), scan::Unbalanced> {
+    read: impl FnOnce(&[Option<Range<usize>>], Vec<String>) -> Result<T, Rejection>,
+) -> Result<(Result<T, Rejection>, usize), scan::Unbalanced> {
     if text.get(at) != Some(&b'{') {
         let end = scan::skip_value(text, at)?;
-        return Ok((Err(not_an_object(text, at).to_owned()), end));
+        return Ok((Err(Rejection::not_an_object(text, at)), end));
     }
     let mut ranges = vec![None; known.len()];
     let mut unknown = Vec::new();
@@ -189,7 +197,7 @@ fn objects<T>(
         Some(end) => Ok((read(&ranges, unknown), end)),
         None => {
             let end = scan::skip_value(text, at)?;
-            Ok((Err("the element is not valid JSON".to_owned()), end))
+            Ok((Err(Rejection::invalid_json()), end))
         }
     }
 }
@@ -205,15 +213,15 @@ fn count(raw: &[u8]) -> Option<usize> {
 }
 
 /// Reads values, with room for one of each kind.
-struct Reader<'s> {
+pub(super) struct Reader<'s> {
     space: Option<&'s Space>,
     scratch: Scratch,
-    problems: Vec<String>,
+    pub(super) faults: Vec<Fault>,
 }
 
 impl<'s> Reader<'s> {
-    fn new(space: Option<&'s Space>) -> Self {
-        Self { space, scratch: Scratch::new(), problems: Vec::new() }
+    pub(super) fn new(space: Option<&'s Space>) -> Self {
+        Self { space, scratch: Scratch::new(), faults: Vec::new() }
     }
 
     /// The stored value of a field, or None with a problem noted.
@@ -228,43 +236,55 @@ impl<'s> Reader<'s> {
             Ok(()) => cell.last().map(<[u8]>::to_vec),
             Err(problem) => {
                 let item = problem.item.map_or_else(String::new, |item| format!("/{item}"));
-                self.problems.push(format!("/{field}{item}: {}", problem.message));
+                let code = match problem.code {
+                    Code::NulCharacter | Code::LoneSurrogate | Code::InvalidJson => {
+                        problem.code.name()
+                    }
+                    _ if *kind == FieldKind::Timestamp => "invalid_time".into(),
+                    _ => format!("invalid_{field}").into(),
+                };
+                let text = format!("/{field}{item}: {}", problem.message);
+                self.faults.push(Fault::new(code, text));
                 None
             }
         }
     }
 
-    fn text(&mut self, field: &str, raw: Option<&[u8]>) -> Option<String> {
+    pub(super) fn text(&mut self, field: &str, raw: Option<&[u8]>) -> Option<String> {
         let stored = self.stored(field, &FieldKind::Text { max_length: None }, raw?)?;
         String::from_utf8(stored[4..].to_vec()).ok()
     }
 
-    fn time(&mut self, field: &str, raw: Option<&[u8]>) -> Option<i64> {
+    pub(super) fn time(&mut self, field: &str, raw: Option<&[u8]>) -> Option<i64> {
         let stored = self.stored(field, &FieldKind::Timestamp, raw?)?;
         Some(i64::from_ne_bytes(stored.try_into().ok()?))
     }
 
-    fn number(&mut self, field: &str, raw: Option<&[u8]>) -> Option<f64> {
+    pub(super) fn number(&mut self, field: &str, raw: Option<&[u8]>) -> Option<f64> {
         let stored = self.stored(field, &FieldKind::Float, raw?)?;
         Some(f64::from_ne_bytes(stored.try_into().ok()?))
     }
 
-    fn object(&mut self, field: &str, raw: Option<&[u8]>) -> Option<Vec<u8>> {
+    pub(super) fn object(&mut self, field: &str, raw: Option<&[u8]>) -> Option<Vec<u8>> {
         let raw = raw?;
         if raw.first() != Some(&b'{') {
-            self.problems.push(format!("/{field}: must be an object"));
+            self.faults.push(Fault::of(field, "must be an object"));
             return None;
         }
         self.stored(field, &FieldKind::Json, raw)
     }
 
-    fn embedding(&mut self, field: &str, raw: Option<&[u8]>) -> Option<Embedding> {
+    pub(super) fn space(&self) -> Option<&'s Space> {
+        self.space
+    }
+
+    pub(super) fn embedding(&mut self, field: &str, raw: Option<&[u8]>) -> Option<Embedding> {
         let raw = raw?;
         let dimensions = self.space.map_or(0, |space| space.dimensions) as u16;
         if let (Some(space), Some(given)) = (self.space, count(raw))
             && let Err(error) = space.check_dimensions(given)
         {
-            self.problems.push(of_embedding(&error));
+            self.faults.push(of_embedding(&error));
             return None;
         }
         let stored = self.stored(field, &FieldKind::Vector { dimensions }, raw)?;
@@ -277,25 +297,26 @@ impl<'s> Reader<'s> {
         let digits = raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\"")).unwrap_or(raw);
         let id = str::from_utf8(digits).ok().and_then(|digits| digits.parse::<i64>().ok());
         if id.is_none() {
-            self.problems.push(format!("/{field}: must be an integer (64 bits)"));
+            self.faults.push(Fault::of(field, "must be an integer (64 bits)"));
         }
         id.map(|id| id.to_string())
     }
 
     /// The element, or all that is wrong with it.
-    fn end<T>(&mut self, element: T) -> Result<T, String> {
-        if self.problems.is_empty() {
-            return Ok(element);
+    pub(super) fn end<T>(&mut self, element: T) -> Result<T, Rejection> {
+        match Rejection::of(std::mem::take(&mut self.faults)) {
+            None => Ok(element),
+            Some(rejection) => Err(rejection),
         }
-        Err(std::mem::take(&mut self.problems).join("; "))
     }
 
-    fn begin(&mut self, unknown: Vec<String>, known: &str) {
-        self.problems.clear();
+    pub(super) fn begin(&mut self, unknown: Vec<String>, known: &str) {
+        self.faults.clear();
         for (at, key) in unknown.iter().enumerate() {
             let key = crate::json::token(key);
             let known = if at == 0 { format!(" (known are {known})") } else { String::new() };
-            self.problems.push(format!("/{key}: unknown field{known}"));
+            let text = format!("/{key}: unknown field{known}");
+            self.faults.push(Fault::new("unknown_field", text));
         }
     }
 
@@ -304,7 +325,7 @@ impl<'s> Reader<'s> {
         text: &[u8],
         ranges: &[Option<Range<usize>>],
         unknown: Vec<String>,
-    ) -> Result<NewMemory, String> {
+    ) -> Result<NewMemory, Rejection> {
         self.begin(unknown, &FIELDS.join(", "));
         let raw = |at: usize| ranges[at].clone().map(|range| &text[range]);
         let mut memory = NewMemory::default();
@@ -317,10 +338,12 @@ impl<'s> Reader<'s> {
                     memory.is_json = true;
                 }
             }
-            Some(_) => self.problems.push("/content: must be a string, object or array".to_owned()),
-            None => self.problems.push("/content: is required".to_owned()),
+            Some(_) => {
+                self.faults.push(Fault::of("content", "must be a string, object or array"));
+            }
+            None => self.faults.push(Fault::missing("content")),
         }
-        let content_is_there = self.problems.is_empty();
+        let content_is_there = self.faults.is_empty();
         memory.embedding = self.embedding("embedding", raw(1));
         memory.user_id = self.text("user_id", raw(2));
         if let Some(context_type) = self.text("context_type", raw(3)) {
@@ -333,11 +356,11 @@ impl<'s> Reader<'s> {
         memory.valid_from = self.time("valid_from", raw(6));
         memory.expires_at = self.time("expires_at", raw(7));
         memory.supersedes = self.text("supersedes", raw(8));
-        let problems = memory.problems(self.space);
-        self.problems.extend(
-            problems
+        let faults = memory.faults(self.space);
+        self.faults.extend(
+            faults
                 .into_iter()
-                .filter(|problem| content_is_there || !problem.starts_with("/content")),
+                .filter(|fault| content_is_there || !fault.text.starts_with("/content:")),
         );
         self.end(memory)
     }
@@ -348,13 +371,13 @@ impl<'s> Reader<'s> {
         text: &[u8],
         ranges: &[Option<Range<usize>>],
         unknown: Vec<String>,
-    ) -> Result<NewEmbedding, String> {
-        let fields = [embedded.column(), "embedding"];
+    ) -> Result<NewEmbedding, Rejection> {
+        let fields = [embedded.column(), "embedding", "content_hash"];
         self.begin(unknown, &fields.join(", "));
         let raw = |at: usize| ranges[at].clone().map(|range| &text[range]);
-        for (at, field) in fields.into_iter().enumerate() {
+        for (at, field) in fields.into_iter().enumerate().take(2) {
             if raw(at).is_none() {
-                self.problems.push(format!("/{field}: is required"));
+                self.faults.push(Fault::missing(field));
             }
         }
         let id = match embedded {
@@ -364,12 +387,13 @@ impl<'s> Reader<'s> {
         let id = id.unwrap_or_default();
         let embedding =
             self.embedding("embedding", raw(1)).unwrap_or_else(|| Embedding::new(vec![]));
-        if self.problems.is_empty()
+        let content_hash = self.text(fields[2], raw(2));
+        if self.faults.is_empty()
             && let Some(space) = self.space
             && let Err(error) = space.check(&embedding)
         {
-            self.problems.push(of_embedding(&error));
+            self.faults.push(of_embedding(&error));
         }
-        self.end(NewEmbedding { id, embedding })
+        self.end(NewEmbedding { id, embedding, content_hash })
     }
 }

@@ -1,12 +1,13 @@
 //! Finds what is remembered already.
 //!
 //! The same content is a duplicate. A near one is only what passes two gates: the embeddings point the
-//! same way, and the words are the same but for a few, with all numbers equal. One gate alone throws
-//! true memories away: "room 12" and "room 21" are as near as can be.
+//! same way, and the texts are one sequence of words (`statement`). One gate alone throws true memories
+//! away: who reports to whom, "room 12" and "room 21", are as near as can be to a model.
 
 use super::decode::NewMemory;
 use super::look::{number, probes};
 use super::space::{Index, Method, Space};
+use super::statement::Statement as Wording;
 use crate::pg::array::{self, Array, ElementType};
 use crate::pg::clock::now;
 use crate::pg::large::OrderByIndex;
@@ -15,11 +16,10 @@ use crate::pg::query::Parameters;
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-/// The least cosine of embeddings, and the least share of common words (Jaccard), of near duplicates.
+/// The least cosine of embeddings of near duplicates.
 const MIN_COSINE: f64 = 0.97;
-const MIN_JACCARD: f64 = 0.85;
 /// So many of the nearest memories are looked at.
 const NEAREST: usize = 5;
 /// Up to so many memories in a workspace each is compared; beyond, the index is asked.
@@ -42,19 +42,21 @@ thread_local! {
     static SAME: Statement = const { Statement::new(
         c"SELECT n.at, m.id
           FROM (SELECT pg_catalog.unnest($3) AS at, pg_catalog.unnest($4) AS content,
-                       pg_catalog.unnest($5) AS user_id, pg_catalog.unnest($6) AS context_type) AS n
+                       pg_catalog.unnest($5) AS user_id, pg_catalog.unnest($6) AS context_type,
+                       pg_catalog.unnest($7) AS is_json) AS n
           CROSS JOIN LATERAL (
               SELECT x.id FROM kepler.memories AS x
               WHERE x.workspace_id = $1
                 AND pg_catalog.hashtextextended(x.content, 0)
                     = pg_catalog.hashtextextended(n.content, 0)
                 AND x.content = n.content AND x.context_type = n.context_type
+                AND (x.format = 'JSON') = n.is_json
                 AND x.user_id IS NOT DISTINCT FROM n.user_id
                 AND x.valid_to IS NULL AND (x.expires_at IS NULL OR x.expires_at > $2)
               ORDER BY x.created_at LIMIT 1) AS m",
         &[
             pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT4ARRAYOID, pg_sys::TEXTARRAYOID,
-            pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
+            pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::BOOLARRAYOID,
         ],
     ) };
     static COUNT: Statement = const { Statement::new(
@@ -91,6 +93,7 @@ pub(crate) fn find(
         Some(same.contents.datum()),
         Some(same.users.datum()),
         Some(same.types.datum()),
+        Some(same.is_json.datum()),
     ];
     let rows = SAME.with(|plan| plan.run(client, &parameters));
     for row in rows.iter::<2>() {
@@ -159,7 +162,7 @@ fn near_stored(
     let table = &vectors.table;
     let from = if from_index {
         format!(
-            "{table} AS e CROSS JOIN LATERAL (SELECT m.id, m.content FROM kepler.memories AS m \
+            "{table} AS e CROSS JOIN LATERAL (SELECT m.id, m.content, m.format FROM kepler.memories AS m \
              WHERE {condition} OFFSET 0) AS m WHERE e.workspace_id = {workspace}"
         )
     } else {
@@ -170,11 +173,11 @@ fn near_stored(
     };
     let cosine = crate::structure::model::Metric::Cosine.operator(&vectors.vector_schema);
     let sql = format!(
-        "SELECT n.at, x.id, x.content \
+        "SELECT n.at, x.id, x.content, x.is_json \
          FROM (SELECT pg_catalog.unnest({at}) AS at, pg_catalog.unnest({users}) AS user_id, \
                       pg_catalog.unnest({types}) AS context_type, \
                       pg_catalog.unnest({embeddings}) AS embedding) AS n \
-         CROSS JOIN LATERAL (SELECT m.id, m.content, \
+         CROSS JOIN LATERAL (SELECT m.id, m.content, m.format = 'JSON' AS is_json, \
              1 OPERATOR(pg_catalog.-) (e.embedding {cosine} n.embedding) AS cosine \
              FROM {from} ORDER BY {order} LIMIT {NEAREST}) AS x \
          WHERE x.cosine OPERATOR(pg_catalog.>=) {MIN_COSINE} \
@@ -196,14 +199,14 @@ fn near_stored(
     }
     let _settings = LocalSettings::set(&settings);
     let rows = parameters.run_fresh(client, &sql);
-    for row in rows.iter::<3>() {
+    for row in rows.iter::<4>() {
         let (Some(at), Some(id), Some(content)) = (row.integer(0), row.text(1), row.text(2)) else {
             continue;
         };
-        let at = at as usize;
+        let (at, is_json) = (at as usize, row.boolean(3) == Some(true));
         if let Some(memory) = &memories[at]
             && known[at].is_none()
-            && Words::of(content).are_near(&Words::of(&memory.content))
+            && Wording::of(content, is_json).is_that_of(&memory.content, memory.is_json)
         {
             known[at] = Some(Known { of: Original::Stored(id.to_owned()), same: false });
         }
@@ -212,9 +215,8 @@ fn near_stored(
 
 /// Compares the elements with each other: the earlier one is remembered.
 fn within_batch(memories: &[Option<NewMemory>], known: &mut [Option<Known>]) {
-    type Group<'m> = (Option<&'m str>, &'m str, Vec<&'m str>);
-    let mut same: HashMap<(Option<&str>, &str, &str), usize> = HashMap::new();
-    let mut groups: HashMap<Group<'_>, Vec<(usize, Words<'_>)>> = HashMap::new();
+    let mut same: HashMap<(Option<&str>, &str, bool, &str), usize> = HashMap::new();
+    let mut groups: HashMap<(Option<&str>, &str, Wording), Vec<usize>> = HashMap::new();
     for (at, memory) in memories.iter().enumerate() {
         let Some(memory) = memory.as_ref().filter(|memory| memory.supersedes.is_none()) else {
             continue;
@@ -223,56 +225,26 @@ fn within_batch(memories: &[Option<NewMemory>], known: &mut [Option<Known>]) {
             continue;
         }
         let (user, context_type) = (memory.user_id.as_deref(), memory.context_type.as_str());
-        let content = memory.content.as_str();
-        if let Some(&element) = same.get(&(user, context_type, content)) {
+        let (content, is_json) = (memory.content.as_str(), memory.is_json);
+        if let Some(&element) = same.get(&(user, context_type, is_json, content)) {
             known[at] = Some(Known { of: Original::Earlier(element), same: true });
             continue;
         }
-        same.insert((user, context_type, content), at);
+        same.insert((user, context_type, is_json, content), at);
         let Some(embedding) = &memory.embedding else { continue };
-        let words = Words::of(content);
-        let group = groups.entry((user, context_type, words.numbers.clone())).or_default();
-        let near = group.iter().find(|(other, others)| {
-            words.are_near(others)
-                && memories[*other]
-                    .as_ref()
-                    .and_then(|other| other.embedding.as_ref())
-                    .is_some_and(|other| embedding.cosine(other) >= MIN_COSINE)
+        let Some(wording) = Wording::of(content, is_json).if_any() else { continue };
+        let group = groups.entry((user, context_type, wording)).or_default();
+        let near = group.iter().copied().find(|other| {
+            let other = memories[*other].as_ref().and_then(|other| other.embedding.as_ref());
+            other.is_some_and(|other| embedding.cosine(other) >= MIN_COSINE)
         });
         match near {
-            Some(&(element, _)) => {
+            Some(element) => {
                 known[at] = Some(Known { of: Original::Earlier(element), same: false });
             }
-            None => group.push((at, words)),
+            None => group.push(at),
         }
         pgrx::check_for_interrupts!();
-    }
-}
-
-/// The words of a text, without regard to case, and its numbers in their order.
-struct Words<'t> {
-    words: HashSet<String>,
-    numbers: Vec<&'t str>,
-}
-
-impl<'t> Words<'t> {
-    fn of(text: &'t str) -> Self {
-        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-        let numbers = text
-            .split(|c: char| !(c.is_ascii_digit() || c == '.' || c == ','))
-            .map(|number| number.trim_matches(['.', ',']))
-            .filter(|number| !number.is_empty());
-        Self { words: words.map(str::to_lowercase).collect(), numbers: numbers.collect() }
-    }
-
-    /// Whether two texts differ in few words and in no number.
-    fn are_near(&self, other: &Self) -> bool {
-        if self.numbers != other.numbers {
-            return false;
-        }
-        let common = self.words.intersection(&other.words).count();
-        let all = self.words.len() + other.words.len() - common;
-        all > 0 && common as f64 >= MIN_JACCARD * all as f64
     }
 }
 
@@ -282,6 +254,7 @@ struct Columns {
     contents: Array,
     users: Array,
     types: Array,
+    is_json: Array,
     embeddings: Array,
 }
 
@@ -294,6 +267,7 @@ impl Columns {
             at: Array::new(array::INTEGER),
             users: Array::new(array::TEXT),
             types: Array::new(array::TEXT),
+            is_json: Array::new(array::BOOLEAN),
         }
     }
 
@@ -305,25 +279,9 @@ impl Columns {
             None => self.users.push_null(),
         }
         self.types.push_text(&memory.context_type);
+        self.is_json.push_bytes(&[u8::from(memory.is_json)]);
         if let Some(embedding) = &memory.embedding {
             self.embeddings.push_bytes(&embedding.stored());
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn near_texts_differ_in_few_words_and_no_number() {
-        let near = |a: &str, b: &str| Words::of(a).are_near(&Words::of(b));
-        assert!(near("Ada likes tea.", "ada likes tea"));
-        let long = "the user likes to have the weekly report sent on monday morning before nine";
-        assert!(near(long, &long.replace("before", "by")));
-        assert!(!near("Ada likes tea", "Ada likes coffee"));
-        assert!(!near("meet in room 12 at noon", "meet in room 21 at noon"));
-        assert!(!near("costs 1.5 a month", "costs 15 a month"));
-        assert!(!near("!", "?"));
     }
 }

@@ -12,6 +12,9 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
+/// A session keeps so many statements.
+const MAX_KEPT: usize = 200;
+
 /// Memories or messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Embedded {
@@ -60,22 +63,33 @@ impl Embedded {
     }
 }
 
-thread_local! {
-    /// Inserts into the tables of spaces, by the table and the schema of pgvector, which may be moved.
-    static EMBEDDINGS: RefCell<HashMap<(String, String), Rc<OwnedStatement>>> = RefCell::default();
+/// What becomes of an embedding that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Present {
+    IsReplaced,
+    Stays,
 }
 
-/// Writes embeddings into the table of a space; those that are there already stay, or take the new value.
-/// Gives the ids of those whose embedding was written.
+/// The table of a space, the schema and the type of pgvector, which may be moved, or dropped and made again, and what
+/// becomes of what is there.
+type Target = (String, String, pg_sys::Oid, Present);
+
+thread_local! {
+    static EMBEDDINGS: RefCell<HashMap<Target, Rc<OwnedStatement>>> = RefCell::default();
+}
+
+/// Writes embeddings into the table of a space. Gives the ids of those whose embedding was written.
 pub(crate) fn insert_embeddings(
     client: &mut SpiClient<'_>,
     workspace: &Text,
     space: &Space,
     ids: &mut Array,
     embeddings: &mut Array,
+    present: Present,
 ) -> HashSet<String> {
     let table = &space.vectors.table;
-    let key = (table.clone(), space.vectors.vector_schema.clone());
+    let vectors = &space.vectors;
+    let key = (table.clone(), vectors.vector_schema.clone(), vectors.vector_array_type, present);
     let known = EMBEDDINGS.with_borrow(|known| known.get(&key).cloned());
     let statement = known.unwrap_or_else(|| {
         let equals = format!("OPERATOR({}.=)", quote(&space.vectors.vector_schema));
@@ -103,17 +117,28 @@ pub(crate) fn insert_embeddings(
                 format!("n.embedding FROM (SELECT pg_catalog.unnest({ids}) AS id, {given}) AS n"),
             ),
         };
+        let otherwise = match present {
+            Present::IsReplaced => format!(
+                "UPDATE SET embedding = EXCLUDED.embedding{set} \
+                 WHERE NOT (e.embedding {equals} EXCLUDED.embedding {same})"
+            ),
+            Present::Stays => "NOTHING".to_owned(),
+        };
         let sql = format!(
             "INSERT INTO {table} AS e (workspace_id, {column}, {columns})
              SELECT $1, n.id, {source}
-             ON CONFLICT (workspace_id, {column}) DO UPDATE SET embedding = EXCLUDED.embedding{set}
-             WHERE NOT (e.embedding {equals} EXCLUDED.embedding {same})
+             ON CONFLICT (workspace_id, {column}) DO {otherwise}
              RETURNING {id}",
             id = space.embedded.id(&format!("e.{column}")),
         );
         let types = vec![pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, space.vectors.vector_array_type];
         let statement = Rc::new(OwnedStatement::new(sql, types));
-        EMBEDDINGS.with_borrow_mut(|known| known.insert(key, Rc::clone(&statement)));
+        EMBEDDINGS.with_borrow_mut(|known| {
+            if known.len() >= MAX_KEPT {
+                known.clear();
+            }
+            known.insert(key, Rc::clone(&statement));
+        });
         statement
     });
     let parameters = [Some(workspace.datum()), Some(ids.datum()), Some(embeddings.datum())];

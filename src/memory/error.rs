@@ -1,6 +1,7 @@
 //! What ends a call about memories.
 
 use pgrx::PgSqlErrorCode;
+use std::borrow::Cow;
 
 /// Everything that ends a call. What is wrong with one element of a batch is that element's outcome.
 #[derive(Debug, thiserror::Error)]
@@ -31,12 +32,14 @@ pub(crate) enum MemoryError {
     BadWeights { problems: Vec<String> },
     #[error("the memory is not valid")]
     Invalid { problems: Vec<String> },
+    #[error("the message is not valid")]
+    InvalidMessage { code: Cow<'static, str>, problems: Vec<String> },
+    #[error("the message was not written")]
+    NotAdded,
+    #[error("an embedding of the {what} was set while its content changed")]
+    EmbeddedMeanwhile { what: &'static str, id: String },
     #[error("of {sent} memories only {written} were written")]
     NotWritten { sent: usize, written: usize },
-    #[error("permission denied for table {0}")]
-    NoRight(String),
-    #[error("workspace \"{asked}\" is not this session's")]
-    ForeignWorkspace { asked: String, own: String },
     #[error("column \"{column}\" of {table} is no vector")]
     NotAVector { table: String, column: String, vectors: Vec<String> },
     #[error("{table} is not a table")]
@@ -63,8 +66,13 @@ impl MemoryError {
             | Self::Invalid { .. }
             | Self::BadCondition { .. }
             | Self::BadWeights { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
-            Self::NotWritten { .. } => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
-            Self::NoRight(_) | Self::ForeignWorkspace { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::InvalidMessage { code, .. } => match code.as_ref() {
+                "unknown_user" => ERRCODE_FOREIGN_KEY_VIOLATION,
+                "external_id_taken" => ERRCODE_UNIQUE_VIOLATION,
+                _ => ERRCODE_INVALID_PARAMETER_VALUE,
+            },
+            Self::NotWritten { .. } | Self::NotAdded => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
+            Self::EmbeddedMeanwhile { .. } => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::NotAVector { .. } | Self::NotATable { .. } | Self::ForeignPart { .. } => {
                 ERRCODE_WRONG_OBJECT_TYPE
             }
@@ -81,9 +89,10 @@ impl MemoryError {
                 }
                 None => format!("Expected are {expected} dimensions."),
             },
-            Self::ForeignWorkspace { own, .. } => format!("The session works in \"{own}\"."),
+            Self::EmbeddedMeanwhile { what, id } => format!("It is the {what} \"{id}\"."),
             Self::BadWeights { problems }
             | Self::BadCondition { problems }
+            | Self::InvalidMessage { problems, .. }
             | Self::Invalid { problems } => problems.join("\n"),
             Self::NotATable { kind, .. } => match kind.as_str() {
                 "v" => "It is a view, which has no indexes.".to_owned(),
@@ -118,6 +127,10 @@ impl MemoryError {
             Self::NotWritten { .. } => {
                 "A trigger on kepler.memories keeps rows from being written.".to_owned()
             }
+            Self::NotAdded => {
+                "A trigger on kepler.messages keeps rows from being written.".to_owned()
+            }
+            Self::EmbeddedMeanwhile { .. } => "Run the transaction again.".to_owned(),
             Self::NotATable { kind, .. } if kind == "v" => {
                 "Name the table that it reads, or make it a materialized view.".to_owned()
             }

@@ -23,11 +23,14 @@ pub(super) struct Look<D> {
     pub(super) found: usize,
     /// The nearest of them.
     pub(super) near: Vec<Near<D>>,
+    /// The distances of all that were found.
+    pub(super) distances: Vec<f64>,
 }
 
 impl<D> Look<D> {
     fn of(near: Vec<Near<D>>) -> Self {
-        Self { found: near.len(), near }
+        let distances = near.iter().map(|near| near.distance).collect();
+        Self { found: near.len(), near, distances }
     }
 }
 
@@ -42,6 +45,8 @@ impl Search<'_> {
         is_followed: bool,
         limit: usize,
     ) -> Look<D> {
+        // By a few more it is seen what the index gives.
+        let limit = limit.max(self.judged(client, width));
         let _index = OrderByIndex::only(index.relation);
         match index.method {
             Method::Hnsw { .. } => self.through_graph(client, index, width, is_followed, limit),
@@ -122,15 +127,17 @@ impl Search<'_> {
         let first = (self.wanted * LOOKED_UP_FOR_EIGHT).div_ceil(8);
         if !is_filtered && index.is_exact && !is_followed && first < limit {
             let sql = format!(
-                "SELECT m.* \
+                "SELECT m.key, e.distance, m.a, m.b, m.c, m.d \
                  FROM (SELECT e.*, pg_catalog.row_number() OVER () AS place \
                        FROM (SELECT {column}, {distance} AS distance FROM {table} AS e WHERE {keys} \
                              ORDER BY {order} LIMIT {limit}) AS e) AS e \
-                 LEFT JOIN LATERAL (SELECT {key} AS key, e.distance, {details} \
-                                    FROM {lookup} AND e.place <= {first} OFFSET 0) AS m ON true"
+                 LEFT JOIN LATERAL (SELECT {key} AS key, {details} \
+                                    FROM {lookup} AND e.place <= {first} OFFSET 0) \
+                     AS m (key, a, b, c, d) ON true"
             );
             let rows = self.parameters.run_kept(client, sql, Order::OfIndex);
-            let look = Look { found: rows.count(), near: read(&rows) };
+            let distances = rows.iter::<6>().filter_map(|row| row.float(1)).collect();
+            let look = Look { found: rows.count(), near: read(&rows), distances };
             if look.found < limit || look.near.len() >= self.wanted {
                 return look;
             }

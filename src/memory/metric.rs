@@ -26,4 +26,15 @@ impl Metric {
             Metric::InnerProduct => -distance,
         }
     }
+
+    /// The same in SQL.
+    pub(crate) fn similarity_of(self, distance: &str) -> String {
+        match self {
+            Metric::Cosine => format!("(1::float8 OPERATOR(pg_catalog.-) {distance})"),
+            Metric::L2 => format!(
+                "(1::float8 OPERATOR(pg_catalog./) (1::float8 OPERATOR(pg_catalog.+) {distance}))"
+            ),
+            Metric::InnerProduct => format!("(OPERATOR(pg_catalog.-) {distance})"),
+        }
+    }
 }

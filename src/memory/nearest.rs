@@ -18,7 +18,11 @@
 //! count lie far from the query it finds enough of them that way, but not the nearest: in clusters that
 //! are far apart, a third. So it is done only where more rows are wanted than one look can give, most rows around
 //! the query count, and there are too many to compare.
+//!
+//! And what an index gave is not believed blindly (`doubt`): where many rows have the same vector, a graph may lead to
+//! them and not away again, and where a least similarity is asked for, too few rows mean that there are no more.
 
+use super::doubt::Doubt;
 use super::look::Look;
 use super::space::{Index, Method, Vectors};
 use super::width::{self, OfScopes};
@@ -48,6 +52,10 @@ impl Plan {
             Plan::ExactAfterIndex => "exact_after_index",
             Plan::Text => "text",
         }
+    }
+
+    fn is_from_index(self) -> bool {
+        matches!(self, Plan::Index | Plan::IndexWide)
     }
 }
 
@@ -84,6 +92,10 @@ pub(crate) trait Details: Sized {
     const COLUMNS: &'static str;
     /// From the third column on.
     fn read(row: &Row<'_, 6>) -> Option<Self>;
+    /// The text, where that is among them.
+    fn content(&self) -> &str {
+        ""
+    }
 }
 
 impl Details for () {
@@ -140,6 +152,10 @@ pub(crate) struct Search<'s> {
     pub(crate) wanted: usize,
     /// How many of them are to be the nearest for sure; the others are candidates.
     pub(crate) certain: usize,
+    /// Those that are less similar do not count.
+    pub(crate) least: Option<f64>,
+    /// Whether they are to be unlike each other.
+    pub(crate) is_diverse: bool,
 }
 
 /// How broad a look into an index is to be.
@@ -159,8 +175,24 @@ pub(super) const PLANNING: &[(&CStr, &CStr)] =
     &[(c"enable_seqscan", c"off"), (c"jit", c"off"), (c"max_parallel_workers_per_gather", c"0")];
 
 impl Search<'_> {
-    /// The nearest rows, and how they were found. Only if there are fewer are there fewer than wanted.
+    /// The nearest rows, and how they were found. Only if there are fewer are there fewer than wanted. Where they are
+    /// to be unlike each other, and most have the vector of another one, more of the others.
     pub(crate) fn run<D: Details>(&self, client: &mut SpiClient<'_>) -> (Vec<Near<D>>, Plan) {
+        let (mut near, plan) = self.find(client);
+        let (near, plan) = if plan.is_from_index() && self.are_too_few(&near) {
+            near = self.exact(client);
+            (near, Plan::ExactAfterIndex)
+        } else {
+            (near, plan)
+        };
+        if self.is_diverse && near.len() >= self.wanted && self.distinct(&near) < self.certain {
+            return (self.with_others(client, near), plan);
+        }
+        (near, plan)
+    }
+
+    /// The nearest, as they come by the plan that suits the scope.
+    fn find<D: Details>(&self, client: &mut SpiClient<'_>) -> (Vec<Near<D>>, Plan) {
         if self.vectors.rows <= SMALL as f64 {
             return (self.by_keys(client), Plan::Exact);
         }
@@ -191,6 +223,9 @@ impl Search<'_> {
         let limit = breadth.limit;
         let look = self.look(client, &index, width, false, limit);
         if look.found >= limit {
+            if look.is_doubtful(self) {
+                return self.past_the_same(client, &index);
+            }
             if width > breadth.least {
                 // The next one may do with less, until one does not.
                 let less = width - (width / NARROWED_BY).max(1);
@@ -219,7 +254,7 @@ impl Search<'_> {
         }
         if wider > width {
             let look = self.look(client, &index, wider, false, limit);
-            if look.found >= limit {
+            if look.found >= limit && !look.is_doubtful(self) {
                 WIDTHS.with(|known| known.set(scope, wider.min(width + width / 4)));
                 return (self.cut(look.near), Plan::IndexWide);
             }
@@ -237,7 +272,7 @@ impl Search<'_> {
     ) -> (Vec<Near<D>>, Plan) {
         let around = limit.min(MAX_CANDIDATES);
         let look = self.look(client, index, MAX_CANDIDATES, false, around);
-        if look.found >= limit {
+        if look.found >= limit && !look.is_doubtful(self) {
             return (self.cut(look.near), Plan::Index);
         }
         let most = limit * ROWS_A_FOLLOWED_ROW;
@@ -246,9 +281,26 @@ impl Search<'_> {
         }
         if 2 * look.found >= around {
             let look = self.look(client, index, MAX_CANDIDATES, true, limit);
-            if look.found >= limit {
+            if look.found >= limit && !look.is_doubtful(self) {
                 return (self.cut(look.near), Plan::IndexWide);
             }
+        }
+        (self.exact(client), Plan::ExactAfterIndex)
+    }
+
+    /// Where a look gave the same vector again and again: as wide a look as there is, and where that does not lead
+    /// past them, all of the scope.
+    fn past_the_same<D: Details>(
+        &self,
+        client: &mut SpiClient<'_>,
+        index: &Index,
+    ) -> (Vec<Near<D>>, Plan) {
+        let look = self.look(client, index, MAX_CANDIDATES, false, MAX_CANDIDATES);
+        if look.found >= MAX_CANDIDATES / 2
+            && look.near.len() >= self.wanted
+            && !look.is_doubtful(self)
+        {
+            return (self.cut(look.near), Plan::IndexWide);
         }
         (self.exact(client), Plan::ExactAfterIndex)
     }
@@ -317,6 +369,35 @@ impl Search<'_> {
             Some(beside) if beside.is_filtered => self.by_filter(client, beside),
             _ => self.by_keys(client),
         }
+    }
+
+    /// The nearest, without those that have the distance and the text of another one.
+    pub(super) fn exact_distinct<D: Details>(&self, client: &mut SpiClient<'_>) -> Vec<Near<D>> {
+        let Condition { keys, key, beside, .. } = self.condition;
+        let Some(beside) = beside else { return Vec::new() };
+        let (table, details, wanted) = (&self.vectors.table, D::COLUMNS, self.wanted);
+        let sql = if beside.is_filtered {
+            format!(
+                "SELECT DISTINCT ON (distance, pg_catalog.hashtext(a)) * \
+                 FROM ({} OFFSET 0) AS found (key, distance, a, b, c, d) \
+                 ORDER BY distance, pg_catalog.hashtext(a), key LIMIT {wanted}",
+                self.filtered::<D>(beside)
+            )
+        } else {
+            let (column, lookup) = (&beside.column, &beside.lookup);
+            let distance = self.vectors.distance(self.query);
+            format!(
+                "SELECT DISTINCT ON (e.distance, pg_catalog.hashtext(m.a)) {key}, e.distance, m.* \
+                 FROM (SELECT * FROM (\
+                           SELECT {column}, {distance} AS distance FROM {table} AS e WHERE {keys} \
+                           OFFSET 0) AS e \
+                       ORDER BY e.distance, {column} OFFSET 0) AS e \
+                 CROSS JOIN LATERAL (SELECT {details} FROM {lookup} OFFSET 0) AS m (a, b, c, d) \
+                 ORDER BY e.distance, pg_catalog.hashtext(m.a) LIMIT {wanted}"
+            )
+        };
+        let _planning = LocalSettings::set(PLANNING);
+        read(&self.parameters.run(client, &sql))
     }
 
     /// What the keys give, compared: in a subquery, so that each distance is computed once, and no index on

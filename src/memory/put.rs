@@ -1,21 +1,26 @@
 //! Writes memories and their embeddings.
 //!
-//! 1. What cannot be written is rejected: unknown users, memories to supersede that are not there.
+//! 1. What cannot be written is rejected: unknown users, memories to supersede that are not there or another
+//!    user's.
 //! 2. On request, what is remembered already is found (`dedupe`).
-//! 3. The rest is inserted, and what it supersedes ends.
+//! 3. The rest is inserted, and what it supersedes ends. What a constraint or trigger of somebody's refuses is
+//!    found out and rejected by itself.
+//! 4. What stood back for an element that was refused in 3 takes its turn.
 
 use super::decode::NewMemory;
 use super::dedupe::{self, Known, Original};
-use super::embedded::insert_embeddings;
+use super::embedded::{Present, insert_embeddings};
 use super::error::MemoryError;
+use super::merge::merge_known;
+use super::rejection::{Fault, Rejection};
 use super::space::Space;
 use crate::error::Error;
 use crate::id::new_id;
-use crate::jsonb::builder::Builder;
 use crate::pg::advisory;
 use crate::pg::array::{self, Array, ElementType};
 use crate::pg::clock::now;
 use crate::pg::plan::Statement;
+use crate::pg::subtransaction;
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
@@ -48,12 +53,25 @@ impl Action {
 pub(crate) struct Answer {
     pub(crate) memory_id: Option<String>,
     pub(crate) action: Action,
-    pub(crate) error: Option<String>,
+    pub(crate) rejection: Option<Rejection>,
 }
 
 impl Answer {
-    fn rejected(error: String) -> Self {
-        Self { memory_id: None, action: Action::Rejected, error: Some(error) }
+    fn of(action: Action) -> Self {
+        Self { memory_id: None, action, rejection: None }
+    }
+
+    /// Rejects the element, perhaps for one more reason.
+    pub(crate) fn reject(&mut self, rejection: impl Into<Rejection>) {
+        let rejection = match self.rejection.take() {
+            Some(before) => before.and(rejection.into()),
+            None => rejection.into(),
+        };
+        *self = Self { memory_id: None, action: Action::Rejected, rejection: Some(rejection) };
+    }
+
+    fn is_rejected(&self) -> bool {
+        self.action == Action::Rejected
     }
 }
 
@@ -73,7 +91,7 @@ thread_local! {
     ) };
     // In the order of the ids, so that two calls cannot wait for each other.
     static LOCK: Statement = const { Statement::new(
-        c"SELECT m.id, m.superseded_by FROM kepler.memories AS m
+        c"SELECT m.id, m.superseded_by, m.user_id FROM kepler.memories AS m
           WHERE m.workspace_id = $1 AND m.id = ANY ($2)
           ORDER BY m.id FOR NO KEY UPDATE",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
@@ -90,7 +108,8 @@ thread_local! {
                        pg_catalog.unnest($5) AS context_type, pg_catalog.unnest($6) AS content,
                        pg_catalog.unnest($7) AS is_json, pg_catalog.unnest($8) AS relevance_score,
                        pg_catalog.unnest($9) AS metadata, pg_catalog.unnest($10) AS valid_from,
-                       pg_catalog.unnest($11) AS expires_at) AS n",
+                       pg_catalog.unnest($11) AS expires_at) AS n
+          RETURNING id",
         &[
             pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
             pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::BOOLARRAYOID, pg_sys::FLOAT8ARRAYOID,
@@ -109,24 +128,6 @@ thread_local! {
             pg_sys::TIMESTAMPTZARRAYOID,
         ],
     ) };
-    static MERGE: Statement = const { Statement::new(
-        c"UPDATE kepler.memories AS m
-          SET metadata = m.metadata || n.metadata,
-              relevance_score = GREATEST(m.relevance_score, n.relevance_score),
-              expires_at = CASE WHEN m.expires_at IS NOT NULL AND n.expires_at IS NOT NULL
-                                THEN GREATEST(m.expires_at, n.expires_at) END
-          FROM (SELECT pg_catalog.unnest($2) AS id, pg_catalog.unnest($3) AS metadata,
-                       pg_catalog.unnest($4) AS relevance_score, pg_catalog.unnest($5) AS expires_at) AS n
-          WHERE m.workspace_id = $1 AND m.id = n.id
-            AND (NOT m.metadata @> n.metadata OR m.relevance_score < n.relevance_score
-                OR (m.expires_at IS NOT NULL
-                    AND (n.expires_at IS NULL OR n.expires_at > m.expires_at)))
-          RETURNING m.id",
-        &[
-            pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::JSONBARRAYOID, pg_sys::FLOAT8ARRAYOID,
-            pg_sys::TIMESTAMPTZARRAYOID,
-        ],
-    ) };
 }
 
 /// Keeps `activate_space`, which must see all memories of the workspace, apart from those who write
@@ -135,59 +136,83 @@ pub(crate) fn lock(workspace_id: &str, exclusive: bool) {
     advisory::lock(&format!("kepler memories\0{workspace_id}"), exclusive);
 }
 
-/// Writes what can be written of a batch, and answers for each element.
+/// What is left to be written of a batch, and what has become of the rest.
+struct Batch<'b> {
+    workspace: &'b Text,
+    space: Option<&'b Space>,
+    memories: Vec<Option<NewMemory>>,
+    answers: Vec<Answer>,
+    /// Whether the elements that the database refuses are answered; else its error ends the call.
+    skip: bool,
+}
+
+/// Writes what can be written of a batch, and answers for each element. `skip`: also where the database
+/// refuses an element.
 pub(crate) fn run(
     client: &mut SpiClient<'_>,
     workspace_id: &str,
     space: Option<&Space>,
-    batch: Vec<Result<NewMemory, String>>,
+    elements: Vec<Result<NewMemory, Rejection>>,
     dedupe: bool,
+    skip: bool,
 ) -> Result<Vec<Answer>, Error> {
     let workspace = Text::new(workspace_id);
     let there = WORKSPACE.with(|plan| plan.run(client, &[Some(workspace.datum())]));
     if there.count() == 0 {
         return Err(Error::NoWorkspace(workspace_id.to_owned()));
     }
-    let mut answers = Vec::with_capacity(batch.len());
-    let mut memories: Vec<Option<NewMemory>> = Vec::with_capacity(batch.len());
-    for element in batch {
+    let mut answers = Vec::with_capacity(elements.len());
+    let mut memories: Vec<Option<NewMemory>> = Vec::with_capacity(elements.len());
+    for element in elements {
+        let mut answer = Answer::of(Action::Added);
         match element {
-            Ok(memory) => {
-                answers.push(Answer { memory_id: None, action: Action::Added, error: None });
-                memories.push(Some(memory));
-            }
-            Err(problem) => {
-                answers.push(Answer::rejected(problem));
+            Ok(memory) => memories.push(Some(memory)),
+            Err(rejection) => {
+                answer.reject(rejection);
                 memories.push(None);
             }
         }
+        answers.push(answer);
     }
-    reject_unknown_users(client, &workspace, &memories, &mut answers);
-    reject_unknown_predecessors(client, &workspace, &memories, &mut answers);
-    for (memory, answer) in memories.iter_mut().zip(&answers) {
-        if answer.action == Action::Rejected {
-            *memory = None;
+    let mut batch = Batch { workspace: &workspace, space, memories, answers, skip };
+    batch.reject_unknown_users(client);
+    // Each round writes or rejects at least the first element that is left.
+    while batch.memories.iter().any(Option::is_some) {
+        let losers = batch.find_predecessors(client);
+        let repeats = if dedupe { batch.take_known(client) } else { Vec::new() };
+        batch.insert_all(client)?;
+        let mut again = Vec::new();
+        for (at, winner, memory) in losers {
+            if batch.answers[winner].is_rejected() {
+                again.push((at, memory));
+            } else if let Some(old) = &memory.supersedes {
+                let text = format!(
+                    "/supersedes: \"{old}\" is superseded by element {} already",
+                    winner + 1
+                );
+                batch.answers[at].reject(Fault::new("superseded_already", text));
+            }
+        }
+        let mut settled = Vec::new();
+        for (at, known, memory) in repeats {
+            match known.of {
+                Original::Earlier(element) if batch.answers[element].is_rejected() => {
+                    again.push((at, memory));
+                }
+                Original::Earlier(element) => {
+                    let id = batch.answers[element].memory_id.clone().unwrap_or_default();
+                    settled.push((at, id, known.same, memory));
+                }
+                Original::Stored(id) => settled.push((at, id, known.same, memory)),
+            }
+        }
+        merge_known(client, &workspace, space, settled, &mut batch.answers, skip);
+        for (at, memory) in again {
+            batch.answers[at] = Answer::of(Action::Added);
+            batch.memories[at] = Some(memory);
         }
     }
-    let repeats = if dedupe {
-        let known = dedupe::find(client, &workspace, space, &memories);
-        take_known(known, &mut memories, &mut answers)
-    } else {
-        Vec::new()
-    };
-    let left: Vec<usize> = (0..memories.len()).filter(|&at| memories[at].is_some()).collect();
-    let mut rest = left.as_slice();
-    while !rest.is_empty() {
-        let (mut taken, mut bytes) = (0, 0);
-        while taken < rest.len().min(CHUNK_ROWS) && (taken == 0 || bytes < CHUNK_BYTES) {
-            bytes += memories[rest[taken]].as_ref().map_or(0, size);
-            taken += 1;
-        }
-        insert(client, &workspace, space, &rest[..taken], &memories, &mut answers)?;
-        rest = &rest[taken..];
-    }
-    merge_known(client, &workspace, repeats, &mut answers);
-    Ok(answers)
+    Ok(batch.answers)
 }
 
 fn size(memory: &NewMemory) -> usize {
@@ -196,232 +221,221 @@ fn size(memory: &NewMemory) -> usize {
         + memory.metadata.as_ref().map_or(0, Vec::len)
 }
 
-/// Rejects an element, perhaps for one more reason.
-fn reject(answer: &mut Answer, problem: String) {
-    let before = answer.error.take();
-    *answer = Answer::rejected(match before {
-        Some(before) => format!("{before}; {problem}"),
-        None => problem,
-    });
-}
-
-fn reject_unknown_users(
+/// Those of the users that are not there.
+pub(super) fn unknown_users<'u>(
     client: &mut SpiClient<'_>,
     workspace: &Text,
-    memories: &[Option<NewMemory>],
-    answers: &mut [Answer],
-) {
-    let named: HashSet<&str> =
-        memories.iter().flatten().filter_map(|memory| memory.user_id.as_deref()).collect();
+    named: impl Iterator<Item = &'u str>,
+) -> HashSet<String> {
+    let named: HashSet<&str> = named.collect();
     if named.is_empty() {
-        return;
+        return HashSet::new();
     }
     let mut ids = Array::texts(named);
     let rows = USERS.with(|plan| plan.run(client, &[Some(workspace.datum()), Some(ids.datum())]));
-    let unknown: HashSet<String> =
-        rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect();
-    for at in 0..memories.len() {
-        let user = memories[at].as_ref().and_then(|memory| memory.user_id.clone());
-        if let Some(user) = user.filter(|user| unknown.contains(user)) {
-            reject(&mut answers[at], format!("/user_id: there is no user \"{user}\""));
-        }
-    }
+    rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect()
 }
 
-/// Locks the memories that are to be superseded.
-fn reject_unknown_predecessors(
-    client: &mut SpiClient<'_>,
-    workspace: &Text,
-    memories: &[Option<NewMemory>],
-    answers: &mut [Answer],
-) {
-    let mut ids = Array::new(array::TEXT);
-    for id in memories.iter().flatten().filter_map(|memory| memory.supersedes.as_deref()) {
-        ids.push_text(id);
-    }
-    if ids.count() == 0 {
-        return;
-    }
-    let rows = LOCK.with(|plan| plan.run(client, &[Some(workspace.datum()), Some(ids.datum())]));
-    let mut found: HashMap<String, Option<String>> = rows
-        .iter::<2>()
-        .filter_map(|row| Some((row.text(0)?.to_owned(), row.text(1).map(str::to_owned))))
-        .collect();
-    for at in 0..memories.len() {
-        let Some(old) = memories[at].as_ref().and_then(|memory| memory.supersedes.clone()) else {
-            continue;
-        };
-        match found.get_mut(&old) {
-            None => {
-                let problem = format!("/supersedes: there is no memory \"{old}\"");
-                reject(&mut answers[at], problem);
-            }
-            Some(Some(by)) => {
-                let problem = format!("/supersedes: \"{old}\" is superseded by {by} already");
-                reject(&mut answers[at], problem);
-            }
-            // What is rejected takes nobody's place.
-            Some(_) if answers[at].action == Action::Rejected => (),
-            Some(by) => {
-                *by = Some(format!("element {}", at + 1));
-                answers[at].action = Action::Superseded;
+impl Batch<'_> {
+    fn reject_unknown_users(&mut self, client: &mut SpiClient<'_>) {
+        let named = self.memories.iter().flatten().filter_map(|memory| memory.user_id.as_deref());
+        let unknown = unknown_users(client, self.workspace, named);
+        for (memory, answer) in self.memories.iter().zip(&mut self.answers) {
+            let user = memory.as_ref().and_then(|memory| memory.user_id.as_deref());
+            if let Some(user) = user.filter(|user| unknown.contains(*user)) {
+                let text = format!("/user_id: there is no user \"{user}\"");
+                answer.reject(Fault::new("unknown_user", text));
             }
         }
     }
-}
 
-/// What changes on memories that are there already, where only what stands beside the content differs.
-struct Merges {
-    /// The memory of each, and its element.
-    places: HashMap<String, usize>,
-    ids: Array,
-    metadata: Array,
-    relevance: Array,
-    expires_at: Array,
-}
-
-impl Merges {
-    fn new() -> Self {
-        Self {
-            places: HashMap::new(),
-            metadata: Array::new(array::JSONB),
-            ids: Array::new(array::TEXT),
-            relevance: Array::new(array::FLOAT),
-            expires_at: Array::new(array::TIMESTAMPTZ),
-        }
-    }
-
-    fn push(&mut self, id: &str, at: usize, new: &NewMemory) {
-        self.places.insert(id.to_owned(), at);
-        self.ids.push_text(id);
-        match &new.metadata {
-            Some(stored) => self.metadata.push_bytes(stored),
-            None => self.metadata.push_varlena(&Builder::empty_object()),
-        }
-        self.relevance.push_bytes(&new.relevance_score.to_ne_bytes());
-        self.expires_at.push_time(new.expires_at);
-    }
-
-    /// Writes them. What changed something was merged, and no mere duplicate.
-    fn write(mut self, client: &mut SpiClient<'_>, workspace: &Text, answers: &mut [Answer]) {
-        if self.places.is_empty() {
-            return;
-        }
-        let parameters = [
-            Some(workspace.datum()),
-            Some(self.ids.datum()),
-            Some(self.metadata.datum()),
-            Some(self.relevance.datum()),
-            Some(self.expires_at.datum()),
-        ];
-        let rows = MERGE.with(|plan| plan.run(client, &parameters));
-        for row in rows.iter::<1>() {
-            if let Some(&at) = row.text(0).and_then(|id| self.places.get(id)) {
-                answers[at].action = Action::Merged;
+    /// Locks the memories that are to be superseded, and rejects the elements for which there is none. Gives
+    /// the elements that come too late for theirs, with the one that was first. Another user's memory is none.
+    fn find_predecessors(&mut self, client: &mut SpiClient<'_>) -> Vec<(usize, usize, NewMemory)> {
+        let mut losers = Vec::new();
+        let named =
+            self.memories.iter().flatten().filter_map(|memory| memory.supersedes.as_deref());
+        let mut ids = Array::texts(named);
+        if ids.count() > 0 {
+            let parameters = [Some(self.workspace.datum()), Some(ids.datum())];
+            let rows = LOCK.with(|plan| plan.run(client, &parameters));
+            let found: HashMap<&str, (Option<&str>, Option<&str>)> = rows
+                .iter::<3>()
+                .filter_map(|row| Some((row.text(0)?, (row.text(1), row.text(2)))))
+                .collect();
+            let mut first: HashMap<String, usize> = HashMap::new();
+            for at in 0..self.memories.len() {
+                let Some(memory) = &self.memories[at] else { continue };
+                let Some(old) = memory.supersedes.clone() else { continue };
+                let own =
+                    found.get(old.as_str()).filter(|(_, user)| *user == memory.user_id.as_deref());
+                let answer = &mut self.answers[at];
+                match own {
+                    None => {
+                        let text = format!("/supersedes: \"{old}\" is no memory of the same user");
+                        answer.reject(Fault::new("unknown_memory", text));
+                    }
+                    Some((Some(by), _)) => {
+                        let text = format!("/supersedes: \"{old}\" is superseded by {by} already");
+                        answer.reject(Fault::new("superseded_already", text));
+                    }
+                    // What is rejected takes nobody's place.
+                    Some(_) if answer.is_rejected() => (),
+                    Some(_) => match first.get(&old) {
+                        Some(&winner) => {
+                            losers.extend(
+                                self.memories[at].take().map(|memory| (at, winner, memory)),
+                            );
+                        }
+                        None => {
+                            answer.action = Action::Superseded;
+                            first.insert(old, at);
+                        }
+                    },
+                }
             }
         }
-    }
-}
-
-/// Takes out what is remembered already: gives the elements with what they repeat.
-fn take_known(
-    known: Vec<Option<Known>>,
-    memories: &mut [Option<NewMemory>],
-    answers: &mut [Answer],
-) -> Vec<(usize, Original, NewMemory)> {
-    let mut repeats = Vec::new();
-    for (at, known) in known.into_iter().enumerate() {
-        let Some(known) = known else { continue };
-        let Some(memory) = memories[at].take() else { continue };
-        answers[at].action = if known.same { Action::Duplicate } else { Action::Merged };
-        repeats.push((at, known.of, memory));
-    }
-    repeats
-}
-
-/// Brings what the repeating elements say beside their content to the memories that they repeat.
-fn merge_known(
-    client: &mut SpiClient<'_>,
-    workspace: &Text,
-    repeats: Vec<(usize, Original, NewMemory)>,
-    answers: &mut [Answer],
-) {
-    let mut merges = Merges::new();
-    for (at, original, memory) in repeats {
-        let id = match original {
-            Original::Stored(id) => Some(id),
-            // Written by now, or rejected with the call.
-            Original::Earlier(element) => answers[element].memory_id.clone(),
-        };
-        if let Some(id) = &id {
-            // One statement changes a memory once.
-            if merges.places.contains_key(id) {
-                std::mem::replace(&mut merges, Merges::new()).write(client, workspace, answers);
+        for (memory, answer) in self.memories.iter_mut().zip(&self.answers) {
+            if answer.is_rejected() {
+                *memory = None;
             }
-            merges.push(id, at, &memory);
         }
-        answers[at].memory_id = id;
+        losers
     }
-    merges.write(client, workspace, answers);
-}
 
-/// Inserts some of the memories, their embeddings, and ends what they supersede.
-fn insert(
-    client: &mut SpiClient<'_>,
-    workspace: &Text,
-    space: Option<&Space>,
-    chunk: &[usize],
-    memories: &[Option<NewMemory>],
-    answers: &mut [Answer],
-) -> Result<(), Error> {
-    let now = now();
-    let mut rows = Rows::new(space);
-    for &at in chunk {
-        let Some(memory) = &memories[at] else { continue };
-        let id = new_id();
-        rows.push(&id, memory, now);
-        answers[at].memory_id = Some(id);
+    /// Takes out what is remembered already: gives the elements with what they repeat.
+    fn take_known(&mut self, client: &mut SpiClient<'_>) -> Vec<(usize, Known, NewMemory)> {
+        let known = dedupe::find(client, self.workspace, self.space, &self.memories);
+        let mut repeats = Vec::new();
+        for (at, known) in known.into_iter().enumerate() {
+            let Some(known) = known else { continue };
+            let Some(memory) = self.memories[at].take() else { continue };
+            repeats.push((at, known, memory));
+        }
+        repeats
     }
-    let (sent, time) = (rows.ids.count(), Some(pg_sys::Datum::from(now)));
-    let written = INSERT.with(|plan| {
-        plan.run(
-            client,
-            &[
-                Some(workspace.datum()),
-                time,
-                Some(rows.ids.datum()),
-                Some(rows.users.datum()),
-                Some(rows.types.datum()),
-                Some(rows.contents.datum()),
-                Some(rows.is_json.datum()),
-                Some(rows.relevance.datum()),
-                Some(rows.metadata.datum()),
-                Some(rows.valid_from.datum()),
-                Some(rows.expires_at.datum()),
-            ],
-        )
-        .count()
-    });
-    if written != sent {
-        return Err(MemoryError::NotWritten { sent, written }.into());
+
+    /// Writes what is left, some at a time.
+    fn insert_all(&mut self, client: &mut SpiClient<'_>) -> Result<(), Error> {
+        let left: Vec<usize> =
+            (0..self.memories.len()).filter(|&at| self.memories[at].is_some()).collect();
+        let mut rest = left.as_slice();
+        while !rest.is_empty() {
+            let (mut taken, mut bytes) = (0, 0);
+            while taken < rest.len().min(CHUNK_ROWS) && (taken == 0 || bytes < CHUNK_BYTES) {
+                bytes += self.memories[rest[taken]].as_ref().map_or(0, size);
+                taken += 1;
+            }
+            if self.skip {
+                self.insert_or_reject(client, &rest[..taken]);
+            } else {
+                let written = self.insert(client, &rest[..taken]);
+                if written.len() < taken {
+                    let error = MemoryError::NotWritten { sent: taken, written: written.len() };
+                    return Err(error.into());
+                }
+                self.settle(&rest[..taken], written);
+            }
+            rest = &rest[taken..];
+        }
+        Ok(())
     }
-    if let Some(space) = space.filter(|_| rows.embedded.count() > 0) {
-        insert_embeddings(client, workspace, space, &mut rows.embedded, &mut rows.embeddings);
+
+    /// Writes some elements; of those that the database refuses, half at a time.
+    fn insert_or_reject(&mut self, client: &mut SpiClient<'_>, chunk: &[usize]) {
+        pgrx::check_for_interrupts!();
+        match subtransaction::attempt(|| self.insert(client, chunk)) {
+            Ok(written) => self.settle(chunk, written),
+            Err(refusal) => match chunk {
+                [] => (),
+                [at] => {
+                    self.memories[*at] = None;
+                    self.answers[*at].reject(refusal);
+                }
+                _ => {
+                    let (first, second) = chunk.split_at(chunk.len() / 2);
+                    self.insert_or_reject(client, first);
+                    self.insert_or_reject(client, second);
+                }
+            },
+        }
     }
-    if rows.ended.count() > 0 {
+
+    /// Notes the ids of the elements that were written; the others were swallowed.
+    fn settle(&mut self, chunk: &[usize], written: Vec<(usize, String)>) {
+        for &at in chunk {
+            self.memories[at] = None;
+        }
+        let mut left: HashSet<usize> = chunk.iter().copied().collect();
+        for (at, id) in written {
+            left.remove(&at);
+            self.answers[at].memory_id = Some(id);
+        }
+        for at in left {
+            self.answers[at].reject(Rejection::not_written("kepler.memories"));
+        }
+    }
+
+    /// Inserts some of the memories, their embeddings, and ends what they supersede. Gives those that
+    /// were written, with their ids.
+    fn insert(&self, client: &mut SpiClient<'_>, chunk: &[usize]) -> Vec<(usize, String)> {
+        let (workspace, now) = (self.workspace, now());
+        let mut rows = Rows::new();
+        let mut ids: HashMap<String, usize> = HashMap::with_capacity(chunk.len());
+        for &at in chunk {
+            let Some(memory) = &self.memories[at] else { continue };
+            let id = new_id();
+            rows.push(&id, memory);
+            ids.insert(id, at);
+        }
+        let time = Some(pg_sys::Datum::from(now));
         let parameters = [
             Some(workspace.datum()),
             time,
-            Some(rows.ended.datum()),
-            Some(rows.successors.datum()),
-            Some(rows.ended_at.datum()),
+            Some(rows.ids.datum()),
+            Some(rows.users.datum()),
+            Some(rows.types.datum()),
+            Some(rows.contents.datum()),
+            Some(rows.is_json.datum()),
+            Some(rows.relevance.datum()),
+            Some(rows.metadata.datum()),
+            Some(rows.valid_from.datum()),
+            Some(rows.expires_at.datum()),
         ];
-        SUPERSEDE.with(|plan| plan.run(client, &parameters));
+        let inserted = INSERT.with(|plan| plan.run(client, &parameters));
+        let written: Vec<(usize, String)> = inserted
+            .iter::<1>()
+            .filter_map(|row| {
+                let (id, at) = ids.remove_entry(row.text(0)?)?;
+                Some((at, id))
+            })
+            .collect();
+        drop(inserted);
+        let mut beside = Beside::new(self.space);
+        for (at, id) in &written {
+            if let Some(memory) = &self.memories[*at] {
+                beside.push(id, memory, now);
+            }
+        }
+        if let Some(space) = self.space.filter(|_| beside.embedded.count() > 0) {
+            let (ids, embeddings) = (&mut beside.embedded, &mut beside.embeddings);
+            insert_embeddings(client, workspace, space, ids, embeddings, Present::IsReplaced);
+        }
+        if beside.ended.count() > 0 {
+            let parameters = [
+                Some(workspace.datum()),
+                time,
+                Some(beside.ended.datum()),
+                Some(beside.successors.datum()),
+                Some(beside.ended_at.datum()),
+            ];
+            SUPERSEDE.with(|plan| plan.run(client, &parameters));
+        }
+        written
     }
-    Ok(())
 }
 
-/// Rows for the statements, a column each.
+/// Rows of memories, a column each.
 struct Rows {
     ids: Array,
     users: Array,
@@ -432,19 +446,12 @@ struct Rows {
     metadata: Array,
     valid_from: Array,
     expires_at: Array,
-    embedded: Array,
-    embeddings: Array,
-    ended: Array,
-    successors: Array,
-    ended_at: Array,
 }
 
 impl Rows {
     /// The largest come first, and get the largest of the spare buffers.
-    fn new(space: Option<&Space>) -> Self {
-        let vector = space.map_or(pg_sys::InvalidOid, |space| space.vectors.vector_type);
+    fn new() -> Self {
         Self {
-            embeddings: Array::new(ElementType::varlena(vector)),
             contents: Array::new(array::TEXT),
             metadata: Array::new(array::JSONB),
             ids: Array::new(array::TEXT),
@@ -454,14 +461,10 @@ impl Rows {
             relevance: Array::new(array::FLOAT),
             valid_from: Array::new(array::TIMESTAMPTZ),
             expires_at: Array::new(array::TIMESTAMPTZ),
-            embedded: Array::new(array::TEXT),
-            ended: Array::new(array::TEXT),
-            successors: Array::new(array::TEXT),
-            ended_at: Array::new(array::TIMESTAMPTZ),
         }
     }
 
-    fn push(&mut self, id: &str, memory: &NewMemory, now: i64) {
+    fn push(&mut self, id: &str, memory: &NewMemory) {
         self.ids.push_text(id);
         match &memory.user_id {
             Some(user) => self.users.push_text(user),
@@ -477,6 +480,31 @@ impl Rows {
         }
         self.valid_from.push_time(memory.valid_from);
         self.expires_at.push_time(memory.expires_at);
+    }
+}
+
+/// What belongs to memories that were written: their embeddings, and what they supersede.
+struct Beside {
+    embedded: Array,
+    embeddings: Array,
+    ended: Array,
+    successors: Array,
+    ended_at: Array,
+}
+
+impl Beside {
+    fn new(space: Option<&Space>) -> Self {
+        let vector = space.map_or(pg_sys::InvalidOid, |space| space.vectors.vector_type);
+        Self {
+            embeddings: Array::new(ElementType::varlena(vector)),
+            embedded: Array::new(array::TEXT),
+            ended: Array::new(array::TEXT),
+            successors: Array::new(array::TEXT),
+            ended_at: Array::new(array::TIMESTAMPTZ),
+        }
+    }
+
+    fn push(&mut self, id: &str, memory: &NewMemory, now: i64) {
         if let Some(embedding) = &memory.embedding {
             self.embedded.push_text(id);
             self.embeddings.push_bytes(&embedding.stored());

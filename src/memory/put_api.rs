@@ -6,11 +6,14 @@ use super::embedded::Embedded;
 use super::embedding::Embedding;
 use super::error::MemoryError;
 use super::put::{self, Action};
+use super::set_embeddings::told;
 use super::space::Space;
-use crate::arguments::{name, required};
+use crate::arguments::required;
 use crate::error::Error;
 use crate::install::require_tables;
 use crate::pg::varlena;
+use crate::pg::whole::Spi;
+use crate::workspace;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -68,7 +71,7 @@ fn _remember(
     ErrorReport,
 > {
     require_tables()?;
-    let workspace_id = name("workspace_id", workspace_id)?;
+    let workspace_id = workspace::argument(workspace_id)?;
     let memory = NewMemory {
         content: required("content", content)?,
         is_json,
@@ -89,19 +92,22 @@ fn _remember(
         put::lock(&workspace_id, dedupe);
         let embedded = memory.embedding.is_some();
         let space = open_space(client, space.as_deref(), &workspace_id, embedded)?;
-        let problems = memory.problems(space.as_ref());
-        if let (1, Some(space), Some(embedding)) = (problems.len(), &space, &memory.embedding) {
+        let faults = memory.faults(space.as_ref());
+        if let (1, Some(space), Some(embedding)) = (faults.len(), &space, &memory.embedding) {
             // Alone it has its own code and hint.
             space.check(embedding)?;
         }
-        if !problems.is_empty() {
+        if !faults.is_empty() {
+            let problems = faults.into_iter().map(|fault| fault.text).collect();
             return Err(MemoryError::Invalid { problems }.into());
         }
-        let answers = put::run(client, &workspace_id, space.as_ref(), vec![Ok(memory)], dedupe)?;
+        // What the database has against it is told in its own words.
+        let memory = vec![Ok(memory)];
+        let answers = put::run(client, &workspace_id, space.as_ref(), memory, dedupe, false)?;
         answers.into_iter().next().ok_or(Error::NullArgument("content"))
     })?;
     if answer.action == Action::Rejected {
-        let problems = answer.error.into_iter().collect();
+        let problems = answer.rejection.into_iter().map(|rejection| rejection.text).collect();
         return Err(Error::from(MemoryError::Invalid { problems }).into());
     }
     Ok(TableIterator::new([(answer.memory_id, answer.action.name())]))
@@ -126,13 +132,14 @@ fn remember_many(
             name!(ordinal, i32),
             name!(memory_id, Option<String>),
             name!(action, &'static str),
+            name!(error_code, Option<String>),
             name!(error, Option<String>),
         ),
     >,
     ErrorReport,
 > {
     require_tables()?;
-    let workspace_id = name("workspace_id", workspace_id)?;
+    let workspace_id = workspace::argument(workspace_id)?;
     let dedupe = dedupe.ok_or(Error::NullArgument("dedupe"))?;
     let text = memories.ok_or(Error::NullArgument("memories"))?;
     let answers = Spi::connect_mut(|client| {
@@ -141,11 +148,10 @@ fn remember_many(
         let embedded = memchr::memmem::find(text.as_bytes(), b"\"embedding\"").is_some();
         let space = open_space(client, space.as_deref(), &workspace_id, embedded)?;
         let batch = decode::batch(text, "memories", space.as_ref())?;
-        put::run(client, &workspace_id, space.as_ref(), batch, dedupe)
+        put::run(client, &workspace_id, space.as_ref(), batch, dedupe, true)
     })?;
-    Ok(TableIterator::new(
-        answers.into_iter().enumerate().map(|(at, answer)| {
-            (at as i32 + 1, answer.memory_id, answer.action.name(), answer.error)
-        }),
-    ))
+    Ok(TableIterator::new(answers.into_iter().enumerate().map(|(at, answer)| {
+        let (code, error) = told(answer.rejection);
+        (at as i32 + 1, answer.memory_id, answer.action.name(), code, error)
+    })))
 }

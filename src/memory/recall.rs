@@ -7,11 +7,12 @@ use super::nearest::{Condition, Search};
 use super::scope::{Scope, User};
 use super::search::{in_range, within_space};
 use super::space::Space;
-use crate::arguments::name;
 use crate::error::Error;
 use crate::install::require_tables;
 use crate::pg::clock::now;
 use crate::pg::query::Parameters;
+use crate::pg::whole::Spi;
+use crate::workspace;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -84,6 +85,8 @@ fn run(
             query: &query,
             wanted: k,
             certain: k,
+            least: None,
+            is_diverse: false,
         };
         let started = Instant::now();
         let (live, _) = search.run::<()>(client);
@@ -136,7 +139,7 @@ fn recall_check(
     ErrorReport,
 > {
     require_tables()?;
-    let workspace_id = name("workspace_id", workspace_id)?;
+    let workspace_id = workspace::argument(workspace_id)?;
     let samples = samples.ok_or(Error::NullArgument("samples"))?;
     let k = k.ok_or(Error::NullArgument("k"))?;
     in_range("samples", f64::from(samples), 1.0, f64::from(MAX_SAMPLES)).map_err(Error::from)?;

@@ -112,10 +112,11 @@ pub(crate) fn fused(ranks: &[Option<i32>]) -> f64 {
 
 /// Maximal marginal relevance (Carbonell and Goldstein, 1998), greedy: the order in which `wanted` of
 /// the candidates are taken. `diversity` from 0 (by score) to 1 (as unlike as can be); what has no
-/// embedding is like nothing.
+/// embedding is like nothing but the same text.
 pub(crate) fn diverse(
     scores: &[f64],
     embeddings: &[Option<Embedding>],
+    texts: &[&str],
     diversity: f64,
     wanted: usize,
 ) -> Vec<usize> {
@@ -132,11 +133,11 @@ pub(crate) fn diverse(
         }
         let at = left.remove(best);
         taken.push(at);
-        if let Some(chosen) = &embeddings[at] {
-            for &other in &left {
-                if let Some(embedding) = &embeddings[other] {
-                    nearest[other] = nearest[other].max(chosen.cosine(embedding));
-                }
+        for &other in &left {
+            if texts[other] == texts[at] {
+                nearest[other] = 1.0;
+            } else if let (Some(chosen), Some(embedding)) = (&embeddings[at], &embeddings[other]) {
+                nearest[other] = nearest[other].max(chosen.cosine(embedding));
             }
         }
     }
@@ -170,11 +171,15 @@ mod tests {
         let vector = |a: f32, b: f32| Some(Embedding::new(vec![a, b]));
         let scores = [0.9, 0.89, 0.5, 0.4];
         let embeddings = [vector(1.0, 0.0), vector(1.0, 0.01), vector(0.0, 1.0), None];
-        assert_eq!(diverse(&scores, &embeddings, 0.0, 4), [0, 1, 2, 3]);
-        assert_eq!(diverse(&scores, &embeddings, 0.5, 2), [0, 2]);
+        let texts = ["a", "b", "c", "d"];
+        assert_eq!(diverse(&scores, &embeddings, &texts, 0.0, 4), [0, 1, 2, 3]);
+        assert_eq!(diverse(&scores, &embeddings, &texts, 0.5, 2), [0, 2]);
         // As many as were asked for come, or as many as there are.
-        assert_eq!(diverse(&scores, &embeddings, 1.0, 10).len(), 4);
-        assert!(diverse(&[], &[], 0.5, 3).is_empty());
+        assert_eq!(diverse(&scores, &embeddings, &texts, 1.0, 10).len(), 4);
+        assert!(diverse(&[], &[], &[], 0.5, 3).is_empty());
+        // Without embeddings the same text is the same.
+        let none = [None, None, None, None];
+        assert_eq!(diverse(&scores, &none, &["a", "a", "a", "b"], 0.6, 2), [0, 3]);
     }
 
     #[test]

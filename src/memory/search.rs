@@ -17,7 +17,7 @@ use crate::pg::query::Parameters;
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What a caller asked for.
 pub(crate) struct Request {
@@ -89,6 +89,10 @@ impl Details for Memory {
             valid_from: row.time(5),
         })
     }
+
+    fn content(&self) -> &str {
+        &self.content
+    }
 }
 
 /// What is known of a candidate.
@@ -110,6 +114,7 @@ pub(crate) struct Question<'q> {
     pub(crate) pool: usize,
     /// How many are asked for.
     pub(crate) max_rows: usize,
+    pub(crate) min_similarity: Option<f64>,
     /// Whether results are to be unlike each other.
     pub(crate) is_diverse: bool,
 }
@@ -138,7 +143,7 @@ pub(crate) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Answe
         HashMap::new()
     };
     let found = describe(request, space.as_ref(), gathered, &hits);
-    if request.touch && reader.may_touch {
+    if reader.close() && request.touch {
         touch::run(client, workspace_id, found.iter().map(|found| found.memory_id.as_str()));
     }
     let exhausted = found.len() < request.max_rows;
@@ -164,6 +169,8 @@ pub(crate) fn gather<D: Details>(
             query: &query,
             wanted: question.pool,
             certain: question.max_rows,
+            least: question.min_similarity,
+            is_diverse: question.is_diverse,
         };
         let near;
         (near, plan) = search.run(client);
@@ -177,7 +184,8 @@ pub(crate) fn gather<D: Details>(
     }
     if let Some(text) = question.query_text {
         let text = parameters.text(text);
-        let worded = by_words(client, question, conditions, parameters, &text);
+        let enough = space.and_then(|space| Enough::new(question, space, parameters));
+        let worded = by_words(client, question, conditions, parameters, &text, enough.as_ref());
         for (at, (id, details)) in worded.into_iter().enumerate() {
             candidates
                 .entry(id.clone())
@@ -205,6 +213,7 @@ impl Request {
             query_text: self.query_text.as_deref(),
             pool: pool(self.max_rows, by_similarity_alone),
             max_rows: self.max_rows,
+            min_similarity: self.min_similarity,
             is_diverse: self.diversity > 0.0,
         }
     }
@@ -285,6 +294,46 @@ pub(crate) fn within_space(embedded: Embedded, conditions: &Conditions) -> Condi
     }
 }
 
+/// What is similar enough, of what words find.
+struct Enough<'q> {
+    space: &'q Space,
+    query: String,
+    least: String,
+}
+
+impl<'q> Enough<'q> {
+    /// None where nothing is asked.
+    fn new(question: &Question<'_>, space: &'q Space, parameters: &mut Parameters) -> Option<Self> {
+        let (least, embedding) = (question.min_similarity?, question.embedding?);
+        let query = parameters.stored(space.vectors.vector_type, &embedding.stored());
+        let datum = pg_sys::Datum::from(least.to_bits());
+        let least = parameters.datum(pg_sys::FLOAT8OID, Some(datum));
+        Some(Self { space, query, least })
+    }
+
+    /// The ids that `ranked` gives in their order, without those that are not similar enough; with their details.
+    /// What has no embedding yet was found by its words. As many are looked up as it takes.
+    fn of<D: Details>(&self, ranked: &str, workspace: &str) -> String {
+        let Self { space, query, least } = self;
+        let (vectors, embedded) = (&space.vectors, space.embedded);
+        format!(
+            "SELECT {id}, NULL, m.* FROM ({ranked} OFFSET 0) AS r \
+             LEFT JOIN LATERAL (SELECT {similarity} AS similarity FROM {table} AS e \
+                                WHERE e.workspace_id = {workspace} AND e.{column} = r.id LIMIT 1) AS s \
+                 ON true \
+             CROSS JOIN LATERAL (SELECT {details} FROM {of} AS m \
+                                 WHERE m.workspace_id = {workspace} AND m.id = r.id LIMIT 1) AS m \
+             WHERE s.similarity IS NULL OR s.similarity >= {least}",
+            id = embedded.id("r.id"),
+            similarity = vectors.metric.similarity_of(&vectors.distance(query)),
+            table = vectors.table,
+            column = embedded.column(),
+            details = D::COLUMNS,
+            of = embedded.table(),
+        )
+    }
+}
+
 /// Those that hold words of the text, the best first. Any of the words counts: a question holds many that
 /// its answer does not.
 fn by_words<D: Details>(
@@ -293,6 +342,7 @@ fn by_words<D: Details>(
     conditions: &Conditions,
     parameters: &Parameters,
     text: &str,
+    enough: Option<&Enough<'_>>,
 ) -> Vec<(String, D)> {
     let _planning = LocalSettings::set(&[(c"enable_seqscan", c"off"), (c"jit", c"off")]);
     let words: Vec<String> = {
@@ -313,20 +363,39 @@ fn by_words<D: Details>(
     // the scope. The workspace is a word with a blank before it.
     let workspace = quote_word(&format!(" {}", question.workspace_id));
     let tsquery = |text: &str| format!("{}::pg_catalog.tsquery", quote_literal(text));
-    let sql = format!(
-        "SELECT {id}, NULL, {details} FROM {from} WHERE {all} AND m.text_search @@ {both} \
-         ORDER BY pg_catalog.ts_rank(m.text_search, {words}) DESC, {tie} LIMIT {limit}",
-        id = question.embedded.id("m.id"),
-        details = D::COLUMNS,
+    let found = format!(
+        "FROM {from} WHERE {all} AND m.text_search @@ {both} \
+         ORDER BY pg_catalog.ts_rank(m.text_search, {words}) DESC, {tie}",
         from = conditions.from,
         all = conditions.all,
         tie = question.embedded.tie(),
         both = tsquery(&format!("{workspace} & ({words})")),
         words = tsquery(&words),
-        limit = question.pool,
     );
-    let rows = parameters.run(client, &sql);
-    rows.iter::<6>().filter_map(|row| Some((row.text(0)?.to_owned(), D::read(&row)?))).collect()
+    let sql = match enough {
+        Some(enough) => enough.of::<D>(&format!("SELECT m.id {found}"), &conditions.workspace),
+        None => {
+            format!("SELECT {}, NULL, {} {found}", question.embedded.id("m.id"), D::COLUMNS)
+        }
+    };
+    let mut limit = question.pool;
+    loop {
+        let rows = parameters.run(client, &format!("{sql} LIMIT {limit}"));
+        let found: Vec<(String, D)> = rows
+            .iter::<6>()
+            .filter_map(|row| Some((row.text(0)?.to_owned(), D::read(&row)?)))
+            .collect();
+        // Where results are to be unlike each other, a text that comes again and again is but one.
+        let texts = || found.iter().map(|(_, details)| details.content()).collect::<HashSet<_>>();
+        if !question.is_diverse
+            || found.len() < limit
+            || limit >= MAX_POOL
+            || texts().len() >= question.max_rows
+        {
+            return found;
+        }
+        limit = (POOL_A_ROW * limit).min(MAX_POOL);
+    }
 }
 
 /// Any of the words. Halved again and again: Postgres walks down a long row of words by recursion.
@@ -444,7 +513,9 @@ fn describe(
     if request.diversity > 0.0 {
         let scores: Vec<f64> = found.iter().map(|(found, _)| found.score).collect();
         let (found, embeddings): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-        let taken = score::diverse(&scores, &embeddings, request.diversity, request.max_rows);
+        let texts: Vec<&str> = found.iter().map(|found| found.content.as_str()).collect();
+        let taken =
+            score::diverse(&scores, &embeddings, &texts, request.diversity, request.max_rows);
         let mut found: Vec<Option<Found>> = found.into_iter().map(Some).collect();
         return taken.into_iter().filter_map(|at| found[at].take()).collect();
     }

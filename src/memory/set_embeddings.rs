@@ -1,49 +1,83 @@
 //! Embeddings for memories and messages that are there, a batch at a time: how a workspace moves to
 //! another model.
 
-use super::access::activated;
 use super::decode::{self, NewEmbedding};
-use super::embedded::{Embedded, insert_embeddings};
+use super::embedded::{Embedded, Present, insert_embeddings};
 use super::embedding::Embedding;
 use super::put;
+use super::rejection::Rejection;
 use super::space::Space;
 use crate::arguments::name;
 use crate::error::Error;
 use crate::install::require_tables;
 use crate::pg::array::{self, Array, ElementType};
 use crate::pg::plan::Statement;
+use crate::pg::subtransaction;
 use crate::pg::varlena::Text;
-use pgrx::AnyElement;
+use crate::pg::whole::Spi;
+use crate::workspace;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Whether the content is the one that an embedding was made of, where the caller has said which.
+macro_rules! lock {
+    ($table:literal, $ids:literal, $id:literal) => {
+        concat!(
+            "SELECT m.id",
+            $id,
+            ", n.content_hash IS NULL OR n.content_hash = pg_catalog.encode(
+                 pg_catalog.sha256(pg_catalog.convert_to(m.content, 'UTF8')), 'hex')
+             FROM (SELECT pg_catalog.unnest($2",
+            $ids,
+            ") AS id, pg_catalog.unnest($3) AS content_hash) AS n
+             CROSS JOIN LATERAL (
+                 SELECT x.id, x.content FROM ",
+            $table,
+            " AS x
+                 WHERE x.workspace_id = $1 AND x.id = n.id LIMIT 1 FOR SHARE) AS m",
+            "\0"
+        )
+    };
+}
+
+const fn terminated(text: &'static str) -> &'static std::ffi::CStr {
+    match std::ffi::CStr::from_bytes_with_nul(text.as_bytes()) {
+        Ok(text) => text,
+        Err(_) => c"",
+    }
+}
 
 thread_local! {
-    // So that none is deleted, or becomes another user's, before its embedding is written, and what does so
-    // finds that too.
+    // So that none is deleted, changed, or becomes another user's before its embedding is written, and what does
+    // so finds that too.
     static LOCK_MEMORIES: Statement = const { Statement::new(
-        c"SELECT m.id FROM kepler.memories AS m
-          WHERE m.workspace_id = $1 AND m.id = ANY ($2) ORDER BY m.id FOR SHARE",
-        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
+        terminated(lock!("kepler.memories", "", "")),
+        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID],
     ) };
     static LOCK_MESSAGES: Statement = const { Statement::new(
-        c"SELECT m.id::text FROM kepler.messages AS m
-          WHERE m.workspace_id = $1 AND m.id = ANY ($2::int8[]) ORDER BY m.id FOR KEY SHARE",
-        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
+        terminated(lock!("kepler.messages", "::int8[]", "::text")),
+        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID],
     ) };
 }
 
-type Answer = (Option<String>, &'static str, Option<String>);
+/// What became of an element.
+pub(crate) struct Answer {
+    id: Option<String>,
+    outcome: &'static str,
+    rejection: Option<Rejection>,
+}
 
-fn run(
+/// Sets embeddings, and answers for each element.
+pub(crate) fn run(
     client: &mut SpiClient<'_>,
-    workspace_id: &str,
+    workspace: &Text,
     space: &Space,
-    batch: Vec<Result<NewEmbedding, String>>,
+    batch: Vec<Result<NewEmbedding, Rejection>>,
+    present: Present,
 ) -> Vec<Answer> {
-    let workspace = Text::new(workspace_id);
     // Of two for one id the later counts.
     let mut last: BTreeMap<&str, usize> = BTreeMap::new();
     for (at, element) in batch.iter().enumerate() {
@@ -51,50 +85,100 @@ fn run(
             last.insert(&element.id, at);
         }
     }
-    let mut ids = Array::texts(last.keys().copied());
+    let (mut ids, mut hashes) = (Array::new(array::TEXT), Array::new(array::TEXT));
+    for (id, at) in &last {
+        ids.push_text(id);
+        match batch[*at].as_ref().ok().and_then(|element| element.content_hash.as_deref()) {
+            Some(hash) => hashes.push_text(hash),
+            None => hashes.push_null(),
+        }
+    }
     let lock = match space.embedded {
         Embedded::Memories => &LOCK_MEMORIES,
         Embedded::Messages => &LOCK_MESSAGES,
     };
-    let rows = lock.with(|plan| plan.run(client, &[Some(workspace.datum()), Some(ids.datum())]));
-    let there: HashSet<String> =
-        rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect();
+    let parameters = [Some(workspace.datum()), Some(ids.datum()), Some(hashes.datum())];
+    let rows = lock.with(|plan| plan.run(client, &parameters));
+    // Those that are there, and whether their content is still the same.
+    let there: HashMap<String, bool> = rows
+        .iter::<2>()
+        .filter_map(|row| Some((row.text(0)?.to_owned(), row.boolean(1) == Some(true))))
+        .collect();
     drop(rows);
-    let mut ids = Array::new(array::TEXT);
-    let mut embeddings = Array::new(ElementType::varlena(space.vectors.vector_type));
-    for (id, at) in &last {
-        if let (true, Ok(element)) = (there.contains(*id), &batch[*at]) {
-            ids.push_text(id);
-            embeddings.push_bytes(&element.embedding.stored());
+    let wanted = |(id, _): &(&&str, &usize)| there.get(**id) == Some(&true);
+    let writes: Vec<&NewEmbedding> =
+        last.iter().filter(wanted).filter_map(|(_, at)| batch[*at].as_ref().ok()).collect();
+    let mut written = Written::default();
+    written.write(client, workspace, space, &writes, present);
+    let answer = |(at, element): (usize, &Result<NewEmbedding, Rejection>)| {
+        let element = match element {
+            Ok(element) => element,
+            Err(rejection) => {
+                let rejection = Some(rejection.clone());
+                return Answer { id: None, outcome: "rejected", rejection };
+            }
+        };
+        let id = element.id.as_str();
+        let rejection = written.refused.get(id).filter(|_| last.get(id) == Some(&at));
+        let outcome = match there.get(id) {
+            None => "not_found",
+            // By a later element, or by another content.
+            Some(_) if last.get(id) != Some(&at) => "superseded",
+            Some(false) => "superseded",
+            Some(true) if rejection.is_some() => "rejected",
+            Some(true) if written.ids.contains(id) => "set",
+            Some(true) => "unchanged",
+        };
+        Answer { id: Some(id.to_owned()), outcome, rejection: rejection.cloned() }
+    };
+    batch.iter().enumerate().map(answer).collect()
+}
+
+/// What was written, and what the database refused.
+#[derive(Default)]
+struct Written {
+    ids: HashSet<String>,
+    refused: HashMap<String, Rejection>,
+}
+
+impl Written {
+    /// Writes embeddings; of those that the database refuses, half at a time.
+    fn write(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        workspace: &Text,
+        space: &Space,
+        embeddings: &[&NewEmbedding],
+        present: Present,
+    ) {
+        if embeddings.is_empty() {
+            return;
+        }
+        pgrx::check_for_interrupts!();
+        let mut ids = Array::texts(embeddings.iter().map(|new| new.id.as_str()));
+        let mut vectors = Array::new(ElementType::varlena(space.vectors.vector_type));
+        for new in embeddings {
+            vectors.push_bytes(&new.embedding.stored());
+        }
+        let insert =
+            || insert_embeddings(client, workspace, space, &mut ids, &mut vectors, present);
+        match (subtransaction::attempt(insert), embeddings) {
+            (Ok(ids), _) => self.ids.extend(ids),
+            (Err(refusal), [new]) => {
+                self.refused.insert(new.id.clone(), refusal.into());
+            }
+            (Err(_), _) => {
+                let (first, second) = embeddings.split_at(embeddings.len() / 2);
+                self.write(client, workspace, space, first, present);
+                self.write(client, workspace, space, second, present);
+            }
         }
     }
-    let written = if ids.count() > 0 {
-        insert_embeddings(client, &workspace, space, &mut ids, &mut embeddings)
-    } else {
-        HashSet::new()
-    };
-    let answers = batch.iter().enumerate().map(|(at, element)| match element {
-        Err(problem) => (None, "rejected", Some(problem.clone())),
-        Ok(element) => {
-            let id = element.id.as_str();
-            let outcome = if !there.contains(id) {
-                "not_found"
-            } else if last.get(id) != Some(&at) {
-                "superseded"
-            } else if written.contains(id) {
-                "set"
-            } else {
-                "unchanged"
-            };
-            (Some(id.to_owned()), outcome, None)
-        }
-    });
-    answers.collect()
 }
 
 /// Sets the embeddings of memories in a space, and answers for each element.
 ///
-/// `embeddings`: a JSON array of `{memory_id, embedding}`.
+/// `embeddings`: a JSON array of `{memory_id, embedding, content_hash}`; the last need not be there.
 ///
 /// Errors: 55000 before `install()` and for a retired space, 22004 and 22023 for arguments, 22P02 where
 /// `embeddings` is no JSON array, 42704 for the space.
@@ -112,23 +196,22 @@ fn set_embeddings(
             name!(ordinal, i32),
             name!(memory_id, Option<String>),
             name!(outcome, &'static str),
+            name!(error_code, Option<String>),
             name!(error, Option<String>),
         ),
     >,
     ErrorReport,
 > {
     let answers = set(Embedded::Memories, space, embeddings, workspace_id)?;
-    Ok(TableIterator::new(
-        answers
-            .into_iter()
-            .enumerate()
-            .map(|(at, (memory_id, outcome, error))| (at as i32 + 1, memory_id, outcome, error)),
-    ))
+    Ok(TableIterator::new(answers.into_iter().enumerate().map(|(at, answer)| {
+        let (code, error) = told(answer.rejection);
+        (at as i32 + 1, answer.id, answer.outcome, code, error)
+    })))
 }
 
 /// Sets the embeddings of messages in a space, and answers for each element.
 ///
-/// `embeddings`: a JSON array of `{message_id, embedding}`.
+/// `embeddings`: a JSON array of `{message_id, embedding, content_hash}`; the last need not be there.
 ///
 /// Errors: as those of `set_embeddings`.
 #[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
@@ -145,48 +228,35 @@ fn set_message_embeddings(
             name!(ordinal, i32),
             name!(message_id, Option<i64>),
             name!(outcome, &'static str),
+            name!(error_code, Option<String>),
             name!(error, Option<String>),
         ),
     >,
     ErrorReport,
 > {
     let answers = set(Embedded::Messages, space, embeddings, workspace_id)?;
-    Ok(TableIterator::new(answers.into_iter().enumerate().map(|(at, (id, outcome, error))| {
-        (at as i32 + 1, id.and_then(|id| id.parse().ok()), outcome, error)
+    Ok(TableIterator::new(answers.into_iter().enumerate().map(|(at, answer)| {
+        let id = answer.id.and_then(|id| id.parse().ok());
+        let (code, error) = told(answer.rejection);
+        (at as i32 + 1, id, answer.outcome, code, error)
     })))
 }
 
-/// Sets the embedding of a message that was added, in the space that the workspace searches.
-#[pg_extern(
-    volatile,
-    parallel_unsafe,
-    requires = ["embedding_spaces"],
-    sql = r#"
-CREATE FUNCTION kepler._set_message_embedding(
-    message_id bigint, embedding @extschema:vector@.vector, workspace_id text
-) RETURNS void
-VOLATILE STRICT PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
-"#
-)]
-fn _set_message_embedding(
-    message_id: i64,
-    embedding: AnyElement,
-    workspace_id: &str,
-) -> Result<(), ErrorReport> {
-    // SAFETY: declared in SQL as vector.
-    let embedding = unsafe { Embedding::from_datum(embedding.datum()) };
-    Spi::connect_mut(|client| -> Result<(), Error> {
-        put::lock(workspace_id, false);
-        let activated = activated(client, workspace_id)?;
-        let space = Space::find(client, Embedded::Messages, activated.as_deref())?;
-        space.require_active()?;
-        space.check(&embedding)?;
-        let id = message_id.to_string();
-        run(client, workspace_id, &space, vec![Ok(NewEmbedding { id, embedding })]);
-        Ok(())
-    })?;
-    Ok(())
+/// Sets the embedding of something that is there.
+pub(super) fn set_one(
+    client: &mut SpiClient<'_>,
+    workspace: &Text,
+    space: &Space,
+    id: String,
+    embedding: Embedding,
+) {
+    let new = NewEmbedding { id, embedding, content_hash: None };
+    run(client, workspace, space, vec![Ok(new)], Present::IsReplaced);
+}
+
+/// The code and the text of a rejection.
+pub(super) fn told(rejection: Option<Rejection>) -> (Option<String>, Option<String>) {
+    rejection.map(|rejection| (rejection.code.into_owned(), rejection.text)).unzip()
 }
 
 /// Checks the arguments, and sets the embeddings.
@@ -197,7 +267,7 @@ fn set(
     workspace_id: Option<String>,
 ) -> Result<Vec<Answer>, Error> {
     require_tables()?;
-    let workspace_id = name("workspace_id", workspace_id)?;
+    let workspace_id = workspace::argument(workspace_id)?;
     let space = name("space", space)?;
     let text = embeddings.ok_or(Error::NullArgument("embeddings"))?;
     Spi::connect_mut(|client| {
@@ -205,12 +275,7 @@ fn set(
         let space = Space::find(client, embedded, Some(&space))?;
         space.require_active()?;
         let batch = decode::embeddings(text, "embeddings", &space)?;
-        Ok(run(client, &workspace_id, &space, batch))
+        let workspace = Text::new(&workspace_id);
+        Ok(run(client, &workspace, &space, batch, Present::IsReplaced))
     })
-}
-
-/// Waits for those who write memories of the workspace, and keeps others from beginning.
-#[pg_extern(volatile, parallel_unsafe)]
-fn _lock_memories(workspace_id: &str) {
-    put::lock(workspace_id, true);
 }

@@ -137,7 +137,8 @@ thread_local! {
     ) };
     // The best first: HNSW, and what was built with the most candidates or has the most lists, by pgvector's
     // defaults where nobody has said. The first column of an index as SQL: an expression if it is over another type than vector. An
-    // index over some of the rows only is of no use to a search over any.
+    // index over some of the rows only is of no use to a search over any. An expression is repeated in the query
+    // itself: it may call what Postgres and pgvector bring, and nothing that somebody wrote.
     static INDEXES: Statement = const { Statement::new(
         c"SELECT o.opcname::text, pg_catalog.pg_get_indexdef(i.indexrelid, 1, false),
                  pg_catalog.format_type(a.atttypid, a.atttypmod), i.indkey[0] <> 0,
@@ -159,6 +160,16 @@ thread_local! {
           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indexrelid AND a.attnum = 1
           WHERE i.indrelid = $1 AND m.amname IN ('hnsw', 'ivfflat')
             AND i.indisvalid AND i.indpred IS NULL
+            AND NOT EXISTS (
+                SELECT FROM pg_catalog.pg_depend AS d
+                WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = i.indexrelid
+                  AND d.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass,
+                      'pg_catalog.pg_operator'::pg_catalog.regclass, 'pg_catalog.pg_type'::pg_catalog.regclass)
+                  AND NOT EXISTS (
+                      SELECT FROM pg_catalog.pg_depend AS e
+                      JOIN pg_catalog.pg_extension AS x ON x.oid = e.refobjid AND x.extname = 'vector'
+                      WHERE e.classid = d.refclassid AND e.objid = d.refobjid AND e.deptype = 'e'
+                        AND e.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass))
           ORDER BY m.amname, 7 DESC, i.indexrelid",
         &[pg_sys::OIDOID],
     ) };

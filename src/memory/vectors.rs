@@ -4,10 +4,12 @@
 use super::api::no_nan;
 use super::embedding::Embedding;
 use super::error::MemoryError;
+use super::last;
 use super::nearest::{self, Condition, Near, Plan, Search};
 use super::parts::{self, Part};
 use super::search::in_range;
 use super::space::{Vectors, rows_of};
+use crate::access::owner::act_as_owner_of_part;
 use crate::error::Error;
 use crate::ident::{qualified, quote};
 use crate::install::require_tables;
@@ -17,8 +19,8 @@ use crate::pg::json;
 use crate::pg::plan::Statement;
 use crate::pg::query::Parameters;
 use crate::pg::relation::table_name;
-use crate::pg::role::ActAs;
 use crate::pg::varlena;
+use crate::pg::whole::Spi;
 use crate::structure::model::Metric;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
@@ -187,7 +189,7 @@ impl Within<'_> {
         let (mut near, mut plan) = (Vec::new(), Plan::Exact);
         for part in parts {
             pgrx::check_for_interrupts!();
-            let _owner = part.owner.map(ActAs::role);
+            let _owner = part.owner.map(act_as_owner_of_part);
             let only = format!("ONLY {}", part.table);
             let (found, how) =
                 self.search(&part, &only, conditions, false, |search| search.run(client));
@@ -244,6 +246,8 @@ impl Within<'_> {
             query: self.query,
             wanted: request.max_rows,
             certain: request.max_rows,
+            least: request.min_similarity,
+            is_diverse: false,
         });
         if !several {
             for near in &mut near {
@@ -479,8 +483,10 @@ fn search_vectors(
     };
     // SAFETY: the memory that Postgres gave this call lives as long as its rows.
     let memory = unsafe { pg_sys::CurrentMemoryContext };
-    let (found, plan) = Spi::connect_mut(|client| run(client, &request, memory))?;
+    last::forget();
+    let (found, plan) = Spi::connect_elsewhere(|client| run(client, &request, memory))?;
     let exhausted = found.len() < request.max_rows;
+    last::note(plan.name(), exhausted, found.len());
     let metric = request.metric;
     Ok(TableIterator::new(found.into_iter().map(move |found| {
         let distance = Some(found.distance).filter(|distance| distance.is_finite());

@@ -6,6 +6,7 @@
 
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
+use crate::pg::whole::Spi;
 use pgrx::iter::TableIterator;
 use pgrx::prelude::*;
 

@@ -4,6 +4,7 @@
 //! for each element. Layout: `src/include/utils/array.h`.
 
 use crate::jsonb::builder::{length_word, word_length};
+use crate::poll;
 use pgrx::pg_sys;
 use std::cell::RefCell;
 
@@ -209,6 +210,8 @@ impl Array {
         let middle = start + first.len();
         self.last = (self.length, start);
         self.length = middle + second.len();
+        poll::check();
+        poll::need(2 * (first.len() + second.len()));
         self.words.resize(self.length.div_ceil(8), 0);
         let bytes = self.bytes();
         bytes[start..middle].copy_from_slice(first);

@@ -2,18 +2,138 @@
 //! serde_json, which loses digits, and fails without an SQLSTATE for numbers beyond a double and for deep
 //! nesting.
 
-use crate::json::{Broken, Json};
+use crate::error::Error;
+use crate::json::{Broken, Json, MAX_BYTES};
+use crate::pg::varlena;
+use pgrx::AnyElement;
+use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
+use pgrx::datum::Datum;
+use pgrx::nullable::Nullable;
 use pgrx::pg_sys;
-use std::ffi::CStr;
+use pgrx::pg_sys::panic::{ErrorReport, ErrorReportable};
+use pgrx::pgrx_sql_entity_graph::metadata::{
+    ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
+};
+use serde_json::{Map, Number, Value};
+use std::ffi::{CStr, CString};
 
-/// The text of a `jsonb`, with all digits of its numbers.
+/// The text of a `jsonb`, with all digits of its numbers. Raises 54000 where it is larger than a description is.
 pub(crate) fn text(datum: pg_sys::Datum) -> String {
     // SAFETY: the callers declare the argument as jsonb in SQL; the function gives a C string.
-    let text = unsafe { pgrx::direct_function_call::<&CStr>(pg_sys::jsonb_out, &[Some(datum)]) };
+    let text = unsafe {
+        check_size("", varlena::size(datum)).map_err(ErrorReport::from).unwrap_or_report();
+        pgrx::direct_function_call::<&CStr>(pg_sys::jsonb_out, &[Some(datum)])
+    };
     text.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
 }
 
 /// A `jsonb` as a document. Fails only where it is nested too deep.
 pub(crate) fn document(datum: pg_sys::Datum) -> Result<Json, Broken> {
     Json::parse(&text(datum))
+}
+
+/// Whether a text is small enough for a document that describes something.
+pub(crate) fn check_size(argument: &'static str, bytes: usize) -> Result<(), Error> {
+    if bytes > MAX_BYTES {
+        return Err(Error::DescriptionTooLarge { argument, bytes });
+    }
+    Ok(())
+}
+
+/// An `options jsonb` argument. Numbers that no double holds stand as the largest one: no option takes such.
+pub(crate) struct Options(pub(crate) Value);
+
+impl Options {
+    fn read(datum: pg_sys::Datum) -> Result<Self, ErrorReport> {
+        let problem = |broken: Broken| Error::BadOptions {
+            problems: vec![format!("it is {}", broken.problem)],
+            known: String::new(),
+        };
+        let options = document(datum).map_err(problem)?;
+        Ok(Self(value(options)))
+    }
+}
+
+fn value(json: Json) -> Value {
+    match json {
+        Json::Null => Value::Null,
+        Json::Boolean(value) => Value::Bool(value),
+        Json::Number(text) => {
+            let number = text.parse::<Number>().ok();
+            number.or_else(|| Number::from_f64(f64::MAX)).map_or(Value::Null, Value::Number)
+        }
+        Json::String(text) => Value::String(text),
+        Json::Array(items) => items.into_iter().map(value).collect(),
+        Json::Object(pairs) => {
+            Value::Object(pairs.into_iter().map(|(key, v)| (key, value(v))).collect::<Map<_, _>>())
+        }
+    }
+}
+
+// SAFETY: declared as jsonb below, which is what the datum then is.
+unsafe impl<'fcx> ArgAbi<'fcx> for Options {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: as the trait says.
+        let given = unsafe { AnyElement::unbox_arg_unchecked(arg) };
+        Self::read(given.datum()).unwrap_or_report()
+    }
+
+    unsafe fn unbox_nullable_arg(arg: Arg<'_, 'fcx>) -> Nullable<Self> {
+        // SAFETY: as the trait says.
+        match unsafe { AnyElement::unbox_nullable_arg(arg) } {
+            Nullable::Valid(given) => Nullable::Valid(Self::read(given.datum()).unwrap_or_report()),
+            Nullable::Null => Nullable::Null,
+        }
+    }
+}
+
+// SAFETY: it is taken from a jsonb.
+unsafe impl SqlTranslatable for Options {
+    const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(Options);
+    const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
+    const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal("jsonb"));
+    const RETURN_SQL: Result<ReturnsRef, ReturnsError> =
+        Ok(ReturnsRef::One(SqlMappingRef::literal("jsonb")));
+}
+
+/// A `jsonb` as it is stored: pgrx's own type would decode it and encode it again.
+pub(crate) struct Stored(pub(crate) pg_sys::Datum);
+
+impl Stored {
+    /// Of a document, with all digits of its numbers.
+    pub(crate) fn of(document: &Json) -> Option<Self> {
+        let text = CString::new(document.to_string()).unwrap_or_default();
+        // SAFETY: the function takes a C string and gives a jsonb in the current memory.
+        let datum = unsafe {
+            pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(text.as_ptr().into())])
+        };
+        datum.map(Self)
+    }
+}
+
+impl pgrx::IntoDatum for Stored {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        Some(self.0)
+    }
+
+    fn type_oid() -> pg_sys::Oid {
+        pg_sys::JSONBOID
+    }
+}
+
+// SAFETY: gives the datum to the function's caller.
+unsafe impl BoxRet for Stored {
+    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+        // SAFETY: the datum is a jsonb that lives as long as the call.
+        unsafe { fcinfo.return_raw_datum(self.0) }
+    }
+}
+
+// SAFETY: the datum is a jsonb.
+unsafe impl SqlTranslatable for Stored {
+    const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(Stored);
+    const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
+    const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal("jsonb"));
+    const RETURN_SQL: Result<ReturnsRef, ReturnsError> =
+        Ok(ReturnsRef::One(SqlMappingRef::literal("jsonb")));
 }

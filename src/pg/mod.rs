@@ -3,6 +3,8 @@
 pub(crate) mod advisory;
 pub(crate) mod array;
 pub(crate) mod clock;
+pub(crate) mod executor;
+pub(crate) mod held;
 pub(crate) mod json;
 pub(crate) mod large;
 pub(crate) mod materialize;
@@ -14,4 +16,7 @@ pub(crate) mod role;
 pub(crate) mod row_security;
 pub(crate) mod sequence;
 pub(crate) mod subtransaction;
+pub(crate) mod texts;
+pub(crate) mod undone;
 pub(crate) mod varlena;
+pub(crate) mod whole;

@@ -93,7 +93,7 @@ impl Statement {
     /// to an older snapshot.
     pub(crate) fn run_latest<'conn>(
         &self,
-        _client: &mut SpiClient<'conn>,
+        _client: &SpiClient<'conn>,
         parameters: &[Parameter],
     ) -> Rows<'conn> {
         // SAFETY: `_client` shows that SPI is connected.
@@ -126,6 +126,16 @@ impl OwnedStatement {
     ) -> Rows<'conn> {
         // SAFETY: `_client` shows that SPI is connected.
         unsafe { self.plan.run(&self.sql, &self.types, parameters, Sight::Caller) }
+    }
+
+    /// As [`Statement::run_latest`].
+    pub(crate) fn run_latest<'conn>(
+        &self,
+        _client: &mut SpiClient<'conn>,
+        parameters: &[Parameter],
+    ) -> Rows<'conn> {
+        // SAFETY: `_client` shows that SPI is connected.
+        unsafe { self.plan.run(&self.sql, &self.types, parameters, Sight::Latest) }
     }
 
     /// As [`Statement::run`].

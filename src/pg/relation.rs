@@ -24,6 +24,30 @@ pub(crate) fn table_name(relation: pg_sys::Oid) -> Option<String> {
     }
 }
 
+/// The relation of a name, if there is one.
+pub(crate) fn named(schema: &CStr, name: &CStr) -> Option<pg_sys::Oid> {
+    // SAFETY: plain look-ups by name; neither raises where nothing is found.
+    unsafe {
+        let namespace = pg_sys::get_namespace_oid(schema.as_ptr(), true);
+        if namespace == pg_sys::InvalidOid {
+            return None;
+        }
+        let relation = pg_sys::get_relname_relid(name.as_ptr(), namespace);
+        (relation != pg_sys::InvalidOid).then_some(relation)
+    }
+}
+
+/// Who owns a relation, which must exist.
+pub(crate) fn owner(relation: pg_sys::Oid) -> pg_sys::Oid {
+    // SAFETY: as below; `rd_rel` is there as long as the relation is open.
+    unsafe {
+        let opened = pg_sys::relation_open(relation, pg_sys::AccessShareLock as i32);
+        let owner = (*(*opened).rd_rel).relowner;
+        pg_sys::relation_close(opened, pg_sys::AccessShareLock as i32);
+        owner
+    }
+}
+
 /// Pages of a table now; what the catalog says is from its last VACUUM or ANALYZE.
 pub(crate) fn blocks(relation: pg_sys::Oid) -> i32 {
     // SAFETY: the relation exists, having been looked up in this transaction; should it be dropped
@@ -37,20 +61,65 @@ pub(crate) fn blocks(relation: pg_sys::Oid) -> i32 {
     }
 }
 
+/// Tables are told apart by the rest of their oids: where two share a place, a change of one counts for both.
+const PLACES: usize = 1_024;
+
 thread_local! {
     static GENERATION: Cell<u64> = const { Cell::new(0) };
+    /// The generation that a change of each table began, and of all of them at once.
+    static CHANGED: [Cell<u64>; PLACES] = const { [const { Cell::new(0) }; PLACES] };
+    static ALL_CHANGED: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Postgres calls this whenever it forgets what it knew of a table.
+fn place(relation: pg_sys::Oid) -> usize {
+    relation.to_u32() as usize % PLACES
+}
+
+/// Postgres calls this whenever it forgets what it knew of a table, or of all of them; also where a change is rolled
+/// back that was known to this session alone.
 #[pgrx::pg_guard]
-unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, _relation: pg_sys::Oid) {
+unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
+    let next = GENERATION.get() + 1;
+    GENERATION.set(next);
+    if relation == pg_sys::InvalidOid {
+        ALL_CHANGED.set(next);
+    } else {
+        CHANGED.with(|changed| changed[place(relation)].set(next));
+    }
+}
+
+/// And this when a schema gets another name.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn forget_schemas(_argument: pg_sys::Datum, _cache: i32, _hash: u32) {
+    GENERATION.set(GENERATION.get() + 1);
+    ALL_CHANGED.set(GENERATION.get());
+}
+
+/// Or a type another name or schema.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn forget_types(_argument: pg_sys::Datum, _cache: i32, _hash: u32) {
     GENERATION.set(GENERATION.get() + 1);
 }
 
-/// And this when a schema gets another name, or a type another schema.
-#[pgrx::pg_guard]
-unsafe extern "C-unwind" fn forget_names(_argument: pg_sys::Datum, _cache: i32, _hash: u32) {
-    GENERATION.set(GENERATION.get() + 1);
+/// What was made of a few tables, as long as nothing about them, and no name of a schema, has changed since.
+pub(crate) struct MadeOf {
+    relations: Vec<pg_sys::Oid>,
+    at: u64,
+}
+
+impl MadeOf {
+    /// `at`: the [`generation`] before they were looked at.
+    pub(crate) fn tables(relations: Vec<pg_sys::Oid>, at: u64) -> Self {
+        Self { relations, at }
+    }
+
+    pub(crate) fn is_current(&self) -> bool {
+        generation();
+        let changed = |relation: &pg_sys::Oid| {
+            CHANGED.with(|changed| changed[place(*relation)].get()) > self.at
+        };
+        ALL_CHANGED.get() <= self.at && !self.relations.iter().any(changed)
+    }
 }
 
 /// What a session has made of the catalog, by a key; so many at most.
@@ -83,8 +152,8 @@ impl<K: Eq + Hash, V: Clone> UntilChanged<K, V> {
     }
 }
 
-/// A number that is another one as soon as anything about any table, type or schema has changed: what was made of the
-/// catalog at a number holds as long as it is the number.
+/// A number that is another one as soon as anything about any table, type or schema has changed, here or in another
+/// session: what was made of the catalog at a number holds as long as it is the number.
 pub(crate) fn generation() -> u64 {
     if GENERATION.get() == 0 {
         GENERATION.set(1);
@@ -94,9 +163,12 @@ pub(crate) fn generation() -> u64 {
         // SAFETY: registered once in a session; the functions live as long as the library.
         unsafe {
             pg_sys::CacheRegisterRelcacheCallback(Some(forget), none);
-            pg_sys::CacheRegisterSyscacheCallback(schemas as i32, Some(forget_names), none);
-            pg_sys::CacheRegisterSyscacheCallback(types as i32, Some(forget_names), none);
+            pg_sys::CacheRegisterSyscacheCallback(schemas as i32, Some(forget_schemas), none);
+            pg_sys::CacheRegisterSyscacheCallback(types as i32, Some(forget_types), none);
         }
     }
+    // A transaction hears of what others have done when it takes a lock. One that has not taken any yet asks here.
+    // SAFETY: what Postgres does at each lock.
+    unsafe { pg_sys::AcceptInvalidationMessages() };
     GENERATION.get()
 }

@@ -1,9 +1,10 @@
 //! What roles may do, and acting as another one for a while.
 
 use pgrx::pg_sys;
+use std::ffi::CStr;
 
 /// While this lives, what is done is done as the given role, and what it calls can neither change the
-/// role nor leave anything behind in the session.
+/// role nor leave anything behind in the session. Made by `access::owner` alone, which says when.
 pub(crate) struct ActAs {
     before: (pg_sys::Oid, i32),
 }
@@ -38,6 +39,30 @@ pub(crate) fn current() -> pg_sys::Oid {
     unsafe { pg_sys::GetUserId() }
 }
 
+/// Whether the role that calls has all that another one has: as a member that inherits, or a superuser.
+pub(crate) fn may_act_as(role: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up.
+    unsafe { pg_sys::has_privs_of_role(current(), role) }
+}
+
+/// Whether a role is a superuser.
+pub(crate) fn is_superuser(role: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up.
+    unsafe { pg_sys::superuser_arg(role) }
+}
+
+/// What a role is called; its number, where it is gone.
+pub(crate) fn name(role: pg_sys::Oid) -> String {
+    // SAFETY: a look-up that gives a C string, or null where there is no such role.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(role, true);
+        if name.is_null() {
+            return role.to_u32().to_string();
+        }
+        CStr::from_ptr(name).to_string_lossy().into_owned()
+    }
+}
+
 /// Whether the role that calls has a right on all of a table.
 pub(crate) fn may(right: u32, relation: pg_sys::Oid) -> bool {
     // SAFETY: a look-up; it raises where the table does not exist.
@@ -52,4 +77,16 @@ pub(crate) fn is_secured(relation: pg_sys::Oid) -> bool {
     // SAFETY: as above; without a role it asks about the current one.
     let answer = unsafe { pg_sys::check_enable_rls(relation, pg_sys::InvalidOid, true) };
     answer == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32
+}
+
+/// Rights as GRANT calls them.
+pub(crate) fn rights(mask: pg_sys::AclMode) -> Vec<&'static str> {
+    let known = [
+        (pg_sys::ACL_SELECT, "SELECT"),
+        (pg_sys::ACL_INSERT, "INSERT"),
+        (pg_sys::ACL_UPDATE, "UPDATE"),
+        (pg_sys::ACL_DELETE, "DELETE"),
+    ];
+    let is_set = |(bit, _): &(u32, &str)| mask & pg_sys::AclMode::from(*bit) != 0;
+    known.into_iter().filter(is_set).map(|(_, name)| name).collect()
 }

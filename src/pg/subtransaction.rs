@@ -1,55 +1,129 @@
 //! Trying a write that the database may refuse, without losing what came before.
 
+use crate::pg::whole::{self, whole};
 use pgrx::pg_sys;
-use pgrx::pg_sys::panic::{CaughtError, ErrorReport};
+use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};
 use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, function_name};
+use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::ptr;
 
 /// What the database said against a write.
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
-    pub(crate) code: PgSqlErrorCode,
+    pub(crate) code: SqlState,
     pub(crate) message: String,
+    /// The constraint that is not met, where the database or a trigger names one.
+    pub(crate) constraint: Option<String>,
 }
 
-/// Runs `write` in a subtransaction and gives what it gave. Where the database refuses data (classes
-/// 22 and 23, and P0001, which triggers raise) all that it wrote is undone; every other error passes
-/// through: it is about the session or the server.
+/// An SQLSTATE as Postgres packs it, six bits a character; users make up their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SqlState(i32);
+
+impl From<PgSqlErrorCode> for SqlState {
+    fn from(code: PgSqlErrorCode) -> Self {
+        Self(code as i32)
+    }
+}
+
+impl SqlState {
+    /// As pgrx knows it. What users made up is an exception that was raised, P0001.
+    pub(crate) fn standard(self) -> PgSqlErrorCode {
+        match PgSqlErrorCode::from(self.0) {
+            PgSqlErrorCode::ERRCODE_INTERNAL_ERROR => PgSqlErrorCode::ERRCODE_RAISE_EXCEPTION,
+            known => known,
+        }
+    }
+}
+
+/// The five characters.
+impl fmt::Display for SqlState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (0..5).try_for_each(|at| {
+            fmt::Write::write_char(f, char::from(((self.0 >> (6 * at)) & 0x3F) as u8 + b'0'))
+        })
+    }
+}
+
+/// Runs `write` in a subtransaction and gives what it gave. Where the database, or a trigger of a user,
+/// refuses data, all that it wrote is undone; every other error passes through: it is about the session,
+/// the schema or the server.
 pub(crate) fn attempt<T>(write: impl FnOnce() -> T) -> Result<T, Refusal> {
+    run(write, true, is_about_data)
+}
+
+/// As `attempt`, and also where a user's trigger, policy, domain or index expression says no in words of
+/// its own: every error is a refusal but those about the session, the transaction or the server.
+pub(crate) fn attempt_rows<T>(write: impl FnOnce() -> T) -> Result<T, Refusal> {
+    run(write, true, |sqlstate, _| !is_about_session(sqlstate))
+}
+
+/// What the database would say against a write. All of it is undone.
+pub(crate) fn would_refuse(write: impl FnOnce()) -> Option<Refusal> {
+    run(write, false, is_about_data).err()
+}
+
+/// Whether an error of an SQLSTATE, raised in a function of Postgres, is a refusal.
+type IsRefusal = fn(&str, &str) -> bool;
+
+fn run<T>(write: impl FnOnce() -> T, keep: bool, judge: IsRefusal) -> Result<T, Refusal> {
+    whole(|| run_whole(write, keep, judge))
+}
+
+fn run_whole<T>(write: impl FnOnce() -> T, keep: bool, judge: IsRefusal) -> Result<T, Refusal> {
     // SAFETY: the pattern of Postgres' own languages (`pl_exec.c`): the memory context and resource
     // owner from before are those to go on with, whether the subtransaction is released or undone.
-    // SPI's connection is from outside of it and stays.
+    // SPI's connection is from outside of it and stays. What calls inside of it laid on the stack of error
+    // contexts lies in its memory, and goes first.
     unsafe {
         let context = pg_sys::CurrentMemoryContext;
         let owner = pg_sys::CurrentResourceOwner;
+        let contexts = pg_sys::error_context_stack;
         pg_sys::BeginInternalSubTransaction(ptr::null());
         pg_sys::MemoryContextSwitchTo(context);
         let write = AssertUnwindSafe(write);
         PgTryBuilder::new(AssertUnwindSafe(move || {
             let write = write;
             let given = (write.0)();
-            pg_sys::ReleaseCurrentSubTransaction();
+            if keep {
+                pg_sys::ReleaseCurrentSubTransaction();
+            } else {
+                pg_sys::RollbackAndReleaseCurrentSubTransaction();
+            }
             pg_sys::MemoryContextSwitchTo(context);
             pg_sys::CurrentResourceOwner = owner;
             Ok(given)
         }))
         .catch_others(move |error| {
+            let refusal = match &error {
+                CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => {
+                    refusal(report, judge)
+                }
+                _ => None,
+            };
+            pg_sys::error_context_stack = contexts;
             pg_sys::RollbackAndReleaseCurrentSubTransaction();
             pg_sys::MemoryContextSwitchTo(context);
             pg_sys::CurrentResourceOwner = owner;
-            let refusal = match &error {
-                CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)
-                    if is_about_data(report.sql_error_code()) =>
-                {
-                    Refusal { code: report.sql_error_code(), message: report.message().to_owned() }
-                }
-                _ => error.rethrow(),
-            };
-            Err(refusal)
+            match refusal {
+                Some(refusal) => Err(refusal),
+                None => error.rethrow(),
+            }
         })
         .execute()
     }
+}
+
+/// What an error says against data, if it does.
+fn refusal(report: &ErrorReportWithLevel, judge: IsRefusal) -> Option<Refusal> {
+    let left = whole::left_out(report);
+    let code = SqlState(left.sqlstate.unwrap_or(report.sql_error_code() as i32));
+    judge(&code.to_string(), report.function_name().unwrap_or_default()).then(|| Refusal {
+        code,
+        message: report.message().to_owned(),
+        constraint: left.constraint,
+    })
 }
 
 /// Ends an attempt as if the database had refused it, with this message.
@@ -58,13 +132,43 @@ pub(crate) fn undo(message: &'static str) {
     ErrorReport::new(code, message, function_name!()).report(PgLogLevel::ERROR);
 }
 
-fn is_about_data(code: PgSqlErrorCode) -> bool {
-    let text = sqlstate(code);
-    text.starts_with("22") || text.starts_with("23") || text == "P0001"
+/// Whether an error is the answer to the data: what a type, a constraint, a policy or an index has against it, and
+/// what a trigger raises on purpose, whichever SQLSTATE its author chose. Not: what another session, the server or
+/// an administrator did, and what is wrong with the schema or a trigger's code.
+fn is_about_data(sqlstate: &str, raised_in: &str) -> bool {
+    let class = &sqlstate[..2];
+    // Conflicts, resources, operators, system and internal errors: to be raised whoever says so.
+    if matches!(class, "08" | "25" | "40" | "53" | "57" | "58" | "F0" | "XX") {
+        return false;
+    }
+    // RAISE of PL/pgSQL.
+    if raised_in == "exec_stmt_raise" {
+        return true;
+    }
+    match class {
+        // Cases not found and too many rows in a trigger, data, constraints, WITH CHECK OPTION, PL/pgSQL's own.
+        "20" | "21" | "22" | "23" | "44" | "P0" => true,
+        // A policy has something against the row; otherwise rights on tables are missing.
+        "42" => sqlstate == "42501" && raised_in == "ExecWithCheckOptions",
+        // A value is too large for an index; other limits are the statement's.
+        "54" => sqlstate == "54000",
+        // A trigger changed the very row.
+        "27" => true,
+        _ => !KNOWN_CLASSES.contains(&class),
+    }
 }
 
-/// The five characters of a code, six bits each.
-pub(crate) fn sqlstate(code: PgSqlErrorCode) -> String {
-    let bits = code as i32;
-    (0..5).map(|at| char::from(((bits >> (6 * at)) & 0x3F) as u8 + b'0')).collect()
+/// What no other row would be spared: a lost connection, a bad transaction state, a deadlock or a
+/// serialization failure, no memory or disk, a lock that is not to be had, a cancelled statement.
+/// XX is not among them: so comes a row that is corrupt.
+fn is_about_session(sqlstate: &str) -> bool {
+    const CLASSES: [&str; 10] = ["08", "25", "2D", "3B", "40", "53", "55", "57", "58", "F0"];
+    CLASSES.contains(&&sqlstate[..2])
 }
+
+/// The classes of Postgres' own SQLSTATEs (appendix A of its manual). Others are made up by users.
+const KNOWN_CLASSES: &[&str] = &[
+    "00", "01", "02", "03", "08", "09", "0A", "0B", "0F", "0L", "0P", "0Z", "10", "20", "21", "22",
+    "23", "24", "25", "26", "27", "28", "2B", "2D", "2F", "34", "38", "39", "3B", "3D", "3F", "40",
+    "42", "44", "53", "54", "55", "57", "58", "72", "F0", "HV", "P0", "XX",
+];

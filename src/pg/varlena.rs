@@ -1,6 +1,7 @@
 //! The bytes of `varlena` datums (text, jsonb) that Postgres hands over.
 
 use crate::jsonb::builder::length_word;
+use crate::poll;
 use pgrx::pg_sys;
 use std::slice;
 
@@ -17,6 +18,15 @@ pub(crate) unsafe fn bytes<'a>(datum: pg_sys::Datum) -> &'a [u8] {
         let data = pgrx::varlena::vardata_any(plain).cast::<u8>();
         slice::from_raw_parts(data, pgrx::varlena::varsize_any_exhdr(plain))
     }
+}
+
+/// How many bytes a `varlena` has when it is decompressed, its header included.
+///
+/// # Safety
+/// As for [`bytes`].
+pub(crate) unsafe fn size(datum: pg_sys::Datum) -> usize {
+    // SAFETY: the caller vouches for the datum.
+    unsafe { pg_sys::toast_raw_datum_size(datum) }
 }
 
 /// The same with the data on a four-byte boundary, as `jsonb` needs it.
@@ -61,6 +71,7 @@ pub(crate) unsafe fn text<'a>(datum: pg_sys::Datum) -> &'a str {
 
 /// A value with its length word before it.
 pub(crate) fn whole(bytes: &[u8]) -> Vec<u8> {
+    poll::need(bytes.len());
     let mut stored = length_word(4 + bytes.len()).to_vec();
     stored.extend_from_slice(bytes);
     stored

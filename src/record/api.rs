@@ -9,6 +9,8 @@ use crate::error::Error;
 use crate::install::require_tables;
 use crate::jsonb::hash::Hasher;
 use crate::pg::clock::now;
+use crate::pg::json::Options;
+use crate::pg::whole::Spi;
 use crate::pg::{memory, varlena};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -46,7 +48,7 @@ fn upsert_records(
     merge: default!(Option<String>, "'replace'"),
     key: default!(Option<String>, "NULL"),
     updated_at_key: default!(Option<String>, "NULL"),
-    options: default!(Option<JsonB>, "NULL"),
+    options: default!(Option<Options>, "NULL"),
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<
     TableIterator<
@@ -88,7 +90,7 @@ fn upsert_records_summary(
     merge: default!(Option<String>, "'replace'"),
     key: default!(Option<String>, "NULL"),
     updated_at_key: default!(Option<String>, "NULL"),
-    options: default!(Option<JsonB>, "NULL"),
+    options: default!(Option<Options>, "NULL"),
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<JsonB, ErrorReport> {
     let request = Arguments {
@@ -122,7 +124,7 @@ fn upsert_record(
     source: default!(Option<String>, "'MANUAL'"),
     connection_id: default!(Option<String>, "NULL"),
     merge: default!(Option<String>, "'replace'"),
-    options: default!(Option<JsonB>, "NULL"),
+    options: default!(Option<Options>, "NULL"),
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<
     TableIterator<
@@ -182,7 +184,7 @@ thread_local! {
 #[search_path(pg_catalog, pg_temp)]
 fn set_entity_options(
     entity_type: Option<String>,
-    options: Option<JsonB>,
+    options: Option<Options>,
     source: default!(Option<String>, "'MANUAL'"),
     connection_id: default!(Option<String>, "NULL"),
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),

@@ -78,7 +78,7 @@ pub(crate) fn find_or_make(client: &mut SpiClient<'_>, request: &Request) -> Res
     let made = match subtransaction::attempt(&mut make) {
         Ok(made) => made,
         // The workspace or the connection was deleted since it was looked for.
-        Err(refusal) if subtransaction::sqlstate(refusal.code) == "23503" => {
+        Err(refusal) if refusal.code.to_string() == "23503" => {
             check_parents(client, request, &key)?;
             return Err(Error::TooContended);
         }

@@ -14,7 +14,7 @@ use super::store::{SWALLOWED, Store};
 use super::upsert::{Batch, Ended, MAX_ROUNDS, Step};
 use crate::error::Error;
 use crate::pg::row_security;
-use crate::pg::subtransaction::{self, Refusal, sqlstate};
+use crate::pg::subtransaction::{self, Refusal};
 use pgrx::check_for_interrupts;
 use pgrx::spi::SpiClient;
 
@@ -207,7 +207,7 @@ impl Batch<'_> {
 
 /// Whether another record may be what is in the way: a unique index or an exclusion constraint.
 fn is_about_others(refusal: &Refusal) -> bool {
-    ["23505", "23P01"].contains(&sqlstate(refusal.code).as_str())
+    ["23505", "23P01"].contains(&refusal.code.to_string().as_str())
 }
 
 /// Whether a record was refused since its entity was deleted in the meantime.
@@ -216,7 +216,7 @@ pub(super) fn entity_is_gone(
     store: &Store<'_>,
     refusal: &Refusal,
 ) -> bool {
-    sqlstate(refusal.code) == "23503" && !store.has_entity(client)
+    refusal.code.to_string() == "23503" && !store.has_entity(client)
 }
 
 /// What the database said, as the answer for an element.
@@ -225,7 +225,7 @@ fn rejection(refusal: &Refusal) -> Rejection {
         return Rejection::new(Reason::NotWritten, SWALLOWED);
     }
     let mut code = [b'0'; 5];
-    for (to, from) in code.iter_mut().zip(sqlstate(refusal.code).bytes()) {
+    for (to, from) in code.iter_mut().zip(refusal.code.to_string().bytes()) {
         *to = from;
     }
     Rejection::new(Reason::Refused(code), refusal.message.clone())

@@ -4,6 +4,7 @@ use crate::arguments::{OptionsObject, name, required};
 use crate::error::Error;
 use crate::jsonb::merge::Merge;
 use crate::jsonb::parse::InvalidCharacters;
+use crate::workspace;
 use serde_json::Value;
 
 /// What an upsert was asked to do.
@@ -59,7 +60,7 @@ impl Arguments {
             (None, Some(_)) => return Err(Error::KeyMissing),
         };
         Ok(Request {
-            workspace_id: name("workspace_id", self.workspace_id)?,
+            workspace_id: workspace::argument(self.workspace_id)?,
             entity_type: name("entity_type", self.entity_type)?,
             source: name("source", self.source)?,
             connection_id: self.connection_id,

@@ -7,24 +7,28 @@ use super::observe::{Observed, observe};
 use super::registry::SCHEMA;
 use super::table::{Rule, Table, Target};
 use crate::error::Error;
+use crate::pg::plan::Statement;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
+
+thread_local! {
+    // As the table is, not as an older snapshot has it: what was dropped since cannot be printed.
+    static FACTS: Statement = const { Statement::new(
+        c"SELECT kepler._table_facts($1::pg_catalog.regclass)::text",
+        &[pg_sys::OIDOID],
+    ) };
+}
 
 /// The catalog's table as a structure, and what a structure cannot say of it.
 pub(crate) fn structure_of(
     client: &SpiClient<'_>,
     relation: pg_sys::Oid,
 ) -> Result<(Structure, Vec<String>), Error> {
-    let facts = client
-        .select(
-            "SELECT kepler._table_facts($1::pg_catalog.regclass)::text",
-            None,
-            &[relation.into()],
-        )?
-        .first()
-        .get_one::<String>()?;
+    let rows = FACTS
+        .with(|statement| statement.run_latest(client, &[Some(pg_sys::Datum::from(relation))]));
+    let facts = rows.iter::<1>().next().and_then(|row| row.text(0).map(str::to_owned));
     let facts = facts.ok_or_else(|| StructureError::NotATable(relation.to_u32().to_string()))?;
-    let facts: Facts = serde_json::from_str(&facts)?;
+    let facts = Facts::read(&facts)?;
     if facts.kind != 'r' && facts.kind != 'p' {
         return Err(StructureError::NotATable(format!("{}.{}", facts.schema, facts.name)).into());
     }

@@ -7,13 +7,18 @@ use super::error::StructureError;
 use super::model::Structure;
 use super::registry::{self, SCHEMA};
 use super::step::{Class, Step};
-use crate::arguments::{OptionsObject, name, required};
+use crate::access::owner::{ENTRY_TABLES, Owner, require_right};
+use crate::arguments::{OptionsObject, required};
 use crate::error::Error;
 use crate::install::require_tables;
-use pgrx::JsonB;
+use crate::pg::json::{Options, Stored, check_size};
+use crate::pg::role::ActAs;
+use crate::pg::whole::Spi;
+use crate::workspace;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
+use pgrx::spi::SpiClient;
 
 /// Locks are tried for in attempts of this length, in milliseconds.
 const LOCK_TIMEOUT_MS: i32 = 500;
@@ -31,7 +36,7 @@ impl Named {
     fn check(name_: Option<String>, workspace_id: Option<String>) -> Result<Self, Error> {
         require_tables()?;
         Ok(Self {
-            workspace_id: name("workspace_id", workspace_id)?,
+            workspace_id: workspace::argument(workspace_id)?,
             name: required("name", name_)?,
         })
     }
@@ -40,16 +45,24 @@ impl Named {
         Call { workspace_id: &self.workspace_id, name: &self.name }
     }
 
+    /// Whoever has the owner's rights anyway changes tables as the owner: then code of others on the lists of
+    /// tables runs with nobody's rights. As long as the result lives.
+    fn act(&self, client: &mut SpiClient<'_>) -> Result<Option<ActAs>, Error> {
+        Owner::find()?.act_for_administrator(client, ENTRY_TABLES)
+    }
+
     /// Reads a document about this table.
-    fn structure(&self, text: Option<String>) -> Result<Structure, Error> {
-        let structure = registry::parse(&required("structure", text)?)?;
+    fn structure(&self, text: Option<&str>) -> Result<Structure, Error> {
+        let text = text.ok_or(Error::NullArgument("structure"))?;
+        check_size("structure", text.len())?;
+        let structure = registry::parse(text)?;
         self.call().check_name(&structure)?;
         Ok(structure)
     }
 }
 
 /// Reads `allow` and `options`.
-fn terms(allow: Option<Vec<Option<String>>>, options: Option<JsonB>) -> Result<Terms, Error> {
+fn terms(allow: Option<Vec<Option<String>>>, options: Option<Options>) -> Result<Terms, Error> {
     let mut terms = Terms { allow: Vec::new(), version: None, patience: PATIENCE };
     for word in allow.ok_or(Error::NullArgument("allow"))? {
         let word = word.ok_or(Error::NullArgument("allow"))?;
@@ -94,12 +107,14 @@ fn table_oid(client: &pgrx::spi::SpiClient<'_>, table_name: &str) -> Result<pg_s
 #[search_path(pg_catalog, pg_temp)]
 fn _create_entry_table(
     name: Option<String>,
-    structure: Option<String>,
+    structure: Option<&str>,
     workspace_id: Option<String>,
 ) -> Result<pg_sys::Oid, ErrorReport> {
     let named = Named::check(name, workspace_id)?;
     let structure = named.structure(structure)?;
     Ok(Spi::connect_mut(|client| {
+        let _acting = named.act(client)?;
+        require_right("entry_tables", pg_sys::ACL_INSERT)?;
         let exists = client
             .select(
                 "SELECT EXISTS (SELECT FROM kepler.workspaces AS w WHERE w.id = $1)",
@@ -126,7 +141,7 @@ fn _create_entry_table(
 #[allow(clippy::type_complexity)]
 fn plan_entry_table(
     name: Option<String>,
-    structure: Option<String>,
+    structure: Option<&str>,
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<
     TableIterator<
@@ -169,15 +184,18 @@ fn plan_entry_table(
 #[search_path(pg_catalog, pg_temp)]
 fn alter_entry_table(
     name: Option<String>,
-    structure: Option<String>,
+    structure: Option<&str>,
     allow: default!(Option<Vec<Option<String>>>, "'{}'"),
-    options: default!(Option<JsonB>, "NULL"),
+    options: default!(Option<Options>, "NULL"),
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<i32, ErrorReport> {
     let named = Named::check(name, workspace_id)?;
     let terms = terms(allow, options)?;
     let structure = named.structure(structure)?;
-    Ok(Spi::connect_mut(|client| named.call().alter(client, &structure, &terms))?)
+    Ok(Spi::connect_mut(|client| {
+        let _acting = named.act(client)?;
+        named.call().alter(client, &structure, &terms)
+    })?)
 }
 
 #[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
@@ -188,6 +206,7 @@ fn _drop_entry_table(
 ) -> Result<pg_sys::Oid, ErrorReport> {
     let named = Named::check(name, workspace_id)?;
     Ok(Spi::connect_mut(|client| {
+        let _acting = named.act(client)?;
         let table_name = named.call().drop(client, PATIENCE)?;
         table_oid(client, &table_name)
     })?)
@@ -202,6 +221,7 @@ fn _restore_entry_table(
     let named = Named::check(name, workspace_id)?;
     let terms = terms(Some(Vec::new()), None)?;
     Ok(Spi::connect_mut(|client| {
+        let _acting = named.act(client)?;
         let table_name = named.call().restore(client, &terms)?;
         table_oid(client, &table_name)
     })?)
@@ -220,7 +240,10 @@ fn purge_entry_table(
 ) -> Result<(), ErrorReport> {
     let named = Named::check(name, workspace_id)?;
     let terms = terms(allow, None)?;
-    Ok(Spi::connect_mut(|client| named.call().purge(client, &terms))?)
+    Ok(Spi::connect_mut(|client| {
+        let _acting = named.act(client)?;
+        named.call().purge(client, &terms)
+    })?)
 }
 
 /// Brings a field back that a change hid, with its data and its rules, which are validated anew. Gives
@@ -238,7 +261,10 @@ fn restore_field(
     let named = Named::check(name, workspace_id)?;
     let field = required("field", field)?;
     let terms = terms(Some(Vec::new()), None)?;
-    Ok(Spi::connect_mut(|client| named.call().restore_field(client, &field, &terms))?)
+    Ok(Spi::connect_mut(|client| {
+        let _acting = named.act(client)?;
+        named.call().restore_field(client, &field, &terms)
+    })?)
 }
 
 /// Deletes the data of a hidden field: the column goes. Of several of one name, the one hidden last.
@@ -256,7 +282,10 @@ fn purge_field(
     let named = Named::check(name, workspace_id)?;
     let field = required("field", field)?;
     let terms = terms(allow, None)?;
-    Ok(Spi::connect_mut(|client| named.call().purge_field(client, &field, &terms))?)
+    Ok(Spi::connect_mut(|client| {
+        let _acting = named.act(client)?;
+        named.call().purge_field(client, &field, &terms)
+    })?)
 }
 
 /// The structure document that would make a table like this one. What a structure cannot say is left
@@ -270,15 +299,14 @@ STABLE LANGUAGE c SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "
 )]
-fn structure_of(relation: Option<pg_sys::Oid>) -> Result<JsonB, ErrorReport> {
+fn structure_of(relation: Option<pg_sys::Oid>) -> Result<Option<Stored>, ErrorReport> {
     require_tables()?;
     let relation = relation.ok_or(Error::NullArgument("relation"))?;
     let (structure, left_out) = Spi::connect(|client| adopt::structure_of(client, relation))?;
     for what in left_out {
         warning!("not part of the structure: {what}");
     }
-    let text = structure.to_document().to_string();
-    Ok(JsonB(serde_json::from_str(&text).map_err(Error::from)?))
+    Ok(Stored::of(&structure.to_document()))
 }
 
 #[pg_extern(stable, parallel_unsafe, requires = [workspace::current_workspace_id])]

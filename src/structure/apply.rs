@@ -6,10 +6,11 @@ use super::facts::Facts;
 use super::observe::{Observed, observe};
 use super::registry::SCHEMA;
 use super::step::{Class, Lock, Requirement, Step};
+use crate::access::owner::Owner;
 use crate::error::Error;
 use crate::ident::{qualified, quote};
-use crate::pg::plan::LocalSettings;
-use crate::pg::role::{self, ActAs};
+use crate::pg::plan::{LocalSettings, Statement};
+use crate::pg::varlena::Text;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
 use std::ffi::{CStr, CString};
@@ -21,7 +22,24 @@ const SETTINGS: &[(&CStr, &CStr)] = &[
     (c"timezone", c"UTC"),
     (c"extra_float_digits", c"1"),
     (c"check_function_bodies", c"on"),
+    // Where policies are to hold for the owner too, a look at the rows fails: it would not see all of them.
+    (c"row_security", c"off"),
 ];
+
+thread_local! {
+    // What is changed is the table as it is, not as an older snapshot has it.
+    static FACTS: Statement = const { Statement::new(
+        c"SELECT kepler._table_facts(c.oid)::text
+          FROM pg_catalog.pg_class AS c
+          WHERE c.relname = $1::name AND c.relkind = 'r'
+              AND c.relnamespace = pg_catalog.to_regnamespace($2)",
+        &[pg_sys::TEXTOID; 2],
+    ) };
+    static ROWS_IN_THE_WAY: Statement = const { Statement::new(
+        c"SELECT rows, keys FROM kepler._rows_in_the_way($1, $2)",
+        &[pg_sys::TEXTOID, pg_sys::BOOLOID],
+    ) };
+}
 
 /// How long and how often a lock is tried for.
 #[derive(Debug, Clone, Copy)]
@@ -62,35 +80,16 @@ pub(crate) fn observe_entry_table(
     client: &SpiClient<'_>,
     table_name: &str,
 ) -> Result<Observed, Error> {
-    let facts = client
-        .select(
-            "SELECT kepler._table_facts(c.oid)::text
-             FROM pg_catalog.pg_class AS c
-             WHERE c.relname = $1 AND c.relkind = 'r'
-                 AND c.relnamespace = pg_catalog.to_regnamespace($2)",
-            None,
-            &[table_name.into(), SCHEMA.into()],
-        )?
+    let (name, schema) = (Text::new(table_name), Text::new(SCHEMA));
+    let rows = FACTS.with(|statement| {
+        statement.run_latest(client, &[Some(name.datum()), Some(schema.datum())])
+    });
+    let facts = rows
+        .iter::<1>()
         .next()
-        .map(|row| row[1].value::<String>())
-        .transpose()?
-        .flatten()
+        .and_then(|row| row.text(0).map(str::to_owned))
         .ok_or_else(|| StructureError::TableGone(table_name.to_owned()))?;
-    Ok(observe(&serde_json::from_str::<Facts>(&facts)?))
-}
-
-/// The role that owns what Kepler makes.
-pub(crate) fn owner(client: &SpiClient<'_>) -> Result<pg_sys::Oid, Error> {
-    let owner = client
-        .select(
-            "SELECT c.relowner FROM pg_catalog.pg_class AS c
-             WHERE c.oid = 'kepler.entry_tables'::pg_catalog.regclass",
-            None,
-            &[],
-        )?
-        .first()
-        .get_one::<pg_sys::Oid>()?;
-    Ok(owner.unwrap_or(role::current()))
+    Ok(observe(&Facts::read(&facts)?))
 }
 
 /// Waits for the locks that the steps take on an entry table and on those that it refers to, in short
@@ -119,11 +118,11 @@ pub(crate) fn lock_tables(
     if tables.is_empty() {
         return Ok(());
     }
-    let owner = owner(client)?;
-    require_own(client, workspace_id, tables, owner)?;
+    let owner = Owner::find()?;
+    require_own(client, workspace_id, tables, owner.role())?;
     let relations: Vec<String> = tables.iter().map(|(table, _)| qualified(SCHEMA, table)).collect();
     let modes: Vec<&str> = tables.iter().map(|(_, mode)| mode.name()).collect();
-    let _owner = ActAs::role(owner);
+    let _owner = owner.act();
     // What was renamed or deleted since it was looked up is passed over: whoever waits for locks looks
     // again when it has them, and says what is missing.
     client.update(
@@ -214,7 +213,7 @@ pub(crate) fn run(
     steps: &[Step],
 ) -> Result<(), Error> {
     let table = qualified(SCHEMA, table_name);
-    let _owner = ActAs::role(owner(client)?);
+    let _owner = Owner::find()?.act();
     let _settings = LocalSettings::set(SETTINGS);
     let mut failures = Vec::new();
     for step in steps {
@@ -245,7 +244,8 @@ fn look(
     let (problem, query) = match requirement {
         Requirement::NoRow { problem, condition } => (
             problem.clone(),
-            format!("SELECT t.{key} AS key FROM ONLY {table} AS t WHERE {condition}"),
+            // Tables that inherit from this one are changed with it.
+            format!("SELECT t.{key} AS key FROM {table} AS t WHERE {condition}"),
         ),
         Requirement::NoDuplicates(columns) => {
             let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
@@ -275,14 +275,17 @@ fn look(
             )
         }
     };
-    let row = client
-        .update(
-            "SELECT rows, keys FROM kepler._rows_in_the_way($1, $2)",
-            None,
-            &[query.into(), lenient.into()],
-        )?
-        .first();
-    let (rows, keys) = row.get_two::<i64, Vec<String>>()?;
+    // The change reaches all rows that are committed, so the look does too, however old the transaction's snapshot is.
+    let query = Text::new(&query);
+    let parameters = [Some(query.datum()), Some(pg_sys::Datum::from(lenient))];
+    let found = ROWS_IN_THE_WAY.with(|statement| statement.run_latest(client, &parameters));
+    let (rows, keys) = found.iter::<2>().next().map_or((None, None), |row| {
+        let keys = row.array::<&str>(1);
+        (
+            row.bigint(0),
+            keys.map(|keys| keys.iter().flatten().map(str::to_owned).collect::<Vec<_>>()),
+        )
+    });
     Ok(rows.filter(|rows| *rows > 0).map(|rows| {
         let keys = keys.unwrap_or_default();
         let more = if rows as usize > keys.len() { ", …" } else { "" };

@@ -10,6 +10,9 @@ use super::plan::{self, Goal, Plan};
 use super::registry::{self, EntryTable, HiddenField, SCHEMA, State, Targets};
 use super::step::{Class, Lock, Step};
 use super::table::{Column, Rule, Table};
+use crate::access::grant;
+use crate::access::level::Made;
+use crate::access::owner::Owner;
 use crate::error::Error;
 use crate::ident::{qualified, quote};
 use crate::json::Json;
@@ -113,6 +116,8 @@ impl Call<'_> {
         )?;
         steps.extend(grants(client, &table_name)?);
         apply::run(client, &table_name, &structure.key.name, &steps)?;
+        let _owner = Owner::find()?.act();
+        grant::share_new_table(client, Made::Entries, &table_name)?;
         Ok(table_name)
     }
 
@@ -442,7 +447,7 @@ fn with_field(present: &Structure, older: &Structure, name: &str) -> Structure {
 
 /// A caller who does not own the new table can work with it all the same.
 fn grants(client: &SpiClient<'_>, table_name: &str) -> Result<Vec<Step>, Error> {
-    if apply::owner(client)? == role::current() {
+    if Owner::find()?.role() == role::current() {
         return Ok(Vec::new());
     }
     let grants = client

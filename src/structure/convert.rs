@@ -150,54 +150,75 @@ fn refused(from: &FieldKind, from_list: bool, to: &FieldKind, to_list: bool) -> 
     ))
 }
 
-/// Text is read strictly: no value becomes NULL, none is guessed ("tomorrow" is a date to Postgres).
+/// Text is read strictly: no value becomes NULL, none is guessed ("tomorrow" is a date to Postgres), and what was
+/// written comes back: "01234" is a code, and 1234 is another one. Entries are read by the same rule (`scalar`).
 fn from_text(column: &str, to: &FieldKind, cast: String) -> Change {
     let valid = |name: &str| format!("pg_catalog.pg_input_is_valid({column}, '{name}')");
-    let matches = |pattern: &str| format!("{column} ~ '{pattern}'");
-    let number = "^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,5})?$";
+    let matches = |pattern: &str| format!("{column} ~ '^{pattern}$'");
+    // Seconds end at 59: 60 and 24:00 are other times in Postgres.
+    let clock = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6})?)?";
+    let whole = "(0|-?[1-9][0-9]*)";
     let accepted = match to {
-        FieldKind::Integer => format!("{} AND {}", matches("^[+-]?[0-9]+$"), valid("integer")),
-        FieldKind::Bigint => format!("{} AND {}", matches("^[+-]?[0-9]+$"), valid("bigint")),
-        FieldKind::Boolean => valid("boolean"),
+        FieldKind::Integer => format!("{} AND {}", matches(whole), valid("integer")),
+        FieldKind::Bigint => format!("{} AND {}", matches(whole), valid("bigint")),
+        FieldKind::Boolean => format!("{column} IN ('true', 'false')"),
         FieldKind::Date => {
-            format!("{} AND {}", matches("^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), valid("date"))
+            format!("{} AND {}", matches("[0-9]{4}-[0-9]{2}-[0-9]{2}"), valid("date"))
         }
-        FieldKind::Time => format!(
-            "{} AND {}",
-            matches("^[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?$"),
-            valid("time")
-        ),
+        FieldKind::Time => format!("{} AND {}", matches(clock), valid("time")),
         FieldKind::Timestamp => format!(
             "{} AND {}",
-            matches(
-                "^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?)?$"
-            ),
+            matches(&format!(
+                "[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ]{clock}((Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?))?)?"
+            )),
             valid("timestamp with time zone")
         ),
-        FieldKind::Uuid => valid("uuid"),
+        // Large or small digits are one UUID to everybody; braces, and no hyphens, are Postgres'.
+        FieldKind::Uuid => {
+            matches("[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+        }
         // Of a key that is given twice, jsonb keeps one value.
         FieldKind::Json => {
             format!("{} AND {column} IS JSON WITH UNIQUE KEYS", valid("jsonb"))
         }
         FieldKind::Decimal { precision } => {
-            let accepted = format!("{} AND {}", matches(number), valid("numeric"));
+            let accepted = format!("{} AND {}", is_decimal(column), valid("numeric"));
             let lost = match precision {
                 None => format!("NOT ({accepted})"),
-                Some(precision) => format!(
-                    "CASE WHEN {accepted} THEN {} ELSE true END",
-                    does_not_fit(&format!("{column}::pg_catalog.numeric"), *precision)
+                // Zeros are added up to the scale, and none is taken away.
+                Some((precision, scale)) => format!(
+                    "CASE WHEN {accepted} THEN pg_catalog.scale({column}::pg_catalog.numeric) > {scale} OR {} \
+                     ELSE true END",
+                    does_not_fit(&format!("{column}::pg_catalog.numeric"), (*precision, *scale))
                 ),
             };
             return convert(cast, lost);
         }
         FieldKind::Float => {
-            let accepted = format!("{} AND {}", matches(number), valid("numeric"));
-            let lost = not_a_double(column, &format!("{column}::pg_catalog.numeric"));
-            return convert(cast, format!("CASE WHEN {accepted} THEN {lost} ELSE true END"));
+            // As a float is printed; or its digits, all of them, where it is printed with an exponent.
+            let printed = format!("({column}::pg_catalog.float8)::pg_catalog.text");
+            return convert(
+                cast,
+                format!(
+                    "CASE WHEN {} AND {column} !~ '^-[0.]*$' AND {} AND {} THEN {printed} <> {column} AND ({} \
+                     OR {column}::pg_catalog.numeric <> pg_catalog.trim_scale({printed}::pg_catalog.numeric) \
+                     OR pg_catalog.scale({column}::pg_catalog.numeric) > \
+                        pg_catalog.scale(pg_catalog.trim_scale({printed}::pg_catalog.numeric))) ELSE true END",
+                    matches("-?(0|[1-9][0-9]*)([.][0-9]+)?(e[+-][0-9]{1,3})?"),
+                    valid("numeric"),
+                    valid("double precision"),
+                    matches(".*e.*"),
+                ),
+            );
         }
         _ => return refused(&FieldKind::Text { max_length: None }, false, to, false),
     };
     convert(cast, format!("NOT ({accepted})"))
+}
+
+/// Whether a text is a decimal as it is printed. Nothing is below zero and has no digit but zeros.
+fn is_decimal(column: &str) -> String {
+    format!("{column} ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?$' AND {column} !~ '^-[0.]*$'")
 }
 
 fn to_text(column: &str, from: &FieldKind, max_length: Option<u32>) -> Change {

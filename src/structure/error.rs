@@ -46,6 +46,8 @@ pub(crate) enum StructureError {
     NotHidden { table: String, field: String },
     #[error("entry table \"{table}\" has a field \"{field}\"")]
     FieldInUse { table: String, field: String },
+    #[error("{what} is not deleted while others use it")]
+    InUse { what: String, by: Vec<String> },
     #[error("argument \"allow\" must hold only rewrite, convert and purge, not \"{0}\"")]
     BadAllow(String),
     #[error("what was purged is gone for good: it needs permission")]
@@ -73,7 +75,7 @@ impl StructureError {
             Self::RowsInTheWay(_) => ERRCODE_CHECK_VIOLATION,
             Self::Moved { .. } | Self::TableMoved(_) => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::NotReached(_) => ERRCODE_INTERNAL_ERROR,
-            Self::ReferredTo { .. } => ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+            Self::ReferredTo { .. } | Self::InUse { .. } => ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
             Self::NotHidden { .. } => ERRCODE_UNDEFINED_COLUMN,
             Self::FieldInUse { .. } => ERRCODE_DUPLICATE_COLUMN,
         }
@@ -95,6 +97,7 @@ impl StructureError {
                 format!("It was at version {expected}, and is at version {found}.")
             }
             Self::ReferredTo { by, .. } => lines(by.iter().map(|name| format!("\"{name}\""))),
+            Self::InUse { by, .. } => lines(by.iter().cloned()),
             _ => return None,
         })
     }
@@ -132,6 +135,7 @@ impl StructureError {
             Self::ReferredTo { .. } => {
                 "Alter their structures first, so that they refer to it no more.".to_owned()
             }
+            Self::InUse { .. } => "Nothing was changed. Drop these first.".to_owned(),
             Self::NotHidden { .. } => "kepler.hidden_fields lists what is hidden.".to_owned(),
             Self::FieldInUse { .. } => {
                 "Rename it in the structure (renamed_from) first.".to_owned()

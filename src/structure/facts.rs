@@ -6,6 +6,25 @@
 use super::model::FieldKind;
 use serde::Deserialize;
 
+impl Facts {
+    /// Reads what the function prints. Printing a rule looks at the catalog as it is by then: a check or an index that
+    /// somebody has dropped meanwhile has no text, and is left out as if it had been gone before.
+    pub(crate) fn read(text: &str) -> Result<Self, serde_json::Error> {
+        let mut facts: Self = serde_json::from_str(text)?;
+        facts.constraints.retain(|constraint| {
+            constraint.kind != ConstraintKind::Check || constraint.expression.is_some()
+        });
+        facts.indexes.retain(|index| {
+            let is_whole =
+                |column: &IndexColumnFact| column.name.is_some() || column.expression.is_some();
+            !index.definition.is_empty()
+                && !index.columns.is_empty()
+                && index.columns.iter().all(is_whole)
+        });
+        Ok(facts)
+    }
+}
+
 /// One table, or what else `pg_class` holds.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Facts {
@@ -22,6 +41,86 @@ pub(crate) struct Facts {
     pub(crate) columns: Vec<ColumnFact>,
     pub(crate) constraints: Vec<ConstraintFact>,
     pub(crate) indexes: Vec<IndexFact>,
+    #[serde(default)]
+    pub(crate) dependents: Vec<Dependent>,
+}
+
+/// Something that rests on the table, or on one column of it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Dependent {
+    pub(crate) column: Option<String>,
+    pub(crate) kind: DependentKind,
+    /// As SQL names it.
+    pub(crate) name: String,
+    /// Whether Postgres changes no type under it.
+    pub(crate) keeps_type: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DependentKind {
+    View,
+    #[serde(rename = "materialized view")]
+    MaterializedView,
+    Rule,
+    Policy,
+    Trigger,
+    /// With a body that Postgres has parsed.
+    Function,
+    #[serde(rename = "generated column")]
+    GeneratedColumn,
+    /// With a list of columns or a condition.
+    Publication,
+    Constraint,
+    /// A constraint of which the column is in the condition alone.
+    Exclusion,
+    Index,
+    #[serde(rename = "statistics object")]
+    Statistics,
+    /// Of another table: its type is this table's row.
+    Column,
+    /// A table that the column is inherited from.
+    Parent,
+    /// A table that inherits from this one.
+    Child,
+    /// Another table that refers to this one.
+    Reference,
+}
+
+impl Dependent {
+    /// For messages.
+    pub(crate) fn text(&self) -> String {
+        let kind = match self.kind {
+            DependentKind::View => "view",
+            DependentKind::MaterializedView => "materialized view",
+            DependentKind::Rule => "a rule of",
+            DependentKind::Policy => "policy",
+            DependentKind::Trigger => "trigger",
+            DependentKind::Function => "function",
+            DependentKind::GeneratedColumn => "generated column",
+            DependentKind::Publication => "publication",
+            DependentKind::Constraint | DependentKind::Exclusion => "constraint",
+            DependentKind::Index => "index",
+            DependentKind::Statistics => "statistics object",
+            DependentKind::Column => "column",
+            DependentKind::Parent => "parent table",
+            DependentKind::Child => "child table",
+            DependentKind::Reference => "a reference of",
+        };
+        format!("{kind} {}", self.name)
+    }
+
+    /// Whether Postgres drops no column under it.
+    pub(crate) fn keeps_column(&self) -> bool {
+        use DependentKind::*;
+        self.column.is_some() && !matches!(self.kind, Constraint | Index | Statistics)
+    }
+
+    /// Whether Postgres drops no table under it.
+    pub(crate) fn keeps_table(&self) -> bool {
+        use DependentKind::*;
+        matches!(self.kind, View | MaterializedView | Rule | Function | Column | Child | Reference)
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -3,7 +3,9 @@
 //! Whatever a structure cannot say is an extra: it is reported and never touched. A rule that does not
 //! hold for all rows yet (NOT VALID, an index whose build failed) has a name and is not in the table.
 
-use super::facts::{ColumnFact, ConstraintFact, ConstraintKind, Facts, IndexFact, Reaction};
+use super::facts::{
+    ColumnFact, ConstraintFact, ConstraintKind, Dependent, Facts, IndexFact, Reaction,
+};
 use super::model::{FieldKind, Index, IndexColumn, Key, KeyKind, MAX_FIELD_NAME, Method, Metric};
 use super::model::{OnDelete, TIMES};
 use super::printed::{PrintedDefault, read_check, read_default, read_folded};
@@ -26,6 +28,7 @@ pub(crate) struct Observed {
     pub(crate) rules: Vec<NamedRule>,
     pub(crate) hidden: Vec<HiddenColumn>,
     pub(crate) extras: Vec<Extra>,
+    pub(crate) dependents: Vec<Dependent>,
     /// Of all constraints and indexes, also those of hidden columns.
     pub(crate) names: Vec<String>,
     pub(crate) attribute_count: u16,
@@ -111,6 +114,7 @@ pub(crate) fn observe(facts: &Facts) -> Observed {
         rules,
         hidden,
         extras,
+        dependents: facts.dependents.clone(),
         names,
         attribute_count: facts.attribute_count,
         estimated_rows: facts.estimated_rows,

@@ -4,6 +4,7 @@
 //! rules from what users added to the table, which is left alone. The order is such that each step
 //! finds what it needs: rules go, columns are hidden, renamed, changed and added, rules come.
 
+mod dependents;
 mod rules;
 
 use super::budget;
@@ -164,6 +165,28 @@ impl<'g> Planner<'g> {
                 self.plan.steps.push(Step::refused("rename_column", &column.name, why));
             }
         }
+        self.refuse_stale_renames(&used);
+    }
+
+    /// A rename to a field that is there would hide that one, which the document still names. It was done before, and
+    /// the old name was given again, or the other field should have been dropped before: only the user knows.
+    fn refuse_stale_renames(&mut self, used: &HashSet<&str>) {
+        for column in &self.goal.target.columns {
+            let name = column.name.as_str();
+            let Some(source) = self.sources.get(name) else { continue };
+            let there = self.goal.managed.column(name).is_some() && self.present(name).is_some();
+            let is_key = matches!(column.default, Some(ColumnDefault::Key(_)));
+            if is_key || source.name == name || !there || used.contains(name) {
+                continue;
+            }
+            let from = &source.name;
+            let why = format!(
+                "both \"{from}\" and \"{name}\" are fields with values, and to rename one would hide the other: \
+                 leave renamed_from out to keep \"{name}\" and hide \"{from}\"; or drop \"{name}\" in a change \
+                 of its own, and rename \"{from}\" in the next"
+            );
+            self.plan.steps.push(Step::refused("rename_column", name, why));
+        }
     }
 
     fn match_column(&mut self, column: &'g Column, source: &'g Column) {
@@ -227,7 +250,9 @@ impl<'g> Planner<'g> {
             if !tightened.is_empty() {
                 back = format!("{back}; {}", self.alter(&tightened.join(", ")));
             }
-            self.push(Step::instant("hide_column", &column.name, sql).undone_by(back));
+            let step = Step::instant("hide_column", &column.name, sql).undone_by(back);
+            let step = self.with_dependents_of_hidden(step, column);
+            self.push(step);
             self.plan.hidden.push(Hidden { field: column.name.clone(), column: hidden });
         }
     }
@@ -267,7 +292,9 @@ impl<'g> Planner<'g> {
             let (from, to) = waiting.remove(at);
             let sql = self.alter(&format!("RENAME COLUMN {} TO {}", quote(&from), quote(to)));
             let back = self.alter(&format!("RENAME COLUMN {} TO {}", quote(to), quote(&from)));
-            self.push(Step::instant("rename_column", to, sql).undone_by(back));
+            let step = Step::instant("rename_column", to, sql).undone_by(back);
+            let step = self.with_dependents_of_renamed(step, &from);
+            self.push(step);
             taken.remove(&from);
             taken.insert(to.to_owned());
         }
@@ -299,6 +326,10 @@ impl<'g> Planner<'g> {
                 Change::Rewrite { using, lost } => (Class::Rewrite, Some(using), lost),
                 Change::Convert { using, lost } => (Class::Convert, Some(using), Some(lost)),
             };
+            if let Some(why) = self.keeps_type(source) {
+                self.push(Step::refused("change_type", &column.name, why));
+                continue;
+            }
             if source.default.is_some() {
                 let sql = self.alter(&format!("ALTER COLUMN {name} DROP DEFAULT"));
                 self.push(Step::instant("drop_default", &column.name, sql));
@@ -313,9 +344,10 @@ impl<'g> Planner<'g> {
                 ),
                 condition: format!("{name} IS NOT NULL AND ({condition})"),
             });
-            self.push(
-                Step::instant("change_type", &column.name, sql).class(class).requires(requirement),
-            );
+            let step =
+                Step::instant("change_type", &column.name, sql).class(class).requires(requirement);
+            let step = self.with_dependents_of_retyped(step, source);
+            self.push(step);
         }
     }
 

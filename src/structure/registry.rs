@@ -8,8 +8,12 @@ use super::model::Structure;
 use super::table::{Table, Target};
 use crate::error::Error;
 use crate::json::Json;
-use pgrx::spi::{SpiClient, SpiHeapTupleData, SpiTupleTable};
+use crate::pg::plan::Statement;
+use crate::pg::varlena::Text;
+use pgrx::pg_sys;
+use pgrx::spi::{SpiClient, SpiTupleTable};
 use std::collections::HashMap;
+use std::ffi::CStr;
 
 /// Where entry tables live.
 pub(crate) const SCHEMA: &str = "kepler_data";
@@ -32,12 +36,39 @@ pub(crate) enum State {
     Dropped,
 }
 
-const COLUMNS: &str =
-    "SELECT t.id, t.record_name, t.number, t.table_name, t.version, s.structure::text
-    FROM kepler.entry_tables AS t
-    JOIN kepler.structures AS s
-        ON s.workspace_id = t.workspace_id AND s.entry_table_id = t.id AND s.version = t.version
-    WHERE t.workspace_id = $1";
+macro_rules! entry_tables {
+    ($which:literal) => {
+        concat!(
+            "SELECT t.id, t.record_name, t.number, t.table_name, t.version, s.structure::text
+             FROM kepler.entry_tables AS t
+             JOIN kepler.structures AS s
+                 ON s.workspace_id = t.workspace_id AND s.entry_table_id = t.id
+                     AND s.version = t.version
+             WHERE t.workspace_id = $1 AND t.record_name = $2 AND ",
+            $which,
+            "\0"
+        )
+    };
+}
+
+thread_local! {
+    // What is in force, as the catalog is read beside it, and not what an older snapshot has.
+    static IN_USE: Statement = const { Statement::new(
+        sql(entry_tables!("t.dropped_at IS NULL")),
+        &[pg_sys::TEXTOID; 2],
+    ) };
+    static DROPPED: Statement = const { Statement::new(
+        sql(entry_tables!("t.dropped_at IS NOT NULL ORDER BY t.dropped_at DESC LIMIT 1")),
+        &[pg_sys::TEXTOID; 2],
+    ) };
+}
+
+const fn sql(text: &'static str) -> &'static CStr {
+    match CStr::from_bytes_with_nul(text.as_bytes()) {
+        Ok(sql) => sql,
+        Err(_) => unreachable!(),
+    }
+}
 
 /// The entry table of a name.
 pub(crate) fn find(
@@ -46,16 +77,26 @@ pub(crate) fn find(
     name: &str,
     state: State,
 ) -> Result<Option<EntryTable>, Error> {
-    let which = match state {
-        State::InUse => "AND t.record_name = $2 AND t.dropped_at IS NULL",
-        State::Dropped => {
-            "AND t.record_name = $2 AND t.dropped_at IS NOT NULL
-             ORDER BY t.dropped_at DESC LIMIT 1"
-        }
+    let (workspace_id, name) = (Text::new(workspace_id), Text::new(name));
+    let parameters = [Some(workspace_id.datum()), Some(name.datum())];
+    let rows = match state {
+        State::InUse => IN_USE.with(|statement| statement.run_latest(client, &parameters)),
+        State::Dropped => DROPPED.with(|statement| statement.run_latest(client, &parameters)),
     };
-    let rows =
-        client.select(&format!("{COLUMNS} {which}"), None, &[workspace_id.into(), name.into()])?;
-    rows.into_iter().next().map(read).transpose()
+    let found = rows.iter::<6>().next();
+    found
+        .map(|row| {
+            let text = |at: usize| row.text(at).unwrap_or_default().to_owned();
+            Ok(EntryTable {
+                id: text(0),
+                record_name: text(1),
+                number: row.bigint(2).unwrap_or_default(),
+                table_name: text(3),
+                version: row.integer(4).unwrap_or_default(),
+                structure: parse(&text(5))?,
+            })
+        })
+        .transpose()
 }
 
 /// The same, or the error that there is none.
@@ -70,19 +111,6 @@ pub(crate) fn require(
 pub(crate) fn missing(workspace_id: &str, name: &str) -> Error {
     let (name, workspace) = (name.to_owned(), workspace_id.to_owned());
     StructureError::Missing { name, workspace }.into()
-}
-
-fn read(row: SpiHeapTupleData<'_>) -> Result<EntryTable, Error> {
-    let text =
-        |at: usize| -> Result<String, Error> { Ok(row[at].value::<String>()?.unwrap_or_default()) };
-    Ok(EntryTable {
-        id: text(1)?,
-        record_name: text(2)?,
-        number: row[3].value::<i64>()?.unwrap_or_default(),
-        table_name: text(4)?,
-        version: row[5].value::<i32>()?.unwrap_or_default(),
-        structure: parse(&text(6)?)?,
-    })
 }
 
 /// Reads a document, native or JSON Schema; pointers lead into the one that was given.

@@ -4,6 +4,7 @@ use super::apply::{self, Patience};
 use super::change::{Call, Terms, dropped_references};
 use super::create;
 use super::error::StructureError;
+use super::facts::Dependent;
 use super::registry::{self, EntryTable, SCHEMA, State};
 use super::step::{Class, Step};
 use super::table::Rule;
@@ -123,11 +124,20 @@ impl Call<'_> {
         let sql = format!("DROP TABLE {}", qualified(SCHEMA, &table.table_name));
         let steps = [Step::instant("purge_table", &table.table_name, sql).class(Class::Purge)];
         self.claim_and_lock(client, &table, &steps, terms.patience)?;
-        client.update(
-            "DELETE FROM kepler.entry_tables WHERE workspace_id = $1 AND id = $2",
-            None,
-            &[self.workspace_id.into(), table.id.as_str().into()],
-        )?;
+        let what = format!("entry table \"{}\"", self.name);
+        check_unused(client, &table, what, &Dependent::keeps_table)?;
+        // What refers to it first, as the caller: a foreign key would delete it with the rights of the owner.
+        for (list, id) in [
+            ("hidden_fields", "entry_table_id"),
+            ("structures", "entry_table_id"),
+            ("entry_tables", "id"),
+        ] {
+            client.update(
+                &format!("DELETE FROM kepler.{list} WHERE workspace_id = $1 AND {id} = $2"),
+                None,
+                &[self.workspace_id.into(), table.id.as_str().into()],
+            )?;
+        }
         apply::run(client, &table.table_name, &table.structure.key.name, &steps)
     }
 
@@ -148,9 +158,28 @@ impl Call<'_> {
         );
         let steps = [Step::instant("purge_field", field, sql).class(Class::Purge)];
         self.claim_and_lock(client, &table, &steps, terms.patience)?;
+        let of_column = |dependent: &Dependent| {
+            dependent.column.as_ref() == Some(&hidden.column) && dependent.keeps_column()
+        };
+        check_unused(client, &table, format!("field \"{field}\""), &of_column)?;
         registry::forget_hidden(client, self.workspace_id, &hidden)?;
         apply::run(client, &table.table_name, &table.structure.key.name, &steps)
     }
+}
+
+/// Fails where something rests on what is to go: nothing of somebody's goes along.
+fn check_unused(
+    client: &SpiClient<'_>,
+    table: &EntryTable,
+    what: String,
+    keeps: &dyn Fn(&Dependent) -> bool,
+) -> Result<(), Error> {
+    let observed = apply::observe_entry_table(client, &table.table_name)?;
+    let found = observed.dependents.iter().filter(|dependent| keeps(dependent));
+    let mut by: Vec<String> = found.map(Dependent::text).collect();
+    by.sort_unstable();
+    by.dedup();
+    if by.is_empty() { Ok(()) } else { Err(StructureError::InUse { what, by }.into()) }
 }
 
 fn check_purge(terms: &Terms) -> Result<(), StructureError> {

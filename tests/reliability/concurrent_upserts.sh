@@ -2,6 +2,8 @@
 # Promise: eight sessions that upsert overlapping batches in random order, while a ninth deletes and restores their
 # records, meet no error and no deadlock. In the end each record holds the newest version that was sent for it, and
 # where parts were merged, the last part of each session.
+# Runs on: 18, because locks are the same.
+# Long form: SECONDS_TO_RUN=60, a minute
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 

@@ -2,6 +2,7 @@
 # Promise: kepler.cuid() gives no id twice, even where the library is loaded before the sessions fork from
 # the postmaster, which would hand them all the same random state. Sixteen sessions at once draw a million
 # ids; the first id of each session differs as well.
+# Runs on: 16, because it is about the library.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 

@@ -18,6 +18,18 @@ SECONDS = float(os.environ["SECONDS_TO_RUN"])
 RECORDS = int(os.environ["RECORDS"])
 WORKERS = 8
 LEASE = 0.5
+# Records of which the database refuses every change, at the head of the queue and among the others; and one that
+# cannot be taken back from the worker that has it.
+POISON = (1, 2, RECORDS // 2)
+STUCK = 3
+NOT_APPLIED = ", ".join(f"'{id}'" for id in (*POISON, STUCK))
+
+
+def connect() -> Session:
+    """Without the warnings of poison, which would stand among the answers."""
+    session = Session(DATABASE)
+    session.run("SET client_min_messages = error")
+    return session
 
 
 class Worker(threading.Thread):
@@ -27,7 +39,7 @@ class Worker(threading.Thread):
         super().__init__()
         self.name, self.begun = f"worker {number}", begun
         self.random = random.Random(number)
-        self.session = Session(DATABASE)
+        self.session = connect()
         self.claimed, self.answers, self.faults = 0, Counter[str](), Counter[str]()
         self.error: Exception | None = None
 
@@ -99,13 +111,29 @@ class Worker(threading.Thread):
             chance = self.random.random()
             result: dict[str, object] = {"record_id": record["id"]}
             if chance < 0.03:
-                result |= {"outcome": "fail", "error": "by chance"}
+                # Characters that cannot be stored must not keep a failure from being told.
+                result |= {"outcome": "fail", "error": "by chance \0"}
             elif chance < 0.05:
                 result |= {"outcome": "release"}
+            elif chance < 0.06:
+                # The CHECK refuses it: it must be rejected, and the others must land.
+                result |= {"result": {"refused": True}}
             else:
                 # One member for each time that a result lands: merged, they can be counted.
                 result |= {"result": {f"lease {lease}": record["v"]}}
             results.append(result)
+        answers = self.told(lease, results)
+        # As the example workers do: what is rejected is failed.
+        rejected = [result for result, answer in zip(results, answers, strict=True) if answer == "rejected"]
+        for result in rejected:
+            if "refused" not in result.get("result", {}):  # type: ignore[operator]
+                raise AssertionError(f"rejected, and nothing is wrong with it: {result}")
+        if rejected:
+            failed = [{"record_id": result["record_id"], "outcome": "fail"} for result in rejected]
+            answers += self.told(lease, failed)
+        return answers
+
+    def told(self, lease: int, results: list[dict[str, object]]) -> list[str]:
         text = json.dumps(results)
         return self.session.run(f"SELECT outcome FROM kepler.settle_records({lease}, $j${text}$j$)")
 
@@ -113,7 +141,7 @@ class Worker(threading.Thread):
         self.faults[fault] += 1
         self.session._process.kill()
         self.session._process.wait()
-        self.session = Session(DATABASE)
+        self.session = connect()
 
 
 done = threading.Event()
@@ -137,9 +165,31 @@ def load(session: Session) -> None:
     )
 
 
+def poison(session: Session) -> None:
+    """Some records cannot be written any more, whoever writes; one of them is at a worker that is lost."""
+    session.run(
+        "UPDATE kepler.enrichment_queue AS q SET ready_at = '2000-01-01' FROM kepler.records AS r"
+        f" WHERE r.id = q.record_id AND r.external_id = '{STUCK}'"
+    )
+    session.run("SELECT count(*) FROM kepler.claim_records('chaos', 'lost', 1)")
+    session.run(
+        "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $f$ BEGIN RAISE EXCEPTION 'poison' USING ERRCODE = '42501'; END $f$"
+    )
+    session.run(
+        "CREATE TRIGGER refuse BEFORE UPDATE ON kepler.records FOR EACH ROW"
+        f" WHEN (OLD.external_id IN ({NOT_APPLIED})) EXECUTE FUNCTION public.refuse()"
+    )
+    session.run("ALTER TABLE kepler.records ADD CONSTRAINT refused CHECK (NOT enrichment ? 'refused')")
+    session.run(
+        "UPDATE kepler.enrichment_queue AS q SET ready_at = '2000-01-01' FROM kepler.records AS r"
+        f" WHERE r.id = q.record_id AND r.external_id IN ({NOT_APPLIED})"
+    )
+
+
 def change(session: Session, version: int) -> None:
     """The source changes a few records, whatever state they are in."""
-    ids = random.sample(range(1, RECORDS + 1), 5)
+    ids = [id for id in random.sample(range(1, RECORDS + 1), 5) if id not in (*POISON, STUCK)]
     for id in ids:
         session.run(f"INSERT INTO public.changed VALUES ('{id}')")
     elements = [{"external_id": str(id), "data": {"v": version}} for id in ids]
@@ -147,30 +197,38 @@ def change(session: Session, version: int) -> None:
 
 
 CHECKS = {
-    "records that are not APPLIED": "SELECT count(*) FROM kepler.records WHERE enrichment_status <> 'APPLIED'",
-    "rows left in the queue": "SELECT count(*) FROM kepler.enrichment_queue",
-    "leases left": "SELECT count(*) FROM kepler.leases",
-    "notes of leases left": "SELECT count(*) FROM kepler.lease_records",
-    "unchanged records not applied exactly once": """
+    "records that are not APPLIED": f"""
+        SELECT count(*) FROM kepler.records
+        WHERE enrichment_status <> 'APPLIED' AND external_id NOT IN ({NOT_APPLIED})""",
+    "rows left in the queue": "SELECT count(*) FROM kepler.enrichment_queue WHERE coalesce(error, '') NOT LIKE '%poison'",
+    "leases left": "SELECT count(*) FROM kepler.leases WHERE worker <> 'lost' OR coalesce(error, '') NOT LIKE '%poison'",
+    "notes of leases left": "SELECT count(*) - 1 FROM kepler.lease_records",
+    "poison that is not told": f"""
+        SELECT {len(POISON) + 1} - count(*) FROM kepler.failed_enrichments
+        WHERE external_id IN ({NOT_APPLIED}) AND error LIKE '%poison'""",
+    "unchanged records not applied exactly once": f"""
         SELECT count(*) FROM kepler.records AS r
-        WHERE (SELECT count(*) FROM jsonb_object_keys(r.enrichment)) <> 1
+        WHERE external_id NOT IN ({NOT_APPLIED}) AND (SELECT count(*) FROM jsonb_object_keys(r.enrichment)) <> 1
           AND NOT EXISTS (SELECT FROM public.changed AS c WHERE c.external_id = r.external_id)""",
-    "records whose results are not those in the log": """
+    "records whose results are not those in the log": f"""
         SELECT count(*) FROM kepler.records AS r
         FULL JOIN (SELECT record_id, array_agg('lease ' || lease_id ORDER BY 'lease ' || lease_id) AS leases
                    FROM kepler.enrichment_attempts WHERE outcome = 'applied' GROUP BY 1) AS a ON a.record_id = r.id
-        WHERE ARRAY(SELECT k FROM jsonb_object_keys(r.enrichment) AS k ORDER BY k) IS DISTINCT FROM a.leases""",
-    "records whose last result is not for their content": """
+        WHERE (r.external_id IN ({NOT_APPLIED})) IS NOT TRUE
+          AND ARRAY(SELECT k FROM jsonb_object_keys(r.enrichment) AS k ORDER BY k) IS DISTINCT FROM a.leases""",
+    "records whose last result is not for their content": f"""
         SELECT count(*) FROM kepler.records AS r
-        WHERE r.data->'v' IS DISTINCT FROM (
-            SELECT r.enrichment->('lease ' || a.lease_id) FROM kepler.enrichment_attempts AS a
-            WHERE a.record_id = r.id AND a.outcome = 'applied' ORDER BY a.lease_id DESC LIMIT 1)""",
+        LEFT JOIN (SELECT record_id, max(lease_id) AS lease_id
+                   FROM kepler.enrichment_attempts WHERE outcome = 'applied' GROUP BY 1) AS a ON a.record_id = r.id
+        WHERE r.external_id NOT IN ({NOT_APPLIED})
+          AND r.data->'v' IS DISTINCT FROM r.enrichment->('lease ' || a.lease_id)""",
 }
 
 
 def main() -> int:
-    session = Session(DATABASE)
+    session = connect()
     load(session)
+    poison(session)
     begun = time.monotonic()
     workers.extend(Worker(number, begun) for number in range(1, WORKERS + 1))
     for worker in workers:
@@ -183,7 +241,7 @@ def main() -> int:
     limit = time.monotonic() + 60
     while time.monotonic() < limit and not done.is_set():
         time.sleep(0.2)
-        if session.value("SELECT count(*) FROM kepler.records WHERE enrichment_status <> 'APPLIED'") == "0":
+        if session.value(CHECKS["records that are not APPLIED"]) == "0":
             break
     done.set()
     for worker in workers:
@@ -198,6 +256,8 @@ def main() -> int:
         answers.update(worker.answers)
         faults.update(worker.faults)
     claimed = sum(worker.claimed for worker in workers)
+    if not answers["rejected"]:
+        failures.append("no result was rejected")
     log = Counter[str]()
     for line in session.run("SELECT outcome, count(*) FROM kepler.enrichment_attempts GROUP BY 1"):
         outcome, count = line.split("|")

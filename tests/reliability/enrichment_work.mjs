@@ -9,8 +9,10 @@ const example = await import(pathToFileURL(resolve(process.env.EXAMPLE, "enrich.
 export async function enrich(record, signal) {
   await sleep(20 + 40 * Math.random(), undefined, { signal });
   const wanted = record.data.failure;
-  if (wanted === "first" && record.attempt === 1) throw new Error("as the data asks for");
+  // Characters that cannot be stored must not keep a failure from being told.
+  if (wanted === "first" && record.attempt === 1) throw new Error("as the data asks for \0 \ud800");
   const found = await example.enrich(record, signal);
   if (wanted === "unstorable") found.text = "\0";
+  if (wanted === "refused") found.refused = true;
   return { ...found, by: process.env.WORKER };
 }

@@ -24,7 +24,8 @@ MAX_WAIT = 60
 LIMIT = 30
 
 # What is loaded: every 50th record fails at first, every 200th for good, every 500th has a result that
-# cannot be stored. Each document says what is to be found.
+# cannot be stored, every 500th one that the database refuses, every 1000th cannot be claimed. Each document
+# says what is to be found.
 DOCUMENTS = """
     SELECT json_agg(json_build_object('external_id', i, 'data', jsonb_strip_nulls(jsonb_build_object(
         'website', CASE WHEN i % 200 = 7 THEN 'none' WHEN i % 3 = 0 THEN 'HTTPS://www.Company-' || i || '.Example/about'
@@ -32,12 +33,14 @@ DOCUMENTS = """
         'email', CASE WHEN i % 3 = 2 THEN 'info@company-' || i || '.example' END,
         'about', CASE WHEN i % 2 = 0 THEN 'Number ' || i || ' makes the tools for a trade'
                       ELSE 'Die Nummer ' || i || ' ist für das Handwerk' END,
-        'failure', CASE WHEN i % 500 = 11 THEN 'unstorable' WHEN i % 50 = 3 THEN 'first' END))))::text
+        'failure', CASE WHEN i % 500 = 11 THEN 'unstorable' WHEN i % 500 = 23 THEN 'refused' WHEN i % 1000 = 37 THEN 'poison'
+                        WHEN i % 50 = 3 THEN 'first' END))))::text
     FROM generate_series({}, {}) AS i"""
 
+POISON = "external_id::int % 1000 = 37"
 # Nothing waits, and nobody is at work.
-IDLE = "NOT EXISTS (SELECT FROM kepler.records WHERE enrichment_status IN ('UNAPPLIED', 'PENDING'))"
-FAILED = "external_id::int % 200 = 7 OR external_id::int % 500 = 11"
+IDLE = f"NOT EXISTS (SELECT FROM kepler.records WHERE enrichment_status IN ('UNAPPLIED', 'PENDING') AND NOT {POISON})"
+FAILED = "external_id::int % 200 = 7 OR external_id::int % 500 IN (11, 23)"
 CHECKS = {
     "records that are PENDING": "SELECT count(*) FROM kepler.records WHERE enrichment_status = 'PENDING'",
     "records that should be APPLIED and are not": f"""
@@ -161,6 +164,15 @@ class Test:
             "SELECT kepler.set_enrichment_policy('company', max_attempts => 10, notify => true,"
             f" lease => '{LEASE} s', backoff_base => '100 ms', backoff_cap => '500 ms')"
         )
+        # The database refuses some results, and every change of some records.
+        self.session.run("ALTER TABLE kepler.records ADD CONSTRAINT refused CHECK (NOT enrichment ? 'refused')")
+        self.session.run(
+            "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN RAISE EXCEPTION 'poison'; END $f$"
+        )
+        self.session.run(
+            "CREATE TRIGGER refuse BEFORE UPDATE ON kepler.records FOR EACH ROW"
+            " WHEN (OLD.data->>'failure' = 'poison') EXECUTE FUNCTION public.refuse()"
+        )
         self.upsert(1, RECORDS // 2)
         one, two = self.start("python"), self.start("python")
         three, four = self.start("typescript"), self.start("typescript")
@@ -206,7 +218,7 @@ class Test:
                 raise Broken(f"{worker.name} was told to stop and released nothing")
 
         # Cut off from the database.
-        if self.value("SELECT count(*) FROM kepler.enrichment_queue") == 0:
+        if self.value("SELECT count(*) FROM kepler.enrichment_queue WHERE error IS NULL") == 0:
             raise Broken("the queue was empty before the connections were cut")
         cut = self.value(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
@@ -217,6 +229,14 @@ class Test:
             worker.says("terminating connection due to administrator command")
             if worker.process.poll() is not None:
                 raise Broken(f"{worker.name} did not survive that its connections were cut")
+
+        # What could not be claimed is told, and comes when the database takes it again.
+        poison = f"SELECT count(*) FROM kepler.records WHERE {POISON}"
+        told = f"SELECT count(*) FROM kepler.failed_enrichments WHERE {POISON} AND error LIKE '%poison'"
+        if self.value(told) != self.value(poison) or not self.value(poison):
+            raise Broken(f"of {self.value(poison)} records that cannot be claimed {self.value(told)} are told")
+        self.session.run("DROP TRIGGER refuse ON kepler.records")
+        self.until(f"NOT EXISTS ({poison.replace('count(*)', '')} AND enrichment_status <> 'APPLIED')", 5)
 
         # Nothing to do; an upsert wakes each of them up, long before it would look for itself.
         woken = [

@@ -3,6 +3,7 @@
 # back afterwards. Data larger than jsonb can hold (256 MB) is rejected as too_large, and the record beside it lands.
 # Small patches to large records do not bring them all into memory, and an array of millions of nothings ends in an
 # error or in answers, not in a server without memory.
+# Runs on: 16, because it is about the memory of the library.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 

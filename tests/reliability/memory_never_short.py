@@ -19,6 +19,8 @@ SEARCHES = int(os.environ["SEARCHES"])
 SEED = int(os.environ["SEED"])
 DIMENSIONS = 48
 CLUSTERS = 60
+# A quarter of the rows say one of a few things, each with the same vector all the time.
+REPLIES = 5
 ENOUGH = 10
 READER = "kepler_never_short_reader"
 TABLE = "kepler_data.space_embeddings"
@@ -43,6 +45,8 @@ class Search:
     k: int
     restricted: bool
     near: int = 0
+    least: float | None = None
+    words: bool = False
     ids: list[str] = field(default_factory=list)
     plan: str = ""
     exhausted: bool = False
@@ -69,6 +73,10 @@ def load(session: Session) -> None:
         "CREATE TABLE centers AS SELECT c, (SELECT array_agg(random() - 0.5) FROM generate_series(1, "
         f"{DIMENSIONS}) WHERE c = c)::real[] AS center FROM generate_series(0, {CLUSTERS - 1}) AS c"
     )
+    session.run(
+        f"CREATE TABLE replies AS SELECT r, (SELECT array_agg(random() - 0.5) FROM generate_series(1, {DIMENSIONS}) "
+        f"WHERE r = r)::vector AS embedding FROM generate_series(0, {REPLIES - 1}) AS r"
+    )
     # The neighbourhood of each cluster, to aim filters at it or past it.
     session.run(
         "CREATE TABLE neighbours AS SELECT a.c, (SELECT array_agg(b.c ORDER BY a.center::vector <=> "
@@ -80,14 +88,16 @@ def load(session: Session) -> None:
         session.run(
             f"INSERT INTO kepler.memories (workspace_id, id, user_id, context_type, content, metadata, valid_to) "
             f"SELECT '{tenant}', 'm' || i, 'u' || (i % 10), CASE WHEN i % 50 = 0 THEN 'rare' ELSE 'fact' END, "
-            f"'memory ' || i, jsonb_build_object('p', (i::bigint * 7919) % 10000, 'cluster', (i::bigint * 104729) % {CLUSTERS}), "
+            f"'memory ' || i || CASE WHEN i % 9 = 0 THEN ' of an apple' ELSE '' END, jsonb_build_object('p', (i::bigint * 7919) % 10000, 'cluster', (i::bigint * 104729) % {CLUSTERS}), "
             f"CASE WHEN i % 5 = 0 THEN now() + interval '1 day' END "
             f"FROM generate_series({first}, {last}) AS i"
         )
         session.run(
-            f"INSERT INTO {TABLE} SELECT '{tenant}', 'm' || i, (SELECT array_agg(x + 0.35 * (random() - 0.5)) "
-            f"FROM unnest(c.center) AS x WHERE i = i)::vector FROM generate_series({first}, {last}) AS i "
-            f"JOIN centers AS c ON c.c = (i::bigint * 104729) % {CLUSTERS}"
+            f"INSERT INTO {TABLE} SELECT '{tenant}', 'm' || i, CASE WHEN i % 7 < 2 THEN r.embedding ELSE "
+            f"(SELECT array_agg(x + 0.35 * (random() - 0.5)) FROM unnest(c.center) AS x WHERE i = i)::vector END "
+            f"FROM generate_series({first}, {last}) AS i JOIN centers AS c ON c.c = (i::bigint * 104729) % {CLUSTERS} "
+            # Some have none yet.
+            f"JOIN replies AS r ON r.r = (i / 7) % {REPLIES} WHERE i % 100 <> 7"
         )
         first = last + 1
     session.run(
@@ -97,8 +107,8 @@ def load(session: Session) -> None:
     )
     # What searches are judged by, without a join for each.
     session.run(
-        "CREATE UNLOGGED TABLE everything AS SELECT m.workspace_id, m.id, m.user_id, m.context_type, m.metadata, e.embedding "
-        f"FROM kepler.memories AS m JOIN {TABLE} AS e ON e.workspace_id = m.workspace_id AND e.memory_id = m.id"
+        "CREATE UNLOGGED TABLE everything AS SELECT m.workspace_id, m.id, m.user_id, m.context_type, m.metadata, e.embedding, "
+        f"m.content LIKE '%apple' AS has_word FROM kepler.memories AS m LEFT JOIN {TABLE} AS e ON e.workspace_id = m.workspace_id AND e.memory_id = m.id"
     )
     session.run("SET maintenance_work_mem = '512MB'")
     session.run(f"CREATE INDEX space_hnsw ON {TABLE} {INDEXES['hnsw']}")
@@ -151,7 +161,12 @@ def plan_searches(session: Session, rng: random.Random) -> list[Search]:
         if metadata is not None:
             scope += f", filter => '{json.dumps(metadata)}'"
         k = rng.choice([1, 2, 5, 10, 10, 10, 17, 60, 100, rng.randrange(1, 300), 2000])
-        searches.append(Search(tenant, family, scope, matching, cluster, k, number % 2 == 0, near))
+        # A threshold and words, one of them, or none.
+        least = rng.choice([0.2, 0.5, 0.8, 0.9, 0.97]) if rng.random() < 0.3 else None
+        words = rng.random() < 0.3
+        found = "m.embedding IS NOT NULL" + (" OR m.has_word" if words else "")
+        matching = f"{matching} AND ({found})"
+        searches.append(Search(tenant, family, scope, matching, cluster, k, number % 2 == 0, near, least, words))
     return searches
 
 
@@ -162,14 +177,17 @@ def run(session: Session, search: Search) -> None:
     started = time.monotonic()
     lines = session.run(
         f"SELECT memory_id, plan, exhausted FROM kepler.search_memories({search.query()}, {search.k}"
-        f"{search.scope}, weights => '{{\"similarity\": 1}}', touch => false)"
+        f"{search.scope}, weights => '{{\"similarity\": 1}}', touch => false"
+        + (f", min_similarity => {search.least}" if search.least is not None else "")
+        + (", query_text => 'which apples'" if search.words else "")
+        + ")"
     )
     search.milliseconds = 1000 * (time.monotonic() - started)
-    search.ids, search.plan, search.exhausted = [], "", False
-    for line in lines:
-        memory_id, search.plan, exhausted = line.split("|")
-        search.exhausted = exhausted == "t"
-        search.ids.append(memory_id)
+    search.ids = [line.split("|")[0] for line in lines]
+    [line] = session.run("SELECT plan, exhausted, row_count FROM kepler.last_search()")
+    search.plan, exhausted, count = line.split("|")
+    search.exhausted = exhausted == "t"
+    assert int(count) == len(search.ids) and all(line.endswith(f"|{search.plan}|{exhausted}") for line in lines)
     session.run("RESET ROLE")
     session.run("RESET kepler.workspace_id")
 
@@ -180,8 +198,9 @@ def judge(session: Session, search: Search) -> tuple[list[str], float]:
     ids = ", ".join(f"'{i}'" for i in search.ids) or "NULL"
     [line] = session.run(
         f"WITH matching AS MATERIALIZED (SELECT m.id, m.embedding <=> {search.query()} AS distance "
-        f"FROM everything AS m WHERE m.workspace_id = '{search.tenant}' AND {search.matching}), "
-        f"nearest AS (SELECT distance FROM matching ORDER BY distance LIMIT {search.k}) "
+        f"FROM everything AS m WHERE m.workspace_id = '{search.tenant}' AND {search.matching} "
+        f"AND (m.embedding IS NULL OR 1 - (m.embedding <=> {search.query()}) >= {-1 if search.least is None else search.least})), "
+        f"nearest AS (SELECT distance FROM matching WHERE distance IS NOT NULL ORDER BY distance LIMIT {search.k}) "
         f"SELECT (SELECT count(*) FROM matching), (SELECT count(*) FROM matching WHERE id IN ({ids}) "
         f"AND distance <= (SELECT max(distance) FROM nearest))"
     )
@@ -191,9 +210,12 @@ def judge(session: Session, search: Search) -> tuple[list[str], float]:
         problems.append(f"{len(search.ids)} rows instead of {expected}")
     if len(set(search.ids)) != len(search.ids):
         problems.append("a row came twice")
-    if search.ids and search.exhausted != (count < search.k):
+    if search.exhausted != (count < search.k):
         problems.append(f"exhausted is {search.exhausted}, with {count} rows for {search.k}")
     recall = hits / expected if expected else 1.0
+    if search.words:
+        # Words have a part in the order, and take the place of some of the nearest.
+        return problems, 1.0
     if search.plan.startswith("exact") and recall < 1:
         problems.append(f"recall of an exact plan is {recall}")
     return problems, recall

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Promise: a search over memories gives as many rows as were asked for, if so many meet the conditions, whatever they
 # are: scopes from one row to all, filters from one in ten thousand to everything, with and against the clusters of the
-# embeddings, several tenants in one space, any number of rows; as the owner and as a role under row security. Where
-# the plan is exact the rows are the nearest, elsewhere 95 in 100 of them; no table is read as a whole. For the full
-# size: ROWS=200000 SEARCHES=2000.
+# embeddings, several tenants in one space, any number of rows, a least similarity, words, and a quarter of the rows with
+# one of five vectors; as the owner and as a role under row security. An empty answer is explained by last_search. Where
+# the plan is exact the rows are the nearest, elsewhere 95 in 100 of them; no table is read as a whole.
+# Long form: ROWS=200000 SEARCHES=2000, five minutes
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 

@@ -18,6 +18,8 @@ SEARCHES = int(os.environ["SEARCHES"])
 SEED = int(os.environ["SEED"])
 DIMENSIONS = 32
 CLUSTERS = 40
+# A quarter of the messages say one of a few things, each with the same vector all the time.
+REPLIES = 5
 READER = "kepler_message_reader"
 TABLE = "kepler_data.space_message_embeddings"
 # Tenants and their messages; the large one has the rest.
@@ -38,6 +40,7 @@ class Search:
     expand: int
     restricted: bool
     near: int
+    least: float | None = None
     rows: list[tuple[int, int, bool, int]] = field(default_factory=list)  # passage, message, is_hit, hit
     plan: str = ""
     exhausted: bool = False
@@ -73,9 +76,14 @@ def load(session: Session) -> None:
             f"FROM generate_series(0, {count - 1}) AS i"
         )
     session.run(
-        f"INSERT INTO {TABLE} SELECT m.workspace_id, m.id, (SELECT array_agg(x + 0.35 * (random() - 0.5)) "
-        f"FROM unnest(c.center) AS x WHERE m.id = m.id)::vector FROM kepler.messages AS m "
-        f"JOIN centers AS c ON c.c = (m.id * 104729) % {CLUSTERS} WHERE m.id % 10 > 0"
+        f"CREATE TABLE replies AS SELECT r, (SELECT array_agg(random() - 0.5) FROM generate_series(1, {DIMENSIONS}) "
+        f"WHERE r = r)::vector AS embedding FROM generate_series(0, {REPLIES - 1}) AS r"
+    )
+    session.run(
+        f"INSERT INTO {TABLE} SELECT m.workspace_id, m.id, CASE WHEN m.id % 7 < 2 THEN r.embedding ELSE "
+        f"(SELECT array_agg(x + 0.35 * (random() - 0.5)) FROM unnest(c.center) AS x WHERE m.id = m.id)::vector END "
+        f"FROM kepler.messages AS m JOIN centers AS c ON c.c = (m.id * 104729) % {CLUSTERS} "
+        f"JOIN replies AS r ON r.r = (m.id / 7) % {REPLIES} WHERE m.id % 10 > 0"
     )
     # Gaps, the embeddings going along.
     session.run("DELETE FROM kepler.messages WHERE id % 13 = 5 AND number > 1")
@@ -150,8 +158,9 @@ def plan_searches(rng: random.Random) -> list[Search]:
         k = rng.choice([1, 2, 5, 10, 10, 10, 60, rng.randrange(1, 300)])
         restricted = number % 2 == 0
         near = rng.randrange(CLUSTERS)
+        least = rng.choice([0.2, 0.5, 0.8, 0.9, 0.97]) if by_meaning and rng.random() < 0.3 else None
         searches.append(
-            Search(tenant, "".join(f", {s}" for s in scope), " AND ".join(matching), by_meaning, words, k, expand, restricted, near)
+            Search(tenant, "".join(f", {s}" for s in scope), " AND ".join(matching), by_meaning, words, k, expand, restricted, near, least)
         )
     return searches
 
@@ -162,14 +171,19 @@ def run(session: Session, search: Search) -> None:
         session.run(f"SET ROLE {READER}")
     embedding = f"(SELECT q.embedding FROM queries AS q WHERE q.id = {search.near})" if search.by_meaning else "NULL"
     words = f", query_text => '{search.words}'" if search.words else ""
+    if search.least is not None:
+        words += f", min_similarity => {search.least}"
     lines = session.run(
         f"SELECT passage, message_id, is_hit, hit, plan, exhausted FROM kepler.search_messages({embedding}, {search.k}"
         f"{words}, expand => {search.expand}{search.scope})"
     )
     for line in lines:
-        passage, message_id, is_hit, hit, search.plan, exhausted = line.split("|")
-        search.exhausted = exhausted == "t"
+        passage, message_id, is_hit, hit, _, _ = line.split("|")
         search.rows.append((int(passage), int(message_id), is_hit == "t", int(hit)))
+    [line] = session.run("SELECT plan, exhausted FROM kepler.last_search()")
+    search.plan, exhausted = line.split("|")
+    search.exhausted = exhausted == "t"
+    assert all(line.endswith(f"|{search.plan}|{exhausted}") for line in lines)
     session.run("RESET ROLE")
     session.run("RESET kepler.workspace_id")
 
@@ -187,7 +201,8 @@ def judge(session: Session, search: Search) -> tuple[list[str], float | None]:
     [line] = session.run(
         f"WITH matching AS MATERIALIZED (SELECT m.id, e.embedding <=> (SELECT q.embedding FROM queries AS q WHERE q.id = {search.near}) AS distance "
         f"FROM kepler.messages AS m JOIN kepler.conversations AS c ON c.workspace_id = m.workspace_id AND c.id = m.conversation_id "
-        f"LEFT JOIN {TABLE} AS e ON e.workspace_id = m.workspace_id AND e.message_id = m.id WHERE {search.matching} AND ({found})), "
+        f"LEFT JOIN {TABLE} AS e ON e.workspace_id = m.workspace_id AND e.message_id = m.id WHERE {search.matching} AND ({found}) AND (e.message_id IS NULL "
+        f"OR 1 - (e.embedding <=> (SELECT q.embedding FROM queries AS q WHERE q.id = {search.near})) >= {-1 if search.least is None else search.least})), "
         f"nearest AS (SELECT distance FROM matching WHERE distance IS NOT NULL ORDER BY distance LIMIT {search.k}) "
         f"SELECT (SELECT count(*) FROM matching), (SELECT count(*) FROM matching WHERE id IN ({ids})), "
         f"(SELECT count(*) FROM matching WHERE id IN ({ids}) AND distance <= (SELECT max(distance) FROM nearest))"
@@ -196,7 +211,7 @@ def judge(session: Session, search: Search) -> tuple[list[str], float | None]:
     expected = min(search.k, count)
     if len(hits) != expected or meeting != expected:
         problems.append(f"{len(hits)} hits, {meeting} of which meet the conditions, instead of {expected}")
-    if hits and search.exhausted != (count < search.k):
+    if search.exhausted != (count < search.k):
         problems.append(f"exhausted is {search.exhausted}, with {count} messages for {search.k}")
     every = [message_id for _, message_id, _, _ in search.rows]
     if len(set(every)) != len(every):

@@ -3,7 +3,8 @@
 # conversation or some kinds of it, of roles, of a time, with metadata, with words); where the plan is exact they are the
 # nearest, elsewhere 95 in 100 of them. What expand gives beside them is what stands so near in the conversation, each
 # message once, in its order, some messages being deleted. As the owner and as a role under row security; no table is
-# read as a whole. For a larger size: ROWS=200000 SEARCHES=1000.
+# read as a whole.
+# Long form: ROWS=200000 SEARCHES=1000, five minutes
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 

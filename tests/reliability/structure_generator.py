@@ -482,7 +482,8 @@ def _constant_fits(f: dict[str, Any], value: Any) -> bool:
             return False
         digits = f["precision"] - f["scale"]
         return abs(value) < 10**digits and (f["scale"] > 0 or value == int(value))
-    return value in CONSTANTS.get(kind, [])
+    # To Python, 0 is False.
+    return isinstance(value, bool) == (kind == "boolean") and value in CONSTANTS.get(kind, [])
 
 
 def _tidy_field(f: dict[str, Any]) -> None:

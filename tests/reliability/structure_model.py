@@ -27,7 +27,8 @@ SQL_TYPES = {
     "json": "jsonb",
     "bytes": "bytea",
 }
-NUMBER = re.compile(r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,5})?")
+DECIMAL = re.compile(r"(?!-[0.]*$)-?(?:0|[1-9][0-9]*)(?:[.]([0-9]+))?")
+CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.]\d{1,6})?)?"
 DAY = r"(\d{4,})-(\d\d)-(\d\d)"
 MOMENT = re.compile(DAY + r"(?:[ T](\d\d):(\d\d):(\d\d(?:\.\d+)?)(?:Z|\+00)?)?( BC)?")
 
@@ -265,32 +266,31 @@ def fits(number: str, size: tuple[int, ...]) -> str:
 
 
 def _from_text(text: str, to: Column) -> str:
-    """Reads text as strictly as the conversion does."""
+    """Reads text as strictly as the conversion does: what was written comes back."""
     try:
         if to.kind in INTEGERS:
             low, high = INTEGERS[to.kind]
-            if re.fullmatch(r"[+-]?[0-9]+", text) and low <= int(text) <= high:
+            if re.fullmatch(r"0|-?[1-9][0-9]*", text) and low <= int(text) <= high:
                 return str(int(text))
-        elif to.kind == "decimal" and NUMBER.fullmatch(text):
-            return fits(text, to.size)
-        elif to.kind == "float" and NUMBER.fullmatch(text):
-            return _to_float(text)
-        elif to.kind == "boolean":
-            word = text.strip().lower()
-            for value in ("true", "yes", "on", "1", "false", "no", "off", "0"):
-                if word and value.startswith(word) and word != "o":
-                    return "true" if value in ("true", "yes", "on", "1") else "false"
+        elif to.kind == "decimal" and (number := DECIMAL.fullmatch(text)):
+            if not to.size or len(number[1] or "") <= to.size[1]:
+                return fits(text, to.size)
+        elif to.kind == "float":
+            if text == _printed_float(float(text)):
+                return text
+            if (number := DECIMAL.fullmatch(text)) and not (number[1] or "").endswith("0"):
+                return _to_float(text)
+        elif to.kind == "boolean" and text in ("true", "false"):
+            return text
         elif to.kind == "date" and re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
             return datetime.date.fromisoformat(text).isoformat()
-        elif to.kind == "time" and re.fullmatch(r"\d\d:\d\d(:\d\d([.]\d{1,6})?)?", text, re.ASCII):
-            if text in ("24:00", "24:00:00"):
-                return "24:00:00"
+        elif to.kind == "time" and re.fullmatch(CLOCK, text, re.ASCII):
             return datetime.time.fromisoformat(text).isoformat()
-        elif to.kind == "timestamp" and re.fullmatch(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d([.]\d{1,6})?)?( ?(Z|[+-]\d\d(:?\d\d)?))?)?", text, re.ASCII):
-            time = datetime.datetime.fromisoformat(text.replace(" +", "+"))
+        elif to.kind == "timestamp" and re.fullmatch(rf"\d{{4}}-\d\d-\d\d([ T]{CLOCK}(Z|[+-]\d\d(:?\d\d)?)?)?", text, re.ASCII):
+            time = datetime.datetime.fromisoformat(text)
             offset = time.utcoffset() or datetime.timedelta()
             return (time.replace(tzinfo=None) - offset).isoformat(" ") + "+00"
-        elif to.kind == "uuid":
+        elif to.kind == "uuid" and re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text):
             return str(uuid.UUID(text))
         elif to.kind == "json":
             json.loads(text, parse_constant=float.fromhex)
@@ -298,6 +298,19 @@ def _from_text(text: str, to: Column) -> str:
     except (ValueError, OverflowError):
         pass
     raise Lost(text)
+
+
+def _printed_float(value: float) -> str | None:
+    """As Postgres prints it: the fewest digits that give it back, and an exponent where they would be many. Nothing for
+    a zero, which an entry has one of, and for what is no number."""
+    if value == 0 or value in (float("inf"), float("-inf")) or value != value:
+        return "0" if str(value) == "0.0" else None
+    sign, figures, exponent = Decimal(repr(value)).normalize().as_tuple()
+    exponent = int(exponent) + len(figures) - 1
+    if -4 <= exponent < 15:
+        return format(Decimal(repr(value)).normalize(), "f")
+    rest = "".join(map(str, figures[1:]))
+    return f"{'-' if sign else ''}{figures[0]}{'.' if rest else ''}{rest}e{'+' if exponent > 0 else '-'}{abs(exponent):02}"
 
 
 def _to_float(text: str) -> str:
@@ -443,6 +456,12 @@ def sources(old: Model, new: Model, renames: dict[str, str]) -> tuple[dict[str, 
         elif name in renames:
             problems.append(f"{name} is renamed from {renames[name]}, which is not there")
     taken = list(found.values())
+    # The field of that name would be hidden, which the document still names.
+    problems += [
+        f"{name} is renamed from {origin}, and is there"
+        for name, origin in found.items()
+        if name not in (origin, new.key) and name in old.columns and name not in taken
+    ]
     problems += [f"two fields come from {name}" for name in set(taken) if taken.count(name) > 1]
     return found, problems
 

@@ -377,7 +377,7 @@ def prepare(session: Session) -> dict[str, Other]:
 
 
 def main() -> int:
-    pairs, seed = int(os.environ.get("PAIRS", "500")), os.environ.get("SEED", "1")
+    pairs, seed = int(os.environ.get("PAIRS", "200")), os.environ.get("SEED", "1")
     session = Session(sys.argv[1])
     others = prepare(session)
     counts: collections.Counter[str] = collections.Counter()

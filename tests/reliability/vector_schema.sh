@@ -3,6 +3,7 @@
 # searches through every kind of index, the advice on indexes, entry tables, dump and restore work there, as the owner and
 # as a restricted role; and on in a running session after pgvector was moved or its schema was given another name. A
 # pgvector that is too old is refused.
+# Runs on: 18, because names are found in the same way.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 
@@ -116,7 +117,7 @@ merged
 added|
 rejected|/embedding: an embedding of 1 dimensions does not fit into embedding space "small". Its model, m, makes embeddings of 8 dimensions
 set
-forgotten
+deleted
 20|t|0
 inserted
 inserted

@@ -35,7 +35,7 @@ class Batch:
         try:
             await self._work()
             outcomes = await self._settle(self._elements())
-            # What Kepler cannot read it will not be able to read next time.
+            # What Kepler cannot read or the database refuses it will not take next time. Each fails by itself.
             rejected = [row for row in outcomes if row["outcome"] == "rejected"]
             if rejected:
                 await self._settle([self._rejection(row) for row in rejected])

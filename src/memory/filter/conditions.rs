@@ -10,10 +10,12 @@ use crate::json_update::path::Path;
 use crate::json_update::reading::Operand;
 use crate::jsonb::order;
 use crate::jsonb::view::{Container, Value};
+use crate::poll;
+use regex::bytes::Regex;
 
 /// A filter or a part of one.
 #[derive(Debug)]
-pub(super) enum Condition {
+pub(crate) enum Condition {
     /// True if there is none.
     All(Vec<Condition>),
     Any(Vec<Condition>),
@@ -23,14 +25,48 @@ pub(super) enum Condition {
 }
 
 #[derive(Debug)]
-pub(super) enum FieldTest {
+pub(crate) enum FieldTest {
     Comparison(Test),
+    /// A string that an expression finds something in.
+    Matches(Regex),
+    /// An array with an element that meets all of it.
+    ElementMatches(ElementCondition),
+    /// Each of these is there.
+    HasAll(Vec<Test>),
+    /// An array of so many elements.
+    Size(usize),
     /// Whether the path leads to a value, null included.
     Exists(bool),
     /// What `@>` of `jsonb` says of one of the values.
     Contains(Operand),
     /// Unless all of these hold.
     Not(Vec<FieldTest>),
+}
+
+/// What an element of an array must be: `$pull` and `$elemMatch` ask.
+#[derive(Debug)]
+pub(crate) enum ElementCondition {
+    /// This very value.
+    Equal(Operand),
+    /// As the values of a field must be, of which it is the only one.
+    Tests(Vec<FieldTest>),
+    /// An object that meets a filter.
+    Object(Condition),
+}
+
+impl ElementCondition {
+    /// `bytes`: the document that the condition was read from.
+    pub(crate) fn holds(&self, bytes: &[u8], element: Value<'_>) -> bool {
+        poll::check();
+        match self {
+            Self::Equal(operand) => order::equal(operand.value(bytes), element),
+            Self::Tests(tests) => tests.iter().all(|test| test.holds(bytes, &[element])),
+            Self::Object(condition) => {
+                matches!(element, Value::Container(object) if object.is_object())
+                    && condition.holds(bytes, element)
+            }
+        }
+    }
 }
 
 impl Filter {
@@ -61,6 +97,21 @@ impl FieldTest {
         match self {
             Self::Comparison(test) => test.holds_for_one(bytes, values),
             Self::Exists(wanted) => values.is_empty() != *wanted,
+            Self::Matches(expression) => {
+                let matches = |value: Value<'_>| matches!(value, Value::String(text) if expression.is_match(text));
+                values.iter().any(|value| match value {
+                    Value::Container(list) if !list.is_object() => {
+                        list.elements().any(|element| matches(element.value()))
+                    }
+                    value => matches(*value),
+                })
+            }
+            Self::ElementMatches(condition) => arrays(values)
+                .any(|list| list.elements().any(|e| condition.holds(bytes, e.value()))),
+            Self::HasAll(tests) => {
+                !tests.is_empty() && tests.iter().all(|test| test.holds_for_one(bytes, values))
+            }
+            Self::Size(size) => arrays(values).any(|list| list.count() == *size),
             Self::Contains(operand) => {
                 let part = operand.value(bytes);
                 values.iter().any(|whole| has(*whole, part) || contains(*whole, part))
@@ -68,6 +119,13 @@ impl FieldTest {
             Self::Not(tests) => !tests.iter().all(|test| test.holds(bytes, values)),
         }
     }
+}
+
+fn arrays<'a>(values: &'a [Value<'a>]) -> impl Iterator<Item = Container<'a>> {
+    values.iter().filter_map(|value| match value {
+        Value::Container(list) if !list.is_object() => Some(*list),
+        _ => None,
+    })
 }
 
 /// An array has a scalar as an element: what `@>` makes an exception for, at the top only.

@@ -7,6 +7,7 @@ use super::Filter;
 use super::conditions::{Condition, FieldTest};
 use crate::json_update::condition::Test;
 use crate::json_update::path::{self, Path};
+use crate::json_update::reading::Operand;
 use crate::jsonb::number::plain_decimal;
 use crate::jsonb::view::Value;
 
@@ -53,25 +54,29 @@ fn of_condition(bytes: &[u8], condition: &Condition) -> Option<Predicate> {
 
 fn of_test(bytes: &[u8], base: &str, test: &FieldTest) -> Option<Predicate> {
     match test {
-        // No value at all counts as null, and is in no index.
-        FieldTest::Comparison(Test::Equal(operand)) => match operand.value(bytes) {
-            Value::Null => None,
-            Value::Container(_) => leaves(base, operand.value(bytes)),
-            scalar => equals(base, scalar),
-        },
-        FieldTest::Comparison(Test::In(set)) => {
-            let values = set.values().iter().map(|operand| match operand.value(bytes) {
-                Value::Null => None,
-                Value::Container(_) => leaves(base, operand.value(bytes)),
-                scalar => equals(base, scalar),
-            });
-            or(values.collect::<Option<_>>()?)
-        }
         FieldTest::Contains(operand) => match operand.value(bytes) {
             Value::Container(_) => leaves(base, operand.value(bytes)),
             scalar => equals(base, scalar),
         },
-        FieldTest::Comparison(_) | FieldTest::Exists(_) | FieldTest::Not(_) => None,
+        FieldTest::HasAll(tests) => {
+            and(tests.iter().map(|test| of_comparison(bytes, base, test)).collect())
+        }
+        FieldTest::Comparison(test) => of_comparison(bytes, base, test),
+        _ => None,
+    }
+}
+
+fn of_comparison(bytes: &[u8], base: &str, test: &Test) -> Option<Predicate> {
+    // No value at all counts as null, and is in no index.
+    let of_value = |operand: &Operand| match operand.value(bytes) {
+        Value::Null => None,
+        Value::Container(_) => leaves(base, operand.value(bytes)),
+        scalar => equals(base, scalar),
+    };
+    match test {
+        Test::Equal(operand) => of_value(operand),
+        Test::In(set) => or(set.values().iter().map(of_value).collect::<Option<_>>()?),
+        _ => None,
     }
 }
 

@@ -8,10 +8,10 @@
 //! `kepler.json_matches`, which decides. So there is one meaning, and three-valued logic never enters.
 
 pub(crate) mod api;
-mod conditions;
+pub(crate) mod conditions;
 pub(crate) mod error;
 mod index;
-mod read;
+pub(crate) mod read;
 
 #[cfg(test)]
 mod model;

@@ -5,15 +5,17 @@
 //! for keys that hold dots or begin with `$`.
 
 use super::Filter;
-use super::conditions::{Condition, FieldTest};
+use super::conditions::{Condition, ElementCondition, FieldTest};
 use super::error::FilterError;
-use crate::json_update::condition::{has_comparisons, read_test};
+use crate::json_update::condition::{Test, has_comparisons, read_test};
 use crate::json_update::operations::is_deeper_than;
 use crate::json_update::path::{Path, pointer_token};
 use crate::json_update::reading::Reading;
 use crate::jsonb::MAX_DEPTH;
+use crate::jsonb::number::to_integer;
 use crate::jsonb::order::Kind;
 use crate::jsonb::view::{Container, Stored, Value};
+use regex::bytes::RegexBuilder;
 
 /// `$and`, `$or` and `$not` may be nested this deep.
 const MAX_LEVELS: usize = 64;
@@ -21,9 +23,29 @@ const MAX_LEVELS: usize = 64;
 const MAX_CONDITIONS: usize = 1000;
 
 /// Beside a path.
-const ON_FIELDS: &str = "$eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $contains and $not";
+const ON_FIELDS: &str = "$eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $regex, $elemMatch, $all, $size, \
+                         $contains and $not";
+const FIELD_OPERATORS: [&[u8]; 15] = [
+    b"$eq",
+    b"$ne",
+    b"$gt",
+    b"$gte",
+    b"$lt",
+    b"$lte",
+    b"$in",
+    b"$nin",
+    b"$exists",
+    b"$regex",
+    b"$elemMatch",
+    b"$all",
+    b"$size",
+    b"$contains",
+    b"$not",
+];
 /// Where a path could stand.
-const ON_FILTERS: &str = "$and, $or and $not";
+const ON_FILTERS: &str = "$and, $or, $nor and $not";
+/// Memory that a regular expression may take, compiled and while it looks.
+const MAX_EXPRESSION: usize = 1 << 20;
 
 impl Filter {
     /// Reads the datum whose bytes behind the length word are `bytes`.
@@ -35,15 +57,13 @@ impl Filter {
                 "nested deeper than {MAX_DEPTH} levels"
             )]));
         }
-        let mut reader = Reader { reading: Reading::of(&bytes), conditions: 0 };
+        let mut reading = Reading::of(&bytes);
+        let mut reader = Reader { reading: &mut reading, conditions: 0, any_order: false };
         let condition = reader.filter(root, "", 0);
-        let Reader { reading: Reading { mut problems, .. }, conditions } = reader;
-        if conditions > MAX_CONDITIONS {
-            problems.push(format!(
-                "it has {conditions} comparisons, and at most {MAX_CONDITIONS} are possible; $in takes \
-                 many values in one"
-            ));
+        if let Some(problem) = reader.too_many() {
+            reading.problems.push(format!("it {problem}"));
         }
+        let problems = reading.problems;
         if problems.is_empty() {
             Ok(Self { bytes, condition })
         } else {
@@ -52,16 +72,42 @@ impl Filter {
     }
 }
 
-struct Reader {
-    reading: Reading,
+/// Reads what `$pull` takes out. None where something is wrong, which is noted.
+pub(crate) fn read_element(
+    reading: &mut Reading,
+    value: Stored<'_>,
+    pointer: &str,
+) -> Option<ElementCondition> {
+    let before = reading.problems.len();
+    let mut reader = Reader { reading, conditions: 0, any_order: true };
+    let condition = reader.element(value, pointer, 0);
+    if let Some(problem) = reader.too_many() {
+        reading.problem(pointer, problem);
+    }
+    (reading.problems.len() == before).then_some(condition)
+}
+
+struct Reader<'r> {
+    reading: &'r mut Reading,
     /// How many comparisons were found.
     conditions: usize,
+    /// Values of all kinds have an order, among their own kind.
+    any_order: bool,
 }
 
 /// What stands in for a part that is wrong: the filter is refused in the end.
 const NOTHING: Condition = Condition::All(Vec::new());
 
-impl Reader {
+impl Reader<'_> {
+    fn too_many(&self) -> Option<String> {
+        (self.conditions > MAX_CONDITIONS).then(|| {
+            format!(
+                "has {} comparisons, and at most {MAX_CONDITIONS} are possible; $in takes many values in one",
+                self.conditions
+            )
+        })
+    }
+
     fn filter(&mut self, value: Value<'_>, pointer: &str, level: usize) -> Condition {
         if level > MAX_LEVELS {
             self.reading.problem(pointer, format!("nested deeper than {MAX_LEVELS} levels"));
@@ -111,7 +157,7 @@ impl Reader {
         if name == b"$not" {
             return Condition::Not(Box::new(self.filter(value, pointer, level + 1)));
         }
-        if !matches!(name, b"$and" | b"$or") {
+        if !matches!(name, b"$and" | b"$or" | b"$nor") {
             let name = String::from_utf8_lossy(name);
             let problem = if is_field_operator(name.as_bytes()) {
                 format!("{name} stands beside a path, as in {{\"year\": {{\"{name}\": …}}}}")
@@ -139,7 +185,11 @@ impl Reader {
         if parts.is_empty() {
             self.reading.problem(pointer, "must have at least one filter");
         }
-        if name == b"$and" { Condition::All(parts) } else { Condition::Any(parts) }
+        match name {
+            b"$and" => Condition::All(parts),
+            b"$or" => Condition::Any(parts),
+            _ => Condition::Not(Box::new(Condition::Any(parts))),
+        }
     }
 
     /// A path and what its values must be.
@@ -170,10 +220,24 @@ impl Reader {
     }
 
     fn tests(&mut self, members: Container<'_>, pointer: &str, level: usize) -> Vec<FieldTest> {
-        let tests = members.pairs().filter_map(|(name, value)| {
-            self.test(name, value, &format!("{pointer}{}", pointer_token(name)), level)
-        });
-        tests.collect()
+        let options = members.pairs().find(|(name, _)| *name == b"$options");
+        let mut tests = Vec::new();
+        for (name, value) in members.pairs() {
+            let at = format!("{pointer}{}", pointer_token(name));
+            if name == b"$regex" && level <= MAX_LEVELS {
+                self.conditions += 1;
+                let options_at = format!("{pointer}/$options");
+                let options = options.map(|(_, value)| (value.value(), options_at.as_str()));
+                tests.extend(self.expression(value.value(), options, &at));
+            } else if name == b"$options" {
+                if !members.keys().any(|key| key.bytes == b"$regex") {
+                    self.reading.problem(&at, "stands beside $regex");
+                }
+            } else {
+                tests.extend(self.test(name, value, &at, level));
+            }
+        }
+        tests
     }
 
     fn test(
@@ -212,15 +276,102 @@ impl Reader {
                     "must be an object of operators, as in {\"$not\": {\"$gt\": 5}}",
                 ),
             },
-            b"$gt" | b"$gte" | b"$lt" | b"$lte" if is_unordered(value) => {
+            b"$gt" | b"$gte" | b"$lt" | b"$lte" if is_unordered(value) && !self.any_order => {
                 self.reading.wanted(pointer, "a number, a string or a boolean", value);
             }
+            b"$regex" => return self.expression(value, None, pointer),
+            b"$elemMatch" => match value {
+                Value::Container(members) if members.is_object() => {
+                    let condition = self.element(stored, pointer, level + 1);
+                    return Some(FieldTest::ElementMatches(condition));
+                }
+                other => self.reading.wanted(pointer, "an object", other),
+            },
+            b"$all" => match value {
+                Value::Container(list) if !list.is_object() => {
+                    let equal = |e: Stored<'_>| Test::Equal(self.reading.operand(e));
+                    return Some(FieldTest::HasAll(list.elements().map(equal).collect()));
+                }
+                other => self.reading.wanted(pointer, "an array", other),
+            },
+            b"$size" => match value {
+                Value::Number(number) => {
+                    let size = to_integer(number).and_then(|number| usize::try_from(number).ok());
+                    if size.is_none() {
+                        self.reading.problem(pointer, "must be a whole number from 0 up");
+                    }
+                    return size.map(FieldTest::Size);
+                }
+                other => self.reading.wanted(pointer, "a whole number from 0 up", other),
+            },
             _ => {
-                let test = read_test(&mut self.reading, name, stored, pointer);
+                let test = read_test(self.reading, name, stored, pointer);
                 return test.map(FieldTest::Comparison);
             }
         }
         None
+    }
+
+    /// What an element must be: an object of operators, an object as a filter, or the value itself.
+    fn element(&mut self, stored: Stored<'_>, pointer: &str, level: usize) -> ElementCondition {
+        match stored.value() {
+            Value::Container(members) if members.is_object() => {
+                if is_about_the_element(members) {
+                    ElementCondition::Tests(self.tests(members, pointer, level))
+                } else {
+                    ElementCondition::Object(self.filter(stored.value(), pointer, level))
+                }
+            }
+            _ => ElementCondition::Equal(self.reading.operand(stored)),
+        }
+    }
+
+    /// `options`: what stands in `$options` beside it.
+    fn expression(
+        &mut self,
+        value: Value<'_>,
+        options: Option<(Value<'_>, &str)>,
+        pointer: &str,
+    ) -> Option<FieldTest> {
+        let Value::String(text) = value else {
+            self.reading.wanted(pointer, "a string", value);
+            return None;
+        };
+        let mut builder = RegexBuilder::new(str::from_utf8(text).unwrap_or_default());
+        builder.size_limit(MAX_EXPRESSION).dfa_size_limit(MAX_EXPRESSION);
+        if let Some((options, pointer)) = options {
+            let Value::String(letters) = options else {
+                self.reading.wanted(pointer, "a string of the letters i, m, s and x", options);
+                return None;
+            };
+            for letter in letters {
+                match letter {
+                    b'i' => builder.case_insensitive(true),
+                    b'm' => builder.multi_line(true),
+                    b's' => builder.dot_matches_new_line(true),
+                    b'x' => builder.ignore_whitespace(true),
+                    _ => {
+                        self.reading.problem(pointer, "must be of the letters i, m, s and x");
+                        return None;
+                    }
+                };
+            }
+        }
+        match builder.build() {
+            Ok(expression) => Some(FieldTest::Matches(expression)),
+            Err(regex::Error::CompiledTooBig(_)) => {
+                self.reading.problem(pointer, "the regular expression is too large");
+                None
+            }
+            Err(error) => {
+                // The last line says what is wrong; those before it draw where.
+                let told = error.to_string();
+                let last = told.lines().last().unwrap_or_default();
+                let problem = last.trim_start_matches("error: ");
+                self.reading.problem(pointer, format!("is no regular expression: {problem}"));
+                None
+            }
+        }
     }
 
     /// `{"op", "path", "value"}`.
@@ -273,20 +424,16 @@ impl Reader {
 }
 
 fn is_field_operator(name: &[u8]) -> bool {
-    let known = [
-        &b"$eq"[..],
-        b"$ne",
-        b"$gt",
-        b"$gte",
-        b"$lt",
-        b"$lte",
-        b"$in",
-        b"$nin",
-        b"$exists",
-        b"$contains",
-        b"$not",
-    ];
-    known.contains(&name)
+    FIELD_OPERATORS.contains(&name)
+}
+
+/// Whether operators are about an element itself, and not about fields that it has as an object.
+fn is_about_the_element(members: Container<'_>) -> bool {
+    members.pairs().any(|(name, value)| match name {
+        b"$not" => matches!(value.value(), Value::Container(inner) if is_about_the_element(inner)),
+        b"$options" => true,
+        name => is_field_operator(name),
+    })
 }
 
 fn is_unordered(value: Value<'_>) -> bool {

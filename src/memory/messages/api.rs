@@ -1,5 +1,6 @@
 //! The SQL function that searches messages.
 
+use super::decode::ROLES;
 use super::scope::Scope;
 use super::search::{self, Request};
 use crate::arguments::name;
@@ -7,7 +8,10 @@ use crate::error::Error;
 use crate::install::require_tables;
 use crate::memory::api::{names, need_embedding, no_nan, query_of, search_text, user, within};
 use crate::memory::error::MemoryError;
+use crate::memory::last;
 use crate::pg::json;
+use crate::pg::whole::Spi;
+use crate::workspace;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -17,9 +21,6 @@ use pgrx::prelude::*;
 const MAX_ROWS: i32 = 10_000;
 const MAX_EXPANDED_ROWS: i32 = 1_000;
 const MAX_EXPAND: i32 = 100;
-
-/// As `kepler.message_role` has them.
-const ROLES: [&str; 4] = ["system", "user", "assistant", "tool"];
 
 /// Finds messages by meaning, words, time and metadata, with what was said around them.
 ///
@@ -101,13 +102,14 @@ fn search_messages(
     >,
     ErrorReport,
 > {
+    last::forget();
     require_tables()?;
     let expand = within("expand", expand, 0, MAX_EXPAND)?;
     let most = if expand > 0 { MAX_EXPANDED_ROWS } else { MAX_ROWS };
     let (sent_from, sent_before) = (sent_from.map(i64::from), sent_before.map(i64::from));
     let request = Request {
         scope: Scope {
-            workspace_id: name("workspace_id", workspace_id)?,
+            workspace_id: workspace::argument(workspace_id)?,
             user: user(user_id)?,
             conversation_id: Some(name("conversation_id", conversation_id)?).filter(|id| id != "*"),
             kinds: names("kinds", kinds)?,
@@ -129,6 +131,7 @@ fn search_messages(
     let answer = Spi::connect_mut(|client| search::run(client, &request, memory))?;
 
     let (plan, exhausted) = (answer.plan.name(), answer.exhausted);
+    last::note(plan, exhausted, answer.hits);
     Ok(TableIterator::new(answer.found.into_iter().map(move |found| {
         let hit = found.is_hit;
         (

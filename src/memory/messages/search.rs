@@ -65,7 +65,8 @@ pub(crate) struct Found {
 pub(crate) struct Answer {
     pub(crate) found: Vec<Found>,
     pub(crate) plan: Plan,
-    /// Whether there are no more hits.
+    /// How many hits there are among them, and whether there are no more.
+    pub(crate) hits: usize,
     pub(crate) exhausted: bool,
 }
 
@@ -138,6 +139,7 @@ pub(crate) fn run(
         query_text: request.query_text.as_deref(),
         pool: pool(request.max_rows, request.query_text.is_none()),
         max_rows: request.max_rows,
+        min_similarity: request.min_similarity,
         is_diverse: false,
     };
     let space = question.space(client, request.space.as_deref(), &reader)?;
@@ -146,10 +148,10 @@ pub(crate) fn run(
     let gathered = gather(client, &question, space.as_ref(), &conditions, &mut parameters);
     let plan = gathered.plan;
     let hits = rank(request, &question, space.as_ref(), gathered);
+    let (hits, passages) = around(client, request, hits);
     let exhausted = hits.len() < request.max_rows;
-    let passages = around(client, request, &hits);
     let found = turns(client, &scope.workspace_id, &passages, &hits, memory);
-    Ok(Answer { found, plan, exhausted })
+    Ok(Answer { found, plan, hits: hits.len(), exhausted })
 }
 
 /// The hits, best first.
@@ -189,10 +191,14 @@ fn rank(
     hits.into_iter().map(|(hit, _)| hit).collect()
 }
 
-/// The passages of the hits, the best first; without neighbours each hit is one.
-fn around(client: &mut SpiClient<'_>, request: &Request, hits: &[Hit]) -> Vec<Passage> {
+/// The hits that are to be seen, and their passages, the best first; without neighbours each hit is one.
+fn around(
+    client: &mut SpiClient<'_>,
+    request: &Request,
+    hits: Vec<Hit>,
+) -> (Vec<Hit>, Vec<Passage>) {
     if hits.is_empty() {
-        return Vec::new();
+        return (hits, Vec::new());
     }
     let mut ids = Array::texts(hits.iter().map(|hit| hit.id.as_str()));
     let workspace = Text::new(&request.scope.workspace_id);
@@ -215,9 +221,14 @@ fn around(client: &mut SpiClient<'_>, request: &Request, hits: &[Hit]) -> Vec<Pa
         };
         found.insert(id, surroundings);
     }
-    let surroundings = hits.iter().filter_map(|hit| found.remove(hit.id.as_str()));
+    // A hit that the caller may not see takes no place.
+    let seen = hits.into_iter().filter_map(|hit| {
+        let surroundings = found.remove(hit.id.as_str())?;
+        Some((hit, surroundings))
+    });
+    let (hits, surroundings): (Vec<Hit>, Vec<Surroundings>) = seen.unzip();
     if request.expand > 0 {
-        return passages::unite(surroundings.collect());
+        return (hits, passages::unite(surroundings));
     }
     let alone = |(place, hit): (usize, Surroundings)| Passage {
         conversation_id: hit.conversation_id,
@@ -225,7 +236,7 @@ fn around(client: &mut SpiClient<'_>, request: &Request, hits: &[Hit]) -> Vec<Pa
         last: hit.number,
         hits: vec![(hit.number, place)],
     };
-    surroundings.enumerate().map(alone).collect()
+    (hits, surroundings.into_iter().enumerate().map(alone).collect())
 }
 
 /// The messages of the passages, in their order.

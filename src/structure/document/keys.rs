@@ -1,17 +1,30 @@
 //! Reads the keys of one object of a document. A key that nobody asked for is a problem.
 
 use super::Problem;
+use super::nulls::MESSAGE;
 use crate::json::{Json, token};
+use std::collections::HashSet;
 
 /// What was found so far.
 #[derive(Default)]
 pub(super) struct Problems {
     found: Vec<Problem>,
+    nulls: HashSet<String>,
 }
 
 impl Problems {
+    /// Begins with the places where null must not stand: of those nothing else is said.
+    pub(super) fn without_nulls(nulls: Vec<String>) -> Self {
+        let problem =
+            |pointer: &String| Problem { pointer: pointer.clone(), message: MESSAGE.to_owned() };
+        Self { found: nulls.iter().map(problem).collect(), nulls: nulls.into_iter().collect() }
+    }
+
     pub(super) fn add(&mut self, pointer: impl Into<String>, message: impl Into<String>) {
-        self.found.push(Problem { pointer: pointer.into(), message: message.into() });
+        let pointer = pointer.into();
+        if !self.nulls.contains(&pointer) {
+            self.found.push(Problem { pointer, message: message.into() });
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -46,7 +59,7 @@ impl<'j> Keys<'j> {
         format!("{}/{}", self.pointer, token(key))
     }
 
-    /// The value of a key. `null` counts as absent.
+    /// The value of a key. A null is told elsewhere, and gives nothing.
     pub(super) fn take(&mut self, key: &'static str) -> Option<&'j Json> {
         self.known.push(key);
         let (_, value) = self.pairs.iter().find(|(name, _)| name == key)?;

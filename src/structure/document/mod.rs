@@ -5,6 +5,7 @@
 
 mod field;
 mod keys;
+pub(super) mod nulls;
 mod print;
 mod rules;
 
@@ -45,7 +46,7 @@ impl Structure {
 
     /// Reads a document.
     pub(crate) fn from_json(document: &Json) -> Result<Structure, Vec<Problem>> {
-        let mut problems = Problems::default();
+        let mut problems = Problems::without_nulls(nulls::of_document(document, ""));
         let structure = read(document, &mut problems);
         match structure {
             Some(structure) if problems.is_empty() => Ok(structure),

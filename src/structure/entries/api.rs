@@ -7,6 +7,9 @@ use super::{change, delete, insert};
 use crate::error::Error;
 use crate::install::require_tables;
 use crate::pg::memory;
+use crate::pg::texts::Texts;
+use crate::pg::whole::Spi;
+use crate::workspace;
 use pgrx::JsonB;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -66,7 +69,7 @@ fn insert_entries(
 #[allow(clippy::type_complexity)]
 fn upsert_entries(
     name: Option<&str>,
-    key: Option<Vec<Option<String>>>,
+    key: Option<Texts>,
     entries: Option<&str>,
     on_error: default!(Option<&str>, "'reject'"),
     workspace_id: default!(Option<&str>, "kepler.current_workspace_id()"),
@@ -85,7 +88,7 @@ fn upsert_entries(
     ErrorReport,
 > {
     let call = Call::check(name, workspace_id, Some(on_error))?;
-    let key: Option<Vec<String>> = key.and_then(|key| key.into_iter().collect());
+    let key: Option<Vec<String>> = key.and_then(|key| key.0.into_iter().collect());
     let key = key.ok_or(Error::NullArgument("key"))?;
     let entries = entries.ok_or(Error::NullArgument("entries"))?;
     call.run(entries.len(), |client, table| {
@@ -131,7 +134,7 @@ fn update_entries(
 #[allow(clippy::type_complexity)]
 fn delete_entries(
     name: Option<&str>,
-    entry_ids: Option<Vec<Option<String>>>,
+    entry_ids: Option<Texts>,
     workspace_id: default!(Option<&str>, "kepler.current_workspace_id()"),
 ) -> Result<
     TableIterator<
@@ -148,7 +151,7 @@ fn delete_entries(
     ErrorReport,
 > {
     let call = Call::check(name, workspace_id, None)?;
-    let entry_ids = entry_ids.ok_or(Error::NullArgument("entry_ids"))?;
+    let entry_ids = entry_ids.ok_or(Error::NullArgument("entry_ids"))?.0;
     call.run(0, |client, table| Ok(delete::delete(client, table, &entry_ids)))
 }
 
@@ -162,12 +165,13 @@ struct Call<'a> {
 impl<'a> Call<'a> {
     fn check(
         name: Option<&'a str>,
-        workspace: Option<&'a str>,
+        given_workspace: Option<&'a str>,
         on_error: Option<Option<&'a str>>,
     ) -> Result<Self, Error> {
         require_tables()?;
         let name = name.ok_or(Error::NullArgument("name"))?;
-        let workspace = workspace.ok_or(Error::NullArgument("workspace_id"))?;
+        let workspace = given_workspace.ok_or(Error::NullArgument("workspace_id"))?;
+        workspace::require_own(workspace)?;
         let skip = match on_error {
             None | Some(Some("skip")) => true,
             Some(Some("reject")) => false,

@@ -2,7 +2,8 @@
 //!
 //! 1. Read what is stored and compare, without a lock. Unchanged entries get their answer here.
 //! 2. Insert what is new (an upsert). What is there after all is read as in step 1.
-//! 3. Lock what must change, decide again, and write.
+//! 3. Lock what must change, decide again, and write: an entry that gives up what another one is to get comes before it
+//!    (`moves`).
 //!
 //! All steps go in the order of the keys, and inserts come before the first lock on a stored row, so no
 //! two calls wait for each other in a circle.
@@ -13,14 +14,13 @@ use super::entry_table::{EntryTable, Shape};
 use super::fold;
 use super::insert::{WRITE_BYTES, WRITE_ROWS, filler};
 use super::key::Key;
-use super::land::{Landing, ordinals, refused};
+use super::land::{Landing, ordinals};
 use super::validator::{Filling, compare};
 use super::violation::{Code, Violation};
 use crate::error::Error;
 use crate::jsonb::elements;
 use crate::pg::array::{self, Array, Starts};
 use crate::pg::plan::{Parameter, Row};
-use crate::pg::subtransaction;
 use pgrx::check_for_interrupts;
 use pgrx::spi::SpiClient;
 use std::collections::{HashMap, HashSet};
@@ -68,12 +68,31 @@ pub(crate) fn change(
         rows,
         places,
     };
-    batch.write(client, &order.last)?;
+    // What stands behind the last element of each entry, the latest at the end.
+    let mut earlier: HashMap<u32, Vec<u32>> = HashMap::new();
     for (row, by) in order.superseded {
-        let (element, by) = (batch.element(row), batch.element(by));
-        let answers = &mut batch.landing.answers.all;
-        answers[element as usize].outcome = Outcome::Superseded;
-        answers[element as usize].entry_id = answers[by as usize].entry_id.clone();
+        batch.places[row as usize] = batch.places[by as usize];
+        earlier.entry(by).or_default().push(row);
+    }
+    let mut standing = order.last;
+    while !standing.is_empty() {
+        batch.write(client, &standing)?;
+        let mut next = Vec::new();
+        for by in standing {
+            let Some(mut rows) = earlier.remove(&by) else { continue };
+            // Only what lands supersedes: where the last is rejected, the one before it stands.
+            if batch.is_rejected(by) {
+                if let Some(row) = rows.pop() {
+                    next.push(row);
+                    earlier.insert(row, rows);
+                }
+                continue;
+            }
+            for row in rows {
+                batch.supersede(row, by);
+            }
+        }
+        standing = next;
     }
     Ok(batch.landing.answers)
 }
@@ -115,12 +134,12 @@ fn given_columns(table: &EntryTable, set: usize, rows: &Rows) -> Vec<(u16, bool)
     given
 }
 
-struct Batch<'t> {
+pub(super) struct Batch<'t> {
     kind: Kind,
     /// The unique set by which entries are found.
     set: usize,
-    landing: Landing<'t>,
-    shape: Rc<Shape>,
+    pub(super) landing: Landing<'t>,
+    pub(super) shape: Rc<Shape>,
     rows: Rows,
     starts: Vec<Starts>,
     /// The row of each element.
@@ -153,10 +172,13 @@ impl Batch<'_> {
             missing.clear();
             self.read(client, &met, &mut missing, &mut present);
             present.sort_unstable_by_key(|&row| self.places[row as usize]);
+            let (mut keys, mut changing) = (HashMap::new(), Vec::new());
             for chunk in present.chunks(WRITE_ROWS) {
-                self.lock_and_update(client, chunk, &mut missing);
+                let some = self.lock(client, chunk, &mut keys, &mut missing);
+                changing.extend(some);
             }
             present.clear();
+            self.move_to(client, &keys, changing);
             if missing.is_empty() {
                 return Ok(());
             }
@@ -164,7 +186,19 @@ impl Batch<'_> {
         Err(Error::EntriesContended)
     }
 
-    fn element(&self, row: u32) -> u32 {
+    fn is_rejected(&self, row: u32) -> bool {
+        let element = self.element(row) as usize;
+        self.landing.answers.all[element].outcome == Outcome::Rejected
+    }
+
+    fn supersede(&mut self, row: u32, by: u32) {
+        let (element, by) = (self.element(row), self.element(by));
+        let answers = &mut self.landing.answers.all;
+        answers[element as usize].outcome = Outcome::Superseded;
+        answers[element as usize].entry_id = answers[by as usize].entry_id.clone();
+    }
+
+    pub(super) fn element(&self, row: u32) -> u32 {
         self.rows.elements[row as usize]
     }
 
@@ -236,7 +270,7 @@ impl Batch<'_> {
     }
 
     /// The given columns, with flags where not all rows have one.
-    fn push_given(&self, rows: &[u32], arrays: &mut Vec<Array>) {
+    pub(super) fn push_given(&self, rows: &[u32], arrays: &mut Vec<Array>) {
         for &(column, partly) in &self.shape.given {
             arrays.push(self.gather(column, rows));
             if partly {
@@ -253,7 +287,7 @@ impl Batch<'_> {
     fn insert(&mut self, client: &mut SpiClient<'_>, missing: &[u32]) -> Vec<u32> {
         let mut met = Vec::new();
         let table = self.landing.table;
-        let to_itself = table.references.iter().any(|reference| reference.to_itself);
+        let to_itself = table.refers_to_itself();
         let mut fill = filler();
         let mut new = Rows::new(&table.validator);
         for &row in missing {
@@ -312,17 +346,18 @@ impl Batch<'_> {
         }
     }
 
-    /// Step 3. Puts rows whose entry has vanished back to `missing`.
-    fn lock_and_update(
+    /// Step 3. Gives the rows that are to be written, notes the keys of their entries, and puts rows whose entry has
+    /// vanished back to `missing`.
+    fn lock(
         &mut self,
         client: &mut SpiClient<'_>,
         chunk: &[u32],
+        keys: &mut HashMap<u32, Key>,
         missing: &mut Vec<u32>,
-    ) {
+    ) -> Vec<u32> {
         check_for_interrupts!();
         let mut found: HashMap<u32, Found> =
             self.compare(client, chunk, true).into_iter().map(|found| (found.row, found)).collect();
-        let mut keys: HashMap<u32, Key> = HashMap::new();
         let mut changing = Vec::new();
         for &row in chunk {
             let Some(found) = found.remove(&row) else {
@@ -347,37 +382,11 @@ impl Batch<'_> {
             }
         }
         self.landing.check_references(client, &self.rows, &mut changing);
-        self.find_rivals(client, &keys, &mut changing);
-        self.update(client, &keys, &changing);
-    }
-
-    /// Takes rows out that would get what another entry has.
-    fn find_rivals(
-        &mut self,
-        client: &mut SpiClient<'_>,
-        keys: &HashMap<u32, Key>,
-        changing: &mut Vec<u32>,
-    ) {
-        let shape = Rc::clone(&self.shape);
-        let mut stopped = HashSet::new();
-        for (set, find) in &shape.rivals {
-            if changing.is_empty() {
-                return;
-            }
-            let mut arrays = vec![ordinals(changing), self.keys(keys, changing)];
-            self.push_given(changing, &mut arrays);
-            let table = self.landing.table;
-            for (row, rival) in super::land::run_for_keys(client, table, find, &mut arrays) {
-                let violation = self.landing.duplicate(*set, &rival);
-                self.landing.answers.reject(self.element(row), violation);
-                stopped.insert(row);
-            }
-        }
-        changing.retain(|row| !stopped.contains(row));
+        changing
     }
 
     /// The keys of the stored entries of rows.
-    fn keys(&self, keys: &HashMap<u32, Key>, rows: &[u32]) -> Array {
+    pub(super) fn keys(&self, keys: &HashMap<u32, Key>, rows: &[u32]) -> Array {
         let mut array = Array::new(self.landing.table.validator.columns[0].element);
         for row in rows {
             match keys.get(row) {
@@ -388,29 +397,13 @@ impl Batch<'_> {
         array
     }
 
-    /// Writes rows whose entries are locked. What the database refuses is found by halves.
-    fn update(&mut self, client: &mut SpiClient<'_>, keys: &HashMap<u32, Key>, changing: &[u32]) {
-        if changing.is_empty() {
-            return;
-        }
-        let written = if self.landing.skip {
-            match subtransaction::attempt(|| self.update_some(client, keys, changing)) {
-                Ok(written) => written,
-                Err(refusal) if changing.len() == 1 => {
-                    let element = self.element(changing[0]);
-                    self.landing.answers.reject(element, refused(refusal));
-                    return;
-                }
-                Err(_) => {
-                    let (first, second) = changing.split_at(changing.len() / 2);
-                    self.update(client, keys, first);
-                    self.update(client, keys, second);
-                    return;
-                }
-            }
-        } else {
-            self.update_some(client, keys, changing)
-        };
+    /// Answers for rows that were sent to be written.
+    pub(super) fn settle_updated(
+        &mut self,
+        keys: &HashMap<u32, Key>,
+        changing: &[u32],
+        written: &HashSet<Key>,
+    ) {
         for &row in changing {
             match keys.get(&row) {
                 Some(key) if written.contains(key) => self.settle(row, Outcome::Updated, key),
@@ -423,7 +416,7 @@ impl Batch<'_> {
         }
     }
 
-    fn update_some(
+    pub(super) fn update_some(
         &self,
         client: &mut SpiClient<'_>,
         keys: &HashMap<u32, Key>,

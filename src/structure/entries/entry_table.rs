@@ -2,7 +2,8 @@
 //!
 //! A session keeps the tables it has used. Each call asks which version of the structure is in force,
 //! after it has locked the table: whoever changes the structure locks it too, so that the answer holds
-//! to the end of the transaction.
+//! to the end of the transaction. A number of a version is given again where the change was rolled back: who wrote
+//! the version counts too, and that nothing about the table, or one that it refers to, has changed since.
 
 use super::statements::{self, Given};
 use super::validator::{Column, Comparison, Validator};
@@ -10,9 +11,10 @@ use crate::error::Error;
 use crate::ident::qualified;
 use crate::pg::array::ElementType;
 use crate::pg::plan::{OwnedStatement, Statement};
+use crate::pg::relation::{MadeOf, generation};
 use crate::pg::varlena::Text;
 use crate::structure::error::StructureError;
-use crate::structure::model::{FieldKind, KeyKind, Method, Operand, Structure, TIMES};
+use crate::structure::model::{FieldKind, KeyKind, Method, OnDelete, Operand, Structure, TIMES};
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::cell::RefCell;
@@ -33,12 +35,15 @@ const MAX_SHAPES: usize = 8;
 pub(crate) struct EntryTable {
     /// Of `kepler.entry_tables`.
     id: String,
-    version: i32,
+    version: Version,
     relation: pg_sys::Oid,
+    made_of: MadeOf,
     /// As SQL names it.
     pub(crate) name: String,
     pub(crate) validator: Validator,
     pub(crate) key_kind: KeyKind,
+    /// Whether a trigger of the user's sees new rows before they are written.
+    pub(crate) keys_may_change: bool,
     /// Behind a generated key.
     pub(crate) sequence: Option<pg_sys::Oid>,
     /// The key alone is the first.
@@ -52,6 +57,9 @@ pub(crate) struct EntryTable {
     shapes: RefCell<Vec<Rc<Shape>>>,
 }
 
+/// A version of a structure: its number, and the (sub)transaction that wrote it, whose number is never given again.
+type Version = (i32, pg_sys::Oid);
+
 /// Columns whose values no two entries share; with each, whether case does not count.
 pub(crate) struct UniqueSet {
     pub(crate) columns: Vec<(u16, bool)>,
@@ -63,7 +71,11 @@ pub(crate) struct Reference {
     pub(crate) column: u16,
     pub(crate) to: String,
     pub(crate) to_itself: bool,
+    /// Whether an entry goes or stays with the one that it refers to.
+    pub(crate) is_tied: bool,
     pub(crate) find_missing: OwnedStatement,
+    /// What entries refer to.
+    pub(crate) read: OwnedStatement,
 }
 
 /// The statements for a batch of changes that gives certain columns.
@@ -79,8 +91,11 @@ pub(crate) struct Shape {
 
 thread_local! {
     static FIND: Statement = const { Statement::new(
-        c"SELECT id, version, table_name FROM kepler.entry_tables
-          WHERE workspace_id = $1 AND record_name = $2 AND dropped_at IS NULL",
+        c"SELECT t.id, t.version, t.table_name, s.xmin FROM kepler.entry_tables AS t
+          LEFT JOIN kepler.structures AS s
+              ON s.workspace_id = t.workspace_id AND s.entry_table_id = t.id
+                 AND s.version = t.version
+          WHERE t.workspace_id = $1 AND t.record_name = $2 AND t.dropped_at IS NULL",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID],
     ) };
     static WORKSPACE: Statement = const { Statement::new(
@@ -94,7 +109,10 @@ thread_local! {
     ) };
     static COLUMNS: Statement = const { Statement::new(
         c"SELECT a.attname::text, a.atttypid, pg_catalog.format_type(a.atttypid, NULL),
-                 f.confrelid, n.nspname::text, c.relname::text, k.attname::text, d.objid
+                 f.confrelid, n.nspname::text, c.relname::text, k.attname::text, d.objid,
+                 -- Rows (1), before (2), INSERT (4).
+                 EXISTS (SELECT FROM pg_catalog.pg_trigger AS g
+                         WHERE g.tgrelid = a.attrelid AND NOT g.tgisinternal AND g.tgtype & 7 = 7)
           FROM pg_catalog.pg_attribute AS a
           LEFT JOIN pg_catalog.pg_constraint AS f
               ON f.conrelid = a.attrelid AND f.contype = 'f' AND f.conkey = ARRAY[a.attnum]
@@ -126,6 +144,8 @@ struct Attribute {
     /// The table it refers to, as SQL names it, and the column there.
     target: Option<(pg_sys::Oid, String, String)>,
     sequence: Option<pg_sys::Oid>,
+    /// Of the table: whether it has such triggers.
+    triggers: bool,
 }
 
 impl EntryTable {
@@ -158,6 +178,7 @@ impl EntryTable {
                 && table.id == id
                 && table.version == version
                 && table.relation == relation
+                && table.made_of.is_current()
             {
                 keep(place, &table);
                 return Ok(table);
@@ -166,6 +187,10 @@ impl EntryTable {
             keep(place, &table);
             return Ok(table);
         }
+    }
+
+    pub(crate) fn refers_to_itself(&self) -> bool {
+        self.references.iter().any(|reference| reference.to_itself)
     }
 
     /// The place of the unique set that consists of these fields, in any order.
@@ -264,15 +289,15 @@ fn find(
     client: &mut SpiClient<'_>,
     workspace: &str,
     name: &str,
-) -> Result<(String, i32, String), Error> {
+) -> Result<(String, Version, String), Error> {
     let (workspace_id, record_name) = (Text::new(workspace), Text::new(name));
     let rows = FIND.with(|find| {
         find.run_latest(client, &[Some(workspace_id.datum()), Some(record_name.datum())])
     });
-    let found = rows
-        .iter::<3>()
-        .next()
-        .and_then(|row| Some((row.text(0)?.to_owned(), row.integer(1)?, row.text(2)?.to_owned())));
+    let found = rows.iter::<4>().next().and_then(|row| {
+        let version = (row.integer(1)?, row.oid(3).unwrap_or(pg_sys::InvalidOid));
+        Some((row.text(0)?.to_owned(), version, row.text(2)?.to_owned()))
+    });
     if let Some(found) = found {
         return Ok(found);
     }
@@ -310,13 +335,14 @@ fn load(
     client: &mut SpiClient<'_>,
     workspace: &str,
     id: String,
-    version: i32,
+    version: Version,
     relation: pg_sys::Oid,
     table_name: &str,
 ) -> Result<EntryTable, Error> {
+    let at = generation();
     let structure = {
         let (workspace_id, table_id) = (Text::new(workspace), Text::new(&id));
-        let version = Some(pg_sys::Datum::from(version));
+        let version = Some(pg_sys::Datum::from(version.0));
         let rows = STRUCTURE.with(|statement| {
             let parameters = [Some(workspace_id.datum()), Some(table_id.datum()), version];
             statement.run_latest(client, &parameters)
@@ -328,7 +354,7 @@ fn load(
     let rows = COLUMNS
         .with(|statement| statement.run_latest(client, &[Some(pg_sys::Datum::from(relation))]));
     let attributes: Vec<Attribute> = rows
-        .iter::<8>()
+        .iter::<9>()
         .filter_map(|row| {
             Some(Attribute {
                 name: row.text(0)?.to_owned(),
@@ -338,19 +364,21 @@ fn load(
                     Some((target, qualified(row.text(4)?, row.text(5)?), row.text(6)?.to_owned()))
                 }),
                 sequence: row.oid(7),
+                triggers: row.boolean(8)?,
             })
         })
         .collect();
     drop(rows);
-    compile(structure, id, version, relation, table_name, &attributes)
+    let targets = attributes.iter().filter_map(|a| a.target.as_ref().map(|target| target.0));
+    let made_of = MadeOf::tables(std::iter::once(relation).chain(targets).collect(), at);
+    compile(structure, (id, version), (relation, made_of), table_name, &attributes)
 }
 
 /// The table as the structure and the catalog together say.
 fn compile(
     structure: Structure,
-    id: String,
-    version: i32,
-    relation: pg_sys::Oid,
+    (id, version): (String, Version),
+    (relation, made_of): (pg_sys::Oid, MadeOf),
     table_name: &str,
     attributes: &[Attribute],
 ) -> Result<EntryTable, Error> {
@@ -425,7 +453,7 @@ fn compile(
         .collect();
     let mut references = Vec::new();
     for (at, field) in structure.fields.iter().enumerate() {
-        let FieldKind::Reference { to, .. } = &field.kind else { continue };
+        let FieldKind::Reference { to, on_delete } = &field.kind else { continue };
         // Without its constraint a reference is only a value.
         let Some((target, target_name, target_key)) = &attribute(&field.name)?.target else {
             continue;
@@ -435,6 +463,8 @@ fn compile(
             column,
             to: to.clone(),
             to_itself: *target == relation,
+            is_tied: *on_delete != OnDelete::SetNull,
+            read: statements::read_by_key(&name, &validator, column),
             find_missing: statements::find_missing(
                 target_name,
                 target_key,
@@ -446,7 +476,9 @@ fn compile(
         id,
         version,
         relation,
+        made_of,
         key_kind: structure.key.kind,
+        keys_may_change: key.triggers,
         sequence: key.sequence,
         insert: statements::insert(&name, &validator, false),
         insert_lenient: statements::insert(&name, &validator, true),

@@ -31,7 +31,7 @@ pub(crate) fn insert(
     let mut rows = Rows::new(&table.validator);
     let mut fill = filler();
     // Entries that refer to each other go in one statement: only together they are valid.
-    let whole = table.references.iter().any(|reference| reference.to_itself);
+    let whole = table.refers_to_itself();
     elements::divide(text, |at| {
         if !whole && (rows.count() >= WRITE_ROWS || rows.size() >= WRITE_BYTES) {
             landing.land(client, &mut rows, None);

@@ -18,7 +18,11 @@ impl Key {
     /// Reads what [`fmt::Display`] writes.
     pub(crate) fn parse(kind: KeyKind, text: &str) -> Option<Key> {
         match kind {
-            KeyKind::Bigint => text.trim().parse().ok().map(Key::Bigint),
+            // "007" is the key of nothing.
+            KeyKind::Bigint => {
+                let value: i64 = text.trim().parse().ok()?;
+                (value.to_string() == text.trim()).then_some(Key::Bigint(value))
+            }
             KeyKind::Uuid => scalar::uuid(text.trim().as_bytes()).map(Key::Uuid),
             KeyKind::Cuid => Some(Key::Text(text.to_owned())),
         }

@@ -1,18 +1,19 @@
-//! New rows on their way into the table: references are looked up, what meets a stored entry is found
-//! out, and every row that does not land gets its answer.
+//! New rows on their way into the table: what meets a stored entry is found out, and every row that does not land gets
+//! its answer. Which rows land does not depend on how a batch is cut: rows that need each other stay together (`needs`).
 
 use super::answer::{Answers, Outcome};
 use super::decode::Rows;
-use super::entry_table::{EntryTable, Reference};
+use super::entry_table::EntryTable;
 use super::key::Key;
+use super::needs;
 use super::violation::{Code, Violation};
 use crate::pg::array::{self, Array};
 use crate::pg::plan::{OwnedStatement, Parameter};
 use crate::pg::subtransaction::{self, Refusal};
-use crate::structure::constant::shorten;
-use crate::structure::model::{FieldKind, KeyKind};
 use pgrx::check_for_interrupts;
+use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::spi::SpiClient;
+use pgrx::{PgLogLevel, PgSqlErrorCode};
 use std::collections::{HashMap, HashSet};
 
 /// So many pieces of a call may be tried in subtransactions of their own: Postgres keeps 64 of a
@@ -21,6 +22,9 @@ const MAX_HOPEFUL: usize = 50;
 
 /// So often rows are sent again that met something which then was gone.
 const MAX_ROUNDS: usize = 3;
+
+const FOREIGN_KEY: PgSqlErrorCode = PgSqlErrorCode::ERRCODE_FOREIGN_KEY_VIOLATION;
+const OTHER_KEYS: PgSqlErrorCode = PgSqlErrorCode::ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION;
 
 /// What the batches of a call share.
 pub(crate) struct Landing<'t> {
@@ -42,6 +46,8 @@ struct Met {
 /// Which rows a statement has written, by their keys.
 enum Written {
     All,
+    /// All, and a trigger may have given them other keys: in the order of the rows.
+    As(Vec<Key>),
     Some(HashSet<Key>),
 }
 
@@ -77,7 +83,8 @@ impl<'t> Landing<'t> {
             if alive.is_empty() {
                 return met;
             }
-            alive = self.insert(client, rows, &alive, lenient);
+            let units = self.units(rows, &alive);
+            alive = self.insert(client, rows, &units, lenient);
             if alive.is_empty() {
                 return met;
             }
@@ -96,8 +103,8 @@ impl<'t> Landing<'t> {
         for row in alive {
             let kept_out =
                 match subtransaction::attempt(|| self.insert_some(client, rows, &[row], false)) {
-                    Ok(Written::All) => {
-                        self.settle_inserted(rows, &[row]);
+                    Ok(written @ (Written::All | Written::As(_))) => {
+                        self.settle_written(rows, &[row], written);
                         continue;
                     }
                     Ok(Written::Some(_)) => Violation::new(
@@ -112,41 +119,161 @@ impl<'t> Landing<'t> {
         met
     }
 
-    /// Inserts rows and settles those that land; gives the others.
+    /// Inserts rows and settles those that land; gives the others. Each unit needs only itself and what stands before it.
     fn insert(
         &mut self,
         client: &mut SpiClient<'_>,
         rows: &mut Rows,
-        alive: &[u32],
+        units: &[Vec<u32>],
         lenient: bool,
     ) -> Vec<u32> {
         check_for_interrupts!();
-        let written = if self.skip {
-            match subtransaction::attempt(|| self.insert_some(client, rows, alive, lenient)) {
-                Ok(written) => written,
-                Err(refusal) if alive.len() == 1 => {
-                    self.answers.reject(rows.elements[alive[0] as usize], refused(refusal));
-                    return Vec::new();
-                }
-                // One of them at least: half of them are tried at a time.
-                Err(_) => {
-                    let (first, second) = alive.split_at(alive.len() / 2);
-                    let mut left = self.insert(client, rows, first, lenient);
-                    left.extend(self.insert(client, rows, second, lenient));
-                    return left;
-                }
-            }
-        } else {
-            self.insert_some(client, rows, alive, lenient)
+        let all = units.concat();
+        if all.is_empty() {
+            return all;
+        }
+        if !self.skip && !self.table.refers_to_itself() && !self.table.keys_may_change {
+            let written = self.insert_some(client, rows, &all, lenient);
+            return self.settle_written(rows, &all, written);
+        }
+        let refusal =
+            match subtransaction::attempt(|| self.insert_some(client, rows, &all, lenient)) {
+                Ok(written) => return self.settle_written(rows, &all, written),
+                Err(refusal) => refusal,
+            };
+        if !self.skip && ![FOREIGN_KEY, OTHER_KEYS].contains(&refusal.code.standard()) {
+            // Says it again, with all that Postgres has to say.
+            let written = self.insert_some(client, rows, &all, lenient);
+            return self.settle_written(rows, &all, written);
+        }
+        // One of them at least: half of them are tried at a time.
+        let Some((first, second)) = needs::halves(units) else {
+            return self.part(client, rows, &all, (refusal, lenient));
         };
-        self.settle_written(rows, alive, written)
+        let mut left = self.insert(client, rows, first, lenient);
+        left.extend(self.insert_rest(client, rows, second.concat(), lenient));
+        left
+    }
+
+    /// Inserts rows of which some may need what has not landed.
+    fn insert_rest(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        rows: &mut Rows,
+        mut rest: Vec<u32>,
+        lenient: bool,
+    ) -> Vec<u32> {
+        if self.table.refers_to_itself() {
+            self.check_references(client, rows, &mut rest);
+        }
+        let units = self.units(rows, &rest);
+        self.insert(client, rows, &units, lenient)
+    }
+
+    /// Rows that land together or not at all, and were refused. Those that are to blame are found; the others may land
+    /// without them where what they need is stored.
+    fn part(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        rows: &mut Rows,
+        unit: &[u32],
+        (refusal, lenient): (Refusal, bool),
+    ) -> Vec<u32> {
+        if let [row] = unit {
+            self.answers.reject(rows.elements[*row as usize], refused(refusal));
+            return Vec::new();
+        }
+        let mut out: HashSet<u32> = HashSet::new();
+        for (row, refusal) in self.blame(client, rows, unit) {
+            self.answers.reject(rows.elements[row as usize], refused(refusal));
+            out.insert(row);
+        }
+        let rest = |out: &HashSet<u32>| -> Vec<u32> {
+            unit.iter().copied().filter(|row| !out.contains(row)).collect()
+        };
+        let mut left = Vec::new();
+        if lenient {
+            left = self.find_met(client, rows, &rest(&out)).iter().map(|met| met.row).collect();
+            left.sort_unstable();
+            left.dedup();
+            out.extend(&left);
+        }
+        if out.is_empty() {
+            for &row in unit {
+                self.answers.reject(rows.elements[row as usize], refused(refusal.clone()));
+            }
+            return Vec::new();
+        }
+        left.extend(self.insert_rest(client, rows, rest(&out), lenient));
+        left
+    }
+
+    /// Rows that the database refuses for another reason than that others are not there.
+    fn blame(
+        &self,
+        client: &mut SpiClient<'_>,
+        rows: &mut Rows,
+        some: &[u32],
+    ) -> Vec<(u32, Refusal)> {
+        let refusal = subtransaction::would_refuse(|| {
+            self.insert_some(client, rows, some, true);
+        });
+        match (refusal, some) {
+            (Some(refusal), _) if refusal.code.standard() == FOREIGN_KEY => Vec::new(),
+            (Some(refusal), [row]) => vec![(*row, refusal)],
+            (Some(_), _) => {
+                let (first, second) = some.split_at(some.len() / 2);
+                let mut blamed = self.blame(client, rows, first);
+                blamed.extend(self.blame(client, rows, second));
+                blamed
+            }
+            (None, _) => Vec::new(),
+        }
+    }
+
+    /// Rows in an order in which each comes after those that it refers to, or together with them.
+    fn units(&self, rows: &Rows, alive: &[u32]) -> Vec<Vec<u32>> {
+        if !self.table.refers_to_itself() {
+            return alive.iter().map(|&row| vec![row]).collect();
+        }
+        let key_starts = rows.columns[0].starts();
+        let mut places: HashMap<&[u8], Vec<u32>> = HashMap::new();
+        for (place, &row) in alive.iter().enumerate() {
+            if let Some(key) = rows.columns[0].get(&key_starts, row as usize) {
+                places.entry(key).or_default().push(place as u32);
+            }
+        }
+        let mut needs = vec![Vec::new(); alive.len()];
+        for reference in self.table.references.iter().filter(|reference| reference.to_itself) {
+            let column = &rows.columns[reference.column as usize];
+            let starts = column.starts();
+            for (needs, &row) in needs.iter_mut().zip(alive) {
+                let value = column.get(&starts, row as usize);
+                needs.extend(value.and_then(|value| places.get(value)).into_iter().flatten());
+            }
+        }
+        let row = |place: u32| alive[place as usize];
+        needs::units(alive.len(), &needs)
+            .into_iter()
+            .map(|unit| unit.into_iter().map(row).collect())
+            .collect()
     }
 
     /// Settles the rows that were written; gives the others.
     fn settle_written(&mut self, rows: &Rows, alive: &[u32], written: Written) -> Vec<u32> {
-        let Written::Some(mut written) = written else {
-            self.settle_inserted(rows, alive);
-            return Vec::new();
+        let mut written = match written {
+            Written::All => {
+                self.settle_inserted(rows, alive);
+                return Vec::new();
+            }
+            Written::As(keys) => {
+                for (&row, key) in alive.iter().zip(keys) {
+                    let element = rows.elements[row as usize];
+                    self.answers.settle(element, Outcome::Inserted, key.to_string());
+                }
+                return Vec::new();
+            }
+            Written::Some(written) => written,
         };
         // Of two rows with one key the first was written.
         let starts = rows.columns[0].starts();
@@ -174,7 +301,7 @@ impl<'t> Landing<'t> {
     ) -> Written {
         let statement = if lenient { &self.table.insert_lenient } else { &self.table.insert };
         let mut some;
-        let columns = if alive.len() == rows.count() {
+        let columns = if alive.len() == rows.count() && alive.is_sorted() {
             &mut rows.columns
         } else {
             some = gather(&rows.columns, alive);
@@ -183,11 +310,27 @@ impl<'t> Landing<'t> {
         let parameters: Vec<Parameter> =
             columns.iter_mut().map(|column| Some(column.datum())).collect();
         let written = statement.run(client, &parameters);
+        let key = |row| Key::of::<1>(self.table.key_kind, &row, 0);
         if written.count() == alive.len() {
+            if self.table.keys_may_change {
+                return Written::As(written.iter::<1>().filter_map(key).collect());
+            }
             return Written::All;
         }
-        let key = |row| Key::of::<1>(self.table.key_kind, &row, 0);
-        Written::Some(written.iter::<1>().filter_map(key).collect())
+        let written: HashSet<Key> = written.iter::<1>().filter_map(key).collect();
+        if self.table.keys_may_change {
+            let starts = rows.columns[0].starts();
+            let sent = |&row: &u32| {
+                Key::from_stored(self.table.key_kind, rows.columns[0].get(&starts, row as usize)?)
+            };
+            let sent: HashSet<Key> = alive.iter().filter_map(sent).collect();
+            if !written.is_subset(&sent) {
+                // Nobody can tell which row became which: one at a time that is known.
+                let message = "a trigger of the table gives entries other keys";
+                ErrorReport::new(OTHER_KEYS, message, "insert").report(PgLogLevel::ERROR);
+            }
+        }
+        Written::Some(written)
     }
 
     fn settle_inserted(&mut self, rows: &Rows, landed: &[u32]) {
@@ -222,7 +365,7 @@ impl<'t> Landing<'t> {
         let name = |column: u16| self.table.validator.columns[column as usize].name.as_str();
         let key = key.to_string();
         let other = match self.answers.maker(&key) {
-            Some(element) => format!("element {element} of the batch"),
+            Some(element) => format!("element {} of the batch", element + 1),
             None => format!("entry {key}"),
         };
         if let [(column, _)] = columns.as_slice() {
@@ -233,100 +376,16 @@ impl<'t> Landing<'t> {
         let message = format!("{other} has the same ({})", names.join(", "));
         Violation::new(None, Code::Duplicate, message)
     }
-
-    /// Takes rows out of `alive` that refer to what is not there. An entry may refer to another one of
-    /// the same batch, if that can land. Nothing is locked: Postgres' own check does that when the
-    /// row is written, with the rights of the table's owner.
-    pub(crate) fn check_references(
-        &mut self,
-        client: &mut SpiClient<'_>,
-        rows: &Rows,
-        alive: &mut Vec<u32>,
-    ) {
-        let table = self.table;
-        loop {
-            let before = alive.len();
-            let mut missing: HashSet<u32> = HashSet::new();
-            for reference in &table.references {
-                let found = missing_references(client, reference, rows, alive);
-                for (row, value) in found {
-                    let violation = no_such_entry(table, reference, value);
-                    self.answers.reject(rows.elements[row as usize], violation);
-                    missing.insert(row);
-                }
-            }
-            alive.retain(|row| !missing.contains(row));
-            // Others may have referred to those.
-            let to_itself = table.references.iter().any(|reference| reference.to_itself);
-            if alive.len() == before || !to_itself {
-                return;
-            }
-        }
-    }
-}
-
-/// Rows of `alive` whose reference leads nowhere, and where it should.
-fn missing_references<'r>(
-    client: &mut SpiClient<'_>,
-    reference: &Reference,
-    rows: &'r Rows,
-    alive: &[u32],
-) -> Vec<(u32, &'r [u8])> {
-    let column = &rows.columns[reference.column as usize];
-    let (starts, key_starts) = (column.starts(), rows.columns[0].starts());
-    let value = |row: u32| column.get(&starts, row as usize);
-    let own: HashSet<&[u8]> = if reference.to_itself {
-        alive.iter().filter_map(|&row| rows.columns[0].get(&key_starts, row as usize)).collect()
-    } else {
-        HashSet::new()
-    };
-    // Many entries refer to few.
-    let mut firsts: HashMap<&[u8], u32> = HashMap::new();
-    let mut asked = Vec::new();
-    for &row in alive {
-        if let Some(value) = value(row)
-            && !own.contains(value)
-        {
-            firsts.entry(value).or_insert_with(|| {
-                asked.push(row);
-                row
-            });
-        }
-    }
-    if asked.is_empty() {
-        return Vec::new();
-    }
-    let mut values = column.gather(&starts, &asked);
-    let mut ordinals = ordinals(&asked);
-    let parameters = [Some(ordinals.datum()), Some(values.datum())];
-    let found = reference.find_missing.run(client, &parameters);
-    let missing: HashSet<u32> =
-        found.iter::<1>().filter_map(|row| row.integer(0)).map(|row| row as u32).collect();
-    if missing.is_empty() {
-        return Vec::new();
-    }
-    let leads_nowhere = |&row: &u32| {
-        let value = value(row)?;
-        firsts.get(value).filter(|first| missing.contains(first)).map(|_| (row, value))
-    };
-    alive.iter().filter_map(leads_nowhere).collect()
-}
-
-fn no_such_entry(table: &EntryTable, reference: &Reference, value: &[u8]) -> Violation {
-    let column = &table.validator.columns[reference.column as usize];
-    let kind = match column.kind {
-        FieldKind::Bigint => KeyKind::Bigint,
-        FieldKind::Uuid => KeyKind::Uuid,
-        _ => KeyKind::Cuid,
-    };
-    let value = Key::from_stored(kind, value).map_or_else(String::new, |key| key.to_string());
-    let message = format!("{} has no entry {}", reference.to, shorten(&value));
-    Violation::new(Some(&column.name), Code::MissingReference, message)
 }
 
 /// What the database says against a row.
 pub(crate) fn refused(refusal: Refusal) -> Violation {
-    Violation::new(None, Code::Refused(refusal.code), refusal.message)
+    let Refusal { code, mut message, constraint } = refusal;
+    // Postgres' own messages name it.
+    if let Some(constraint) = constraint.filter(|name| !message.contains(name.as_str())) {
+        message.push_str(&format!(" (constraint \"{constraint}\")"));
+    }
+    Violation::new(None, Code::Refused(code), message)
 }
 
 /// Some rows of all columns.

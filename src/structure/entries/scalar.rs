@@ -69,6 +69,13 @@ pub(crate) fn decode(
             let text = number_text(raw)?;
             if let Some((precision, scale)) = precision {
                 check_digits(text, *precision, *scale)?;
+                // Zeros are added up to the scale, and none is taken away from what was written.
+                if let Some(string) = string_of_number(raw)
+                    && let Some(point) = memchr::memchr(b'.', string)
+                    && string.len() - point - 1 > usize::from(*scale)
+                {
+                    return Err(too_many_digits(*scale));
+                }
             }
             scratch.datum.clear();
             number::append_numeric(text, &mut scratch.datum)
@@ -206,6 +213,7 @@ fn each_item(
             return Err(broken());
         }
         item(&raw[at..end])?;
+        crate::poll::check();
         at = scan::skip_space(raw, end);
         match raw.get(at) {
             Some(b',') => at = scan::skip_space(raw, at + 1),
@@ -264,29 +272,47 @@ fn characters(text: &[u8]) -> usize {
     text.iter().filter(|&&b| b & 0xC0 != 0x80).count()
 }
 
-/// The text of a number, which may stand in a string: clients send what JavaScript cannot hold so.
+/// The text of a number, which may stand in a string: clients send what JavaScript cannot hold so. Of a number the
+/// value counts. A string is kept as it is written or not at all, by the same rule as where a field of text becomes
+/// one of numbers (`convert`).
 fn number_text(raw: &[u8]) -> Result<&[u8], Problem> {
-    let text = match raw {
-        [b'"', inner @ .., b'"'] => inner,
-        _ => raw,
+    let Some(text) = string_of_number(raw) else {
+        return if is_number(raw) { Ok(raw) } else { Err(expected("a number", raw)) };
     };
-    if is_number(text) { Ok(text) } else { Err(expected("a number", raw)) }
+    let is_below_zero = text.first() == Some(&b'-');
+    let is_plain = text.iter().all(|b| matches!(b, b'-' | b'.' | b'0'..=b'9'));
+    if !is_number(text) || !is_plain || (is_below_zero && is_zero(text)) {
+        return Err(expected("a number", raw));
+    }
+    Ok(text)
+}
+
+fn string_of_number(raw: &[u8]) -> Option<&[u8]> {
+    match raw {
+        [b'"', inner @ .., b'"'] => Some(inner),
+        _ => None,
+    }
+}
+
+fn is_zero(digits: &[u8]) -> bool {
+    !digits.iter().any(|b| (b'1'..=b'9').contains(b))
 }
 
 fn integer(raw: &[u8]) -> Result<i64, Problem> {
-    let text = match raw {
-        [b'"', inner @ .., b'"'] => inner,
-        _ => raw,
-    };
+    let string = string_of_number(raw);
+    let text = string.unwrap_or(raw);
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     if (1..=18).contains(&digits.len())
         && digits.iter().all(u8::is_ascii_digit)
-        && (digits[0] != b'0' || digits.len() == 1)
+        && (digits[0] != b'0' || text.len() == 1 || (digits.len() == 1 && string.is_none()))
     {
         let value = digits.iter().fold(0, |value, b| value * 10 + i64::from(b - b'0'));
         return Ok(if digits.len() < text.len() { -value } else { value });
     }
     let text = number_text(raw)?;
+    if string.is_some() && text.contains(&b'.') {
+        return Err(expected("a whole number", raw));
+    }
     let Some(plain) = number::plain_text(text) else {
         return Err(out_of_range("a whole number (64 bits)"));
     };
@@ -304,14 +330,13 @@ fn float(raw: &[u8]) -> Result<f64, Problem> {
     let mantissa = raw.split(|b| matches!(b, b'e' | b'E')).next().unwrap_or_default();
     match value {
         // Too small is out of range too, as in Postgres.
-        Some(value)
-            if value.is_finite()
-                && (value != 0.0 || !mantissa.iter().any(|b| (b'1'..=b'9').contains(b))) =>
-        {
-            Ok(value + 0.0)
-        }
+        Some(value) if value.is_finite() && (value != 0.0 || is_zero(mantissa)) => Ok(value + 0.0),
         _ => Err(out_of_range("a float (64 bits)")),
     }
+}
+
+fn too_many_digits(scale: u16) -> Problem {
+    Problem::new(Code::OutOfRange, format!("has more than {scale} digits behind the point"))
 }
 
 /// Digits that `numeric(precision, scale)` would round away, or refuse.
@@ -331,10 +356,7 @@ fn check_digits(text: &[u8], precision: u16, scale: u16) -> Result<(), Problem> 
     let whole = if whole == b"0" { 0 } else { whole.len() };
     let fraction = fraction.iter().rposition(|b| *b != b'0').map_or(0, |last| last + 1);
     if fraction > usize::from(scale) {
-        return Err(Problem::new(
-            Code::OutOfRange,
-            format!("has more than {scale} digits behind the point"),
-        ));
+        return Err(too_many_digits(scale));
     }
     let most = usize::from(precision - scale);
     if whole > most {

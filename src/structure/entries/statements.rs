@@ -115,6 +115,20 @@ pub(crate) fn lock_by_key(relation: &str, validator: &Validator) -> OwnedStateme
     parameters.statement(sql)
 }
 
+/// The value of a column in the entries with these keys. Takes ordinals and keys, gives ordinals and values.
+pub(crate) fn read_by_key(relation: &str, validator: &Validator, column: u16) -> OwnedStatement {
+    let mut parameters = Parameters::default();
+    let ordinals = parameters.rows(array::INTEGER);
+    let keys = parameters.column(&validator.columns[0]);
+    let key = quote(&validator.columns[0].name);
+    let name = quote(&validator.columns[column as usize].name);
+    let sql = format!(
+        "SELECT n.o, t.{name} FROM (SELECT {ordinals} AS o, {keys} AS k) AS n CROSS JOIN LATERAL
+             (SELECT t.{name} FROM {relation} AS t WHERE t.{key} = n.k LIMIT 1) AS t"
+    );
+    parameters.statement(sql)
+}
+
 /// Deletes the entries with these keys, and gives the keys.
 pub(crate) fn delete_by_key(relation: &str, validator: &Validator) -> OwnedStatement {
     let mut parameters = Parameters::default();

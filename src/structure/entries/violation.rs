@@ -1,6 +1,7 @@
 //! What is wrong with an entry: where, which rule, and a sentence for people.
 
 use crate::jsonb::parse::{ParseError, Problem as JsonProblem};
+use crate::pg::subtransaction::SqlState;
 use pgrx::PgSqlErrorCode;
 use std::borrow::Cow;
 
@@ -26,7 +27,7 @@ pub(crate) enum Code {
     /// A trigger kept the entry from being written.
     NotWritten,
     /// The database itself refused it, with this SQLSTATE.
-    Refused(PgSqlErrorCode),
+    Refused(SqlState),
 }
 
 impl Code {
@@ -49,7 +50,7 @@ impl Code {
             Code::Duplicate => "duplicate",
             Code::MissingReference => "missing_reference",
             Code::NotWritten => "not_written",
-            Code::Refused(code) => return Cow::Owned(crate::pg::subtransaction::sqlstate(code)),
+            Code::Refused(code) => return Cow::Owned(code.to_string()),
         })
     }
 
@@ -71,7 +72,7 @@ impl Code {
             Code::Duplicate => ERRCODE_UNIQUE_VIOLATION,
             Code::MissingReference => ERRCODE_FOREIGN_KEY_VIOLATION,
             Code::NotWritten => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
-            Code::Refused(code) => code,
+            Code::Refused(code) => code.standard(),
         }
     }
 }

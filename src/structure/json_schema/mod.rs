@@ -14,6 +14,7 @@ mod tests;
 pub(crate) use export::schema_of;
 pub(crate) use import::to_document;
 
+use super::document::nulls;
 use crate::json::{Json, token};
 use crate::jsonb::number::plain_text;
 use std::borrow::Cow;
@@ -94,6 +95,8 @@ struct Value<'s> {
 struct Gatherer<'s> {
     root: &'s Json,
     problems: Vec<(String, String)>,
+    /// Where null must not stand: of those nothing else is said.
+    nulls: HashSet<String>,
     seen: HashSet<(String, String)>,
     /// The references that are being followed.
     trail: Vec<&'s str>,
@@ -185,13 +188,18 @@ impl<'s> Value<'s> {
 
 impl<'s> Gatherer<'s> {
     fn new(root: &'s Json) -> Self {
-        let (problems, seen, trail) = (Vec::new(), HashSet::new(), Vec::new());
-        Gatherer { root, problems, seen, trail, steps: 0 }
+        let nulls = nulls::of_schema(root, OWN);
+        let problems = nulls.iter().map(|at| (at.clone(), nulls::MESSAGE.to_owned())).collect();
+        let (seen, trail) = (HashSet::new(), Vec::new());
+        Gatherer { root, problems, nulls: nulls.into_iter().collect(), seen, trail, steps: 0 }
     }
 
     /// A schema that many fields refer to is wrong once.
     fn problem(&mut self, at: impl Into<String>, message: impl Into<String>) {
         let problem = (at.into(), message.into());
+        if self.nulls.contains(&problem.0) {
+            return;
+        }
         if self.seen.insert(problem.clone()) {
             self.problems.push(problem);
         }

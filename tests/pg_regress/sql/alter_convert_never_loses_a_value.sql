@@ -30,15 +30,20 @@ END
 $$;
 
 -- Text to integer: numbers are read, and what is none is told. An empty text is none.
-SELECT * FROM pg_temp.converted('{"type": "text"}', '{"type": "integer"}', '0', '42', '-7', '+7', '007');
+SELECT * FROM pg_temp.converted('{"type": "text"}', '{"type": "integer"}', '0', '42', '-7');
 SELECT * FROM pg_temp.converted('{"type": "text"}', '{"type": "integer"}', '1', '');
+-- "007" is a code, and would not come back from 7.
+SELECT * FROM pg_temp.converted('{"type": "text"}', '{"type": "integer"}', '+7', '007', '-0', '7');
 SELECT * FROM pg_temp.converted('{"type": "text"}', '{"type": "integer"}', 'abc', '1', ' 12', '12 ', '1.0', '1e3', '0x1F', '1_000', '2147483648', '٣');
 -- Text to other types. What Postgres alone would guess ("tomorrow", "8/14/2024", "on the 1st") is refused.
-SELECT * FROM pg_temp.converted('{"type": "text"}', '{"type": "decimal", "precision": 4, "scale": 1}', '1', '1.50', '-999.9', '1e2', '.5');
+SELECT * FROM pg_temp.converted('{"type": "text"}', '{"type": "decimal", "precision": 4, "scale": 1}', '1', '1.5', '-999.9');
 SELECT * FROM pg_temp.converted('{"type": "text"}', '{"type": "decimal", "precision": 4, "scale": 1}', '1.55', '1000', 'NaN', 'Infinity', '', '1');
-SELECT * FROM pg_temp.converted('{"type": "text"}', '{"type": "float"}', '1.5', '0.1', '1e308', '-0');
+SELECT * FROM pg_temp.converted('{"type": "text"}', '{"type": "decimal", "precision": 4, "scale": 1}', '1.50', '1e2', '.5', '01.5', '1');
+SELECT * FROM pg_temp.converted('{"type": "text"}', '{"type": "float"}', '1.5', '0.1', '1e+20', '1000000000000000000000');
+SELECT * FROM pg_temp.converted('{"type": "text"}', '{"type": "float"}', '1e308', '-0', '1.10', '01.5', '1');
 SELECT * FROM pg_temp.converted('{"type": "text"}', '{"type": "float"}', '1e309', '1e-400', 'NaN', 'inf', '9007199254740993', '0.1');
-SELECT * FROM pg_temp.converted('{"type": "text"}', '{"type": "boolean"}', 'true', 'false', 'yes', 'f', '1');
+SELECT * FROM pg_temp.converted('{"type": "text"}', '{"type": "boolean"}', 'true', 'false');
+SELECT * FROM pg_temp.converted('{"type": "text"}', '{"type": "boolean"}', 'yes', 'f', '1', 'TRUE', 'true');
 SELECT * FROM pg_temp.converted('{"type": "text"}', '{"type": "boolean"}', '', '2', 'maybe');
 SELECT * FROM pg_temp.converted('{"type": "text"}', '{"type": "date"}', '2024-08-14', '2024-02-29');
 SELECT * FROM pg_temp.converted('{"type": "text"}', '{"type": "date"}', 'tomorrow', '8/14/2024', '2023-02-29', '2024-08-14 10:10:00', 'infinity');

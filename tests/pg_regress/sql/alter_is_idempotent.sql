@@ -26,7 +26,7 @@ RESET quote_all_identifiers; RESET standard_conforming_strings; RESET escape_str
 
 -- The same meaning in other words is the same structure.
 SELECT kepler.create_entry_table('Words', '{"fields": [{"name": "a", "type": "integer", "min": 1, "unique": true, "index": true}, {"name": "b", "type": "decimal", "default": 1.0}]}');
-SELECT kepler.alter_entry_table('Words', '{"name": "Words", "key": {}, "label": null, "fields": [{"type": "integer", "name": "a", "required": false}, {"type": "decimal", "name": "b", "default": 1e0}],
+SELECT kepler.alter_entry_table('Words', '{"name": "Words", "key": {}, "fields": [{"type": "integer", "name": "a", "required": false}, {"type": "decimal", "name": "b", "default": 1e0}],
     "unique": [["a"]], "checks": [{"value": 1, "field": "a", "op": ">="}], "indexes": [{"fields": ["a"], "method": "btree"}]}');
 
 -- Labels live in the document alone: another label is a version, without a step.

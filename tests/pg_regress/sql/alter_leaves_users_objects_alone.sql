@@ -45,7 +45,7 @@ SELECT kepler.purge_field('Product', 'cost', allow => '{purge}');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT kepler.restore_field('Product', 'cost');
 SELECT name, cost, twice FROM kepler_data.product_1_entries;
--- A type that a view or a generated column depends on: Postgres' own refusal, and nothing is changed.
+-- A type that a view or a generated column depends on: refused by the plan, and nothing is changed.
 SELECT kepler.alter_entry_table('Product', '{"fields": [{"name": "name", "type": "text"}, {"name": "cost", "type": "float"},
     {"name": "embedding", "type": "vector", "dimensions": 3}, {"name": "added", "type": "integer", "index": true}]}', allow => '{convert}');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE

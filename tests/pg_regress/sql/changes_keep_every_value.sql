@@ -40,9 +40,13 @@ INSERT INTO :dates_create_entry_table (d) VALUES ('infinity'), ('294276-12-31'),
 SELECT kepler.alter_entry_table('Dates', '{"fields": [{"name": "d", "type": "timestamp"}]}', '{rewrite}');
 ROLLBACK TO before;
 
--- A chain of renames into the name of a field that goes.
+-- A chain of renames into the name of a field that has values is refused; when that is dropped, it goes.
 SELECT kepler.create_entry_table('Chain', '{"fields": [{"name": "a", "type": "text"}, {"name": "b", "type": "text"}, {"name": "c", "type": "text"}]}') \gset chain_
 INSERT INTO :chain_create_entry_table (a, b, c) VALUES ('was a', 'was b', 'was c');
+SAVEPOINT chain;
+SELECT kepler.alter_entry_table('Chain', '{"fields": [{"name": "b", "type": "text", "renamed_from": "a"}, {"name": "c", "type": "text", "renamed_from": "b"}]}');
+ROLLBACK TO chain;
+SELECT kepler.alter_entry_table('Chain', '{"fields": [{"name": "a", "type": "text"}, {"name": "b", "type": "text"}]}');
 SELECT kepler.alter_entry_table('Chain', '{"fields": [{"name": "b", "type": "text", "renamed_from": "a"}, {"name": "c", "type": "text", "renamed_from": "b"}]}');
 SELECT b, c FROM :chain_create_entry_table;
 SELECT field_name FROM kepler.hidden_fields;

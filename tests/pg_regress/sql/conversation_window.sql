@@ -32,13 +32,21 @@ SELECT pg_temp.shown('c', max_tokens => 50) AS one_answer, pg_temp.shown('c', ma
 -- Pages: back from a message, on from a message, and between two.
 SELECT pg_temp.shown('c', before => 6, max_rows => 3) AS back, pg_temp.shown('c', after => 3, max_rows => 2) AS "on", pg_temp.shown('c', after => 9) AS at_the_end,
     pg_temp.shown('c', before => 1) AS at_the_beginning, pg_temp.shown('c', before => 8, after => 3) AS between, pg_temp.shown('c', before => 2, keep_system => true) AS system;
+-- Nor does any window end with a call whose answers lie behind it, or begin with answers to a call before it: pages end behind the last answer.
+SELECT pg_temp.shown('c', before => 4) AS at_the_first_answer, pg_temp.shown('c', before => 5) AS between_answers, pg_temp.shown('c', before => 6) AS behind_them,
+    pg_temp.shown('c', before => 5, keep_system => true) AS with_system, pg_temp.shown('c', before => 5, after => 2) AS nothing_whole;
+SELECT pg_temp.shown('c', after => 3, before => 8) AS behind_the_call, pg_temp.shown('c', after => 4, before => 5) AS one_answer, pg_temp.shown('c', after => 4, max_rows => 1) AS "on";
+SELECT pg_temp.shown('c', after => 0, max_rows => 2) AS page_1, pg_temp.shown('c', after => 2, max_rows => 3) AS page_2, pg_temp.shown('c', after => 5, max_rows => 4) AS page_3;
+SELECT pg_temp.shown('c', after => 0, max_rows => 3) AS before_the_call, pg_temp.shown('c', after => 0, max_rows => 4) AS and_half_its_answers, pg_temp.shown('c', after => 0, max_rows => 5) AS and_all;
+SELECT pg_temp.shown('c', after => 2, max_rows => 2);
+\echo SQLSTATE :LAST_ERROR_SQLSTATE
 
 -- What does not fit is said: a window without its newest message would mislead.
 SELECT pg_temp.shown('c', before => 9, max_tokens => 5);
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT pg_temp.shown('c', before => 6, max_tokens => 60);
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
-SELECT pg_temp.shown('c', after => 3, max_tokens => 29);
+SELECT pg_temp.shown('c', after => 2, max_tokens => 79);
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT pg_temp.shown('c', max_tokens => 13, keep_system => true);
 \echo SQLSTATE :LAST_ERROR_SQLSTATE

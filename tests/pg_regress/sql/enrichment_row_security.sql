@@ -5,6 +5,7 @@ SELECT kepler.set_enrichment_policy('note') AS queued;
 INSERT INTO kepler.records (id, entity_type) SELECT 'r' || i, 'note' FROM generate_series(1, 4) AS i;
 CREATE ROLE kepler_regress_worker;
 GRANT USAGE ON SCHEMA kepler TO kepler_regress_worker;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_regress_worker;
 GRANT ALL ON ALL TABLES IN SCHEMA kepler TO kepler_regress_worker;
 GRANT ALL ON ALL SEQUENCES IN SCHEMA kepler TO kepler_regress_worker;
 ALTER TABLE kepler.records ENABLE ROW LEVEL SECURITY;

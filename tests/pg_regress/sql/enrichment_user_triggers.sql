@@ -12,7 +12,7 @@ FROM kepler.records AS r LEFT JOIN kepler.enrichment_queue AS q ON q.record_id =
 CREATE FUNCTION pg_temp.meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
 CREATE TRIGGER meddle BEFORE UPDATE ON kepler.records FOR EACH ROW EXECUTE FUNCTION pg_temp.meddle();
 
--- It swallows the claim of the oldest three: the next ones are claimed.
+-- It swallows the claim of the oldest three: the next ones are claimed, and these wait with the reason.
 CREATE OR REPLACE FUNCTION pg_temp.meddle() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.id <= 'r3' THEN RETURN NULL; END IF;
@@ -25,6 +25,9 @@ FROM kepler.leases AS l JOIN kepler.lease_records AS m ON m.lease_id = l.id ORDE
 SELECT count(*) FROM kepler.claim_records('note', 'w', 9);
 SELECT count(*) AS leases FROM kepler.leases;
 TABLE pg_temp.state;
+
+SELECT record_id, enrichment_status, attempt, error FROM kepler.failed_enrichments ORDER BY 1;
+UPDATE kepler.enrichment_queue SET ready_at = '2000-01-01'::timestamptz + substr(record_id, 2)::integer * interval '1 microsecond';
 
 -- It keeps the status as it was: what is not PENDING was not claimed, and waits on.
 CREATE OR REPLACE FUNCTION pg_temp.meddle() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -54,4 +57,19 @@ END $$;
 SELECT lease_id AS lease, record_id FROM kepler.claim_records('note', 'w', 1) \gset
 SELECT outcome FROM kepler.complete_records(:lease, ARRAY[:'record_id'], ARRAY['{"a": 1}']::jsonb[]);
 SELECT enrichment_status, queued FROM pg_temp.state WHERE id = :'record_id';
+
+-- It swallows the result, or keeps the record PENDING: the answer says so, and the record stays with its lease.
+DROP TRIGGER meddle ON kepler.records;
+SELECT lease_id AS lease, record_id FROM kepler.claim_records('note', 'w', 1) \gset
+CREATE TRIGGER meddle BEFORE UPDATE ON kepler.records FOR EACH ROW EXECUTE FUNCTION pg_temp.meddle();
+CREATE OR REPLACE FUNCTION pg_temp.meddle() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.enrichment ? 'x' THEN RETURN NULL; END IF;
+    IF NEW.enrichment ? 'y' THEN NEW.enrichment_status := 'PENDING'; END IF;
+    RETURN NEW;
+END $$;
+SELECT outcome, error_code, error FROM kepler.complete_records(:lease, ARRAY[:'record_id'], ARRAY['{"x": 1}']::jsonb[]);
+SELECT outcome, error_code, error FROM kepler.complete_records(:lease, ARRAY[:'record_id'], ARRAY['{"y": 1}']::jsonb[]);
+SELECT outcome, error_code, error FROM kepler.complete_records(:lease, ARRAY[:'record_id'], ARRAY['{"z": 1}']::jsonb[]);
+SELECT enrichment_status, enrichment, queued FROM pg_temp.state WHERE id = :'record_id';
 ROLLBACK;

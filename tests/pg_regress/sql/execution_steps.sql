@@ -35,13 +35,33 @@ SELECT * FROM pg_temp.add('[
 -- Bad elements are rejected by themselves.
 SELECT * FROM pg_temp.add('[
     7, {}, {"name": " "}, {"name": "x", "numer": 1}, {"name": "x", "number": 0}, {"name": "x", "number": "1"},
-    {"name": "x", "number": 1.5}, {"name": "x", "number": 99999999999}, {"name": "x", "status": "DONE"}, {"name": "x", "error": {}},
+    {"name": "x", "number": 1.5}, {"name": "x", "number": 99999999999}, {"name": "x", "status": "DONE"},
     {"name": "x", "started_at": "yesterday"}, {"name": "x", "ended_at": "2024-05-01T10:00:00+24:00"}, {"name": "x", "ended_at": "2024-13-01T10:00:00Z"},
     {"name": "x", "started_at": "2024-05-01T10:00:00Z", "ended_at": "2024-05-01T09:00:00Z"},
     {"name": "x", "status": "RUNNING", "ended_at": "2024-05-01T09:00:00Z"},
     {"name": "twenty", "number": 20}, {"name": "twenty again", "number": 20}, {"name": "lands"}]');
 SELECT number, name FROM log WHERE number > 8;
 SELECT count(*) FROM pg_temp.add('[]');
+
+-- So are those that cannot be stored, and those that the database refuses: the others land. A failure is always told.
+CREATE FUNCTION pg_temp.add_text(steps text) RETURNS TABLE (ordinal integer, number integer, outcome text, error_code text, error text)
+LANGUAGE sql AS $$ SELECT s.* FROM run AS r, kepler.add_execution_steps(r.execution_id, r.token, steps) AS s $$;
+ALTER TABLE kepler.execution_steps ADD CONSTRAINT short CHECK (length(output::text) < 20);
+CREATE FUNCTION pg_temp.meddle() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.name = 'vanishes' THEN RETURN NULL; END IF;
+    IF NEW.name = 'refused' THEN RAISE EXCEPTION 'not today' USING ERRCODE = 'insufficient_privilege'; END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER meddle BEFORE INSERT OR UPDATE ON kepler.execution_steps FOR EACH ROW EXECUTE FUNCTION pg_temp.meddle();
+SELECT * FROM pg_temp.add_text('[
+    {"name": "thirty", "number": 30, "status": "RUNNING"}, {"name": "before"}, {"name": "x", "output": "\u0000"},
+    {"name": "long", "output": "a text of more than twenty characters"}, {"name": "refused"}, {"name": "vanishes"},
+    {"name": "told", "status": "FAILURE", "error": "read \u0000 and \ud800"},
+    {"name": "told too", "status": "FAILURE", "error": {"code": 7}}, {"name": "after"}]');
+SELECT * FROM pg_temp.add_text('[{"number": 30, "name": "refused"}, {"name": "last"}]');
+SELECT number, name, status, error FROM log WHERE number > 29;
+DROP TRIGGER meddle ON kepler.execution_steps;
 
 -- Without the token, in vain. After the end as well.
 SELECT s.* FROM run AS r, kepler.add_execution_steps(r.execution_id, 'guessed', '[{"name": "x"}]') AS s;

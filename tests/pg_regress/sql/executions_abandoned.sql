@@ -44,6 +44,16 @@ INSERT INTO kepler.workspaces (id, name) VALUES ('other', 'other');
 SELECT count(*) FROM kepler.abandon_executions(workspace_id => 'other');
 SELECT count(*) FROM kepler.abandon_executions(10);
 
+-- A run that cannot be written keeps no other from being abandoned, and its workflow from no start.
+CREATE FUNCTION pg_temp.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not this one'; END $$;
+CREATE TRIGGER refuse BEFORE UPDATE ON kepler.executions FOR EACH ROW WHEN (NEW.status = 'ABANDONED' AND NEW.id = 'poison') EXECUTE FUNCTION pg_temp.refuse();
+INSERT INTO kepler.executions (id, workflow_id, deadline_at)
+SELECT id, 'v', '2023-01-01'::timestamptz + n * interval '1 day' FROM unnest(ARRAY['poison', 'first', 'second', 'third', 'fourth']) WITH ORDINALITY AS o (id, n);
+SELECT execution_id FROM kepler.abandon_executions(max_rows => 1);
+SELECT execution_id FROM kepler.abandon_executions(max_rows => 2);
+SELECT outcome FROM kepler.start_execution('v', 'goes on');
+SELECT id, status FROM kepler.executions WHERE workflow_id = 'v' AND deadline_at < '2024-01-01' ORDER BY deadline_at;
+
 SELECT * FROM kepler.abandon_executions(0);
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT * FROM kepler.abandon_executions(NULL);

@@ -8,6 +8,7 @@ INSERT INTO kepler.workflows (id, user_id, name, trigger) VALUES ('w', 'ada', 'w
 CREATE ROLE kepler_worker_test;
 CREATE ROLE kepler_reader_test;
 GRANT USAGE ON SCHEMA kepler TO kepler_worker_test, kepler_reader_test;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_worker_test, kepler_reader_test;
 GRANT SELECT ON kepler.workflows, kepler.users, kepler.connections TO kepler_worker_test, kepler_reader_test;
 GRANT SELECT ON kepler.executions, kepler.execution_steps TO kepler_reader_test;
 GRANT SELECT, INSERT, UPDATE ON kepler.executions, kepler.execution_steps TO kepler_worker_test;

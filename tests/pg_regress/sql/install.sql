@@ -55,7 +55,7 @@ CREATE TEMP VIEW tables AS
 SELECT c.oid, c.relname AS name FROM pg_class AS c
 WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition;
 CREATE TEMP VIEW tenant_tables AS
-SELECT * FROM tables WHERE name NOT IN ('workspaces', 'schema_versions', 'embedding_spaces');
+SELECT * FROM tables WHERE name NOT IN ('workspaces', 'schema_versions', 'embedding_spaces', 'access_levels');
 CREATE TEMP VIEW public_functions AS
 SELECT p.* FROM pg_proc AS p
 WHERE p.pronamespace = 'kepler'::regnamespace AND p.proname NOT LIKE '\_%';

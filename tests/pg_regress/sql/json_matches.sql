@@ -30,6 +30,17 @@ SELECT pg_temp.found('{"$or": [{"year": 2019}, {"$and": [{"topic": "food"}, {"ta
     pg_temp.found('{"$not": {"topic": {"$in": ["food", "sport"]}}}') AS "not",
     pg_temp.found('[{"op": "$eq", "path": ["site.lang"], "value": "en"}]') AS dotted_key;
 
+-- Regular expressions find in texts, also in those of an array; in nothing else.
+SELECT pg_temp.found('{"topic": {"$regex": "^tra"}}') AS begins, pg_temp.found('{"tags": {"$regex": "^S", "$options": "i"}}') AS in_elements,
+    pg_temp.found('{"year": {"$regex": "2"}}') AS no_numbers, pg_temp.found('[{"op": "$regex", "path": ["site.lang"], "value": "(?i)^EN$"}]') AS listed;
+-- Elements that meet several things at once, all of some values, a number of elements, none of several filters.
+SELECT pg_temp.found('{"tags": {"$elemMatch": {"$gte": "sb", "$lt": "sv"}}}') AS one_element, pg_temp.found('{"topic": {"$all": ["travel", "food"]}}') AS all,
+    pg_temp.found('{"tags": {"$size": 0}}') AS size, pg_temp.found('{"$nor": [{"topic": "travel"}, {"year": {"$exists": false}}]}') AS nor;
+SELECT kepler.json_matches('{"to": [{"name": "a", "n": 1}, {"name": "b", "n": 2}]}', '{"to": {"$elemMatch": {"name": "a", "n": 2}}}') AS of_two_elements,
+    kepler.json_matches('{"to": [{"name": "a", "n": 1}, {"name": "b", "n": 2}]}', '{"to": {"$elemMatch": {"name": "b", "$or": [{"n": 2}, {"n": 3}]}}}') AS of_one;
+-- Their time is bounded, whatever the expression: this one would take others years.
+SELECT kepler.json_matches(jsonb_build_object('t', repeat('a', 100000)), '{"t": {"$regex": "^(a+)+$b"}}') AS patient;
+
 -- Never NULL.
 SELECT kepler.json_matches(NULL, '{}') AS no_document, kepler.json_matches('5', '{"a": null}') AS no_object;
 
@@ -42,7 +53,7 @@ EXPLAIN (COSTS OFF) SELECT FROM notes
 WHERE (metadata OPERATOR(pg_catalog.@?) '$ ? ($."topic" == "a")'::pg_catalog.text::pg_catalog.jsonpath);
 
 -- Everything that is wrong is said.
-SELECT kepler.json_matches('{}', '{"$nor": [], "year": {"$gt": null, "$regex": "x"}, "$or": [{"tags": {"$in": 5}}], "by": {"name": {"$ne": "x"}}}');
+SELECT kepler.json_matches('{}', '{"$nor": [], "$xor": [], "year": {"$gt": null, "$regex": "[", "$options": "g", "$size": -1, "$all": 1, "$elemMatch": 5}, "$or": [{"tags": {"$in": 5}}], "by": {"name": {"$ne": "x"}}}');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT kepler.json_matches('{}', '[{"op": "$eq", "path": ["a"]}, {"op": "$and", "path": "a..b", "value": 1}]');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE

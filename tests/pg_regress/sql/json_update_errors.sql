@@ -30,7 +30,8 @@ SELECT * FROM pg_temp.attempt('{}', '[{"op": "$set"}, {"op": "$set", "path": "a"
     {"op": 1, "path": "a"}, {"path": "a"}, [], {"op": "$unset", "path": "b", "extra": 1}]');
 SELECT * FROM pg_temp.attempt('{}', '{"$push": {"a": {"$each": 1}, "b": {"$each": [], "$position": 1.5, "$slice": "x", "$sort": 2},
     "c": {"$each": [], "$sort": {"x": 1, "y": 1}}, "d": {"$each": [], "$sort": []}, "e": {"$each": [], "$foo": 1}},
-    "$addToSet": {"f": {"$each": 1}, "g": {"$foo": 1}}, "$pull": {"h": {"$in": 1}, "i": {"$gt": 1, "x": 1}, "j": {"x": {"$regex": "y"}}}}');
+    "$addToSet": {"f": {"$each": 1}, "g": {"$foo": 1}}, "$pull": {"h": {"$in": 1}, "i": {"$gt": 1, "x": 1}, "j": {"x": {"$regex": "("}}, "k": {"$regex": "a{1000}{1000}"}, "l": {"$options": "i"}},
+    "$pop": {"m": 2, "n": "1"}, "$pullAll": {"o": 1}, "$bit": {"p": {"and": 1.5}, "q": {"not": 1}, "r": {}, "s": 1}}');
 
 -- Paths in conflict, both named.
 SELECT * FROM pg_temp.attempt('{}', '{"$set": {"a.b": 1, "a.b.c": 2, "x": 1}, "$unset": {"x": 1}, "$rename": {"y": "a", "z": "z"}}');

@@ -95,5 +95,45 @@ FROM (VALUES
     ('{"_id": 2, "results": [{"item": "C", "score": 8, "answers": [{"q": 1, "a": 8}, {"q": 2, "a": 7}]},
         {"item": "B", "score": 4, "answers": [{"q": 1, "a": 0}, {"q": 2, "a": 8}]}]}')) AS t (doc);
 
+-- $pull by conditions of all kinds: an element that is an array is looked into, a missing field, alternatives, texts.
+SELECT kepler.json_update('{"a": [["x", "y"], ["z"]]}', '{"$pull": {"a": {"$ne": "x"}}}') AS "$ne",
+    kepler.json_update('{"a": [["x", "y"], ["z"], "x"]}', '{"$pull": {"a": {"$in": ["x"]}}}') AS "$in",
+    kepler.json_update('{"a": [[1, 9], [1], 9]}', '{"$pull": {"a": {"$elemMatch": {"$gt": 5}}}}') AS "$elemMatch",
+    kepler.json_update('{"a": [1, 5, 9]}', '{"$pull": {"a": {"$not": {"$gt": 4}}}}') AS "$not",
+    kepler.json_update('{"a": ["abc", "xbc", 1]}', '{"$pull": {"a": {"$regex": "^A", "$options": "i"}}}') AS "$regex";
+SELECT kepler.json_update(doc, '{"$pull": {"a": {"y": {"$exists": false}}}}') AS "$exists",
+    kepler.json_update(doc, '{"$pull": {"a": {"$or": [{"x": 1, "y": 2}, {"x": {"$gt": 8}}]}}}') AS "$or",
+    kepler.json_update(doc, '{"$pull": {"a": {"$and": [{"x": 1}, {"y": {"$exists": true}}]}}}') AS "$and",
+    kepler.json_update(doc, '{"$pull": {"a": {"$nor": [{"x": 1}, {"x": 9}]}}}') AS "$nor"
+FROM (VALUES ('{"a": [{"x": 1}, {"x": 1, "y": 2}, {"x": 9}, 5]}'::jsonb)) AS t (doc);
+
+-- $pullAll takes out whole values; arrays only where they are equal.
+SELECT kepler.json_update('{"_id": 1, "scores": [0, 2, 5, 5, 1, 0]}', '{"$pullAll": {"scores": [0, 5]}}'),
+    kepler.json_update('{"a": [[1], 1, {"x": 1}, 2]}', '{"$pullAll": {"a": [[1], {"x": 1}]}}'),
+    kepler.json_update('{"a": [1]}', '{"$pullAll": {"a": [], "b": [1]}}');
+
+-- $pop: the first, the last, of nothing.
+SELECT kepler.json_update('{"_id": 1, "scores": [8, 9, 10]}', '{"$pop": {"scores": -1}}'),
+    kepler.json_update('{"_id": 10, "scores": [9, 10]}', '{"$pop": {"scores": 1}}'),
+    kepler.json_update('{"a": [], "b": [1]}', '{"$pop": {"a": 1, "b": 1, "c": 1}}');
+
+-- $bit: and, or, xor; of nothing, of a negative number, several at once.
+SELECT kepler.json_update('{"_id": 1, "expdata": 13}', '{"$bit": {"expdata": {"and": 10}}}'),
+    kepler.json_update('{"_id": 2, "expdata": 3}', '{"$bit": {"expdata": {"or": 5}}}'),
+    kepler.json_update('{"_id": 3, "expdata": 1}', '{"$bit": {"expdata": {"xor": 5}}}'),
+    kepler.json_update('{"a": -1}', '{"$bit": {"a": {"and": 9223372036854775807}, "b": {"or": 4}}}');
+
+-- $currentDate: the time of the call, as JavaScript spells it. A function without a clock refuses it.
+UPDATE stock SET doc = '{"lastModified": "2013-10-02T01:11:18.965Z", "status": "a"}';
+SELECT changed, document - 'lastModified' - 'cancellation' AS rest,
+    abs(extract(epoch FROM (document->>'lastModified')::timestamptz - clock_timestamp())) < 60 AS is_now,
+    document->>'lastModified' ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$' AS spelled,
+    document->>'lastModified' = document->'cancellation'->>'date' AS one_time
+FROM kepler.update_document('stock', '{"id": 1}', 'doc',
+    '{"$currentDate": {"lastModified": true, "cancellation.date": {"$type": "date"}}, "$set": {"status": "D"}}');
+SELECT changed, document ? 'a.b' AS there FROM kepler.upsert_document('stock', '{"id": 2}', 'doc',
+    '[{"op": "$currentDate", "path": ["a.b"], "value": true}]');
+SELECT kepler.json_update('{}', '{"$currentDate": {"a": true, "b": {"$type": "timestamp"}, "c": 1}}');
+
 -- Paths in conflict are refused, as there.
 SELECT kepler.json_update('{}', '{"$set": {"a": 1}, "$inc": {"a.b": 1}}');

@@ -111,6 +111,7 @@ SET LOCAL ROLE kepler_stranger;
 SELECT count(*) FROM kepler.search_memories('[1, 2]');
 RESET ROLE;
 GRANT USAGE ON SCHEMA kepler TO kepler_stranger;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_stranger;
 SET LOCAL ROLE kepler_stranger;
 SELECT count(*) FROM kepler.search_memories('[1, 2]');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE

@@ -61,8 +61,8 @@ INSERT INTO kepler_data.planned_embeddings (memory_id, embedding) VALUES ('m2', 
 
 -- A trigger of the user's may change whose a memory is; its embedding goes along.
 CREATE FUNCTION pg_temp.archive() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.context_type := 'archived'; RETURN NEW; END $$;
-CREATE TRIGGER archive BEFORE UPDATE OF content ON kepler.memories FOR EACH ROW EXECUTE FUNCTION pg_temp.archive();
-UPDATE kepler.memories SET content = 'old' WHERE id = 'm2';
+CREATE TRIGGER archive BEFORE UPDATE OF relevance_score ON kepler.memories FOR EACH ROW EXECUTE FUNCTION pg_temp.archive();
+UPDATE kepler.memories SET relevance_score = 0 WHERE id = 'm2';
 SELECT memory_id FROM kepler.search_memories('[1, 0, 1, 0]', context_types => '{archived}');
 SELECT count(*) FROM kepler_data.planned_embeddings AS e JOIN kepler.memories AS m ON m.id = e.memory_id
 WHERE (e.user_id, e.context_type) IS DISTINCT FROM (m.user_id, m.context_type);

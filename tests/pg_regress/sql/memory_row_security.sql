@@ -9,6 +9,7 @@ SELECT count(*) FROM kepler.remember_many('[{"content": "our public", "embedding
 SELECT action FROM kepler.remember('their public', '[1, 0]', workspace_id => 'theirs');
 CREATE ROLE kepler_reader;
 GRANT USAGE ON SCHEMA kepler, kepler_data TO kepler_reader;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_reader;
 SET LOCAL kepler.workspace_id = 'ours';
 SET LOCAL ROLE kepler_reader;
 SELECT count(*) FROM kepler.search_memories('[1, 0]');

@@ -55,8 +55,13 @@ SELECT action FROM kepler.remember('Ada lives in Rome', supersedes => (SELECT id
 SELECT f.outcome FROM kepler.forget(ARRAY(SELECT id FROM kepler.memories WHERE content LIKE '%Turin') || '{nothing}'::text[]) AS f;
 SELECT h.version, h.content FROM kepler.memories AS m, kepler.memory_history(m.id) AS h WHERE m.content LIKE '%London' ORDER BY 1;
 SELECT count(*) AS embeddings FROM kepler_data.mini_embeddings;
--- Forgotten from a time on; what has expired goes in steps.
-SELECT f.outcome FROM kepler.memories AS m, kepler.forget(ARRAY[m.id], at => '2024-02-01') AS f WHERE m.content LIKE '%Rome';
+-- Ended from a time on; what has expired goes in steps. A time that was lost ends nothing, and deletes nothing.
+SELECT f.outcome FROM kepler.memories AS m, kepler.end_memories(ARRAY[m.id], at => '2024-02-01') AS f WHERE m.content LIKE '%Rome';
+SELECT f.outcome FROM kepler.memories AS m, kepler.end_memories(ARRAY[m.id, m.id, 'nothing'], at => '2024-02-01') AS f WHERE m.content LIKE '%Rome';
+SAVEPOINT s;
+SELECT kepler.end_memories(ARRAY(SELECT id FROM kepler.memories), at => NULL);
+ROLLBACK TO s;
+SELECT count(*) FROM kepler.memories;
 SELECT kepler.expire_memories(1), kepler.expire_memories(), kepler.expire_memories();
 SELECT content FROM kepler.memories;
 ROLLBACK;

@@ -2,6 +2,8 @@
 -- one after another. After each batch every record must be what the model says, and the outcomes
 -- must add up and say what became of each record. Few ids and few times, so that everything meets.
 --
+-- Long form: ROUNDS=400, two minutes
+--
 -- The model's state is {external id: {data, deleted, day}}. An element older than its record is ignored;
 -- any other one is applied, and the newest time stays.
 CREATE FUNCTION pg_temp.merged(old jsonb, new jsonb, mode text) RETURNS jsonb LANGUAGE sql AS $$
@@ -220,18 +222,20 @@ $$;
 
 SELECT setseed(0.1);
 \set SHOW_CONTEXT never
+\set rounds 50
+\getenv rounds ROUNDS
 -- Each mode by itself, with deletions; all modes in turn; and with a place that does not count.
-CALL pg_temp.play('replace', 100, 12, '{replace}', true, '');
-CALL pg_temp.play('shallow', 100, 12, '{shallow}', true, '');
-CALL pg_temp.play('deep', 100, 12, '{deep}', true, '');
-CALL pg_temp.play('mixed', 100, 12, '{replace,shallow,deep}', false, '');
-CALL pg_temp.play('ignoring', 60, 12, '{replace}', true, 'noise');
-CALL pg_temp.play('ignoring deep', 60, 12, '{deep}', true, 'noise');
+CALL pg_temp.play('replace', :rounds, 12, '{replace}', true, '');
+CALL pg_temp.play('shallow', :rounds, 12, '{shallow}', true, '');
+CALL pg_temp.play('deep', :rounds, 12, '{deep}', true, '');
+CALL pg_temp.play('mixed', :rounds, 12, '{replace,shallow,deep}', false, '');
+CALL pg_temp.play('ignoring', :rounds, 12, '{replace}', true, 'noise');
+CALL pg_temp.play('ignoring deep', :rounds, 12, '{deep}', true, 'noise');
 -- And with a rule of the user's that refuses some.
 ALTER TABLE kepler.records ADD CONSTRAINT model_rule CHECK (entity_type NOT LIKE 'model refusing%' OR data->>'v' IS DISTINCT FROM '2');
-CALL pg_temp.play('refusing', 60, 12, '{replace}', true, '', '2');
-CALL pg_temp.play('refusing shallow', 60, 12, '{shallow}', true, '', '2');
-CALL pg_temp.play('refusing deep', 60, 12, '{deep}', true, '', '2');
+CALL pg_temp.play('refusing', :rounds, 12, '{replace}', true, '', '2');
+CALL pg_temp.play('refusing shallow', :rounds, 12, '{shallow}', true, '', '2');
+CALL pg_temp.play('refusing deep', :rounds, 12, '{deep}', true, '', '2');
 ALTER TABLE kepler.records DROP CONSTRAINT model_rule;
 
 -- Every outcome occurred often enough for this to mean something.

@@ -53,6 +53,7 @@ SELECT count(*) FROM kepler.search_vectors(NULL, 'Embedding', '[1, 0, 0, 0]');
 -- It reads as the caller.
 CREATE ROLE kepler_nobody;
 GRANT USAGE ON SCHEMA kepler TO kepler_nobody;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_nobody;
 SET LOCAL ROLE kepler_nobody;
 SELECT count(*) FROM kepler.search_vectors('public.chunks', 'Embedding', '[1, 0, 0, 0]');
 RESET ROLE;

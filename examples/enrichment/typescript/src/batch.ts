@@ -40,7 +40,7 @@ export class Batch {
     try {
       await this.#work();
       const outcomes = await this.#settle(this.#elements());
-      // What Kepler cannot read it will not be able to read next time.
+      // What Kepler cannot read or the database refuses it will not take next time. Each fails by itself.
       const rejected = outcomes.filter(({ outcome }) => outcome === "rejected");
       if (rejected.length > 0) await this.#settle(rejected.map((row) => this.#rejection(row)));
     } finally {

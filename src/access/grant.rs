@@ -1,0 +1,310 @@
+//! `kepler.grant_access` and `revoke_access`: the rights that all functions of a level need, on tables that
+//! are there and on those that come later.
+
+use super::error::AccessError;
+use super::level::{self, Level, Made, SCHEMA};
+use super::owner::{ACCESS_LEVELS, Owner};
+use crate::error::Error;
+use crate::ident::qualified;
+use crate::install::require_tables;
+use crate::pg::role::{self, ActAs};
+use crate::pg::whole::Spi;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use pgrx::spi::SpiClient;
+
+/// Where entry tables and embeddings are.
+const DATA_SCHEMA: &str = "kepler_data";
+
+/// Gives a role a level of access, in place of the one that it had: the rights that the functions of the level need,
+/// on Kepler's tables, on entry tables and embedding spaces, and on those that are made later.
+///
+/// `reader` searches and reads; `writer` changes records, entries, memories, conversations and workflows too;
+/// `worker` enriches records, runs workflows and brings embeddings; `admin` does all that, and declares entry
+/// tables, embedding spaces, policies and workspaces. For the owner of Kepler's tables and superusers. What was
+/// granted to the role by hand on these tables is taken.
+///
+/// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 42501 for other callers.
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    sql = "
+CREATE FUNCTION kepler.grant_access(role regrole, level text) RETURNS void
+VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"
+)]
+fn grant_access(role: Option<pg_sys::Oid>, level: Option<String>) -> Result<(), ErrorReport> {
+    let (owner, role) = checked(role)?;
+    let level = level.ok_or(Error::NullArgument("level"))?;
+    let level = Level::from_name(&level).ok_or_else(|| Error::BadChoice {
+        argument: "level",
+        legal: Level::LEGAL,
+        given: level.clone(),
+    })?;
+    Spi::connect_mut(|client| -> Result<(), Error> {
+        owner.require_own_code(client, ACCESS_LEVELS)?;
+        take(client, owner, &role)?;
+        give(client, owner, &role, level)?;
+        let _owner = owner.act();
+        client.update(
+            "INSERT INTO kepler.access_levels AS a (role_name, level) VALUES ($1, $2)
+             ON CONFLICT (role_name) DO UPDATE SET level = excluded.level,
+                 granted_by = excluded.granted_by, granted_at = excluded.granted_at",
+            None,
+            &[role.as_str().into(), level.name().into()],
+        )?;
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Takes from a role all that `grant_access` gave it, and what else it was granted on Kepler's tables, functions
+/// and schemas. Gives whether it had a level.
+///
+/// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 42501 for callers other than the owner of
+/// Kepler's tables and superusers.
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    sql = "
+CREATE FUNCTION kepler.revoke_access(role regrole) RETURNS boolean
+VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"
+)]
+fn revoke_access(role: Option<pg_sys::Oid>) -> Result<bool, ErrorReport> {
+    let (owner, role) = checked(role)?;
+    Ok(Spi::connect_mut(|client| -> Result<bool, Error> {
+        owner.require_own_code(client, ACCESS_LEVELS)?;
+        take(client, owner, &role)?;
+        let _owner = owner.act();
+        let taken = client.update(
+            "DELETE FROM kepler.access_levels AS a WHERE a.role_name = $1",
+            None,
+            &[role.as_str().into()],
+        )?;
+        Ok(!taken.is_empty())
+    })?)
+}
+
+/// The owner, whose rights the caller must have, and the name of another role.
+fn checked(role: Option<pg_sys::Oid>) -> Result<(Owner, String), Error> {
+    require_tables()?;
+    let role = role.ok_or(Error::NullArgument("role"))?;
+    let owner = Owner::find()?;
+    owner.require_caller("give and take access")?;
+    if role == owner.role() {
+        return Err(AccessError::IsTheOwner(owner.name()).into());
+    }
+    Ok((owner, role::name(role)))
+}
+
+/// Gives the rights of a level.
+fn give(client: &mut SpiClient<'_>, owner: Owner, role: &str, level: Level) -> Result<(), Error> {
+    let name = level::role_sql(role);
+    {
+        let _owner = act_for_extension(client, owner)?;
+        run(client, &format!("GRANT USAGE ON SCHEMA {SCHEMA} TO {name}"))?;
+        run(client, &format!("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {SCHEMA} TO {name}"))?;
+    }
+    {
+        let _owner = owner.act();
+        run(client, &format!("GRANT USAGE ON SCHEMA {DATA_SCHEMA} TO {name}"))?;
+        for grant in level::grants(level, &name) {
+            run(client, &grant)?;
+        }
+        for table in made_tables(client, owner)? {
+            let on = qualified(DATA_SCHEMA, &table);
+            if let Some(grant) = level::grant_on_made(level, Made::of(&table), &on, &name) {
+                run(client, &grant)?;
+            }
+        }
+    }
+    // GRANT only warns where there was nothing that could be passed on.
+    let usable = client
+        .update(
+            "SELECT pg_catalog.has_schema_privilege($1::name, $2, 'USAGE')
+                 AND pg_catalog.has_function_privilege($1::name, 'kepler.current_workspace_id()', 'EXECUTE')",
+            None,
+            &[role.into(), SCHEMA.into()],
+        )?
+        .first()
+        .get_one::<bool>()?;
+    if usable != Some(true) {
+        let schema_owner = extension_owner(client)?.map(role::name).unwrap_or_default();
+        let what = "its rights on the schema and the functions";
+        return Err(AccessError::NoGrantOption { owner: owner.name(), what, schema_owner }.into());
+    }
+    Ok(())
+}
+
+/// Takes all rights on what Kepler made.
+fn take(client: &mut SpiClient<'_>, owner: Owner, role: &str) -> Result<(), Error> {
+    let name = level::role_sql(role);
+    // A right is gone when each of those who gave it has taken it.
+    let extension = extension_owner(client)?.filter(|role| *role != owner.role());
+    let givers = [Some(owner.role()), extension.filter(|role| role::may_act_as(*role))];
+    for giver in givers.into_iter().flatten() {
+        let _giver = Owner::of(giver).act();
+        run(client, &format!("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {SCHEMA} FROM {name}"))?;
+        run(client, &format!("REVOKE ALL ON SCHEMA {SCHEMA} FROM {name}"))?;
+    }
+    let _owner = owner.act();
+    run(client, &format!("REVOKE ALL ON SCHEMA {DATA_SCHEMA} FROM {name}"))?;
+    let own: Vec<&str> = level::relations().collect();
+    let present = client.update(
+        "SELECT c.relname::text, c.relkind = 'S' FROM pg_catalog.pg_class AS c
+         WHERE c.relnamespace = pg_catalog.to_regnamespace($1) AND c.relname::text = ANY ($2)
+         ORDER BY c.relname",
+        None,
+        &[SCHEMA.into(), own.into()],
+    )?;
+    let mut revokes = Vec::new();
+    for row in present {
+        let (Some(relation), Some(is_sequence)) =
+            (row[1].value::<String>()?, row[2].value::<bool>()?)
+        else {
+            continue;
+        };
+        let kind = if is_sequence { "SEQUENCE" } else { "TABLE" };
+        revokes.push(format!("REVOKE ALL ON {kind} {} FROM {name}", qualified(SCHEMA, &relation)));
+    }
+    for table in made_tables(client, owner)? {
+        revokes.push(format!("REVOKE ALL ON TABLE {} FROM {name}", qualified(DATA_SCHEMA, &table)));
+    }
+    for revoke in revokes {
+        run(client, &revoke)?;
+    }
+    Ok(())
+}
+
+/// Gives every role that has a level its rights on a table that was just made. Called as the owner.
+pub(crate) fn share_new_table(
+    client: &mut SpiClient<'_>,
+    made: Made,
+    table: &str,
+) -> Result<(), Error> {
+    for (role, level) in levels(client)? {
+        let on = qualified(DATA_SCHEMA, table);
+        if let Some(grant) = level::grant_on_made(level, made, &on, &level::role_sql(&role)) {
+            run(client, &grant)?;
+        }
+    }
+    Ok(())
+}
+
+/// What `status()` needs, and no more: columns without content.
+const MONITOR: &[&str] = &[
+    "GRANT SELECT ON kepler.schema_versions TO pg_monitor",
+    "GRANT SELECT (workspace_id, entity_type) ON kepler.enrichment_policies TO pg_monitor",
+    "GRANT SELECT (workspace_id, entity_type, ready_at) ON kepler.enrichment_queue TO pg_monitor",
+    "GRANT SELECT (workspace_id, entity_type, lease_until) ON kepler.leases TO pg_monitor",
+    "GRANT SELECT (workspace_id, workflow_id, status, deadline_at) ON kepler.executions TO pg_monitor",
+];
+
+/// Lets members of `pg_monitor` call `status()`.
+pub(crate) fn share_with_monitor(client: &mut SpiClient<'_>, owner: Owner) -> Result<(), Error> {
+    let may = client
+        .update(
+            "SELECT pg_catalog.has_schema_privilege('pg_monitor', 'kepler', 'USAGE')",
+            None,
+            &[],
+        )?
+        .first()
+        .get_one::<bool>()?;
+    if may == Some(true) {
+        return Ok(());
+    }
+    {
+        let _owner = act_for_extension(client, owner)?;
+        run(client, "GRANT USAGE ON SCHEMA kepler TO pg_monitor")?;
+        run(
+            client,
+            "GRANT EXECUTE ON FUNCTION kepler.status(), kepler.version(), kepler.current_workspace_id(),
+                 kepler._require_tables(), kepler._latest_schema_version(),
+                 kepler._table_status(pg_catalog.regclass) TO pg_monitor",
+        )?;
+    }
+    let _owner = owner.act();
+    for grant in MONITOR {
+        run(client, grant)?;
+    }
+    Ok(())
+}
+
+/// Gives the rights of their levels anew, after tables or functions have come: to those roles that still
+/// have what `grant_access` gave them first. A role of the same name that came later is another one.
+pub(crate) fn share_anew(client: &mut SpiClient<'_>, owner: Owner) -> Result<(), Error> {
+    for (role, level) in levels(client)? {
+        give(client, owner, &role, level)?;
+    }
+    Ok(())
+}
+
+fn levels(client: &mut SpiClient<'_>) -> Result<Vec<(String, Level)>, Error> {
+    let rows = client.update(
+        "SELECT a.role_name, a.level
+         FROM kepler.access_levels AS a
+         JOIN pg_catalog.pg_roles AS r ON r.rolname = a.role_name
+         WHERE EXISTS (
+             SELECT FROM pg_catalog.pg_namespace AS n
+             CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) AS x
+             WHERE n.nspname = $1 AND x.grantee = r.oid AND x.privilege_type = 'USAGE')
+         ORDER BY a.role_name",
+        None,
+        &[SCHEMA.into()],
+    )?;
+    let mut levels = Vec::new();
+    for row in rows {
+        if let (Some(role), Some(level)) = (row[1].value::<String>()?, row[2].value::<String>()?) {
+            levels.extend(Level::from_name(&level).map(|level| (role, level)));
+        }
+    }
+    Ok(levels)
+}
+
+/// Tables in `kepler_data` that belong to the owner.
+fn made_tables(client: &mut SpiClient<'_>, owner: Owner) -> Result<Vec<String>, Error> {
+    let rows = client.update(
+        "SELECT c.relname::text FROM pg_catalog.pg_class AS c
+         WHERE c.relnamespace = pg_catalog.to_regnamespace($1) AND c.relkind IN ('r', 'p')
+             AND c.relowner = $2
+         ORDER BY c.relname",
+        None,
+        &[DATA_SCHEMA.into(), owner.role().into()],
+    )?;
+    let mut tables = Vec::new();
+    for row in rows {
+        tables.extend(row[1].value::<String>()?);
+    }
+    Ok(tables)
+}
+
+/// The schema and the functions belong to whoever created the extension, who is mostly the owner of the
+/// tables too. Where they differ, a caller with both rights uses both; others pass on what the owner of the
+/// tables may pass on.
+fn act_for_extension(client: &mut SpiClient<'_>, owner: Owner) -> Result<ActAs, Error> {
+    match extension_owner(client)? {
+        Some(extension) if role::may_act_as(extension) => Ok(Owner::of(extension).act()),
+        _ => Ok(owner.act()),
+    }
+}
+
+pub(crate) fn extension_owner(client: &mut SpiClient<'_>) -> Result<Option<pg_sys::Oid>, Error> {
+    Ok(client
+        .update(
+            "SELECT e.extowner FROM pg_catalog.pg_extension AS e WHERE e.extname = 'kepler'",
+            None,
+            &[],
+        )?
+        .next()
+        .map(|row| row[1].value::<pg_sys::Oid>())
+        .transpose()?
+        .flatten())
+}
+
+fn run(client: &mut SpiClient<'_>, sql: &str) -> Result<(), Error> {
+    client.update(sql, None, &[])?;
+    Ok(())
+}

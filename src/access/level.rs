@@ -1,0 +1,205 @@
+//! The levels of access, and the rights on tables that each of them is.
+//!
+//! None of them has TRIGGER, REFERENCES or TRUNCATE on anything: a trigger runs as whoever changes the
+//! table, and TRUNCATE passes row security by.
+
+use crate::ident::{qualified, quote};
+
+/// The schema of Kepler's own tables.
+pub(crate) const SCHEMA: &str = "kepler";
+
+/// A level of access. `writer` and `worker` hold what `reader` does, and `admin` holds all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    Reader,
+    Writer,
+    Worker,
+    Admin,
+}
+
+impl Level {
+    pub(crate) const ALL: [Level; 4] = [Level::Reader, Level::Writer, Level::Worker, Level::Admin];
+    pub(crate) const LEGAL: &str = "reader, writer, worker, admin";
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Level::Reader => "reader",
+            Level::Writer => "writer",
+            Level::Worker => "worker",
+            Level::Admin => "admin",
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == name)
+    }
+}
+
+/// Rights on a table, as GRANT writes them, for each level in the order of [`Level::ALL`].
+type Rights = [&'static str; 4];
+
+const READ: &str = "SELECT";
+const CHANGE: &str = "SELECT, INSERT, UPDATE, DELETE";
+const LOG: &str = "SELECT, INSERT, UPDATE";
+/// What a claim and a settle change of a record, and no more: `data` is the source's alone.
+const ENRICH: &str =
+    "SELECT, UPDATE (enrichment_status, enrichment_lease_id, enrichment, updated_at)";
+
+/// What is read under a lock, so that nobody deletes it meanwhile: Postgres asks for the right to update.
+const LOCK: &str = "SELECT, UPDATE (updated_at)";
+
+/// What writers change, and workers read.
+const DATA: Rights = [READ, CHANGE, READ, CHANGE];
+/// What only administrators change.
+const RULES: Rights = [READ, READ, READ, CHANGE];
+/// What workers change too.
+const WORK: Rights = [READ, CHANGE, CHANGE, CHANGE];
+
+/// Kepler's tables and views. One that is not here is given to nobody (a test compares).
+const RELATIONS: &[(&str, Rights)] = &[
+    ("access_levels", [READ, READ, READ, READ]),
+    ("connections", DATA),
+    ("conversations", DATA),
+    // Readers need not know where secrets are.
+    ("credentials", ["", CHANGE, READ, CHANGE]),
+    ("embedding_spaces", RULES),
+    ("enrichment_attempts", [READ, READ, LOG, CHANGE]),
+    ("enrichment_policies", RULES),
+    ("enrichment_queue", WORK),
+    ("entities", DATA),
+    ("entry_tables", RULES),
+    ("execution_steps", [READ, CHANGE, LOG, CHANGE]),
+    ("executions", [READ, CHANGE, LOG, CHANGE]),
+    ("failed_enrichments", [READ, READ, READ, READ]),
+    ("hidden_fields", RULES),
+    ("lease_records", [READ, READ, CHANGE, CHANGE]),
+    ("leases", [READ, READ, CHANGE, CHANGE]),
+    ("memories", [READ, CHANGE, LOCK, CHANGE]),
+    // A search notes what it found, where it is asked to.
+    ("memory_access", [LOG, CHANGE, LOG, CHANGE]),
+    ("messages", [READ, CHANGE, LOCK, CHANGE]),
+    ("records", [READ, CHANGE, ENRICH, CHANGE]),
+    ("schema_versions", [READ, READ, READ, READ]),
+    ("structures", RULES),
+    ("users", DATA),
+    ("workflows", DATA),
+    ("workspaces", RULES),
+];
+
+/// Sequences that no column owns.
+const SEQUENCES: &[(&str, Rights)] =
+    &[("entry_table_numbers", [READ, READ, READ, "SELECT, USAGE"])];
+
+/// A table that Kepler makes in `kepler_data`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Made {
+    /// By `create_entry_table`.
+    Entries,
+    /// By `create_embedding_space`.
+    Embeddings,
+}
+
+impl Made {
+    fn rights(self) -> Rights {
+        match self {
+            Made::Entries => DATA,
+            Made::Embeddings => WORK,
+        }
+    }
+
+    /// What the table is called tells which it is: both endings are given by Kepler.
+    pub(crate) fn of(table: &str) -> Self {
+        if table.ends_with("_embeddings") { Made::Embeddings } else { Made::Entries }
+    }
+}
+
+/// The grants that make a role have a level on all of Kepler's own tables and sequences. `role`: as SQL
+/// names it.
+pub(crate) fn grants(level: Level, role: &str) -> Vec<String> {
+    let tables = RELATIONS.iter().map(|relation| ("TABLE", relation));
+    let sequences = SEQUENCES.iter().map(|sequence| ("SEQUENCE", sequence));
+    tables
+        .chain(sequences)
+        .filter_map(|(kind, (name, rights))| {
+            grant(rights[level as usize], kind, &qualified(SCHEMA, name), role)
+        })
+        .collect()
+}
+
+/// The grant on a table in `kepler_data`, which SQL names as `table`.
+pub(crate) fn grant_on_made(level: Level, made: Made, table: &str, role: &str) -> Option<String> {
+    grant(made.rights()[level as usize], "TABLE", table, role)
+}
+
+fn grant(rights: &str, kind: &str, on: &str, role: &str) -> Option<String> {
+    (!rights.is_empty()).then(|| format!("GRANT {rights} ON {kind} {on} TO {role}"))
+}
+
+/// The lowest level that has rights (of `READ`, `INSERT`, …) on one of Kepler's relations, or on what it
+/// made where `schema` is another.
+pub(crate) fn lowest(schema: &str, relation: &str, rights: &[&str]) -> Option<Level> {
+    let given = match schema {
+        SCHEMA => RELATIONS.iter().chain(SEQUENCES).find(|(name, _)| *name == relation)?.1,
+        _ => Made::of(relation).rights(),
+    };
+    let has = |level: &Level| {
+        let given = given[*level as usize];
+        rights.iter().all(|right| given.split(", ").any(|one| one == *right))
+    };
+    // A worker has fewer rights than a writer on most tables.
+    [Level::Reader, Level::Worker, Level::Writer, Level::Admin].into_iter().find(has)
+}
+
+/// The names of Kepler's own tables, views and sequences that a level speaks of.
+pub(crate) fn relations() -> impl Iterator<Item = &'static str> {
+    RELATIONS.iter().chain(SEQUENCES).map(|(name, _)| *name)
+}
+
+/// Whether one of them is a view.
+pub(crate) fn is_view(name: &str) -> bool {
+    name == "failed_enrichments"
+}
+
+/// A role as SQL names it.
+pub(crate) fn role_sql(name: &str) -> String {
+    quote(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_level_may_make_triggers_or_pass_row_security_by() {
+        for level in Level::ALL {
+            for grant in grants(level, "r") {
+                for right in ["TRIGGER", "REFERENCES", "TRUNCATE", "ALL"] {
+                    assert!(!grant.contains(&format!("{right} ")), "{grant}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_administrator_has_what_the_others_have() {
+        for level in Level::ALL {
+            for (name, rights) in RELATIONS {
+                let given = rights[level as usize].split(" (").next().unwrap_or_default();
+                for right in given.split(", ").filter(|right| !right.is_empty()) {
+                    assert!(rights[3].contains(right), "{name}: {right}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_lowest_level_is_named() {
+        assert_eq!(lowest("kepler", "records", &["SELECT"]), Some(Level::Reader));
+        assert_eq!(lowest("kepler", "records", &["INSERT"]), Some(Level::Writer));
+        assert_eq!(lowest("kepler", "leases", &["INSERT"]), Some(Level::Worker));
+        assert_eq!(lowest("kepler", "workspaces", &["INSERT"]), Some(Level::Admin));
+        assert_eq!(lowest("kepler", "records", &["TRIGGER"]), None);
+        assert_eq!(lowest("kepler_data", "x_1_entries", &["UPDATE"]), Some(Level::Writer));
+        assert_eq!(lowest("kepler_data", "x_embeddings", &["UPDATE"]), Some(Level::Worker));
+    }
+}

@@ -1,0 +1,11 @@
+//! Who may do what: the levels of access that roles are given, and the one role that owns Kepler's tables.
+//!
+//! `docs/security.md` tells the rules, and lists all that is done as the owner. `owner` is the one place
+//! that acts as somebody else; `level` says which rights a level is; `grant` gives and takes them;
+//! `hint` tells whoever lacks one how to get it.
+
+pub(crate) mod error;
+pub(crate) mod grant;
+pub(crate) mod hint;
+pub(crate) mod level;
+pub(crate) mod owner;

@@ -1,0 +1,182 @@
+//! The role that owns Kepler's tables, and all that is done as that role: **this is the one place that
+//! acts as somebody other than the caller** (`docs/security.md` lists who calls it, and for what).
+//!
+//! What is done as the owner must not run what somebody else wrote. Reading runs the code of nobody else:
+//! only the owner of a table can put rules, policies, generated columns or indexes on it. Writing fires
+//! triggers, and the right to make one can be granted: `require_own_code` looks before.
+
+use super::error::AccessError;
+use super::level::{self, Level, SCHEMA};
+use crate::error::Error;
+use crate::pg::relation;
+use crate::pg::role::{self, ActAs};
+use pgrx::pg_sys;
+use pgrx::spi::SpiClient;
+use std::ffi::CString;
+
+/// The owner of Kepler's tables.
+#[derive(Clone, Copy)]
+pub(crate) struct Owner {
+    role: pg_sys::Oid,
+}
+
+impl Owner {
+    /// Fails before `install()`. Look-ups in Postgres' caches; nothing is read.
+    pub(crate) fn find() -> Result<Self, Error> {
+        let workspaces = relation::named(c"kepler", c"workspaces").ok_or(Error::NotInstalled)?;
+        Ok(Self { role: relation::owner(workspaces) })
+    }
+
+    /// A role that is about to own them, or was found to.
+    pub(crate) fn of(role: pg_sys::Oid) -> Self {
+        Self { role }
+    }
+
+    pub(crate) fn role(self) -> pg_sys::Oid {
+        self.role
+    }
+
+    pub(crate) fn name(self) -> String {
+        role::name(self.role)
+    }
+
+    /// Whether the caller has the owner's rights anyway: it is the owner, a member that inherits, or a
+    /// superuser.
+    pub(crate) fn is_caller(self) -> bool {
+        role::may_act_as(self.role)
+    }
+
+    /// For what only the owner may do.
+    pub(crate) fn require_caller(self, what: &'static str) -> Result<(), AccessError> {
+        if self.is_caller() {
+            return Ok(());
+        }
+        Err(AccessError::NotTheOwner { what, owner: self.name() })
+    }
+
+    /// Acts as the owner as long as the result lives: for statements of ours on relations that the owner
+    /// owns, which run no code of others.
+    pub(crate) fn act(self) -> ActAs {
+        ActAs::role(self.role)
+    }
+
+    /// The same for a caller who has the owner's rights anyway, a superuser perhaps: what is done then is
+    /// done with fewer rights. Others go on as themselves, and Postgres checks what they may.
+    ///
+    /// `tables` are those that are written to, with the triggers that `install()` made on them.
+    pub(crate) fn act_for_administrator(
+        self,
+        client: &mut SpiClient<'_>,
+        tables: &[OwnTable],
+    ) -> Result<Option<ActAs>, Error> {
+        if !self.is_caller() {
+            return Ok(None);
+        }
+        self.require_own_code(client, tables)?;
+        Ok(Some(self.act()))
+    }
+
+    /// Refuses tables that are not plain ones of the owner, or that run code of others when they are
+    /// written to: a rule, or a trigger that `install()` did not make. Names of triggers are enough: who
+    /// may make one can neither drop nor replace one that is there.
+    pub(crate) fn require_own_code(
+        self,
+        client: &mut SpiClient<'_>,
+        tables: &[OwnTable],
+    ) -> Result<(), Error> {
+        for table in tables {
+            let qualified = format!("{SCHEMA}.{}", table.name);
+            let plain = client
+                .update(
+                    "SELECT c.relkind = 'r' AND NOT c.relhassubclass AND c.relowner = $3
+                     FROM pg_catalog.pg_class AS c
+                     WHERE c.relname = $1 AND c.relnamespace = pg_catalog.to_regnamespace($2)",
+                    None,
+                    &[table.name.into(), SCHEMA.into(), self.role.into()],
+                )?
+                .next()
+                .map(|row| row[1].value::<bool>())
+                .transpose()?
+                .flatten();
+            match plain {
+                None => continue,
+                Some(true) => {}
+                Some(false) => {
+                    let owner = self.name();
+                    return Err(AccessError::NotPlain { table: qualified, owner }.into());
+                }
+            }
+            let own: Vec<&str> = table.triggers.to_vec();
+            let foreign = client
+                .update(
+                    "SELECT t.kind, t.name FROM (
+                         SELECT 'trigger', g.tgname::text FROM pg_catalog.pg_trigger AS g
+                         WHERE g.tgrelid = $1::pg_catalog.regclass AND NOT g.tgisinternal
+                             AND g.tgname::text <> ALL ($2)
+                         UNION ALL
+                         SELECT 'rule', r.rulename::text FROM pg_catalog.pg_rewrite AS r
+                         WHERE r.ev_class = $1::pg_catalog.regclass
+                     ) AS t (kind, name) ORDER BY 1, 2 LIMIT 1",
+                    None,
+                    &[qualified.as_str().into(), own.into()],
+                )?
+                .next()
+                .map(|row| Ok::<_, Error>((row[1].value::<String>()?, row[2].value::<String>()?)))
+                .transpose()?;
+            if let Some((Some(kind), Some(name))) = foreign {
+                return Err(AccessError::ForeignCode { kind, name, table: qualified }.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks that the caller has a right on all of one of Kepler's tables.
+pub(crate) fn require_right(table: &str, right: u32) -> Result<(), Error> {
+    let name = CString::new(table).unwrap_or_default();
+    let relation = relation::named(c"kepler", &name).ok_or(Error::NotInstalled)?;
+    if role::may(right, relation) {
+        return Ok(());
+    }
+    let rights = role::rights(right.into());
+    let level = level::lowest(SCHEMA, table, &rights).map_or("admin", Level::name);
+    let role = role::name(role::current());
+    Err(AccessError::NoRight { table: table.to_owned(), role, level }.into())
+}
+
+/// A table that is written to as the owner, and the triggers that `install()` made on it.
+pub(crate) struct OwnTable {
+    pub(crate) name: &'static str,
+    pub(crate) triggers: &'static [&'static str],
+}
+
+const TOUCHED: &[&str] = &["touch_updated_at", "keep_workspace"];
+
+/// The lists of entry tables.
+pub(crate) const ENTRY_TABLES: &[OwnTable] = &[
+    OwnTable { name: "entry_tables", triggers: TOUCHED },
+    OwnTable { name: "structures", triggers: TOUCHED },
+    OwnTable { name: "hidden_fields", triggers: TOUCHED },
+];
+
+/// The list of embedding spaces, and which one a workspace searches.
+pub(crate) const EMBEDDING_SPACES: &[OwnTable] = &[
+    OwnTable { name: "embedding_spaces", triggers: TOUCHED },
+    OwnTable { name: "workspaces", triggers: TOUCHED },
+];
+
+/// Who has which level of access.
+pub(crate) const ACCESS_LEVELS: &[OwnTable] = &[OwnTable { name: "access_levels", triggers: &[] }];
+
+/// What `install()` writes to itself, and what must not have been replaced before it runs a step.
+pub(crate) const INSTALLED: &[OwnTable] = &[
+    OwnTable { name: "schema_versions", triggers: &[] },
+    OwnTable { name: "access_levels", triggers: &[] },
+    OwnTable { name: "workspaces", triggers: TOUCHED },
+];
+
+/// Acts as the owner of a part of a table (a partition, or a child), to read rows that the caller may read
+/// through the whole. Only `memory::vectors` does, which sees to it that no code of others can run.
+pub(crate) fn act_as_owner_of_part(role: pg_sys::Oid) -> ActAs {
+    ActAs::role(role)
+}

@@ -1,0 +1,184 @@
+//! Marks the records of picked rows as PENDING under a lease, as many as can be marked.
+//!
+//! Records that somebody holds are left out. What the database refuses is found by halves, and what a
+//! trigger keeps back by asking again with the record in hand: both are told of, and others are taken.
+
+use super::claim::Call;
+use super::pick::Picked;
+use super::refusal;
+use crate::pg::array::Array;
+use crate::pg::plan::{Parameter, Row, Rows, Statement};
+use crate::pg::subtransaction::{self, Refusal};
+use pgrx::spi::SpiClient;
+use pgrx::{check_for_interrupts, pg_sys};
+use std::collections::HashSet;
+
+thread_local! {
+    // What is locked stays where it is until the end of the transaction: it is found again by its place.
+    static TAKE: Statement = const { Statement::new(
+        c"UPDATE kepler.records AS r
+          SET enrichment_status = 'PENDING'::kepler.record_enrichment_status,
+              enrichment_lease_id = $4, updated_at = $3
+          WHERE r.ctid = ANY (ARRAY(
+              SELECT l.ctid
+              FROM (SELECT pg_catalog.unnest($2) AS id) AS n
+              CROSS JOIN LATERAL (
+                  SELECT x.ctid FROM kepler.records AS x
+                  WHERE x.workspace_id = $1 AND x.id = n.id AND x.entity_type = $5
+                    AND x.enrichment_status = 'UNAPPLIED'::kepler.record_enrichment_status
+                    AND x.status = 'ACTIVE'::kepler.record_status AND x.deleted_at IS NULL
+                  LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) AS l
+              LIMIT $6))
+          RETURNING r.id, r.data, r.source_updated_at, r.content_hash, r.entity_id, r.external_id,
+                    r.enrichment_lease_id = $4
+                    AND r.enrichment_status = 'PENDING'::kepler.record_enrichment_status",
+        &[
+            pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT8OID,
+            pg_sys::TEXTOID, pg_sys::INT4OID,
+        ],
+    ) };
+    // Those that could be claimed and that nobody else holds.
+    static LOCK: Statement = const { Statement::new(
+        c"SELECT l.id
+          FROM (SELECT pg_catalog.unnest($2) AS id) AS n
+          CROSS JOIN LATERAL (
+              SELECT x.id FROM kepler.records AS x
+              WHERE x.workspace_id = $1 AND x.id = n.id AND x.entity_type = $3
+                AND x.enrichment_status = 'UNAPPLIED'::kepler.record_enrichment_status
+                AND x.status = 'ACTIVE'::kepler.record_status AND x.deleted_at IS NULL
+              LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) AS l",
+        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID],
+    ) };
+}
+
+/// The lease under which a claim marks.
+#[derive(Clone, Copy)]
+pub(super) struct Under {
+    pub(super) lease: Parameter,
+    pub(super) claimed_at: i64,
+}
+
+/// What became of picked rows.
+#[derive(Default)]
+pub(super) struct Marked<'conn> {
+    pub(super) rounds: Vec<Rows<'conn>>,
+    pub(super) count: usize,
+    pub(super) refused: Vec<(String, Refusal)>,
+    /// Whether it is known that the statement as such is not what is refused.
+    probed: bool,
+}
+
+impl Marked<'_> {
+    /// Those that were marked.
+    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_, 7>> {
+        self.rounds.iter().flat_map(|rows| rows.iter::<7>())
+    }
+}
+
+impl Call<'_> {
+    /// Marks up to `limit` of the records.
+    pub(super) fn mark<'conn>(
+        &self,
+        client: &mut SpiClient<'conn>,
+        under: Under,
+        record_ids: &[&str],
+        limit: usize,
+        marked: &mut Marked<'conn>,
+    ) {
+        check_for_interrupts!();
+        if limit == 0 || record_ids.is_empty() {
+            return;
+        }
+        match subtransaction::attempt_rows(|| self.mark_all(client, under, record_ids, limit)) {
+            Ok(rows) => {
+                marked.count += rows.count();
+                marked.rounds.push(rows);
+            }
+            Err(refusal) if record_ids.len() == 1 => {
+                self.probe(client, under, marked);
+                marked.refused.push((record_ids[0].to_owned(), refusal));
+            }
+            Err(_) => {
+                self.probe(client, under, marked);
+                let (first, second) = record_ids.split_at(record_ids.len() / 2);
+                let before = marked.count;
+                self.mark(client, under, first, limit, marked);
+                let limit = limit.saturating_sub(marked.count - before);
+                self.mark(client, under, second, limit, marked);
+            }
+        }
+    }
+
+    /// Marks nothing: raises what is refused whatever the record, for want of a privilege, say.
+    fn probe(&self, client: &mut SpiClient<'_>, under: Under, marked: &mut Marked<'_>) {
+        if !marked.probed {
+            marked.probed = true;
+            self.mark_all(client, under, &[], 1);
+        }
+    }
+
+    fn mark_all<'conn>(
+        &self,
+        client: &mut SpiClient<'conn>,
+        under: Under,
+        record_ids: &[&str],
+        limit: usize,
+    ) -> Rows<'conn> {
+        let mut ids = Array::texts(record_ids.iter().copied());
+        let parameters = [
+            Some(self.workspace.datum()),
+            Some(ids.datum()),
+            Some(pg_sys::Datum::from(under.claimed_at)),
+            under.lease,
+            Some(self.entity_type.datum()),
+            Some(pg_sys::Datum::from(limit)),
+        ];
+        let rows = TAKE.with(|plan| plan.run(client, &parameters));
+        if rows.iter::<7>().any(|row| row.boolean(6) != Some(true)) {
+            refusal::raise("a trigger on kepler.records kept it from being PENDING");
+        }
+        rows
+    }
+
+    /// Of rows that all were tried and not marked those that a trigger keeps back are refused. Whose
+    /// records were let go of meanwhile are marked.
+    pub(super) fn mark_unheld<'conn>(
+        &self,
+        client: &mut SpiClient<'conn>,
+        under: Under,
+        picked: &[Picked],
+        limit: usize,
+        marked: &mut Marked<'conn>,
+    ) {
+        let known: HashSet<String> = marked
+            .rows()
+            .filter_map(|row| row.text(0).map(str::to_owned))
+            .chain(marked.refused.iter().map(|(id, _)| id.clone()))
+            .collect();
+        let left = picked.iter().map(|row| &*row.record_id).filter(|id| !known.contains(*id));
+        let mut ids = Array::texts(left);
+        if ids.count() == 0 {
+            return;
+        }
+        let parameters =
+            [Some(self.workspace.datum()), Some(ids.datum()), Some(self.entity_type.datum())];
+        let locked = LOCK.with(|plan| plan.run(client, &parameters));
+        let locked: Vec<String> =
+            locked.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect();
+        let mut again = Marked { probed: marked.probed, ..Marked::default() };
+        let ids: Vec<&str> = locked.iter().map(String::as_str).collect();
+        self.mark(client, under, &ids, limit, &mut again);
+        if again.count < limit {
+            let known: HashSet<&str> = again
+                .rows()
+                .filter_map(|row| row.text(0))
+                .chain(again.refused.iter().map(|(id, _)| id.as_str()))
+                .collect();
+            let kept = locked.iter().filter(|id| !known.contains(id.as_str()));
+            marked.refused.extend(kept.map(|id| (id.clone(), refusal::suppressed())));
+        }
+        marked.count += again.count;
+        marked.refused.append(&mut again.refused);
+        marked.rounds.append(&mut again.rounds);
+    }
+}

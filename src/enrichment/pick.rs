@@ -1,0 +1,149 @@
+//! Which rows of the queue a claim tries: the oldest that are ready, or by turns.
+//!
+//! A session goes on where its last claim ended: dead entries of the index, which a long transaction
+//! keeps vacuum from removing, are not walked again each time. From the start it looks once a second,
+//! and where it finds too little; where that takes long, at most a twentieth of the time.
+
+use super::claim::Call;
+use super::place::blocks;
+use super::reap;
+use crate::pg::clock::now;
+use crate::pg::plan::{Row, Statement, Tid};
+use pgrx::pg_sys;
+use pgrx::spi::SpiClient;
+use std::collections::HashSet;
+
+/// Times in the queue may be so much older than their transaction's last (a batch of an upsert is spread
+/// over a microsecond each).
+const SLACK: i64 = 5_000;
+
+thread_local! {
+    static PICK: Statement = const { Statement::new(
+        c"SELECT q.record_id, q.attempt, q.ready_at, q.ctid, q.refusals FROM kepler.enrichment_queue AS q
+          WHERE q.workspace_id = $1 AND q.entity_type = $2 AND q.ready_at >= $3
+            AND q.ready_at <= $4
+          ORDER BY q.ready_at LIMIT $5
+          FOR UPDATE SKIP LOCKED",
+        &[
+            pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID,
+            pg_sys::INT4OID,
+        ],
+    ) };
+}
+
+/// A row of the queue that this transaction has locked.
+pub(super) struct Picked {
+    pub(super) record_id: String,
+    pub(super) attempt: i32,
+    pub(super) ready_at: i64,
+    pub(super) place: Tid,
+    /// How often the record could not be claimed.
+    pub(super) refusals: i32,
+}
+
+impl Picked {
+    pub(super) fn read<const N: usize>(row: &Row<'_, N>) -> Option<Self> {
+        Some(Self {
+            record_id: row.text(0)?.to_owned(),
+            attempt: row.integer(1)?,
+            ready_at: row.time(2)?,
+            place: row.tid(3)?,
+            refusals: row.integer(4)?,
+        })
+    }
+}
+
+impl Call<'_> {
+    pub(super) fn pick(&mut self, client: &mut SpiClient<'_>) -> Vec<Picked> {
+        let wanted = self.request.max_rows as usize;
+        if self.place.reap_is_due(now(), true) {
+            self.reap(client);
+        }
+        let mut picked = self.pick_somehow(client);
+        if picked.len() < wanted && self.place.reap_is_due(now(), false) && self.reap(client) > 0 {
+            picked = self.pick_somehow(client);
+        }
+        picked
+    }
+
+    fn pick_somehow(&mut self, client: &mut SpiClient<'_>) -> Vec<Picked> {
+        if self.request.fair.unwrap_or(self.policy.fair) {
+            self.pick_fair(client)
+        } else {
+            self.pick_in_order(client)
+        }
+    }
+
+    fn reap(&mut self, client: &mut SpiClient<'_>) -> usize {
+        let before = blocks();
+        let of = reap::Lost {
+            workspace_id: &self.workspace,
+            entity_type: &self.entity_type,
+            name: &self.request.entity_type,
+            policy: &self.policy,
+        };
+        let count = reap::reap(client, &of, now());
+        self.place.reaped_at = now();
+        // Work that was found is no reason to look for more of it less often.
+        self.place.reap_took = if count > 0 { 0 } else { blocks() - before };
+        count
+    }
+
+    /// The oldest that are ready.
+    pub(super) fn pick_in_order(&mut self, client: &mut SpiClient<'_>) -> Vec<Picked> {
+        let wanted = self.request.max_rows;
+        if !self.place.start_is_due(now(), true) {
+            let picked = self.pick_from(client, self.place.ready_at.saturating_sub(SLACK), wanted);
+            if picked.len() == wanted as usize || !self.place.start_is_due(now(), false) {
+                self.remember(&picked);
+                return picked;
+            }
+        }
+        let before = blocks();
+        // Before all times that Postgres knows.
+        let picked = self.pick_from(client, i64::MIN, wanted);
+        self.place.started_at = now();
+        // Some blocks for each row were worth it.
+        self.place.start_took = blocks() - before - 4 * picked.len() as i64;
+        self.remember(&picked);
+        picked
+    }
+
+    fn remember(&mut self, picked: &[Picked]) {
+        if let Some(last) = picked.last() {
+            self.place.ready_at = last.ready_at;
+        }
+    }
+
+    fn pick_from(&self, client: &mut SpiClient<'_>, from: i64, wanted: i32) -> Vec<Picked> {
+        let parameters = [
+            Some(self.workspace.datum()),
+            Some(self.entity_type.datum()),
+            Some(pg_sys::Datum::from(from)),
+            Some(pg_sys::Datum::from(now())),
+            Some(pg_sys::Datum::from(wanted)),
+        ];
+        let rows = PICK.with(|plan| plan.run(client, &parameters));
+        rows.iter::<5>().filter_map(|row| Picked::read(&row)).collect()
+    }
+
+    /// Adds up to `count` rows behind those that were picked. What is locked in between is found again
+    /// when the session next looks from the start.
+    pub(super) fn pick_behind(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        picked: &mut Vec<Picked>,
+        count: usize,
+    ) {
+        let Some(last) = picked.iter().map(|row| row.ready_at).max() else { return };
+        let limit = (picked.len() + count) as i32;
+        // The picked rows of entities that took turns are not the oldest.
+        let from = if self.policy.fair { i64::MIN } else { last.saturating_sub(SLACK) };
+        let mut more = self.pick_from(client, from, limit);
+        let known: HashSet<&str> = picked.iter().map(|row| &*row.record_id).collect();
+        more.retain(|row| !known.contains(&*row.record_id));
+        more.truncate(count);
+        self.remember(&more);
+        picked.append(&mut more);
+    }
+}

@@ -1,0 +1,84 @@
+//! What becomes of embeddings whose content has changed: they say what is no longer said, and go.
+//!
+//! Called by the triggers on memories and messages, for each row whose content is another one.
+
+use super::embedded::Embedded;
+use super::error::MemoryError;
+use crate::error::Error;
+use crate::ident::qualified;
+use crate::pg::plan::{OwnedStatement, Statement};
+use crate::pg::varlena::Text;
+use pgrx::pg_sys;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+thread_local! {
+    static TABLES: Statement = const { Statement::new(
+        c"SELECT CASE WHEN $1 THEN s.table_name ELSE s.message_table_name END
+          FROM kepler.embedding_spaces AS s
+          WHERE pg_catalog.to_regclass(pg_catalog.format('kepler_data.%I',
+              CASE WHEN $1 THEN s.table_name ELSE s.message_table_name END)) IS NOT NULL",
+        &[pg_sys::BOOLOID],
+    ) };
+    /// For each table, the statement that deletes, and the one that looks.
+    static OF_TABLES: RefCell<HashMap<String, (Rc<OwnedStatement>, Rc<OwnedStatement>)>> =
+        RefCell::default();
+}
+
+fn statements(embedded: Embedded, table: &str) -> (Rc<OwnedStatement>, Rc<OwnedStatement>) {
+    let known = OF_TABLES.with_borrow(|known| known.get(table).cloned());
+    known.unwrap_or_else(|| {
+        let place = format!(
+            "{} AS e WHERE e.workspace_id = $1 AND e.{} = {}",
+            qualified("kepler_data", table),
+            embedded.column(),
+            match embedded {
+                Embedded::Memories => "$2",
+                Embedded::Messages => "$2::pg_catalog.int8",
+            },
+        );
+        let types = vec![pg_sys::TEXTOID, pg_sys::TEXTOID];
+        let delete = OwnedStatement::new(format!("DELETE FROM {place}"), types.clone());
+        let look = OwnedStatement::new(format!("SELECT FROM {place}"), types);
+        let made = (Rc::new(delete), Rc::new(look));
+        OF_TABLES.with_borrow_mut(|known| known.insert(table.to_owned(), made.clone()));
+        made
+    })
+}
+
+/// Deletes the embeddings of a memory or message in all spaces.
+///
+/// A transaction that keeps to an older snapshot does not see one that has come since, and would leave it:
+/// that is 40001.
+#[pg_extern(volatile, parallel_unsafe, strict)]
+#[search_path(pg_catalog, pg_temp)]
+fn _drop_embeddings(of: &str, id: &str, workspace_id: &str) -> Result<(), ErrorReport> {
+    let (embedded, what) = match of {
+        "memories" => (Embedded::Memories, "memory"),
+        _ => (Embedded::Messages, "message"),
+    };
+    let (workspace, key) = (Text::new(workspace_id), Text::new(id));
+    let parameters = [Some(workspace.datum()), Some(key.datum())];
+    Spi::connect_mut(|client| -> Result<(), Error> {
+        let tables: Vec<String> = {
+            let of_memories = pg_sys::Datum::from(embedded == Embedded::Memories);
+            let rows = TABLES.with(|statement| statement.run_latest(client, &[Some(of_memories)]));
+            rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect()
+        };
+        for table in tables {
+            let (delete, look) = statements(embedded, &table);
+            delete.run(client, &parameters);
+            // SAFETY: a variable of this process, which has one thread.
+            let keeps_snapshot =
+                unsafe { pg_sys::XactIsoLevel } >= pg_sys::XACT_REPEATABLE_READ as i32;
+            if keeps_snapshot && look.run_latest(client, &parameters).count() > 0 {
+                return Err(MemoryError::EmbeddedMeanwhile { what, id: id.to_owned() }.into());
+            }
+        }
+        Ok(())
+    })?;
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! Whether what an index gave can be all.
+//!
+//! Short texts come again and again ("ok", "Thanks!"), each time with the same vector. A graph of nearest neighbours
+//! links them with each other, and a search that comes upon them finds no way out: what it gives is one vector, many
+//! times, though others are nearer. It is told by that, and then compared.
+
+use super::look::Look;
+use super::nearest::{Details, Near, PLANNING, Search};
+use crate::ident::quote;
+use crate::pg::clock::now;
+use crate::pg::plan::LocalSettings;
+use crate::pg::relation::blocks;
+use crate::structure::model::Metric;
+use pgrx::spi::SpiClient;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+
+/// A look gives at least so many rows to judge it by, and fewer than the second say nothing.
+const JUDGED: usize = 20;
+const ENOUGH: usize = 8;
+/// So many rows of a table are sampled, from so many pages at least, and a crowd in a hundred of them is one.
+const SAMPLE: f64 = 300.0;
+const SAMPLED_PAGES: f64 = 30.0;
+const RARE: i64 = 100;
+/// For so long, in microseconds, a sample holds.
+const BELIEVED: i64 = 600_000_000;
+/// A session knows of so many tables.
+const MAX_TABLES: usize = 1_000;
+/// The same vector so often is a crowd.
+const CROWD: usize = 4;
+/// Nothing is nearer.
+const NEAREST: f64 = 1e-6;
+
+thread_local! {
+    /// Whether tables have crowds, and when that was found.
+    static CROWDED: RefCell<HashMap<u32, (i64, bool)>> = RefCell::default();
+}
+
+/// What a search thinks of rows that an index gave.
+pub(super) trait Doubt {
+    fn is_doubtful(&self, search: &Search<'_>) -> bool;
+}
+
+impl<D> Doubt for Look<D> {
+    /// Whether half of the rows stand in crowds, and the wanted ones could be nearer.
+    fn is_doubtful(&self, search: &Search<'_>) -> bool {
+        let mut distances = self.distances.clone();
+        distances.sort_unstable_by(f64::total_cmp);
+        let could_be_nearer = |last: &f64| match search.vectors.metric {
+            Metric::Cosine | Metric::L2 => *last > NEAREST,
+            Metric::InnerProduct => true,
+        };
+        let last = distances.get(search.certain.min(distances.len()).saturating_sub(1));
+        if distances.len() < ENOUGH || !last.is_some_and(could_be_nearer) {
+            return false;
+        }
+        let groups = distances.chunk_by(|a, b| a.to_bits() == b.to_bits());
+        let crowded: usize = groups.map(<[f64]>::len).filter(|size| *size >= CROWD).sum();
+        2 * crowded >= distances.len()
+    }
+}
+
+impl Search<'_> {
+    /// How many rows a look is to give at least, to be judged by, where it has so many candidates.
+    pub(super) fn judged(&self, client: &mut SpiClient<'_>, candidates: usize) -> usize {
+        if self.is_crowded(client) { candidates.max(JUDGED) } else { JUDGED }
+    }
+
+    /// Whether the table has crowds, by a sample.
+    fn is_crowded(&self, client: &mut SpiClient<'_>) -> bool {
+        let relation = self.vectors.relation;
+        let known = CROWDED.with_borrow(|known| known.get(&relation.to_u32()).copied());
+        if let Some((at, crowded)) = known
+            && now() < at.saturating_add(BELIEVED)
+        {
+            return crowded;
+        }
+        let pages = f64::from(blocks(relation)).max(1.0);
+        let share = (SAMPLE / self.vectors.rows.max(1.0)).max(SAMPLED_PAGES / pages).min(1.0);
+        let sql = format!(
+            "SELECT pg_catalog.sum(s.rows)::int8, \
+                    pg_catalog.sum(s.rows) FILTER (WHERE s.rows >= {CROWD})::int8 \
+             FROM (SELECT pg_catalog.count(*) AS rows \
+                   FROM {table} AS e TABLESAMPLE SYSTEM ({percent}) \
+                   WHERE {schema}.vector_dims(e.{column}) = {dimensions} GROUP BY {distance}) AS s",
+            schema = quote(&self.vectors.vector_schema),
+            column = quote(&self.vectors.column),
+            dimensions = self.vectors.dimensions,
+            table = self.vectors.table,
+            percent = 100.0 * share,
+            distance = self.vectors.distance(self.query),
+        );
+        let _planning = LocalSettings::set(PLANNING);
+        let rows = self.parameters.run(client, &sql);
+        let crowded = rows.iter::<2>().next().is_some_and(|row| {
+            let (all, crowded) = (row.bigint(0).unwrap_or(0), row.bigint(1).unwrap_or(0));
+            crowded > 0 && RARE * crowded >= all
+        });
+        CROWDED.with_borrow_mut(|known| {
+            if known.len() >= MAX_TABLES {
+                known.clear();
+            }
+            known.insert(relation.to_u32(), (now(), crowded));
+        });
+        crowded
+    }
+
+    /// Whether so few of the rows are similar enough that there might be more.
+    pub(super) fn are_too_few<D>(&self, near: &[Near<D>]) -> bool {
+        let Some(least) = self.least else { return false };
+        let similar = |near: &&Near<D>| self.vectors.metric.similarity(near.distance) >= least;
+        near.iter().filter(similar).count() < self.certain
+    }
+
+    /// How many different ones there are, by distance and text.
+    pub(super) fn distinct<D: Details>(&self, near: &[Near<D>]) -> usize {
+        let of = |near: &'_ Near<D>| (near.distance.to_bits(), near.details.content().to_owned());
+        near.iter().map(of).collect::<HashSet<_>>().len()
+    }
+
+    /// The rows, and the nearest of those that are others.
+    pub(super) fn with_others<D: Details>(
+        &self,
+        client: &mut SpiClient<'_>,
+        mut near: Vec<Near<D>>,
+    ) -> Vec<Near<D>> {
+        let known: HashSet<String> = near.iter().map(|near| near.key.clone()).collect();
+        let others = self.exact_distinct::<D>(client);
+        near.extend(others.into_iter().filter(|other| !known.contains(&other.key)));
+        near.sort_by(|a, b| a.distance.total_cmp(&b.distance).then_with(|| a.key.cmp(&b.key)));
+        near
+    }
+}

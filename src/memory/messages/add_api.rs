@@ -1,0 +1,162 @@
+//! The SQL functions that add messages.
+
+use super::add::{self, Answer};
+use super::decode::{self, NewMessage};
+use crate::arguments::{name, required};
+use crate::error::Error;
+use crate::install::require_tables;
+use crate::memory::access::activated;
+use crate::memory::embedded::Embedded;
+use crate::memory::embedding::Embedding;
+use crate::memory::error::MemoryError;
+use crate::memory::put;
+use crate::memory::set_embeddings::told;
+use crate::memory::space::Space;
+use crate::pg::varlena;
+use pgrx::AnyElement;
+use pgrx::iter::TableIterator;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use pgrx::spi::SpiClient;
+
+/// The space that the workspace searches, for embeddings that come with messages. Keeps those who move the
+/// workspace to another one apart.
+fn open_space(client: &mut SpiClient<'_>, workspace_id: &str) -> Result<Space, Error> {
+    put::lock(workspace_id, false);
+    let activated = activated(client, workspace_id)?;
+    let space = Space::find(client, Embedded::Messages, activated.as_deref())?;
+    space.require_active()?;
+    Ok(space)
+}
+
+/// Adds the elements of a JSON array to a conversation, and answers for each.
+///
+/// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 22P02 where `messages` is no JSON
+/// array, 42704 where there is no space for embeddings, 23503 for an unknown conversation.
+#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn add_messages(
+    conversation_id: Option<String>,
+    messages: Option<&str>,
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(ordinal, i32),
+            name!(message_id, Option<i64>),
+            name!(number, Option<i32>),
+            name!(outcome, &'static str),
+            name!(error_code, Option<String>),
+            name!(error, Option<String>),
+        ),
+    >,
+    ErrorReport,
+> {
+    require_tables()?;
+    let conversation_id = required("conversation_id", conversation_id)?;
+    let text = messages.ok_or(Error::NullArgument("messages"))?;
+    let workspace_id = name("workspace_id", workspace_id)?;
+    let answers = Spi::connect_mut(|client| {
+        // A space is needed only if something has an embedding.
+        let embedded = memchr::memmem::find(text.as_bytes(), b"\"embedding\"").is_some();
+        let space = if embedded { Some(open_space(client, &workspace_id)?) } else { None };
+        let batch = decode::batch(text, space.as_ref())?;
+        add::run(client, (&workspace_id, &conversation_id), space.as_ref(), batch, true)
+    })?;
+    Ok(TableIterator::new(answers.into_iter().enumerate().map(|(at, answer)| {
+        let (code, error) = told(answer.rejection);
+        (at as i32 + 1, answer.message_id, answer.number, answer.outcome, code, error)
+    })))
+}
+
+/// Adds a message to a conversation.
+///
+/// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 22000 for an embedding of other
+/// dimensions, 42704 where there is no space for it, 23503 for an unknown conversation or user, 23505 if
+/// another message has the external id.
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    requires = ["embedding_spaces", workspace::current_workspace_id],
+    sql = r#"
+CREATE FUNCTION kepler.add_message(
+    conversation_id text,
+    role text,
+    content text,
+    user_id text DEFAULT NULL,
+    token_count integer DEFAULT NULL,
+    external_id text DEFAULT NULL,
+    metadata jsonb DEFAULT NULL,
+    sent_at timestamptz DEFAULT NULL,
+    embedding @extschema:vector@.vector DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (message_id bigint, number integer, outcome text)
+VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"#
+)]
+#[allow(clippy::type_complexity, clippy::too_many_arguments)]
+fn add_message(
+    conversation_id: Option<String>,
+    role: Option<String>,
+    content: Option<String>,
+    user_id: Option<String>,
+    token_count: Option<i32>,
+    external_id: Option<String>,
+    metadata: Option<AnyElement>,
+    sent_at: Option<TimestampWithTimeZone>,
+    embedding: Option<AnyElement>,
+    workspace_id: Option<String>,
+) -> Result<
+    TableIterator<
+        'static,
+        (name!(message_id, Option<i64>), name!(number, Option<i32>), name!(outcome, &'static str)),
+    >,
+    ErrorReport,
+> {
+    require_tables()?;
+    let conversation_id = required("conversation_id", conversation_id)?;
+    let message = NewMessage {
+        role: required("role", role)?,
+        content: required("content", content)?,
+        user_id,
+        token_count,
+        external_id,
+        // SAFETY: declared in SQL as jsonb.
+        metadata: metadata
+            .map(|given| varlena::whole(unsafe { varlena::aligned_bytes(given.datum()) })),
+        sent_at: sent_at.map(i64::from),
+        // SAFETY: declared in SQL as vector.
+        embedding: embedding.map(|given| unsafe { Embedding::from_datum(given.datum()) }),
+    };
+    let workspace_id = name("workspace_id", workspace_id)?;
+    let answer = Spi::connect_mut(|client| {
+        let space = match &message.embedding {
+            Some(_) => Some(open_space(client, &workspace_id)?),
+            None => None,
+        };
+        let faults = message.faults(space.as_ref());
+        if let (1, Some(space), Some(embedding)) = (faults.len(), &space, &message.embedding) {
+            // Alone it has its own code and hint.
+            space.check(embedding)?;
+        }
+        if !faults.is_empty() {
+            let problems = faults.into_iter().map(|fault| fault.text).collect();
+            return Err(Error::from(MemoryError::InvalidMessage {
+                code: "invalid".into(),
+                problems,
+            }));
+        }
+        let place = (workspace_id.as_str(), conversation_id.as_str());
+        let answers = add::run(client, place, space.as_ref(), vec![Ok(message)], false)?;
+        answers.into_iter().next().ok_or(Error::NullArgument("content"))
+    })?;
+    let Answer { message_id, number, outcome, rejection } = answer;
+    if let Some(rejection) = rejection {
+        let (code, problems) = (rejection.code, vec![rejection.text]);
+        return Err(Error::from(MemoryError::InvalidMessage { code, problems }).into());
+    }
+    Ok(TableIterator::new([(message_id, number, outcome)]))
+}

@@ -1,0 +1,160 @@
+//! Embedding spaces come and go: their list is written by whoever may write it, their tables are made and
+//! dropped as the owner of Kepler's tables, so that nobody needs CREATE on a schema.
+//!
+//! The work itself is SQL (`embedding_spaces.sql`); here it is decided as whom it runs.
+
+use super::put;
+use crate::access::grant;
+use crate::access::level::Made;
+use crate::access::owner::{EMBEDDING_SPACES, Owner, require_right};
+use crate::arguments::required;
+use crate::error::Error;
+use crate::ident::qualified;
+use crate::install::require_tables;
+use crate::pg::whole::Spi;
+use crate::workspace;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use pgrx::spi::SpiClient;
+
+/// Where the tables of spaces are.
+const SCHEMA: &str = "kepler_data";
+
+/// Runs one statement as the owner where the caller has the owner's rights anyway, and otherwise as the
+/// caller.
+fn administer<T>(
+    run: impl FnOnce(&mut SpiClient<'_>) -> Result<T, Error>,
+) -> Result<T, ErrorReport> {
+    require_tables()?;
+    Ok(Spi::connect_mut(|client| {
+        let _acting = Owner::find()?.act_for_administrator(client, EMBEDDING_SPACES)?;
+        run(client)
+    })?)
+}
+
+/// Makes a space, and gives its table of embeddings of memories.
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    requires = ["embedding_spaces"],
+    sql = r#"
+CREATE FUNCTION kepler.create_embedding_space(
+    name text,
+    dimensions integer,
+    model text,
+    metric text DEFAULT 'cosine'
+) RETURNS regclass
+VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"#
+)]
+fn create_embedding_space(
+    name: Option<String>,
+    dimensions: Option<i32>,
+    model: Option<String>,
+    metric: Option<String>,
+) -> Result<Option<pg_sys::Oid>, ErrorReport> {
+    administer(|client| {
+        let made = client.update(
+            "SELECT kepler._create_embedding_space($1, $2, $3, $4)::pg_catalog.oid",
+            None,
+            &[name.into(), dimensions.into(), model.into(), metric.into()],
+        )?;
+        Ok(made.first().get_one::<pg_sys::Oid>()?)
+    })
+}
+
+/// Takes a space out of use that no workspace searches.
+#[pg_extern(volatile, parallel_unsafe, requires = ["embedding_spaces"])]
+#[search_path(pg_catalog, pg_temp)]
+fn retire_embedding_space(space: Option<String>) -> Result<(), ErrorReport> {
+    administer(|client| {
+        client.update("SELECT kepler._retire_embedding_space($1)", None, &[space.into()])?;
+        Ok(())
+    })
+}
+
+/// Deletes a space that is retired, with all its embeddings.
+#[pg_extern(volatile, parallel_unsafe, requires = ["embedding_spaces"])]
+#[search_path(pg_catalog, pg_temp)]
+fn drop_embedding_space(space: Option<String>) -> Result<(), ErrorReport> {
+    administer(|client| {
+        client.update("SELECT kepler._drop_embedding_space($1)", None, &[space.into()])?;
+        Ok(())
+    })
+}
+
+/// Makes a space the one that a workspace searches.
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    requires = ["embedding_spaces", workspace::current_workspace_id]
+)]
+#[search_path(pg_catalog, pg_temp)]
+fn activate_space(
+    space: Option<String>,
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<(), ErrorReport> {
+    require_tables()?;
+    let workspace_id = workspace::argument(workspace_id)?;
+    administer(|client| {
+        require_right("workspaces", pg_sys::ACL_UPDATE)?;
+        // Whoever is writing memories ends before they are counted, and others begin after.
+        put::lock(&workspace_id, true);
+        client.update(
+            "SELECT kepler._activate_space($1, $2)",
+            None,
+            &[space.into(), workspace_id.as_str().into()],
+        )?;
+        Ok(())
+    })
+}
+
+/// The names of the tables of a space.
+fn tables(space: &str) -> [String; 2] {
+    [format!("{space}_embeddings"), format!("{space}_message_embeddings")]
+}
+
+/// Makes the tables of a space that is listed and has none. For whoever may list spaces.
+#[pg_extern(volatile, parallel_unsafe)]
+#[search_path(pg_catalog, pg_temp)]
+fn _make_embedding_tables(space: Option<String>) -> Result<(), ErrorReport> {
+    let space = required("space", space)?;
+    require_right("embedding_spaces", pg_sys::ACL_INSERT)?;
+    Ok(Spi::connect_mut(|client| -> Result<(), Error> {
+        let _owner = Owner::find()?.act();
+        client.update(
+            "SELECT kepler._create_embedding_tables($1)",
+            None,
+            &[space.as_str().into()],
+        )?;
+        for table in tables(&space) {
+            grant::share_new_table(client, Made::Embeddings, &table)?;
+        }
+        Ok(())
+    })?)
+}
+
+/// Drops the tables of a space that is retired. For whoever may take spaces off the list.
+#[pg_extern(volatile, parallel_unsafe)]
+#[search_path(pg_catalog, pg_temp)]
+fn _drop_embedding_tables(space: Option<String>) -> Result<(), ErrorReport> {
+    let space = required("space", space)?;
+    require_right("embedding_spaces", pg_sys::ACL_DELETE)?;
+    Ok(Spi::connect_mut(|client| -> Result<(), Error> {
+        let _owner = Owner::find()?.act();
+        let retired = client.update(
+            "SELECT FROM kepler.embedding_spaces AS s WHERE s.name = $1 AND s.state = 'RETIRED'",
+            None,
+            &[space.as_str().into()],
+        )?;
+        if retired.is_empty() {
+            return Ok(());
+        }
+        for table in tables(&space) {
+            let sql = format!("DROP TABLE IF EXISTS {}", qualified(SCHEMA, &table));
+            client.update(&sql, None, &[])?;
+        }
+        Ok(())
+    })?)
+}

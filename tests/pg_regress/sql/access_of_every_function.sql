@@ -1,0 +1,281 @@
+-- Every function, called by every kind of caller. A level of access is enough for what it is for, and where it is not the
+-- call ends with 42501 and a hint that names grant_access. Nobody but the owner reaches another workspace. And whatever
+-- somebody has put on the tables or into the search path, it never runs with more rights than the caller has.
+\set SHOW_CONTEXT never
+\set VERBOSITY terse
+BEGIN;
+SET LOCAL client_min_messages = warning;
+SET LOCAL search_path = public;
+
+-- The stage: something of everything.
+INSERT INTO kepler.workspaces (id, name) VALUES ('elsewhere', 'Elsewhere');
+INSERT INTO kepler.users (id, email) VALUES ('u', 'u@example.com');
+INSERT INTO kepler.connections (id, name, reference_id, provider, user_id) VALUES ('c', 'c', 'c', 'Mail', 'u');
+INSERT INTO kepler.workflows (id, user_id, name, trigger) VALUES ('w', 'u', 'w', '{"app": "Mail"}');
+SELECT count(*) FROM kepler.set_enrichment_policy('lead');
+SELECT count(*) FROM kepler.upsert_records('lead', '[{"external_id": "1", "data": {}}, {"external_id": "2", "data": {}}, {"external_id": "3", "data": {}}]');
+SELECT count(*) FROM kepler.create_embedding_space('walk', 2, 'm');
+SELECT count(*) FROM kepler.create_embedding_space('spare', 2, 'm');
+SELECT count(*) FROM kepler.create_embedding_space('old', 2, 'm');
+SELECT kepler.retire_embedding_space('old');
+SELECT kepler.activate_space('walk');
+SELECT memory_id AS memory FROM kepler.remember('tea', '[1, 0]') \gset
+INSERT INTO kepler.conversations (id, user_id) VALUES ('talk', 'u');
+SELECT message_id AS message FROM kepler.add_message('talk', 'user', 'hello', embedding => '[1, 0]') \gset
+SELECT count(*) FROM kepler.create_entry_table('Thing', '{"fields": [{"name": "a", "type": "integer"}, {"name": "b", "type": "text"}]}');
+SELECT kepler.alter_entry_table('Thing', '{"fields": [{"name": "a", "type": "integer"}]}') AS version;
+SELECT count(*) FROM kepler.insert_entries('Thing', '[{"entry_id": 1, "a": 1}]');
+SELECT count(*) FROM kepler.create_entry_table('Gone', '{"fields": []}');
+SELECT count(*) FROM kepler.drop_entry_table('Gone');
+SELECT table_name AS things FROM kepler.entry_tables WHERE record_name = 'Thing' \gset
+SELECT min(lease_id) AS lease, min(record_id) AS leased FROM kepler.claim_records('lead', 'x', 1) \gset
+SELECT id AS record FROM kepler.records WHERE external_id = '3' \gset
+SELECT execution_id AS run, token FROM kepler.start_execution('w', 'k') \gset
+CREATE TABLE documents (id text PRIMARY KEY, document jsonb, embedding vector(2));
+INSERT INTO documents VALUES ('d', '{}', '[1,0]');
+GRANT SELECT, INSERT, UPDATE ON documents TO PUBLIC;
+
+-- One call of each function. A call whose answer needs rights that only some have says which.
+CREATE TABLE calls (name text, call text);
+\set q ''''
+INSERT INTO calls VALUES
+    ('abandon_executions', 'kepler.abandon_executions()'),
+    ('activate_space', $$kepler.activate_space('walk')$$),
+    ('add_execution_steps', format($$kepler.add_execution_steps(%L, %L, '[{"name": "s"}]')$$, :'run', :'token')),
+    ('add_message', $$kepler.add_message('talk', 'user', 'again')$$),
+    ('add_messages', $$kepler.add_messages('talk', '[{"role": "user", "content": "x"}]')$$),
+    ('alter_entry_table', $$kepler.alter_entry_table('Thing', '{"fields": [{"name": "a", "type": "integer"}, {"name": "c", "type": "text"}]}')$$),
+    ('archive_records', format('kepler.archive_records(ARRAY[%L])', :'record')),
+    ('claim_records', $$kepler.claim_records('lead', 'x', 1)$$),
+    ('complete_records', format('kepler.complete_records(%s, ARRAY[%L])', :'lease', :'leased')),
+    ('conversation_window', $$kepler.conversation_window('talk')$$),
+    ('create_embedding_space', $$kepler.create_embedding_space('new', 2, 'm')$$),
+    ('create_entry_table', $$kepler.create_entry_table('New', '{"fields": []}')$$),
+    ('cuid', 'kepler.cuid()'),
+    ('current_workspace_id', 'kepler.current_workspace_id()'),
+    ('delete_entries', $$kepler.delete_entries('Thing', '{1}')$$),
+    ('delete_records', format('kepler.delete_records(ARRAY[%L])', :'record')),
+    ('drop_embedding_space', $$kepler.drop_embedding_space('old')$$),
+    ('drop_enrichment_policy', $$kepler.drop_enrichment_policy('lead')$$),
+    ('drop_entry_table', $$kepler.drop_entry_table('Thing')$$),
+    ('enrichment_transitions', 'kepler.enrichment_transitions()'),
+    ('estimate_tokens', $$kepler.estimate_tokens('x')$$),
+    ('execution_heartbeat', format('kepler.execution_heartbeat(%L, %L)', :'run', :'token')),
+    ('execution_report', 'kepler.execution_report()'),
+    ('execution_transitions', 'kepler.execution_transitions()'),
+    ('expire_memories', 'kepler.expire_memories()'),
+    ('fail_records', format($$kepler.fail_records(%s, ARRAY[%L], 'no')$$, :'lease', :'leased')),
+    ('finish_execution', format($$kepler.finish_execution(%L, %L, 'SUCCESS')$$, :'run', :'token')),
+    ('fold', $$kepler.fold('X')$$),
+    ('forget', format('kepler.forget(ARRAY[%L])', :'memory')),
+    ('grant_access', $$kepler.grant_access('access_nobody', 'reader')$$),
+    ('heartbeat', format('kepler.heartbeat(%s)', :'lease')),
+    ('index_advice', 'kepler.index_advice()'),
+    ('insert_entries', $$kepler.insert_entries('Thing', '[{"a": 2}]')$$),
+    ('install', 'kepler.install()'),
+    ('is_connected', $$kepler.is_connected('u', 'Mail')$$),
+    ('json_matches', $$kepler.json_matches('{}', '{}')$$),
+    ('json_schema', $$kepler.json_schema('Thing')$$),
+    ('json_update', $$kepler.json_update('{}', '{"$set": {"a": 1}}')$$),
+    ('jsonb_hash', $$kepler.jsonb_hash('{}')$$),
+    ('memory_history', format('kepler.memory_history(%L)', :'memory')),
+    ('next_claim_at', $$kepler.next_claim_at('lead')$$),
+    ('pending_embeddings', $$kepler.pending_embeddings('spare')$$),
+    ('pending_message_embeddings', $$kepler.pending_message_embeddings('spare')$$),
+    ('plan_entry_table', $$kepler.plan_entry_table('Thing', '{"fields": []}')$$),
+    ('purge_entry_table', $$kepler.purge_entry_table('Gone', '{purge}')$$),
+    ('purge_field', $$kepler.purge_field('Thing', 'b', '{purge}')$$),
+    ('recall_check', 'kepler.recall_check()'),
+    ('record_document', '(SELECT kepler.record_document(r) FROM kepler.records AS r LIMIT 1)'),
+    ('release_records', format('kepler.release_records(%s, ARRAY[%L])', :'lease', :'leased')),
+    ('remember', $$kepler.remember('coffee', '[0, 1]')$$),
+    ('remember_many', $$kepler.remember_many('[{"content": "milk"}]')$$),
+    ('requeue_records', $$kepler.requeue_records(entity_type => 'lead')$$),
+    ('required_connections', $$kepler.required_connections('w')$$),
+    ('restore_entry_table', $$kepler.restore_entry_table('Gone')$$),
+    ('restore_field', $$kepler.restore_field('Thing', 'b')$$),
+    ('restore_records', format('kepler.restore_records(ARRAY[%L])', :'record')),
+    ('retire_embedding_space', $$kepler.retire_embedding_space('spare')$$),
+    ('revoke_access', $$kepler.revoke_access('access_nobody')$$),
+    ('search_memories', $$kepler.search_memories('[1, 0]', query_text => 'tea')$$),
+    ('search_messages', $$kepler.search_messages('[1, 0]', query_text => 'hello')$$),
+    ('search_vectors', $$kepler.search_vectors('public.documents', 'embedding', '[1, 0]')$$),
+    ('set_embeddings', format($$kepler.set_embeddings('spare', '[{"memory_id": "%s", "embedding": [1, 1]}]')$$, :'memory')),
+    ('set_enrichment_policy', $$kepler.set_enrichment_policy('lead')$$),
+    ('set_entity_options', $$kepler.set_entity_options('lead', '{"ignored_paths": ["/x"]}')$$),
+    ('set_message_embeddings', format($$kepler.set_message_embeddings('spare', '[{"message_id": %s, "embedding": [1, 1]}]')$$, :'message')),
+    ('settle_records', format($$kepler.settle_records(%s, '[{"record_id": "%s", "outcome": "complete"}]')$$, :'lease', :'leased')),
+    ('start_execution', $$kepler.start_execution('w', 'other')$$),
+    ('status', 'kepler.status()'),
+    ('structure_of', $$kepler.structure_of('public.documents')$$),
+    ('touch_memories', format('kepler.touch_memories(ARRAY[%L])', :'memory')),
+    ('update_document', $$kepler.update_document('public.documents', '{"id": "d"}', 'document', '{"$set": {"a": 1}}')$$),
+    ('update_entries', $$kepler.update_entries('Thing', '[{"entry_id": 1, "a": 5}]')$$),
+    ('upsert_document', $$kepler.upsert_document('public.documents', '{"id": "e"}', 'document', '{"$set": {"a": 1}}')$$),
+    ('upsert_entries', $$kepler.upsert_entries('Thing', '{entry_id}', '[{"entry_id": 1, "a": 6}]')$$),
+    ('upsert_record', $$kepler.upsert_record('lead', '9', '{"n": 1}')$$),
+    ('upsert_records', $$kepler.upsert_records('lead', '[{"external_id": "1", "data": {"n": 2}}]')$$),
+    ('upsert_records_summary', $$kepler.upsert_records_summary('lead', '[{"external_id": "1", "data": {"n": 2}}]')$$),
+    ('validate_workflow', $$kepler.validate_workflow('u', '{}', '[{}]')$$),
+    ('version', 'kepler.version()');
+
+-- No function is forgotten here, and no function is for everybody.
+SELECT DISTINCT p.proname AS not_called FROM pg_proc AS p
+WHERE p.pronamespace = 'kepler'::regnamespace AND p.proname !~ '^_' AND p.proname NOT IN (SELECT c.name FROM calls AS c);
+SELECT p.oid::regprocedure AS for_everybody FROM pg_proc AS p
+WHERE p.pronamespace = 'kepler'::regnamespace
+    AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a WHERE a.grantee = 0);
+SELECT c.oid::regclass AS for_everybody FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS a
+WHERE c.relnamespace IN ('kepler'::regnamespace, 'kepler_data'::regnamespace) AND a.grantee = 0;
+-- No view lends the rights of its owner.
+SELECT c.oid::regclass AS lends FROM pg_class AS c
+WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (c.reloptions), false);
+
+-- What a call comes to, in a transaction of its own that is undone.
+CREATE FUNCTION public.outcome(call text, caller text, setting text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    state text; hint text; message text;
+BEGIN
+    BEGIN
+        IF setting IS NOT NULL THEN EXECUTE setting; END IF;
+        EXECUTE pg_catalog.format('SET LOCAL ROLE %I', caller);
+        EXECUTE pg_catalog.concat('SELECT * FROM ', call);
+        SET CONSTRAINTS ALL IMMEDIATE;
+        RAISE EXCEPTION USING ERRCODE = 'KX001';
+    EXCEPTION WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, hint = PG_EXCEPTION_HINT, message = MESSAGE_TEXT;
+    END;
+    RETURN CASE WHEN state = 'KX001' THEN 'works'
+        WHEN state = '42501' AND hint LIKE '%grant_access%' THEN '-'
+        WHEN state = '42501' AND message LIKE 'workspace "elsewhere" is not%' THEN 'own workspace only'
+        ELSE state || ' ' || message END;
+END
+$$;
+
+-- The levels.
+CREATE ROLE access_nobody;
+CREATE ROLE access_reader; CREATE ROLE access_writer; CREATE ROLE access_worker; CREATE ROLE access_admin;
+SELECT kepler.grant_access(('access_' || level)::regrole, level) FROM unnest('{reader,writer,worker,admin}'::text[]) AS level;
+SELECT c.name, outcome(c.call, 'access_reader') AS reader, outcome(c.call, 'access_writer') AS writer,
+    outcome(c.call, 'access_worker') AS worker, outcome(c.call, 'access_admin') AS admin
+FROM calls AS c ORDER BY c.name;
+-- Every relation of Kepler's is given to somebody: one that a level does not speak of would be nobody's.
+SELECT c.oid::regclass AS forgotten FROM pg_class AS c
+WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT has_table_privilege('access_admin', c.oid, 'SELECT');
+SELECT r.role, p.privilege, count(*) FROM unnest('{access_reader,access_writer,access_worker,access_admin}'::text[]) AS r (role)
+CROSS JOIN unnest('{TRIGGER,REFERENCES,TRUNCATE}'::text[]) AS p (privilege) CROSS JOIN pg_class AS c
+WHERE c.relnamespace IN ('kepler'::regnamespace, 'kepler_data'::regnamespace) AND c.relkind IN ('r', 'p', 'v')
+    AND has_table_privilege(r.role, c.oid, p.privilege) GROUP BY 1, 2;
+
+-- Another workspace: for whoever is not the owner an error, in every function that takes one.
+CREATE TABLE elsewhere AS
+SELECT c.name, regexp_replace(regexp_replace(c.call, '\)$', ', workspace_id => ''elsewhere'')'), '\(, ', '(') AS call FROM calls AS c
+WHERE EXISTS (SELECT FROM pg_proc AS p WHERE p.pronamespace = 'kepler'::regnamespace AND p.proname = c.name AND 'workspace_id' = ANY (p.proargnames));
+SELECT count(*) > 40 AS many, count(*) FILTER (WHERE outcome(e.call, 'access_admin') = 'own workspace only') = count(*) AS all_refused FROM elsewhere AS e;
+SELECT e.name, outcome(e.call, 'access_admin') AS not_refused FROM elsewhere AS e
+WHERE outcome(e.call, 'access_admin') <> 'own workspace only' ORDER BY 1;
+
+-- A role that was given all there is, as many an application is, uses it to set traps: a trigger before and after every change
+-- of every table. A trap that springs as somebody else than the caller is counted, also where all is undone.
+CREATE ROLE access_evil;
+CREATE SCHEMA evil AUTHORIZATION access_evil;
+GRANT USAGE ON SCHEMA evil TO PUBLIC;
+CREATE SEQUENCE sprung;
+CREATE SEQUENCE shadowed;
+GRANT ALL ON SEQUENCE sprung, shadowed TO PUBLIC;
+GRANT USAGE ON SCHEMA kepler, kepler_data TO access_evil;
+GRANT ALL ON ALL TABLES IN SCHEMA kepler, kepler_data TO access_evil;
+GRANT ALL ON ALL FUNCTIONS IN SCHEMA kepler TO access_evil;
+SET LOCAL ROLE access_evil;
+CREATE FUNCTION evil.trap() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_user <> current_setting('access.caller', true) THEN PERFORM nextval('public.sprung'); END IF;
+    RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+END
+$$;
+DO $$
+DECLARE relation regclass;
+BEGIN
+    FOR relation IN SELECT c.oid FROM pg_class AS c
+        WHERE c.relnamespace IN ('kepler'::regnamespace, 'kepler_data'::regnamespace) AND c.relkind = 'r'
+    LOOP
+        EXECUTE format('CREATE TRIGGER a_trap BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION evil.trap()', relation);
+        EXECUTE format('CREATE CONSTRAINT TRIGGER z_trap AFTER INSERT OR UPDATE OR DELETE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION evil.trap()', relation);
+    END LOOP;
+END
+$$;
+RESET ROLE;
+-- The levels can do what they could, and the traps spring as the caller alone: that is Postgres' own rule for triggers.
+SELECT c.name, w.outcome FROM calls AS c
+CROSS JOIN unnest('{access_reader,access_writer,access_worker,access_admin}'::text[]) AS r (role)
+CROSS JOIN LATERAL (SELECT outcome(c.call, r.role, format('SET LOCAL access.caller = %L', r.role))) AS w (outcome)
+WHERE w.outcome NOT IN ('works', '-') ORDER BY c.name, r.role;
+SELECT is_called AS sprung FROM sprung;
+-- The owner, here a superuser, gives no rights to a trap: what declares and installs refuses tables that have one.
+SELECT c.name, w.outcome FROM calls AS c
+CROSS JOIN LATERAL (SELECT outcome(c.call, session_user, format('SET LOCAL access.caller = %L', session_user))) AS w (outcome)
+WHERE w.outcome <> 'works' ORDER BY c.name;
+SELECT is_called AS sprung FROM sprung;
+
+DROP FUNCTION evil.trap() CASCADE;
+
+-- Functions and operators of its own under the names of Postgres' own, before them in the search path of whoever calls.
+SET LOCAL ROLE access_evil;
+DO $$
+DECLARE
+    shadow record;
+    made text;
+BEGIN
+    FOR shadow IN
+        SELECT o.oprname, format_type(o.oprleft, NULL) AS left_type, format_type(o.oprright, NULL) AS right_type,
+            format_type(o.oprresult, NULL) AS result, row_number() OVER (ORDER BY o.oid) AS number
+        FROM pg_operator AS o
+        JOIN pg_type AS l ON l.oid = o.oprleft AND l.typtype = 'b'
+        JOIN pg_type AS r ON r.oid = o.oprright AND r.typtype = 'b'
+        JOIN pg_type AS t ON t.oid = o.oprresult AND t.typtype = 'b'
+        WHERE o.oprnamespace = 'pg_catalog'::regnamespace
+    LOOP
+        made := format('evil.shadow_%s', shadow.number);
+        EXECUTE format('CREATE FUNCTION %s(%s, %s) RETURNS %s LANGUAGE plpgsql AS %L', made, shadow.left_type, shadow.right_type,
+            shadow.result, 'BEGIN PERFORM pg_catalog.nextval(''public.shadowed''); RAISE EXCEPTION ''shadow of an operator''; END');
+        EXECUTE format('CREATE OPERATOR evil.%s (FUNCTION = %s, LEFTARG = %s, RIGHTARG = %s)', shadow.oprname, made,
+            shadow.left_type, shadow.right_type);
+    END LOOP;
+    FOR shadow IN
+        SELECT p.proname, pg_get_function_identity_arguments(p.oid) AS arguments, format_type(p.prorettype, NULL) AS result
+        FROM pg_proc AS p
+        JOIN pg_type AS t ON t.oid = p.prorettype AND t.typtype = 'b'
+        WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.prokind = 'f' AND p.provariadic = 0 AND NOT p.proretset
+            AND p.pronargs > 0 AND p.proallargtypes IS NULL
+            AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::oid[]) AS a (type)
+                            JOIN pg_type AS x ON x.oid = a.type WHERE x.typtype <> 'b')
+    LOOP
+        EXECUTE format('CREATE FUNCTION evil.%I(%s) RETURNS %s LANGUAGE plpgsql AS %L', shadow.proname, shadow.arguments, shadow.result,
+            'BEGIN PERFORM pg_catalog.nextval(''public.shadowed''); RAISE EXCEPTION ''shadow of a function''; END');
+    END LOOP;
+END
+$$;
+RESET ROLE;
+SELECT count(*) > 2500 AS many FROM pg_proc WHERE pronamespace = 'evil'::regnamespace;
+SELECT c.name, r.role, w.outcome FROM calls AS c
+CROSS JOIN unnest('{access_writer,access_worker,access_admin}'::text[]) AS r (role)
+CROSS JOIN LATERAL (SELECT outcome(c.call, r.role, 'SET LOCAL search_path = evil, pg_catalog, public')) AS w (outcome)
+WHERE w.outcome NOT IN ('works', '-') ORDER BY c.name, r.role;
+SELECT is_called AS shadowed FROM shadowed;
+
+-- An index over a function of its own on a table of its own: a search by somebody else does not call the function.
+SET LOCAL ROLE access_evil;
+CREATE FUNCTION evil.look(v vector) RETURNS vector IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_user <> 'access_evil' THEN PERFORM nextval('public.sprung'); END IF;
+    RETURN v;
+END
+$$;
+CREATE TABLE evil.vectors (id integer PRIMARY KEY, embedding vector(2));
+INSERT INTO evil.vectors SELECT i, ARRAY[1, i]::real[]::vector FROM generate_series(1, 3000) AS i;
+CREATE INDEX ON evil.vectors USING hnsw ((evil.look(embedding)::vector(2)) vector_cosine_ops);
+RESET ROLE;
+ANALYZE evil.vectors;
+SELECT document -> 'id' AS id, plan FROM kepler.search_vectors('evil.vectors', 'embedding', '[1, 7]', 1);
+SELECT is_called AS sprung FROM sprung;
+ROLLBACK;

@@ -1,0 +1,333 @@
+#!/usr/bin/env python3
+"""Calls every public function with what no caller should send. Started by hostile_calls.sh, which tells what must
+hold; the database holds what hostile_calls.sql put there."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from session import Session
+
+CALLS, ROUNDS = int(os.environ["CALLS"]), int(os.environ["ROUNDS"])
+SEED, ONLY = os.environ["SEED"], os.environ.get("ONLY")
+# Milliseconds. The hostile arguments are small: nothing about them takes long.
+LIMIT = 5000
+
+STRUCTURE = {
+    "fields": [
+        {"name": "sku", "type": "text", "required": True, "unique": True, "max_length": 40},
+        {"name": "quantity", "type": "integer", "min": 0, "max": 1000, "default": 0},
+        {"name": "price", "type": "decimal", "precision": 10, "scale": 2},
+        {"name": "state", "type": "enum", "values": ["new", "old"]},
+        {"name": "tags", "type": "text", "list": True},
+        {"name": "v", "type": "vector", "dimensions": 3, "index": {"method": "hnsw", "metric": "l2"}},
+        {"name": "parent", "type": "reference", "to": "parent", "on_delete": "set_null"},
+    ],
+    "unique": [["sku", "state"]],
+    "indexes": [{"fields": ["price", {"name": "state", "direction": "desc"}]}],
+    "checks": [{"field": "price", "op": "<=", "value": 100000}],
+}
+ENTRY = {"sku": "s1", "quantity": 1, "price": "1.5", "state": "new", "tags": ["a"], "v": [1, 2, 3], "parent": 1, "extra": {"a": 1}, "seen": "2024-01-01", "day": "2024-01-01", "ratio": 1, "raw": "aGVsbG8="}  # fmt: skip
+MEMORY = {"content": "a", "embedding": [1, 2, 3], "user_id": "ada", "metadata": {"a": 1}, "relevance_score": 0.5, "supersedes": "memory1"}
+
+
+class Json:
+    """An argument that holds JSON, whatever its type."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+# A call that works is made of these. By function and argument, or by argument: an expression of SQL, or JSON.
+ENTRY_IDS = "ARRAY['1', '2']"
+SANE: dict[str, str | Json] = {
+    "name": "'inventory'", "structure": Json(STRUCTURE), "entries": Json([ENTRY, {"sku": "other"}]), "entry_ids": ENTRY_IDS, "insert_entries.entries": Json([{**ENTRY, "sku": "new"}, {"sku": "other"}]),
+    "upsert_entries.key": "'{sku}'", "update_entries.entries": Json([{"entry_id": 1, **ENTRY}]), "allow": "'{rewrite,purge}'",
+    "field": "'gone'", "create_entry_table.name": "'made'", "restore_entry_table.name": "'dropped'", "purge_entry_table.name": "'dropped'",
+    "alter_entry_table.options": Json({"version": 2, "lock_timeout_ms": 100, "lock_attempts": 1}),
+    "entity_type": "'item'", "external_id": "'e1'", "data": Json({"n": 1, "o": {"b": 2}}), "source": "'MANUAL'", "connection_id": "'c'",
+    "records": Json([{"external_id": "e1", "data": {"n": 1}, "source_updated_at": "2024-01-01", "deleted": False}, {"external_id": "new", "data": {}}]),
+    "merge": "'deep'", "options": Json({"invalid_characters": "strip"}), "set_entity_options.options": Json({"ignored_paths": ["/a/b"]}),
+    "claim_records.options": Json({"fair": False}), "key": "'external_id'", "updated_at_key": "'source_updated_at'",
+    "update_document.options": Json({"revision_column": "version", "expected_revision": 0}), "upsert_document.options": Json({"revision_column": "version"}),
+    "update_document.key": Json({"id": 1}), "upsert_document.key": Json({"id": 1000}), "relation": "'public.documents'", "column_name": "'doc'",
+    "search_vectors.column_name": "'embedding'", "condition": Json({"id": 1, "version": 0}),
+    "operations": Json({"$set": {"a.b": 1}, "$inc": {"n": 1}, "$push": {"list": 3}, "$unset": {"o": 1}}),
+    "doc": Json({"n": 1, "list": [1], "o": {"a": 1}}), "document": Json({"a": [1, None, "x"]}), "filter": Json({"n": {"$gte": 1, "$exists": True}, "$not": {"a": "x"}}),
+    "worker": "'worker'", "lease": "'1 hour'", "lease_id": "(SELECT min(id) FROM kepler.leases)", "reason": "'because'", "retry_in": "'1 minute'",
+    "record_ids": "ARRAY['record1', 'record2']", "complete_records.results": "ARRAY['1', '{\"a\": 1}']::jsonb[]", "extend": "'1 hour'",
+    "settle_records.results": Json([{"record_id": "record1", "result": {"a": 1}}, {"record_id": "record2", "outcome": "fail", "error": "e", "retryable": True, "retry_in": "1 minute"}]),
+    "enrichment_status": "'FAILED'", "requeue_records.record_ids": "NULL", "max_attempts": "3", "backoff_base": "'1 second'", "backoff_cap": "'1 minute'",
+    "conversation_id": "'talk'", "role": "'user'", "content": "'said'", "remember.content": Json({"a": 1}), "messages": Json([{"role": "user", "content": "said", "embedding": [1, 2, 3], "metadata": {"a": 1}, "sent_at": "2024-01-01", "token_count": 1}]),
+    "before": "5", "after": "2", "pending_embeddings.after": "'memory1'", "max_tokens": "100", "token_count": "1", "number": "1", "expand": "2",
+    "embedding": "'[1, 2, 3]'", "space": "'small'", "create_embedding_space.name": "'space'", "dimensions": "3", "model": "'m'", "metric": "'cosine'",
+    "embeddings": Json([{"memory_id": "memory1", "embedding": [1, 2, 3]}]), "set_message_embeddings.embeddings": Json([{"message_id": 1, "embedding": [1, 2, 3]}]),
+    "retire_embedding_space.space": "'next'", "drop_embedding_space.space": "'retired'",
+    "user_id": "'ada'", "query_text": "'memory number'", "context_types": "'{fact}'", "context_type": "'fact'", "kinds": "NULL", "roles": "'{user}'", "of": "'messages'", "samples": "3", "k": "3",
+    "weights": Json({"similarity": 0.5, "importance": 0.2, "recency": 0.2, "frequency": 0.1}), "metadata": Json({"n": 1}), "memories": Json([MEMORY]),
+    "memory_ids": "ARRAY['memory1', 'memory2']", "memory_id": "'memory1'", "supersedes": "'memory2'", "valid_from": "'2024-01-01'", "expires_at": "'2100-01-01'", "sent_from": "'2024-01-01'", "sent_before": "'2100-01-01'", "since": "'2024-01-01'", "until": "'2100-01-01'",
+    "workflow_id": "'w'", "execution_id": "(SELECT execution_id FROM public.run)", "token": "(SELECT token FROM public.run)", "idempotency_key": "'key'",
+    "steps": Json([{"name": "b", "input": {"a": 1}, "output": [1], "status": "RUNNING", "number": 2}]), "status": "'SUCCESS'", "timeout": "'1 hour'", "finish_execution.results": Json({"a": 1}),
+    "trigger": Json({"app": "gmail", "event": "e"}), "actions": Json([{"app": "slack"}]), "required_providers": "'{jira}'", "provider": "'gmail'",
+    "record": "(SELECT r FROM kepler.records AS r LIMIT 1)", "workspace_id": "'default'", "on_error": "'reject'", "error": "'e'",
+}  # fmt: skip
+BY_TYPE = {
+    "text": "'a'", "integer": "1", "bigint": "1", "boolean": "true", "double precision": "0.5", "interval": "'1 hour'", "jsonb": "'{}'", "json": "'{}'",
+    "timestamp with time zone": "'2024-01-01'", "text[]": "'{a}'", "vector": "'[1, 2, 3]'", "regclass": "'public.documents'", "jsonb[]": "'{}'",
+}  # fmt: skip
+
+
+def literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def nested(depth: int) -> list[str]:
+    return ["[" * depth + "]" * depth, '{"a":' * depth + "1" + "}" * depth]
+
+
+# JSON as text, well-formed and not.
+HOSTILE_JSON = [
+    "null", "true", "0", "-0", "-1", "1.5", "1e400", "-1e400", "1e-400", "1e131071", "9223372036854775808", "99999999999999999999999999", '""', '"x"', '" "',
+    '"\\u0000"', '"\\ud800"', '"\\udc00\\ud800"', '"' + "x" * 100_000 + '"', '"\'; DROP TABLE x; --"', '"infinity"', '"NaN"', '"[1,2,3]"', '"2024-13-45"', '"294277-01-01"',
+    "[]", "[null]", "[[]]", "[{}]", "[1]", "[[1, 2], [3, 4]]", '["x", 1, null, {}]', "{}", '{"": null}', '{"\\u0000": 1}', '{"a": 1, "a": 2}', '{"unknown": {"$x": [1]}}', '{"$where": 1}', '{"__proto__": {}}',
+    "[" + "0," * 20_000 + "0]", "[" + "{}," * 5_000 + "{}]", "[" + "null," * 5_000 + "null]", "{" + ",".join(f'"k{i}": {i}' for i in range(5_000)) + "}", *nested(100), *nested(600), *nested(7_000),
+]  # fmt: skip
+BROKEN_JSON = ["", " ", "{", "[1,", "x", '"', "{}{}", "NaN", "[01]", '{"a" 1}', '"\\x"', "[" * 50_000, "\x01", "\ufeff{}"]
+TEXTS = ["", " ", "\t\n", "\x01", "x" * 129, "x" * 3_000, "é" * 50_000, "*", "'\";--", "\\", "%_%", "\uffff😀", "null", "0", "-1", "default", "pg_catalog", "kepler.records", "SELECT", "Ab C", "a.b.c", "{}", "[]", "'\\u0000'"]
+FOREIGN = ["eve", "other", "others_record", "no_such_thing"]
+
+HOSTILE: dict[str, list[str]] = {
+    "text": [literal(t) for t in [*TEXTS, *FOREIGN]] + ["repeat('x', 1000000)"],
+    "integer": ["0", "-1", "2147483647", "-2147483648", "1000001"],
+    "bigint": ["0", "-1", "9223372036854775807", "-9223372036854775808", "2147483648"],
+    "boolean": ["false", "true"],
+    "double precision": ["'NaN'", "'Infinity'", "'-Infinity'", "'-0'", "1e308", "-1e308", "5e-324", "-1", "2"],
+    "interval": ["'0'", "'-1 day'", "'infinity'", "'-infinity'", "'178000000 years'", "'-178000000 years'", "'1 microsecond'", "'1 month -30 days'", "'2147483647 days'"],
+    "timestamp with time zone": ["'infinity'", "'-infinity'", "'4713-01-01 BC'", "'294276-12-31 23:59:59'", "'epoch'"],
+    "text[]": [
+        "'{}'", "'{NULL}'", "'{NULL,NULL}'", "'{\"\"}'", "'{{a,b},{c,d}}'", "'[0:1]={a,b}'", "'[-5:-5]={a}'", "'{{{{{a}}}}}'", "'{a,a,a}'", "array_fill('x'::text, '{10000}')",
+        "ARRAY[repeat('x', 1000000)]", "'{eve,others_record,no_such_thing}'", "ARRAY['''; --', E'\\x01', '\\u0000']", "'{rewrite,no_such_thing}'", "array_fill('record1'::text, '{100,100}')",
+    ],
+    "jsonb[]": ["'{}'", "'{NULL}'", "'{NULL,NULL}'", "'{{1,2},{3,4}}'", "'{1,2,3}'", "'[5:6]={1,2}'", "'{null,null}'", "array_fill('{}'::jsonb, '{10000}')", f"ARRAY[{literal(nested(600)[0])}, '1e400']::jsonb[]"],
+    "vector": ["'[1]'", "'[0, 0, 0]'", "'[3e38, 3e38, 3e38]'", "'[1e-45, 0, 0]'", "'[-0, -0, -0]'", "array_fill(1, '{16000}')::vector", "array_fill(0, '{2001}')::vector", "'[NaN, 1, 1]'", "'[1, 2, Infinity]'"],
+    "regclass": [
+        "0::oid::regclass", "4294967295::oid::regclass", "'pg_catalog.pg_class'", "'public.seen'", "'public.numbers'", "'public.pair'", "'public.parts'", "'public.parts_1'", "'public.stored'",
+        "'public.documents_pkey'", "'public.documents_embedding_idx'", "'kepler.records'", "'kepler.memories'", "'kepler.entry_tables'", "'pg_stat_activity'", "'information_schema.tables'",
+        "(SELECT reltoastrelid::regclass FROM pg_class WHERE oid = 'public.documents'::regclass)", "'kepler_data.inventory_1_entries'",
+    ],
+    "anyelement": [
+        "1", "NULL::integer", "NULL::kepler.records", "ROW(1, 'x')", "ROW()", "'x'::text", "'\"x\"'::jsonb", "'{}'::text[]", "(SELECT c FROM pg_class AS c LIMIT 1)", "ROW(1, 'x')::public.pair",
+        "(SELECT r FROM kepler.records AS r WHERE false)", "jsonb_populate_record(NULL::kepler.records, '{\"data\": null}')", "(SELECT m FROM kepler.memories AS m LIMIT 1)", "'infinity'::timestamptz",
+    ],
+}  # fmt: skip
+
+
+class Argument(NamedTuple):
+    name: str
+    kind: str
+    has_default: bool
+
+
+class Function(NamedTuple):
+    name: str
+    arguments: list[Argument]
+
+
+class Call(NamedTuple):
+    function: str
+    # The hostile arguments.
+    chosen: dict[str, str]
+    statement: str
+
+
+def functions(session: Session) -> list[Function]:
+    rows = session.json(
+        "SELECT json_agg(json_build_array(p.proname, (SELECT coalesce(json_agg(json_build_array(p.proargnames[i], format_type(p.proargtypes[i - 1], NULL), i > p.pronargs - p.pronargdefaults) ORDER BY i), '[]')"
+        " FROM generate_series(1, p.pronargs::integer) AS i)) ORDER BY p.proname, p.oid::regprocedure::text COLLATE \"C\")"
+        " FROM pg_proc AS p WHERE p.pronamespace = 'kepler'::regnamespace AND p.proname !~ '^_' AND p.prokind = 'f' AND p.prorettype <> 'trigger'::regtype"
+    )
+    return [Function(name, [Argument(*a) for a in arguments]) for name, arguments in rows if not ONLY or name == ONLY]
+
+
+def known(function: Function, argument: Argument) -> str | Json | None:
+    return SANE.get(f"{function.name}.{argument.name}", SANE.get(argument.name))
+
+
+def sane(function: Function, argument: Argument) -> str | None:
+    """None is the default."""
+    value = known(function, argument)
+    if value is None or (isinstance(value, str) and argument.kind in ("json", "jsonb")):
+        value = None if argument.has_default else BY_TYPE.get(argument.kind, "NULL")
+    return literal(json.dumps(value.value)) if isinstance(value, Json) else value
+
+
+def mutations(value: Any) -> Iterator[str]:
+    """The document, each of its places hostile in turn, or gone, or beside something unknown."""
+    mark = "\uf8ff"
+
+    def with_place(document: Any) -> Iterator[Any]:
+        yield mark
+        if isinstance(document, dict):
+            for key, member in document.items():
+                yield from ({**document, key: inner} for inner in with_place(member))
+                yield {k: v for k, v in document.items() if k != key}
+            yield {**document, "no such key": mark}
+        elif isinstance(document, list):
+            for at, element in enumerate(document):
+                yield from ([*document[:at], inner, *document[at + 1 :]] for inner in with_place(element))
+            yield [*document, mark]
+
+    for place in with_place(value):
+        text = json.dumps(place)
+        spot = json.dumps(mark)
+        if spot not in text:
+            yield text
+            continue
+        for hostile in HOSTILE_JSON:
+            yield text.replace(spot, hostile)
+
+
+def hostile(function: Function, argument: Argument) -> list[str]:
+    values, kind = ["NULL"], argument.kind
+    document = known(function, argument)
+    if isinstance(document, Json) and kind in ("text", "json", "jsonb"):
+        values += [literal(text) for text in mutations(document.value)]
+        if kind == "text":
+            values += [literal(text) for text in BROKEN_JSON]
+    elif kind in ("json", "jsonb"):
+        values += [literal(text) for text in HOSTILE_JSON]
+    return values + HOSTILE.get(kind, [])
+
+
+def call(function: Function, chosen: dict[str, str]) -> Call:
+    arguments = []
+    for argument in function.arguments:
+        value = chosen.get(argument.name) or sane(function, argument)
+        if value is not None:
+            kind = "" if argument.kind.startswith("any") else f"::{argument.kind}"
+            arguments.append(f"{argument.name} => ({value}){kind}")
+    return Call(function.name, chosen, f"SELECT * FROM kepler.{function.name}({', '.join(arguments)})")
+
+
+def calls(all_functions: list[Function]) -> list[Call]:
+    """What is right first; then one hostile argument at a time, a few for each argument before the many
+    mutations of documents; then several."""
+    rng = random.Random(SEED)
+    first: list[Call] = []
+    rest: list[Call] = []
+    for function in all_functions:
+        for argument in function.arguments:
+            values = hostile(function, argument)
+            rng.shuffle(values)
+            made = [call(function, {argument.name: value}) for value in values]
+            first += made[:40]
+            rest += made[40:]
+    rng.shuffle(first)
+    rng.shuffle(rest)
+    several = []
+    for _ in range(ROUNDS):
+        function = rng.choice([f for f in all_functions if f.arguments])
+        some = rng.sample(function.arguments, min(len(function.arguments), rng.randint(2, 4)))
+        several.append(call(function, {argument.name: rng.choice(hostile(function, argument)) for argument in some}))
+    return [*(call(function, {}) for function in all_functions), *[*first, *rest][:CALLS], *several]
+
+
+class Runner:
+    """One psql after another works them off, in a pipe that is always full."""
+
+    def __init__(self, database: str) -> None:
+        self.database, self.codes = database, Counter[str]()
+        self.problems: dict[tuple[str, ...], list[str]] = defaultdict(list)
+
+    def run(self, made: list[Call]) -> None:
+        first, losses = 0, 0
+        while first < len(made) and losses < 5:
+            first = self.session(made, first)
+            losses += first < len(made)
+
+    def session(self, made: list[Call], first: int) -> int:
+        """Runs from the first on, and gives the number of the next call: those behind a lost connection are left."""
+        psql = Path(os.environ["PG_BIN"]) / "psql"
+        process = subprocess.Popen(
+            [str(psql), "-XqAt", "-d", self.database, "-v", "VERBOSITY=verbose", "-v", "SHOW_CONTEXT=never", "-o", "/dev/null"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
+            env={**os.environ, "PGCLIENTENCODING": "UTF8", "PGAPPNAME": "hostile_calls", "PGOPTIONS": f"-c client_min_messages=error -c log_min_messages=fatal -c statement_timeout={LIMIT}"},
+        )  # fmt: skip
+        assert process.stdin and process.stdout
+        stdin, stdout = process.stdin, process.stdout
+
+        def write() -> None:
+            try:
+                for number in range(first, len(made)):
+                    stdin.write(f"BEGIN;\n{made[number].statement};\nROLLBACK;\n\\echo ended {number}\n")
+                stdin.close()
+            except (BrokenPipeError, ValueError):
+                pass
+
+        writer = threading.Thread(target=write, daemon=True)
+        writer.start()
+        said: list[str] = []
+        number = first
+        for line in stdout:
+            if line == f"ended {number}\n":
+                self.judge(made[number], said)
+                said = []
+                number += 1
+            else:
+                said.append(line)
+        process.kill()
+        process.wait()
+        if number < len(made):
+            self.problem(made[number], "the connection was lost", "".join(said))
+            return number + 1
+        return number
+
+    def judge(self, made: Call, said: list[str]) -> None:
+        errors = [match for line in said if (match := re.match(r"(ERROR|FATAL|PANIC):  (\w{5}): ?(.*)", line))]
+        if not said:
+            self.codes["ok"] += 1
+        elif len(errors) != 1:
+            self.problem(made, "neither an answer nor one error", "".join(said))
+        else:
+            level, code, message = errors[0].groups()
+            self.codes[code] += 1
+            if not made.chosen:
+                self.problem(made, f"what is right is refused: {code}", message)
+            elif level != "ERROR" or code.startswith("XX") or code == "57014" or not message.strip():
+                self.problem(made, code, message)
+
+    def problem(self, made: Call, what: str, said: str) -> None:
+        arguments = ", ".join(f"{argument} => {value[:100]}" for argument, value in made.chosen.items())
+        self.problems[what, made.function, *made.chosen].append(f"{arguments}\n    {said[:300].strip()}")
+
+
+def main() -> int:
+    begun = time.monotonic()
+    session = Session(sys.argv[1])
+    all_functions = functions(session)
+    session.close()
+    made = calls(all_functions)
+    runner = Runner(sys.argv[1])
+    runner.run(made)
+    for (what, function, *arguments), found in sorted(runner.problems.items()):
+        print(f"{what}: {function}({', '.join(arguments)}), {len(found)} times")
+        for problem in found[:3]:
+            print(f"  {problem}")
+    told = ", ".join(f"{code}: {count}" for code, count in runner.codes.most_common())
+    print(f"{len(made)} calls of {len(all_functions)} functions in {time.monotonic() - begun:.0f} s, {sum(map(len, runner.problems.values()))} of them bad ({told})")
+    return 1 if runner.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
