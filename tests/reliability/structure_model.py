@@ -158,7 +158,7 @@ class Model:
                 values = [(row[name], name, ci) for name, ci in rule[1]]
                 if any(value is None for value, _, _ in values) or any(v is MADE_ONCE for v, _, _ in values):
                     continue
-                same = tuple(v.lower() if ci else order(self.columns[n].kind, v) for v, n, ci in values)
+                same = tuple(v.casefold() if ci else order(self.columns[n].kind, v) for v, n, ci in values)
                 if same in seen:
                     yield f"{rule[1]} twice: {same}"
                 seen.add(same)
