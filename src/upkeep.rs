@@ -14,9 +14,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
 
-fn keep_up<T>(
-    run: impl FnOnce(&mut SpiClient<'_>) -> Result<T, Error>,
-) -> Result<T, ErrorReport> {
+fn keep_up<T>(run: impl FnOnce(&mut SpiClient<'_>) -> Result<T, Error>) -> Result<T, ErrorReport> {
     Ok(Spi::connect_mut(|client| {
         // Users may have triggers of their own on these tables.
         let _acting = Owner::find()?.act_for_administrator(client, &[])?;
@@ -45,8 +43,7 @@ fn expire_memories(
     })
 }
 
-type Abandoned =
-    (String, String, Option<String>, TimestampWithTimeZone, TimestampWithTimeZone);
+type Abandoned = (String, String, Option<String>, TimestampWithTimeZone, TimestampWithTimeZone);
 
 /// Ends executions that are overdue, and gives them.
 ///

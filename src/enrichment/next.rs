@@ -11,6 +11,7 @@ use crate::pg::clock::now;
 use crate::pg::held::is_held;
 use crate::pg::plan::{Parameter, Statement};
 use crate::pg::varlena::Text;
+use crate::workspace;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
@@ -77,7 +78,7 @@ fn next_claim_at(
 ) -> Result<Option<TimestampWithTimeZone>, ErrorReport> {
     require_tables()?;
     let entity_type = name("entity_type", entity_type)?;
-    let workspace_id = name("workspace_id", workspace_id)?;
+    let workspace_id = workspace::argument(workspace_id)?;
     let next = Spi::connect_mut(|client| -> Result<Option<i64>, Error> {
         let (workspace, kind) = (Text::new(&workspace_id), Text::new(&entity_type));
         if policy::find(client, &workspace, &kind).is_none() {

@@ -144,6 +144,7 @@ said "as the owner" "$worked"
 
 # A role with rights to what it uses, and to nothing else.
 admin -d "$database" -c "GRANT USAGE ON SCHEMA kepler, kepler_data TO $role" \
+  -c "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO $role" \
   -c "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA kepler, kepler_data, public TO $role" -c "GRANT USAGE ON ALL SEQUENCES IN SCHEMA kepler_data TO $role"
 # Searches over memories read as their owner; what reads and writes as the caller needs pgvector's schema.
 run "$database" <<SQL

@@ -2,7 +2,7 @@
 
 use super::add::{self, Answer};
 use super::decode::{self, NewMessage};
-use crate::arguments::{name, required};
+use crate::arguments::required;
 use crate::error::Error;
 use crate::install::require_tables;
 use crate::memory::access::activated;
@@ -13,6 +13,7 @@ use crate::memory::put;
 use crate::memory::set_embeddings::told;
 use crate::memory::space::Space;
 use crate::pg::varlena;
+use crate::workspace;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -57,7 +58,7 @@ fn add_messages(
     require_tables()?;
     let conversation_id = required("conversation_id", conversation_id)?;
     let text = messages.ok_or(Error::NullArgument("messages"))?;
-    let workspace_id = name("workspace_id", workspace_id)?;
+    let workspace_id = workspace::argument(workspace_id)?;
     let answers = Spi::connect_mut(|client| {
         // A space is needed only if something has an embedding.
         let embedded = memchr::memmem::find(text.as_bytes(), b"\"embedding\"").is_some();
@@ -131,7 +132,7 @@ fn add_message(
         // SAFETY: declared in SQL as vector.
         embedding: embedding.map(|given| unsafe { Embedding::from_datum(given.datum()) }),
     };
-    let workspace_id = name("workspace_id", workspace_id)?;
+    let workspace_id = workspace::argument(workspace_id)?;
     let answer = Spi::connect_mut(|client| {
         let space = match &message.embedding {
             Some(_) => Some(open_space(client, &workspace_id)?),

@@ -25,6 +25,11 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 
 -- A trigger of somebody's own, with a code of its own.
+CREATE TABLE whole.documents (id text PRIMARY KEY, data jsonb NOT NULL DEFAULT '{}');
+INSERT INTO whole.documents (id) VALUES ('a'), ('inner'), ('outer');
+CREATE FUNCTION whole.set(id text, n integer) RETURNS text LANGUAGE sql AS $$
+  SELECT format('SELECT kepler.update_document(''whole.documents'', ''{"id": "%s"}'', ''data'', ''{"$set": {"n": %s}}'')', $1, $2)
+$$;
 CREATE FUNCTION whole.check_record() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF new.data->>'n' = '13' THEN
@@ -33,12 +38,12 @@ BEGIN
   END IF;
   RETURN new;
 END $$;
-CREATE TRIGGER check_record BEFORE INSERT OR UPDATE ON kepler.records FOR EACH ROW EXECUTE FUNCTION whole.check_record();
-SELECT * FROM whole.told($$SELECT kepler.upsert_record('whole', 'a', '{"n": 13}')$$);
+CREATE TRIGGER check_record BEFORE INSERT OR UPDATE ON whole.documents FOR EACH ROW EXECUTE FUNCTION whole.check_record();
+SELECT * FROM whole.told(whole.set('a', 13));
 
 -- A constraint of the table's.
-ALTER TABLE kepler.records ADD CONSTRAINT not_fourteen CHECK (data->>'n' <> '14');
-SELECT field, value FROM whole.told($$SELECT kepler.upsert_record('whole', 'a', '{"n": 14}')$$) WHERE field <> 'detail';
+ALTER TABLE whole.documents ADD CONSTRAINT not_fourteen CHECK (data->>'n' <> '14');
+SELECT field, value FROM whole.told(whole.set('a', 14)) WHERE field <> 'detail';
 
 -- What was caught on the way, and the same code met again, leave nothing behind.
 CREATE OR REPLACE FUNCTION whole.check_record() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -66,32 +71,33 @@ BEGIN
     RAISE;
   END;
 END $$;
-SELECT * FROM whole.told($$SELECT kepler.upsert_record('whole', 'a', '{"n": 15}')$$);
-SELECT * FROM whole.told($$SELECT kepler.upsert_record('whole', 'a', '{"n": 16}')$$);
+SELECT * FROM whole.told(whole.set('a', 15));
+SELECT * FROM whole.told(whole.set('a', 16));
 
 -- A call of Kepler's in a trigger in a call of Kepler's: each line of the context stands there once.
 CREATE OR REPLACE FUNCTION whole.check_record() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF new.entity_type = 'outer' THEN
-    PERFORM kepler.upsert_record('inner', 'b', '{}');
+  IF new.id = 'outer' THEN
+    PERFORM kepler.update_document('whole.documents', '{"id": "inner"}', 'data', '{"$set": {"n": 1}}');
   ELSE
     RAISE EXCEPTION 'from within' USING ERRCODE = 'KX005', CONSTRAINT = 'the innermost';
   END IF;
   RETURN new;
 END $$;
-SELECT * FROM whole.told($$SELECT kepler.upsert_record('outer', 'a', '{}')$$);
-DROP TRIGGER check_record ON kepler.records;
+SELECT * FROM whole.told(whole.set('outer', 1));
+DROP TRIGGER check_record ON whole.documents;
+ALTER TABLE whole.documents DROP CONSTRAINT not_fourteen;
 
 -- A client gets it too. Where a statement of a function is at fault, its text is told, and where.
 CREATE FUNCTION whole.slip() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   EXECUTE 'SELECT 1 FRM nowhere at all';
 END $$;
-CREATE TRIGGER slip BEFORE INSERT ON kepler.records FOR EACH ROW EXECUTE FUNCTION whole.slip();
+CREATE TRIGGER slip BEFORE UPDATE ON whole.documents FOR EACH ROW EXECUTE FUNCTION whole.slip();
 SAVEPOINT before;
-SELECT kepler.upsert_record('whole', 'a', '{}');
+SELECT kepler.update_document('whole.documents', '{"id": "a"}', 'data', '{"$set": {"n": 2}}');
 ROLLBACK TO before;
-DROP TRIGGER slip ON kepler.records;
+DROP TRIGGER slip ON whole.documents;
 
 -- An element of a batch that a trigger refuses is answered with the trigger's own code, and the others land. Not
 -- where it asks to try the whole again, or its code is broken.

@@ -7,6 +7,7 @@ SELECT outcome FROM kepler.upsert_records('policed', '[
     {"external_id": "hidden", "data": {"v": 1, "secret": true}}, {"external_id": "fixed", "data": {"v": 1, "fixed": true}}, {"external_id": "open", "data": {"v": 1}}]');
 CREATE ROLE kepler_regress_policed;
 GRANT USAGE ON SCHEMA kepler TO kepler_regress_policed;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_regress_policed;
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA kepler TO kepler_regress_policed;
 ALTER TABLE kepler.records ENABLE ROW LEVEL SECURITY;
 CREATE POLICY sees ON kepler.records FOR SELECT USING (NOT data ? 'secret');
