@@ -61,4 +61,18 @@ ALTER TABLE :heir INHERIT ancestor;
 SELECT operation, object, class, hazards FROM kepler.plan_entry_table('Heir', '{"fields": [{"name": "p", "type": "bigint"}, {"name": "r", "renamed_from": "q", "type": "integer"}]}');
 SELECT operation, object, class, hazards FROM kepler.plan_entry_table('Heir', '{"fields": [{"name": "q", "type": "integer"}]}');
 SELECT operation, object, class, hazards FROM kepler.plan_entry_table('Heir', '{"fields": [{"name": "q", "type": "integer"}, {"name": "r", "renamed_from": "p", "type": "integer"}]}');
+-- Policies that are to hold for the owner too (FORCE) would hide rows from the look: it fails, and is not empty.
+SAVEPOINT forced;
+CREATE ROLE kepler_forced;
+GRANT USAGE ON SCHEMA kepler TO kepler_forced;
+GRANT ALL ON SCHEMA kepler_data TO kepler_forced;
+ALTER TABLE kepler.entry_tables OWNER TO kepler_forced;
+SELECT kepler.create_entry_table('Forced', '{"fields": [{"name": "p", "type": "decimal", "precision": 12, "scale": 4}]}') AS forced \gset
+ALTER TABLE :forced FORCE ROW LEVEL SECURITY;
+INSERT INTO :forced (p) VALUES (1.2345);
+SET LOCAL kepler.workspace_id = 'another';
+SELECT kepler.alter_entry_table('Forced', '{"fields": [{"name": "p", "type": "decimal", "precision": 10, "scale": 2}]}', allow => '{convert}', workspace_id => 'default');
+\echo SQLSTATE :LAST_ERROR_SQLSTATE
+SELECT p FROM :forced;
+ROLLBACK TO forced;
 ROLLBACK;
