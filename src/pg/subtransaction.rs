@@ -74,9 +74,9 @@ fn is_about_data(code: PgSqlErrorCode) -> bool {
 /// serialization failure, no memory or disk, a lock that is not to be had, a cancelled statement.
 /// XX is not among them: so come a row that is corrupt, and codes of a trigger's own.
 fn is_about_session(code: PgSqlErrorCode) -> bool {
-    const CLASSES: [&str; 10] = ["08", "25", "2D", "3B", "40", "53", "55", "57", "58", "F0"];
+    const STARTS: [&str; 10] = ["08", "25", "2D", "3B", "40", "53", "55P03", "57", "58", "F0"];
     let text = sqlstate(code);
-    CLASSES.iter().any(|class| text.starts_with(class))
+    STARTS.iter().any(|start| text.starts_with(start))
 }
 
 /// The five characters of a code, six bits each.
