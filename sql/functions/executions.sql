@@ -88,10 +88,10 @@ END
 $$;
 
 -- Whether an error is about the session, the transaction or the server, and not about what is written: the
--- classes of src/pg/subtransaction.rs.
+-- codes of src/pg/subtransaction.rs.
 CREATE FUNCTION kepler._is_about_session(sqlstate text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT pg_catalog.left($1, 2) = ANY ('{08,25,2D,3B,40,53,55,57,58,F0}') $$;
+AS $$ SELECT pg_catalog.left($1, 2) = ANY ('{08,25,2D,3B,40,53,57,58,F0}') OR $1 = '55P03' $$;
 
 -- Overdue runs, of one workflow or all, become ABANDONED. Who holds a run's row is alive, and is
 -- skipped. A run that the database refuses to write (a CHECK, a trigger) is found by halves and warned of: it

@@ -162,8 +162,8 @@ fn is_about_data(sqlstate: &str, raised_in: &str) -> bool {
 /// serialization failure, no memory or disk, a lock that is not to be had, a cancelled statement.
 /// XX is not among them: so comes a row that is corrupt.
 fn is_about_session(sqlstate: &str) -> bool {
-    const CLASSES: [&str; 10] = ["08", "25", "2D", "3B", "40", "53", "55", "57", "58", "F0"];
-    CLASSES.contains(&&sqlstate[..2])
+    const STARTS: [&str; 10] = ["08", "25", "2D", "3B", "40", "53", "55P03", "57", "58", "F0"];
+    STARTS.iter().any(|start| sqlstate.starts_with(start))
 }
 
 /// The classes of Postgres' own SQLSTATEs (appendix A of its manual). Others are made up by users.

@@ -12,10 +12,10 @@ FROM kepler.records AS r LEFT JOIN kepler.enrichment_queue AS q ON q.record_id =
 -- A rule that came later than the rows: the two oldest break it.
 ALTER TABLE kepler.records ADD CONSTRAINT positive CHECK ((data->>'i')::int > 2) NOT VALID;
 SELECT record_id, attempt FROM kepler.claim_records('note', 'w', 1);
--- A trigger of the user's has other rules, with an SQLSTATE of its own, and a unique index lets one be PENDING at a time.
+-- A trigger of the user's has other rules, and says so as it likes, and a unique index lets one be PENDING at a time.
 CREATE FUNCTION pg_temp.no_fours() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.data->>'i' = '4' THEN RAISE EXCEPTION 'no fours' USING ERRCODE = 'KX004'; END IF;
+    IF NEW.data->>'i' = '4' THEN RAISE EXCEPTION 'no fours' USING ERRCODE = 'object_not_in_prerequisite_state'; END IF;
     RETURN NEW;
 END $$;
 CREATE TRIGGER no_fours BEFORE UPDATE ON kepler.records FOR EACH ROW EXECUTE FUNCTION pg_temp.no_fours();
