@@ -44,7 +44,7 @@ SELECT external_id, data FROM kepler.records WHERE entity_type = 'mail' ORDER BY
 CREATE FUNCTION pg_temp.no_odd_names() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.data ->> 'name' = 'odd' THEN
-        RAISE EXCEPTION 'odd names are not for us';
+        RAISE EXCEPTION 'odd names are not for us' USING ERRCODE = 'ODD01';
     END IF;
     RETURN CASE WHEN NEW.data ->> 'name' = 'silent' THEN NULL ELSE NEW END;
 END $$;

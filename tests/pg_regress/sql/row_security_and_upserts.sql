@@ -6,18 +6,17 @@ BEGIN;
 SELECT outcome FROM kepler.upsert_records('policed', '[
     {"external_id": "hidden", "data": {"v": 1, "secret": true}}, {"external_id": "fixed", "data": {"v": 1, "fixed": true}}, {"external_id": "open", "data": {"v": 1}}]');
 CREATE ROLE kepler_regress_policed;
-GRANT USAGE ON SCHEMA kepler TO kepler_regress_policed;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_regress_policed;
-GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA kepler TO kepler_regress_policed;
+SELECT kepler.grant_access('kepler_regress_policed', 'writer');
 ALTER TABLE kepler.records ENABLE ROW LEVEL SECURITY;
 CREATE POLICY sees ON kepler.records FOR SELECT USING (NOT data ? 'secret');
-CREATE POLICY adds ON kepler.records FOR INSERT WITH CHECK (true);
+CREATE POLICY adds ON kepler.records FOR INSERT WITH CHECK (NOT data ? 'forbidden');
 CREATE POLICY changes ON kepler.records FOR UPDATE USING (NOT data ? 'fixed');
 
 SET LOCAL ROLE kepler_regress_policed;
--- One that it cannot see, one that it cannot change, one that it can, and a new one.
+-- One that it cannot see, one that it cannot change, one that it may not add, one that it can change, and a new one.
 SELECT external_id, outcome, error_code, error FROM kepler.upsert_records('policed', '[
-    {"external_id": "fixed", "data": {"v": 2}}, {"external_id": "hidden", "data": {"v": 2}}, {"external_id": "new", "data": {"v": 2}}, {"external_id": "open", "data": {"v": 2}}]');
+    {"external_id": "fixed", "data": {"v": 2}}, {"external_id": "hidden", "data": {"v": 2}}, {"external_id": "new", "data": {"v": 2}},
+    {"external_id": "no", "data": {"forbidden": 2}}, {"external_id": "open", "data": {"v": 2}}]');
 SELECT outcome, error_code FROM kepler.upsert_record('policed', 'hidden', '{"v": 3}');
 SELECT external_id, data FROM kepler.records WHERE entity_type = 'policed' ORDER BY 1;
 RESET ROLE;
