@@ -469,25 +469,25 @@ COMMENT ON FUNCTION kepler.remember(text, vector, text, text, jsonb, double prec
 'Remembers one thing, and returns its memory_id and the action: added, duplicate, merged or superseded.
 embedding: of the content, by the model of the space; NULL leaves it to pending_embeddings. space: by default the one that the workspace searches.
 user_id: whom it is about; NULL: the workspace''s own. context_type: preference, reasoning, pattern, fact or a word of yours. metadata: a JSON object for filters. relevance_score: how important it is, from 0 to 1.
-valid_from: true since when (now if NULL). expires_at: when it is to be forgotten. supersedes: the memory_id whose place it takes; that one ends, and is found with as_of.
-dedupe: true looks for what is remembered already of the same user and context_type. The same content is a duplicate; so is one whose embedding points the same way (cosine from 0.97), with the same words but for a few (15 in 100) and the same numbers: that one is merged. The older content stays; the metadata, the greater relevance_score and the later expires_at of the new are kept.
+valid_from: true since when (now if NULL). expires_at: when it is to be forgotten. supersedes: the memory_id whose place it takes, of the same user; that one ends, and is found with as_of.
+dedupe: true looks for what is remembered already of the same user and context_type. The same content is a duplicate; one whose embedding points the same way (cosine from 0.97), with the same words in the same order but for case and punctuation, is merged. The older content stays; the metadata, the greater relevance_score, the earlier valid_from and the later expires_at of the new are kept, and the embedding where there was none.
 Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 42704 for the space; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.remember(jsonb, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text) IS
 'The same as remember with text, for content that is a JSON object or array: its format is JSON.';
 COMMENT ON FUNCTION kepler._remember(text, boolean, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text) IS
 'Internal: what the forms of remember share';
 COMMENT ON FUNCTION kepler.remember_many(text, boolean, text, text) IS
-'Remembers the elements of a JSON array, and returns a row for each, in their order: memory_id, action (added, duplicate, merged, superseded or rejected), and the error of what is rejected. The others land.
-memories: the text of an array of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset.
+'Remembers the elements of a JSON array, and returns a row for each, in their order: memory_id, action (added, duplicate, merged, superseded or rejected), and for what is rejected error_code (of the first thing that is wrong, or the SQLSTATE where a constraint or trigger refuses it) and error. The others land.
+memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset.
 dedupe, space: as in remember. An element can repeat an earlier one of its batch.
-Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if memories cannot be divided into elements; 42704 for the space; 23503 for an unknown workspace; 09000 if a trigger kept a memory from being written.';
+Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if memories cannot be divided into elements; 42704 for the space; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.search_memories(vector, integer, text, text, text[], jsonb, double precision, timestamptz, jsonb, double precision, boolean, text, text) IS
 'Finds memories by meaning, words and time, best first. If so many meet the conditions max_rows rows come back, whatever the conditions are; exhausted is true where there are fewer.
 embedding: of the question, by the model of the space. query_text: its words, any of which counts, up to 100,000 bytes; what either finds is united (reciprocal rank fusion). One of the two is needed.
 max_rows: from 1 to 10,000. user_id: * is everybody''s in the workspace, NULL those of no user. context_types: any of these. filter: a condition on metadata, as in json_matches. min_similarity: leaves out what is less similar; not what has no embedding and was found by its words.
 as_of: what held at this time; now if NULL. What has expired or was superseded is not found.
 weights: {"similarity": 0.7, "importance": 0.15, "recency": 0.1, "frequency": 0.05}; what is not named does not count, and with similarity alone the order is that of the distance. Otherwise the score orders the four times as many, but at least 40, that are most similar. Each part is from 0 to 1; in a search for words the fused rank takes the place of similarity.
-diversity: from 0 to 1, how unlike each other results are to be (maximal marginal relevance; up to 200 rows). It and min_similarity need an embedding. touch: whether the access is noted.
+diversity: from 0 to 1, how unlike each other results are to be (maximal marginal relevance; up to 200 rows); equal ones come again only where there are no others. It and min_similarity need an embedding. touch: whether the access is noted.
 space: by default the one that the workspace searches.
 similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_wide, exact_after_index or text.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';

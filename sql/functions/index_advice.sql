@@ -80,7 +80,7 @@ BEGIN
         JOIN pg_stats AS t ON t.schemaname = c.relnamespace::regnamespace::text AND t.tablename = c.relname
             AND t.attname = column_name
         CROSS JOIN LATERAL unnest(t.most_common_freqs) AS f (frequency)
-        WHERE c.oid = table_name AND f.frequency * row_count >= 50;
+        WHERE c.oid = table_name AND f.frequency >= 0.005 AND f.frequency * row_count >= 50;
         -- pgvector's rule, and at least 100, or 200 past 50,000 rows.
         lists := greatest(CASE WHEN row_count <= 1000000 THEN row_count / 1000 ELSE sqrt(row_count)::bigint END,
             CASE WHEN row_count > indexed_from THEN 200 ELSE 100 END);

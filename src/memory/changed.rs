@@ -15,6 +15,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+/// For a table, the statement that deletes, and the one that looks.
+type Statements = (Rc<OwnedStatement>, Rc<OwnedStatement>);
+
 thread_local! {
     static TABLES: Statement = const { Statement::new(
         c"SELECT CASE WHEN $1 THEN s.table_name ELSE s.message_table_name END
@@ -23,12 +26,10 @@ thread_local! {
               CASE WHEN $1 THEN s.table_name ELSE s.message_table_name END)) IS NOT NULL",
         &[pg_sys::BOOLOID],
     ) };
-    /// For each table, the statement that deletes, and the one that looks.
-    static OF_TABLES: RefCell<HashMap<String, (Rc<OwnedStatement>, Rc<OwnedStatement>)>> =
-        RefCell::default();
+    static OF_TABLES: RefCell<HashMap<String, Statements>> = RefCell::default();
 }
 
-fn statements(embedded: Embedded, table: &str) -> (Rc<OwnedStatement>, Rc<OwnedStatement>) {
+fn statements(embedded: Embedded, table: &str) -> Statements {
     let known = OF_TABLES.with_borrow(|known| known.get(table).cloned());
     known.unwrap_or_else(|| {
         let place = format!(

@@ -295,7 +295,9 @@ impl<'s> Reader<'s> {
     fn message_id(&mut self, field: &str, raw: Option<&[u8]>) -> Option<String> {
         let raw = raw?;
         let digits = raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\"")).unwrap_or(raw);
-        let id = str::from_utf8(digits).ok().and_then(|digits| digits.parse::<i64>().ok());
+        // JSON knows no plus sign.
+        let digits = str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'));
+        let id = digits.and_then(|digits| digits.parse::<i64>().ok());
         if id.is_none() {
             self.faults.push(Fault::of(field, "must be an integer (64 bits)"));
         }

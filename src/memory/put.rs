@@ -109,11 +109,12 @@ thread_local! {
                        pg_catalog.unnest($7) AS is_json, pg_catalog.unnest($8) AS relevance_score,
                        pg_catalog.unnest($9) AS metadata, pg_catalog.unnest($10) AS valid_from,
                        pg_catalog.unnest($11) AS expires_at) AS n
-          RETURNING id",
+          RETURNING id, CASE WHEN $12 THEN content END",
         &[
             pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
             pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::BOOLARRAYOID, pg_sys::FLOAT8ARRAYOID,
             pg_sys::JSONBARRAYOID, pg_sys::TIMESTAMPTZARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
+            pg_sys::BOOLOID,
         ],
     ) };
     static SUPERSEDE: Statement = const { Statement::new(
@@ -401,12 +402,19 @@ impl Batch<'_> {
             Some(rows.metadata.datum()),
             Some(rows.valid_from.datum()),
             Some(rows.expires_at.datum()),
+            Some(pg_sys::Datum::from(self.space.is_some())),
         ];
         let inserted = INSERT.with(|plan| plan.run(client, &parameters));
+        // A trigger of somebody's may have changed what is remembered: the embedding is of something else then.
+        let mut changed: HashSet<usize> = HashSet::new();
         let written: Vec<(usize, String)> = inserted
-            .iter::<1>()
+            .iter::<2>()
             .filter_map(|row| {
                 let (id, at) = ids.remove_entry(row.text(0)?)?;
+                let given = self.memories[at].as_ref().map(|memory| memory.content.as_str());
+                if row.text(1).is_some_and(|content| Some(content) != given) {
+                    changed.insert(at);
+                }
                 Some((at, id))
             })
             .collect();
@@ -414,7 +422,7 @@ impl Batch<'_> {
         let mut beside = Beside::new(self.space);
         for (at, id) in &written {
             if let Some(memory) = &self.memories[*at] {
-                beside.push(id, memory, now);
+                beside.push(id, memory, !changed.contains(at), now);
             }
         }
         if let Some(space) = self.space.filter(|_| beside.embedded.count() > 0) {
@@ -504,8 +512,8 @@ impl Beside {
         }
     }
 
-    fn push(&mut self, id: &str, memory: &NewMemory, now: i64) {
-        if let Some(embedding) = &memory.embedding {
+    fn push(&mut self, id: &str, memory: &NewMemory, is_as_given: bool, now: i64) {
+        if let Some(embedding) = memory.embedding.as_ref().filter(|_| is_as_given) {
             self.embedded.push_text(id);
             self.embeddings.push_bytes(&embedding.stored());
         }

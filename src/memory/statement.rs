@@ -63,16 +63,19 @@ impl Statement {
 
     /// Itself, unless it says nothing.
     pub(crate) fn if_any(self) -> Option<Self> {
-        let says_nothing = match &self {
+        (!self.says_nothing()).then_some(self)
+    }
+
+    fn says_nothing(&self) -> bool {
+        match self {
             Statement::Words(words) => words.is_empty(),
             Statement::Json(value) => value.is_empty(),
-        };
-        (!says_nothing).then_some(self)
+        }
     }
 
     /// Whether a text says this; no text says nothing.
-    pub(crate) fn is_that_of(self, text: &str, is_json: bool) -> bool {
-        self.if_any().is_some_and(|statement| statement == Self::of(text, is_json))
+    pub(crate) fn is_that_of(&self, text: &str, is_json: bool) -> bool {
+        !self.says_nothing() && *self == Self::of(text, is_json)
     }
 }
 

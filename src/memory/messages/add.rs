@@ -93,11 +93,12 @@ thread_local! {
                        pg_catalog.unnest($6) AS content, pg_catalog.unnest($7) AS user_id,
                        pg_catalog.unnest($8) AS token_count, pg_catalog.unnest($9) AS external_id,
                        pg_catalog.unnest($10) AS metadata, pg_catalog.unnest($11) AS sent_at) AS n
-          RETURNING m.id, m.number",
+          RETURNING m.id, m.number, CASE WHEN $12 THEN m.content END",
         &[
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT4ARRAYOID,
             pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::INT4ARRAYOID,
             pg_sys::TEXTARRAYOID, pg_sys::JSONBARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
+            pg_sys::BOOLOID,
         ],
     ) };
     static NOTE: Statement = const { Statement::new(
@@ -353,18 +354,28 @@ impl Adding<'_> {
             Some(rows.external_ids.datum()),
             Some(rows.metadata.datum()),
             Some(rows.sent_at.datum()),
+            Some(pg_sys::Datum::from(self.space.is_some())),
         ];
         let inserted = INSERT.with(|statement| statement.run(client, &parameters));
         let place = |number: i32| new.get(usize::try_from(number - self.last - 1).ok()?).copied();
+        // A trigger of somebody's may have changed what is said: the embedding is of something else then.
+        let mut changed: HashSet<usize> = HashSet::new();
         let added: Vec<(usize, i64, i32)> = inserted
-            .iter::<2>()
-            .filter_map(|row| Some((place(row.integer(1)?)?, row.bigint(0)?, row.integer(1)?)))
+            .iter::<3>()
+            .filter_map(|row| {
+                let at = place(row.integer(1)?)?;
+                let given = self.messages[at].as_ref().map(|message| message.content.as_str());
+                if row.text(2).is_some_and(|content| Some(content) != given) {
+                    changed.insert(at);
+                }
+                Some((at, row.bigint(0)?, row.integer(1)?))
+            })
             .collect();
         drop(inserted);
         if let Some(space) = self.space {
             let mut ids = Array::new(array::TEXT);
             let mut embeddings = Array::new(ElementType::varlena(space.vectors.vector_type));
-            for (at, id, _) in &added {
+            for (at, id, _) in added.iter().filter(|(at, _, _)| !changed.contains(at)) {
                 let message = self.messages[*at].as_ref();
                 if let Some(embedding) = message.and_then(|message| message.embedding.as_ref()) {
                     ids.push_text(&id.to_string());

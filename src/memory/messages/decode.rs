@@ -71,6 +71,12 @@ fn no_role() -> Fault {
     Fault::of("role", format!("must be one of {}", ROLES.join(", ")))
 }
 
+fn is_count(raw: &[u8]) -> bool {
+    (1..=9).contains(&raw.len())
+        && raw.iter().all(u8::is_ascii_digit)
+        && (raw[0] != b'0' || raw.len() == 1)
+}
+
 const TOKENS: &str = "must be an integer from 0 to 999999999";
 /// `JB_FOBJECT` of `utils/jsonb.h`.
 const OBJECT: u32 = 0x2000_0000;
@@ -127,8 +133,9 @@ fn message(
     }
     message.user_id = reader.text(FIELDS[2], raw(2));
     if let Some(raw) = raw(3) {
-        let count = str::from_utf8(raw).ok().and_then(|digits| digits.parse::<i32>().ok());
-        match count.filter(|count| (0..=MAX_TOKENS).contains(count)) {
+        // Digits as JSON has them; what is over the limit has ten of them or more.
+        let digits = str::from_utf8(raw).ok().filter(|raw| is_count(raw.as_bytes()));
+        match digits.and_then(|digits| digits.parse::<i32>().ok()) {
             Some(count) => message.token_count = Some(count),
             None => reader.faults.push(Fault::of(FIELDS[3], TOKENS)),
         }

@@ -46,6 +46,13 @@ SELECT outcome FROM kepler.set_embeddings('mini', '[{"memory_id": "m1", "embeddi
 UPDATE kepler.memories SET format = 'JSON' WHERE id = 'm1';
 UPDATE kepler.memories SET content = 'of Bob', user_id = 'bob' WHERE id = 'm2';
 TABLE pg_temp.embedded;
+-- A trigger that changes what comes: the embedding is of what was given.
+CREATE TRIGGER redact BEFORE INSERT ON kepler.memories FOR EACH ROW EXECUTE FUNCTION pg_temp.redact();
+DELETE FROM kepler.memories;
+SELECT action FROM kepler.remember('Ada lives in London', '[1, 0]');
+SELECT ordinal, action FROM kepler.remember_many('[{"content": "Bob lives in London", "embedding": [1, 0]}, {"content": "Bob lives in Oslo", "embedding": [0, 1]}]');
+SELECT m.content, e.embedding FROM kepler.memories AS m LEFT JOIN kepler_data.mini_embeddings AS e ON e.memory_id = m.id ORDER BY 1;
+DROP TRIGGER redact ON kepler.memories;
 -- What is undone is as it was.
 SELECT pg_temp.remember_all();
 SAVEPOINT before;
@@ -87,4 +94,7 @@ SELECT outcome FROM kepler.set_message_embeddings('mini', jsonb_build_array(json
 UPDATE kepler.messages SET content = 'Where to?' WHERE number = 1;
 SELECT outcome FROM kepler.add_messages('talk', '[{"role": "user", "content": "Where to?", "embedding": [1, 0], "external_id": "a"}]');
 SELECT number, similarity FROM kepler.search_messages('[1, 0]') ORDER BY number;
+CREATE TRIGGER redact BEFORE INSERT ON kepler.messages FOR EACH ROW EXECUTE FUNCTION pg_temp.redact();
+SELECT outcome FROM kepler.add_messages('talk', '[{"role": "user", "content": "To London", "embedding": [1, 0]}, {"role": "user", "content": "To Oslo", "embedding": [0, 1]}]');
+SELECT m.content, e.embedding FROM kepler.messages AS m LEFT JOIN kepler_data.mini_message_embeddings AS e ON e.message_id = m.id WHERE m.content LIKE 'To%' ORDER BY 1;
 ROLLBACK;
