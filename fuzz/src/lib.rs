@@ -3,12 +3,16 @@
 
 #![allow(dead_code, unreachable_pub, clippy::panic)]
 
+#[path = "../../src/heap.rs"]
+mod heap;
 #[path = "../../src/ident.rs"]
 mod ident;
 #[path = "../../src/json.rs"]
 mod json;
 #[path = "../../src/jsonb/mod.rs"]
 mod jsonb;
+#[path = "../../src/poll.rs"]
+mod poll;
 mod structure;
 
 pub use structure::{read_document, read_expression, read_json_schema};

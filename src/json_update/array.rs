@@ -199,6 +199,7 @@ impl Push {
 
     fn sort(&self, elements: &mut [Stored<'_>]) {
         elements.sort_by(|a, b| {
+            poll::check();
             for key in &self.sort {
                 let (a, b) = match &key.field {
                     None => (a.value(), b.value()),
@@ -254,6 +255,7 @@ pub(super) fn add_to_set<'a>(
         let mut known: HashSet<u128> =
             elements.iter().map(|element| hasher.hash_value(element.value(), None)).collect();
         for operand in each {
+            poll::check();
             if known.insert(hasher.hash_value(operations.value(*operand), None)) {
                 elements.push(operations.stored(*operand));
             }

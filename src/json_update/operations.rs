@@ -16,6 +16,7 @@ use crate::jsonb::order::Kind;
 use crate::jsonb::view::{Container, Stored, Value};
 use crate::memory::filter::conditions::ElementCondition;
 use crate::memory::filter::read::read_element;
+use crate::poll;
 
 /// What is to be done, sorted by path; no path leads to or through another.
 #[derive(Debug)]
@@ -224,6 +225,7 @@ impl Reader {
     }
 
     fn operation(&mut self, name: &[u8], path: Path, value: Option<Stored<'_>>, pointer: String) {
+        poll::check();
         let Some(stored) = value else {
             if name == b"$unset" {
                 self.list.push(Operation { path, action: Action::Unset, pointer });

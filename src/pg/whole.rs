@@ -250,7 +250,7 @@ unsafe fn complete(entry: &Entry, now: *mut pg_sys::ErrorData) {
         ];
         for (field, name) in names {
             if !name.is_null() {
-                err_generic_string(field as u8 as c_int, name);
+                err_generic_string(c_int::from(field), name);
             }
         }
         if !first.detail_log.is_null() {

@@ -49,6 +49,26 @@ mapfile -t lines < <(cancelled_after 100 'one record')
 echo "one record, after 100 ms: ${lines[*]}"
 [[ ${lines[0]} == *57014* && ${lines[1]} -lt 5000 && ${lines[2]} -eq 0 && ${lines[3]} -eq 1 ]] || die "one record is not cancelled"
 
+# Functions that only reckon are cancelled as well: a sort of two million numbers, a hundred thousand conditions on
+# elements, and a text that is read.
+"$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 -d $database <<'SQL'
+CREATE TABLE numbers AS SELECT jsonb_build_object('a', jsonb_agg(hashint4(i))) AS document FROM generate_series(1, 2000000) AS i;
+SQL
+for operations in '{"$push": {"a": {"$each": [], "$sort": [{"x": 1}, {"y": 1}, {"z": 1}]}}}' \
+  '{"$pull": {"a": {"$or": ['"$(printf '{"x": %s},' {1..900})"'{"x": 0}]}}}' \
+  '{"$pull": {"a": {"$not": {"$in": [1, 2, 3, 4, 5, 6, 7], "$lt": 5, "$gt": 5}}}}'; do
+  mapfile -t lines < <("$PG_BIN/psql" -XAtq -d $database -v VERBOSITY=sqlstate -v operations="$operations" 2>&1 <<'SQL'
+SELECT clock_timestamp() AS began \gset
+SET statement_timeout = 30;
+SELECT kepler.json_update(document, :'operations') IS NULL FROM numbers, generate_series(1, 100);
+SET statement_timeout = 0;
+SELECT round(1000 * extract(epoch FROM clock_timestamp() - :'began'::timestamptz));
+SQL
+  )
+  echo "${operations:0:50}…: ${lines[*]}"
+  [[ ${lines[0]} == *57014* && ${lines[1]} -lt 1500 ]] || die "json_update is not cancelled"
+done
+
 # A call that waits for a lock inside is cancelled as well.
 admin -d $database -c "SELECT FROM kepler.upsert_record('held', 'a', '{\"v\": 1}')"
 PGAPPNAME=holder "$PG_BIN/psql" -XAtq -d $database -c "BEGIN; SELECT FROM kepler.records WHERE entity_type = 'held' FOR UPDATE; SELECT pg_sleep(60)" >/dev/null 2>&1 &
