@@ -80,6 +80,7 @@ SANE: dict[str, str | Json] = {
     "workflow_id": "'w'", "execution_id": "(SELECT execution_id FROM public.run)", "token": "(SELECT token FROM public.run)", "idempotency_key": "'key'",
     "steps": Json([{"name": "b", "input": {"a": 1}, "output": [1], "status": "RUNNING", "number": 2}]), "status": "'SUCCESS'", "timeout": "'1 hour'", "finish_execution.results": Json({"a": 1}),
     "trigger": Json({"app": "gmail", "event": "e"}), "actions": Json([{"app": "slack"}]), "required_providers": "'{jira}'", "provider": "'gmail'",
+    "grant_access.role": "'kepler_hostile_calls'", "revoke_access.role": "'kepler_hostile_calls'", "level": "'writer'",
     "record": "(SELECT r FROM kepler.records AS r LIMIT 1)", "workspace_id": "'default'", "on_error": "'reject'", "error": "'e'",
 }  # fmt: skip
 BY_TYPE = {
@@ -126,6 +127,7 @@ HOSTILE: dict[str, list[str]] = {
         "'public.documents_pkey'", "'public.documents_embedding_idx'", "'kepler.records'", "'kepler.memories'", "'kepler.entry_tables'", "'pg_stat_activity'", "'information_schema.tables'",
         "(SELECT reltoastrelid::regclass FROM pg_class WHERE oid = 'public.documents'::regclass)", "'kepler_data.inventory_1_entries'",
     ],
+    "regrole": ["0::oid::regrole", "4294967295::oid::regrole", "'postgres'", "'pg_monitor'", "'pg_database_owner'"],
     "anyelement": [
         "1", "NULL::integer", "NULL::kepler.records", "ROW(1, 'x')", "ROW()", "'x'::text", "'\"x\"'::jsonb", "'{}'::text[]", "(SELECT c FROM pg_class AS c LIMIT 1)", "ROW(1, 'x')::public.pair",
         "(SELECT r FROM kepler.records AS r WHERE false)", "jsonb_populate_record(NULL::kepler.records, '{\"data\": null}')", "(SELECT m FROM kepler.memories AS m LIMIT 1)", "'infinity'::timestamptz",

@@ -11,11 +11,13 @@ source "$(dirname "$0")/../../tools/lib.sh"
 
 major=${PG_MAJOR:-${PG:-18}}
 start_server "$major"
-database=kepler_hostile_calls
+database=kepler_hostile_calls role=kepler_hostile_calls
 export CALLS=${CALLS:-6000} ROUNDS=${ROUNDS:-1000} SEED=${SEED:-1}
 admin() { PGOPTIONS='-c client_min_messages=warning' "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 "$@"; }
-drop() { admin -d postgres -c "DROP DATABASE IF EXISTS $database WITH (FORCE)"; }
+drop() { admin -d postgres -c "DROP DATABASE IF EXISTS $database WITH (FORCE)" -c "DROP ROLE IF EXISTS $role"; }
 trap drop EXIT
+drop
+admin -d postgres -c "CREATE ROLE $role"
 fresh_database $database install
 admin -d $database -f "$ROOT/tests/reliability/hostile_calls.sql" >/dev/null
 started=$(admin -c 'SELECT pg_postmaster_start_time()')

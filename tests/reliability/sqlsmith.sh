@@ -20,10 +20,8 @@ drop
 fresh_database $database install
 admin -d $database -f "$ROOT/tests/reliability/hostile_calls.sql" >/dev/null
 admin -d $database -c "CREATE ROLE $role LOGIN" -c "ALTER ROLE $role SET statement_timeout = '1s'" \
-  -c "GRANT USAGE ON SCHEMA kepler, kepler_data, public TO $role" \
-  -c "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO $role" \
-  -c "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA kepler, kepler_data, public TO $role" \
-  -c "GRANT USAGE ON ALL SEQUENCES IN SCHEMA kepler, kepler_data TO $role"
+  -c "SELECT FROM kepler.grant_access('$role', 'admin')" \
+  -c "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO $role"
 started=$(admin -c 'SELECT pg_postmaster_start_time()')
 
 status=0
