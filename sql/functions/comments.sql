@@ -626,6 +626,11 @@ COMMENT ON FUNCTION kepler._clear_enrichment() IS
     'Trigger: empties records.enrichment when direct SQL changes the content, where the policy says so';
 COMMENT ON FUNCTION kepler._clears_on_change(text, text) IS
     'Whether the policy of a type, if it has one, has changed content empty records.enrichment at once';
+COMMENT ON FUNCTION kepler._change_records(text, text[], text, timestamptz) IS 'Internal: deletes, restores or archives records, all of them or none';
+COMMENT ON FUNCTION kepler._try_records(text, text[], text, timestamptz) IS 'Internal: deletes, restores or archives those records that the database takes, and tells of the others why not';
+COMMENT ON FUNCTION kepler._is_refusal(text) IS 'Internal: whether an SQLSTATE is the answer to a row';
+COMMENT ON FUNCTION kepler._refuse_entity_rename() IS 'Trigger: refuses another type or source for an entity that has records';
+COMMENT ON FUNCTION kepler._time_of(jsonb) IS 'Internal: the time that a JSON value says, by the one grammar of times; NULL where it says none';
 COMMENT ON FUNCTION kepler._abandon_executions(integer, text) IS 'Internal: see abandon_executions';
 COMMENT ON FUNCTION kepler._expire_memories(integer, text) IS 'Internal: see expire_memories';
 
