@@ -79,11 +79,6 @@ impl Statement {
     }
 }
 
-/// The fold of a word: case does not count.
-fn fold(word: &str) -> String {
-    word.to_lowercase()
-}
-
 /// The text without the marks between signs of scripts that write words without blanks.
 fn join_unspaced(part: &str) -> Cow<'_, str> {
     if !part.contains(is_unspaced) {
@@ -121,7 +116,7 @@ fn counts(c: char) -> bool {
 
 fn push(words: &mut String, word: &str) {
     if !word.is_empty() {
-        words.push_str(&fold(word));
+        words.push_str(&crate::fold::fold(word));
         words.push(' ');
     }
 }

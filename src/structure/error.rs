@@ -74,7 +74,7 @@ impl StructureError {
             }
             Self::RowsInTheWay(_) => ERRCODE_CHECK_VIOLATION,
             Self::Moved { .. } | Self::TableMoved(_) => ERRCODE_T_R_SERIALIZATION_FAILURE,
-            Self::NotReached(_) => ERRCODE_INTERNAL_ERROR,
+            Self::NotReached(_) => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::ReferredTo { .. } | Self::InUse { .. } => ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
             Self::NotHidden { .. } => ERRCODE_UNDEFINED_COLUMN,
             Self::FieldInUse { .. } => ERRCODE_DUPLICATE_COLUMN,

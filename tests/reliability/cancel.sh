@@ -54,6 +54,7 @@ echo "one record, after 100 ms: ${lines[*]}"
 "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 -d $database <<'SQL'
 CREATE TABLE numbers AS SELECT jsonb_build_object('a', jsonb_agg(hashint4(i))) AS document FROM generate_series(1, 2000000) AS i;
 SQL
+# shellcheck disable=SC2016  # operators of the documents, not variables
 for operations in '{"$push": {"a": {"$each": [], "$sort": [{"x": 1}, {"y": 1}, {"z": 1}]}}}' \
   '{"$pull": {"a": {"$or": ['"$(printf '{"x": %s},' {1..900})"'{"x": 0}]}}}' \
   '{"$pull": {"a": {"$not": {"$in": [1, 2, 3, 4, 5, 6, 7], "$lt": 5, "$gt": 5}}}}'; do

@@ -52,7 +52,9 @@ $$;
 CREATE PROCEDURE disturb(until timestamptz) LANGUAGE plpgsql AS $$
 BEGIN
     WHILE clock_timestamp() < until LOOP
-        PERFORM kepler.delete_records(ARRAY(SELECT id FROM kepler.records ORDER BY random() LIMIT 20));
+        -- A deletion ends a life, and the parts of it: the merged records are archived and restored alone.
+        PERFORM kepler.delete_records(ARRAY(
+            SELECT id FROM kepler.records WHERE entity_type = 'newest' ORDER BY random() LIMIT 20));
         COMMIT;
         PERFORM kepler.restore_records(ARRAY(SELECT id FROM kepler.records ORDER BY random() LIMIT 20));
         COMMIT;

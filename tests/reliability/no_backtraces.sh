@@ -21,6 +21,7 @@ expect() {
   [[ $found == "$2" ]] || die "of $1 a client is told: $found"
 }
 # Errors of Kepler's own, and one of a trigger's, which passes through Rust.
+# shellcheck disable=SC2016  # operators of the documents, not variables
 expect "SELECT kepler.json_update('{}', '1')" 'ERROR:  argument "operations" is not valid
 DETAIL:  it must be a JSON object ({"$set": {…}}) or array ([{"op", "path", "value"}]), and is a number'
 expect "SELECT kepler.upsert_record('a', 'b', '{}', connection_id => 'none')" \

@@ -66,7 +66,13 @@ SAVEPOINT forced;
 CREATE ROLE kepler_forced;
 GRANT USAGE ON SCHEMA kepler TO kepler_forced;
 GRANT ALL ON SCHEMA kepler_data TO kepler_forced;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_forced;
+ALTER TABLE kepler.workspaces OWNER TO kepler_forced;
+ALTER TABLE kepler.access_levels OWNER TO kepler_forced;
 ALTER TABLE kepler.entry_tables OWNER TO kepler_forced;
+ALTER TABLE kepler.structures OWNER TO kepler_forced;
+ALTER TABLE kepler.hidden_fields OWNER TO kepler_forced;
+ALTER SEQUENCE kepler.entry_table_numbers OWNER TO kepler_forced;
 SELECT kepler.create_entry_table('Forced', '{"fields": [{"name": "p", "type": "decimal", "precision": 12, "scale": 4}]}') AS forced \gset
 ALTER TABLE :forced FORCE ROW LEVEL SECURITY;
 INSERT INTO :forced (p) VALUES (1.2345);
