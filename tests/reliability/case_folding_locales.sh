@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Promise: case counts, or does not count, in the same way in a database of any locale. A dump of one is restored into one
 # of another, and its unique indexes hold. Locales that this machine does not have are skipped, and named.
+# Runs on: 18, because it has the providers of 16 and one more.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 
 major=${PG_MAJOR:-${PG:-18}}
-name=folding-$major
+server=folding-$major
 work=$(mktemp -d)
 chmod 755 "$work"
 # Locales that the machine could have are made for a server of this test's own, where their sources are there.
@@ -13,9 +14,9 @@ for locale in C tr_TR en_US; do
   localedef -i "$locale" -f UTF-8 "$work/$locale.UTF-8" >/dev/null 2>&1 || true
 done
 export LOCPATH=$work
-trap 'remove_server "$name" "$major"; rm -rf "$work"' EXIT
-remove_server "$name" "$major"
-start_server "$name" "$major"
+trap 'remove_server "$server" "$major"; rm -rf "$work"' EXIT
+remove_server "$server" "$major"
+start_server "$server" "$major"
 admin() { PGOPTIONS='-c client_min_messages=error' "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 "$@"; }
 made=()
 

@@ -275,7 +275,7 @@ def main() -> None:
         session.run("SELECT * FROM kepler.search_memories((SELECT embedding FROM queries LIMIT 1), workspace_id => 'large')")
         failures.append("another tenant's workspace could be searched")
     except SessionError as error:
-        if "is not this session's" not in str(error):
+        if "is not the session's" not in str(error):
             failures.append(str(error))
     session.close()
     for failure in failures[:20]:

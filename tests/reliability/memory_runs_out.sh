@@ -2,7 +2,9 @@
 # Promise: where the server has little memory left, a call ends with an error, and never takes the server, or
 # another session, down. Every function that takes a document, a text or an array is called with large ones of
 # unkind shapes, on a server whose processes may use 200 MB of addresses each, as a superuser and as a role that may
-# only use the schema. KEPLER_FULL=1 takes all shapes and sizes; otherwise each argument gets one.
+# only use the schema. Each argument gets one shape and size; in the long form, all of them.
+# Runs on: 18, because what is tried is the library.
+# Long form: KEPLER_FULL=1, ten minutes
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Promise: what Rust does inside is never told to a client, whatever the server's environment asks for.
+# Runs on: 18, because what is tried is the library.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 
@@ -28,6 +29,8 @@ expect "SELECT kepler.upsert_record('a', 'b', '{}', connection_id => 'none')" \
   "$(printf '%s\n' 'ERROR:  connection "none" does not exist in workspace "default"' \
     'HINT:  Insert it into kepler.connections first, or leave connection_id out.')"
 told "CREATE FUNCTION public.never() RETURNS trigger LANGUAGE plpgsql AS \$\$BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'KX001'; END\$\$;
-  CREATE TRIGGER never BEFORE INSERT ON kepler.records FOR EACH ROW EXECUTE FUNCTION public.never()" >/dev/null
-expect "SELECT kepler.upsert_record('a', 'b', '{}')" 'ERROR:  no'
+  CREATE TABLE public.documents AS SELECT 1 AS id, '{}'::jsonb AS document; ALTER TABLE public.documents ADD PRIMARY KEY (id);
+  CREATE TRIGGER never BEFORE UPDATE ON public.documents FOR EACH ROW EXECUTE FUNCTION public.never()" >/dev/null
+# shellcheck disable=SC2016  # operators of the documents, not variables
+expect "SELECT kepler.update_document('public.documents', '{\"id\": 1}', 'document', '{\"\$set\": {\"a\": 1}}')" 'ERROR:  no'
 echo "no backtraces"
