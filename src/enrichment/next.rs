@@ -11,6 +11,7 @@ use crate::pg::clock::now;
 use crate::pg::held::is_held;
 use crate::pg::plan::{Parameter, Statement};
 use crate::pg::varlena::Text;
+use crate::pg::whole::Spi;
 use crate::workspace;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;

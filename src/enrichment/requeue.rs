@@ -7,6 +7,7 @@ use crate::pg::array::Array;
 use crate::pg::plan::{Parameter, Statement};
 use crate::pg::subtransaction::{self, Refusal};
 use crate::pg::varlena::Text;
+use crate::pg::whole::Spi;
 use pgrx::check_for_interrupts;
 use pgrx::iter::TableIterator;
 use pgrx::prelude::*;

@@ -3,6 +3,7 @@
 use crate::pg::array::Array;
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
+use crate::pg::whole::Spi;
 use pgrx::iter::{SetOfIterator, TableIterator};
 use pgrx::pg_sys;
 use pgrx::prelude::*;

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::ident::qualified;
 use crate::pg::plan::{OwnedStatement, Statement};
 use crate::pg::varlena::Text;
+use crate::pg::whole::Spi;
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;

@@ -41,6 +41,7 @@ unsafe extern "C-unwind" {
 /// Connections to SPI under which errors arrive whole. Shadows pgrx's, which is used nowhere else.
 pub(crate) struct Spi;
 
+#[allow(clippy::disallowed_methods)]
 impl Spi {
     /// Runs `work` with a connection for queries.
     pub(crate) fn connect<R>(work: impl FnOnce(&SpiClient<'_>) -> R) -> R {

@@ -13,6 +13,7 @@ use crate::memory::put;
 use crate::memory::set_embeddings::told;
 use crate::memory::space::Space;
 use crate::pg::varlena;
+use crate::pg::whole::Spi;
 use crate::workspace;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
