@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::jsonb::parse::{InvalidCharacters, Parser, Problem};
 use crate::jsonb::{elements, lenient, scan};
+use crate::time;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -109,4 +110,20 @@ fn with_readable_error(element: &[u8]) -> Option<Vec<u8>> {
     }
     told.extend_from_slice(&element[from..]);
     changed.then_some(told)
+}
+
+/// The time that a JSON value says, to the microsecond; NULL where it says none.
+#[pg_extern(
+    immutable,
+    parallel_safe,
+    strict,
+    sql = "
+CREATE FUNCTION kepler._time_of(value jsonb) RETURNS timestamptz
+IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"
+)]
+fn _time_of(value: pgrx::AnyElement) -> Option<TimestampWithTimeZone> {
+    let text = crate::pg::json::text(value.datum());
+    let micros = time::of_json(text.as_bytes()).and_then(time::Instant::exact).ok()?;
+    TimestampWithTimeZone::try_from(micros).ok()
 }

@@ -104,7 +104,7 @@ extension_sql_file!(
     name = "execution_steps",
     requires = [
         "executions",
-        time::api::_time_of,
+        execution_steps::_time_of,
         workspace::current_workspace_id,
         execution_steps::_execution_steps_given
     ]

@@ -14,5 +14,7 @@ mod jsonb;
 #[path = "../../src/poll.rs"]
 mod poll;
 mod structure;
+#[path = "../../src/time/mod.rs"]
+mod time;
 
 pub use structure::{read_document, read_expression, read_json_schema};

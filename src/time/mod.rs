@@ -4,7 +4,6 @@
 //! A time is read as a count of microseconds since 2000-01-01 UTC, as Postgres stores it. What names no
 //! offset is UTC. What could be two instants is refused, and so is what a `timestamptz` cannot hold.
 
-pub(crate) mod api;
 mod http;
 mod iso;
 mod unix;
