@@ -127,19 +127,6 @@ BEGIN
 END
 $$;
 
--- Whether an error is the answer to the data: what a type, a constraint, an index, a policy or a trigger has against
--- a row. Not: what another session, the server or an administrator did, and what is wrong with the schema.
-CREATE FUNCTION kepler._is_refusal(sqlstate text) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT left($1, 2) IN ('20', '21', '22', '23', '44', 'P0') OR $1 = '54000'
-        OR ($1 = '42501' AND row_security_active('kepler.records'))
-        -- Made up by users: no class of Postgres.
-        OR left($1, 2) NOT IN ('00', '01', '02', '03', '08', '09', '0A', '0B', '0F', '0L', '0P', '0Z', '10', '24', '25',
-            '26', '27', '28', '2B', '2D', '2F', '34', '38', '39', '3B', '3D', '3F', '40', '42', '53', '54', '55', '57', '58',
-            '72', 'F0', 'HV', 'XX')
-$$;
-
 -- Changes those of the records that the database takes; the others are found out in halves, and rejected.
 CREATE FUNCTION kepler._try_records(
     change text, record_ids text[], workspace_id text, changed_at timestamptz

@@ -135,8 +135,8 @@ pub(crate) fn undo(message: &'static str) {
 /// Whether an error is the answer to the data: what a type, a constraint, a policy or an index has against it, and
 /// what a trigger raises on purpose, whichever SQLSTATE its author chose. Not: what another session, the server or
 /// an administrator did, and what is wrong with the schema or a trigger's code.
-fn is_about_data(sqlstate: &str, raised_in: &str) -> bool {
-    let class = &sqlstate[..2];
+pub(crate) fn is_about_data(sqlstate: &str, raised_in: &str) -> bool {
+    let Some(class) = sqlstate.get(..2) else { return false };
     // Conflicts, resources, operators, system and internal errors: to be raised whoever says so.
     if matches!(class, "08" | "25" | "40" | "53" | "57" | "58" | "F0" | "XX") {
         return false;
