@@ -68,7 +68,7 @@ WHERE NOT pg_has_role(owner, 'USAGE') AND NOT EXISTS (
     WHERE c.relname = t.name AND c.relnamespace = to_regnamespace('kepler_data')
         AND c.relowner = owner AND c.relrowsecurity AND p.polname = 'workspace'
         AND pg_get_expr(p.polqual, p.polrelid) = format(
-            '(''%s''::text = kepler.current_workspace_id())', replace(workspace_id, '''', '''''')))
+            '(%L::text = kepler.current_workspace_id())', workspace_id))
 ORDER BY t.position LIMIT 1
 $$;
 

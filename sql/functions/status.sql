@@ -32,7 +32,7 @@ DECLARE
     runs jsonb;
 BEGIN
     PERFORM kepler._require_tables();
-    SELECT jsonb_object_agg(c.relname, kepler._table_status(c.oid)) INTO tables
+    SELECT jsonb_object_agg(c.relname, kepler._table_status(c.oid::regclass)) INTO tables
     FROM pg_class AS c
     WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p')
         AND c.relname NOT IN ('schema_versions', 'access_levels');
