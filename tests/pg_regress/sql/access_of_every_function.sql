@@ -353,6 +353,12 @@ ROLLBACK TO locks;
 SELECT kepler.touch_memories(ARRAY(SELECT m.id FROM kepler.memories AS m)) > 0 AS touched;
 RESET ROLE;
 
+-- Nor can it use up the numbers of entries.
+SELECT pg_get_serial_sequence('kepler_data.' || :'things', 'entry_id') AS numbers \gset
+SELECT last_value AS before FROM :numbers \gset
+SELECT outcome($$kepler.insert_entries('Thing', '[{"a": 2}, {"a": 3}]', 'skip')$$, 'access_reader');
+SELECT last_value = :before AS same FROM :numbers;
+
 -- An administrator changes the tables of its own workspace, whatever that is called.
 INSERT INTO kepler.workspaces (id, name) VALUES ('back\slash''s', 'Backslash');
 SET LOCAL kepler.workspace_id = 'back\slash''s';
