@@ -415,7 +415,7 @@ BEGIN
              encode(sha256(convert_to(m.content, ''UTF8'')), ''hex'')
          FROM kepler.messages AS m
          WHERE m.workspace_id = $1 AND ($2 IS NULL OR m.id > $2)
-             AND ($4 IS NULL OR m.role = ANY ($4::kepler.message_role[])) AND m.content ~ ''\S''
+             AND ($4 IS NULL OR m.role = ANY ($4::kepler.message_role[])) AND m.content ~ ''[^[:space:]]''
              AND NOT EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = $1 AND e.message_id = m.id)
          ORDER BY m.id LIMIT $3', found.message_relation)
     USING $5, after, max_rows, roles;

@@ -8,6 +8,11 @@ CREATE ROLE trust_dbo;
 CREATE ROLE trust_owner;
 CREATE ROLE trust_app;
 CREATE DATABASE kepler_trust OWNER trust_dbo TEMPLATE template0;
+-- The owner of a database says how all its sessions read literals and look up names.
+SET ROLE trust_dbo;
+ALTER DATABASE kepler_trust SET standard_conforming_strings = off;
+ALTER DATABASE kepler_trust SET search_path = public, pg_catalog;
+RESET ROLE;
 \c kepler_trust
 SET client_min_messages = warning;
 
