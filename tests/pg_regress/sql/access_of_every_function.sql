@@ -366,4 +366,12 @@ SET LOCAL ROLE access_admin;
 SELECT count(*) FROM kepler.create_entry_table('Thing', '{"fields": [{"name": "a", "type": "integer"}]}');
 SELECT kepler.alter_entry_table('Thing', '{"fields": [{"name": "a", "type": "integer"}, {"name": "b", "type": "text"}]}') AS version;
 RESET ROLE;
+-- It lists another's table as its own, for somebody with all rights to drop.
+SET LOCAL ROLE access_admin;
+INSERT INTO kepler.entry_tables (id, record_name, number, table_name, dropped_at) VALUES ('forged', 'Old', 1, :'things', now());
+INSERT INTO kepler.structures (entry_table_id, version, structure) VALUES ('forged', 1, '{"fields": []}');
+RESET ROLE;
+SAVEPOINT forged;
+SELECT kepler.purge_entry_table('Old', '{purge}');
+ROLLBACK TO forged;
 ROLLBACK;
