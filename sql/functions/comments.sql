@@ -34,7 +34,7 @@ COMMENT ON FUNCTION kepler.upsert_records(text, text, text, text, text, text, te
 records: the text of a JSON array. Without key, each element is an envelope {external_id, data, source_updated_at, deleted}, of which external_id and data are required. With key, each element is a flat document and is itself the data; key names the top-level field that holds its external id, updated_at_key the one that holds the source''s time.
 entity_type, source, connection_id: name the entity, which is made if it is not there.
 merge: replace (new data takes the place of the stored), shallow (its top-level members do), or deep (objects are merged at every level).
-options: {"invalid_characters": "strip"} leaves out what jsonb cannot hold (\u0000, lone surrogates) instead of rejecting the element.
+options: {"invalid_characters": "strip"} leaves out what jsonb cannot hold (U+0000, lone surrogates) instead of rejecting the element.
 outcome: inserted, updated, refreshed, undeleted, deleted, unchanged, stale, superseded, or rejected, the last with error_code and error. An invalid element, and one that the database refuses (a constraint, an index, a trigger or a policy of yours; error_code is the SQLSTATE, or not_written), is rejected by itself; the others land.
 Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if records cannot be divided into elements; 54000 if there are more than 4,000,000; 23503 for an unknown workspace or connection; 40001 if records kept vanishing while it ran (run it again); 42501 if row security hides the entity.';
 

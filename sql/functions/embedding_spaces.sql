@@ -232,6 +232,16 @@ BEGIN
 END
 $$;
 
+-- A table of a space, by its name. Whoever may list spaces may name any relation, and administrators look at it as the
+-- owner of Kepler's tables: what somebody else owns, or is a view, is none.
+CREATE FUNCTION kepler._embedding_table(table_name text) RETURNS regclass
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.oid::regclass FROM pg_class AS c
+    WHERE c.relnamespace = to_regnamespace('kepler_data') AND c.relname::text = $1 AND c.relkind IN ('r', 'p')
+        AND c.relowner = (SELECT o.relowner FROM pg_class AS o WHERE o.oid = to_regclass('kepler.embedding_spaces'))
+$$;
+
 -- What a function needs of a space that must be there; and its table too, unless it is to be done away with.
 CREATE FUNCTION kepler._require_space(
     space text, with_table boolean, OUT relation regclass, OUT message_relation regclass,
@@ -240,8 +250,7 @@ CREATE FUNCTION kepler._require_space(
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    SELECT to_regclass(format('kepler_data.%I', s.table_name)),
-        to_regclass(format('kepler_data.%I', s.message_table_name)), s.state
+    SELECT kepler._embedding_table(s.table_name), kepler._embedding_table(s.message_table_name), s.state
     INTO relation, message_relation, state
     FROM kepler.embedding_spaces AS s WHERE s.name = space;
     IF NOT FOUND THEN
@@ -406,7 +415,7 @@ BEGIN
              encode(sha256(convert_to(m.content, ''UTF8'')), ''hex'')
          FROM kepler.messages AS m
          WHERE m.workspace_id = $1 AND ($2 IS NULL OR m.id > $2)
-             AND ($4 IS NULL OR m.role = ANY ($4::kepler.message_role[])) AND m.content ~ ''\S''
+             AND ($4 IS NULL OR m.role = ANY ($4::kepler.message_role[])) AND m.content ~ ''[^[:space:]]''
              AND NOT EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = $1 AND e.message_id = m.id)
          ORDER BY m.id LIMIT $3', found.message_relation)
     USING $5, after, max_rows, roles;
@@ -442,7 +451,7 @@ BEGIN
         (SELECT w.embedding_space FROM kepler.workspaces AS w WHERE w.id = $2),
         (SELECT f.name FROM kepler.embedding_spaces AS f WHERE f.state = 'ACTIVE'
          ORDER BY f.created_at, f.name LIMIT 1));
-    IF to_regclass(format('kepler_data.%I', present)) IS NOT NULL THEN
+    IF kepler._embedding_table(present) IS NOT NULL THEN
         EXECUTE format(
             'SELECT count(*) FROM kepler_data.%I AS p
              WHERE p.workspace_id = $1

@@ -52,8 +52,9 @@ BEGIN
 END
 $$;
 
--- The first of some tables in kepler_data whose own policy does not say that it belongs to a workspace.
--- Not asked of those who have the owner's rights anyway. Printed under fixed settings.
+-- The first of some tables in kepler_data whose own policy does not say that it belongs to a workspace. For those who
+-- have the owner's rights anyway, and may have put another in its place: whose policy says that it belongs to another.
+-- Printed under fixed settings.
 CREATE FUNCTION kepler._foreign_table(workspace_id text, table_names text[], owner oid) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -62,13 +63,16 @@ SET standard_conforming_strings = on
 AS $$
 SELECT t.name
 FROM unnest(table_names) WITH ORDINALITY AS t (name, position)
-WHERE NOT pg_has_role(owner, 'USAGE') AND NOT EXISTS (
-    SELECT FROM pg_class AS c
-    JOIN pg_policy AS p ON p.polrelid = c.oid
+LEFT JOIN LATERAL (
+    SELECT c.relowner = owner AND c.relrowsecurity AS holds, pg_get_expr(p.polqual, p.polrelid) AS says,
+        format('(''%s''::text = kepler.current_workspace_id())', replace(workspace_id, '''', '''''')) AS own
+    FROM pg_class AS c
+    JOIN pg_policy AS p ON p.polrelid = c.oid AND p.polname = 'workspace'
     WHERE c.relname = t.name AND c.relnamespace = to_regnamespace('kepler_data')
-        AND c.relowner = owner AND c.relrowsecurity AND p.polname = 'workspace'
-        AND pg_get_expr(p.polqual, p.polrelid) = format(
-            '(''%s''::text = kepler.current_workspace_id())', replace(workspace_id, '''', '''''')))
+) AS p ON true
+WHERE CASE WHEN pg_has_role(owner, 'USAGE')
+    THEN p.says <> p.own AND p.says ~ '^[(]''.*''::text = kepler[.]current_workspace_id[(][)][)]$'
+    ELSE (p.holds AND p.says = p.own) IS NOT TRUE END
 ORDER BY t.position LIMIT 1
 $$;
 

@@ -23,7 +23,7 @@ AS $$
                 WHEN NOT g.is_object THEN ARRAY['not_an_object', 'must be an object']
                 WHEN u.field IS NOT NULL THEN ARRAY['unknown_field', format(
                     '"%s" is not a field of a step: name, number, status, input, output, error, started_at, ended_at are', u.field)]
-                WHEN jsonb_typeof(g.o -> 'name') IS DISTINCT FROM 'string' OR g.o ->> 'name' ~ '^\s*$'
+                WHEN jsonb_typeof(g.o -> 'name') IS DISTINCT FROM 'string' OR g.o ->> 'name' ~ '^[[:space:]]*$'
                     THEN ARRAY['invalid_name', 'name: must be a text that is not blank']
                 WHEN jsonb_typeof(g.o -> 'number') <> 'null'
                     AND (jsonb_typeof(g.o -> 'number') <> 'number' OR g.o ->> 'number' !~ '^[1-9][0-9]{0,8}$')

@@ -60,7 +60,7 @@ BEGIN
                 -- An index that compares otherwise than the space serves none of its searches.
                 AND (s.metric IS NULL OR NOT ix.indisvalid OR o.opcname = 'bit_hamming_ops'
                     OR o.opcname LIKE CASE s.metric
-                        WHEN 'cosine' THEN '%\_cosine\_ops' WHEN 'l2' THEN '%\_l2\_ops' ELSE '%\_ip\_ops' END)
+                        WHEN 'cosine' THEN '%_cosine_ops' WHEN 'l2' THEN '%_l2_ops' ELSE '%_ip_ops' END)
             ORDER BY ix.indisvalid, m.amname DESC, l.lists, k.oid LIMIT 1
         ) AS i ON true
         WHERE a.attnum > 0 AND NOT a.attisdropped

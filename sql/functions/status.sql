@@ -32,7 +32,7 @@ DECLARE
     runs jsonb;
 BEGIN
     PERFORM kepler._require_tables();
-    SELECT jsonb_object_agg(c.relname, kepler._table_status(c.oid)) INTO tables
+    SELECT jsonb_object_agg(c.relname, kepler._table_status(c.oid::regclass)) INTO tables
     FROM pg_class AS c
     WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p')
         AND c.relname NOT IN ('schema_versions', 'access_levels');
@@ -45,7 +45,7 @@ BEGIN
             coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint AS bytes
         FROM (VALUES ('entries'), ('embeddings')) AS w (kind)
         LEFT JOIN pg_class AS c ON c.relnamespace = to_regnamespace('kepler_data') AND c.relkind IN ('r', 'p')
-            AND (c.relname LIKE '%\_embeddings') = (w.kind = 'embeddings')
+            AND (right(c.relname::text, 11) = '_embeddings') = (w.kind = 'embeddings')
         GROUP BY w.kind
     ) AS k;
 

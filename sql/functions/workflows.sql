@@ -196,7 +196,7 @@ BEGIN
         SELECT format('%s/%s', s.path, s.app_member), 'invalid_app', 'must be the name of an app, a text that is not blank'
         FROM steps AS s
         WHERE s.is_object AND s.app_member IS NOT NULL
-            AND (jsonb_typeof(s.step -> s.app_member) <> 'string' OR s.step ->> s.app_member ~ '^\s*$')
+            AND (jsonb_typeof(s.step -> s.app_member) <> 'string' OR s.step ->> s.app_member ~ '^[[:space:]]*$')
         UNION ALL
         SELECT s.path || '/connection_id', 'invalid_connection_id', 'must be the id of a connection, a text'
         FROM steps AS s
@@ -210,7 +210,7 @@ BEGIN
         UNION ALL
         SELECT format('/required_providers/%s', r.at - 1), 'invalid_app', 'must be the name of an app, a text that is not blank'
         FROM unnest($4) WITH ORDINALITY AS r (app, at)
-        WHERE r.app IS NULL OR r.app ~ '^\s*$'
+        WHERE r.app IS NULL OR r.app ~ '^[[:space:]]*$'
         UNION ALL
         SELECT u.path, c.reason, CASE c.reason
             WHEN 'not_connected' THEN format('the user has not connected %s', c.provider)
@@ -225,7 +225,7 @@ BEGIN
     SELECT p.path, p.code, p.problem FROM problems AS p
     -- The trigger first, then the actions by number.
     ORDER BY NOT p.path ^@ '/trigger', p.path ^@ '/required_providers',
-        (SELECT array_agg(n[1]::integer) FROM regexp_matches(p.path, '\d+', 'g') AS n) NULLS FIRST,
+        (SELECT array_agg(n[1]::integer) FROM regexp_matches(p.path, '[0-9]+', 'g') AS n) NULLS FIRST,
         p.path COLLATE "C", p.code COLLATE "C";
 END
 $$;

@@ -77,7 +77,8 @@ impl AccessError {
             }
             Self::ForeignSchema { schema, trusted, .. } => format!(
                 "Drop it, if nothing in it is wanted. Or look at what it holds, and then: ALTER SCHEMA \
-                 {schema} OWNER TO \"{trusted}\";"
+                 {schema} OWNER TO {};",
+                quote(trusted)
             ),
             Self::ForeignObject { schema: "kepler_data", .. } => {
                 "It may be left from tables that were dropped: DROP SCHEMA kepler_data CASCADE; if \
@@ -90,13 +91,15 @@ impl AccessError {
             }
             Self::ForeignCode { kind, name, table } => {
                 format!(
-                    "Look at it, and drop it: DROP {} \"{name}\" ON {table};",
-                    kind.to_uppercase()
+                    "Look at it, and drop it: DROP {} {} ON {table};",
+                    kind.to_uppercase(),
+                    quote(name)
                 )
             }
             Self::NoGrantOption { owner, .. } => format!(
-                "As a superuser: GRANT USAGE ON SCHEMA kepler TO \"{owner}\" WITH GRANT OPTION; GRANT \
-                 EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO \"{owner}\" WITH GRANT OPTION;"
+                "As a superuser: GRANT USAGE ON SCHEMA kepler TO {owner} WITH GRANT OPTION; GRANT EXECUTE ON \
+                 ALL FUNCTIONS IN SCHEMA kepler TO {owner} WITH GRANT OPTION;",
+                owner = quote(owner)
             ),
             Self::NoRight { role, level, .. } => grant_hint(role, level),
             Self::NotTheOwner { .. } => {

@@ -234,7 +234,7 @@ pub(crate) fn share_with_monitor(client: &mut SpiClient<'_>, owner: Owner) -> Re
 }
 
 /// Gives the rights of their levels anew, after tables or functions have come: to those roles that still
-/// have what `grant_access` gave them first. A role of the same name that came later is another one.
+/// have what `grant_access` gave them. A role that has come to the name, new or renamed, is another one.
 pub(crate) fn share_anew(client: &mut SpiClient<'_>, owner: Owner) -> Result<(), Error> {
     for (role, level) in levels(client)? {
         give(client, owner, &role, level)?;
@@ -247,10 +247,18 @@ fn levels(client: &mut SpiClient<'_>) -> Result<Vec<(String, Level)>, Error> {
         "SELECT a.role_name, a.level
          FROM kepler.access_levels AS a
          JOIN pg_catalog.pg_roles AS r ON r.rolname = a.role_name
+         JOIN (VALUES ('reader', 'schema_versions', 'SELECT'), ('writer', 'users', 'INSERT'),
+                   ('worker', 'leases', 'INSERT'), ('admin', 'workspaces', 'INSERT')) AS m (level, name, privilege)
+             ON m.level = a.level
          WHERE EXISTS (
              SELECT FROM pg_catalog.pg_namespace AS n
              CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) AS x
              WHERE n.nspname = $1 AND x.grantee = r.oid AND x.privilege_type = 'USAGE')
+           AND EXISTS (
+             SELECT FROM pg_catalog.pg_class AS c
+             JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = $1
+             CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) AS x
+             WHERE c.relname = m.name AND x.grantee = r.oid AND x.privilege_type = m.privilege)
          ORDER BY a.role_name",
         None,
         &[SCHEMA.into()],

@@ -45,6 +45,9 @@ const LOG: &str = "SELECT, INSERT, UPDATE";
 const ENRICH: &str =
     "SELECT, UPDATE (enrichment_status, enrichment_lease_id, enrichment, updated_at)";
 
+/// What a search writes, where it notes what it found. The whole table could be locked by whoever may update it.
+const NOTE: &str = "SELECT, INSERT, UPDATE (last_accessed_at, hits)";
+
 /// What is read under a lock, so that nobody deletes it meanwhile: Postgres asks for the right to update.
 const LOCK: &str = "SELECT, UPDATE (updated_at)";
 
@@ -77,7 +80,7 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("leases", [READ, READ, CHANGE, CHANGE]),
     ("memories", [READ, CHANGE, LOCK, CHANGE]),
     // A search notes what it found, where it is asked to.
-    ("memory_access", [LOG, CHANGE, LOG, CHANGE]),
+    ("memory_access", [NOTE, CHANGE, NOTE, CHANGE]),
     ("messages", [READ, CHANGE, LOCK, CHANGE]),
     ("records", [READ, CHANGE, ENRICH, CHANGE]),
     ("schema_versions", [READ, READ, READ, READ]),

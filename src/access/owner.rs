@@ -8,6 +8,7 @@
 use super::error::AccessError;
 use super::level::{self, Level, SCHEMA};
 use crate::error::Error;
+use crate::pg::plan::LocalSettings;
 use crate::pg::relation;
 use crate::pg::role::{self, ActAs};
 use pgrx::pg_sys;
@@ -74,6 +75,13 @@ impl Owner {
         }
         self.require_own_code(client, tables)?;
         Ok(Some(self.act()))
+    }
+
+    /// For making tables: what a caller without the owner's rights has set as the default tablespace does not hold, as
+    /// Postgres would ask whether the owner may use it.
+    pub(crate) fn own_tablespace(self) -> Option<LocalSettings> {
+        let is_foreign = !self.is_caller();
+        is_foreign.then(|| LocalSettings::set(&[(c"default_tablespace", c"")]))
     }
 
     /// Refuses tables that are not plain ones of the owner, or that run code of others when they are

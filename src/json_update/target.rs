@@ -44,8 +44,19 @@ pub(super) struct Target {
 }
 
 thread_local! {
+    // With the type under a domain: operators are found by name, and one for the domain itself may be anybody's.
     static COLUMNS: Statement = const { Statement::new(
-        c"SELECT a.attname::text, a.atttypid, format('%I.%I', n.nspname, t.typname)
+        c"SELECT a.attname::text, a.atttypid, format('%I.%I', n.nspname, t.typname), (
+              WITH RECURSIVE b (oid, type) AS (
+                  SELECT t.typbasetype, t.typtype
+                  UNION ALL
+                  SELECT u.typbasetype, u.typtype FROM b JOIN pg_catalog.pg_type AS u ON u.oid = b.oid
+                  WHERE b.type = 'd' AND u.typtype = 'd')
+              SELECT format('%I.%I', s.nspname, u.typname)
+              FROM b
+              JOIN pg_catalog.pg_type AS u ON u.oid = b.oid AND u.typtype <> 'd'
+              JOIN pg_catalog.pg_namespace AS s ON s.oid = u.typnamespace
+              WHERE b.type = 'd')
           FROM pg_catalog.pg_attribute AS a
           JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
           JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
@@ -85,6 +96,8 @@ struct Column {
     type_oid: pg_sys::Oid,
     /// As SQL names it, without a length or precision, with which a cast would cut values off.
     sql_type: String,
+    /// Of a domain the type that it is over.
+    base: Option<String>,
 }
 
 impl Target {
@@ -173,7 +186,11 @@ impl Target {
             let member = quote_literal(name);
             format!("CAST($2 OPERATOR(pg_catalog.->>) {member} AS {sql_type})")
         };
-        Ok(Self::with(shape, (&table, plain, generation), set, value))
+        let compared = |name: &str| {
+            let cast = column(name).and_then(|column| column.base.as_ref());
+            cast.map_or_else(String::new, |base| format!("::{base}"))
+        };
+        Ok(Self::with(shape, (&table, plain, generation), set, value, compared))
     }
 
     /// Writes the statements for a unique set: columns, each with its operator for equality.
@@ -182,6 +199,7 @@ impl Target {
         (table, plain, generation): (&str, bool, u64),
         set: &[(String, String)],
         value: impl Fn(&str) -> String,
+        compared: impl Fn(&str) -> String,
     ) -> Self {
         let column = quote(&shape.column);
         let document = if shape.upsert {
@@ -191,7 +209,10 @@ impl Target {
         };
         let found: Vec<String> = set
             .iter()
-            .map(|(name, equals)| format!("t.{} {equals} {}", quote(name), value(name)))
+            .map(|(name, equals)| {
+                let cast = compared(name);
+                format!("t.{}{cast} {equals} {}{cast}", quote(name), value(name))
+            })
             .collect();
         let found = found.join(" AND ");
         let revision = shape.revision_column.as_deref().map(quote);
@@ -256,12 +277,13 @@ impl Target {
 fn columns(client: &mut SpiClient<'_>, relation: pg_sys::Oid) -> Vec<Column> {
     let parameters = [Some(pg_sys::Datum::from(relation))];
     let rows = COLUMNS.with(|statement| statement.run(client, &parameters));
-    rows.iter::<3>()
+    rows.iter::<4>()
         .filter_map(|row| {
             Some(Column {
                 name: row.text(0)?.to_owned(),
                 type_oid: row.oid(1)?,
                 sql_type: row.text(2)?.to_owned(),
+                base: row.text(3).map(str::to_owned),
             })
         })
         .collect()

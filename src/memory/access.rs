@@ -112,9 +112,9 @@ impl Reader {
             // One table whose own policies are to hold is enough.
             as_owner &= table.is_plain && table.owner == owner.role();
             as_owner &= !secured || table.is_by_workspace;
-            may_touch = [pg_sys::ACL_SELECT, pg_sys::ACL_INSERT, pg_sys::ACL_UPDATE]
-                .into_iter()
-                .all(|right| role::may(right, table.access));
+            may_touch = role::may(pg_sys::ACL_SELECT, table.access)
+                && role::may(pg_sys::ACL_INSERT, table.access)
+                && role::may_in_part(pg_sys::ACL_UPDATE, table.access);
         }
         let owner = as_owner.then(|| owner.act());
         let space = activated(client, workspace_id)?;

@@ -17,11 +17,33 @@ use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 
 thread_local! {
+    // And whether there is code of anybody's that the planner runs: it works out what it can of indexes' expressions and
+    // conditions, of checks, and of what partitions are made by. Those may be the choice of the whole's owner.
     static PARTS: Statement = const { Statement::new(
         c"SELECT c.oid, c.relkind::text, c.reltuples::float8, c.relpages, c.relowner,
                  pg_catalog.has_table_privilege(c.oid, 'SELECT')
                      AND NOT pg_catalog.row_security_active(c.oid),
-                 c.relrowsecurity AND c.relforcerowsecurity
+                 c.relrowsecurity AND c.relforcerowsecurity, EXISTS (
+                     SELECT FROM pg_catalog.pg_depend AS d
+                     WHERE d.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass,
+                             'pg_catalog.pg_operator'::pg_catalog.regclass,
+                             'pg_catalog.pg_type'::pg_catalog.regclass)
+                       AND (d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid IN (
+                                SELECT i.indexrelid FROM pg_catalog.pg_index AS i
+                                WHERE i.indrelid = c.oid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL))
+                            OR d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.objid IN (
+                                SELECT k.oid FROM pg_catalog.pg_constraint AS k
+                                WHERE k.conrelid = c.oid AND k.contype = 'c')
+                            OR c.relispartition AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                                AND d.objid IN (
+                                    SELECT p.partrelid FROM pg_catalog.pg_partitioned_table AS p
+                                    WHERE p.partrelid IN (SELECT pg_catalog.pg_partition_ancestors(c.oid))
+                                      AND p.partexprs IS NOT NULL))
+                       AND NOT EXISTS (
+                           SELECT FROM pg_catalog.pg_depend AS e
+                           JOIN pg_catalog.pg_extension AS x ON x.oid = e.refobjid AND x.extname = 'vector'
+                           WHERE e.classid = d.refclassid AND e.objid = d.refobjid AND e.deptype = 'e'
+                             AND e.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass))
           FROM pg_catalog.pg_class AS c
           WHERE c.oid = ANY ($1::pg_catalog.oid[]) AND c.relkind <> 'p'
           ORDER BY c.oid",
@@ -58,14 +80,14 @@ pub(crate) fn find(
     }
     let rows = PARTS.with(|statement| statement.run(client, &[Some(relations.datum())]));
     let mut parts = Vec::new();
-    for row in rows.iter::<7>() {
+    for row in rows.iter::<8>() {
         let Some(relation) = row.oid(0) else { continue };
         let Some(name) = table_name(relation) else { continue };
         if row.text(1) == Some("f") {
             return Err(MemoryError::ForeignPart { table: table.to_owned(), part: name });
         }
         let as_caller = row.boolean(5) == Some(true);
-        if !as_caller && row.boolean(6) == Some(true) {
+        if !as_caller && (row.boolean(6) == Some(true) || row.boolean(7) == Some(true)) {
             return Ok(None);
         }
         parts.push(Part {

@@ -120,6 +120,8 @@ thread_local! {
           ORDER BY s.created_at, s.name LIMIT 1",
         &[],
     ) };
+    // Searches read it as the owner of Kepler's tables, and whoever may list spaces may name any relation: a view would
+    // run its functions as the owner.
     static PLACE: Statement = const { Statement::new(
         c"SELECT c.oid, c.reltuples::float8, c.relpages, n.nspname::text, t.oid, t.typarray
           FROM pg_catalog.pg_extension AS x
@@ -128,7 +130,11 @@ thread_local! {
           CROSS JOIN pg_catalog.pg_class AS c
           WHERE x.extname = 'vector' AND c.relname = $1::name
             AND c.relnamespace = (SELECT d.oid FROM pg_catalog.pg_namespace AS d
-                                  WHERE d.nspname = 'kepler_data')",
+                                  WHERE d.nspname = 'kepler_data')
+            AND c.relkind IN ('r', 'p')
+            AND c.relowner = (SELECT o.relowner FROM pg_catalog.pg_class AS o
+                              JOIN pg_catalog.pg_namespace AS k ON k.oid = o.relnamespace
+                              WHERE k.nspname = 'kepler' AND o.relname = 'embedding_spaces')",
         &[pg_sys::TEXTOID],
     ) };
     static NAMES: Statement = const { Statement::new(

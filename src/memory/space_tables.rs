@@ -122,7 +122,9 @@ fn _make_embedding_tables(space: Option<String>) -> Result<(), ErrorReport> {
     let space = required("space", space)?;
     require_right("embedding_spaces", pg_sys::ACL_INSERT)?;
     Ok(Spi::connect_mut(|client| -> Result<(), Error> {
-        let _owner = Owner::find()?.act();
+        let owner = Owner::find()?;
+        let _place = owner.own_tablespace();
+        let _owner = owner.act();
         client.update(
             "SELECT kepler._create_embedding_tables($1)",
             None,

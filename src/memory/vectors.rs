@@ -34,7 +34,8 @@ use xxhash_rust::xxh3::xxh3_64;
 const MAX_ROWS: i32 = 10_000;
 
 thread_local! {
-    // With the operator that each column's type has for equality.
+    // With the operator that each column's type has for equality, and the type under a domain: the operator is found by
+    // name, and an operator of that name for the domain itself may be anybody's.
     static COLUMNS: Statement = const { Statement::new(
         c"SELECT a.attname::text, a.atttypmod, n.nspname::text, t.typname::text, t.oid, t.typarray,
                  x.oid IS NOT NULL, (
@@ -50,7 +51,10 @@ thread_local! {
                        AND c.opcintype IN (t.oid, CASE WHEN t.typname = 'varchar' THEN 25::oid END,
                            CASE WHEN t.typtype = 'd' THEN t.typbasetype END,
                            CASE WHEN t.typtype = 'e' THEN 3500::oid END)
-                     ORDER BY c.opcintype <> t.oid LIMIT 1)
+                     ORDER BY c.opcintype <> t.oid LIMIT 1),
+                 (SELECT format('%I.%I', s.nspname, b.typname)
+                  FROM pg_catalog.pg_type AS b JOIN pg_catalog.pg_namespace AS s ON s.oid = b.typnamespace
+                  WHERE b.oid = t.typbasetype AND t.typtype = 'd')
           FROM pg_catalog.pg_attribute AS a
           JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
           JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
@@ -89,6 +93,8 @@ struct Column {
     array_oid: pg_sys::Oid,
     is_vector: bool,
     equals: Option<String>,
+    /// Of a domain the type that it is over.
+    base: Option<String>,
 }
 
 /// A row that was found: the whole of it, and its distance.
@@ -325,7 +331,7 @@ fn check(request: &Request, table: &str, dimensions: Option<usize>) -> Result<()
 
 fn columns(client: &mut SpiClient<'_>, relation: &[Option<pg_sys::Datum>]) -> Vec<Column> {
     let rows = COLUMNS.with(|statement| statement.run(client, relation));
-    rows.iter::<8>()
+    rows.iter::<9>()
         .filter_map(|row| {
             let schema = row.text(2)?;
             Some(Column {
@@ -337,6 +343,7 @@ fn columns(client: &mut SpiClient<'_>, relation: &[Option<pg_sys::Datum>]) -> Ve
                 array_oid: row.oid(5)?,
                 is_vector: row.boolean(6)?,
                 equals: row.text(7).map(str::to_owned),
+                base: row.text(8).map(str::to_owned),
             })
         })
         .collect()
@@ -402,7 +409,10 @@ fn conditions(
         if let Some(typed) = typed.filter(|_| column.array_oid != pg_sys::InvalidOid) {
             values = parameters.stored(column.array_oid, &typed);
         }
-        conditions.push(format!("{field} {equals} ANY ({values})"));
+        conditions.push(match &column.base {
+            Some(base) => format!("{field}::{base} {equals} ANY ({values}::{base}[])"),
+            None => format!("{field} {equals} ANY ({values})"),
+        });
     }
     Ok(conditions)
 }

@@ -72,6 +72,17 @@ pub(crate) fn may(right: u32, relation: pg_sys::Oid) -> bool {
     }
 }
 
+/// Whether the role that calls has a right on a table, or on a column of it.
+pub(crate) fn may_in_part(right: u32, relation: pg_sys::Oid) -> bool {
+    let how = pg_sys::AclMaskHow::ACLMASK_ANY;
+    // SAFETY: as above.
+    let of_columns = || unsafe {
+        pg_sys::pg_attribute_aclcheck_all(relation, current(), right.into(), how)
+            == pg_sys::AclResult::ACLCHECK_OK
+    };
+    may(right, relation) || of_columns()
+}
+
 /// Whether policies hold for the role that calls.
 pub(crate) fn is_secured(relation: pg_sys::Oid) -> bool {
     // SAFETY: as above; without a role it asks about the current one.

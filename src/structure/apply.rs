@@ -29,7 +29,7 @@ const SETTINGS: &[(&CStr, &CStr)] = &[
 thread_local! {
     // What is changed is the table as it is, not as an older snapshot has it.
     static FACTS: Statement = const { Statement::new(
-        c"SELECT kepler._table_facts(c.oid)::text
+        c"SELECT kepler._table_facts(c.oid::pg_catalog.regclass)::text
           FROM pg_catalog.pg_class AS c
           WHERE c.relname = $1::name AND c.relkind = 'r'
               AND c.relnamespace = pg_catalog.to_regnamespace($2)",
@@ -213,7 +213,9 @@ pub(crate) fn run(
     steps: &[Step],
 ) -> Result<(), Error> {
     let table = qualified(SCHEMA, table_name);
-    let _owner = Owner::find()?.act();
+    let owner = Owner::find()?;
+    let _place = owner.own_tablespace();
+    let _owner = owner.act();
     let _settings = LocalSettings::set(SETTINGS);
     let mut failures = Vec::new();
     for step in steps {

@@ -36,7 +36,7 @@ pub(crate) struct EntryTable {
     /// Of `kepler.entry_tables`.
     id: String,
     version: Version,
-    relation: pg_sys::Oid,
+    pub(crate) relation: pg_sys::Oid,
     made_of: MadeOf,
     /// As SQL names it.
     pub(crate) name: String,

@@ -4,7 +4,7 @@ use super::land::Landing;
 use super::violation::{Code, Violation};
 use crate::id::new_id;
 use crate::pg::array::Array;
-use crate::pg::sequence;
+use crate::pg::{role, sequence};
 use crate::structure::model::KeyKind;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
@@ -59,6 +59,9 @@ impl Landing<'_> {
                 }
             }
         }
+        // As in Postgres, no value is used up by whoever may not insert, and is told so in a moment.
+        let generated =
+            generated.filter(|_| role::may_in_part(pg_sys::ACL_INSERT, self.table.relation));
         let mut completed = Array::new(self.table.validator.columns[0].element);
         for row in 0..keys.count() {
             match (keys.get(&starts, row), self.table.key_kind, generated) {

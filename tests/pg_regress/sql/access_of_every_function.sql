@@ -280,4 +280,98 @@ RESET ROLE;
 ANALYZE evil.vectors;
 SELECT document -> 'id' AS id, plan FROM kepler.search_vectors('evil.vectors', 'embedding', '[1, 7]', 1);
 SELECT is_called AS sprung FROM sprung;
+
+-- A partition of its table that belongs to a superuser is read as its owner: but not where the planner would work out, as that
+-- owner, what the table's own checks or indexes say.
+SET LOCAL ROLE access_evil;
+CREATE FUNCTION evil.one() RETURNS integer IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_user <> 'access_evil' AND current_setting('access.caller') = 'access_evil' THEN PERFORM nextval('public.sprung'); END IF;
+    RETURN 1;
+END
+$$;
+CREATE TABLE evil.whole (id integer, embedding vector(2), CHECK (id >= evil.one())) PARTITION BY RANGE (id);
+RESET ROLE;
+SET LOCAL access.caller = 'access_nobody';
+CREATE TABLE evil.part PARTITION OF evil.whole FOR VALUES FROM (1) TO (10);
+INSERT INTO evil.whole VALUES (1, '[1, 1]'), (2, '[1, 2]');
+SET LOCAL access.caller = 'access_evil';
+SET LOCAL constraint_exclusion = on;
+SET LOCAL ROLE access_evil;
+SELECT document -> 'id' AS id FROM kepler.search_vectors('evil.whole', 'embedding', '[1, 2]', 1, condition => '{"id": [1, 2, 3]}');
+RESET ROLE;
+RESET constraint_exclusion;
+SELECT is_called AS sprung FROM sprung;
+
+-- An operator for a domain, found by name where the domain's own type has one: it is not called.
+CREATE DOMAIN public.place AS vector(2);
+CREATE TABLE public.placed (place public.place UNIQUE, document jsonb, embedding vector(2));
+INSERT INTO public.placed VALUES ('[1, 2]', '{}', '[1, 0]'), ('[1, 3]', '{}', '[1, 1]');
+GRANT CREATE ON SCHEMA public TO access_evil;
+SET LOCAL ROLE access_evil;
+CREATE FUNCTION evil.same(public.place, public.place) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN PERFORM nextval('public.sprung'); RETURN true; END
+$$;
+CREATE OPERATOR public.= (FUNCTION = evil.same, LEFTARG = public.place, RIGHTARG = public.place);
+RESET ROLE;
+SELECT document -> 'place' AS place FROM kepler.search_vectors('public.placed', 'embedding', '[1, 0]', 5, condition => '{"place": "[1,3]"}');
+SELECT count(*) FROM kepler.update_document('public.placed', '{"place": "[1,3]"}', 'document', '{"$set": {"a": 1}}');
+SELECT place, document FROM public.placed ORDER BY place;
+SELECT is_called AS sprung FROM sprung;
+
+-- Whoever may list spaces names a view as the table of one: searches, which read as the owner, take it for none.
+GRANT CREATE ON SCHEMA kepler_data TO access_admin;
+SET LOCAL ROLE access_admin;
+CREATE FUNCTION kepler_data.look() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM nextval('public.sprung');
+    RETURN 'fact';
+END
+$$;
+CREATE VIEW kepler_data.view_embeddings AS
+SELECT 'default'::text AS workspace_id, m.id AS memory_id, '[1, 0]'::vector(2) AS embedding, NULL::text AS user_id, kepler_data.look() AS context_type
+FROM kepler.memories AS m;
+INSERT INTO kepler.embedding_spaces (name, model, dimensions, table_name, message_table_name)
+VALUES ('view', 'm', 2, 'view_embeddings', 'view_message_embeddings');
+SAVEPOINT view;
+SELECT memory_id FROM kepler.search_memories('[1, 0]', 1, space => 'view');
+ROLLBACK TO view;
+SELECT * FROM kepler.recall_check(space => 'view');
+ROLLBACK TO view;
+RESET ROLE;
+SELECT kepler.activate_space('view');
+ROLLBACK TO view;
+RESET ROLE;
+SELECT kepler.retire_embedding_space('view');
+SELECT is_called AS sprung FROM sprung;
+
+-- Whoever may only read cannot lock what searches need.
+SET LOCAL ROLE access_reader;
+SAVEPOINT locks;
+LOCK TABLE kepler.memory_access IN ACCESS EXCLUSIVE MODE;
+ROLLBACK TO locks;
+SELECT kepler.touch_memories(ARRAY(SELECT m.id FROM kepler.memories AS m)) > 0 AS touched;
+RESET ROLE;
+
+-- Nor can it use up the numbers of entries.
+SELECT pg_get_serial_sequence('kepler_data.' || :'things', 'entry_id') AS numbers \gset
+SELECT last_value AS before FROM :numbers \gset
+SELECT outcome($$kepler.insert_entries('Thing', '[{"a": 2}, {"a": 3}]', 'skip')$$, 'access_reader');
+SELECT last_value = :before AS same FROM :numbers;
+
+-- An administrator changes the tables of its own workspace, whatever that is called.
+INSERT INTO kepler.workspaces (id, name) VALUES ('back\slash''s', 'Backslash');
+SET LOCAL kepler.workspace_id = 'back\slash''s';
+SET LOCAL ROLE access_admin;
+SELECT count(*) FROM kepler.create_entry_table('Thing', '{"fields": [{"name": "a", "type": "integer"}]}');
+SELECT kepler.alter_entry_table('Thing', '{"fields": [{"name": "a", "type": "integer"}, {"name": "b", "type": "text"}]}') AS version;
+RESET ROLE;
+-- It lists another's table as its own, for somebody with all rights to drop.
+SET LOCAL ROLE access_admin;
+INSERT INTO kepler.entry_tables (id, record_name, number, table_name, dropped_at) VALUES ('forged', 'Old', 1, :'things', now());
+INSERT INTO kepler.structures (entry_table_id, version, structure) VALUES ('forged', 1, '{"fields": []}');
+RESET ROLE;
+SAVEPOINT forged;
+SELECT kepler.purge_entry_table('Old', '{purge}');
+ROLLBACK TO forged;
 ROLLBACK;

@@ -8,6 +8,11 @@ CREATE ROLE trust_dbo;
 CREATE ROLE trust_owner;
 CREATE ROLE trust_app;
 CREATE DATABASE kepler_trust OWNER trust_dbo TEMPLATE template0;
+-- The owner of a database says how all its sessions read literals and look up names.
+SET ROLE trust_dbo;
+ALTER DATABASE kepler_trust SET standard_conforming_strings = off;
+ALTER DATABASE kepler_trust SET search_path = public, pg_catalog;
+RESET ROLE;
 \c kepler_trust
 SET client_min_messages = warning;
 
@@ -86,6 +91,13 @@ SELECT count(*) FROM kepler.install();
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 DROP TRIGGER trap ON kepler.entry_tables;
 DROP TRIGGER trap ON kepler.access_levels;
+-- What the error says to do is safe to do, whatever the trap is called.
+SET ROLE trust_owner;
+CREATE TRIGGER "t"" ON kepler.entry_tables; ALTER ROLE trust_owner SUPERUSER; --" BEFORE INSERT ON kepler.entry_tables
+    FOR EACH ROW EXECUTE FUNCTION trust_owner.trap();
+RESET ROLE;
+SELECT kepler.create_entry_table('More', '{"fields": []}');
+DROP TRIGGER "t"" ON kepler.entry_tables; ALTER ROLE trust_owner SUPERUSER; --" ON kepler.entry_tables;
 -- ... and a view in the place of a table.
 SET ROLE trust_owner;
 CREATE FUNCTION trust_owner.look() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'ALTER ROLE trust_owner SUPERUSER'; RETURN 1; END $$;
@@ -121,6 +133,17 @@ SELECT count(*) FROM kepler.install();
 SELECT has_table_privilege('trust_app', 'kepler.records', 'SELECT') AS inherited;
 \set VERBOSITY default
 SELECT kepler.revoke_access('trust_app'), kepler.revoke_access('trust_app');
+-- Nor does a role come by a level by taking the name of one that is gone.
+CREATE ROLE trust_gone;
+SELECT kepler.grant_access('trust_gone', 'admin');
+DROP OWNED BY trust_gone;
+DROP ROLE trust_gone;
+SELECT kepler.grant_access('trust_app', 'reader');
+ALTER ROLE trust_app RENAME TO trust_gone;
+SELECT count(*) FROM kepler.install();
+SELECT has_table_privilege('trust_gone', 'kepler.workspaces', 'INSERT') AS inherited;
+ALTER ROLE trust_gone RENAME TO trust_app;
+SELECT kepler.revoke_access('trust_app');
 
 -- Its members may do what the owner may.
 GRANT trust_owner TO trust_app;
