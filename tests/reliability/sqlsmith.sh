@@ -29,6 +29,6 @@ LD_LIBRARY_PATH=$BUILD/sqlsmith/lib:$(pg_prefix 18)/lib PATH=$BUILD/sqlsmith/bin
   --target="host=$PGHOST port=$PGPORT dbname=$database user=$role" --max-queries="${QUERIES:-1000}" --seed="${SEED:-1}" \
   >"$LOGS/sqlsmith-$major.log" 2>&1 || status=$?
 # At the end it tells which errors it met, and how often.
-sed -n 's/^[0-9]*\tERROR: /&/p' "$LOGS/sqlsmith-$major.log" | sort -rn | head -n 20
+sed -n 's/^[0-9]*\tERROR: /&/p' "$LOGS/sqlsmith-$major.log" | sort -rn | awk 'NR <= 20'
 [[ $(admin -c 'SELECT pg_postmaster_start_time()') == "$started" ]] || die "the server was restarted"
 [[ $status -eq 0 ]] || die "sqlsmith ended with $status: $(tail -n 5 "$LOGS/sqlsmith-$major.log")"

@@ -11,7 +11,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -30,7 +30,7 @@ SQL_TYPES = {
 DECIMAL = re.compile(r"(?!-[0.]*$)-?(?:0|[1-9][0-9]*)(?:[.]([0-9]+))?")
 CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.]\d{1,6})?)?"
 DAY = r"(\d{4,})-(\d\d)-(\d\d)"
-MOMENT = re.compile(DAY + r"(?:[ T](\d\d):(\d\d):(\d\d(?:\.\d+)?)(?:Z|\+00)?)?( BC)?")
+MOMENT = re.compile(DAY + r"(?:[ T](\d\d):(\d\d):(\d\d(?:\.\d+)?)(?:Z|\+00(?::00)?)?)?( BC)?")
 
 
 @dataclass(frozen=True)
@@ -293,7 +293,7 @@ def _from_text(text: str, to: Column) -> str:
         elif to.kind == "uuid" and re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text):
             return str(uuid.UUID(text))
         elif to.kind == "json":
-            json.loads(text, parse_constant=float.fromhex)
+            json.loads(text, parse_constant=int)  # NaN and Infinity are no JSON
             return text
     except (ValueError, OverflowError):
         pass
@@ -409,8 +409,12 @@ def same(column: Column, expected: Any, found: Any) -> bool:
     """Whether a value is the one that was expected."""
     if expected in (MADE, MADE_ONCE):
         return found is not None
-    if expected is None or found is None or column.list:
+    if expected is None or found is None:
         return expected == found
+    if column.list:
+        # Items come as JSON prints them, and a decimal without its zeros.
+        item = replace(column, list=False, size=None if column.kind == "decimal" else column.size)
+        return len(expected) == len(found) and all(same(item, one, other) for one, other in zip(expected, found))
     if column.kind == "json":
         return json.loads(expected, parse_float=Decimal) == json.loads(found, parse_float=Decimal)
     if column.kind == "float" or (column.kind == "decimal" and not column.size):
