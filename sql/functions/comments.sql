@@ -566,6 +566,7 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embe
 COMMENT ON FUNCTION kepler._make_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the owner; for whoever may list spaces';
 COMMENT ON FUNCTION kepler._drop_embedding_tables(text) IS 'Internal: drops the tables of a retired space, as the owner; for whoever may take spaces off the list';
 COMMENT ON FUNCTION kepler._create_embedding_space(text, integer, text, text) IS 'Internal: see create_embedding_space';
+COMMENT ON FUNCTION kepler._embedding_table(text) IS 'Internal: a table of a space by its name, if it is a table of the owner';
 COMMENT ON FUNCTION kepler._create_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the caller';
 COMMENT ON FUNCTION kepler._retire_embedding_space(text) IS 'Internal: see retire_embedding_space';
 COMMENT ON FUNCTION kepler._drop_embedding_space(text) IS 'Internal: see drop_embedding_space';

@@ -47,7 +47,7 @@ impl AccessError {
         Some(match self {
             Self::ForeignWorkspace { own, .. } => format!("The session works in \"{own}\"."),
             Self::NotTheOwner { owner, .. } => {
-                format!("The owner is \"{owner}\"; its members and superusers may, too.")
+                format!("The owner is \"{owner}\"; members that inherit its rights and superusers may, too.")
             }
             Self::NoRight { .. } => return None,
             Self::IsTheOwner(_) => "It may do everything, and nothing is to be given.".to_owned(),

@@ -7,6 +7,7 @@ use crate::pg::advisory;
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
 use crate::pg::whole::Spi;
+use crate::workspace;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
@@ -111,6 +112,10 @@ fn _lock_enrichment(
 ) -> Result<(), ErrorReport> {
     let table = if exclusive { "enrichment_policies" } else { "enrichment_queue" };
     owner::require_right(table, pg_sys::ACL_INSERT)?;
+    // Triggers take the shared one for rows of any workspace.
+    if exclusive {
+        workspace::require_own(workspace_id)?;
+    }
     lock(workspace_id, entity_type, exclusive);
     Ok(())
 }
