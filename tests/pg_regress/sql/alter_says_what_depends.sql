@@ -23,7 +23,9 @@ ALTER TABLE :used ADD CONSTRAINT small CHECK (g < 100), ALTER COLUMN i SET DEFAU
 CREATE INDEX odd ON :used (g) WHERE g % 2 = 1;
 CREATE STATISTICS together ON g, f FROM :used;
 ALTER TABLE :used ADD CONSTRAINT apart EXCLUDE (entry_id WITH =) WHERE (g > 0);
+SET LOCAL client_min_messages = error;
 CREATE PUBLICATION sent FOR TABLE :used (entry_id, h);
+RESET client_min_messages;
 
 -- Types that cannot change, with what is in the way; a length neither. The others say what is made anew.
 SELECT object, class, hazards FROM kepler.plan_entry_table('Used', pg_temp.document('{"a": {"type": "bigint"}, "b": {"type": "bigint"}, "c": {"type": "bigint"}, "d": {"type": "bigint"}, "e": {"type": "bigint"}, "f": {"type": "bigint"}, "g": {"type": "bigint"}, "h": {"max_length": 20}, "i": {"type": "integer"}}'));

@@ -22,11 +22,11 @@ SELECT count(*) AS queued FROM kepler.enrichment_queue;
 SELECT outcome FROM kepler.upsert_record('lead', 'a', '{"v": 2}');
 SELECT attempt, data FROM kepler.claim_records('lead', 'w', 10);
 -- So is a requeue; each id has an answer.
-SELECT ordinal, outcome FROM kepler.requeue_records((SELECT array_agg(id ORDER BY external_id DESC) || array_agg(id) || ARRAY['none'] FROM kepler.records));
+SELECT ordinal, outcome FROM kepler.requeue_records((SELECT array_agg(id ORDER BY external_id DESC) || array_agg(id ORDER BY external_id) || ARRAY['none'] FROM kepler.records));
 SELECT attempt FROM kepler.claim_records('lead', 'w', 10);
 SELECT count(*) AS failed FROM kepler.failed_enrichments;
 -- By type: those that are FAILED.
-SELECT outcome FROM kepler.fail_records((SELECT max(id) FROM kepler.leases), (SELECT array_agg(id) FROM kepler.records), 'no', retryable => false);
+SELECT outcome FROM kepler.fail_records((SELECT max(id) FROM kepler.leases), (SELECT array_agg(id ORDER BY external_id) FROM kepler.records), 'no', retryable => false);
 SELECT outcome FROM kepler.requeue_records(entity_type => 'lead');
 SELECT enrichment_status, count(*) FROM kepler.records GROUP BY 1 ORDER BY 1;
 ROLLBACK;
