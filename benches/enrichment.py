@@ -179,13 +179,13 @@ class Bench:
         total = " + ".join(f"pg_total_relation_size('{table}')" for table in way.tables)
         return int(session.value(f"SELECT {total}"))
 
-    def heartbeat(self) -> int:
+    def extend_lease(self) -> int:
         """WAL of one heartbeat for a batch of a hundred, a checkpoint long ago."""
         session = self.make_database()
         session.run(KEPLER.fill.format(rows=100))
         session.run("SELECT count(*) FROM kepler.claim_records('bench', 'w', 100)")
         session.run("CHECKPOINT")
-        beat = "SELECT kepler.heartbeat(id) FROM kepler.leases"
+        beat = "SELECT kepler.extend_lease(id) FROM kepler.leases"
         session.run(beat)
         before = session.value("SELECT pg_current_wal_insert_lsn()")
         for _ in range(100):
@@ -219,7 +219,7 @@ class Bench:
                         ])
             title = "With a snapshot held open for the whole run" if held else "Claim and settle"
             text += ["", title, "-" * len(title), *report.table(lines)]
-        wal = self.heartbeat()
+        wal = self.extend_lease()
         text += ["", f"heartbeat of a batch of 100: {wal} bytes of WAL, target <= 500 {report.mark(wal <= 500)}"]
         major = version.split(".", maxsplit=1)[0]
         print("\n".join(text))

@@ -286,7 +286,7 @@ class Bench:
         guards = (
             "; CREATE TRIGGER touch_updated_at BEFORE UPDATE ON bench.%s_%number% FOR EACH ROW"
             " WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)"
-            " EXECUTE FUNCTION kepler._touch_updated_at()"
+            " EXECUTE FUNCTION kepler_internal.touch_updated_at()"
             "; CREATE POLICY workspace ON bench.%s_%number%"
             " USING ('default' = kepler.current_workspace_id())"
             "; ALTER TABLE bench.%s_%number% ENABLE ROW LEVEL SECURITY"

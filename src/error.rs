@@ -38,7 +38,7 @@ pub(crate) enum Error {
     BadOptions { problems: Vec<String>, known: String },
     #[error("kepler.entities.ignored_paths holds \"{pointer}\", which is no path into a record")]
     BadPointer { pointer: String, problem: String },
-    #[error("argument \"updated_at_key\" needs \"key\"")]
+    #[error("argument \"updated_at_key\" needs \"id_key\"")]
     KeyMissing,
     #[error("connection \"{id}\" does not exist in workspace \"{workspace}\"")]
     NoConnection { id: String, workspace: String },

@@ -16,10 +16,10 @@ struct Step {
 }
 
 /// The elements of a JSON array: the text of each, or why there is none.
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(schema = "kepler_internal", immutable, parallel_safe)]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
-fn _execution_steps_given(
+fn execution_steps_given(
     steps: &str,
 ) -> Result<
     TableIterator<
@@ -118,11 +118,11 @@ fn with_readable_error(element: &[u8]) -> Option<Vec<u8>> {
     parallel_safe,
     strict,
     sql = "
-CREATE FUNCTION kepler._time_of(value jsonb) RETURNS timestamptz
+CREATE FUNCTION kepler_internal.time_of(value jsonb) RETURNS timestamptz
 IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "
 )]
-fn _time_of(value: pgrx::AnyElement) -> Option<TimestampWithTimeZone> {
+fn time_of(value: pgrx::AnyElement) -> Option<TimestampWithTimeZone> {
     let text = crate::pg::json::text(value.datum());
     let micros = time::of_json(text.as_bytes()).and_then(time::Instant::exact).ok()?;
     TimestampWithTimeZone::try_from(micros).ok()

@@ -85,8 +85,8 @@ pub(crate) fn require_tables() -> Result<(), Error> {
 }
 
 /// The same check for functions in SQL, before a query on a missing table fails without a hint.
-#[pg_extern(stable, parallel_safe)]
-fn _require_tables() -> Result<(), ErrorReport> {
+#[pg_extern(schema = "kepler_internal", name = "require_tables", stable, parallel_safe)]
+fn require_tables_in_sql() -> Result<(), ErrorReport> {
     Ok(require_tables()?)
 }
 
@@ -117,8 +117,8 @@ fn install() -> Result<
 }
 
 /// The newest schema version that this library knows; `install()` brings the tables there.
-#[pg_extern(immutable, parallel_safe)]
-fn _latest_schema_version() -> i32 {
+#[pg_extern(schema = "kepler_internal", immutable, parallel_safe)]
+fn latest_schema_version() -> i32 {
     LATEST
 }
 

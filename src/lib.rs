@@ -30,6 +30,10 @@ mod workspace;
 
 pgrx::pg_module_magic!(name, version);
 
+/// What the functions of schema `kepler` are made of; `sql/functions/types.sql` creates it.
+#[pg_schema]
+mod kepler_internal {}
+
 /// Runs when the library is loaded, perhaps in the postmaster: nothing random may be made here.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
@@ -72,10 +76,10 @@ extension_sql_file!(
     name = "entry_tables",
     requires = [
         workspace::current_workspace_id,
-        structure::api::_create_entry_table,
-        structure::api::_drop_entry_table,
-        structure::api::_restore_entry_table,
-        structure::api::_json_schema,
+        structure::api::create_entry_table,
+        structure::api::drop_entry_table,
+        structure::api::restore_entry_table,
+        structure::api::entry_json_schema,
         structure::api::plan_entry_table,
         structure::api::alter_entry_table
     ]
@@ -104,9 +108,9 @@ extension_sql_file!(
     name = "execution_steps",
     requires = [
         "executions",
-        execution_steps::_time_of,
+        execution_steps::time_of,
         workspace::current_workspace_id,
-        execution_steps::_execution_steps_given
+        execution_steps::execution_steps_given
     ]
 );
 extension_sql_file!(
@@ -117,8 +121,7 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/embedding_spaces.sql",
     name = "embedding_spaces",
-    requires =
-        ["enrichment", "settle", workspace::current_workspace_id, memory::last::_last_search]
+    requires = ["enrichment", "settle", workspace::current_workspace_id, memory::last::last_search]
 );
 extension_sql_file!(
     "../sql/functions/index_advice.sql",
@@ -140,9 +143,9 @@ extension_sql_file!(
     name = "memories",
     requires = [
         "embedding_spaces",
-        memory::put_api::_remember,
+        memory::put_api::remember,
         memory::put_api::remember_many,
-        memory::set_embeddings::set_embeddings,
+        memory::set_embeddings::set_memory_embeddings,
         memory::set_embeddings::set_message_embeddings
     ]
 );

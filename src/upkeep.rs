@@ -35,7 +35,7 @@ fn expire_memories(
     let workspace_id = workspace::argument(workspace_id)?;
     keep_up(|client| {
         let expired = client.update(
-            "SELECT kepler._expire_memories($1, $2)",
+            "SELECT kepler_internal.expire_memories($1, $2)",
             None,
             &[max_rows.into(), workspace_id.as_str().into()],
         )?;
@@ -84,7 +84,7 @@ fn abandon_executions(
     let ended = keep_up(|client| {
         let rows = client.update(
             "SELECT a.execution_id, a.workflow_id, a.user_id, a.started_at, a.deadline_at
-             FROM kepler._abandon_executions($1, $2) AS a",
+             FROM kepler_internal.abandon_executions($1, $2) AS a",
             None,
             &[max_rows.into(), workspace_id.as_str().into()],
         )?;

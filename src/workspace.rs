@@ -32,8 +32,8 @@ pub(crate) fn require_own(asked: &str) -> Result<(), Error> {
 }
 
 /// The same check for functions in SQL.
-#[pg_extern(stable, parallel_unsafe)]
-fn _require_workspace(workspace_id: Option<String>) -> Result<(), ErrorReport> {
+#[pg_extern(schema = "kepler_internal", stable, parallel_unsafe)]
+fn require_workspace(workspace_id: Option<String>) -> Result<(), ErrorReport> {
     argument(workspace_id)?;
     Ok(())
 }

@@ -104,7 +104,7 @@ def arguments(batch: str) -> str:
         raise DemoError(f"the data holds {TAG}")
     return (
         f"'place', {TAG}{batch}{TAG}, source => 'geonames',"
-        " key => 'geonameid', updated_at_key => 'modified'"
+        " id_key => 'geonameid', updated_at_key => 'modified'"
     )
 
 

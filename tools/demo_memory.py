@@ -80,7 +80,7 @@ def run(demo: Demo, number: int) -> None:
         f"{len(texts):,} descriptions in Python's own library, with embeddings by {NAME}.",
     )
     vectors = model.embed([text.text for text in texts])
-    actions, seconds = Counter[str](), 0.0
+    counts, seconds = Counter[str](), 0.0
     for first in range(0, len(texts), BATCH):
         batch = json.dumps([
             {
@@ -92,16 +92,16 @@ def run(demo: Demo, number: int) -> None:
         if "$batch$" in batch:
             raise DemoError("the data holds $batch$")
         started = time.monotonic()
-        answers = session.json(f"SELECT json_agg(action) FROM kepler.remember_many($batch${batch}$batch$)")
+        answers = session.json(f"SELECT json_agg(outcome) FROM kepler.remember_many($batch${batch}$batch$)")
         seconds += time.monotonic() - started
-        actions.update(answers)
-    outcomes = ", ".join(f"{count:,} {action}" for action, count in actions.items())
+        counts.update(answers)
+    outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in counts.items())
     print_table(
         ["rows", "seconds", "rows/s", "outcomes"],
         [[f"{len(texts):,}", f"{seconds:.2f}", f"{len(texts) / seconds:,.0f}", outcomes]],
         right=3,
     )
-    demo.expect(actions == {"added": len(texts)}, f"{len(texts):,} added")
+    demo.expect(counts == {"inserted": len(texts)}, f"{len(texts):,} added")
     session.run("VACUUM ANALYZE")
 
     def search(question: str, rows: int, filter: dict[str, object] | None = None) -> list[dict[str, object]]:

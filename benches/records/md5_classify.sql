@@ -12,7 +12,7 @@ classified AS MATERIALIZED (
     SELECT i.external_id, i.data, i.data_hash, t.id AS existing_id,
         CASE
             WHEN t.id IS NULL THEN 'inserted'
-            WHEN t.deleted_at IS NOT NULL THEN 'undeleted'
+            WHEN t.deleted_at IS NOT NULL THEN 'restored'
             WHEN t.data_hash IS DISTINCT FROM i.data_hash THEN 'changed'
             ELSE 'unchanged'
         END AS outcome

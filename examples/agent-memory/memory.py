@@ -54,7 +54,7 @@ class AgentMemory:
         """Remembers what was learned in a conversation, and gives the memory and what was done: added, or
         duplicate where the same is known already. `instead_of` names a memory that is no longer true."""
         row = self._connection.execute(
-            "SELECT memory_id, action FROM kepler.remember(%s::text, %s::vector, user_id => %s,"
+            "SELECT memory_id, outcome FROM kepler.remember(%s::text, %s::vector, user_id => %s,"
             " context_type => %s, metadata => %s::jsonb, valid_from => %s, supersedes => %s, dedupe => %s)",
             (
                 fact, self._vector(fact), self._user_id, kind, json.dumps({"conversation": source}), since,

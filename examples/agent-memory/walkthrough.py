@@ -36,7 +36,7 @@ def walk(connection: psycopg.Connection) -> None:
     connection.execute(
         "SELECT kepler.create_embedding_space('walkthrough', dimensions => %s, model => %s)", (model.dimensions, NAME)
     )
-    connection.execute("SELECT kepler.activate_space('walkthrough')")
+    connection.execute("SELECT kepler.activate_embedding_space('walkthrough')")
     ada = AgentMemory(connection, model.embed, "ada")
     bob = AgentMemory(connection, model.embed, "bob")
 
@@ -60,8 +60,8 @@ def walk(connection: psycopg.Connection) -> None:
     february = datetime(2026, 2, 3, tzinfo=timezone.utc)
     food, _ = ada.learn("Is a vegetarian and eats no meat and no fish", "preference", dinner, february)
     ada.learn("Her son is allergic to peanuts", "fact", dinner, february)
-    _, action = ada.learn("Prefers a window seat on planes", "preference", dinner, february)
-    print(f"said again: {action}")
+    _, outcome = ada.learn("Prefers a window seat on planes", "preference", dinner, february)
+    print(f"said again: {outcome}")
     bob.learn("Loves steak, rare", "preference", "bob's", february)
 
     heading("March: a new conversation, which knows nothing yet")
@@ -72,8 +72,8 @@ def walk(connection: psycopg.Connection) -> None:
 
     heading("What changes, changes")
     april = datetime(2026, 4, 20, tzinfo=timezone.utc)
-    _, action = ada.learn("Eats fish now, but still no meat", "preference", lunch, april, instead_of=food)
-    print(f"a correction: {action}")
+    _, outcome = ada.learn("Eats fish now, but still no meat", "preference", lunch, april, instead_of=food)
+    print(f"a correction: {outcome}")
     question = "Does she eat fish or meat?"
     print(f"now:      {ada.recall(question, 1)[0].content}")
     print(f"in March: {ada.recall(question, 1, at=datetime(2026, 3, 1, tzinfo=timezone.utc))[0].content}")

@@ -38,23 +38,23 @@ SELECT outcome, status, token IS NOT NULL AS token FROM kepler.start_execution('
 SELECT ordinal, number, outcome FROM kepler.add_execution_steps(:'run', :'token', '[
     {"name": "summarise", "input": {"mail": "mail 1"}, "output": {"summary": "The shop is down."}},
     {"name": "post", "status": "RUNNING", "input": {"channel": "#team"}}]');
-SELECT kepler.execution_heartbeat(:'run', :'token') IS NOT NULL AS alive;
+SELECT kepler.extend_execution(:'run', :'token') IS NOT NULL AS alive;
 SELECT number, outcome FROM kepler.add_execution_steps(:'run', :'token', '[
     {"number": 2, "name": "post", "output": {"ts": "1714557600.0001"}}]');
-SELECT kepler.finish_execution(:'run', :'token', 'SUCCESS', '{"posted": 1}') AS outcome;
+SELECT (kepler.finish_execution(:'run', :'token', 'SUCCESS', '{"posted": 1}')).outcome;
 -- The answer was lost on the way, and the worker reports again.
-SELECT kepler.finish_execution(:'run', :'token', 'SUCCESS', '{"posted": 1}') AS outcome;
+SELECT (kepler.finish_execution(:'run', :'token', 'SUCCESS', '{"posted": 1}')).outcome;
 SELECT number, name, status, input, output FROM kepler.execution_steps
 WHERE workspace_id = 'synth' AND execution_id = :'run' ORDER BY number;
 
 \echo 'The second mail fails. The worker of the third dies; somebody finds its run when it is overdue.'
 SELECT execution_id AS run, token FROM kepler.start_execution('urgent-mail', 'mail 2') \gset
-SELECT kepler.finish_execution(:'run', :'token', 'FAILURE', error => 'Slack answered: channel_not_found') AS outcome;
+SELECT (kepler.finish_execution(:'run', :'token', 'FAILURE', error => 'Slack answered: channel_not_found')).outcome;
 SELECT execution_id AS run, token FROM kepler.start_execution('urgent-mail', 'mail 3', timeout => '1 millisecond') \gset
 SELECT pg_sleep(0.01);
 SELECT workflow_id, user_id FROM kepler.abandon_executions();
 -- It was not dead after all. It comes too late, and what it says is kept.
-SELECT kepler.finish_execution(:'run', :'token', 'SUCCESS', '{"posted": 1}') AS outcome;
+SELECT (kepler.finish_execution(:'run', :'token', 'SUCCESS', '{"posted": 1}')).outcome;
 
 \echo '5. How is it doing?'
 SELECT idempotency_key, status, results, error, late_finish ->> 'status' AS said_later

@@ -11,7 +11,7 @@ COMMENT ON FUNCTION kepler.status() IS
 tables: for each of Kepler''s tables rows (of all workspaces), bytes, and whether the number of rows is estimated (above 64 MB once analysed, and where the caller may not read the table). made: entry tables and embeddings, taken together.
 enrichment: oldest_ready_at, how many leases there are and how many have expired. executions: how many are running, and how many of them overdue.
 For every level of access and for members of pg_monitor. Errors: 55000 before install().';
-COMMENT ON FUNCTION kepler._table_status(regclass) IS 'Internal: rows and bytes of a table';
+COMMENT ON FUNCTION kepler_internal.table_status(regclass) IS 'Internal: rows and bytes of a table';
 
 COMMENT ON FUNCTION kepler.version() IS
 'The version of the loaded library. status() also gives that of the extension''s SQL, which ALTER EXTENSION brings up to it.';
@@ -35,7 +35,7 @@ records: the text of a JSON array. Without key, each element is an envelope {ext
 entity_type, source, connection_id: name the entity, which is made if it is not there.
 merge: replace (new data takes the place of the stored), shallow (its top-level members do), or deep (objects are merged at every level).
 options: {"invalid_characters": "strip"} leaves out what jsonb cannot hold (U+0000, lone surrogates) instead of rejecting the element.
-outcome: inserted, updated, refreshed, undeleted, deleted, unchanged, stale, superseded, or rejected, the last with error_code and error. An invalid element, and one that the database refuses (a constraint, an index, a trigger or a policy of yours; error_code is the SQLSTATE, or not_written), is rejected by itself; the others land.
+outcome: inserted, updated, refreshed, restored, deleted, unchanged, stale, superseded, or rejected, the last with error_code and error. An invalid element, and one that the database refuses (a constraint, an index, a trigger or a policy of yours; error_code is the SQLSTATE, or not_written), is rejected by itself; the others land.
 Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if records cannot be divided into elements; 54000 if there are more than 4,000,000; 23503 for an unknown workspace or connection; 40001 if records kept vanishing while it ran (run it again); 42501 if row security hides the entity.';
 
 COMMENT ON FUNCTION kepler.upsert_records(text, json, text, text, text, text, text, jsonb, text) IS
@@ -168,7 +168,7 @@ COMMENT ON FUNCTION kepler.structure_of(regclass) IS
 'The structure document that would make a table like this one, entry table or not. What a structure cannot say is left out, with a warning for each.
 Errors: 55000 before install(); 22004 for a NULL argument; 42809 if the relation is no table.';
 
-COMMENT ON FUNCTION kepler.json_schema(text, text) IS
+COMMENT ON FUNCTION kepler.entry_json_schema(text, text) IS
 'The JSON Schema (2020-12) of an entry of a table, for clients and language models. What JSON Schema cannot say stands under x-kepler; given to plan_entry_table, it is the same structure.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table.';
 
@@ -243,11 +243,12 @@ metadata: a JSON object to keep with the run.
 outcome: started, with the token that heartbeat, steps and finish ask for; or existing, without it: the token is given out once, and only its hash is stored.
 Errors: 55000 before install(), and for a workflow that is inactive or has no user; 22004 and 22023 for arguments; 23503 for an unknown workflow; 40001 if runs with the key kept vanishing (run it again).';
 
-COMMENT ON FUNCTION kepler.execution_heartbeat(text, text, interval, text) IS
+COMMENT ON FUNCTION kepler.extend_execution(text, text, interval, text) IS
 'Says that a run is alive: its deadline becomes now plus the timeout. Returns the new deadline, or NULL if the run is lost: it has ended, was abandoned or deleted, or the token is not its own.
 timeout: another one for this time; the run''s own by default.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
+COMMENT ON FUNCTION kepler_internal.finish_execution(text, text, text, jsonb, text, text) IS 'Internal: kepler.finish_execution';
 COMMENT ON FUNCTION kepler.finish_execution(text, text, text, jsonb, text, text) IS
 'Ends a run, once. Returns what became of the report: finished; duplicate (the same report again); stale (the run has ended otherwise or was abandoned, or the token is not its own; the outcome stays); or not_found.
 status: SUCCESS or FAILURE.
@@ -284,67 +285,67 @@ Errors: 55000 before install(); 22004 for a NULL workspace; 23503 for an unknown
 COMMENT ON FUNCTION kepler.execution_transitions() IS
 'The changes of kepler.executions.status that are legal, for functions and for direct SQL, and what makes them.';
 
-COMMENT ON FUNCTION kepler._require_arguments(text[], text[]) IS
+COMMENT ON FUNCTION kepler_internal.require_arguments(text[], text[]) IS
 'Private: fails with 22004 for the first argument that is NULL.';
-COMMENT ON FUNCTION kepler._require_user(text, text) IS
+COMMENT ON FUNCTION kepler_internal.require_user(text, text) IS
 'Private: fails with 23503 if the user is not there.';
-COMMENT ON FUNCTION kepler._require_workflow(text, text) IS
+COMMENT ON FUNCTION kepler_internal.require_workflow(text, text) IS
 'Private: the status of a workflow; fails with 23503 if it is not there.';
-COMMENT ON FUNCTION kepler._workflow_steps(jsonb, jsonb) IS
+COMMENT ON FUNCTION kepler_internal.workflow_steps(jsonb, jsonb) IS
 'Private: trigger and actions of a definition, with their paths.';
-COMMENT ON FUNCTION kepler._required_connections(text, jsonb, jsonb, text[], text) IS
+COMMENT ON FUNCTION kepler_internal.required_connections(text, jsonb, jsonb, text[], text) IS
 'Private: what required_connections and validate_workflow share.';
-COMMENT ON FUNCTION kepler._guard_execution() IS
+COMMENT ON FUNCTION kepler_internal.guard_execution() IS
 'Private: refuses direct SQL that would falsify an execution.';
-COMMENT ON FUNCTION kepler._guard_execution_step() IS
+COMMENT ON FUNCTION kepler_internal.guard_execution_step() IS
 'Private: refuses direct SQL that would falsify a step.';
-COMMENT ON FUNCTION kepler._execution_token_hash(text) IS
+COMMENT ON FUNCTION kepler_internal.execution_token_hash(text) IS
 'Private: what is stored of a token.';
-COMMENT ON FUNCTION kepler._check_timeout(interval) IS
+COMMENT ON FUNCTION kepler_internal.check_timeout(interval) IS
 'Private: fails with 22023 for a timeout that is none.';
-COMMENT ON FUNCTION kepler._abandon_overdue(text, integer, text) IS
+COMMENT ON FUNCTION kepler_internal.abandon_overdue(text, integer, text) IS
 'Private: what abandon_executions and start_execution share.';
-COMMENT ON FUNCTION kepler._execution_steps_of(text) IS
+COMMENT ON FUNCTION kepler_internal.execution_steps_of(text) IS
 'Private: what add_execution_steps was given, and what is wrong with it.';
-COMMENT ON FUNCTION kepler._execution_steps_given(text) IS
+COMMENT ON FUNCTION kepler_internal.execution_steps_given(text) IS
 'Private: the elements that add_execution_steps was given, as Postgres can read them.';
-COMMENT ON FUNCTION kepler._is_about_session(text) IS
+COMMENT ON FUNCTION kepler_internal.is_about_session(text) IS
 'Private: whether an SQLSTATE is about the session or the server, and not about what is written.';
-COMMENT ON FUNCTION kepler._execution_report(text, timestamptz, timestamptz, text) IS
+COMMENT ON FUNCTION kepler_internal.execution_report(text, timestamptz, timestamptz, text) IS
 'Private: execution_report, whose columns bear the names of its arguments.';
-COMMENT ON FUNCTION kepler._latest_schema_version() IS
+COMMENT ON FUNCTION kepler_internal.latest_schema_version() IS
 'Private: the newest schema version that the library knows.';
-COMMENT ON FUNCTION kepler._require_tables() IS
+COMMENT ON FUNCTION kepler_internal.require_tables() IS
 'Private: fails with 55000 and a hint before install().';
-COMMENT ON FUNCTION kepler._set_record_state(text, text, text[], text) IS
+COMMENT ON FUNCTION kepler_internal.set_record_state(text, text, text[], text) IS
 'Private: what delete_records, restore_records and archive_records share.';
-COMMENT ON FUNCTION kepler._touch_changed_record() IS
+COMMENT ON FUNCTION kepler_internal.touch_changed_record() IS
 'Private: moves updated_at on a direct update of a record that changes anything.';
-COMMENT ON FUNCTION kepler._reset_enrichment() IS
+COMMENT ON FUNCTION kepler_internal.reset_enrichment() IS
 'Private: sends a record whose content has changed back to enrichment.';
-COMMENT ON FUNCTION kepler._touch_updated_at() IS
+COMMENT ON FUNCTION kepler_internal.touch_updated_at() IS
 'Private: moves updated_at on a direct update.';
-COMMENT ON FUNCTION kepler._refuse_workspace_change() IS
+COMMENT ON FUNCTION kepler_internal.refuse_workspace_change() IS
 'Private: refuses to move a row to another workspace.';
-COMMENT ON FUNCTION kepler._refuse_secret() IS
+COMMENT ON FUNCTION kepler_internal.refuse_secret() IS
 'Private: refuses a secret_ref that is no reference, without showing it.';
-COMMENT ON FUNCTION kepler._create_entry_table(text, text, text) IS
+COMMENT ON FUNCTION kepler_internal.create_entry_table(text, text, text) IS
 'Private: what the forms of create_entry_table share.';
-COMMENT ON FUNCTION kepler._drop_entry_table(text, text) IS
+COMMENT ON FUNCTION kepler_internal.drop_entry_table(text, text) IS
 'Private: drop_entry_table, with the table''s number for a result.';
-COMMENT ON FUNCTION kepler._restore_entry_table(text, text) IS
+COMMENT ON FUNCTION kepler_internal.restore_entry_table(text, text) IS
 'Private: restore_entry_table, with the table''s number for a result.';
-COMMENT ON FUNCTION kepler._json_schema(text, text) IS
+COMMENT ON FUNCTION kepler_internal.entry_json_schema(text, text) IS
 'Private: json_schema as text.';
-COMMENT ON FUNCTION kepler._dependents(oid) IS
+COMMENT ON FUNCTION kepler_internal.dependents(oid) IS
 'Internal: what rests on a table or its columns.';
-COMMENT ON FUNCTION kepler._foreign_table(text, text[], oid) IS
+COMMENT ON FUNCTION kepler_internal.foreign_table(text, text[], oid) IS
 'Private: finds a table that does not belong to the workspace, for callers without the rights of the owner.';
-COMMENT ON FUNCTION kepler._lock_relations(regclass[], text[], integer, integer) IS
+COMMENT ON FUNCTION kepler_internal.lock_relations(regclass[], text[], integer, integer) IS
 'Private: locks relations, each in its mode, in short attempts with pauses between.';
-COMMENT ON FUNCTION kepler._rows_in_the_way(text, boolean) IS
+COMMENT ON FUNCTION kepler_internal.rows_in_the_way(text, boolean) IS
 'Private: counts the rows of a query, and gives the keys of some.';
-COMMENT ON FUNCTION kepler._table_facts(regclass) IS
+COMMENT ON FUNCTION kepler_internal.table_facts(regclass) IS
 'Private: what the catalog says of a table, as one object.';
 
 COMMENT ON FUNCTION kepler.json_update(jsonb, jsonb) IS
@@ -370,9 +371,9 @@ filter: {"topic": "x", "year": {"$gte": 2020}, "$or": [...]}, all of which must 
 Operators, as in MongoDB: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $regex (with $options; the syntax of the Rust crate regex), $elemMatch, $all, $size, $contains (what @> of jsonb says) and $not beside a path; $and, $or, $nor and $not around filters. Values of another type have no order; a missing value counts as null, so $ne and $nin hold; of an array each element is a value too.
 Errors: 22004 if filter is NULL; 22023 if it is not valid, with every problem.';
 
-COMMENT ON FUNCTION kepler._filter_condition(text, text, integer) IS
+COMMENT ON FUNCTION kepler_internal.filter_condition(text, text, integer) IS
 'Private: a filter as a condition in SQL on a column, and the values of its parameters, all of type text.';
-COMMENT ON FUNCTION kepler._json_update_changes(jsonb, jsonb) IS
+COMMENT ON FUNCTION kepler_internal.json_update_changes(jsonb, jsonb) IS
 'Private: whether json_update would give another document.';
 
 COMMENT ON FUNCTION kepler.enrichment_transitions() IS
@@ -398,13 +399,13 @@ options: {"fair": false} takes the oldest first in spite of a fair policy.
 lease_id is the same in all rows, and greater than that of every earlier claim. attempt begins at 1 for each content.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
 
-COMMENT ON FUNCTION kepler.heartbeat(bigint, interval, text) IS
+COMMENT ON FUNCTION kepler.extend_lease(bigint, interval, text) IS
 'Extends a lease to the given interval from now, or to that of the claim; never shortens it. Returns when it ends now, or NULL: it is lost, and the worker can stop.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.settle_records(bigint, text, text) IS
 'Takes what a worker has to say about records of its lease, and returns one row for each element, in their order. What is not settled stays leased; the lease goes with its last record.
-results: the text of a JSON array of {record_id, outcome, result, error, retryable, retry_in}. outcome is complete (the default; the members of result are laid over records.enrichment), fail (with error; tried again unless retryable is false or this was the last attempt) or release (given back; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
+results: the text of a JSON array of {record_id, action, result, error, retryable, retry_in}. outcome is complete (the default; the members of result are laid over records.enrichment), fail (with error; tried again unless retryable is false or this was the last attempt) or release (given back; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
 outcome in the answer: applied, retry, failed, released, duplicate (this lease has settled it before), stale (the lease is lost, or does not hold the record: nothing changes), superseded (its content changed since the claim: the result is dropped, the record queued again), gone (deleted or archived), not_found (there is no such record) or rejected, with error_code and error: the element cannot be understood, or the database refuses to write it (error_code is then the SQLSTATE). The record of what is rejected stays leased: fail it, or its attempt expires.
 error of fail may be any JSON: what is no string is stored as its JSON text, and characters that cannot be stored are stored as escapes, which the answer says in error.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if results cannot be divided into elements.';
@@ -419,6 +420,7 @@ COMMENT ON FUNCTION kepler.complete_records(bigint, text[], jsonb[], text) IS
 'Completes records of a lease. results: NULL, or an element for each record, a JSON object or NULL, which is laid over records.enrichment. Answers as settle_records does.
 Errors: those of settle_records, and 22023 if the arrays differ in length.';
 
+COMMENT ON FUNCTION kepler_internal.fail_records(bigint, text[], text, boolean, interval, text) IS 'Internal: kepler.fail_records';
 COMMENT ON FUNCTION kepler.fail_records(bigint, text[], text, boolean, interval, text) IS
 'Fails records of a lease, for one reason. retryable: whether they are tried again, as long as attempts are left. retry_in: when; by the backoff if NULL. Answers and errors are those of settle_records.';
 
@@ -434,47 +436,47 @@ COMMENT ON FUNCTION kepler.next_claim_at(text, text) IS
 'When a claim is next likely to find something: the earliest time of what is ready or waits, or when the next lease ends. A time that is over means now; while all that is ready is in the hands of others, it is a second from now. NULL: nothing is queued or leased.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
 
-COMMENT ON FUNCTION kepler._is_direct() IS 'Internal: whether a change of a record comes from direct SQL, and not from Kepler''s own statements';
-COMMENT ON FUNCTION kepler._lock_enrichment(text, text, boolean) IS 'Internal: the lock of a type that keeps policies and writers apart';
-COMMENT ON FUNCTION kepler._require_policy(text, text) IS 'Internal: fails unless the type has a policy';
-COMMENT ON FUNCTION kepler._require_name(text, text) IS 'Internal: checks an argument that names something';
-COMMENT ON FUNCTION kepler._require_ids(text, text[]) IS 'Internal: checks an argument that holds ids';
-COMMENT ON FUNCTION kepler._unlease_record() IS
+COMMENT ON FUNCTION kepler_internal.is_direct() IS 'Internal: whether a change of a record comes from direct SQL, and not from Kepler''s own statements';
+COMMENT ON FUNCTION kepler_internal.lock_enrichment(text, text, boolean) IS 'Internal: the lock of a type that keeps policies and writers apart';
+COMMENT ON FUNCTION kepler_internal.require_policy(text, text) IS 'Internal: fails unless the type has a policy';
+COMMENT ON FUNCTION kepler_internal.require_name(text, text) IS 'Internal: checks an argument that names something';
+COMMENT ON FUNCTION kepler_internal.require_ids(text, text[]) IS 'Internal: checks an argument that holds ids';
+COMMENT ON FUNCTION kepler_internal.unlease_record() IS
 'Private: takes the lease from a record that is not PENDING any more.';
-COMMENT ON FUNCTION kepler._enqueue(text[], text) IS 'Internal: queues those of the records that are to be enriched';
-COMMENT ON FUNCTION kepler._refuse_transition() IS 'Trigger: refuses a change of enrichment_status that is not legal';
-COMMENT ON FUNCTION kepler._queue_changed_record() IS 'Trigger: keeps the queue under direct SQL';
-COMMENT ON FUNCTION kepler._dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';
-COMMENT ON FUNCTION kepler._forget_truncated_records() IS 'Trigger: empties the queue and ends the leases where all records are gone';
-COMMENT ON FUNCTION kepler._queue_backlog(text, boolean, text) IS 'Internal: queues what a policy finds when it begins';
-COMMENT ON FUNCTION kepler._set_fair_keys(text, boolean, text) IS 'Internal: lets what is queued take turns, or not';
-COMMENT ON FUNCTION kepler._begin_enrichment() IS 'Trigger: queues the backlog of a policy that direct SQL inserts';
-COMMENT ON FUNCTION kepler._change_fairness() IS 'Trigger: lets what is queued take turns, or not, as the policy says';
-COMMENT ON FUNCTION kepler._end_enrichment() IS 'Trigger: ends the leases and empties the queue of a type whose policy goes';
-COMMENT ON FUNCTION kepler._give_back_lease() IS 'Trigger: gives back what a lease holds that direct SQL deletes';
-COMMENT ON FUNCTION kepler._refuse_enrichment_change() IS 'Trigger: refuses a change of what keeps the queue';
-COMMENT ON FUNCTION kepler._keep_queued() IS 'Trigger: refuses to take a record out of the queue that is to be enriched';
-COMMENT ON FUNCTION kepler._keep_lease_records() IS 'Trigger: refuses to take its records from a lease';
-COMMENT ON FUNCTION kepler._refuse_truncate() IS 'Trigger: refuses TRUNCATE of what keeps the queue';
-COMMENT ON FUNCTION kepler._holds_enrichment(text, text) IS 'Internal: whether this transaction has the lock of a type to itself';
-COMMENT ON FUNCTION kepler._requeue(text[], text) IS 'Internal: makes finished records UNAPPLIED and queues them, and says which were refused';
-COMMENT ON FUNCTION kepler._dequeue(text[], text) IS 'Internal: takes those of the records out of the queue that are deleted or archived';
-COMMENT ON FUNCTION kepler._dequeue_type(text, text) IS 'Internal: empties the queue of a type';
+COMMENT ON FUNCTION kepler_internal.enqueue(text[], text) IS 'Internal: queues those of the records that are to be enriched';
+COMMENT ON FUNCTION kepler_internal.refuse_transition() IS 'Trigger: refuses a change of enrichment_status that is not legal';
+COMMENT ON FUNCTION kepler_internal.queue_changed_record() IS 'Trigger: keeps the queue under direct SQL';
+COMMENT ON FUNCTION kepler_internal.dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';
+COMMENT ON FUNCTION kepler_internal.forget_truncated_records() IS 'Trigger: empties the queue and ends the leases where all records are gone';
+COMMENT ON FUNCTION kepler_internal.queue_backlog(text, boolean, text) IS 'Internal: queues what a policy finds when it begins';
+COMMENT ON FUNCTION kepler_internal.set_fair_keys(text, boolean, text) IS 'Internal: lets what is queued take turns, or not';
+COMMENT ON FUNCTION kepler_internal.begin_enrichment() IS 'Trigger: queues the backlog of a policy that direct SQL inserts';
+COMMENT ON FUNCTION kepler_internal.change_fairness() IS 'Trigger: lets what is queued take turns, or not, as the policy says';
+COMMENT ON FUNCTION kepler_internal.end_enrichment() IS 'Trigger: ends the leases and empties the queue of a type whose policy goes';
+COMMENT ON FUNCTION kepler_internal.give_back_lease() IS 'Trigger: gives back what a lease holds that direct SQL deletes';
+COMMENT ON FUNCTION kepler_internal.refuse_enrichment_change() IS 'Trigger: refuses a change of what keeps the queue';
+COMMENT ON FUNCTION kepler_internal.keep_queued() IS 'Trigger: refuses to take a record out of the queue that is to be enriched';
+COMMENT ON FUNCTION kepler_internal.keep_lease_records() IS 'Trigger: refuses to take its records from a lease';
+COMMENT ON FUNCTION kepler_internal.refuse_truncate() IS 'Trigger: refuses TRUNCATE of what keeps the queue';
+COMMENT ON FUNCTION kepler_internal.holds_enrichment(text, text) IS 'Internal: whether this transaction has the lock of a type to itself';
+COMMENT ON FUNCTION kepler_internal.requeue(text[], text) IS 'Internal: makes finished records UNAPPLIED and queues them, and says which were refused';
+COMMENT ON FUNCTION kepler_internal.dequeue(text[], text) IS 'Internal: takes those of the records out of the queue that are deleted or archived';
+COMMENT ON FUNCTION kepler_internal.dequeue_type(text, text) IS 'Internal: empties the queue of a type';
 
 COMMENT ON FUNCTION kepler.create_embedding_space(text, integer, text, text) IS
-'Makes an embedding space: tables kepler_data.<name>_embeddings and <name>_message_embeddings for embeddings of memories and of messages by one model. Spaces live side by side; the oldest is the one that workspaces search until they activate another (activate_space). Returns the table for memories.
+'Makes an embedding space: tables kepler_data.<name>_embeddings and <name>_message_embeddings for embeddings of memories and of messages by one model. Spaces live side by side; the oldest is the one that workspaces search until they activate another (activate_embedding_space). Returns the table for memories.
 name: up to 44 of a to z, 0 to 9 and _. dimensions: of each embedding, up to 16,000. model: what makes them. metric: cosine, inner_product or l2.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42710 if there is such a space; 42P07 if a table of its name is there; 42501 for roles that may not create tables in kepler_data.';
 COMMENT ON FUNCTION kepler.remember(text, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text) IS
 'Remembers one thing, and returns its memory_id and the action: added, duplicate, merged or superseded.
-embedding: of the content, by the model of the space; NULL leaves it to pending_embeddings. space: by default the one that the workspace searches.
+embedding: of the content, by the model of the space; NULL leaves it to pending_memory_embeddings. space: by default the one that the workspace searches.
 user_id: whom it is about; NULL: the workspace''s own. context_type: preference, reasoning, pattern, fact or a word of yours. metadata: a JSON object for filters. relevance_score: how important it is, from 0 to 1.
 valid_from: true since when (now if NULL). expires_at: when it is to be forgotten. supersedes: the memory_id whose place it takes, of the same user; that one ends, and is found with as_of.
 dedupe: true looks for what is remembered already of the same user and context_type. The same content is a duplicate; one whose embedding points the same way (cosine from 0.97), with the same words in the same order but for case and punctuation, is merged. The older content stays; the metadata, the greater relevance_score, the earlier valid_from and the later expires_at of the new are kept, and the embedding where there was none.
 Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 42704 for the space; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.remember(jsonb, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text) IS
 'The same as remember with text, for content that is a JSON object or array: its format is JSON.';
-COMMENT ON FUNCTION kepler._remember(text, boolean, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text) IS
+COMMENT ON FUNCTION kepler_internal.remember(text, boolean, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text) IS
 'Internal: what the forms of remember share';
 COMMENT ON FUNCTION kepler.remember_many(text, boolean, text, text) IS
 'Remembers the elements of a JSON array, and returns a row for each, in their order: memory_id, action (added, duplicate, merged, superseded or rejected), and for what is rejected error_code (of the first thing that is wrong, or the SQLSTATE where a constraint or trigger refuses it) and error. The others land.
@@ -503,7 +505,7 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embe
 COMMENT ON FUNCTION kepler.last_search() IS
 'How the last search of this session (search_memories, search_messages, search_vectors) went: the plan, whether there are no more (exhausted), and how many rows, or hits, it gave. An answer without rows cannot tell these. One row; NULLs before the first search, and after one that failed. Behind a pooler that shares sessions: in the transaction of the search.
 Errors: 55000 before install().';
-COMMENT ON FUNCTION kepler._last_search() IS 'Internal: what last_search tells';
+COMMENT ON FUNCTION kepler_internal.last_search() IS 'Internal: what last_search tells';
 COMMENT ON FUNCTION kepler.touch_memories(text[], text) IS
 'Notes that memories were used, as a search does for those that it gives: the time, and one more hit. At most once a minute each; what another transaction is noting is passed over; nothing in a read-only transaction. Returns how many were noted.
 Errors: 55000 before install(); 22004 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
@@ -522,13 +524,13 @@ COMMENT ON FUNCTION kepler.memory_history(text, text, text) IS
 'What a memory said before, and what took its place: the memories of its chain of supersedes that are of the same user, the oldest first. No row if there is no such memory.
 user_id: whose memory it must be: * is anybody''s in the workspace, NULL one of no user; of another''s there is no row.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
-COMMENT ON FUNCTION kepler.pending_embeddings(text, integer, text, text) IS
+COMMENT ON FUNCTION kepler.pending_memory_embeddings(text, integer, text, text) IS
 'Memories of the workspace that have no embedding in a space, for whoever computes them: up to max_rows (at most 10,000), in the order of their ids. after: the last memory_id of the call before; a worker that passes it does not look at the same ones again. A memory whose content has changed is pending again.
 content_hash: SHA-256 of the content in UTF-8, in hexadecimal digits; handed back to set_embeddings it makes sure that the content is still the same.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
-COMMENT ON FUNCTION kepler.set_embeddings(text, text, text) IS
+COMMENT ON FUNCTION kepler.set_memory_embeddings(text, text, text) IS
 'Sets the embeddings of memories in a space, and returns a row for each element: set, unchanged, superseded (a later element is about the same memory, or its content has changed), not_found, or rejected, with error_code (of the first thing that is wrong, or the SQLSTATE where the database refuses it) and error. Searches go on in the space that the workspace has activated.
-embeddings: a JSON array of {memory_id, embedding, content_hash}, as text, json or jsonb. content_hash: that of the content that was embedded, as pending_embeddings has it; without it an embedding of a content that has changed meanwhile is taken for that of the new one.
+embeddings: a JSON array of {memory_id, embedding, content_hash}, as text, json or jsonb. content_hash: that of the content that was embedded, as pending_memory_embeddings has it; without it an embedding of a content that has changed meanwhile is taken for that of the new one.
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
 COMMENT ON FUNCTION kepler.pending_message_embeddings(text, integer, bigint, text[], text) IS
 'Messages of the workspace that have no embedding in a space, for whoever computes them: up to max_rows (at most 10,000), in the order of their ids; not those without any text. after: the last message_id of the call before; a worker that passes it does not look at the same ones again. roles: only messages of these, since not all are worth an embedding. A message whose content has changed is pending again.
@@ -538,7 +540,7 @@ COMMENT ON FUNCTION kepler.set_message_embeddings(text, text, text) IS
 'Sets the embeddings of messages in a space, and returns a row for each element: set, unchanged, superseded (a later element is about the same message, or its content has changed), not_found, or rejected, with error_code and error. Searches go on in the space that the workspace has activated.
 embeddings: a JSON array of {message_id, embedding, content_hash}, as text, json or jsonb; content_hash as for set_embeddings.
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
-COMMENT ON FUNCTION kepler.activate_space(text, text) IS
+COMMENT ON FUNCTION kepler.activate_embedding_space(text, text) IS
 'Has the workspace search another space from now on. Refused (55000) as long as a memory of the workspace has no embedding there, or a message that has one in the space searched now, with how many. Waits for transactions that are writing memories or embeddings of the workspace.
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 42704 for the space; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.retire_embedding_space(text) IS
@@ -563,39 +565,39 @@ relation, column_name: a table or materialized view and its column of type vecto
 condition: a JSON object of columns and values that they must have; of an array one of its values, of null none. metric: cosine, inner_product or l2; an HNSW index is used if it has the operators of the metric.
 document: the row as JSON. similarity: the cosine, the inner product, or 1 / (1 + distance). min_similarity: leaves out what is less similar.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42809 if relation is no table or has foreign tables among its parts, or the column is no vector; 22P02 for a value that is none of its column''s.';
-COMMENT ON FUNCTION kepler._make_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the owner; for whoever may list spaces';
-COMMENT ON FUNCTION kepler._drop_embedding_tables(text) IS 'Internal: drops the tables of a retired space, as the owner; for whoever may take spaces off the list';
-COMMENT ON FUNCTION kepler._create_embedding_space(text, integer, text, text) IS 'Internal: see create_embedding_space';
-COMMENT ON FUNCTION kepler._embedding_table(text) IS 'Internal: a table of a space by its name, if it is a table of the owner';
-COMMENT ON FUNCTION kepler._create_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the caller';
-COMMENT ON FUNCTION kepler._retire_embedding_space(text) IS 'Internal: see retire_embedding_space';
-COMMENT ON FUNCTION kepler._drop_embedding_space(text) IS 'Internal: see drop_embedding_space';
-COMMENT ON FUNCTION kepler._activate_space(text, text) IS 'Internal: see activate_space';
-COMMENT ON FUNCTION kepler.set_embeddings(text, json, text) IS 'As set_embeddings(text, text, text), for a batch in json';
-COMMENT ON FUNCTION kepler.set_embeddings(text, jsonb, text) IS 'As set_embeddings(text, text, text), for a batch in jsonb';
+COMMENT ON FUNCTION kepler_internal.make_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the owner; for whoever may list spaces';
+COMMENT ON FUNCTION kepler_internal.drop_embedding_tables(text) IS 'Internal: drops the tables of a retired space, as the owner; for whoever may take spaces off the list';
+COMMENT ON FUNCTION kepler_internal.create_embedding_space(text, integer, text, text) IS 'Internal: see create_embedding_space';
+COMMENT ON FUNCTION kepler_internal.embedding_table(text) IS 'Internal: a table of a space by its name, if it is a table of the owner';
+COMMENT ON FUNCTION kepler_internal.create_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the caller';
+COMMENT ON FUNCTION kepler_internal.retire_embedding_space(text) IS 'Internal: see retire_embedding_space';
+COMMENT ON FUNCTION kepler_internal.drop_embedding_space(text) IS 'Internal: see drop_embedding_space';
+COMMENT ON FUNCTION kepler_internal.activate_embedding_space(text, text) IS 'Internal: see activate_embedding_space';
+COMMENT ON FUNCTION kepler.set_memory_embeddings(text, json, text) IS 'As set_memory_embeddings(text, text, text), for a batch in json';
+COMMENT ON FUNCTION kepler.set_memory_embeddings(text, jsonb, text) IS 'As set_memory_embeddings(text, text, text), for a batch in jsonb';
 COMMENT ON FUNCTION kepler.set_message_embeddings(text, json, text) IS 'As set_message_embeddings(text, text, text), for a batch in json';
 COMMENT ON FUNCTION kepler.set_message_embeddings(text, jsonb, text) IS 'As set_message_embeddings(text, text, text), for a batch in jsonb';
 COMMENT ON FUNCTION kepler.remember_many(json, boolean, text, text) IS 'As remember_many(text, boolean, text, text), for a batch in json';
 COMMENT ON FUNCTION kepler.remember_many(jsonb, boolean, text, text) IS 'As remember_many(text, boolean, text, text), for a batch in jsonb';
 COMMENT ON FUNCTION kepler.add_messages(text, json, text) IS 'As add_messages(text, text, text), for a batch in json';
 COMMENT ON FUNCTION kepler.add_messages(text, jsonb, text) IS 'As add_messages(text, text, text), for a batch in jsonb';
-COMMENT ON FUNCTION kepler._drop_embeddings(text, text, text) IS 'Internal: deletes the embeddings of a memory or message whose content has changed';
-COMMENT ON FUNCTION kepler._drop_message_embeddings() IS 'Trigger: the embeddings of a message go when its content changes';
-COMMENT ON FUNCTION kepler._refuse_memory_rename() IS 'Trigger: refuses another id for a memory';
-COMMENT ON FUNCTION kepler._memory_chain(text, text) IS 'Internal: the ids of the memories that took each other''s place';
-COMMENT ON FUNCTION kepler._successors(text[], text[], text[]) IS 'Internal: what took the place of deleted memories';
-COMMENT ON FUNCTION kepler._next_message_number(text, text) IS 'Internal: the next number of a conversation, which stays locked';
-COMMENT ON FUNCTION kepler._note_message_numbers() IS 'Internal: notes the last numbers on the conversations whose messages a statement has numbered';
-COMMENT ON FUNCTION kepler._note_numbered_messages() IS 'Trigger: notes the last numbers on conversations';
-COMMENT ON FUNCTION kepler._require_max_rows(integer, integer) IS 'Internal: checks an argument that bounds the rows';
-COMMENT ON FUNCTION kepler._require_space(text, boolean) IS 'Internal: fails unless there is such an embedding space, with its table where that is needed';
-COMMENT ON FUNCTION kepler._whose_memory(text, text) IS 'The user and the type of a memory, which is locked until the transaction ends';
-COMMENT ON FUNCTION kepler._complete_embedding() IS 'Trigger: whose memory an embedding belongs to, where it was inserted without';
-COMMENT ON FUNCTION kepler._move_embeddings() IS 'Trigger: embeddings go with a memory that becomes another user''s, or of another type, and go when its content changes';
-COMMENT ON FUNCTION kepler._forget_deleted_memories() IS 'Trigger: takes what belongs to deleted memories along';
-COMMENT ON FUNCTION kepler._forget_deleted_messages() IS 'Trigger: takes the embeddings of deleted messages along';
-COMMENT ON FUNCTION kepler._create_embedding_table(text, text, regclass, integer, text, text) IS 'Internal: makes a table of a space';
-COMMENT ON FUNCTION kepler._require_roles(text[]) IS 'Internal: checks an argument that holds roles of messages';
+COMMENT ON FUNCTION kepler_internal.drop_embeddings(text, text, text) IS 'Internal: deletes the embeddings of a memory or message whose content has changed';
+COMMENT ON FUNCTION kepler_internal.drop_message_embeddings() IS 'Trigger: the embeddings of a message go when its content changes';
+COMMENT ON FUNCTION kepler_internal.refuse_memory_rename() IS 'Trigger: refuses another id for a memory';
+COMMENT ON FUNCTION kepler_internal.memory_chain(text, text) IS 'Internal: the ids of the memories that took each other''s place';
+COMMENT ON FUNCTION kepler_internal.successors(text[], text[], text[]) IS 'Internal: what took the place of deleted memories';
+COMMENT ON FUNCTION kepler_internal.next_message_number(text, text) IS 'Internal: the next number of a conversation, which stays locked';
+COMMENT ON FUNCTION kepler_internal.note_message_numbers() IS 'Internal: notes the last numbers on the conversations whose messages a statement has numbered';
+COMMENT ON FUNCTION kepler_internal.note_numbered_messages() IS 'Trigger: notes the last numbers on conversations';
+COMMENT ON FUNCTION kepler_internal.require_max_rows(integer, integer) IS 'Internal: checks an argument that bounds the rows';
+COMMENT ON FUNCTION kepler_internal.require_space(text, boolean) IS 'Internal: fails unless there is such an embedding space, with its table where that is needed';
+COMMENT ON FUNCTION kepler_internal.whose_memory(text, text) IS 'The user and the type of a memory, which is locked until the transaction ends';
+COMMENT ON FUNCTION kepler_internal.complete_embedding() IS 'Trigger: whose memory an embedding belongs to, where it was inserted without';
+COMMENT ON FUNCTION kepler_internal.move_embeddings() IS 'Trigger: embeddings go with a memory that becomes another user''s, or of another type, and go when its content changes';
+COMMENT ON FUNCTION kepler_internal.forget_deleted_memories() IS 'Trigger: takes what belongs to deleted memories along';
+COMMENT ON FUNCTION kepler_internal.forget_deleted_messages() IS 'Trigger: takes the embeddings of deleted messages along';
+COMMENT ON FUNCTION kepler_internal.create_embedding_table(text, text, regclass, integer, text, text) IS 'Internal: makes a table of a space';
+COMMENT ON FUNCTION kepler_internal.require_roles(text[]) IS 'Internal: checks an argument that holds roles of messages';
 
 COMMENT ON FUNCTION kepler.estimate_tokens(text) IS
 'About how many tokens a text has: a quarter of its bytes, rounded up. NULL gives NULL. Rough: code, numbers and rare scripts have more. Count with the model''s own tokenizer where the limit is hard.';
@@ -617,23 +619,23 @@ COMMENT ON FUNCTION kepler.conversation_window(text, integer, integer, integer, 
 before, after: only messages with a lower number, with a higher one. max_tokens, max_rows: what the window may hold; NULL is no limit. keep_system: whether the system messages (with a lower number than before) are always in, whatever their place; they are counted first.
 A call of tools and their answers are in a window together or not at all, wherever it begins and ends: a message and the messages of role tool behind it. tokens: token_count, or its estimate.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation; 54000 if the system messages, or the first messages to be taken, do not fit.';
-COMMENT ON FUNCTION kepler._require_conversation(text, text) IS 'Internal: fails unless there is such a conversation';
-COMMENT ON FUNCTION kepler._check_window(text, integer, integer) IS 'Internal: fails if an argument of conversation_window is too low';
-COMMENT ON FUNCTION kepler._number_message() IS 'Trigger: gives a message that direct SQL adds the next number';
-COMMENT ON FUNCTION kepler._refuse_message_move() IS 'Trigger: refuses another place for a message';
-COMMENT ON FUNCTION kepler._restart_attempts() IS
+COMMENT ON FUNCTION kepler_internal.require_conversation(text, text) IS 'Internal: fails unless there is such a conversation';
+COMMENT ON FUNCTION kepler_internal.check_window(text, integer, integer) IS 'Internal: fails if an argument of conversation_window is too low';
+COMMENT ON FUNCTION kepler_internal.number_message() IS 'Trigger: gives a message that direct SQL adds the next number';
+COMMENT ON FUNCTION kepler_internal.refuse_message_move() IS 'Trigger: refuses another place for a message';
+COMMENT ON FUNCTION kepler_internal.restart_attempts() IS
     'Trigger: what waits for its next attempt begins anew when direct SQL changes its content';
-COMMENT ON FUNCTION kepler._clear_enrichment() IS
+COMMENT ON FUNCTION kepler_internal.clear_enrichment() IS
     'Trigger: empties records.enrichment when direct SQL changes the content, where the policy says so';
-COMMENT ON FUNCTION kepler._clears_on_change(text, text) IS
+COMMENT ON FUNCTION kepler_internal.clears_on_change(text, text) IS
     'Whether the policy of a type, if it has one, has changed content empty records.enrichment at once';
-COMMENT ON FUNCTION kepler._change_records(text, text[], text, timestamptz) IS 'Internal: deletes, restores or archives records, all of them or none';
-COMMENT ON FUNCTION kepler._try_records(text, text[], text, timestamptz) IS 'Internal: deletes, restores or archives those records that the database takes, and tells of the others why not';
-COMMENT ON FUNCTION kepler._is_refusal(text) IS 'Internal: whether an SQLSTATE is the answer to a row';
-COMMENT ON FUNCTION kepler._refuse_entity_rename() IS 'Trigger: refuses another type or source for an entity that has records';
-COMMENT ON FUNCTION kepler._time_of(jsonb) IS 'Internal: the time that a JSON value says, by the one grammar of times; NULL where it says none';
-COMMENT ON FUNCTION kepler._abandon_executions(integer, text) IS 'Internal: see abandon_executions';
-COMMENT ON FUNCTION kepler._expire_memories(integer, text) IS 'Internal: see expire_memories';
+COMMENT ON FUNCTION kepler_internal.change_records(text, text[], text, timestamptz) IS 'Internal: deletes, restores or archives records, all of them or none';
+COMMENT ON FUNCTION kepler_internal.try_records(text, text[], text, timestamptz) IS 'Internal: deletes, restores or archives those records that the database takes, and tells of the others why not';
+COMMENT ON FUNCTION kepler_internal.is_refusal(text) IS 'Internal: whether an SQLSTATE is the answer to a row';
+COMMENT ON FUNCTION kepler_internal.refuse_entity_rename() IS 'Trigger: refuses another type or source for an entity that has records';
+COMMENT ON FUNCTION kepler_internal.time_of(jsonb) IS 'Internal: the time that a JSON value says, by the one grammar of times; NULL where it says none';
+COMMENT ON FUNCTION kepler_internal.abandon_executions(integer, text) IS 'Internal: see abandon_executions';
+COMMENT ON FUNCTION kepler_internal.expire_memories(integer, text) IS 'Internal: see expire_memories';
 
 COMMENT ON FUNCTION kepler.grant_access(regrole, text) IS
 'Gives a role a level of access, in place of the one that it had: all rights that the functions of the level need, on Kepler''s tables, on entry tables and embedding spaces, and on those that are made later. PUBLIC has none.
@@ -644,8 +646,8 @@ COMMENT ON FUNCTION kepler.revoke_access(regrole) IS
 'Takes from a role its level of access, and what else it was granted on Kepler''s schemas, tables and functions. Returns whether it had a level.
 Only for the owner of Kepler''s tables and superusers.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for an unknown role; 42501 for other callers.';
-COMMENT ON FUNCTION kepler._require_workspace(text) IS
+COMMENT ON FUNCTION kepler_internal.require_workspace(text) IS
 'Internal: checks the argument workspace_id, which for those without the rights of the owner must be the session''s';
 
 -- The last statement of all: nothing is for everybody. Rights come with a level of access.
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA kepler FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal FROM PUBLIC;

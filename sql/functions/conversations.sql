@@ -7,7 +7,7 @@ AS $$
 SELECT (pg_catalog.octet_length($1) OPERATOR(pg_catalog.+) 3) OPERATOR(pg_catalog./) 4
 $$;
 
-CREATE FUNCTION kepler._require_conversation(conversation_id text, workspace_id text) RETURNS void
+CREATE FUNCTION kepler_internal.require_conversation(conversation_id text, workspace_id text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -20,27 +20,27 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._number_message() RETURNS trigger
+CREATE FUNCTION kepler_internal.number_message() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    NEW.number := kepler._next_message_number(NEW.conversation_id, NEW.workspace_id);
+    NEW.number := kepler_internal.next_message_number(NEW.conversation_id, NEW.workspace_id);
     -- Without a conversation the foreign key, or NOT NULL, says so.
     NEW.number := coalesce(NEW.number, 1);
     RETURN NEW;
 END
 $$;
 
-CREATE FUNCTION kepler._note_numbered_messages() RETURNS trigger
+CREATE FUNCTION kepler_internal.note_numbered_messages() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM kepler._note_message_numbers();
+    PERFORM kepler_internal.note_message_numbers();
     RETURN NULL;
 END
 $$;
 
-CREATE FUNCTION kepler._refuse_message_move() RETURNS trigger
+CREATE FUNCTION kepler_internal.refuse_message_move() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -70,7 +70,7 @@ CREATE FUNCTION kepler.add_messages(
 LANGUAGE sql VOLATILE
 AS $$ SELECT * FROM kepler.add_messages($1, $2::pg_catalog.text, $3) $$;
 
-CREATE FUNCTION kepler._check_window(argument text, value integer, lowest integer) RETURNS void
+CREATE FUNCTION kepler_internal.check_window(argument text, value integer, lowest integer) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -122,14 +122,14 @@ DECLARE
     system_rows bigint;
     system_tokens bigint;
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_arguments(ARRAY['conversation_id', 'keep_system', 'workspace_id'],
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['conversation_id', 'keep_system', 'workspace_id'],
         ARRAY[$1, $6::text, $7]);
-    PERFORM kepler._check_window('before', $2, 1);
-    PERFORM kepler._check_window('after', $3, 0);
-    PERFORM kepler._check_window('max_tokens', $4, 1);
-    PERFORM kepler._check_window('max_rows', $5, 1);
-    PERFORM kepler._require_conversation($1, $7);
+    PERFORM kepler_internal.check_window('before', $2, 1);
+    PERFORM kepler_internal.check_window('after', $3, 0);
+    PERFORM kepler_internal.check_window('max_tokens', $4, 1);
+    PERFORM kepler_internal.check_window('max_rows', $5, 1);
+    PERFORM kepler_internal.require_conversation($1, $7);
 
     IF keeps_system THEN
         SELECT count(*), coalesce(sum(coalesce(m.token_count, kepler.estimate_tokens(m.content))), 0) INTO system_rows, system_tokens

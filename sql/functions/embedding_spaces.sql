@@ -1,6 +1,6 @@
 -- Embedding spaces: two typed tables each, outside of the memories and messages.
 
-CREATE FUNCTION kepler._forget_deleted_memories() RETURNS trigger
+CREATE FUNCTION kepler_internal.forget_deleted_memories() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -24,7 +24,7 @@ BEGIN
             SELECT array_agg(o.workspace_id) AS workspaces, array_agg(o.id) AS ids,
                 array_agg(o.superseded_by) AS successors
             FROM old_memories AS o) AS o
-        CROSS JOIN LATERAL kepler._successors(o.workspaces, o.ids, o.successors) AS s
+        CROSS JOIN LATERAL kepler_internal.successors(o.workspaces, o.ids, o.successors) AS s
         OFFSET 0
     ) AS c
     WHERE m.workspace_id = c.workspace_id AND m.superseded_by = c.id;
@@ -32,14 +32,14 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._move_embeddings() RETURNS trigger
+CREATE FUNCTION kepler_internal.move_embeddings() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     space_table regclass;
 BEGIN
     IF OLD.content <> NEW.content OR OLD.format <> NEW.format THEN
-        PERFORM kepler._drop_embeddings('memories', NEW.id, NEW.workspace_id);
+        PERFORM kepler_internal.drop_embeddings('memories', NEW.id, NEW.workspace_id);
         RETURN NULL;
     END IF;
     FOR space_table IN
@@ -55,16 +55,16 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._drop_message_embeddings() RETURNS trigger
+CREATE FUNCTION kepler_internal.drop_message_embeddings() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM kepler._drop_embeddings('messages', NEW.id::text, NEW.workspace_id);
+    PERFORM kepler_internal.drop_embeddings('messages', NEW.id::text, NEW.workspace_id);
     RETURN NULL;
 END
 $$;
 
-CREATE FUNCTION kepler._refuse_memory_rename() RETURNS trigger
+CREATE FUNCTION kepler_internal.refuse_memory_rename() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -77,12 +77,12 @@ END
 $$;
 
 -- For embeddings that direct SQL brings.
-CREATE FUNCTION kepler._complete_embedding() RETURNS trigger
+CREATE FUNCTION kepler_internal.complete_embedding() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     SELECT m.user_id, m.context_type INTO NEW.user_id, NEW.context_type
-    FROM kepler._whose_memory(NEW.workspace_id, NEW.memory_id) AS m;
+    FROM kepler_internal.whose_memory(NEW.workspace_id, NEW.memory_id) AS m;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation',
             MESSAGE = format('memory "%s" does not exist in workspace "%s"', NEW.memory_id, NEW.workspace_id);
@@ -91,7 +91,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._forget_deleted_messages() RETURNS trigger
+CREATE FUNCTION kepler_internal.forget_deleted_messages() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -111,7 +111,7 @@ END
 $$;
 
 -- The table of a space for the embeddings of one of Kepler's tables.
-CREATE FUNCTION kepler._create_embedding_table(
+CREATE FUNCTION kepler_internal.create_embedding_table(
     name text, key_column text, of_table regclass, dimensions integer, metric text, description text
 ) RETURNS regclass
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -147,13 +147,13 @@ BEGIN
     EXECUTE format(
         'CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON %s
             FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-            EXECUTE FUNCTION kepler._refuse_workspace_change()', relation);
+            EXECUTE FUNCTION kepler_internal.refuse_workspace_change()', relation);
     EXECUTE format('COMMENT ON TABLE %s IS %L', relation, description);
     RETURN relation;
 END
 $$;
 
-CREATE FUNCTION kepler._create_embedding_space(name text, dimensions integer, model text, metric text)
+CREATE FUNCTION kepler_internal.create_embedding_space(name text, dimensions integer, model text, metric text)
 RETURNS regclass
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -163,9 +163,9 @@ DECLARE
     message_table_name constant text := name || '_message_embeddings';
     taken text;
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_name('name', name);
-    PERFORM kepler._require_name('model', model);
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_name('name', name);
+    PERFORM kepler_internal.require_name('model', model);
     IF name !~ '^[a-z][a-z0-9_]{0,43}$' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('"%s" cannot be the name of an embedding space', name),
@@ -193,13 +193,13 @@ BEGIN
     -- Who may not list a space may not have its tables made.
     INSERT INTO kepler.embedding_spaces (name, model, dimensions, metric, table_name, message_table_name)
     VALUES (name, model, dimensions, metric::kepler.embedding_metric, table_name, message_table_name);
-    PERFORM kepler._make_embedding_tables(name);
+    PERFORM kepler_internal.make_embedding_tables(name);
     RETURN format('kepler_data.%I', table_name)::regclass;
 END
 $$;
 
 -- The tables of a space, as far as they are missing. Run as the owner of Kepler's tables.
-CREATE FUNCTION kepler._create_embedding_tables(space text) RETURNS void
+CREATE FUNCTION kepler_internal.create_embedding_tables(space text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -212,7 +212,7 @@ BEGIN
     FROM kepler.embedding_spaces AS s WHERE s.name = space;
     IF NOT FOUND THEN RETURN; END IF;
     IF to_regclass(format('kepler_data.%I', table_name)) IS NULL THEN
-        relation := kepler._create_embedding_table(
+        relation := kepler_internal.create_embedding_table(
             table_name, 'memory_id', 'kepler.memories', listed.dimensions, listed.metric,
             format('Embeddings of kepler.memories in the space %s, made by %s', listed.name, listed.model));
         -- Whose they are, and by that the scope of a search.
@@ -222,10 +222,10 @@ BEGIN
         EXECUTE format(
             'CREATE TRIGGER complete BEFORE INSERT ON %s
                 FOR EACH ROW WHEN (NEW.context_type IS NULL)
-                EXECUTE FUNCTION kepler._complete_embedding()', relation);
+                EXECUTE FUNCTION kepler_internal.complete_embedding()', relation);
     END IF;
     IF to_regclass(format('kepler_data.%I', message_table_name)) IS NULL THEN
-        PERFORM kepler._create_embedding_table(
+        PERFORM kepler_internal.create_embedding_table(
             message_table_name, 'message_id', 'kepler.messages', listed.dimensions, listed.metric,
             format('Embeddings of kepler.messages in the space %s, made by %s', listed.name, listed.model));
     END IF;
@@ -234,7 +234,7 @@ $$;
 
 -- A table of a space, by its name. Whoever may list spaces may name any relation, and administrators look at it as the
 -- owner of Kepler's tables: what somebody else owns, or is a view, is none.
-CREATE FUNCTION kepler._embedding_table(table_name text) RETURNS regclass
+CREATE FUNCTION kepler_internal.embedding_table(table_name text) RETURNS regclass
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT c.oid::regclass FROM pg_class AS c
@@ -243,14 +243,14 @@ AS $$
 $$;
 
 -- What a function needs of a space that must be there; and its table too, unless it is to be done away with.
-CREATE FUNCTION kepler._require_space(
+CREATE FUNCTION kepler_internal.require_space(
     space text, with_table boolean, OUT relation regclass, OUT message_relation regclass,
     OUT state kepler.embedding_space_state
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    SELECT kepler._embedding_table(s.table_name), kepler._embedding_table(s.message_table_name), s.state
+    SELECT kepler_internal.embedding_table(s.table_name), kepler_internal.embedding_table(s.message_table_name), s.state
     INTO relation, message_relation, state
     FROM kepler.embedding_spaces AS s WHERE s.name = space;
     IF NOT FOUND THEN
@@ -270,7 +270,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._retire_embedding_space(space text) RETURNS void
+CREATE FUNCTION kepler_internal.retire_embedding_space(space text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -278,9 +278,9 @@ DECLARE
     oldest text;
     users text[];
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_name('space', space);
-    found := kepler._require_space(space, false);
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_name('space', space);
+    found := kepler_internal.require_space(space, false);
     SELECT s.name INTO oldest FROM kepler.embedding_spaces AS s
     WHERE s.state = 'ACTIVE' ORDER BY s.created_at, s.name LIMIT 1;
     -- Those who have activated none search the oldest.
@@ -299,32 +299,32 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_in_use',
             MESSAGE = format('embedding space "%s" is in use', space),
             DETAIL = format('Workspaces that search it: %s.', array_to_string(users, ', ')),
-            HINT = 'SELECT kepler.activate_space(''…'', workspace_id => ''…''); in each of them.';
+            HINT = 'SELECT kepler.activate_embedding_space(''…'', workspace_id => ''…''); in each of them.';
     END IF;
     UPDATE kepler.embedding_spaces AS s SET state = 'RETIRED' WHERE s.name = $1 AND s.state <> 'RETIRED';
 END
 $$;
 
-CREATE FUNCTION kepler._drop_embedding_space(space text) RETURNS void
+CREATE FUNCTION kepler_internal.drop_embedding_space(space text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     found record;
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_name('space', space);
-    found := kepler._require_space(space, false);
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_name('space', space);
+    found := kepler_internal.require_space(space, false);
     IF found.state <> 'RETIRED' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('embedding space "%s" is not retired', space),
             HINT = format('SELECT kepler.retire_embedding_space(%L);', space);
     END IF;
-    PERFORM kepler._drop_embedding_tables(space);
+    PERFORM kepler_internal.drop_embedding_tables(space);
     DELETE FROM kepler.embedding_spaces AS s WHERE s.name = $1;
 END
 $$;
 
-CREATE FUNCTION kepler._require_max_rows(max_rows integer, most integer) RETURNS void
+CREATE FUNCTION kepler_internal.require_max_rows(max_rows integer, most integer) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -338,7 +338,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._require_roles(roles text[]) RETURNS void
+CREATE FUNCTION kepler_internal.require_roles(roles text[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -357,7 +357,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler.pending_embeddings(
+CREATE FUNCTION kepler.pending_memory_embeddings(
     space text,
     max_rows integer DEFAULT 100,
     after text DEFAULT NULL,
@@ -370,11 +370,11 @@ AS $$
 DECLARE
     found record;
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_name('space', space);
-    PERFORM kepler._require_name('workspace_id', workspace_id);
-    PERFORM kepler._require_max_rows(max_rows, 10000);
-    found := kepler._require_space(space, true);
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_name('space', space);
+    PERFORM kepler_internal.require_name('workspace_id', workspace_id);
+    PERFORM kepler_internal.require_max_rows(max_rows, 10000);
+    found := kepler_internal.require_space(space, true);
     -- In the order of the primary keys, one by one from where the last call ended.
     RETURN QUERY EXECUTE format(
         'SELECT m.id, m.content, m.format, m.context_type,
@@ -403,13 +403,13 @@ AS $$
 DECLARE
     found record;
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_name('space', space);
-    PERFORM kepler._require_name('workspace_id', workspace_id);
-    PERFORM kepler._require_max_rows(max_rows, 10000);
-    PERFORM kepler._require_roles(roles);
-    found := kepler._require_space(space, true);
-    -- As pending_embeddings. Nothing but blanks has no meaning, and models refuse it.
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_name('space', space);
+    PERFORM kepler_internal.require_name('workspace_id', workspace_id);
+    PERFORM kepler_internal.require_max_rows(max_rows, 10000);
+    PERFORM kepler_internal.require_roles(roles);
+    found := kepler_internal.require_space(space, true);
+    -- As pending_memory_embeddings. Nothing but blanks has no meaning, and models refuse it.
     RETURN QUERY EXECUTE format(
         'SELECT m.id, m.conversation_id, m.number, m.role, m.content,
              encode(sha256(convert_to(m.content, ''UTF8'')), ''hex'')
@@ -422,7 +422,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._activate_space(space text, workspace_id text) RETURNS void
+CREATE FUNCTION kepler_internal.activate_embedding_space(space text, workspace_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -431,10 +431,10 @@ DECLARE
     pending bigint;
     pending_messages bigint := 0;
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_name('space', space);
-    PERFORM kepler._require_name('workspace_id', workspace_id);
-    found := kepler._require_space(space, true);
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_name('space', space);
+    PERFORM kepler_internal.require_name('workspace_id', workspace_id);
+    found := kepler_internal.require_space(space, true);
     IF found.state <> 'ACTIVE' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('embedding space "%s" is retired', space);
@@ -451,7 +451,7 @@ BEGIN
         (SELECT w.embedding_space FROM kepler.workspaces AS w WHERE w.id = $2),
         (SELECT f.name FROM kepler.embedding_spaces AS f WHERE f.state = 'ACTIVE'
          ORDER BY f.created_at, f.name LIMIT 1));
-    IF kepler._embedding_table(present) IS NOT NULL THEN
+    IF kepler_internal.embedding_table(present) IS NOT NULL THEN
         EXECUTE format(
             'SELECT count(*) FROM kepler_data.%I AS p
              WHERE p.workspace_id = $1
@@ -469,7 +469,7 @@ BEGIN
                     format('Messages that have an embedding now and none there: %s.', pending_messages) END),
             HINT = concat_ws(E'\n',
                 CASE WHEN pending > 0 THEN
-                    format('SELECT * FROM kepler.pending_embeddings(%L); then kepler.set_embeddings.', space) END,
+                    format('SELECT * FROM kepler.pending_memory_embeddings(%L); then kepler.set_memory_embeddings.', space) END,
                 CASE WHEN pending_messages > 0 THEN
                     format('SELECT * FROM kepler.pending_message_embeddings(%L); then kepler.set_message_embeddings.', space) END);
     END IF;
@@ -485,4 +485,4 @@ $$;
 -- One row also where nothing was found, which says nothing by itself.
 CREATE FUNCTION kepler.last_search(OUT plan text, OUT exhausted boolean, OUT row_count integer)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT l.plan, l.exhausted, l.row_count FROM kepler._last_search() AS l $$;
+AS $$ SELECT l.plan, l.exhausted, l.row_count FROM kepler_internal.last_search() AS l $$;

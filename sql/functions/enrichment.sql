@@ -18,7 +18,7 @@ VALUES
     ('FAILED', 'UNAPPLIED', 'content changed, or requeued')
 $$;
 
-CREATE FUNCTION kepler._refuse_transition() RETURNS trigger
+CREATE FUNCTION kepler_internal.refuse_transition() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -33,7 +33,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._unlease_record() RETURNS trigger
+CREATE FUNCTION kepler_internal.unlease_record() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -43,7 +43,7 @@ END
 $$;
 
 -- Queues those of the given records that are to be enriched. The caller holds their rows.
-CREATE FUNCTION kepler._enqueue(record_ids text[], workspace_id text) RETURNS bigint
+CREATE FUNCTION kepler_internal.enqueue(record_ids text[], workspace_id text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 -- A plan that was kept may compare each record with each id.
 SET plan_cache_mode = force_custom_plan
@@ -69,11 +69,11 @@ END
 $$;
 
 -- A row that was changed by hand is in the queue anew, or not at all: a worker that had it has lost it.
-CREATE FUNCTION kepler._queue_changed_record() RETURNS trigger
+CREATE FUNCTION kepler_internal.queue_changed_record() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM kepler._lock_enrichment(NEW.entity_type, NEW.workspace_id, false);
+    PERFORM kepler_internal.lock_enrichment(NEW.entity_type, NEW.workspace_id, false);
     IF TG_OP = 'UPDATE' THEN
         DELETE FROM kepler.enrichment_queue AS q
         WHERE q.workspace_id = NEW.workspace_id AND q.record_id = NEW.id;
@@ -92,7 +92,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._restart_attempts() RETURNS trigger
+CREATE FUNCTION kepler_internal.restart_attempts() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -103,7 +103,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._dequeue_deleted_records() RETURNS trigger
+CREATE FUNCTION kepler_internal.dequeue_deleted_records() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -114,7 +114,7 @@ END
 $$;
 
 -- The workspace must be one that the caller may name, too.
-CREATE FUNCTION kepler._require_name(argument text, value text) RETURNS void
+CREATE FUNCTION kepler_internal.require_name(argument text, value text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -128,13 +128,13 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('argument "%s" is longer than 128 bytes', argument);
     ELSIF argument = 'workspace_id' THEN
-        PERFORM kepler._require_workspace(value);
+        PERFORM kepler_internal.require_workspace(value);
     END IF;
 END
 $$;
 
 -- Queues what a type's policy finds when it begins. The caller holds the type's lock.
-CREATE FUNCTION kepler._queue_backlog(entity_type text, is_fair boolean, workspace_id text) RETURNS bigint
+CREATE FUNCTION kepler_internal.queue_backlog(entity_type text, is_fair boolean, workspace_id text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -160,7 +160,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._set_fair_keys(entity_type text, is_fair boolean, workspace_id text) RETURNS void
+CREATE FUNCTION kepler_internal.set_fair_keys(entity_type text, is_fair boolean, workspace_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -173,36 +173,36 @@ END
 $$;
 
 -- Direct SQL on the policies does what set_enrichment_policy and drop_enrichment_policy do.
-CREATE FUNCTION kepler._begin_enrichment() RETURNS trigger
+CREATE FUNCTION kepler_internal.begin_enrichment() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM kepler._lock_enrichment(NEW.entity_type, NEW.workspace_id, true);
-    PERFORM kepler._queue_backlog(NEW.entity_type, NEW.fair, NEW.workspace_id);
+    PERFORM kepler_internal.lock_enrichment(NEW.entity_type, NEW.workspace_id, true);
+    PERFORM kepler_internal.queue_backlog(NEW.entity_type, NEW.fair, NEW.workspace_id);
     RETURN NULL;
 END
 $$;
 
-CREATE FUNCTION kepler._change_fairness() RETURNS trigger
+CREATE FUNCTION kepler_internal.change_fairness() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM kepler._lock_enrichment(NEW.entity_type, NEW.workspace_id, true);
-    PERFORM kepler._set_fair_keys(NEW.entity_type, NEW.fair, NEW.workspace_id);
+    PERFORM kepler_internal.lock_enrichment(NEW.entity_type, NEW.workspace_id, true);
+    PERFORM kepler_internal.set_fair_keys(NEW.entity_type, NEW.fair, NEW.workspace_id);
     RETURN NULL;
 END
 $$;
 
-CREATE FUNCTION kepler._end_enrichment() RETURNS trigger
+CREATE FUNCTION kepler_internal.end_enrichment() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM kepler._lock_enrichment(OLD.entity_type, OLD.workspace_id, true);
+    PERFORM kepler_internal.lock_enrichment(OLD.entity_type, OLD.workspace_id, true);
     LOOP
         -- The leases first: whoever settles waits, and is then stale. Their records are given back.
         DELETE FROM kepler.leases AS l
         WHERE l.workspace_id = OLD.workspace_id AND l.entity_type = OLD.entity_type;
-        PERFORM kepler._dequeue_type(OLD.entity_type, OLD.workspace_id);
+        PERFORM kepler_internal.dequeue_type(OLD.entity_type, OLD.workspace_id);
         -- A claim that was under way has kept this waiting for its rows of the queue, and now has a lease.
         EXIT WHEN NOT EXISTS (
             SELECT FROM kepler.leases AS l
@@ -215,7 +215,7 @@ END
 $$;
 
 -- What a lease holds when direct SQL deletes it is given back: the attempt that it began does not count.
-CREATE FUNCTION kepler._give_back_lease() RETURNS trigger
+CREATE FUNCTION kepler_internal.give_back_lease() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 -- As for _enqueue.
 SET plan_cache_mode = force_custom_plan
@@ -242,7 +242,7 @@ END
 $$;
 
 -- Refuses direct SQL that would leave a record where nobody looks for it. Arguments: the sentence, the hint.
-CREATE FUNCTION kepler._refuse_enrichment_change() RETURNS trigger
+CREATE FUNCTION kepler_internal.refuse_enrichment_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -253,7 +253,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._keep_queued() RETURNS trigger
+CREATE FUNCTION kepler_internal.keep_queued() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -279,7 +279,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._keep_lease_records() RETURNS trigger
+CREATE FUNCTION kepler_internal.keep_lease_records() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -293,7 +293,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._forget_truncated_records() RETURNS trigger
+CREATE FUNCTION kepler_internal.forget_truncated_records() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -305,7 +305,7 @@ END
 $$;
 
 -- After the statement, which may have emptied the records too.
-CREATE FUNCTION kepler._refuse_truncate() RETURNS trigger
+CREATE FUNCTION kepler_internal.refuse_truncate() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -345,9 +345,9 @@ DECLARE
     given_workspace ALIAS FOR $9;
     is_fair boolean;
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_name('entity_type', given_type);
-    PERFORM kepler._require_name('workspace_id', given_workspace);
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_name('entity_type', given_type);
+    PERFORM kepler_internal.require_name('workspace_id', given_workspace);
     IF given_attempts < 1 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'argument "max_attempts" must be at least 1';
@@ -361,7 +361,7 @@ BEGIN
     END IF;
 
     -- Whoever has read that there is no policy must end before the backlog is looked for.
-    PERFORM kepler._lock_enrichment(given_type, given_workspace, true);
+    PERFORM kepler_internal.lock_enrichment(given_type, given_workspace, true);
     INSERT INTO kepler.enrichment_policies AS p (
         workspace_id, entity_type, max_attempts, lease, backoff_base, backoff_cap, clear_on_change, fair, notify)
     VALUES (given_workspace, given_type, coalesce(given_attempts, 5), coalesce(given_lease, '5 minutes'),
@@ -377,8 +377,8 @@ BEGIN
         notify = coalesce(given_notify, p.notify)
     RETURNING p.fair INTO is_fair;
 
-    PERFORM kepler._set_fair_keys(given_type, is_fair, given_workspace);
-    RETURN kepler._queue_backlog(given_type, is_fair, given_workspace);
+    PERFORM kepler_internal.set_fair_keys(given_type, is_fair, given_workspace);
+    RETURN kepler_internal.queue_backlog(given_type, is_fair, given_workspace);
 END
 $$;
 
@@ -392,10 +392,10 @@ DECLARE
     given_type ALIAS FOR $1;
     given_workspace ALIAS FOR $2;
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_name('entity_type', given_type);
-    PERFORM kepler._require_name('workspace_id', given_workspace);
-    PERFORM kepler._lock_enrichment(given_type, given_workspace, true);
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_name('entity_type', given_type);
+    PERFORM kepler_internal.require_name('workspace_id', given_workspace);
+    PERFORM kepler_internal.lock_enrichment(given_type, given_workspace, true);
     -- A trigger ends the leases and empties the queue, as it does for direct SQL.
     DELETE FROM kepler.enrichment_policies AS p
     WHERE p.workspace_id = given_workspace AND p.entity_type = given_type;
@@ -403,7 +403,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler.heartbeat(
+CREATE FUNCTION kepler.extend_lease(
     lease_id bigint,
     extend interval DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
@@ -415,13 +415,13 @@ DECLARE
     extended timestamptz;
     given_workspace ALIAS FOR $3;
 BEGIN
-    PERFORM kepler._require_tables();
+    PERFORM kepler_internal.require_tables();
     IF lease_id IS NULL OR given_workspace IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
             MESSAGE = format('argument "%s" must not be NULL',
                 CASE WHEN lease_id IS NULL THEN 'lease_id' ELSE 'workspace_id' END);
     END IF;
-    PERFORM kepler._require_workspace(given_workspace);
+    PERFORM kepler_internal.require_workspace(given_workspace);
     IF NOT (extend BETWEEN '0' AND '365 days') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'argument "extend" must be between 0 and 365 days';
@@ -458,8 +458,8 @@ DECLARE
     codes text[] := '{}';
     reasons text[] := '{}';
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_name('workspace_id', given_workspace);
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_name('workspace_id', given_workspace);
     IF (record_ids IS NULL) = (given_type IS NULL) THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'name either "record_ids" or an "entity_type"',
@@ -472,7 +472,7 @@ BEGIN
             MESSAGE = 'argument "max_rows" must be at least 1';
     END IF;
     IF wanted IS NULL THEN
-        PERFORM kepler._require_policy(given_type, given_workspace);
+        PERFORM kepler_internal.require_policy(given_type, given_workspace);
     END IF;
     LOOP
         IF record_ids IS NULL THEN
@@ -484,7 +484,7 @@ BEGIN
                 ORDER BY r.updated_at LIMIT max_rows - cardinality(requeued));
         END IF;
         -- In the order in which upserts take them: the type's lock, the records, the queue.
-        PERFORM kepler._lock_enrichment(t.entity_type, given_workspace, false)
+        PERFORM kepler_internal.lock_enrichment(t.entity_type, given_workspace, false)
         FROM (SELECT DISTINCT r.entity_type FROM kepler.records AS r
               WHERE r.workspace_id = given_workspace AND r.id = ANY (wanted)) AS t;
         concerned := ARRAY(
@@ -500,7 +500,7 @@ BEGIN
             codes || coalesce(array_agg(a.error_code) FILTER (WHERE a.error_code IS NOT NULL), '{}'),
             reasons || coalesce(array_agg(a.error) FILTER (WHERE a.error_code IS NOT NULL), '{}')
         INTO requeued, refused, codes, reasons
-        FROM kepler._requeue(concerned, given_workspace) AS a;
+        FROM kepler_internal.requeue(concerned, given_workspace) AS a;
         -- In the place of those that the database refuses others are taken.
         EXIT WHEN record_ids IS NOT NULL OR cardinality(refused) = answered
             OR cardinality(requeued) >= max_rows OR cardinality(refused) >= 10000;

@@ -14,7 +14,7 @@ AS $$ SELECT * FROM kepler.insert_entries($1, $2::pg_catalog.text, $3, $4) $$;
 
 CREATE FUNCTION kepler.upsert_entries(
     name text,
-    key text[],
+    key_fields text[],
     entries json,
     on_error text DEFAULT 'reject',
     workspace_id text DEFAULT kepler.current_workspace_id()
@@ -48,7 +48,7 @@ AS $$ SELECT * FROM kepler.insert_entries($1, $2::pg_catalog.text, $3, $4) $$;
 
 CREATE FUNCTION kepler.upsert_entries(
     name text,
-    key text[],
+    key_fields text[],
     entries jsonb,
     on_error text DEFAULT 'reject',
     workspace_id text DEFAULT kepler.current_workspace_id()

@@ -3,7 +3,7 @@
 
 -- Waits for locks in short attempts: behind a waiting lock everybody else would queue. What a failed
 -- attempt got is given back before the pause.
-CREATE FUNCTION kepler._lock_relations(
+CREATE FUNCTION kepler_internal.lock_relations(
     relations regclass[], modes text[], lock_timeout_ms integer, max_attempts integer
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -55,7 +55,7 @@ $$;
 -- The first of some tables in kepler_data whose own policy does not say that it belongs to a workspace. For those who
 -- have the owner's rights anyway, and may have put another in its place: whose policy says that it belongs to another.
 -- Printed under fixed settings.
-CREATE FUNCTION kepler._foreign_table(workspace_id text, table_names text[], owner oid) RETURNS text
+CREATE FUNCTION kepler_internal.foreign_table(workspace_id text, table_names text[], owner oid) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off
@@ -79,7 +79,7 @@ $$;
 -- Counts the rows of a query whose one column is key, and shows the first. With lenient, NULL where the query
 -- does not fit the table: a step that failed before has left it as it was. Stable, so that the query sees what the
 -- caller's statement sees.
-CREATE FUNCTION kepler._rows_in_the_way(query text, lenient boolean, OUT rows bigint, OUT keys text[])
+CREATE FUNCTION kepler_internal.rows_in_the_way(query text, lenient boolean, OUT rows bigint, OUT keys text[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -102,19 +102,19 @@ CREATE FUNCTION kepler.create_entry_table(
     name text, structure text, workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS regclass
 LANGUAGE sql VOLATILE
-AS $$ SELECT kepler._create_entry_table($1, $2, $3)::pg_catalog.regclass $$;
+AS $$ SELECT kepler_internal.create_entry_table($1, $2, $3)::pg_catalog.regclass $$;
 
 CREATE FUNCTION kepler.create_entry_table(
     name text, structure json, workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS regclass
 LANGUAGE sql VOLATILE
-AS $$ SELECT kepler._create_entry_table($1, $2::pg_catalog.text, $3)::pg_catalog.regclass $$;
+AS $$ SELECT kepler_internal.create_entry_table($1, $2::pg_catalog.text, $3)::pg_catalog.regclass $$;
 
 CREATE FUNCTION kepler.create_entry_table(
     name text, structure jsonb, workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS regclass
 LANGUAGE sql VOLATILE
-AS $$ SELECT kepler._create_entry_table($1, $2::pg_catalog.text, $3)::pg_catalog.regclass $$;
+AS $$ SELECT kepler_internal.create_entry_table($1, $2::pg_catalog.text, $3)::pg_catalog.regclass $$;
 
 CREATE FUNCTION kepler.plan_entry_table(
     name text, structure json, workspace_id text DEFAULT kepler.current_workspace_id()
@@ -152,17 +152,17 @@ CREATE FUNCTION kepler.drop_entry_table(
     name text, workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS regclass
 LANGUAGE sql VOLATILE
-AS $$ SELECT kepler._drop_entry_table($1, $2)::pg_catalog.regclass $$;
+AS $$ SELECT kepler_internal.drop_entry_table($1, $2)::pg_catalog.regclass $$;
 
 CREATE FUNCTION kepler.restore_entry_table(
     name text, workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS regclass
 LANGUAGE sql VOLATILE
-AS $$ SELECT kepler._restore_entry_table($1, $2)::pg_catalog.regclass $$;
+AS $$ SELECT kepler_internal.restore_entry_table($1, $2)::pg_catalog.regclass $$;
 
 -- Of type json: jsonb would put the fields into another order.
-CREATE FUNCTION kepler.json_schema(
+CREATE FUNCTION kepler.entry_json_schema(
     name text, workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS json
 LANGUAGE sql STABLE
-AS $$ SELECT kepler._json_schema($1, $2)::pg_catalog.json $$;
+AS $$ SELECT kepler_internal.entry_json_schema($1, $2)::pg_catalog.json $$;

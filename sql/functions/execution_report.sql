@@ -1,7 +1,7 @@
 -- How the workflows of a workspace fare. It writes nothing, so that it runs on a replica and with the
 -- right to read: what is overdue is counted as such, and becomes ABANDONED elsewhere.
 
-CREATE FUNCTION kepler._execution_report(
+CREATE FUNCTION kepler_internal.execution_report(
     workflow_id text, since timestamptz, until timestamptz, workspace_id text
 ) RETURNS TABLE (
     found_id text, name text, runs bigint, running bigint, overdue bigint, succeeded bigint,
@@ -21,10 +21,10 @@ DECLARE
     upper_bound constant timestamptz := coalesce($3, 'infinity');
     seen_at constant timestamptz := clock_timestamp();
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_arguments(ARRAY['workspace_id'], ARRAY[$4]);
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['workspace_id'], ARRAY[$4]);
     IF wanted_workflow IS NOT NULL THEN
-        PERFORM kepler._require_workflow(wanted_workflow, wanted_workspace);
+        PERFORM kepler_internal.require_workflow(wanted_workflow, wanted_workspace);
     END IF;
     RETURN QUERY
     SELECT w.id, w.name, r.runs, r.running - o.overdue, o.overdue, r.succeeded, r.failed, r.abandoned,
@@ -67,4 +67,4 @@ CREATE FUNCTION kepler.execution_report(
     last_started_at timestamptz
 )
 LANGUAGE sql STABLE
-AS $$ SELECT * FROM kepler._execution_report($1, $2, $3, $4) $$;
+AS $$ SELECT * FROM kepler_internal.execution_report($1, $2, $3, $4) $$;

@@ -3,7 +3,7 @@
 -- and nothing is logged after the end.
 
 -- What is wrong with each element of a batch, and what the others say.
-CREATE FUNCTION kepler._execution_steps_of(steps text)
+CREATE FUNCTION kepler_internal.execution_steps_of(steps text)
 RETURNS TABLE (
     ordinal integer, number integer, name text, status kepler.execution_step_status, input jsonb,
     output jsonb, error text, started_at timestamptz, ended_at timestamptz, problem_code text, problem text
@@ -12,7 +12,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH read AS MATERIALIZED (
         SELECT g.ordinal, g.step::jsonb AS step, g.escaped, g.problem_code, g.problem
-        FROM kepler._execution_steps_given($1) AS g
+        FROM kepler_internal.execution_steps_given($1) AS g
     ), given AS (
         SELECT g.*, jsonb_typeof(g.step) = 'object' AS is_object,
             CASE WHEN jsonb_typeof(g.step) = 'object' THEN g.step ELSE '{}' END AS o
@@ -43,7 +43,7 @@ AS $$
         ) AS u ON true
         LEFT JOIN LATERAL (
             SELECT k.field FROM unnest(ARRAY['started_at', 'ended_at']) AS k (field)
-            WHERE jsonb_typeof(g.o -> k.field) <> 'null' AND kepler._time_of(g.o -> k.field) IS NULL
+            WHERE jsonb_typeof(g.o -> k.field) <> 'null' AND kepler_internal.time_of(g.o -> k.field) IS NULL
             LIMIT 1
         ) AS t ON true
     ), said AS MATERIALIZED (
@@ -53,7 +53,7 @@ AS $$
     SELECT v.ordinal, (v.o ->> 'number')::integer, v.o ->> 'name',
         coalesce(v.o ->> 'status', 'SUCCESS')::kepler.execution_step_status,
         nullif(v.o -> 'input', 'null'), nullif(v.o -> 'output', 'null'), v.o ->> 'error',
-        kepler._time_of(v.o -> 'started_at'), kepler._time_of(v.o -> 'ended_at'), v.problem[1],
+        kepler_internal.time_of(v.o -> 'started_at'), kepler_internal.time_of(v.o -> 'ended_at'), v.problem[1],
         coalesce(v.problem[2], CASE WHEN v.escaped
             THEN 'error: characters that cannot be stored were stored as escapes' END)
     FROM said AS v
@@ -91,10 +91,10 @@ DECLARE
     sent bigint;
     written bigint;
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_arguments(ARRAY['execution_id', 'token', 'steps', 'workspace_id'],
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['execution_id', 'token', 'steps', 'workspace_id'],
         ARRAY[$1, $2, CASE WHEN $3 IS NOT NULL THEN '' END, $4]);
-    SELECT e.status = 'RUNNING' AND e.token_hash IS NOT DISTINCT FROM kepler._execution_token_hash($2)
+    SELECT e.status = 'RUNNING' AND e.token_hash IS NOT DISTINCT FROM kepler_internal.execution_token_hash($2)
     INTO is_ours
     FROM kepler.executions AS e WHERE e.workspace_id = wanted_workspace AND e.id = wanted_execution
     FOR NO KEY UPDATE;
@@ -102,7 +102,7 @@ BEGIN
         RETURN QUERY
         SELECT g.ordinal, NULL::integer, CASE WHEN is_ours IS NULL THEN 'not_found' ELSE 'stale' END,
             NULL::text, NULL::text
-        FROM kepler._execution_steps_given($3) AS g ORDER BY g.ordinal;
+        FROM kepler_internal.execution_steps_given($3) AS g ORDER BY g.ordinal;
         RETURN;
     END IF;
 
@@ -115,7 +115,7 @@ BEGIN
                     WHERE x.workspace_id = wanted_workspace AND x.execution_id = wanted_execution), 0)
                 + count(*) FILTER (WHERE s.number IS NULL AND s.problem_code IS NULL) OVER (ORDER BY s.ordinal)
             )::integer) END AS number
-        FROM kepler._execution_steps_of($3) AS s
+        FROM kepler_internal.execution_steps_of($3) AS s
     ), merged AS MATERIALIZED (
         -- What a running step said before stays where the element does not speak of it.
         SELECT g.ordinal, g.number, g.name, g.status, x.id AS stored_id, x.status AS stored_status,
@@ -196,7 +196,7 @@ BEGIN
                     MESSAGE = 'a trigger on kepler.execution_steps kept it from being written';
             END IF;
         EXCEPTION WHEN OTHERS THEN
-            IF kepler._is_about_session(SQLSTATE) THEN
+            IF kepler_internal.is_about_session(SQLSTATE) THEN
                 RAISE;
             END IF;
             -- What is refused whatever the step, for want of a privilege, say, ends the call.

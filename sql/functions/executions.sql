@@ -13,7 +13,7 @@ $$;
 
 -- The history is true under direct SQL too: the status changes as the table of transitions says, what
 -- has ended keeps its outcome, and who ran what for whom never changes. A foreign key may empty user_id.
-CREATE FUNCTION kepler._guard_execution() RETURNS trigger
+CREATE FUNCTION kepler_internal.guard_execution() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -54,7 +54,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._guard_execution_step() RETURNS trigger
+CREATE FUNCTION kepler_internal.guard_execution_step() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -70,11 +70,11 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._execution_token_hash(token text) RETURNS bytea
+CREATE FUNCTION kepler_internal.execution_token_hash(token text) RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT pg_catalog.sha256(pg_catalog.convert_to($1, 'UTF8')) $$;
 
-CREATE FUNCTION kepler._check_timeout(timeout interval) RETURNS void
+CREATE FUNCTION kepler_internal.check_timeout(timeout interval) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -89,14 +89,14 @@ $$;
 
 -- Whether an error is about the session, the transaction or the server, and not about what is written: the
 -- codes of src/pg/subtransaction.rs.
-CREATE FUNCTION kepler._is_about_session(sqlstate text) RETURNS boolean
+CREATE FUNCTION kepler_internal.is_about_session(sqlstate text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT pg_catalog.left($1, 2) = ANY ('{08,25,2D,3B,40,53,57,58,F0}') OR $1 = '55P03' $$;
 
 -- Overdue runs, of one workflow or all, become ABANDONED. Who holds a run's row is alive, and is
 -- skipped. A run that the database refuses to write (a CHECK, a trigger) is found by halves and warned of: it
 -- must not keep others from being abandoned, or their workflow from starting.
-CREATE FUNCTION kepler._abandon_overdue(wanted_workflow text, max_rows integer, workspace_id text)
+CREATE FUNCTION kepler_internal.abandon_overdue(wanted_workflow text, max_rows integer, workspace_id text)
 RETURNS TABLE (execution_id text, workflow_id text, user_id text, started_at timestamptz, deadline_at timestamptz)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 -- One plan would have to serve one workflow and all of them.
@@ -142,7 +142,7 @@ BEGIN
                 END IF;
                 abandoned := abandoned || written;
             EXCEPTION WHEN OTHERS THEN
-                IF kepler._is_about_session(SQLSTATE) THEN
+                IF kepler_internal.is_about_session(SQLSTATE) THEN
                     RAISE;
                 END IF;
                 -- What is refused whatever the run, for want of a privilege, say, ends the call.
@@ -170,19 +170,19 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._abandon_executions(max_rows integer, workspace_id text)
+CREATE FUNCTION kepler_internal.abandon_executions(max_rows integer, workspace_id text)
 RETURNS TABLE (execution_id text, workflow_id text, user_id text, started_at timestamptz, deadline_at timestamptz)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_arguments(ARRAY['max_rows', 'workspace_id'], ARRAY[$1::text, $2]);
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['max_rows', 'workspace_id'], ARRAY[$1::text, $2]);
     IF max_rows < 1 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('argument "max_rows" must be at least 1, not %s', max_rows);
     END IF;
-    RETURN QUERY SELECT * FROM kepler._abandon_overdue(NULL, $1, $2);
+    RETURN QUERY SELECT * FROM kepler_internal.abandon_overdue(NULL, $1, $2);
 END
 $$;
 
@@ -191,9 +191,12 @@ CREATE FUNCTION kepler.start_execution(
     idempotency_key text DEFAULT NULL,
     timeout interval DEFAULT NULL,
     metadata jsonb DEFAULT NULL,
-    workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (
-    execution_id text, token text, outcome text, status kepler.execution_status, deadline_at timestamptz
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    OUT execution_id text,
+    OUT token text,
+    OUT outcome text,
+    OUT status kepler.execution_status,
+    OUT deadline_at timestamptz
 )
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -208,9 +211,9 @@ DECLARE
     workflow_status kepler.workflow_status;
     workflow_user text;
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_arguments(ARRAY['workflow_id', 'workspace_id'], ARRAY[$1, $5]);
-    PERFORM kepler._check_timeout($3);
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['workflow_id', 'workspace_id'], ARRAY[$1, $5]);
+    PERFORM kepler_internal.check_timeout($3);
     IF wanted_key = '' OR octet_length(wanted_key) > 500 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -223,20 +226,20 @@ BEGIN
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('argument "metadata" must be a JSON object, not %s', jsonb_typeof($4));
     END IF;
-    workflow_status := kepler._require_workflow(wanted_workflow, wanted_workspace);
+    workflow_status := kepler_internal.require_workflow(wanted_workflow, wanted_workspace);
     -- Mostly nothing is overdue, and to look is cheap.
     IF EXISTS (SELECT FROM kepler.executions AS e
                WHERE e.workspace_id = wanted_workspace AND e.workflow_id = wanted_workflow
                    AND e.status = 'RUNNING' AND e.deadline_at < started) THEN
-        PERFORM FROM kepler._abandon_overdue(wanted_workflow, 1000, wanted_workspace);
+        PERFORM FROM kepler_internal.abandon_overdue(wanted_workflow, 1000, wanted_workspace);
     END IF;
 
     -- Again only where the run with this key vanished between the insert that met it and the look.
     FOR round IN 1 .. 20 LOOP
         -- The repetition of a start is answered alike, whatever became of the workflow.
         IF wanted_key IS NOT NULL THEN
-            RETURN QUERY
-            SELECT e.id, NULL::text, 'existing', e.status, e.deadline_at FROM kepler.executions AS e
+            SELECT e.id, 'duplicate', e.status, e.deadline_at INTO execution_id, outcome, status, deadline_at
+            FROM kepler.executions AS e
             WHERE e.workspace_id = wanted_workspace AND e.workflow_id = wanted_workflow
                 AND e.idempotency_key = wanted_key;
             IF FOUND THEN
@@ -257,14 +260,14 @@ BEGIN
                         wanted_workspace, wanted_workflow)
                     ELSE 'Give it another user, or make it inactive.' END;
         END IF;
-        RETURN QUERY
         INSERT INTO kepler.executions AS e (workspace_id, workflow_id, user_id, idempotency_key,
             started_at, timeout, deadline_at, token_hash, metadata)
         VALUES (wanted_workspace, wanted_workflow, workflow_user, wanted_key, started, silence,
-            started + silence, kepler._execution_token_hash(new_token),
+            started + silence, kepler_internal.execution_token_hash(new_token),
             coalesce(nullif($4, 'null'), '{}'))
         ON CONFLICT (workspace_id, workflow_id, idempotency_key) DO NOTHING
-        RETURNING e.id, new_token, 'started', e.status, e.deadline_at;
+        RETURNING e.id, new_token, 'started', e.status, e.deadline_at
+        INTO execution_id, token, outcome, status, deadline_at;
         IF FOUND THEN
             RETURN;
         END IF;
@@ -276,7 +279,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler.execution_heartbeat(
+CREATE FUNCTION kepler.extend_execution(
     execution_id text,
     token text,
     timeout interval DEFAULT NULL,
@@ -290,26 +293,30 @@ DECLARE
     beat_at constant timestamptz := clock_timestamp();
     new_deadline timestamptz;
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_arguments(ARRAY['execution_id', 'token', 'workspace_id'], ARRAY[$1, $2, $4]);
-    PERFORM kepler._check_timeout($3);
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['execution_id', 'token', 'workspace_id'], ARRAY[$1, $2, $4]);
+    PERFORM kepler_internal.check_timeout($3);
     UPDATE kepler.executions AS e
     SET deadline_at = beat_at + coalesce(wanted_timeout, e.timeout), updated_at = beat_at
     WHERE e.workspace_id = $4 AND e.id = $1 AND e.status = 'RUNNING'
-        AND e.token_hash = kepler._execution_token_hash($2)
+        AND e.token_hash = kepler_internal.execution_token_hash($2)
     RETURNING e.deadline_at INTO new_deadline;
     RETURN new_deadline;
 END
 $$;
 
-CREATE FUNCTION kepler.finish_execution(
+-- PL/pgSQL does not tell an argument from a column of the answer that has its name.
+CREATE FUNCTION kepler_internal.finish_execution(
     execution_id text,
     token text,
     status text,
-    results jsonb DEFAULT NULL,
-    error text DEFAULT NULL,
-    workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS text
+    results jsonb,
+    error text,
+    workspace_id text,
+    OUT outcome text,
+    OUT stored_status kepler.execution_status,
+    OUT ended_at timestamptz
+)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -318,11 +325,10 @@ DECLARE
     given_error ALIAS FOR $5;
     finished constant timestamptz := clock_timestamp();
     new_status kepler.execution_status;
-    stored_status kepler.execution_status;
     run record;
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_arguments(ARRAY['execution_id', 'token', 'status', 'workspace_id'],
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['execution_id', 'token', 'status', 'workspace_id'],
         ARRAY[$1, $2, $3, $6]);
     IF $3 NOT IN ('SUCCESS', 'FAILURE') THEN
         RAISE EXCEPTION USING
@@ -331,21 +337,25 @@ BEGIN
     END IF;
     new_status := $3::kepler.execution_status;
 
-    SELECT e.status, e.results, e.error, e.late_finish,
-        e.token_hash IS NOT DISTINCT FROM kepler._execution_token_hash($2) AS has_token
+    SELECT e.status, e.results, e.error, e.late_finish, e.ended_at,
+        e.token_hash IS NOT DISTINCT FROM kepler_internal.execution_token_hash($2) AS has_token
     INTO run
     FROM kepler.executions AS e WHERE e.workspace_id = $6 AND e.id = $1
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
-        RETURN 'not_found';
-    ELSIF NOT run.has_token THEN
-        RETURN 'stale';
+        outcome := 'not_found';
+        RETURN;
+    END IF;
+    stored_status := run.status;
+    ended_at := run.ended_at;
+    IF NOT run.has_token THEN
+        outcome := 'stale';
     ELSIF run.status = 'RUNNING' THEN
         UPDATE kepler.executions AS e
         SET status = new_status, ended_at = greatest(finished, e.started_at), results = given_results,
             error = given_error, updated_at = finished
         WHERE e.workspace_id = $6 AND e.id = $1
-        RETURNING e.status INTO stored_status;
+        RETURNING e.status, e.ended_at INTO stored_status, ended_at;
         -- What is not stored is not told as stored.
         IF stored_status IS DISTINCT FROM new_status THEN
             RAISE EXCEPTION USING
@@ -353,7 +363,7 @@ BEGIN
                 MESSAGE = 'the end of the execution was not written',
                 HINT = 'A trigger on kepler.executions keeps rows from being written, or changes them.';
         END IF;
-        RETURN 'finished';
+        outcome := 'finished';
     ELSIF run.status = 'ABANDONED' THEN
         -- Too late to count, and still what happened.
         IF run.late_finish IS NULL THEN
@@ -363,10 +373,25 @@ BEGIN
                 updated_at = finished
             WHERE e.workspace_id = $6 AND e.id = $1;
         END IF;
-        RETURN 'stale';
+        outcome := 'stale';
     ELSIF (run.status, run.results, run.error) IS NOT DISTINCT FROM (new_status, given_results, given_error) THEN
-        RETURN 'duplicate';
+        outcome := 'duplicate';
+    ELSE
+        outcome := 'stale';
     END IF;
-    RETURN 'stale';
 END
 $$;
+
+CREATE FUNCTION kepler.finish_execution(
+    execution_id text,
+    token text,
+    status text,
+    results jsonb DEFAULT NULL,
+    error text DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    OUT outcome text,
+    OUT status kepler.execution_status,
+    OUT ended_at timestamptz
+)
+LANGUAGE sql VOLATILE
+AS $$ SELECT f.outcome, f.stored_status, f.ended_at FROM kepler_internal.finish_execution($1, $2, $3, $4, $5, $6) AS f $$;

@@ -21,7 +21,7 @@ DECLARE
     -- The share of rows whose vector fifty or more have, as far as Postgres keeps count of it.
     repeated real;
 BEGIN
-    PERFORM kepler._require_tables();
+    PERFORM kepler_internal.require_tables();
     FOR vectors IN
         SELECT c.oid::regclass AS relation, a.attname::text AS name, a.atttypmod AS dimensions,
             n.nspname AS vector_schema,

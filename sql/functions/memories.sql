@@ -13,9 +13,9 @@ CREATE FUNCTION kepler.remember(
     dedupe boolean DEFAULT false,
     space text DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (memory_id text, action text)
+) RETURNS TABLE (memory_id text, outcome text)
 LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler._remember($1, false, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) $$;
+AS $$ SELECT * FROM kepler_internal.remember($1, false, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) $$;
 
 CREATE FUNCTION kepler.remember(
     content jsonb,
@@ -30,10 +30,10 @@ CREATE FUNCTION kepler.remember(
     dedupe boolean DEFAULT false,
     space text DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (memory_id text, action text)
+) RETURNS TABLE (memory_id text, outcome text)
 LANGUAGE sql VOLATILE
 AS $$
-SELECT * FROM kepler._remember($1::pg_catalog.text, true, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+SELECT * FROM kepler_internal.remember($1::pg_catalog.text, true, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 $$;
 
 -- Batches as json and jsonb. Literals resolve to text, which is the form to prefer: a memory that json or jsonb
@@ -43,7 +43,7 @@ CREATE FUNCTION kepler.remember_many(
     dedupe boolean DEFAULT false,
     space text DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, memory_id text, action text, error_code text, error text)
+) RETURNS TABLE (ordinal integer, memory_id text, outcome text, error_code text, error text)
 LANGUAGE sql VOLATILE
 AS $$ SELECT * FROM kepler.remember_many($1::pg_catalog.text, $2, $3, $4) $$;
 
@@ -52,25 +52,25 @@ CREATE FUNCTION kepler.remember_many(
     dedupe boolean DEFAULT false,
     space text DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, memory_id text, action text, error_code text, error text)
+) RETURNS TABLE (ordinal integer, memory_id text, outcome text, error_code text, error text)
 LANGUAGE sql VOLATILE
 AS $$ SELECT * FROM kepler.remember_many($1::pg_catalog.text, $2, $3, $4) $$;
 
-CREATE FUNCTION kepler.set_embeddings(
+CREATE FUNCTION kepler.set_memory_embeddings(
     space text,
     embeddings json,
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (ordinal integer, memory_id text, outcome text, error_code text, error text)
 LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler.set_embeddings($1, $2::pg_catalog.text, $3) $$;
+AS $$ SELECT * FROM kepler.set_memory_embeddings($1, $2::pg_catalog.text, $3) $$;
 
-CREATE FUNCTION kepler.set_embeddings(
+CREATE FUNCTION kepler.set_memory_embeddings(
     space text,
     embeddings jsonb,
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (ordinal integer, memory_id text, outcome text, error_code text, error text)
 LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler.set_embeddings($1, $2::pg_catalog.text, $3) $$;
+AS $$ SELECT * FROM kepler.set_memory_embeddings($1, $2::pg_catalog.text, $3) $$;
 
 CREATE FUNCTION kepler.set_message_embeddings(
     space text,
@@ -100,9 +100,9 @@ DECLARE
     given_user ALIAS FOR $2;
     given_workspace ALIAS FOR $3;
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_ids('memory_ids', memory_ids);
-    PERFORM kepler._require_name('workspace_id', given_workspace);
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_ids('memory_ids', memory_ids);
+    PERFORM kepler_internal.require_name('workspace_id', given_workspace);
     RETURN QUERY
     WITH given AS MATERIALIZED (
         SELECT u.id, u.ordinality,
@@ -143,10 +143,10 @@ DECLARE
     given_user ALIAS FOR $3;
     given_workspace ALIAS FOR $4;
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_ids('memory_ids', memory_ids);
-    PERFORM kepler._require_arguments(ARRAY['at'], ARRAY[given_at::text]);
-    PERFORM kepler._require_name('workspace_id', given_workspace);
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_ids('memory_ids', memory_ids);
+    PERFORM kepler_internal.require_arguments(ARRAY['at'], ARRAY[given_at::text]);
+    PERFORM kepler_internal.require_name('workspace_id', given_workspace);
     RETURN QUERY
     WITH given AS MATERIALIZED (
         SELECT u.id, u.ordinality,
@@ -174,15 +174,15 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._expire_memories(max_rows integer, workspace_id text) RETURNS bigint
+CREATE FUNCTION kepler_internal.expire_memories(max_rows integer, workspace_id text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     expired bigint;
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_name('workspace_id', workspace_id);
-    PERFORM kepler._require_max_rows(max_rows, 100000);
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_name('workspace_id', workspace_id);
+    PERFORM kepler_internal.require_max_rows(max_rows, 100000);
     DELETE FROM kepler.memories AS m
     WHERE m.workspace_id = $2 AND m.id = ANY (ARRAY(
         SELECT x.id FROM kepler.memories AS x
@@ -209,13 +209,13 @@ DECLARE
     given_user ALIAS FOR $2;
     given_workspace ALIAS FOR $3;
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_name('memory_id', given_id);
-    PERFORM kepler._require_name('workspace_id', given_workspace);
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_name('memory_id', given_id);
+    PERFORM kepler_internal.require_name('workspace_id', given_workspace);
     RETURN QUERY
     SELECT row_number() OVER (ORDER BY m.valid_from, m.created_at, m.id)::integer,
         m.id, m.content, m.valid_from, m.valid_to, m.superseded_by
-    FROM kepler._memory_chain(given_id, given_workspace) AS c (id)
+    FROM kepler_internal.memory_chain(given_id, given_workspace) AS c (id)
     JOIN kepler.memories AS m ON m.workspace_id = given_workspace AND m.id = c.id
     WHERE given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user
     ORDER BY 1;

@@ -2,7 +2,7 @@
 
 -- Direct SQL on a record moves its time on, where anything changed. (The content hash follows by
 -- itself, being a generated column.)
-CREATE FUNCTION kepler._touch_changed_record() RETURNS trigger
+CREATE FUNCTION kepler_internal.touch_changed_record() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -18,7 +18,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._clears_on_change(entity_type text, workspace_id text) RETURNS boolean
+CREATE FUNCTION kepler_internal.clears_on_change(entity_type text, workspace_id text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -28,13 +28,13 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._reset_enrichment() RETURNS trigger
+CREATE FUNCTION kepler_internal.reset_enrichment() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     NEW.enrichment_status := 'UNAPPLIED';
     IF NEW.enrichment IS NOT NULL AND NEW.data IS DISTINCT FROM OLD.data
-        AND kepler._clears_on_change(NEW.entity_type, NEW.workspace_id)
+        AND kepler_internal.clears_on_change(NEW.entity_type, NEW.workspace_id)
     THEN
         NEW.enrichment := NULL;
     END IF;
@@ -42,11 +42,11 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._clear_enrichment() RETURNS trigger
+CREATE FUNCTION kepler_internal.clear_enrichment() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF kepler._clears_on_change(NEW.entity_type, NEW.workspace_id) THEN
+    IF kepler_internal.clears_on_change(NEW.entity_type, NEW.workspace_id) THEN
         NEW.enrichment := NULL;
     END IF;
     RETURN NEW;
@@ -54,7 +54,7 @@ END
 $$;
 
 -- Records carry the type and source of their entity, and are found by them.
-CREATE FUNCTION kepler._refuse_entity_rename() RETURNS trigger
+CREATE FUNCTION kepler_internal.refuse_entity_rename() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -80,7 +80,7 @@ END
 $$;
 
 -- Locks the given records in the order in which upserts lock them, and changes those that `change` concerns.
-CREATE FUNCTION kepler._change_records(
+CREATE FUNCTION kepler_internal.change_records(
     change text, record_ids text[], workspace_id text, changed_at timestamptz
 ) RETURNS TABLE (record_id text, concerned boolean, changed boolean)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -120,15 +120,15 @@ BEGIN
     $query$ USING record_ids, workspace_id, change, changed_at;
 
     IF change = 'restore' THEN
-        PERFORM kepler._enqueue(record_ids, workspace_id);
+        PERFORM kepler_internal.enqueue(record_ids, workspace_id);
     ELSE
-        PERFORM kepler._dequeue(record_ids, workspace_id);
+        PERFORM kepler_internal.dequeue(record_ids, workspace_id);
     END IF;
 END
 $$;
 
 -- Changes those of the records that the database takes; the others are found out in halves, and rejected.
-CREATE FUNCTION kepler._try_records(
+CREATE FUNCTION kepler_internal.try_records(
     change text, record_ids text[], workspace_id text, changed_at timestamptz
 ) RETURNS TABLE (record_id text, outcome text, error_code text, error text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -146,7 +146,7 @@ BEGIN
         SELECT array_agg(c.record_id), array_agg(CASE
                 WHEN c.changed THEN 'changed' WHEN c.concerned THEN 'swallowed' ELSE 'unchanged' END)
         INTO ids, outcomes
-        FROM kepler._change_records(change, record_ids, wanted_workspace, changed_at) AS c;
+        FROM kepler_internal.change_records(change, record_ids, wanted_workspace, changed_at) AS c;
         RETURN QUERY
         SELECT u.id, CASE u.said WHEN 'swallowed' THEN 'rejected' ELSE u.said END,
             CASE u.said WHEN 'swallowed' THEN 'not_written' END,
@@ -154,7 +154,7 @@ BEGIN
         FROM unnest(ids, outcomes) AS u (id, said);
         RETURN;
     EXCEPTION WHEN OTHERS THEN
-        IF NOT kepler._is_refusal(SQLSTATE) THEN
+        IF NOT kepler_internal.is_refusal(SQLSTATE) THEN
             RAISE;
         END IF;
         problem_code := SQLSTATE;
@@ -165,8 +165,8 @@ BEGIN
     FROM kepler.records AS r WHERE r.workspace_id = wanted_workspace AND r.id = ANY (record_ids);
     half := cardinality(ids) / 2;
     IF half > 0 THEN
-        RETURN QUERY SELECT t.* FROM kepler._try_records(change, ids[:half], wanted_workspace, changed_at) AS t;
-        RETURN QUERY SELECT t.* FROM kepler._try_records(change, ids[half + 1:], wanted_workspace, changed_at) AS t;
+        RETURN QUERY SELECT t.* FROM kepler_internal.try_records(change, ids[:half], wanted_workspace, changed_at) AS t;
+        RETURN QUERY SELECT t.* FROM kepler_internal.try_records(change, ids[half + 1:], wanted_workspace, changed_at) AS t;
     ELSIF half = 0 THEN
         RETURN QUERY SELECT ids[1], 'rejected', problem_code, problem;
     END IF;
@@ -174,7 +174,7 @@ END
 $$;
 
 -- Answers for each id; an id given twice is changed once.
-CREATE FUNCTION kepler._set_record_state(
+CREATE FUNCTION kepler_internal.set_record_state(
     change text, changed_outcome text, record_ids text[], workspace_id text
 ) RETURNS TABLE (ordinal integer, record_id text, outcome text, error_code text, error text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -183,18 +183,18 @@ AS $$
 DECLARE
     wanted_workspace ALIAS FOR $4;
 BEGIN
-    PERFORM kepler._require_tables();
+    PERFORM kepler_internal.require_tables();
     IF record_ids IS NULL OR wanted_workspace IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'null_value_not_allowed',
             MESSAGE = format('argument "%s" must not be NULL',
                 CASE WHEN record_ids IS NULL THEN 'record_ids' ELSE 'workspace_id' END);
     END IF;
-    PERFORM kepler._require_workspace(wanted_workspace);
+    PERFORM kepler_internal.require_workspace(wanted_workspace);
 
     -- Before any row, as upserts do: a trigger takes it too, and then it would be too late.
     EXECUTE $query$
-    SELECT kepler._lock_enrichment(t.entity_type, $2, false)
+    SELECT kepler_internal.lock_enrichment(t.entity_type, $2, false)
     FROM (SELECT DISTINCT r.entity_type FROM kepler.records AS r
           WHERE r.workspace_id = $2 AND r.id = ANY ($1)) AS t
     $query$ USING record_ids, wanted_workspace;
@@ -206,7 +206,7 @@ BEGIN
         FROM unnest(record_ids) WITH ORDINALITY AS u (id, ordinality)
     ), tried AS MATERIALIZED (
         SELECT t.record_id, t.outcome, t.error_code, t.error
-        FROM kepler._try_records(change, record_ids, wanted_workspace, clock_timestamp()) AS t
+        FROM kepler_internal.try_records(change, record_ids, wanted_workspace, clock_timestamp()) AS t
     )
     SELECT g.ordinality::integer, g.id,
         CASE WHEN t.outcome = 'changed' THEN CASE WHEN g.first THEN changed_outcome ELSE 'unchanged' END
@@ -221,16 +221,16 @@ CREATE FUNCTION kepler.delete_records(
     record_ids text[], workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (ordinal integer, record_id text, outcome text, error_code text, error text)
 LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler._set_record_state('delete', 'deleted', $1, $2) $$;
+AS $$ SELECT * FROM kepler_internal.set_record_state('delete', 'deleted', $1, $2) $$;
 
 CREATE FUNCTION kepler.restore_records(
     record_ids text[], workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (ordinal integer, record_id text, outcome text, error_code text, error text)
 LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler._set_record_state('restore', 'restored', $1, $2) $$;
+AS $$ SELECT * FROM kepler_internal.set_record_state('restore', 'restored', $1, $2) $$;
 
 CREATE FUNCTION kepler.archive_records(
     record_ids text[], workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (ordinal integer, record_id text, outcome text, error_code text, error text)
 LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler._set_record_state('archive', 'archived', $1, $2) $$;
+AS $$ SELECT * FROM kepler_internal.set_record_state('archive', 'archived', $1, $2) $$;

@@ -2,7 +2,7 @@
 
 -- Rows and bytes of a table. Smaller tables are counted, where the caller may read them; of others the
 -- statistics tell.
-CREATE FUNCTION kepler._table_status(relation regclass) RETURNS jsonb
+CREATE FUNCTION kepler_internal.table_status(relation regclass) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -31,8 +31,8 @@ DECLARE
     queue jsonb;
     runs jsonb;
 BEGIN
-    PERFORM kepler._require_tables();
-    SELECT jsonb_object_agg(c.relname, kepler._table_status(c.oid::regclass)) INTO tables
+    PERFORM kepler_internal.require_tables();
+    SELECT jsonb_object_agg(c.relname, kepler_internal.table_status(c.oid::regclass)) INTO tables
     FROM pg_class AS c
     WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p')
         AND c.relname NOT IN ('schema_versions', 'access_levels');
@@ -76,7 +76,7 @@ BEGIN
         'extension_version',
             (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'kepler'),
         'schema_version', (SELECT max(v.version) FROM kepler.schema_versions AS v),
-        'latest_schema_version', kepler._latest_schema_version(),
+        'latest_schema_version', kepler_internal.latest_schema_version(),
         'postgres_version', current_setting('server_version'),
         'pgvector_version',
             (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'vector'),

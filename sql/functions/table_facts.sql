@@ -1,6 +1,6 @@
 -- What else rests on a table or on a column of it, and whether Postgres changes no type under that. What functions and
 -- clients say in texts is not known to anybody.
-CREATE FUNCTION kepler._dependents(relation oid) RETURNS jsonb
+CREATE FUNCTION kepler_internal.dependents(relation oid) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -93,7 +93,7 @@ $$;
 -- Expressions are printed under fixed settings, so that the text depends on nothing but the table.
 -- This needs no privilege on the table. Printing its expressions waits for whoever holds it ACCESS EXCLUSIVE, and
 -- prints what is there by then: what was dropped meanwhile has no definition.
-CREATE FUNCTION kepler._table_facts(relation regclass) RETURNS jsonb
+CREATE FUNCTION kepler_internal.table_facts(relation regclass) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 SET datestyle = 'ISO, YMD'
@@ -231,7 +231,7 @@ SELECT jsonb_build_object(
             ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid AND c.contype IN ('p', 'u', 'x')
         WHERE i.indrelid = t.oid
     ), '[]'),
-    'dependents', kepler._dependents(t.oid)
+    'dependents', kepler_internal.dependents(t.oid)
 )
 FROM pg_class AS t
 JOIN pg_namespace AS n ON n.oid = t.relnamespace

@@ -1,3 +1,8 @@
+-- What callers do not call: triggers, checks and parts of functions. Without rights for anybody but those to whom
+-- kepler.grant_access gives them.
+CREATE SCHEMA kepler_internal;
+COMMENT ON SCHEMA kepler_internal IS 'Parts of Kepler''s functions and triggers: not to be called, and may change';
+
 -- Types that tables and functions share.
 
 CREATE TYPE kepler.connection_status AS ENUM ('ACTIVE', 'INACTIVE');
@@ -19,7 +24,7 @@ CREATE TYPE kepler.execution_step_status AS ENUM ('RUNNING', 'SUCCESS', 'FAILURE
 COMMENT ON TYPE kepler.execution_step_status IS 'How a step of a run stands: running, or how it ended';
 
 CREATE TYPE kepler.attempt_outcome AS ENUM (
-    'applied', 'retry', 'failed', 'released', 'superseded', 'expired');
+    'applied', 'retried', 'failed', 'released', 'superseded', 'expired');
 COMMENT ON TYPE kepler.attempt_outcome IS 'How an attempt to enrich a record ended';
 
 CREATE TYPE kepler.embedding_metric AS ENUM ('cosine', 'inner_product', 'l2');

@@ -7,7 +7,7 @@ CREATE FUNCTION kepler.upsert_records(
     source text DEFAULT 'MANUAL',
     connection_id text DEFAULT NULL,
     merge text DEFAULT 'replace',
-    key text DEFAULT NULL,
+    id_key text DEFAULT NULL,
     updated_at_key text DEFAULT NULL,
     options jsonb DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
@@ -23,7 +23,7 @@ CREATE FUNCTION kepler.upsert_records(
     source text DEFAULT 'MANUAL',
     connection_id text DEFAULT NULL,
     merge text DEFAULT 'replace',
-    key text DEFAULT NULL,
+    id_key text DEFAULT NULL,
     updated_at_key text DEFAULT NULL,
     options jsonb DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
@@ -39,7 +39,7 @@ CREATE FUNCTION kepler.upsert_records_summary(
     source text DEFAULT 'MANUAL',
     connection_id text DEFAULT NULL,
     merge text DEFAULT 'replace',
-    key text DEFAULT NULL,
+    id_key text DEFAULT NULL,
     updated_at_key text DEFAULT NULL,
     options jsonb DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
@@ -53,7 +53,7 @@ CREATE FUNCTION kepler.upsert_records_summary(
     source text DEFAULT 'MANUAL',
     connection_id text DEFAULT NULL,
     merge text DEFAULT 'replace',
-    key text DEFAULT NULL,
+    id_key text DEFAULT NULL,
     updated_at_key text DEFAULT NULL,
     options jsonb DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()

@@ -3,7 +3,7 @@
 
 -- The first argument that is NULL and may not be.
 -- The workspace must be one that the caller may name, too.
-CREATE FUNCTION kepler._require_arguments(names text[], given text[]) RETURNS void
+CREATE FUNCTION kepler_internal.require_arguments(names text[], given text[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -13,13 +13,13 @@ BEGIN
                 ERRCODE = 'null_value_not_allowed',
                 MESSAGE = format('argument "%s" must not be NULL', names[at]);
         ELSIF names[at] = 'workspace_id' THEN
-            PERFORM kepler._require_workspace(given[at]);
+            PERFORM kepler_internal.require_workspace(given[at]);
         END IF;
     END LOOP;
 END
 $$;
 
-CREATE FUNCTION kepler._require_user(user_id text, workspace_id text) RETURNS void
+CREATE FUNCTION kepler_internal.require_user(user_id text, workspace_id text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -31,7 +31,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._require_workflow(workflow_id text, workspace_id text) RETURNS kepler.workflow_status
+CREATE FUNCTION kepler_internal.require_workflow(workflow_id text, workspace_id text) RETURNS kepler.workflow_status
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -53,9 +53,9 @@ CREATE FUNCTION kepler.is_connected(
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_arguments(ARRAY['user_id', 'provider', 'workspace_id'], ARRAY[$1, $2, $3]);
-    PERFORM kepler._require_user($1, $3);
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['user_id', 'provider', 'workspace_id'], ARRAY[$1, $2, $3]);
+    PERFORM kepler_internal.require_user($1, $3);
     RETURN EXISTS (
         SELECT FROM kepler.connections AS c
         WHERE c.workspace_id = $3 AND c.user_id = $1 AND kepler.fold(c.provider) = kepler.fold(btrim($2))
@@ -64,7 +64,7 @@ END
 $$;
 
 -- The steps of a definition, with the JSON Pointer of each and how it names an app.
-CREATE FUNCTION kepler._workflow_steps(trigger jsonb, actions jsonb)
+CREATE FUNCTION kepler_internal.workflow_steps(trigger jsonb, actions jsonb)
 RETURNS TABLE (path text, depth integer, step jsonb, app_member text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -91,7 +91,7 @@ $$;
 
 -- What a definition needs, each app or connection once, and the connection that serves it. A user's
 -- own connections only: one that has lost its user serves nobody.
-CREATE FUNCTION kepler._required_connections(
+CREATE FUNCTION kepler_internal.required_connections(
     user_id text, trigger jsonb, actions jsonb, required_providers text[], workspace_id text
 ) RETURNS TABLE (
     provider text, connected boolean, connection_id text, status kepler.connection_status,
@@ -104,7 +104,7 @@ AS $$
                 WHEN 'string' THEN s.step ->> s.app_member END), '') AS app,
             CASE jsonb_typeof(s.step -> 'connection_id')
                 WHEN 'string' THEN s.step ->> 'connection_id' END AS wanted_id
-        FROM kepler._workflow_steps($2, $3) AS s
+        FROM kepler_internal.workflow_steps($2, $3) AS s
         WHERE jsonb_typeof(s.step) = 'object'
         UNION ALL
         SELECT format('/required_providers/%s', r.at - 1), 0, coalesce(btrim(r.app), ''), NULL
@@ -153,13 +153,13 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_arguments(ARRAY['workflow_id', 'workspace_id'], ARRAY[$1, $2]);
-    PERFORM kepler._require_workflow($1, $2);
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['workflow_id', 'workspace_id'], ARRAY[$1, $2]);
+    PERFORM kepler_internal.require_workflow($1, $2);
     RETURN QUERY
     SELECT r.*
     FROM kepler.workflows AS w,
-        kepler._required_connections(w.user_id, w.trigger, w.actions, w.required_providers, $2) AS r
+        kepler_internal.required_connections(w.user_id, w.trigger, w.actions, w.required_providers, $2) AS r
     WHERE w.workspace_id = $2 AND w.id = $1;
 END
 $$;
@@ -175,14 +175,14 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
-    PERFORM kepler._require_tables();
-    PERFORM kepler._require_arguments(ARRAY['user_id', 'trigger', 'actions', 'workspace_id'],
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['user_id', 'trigger', 'actions', 'workspace_id'],
         ARRAY[$1, $2::text, $3::text, $5]);
-    PERFORM kepler._require_user($1, $5);
+    PERFORM kepler_internal.require_user($1, $5);
     RETURN QUERY
     WITH steps AS (
         SELECT s.*, jsonb_typeof(s.step) = 'object' AS is_object
-        FROM kepler._workflow_steps($2, $3) AS s
+        FROM kepler_internal.workflow_steps($2, $3) AS s
     ), problems (path, code, problem) AS (
         SELECT '/actions', 'not_an_array', 'must be an array of actions'
         WHERE jsonb_typeof($3) <> 'array'
@@ -219,7 +219,7 @@ BEGIN
             WHEN 'other_user' THEN format('connection "%s" belongs to somebody else', c.connection_id)
             WHEN 'other_provider' THEN format('connection "%s" does not lead to %s', c.connection_id, c.provider)
             END
-        FROM kepler._required_connections($1, $2, $3, $4, $5) AS c, unnest(c.used_by) AS u (path)
+        FROM kepler_internal.required_connections($1, $2, $3, $4, $5) AS c, unnest(c.used_by) AS u (path)
         WHERE NOT c.connected
     )
     SELECT p.path, p.code, p.problem FROM problems AS p

@@ -1,6 +1,6 @@
 -- Trigger functions that every table shares.
 
-CREATE FUNCTION kepler._touch_updated_at() RETURNS trigger
+CREATE FUNCTION kepler_internal.touch_updated_at() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -9,7 +9,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler._refuse_workspace_change() RETURNS trigger
+CREATE FUNCTION kepler_internal.refuse_workspace_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -22,7 +22,7 @@ END
 $$;
 
 -- Never shows the value: it may be the secret itself.
-CREATE FUNCTION kepler._refuse_secret() RETURNS trigger
+CREATE FUNCTION kepler_internal.refuse_secret() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

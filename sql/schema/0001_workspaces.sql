@@ -13,7 +13,7 @@ CREATE INDEX workspaces_name_idx ON kepler.workspaces (name);
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.workspaces
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
-    EXECUTE FUNCTION kepler._touch_updated_at();
+    EXECUTE FUNCTION kepler_internal.touch_updated_at();
 
 -- What a session that sets no workspace works in.
 INSERT INTO kepler.workspaces (id, name) VALUES ('default', 'default');
@@ -40,10 +40,10 @@ CREATE UNIQUE INDEX users_auth_key ON kepler.users (workspace_id, auth_provider,
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.users
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
-    EXECUTE FUNCTION kepler._touch_updated_at();
+    EXECUTE FUNCTION kepler_internal.touch_updated_at();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.users
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
 COMMENT ON TABLE kepler.workspaces IS 'Tenants: every other row belongs to one';
 COMMENT ON COLUMN kepler.workspaces.name IS 'What people call it; need not be unique';

@@ -105,33 +105,33 @@ CREATE TABLE kepler.records (
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.connections
     FOR EACH ROW
     WHEN (OLD *<> NEW AND OLD.updated_at IS NOT DISTINCT FROM NEW.updated_at)
-    EXECUTE FUNCTION kepler._touch_updated_at();
+    EXECUTE FUNCTION kepler_internal.touch_updated_at();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.connections
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.credentials
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
-    EXECUTE FUNCTION kepler._touch_updated_at();
+    EXECUTE FUNCTION kepler_internal.touch_updated_at();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.credentials
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.entities
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
-    EXECUTE FUNCTION kepler._touch_updated_at();
+    EXECUTE FUNCTION kepler_internal.touch_updated_at();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.entities
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 CREATE TRIGGER keep_name BEFORE UPDATE OF type, source ON kepler.entities
     FOR EACH ROW WHEN ((OLD.type, OLD.source) IS DISTINCT FROM (NEW.type, NEW.source))
-    EXECUTE FUNCTION kepler._refuse_entity_rename();
+    EXECUTE FUNCTION kepler_internal.refuse_entity_rename();
 
 -- A trigger and not a CHECK, whose error would show the row, and the secret in it.
 CREATE TRIGGER check_secret_ref BEFORE INSERT OR UPDATE OF secret_ref ON kepler.connections
     FOR EACH ROW WHEN (NEW.secret_ref !~ '^[a-z][a-z0-9+.-]*:.')
-    EXECUTE FUNCTION kepler._refuse_secret();
+    EXECUTE FUNCTION kepler_internal.refuse_secret();
 CREATE TRIGGER check_secret_ref BEFORE INSERT OR UPDATE OF secret_ref ON kepler.credentials
     FOR EACH ROW WHEN (NEW.secret_ref !~ '^[a-z][a-z0-9+.-]*:.')
-    EXECUTE FUNCTION kepler._refuse_secret();
+    EXECUTE FUNCTION kepler_internal.refuse_secret();
 
 -- The column list and the condition keep it out of the way of the upsert, which sets updated_at
 -- itself, and never together with source_updated_at alone.
@@ -139,17 +139,17 @@ CREATE TRIGGER touch_updated_at
     BEFORE UPDATE OF entity_id, external_id, entity_type, source, status, enrichment_status,
         deleted_at, data, enrichment ON kepler.records
     FOR EACH ROW WHEN (OLD.updated_at = NEW.updated_at)
-    EXECUTE FUNCTION kepler._touch_changed_record();
+    EXECUTE FUNCTION kepler_internal.touch_changed_record();
 -- New content must be enriched anew, also where a client sets updated_at itself.
 CREATE TRIGGER reset_enrichment BEFORE UPDATE OF data ON kepler.records
     FOR EACH ROW WHEN (
         OLD.enrichment_status IN ('APPLIED', 'FAILED')
         AND NEW.enrichment_status = OLD.enrichment_status
         AND NEW.data IS DISTINCT FROM OLD.data)
-    EXECUTE FUNCTION kepler._reset_enrichment();
+    EXECUTE FUNCTION kepler_internal.reset_enrichment();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.records
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
 COMMENT ON TABLE kepler.connections IS 'One user in one external system';
 COMMENT ON COLUMN kepler.connections.workspace_id IS 'Workspace the row belongs to; never changes';

@@ -61,19 +61,19 @@ CREATE TABLE kepler.hidden_fields (
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.entry_tables
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
-    EXECUTE FUNCTION kepler._touch_updated_at();
+    EXECUTE FUNCTION kepler_internal.touch_updated_at();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.entry_tables
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.structures
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
-    EXECUTE FUNCTION kepler._touch_updated_at();
+    EXECUTE FUNCTION kepler_internal.touch_updated_at();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.structures
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.hidden_fields
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
 COMMENT ON TABLE kepler.entry_tables IS 'Tables that users defined by structures; each belongs to one workspace';
 COMMENT ON COLUMN kepler.entry_tables.workspace_id IS 'Workspace the row belongs to; never changes';

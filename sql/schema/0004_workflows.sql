@@ -97,32 +97,32 @@ CREATE TABLE kepler.execution_steps (
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.workflows
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
-    EXECUTE FUNCTION kepler._touch_updated_at();
+    EXECUTE FUNCTION kepler_internal.touch_updated_at();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.workflows
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.executions
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
-    EXECUTE FUNCTION kepler._touch_updated_at();
+    EXECUTE FUNCTION kepler_internal.touch_updated_at();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.executions
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.execution_steps
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
-    EXECUTE FUNCTION kepler._touch_updated_at();
+    EXECUTE FUNCTION kepler_internal.touch_updated_at();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.execution_steps
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
 -- Not on deadline_at, updated_at, timeout and metadata: a heartbeat fires nothing.
 CREATE TRIGGER guard_history
     BEFORE UPDATE OF id, workflow_id, user_id, status, idempotency_key, started_at, ended_at, token_hash,
         results, error, late_finish ON kepler.executions
-    FOR EACH ROW EXECUTE FUNCTION kepler._guard_execution();
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_execution();
 CREATE TRIGGER guard_history
     BEFORE UPDATE ON kepler.execution_steps
     FOR EACH ROW WHEN (OLD *<> NEW)
-    EXECUTE FUNCTION kepler._guard_execution_step();
+    EXECUTE FUNCTION kepler_internal.guard_execution_step();
 
 COMMENT ON TABLE kepler.workflows IS 'What a user automates: a trigger, and the actions that follow it';
 COMMENT ON COLUMN kepler.workflows.workspace_id IS 'Workspace the row belongs to; never changes';

@@ -112,25 +112,25 @@ CREATE INDEX enrichment_attempts_failed_idx ON kepler.enrichment_attempts (works
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.enrichment_policies
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
-    EXECUTE FUNCTION kepler._touch_updated_at();
+    EXECUTE FUNCTION kepler_internal.touch_updated_at();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.enrichment_policies
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.enrichment_queue
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.leases
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.lease_records
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.enrichment_turns
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.enrichment_attempts
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
 -- The transitions of enrichment_transitions(), as a condition: the function runs, and raises, only
 -- where a change is none of them.
@@ -141,110 +141,110 @@ CREATE TRIGGER check_enrichment_transition BEFORE UPDATE OF enrichment_status ON
             WHEN 'PENDING' THEN false
             ELSE NEW.enrichment_status NOT IN (OLD.enrichment_status, 'UNAPPLIED')
         END)
-    EXECUTE FUNCTION kepler._refuse_transition();
+    EXECUTE FUNCTION kepler_internal.refuse_transition();
 -- What is deleted, archived or of another type is at no worker any more.
 CREATE TRIGGER release_pending BEFORE UPDATE OF deleted_at, status, entity_type ON kepler.records
     FOR EACH ROW WHEN (
         OLD.enrichment_status = 'PENDING' AND NEW.enrichment_status = 'PENDING'
         AND (NEW.deleted_at IS NOT NULL OR NEW.status <> 'ACTIVE' OR NEW.entity_type <> OLD.entity_type))
-    EXECUTE FUNCTION kepler._reset_enrichment();
+    EXECUTE FUNCTION kepler_internal.reset_enrichment();
 -- Its name puts it behind release_pending.
 CREATE TRIGGER unlease_record BEFORE UPDATE OF enrichment_status, deleted_at, status, entity_type ON kepler.records
     FOR EACH ROW WHEN (NEW.enrichment_status <> 'PENDING' AND NEW.enrichment_lease_id IS NOT NULL)
-    EXECUTE FUNCTION kepler._unlease_record();
+    EXECUTE FUNCTION kepler_internal.unlease_record();
 -- Direct SQL keeps the queue too. Kepler's own writers do so by themselves, and are let by.
 CREATE TRIGGER queue_inserted AFTER INSERT ON kepler.records
     FOR EACH ROW WHEN (
         NEW.enrichment_status = 'UNAPPLIED' AND NEW.deleted_at IS NULL AND NEW.status = 'ACTIVE'
-        AND kepler._is_direct())
-    EXECUTE FUNCTION kepler._queue_changed_record();
+        AND kepler_internal.is_direct())
+    EXECUTE FUNCTION kepler_internal.queue_changed_record();
 CREATE TRIGGER queue_changed
     AFTER UPDATE OF enrichment_status, status, deleted_at, entity_type, data ON kepler.records
     FOR EACH ROW WHEN (
         (OLD.enrichment_status <> NEW.enrichment_status OR OLD.status <> NEW.status
             OR OLD.entity_type <> NEW.entity_type
             OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL))
-        AND kepler._is_direct())
-    EXECUTE FUNCTION kepler._queue_changed_record();
+        AND kepler_internal.is_direct())
+    EXECUTE FUNCTION kepler_internal.queue_changed_record();
 
 -- What waits for its next attempt begins anew with new content. What is finished was reset, which is
 -- above.
 CREATE TRIGGER restart_attempts AFTER UPDATE OF data ON kepler.records
     FOR EACH ROW WHEN (
         OLD.enrichment_status = 'UNAPPLIED' AND NEW.enrichment_status = 'UNAPPLIED'
-        AND OLD.content_hash <> NEW.content_hash AND kepler._is_direct())
-    EXECUTE FUNCTION kepler._restart_attempts();
+        AND OLD.content_hash <> NEW.content_hash AND kepler_internal.is_direct())
+    EXECUTE FUNCTION kepler_internal.restart_attempts();
 -- Of what is finished reset_enrichment clears it.
 CREATE TRIGGER clear_enrichment BEFORE UPDATE OF data ON kepler.records
     FOR EACH ROW WHEN (
         OLD.enrichment_status IN ('UNAPPLIED', 'PENDING') AND NEW.enrichment IS NOT NULL
-        AND NEW.data IS DISTINCT FROM OLD.data AND kepler._is_direct())
-    EXECUTE FUNCTION kepler._clear_enrichment();
+        AND NEW.data IS DISTINCT FROM OLD.data AND kepler_internal.is_direct())
+    EXECUTE FUNCTION kepler_internal.clear_enrichment();
 
 -- Who a record is for the queue, a lease and the log.
 CREATE TRIGGER keep_id BEFORE UPDATE OF id ON kepler.records
     FOR EACH ROW WHEN (OLD.id <> NEW.id)
-    EXECUTE FUNCTION kepler._refuse_enrichment_change(
+    EXECUTE FUNCTION kepler_internal.refuse_enrichment_change(
         'the id of a record never changes', 'Insert another record, and delete this one.');
 -- PENDING under no lease, or another one, it would wait for ever.
 CREATE TRIGGER keep_lease BEFORE UPDATE OF enrichment_lease_id ON kepler.records
     FOR EACH ROW WHEN (
         OLD.enrichment_status = 'PENDING' AND NEW.enrichment_status = 'PENDING'
-        AND OLD.enrichment_lease_id IS DISTINCT FROM NEW.enrichment_lease_id AND kepler._is_direct())
-    EXECUTE FUNCTION kepler._refuse_enrichment_change(
+        AND OLD.enrichment_lease_id IS DISTINCT FROM NEW.enrichment_lease_id AND kepler_internal.is_direct())
+    EXECUTE FUNCTION kepler_internal.refuse_enrichment_change(
         'enrichment_lease_id goes with the status', 'To take a record back, set enrichment_status to UNAPPLIED.');
 
 CREATE TRIGGER queue_deleted AFTER DELETE ON kepler.records
     REFERENCING OLD TABLE AS old_records
-    FOR EACH STATEMENT EXECUTE FUNCTION kepler._dequeue_deleted_records();
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.dequeue_deleted_records();
 
 CREATE TRIGGER queue_truncated AFTER TRUNCATE ON kepler.records
-    FOR EACH STATEMENT EXECUTE FUNCTION kepler._forget_truncated_records();
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.forget_truncated_records();
 
 -- The tables themselves: what direct SQL does to them is made good, or refused.
 CREATE TRIGGER begin_enrichment AFTER INSERT ON kepler.enrichment_policies
-    FOR EACH ROW WHEN (NOT kepler._holds_enrichment(NEW.entity_type, NEW.workspace_id))
-    EXECUTE FUNCTION kepler._begin_enrichment();
+    FOR EACH ROW WHEN (NOT kepler_internal.holds_enrichment(NEW.entity_type, NEW.workspace_id))
+    EXECUTE FUNCTION kepler_internal.begin_enrichment();
 CREATE TRIGGER change_fairness AFTER UPDATE OF fair ON kepler.enrichment_policies
     FOR EACH ROW WHEN (OLD.fair <> NEW.fair)
-    EXECUTE FUNCTION kepler._change_fairness();
+    EXECUTE FUNCTION kepler_internal.change_fairness();
 CREATE TRIGGER end_enrichment AFTER DELETE ON kepler.enrichment_policies
-    FOR EACH ROW EXECUTE FUNCTION kepler._end_enrichment();
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.end_enrichment();
 CREATE TRIGGER keep_entity_type BEFORE UPDATE OF entity_type ON kepler.enrichment_policies
     FOR EACH ROW WHEN (OLD.entity_type <> NEW.entity_type)
-    EXECUTE FUNCTION kepler._refuse_enrichment_change(
+    EXECUTE FUNCTION kepler_internal.refuse_enrichment_change(
         'a policy keeps its entity type', 'Use kepler.drop_enrichment_policy(…) and kepler.set_enrichment_policy(…).');
 CREATE TRIGGER keep_policies AFTER TRUNCATE ON kepler.enrichment_policies
-    FOR EACH STATEMENT EXECUTE FUNCTION kepler._refuse_truncate();
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.refuse_truncate();
 CREATE TRIGGER keep_queued AFTER DELETE ON kepler.enrichment_queue
-    FOR EACH ROW WHEN (pg_catalog.pg_trigger_depth() = 0 AND kepler._is_direct())
-    EXECUTE FUNCTION kepler._keep_queued();
+    FOR EACH ROW WHEN (pg_catalog.pg_trigger_depth() = 0 AND kepler_internal.is_direct())
+    EXECUTE FUNCTION kepler_internal.keep_queued();
 CREATE TRIGGER keep_record BEFORE UPDATE OF record_id, entity_type ON kepler.enrichment_queue
     FOR EACH ROW WHEN (OLD.record_id <> NEW.record_id OR OLD.entity_type <> NEW.entity_type)
-    EXECUTE FUNCTION kepler._keep_queued();
+    EXECUTE FUNCTION kepler_internal.keep_queued();
 CREATE TRIGGER keep_queue AFTER TRUNCATE ON kepler.enrichment_queue
-    FOR EACH STATEMENT EXECUTE FUNCTION kepler._refuse_truncate();
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.refuse_truncate();
 CREATE TRIGGER give_back AFTER DELETE ON kepler.leases
-    FOR EACH ROW WHEN (kepler._is_direct())
-    EXECUTE FUNCTION kepler._give_back_lease();
+    FOR EACH ROW WHEN (kepler_internal.is_direct())
+    EXECUTE FUNCTION kepler_internal.give_back_lease();
 CREATE TRIGGER keep_lease BEFORE UPDATE OF id, entity_type, open_records ON kepler.leases
     FOR EACH ROW WHEN (
         (OLD.id <> NEW.id OR OLD.entity_type <> NEW.entity_type OR OLD.open_records <> NEW.open_records)
-        AND kepler._is_direct())
-    EXECUTE FUNCTION kepler._refuse_enrichment_change(
+        AND kepler_internal.is_direct())
+    EXECUTE FUNCTION kepler_internal.refuse_enrichment_change(
         'a lease keeps its id, its entity type and the number of its records',
         'Delete the lease: its records are then given back.');
 CREATE TRIGGER keep_leases AFTER TRUNCATE ON kepler.leases
-    FOR EACH STATEMENT EXECUTE FUNCTION kepler._refuse_truncate();
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.refuse_truncate();
 CREATE TRIGGER keep_records AFTER DELETE ON kepler.lease_records
-    FOR EACH ROW WHEN (pg_catalog.pg_trigger_depth() = 0 AND kepler._is_direct())
-    EXECUTE FUNCTION kepler._keep_lease_records();
+    FOR EACH ROW WHEN (pg_catalog.pg_trigger_depth() = 0 AND kepler_internal.is_direct())
+    EXECUTE FUNCTION kepler_internal.keep_lease_records();
 CREATE TRIGGER keep_unchanged BEFORE UPDATE ON kepler.lease_records
     FOR EACH STATEMENT
-    EXECUTE FUNCTION kepler._refuse_enrichment_change(
+    EXECUTE FUNCTION kepler_internal.refuse_enrichment_change(
         'what a lease was claimed with does not change', 'Delete the lease: its records are then given back.');
 CREATE TRIGGER keep_truncated AFTER TRUNCATE ON kepler.lease_records
-    FOR EACH STATEMENT EXECUTE FUNCTION kepler._refuse_truncate();
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.refuse_truncate();
 
 -- What needs a person: FAILED records, whether or not the log still says why, and records that the database
 -- refuses to write, so that they can neither be claimed nor taken back from a worker that is lost.

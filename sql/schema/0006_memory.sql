@@ -21,7 +21,7 @@ CREATE TABLE kepler.embedding_spaces (
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.embedding_spaces
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
-    EXECUTE FUNCTION kepler._touch_updated_at();
+    EXECUTE FUNCTION kepler_internal.touch_updated_at();
 
 ALTER TABLE kepler.workspaces ADD COLUMN embedding_space text REFERENCES kepler.embedding_spaces (name);
 
@@ -89,27 +89,27 @@ CREATE TRIGGER touch_updated_at
     BEFORE UPDATE OF user_id, context_type, content, format, relevance_score, metadata, valid_from,
         valid_to, superseded_by, expires_at ON kepler.memories
     FOR EACH ROW WHEN (OLD.updated_at = NEW.updated_at)
-    EXECUTE FUNCTION kepler._touch_updated_at();
+    EXECUTE FUNCTION kepler_internal.touch_updated_at();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.memories
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 CREATE TRIGGER keep_id BEFORE UPDATE OF id ON kepler.memories
     FOR EACH ROW WHEN (OLD.id <> NEW.id)
-    EXECUTE FUNCTION kepler._refuse_memory_rename();
+    EXECUTE FUNCTION kepler_internal.refuse_memory_rename();
 -- Embeddings have the columns that searches find them by, and go when the content is another one. Whoever changed
 -- them: other triggers may have.
 CREATE TRIGGER move_embeddings AFTER UPDATE ON kepler.memories
     FOR EACH ROW WHEN (OLD.user_id IS DISTINCT FROM NEW.user_id OR OLD.context_type <> NEW.context_type
         OR OLD.format <> NEW.format OR OLD.content <> NEW.content)
-    EXECUTE FUNCTION kepler._move_embeddings();
+    EXECUTE FUNCTION kepler_internal.move_embeddings();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.memory_access
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 CREATE TRIGGER forget_deleted AFTER DELETE ON kepler.memories
     REFERENCING OLD TABLE AS old_memories
-    FOR EACH STATEMENT EXECUTE FUNCTION kepler._forget_deleted_memories();
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.forget_deleted_memories();
 
-COMMENT ON COLUMN kepler.workspaces.embedding_space IS 'Space that memories and messages are searched in, set by activate_space; NULL: the oldest that is ACTIVE';
+COMMENT ON COLUMN kepler.workspaces.embedding_space IS 'Space that memories and messages are searched in, set by activate_embedding_space; NULL: the oldest that is ACTIVE';
 
 COMMENT ON TABLE kepler.embedding_spaces IS 'Embedding models side by side, each with tables of its own in kepler_data; made by create_embedding_space';
 COMMENT ON COLUMN kepler.embedding_spaces.model IS 'Which model makes its embeddings, for example text-embedding-3-small';

@@ -74,10 +74,10 @@ CREATE INDEX messages_text_search_idx ON kepler.messages USING gin (text_search)
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.conversations
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
-    EXECUTE FUNCTION kepler._touch_updated_at();
+    EXECUTE FUNCTION kepler_internal.touch_updated_at();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.conversations
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 -- By columns: a trigger before the update cannot look at a whole row that has a generated one.
 CREATE TRIGGER touch_updated_at
     BEFORE UPDATE OF role, content, user_id, token_count, external_id, metadata, sent_at ON kepler.messages
@@ -86,26 +86,26 @@ CREATE TRIGGER touch_updated_at
             OR OLD.sent_at <> NEW.sent_at OR OLD.user_id IS DISTINCT FROM NEW.user_id
             OR OLD.token_count IS DISTINCT FROM NEW.token_count
             OR OLD.external_id IS DISTINCT FROM NEW.external_id))
-    EXECUTE FUNCTION kepler._touch_updated_at();
+    EXECUTE FUNCTION kepler_internal.touch_updated_at();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.messages
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
-    EXECUTE FUNCTION kepler._refuse_workspace_change();
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 -- Direct SQL gets numbers too. Kepler's own writers bring theirs.
 CREATE TRIGGER number_message BEFORE INSERT ON kepler.messages
     FOR EACH ROW WHEN (NEW.number IS NULL)
-    EXECUTE FUNCTION kepler._number_message();
+    EXECUTE FUNCTION kepler_internal.number_message();
 CREATE TRIGGER note_numbers AFTER INSERT ON kepler.messages
-    FOR EACH STATEMENT EXECUTE FUNCTION kepler._note_numbered_messages();
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.note_numbered_messages();
 -- What was embedded is no longer what is said.
 CREATE TRIGGER drop_embeddings AFTER UPDATE ON kepler.messages
     FOR EACH ROW WHEN (OLD.content <> NEW.content)
-    EXECUTE FUNCTION kepler._drop_message_embeddings();
+    EXECUTE FUNCTION kepler_internal.drop_message_embeddings();
 CREATE TRIGGER keep_place BEFORE UPDATE OF id, conversation_id, number ON kepler.messages
     FOR EACH ROW WHEN (OLD.id <> NEW.id OR OLD.conversation_id <> NEW.conversation_id OR OLD.number <> NEW.number)
-    EXECUTE FUNCTION kepler._refuse_message_move();
+    EXECUTE FUNCTION kepler_internal.refuse_message_move();
 CREATE TRIGGER forget_deleted AFTER DELETE ON kepler.messages
     REFERENCING OLD TABLE AS old_messages
-    FOR EACH STATEMENT EXECUTE FUNCTION kepler._forget_deleted_messages();
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.forget_deleted_messages();
 
 COMMENT ON TABLE kepler.conversations IS 'Messages that belong together';
 COMMENT ON COLUMN kepler.conversations.workspace_id IS 'Workspace the row belongs to; never changes';

@@ -97,8 +97,8 @@ impl AccessError {
                 )
             }
             Self::NoGrantOption { owner, .. } => format!(
-                "As a superuser: GRANT USAGE ON SCHEMA kepler TO {owner} WITH GRANT OPTION; GRANT EXECUTE ON \
-                 ALL FUNCTIONS IN SCHEMA kepler TO {owner} WITH GRANT OPTION;",
+                "As a superuser: GRANT USAGE ON SCHEMA kepler, kepler_internal TO {owner} WITH GRANT OPTION; GRANT EXECUTE ON \
+                 ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO {owner} WITH GRANT OPTION;",
                 owner = quote(owner)
             ),
             Self::NoRight { role, level, .. } => grant_hint(role, level),

@@ -2,7 +2,7 @@
 //! are there and on those that come later.
 
 use super::error::AccessError;
-use super::level::{self, Level, Made, SCHEMA};
+use super::level::{self, INTERNAL_SCHEMA, Level, Made, SCHEMA};
 use super::owner::{ACCESS_LEVELS, Owner};
 use crate::error::Error;
 use crate::ident::qualified;
@@ -105,8 +105,13 @@ fn give(client: &mut SpiClient<'_>, owner: Owner, role: &str, level: Level) -> R
     let name = level::role_sql(role);
     {
         let _owner = act_for_extension(client, owner)?;
-        run(client, &format!("GRANT USAGE ON SCHEMA {SCHEMA} TO {name}"))?;
-        run(client, &format!("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {SCHEMA} TO {name}"))?;
+        run(client, &format!("GRANT USAGE ON SCHEMA {SCHEMA}, {INTERNAL_SCHEMA} TO {name}"))?;
+        run(
+            client,
+            &format!(
+                "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {SCHEMA}, {INTERNAL_SCHEMA} TO {name}"
+            ),
+        )?;
     }
     {
         let _owner = owner.act();
@@ -147,8 +152,13 @@ fn take(client: &mut SpiClient<'_>, owner: Owner, role: &str) -> Result<(), Erro
     let givers = [Some(owner.role()), extension.filter(|role| role::may_act_as(*role))];
     for giver in givers.into_iter().flatten() {
         let _giver = Owner::of(giver).act();
-        run(client, &format!("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {SCHEMA} FROM {name}"))?;
-        run(client, &format!("REVOKE ALL ON SCHEMA {SCHEMA} FROM {name}"))?;
+        run(
+            client,
+            &format!(
+                "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {SCHEMA}, {INTERNAL_SCHEMA} FROM {name}"
+            ),
+        )?;
+        run(client, &format!("REVOKE ALL ON SCHEMA {SCHEMA}, {INTERNAL_SCHEMA} FROM {name}"))?;
     }
     let _owner = owner.act();
     run(client, &format!("REVOKE ALL ON SCHEMA {DATA_SCHEMA} FROM {name}"))?;
@@ -218,12 +228,12 @@ pub(crate) fn share_with_monitor(client: &mut SpiClient<'_>, owner: Owner) -> Re
     }
     {
         let _owner = act_for_extension(client, owner)?;
-        run(client, "GRANT USAGE ON SCHEMA kepler TO pg_monitor")?;
+        run(client, "GRANT USAGE ON SCHEMA kepler, kepler_internal TO pg_monitor")?;
         run(
             client,
             "GRANT EXECUTE ON FUNCTION kepler.status(), kepler.version(), kepler.current_workspace_id(),
-                 kepler._require_tables(), kepler._latest_schema_version(),
-                 kepler._table_status(pg_catalog.regclass) TO pg_monitor",
+                 kepler_internal.require_tables(), kepler_internal.latest_schema_version(),
+                 kepler_internal.table_status(pg_catalog.regclass) TO pg_monitor",
         )?;
     }
     let _owner = owner.act();

@@ -8,6 +8,9 @@ use crate::ident::{qualified, quote};
 /// The schema of Kepler's own tables.
 pub(crate) const SCHEMA: &str = "kepler";
 
+/// What the functions are made of.
+pub(crate) const INTERNAL_SCHEMA: &str = "kepler_internal";
+
 /// A level of access. `writer` and `worker` hold what `reader` does, and `admin` holds all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {

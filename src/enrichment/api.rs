@@ -91,7 +91,7 @@ fn claim_records(
 
 /// Settles records of a lease: each is completed, fails or is released, and gets an answer.
 ///
-/// `results`: a JSON array of `{record_id, outcome, result, error, retryable, retry_in}`. What the database
+/// `results`: a JSON array of `{record_id, action, result, error, retryable, retry_in}`. What the database
 /// refuses to write is `rejected`, with the SQLSTATE as `error_code`.
 ///
 /// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 22P02 where `results` is no JSON

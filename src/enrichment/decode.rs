@@ -110,7 +110,7 @@ fn element(
 #[derive(Default)]
 struct Fields {
     record_id: Option<Range<usize>>,
-    outcome: Option<Range<usize>>,
+    action: Option<Range<usize>>,
     result: Option<Range<usize>>,
     error: Option<Range<usize>>,
     retryable: Option<Range<usize>>,
@@ -122,7 +122,7 @@ impl Fields {
     fn take(&mut self, text: &[u8], member: scan::Member) {
         let field = match &text[member.key.clone()] {
             b"record_id" => &mut self.record_id,
-            b"outcome" => &mut self.outcome,
+            b"action" => &mut self.action,
             b"result" => &mut self.result,
             b"error" => &mut self.error,
             b"retryable" => &mut self.retryable,
@@ -146,23 +146,23 @@ impl Fields {
             let key: String =
                 String::from_utf8_lossy(&text[key.clone()]).chars().take(60).collect();
             let message = format!(
-                "\"{key}\" is no field of a result {{record_id, outcome, result, error, \
+                "\"{key}\" is no field of a result {{record_id, action, result, error, \
                  retryable, retry_in}}"
             );
             return Err(Problem::new("unknown_field", message));
         }
-        let outcome = string("outcome", "invalid_outcome", text, &self.outcome)?;
+        let action = string("action", "invalid_action", text, &self.action)?;
         let without = |fields: &[(&str, &Option<Range<usize>>)], verdict: Verdict| match fields
             .iter()
             .find(|(_, range)| range.is_some())
         {
             Some((name, _)) => {
-                let message = format!("\"{name}\" does not go with this outcome");
+                let message = format!("\"{name}\" does not go with this action");
                 Err(Problem::new("misplaced_field", message))
             }
             None => Ok(verdict),
         };
-        match outcome.as_deref() {
+        match action.as_deref() {
             None | Some("complete") => {
                 let verdict = Verdict::Complete { result: self.result(text, parser)? };
                 let foreign = [
@@ -197,8 +197,8 @@ impl Fields {
             Some(other) => {
                 let other: String = other.chars().take(60).collect();
                 let message =
-                    format!("\"outcome\" must be complete, fail or release, not \"{other}\"");
-                Err(Problem::new("invalid_outcome", message))
+                    format!("\"action\" must be complete, fail or release, not \"{other}\"");
+                Err(Problem::new("invalid_action", message))
             }
         }
     }
@@ -289,15 +289,14 @@ mod tests {
     #[test]
     fn completes_unless_told_otherwise() {
         assert_eq!(one(r#"{"record_id": "a"}"#).verdict, Ok(Verdict::Complete { result: None }));
-        let with_result = one(r#"{"record_id": "a", "outcome": "complete", "result": {"x": 1}}"#);
+        let with_result = one(r#"{"record_id": "a", "action": "complete", "result": {"x": 1}}"#);
         assert!(matches!(with_result.verdict, Ok(Verdict::Complete { result: Some(_) })));
     }
 
     #[test]
     fn reads_failures_and_releases() {
-        let fail = one(
-            r#"{"record_id": "a\u0062", "outcome": "fail", "error": "no", "retryable": false}"#,
-        );
+        let fail =
+            one(r#"{"record_id": "a\u0062", "action": "fail", "error": "no", "retryable": false}"#);
         assert_eq!(fail.record_id.as_deref(), Some("ab"));
         let verdict = Verdict::Fail {
             error: Some("no".to_owned()),
@@ -306,14 +305,14 @@ mod tests {
             retry_in: None,
         };
         assert_eq!(fail.verdict, Ok(verdict));
-        let release = one(r#"{"record_id": "a", "outcome": "release", "retry_in": 1.5}"#);
+        let release = one(r#"{"record_id": "a", "action": "release", "retry_in": 1.5}"#);
         assert_eq!(release.verdict, Ok(Verdict::Release { retry_in: Some(1_500_000) }));
     }
 
     #[test]
     fn tells_every_failure() {
         let told = |error: &str| {
-            let text = format!(r#"{{"record_id": "a", "outcome": "fail", "error": {error}}}"#);
+            let text = format!(r#"{{"record_id": "a", "action": "fail", "error": {error}}}"#);
             match one(&text).verdict {
                 Ok(Verdict::Fail { error: Some(error), escaped, .. }) => (error, escaped),
                 other => (format!("{other:?}"), false),
@@ -331,16 +330,16 @@ mod tests {
             r#"{"record_id": 1}"#,
             r#"{"record_id": "a", "result": [1]}"#,
             r#"{"record_id": "a", "result": {"x": "\u0000"}}"#,
-            r#"{"record_id": "a", "outcome": "done"}"#,
-            r#"{"record_id": "a", "outcome": "release", "result": {}}"#,
+            r#"{"record_id": "a", "action": "done"}"#,
+            r#"{"record_id": "a", "action": "release", "result": {}}"#,
             r#"{"record_id": "a", "error": "no"}"#,
-            r#"{"record_id": "a", "outcome": "fail", "retry_in": -1}"#,
-            r#"{"record_id": "a", "outcome": "fail", "retry_in": "1 s"}"#,
+            r#"{"record_id": "a", "action": "fail", "retry_in": -1}"#,
+            r#"{"record_id": "a", "action": "fail", "retry_in": "1 s"}"#,
             r#"{"record_id": "a", "results": {}}"#,
             r#"{"record_id": "a" 1}"#,
         ] {
             assert!(one(text).verdict.is_err(), "{text}");
         }
-        assert_eq!(one(r#"{"record_id": "a", "outcome": 1}"#).record_id.as_deref(), Some("a"));
+        assert_eq!(one(r#"{"record_id": "a", "action": 1}"#).record_id.as_deref(), Some("a"));
     }
 }

@@ -34,8 +34,8 @@ impl Drop for Own {
 }
 
 /// Whether a change of a record comes from direct SQL, and not from Kepler's own functions.
-#[pg_extern(volatile, parallel_unsafe)]
-fn _is_direct() -> bool {
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
+fn is_direct() -> bool {
     let own = OWN_DEPTH.get();
     own < 0 || own != trigger_depth()
 }

@@ -6,7 +6,7 @@ pub(crate) enum Outcome {
     /// The record is APPLIED and has the result.
     Applied,
     /// It is to be tried again.
-    Retry,
+    Retried,
     /// It is FAILED.
     Failed,
     /// Given back; the attempt does not count.
@@ -30,7 +30,7 @@ impl Outcome {
     pub(crate) fn is_settled(self) -> bool {
         match self {
             Self::Applied
-            | Self::Retry
+            | Self::Retried
             | Self::Failed
             | Self::Released
             | Self::Duplicate
@@ -41,13 +41,13 @@ impl Outcome {
 
     /// Whether `error` of the answer has its place: what was said is in the log, or was not taken.
     pub(crate) fn has_said(self) -> bool {
-        matches!(self, Self::Retry | Self::Failed | Self::Superseded | Self::Rejected)
+        matches!(self, Self::Retried | Self::Failed | Self::Superseded | Self::Rejected)
     }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Applied => "applied",
-            Self::Retry => "retry",
+            Self::Retried => "retried",
             Self::Failed => "failed",
             Self::Released => "released",
             Self::Duplicate => "duplicate",
@@ -64,7 +64,7 @@ impl Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Applied,
-    Retry,
+    Retried,
     Failed,
     Released,
     Superseded,
@@ -75,7 +75,7 @@ impl End {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Applied => "applied",
-            Self::Retry => "retry",
+            Self::Retried => "retried",
             Self::Failed => "failed",
             Self::Released => "released",
             Self::Superseded => "superseded",

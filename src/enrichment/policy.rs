@@ -72,9 +72,9 @@ pub(crate) fn missing(client: &mut SpiClient<'_>, workspace: &str, entity_type: 
 }
 
 /// Fails unless the type has a policy.
-#[pg_extern(stable, parallel_unsafe)]
+#[pg_extern(schema = "kepler_internal", stable, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]
-fn _require_policy(entity_type: &str, workspace_id: &str) -> Result<(), ErrorReport> {
+fn require_policy(entity_type: &str, workspace_id: &str) -> Result<(), ErrorReport> {
     let found = Spi::connect_mut(|client| {
         match find(client, &Text::new(workspace_id), &Text::new(entity_type)) {
             Some(_) => Ok(()),
@@ -97,15 +97,15 @@ fn lock_name(workspace_id: &str, entity_type: &str) -> String {
 
 /// Whether this transaction has the type to itself: so a trigger tells `set_enrichment_policy` from direct
 /// SQL on the table of policies.
-#[pg_extern(volatile, parallel_unsafe)]
-fn _holds_enrichment(entity_type: &str, workspace_id: &str) -> bool {
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
+fn holds_enrichment(entity_type: &str, workspace_id: &str) -> bool {
     advisory::holds(&lock_name(workspace_id, entity_type))
 }
 
 /// See `lock`, for functions in SQL. For those who may write to the queue, or the policy: whoever holds it
 /// keeps them waiting.
-#[pg_extern(volatile, parallel_unsafe)]
-fn _lock_enrichment(
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
+fn lock_enrichment(
     entity_type: &str,
     workspace_id: &str,
     exclusive: bool,

@@ -26,7 +26,7 @@ thread_local! {
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TIMESTAMPTZOID],
     ) };
     static ENQUEUE: Statement = const { Statement::new(
-        c"SELECT kepler._enqueue($2, $1)",
+        c"SELECT kepler_internal.enqueue($2, $1)",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
     ) };
     static DEQUEUE: Statement = const { Statement::new(
@@ -49,10 +49,10 @@ thread_local! {
 type Answer = (String, Option<Refusal>);
 
 /// Makes records UNAPPLIED and queues them. The caller holds their rows.
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(schema = "kepler_internal", name = "requeue", volatile, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
-fn _requeue(
+fn requeue_in_sql(
     record_ids: Vec<String>,
     workspace_id: &str,
 ) -> TableIterator<
@@ -119,9 +119,9 @@ fn requeue_all(client: &mut SpiClient<'_>, workspace: Parameter, ids: &[&str]) -
 }
 
 /// Takes records out of the queue that are deleted or archived.
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]
-fn _dequeue(record_ids: Vec<Option<String>>, workspace_id: &str) {
+fn dequeue(record_ids: Vec<Option<String>>, workspace_id: &str) {
     let (workspace, _own) = (Text::new(workspace_id), Own::begin());
     let mut ids = Array::texts(record_ids.iter().flatten().map(String::as_str));
     let parameters = [Some(workspace.datum()), Some(ids.datum())];
@@ -131,9 +131,9 @@ fn _dequeue(record_ids: Vec<Option<String>>, workspace_id: &str) {
 }
 
 /// Empties the queue of a type.
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]
-fn _dequeue_type(entity_type: &str, workspace_id: &str) {
+fn dequeue_type(entity_type: &str, workspace_id: &str) {
     let (workspace, _own) = (Text::new(workspace_id), Own::begin());
     let entity_type = Text::new(entity_type);
     let parameters = [Some(workspace.datum()), Some(entity_type.datum())];

@@ -243,7 +243,7 @@ fn ending<'r>(
             if *retryable && attempt < policy.max_attempts {
                 let wait = retry_in.unwrap_or_else(|| backoff::random_wait(policy, attempt));
                 let next = Next::Again { attempt, ready_at: now.saturating_add(wait) };
-                (Outcome::Retry, End::Retry, next, error)
+                (Outcome::Retried, End::Retried, next, error)
             } else {
                 (Outcome::Failed, End::Failed, Next::Failed, error)
             }

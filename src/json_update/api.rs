@@ -71,7 +71,7 @@ fn element(bytes: &[u8]) -> Option<AnyElement> {
 /// `$push`, `$pop`, `$addToSet`, `$pull`, `$pullAll`) to a document, all or none of them.
 ///
 /// `operations`: `{"$set": {"result.org1": {"ok": true}}, "$inc": {"count": 1}}`, or, for keys that hold
-/// dots or begin with `$`, `[{"op": "$set", "path": ["org.1"], "value": 1}]`. A `doc` that is NULL gives
+/// dots or begin with `$`, `[{"op": "$set", "path": ["org.1"], "value": 1}]`. A `document` that is NULL gives
 /// NULL. What changes nothing gives the document as it is. `$setOnInsert` does nothing here.
 ///
 /// Errors: 22004 and 22023 for operations, 22033, 22036, 22039, 2203C, 22003 and 42804 where they do
@@ -80,24 +80,24 @@ fn element(bytes: &[u8]) -> Option<AnyElement> {
     immutable,
     parallel_safe,
     sql = "
-CREATE FUNCTION kepler.json_update(doc jsonb, operations jsonb) RETURNS jsonb
+CREATE FUNCTION kepler.json_update(document jsonb, operations jsonb) RETURNS jsonb
 IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "
 )]
 fn json_update(
-    doc: Option<AnyElement>,
+    document: Option<AnyElement>,
     operations: Option<AnyElement>,
 ) -> Result<Option<AnyElement>, ErrorReport> {
     let given = operations.ok_or(Error::NullArgument("operations"))?;
     let operations = self::operations(given.datum())?;
-    let Some(doc) = doc else { return Ok(None) };
+    let Some(given) = document else { return Ok(None) };
     // SAFETY: declared in SQL as jsonb.
-    if let Some(known) = unsafe { once::known(&operations, doc.datum(), element) } {
+    if let Some(known) = unsafe { once::known(&operations, given.datum(), element) } {
         return Ok(known);
     }
     // SAFETY: declared in SQL as jsonb.
-    let document = unsafe { varlena::aligned_bytes(doc.datum()) };
-    Ok(Some(updated(&operations, document, false)?.unwrap_or(doc)))
+    let document = unsafe { varlena::aligned_bytes(given.datum()) };
+    Ok(Some(updated(&operations, document, false)?.unwrap_or(given)))
 }
 
 /// Whether `json_update` would give another document.
@@ -105,19 +105,19 @@ fn json_update(
     immutable,
     parallel_safe,
     sql = "
-CREATE FUNCTION kepler._json_update_changes(doc jsonb, operations jsonb) RETURNS boolean
+CREATE FUNCTION kepler_internal.json_update_changes(document jsonb, operations jsonb) RETURNS boolean
 IMMUTABLE PARALLEL SAFE COST 100 LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "
 )]
-fn _json_update_changes(
-    doc: Option<AnyElement>,
+fn json_update_changes(
+    document: Option<AnyElement>,
     operations: Option<AnyElement>,
 ) -> Result<bool, ErrorReport> {
     let given = operations.ok_or(Error::NullArgument("operations"))?;
     let operations = self::operations(given.datum())?;
-    let Some(doc) = doc else { return Ok(false) };
+    let Some(given) = document else { return Ok(false) };
     // SAFETY: declared in SQL as jsonb.
-    Ok(unsafe { once::changes(&operations, doc.datum()) }.map_err(Error::from)?)
+    Ok(unsafe { once::changes(&operations, given.datum()) }.map_err(Error::from)?)
 }
 
 /// Applies operations to the document in one row, in one UPDATE: of concurrent calls none is lost.

@@ -227,7 +227,7 @@ impl Target {
         let returning = if plain { String::new() } else { format!(" RETURNING t.{column}") };
         let update = format!(
             "UPDATE {table} AS t SET {column} = kepler.json_update({document}, $1){raise} \
-             WHERE {found}{expected} AND kepler._json_update_changes({document}, $1){returning}"
+             WHERE {found}{expected} AND kepler_internal.json_update_changes({document}, $1){returning}"
         );
         let shown = match &revision {
             Some(revision) => format!("t.{revision}::pg_catalog.int8"),
@@ -235,7 +235,7 @@ impl Target {
         };
         let read = format!(
             "SELECT t.{column}, {shown}, CASE WHEN $3 IS NULL OR {shown} OPERATOR(pg_catalog.=) $3 \
-             THEN kepler._json_update_changes({document}, $1) END FROM {table} AS t WHERE {found}"
+             THEN kepler_internal.json_update_changes({document}, $1) END FROM {table} AS t WHERE {found}"
         );
         let names: Vec<String> = set.iter().map(|(name, _)| quote(name)).collect();
         let names = names.join(", ");

@@ -27,9 +27,9 @@ thread_local! {
 
 /// The ids of a memory's chain: what it superseded, itself, and what superseded it. Only memories of its own user are
 /// in it: direct SQL may have given one of them to somebody else.
-#[pg_extern(stable, parallel_unsafe, strict)]
+#[pg_extern(schema = "kepler_internal", stable, parallel_unsafe, strict)]
 #[search_path(pg_catalog, pg_temp)]
-fn _memory_chain(memory_id: &str, workspace_id: &str) -> SetOfIterator<'static, String> {
+fn memory_chain(memory_id: &str, workspace_id: &str) -> SetOfIterator<'static, String> {
     let workspace = Text::new(workspace_id);
     let chain = Spi::connect_mut(|client| {
         let mut chain: Vec<String> = Vec::new();
@@ -68,9 +68,9 @@ fn _memory_chain(memory_id: &str, workspace_id: &str) -> SetOfIterator<'static, 
 }
 
 /// For deleted memories that others had superseded: what took the place of each, and is not deleted.
-#[pg_extern(immutable, parallel_safe, strict)]
+#[pg_extern(schema = "kepler_internal", immutable, parallel_safe, strict)]
 #[search_path(pg_catalog, pg_temp)]
-fn _successors(
+fn successors(
     workspace_ids: Vec<String>,
     ids: Vec<String>,
     superseded_by: Vec<Option<String>>,

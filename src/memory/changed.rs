@@ -55,9 +55,9 @@ fn statements(embedded: Embedded, table: &str) -> Statements {
 ///
 /// A transaction that keeps to an older snapshot does not see one that has come since, and would leave it:
 /// that is 40001.
-#[pg_extern(volatile, parallel_unsafe, strict)]
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe, strict)]
 #[search_path(pg_catalog, pg_temp)]
-fn _drop_embeddings(of: &str, id: &str, workspace_id: &str) -> Result<(), ErrorReport> {
+fn drop_embeddings(of: &str, id: &str, workspace_id: &str) -> Result<(), ErrorReport> {
     let (embedded, what) = match of {
         "memories" => (Embedded::Memories, "memory"),
         _ => (Embedded::Messages, "message"),

@@ -24,10 +24,10 @@ pub(crate) fn note(plan: &'static str, exhausted: bool, rows: usize) {
 /// How the last search of the session went; NULLs before the first, and after one that failed.
 ///
 /// Errors: 55000 before `install()`.
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
-fn _last_search() -> Result<
+fn last_search() -> Result<
     TableIterator<
         'static,
         (

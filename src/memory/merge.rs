@@ -5,7 +5,7 @@
 
 use super::decode::{NewEmbedding, NewMemory};
 use super::embedded::Present;
-use super::put::{Action, Answer};
+use super::put::{Answer, Outcome};
 use super::set_embeddings;
 use super::space::Space;
 use crate::jsonb::builder::Builder;
@@ -63,7 +63,7 @@ pub(super) fn merge_known(
     let (mut some, mut ids): (Vec<&Repeat>, HashSet<&str>) = Default::default();
     for repeat in &repeats {
         let (at, id, same, _) = repeat;
-        answers[*at].action = if *same { Action::Duplicate } else { Action::Merged };
+        answers[*at].outcome = if *same { Outcome::Duplicate } else { Outcome::Merged };
         answers[*at].memory_id = Some(id.clone());
         if !ids.insert(id) {
             merge_some(client, workspace, &some, answers, skip);
@@ -107,7 +107,7 @@ fn merge_some(
     };
     // What changed something was merged, and no mere duplicate.
     for at in merged {
-        answers[at].action = Action::Merged;
+        answers[at].outcome = Outcome::Merged;
     }
 }
 

@@ -28,22 +28,22 @@ use std::collections::{HashMap, HashSet};
 
 /// What became of an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
-    Added,
+pub(crate) enum Outcome {
+    Inserted,
     Duplicate,
     Merged,
     Superseded,
     Rejected,
 }
 
-impl Action {
+impl Outcome {
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Action::Added => "added",
-            Action::Duplicate => "duplicate",
-            Action::Merged => "merged",
-            Action::Superseded => "superseded",
-            Action::Rejected => "rejected",
+            Outcome::Inserted => "inserted",
+            Outcome::Duplicate => "duplicate",
+            Outcome::Merged => "merged",
+            Outcome::Superseded => "superseded",
+            Outcome::Rejected => "rejected",
         }
     }
 }
@@ -52,13 +52,13 @@ impl Action {
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) memory_id: Option<String>,
-    pub(crate) action: Action,
+    pub(crate) outcome: Outcome,
     pub(crate) rejection: Option<Rejection>,
 }
 
 impl Answer {
-    fn of(action: Action) -> Self {
-        Self { memory_id: None, action, rejection: None }
+    fn of(outcome: Outcome) -> Self {
+        Self { memory_id: None, outcome, rejection: None }
     }
 
     /// Rejects the element, perhaps for one more reason.
@@ -67,11 +67,11 @@ impl Answer {
             Some(before) => before.and(rejection.into()),
             None => rejection.into(),
         };
-        *self = Self { memory_id: None, action: Action::Rejected, rejection: Some(rejection) };
+        *self = Self { memory_id: None, outcome: Outcome::Rejected, rejection: Some(rejection) };
     }
 
     fn is_rejected(&self) -> bool {
-        self.action == Action::Rejected
+        self.outcome == Outcome::Rejected
     }
 }
 
@@ -131,7 +131,7 @@ thread_local! {
     ) };
 }
 
-/// Keeps `activate_space`, which must see all memories of the workspace, apart from those who write
+/// Keeps `activate_embedding_space`, which must see all memories of the workspace, apart from those who write
 /// them; and two who look for duplicates from each other.
 pub(crate) fn lock(workspace_id: &str, exclusive: bool) {
     advisory::lock(&format!("kepler memories\0{workspace_id}"), exclusive);
@@ -165,7 +165,7 @@ pub(crate) fn run(
     let mut answers = Vec::with_capacity(elements.len());
     let mut memories: Vec<Option<NewMemory>> = Vec::with_capacity(elements.len());
     for element in elements {
-        let mut answer = Answer::of(Action::Added);
+        let mut answer = Answer::of(Outcome::Inserted);
         match element {
             Ok(memory) => memories.push(Some(memory)),
             Err(rejection) => {
@@ -209,7 +209,7 @@ pub(crate) fn run(
         }
         merge_known(client, &workspace, space, settled, &mut batch.answers, skip);
         for (at, memory) in again {
-            batch.answers[at] = Answer::of(Action::Added);
+            batch.answers[at] = Answer::of(Outcome::Inserted);
             batch.memories[at] = Some(memory);
         }
     }
@@ -289,7 +289,7 @@ impl Batch<'_> {
                             );
                         }
                         None => {
-                            answer.action = Action::Superseded;
+                            answer.outcome = Outcome::Superseded;
                             first.insert(old, at);
                         }
                     },

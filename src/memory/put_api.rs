@@ -5,7 +5,7 @@ use super::decode::{self, NewMemory};
 use super::embedded::Embedded;
 use super::embedding::Embedding;
 use super::error::MemoryError;
-use super::put::{self, Action};
+use super::put::{self, Outcome};
 use super::set_embeddings::told;
 use super::space::Space;
 use crate::arguments::required;
@@ -42,17 +42,17 @@ fn open_space(
     parallel_unsafe,
     requires = ["embedding_spaces", workspace::current_workspace_id],
     sql = r#"
-CREATE FUNCTION kepler._remember(
+CREATE FUNCTION kepler_internal.remember(
     content text, is_json boolean, embedding @extschema:vector@.vector, user_id text,
     context_type text, metadata jsonb, relevance_score double precision, valid_from timestamptz,
     expires_at timestamptz, supersedes text, dedupe boolean, space text, workspace_id text
-) RETURNS TABLE (memory_id text, action text)
+) RETURNS TABLE (memory_id text, outcome text)
 VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "#
 )]
 #[allow(clippy::too_many_arguments)]
-fn _remember(
+fn remember(
     content: Option<String>,
     is_json: bool,
     embedding: Option<AnyElement>,
@@ -67,7 +67,7 @@ fn _remember(
     space: Option<String>,
     workspace_id: Option<String>,
 ) -> Result<
-    TableIterator<'static, (name!(memory_id, Option<String>), name!(action, &'static str))>,
+    TableIterator<'static, (name!(memory_id, Option<String>), name!(outcome, &'static str))>,
     ErrorReport,
 > {
     require_tables()?;
@@ -106,11 +106,11 @@ fn _remember(
         let answers = put::run(client, &workspace_id, space.as_ref(), memory, dedupe, false)?;
         answers.into_iter().next().ok_or(Error::NullArgument("content"))
     })?;
-    if answer.action == Action::Rejected {
+    if answer.outcome == Outcome::Rejected {
         let problems = answer.rejection.into_iter().map(|rejection| rejection.text).collect();
         return Err(Error::from(MemoryError::Invalid { problems }).into());
     }
-    Ok(TableIterator::new([(answer.memory_id, answer.action.name())]))
+    Ok(TableIterator::new([(answer.memory_id, answer.outcome.name())]))
 }
 
 /// Remembers the elements of a JSON array, and answers for each.
@@ -131,7 +131,7 @@ fn remember_many(
         (
             name!(ordinal, i32),
             name!(memory_id, Option<String>),
-            name!(action, &'static str),
+            name!(outcome, &'static str),
             name!(error_code, Option<String>),
             name!(error, Option<String>),
         ),
@@ -152,6 +152,6 @@ fn remember_many(
     })?;
     Ok(TableIterator::new(answers.into_iter().enumerate().map(|(at, answer)| {
         let (code, error) = told(answer.rejection);
-        (at as i32 + 1, answer.memory_id, answer.action.name(), code, error)
+        (at as i32 + 1, answer.memory_id, answer.outcome.name(), code, error)
     })))
 }

@@ -185,7 +185,7 @@ impl Written {
 #[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
-fn set_embeddings(
+fn set_memory_embeddings(
     space: Option<String>,
     embeddings: Option<&str>,
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
@@ -213,7 +213,7 @@ fn set_embeddings(
 ///
 /// `embeddings`: a JSON array of `{message_id, embedding, content_hash}`; the last need not be there.
 ///
-/// Errors: as those of `set_embeddings`.
+/// Errors: as those of `set_memory_embeddings`.
 #[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]

@@ -56,7 +56,7 @@ fn create_embedding_space(
 ) -> Result<Option<pg_sys::Oid>, ErrorReport> {
     administer(|client| {
         let made = client.update(
-            "SELECT kepler._create_embedding_space($1, $2, $3, $4)::pg_catalog.oid",
+            "SELECT kepler_internal.create_embedding_space($1, $2, $3, $4)::pg_catalog.oid",
             None,
             &[name.into(), dimensions.into(), model.into(), metric.into()],
         )?;
@@ -69,7 +69,11 @@ fn create_embedding_space(
 #[search_path(pg_catalog, pg_temp)]
 fn retire_embedding_space(space: Option<String>) -> Result<(), ErrorReport> {
     administer(|client| {
-        client.update("SELECT kepler._retire_embedding_space($1)", None, &[space.into()])?;
+        client.update(
+            "SELECT kepler_internal.retire_embedding_space($1)",
+            None,
+            &[space.into()],
+        )?;
         Ok(())
     })
 }
@@ -79,7 +83,7 @@ fn retire_embedding_space(space: Option<String>) -> Result<(), ErrorReport> {
 #[search_path(pg_catalog, pg_temp)]
 fn drop_embedding_space(space: Option<String>) -> Result<(), ErrorReport> {
     administer(|client| {
-        client.update("SELECT kepler._drop_embedding_space($1)", None, &[space.into()])?;
+        client.update("SELECT kepler_internal.drop_embedding_space($1)", None, &[space.into()])?;
         Ok(())
     })
 }
@@ -91,7 +95,7 @@ fn drop_embedding_space(space: Option<String>) -> Result<(), ErrorReport> {
     requires = ["embedding_spaces", workspace::current_workspace_id]
 )]
 #[search_path(pg_catalog, pg_temp)]
-fn activate_space(
+fn activate_embedding_space(
     space: Option<String>,
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<(), ErrorReport> {
@@ -102,7 +106,7 @@ fn activate_space(
         // Whoever is writing memories ends before they are counted, and others begin after.
         put::lock(&workspace_id, true);
         client.update(
-            "SELECT kepler._activate_space($1, $2)",
+            "SELECT kepler_internal.activate_embedding_space($1, $2)",
             None,
             &[space.into(), workspace_id.as_str().into()],
         )?;
@@ -116,9 +120,9 @@ fn tables(space: &str) -> [String; 2] {
 }
 
 /// Makes the tables of a space that is listed and has none. For whoever may list spaces.
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]
-fn _make_embedding_tables(space: Option<String>) -> Result<(), ErrorReport> {
+fn make_embedding_tables(space: Option<String>) -> Result<(), ErrorReport> {
     let space = required("space", space)?;
     require_right("embedding_spaces", pg_sys::ACL_INSERT)?;
     Ok(Spi::connect_mut(|client| -> Result<(), Error> {
@@ -126,7 +130,7 @@ fn _make_embedding_tables(space: Option<String>) -> Result<(), ErrorReport> {
         let _place = owner.own_tablespace();
         let _owner = owner.act();
         client.update(
-            "SELECT kepler._create_embedding_tables($1)",
+            "SELECT kepler_internal.create_embedding_tables($1)",
             None,
             &[space.as_str().into()],
         )?;
@@ -138,9 +142,9 @@ fn _make_embedding_tables(space: Option<String>) -> Result<(), ErrorReport> {
 }
 
 /// Drops the tables of a space that is retired. For whoever may take spaces off the list.
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]
-fn _drop_embedding_tables(space: Option<String>) -> Result<(), ErrorReport> {
+fn drop_embedding_tables(space: Option<String>) -> Result<(), ErrorReport> {
     let space = required("space", space)?;
     require_right("embedding_spaces", pg_sys::ACL_DELETE)?;
     Ok(Spi::connect_mut(|client| -> Result<(), Error> {

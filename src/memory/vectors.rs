@@ -432,7 +432,7 @@ CREATE FUNCTION kepler.search_vectors(
     column_name text,
     embedding @extschema:vector@.vector,
     max_rows integer DEFAULT 10,
-    condition jsonb DEFAULT NULL,
+    filter jsonb DEFAULT NULL,
     metric text DEFAULT 'cosine',
     min_similarity double precision DEFAULT NULL
 ) RETURNS TABLE (
@@ -448,7 +448,7 @@ fn search_vectors(
     column_name: Option<String>,
     embedding: Option<AnyElement>,
     max_rows: Option<i32>,
-    condition: Option<AnyElement>,
+    filter: Option<AnyElement>,
     metric: Option<String>,
     min_similarity: Option<f64>,
 ) -> Result<
@@ -468,7 +468,7 @@ fn search_vectors(
     let metric = metric.ok_or(Error::NullArgument("metric"))?;
     let max_rows = max_rows.ok_or(Error::NullArgument("max_rows"))?;
     in_range("max_rows", f64::from(max_rows), 1.0, f64::from(MAX_ROWS)).map_err(Error::from)?;
-    let condition = match condition.map(|given| json::document(given.datum())) {
+    let condition = match filter.map(|given| json::document(given.datum())) {
         None => Json::Object(Vec::new()),
         Some(Ok(condition)) => condition,
         Some(Err(broken)) => {

@@ -21,9 +21,9 @@ thread_local! {
 
 /// The user and the type of a memory, which is locked until the transaction ends; no row where there is
 /// no such memory.
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]
-fn _whose_memory(
+fn whose_memory(
     workspace_id: Option<&str>,
     memory_id: Option<&str>,
 ) -> TableIterator<'static, (name!(user_id, Option<String>), name!(context_type, String))> {

@@ -27,8 +27,8 @@ type Row = (i32, Option<String>, Option<String>, &'static str, Option<String>, O
 /// Inserts, updates, deletes or leaves alone the records that a JSON array describes, and answers
 /// for each element in a row, in the order of the array.
 ///
-/// `records`: a JSON array. Without `key` each element is an envelope `{external_id, data,
-/// source_updated_at, deleted}`; with it each is a flat document that is the data, and `key` names
+/// `records`: a JSON array. Without `id_key` each element is an envelope `{external_id, data,
+/// source_updated_at, deleted}`; with it each is a flat document that is the data, and `id_key` names
 /// the field of its external id, `updated_at_key` that of the source's time.
 /// `merge`: `replace` (the default), `shallow` or `deep`. `options`: a JSON object, known is
 /// `invalid_characters` (`reject` or `strip`).
@@ -46,7 +46,7 @@ fn upsert_records(
     source: default!(Option<String>, "'MANUAL'"),
     connection_id: default!(Option<String>, "NULL"),
     merge: default!(Option<String>, "'replace'"),
-    key: default!(Option<String>, "NULL"),
+    id_key: default!(Option<String>, "NULL"),
     updated_at_key: default!(Option<String>, "NULL"),
     options: default!(Option<Options>, "NULL"),
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
@@ -70,7 +70,7 @@ fn upsert_records(
         source,
         connection_id,
         merge,
-        key,
+        key: id_key,
         updated_at_key,
         options: options.map(|options| options.0),
     };
@@ -88,7 +88,7 @@ fn upsert_records_summary(
     source: default!(Option<String>, "'MANUAL'"),
     connection_id: default!(Option<String>, "NULL"),
     merge: default!(Option<String>, "'replace'"),
-    key: default!(Option<String>, "NULL"),
+    id_key: default!(Option<String>, "NULL"),
     updated_at_key: default!(Option<String>, "NULL"),
     options: default!(Option<Options>, "NULL"),
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
@@ -99,7 +99,7 @@ fn upsert_records_summary(
         source,
         connection_id,
         merge,
-        key,
+        key: id_key,
         updated_at_key,
         options: options.map(|options| options.0),
     };

@@ -9,7 +9,7 @@ pub(crate) enum Outcome {
     Updated,
     /// Equal content with a newer time, which was noted.
     Refreshed,
-    Undeleted,
+    Restored,
     Deleted,
     Unchanged,
     /// Older than what is stored.
@@ -25,7 +25,7 @@ impl Outcome {
         Outcome::Inserted,
         Outcome::Updated,
         Outcome::Refreshed,
-        Outcome::Undeleted,
+        Outcome::Restored,
         Outcome::Deleted,
         Outcome::Unchanged,
         Outcome::Stale,
@@ -38,7 +38,7 @@ impl Outcome {
             Outcome::Inserted => "inserted",
             Outcome::Updated => "updated",
             Outcome::Refreshed => "refreshed",
-            Outcome::Undeleted => "undeleted",
+            Outcome::Restored => "restored",
             Outcome::Deleted => "deleted",
             Outcome::Unchanged => "unchanged",
             Outcome::Stale => "stale",

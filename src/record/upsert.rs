@@ -367,7 +367,7 @@ impl<'b> Batch<'b> {
         }
         match (written, stored.deleted, deleted) {
             (Some(content), _, true) => Action::Write { content, outcome: Outcome::Deleted },
-            (Some(content), true, false) => Action::Write { content, outcome: Outcome::Undeleted },
+            (Some(content), true, false) => Action::Write { content, outcome: Outcome::Restored },
             (Some(content), false, false) => Action::Write { content, outcome: Outcome::Updated },
             (None, false, true) => Action::Delete,
             (None, true, false) => Action::Undelete,

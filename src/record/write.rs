@@ -175,7 +175,7 @@ impl<'b> Batch<'b> {
                 Action::Undelete => {
                     alive.push(found.id);
                     undeletes.push(found.id, self.standing(at, Some(&found.state)).time);
-                    self.answer(at, &found, Outcome::Undeleted);
+                    self.answer(at, &found, Outcome::Restored);
                 }
                 Action::Write { content, outcome } => {
                     if outcome == Outcome::Deleted { &mut gone } else { &mut alive }.push(found.id);

@@ -14,7 +14,7 @@ use pgrx::spi::SpiClient;
 thread_local! {
     // As the table is, not as an older snapshot has it: what was dropped since cannot be printed.
     static FACTS: Statement = const { Statement::new(
-        c"SELECT kepler._table_facts($1::pg_catalog.regclass)::text",
+        c"SELECT kepler_internal.table_facts($1::pg_catalog.regclass)::text",
         &[pg_sys::OIDOID],
     ) };
 }

@@ -103,9 +103,9 @@ fn table_oid(client: &pgrx::spi::SpiClient<'_>, table_name: &str) -> Result<pg_s
     oid.ok_or_else(|| StructureError::TableGone(table_name.to_owned()).into())
 }
 
-#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
-fn _create_entry_table(
+fn create_entry_table(
     name: Option<String>,
     structure: Option<&str>,
     workspace_id: Option<String>,
@@ -198,9 +198,9 @@ fn alter_entry_table(
     })?)
 }
 
-#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
-fn _drop_entry_table(
+fn drop_entry_table(
     name: Option<String>,
     workspace_id: Option<String>,
 ) -> Result<pg_sys::Oid, ErrorReport> {
@@ -212,9 +212,9 @@ fn _drop_entry_table(
     })?)
 }
 
-#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
-fn _restore_entry_table(
+fn restore_entry_table(
     name: Option<String>,
     workspace_id: Option<String>,
 ) -> Result<pg_sys::Oid, ErrorReport> {
@@ -309,9 +309,12 @@ fn structure_of(relation: Option<pg_sys::Oid>) -> Result<Option<Stored>, ErrorRe
     Ok(Stored::of(&structure.to_document()))
 }
 
-#[pg_extern(stable, parallel_unsafe, requires = [workspace::current_workspace_id])]
+#[pg_extern(schema = "kepler_internal", stable, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
-fn _json_schema(name: Option<String>, workspace_id: Option<String>) -> Result<String, ErrorReport> {
+fn entry_json_schema(
+    name: Option<String>,
+    workspace_id: Option<String>,
+) -> Result<String, ErrorReport> {
     let named = Named::check(name, workspace_id)?;
     let table = Spi::connect(|client| registry::require(client, &named.workspace_id, &named.name))?;
     Ok(super::json_schema::schema_of(&table.structure).to_string())

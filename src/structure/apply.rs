@@ -29,14 +29,14 @@ const SETTINGS: &[(&CStr, &CStr)] = &[
 thread_local! {
     // What is changed is the table as it is, not as an older snapshot has it.
     static FACTS: Statement = const { Statement::new(
-        c"SELECT kepler._table_facts(c.oid::pg_catalog.regclass)::text
+        c"SELECT kepler_internal.table_facts(c.oid::pg_catalog.regclass)::text
           FROM pg_catalog.pg_class AS c
           WHERE c.relname = $1::name AND c.relkind = 'r'
               AND c.relnamespace = pg_catalog.to_regnamespace($2)",
         &[pg_sys::TEXTOID; 2],
     ) };
     static ROWS_IN_THE_WAY: Statement = const { Statement::new(
-        c"SELECT rows, keys FROM kepler._rows_in_the_way($1, $2)",
+        c"SELECT rows, keys FROM kepler_internal.rows_in_the_way($1, $2)",
         &[pg_sys::TEXTOID, pg_sys::BOOLOID],
     ) };
 }
@@ -126,7 +126,7 @@ pub(crate) fn lock_tables(
     // What was renamed or deleted since it was looked up is passed over: whoever waits for locks looks
     // again when it has them, and says what is missing.
     client.update(
-        "SELECT kepler._lock_relations(
+        "SELECT kepler_internal.lock_relations(
              pg_catalog.array_agg(r.relation ORDER BY r.place),
              pg_catalog.array_agg(r.mode ORDER BY r.place), $3, $4)
          FROM (SELECT pg_catalog.to_regclass(t.name) AS relation, t.mode, t.place
@@ -156,7 +156,7 @@ fn require_own(
     let names: Vec<&str> = tables.iter().map(|(table, _)| table.as_str()).collect();
     let foreign = client
         .select(
-            "SELECT kepler._foreign_table($1, $2, $3)",
+            "SELECT kepler_internal.foreign_table($1, $2, $3)",
             None,
             &[workspace_id.into(), names.into(), owner.into()],
         )?

@@ -67,7 +67,7 @@ fn guards(table: &str, name: &str, workspace_id: &str) -> [Step; 2] {
         "CREATE TRIGGER touch_updated_at BEFORE UPDATE ON {table} FOR EACH ROW \
          WHEN (OLD.* OPERATOR(pg_catalog.*<>) NEW.* \
          AND OLD.updated_at OPERATOR(pg_catalog.=) NEW.updated_at) \
-         EXECUTE FUNCTION kepler._touch_updated_at()"
+         EXECUTE FUNCTION kepler_internal.touch_updated_at()"
     );
     let owner = quote_literal(workspace_id);
     let policy = format!(

@@ -3,7 +3,7 @@
 //! Postgres prints what it understood, not what was written: implicit casts appear, lists become
 //! arrays, numbers lose or gain quotes. What is printed is fully parenthesised, which makes a small
 //! grammar enough. It is strict: what it does not know gives `None`, and is left alone by everyone.
-//! The text must have been printed under the settings of `kepler._table_facts`.
+//! The text must have been printed under the settings of `kepler_internal.table_facts`.
 
 use super::constant::Constant;
 use super::model::{FieldKind, Op};

@@ -1,4 +1,4 @@
-//! What `kepler._table_facts` says of a table: the rows of the catalog, before they mean anything.
+//! What `kepler_internal.table_facts` says of a table: the rows of the catalog, before they mean anything.
 //!
 //! The function prints one JSON object, so that a table is read in one query, and so that what is
 //! made of it (`observe`) can be tested without a server.

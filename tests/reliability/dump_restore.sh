@@ -38,7 +38,7 @@ INSERT INTO kepler.records (entity_type, data, enrichment, enrichment_status) VA
 INSERT INTO kepler.workflows (id, user_id, name, trigger, actions, required_providers) VALUES ('w', 'u', 'w', '{"app": "Gmail"}', '[{"app": "Slack"}]', '{Jira}');
 CREATE TEMP TABLE run AS SELECT * FROM kepler.start_execution('w', 'done', timeout => '90 minutes');
 SELECT kepler.add_execution_steps(execution_id, token, '[{"name": "a", "output": [1]}, {"name": "b", "status": "RUNNING"}]') FROM run;
-SELECT kepler.finish_execution(execution_id, token, 'SUCCESS', '{"v": 1}') FROM run;
+SELECT (kepler.finish_execution(execution_id, token, 'SUCCESS', '{"v": 1}')).outcome FROM run;
 SELECT kepler.start_execution('w', 'under way');
 SELECT kepler.create_embedding_space('small', 3, 'model');
 SELECT kepler.remember('first', '[1, 2, 3]', user_id => 'u');

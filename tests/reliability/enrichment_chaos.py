@@ -79,7 +79,7 @@ class Worker(threading.Thread):
         elif fate < 0.15:
             time.sleep(LEASE * 0.7)
             self.faults["heartbeat"] += 1
-            self.session.run(f"SELECT kepler.heartbeat({lease})")
+            self.session.run(f"SELECT kepler.extend_lease({lease})")
             time.sleep(LEASE * 0.6)
         else:
             time.sleep(self.random.random() * 0.05)
@@ -112,9 +112,9 @@ class Worker(threading.Thread):
             result: dict[str, object] = {"record_id": record["id"]}
             if chance < 0.03:
                 # Characters that cannot be stored must not keep a failure from being told.
-                result |= {"outcome": "fail", "error": "by chance \0"}
+                result |= {"action": "fail", "error": "by chance \0"}
             elif chance < 0.05:
-                result |= {"outcome": "release"}
+                result |= {"action": "release"}
             elif chance < 0.06:
                 # The CHECK refuses it: it must be rejected, and the others must land.
                 result |= {"result": {"refused": True}}
@@ -129,7 +129,7 @@ class Worker(threading.Thread):
             if "refused" not in result.get("result", {}):  # type: ignore[operator]
                 raise AssertionError(f"rejected, and nothing is wrong with it: {result}")
         if rejected:
-            failed = [{"record_id": result["record_id"], "outcome": "fail"} for result in rejected]
+            failed = [{"record_id": result["record_id"], "action": "fail"} for result in rejected]
             answers += self.told(lease, failed)
         return answers
 

@@ -225,7 +225,7 @@ DECLARE
     bound record;
     by_function text; by_scan text; by_index text; plan text; unknown bigint;
 BEGIN
-    SELECT * INTO STRICT bound FROM kepler._filter_condition(filter::text, 'metadata');
+    SELECT * INTO STRICT bound FROM kepler_internal.filter_condition(filter::text, 'metadata');
     EXECUTE rows_of || 'kepler.json_matches(metadata, $1)' INTO by_function USING filter;
     SET LOCAL enable_indexscan = off;
     SET LOCAL enable_bitmapscan = off;

@@ -24,10 +24,10 @@ SELECT kepler.create_embedding_space('small', 3, 'model');
 SELECT kepler.create_embedding_space('next', 3, 'another');
 SELECT kepler.create_embedding_space('retired', 3, 'old');
 SELECT kepler.retire_embedding_space('retired');
-SELECT kepler.activate_space('small');
+SELECT kepler.activate_embedding_space('small');
 INSERT INTO kepler.memories (id, user_id, content, metadata) SELECT 'memory' || i, 'ada', 'memory number ' || i, jsonb_build_object('n', i)
 FROM generate_series(1, 20) AS i;
-SELECT count(*) FROM kepler.set_embeddings('small', (
+SELECT count(*) FROM kepler.set_memory_embeddings('small', (
     SELECT json_agg(json_build_object('memory_id', id, 'embedding', json_build_array(1, 2, n))) FROM (SELECT id, metadata -> 'n' AS n FROM kepler.memories) AS m)::text);
 SELECT count(*) FROM kepler.remember_many((
     SELECT json_agg(json_build_object('content', 'made ' || i, 'embedding', json_build_array(i, 1, sin(i)), 'metadata', json_build_object('n', i)))::text

@@ -117,8 +117,8 @@ def load(session: Session) -> None:
     session.run("ANALYZE")
     # What the security of workspaces will set up, and no more than a reader needs.
     session.run(f"CREATE ROLE {READER}")
-    session.run(f"GRANT USAGE ON SCHEMA kepler, kepler_data TO {READER}")
-    session.run(f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO {READER}")
+    session.run(f"GRANT USAGE ON SCHEMA kepler, kepler_internal, kepler_data TO {READER}")
+    session.run(f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO {READER}")
     session.run(f"GRANT SELECT ON kepler.memories, kepler.workspaces, kepler.embedding_spaces, queries TO {READER}")
     for table in ("kepler.memories", "kepler.memory_access", TABLE):
         session.run(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")

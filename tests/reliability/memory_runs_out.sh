@@ -23,8 +23,8 @@ rm -rf "$out" && mkdir -p "$out"
 
 "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 -d scarce -o /dev/null <<'SQL'
 CREATE ROLE kepler_scarce_stranger LOGIN;
-GRANT USAGE ON SCHEMA kepler TO kepler_scarce_stranger;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_scarce_stranger;
+GRANT USAGE ON SCHEMA kepler, kepler_internal TO kepler_scarce_stranger;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_scarce_stranger;
 CREATE TABLE documents (id integer PRIMARY KEY, document jsonb, embedding vector(3));
 INSERT INTO documents VALUES (1, '{"a": []}', '[1,0,0]');
 SELECT kepler.create_entry_table('x', '{"fields": [{"name": "n", "type": "integer"}, {"name": "t", "type": "text"}, {"name": "j", "type": "json"}]}');

@@ -104,8 +104,8 @@ def load(session: Session) -> None:
     )
     session.run("VACUUM ANALYZE")
     session.run(f"CREATE ROLE {READER}")
-    session.run(f"GRANT USAGE ON SCHEMA kepler, kepler_data TO {READER}")
-    session.run(f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO {READER}")
+    session.run(f"GRANT USAGE ON SCHEMA kepler, kepler_internal, kepler_data TO {READER}")
+    session.run(f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO {READER}")
     session.run(
         f"GRANT SELECT ON kepler.messages, kepler.conversations, kepler.workspaces, kepler.embedding_spaces, queries TO {READER}"
     )

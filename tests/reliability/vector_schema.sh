@@ -39,9 +39,9 @@ CREATE FUNCTION public.numbers(i int, dimensions int) RETURNS json LANGUAGE sql 
 RETURN (SELECT pg_catalog.json_agg(pg_catalog.round((pg_catalog.sin(i * j) + pg_catalog.cos(i + j))::numeric, 4) ORDER BY j) FROM pg_catalog.generate_series(1, dimensions) AS j);
 INSERT INTO kepler.users (id, email) VALUES ('ada', 'ada');
 SELECT kepler.create_embedding_space('small', 8, 'm');
-SELECT action FROM kepler.remember('first', '[1, 2, 3, 4, 5, 6, 7, 8]', user_id => 'ada');
-SELECT action FROM kepler.remember('{"second": 2}'::jsonb, '[1, 2, 3, 4, 5, 6, 7, 9]');
-SELECT action, count(*) FROM kepler.remember_many((
+SELECT outcome FROM kepler.remember('first', '[1, 2, 3, 4, 5, 6, 7, 8]', user_id => 'ada');
+SELECT outcome FROM kepler.remember('{"second": 2}'::jsonb, '[1, 2, 3, 4, 5, 6, 7, 9]');
+SELECT outcome, count(*) FROM kepler.remember_many((
     SELECT json_agg(json_build_object('content', 'memory ' || i, 'embedding', public.numbers(i, 8), 'metadata', json_build_object('n', i)))::text
     FROM generate_series(1, 3000) AS i)) GROUP BY 1;
 SELECT content, plan FROM kepler.search_memories('[1, 2, 3, 4, 5, 6, 7, 8]', 2, weights => '{"similarity": 1}');
@@ -93,10 +93,10 @@ SELECT similarity > 0.999, plan FROM kepler.search_vectors('public.pages', 'smal
 SELECT document -> 'id', plan FROM kepler.search_vectors('public.pages', 'wide', (SELECT wide FROM public.pages WHERE id = 7), 1);
 SELECT document -> 'id', plan FROM kepler.search_vectors('public.pages', 'huge', (SELECT huge FROM public.pages WHERE id = 7), 1);
 SELECT document -> 'id', plan FROM kepler.search_vectors('public.pages', 'small', (SELECT small FROM public.pages WHERE id = 8), 1, metric => 'l2');
-SELECT action FROM kepler.remember('first', '[1, 2, 3, 4, 5, 6, 7, 8]', user_id => 'ada', dedupe => true);
-SELECT action FROM kepler.remember('First!', '[1, 2, 3, 4, 5, 6, 7, 8.01]', user_id => 'ada', dedupe => true);
-SELECT action, error FROM kepler.remember_many('[{"content": "passing", "embedding": [9, 2, 3, 4, 5, 6, 7, 8]}, {"content": "bad", "embedding": [1]}]');
-SELECT outcome FROM kepler.set_embeddings('small', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('memory_id', id, 'embedding', '[8, 2, 3, 4, 5, 6, 7, 8]'::json))::text FROM kepler.memories WHERE content = 'passing'));
+SELECT outcome FROM kepler.remember('first', '[1, 2, 3, 4, 5, 6, 7, 8]', user_id => 'ada', dedupe => true);
+SELECT outcome FROM kepler.remember('First!', '[1, 2, 3, 4, 5, 6, 7, 8.01]', user_id => 'ada', dedupe => true);
+SELECT outcome, error FROM kepler.remember_many('[{"content": "passing", "embedding": [9, 2, 3, 4, 5, 6, 7, 8]}, {"content": "bad", "embedding": [1]}]');
+SELECT outcome FROM kepler.set_memory_embeddings('small', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('memory_id', id, 'embedding', '[8, 2, 3, 4, 5, 6, 7, 8]'::json))::text FROM kepler.memories WHERE content = 'passing'));
 SELECT outcome FROM kepler.forget(ARRAY(SELECT id FROM kepler.memories WHERE content = 'passing'));
 SELECT searches, recall > 0.9, shortfalls FROM kepler.recall_check(samples => 20);
 SELECT outcome FROM kepler.insert_entries('docs', '[{"name": "a", "v": [1, 2, 3]}, {"name": "b", "v": [1, 2, 4]}]');
@@ -143,8 +143,8 @@ everything | run "$database"
 said "as the owner" "$worked"
 
 # A role with rights to what it uses, and to nothing else.
-admin -d "$database" -c "GRANT USAGE ON SCHEMA kepler, kepler_data TO $role" \
-  -c "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO $role" \
+admin -d "$database" -c "GRANT USAGE ON SCHEMA kepler, kepler_internal, kepler_data TO $role" \
+  -c "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO $role" \
   -c "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA kepler, kepler_data, public TO $role" -c "GRANT USAGE ON ALL SEQUENCES IN SCHEMA kepler_data TO $role"
 # Searches over memories read as their owner; what reads and writes as the caller needs pgvector's schema.
 run "$database" <<SQL

@@ -86,13 +86,13 @@ class Batch:
         except Exception as error:
             element |= {"error": f"{type(error).__name__}: {error}"}
         log.warning("record %s, attempt %d: %s", record.record_id, record.attempt, element["error"])
-        return json.dumps({**element, "outcome": "fail"})
+        return json.dumps({**element, "action": "fail"})
 
     def _elements(self) -> list[str]:
         """All that the lease holds: what has not ended is given back, and the attempt does not count."""
         return [
             self._ended.get(record.record_id)
-            or json.dumps({"record_id": record.record_id, "outcome": "release"})
+            or json.dumps({"record_id": record.record_id, "action": "release"})
             for record in self._lease.records
         ]
 
@@ -101,7 +101,7 @@ class Batch:
         record = self._lease.records[row["ordinal"] - 1]
         error = f"the result was rejected: {row['error']}"
         return json.dumps(
-            {"record_id": record.record_id, "outcome": "fail", "error": error, "retryable": False}
+            {"record_id": record.record_id, "action": "fail", "error": error, "retryable": False}
         )
 
     async def _settle(self, elements: list[str]) -> list[Row]:
@@ -151,7 +151,7 @@ class Batch:
             asked_at = loop.time()
             try:
                 left = max(self._holds_until - asked_at, 0.1)
-                seconds = await asyncio.wait_for(self._pulse.heartbeat(self._lease.lease_id), left)
+                seconds = await asyncio.wait_for(self._pulse.extend_lease(self._lease.lease_id), left)
             except (Unavailable, asyncio.TimeoutError) as error:
                 log.warning("heartbeat of lease %s: %s", self._lease.lease_id, error or "no answer")
                 pause = backoff.seconds()

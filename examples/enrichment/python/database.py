@@ -68,10 +68,10 @@ class Database:
         seconds = rows[0]["seconds"]
         return Lease(rows[0]["lease_id"], records, seconds, asked_at + seconds)
 
-    async def heartbeat(self, lease_id: int) -> float | None:
+    async def extend_lease(self, lease_id: int) -> float | None:
         """The seconds that the lease now holds; None if it is lost."""
         rows = await self._query(
-            "SELECT extract(epoch FROM kepler.heartbeat(%s) - clock_timestamp())::float8 AS seconds",
+            "SELECT extract(epoch FROM kepler.extend_lease(%s) - clock_timestamp())::float8 AS seconds",
             [lease_id],
         )
         seconds: float | None = rows[0]["seconds"]

@@ -19,7 +19,7 @@ thread_local! {
 }
 
 /// Whether a document meets a filter (`$eq`, `$ne`, `$gt`, `$gte`, `$lt`, `$lte`, `$in`, `$nin`,
-/// `$exists`, `$contains`, `$and`, `$or`, `$not`). Never NULL: a `doc` that is NULL meets none.
+/// `$exists`, `$contains`, `$and`, `$or`, `$not`). Never NULL: a `document` that is NULL meets none.
 ///
 /// `filter`: `{"topic": "x", "year": {"$gte": 2020}}`, or, for keys that hold dots or begin with `$`,
 /// `[{"op": "$gte", "path": ["site.year"], "value": 2020}]`.
@@ -29,21 +29,24 @@ thread_local! {
     immutable,
     parallel_safe,
     sql = "
-CREATE FUNCTION kepler.json_matches(doc jsonb, filter jsonb) RETURNS boolean
+CREATE FUNCTION kepler.json_matches(document jsonb, filter jsonb) RETURNS boolean
 IMMUTABLE PARALLEL SAFE COST 10 LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "
 )]
-fn json_matches(doc: Option<AnyElement>, filter: Option<AnyElement>) -> Result<bool, ErrorReport> {
+fn json_matches(
+    document: Option<AnyElement>,
+    filter: Option<AnyElement>,
+) -> Result<bool, ErrorReport> {
     let filter = kept(filter.ok_or(Error::NullArgument("filter"))?.datum())?;
-    let Some(doc) = doc else { return Ok(false) };
+    let Some(document) = document else { return Ok(false) };
     // SAFETY: declared in SQL as jsonb.
-    Ok(filter.matches(unsafe { varlena::aligned_bytes(doc.datum()) }))
+    Ok(filter.matches(unsafe { varlena::aligned_bytes(document.datum()) }))
 }
 
 /// The filter as a condition in SQL: for tests, and to see what an index can do for it.
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(schema = "kepler_internal", immutable, parallel_safe)]
 #[search_path(pg_catalog, pg_temp)]
-fn _filter_condition(
+fn filter_condition(
     filter: Option<&str>,
     column_name: Option<&str>,
     first_parameter: default!(i32, "1"),

@@ -44,7 +44,7 @@ impl Answer {
     fn existing(known: &Known) -> Self {
         let Known { id, number, .. } = *known;
         let (message_id, number) = (Some(id), Some(number));
-        Self { message_id, number, outcome: "existing", rejection: None }
+        Self { message_id, number, outcome: "duplicate", rejection: None }
     }
 }
 
@@ -65,7 +65,7 @@ thread_local! {
         &[pg_sys::TEXTOID, pg_sys::TEXTOID],
     ) };
     pub(super) static REQUIRED: Statement = const { Statement::new(
-        c"SELECT kepler._require_conversation($1, $2)",
+        c"SELECT kepler_internal.require_conversation($1, $2)",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID],
     ) };
     // Direct SQL may have brought numbers of its own.
@@ -295,7 +295,7 @@ impl Adding<'_> {
         for (at, id, number) in added {
             self.last = self.last.max(number);
             let (message_id, number) = (Some(id), Some(number));
-            self.answers[at] = Answer { message_id, number, outcome: "added", rejection: None };
+            self.answers[at] = Answer { message_id, number, outcome: "inserted", rejection: None };
             let Some(message) = self.messages[at].take() else { continue };
             if let (Some(name), Some(number)) = (message.external_id, number) {
                 let (role, content) = (message.role, message.content);

@@ -45,9 +45,9 @@ thread_local! {
 }
 
 /// The next number of a conversation, which is locked until the transaction ends; NULL where there is none.
-#[pg_extern(volatile, parallel_unsafe, strict)]
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe, strict)]
 #[search_path(pg_catalog, pg_temp)]
-fn _next_message_number(conversation_id: &str, workspace_id: &str) -> Option<i32> {
+fn next_message_number(conversation_id: &str, workspace_id: &str) -> Option<i32> {
     let (workspace, conversation) = (Text::new(workspace_id), Text::new(conversation_id));
     let place = [Some(workspace.datum()), Some(conversation.datum())];
     let number = Spi::connect_mut(|client| {
@@ -61,9 +61,9 @@ fn _next_message_number(conversation_id: &str, workspace_id: &str) -> Option<i32
 }
 
 /// Notes the last numbers on the conversations whose messages a statement has numbered.
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]
-fn _note_message_numbers() {
+fn note_message_numbers() {
     let numbered = NUMBERED.with_borrow_mut(std::mem::take);
     if numbered.is_empty() {
         return;

@@ -72,7 +72,7 @@ pub(crate) struct Answer {
 
 thread_local! {
     static CONVERSATION: Statement = const { Statement::new(
-        c"SELECT kepler._require_conversation($1, $2)",
+        c"SELECT kepler_internal.require_conversation($1, $2)",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID],
     ) };
     // By the numbers that are there: some may have been deleted. $3 counts the hit itself.

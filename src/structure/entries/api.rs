@@ -62,14 +62,14 @@ fn insert_entries(
 /// Inserts, updates or leaves alone entries, which are found by a unique set of fields or the table's
 /// key, and answers as `insert_entries` does.
 ///
-/// `key`: the names of the fields that find an entry. What an element does not have stays as it is
+/// `key_fields`: the names of the fields that find an entry. What an element does not have stays as it is
 /// stored. Of elements for one entry the last wins, the others are `superseded`.
 #[pg_extern(volatile, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
 fn upsert_entries(
     name: Option<&str>,
-    key: Option<Texts>,
+    key_fields: Option<Texts>,
     entries: Option<&str>,
     on_error: default!(Option<&str>, "'reject'"),
     workspace_id: default!(Option<&str>, "kepler.current_workspace_id()"),
@@ -88,8 +88,8 @@ fn upsert_entries(
     ErrorReport,
 > {
     let call = Call::check(name, workspace_id, Some(on_error))?;
-    let key: Option<Vec<String>> = key.and_then(|key| key.0.into_iter().collect());
-    let key = key.ok_or(Error::NullArgument("key"))?;
+    let key: Option<Vec<String>> = key_fields.and_then(|key| key.0.into_iter().collect());
+    let key = key.ok_or(Error::NullArgument("key_fields"))?;
     let entries = entries.ok_or(Error::NullArgument("entries"))?;
     call.run(entries.len(), |client, table| {
         let set = table.unique_set(call.name, &key)?;

@@ -18,7 +18,7 @@ SELECT count(*) FROM kepler.create_embedding_space('walk', 2, 'm');
 SELECT count(*) FROM kepler.create_embedding_space('spare', 2, 'm');
 SELECT count(*) FROM kepler.create_embedding_space('old', 2, 'm');
 SELECT kepler.retire_embedding_space('old');
-SELECT kepler.activate_space('walk');
+SELECT kepler.activate_embedding_space('walk');
 SELECT memory_id AS memory FROM kepler.remember('tea', '[1, 0]') \gset
 INSERT INTO kepler.conversations (id, user_id) VALUES ('talk', 'u');
 SELECT message_id AS message FROM kepler.add_message('talk', 'user', 'hello', embedding => '[1, 0]') \gset
@@ -40,7 +40,7 @@ CREATE TABLE calls (name text, call text);
 \set q ''''
 INSERT INTO calls VALUES
     ('abandon_executions', 'kepler.abandon_executions()'),
-    ('activate_space', $$kepler.activate_space('walk')$$),
+    ('activate_embedding_space', $$kepler.activate_embedding_space('walk')$$),
     ('add_execution_steps', format($$kepler.add_execution_steps(%L, %L, '[{"name": "s"}]')$$, :'run', :'token')),
     ('add_message', $$kepler.add_message('talk', 'user', 'again')$$),
     ('add_messages', $$kepler.add_messages('talk', '[{"role": "user", "content": "x"}]')$$),
@@ -61,7 +61,7 @@ INSERT INTO calls VALUES
     ('end_memories', format($$kepler.end_memories(ARRAY[%L], now())$$, :'memory')),
     ('enrichment_transitions', 'kepler.enrichment_transitions()'),
     ('estimate_tokens', $$kepler.estimate_tokens('x')$$),
-    ('execution_heartbeat', format('kepler.execution_heartbeat(%L, %L)', :'run', :'token')),
+    ('extend_execution', format('kepler.extend_execution(%L, %L)', :'run', :'token')),
     ('execution_report', 'kepler.execution_report()'),
     ('execution_transitions', 'kepler.execution_transitions()'),
     ('expire_memories', 'kepler.expire_memories()'),
@@ -70,19 +70,19 @@ INSERT INTO calls VALUES
     ('fold', $$kepler.fold('X')$$),
     ('forget', format('kepler.forget(ARRAY[%L])', :'memory')),
     ('grant_access', $$kepler.grant_access('access_nobody', 'reader')$$),
-    ('heartbeat', format('kepler.heartbeat(%s)', :'lease')),
+    ('extend_lease', format('kepler.extend_lease(%s)', :'lease')),
     ('index_advice', 'kepler.index_advice()'),
     ('insert_entries', $$kepler.insert_entries('Thing', '[{"a": 2}]')$$),
     ('install', 'kepler.install()'),
     ('is_connected', $$kepler.is_connected('u', 'Mail')$$),
     ('json_matches', $$kepler.json_matches('{}', '{}')$$),
-    ('json_schema', $$kepler.json_schema('Thing')$$),
+    ('entry_json_schema', $$kepler.entry_json_schema('Thing')$$),
     ('json_update', $$kepler.json_update('{}', '{"$set": {"a": 1}}')$$),
     ('jsonb_hash', $$kepler.jsonb_hash('{}')$$),
     ('last_search', 'kepler.last_search()'),
     ('memory_history', format('kepler.memory_history(%L)', :'memory')),
     ('next_claim_at', $$kepler.next_claim_at('lead')$$),
-    ('pending_embeddings', $$kepler.pending_embeddings('spare')$$),
+    ('pending_memory_embeddings', $$kepler.pending_memory_embeddings('spare')$$),
     ('pending_message_embeddings', $$kepler.pending_message_embeddings('spare')$$),
     ('plan_entry_table', $$kepler.plan_entry_table('Thing', '{"fields": []}')$$),
     ('purge_entry_table', $$kepler.purge_entry_table('Gone', '{purge}')$$),
@@ -102,11 +102,11 @@ INSERT INTO calls VALUES
     ('search_memories', $$kepler.search_memories('[1, 0]', query_text => 'tea')$$),
     ('search_messages', $$kepler.search_messages('[1, 0]', query_text => 'hello')$$),
     ('search_vectors', $$kepler.search_vectors('public.documents', 'embedding', '[1, 0]')$$),
-    ('set_embeddings', format($$kepler.set_embeddings('spare', '[{"memory_id": "%s", "embedding": [1, 1]}]')$$, :'memory')),
+    ('set_memory_embeddings', format($$kepler.set_memory_embeddings('spare', '[{"memory_id": "%s", "embedding": [1, 1]}]')$$, :'memory')),
     ('set_enrichment_policy', $$kepler.set_enrichment_policy('lead')$$),
     ('set_entity_options', $$kepler.set_entity_options('lead', '{"ignored_paths": ["/x"]}')$$),
     ('set_message_embeddings', format($$kepler.set_message_embeddings('spare', '[{"message_id": %s, "embedding": [1, 1]}]')$$, :'message')),
-    ('settle_records', format($$kepler.settle_records(%s, '[{"record_id": "%s", "outcome": "complete"}]')$$, :'lease', :'leased')),
+    ('settle_records', format($$kepler.settle_records(%s, '[{"record_id": "%s", "action": "complete"}]')$$, :'lease', :'leased')),
     ('start_execution', $$kepler.start_execution('w', 'other')$$),
     ('status', 'kepler.status()'),
     ('structure_of', $$kepler.structure_of('public.documents')$$),
@@ -185,9 +185,9 @@ GRANT USAGE ON SCHEMA evil TO PUBLIC;
 CREATE SEQUENCE sprung;
 CREATE SEQUENCE shadowed;
 GRANT ALL ON SEQUENCE sprung, shadowed TO PUBLIC;
-GRANT USAGE ON SCHEMA kepler, kepler_data TO access_evil;
-GRANT ALL ON ALL TABLES IN SCHEMA kepler, kepler_data TO access_evil;
-GRANT ALL ON ALL FUNCTIONS IN SCHEMA kepler TO access_evil;
+GRANT USAGE ON SCHEMA kepler, kepler_internal, kepler_data TO access_evil;
+GRANT ALL ON ALL TABLES IN SCHEMA kepler, kepler_internal, kepler_data TO access_evil;
+GRANT ALL ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO access_evil;
 SET LOCAL ROLE access_evil;
 CREATE FUNCTION evil.trap() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -298,7 +298,7 @@ INSERT INTO evil.whole VALUES (1, '[1, 1]'), (2, '[1, 2]');
 SET LOCAL access.caller = 'access_evil';
 SET LOCAL constraint_exclusion = on;
 SET LOCAL ROLE access_evil;
-SELECT document -> 'id' AS id FROM kepler.search_vectors('evil.whole', 'embedding', '[1, 2]', 1, condition => '{"id": [1, 2, 3]}');
+SELECT document -> 'id' AS id FROM kepler.search_vectors('evil.whole', 'embedding', '[1, 2]', 1, filter => '{"id": [1, 2, 3]}');
 RESET ROLE;
 RESET constraint_exclusion;
 SELECT is_called AS sprung FROM sprung;
@@ -314,7 +314,7 @@ BEGIN PERFORM nextval('public.sprung'); RETURN true; END
 $$;
 CREATE OPERATOR public.= (FUNCTION = evil.same, LEFTARG = public.place, RIGHTARG = public.place);
 RESET ROLE;
-SELECT document -> 'place' AS place FROM kepler.search_vectors('public.placed', 'embedding', '[1, 0]', 5, condition => '{"place": "[1,3]"}');
+SELECT document -> 'place' AS place FROM kepler.search_vectors('public.placed', 'embedding', '[1, 0]', 5, filter => '{"place": "[1,3]"}');
 SELECT count(*) FROM kepler.update_document('public.placed', '{"place": "[1,3]"}', 'document', '{"$set": {"a": 1}}');
 SELECT place, document FROM public.placed ORDER BY place;
 SELECT is_called AS sprung FROM sprung;
@@ -339,7 +339,7 @@ ROLLBACK TO view;
 SELECT * FROM kepler.recall_check(space => 'view');
 ROLLBACK TO view;
 RESET ROLE;
-SELECT kepler.activate_space('view');
+SELECT kepler.activate_embedding_space('view');
 ROLLBACK TO view;
 RESET ROLE;
 SELECT kepler.retire_embedding_space('view');

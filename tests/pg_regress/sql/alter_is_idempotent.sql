@@ -12,7 +12,7 @@ SELECT * FROM kepler.plan_entry_table('All', :'document');
 SELECT kepler.alter_entry_table('All', :'document');
 -- Neither do the stored version, the JSON Schema made of it, and the structure read from the catalog.
 SELECT kepler.alter_entry_table('All', structure) AS stored FROM kepler.structures WHERE structure ->> 'name' = 'All';
-SELECT kepler.alter_entry_table('All', kepler.json_schema('All')) AS json_schema;
+SELECT kepler.alter_entry_table('All', kepler.entry_json_schema('All')) AS json_schema;
 SELECT count(*) AS steps FROM kepler.plan_entry_table('All', kepler.structure_of(:'entries'));
 SELECT key FROM (SELECT (jsonb_each(structure)).* FROM kepler.structures WHERE structure ->> 'name' = 'All'
     EXCEPT SELECT * FROM jsonb_each(kepler.structure_of(:'entries'))) AS only_in_the_document;

@@ -66,9 +66,9 @@ SELECT operation, object, class, hazards FROM kepler.plan_entry_table('Heir', '{
 -- Policies that are to hold for the owner too (FORCE) would hide rows from the look: it fails, and is not empty.
 SAVEPOINT forced;
 CREATE ROLE kepler_forced;
-GRANT USAGE ON SCHEMA kepler TO kepler_forced;
+GRANT USAGE ON SCHEMA kepler, kepler_internal TO kepler_forced;
 GRANT ALL ON SCHEMA kepler_data TO kepler_forced;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_forced;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_forced;
 ALTER TABLE kepler.workspaces OWNER TO kepler_forced;
 ALTER TABLE kepler.access_levels OWNER TO kepler_forced;
 ALTER TABLE kepler.entry_tables OWNER TO kepler_forced;

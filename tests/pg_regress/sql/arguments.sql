@@ -21,7 +21,7 @@ SELECT * FROM kepler.restore_records('{}', NULL);
 SELECT * FROM kepler.archive_records(NULL, NULL);
 
 -- NULL where it means "none".
-SELECT outcome FROM kepler.upsert_records('t', '[{"external_id": "a", "data": {}}]', connection_id => NULL, key => NULL, updated_at_key => NULL, options => NULL);
+SELECT outcome FROM kepler.upsert_records('t', '[{"external_id": "a", "data": {}}]', connection_id => NULL, id_key => NULL, updated_at_key => NULL, options => NULL);
 SELECT outcome FROM kepler.upsert_record('t', 'a', '{}', source_updated_at => NULL, options => NULL);
 
 -- Blank or too long.

@@ -102,7 +102,7 @@ INSERT INTO kepler.connections (id, name, reference_id, created_at, updated_at) 
 INSERT INTO kepler.credentials (connection_id, type, secret_ref) VALUES ('c', 'API_KEY', 'vault:x');
 SELECT a.attrelid::regclass AS table_without_guard FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
 WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'r' AND a.attname = 'workspace_id'
-    AND NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgfoid = 'kepler._refuse_workspace_change'::regproc);
+    AND NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgfoid = 'kepler_internal.refuse_workspace_change'::regproc);
 
 -- The other tables' updated_at moves as well, and stays where nothing changed or where it was set.
 SELECT count(*) AS rows, count(*) FILTER (WHERE updated_at = created_at) AS untouched FROM kepler.connections WHERE id = 'c';
@@ -116,7 +116,7 @@ SELECT extract(year FROM updated_at) AS year FROM kepler.connections WHERE id = 
 SELECT c.oid::regclass AS table_without_touch FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
 WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'r' AND a.attname = 'updated_at'
     AND NOT EXISTS (SELECT FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
-        WHERE t.tgrelid = c.oid AND p.proname IN ('_touch_updated_at', '_follow_record_content'));
+        WHERE t.tgrelid = c.oid AND p.proname IN ('touch_updated_at', 'touch_changed_record'));
 
 -- Rows by hand get what they need by default.
 INSERT INTO kepler.records (entity_type) VALUES ('by hand');

@@ -20,7 +20,7 @@ SELECT name FROM kepler_data._dropped_item_2_entries;
 -- To every function it is unknown, and its references sleep: what they led to can be deleted.
 SELECT kepler.alter_entry_table('Item', '{"fields": []}');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
-SELECT kepler.json_schema('Item');
+SELECT kepler.entry_json_schema('Item');
 SELECT kepler.drop_entry_table('Item');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 DELETE FROM kepler_data.category_1_entries WHERE entry_id = 2;

@@ -26,19 +26,19 @@ SELECT count(*) FROM kepler.claim_records('company', 'worker 2', 6);
 SELECT count(*) FROM kepler.claim_records('company', 'worker 2', 6);
 
 -- A heartbeat extends the lease of all of them.
-SELECT kepler.heartbeat(lease_id, '1 hour') > clock_timestamp() + interval '59 min' AS extended FROM claimed LIMIT 1;
+SELECT kepler.extend_lease(lease_id, '1 hour') > clock_timestamp() + interval '59 min' AS extended FROM claimed LIMIT 1;
 
 -- All kinds of ends in one call, an answer to each element.
 \set id '(SELECT record_id FROM claimed WHERE external_id = '
 SELECT s.ordinal, c.external_id, s.outcome, s.error FROM kepler.settle_records((SELECT lease_id FROM claimed LIMIT 1), jsonb_build_array(
     jsonb_build_object('record_id', :id 'a'), 'result', '{"size": 9, "o": {"x": 1}}'::jsonb),
     jsonb_build_object('record_id', :id 'a')),
-    jsonb_build_object('record_id', :id 'b'), 'outcome', 'fail', 'error', 'not reached'),
-    jsonb_build_object('record_id', :id 'c'), 'outcome', 'fail', 'error', 'never', 'retryable', false),
-    jsonb_build_object('record_id', :id 'd'), 'outcome', 'release'),
+    jsonb_build_object('record_id', :id 'b'), 'action', 'fail', 'error', 'not reached'),
+    jsonb_build_object('record_id', :id 'c'), 'action', 'fail', 'error', 'never', 'retryable', false),
+    jsonb_build_object('record_id', :id 'd'), 'action', 'release'),
     jsonb_build_object('record_id', :id 'e'), 'result', 1),
     jsonb_build_object('record_id', 'nobody'),
-    jsonb_build_object('outcome', 'complete'),
+    jsonb_build_object('action', 'complete'),
     7)) AS s LEFT JOIN claimed AS c USING (record_id) ORDER BY s.ordinal;
 TABLE state;
 -- What has not been settled stays with the lease, which goes with the last of it.
@@ -47,7 +47,7 @@ SELECT external_id, enrichment_status, enrichment FROM state WHERE external_id I
 SELECT worker FROM kepler.leases;
 -- Said again by a worker who did not hear the answer.
 SELECT outcome FROM kepler.complete_records((SELECT lease_id FROM claimed LIMIT 1), ARRAY[:id 'e'), :id 'f')]);
-SELECT kepler.heartbeat(lease_id) IS NULL AS lost FROM claimed LIMIT 1;
+SELECT kepler.extend_lease(lease_id) IS NULL AS lost FROM claimed LIMIT 1;
 
 -- The log has an end for each claim.
 SELECT c.external_id, a.attempt, a.outcome, a.error FROM kepler.enrichment_attempts AS a JOIN claimed AS c USING (lease_id, record_id) ORDER BY 1;

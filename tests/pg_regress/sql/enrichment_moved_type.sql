@@ -11,8 +11,8 @@ UPDATE kepler.records SET entity_type = CASE id WHEN 'unqueued' THEN 'nothing' E
 SELECT r.id, r.enrichment_status, q.entity_type AS queued_as
 FROM kepler.records AS r LEFT JOIN kepler.enrichment_queue AS q ON q.record_id = r.id ORDER BY 1;
 SELECT record_id, outcome FROM kepler.settle_records(:lease, '[
-    {"record_id": "failing", "outcome": "fail"}, {"record_id": "done", "result": {"by": "w"}},
-    {"record_id": "unqueued", "outcome": "release"}]'::json);
+    {"record_id": "failing", "action": "fail"}, {"record_id": "done", "result": {"by": "w"}},
+    {"record_id": "unqueued", "action": "release"}]'::json);
 SELECT count(*) AS leases FROM kepler.leases;
 SELECT record_id FROM kepler.claim_records('company', 'w', 9);
 SELECT record_id, attempt FROM kepler.claim_records('person', 'w', 9) ORDER BY 1;

@@ -73,9 +73,9 @@ SELECT kepler.set_enrichment_policy('note') AS queued;
 INSERT INTO kepler.records (id, entity_type) VALUES ('a', 'note'), ('b', 'note');
 SELECT min(lease_id) AS lease FROM kepler.claim_records('note', 'w') \gset
 CREATE ROLE kepler_regress_reader;
-GRANT USAGE ON SCHEMA kepler TO kepler_regress_reader;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_regress_reader;
-GRANT SELECT ON ALL TABLES IN SCHEMA kepler TO kepler_regress_reader;
+GRANT USAGE ON SCHEMA kepler, kepler_internal TO kepler_regress_reader;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_regress_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA kepler, kepler_internal TO kepler_regress_reader;
 GRANT INSERT, UPDATE, DELETE ON kepler.enrichment_queue, kepler.leases, kepler.lease_records TO kepler_regress_reader;
 SET LOCAL ROLE kepler_regress_reader;
 SELECT * FROM kepler.claim_records('note', 'w', 9);

@@ -12,8 +12,8 @@ SELECT * FROM kepler.settle_records(:lease, '[
     {"record_id": "r2", "result": {"score": 2}},
     {"record_id": "r3", "result": {"score": 0.3}},
     {"record_id": "r4", "result": {"score": "high"}},
-    {"record_id": "r4", "outcome": "fail", "error": "said twice in one call"},
-    {"record_id": "r5", "outcome": "release"}]');
+    {"record_id": "r4", "action": "fail", "error": "said twice in one call"},
+    {"record_id": "r5", "action": "release"}]');
 SELECT id, enrichment_status, enrichment, enrichment_lease_id IS NOT NULL AS leased FROM kepler.records ORDER BY 1;
 SELECT open_records FROM kepler.leases WHERE id = :lease;
 -- What the log refuses is that element's too.
@@ -24,8 +24,8 @@ BEGIN
 END $$;
 CREATE TRIGGER tell BEFORE INSERT ON kepler.enrichment_attempts FOR EACH ROW EXECUTE FUNCTION pg_temp.tell();
 SELECT ordinal, record_id, outcome, error_code, error FROM kepler.settle_records(:lease, '[
-    {"record_id": "r2", "outcome": "fail", "error": "secret 123", "retryable": false},
-    {"record_id": "r4", "outcome": "fail", "error": "score is no number", "retryable": false}]');
+    {"record_id": "r2", "action": "fail", "error": "secret 123", "retryable": false},
+    {"record_id": "r4", "action": "fail", "error": "score is no number", "retryable": false}]');
 SELECT ordinal, record_id, outcome FROM kepler.fail_records(:lease, '{r2}', 'score is 2', retryable => false);
 SELECT record_id, enrichment_status, error FROM kepler.failed_enrichments ORDER BY 1;
 
@@ -39,8 +39,8 @@ ROLLBACK TO small;
 
 -- Characters that cannot be stored are told by their escapes, and what is no text by its JSON.
 SELECT ordinal, outcome, error_code, error FROM kepler.settle_records(:lease, '[
-    {"record_id": "r6", "outcome": "fail", "error": "read \u0000 and \ud83d, not \ud83d\ude00 or \u00e4"},
-    {"record_id": "r7", "outcome": "fail", "error": {"code": 7, "raw": "\u0000"}},
+    {"record_id": "r6", "action": "fail", "error": "read \u0000 and \ud83d, not \ud83d\ude00 or \u00e4"},
+    {"record_id": "r7", "action": "fail", "error": {"code": 7, "raw": "\u0000"}},
     {"record_id": "r8", "result": {"x": "\u0000"}}]');
 SELECT record_id, outcome, error FROM kepler.enrichment_attempts WHERE record_id > 'r5' ORDER BY 1;
 ROLLBACK;

@@ -9,7 +9,7 @@ SELECT lease_id AS old, record_id AS id FROM kepler.claim_records('deal', 'slow'
 SELECT pg_sleep(0.01);
 -- Expired, and nobody has taken it back yet.
 SELECT outcome FROM kepler.complete_records(:old, ARRAY[:'id'], ARRAY['{"by": "slow"}']::jsonb[]);
-SELECT kepler.heartbeat(:old) IS NULL AS lost;
+SELECT kepler.extend_lease(:old) IS NULL AS lost;
 SELECT enrichment_status, enrichment FROM kepler.records;
 -- Its retry runs.
 SELECT lease_id AS new, attempt FROM kepler.claim_records('deal', 'fast') \gset
@@ -25,7 +25,7 @@ SELECT attempt, outcome, error FROM kepler.enrichment_attempts ORDER BY lease_id
 -- A lease that a heartbeat keeps alive outlives its first deadline.
 SELECT outcome FROM kepler.upsert_record('deal', 'a', '{"v": 2}');
 SELECT lease_id AS long FROM kepler.claim_records('deal', 'steady', lease => '50 ms') \gset
-SELECT kepler.heartbeat(:long, '1 hour') IS NOT NULL AS alive;
+SELECT kepler.extend_lease(:long, '1 hour') IS NOT NULL AS alive;
 SELECT pg_sleep(0.06);
 SELECT count(*) FROM kepler.claim_records('deal', 'other', 5);
 -- The source changes meanwhile: the record stays with its worker, whose result is then dropped.

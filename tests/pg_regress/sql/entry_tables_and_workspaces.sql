@@ -22,12 +22,12 @@ SELECT kepler.create_entry_table('Referring', '{"fields": [{"name": "r", "type":
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT kepler.alter_entry_table('Note', '{"fields": [{"name": "body", "type": "text"}, {"name": "more", "type": "text"}]}');
 SELECT workspace_id, record_name, version FROM kepler.entry_tables ORDER BY number;
-SELECT kepler.json_schema('Note', 'it''s two') -> 'properties' ? 'text' AS by_argument;
+SELECT kepler.entry_json_schema('Note', 'it''s two') -> 'properties' ? 'text' AS by_argument;
 
 -- An ordinary role that may use a table sees the entries of its workspace, and not those of a table of another.
 CREATE ROLE kepler_entries_reader;
-GRANT USAGE ON SCHEMA kepler, kepler_data TO kepler_entries_reader;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_entries_reader;
+GRANT USAGE ON SCHEMA kepler, kepler_internal, kepler_data TO kepler_entries_reader;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_entries_reader;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA kepler_data TO kepler_entries_reader;
 INSERT INTO kepler_data.note_1_entries (body) VALUES ('of one');
 INSERT INTO kepler_data.note_2_entries (text) VALUES ('of two');
@@ -53,8 +53,8 @@ RESET ROLE;
 -- A role that may write Kepler's lists of tables makes one: it belongs to the owner of these lists, and the role may use it.
 RESET kepler.workspace_id;
 CREATE ROLE kepler_entries_maker;
-GRANT USAGE ON SCHEMA kepler TO kepler_entries_maker;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_entries_maker;
+GRANT USAGE ON SCHEMA kepler, kepler_internal TO kepler_entries_maker;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_entries_maker;
 GRANT SELECT ON kepler.workspaces TO kepler_entries_maker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON kepler.entry_tables, kepler.structures, kepler.hidden_fields TO kepler_entries_maker;
 GRANT USAGE ON SEQUENCE kepler.entry_table_numbers TO kepler_entries_maker;

@@ -129,8 +129,8 @@ SELECT * FROM whole.told($$SELECT kepler.json_update('{}', '{"$no": 1}')$$);
 
 -- Who lacks a right on a table is told how it is given.
 CREATE ROLE kepler_whole_stranger;
-GRANT USAGE ON SCHEMA kepler TO kepler_whole_stranger;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_whole_stranger;
+GRANT USAGE ON SCHEMA kepler, kepler_internal TO kepler_whole_stranger;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_whole_stranger;
 GRANT USAGE ON SCHEMA whole TO kepler_whole_stranger;
 SET LOCAL ROLE kepler_whole_stranger;
 SELECT * FROM whole.told($$SELECT kepler.upsert_record('whole', 'a', '{}')$$);

@@ -66,7 +66,7 @@ DROP TRIGGER meddle ON kepler.execution_steps;
 -- Without the token, in vain. After the end as well.
 SELECT s.* FROM run AS r, kepler.add_execution_steps(r.execution_id, 'guessed', '[{"name": "x"}]') AS s;
 SELECT * FROM kepler.add_execution_steps('none', 'x', '[{"name": "x"}, {"name": "y"}]');
-SELECT kepler.finish_execution(execution_id, token, 'FAILURE', error => 'channel_not_found') FROM run;
+SELECT (kepler.finish_execution(execution_id, token, 'FAILURE', error => 'channel_not_found')).outcome FROM run;
 SELECT * FROM pg_temp.add('[{"name": "late"}, 7]');
 SELECT count(*) FROM log;
 

@@ -20,15 +20,15 @@ FROM kepler.abandon_executions(max_rows => 1) AS a JOIN run AS r USING (executio
 SELECT idempotency_key, status, ended_at IS NOT NULL AS ended FROM kepler.executions ORDER BY 1;
 
 -- Overdue is not yet lost: a heartbeat or a finish that comes first counts.
-SELECT kepler.execution_heartbeat(execution_id, token) IS NOT NULL AS alive FROM run WHERE n = 2;
-SELECT kepler.finish_execution(execution_id, token, 'SUCCESS') FROM run WHERE n = 3;
+SELECT kepler.extend_execution(execution_id, token) IS NOT NULL AS alive FROM run WHERE n = 2;
+SELECT (kepler.finish_execution(execution_id, token, 'SUCCESS')).outcome FROM run WHERE n = 3;
 SELECT * FROM kepler.abandon_executions();
 
 -- Lost: the heartbeat says so, the finish is stale. The first late report is kept.
-SELECT kepler.execution_heartbeat(execution_id, token) AS lost FROM run WHERE n = 1;
-SELECT kepler.finish_execution(execution_id, 'guessed', 'SUCCESS', '{"by": "a stranger"}') FROM run WHERE n = 1;
-SELECT kepler.finish_execution(execution_id, token, 'SUCCESS', '{"sent": 3}') FROM run WHERE n = 1;
-SELECT kepler.finish_execution(execution_id, token, 'FAILURE', error => 'second thoughts') FROM run WHERE n = 1;
+SELECT kepler.extend_execution(execution_id, token) AS lost FROM run WHERE n = 1;
+SELECT (kepler.finish_execution(execution_id, 'guessed', 'SUCCESS', '{"by": "a stranger"}')).outcome FROM run WHERE n = 1;
+SELECT (kepler.finish_execution(execution_id, token, 'SUCCESS', '{"sent": 3}')).outcome FROM run WHERE n = 1;
+SELECT (kepler.finish_execution(execution_id, token, 'FAILURE', error => 'second thoughts')).outcome FROM run WHERE n = 1;
 SELECT status, results, error, late_finish - 'reported_at' AS late_finish, (late_finish ->> 'reported_at')::timestamptz >= ended_at AS later
 FROM kepler.executions WHERE idempotency_key = 'run 1';
 

@@ -55,11 +55,11 @@ UPDATE kepler.executions SET workspace_id = 'elsewhere' WHERE id = 'old';
 CREATE TEMP TABLE run AS SELECT * FROM kepler.start_execution('w', 'cancelled');
 UPDATE kepler.executions SET status = 'FAILURE', error = 'cancelled by ada' WHERE idempotency_key = 'cancelled';
 SELECT status, error, ended_at >= started_at AS ended FROM kepler.executions WHERE idempotency_key = 'cancelled';
-SELECT kepler.execution_heartbeat(execution_id, token) AS lost, kepler.finish_execution(execution_id, token, 'SUCCESS') FROM run;
+SELECT kepler.extend_execution(execution_id, token) AS lost, (kepler.finish_execution(execution_id, token, 'SUCCESS')).outcome FROM run;
 -- A run that was inserted by hand has no token: it is ended by hand. And nobody gives a run another token.
 INSERT INTO kepler.executions (id, workflow_id) VALUES ('by hand', 'w');
 UPDATE kepler.executions SET token_hash = sha256('mine') WHERE id = 'by hand';
-SELECT kepler.finish_execution('by hand', '', 'SUCCESS');
+SELECT (kepler.finish_execution('by hand', '', 'SUCCESS')).outcome;
 UPDATE kepler.executions SET status = 'SUCCESS' WHERE id = 'by hand';
 
 -- Steps: only a running one changes.

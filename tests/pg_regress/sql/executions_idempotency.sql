@@ -18,7 +18,7 @@ SELECT outcome FROM kepler.start_execution('v');
 SELECT workflow_id, idempotency_key, count(*) FROM kepler.executions GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- However it ended, also when the workflow starts nothing any more.
-SELECT kepler.finish_execution(execution_id, token, 'FAILURE', error => 'x') FROM run;
+SELECT (kepler.finish_execution(execution_id, token, 'FAILURE', error => 'x')).outcome FROM run;
 UPDATE kepler.workflows SET status = 'INACTIVE' WHERE id = 'w';
 SELECT token, outcome, status FROM kepler.start_execution('w', 'mail 1');
 SELECT * FROM kepler.start_execution('w', 'mail 3');

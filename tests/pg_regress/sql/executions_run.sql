@@ -15,31 +15,31 @@ FROM kepler.executions AS e JOIN run AS r ON r.execution_id = e.id;
 SELECT count(*) AS holds_the_token FROM kepler.executions AS e, run AS r WHERE e::text LIKE '%' || r.token || '%';
 
 -- A heartbeat moves the deadline by the timeout; without the token nothing happens.
-SELECT kepler.execution_heartbeat(execution_id, token) > deadline_at AS moved FROM run;
-SELECT kepler.execution_heartbeat(execution_id, token, timeout => '5 hours') - deadline_at > '3 hours' AS moved_far FROM run;
-SELECT kepler.execution_heartbeat(execution_id, 'guessed') AS lost FROM run;
-SELECT kepler.execution_heartbeat('none', token) AS lost FROM run;
+SELECT kepler.extend_execution(execution_id, token) > deadline_at AS moved FROM run;
+SELECT kepler.extend_execution(execution_id, token, timeout => '5 hours') - deadline_at > '3 hours' AS moved_far FROM run;
+SELECT kepler.extend_execution(execution_id, 'guessed') AS lost FROM run;
+SELECT kepler.extend_execution('none', token) AS lost FROM run;
 -- It touches no index: both row versions stay heap-only.
 SELECT pg_stat_get_xact_tuples_updated('kepler.executions'::regclass) AS updated, pg_stat_get_xact_tuples_hot_updated('kepler.executions'::regclass) AS heap_only;
 
 -- Nobody else can finish it.
-SELECT kepler.finish_execution(execution_id, 'guessed', 'FAILURE') FROM run;
-SELECT kepler.finish_execution('none', token, 'SUCCESS') FROM run;
+SELECT (kepler.finish_execution(execution_id, 'guessed', 'FAILURE')).outcome FROM run;
+SELECT (kepler.finish_execution('none', token, 'SUCCESS')).outcome FROM run;
 -- Once.
-SELECT kepler.finish_execution(execution_id, token, 'SUCCESS', '{"mails": 3}') FROM run;
+SELECT (kepler.finish_execution(execution_id, token, 'SUCCESS', '{"mails": 3}')).outcome FROM run;
 SELECT status, results, error, ended_at >= started_at AS ended, late_finish FROM kepler.executions WHERE id = (SELECT execution_id FROM run);
 -- The same report again, as after a broken connection, is told from another one.
-SELECT kepler.finish_execution(execution_id, token, 'SUCCESS', '{"mails": 3.0}') FROM run;
-SELECT kepler.finish_execution(execution_id, token, 'SUCCESS', '{"mails": 4}') FROM run;
-SELECT kepler.finish_execution(execution_id, token, 'FAILURE', error => 'no') FROM run;
-SELECT kepler.finish_execution(execution_id, 'guessed', 'SUCCESS', '{"mails": 3}') FROM run;
-SELECT kepler.execution_heartbeat(execution_id, token) AS lost FROM run;
+SELECT (kepler.finish_execution(execution_id, token, 'SUCCESS', '{"mails": 3.0}')).outcome FROM run;
+SELECT (kepler.finish_execution(execution_id, token, 'SUCCESS', '{"mails": 4}')).outcome FROM run;
+SELECT (kepler.finish_execution(execution_id, token, 'FAILURE', error => 'no')).outcome FROM run;
+SELECT (kepler.finish_execution(execution_id, 'guessed', 'SUCCESS', '{"mails": 3}')).outcome FROM run;
+SELECT kepler.extend_execution(execution_id, token) AS lost FROM run;
 SELECT status, results, error, late_finish FROM kepler.executions WHERE id = (SELECT execution_id FROM run);
 
 -- Failed, with its log.
 DROP TABLE run;
 CREATE TEMP TABLE run AS SELECT * FROM kepler.start_execution('w', timeout => '90 seconds');
-SELECT kepler.finish_execution(execution_id, token, 'FAILURE', error => 'Gmail answered 403') FROM run;
+SELECT (kepler.finish_execution(execution_id, token, 'FAILURE', error => 'Gmail answered 403')).outcome FROM run;
 SELECT status, timeout, results, error FROM kepler.executions WHERE id = (SELECT execution_id FROM run);
 
 -- What does not start.
@@ -59,12 +59,12 @@ SELECT * FROM kepler.start_execution('w', metadata => '[]');
 SELECT * FROM kepler.start_execution('w', '');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT * FROM kepler.start_execution('w', repeat('k', 501));
-SELECT kepler.finish_execution('e', 't', 'RUNNING');
+SELECT (kepler.finish_execution('e', 't', 'RUNNING')).outcome;
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
-SELECT kepler.finish_execution('e', 't', NULL);
+SELECT (kepler.finish_execution('e', 't', NULL)).outcome;
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
-SELECT kepler.execution_heartbeat('e', NULL);
-SELECT kepler.execution_heartbeat('e', 't', '-1 second');
+SELECT kepler.extend_execution('e', NULL);
+SELECT kepler.extend_execution('e', 't', '-1 second');
 
 -- A trigger lets the end vanish: it is not told as stored.
 CREATE FUNCTION pg_temp.vanish() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;

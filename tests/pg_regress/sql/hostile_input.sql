@@ -20,7 +20,7 @@ SELECT u.external_id, u.outcome, u.error_code, u.error FROM kepler.upsert_record
 SELECT u.external_id, u.outcome, u.error_code FROM kepler.upsert_records('hostile', format(
     '[{"id": "flat 512", "a": %s}, {"id": "flat 513", "a": %s}, %s, {"id": %s}, {"id": "time", "t": %s}]',
     pg_temp.nested(511), pg_temp.nested(512), pg_temp.nested(10000), pg_temp.nested(10000), pg_temp.nested(10000)),
-    key => 'id', updated_at_key => 't') AS u;
+    id_key => 'id', updated_at_key => 't') AS u;
 SELECT u.outcome, u.error_code FROM kepler.upsert_record('hostile', 'one', pg_temp.nested(1000000, '{}')) AS u;
 SELECT u.outcome, u.error_code FROM kepler.upsert_records('hostile', '[' || pg_temp.nested(1000000) || ']') AS u;
 SELECT * FROM kepler.upsert_records('hostile', repeat('[', 100000));
@@ -54,7 +54,7 @@ FROM kepler.records WHERE entity_type = 'numbers' ORDER BY external_id;
 SELECT u.external_id, u.outcome, u.error_code, u.error FROM kepler.upsert_records('ids', format(
     '[{"external_id": 0}, {"external_id": -0.0}, {"external_id": -17}, {"external_id": 1e3}, {"external_id": 0.50}, {"external_id": 123456789012345678901234567890},
       {"external_id": %s}, {"external_id": 1e400000}, {"external_id": 1e-99}, {"external_id": 01}, {"external_id": 1x}, {"external_id": +1}]',
-    repeat('7', 1000)), key => 'external_id') AS u;
+    repeat('7', 1000)), id_key => 'external_id') AS u;
 
 -- Long ids: 2000 bytes fit; a character more does not, be it one byte or four.
 SELECT length(u.external_id) AS characters, octet_length(u.external_id) AS bytes, u.outcome, u.error_code
@@ -104,7 +104,7 @@ FROM attack AS a, kepler.upsert_records(a.text, jsonb_build_array(jsonb_build_ob
 SELECT count(*) AS same FROM attack AS a JOIN kepler.records AS r
     ON (r.external_id, r.entity_type, r.source, r.data) = (a.text, a.text, a.text, jsonb_build_object(a.text, a.text));
 SELECT u.external_id = a.text AS same_id, u.outcome FROM attack AS a,
-    kepler.upsert_records('flat', jsonb_build_array(jsonb_build_object(a.text, a.text)), key => a.text, updated_at_key => a.text || 'x') AS u;
+    kepler.upsert_records('flat', jsonb_build_array(jsonb_build_object(a.text, a.text)), id_key => a.text, updated_at_key => a.text || 'x') AS u;
 SELECT kepler.set_entity_options(a.text, jsonb_build_object('ignored_paths', ARRAY['/' || replace(a.text, '~', '~0')])) IS NOT NULL AS set
 FROM attack AS a;
 SELECT * FROM kepler.delete_records(ARRAY(SELECT text FROM attack));

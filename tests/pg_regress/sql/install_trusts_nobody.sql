@@ -42,8 +42,8 @@ DROP VIEW kepler.records;
 SELECT rolsuper FROM pg_roles WHERE rolname = 'trust_dbo';
 
 -- An owner who is no superuser: whoever calls install() first. The recipe of docs/security.md.
-GRANT ALL ON SCHEMA kepler TO trust_owner WITH GRANT OPTION;
-GRANT ALL ON ALL FUNCTIONS IN SCHEMA kepler TO trust_owner WITH GRANT OPTION;
+GRANT ALL ON SCHEMA kepler, kepler_internal TO trust_owner WITH GRANT OPTION;
+GRANT ALL ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO trust_owner WITH GRANT OPTION;
 GRANT CREATE ON DATABASE kepler_trust TO trust_owner;
 SET ROLE trust_owner;
 SELECT count(*) FROM kepler.install();

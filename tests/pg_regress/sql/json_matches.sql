@@ -45,8 +45,8 @@ SELECT kepler.json_matches(jsonb_build_object('t', repeat('a', 100000)), '{"t": 
 SELECT kepler.json_matches(NULL, '{}') AS no_document, kepler.json_matches('5', '{"a": null}') AS no_object;
 
 -- What an index can serve is a jsonpath, and everything in it is bound.
-SELECT * FROM kepler._filter_condition('{"topic": "it''s", "year": {"$gt": 2000}}', 'metadata');
-SELECT * FROM kepler._filter_condition('{"topic": {"$in": ["a", "b"]}}', 'meta"data', 4);
+SELECT * FROM kepler_internal.filter_condition('{"topic": "it''s", "year": {"$gt": 2000}}', 'metadata');
+SELECT * FROM kepler_internal.filter_condition('{"topic": {"$in": ["a", "b"]}}', 'meta"data', 4);
 CREATE INDEX notes_metadata_idx ON notes USING gin (metadata jsonb_path_ops);
 SET LOCAL enable_seqscan = off;
 EXPLAIN (COSTS OFF) SELECT FROM notes
@@ -61,7 +61,7 @@ SELECT kepler.json_matches('{}', '"topic"');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT kepler.json_matches('{}', NULL);
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
-SELECT * FROM kepler._filter_condition('{"a": ', 'metadata');
+SELECT * FROM kepler_internal.filter_condition('{"a": ', 'metadata');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 -- However deep: refused or answered, with no stack to run out of.
 SELECT kepler.json_matches('{}', (repeat('{"$not": ', 64) || '{}' || repeat('}', 64))::jsonb) AS deep;

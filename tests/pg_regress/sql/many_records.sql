@@ -25,7 +25,7 @@ SELECT s->'updated' AS updated FROM kepler.upsert_records_summary('many', (
 SELECT count(*) FILTER (WHERE data ?& '{n,v,t,m}') AS merged FROM kepler.records WHERE entity_type = 'many';
 SELECT s->'deleted' AS deleted FROM kepler.upsert_records_summary('many', (
     SELECT '[' || string_agg(format('{"external_id": "%s", "deleted": true}', md5(i::text)), ',') || ']' FROM generate_series(1, 30000) AS i)) AS s;
-SELECT s->'undeleted' AS undeleted FROM kepler.upsert_records_summary('many', (
+SELECT s->'restored' AS restored FROM kepler.upsert_records_summary('many', (
     SELECT '[' || string_agg(format('{"external_id": "%s", "data": {"m": 1}}', md5(i::text)), ',') || ']' FROM generate_series(1, 30000) AS i), merge => 'deep') AS s;
 SELECT count(*), count(*) FILTER (WHERE data = '{"m": 1}') AS new_life FROM kepler.records WHERE entity_type = 'many' AND deleted_at IS NULL;
 -- Rows come back in the order of the batch, whatever the order of the ids.

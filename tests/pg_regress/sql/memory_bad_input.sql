@@ -39,8 +39,8 @@ SELECT count(*) FROM kepler.search_memories('[1, 2]', context_types => '{}');
 SELECT count(*) FROM kepler.search_memories('[1, 2]', filter => '{"a": {"$near": 1}}');
 -- A filter a hundred levels deep.
 SELECT count(*) FROM kepler.search_memories('[1, 2]', filter => (repeat('{"$and": [', 100) || '{"a": 1}' || repeat(']}', 100))::jsonb);
-SELECT count(*) FROM kepler.pending_embeddings('mini', 0);
-SELECT count(*) FROM kepler.pending_embeddings(NULL);
+SELECT count(*) FROM kepler.pending_memory_embeddings('mini', 0);
+SELECT count(*) FROM kepler.pending_memory_embeddings(NULL);
 SELECT kepler.expire_memories(0);
 SELECT * FROM kepler.forget(NULL);
 SELECT * FROM kepler.recall_check(samples => 0);

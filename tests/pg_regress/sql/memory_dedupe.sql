@@ -10,14 +10,14 @@ DECLARE
 BEGIN
     PERFORM kepler.forget(ARRAY(SELECT id FROM kepler.memories));
     PERFORM kepler.remember(a, '[1,0,0]', dedupe => true);
-    SELECT r.action INTO said FROM kepler.remember(b, '[1,0.01,0]', dedupe => true) AS r;
+    SELECT r.outcome INTO said FROM kepler.remember(b, '[1,0.01,0]', dedupe => true) AS r;
     SELECT string_agg(content, ' | ' ORDER BY created_at, id) INTO stored FROM kepler.memories;
     PERFORM kepler.forget(ARRAY(SELECT id FROM kepler.memories));
-    SELECT r.action INTO batch FROM kepler.remember_many(json_build_array(
+    SELECT r.outcome INTO batch FROM kepler.remember_many(json_build_array(
         json_build_object('content', a, 'embedding', '[1,0,0]'::json), json_build_object('content', b, 'embedding', '[1,0.01,0]'::json)), dedupe => true) AS r
     WHERE r.ordinal = 2;
     RETURN said || CASE WHEN batch <> said THEN ', in a batch ' || batch ELSE '' END
-        || CASE WHEN (said = 'added') <> (stored LIKE '%|%') THEN ', and stored is ' || stored ELSE '' END;
+        || CASE WHEN (said = 'inserted') <> (stored LIKE '%|%') THEN ', and stored is ' || stored ELSE '' END;
 END
 $$;
 -- Two statements. Order, names, negation, numbers, signs, symbols and questions count; so does all that stands within a word, in any script.
@@ -42,19 +42,19 @@ SELECT pg_temp.second(a, b), a, b FROM (VALUES
     ('我住在上海，喜欢茶。', '我住在上海、喜欢茶'), ('今日は、雨です', '今日は雨です。'), ('أحب الشاي،', 'أحب الشاي'), ('वह घर गया।', 'वह घर गया'), ('C++ is fast', 'c++ is fast!')
 ) AS pairs (a, b);
 -- The same words with another meaning to the model are two memories.
-SELECT action FROM kepler.remember('a bank', '[0,1,0]', dedupe => true);
-SELECT action FROM kepler.remember('A bank.', '[0,0,1]', dedupe => true);
+SELECT outcome FROM kepler.remember('a bank', '[0,1,0]', dedupe => true);
+SELECT outcome FROM kepler.remember('A bank.', '[0,0,1]', dedupe => true);
 -- JSON is the same where its value is. A text that looks like it is another thing.
 SELECT kepler.forget(ARRAY(SELECT id FROM kepler.memories)) IS NOT NULL AS forgotten;
-SELECT ordinal, action FROM kepler.remember_many('[{"content": {"a": [1, 2], "b": "x"}, "embedding": [1,0,0]}, {"content": {"b": "x",  "a": [1,2]}, "embedding": [1,0,0]},
+SELECT ordinal, outcome FROM kepler.remember_many('[{"content": {"a": [1, 2], "b": "x"}, "embedding": [1,0,0]}, {"content": {"b": "x",  "a": [1,2]}, "embedding": [1,0,0]},
     {"content": {"a": [[1], 2], "b": "x"}, "embedding": [1,0,0]}, {"content": {"a": [1, 2], "b": "X"}, "embedding": [1,0,0]}, {"content": "{\"a\": [1, 2], \"b\": \"x\"}", "embedding": [1,0,0]}]', dedupe => true);
 
 -- What is merged brings along all that it says beside its text: an embedding that was missing, and a time from which it held already.
 SELECT kepler.forget(ARRAY(SELECT id FROM kepler.memories)) IS NOT NULL AS forgotten;
-SELECT action FROM kepler.remember('Ada moves in May', valid_from => '2040-05-01', metadata => '{"a": 1}', dedupe => true);
-SELECT action FROM kepler.remember('Ada moves in May', '[1,0,0]', valid_from => '2024-01-01', metadata => '{"b": 2}', dedupe => true);
+SELECT outcome FROM kepler.remember('Ada moves in May', valid_from => '2040-05-01', metadata => '{"a": 1}', dedupe => true);
+SELECT outcome FROM kepler.remember('Ada moves in May', '[1,0,0]', valid_from => '2024-01-01', metadata => '{"b": 2}', dedupe => true);
 SELECT content, valid_from, metadata, similarity FROM kepler.search_memories('[1,0,0]', as_of => '2024-02-01') JOIN kepler.memories USING (content);
 -- A later embedding of the same text is no correction: set_embeddings is.
-SELECT action FROM kepler.remember('Ada moves in May', '[0,1,0]', dedupe => true);
+SELECT outcome FROM kepler.remember('Ada moves in May', '[0,1,0]', dedupe => true);
 SELECT embedding FROM kepler_data.mini_embeddings;
 ROLLBACK;

@@ -24,12 +24,12 @@ SELECT * FROM kepler.remember(E'\u00a0\t');
 SELECT * FROM kepler.remember('x', '[1, 2]'::halfvec);
 SELECT * FROM kepler.remember('x', '{1:1}/2'::sparsevec);
 -- What is large or strange is kept.
-SELECT action FROM kepler.remember(repeat('lorem ipsum ', 100000), '[1, 1e-30]', metadata => jsonb_build_object('k', repeat('v', 1000000)), valid_from => '-infinity', expires_at => 'infinity');
-SELECT action FROM kepler.remember('before Christ', '[1, 1]', valid_from => '4713-01-01 BC');
+SELECT outcome FROM kepler.remember(repeat('lorem ipsum ', 100000), '[1, 1e-30]', metadata => jsonb_build_object('k', repeat('v', 1000000)), valid_from => '-infinity', expires_at => 'infinity');
+SELECT outcome FROM kepler.remember('before Christ', '[1, 1]', valid_from => '4713-01-01 BC');
 SELECT length(content), length(metadata ->> 'k'), valid_from FROM kepler.memories ORDER BY length(content);
 
 -- A batch: what is wrong with one element keeps no other from landing.
-SELECT ordinal, action, error FROM kepler.remember_many('[
+SELECT ordinal, outcome, error FROM kepler.remember_many('[
     {"content": "fine", "embedding": [1, 2]},
     {"content": "x", "embedding": [1, 2, 3]}, {"content": "x", "embedding": []}, {"content": "x", "embedding": [0, -0.0]},
     {"content": "x", "embedding": [NaN, 1]}, {"content": "x", "embedding": [1, 1e39]}, {"content": "x", "embedding": [1, 1e400]}, {"content": "x", "embedding": [1, null]},
@@ -40,7 +40,7 @@ SELECT ordinal, action, error FROM kepler.remember_many('[
     {"content": "x", "user_id": "eve", "supersedes": "nothing"},
     {"content": " ", "embedding": [1], "context_type": "", "relevance_score": 7, "metadata": [], "user_id": 3, "valid_from": "infinity", "expires_at": "y", "supersedes": 4},
     {"content": "also fine", "content": "the last counts"}]');
-SELECT ordinal, action, left(error, 80) AS error FROM kepler.remember_many((
+SELECT ordinal, outcome, left(error, 80) AS error FROM kepler.remember_many((
     SELECT '[' || string_agg(element, ',') || ']' FROM (VALUES
         ('{"content": "x", "metadata": ' || nested('{"a":', '1', '}', 10000) || '}'),
         ('{"content": ' || nested('[', '', ']', 10000) || '}'),
@@ -53,11 +53,11 @@ SELECT ordinal, action, left(error, 80) AS error FROM kepler.remember_many((
 SELECT count(*) FROM kepler.remember_many(repeat('[', 100000));
 
 -- Embeddings.
-SELECT * FROM kepler.set_embeddings('mini', '[{"memory_id": "a"}, {"embedding": [1, 2]}, {"memory_id": "", "embedding": [1, 2]}, {"memory_id": 5, "embedding": [1, 2, 3], "x": 1, "y": 2},
+SELECT * FROM kepler.set_memory_embeddings('mini', '[{"memory_id": "a"}, {"embedding": [1, 2]}, {"memory_id": "", "embedding": [1, 2]}, {"memory_id": 5, "embedding": [1, 2, 3], "x": 1, "y": 2},
     {"memory_id": "a", "embedding": [0, 0]}, {"memory_id": "a\u0000", "embedding": [1, 2]}, 7]');
-SELECT ordinal, length(memory_id), outcome FROM kepler.set_embeddings('mini', '[{"memory_id": "' || repeat('a', 129) || '", "embedding": [1, 2]}]');
-SELECT * FROM kepler.set_embeddings('', '[]');
-SELECT * FROM kepler.set_embeddings('mini', '{}');
+SELECT ordinal, length(memory_id), outcome FROM kepler.set_memory_embeddings('mini', '[{"memory_id": "' || repeat('a', 129) || '", "embedding": [1, 2]}]');
+SELECT * FROM kepler.set_memory_embeddings('', '[]');
+SELECT * FROM kepler.set_memory_embeddings('mini', '{}');
 
 -- Searches.
 SELECT count(*) FROM kepler.search_memories('[1, 2]', min_similarity => 'NaN');
@@ -90,13 +90,13 @@ SELECT count(*) FROM kepler.search_memories(query_text => repeat('word ', 20001)
 -- Vectors in other tables: numbers to their last digit.
 CREATE TABLE chunks (id bigint, v vector(2), size numeric);
 INSERT INTO chunks VALUES (9007199254740993, '[1, 1]', 1.5000000000000000000000001), (9007199254740992, '[1, 1]', 1.5);
-SELECT document FROM kepler.search_vectors('chunks', 'v', '[1, 1]', condition => '{"size": 1.5000000000000000000000001}');
-SELECT document FROM kepler.search_vectors('chunks', 'v', '[1, 1]', condition => '{"size": [1.50], "id": 9007199254740992}');
-SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', condition => '{"id": []}');
-SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', condition => '{"id": [null], "xmin": 1, "v": "[1,1]", "size": {"$gt": 1}}');
-SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', condition => '[]');
-SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', condition => nested('{"a":', '1', '}', 5000)::jsonb);
-SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', condition => '{"id": 1.5}');
+SELECT document FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '{"size": 1.5000000000000000000000001}');
+SELECT document FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '{"size": [1.50], "id": 9007199254740992}');
+SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '{"id": []}');
+SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '{"id": [null], "xmin": 1, "v": "[1,1]", "size": {"$gt": 1}}');
+SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '[]');
+SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => nested('{"a":', '1', '}', 5000)::jsonb);
+SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '{"id": 1.5}');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', min_similarity => 'NaN');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', 10000);
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', 10001);
@@ -110,20 +110,20 @@ CREATE ROLE kepler_stranger;
 SET LOCAL ROLE kepler_stranger;
 SELECT count(*) FROM kepler.search_memories('[1, 2]');
 RESET ROLE;
-GRANT USAGE ON SCHEMA kepler TO kepler_stranger;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_stranger;
+GRANT USAGE ON SCHEMA kepler, kepler_internal TO kepler_stranger;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_stranger;
 SET LOCAL ROLE kepler_stranger;
 SELECT count(*) FROM kepler.search_memories('[1, 2]');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT count(*) FROM kepler.recall_check();
 SELECT count(*) FROM kepler.remember_many('[{"content": "a"}]');
-SELECT count(*) FROM kepler.set_embeddings('mini', '[]');
+SELECT count(*) FROM kepler.set_memory_embeddings('mini', '[]');
 RESET ROLE;
 GRANT SELECT, INSERT ON kepler.memories, kepler.workspaces, kepler.embedding_spaces TO kepler_stranger;
 SET LOCAL ROLE kepler_stranger;
 SELECT count(*) FROM kepler.search_memories('[1, 2]', 1, touch => false);
-SELECT action FROM kepler.remember('a');
-SELECT action FROM kepler.remember('a', '[1, 2]');
+SELECT outcome FROM kepler.remember('a');
+SELECT outcome FROM kepler.remember('a', '[1, 2]');
 RESET ROLE;
 REVOKE SELECT ON kepler.memories FROM kepler_stranger;
 SET LOCAL ROLE kepler_stranger;
@@ -135,12 +135,12 @@ DROP TABLE kepler_data.mini_embeddings;
 SELECT count(*) FROM kepler.search_memories('[1, 2]');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT * FROM kepler.remember('b', '[1, 2]');
-SELECT count(*) FROM kepler.pending_embeddings('mini');
-SELECT kepler.activate_space('mini');
+SELECT count(*) FROM kepler.pending_memory_embeddings('mini');
+SELECT kepler.activate_embedding_space('mini');
 SELECT count(*) FROM kepler.search_memories(query_text => 'fine');
 SELECT kepler.create_embedding_space('other', 2, 'test-model');
-SELECT count(outcome) > 5 AS set FROM kepler.set_embeddings('other', (SELECT json_agg(json_build_object('memory_id', memory_id, 'embedding', '[1, 2]'::json))::text FROM kepler.pending_embeddings('other')));
-SELECT kepler.activate_space('other');
+SELECT count(outcome) > 5 AS set FROM kepler.set_memory_embeddings('other', (SELECT json_agg(json_build_object('memory_id', memory_id, 'embedding', '[1, 2]'::json))::text FROM kepler.pending_memory_embeddings('other')));
+SELECT kepler.activate_embedding_space('other');
 SELECT kepler.retire_embedding_space('mini');
 SELECT kepler.drop_embedding_space('mini');
 SELECT count(*) FROM kepler.search_memories('[1, 2]', 1);

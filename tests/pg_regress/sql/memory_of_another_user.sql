@@ -9,7 +9,7 @@ INSERT INTO kepler.memories (id, user_id, content) VALUES ('of_ada', 'ada', 'Ada
 -- Nothing takes the place of another user's memory, or of one that belongs to nobody. It looks as if there were none.
 SELECT * FROM kepler.remember('Bob has another', user_id => 'bob', supersedes => 'of_ada');
 SELECT * FROM kepler.remember('Bob has another', user_id => 'bob', supersedes => 'nothing');
-SELECT ordinal, action, error_code, error FROM kepler.remember_many('[
+SELECT ordinal, outcome, error_code, error FROM kepler.remember_many('[
     {"content": "a", "user_id": "bob", "supersedes": "of_ada"},
     {"content": "b", "user_id": "bob", "supersedes": "of_nobody"},
     {"content": "c", "supersedes": "of_ada"},
@@ -17,7 +17,7 @@ SELECT ordinal, action, error_code, error FROM kepler.remember_many('[
     {"content": "e", "supersedes": "of_nobody"}]');
 SELECT id, valid_to IS NULL AS holds FROM kepler.memories WHERE id LIKE 'of%' ORDER BY id;
 -- Nor does dedupe merge with one.
-SELECT action FROM kepler.remember('Ada has a plan', user_id => 'bob', dedupe => true);
+SELECT outcome FROM kepler.remember('Ada has a plan', user_id => 'bob', dedupe => true);
 
 -- By their ids memories are the workspace's, for workers and administrators; with user_id they are one user's.
 SELECT outcome FROM kepler.end_memories('{of_ada,of_bob,of_nobody}', at => '2040-01-01', user_id => 'ada');

@@ -58,7 +58,7 @@ ROLLBACK;
 -- In a read-only transaction, as on a standby, a search works and notes nothing.
 BEGIN;
 SELECT kepler.create_embedding_space('mini', dimensions => 2, model => 'test-model');
-SELECT action FROM kepler.remember('x', '[1, 0]');
+SELECT outcome FROM kepler.remember('x', '[1, 0]');
 SET TRANSACTION READ ONLY;
 SELECT content FROM kepler.search_memories('[1, 0]');
 SELECT count(*) FROM kepler.memory_access;
@@ -67,11 +67,11 @@ ROLLBACK;
 -- Near-duplicate removal that discards true memories: nearness alone is not enough.
 BEGIN;
 SELECT kepler.create_embedding_space('mini', dimensions => 2, model => 'test-model');
-SELECT action FROM kepler.remember('Meeting in room 12', '[1, 0]', dedupe => true);
-SELECT action FROM kepler.remember('Meeting in room 21', '[1, 0]', dedupe => true);
-SELECT action FROM kepler.remember('meeting, in room 12.', '[1, 0]', dedupe => true);
-SELECT action FROM kepler.remember('Meeting in room 12', '[0, 1]', dedupe => true);
-SELECT action FROM kepler.remember('Lunch in room 12', '[1, 0]', dedupe => true);
+SELECT outcome FROM kepler.remember('Meeting in room 12', '[1, 0]', dedupe => true);
+SELECT outcome FROM kepler.remember('Meeting in room 21', '[1, 0]', dedupe => true);
+SELECT outcome FROM kepler.remember('meeting, in room 12.', '[1, 0]', dedupe => true);
+SELECT outcome FROM kepler.remember('Meeting in room 12', '[0, 1]', dedupe => true);
+SELECT outcome FROM kepler.remember('Lunch in room 12', '[1, 0]', dedupe => true);
 ROLLBACK;
 
 -- Dimension errors after a model change, searches that mix models, migrations instead of a job.
@@ -80,30 +80,30 @@ SELECT kepler.create_embedding_space('old', dimensions => 2, model => 'model-a')
 SELECT kepler.create_embedding_space('new', dimensions => 3, model => 'model-b');
 INSERT INTO kepler.workspaces (id, name) VALUES ('behind', 'behind');
 SELECT count(*) FROM kepler.remember_many('[{"content": "a", "embedding": [1, 0]}, {"content": "b", "embedding": [0, 1]}]');
-SELECT action FROM kepler.remember('c', '[1, 1]', workspace_id => 'behind');
+SELECT outcome FROM kepler.remember('c', '[1, 1]', workspace_id => 'behind');
 \set ON_ERROR_ROLLBACK on
 SELECT count(*) FROM kepler.search_memories('[1, 0, 0]');
-SELECT kepler.activate_space('new');
+SELECT kepler.activate_embedding_space('new');
 -- A worker's round.
-SELECT outcome FROM kepler.set_embeddings('new', (
+SELECT outcome FROM kepler.set_memory_embeddings('new', (
     SELECT json_agg(json_build_object('memory_id', memory_id, 'embedding', json_build_array(1, length(content), ascii(content) - 96)))
-    FROM kepler.pending_embeddings('new', 1))::text);
+    FROM kepler.pending_memory_embeddings('new', 1))::text);
 SELECT content FROM kepler.search_memories('[1, 0]', weights => '{"similarity": 1}');
-SELECT outcome FROM kepler.set_embeddings('new', (
+SELECT outcome FROM kepler.set_memory_embeddings('new', (
     SELECT json_agg(json_build_object('memory_id', memory_id, 'embedding', json_build_array(1, length(content), ascii(content) - 96)))
-    FROM kepler.pending_embeddings('new'))::text);
-SELECT count(*) AS pending FROM kepler.pending_embeddings('new');
+    FROM kepler.pending_memory_embeddings('new'))::text);
+SELECT count(*) AS pending FROM kepler.pending_memory_embeddings('new');
 -- One tenant's gaps do not hold up another.
-SELECT kepler.activate_space('new');
+SELECT kepler.activate_embedding_space('new');
 SELECT content FROM kepler.search_memories('[0, 0, 1]', 1, weights => '{"similarity": 1}');
 SELECT content FROM kepler.search_memories('[1, 0]', workspace_id => 'behind');
-SELECT action FROM kepler.remember('d', '[0, 1]');
-SELECT kepler.activate_space('new', workspace_id => 'behind');
+SELECT outcome FROM kepler.remember('d', '[0, 1]');
+SELECT kepler.activate_embedding_space('new', workspace_id => 'behind');
 -- A space goes when nobody searches it.
 SELECT kepler.retire_embedding_space('new');
 SELECT kepler.drop_embedding_space('new');
 SELECT kepler.retire_embedding_space('old');
-SELECT kepler.activate_space('old');
-SELECT kepler.activate_space('nothing');
-SELECT ordinal, outcome, error FROM kepler.set_embeddings('new', '[{"memory_id": "x", "embedding": [1, 2, 3]}, {"embedding": [1]}, {"memory_id": "y", "embedding": [0, 0, 0]}, 1]');
+SELECT kepler.activate_embedding_space('old');
+SELECT kepler.activate_embedding_space('nothing');
+SELECT ordinal, outcome, error FROM kepler.set_memory_embeddings('new', '[{"memory_id": "x", "embedding": [1, 2, 3]}, {"embedding": [1]}, {"memory_id": "y", "embedding": [0, 0, 0]}, 1]');
 ROLLBACK;

@@ -24,9 +24,9 @@ SELECT ordinal, number, outcome, error_code, error FROM kepler.add_messages('tal
     {"role": "user", "content": "after", "embedding": [1, 0]}]');
 SELECT number, content FROM kepler.conversation_window('talk');
 SELECT count(*) FROM kepler_data.mini_message_embeddings;
-SELECT ordinal, action, error_code FROM kepler.remember_many('[{"content": "a\u0000"}, {"content": "a", "user_id": "\u0000"}, {"content": "a", "supersedes": "\u0000"}, {"content": "b"},
+SELECT ordinal, outcome, error_code FROM kepler.remember_many('[{"content": "a\u0000"}, {"content": "a", "user_id": "\u0000"}, {"content": "a", "supersedes": "\u0000"}, {"content": "b"},
     {"content": "c", "embedding": [1, 2, 3]}, {"content": "c", "valid_from": "yesterday"}, {"content": "c", "user_id": "eve"}, {"content": "c", "x": 1}, {"embedding": [1, 2]}, []]');
-SELECT ordinal, outcome, error_code FROM kepler.set_embeddings('mini', '[{"memory_id": "\u0000", "embedding": [1, 2]}, {"memory_id": "a", "embedding": [1, 2]}, {"memory_id": "a", "embedding": ["\u0000"]}]');
+SELECT ordinal, outcome, error_code FROM kepler.set_memory_embeddings('mini', '[{"memory_id": "\u0000", "embedding": [1, 2]}, {"memory_id": "a", "embedding": [1, 2]}, {"memory_id": "a", "embedding": ["\u0000"]}]');
 SELECT ordinal, outcome, error_code FROM kepler.set_message_embeddings('mini', '[{"message_id": "\u0000", "embedding": [1, 2]}, {"message_id": 1.5, "embedding": [1, 2]}, {"message_id": -1, "embedding": [1, 2]}]');
 -- Only what cannot be told apart ends the call. As jsonb, a text that jsonb cannot hold fails before the call.
 SELECT * FROM kepler.add_messages('talk', '[{"role": "user", "content": "x"}');
@@ -60,11 +60,11 @@ SELECT * FROM kepler.add_message('talk', 'user', 'swallow');
 ALTER TABLE kepler.memories ADD CONSTRAINT no_shouting CHECK (content <> upper(content) OR content !~ '[A-Z]');
 CREATE TRIGGER guard BEFORE INSERT ON kepler.memories FOR EACH ROW EXECUTE FUNCTION pg_temp.guard();
 INSERT INTO kepler.memories (id, content) VALUES ('old', 'was so');
-SELECT ordinal, memory_id IS NOT NULL AS has_id, action, error_code, error FROM kepler.remember_many('[
+SELECT ordinal, memory_id IS NOT NULL AS has_id, outcome, error_code, error FROM kepler.remember_many('[
     {"content": "quiet", "embedding": [1, 0]}, {"content": "LOUD", "embedding": [1, 0]}, {"content": "raise"}, {"content": "swallow", "embedding": [1, 0]}, {"content": "also quiet"},
     {"content": "IS SO", "supersedes": "old"}, {"content": "is so", "supersedes": "old"}, {"content": "so is it", "supersedes": "old"}]');
 SELECT m.content, n.content AS successor FROM kepler.memories AS m JOIN kepler.memories AS n ON n.id = m.superseded_by;
-SELECT ordinal, action, error_code FROM kepler.remember_many('[
+SELECT ordinal, outcome, error_code FROM kepler.remember_many('[
     {"content": "HEARD", "embedding": [0, 1]}, {"content": "HEARD", "embedding": [0, 1]}, {"content": "heard", "embedding": [0, 1]}, {"content": "heard!", "embedding": [0, 1]}]', dedupe => true);
 \set VERBOSITY terse
 SELECT * FROM kepler.remember('LOUD');
@@ -72,13 +72,13 @@ SELECT * FROM kepler.remember('LOUD');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 -- A merge that is refused.
 ALTER TABLE kepler.memories ADD CONSTRAINT few CHECK (NOT metadata ? 'much');
-SELECT ordinal, action, error_code FROM kepler.remember_many('[{"content": "quiet", "metadata": {"much": 1}}, {"content": "quiet", "metadata": {"little": 1}}, {"content": "also quiet", "metadata": {"little": 1}}]', dedupe => true);
+SELECT ordinal, outcome, error_code FROM kepler.remember_many('[{"content": "quiet", "metadata": {"much": 1}}, {"content": "quiet", "metadata": {"little": 1}}, {"content": "also quiet", "metadata": {"little": 1}}]', dedupe => true);
 
 -- Embeddings.
 ALTER TABLE kepler_data.mini_embeddings ADD CONSTRAINT small CHECK (vector_norm(embedding) < 10);
-SELECT s.outcome, s.error_code, s.error FROM kepler.set_embeddings('mini', (
+SELECT s.outcome, s.error_code, s.error FROM kepler.set_memory_embeddings('mini', (
     SELECT json_agg(json_build_object('memory_id', id, 'embedding', CASE WHEN content = 'quiet' THEN '[99,0]' ELSE '[1,1]' END::json) ORDER BY content) FROM kepler.memories WHERE content LIKE '%quiet')) AS s ORDER BY s.ordinal;
-SELECT ordinal, action, error_code FROM kepler.remember_many('[{"content": "far", "embedding": [99, 0]}, {"content": "near", "embedding": [1, 0]}]');
+SELECT ordinal, outcome, error_code FROM kepler.remember_many('[{"content": "far", "embedding": [99, 0]}, {"content": "near", "embedding": [1, 0]}]');
 ROLLBACK;
 
 -- Numbers by direct SQL: in order within a statement, and noted on the conversation once.

@@ -3,24 +3,24 @@
 BEGIN;
 SELECT kepler.create_embedding_space('mini', dimensions => 3, model => 'test-model');
 INSERT INTO kepler.users (id, email) VALUES ('ada', 'ada@example.com'), ('bob', 'bob@example.com');
-SELECT action FROM kepler.remember('Ada prefers tea', '[1, 0, 0]', user_id => 'ada', context_type => 'preference', metadata => '{"drink": "tea"}');
+SELECT outcome FROM kepler.remember('Ada prefers tea', '[1, 0, 0]', user_id => 'ada', context_type => 'preference', metadata => '{"drink": "tea"}');
 SELECT user_id, context_type, content, format, relevance_score, metadata, valid_to, superseded_by, expires_at FROM kepler.memories;
 
 -- JSON is remembered as JSON.
-SELECT action FROM kepler.remember('{"steps": [1, 2.50]}'::jsonb, context_type => 'pattern');
+SELECT outcome FROM kepler.remember('{"steps": [1, 2.50]}'::jsonb, context_type => 'pattern');
 SELECT content::jsonb -> 'steps' AS steps FROM kepler.memories WHERE format = 'JSON';
 
 -- Without dedupe the same thing is remembered twice; with it, it is a duplicate of the same user and type only.
-SELECT action FROM kepler.remember('Ada prefers tea', '[1, 0, 0]', user_id => 'ada', context_type => 'preference', dedupe => true);
-SELECT action FROM kepler.remember('Ada prefers tea', '[1, 0, 0]', user_id => 'bob', context_type => 'preference', dedupe => true);
-SELECT action FROM kepler.remember('Ada prefers tea', '[1, 0, 0]', user_id => 'ada', dedupe => true);
+SELECT outcome FROM kepler.remember('Ada prefers tea', '[1, 0, 0]', user_id => 'ada', context_type => 'preference', dedupe => true);
+SELECT outcome FROM kepler.remember('Ada prefers tea', '[1, 0, 0]', user_id => 'bob', context_type => 'preference', dedupe => true);
+SELECT outcome FROM kepler.remember('Ada prefers tea', '[1, 0, 0]', user_id => 'ada', dedupe => true);
 
 -- What is said beside the content is kept: that is a merge.
-SELECT action FROM kepler.remember('Ada prefers tea', user_id => 'ada', context_type => 'preference', metadata => '{"since": 2024}', relevance_score => 0.9, dedupe => true);
+SELECT outcome FROM kepler.remember('Ada prefers tea', user_id => 'ada', context_type => 'preference', metadata => '{"since": 2024}', relevance_score => 0.9, dedupe => true);
 SELECT metadata, relevance_score FROM kepler.memories WHERE user_id = 'ada' AND context_type = 'preference';
 
 -- A batch has all of it, and what is wrong with one element does not concern the others.
-SELECT ordinal, memory_id IS NOT NULL AS remembered, action, error FROM kepler.remember_many('[
+SELECT ordinal, memory_id IS NOT NULL AS remembered, outcome, error FROM kepler.remember_many('[
     {"content": "Standup is at 9:30", "embedding": [0, 1, 0], "metadata": {"day": "Monday"}},
     {"content": "standup is at 9:30!", "embedding": [0, 1, 0.01], "metadata": {"room": 12}},
     {"content": "Standup is at 9:45", "embedding": [0, 1, 0.001]},
@@ -39,7 +39,7 @@ SELECT ordinal, memory_id IS NOT NULL AS remembered, action, error FROM kepler.r
 SELECT content, metadata FROM kepler.memories WHERE content ILIKE 'standup%' ORDER BY 1;
 
 -- Of two that supersede the same memory one does.
-SELECT ordinal, action, regexp_replace(error, '"[a-z0-9]{24}"', '…') AS error FROM kepler.remember_many((
+SELECT ordinal, outcome, regexp_replace(error, '"[a-z0-9]{24}"', '…') AS error FROM kepler.remember_many((
     SELECT json_agg(json_build_object('content', c, 'supersedes', (SELECT id FROM kepler.memories WHERE content = 'Standup is at 9:45')))
     FROM unnest('{"Standup is at 10","Standup is at 11"}'::text[]) AS c)::text);
 ROLLBACK;
@@ -66,7 +66,7 @@ INSERT INTO kepler_data.mini_embeddings (workspace_id, memory_id, embedding, con
 INSERT INTO kepler_data.mini_embeddings VALUES ('default', 'nobody', '[1, 0, 0]');
 \set VERBOSITY default
 -- A megabyte is remembered whole, and its first words are found.
-SELECT action FROM kepler.remember('first ' || (SELECT string_agg(md5(i::text), ' ') FROM generate_series(1, 32000) AS i) || ' last');
+SELECT outcome FROM kepler.remember('first ' || (SELECT string_agg(md5(i::text), ' ') FROM generate_series(1, 32000) AS i) || ' last');
 SELECT length(content) > 1000000 AS whole FROM kepler.search_memories(query_text => 'first');
 -- Embeddings know whose they are, however they came, and go along when their memory becomes another's.
 INSERT INTO kepler.users (id, email) VALUES ('mover', 'mover@example.com'), ('taker', 'taker@example.com');

@@ -6,10 +6,10 @@ BEGIN;
 SELECT kepler.create_embedding_space('mini', dimensions => 2, model => 'test-model');
 INSERT INTO kepler.workspaces (id, name) VALUES ('ours', 'ours'), ('theirs', 'theirs');
 SELECT count(*) FROM kepler.remember_many('[{"content": "our public", "embedding": [1, 0]}, {"content": "our secret", "embedding": [1, 0.1], "context_type": "secret"}]', workspace_id => 'ours');
-SELECT action FROM kepler.remember('their public', '[1, 0]', workspace_id => 'theirs');
+SELECT outcome FROM kepler.remember('their public', '[1, 0]', workspace_id => 'theirs');
 CREATE ROLE kepler_reader;
-GRANT USAGE ON SCHEMA kepler, kepler_data TO kepler_reader;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_reader;
+GRANT USAGE ON SCHEMA kepler, kepler_internal, kepler_data TO kepler_reader;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_reader;
 SET LOCAL kepler.workspace_id = 'ours';
 SET LOCAL ROLE kepler_reader;
 SELECT count(*) FROM kepler.search_memories('[1, 0]');
@@ -28,7 +28,7 @@ SELECT content FROM kepler.search_memories('[1, 0]', workspace_id => 'nowhere');
 SELECT kepler.touch_memories('{x}', workspace_id => 'theirs');
 SELECT searches, recall FROM kepler.recall_check(workspace_id => 'theirs');
 -- A reader may not write, and its searches are noted all the same.
-SELECT action FROM kepler.remember('x');
+SELECT outcome FROM kepler.remember('x');
 RESET ROLE;
 SELECT count(*) AS noted FROM kepler.memory_access;
 -- Within what the owner reads, the caller is still nobody: the role is restored, also after an error.

@@ -46,9 +46,9 @@ ROLLBACK;
 -- Words and a threshold together: what words find and the threshold drops takes no place.
 BEGIN;
 SELECT kepler.create_embedding_space('t', dimensions => 3, model => 'test-model');
-SELECT action, count(*) FROM kepler.remember_many((SELECT json_agg(json_build_object('content', 'apple apple apple ' || i, 'embedding', '[0,0,1]'::json)) FROM generate_series(1, 100) AS i)) GROUP BY action;
-SELECT action, count(*) FROM kepler.remember_many((SELECT json_agg(json_build_object('content', 'one apple of the late summer harvest in the north ' || i)) FROM generate_series(1, 5) AS i)) GROUP BY action;
-SELECT action, count(*) FROM kepler.remember_many((SELECT json_agg(json_build_object('content', 'another apple of the late summer harvest in the far south ' || i, 'embedding', '[0,1,0.1]'::json)) FROM generate_series(1, 3) AS i)) GROUP BY action;
+SELECT outcome, count(*) FROM kepler.remember_many((SELECT json_agg(json_build_object('content', 'apple apple apple ' || i, 'embedding', '[0,0,1]'::json)) FROM generate_series(1, 100) AS i)) GROUP BY outcome;
+SELECT outcome, count(*) FROM kepler.remember_many((SELECT json_agg(json_build_object('content', 'one apple of the late summer harvest in the north ' || i)) FROM generate_series(1, 5) AS i)) GROUP BY outcome;
+SELECT outcome, count(*) FROM kepler.remember_many((SELECT json_agg(json_build_object('content', 'another apple of the late summer harvest in the far south ' || i, 'embedding', '[0,1,0.1]'::json)) FROM generate_series(1, 3) AS i)) GROUP BY outcome;
 SELECT count(*), bool_and(exhausted) AS exhausted, count(similarity) AS similar FROM kepler.search_memories('[0,1,0]', 10, query_text => 'apple', min_similarity => .9);
 SELECT count(*), bool_and(exhausted) AS exhausted FROM kepler.search_memories('[0,1,0]', 7, query_text => 'apple', min_similarity => .9);
 INSERT INTO kepler.conversations (id) VALUES ('talk');

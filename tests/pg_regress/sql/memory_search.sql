@@ -38,9 +38,9 @@ ROLLBACK;
 -- Time: what is superseded or has expired is not found, unless as of a time when it held.
 BEGIN;
 SELECT kepler.create_embedding_space('mini', dimensions => 2, model => 'test-model');
-SELECT action FROM kepler.remember('Ada lives in London', '[1, 0]', valid_from => '2020-01-01', metadata => '{"n": 1}');
-SELECT action FROM kepler.remember('Ada lives in Turin', '[1, 0.1]', valid_from => '2024-01-01', supersedes => (SELECT id FROM kepler.memories));
-SELECT action FROM kepler.remember('Ada is on holiday', '[0.9, 0]', valid_from => '2024-06-01', expires_at => '2024-07-01');
+SELECT outcome FROM kepler.remember('Ada lives in London', '[1, 0]', valid_from => '2020-01-01', metadata => '{"n": 1}');
+SELECT outcome FROM kepler.remember('Ada lives in Turin', '[1, 0.1]', valid_from => '2024-01-01', supersedes => (SELECT id FROM kepler.memories));
+SELECT outcome FROM kepler.remember('Ada is on holiday', '[0.9, 0]', valid_from => '2024-06-01', expires_at => '2024-07-01');
 SELECT content FROM kepler.search_memories('[1, 0]');
 SELECT content FROM kepler.search_memories('[1, 0]', as_of => '2022-01-01');
 SELECT content FROM kepler.search_memories('[1, 0]', as_of => '2024-06-15', weights => '{"similarity": 1}');
@@ -51,7 +51,7 @@ FROM kepler.memories AS m, kepler.memory_history(m.id) AS h WHERE m.content LIKE
 SELECT count(*) FROM kepler.memories AS m, kepler.memory_history(m.id) WHERE m.content LIKE '%London';
 SELECT * FROM kepler.memory_history('nothing');
 -- A link of the chain that is forgotten does not break it.
-SELECT action FROM kepler.remember('Ada lives in Rome', supersedes => (SELECT id FROM kepler.memories WHERE content LIKE '%Turin'));
+SELECT outcome FROM kepler.remember('Ada lives in Rome', supersedes => (SELECT id FROM kepler.memories WHERE content LIKE '%Turin'));
 SELECT f.outcome FROM kepler.forget(ARRAY(SELECT id FROM kepler.memories WHERE content LIKE '%Turin') || '{nothing}'::text[]) AS f;
 SELECT h.version, h.content FROM kepler.memories AS m, kepler.memory_history(m.id) AS h WHERE m.content LIKE '%London' ORDER BY 1;
 SELECT count(*) AS embeddings FROM kepler_data.mini_embeddings;

@@ -31,16 +31,16 @@ SELECT count(*) FROM kepler.pending_message_embeddings('new');
 INSERT INTO kepler.workspaces (id, name) VALUES ('w2', 'w2');
 INSERT INTO kepler.conversations (workspace_id, id) VALUES ('w2', 'c');
 SELECT number FROM kepler.add_message('c', 'user', 'x', workspace_id => 'w2');
-SELECT kepler.activate_space('new', workspace_id => 'w2');
-SELECT kepler.activate_space('new');
+SELECT kepler.activate_embedding_space('new', workspace_id => 'w2');
+SELECT kepler.activate_embedding_space('new');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
-SELECT action FROM kepler.remember('m');
-SELECT kepler.activate_space('new');
-SELECT outcome FROM kepler.set_embeddings('new', (SELECT json_agg(json_build_object('memory_id', memory_id, 'embedding', '[1, 2, 3]'::json)) FROM kepler.pending_embeddings('new'))::text);
+SELECT outcome FROM kepler.remember('m');
+SELECT kepler.activate_embedding_space('new');
+SELECT outcome FROM kepler.set_memory_embeddings('new', (SELECT json_agg(json_build_object('memory_id', memory_id, 'embedding', '[1, 2, 3]'::json)) FROM kepler.pending_memory_embeddings('new'))::text);
 SELECT outcome FROM kepler.set_message_embeddings('new', (SELECT json_agg(json_build_object('message_id', message_id, 'embedding', '[1, 2, 3]'::json)) FROM kepler.pending_message_embeddings('new', roles => '{user}'))::text);
-SELECT kepler.activate_space('new');
+SELECT kepler.activate_embedding_space('new');
 SELECT outcome FROM kepler.set_message_embeddings('new', (SELECT json_agg(json_build_object('message_id', id, 'embedding', '[1, 2, 4]'::json)) FROM ids WHERE content = 'b')::text);
-SELECT kepler.activate_space('new');
+SELECT kepler.activate_embedding_space('new');
 -- A message can be added with its embedding, for the space that is searched now; sent again, too.
 SELECT outcome FROM kepler.add_message('d', 'user', 'e', external_id => 'e', embedding => '[9, 1, 1]');
 SELECT outcome FROM kepler.add_message('d', 'user', 'e', external_id => 'e', embedding => '[9, 1, 2]');
@@ -75,9 +75,9 @@ DELETE FROM kepler.memories;
 UPDATE kepler.workspaces SET embedding_space = NULL WHERE id = 'default';
 SELECT kepler.retire_embedding_space('old');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
-SELECT kepler.activate_space('new');
+SELECT kepler.activate_embedding_space('new');
 SELECT outcome FROM kepler.set_message_embeddings('new', (SELECT json_agg(json_build_object('message_id', id, 'embedding', '[1, 2, 4]'::json)) FROM ids WHERE content = 'c')::text);
-SELECT kepler.activate_space('new');
+SELECT kepler.activate_embedding_space('new');
 SELECT kepler.retire_embedding_space('old');
 SELECT * FROM kepler.set_message_embeddings('old', '[]');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE

@@ -40,7 +40,7 @@ SELECT data FROM kepler.records WHERE external_id = 'two keys';
 
 -- In a flat document too, and in the field of the id.
 SELECT external_id, outcome, error_code FROM kepler.upsert_records('flat', $$[
-    {"id": "a", "t": "\u0000"}, {"id": "b", "t": "x"}, {"id": "c\u0000", "t": "x"}, {"id\u0000": "d", "id": "d"}]$$, key => 'id');
+    {"id": "a", "t": "\u0000"}, {"id": "b", "t": "x"}, {"id": "c\u0000", "t": "x"}, {"id\u0000": "d", "id": "d"}]$$, id_key => 'id');
 SELECT external_id, outcome, error_code FROM kepler.upsert_records('flat', $$[
-    {"id": "a", "t": "\u0000"}, {"id": "c\u0000", "t": "x"}]$$, key => 'id', options => '{"invalid_characters": "strip"}');
+    {"id": "a", "t": "\u0000"}, {"id": "c\u0000", "t": "x"}]$$, id_key => 'id', options => '{"invalid_characters": "strip"}');
 ROLLBACK;

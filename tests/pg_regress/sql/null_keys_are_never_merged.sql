@@ -10,7 +10,7 @@ SELECT ordinal, external_id, outcome, error_code FROM kepler.upsert_records('key
     {"external_id": "null", "data": {"v": 1}}
 ]');
 SELECT ordinal, external_id, outcome, error_code FROM kepler.upsert_records('keyless', '[
-    {"id": "", "v": 1}, {"id": null, "v": 1}, {"v": 1}]', key => 'id');
+    {"id": "", "v": 1}, {"id": null, "v": 1}, {"v": 1}]', id_key => 'id');
 SELECT external_id FROM kepler.records WHERE entity_type = 'keyless';
 
 -- By hand: neither entity nor external id, as often as one likes.

@@ -77,7 +77,7 @@ CREATE FUNCTION pg_temp.outcome_of(before jsonb, after jsonb, applied boolean) R
     SELECT CASE
         WHEN before IS NULL THEN CASE WHEN (after->>'deleted')::boolean THEN 'deleted' ELSE 'inserted' END
         WHEN NOT applied THEN 'stale'
-        WHEN (before->>'deleted')::boolean AND NOT (after->>'deleted')::boolean THEN 'undeleted'
+        WHEN (before->>'deleted')::boolean AND NOT (after->>'deleted')::boolean THEN 'restored'
         WHEN (after->>'deleted')::boolean AND NOT (before->>'deleted')::boolean THEN 'deleted'
         WHEN NOT (after->>'deleted')::boolean AND after->'data' <> before->'data' THEN 'updated'
         -- Changed, and deleted again: its data is new.
@@ -204,7 +204,7 @@ BEGIN
                 WHERE r.workspace_id = 'default' AND r.entity_id = entity
                     AND (r.content_hash <> kepler.jsonb_hash(r.data)
                         OR (to_jsonb(r.updated_at) IS DISTINCT FROM stamps->r.external_id) <> EXISTS (
-                            SELECT FROM answer AS a WHERE a.external_id = r.external_id AND a.outcome IN ('inserted', 'updated', 'undeleted', 'deleted')))
+                            SELECT FROM answer AS a WHERE a.external_id = r.external_id AND a.outcome IN ('inserted', 'updated', 'restored', 'deleted')))
                 LIMIT 1;
             END IF;
             IF problem IS NOT NULL THEN

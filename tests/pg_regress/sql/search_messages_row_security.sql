@@ -11,8 +11,8 @@ SELECT count(*) FROM kepler.add_messages('c', '[{"role": "user", "content": "the
 SELECT outcome, count(*) FROM (VALUES ('ours'), ('theirs')) AS w (id), LATERAL kepler.set_message_embeddings('mini', (
     SELECT json_agg(json_build_object('message_id', message_id, 'embedding', json_build_array(1, number))) FROM kepler.pending_message_embeddings('mini', workspace_id => w.id))::text, workspace_id => w.id) GROUP BY 1;
 CREATE ROLE kepler_reader;
-GRANT USAGE ON SCHEMA kepler, kepler_data TO kepler_reader;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_reader;
+GRANT USAGE ON SCHEMA kepler, kepler_internal, kepler_data TO kepler_reader;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_reader;
 SET LOCAL kepler.workspace_id = 'ours';
 -- The right to one of the two tables is not enough.
 SET LOCAL ROLE kepler_reader;

@@ -45,15 +45,15 @@ SELECT count(*) FROM kepler.search_vectors('pg_class', 'relname', '[1, 0, 0, 0]'
 SELECT count(*) FROM kepler.search_vectors('pg_stats', 'x', '[1]');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0]');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[0, 0, 0, 0]');
-SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', condition => '{"organisationId": "x", "id": {"$gt": 1}, "Embedding": "[1,2,3,4]"}');
-SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', condition => '{"id": "one"}');
+SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', filter => '{"organisationId": "x", "id": {"$gt": 1}, "Embedding": "[1,2,3,4]"}');
+SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', filter => '{"id": "one"}');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', metric => 'hamming');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 0);
 SELECT count(*) FROM kepler.search_vectors(NULL, 'Embedding', '[1, 0, 0, 0]');
 -- It reads as the caller.
 CREATE ROLE kepler_nobody;
-GRANT USAGE ON SCHEMA kepler TO kepler_nobody;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_nobody;
+GRANT USAGE ON SCHEMA kepler, kepler_internal TO kepler_nobody;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_nobody;
 SET LOCAL ROLE kepler_nobody;
 SELECT count(*) FROM kepler.search_vectors('public.chunks', 'Embedding', '[1, 0, 0, 0]');
 RESET ROLE;

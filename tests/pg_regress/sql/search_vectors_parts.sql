@@ -74,7 +74,7 @@ SELECT count(*), count(DISTINCT document) FROM kepler.search_vectors('hashed', '
 -- The right to read the whole is the right to read its parts, as in any query; and the other way round it is not.
 CREATE ROLE kepler_reader;
 GRANT USAGE ON SCHEMA public, kepler TO kepler_reader;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_reader;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_reader;
 GRANT SELECT ON hashed TO kepler_reader;
 SET LOCAL ROLE kepler_reader;
 SELECT document -> 'id' AS id FROM kepler.search_vectors('hashed', 'embedding', '[1,1]', 2);

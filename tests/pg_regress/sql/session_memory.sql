@@ -58,8 +58,8 @@ ROLLBACK;
 SELECT kepler.current_workspace_id();
 -- Another role has its own rights, whatever the session did before as somebody else.
 CREATE ROLE kepler_nobody;
-GRANT USAGE ON SCHEMA kepler, kepler_data TO kepler_nobody;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_nobody;
+GRANT USAGE ON SCHEMA kepler, kepler_internal, kepler_data TO kepler_nobody;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_nobody;
 \set VERBOSITY sqlstate
 SET ROLE kepler_nobody;
 SELECT outcome FROM kepler.insert_entries('Price', '[{"note": "as nobody"}]', 'skip');

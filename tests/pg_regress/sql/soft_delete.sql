@@ -45,7 +45,7 @@ SELECT external_id, outcome FROM kepler.upsert_records('thing', '[
     {"external_id": "never", "data": {"v": 1}, "source_updated_at": "2024-01-04"}]');
 SELECT * FROM things WHERE external_id = 'never';
 
--- Undeleted by new data, or by the same.
+-- Restored by new data, or by the same.
 SELECT external_id, outcome FROM kepler.upsert_records('thing', '[
     {"external_id": "a", "data": {"v": 1}}, {"external_id": "c", "data": {"v": 2}},
     {"external_id": "d", "data": {"v": 1}, "source_updated_at": "2024-01-04"},

@@ -74,7 +74,7 @@ INSERT INTO :evil_table (b) VALUES ('other');
 \set VERBOSITY default
 -- They come back as they went in, and altering to the same document does nothing.
 SELECT s.structure #>> '{fields,0,default}' = :'evil' AS stored, kepler.alter_entry_table(t.record_name, s.structure) AS version,
-    kepler.alter_entry_table(t.record_name, kepler.json_schema(t.record_name)) AS through_json_schema
+    kepler.alter_entry_table(t.record_name, kepler.entry_json_schema(t.record_name)) AS through_json_schema
 FROM kepler.entry_tables AS t JOIN kepler.structures AS s ON s.entry_table_id = t.id
 WHERE t.record_name LIKE 'it''s%';
 -- As changes: the same texts through COMMENT, SET DEFAULT and ADD CONSTRAINT.

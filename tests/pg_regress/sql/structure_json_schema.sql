@@ -34,17 +34,17 @@ SELECT kepler.create_entry_table('Player', '{
 SELECT jsonb_pretty(structure -> 'fields') AS fields, structure -> 'checks' AS checks FROM kepler.structures WHERE structure ->> 'name' = 'Player';
 
 -- Given back: what a JSON Schema cannot say stands under x-kepler, and read in again nothing is to be done.
-SELECT kepler.alter_entry_table('Player', kepler.json_schema('Player')) AS player, kepler.alter_entry_table('Invoice', kepler.json_schema('Invoice')) AS invoice;
+SELECT kepler.alter_entry_table('Player', kepler.entry_json_schema('Player')) AS player, kepler.alter_entry_table('Invoice', kepler.entry_json_schema('Invoice')) AS invoice;
 SELECT kepler.create_entry_table('Full', '{"label": "All of it", "key": {"name": "id", "type": "uuid"}, "fields": [
     {"name": "zeta", "type": "decimal", "precision": 10, "scale": 2, "min": 0.01, "label": "Last", "required": true},
     {"name": "name", "type": "text", "max_length": 30, "unique": true, "case_insensitive": true, "description": "What it is called"},
     {"name": "invoice", "type": "reference", "to": "Invoice", "on_delete": "cascade"}, {"name": "embedding", "type": "vector", "dimensions": 3, "index": true},
     {"name": "made", "type": "timestamp", "default": "now"}, {"name": "file", "type": "bytes"}, {"name": "opens", "type": "time"}],
     "unique": [["zeta", "made"]], "checks": [{"field": "zeta", "op": "<>", "value": 5}], "indexes": [{"fields": [{"name": "made", "direction": "desc"}]}]}');
-SELECT jsonb_pretty(kepler.json_schema('Full')::jsonb) AS schema;
-SELECT kepler.alter_entry_table('Full', kepler.json_schema('Full')) AS same_version;
+SELECT jsonb_pretty(kepler.entry_json_schema('Full')::jsonb) AS schema;
+SELECT kepler.alter_entry_table('Full', kepler.entry_json_schema('Full')) AS same_version;
 -- The fields come in their order.
-SELECT json_object_keys(kepler.json_schema('Full') -> 'properties') AS property;
+SELECT json_object_keys(kepler.entry_json_schema('Full') -> 'properties') AS property;
 
 -- What has no place in a table is refused, each at its place in the schema that was given. First what no structure is made
 -- of at all; then what the structure made of it says.
@@ -59,8 +59,8 @@ SELECT kepler.create_entry_table('Bad', '{"type": "object", "$defs": {"Level": {
 SELECT operation, sql FROM kepler.plan_entry_table('Mixed', '{"type": "object", "properties": {"either": {"anyOf": [{"type": "string"}, {"type": "integer"}]}, "pairs": {"type": "array", "items": {"type": "array", "items": {"type": "string"}}}}}') LIMIT 1;
 SELECT kepler.create_entry_table('Bad', '{"type": "array", "items": {"type": "object"}}');
 SELECT kepler.create_entry_table('Bad', '{"type": "object", "properties": {}, "x-kepler": {"fields": 1}}');
-SELECT kepler.json_schema('Bad');
+SELECT kepler.entry_json_schema('Bad');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
-SELECT kepler.json_schema(NULL);
+SELECT kepler.entry_json_schema(NULL);
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 ROLLBACK;

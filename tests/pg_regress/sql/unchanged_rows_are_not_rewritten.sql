@@ -57,7 +57,7 @@ SELECT pg_temp.wal_records_of($$
 SELECT pg_temp.wal_records_of($$
     SELECT * FROM kepler.upsert_records('contact', (
         SELECT jsonb_agg(jsonb_build_object('n', i, 'name', 'x', 'text', repeat(i::text, 100)))::text
-        FROM generate_series(1, 2000) AS i), key => 'n') $$) AS flat;
+        FROM generate_series(1, 2000) AS i), id_key => 'n') $$) AS flat;
 SELECT pg_temp.wal_records_of($$
     SELECT * FROM kepler.upsert_records('contact', '[1, {}, {"external_id": "1", "data": 0}]') $$) AS rejected;
 SELECT pg_temp.wal_records_of($$

@@ -124,7 +124,7 @@ RESET search_path;
 DROP TRIGGER stamp ON theirs."Log ""1""";
 CREATE ROLE kepler_documents_test;
 GRANT USAGE ON SCHEMA theirs, kepler TO kepler_documents_test;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_documents_test;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_documents_test;
 GRANT SELECT ON theirs."Log ""1""" TO kepler_documents_test;
 SET LOCAL ROLE kepler_documents_test;
 SELECT * FROM kepler.update_document('theirs."Log ""1"""', '{"tenant": "t", "Id": 1}', 'Result', '{"$inc": {"count": 1}}');

@@ -69,8 +69,8 @@ SELECT * FROM kepler.upsert_document('rounded', '{"n": 1.25}', 'doc', '{"$inc": 
 
 -- Rights are the caller's.
 CREATE ROLE kepler_documents_test;
-GRANT USAGE ON SCHEMA kepler TO kepler_documents_test;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler TO kepler_documents_test;
+GRANT USAGE ON SCHEMA kepler, kepler_internal TO kepler_documents_test;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_documents_test;
 GRANT SELECT, UPDATE ON logs TO kepler_documents_test;
 SET LOCAL ROLE kepler_documents_test;
 SELECT inserted, changed FROM kepler.upsert_document('logs', '{"dataScheduleId": "s5"}', 'result', '{"$inc": {"n": 1}}');

@@ -12,9 +12,9 @@ SELECT kepler.upsert_records_summary('form', '[{"external_id": "a", "data": {"a"
 
 -- All arguments arrive where they belong in each form.
 SELECT outcome FROM kepler.upsert_records('form', '[{"id": "b", "at": 1704067200, "x": "\u0000"}]'::json,
-    source => 'crm', merge => 'deep', key => 'id', updated_at_key => 'at', options => '{"invalid_characters": "strip"}', workspace_id => 'default');
+    source => 'crm', merge => 'deep', id_key => 'id', updated_at_key => 'at', options => '{"invalid_characters": "strip"}', workspace_id => 'default');
 SELECT outcome FROM kepler.upsert_records('form', '[{"id": "b", "at": 1704067200, "y": 1}]'::jsonb,
-    source => 'crm', merge => 'deep', key => 'id', updated_at_key => 'at', options => '{"invalid_characters": "strip"}', workspace_id => 'default');
+    source => 'crm', merge => 'deep', id_key => 'id', updated_at_key => 'at', options => '{"invalid_characters": "strip"}', workspace_id => 'default');
 SELECT source, data, extract(epoch FROM source_updated_at)::bigint AS time FROM kepler.records WHERE external_id = 'b';
 
 -- A literal without a type is text, in every call: what jsonb cannot hold rejects one record only.

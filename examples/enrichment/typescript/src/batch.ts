@@ -157,7 +157,7 @@ export class Batch {
       if (this.#settled.signal.aborted) return;
       const askedAt = now();
       try {
-        const seconds = await this.#answer(this.#pulse.heartbeat(leaseId));
+        const seconds = await this.#answer(this.#pulse.extend_lease(leaseId));
         if (seconds === null) {
           this.#lost.abort();
           return;

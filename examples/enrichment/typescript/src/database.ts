@@ -88,9 +88,9 @@ export class Database {
   }
 
   /** The seconds that the lease now holds; null if it is lost. */
-  async heartbeat(leaseId: string): Promise<number | null> {
+  async extend_lease(leaseId: string): Promise<number | null> {
     const rows = await this.#query<Seconds>(
-      "SELECT extract(epoch FROM kepler.heartbeat($1) - clock_timestamp())::float8 AS seconds",
+      "SELECT extract(epoch FROM kepler.extend_lease($1) - clock_timestamp())::float8 AS seconds",
       [leaseId],
     );
     return rows[0]?.seconds ?? null;
