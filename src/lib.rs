@@ -41,6 +41,7 @@ pub extern "C-unwind" fn _PG_init() {
     pg::memory::register();
     settings::register();
     pg::large::register();
+    pg::planner::register();
     access::hint::register();
 }
 

@@ -10,6 +10,12 @@ pub(crate) const DEFAULT_WORKSPACE: &CStr = c"default";
 static WORKSPACE_ID: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(DEFAULT_WORKSPACE));
 
+/// Whether the hooks in the planner do anything.
+static PLANNER_HOOKS: GucSetting<bool> = GucSetting::<bool>::new(true);
+
+/// See `pg::planner`; functions of Kepler set it while they run.
+static PLAN_FOR_LARGE_TABLES: GucSetting<bool> = GucSetting::<bool>::new(false);
+
 /// Registers the settings. Called once, when the library is loaded.
 pub(crate) fn register() {
     // Only a superuser may set it directly: row security will rest on it.
@@ -21,6 +27,22 @@ pub(crate) fn register() {
         GucContext::Suset,
         GucFlags::default(),
     );
+    GucRegistry::define_bool_guc(
+        c"kepler.planner_hooks",
+        c"Whether Kepler's own statements are planned for large tables, whatever the statistics say.",
+        c"Off: Postgres plans them as any other. For finding out whether a plan is Kepler's doing.",
+        &PLANNER_HOOKS,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_bool_guc(
+        c"kepler.plan_for_large_tables",
+        c"Whether statements on nothing but Kepler's tables are planned as if these were large.",
+        c"Set by Kepler's functions while they run.",
+        &PLAN_FOR_LARGE_TABLES,
+        GucContext::Userset,
+        GucFlags::NO_SHOW_ALL,
+    );
     // SAFETY: a plain call with a static string; misspelt settings become errors.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"kepler".as_ptr()) };
 }
@@ -31,4 +53,12 @@ pub(crate) fn workspace_id() -> String {
         || DEFAULT_WORKSPACE.to_string_lossy().into_owned(),
         |id| id.to_string_lossy().into_owned(),
     )
+}
+
+pub(crate) fn planner_hooks() -> bool {
+    PLANNER_HOOKS.get()
+}
+
+pub(crate) fn plan_for_large_tables() -> bool {
+    PLAN_FOR_LARGE_TABLES.get()
 }

@@ -295,6 +295,7 @@ COMMENT ON FUNCTION kepler_internal.workflow_steps(jsonb, jsonb) IS
 'Private: trigger and actions of a definition, with their paths.';
 COMMENT ON FUNCTION kepler_internal.required_connections(text, jsonb, jsonb, text[], text) IS
 'Private: what required_connections and validate_workflow share.';
+COMMENT ON FUNCTION kepler_internal.check_in_time() IS 'Internal: keeps next_check_at from lying behind deadline_at';
 COMMENT ON FUNCTION kepler_internal.guard_execution() IS
 'Private: refuses direct SQL that would falsify an execution.';
 COMMENT ON FUNCTION kepler_internal.guard_execution_step() IS

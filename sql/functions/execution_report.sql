@@ -49,7 +49,7 @@ BEGIN
     CROSS JOIN LATERAL (
         SELECT count(*) AS overdue FROM kepler.executions AS e
         WHERE e.workspace_id = wanted_workspace AND e.workflow_id = w.id AND e.status = 'RUNNING'
-            AND e.deadline_at < seen_at AND e.started_at >= lower_bound AND e.started_at < upper_bound
+            AND e.next_check_at < seen_at AND e.deadline_at < seen_at AND e.started_at >= lower_bound AND e.started_at < upper_bound
     ) AS o
     WHERE w.workspace_id = wanted_workspace AND (wanted_workflow IS NULL OR w.id = wanted_workflow)
     ORDER BY w.name, w.id;

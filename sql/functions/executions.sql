@@ -11,6 +11,15 @@ AS $$
         ('RUNNING', 'ABANDONED', 'abandon_executions, start_execution')
 $$;
 
+CREATE FUNCTION kepler_internal.check_in_time() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    NEW.next_check_at := NEW.deadline_at;
+    RETURN NEW;
+END
+$$;
+
 -- The history is true under direct SQL too: the status changes as the table of transitions says, what
 -- has ended keeps its outcome, and who ran what for whom never changes. A foreign key may empty user_id.
 CREATE FUNCTION kepler_internal.guard_execution() RETURNS trigger
@@ -114,16 +123,32 @@ DECLARE
     abandoned text[] := '{}';
     refused text[] := '{}';
     refused_before integer;
+    alive text[];
 BEGIN
     LOOP
         refused_before := cardinality(refused);
-        overdue := ARRAY(
-            SELECT e.id FROM kepler.executions AS e
-            WHERE e.workspace_id = wanted_workspace AND e.status = 'RUNNING' AND e.deadline_at < found_at
+        WITH due AS MATERIALIZED (
+            SELECT e.id, e.deadline_at FROM kepler.executions AS e
+            WHERE e.workspace_id = wanted_workspace AND e.status = 'RUNNING' AND e.next_check_at < found_at
                 AND (wanted_workflow IS NULL OR e.workflow_id = wanted_workflow) AND e.id <> ALL (refused)
-            ORDER BY e.deadline_at
+            ORDER BY e.next_check_at
             LIMIT max_rows - cardinality(abandoned)
-            FOR NO KEY UPDATE SKIP LOCKED);
+            FOR NO KEY UPDATE SKIP LOCKED
+        )
+        SELECT coalesce(array_agg(d.id ORDER BY d.deadline_at) FILTER (WHERE d.deadline_at < found_at), '{}'),
+            coalesce(array_agg(d.id) FILTER (WHERE d.deadline_at >= found_at), '{}')
+        INTO overdue, alive FROM due AS d;
+        IF alive <> '{}' THEN
+            BEGIN
+                UPDATE kepler.executions AS e SET next_check_at = e.deadline_at, updated_at = e.updated_at
+                WHERE e.workspace_id = wanted_workspace AND e.id = ANY (alive);
+            EXCEPTION WHEN OTHERS THEN
+                IF kepler_internal.is_about_session(SQLSTATE) THEN
+                    RAISE;
+                END IF;
+                refused := refused || alive;
+            END;
+        END IF;
         pieces := CASE WHEN overdue <> '{}' THEN ARRAY[int4range(1, cardinality(overdue) + 1)] ELSE '{}' END;
         WHILE pieces <> '{}' LOOP
             piece := pieces[cardinality(pieces)];
@@ -159,8 +184,8 @@ BEGIN
                 END IF;
             END;
         END LOOP;
-        -- In the place of those that were refused others are taken.
-        EXIT WHEN cardinality(refused) = refused_before OR cardinality(abandoned) >= max_rows
+        -- Others are taken in the place of executions that were refused, or turned out to be alive.
+        EXIT WHEN (cardinality(refused) = refused_before AND alive = '{}') OR cardinality(abandoned) >= max_rows
             OR cardinality(refused) >= 1000;
     END LOOP;
     RETURN QUERY
@@ -230,7 +255,7 @@ BEGIN
     -- Mostly nothing is overdue, and to look is cheap.
     IF EXISTS (SELECT FROM kepler.executions AS e
                WHERE e.workspace_id = wanted_workspace AND e.workflow_id = wanted_workflow
-                   AND e.status = 'RUNNING' AND e.deadline_at < started) THEN
+                   AND e.status = 'RUNNING' AND e.next_check_at < started) THEN
         PERFORM FROM kepler_internal.abandon_overdue(wanted_workflow, 1000, wanted_workspace);
     END IF;
 
@@ -261,9 +286,9 @@ BEGIN
                     ELSE 'Give it another user, or make it inactive.' END;
         END IF;
         INSERT INTO kepler.executions AS e (workspace_id, workflow_id, user_id, idempotency_key,
-            started_at, timeout, deadline_at, token_hash, metadata)
+            started_at, timeout, deadline_at, next_check_at, token_hash, metadata)
         VALUES (wanted_workspace, wanted_workflow, workflow_user, wanted_key, started, silence,
-            started + silence, kepler_internal.execution_token_hash(new_token),
+            started + silence, started + silence, kepler_internal.execution_token_hash(new_token),
             coalesce(nullif($4, 'null'), '{}'))
         ON CONFLICT (workspace_id, workflow_id, idempotency_key) DO NOTHING
         RETURNING e.id, new_token, 'started', e.status, e.deadline_at

@@ -37,6 +37,7 @@ CREATE TABLE kepler.executions (
     ended_at timestamptz,
     timeout interval NOT NULL DEFAULT '1 hour',
     deadline_at timestamptz NOT NULL DEFAULT clock_timestamp() + interval '1 hour',
+    next_check_at timestamptz NOT NULL DEFAULT 'infinity',
     token_hash bytea,
     results jsonb,
     error text,
@@ -57,6 +58,7 @@ CREATE TABLE kepler.executions (
     CONSTRAINT executions_running_has_no_end CHECK ((status = 'RUNNING') = (ended_at IS NULL)),
     CONSTRAINT executions_end_after_start CHECK (ended_at >= started_at),
     CONSTRAINT executions_timeout_positive CHECK (timeout > interval '0'),
+    CONSTRAINT executions_checked_in_time CHECK (next_check_at <= deadline_at),
     CONSTRAINT executions_late_finish_object CHECK (jsonb_typeof(late_finish) = 'object'),
     CONSTRAINT executions_metadata_object CHECK (jsonb_typeof(metadata) = 'object')
 ) WITH (fillfactor = 90);
@@ -68,8 +70,11 @@ CREATE INDEX executions_workflow_id_started_at_idx
 -- The runs of a user in order of time, and the check when a user is deleted.
 CREATE INDEX executions_user_id_started_at_idx
     ON kepler.executions (workspace_id, user_id, started_at);
--- What is running, few rows of many. Without deadline_at: a heartbeat changes no index.
-CREATE INDEX executions_running_idx ON kepler.executions (workspace_id, workflow_id)
+-- Running executions that may be overdue, of one workflow and of all. A heartbeat moves deadline_at and changes no
+-- index; who meets an execution that is due for a check and not overdue moves its next_check_at to the deadline.
+CREATE INDEX executions_workflow_id_next_check_at_idx ON kepler.executions (workspace_id, workflow_id, next_check_at)
+    WHERE status = 'RUNNING';
+CREATE INDEX executions_next_check_at_idx ON kepler.executions (workspace_id, next_check_at)
     WHERE status = 'RUNNING';
 
 CREATE TABLE kepler.execution_steps (
@@ -114,6 +119,9 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.execution_
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
+CREATE TRIGGER check_in_time BEFORE INSERT OR UPDATE OF deadline_at, next_check_at ON kepler.executions
+    FOR EACH ROW WHEN (NEW.next_check_at > NEW.deadline_at)
+    EXECUTE FUNCTION kepler_internal.check_in_time();
 -- Not on deadline_at, updated_at, timeout and metadata: a heartbeat fires nothing.
 CREATE TRIGGER guard_history
     BEFORE UPDATE OF id, workflow_id, user_id, status, idempotency_key, started_at, ended_at, token_hash,
@@ -144,6 +152,7 @@ COMMENT ON COLUMN kepler.executions.started_at IS 'When it started';
 COMMENT ON COLUMN kepler.executions.ended_at IS 'When it ended, or was found to be abandoned; NULL while it is running';
 COMMENT ON COLUMN kepler.executions.timeout IS 'How long it may be silent: what a heartbeat adds';
 COMMENT ON COLUMN kepler.executions.deadline_at IS 'Running beyond this time it is overdue, and becomes ABANDONED; a heartbeat moves it';
+COMMENT ON COLUMN kepler.executions.next_check_at IS 'From this time on Kepler checks whether it is overdue; never later than deadline_at';
 COMMENT ON COLUMN kepler.executions.token_hash IS 'SHA-256 of the token that its worker holds; the token itself is not stored';
 COMMENT ON COLUMN kepler.executions.results IS 'What came of it; no secrets';
 COMMENT ON COLUMN kepler.executions.error IS 'Why it failed: a message or a log; no secrets';
