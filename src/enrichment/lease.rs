@@ -20,10 +20,12 @@ thread_local! {
                   WHERE (SELECT r.id
                          FROM kepler.lease_records AS m
                          CROSS JOIN LATERAL pg_catalog.unnest(m.record_ids) AS u (id)
-                         JOIN kepler.records AS r ON r.workspace_id = $1 AND r.id = u.id
+                         CROSS JOIN LATERAL (
+                             SELECT x.id FROM kepler.records AS x
+                             WHERE x.workspace_id = $1 AND x.id = u.id AND x.enrichment_lease_id = n.id
+                               AND x.enrichment_status = 'PENDING'::kepler.record_enrichment_status
+                             LIMIT 1) AS r
                          WHERE m.workspace_id = $1 AND m.lease_id = n.id
-                           AND r.enrichment_lease_id = n.id
-                           AND r.enrichment_status = 'PENDING'::kepler.record_enrichment_status
                          LIMIT 1) IS NULL))
               RETURNING l.id)
           DELETE FROM kepler.lease_records AS m USING ended AS e

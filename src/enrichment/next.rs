@@ -46,21 +46,25 @@ thread_local! {
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
     ) };
     static LEASES: Statement = const { Statement::new(
-        c"SELECT pg_catalog.min(greatest(l.lease_until, l.deadline)) FROM kepler.leases AS l
+        c"SELECT greatest(l.lease_until, l.deadline), l.deadline FROM kepler.leases AS l
           WHERE l.workspace_id = $1 AND l.entity_type = $2
-            AND (l.lease_until > $3 OR l.deadline > $3)",
-        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
+            AND (l.lease_until > $3 OR l.deadline > $3)
+          ORDER BY l.deadline LIMIT $4",
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT4OID],
     ) };
     static ENDED: Statement = const { Statement::new(
         c"SELECT greatest(l.lease_until, l.deadline), l.ctid, r.ctid, l.tableoid, r.tableoid
           FROM kepler.leases AS l
           LEFT JOIN LATERAL (
-              SELECT x.ctid, x.tableoid
+              SELECT y.ctid, y.tableoid
               FROM kepler.lease_records AS m
               CROSS JOIN LATERAL pg_catalog.unnest(m.record_ids) AS u (id)
-              JOIN kepler.records AS x ON x.workspace_id = $1 AND x.id = u.id
-              WHERE m.workspace_id = $1 AND m.lease_id = l.id AND x.enrichment_lease_id = l.id
-                AND x.enrichment_status = 'PENDING'::kepler.record_enrichment_status
+              CROSS JOIN LATERAL (
+                  SELECT x.ctid, x.tableoid FROM kepler.records AS x
+                  WHERE x.workspace_id = $1 AND x.id = u.id AND x.enrichment_lease_id = l.id
+                    AND x.enrichment_status = 'PENDING'::kepler.record_enrichment_status
+                  LIMIT 1) AS y
+              WHERE m.workspace_id = $1 AND m.lease_id = l.id
               LIMIT 20) AS r ON true
           WHERE l.workspace_id = $1 AND l.entity_type = $2 AND l.deadline <= $3
             AND l.lease_until <= $3
@@ -136,9 +140,27 @@ fn find(client: &mut SpiClient<'_>, workspace: Parameter, entity_type: Parameter
         held = true;
     }
     let mut times = vec![held.then_some(now + PAUSE)];
-    for statement in [&LATER, &LEASES] {
-        let rows = statement.with(|plan| plan.run_in_snapshot(client, &parameters));
-        times.push(rows.iter::<1>().next().and_then(|row| row.time(0)));
-    }
+    let rows = LATER.with(|plan| plan.run_in_snapshot(client, &parameters));
+    times.push(rows.iter::<1>().next().and_then(|row| row.time(0)));
+    times.push(first_end(client, parameters, now));
     times.into_iter().flatten().min()
+}
+
+/// When the first of the open leases ends. A lease ends at its deadline or, after a heartbeat, later: leases whose
+/// deadlines lie behind the first end cannot come before it. Where that is not seen among the first hundred, the
+/// time to look again is told.
+fn first_end(
+    client: &mut SpiClient<'_>,
+    [workspace, entity_type, at]: [Parameter; 3],
+    now: i64,
+) -> Option<i64> {
+    let limit = Some(pg_sys::Datum::from(MAX_LOOKED));
+    let parameters = [workspace, entity_type, at, limit];
+    let rows = LEASES.with(|plan| plan.run_in_snapshot(client, &parameters));
+    let leases: Vec<(i64, i64)> =
+        rows.iter::<2>().filter_map(|row| Some((row.time(0)?, row.time(1)?))).collect();
+    let first = leases.iter().map(|(end, _)| *end).min()?;
+    let is_certain = leases.len() < MAX_LOOKED as usize
+        || leases.last().is_some_and(|(_, deadline)| *deadline >= first);
+    Some(if is_certain { first } else { first.min(now + PAUSE) })
 }
