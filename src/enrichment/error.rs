@@ -13,6 +13,14 @@ pub(crate) enum EnrichmentError {
     BadMaxRows { limit: i32, given: i32 },
     #[error("argument \"lease\" must be between 1 millisecond and 365 days")]
     BadLease,
+    #[error("argument \"max_attempts\" must be at least 1")]
+    NoAttempts,
+    #[error("argument \"{0}\" must be between 0 and 365 days")]
+    BadBackoff(&'static str),
+    #[error("name either \"record_ids\" or an \"entity_type\"")]
+    IdsOrType,
+    #[error("argument \"max_rows\" must be at least 1")]
+    NoRows,
 }
 
 impl EnrichmentError {
@@ -21,9 +29,13 @@ impl EnrichmentError {
         match self {
             // A typo must not look like an empty queue.
             Self::NoPolicy { .. } => ERRCODE_UNDEFINED_OBJECT,
-            Self::NotFair(_) | Self::BadMaxRows { .. } | Self::BadLease => {
-                ERRCODE_INVALID_PARAMETER_VALUE
-            }
+            Self::NotFair(_)
+            | Self::BadMaxRows { .. }
+            | Self::BadLease
+            | Self::NoAttempts
+            | Self::BadBackoff(_)
+            | Self::IdsOrType
+            | Self::NoRows => ERRCODE_INVALID_PARAMETER_VALUE,
         }
     }
 
@@ -45,6 +57,9 @@ impl EnrichmentError {
             Self::NotFair(entity_type) => {
                 let name = entity_type.replace('\'', "''");
                 format!("SELECT kepler.set_enrichment_policy('{name}', fair => true);")
+            }
+            Self::IdsOrType => {
+                "kepler.requeue_records(entity_type => '…') takes those that are FAILED.".to_owned()
             }
             _ => return None,
         })

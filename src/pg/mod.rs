@@ -17,6 +17,7 @@ pub(crate) mod row_security;
 pub(crate) mod sequence;
 pub(crate) mod subtransaction;
 pub(crate) mod texts;
+pub(crate) mod trigger;
 pub(crate) mod undone;
 pub(crate) mod varlena;
 pub(crate) mod whole;
