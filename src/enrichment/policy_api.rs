@@ -8,7 +8,7 @@ use super::policy;
 use crate::access::owner;
 use crate::arguments::name;
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::pg::whole::Spi;
 use crate::workspace;
 use pgrx::datum::Interval;

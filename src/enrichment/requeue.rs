@@ -8,7 +8,7 @@ use super::error::EnrichmentError;
 use super::{policy, refusal};
 use crate::access::owner;
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::pg::array::Array;
 use crate::pg::plan::{Parameter, Statement};
 use crate::pg::subtransaction::{self, Refusal};

@@ -7,7 +7,7 @@ use crate::access::owner;
 use crate::enrichment::direct::Own;
 use crate::enrichment::requeue;
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::pg::array::Array;
 use crate::pg::plan::{Parameter, Statement};
 use crate::pg::subtransaction;
