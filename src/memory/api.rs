@@ -9,6 +9,7 @@ use super::score::Weights;
 use super::search::{self, Request, in_range};
 use super::touch;
 use crate::access::owner::require_right;
+use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::pg::clock::now;
@@ -99,8 +100,8 @@ fn search_memories(
     last::forget();
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
-    let touch = touch.ok_or(Error::NullArgument("touch"))?;
-    let diversity = diversity.ok_or(Error::NullArgument("diversity"))?;
+    let touch = touch.ok_or(ArgumentError::Null("touch"))?;
+    let diversity = diversity.ok_or(ArgumentError::Null("diversity"))?;
     let diversity = in_range("diversity", diversity, 0.0, 1.0).map_err(Error::from)?;
     let most = if diversity > 0.0 { MAX_DIVERSE_ROWS } else { MAX_ROWS };
     let query_text = search_text(query_text)?;
@@ -157,7 +158,7 @@ pub(crate) fn within(
     least: i32,
     most: i32,
 ) -> Result<usize, Error> {
-    let given = given.ok_or(Error::NullArgument(argument))?;
+    let given = given.ok_or(ArgumentError::Null(argument))?;
     in_range(argument, f64::from(given), f64::from(least), f64::from(most))?;
     Ok(given as usize)
 }
@@ -169,15 +170,15 @@ pub(crate) fn names(
 ) -> Result<Option<Vec<String>>, Error> {
     let Some(given) = given else { return Ok(None) };
     let names: Option<Vec<String>> = given.into_iter().collect();
-    Ok(Some(names.ok_or(Error::NullArgument(argument))?))
+    Ok(Some(names.ok_or(ArgumentError::Null(argument))?))
 }
 
 /// Words to look for, if there are any.
 pub(crate) fn search_text(query_text: Option<String>) -> Result<Option<String>, Error> {
     match query_text {
-        Some(text) if text.trim().is_empty() => Err(Error::BlankArgument("query_text")),
+        Some(text) if text.trim().is_empty() => Err(ArgumentError::Blank("query_text").into()),
         Some(text) if text.len() > MAX_QUERY_TEXT => {
-            Err(Error::TooLong { argument: "query_text", limit: MAX_QUERY_TEXT })
+            Err(ArgumentError::TooLong { argument: "query_text", limit: MAX_QUERY_TEXT }.into())
         }
         text => Ok(text),
     }
@@ -192,7 +193,7 @@ pub(crate) fn query_of(embedding: Option<AnyElement>) -> Option<Embedding> {
 /// Whose memories or conversations; NULL is nobody's, and blank a mistake.
 pub(crate) fn user(user_id: Option<String>) -> Result<User, Error> {
     match user_id {
-        Some(id) if id.trim().is_empty() => Err(Error::BlankArgument("user_id")),
+        Some(id) if id.trim().is_empty() => Err(ArgumentError::Blank("user_id").into()),
         id => Ok(User::from_argument(id)),
     }
 }
@@ -238,7 +239,7 @@ fn touch_memories(
 ) -> Result<i64, ErrorReport> {
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
-    let ids = memory_ids.ok_or(Error::NullArgument("memory_ids"))?.0;
+    let ids = memory_ids.ok_or(ArgumentError::Null("memory_ids"))?.0;
     Ok(Spi::connect_mut(|client| -> Result<i64, Error> {
         let reader = Reader::open(client, &workspace_id)?;
         if !reader.close() {

@@ -7,6 +7,7 @@ use super::nearest::{Condition, Search};
 use super::scope::{Scope, User};
 use super::search::{in_range, within_space};
 use super::space::Space;
+use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::pg::clock::now;
@@ -140,16 +141,16 @@ fn recall_check(
 > {
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
-    let samples = samples.ok_or(Error::NullArgument("samples"))?;
-    let k = k.ok_or(Error::NullArgument("k"))?;
+    let samples = samples.ok_or(ArgumentError::Null("samples"))?;
+    let k = k.ok_or(ArgumentError::Null("k"))?;
     in_range("samples", f64::from(samples), 1.0, f64::from(MAX_SAMPLES)).map_err(Error::from)?;
     in_range("k", f64::from(k), 1.0, f64::from(MAX_K)).map_err(Error::from)?;
-    let embedded = match of.ok_or(Error::NullArgument("of"))? {
+    let embedded = match of.ok_or(ArgumentError::Null("of"))? {
         "memories" => Embedded::Memories,
         "messages" => Embedded::Messages,
         given => {
             let (legal, given) = ("memories, messages", given.to_owned());
-            return Err(Error::BadChoice { argument: "of", legal, given }.into());
+            return Err(ArgumentError::BadChoice { argument: "of", legal, given }.into());
         }
     };
     let mut measured = Spi::connect_mut(|client| {

@@ -10,6 +10,7 @@ mod content;
 mod decide;
 mod decode;
 mod entity;
+mod error;
 mod fold;
 mod look_up;
 mod narrow;

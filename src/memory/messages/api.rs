@@ -3,7 +3,7 @@
 use super::decode::ROLES;
 use super::scope::Scope;
 use super::search::{self, Request};
-use crate::arguments::name;
+use crate::arguments::{ArgumentError, name};
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::memory::api::{names, need_embedding, no_nan, query_of, search_text, user, within};
@@ -167,7 +167,7 @@ fn check(request: &Request) -> Result<(), Error> {
         if !ROLES.contains(&role.as_str()) {
             let given = role.clone();
             let legal = "system, user, assistant, tool";
-            return Err(Error::BadChoice { argument: "roles", legal, given });
+            return Err(ArgumentError::BadChoice { argument: "roles", legal, given }.into());
         }
     }
     if let (Some(from), Some(before)) = (request.scope.sent_from, request.scope.sent_before)
