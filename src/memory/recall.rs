@@ -1,11 +1,12 @@
 //! How good the searches of a workspace are: live results held against exact ones.
 
 use super::access::Reader;
+use super::arguments::in_range;
 use super::embedded::Embedded;
 use super::messages;
 use super::nearest::{Condition, Search};
 use super::scope::{Scope, User};
-use super::search::{in_range, within_space};
+use super::search::within_space;
 use super::space::Space;
 use crate::arguments::ArgumentError;
 use crate::error::Error;

@@ -1,13 +1,12 @@
 //! The same search for vector columns in anybody's tables. It reads as the caller, whose rights and
 //! policies hold; of a table with partitions or children, each of them (`parts`).
 
-use super::api::no_nan;
+use super::arguments::{in_range, no_nan};
 use super::embedding::Embedding;
 use super::error::MemoryError;
 use super::last;
 use super::nearest::{self, Condition, Near, Plan, Search};
 use super::parts::{self, Part};
-use super::search::in_range;
 use super::space::{Vectors, rows_of};
 use crate::access::owner::act_as_owner_of_part;
 use crate::arguments::ArgumentError;

@@ -6,7 +6,9 @@ use super::search::{self, Request};
 use crate::arguments::{ArgumentError, name};
 use crate::error::Error;
 use crate::installed::require_tables;
-use crate::memory::api::{names, need_embedding, no_nan, query_of, search_text, user, within};
+use crate::memory::arguments::{
+    names, need_embedding, no_nan, query_of, search_text, user, within,
+};
 use crate::memory::error::MemoryError;
 use crate::memory::last;
 use crate::pg::json;
