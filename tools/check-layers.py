@@ -15,7 +15,8 @@ from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parent.parent / "src"
 LAYER = re.compile(r"^//! *\d+\. (.*?):", re.MULTILINE)
-# What is no code; a lifetime or a character is no text that ends somewhere.
+# Comments, texts and characters; a lifetime has no quote behind it.
+STEP, COLONS, BRACE = re.compile(r"\s*(\w+|\*)"), re.compile(r"\s*::"), re.compile(r"\s*(?=\{)")
 NOT_CODE = re.compile(r'//[^\n]*|/\*.*?\*/|r(#*)".*?"\1|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\\\'])\'', re.DOTALL)
 
 
@@ -53,17 +54,17 @@ def paths(text: str, at: int) -> Iterator[list[str]]:
     """The paths that begin at a place: one, or all of a group."""
     steps: list[str] = []
     while True:
-        if name := re.match(r"\s*(\w+|\*)", text[at:]):
+        if name := STEP.match(text, at):
             steps.append(name[1])
-            at += name.end()
-        elif text[at:].lstrip().startswith("{"):
-            for member in members(text[at:].lstrip()):
+            at = name.end()
+        elif brace := BRACE.match(text, at):
+            for member in members(text[brace.end() :]):
                 yield from ([*steps, *path] for path in paths(member, 0))
             return
-        if not (colons := re.match(r"\s*::", text[at:])):
+        if not (colons := COLONS.match(text, at)):
             yield steps
             return
-        at += colons.end()
+        at = colons.end()
 
 
 def module_of(file: Path) -> list[str]:
@@ -79,7 +80,8 @@ def arrows(file: Path) -> Iterator[tuple[int, list[str]]]:
         above = found[1].count("super")
         base = [] if found[1] == "crate" else module[: len(module) - above]
         for path in paths(text, found.end()):
-            yield line, base + path
+            if base + path:
+                yield line, base + path
 
 
 def complaints() -> Iterator[str]:
