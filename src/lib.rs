@@ -126,7 +126,7 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/embedding_spaces.sql",
     name = "embedding_spaces",
-    requires = ["enrichment", "settle", workspace::current_workspace_id, memory::last::last_search]
+    requires = ["enrichment", "settle", workspace::current_workspace_id]
 );
 extension_sql_file!(
     "../sql/functions/index_advice.sql",
