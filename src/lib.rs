@@ -10,16 +10,21 @@ mod arguments;
 mod enrichment;
 mod error;
 mod execution_steps;
+mod field_types;
+mod filter;
 mod fold;
 mod heap;
 mod id;
 mod ident;
 mod install;
+mod installed;
 mod json;
+mod json_operators;
 mod json_update;
 mod jsonb;
 mod memory;
 mod pg;
+mod pgvector;
 mod poll;
 mod record;
 mod settings;
@@ -121,7 +126,7 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/embedding_spaces.sql",
     name = "embedding_spaces",
-    requires = ["enrichment", "settle", workspace::current_workspace_id, memory::last::last_search]
+    requires = ["enrichment", "settle", workspace::current_workspace_id]
 );
 extension_sql_file!(
     "../sql/functions/index_advice.sql",

@@ -7,8 +7,9 @@ use super::operations::Operations;
 use crate::arguments::required;
 use crate::error::Error;
 use crate::pg::json::Options;
+use crate::pg::row::Row;
+use crate::pg::varlena;
 use crate::pg::whole::Spi;
-use crate::pg::{materialize, varlena};
 use crate::poll;
 use pgrx::AnyElement;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -123,15 +124,16 @@ fn json_update_changes(
 /// Applies operations to the document in one row, in one UPDATE: of concurrent calls none is lost.
 ///
 /// `key`: a JSON object of columns and values that are a primary key or a unique constraint.
-/// `options`: `{"revision_column": "version", "expected_revision": 3}`. No row: no row is given.
+/// `options`: `{"revision_column": "version", "expected_revision": 3}`. Answers with one row.
 #[pg_extern(
     volatile,
     parallel_unsafe,
     sql = "
 CREATE FUNCTION kepler.update_document(
-    relation regclass, key jsonb, column_name text, operations jsonb, options jsonb DEFAULT NULL
-) RETURNS TABLE (changed boolean, document jsonb)
-VOLATILE PARALLEL UNSAFE ROWS 1 LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+    relation regclass, key jsonb, column_name text, operations jsonb, options jsonb DEFAULT NULL,
+    OUT outcome text, OUT document jsonb
+)
+VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "
 )]
 fn update_document(
@@ -140,14 +142,8 @@ fn update_document(
     column_name: Option<String>,
     operations: Option<AnyElement>,
     options: Option<Options>,
-    fcinfo: pg_sys::FunctionCallInfo,
-) -> Result<(), ErrorReport> {
-    let request = request(relation, key, column_name, operations, options, false)?;
-    let answer = Spi::connect_elsewhere(|client| document::run(client, &request))?;
-    let row = answer.as_ref().map(|answer| [Some(answer.changed.into()), Some(answer.datum())]);
-    // SAFETY: the function is declared to return a set of a boolean and a jsonb.
-    unsafe { materialize::give(fcinfo, row) };
-    Ok(())
+) -> Result<Row<2>, ErrorReport> {
+    answer(&request(relation, key, column_name, operations, options, false)?)
 }
 
 /// The same, and where there is no such row it is made: its document is what the operations,
@@ -161,9 +157,9 @@ fn update_document(
     sql = "
 CREATE FUNCTION kepler.upsert_document(
     relation regclass, key jsonb, column_name text, operations jsonb,
-    new_row jsonb DEFAULT NULL, options jsonb DEFAULT NULL
-) RETURNS TABLE (inserted boolean, changed boolean, document jsonb)
-VOLATILE PARALLEL UNSAFE ROWS 1 LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+    new_row jsonb DEFAULT NULL, options jsonb DEFAULT NULL, OUT outcome text, OUT document jsonb
+)
+VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "
 )]
 fn upsert_document(
@@ -173,17 +169,17 @@ fn upsert_document(
     operations: Option<AnyElement>,
     new_row: Option<AnyElement>,
     options: Option<Options>,
-    fcinfo: pg_sys::FunctionCallInfo,
-) -> Result<(), ErrorReport> {
+) -> Result<Row<2>, ErrorReport> {
     let mut request = request(relation, key, column_name, operations, options, true)?;
     request.new_row = new_row.map(|new_row| new_row.datum());
-    let answer = Spi::connect_elsewhere(|client| document::run(client, &request))?;
-    let row = answer.as_ref().map(|answer| {
-        [Some(answer.inserted.into()), Some(answer.changed.into()), Some(answer.datum())]
-    });
-    // SAFETY: the function is declared to return a set of two booleans and a jsonb.
-    unsafe { materialize::give(fcinfo, row) };
-    Ok(())
+    answer(&request)
+}
+
+fn answer(request: &Request) -> Result<Row<2>, ErrorReport> {
+    let answer = Spi::connect_elsewhere(|client| document::run(client, request))?;
+    let document = answer.as_ref().and_then(|answer| element(&answer.document));
+    let outcome = answer.map_or("not_found", |answer| answer.outcome);
+    Ok(Row([outcome.into_datum(), document.map(|document| document.datum())]))
 }
 
 fn request(

@@ -9,10 +9,10 @@ use super::api;
 use super::current_date;
 use super::error::JsonUpdateError;
 use super::once::Once;
-use super::path::pointer_token;
 use super::target::{Shape, Target};
 use crate::arguments::OptionsObject;
 use crate::error::Error;
+use crate::json_operators::path::pointer_token;
 use crate::jsonb::builder::{Builder, length_word};
 use crate::jsonb::order::Kind;
 use crate::jsonb::view::{Container, Value};
@@ -50,17 +50,9 @@ pub(super) struct Revision {
 
 /// What became of the row.
 pub(super) struct Answer {
-    pub(super) inserted: bool,
-    pub(super) changed: bool,
+    pub(super) outcome: &'static str,
     /// With its length word.
     pub(super) document: Vec<u8>,
-}
-
-impl Answer {
-    /// The document, valid as long as the answer is.
-    pub(super) fn datum(&self) -> pg_sys::Datum {
-        pg_sys::Datum::from(self.document.as_ptr())
-    }
 }
 
 pub(super) fn read_options(options: Option<serde_json::Value>) -> Result<Revision, Error> {
@@ -128,7 +120,7 @@ pub(super) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Optio
                 let none = Some(pg_sys::Datum::from(i64::MIN));
                 stored::<3>(&target.read.run(client, &[given, key, none]))
             };
-            return Ok(Some(Answer { inserted: false, changed: true, document }));
+            return Ok(Some(Answer { outcome: "updated", document }));
         }
         drop(rows);
         let rows = target.read.run(client, &[given, key, expected_datum]);
@@ -150,7 +142,7 @@ pub(super) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Optio
             };
             if row.boolean(2) != Some(true) {
                 let document = with_length(document);
-                return Ok(Some(Answer { inserted: false, changed: false, document }));
+                return Ok(Some(Answer { outcome: "unchanged", document }));
             }
             continue;
         }
@@ -170,7 +162,7 @@ pub(super) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Optio
         };
         if rows.count() > 0 {
             let document = stored::<1>(&rows);
-            return Ok(Some(Answer { inserted: true, changed: true, document }));
+            return Ok(Some(Answer { outcome: "inserted", document }));
         }
     }
     Err(JsonUpdateError::NeitherNor.into())

@@ -10,9 +10,10 @@ use super::set_embeddings::told;
 use super::space::Space;
 use crate::arguments::required;
 use crate::error::Error;
-use crate::install::require_tables;
-use crate::pg::varlena;
+use crate::installed::require_tables;
+use crate::pg::row::Row;
 use crate::pg::whole::Spi;
+use crate::pg::{spelt, varlena};
 use crate::workspace;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
@@ -36,25 +37,54 @@ fn open_space(
     Ok(Some(space))
 }
 
-/// Remembers one thing, whose content is text or the text of a JSON value.
+/// Remembers one thing, whose content is text or a JSON value, and answers with one row.
 #[pg_extern(
     volatile,
     parallel_unsafe,
     requires = ["embedding_spaces", workspace::current_workspace_id],
     sql = r#"
-CREATE FUNCTION kepler_internal.remember(
-    content text, is_json boolean, embedding @extschema:vector@.vector, user_id text,
-    context_type text, metadata jsonb, relevance_score double precision, valid_from timestamptz,
-    expires_at timestamptz, supersedes text, dedupe boolean, space text, workspace_id text
-) RETURNS TABLE (memory_id text, outcome text)
+CREATE FUNCTION kepler.remember(
+    content text,
+    embedding @extschema:vector@.vector DEFAULT NULL,
+    user_id text DEFAULT NULL,
+    context_type text DEFAULT 'fact',
+    metadata jsonb DEFAULT NULL,
+    relevance_score double precision DEFAULT 0.5,
+    valid_from timestamptz DEFAULT NULL,
+    expires_at timestamptz DEFAULT NULL,
+    supersedes text DEFAULT NULL,
+    dedupe boolean DEFAULT false,
+    space text DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    OUT memory_id text,
+    OUT outcome text
+)
+VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+
+CREATE FUNCTION kepler.remember(
+    content jsonb,
+    embedding @extschema:vector@.vector DEFAULT NULL,
+    user_id text DEFAULT NULL,
+    context_type text DEFAULT 'fact',
+    metadata jsonb DEFAULT NULL,
+    relevance_score double precision DEFAULT 0.5,
+    valid_from timestamptz DEFAULT NULL,
+    expires_at timestamptz DEFAULT NULL,
+    supersedes text DEFAULT NULL,
+    dedupe boolean DEFAULT false,
+    space text DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    OUT memory_id text,
+    OUT outcome text
+)
 VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "#
 )]
 #[allow(clippy::too_many_arguments)]
 fn remember(
-    content: Option<String>,
-    is_json: bool,
+    content: Option<AnyElement>,
     embedding: Option<AnyElement>,
     user_id: Option<String>,
     context_type: Option<String>,
@@ -66,15 +96,14 @@ fn remember(
     dedupe: Option<bool>,
     space: Option<String>,
     workspace_id: Option<String>,
-) -> Result<
-    TableIterator<'static, (name!(memory_id, Option<String>), name!(outcome, &'static str))>,
-    ErrorReport,
-> {
+) -> Result<Row<2>, ErrorReport> {
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
+    let content = content.ok_or(Error::NullArgument("content"))?;
     let memory = NewMemory {
-        content: required("content", content)?,
-        is_json,
+        // SAFETY: declared in SQL as text and as jsonb.
+        content: unsafe { spelt::text(&content) },
+        is_json: content.oid() == pg_sys::JSONBOID,
         user_id,
         context_type: required("context_type", context_type)?,
         relevance_score: relevance_score.ok_or(Error::NullArgument("relevance_score"))?,
@@ -110,7 +139,7 @@ fn remember(
         let problems = answer.rejection.into_iter().map(|rejection| rejection.text).collect();
         return Err(Error::from(MemoryError::Invalid { problems }).into());
     }
-    Ok(TableIterator::new([(answer.memory_id, answer.outcome.name())]))
+    Ok(Row([answer.memory_id.into_datum(), answer.outcome.name().into_datum()]))
 }
 
 /// Remembers the elements of a JSON array, and answers for each.

@@ -4,7 +4,7 @@ use super::add::{self, Answer};
 use super::decode::{self, NewMessage};
 use crate::arguments::required;
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::memory::access::activated;
 use crate::memory::embedded::Embedded;
 use crate::memory::embedding::Embedding;
@@ -12,6 +12,7 @@ use crate::memory::error::MemoryError;
 use crate::memory::put;
 use crate::memory::set_embeddings::told;
 use crate::memory::space::Space;
+use crate::pg::row::Row;
 use crate::pg::varlena;
 use crate::pg::whole::Spi;
 use crate::workspace;
@@ -93,13 +94,16 @@ CREATE FUNCTION kepler.add_message(
     metadata jsonb DEFAULT NULL,
     sent_at timestamptz DEFAULT NULL,
     embedding @extschema:vector@.vector DEFAULT NULL,
-    workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (message_id bigint, number integer, outcome text)
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    OUT message_id bigint,
+    OUT number integer,
+    OUT outcome text
+)
 VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "#
 )]
-#[allow(clippy::type_complexity, clippy::too_many_arguments)]
+#[allow(clippy::too_many_arguments)]
 fn add_message(
     conversation_id: Option<String>,
     role: Option<String>,
@@ -111,13 +115,7 @@ fn add_message(
     sent_at: Option<TimestampWithTimeZone>,
     embedding: Option<AnyElement>,
     workspace_id: Option<String>,
-) -> Result<
-    TableIterator<
-        'static,
-        (name!(message_id, Option<i64>), name!(number, Option<i32>), name!(outcome, &'static str)),
-    >,
-    ErrorReport,
-> {
+) -> Result<Row<3>, ErrorReport> {
     require_tables()?;
     let conversation_id = required("conversation_id", conversation_id)?;
     let message = NewMessage {
@@ -160,5 +158,5 @@ fn add_message(
         let (code, problems) = (rejection.code, vec![rejection.text]);
         return Err(Error::from(MemoryError::InvalidMessage { code, problems }).into());
     }
-    Ok(TableIterator::new([(message_id, number, outcome)]))
+    Ok(Row([message_id.into_datum(), number.into_datum(), outcome.into_datum()]))
 }
