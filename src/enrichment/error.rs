@@ -1,5 +1,6 @@
 //! What ends a call about enrichment.
 
+use crate::error::Report;
 use pgrx::PgSqlErrorCode;
 
 /// Everything that ends a call. What is wrong with one result is that element's outcome.
@@ -21,10 +22,12 @@ pub(crate) enum EnrichmentError {
     IdsOrType,
     #[error("argument \"max_rows\" must be at least 1")]
     NoRows,
+    #[error("of {sent} records only {written} were written")]
+    NotWritten { sent: usize, written: usize },
 }
 
-impl EnrichmentError {
-    pub(crate) fn code(&self) -> PgSqlErrorCode {
+impl Report for EnrichmentError {
+    fn code(&self) -> PgSqlErrorCode {
         use PgSqlErrorCode::*;
         match self {
             // A typo must not look like an empty queue.
@@ -36,10 +39,11 @@ impl EnrichmentError {
             | Self::BadBackoff(_)
             | Self::IdsOrType
             | Self::NoRows => ERRCODE_INVALID_PARAMETER_VALUE,
+            Self::NotWritten { .. } => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
         }
     }
 
-    pub(crate) fn detail(&self) -> Option<String> {
+    fn detail(&self) -> Option<String> {
         match self {
             Self::NoPolicy { known, .. } if !known.is_empty() => {
                 Some(format!("Types with a policy: {}.", known.join(", ")))
@@ -48,7 +52,7 @@ impl EnrichmentError {
         }
     }
 
-    pub(crate) fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoPolicy { entity_type, .. } => {
                 let name = entity_type.replace('\'', "''");
@@ -60,6 +64,11 @@ impl EnrichmentError {
             }
             Self::IdsOrType => {
                 "kepler.requeue_records(entity_type => '…') takes those that are FAILED.".to_owned()
+            }
+            Self::NotWritten { .. } => {
+                "A trigger on kepler.records keeps rows from being written (BEFORE, returning NULL), \
+                 or deletes them."
+                    .to_owned()
             }
             _ => return None,
         })

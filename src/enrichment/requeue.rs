@@ -7,6 +7,7 @@ use super::direct::Own;
 use super::error::EnrichmentError;
 use super::{policy, refusal};
 use crate::access::owner;
+use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::pg::array::Array;
@@ -130,7 +131,9 @@ fn requeue_records(
         given => {
             let given = given.unwrap_or_default().to_owned();
             let legal = "FAILED, APPLIED";
-            return Err(Error::BadChoice { argument: "enrichment_status", legal, given }.into());
+            return Err(
+                ArgumentError::BadChoice { argument: "enrichment_status", legal, given }.into()
+            );
         }
     };
     let Some(max_rows) =

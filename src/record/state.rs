@@ -4,9 +4,9 @@
 //! Locks are taken in the order in which upserts take them: the type's, the records, the queue.
 
 use crate::access::owner;
+use crate::arguments::ArgumentError;
 use crate::enrichment::direct::Own;
 use crate::enrichment::requeue;
-use crate::error::Error;
 use crate::installed::require_tables;
 use crate::pg::array::Array;
 use crate::pg::plan::{Parameter, Statement};
@@ -166,7 +166,7 @@ fn run(
     workspace_id: Option<String>,
 ) -> Result<impl Iterator<Item = Told>, ErrorReport> {
     require_tables()?;
-    let ids = record_ids.ok_or(Error::NullArgument("record_ids"))?;
+    let ids = record_ids.ok_or(ArgumentError::Null("record_ids"))?;
     let workspace_id = workspace::argument(workspace_id)?;
     // Whoever may not change records may not hold the lock of their type.
     owner::require_right("enrichment_queue", pg_sys::ACL_INSERT)?;
