@@ -104,7 +104,8 @@ SELECT n.nspname AS for_everybody FROM pg_namespace AS n CROSS JOIN LATERAL acle
 WHERE n.nspname LIKE 'kepler%' AND a.grantee = 0;
 -- Every function says that it is internal, or a trigger's.
 SELECT p.oid::regprocedure AS undescribed FROM pg_proc AS p WHERE p.pronamespace = 'kepler_internal'::regnamespace
-    AND obj_description(p.oid, 'pg_proc') !~ CASE WHEN pg_temp.is_trigger(p.oid) THEN '^Trigger: ' ELSE '^Internal: ' END IS NOT FALSE;
+    AND coalesce(obj_description(p.oid, 'pg_proc'), '') !~ CASE WHEN pg_temp.is_trigger(p.oid) THEN '^Trigger: ' ELSE '^Internal: ' END
+ORDER BY p.proname;
 
 -- pg_monitor has what status() reaches.
 SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.proname) AS of_pg_monitor FROM pg_proc AS p
