@@ -14,6 +14,8 @@ pub(crate) enum EnrichmentError {
     BadMaxRows { limit: i32, given: i32 },
     #[error("argument \"lease\" must be between 1 millisecond and 365 days")]
     BadLease,
+    #[error("of {sent} records only {written} were written")]
+    NotWritten { sent: usize, written: usize },
     #[error("argument \"max_attempts\" must be at least 1")]
     NoAttempts,
     #[error("argument \"{0}\" must be between 0 and 365 days")]
@@ -22,8 +24,6 @@ pub(crate) enum EnrichmentError {
     IdsOrType,
     #[error("argument \"max_rows\" must be at least 1")]
     NoRows,
-    #[error("of {sent} records only {written} were written")]
-    NotWritten { sent: usize, written: usize },
 }
 
 impl Report for EnrichmentError {
@@ -62,13 +62,13 @@ impl Report for EnrichmentError {
                 let name = entity_type.replace('\'', "''");
                 format!("SELECT kepler.set_enrichment_policy('{name}', fair => true);")
             }
-            Self::IdsOrType => {
-                "kepler.requeue_records(entity_type => '…') takes those that are FAILED.".to_owned()
-            }
             Self::NotWritten { .. } => {
                 "A trigger on kepler.records keeps rows from being written (BEFORE, returning NULL), \
                  or deletes them."
                     .to_owned()
+            }
+            Self::IdsOrType => {
+                "kepler.requeue_records(entity_type => '…') takes those that are FAILED.".to_owned()
             }
             _ => return None,
         })
