@@ -3,10 +3,11 @@
 use super::access::Reader;
 use super::embedding::Embedding;
 use super::error::MemoryError;
+use super::gather::in_range;
 use super::last;
 use super::scope::{Scope, User};
 use super::score::Weights;
-use super::search::{self, Request, in_range};
+use super::search::{self, Request};
 use super::touch;
 use crate::access::owner::require_right;
 use crate::error::Error;

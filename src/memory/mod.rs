@@ -2,8 +2,8 @@
 //! for messages.
 //!
 //! A search goes one way: `api` checks the arguments, `access` the rights, `space` finds the vectors,
-//! `scope` and `filter` say which memories count, `nearest` finds the nearest of them, `score` puts them in order,
-//! and `search` leads through; `messages` does the same for messages. `put` writes what `decode` has read.
+//! `scope` and `filter` say which memories count, `nearest` finds the nearest of them, `words` what words find, `gather`
+//! leads through both, and `search` puts what they give in order by `score`; `messages` does the same for messages. `put` writes what `decode` has read.
 
 pub(crate) mod access;
 pub(crate) mod api;
@@ -11,21 +11,19 @@ mod chain;
 mod changed;
 mod decode;
 mod dedupe;
-mod doubt;
 mod embedded;
 mod embedding;
 pub(crate) mod error;
-mod exact;
 pub(crate) mod filter;
+mod gather;
 pub(crate) mod last;
-mod look;
 mod merge;
 pub(crate) mod messages;
 mod metric;
 mod nearest;
-mod parts;
 mod put;
 pub(crate) mod put_api;
+mod put_rows;
 mod recall;
 mod rejection;
 mod scope;
@@ -38,5 +36,4 @@ mod statement;
 mod touch;
 pub(crate) mod vectors;
 mod whose;
-mod width;
 mod words;
