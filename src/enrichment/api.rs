@@ -5,7 +5,7 @@ use super::error::EnrichmentError;
 use super::{decode, settle};
 use crate::arguments::{OptionsObject, name};
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::pg::json::{Options, Stored};
 use crate::pg::whole::Spi;
 use crate::workspace;

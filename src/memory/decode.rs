@@ -7,15 +7,14 @@ use super::error::MemoryError;
 use super::rejection::{Fault, Rejection};
 use super::space::Space;
 use crate::error::Error;
-use crate::json_update::operations::is_deeper_than;
+use crate::field_types::kind::FieldKind;
+use crate::field_types::problem::Code;
+use crate::field_types::scalar::{self, Scratch};
 use crate::jsonb::MAX_DEPTH;
 use crate::jsonb::elements;
 use crate::jsonb::scan;
 use crate::jsonb::view::Container;
 use crate::pg::array::{self, Array};
-use crate::structure::entries::scalar::{self, Scratch};
-use crate::structure::entries::violation::Code;
-use crate::structure::model::FieldKind;
 use std::ops::Range;
 
 /// A memory that is to be written.
@@ -97,7 +96,7 @@ impl NewMemory {
             let metadata = Container::root(&stored[4..]);
             if !metadata.is_object() {
                 faults.push(Fault::of("metadata", "must be an object"));
-            } else if is_deeper_than(metadata.value(), MAX_DEPTH) {
+            } else if metadata.value().is_deeper_than(MAX_DEPTH) {
                 faults
                     .push(Fault::of("metadata", format!("nested deeper than {MAX_DEPTH} levels")));
             }

@@ -2,8 +2,9 @@
 //! for messages.
 //!
 //! A search goes one way: `api` checks the arguments, `access` the rights, `space` finds the vectors,
-//! `scope` and `filter` say which memories count, `nearest` finds the nearest of them, `words` what words find, `gather`
-//! leads through both, and `search` puts what they give in order by `score`; `messages` does the same for messages. `put` writes what `decode` has read.
+//! `scope` (with the crate's `filter`) says which memories count, `nearest` finds the nearest of them, `words` what words
+//! find, `gather` leads through both, and `search` puts what they give in order by `score`; `messages` does the same for
+//! messages. `put` writes what `decode` has read.
 
 pub(crate) mod access;
 pub(crate) mod api;
@@ -14,12 +15,10 @@ mod dedupe;
 mod embedded;
 mod embedding;
 pub(crate) mod error;
-pub(crate) mod filter;
 mod gather;
 pub(crate) mod last;
 mod merge;
 pub(crate) mod messages;
-mod metric;
 mod nearest;
 mod put;
 pub(crate) mod put_api;

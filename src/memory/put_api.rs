@@ -10,7 +10,7 @@ use super::set_embeddings::told;
 use super::space::Space;
 use crate::arguments::required;
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::pg::varlena;
 use crate::pg::whole::Spi;
 use crate::workspace;

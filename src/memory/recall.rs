@@ -8,7 +8,7 @@ use super::nearest::Search;
 use super::scope::{Scope, User};
 use super::space::Space;
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::pg::clock::now;
 use crate::pg::query::Parameters;
 use crate::pg::whole::Spi;

@@ -2,9 +2,9 @@
 //! space's table, which has the columns that say whose memory it is, under the alias `e`.
 
 use super::embedded::Embedded;
-use super::filter;
 use super::nearest::{Keys, RowsOf, SpaceRows, Target};
 use crate::error::Error;
+use crate::filter;
 use crate::pg::query::Parameters;
 use xxhash_rust::xxh3::xxh3_64;
 

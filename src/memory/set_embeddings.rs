@@ -9,7 +9,7 @@ use super::rejection::Rejection;
 use super::space::Space;
 use crate::arguments::name;
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::pg::array::{self, Array, ElementType};
 use crate::pg::plan::Statement;
 use crate::pg::subtransaction;

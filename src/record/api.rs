@@ -6,7 +6,7 @@ use super::options::{Arguments, Request};
 use super::outcome::Outcome;
 use super::upsert::{self, Answer};
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::jsonb::hash::Hasher;
 use crate::pg::clock::now;
 use crate::pg::json::Options;

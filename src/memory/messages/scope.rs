@@ -1,9 +1,9 @@
 //! Which messages a search is about, as SQL over `kepler.messages` under the alias `m`.
 
 use crate::error::Error;
+use crate::filter;
 use crate::ident::quote_literal;
 use crate::memory::embedded::Embedded;
-use crate::memory::filter;
 use crate::memory::nearest::{Keys, SpaceRows};
 use crate::memory::scope::{Conditions, User};
 use crate::pg::query::Parameters;

@@ -2,7 +2,7 @@
 
 use super::{Request, run};
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::json::Json;
 use crate::memory::api::no_nan;
 use crate::memory::embedding::Embedding;
@@ -11,7 +11,7 @@ use crate::memory::gather::in_range;
 use crate::memory::last;
 use crate::pg::json;
 use crate::pg::whole::Spi;
-use crate::structure::model::Metric;
+use crate::pgvector::Metric;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;

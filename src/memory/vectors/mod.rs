@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::ident::quote;
 use crate::json::Json;
 use crate::pg::query::Parameters;
-use crate::structure::model::Metric;
+use crate::pgvector::Metric;
 use parts::Part;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;

@@ -1,13 +1,15 @@
 //! Reads the elements of a batch straight into columns, in one pass over the text.
 
-use super::scalar::{self, Scratch};
-use super::validator::{Column, Filling, Validator, compare};
-use super::violation::{Code, Problem, Violation};
+use super::validator::{Column, Filling, Validator};
+use super::violation::Violation;
+use crate::field_types::problem::shorten;
+use crate::field_types::problem::{Code, Problem};
+use crate::field_types::scalar::{self, Scratch};
+use crate::field_types::stored::compare;
 use crate::jsonb::elements::not_an_object;
 use crate::jsonb::parse::{InvalidCharacters, unescape};
 use crate::jsonb::scan::{self, Unbalanced};
 use crate::pg::array::Array;
-use crate::structure::constant::shorten;
 use std::ops::Range;
 
 /// What is made of a field that an element does not have.

@@ -7,10 +7,10 @@ use super::identity::random_uuid;
 use super::land::Landing;
 use super::validator::{Column, Filling};
 use crate::error::Error;
+use crate::field_types::kind::FieldKind;
 use crate::id::new_id;
 use crate::jsonb::elements;
 use crate::pg::array::Array;
-use crate::structure::model::FieldKind;
 use pgrx::spi::SpiClient;
 use pgrx::{check_for_interrupts, pg_sys};
 

@@ -4,9 +4,11 @@ use super::decode::Rows;
 use super::entry_table::{EntryTable, Reference};
 use super::key::Key;
 use super::land::{Landing, ordinals};
-use super::violation::{Code, Violation};
-use crate::structure::constant::shorten;
-use crate::structure::model::{FieldKind, KeyKind};
+use super::violation::Violation;
+use crate::field_types::kind::FieldKind;
+use crate::field_types::problem::Code;
+use crate::field_types::problem::shorten;
+use crate::structure::model::KeyKind;
 use pgrx::spi::SpiClient;
 use std::collections::{HashMap, HashSet};
 

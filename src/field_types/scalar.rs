@@ -1,16 +1,15 @@
 //! JSON values to stored values, strictly: what a type cannot hold exactly is a problem, and never
 //! rounded, cut or turned into NULL.
 
-use super::violation::{Code, Problem};
-use crate::json::is_number;
+use super::kind::FieldKind;
+use super::problem::{Code, Problem, shorten};
 use crate::jsonb::elements::describe;
+use crate::jsonb::number::{self, is_number};
 use crate::jsonb::parse::{
     InvalidCharacters, ParseError, Parser, Problem as JsonProblem, unescape,
 };
-use crate::jsonb::{number, scan};
+use crate::jsonb::scan;
 use crate::pg::array::Array;
-use crate::structure::constant::shorten;
-use crate::structure::model::FieldKind;
 use crate::time;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
