@@ -438,6 +438,7 @@ CREATE FUNCTION kepler.requeue_records(
     record_ids text[] DEFAULT NULL,
     entity_type text DEFAULT NULL,
     enrichment_status text DEFAULT 'FAILED',
+    filter jsonb DEFAULT NULL,
     max_rows integer DEFAULT 10000,
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (ordinal integer, record_id text, outcome text, error_code text, error text)
@@ -449,7 +450,8 @@ AS $$
 DECLARE
     given_type ALIAS FOR $2;
     given_status ALIAS FOR $3;
-    given_workspace ALIAS FOR $5;
+    given_filter ALIAS FOR $4;
+    given_workspace ALIAS FOR $6;
     wanted text[] := record_ids;
     concerned text[];
     answered integer;
@@ -471,6 +473,10 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'argument "max_rows" must be at least 1';
     END IF;
+    IF given_filter IS NOT NULL THEN
+        -- A filter that is not valid is refused, also where there is no record to hold it against.
+        PERFORM kepler.json_matches('{}', given_filter);
+    END IF;
     IF wanted IS NULL THEN
         PERFORM kepler_internal.require_policy(given_type, given_workspace);
     END IF;
@@ -481,6 +487,7 @@ BEGIN
                 WHERE r.workspace_id = given_workspace AND r.entity_type = given_type
                     AND r.enrichment_status = given_status::kepler.record_enrichment_status
                     AND r.status = 'ACTIVE' AND r.deleted_at IS NULL AND r.id <> ALL (refused)
+                    AND (given_filter IS NULL OR kepler.json_matches(r.data, given_filter))
                 ORDER BY r.updated_at LIMIT max_rows - cardinality(requeued));
         END IF;
         -- In the order in which upserts take them: the type's lock, the records, the queue.
@@ -493,6 +500,7 @@ BEGIN
                 AND (r.enrichment_status IN ('FAILED', 'APPLIED'))
                 AND (record_ids IS NOT NULL OR r.enrichment_status = given_status::kepler.record_enrichment_status)
                 AND r.status = 'ACTIVE' AND r.deleted_at IS NULL
+                AND (given_filter IS NULL OR kepler.json_matches(r.data, given_filter))
             ORDER BY r.entity_id COLLATE "C", r.external_id, r.id COLLATE "C" FOR NO KEY UPDATE);
         answered := cardinality(refused);
         SELECT requeued || coalesce(array_agg(a.record_id) FILTER (WHERE a.error_code IS NULL), '{}'),

@@ -46,8 +46,6 @@ pub(crate) enum MemoryError {
     NotATable { table: String, kind: String },
     #[error("{table} has rows in a foreign table")]
     ForeignPart { table: String, part: String },
-    #[error("argument \"condition\" is not valid")]
-    BadCondition { problems: Vec<String> },
 }
 
 impl MemoryError {
@@ -64,7 +62,6 @@ impl MemoryError {
             | Self::NothingToSearchFor
             | Self::NoTimeBetween
             | Self::Invalid { .. }
-            | Self::BadCondition { .. }
             | Self::BadWeights { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::InvalidMessage { code, .. } => match code.as_ref() {
                 "unknown_user" => ERRCODE_FOREIGN_KEY_VIOLATION,
@@ -91,7 +88,6 @@ impl MemoryError {
             },
             Self::EmbeddedMeanwhile { what, id } => format!("It is the {what} \"{id}\"."),
             Self::BadWeights { problems }
-            | Self::BadCondition { problems }
             | Self::InvalidMessage { problems, .. }
             | Self::Invalid { problems } => problems.join("\n"),
             Self::NotATable { kind, .. } => match kind.as_str() {

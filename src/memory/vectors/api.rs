@@ -3,13 +3,11 @@
 use super::{Request, run};
 use crate::error::Error;
 use crate::installed::require_tables;
-use crate::json::Json;
 use crate::memory::api::no_nan;
 use crate::memory::embedding::Embedding;
-use crate::memory::error::MemoryError;
 use crate::memory::gather::in_range;
 use crate::memory::last;
-use crate::pg::json;
+use crate::pg::varlena;
 use crate::pg::whole::Spi;
 use crate::pgvector::Metric;
 use pgrx::AnyElement;
@@ -71,14 +69,6 @@ fn search_vectors(
     let metric = metric.ok_or(Error::NullArgument("metric"))?;
     let max_rows = max_rows.ok_or(Error::NullArgument("max_rows"))?;
     in_range("max_rows", f64::from(max_rows), 1.0, f64::from(MAX_ROWS)).map_err(Error::from)?;
-    let condition = match filter.map(|given| json::document(given.datum())) {
-        None => Json::Object(Vec::new()),
-        Some(Ok(condition)) => condition,
-        Some(Err(broken)) => {
-            let problems = vec![broken.problem];
-            return Err(Error::from(MemoryError::BadCondition { problems }).into());
-        }
-    };
     let embedding = embedding.ok_or(Error::NullArgument("embedding"))?;
     let request = Request {
         relation: relation.ok_or(Error::NullArgument("relation"))?,
@@ -86,7 +76,8 @@ fn search_vectors(
         // SAFETY: declared in SQL as vector.
         embedding: unsafe { Embedding::from_datum(embedding.datum()) },
         max_rows: max_rows as usize,
-        condition,
+        // SAFETY: declared in SQL as jsonb.
+        filter: filter.map(|filter| unsafe { varlena::aligned_bytes(filter.datum()) }.to_vec()),
         metric: Metric::from_name(&metric).ok_or_else(|| Error::BadChoice {
             argument: "metric",
             legal: "cosine, inner_product, l2",

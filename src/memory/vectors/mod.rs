@@ -16,7 +16,6 @@ use super::space::{Vectors, rows_of};
 use crate::access::owner::act_as_owner_of_part;
 use crate::error::Error;
 use crate::ident::quote;
-use crate::json::Json;
 use crate::pg::query::Parameters;
 use crate::pgvector::Metric;
 use parts::Part;
@@ -32,8 +31,8 @@ struct Request {
     column: String,
     embedding: Embedding,
     max_rows: usize,
-    /// An object.
-    condition: Json,
+    /// A `jsonb` behind its length word; None where all rows count.
+    filter: Option<Vec<u8>>,
     metric: Metric,
     min_similarity: Option<f64>,
 }
@@ -50,7 +49,11 @@ fn run(
     let dimensions = usize::try_from(vector.modifier).ok();
     check(request, table, dimensions)?;
     let mut parameters = Parameters::default();
-    let mut conditions = filter::conditions(client, request, &relation.columns, &mut parameters)?;
+    let (mut conditions, mut call_functions) = (Vec::new(), false);
+    if let Some(filter) = &request.filter {
+        let filter = filter::conditions(filter, &relation, &mut parameters)?;
+        (conditions, call_functions) = (filter.all, filter.call_functions);
+    }
     let name = quote(&request.column);
     conditions.push(format!("e.{name} IS NOT NULL"));
     if dimensions.is_none() {
@@ -65,7 +68,8 @@ fn run(
     let within = Within { request, vector, parameters: &parameters, query: &query };
     let parts = if *has_parts && !relation.is_secured {
         let query = format!("SELECT e FROM {table} AS e WHERE {conditions}");
-        parts::find(client, table, &query, &parameters)?
+        let parts = parts::find(client, table, &query, &parameters)?;
+        parts.filter(|parts| !call_functions || parts.iter().all(|part| part.owner.is_none()))
     } else {
         None
     };
@@ -145,7 +149,7 @@ impl Within<'_> {
             vector_type: self.vector.type_oid,
             vector_array_type: self.vector.array_oid,
         };
-        let hash = xxh3_64(request.condition.to_string().as_bytes());
+        let hash = xxh3_64(request.filter.as_deref().unwrap_or_default());
         let keys = Keys { sql: conditions.to_owned(), hash };
         let rows = RowsOf::SameTable { key: if several { WHOLE_KEY } else { KEY } };
         let target = Target { keys: &keys, rows, hash };
