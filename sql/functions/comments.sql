@@ -20,7 +20,8 @@ COMMENT ON FUNCTION kepler.current_workspace_id() IS
 'The workspace that calls and inserts use unless they name one: the setting kepler.workspace_id, or default. It is not looked up. Only a superuser may change the setting directly.';
 
 COMMENT ON FUNCTION kepler.cuid() IS
-'A new identifier (CUID2): 24 lower-case letters and digits, the first a letter.';
+'A new identifier: 24 lower-case letters and digits, the first a letter (^[a-z][a-z0-9]{23}$).
+Ids are in the order of their making, to the millisecond; within a session each is greater than the one before. An id holds its time (nine base-36 digits, which every reader can decode) and 72 bits of randomness.';
 
 COMMENT ON FUNCTION kepler.jsonb_hash(jsonb) IS
 '128 bits over what a document says. Key order, white space, escapes and the spelling of numbers (1, 1.0, 1e0) do not count; everything else does. The same on every machine and in every version. Not cryptographic. NULL gives NULL.';
@@ -55,7 +56,7 @@ COMMENT ON FUNCTION kepler.upsert_records_summary(text, jsonb, text, text, text,
 'The same as upsert_records_summary with text, for values of type jsonb. Prefer text, as for upsert_records.';
 
 COMMENT ON FUNCTION kepler.upsert_record(text, text, text, text, boolean, text, text, text, jsonb, text) IS
-'Upserts one record, given by its parts, and returns one row as upsert_records does.
+'Upserts one record, given by its parts, and returns one row. It stands in a select list, for many rows of a table, or in FROM. (f(…)).* calls a function once for each of its columns: write FROM f(…) instead.
 data: the text of a JSON object; may be NULL if deleted is true.
 source_updated_at: when the source last changed it, a text, read as in a batch (without an offset it is UTC). An older time than the stored one changes nothing (stale); NULL switches this guard off.
 deleted: true soft-deletes it; where there is no such record, a deleted one is inserted.
@@ -317,8 +318,6 @@ COMMENT ON FUNCTION kepler_internal.latest_schema_version() IS
 'Private: the newest schema version that the library knows.';
 COMMENT ON FUNCTION kepler_internal.require_tables() IS
 'Private: fails with 55000 and a hint before install().';
-COMMENT ON FUNCTION kepler_internal.set_record_state(text, text, text[], text) IS
-'Private: what delete_records, restore_records and archive_records share.';
 COMMENT ON FUNCTION kepler_internal.touch_changed_record() IS
 'Private: moves updated_at on a direct update of a record that changes anything.';
 COMMENT ON FUNCTION kepler_internal.reset_enrichment() IS
@@ -355,15 +354,19 @@ Operators, as in MongoDB: $set, $unset, $inc, $mul, $min, $max, $bit, $rename, $
 Errors: 22004 if operations is NULL; 22023 if it is not valid, with every problem. Where an operation does not fit the document: 2203C for a scalar in the way, 22033 for an element that an array cannot have, 22036, 22039 and 42804 for a value of the wrong kind, 22003 for a number out of range. 54000 for a document that would be too large.';
 
 COMMENT ON FUNCTION kepler.update_document(regclass, jsonb, text, jsonb, jsonb) IS
-'Applies operations (see json_update) to the document in one row, in one UPDATE from the version that it has locked: of concurrent calls none is lost. Returns one row, or none where there is no such row. changed is false where the document stayed as it is; then nothing was written.
+'Applies operations (see json_update) to the document in one row, in one UPDATE from the version that it has locked: of concurrent calls none is lost. Returns one row, with the document as it is then.
 relation, column_name: the table, and its column of type jsonb. key: a JSON object of columns and values; the columns must be a primary key or a unique constraint.
 options: {"revision_column": "version"} adds 1 to that column with each change; "expected_revision": 3 beside it makes another revision an error.
+Outcomes: updated; unchanged (the document is so already, and nothing was written); not_found (there is no such row; document is NULL).
 Errors: those of json_update; 22004 if an argument, or the document, is NULL; 22023 for key and options; 42P10 if the key is not unique; 42703 for the columns; 40001 for another revision than expected, with the one found, and for a row that kept changing.';
 
 COMMENT ON FUNCTION kepler.upsert_document(regclass, jsonb, text, jsonb, jsonb, jsonb) IS
-'The same as update_document, and where there is no such row it is made, from the key and from what the operations, $setOnInsert included, make of an empty object. Returns one row. A document that is NULL counts as empty.
+'Does what update_document does, and makes the row where it is not there: from the key and from what the operations, $setOnInsert included, make of an empty object. A document that is NULL counts as empty.
 new_row: a JSON object of columns and values that a new row gets beside its key and its document, read as the columns'' types read them; null is NULL. A row that is there keeps its own.
-With revision_column a new row has revision 1; an expected_revision of 0 expects that there is no row.';
+options: as for update_document. With revision_column a new row has revision 1; an expected_revision of 0 expects that there is no row.
+The other arguments are those of update_document.
+Outcomes: inserted, updated, unchanged.
+Errors: those of update_document.';
 
 COMMENT ON FUNCTION kepler.json_matches(jsonb, jsonb) IS
 'Whether a document meets a filter. Never NULL: a document that is NULL meets none.
@@ -438,19 +441,14 @@ COMMENT ON FUNCTION kepler.next_claim_at(text, text) IS
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
 
 COMMENT ON FUNCTION kepler_internal.is_direct() IS 'Internal: whether a change of a record comes from direct SQL, and not from Kepler''s own statements';
-COMMENT ON FUNCTION kepler_internal.lock_enrichment(text, text, boolean) IS 'Internal: the lock of a type that keeps policies and writers apart';
-COMMENT ON FUNCTION kepler_internal.require_policy(text, text) IS 'Internal: fails unless the type has a policy';
 COMMENT ON FUNCTION kepler_internal.require_name(text, text) IS 'Internal: checks an argument that names something';
 COMMENT ON FUNCTION kepler_internal.require_ids(text, text[]) IS 'Internal: checks an argument that holds ids';
 COMMENT ON FUNCTION kepler_internal.unlease_record() IS
 'Private: takes the lease from a record that is not PENDING any more.';
-COMMENT ON FUNCTION kepler_internal.enqueue(text[], text) IS 'Internal: queues those of the records that are to be enriched';
 COMMENT ON FUNCTION kepler_internal.refuse_transition() IS 'Trigger: refuses a change of enrichment_status that is not legal';
 COMMENT ON FUNCTION kepler_internal.queue_changed_record() IS 'Trigger: keeps the queue under direct SQL';
 COMMENT ON FUNCTION kepler_internal.dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';
 COMMENT ON FUNCTION kepler_internal.forget_truncated_records() IS 'Trigger: empties the queue and ends the leases where all records are gone';
-COMMENT ON FUNCTION kepler_internal.queue_backlog(text, boolean, text) IS 'Internal: queues what a policy finds when it begins';
-COMMENT ON FUNCTION kepler_internal.set_fair_keys(text, boolean, text) IS 'Internal: lets what is queued take turns, or not';
 COMMENT ON FUNCTION kepler_internal.begin_enrichment() IS 'Trigger: queues the backlog of a policy that direct SQL inserts';
 COMMENT ON FUNCTION kepler_internal.change_fairness() IS 'Trigger: lets what is queued take turns, or not, as the policy says';
 COMMENT ON FUNCTION kepler_internal.end_enrichment() IS 'Trigger: ends the leases and empties the queue of a type whose policy goes';
@@ -459,10 +457,6 @@ COMMENT ON FUNCTION kepler_internal.refuse_enrichment_change() IS 'Trigger: refu
 COMMENT ON FUNCTION kepler_internal.keep_queued() IS 'Trigger: refuses to take a record out of the queue that is to be enriched';
 COMMENT ON FUNCTION kepler_internal.keep_lease_records() IS 'Trigger: refuses to take its records from a lease';
 COMMENT ON FUNCTION kepler_internal.refuse_truncate() IS 'Trigger: refuses TRUNCATE of what keeps the queue';
-COMMENT ON FUNCTION kepler_internal.holds_enrichment(text, text) IS 'Internal: whether this transaction has the lock of a type to itself';
-COMMENT ON FUNCTION kepler_internal.requeue(text[], text) IS 'Internal: makes finished records UNAPPLIED and queues them, and says which were refused';
-COMMENT ON FUNCTION kepler_internal.dequeue(text[], text) IS 'Internal: takes those of the records out of the queue that are deleted or archived';
-COMMENT ON FUNCTION kepler_internal.dequeue_type(text, text) IS 'Internal: empties the queue of a type';
 
 COMMENT ON FUNCTION kepler.create_embedding_space(text, integer, text, text) IS
 'Makes an embedding space: tables kepler_data.<name>_embeddings and <name>_message_embeddings for embeddings of memories and of messages by one model. Spaces live side by side; the oldest is the one that workspaces search until they activate another (activate_embedding_space). Returns the table for memories.
@@ -477,8 +471,6 @@ dedupe: true looks for what is remembered already of the same user and context_t
 Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 42704 for the space; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.remember(jsonb, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text) IS
 'The same as remember with text, for content that is a JSON object or array: its format is JSON.';
-COMMENT ON FUNCTION kepler_internal.remember(text, boolean, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text) IS
-'Internal: what the forms of remember share';
 COMMENT ON FUNCTION kepler.remember_many(text, boolean, text, text) IS
 'Remembers the elements of a JSON array, and returns a row for each, in their order: memory_id, action (added, duplicate, merged, superseded or rejected), and for what is rejected error_code (of the first thing that is wrong, or the SQLSTATE where a constraint or trigger refuses it) and error. The others land.
 memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset.
@@ -506,7 +498,7 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embe
 COMMENT ON FUNCTION kepler.last_search() IS
 'How the last search of this session (search_memories, search_messages, search_vectors) went: the plan, whether there are no more (exhausted), and how many rows, or hits, it gave. An answer without rows cannot tell these. One row; NULLs before the first search, and after one that failed. Behind a pooler that shares sessions: in the transaction of the search.
 Errors: 55000 before install().';
-COMMENT ON FUNCTION kepler_internal.last_search() IS 'Internal: what last_search tells';
+
 COMMENT ON FUNCTION kepler.touch_memories(text[], text) IS
 'Notes that memories were used, as a search does for those that it gives: the time, and one more hit. At most once a minute each; what another transaction is noting is passed over; nothing in a read-only transaction. Returns how many were noted.
 Errors: 55000 before install(); 22004 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
@@ -556,9 +548,9 @@ advice: create, rebuild (an IVFFlat index that has too few lists for the rows: t
 build_memory: bytes that building it takes; a lower maintenance_work_mem makes it many times slower.
 No index finds its way past very many rows with the same vector: a search that notices it compares all rows of its scope (plan exact_after_index). Texts that repeat, as "ok", are better embedded once or not at all.
 Errors: 55000 before install().';
-COMMENT ON FUNCTION kepler.recall_check(text, integer, integer, text, text) IS
-'Holds searches for stored embeddings, chosen at random, against exact ones: the share of the k nearest that they find (recall), how many gave fewer rows than exist (shortfalls), and their times in milliseconds beside those of the exact ones. NULL where nothing is stored.
-samples: how many searches, at most 10,000. k: at most 1,000. of: memories or messages.
+COMMENT ON FUNCTION kepler.recall_check(text, text, integer, integer, text) IS
+'Holds searches for stored embeddings, chosen at random, against exact ones: the share of the max_rows nearest that they find (recall), how many gave fewer rows than exist (shortfalls), and their times in milliseconds beside those of the exact ones. NULL where nothing is stored.
+searched: memories or messages. samples: how many searches, at most 10,000. max_rows: how many rows each of them asks for, at most 1,000.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.search_vectors(regclass, text, vector, integer, jsonb, text, double precision) IS
 'Finds the rows of any table whose vectors are nearest to the embedding, nearest first, by the rule that holds for search_memories: if so many rows meet the filter, max_rows rows come back. Reads as the caller.
@@ -566,13 +558,9 @@ relation, column_name: a table or materialized view and its column of type vecto
 filter: as in json_matches, for the row as JSON: {"organization": "acme", "size": {"$gte": 10}, "part": {"$in": ["head", "body"]}, "meta.topic": "x"}. Members name columns; a dotted path goes into a column of type json or jsonb. Scalars are compared as their column''s type, in its collation, so that indexes and partitions serve; a column that is NULL is null. metric: cosine, inner_product or l2; an HNSW index is used if it has the operators of the metric.
 document: the row as JSON. similarity: the cosine, the inner product, or 1 / (1 + distance). min_similarity: leaves out what is less similar.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42809 if relation is no table or has foreign tables among its parts, or the column is no vector. 22023 names every problem of the filter: columns that are not there, and values that are none of their column''s type, too.';
-COMMENT ON FUNCTION kepler_internal.make_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the owner; for whoever may list spaces';
-COMMENT ON FUNCTION kepler_internal.drop_embedding_tables(text) IS 'Internal: drops the tables of a retired space, as the owner; for whoever may take spaces off the list';
-COMMENT ON FUNCTION kepler_internal.create_embedding_space(text, integer, text, text) IS 'Internal: see create_embedding_space';
 COMMENT ON FUNCTION kepler_internal.embedding_table(text) IS 'Internal: a table of a space by its name, if it is a table of the owner';
 COMMENT ON FUNCTION kepler_internal.create_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the caller';
 COMMENT ON FUNCTION kepler_internal.retire_embedding_space(text) IS 'Internal: see retire_embedding_space';
-COMMENT ON FUNCTION kepler_internal.drop_embedding_space(text) IS 'Internal: see drop_embedding_space';
 COMMENT ON FUNCTION kepler_internal.activate_embedding_space(text, text) IS 'Internal: see activate_embedding_space';
 COMMENT ON FUNCTION kepler.set_memory_embeddings(text, json, text) IS 'As set_memory_embeddings(text, text, text), for a batch in json';
 COMMENT ON FUNCTION kepler.set_memory_embeddings(text, jsonb, text) IS 'As set_memory_embeddings(text, text, text), for a batch in jsonb';
@@ -582,19 +570,19 @@ COMMENT ON FUNCTION kepler.remember_many(json, boolean, text, text) IS 'As remem
 COMMENT ON FUNCTION kepler.remember_many(jsonb, boolean, text, text) IS 'As remember_many(text, boolean, text, text), for a batch in jsonb';
 COMMENT ON FUNCTION kepler.add_messages(text, json, text) IS 'As add_messages(text, text, text), for a batch in json';
 COMMENT ON FUNCTION kepler.add_messages(text, jsonb, text) IS 'As add_messages(text, text, text), for a batch in jsonb';
-COMMENT ON FUNCTION kepler_internal.drop_embeddings(text, text, text) IS 'Internal: deletes the embeddings of a memory or message whose content has changed';
 COMMENT ON FUNCTION kepler_internal.drop_message_embeddings() IS 'Trigger: the embeddings of a message go when its content changes';
 COMMENT ON FUNCTION kepler_internal.refuse_memory_rename() IS 'Trigger: refuses another id for a memory';
 COMMENT ON FUNCTION kepler_internal.memory_chain(text, text) IS 'Internal: the ids of the memories that took each other''s place';
 COMMENT ON FUNCTION kepler_internal.successors(text[], text[], text[]) IS 'Internal: what took the place of deleted memories';
-COMMENT ON FUNCTION kepler_internal.next_message_number(text, text) IS 'Internal: the next number of a conversation, which stays locked';
-COMMENT ON FUNCTION kepler_internal.note_message_numbers() IS 'Internal: notes the last numbers on the conversations whose messages a statement has numbered';
 COMMENT ON FUNCTION kepler_internal.note_numbered_messages() IS 'Trigger: notes the last numbers on conversations';
 COMMENT ON FUNCTION kepler_internal.require_max_rows(integer, integer) IS 'Internal: checks an argument that bounds the rows';
 COMMENT ON FUNCTION kepler_internal.require_space(text, boolean) IS 'Internal: fails unless there is such an embedding space, with its table where that is needed';
-COMMENT ON FUNCTION kepler_internal.whose_memory(text, text) IS 'The user and the type of a memory, which is locked until the transaction ends';
 COMMENT ON FUNCTION kepler_internal.complete_embedding() IS 'Trigger: whose memory an embedding belongs to, where it was inserted without';
-COMMENT ON FUNCTION kepler_internal.move_embeddings() IS 'Trigger: embeddings go with a memory that becomes another user''s, or of another type, and go when its content changes';
+COMMENT ON FUNCTION kepler_internal.move_embeddings() IS 'Trigger: embeddings go with a memory that becomes another user''s, or of another type';
+COMMENT ON FUNCTION kepler_internal.drop_memory_embeddings() IS 'Trigger: the embeddings of a memory go when its content changes';
+COMMENT ON FUNCTION kepler_internal.lock_record_type() IS 'Trigger: takes the lock of the type of a record that direct SQL queues, or takes out of the queue';
+COMMENT ON FUNCTION kepler_internal.list_embedding_space(text, integer, text, text) IS 'Internal: writes a space into the list';
+COMMENT ON FUNCTION kepler_internal.require_retired_space(text) IS 'Internal: fails unless there is such a space, and it is retired';
 COMMENT ON FUNCTION kepler_internal.forget_deleted_memories() IS 'Trigger: takes what belongs to deleted memories along';
 COMMENT ON FUNCTION kepler_internal.forget_deleted_messages() IS 'Trigger: takes the embeddings of deleted messages along';
 COMMENT ON FUNCTION kepler_internal.create_embedding_table(text, text, regclass, integer, text, text) IS 'Internal: makes a table of a space';
@@ -628,11 +616,6 @@ COMMENT ON FUNCTION kepler_internal.restart_attempts() IS
     'Trigger: what waits for its next attempt begins anew when direct SQL changes its content';
 COMMENT ON FUNCTION kepler_internal.clear_enrichment() IS
     'Trigger: empties records.enrichment when direct SQL changes the content, where the policy says so';
-COMMENT ON FUNCTION kepler_internal.clears_on_change(text, text) IS
-    'Whether the policy of a type, if it has one, has changed content empty records.enrichment at once';
-COMMENT ON FUNCTION kepler_internal.change_records(text, text[], text, timestamptz) IS 'Internal: deletes, restores or archives records, all of them or none';
-COMMENT ON FUNCTION kepler_internal.try_records(text, text[], text, timestamptz) IS 'Internal: deletes, restores or archives those records that the database takes, and tells of the others why not';
-COMMENT ON FUNCTION kepler_internal.is_refusal(text) IS 'Internal: whether an SQLSTATE is the answer to a row';
 COMMENT ON FUNCTION kepler_internal.refuse_entity_rename() IS 'Trigger: refuses another type or source for an entity that has records';
 COMMENT ON FUNCTION kepler_internal.time_of(jsonb) IS 'Internal: the time that a JSON value says, by the one grammar of times; NULL where it says none';
 COMMENT ON FUNCTION kepler_internal.abandon_executions(integer, text) IS 'Internal: see abandon_executions';

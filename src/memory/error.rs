@@ -1,5 +1,6 @@
 //! What ends a call about memories.
 
+use crate::error::Report;
 use pgrx::PgSqlErrorCode;
 use std::borrow::Cow;
 
@@ -48,8 +49,8 @@ pub(crate) enum MemoryError {
     ForeignPart { table: String, part: String },
 }
 
-impl MemoryError {
-    pub(crate) fn code(&self) -> PgSqlErrorCode {
+impl Report for MemoryError {
+    fn code(&self) -> PgSqlErrorCode {
         use PgSqlErrorCode::*;
         match self {
             Self::NoSpace { .. } | Self::NoSpaces => ERRCODE_UNDEFINED_OBJECT,
@@ -76,7 +77,7 @@ impl MemoryError {
         }
     }
 
-    pub(crate) fn detail(&self) -> Option<String> {
+    fn detail(&self) -> Option<String> {
         Some(match self {
             Self::NoSpace { known, .. } if known.is_empty() => "There is none yet.".to_owned(),
             Self::NoSpace { known, .. } => format!("There are: {}.", known.join(", ")),
@@ -106,7 +107,7 @@ impl MemoryError {
         })
     }
 
-    pub(crate) fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoSpace { .. } | Self::NoSpaces => {
                 "SELECT kepler.create_embedding_space('…', dimensions => …, model => '…');"

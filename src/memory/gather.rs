@@ -3,7 +3,6 @@
 use super::access::Reader;
 use super::embedded::Embedded;
 use super::embedding::Embedding;
-use super::error::MemoryError;
 use super::nearest::{Details, Plan, Search};
 use super::scope::Conditions;
 use super::score;
@@ -198,22 +197,4 @@ fn complete<D>(
             candidate.embedding = row.datum(2).map(|datum| unsafe { Embedding::from_datum(datum) });
         }
     }
-}
-
-/// Refuses numbers out of range, with the argument's name.
-pub(crate) fn in_range(
-    argument: &'static str,
-    given: f64,
-    least: f64,
-    most: f64,
-) -> Result<f64, MemoryError> {
-    if (least..=most).contains(&given) {
-        return Ok(given);
-    }
-    Err(MemoryError::OutOfRange {
-        argument,
-        least: least.to_string(),
-        most: most.to_string(),
-        given: given.to_string(),
-    })
 }

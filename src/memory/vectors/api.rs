@@ -1,11 +1,11 @@
 //! The SQL function of searches in anybody's tables.
 
 use super::{Request, run};
+use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::installed::require_tables;
-use crate::memory::api::no_nan;
+use crate::memory::arguments::{in_range, no_nan};
 use crate::memory::embedding::Embedding;
-use crate::memory::gather::in_range;
 use crate::memory::last;
 use crate::pg::varlena;
 use crate::pg::whole::Spi;
@@ -66,19 +66,19 @@ fn search_vectors(
     ErrorReport,
 > {
     require_tables()?;
-    let metric = metric.ok_or(Error::NullArgument("metric"))?;
-    let max_rows = max_rows.ok_or(Error::NullArgument("max_rows"))?;
+    let metric = metric.ok_or(ArgumentError::Null("metric"))?;
+    let max_rows = max_rows.ok_or(ArgumentError::Null("max_rows"))?;
     in_range("max_rows", f64::from(max_rows), 1.0, f64::from(MAX_ROWS)).map_err(Error::from)?;
-    let embedding = embedding.ok_or(Error::NullArgument("embedding"))?;
+    let embedding = embedding.ok_or(ArgumentError::Null("embedding"))?;
     let request = Request {
-        relation: relation.ok_or(Error::NullArgument("relation"))?,
-        column: column_name.ok_or(Error::NullArgument("column_name"))?,
+        relation: relation.ok_or(ArgumentError::Null("relation"))?,
+        column: column_name.ok_or(ArgumentError::Null("column_name"))?,
         // SAFETY: declared in SQL as vector.
         embedding: unsafe { Embedding::from_datum(embedding.datum()) },
         max_rows: max_rows as usize,
         // SAFETY: declared in SQL as jsonb.
         filter: filter.map(|filter| unsafe { varlena::aligned_bytes(filter.datum()) }.to_vec()),
-        metric: Metric::from_name(&metric).ok_or_else(|| Error::BadChoice {
+        metric: Metric::from_name(&metric).ok_or_else(|| ArgumentError::BadChoice {
             argument: "metric",
             legal: "cosine, inner_product, l2",
             given: metric.clone(),
