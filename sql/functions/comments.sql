@@ -430,9 +430,10 @@ COMMENT ON FUNCTION kepler.fail_records(bigint, text[], text, boolean, interval,
 COMMENT ON FUNCTION kepler.release_records(bigint, text[], interval, text) IS
 'Gives records of a lease back, all of them if record_ids is NULL; the attempt does not count. retry_in: when they are ready again; at once if NULL. Answers and errors are those of settle_records.';
 
-COMMENT ON FUNCTION kepler.requeue_records(text[], text, text, integer, text) IS
+COMMENT ON FUNCTION kepler.requeue_records(text[], text, text, jsonb, integer, text) IS
 'Queues records anew that are FAILED or APPLIED, with all attempts before them. Either record_ids, with a row for each, or an entity_type, with a row for each that was requeued or rejected: up to max_rows are requeued that have enrichment_status, those that changed longest ago first.
-outcome: requeued, unchanged (UNAPPLIED or PENDING, or named before), gone (deleted or archived), not_found or rejected (the database refuses to write it: error_code is the SQLSTATE).
+filter: only records whose data meets it, as in json_matches; with an entity_type records are read until max_rows meet it.
+outcome: requeued, unchanged (UNAPPLIED or PENDING, named before, or its data does not meet the filter), gone (deleted or archived), not_found or rejected (the database refuses to write it: error_code is the SQLSTATE).
 Errors: 55000 before install(); 22023 for arguments; 42704 if the type has no policy.';
 
 COMMENT ON FUNCTION kepler.next_claim_at(text, text) IS
@@ -552,11 +553,11 @@ COMMENT ON FUNCTION kepler.recall_check(text, text, integer, integer, text) IS
 searched: memories or messages. samples: how many searches, at most 10,000. max_rows: how many rows each of them asks for, at most 1,000.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.search_vectors(regclass, text, vector, integer, jsonb, text, double precision) IS
-'Finds the rows of any table whose vectors are nearest to the embedding, nearest first, by the rule that holds for search_memories: if so many rows meet the condition, max_rows rows come back. Reads as the caller.
-relation, column_name: a table or materialized view and its column of type vector. Rows where it is NULL are not found. Of a partitioned table, and of one that others inherit from, each part that the condition leaves is searched, through its own index; under row security all of it is compared.
-condition: a JSON object of columns and values that they must have; of an array one of its values, of null none. metric: cosine, inner_product or l2; an HNSW index is used if it has the operators of the metric.
+'Finds the rows of any table whose vectors are nearest to the embedding, nearest first, by the rule that holds for search_memories: if so many rows meet the filter, max_rows rows come back. Reads as the caller.
+relation, column_name: a table or materialized view and its column of type vector. Rows where it is NULL are not found. Of a partitioned table, and of one that others inherit from, each part that the filter leaves is searched, through its own index; under row security all of it is compared.
+filter: as in json_matches, for the row as JSON: {"organization": "acme", "size": {"$gte": 10}, "part": {"$in": ["head", "body"]}, "meta.topic": "x"}. Members name columns; a dotted path goes into a column of type json or jsonb. Scalars are compared as their column''s type, in its collation, so that indexes and partitions serve; a column that is NULL is null. metric: cosine, inner_product or l2; an HNSW index is used if it has the operators of the metric.
 document: the row as JSON. similarity: the cosine, the inner product, or 1 / (1 + distance). min_similarity: leaves out what is less similar.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42809 if relation is no table or has foreign tables among its parts, or the column is no vector; 22P02 for a value that is none of its column''s.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42809 if relation is no table or has foreign tables among its parts, or the column is no vector. 22023 names every problem of the filter: columns that are not there, and values that are none of their column''s type, too.';
 COMMENT ON FUNCTION kepler_internal.embedding_table(text) IS 'Internal: a table of a space by its name, if it is a table of the owner';
 COMMENT ON FUNCTION kepler_internal.create_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the caller';
 COMMENT ON FUNCTION kepler_internal.retire_embedding_space(text) IS 'Internal: see retire_embedding_space';

@@ -9,6 +9,7 @@
 //! `kepler.json_matches`, which decides. So there is one meaning, and three-valued logic never enters.
 
 pub(crate) mod api;
+pub(crate) mod columns;
 pub(crate) mod conditions;
 pub(crate) mod error;
 mod index;
