@@ -287,65 +287,65 @@ COMMENT ON FUNCTION kepler.execution_transitions() IS
 'The changes of kepler.executions.status that are legal, for functions and for direct SQL, and what makes them.';
 
 COMMENT ON FUNCTION kepler_internal.require_arguments(text[], text[]) IS
-'Private: fails with 22004 for the first argument that is NULL.';
+'Internal: fails with 22004 for the first argument that is NULL.';
 COMMENT ON FUNCTION kepler_internal.require_user(text, text) IS
-'Private: fails with 23503 if the user is not there.';
+'Internal: fails with 23503 if the user is not there.';
 COMMENT ON FUNCTION kepler_internal.require_workflow(text, text) IS
-'Private: the status of a workflow; fails with 23503 if it is not there.';
+'Internal: the status of a workflow; fails with 23503 if it is not there.';
 COMMENT ON FUNCTION kepler_internal.workflow_steps(jsonb, jsonb) IS
-'Private: trigger and actions of a definition, with their paths.';
+'Internal: trigger and actions of a definition, with their paths.';
 COMMENT ON FUNCTION kepler_internal.required_connections(text, jsonb, jsonb, text[], text) IS
-'Private: what required_connections and validate_workflow share.';
+'Internal: what required_connections and validate_workflow share.';
 COMMENT ON FUNCTION kepler_internal.guard_execution() IS
-'Private: refuses direct SQL that would falsify an execution.';
+'Trigger: refuses direct SQL that would falsify an execution.';
 COMMENT ON FUNCTION kepler_internal.guard_execution_step() IS
-'Private: refuses direct SQL that would falsify a step.';
+'Trigger: refuses direct SQL that would falsify a step.';
 COMMENT ON FUNCTION kepler_internal.execution_token_hash(text) IS
-'Private: what is stored of a token.';
+'Internal: what is stored of a token.';
 COMMENT ON FUNCTION kepler_internal.check_timeout(interval) IS
-'Private: fails with 22023 for a timeout that is none.';
+'Internal: fails with 22023 for a timeout that is none.';
 COMMENT ON FUNCTION kepler_internal.abandon_overdue(text, integer, text) IS
-'Private: what abandon_executions and start_execution share.';
+'Internal: what abandon_executions and start_execution share.';
 COMMENT ON FUNCTION kepler_internal.execution_steps_of(text) IS
-'Private: what add_execution_steps was given, and what is wrong with it.';
+'Internal: what add_execution_steps was given, and what is wrong with it.';
 COMMENT ON FUNCTION kepler_internal.execution_steps_given(text) IS
-'Private: the elements that add_execution_steps was given, as Postgres can read them.';
+'Internal: the elements that add_execution_steps was given, as Postgres can read them.';
 COMMENT ON FUNCTION kepler_internal.is_about_session(text) IS
-'Private: whether an SQLSTATE is about the session or the server, and not about what is written.';
+'Internal: whether an SQLSTATE is about the session or the server, and not about what is written.';
 COMMENT ON FUNCTION kepler_internal.execution_report(text, timestamptz, timestamptz, text) IS
-'Private: execution_report, whose columns bear the names of its arguments.';
+'Internal: execution_report, whose columns bear the names of its arguments.';
 COMMENT ON FUNCTION kepler_internal.latest_schema_version() IS
-'Private: the newest schema version that the library knows.';
+'Internal: the newest schema version that the library knows.';
 COMMENT ON FUNCTION kepler_internal.require_tables() IS
-'Private: fails with 55000 and a hint before install().';
+'Internal: fails with 55000 and a hint before install().';
 COMMENT ON FUNCTION kepler_internal.touch_changed_record() IS
-'Private: moves updated_at on a direct update of a record that changes anything.';
+'Trigger: moves updated_at on a direct update of a record that changes anything.';
 COMMENT ON FUNCTION kepler_internal.reset_enrichment() IS
-'Private: sends a record whose content has changed back to enrichment.';
+'Trigger: sends a record whose content has changed back to enrichment.';
 COMMENT ON FUNCTION kepler_internal.touch_updated_at() IS
-'Private: moves updated_at on a direct update.';
+'Trigger: moves updated_at on a direct update.';
 COMMENT ON FUNCTION kepler_internal.refuse_workspace_change() IS
-'Private: refuses to move a row to another workspace.';
+'Trigger: refuses to move a row to another workspace.';
 COMMENT ON FUNCTION kepler_internal.refuse_secret() IS
-'Private: refuses a secret_ref that is no reference, without showing it.';
+'Trigger: refuses a secret_ref that is no reference, without showing it.';
 COMMENT ON FUNCTION kepler_internal.create_entry_table(text, text, text) IS
-'Private: what the forms of create_entry_table share.';
+'Internal: what the forms of create_entry_table share.';
 COMMENT ON FUNCTION kepler_internal.drop_entry_table(text, text) IS
-'Private: drop_entry_table, with the table''s number for a result.';
+'Internal: drop_entry_table, with the table''s number for a result.';
 COMMENT ON FUNCTION kepler_internal.restore_entry_table(text, text) IS
-'Private: restore_entry_table, with the table''s number for a result.';
+'Internal: restore_entry_table, with the table''s number for a result.';
 COMMENT ON FUNCTION kepler_internal.entry_json_schema(text, text) IS
-'Private: json_schema as text.';
+'Internal: json_schema as text.';
 COMMENT ON FUNCTION kepler_internal.dependents(oid) IS
 'Internal: what rests on a table or its columns.';
 COMMENT ON FUNCTION kepler_internal.foreign_table(text, text[], oid) IS
-'Private: finds a table that does not belong to the workspace, for callers without the rights of the owner.';
+'Internal: finds a table that does not belong to the workspace, for callers without the rights of the owner.';
 COMMENT ON FUNCTION kepler_internal.lock_relations(regclass[], text[], integer, integer) IS
-'Private: locks relations, each in its mode, in short attempts with pauses between.';
+'Internal: locks relations, each in its mode, in short attempts with pauses between.';
 COMMENT ON FUNCTION kepler_internal.rows_in_the_way(text, boolean) IS
-'Private: counts the rows of a query, and gives the keys of some.';
+'Internal: counts the rows of a query, and gives the keys of some.';
 COMMENT ON FUNCTION kepler_internal.table_facts(regclass) IS
-'Private: what the catalog says of a table, as one object.';
+'Internal: what the catalog says of a table, as one object.';
 
 COMMENT ON FUNCTION kepler.json_update(jsonb, jsonb) IS
 'The document after update operations, all or none of them. NULL for a document that is NULL. The document as it is where nothing changes.
@@ -375,9 +375,9 @@ Operators, as in MongoDB: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $r
 Errors: 22004 if filter is NULL; 22023 if it is not valid, with every problem.';
 
 COMMENT ON FUNCTION kepler_internal.filter_condition(text, text, integer) IS
-'Private: a filter as a condition in SQL on a column, and the values of its parameters, all of type text.';
+'Internal: a filter as a condition in SQL on a column, and the values of its parameters, all of type text.';
 COMMENT ON FUNCTION kepler_internal.json_update_changes(jsonb, jsonb) IS
-'Private: whether json_update would give another document.';
+'Internal: whether json_update would give another document.';
 
 COMMENT ON FUNCTION kepler.enrichment_transitions() IS
 'The legal changes of records.enrichment_status. Any other, by whatever means, fails with 23514.';
@@ -444,7 +444,7 @@ COMMENT ON FUNCTION kepler_internal.is_direct() IS 'Internal: whether a change o
 COMMENT ON FUNCTION kepler_internal.require_name(text, text) IS 'Internal: checks an argument that names something';
 COMMENT ON FUNCTION kepler_internal.require_ids(text, text[]) IS 'Internal: checks an argument that holds ids';
 COMMENT ON FUNCTION kepler_internal.unlease_record() IS
-'Private: takes the lease from a record that is not PENDING any more.';
+'Internal: takes the lease from a record that is not PENDING any more.';
 COMMENT ON FUNCTION kepler_internal.refuse_transition() IS 'Trigger: refuses a change of enrichment_status that is not legal';
 COMMENT ON FUNCTION kepler_internal.queue_changed_record() IS 'Trigger: keeps the queue under direct SQL';
 COMMENT ON FUNCTION kepler_internal.dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';
