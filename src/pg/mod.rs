@@ -1,4 +1,5 @@
-//! The few places where Rust touches Postgres' memory by hand, a file for each need.
+//! Postgres from Rust: statements and their plans, values, arrays, locks, roles and memory. A file for each need, as far
+//! as pgrx does not meet it, or at a price for each row.
 
 pub(crate) mod advisory;
 pub(crate) mod array;
@@ -18,6 +19,7 @@ pub(crate) mod sequence;
 pub(crate) mod spelt;
 pub(crate) mod subtransaction;
 pub(crate) mod texts;
+pub(crate) mod trigger;
 pub(crate) mod undone;
 pub(crate) mod varlena;
 pub(crate) mod whole;
