@@ -6,6 +6,7 @@ pub(crate) mod array;
 pub(crate) mod clock;
 pub(crate) mod executor;
 pub(crate) mod held;
+pub(crate) mod input;
 pub(crate) mod json;
 pub(crate) mod large;
 pub(crate) mod memory;
