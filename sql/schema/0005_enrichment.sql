@@ -152,11 +152,9 @@ CREATE TRIGGER release_pending BEFORE UPDATE OF deleted_at, status, entity_type 
 CREATE TRIGGER unlease_record BEFORE UPDATE OF enrichment_status, deleted_at, status, entity_type ON kepler.records
     FOR EACH ROW WHEN (NEW.enrichment_status <> 'PENDING' AND NEW.enrichment_lease_id IS NOT NULL)
     EXECUTE FUNCTION kepler_internal.unlease_record();
-<<<<<<< HEAD
 -- Direct SQL maintains the queue too. Kepler's own functions maintain it themselves, and do not fire these.
-=======
--- Direct SQL keeps the queue too. Kepler's own writers do so by themselves, and are let by.
--- The names of the first two put them before the others: the type's lock is held when the queue is looked at.
+-- The names of the first two make them fire before the others, so that the lock of the type is held when the
+-- queue is read.
 CREATE TRIGGER lock_inserted AFTER INSERT ON kepler.records
     FOR EACH ROW WHEN (
         NEW.enrichment_status = 'UNAPPLIED' AND NEW.deleted_at IS NULL AND NEW.status = 'ACTIVE'
@@ -170,7 +168,6 @@ CREATE TRIGGER lock_changed
             OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL))
         AND kepler_internal.is_direct())
     EXECUTE FUNCTION kepler_internal.lock_record_type();
->>>>>>> main
 CREATE TRIGGER queue_inserted AFTER INSERT ON kepler.records
     FOR EACH ROW WHEN (
         NEW.enrichment_status = 'UNAPPLIED' AND NEW.deleted_at IS NULL AND NEW.status = 'ACTIVE'
