@@ -6,7 +6,7 @@
 use crate::access::error::AccessError;
 use crate::access::owner::{INSTALLED, Owner};
 use crate::access::{grant, level};
-use crate::error::Error;
+use crate::error::{Error, Report};
 use crate::pg::whole::Spi;
 use crate::pg::{advisory, relation, role};
 use pgrx::pg_sys::panic::ErrorReport;
@@ -75,6 +75,48 @@ const INSTALL_LOCK: &str = "kepler install";
 /// pgvector before this version is refused.
 const OLDEST_VECTOR: [u32; 3] = [0, 8, 4];
 
+/// What keeps the tables from being made.
+#[derive(Debug, thiserror::Error)]
+enum InstallError {
+    #[error("another session is running kepler.install()")]
+    Running,
+    #[error("the tables are at schema version {found}, this library knows {LATEST}")]
+    SchemaTooNew { found: i32 },
+    #[error("Kepler needs a database with encoding UTF8, not {0}")]
+    Encoding(String),
+    #[error("pgvector {found} is too old for Kepler")]
+    VectorTooOld { found: String },
+}
+
+impl Report for InstallError {
+    fn code(&self) -> PgSqlErrorCode {
+        match self {
+            Self::Running => PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
+            Self::SchemaTooNew { .. } => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Self::Encoding(_) | Self::VectorTooOld { .. } => {
+                PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED
+            }
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            match self {
+                Self::Running => "Wait for it to end, then try again.",
+                Self::SchemaTooNew { .. } => {
+                    "Install the newer library, then ALTER EXTENSION kepler UPDATE;"
+                }
+                Self::Encoding(_) => return None,
+                Self::VectorTooOld { .. } => {
+                    "Version 0.8.4 is the first without known corruption of indexes: \
+                     ALTER EXTENSION vector UPDATE;"
+                }
+            }
+            .to_owned(),
+        )
+    }
+}
+
 /// Creates Kepler's tables, or brings them to this library's version, in one transaction.
 ///
 /// The tables belong to whoever calls it first. Later calls act as that role, whoever calls: with no more
@@ -110,7 +152,7 @@ fn latest_schema_version() -> i32 {
 /// Runs what is pending; gives the version that was there before.
 fn run_pending() -> Result<i32, Error> {
     if !advisory::try_lock(INSTALL_LOCK) {
-        return Err(Error::InstallRunning);
+        return Err(InstallError::Running.into());
     }
     Spi::connect_mut(|client| {
         check_database(client)?;
@@ -136,7 +178,7 @@ fn run_pending() -> Result<i32, Error> {
             }
         };
         if found > LATEST {
-            return Err(Error::SchemaTooNew { found, known: LATEST });
+            return Err(InstallError::SchemaTooNew { found }.into());
         }
         for step in MIGRATIONS.iter().filter(|step| step.version > found) {
             client.update(step.sql, None, &[])?;
@@ -163,7 +205,7 @@ fn installed_version(client: &mut SpiClient<'_>) -> Result<i32, Error> {
 }
 
 /// Whoever owns a schema can drop and replace what is in it, and what lies there already may be a trap. The
-/// schema of the functions belongs to whoever created the extension, that of entry tables to the owner of the
+/// schemas of the functions belong to whoever created the extension, that of entry tables to the owner of the
 /// tables, or they belong to a superuser; and so does all that is in them.
 fn check_schemas(
     client: &mut SpiClient<'_>,
@@ -171,7 +213,7 @@ fn check_schemas(
     is_first: bool,
 ) -> Result<(), Error> {
     let extension = grant::extension_owner(client)?.unwrap_or(owner);
-    for schema in ["kepler", "kepler_data"] {
+    for schema in ["kepler", "kepler_internal", "kepler_data"] {
         let found = client
             .update(
                 "SELECT n.nspowner FROM pg_catalog.pg_namespace AS n WHERE n.nspname = $1",
@@ -184,7 +226,7 @@ fn check_schemas(
             .flatten();
         let Some(schema_owner) = found else { continue };
         // Functions are called by name: whoever made another of the same name would be called.
-        let trusted = if schema == "kepler" { extension } else { owner };
+        let trusted = if schema == "kepler_data" { owner } else { extension };
         if schema_owner != trusted && !role::is_superuser(schema_owner) {
             let (owner, trusted) = (role::name(schema_owner), role::name(trusted));
             return Err(AccessError::ForeignSchema { schema, owner, trusted }.into());
@@ -267,10 +309,10 @@ fn check_database(client: &mut SpiClient<'_>) -> Result<(), Error> {
         .first();
     let (encoding, vector) = row.get_two::<String, String>()?;
     if let Some(encoding) = encoding.filter(|name| name != "UTF8") {
-        return Err(Error::Encoding(encoding));
+        return Err(InstallError::Encoding(encoding).into());
     }
     if let Some(found) = vector.filter(|text| older(text, &OLDEST_VECTOR)) {
-        return Err(Error::VectorTooOld { found });
+        return Err(InstallError::VectorTooOld { found }.into());
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What ends a call about memories.
 
+use crate::error::Report;
 use pgrx::PgSqlErrorCode;
 use std::borrow::Cow;
 
@@ -46,12 +47,10 @@ pub(crate) enum MemoryError {
     NotATable { table: String, kind: String },
     #[error("{table} has rows in a foreign table")]
     ForeignPart { table: String, part: String },
-    #[error("argument \"condition\" is not valid")]
-    BadCondition { problems: Vec<String> },
 }
 
-impl MemoryError {
-    pub(crate) fn code(&self) -> PgSqlErrorCode {
+impl Report for MemoryError {
+    fn code(&self) -> PgSqlErrorCode {
         use PgSqlErrorCode::*;
         match self {
             Self::NoSpace { .. } | Self::NoSpaces => ERRCODE_UNDEFINED_OBJECT,
@@ -64,7 +63,6 @@ impl MemoryError {
             | Self::NothingToSearchFor
             | Self::NoTimeBetween
             | Self::Invalid { .. }
-            | Self::BadCondition { .. }
             | Self::BadWeights { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::InvalidMessage { code, .. } => match code.as_ref() {
                 "unknown_user" => ERRCODE_FOREIGN_KEY_VIOLATION,
@@ -79,7 +77,7 @@ impl MemoryError {
         }
     }
 
-    pub(crate) fn detail(&self) -> Option<String> {
+    fn detail(&self) -> Option<String> {
         Some(match self {
             Self::NoSpace { known, .. } if known.is_empty() => "There is none yet.".to_owned(),
             Self::NoSpace { known, .. } => format!("There are: {}.", known.join(", ")),
@@ -91,7 +89,6 @@ impl MemoryError {
             },
             Self::EmbeddedMeanwhile { what, id } => format!("It is the {what} \"{id}\"."),
             Self::BadWeights { problems }
-            | Self::BadCondition { problems }
             | Self::InvalidMessage { problems, .. }
             | Self::Invalid { problems } => problems.join("\n"),
             Self::NotATable { kind, .. } => match kind.as_str() {
@@ -110,7 +107,7 @@ impl MemoryError {
         })
     }
 
-    pub(crate) fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoSpace { .. } | Self::NoSpaces => {
                 "SELECT kepler.create_embedding_space('…', dimensions => …, model => '…');"

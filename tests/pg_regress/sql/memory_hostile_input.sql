@@ -91,18 +91,25 @@ SELECT count(*) FROM kepler.search_memories(query_text => repeat('word ', 20001)
 CREATE TABLE chunks (id bigint, v vector(2), size numeric);
 INSERT INTO chunks VALUES (9007199254740993, '[1, 1]', 1.5000000000000000000000001), (9007199254740992, '[1, 1]', 1.5);
 SELECT document FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '{"size": 1.5000000000000000000000001}');
-SELECT document FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '{"size": [1.50], "id": 9007199254740992}');
-SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '{"id": []}');
+SELECT document FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '{"size": {"$in": [1.50]}, "id": 9007199254740992}');
+SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '{"id": {"$in": []}}');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '{"id": [null], "xmin": 1, "v": "[1,1]", "size": {"$gt": 1}}');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '[]');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => nested('{"a":', '1', '}', 5000)::jsonb);
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '{"id": 1.5}');
+-- As many levels, comparisons and values as a filter may have, and one more.
+SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => nested('{"$not":', '{"id": {"$gt": 1}}', '}', 64)::jsonb);
+SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => nested('{"$not":', '{"id": {"$gt": 1}}', '}', 65)::jsonb);
+SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => (SELECT jsonb_build_object('$or', jsonb_agg(jsonb_build_object('id', 9007199254740000 + i))) FROM generate_series(1, 1000) AS i));
+SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => (SELECT jsonb_build_object('$or', jsonb_agg(jsonb_build_object('id', i))) FROM generate_series(1, 1001) AS i));
+SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => (SELECT jsonb_build_object('id', jsonb_build_object('$in', jsonb_agg(9007199254730000 + i))) FROM generate_series(1, 20000) AS i));
+SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '[{"op": "$eq", "path": ["id\" IS NULL OR \"id"], "value": 1}, {"op": "$eq", "path": [""], "value": 1}]');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', min_similarity => 'NaN');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', 10000);
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', 10001);
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', NULL);
 SELECT similarity, distance FROM kepler.search_vectors('chunks', 'v', '[3e38, 3e38]', 1, metric => 'l2');
-SELECT * FROM kepler.recall_check(k => 10000);
+SELECT * FROM kepler.recall_check(max_rows => 10000);
 SELECT * FROM kepler.recall_check('');
 
 -- Rights: to the schema, the table, and the space.
