@@ -12,6 +12,7 @@ use super::large::PlanForLargeTables;
 use super::plan::LocalSettings;
 use crate::settings;
 use pgrx::pg_sys;
+use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
 
@@ -21,6 +22,28 @@ const PLANNING: &[(&CStr, &CStr)] =
 
 /// How Postgres' own statements for foreign keys begin (`ri_triggers.c`).
 const FOREIGN_KEY: [&[u8]; 3] = [b"SELECT 1 FROM ONLY ", b"DELETE FROM ONLY ", b"UPDATE ONLY "];
+
+thread_local! {
+    /// Whether statements of Rust that are planned for their values are planned so.
+    static WANTED: Cell<u32> = const { Cell::new(0) };
+}
+
+/// While this lives, statements of this session on nothing but Kepler's tables are planned as if these were large.
+pub(crate) struct OwnTablesAreLarge(());
+
+impl OwnTablesAreLarge {
+    pub(crate) fn begin() -> Self {
+        WANTED.set(WANTED.get() + 1);
+        Self(())
+    }
+}
+
+/// Also while an error unwinds.
+impl Drop for OwnTablesAreLarge {
+    fn drop(&mut self) {
+        WANTED.set(WANTED.get().saturating_sub(1));
+    }
+}
 
 /// The hook that was there before ours.
 static BEFORE: OnceLock<pg_sys::planner_hook_type> = OnceLock::new();
@@ -45,7 +68,7 @@ unsafe extern "C-unwind" fn plan(
     // SAFETY: Postgres calls the hook with a query that it wants planned; what was there before plans it.
     unsafe {
         let for_large = settings::planner_hooks()
-            && (settings::plan_for_large_tables() || checks_foreign_key(text))
+            && (WANTED.get() > 0 || settings::plan_for_large_tables() || checks_foreign_key(text))
             && !names_foreign_table(query);
         let _planning =
             for_large.then(|| (LocalSettings::set(PLANNING), PlanForLargeTables::begin()));

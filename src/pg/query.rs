@@ -6,6 +6,7 @@
 
 use crate::pg::array::Array;
 use crate::pg::plan::{Order, OwnedStatement, Parameter, Rows};
+use crate::pg::planner::OwnTablesAreLarge;
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
@@ -93,8 +94,9 @@ impl Parameters {
     }
 
     /// The same with a fresh snapshot: for what must see what others have committed while this waited
-    /// for a lock.
+    /// for a lock. Kepler's tables count as large, whatever statistics say of them.
     pub(crate) fn run_fresh<'conn>(&self, client: &mut SpiClient<'conn>, sql: &str) -> Rows<'conn> {
+        let _large = OwnTablesAreLarge::begin();
         self.execute(client, sql, false)
     }
 
