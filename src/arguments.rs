@@ -1,10 +1,121 @@
 //! Arguments as SQL passes them, where anything may be NULL: checked, with all that is wrong said at once.
 
-use crate::error::Error;
+use crate::error::{Error, Report};
+use crate::jsonb::elements::{MAX_ELEMENTS, Undivided};
+use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys::panic::ErrorReport;
 use serde_json::{Map, Value};
 
 /// The longest name that is part of a key (workspace, entity type, source), in bytes.
 const MAX_NAME: usize = 128;
+
+/// What is wrong with an argument.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ArgumentError {
+    #[error("argument \"{0}\" must not be NULL")]
+    Null(&'static str),
+    #[error("argument \"{0}\" must not be blank")]
+    Blank(&'static str),
+    #[error("argument \"{argument}\" must be one of {legal}, not \"{given}\"")]
+    BadChoice { argument: &'static str, legal: &'static str, given: String },
+    #[error("argument \"{argument}\" is longer than {limit} bytes")]
+    TooLong { argument: &'static str, limit: usize },
+    #[error("argument \"options\" is not valid")]
+    BadOptions { problems: Vec<String>, known: String },
+}
+
+impl Report for ArgumentError {
+    fn code(&self) -> PgSqlErrorCode {
+        match self {
+            Self::Null(_) => PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            Self::Blank(_)
+            | Self::BadChoice { .. }
+            | Self::TooLong { .. }
+            | Self::BadOptions { .. } => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+        }
+    }
+
+    fn detail(&self) -> Option<String> {
+        match self {
+            Self::BadOptions { problems, .. } => Some(problems.join("\n")),
+            _ => None,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::BadOptions { known, .. } if !known.is_empty() => {
+                Some(format!("Known options: {known}."))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The functions of SQL check their arguments first.
+impl From<ArgumentError> for ErrorReport {
+    fn from(error: ArgumentError) -> Self {
+        Error::from(error).into()
+    }
+}
+
+/// A batch that cannot be cut into elements. What is wrong with one element does not end the call.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BatchError {
+    #[error("\"{argument}\" must be a JSON array")]
+    NotAnArray { argument: &'static str, found: String },
+    #[error("\"{argument}\" is not valid JSON: {problem}")]
+    Broken { argument: &'static str, problem: &'static str, ordinal: usize, offset: usize },
+    #[error("\"{argument}\" holds more than {MAX_ELEMENTS} elements")]
+    TooManyElements { argument: &'static str },
+}
+
+impl BatchError {
+    pub(crate) fn of(argument: &'static str, undivided: Undivided) -> Self {
+        match undivided {
+            Undivided::NotAnArray { found } => Self::NotAnArray { argument, found },
+            Undivided::Broken { problem, ordinal, offset } => {
+                Self::Broken { argument, problem, ordinal, offset }
+            }
+            Undivided::TooMany => Self::TooManyElements { argument },
+        }
+    }
+}
+
+impl Report for BatchError {
+    fn code(&self) -> PgSqlErrorCode {
+        match self {
+            Self::NotAnArray { .. } | Self::Broken { .. } => {
+                PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION
+            }
+            Self::TooManyElements { .. } => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+        }
+    }
+
+    fn detail(&self) -> Option<String> {
+        match self {
+            Self::NotAnArray { found, .. } => Some(format!("The text {found}.")),
+            Self::Broken { ordinal, offset, .. } => Some(format!(
+                "At element {ordinal}, byte {offset} of the text. Nothing was written."
+            )),
+            Self::TooManyElements { .. } => None,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotAnArray { argument: "records", .. } => {
+                "Pass [ … ], or use kepler.upsert_record for a single record.".to_owned()
+            }
+            Self::NotAnArray { .. } => "Pass [ … ], for a single element too.".to_owned(),
+            Self::Broken { argument, .. } => format!(
+                "A text that was cut off or garbled cannot be divided into {argument}. Send it \
+                 again whole."
+            ),
+            Self::TooManyElements { .. } => "Send them in several calls.".to_owned(),
+        })
+    }
+}
 
 /// A JSON object of options, read key by key. All that is wrong with it is reported at once.
 pub(crate) struct OptionsObject {
@@ -14,10 +125,10 @@ pub(crate) struct OptionsObject {
 }
 
 impl OptionsObject {
-    pub(crate) fn open(options: Value) -> Result<Self, Error> {
+    pub(crate) fn open(options: Value) -> Result<Self, ArgumentError> {
         match options {
             Value::Object(given) => Ok(Self { given, known: Vec::new(), problems: Vec::new() }),
-            _ => Err(Error::BadOptions {
+            _ => Err(ArgumentError::BadOptions {
                 problems: vec!["it must be a JSON object".to_owned()],
                 known: String::new(),
             }),
@@ -36,7 +147,7 @@ impl OptionsObject {
     }
 
     /// Fails if anything was wrong, or is left over.
-    pub(crate) fn close(mut self) -> Result<(), Error> {
+    pub(crate) fn close(mut self) -> Result<(), ArgumentError> {
         for key in self.given.keys() {
             let token = key.replace('~', "~0").replace('/', "~1");
             self.problems.push(format!("/{token}: unknown option"));
@@ -44,23 +155,26 @@ impl OptionsObject {
         if self.problems.is_empty() {
             return Ok(());
         }
-        Err(Error::BadOptions { problems: self.problems, known: self.known.join(", ") })
+        Err(ArgumentError::BadOptions { problems: self.problems, known: self.known.join(", ") })
     }
 }
 
 /// An argument that must be there.
-pub(crate) fn required(argument: &'static str, value: Option<String>) -> Result<String, Error> {
-    value.ok_or(Error::NullArgument(argument))
+pub(crate) fn required(
+    argument: &'static str,
+    value: Option<String>,
+) -> Result<String, ArgumentError> {
+    value.ok_or(ArgumentError::Null(argument))
 }
 
 /// An argument that must be there, not blank, and short enough for a key.
-pub(crate) fn name(argument: &'static str, value: Option<String>) -> Result<String, Error> {
+pub(crate) fn name(argument: &'static str, value: Option<String>) -> Result<String, ArgumentError> {
     let value = required(argument, value)?;
     if value.trim().is_empty() {
-        return Err(Error::BlankArgument(argument));
+        return Err(ArgumentError::Blank(argument));
     }
     if value.len() > MAX_NAME {
-        return Err(Error::TooLong { argument, limit: MAX_NAME });
+        return Err(ArgumentError::TooLong { argument, limit: MAX_NAME });
     }
     Ok(value)
 }

@@ -1,5 +1,6 @@
 //! Divides the steps that a run logs: an element that cannot be stored does not spoil the others.
 
+use crate::arguments::BatchError;
 use crate::error::Error;
 use crate::jsonb::parse::{InvalidCharacters, Parser, Problem};
 use crate::jsonb::{elements, lenient, scan};
@@ -44,7 +45,7 @@ fn execution_steps_given(
         }
         Ok(end)
     })
-    .map_err(|undivided| Error::undivided("steps", undivided))?;
+    .map_err(|undivided| Error::from(BatchError::of("steps", undivided)))?;
     Ok(TableIterator::new(steps.into_iter().enumerate().map(|(at, step)| {
         let ordinal = at as i32 + 1;
         match step.text {

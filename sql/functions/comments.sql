@@ -20,7 +20,8 @@ COMMENT ON FUNCTION kepler.current_workspace_id() IS
 'The workspace that calls and inserts use unless they name one: the setting kepler.workspace_id, or default. It is not looked up. Only a superuser may change the setting directly.';
 
 COMMENT ON FUNCTION kepler.cuid() IS
-'A new identifier (CUID2): 24 lower-case letters and digits, the first a letter.';
+'A new identifier: 24 lower-case letters and digits, the first a letter (^[a-z][a-z0-9]{23}$).
+Ids are in the order of their making, to the millisecond; within a session each is greater than the one before. An id holds its time (nine base-36 digits, which every reader can decode) and 72 bits of randomness.';
 
 COMMENT ON FUNCTION kepler.jsonb_hash(jsonb) IS
 '128 bits over what a document says. Key order, white space, escapes and the spelling of numbers (1, 1.0, 1e0) do not count; everything else does. The same on every machine and in every version. Not cryptographic. NULL gives NULL.';

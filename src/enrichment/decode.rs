@@ -2,6 +2,7 @@
 //!
 //! What is wrong with one element rejects that element; only a text that cannot be divided ends the call.
 
+use crate::arguments::BatchError;
 use crate::error::Error;
 use crate::jsonb::elements::{self, describe, not_an_object};
 use crate::jsonb::lenient;
@@ -75,7 +76,7 @@ pub(crate) fn batch(text: &str) -> Result<Vec<Element>, Error> {
         batch.push(element);
         Ok(end)
     })
-    .map_err(|undivided| Error::undivided("results", undivided))?;
+    .map_err(|undivided| BatchError::of("results", undivided))?;
     Ok(batch)
 }
 

@@ -5,8 +5,8 @@
 //! tell a document that stays what it is from one that is not there. Between the two statements other
 //! sessions may commit; if the row then would change after all, the UPDATE is tried again.
 
-use super::api;
 use super::current_date;
+use super::datum;
 use super::error::JsonUpdateError;
 use super::once::Once;
 use super::target::{Shape, Target};
@@ -84,7 +84,7 @@ pub(super) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Optio
     let resolved = current_date::resolve(asked, now() / 1_000 + EPOCH)?;
     let given = resolved.as_ref().map_or(request.operations, |o| pg_sys::Datum::from(o.as_ptr()));
     // Wrong operations are an error whether there is such a row or not.
-    let operations = api::operations(given)?;
+    let operations = datum::operations(given)?;
     let shape = Shape {
         relation: request.relation,
         key: key_columns(request.key)?,
@@ -154,7 +154,7 @@ pub(super) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Optio
             return Err(JsonUpdateError::Moved { expected, found: None }.into());
         }
         let empty = with_length(&Builder::empty_object());
-        let new = api::updated(&operations, &empty[4..], true)?;
+        let new = datum::updated(&operations, &empty[4..], true)?;
         let new = new.map_or_else(|| pg_sys::Datum::from(empty.as_ptr()), |new| new.datum());
         let rows = match request.new_row.filter(|_| has_others) {
             Some(_) => target.insert.run(client, &[Some(new), key, request.new_row]),

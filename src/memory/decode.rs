@@ -6,7 +6,8 @@ use super::embedding::Embedding;
 use super::error::MemoryError;
 use super::rejection::{Fault, Rejection};
 use super::space::Space;
-use crate::error::Error;
+use crate::arguments::BatchError;
+use crate::error::{Error, Report};
 use crate::field_types::kind::FieldKind;
 use crate::field_types::problem::Code;
 use crate::field_types::scalar::{self, Scratch};
@@ -132,7 +133,7 @@ pub(crate) fn batch(
         batch.push(element);
         Ok(end)
     })
-    .map_err(|undivided| Error::undivided(argument, undivided))?;
+    .map_err(|undivided| BatchError::of(argument, undivided))?;
     Ok(batch)
 }
 
@@ -162,7 +163,7 @@ pub(crate) fn embeddings(
         batch.push(element);
         Ok(end)
     })
-    .map_err(|undivided| Error::undivided(argument, undivided))?;
+    .map_err(|undivided| BatchError::of(argument, undivided))?;
     Ok(batch)
 }
 

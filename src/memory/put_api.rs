@@ -8,7 +8,7 @@ use super::error::MemoryError;
 use super::put::{self, Outcome};
 use super::set_embeddings::told;
 use super::space::Space;
-use crate::arguments::required;
+use crate::arguments::{ArgumentError, required};
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::pg::row::Row;
@@ -99,14 +99,14 @@ fn remember(
 ) -> Result<Row<2>, ErrorReport> {
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
-    let content = content.ok_or(Error::NullArgument("content"))?;
+    let content = content.ok_or(ArgumentError::Null("content"))?;
     let memory = NewMemory {
         // SAFETY: declared in SQL as text and as jsonb.
         content: unsafe { spelt::text(&content) },
         is_json: content.oid() == pg_sys::JSONBOID,
         user_id,
         context_type: required("context_type", context_type)?,
-        relevance_score: relevance_score.ok_or(Error::NullArgument("relevance_score"))?,
+        relevance_score: relevance_score.ok_or(ArgumentError::Null("relevance_score"))?,
         // SAFETY: declared in SQL as jsonb.
         metadata: metadata
             .map(|given| varlena::whole(unsafe { varlena::aligned_bytes(given.datum()) })),
@@ -116,7 +116,7 @@ fn remember(
         // SAFETY: declared in SQL as vector.
         embedding: embedding.map(|given| unsafe { Embedding::from_datum(given.datum()) }),
     };
-    let dedupe = dedupe.ok_or(Error::NullArgument("dedupe"))?;
+    let dedupe = dedupe.ok_or(ArgumentError::Null("dedupe"))?;
     let answer = Spi::connect_mut(|client| {
         put::lock(&workspace_id, dedupe);
         let embedded = memory.embedding.is_some();
@@ -128,12 +128,12 @@ fn remember(
         }
         if !faults.is_empty() {
             let problems = faults.into_iter().map(|fault| fault.text).collect();
-            return Err(MemoryError::Invalid { problems }.into());
+            return Err(Error::from(MemoryError::Invalid { problems }));
         }
         // What the database has against it is told in its own words.
         let memory = vec![Ok(memory)];
         let answers = put::run(client, &workspace_id, space.as_ref(), memory, dedupe, false)?;
-        answers.into_iter().next().ok_or(Error::NullArgument("content"))
+        Ok(answers.into_iter().next().ok_or(ArgumentError::Null("content"))?)
     })?;
     if answer.outcome == Outcome::Rejected {
         let problems = answer.rejection.into_iter().map(|rejection| rejection.text).collect();
@@ -169,8 +169,8 @@ fn remember_many(
 > {
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
-    let dedupe = dedupe.ok_or(Error::NullArgument("dedupe"))?;
-    let text = memories.ok_or(Error::NullArgument("memories"))?;
+    let dedupe = dedupe.ok_or(ArgumentError::Null("dedupe"))?;
+    let text = memories.ok_or(ArgumentError::Null("memories"))?;
     let answers = Spi::connect_mut(|client| {
         put::lock(&workspace_id, dedupe);
         // A space is needed only if something has an embedding.

@@ -1,12 +1,14 @@
 //! How good the searches of a workspace are: live results held against exact ones.
 
 use super::access::Reader;
+use super::arguments::in_range;
 use super::embedded::Embedded;
 use super::messages;
 use super::nearest::{Condition, Search};
 use super::scope::{Scope, User};
-use super::search::{in_range, within_space};
+use super::search::within_space;
 use super::space::Space;
+use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::pg::clock::now;
@@ -146,16 +148,16 @@ fn recall_check(
 ) -> Result<Row<7>, ErrorReport> {
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
-    let samples = samples.ok_or(Error::NullArgument("samples"))?;
-    let k = max_rows.ok_or(Error::NullArgument("max_rows"))?;
+    let samples = samples.ok_or(ArgumentError::Null("samples"))?;
+    let k = max_rows.ok_or(ArgumentError::Null("max_rows"))?;
     in_range("samples", f64::from(samples), 1.0, f64::from(MAX_SAMPLES)).map_err(Error::from)?;
     in_range("max_rows", f64::from(k), 1.0, f64::from(MAX_K)).map_err(Error::from)?;
-    let embedded = match searched.ok_or(Error::NullArgument("searched"))? {
+    let embedded = match searched.ok_or(ArgumentError::Null("searched"))? {
         "memories" => Embedded::Memories,
         "messages" => Embedded::Messages,
         given => {
             let (legal, given) = ("memories, messages", given.to_owned());
-            return Err(Error::BadChoice { argument: "searched", legal, given }.into());
+            return Err(ArgumentError::BadChoice { argument: "searched", legal, given }.into());
         }
     };
     let mut measured = Spi::connect_mut(|client| {

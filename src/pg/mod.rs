@@ -1,4 +1,5 @@
-//! The few places where Rust touches Postgres' memory by hand, a file for each need.
+//! Postgres from Rust: statements and their plans, values, arrays, locks, roles and memory. A file for each need, as far
+//! as pgrx does not meet it, or at a price for each row.
 
 pub(crate) mod advisory;
 pub(crate) mod array;

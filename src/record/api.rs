@@ -5,6 +5,7 @@ use super::entity;
 use super::options::{Arguments, Request};
 use super::outcome::{Outcome, Rejection};
 use super::upsert::{self, Answer};
+use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::jsonb::hash::Hasher;
@@ -244,7 +245,7 @@ fn set_entity_options(
         options: None,
     };
     require_tables()?;
-    let options = options.map(|options| options.0).ok_or(Error::NullArgument("options"))?;
+    let options = options.map(|options| options.0).ok_or(ArgumentError::Null("options"))?;
     let request = arguments.check()?;
     let options = entity::read_options(options)?;
     Ok(Spi::connect_mut(|client| entity::set_options(client, &request, &options))?)
@@ -256,7 +257,7 @@ const LARGE_BATCH: usize = 32 << 20;
 fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answer>, Error> {
     require_tables()?;
     let request = arguments.check()?;
-    let records = records.ok_or(Error::NullArgument("records"))?;
+    let records = records.ok_or(ArgumentError::Null("records"))?;
     let elements = decode::batch(records, &request.shape, now(), || {
         check_for_interrupts!();
     })?;
@@ -276,14 +277,14 @@ fn upsert_one(
 ) -> Result<Answer, Error> {
     require_tables()?;
     let request: Request = arguments.check()?;
-    let deleted = deleted.ok_or(Error::NullArgument("deleted"))?;
+    let deleted = deleted.ok_or(ArgumentError::Null("deleted"))?;
     let element = decode::single(external_id, data, source_updated_at, deleted, now());
     let (answers, handled) =
         Spi::connect_mut(|client| upsert::run(client, &request, vec![element]))?;
     if handled >= LARGE_BATCH {
         memory::release_unused();
     }
-    answers.into_iter().next().ok_or(Error::NullArgument("data"))
+    Ok(answers.into_iter().next().ok_or(ArgumentError::Null("data"))?)
 }
 
 fn rows(answers: Vec<Answer>) -> TableIterator<'static, BatchRow> {

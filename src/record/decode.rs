@@ -6,7 +6,7 @@
 use super::options::Shape;
 use super::outcome::{Reason, Rejection};
 use super::time;
-use crate::error::Error;
+use crate::arguments::BatchError;
 use crate::jsonb::elements::{self, describe, not_an_object};
 use crate::jsonb::parse::{InvalidCharacters, ParseError, Parser, Problem, unescape};
 use crate::jsonb::{number, scan};
@@ -39,7 +39,7 @@ pub(crate) fn batch<'a>(
     shape: &Shape,
     now: i64,
     mut each: impl FnMut(),
-) -> Result<Vec<Element<'a>>, Error> {
+) -> Result<Vec<Element<'a>>, BatchError> {
     let text = text.as_bytes();
     let mut batch = Vec::new();
     elements::divide(text, |at| {
@@ -48,7 +48,7 @@ pub(crate) fn batch<'a>(
         each();
         Ok(end)
     })
-    .map_err(|undivided| Error::undivided("records", undivided))?;
+    .map_err(|undivided| BatchError::of("records", undivided))?;
     Ok(batch)
 }
 

@@ -2,7 +2,7 @@
 
 use super::add::{self, Answer};
 use super::decode::{self, NewMessage};
-use crate::arguments::required;
+use crate::arguments::{ArgumentError, required};
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::memory::access::activated;
@@ -59,7 +59,7 @@ fn add_messages(
 > {
     require_tables()?;
     let conversation_id = required("conversation_id", conversation_id)?;
-    let text = messages.ok_or(Error::NullArgument("messages"))?;
+    let text = messages.ok_or(ArgumentError::Null("messages"))?;
     let workspace_id = workspace::argument(workspace_id)?;
     let answers = Spi::connect_mut(|client| {
         // A space is needed only if something has an embedding.
@@ -151,7 +151,7 @@ fn add_message(
         }
         let place = (workspace_id.as_str(), conversation_id.as_str());
         let answers = add::run(client, place, space.as_ref(), vec![Ok(message)], false)?;
-        answers.into_iter().next().ok_or(Error::NullArgument("content"))
+        Ok(answers.into_iter().next().ok_or(ArgumentError::Null("content"))?)
     })?;
     let Answer { message_id, number, outcome, rejection } = answer;
     if let Some(rejection) = rejection {

@@ -1,5 +1,6 @@
 //! Reads the elements of a batch of messages.
 
+use crate::arguments::BatchError;
 use crate::error::Error;
 use crate::jsonb::elements;
 use crate::memory::decode::{Reader, objects};
@@ -97,7 +98,7 @@ pub(super) fn batch(
         batch.push(element);
         Ok(end)
     })
-    .map_err(|undivided| Error::undivided("messages", undivided))?;
+    .map_err(|undivided| BatchError::of("messages", undivided))?;
     Ok(batch)
 }
 

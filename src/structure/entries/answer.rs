@@ -2,6 +2,7 @@
 
 use super::violation::Violation;
 use crate::error::Error;
+use crate::structure::entries::error::EntriesError;
 use std::collections::HashMap;
 
 /// What became of an element.
@@ -107,11 +108,12 @@ impl Answers {
         if count > MAX_LINES {
             lines.push(format!("… and {} more", count - MAX_LINES));
         }
-        Err(Error::InvalidEntries {
+        Err(EntriesError::Invalid {
             code: first.problem.code.sqlstate(),
             rejected: rejected().count(),
             total: self.all.len(),
             lines,
-        })
+        }
+        .into())
     }
 }

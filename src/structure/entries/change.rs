@@ -17,12 +17,14 @@ use super::key::Key;
 use super::land::{Landing, ordinals};
 use super::validator::Filling;
 use super::violation::Violation;
+use crate::arguments::BatchError;
 use crate::error::Error;
 use crate::field_types::problem::Code;
 use crate::field_types::stored::compare;
 use crate::jsonb::elements;
 use crate::pg::array::{self, Array, Starts};
 use crate::pg::plan::{Parameter, Row};
+use crate::structure::entries::error::EntriesError;
 use pgrx::check_for_interrupts;
 use pgrx::spi::SpiClient;
 use std::collections::{HashMap, HashSet};
@@ -114,7 +116,7 @@ fn read_batch(landing: &mut Landing<'_>, set: usize, text: &str) -> Result<Rows,
         landing.answers.push(violations);
         Ok(end)
     })
-    .map_err(|undivided| Error::undivided("entries", undivided))?;
+    .map_err(|undivided| BatchError::of("entries", undivided))?;
     Ok(rows)
 }
 
@@ -185,7 +187,7 @@ impl Batch<'_> {
                 return Ok(());
             }
         }
-        Err(Error::EntriesContended)
+        Err(EntriesError::Contended.into())
     }
 
     fn is_rejected(&self, row: u32) -> bool {

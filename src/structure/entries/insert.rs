@@ -6,6 +6,7 @@ use super::entry_table::EntryTable;
 use super::identity::random_uuid;
 use super::land::Landing;
 use super::validator::{Column, Filling};
+use crate::arguments::BatchError;
 use crate::error::Error;
 use crate::field_types::kind::FieldKind;
 use crate::id::new_id;
@@ -45,7 +46,7 @@ pub(crate) fn insert(
         landing.answers.push(violations);
         Ok(end)
     })
-    .map_err(|undivided| Error::undivided("entries", undivided))?;
+    .map_err(|undivided| BatchError::of("entries", undivided))?;
     landing.land(client, &mut rows, None);
     Ok(landing.answers)
 }
