@@ -2,7 +2,7 @@
 -- the form to prefer: it keeps every digit and every key that was sent.
 
 CREATE FUNCTION kepler.insert_entries(
-    name text,
+    entry_table text,
     entries json,
     on_error text DEFAULT 'reject',
     workspace_id text DEFAULT kepler.current_workspace_id()
@@ -13,7 +13,7 @@ LANGUAGE sql VOLATILE
 AS $$ SELECT * FROM kepler.insert_entries($1, $2::pg_catalog.text, $3, $4) $$;
 
 CREATE FUNCTION kepler.upsert_entries(
-    name text,
+    entry_table text,
     key_fields text[],
     entries json,
     on_error text DEFAULT 'reject',
@@ -25,7 +25,7 @@ LANGUAGE sql VOLATILE
 AS $$ SELECT * FROM kepler.upsert_entries($1, $2, $3::pg_catalog.text, $4, $5) $$;
 
 CREATE FUNCTION kepler.update_entries(
-    name text,
+    entry_table text,
     entries json,
     on_error text DEFAULT 'reject',
     workspace_id text DEFAULT kepler.current_workspace_id()
@@ -36,7 +36,7 @@ LANGUAGE sql VOLATILE
 AS $$ SELECT * FROM kepler.update_entries($1, $2::pg_catalog.text, $3, $4) $$;
 
 CREATE FUNCTION kepler.insert_entries(
-    name text,
+    entry_table text,
     entries jsonb,
     on_error text DEFAULT 'reject',
     workspace_id text DEFAULT kepler.current_workspace_id()
@@ -47,7 +47,7 @@ LANGUAGE sql VOLATILE
 AS $$ SELECT * FROM kepler.insert_entries($1, $2::pg_catalog.text, $3, $4) $$;
 
 CREATE FUNCTION kepler.upsert_entries(
-    name text,
+    entry_table text,
     key_fields text[],
     entries jsonb,
     on_error text DEFAULT 'reject',
@@ -59,7 +59,7 @@ LANGUAGE sql VOLATILE
 AS $$ SELECT * FROM kepler.upsert_entries($1, $2, $3::pg_catalog.text, $4, $5) $$;
 
 CREATE FUNCTION kepler.update_entries(
-    name text,
+    entry_table text,
     entries jsonb,
     on_error text DEFAULT 'reject',
     workspace_id text DEFAULT kepler.current_workspace_id()

@@ -321,6 +321,10 @@ COMMENT ON COLUMN kepler.enrichment_turns.fair_key IS 'Entity that was served la
 COMMENT ON TABLE kepler.enrichment_attempts IS 'How each claim of a record ended that was settled or expired; append-only';
 COMMENT ON COLUMN kepler.enrichment_attempts.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.enrichment_attempts.attempt IS 'Number of the attempt, from 1';
+COMMENT ON COLUMN kepler.enrichment_attempts.outcome IS 'How it ended';
 COMMENT ON COLUMN kepler.enrichment_attempts.error IS 'What the worker said, or why it was ended';
 
 COMMENT ON VIEW kepler.failed_enrichments IS 'Dead letters: records that are FAILED, with what the last attempt said where the log still has it, and records that the database refuses to write, so that no worker gets them';
+COMMENT ON COLUMN kepler.failed_enrichments.enrichment_status IS 'FAILED, or UNAPPLIED for what the database refuses to write';
+COMMENT ON COLUMN kepler.failed_enrichments.attempt IS 'Number of the last attempt, where the log still has it';
+COMMENT ON COLUMN kepler.failed_enrichments.error IS 'What the worker said, or why the database refused';

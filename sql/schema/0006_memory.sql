@@ -111,6 +111,7 @@ CREATE TRIGGER forget_deleted AFTER DELETE ON kepler.memories
 
 COMMENT ON COLUMN kepler.workspaces.embedding_space IS 'Space that memories and messages are searched in, set by activate_embedding_space; NULL: the oldest that is ACTIVE';
 
+COMMENT ON COLUMN kepler.embedding_spaces.dimensions IS 'Of every embedding in the space';
 COMMENT ON TABLE kepler.embedding_spaces IS 'Embedding models side by side, each with tables of its own in kepler_data; made by create_embedding_space';
 COMMENT ON COLUMN kepler.embedding_spaces.model IS 'Which model makes its embeddings, for example text-embedding-3-small';
 COMMENT ON COLUMN kepler.embedding_spaces.metric IS 'How embeddings are compared';

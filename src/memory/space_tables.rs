@@ -39,7 +39,7 @@ fn administer<T>(
     requires = ["embedding_spaces"],
     sql = r#"
 CREATE FUNCTION kepler.create_embedding_space(
-    name text,
+    space text,
     dimensions integer,
     model text,
     metric text DEFAULT 'cosine'
@@ -49,7 +49,7 @@ AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "#
 )]
 fn create_embedding_space(
-    name: Option<String>,
+    space: Option<String>,
     dimensions: Option<i32>,
     model: Option<String>,
     metric: Option<String>,
@@ -58,7 +58,7 @@ fn create_embedding_space(
         let made = client.update(
             "SELECT kepler_internal.create_embedding_space($1, $2, $3, $4)::pg_catalog.oid",
             None,
-            &[name.into(), dimensions.into(), model.into(), metric.into()],
+            &[space.into(), dimensions.into(), model.into(), metric.into()],
         )?;
         Ok(made.first().get_one::<pg_sys::Oid>()?)
     })
