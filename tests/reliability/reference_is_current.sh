@@ -3,7 +3,7 @@
 # comments keep the rules, each of which notices what breaks it.
 # shellcheck source=../../tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
-"$ROOT/tools/reference.sh" --check
+if [[ -z ${REFERENCE_RULES_ONLY:-} ]]; then "$ROOT/tools/reference.sh" --check; fi
 
 start_server "${PG_MAJOR:-${PG:-18}}"
 database=kepler_rules_$$
@@ -27,7 +27,7 @@ answer='TABLE (ordinal integer, record_id text, outcome text, error_code text, e
 
 broken 'is not verb_object' "$(makes deleter 'record_ids text[]' void)"
 broken 'has no part of the reference' "$(makes delete_all 'record_ids text[]' void)"
-broken 'has a function that does not exist' "DROP FUNCTION kepler.version()"
+broken 'has a function that does not exist' "ALTER FUNCTION kepler.version() RENAME TO get_version"
 broken 'has a plural for a name' "$(makes delete_one 'record_ids text[]' "$answer")"
 broken 'doc in "doc" is an abbreviation' "$(makes delete_it 'doc text' void)"
 broken 'ref in "ref_log"' 'CREATE TABLE kepler.ref_log ()'
@@ -58,4 +58,4 @@ broken 'and it answers with none' "$(makes delete_it '' void "Does it.
 Outcomes: deleted.")"
 broken '"removed" is no outcome' "$(makes delete_them 'record_ids text[]' "$answer" "Does it.
 Outcomes: removed (why).")"
-broken 'exception verb_object for fold: nothing needs it' "DROP FUNCTION kepler.fold(text) CASCADE"
+broken 'exception verb_object for fold: nothing needs it' "ALTER FUNCTION kepler.fold(text) RENAME TO get_folded"
