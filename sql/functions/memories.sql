@@ -107,7 +107,7 @@ BEGIN
         FROM unnest(ids, outcomes) AS u (id, said);
         RETURN;
     EXCEPTION WHEN OTHERS THEN
-        IF NOT kepler_internal.is_refusal(SQLSTATE) THEN
+        IF kepler_internal.is_about_session(SQLSTATE) THEN
             RAISE;
         END IF;
         problem_code := SQLSTATE;

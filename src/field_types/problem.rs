@@ -1,4 +1,4 @@
-//! What is wrong with a value, or with the row that it is for: which rule it breaks, and a sentence for people.
+//! What is wrong with a value, or with the row that it is for: the rule that it breaks, and a sentence for people.
 
 use crate::jsonb::parse::{ParseError, Problem as JsonProblem};
 use crate::pg::subtransaction::SqlState;

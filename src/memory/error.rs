@@ -47,8 +47,6 @@ pub(crate) enum MemoryError {
     NotATable { table: String, kind: String },
     #[error("{table} has rows in a foreign table")]
     ForeignPart { table: String, part: String },
-    #[error("argument \"condition\" is not valid")]
-    BadCondition { problems: Vec<String> },
 }
 
 impl Report for MemoryError {
@@ -65,7 +63,6 @@ impl Report for MemoryError {
             | Self::NothingToSearchFor
             | Self::NoTimeBetween
             | Self::Invalid { .. }
-            | Self::BadCondition { .. }
             | Self::BadWeights { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::InvalidMessage { code, .. } => match code.as_ref() {
                 "unknown_user" => ERRCODE_FOREIGN_KEY_VIOLATION,
@@ -92,7 +89,6 @@ impl Report for MemoryError {
             },
             Self::EmbeddedMeanwhile { what, id } => format!("It is the {what} \"{id}\"."),
             Self::BadWeights { problems }
-            | Self::BadCondition { problems }
             | Self::InvalidMessage { problems, .. }
             | Self::Invalid { problems } => problems.join("\n"),
             Self::NotATable { kind, .. } => match kind.as_str() {
