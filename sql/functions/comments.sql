@@ -3,7 +3,7 @@
 
 COMMENT ON FUNCTION kepler.install() IS
 'Creates Kepler''s tables in the schema kepler, or upgrades them to the version of the library, in one transaction. It can be repeated.
-Returns one row for each step of the schema; result is applied (by this call) or present (before it).
+Returns one row for each step of the schema.
 Outcomes: applied (by this call), unchanged (it was there).
 Errors: 55P03 while another session runs it; 55000 if the tables are newer than the library; 0A000 if the database is not in UTF8 or pgvector is older than 0.8.4.';
 
@@ -11,7 +11,7 @@ COMMENT ON FUNCTION kepler.status() IS
 'Shows what is installed, how much data it holds and what waits: a JSON object with the versions of library, extension, schema, Postgres and pgvector, and the session''s workspace.
 tables: for each of Kepler''s tables the number of rows (of all workspaces), bytes, and whether the number is estimated (for an analysed table above 64 MB, and for a table that the caller may not read). made: entry tables and embeddings, added up.
 enrichment: oldest_ready_at, the number of leases and of expired leases. executions: the number of running and of overdue executions.
-For every level of access and for members of pg_monitor. Errors: 55000 before install().
+For every level of access and for members of pg_monitor.
 Errors: 55000 before install().';
 COMMENT ON FUNCTION kepler_internal.table_status(regclass) IS 'Internal: rows and bytes of a table';
 
@@ -34,10 +34,11 @@ record: a row of kepler.records, as in SELECT kepler.record_document(r) FROM kep
 
 COMMENT ON FUNCTION kepler.upsert_records(text, text, text, text, text, text, text, jsonb, text) IS
 'Inserts, updates, soft-deletes or leaves alone the records that a JSON array describes. Returns one row for each element, in the order of the array (ordinal begins at 1).
-records: the text of a JSON array. Without id_key, each element is an envelope {external_id, data, source_updated_at, deleted}, of which external_id and data are required. With id_key, each element is a flat document and is itself the data. id_key names the top-level field with its external id, updated_at_key the field with the source''s time.
+records: a JSON array, as text, json or jsonb. Prefer text: json and jsonb refuse some documents before this function can answer for them one by one. Without id_key, each element is an envelope {external_id, data, source_updated_at, deleted}, of which external_id and data are required. With id_key, each element is a flat document and is itself the data. id_key names the top-level field with its external id, updated_at_key the field with the source''s time.
 entity_type, source, connection_id: identify the entity, which is created if it does not exist.
 merge: replace (new data replaces the stored data), shallow (new top-level members replace stored ones), or deep (objects are merged at every level).
 options: {"invalid_characters": "strip"} removes what jsonb cannot hold (U+0000, lone surrogates) instead of rejecting the element.
+An element that is not valid, or that the database refuses (one of your constraints, indexes, triggers or policies; error_code is then the SQLSTATE, or not_written), is rejected by itself. The others are written.
 Outcomes: inserted, updated, refreshed, restored, deleted, unchanged, stale (older than what is stored), superseded (a later element is for the same record), rejected.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if records cannot be divided into elements; 54000 if there are more than 4,000,000; 23503 for an unknown workspace or connection; 40001 if records kept vanishing while it ran (run it again); 42501 if row security hides the entity.';
 
@@ -49,15 +50,15 @@ Errors: those of upsert_records.';
 
 COMMENT ON FUNCTION kepler.upsert_record(text, text, text, text, boolean, text, text, text, jsonb, text) IS
 'Upserts one record, given by its parts, and returns one row. Call it in a select list, for many rows of a table, or in FROM. (f(…)).* calls a function once for each of its columns: write FROM f(…) instead.
-data: the text of a JSON object; may be NULL if deleted is true.
-source_updated_at: when the source last changed the record, a text, read as in a batch (without an offset it is UTC). A time older than the stored one changes nothing (stale); NULL switches this guard off.
+data: a JSON object, as text, json or jsonb; may be NULL if deleted is true.
+source_updated_at: when the source last changed the record, a text, read as in a batch (without an offset it is UTC), a timestamptz, a timestamp or a date (UTC, whatever the session''s zone is), or a number, a Unix time. A time older than the stored one changes nothing (stale); NULL switches this guard off.
 deleted: true soft-deletes the record; an unknown record is inserted as a deleted one.
 The other arguments are those of upsert_records. The outcome of an invalid record is rejected.
 Outcomes: those of upsert_records.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace or connection; 40001 if the record kept vanishing (run it again); 42501 if row security hides the entity.';
 
 COMMENT ON FUNCTION kepler.fold(text) IS
-'Folds the case of a text: Unicode''s full case folding, in canonical composition. Two texts with equal results differ at most in case, or in how an accent is encoded.
+'Folds the case of content: Unicode''s full case folding, in canonical composition. Two texts with equal results differ at most in case, or in how an accent is encoded.
 The result is the same in every database, locale and version of Postgres, so an index over it survives dump and restore. NULL gives NULL.';
 
 COMMENT ON FUNCTION kepler.set_entity_options(text, jsonb, text, text, text) IS
@@ -86,25 +87,24 @@ Errors: 55000 before install(); 22004 for a NULL argument.';
 
 COMMENT ON FUNCTION kepler.create_entry_table(text, text, text) IS
 'Creates a table from a structure, in one transaction: records it in kepler.entry_tables, stores the structure as version 1 in kepler.structures, and creates the table in the schema kepler_data. Returns the table.
-name: the name that users give the table: at most 128 bytes, unique in the workspace. "Inventory Record" becomes kepler_data.inventory_record_1_entries; the number is unique in the database.
-structure: the text of a structure document, {"fields": [{"name", "type", …}], "key", "unique", "indexes", "checks"}, or of a JSON Schema of an object.
+entry_table: the name that users give the table: at most 128 bytes, unique in the workspace. "Inventory Record" becomes kepler_data.inventory_record_1_entries; the number is unique in the database.
+structure: as text, json or jsonb, a structure document, {"fields": [{"name", "type", …}], "key", "unique", "indexes", "checks"}, or of a JSON Schema of an object.
 The table belongs to the owner of kepler.entry_tables. Another caller may read and write it; row security shows its rows only in the workspace of the table.
-entry_table: what users call the table: at most 128 bytes, unique in the workspace. "Inventory Record" becomes kepler_data.inventory_record_1_entries; the number is unique in the database.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if structure is no JSON; 22023 with all problems of the structure, each with its JSON Pointer, in DETAIL; 23503 for an unknown workspace; 42P07 if the name is taken; 0A000 if Postgres cannot hold such a table; 55P03 if the lock on a referenced table could not be taken.';
 
 COMMENT ON FUNCTION kepler.plan_entry_table(text, text, text) IS
 'Shows the steps that alter_entry_table would take to reach a structure, or create_entry_table if the table does not exist, without taking them. Returns one row for each step, and no row if the table matches the structure.
+entry_table: what users call the table.
 structure: as for create_entry_table; a field''s renamed_from is its current name.
-class: instant (only the catalog changes), scan (every row is read), rewrite and convert (every row is written again: needs permission), or refused, in which case hazards says what to do instead. lock: the strongest lock on the table, held to the end of the transaction. est_rows: rows that are read or written. undo: how to undo the step, if possible.
-entry_table: what users call the table. structure: as for create_entry_table; a field''s renamed_from tells what it is called now.
+class: instant (only the catalog changes), scan (every row is read), rewrite and convert (every row is written again: needs permission), or refused, in which case hazards says what to do instead. lock: the strongest lock on the table, held to the end of the transaction. estimated_rows: rows that are read or written. undo: how to undo the step, if possible.
 Errors: those of create_entry_table, except 42P07 and 55P03.';
 
 COMMENT ON FUNCTION kepler.alter_entry_table(text, text, text[], jsonb, text) IS
 'Changes an entry table to match a structure, in one transaction. Returns the new version, or the current one if nothing changes. Columns and rules that users added by hand stay. A field that the structure no longer has is hidden, with its data: restore_field restores it.
+entry_table: what users call the table.
 structure: as for plan_entry_table.
 allow: an array of rewrite and convert, the classes of steps that need permission.
 options: {"version": n} fails unless n is the current version; {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for a lock.
-entry_table: what users call the table. structure: as for plan_entry_table.
 Errors: those of plan_entry_table; 42P01 for an unknown table; 0A000 if a step is refused; 55000 if a step needs permission; 23514 if entries block the change, with their number and keys in DETAIL; 55P03 if the lock could not be taken; 40001 if the table changed meanwhile (plan again).';
 
 COMMENT ON FUNCTION kepler.drop_entry_table(text, text) IS
@@ -143,12 +143,11 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unkn
 
 COMMENT ON FUNCTION kepler.insert_entries(text, text, text, text) IS
 'Inserts entries into an entry table. Returns one row for each, in the order of the array (ordinal begins at 1).
-name: the record name of the table. entries: the text of a JSON array of objects, whose keys are fields of the table. A missing field gets its default. Nothing is rounded, truncated or guessed, and an unknown field is an error. Whole numbers and decimals may be written as strings; bytes are base64; a time without an offset is UTC. The key, created_at and updated_at may be given (a generated bigint key only with the privilege UPDATE on its sequence, which is then moved on).
+entry_table: what users call the table. entries: a JSON array of objects, as text, json or jsonb, whose keys are fields of the table. Prefer text: jsonb keeps one of two equal keys, and json and jsonb refuse some documents before this function can answer for them one by one. A missing field gets its default. Nothing is rounded, truncated or guessed, and an unknown field is an error. Whole numbers and decimals may be written as strings; bytes are base64; a time without an offset is UTC. The key, created_at and updated_at may be given (a generated bigint key only with the privilege UPDATE on its sequence, which is then moved on).
 on_error: reject (any violation fails the call, which names all of them) or skip (the valid entries are written).
-entry_table: what users call the table. entries: a JSON array of objects, as text, json or jsonb, whose keys are fields of the table. A field that is left out gets its default; nothing is rounded, cut or guessed, and an unknown field is an error. Whole numbers and decimals may stand in strings; bytes are base64; a time without an offset is UTC. The key, created_at and updated_at may be given (a generated bigint key only with the privilege UPDATE on its sequence, which is then moved on).
 violations: of what is rejected, an array of objects with path (a JSON Pointer into entries), code and message.
 Outcomes: inserted, rejected.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if entries cannot be divided into elements; 54000 if there are more than 4,000,000; 42P01 for an unknown table; 23503 for an unknown workspace; with reject the SQLSTATE of the first violation.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if entries cannot be divided into elements; 54000 if there are more than 4,000,000; 42P01 for an unknown table; 23503 for an unknown workspace; with on_error reject the code of the first violation, as 23502 or 22P02.';
 
 COMMENT ON FUNCTION kepler.upsert_entries(text, text[], text, text, text) IS
 'Inserts, updates or leaves alone entries, and returns one row for each, as insert_entries does.
@@ -187,7 +186,7 @@ COMMENT ON FUNCTION kepler.validate_workflow(text, jsonb, jsonb, text[], text) I
 'Checks the definition of a workflow before it is stored: one row for each problem, no row if it is valid.
 user_id: the user whose connections the workflow would use.
 trigger, actions, required_providers: as in kepler.workflows.
-path: a JSON Pointer into {trigger, actions, required_providers}. code: not_an_object, not_an_array, no_actions, too_deep, invalid_app, invalid_connection_id, or a reason of required_connections. problem: the same for people.
+path: a JSON Pointer into {trigger, actions, required_providers}. code: not_an_object, not_an_array, no_actions, too_deep, invalid_app, invalid_connection_id, or a reason of required_connections. message: the same for people.
 Errors: 55000 before install(); 22004 for a NULL argument; 23503 for an unknown user.';
 
 COMMENT ON FUNCTION kepler.start_execution(text, text, interval, jsonb, text) IS
@@ -224,7 +223,7 @@ Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.add_execution_steps(text, text, text, text) IS
 'Logs steps of a run. Returns one row for each element, in their order.
-steps: the text of a JSON array of objects {name, number, status, input, output, error, started_at, ended_at}, of which name is required. A step without a number gets the next one. status is SUCCESS (the default), RUNNING, FAILURE or SKIPPED. The number of a step that is still RUNNING changes that step.
+steps: a JSON array, as text, json or jsonb, of objects {name, number, status, input, output, error, started_at, ended_at}, of which name is required. A step without a number gets the next one. status is SUCCESS (the default), RUNNING, FAILURE or SKIPPED. The number of a step that is still RUNNING changes that step.
 error may be any JSON: a value that is not a string is stored as its JSON text. Characters that cannot be stored are stored as escapes, and the answer says so in error.
 execution_id, token: as start_execution gave them.
 Outcomes: inserted, updated, unchanged, rejected (error_code is an SQLSTATE where the database itself refuses the step), stale (the run has ended, or the token is not its own), not_found.
@@ -233,9 +232,8 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if steps ca
 COMMENT ON FUNCTION kepler.execution_report(text, timestamptz, timestamptz, text) IS
 'Reports how workflows perform: one row for each workflow, by name, also for workflows without a run. It changes nothing.
 workflow_id: one workflow; NULL for all.
-since, until: runs that started at since or later, and before until.
-runs is the sum of running, overdue (running beyond the deadline), succeeded, failed and abandoned. success_rate: the share of successes among ended runs, from 0 to 1, NULL if none has ended. p50_duration, p95_duration: of runs that succeeded or failed.
 started_from, started_before: runs that started at started_from or later, and before started_before.
+runs is the sum of running, overdue (running beyond the deadline), succeeded, failed and abandoned. success_rate: the share of successes among ended runs, from 0 to 1, NULL if none has ended. p50_duration, p95_duration: of runs that succeeded or failed.
 Errors: 55000 before install(); 22004 for a NULL workspace; 23503 for an unknown workflow.';
 
 COMMENT ON FUNCTION kepler.execution_transitions() IS
@@ -307,12 +305,12 @@ COMMENT ON FUNCTION kepler.enrichment_transitions() IS
 
 COMMENT ON FUNCTION kepler.set_enrichment_policy(text, integer, interval, interval, interval, boolean, boolean, boolean, text) IS
 'Lets workers enrich the records of a type, or changes the policy of a type. Queues the UNAPPLIED records of the type and returns their number. From then on upserts and direct SQL queue new and changed records. Settings that are not given keep their values.
+entity_type: the type of the records. max_attempts (5 at first): after so many attempts that failed or expired a record is FAILED. lease (5 minutes): how long a claim holds without a heartbeat.
 max_attempts (initially 5): the number of failed or expired attempts after which a record is FAILED. lease (5 minutes): how long a claim lasts without extend_lease.
 backoff_base (10 seconds), backoff_cap (1 hour): an attempt waits for between half and all of base * 2^(attempts - 1), at most cap.
 clear_on_change (false): changed content empties records.enrichment at once, instead of keeping the old result until the new one.
 fair (false): claims take turns between entities. notify (false): an upsert that queues something notifies the channel kepler_enrichment, once a call.
-Waits for transactions that write records of the type. Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace.
-entity_type: the type of the records. max_attempts (5 at first): after so many attempts that failed or expired a record is FAILED. lease (5 minutes): how long a claim holds without a heartbeat.
+Waits for transactions that write records of the type.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace.';
 
 COMMENT ON FUNCTION kepler.drop_enrichment_policy(text, text) IS
@@ -322,23 +320,23 @@ Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.claim_records(text, text, integer, interval, jsonb, text) IS
 'Claims up to max_rows (at most 10,000) records of a type for a worker, the oldest first, under one lease, and sets them to PENDING. It first takes back the records of expired leases. It waits for nobody: locked records are left to other claims. It returns no rows if nothing is ready (see next_claim_at).
+entity_type: the type of the records.
 A record that the database refuses to mark (a CHECK, a trigger, a unique index) waits longer each time, and kepler.failed_enrichments says why; the call warns of it and continues with others.
 worker: a name, for people to read. lease: how long the lease lasts without extend_lease; the policy''s if NULL.
 options: {"fair": false} takes the oldest first in spite of a fair policy.
 lease_id is the same in all rows, and greater than that of every earlier claim. attempt begins at 1 for each content.
-entity_type: the type of the records. worker: a name, for people to read. lease: how long it holds without a heartbeat; the policy''s if NULL.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
 
 COMMENT ON FUNCTION kepler.extend_lease(bigint, interval, text) IS
-'Extends a lease to the given interval from now, or by default to the interval of the claim; never shortens it. Returns the new end, or NULL if the lease is lost and the worker can stop.
+'Extends a lease, and never shortens it. Returns the new end, or NULL if the lease is lost and the worker can stop.
 lease_id: as claim_records gave it. lease: how long it holds from now on; as long as the claim said if NULL.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.settle_records(bigint, text, text) IS
 'Settles records of a lease, and returns one row for each element, in their order. Records that are not settled stay leased; the lease is deleted with its last record.
-results: the text of a JSON array of {record_id, action, result, error, retryable, retry_in}. action is complete (the default; the members of result are merged into records.enrichment), fail (with error; the record is tried again unless retryable is false or this was the last attempt) or release (the record returns to the queue; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
+lease_id: as claim_records gave it.
+results: a JSON array, as text, json or jsonb, of {record_id, action, result, error, retryable, retry_in}. action is complete (the default; the members of result are merged into records.enrichment), fail (with error; the record is tried again unless retryable is false or this was the last attempt) or release (the record returns to the queue; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
 The error of a failure may be any JSON: a value that is not a string is stored as its JSON text. Characters that cannot be stored are stored as escapes, and the answer says so in error.
-lease_id: as claim_records gave it. results: a JSON array, as text, json or jsonb, of {record_id, action, result, error, retryable, retry_in}. action is complete (the default; the members of result are laid over records.enrichment), fail (with error; tried again unless retryable is false or this was the last attempt) or release (given back; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
 Outcomes: applied, retried, failed, released, duplicate (this lease has settled it before), stale (the lease is lost, or does not hold the record: nothing changes), superseded (its content changed since the claim: the result is dropped, the record queued again), gone, not_found, rejected (the element cannot be understood, or the database refuses to write it: error_code is then the SQLSTATE).
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if results cannot be divided into elements.';
 
@@ -364,7 +362,7 @@ Errors: those of settle_records.';
 COMMENT ON FUNCTION kepler.requeue_records(text[], text, text, jsonb, integer, text) IS
 'Queues records anew that are FAILED or APPLIED, with all attempts before them. Either record_ids, with a row for each, or an entity_type, with a row for each that was requeued or rejected: up to max_rows are requeued that have enrichment_status, those that changed longest ago first.
 filter: only records whose data meets it, as in json_matches; with an entity_type records are read until max_rows meet it.
-Outcomes: requeued, unchanged (UNAPPLIED or PENDING, or named before), gone, not_found, rejected (the database refuses to write it: error_code is the SQLSTATE).
+Outcomes: requeued, unchanged (UNAPPLIED or PENDING, named before, or its data does not meet the filter), gone, not_found, rejected (the database refuses to write it: error_code is the SQLSTATE).
 Errors: 55000 before install(); 22023 for arguments; 42704 if the type has no policy.';
 
 COMMENT ON FUNCTION kepler.next_claim_at(text, text) IS
@@ -391,7 +389,7 @@ COMMENT ON FUNCTION kepler_internal.refuse_truncate() IS 'Internal: a trigger: r
 
 COMMENT ON FUNCTION kepler.create_embedding_space(text, integer, text, text) IS
 'Creates an embedding space: the tables kepler_data.<name>_embeddings and <name>_message_embeddings for the embeddings of memories and messages by one model. Spaces exist side by side. Workspaces search the oldest space until they activate another (activate_embedding_space). Returns the table for memories.
-name: up to 44 characters a to z, 0 to 9 and _. dimensions: of each embedding, up to 16,000. model: the model that makes the embeddings. metric: cosine, inner_product or l2.
+space: its name, up to 44 characters a to z, 0 to 9 and _. dimensions: of each embedding, up to 16,000. model: the model that makes the embeddings. metric: cosine, inner_product or l2.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42710 if the space exists; 42P07 if a table with its name exists; 42501 for roles that may not create tables in kepler_data.';
 COMMENT ON FUNCTION kepler.remember(text, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text) IS
 'Remembers one thing, and returns one row.
@@ -414,7 +412,7 @@ embedding: of the question, by the model of the space. query_text: words, any of
 max_rows: from 1 to 10,000. user_id: * means everybody in the workspace, NULL memories of no user. context_types: any of these. filter: a condition on metadata, as in json_matches. min_similarity: leaves out memories that are less similar, except word hits without an embedding.
 as_of: searches the memories that were valid at this time; now if NULL. Expired and superseded memories are not found.
 weights: {"similarity": 0.7, "importance": 0.15, "recency": 0.1, "frequency": 0.05}; parts that are not named do not count, and with similarity alone the order is that of the distance. Otherwise the score orders the most similar memories: four times as many as max_rows, and at least 40. Each part is from 0 to 1; in a search for words the fused rank takes the place of similarity.
-diversity: from 0 to 1, how much results should differ from each other (maximal marginal relevance; up to 200 rows); equal results are repeated only if there are no others. diversity and min_similarity need an embedding. touch: whether the access is noted.
+diversity: from 0 to 1, how much results should differ from each other (maximal marginal relevance; up to 200 rows); equal results are repeated only if there are no others. diversity and min_similarity need an embedding. touch: whether kepler.memory_access records what was found. Without it a search writes nothing, and frequency and the last access stay as they are.
 space: by default the one that the workspace searches.
 similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_wide, exact_after_index or text.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
@@ -451,10 +449,10 @@ Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.memory_history(text, text, text) IS
 'The versions of a memory: all memories of the same user in its chain of supersedes, the oldest first. No row if the memory does not exist.
 user_id: whose memory it must be: * means anybody''s in the workspace, NULL a memory of no user. For a memory of another user no row is returned.
-memory_id: of any of them. user_id: whose memory it must be: * is anybody''s in the workspace, NULL one of no user; of another''s there is no row.
+memory_id: of any of them.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.pending_memory_embeddings(text, integer, text, text) IS
-'Memories of the workspace without an embedding in a space, for a worker that computes embeddings: up to max_rows (at most 10,000), in the order of their ids. after: the last memory_id of the previous call, so that a worker does not read the same memories again. A memory whose content has changed is pending again.
+'Memories of the workspace without an embedding in a space, for a worker that computes embeddings: up to max_rows (at most 10,000), in the order of their ids. after_id: the last memory_id of the previous call, so that a worker does not read the same memories again. A memory whose content has changed is pending again.
 content_hash: SHA-256 of the content in UTF-8, in hexadecimal digits; handed back to set_embeddings it makes sure that the content is still the same.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
 COMMENT ON FUNCTION kepler.set_memory_embeddings(text, text, text) IS
@@ -463,7 +461,7 @@ embeddings: a JSON array of {memory_id, embedding, content_hash}, as text, json 
 Outcomes: inserted, updated, unchanged, superseded (a later element is about the same memory, or its content has changed), not_found, rejected (error_code is of the first thing that is wrong, or the SQLSTATE where the database refuses it).
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
 COMMENT ON FUNCTION kepler.pending_message_embeddings(text, integer, bigint, text[], text) IS
-'Messages of the workspace without an embedding in a space, for a worker that computes embeddings: up to max_rows (at most 10,000), in the order of their ids, except messages without text. after: the last message_id of the previous call, so that a worker does not read the same messages again. roles: only messages of these roles, since not all are worth an embedding. A message whose content has changed is pending again.
+'Messages of the workspace without an embedding in a space, for a worker that computes embeddings: up to max_rows (at most 10,000), in the order of their ids, except messages without text. after_id: the last message_id of the previous call, so that a worker does not read the same messages again. roles: only messages of these roles, since not all are worth an embedding. A message whose content has changed is pending again.
 content_hash: SHA-256 of the content in UTF-8, in hexadecimal digits; handed back to set_message_embeddings it makes sure that the content is still the same.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
 COMMENT ON FUNCTION kepler.set_message_embeddings(text, text, text) IS
@@ -519,7 +517,7 @@ COMMENT ON FUNCTION kepler_internal.create_embedding_table(text, text, regclass,
 COMMENT ON FUNCTION kepler_internal.require_roles(text[]) IS 'Internal: checks an argument that holds roles of messages';
 
 COMMENT ON FUNCTION kepler.estimate_tokens(text) IS
-'Estimates the number of tokens of a text: a quarter of its bytes, rounded up. NULL gives NULL. The estimate is rough: code, numbers and rare scripts have more tokens. If the limit is hard, count with the model''s own tokenizer.';
+'Estimates the number of tokens of content: a quarter of its bytes, rounded up. NULL gives NULL. The estimate is rough: code, numbers and rare scripts have more tokens. If the limit is hard, count with the model''s own tokenizer.';
 COMMENT ON FUNCTION kepler.add_message(text, text, text, text, integer, text, jsonb, timestamptz, vector, text) IS
 'Adds a message to a conversation, as its last one. Returns one row. Who adds to the same conversation meanwhile waits for the end of this transaction, and comes behind.
 conversation_id: a value of kepler.conversations.id. role: system, user, assistant or tool. content: its text; may be empty. user_id: who wrote it; where it is NULL and the role is user, the user of the conversation.
@@ -532,14 +530,14 @@ COMMENT ON FUNCTION kepler.add_messages(text, text, text) IS
 'Adds messages to a conversation, in their order. Returns one row for each element.
 messages: a JSON array of objects {role, content, user_id, token_count, external_id, metadata, sent_at, embedding}, of which role and content are required, as text, json or jsonb; see add_message.
 message_id, number: of the new message, or of the message that has the external_id.
-conversation_id: a value of kepler.conversations.id. messages: a JSON array of objects {role, content, user_id, token_count, external_id, metadata, sent_at, embedding}, of which role and content are required, as text, json or jsonb; see add_message.
+conversation_id: a value of kepler.conversations.id.
 Outcomes: inserted, duplicate (there is one with the same external_id, role and content), rejected (error_code is of the first thing that is wrong, or the SQLSTATE where a constraint or trigger refuses it; error tells all).
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation.';
 COMMENT ON FUNCTION kepler.conversation_window(text, integer, integer, integer, integer, boolean, text) IS
 'The messages of a conversation that fit into a window, without gaps, in their order: the newest, back from before; with after alone the next ones.
 before, after: only messages with a lower number, with a higher number. max_tokens, max_rows: the limits of the window; NULL is no limit. keep_system: whether the window always includes the system messages (with a lower number than before), wherever they are; they are counted first.
 A tool call and its results (a message, and the messages with role tool that follow it) are in a window together or not at all. tokens: token_count, or its estimate.
-conversation_id: a value of kepler.conversations.id. before, after: only messages with a lower number, with a higher one. max_tokens, max_rows: what the window may hold; NULL is no limit. keep_system: whether the system messages (with a lower number than before) are always in, whatever their place; they are counted first.
+conversation_id: a value of kepler.conversations.id.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation; 54000 if the system messages, or the first messages of the window, do not fit.';
 COMMENT ON FUNCTION kepler_internal.require_conversation(text, text) IS 'Internal: fails unless there is such a conversation';
 COMMENT ON FUNCTION kepler_internal.check_window(text, integer, integer) IS 'Internal: fails if an argument of conversation_window is too low';
