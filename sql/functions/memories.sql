@@ -107,7 +107,11 @@ BEGIN
         FROM unnest(ids, outcomes) AS u (id, said);
         RETURN;
     EXCEPTION WHEN OTHERS THEN
-        IF kepler_internal.is_about_session(SQLSTATE) THEN
+        -- Whoever may change no memory at all is told so.
+        IF kepler_internal.is_about_session(SQLSTATE) OR NOT CASE WHEN ends_at IS NULL
+            THEN has_table_privilege('kepler.memories', 'DELETE')
+            ELSE has_column_privilege('kepler.memories', 'expires_at', 'UPDATE') END
+        THEN
             RAISE;
         END IF;
         problem_code := SQLSTATE;
