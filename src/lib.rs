@@ -6,6 +6,7 @@
 use pgrx::prelude::*;
 
 mod access;
+mod answer;
 mod arguments;
 mod enrichment;
 mod error;

@@ -526,10 +526,10 @@ user_id: whose memory it must be: * is anybody''s in the workspace, NULL one of 
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.pending_memory_embeddings(text, integer, text, text) IS
 'Memories of the workspace that have no embedding in a space, for whoever computes them: up to max_rows (at most 10,000), in the order of their ids. after: the last memory_id of the call before; a worker that passes it does not look at the same ones again. A memory whose content has changed is pending again.
-content_hash: SHA-256 of the content in UTF-8, in hexadecimal digits; handed back to set_embeddings it makes sure that the content is still the same.
+content_hash: SHA-256 of the content in UTF-8, in hexadecimal digits; handed back to set_memory_embeddings it makes sure that the content is still the same.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
 COMMENT ON FUNCTION kepler.set_memory_embeddings(text, text, text) IS
-'Sets the embeddings of memories in a space, and returns a row for each element: set, unchanged, superseded (a later element is about the same memory, or its content has changed), not_found, or rejected, with error_code (of the first thing that is wrong, or the SQLSTATE where the database refuses it) and error. Searches go on in the space that the workspace has activated.
+'Sets the embeddings of memories in a space, and returns a row for each element: inserted (it had none), updated, unchanged, superseded (a later element is about the same memory, or its content has changed), not_found, or rejected, with error_code (of the first thing that is wrong, or the SQLSTATE where the database refuses it) and error. Searches go on in the space that the workspace has activated.
 embeddings: a JSON array of {memory_id, embedding, content_hash}, as text, json or jsonb. content_hash: that of the content that was embedded, as pending_memory_embeddings has it; without it an embedding of a content that has changed meanwhile is taken for that of the new one.
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
 COMMENT ON FUNCTION kepler.pending_message_embeddings(text, integer, bigint, text[], text) IS
@@ -537,8 +537,8 @@ COMMENT ON FUNCTION kepler.pending_message_embeddings(text, integer, bigint, tex
 content_hash: SHA-256 of the content in UTF-8, in hexadecimal digits; handed back to set_message_embeddings it makes sure that the content is still the same.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
 COMMENT ON FUNCTION kepler.set_message_embeddings(text, text, text) IS
-'Sets the embeddings of messages in a space, and returns a row for each element: set, unchanged, superseded (a later element is about the same message, or its content has changed), not_found, or rejected, with error_code and error. Searches go on in the space that the workspace has activated.
-embeddings: a JSON array of {message_id, embedding, content_hash}, as text, json or jsonb; content_hash as for set_embeddings.
+'Sets the embeddings of messages in a space, and returns a row for each element: inserted (it had none), updated, unchanged, superseded (a later element is about the same message, or its content has changed), not_found, or rejected, with error_code and error. Searches go on in the space that the workspace has activated.
+embeddings: a JSON array of {message_id, embedding, content_hash}, as text, json or jsonb; content_hash as for set_memory_embeddings.
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
 COMMENT ON FUNCTION kepler.activate_embedding_space(text, text) IS
 'Has the workspace search another space from now on. Refused (55000) as long as a memory of the workspace has no embedding there, or a message that has one in the space searched now, with how many. Waits for transactions that are writing memories or embeddings of the workspace.

@@ -3,6 +3,7 @@
 use super::claim::{self, Request};
 use super::error::EnrichmentError;
 use super::{decode, settle};
+use crate::answer;
 use crate::arguments::{OptionsObject, name};
 use crate::error::Error;
 use crate::install::require_tables;
@@ -13,7 +14,6 @@ use pgrx::datum::Interval;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use std::borrow::Cow;
 
 /// A claim takes at most so many records.
 const MAX_ROWS: i32 = 10_000;
@@ -121,10 +121,7 @@ fn settle_records(
     let workspace_id = workspace::argument(workspace_id)?;
     let elements = decode::batch(results.ok_or(Error::NullArgument("results"))?)?;
     let answers = Spi::connect_mut(|client| settle::run(client, &workspace_id, lease_id, elements));
-    Ok(TableIterator::new(answers.into_iter().enumerate().map(|(at, answer)| {
-        let error_code = answer.error_code.map(Cow::into_owned);
-        (at as i32 + 1, answer.record_id, answer.outcome.name(), error_code, answer.error)
-    })))
+    Ok(TableIterator::new(answer::rows(answers)))
 }
 
 fn check_max_rows(max_rows: Option<i32>) -> Result<i32, Error> {

@@ -2,12 +2,11 @@
 //!
 //! What is wrong with one element rejects that element; only a text that cannot be divided ends the call.
 
+use crate::answer::{Code, Rejection};
 use crate::error::Error;
-use crate::jsonb::elements::{self, describe, not_an_object};
+use crate::jsonb::elements::{self, describe};
 use crate::jsonb::lenient;
-use crate::jsonb::parse::{
-    InvalidCharacters, ParseError, Parser, Problem as JsonProblem, unescape,
-};
+use crate::jsonb::parse::{InvalidCharacters, Parser, unescape};
 use crate::jsonb::scan;
 use std::ops::Range;
 
@@ -46,20 +45,7 @@ impl Verdict {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Element {
     pub(crate) record_id: Option<String>,
-    pub(crate) verdict: Result<Verdict, Problem>,
-}
-
-/// What is wrong with an element: for programs, and for people.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Problem {
-    pub(crate) code: &'static str,
-    pub(crate) message: String,
-}
-
-impl Problem {
-    fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
-    }
+    pub(crate) verdict: Result<Verdict, Rejection>,
 }
 
 /// The longest wait that a worker may ask for: a year, in seconds.
@@ -84,13 +70,10 @@ fn element(
     at: usize,
     parser: &mut Parser,
 ) -> Result<(Element, usize), scan::Unbalanced> {
-    let rejected = |code, message: &str| Element {
-        record_id: None,
-        verdict: Err(Problem::new(code, message)),
-    };
+    let rejected = |rejection| Element { record_id: None, verdict: Err(rejection) };
     if text.get(at) != Some(&b'{') {
         let end = scan::skip_value(text, at)?;
-        return Ok((rejected("not_an_object", not_an_object(text, at)), end));
+        return Ok((rejected(Rejection::not_an_object(text, at)), end));
     }
     let mut fields = Fields::default();
     match scan::members(text, at, |member| fields.take(text, member))? {
@@ -101,7 +84,7 @@ fn element(
         }
         None => {
             let end = scan::skip_value(text, at)?;
-            Ok((rejected("invalid_json", "the element is not valid JSON"), end))
+            Ok((rejected(Rejection::new(Code::InvalidJson, "the element is not valid JSON")), end))
         }
     }
 }
@@ -136,12 +119,14 @@ impl Fields {
         *field = (&text[member.value.clone()] != b"null").then_some(member.value);
     }
 
-    fn record_id(&self, text: &[u8]) -> Result<String, Problem> {
+    fn record_id(&self, text: &[u8]) -> Result<String, Rejection> {
         let given = string("record_id", "invalid_record_id", text, &self.record_id)?;
-        given.ok_or_else(|| Problem::new("missing_record_id", "\"record_id\" is missing"))
+        given.ok_or_else(|| {
+            Rejection::new(Code::own("missing_record_id"), "\"record_id\" is missing")
+        })
     }
 
-    fn verdict(&self, text: &[u8], parser: &mut Parser) -> Result<Verdict, Problem> {
+    fn verdict(&self, text: &[u8], parser: &mut Parser) -> Result<Verdict, Rejection> {
         if let Some(key) = &self.unknown {
             let key: String =
                 String::from_utf8_lossy(&text[key.clone()]).chars().take(60).collect();
@@ -149,7 +134,7 @@ impl Fields {
                 "\"{key}\" is no field of a result {{record_id, action, result, error, \
                  retryable, retry_in}}"
             );
-            return Err(Problem::new("unknown_field", message));
+            return Err(Rejection::new(Code::UnknownField, message));
         }
         let action = string("action", "invalid_action", text, &self.action)?;
         let without = |fields: &[(&str, &Option<Range<usize>>)], verdict: Verdict| match fields
@@ -158,7 +143,7 @@ impl Fields {
         {
             Some((name, _)) => {
                 let message = format!("\"{name}\" does not go with this action");
-                Err(Problem::new("misplaced_field", message))
+                Err(Rejection::new(Code::own("misplaced_field"), message))
             }
             None => Ok(verdict),
         };
@@ -178,7 +163,7 @@ impl Fields {
                     Some(b"false") => false,
                     Some(_) => {
                         let message = "\"retryable\" must be true or false";
-                        return Err(Problem::new("invalid_retryable", message));
+                        return Err(Rejection::new(Code::own("invalid_retryable"), message));
                     }
                 };
                 let (error, escaped) = self.error(text);
@@ -198,22 +183,22 @@ impl Fields {
                 let other: String = other.chars().take(60).collect();
                 let message =
                     format!("\"action\" must be complete, fail or release, not \"{other}\"");
-                Err(Problem::new("invalid_action", message))
+                Err(Rejection::new(Code::own("invalid_action"), message))
             }
         }
     }
 
-    fn result(&self, text: &[u8], parser: &mut Parser) -> Result<Option<Vec<u8>>, Problem> {
+    fn result(&self, text: &[u8], parser: &mut Parser) -> Result<Option<Vec<u8>>, Rejection> {
         let Some(range) = &self.result else { return Ok(None) };
         if text[range.start] != b'{' {
             let found = describe(text, range.start);
             let message = format!("\"result\" must be an object, and this {found}");
-            return Err(Problem::new("invalid_result", message));
+            return Err(Rejection::new(Code::own("invalid_result"), message));
         }
         let mut datum = Vec::new();
         parser.parse(&text[range.clone()], &mut datum).map_err(|error| {
             let message = format!("\"result\": {} (byte {})", error.problem, error.offset);
-            Problem::new(code_of(error), message)
+            Rejection::new(error.problem.into(), message)
         })?;
         Ok(Some(datum))
     }
@@ -229,7 +214,7 @@ impl Fields {
     }
 
     /// Seconds in the text, microseconds from here on.
-    fn wait(&self, text: &[u8]) -> Result<Option<i64>, Problem> {
+    fn wait(&self, text: &[u8]) -> Result<Option<i64>, Rejection> {
         let Some(range) = &self.retry_in else { return Ok(None) };
         let seconds = std::str::from_utf8(&text[range.clone()])
             .ok()
@@ -240,20 +225,9 @@ impl Fields {
             Some(seconds) => Ok(Some((seconds * 1e6) as i64)),
             None => {
                 let message = "\"retry_in\" must be seconds, from 0 to a year";
-                Err(Problem::new("invalid_retry_in", message))
+                Err(Rejection::new(Code::own("invalid_retry_in"), message))
             }
         }
-    }
-}
-
-fn code_of(error: ParseError) -> &'static str {
-    match error.problem {
-        JsonProblem::NulCharacter => "nul_character",
-        JsonProblem::LoneSurrogate => "lone_surrogate",
-        JsonProblem::TooDeep => "too_deep",
-        JsonProblem::NumberOutOfRange => "number_out_of_range",
-        JsonProblem::TooLarge => "too_large",
-        JsonProblem::Expected(_) | JsonProblem::ControlCharacter => "invalid_json",
     }
 }
 
@@ -262,18 +236,22 @@ fn string(
     code: &'static str,
     text: &[u8],
     range: &Option<Range<usize>>,
-) -> Result<Option<String>, Problem> {
+) -> Result<Option<String>, Rejection> {
     let Some(range) = range else { return Ok(None) };
     let [b'"', inner @ .., b'"'] = &text[range.clone()] else {
         let found = describe(text, range.start);
-        return Err(Problem::new(code, format!("\"{name}\" must be a string, and this {found}")));
+        return Err(Rejection::new(
+            Code::own(code),
+            format!("\"{name}\" must be a string, and this {found}"),
+        ));
     };
     let mut plain = Vec::new();
-    unescape(inner, InvalidCharacters::Reject, &mut plain)
-        .map_err(|error| Problem::new(code, format!("\"{name}\": {}", error.problem)))?;
+    unescape(inner, InvalidCharacters::Reject, &mut plain).map_err(|error| {
+        Rejection::new(Code::own(code), format!("\"{name}\": {}", error.problem))
+    })?;
     String::from_utf8(plain)
         .map(Some)
-        .map_err(|_| Problem::new(code, format!("\"{name}\" is not UTF-8")))
+        .map_err(|_| Rejection::new(Code::own(code), format!("\"{name}\" is not UTF-8")))
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 use super::embedded::Embedded;
 use super::embedding::Embedding;
 use super::error::MemoryError;
-use super::rejection::{Fault, Rejection};
 use super::space::Space;
+use crate::answer::{Code, Problem, Rejection, Violation};
 use crate::error::Error;
 use crate::json_update::operations::is_deeper_than;
 use crate::jsonb::MAX_DEPTH;
@@ -14,7 +14,6 @@ use crate::jsonb::scan;
 use crate::jsonb::view::Container;
 use crate::pg::array::{self, Array};
 use crate::structure::entries::scalar::{self, Scratch};
-use crate::structure::entries::violation::Code;
 use crate::structure::model::FieldKind;
 use std::ops::Range;
 
@@ -54,6 +53,7 @@ impl Default for NewMemory {
 /// What the table's columns have for defaults.
 pub(crate) const DEFAULT_TYPE: &str = "fact";
 pub(crate) const DEFAULT_RELEVANCE: f64 = 0.5;
+const INVALID_TIME: Code = Code::own("invalid_time");
 /// Bytes of a context type and of ids.
 const MAX_NAME: usize = 128;
 /// So many unknown fields of an element are told.
@@ -73,20 +73,20 @@ const FIELDS: [&str; 9] = [
 
 impl NewMemory {
     /// What is wrong with it, whichever way it came.
-    pub(crate) fn faults(&self, space: Option<&Space>) -> Vec<Fault> {
+    pub(crate) fn faults(&self, space: Option<&Space>) -> Vec<Violation> {
         let mut faults = Vec::new();
         if self.content.trim().is_empty() {
-            faults.push(Fault::of("content", "must not be blank"));
+            faults.push(Violation::invalid("content", "must not be blank"));
         } else if self.is_json && !self.content.starts_with(['{', '[']) {
             let text = "JSON must be an object or array; a string is text";
-            faults.push(Fault::of("content", text));
+            faults.push(Violation::invalid("content", text));
         }
         if self.context_type.trim().is_empty() || self.context_type.len() > MAX_NAME {
             let text = format!("must have 1 to {MAX_NAME} bytes");
-            faults.push(Fault::of("context_type", text));
+            faults.push(Violation::invalid("context_type", text));
         }
         if !(0.0..=1.0).contains(&self.relevance_score) {
-            faults.push(Fault::of("relevance_score", "must be a number from 0 to 1"));
+            faults.push(Violation::invalid("relevance_score", "must be a number from 0 to 1"));
         }
         if let (Some(embedding), Some(space)) = (&self.embedding, space)
             && let Err(error) = space.check(embedding)
@@ -96,25 +96,27 @@ impl NewMemory {
         if let Some(stored) = &self.metadata {
             let metadata = Container::root(&stored[4..]);
             if !metadata.is_object() {
-                faults.push(Fault::of("metadata", "must be an object"));
+                faults.push(Violation::invalid("metadata", "must be an object"));
             } else if is_deeper_than(metadata.value(), MAX_DEPTH) {
-                faults
-                    .push(Fault::of("metadata", format!("nested deeper than {MAX_DEPTH} levels")));
+                faults.push(Violation::invalid(
+                    "metadata",
+                    format!("nested deeper than {MAX_DEPTH} levels"),
+                ));
             }
         }
         // From the end of time on it never holds. From its beginning on it always has.
         if self.valid_from == Some(i64::MAX) {
-            let text = "/valid_from: must be a time, not infinity";
-            faults.push(Fault::new("invalid_time", text));
+            let text = "must be a time, not infinity";
+            faults.push(Violation::new(Some("valid_from"), INVALID_TIME, text));
         }
         faults
     }
 }
 
 /// What is wrong with an embedding, with what belongs to it.
-fn of_embedding(error: &MemoryError) -> Fault {
+fn of_embedding(error: &MemoryError) -> Violation {
     let detail = error.detail().map_or_else(String::new, |detail| format!(". {detail}"));
-    Fault::of("embedding", format!("{error}{}", detail.trim_end_matches('.')))
+    Violation::invalid("embedding", format!("{error}{}", detail.trim_end_matches('.')))
 }
 
 /// Divides `text`, a JSON array of objects, and reads them. `space`: where their embeddings go.
@@ -197,7 +199,7 @@ pub(super) fn objects<T>(
         Some(end) => Ok((read(&ranges, unknown), end)),
         None => {
             let end = scan::skip_value(text, at)?;
-            Ok((Err(Rejection::invalid_json()), end))
+            Ok((Err(Rejection::new(Code::InvalidJson, "the element is not valid JSON")), end))
         }
     }
 }
@@ -216,7 +218,7 @@ fn count(raw: &[u8]) -> Option<usize> {
 pub(super) struct Reader<'s> {
     space: Option<&'s Space>,
     scratch: Scratch,
-    pub(super) faults: Vec<Fault>,
+    pub(super) faults: Vec<Violation>,
 }
 
 impl<'s> Reader<'s> {
@@ -235,16 +237,20 @@ impl<'s> Reader<'s> {
         match scalar::decode(kind, raw, &mut self.scratch, &mut cell) {
             Ok(()) => cell.last().map(<[u8]>::to_vec),
             Err(problem) => {
-                let item = problem.item.map_or_else(String::new, |item| format!("/{item}"));
                 let code = match problem.code {
-                    Code::NulCharacter | Code::LoneSurrogate | Code::InvalidJson => {
-                        problem.code.name()
-                    }
-                    _ if *kind == FieldKind::Timestamp => "invalid_time".into(),
-                    _ => format!("invalid_{field}").into(),
+                    Code::WrongType
+                    | Code::OutOfRange
+                    | Code::NotAValue
+                    | Code::Check
+                    | Code::TooLong
+                    | Code::TooShort => match kind {
+                        FieldKind::Timestamp => INVALID_TIME,
+                        _ => Code::Own(format!("invalid_{field}").into()),
+                    },
+                    of_json => of_json,
                 };
-                let text = format!("/{field}{item}: {}", problem.message);
-                self.faults.push(Fault::new(code, text));
+                let problem = Problem { code, ..problem };
+                self.faults.push(Violation { field: Some(field.to_owned()), problem });
                 None
             }
         }
@@ -268,7 +274,7 @@ impl<'s> Reader<'s> {
     pub(super) fn object(&mut self, field: &str, raw: Option<&[u8]>) -> Option<Vec<u8>> {
         let raw = raw?;
         if raw.first() != Some(&b'{') {
-            self.faults.push(Fault::of(field, "must be an object"));
+            self.faults.push(Violation::invalid(field, "must be an object"));
             return None;
         }
         self.stored(field, &FieldKind::Json, raw)
@@ -299,26 +305,22 @@ impl<'s> Reader<'s> {
         let digits = str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'));
         let id = digits.and_then(|digits| digits.parse::<i64>().ok());
         if id.is_none() {
-            self.faults.push(Fault::of(field, "must be an integer (64 bits)"));
+            self.faults.push(Violation::invalid(field, "must be an integer (64 bits)"));
         }
         id.map(|id| id.to_string())
     }
 
     /// The element, or all that is wrong with it.
     pub(super) fn end<T>(&mut self, element: T) -> Result<T, Rejection> {
-        match Rejection::of(std::mem::take(&mut self.faults)) {
-            None => Ok(element),
-            Some(rejection) => Err(rejection),
-        }
+        Rejection::of(std::mem::take(&mut self.faults)).map_or(Ok(element), Err)
     }
 
     pub(super) fn begin(&mut self, unknown: Vec<String>, known: &str) {
         self.faults.clear();
         for (at, key) in unknown.iter().enumerate() {
-            let key = crate::json::token(key);
             let known = if at == 0 { format!(" (known are {known})") } else { String::new() };
-            let text = format!("/{key}: unknown field{known}");
-            self.faults.push(Fault::new("unknown_field", text));
+            let text = format!("unknown field{known}");
+            self.faults.push(Violation::new(Some(key), Code::UnknownField, text));
         }
     }
 
@@ -341,9 +343,10 @@ impl<'s> Reader<'s> {
                 }
             }
             Some(_) => {
-                self.faults.push(Fault::of("content", "must be a string, object or array"));
+                self.faults
+                    .push(Violation::invalid("content", "must be a string, object or array"));
             }
-            None => self.faults.push(Fault::missing("content")),
+            None => self.faults.push(Violation::missing("content")),
         }
         let content_is_there = self.faults.is_empty();
         memory.embedding = self.embedding("embedding", raw(1));
@@ -362,7 +365,7 @@ impl<'s> Reader<'s> {
         self.faults.extend(
             faults
                 .into_iter()
-                .filter(|fault| content_is_there || !fault.text.starts_with("/content:")),
+                .filter(|fault| content_is_there || fault.field.as_deref() != Some("content")),
         );
         self.end(memory)
     }
@@ -379,7 +382,7 @@ impl<'s> Reader<'s> {
         let raw = |at: usize| ranges[at].clone().map(|range| &text[range]);
         for (at, field) in fields.into_iter().enumerate().take(2) {
             if raw(at).is_none() {
-                self.faults.push(Fault::missing(field));
+                self.faults.push(Violation::missing(field));
             }
         }
         let id = match embedded {

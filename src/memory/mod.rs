@@ -27,7 +27,6 @@ mod parts;
 mod put;
 pub(crate) mod put_api;
 mod recall;
-mod rejection;
 mod scope;
 mod score;
 mod search;

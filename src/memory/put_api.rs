@@ -5,9 +5,9 @@ use super::decode::{self, NewMemory};
 use super::embedded::Embedded;
 use super::embedding::Embedding;
 use super::error::MemoryError;
-use super::put::{self, Outcome};
-use super::set_embeddings::told;
+use super::put;
 use super::space::Space;
+use crate::answer::{self, Rejection};
 use crate::arguments::required;
 use crate::error::Error;
 use crate::install::require_tables;
@@ -98,7 +98,7 @@ fn remember(
             space.check(embedding)?;
         }
         if !faults.is_empty() {
-            let problems = faults.into_iter().map(|fault| fault.text).collect();
+            let problems = faults.iter().map(ToString::to_string).collect();
             return Err(MemoryError::Invalid { problems }.into());
         }
         // What the database has against it is told in its own words.
@@ -106,11 +106,11 @@ fn remember(
         let answers = put::run(client, &workspace_id, space.as_ref(), memory, dedupe, false)?;
         answers.into_iter().next().ok_or(Error::NullArgument("content"))
     })?;
-    if answer.outcome == Outcome::Rejected {
-        let problems = answer.rejection.into_iter().map(|rejection| rejection.text).collect();
+    if answer.is_rejected() {
+        let problems = answer.rejection.iter().map(Rejection::text).collect();
         return Err(Error::from(MemoryError::Invalid { problems }).into());
     }
-    Ok(TableIterator::new([(answer.memory_id, answer.outcome.name())]))
+    Ok(TableIterator::new([(answer.id, answer.outcome.name())]))
 }
 
 /// Remembers the elements of a JSON array, and answers for each.
@@ -150,8 +150,5 @@ fn remember_many(
         let batch = decode::batch(text, "memories", space.as_ref())?;
         put::run(client, &workspace_id, space.as_ref(), batch, dedupe, true)
     })?;
-    Ok(TableIterator::new(answers.into_iter().enumerate().map(|(at, answer)| {
-        let (code, error) = told(answer.rejection);
-        (at as i32 + 1, answer.memory_id, answer.outcome.name(), code, error)
-    })))
+    Ok(TableIterator::new(answer::rows(answers)))
 }

@@ -3,8 +3,8 @@
 use super::decode;
 use super::entity;
 use super::options::{Arguments, Request};
-use super::outcome::Outcome;
-use super::upsert::{self, Answer};
+use super::upsert::{self, Ids};
+use crate::answer::{self, Answer, Outcome};
 use crate::error::Error;
 use crate::install::require_tables;
 use crate::jsonb::hash::Hasher;
@@ -209,7 +209,7 @@ fn set_entity_options(
 /// After so many bytes, sent or handled, memory is given back, which takes some milliseconds.
 const LARGE_BATCH: usize = 32 << 20;
 
-fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answer>, Error> {
+fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answer<Ids>>, Error> {
     require_tables()?;
     let request = arguments.check()?;
     let records = records.ok_or(Error::NullArgument("records"))?;
@@ -229,7 +229,7 @@ fn upsert_one(
     data: Option<&str>,
     source_updated_at: Option<&str>,
     deleted: Option<bool>,
-) -> Result<Vec<Answer>, Error> {
+) -> Result<Vec<Answer<Ids>>, Error> {
     require_tables()?;
     let request: Request = arguments.check()?;
     let deleted = deleted.ok_or(Error::NullArgument("deleted"))?;
@@ -242,17 +242,24 @@ fn upsert_one(
     Ok(answers)
 }
 
-fn rows(answers: Vec<Answer>) -> TableIterator<'static, Row> {
-    TableIterator::new(answers.into_iter().enumerate().map(|(at, answer)| {
-        let (code, message) = match answer.rejection {
-            Some(rejection) => {
-                (Some(rejection.reason.code().into_owned()), Some(rejection.message.into_owned()))
-            }
-            None => (None, None),
-        };
-        (at as i32 + 1, answer.external_id, answer.record_id, answer.outcome.name(), code, message)
+fn rows(answers: Vec<Answer<Ids>>) -> TableIterator<'static, Row> {
+    TableIterator::new(answer::rows(answers).map(|(ordinal, ids, outcome, error_code, error)| {
+        (ordinal, ids.external_id, ids.record_id, outcome, error_code, error)
     }))
 }
+
+/// What becomes of a record, in the order of reports.
+const OUTCOMES: [Outcome; 9] = [
+    Outcome::Inserted,
+    Outcome::Updated,
+    Outcome::Refreshed,
+    Outcome::Restored,
+    Outcome::Deleted,
+    Outcome::Unchanged,
+    Outcome::Stale,
+    Outcome::Superseded,
+    Outcome::Rejected,
+];
 
 /// What `upsert_records_summary` answers.
 #[derive(Serialize)]
@@ -265,14 +272,14 @@ struct Summary {
 }
 
 impl Summary {
-    fn of(answers: &[Answer]) -> Self {
+    fn of(answers: &[Answer<Ids>]) -> Self {
         let mut outcomes: BTreeMap<_, _> =
-            Outcome::ALL.iter().map(|outcome| (outcome.name(), 0)).collect();
+            OUTCOMES.iter().map(|outcome| (outcome.name(), 0)).collect();
         let mut rejected_by_code = BTreeMap::new();
         for answer in answers {
             *outcomes.entry(answer.outcome.name()).or_default() += 1;
             if let Some(rejection) = &answer.rejection {
-                *rejected_by_code.entry(rejection.reason.code()).or_default() += 1;
+                *rejected_by_code.entry(rejection.code().name()).or_default() += 1;
             }
         }
         Self { total: answers.len(), outcomes, rejected_by_code }

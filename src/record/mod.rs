@@ -3,7 +3,7 @@
 //! The way of a batch: `decode` cuts the text into elements, `fold` settles duplicates, `decide`
 //! compares with what is stored, `content` decodes and merges, `look_up` and `store` talk to the table, and `upsert` leads
 //! through it, `write` does the writing; `narrow` finds out what the database refuses, `refusal` tells SQL what that is. `api`
-//! holds the SQL functions. The first four and `outcome` are free of Postgres.
+//! holds the SQL functions. The first four are free of Postgres.
 
 pub(crate) mod api;
 mod content;
@@ -14,7 +14,6 @@ mod fold;
 mod look_up;
 mod narrow;
 mod options;
-mod outcome;
 mod refusal;
 mod store;
 mod time;

@@ -1,7 +1,8 @@
 //! The SQL functions that add messages.
 
-use super::add::{self, Answer};
+use super::add::{self, Ids};
 use super::decode::{self, NewMessage};
+use crate::answer;
 use crate::arguments::required;
 use crate::error::Error;
 use crate::install::require_tables;
@@ -10,7 +11,6 @@ use crate::memory::embedded::Embedded;
 use crate::memory::embedding::Embedding;
 use crate::memory::error::MemoryError;
 use crate::memory::put;
-use crate::memory::set_embeddings::told;
 use crate::memory::space::Space;
 use crate::pg::varlena;
 use crate::pg::whole::Spi;
@@ -67,10 +67,11 @@ fn add_messages(
         let batch = decode::batch(text, space.as_ref())?;
         add::run(client, (&workspace_id, &conversation_id), space.as_ref(), batch, true)
     })?;
-    Ok(TableIterator::new(answers.into_iter().enumerate().map(|(at, answer)| {
-        let (code, error) = told(answer.rejection);
-        (at as i32 + 1, answer.message_id, answer.number, answer.outcome, code, error)
-    })))
+    Ok(TableIterator::new(answer::rows(answers).map(
+        |(ordinal, ids, outcome, error_code, error)| {
+            (ordinal, ids.message_id, ids.number, outcome, error_code, error)
+        },
+    )))
 }
 
 /// Adds a message to a conversation.
@@ -145,7 +146,7 @@ fn add_message(
             space.check(embedding)?;
         }
         if !faults.is_empty() {
-            let problems = faults.into_iter().map(|fault| fault.text).collect();
+            let problems = faults.iter().map(ToString::to_string).collect();
             return Err(Error::from(MemoryError::InvalidMessage {
                 code: "invalid".into(),
                 problems,
@@ -155,10 +156,10 @@ fn add_message(
         let answers = add::run(client, place, space.as_ref(), vec![Ok(message)], false)?;
         answers.into_iter().next().ok_or(Error::NullArgument("content"))
     })?;
-    let Answer { message_id, number, outcome, rejection } = answer;
-    if let Some(rejection) = rejection {
-        let (code, problems) = (rejection.code, vec![rejection.text]);
+    if let Some(rejection) = answer.rejection {
+        let (code, problems) = (rejection.code().name(), vec![rejection.text()]);
         return Err(Error::from(MemoryError::InvalidMessage { code, problems }).into());
     }
-    Ok(TableIterator::new([(message_id, number, outcome)]))
+    let Ids { message_id, number } = answer.id;
+    Ok(TableIterator::new([(message_id, number, answer.outcome.name())]))
 }

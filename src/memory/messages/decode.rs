@@ -1,10 +1,10 @@
 //! Reads the elements of a batch of messages.
 
+use crate::answer::{Rejection, Violation};
 use crate::error::Error;
 use crate::jsonb::elements;
 use crate::memory::decode::{Reader, objects};
 use crate::memory::embedding::Embedding;
-use crate::memory::rejection::{Fault, Rejection};
 use crate::memory::space::Space;
 use std::ops::Range;
 
@@ -39,16 +39,16 @@ pub(crate) struct NewMessage {
 
 impl NewMessage {
     /// What is wrong with it, whichever way it came.
-    pub(crate) fn faults(&self, space: Option<&Space>) -> Vec<Fault> {
+    pub(crate) fn faults(&self, space: Option<&Space>) -> Vec<Violation> {
         let mut faults = Vec::new();
         if !ROLES.contains(&self.role.as_str()) {
             faults.push(no_role());
         }
         if self.token_count.is_some_and(|count| !(0..=MAX_TOKENS).contains(&count)) {
-            faults.push(Fault::of("token_count", TOKENS));
+            faults.push(Violation::invalid("token_count", TOKENS));
         }
         if self.external_id.as_ref().is_some_and(|id| !(1..=MAX_EXTERNAL_ID).contains(&id.len())) {
-            faults.push(Fault::of("external_id", "must be a text of 1 to 500 bytes"));
+            faults.push(Violation::invalid("external_id", "must be a text of 1 to 500 bytes"));
         }
         // The kind of a jsonb stands in the highest bits of its header.
         let is_object = |stored: &Vec<u8>| {
@@ -56,19 +56,19 @@ impl NewMessage {
                 && u32::from_ne_bytes([stored[4], stored[5], stored[6], stored[7]]) & OBJECT != 0
         };
         if !self.metadata.as_ref().is_none_or(is_object) {
-            faults.push(Fault::of("metadata", "must be an object"));
+            faults.push(Violation::invalid("metadata", "must be an object"));
         }
         if let (Some(embedding), Some(space)) = (&self.embedding, space)
             && let Err(error) = space.check(embedding)
         {
-            faults.push(Fault::of("embedding", error));
+            faults.push(Violation::invalid("embedding", error.to_string()));
         }
         faults
     }
 }
 
-fn no_role() -> Fault {
-    Fault::of("role", format!("must be one of {}", ROLES.join(", ")))
+fn no_role() -> Violation {
+    Violation::invalid("role", format!("must be one of {}", ROLES.join(", ")))
 }
 
 fn is_count(raw: &[u8]) -> bool {
@@ -129,7 +129,7 @@ fn message(
     if is_text(1) {
         message.content = reader.text(FIELDS[1], raw(1)).unwrap_or_default();
     } else {
-        reader.faults.push(Fault::of(FIELDS[1], "must be a text (it may be empty)"));
+        reader.faults.push(Violation::invalid(FIELDS[1], "must be a text (it may be empty)"));
     }
     message.user_id = reader.text(FIELDS[2], raw(2));
     if let Some(raw) = raw(3) {
@@ -137,7 +137,7 @@ fn message(
         let digits = str::from_utf8(raw).ok().filter(|raw| is_count(raw.as_bytes()));
         match digits.and_then(|digits| digits.parse::<i32>().ok()) {
             Some(count) => message.token_count = Some(count),
-            None => reader.faults.push(Fault::of(FIELDS[3], TOKENS)),
+            None => reader.faults.push(Violation::invalid(FIELDS[3], TOKENS)),
         }
     }
     message.external_id = reader.text(FIELDS[4], raw(4));
@@ -145,9 +145,8 @@ fn message(
     message.sent_at = reader.time(FIELDS[6], raw(6));
     message.embedding = reader.embedding(FIELDS[7], raw(7));
     // One fault a field is enough.
-    let field = |fault: &Fault| fault.text.split_once(':').map(|(field, _)| field.to_owned());
-    let told: Vec<_> = reader.faults.iter().map(field).collect();
+    let told: Vec<_> = reader.faults.iter().map(|fault| fault.field.clone()).collect();
     let faults = message.faults(reader.space());
-    reader.faults.extend(faults.into_iter().filter(|fault| !told.contains(&field(fault))));
+    reader.faults.extend(faults.into_iter().filter(|fault| !told.contains(&fault.field)));
     reader.end(message)
 }

@@ -8,7 +8,6 @@
 //! All steps go in the order of the keys, and inserts come before the first lock on a stored row, so no
 //! two calls wait for each other in a circle.
 
-use super::answer::Outcome;
 use super::decode::{Absent, Decoder, Rows, required};
 use super::entry_table::{EntryTable, Shape};
 use super::fold;
@@ -16,7 +15,7 @@ use super::insert::{WRITE_BYTES, WRITE_ROWS, filler};
 use super::key::Key;
 use super::land::{Landing, ordinals};
 use super::validator::{Filling, compare};
-use super::violation::{Code, Violation};
+use crate::answer::{Code, Outcome, Violation};
 use crate::error::Error;
 use crate::jsonb::elements;
 use crate::pg::array::{self, Array, Starts};
@@ -195,7 +194,7 @@ impl Batch<'_> {
         let (element, by) = (self.element(row), self.element(by));
         let answers = &mut self.landing.answers.all;
         answers[element as usize].outcome = Outcome::Superseded;
-        answers[element as usize].entry_id = answers[by as usize].entry_id.clone();
+        answers[element as usize].id = answers[by as usize].id.clone();
     }
 
     pub(super) fn element(&self, row: u32) -> u32 {

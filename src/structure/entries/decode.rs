@@ -2,7 +2,7 @@
 
 use super::scalar::{self, Scratch};
 use super::validator::{Column, Filling, Validator, compare};
-use super::violation::{Code, Problem, Violation};
+use crate::answer::{Code, Problem, Violation};
 use crate::jsonb::elements::not_an_object;
 use crate::jsonb::parse::{InvalidCharacters, unescape};
 use crate::jsonb::scan::{self, Unbalanced};

@@ -4,7 +4,7 @@ use super::decode::Rows;
 use super::entry_table::{EntryTable, Reference};
 use super::key::Key;
 use super::land::{Landing, ordinals};
-use super::violation::{Code, Violation};
+use crate::answer::{Code, Violation};
 use crate::structure::constant::shorten;
 use crate::structure::model::{FieldKind, KeyKind};
 use pgrx::spi::SpiClient;

@@ -1,7 +1,7 @@
 //! JSON values to stored values, strictly: what a type cannot hold exactly is a problem, and never
 //! rounded, cut or turned into NULL.
 
-use super::violation::{Code, Problem};
+use crate::answer::{Code, Problem};
 use crate::json::is_number;
 use crate::jsonb::elements::describe;
 use crate::jsonb::parse::{

@@ -1,7 +1,7 @@
 //! A structure compiled for reading entries: what each column takes, and the rules that need no table.
 
 use super::scalar::{self, Scratch};
-use super::violation::{Code, Problem};
+use crate::answer::{Code, Problem};
 use crate::jsonb::number;
 use crate::pg::array::{self, Array, ElementType};
 use crate::structure::constant::Constant;
