@@ -2,11 +2,11 @@
 
 use crate::access::error::AccessError;
 use crate::enrichment::error::EnrichmentError;
+use crate::filter::error::FilterError;
 use crate::json::MAX_BYTES;
 use crate::json_update::error::JsonUpdateError;
 use crate::jsonb::elements::{MAX_ELEMENTS, Undivided};
 use crate::memory::error::MemoryError;
-use crate::memory::filter::error::FilterError;
 use crate::structure::error::StructureError;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgSqlErrorCode, function_name, spi};

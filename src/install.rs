@@ -75,21 +75,6 @@ const INSTALL_LOCK: &str = "kepler install";
 /// pgvector before this version is refused.
 const OLDEST_VECTOR: [u32; 3] = [0, 8, 4];
 
-/// Fails unless the tables are there, the newest that functions touch included. Two look-ups in
-/// Postgres' caches, nothing is read.
-pub(crate) fn require_tables() -> Result<(), Error> {
-    match relation::named(c"kepler", c"access_levels") {
-        Some(_) => Ok(()),
-        None => Err(Error::NotInstalled),
-    }
-}
-
-/// The same check for functions in SQL, before a query on a missing table fails without a hint.
-#[pg_extern(schema = "kepler_internal", name = "require_tables", stable, parallel_safe)]
-fn require_tables_in_sql() -> Result<(), ErrorReport> {
-    Ok(require_tables()?)
-}
-
 /// Creates Kepler's tables, or brings them to this library's version, in one transaction.
 ///
 /// The tables belong to whoever calls it first. Later calls act as that role, whoever calls: with no more

@@ -1,6 +1,7 @@
 //! A small JSON document as a tree that keeps what the text says: the order of keys and the digits of
 //! numbers. For documents that describe something; data goes through `jsonb`.
 
+use crate::jsonb::number::is_number;
 use crate::jsonb::parse::{InvalidCharacters, unescape};
 use crate::jsonb::scan;
 use crate::poll;
@@ -265,36 +266,6 @@ impl Reader<'_> {
         self.space();
         Ok(())
     }
-}
-
-/// Whether a text is a number in JSON's grammar:
-/// `-? (0 | [1-9][0-9]*) ('.' [0-9]+)? ([eE] [+-]? [0-9]+)?`
-pub(crate) fn is_number(text: &[u8]) -> bool {
-    fn digits(text: &[u8]) -> usize {
-        text.iter().take_while(|b| b.is_ascii_digit()).count()
-    }
-    let mut rest = text.strip_prefix(b"-").unwrap_or(text);
-    let whole = digits(rest);
-    if whole == 0 || (whole > 1 && rest[0] == b'0') {
-        return false;
-    }
-    rest = &rest[whole..];
-    if let Some(fraction) = rest.strip_prefix(b".") {
-        let count = digits(fraction);
-        if count == 0 {
-            return false;
-        }
-        rest = &fraction[count..];
-    }
-    if let [b'e' | b'E', exponent @ ..] = rest {
-        let exponent = match exponent {
-            [b'+' | b'-', rest @ ..] => rest,
-            _ => exponent,
-        };
-        let count = digits(exponent);
-        return count > 0 && count == exponent.len();
-    }
-    rest.is_empty()
 }
 
 #[cfg(test)]

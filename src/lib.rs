@@ -8,19 +8,25 @@ use pgrx::prelude::*;
 mod access;
 mod answer;
 mod arguments;
+mod batch;
 mod enrichment;
 mod error;
 mod execution_steps;
+mod field_types;
+mod filter;
 mod fold;
 mod heap;
 mod id;
 mod ident;
 mod install;
+mod installed;
 mod json;
+mod json_operators;
 mod json_update;
 mod jsonb;
 mod memory;
 mod pg;
+mod pgvector;
 mod poll;
 mod record;
 mod settings;
@@ -107,12 +113,8 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/execution_steps.sql",
     name = "execution_steps",
-    requires = [
-        "executions",
-        execution_steps::time_of,
-        workspace::current_workspace_id,
-        execution_steps::execution_steps_given
-    ]
+    requires =
+        ["executions", workspace::current_workspace_id, execution_steps::execution_steps_given]
 );
 extension_sql_file!(
     "../sql/functions/execution_report.sql",

@@ -6,7 +6,7 @@
 
 use crate::access::owner::Owner;
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::pg::whole::Spi;
 use crate::workspace;
 use pgrx::iter::TableIterator;

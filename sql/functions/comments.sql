@@ -305,10 +305,8 @@ COMMENT ON FUNCTION kepler_internal.check_timeout(interval) IS
 'Private: fails with 22023 for a timeout that is none.';
 COMMENT ON FUNCTION kepler_internal.abandon_overdue(text, integer, text) IS
 'Private: what abandon_executions and start_execution share.';
-COMMENT ON FUNCTION kepler_internal.execution_steps_of(text) IS
-'Private: what add_execution_steps was given, and what is wrong with it.';
 COMMENT ON FUNCTION kepler_internal.execution_steps_given(text) IS
-'Private: the elements that add_execution_steps was given, as Postgres can read them.';
+'Internal: what each element of add_execution_steps says, or what is wrong with it.';
 COMMENT ON FUNCTION kepler_internal.is_about_session(text) IS
 'Private: whether an SQLSTATE is about the session or the server, and not about what is written.';
 COMMENT ON FUNCTION kepler_internal.execution_report(text, timestamptz, timestamptz, text) IS
@@ -633,7 +631,6 @@ COMMENT ON FUNCTION kepler_internal.change_records(text, text[], text, timestamp
 COMMENT ON FUNCTION kepler_internal.try_records(text, text[], text, timestamptz) IS 'Internal: deletes, restores or archives those records that the database takes, and tells of the others why not';
 COMMENT ON FUNCTION kepler_internal.is_refusal(text) IS 'Internal: whether an SQLSTATE is the answer to a row';
 COMMENT ON FUNCTION kepler_internal.refuse_entity_rename() IS 'Trigger: refuses another type or source for an entity that has records';
-COMMENT ON FUNCTION kepler_internal.time_of(jsonb) IS 'Internal: the time that a JSON value says, by the one grammar of times; NULL where it says none';
 COMMENT ON FUNCTION kepler_internal.abandon_executions(integer, text) IS 'Internal: see abandon_executions';
 COMMENT ON FUNCTION kepler_internal.expire_memories(integer, text) IS 'Internal: see expire_memories';
 

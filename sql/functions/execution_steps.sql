@@ -2,63 +2,6 @@
 -- database refuses some, by halves; the run's row is locked meanwhile, so that numbers are given out once
 -- and nothing is logged after the end.
 
--- What is wrong with each element of a batch, and what the others say.
-CREATE FUNCTION kepler_internal.execution_steps_of(steps text)
-RETURNS TABLE (
-    ordinal integer, number integer, name text, status kepler.execution_step_status, input jsonb,
-    output jsonb, error text, started_at timestamptz, ended_at timestamptz, problem_code text, problem text
-)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-    WITH read AS MATERIALIZED (
-        SELECT g.ordinal, g.step::jsonb AS step, g.escaped, g.problem_code, g.problem
-        FROM kepler_internal.execution_steps_given($1) AS g
-    ), given AS (
-        SELECT g.*, jsonb_typeof(g.step) = 'object' AS is_object,
-            CASE WHEN jsonb_typeof(g.step) = 'object' THEN g.step ELSE '{}' END AS o
-        FROM read AS g
-    ), judged AS MATERIALIZED (
-        SELECT g.ordinal, g.o, g.escaped,
-            CASE WHEN g.problem_code IS NOT NULL THEN ARRAY[g.problem_code, g.problem]
-                WHEN NOT g.is_object THEN ARRAY['not_an_object', 'must be an object']
-                WHEN u.field IS NOT NULL THEN ARRAY['unknown_field', format(
-                    '"%s" is not a field of a step: name, number, status, input, output, error, started_at, ended_at are', u.field)]
-                WHEN jsonb_typeof(g.o -> 'name') IS DISTINCT FROM 'string' OR g.o ->> 'name' ~ '^[[:space:]]*$'
-                    THEN ARRAY['invalid_name', 'name: must be a text that is not blank']
-                WHEN jsonb_typeof(g.o -> 'number') <> 'null'
-                    AND (jsonb_typeof(g.o -> 'number') <> 'number' OR g.o ->> 'number' !~ '^[1-9][0-9]{0,8}$')
-                    THEN ARRAY['invalid_number', 'number: must be an integer from 1 to 999999999']
-                WHEN g.o ->> 'status' NOT IN ('RUNNING', 'SUCCESS', 'FAILURE', 'SKIPPED')
-                    THEN ARRAY['invalid_status', 'status: must be one of RUNNING, SUCCESS, FAILURE, SKIPPED']
-                WHEN t.field IS NOT NULL
-                    THEN ARRAY['invalid_time', t.field || ': must be a time, as 2024-05-01T10:00:00Z, to the microsecond']
-                WHEN g.o ->> 'status' = 'RUNNING' AND g.o ->> 'ended_at' IS NOT NULL
-                    THEN ARRAY['running_has_no_end', 'ended_at: a running step has no end']
-            END AS problem
-        FROM given AS g
-        LEFT JOIN LATERAL (
-            SELECT k.field FROM jsonb_object_keys(g.o) AS k (field)
-            WHERE k.field NOT IN ('name', 'number', 'status', 'input', 'output', 'error', 'started_at', 'ended_at')
-            ORDER BY k.field COLLATE "C" LIMIT 1
-        ) AS u ON true
-        LEFT JOIN LATERAL (
-            SELECT k.field FROM unnest(ARRAY['started_at', 'ended_at']) AS k (field)
-            WHERE jsonb_typeof(g.o -> k.field) <> 'null' AND kepler_internal.time_of(g.o -> k.field) IS NULL
-            LIMIT 1
-        ) AS t ON true
-    ), said AS MATERIALIZED (
-        -- Casts only where everything was found well. An error that is no text is told by its JSON.
-        SELECT j.ordinal, j.problem, j.escaped, CASE WHEN j.problem IS NULL THEN j.o END AS o FROM judged AS j
-    )
-    SELECT v.ordinal, (v.o ->> 'number')::integer, v.o ->> 'name',
-        coalesce(v.o ->> 'status', 'SUCCESS')::kepler.execution_step_status,
-        nullif(v.o -> 'input', 'null'), nullif(v.o -> 'output', 'null'), v.o ->> 'error',
-        kepler_internal.time_of(v.o -> 'started_at'), kepler_internal.time_of(v.o -> 'ended_at'), v.problem[1],
-        coalesce(v.problem[2], CASE WHEN v.escaped
-            THEN 'error: characters that cannot be stored were stored as escapes' END)
-    FROM said AS v
-$$;
-
 CREATE FUNCTION kepler.add_execution_steps(
     execution_id text,
     token text,
@@ -107,7 +50,8 @@ BEGIN
     END IF;
 
     WITH given AS MATERIALIZED (
-        SELECT s.ordinal, s.name, s.status, s.input, s.output, s.error, s.started_at, s.ended_at, s.problem_code, s.problem,
+        SELECT s.ordinal, s.name, coalesce(s.status, 'SUCCESS')::kepler.execution_step_status AS status, s.input,
+            s.output, s.error, s.started_at, s.ended_at, s.problem_code, s.problem,
             -- Those without a number follow the highest that is there or given.
             CASE WHEN s.problem_code IS NULL THEN coalesce(s.number, (
                 greatest(max(s.number) OVER (), (
@@ -115,7 +59,7 @@ BEGIN
                     WHERE x.workspace_id = wanted_workspace AND x.execution_id = wanted_execution), 0)
                 + count(*) FILTER (WHERE s.number IS NULL AND s.problem_code IS NULL) OVER (ORDER BY s.ordinal)
             )::integer) END AS number
-        FROM kepler_internal.execution_steps_of($3) AS s
+        FROM kepler_internal.execution_steps_given($3) AS s
     ), merged AS MATERIALIZED (
         -- What a running step said before stays where the element does not speak of it.
         SELECT g.ordinal, g.number, g.name, g.status, x.id AS stored_id, x.status AS stored_status,
@@ -148,9 +92,9 @@ BEGIN
     )
     SELECT array_agg(d.number ORDER BY d.ordinal), array_agg(d.decision ORDER BY d.ordinal),
         array_agg(CASE d.decision
-            WHEN 'duplicate_number' THEN format('number: an earlier element of the batch is step %s', d.number)
-            WHEN 'ends_before_start' THEN 'ended_at: lies before started_at'
-            WHEN 'has_ended' THEN format('number: step %s is %s, and only a running step changes', d.number, d.stored_status)
+            WHEN 'duplicate_number' THEN format('/number: an earlier element of the batch is step %s', d.number)
+            WHEN 'ends_before_start' THEN '/ended_at: lies before started_at'
+            WHEN 'has_ended' THEN format('/number: step %s is %s, and only a running step changes', d.number, d.stored_status)
             ELSE d.problem END ORDER BY d.ordinal),
         array_agg(d.stored_id ORDER BY d.ordinal), array_agg(d.name ORDER BY d.ordinal),
         array_agg(d.status ORDER BY d.ordinal), array_agg(d.input ORDER BY d.ordinal),

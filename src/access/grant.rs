@@ -6,7 +6,7 @@ use super::level::{self, INTERNAL_SCHEMA, Level, Made, SCHEMA};
 use super::owner::{ACCESS_LEVELS, Owner};
 use crate::error::Error;
 use crate::ident::qualified;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::pg::role::{self, ActAs};
 use crate::pg::whole::Spi;
 use pgrx::pg_sys::panic::ErrorReport;

@@ -9,7 +9,7 @@ mod violation;
 pub(crate) use code::Code;
 pub(crate) use outcome::Outcome;
 pub(crate) use rejection::Rejection;
-pub(crate) use violation::{Problem, Violation};
+pub(crate) use violation::{Problem, Violation, shorten};
 
 use pgrx::JsonB;
 

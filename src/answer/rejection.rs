@@ -39,6 +39,10 @@ impl Rejection {
         &self.0
     }
 
+    pub(crate) fn into_violations(self) -> Vec<Violation> {
+        self.0
+    }
+
     /// That of the first violation.
     pub(crate) fn code(&self) -> &Code {
         self.0.first().map_or(&Code::NotWritten, |violation| &violation.problem.code)

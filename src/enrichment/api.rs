@@ -6,7 +6,7 @@ use super::{decode, settle};
 use crate::answer;
 use crate::arguments::{OptionsObject, name};
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::pg::json::{Options, Stored};
 use crate::pg::whole::Spi;
 use crate::workspace;

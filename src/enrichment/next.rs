@@ -6,7 +6,7 @@
 use super::policy;
 use crate::arguments::name;
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::pg::clock::now;
 use crate::pg::held::is_held;
 use crate::pg::plan::{Parameter, Statement};

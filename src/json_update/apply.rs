@@ -5,9 +5,9 @@
 
 use super::array;
 use super::error::{JsonUpdateError, Misfit, Reason};
-use super::operations::{Action, Bits, Operation, Operations, is_deeper_than, whole_64_bits};
-use super::path::{index, show};
-use super::reading::Operand;
+use super::operations::{Action, Bits, Operation, Operations, whole_64_bits};
+use crate::json_operators::path::{index, show};
+use crate::json_operators::reading::Operand;
 use crate::jsonb::builder::TooLarge;
 use crate::jsonb::decimal::{append_product, append_sum};
 use crate::jsonb::number::OutOfRange;
@@ -110,7 +110,7 @@ impl<'a> Walk<'a> {
                 at = container.find(key).ok().and_then(|found| container.element(found));
             }
             let room = MAX_DEPTH.saturating_sub(to.parts().len());
-            if at.is_some_and(|moved| is_deeper_than(moved.value(), room)) {
+            if at.is_some_and(|moved| moved.value().is_deeper_than(room)) {
                 let message =
                     format!("the document would be nested deeper than {MAX_DEPTH} levels");
                 self.misfit(Reason::TooDeep, pointer, message);

@@ -1,13 +1,14 @@
 //! What `$push`, `$addToSet` and `$pull` make of one array.
 
 use super::operations::{Operations, Reader};
-use super::path::{Path, index, pointer_token};
-use super::reading::Operand;
+use crate::filter::conditions::ElementCondition;
+use crate::json_operators::comparison::MANY;
+use crate::json_operators::path::{Path, index, pointer_token};
+use crate::json_operators::reading::Operand;
 use crate::jsonb::hash::Hasher;
 use crate::jsonb::number;
 use crate::jsonb::order;
 use crate::jsonb::view::{Container, Stored, Value};
-use crate::memory::filter::conditions::ElementCondition;
 use crate::poll;
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -29,9 +30,6 @@ struct SortKey {
     field: Option<Path>,
     descending: bool,
 }
-
-/// From so many values on, sets are looked up by hash.
-pub(super) const MANY: usize = 8;
 
 /// Reads the value of `$push`.
 pub(super) fn read_push(

@@ -1,22 +1,18 @@
 //! Updates of JSON documents with the operators of MongoDB's update language.
 //!
-//! `operations` reads and checks what is to be done, `condition` compares values, for filters too (`memory::filter`
-//! says what `$pull` looks for); `apply` finds
-//! what changes in a document, `array` the new elements of one array; `jsonb::rewrite` then writes the
-//! new document. None of them touches Postgres. `api` has the SQL functions, `document` the statements
-//! that update a row.
+//! `operations` reads and checks what is to be done, with the paths and comparisons of `json_operators`, and
+//! `filter` for what `$pull` looks for; `apply` finds what changes in a document, `array` the new elements of one
+//! array; `jsonb::rewrite` then writes the new document. None of them touches Postgres. `api` has the SQL
+//! functions, `document` the statements that update a row.
 
 pub(crate) mod api;
 pub(crate) mod apply;
 pub(crate) mod array;
-pub(crate) mod condition;
 mod current_date;
 pub(crate) mod document;
 pub(crate) mod error;
 pub(crate) mod once;
 pub(crate) mod operations;
-pub(crate) mod path;
-pub(crate) mod reading;
 pub(crate) mod target;
 
 #[cfg(test)]

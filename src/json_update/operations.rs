@@ -5,17 +5,17 @@
 //! dots or begin with `$`. All that is wrong is noted, each with a JSON Pointer into the document.
 
 use super::array::{self, Push};
-use super::condition::{Set, read_set};
 use super::current_date;
 use super::error::JsonUpdateError;
-use super::path::{Path, pointer_token};
-use super::reading::{Operand, Reading};
+use crate::filter::conditions::ElementCondition;
+use crate::filter::read::read_element;
+use crate::json_operators::comparison::{Set, read_set};
+use crate::json_operators::path::{Path, pointer_token};
+use crate::json_operators::reading::{Operand, Reading};
 use crate::jsonb::MAX_DEPTH;
 use crate::jsonb::number::{plain_decimal, to_integer};
 use crate::jsonb::order::Kind;
 use crate::jsonb::view::{Container, Stored, Value};
-use crate::memory::filter::conditions::ElementCondition;
-use crate::memory::filter::read::read_element;
 use crate::poll;
 
 /// What is to be done, sorted by path; no path leads to or through another.
@@ -80,7 +80,7 @@ impl Operations {
         let mut reader =
             Reader { reading: Reading::of(&bytes), list: Vec::new(), renames: Vec::new() };
         let root = Container::root(&bytes);
-        if is_deeper_than(root.value(), MAX_DEPTH) {
+        if root.value().is_deeper_than(MAX_DEPTH) {
             return Err(JsonUpdateError::Invalid(vec![format!(
                 "nested deeper than {MAX_DEPTH} levels"
             )]));
@@ -350,7 +350,7 @@ impl Reader {
         pointer: &str,
     ) -> bool {
         let room = MAX_DEPTH.saturating_sub(path.parts().len() + below);
-        let fits = !is_deeper_than(value.value(), room);
+        let fits = !value.value().is_deeper_than(room);
         if !fits {
             self.problem(
                 pointer,
@@ -398,21 +398,4 @@ pub(super) fn whole_64_bits(datum: &[u8]) -> Option<i64> {
 
 fn is_operator(name: &[u8]) -> bool {
     str::from_utf8(name).is_ok_and(|name| OPERATORS.split(", ").any(|known| known == name))
-}
-
-/// Whether containers are nested in a value more than `limit` deep.
-pub(crate) fn is_deeper_than(value: Value<'_>, limit: usize) -> bool {
-    let Value::Container(container) = value else { return false };
-    let mut levels = vec![container.elements()];
-    while levels.len() <= limit {
-        let Some(level) = levels.last_mut() else { return false };
-        match level.next().map(Stored::value) {
-            Some(Value::Container(inner)) => levels.push(inner.elements()),
-            Some(_) => {}
-            None => {
-                levels.pop();
-            }
-        }
-    }
-    true
 }

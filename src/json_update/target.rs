@@ -3,9 +3,9 @@
 //! A session keeps the statements it has made, until anything about any table changes.
 
 use super::error::JsonUpdateError;
-use super::path::pointer_token;
 use crate::error::Error;
 use crate::ident::{quote, quote_literal};
+use crate::json_operators::path::pointer_token;
 use crate::pg::plan::{LocalSettings, OwnedStatement, Statement};
 use crate::pg::relation::{generation, table_name};
 use pgrx::pg_sys;

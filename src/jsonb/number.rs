@@ -4,7 +4,6 @@
 //! groups of four, without zero groups at either end, the display scale beside them.
 
 use super::view::{Container, Value};
-use crate::json::is_number;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
@@ -314,6 +313,36 @@ pub(crate) fn compare(a: &[u8], b: &[u8]) -> Ordering {
         })
         .then(a.digits.len().cmp(&b.digits.len()));
     if a.sign == Sign::Negative { size.reverse() } else { size }
+}
+
+/// Whether a text is a number in JSON's grammar:
+/// `-? (0 | [1-9][0-9]*) ('.' [0-9]+)? ([eE] [+-]? [0-9]+)?`
+pub(crate) fn is_number(text: &[u8]) -> bool {
+    fn digits(text: &[u8]) -> usize {
+        text.iter().take_while(|b| b.is_ascii_digit()).count()
+    }
+    let mut rest = text.strip_prefix(b"-").unwrap_or(text);
+    let whole = digits(rest);
+    if whole == 0 || (whole > 1 && rest[0] == b'0') {
+        return false;
+    }
+    rest = &rest[whole..];
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        let count = digits(fraction);
+        if count == 0 {
+            return false;
+        }
+        rest = &fraction[count..];
+    }
+    if let [b'e' | b'E', exponent @ ..] = rest {
+        let exponent = match exponent {
+            [b'+' | b'-', rest @ ..] => rest,
+            _ => exponent,
+        };
+        let count = digits(exponent);
+        return count > 0 && count == exponent.len();
+    }
+    rest.is_empty()
 }
 
 #[cfg(test)]

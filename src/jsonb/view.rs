@@ -40,6 +40,25 @@ impl<'a> Stored<'a> {
     }
 }
 
+impl Value<'_> {
+    /// Whether containers are nested in it more than `limit` deep.
+    pub(crate) fn is_deeper_than(self, limit: usize) -> bool {
+        let Value::Container(container) = self else { return false };
+        let mut levels = vec![container.elements()];
+        while levels.len() <= limit {
+            let Some(level) = levels.last_mut() else { return false };
+            match level.next().map(Stored::value) {
+                Some(Value::Container(inner)) => levels.push(inner.elements()),
+                Some(_) => {}
+                None => {
+                    levels.pop();
+                }
+            }
+        }
+        true
+    }
+}
+
 fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }

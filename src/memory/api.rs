@@ -10,7 +10,7 @@ use super::search::{self, Request, in_range};
 use super::touch;
 use crate::access::owner::require_right;
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::pg::clock::now;
 use crate::pg::json;
 use crate::pg::texts::Texts;

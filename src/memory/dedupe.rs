@@ -171,7 +171,7 @@ fn near_stored(
              WHERE e.workspace_id = {workspace}"
         )
     };
-    let cosine = crate::structure::model::Metric::Cosine.operator(&vectors.vector_schema);
+    let cosine = crate::pgvector::Metric::Cosine.operator(&vectors.vector_schema);
     let sql = format!(
         "SELECT n.at, x.id, x.content, x.is_json \
          FROM (SELECT pg_catalog.unnest({at}) AS at, pg_catalog.unnest({users}) AS user_id, \

@@ -10,7 +10,7 @@ use crate::ident::quote;
 use crate::pg::clock::now;
 use crate::pg::plan::LocalSettings;
 use crate::pg::relation::blocks;
-use crate::structure::model::Metric;
+use crate::pgvector::Metric;
 use pgrx::spi::SpiClient;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};

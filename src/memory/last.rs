@@ -1,6 +1,6 @@
 //! How the last search of the session went: its rows tell that too, and an answer without rows cannot.
 
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;

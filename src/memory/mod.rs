@@ -2,7 +2,7 @@
 //! for messages.
 //!
 //! A search goes one way: `api` checks the arguments, `access` the rights, `space` finds the vectors,
-//! `scope` and `filter` say which memories count, `nearest` finds the nearest of them, `score` puts them in order,
+//! `scope` (with the crate's `filter`) says which memories count, `nearest` finds the nearest of them, `score` puts them in order,
 //! and `search` leads through; `messages` does the same for messages. `put` writes what `decode` has read.
 
 pub(crate) mod access;
@@ -16,12 +16,10 @@ mod embedded;
 mod embedding;
 pub(crate) mod error;
 mod exact;
-pub(crate) mod filter;
 pub(crate) mod last;
 mod look;
 mod merge;
 pub(crate) mod messages;
-mod metric;
 mod nearest;
 mod parts;
 mod put;

@@ -10,7 +10,7 @@ use super::space::Space;
 use crate::answer::{self, Rejection};
 use crate::arguments::required;
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::pg::varlena;
 use crate::pg::whole::Spi;
 use crate::workspace;
@@ -147,7 +147,7 @@ fn remember_many(
         // A space is needed only if something has an embedding.
         let embedded = memchr::memmem::find(text.as_bytes(), b"\"embedding\"").is_some();
         let space = open_space(client, space.as_deref(), &workspace_id, embedded)?;
-        let batch = decode::batch(text, "memories", space.as_ref())?;
+        let batch = decode::batch(text, space.as_ref())?;
         put::run(client, &workspace_id, space.as_ref(), batch, dedupe, true)
     })?;
     Ok(TableIterator::new(answer::rows(answers)))

@@ -8,7 +8,7 @@ use super::scope::{Scope, User};
 use super::search::{in_range, within_space};
 use super::space::Space;
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::pg::clock::now;
 use crate::pg::query::Parameters;
 use crate::pg::whole::Spi;

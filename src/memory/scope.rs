@@ -1,8 +1,8 @@
 //! Which memories a search is about, as SQL: over `kepler.memories` under the alias `m`, and over a
 //! space's table, which has the columns that say whose memory it is, under the alias `e`.
 
-use super::filter;
 use crate::error::Error;
+use crate::filter;
 use crate::pg::query::Parameters;
 use xxhash_rust::xxh3::xxh3_64;
 

@@ -9,7 +9,7 @@ use super::space::Space;
 use crate::answer::{self, Answer, Outcome, Rejection};
 use crate::arguments::name;
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::pg::array::{self, Array, ElementType};
 use crate::pg::plan::Statement;
 use crate::pg::subtransaction;
@@ -256,7 +256,7 @@ fn set(
         put::lock(&workspace_id, false);
         let space = Space::find(client, embedded, Some(&space))?;
         space.require_active()?;
-        let batch = decode::embeddings(text, "embeddings", &space)?;
+        let batch = decode::embeddings(text, &space)?;
         let workspace = Text::new(&workspace_id);
         Ok(run(client, &workspace, &space, batch, Present::IsReplaced))
     })

@@ -8,7 +8,7 @@ use crate::ident::{qualified, quote};
 use crate::pg::plan::Statement;
 use crate::pg::relation::{UntilChanged, blocks};
 use crate::pg::varlena::Text;
-use crate::structure::model::Metric;
+use crate::pgvector::Metric;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::convert::Infallible;

@@ -10,7 +10,7 @@ use crate::access::owner::{EMBEDDING_SPACES, Owner, require_right};
 use crate::arguments::required;
 use crate::error::Error;
 use crate::ident::qualified;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::pg::whole::Spi;
 use crate::workspace;
 use pgrx::pg_sys::panic::ErrorReport;

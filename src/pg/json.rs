@@ -111,6 +111,18 @@ impl Stored {
     }
 }
 
+impl Stored {
+    /// Of its bytes, length word included.
+    pub(crate) fn copy(bytes: &[u8]) -> Self {
+        // SAFETY: the new piece of the current memory is as long as what is copied into it.
+        unsafe {
+            let copy = pg_sys::palloc(bytes.len()).cast::<u8>();
+            copy.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+            Self(pg_sys::Datum::from(copy))
+        }
+    }
+}
+
 impl pgrx::IntoDatum for Stored {
     fn into_datum(self) -> Option<pg_sys::Datum> {
         Some(self.0)

@@ -6,7 +6,7 @@ use super::options::{Arguments, Request};
 use super::upsert::{self, Ids};
 use crate::answer::{self, Answer, Outcome};
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::jsonb::hash::Hasher;
 use crate::pg::clock::now;
 use crate::pg::json::Options;
@@ -15,7 +15,7 @@ use crate::pg::{memory, varlena};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::{JsonB, Uuid, check_for_interrupts};
+use pgrx::{JsonB, Uuid};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -213,9 +213,7 @@ fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answe
     require_tables()?;
     let request = arguments.check()?;
     let records = records.ok_or(Error::NullArgument("records"))?;
-    let elements = decode::batch(records, &request.shape, now(), || {
-        check_for_interrupts!();
-    })?;
+    let elements = decode::batch(records, &request.shape, now())?;
     let (answers, handled) = Spi::connect_mut(|client| upsert::run(client, &request, elements))?;
     if records.len().max(handled) >= LARGE_BATCH {
         memory::release_unused();

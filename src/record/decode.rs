@@ -6,8 +6,9 @@
 use super::options::Shape;
 use super::time;
 use crate::answer::{Code, Rejection};
+use crate::batch;
 use crate::error::Error;
-use crate::jsonb::elements::{self, describe};
+use crate::jsonb::elements::describe;
 use crate::jsonb::parse::{InvalidCharacters, ParseError, Parser, unescape};
 use crate::jsonb::{number, scan};
 use std::borrow::Cow;
@@ -40,21 +41,14 @@ pub(crate) struct Content<'a> {
 }
 
 /// Divides `text`, a JSON array. `now` as in [`time::of_json`].
-pub(crate) fn batch<'a>(
-    text: &'a str,
-    shape: &Shape,
-    now: i64,
-    mut each: impl FnMut(),
-) -> Result<Vec<Element<'a>>, Error> {
+pub(crate) fn batch<'a>(text: &'a str, shape: &Shape, now: i64) -> Result<Vec<Element<'a>>, Error> {
     let text = text.as_bytes();
     let mut batch = Vec::new();
-    elements::divide(text, |at| {
+    batch::divide("records", text, |at| {
         let (element, end) = element(text, at, shape, now)?;
         batch.push(element);
-        each();
         Ok(end)
-    })
-    .map_err(|undivided| Error::undivided("records", undivided))?;
+    })?;
     Ok(batch)
 }
 
@@ -90,25 +84,13 @@ fn element<'a>(
     shape: &Shape,
     now: i64,
 ) -> Result<(Element<'a>, usize), scan::Unbalanced> {
-    if text.get(at) != Some(&b'{') {
-        let end = scan::skip_value(text, at)?;
-        return Ok((rejected(Rejection::not_an_object(text, at)), end));
-    }
     let mut fields = Fields::new(text, at, shape);
-    match scan::members(text, at, |member| fields.take(member))? {
-        Some(end) => Ok((fields.element(at..end, now), end)),
-        None => {
-            // Not well formed: its brackets tell where it ends.
-            let end = scan::skip_value(text, at)?;
-            let message = match Parser::new(InvalidCharacters::Strip)
-                .parse(&text[at..end], &mut Vec::new())
-            {
-                Err(error) => return Ok((rejected(rejection(error)), end)),
-                Ok(()) => "the element is not valid JSON",
-            };
-            Ok((rejected(Rejection::new(Code::InvalidJson, message)), end))
-        }
-    }
+    let (opened, end) = batch::object(text, at, |member| fields.take(member))?;
+    let element = match opened {
+        Ok(()) => fields.element(at..end, now),
+        Err(rejection) => Element { external_id: None, content: Err(rejection) },
+    };
+    Ok((element, end))
 }
 
 /// The fields that matter, as text ranges. Of a key given twice the last counts, as in `jsonb`.
@@ -143,21 +125,17 @@ impl<'a, 's> Fields<'a, 's> {
 
     fn take(&mut self, member: scan::Member) {
         let text = self.text;
-        let raw = &text[member.key.clone()];
         let mut unescaped = Vec::new();
-        let mut key = raw;
-        if raw.iter().any(|&b| b == b'\\' || b < 0x20) {
-            match unescape(raw, InvalidCharacters::Reject, &mut unescaped) {
-                Ok(()) => key = &unescaped,
-                // In a flat document the key is part of the data, which is decoded as was asked.
-                Err(error) if *self.shape == Shape::Envelope => {
-                    let offset = member.key.start + error.offset - self.start;
-                    self.broken = Some(ParseError { offset, ..error });
-                    return;
-                }
-                Err(_) => return,
+        let key = match batch::key(&text[member.key.clone()], &mut unescaped) {
+            Ok(key) => key,
+            // In a flat document the key is part of the data, which is decoded as was asked.
+            Err(error) if *self.shape == Shape::Envelope => {
+                let offset = member.key.start + error.offset - self.start;
+                self.broken = Some(ParseError { offset, ..error });
+                return;
             }
-        }
+            Err(_) => return,
+        };
         let field = match self.shape {
             Shape::Envelope => match key {
                 b"external_id" => &mut self.external_id,
@@ -204,7 +182,7 @@ impl<'a, 's> Fields<'a, 's> {
 
     fn content(&self, whole: Range<usize>, now: i64) -> Result<Content<'a>, Rejection> {
         if let Some(error) = self.broken {
-            return Err(rejection(error));
+            return Err(batch::invalid_json(error));
         }
         if let Some(key) = &self.unknown {
             let key: String =
@@ -213,7 +191,7 @@ impl<'a, 's> Fields<'a, 's> {
                 Code::UnknownField,
                 format!(
                     "\"{key}\" is no field of an envelope {{external_id, data, \
-                     source_updated_at, deleted}}; for flat documents pass key"
+                     source_updated_at, deleted}}; for flat documents pass id_key"
                 ),
             ));
         }
@@ -320,10 +298,6 @@ fn with_id<'a>(
         }
         (Err(rejection), _) => Element { external_id: None, content: Err(rejection) },
     }
-}
-
-fn rejected<'a>(rejection: Rejection) -> Element<'a> {
-    Element { external_id: None, content: Err(rejection) }
 }
 
 /// What a text that is no `jsonb` means for its record.

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 const NOW: i64 = 800_000_000_000_000;
 
 fn envelope(text: &str) -> Vec<Element<'_>> {
-    decode::batch(text, &Shape::Envelope, NOW, || {}).unwrap()
+    decode::batch(text, &Shape::Envelope, NOW).unwrap()
 }
 
 fn reason(element: &Element<'_>) -> Option<Code> {
@@ -66,11 +66,11 @@ fn every_element_is_answered() {
 fn a_text_that_cannot_be_divided_ends_the_call() {
     for text in ["[", "[{}", "[{}, ", r#"[{"a":"b]"#, "[{]", "[{} {}]", "[1,,2]", "[{}] x", "[{}]]"]
     {
-        let broken = decode::batch(text, &Shape::Envelope, NOW, || {});
+        let broken = decode::batch(text, &Shape::Envelope, NOW);
         assert!(matches!(broken, Err(Error::BrokenBatch { .. })), "{text}");
     }
     for text in ["", "{}", "null", "\"[]\"", "x"] {
-        let not_an_array = decode::batch(text, &Shape::Envelope, NOW, || {});
+        let not_an_array = decode::batch(text, &Shape::Envelope, NOW);
         assert!(matches!(not_an_array, Err(Error::NotAnArray { .. })), "{text}");
     }
     assert!(envelope(" [ ] ").is_empty());
@@ -80,7 +80,7 @@ fn a_text_that_cannot_be_divided_ends_the_call() {
 fn flat_documents_hold_their_own_key() {
     let shape = Shape::Flat { key: "id".to_owned(), updated_at_key: Some("at".to_owned()) };
     let text = r#"[{"id":1,"at":1,"deleted":true},{"i\u0064":"x","id":"y"},{"nested":{"id":3}}]"#;
-    let elements = decode::batch(text, &shape, NOW, || {}).unwrap();
+    let elements = decode::batch(text, &shape, NOW).unwrap();
     let content = elements[0].content.as_ref().unwrap();
     assert_eq!(content.data, Some(br#"{"id":1,"at":1,"deleted":true}"#.as_slice()));
     assert_eq!(content.source_updated_at, Some(1_000_000 - 946_684_800_000_000));
@@ -172,7 +172,7 @@ proptest! {
     #[test]
     fn any_text_is_divided_or_refused(text in "[\\[\\]{}\",:0-9a-e\\\\ ]{0,60}") {
         let text = format!("[{text}]");
-        if let Ok(elements) = decode::batch(&text, &Shape::Envelope, NOW, || {}) {
+        if let Ok(elements) = decode::batch(&text, &Shape::Envelope, NOW) {
             prop_assert!(elements.len() <= text.len());
         }
     }

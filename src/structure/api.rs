@@ -10,7 +10,7 @@ use super::step::{Class, Step};
 use crate::access::owner::{ENTRY_TABLES, Owner, require_right};
 use crate::arguments::{OptionsObject, required};
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::pg::json::{Options, Stored, check_size};
 use crate::pg::role::ActAs;
 use crate::pg::whole::Spi;

@@ -1,8 +1,9 @@
 //! Limits of Postgres that a table must not run into when it is too late: numbers of columns, widths of
 //! rows and of index entries.
 
-use super::model::{FieldKind, Method};
+use super::model::Method;
 use super::table::{Column, Rule, Table};
+use crate::field_types::kind::FieldKind;
 
 /// Of the 1,600 column numbers that a table has in its life, dropped ones included, these are the ones
 /// from which the plan warns, and at which it refuses.

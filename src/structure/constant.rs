@@ -3,7 +3,8 @@
 //!
 //! The canonical form is exact: equal constants are equal values, whoever spelt them.
 
-use super::model::FieldKind;
+use crate::answer::shorten;
+use crate::field_types::kind::FieldKind;
 use crate::json::Json;
 use crate::jsonb::number;
 use crate::time;
@@ -233,12 +234,6 @@ impl Constant {
     }
 }
 
-/// The start of a text, for messages.
-pub(crate) fn shorten(text: &str) -> String {
-    let short: String = text.chars().take(60).collect();
-    if short.len() < text.len() { format!("{short}…") } else { short }
-}
-
 fn plain(json: &Json) -> Option<String> {
     match json {
         Json::Number(text) => number::plain_text(text.as_bytes()).map(|text| text.into_owned()),
@@ -359,84 +354,4 @@ fn read_array(text: &str) -> Option<Vec<String>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(kind: &FieldKind, text: &str) -> Result<Constant, String> {
-        Constant::read(kind, false, &Json::parse(text).unwrap())
-    }
-
-    #[test]
-    fn equal_values_are_equal_constants() {
-        let decimal = FieldKind::Decimal { precision: None };
-        for (kind, spellings) in [
-            (&decimal, &["10", "10.0", "1e1", "10.00"][..]),
-            (&FieldKind::Integer, &["-5", "-5.0", "-50e-1"]),
-            (&FieldKind::Float, &["0.5", "5e-1"]),
-            (&FieldKind::Float, &["0", "-0.0"]),
-            (
-                &FieldKind::Timestamp,
-                &[r#""2024-01-01T01:00:00+01:00""#, r#""2024-01-01""#, r#""2024-01-01 00:00:00Z""#],
-            ),
-            (&FieldKind::Json, &[r#"{"bb":1.0,"a":[]}"#, r#"{"a":[],"bb":1}"#]),
-        ] {
-            let all: Vec<Constant> =
-                spellings.iter().map(|text| read(kind, text).unwrap()).collect();
-            assert!(all.iter().all(|one| *one == all[0]), "{all:?}");
-            for one in all {
-                assert_eq!(Constant::from_output(kind, false, &one.input()), Some(one.clone()));
-                assert_eq!(Constant::read(kind, false, &one.to_json()), Ok(one));
-            }
-        }
-    }
-
-    #[test]
-    fn nothing_is_rounded_or_guessed() {
-        let price = FieldKind::Decimal { precision: Some((5, 2)) };
-        for (kind, text) in [
-            (&price, "0.001"),
-            (&price, "1000"),
-            (&FieldKind::Integer, "1.5"),
-            (&FieldKind::Integer, "2147483648"),
-            (&FieldKind::Integer, r#""1""#),
-            (&FieldKind::Bigint, "9223372036854775808"),
-            (&FieldKind::Float, "1e400"),
-            (&FieldKind::Date, r#""2024-02-30""#),
-            (&FieldKind::Date, r#""0000-01-01""#),
-            (&FieldKind::Date, r#""today""#),
-            (&FieldKind::Time, r#""24:00:00""#),
-            (&FieldKind::Time, r#""10:00:00Z""#),
-            (&FieldKind::Time, r#""10:00:00.0000001""#),
-            (&FieldKind::Timestamp, r#""2024-01-01T00:00:60Z""#),
-            (&FieldKind::Timestamp, r#""0001-01-01T00:00:00+01:00""#),
-            (&FieldKind::Timestamp, r#""9999-12-31T23:59:59-01:00""#),
-            (&FieldKind::Uuid, r#""x""#),
-            (&FieldKind::Text { max_length: Some(1) }, r#""ab""#),
-        ] {
-            assert!(read(kind, text).is_err(), "{text}");
-        }
-        assert_eq!(read(&price, "999.99"), Ok(Constant::Decimal("999.99".to_owned())));
-    }
-
-    #[test]
-    fn lists_survive_every_character() {
-        let kind = FieldKind::Text { max_length: None };
-        let list = Json::parse(r#"["a,b","\"q\"","{x}","\\","","NULL"," "]"#).unwrap();
-        let constant = Constant::read(&kind, true, &list).unwrap();
-        assert_eq!(Constant::from_output(&kind, true, &constant.input()), Some(constant.clone()));
-        assert_eq!(constant.to_json(), list);
-        assert_eq!(Constant::from_output(&kind, true, "{}"), Some(Constant::List(Vec::new())));
-        assert_eq!(
-            Constant::from_output(&FieldKind::Integer, true, "{1,-2}"),
-            Some(Constant::List(vec![Constant::Integer(1), Constant::Integer(-2)]))
-        );
-    }
-
-    #[test]
-    fn decimals_compare_by_value() {
-        for (a, b) in [("-10", "-9"), ("-1", "0"), ("0", "0.001"), ("9", "10"), ("1.1", "1.12")] {
-            assert_eq!(compare_plain(a, b), Ordering::Less, "{a} {b}");
-            assert_eq!(compare_plain(b, a), Ordering::Greater, "{a} {b}");
-        }
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 //!
 //! The expressions run with times in UTC and dates in ISO style.
 
-use super::model::FieldKind;
+use crate::field_types::kind::FieldKind;
 
 /// How a type becomes another.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,8 @@
 //! The SQL of tables, columns and rules. Names are quoted, values are quoted literals with a type.
 
-use super::model::{Default, FieldKind, KeyKind, Method, OnDelete, Op};
+use super::model::{Default, KeyKind, Method, Op};
 use super::table::{Column, ColumnDefault, Rule, Table, UniqueColumn};
+use crate::field_types::kind::{FieldKind, OnDelete};
 use crate::ident::{MAX_NAME, qualified, quote, quote_literal, shortened};
 
 /// What the generated SQL needs to know of the database.

@@ -6,7 +6,8 @@
 //! The text must have been printed under the settings of `kepler_internal.table_facts`.
 
 use super::constant::Constant;
-use super::model::{FieldKind, Op};
+use super::model::Op;
+use crate::field_types::kind::FieldKind;
 
 /// Deeper text is none of ours.
 const MAX_DEPTH: usize = 32;

@@ -3,7 +3,7 @@
 //! The function prints one JSON object, so that a table is read in one query, and so that what is
 //! made of it (`observe`) can be tested without a server.
 
-use super::model::FieldKind;
+use crate::field_types::kind::FieldKind;
 use serde::Deserialize;
 
 impl Facts {

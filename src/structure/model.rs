@@ -5,6 +5,8 @@
 //! has an index that begins with it unless that was refused.
 
 use super::constant::Constant;
+use crate::field_types::kind::FieldKind;
+use crate::pgvector::Metric;
 
 /// The longest name of a field, in bytes: what is built on it must fit into 63.
 pub(crate) const MAX_FIELD_NAME: usize = 48;
@@ -66,55 +68,6 @@ pub(crate) struct Field {
     pub(crate) renamed_from: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum FieldKind {
-    /// `text`, or `varchar(n)` with n characters.
-    Text {
-        max_length: Option<u32>,
-    },
-    /// 32 bits.
-    Integer,
-    /// 64 bits.
-    Bigint,
-    /// `numeric`, or `numeric(precision, scale)`.
-    Decimal {
-        precision: Option<(u16, u16)>,
-    },
-    /// `double precision`.
-    Float,
-    Boolean,
-    Date,
-    /// `time` without a zone.
-    Time,
-    /// `timestamptz`.
-    Timestamp,
-    Uuid,
-    /// `jsonb`.
-    Json,
-    /// `bytea`; base64 in JSON.
-    Bytes,
-    /// `text` with a check; the values in the order of the document.
-    Enum {
-        values: Vec<String>,
-    },
-    /// The key of another entry table, or of this one.
-    Reference {
-        to: String,
-        on_delete: OnDelete,
-    },
-    /// pgvector's `vector(dimensions)`.
-    Vector {
-        dimensions: u16,
-    },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum OnDelete {
-    Restrict,
-    Cascade,
-    SetNull,
-}
-
 /// What an entry gets that does not have the field.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Default {
@@ -146,13 +99,6 @@ pub(crate) enum Method {
     Gin,
     /// Of one vector field.
     Hnsw(Metric),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Metric {
-    Cosine,
-    L2,
-    InnerProduct,
 }
 
 /// A comparison that every entry must pass; one with NULL passes.
@@ -215,112 +161,6 @@ impl KeyKind {
             KeyKind::Bigint => FieldKind::Bigint,
             KeyKind::Uuid => FieldKind::Uuid,
             KeyKind::Cuid => FieldKind::Text { max_length: None },
-        }
-    }
-}
-
-impl FieldKind {
-    /// The word for it in a document.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            FieldKind::Text { .. } => "text",
-            FieldKind::Integer => "integer",
-            FieldKind::Bigint => "bigint",
-            FieldKind::Decimal { .. } => "decimal",
-            FieldKind::Float => "float",
-            FieldKind::Boolean => "boolean",
-            FieldKind::Date => "date",
-            FieldKind::Time => "time",
-            FieldKind::Timestamp => "timestamp",
-            FieldKind::Uuid => "uuid",
-            FieldKind::Json => "json",
-            FieldKind::Bytes => "bytes",
-            FieldKind::Enum { .. } => "enum",
-            FieldKind::Reference { .. } => "reference",
-            FieldKind::Vector { .. } => "vector",
-        }
-    }
-
-    /// All words, in the order of the documentation.
-    pub(crate) const NAMES: [&'static str; 15] = [
-        "text",
-        "integer",
-        "bigint",
-        "decimal",
-        "float",
-        "boolean",
-        "date",
-        "time",
-        "timestamp",
-        "uuid",
-        "json",
-        "bytes",
-        "enum",
-        "reference",
-        "vector",
-    ];
-
-    /// Whether there can be lists of it.
-    pub(crate) fn is_scalar(&self) -> bool {
-        !matches!(
-            self,
-            FieldKind::Json
-                | FieldKind::Bytes
-                | FieldKind::Reference { .. }
-                | FieldKind::Vector { .. }
-        )
-    }
-
-    /// Whether its values have an order that every database agrees on (text depends on collation).
-    pub(crate) fn is_ordered(&self) -> bool {
-        matches!(
-            self,
-            FieldKind::Integer
-                | FieldKind::Bigint
-                | FieldKind::Decimal { .. }
-                | FieldKind::Float
-                | FieldKind::Date
-                | FieldKind::Time
-                | FieldKind::Timestamp
-        )
-    }
-
-    /// Whether its values can be compared for equality and be in a B-tree.
-    pub(crate) fn is_comparable(&self) -> bool {
-        !matches!(self, FieldKind::Json | FieldKind::Vector { .. })
-    }
-}
-
-impl OnDelete {
-    pub(crate) const ALL: [OnDelete; 3] =
-        [OnDelete::Restrict, OnDelete::Cascade, OnDelete::SetNull];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            OnDelete::Restrict => "restrict",
-            OnDelete::Cascade => "cascade",
-            OnDelete::SetNull => "set_null",
-        }
-    }
-}
-
-impl Metric {
-    pub(crate) const ALL: [Metric; 3] = [Metric::Cosine, Metric::L2, Metric::InnerProduct];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Metric::Cosine => "cosine",
-            Metric::L2 => "l2",
-            Metric::InnerProduct => "inner_product",
-        }
-    }
-
-    /// pgvector's operator class.
-    pub(crate) fn operator_class(self) -> &'static str {
-        match self {
-            Metric::Cosine => "vector_cosine_ops",
-            Metric::L2 => "vector_l2_ops",
-            Metric::InnerProduct => "vector_ip_ops",
         }
     }
 }

@@ -6,11 +6,14 @@
 use super::facts::{
     ColumnFact, ConstraintFact, ConstraintKind, Dependent, Facts, IndexFact, Reaction,
 };
-use super::model::{FieldKind, Index, IndexColumn, Key, KeyKind, MAX_FIELD_NAME, Method, Metric};
-use super::model::{OnDelete, TIMES};
+use super::model::TIMES;
+use super::model::{Index, IndexColumn, Key, KeyKind, MAX_FIELD_NAME, Method};
 use super::printed::{PrintedDefault, read_check, read_default, read_folded};
 use super::table::{Column, ColumnDefault, Reference, Rule, Table, Target, UniqueColumn};
+use crate::field_types::kind::FieldKind;
+use crate::field_types::kind::OnDelete;
 use crate::ident::problem_with_field_name;
+use crate::pgvector::Metric;
 
 /// Columns that were hidden are called so.
 pub(crate) const HIDDEN_PREFIX: &str = "_hidden_";

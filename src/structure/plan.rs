@@ -13,8 +13,9 @@ use super::ddl::{Dialect, Names};
 use super::observe::{HIDDEN_PREFIX, Observed};
 use super::step::{Class, Lock, Requirement, Step};
 use super::table::{Column, ColumnDefault, Rule, Table};
+use crate::field_types::kind::FieldKind;
 use crate::ident::{qualified, quote, quote_literal};
-use crate::structure::model::{Default, FieldKind};
+use crate::structure::model::Default;
 use std::collections::{HashMap, HashSet};
 
 /// What is to be reached, and from where.

@@ -6,8 +6,9 @@
 
 use super::constant::Constant;
 use super::deparse::{Expression, Type};
-use super::model::{Default, FieldKind, Op};
+use super::model::{Default, Op};
 use super::table::{Column, Rule};
+use crate::field_types::kind::FieldKind;
 
 /// What a column's default means, wherever it stands.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,9 +5,9 @@
 
 use super::constant::Constant;
 use super::model::{
-    Check, Default, Field, FieldKind, Index, IndexColumn, Key, KeyKind, Method, OnDelete, Op,
-    Operand, Structure, TIMES,
+    Check, Default, Field, Index, IndexColumn, Key, KeyKind, Method, Op, Operand, Structure, TIMES,
 };
+use crate::field_types::kind::{FieldKind, OnDelete};
 
 /// See the module. The key stands first, then the fields, then `created_at` and `updated_at`.
 #[derive(Debug, Clone, PartialEq)]

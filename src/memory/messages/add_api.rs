@@ -5,7 +5,7 @@ use super::decode::{self, NewMessage};
 use crate::answer;
 use crate::arguments::required;
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::memory::access::activated;
 use crate::memory::embedded::Embedded;
 use crate::memory::embedding::Embedding;

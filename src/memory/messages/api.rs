@@ -5,7 +5,7 @@ use super::scope::Scope;
 use super::search::{self, Request};
 use crate::arguments::name;
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::memory::api::{names, need_embedding, no_nan, query_of, search_text, user, within};
 use crate::memory::error::MemoryError;
 use crate::memory::last;

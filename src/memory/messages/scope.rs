@@ -1,8 +1,8 @@
 //! Which messages a search is about, as SQL over `kepler.messages` under the alias `m`.
 
 use crate::error::Error;
+use crate::filter;
 use crate::ident::quote_literal;
-use crate::memory::filter;
 use crate::memory::scope::{Conditions, User};
 use crate::pg::query::Parameters;
 use xxhash_rust::xxh3::xxh3_64;

@@ -2,10 +2,11 @@
 
 use super::keys::{Keys, Problems};
 use super::problem_with_column_name;
+use crate::field_types::kind::{FieldKind, OnDelete};
 use crate::ident;
 use crate::json::Json;
 use crate::structure::constant::Constant;
-use crate::structure::model::{Default, Field, FieldKind, MAX_FIELD_NAME, OnDelete};
+use crate::structure::model::{Default, Field, MAX_FIELD_NAME};
 
 /// The longest `varchar`.
 const MAX_LENGTH: u32 = 10_485_760;

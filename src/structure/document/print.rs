@@ -1,7 +1,8 @@
 //! The document of a structure, in normal form. Read again it is the same structure.
 
+use crate::field_types::kind::FieldKind;
 use crate::json::Json;
-use crate::structure::model::{Default, Field, FieldKind, Method, Operand, Structure};
+use crate::structure::model::{Default, Field, Method, Operand, Structure};
 
 /// Collects the pairs of an object.
 #[derive(std::default::Default)]

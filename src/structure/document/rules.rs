@@ -3,11 +3,11 @@
 use super::Problems;
 use super::field::default_breaks_a_rule;
 use super::keys::Keys;
+use crate::field_types::kind::FieldKind;
 use crate::json::Json;
+use crate::pgvector::Metric;
 use crate::structure::constant::Constant;
-use crate::structure::model::{
-    Check, FieldKind, Index, IndexColumn, Method, Metric, Op, Operand, Structure, TIMES,
-};
+use crate::structure::model::{Check, Index, IndexColumn, Method, Op, Operand, Structure, TIMES};
 use crate::structure::table::btree;
 
 /// Postgres indexes at most 32 columns together.

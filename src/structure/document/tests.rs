@@ -290,7 +290,7 @@ fn the_published_grammar_is_this_one() {
     );
     let Json::Array(types) = at("/$defs/field/properties/type/enum") else { panic!() };
     let Json::Array(conditions) = at("/$defs/field/allOf") else { panic!() };
-    assert_eq!(types.len(), crate::structure::model::FieldKind::NAMES.len());
+    assert_eq!(types.len(), crate::field_types::kind::FieldKind::NAMES.len());
     for (name, condition) in types.iter().zip(conditions) {
         let name = name.as_str().unwrap();
         assert_eq!(resolve(condition, "/if/properties/type/const").unwrap().as_str(), Some(name));

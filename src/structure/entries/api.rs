@@ -5,7 +5,7 @@ use super::entry_table::EntryTable;
 use super::{change, delete, insert};
 use crate::answer;
 use crate::error::Error;
-use crate::install::require_tables;
+use crate::installed::require_tables;
 use crate::pg::memory;
 use crate::pg::texts::Texts;
 use crate::pg::whole::Spi;

@@ -14,10 +14,11 @@ use super::fold;
 use super::insert::{WRITE_BYTES, WRITE_ROWS, filler};
 use super::key::Key;
 use super::land::{Landing, ordinals};
-use super::validator::{Filling, compare};
+use super::validator::Filling;
 use crate::answer::{Code, Outcome, Violation};
+use crate::batch;
 use crate::error::Error;
-use crate::jsonb::elements;
+use crate::field_types::stored::compare;
 use crate::pg::array::{self, Array, Starts};
 use crate::pg::plan::{Parameter, Row};
 use pgrx::check_for_interrupts;
@@ -102,16 +103,14 @@ fn read_batch(landing: &mut Landing<'_>, set: usize, text: &str) -> Result<Rows,
     let mut decoder = Decoder::new(&table.validator);
     let mut rows = Rows::new(&table.validator);
     let text = text.as_bytes();
-    elements::divide(text, |at| {
-        check_for_interrupts!();
+    batch::divide("entries", text, |at| {
         let place = landing.answers.all.len() as u32;
         let mut violations = Vec::new();
         let mut absent = Absent::Kept { key: &key };
         let end = decoder.element(text, at, place, &mut absent, &mut rows, &mut violations)?;
         landing.answers.push(violations);
         Ok(end)
-    })
-    .map_err(|undivided| Error::undivided("entries", undivided))?;
+    })?;
     Ok(rows)
 }
 

@@ -8,13 +8,14 @@
 use super::statements::{self, Given};
 use super::validator::{Column, Comparison, Validator};
 use crate::error::Error;
+use crate::field_types::kind::{FieldKind, OnDelete};
 use crate::ident::qualified;
 use crate::pg::array::ElementType;
 use crate::pg::plan::{OwnedStatement, Statement};
 use crate::pg::relation::{MadeOf, generation};
 use crate::pg::varlena::Text;
 use crate::structure::error::StructureError;
-use crate::structure::model::{FieldKind, KeyKind, Method, OnDelete, Operand, Structure, TIMES};
+use crate::structure::model::{KeyKind, Method, Operand, Structure, TIMES};
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::cell::RefCell;

@@ -2,10 +2,10 @@
 
 use super::decode::Rows;
 use super::entry_table::EntryTable;
+use crate::field_types::kind::FieldKind;
 use crate::jsonb::number;
 use crate::pg::array::{self, Array};
 use crate::pg::plan::Statement;
-use crate::structure::model::FieldKind;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
 //! Keys of entries.
 
-use super::scalar;
+use crate::field_types::scalar;
 use crate::pg::array::Array;
 use crate::pg::plan::Row;
 use crate::structure::model::KeyKind;

@@ -1,7 +1,7 @@
 //! Entries: batches of JSON objects into entry tables.
 //!
-//! The way of a batch: `decode` reads its text straight into columns (`scalar` and `time` the values,
-//! by the rules of a `validator`), `insert` and `change` compare them with the table and write,
+//! The way of a batch: `decode` reads its text straight into columns (`field_types` the values, by the
+//! rules of a `validator`), `insert` and `change` compare them with the table and write,
 //! through `land`, by the `statements` of an `entry_table`. `answer` keeps what became
 //! of each element, and `api` holds the SQL functions.
 
@@ -19,6 +19,5 @@ mod land;
 mod moves;
 mod needs;
 mod references;
-pub(crate) mod scalar;
 mod statements;
 mod validator;

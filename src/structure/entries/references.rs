@@ -4,9 +4,9 @@ use super::decode::Rows;
 use super::entry_table::{EntryTable, Reference};
 use super::key::Key;
 use super::land::{Landing, ordinals};
-use crate::answer::{Code, Violation};
-use crate::structure::constant::shorten;
-use crate::structure::model::{FieldKind, KeyKind};
+use crate::answer::{Code, Violation, shorten};
+use crate::field_types::kind::FieldKind;
+use crate::structure::model::KeyKind;
 use pgrx::spi::SpiClient;
 use std::collections::{HashMap, HashSet};
 

@@ -1,10 +1,10 @@
 //! The text of the statements over an entry table. All take arrays, a column each.
 
 use super::validator::{Column, Validator};
+use crate::field_types::kind::FieldKind;
 use crate::ident::quote;
 use crate::pg::array::{self, ElementType};
 use crate::pg::plan::OwnedStatement;
-use crate::structure::model::FieldKind;
 use pgrx::pg_sys;
 
 /// The type of an array of such elements.

@@ -5,8 +5,9 @@
 //! Only keywords that the tool interfaces of language models take are used.
 
 use super::{OWN, TIME_PATTERN, is_end_of_range, number};
+use crate::field_types::kind::FieldKind;
 use crate::json::Json;
-use crate::structure::model::{Default, Field, FieldKind, KeyKind, Op, Operand, Structure};
+use crate::structure::model::{Default, Field, KeyKind, Op, Operand, Structure};
 
 type Pairs = Vec<(String, Json)>;
 

@@ -2,9 +2,9 @@
 
 use super::import::Draft;
 use super::{Keyword, TIME_PATTERN, Value, is_annotation, is_end_of_range, number};
+use crate::field_types::kind::FieldKind;
 use crate::json::Json;
 use crate::jsonb::number::plain_text;
-use crate::structure::model::FieldKind;
 use std::borrow::Cow;
 
 /// The most digits of a decimal whose schema says only how many stand behind the point.

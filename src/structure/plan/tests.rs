@@ -1,11 +1,10 @@
 //! Plans, followed step by step on the model of a table: they lead to the goal, and only there.
 
 use super::{Goal, Plan, plan};
+use crate::field_types::kind::FieldKind;
 use crate::structure::ddl::{Dialect, Names, wished_name};
 use crate::structure::generate::structure;
-use crate::structure::model::{
-    FieldKind, Index, IndexColumn, Key, KeyKind, Method, Operand, Structure,
-};
+use crate::structure::model::{Index, IndexColumn, Key, KeyKind, Method, Operand, Structure};
 use crate::structure::observe::{By, Extra, HIDDEN_PREFIX, NamedRule, Observed};
 use crate::structure::step::{Class, Requirement, Step};
 use crate::structure::table::{Column, ColumnDefault, Rule, Table, Target};

@@ -1,9 +1,8 @@
-//! Comparisons of a value, as `$pull` and filters make them.
+//! Comparisons of a value: `$eq`, `$gt`, `$in` and their kin.
 //!
 //! As in MongoDB a field that is not there counts as null, and a field that holds an array meets a comparison
-//! if one of its elements does. How comparisons are combined is the business of `memory::filter`.
+//! if one of its elements does. How comparisons are combined is the business of `filter`.
 
-use super::array::MANY;
 use super::path::index;
 use super::reading::{Operand, Reading};
 use crate::jsonb::hash::Hasher;
@@ -11,6 +10,9 @@ use crate::jsonb::order::{self, Kind};
 use crate::jsonb::view::{Container, Stored, Value};
 use std::cmp::Ordering;
 use std::collections::HashSet;
+
+/// From so many values on, sets are looked up by hash.
+pub(crate) const MANY: usize = 8;
 
 /// One comparison.
 #[derive(Debug)]
@@ -61,7 +63,7 @@ pub(crate) fn read_test(
     }
 }
 
-pub(super) fn read_set(reader: &mut Reading, value: Value<'_>, pointer: &str) -> Option<Set> {
+pub(crate) fn read_set(reader: &mut Reading, value: Value<'_>, pointer: &str) -> Option<Set> {
     match value {
         Value::Container(list) if !list.is_object() => {
             let mut hashes = HashSet::new();
@@ -84,7 +86,7 @@ impl Set {
         &self.values
     }
 
-    pub(super) fn has(&self, bytes: &[u8], value: Value<'_>) -> bool {
+    pub(crate) fn has(&self, bytes: &[u8], value: Value<'_>) -> bool {
         if self.hashes.is_empty() {
             let same = |operand: &Operand| order::equal(operand.value(bytes), value);
             return self.values.iter().any(same);

@@ -7,10 +7,9 @@
 use super::Filter;
 use super::conditions::{Condition, ElementCondition, FieldTest};
 use super::error::FilterError;
-use crate::json_update::condition::{Test, has_comparisons, read_test};
-use crate::json_update::operations::is_deeper_than;
-use crate::json_update::path::{Path, pointer_token};
-use crate::json_update::reading::Reading;
+use crate::json_operators::comparison::{Test, has_comparisons, read_test};
+use crate::json_operators::path::{Path, pointer_token};
+use crate::json_operators::reading::Reading;
 use crate::jsonb::MAX_DEPTH;
 use crate::jsonb::number::to_integer;
 use crate::jsonb::order::Kind;
@@ -52,7 +51,7 @@ impl Filter {
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, FilterError> {
         let bytes = bytes.to_vec();
         let root = Container::root(&bytes).value();
-        if is_deeper_than(root, MAX_DEPTH) {
+        if root.is_deeper_than(MAX_DEPTH) {
             return Err(FilterError::Invalid(vec![format!(
                 "nested deeper than {MAX_DEPTH} levels"
             )]));

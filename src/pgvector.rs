@@ -1,9 +1,34 @@
 //! How vectors are compared: pgvector's operators, and what a distance says of similarity.
 
 use crate::ident::quote;
-use crate::structure::model::Metric;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Metric {
+    Cosine,
+    L2,
+    InnerProduct,
+}
 
 impl Metric {
+    pub(crate) const ALL: [Metric; 3] = [Metric::Cosine, Metric::L2, Metric::InnerProduct];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Metric::Cosine => "cosine",
+            Metric::L2 => "l2",
+            Metric::InnerProduct => "inner_product",
+        }
+    }
+
+    /// pgvector's operator class.
+    pub(crate) fn operator_class(self) -> &'static str {
+        match self {
+            Metric::Cosine => "vector_cosine_ops",
+            Metric::L2 => "vector_l2_ops",
+            Metric::InnerProduct => "vector_ip_ops",
+        }
+    }
+
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|metric| metric.name() == name)
     }

@@ -5,9 +5,9 @@
 //! the opposites of `$eq` and `$in`. A field without values counts as null. As in MongoDB.
 
 use super::Filter;
-use crate::json_update::condition::{Test, collect};
-use crate::json_update::path::Path;
-use crate::json_update::reading::Operand;
+use crate::json_operators::comparison::{Test, collect};
+use crate::json_operators::path::Path;
+use crate::json_operators::reading::Operand;
 use crate::jsonb::order;
 use crate::jsonb::view::{Container, Value};
 use crate::poll;

@@ -5,9 +5,9 @@
 
 use super::Filter;
 use super::conditions::{Condition, FieldTest};
-use crate::json_update::condition::Test;
-use crate::json_update::path::{self, Path};
-use crate::json_update::reading::Operand;
+use crate::json_operators::comparison::Test;
+use crate::json_operators::path::{self, Path};
+use crate::json_operators::reading::Operand;
 use crate::jsonb::number::plain_decimal;
 use crate::jsonb::view::Value;
 

@@ -1,0 +1,21 @@
+//! Whether Kepler's tables are there.
+
+use crate::error::Error;
+use crate::pg::relation;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+
+/// Fails unless the tables are there, the newest that functions touch included. Two look-ups in
+/// Postgres' caches, nothing is read.
+pub(crate) fn require_tables() -> Result<(), Error> {
+    match relation::named(c"kepler", c"access_levels") {
+        Some(_) => Ok(()),
+        None => Err(Error::NotInstalled),
+    }
+}
+
+/// The same check for functions in SQL, before a query on a missing table fails without a hint.
+#[pg_extern(schema = "kepler_internal", name = "require_tables", stable, parallel_safe)]
+fn require_tables_in_sql() -> Result<(), ErrorReport> {
+    Ok(require_tables()?)
+}
