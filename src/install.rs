@@ -6,7 +6,7 @@
 use crate::access::error::AccessError;
 use crate::access::owner::{INSTALLED, Owner};
 use crate::access::{grant, level};
-use crate::error::Error;
+use crate::error::{Error, Report};
 use crate::pg::whole::Spi;
 use crate::pg::{advisory, relation, role};
 use pgrx::pg_sys::panic::ErrorReport;
@@ -75,6 +75,48 @@ const INSTALL_LOCK: &str = "kepler install";
 /// pgvector before this version is refused.
 const OLDEST_VECTOR: [u32; 3] = [0, 8, 4];
 
+/// What keeps the tables from being made.
+#[derive(Debug, thiserror::Error)]
+enum InstallError {
+    #[error("another session is running kepler.install()")]
+    Running,
+    #[error("the tables are at schema version {found}, this library knows {LATEST}")]
+    SchemaTooNew { found: i32 },
+    #[error("Kepler needs a database with encoding UTF8, not {0}")]
+    Encoding(String),
+    #[error("pgvector {found} is too old for Kepler")]
+    VectorTooOld { found: String },
+}
+
+impl Report for InstallError {
+    fn code(&self) -> PgSqlErrorCode {
+        match self {
+            Self::Running => PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
+            Self::SchemaTooNew { .. } => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Self::Encoding(_) | Self::VectorTooOld { .. } => {
+                PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED
+            }
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            match self {
+                Self::Running => "Wait for it to end, then try again.",
+                Self::SchemaTooNew { .. } => {
+                    "Install the newer library, then ALTER EXTENSION kepler UPDATE;"
+                }
+                Self::Encoding(_) => return None,
+                Self::VectorTooOld { .. } => {
+                    "Version 0.8.4 is the first without known corruption of indexes: \
+                     ALTER EXTENSION vector UPDATE;"
+                }
+            }
+            .to_owned(),
+        )
+    }
+}
+
 /// Creates Kepler's tables, or brings them to this library's version, in one transaction.
 ///
 /// The tables belong to whoever calls it first. Later calls act as that role, whoever calls: with no more
@@ -110,7 +152,7 @@ fn latest_schema_version() -> i32 {
 /// Runs what is pending; gives the version that was there before.
 fn run_pending() -> Result<i32, Error> {
     if !advisory::try_lock(INSTALL_LOCK) {
-        return Err(Error::InstallRunning);
+        return Err(InstallError::Running.into());
     }
     Spi::connect_mut(|client| {
         check_database(client)?;
@@ -136,7 +178,7 @@ fn run_pending() -> Result<i32, Error> {
             }
         };
         if found > LATEST {
-            return Err(Error::SchemaTooNew { found, known: LATEST });
+            return Err(InstallError::SchemaTooNew { found }.into());
         }
         for step in MIGRATIONS.iter().filter(|step| step.version > found) {
             client.update(step.sql, None, &[])?;
@@ -267,10 +309,10 @@ fn check_database(client: &mut SpiClient<'_>) -> Result<(), Error> {
         .first();
     let (encoding, vector) = row.get_two::<String, String>()?;
     if let Some(encoding) = encoding.filter(|name| name != "UTF8") {
-        return Err(Error::Encoding(encoding));
+        return Err(InstallError::Encoding(encoding).into());
     }
     if let Some(found) = vector.filter(|text| older(text, &OLDEST_VECTOR)) {
-        return Err(Error::VectorTooOld { found });
+        return Err(InstallError::VectorTooOld { found }.into());
     }
     Ok(())
 }

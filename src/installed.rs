@@ -1,16 +1,31 @@
 //! Whether Kepler's tables are there.
 
-use crate::error::Error;
+use crate::error::{Error, Report};
 use crate::pg::relation;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
+
+/// They are not.
+#[derive(Debug, thiserror::Error)]
+#[error("Kepler's tables are not installed in this database")]
+pub(crate) struct NotInstalled;
+
+impl Report for NotInstalled {
+    fn code(&self) -> PgSqlErrorCode {
+        PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("SELECT kepler.install();".to_owned())
+    }
+}
 
 /// Fails unless the tables are there, the newest that functions touch included. Two look-ups in
 /// Postgres' caches, nothing is read.
 pub(crate) fn require_tables() -> Result<(), Error> {
     match relation::named(c"kepler", c"access_levels") {
         Some(_) => Ok(()),
-        None => Err(Error::NotInstalled),
+        None => Err(NotInstalled.into()),
     }
 }
 

@@ -1,7 +1,24 @@
-//! Kepler: records synced from the outside world, kept in Postgres.
+//! Kepler: records synced from the outside world and enriched, tables made from documents, workflows, and
+//! what agents remember, kept in Postgres.
 //!
 //! `CREATE EXTENSION kepler CASCADE` brings functions and types; `SELECT kepler.install()` then
 //! creates the tables, which belong to the user and not to the extension.
+//!
+//! The modules stand in layers, here from the bottom up. Each uses modules of lower layers and of no others,
+//! and nobody uses a module `api`, which holds SQL functions (`tools/check-layers.py` fails otherwise).
+//!
+//! 1. `error`, `fold`, `heap`, `id`, `ident`, `settings`: what needs no other module.
+//! 2. `pgvector`, `poll`: metrics of vectors; what a long loop asks.
+//! 3. `jsonb`: JSON text and Postgres' `jsonb`, without Postgres.
+//! 4. `arguments`, `json`, `json_operators`, `time`: what callers send, read and checked.
+//! 5. `pg`: Postgres' statements, values, locks, roles and memory.
+//! 6. `answer`: what is said of each element of a batch.
+//! 7. `field_types`, `filter`, `installed`: types of values, filters, and whether the tables are there.
+//! 8. `access`, `batch`: rights, and what is done as the owner of the tables; batches, read.
+//! 9. `install`, `workspace`: making the tables, and the workspace that a call works in.
+//! 10. `enrichment`, `execution_steps`, `json_update`, `memory`, `structure`, `upkeep`: features, which do
+//!     not use each other.
+//! 11. `record`: upserts, which also fill the queue of `enrichment`.
 
 use pgrx::prelude::*;
 
@@ -124,7 +141,7 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/embedding_spaces.sql",
     name = "embedding_spaces",
-    requires = ["enrichment", "settle", workspace::current_workspace_id, memory::last::last_search]
+    requires = ["enrichment", "settle", workspace::current_workspace_id]
 );
 extension_sql_file!(
     "../sql/functions/index_advice.sql",

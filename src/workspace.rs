@@ -1,12 +1,49 @@
 //! The workspace that a call works in.
 
-use crate::access::error::AccessError;
 use crate::access::owner::Owner;
 use crate::arguments::name;
-use crate::error::Error;
+use crate::error::{Error, Report};
 use crate::settings;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
+
+/// What is wrong with a workspace.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WorkspaceError {
+    #[error("workspace \"{asked}\" is not the session's")]
+    Foreign { asked: String, own: String },
+    #[error("workspace \"{0}\" does not exist")]
+    Missing(String),
+}
+
+impl Report for WorkspaceError {
+    fn code(&self) -> PgSqlErrorCode {
+        match self {
+            Self::Foreign { .. } => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::Missing(_) => PgSqlErrorCode::ERRCODE_FOREIGN_KEY_VIOLATION,
+        }
+    }
+
+    fn detail(&self) -> Option<String> {
+        match self {
+            Self::Foreign { own, .. } => Some(format!("The session works in \"{own}\".")),
+            Self::Missing(_) => None,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let literal = |text: &String| text.replace('\'', "''");
+        Some(match self {
+            Self::Foreign { asked, .. } => format!(
+                "A role is given its workspace: ALTER ROLE … SET kepler.workspace_id = '{}';",
+                literal(asked)
+            ),
+            Self::Missing(id) => {
+                format!("INSERT INTO kepler.workspaces (id, name) VALUES ('{}', …);", literal(id))
+            }
+        })
+    }
+}
 
 /// The session's workspace: `kepler.workspace_id`, or `default` where nothing was set. Looks
 /// nothing up: it runs once for each row that takes it as a default.
@@ -28,7 +65,7 @@ pub(crate) fn require_own(asked: &str) -> Result<(), Error> {
     if asked == own || Owner::find()?.is_caller() {
         return Ok(());
     }
-    Err(AccessError::ForeignWorkspace { asked: asked.to_owned(), own }.into())
+    Err(WorkspaceError::Foreign { asked: asked.to_owned(), own }.into())
 }
 
 /// The same check for functions in SQL.

@@ -21,6 +21,9 @@ acts_in_one_place() {
 }
 check "acting as the owner in one place" acts_in_one_place
 
+# The head of src/lib.rs says which module may use which.
+check "modules use only what lies below them" python3 tools/check-layers.py
+
 scripts=(.ci/run)
 while IFS= read -r script; do scripts+=("$script"); done < <(
   find tools tests benches examples -name '*.sh' -not -path '*/node_modules/*' 2>/dev/null | sort

@@ -80,7 +80,7 @@ DECLARE
     started constant timestamptz := clock_timestamp();
 BEGIN
     FOR number IN 1 .. count LOOP
-        PERFORM changed FROM kepler.update_document('bench.documents', jsonb_build_object('id', number), 'doc', operations);
+        PERFORM outcome FROM kepler.update_document('bench.documents', jsonb_build_object('id', number), 'doc', operations);
         COMMIT;
     END LOOP;
     seconds := extract(epoch FROM clock_timestamp() - started);

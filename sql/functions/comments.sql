@@ -20,7 +20,8 @@ COMMENT ON FUNCTION kepler.current_workspace_id() IS
 'The workspace that calls and inserts use unless they name one: the setting kepler.workspace_id, or default. It is not looked up. Only a superuser may change the setting directly.';
 
 COMMENT ON FUNCTION kepler.cuid() IS
-'A new identifier (CUID2): 24 lower-case letters and digits, the first a letter.';
+'A new identifier: 24 lower-case letters and digits, the first a letter (^[a-z][a-z0-9]{23}$).
+Ids are in the order of their making, to the millisecond; within a session each is greater than the one before. An id holds its time (nine base-36 digits, which every reader can decode) and 72 bits of randomness.';
 
 COMMENT ON FUNCTION kepler.jsonb_hash(jsonb) IS
 '128 bits over what a document says. Key order, white space, escapes and the spelling of numbers (1, 1.0, 1e0) do not count; everything else does. The same on every machine and in every version. Not cryptographic. NULL gives NULL.';
@@ -55,7 +56,7 @@ COMMENT ON FUNCTION kepler.upsert_records_summary(text, jsonb, text, text, text,
 'The same as upsert_records_summary with text, for values of type jsonb. Prefer text, as for upsert_records.';
 
 COMMENT ON FUNCTION kepler.upsert_record(text, text, text, text, boolean, text, text, text, jsonb, text) IS
-'Upserts one record, given by its parts, and returns one row as upsert_records does.
+'Upserts one record, given by its parts, and returns one row. It stands in a select list, for many rows of a table, or in FROM. (f(…)).* calls a function once for each of its columns: write FROM f(…) instead.
 data: the text of a JSON object; may be NULL if deleted is true.
 source_updated_at: when the source last changed it, a text, read as in a batch (without an offset it is UTC). An older time than the stored one changes nothing (stale); NULL switches this guard off.
 deleted: true soft-deletes it; where there is no such record, a deleted one is inserted.
@@ -353,15 +354,19 @@ Operators, as in MongoDB: $set, $unset, $inc, $mul, $min, $max, $bit, $rename, $
 Errors: 22004 if operations is NULL; 22023 if it is not valid, with every problem. Where an operation does not fit the document: 2203C for a scalar in the way, 22033 for an element that an array cannot have, 22036, 22039 and 42804 for a value of the wrong kind, 22003 for a number out of range. 54000 for a document that would be too large.';
 
 COMMENT ON FUNCTION kepler.update_document(regclass, jsonb, text, jsonb, jsonb) IS
-'Applies operations (see json_update) to the document in one row, in one UPDATE from the version that it has locked: of concurrent calls none is lost. Returns one row, or none where there is no such row. changed is false where the document stayed as it is; then nothing was written.
+'Applies operations (see json_update) to the document in one row, in one UPDATE from the version that it has locked: of concurrent calls none is lost. Returns one row, with the document as it is then.
 relation, column_name: the table, and its column of type jsonb. key: a JSON object of columns and values; the columns must be a primary key or a unique constraint.
 options: {"revision_column": "version"} adds 1 to that column with each change; "expected_revision": 3 beside it makes another revision an error.
+Outcomes: updated; unchanged (the document is so already, and nothing was written); not_found (there is no such row; document is NULL).
 Errors: those of json_update; 22004 if an argument, or the document, is NULL; 22023 for key and options; 42P10 if the key is not unique; 42703 for the columns; 40001 for another revision than expected, with the one found, and for a row that kept changing.';
 
 COMMENT ON FUNCTION kepler.upsert_document(regclass, jsonb, text, jsonb, jsonb, jsonb) IS
-'The same as update_document, and where there is no such row it is made, from the key and from what the operations, $setOnInsert included, make of an empty object. Returns one row. A document that is NULL counts as empty.
+'Does what update_document does, and makes the row where it is not there: from the key and from what the operations, $setOnInsert included, make of an empty object. A document that is NULL counts as empty.
 new_row: a JSON object of columns and values that a new row gets beside its key and its document, read as the columns'' types read them; null is NULL. A row that is there keeps its own.
-With revision_column a new row has revision 1; an expected_revision of 0 expects that there is no row.';
+options: as for update_document. With revision_column a new row has revision 1; an expected_revision of 0 expects that there is no row.
+The other arguments are those of update_document.
+Outcomes: inserted, updated, unchanged.
+Errors: those of update_document.';
 
 COMMENT ON FUNCTION kepler.json_matches(jsonb, jsonb) IS
 'Whether a document meets a filter. Never NULL: a document that is NULL meets none.
@@ -474,8 +479,6 @@ dedupe: true looks for what is remembered already of the same user and context_t
 Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 42704 for the space; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.remember(jsonb, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text) IS
 'The same as remember with text, for content that is a JSON object or array: its format is JSON.';
-COMMENT ON FUNCTION kepler_internal.remember(text, boolean, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text) IS
-'Internal: what the forms of remember share';
 COMMENT ON FUNCTION kepler.remember_many(text, boolean, text, text) IS
 'Remembers the elements of a JSON array, and returns a row for each, in their order: memory_id, action (added, duplicate, merged, superseded or rejected), and for what is rejected error_code (of the first thing that is wrong, or the SQLSTATE where a constraint or trigger refuses it) and error. The others land.
 memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset.
@@ -503,7 +506,7 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embe
 COMMENT ON FUNCTION kepler.last_search() IS
 'How the last search of this session (search_memories, search_messages, search_vectors) went: the plan, whether there are no more (exhausted), and how many rows, or hits, it gave. An answer without rows cannot tell these. One row; NULLs before the first search, and after one that failed. Behind a pooler that shares sessions: in the transaction of the search.
 Errors: 55000 before install().';
-COMMENT ON FUNCTION kepler_internal.last_search() IS 'Internal: what last_search tells';
+
 COMMENT ON FUNCTION kepler.touch_memories(text[], text) IS
 'Notes that memories were used, as a search does for those that it gives: the time, and one more hit. At most once a minute each; what another transaction is noting is passed over; nothing in a read-only transaction. Returns how many were noted.
 Errors: 55000 before install(); 22004 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
@@ -553,9 +556,9 @@ advice: create, rebuild (an IVFFlat index that has too few lists for the rows: t
 build_memory: bytes that building it takes; a lower maintenance_work_mem makes it many times slower.
 No index finds its way past very many rows with the same vector: a search that notices it compares all rows of its scope (plan exact_after_index). Texts that repeat, as "ok", are better embedded once or not at all.
 Errors: 55000 before install().';
-COMMENT ON FUNCTION kepler.recall_check(text, integer, integer, text, text) IS
-'Holds searches for stored embeddings, chosen at random, against exact ones: the share of the k nearest that they find (recall), how many gave fewer rows than exist (shortfalls), and their times in milliseconds beside those of the exact ones. NULL where nothing is stored.
-samples: how many searches, at most 10,000. k: at most 1,000. of: memories or messages.
+COMMENT ON FUNCTION kepler.recall_check(text, text, integer, integer, text) IS
+'Holds searches for stored embeddings, chosen at random, against exact ones: the share of the max_rows nearest that they find (recall), how many gave fewer rows than exist (shortfalls), and their times in milliseconds beside those of the exact ones. NULL where nothing is stored.
+searched: memories or messages. samples: how many searches, at most 10,000. max_rows: how many rows each of them asks for, at most 1,000.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.search_vectors(regclass, text, vector, integer, jsonb, text, double precision) IS
 'Finds the rows of any table whose vectors are nearest to the embedding, nearest first, by the rule that holds for search_memories: if so many rows meet the condition, max_rows rows come back. Reads as the caller.

@@ -481,8 +481,3 @@ BEGIN
     END IF;
 END
 $$;
-
--- One row also where nothing was found, which says nothing by itself.
-CREATE FUNCTION kepler.last_search(OUT plan text, OUT exhausted boolean, OUT row_count integer)
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT l.plan, l.exhausted, l.row_count FROM kepler_internal.last_search() AS l $$;

@@ -61,6 +61,7 @@ CREATE FUNCTION kepler.upsert_records_summary(
 LANGUAGE sql VOLATILE
 AS $$ SELECT kepler.upsert_records_summary($1, $2::pg_catalog.text, $3, $4, $5, $6, $7, $8, $9) $$;
 
+-- One record. A function in SQL that gives a row cannot be inlined, so that each form is one in C.
 CREATE FUNCTION kepler.upsert_record(
     entity_type text,
     external_id text,
@@ -71,12 +72,15 @@ CREATE FUNCTION kepler.upsert_record(
     connection_id text DEFAULT NULL,
     merge text DEFAULT 'replace',
     options jsonb DEFAULT NULL,
-    workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (
-    ordinal integer, external_id text, record_id text, outcome text, error_code text, error text
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    OUT external_id text,
+    OUT record_id text,
+    OUT outcome text,
+    OUT error_code text,
+    OUT error text
 )
-LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler.upsert_record($1, $2, $3::pg_catalog.text, $4, $5, $6, $7, $8, $9, $10) $$;
+VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'upsert_record_of_any_wrapper';
 
 CREATE FUNCTION kepler.upsert_record(
     entity_type text,
@@ -88,15 +92,18 @@ CREATE FUNCTION kepler.upsert_record(
     connection_id text DEFAULT NULL,
     merge text DEFAULT 'replace',
     options jsonb DEFAULT NULL,
-    workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (
-    ordinal integer, external_id text, record_id text, outcome text, error_code text, error text
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    OUT external_id text,
+    OUT record_id text,
+    OUT outcome text,
+    OUT error_code text,
+    OUT error text
 )
-LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler.upsert_record($1, $2, $3::pg_catalog.text, $4, $5, $6, $7, $8, $9, $10) $$;
+VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'upsert_record_of_any_wrapper';
 
 -- A time that is a value of SQL and no text: a timestamptz (now()), a timestamp or a date, which mean UTC
--- here as everywhere and not the session's zone, or a number, a Unix time. It goes on as to_jsonb spells it,
+-- here as everywhere and not the session's zone, or a number, a Unix time. It is read as to_jsonb spells it,
 -- which no setting of the session changes. (No default, or a call without a time would fit two functions; a
 -- literal is text.)
 CREATE FUNCTION kepler.upsert_record(
@@ -109,15 +116,15 @@ CREATE FUNCTION kepler.upsert_record(
     connection_id text DEFAULT NULL,
     merge text DEFAULT 'replace',
     options jsonb DEFAULT NULL,
-    workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (
-    ordinal integer, external_id text, record_id text, outcome text, error_code text, error text
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    OUT external_id text,
+    OUT record_id text,
+    OUT outcome text,
+    OUT error_code text,
+    OUT error text
 )
-LANGUAGE sql VOLATILE
-AS $$
-    SELECT * FROM kepler.upsert_record($1, $2, $3, pg_catalog.to_jsonb($4) OPERATOR(pg_catalog.#>>) '{}',
-        $5, $6, $7, $8, $9, $10)
-$$;
+VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'upsert_record_of_any_wrapper';
 
 CREATE FUNCTION kepler.upsert_record(
     entity_type text,
@@ -129,15 +136,15 @@ CREATE FUNCTION kepler.upsert_record(
     connection_id text DEFAULT NULL,
     merge text DEFAULT 'replace',
     options jsonb DEFAULT NULL,
-    workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (
-    ordinal integer, external_id text, record_id text, outcome text, error_code text, error text
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    OUT external_id text,
+    OUT record_id text,
+    OUT outcome text,
+    OUT error_code text,
+    OUT error text
 )
-LANGUAGE sql VOLATILE
-AS $$
-    SELECT * FROM kepler.upsert_record($1, $2, $3::pg_catalog.text, pg_catalog.to_jsonb($4) OPERATOR(pg_catalog.#>>) '{}',
-        $5, $6, $7, $8, $9, $10)
-$$;
+VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'upsert_record_of_any_wrapper';
 
 CREATE FUNCTION kepler.upsert_record(
     entity_type text,
@@ -149,12 +156,12 @@ CREATE FUNCTION kepler.upsert_record(
     connection_id text DEFAULT NULL,
     merge text DEFAULT 'replace',
     options jsonb DEFAULT NULL,
-    workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (
-    ordinal integer, external_id text, record_id text, outcome text, error_code text, error text
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    OUT external_id text,
+    OUT record_id text,
+    OUT outcome text,
+    OUT error_code text,
+    OUT error text
 )
-LANGUAGE sql VOLATILE
-AS $$
-    SELECT * FROM kepler.upsert_record($1, $2, $3::pg_catalog.text, pg_catalog.to_jsonb($4) OPERATOR(pg_catalog.#>>) '{}',
-        $5, $6, $7, $8, $9, $10)
-$$;
+VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'upsert_record_of_any_wrapper';

@@ -1,13 +1,12 @@
 //! What is wrong with rights.
 
+use crate::error::Report;
 use crate::ident::quote;
 use pgrx::PgSqlErrorCode;
 
 /// What may go wrong where rights are given, taken or needed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AccessError {
-    #[error("workspace \"{asked}\" is not the session's")]
-    ForeignWorkspace { asked: String, own: String },
     #[error("permission denied for table {table}")]
     NoRight { table: String, role: String, level: &'static str },
     #[error("only the owner of Kepler's tables may {what}")]
@@ -26,13 +25,11 @@ pub(crate) enum AccessError {
     NoGrantOption { owner: String, what: &'static str, schema_owner: String },
 }
 
-impl AccessError {
-    pub(crate) fn code(&self) -> PgSqlErrorCode {
+impl Report for AccessError {
+    fn code(&self) -> PgSqlErrorCode {
         use PgSqlErrorCode::*;
         match self {
-            Self::ForeignWorkspace { .. } | Self::NotTheOwner { .. } | Self::NoRight { .. } => {
-                ERRCODE_INSUFFICIENT_PRIVILEGE
-            }
+            Self::NotTheOwner { .. } | Self::NoRight { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::ForeignSchema { .. } | Self::NoGrantOption { .. } => {
                 ERRCODE_INSUFFICIENT_PRIVILEGE
             }
@@ -43,9 +40,8 @@ impl AccessError {
         }
     }
 
-    pub(crate) fn detail(&self) -> Option<String> {
+    fn detail(&self) -> Option<String> {
         Some(match self {
-            Self::ForeignWorkspace { own, .. } => format!("The session works in \"{own}\"."),
             Self::NotTheOwner { owner, .. } => {
                 format!("The owner is \"{owner}\"; members that inherit its rights and superusers may, too.")
             }
@@ -67,14 +63,8 @@ impl AccessError {
         })
     }
 
-    pub(crate) fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::ForeignWorkspace { asked, .. } => {
-                let asked = asked.replace('\'', "''");
-                format!(
-                    "A role is given its workspace: ALTER ROLE … SET kepler.workspace_id = '{asked}';"
-                )
-            }
             Self::ForeignSchema { schema, trusted, .. } => format!(
                 "Drop it, if nothing in it is wanted. Or look at what it holds, and then: ALTER SCHEMA \
                  {schema} OWNER TO {};",

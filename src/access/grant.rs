@@ -4,6 +4,7 @@
 use super::error::AccessError;
 use super::level::{self, INTERNAL_SCHEMA, Level, Made, SCHEMA};
 use super::owner::{ACCESS_LEVELS, Owner};
+use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::ident::qualified;
 use crate::installed::require_tables;
@@ -36,8 +37,8 @@ AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 )]
 fn grant_access(role: Option<pg_sys::Oid>, level: Option<String>) -> Result<(), ErrorReport> {
     let (owner, role) = checked(role)?;
-    let level = level.ok_or(Error::NullArgument("level"))?;
-    let level = Level::from_name(&level).ok_or_else(|| Error::BadChoice {
+    let level = level.ok_or(ArgumentError::Null("level"))?;
+    let level = Level::from_name(&level).ok_or_else(|| ArgumentError::BadChoice {
         argument: "level",
         legal: Level::LEGAL,
         given: level.clone(),
@@ -91,7 +92,7 @@ fn revoke_access(role: Option<pg_sys::Oid>) -> Result<bool, ErrorReport> {
 /// The owner, whose rights the caller must have, and the name of another role.
 fn checked(role: Option<pg_sys::Oid>) -> Result<(Owner, String), Error> {
     require_tables()?;
-    let role = role.ok_or(Error::NullArgument("role"))?;
+    let role = role.ok_or(ArgumentError::Null("role"))?;
     let owner = Owner::find()?;
     owner.require_caller("give and take access")?;
     if role == owner.role() {

@@ -8,6 +8,7 @@
 use super::error::AccessError;
 use super::level::{self, Level, SCHEMA};
 use crate::error::Error;
+use crate::installed::NotInstalled;
 use crate::pg::plan::LocalSettings;
 use crate::pg::relation;
 use crate::pg::role::{self, ActAs};
@@ -24,7 +25,7 @@ pub(crate) struct Owner {
 impl Owner {
     /// Fails before `install()`. Look-ups in Postgres' caches; nothing is read.
     pub(crate) fn find() -> Result<Self, Error> {
-        let workspaces = relation::named(c"kepler", c"workspaces").ok_or(Error::NotInstalled)?;
+        let workspaces = relation::named(c"kepler", c"workspaces").ok_or(NotInstalled)?;
         Ok(Self { role: relation::owner(workspaces) })
     }
 
@@ -142,7 +143,7 @@ impl Owner {
 /// Checks that the caller has a right on all of one of Kepler's tables.
 pub(crate) fn require_right(table: &str, right: u32) -> Result<(), Error> {
     let name = CString::new(table).unwrap_or_default();
-    let relation = relation::named(c"kepler", &name).ok_or(Error::NotInstalled)?;
+    let relation = relation::named(c"kepler", &name).ok_or(NotInstalled)?;
     if role::may(right, relation) {
         return Ok(());
     }

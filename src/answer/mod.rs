@@ -51,7 +51,7 @@ pub(crate) type Row<Id> = (i32, Id, &'static str, Option<String>, Option<String>
 
 /// Answers as rows, in the order of the batch.
 pub(crate) fn rows<Id>(answers: Vec<Answer<Id>>) -> impl Iterator<Item = Row<Id>> {
-    answers.into_iter().enumerate().map(|(at, answer)| row(at, answer).0)
+    answers.into_iter().enumerate().map(|(at, answer)| row(at, answer))
 }
 
 /// The same, with all violations of each element as a JSON array.
@@ -59,15 +59,16 @@ pub(crate) fn rows_with_violations<Id>(
     answers: Vec<Answer<Id>>,
 ) -> impl Iterator<Item = (Row<Id>, Option<JsonB>)> {
     answers.into_iter().enumerate().map(|(at, answer)| {
-        let (row, rejection) = row(at, answer);
-        (row, rejection.map(|rejection| JsonB(rejection.list(at))))
+        let violations = answer.rejection.as_ref().map(|rejection| JsonB(rejection.list(at)));
+        (row(at, answer), violations)
     })
 }
 
-fn row<Id>(at: usize, answer: Answer<Id>) -> (Row<Id>, Option<Rejection>) {
+/// The answer for the element `at` (from 0) as a row.
+pub(crate) fn row<Id>(at: usize, answer: Answer<Id>) -> Row<Id> {
     let (code, error) = match &answer.rejection {
         Some(rejection) => (Some(rejection.code().name().into_owned()), Some(rejection.text())),
         None => (None, answer.note.map(str::to_owned)),
     };
-    ((at as i32 + 1, answer.id, answer.outcome.name(), code, error), answer.rejection)
+    (at as i32 + 1, answer.id, answer.outcome.name(), code, error)
 }

@@ -4,14 +4,15 @@
 //! those that a feature knows by their names. Only a text that cannot be divided ends the call. What is wrong
 //! with one element is that element's refusal, and tells all that is wrong with it.
 
+mod error;
 mod object;
 mod reader;
 
+pub(crate) use error::BatchError;
 pub(crate) use object::{invalid_json, key, object};
 pub(crate) use reader::{INVALID_TIME, Reader, not_a_count, not_one_of};
 
 use crate::answer::Rejection;
-use crate::error::Error;
 use crate::jsonb::elements;
 use crate::jsonb::scan::Unbalanced;
 
@@ -21,8 +22,8 @@ pub(crate) fn divide(
     argument: &'static str,
     text: &[u8],
     element: impl FnMut(usize) -> Result<usize, Unbalanced>,
-) -> Result<(), Error> {
-    elements::divide(text, element).map_err(|undivided| Error::undivided(argument, undivided))
+) -> Result<(), BatchError> {
+    elements::divide(text, element).map_err(|undivided| BatchError::of(argument, undivided))
 }
 
 /// Reads each element of an argument: an object with fields of the names `known`. What is no such object is
@@ -33,7 +34,7 @@ pub(crate) fn read<T>(
     known: &[&'static str],
     mut read: impl FnMut(&mut Reader<'_>) -> T,
     mut reject: impl FnMut(Rejection) -> T,
-) -> Result<Vec<T>, Error> {
+) -> Result<Vec<T>, BatchError> {
     let text = text.as_bytes();
     let mut reader = Reader::new(text, known);
     let mut batch = Vec::new();

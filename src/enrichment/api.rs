@@ -4,7 +4,7 @@ use super::claim::{self, Request};
 use super::error::EnrichmentError;
 use super::{decode, settle};
 use crate::answer;
-use crate::arguments::{OptionsObject, name};
+use crate::arguments::{ArgumentError, OptionsObject, name};
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::pg::json::{Options, Stored};
@@ -117,15 +117,15 @@ fn settle_records(
     ErrorReport,
 > {
     require_tables()?;
-    let lease_id = lease_id.ok_or(Error::NullArgument("lease_id"))?;
+    let lease_id = lease_id.ok_or(ArgumentError::Null("lease_id"))?;
     let workspace_id = workspace::argument(workspace_id)?;
-    let elements = decode::batch(results.ok_or(Error::NullArgument("results"))?)?;
+    let elements = decode::batch(results.ok_or(ArgumentError::Null("results"))?)?;
     let answers = Spi::connect_mut(|client| settle::run(client, &workspace_id, lease_id, elements));
     Ok(TableIterator::new(answer::rows(answers)))
 }
 
 fn check_max_rows(max_rows: Option<i32>) -> Result<i32, Error> {
-    let given = max_rows.ok_or(Error::NullArgument("max_rows"))?;
+    let given = max_rows.ok_or(ArgumentError::Null("max_rows"))?;
     if (1..=MAX_ROWS).contains(&given) {
         Ok(given)
     } else {

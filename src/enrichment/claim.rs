@@ -282,7 +282,7 @@ impl Call<'_> {
         ];
         let rows = LEASE.with(|plan| plan.run(client, &parameters));
         let id = rows.iter::<1>().next().and_then(|row| row.bigint(0));
-        id.ok_or(Error::NotWritten { sent: 1, written: 0 })
+        Ok(id.ok_or(EnrichmentError::NotWritten { sent: 1, written: 0 })?)
     }
 
     /// Notes what the lease holds, in the order in which a settle will lock it, and takes it from the
@@ -323,7 +323,7 @@ impl Call<'_> {
         if written == found.len() {
             Ok(())
         } else {
-            Err(Error::NotWritten { sent: found.len(), written })
+            Err(EnrichmentError::NotWritten { sent: found.len(), written }.into())
         }
     }
 }

@@ -1,8 +1,7 @@
 //! Reads what workers send: a JSON array with an element for each record.
 
 use crate::answer::{Code, Rejection, Violation, shorten};
-use crate::batch::{self, Reader};
-use crate::error::Error;
+use crate::batch::{self, BatchError, Reader};
 
 /// What a worker says became of a record.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +45,7 @@ const MAX_WAIT: f64 = 365.0 * 86_400.0;
 const FIELDS: [&str; 6] = ["record_id", "action", "result", "error", "retryable", "retry_in"];
 
 /// Reads `text`, a JSON array of results.
-pub(crate) fn batch(text: &str) -> Result<Vec<Element>, Error> {
+pub(crate) fn batch(text: &str) -> Result<Vec<Element>, BatchError> {
     let reject = |rejection| Element { record_id: None, verdict: Err(rejection) };
     batch::read("results", text, &FIELDS, element, reject)
 }

@@ -1,5 +1,6 @@
 //! What ends a call about enrichment.
 
+use crate::error::Report;
 use pgrx::PgSqlErrorCode;
 
 /// Everything that ends a call. What is wrong with one result is that element's outcome.
@@ -13,10 +14,12 @@ pub(crate) enum EnrichmentError {
     BadMaxRows { limit: i32, given: i32 },
     #[error("argument \"lease\" must be between 1 millisecond and 365 days")]
     BadLease,
+    #[error("of {sent} records only {written} were written")]
+    NotWritten { sent: usize, written: usize },
 }
 
-impl EnrichmentError {
-    pub(crate) fn code(&self) -> PgSqlErrorCode {
+impl Report for EnrichmentError {
+    fn code(&self) -> PgSqlErrorCode {
         use PgSqlErrorCode::*;
         match self {
             // A typo must not look like an empty queue.
@@ -24,10 +27,11 @@ impl EnrichmentError {
             Self::NotFair(_) | Self::BadMaxRows { .. } | Self::BadLease => {
                 ERRCODE_INVALID_PARAMETER_VALUE
             }
+            Self::NotWritten { .. } => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
         }
     }
 
-    pub(crate) fn detail(&self) -> Option<String> {
+    fn detail(&self) -> Option<String> {
         match self {
             Self::NoPolicy { known, .. } if !known.is_empty() => {
                 Some(format!("Types with a policy: {}.", known.join(", ")))
@@ -36,7 +40,7 @@ impl EnrichmentError {
         }
     }
 
-    pub(crate) fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoPolicy { entity_type, .. } => {
                 let name = entity_type.replace('\'', "''");
@@ -45,6 +49,11 @@ impl EnrichmentError {
             Self::NotFair(entity_type) => {
                 let name = entity_type.replace('\'', "''");
                 format!("SELECT kepler.set_enrichment_policy('{name}', fair => true);")
+            }
+            Self::NotWritten { .. } => {
+                "A trigger on kepler.records keeps rows from being written (BEFORE, returning NULL), \
+                 or deletes them."
+                    .to_owned()
             }
             _ => return None,
         })

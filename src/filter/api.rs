@@ -1,6 +1,7 @@
 //! The SQL functions of filters.
 
 use super::{Filter, compile};
+use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::pg::varlena;
 use pgrx::AnyElement;
@@ -37,7 +38,7 @@ fn json_matches(
     document: Option<AnyElement>,
     filter: Option<AnyElement>,
 ) -> Result<bool, ErrorReport> {
-    let filter = kept(filter.ok_or(Error::NullArgument("filter"))?.datum())?;
+    let filter = kept(filter.ok_or(ArgumentError::Null("filter"))?.datum())?;
     let Some(document) = document else { return Ok(false) };
     // SAFETY: declared in SQL as jsonb.
     Ok(filter.matches(unsafe { varlena::aligned_bytes(document.datum()) }))
@@ -54,8 +55,8 @@ fn filter_condition(
     TableIterator<'static, (name!(condition, String), name!(parameters, Vec<String>))>,
     ErrorReport,
 > {
-    let filter = filter.ok_or(Error::NullArgument("filter"))?;
-    let column = crate::ident::quote(column_name.ok_or(Error::NullArgument("column_name"))?);
+    let filter = filter.ok_or(ArgumentError::Null("filter"))?;
+    let column = crate::ident::quote(column_name.ok_or(ArgumentError::Null("column_name"))?);
     let compiled =
         compile(filter, &column, first_parameter.max(1) as usize).map_err(Error::from)?;
     Ok(TableIterator::once((compiled.sql, compiled.parameters)))

@@ -1,6 +1,6 @@
 //! What can be wrong with a filter.
 
-use crate::error::lines;
+use crate::error::{Report, lines};
 use pgrx::PgSqlErrorCode;
 
 /// Everything that keeps a filter from being used.
@@ -12,15 +12,15 @@ pub(crate) enum FilterError {
     Invalid(Vec<String>),
 }
 
-impl FilterError {
-    pub(crate) fn code(&self) -> PgSqlErrorCode {
+impl Report for FilterError {
+    fn code(&self) -> PgSqlErrorCode {
         match self {
             Self::Broken { .. } => PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION,
             Self::Invalid(_) => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
         }
     }
 
-    pub(crate) fn detail(&self) -> Option<String> {
+    fn detail(&self) -> Option<String> {
         Some(match self {
             Self::Broken { offset, .. } => format!("At byte {offset} of the text."),
             Self::Invalid(problems) => lines(problems.iter().cloned()),

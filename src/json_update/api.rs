@@ -1,71 +1,17 @@
 //! The SQL functions that update documents.
 
-use super::apply::apply;
+use super::datum;
 use super::document::{self, Request};
 use super::once;
-use super::operations::Operations;
-use crate::arguments::required;
+use crate::arguments::{ArgumentError, required};
 use crate::error::Error;
 use crate::pg::json::Options;
+use crate::pg::row::Row;
+use crate::pg::varlena;
 use crate::pg::whole::Spi;
-use crate::pg::{materialize, varlena};
-use crate::poll;
 use pgrx::AnyElement;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use std::cell::RefCell;
-use std::rc::Rc;
-
-/// A buffer that has become larger than this is given back.
-const KEPT_BUFFER: usize = 1 << 20;
-
-thread_local! {
-    /// The operations of the last call: a statement has the same ones for all its rows.
-    static LAST: RefCell<Option<Rc<Operations>>> = const { RefCell::new(None) };
-    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// The operations that a datum holds, read once for equal ones in a row.
-pub(super) fn operations(datum: pg_sys::Datum) -> Result<Rc<Operations>, Error> {
-    // SAFETY: declared in SQL as jsonb, which is a varlena.
-    let bytes = unsafe { varlena::aligned_bytes(datum) };
-    LAST.with_borrow_mut(|last| {
-        if let Some(known) = last.as_ref().filter(|known| known.are_of(bytes)) {
-            return Ok(Rc::clone(known));
-        }
-        poll::need(2 * bytes.len());
-        let read = Rc::new(Operations::read(bytes)?);
-        *last = (bytes.len() <= KEPT_BUFFER).then(|| Rc::clone(&read));
-        Ok(read)
-    })
-}
-
-/// The updated document, or None if it stays what it is.
-pub(super) fn updated(
-    operations: &Operations,
-    document: &[u8],
-    inserting: bool,
-) -> Result<Option<AnyElement>, Error> {
-    poll::need(3 * document.len());
-    BUFFER.with_borrow_mut(|buffer| {
-        let changed = apply(operations, document, inserting, buffer)?;
-        let element = changed.then(|| element(buffer)).flatten();
-        if buffer.capacity() > KEPT_BUFFER {
-            *buffer = Vec::new();
-        }
-        Ok(element)
-    })
-}
-
-/// A `jsonb` in Postgres' memory, from its bytes with the length word.
-fn element(bytes: &[u8]) -> Option<AnyElement> {
-    // SAFETY: the new memory has room for all bytes, which are a jsonb.
-    unsafe {
-        let copy = pg_sys::palloc(bytes.len()).cast::<u8>();
-        copy.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
-        AnyElement::from_polymorphic_datum(pg_sys::Datum::from(copy), false, pg_sys::JSONBOID)
-    }
-}
 
 /// Applies update operators (`$set`, `$unset`, `$inc`, `$mul`, `$min`, `$max`, `$bit`, `$rename`,
 /// `$push`, `$pop`, `$addToSet`, `$pull`, `$pullAll`) to a document, all or none of them.
@@ -88,16 +34,16 @@ fn json_update(
     document: Option<AnyElement>,
     operations: Option<AnyElement>,
 ) -> Result<Option<AnyElement>, ErrorReport> {
-    let given = operations.ok_or(Error::NullArgument("operations"))?;
-    let operations = self::operations(given.datum())?;
+    let given = operations.ok_or(ArgumentError::Null("operations"))?;
+    let operations = datum::operations(given.datum())?;
     let Some(given) = document else { return Ok(None) };
     // SAFETY: declared in SQL as jsonb.
-    if let Some(known) = unsafe { once::known(&operations, given.datum(), element) } {
+    if let Some(known) = unsafe { once::known(&operations, given.datum(), datum::element) } {
         return Ok(known);
     }
     // SAFETY: declared in SQL as jsonb.
     let document = unsafe { varlena::aligned_bytes(given.datum()) };
-    Ok(Some(updated(&operations, document, false)?.unwrap_or(given)))
+    Ok(Some(datum::updated(&operations, document, false)?.unwrap_or(given)))
 }
 
 /// Whether `json_update` would give another document.
@@ -113,8 +59,8 @@ fn json_update_changes(
     document: Option<AnyElement>,
     operations: Option<AnyElement>,
 ) -> Result<bool, ErrorReport> {
-    let given = operations.ok_or(Error::NullArgument("operations"))?;
-    let operations = self::operations(given.datum())?;
+    let given = operations.ok_or(ArgumentError::Null("operations"))?;
+    let operations = datum::operations(given.datum())?;
     let Some(given) = document else { return Ok(false) };
     // SAFETY: declared in SQL as jsonb.
     Ok(unsafe { once::changes(&operations, given.datum()) }.map_err(Error::from)?)
@@ -123,15 +69,16 @@ fn json_update_changes(
 /// Applies operations to the document in one row, in one UPDATE: of concurrent calls none is lost.
 ///
 /// `key`: a JSON object of columns and values that are a primary key or a unique constraint.
-/// `options`: `{"revision_column": "version", "expected_revision": 3}`. No row: no row is given.
+/// `options`: `{"revision_column": "version", "expected_revision": 3}`. Answers with one row.
 #[pg_extern(
     volatile,
     parallel_unsafe,
     sql = "
 CREATE FUNCTION kepler.update_document(
-    relation regclass, key jsonb, column_name text, operations jsonb, options jsonb DEFAULT NULL
-) RETURNS TABLE (changed boolean, document jsonb)
-VOLATILE PARALLEL UNSAFE ROWS 1 LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+    relation regclass, key jsonb, column_name text, operations jsonb, options jsonb DEFAULT NULL,
+    OUT outcome text, OUT document jsonb
+)
+VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "
 )]
 fn update_document(
@@ -140,14 +87,8 @@ fn update_document(
     column_name: Option<String>,
     operations: Option<AnyElement>,
     options: Option<Options>,
-    fcinfo: pg_sys::FunctionCallInfo,
-) -> Result<(), ErrorReport> {
-    let request = request(relation, key, column_name, operations, options, false)?;
-    let answer = Spi::connect_elsewhere(|client| document::run(client, &request))?;
-    let row = answer.as_ref().map(|answer| [Some(answer.changed.into()), Some(answer.datum())]);
-    // SAFETY: the function is declared to return a set of a boolean and a jsonb.
-    unsafe { materialize::give(fcinfo, row) };
-    Ok(())
+) -> Result<Row<2>, ErrorReport> {
+    answer(&request(relation, key, column_name, operations, options, false)?)
 }
 
 /// The same, and where there is no such row it is made: its document is what the operations,
@@ -161,9 +102,9 @@ fn update_document(
     sql = "
 CREATE FUNCTION kepler.upsert_document(
     relation regclass, key jsonb, column_name text, operations jsonb,
-    new_row jsonb DEFAULT NULL, options jsonb DEFAULT NULL
-) RETURNS TABLE (inserted boolean, changed boolean, document jsonb)
-VOLATILE PARALLEL UNSAFE ROWS 1 LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+    new_row jsonb DEFAULT NULL, options jsonb DEFAULT NULL, OUT outcome text, OUT document jsonb
+)
+VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "
 )]
 fn upsert_document(
@@ -173,17 +114,17 @@ fn upsert_document(
     operations: Option<AnyElement>,
     new_row: Option<AnyElement>,
     options: Option<Options>,
-    fcinfo: pg_sys::FunctionCallInfo,
-) -> Result<(), ErrorReport> {
+) -> Result<Row<2>, ErrorReport> {
     let mut request = request(relation, key, column_name, operations, options, true)?;
     request.new_row = new_row.map(|new_row| new_row.datum());
-    let answer = Spi::connect_elsewhere(|client| document::run(client, &request))?;
-    let row = answer.as_ref().map(|answer| {
-        [Some(answer.inserted.into()), Some(answer.changed.into()), Some(answer.datum())]
-    });
-    // SAFETY: the function is declared to return a set of two booleans and a jsonb.
-    unsafe { materialize::give(fcinfo, row) };
-    Ok(())
+    answer(&request)
+}
+
+fn answer(request: &Request) -> Result<Row<2>, ErrorReport> {
+    let answer = Spi::connect_elsewhere(|client| document::run(client, request))?;
+    let document = answer.as_ref().and_then(|answer| datum::element(&answer.document));
+    let outcome = answer.map_or("not_found", |answer| answer.outcome);
+    Ok(Row([outcome.into_datum(), document.map(|document| document.datum())]))
 }
 
 fn request(
@@ -195,10 +136,10 @@ fn request(
     upsert: bool,
 ) -> Result<Request, Error> {
     Ok(Request {
-        relation: relation.ok_or(Error::NullArgument("relation"))?,
-        key: key.ok_or(Error::NullArgument("key"))?.datum(),
+        relation: relation.ok_or(ArgumentError::Null("relation"))?,
+        key: key.ok_or(ArgumentError::Null("key"))?.datum(),
         column: required("column_name", column_name)?,
-        operations: operations.ok_or(Error::NullArgument("operations"))?.datum(),
+        operations: operations.ok_or(ArgumentError::Null("operations"))?.datum(),
         revision: document::read_options(options.map(|options| options.0))?,
         upsert,
         new_row: None,

@@ -5,8 +5,8 @@
 //! tell a document that stays what it is from one that is not there. Between the two statements other
 //! sessions may commit; if the row then would change after all, the UPDATE is tried again.
 
-use super::api;
 use super::current_date;
+use super::datum;
 use super::error::JsonUpdateError;
 use super::once::Once;
 use super::target::{Shape, Target};
@@ -50,17 +50,9 @@ pub(super) struct Revision {
 
 /// What became of the row.
 pub(super) struct Answer {
-    pub(super) inserted: bool,
-    pub(super) changed: bool,
+    pub(super) outcome: &'static str,
     /// With its length word.
     pub(super) document: Vec<u8>,
-}
-
-impl Answer {
-    /// The document, valid as long as the answer is.
-    pub(super) fn datum(&self) -> pg_sys::Datum {
-        pg_sys::Datum::from(self.document.as_ptr())
-    }
 }
 
 pub(super) fn read_options(options: Option<serde_json::Value>) -> Result<Revision, Error> {
@@ -92,7 +84,7 @@ pub(super) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Optio
     let resolved = current_date::resolve(asked, now() / 1_000 + EPOCH)?;
     let given = resolved.as_ref().map_or(request.operations, |o| pg_sys::Datum::from(o.as_ptr()));
     // Wrong operations are an error whether there is such a row or not.
-    let operations = api::operations(given)?;
+    let operations = datum::operations(given)?;
     let shape = Shape {
         relation: request.relation,
         key: key_columns(request.key)?,
@@ -128,7 +120,7 @@ pub(super) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Optio
                 let none = Some(pg_sys::Datum::from(i64::MIN));
                 stored::<3>(&target.read.run(client, &[given, key, none]))
             };
-            return Ok(Some(Answer { inserted: false, changed: true, document }));
+            return Ok(Some(Answer { outcome: "updated", document }));
         }
         drop(rows);
         let rows = target.read.run(client, &[given, key, expected_datum]);
@@ -150,7 +142,7 @@ pub(super) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Optio
             };
             if row.boolean(2) != Some(true) {
                 let document = with_length(document);
-                return Ok(Some(Answer { inserted: false, changed: false, document }));
+                return Ok(Some(Answer { outcome: "unchanged", document }));
             }
             continue;
         }
@@ -162,7 +154,7 @@ pub(super) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Optio
             return Err(JsonUpdateError::Moved { expected, found: None }.into());
         }
         let empty = with_length(&Builder::empty_object());
-        let new = api::updated(&operations, &empty[4..], true)?;
+        let new = datum::updated(&operations, &empty[4..], true)?;
         let new = new.map_or_else(|| pg_sys::Datum::from(empty.as_ptr()), |new| new.datum());
         let rows = match request.new_row.filter(|_| has_others) {
             Some(_) => target.insert.run(client, &[Some(new), key, request.new_row]),
@@ -170,7 +162,7 @@ pub(super) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Optio
         };
         if rows.count() > 0 {
             let document = stored::<1>(&rows);
-            return Ok(Some(Answer { inserted: true, changed: true, document }));
+            return Ok(Some(Answer { outcome: "inserted", document }));
         }
     }
     Err(JsonUpdateError::NeitherNor.into())

@@ -1,6 +1,6 @@
 //! What can be wrong with an update of a document.
 
-use crate::error::lines;
+use crate::error::{Report, lines};
 use pgrx::PgSqlErrorCode;
 
 /// Everything that ends an update.
@@ -72,8 +72,8 @@ impl Reason {
     }
 }
 
-impl JsonUpdateError {
-    pub(crate) fn code(&self) -> PgSqlErrorCode {
+impl Report for JsonUpdateError {
+    fn code(&self) -> PgSqlErrorCode {
         use PgSqlErrorCode::*;
         match self {
             Self::Invalid(_) | Self::BadKey(_) | Self::BadNewRow(_) => {
@@ -92,7 +92,7 @@ impl JsonUpdateError {
         }
     }
 
-    pub(crate) fn detail(&self) -> Option<String> {
+    fn detail(&self) -> Option<String> {
         Some(match self {
             Self::Invalid(problems) | Self::BadKey(problems) | Self::BadNewRow(problems) => {
                 lines(problems.iter().cloned())
@@ -115,7 +115,7 @@ impl JsonUpdateError {
         })
     }
 
-    pub(crate) fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NotUnique { known, .. } if known.is_empty() => {
                 "The table has no primary key and no unique constraint that could be used (deferrable \

@@ -1,9 +1,10 @@
 //! JSON text and Postgres' `jsonb`, without Postgres.
 //!
-//! `scan` finds where values begin and end, `elements` cuts an array by it, `parse` turns text into the bytes of a `jsonb` datum
-//! (through `builder` and `number`), `view` reads such bytes, and `hash`, `merge`, `order` and `pointer`
-//! work on what it reads. `rewrite` makes a datum from most of another, and `decimal` reckons with
-//! stored numbers. The layout is that of `src/include/utils/jsonb.h` in Postgres 16 to 18.
+//! `scan` finds where values begin and end, `elements` cuts an array by it, `parse` turns text into the
+//! bytes of a `jsonb` datum (through `builder` and `number`), `view` reads such bytes, and `hash`, `merge`,
+//! `order` and `pointer` work on what it reads. `rewrite` makes a datum from most of another, `decimal`
+//! reckons with stored numbers, and `lenient` reads the text of a string that is broken. The layout is that
+//! of `src/include/utils/jsonb.h` in Postgres 16 to 18.
 
 pub(crate) mod builder;
 pub(crate) mod decimal;

@@ -7,14 +7,15 @@
 //! reads as the caller, and they hold. Reading runs nobody's code: it is done on plain tables of the owner, who alone can
 //! put rules, policies or indexes on them. What is written (that memories were found) is written as the caller.
 
-use crate::access::error::AccessError;
 use crate::access::owner::{Owner, require_right};
 use crate::error::Error;
+use crate::installed::NotInstalled;
 use crate::pg::plan::Statement;
 use crate::pg::relation::UntilChanged;
 use crate::pg::role::{self, ActAs};
 use crate::pg::varlena::Text;
 use crate::settings;
+use crate::workspace::WorkspaceError;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 
@@ -69,7 +70,7 @@ impl Table {
                     is_by_workspace: row.boolean(4)?,
                 })
             });
-            table.ok_or(Error::NotInstalled)
+            Ok(table.ok_or(NotInstalled)?)
         };
         TABLES.with(|tables| tables.find(name, look_up))
     }
@@ -106,7 +107,7 @@ impl Reader {
                 let own = settings::workspace_id();
                 if own != workspace_id {
                     let asked = workspace_id.to_owned();
-                    return Err(AccessError::ForeignWorkspace { asked, own }.into());
+                    return Err(WorkspaceError::Foreign { asked, own }.into());
                 }
             }
             // One table whose own policies are to hold is enough.
@@ -137,6 +138,6 @@ pub(crate) fn activated(
     let rows = WORKSPACE.with(|statement| statement.run(client, &[Some(workspace.datum())]));
     match rows.iter::<1>().next() {
         Some(row) => Ok(row.text(0).map(str::to_owned)),
-        None => Err(Error::NoWorkspace(workspace_id.to_owned())),
+        None => Err(WorkspaceError::Missing(workspace_id.to_owned()).into()),
     }
 }

@@ -1,14 +1,17 @@
-//! The SQL functions that search.
+//! The SQL functions that search memories, and note that they were used.
 
 use super::access::Reader;
-use super::embedding::Embedding;
+use super::arguments::{
+    in_range, names, need_embedding, no_nan, query_of, search_text, user, within,
+};
 use super::error::MemoryError;
 use super::last;
-use super::scope::{Scope, User};
+use super::scope::Scope;
 use super::score::Weights;
-use super::search::{self, Request, in_range};
+use super::search::{self, Request};
 use super::touch;
 use crate::access::owner::require_right;
+use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::pg::clock::now;
@@ -24,8 +27,6 @@ use pgrx::prelude::*;
 /// A search gives at most so many rows, and so many where they are to be unlike each other.
 const MAX_ROWS: i32 = 10_000;
 const MAX_DIVERSE_ROWS: i32 = 200;
-/// Bytes of the words that are looked for: every one of them is looked up.
-const MAX_QUERY_TEXT: usize = 100_000;
 
 /// Finds memories by meaning, words, time and metadata.
 ///
@@ -99,8 +100,8 @@ fn search_memories(
     last::forget();
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
-    let touch = touch.ok_or(Error::NullArgument("touch"))?;
-    let diversity = diversity.ok_or(Error::NullArgument("diversity"))?;
+    let touch = touch.ok_or(ArgumentError::Null("touch"))?;
+    let diversity = diversity.ok_or(ArgumentError::Null("diversity"))?;
     let diversity = in_range("diversity", diversity, 0.0, 1.0).map_err(Error::from)?;
     let most = if diversity > 0.0 { MAX_DIVERSE_ROWS } else { MAX_ROWS };
     let query_text = search_text(query_text)?;
@@ -150,79 +151,10 @@ fn search_memories(
     })))
 }
 
-/// A count from `least`, which is not negative, to `most`.
-pub(crate) fn within(
-    argument: &'static str,
-    given: Option<i32>,
-    least: i32,
-    most: i32,
-) -> Result<usize, Error> {
-    let given = given.ok_or(Error::NullArgument(argument))?;
-    in_range(argument, f64::from(given), f64::from(least), f64::from(most))?;
-    Ok(given as usize)
-}
-
-/// Names, none of which may be NULL.
-pub(crate) fn names(
-    argument: &'static str,
-    given: Option<Vec<Option<String>>>,
-) -> Result<Option<Vec<String>>, Error> {
-    let Some(given) = given else { return Ok(None) };
-    let names: Option<Vec<String>> = given.into_iter().collect();
-    Ok(Some(names.ok_or(Error::NullArgument(argument))?))
-}
-
-/// Words to look for, if there are any.
-pub(crate) fn search_text(query_text: Option<String>) -> Result<Option<String>, Error> {
-    match query_text {
-        Some(text) if text.trim().is_empty() => Err(Error::BlankArgument("query_text")),
-        Some(text) if text.len() > MAX_QUERY_TEXT => {
-            Err(Error::TooLong { argument: "query_text", limit: MAX_QUERY_TEXT })
-        }
-        text => Ok(text),
-    }
-}
-
-/// An argument that is declared in SQL as vector.
-pub(crate) fn query_of(embedding: Option<AnyElement>) -> Option<Embedding> {
-    // SAFETY: as declared.
-    embedding.map(|given| unsafe { Embedding::from_datum(given.datum()) })
-}
-
-/// Whose memories or conversations; NULL is nobody's, and blank a mistake.
-pub(crate) fn user(user_id: Option<String>) -> Result<User, Error> {
-    match user_id {
-        Some(id) if id.trim().is_empty() => Err(Error::BlankArgument("user_id")),
-        id => Ok(User::from_argument(id)),
-    }
-}
-
-/// Refuses arguments that compare embeddings, and would be passed over in silence, where there is none.
-pub(crate) fn need_embedding(
-    embedding: Option<&Embedding>,
-    given: &[(&'static str, bool)],
-) -> Result<(), MemoryError> {
-    match given.iter().find(|(_, is_given)| *is_given && embedding.is_none()) {
-        Some((argument, _)) => Err(MemoryError::NeedsEmbedding(argument)),
-        None => Ok(()),
-    }
-}
-
 fn read_weights(given: &AnyElement) -> Result<Weights, MemoryError> {
     match json::document(given.datum()) {
         Ok(document) => Weights::read(&document),
         Err(broken) => Err(MemoryError::BadWeights { problems: vec![broken.problem] }),
-    }
-}
-
-/// Refuses what is no number: nothing is less than it, and nothing more.
-pub(crate) fn no_nan(
-    argument: &'static str,
-    given: Option<f64>,
-) -> Result<Option<f64>, MemoryError> {
-    match given {
-        Some(given) if given.is_nan() => Err(MemoryError::NotANumber(argument)),
-        given => Ok(given),
     }
 }
 
@@ -238,7 +170,7 @@ fn touch_memories(
 ) -> Result<i64, ErrorReport> {
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
-    let ids = memory_ids.ok_or(Error::NullArgument("memory_ids"))?.0;
+    let ids = memory_ids.ok_or(ArgumentError::Null("memory_ids"))?.0;
     Ok(Spi::connect_mut(|client| -> Result<i64, Error> {
         let reader = Reader::open(client, &workspace_id)?;
         if !reader.close() {

@@ -6,8 +6,8 @@ use super::embedding::Embedding;
 use super::error::MemoryError;
 use super::space::Space;
 use crate::answer::{Rejection, Violation};
-use crate::batch::{self, INVALID_TIME, Reader};
-use crate::error::Error;
+use crate::batch::{self, BatchError, INVALID_TIME, Reader};
+use crate::error::Report;
 use crate::field_types::kind::FieldKind;
 use crate::jsonb::MAX_DEPTH;
 use crate::jsonb::view::Container;
@@ -115,7 +115,7 @@ fn of_embedding(error: &MemoryError) -> Violation {
 pub(crate) fn batch(
     text: &str,
     space: Option<&Space>,
-) -> Result<Vec<Result<NewMemory, Rejection>>, Error> {
+) -> Result<Vec<Result<NewMemory, Rejection>>, BatchError> {
     batch::read("memories", text, &FIELDS, |reader| memory(reader, space), Err)
 }
 
@@ -131,7 +131,7 @@ pub(crate) struct NewEmbedding {
 pub(crate) fn embeddings(
     text: &str,
     space: &Space,
-) -> Result<Vec<Result<NewEmbedding, Rejection>>, Error> {
+) -> Result<Vec<Result<NewEmbedding, Rejection>>, BatchError> {
     let fields = [space.embedded.column(), "embedding", "content_hash"];
     batch::read("embeddings", text, &fields, |reader| embedding_of(reader, space), Err)
 }

@@ -1,5 +1,6 @@
 //! What ends a call about memories.
 
+use crate::error::Report;
 use pgrx::PgSqlErrorCode;
 use std::borrow::Cow;
 
@@ -50,8 +51,8 @@ pub(crate) enum MemoryError {
     BadCondition { problems: Vec<String> },
 }
 
-impl MemoryError {
-    pub(crate) fn code(&self) -> PgSqlErrorCode {
+impl Report for MemoryError {
+    fn code(&self) -> PgSqlErrorCode {
         use PgSqlErrorCode::*;
         match self {
             Self::NoSpace { .. } | Self::NoSpaces => ERRCODE_UNDEFINED_OBJECT,
@@ -79,7 +80,7 @@ impl MemoryError {
         }
     }
 
-    pub(crate) fn detail(&self) -> Option<String> {
+    fn detail(&self) -> Option<String> {
         Some(match self {
             Self::NoSpace { known, .. } if known.is_empty() => "There is none yet.".to_owned(),
             Self::NoSpace { known, .. } => format!("There are: {}.", known.join(", ")),
@@ -110,7 +111,7 @@ impl MemoryError {
         })
     }
 
-    pub(crate) fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoSpace { .. } | Self::NoSpaces => {
                 "SELECT kepler.create_embedding_space('…', dimensions => …, model => '…');"

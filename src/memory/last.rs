@@ -1,7 +1,7 @@
 //! How the last search of the session went: its rows tell that too, and an answer without rows cannot.
 
 use crate::installed::require_tables;
-use pgrx::iter::TableIterator;
+use crate::pg::row::Row;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::cell::Cell;
@@ -24,25 +24,18 @@ pub(crate) fn note(plan: &'static str, exhausted: bool, rows: usize) {
 /// How the last search of the session went; NULLs before the first, and after one that failed.
 ///
 /// Errors: 55000 before `install()`.
-#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
-#[search_path(pg_catalog, pg_temp)]
-#[allow(clippy::type_complexity)]
-fn last_search() -> Result<
-    TableIterator<
-        'static,
-        (
-            name!(plan, Option<&'static str>),
-            name!(exhausted, Option<bool>),
-            name!(row_count, Option<i32>),
-        ),
-    >,
-    ErrorReport,
-> {
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    sql = "
+CREATE FUNCTION kepler.last_search(OUT plan text, OUT exhausted boolean, OUT row_count integer)
+VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"
+)]
+fn last_search() -> Result<Row<3>, ErrorReport> {
     require_tables()?;
-    let last = LAST.get();
-    Ok(TableIterator::once((
-        last.map(|(plan, _, _)| plan),
-        last.map(|(_, exhausted, _)| exhausted),
-        last.map(|(_, _, rows)| rows),
-    )))
+    Ok(Row(LAST.get().map_or([None; 3], |(plan, exhausted, rows)| {
+        [plan.into_datum(), exhausted.into_datum(), rows.into_datum()]
+    })))
 }

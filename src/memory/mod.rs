@@ -1,12 +1,14 @@
 //! What agents remember, and what was said: spaces of embeddings, memories, and the search for them and
 //! for messages.
 //!
-//! A search goes one way: `api` checks the arguments, `access` the rights, `space` finds the vectors,
-//! `scope` (with the crate's `filter`) says which memories count, `nearest` finds the nearest of them, `score` puts them in order,
-//! and `search` leads through; `messages` does the same for messages. `put` writes what `decode` has read.
+//! A search goes one way: `api` takes the arguments, `arguments` checks them, `access` the rights, `space`
+//! finds the vectors, `scope` (with the crate's `filter`) says which memories count, `nearest` finds the
+//! nearest of them, `score` puts them in order, and `search` leads through; `messages` does the same for
+//! messages. `put` writes what `decode` has read.
 
 pub(crate) mod access;
 pub(crate) mod api;
+mod arguments;
 mod chain;
 mod changed;
 mod decode;

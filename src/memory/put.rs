@@ -22,6 +22,7 @@ use crate::pg::clock::now;
 use crate::pg::plan::Statement;
 use crate::pg::subtransaction;
 use crate::pg::varlena::Text;
+use crate::workspace::WorkspaceError;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::collections::{HashMap, HashSet};
@@ -120,7 +121,7 @@ pub(crate) fn run(
     let workspace = Text::new(workspace_id);
     let there = WORKSPACE.with(|plan| plan.run(client, &[Some(workspace.datum())]));
     if there.count() == 0 {
-        return Err(Error::NoWorkspace(workspace_id.to_owned()));
+        return Err(WorkspaceError::Missing(workspace_id.to_owned()).into());
     }
     let mut answers = Vec::with_capacity(elements.len());
     let mut memories: Vec<Option<NewMemory>> = Vec::with_capacity(elements.len());

@@ -8,11 +8,12 @@ use super::error::MemoryError;
 use super::put;
 use super::space::Space;
 use crate::answer::{self, Rejection};
-use crate::arguments::required;
+use crate::arguments::{ArgumentError, required};
 use crate::error::Error;
 use crate::installed::require_tables;
-use crate::pg::varlena;
+use crate::pg::row::Row;
 use crate::pg::whole::Spi;
+use crate::pg::{spelt, varlena};
 use crate::workspace;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
@@ -36,25 +37,54 @@ fn open_space(
     Ok(Some(space))
 }
 
-/// Remembers one thing, whose content is text or the text of a JSON value.
+/// Remembers one thing, whose content is text or a JSON value, and answers with one row.
 #[pg_extern(
     volatile,
     parallel_unsafe,
     requires = ["embedding_spaces", workspace::current_workspace_id],
     sql = r#"
-CREATE FUNCTION kepler_internal.remember(
-    content text, is_json boolean, embedding @extschema:vector@.vector, user_id text,
-    context_type text, metadata jsonb, relevance_score double precision, valid_from timestamptz,
-    expires_at timestamptz, supersedes text, dedupe boolean, space text, workspace_id text
-) RETURNS TABLE (memory_id text, outcome text)
+CREATE FUNCTION kepler.remember(
+    content text,
+    embedding @extschema:vector@.vector DEFAULT NULL,
+    user_id text DEFAULT NULL,
+    context_type text DEFAULT 'fact',
+    metadata jsonb DEFAULT NULL,
+    relevance_score double precision DEFAULT 0.5,
+    valid_from timestamptz DEFAULT NULL,
+    expires_at timestamptz DEFAULT NULL,
+    supersedes text DEFAULT NULL,
+    dedupe boolean DEFAULT false,
+    space text DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    OUT memory_id text,
+    OUT outcome text
+)
+VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+
+CREATE FUNCTION kepler.remember(
+    content jsonb,
+    embedding @extschema:vector@.vector DEFAULT NULL,
+    user_id text DEFAULT NULL,
+    context_type text DEFAULT 'fact',
+    metadata jsonb DEFAULT NULL,
+    relevance_score double precision DEFAULT 0.5,
+    valid_from timestamptz DEFAULT NULL,
+    expires_at timestamptz DEFAULT NULL,
+    supersedes text DEFAULT NULL,
+    dedupe boolean DEFAULT false,
+    space text DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    OUT memory_id text,
+    OUT outcome text
+)
 VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "#
 )]
 #[allow(clippy::too_many_arguments)]
 fn remember(
-    content: Option<String>,
-    is_json: bool,
+    content: Option<AnyElement>,
     embedding: Option<AnyElement>,
     user_id: Option<String>,
     context_type: Option<String>,
@@ -66,18 +96,17 @@ fn remember(
     dedupe: Option<bool>,
     space: Option<String>,
     workspace_id: Option<String>,
-) -> Result<
-    TableIterator<'static, (name!(memory_id, Option<String>), name!(outcome, &'static str))>,
-    ErrorReport,
-> {
+) -> Result<Row<2>, ErrorReport> {
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
+    let content = content.ok_or(ArgumentError::Null("content"))?;
     let memory = NewMemory {
-        content: required("content", content)?,
-        is_json,
+        // SAFETY: declared in SQL as text and as jsonb.
+        content: unsafe { spelt::text(&content) },
+        is_json: content.oid() == pg_sys::JSONBOID,
         user_id,
         context_type: required("context_type", context_type)?,
-        relevance_score: relevance_score.ok_or(Error::NullArgument("relevance_score"))?,
+        relevance_score: relevance_score.ok_or(ArgumentError::Null("relevance_score"))?,
         // SAFETY: declared in SQL as jsonb.
         metadata: metadata
             .map(|given| varlena::whole(unsafe { varlena::aligned_bytes(given.datum()) })),
@@ -87,7 +116,7 @@ fn remember(
         // SAFETY: declared in SQL as vector.
         embedding: embedding.map(|given| unsafe { Embedding::from_datum(given.datum()) }),
     };
-    let dedupe = dedupe.ok_or(Error::NullArgument("dedupe"))?;
+    let dedupe = dedupe.ok_or(ArgumentError::Null("dedupe"))?;
     let answer = Spi::connect_mut(|client| {
         put::lock(&workspace_id, dedupe);
         let embedded = memory.embedding.is_some();
@@ -99,18 +128,18 @@ fn remember(
         }
         if !faults.is_empty() {
             let problems = faults.iter().map(ToString::to_string).collect();
-            return Err(MemoryError::Invalid { problems }.into());
+            return Err(Error::from(MemoryError::Invalid { problems }));
         }
         // What the database has against it is told in its own words.
         let memory = vec![Ok(memory)];
         let answers = put::run(client, &workspace_id, space.as_ref(), memory, dedupe, false)?;
-        answers.into_iter().next().ok_or(Error::NullArgument("content"))
+        Ok(answers.into_iter().next().ok_or(ArgumentError::Null("content"))?)
     })?;
     if answer.is_rejected() {
         let problems = answer.rejection.iter().map(Rejection::text).collect();
         return Err(Error::from(MemoryError::Invalid { problems }).into());
     }
-    Ok(TableIterator::new([(answer.id, answer.outcome.name())]))
+    Ok(Row([answer.id.into_datum(), answer.outcome.name().into_datum()]))
 }
 
 /// Remembers the elements of a JSON array, and answers for each.
@@ -140,8 +169,8 @@ fn remember_many(
 > {
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
-    let dedupe = dedupe.ok_or(Error::NullArgument("dedupe"))?;
-    let text = memories.ok_or(Error::NullArgument("memories"))?;
+    let dedupe = dedupe.ok_or(ArgumentError::Null("dedupe"))?;
+    let text = memories.ok_or(ArgumentError::Null("memories"))?;
     let answers = Spi::connect_mut(|client| {
         put::lock(&workspace_id, dedupe);
         // A space is needed only if something has an embedding.

@@ -1,19 +1,21 @@
 //! How good the searches of a workspace are: live results held against exact ones.
 
 use super::access::Reader;
+use super::arguments::in_range;
 use super::embedded::Embedded;
 use super::messages;
 use super::nearest::{Condition, Search};
 use super::scope::{Scope, User};
-use super::search::{in_range, within_space};
+use super::search::within_space;
 use super::space::Space;
+use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::pg::clock::now;
 use crate::pg::query::Parameters;
+use crate::pg::row::Row;
 use crate::pg::whole::Spi;
 use crate::workspace;
-use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
@@ -114,55 +116,61 @@ fn percentile(values: &mut [f64], share: f64) -> Option<f64> {
 ///
 /// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 42704 for the space, 42501 without
 /// the right to read.
-#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
-#[search_path(pg_catalog, pg_temp)]
-#[allow(clippy::type_complexity)]
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    requires = [workspace::current_workspace_id],
+    sql = "
+CREATE FUNCTION kepler.recall_check(
+    space text DEFAULT NULL,
+    searched text DEFAULT 'memories',
+    samples integer DEFAULT 100,
+    max_rows integer DEFAULT 10,
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    OUT searches bigint,
+    OUT recall double precision,
+    OUT shortfalls bigint,
+    OUT p50_ms double precision,
+    OUT p95_ms double precision,
+    OUT exact_p50_ms double precision,
+    OUT exact_p95_ms double precision
+)
+VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"
+)]
 fn recall_check(
-    space: default!(Option<String>, "NULL"),
-    samples: default!(Option<i32>, "100"),
-    k: default!(Option<i32>, "10"),
-    of: default!(Option<&str>, "'memories'"),
-    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
-) -> Result<
-    TableIterator<
-        'static,
-        (
-            name!(searches, i64),
-            name!(recall, Option<f64>),
-            name!(shortfalls, i64),
-            name!(p50_ms, Option<f64>),
-            name!(p95_ms, Option<f64>),
-            name!(exact_p50_ms, Option<f64>),
-            name!(exact_p95_ms, Option<f64>),
-        ),
-    >,
-    ErrorReport,
-> {
+    space: Option<String>,
+    searched: Option<&str>,
+    samples: Option<i32>,
+    max_rows: Option<i32>,
+    workspace_id: Option<String>,
+) -> Result<Row<7>, ErrorReport> {
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
-    let samples = samples.ok_or(Error::NullArgument("samples"))?;
-    let k = k.ok_or(Error::NullArgument("k"))?;
+    let samples = samples.ok_or(ArgumentError::Null("samples"))?;
+    let k = max_rows.ok_or(ArgumentError::Null("max_rows"))?;
     in_range("samples", f64::from(samples), 1.0, f64::from(MAX_SAMPLES)).map_err(Error::from)?;
-    in_range("k", f64::from(k), 1.0, f64::from(MAX_K)).map_err(Error::from)?;
-    let embedded = match of.ok_or(Error::NullArgument("of"))? {
+    in_range("max_rows", f64::from(k), 1.0, f64::from(MAX_K)).map_err(Error::from)?;
+    let embedded = match searched.ok_or(ArgumentError::Null("searched"))? {
         "memories" => Embedded::Memories,
         "messages" => Embedded::Messages,
         given => {
             let (legal, given) = ("memories, messages", given.to_owned());
-            return Err(Error::BadChoice { argument: "of", legal, given }.into());
+            return Err(ArgumentError::BadChoice { argument: "searched", legal, given }.into());
         }
     };
     let mut measured = Spi::connect_mut(|client| {
         run(client, embedded, space.as_deref(), samples, k as usize, &workspace_id)
     })?;
     let recall = (measured.wanted > 0).then(|| measured.found as f64 / measured.wanted as f64);
-    Ok(TableIterator::new([(
-        measured.live.len() as i64,
-        recall,
-        measured.shortfalls,
-        percentile(&mut measured.live, 0.5),
-        percentile(&mut measured.live, 0.95),
-        percentile(&mut measured.exact, 0.5),
-        percentile(&mut measured.exact, 0.95),
-    )]))
+    Ok(Row([
+        (measured.live.len() as i64).into_datum(),
+        recall.into_datum(),
+        measured.shortfalls.into_datum(),
+        percentile(&mut measured.live, 0.5).into_datum(),
+        percentile(&mut measured.live, 0.95).into_datum(),
+        percentile(&mut measured.exact, 0.5).into_datum(),
+        percentile(&mut measured.exact, 0.95).into_datum(),
+    ]))
 }

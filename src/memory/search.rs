@@ -3,7 +3,6 @@
 use super::access::Reader;
 use super::embedded::Embedded;
 use super::embedding::Embedding;
-use super::error::MemoryError;
 use super::nearest::{Beside, Condition, Details, Plan, Search};
 use super::scope::{Conditions, Scope};
 use super::score::{self, Weights};
@@ -400,22 +399,4 @@ fn describe(
     }
     found.truncate(request.max_rows);
     found.into_iter().map(|(found, _)| found).collect()
-}
-
-/// Refuses numbers out of range, with the argument's name.
-pub(crate) fn in_range(
-    argument: &'static str,
-    given: f64,
-    least: f64,
-    most: f64,
-) -> Result<f64, MemoryError> {
-    if (least..=most).contains(&given) {
-        return Ok(given);
-    }
-    Err(MemoryError::OutOfRange {
-        argument,
-        least: least.to_string(),
-        most: most.to_string(),
-        given: given.to_string(),
-    })
 }

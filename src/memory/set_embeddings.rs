@@ -7,7 +7,7 @@ use super::embedding::Embedding;
 use super::put;
 use super::space::Space;
 use crate::answer::{self, Answer, Outcome, Rejection};
-use crate::arguments::name;
+use crate::arguments::{ArgumentError, name};
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::pg::array::{self, Array, ElementType};
@@ -251,7 +251,7 @@ fn set(
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
     let space = name("space", space)?;
-    let text = embeddings.ok_or(Error::NullArgument("embeddings"))?;
+    let text = embeddings.ok_or(ArgumentError::Null("embeddings"))?;
     Spi::connect_mut(|client| {
         put::lock(&workspace_id, false);
         let space = Space::find(client, embedded, Some(&space))?;

@@ -1,15 +1,15 @@
 //! The same search for vector columns in anybody's tables. It reads as the caller, whose rights and
 //! policies hold; of a table with partitions or children, each of them (`parts`).
 
-use super::api::no_nan;
+use super::arguments::{in_range, no_nan};
 use super::embedding::Embedding;
 use super::error::MemoryError;
 use super::last;
 use super::nearest::{self, Condition, Near, Plan, Search};
 use super::parts::{self, Part};
-use super::search::in_range;
 use super::space::{Vectors, rows_of};
 use crate::access::owner::act_as_owner_of_part;
+use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::ident::{qualified, quote};
 use crate::installed::require_tables;
@@ -465,8 +465,8 @@ fn search_vectors(
     ErrorReport,
 > {
     require_tables()?;
-    let metric = metric.ok_or(Error::NullArgument("metric"))?;
-    let max_rows = max_rows.ok_or(Error::NullArgument("max_rows"))?;
+    let metric = metric.ok_or(ArgumentError::Null("metric"))?;
+    let max_rows = max_rows.ok_or(ArgumentError::Null("max_rows"))?;
     in_range("max_rows", f64::from(max_rows), 1.0, f64::from(MAX_ROWS)).map_err(Error::from)?;
     let condition = match filter.map(|given| json::document(given.datum())) {
         None => Json::Object(Vec::new()),
@@ -476,15 +476,15 @@ fn search_vectors(
             return Err(Error::from(MemoryError::BadCondition { problems }).into());
         }
     };
-    let embedding = embedding.ok_or(Error::NullArgument("embedding"))?;
+    let embedding = embedding.ok_or(ArgumentError::Null("embedding"))?;
     let request = Request {
-        relation: relation.ok_or(Error::NullArgument("relation"))?,
-        column: column_name.ok_or(Error::NullArgument("column_name"))?,
+        relation: relation.ok_or(ArgumentError::Null("relation"))?,
+        column: column_name.ok_or(ArgumentError::Null("column_name"))?,
         // SAFETY: declared in SQL as vector.
         embedding: unsafe { Embedding::from_datum(embedding.datum()) },
         max_rows: max_rows as usize,
         condition,
-        metric: Metric::from_name(&metric).ok_or_else(|| Error::BadChoice {
+        metric: Metric::from_name(&metric).ok_or_else(|| ArgumentError::BadChoice {
             argument: "metric",
             legal: "cosine, inner_product, l2",
             given: metric.clone(),

@@ -2,10 +2,10 @@
 //! serde_json, which loses digits, and fails without an SQLSTATE for numbers beyond a double and for deep
 //! nesting.
 
-use crate::error::Error;
+use crate::arguments;
+use crate::error::{Error, Report};
 use crate::json::{Broken, Json, MAX_BYTES};
 use crate::pg::varlena;
-use pgrx::AnyElement;
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::Datum;
 use pgrx::nullable::Nullable;
@@ -14,6 +14,7 @@ use pgrx::pg_sys::panic::{ErrorReport, ErrorReportable};
 use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
 };
+use pgrx::{AnyElement, PgSqlErrorCode};
 use serde_json::{Map, Number, Value};
 use std::ffi::{CStr, CString};
 
@@ -21,7 +22,10 @@ use std::ffi::{CStr, CString};
 pub(crate) fn text(datum: pg_sys::Datum) -> String {
     // SAFETY: the callers declare the argument as jsonb in SQL; the function gives a C string.
     let text = unsafe {
-        check_size("", varlena::size(datum)).map_err(ErrorReport::from).unwrap_or_report();
+        let size = varlena::size(datum);
+        check_size("", size)
+            .map_err(|error| ErrorReport::from(Error::from(error)))
+            .unwrap_or_report();
         pgrx::direct_function_call::<&CStr>(pg_sys::jsonb_out, &[Some(datum)])
     };
     text.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
@@ -32,12 +36,40 @@ pub(crate) fn document(datum: pg_sys::Datum) -> Result<Json, Broken> {
     Json::parse(&text(datum))
 }
 
-/// Whether a text is small enough for a document that describes something.
-pub(crate) fn check_size(argument: &'static str, bytes: usize) -> Result<(), Error> {
-    if bytes > MAX_BYTES {
-        return Err(Error::DescriptionTooLarge { argument, bytes });
+/// A document that describes something and is larger than such documents are.
+#[derive(Debug, thiserror::Error)]
+#[error("a document that describes something is larger than {MAX_BYTES} bytes")]
+pub(crate) struct DescriptionTooLarge {
+    /// Empty where nobody knows which.
+    argument: &'static str,
+    bytes: usize,
+}
+
+impl Report for DescriptionTooLarge {
+    fn code(&self) -> PgSqlErrorCode {
+        PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED
     }
-    Ok(())
+
+    fn detail(&self) -> Option<String> {
+        let Self { argument, bytes } = self;
+        Some(match *argument {
+            "" => format!("It has {bytes} bytes."),
+            argument => format!("Argument \"{argument}\" has {bytes} bytes."),
+        })
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            "Structures, filters, options and the like are limited; batches and documents that are \
+             stored are not."
+                .to_owned(),
+        )
+    }
+}
+
+/// Whether a text is small enough for a document that describes something.
+pub(crate) fn check_size(argument: &'static str, bytes: usize) -> Result<(), DescriptionTooLarge> {
+    if bytes > MAX_BYTES { Err(DescriptionTooLarge { argument, bytes }) } else { Ok(()) }
 }
 
 /// An `options jsonb` argument. Numbers that no double holds stand as the largest one: no option takes such.
@@ -45,7 +77,7 @@ pub(crate) struct Options(pub(crate) Value);
 
 impl Options {
     fn read(datum: pg_sys::Datum) -> Result<Self, ErrorReport> {
-        let problem = |broken: Broken| Error::BadOptions {
+        let problem = |broken: Broken| arguments::ArgumentError::BadOptions {
             problems: vec![format!("it is {}", broken.problem)],
             known: String::new(),
         };

@@ -1,4 +1,5 @@
-//! The few places where Rust touches Postgres' memory by hand, a file for each need.
+//! Postgres from Rust: statements and their plans, values, arrays, locks, roles and memory. A file for each need, as far
+//! as pgrx does not meet it, or at a price for each row.
 
 pub(crate) mod advisory;
 pub(crate) mod array;
@@ -7,14 +8,15 @@ pub(crate) mod executor;
 pub(crate) mod held;
 pub(crate) mod json;
 pub(crate) mod large;
-pub(crate) mod materialize;
 pub(crate) mod memory;
 pub(crate) mod plan;
 pub(crate) mod query;
 pub(crate) mod relation;
 pub(crate) mod role;
+pub(crate) mod row;
 pub(crate) mod row_security;
 pub(crate) mod sequence;
+pub(crate) mod spelt;
 pub(crate) mod subtransaction;
 pub(crate) mod texts;
 pub(crate) mod undone;

@@ -1,4 +1,4 @@
-//! What Postgres knows of a table.
+//! What Postgres knows of a table, and what a session may keep until that changes.
 
 use crate::ident::qualified;
 use pgrx::pg_sys;

@@ -5,24 +5,26 @@ use super::entity;
 use super::options::{Arguments, Request};
 use super::upsert::{self, Ids};
 use crate::answer::{self, Answer, Outcome};
+use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::jsonb::hash::Hasher;
 use crate::pg::clock::now;
 use crate::pg::json::Options;
+use crate::pg::row::Row;
 use crate::pg::whole::Spi;
-use crate::pg::{memory, varlena};
+use crate::pg::{memory, spelt, varlena};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::{JsonB, Uuid};
+use pgrx::{AnyElement, JsonB, Uuid};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// An outcome as a row: ordinal, external id, record id, outcome, error code, error. (pgrx must see
 /// the type spelt out where a function returns it.)
-type Row = (i32, Option<String>, Option<String>, &'static str, Option<String>, Option<String>);
+type BatchRow = (i32, Option<String>, Option<String>, &'static str, Option<String>, Option<String>);
 
 /// Inserts, updates, deletes or leaves alone the records that a JSON array describes, and answers
 /// for each element in a row, in the order of the array.
@@ -107,39 +109,50 @@ fn upsert_records_summary(
     Ok(JsonB(serde_json::to_value(summary).map_err(Error::from)?))
 }
 
-/// Upserts one record, given by its parts, and answers as `upsert_records` does.
+/// Upserts one record, given by its parts, and answers with one row.
 ///
 /// `data`: the text of a JSON object; may be NULL where `deleted` is true. `source_updated_at`: a text, and
 /// read as the same text in a batch is. A record that is not valid is answered with `rejected`, not with
 /// an error.
-#[pg_extern(volatile, parallel_unsafe)]
-#[search_path(pg_catalog, pg_temp)]
-#[allow(clippy::too_many_arguments, clippy::type_complexity)]
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    requires = [workspace::current_workspace_id],
+    sql = r#"
+CREATE FUNCTION kepler.upsert_record(
+    entity_type text,
+    external_id text,
+    data text,
+    source_updated_at text DEFAULT NULL,
+    deleted boolean DEFAULT false,
+    source text DEFAULT 'MANUAL',
+    connection_id text DEFAULT NULL,
+    merge text DEFAULT 'replace',
+    options jsonb DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    OUT external_id text,
+    OUT record_id text,
+    OUT outcome text,
+    OUT error_code text,
+    OUT error text
+)
+VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"#
+)]
+#[allow(clippy::too_many_arguments)]
 fn upsert_record(
     entity_type: Option<String>,
     external_id: Option<&str>,
     data: Option<&str>,
-    source_updated_at: default!(Option<&str>, "NULL"),
-    deleted: default!(Option<bool>, "false"),
-    source: default!(Option<String>, "'MANUAL'"),
-    connection_id: default!(Option<String>, "NULL"),
-    merge: default!(Option<String>, "'replace'"),
-    options: default!(Option<Options>, "NULL"),
-    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
-) -> Result<
-    TableIterator<
-        'static,
-        (
-            name!(ordinal, i32),
-            name!(external_id, Option<String>),
-            name!(record_id, Option<String>),
-            name!(outcome, &'static str),
-            name!(error_code, Option<String>),
-            name!(error, Option<String>),
-        ),
-    >,
-    ErrorReport,
-> {
+    source_updated_at: Option<&str>,
+    deleted: Option<bool>,
+    source: Option<String>,
+    connection_id: Option<String>,
+    merge: Option<String>,
+    options: Option<Options>,
+    workspace_id: Option<String>,
+) -> Result<Row<5>, ErrorReport> {
     let arguments = Arguments {
         workspace_id,
         entity_type,
@@ -150,8 +163,40 @@ fn upsert_record(
         updated_at_key: None,
         options: options.map(|options| options.0),
     };
-    let answers = upsert_one(arguments, external_id, data, source_updated_at, deleted)?;
-    Ok(rows(answers))
+    Ok(row(upsert_one(arguments, external_id, data, source_updated_at, deleted)?))
+}
+
+/// The same for the other types of `data` (json, jsonb) and of `source_updated_at` (any). Without a function
+/// in SQL around it: one that gives a row cannot be inlined.
+#[pg_extern(volatile, parallel_unsafe, sql = false)]
+#[allow(clippy::too_many_arguments)]
+fn upsert_record_of_any(
+    entity_type: Option<String>,
+    external_id: Option<&str>,
+    data: Option<AnyElement>,
+    source_updated_at: Option<AnyElement>,
+    deleted: Option<bool>,
+    source: Option<String>,
+    connection_id: Option<String>,
+    merge: Option<String>,
+    options: Option<Options>,
+    workspace_id: Option<String>,
+) -> Result<Row<5>, ErrorReport> {
+    // SAFETY: declared in SQL as text, json or jsonb, and as any type.
+    let data = data.map(|data| unsafe { spelt::text(&data) });
+    let time = source_updated_at.and_then(|time| unsafe { spelt::scalar(&time) });
+    upsert_record(
+        entity_type,
+        external_id,
+        data.as_deref(),
+        time.as_deref(),
+        deleted,
+        source,
+        connection_id,
+        merge,
+        options,
+        workspace_id,
+    )
 }
 
 /// 128 bits over what a document says: key order, white space and the spelling of numbers (`1.0`,
@@ -165,7 +210,7 @@ CREATE FUNCTION kepler.jsonb_hash(document jsonb) RETURNS uuid
 IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "
 )]
-fn jsonb_hash(document: pgrx::AnyElement) -> Uuid {
+fn jsonb_hash(document: AnyElement) -> Uuid {
     // SAFETY: declared in SQL to take a jsonb, which is a varlena.
     let bytes = unsafe { varlena::aligned_bytes(document.datum()) };
     let hash = HASHER.with_borrow_mut(|hasher| hasher.hash(bytes));
@@ -200,7 +245,7 @@ fn set_entity_options(
         options: None,
     };
     require_tables()?;
-    let options = options.map(|options| options.0).ok_or(Error::NullArgument("options"))?;
+    let options = options.map(|options| options.0).ok_or(ArgumentError::Null("options"))?;
     let request = arguments.check()?;
     let options = entity::read_options(options)?;
     Ok(Spi::connect_mut(|client| entity::set_options(client, &request, &options))?)
@@ -212,7 +257,7 @@ const LARGE_BATCH: usize = 32 << 20;
 fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answer<Ids>>, Error> {
     require_tables()?;
     let request = arguments.check()?;
-    let records = records.ok_or(Error::NullArgument("records"))?;
+    let records = records.ok_or(ArgumentError::Null("records"))?;
     let elements = decode::batch(records, &request.shape, now())?;
     let (answers, handled) = Spi::connect_mut(|client| upsert::run(client, &request, elements))?;
     if records.len().max(handled) >= LARGE_BATCH {
@@ -227,23 +272,34 @@ fn upsert_one(
     data: Option<&str>,
     source_updated_at: Option<&str>,
     deleted: Option<bool>,
-) -> Result<Vec<Answer<Ids>>, Error> {
+) -> Result<Answer<Ids>, Error> {
     require_tables()?;
     let request: Request = arguments.check()?;
-    let deleted = deleted.ok_or(Error::NullArgument("deleted"))?;
+    let deleted = deleted.ok_or(ArgumentError::Null("deleted"))?;
     let element = decode::single(external_id, data, source_updated_at, deleted, now());
     let (answers, handled) =
         Spi::connect_mut(|client| upsert::run(client, &request, vec![element]))?;
     if handled >= LARGE_BATCH {
         memory::release_unused();
     }
-    Ok(answers)
+    Ok(answers.into_iter().next().ok_or(ArgumentError::Null("data"))?)
 }
 
-fn rows(answers: Vec<Answer<Ids>>) -> TableIterator<'static, Row> {
+fn rows(answers: Vec<Answer<Ids>>) -> TableIterator<'static, BatchRow> {
     TableIterator::new(answer::rows(answers).map(|(ordinal, ids, outcome, error_code, error)| {
         (ordinal, ids.external_id, ids.record_id, outcome, error_code, error)
     }))
+}
+
+fn row(answer: Answer<Ids>) -> Row<5> {
+    let (_, ids, outcome, error_code, error) = answer::row(0, answer);
+    Row([
+        ids.external_id.into_datum(),
+        ids.record_id.into_datum(),
+        outcome.into_datum(),
+        error_code.into_datum(),
+        error.into_datum(),
+    ])
 }
 
 /// What becomes of a record, in the order of reports.

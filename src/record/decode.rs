@@ -6,8 +6,7 @@
 use super::options::Shape;
 use super::time;
 use crate::answer::{Code, Rejection};
-use crate::batch;
-use crate::error::Error;
+use crate::batch::{self, BatchError};
 use crate::jsonb::elements::describe;
 use crate::jsonb::parse::{InvalidCharacters, ParseError, Parser, unescape};
 use crate::jsonb::{number, scan};
@@ -41,7 +40,11 @@ pub(crate) struct Content<'a> {
 }
 
 /// Divides `text`, a JSON array. `now` as in [`time::of_json`].
-pub(crate) fn batch<'a>(text: &'a str, shape: &Shape, now: i64) -> Result<Vec<Element<'a>>, Error> {
+pub(crate) fn batch<'a>(
+    text: &'a str,
+    shape: &Shape,
+    now: i64,
+) -> Result<Vec<Element<'a>>, BatchError> {
     let text = text.as_bytes();
     let mut batch = Vec::new();
     batch::divide("records", text, |at| {

@@ -9,6 +9,8 @@ use crate::jsonb::pointer::Pointers;
 use crate::pg::plan::{Parameter, Statement};
 use crate::pg::varlena::Text;
 use crate::pg::{row_security, subtransaction};
+use crate::record::error::RecordError;
+use crate::workspace::WorkspaceError;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 
@@ -80,7 +82,7 @@ pub(crate) fn find_or_make(client: &mut SpiClient<'_>, request: &Request) -> Res
         // The workspace or the connection was deleted since it was looked for.
         Err(refusal) if refusal.code.to_string() == "23503" => {
             check_parents(client, request, &key)?;
-            return Err(Error::TooContended);
+            return Err(RecordError::Contended.into());
         }
         // A rule of the user's: its error arrives as it is.
         Err(_) => make(),
@@ -90,9 +92,12 @@ pub(crate) fn find_or_make(client: &mut SpiClient<'_>, request: &Request) -> Res
         return Ok(Entity { id, ignored: Pointers::default(), is_new: true, queueing });
     }
     // Another session made it meanwhile, and has committed: the insert waited for it.
-    find(client, &key)?.ok_or_else(|| match row_security::is_active(c"entities") {
-        true => Error::EntityHidden(request.entity_type.clone()),
-        false => Error::TooContended,
+    if let Some(entity) = find(client, &key)? {
+        return Ok(entity);
+    }
+    Err(match row_security::is_active(c"entities") {
+        true => RecordError::EntityHidden(request.entity_type.clone()).into(),
+        false => RecordError::Contended.into(),
     })
 }
 
@@ -105,13 +110,14 @@ fn check_parents(
     let parents = PARENTS.with(|plan| plan.run(client, &[key[0], key[3]]));
     if let Some(row) = parents.iter::<2>().next() {
         if row.boolean(0) != Some(true) {
-            return Err(Error::NoWorkspace(request.workspace_id.clone()));
+            return Err(WorkspaceError::Missing(request.workspace_id.clone()).into());
         }
         if row.boolean(1) != Some(true) {
-            return Err(Error::NoConnection {
+            return Err(RecordError::NoConnection {
                 id: request.connection_id.clone().unwrap_or_default(),
                 workspace: request.workspace_id.clone(),
-            });
+            }
+            .into());
         }
     }
     Ok(())
@@ -123,12 +129,12 @@ fn find(client: &mut SpiClient<'_>, key: &[Parameter; 4]) -> Result<Option<Entit
     let mut ignored = Pointers::default();
     let text = row.text(1).unwrap_or("[]");
     // Direct SQL may have put anything here.
-    let paths: Vec<String> = serde_json::from_str(text).map_err(|_| Error::BadPointer {
+    let paths: Vec<String> = serde_json::from_str(text).map_err(|_| RecordError::BadPointer {
         pointer: text.to_owned(),
         problem: "it must be an array of texts, none of them NULL".to_owned(),
     })?;
     for path in paths {
-        ignored.insert(&path).map_err(|error| Error::BadPointer {
+        ignored.insert(&path).map_err(|error| RecordError::BadPointer {
             pointer: path.clone(),
             problem: error.to_string(),
         })?;

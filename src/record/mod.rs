@@ -3,13 +3,14 @@
 //! The way of a batch: `decode` cuts the text into elements, `fold` settles duplicates, `decide`
 //! compares with what is stored, `content` decodes and merges, `look_up` and `store` talk to the table, and `upsert` leads
 //! through it, `write` does the writing; `narrow` finds out what the database refuses, `refusal` tells SQL what that is. `api`
-//! holds the SQL functions. The first four are free of Postgres.
+//! holds the SQL functions. `decode`, `fold` and `decide` do not touch Postgres.
 
 pub(crate) mod api;
 mod content;
 mod decide;
 mod decode;
 mod entity;
+mod error;
 mod fold;
 mod look_up;
 mod narrow;

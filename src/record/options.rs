@@ -1,9 +1,10 @@
 //! The arguments of an upsert, checked.
 
-use crate::arguments::{OptionsObject, name, required};
+use crate::arguments::{ArgumentError, OptionsObject, name, required};
 use crate::error::Error;
 use crate::jsonb::merge::Merge;
 use crate::jsonb::parse::InvalidCharacters;
+use crate::record::error::RecordError;
 use crate::workspace;
 use serde_json::Value;
 
@@ -47,17 +48,18 @@ impl Arguments {
             "shallow" => Merge::Shallow,
             "deep" => Merge::Deep,
             other => {
-                return Err(Error::BadChoice {
+                return Err(ArgumentError::BadChoice {
                     argument: "merge",
                     legal: "replace, shallow, deep",
                     given: other.to_owned(),
-                });
+                }
+                .into());
             }
         };
         let shape = match (self.key, self.updated_at_key) {
             (Some(key), updated_at_key) => Shape::Flat { key, updated_at_key },
             (None, None) => Shape::Envelope,
-            (None, Some(_)) => return Err(Error::KeyMissing),
+            (None, Some(_)) => return Err(RecordError::KeyMissing.into()),
         };
         Ok(Request {
             workspace_id: workspace::argument(self.workspace_id)?,

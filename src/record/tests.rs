@@ -9,7 +9,7 @@ use super::fold::fold;
 use super::options::Shape;
 use super::time::INVALID_TIME;
 use crate::answer::{Code, Rejection};
-use crate::error::Error;
+use crate::batch::BatchError;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -67,11 +67,11 @@ fn a_text_that_cannot_be_divided_ends_the_call() {
     for text in ["[", "[{}", "[{}, ", r#"[{"a":"b]"#, "[{]", "[{} {}]", "[1,,2]", "[{}] x", "[{}]]"]
     {
         let broken = decode::batch(text, &Shape::Envelope, NOW);
-        assert!(matches!(broken, Err(Error::BrokenBatch { .. })), "{text}");
+        assert!(matches!(broken, Err(BatchError::Broken { .. })), "{text}");
     }
     for text in ["", "{}", "null", "\"[]\"", "x"] {
         let not_an_array = decode::batch(text, &Shape::Envelope, NOW);
-        assert!(matches!(not_an_array, Err(Error::NotAnArray { .. })), "{text}");
+        assert!(matches!(not_an_array, Err(BatchError::NotAnArray { .. })), "{text}");
     }
     assert!(envelope(" [ ] ").is_empty());
 }

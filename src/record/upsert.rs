@@ -26,6 +26,7 @@ use crate::enrichment::queue::{self, Queue};
 use crate::error::Error;
 use crate::jsonb::merge::Merge;
 use crate::pg::{row_security, subtransaction};
+use crate::record::error::RecordError;
 use pgrx::check_for_interrupts;
 use pgrx::spi::SpiClient;
 
@@ -92,7 +93,7 @@ pub(crate) fn run(
         }
         return Ok((batch.answers, batch.handled));
     }
-    Err(Error::TooContended)
+    Err(RecordError::Contended.into())
 }
 
 /// The answer for an element, as long as nothing was done about it.
@@ -202,7 +203,7 @@ impl<'b> Batch<'b> {
             }
         }
         if !row_security::is_active(c"records") {
-            return Err(Error::TooContended);
+            return Err(RecordError::Contended.into());
         }
         for at in missing {
             self.reject(at, narrow::kept_out());

@@ -8,13 +8,14 @@ use super::model::Structure;
 use super::registry::{self, SCHEMA};
 use super::step::{Class, Step};
 use crate::access::owner::{ENTRY_TABLES, Owner, require_right};
-use crate::arguments::{OptionsObject, required};
+use crate::arguments::{ArgumentError, OptionsObject, required};
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::pg::json::{Options, Stored, check_size};
 use crate::pg::role::ActAs;
 use crate::pg::whole::Spi;
 use crate::workspace;
+use crate::workspace::WorkspaceError;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -53,7 +54,7 @@ impl Named {
 
     /// Reads a document about this table.
     fn structure(&self, text: Option<&str>) -> Result<Structure, Error> {
-        let text = text.ok_or(Error::NullArgument("structure"))?;
+        let text = text.ok_or(ArgumentError::Null("structure"))?;
         check_size("structure", text.len())?;
         let structure = registry::parse(text)?;
         self.call().check_name(&structure)?;
@@ -64,8 +65,8 @@ impl Named {
 /// Reads `allow` and `options`.
 fn terms(allow: Option<Vec<Option<String>>>, options: Option<Options>) -> Result<Terms, Error> {
     let mut terms = Terms { allow: Vec::new(), version: None, patience: PATIENCE };
-    for word in allow.ok_or(Error::NullArgument("allow"))? {
-        let word = word.ok_or(Error::NullArgument("allow"))?;
+    for word in allow.ok_or(ArgumentError::Null("allow"))? {
+        let word = word.ok_or(ArgumentError::Null("allow"))?;
         let class = Class::ALLOWABLE.into_iter().find(|class| class.name() == word);
         terms.allow.push(class.ok_or(StructureError::BadAllow(word))?);
     }
@@ -124,7 +125,7 @@ fn create_entry_table(
             .first()
             .get_one::<bool>()?;
         if exists != Some(true) {
-            return Err(Error::NoWorkspace(named.workspace_id.clone()));
+            return Err(WorkspaceError::Missing(named.workspace_id.clone()).into());
         }
         let table_name = named.call().create(client, structure, PATIENCE)?;
         table_oid(client, &table_name)
@@ -301,7 +302,7 @@ AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 )]
 fn structure_of(relation: Option<pg_sys::Oid>) -> Result<Option<Stored>, ErrorReport> {
     require_tables()?;
-    let relation = relation.ok_or(Error::NullArgument("relation"))?;
+    let relation = relation.ok_or(ArgumentError::Null("relation"))?;
     let (structure, left_out) = Spi::connect(|client| adopt::structure_of(client, relation))?;
     for what in left_out {
         warning!("not part of the structure: {what}");

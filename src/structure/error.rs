@@ -1,7 +1,7 @@
 //! What can be wrong with a structure, a table or a change of it.
 
 use super::document::Problem;
-use crate::error::lines;
+use crate::error::{Report, lines};
 use pgrx::PgSqlErrorCode;
 
 /// Everything that ends a call about structures.
@@ -58,8 +58,8 @@ fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-impl StructureError {
-    pub(crate) fn code(&self) -> PgSqlErrorCode {
+impl Report for StructureError {
+    fn code(&self) -> PgSqlErrorCode {
         use PgSqlErrorCode::*;
         match self {
             Self::Broken { .. } => ERRCODE_INVALID_TEXT_REPRESENTATION,
@@ -81,7 +81,7 @@ impl StructureError {
         }
     }
 
-    pub(crate) fn detail(&self) -> Option<String> {
+    fn detail(&self) -> Option<String> {
         Some(match self {
             Self::Broken { offset, .. } => format!("At byte {offset} of the text."),
             Self::Invalid(problems) => lines(problems.iter().map(|problem| {
@@ -102,7 +102,7 @@ impl StructureError {
         })
     }
 
-    pub(crate) fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Exists(_) => {
                 "kepler.alter_entry_table changes it, kepler.plan_entry_table shows how.".to_owned()

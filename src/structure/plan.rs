@@ -4,18 +4,17 @@
 //! rules from what users added to the table, which is left alone. The order is such that each step
 //! finds what it needs: rules go, columns are hidden, renamed, changed and added, rules come.
 
+mod columns;
 mod dependents;
 mod rules;
 
 use super::budget;
-use super::convert::{self, Change};
 use super::ddl::{Dialect, Names};
 use super::observe::{HIDDEN_PREFIX, Observed};
-use super::step::{Class, Lock, Requirement, Step};
+use super::step::{Lock, Step};
 use super::table::{Column, ColumnDefault, Rule, Table};
 use crate::field_types::kind::FieldKind;
 use crate::ident::{qualified, quote, quote_literal};
-use crate::structure::model::Default;
 use std::collections::{HashMap, HashSet};
 
 /// What is to be reached, and from where.
@@ -298,153 +297,6 @@ impl<'g> Planner<'g> {
             self.push(step);
             taken.remove(&from);
             taken.insert(to.to_owned());
-        }
-    }
-
-    fn change_types(&mut self) {
-        for column in &self.goal.target.columns {
-            let Some(source) = self.sources.get(column.name.as_str()).copied() else { continue };
-            let name = quote(&column.name);
-            let sql_type = self.goal.dialect.sql_type(&column.kind, column.list);
-            let from = (&source.kind, source.list);
-            let (class, using, lost) = match convert::change(
-                &name,
-                from,
-                (&column.kind, column.list),
-                &sql_type,
-            ) {
-                Change::None => continue,
-                _ if matches!(column.default, Some(ColumnDefault::Key(_))) => {
-                    let why = "the type of a key does not change: create a new table and move the entries";
-                    self.push(Step::refused("change_type", &column.name, why.to_owned()));
-                    continue;
-                }
-                Change::Refused(why) => {
-                    self.push(Step::refused("change_type", &column.name, why));
-                    continue;
-                }
-                Change::Instant => (Class::Instant, None, None),
-                Change::Rewrite { using, lost } => (Class::Rewrite, Some(using), lost),
-                Change::Convert { using, lost } => (Class::Convert, Some(using), Some(lost)),
-            };
-            if let Some(why) = self.keeps_type(source) {
-                self.push(Step::refused("change_type", &column.name, why));
-                continue;
-            }
-            if source.default.is_some() {
-                let sql = self.alter(&format!("ALTER COLUMN {name} DROP DEFAULT"));
-                self.push(Step::instant("drop_default", &column.name, sql));
-            }
-            let using = using.map(|using| format!(" USING {using}")).unwrap_or_default();
-            let sql = self.alter(&format!("ALTER COLUMN {name} TYPE {sql_type}{using}"));
-            let requirement = lost.map(|condition| Requirement::NoRow {
-                problem: format!(
-                    "the value of \"{}\" would not survive as {}",
-                    column.name,
-                    convert::describe(&column.kind)
-                ),
-                condition: format!("{name} IS NOT NULL AND ({condition})"),
-            });
-            let step =
-                Step::instant("change_type", &column.name, sql).class(class).requires(requirement);
-            let step = self.with_dependents_of_retyped(step, source);
-            self.push(step);
-        }
-    }
-
-    fn add_columns(&mut self) {
-        let mut added = 0;
-        for column in &self.goal.target.columns {
-            if self.sources.contains_key(column.name.as_str()) {
-                continue;
-            }
-            added += 1;
-            // What has no value for the rows that are there becomes required afterwards.
-            let filled = column.default.is_some();
-            let definition = Column { required: column.required && filled, ..column.clone() };
-            let sql = self.alter(&format!("ADD COLUMN {}", self.goal.dialect.column(&definition)));
-            let made_for_each = matches!(
-                column.default,
-                Some(ColumnDefault::Field(Default::Uuid | Default::Cuid) | ColumnDefault::Clock)
-            );
-            let class = if made_for_each { Class::Rewrite } else { Class::Instant };
-            let back = self.alter(&format!("DROP COLUMN {}", quote(&column.name)));
-            let mut step =
-                Step::instant("add_column", &column.name, sql).class(class).undone_by(back);
-            let suffix = format!("_{}", column.name);
-            let was_hidden = self.goal.observed.hidden.iter().any(|hidden| {
-                let rest = hidden.name.strip_prefix(HIDDEN_PREFIX).unwrap_or_default();
-                rest.trim_start_matches(|c: char| c.is_ascii_digit()) == suffix
-            });
-            if was_hidden {
-                step = step.hazard(
-                    "hidden_field: a hidden field was called so; this is a new one, and \
-                     kepler.restore_field would bring back the other with its data",
-                );
-            }
-            self.push(step);
-        }
-        let used = usize::from(self.goal.observed.attribute_count);
-        match budget::column_numbers(used, added) {
-            Err(why) => self.push(Step::refused("add_column", &self.goal.observed.name, why)),
-            Ok(Some(warning)) => {
-                for step in &mut self.plan.steps {
-                    if step.operation == "add_column" {
-                        step.hazards.push(warning.clone());
-                    }
-                }
-            }
-            Ok(None) => {}
-        }
-    }
-
-    fn change_defaults(&mut self) {
-        for column in &self.goal.target.columns {
-            let Some(source) = self.sources.get(column.name.as_str()).copied() else { continue };
-            let retyped = self.retyped.contains(column.name.as_str());
-            let current = if retyped { &None } else { &source.default };
-            if *current == column.default || matches!(column.default, Some(ColumnDefault::Key(_))) {
-                continue;
-            }
-            let name = quote(&column.name);
-            let sql = match self.goal.dialect.default(column) {
-                Some(default) => self.alter(&format!("ALTER COLUMN {name} SET DEFAULT {default}")),
-                None => self.alter(&format!("ALTER COLUMN {name} DROP DEFAULT")),
-            };
-            let back = self.goal.dialect.default(source).map_or_else(
-                || self.alter(&format!("ALTER COLUMN {name} DROP DEFAULT")),
-                |default| self.alter(&format!("ALTER COLUMN {name} SET DEFAULT {default}")),
-            );
-            self.push(Step::instant("change_default", &column.name, sql).undone_by(back));
-        }
-    }
-
-    fn change_nullability(&mut self) {
-        for column in &self.goal.target.columns {
-            let source = self.sources.get(column.name.as_str());
-            let required = match source {
-                Some(source) => source.required,
-                None => column.required && column.default.is_some(),
-            };
-            if required == column.required {
-                continue;
-            }
-            let name = quote(&column.name);
-            let drop = self.alter(&format!("ALTER COLUMN {name} DROP NOT NULL"));
-            let set = self.alter(&format!("ALTER COLUMN {name} SET NOT NULL"));
-            self.push(if column.required {
-                // A new field is NULL in all entries. After a step that could not be done it is not there
-                // to be asked.
-                let condition = source.map_or("true".to_owned(), |_| format!("{name} IS NULL"));
-                let problem = format!("\"{}\" is NULL", column.name);
-                let requirement = Requirement::NoRow { problem, condition };
-                Step::instant("require", &column.name, set)
-                    .class(Class::Scan)
-                    .undone_by(drop)
-                    .requires(Some(requirement))
-            } else {
-                Step::instant("make_optional", &column.name, drop).undone_by(set)
-            });
         }
     }
 

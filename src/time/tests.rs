@@ -1,3 +1,5 @@
+//! Times in all spellings, and what is refused.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -25,10 +25,10 @@ export PGOPTIONS='-c synchronous_commit=off'
 # Each session counts for itself, for all, and adds to a list that all share. Nobody has made the row of the upserts.
 operations="('{\"\$inc\": {\"all\": 1, \"sessions.s' || :client_id || '\": 1}, \"\$push\": {\"list\": ' || :client_id || '}}')::jsonb"
 cat >"$work/update.sql" <<SQL
-SELECT changed FROM kepler.update_document('documents', '{"id": "update"}', 'doc', $operations, '{"revision_column": "version"}');
+SELECT outcome FROM kepler.update_document('documents', '{"id": "update"}', 'doc', $operations, '{"revision_column": "version"}');
 SQL
 cat >"$work/upsert.sql" <<SQL
-SELECT changed FROM kepler.upsert_document('documents', '{"id": "upsert"}', 'doc', $operations, options => '{"revision_column": "version"}');
+SELECT outcome FROM kepler.upsert_document('documents', '{"id": "upsert"}', 'doc', $operations, options => '{"revision_column": "version"}');
 SQL
 cat >"$work/plain.sql" <<SQL
 UPDATE documents SET doc = kepler.json_update(doc, $operations), version = version + 1 WHERE id = 'plain';

@@ -3,7 +3,7 @@
 use super::add::{self, Ids};
 use super::decode::{self, NewMessage};
 use crate::answer;
-use crate::arguments::required;
+use crate::arguments::{ArgumentError, required};
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::memory::access::activated;
@@ -12,6 +12,7 @@ use crate::memory::embedding::Embedding;
 use crate::memory::error::MemoryError;
 use crate::memory::put;
 use crate::memory::space::Space;
+use crate::pg::row::Row;
 use crate::pg::varlena;
 use crate::pg::whole::Spi;
 use crate::workspace;
@@ -58,7 +59,7 @@ fn add_messages(
 > {
     require_tables()?;
     let conversation_id = required("conversation_id", conversation_id)?;
-    let text = messages.ok_or(Error::NullArgument("messages"))?;
+    let text = messages.ok_or(ArgumentError::Null("messages"))?;
     let workspace_id = workspace::argument(workspace_id)?;
     let answers = Spi::connect_mut(|client| {
         // A space is needed only if something has an embedding.
@@ -94,13 +95,16 @@ CREATE FUNCTION kepler.add_message(
     metadata jsonb DEFAULT NULL,
     sent_at timestamptz DEFAULT NULL,
     embedding @extschema:vector@.vector DEFAULT NULL,
-    workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (message_id bigint, number integer, outcome text)
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    OUT message_id bigint,
+    OUT number integer,
+    OUT outcome text
+)
 VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "#
 )]
-#[allow(clippy::type_complexity, clippy::too_many_arguments)]
+#[allow(clippy::too_many_arguments)]
 fn add_message(
     conversation_id: Option<String>,
     role: Option<String>,
@@ -112,13 +116,7 @@ fn add_message(
     sent_at: Option<TimestampWithTimeZone>,
     embedding: Option<AnyElement>,
     workspace_id: Option<String>,
-) -> Result<
-    TableIterator<
-        'static,
-        (name!(message_id, Option<i64>), name!(number, Option<i32>), name!(outcome, &'static str)),
-    >,
-    ErrorReport,
-> {
+) -> Result<Row<3>, ErrorReport> {
     require_tables()?;
     let conversation_id = required("conversation_id", conversation_id)?;
     let message = NewMessage {
@@ -154,12 +152,13 @@ fn add_message(
         }
         let place = (workspace_id.as_str(), conversation_id.as_str());
         let answers = add::run(client, place, space.as_ref(), vec![Ok(message)], false)?;
-        answers.into_iter().next().ok_or(Error::NullArgument("content"))
+        Ok(answers.into_iter().next().ok_or(ArgumentError::Null("content"))?)
     })?;
     if let Some(rejection) = answer.rejection {
         let (code, problems) = (rejection.code().name(), vec![rejection.text()]);
         return Err(Error::from(MemoryError::InvalidMessage { code, problems }).into());
     }
     let Ids { message_id, number } = answer.id;
-    Ok(TableIterator::new([(message_id, number, answer.outcome.name())]))
+    let outcome = answer.outcome.name();
+    Ok(Row([message_id.into_datum(), number.into_datum(), outcome.into_datum()]))
 }

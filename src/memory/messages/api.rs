@@ -3,10 +3,12 @@
 use super::decode::ROLES;
 use super::scope::Scope;
 use super::search::{self, Request};
-use crate::arguments::name;
+use crate::arguments::{ArgumentError, name};
 use crate::error::Error;
 use crate::installed::require_tables;
-use crate::memory::api::{names, need_embedding, no_nan, query_of, search_text, user, within};
+use crate::memory::arguments::{
+    names, need_embedding, no_nan, query_of, search_text, user, within,
+};
 use crate::memory::error::MemoryError;
 use crate::memory::last;
 use crate::pg::json;
@@ -167,7 +169,7 @@ fn check(request: &Request) -> Result<(), Error> {
         if !ROLES.contains(&role.as_str()) {
             let given = role.clone();
             let legal = "system, user, assistant, tool";
-            return Err(Error::BadChoice { argument: "roles", legal, given });
+            return Err(ArgumentError::BadChoice { argument: "roles", legal, given }.into());
         }
     }
     if let (Some(from), Some(before)) = (request.scope.sent_from, request.scope.sent_before)

@@ -1,8 +1,7 @@
 //! Reads the elements of a batch of messages.
 
 use crate::answer::{Rejection, Violation};
-use crate::batch::{self, Reader, not_a_count, not_one_of};
-use crate::error::Error;
+use crate::batch::{self, BatchError, Reader, not_a_count, not_one_of};
 use crate::memory::decode::{add_faults, embedding};
 use crate::memory::embedding::Embedding;
 use crate::memory::space::Space;
@@ -73,7 +72,7 @@ const OBJECT: u32 = 0x2000_0000;
 pub(super) fn batch(
     text: &str,
     space: Option<&Space>,
-) -> Result<Vec<Result<NewMessage, Rejection>>, Error> {
+) -> Result<Vec<Result<NewMessage, Rejection>>, BatchError> {
     batch::read("messages", text, &FIELDS, |reader| message(reader, space), Err)
 }
 

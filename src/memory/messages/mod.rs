@@ -1,5 +1,6 @@
-//! The search over what was said: the one over memories, with conversations for a scope and neighbouring
-//! messages around what it finds.
+//! Messages of conversations: added in their order (`add`), numbered where direct SQL adds them (`number`), and searched
+//! (`search`) as memories are, with conversations for a scope and neighbouring messages around what is found
+//! (`passages`).
 
 mod add;
 pub(crate) mod add_api;

@@ -2,6 +2,7 @@
 
 use crate::answer::{Answer, Outcome, Rejection, Violation};
 use crate::error::Error;
+use crate::structure::entries::error::EntriesError;
 use std::collections::HashMap;
 
 /// The answers of a call, in the order of the batch.
@@ -70,11 +71,12 @@ impl Answers {
         if count > MAX_LINES {
             lines.push(format!("… and {} more", count - MAX_LINES));
         }
-        Err(Error::InvalidEntries {
+        Err(EntriesError::Invalid {
             code: first.problem.code.sqlstate(),
             rejected: rejected().count(),
             total: self.all.len(),
             lines,
-        })
+        }
+        .into())
     }
 }

@@ -4,6 +4,7 @@ use super::answer::Answers;
 use super::entry_table::EntryTable;
 use super::{change, delete, insert};
 use crate::answer;
+use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::pg::memory;
@@ -54,7 +55,7 @@ fn insert_entries(
     ErrorReport,
 > {
     let call = Call::check(name, workspace_id, Some(on_error))?;
-    let entries = entries.ok_or(Error::NullArgument("entries"))?;
+    let entries = entries.ok_or(ArgumentError::Null("entries"))?;
     call.run(entries.len(), |client, table| insert::insert(client, table, entries, call.skip))
 }
 
@@ -88,8 +89,8 @@ fn upsert_entries(
 > {
     let call = Call::check(name, workspace_id, Some(on_error))?;
     let key: Option<Vec<String>> = key_fields.and_then(|key| key.0.into_iter().collect());
-    let key = key.ok_or(Error::NullArgument("key_fields"))?;
-    let entries = entries.ok_or(Error::NullArgument("entries"))?;
+    let key = key.ok_or(ArgumentError::Null("key_fields"))?;
+    let entries = entries.ok_or(ArgumentError::Null("entries"))?;
     call.run(entries.len(), |client, table| {
         let set = table.unique_set(call.name, &key)?;
         change::change(client, table, change::Kind::Upsert(set), entries, call.skip)
@@ -121,7 +122,7 @@ fn update_entries(
     ErrorReport,
 > {
     let call = Call::check(name, workspace_id, Some(on_error))?;
-    let entries = entries.ok_or(Error::NullArgument("entries"))?;
+    let entries = entries.ok_or(ArgumentError::Null("entries"))?;
     call.run(entries.len(), |client, table| {
         change::change(client, table, change::Kind::Update, entries, call.skip)
     })
@@ -150,7 +151,7 @@ fn delete_entries(
     ErrorReport,
 > {
     let call = Call::check(name, workspace_id, None)?;
-    let entry_ids = entry_ids.ok_or(Error::NullArgument("entry_ids"))?.0;
+    let entry_ids = entry_ids.ok_or(ArgumentError::Null("entry_ids"))?.0;
     call.run(0, |client, table| Ok(delete::delete(client, table, &entry_ids)))
 }
 
@@ -168,19 +169,20 @@ impl<'a> Call<'a> {
         on_error: Option<Option<&'a str>>,
     ) -> Result<Self, Error> {
         require_tables()?;
-        let name = name.ok_or(Error::NullArgument("name"))?;
-        let workspace = given_workspace.ok_or(Error::NullArgument("workspace_id"))?;
+        let name = name.ok_or(ArgumentError::Null("name"))?;
+        let workspace = given_workspace.ok_or(ArgumentError::Null("workspace_id"))?;
         workspace::require_own(workspace)?;
         let skip = match on_error {
             None | Some(Some("skip")) => true,
             Some(Some("reject")) => false,
-            Some(None) => return Err(Error::NullArgument("on_error")),
+            Some(None) => return Err(ArgumentError::Null("on_error").into()),
             Some(Some(other)) => {
-                return Err(Error::BadChoice {
+                return Err(ArgumentError::BadChoice {
                     argument: "on_error",
                     legal: "reject, skip",
                     given: other.to_owned(),
-                });
+                }
+                .into());
             }
         };
         Ok(Self { name, workspace, skip })

@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::field_types::stored::compare;
 use crate::pg::array::{self, Array, Starts};
 use crate::pg::plan::{Parameter, Row};
+use crate::structure::entries::error::EntriesError;
 use pgrx::check_for_interrupts;
 use pgrx::spi::SpiClient;
 use std::collections::{HashMap, HashSet};
@@ -181,7 +182,7 @@ impl Batch<'_> {
                 return Ok(());
             }
         }
-        Err(Error::EntriesContended)
+        Err(EntriesError::Contended.into())
     }
 
     fn is_rejected(&self, row: u32) -> bool {

@@ -14,8 +14,10 @@ use crate::pg::array::ElementType;
 use crate::pg::plan::{OwnedStatement, Statement};
 use crate::pg::relation::{MadeOf, generation};
 use crate::pg::varlena::Text;
+use crate::structure::entries::error::EntriesError;
 use crate::structure::error::StructureError;
 use crate::structure::model::{KeyKind, Method, Operand, Structure, TIMES};
+use crate::workspace::WorkspaceError;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::cell::RefCell;
@@ -201,7 +203,11 @@ impl EntryTable {
             match self.validator.by_name.get(field.as_bytes()) {
                 Some(&column) => wanted.push(column),
                 None => {
-                    return Err(Error::NoField { table: table.to_owned(), field: field.clone() });
+                    return Err(EntriesError::NoField {
+                        table: table.to_owned(),
+                        field: field.clone(),
+                    }
+                    .into());
                 }
             }
         }
@@ -211,18 +217,19 @@ impl EntryTable {
             columns.sort_unstable();
             columns == wanted
         };
-        self.unique.iter().position(is_wanted).ok_or_else(|| {
+        let found = self.unique.iter().position(is_wanted).ok_or_else(|| {
             let name =
                 |column: &(u16, bool)| self.validator.columns[column.0 as usize].name.clone();
             let set = |set: &UniqueSet| {
                 format!("({})", set.columns.iter().map(name).collect::<Vec<_>>().join(", "))
             };
-            Error::NoUniqueSet {
+            EntriesError::NoUniqueSet {
                 table: table.to_owned(),
                 fields: fields.join(", "),
                 known: self.unique.iter().map(set).collect::<Vec<_>>().join(", "),
             }
-        })
+        });
+        Ok(found?)
     }
 
     /// The statements for changes that find entries by a unique set and give these columns.
@@ -304,7 +311,7 @@ fn find(
     }
     let rows = WORKSPACE.with(|find| find.run_latest(client, &[Some(workspace_id.datum())]));
     Err(if rows.count() == 0 {
-        Error::NoWorkspace(workspace.to_owned())
+        WorkspaceError::Missing(workspace.to_owned()).into()
     } else {
         let missing =
             StructureError::Missing { name: name.to_owned(), workspace: workspace.to_owned() };
@@ -385,10 +392,9 @@ fn compile(
 ) -> Result<EntryTable, Error> {
     let name = qualified(SCHEMA, table_name);
     let attribute = |column: &str| {
-        attributes
-            .iter()
-            .find(|attribute| attribute.name == column)
-            .ok_or_else(|| Error::ColumnMissing { table: name.clone(), column: column.to_owned() })
+        attributes.iter().find(|attribute| attribute.name == column).ok_or_else(|| {
+            EntriesError::ColumnMissing { table: name.clone(), column: column.to_owned() }
+        })
     };
     let key = attribute(&structure.key.name)?;
     let mut columns = vec![Column::key(&structure.key, key.sql_type.clone())];

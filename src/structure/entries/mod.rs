@@ -11,6 +11,7 @@ mod change;
 mod decode;
 mod delete;
 mod entry_table;
+mod error;
 mod fold;
 mod identity;
 mod insert;

@@ -1,3 +1,5 @@
+//! Facts of the catalog, written down, and what is understood of them.
+
 use super::*;
 use serde_json::{Value, json};
 

@@ -125,13 +125,13 @@ SELECT kepler.json_update('{"_id": 1, "expdata": 13}', '{"$bit": {"expdata": {"a
 
 -- $currentDate: the time of the call, as JavaScript spells it. A function without a clock refuses it.
 UPDATE stock SET doc = '{"lastModified": "2013-10-02T01:11:18.965Z", "status": "a"}';
-SELECT changed, document - 'lastModified' - 'cancellation' AS rest,
+SELECT outcome, document - 'lastModified' - 'cancellation' AS rest,
     abs(extract(epoch FROM (document->>'lastModified')::timestamptz - clock_timestamp())) < 60 AS is_now,
     document->>'lastModified' ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$' AS spelled,
     document->>'lastModified' = document->'cancellation'->>'date' AS one_time
 FROM kepler.update_document('stock', '{"id": 1}', 'doc',
     '{"$currentDate": {"lastModified": true, "cancellation.date": {"$type": "date"}}, "$set": {"status": "D"}}');
-SELECT changed, document ? 'a.b' AS there FROM kepler.upsert_document('stock', '{"id": 2}', 'doc',
+SELECT outcome, document ? 'a.b' AS there FROM kepler.upsert_document('stock', '{"id": 2}', 'doc',
     '[{"op": "$currentDate", "path": ["a.b"], "value": true}]');
 SELECT kepler.json_update('{}', '{"$currentDate": {"a": true, "b": {"$type": "timestamp"}, "c": 1}}');
 

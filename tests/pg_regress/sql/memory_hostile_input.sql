@@ -102,7 +102,7 @@ SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', 10000);
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', 10001);
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', NULL);
 SELECT similarity, distance FROM kepler.search_vectors('chunks', 'v', '[3e38, 3e38]', 1, metric => 'l2');
-SELECT * FROM kepler.recall_check(k => 10000);
+SELECT * FROM kepler.recall_check(max_rows => 10000);
 SELECT * FROM kepler.recall_check('');
 
 -- Rights: to the schema, the table, and the space.

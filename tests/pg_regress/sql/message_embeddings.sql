@@ -60,8 +60,8 @@ SELECT content FROM kepler.search_messages('[1, 2, 4]', 1);
 SELECT content FROM kepler.search_messages('[0, 1]', 1, space => 'old');
 SELECT count(*) FROM kepler.search_messages('[0, 1]');
 -- How good the searches are is measured for messages too.
-SELECT searches, recall, shortfalls FROM kepler.recall_check(of => 'messages', k => 2);
-SELECT * FROM kepler.recall_check(of => 'users');
+SELECT searches, recall, shortfalls FROM kepler.recall_check(searched => 'messages', max_rows => 2);
+SELECT * FROM kepler.recall_check(searched => 'users');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 -- Which index they should have is told of these tables too.
 SELECT table_name, advice FROM kepler.index_advice() WHERE table_name::text ~ '^kepler_data.(old|new)_' ORDER BY 1;

@@ -20,7 +20,7 @@ SELECT * FROM kepler.update_document('"My Schema"."Log ""1"""', '{"tenant": "t",
 SELECT * FROM kepler.update_document('"My Schema"."Log ""1"""', '{"Id": "1", "tenant": "t"}', 'Result', '{"$inc": {"count": 1}}');
 SELECT * FROM kepler.update_document('"My Schema"."Log ""1"""', '{"mood": "happy", "fixed": "ab"}', 'Result', '{"$inc": {"count": 1}}');
 SELECT * FROM kepler.update_document('"My Schema"."Log ""1"""', '{"code": "abc"}', 'Result', '{"$inc": {"count": 1}}');
--- A longer value is not cut off to find another row. No row: no answer.
+-- A longer value is not cut off to find another row. No row: not_found.
 SELECT * FROM kepler.update_document('"My Schema"."Log ""1"""', '{"code": "abcdef"}', 'Result', '{"$inc": {"count": 1}}');
 
 -- Nothing to change: nothing is written, and the row is not even locked.
@@ -68,7 +68,7 @@ SELECT "Result" FROM "My Schema"."Log ""1""" WHERE code = 'abc';
 ALTER TABLE "My Schema"."Log ""1""" DROP CONSTRAINT "Log ""1""_code_key";
 SELECT * FROM kepler.update_document('"My Schema"."Log ""1"""', '{"code": "abc"}', 'Result', '{"$inc": {"count": 1}}');
 ALTER SCHEMA "My Schema" RENAME TO theirs;
-SELECT changed FROM kepler.update_document('theirs."Log ""1"""', '{"tenant": "t", "Id": 1}', 'Result', '{"$inc": {"count": 1}}');
+SELECT outcome FROM kepler.update_document('theirs."Log ""1"""', '{"tenant": "t", "Id": 1}', 'Result', '{"$inc": {"count": 1}}');
 
 -- Triggers run, with the caller's search path; the answer is what was stored. A trigger that keeps the row from being written is told.
 CREATE SCHEMA helpers;
@@ -91,7 +91,7 @@ CREATE TABLE first (id integer PRIMARY KEY, doc jsonb NOT NULL);
 CREATE TABLE second (id integer PRIMARY KEY, doc jsonb NOT NULL);
 INSERT INTO first VALUES (1, jsonb_build_object('n', 1, 'long', (SELECT jsonb_agg(md5(i::text)) FROM generate_series(1, 2000) AS i)));
 INSERT INTO second SELECT id, doc - 'n' FROM first;
-SELECT changed, document->'n' AS n, jsonb_array_length(document->'long') AS long
+SELECT outcome, document->'n' AS n, jsonb_array_length(document->'long') AS long
 FROM kepler.update_document('first', '{"id": 1}', 'doc', '{"$inc": {"n": 1}}');
 SELECT doc->'n' AS n, doc->'long' = (SELECT doc->'long' FROM second) AS whole FROM first;
 CREATE FUNCTION helpers.update_second() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -102,14 +102,14 @@ BEGIN
 END
 $$;
 CREATE TRIGGER update_second BEFORE UPDATE ON first FOR EACH ROW EXECUTE FUNCTION helpers.update_second();
-SELECT changed, document->'n' AS n FROM kepler.update_document('first', '{"id": 1}', 'doc', '{"$inc": {"n": 1}}');
+SELECT outcome, document->'n' AS n FROM kepler.update_document('first', '{"id": 1}', 'doc', '{"$inc": {"n": 1}}');
 SELECT (SELECT doc->'n' FROM first) AS first, (SELECT doc->'n' FROM second) AS second;
 -- Without the trigger it is as before; after an error too.
 DROP TRIGGER update_second ON first;
 SAVEPOINT s;
-SELECT changed FROM kepler.update_document('first', '{"id": 1}', 'doc', '{"$inc": {"long": 1}}');
+SELECT outcome FROM kepler.update_document('first', '{"id": 1}', 'doc', '{"$inc": {"long": 1}}');
 ROLLBACK TO s;
-SELECT changed, document->'n' AS n FROM kepler.update_document('first', '{"id": 1}', 'doc', '{"$inc": {"n": 1}}');
+SELECT outcome, document->'n' AS n FROM kepler.update_document('first', '{"id": 1}', 'doc', '{"$inc": {"n": 1}}');
 SELECT (kepler.update_document('first', '{"id": 1}', 'doc', '{"$unset": {"long": 1}}')).*;
 
 -- Operators of the caller's own do not get between.
@@ -133,9 +133,9 @@ GRANT UPDATE ON theirs."Log ""1""" TO kepler_documents_test;
 ALTER TABLE theirs."Log ""1""" ENABLE ROW LEVEL SECURITY;
 CREATE POLICY first ON theirs."Log ""1""" USING ("Id" = 1) WITH CHECK (NOT "Result" ? 'forbidden');
 SET LOCAL ROLE kepler_documents_test;
-SELECT changed FROM kepler.update_document('theirs."Log ""1"""', '{"tenant": "t", "Id": 1}', 'Result', '{"$inc": {"count": 1}}');
-SELECT changed FROM kepler.update_document('theirs."Log ""1"""', '{"tenant": "t", "Id": 2}', 'Result', '{"$inc": {"count": 1}}');
-SELECT changed FROM kepler.update_document('theirs."Log ""1"""', '{"tenant": "t", "Id": 1}', 'Result', '{"$set": {"forbidden": 1}}');
+SELECT outcome FROM kepler.update_document('theirs."Log ""1"""', '{"tenant": "t", "Id": 1}', 'Result', '{"$inc": {"count": 1}}');
+SELECT outcome FROM kepler.update_document('theirs."Log ""1"""', '{"tenant": "t", "Id": 2}', 'Result', '{"$inc": {"count": 1}}');
+SELECT outcome FROM kepler.update_document('theirs."Log ""1"""', '{"tenant": "t", "Id": 1}', 'Result', '{"$set": {"forbidden": 1}}');
 RESET ROLE;
 
 -- Partitions, and a table that others inherit from.

@@ -73,8 +73,8 @@ GRANT USAGE ON SCHEMA kepler, kepler_internal TO kepler_documents_test;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_documents_test;
 GRANT SELECT, UPDATE ON logs TO kepler_documents_test;
 SET LOCAL ROLE kepler_documents_test;
-SELECT inserted, changed FROM kepler.upsert_document('logs', '{"dataScheduleId": "s5"}', 'result', '{"$inc": {"n": 1}}');
-SELECT inserted, changed FROM kepler.upsert_document('logs', '{"dataScheduleId": "s9"}', 'result', '{"$inc": {"n": 1}}');
+SELECT outcome FROM kepler.upsert_document('logs', '{"dataScheduleId": "s5"}', 'result', '{"$inc": {"n": 1}}');
+SELECT outcome FROM kepler.upsert_document('logs', '{"dataScheduleId": "s9"}', 'result', '{"$inc": {"n": 1}}');
 RESET ROLE;
 
 -- Many rows in one statement, each with its own answer.

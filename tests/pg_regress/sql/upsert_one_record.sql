@@ -4,7 +4,7 @@
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
 BEGIN;
-SELECT ordinal, external_id, record_id IS NOT NULL AS has_id, outcome, error_code, error
+SELECT external_id, record_id IS NOT NULL AS has_id, outcome, error_code, error
 FROM kepler.upsert_record('order', 'o1', '{"total": 10}', '2024-01-01T00:00:00Z');
 
 -- Equal content, a newer time, an older one, other content, without a time.

@@ -1,0 +1,57 @@
+//! What ends a call about entries.
+
+use crate::error::Report;
+use pgrx::PgSqlErrorCode;
+
+/// Everything that ends a call. What is wrong with one entry is that element's answer, unless the call is to write
+/// all entries or none.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EntriesError {
+    #[error("table {table} has no column \"{column}\", and its structure has")]
+    ColumnMissing { table: String, column: String },
+    #[error("table \"{table}\" has no field \"{field}\"")]
+    NoField { table: String, field: String },
+    #[error("no unique set of \"{table}\" consists of ({fields})")]
+    NoUniqueSet { table: String, fields: String, known: String },
+    #[error("{rejected} of {total} entries are not valid")]
+    Invalid { code: PgSqlErrorCode, rejected: usize, total: usize, lines: Vec<String> },
+    #[error("entries changed under this call too often")]
+    Contended,
+}
+
+impl Report for EntriesError {
+    fn code(&self) -> PgSqlErrorCode {
+        use PgSqlErrorCode::*;
+        match self {
+            Self::ColumnMissing { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Self::NoField { .. } => ERRCODE_UNDEFINED_COLUMN,
+            Self::NoUniqueSet { .. } => ERRCODE_INVALID_COLUMN_REFERENCE,
+            Self::Invalid { code, .. } => *code,
+            Self::Contended => ERRCODE_T_R_SERIALIZATION_FAILURE,
+        }
+    }
+
+    fn detail(&self) -> Option<String> {
+        Some(match self {
+            Self::ColumnMissing { .. } => {
+                "The table was changed by other means than Kepler's functions.".to_owned()
+            }
+            Self::Invalid { lines, .. } => lines.join("\n"),
+            Self::Contended => "Other sessions kept deleting the same entries.".to_owned(),
+            Self::NoField { .. } | Self::NoUniqueSet { .. } => return None,
+        })
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoUniqueSet { known, .. } => format!("Unique are: {known}."),
+            Self::Invalid { .. } => {
+                "Nothing was written. With on_error => 'skip' the valid entries are, and the others \
+                 are answered with rejected."
+                    .to_owned()
+            }
+            Self::Contended => "Run the call again.".to_owned(),
+            Self::ColumnMissing { .. } | Self::NoField { .. } => return None,
+        })
+    }
+}
