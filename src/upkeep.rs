@@ -4,7 +4,7 @@
 //! The work is SQL. It is done as the owner of Kepler's tables where the caller has that role's rights anyway, so that
 //! the triggers of users do not run as a superuser; others do it as themselves.
 
-use crate::access::owner::Owner;
+use crate::access::owner::{Owner, require_right};
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::pg::whole::Spi;
@@ -33,6 +33,7 @@ fn expire_memories(
 ) -> Result<Option<i64>, ErrorReport> {
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
+    require_right("memories", pg_sys::ACL_DELETE)?;
     keep_up(|client| {
         let expired = client.update(
             "SELECT kepler_internal.expire_memories($1, $2)",
@@ -81,6 +82,7 @@ fn abandon_executions(
 > {
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
+    require_right("executions", pg_sys::ACL_UPDATE)?;
     let ended = keep_up(|client| {
         let rows = client.update(
             "SELECT a.execution_id, a.workflow_id, a.user_id, a.started_at, a.deadline_at

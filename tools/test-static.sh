@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The tests that need no server: rustfmt, shellcheck, clippy for the oldest and the newest Postgres,
-# unit and property tests. All with the profile of the tests, because that shares what the build compiled.
+# The tests that need no server: rustfmt, links and promises in the pages, shellcheck, clippy for the oldest and the
+# newest Postgres, unit and property tests. All with the profile of the tests, because that shares what the build compiled.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
 # shellcheck source=tools/results.sh
@@ -23,6 +23,7 @@ check "acting as the owner in one place" acts_in_one_place
 
 # The head of src/lib.rs says which module may use which.
 check "modules use only what lies below them" python3 tools/check-layers.py
+check "links and promises in the pages" "$ROOT/tools/check-docs.sh"
 
 scripts=(.ci/run)
 while IFS= read -r script; do scripts+=("$script"); done < <(

@@ -316,8 +316,6 @@ COMMENT ON FUNCTION kepler_internal.latest_schema_version() IS
 'Private: the newest schema version that the library knows.';
 COMMENT ON FUNCTION kepler_internal.require_tables() IS
 'Private: fails with 55000 and a hint before install().';
-COMMENT ON FUNCTION kepler_internal.set_record_state(text, text, text[], text) IS
-'Private: what delete_records, restore_records and archive_records share.';
 COMMENT ON FUNCTION kepler_internal.touch_changed_record() IS
 'Private: moves updated_at on a direct update of a record that changes anything.';
 COMMENT ON FUNCTION kepler_internal.reset_enrichment() IS
@@ -440,19 +438,14 @@ COMMENT ON FUNCTION kepler.next_claim_at(text, text) IS
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
 
 COMMENT ON FUNCTION kepler_internal.is_direct() IS 'Internal: whether a change of a record comes from direct SQL, and not from Kepler''s own statements';
-COMMENT ON FUNCTION kepler_internal.lock_enrichment(text, text, boolean) IS 'Internal: the lock of a type that keeps policies and writers apart';
-COMMENT ON FUNCTION kepler_internal.require_policy(text, text) IS 'Internal: fails unless the type has a policy';
 COMMENT ON FUNCTION kepler_internal.require_name(text, text) IS 'Internal: checks an argument that names something';
 COMMENT ON FUNCTION kepler_internal.require_ids(text, text[]) IS 'Internal: checks an argument that holds ids';
 COMMENT ON FUNCTION kepler_internal.unlease_record() IS
 'Private: takes the lease from a record that is not PENDING any more.';
-COMMENT ON FUNCTION kepler_internal.enqueue(text[], text) IS 'Internal: queues those of the records that are to be enriched';
 COMMENT ON FUNCTION kepler_internal.refuse_transition() IS 'Trigger: refuses a change of enrichment_status that is not legal';
 COMMENT ON FUNCTION kepler_internal.queue_changed_record() IS 'Trigger: keeps the queue under direct SQL';
 COMMENT ON FUNCTION kepler_internal.dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';
 COMMENT ON FUNCTION kepler_internal.forget_truncated_records() IS 'Trigger: empties the queue and ends the leases where all records are gone';
-COMMENT ON FUNCTION kepler_internal.queue_backlog(text, boolean, text) IS 'Internal: queues what a policy finds when it begins';
-COMMENT ON FUNCTION kepler_internal.set_fair_keys(text, boolean, text) IS 'Internal: lets what is queued take turns, or not';
 COMMENT ON FUNCTION kepler_internal.begin_enrichment() IS 'Trigger: queues the backlog of a policy that direct SQL inserts';
 COMMENT ON FUNCTION kepler_internal.change_fairness() IS 'Trigger: lets what is queued take turns, or not, as the policy says';
 COMMENT ON FUNCTION kepler_internal.end_enrichment() IS 'Trigger: ends the leases and empties the queue of a type whose policy goes';
@@ -461,10 +454,6 @@ COMMENT ON FUNCTION kepler_internal.refuse_enrichment_change() IS 'Trigger: refu
 COMMENT ON FUNCTION kepler_internal.keep_queued() IS 'Trigger: refuses to take a record out of the queue that is to be enriched';
 COMMENT ON FUNCTION kepler_internal.keep_lease_records() IS 'Trigger: refuses to take its records from a lease';
 COMMENT ON FUNCTION kepler_internal.refuse_truncate() IS 'Trigger: refuses TRUNCATE of what keeps the queue';
-COMMENT ON FUNCTION kepler_internal.holds_enrichment(text, text) IS 'Internal: whether this transaction has the lock of a type to itself';
-COMMENT ON FUNCTION kepler_internal.requeue(text[], text) IS 'Internal: makes finished records UNAPPLIED and queues them, and says which were refused';
-COMMENT ON FUNCTION kepler_internal.dequeue(text[], text) IS 'Internal: takes those of the records out of the queue that are deleted or archived';
-COMMENT ON FUNCTION kepler_internal.dequeue_type(text, text) IS 'Internal: empties the queue of a type';
 
 COMMENT ON FUNCTION kepler.create_embedding_space(text, integer, text, text) IS
 'Makes an embedding space: tables kepler_data.<name>_embeddings and <name>_message_embeddings for embeddings of memories and of messages by one model. Spaces live side by side; the oldest is the one that workspaces search until they activate another (activate_embedding_space). Returns the table for memories.
@@ -566,13 +555,9 @@ relation, column_name: a table or materialized view and its column of type vecto
 condition: a JSON object of columns and values that they must have; of an array one of its values, of null none. metric: cosine, inner_product or l2; an HNSW index is used if it has the operators of the metric.
 document: the row as JSON. similarity: the cosine, the inner product, or 1 / (1 + distance). min_similarity: leaves out what is less similar.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42809 if relation is no table or has foreign tables among its parts, or the column is no vector; 22P02 for a value that is none of its column''s.';
-COMMENT ON FUNCTION kepler_internal.make_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the owner; for whoever may list spaces';
-COMMENT ON FUNCTION kepler_internal.drop_embedding_tables(text) IS 'Internal: drops the tables of a retired space, as the owner; for whoever may take spaces off the list';
-COMMENT ON FUNCTION kepler_internal.create_embedding_space(text, integer, text, text) IS 'Internal: see create_embedding_space';
 COMMENT ON FUNCTION kepler_internal.embedding_table(text) IS 'Internal: a table of a space by its name, if it is a table of the owner';
 COMMENT ON FUNCTION kepler_internal.create_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the caller';
 COMMENT ON FUNCTION kepler_internal.retire_embedding_space(text) IS 'Internal: see retire_embedding_space';
-COMMENT ON FUNCTION kepler_internal.drop_embedding_space(text) IS 'Internal: see drop_embedding_space';
 COMMENT ON FUNCTION kepler_internal.activate_embedding_space(text, text) IS 'Internal: see activate_embedding_space';
 COMMENT ON FUNCTION kepler.set_memory_embeddings(text, json, text) IS 'As set_memory_embeddings(text, text, text), for a batch in json';
 COMMENT ON FUNCTION kepler.set_memory_embeddings(text, jsonb, text) IS 'As set_memory_embeddings(text, text, text), for a batch in jsonb';
@@ -582,19 +567,19 @@ COMMENT ON FUNCTION kepler.remember_many(json, boolean, text, text) IS 'As remem
 COMMENT ON FUNCTION kepler.remember_many(jsonb, boolean, text, text) IS 'As remember_many(text, boolean, text, text), for a batch in jsonb';
 COMMENT ON FUNCTION kepler.add_messages(text, json, text) IS 'As add_messages(text, text, text), for a batch in json';
 COMMENT ON FUNCTION kepler.add_messages(text, jsonb, text) IS 'As add_messages(text, text, text), for a batch in jsonb';
-COMMENT ON FUNCTION kepler_internal.drop_embeddings(text, text, text) IS 'Internal: deletes the embeddings of a memory or message whose content has changed';
 COMMENT ON FUNCTION kepler_internal.drop_message_embeddings() IS 'Trigger: the embeddings of a message go when its content changes';
 COMMENT ON FUNCTION kepler_internal.refuse_memory_rename() IS 'Trigger: refuses another id for a memory';
 COMMENT ON FUNCTION kepler_internal.memory_chain(text, text) IS 'Internal: the ids of the memories that took each other''s place';
 COMMENT ON FUNCTION kepler_internal.successors(text[], text[], text[]) IS 'Internal: what took the place of deleted memories';
-COMMENT ON FUNCTION kepler_internal.next_message_number(text, text) IS 'Internal: the next number of a conversation, which stays locked';
-COMMENT ON FUNCTION kepler_internal.note_message_numbers() IS 'Internal: notes the last numbers on the conversations whose messages a statement has numbered';
 COMMENT ON FUNCTION kepler_internal.note_numbered_messages() IS 'Trigger: notes the last numbers on conversations';
 COMMENT ON FUNCTION kepler_internal.require_max_rows(integer, integer) IS 'Internal: checks an argument that bounds the rows';
 COMMENT ON FUNCTION kepler_internal.require_space(text, boolean) IS 'Internal: fails unless there is such an embedding space, with its table where that is needed';
-COMMENT ON FUNCTION kepler_internal.whose_memory(text, text) IS 'The user and the type of a memory, which is locked until the transaction ends';
 COMMENT ON FUNCTION kepler_internal.complete_embedding() IS 'Trigger: whose memory an embedding belongs to, where it was inserted without';
-COMMENT ON FUNCTION kepler_internal.move_embeddings() IS 'Trigger: embeddings go with a memory that becomes another user''s, or of another type, and go when its content changes';
+COMMENT ON FUNCTION kepler_internal.move_embeddings() IS 'Trigger: embeddings go with a memory that becomes another user''s, or of another type';
+COMMENT ON FUNCTION kepler_internal.drop_memory_embeddings() IS 'Trigger: the embeddings of a memory go when its content changes';
+COMMENT ON FUNCTION kepler_internal.lock_record_type() IS 'Trigger: takes the lock of the type of a record that direct SQL queues, or takes out of the queue';
+COMMENT ON FUNCTION kepler_internal.list_embedding_space(text, integer, text, text) IS 'Internal: writes a space into the list';
+COMMENT ON FUNCTION kepler_internal.require_retired_space(text) IS 'Internal: fails unless there is such a space, and it is retired';
 COMMENT ON FUNCTION kepler_internal.forget_deleted_memories() IS 'Trigger: takes what belongs to deleted memories along';
 COMMENT ON FUNCTION kepler_internal.forget_deleted_messages() IS 'Trigger: takes the embeddings of deleted messages along';
 COMMENT ON FUNCTION kepler_internal.create_embedding_table(text, text, regclass, integer, text, text) IS 'Internal: makes a table of a space';
@@ -628,11 +613,6 @@ COMMENT ON FUNCTION kepler_internal.restart_attempts() IS
     'Trigger: what waits for its next attempt begins anew when direct SQL changes its content';
 COMMENT ON FUNCTION kepler_internal.clear_enrichment() IS
     'Trigger: empties records.enrichment when direct SQL changes the content, where the policy says so';
-COMMENT ON FUNCTION kepler_internal.clears_on_change(text, text) IS
-    'Whether the policy of a type, if it has one, has changed content empty records.enrichment at once';
-COMMENT ON FUNCTION kepler_internal.change_records(text, text[], text, timestamptz) IS 'Internal: deletes, restores or archives records, all of them or none';
-COMMENT ON FUNCTION kepler_internal.try_records(text, text[], text, timestamptz) IS 'Internal: deletes, restores or archives those records that the database takes, and tells of the others why not';
-COMMENT ON FUNCTION kepler_internal.is_refusal(text) IS 'Internal: whether an SQLSTATE is the answer to a row';
 COMMENT ON FUNCTION kepler_internal.refuse_entity_rename() IS 'Trigger: refuses another type or source for an entity that has records';
 COMMENT ON FUNCTION kepler_internal.abandon_executions(integer, text) IS 'Internal: see abandon_executions';
 COMMENT ON FUNCTION kepler_internal.expire_memories(integer, text) IS 'Internal: see expire_memories';

@@ -20,26 +20,6 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler_internal.number_message() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    NEW.number := kepler_internal.next_message_number(NEW.conversation_id, NEW.workspace_id);
-    -- Without a conversation the foreign key, or NOT NULL, says so.
-    NEW.number := coalesce(NEW.number, 1);
-    RETURN NEW;
-END
-$$;
-
-CREATE FUNCTION kepler_internal.note_numbered_messages() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM kepler_internal.note_message_numbers();
-    RETURN NULL;
-END
-$$;
-
 CREATE FUNCTION kepler_internal.refuse_message_move() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$

@@ -38,10 +38,6 @@ AS $$
 DECLARE
     space_table regclass;
 BEGIN
-    IF OLD.content <> NEW.content OR OLD.format <> NEW.format THEN
-        PERFORM kepler_internal.drop_embeddings('memories', NEW.id, NEW.workspace_id);
-        RETURN NULL;
-    END IF;
     FOR space_table IN
         SELECT to_regclass(format('kepler_data.%I', s.table_name)) FROM kepler.embedding_spaces AS s
     LOOP
@@ -55,15 +51,6 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler_internal.drop_message_embeddings() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM kepler_internal.drop_embeddings('messages', NEW.id::text, NEW.workspace_id);
-    RETURN NULL;
-END
-$$;
-
 CREATE FUNCTION kepler_internal.refuse_memory_rename() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -73,21 +60,6 @@ BEGIN
         MESSAGE = format('memory "%s" keeps its id', OLD.id),
         DETAIL = 'Its embeddings, its accesses, and the memories that it superseded know it by that.',
         HINT = 'Remember it anew, and forget this one.';
-END
-$$;
-
--- For embeddings that direct SQL brings.
-CREATE FUNCTION kepler_internal.complete_embedding() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    SELECT m.user_id, m.context_type INTO NEW.user_id, NEW.context_type
-    FROM kepler_internal.whose_memory(NEW.workspace_id, NEW.memory_id) AS m;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation',
-            MESSAGE = format('memory "%s" does not exist in workspace "%s"', NEW.memory_id, NEW.workspace_id);
-    END IF;
-    RETURN NEW;
 END
 $$;
 
@@ -153,8 +125,9 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler_internal.create_embedding_space(name text, dimensions integer, model text, metric text)
-RETURNS regclass
+-- Lists a space. Its tables are made by whoever calls this, as the owner of Kepler's tables.
+CREATE FUNCTION kepler_internal.list_embedding_space(name text, dimensions integer, model text, metric text)
+RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
@@ -193,8 +166,6 @@ BEGIN
     -- Who may not list a space may not have its tables made.
     INSERT INTO kepler.embedding_spaces (name, model, dimensions, metric, table_name, message_table_name)
     VALUES (name, model, dimensions, metric::kepler.embedding_metric, table_name, message_table_name);
-    PERFORM kepler_internal.make_embedding_tables(name);
-    RETURN format('kepler_data.%I', table_name)::regclass;
 END
 $$;
 
@@ -305,7 +276,8 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler_internal.drop_embedding_space(space text) RETURNS void
+-- Fails unless a space may be dropped.
+CREATE FUNCTION kepler_internal.require_retired_space(space text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -319,8 +291,6 @@ BEGIN
             MESSAGE = format('embedding space "%s" is not retired', space),
             HINT = format('SELECT kepler.retire_embedding_space(%L);', space);
     END IF;
-    PERFORM kepler_internal.drop_embedding_tables(space);
-    DELETE FROM kepler.embedding_spaces AS s WHERE s.name = $1;
 END
 $$;
 

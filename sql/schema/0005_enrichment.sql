@@ -153,6 +153,20 @@ CREATE TRIGGER unlease_record BEFORE UPDATE OF enrichment_status, deleted_at, st
     FOR EACH ROW WHEN (NEW.enrichment_status <> 'PENDING' AND NEW.enrichment_lease_id IS NOT NULL)
     EXECUTE FUNCTION kepler_internal.unlease_record();
 -- Direct SQL keeps the queue too. Kepler's own writers do so by themselves, and are let by.
+-- The names of the first two put them before the others: the type's lock is held when the queue is looked at.
+CREATE TRIGGER lock_inserted AFTER INSERT ON kepler.records
+    FOR EACH ROW WHEN (
+        NEW.enrichment_status = 'UNAPPLIED' AND NEW.deleted_at IS NULL AND NEW.status = 'ACTIVE'
+        AND kepler_internal.is_direct())
+    EXECUTE FUNCTION kepler_internal.lock_record_type();
+CREATE TRIGGER lock_changed
+    AFTER UPDATE OF enrichment_status, status, deleted_at, entity_type, data ON kepler.records
+    FOR EACH ROW WHEN (
+        (OLD.enrichment_status <> NEW.enrichment_status OR OLD.status <> NEW.status
+            OR OLD.entity_type <> NEW.entity_type
+            OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL))
+        AND kepler_internal.is_direct())
+    EXECUTE FUNCTION kepler_internal.lock_record_type();
 CREATE TRIGGER queue_inserted AFTER INSERT ON kepler.records
     FOR EACH ROW WHEN (
         NEW.enrichment_status = 'UNAPPLIED' AND NEW.deleted_at IS NULL AND NEW.status = 'ACTIVE'
@@ -203,7 +217,7 @@ CREATE TRIGGER queue_truncated AFTER TRUNCATE ON kepler.records
 
 -- The tables themselves: what direct SQL does to them is made good, or refused.
 CREATE TRIGGER begin_enrichment AFTER INSERT ON kepler.enrichment_policies
-    FOR EACH ROW WHEN (NOT kepler_internal.holds_enrichment(NEW.entity_type, NEW.workspace_id))
+    FOR EACH ROW WHEN (kepler_internal.is_direct())
     EXECUTE FUNCTION kepler_internal.begin_enrichment();
 CREATE TRIGGER change_fairness AFTER UPDATE OF fair ON kepler.enrichment_policies
     FOR EACH ROW WHEN (OLD.fair <> NEW.fair)

@@ -98,9 +98,11 @@ CREATE TRIGGER keep_id BEFORE UPDATE OF id ON kepler.memories
     EXECUTE FUNCTION kepler_internal.refuse_memory_rename();
 -- Embeddings have the columns that searches find them by, and go when the content is another one. Whoever changed
 -- them: other triggers may have.
+CREATE TRIGGER drop_embeddings AFTER UPDATE ON kepler.memories
+    FOR EACH ROW WHEN (OLD.format <> NEW.format OR OLD.content <> NEW.content)
+    EXECUTE FUNCTION kepler_internal.drop_memory_embeddings();
 CREATE TRIGGER move_embeddings AFTER UPDATE ON kepler.memories
-    FOR EACH ROW WHEN (OLD.user_id IS DISTINCT FROM NEW.user_id OR OLD.context_type <> NEW.context_type
-        OR OLD.format <> NEW.format OR OLD.content <> NEW.content)
+    FOR EACH ROW WHEN (OLD.user_id IS DISTINCT FROM NEW.user_id OR OLD.context_type <> NEW.context_type)
     EXECUTE FUNCTION kepler_internal.move_embeddings();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.memory_access
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)

@@ -16,6 +16,14 @@ pub(crate) enum EnrichmentError {
     BadLease,
     #[error("of {sent} records only {written} were written")]
     NotWritten { sent: usize, written: usize },
+    #[error("argument \"max_attempts\" must be at least 1")]
+    NoAttempts,
+    #[error("argument \"{0}\" must be between 0 and 365 days")]
+    BadBackoff(&'static str),
+    #[error("name either \"record_ids\" or an \"entity_type\"")]
+    IdsOrType,
+    #[error("argument \"max_rows\" must be at least 1")]
+    NoRows,
 }
 
 impl Report for EnrichmentError {
@@ -24,9 +32,13 @@ impl Report for EnrichmentError {
         match self {
             // A typo must not look like an empty queue.
             Self::NoPolicy { .. } => ERRCODE_UNDEFINED_OBJECT,
-            Self::NotFair(_) | Self::BadMaxRows { .. } | Self::BadLease => {
-                ERRCODE_INVALID_PARAMETER_VALUE
-            }
+            Self::NotFair(_)
+            | Self::BadMaxRows { .. }
+            | Self::BadLease
+            | Self::NoAttempts
+            | Self::BadBackoff(_)
+            | Self::IdsOrType
+            | Self::NoRows => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::NotWritten { .. } => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
         }
     }
@@ -54,6 +66,9 @@ impl Report for EnrichmentError {
                 "A trigger on kepler.records keeps rows from being written (BEFORE, returning NULL), \
                  or deletes them."
                     .to_owned()
+            }
+            Self::IdsOrType => {
+                "kepler.requeue_records(entity_type => '…') takes those that are FAILED.".to_owned()
             }
             _ => return None,
         })

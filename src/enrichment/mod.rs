@@ -8,6 +8,7 @@
 //! and therefore never waits: what is locked it leaves to others.
 
 pub(crate) mod api;
+mod backlog;
 mod backoff;
 mod claim;
 mod decode;
@@ -22,8 +23,10 @@ mod outcome;
 mod pick;
 mod place;
 pub(crate) mod policy;
+mod policy_api;
 pub(crate) mod queue;
 mod reap;
 mod refusal;
-mod requeue;
+pub(crate) mod requeue;
 mod settle;
+mod triggers;

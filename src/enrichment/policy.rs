@@ -1,15 +1,11 @@
 //! The policies of entity types, and the lock under which one begins.
 
 use super::error::EnrichmentError;
-use crate::access::owner;
 use crate::error::Error;
 use crate::pg::advisory;
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
-use crate::pg::whole::Spi;
-use crate::workspace;
-use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::prelude::*;
+use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 
 /// What a claim or a settle needs of a policy; times in microseconds.
@@ -71,51 +67,9 @@ pub(crate) fn missing(client: &mut SpiClient<'_>, workspace: &str, entity_type: 
     .into()
 }
 
-/// Fails unless the type has a policy.
-#[pg_extern(schema = "kepler_internal", stable, parallel_unsafe)]
-#[search_path(pg_catalog, pg_temp)]
-fn require_policy(entity_type: &str, workspace_id: &str) -> Result<(), ErrorReport> {
-    let found = Spi::connect_mut(|client| {
-        match find(client, &Text::new(workspace_id), &Text::new(entity_type)) {
-            Some(_) => Ok(()),
-            None => Err(missing(client, workspace_id, entity_type)),
-        }
-    });
-    Ok(found?)
-}
-
 /// Taken to the end of the transaction by whoever puts records of a type into the queue (shared), and
 /// by whoever gives the type a policy (exclusive): a writer that saw no policy ends before the backlog
 /// is looked for. No row, so that it writes nothing.
 pub(crate) fn lock(workspace_id: &str, entity_type: &str, exclusive: bool) {
-    advisory::lock(&lock_name(workspace_id, entity_type), exclusive);
-}
-
-fn lock_name(workspace_id: &str, entity_type: &str) -> String {
-    format!("kepler enrichment\0{workspace_id}\0{entity_type}")
-}
-
-/// Whether this transaction has the type to itself: so a trigger tells `set_enrichment_policy` from direct
-/// SQL on the table of policies.
-#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
-fn holds_enrichment(entity_type: &str, workspace_id: &str) -> bool {
-    advisory::holds(&lock_name(workspace_id, entity_type))
-}
-
-/// See `lock`, for functions in SQL. For those who may write to the queue, or the policy: whoever holds it
-/// keeps them waiting.
-#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
-fn lock_enrichment(
-    entity_type: &str,
-    workspace_id: &str,
-    exclusive: bool,
-) -> Result<(), ErrorReport> {
-    let table = if exclusive { "enrichment_policies" } else { "enrichment_queue" };
-    owner::require_right(table, pg_sys::ACL_INSERT)?;
-    // Triggers take the shared one for rows of any workspace.
-    if exclusive {
-        workspace::require_own(workspace_id)?;
-    }
-    lock(workspace_id, entity_type, exclusive);
-    Ok(())
+    advisory::lock(&format!("kepler enrichment\0{workspace_id}\0{entity_type}"), exclusive);
 }

@@ -1,20 +1,48 @@
-//! Gives records that are finished back to the queue. One that the database refuses to write is found by
-//! halves, and the others are given back.
+//! `requeue_records`: gives records that are finished back to the queue. One that the database refuses to write is found
+//! by halves, and the others are given back.
+//!
+//! Locks are taken in the order in which upserts take them: the type's, the records, the queue.
 
 use super::direct::Own;
-use super::refusal;
+use super::error::EnrichmentError;
+use super::{policy, refusal};
+use crate::access::owner;
+use crate::arguments::ArgumentError;
+use crate::error::Error;
+use crate::installed::require_tables;
 use crate::pg::array::Array;
 use crate::pg::plan::{Parameter, Statement};
 use crate::pg::subtransaction::{self, Refusal};
 use crate::pg::varlena::Text;
 use crate::pg::whole::Spi;
+use crate::workspace;
 use pgrx::check_for_interrupts;
 use pgrx::iter::TableIterator;
+use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// A call gives up after so many records that the database refuses.
+const MAX_REFUSED: usize = 10_000;
 
 thread_local! {
+    static TYPES: Statement = const { Statement::new(
+        c"SELECT r.entity_type FROM (SELECT pg_catalog.unnest($2) AS id) AS n
+          CROSS JOIN kepler.records AS r WHERE r.workspace_id = $1 AND r.id = n.id",
+        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
+    ) };
+    static LOCK: Statement = const { Statement::new(
+        c"SELECT r.id FROM (SELECT pg_catalog.unnest($2) AS id) AS n
+          CROSS JOIN kepler.records AS r
+          WHERE r.workspace_id = $1 AND r.id = n.id
+            AND r.enrichment_status IN ('FAILED'::kepler.record_enrichment_status,
+                                        'APPLIED'::kepler.record_enrichment_status)
+            AND ($3 IS NULL OR r.enrichment_status::text = $3)
+            AND r.status = 'ACTIVE'::kepler.record_status AND r.deleted_at IS NULL
+          ORDER BY r.entity_id COLLATE \"C\", r.external_id, r.id COLLATE \"C\" FOR NO KEY UPDATE OF r",
+        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID],
+    ) };
     static REQUEUE: Statement = const { Statement::new(
         c"UPDATE kepler.records AS r
           SET enrichment_status = 'UNAPPLIED'::kepler.record_enrichment_status, updated_at = $3
@@ -25,8 +53,22 @@ thread_local! {
           RETURNING r.id, r.enrichment_status = 'UNAPPLIED'::kepler.record_enrichment_status",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TIMESTAMPTZOID],
     ) };
+    // A row that is there under another type got there around Kepler, and would never be claimed.
     static ENQUEUE: Statement = const { Statement::new(
-        c"SELECT kepler_internal.enqueue($2, $1)",
+        c"INSERT INTO kepler.enrichment_queue AS q (workspace_id, record_id, entity_type, fair_key, ready_at)
+          SELECT $1, r.id, r.entity_type, CASE WHEN p.fair THEN COALESCE(r.entity_id, ' ') END,
+              pg_catalog.clock_timestamp()
+          FROM (SELECT pg_catalog.unnest($2) AS id) AS n
+          CROSS JOIN LATERAL (
+              SELECT x.id, x.entity_type, x.entity_id FROM kepler.records AS x
+              WHERE x.workspace_id = $1 AND x.id = n.id
+                AND x.enrichment_status = 'UNAPPLIED'::kepler.record_enrichment_status
+                AND x.status = 'ACTIVE'::kepler.record_status AND x.deleted_at IS NULL
+              LIMIT 1) AS r
+          JOIN kepler.enrichment_policies AS p ON p.workspace_id = $1 AND p.entity_type = r.entity_type
+          ON CONFLICT (workspace_id, record_id) DO UPDATE
+          SET entity_type = excluded.entity_type, fair_key = excluded.fair_key, ready_at = excluded.ready_at
+          WHERE q.entity_type <> excluded.entity_type",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
     ) };
     static DEQUEUE: Statement = const { Statement::new(
@@ -39,42 +81,228 @@ thread_local! {
                   AND (r.deleted_at IS NOT NULL OR r.status <> 'ACTIVE'::kepler.record_status))",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
     ) };
-    static DEQUEUE_TYPE: Statement = const { Statement::new(
-        c"DELETE FROM kepler.enrichment_queue AS q WHERE q.workspace_id = $1 AND q.entity_type = $2",
-        &[pg_sys::TEXTOID, pg_sys::TEXTOID],
+    static STATE: Statement = const { Statement::new(
+        c"SELECT r.id, r.status = 'ACTIVE'::kepler.record_status AND r.deleted_at IS NULL
+          FROM (SELECT pg_catalog.unnest($2) AS id) AS n
+          CROSS JOIN kepler.records AS r WHERE r.workspace_id = $1 AND r.id = n.id",
+        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
     ) };
 }
 
 /// One that was sent, and why it was not written.
 type Answer = (String, Option<Refusal>);
 
-/// Makes records UNAPPLIED and queues them. The caller holds their rows.
-#[pg_extern(schema = "kepler_internal", name = "requeue", volatile, parallel_unsafe)]
+/// An element's record, outcome, code and reason.
+type Told = (Option<String>, &'static str, Option<String>, Option<String>);
+
+/// Gives records back to the queue: those of the ids, or those of a type that have a status.
+///
+/// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 42704 where the type has no policy.
+#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
-fn requeue_in_sql(
-    record_ids: Vec<String>,
-    workspace_id: &str,
-) -> TableIterator<
-    'static,
-    (name!(record_id, String), name!(error_code, Option<String>), name!(error, Option<String>)),
+fn requeue_records(
+    record_ids: default!(Option<Vec<Option<String>>>, "NULL"),
+    entity_type: default!(Option<String>, "NULL"),
+    enrichment_status: default!(Option<String>, "'FAILED'"),
+    max_rows: default!(Option<i32>, "10000"),
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(ordinal, i32),
+            name!(record_id, Option<String>),
+            name!(outcome, &'static str),
+            name!(error_code, Option<String>),
+            name!(error, Option<String>),
+        ),
+    >,
+    ErrorReport,
 > {
-    let ids: Vec<&str> = record_ids.iter().map(String::as_str).collect();
-    let mut answers = Vec::with_capacity(ids.len());
-    let workspace = Text::new(workspace_id);
-    let _own = Own::begin();
-    Spi::connect_mut(|client| {
-        if !ids.is_empty() {
-            requeue(client, Some(workspace.datum()), &ids, &mut answers, &mut false);
+    require_tables()?;
+    let workspace_id = workspace::argument(workspace_id)?;
+    if record_ids.is_some() == entity_type.is_some() {
+        return Err(Error::from(EnrichmentError::IdsOrType).into());
+    }
+    let status = match enrichment_status.as_deref() {
+        Some("FAILED") => "FAILED",
+        Some("APPLIED") => "APPLIED",
+        given => {
+            let given = given.unwrap_or_default().to_owned();
+            let legal = "FAILED, APPLIED";
+            return Err(
+                ArgumentError::BadChoice { argument: "enrichment_status", legal, given }.into()
+            );
         }
-    });
-    TableIterator::new(answers.into_iter().map(|(id, refusal)| {
-        let code = refusal.as_ref().map(|refusal| refusal.code.to_string());
-        (id, code, refusal.map(|refusal| refusal.message))
-    }))
+    };
+    let Some(max_rows) =
+        max_rows.and_then(|rows| usize::try_from(rows).ok()).filter(|&rows| rows > 0)
+    else {
+        return Err(Error::from(EnrichmentError::NoRows).into());
+    };
+    // Whoever may not change records may not hold the lock of their type.
+    owner::require_right("enrichment_queue", pg_sys::ACL_INSERT)?;
+    let told = Spi::connect_mut(|client| -> Result<Vec<Told>, Error> {
+        let call = Call { workspace: Text::new(&workspace_id), workspace_id: &workspace_id };
+        match (record_ids, entity_type) {
+            (Some(ids), _) => {
+                let wanted: Vec<&str> = ids.iter().flatten().map(String::as_str).collect();
+                let answers = call.requeue(client, &wanted, None);
+                Ok(call.tell(client, &ids, &answers))
+            }
+            (None, of_type) => {
+                let entity_type = of_type.unwrap_or_default();
+                let answers = call.requeue_type(client, &entity_type, status, max_rows)?;
+                let written = answers.iter().filter(|(_, refusal)| refusal.is_none());
+                let refused = answers.iter().filter(|(_, refusal)| refusal.is_some());
+                let ids: Vec<_> = written.chain(refused).map(|(id, _)| Some(id.clone())).collect();
+                Ok(call.tell(client, &ids, &answers))
+            }
+        }
+    })?;
+    Ok(TableIterator::new(
+        told.into_iter()
+            .enumerate()
+            .map(|(at, (id, outcome, code, error))| (at as i32 + 1, id, outcome, code, error)),
+    ))
 }
 
-fn requeue(
+struct Call<'c> {
+    workspace: Text,
+    workspace_id: &'c str,
+}
+
+impl Call<'_> {
+    fn place(&self) -> Parameter {
+        Some(self.workspace.datum())
+    }
+
+    /// Locks the records, and gives back those that it concerns.
+    fn requeue(
+        &self,
+        client: &mut SpiClient<'_>,
+        wanted: &[&str],
+        status: Option<&str>,
+    ) -> Vec<Answer> {
+        lock_types(client, self.workspace_id, wanted);
+        let (mut ids, status) = (Array::texts(wanted.iter().copied()), status.map(Text::new));
+        let status = status.as_ref().map(Text::datum);
+        let rows = LOCK.with(|plan| plan.run(client, &[self.place(), Some(ids.datum()), status]));
+        let mut seen = HashSet::new();
+        let concerned: Vec<&str> =
+            rows.iter::<1>().filter_map(|row| row.text(0)).filter(|id| seen.insert(*id)).collect();
+        let mut answers = Vec::with_capacity(concerned.len());
+        if !concerned.is_empty() {
+            let _own = Own::begin();
+            write(client, self.place(), &concerned, &mut answers, &mut false);
+        }
+        answers
+    }
+
+    /// Those of a type that were changed the longest ago. In the place of those that the database refuses others
+    /// are taken.
+    fn requeue_type(
+        &self,
+        client: &mut SpiClient<'_>,
+        entity_type: &str,
+        status: &'static str,
+        max_rows: usize,
+    ) -> Result<Vec<Answer>, Error> {
+        if policy::find(client, &self.workspace, &Text::new(entity_type)).is_none() {
+            return Err(policy::missing(client, self.workspace_id, entity_type));
+        }
+        let mut answers: Vec<Answer> = Vec::new();
+        loop {
+            let refused = |answers: &[Answer]| -> Vec<String> {
+                let refused = answers.iter().filter(|(_, refusal)| refusal.is_some());
+                refused.map(|(id, _)| id.clone()).collect()
+            };
+            let before = refused(&answers);
+            let room = max_rows - (answers.len() - before.len());
+            let known = before.len();
+            // Planned each time, for the status and the number.
+            let found = client.update(
+                &format!(
+                    "SELECT r.id FROM kepler.records AS r
+                     WHERE r.workspace_id = $1 AND r.entity_type = $2 AND r.enrichment_status = '{status}'
+                         AND r.status = 'ACTIVE' AND r.deleted_at IS NULL AND r.id <> ALL ($3)
+                     ORDER BY r.updated_at LIMIT $4"
+                ),
+                None,
+                &[self.workspace_id.into(), entity_type.into(), before.into(), (room as i64).into()],
+            )?;
+            let mut ids: Vec<String> = Vec::with_capacity(found.len());
+            for row in found {
+                ids.extend(row[1].value::<String>()?);
+            }
+            let wanted: Vec<&str> = ids.iter().map(String::as_str).collect();
+            answers.append(&mut self.requeue(client, &wanted, Some(status)));
+            let refused = refused(&answers).len();
+            if refused == known || answers.len() - refused >= max_rows || refused >= MAX_REFUSED {
+                return Ok(answers);
+            }
+        }
+    }
+
+    /// The answer for each id.
+    fn tell(
+        &self,
+        client: &mut SpiClient<'_>,
+        ids: &[Option<String>],
+        answers: &[Answer],
+    ) -> Vec<Told> {
+        let mut given = Array::texts(ids.iter().flatten().map(String::as_str));
+        let rows = STATE.with(|plan| plan.run(client, &[self.place(), Some(given.datum())]));
+        let alive: HashMap<&str, bool> =
+            rows.iter::<2>().filter_map(|row| Some((row.text(0)?, row.boolean(1)?))).collect();
+        let mut written: HashMap<&str, Option<&Refusal>> =
+            answers.iter().map(|(id, refusal)| (id.as_str(), refusal.as_ref())).collect();
+        let told = ids.iter().map(|id| {
+            let known = id.as_deref().and_then(|id| Some((id, *alive.get(id)?)));
+            let (outcome, refusal) = match known {
+                None => ("not_found", None),
+                Some((_, false)) => ("gone", None),
+                Some((id, true)) => match written.get(id).copied() {
+                    None => ("unchanged", None),
+                    Some(Some(refusal)) => ("rejected", Some(refusal)),
+                    Some(None) => {
+                        written.remove(id);
+                        ("requeued", None)
+                    }
+                },
+            };
+            let code = refusal.map(|refusal| refusal.code.to_string());
+            (id.clone(), outcome, code, refusal.map(|refusal| refusal.message.clone()))
+        });
+        told.collect()
+    }
+}
+
+/// Takes the locks of the types of records, in the order of their names: before any row, as upserts do.
+pub(crate) fn lock_types(client: &mut SpiClient<'_>, workspace_id: &str, ids: &[&str]) {
+    let (workspace, mut given) = (Text::new(workspace_id), Array::texts(ids.iter().copied()));
+    let parameters = [Some(workspace.datum()), Some(given.datum())];
+    let rows = TYPES.with(|plan| plan.run(client, &parameters));
+    let types: BTreeSet<&str> = rows.iter::<1>().filter_map(|row| row.text(0)).collect();
+    for entity_type in types {
+        policy::lock(workspace_id, entity_type, false);
+    }
+}
+
+/// Queues those of the records that are to be enriched. The caller holds their rows.
+pub(crate) fn enqueue(client: &mut SpiClient<'_>, workspace: Parameter, ids: &[&str]) {
+    let mut given = Array::texts(ids.iter().copied());
+    ENQUEUE.with(|plan| plan.run(client, &[workspace, Some(given.datum())]));
+}
+
+/// Takes those of the records out of the queue that are deleted or archived.
+pub(crate) fn dequeue(client: &mut SpiClient<'_>, workspace: Parameter, ids: &[&str]) {
+    let mut given = Array::texts(ids.iter().copied());
+    DEQUEUE.with(|plan| plan.run(client, &[workspace, Some(given.datum())]));
+}
+
+fn write(
     client: &mut SpiClient<'_>,
     workspace: Parameter,
     ids: &[&str],
@@ -82,7 +310,7 @@ fn requeue(
     probed: &mut bool,
 ) {
     check_for_interrupts!();
-    let refusal = match subtransaction::attempt_rows(|| requeue_all(client, workspace, ids)) {
+    let refusal = match subtransaction::attempt_rows(|| write_all(client, workspace, ids)) {
         Ok(mut written) => {
             answers.append(&mut written);
             return;
@@ -92,18 +320,18 @@ fn requeue(
     if !*probed {
         // Raises what is refused whatever the record, for want of a privilege, say.
         *probed = true;
-        requeue_all(client, workspace, &[]);
+        write_all(client, workspace, &[]);
     }
     if let [id] = ids {
         answers.push(((*id).to_owned(), Some(refusal)));
         return;
     }
     let (first, second) = ids.split_at(ids.len() / 2);
-    requeue(client, workspace, first, answers, probed);
-    requeue(client, workspace, second, answers, probed);
+    write(client, workspace, first, answers, probed);
+    write(client, workspace, second, answers, probed);
 }
 
-fn requeue_all(client: &mut SpiClient<'_>, workspace: Parameter, ids: &[&str]) -> Vec<Answer> {
+fn write_all(client: &mut SpiClient<'_>, workspace: Parameter, ids: &[&str]) -> Vec<Answer> {
     let mut given = Array::texts(ids.iter().copied());
     let now = Some(pg_sys::Datum::from(crate::pg::clock::now()));
     let rows = REQUEUE.with(|plan| plan.run(client, &[workspace, Some(given.datum()), now]));
@@ -112,32 +340,8 @@ fn requeue_all(client: &mut SpiClient<'_>, workspace: Parameter, ids: &[&str]) -
         .filter(|row| row.boolean(1) == Some(true))
         .filter_map(|row| row.text(0))
         .collect();
-    let mut queued = Array::texts(written.iter().copied());
-    ENQUEUE.with(|plan| plan.run(client, &[workspace, Some(queued.datum())]));
+    let queued: Vec<&str> = written.iter().copied().collect();
+    enqueue(client, workspace, &queued);
     let kept = |id: &str| (!written.contains(id)).then(refusal::suppressed);
     ids.iter().map(|&id| (id.to_owned(), kept(id))).collect()
-}
-
-/// Takes records out of the queue that are deleted or archived.
-#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
-#[search_path(pg_catalog, pg_temp)]
-fn dequeue(record_ids: Vec<Option<String>>, workspace_id: &str) {
-    let (workspace, _own) = (Text::new(workspace_id), Own::begin());
-    let mut ids = Array::texts(record_ids.iter().flatten().map(String::as_str));
-    let parameters = [Some(workspace.datum()), Some(ids.datum())];
-    Spi::connect_mut(|client| {
-        DEQUEUE.with(|plan| plan.run(client, &parameters));
-    });
-}
-
-/// Empties the queue of a type.
-#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
-#[search_path(pg_catalog, pg_temp)]
-fn dequeue_type(entity_type: &str, workspace_id: &str) {
-    let (workspace, _own) = (Text::new(workspace_id), Own::begin());
-    let entity_type = Text::new(entity_type);
-    let parameters = [Some(workspace.datum()), Some(entity_type.datum())];
-    Spi::connect_mut(|client| {
-        DEQUEUE_TYPE.with(|plan| plan.run(client, &parameters));
-    });
 }

@@ -1,16 +1,16 @@
 //! What becomes of embeddings whose content has changed: they say what is no longer said, and go.
 //!
-//! Called by the triggers on memories and messages, for each row whose content is another one.
+//! In triggers on memories and messages, for each row whose content is another one.
 
 use super::embedded::Embedded;
 use super::error::MemoryError;
 use crate::error::Error;
 use crate::ident::qualified;
 use crate::pg::plan::{OwnedStatement, Statement};
+use crate::pg::trigger::{self, Nothing};
 use crate::pg::varlena::Text;
 use crate::pg::whole::Spi;
 use pgrx::pg_sys;
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -51,20 +51,45 @@ fn statements(embedded: Embedded, table: &str) -> Statements {
     })
 }
 
+/// The embeddings of a memory go when its content changes.
+#[pg_trigger(sql = "
+CREATE FUNCTION kepler_internal.drop_memory_embeddings() RETURNS trigger
+LANGUAGE c SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+fn drop_memory_embeddings(trigger: &PgTrigger<'_>) -> Nothing {
+    trigger::require_table(trigger, c"memories");
+    let memory = trigger::new(trigger);
+    let (workspace_id, id) = (trigger::text(&memory, "workspace_id"), trigger::text(&memory, "id"));
+    trigger::raise(drop_embeddings(Embedded::Memories, &id, &workspace_id));
+    Ok(None)
+}
+
+/// The embeddings of a message go when its content changes.
+#[pg_trigger(sql = "
+CREATE FUNCTION kepler_internal.drop_message_embeddings() RETURNS trigger
+LANGUAGE c SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+fn drop_message_embeddings(trigger: &PgTrigger<'_>) -> Nothing {
+    trigger::require_table(trigger, c"messages");
+    let message = trigger::new(trigger);
+    let (workspace_id, id) =
+        (trigger::text(&message, "workspace_id"), trigger::bigint(&message, "id"));
+    trigger::raise(drop_embeddings(Embedded::Messages, &id.to_string(), &workspace_id));
+    Ok(None)
+}
+
 /// Deletes the embeddings of a memory or message in all spaces.
 ///
 /// A transaction that keeps to an older snapshot does not see one that has come since, and would leave it:
 /// that is 40001.
-#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe, strict)]
-#[search_path(pg_catalog, pg_temp)]
-fn drop_embeddings(of: &str, id: &str, workspace_id: &str) -> Result<(), ErrorReport> {
-    let (embedded, what) = match of {
-        "memories" => (Embedded::Memories, "memory"),
-        _ => (Embedded::Messages, "message"),
+fn drop_embeddings(embedded: Embedded, id: &str, workspace_id: &str) -> Result<(), Error> {
+    let what = match embedded {
+        Embedded::Memories => "memory",
+        Embedded::Messages => "message",
     };
     let (workspace, key) = (Text::new(workspace_id), Text::new(id));
     let parameters = [Some(workspace.datum()), Some(key.datum())];
-    Spi::connect_mut(|client| -> Result<(), Error> {
+    Spi::connect_mut(|client| {
         let tables: Vec<String> = {
             let of_memories = pg_sys::Datum::from(embedded == Embedded::Memories);
             let rows = TABLES.with(|statement| statement.run_latest(client, &[Some(of_memories)]));
@@ -81,6 +106,5 @@ fn drop_embeddings(of: &str, id: &str, workspace_id: &str) -> Result<(), ErrorRe
             }
         }
         Ok(())
-    })?;
-    Ok(())
+    })
 }

@@ -20,12 +20,14 @@ use pgrx::spi::SpiClient;
 /// Where the tables of spaces are.
 const SCHEMA: &str = "kepler_data";
 
-/// Runs one statement as the owner where the caller has the owner's rights anyway, and otherwise as the
-/// caller.
+/// Runs statements as the owner where the caller has the owner's rights anyway, and otherwise as the
+/// caller, who needs a right on the list of spaces.
 fn administer<T>(
+    right: u32,
     run: impl FnOnce(&mut SpiClient<'_>) -> Result<T, Error>,
 ) -> Result<T, ErrorReport> {
     require_tables()?;
+    require_right("embedding_spaces", right)?;
     Ok(Spi::connect_mut(|client| {
         let _acting = Owner::find()?.act_for_administrator(client, EMBEDDING_SPACES)?;
         run(client)
@@ -54,11 +56,19 @@ fn create_embedding_space(
     model: Option<String>,
     metric: Option<String>,
 ) -> Result<Option<pg_sys::Oid>, ErrorReport> {
-    administer(|client| {
-        let made = client.update(
-            "SELECT kepler_internal.create_embedding_space($1, $2, $3, $4)::pg_catalog.oid",
+    administer(pg_sys::ACL_INSERT, |client| {
+        client.update(
+            "SELECT kepler_internal.list_embedding_space($1, $2, $3, $4)",
             None,
-            &[name.into(), dimensions.into(), model.into(), metric.into()],
+            &[name.as_deref().into(), dimensions.into(), model.into(), metric.into()],
+        )?;
+        // Whoever may not list a space may not have its tables made.
+        let space = required("name", name)?;
+        make_tables(client, &space)?;
+        let made = client.update(
+            "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid",
+            None,
+            &[qualified(SCHEMA, &tables(&space)[0]).into()],
         )?;
         Ok(made.first().get_one::<pg_sys::Oid>()?)
     })
@@ -68,7 +78,7 @@ fn create_embedding_space(
 #[pg_extern(volatile, parallel_unsafe, requires = ["embedding_spaces"])]
 #[search_path(pg_catalog, pg_temp)]
 fn retire_embedding_space(space: Option<String>) -> Result<(), ErrorReport> {
-    administer(|client| {
+    administer(pg_sys::ACL_UPDATE, |client| {
         client.update(
             "SELECT kepler_internal.retire_embedding_space($1)",
             None,
@@ -82,8 +92,19 @@ fn retire_embedding_space(space: Option<String>) -> Result<(), ErrorReport> {
 #[pg_extern(volatile, parallel_unsafe, requires = ["embedding_spaces"])]
 #[search_path(pg_catalog, pg_temp)]
 fn drop_embedding_space(space: Option<String>) -> Result<(), ErrorReport> {
-    administer(|client| {
-        client.update("SELECT kepler_internal.drop_embedding_space($1)", None, &[space.into()])?;
+    administer(pg_sys::ACL_DELETE, |client| {
+        client.update(
+            "SELECT kepler_internal.require_retired_space($1)",
+            None,
+            &[space.as_deref().into()],
+        )?;
+        let space = required("space", space)?;
+        drop_tables(client, &space)?;
+        client.update(
+            "DELETE FROM kepler.embedding_spaces AS s WHERE s.name = $1",
+            None,
+            &[space.as_str().into()],
+        )?;
         Ok(())
     })
 }
@@ -101,8 +122,8 @@ fn activate_embedding_space(
 ) -> Result<(), ErrorReport> {
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
-    administer(|client| {
-        require_right("workspaces", pg_sys::ACL_UPDATE)?;
+    require_right("workspaces", pg_sys::ACL_UPDATE)?;
+    administer(pg_sys::ACL_SELECT, |client| {
         // Whoever is writing memories ends before they are counted, and others begin after.
         put::lock(&workspace_id, true);
         client.update(
@@ -119,48 +140,32 @@ fn tables(space: &str) -> [String; 2] {
     [format!("{space}_embeddings"), format!("{space}_message_embeddings")]
 }
 
-/// Makes the tables of a space that is listed and has none. For whoever may list spaces.
-#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
-#[search_path(pg_catalog, pg_temp)]
-fn make_embedding_tables(space: Option<String>) -> Result<(), ErrorReport> {
-    let space = required("space", space)?;
-    require_right("embedding_spaces", pg_sys::ACL_INSERT)?;
-    Ok(Spi::connect_mut(|client| -> Result<(), Error> {
-        let owner = Owner::find()?;
-        let _place = owner.own_tablespace();
-        let _owner = owner.act();
-        client.update(
-            "SELECT kepler_internal.create_embedding_tables($1)",
-            None,
-            &[space.as_str().into()],
-        )?;
-        for table in tables(&space) {
-            grant::share_new_table(client, Made::Embeddings, &table)?;
-        }
-        Ok(())
-    })?)
+/// Makes the tables of a space that is listed and has none.
+fn make_tables(client: &mut SpiClient<'_>, space: &str) -> Result<(), Error> {
+    let owner = Owner::find()?;
+    let _place = owner.own_tablespace();
+    let _owner = owner.act();
+    client.update("SELECT kepler_internal.create_embedding_tables($1)", None, &[space.into()])?;
+    for table in tables(space) {
+        grant::share_new_table(client, Made::Embeddings, &table)?;
+    }
+    Ok(())
 }
 
-/// Drops the tables of a space that is retired. For whoever may take spaces off the list.
-#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
-#[search_path(pg_catalog, pg_temp)]
-fn drop_embedding_tables(space: Option<String>) -> Result<(), ErrorReport> {
-    let space = required("space", space)?;
-    require_right("embedding_spaces", pg_sys::ACL_DELETE)?;
-    Ok(Spi::connect_mut(|client| -> Result<(), Error> {
-        let _owner = Owner::find()?.act();
-        let retired = client.update(
-            "SELECT FROM kepler.embedding_spaces AS s WHERE s.name = $1 AND s.state = 'RETIRED'",
-            None,
-            &[space.as_str().into()],
-        )?;
-        if retired.is_empty() {
-            return Ok(());
-        }
-        for table in tables(&space) {
-            let sql = format!("DROP TABLE IF EXISTS {}", qualified(SCHEMA, &table));
-            client.update(&sql, None, &[])?;
-        }
-        Ok(())
-    })?)
+/// Drops the tables of a space, if it is retired.
+fn drop_tables(client: &mut SpiClient<'_>, space: &str) -> Result<(), Error> {
+    let _owner = Owner::find()?.act();
+    let retired = client.update(
+        "SELECT FROM kepler.embedding_spaces AS s WHERE s.name = $1 AND s.state = 'RETIRED'",
+        None,
+        &[space.into()],
+    )?;
+    if retired.is_empty() {
+        return Ok(());
+    }
+    for table in tables(space) {
+        let sql = format!("DROP TABLE IF EXISTS {}", qualified(SCHEMA, &table));
+        client.update(&sql, None, &[])?;
+    }
+    Ok(())
 }

@@ -5,9 +5,10 @@
 //! primary key, and then each row of the import reads all of its tenant's.
 
 use crate::pg::plan::Statement;
+use crate::pg::trigger;
 use crate::pg::varlena::Text;
 use crate::pg::whole::Spi;
-use pgrx::iter::TableIterator;
+use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::prelude::*;
 
 thread_local! {
@@ -19,26 +20,36 @@ thread_local! {
     ) };
 }
 
-/// The user and the type of a memory, which is locked until the transaction ends; no row where there is
-/// no such memory.
-#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
-#[search_path(pg_catalog, pg_temp)]
-fn whose_memory(
-    workspace_id: Option<&str>,
-    memory_id: Option<&str>,
-) -> TableIterator<'static, (name!(user_id, Option<String>), name!(context_type, String))> {
-    let (Some(workspace_id), Some(memory_id)) = (workspace_id, memory_id) else {
-        return TableIterator::new(Vec::new());
-    };
-    let (workspace, memory) = (Text::new(workspace_id), Text::new(memory_id));
+/// Whose memory an embedding belongs to, where it was inserted without. The memory is locked until the transaction ends.
+#[pg_trigger(sql = "
+CREATE FUNCTION kepler_internal.complete_embedding() RETURNS trigger
+LANGUAGE c SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+fn complete_embedding<'t>(
+    trigger: &'t PgTrigger<'t>,
+) -> Result<Option<PgHeapTuple<'t, AllocatedByRust>>, PgTriggerError> {
+    let embedding = trigger::new(trigger);
+    let (workspace_id, memory_id) =
+        (trigger::text(&embedding, "workspace_id"), trigger::text(&embedding, "memory_id"));
+    let (workspace, memory) = (Text::new(&workspace_id), Text::new(&memory_id));
     let found = Spi::connect_mut(|client| {
         let parameters = [Some(workspace.datum()), Some(memory.datum())];
         let rows = MEMORY.with(|statement| statement.run(client, &parameters));
-        let found: Vec<(Option<String>, String)> = rows
+        let found: Option<(Option<String>, String)> = rows
             .iter::<2>()
-            .filter_map(|row| Some((row.text(0).map(str::to_owned), row.text(1)?.to_owned())))
-            .collect();
+            .next()
+            .and_then(|row| Some((row.text(0).map(str::to_owned), row.text(1)?.to_owned())));
         found
     });
-    TableIterator::new(found)
+    let Some((user_id, context_type)) = found else {
+        ereport!(
+            ERROR,
+            PgSqlErrorCode::ERRCODE_FOREIGN_KEY_VIOLATION,
+            format!("memory \"{memory_id}\" does not exist in workspace \"{workspace_id}\"")
+        );
+    };
+    let mut embedding = embedding.into_owned();
+    trigger::set(&mut embedding, "user_id", user_id);
+    trigger::set(&mut embedding, "context_type", context_type);
+    Ok(Some(embedding))
 }

@@ -19,18 +19,6 @@ pub(crate) fn try_lock(name: &str) -> bool {
     acquire(name, true, true)
 }
 
-/// Whether this session holds the exclusive lock on a name.
-pub(crate) fn holds(name: &str) -> bool {
-    let (tag, mode) = (tag(name), pg_sys::ExclusiveLock as pg_sys::LOCKMODE);
-    // SAFETY: a look-up in this process' own table of locks.
-    unsafe {
-        #[cfg(feature = "pg16")]
-        return pg_sys::LockHeldByMe(&tag, mode);
-        #[cfg(not(feature = "pg16"))]
-        return pg_sys::LockHeldByMe(&tag, mode, false);
-    }
-}
-
 fn acquire(name: &str, exclusive: bool, at_once: bool) -> bool {
     let mode = if exclusive { pg_sys::ExclusiveLock } else { pg_sys::ShareLock };
     let tag = tag(name);

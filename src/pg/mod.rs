@@ -19,6 +19,7 @@ pub(crate) mod sequence;
 pub(crate) mod spelt;
 pub(crate) mod subtransaction;
 pub(crate) mod texts;
+pub(crate) mod trigger;
 pub(crate) mod undone;
 pub(crate) mod varlena;
 pub(crate) mod whole;

@@ -2,8 +2,8 @@
 //!
 //! The way of a batch: `decode` cuts the text into elements, `fold` settles duplicates, `decide`
 //! compares with what is stored, `content` decodes and merges, `look_up` and `store` talk to the table, and `upsert` leads
-//! through it, `write` does the writing; `narrow` finds out what the database refuses, `refusal` tells SQL what that is. `api`
-//! holds the SQL functions. `decode`, `fold` and `decide` do not touch Postgres.
+//! through it, `write` does the writing; `narrow` finds out what the database refuses. `state` deletes, restores and
+//! archives. `api` holds the other SQL functions. `decode`, `fold` and `decide` do not touch Postgres.
 
 pub(crate) mod api;
 mod content;
@@ -15,7 +15,8 @@ mod fold;
 mod look_up;
 mod narrow;
 mod options;
-mod refusal;
+mod outcome;
+mod state;
 mod store;
 mod time;
 mod upsert;

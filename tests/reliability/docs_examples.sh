@@ -5,7 +5,7 @@
 #   ```sql error    must fail
 #   ```sql no-run   is not run
 # A ```text block right behind is the output (of an error: message, detail and hint) and must match
-# but for white space at the ends of lines. Links to files and headings must lead somewhere.
+# but for white space at the ends of lines. What needs no server (links, promises) is tools/check-docs.sh.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd -P)
 work=$(mktemp -d)
@@ -83,22 +83,7 @@ for file in README.md docs/guide.md docs/entry-tables.md docs/enrichment.md docs
     fi
   done
 done
-# headings FILE: as the names that links to them have.
-# shellcheck disable=SC2016  # back ticks that are meant
-headings() {
-  sed -n '/^```/,/^```/d; s/^#\{1,\} //p' "$1" | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9_ -]//g; s/ /-/g'
-}
-links=0
-for file in README.md CHANGELOG.md docs/*.md examples/*/*.md; do
-  while IFS= read -r link; do
-    links=$((links + 1)) target=${link%%#*} heading=
-    if [[ $link == *'#'* ]]; then heading=${link#*#}; fi
-    if [[ -n $target ]]; then target=$(dirname "$file")/$target; else target=$file; fi
-    if [[ ! -e $target ]] || { [[ -n $heading ]] && ! headings "$target" | grep -qxF "$heading"; }; then
-      complain "$file: the link to $link leads nowhere"
-    fi
-  done < <(grep -o '](\([^)]*\))' "$file" | sed 's/^](//; s/)$//' | grep -v '^https\?:' || true)
-done
+"$root/tools/check-docs.sh" || failures=$((failures + 1))
 
-echo "$ran blocks, $links links, $failures failures"
+echo "$ran blocks, $failures failures"
 [[ $ran -gt 0 && $failures -eq 0 ]]

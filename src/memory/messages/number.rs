@@ -6,8 +6,10 @@
 
 use crate::pg::array::Array;
 use crate::pg::plan::Statement;
+use crate::pg::trigger::{self, Nothing};
 use crate::pg::varlena::Text;
 use crate::pg::whole::Spi;
+use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::cell::RefCell;
@@ -44,29 +46,47 @@ thread_local! {
     static NUMBERED: RefCell<BTreeSet<(String, String)>> = const { RefCell::new(BTreeSet::new()) };
 }
 
-/// The next number of a conversation, which is locked until the transaction ends; NULL where there is none.
-#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe, strict)]
-#[search_path(pg_catalog, pg_temp)]
-fn next_message_number(conversation_id: &str, workspace_id: &str) -> Option<i32> {
-    let (workspace, conversation) = (Text::new(workspace_id), Text::new(conversation_id));
+/// Gives a message that direct SQL adds the next number of its conversation, which stays locked until the transaction
+/// ends.
+#[pg_trigger(sql = "
+CREATE FUNCTION kepler_internal.number_message() RETURNS trigger
+LANGUAGE c SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+fn number_message<'t>(
+    trigger: &'t PgTrigger<'t>,
+) -> Result<Option<PgHeapTuple<'t, AllocatedByRust>>, PgTriggerError> {
+    trigger::require_table(trigger, c"messages");
+    let message = trigger::new(trigger);
+    let place =
+        (trigger::text(&message, "workspace_id"), trigger::text(&message, "conversation_id"));
+    let mut message = message.into_owned();
+    // Without a conversation the foreign key, or NOT NULL, says so.
+    trigger::set(&mut message, "number", next(place).unwrap_or(1));
+    Ok(Some(message))
+}
+
+fn next((workspace_id, conversation_id): (String, String)) -> Option<i32> {
+    let (workspace, conversation) = (Text::new(&workspace_id), Text::new(&conversation_id));
     let place = [Some(workspace.datum()), Some(conversation.datum())];
     let number = Spi::connect_mut(|client| {
         LOCK.with(|statement| statement.run(client, &place));
         let rows = NEXT.with(|statement| statement.run(client, &place));
         rows.iter::<1>().next().and_then(|row| row.integer(0))
     });
-    let conversation = (workspace_id.to_owned(), conversation_id.to_owned());
-    NUMBERED.with_borrow_mut(|numbered| numbered.insert(conversation));
+    NUMBERED.with_borrow_mut(|numbered| numbered.insert((workspace_id, conversation_id)));
     number
 }
 
 /// Notes the last numbers on the conversations whose messages a statement has numbered.
-#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
-#[search_path(pg_catalog, pg_temp)]
-fn note_message_numbers() {
+#[pg_trigger(sql = "
+CREATE FUNCTION kepler_internal.note_numbered_messages() RETURNS trigger
+LANGUAGE c SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+fn note_numbered_messages(trigger: &PgTrigger<'_>) -> Nothing {
+    trigger::require_table(trigger, c"messages");
     let numbered = NUMBERED.with_borrow_mut(std::mem::take);
     if numbered.is_empty() {
-        return;
+        return Ok(None);
     }
     let mut workspaces = Array::texts(numbered.iter().map(|(workspace, _)| workspace.as_str()));
     let mut ids = Array::texts(numbered.iter().map(|(_, id)| id.as_str()));
@@ -75,4 +95,5 @@ fn note_message_numbers() {
     Spi::connect_mut(|client| {
         NOTE.with(|statement| statement.run(client, &parameters));
     });
+    Ok(None)
 }

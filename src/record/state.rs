@@ -1,0 +1,273 @@
+//! `delete_records`, `restore_records` and `archive_records`. Those that the database refuses to write are found by
+//! halves, and rejected.
+//!
+//! Locks are taken in the order in which upserts take them: the type's, the records, the queue.
+
+use crate::access::owner;
+use crate::arguments::ArgumentError;
+use crate::enrichment::direct::Own;
+use crate::enrichment::requeue;
+use crate::installed::require_tables;
+use crate::pg::array::Array;
+use crate::pg::plan::{Parameter, Statement};
+use crate::pg::subtransaction;
+use crate::pg::varlena::Text;
+use crate::pg::whole::Spi;
+use crate::workspace;
+use pgrx::check_for_interrupts;
+use pgrx::iter::TableIterator;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use pgrx::spi::SpiClient;
+use std::collections::{HashMap, HashSet};
+
+thread_local! {
+    static ORDER: Statement = const { Statement::new(
+        c"SELECT r.id FROM (SELECT pg_catalog.unnest($2) AS id) AS n
+          CROSS JOIN kepler.records AS r WHERE r.workspace_id = $1 AND r.id = n.id
+          ORDER BY r.entity_id COLLATE \"C\", r.external_id, r.id COLLATE \"C\"",
+        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
+    ) };
+    static LOCK: Statement = const { Statement::new(
+        c"SELECT r.id,
+              CASE $3 WHEN 'delete' THEN r.deleted_at IS NULL
+                  WHEN 'restore' THEN r.deleted_at IS NOT NULL OR r.status <> 'ACTIVE'::kepler.record_status
+                  ELSE r.status <> 'ARCHIVED'::kepler.record_status END
+          FROM (SELECT pg_catalog.unnest($2) AS id) AS n
+          CROSS JOIN kepler.records AS r WHERE r.workspace_id = $1 AND r.id = n.id
+          ORDER BY r.entity_id COLLATE \"C\", r.external_id, r.id COLLATE \"C\" FOR NO KEY UPDATE OF r",
+        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID],
+    ) };
+    // What is deleted or archived no worker has any more.
+    static CHANGE: Statement = const { Statement::new(
+        c"UPDATE kepler.records AS r
+          SET deleted_at = CASE $3 WHEN 'delete' THEN $4 WHEN 'restore' THEN NULL ELSE r.deleted_at END,
+              status = CASE $3 WHEN 'archive' THEN 'ARCHIVED'::kepler.record_status
+                  WHEN 'restore' THEN 'ACTIVE'::kepler.record_status ELSE r.status END,
+              enrichment_status = CASE
+                  WHEN $3 <> 'restore' AND r.enrichment_status = 'PENDING'::kepler.record_enrichment_status
+                  THEN 'UNAPPLIED'::kepler.record_enrichment_status ELSE r.enrichment_status END,
+              updated_at = $4
+          FROM (SELECT pg_catalog.unnest($2) AS id) AS n
+          WHERE r.workspace_id = $1 AND r.id = n.id
+          RETURNING r.id",
+        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
+    ) };
+}
+
+/// What is done, and what is answered where it was.
+#[derive(Clone, Copy)]
+struct Change {
+    name: &'static str,
+    outcome: &'static str,
+}
+
+/// What became of a record.
+#[derive(Clone)]
+enum Fate {
+    Changed,
+    Unchanged,
+    Rejected { code: String, message: String },
+}
+
+/// The answer for each element.
+type Told = (i32, Option<String>, &'static str, Option<String>, Option<String>);
+
+/// Deletes records softly: they keep their row, and searches and claims pass them by.
+///
+/// Errors: 55000 before `install()`, 22004 for arguments.
+#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn delete_records(
+    record_ids: Option<Vec<Option<String>>>,
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(ordinal, i32),
+            name!(record_id, Option<String>),
+            name!(outcome, &'static str),
+            name!(error_code, Option<String>),
+            name!(error, Option<String>),
+        ),
+    >,
+    ErrorReport,
+> {
+    Ok(TableIterator::new(run(
+        Change { name: "delete", outcome: "deleted" },
+        record_ids,
+        workspace_id,
+    )?))
+}
+
+/// Brings records back that were deleted or archived.
+///
+/// Errors: 55000 before `install()`, 22004 for arguments.
+#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn restore_records(
+    record_ids: Option<Vec<Option<String>>>,
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(ordinal, i32),
+            name!(record_id, Option<String>),
+            name!(outcome, &'static str),
+            name!(error_code, Option<String>),
+            name!(error, Option<String>),
+        ),
+    >,
+    ErrorReport,
+> {
+    Ok(TableIterator::new(run(
+        Change { name: "restore", outcome: "restored" },
+        record_ids,
+        workspace_id,
+    )?))
+}
+
+/// Archives records.
+///
+/// Errors: 55000 before `install()`, 22004 for arguments.
+#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn archive_records(
+    record_ids: Option<Vec<Option<String>>>,
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(ordinal, i32),
+            name!(record_id, Option<String>),
+            name!(outcome, &'static str),
+            name!(error_code, Option<String>),
+            name!(error, Option<String>),
+        ),
+    >,
+    ErrorReport,
+> {
+    Ok(TableIterator::new(run(
+        Change { name: "archive", outcome: "archived" },
+        record_ids,
+        workspace_id,
+    )?))
+}
+
+fn run(
+    change: Change,
+    record_ids: Option<Vec<Option<String>>>,
+    workspace_id: Option<String>,
+) -> Result<impl Iterator<Item = Told>, ErrorReport> {
+    require_tables()?;
+    let ids = record_ids.ok_or(ArgumentError::Null("record_ids"))?;
+    let workspace_id = workspace::argument(workspace_id)?;
+    // Whoever may not change records may not hold the lock of their type.
+    owner::require_right("enrichment_queue", pg_sys::ACL_INSERT)?;
+    let given: Vec<&str> = ids.iter().flatten().map(String::as_str).collect();
+    let mut fates = HashMap::new();
+    Spi::connect_mut(|client| {
+        requeue::lock_types(client, &workspace_id, &given);
+        let workspace = Text::new(&workspace_id);
+        let mut array = Array::texts(given.iter().copied());
+        let rows =
+            ORDER.with(|plan| plan.run(client, &[Some(workspace.datum()), Some(array.datum())]));
+        let mut seen = HashSet::new();
+        let found: Vec<&str> =
+            rows.iter::<1>().filter_map(|row| row.text(0)).filter(|id| seen.insert(*id)).collect();
+        let call = Call { change, name: Text::new(change.name), workspace };
+        call.attempt(client, &found, &mut fates);
+    });
+    let told = ids.into_iter().enumerate().map(move |(at, id)| {
+        let fate = id.as_ref().and_then(|id| fates.get_mut(id));
+        let (outcome, code, error) = match fate {
+            None => ("not_found", None, None),
+            Some(Fate::Unchanged) => ("unchanged", None, None),
+            Some(Fate::Rejected { code, message }) => {
+                ("rejected", Some(code.clone()), Some(message.clone()))
+            }
+            // One that is sent twice is changed once.
+            Some(fate) => {
+                *fate = Fate::Unchanged;
+                (change.outcome, None, None)
+            }
+        };
+        (at as i32 + 1, id, outcome, code, error)
+    });
+    Ok(told)
+}
+
+struct Call {
+    change: Change,
+    name: Text,
+    workspace: Text,
+}
+
+impl Call {
+    fn place(&self) -> Parameter {
+        Some(self.workspace.datum())
+    }
+
+    /// Changes those of the records that the database takes.
+    fn attempt(&self, client: &mut SpiClient<'_>, ids: &[&str], fates: &mut HashMap<String, Fate>) {
+        check_for_interrupts!();
+        if ids.is_empty() {
+            return;
+        }
+        match subtransaction::attempt(|| self.write(client, ids)) {
+            Ok(written) => fates.extend(written),
+            Err(refusal) => {
+                if let [id] = ids {
+                    let (code, message) = (refusal.code.to_string(), refusal.message);
+                    fates.insert((*id).to_owned(), Fate::Rejected { code, message });
+                    return;
+                }
+                let (first, second) = ids.split_at(ids.len() / 2);
+                self.attempt(client, first, fates);
+                self.attempt(client, second, fates);
+            }
+        }
+    }
+
+    fn write(&self, client: &mut SpiClient<'_>, ids: &[&str]) -> Vec<(String, Fate)> {
+        // The queue is kept below, and not by the triggers.
+        let _own = Own::begin();
+        let name = Some(self.name.datum());
+        let mut given = Array::texts(ids.iter().copied());
+        let locked = LOCK.with(|plan| plan.run(client, &[self.place(), Some(given.datum()), name]));
+        let locked: Vec<(&str, bool)> = locked
+            .iter::<2>()
+            .filter_map(|row| Some((row.text(0)?, row.boolean(1) == Some(true))))
+            .collect();
+        let concerned = locked.iter().filter(|(_, concerned)| *concerned).map(|(id, _)| *id);
+        let mut concerned = Array::texts(concerned);
+        let now = Some(pg_sys::Datum::from(crate::pg::clock::now()));
+        let parameters = [self.place(), Some(concerned.datum()), name, now];
+        let changed = CHANGE.with(|plan| plan.run(client, &parameters));
+        let changed: HashSet<&str> = changed.iter::<1>().filter_map(|row| row.text(0)).collect();
+        let present: Vec<&str> = locked.iter().map(|(id, _)| *id).collect();
+        if self.change.name == "restore" {
+            requeue::enqueue(client, self.place(), &present);
+        } else {
+            requeue::dequeue(client, self.place(), &present);
+        }
+        let fate = |(id, concerned): (&str, bool)| {
+            let fate = match (concerned, changed.contains(id)) {
+                (_, true) => Fate::Changed,
+                (false, _) => Fate::Unchanged,
+                (true, _) => Fate::Rejected {
+                    code: "not_written".to_owned(),
+                    message: "a trigger kept it from being written".to_owned(),
+                },
+            };
+            (id.to_owned(), fate)
+        };
+        locked.into_iter().map(fate).collect()
+    }
+}

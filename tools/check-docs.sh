@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# What a reader of the pages relies on, without a server: links to files and headings lead somewhere; each promise in
+# docs/promises.md stands there once and names tests that exist and are run; README.md, kepler.control and Cargo.toml
+# say the same of what Kepler is. (The SQL on the pages is run by tests/reliability/docs_examples.sh.)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+failures=0 links=0 promises=0
+complain() {
+  echo "$1"
+  failures=$((failures + 1))
+}
+
+# headings FILE: as the names that links to them have.
+# shellcheck disable=SC2016  # back ticks that are meant
+headings() {
+  sed -n '/^```/,/^```/d; s/^#\{1,\} //p' "$1" | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9_ -]//g; s/ /-/g'
+}
+for file in README.md CHANGELOG.md CONTRIBUTING.md docs/*.md examples/*/*.md tests/README.md benches/README.md; do
+  while IFS= read -r link; do
+    links=$((links + 1)) target=${link%%#*} heading=
+    if [[ $link == *'#'* ]]; then heading=${link#*#}; fi
+    if [[ -n $target ]]; then target=$(dirname "$file")/$target; else target=$file; fi
+    if [[ ! -e $target ]] || { [[ -n $heading ]] && ! headings "$target" | grep -qxF "$heading"; }; then
+      complain "$file: the link to $link leads nowhere"
+    fi
+  done < <(grep -o '](\([^)]*\))' "$file" | sed 's/^](//; s/)$//' | grep -v '^https\?:' || true)
+done
+
+# is_run TEST: it is one of those that tools/test-postgres.sh runs.
+is_run() {
+  local name
+  name=$(basename "${1%.*}")
+  case $1 in
+    tests/pg_regress/sql/*.sql) [[ -f tests/pg_regress/expected/$name.out ]] ;;
+    tests/isolation/specs/*.spec) [[ -f tests/isolation/expected/$name.out ]] ;;
+    tests/reliability/*.sh) ;;
+    *) return 1 ;;
+  esac
+}
+rows=$(grep '^| ' docs/promises.md | grep -v '^| promise ')
+while IFS= read -r row; do
+  promises=$((promises + 1))
+  tests=$(grep -o '\[[^]]*](\.\./tests/[^)]*)' <<<"$row" || true)
+  [[ -n $tests ]] || complain "docs/promises.md: no test shows this: $row"
+  while IFS=']' read -r name path; do
+    name=${name#[} path=${path#(../} path=${path%)}
+    [[ -z $path || $(basename "${path%.*}") == "$name" ]] || complain "docs/promises.md: $name is a link to $path"
+    [[ -z $path ]] || is_run "$path" || complain "docs/promises.md: $path is no test that is run"
+  done <<<"$tests"
+done <<<"$rows"
+while IFS= read -r promise; do complain "docs/promises.md: stands there twice: $promise"; done < <(
+  awk -F ' [|] ' '{ print $1 }' <<<"$rows" | sort | uniq -d
+)
+
+# The sentence behind "extension for", wherever its lines break.
+sentence=$(tr '\n' ' ' <README.md | sed 's/.*Kepler is a Postgres extension for \([^.]*\)\. .*/\1/')
+grep -qF "comment = '$sentence'" kepler.control || complain "kepler.control: the comment is not that of README.md: $sentence"
+grep -qF "extension for $sentence\"" Cargo.toml || complain "Cargo.toml: the description is not that of README.md: $sentence"
+
+echo "$links links, $promises promises, $failures failures"
+[[ $links -gt 0 && $promises -gt 0 && $failures -eq 0 ]]
