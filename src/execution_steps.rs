@@ -1,6 +1,6 @@
 //! Reads the steps that a run logs: an element that cannot be stored does not spoil the others.
 
-use crate::answer::{Answer, Code, Outcome, Rejection, Violation, rows_with_violations};
+use crate::answer::{Answer, Code, Outcome, Rejection, Violation, whole_rows};
 use crate::batch::{self, Reader};
 use crate::pg::json::Stored;
 use pgrx::JsonB;
@@ -64,8 +64,8 @@ fn execution_steps_given(
     });
     let stored = |bytes: Option<Vec<u8>>| bytes.map(|bytes| Stored::copy(&bytes));
     let time = |micros: Option<i64>| TimestampWithTimeZone::try_from(micros?).ok();
-    let rows = rows_with_violations(answers.collect());
-    Ok(TableIterator::new(rows.map(move |((ordinal, step, _, code, problem), violations)| {
+    let rows = whole_rows(answers.collect());
+    Ok(TableIterator::new(rows.map(move |(ordinal, step, _, code, problem, violations)| {
         let Step { number, name, status, input, output, error, started_at, ended_at, .. } = step;
         let (input, output) = (stored(input), stored(output));
         let (started_at, ended_at) = (time(started_at), time(ended_at));

@@ -81,11 +81,6 @@ extension_sql_file!(
     requires = ["types", workspace::current_workspace_id]
 );
 extension_sql_file!(
-    "../sql/functions/settle.sql",
-    name = "settle",
-    requires = ["enrichment", enrichment::api::settle_records]
-);
-extension_sql_file!(
     "../sql/functions/upsert.sql",
     name = "upsert",
     requires = [
@@ -106,15 +101,6 @@ extension_sql_file!(
         structure::api::entry_json_schema,
         structure::api::plan_entry_table,
         structure::api::alter_entry_table
-    ]
-);
-extension_sql_file!(
-    "../sql/functions/entries.sql",
-    name = "entries",
-    requires = [
-        structure::entries::api::insert_entries,
-        structure::entries::api::upsert_entries,
-        structure::entries::api::update_entries
     ]
 );
 extension_sql_file!(
@@ -141,7 +127,7 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/embedding_spaces.sql",
     name = "embedding_spaces",
-    requires = ["enrichment", "settle", workspace::current_workspace_id]
+    requires = ["enrichment", workspace::current_workspace_id]
 );
 extension_sql_file!(
     "../sql/functions/index_advice.sql",
@@ -170,6 +156,23 @@ extension_sql_file!(
     ]
 );
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
+extension_sql_file!(
+    "../sql/functions/batches.sql",
+    name = "batches",
+    requires = [
+        "execution_steps",
+        record::api::upsert_records,
+        record::api::upsert_records_summary,
+        structure::entries::api::insert_entries,
+        structure::entries::api::upsert_entries,
+        structure::entries::api::update_entries,
+        enrichment::settle_api::settle_records,
+        memory::messages::add_api::add_messages,
+        memory::put_api::remember_many,
+        memory::set_embeddings::set_memory_embeddings,
+        memory::set_embeddings::set_message_embeddings
+    ]
+);
 extension_sql_file!("../sql/functions/comments.sql", name = "comments", finalize);
 
 /// The version of the library.

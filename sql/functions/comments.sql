@@ -39,21 +39,9 @@ options: {"invalid_characters": "strip"} leaves out what jsonb cannot hold (U+00
 outcome: inserted, updated, refreshed, restored, deleted, unchanged, stale, superseded, or rejected, the last with error_code and error. An invalid element, and one that the database refuses (a constraint, an index, a trigger or a policy of yours; error_code is the SQLSTATE, or not_written), is rejected by itself; the others land.
 Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if records cannot be divided into elements; 54000 if there are more than 4,000,000; 23503 for an unknown workspace or connection; 40001 if records kept vanishing while it ran (run it again); 42501 if row security hides the entity.';
 
-COMMENT ON FUNCTION kepler.upsert_records(text, json, text, text, text, text, text, jsonb, text) IS
-'The same as upsert_records with text, for values of type json. Prefer text: json refuses some documents before this function can answer for them one by one.';
-
-COMMENT ON FUNCTION kepler.upsert_records(text, jsonb, text, text, text, text, text, jsonb, text) IS
-'The same as upsert_records with text, for values of type jsonb. Prefer text: jsonb refuses some documents before this function can answer for them one by one.';
-
 COMMENT ON FUNCTION kepler.upsert_records_summary(text, text, text, text, text, text, text, jsonb, text) IS
 'Does what upsert_records does, and returns counts instead of rows: a JSON object with total, a count for every outcome (0 included), and rejected_by_code, an object of counts by error_code.
 Arguments and errors are those of upsert_records.';
-
-COMMENT ON FUNCTION kepler.upsert_records_summary(text, json, text, text, text, text, text, jsonb, text) IS
-'The same as upsert_records_summary with text, for values of type json. Prefer text, as for upsert_records.';
-
-COMMENT ON FUNCTION kepler.upsert_records_summary(text, jsonb, text, text, text, text, text, jsonb, text) IS
-'The same as upsert_records_summary with text, for values of type jsonb. Prefer text, as for upsert_records.';
 
 COMMENT ON FUNCTION kepler.upsert_record(text, text, text, text, boolean, text, text, text, jsonb, text) IS
 'Upserts one record, given by its parts, and returns one row. It stands in a select list, for many rows of a table, or in FROM. (f(…)).* calls a function once for each of its columns: write FROM f(…) instead.
@@ -198,24 +186,6 @@ COMMENT ON FUNCTION kepler.delete_entries(text, text[], text) IS
 entry_ids: values of the table''s key, as text.
 Errors: 55000 before install(); 22004 for a NULL argument; 42P01 for an unknown table; 23503 for an unknown workspace.';
 
-COMMENT ON FUNCTION kepler.insert_entries(text, json, text, text) IS
-'The same as insert_entries with text, for values of type json. Prefer text: json refuses some documents before this function can answer for them one by one.';
-
-COMMENT ON FUNCTION kepler.upsert_entries(text, text[], json, text, text) IS
-'The same as upsert_entries with text, for values of type json. Prefer text: json refuses some documents before this function can answer for them one by one.';
-
-COMMENT ON FUNCTION kepler.update_entries(text, json, text, text) IS
-'The same as update_entries with text, for values of type json. Prefer text: json refuses some documents before this function can answer for them one by one.';
-
-COMMENT ON FUNCTION kepler.insert_entries(text, jsonb, text, text) IS
-'The same as insert_entries with text, for values of type jsonb. Prefer text: jsonb keeps one of two equal keys, and refuses some documents before this function can answer for them one by one.';
-
-COMMENT ON FUNCTION kepler.upsert_entries(text, text[], jsonb, text, text) IS
-'The same as upsert_entries with text, for values of type jsonb. Prefer text: jsonb keeps one of two equal keys, and refuses some documents before this function can answer for them one by one.';
-
-COMMENT ON FUNCTION kepler.update_entries(text, jsonb, text, text) IS
-'The same as update_entries with text, for values of type jsonb. Prefer text: jsonb keeps one of two equal keys, and refuses some documents before this function can answer for them one by one.';
-
 COMMENT ON FUNCTION kepler.is_connected(text, text, text) IS
 'Whether a user has an active connection to an external system.
 user_id: a value of kepler.users.id.
@@ -269,12 +239,6 @@ steps: the text of a JSON array of objects {name, number, status, input, output,
 outcome: inserted, updated, unchanged, rejected (with error_code, which is an SQLSTATE where the database itself refuses the step, and error; the others land), stale (the run has ended, or the token is not its own) or not_found.
 error may be any JSON: what is no string is stored as its JSON text, and characters that cannot be stored are stored as escapes, which the answer says in error.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if steps cannot be divided into elements.';
-
-COMMENT ON FUNCTION kepler.add_execution_steps(text, text, json, text) IS
-'The same as add_execution_steps with text, for values of type json.';
-
-COMMENT ON FUNCTION kepler.add_execution_steps(text, text, jsonb, text) IS
-'The same as add_execution_steps with text, for values of type jsonb.';
 
 COMMENT ON FUNCTION kepler.execution_report(text, timestamptz, timestamptz, text) IS
 'How workflows fare: a row for each, by name, those without a run included. It changes nothing.
@@ -411,17 +375,10 @@ outcome in the answer: applied, retry, failed, released, duplicate (this lease h
 error of fail may be any JSON: what is no string is stored as its JSON text, and characters that cannot be stored are stored as escapes, which the answer says in error.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if results cannot be divided into elements.';
 
-COMMENT ON FUNCTION kepler.settle_records(bigint, json, text) IS
-'The same as settle_records with text, for values of type json.';
-
-COMMENT ON FUNCTION kepler.settle_records(bigint, jsonb, text) IS
-'The same as settle_records with text, for values of type jsonb.';
-
 COMMENT ON FUNCTION kepler.complete_records(bigint, text[], jsonb[], text) IS
 'Completes records of a lease. results: NULL, or an element for each record, a JSON object or NULL, which is laid over records.enrichment. Answers as settle_records does.
 Errors: those of settle_records, and 22023 if the arrays differ in length.';
 
-COMMENT ON FUNCTION kepler_internal.fail_records(bigint, text[], text, boolean, interval, text) IS 'Internal: kepler.fail_records';
 COMMENT ON FUNCTION kepler.fail_records(bigint, text[], text, boolean, interval, text) IS
 'Fails records of a lease, for one reason. retryable: whether they are tried again, as long as attempts are left. retry_in: when; by the backoff if NULL. Answers and errors are those of settle_records.';
 
@@ -559,14 +516,6 @@ COMMENT ON FUNCTION kepler_internal.embedding_table(text) IS 'Internal: a table 
 COMMENT ON FUNCTION kepler_internal.create_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the caller';
 COMMENT ON FUNCTION kepler_internal.retire_embedding_space(text) IS 'Internal: see retire_embedding_space';
 COMMENT ON FUNCTION kepler_internal.activate_embedding_space(text, text) IS 'Internal: see activate_embedding_space';
-COMMENT ON FUNCTION kepler.set_memory_embeddings(text, json, text) IS 'As set_memory_embeddings(text, text, text), for a batch in json';
-COMMENT ON FUNCTION kepler.set_memory_embeddings(text, jsonb, text) IS 'As set_memory_embeddings(text, text, text), for a batch in jsonb';
-COMMENT ON FUNCTION kepler.set_message_embeddings(text, json, text) IS 'As set_message_embeddings(text, text, text), for a batch in json';
-COMMENT ON FUNCTION kepler.set_message_embeddings(text, jsonb, text) IS 'As set_message_embeddings(text, text, text), for a batch in jsonb';
-COMMENT ON FUNCTION kepler.remember_many(json, boolean, text, text) IS 'As remember_many(text, boolean, text, text), for a batch in json';
-COMMENT ON FUNCTION kepler.remember_many(jsonb, boolean, text, text) IS 'As remember_many(text, boolean, text, text), for a batch in jsonb';
-COMMENT ON FUNCTION kepler.add_messages(text, json, text) IS 'As add_messages(text, text, text), for a batch in json';
-COMMENT ON FUNCTION kepler.add_messages(text, jsonb, text) IS 'As add_messages(text, text, text), for a batch in jsonb';
 COMMENT ON FUNCTION kepler_internal.drop_message_embeddings() IS 'Trigger: the embeddings of a message go when its content changes';
 COMMENT ON FUNCTION kepler_internal.refuse_memory_rename() IS 'Trigger: refuses another id for a memory';
 COMMENT ON FUNCTION kepler_internal.memory_chain(text, text) IS 'Internal: the ids of the memories that took each other''s place';

@@ -7,7 +7,7 @@ CREATE FUNCTION kepler.add_execution_steps(
     token text,
     steps text,
     workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, number integer, outcome text, error_code text, error text)
+) RETURNS TABLE (ordinal integer, number integer, outcome text, error_code text, error text, violations jsonb)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -20,6 +20,7 @@ DECLARE
     numbers integer[];
     decisions text[];
     problems text[];
+    all_violations jsonb[];
     ids bigint[];
     names text[];
     statuses kepler.execution_step_status[];
@@ -44,14 +45,14 @@ BEGIN
     IF is_ours IS NOT TRUE THEN
         RETURN QUERY
         SELECT g.ordinal, NULL::integer, CASE WHEN is_ours IS NULL THEN 'not_found' ELSE 'stale' END,
-            NULL::text, NULL::text
+            NULL::text, NULL::text, NULL::jsonb
         FROM kepler_internal.execution_steps_given($3) AS g ORDER BY g.ordinal;
         RETURN;
     END IF;
 
     WITH given AS MATERIALIZED (
         SELECT s.ordinal, s.name, coalesce(s.status, 'SUCCESS')::kepler.execution_step_status AS status, s.input,
-            s.output, s.error, s.started_at, s.ended_at, s.problem_code, s.problem,
+            s.output, s.error, s.started_at, s.ended_at, s.problem_code, s.problem, s.violations,
             -- Those without a number follow the highest that is there or given.
             CASE WHEN s.problem_code IS NULL THEN coalesce(s.number, (
                 greatest(max(s.number) OVER (), (
@@ -66,7 +67,7 @@ BEGIN
             (g.name, g.status, coalesce(g.input, x.input), coalesce(g.output, x.output), coalesce(g.error, x.error),
                 coalesce(g.started_at, x.started_at), coalesce(g.ended_at, x.ended_at))
                 IS NOT DISTINCT FROM (x.name, x.status, x.input, x.output, x.error, x.started_at, x.ended_at) AS same,
-            g.problem_code, g.problem,
+            g.problem_code, g.problem, g.violations,
             row_number() OVER (PARTITION BY g.number ORDER BY g.ordinal) AS occurrence,
             coalesce(g.input, x.input) AS input, coalesce(g.output, x.output) AS output,
             coalesce(g.error, x.error) AS error,
@@ -96,11 +97,12 @@ BEGIN
             WHEN 'ends_before_start' THEN '/ended_at: lies before started_at'
             WHEN 'has_ended' THEN format('/number: step %s is %s, and only a running step changes', d.number, d.stored_status)
             ELSE d.problem END ORDER BY d.ordinal),
+        array_agg(d.violations ORDER BY d.ordinal),
         array_agg(d.stored_id ORDER BY d.ordinal), array_agg(d.name ORDER BY d.ordinal),
         array_agg(d.status ORDER BY d.ordinal), array_agg(d.input ORDER BY d.ordinal),
         array_agg(d.output ORDER BY d.ordinal), array_agg(d.error ORDER BY d.ordinal),
         array_agg(d.started_at ORDER BY d.ordinal), array_agg(d.ended_at ORDER BY d.ordinal)
-    INTO numbers, decisions, problems, ids, names, statuses, inputs, outputs, errors, starts, ends
+    INTO numbers, decisions, problems, all_violations, ids, names, statuses, inputs, outputs, errors, starts, ends
     FROM decided AS d;
 
     -- The first half of a piece before the second: numbers rise with the ids.
@@ -166,20 +168,14 @@ BEGIN
         CASE u.decision WHEN 'insert' THEN 'inserted' WHEN 'update' THEN 'updated'
             WHEN 'unchanged' THEN 'unchanged' ELSE 'rejected' END,
         CASE WHEN u.decision NOT IN ('insert', 'update', 'unchanged') THEN u.decision END,
-        u.problem
-    FROM unnest(numbers, decisions, problems) WITH ORDINALITY AS u (number, decision, problem, ordinal)
+        u.problem,
+        -- What is wrong beside what is stored is one thing, about the field that its sentence begins with, if any.
+        CASE WHEN u.decision NOT IN ('insert', 'update', 'unchanged') THEN coalesce(u.violations,
+            jsonb_build_array(jsonb_build_object(
+                'path', format('/%s%s', u.ordinal - 1, CASE WHEN u.decision ~ '^[a-z]' THEN substring(u.problem FROM '^(/[a-z_]+): ') END),
+                'code', u.decision, 'message', CASE WHEN u.decision ~ '^[a-z]' THEN regexp_replace(u.problem, '^/[a-z_]+: ', '') ELSE u.problem END))) END
+    FROM unnest(numbers, decisions, problems, all_violations)
+        WITH ORDINALITY AS u (number, decision, problem, violations, ordinal)
     ORDER BY u.ordinal;
 END
 $$;
-
-CREATE FUNCTION kepler.add_execution_steps(
-    execution_id text, token text, steps json, workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, number integer, outcome text, error_code text, error text)
-LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler.add_execution_steps($1, $2, $3::pg_catalog.text, $4) $$;
-
-CREATE FUNCTION kepler.add_execution_steps(
-    execution_id text, token text, steps jsonb, workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, number integer, outcome text, error_code text, error text)
-LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler.add_execution_steps($1, $2, $3::pg_catalog.text, $4) $$;

@@ -54,13 +54,16 @@ pub(crate) fn rows<Id>(answers: Vec<Answer<Id>>) -> impl Iterator<Item = Row<Id>
     answers.into_iter().enumerate().map(|(at, answer)| row(at, answer))
 }
 
-/// The same, with all violations of each element as a JSON array.
-pub(crate) fn rows_with_violations<Id>(
-    answers: Vec<Answer<Id>>,
-) -> impl Iterator<Item = (Row<Id>, Option<JsonB>)> {
+/// A row with `violations` too: all that is wrong with the element, as a JSON array.
+pub(crate) type WholeRow<Id> =
+    (i32, Id, &'static str, Option<String>, Option<String>, Option<JsonB>);
+
+/// The same where an element can have several violations.
+pub(crate) fn whole_rows<Id>(answers: Vec<Answer<Id>>) -> impl Iterator<Item = WholeRow<Id>> {
     answers.into_iter().enumerate().map(|(at, answer)| {
         let violations = answer.rejection.as_ref().map(|rejection| JsonB(rejection.list(at)));
-        (row(at, answer), violations)
+        let (ordinal, id, outcome, error_code, error) = row(at, answer);
+        (ordinal, id, outcome, error_code, error, violations)
     })
 }
 

@@ -9,6 +9,7 @@ pub(crate) enum Outcome {
     Refreshed,
     Restored,
     Deleted,
+    Archived,
     /// Taken into one that was there.
     Merged,
     /// It is so already.
@@ -32,6 +33,7 @@ pub(crate) enum Outcome {
     Failed,
     /// Given back; the attempt does not count.
     Released,
+    Requeued,
 }
 
 impl Outcome {
@@ -42,6 +44,7 @@ impl Outcome {
             Self::Refreshed => "refreshed",
             Self::Restored => "restored",
             Self::Deleted => "deleted",
+            Self::Archived => "archived",
             Self::Merged => "merged",
             Self::Unchanged => "unchanged",
             Self::Duplicate => "duplicate",
@@ -54,6 +57,7 @@ impl Outcome {
             Self::Retried => "retried",
             Self::Failed => "failed",
             Self::Released => "released",
+            Self::Requeued => "requeued",
         }
     }
 }

@@ -2,8 +2,6 @@
 
 use super::claim::{self, Request};
 use super::error::EnrichmentError;
-use super::{decode, settle};
-use crate::answer;
 use crate::arguments::{ArgumentError, OptionsObject, name};
 use crate::error::Error;
 use crate::installed::require_tables;
@@ -87,41 +85,6 @@ fn claim_records(
         })
         .collect();
     Ok(TableIterator::new(rows?))
-}
-
-/// Settles records of a lease: each is completed, fails or is released, and gets an answer.
-///
-/// `results`: a JSON array of `{record_id, action, result, error, retryable, retry_in}`. What the database
-/// refuses to write is `rejected`, with the SQLSTATE as `error_code`.
-///
-/// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 22P02 where `results` is no JSON
-/// array.
-#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
-#[search_path(pg_catalog, pg_temp)]
-#[allow(clippy::type_complexity)]
-fn settle_records(
-    lease_id: Option<i64>,
-    results: Option<&str>,
-    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
-) -> Result<
-    TableIterator<
-        'static,
-        (
-            name!(ordinal, i32),
-            name!(record_id, Option<String>),
-            name!(outcome, &'static str),
-            name!(error_code, Option<String>),
-            name!(error, Option<String>),
-        ),
-    >,
-    ErrorReport,
-> {
-    require_tables()?;
-    let lease_id = lease_id.ok_or(ArgumentError::Null("lease_id"))?;
-    let workspace_id = workspace::argument(workspace_id)?;
-    let elements = decode::batch(results.ok_or(ArgumentError::Null("results"))?)?;
-    let answers = Spi::connect_mut(|client| settle::run(client, &workspace_id, lease_id, elements));
-    Ok(TableIterator::new(answer::rows(answers)))
 }
 
 fn check_max_rows(max_rows: Option<i32>) -> Result<i32, Error> {

@@ -40,7 +40,7 @@ pub(crate) struct Element {
 }
 
 /// The longest wait that a worker may ask for: a year, in seconds.
-const MAX_WAIT: f64 = 365.0 * 86_400.0;
+pub(super) const MAX_WAIT: f64 = 365.0 * 86_400.0;
 
 const FIELDS: [&str; 6] = ["record_id", "action", "result", "error", "retryable", "retry_in"];
 
@@ -98,6 +98,11 @@ fn without(reader: &mut Reader<'_>, fields: &[&'static str]) {
     }
 }
 
+/// What is wrong with a wait that is none.
+pub(super) fn not_a_wait() -> Violation {
+    Violation::invalid("retry_in", "must be seconds, from 0 to a year")
+}
+
 /// Seconds in the text, microseconds from here on.
 fn wait(reader: &mut Reader<'_>) -> Option<i64> {
     let raw = reader.raw("retry_in")?;
@@ -107,7 +112,7 @@ fn wait(reader: &mut Reader<'_>) -> Option<i64> {
         .and_then(|text| text.parse::<f64>().ok())
         .filter(|seconds| (0.0..=MAX_WAIT).contains(seconds));
     if seconds.is_none() {
-        reader.violate(Violation::invalid("retry_in", "must be seconds, from 0 to a year"));
+        reader.violate(not_a_wait());
     }
     seconds.map(|seconds| (seconds * 1e6) as i64)
 }

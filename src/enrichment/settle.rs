@@ -38,6 +38,17 @@ thread_local! {
           WHERE l.workspace_id = $1 AND l.id = $2",
         &[pg_sys::TEXTOID, pg_sys::INT8OID, pg_sys::INT4OID],
     ) };
+    static HELD: Statement = const { Statement::new(
+        c"SELECT u.id
+          FROM kepler.lease_records AS m
+          CROSS JOIN LATERAL pg_catalog.unnest(m.record_ids) WITH ORDINALITY AS u (id, place)
+          CROSS JOIN LATERAL (
+              SELECT FROM kepler.records AS r
+              WHERE r.workspace_id = $1 AND r.id = u.id AND r.enrichment_lease_id = $2 LIMIT 1) AS r
+          WHERE m.workspace_id = $1 AND m.lease_id = $2
+          ORDER BY u.place",
+        &[pg_sys::TEXTOID, pg_sys::INT8OID],
+    ) };
     // Why the lease does not hold a record: settled before, or the record is gone, or there is none. Or
     // it does, and something kept the record from being written.
     static WHY: Statement = const { Statement::new(
@@ -159,6 +170,18 @@ pub(crate) fn run(
         };
     }
     answers
+}
+
+/// The records that a lease holds.
+pub(super) fn held(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    lease_id: i64,
+) -> Vec<Option<String>> {
+    let workspace = Text::new(workspace_id);
+    let parameters = [Some(workspace.datum()), Some(pg_sys::Datum::from(lease_id))];
+    let rows = HELD.with(|plan| plan.run(client, &parameters));
+    rows.iter::<1>().map(|row| row.text(0).map(str::to_owned)).collect()
 }
 
 /// The lease, if it lives.

@@ -16,6 +16,7 @@ use crate::pg::whole::Spi;
 use crate::pg::{spelt, varlena};
 use crate::workspace;
 use pgrx::AnyElement;
+use pgrx::JsonB;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -163,6 +164,7 @@ fn remember_many(
             name!(outcome, &'static str),
             name!(error_code, Option<String>),
             name!(error, Option<String>),
+            name!(violations, Option<JsonB>),
         ),
     >,
     ErrorReport,
@@ -179,5 +181,5 @@ fn remember_many(
         let batch = decode::batch(text, space.as_ref())?;
         put::run(client, &workspace_id, space.as_ref(), batch, dedupe, true)
     })?;
-    Ok(TableIterator::new(answer::rows(answers)))
+    Ok(TableIterator::new(answer::whole_rows(answers)))
 }

@@ -16,6 +16,7 @@ use crate::pg::subtransaction;
 use crate::pg::varlena::Text;
 use crate::pg::whole::Spi;
 use crate::workspace;
+use pgrx::JsonB;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -187,12 +188,13 @@ fn set_memory_embeddings(
             name!(outcome, &'static str),
             name!(error_code, Option<String>),
             name!(error, Option<String>),
+            name!(violations, Option<JsonB>),
         ),
     >,
     ErrorReport,
 > {
     let answers = set(Embedded::Memories, space, embeddings, workspace_id)?;
-    Ok(TableIterator::new(answer::rows(answers)))
+    Ok(TableIterator::new(answer::whole_rows(answers)))
 }
 
 /// Sets the embeddings of messages in a space, and answers for each element.
@@ -216,15 +218,16 @@ fn set_message_embeddings(
             name!(outcome, &'static str),
             name!(error_code, Option<String>),
             name!(error, Option<String>),
+            name!(violations, Option<JsonB>),
         ),
     >,
     ErrorReport,
 > {
     let answers = set(Embedded::Messages, space, embeddings, workspace_id)?;
     let number = |id: Option<String>| id.and_then(|id| id.parse().ok());
-    Ok(TableIterator::new(answer::rows(answers).map(
-        move |(ordinal, id, outcome, error_code, error)| {
-            (ordinal, number(id), outcome, error_code, error)
+    Ok(TableIterator::new(answer::whole_rows(answers).map(
+        move |(ordinal, id, outcome, error_code, error, violations)| {
+            (ordinal, number(id), outcome, error_code, error, violations)
         },
     )))
 }

@@ -15,7 +15,6 @@ mod fold;
 mod look_up;
 mod narrow;
 mod options;
-mod outcome;
 mod state;
 mod store;
 mod time;

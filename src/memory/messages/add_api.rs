@@ -17,6 +17,7 @@ use crate::pg::varlena;
 use crate::pg::whole::Spi;
 use crate::workspace;
 use pgrx::AnyElement;
+use pgrx::JsonB;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -53,6 +54,7 @@ fn add_messages(
             name!(outcome, &'static str),
             name!(error_code, Option<String>),
             name!(error, Option<String>),
+            name!(violations, Option<JsonB>),
         ),
     >,
     ErrorReport,
@@ -68,9 +70,9 @@ fn add_messages(
         let batch = decode::batch(text, space.as_ref())?;
         add::run(client, (&workspace_id, &conversation_id), space.as_ref(), batch, true)
     })?;
-    Ok(TableIterator::new(answer::rows(answers).map(
-        |(ordinal, ids, outcome, error_code, error)| {
-            (ordinal, ids.message_id, ids.number, outcome, error_code, error)
+    Ok(TableIterator::new(answer::whole_rows(answers).map(
+        |(ordinal, ids, outcome, error_code, error, violations)| {
+            (ordinal, ids.message_id, ids.number, outcome, error_code, error, violations)
         },
     )))
 }

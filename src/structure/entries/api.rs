@@ -16,9 +16,8 @@ use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-/// An answer as a row: ordinal, entry id, outcome, error code, error, violations. (pgrx must see the
-/// type spelt out where a function returns it.)
-type Row = (i32, Option<String>, &'static str, Option<String>, Option<String>, Option<JsonB>);
+/// An answer as a row. (pgrx must see the type spelt out where a function returns it.)
+type Row = answer::WholeRow<Option<String>>;
 
 /// After so many bytes memory is given back, which takes some milliseconds.
 const LARGE_BATCH: usize = 32 << 20;
@@ -208,8 +207,5 @@ impl<'a> Call<'a> {
 }
 
 fn rows(answers: Answers) -> TableIterator<'static, Row> {
-    let rows = answer::rows_with_violations(answers.all);
-    TableIterator::new(rows.map(|((ordinal, id, outcome, error_code, error), violations)| {
-        (ordinal, id, outcome, error_code, error, violations)
-    }))
+    TableIterator::new(answer::whole_rows(answers.all))
 }
