@@ -13,7 +13,7 @@ export PG T TESTS PG_CONFIG SQL
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do printf 'make %-14s %s\n' "$$name" "$$text"; done
 
-demo: ## The main job on real data, on a private Postgres 18 (PG=16 for the other)
+demo: ## The main jobs on real data, on a private Postgres 18 (PG=16 for the other)
 	@tools/demo.sh
 
 test: ## All tests, on Postgres 16 and 18 (PG=18 for one; T="name …" for some)
@@ -40,7 +40,7 @@ start: ## Start the private server (PG=16), built first
 stop: ## Stop the private servers
 	@tools/serve.sh stop
 
-test-static: ## Only formatting, lints, unit and property tests
+test-static: ## Only formatting, lints, links of the pages, unit and property tests
 	@tools/test-static.sh
 
 test-regress: ## Only the tests that need a server: T="name …" PG=18

@@ -19,8 +19,8 @@ pub(crate) enum ArgumentError {
     BadChoice { argument: &'static str, legal: &'static str, given: String },
     #[error("argument \"{argument}\" is longer than {limit} bytes")]
     TooLong { argument: &'static str, limit: usize },
-    #[error("argument \"options\" is not valid")]
-    BadOptions { problems: Vec<String>, known: String },
+    #[error("argument \"{argument}\" is not valid")]
+    BadOptions { argument: &'static str, problems: Vec<String>, known: String },
 }
 
 impl Report for ArgumentError {
@@ -60,16 +60,20 @@ impl From<ArgumentError> for ErrorReport {
 
 /// A JSON object of options, read key by key. All that is wrong with it is reported at once.
 pub(crate) struct OptionsObject {
+    argument: &'static str,
     given: Map<String, Value>,
     known: Vec<&'static str>,
     problems: Vec<String>,
 }
 
 impl OptionsObject {
-    pub(crate) fn open(options: Value) -> Result<Self, ArgumentError> {
+    pub(crate) fn open(argument: &'static str, options: Value) -> Result<Self, ArgumentError> {
         match options {
-            Value::Object(given) => Ok(Self { given, known: Vec::new(), problems: Vec::new() }),
+            Value::Object(given) => {
+                Ok(Self { argument, given, known: Vec::new(), problems: Vec::new() })
+            }
             _ => Err(ArgumentError::BadOptions {
+                argument,
                 problems: vec!["it must be a JSON object".to_owned()],
                 known: String::new(),
             }),
@@ -96,7 +100,8 @@ impl OptionsObject {
         if self.problems.is_empty() {
             return Ok(());
         }
-        Err(ArgumentError::BadOptions { problems: self.problems, known: self.known.join(", ") })
+        let (argument, known) = (self.argument, self.known.join(", "));
+        Err(ArgumentError::BadOptions { argument, problems: self.problems, known })
     }
 }
 

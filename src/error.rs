@@ -1,8 +1,8 @@
 //! Errors as Postgres reports them: SQLSTATE, message, detail and hint.
 //!
-//! What can go wrong says an enum of each feature, in the file `error.rs` of its own; what many raise stands next to
-//! what raises it (`arguments`, `workspace`, `installed`). This module knows none of them: each implements [`Report`],
-//! and `?` makes an [`Error`] of it.
+//! Each feature has an enum of its errors, in an `error.rs` of its own. Errors that several features raise stand
+//! beside the code that raises them (`arguments`, `workspace`, `installed`). All implement [`Report`], and `?`
+//! makes an [`Error`] of each; this module knows none of them.
 
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgSqlErrorCode, function_name, spi};

@@ -205,7 +205,7 @@ fn installed_version(client: &mut SpiClient<'_>) -> Result<i32, Error> {
 }
 
 /// Whoever owns a schema can drop and replace what is in it, and what lies there already may be a trap. The
-/// schema of the functions belongs to whoever created the extension, that of entry tables to the owner of the
+/// schemas of the functions belong to whoever created the extension, that of entry tables to the owner of the
 /// tables, or they belong to a superuser; and so does all that is in them.
 fn check_schemas(
     client: &mut SpiClient<'_>,
@@ -213,7 +213,7 @@ fn check_schemas(
     is_first: bool,
 ) -> Result<(), Error> {
     let extension = grant::extension_owner(client)?.unwrap_or(owner);
-    for schema in ["kepler", "kepler_data"] {
+    for schema in ["kepler", "kepler_internal", "kepler_data"] {
         let found = client
             .update(
                 "SELECT n.nspowner FROM pg_catalog.pg_namespace AS n WHERE n.nspname = $1",
@@ -226,7 +226,7 @@ fn check_schemas(
             .flatten();
         let Some(schema_owner) = found else { continue };
         // Functions are called by name: whoever made another of the same name would be called.
-        let trusted = if schema == "kepler" { extension } else { owner };
+        let trusted = if schema == "kepler_data" { owner } else { extension };
         if schema_owner != trusted && !role::is_superuser(schema_owner) {
             let (owner, trusted) = (role::name(schema_owner), role::name(trusted));
             return Err(AccessError::ForeignSchema { schema, owner, trusted }.into());

@@ -5,7 +5,7 @@ use crate::pg::relation;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-/// They are not.
+/// Kepler's tables are not there.
 #[derive(Debug, thiserror::Error)]
 #[error("Kepler's tables are not installed in this database")]
 pub(crate) struct NotInstalled;

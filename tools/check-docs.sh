@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # What a reader of the pages relies on, without a server: links to files and headings lead somewhere; each promise in
-# docs/promises.md stands there once and names tests that exist and are run; README.md, kepler.control and Cargo.toml
-# say the same of what Kepler is. (The SQL on the pages is run by tests/reliability/docs_examples.sh.)
+# docs/promises.md stands there once and names tests that exist and are run; functions and other names in back ticks are
+# still called so; README.md, kepler.control and Cargo.toml say the same of what Kepler is. (The SQL on the pages is run by
+# tests/reliability/docs_examples.sh.)
 set -euo pipefail
+export LC_ALL=C
 cd "$(dirname "$0")/.."
 failures=0 links=0 promises=0
 complain() {
@@ -51,6 +53,26 @@ done <<<"$rows"
 while IFS= read -r promise; do complain "docs/promises.md: stands there twice: $promise"; done < <(
   awk -F ' [|] ' '{ print $1 }' <<<"$rows" | sort | uniq -d
 )
+
+# Names with an underscore that stand in back ticks, alone or before a parenthesis, occur in the code or the tests. What is
+# not ours, or is put together by the code, stands here.
+elsewhere='agent_memories|mem_embeddings|query_to_xml|worker_threads|invalid_[a-z_]*'
+word='[a-z][a-z0-9]*(_[a-z0-9]+)+'
+known=$(
+  {
+    grep -rohE --include='*.rs' --include='*.sql' --include='*.sh' --include='*.py' --include='*.ts' --include='*.spec' "$word" \
+      sql src tests benches tools examples
+    find tests -type f | sed 's|.*/||; s|\..*||'
+  } | sort -u
+)
+for file in README.md CONTRIBUTING.md docs/*.md examples/*/*.md tests/README.md benches/README.md; do
+  [[ $file != docs/reference.md ]] || continue
+  while IFS= read -r name; do complain "$file: \`$name\` is no name in the code"; done < <(
+    # shellcheck disable=SC2016  # back ticks that are meant
+    sed '/^```/,/^```/d' "$file" | grep -oE '`(kepler\.)?'"$word"'[(`]' | sed 's/^`//; s/^kepler\.//; s/[(`]$//' |
+      grep -vxE "$elsewhere" | sort -u | comm -23 - <(echo "$known")
+  )
+done
 
 # The sentence behind "extension for", wherever its lines break.
 sentence=$(tr '\n' ' ' <README.md | sed 's/.*Kepler is a Postgres extension for \([^.]*\)\. .*/\1/')

@@ -101,7 +101,7 @@ def run(demo: Demo, number: int) -> None:
         [[f"{len(texts):,}", f"{seconds:.2f}", f"{len(texts) / seconds:,.0f}", outcomes]],
         right=3,
     )
-    demo.expect(counts == {"inserted": len(texts)}, f"{len(texts):,} added")
+    demo.expect(counts == {"inserted": len(texts)}, f"{len(texts):,} inserted")
     session.run("VACUUM ANALYZE")
 
     def search(question: str, rows: int, filter: dict[str, object] | None = None) -> list[dict[str, object]]:

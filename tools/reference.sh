@@ -22,8 +22,8 @@ page() {
 
 This page is generated: `tools/reference.sh >docs/reference.md` prints it from the comments in the
 database, and a test fails when it is out of date. What the parts are for is told in the
-[guide](guide.md). Everything is in the schema `kepler`; functions whose names begin with an
-underscore are private and may change.
+[guide](guide.md). Everything that callers use is in the schema `kepler`; what lies in `kepler_internal` may
+change.
 
 ## Functions
 MARKDOWN

@@ -2,41 +2,41 @@
 -- in full, the others refer to them.
 
 COMMENT ON FUNCTION kepler.install() IS
-'Creates Kepler''s tables in the schema kepler, or brings them to the version of the library, in one transaction. Can be repeated.
+'Creates Kepler''s tables in the schema kepler, or upgrades them to the version of the library, in one transaction. It can be repeated.
 Returns one row for each step of the schema; result is applied (by this call) or present (before it).
 Errors: 55P03 while another session runs it; 55000 if the tables are newer than the library; 0A000 if the database is not in UTF8 or pgvector is older than 0.8.4.';
 
 COMMENT ON FUNCTION kepler.status() IS
-'What is installed, how much it holds and what waits: a JSON object with the versions of library, extension, schema, Postgres and pgvector, and the session''s workspace.
-tables: for each of Kepler''s tables rows (of all workspaces), bytes, and whether the number of rows is estimated (above 64 MB once analysed, and where the caller may not read the table). made: entry tables and embeddings, taken together.
-enrichment: oldest_ready_at, how many leases there are and how many have expired. executions: how many are running, and how many of them overdue.
+'Shows what is installed, how much data it holds and what waits: a JSON object with the versions of library, extension, schema, Postgres and pgvector, and the session''s workspace.
+tables: for each of Kepler''s tables the number of rows (of all workspaces), bytes, and whether the number is estimated (for an analysed table above 64 MB, and for a table that the caller may not read). made: entry tables and embeddings, added up.
+enrichment: oldest_ready_at, the number of leases and of expired leases. executions: the number of running and of overdue executions.
 For every level of access and for members of pg_monitor. Errors: 55000 before install().';
 COMMENT ON FUNCTION kepler_internal.table_status(regclass) IS 'Internal: rows and bytes of a table';
 
 COMMENT ON FUNCTION kepler.version() IS
-'The version of the loaded library. status() also gives that of the extension''s SQL, which ALTER EXTENSION brings up to it.';
+'The version of the loaded library. status() also shows the version of the extension''s SQL, which ALTER EXTENSION upgrades.';
 
 COMMENT ON FUNCTION kepler.current_workspace_id() IS
-'The workspace that calls and inserts use unless they name one: the setting kepler.workspace_id, or default. It is not looked up. Only a superuser may change the setting directly.';
+'The workspace that calls and inserts use unless they name one: the setting kepler.workspace_id, or default. The function does not check that the workspace exists. Only a superuser may change the setting directly.';
 
 COMMENT ON FUNCTION kepler.cuid() IS
 'A new identifier: 24 lower-case letters and digits, the first a letter (^[a-z][a-z0-9]{23}$).
 Ids are in the order of their making, to the millisecond; within a session each is greater than the one before. An id holds its time (nine base-36 digits, which every reader can decode) and 72 bits of randomness.';
 
 COMMENT ON FUNCTION kepler.jsonb_hash(jsonb) IS
-'128 bits over what a document says. Key order, white space, escapes and the spelling of numbers (1, 1.0, 1e0) do not count; everything else does. The same on every machine and in every version. Not cryptographic. NULL gives NULL.';
+'A hash of 128 bits over the content of a document. Key order, white space, escapes and the spelling of numbers (1, 1.0, 1e0) do not count; everything else does. The hash is the same on every machine and in every version. It is not cryptographic. NULL gives NULL.';
 
 COMMENT ON FUNCTION kepler.record_document(anyelement) IS
-'The data of a record with its enrichment laid over it (top-level members), as jsonb.
+'The data of a record, with the top-level members of its enrichment merged into it, as jsonb.
 record: a row of kepler.records, as in SELECT kepler.record_document(r) FROM kepler.records AS r; it may be any row with the columns data and enrichment.';
 
 COMMENT ON FUNCTION kepler.upsert_records(text, text, text, text, text, text, text, jsonb, text) IS
 'Inserts, updates, soft-deletes or leaves alone the records that a JSON array describes. Returns one row for each element, in the order of the array (ordinal begins at 1).
-records: the text of a JSON array. Without key, each element is an envelope {external_id, data, source_updated_at, deleted}, of which external_id and data are required. With key, each element is a flat document and is itself the data; key names the top-level field that holds its external id, updated_at_key the one that holds the source''s time.
-entity_type, source, connection_id: name the entity, which is made if it is not there.
-merge: replace (new data takes the place of the stored), shallow (its top-level members do), or deep (objects are merged at every level).
-options: {"invalid_characters": "strip"} leaves out what jsonb cannot hold (U+0000, lone surrogates) instead of rejecting the element.
-outcome: inserted, updated, refreshed, restored, deleted, unchanged, stale, superseded, or rejected, the last with error_code and error. An invalid element, and one that the database refuses (a constraint, an index, a trigger or a policy of yours; error_code is the SQLSTATE, or not_written), is rejected by itself; the others land.
+records: the text of a JSON array. Without id_key, each element is an envelope {external_id, data, source_updated_at, deleted}, of which external_id and data are required. With id_key, each element is a flat document and is itself the data. id_key names the top-level field with its external id, updated_at_key the field with the source''s time.
+entity_type, source, connection_id: identify the entity, which is created if it does not exist.
+merge: replace (new data replaces the stored data), shallow (new top-level members replace stored ones), or deep (objects are merged at every level).
+options: {"invalid_characters": "strip"} removes what jsonb cannot hold (U+0000, lone surrogates) instead of rejecting the element.
+outcome: inserted, updated, refreshed, restored, deleted, unchanged, stale, superseded, or rejected with error_code and error. An invalid element is rejected, and so is an element that the database refuses (one of your constraints, indexes, triggers or policies; error_code is the SQLSTATE, or not_written). The others are written.
 Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if records cannot be divided into elements; 54000 if there are more than 4,000,000; 23503 for an unknown workspace or connection; 40001 if records kept vanishing while it ran (run it again); 42501 if row security hides the entity.';
 
 COMMENT ON FUNCTION kepler.upsert_records_summary(text, text, text, text, text, text, text, jsonb, text) IS
@@ -44,11 +44,11 @@ COMMENT ON FUNCTION kepler.upsert_records_summary(text, text, text, text, text, 
 Arguments and errors are those of upsert_records.';
 
 COMMENT ON FUNCTION kepler.upsert_record(text, text, text, text, boolean, text, text, text, jsonb, text) IS
-'Upserts one record, given by its parts, and returns one row. It stands in a select list, for many rows of a table, or in FROM. (f(…)).* calls a function once for each of its columns: write FROM f(…) instead.
+'Upserts one record, given by its parts, and returns one row. Call it in a select list, for many rows of a table, or in FROM. (f(…)).* calls a function once for each of its columns: write FROM f(…) instead.
 data: the text of a JSON object; may be NULL if deleted is true.
-source_updated_at: when the source last changed it, a text, read as in a batch (without an offset it is UTC). An older time than the stored one changes nothing (stale); NULL switches this guard off.
-deleted: true soft-deletes it; where there is no such record, a deleted one is inserted.
-The other arguments are those of upsert_records. A record that is not valid is answered with rejected.
+source_updated_at: when the source last changed the record, a text, read as in a batch (without an offset it is UTC). A time older than the stored one changes nothing (stale); NULL switches this guard off.
+deleted: true soft-deletes the record; an unknown record is inserted as a deleted one.
+The other arguments are those of upsert_records. The outcome of an invalid record is rejected.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace or connection; 40001 if the record kept vanishing (run it again); 42501 if row security hides the entity.';
 
 COMMENT ON FUNCTION kepler.upsert_record(text, text, json, text, boolean, text, text, text, jsonb, text) IS
@@ -61,22 +61,22 @@ COMMENT ON FUNCTION kepler.upsert_record(text, text, text, anyelement, boolean, 
 'The same as upsert_record with a text for source_updated_at, for values of other types: timestamptz, timestamp or date (UTC, whatever the session''s zone is), or a number, a Unix time.';
 
 COMMENT ON FUNCTION kepler.upsert_record(text, text, json, anyelement, boolean, text, text, text, jsonb, text) IS
-'The same as upsert_record with text for data, for values of type json. source_updated_at may be of any type that says a time.';
+'The same as upsert_record with text for data, for values of type json. source_updated_at may be of any type that can hold a time.';
 
 COMMENT ON FUNCTION kepler.upsert_record(text, text, jsonb, anyelement, boolean, text, text, text, jsonb, text) IS
-'The same as upsert_record with text for data, for values of type jsonb. source_updated_at may be of any type that says a time.';
+'The same as upsert_record with text for data, for values of type jsonb. source_updated_at may be of any type that can hold a time.';
 
 COMMENT ON FUNCTION kepler.fold(text) IS
-'The text without regard to case: Unicode''s full case folding, in canonical composition. Two texts differ only in case (or in how an accent is encoded) where it is equal.
-It is the same in every database, locale and version of Postgres, so an index over it survives dump and restore. NULL gives NULL.';
+'Folds the case of a text: Unicode''s full case folding, in canonical composition. Two texts with equal results differ at most in case, or in how an accent is encoded.
+The result is the same in every database, locale and version of Postgres, so an index over it survives dump and restore. NULL gives NULL.';
 
 COMMENT ON FUNCTION kepler.set_entity_options(text, jsonb, text, text, text) IS
-'Finds or makes the entity, sets what upserts of its records do, and returns its id.
-options: {"ignored_paths": ["/fetched_at", …]}, an array of JSON Pointers (RFC 6901) to places that do not count when an upsert compares a record. It replaces the earlier array; without it nothing is set.
+'Finds or creates an entity, sets options for upserts of its records, and returns the entity''s id.
+options: {"ignored_paths": ["/fetched_at", …]}, an array of JSON Pointers (RFC 6901) to places that an upsert ignores when it compares a record. The array replaces the earlier one; without it nothing is set.
 Errors: 55000 before install(); 22004 and 22023 for arguments, unknown options and malformed pointers; 23503 for an unknown workspace or connection.';
 
 COMMENT ON FUNCTION kepler.delete_records(text[], text) IS
-'Soft-deletes records: sets deleted_at, keeps everything else.
+'Soft-deletes records: sets deleted_at and keeps everything else.
 record_ids: values of kepler.records.id. Returns one row for each, in their order; outcome is deleted, unchanged (it was deleted already, or the id came earlier in the array) or not_found.
 What the database refuses (a constraint, an index, a trigger of yours) is rejected with error_code and error; the others are changed.
 Errors: 55000 before install(); 22004 for a NULL argument.';
@@ -94,11 +94,11 @@ What the database refuses (a constraint, an index, a trigger of yours) is reject
 Errors: 55000 before install(); 22004 for a NULL argument.';
 
 COMMENT ON FUNCTION kepler.create_entry_table(text, text, text) IS
-'Makes a table from a structure, in one transaction: takes note of it in kepler.entry_tables, keeps the structure as version 1 in kepler.structures, and creates the table in the schema kepler_data. Returns the table.
-name: what users call the table: at most 128 bytes, unique in the workspace. "Inventory Record" becomes kepler_data.inventory_record_1_entries; the number is unique in the database.
+'Creates a table from a structure, in one transaction: records it in kepler.entry_tables, stores the structure as version 1 in kepler.structures, and creates the table in the schema kepler_data. Returns the table.
+name: the name that users give the table: at most 128 bytes, unique in the workspace. "Inventory Record" becomes kepler_data.inventory_record_1_entries; the number is unique in the database.
 structure: the text of a structure document, {"fields": [{"name", "type", …}], "key", "unique", "indexes", "checks"}, or of a JSON Schema of an object.
-The table belongs to the owner of kepler.entry_tables. Another caller may read and write it; its row security shows it in its own workspace only.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if structure is no JSON; 22023 with all problems of the structure, each with its JSON Pointer, in DETAIL; 23503 for an unknown workspace; 42P07 if the name is taken; 0A000 if Postgres could not keep such a table; 55P03 if the lock on a table that it refers to was not to be had.';
+The table belongs to the owner of kepler.entry_tables. Another caller may read and write it; row security shows its rows only in the workspace of the table.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if structure is no JSON; 22023 with all problems of the structure, each with its JSON Pointer, in DETAIL; 23503 for an unknown workspace; 42P07 if the name is taken; 0A000 if Postgres cannot hold such a table; 55P03 if the lock on a referenced table could not be taken.';
 
 COMMENT ON FUNCTION kepler.create_entry_table(text, json, text) IS
 'The same as create_entry_table with text, for values of type json.';
@@ -107,10 +107,10 @@ COMMENT ON FUNCTION kepler.create_entry_table(text, jsonb, text) IS
 'The same as create_entry_table with text, for values of type jsonb.';
 
 COMMENT ON FUNCTION kepler.plan_entry_table(text, text, text) IS
-'What alter_entry_table would do to reach a structure, or create_entry_table if there is no such table, without doing it. Returns one row for each step, and none if the table is as described.
-structure: as for create_entry_table; a field''s renamed_from tells what it is called now.
-class: instant (only the catalog changes), scan (every row is read), rewrite and convert (every row is written anew: to be allowed), or refused, in which case hazards tells what to do instead. lock: the strongest lock on the table, held to the end of the transaction. est_rows: rows that are read or written. undo: what would take the step back, if anything does.
-Errors: those of create_entry_table, save 42P07 and 55P03.';
+'Shows the steps that alter_entry_table would take to reach a structure, or create_entry_table if the table does not exist, without taking them. Returns one row for each step, and no row if the table matches the structure.
+structure: as for create_entry_table; a field''s renamed_from is its current name.
+class: instant (only the catalog changes), scan (every row is read), rewrite and convert (every row is written again: needs permission), or refused, in which case hazards says what to do instead. lock: the strongest lock on the table, held to the end of the transaction. est_rows: rows that are read or written. undo: how to undo the step, if possible.
+Errors: those of create_entry_table, except 42P07 and 55P03.';
 
 COMMENT ON FUNCTION kepler.plan_entry_table(text, json, text) IS
 'The same as plan_entry_table with text, for values of type json.';
@@ -119,11 +119,11 @@ COMMENT ON FUNCTION kepler.plan_entry_table(text, jsonb, text) IS
 'The same as plan_entry_table with text, for values of type jsonb.';
 
 COMMENT ON FUNCTION kepler.alter_entry_table(text, text, text[], jsonb, text) IS
-'Changes an entry table to a structure, in one transaction, and returns the version that it has then: the present one if nothing is to be done. What users added to the table by hand stays. A field that the structure does not have any more is hidden, with its data: restore_field brings it back.
+'Changes an entry table to match a structure, in one transaction. Returns the new version, or the current one if nothing changes. Columns and rules that users added by hand stay. A field that the structure no longer has is hidden, with its data: restore_field restores it.
 structure: as for plan_entry_table.
 allow: an array of rewrite and convert, the classes of steps that need permission.
-options: {"version": n} refuses unless n is the present version; {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often a lock is tried for.
-Errors: those of plan_entry_table; 42P01 for an unknown table; 0A000 if a step is refused; 55000 if a step needs permission; 23514 if entries stand in the way, with their number and keys in DETAIL; 55P03 if the lock was not to be had; 40001 if the table changed meanwhile (plan again).';
+options: {"version": n} fails unless n is the current version; {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for a lock.
+Errors: those of plan_entry_table; 42P01 for an unknown table; 0A000 if a step is refused; 55000 if a step needs permission; 23514 if entries block the change, with their number and keys in DETAIL; 55P03 if the lock could not be taken; 40001 if the table changed meanwhile (plan again).';
 
 COMMENT ON FUNCTION kepler.alter_entry_table(text, json, text[], jsonb, text) IS
 'The same as alter_entry_table with text, for values of type json.';
@@ -132,12 +132,12 @@ COMMENT ON FUNCTION kepler.alter_entry_table(text, jsonb, text[], jsonb, text) I
 'The same as alter_entry_table with text, for values of type jsonb.';
 
 COMMENT ON FUNCTION kepler.drop_entry_table(text, text) IS
-'Takes an entry table out of use. Its entries and versions are kept until purge_entry_table, under another name of the table, which is returned; its name is free. Its references to other tables sleep until restore_entry_table.
+'Takes an entry table out of use. Its entries and versions are kept until purge_entry_table, in a table with another name, which is returned. The record name is free. Its references to other tables do not hold until restore_entry_table.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 2BP01 if other entry tables refer to it; 55P03 if the lock was not to be had.';
 
 COMMENT ON FUNCTION kepler.restore_entry_table(text, text) IS
-'Brings back the entry table of this name that was dropped last, with its entries and all its rules. Returns the table.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 if none was dropped; 22023 if a table that it refers to is not there; 42P07 if the name is taken; 23514 if its entries refer to others that are gone; 55P03 if the lock was not to be had.';
+'Restores the entry table of this name that was dropped last, with its entries and all its rules. Returns the table.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 if none was dropped; 22023 if a referenced table does not exist; 42P07 if the name is taken; 23514 if its entries refer to deleted entries; 55P03 if the lock could not be taken.';
 
 COMMENT ON FUNCTION kepler.purge_entry_table(text, text[], text) IS
 'Deletes the entry table of this name that was dropped last, with all its entries and versions, for good.
@@ -145,260 +145,261 @@ allow: must hold purge.
 Errors: 55000 before install(), if the table is in use, or if allow does not hold purge; 22004 and 22023 for arguments; 42P01 if there is none; 55P03 if the lock was not to be had.';
 
 COMMENT ON FUNCTION kepler.restore_field(text, text, text) IS
-'Brings back a field that a change hid, with its data and its rules, as far as the fields that they name are there. Returns the new version. Of several hidden fields of one name, the one hidden last.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 42703 if no such field is hidden; 42701 if a field in use has the name; 22023 if the table that it refers to is not there; 23514 if entries do not meet its rules any more; 55P03 if the lock was not to be had.';
+'Restores a hidden field with its data, and with its rules if the fields that they name exist. Returns the new version. Of several hidden fields with one name, it restores the one that was hidden last.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 42703 if no such field is hidden; 42701 if a field in use has the name; 22023 if the referenced table does not exist; 23514 if entries do not meet its rules any more; 55P03 if the lock could not be taken.';
 
 COMMENT ON FUNCTION kepler.purge_field(text, text, text[], text) IS
-'Deletes a hidden field with its data, for good. Of several of one name, the one hidden last.
+'Deletes a hidden field with its data, for good. Of several hidden fields with one name, it deletes the one that was hidden last.
 allow: must hold purge.
 Errors: 55000 before install(), or if allow does not hold purge; 22004 and 22023 for arguments; 42P01 for an unknown table; 42703 if no such field is hidden; 55P03 if the lock was not to be had.';
 
 COMMENT ON FUNCTION kepler.structure_of(regclass) IS
-'The structure document that would make a table like this one, entry table or not. What a structure cannot say is left out, with a warning for each.
-Errors: 55000 before install(); 22004 for a NULL argument; 42809 if the relation is no table.';
+'The structure document that would make a table like this one, entry table or not. Parts that a structure cannot express are left out, with a warning for each.
+Errors: 55000 before install(); 22004 for a NULL argument; 42809 if the relation is not a table.';
 
 COMMENT ON FUNCTION kepler.entry_json_schema(text, text) IS
-'The JSON Schema (2020-12) of an entry of a table, for clients and language models. What JSON Schema cannot say stands under x-kepler; given to plan_entry_table, it is the same structure.
+'The JSON Schema (2020-12) of an entry of a table, for clients and language models. The member x-kepler holds what JSON Schema cannot express. Passed to plan_entry_table, the schema is the same structure.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table.';
 
 COMMENT ON FUNCTION kepler.insert_entries(text, text, text, text) IS
 'Inserts entries into an entry table. Returns one row for each, in the order of the array (ordinal begins at 1).
-name: the record name of the table. entries: the text of a JSON array of objects, whose keys are fields of the table. A field that is left out gets its default; nothing is rounded, cut or guessed, and an unknown field is an error. Whole numbers and decimals may stand in strings; bytes are base64; a time without an offset is UTC. The key, created_at and updated_at may be given (a generated bigint key only with the privilege UPDATE on its sequence, which is then moved on).
+name: the record name of the table. entries: the text of a JSON array of objects, whose keys are fields of the table. A missing field gets its default. Nothing is rounded, truncated or guessed, and an unknown field is an error. Whole numbers and decimals may be written as strings; bytes are base64; a time without an offset is UTC. The key, created_at and updated_at may be given (a generated bigint key only with the privilege UPDATE on its sequence, which is then moved on).
 on_error: reject (any violation fails the call, which names all of them) or skip (the valid entries are written).
 outcome: inserted or rejected, the latter with error_code, error and violations: an array of objects with path (a JSON Pointer into entries), code and message.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if entries cannot be divided into elements; 54000 if there are more than 4,000,000; 42P01 for an unknown table; 23503 for an unknown workspace; with reject the SQLSTATE of the first violation.';
 
 COMMENT ON FUNCTION kepler.upsert_entries(text, text[], text, text, text) IS
 'Inserts, updates or leaves alone entries, and returns one row for each, as insert_entries does.
-key: the fields that find a stored entry: a unique set of the table in any order, or the table''s key alone. Where a field is case_insensitive, case does not count. Every element must have them.
-A field that an element leaves out stays as it is stored; null empties it. What does not differ is not written. Of several elements for one entry the last wins.
+key_fields: the fields that identify a stored entry: a unique set of the table in any order, or the table''s key alone. The case of case_insensitive fields does not count. Every element must have these fields.
+A field that an element leaves out keeps its stored value; null sets it to NULL. An entry that does not change is not written. Of several elements for one entry the last wins.
 outcome: inserted, updated, unchanged, superseded or rejected.
-Errors: those of insert_entries, and 42703 or 42P10 if key is no unique set; 40001 if entries kept vanishing while it ran (run it again).';
+Errors: those of insert_entries, and 42703 or 42P10 if key_fields is not a unique set; 40001 if entries kept vanishing during the call (run it again).';
 
 COMMENT ON FUNCTION kepler.update_entries(text, text, text, text) IS
 'Changes stored entries, and returns one row for each element, as insert_entries does.
-entries: each element has the table''s key, and the fields to change. What does not differ is not written.
+entries: each element has the table''s key, and the fields to change. An entry that does not change is not written.
 outcome: updated, unchanged, not_found, superseded (a later element is for the same entry) or rejected.
 Errors: those of upsert_entries.';
 
 COMMENT ON FUNCTION kepler.delete_entries(text, text[], text) IS
-'Deletes entries: their rows really go. Returns one row for each id, in their order; outcome is deleted, not_found, unchanged (the id came earlier in the array) or rejected (something still refers to the entry, or a trigger objects).
+'Deletes entries for good. Returns one row for each id, in their order; outcome is deleted, not_found, unchanged (the id came earlier in the array) or rejected (another row refers to the entry, or a trigger refuses).
 entry_ids: values of the table''s key, as text.
 Errors: 55000 before install(); 22004 for a NULL argument; 42P01 for an unknown table; 23503 for an unknown workspace.';
 
 COMMENT ON FUNCTION kepler.is_connected(text, text, text) IS
 'Whether a user has an active connection to an external system.
 user_id: a value of kepler.users.id.
-provider: compared with kepler.connections.provider without regard to case.
+provider: compared with kepler.connections.provider, ignoring case.
 Errors: 55000 before install(); 22004 for a NULL argument; 23503 for an unknown user.';
 
 COMMENT ON FUNCTION kepler.required_connections(text, text) IS
 'The external systems that a workflow needs, and whether its user has them. One row for each system, and for each connection that the definition names by its id.
-workflow_id: a value of kepler.workflows.id. A system is needed where the trigger or an action has a member app (or, without one, provider), and where required_providers names it; case does not count. Actions may be nested under a member actions. A member connection_id asks for that very connection.
-connected: whether an active connection of the user serves the need; connection_id and status are those of the best one found. reason, where not: not_connected, inactive, unknown_connection, other_user, other_provider, or no_user (the workflow''s user was deleted). used_by: JSON Pointers to what needs it.
+workflow_id: a value of kepler.workflows.id. A system is needed if the trigger or an action names it in a member app (or, without app, provider), or if required_providers names it; case does not count. Actions may be nested under a member actions. A member connection_id requires that connection.
+connected: whether an active connection of the user meets the need; connection_id and status are those of the best connection found. reason, if it is not met: not_connected, inactive, unknown_connection, other_user, other_provider, or no_user (the workflow''s user was deleted). used_by: JSON Pointers to the places that need the system.
 Errors: 55000 before install(); 22004 for a NULL argument; 23503 for an unknown workflow.';
 
 COMMENT ON FUNCTION kepler.validate_workflow(text, jsonb, jsonb, text[], text) IS
-'What is wrong with the definition of a workflow, all at once, before it is stored: one row for each problem, none if it is well.
-user_id: the user whose connections it would use.
+'Checks the definition of a workflow before it is stored: one row for each problem, no row if it is valid.
+user_id: the user whose connections the workflow would use.
 trigger, actions, required_providers: as in kepler.workflows.
 path: a JSON Pointer into {trigger, actions, required_providers}. code: not_an_object, not_an_array, no_actions, too_deep, invalid_app, invalid_connection_id, or a reason of required_connections. problem: the same for people.
 Errors: 55000 before install(); 22004 for a NULL argument; 23503 for an unknown user.';
 
 COMMENT ON FUNCTION kepler.start_execution(text, text, interval, jsonb, text) IS
-'Starts a run of a workflow, or finds the one that the same key has started. Returns one row.
+'Starts a run of a workflow, or finds the run that the same key has started. Returns one row.
 workflow_id: a value of kepler.workflows.id. Overdue runs of this workflow become ABANDONED first.
-idempotency_key: the caller''s name for this run. There is one run for a key and workflow, whatever became of it; sessions that start it at once make one. NULL: each call is a run.
-timeout: how long the run may be silent before it counts as abandoned; an hour by default, at most 366 days.
+idempotency_key: the caller''s name for this run. A workflow has one run for a key, whatever the state of that run; sessions that start the same key at once make one run. NULL: each call makes a run.
+timeout: how long the run may go without extend_execution before it is overdue; an hour by default, at most 366 days.
 metadata: a JSON object to keep with the run.
-outcome: started, with the token that heartbeat, steps and finish ask for; or existing, without it: the token is given out once, and only its hash is stored.
+outcome: started, with the token that extend_execution, add_execution_steps and finish_execution need; or duplicate, without a token: the token is given out once, and only its hash is stored.
 Errors: 55000 before install(), and for a workflow that is inactive or has no user; 22004 and 22023 for arguments; 23503 for an unknown workflow; 40001 if runs with the key kept vanishing (run it again).';
 
 COMMENT ON FUNCTION kepler.extend_execution(text, text, interval, text) IS
-'Says that a run is alive: its deadline becomes now plus the timeout. Returns the new deadline, or NULL if the run is lost: it has ended, was abandoned or deleted, or the token is not its own.
-timeout: another one for this time; the run''s own by default.
+'Extends a run: its deadline becomes now plus the timeout. Returns the new deadline, or NULL if the run is lost: it has ended, was abandoned or deleted, or the token is not the run''s.
+timeout: the timeout for this call; the run''s own by default.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler_internal.finish_execution(text, text, text, jsonb, text, text) IS 'Internal: kepler.finish_execution';
 COMMENT ON FUNCTION kepler.finish_execution(text, text, text, jsonb, text, text) IS
-'Ends a run, once. Returns what became of the report: finished; duplicate (the same report again); stale (the run has ended otherwise or was abandoned, or the token is not its own; the outcome stays); or not_found.
+'Ends a run, once. outcome: finished; duplicate (the same report again); stale (the run has ended in another way or was abandoned, or the token is not the run''s; the stored result stays); or not_found.
 status: SUCCESS or FAILURE.
 results: any JSON.
-error: a message or a log. A text holds no NUL: write it as an escape.
-A run beyond its deadline that nobody has abandoned yet can still finish. What comes after the abandonment is kept in late_finish, the first time.
+error: a message or a log. Text cannot hold NUL: write it as an escape.
+A run beyond its deadline that nobody has abandoned yet can still finish. The first report after an abandonment is kept in late_finish.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.abandon_executions(integer, text) IS
-'Makes runs that are beyond their deadline ABANDONED, and returns them, the longest overdue first.
-max_rows: at most so many. Runs whose row another session holds are skipped, and so are, with a warning, those that the database refuses to write.
+'Sets runs beyond their deadline to ABANDONED and returns them, the longest overdue first.
+max_rows: the most runs to abandon. Runs whose row another session has locked are skipped. Runs that the database refuses to write are skipped with a warning.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.add_execution_steps(text, text, text, text) IS
 'Logs steps of a run. Returns one row for each element, in their order.
-steps: the text of a JSON array of objects {name, number, status, input, output, error, started_at, ended_at}, of which name is required. Without a number a step follows the last; status is SUCCESS unless it is RUNNING, FAILURE or SKIPPED. The number of a step that is still RUNNING changes that step.
-outcome: inserted, updated, unchanged, rejected (with error_code, which is an SQLSTATE where the database itself refuses the step, and error; the others land), stale (the run has ended, or the token is not its own) or not_found.
-error may be any JSON: what is no string is stored as its JSON text, and characters that cannot be stored are stored as escapes, which the answer says in error.
+steps: the text of a JSON array of objects {name, number, status, input, output, error, started_at, ended_at}, of which name is required. A step without a number gets the next one. status is SUCCESS (the default), RUNNING, FAILURE or SKIPPED. The number of a step that is still RUNNING changes that step.
+outcome: inserted, updated, unchanged, rejected (with error_code, an SQLSTATE if the database itself refuses the step, error and violations; the others are written), stale (the run has ended, or the token is not the run''s) or not_found.
+error may be any JSON: a value that is not a string is stored as its JSON text. Characters that cannot be stored are stored as escapes, and the answer says so in error.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if steps cannot be divided into elements.';
 
 COMMENT ON FUNCTION kepler.execution_report(text, timestamptz, timestamptz, text) IS
-'How workflows fare: a row for each, by name, those without a run included. It changes nothing.
+'Reports how workflows perform: one row for each workflow, by name, also for workflows without a run. It changes nothing.
 workflow_id: one workflow; NULL for all.
 since, until: runs that started at since or later, and before until.
-runs is the sum of running, overdue (running beyond the deadline), succeeded, failed and abandoned. success_rate: succeeded of those that have ended, from 0 to 1, NULL where none has. p50_duration, p95_duration: of those that succeeded or failed.
+runs is the sum of running, overdue (running beyond the deadline), succeeded, failed and abandoned. success_rate: the share of successes among ended runs, from 0 to 1, NULL if none has ended. p50_duration, p95_duration: of runs that succeeded or failed.
 Errors: 55000 before install(); 22004 for a NULL workspace; 23503 for an unknown workflow.';
 
 COMMENT ON FUNCTION kepler.execution_transitions() IS
-'The changes of kepler.executions.status that are legal, for functions and for direct SQL, and what makes them.';
+'The legal changes of kepler.executions.status, for functions and for direct SQL, and what causes them.';
 
 COMMENT ON FUNCTION kepler_internal.require_arguments(text[], text[]) IS
-'Private: fails with 22004 for the first argument that is NULL.';
+'Internal: fails with 22004 for the first argument that is NULL.';
 COMMENT ON FUNCTION kepler_internal.require_user(text, text) IS
-'Private: fails with 23503 if the user is not there.';
+'Internal: fails with 23503 if the user is not there.';
 COMMENT ON FUNCTION kepler_internal.require_workflow(text, text) IS
-'Private: the status of a workflow; fails with 23503 if it is not there.';
+'Internal: the status of a workflow; fails with 23503 if it is not there.';
 COMMENT ON FUNCTION kepler_internal.workflow_steps(jsonb, jsonb) IS
-'Private: trigger and actions of a definition, with their paths.';
+'Internal: trigger and actions of a definition, with their paths.';
 COMMENT ON FUNCTION kepler_internal.required_connections(text, jsonb, jsonb, text[], text) IS
-'Private: what required_connections and validate_workflow share.';
+'Internal: what required_connections and validate_workflow share.';
 COMMENT ON FUNCTION kepler_internal.guard_execution() IS
-'Private: refuses direct SQL that would falsify an execution.';
+'Trigger: refuses direct SQL that would falsify an execution.';
 COMMENT ON FUNCTION kepler_internal.guard_execution_step() IS
-'Private: refuses direct SQL that would falsify a step.';
+'Trigger: refuses direct SQL that would falsify a step.';
 COMMENT ON FUNCTION kepler_internal.execution_token_hash(text) IS
-'Private: what is stored of a token.';
+'Internal: what is stored of a token.';
 COMMENT ON FUNCTION kepler_internal.check_timeout(interval) IS
-'Private: fails with 22023 for a timeout that is none.';
+'Internal: fails with 22023 for a timeout that is none.';
 COMMENT ON FUNCTION kepler_internal.abandon_overdue(text, integer, text) IS
-'Private: what abandon_executions and start_execution share.';
+'Internal: what abandon_executions and start_execution share.';
 COMMENT ON FUNCTION kepler_internal.execution_steps_given(text) IS
 'Internal: what each element of add_execution_steps says, or what is wrong with it.';
 COMMENT ON FUNCTION kepler_internal.is_about_session(text) IS
-'Private: whether an SQLSTATE is about the session or the server, and not about what is written.';
+'Internal: whether an SQLSTATE is about the session or the server, and not about what is written.';
 COMMENT ON FUNCTION kepler_internal.execution_report(text, timestamptz, timestamptz, text) IS
-'Private: execution_report, whose columns bear the names of its arguments.';
+'Internal: execution_report, whose columns bear the names of its arguments.';
 COMMENT ON FUNCTION kepler_internal.latest_schema_version() IS
-'Private: the newest schema version that the library knows.';
+'Internal: the newest schema version that the library knows.';
 COMMENT ON FUNCTION kepler_internal.require_tables() IS
-'Private: fails with 55000 and a hint before install().';
+'Internal: fails with 55000 and a hint before install().';
 COMMENT ON FUNCTION kepler_internal.touch_changed_record() IS
-'Private: moves updated_at on a direct update of a record that changes anything.';
+'Trigger: moves updated_at on a direct update of a record that changes anything.';
 COMMENT ON FUNCTION kepler_internal.reset_enrichment() IS
-'Private: sends a record whose content has changed back to enrichment.';
+'Trigger: sends a record whose content has changed back to enrichment.';
 COMMENT ON FUNCTION kepler_internal.touch_updated_at() IS
-'Private: moves updated_at on a direct update.';
+'Trigger: moves updated_at on a direct update.';
 COMMENT ON FUNCTION kepler_internal.refuse_workspace_change() IS
-'Private: refuses to move a row to another workspace.';
+'Trigger: refuses to move a row to another workspace.';
 COMMENT ON FUNCTION kepler_internal.refuse_secret() IS
-'Private: refuses a secret_ref that is no reference, without showing it.';
+'Trigger: refuses a secret_ref that is no reference, without showing it.';
 COMMENT ON FUNCTION kepler_internal.create_entry_table(text, text, text) IS
-'Private: what the forms of create_entry_table share.';
+'Internal: what the forms of create_entry_table share.';
 COMMENT ON FUNCTION kepler_internal.drop_entry_table(text, text) IS
-'Private: drop_entry_table, with the table''s number for a result.';
+'Internal: drop_entry_table, with the table''s number for a result.';
 COMMENT ON FUNCTION kepler_internal.restore_entry_table(text, text) IS
-'Private: restore_entry_table, with the table''s number for a result.';
+'Internal: restore_entry_table, with the table''s number for a result.';
 COMMENT ON FUNCTION kepler_internal.entry_json_schema(text, text) IS
-'Private: json_schema as text.';
+'Internal: json_schema as text.';
 COMMENT ON FUNCTION kepler_internal.dependents(oid) IS
 'Internal: what rests on a table or its columns.';
 COMMENT ON FUNCTION kepler_internal.foreign_table(text, text[], oid) IS
-'Private: finds a table that does not belong to the workspace, for callers without the rights of the owner.';
+'Internal: finds a table that does not belong to the workspace, for callers without the rights of the owner.';
 COMMENT ON FUNCTION kepler_internal.lock_relations(regclass[], text[], integer, integer) IS
-'Private: locks relations, each in its mode, in short attempts with pauses between.';
+'Internal: locks relations, each in its mode, in short attempts with pauses between.';
 COMMENT ON FUNCTION kepler_internal.rows_in_the_way(text, boolean) IS
-'Private: counts the rows of a query, and gives the keys of some.';
+'Internal: counts the rows of a query, and gives the keys of some.';
 COMMENT ON FUNCTION kepler_internal.table_facts(regclass) IS
-'Private: what the catalog says of a table, as one object.';
+'Internal: what the catalog says of a table, as one object.';
 
 COMMENT ON FUNCTION kepler.json_update(jsonb, jsonb) IS
-'The document after update operations, all or none of them. NULL for a document that is NULL. The document as it is where nothing changes.
-operations: {"$set": {"result.org1": {"ok": true}}, "$inc": {"count": 1}}, where dots divide the keys of a path; or, for keys that hold dots, begin with $ or are empty, [{"op": "$set", "path": ["org.1", "ok"], "value": true}]. No path may be the same as another or lead through it.
+'Applies update operations to a document, all or none of them, and returns the result. A NULL document gives NULL. Operations that change nothing return the document as it is.
+operations: {"$set": {"result.org1": {"ok": true}}, "$inc": {"count": 1}}, where dots separate the keys of a path; or, for keys that contain dots, begin with $ or are empty, [{"op": "$set", "path": ["org.1", "ok"], "value": true}]. No path may equal another or lead through it.
 Operators, as in MongoDB: $set, $unset, $inc, $mul, $min, $max, $bit, $rename, $push (with $each, $position, $sort, $slice), $pop, $addToSet (with $each), $pull (a value, or a condition as json_matches has it), $pullAll, $setOnInsert, which does nothing here, and $currentDate, which needs the clock of update_document and upsert_document. Missing parents become objects; numbers are exact.
-Errors: 22004 if operations is NULL; 22023 if it is not valid, with every problem. Where an operation does not fit the document: 2203C for a scalar in the way, 22033 for an element that an array cannot have, 22036, 22039 and 42804 for a value of the wrong kind, 22003 for a number out of range. 54000 for a document that would be too large.';
+Errors: 22004 if operations is NULL; 22023 if it is not valid, with every problem. If an operation does not fit the document: 2203C for a scalar that blocks a path, 22033 for an element that an array cannot have, 22036, 22039 and 42804 for a value of the wrong kind, 22003 for a number out of range. 54000 for a document that would be too large.';
 
 COMMENT ON FUNCTION kepler.update_document(regclass, jsonb, text, jsonb, jsonb) IS
-'Applies operations (see json_update) to the document in one row, in one UPDATE from the version that it has locked: of concurrent calls none is lost. Returns one row, with the document as it is then.
+'Applies operations (see json_update) to the document in one row. One UPDATE computes the new document from the row version that it has locked, so no concurrent call is lost. Returns one row, with the resulting document.
 relation, column_name: the table, and its column of type jsonb. key: a JSON object of columns and values; the columns must be a primary key or a unique constraint.
-options: {"revision_column": "version"} adds 1 to that column with each change; "expected_revision": 3 beside it makes another revision an error.
-Outcomes: updated; unchanged (the document is so already, and nothing was written); not_found (there is no such row; document is NULL).
-Errors: those of json_update; 22004 if an argument, or the document, is NULL; 22023 for key and options; 42P10 if the key is not unique; 42703 for the columns; 40001 for another revision than expected, with the one found, and for a row that kept changing.';
+options: {"revision_column": "version"} adds 1 to that column with each change; with "expected_revision": 3 beside it, another revision is an error.
+Outcomes: updated; unchanged (the operations change nothing, and nothing was written); not_found (the row does not exist; document is NULL).
+Errors: those of json_update; 22004 if an argument, or the document, is NULL; 22023 for key and options; 42P10 if the key is not unique; 42703 for the columns; 40001 for another revision than expected, with the revision found, and for a row that kept changing.';
 
 COMMENT ON FUNCTION kepler.upsert_document(regclass, jsonb, text, jsonb, jsonb, jsonb) IS
-'Does what update_document does, and makes the row where it is not there: from the key and from what the operations, $setOnInsert included, make of an empty object. A document that is NULL counts as empty.
-new_row: a JSON object of columns and values that a new row gets beside its key and its document, read as the columns'' types read them; null is NULL. A row that is there keeps its own.
-options: as for update_document. With revision_column a new row has revision 1; an expected_revision of 0 expects that there is no row.
+'Does what update_document does, and inserts a missing row. The new row has the key, and the document that the operations, $setOnInsert included, make of an empty object. A NULL document counts as empty.
+new_row: a JSON object of further columns and values for a new row, read as the columns'' types read them; null is NULL. An existing row keeps its values.
+options: as for update_document. With revision_column a new row has revision 1; an expected_revision of 0 expects that the row does not exist.
 The other arguments are those of update_document.
 Outcomes: inserted, updated, unchanged.
 Errors: those of update_document.';
 
 COMMENT ON FUNCTION kepler.json_matches(jsonb, jsonb) IS
-'Whether a document meets a filter. Never NULL: a document that is NULL meets none.
-filter: {"topic": "x", "year": {"$gte": 2020}, "$or": [...]}, all of which must hold; dots divide the keys of a path. Or, for keys that hold dots or begin with $, [{"op": "$gte", "path": ["site.year"], "value": 2020}].
-Operators, as in MongoDB: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $regex (with $options; the syntax of the Rust crate regex), $elemMatch, $all, $size, $contains (what @> of jsonb says) and $not beside a path; $and, $or, $nor and $not around filters. Values of another type have no order; a missing value counts as null, so $ne and $nin hold; of an array each element is a value too.
+'Whether a document matches a filter. Never NULL: a NULL document matches no filter.
+filter: {"topic": "x", "year": {"$gte": 2020}, "$or": [...]}, all of which must hold; dots separate the keys of a path. Or, for keys that contain dots or begin with $, [{"op": "$gte", "path": ["site.year"], "value": 2020}].
+Operators, as in MongoDB: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $regex (with $options; the syntax of the Rust crate regex), $elemMatch, $all, $size, $contains (as @> of jsonb) and $not beside a path; $and, $or, $nor and $not around filters. Values of different types have no order. A missing value counts as null, so $ne and $nin hold. Each element of an array counts as a value too.
 Errors: 22004 if filter is NULL; 22023 if it is not valid, with every problem.';
 
 COMMENT ON FUNCTION kepler_internal.filter_condition(text, text, integer) IS
-'Private: a filter as a condition in SQL on a column, and the values of its parameters, all of type text.';
+'Internal: a filter as a condition in SQL on a column, and the values of its parameters, all of type text.';
 COMMENT ON FUNCTION kepler_internal.json_update_changes(jsonb, jsonb) IS
-'Private: whether json_update would give another document.';
+'Internal: whether json_update would give another document.';
 
 COMMENT ON FUNCTION kepler.enrichment_transitions() IS
-'The legal changes of records.enrichment_status. Any other, by whatever means, fails with 23514.';
+'The legal changes of records.enrichment_status. Every other change, also by direct SQL, fails with 23514.';
 
 COMMENT ON FUNCTION kepler.set_enrichment_policy(text, integer, interval, interval, interval, boolean, boolean, boolean, text) IS
-'Lets workers enrich the records of a type, or changes how. Queues those that are there and UNAPPLIED, and returns how many; from then on upserts and direct SQL queue what is new or changed. What is not given stays as it is.
-max_attempts (5 at first): after so many attempts that failed or expired a record is FAILED. lease (5 minutes): how long a claim holds without a heartbeat.
+'Lets workers enrich the records of a type, or changes the policy of a type. Queues the UNAPPLIED records of the type and returns their number. From then on upserts and direct SQL queue new and changed records. Settings that are not given keep their values.
+max_attempts (initially 5): the number of failed or expired attempts after which a record is FAILED. lease (5 minutes): how long a claim lasts without extend_lease.
 backoff_base (10 seconds), backoff_cap (1 hour): an attempt waits for between half and all of base * 2^(attempts - 1), at most cap.
-clear_on_change (false): changed content empties records.enrichment at once, instead of keeping what was found until the new result.
-fair (false): claims take turns between entities. notify (false): upserts that queue something notify the channel kepler_enrichment, once a call.
+clear_on_change (false): changed content empties records.enrichment at once, instead of keeping the old result until the new one.
+fair (false): claims take turns between entities. notify (false): an upsert that queues something notifies the channel kepler_enrichment, once a call.
 Waits for transactions that write records of the type. Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace.';
 
 COMMENT ON FUNCTION kepler.drop_enrichment_policy(text, text) IS
-'Ends the enrichment of a type: its records leave the queue, PENDING ones are UNAPPLIED, workers that hold some are stale. What was found stays. Returns false if there was no policy.
+'Ends the enrichment of a type: its records leave the queue, PENDING records become UNAPPLIED, and results of workers that hold some are stale. Stored results stay. Returns false if there was no policy.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.claim_records(text, text, integer, interval, jsonb, text) IS
-'Claims up to max_rows (at most 10,000) records of a type for a worker, the oldest first, under one lease; they are PENDING. Takes back what expired leases hold. Waits for nobody: what is locked is left to others. No rows if nothing is ready (see next_claim_at).
-A record that the database refuses to mark (a CHECK, a trigger, a unique index) waits longer each time, and kepler.failed_enrichments says why; the call warns of it and goes on with others.
-worker: a name, for people to read. lease: how long it holds without a heartbeat; the policy''s if NULL.
+'Claims up to max_rows (at most 10,000) records of a type for a worker, the oldest first, under one lease, and sets them to PENDING. It first takes back the records of expired leases. It waits for nobody: locked records are left to other claims. It returns no rows if nothing is ready (see next_claim_at).
+A record that the database refuses to mark (a CHECK, a trigger, a unique index) waits longer each time, and kepler.failed_enrichments says why; the call warns of it and continues with others.
+worker: a name, for people to read. lease: how long the lease lasts without extend_lease; the policy''s if NULL.
 options: {"fair": false} takes the oldest first in spite of a fair policy.
 lease_id is the same in all rows, and greater than that of every earlier claim. attempt begins at 1 for each content.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
 
 COMMENT ON FUNCTION kepler.extend_lease(bigint, interval, text) IS
-'Extends a lease to the given interval from now, or to that of the claim; never shortens it. Returns when it ends now, or NULL: it is lost, and the worker can stop.
+'Extends a lease to the given interval from now, or by default to the interval of the claim; never shortens it. Returns the new end, or NULL if the lease is lost and the worker can stop.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.settle_records(bigint, text, text) IS
-'Takes what a worker has to say about records of its lease, and returns one row for each element, in their order. What is not settled stays leased; the lease goes with its last record.
-results: the text of a JSON array of {record_id, action, result, error, retryable, retry_in}. outcome is complete (the default; the members of result are laid over records.enrichment), fail (with error; tried again unless retryable is false or this was the last attempt) or release (given back; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
-outcome in the answer: applied, retry, failed, released, duplicate (this lease has settled it before), stale (the lease is lost, or does not hold the record: nothing changes), superseded (its content changed since the claim: the result is dropped, the record queued again), gone (deleted or archived), not_found (there is no such record) or rejected, with error_code and error: the element cannot be understood, or the database refuses to write it (error_code is then the SQLSTATE). The record of what is rejected stays leased: fail it, or its attempt expires.
-error of fail may be any JSON: what is no string is stored as its JSON text, and characters that cannot be stored are stored as escapes, which the answer says in error.
+'Settles records of a lease, and returns one row for each element, in their order. Records that are not settled stay leased; the lease is deleted with its last record.
+results: the text of a JSON array of {record_id, action, result, error, retryable, retry_in}. action is complete (the default; the members of result are merged into records.enrichment), fail (with error; the record is tried again unless retryable is false or this was the last attempt) or release (the record returns to the queue; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
+outcome: applied, retried, failed, released, duplicate (this lease has settled the record before), stale (the lease is lost, or does not hold the record: nothing changes), superseded (the content changed since the claim: the result is dropped, the record queued again), gone (deleted or archived), not_found (there is no such record) or rejected, with error_code, error and violations: the element is not valid, or the database refuses to write it (error_code is then the SQLSTATE). The record of a rejected element stays leased: fail it, or its attempt expires.
+The error of a failure may be any JSON: a value that is not a string is stored as its JSON text. Characters that cannot be stored are stored as escapes, and the answer says so in error.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if results cannot be divided into elements.';
 
 COMMENT ON FUNCTION kepler.complete_records(bigint, text[], jsonb[], text) IS
-'Completes records of a lease. results: NULL, or an element for each record, a JSON object or NULL, which is laid over records.enrichment. Answers as settle_records does.
+'Completes records of a lease. results: NULL, or an element for each record, a JSON object or NULL, which is merged into records.enrichment. Outcomes are those of settle_records.
 Errors: those of settle_records, and 22023 if the arrays differ in length.';
 
 COMMENT ON FUNCTION kepler.fail_records(bigint, text[], text, boolean, interval, text) IS
-'Fails records of a lease, for one reason. retryable: whether they are tried again, as long as attempts are left. retry_in: when; by the backoff if NULL. Answers and errors are those of settle_records.';
+'Fails records of a lease, for one reason. retryable: whether they are tried again, as long as attempts are left. retry_in: after how long; by the backoff if NULL. Outcomes and errors are those of settle_records.';
 
 COMMENT ON FUNCTION kepler.release_records(bigint, text[], interval, text) IS
-'Gives records of a lease back, all of them if record_ids is NULL; the attempt does not count. retry_in: when they are ready again; at once if NULL. Answers and errors are those of settle_records.';
+'Returns records of a lease to the queue, all of them if record_ids is NULL; the attempt does not count. retry_in: after how long they are ready again; at once if NULL. Outcomes and errors are those of settle_records.';
 
-COMMENT ON FUNCTION kepler.requeue_records(text[], text, text, integer, text) IS
+COMMENT ON FUNCTION kepler.requeue_records(text[], text, text, jsonb, integer, text) IS
 'Queues records anew that are FAILED or APPLIED, with all attempts before them. Either record_ids, with a row for each, or an entity_type, with a row for each that was requeued or rejected: up to max_rows are requeued that have enrichment_status, those that changed longest ago first.
-outcome: requeued, unchanged (UNAPPLIED or PENDING, or named before), gone (deleted or archived), not_found or rejected (the database refuses to write it: error_code is the SQLSTATE).
+filter: only records whose data meets it, as in json_matches; with an entity_type records are read until max_rows meet it.
+outcome: requeued, unchanged (UNAPPLIED or PENDING, named before, or its data does not meet the filter), gone (deleted or archived), not_found or rejected (the database refuses to write it: error_code is the SQLSTATE).
 Errors: 55000 before install(); 22023 for arguments; 42704 if the type has no policy.';
 
 COMMENT ON FUNCTION kepler.next_claim_at(text, text) IS
-'When a claim is next likely to find something: the earliest time of what is ready or waits, or when the next lease ends. A time that is over means now; while all that is ready is in the hands of others, it is a second from now. NULL: nothing is queued or leased.
+'When a claim is next likely to find something: the earliest time at which a queued record is ready or a lease ends. A time in the past means now. While other sessions hold all ready records, the answer is a second from now. NULL: nothing is queued or leased.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
 
 COMMENT ON FUNCTION kepler_internal.is_direct() IS 'Internal: whether a change of a record comes from direct SQL, and not from Kepler''s own statements';
 COMMENT ON FUNCTION kepler_internal.require_name(text, text) IS 'Internal: checks an argument that names something';
 COMMENT ON FUNCTION kepler_internal.require_ids(text, text[]) IS 'Internal: checks an argument that holds ids';
 COMMENT ON FUNCTION kepler_internal.unlease_record() IS
-'Private: takes the lease from a record that is not PENDING any more.';
+'Internal: takes the lease from a record that is not PENDING any more.';
 COMMENT ON FUNCTION kepler_internal.refuse_transition() IS 'Trigger: refuses a change of enrichment_status that is not legal';
 COMMENT ON FUNCTION kepler_internal.queue_changed_record() IS 'Trigger: keeps the queue under direct SQL';
 COMMENT ON FUNCTION kepler_internal.dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';
@@ -413,105 +414,105 @@ COMMENT ON FUNCTION kepler_internal.keep_lease_records() IS 'Trigger: refuses to
 COMMENT ON FUNCTION kepler_internal.refuse_truncate() IS 'Trigger: refuses TRUNCATE of what keeps the queue';
 
 COMMENT ON FUNCTION kepler.create_embedding_space(text, integer, text, text) IS
-'Makes an embedding space: tables kepler_data.<name>_embeddings and <name>_message_embeddings for embeddings of memories and of messages by one model. Spaces live side by side; the oldest is the one that workspaces search until they activate another (activate_embedding_space). Returns the table for memories.
-name: up to 44 of a to z, 0 to 9 and _. dimensions: of each embedding, up to 16,000. model: what makes them. metric: cosine, inner_product or l2.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 42710 if there is such a space; 42P07 if a table of its name is there; 42501 for roles that may not create tables in kepler_data.';
+'Creates an embedding space: the tables kepler_data.<name>_embeddings and <name>_message_embeddings for the embeddings of memories and messages by one model. Spaces exist side by side. Workspaces search the oldest space until they activate another (activate_embedding_space). Returns the table for memories.
+name: up to 44 characters a to z, 0 to 9 and _. dimensions: of each embedding, up to 16,000. model: the model that makes the embeddings. metric: cosine, inner_product or l2.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42710 if the space exists; 42P07 if a table with its name exists; 42501 for roles that may not create tables in kepler_data.';
 COMMENT ON FUNCTION kepler.remember(text, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text) IS
-'Remembers one thing, and returns its memory_id and the action: added, duplicate, merged or superseded.
-embedding: of the content, by the model of the space; NULL leaves it to pending_memory_embeddings. space: by default the one that the workspace searches.
-user_id: whom it is about; NULL: the workspace''s own. context_type: preference, reasoning, pattern, fact or a word of yours. metadata: a JSON object for filters. relevance_score: how important it is, from 0 to 1.
-valid_from: true since when (now if NULL). expires_at: when it is to be forgotten. supersedes: the memory_id whose place it takes, of the same user; that one ends, and is found with as_of.
-dedupe: true looks for what is remembered already of the same user and context_type. The same content is a duplicate; one whose embedding points the same way (cosine from 0.97), with the same words in the same order but for case and punctuation, is merged. The older content stays; the metadata, the greater relevance_score, the earlier valid_from and the later expires_at of the new are kept, and the embedding where there was none.
+'Stores one memory, and returns its memory_id and the outcome: inserted, duplicate or merged.
+embedding: of the content, by the model of the space; NULL leaves the embedding to pending_memory_embeddings. space: by default the space that the workspace searches.
+user_id: the user of the memory; NULL: it belongs to the workspace and no user. context_type: preference, reasoning, pattern, fact or a word of yours. metadata: a JSON object for filters. relevance_score: the importance, from 0 to 1.
+valid_from: since when the memory is true (now if NULL). expires_at: from when searches do not find it. supersedes: the memory_id of a memory of the same user whose place it takes; that memory ends, and is found with as_of.
+dedupe: true looks for the same memory of the same user and context_type. The same content is a duplicate. A near duplicate is merged: its embedding has a cosine of at least 0.97, and it has the same words in the same order, ignoring case and punctuation. A merge keeps the older content, adds the new metadata, keeps the greater relevance_score, the earlier valid_from and the later expires_at, and takes the new embedding if there was none.
 Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 42704 for the space; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.remember(jsonb, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text) IS
 'The same as remember with text, for content that is a JSON object or array: its format is JSON.';
 COMMENT ON FUNCTION kepler.remember_many(text, boolean, text, text) IS
-'Remembers the elements of a JSON array, and returns a row for each, in their order: memory_id, action (added, duplicate, merged, superseded or rejected), and for what is rejected error_code (of the first thing that is wrong, or the SQLSTATE where a constraint or trigger refuses it) and error. The others land.
-memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset.
+'Stores the elements of a JSON array as memories, and returns a row for each, in their order: memory_id, outcome (inserted, duplicate, merged or rejected), and for a rejected element error_code (of its first fault, or the SQLSTATE if a constraint or trigger refuses it), error (all faults) and violations (the same for programs: an array of {path, code, message}). The others are written.
+memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes}. content is a string, or an object or array, which is stored as JSON; embedding is an array of numbers; times are read as in docs/times.md.
 dedupe, space: as in remember. An element can repeat an earlier one of its batch.
 Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if memories cannot be divided into elements; 42704 for the space; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.search_memories(vector, integer, text, text, text[], jsonb, double precision, timestamptz, jsonb, double precision, boolean, text, text) IS
-'Finds memories by meaning, words and time, best first. If so many meet the conditions max_rows rows come back, whatever the conditions are; exhausted is true where there are fewer.
-embedding: of the question, by the model of the space. query_text: its words, any of which counts, up to 100,000 bytes; what either finds is united (reciprocal rank fusion). One of the two is needed.
-max_rows: from 1 to 10,000. user_id: * is everybody''s in the workspace, NULL those of no user. context_types: any of these. filter: a condition on metadata, as in json_matches. min_similarity: leaves out what is less similar; not what has no embedding and was found by its words.
-as_of: what held at this time; now if NULL. What has expired or was superseded is not found.
-weights: {"similarity": 0.7, "importance": 0.15, "recency": 0.1, "frequency": 0.05}; what is not named does not count, and with similarity alone the order is that of the distance. Otherwise the score orders the four times as many, but at least 40, that are most similar. Each part is from 0 to 1; in a search for words the fused rank takes the place of similarity.
-diversity: from 0 to 1, how unlike each other results are to be (maximal marginal relevance; up to 200 rows); equal ones come again only where there are no others. It and min_similarity need an embedding. touch: whether the access is noted.
+'Finds memories by meaning, words and time, best first. It returns max_rows rows if that many memories meet the conditions, whatever the conditions are; exhausted is true if there are fewer.
+embedding: of the question, by the model of the space. query_text: words, any of which counts, up to 100,000 bytes. The hits of both are combined (reciprocal rank fusion). One of the two is required.
+max_rows: from 1 to 10,000. user_id: * means everybody in the workspace, NULL memories of no user. context_types: any of these. filter: a condition on metadata, as in json_matches. min_similarity: leaves out memories that are less similar, except word hits without an embedding.
+as_of: searches the memories that were valid at this time; now if NULL. Expired and superseded memories are not found.
+weights: {"similarity": 0.7, "importance": 0.15, "recency": 0.1, "frequency": 0.05}; parts that are not named do not count, and with similarity alone the order is that of the distance. Otherwise the score orders the most similar memories: four times as many as max_rows, and at least 40. Each part is from 0 to 1; in a search for words the fused rank takes the place of similarity.
+diversity: from 0 to 1, how much results should differ from each other (maximal marginal relevance; up to 200 rows); equal results are repeated only if there are no others. diversity and min_similarity need an embedding. touch: whether the access is noted.
 space: by default the one that the workspace searches.
 similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_wide, exact_after_index or text.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.search_messages(vector, integer, text, text, text, text[], text[], jsonb, timestamptz, timestamptz, double precision, integer, text, text) IS
-'Finds messages of conversations by meaning, words and time, best first, with those around them. If so many meet the conditions max_rows hits come back, whatever the conditions are; exhausted is true where there are fewer.
-embedding: of the question, by the model of the space. query_text: its words, any of which counts; what either finds is united (reciprocal rank fusion). One of the two is needed. By meaning only messages are found that have an embedding (set_message_embeddings).
-max_rows: hits, from 1 to 10,000; with expand to 1,000. user_id: whose conversations: * is everybody''s in the workspace, NULL those of no user. conversation_id: * is any. kinds: conversations of any of these. roles: system, user, assistant, tool. filter: a condition on metadata of messages, as in json_matches. sent_from, sent_before: sent at or after the one, and before the other. min_similarity: leaves out what is less similar; not what has no embedding and was found by its words.
-expand: so many messages (up to 100) before and after each hit in its conversation, whatever the conditions say of them. Neighbourhoods that overlap or touch are one passage, and no message comes twice.
-space: by default the one that the workspace searches.
-Rows: the passage with the best hit first, each in the order of its conversation. Without expand each hit is a passage. is_hit: false for a neighbour, which has no score, similarity and ranks. hit: the place of the hit, 1 for the best; of a neighbour, that of the hit it stands nearest to.
+'Finds messages of conversations by meaning, words and time, best first, with their neighbours. It returns max_rows hits if that many messages meet the conditions, whatever the conditions are; exhausted is true if there are fewer.
+embedding: of the question, by the model of the space. query_text: words, any of which counts. The hits of both are combined (reciprocal rank fusion). One of the two is required. Search by meaning finds only messages with an embedding (set_message_embeddings).
+max_rows: the number of hits, from 1 to 10,000; with expand up to 1,000. user_id: whose conversations: * means everybody''s in the workspace, NULL those of no user. conversation_id: * means any. kinds: conversations of any of these kinds. roles: system, user, assistant, tool. filter: a condition on the metadata of messages, as in json_matches. sent_from, sent_before: sent at or after the first time, and before the second. min_similarity: leaves out messages that are less similar, except word hits without an embedding.
+expand: this many messages (up to 100) before and after each hit in its conversation, whether they meet the conditions or not. Neighbourhoods that overlap or touch form one passage, and no message is returned twice.
+space: by default the space that the workspace searches.
+Rows: the passage with the best hit first, each passage in the order of its conversation. Without expand each hit is a passage. is_hit: false for a neighbour, which has no score, similarity and ranks. hit: the rank of the hit, 1 for the best; for a neighbour, the rank of the nearest hit.
 score: from 0 to 1; the similarity, or in a search for words the fused rank. similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_wide, exact_after_index or text.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace or conversation.';
 COMMENT ON FUNCTION kepler.last_search() IS
-'How the last search of this session (search_memories, search_messages, search_vectors) went: the plan, whether there are no more (exhausted), and how many rows, or hits, it gave. An answer without rows cannot tell these. One row; NULLs before the first search, and after one that failed. Behind a pooler that shares sessions: in the transaction of the search.
+'Shows how the last search of this session (search_memories, search_messages, search_vectors) ran: its plan, whether there are no more rows (exhausted), and the number of rows, or hits. A search without rows cannot show these itself. Returns one row, with NULLs before the first search and after a search that failed. Behind a pooler that shares sessions, call it in the transaction of the search.
 Errors: 55000 before install().';
 
 COMMENT ON FUNCTION kepler.touch_memories(text[], text) IS
-'Notes that memories were used, as a search does for those that it gives: the time, and one more hit. At most once a minute each; what another transaction is noting is passed over; nothing in a read-only transaction. Returns how many were noted.
+'Records that memories were used, as a search with touch does: the time, and one more hit. At most once a minute for each memory. Memories that another transaction is recording are skipped, and a read-only transaction records nothing. Returns the number of recorded memories.
 Errors: 55000 before install(); 22004 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.forget(text[], text, text) IS
-'Deletes memories for good, with their embeddings and accesses; end_memories ends them from a time on. Returns a row for each id: deleted, unchanged (named before) or not_found. What a deleted memory had superseded is superseded by its successor.
-user_id: whose memories they must be: * is anybody''s in the workspace, NULL those of no user; another''s memory is not_found.
+'Deletes memories for good, with their embeddings and accesses; end_memories ends them from a time on. Returns a row for each id: deleted, unchanged (the id came earlier in the array) or not_found. If a deleted memory had superseded another, its successor takes its place in the chain.
+user_id: whose memories they must be: * means anybody''s in the workspace, NULL those of no user. A memory of another user is not_found.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.end_memories(text[], timestamptz, text, text) IS
-'Ends memories: from the time on they are not found, and expire_memories deletes them. Returns a row for each id: updated, unchanged (named before, or that was its time already) or not_found.
-at: sets expires_at; a later time than before is taken too. user_id: as for forget.
+'Ends memories: from the given time on searches do not find them, and expire_memories deletes them. Returns a row for each id: updated, unchanged (the id came earlier in the array, or the memory ended at that time already) or not_found.
+at: the new expires_at; it may also be later than before. user_id: as for forget.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.expire_memories(integer, text) IS
-'Deletes up to max_rows memories that have expired, those first that expired first, and returns how many. What another transaction holds is left to the next call.
+'Deletes up to max_rows expired memories, the longest expired first, and returns their number. Memories that another transaction has locked are left to the next call.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.memory_history(text, text, text) IS
-'What a memory said before, and what took its place: the memories of its chain of supersedes that are of the same user, the oldest first. No row if there is no such memory.
-user_id: whose memory it must be: * is anybody''s in the workspace, NULL one of no user; of another''s there is no row.
+'The versions of a memory: all memories of the same user in its chain of supersedes, the oldest first. No row if the memory does not exist.
+user_id: whose memory it must be: * means anybody''s in the workspace, NULL a memory of no user. For a memory of another user no row is returned.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.pending_memory_embeddings(text, integer, text, text) IS
-'Memories of the workspace that have no embedding in a space, for whoever computes them: up to max_rows (at most 10,000), in the order of their ids. after: the last memory_id of the call before; a worker that passes it does not look at the same ones again. A memory whose content has changed is pending again.
+'Memories of the workspace without an embedding in a space, for a worker that computes embeddings: up to max_rows (at most 10,000), in the order of their ids. after: the last memory_id of the previous call, so that a worker does not read the same memories again. A memory whose content has changed is pending again.
 content_hash: SHA-256 of the content in UTF-8, in hexadecimal digits; handed back to set_memory_embeddings it makes sure that the content is still the same.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
 COMMENT ON FUNCTION kepler.set_memory_embeddings(text, text, text) IS
-'Sets the embeddings of memories in a space, and returns a row for each element: inserted (it had none), updated, unchanged, superseded (a later element is about the same memory, or its content has changed), not_found, or rejected, with error_code (of the first thing that is wrong, or the SQLSTATE where the database refuses it) and error. Searches go on in the space that the workspace has activated.
+'Sets the embeddings of memories in a space, and returns a row for each element: inserted (it had none), updated, unchanged, superseded (a later element is about the same memory, or its content has changed), not_found, or rejected, with error_code (of its first fault, or the SQLSTATE if the database refuses it), error and violations. Searches go on in the space that the workspace has activated.
 embeddings: a JSON array of {memory_id, embedding, content_hash}, as text, json or jsonb. content_hash: that of the content that was embedded, as pending_memory_embeddings has it; without it an embedding of a content that has changed meanwhile is taken for that of the new one.
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
 COMMENT ON FUNCTION kepler.pending_message_embeddings(text, integer, bigint, text[], text) IS
-'Messages of the workspace that have no embedding in a space, for whoever computes them: up to max_rows (at most 10,000), in the order of their ids; not those without any text. after: the last message_id of the call before; a worker that passes it does not look at the same ones again. roles: only messages of these, since not all are worth an embedding. A message whose content has changed is pending again.
+'Messages of the workspace without an embedding in a space, for a worker that computes embeddings: up to max_rows (at most 10,000), in the order of their ids, except messages without text. after: the last message_id of the previous call, so that a worker does not read the same messages again. roles: only messages of these roles, since not all are worth an embedding. A message whose content has changed is pending again.
 content_hash: SHA-256 of the content in UTF-8, in hexadecimal digits; handed back to set_message_embeddings it makes sure that the content is still the same.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
 COMMENT ON FUNCTION kepler.set_message_embeddings(text, text, text) IS
-'Sets the embeddings of messages in a space, and returns a row for each element: inserted (it had none), updated, unchanged, superseded (a later element is about the same message, or its content has changed), not_found, or rejected, with error_code and error. Searches go on in the space that the workspace has activated.
+'Sets the embeddings of messages in a space, and returns a row for each element: inserted (it had none), updated, unchanged, superseded (a later element is about the same message, or its content has changed), not_found, or rejected, with error_code, error and violations. Searches go on in the space that the workspace has activated.
 embeddings: a JSON array of {message_id, embedding, content_hash}, as text, json or jsonb; content_hash as for set_memory_embeddings.
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
 COMMENT ON FUNCTION kepler.activate_embedding_space(text, text) IS
-'Has the workspace search another space from now on. Refused (55000) as long as a memory of the workspace has no embedding there, or a message that has one in the space searched now, with how many. Waits for transactions that are writing memories or embeddings of the workspace.
+'Makes the workspace search another space from now on. Refused (55000) while a memory of the workspace has no embedding in the new space, or a message has an embedding only in the old one; the error says how many. Waits for transactions that write memories or embeddings of the workspace.
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 42704 for the space; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.retire_embedding_space(text) IS
-'Ends a space: it takes no embeddings, and cannot be activated. Refused (55006) while a workspace searches it.
+'Retires a space: it accepts no embeddings any more, and cannot be activated. Refused (55006) while a workspace searches it.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
 COMMENT ON FUNCTION kepler.drop_embedding_space(text) IS
 'Drops a retired space with its tables and all its embeddings.
-Errors: 55000 before install(), and if it is not retired; 22004 and 22023 for arguments; 42704 for the space; 42501 for roles that do not own the tables.';
+Errors: 55000 before install(), and if the space is not retired; 22004 and 22023 for arguments; 42704 for the space; 42501 for roles that do not own the tables.';
 COMMENT ON FUNCTION kepler.index_advice(regclass) IS
-'Which index each column of type vector should have, in the tables of embedding spaces and in all others, or in one relation: a row for each.
-advice: create, rebuild (an IVFFlat index that has too few lists for the rows: the statement makes another beside it), drop (what another has replaced, or one whose building was interrupted), analyze, or none, with the reason and the statement. Run one, then ask again. None below 50,000 rows: all are compared as fast. Columns outside of spaces are taken to be compared by cosine.
-build_memory: bytes that building it takes; a lower maintenance_work_mem makes it many times slower.
-No index finds its way past very many rows with the same vector: a search that notices it compares all rows of its scope (plan exact_after_index). Texts that repeat, as "ok", are better embedded once or not at all.
+'Advises which index each column of type vector should have, in the tables of embedding spaces and in all other tables, or in one relation: a row for each column.
+advice: create, rebuild (an IVFFlat index has too few lists for its rows: the statement creates another one beside it), drop (another index has replaced this one, or its building was interrupted), analyze, or none, with the reason and the statement. Run one statement, then ask again. Below 50,000 rows the advice is none: comparing all rows is as fast. Columns outside of spaces are assumed to be compared by cosine.
+build_memory: the bytes that building the index takes; with a lower maintenance_work_mem building is many times slower.
+No index can find its way past very many rows with the same vector. A search that notices this compares all rows of its scope (plan exact_after_index). Texts that repeat, such as "ok", are better embedded once or not at all.
 Errors: 55000 before install().';
 COMMENT ON FUNCTION kepler.recall_check(text, text, integer, integer, text) IS
-'Holds searches for stored embeddings, chosen at random, against exact ones: the share of the max_rows nearest that they find (recall), how many gave fewer rows than exist (shortfalls), and their times in milliseconds beside those of the exact ones. NULL where nothing is stored.
+'Compares searches for stored embeddings, chosen at random, with exact searches: the share of the max_rows nearest rows that they find (recall), how many searches returned fewer rows than exist (shortfalls), and their times in milliseconds beside those of the exact searches. NULL if nothing is stored.
 searched: memories or messages. samples: how many searches, at most 10,000. max_rows: how many rows each of them asks for, at most 1,000.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.search_vectors(regclass, text, vector, integer, jsonb, text, double precision) IS
-'Finds the rows of any table whose vectors are nearest to the embedding, nearest first, by the rule that holds for search_memories: if so many rows meet the condition, max_rows rows come back. Reads as the caller.
-relation, column_name: a table or materialized view and its column of type vector. Rows where it is NULL are not found. Of a partitioned table, and of one that others inherit from, each part that the condition leaves is searched, through its own index; under row security all of it is compared.
-condition: a JSON object of columns and values that they must have; of an array one of its values, of null none. metric: cosine, inner_product or l2; an HNSW index is used if it has the operators of the metric.
+'Finds the rows of any table whose vectors are nearest to the embedding, nearest first, by the rule that holds for search_memories: if so many rows meet the filter, max_rows rows come back. Reads as the caller.
+relation, column_name: a table or materialized view and its column of type vector. Rows where it is NULL are not found. Of a partitioned table, and of one that others inherit from, each part that the filter leaves is searched, through its own index; under row security all of it is compared.
+filter: as in json_matches, for the row as JSON: {"organization": "acme", "size": {"$gte": 10}, "part": {"$in": ["head", "body"]}, "meta.topic": "x"}. Members name columns; a dotted path goes into a column of type json or jsonb. Scalars are compared as their column''s type, in its collation, so that indexes and partitions serve; a column that is NULL is null. metric: cosine, inner_product or l2; an HNSW index is used if it has the operators of the metric.
 document: the row as JSON. similarity: the cosine, the inner product, or 1 / (1 + distance). min_similarity: leaves out what is less similar.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42809 if relation is no table or has foreign tables among its parts, or the column is no vector; 22P02 for a value that is none of its column''s.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42809 if relation is no table or has foreign tables among its parts, or the column is no vector. 22023 names every problem of the filter: columns that are not there, and values that are none of their column''s type, too.';
 COMMENT ON FUNCTION kepler_internal.embedding_table(text) IS 'Internal: a table of a space by its name, if it is a table of the owner';
 COMMENT ON FUNCTION kepler_internal.create_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the caller';
 COMMENT ON FUNCTION kepler_internal.retire_embedding_space(text) IS 'Internal: see retire_embedding_space';
@@ -535,25 +536,25 @@ COMMENT ON FUNCTION kepler_internal.create_embedding_table(text, text, regclass,
 COMMENT ON FUNCTION kepler_internal.require_roles(text[]) IS 'Internal: checks an argument that holds roles of messages';
 
 COMMENT ON FUNCTION kepler.estimate_tokens(text) IS
-'About how many tokens a text has: a quarter of its bytes, rounded up. NULL gives NULL. Rough: code, numbers and rare scripts have more. Count with the model''s own tokenizer where the limit is hard.';
+'Estimates the number of tokens of a text: a quarter of its bytes, rounded up. NULL gives NULL. The estimate is rough: code, numbers and rare scripts have more tokens. If the limit is hard, count with the model''s own tokenizer.';
 COMMENT ON FUNCTION kepler.add_message(text, text, text, text, integer, text, jsonb, timestamptz, vector, text) IS
-'Adds a message to a conversation, as its last one. Returns one row. Who adds to the same conversation meanwhile waits for the end of this transaction, and comes behind.
-role: system, user, assistant or tool. content: its text; may be empty. user_id: who wrote it; where it is NULL and the role is user, the user of the conversation.
-token_count: as the model''s tokenizer counts; NULL is estimated (estimate_tokens). external_id: the caller''s name for the message: a message with it that is there already is not added again. metadata: a JSON object. sent_at: when it was written; has no part in the order.
-embedding: of the content, by the model of the space that the workspace searches; NULL leaves it to set_message_embeddings, which takes those of a batch too.
-number: its place, from 1, without gaps but for what is deleted. outcome: added or existing (same external_id, role and content).
-Errors: 55000 before install(); 22004 and 22023 for arguments, with all that is wrong; 22000 for an embedding of other dimensions; 42704 where there is no space for it; 23503 for an unknown conversation or user; 23505 if another message has the external_id.';
+'Adds a message to a conversation, as its last one. Returns one row. Other sessions that add to the same conversation wait for the end of this transaction, and get later numbers.
+role: system, user, assistant or tool. content: the text; may be empty. user_id: the user who wrote the message; if it is NULL and the role is user, the user of the conversation.
+token_count: as the model''s tokenizer counts; NULL is estimated (estimate_tokens). external_id: the caller''s name for the message; a message whose name exists already is not added again. metadata: a JSON object. sent_at: when the message was written; does not affect the order.
+embedding: of the content, by the model of the space that the workspace searches; NULL leaves the embedding to set_message_embeddings.
+number: the position of the message, from 1, without gaps except for deleted messages. outcome: inserted or duplicate (same external_id, role and content).
+Errors: 55000 before install(); 22004 and 22023 for arguments, with all faults; 22000 for an embedding of other dimensions; 42704 if there is no space for it; 23503 for an unknown conversation or user; 23505 if another message has the external_id.';
 COMMENT ON FUNCTION kepler.add_messages(text, text, text) IS
 'Adds messages to a conversation, in their order. Returns one row for each element.
 messages: a JSON array of objects {role, content, user_id, token_count, external_id, metadata, sent_at, embedding}, of which role and content are required, as text, json or jsonb; see add_message.
-outcome: added, existing (same external_id, role and content) or rejected (with error_code, of the first thing that is wrong, or the SQLSTATE where a constraint or trigger refuses it, and error, with all of them; the others land).
-message_id, number: of the message added, or of the one that has the external_id.
+outcome: inserted, duplicate (same external_id, role and content) or rejected (with error_code, of the first fault, or the SQLSTATE if a constraint or trigger refuses the message; error, with all faults; and violations, the same for programs; the others are written).
+message_id, number: of the new message, or of the message that has the external_id.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation.';
 COMMENT ON FUNCTION kepler.conversation_window(text, integer, integer, integer, integer, boolean, text) IS
-'The messages of a conversation that fit, without gaps, in their order. The newest, from before back; with after alone the next ones.
-before, after: only messages with a lower number, with a higher one. max_tokens, max_rows: what the window may hold; NULL is no limit. keep_system: whether the system messages (with a lower number than before) are always in, whatever their place; they are counted first.
-A call of tools and their answers are in a window together or not at all, wherever it begins and ends: a message and the messages of role tool behind it. tokens: token_count, or its estimate.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation; 54000 if the system messages, or the first messages to be taken, do not fit.';
+'The messages of a conversation that fit into a window, without gaps, in their order: the newest, back from before; with after alone the next ones.
+before, after: only messages with a lower number, with a higher number. max_tokens, max_rows: the limits of the window; NULL is no limit. keep_system: whether the window always includes the system messages (with a lower number than before), wherever they are; they are counted first.
+A tool call and its results (a message, and the messages with role tool that follow it) are in a window together or not at all. tokens: token_count, or its estimate.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation; 54000 if the system messages, or the first messages of the window, do not fit.';
 COMMENT ON FUNCTION kepler_internal.require_conversation(text, text) IS 'Internal: fails unless there is such a conversation';
 COMMENT ON FUNCTION kepler_internal.check_window(text, integer, integer) IS 'Internal: fails if an argument of conversation_window is too low';
 COMMENT ON FUNCTION kepler_internal.number_message() IS 'Trigger: gives a message that direct SQL adds the next number';
@@ -567,12 +568,12 @@ COMMENT ON FUNCTION kepler_internal.abandon_executions(integer, text) IS 'Intern
 COMMENT ON FUNCTION kepler_internal.expire_memories(integer, text) IS 'Internal: see expire_memories';
 
 COMMENT ON FUNCTION kepler.grant_access(regrole, text) IS
-'Gives a role a level of access, in place of the one that it had: all rights that the functions of the level need, on Kepler''s tables, on entry tables and embedding spaces, and on those that are made later. PUBLIC has none.
-level: reader (reads and searches), writer (changes records, entries, memories, conversations, workflows too), worker (reads; enriches records, runs workflows, brings embeddings), admin (all that; declares entry tables, embedding spaces, policies, workspaces). No level makes triggers, foreign keys or types.
-Only for the owner of Kepler''s tables and superusers. What the role was granted on these tables by hand is taken.
+'Gives a role a level of access, in place of its previous level: all rights that the functions of the level need, on Kepler''s tables, on entry tables and embedding spaces, also on those that are created later. PUBLIC has none.
+level: reader (reads and searches), writer (also changes records, entries, memories, conversations, workflows), worker (reads; enriches records, runs workflows, sets embeddings), admin (all of that; declares entry tables, embedding spaces, policies, workspaces). No level may create triggers, foreign keys or types.
+Only for the owner of Kepler''s tables and superusers. Rights that the role was granted on these tables by hand are revoked.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for an unknown role; 42501 for other callers.';
 COMMENT ON FUNCTION kepler.revoke_access(regrole) IS
-'Takes from a role its level of access, and what else it was granted on Kepler''s schemas, tables and functions. Returns whether it had a level.
+'Revokes the level of access of a role, and everything else that it was granted on Kepler''s schemas, tables and functions. Returns whether the role had a level.
 Only for the owner of Kepler''s tables and superusers.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for an unknown role; 42501 for other callers.';
 COMMENT ON FUNCTION kepler_internal.require_workspace(text) IS

@@ -1,4 +1,4 @@
--- Which files of this folder have run. install() creates it before it runs the first.
+-- Which files of this folder have run. install() creates this table before it runs the first file.
 CREATE TABLE kepler.schema_versions (
     version integer PRIMARY KEY,
     name text NOT NULL,
@@ -6,5 +6,5 @@ CREATE TABLE kepler.schema_versions (
     installed_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
-COMMENT ON TABLE kepler.schema_versions IS 'The steps of Kepler''s schema that have run in this database';
+COMMENT ON TABLE kepler.schema_versions IS 'Steps of Kepler''s schema that have run in this database';
 COMMENT ON COLUMN kepler.schema_versions.library_version IS 'Version of the extension that ran the step';

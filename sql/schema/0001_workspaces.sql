@@ -1,4 +1,4 @@
--- Workspaces and the people in them. Every other table is led by workspace_id.
+-- Workspaces and the people in them. In every other table workspace_id leads the keys.
 
 CREATE TABLE kepler.workspaces (
     id text PRIMARY KEY DEFAULT kepler.cuid(),
@@ -8,14 +8,14 @@ CREATE TABLE kepler.workspaces (
     CONSTRAINT workspaces_id_length CHECK (octet_length(id) BETWEEN 1 AND 128)
 );
 
--- Seed 003 looks workspaces up by name; names are not unique.
+-- For look-ups by name; names are not unique.
 CREATE INDEX workspaces_name_idx ON kepler.workspaces (name);
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.workspaces
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
     EXECUTE FUNCTION kepler_internal.touch_updated_at();
 
--- What a session that sets no workspace works in.
+-- The workspace of a session that sets none.
 INSERT INTO kepler.workspaces (id, name) VALUES ('default', 'default');
 
 CREATE TABLE kepler.users (
@@ -33,9 +33,9 @@ CREATE TABLE kepler.users (
     CONSTRAINT users_metadata_object CHECK (jsonb_typeof(metadata) = 'object')
 );
 
--- One account an address, however it is capitalised.
+-- One account for an address, ignoring case.
 CREATE UNIQUE INDEX users_email_key ON kepler.users (workspace_id, kepler.fold(email));
--- A sign-in names provider and subject.
+-- A sign-in looks a user up by provider and subject.
 CREATE UNIQUE INDEX users_auth_key ON kepler.users (workspace_id, auth_provider, auth_subject);
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.users
@@ -45,12 +45,12 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.users
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
-COMMENT ON TABLE kepler.workspaces IS 'Tenants: every other row belongs to one';
-COMMENT ON COLUMN kepler.workspaces.name IS 'What people call it; need not be unique';
+COMMENT ON TABLE kepler.workspaces IS 'Tenants; every row of every other table belongs to one workspace';
+COMMENT ON COLUMN kepler.workspaces.name IS 'Display name; need not be unique';
 
 COMMENT ON TABLE kepler.users IS 'People (or services) on whose behalf an application works';
 COMMENT ON COLUMN kepler.users.workspace_id IS 'Workspace the row belongs to; never changes';
-COMMENT ON COLUMN kepler.users.email IS 'Unique in the workspace, without regard to case (kepler.fold)';
-COMMENT ON COLUMN kepler.users.auth_provider IS 'Who vouches for the user, for example google; never a secret';
-COMMENT ON COLUMN kepler.users.auth_subject IS 'The provider''s identifier of the user; never a secret';
+COMMENT ON COLUMN kepler.users.email IS 'Email address; unique in the workspace, ignoring case (kepler.fold)';
+COMMENT ON COLUMN kepler.users.auth_provider IS 'Identity provider of the user, for example google; never a secret';
+COMMENT ON COLUMN kepler.users.auth_subject IS 'Identifier of the user at the identity provider; never a secret';
 COMMENT ON COLUMN kepler.users.metadata IS 'Account metadata, a JSON object; no secrets';

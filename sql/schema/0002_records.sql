@@ -28,7 +28,7 @@ CREATE TABLE kepler.connections (
 
 -- "Which apps has this user connected?", and the check when a user is deleted.
 CREATE INDEX connections_user_id_idx ON kepler.connections (workspace_id, user_id);
--- A webhook names its subscription.
+-- A webhook looks a connection up by its subscription.
 CREATE INDEX connections_subscription_id_idx ON kepler.connections (workspace_id, subscription_id)
     WHERE subscription_id IS NOT NULL;
 
@@ -62,7 +62,7 @@ CREATE TABLE kepler.entities (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (workspace_id, id),
-    -- What is entered by hand or read from a file has no connection, and is one entity all the same.
+    -- Data that is entered by hand or read from a file has no connection, and is one entity all the same.
     CONSTRAINT entities_connection_id_source_type_key
         UNIQUE NULLS NOT DISTINCT (workspace_id, connection_id, source, type),
     CONSTRAINT entities_connection_fkey FOREIGN KEY (workspace_id, connection_id)
@@ -77,7 +77,7 @@ CREATE TABLE kepler.records (
     workspace_id text NOT NULL DEFAULT kepler.current_workspace_id() REFERENCES kepler.workspaces (id),
     id text NOT NULL DEFAULT kepler.cuid(),
     entity_id text,
-    -- An identifier and no word: compared by bytes, which is fast and the same on every machine.
+    -- An identifier, not a word: compared by bytes, which is fast and the same on every machine.
     external_id text COLLATE "C",
     entity_type text NOT NULL,
     source text NOT NULL DEFAULT 'MANUAL',
@@ -92,7 +92,7 @@ CREATE TABLE kepler.records (
     data jsonb NOT NULL DEFAULT '{}',
     enrichment jsonb,
     PRIMARY KEY (workspace_id, id),
-    -- NULLs are distinct: rows entered by hand need neither entity nor external id and never meet.
+    -- NULLs are distinct: rows that are entered by hand need neither entity nor external id, and never conflict.
     CONSTRAINT records_entity_id_external_id_key UNIQUE (workspace_id, entity_id, external_id),
     CONSTRAINT records_entity_fkey FOREIGN KEY (workspace_id, entity_id)
         REFERENCES kepler.entities (workspace_id, id) ON DELETE SET NULL (entity_id),
@@ -125,7 +125,7 @@ CREATE TRIGGER keep_name BEFORE UPDATE OF type, source ON kepler.entities
     FOR EACH ROW WHEN ((OLD.type, OLD.source) IS DISTINCT FROM (NEW.type, NEW.source))
     EXECUTE FUNCTION kepler_internal.refuse_entity_rename();
 
--- A trigger and not a CHECK, whose error would show the row, and the secret in it.
+-- A trigger, because the error of a CHECK would show the row, and the secret in it.
 CREATE TRIGGER check_secret_ref BEFORE INSERT OR UPDATE OF secret_ref ON kepler.connections
     FOR EACH ROW WHEN (NEW.secret_ref !~ '^[a-z][a-z0-9+.-]*:.')
     EXECUTE FUNCTION kepler_internal.refuse_secret();
@@ -133,14 +133,14 @@ CREATE TRIGGER check_secret_ref BEFORE INSERT OR UPDATE OF secret_ref ON kepler.
     FOR EACH ROW WHEN (NEW.secret_ref !~ '^[a-z][a-z0-9+.-]*:.')
     EXECUTE FUNCTION kepler_internal.refuse_secret();
 
--- The column list and the condition keep it out of the way of the upsert, which sets updated_at
--- itself, and never together with source_updated_at alone.
+-- The column list and the condition keep this trigger from firing for upserts: they set updated_at
+-- themselves, and leave it alone when they write only source_updated_at.
 CREATE TRIGGER touch_updated_at
     BEFORE UPDATE OF entity_id, external_id, entity_type, source, status, enrichment_status,
         deleted_at, data, enrichment ON kepler.records
     FOR EACH ROW WHEN (OLD.updated_at = NEW.updated_at)
     EXECUTE FUNCTION kepler_internal.touch_changed_record();
--- New content must be enriched anew, also where a client sets updated_at itself.
+-- New content must be enriched again, also if a client sets updated_at itself.
 CREATE TRIGGER reset_enrichment BEFORE UPDATE OF data ON kepler.records
     FOR EACH ROW WHEN (
         OLD.enrichment_status IN ('APPLIED', 'FAILED')
@@ -153,47 +153,47 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.records
 
 COMMENT ON TABLE kepler.connections IS 'One user in one external system';
 COMMENT ON COLUMN kepler.connections.workspace_id IS 'Workspace the row belongs to; never changes';
-COMMENT ON COLUMN kepler.connections.reference_id IS 'The application''s own reference, for example an account or organisation; unique with name';
+COMMENT ON COLUMN kepler.connections.reference_id IS 'The application''s own reference, for example an account or organisation; unique together with name';
 COMMENT ON COLUMN kepler.connections.provider IS 'The external system, for example Gmail or Slack';
-COMMENT ON COLUMN kepler.connections.kind IS 'How it is authorised: OAUTH, API_KEY, …';
-COMMENT ON COLUMN kepler.connections.user_id IS 'User who made the connection; emptied when the user is deleted';
+COMMENT ON COLUMN kepler.connections.kind IS 'Kind of authorisation: OAUTH, API_KEY, …';
+COMMENT ON COLUMN kepler.connections.user_id IS 'User who made the connection; NULL after the user is deleted';
 COMMENT ON COLUMN kepler.connections.subscription_id IS 'Identifier of the webhook subscription at the external system';
-COMMENT ON COLUMN kepler.connections.secret_ref IS 'Where the secret lives (vault:…, env:…, aws-sm:…); never the secret itself';
-COMMENT ON COLUMN kepler.connections.sync_config IS 'Configuration of the synchronisation; no secrets';
-COMMENT ON COLUMN kepler.connections.issues IS 'What is wrong with the connection, for people to read';
+COMMENT ON COLUMN kepler.connections.secret_ref IS 'Where the secret is stored (vault:…, env:…, aws-sm:…); never the secret itself';
+COMMENT ON COLUMN kepler.connections.sync_config IS 'Configuration of the sync; no secrets';
+COMMENT ON COLUMN kepler.connections.issues IS 'Problems of the connection, for people to read';
 COMMENT ON COLUMN kepler.connections.metadata IS 'Anything else, a JSON object; no secrets';
-COMMENT ON COLUMN kepler.connections.last_sync_at IS 'When the last synchronisation ended';
+COMMENT ON COLUMN kepler.connections.last_sync_at IS 'When the last sync ended';
 COMMENT ON COLUMN kepler.connections.last_verified_at IS 'When the authorisation was last known to work';
 
-COMMENT ON TABLE kepler.credentials IS 'Where the secret of a connection lives; goes with its connection';
+COMMENT ON TABLE kepler.credentials IS 'Where the secret of a connection is stored; deleted with its connection';
 COMMENT ON COLUMN kepler.credentials.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.credentials.type IS 'Kind of credential, for example OAUTH2 or API_KEY';
-COMMENT ON COLUMN kepler.credentials.scope IS 'Scopes that were granted';
-COMMENT ON COLUMN kepler.credentials.secret_ref IS 'Where the secret lives (vault:…, env:…, aws-sm:…); never the secret itself';
+COMMENT ON COLUMN kepler.credentials.scope IS 'Granted scopes';
+COMMENT ON COLUMN kepler.credentials.secret_ref IS 'Where the secret is stored (vault:…, env:…, aws-sm:…); never the secret itself';
 
-COMMENT ON TABLE kepler.entities IS 'One kind of thing from one place; an upsert finds or makes it';
+COMMENT ON TABLE kepler.entities IS 'One kind of thing from one place; the first upsert creates it';
 COMMENT ON COLUMN kepler.entities.workspace_id IS 'Workspace the row belongs to; never changes';
-COMMENT ON COLUMN kepler.entities.connection_id IS 'Connection it comes through; NULL for what is entered by hand or read from a file';
-COMMENT ON COLUMN kepler.entities.type IS 'Kind of thing, for example contact; stays while the entity has records';
-COMMENT ON COLUMN kepler.entities.source IS 'Where it comes from, for example salesforce or MANUAL; stays while the entity has records';
-COMMENT ON COLUMN kepler.entities.properties IS 'The application''s own, a JSON object';
-COMMENT ON COLUMN kepler.entities.cursor IS 'Where the next incremental synchronisation goes on';
-COMMENT ON COLUMN kepler.entities.last_sync_id IS 'The last synchronisation that touched it';
-COMMENT ON COLUMN kepler.entities.ignored_paths IS 'JSON Pointers that do not count when an upsert compares a record (set_entity_options)';
-COMMENT ON COLUMN kepler.entities.created_by IS 'Who or what made it';
+COMMENT ON COLUMN kepler.entities.connection_id IS 'Connection of the entity; NULL for data that is entered by hand or read from a file';
+COMMENT ON COLUMN kepler.entities.type IS 'Kind of thing, for example contact; cannot change while the entity has records';
+COMMENT ON COLUMN kepler.entities.source IS 'Origin, for example salesforce or MANUAL; cannot change while the entity has records';
+COMMENT ON COLUMN kepler.entities.properties IS 'Properties that the application sets, a JSON object';
+COMMENT ON COLUMN kepler.entities.cursor IS 'Where the next incremental sync begins';
+COMMENT ON COLUMN kepler.entities.last_sync_id IS 'Last sync of the entity';
+COMMENT ON COLUMN kepler.entities.ignored_paths IS 'JSON Pointers to ignore when an upsert compares a record (set_entity_options)';
+COMMENT ON COLUMN kepler.entities.created_by IS 'Person or program that created the entity';
 
 COMMENT ON TABLE kepler.records IS 'One synced item';
 COMMENT ON COLUMN kepler.records.workspace_id IS 'Workspace the row belongs to; never changes';
-COMMENT ON COLUMN kepler.records.entity_id IS 'Entity it belongs to; emptied when the entity or its connection is deleted';
-COMMENT ON COLUMN kepler.records.external_id IS 'Its identifier at the source; unique in its entity';
+COMMENT ON COLUMN kepler.records.entity_id IS 'Entity of the record; NULL after the entity or its connection is deleted';
+COMMENT ON COLUMN kepler.records.external_id IS 'Identifier of the record at the source; unique within the entity';
 COMMENT ON COLUMN kepler.records.entity_type IS 'Kind of thing, as on the entity';
-COMMENT ON COLUMN kepler.records.source IS 'Where it comes from, as on the entity';
-COMMENT ON COLUMN kepler.records.status IS 'ACTIVE or ARCHIVED; the application''s, no upsert changes it';
+COMMENT ON COLUMN kepler.records.source IS 'Origin, as on the entity';
+COMMENT ON COLUMN kepler.records.status IS 'ACTIVE or ARCHIVED; the application sets it, an upsert never does';
 COMMENT ON COLUMN kepler.records.enrichment_status IS 'UNAPPLIED, PENDING, APPLIED or FAILED; UNAPPLIED again when the content changes';
-COMMENT ON COLUMN kepler.records.updated_at IS 'When content, status or existence last changed here';
-COMMENT ON COLUMN kepler.records.deleted_at IS 'When it was soft-deleted; NULL for what exists';
-COMMENT ON COLUMN kepler.records.source_updated_at IS 'The newest time that the source gave for it; older versions are refused';
-COMMENT ON COLUMN kepler.records.content_hash IS 'kepler.jsonb_hash(data): 128 bits over what data says, whatever way it is written';
-COMMENT ON COLUMN kepler.records.source_digest IS 'Hash of the text that data was made from, tied to content_hash: spares decoding the same text again';
-COMMENT ON COLUMN kepler.records.data IS 'The source''s alone, a JSON object';
-COMMENT ON COLUMN kepler.records.enrichment IS 'What workers found out, a JSON object; no upsert touches it';
+COMMENT ON COLUMN kepler.records.updated_at IS 'When content, status or existence of the record last changed in this database';
+COMMENT ON COLUMN kepler.records.deleted_at IS 'When the record was soft-deleted; NULL if it exists';
+COMMENT ON COLUMN kepler.records.source_updated_at IS 'Newest time that the source gave for the record; older versions are stale';
+COMMENT ON COLUMN kepler.records.content_hash IS 'kepler.jsonb_hash(data): 128 bits over the content of data, independent of its spelling';
+COMMENT ON COLUMN kepler.records.source_digest IS 'Hash of the text that data was made from, combined with content_hash; recognises the same text without decoding it';
+COMMENT ON COLUMN kepler.records.data IS 'Data of the source and nothing else, a JSON object';
+COMMENT ON COLUMN kepler.records.enrichment IS 'Results of workers, a JSON object; an upsert changes it only under a policy with clear_on_change';

@@ -1,12 +1,12 @@
--- Tables that users define at run time: what they are called, every version of their structure, and
--- the fields that are hidden. The tables themselves live in a schema of their own.
+-- Tables that users define at run time: their names, every version of their structures, and their
+-- hidden fields. The tables themselves are in the schema kepler_data.
 
 CREATE SCHEMA IF NOT EXISTS kepler_data;
-COMMENT ON SCHEMA kepler_data IS 'Entry tables: made by kepler.create_entry_table from structures';
+COMMENT ON SCHEMA kepler_data IS 'Entry tables (kepler.create_entry_table) and the tables of embedding spaces (kepler.create_embedding_space)';
 
--- One sequence for the database: two workspaces never make the same table name.
+-- One sequence for the database, so that two workspaces never make the same table name.
 CREATE SEQUENCE kepler.entry_table_numbers;
-COMMENT ON SEQUENCE kepler.entry_table_numbers IS 'The number in the name of an entry table';
+COMMENT ON SEQUENCE kepler.entry_table_numbers IS 'Gives the number in the name of an entry table';
 
 CREATE TABLE kepler.entry_tables (
     workspace_id text NOT NULL DEFAULT kepler.current_workspace_id() REFERENCES kepler.workspaces (id),
@@ -24,7 +24,7 @@ CREATE TABLE kepler.entry_tables (
     CONSTRAINT entry_tables_record_name_length CHECK (octet_length(record_name) BETWEEN 1 AND 128)
 );
 
--- A record name is free again when its table is dropped.
+-- A record name is free again once its table is dropped.
 CREATE UNIQUE INDEX entry_tables_record_name_key ON kepler.entry_tables (workspace_id, record_name)
     WHERE dropped_at IS NULL;
 
@@ -75,25 +75,25 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.hidden_fie
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
-COMMENT ON TABLE kepler.entry_tables IS 'Tables that users defined by structures; each belongs to one workspace';
+COMMENT ON TABLE kepler.entry_tables IS 'Tables that users define by structures; each belongs to one workspace';
 COMMENT ON COLUMN kepler.entry_tables.workspace_id IS 'Workspace the row belongs to; never changes';
-COMMENT ON COLUMN kepler.entry_tables.record_name IS 'What users call the table; unique in the workspace among tables that are not dropped';
-COMMENT ON COLUMN kepler.entry_tables.number IS 'Part of the table''s name: no other table of the database has it';
-COMMENT ON COLUMN kepler.entry_tables.table_name IS 'The table in schema kepler_data';
-COMMENT ON COLUMN kepler.entry_tables.version IS 'The version of the structure that the table has';
-COMMENT ON COLUMN kepler.entry_tables.dropped_at IS 'When it was dropped: its entries are kept until purge_entry_table; NULL for what is in use';
+COMMENT ON COLUMN kepler.entry_tables.record_name IS 'Name that users give the table; unique in the workspace among tables that are not dropped';
+COMMENT ON COLUMN kepler.entry_tables.number IS 'Number in the name of the table; unique in the database';
+COMMENT ON COLUMN kepler.entry_tables.table_name IS 'Name of the table in schema kepler_data';
+COMMENT ON COLUMN kepler.entry_tables.version IS 'Current version of the structure';
+COMMENT ON COLUMN kepler.entry_tables.dropped_at IS 'When the table was dropped; NULL while it is in use. The entries are kept until purge_entry_table';
 
 COMMENT ON TABLE kepler.structures IS 'Every version of the structure of every entry table';
 COMMENT ON COLUMN kepler.structures.workspace_id IS 'Workspace the row belongs to; never changes';
-COMMENT ON COLUMN kepler.structures.entry_table_id IS 'Entry table that it describes';
-COMMENT ON COLUMN kepler.structures.version IS 'From 1 up, for each table';
+COMMENT ON COLUMN kepler.structures.entry_table_id IS 'Entry table that the structure describes';
+COMMENT ON COLUMN kepler.structures.version IS 'Version number, from 1 for each table';
 COMMENT ON COLUMN kepler.structures.structure IS 'The document, in normal form';
 COMMENT ON COLUMN kepler.structures.plan IS 'The steps that led to this version';
-COMMENT ON COLUMN kepler.structures.created_by IS 'Role that made this version';
+COMMENT ON COLUMN kepler.structures.created_by IS 'Role that created this version';
 
-COMMENT ON TABLE kepler.hidden_fields IS 'Fields that a later version dropped: their data is kept until purge_field';
+COMMENT ON TABLE kepler.hidden_fields IS 'Fields that a later version left out; their data is kept until purge_field';
 COMMENT ON COLUMN kepler.hidden_fields.workspace_id IS 'Workspace the row belongs to; never changes';
-COMMENT ON COLUMN kepler.hidden_fields.entry_table_id IS 'Entry table that it was hidden in';
-COMMENT ON COLUMN kepler.hidden_fields.field_name IS 'What the field was called';
-COMMENT ON COLUMN kepler.hidden_fields.column_name IS 'Column that keeps the data';
-COMMENT ON COLUMN kepler.hidden_fields.version IS 'The last version of the structure that had the field, and its rules';
+COMMENT ON COLUMN kepler.hidden_fields.entry_table_id IS 'Entry table of the field';
+COMMENT ON COLUMN kepler.hidden_fields.field_name IS 'Name of the field before it was hidden';
+COMMENT ON COLUMN kepler.hidden_fields.column_name IS 'Column that holds the data';
+COMMENT ON COLUMN kepler.hidden_fields.version IS 'Last version of the structure that had the field and its rules';

@@ -1,5 +1,5 @@
--- What users automate, every run of it, and the steps that a run logged. The history is true: what has
--- ended keeps its outcome, whoever writes.
+-- Workflows of users, their runs, and the steps that a run logged. The history is true: a run that has
+-- ended keeps its outcome, also under direct SQL.
 
 CREATE TABLE kepler.workflows (
     workspace_id text NOT NULL DEFAULT kepler.current_workspace_id() REFERENCES kepler.workspaces (id),
@@ -23,7 +23,7 @@ CREATE TABLE kepler.workflows (
     CONSTRAINT workflows_metadata_object CHECK (jsonb_typeof(metadata) = 'object')
 );
 
--- A user's workflows, and the check when a user is deleted.
+-- The workflows of a user, and the foreign key check when a user is deleted.
 CREATE INDEX workflows_user_id_idx ON kepler.workflows (workspace_id, user_id);
 
 CREATE TABLE kepler.executions (
@@ -47,7 +47,7 @@ CREATE TABLE kepler.executions (
     PRIMARY KEY (workspace_id, id),
     -- NULLs are distinct: a run without a key is a run of its own.
     CONSTRAINT executions_idempotency_key_key UNIQUE (workspace_id, workflow_id, idempotency_key),
-    -- A workflow that has run cannot be deleted: its history would go with it.
+    -- A workflow that has run cannot be deleted: its history would be deleted with it.
     CONSTRAINT executions_workflow_fkey FOREIGN KEY (workspace_id, workflow_id)
         REFERENCES kepler.workflows (workspace_id, id),
     CONSTRAINT executions_user_fkey FOREIGN KEY (workspace_id, user_id)
@@ -61,14 +61,14 @@ CREATE TABLE kepler.executions (
     CONSTRAINT executions_metadata_object CHECK (jsonb_typeof(metadata) = 'object')
 ) WITH (fillfactor = 90);
 
--- execution_report() and the runs of a workflow in order of time. Status and end are in it because
--- rows hold results of any size, and the report reads all of a workflow's; they change once.
+-- For execution_report() and for the runs of a workflow by time. The index includes status and end,
+-- because the rows hold results of any size and the report reads all rows of a workflow. Both change once.
 CREATE INDEX executions_workflow_id_started_at_idx
     ON kepler.executions (workspace_id, workflow_id, started_at) INCLUDE (status, ended_at);
--- The runs of a user in order of time, and the check when a user is deleted.
+-- The runs of a user by time, and the foreign key check when a user is deleted.
 CREATE INDEX executions_user_id_started_at_idx
     ON kepler.executions (workspace_id, user_id, started_at);
--- What is running, few rows of many. Without deadline_at: a heartbeat changes no index.
+-- Running executions, few rows of many. Without deadline_at, so that extend_execution changes no index.
 CREATE INDEX executions_running_idx ON kepler.executions (workspace_id, workflow_id)
     WHERE status = 'RUNNING';
 
@@ -114,7 +114,7 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.execution_
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
--- Not on deadline_at, updated_at, timeout and metadata: a heartbeat fires nothing.
+-- Not on deadline_at, updated_at, timeout and metadata, so that extend_execution fires no trigger.
 CREATE TRIGGER guard_history
     BEFORE UPDATE OF id, workflow_id, user_id, status, idempotency_key, started_at, ended_at, token_hash,
         results, error, late_finish ON kepler.executions
@@ -126,37 +126,37 @@ CREATE TRIGGER guard_history
 
 COMMENT ON TABLE kepler.workflows IS 'What a user automates: a trigger, and the actions that follow it';
 COMMENT ON COLUMN kepler.workflows.workspace_id IS 'Workspace the row belongs to; never changes';
-COMMENT ON COLUMN kepler.workflows.user_id IS 'User whose connections it uses; emptied when the user is deleted, and then it cannot start';
-COMMENT ON COLUMN kepler.workflows.intent IS 'What it is for, in the words of its user';
-COMMENT ON COLUMN kepler.workflows.trigger IS 'What sets it off, a JSON object; "app" names the external system, "connection_id" one connection';
-COMMENT ON COLUMN kepler.workflows.actions IS 'What it does, an array of JSON objects; each may have "app", "connection_id", and "actions" of its own';
-COMMENT ON COLUMN kepler.workflows.required_providers IS 'External systems that it needs beside those that trigger and actions name';
+COMMENT ON COLUMN kepler.workflows.user_id IS 'User whose connections the workflow uses; NULL after the user is deleted, and the workflow then cannot start';
+COMMENT ON COLUMN kepler.workflows.intent IS 'Purpose of the workflow, in the words of its user';
+COMMENT ON COLUMN kepler.workflows.trigger IS 'Event that starts the workflow, a JSON object; "app" names the external system, "connection_id" one connection';
+COMMENT ON COLUMN kepler.workflows.actions IS 'Actions of the workflow, an array of JSON objects; each may have "app", "connection_id", and "actions" of its own';
+COMMENT ON COLUMN kepler.workflows.required_providers IS 'External systems that the workflow needs in addition to those in trigger and actions';
 COMMENT ON COLUMN kepler.workflows.status IS 'ACTIVE or INACTIVE; an inactive workflow starts no execution';
 COMMENT ON COLUMN kepler.workflows.metadata IS 'Anything else, a JSON object; no secrets';
 
-COMMENT ON TABLE kepler.executions IS 'One run of a workflow; what has ended keeps its outcome';
+COMMENT ON TABLE kepler.executions IS 'One run of a workflow; a run that has ended keeps its outcome';
 COMMENT ON COLUMN kepler.executions.workspace_id IS 'Workspace the row belongs to; never changes';
-COMMENT ON COLUMN kepler.executions.workflow_id IS 'Workflow that ran; it cannot be deleted as long as this row is there';
-COMMENT ON COLUMN kepler.executions.user_id IS 'The workflow''s user when it started; emptied when the user is deleted';
+COMMENT ON COLUMN kepler.executions.workflow_id IS 'Workflow of the run; it cannot be deleted while this row exists';
+COMMENT ON COLUMN kepler.executions.user_id IS 'User of the workflow when the run started; NULL after the user is deleted';
 COMMENT ON COLUMN kepler.executions.status IS 'RUNNING, then once SUCCESS, FAILURE or ABANDONED (execution_transitions)';
-COMMENT ON COLUMN kepler.executions.idempotency_key IS 'The caller''s name for this run: a second start with it gives the same execution; unique in its workflow';
-COMMENT ON COLUMN kepler.executions.started_at IS 'When it started';
-COMMENT ON COLUMN kepler.executions.ended_at IS 'When it ended, or was found to be abandoned; NULL while it is running';
-COMMENT ON COLUMN kepler.executions.timeout IS 'How long it may be silent: what a heartbeat adds';
-COMMENT ON COLUMN kepler.executions.deadline_at IS 'Running beyond this time it is overdue, and becomes ABANDONED; a heartbeat moves it';
-COMMENT ON COLUMN kepler.executions.token_hash IS 'SHA-256 of the token that its worker holds; the token itself is not stored';
-COMMENT ON COLUMN kepler.executions.results IS 'What came of it; no secrets';
-COMMENT ON COLUMN kepler.executions.error IS 'Why it failed: a message or a log; no secrets';
-COMMENT ON COLUMN kepler.executions.late_finish IS 'What its worker reported after it was abandoned: status, results, error, reported_at';
+COMMENT ON COLUMN kepler.executions.idempotency_key IS 'Caller''s name for the run, unique within the workflow; a second start with it returns the same execution';
+COMMENT ON COLUMN kepler.executions.started_at IS 'When the run started';
+COMMENT ON COLUMN kepler.executions.ended_at IS 'When the run ended or was found to be abandoned; NULL while it is running';
+COMMENT ON COLUMN kepler.executions.timeout IS 'How far extend_execution sets the deadline ahead by default';
+COMMENT ON COLUMN kepler.executions.deadline_at IS 'After this time a running execution is overdue and becomes ABANDONED; extend_execution moves it';
+COMMENT ON COLUMN kepler.executions.token_hash IS 'SHA-256 of the token that the worker holds; the token itself is not stored';
+COMMENT ON COLUMN kepler.executions.results IS 'Results of the run; no secrets';
+COMMENT ON COLUMN kepler.executions.error IS 'Why the run failed: a message or a log; no secrets';
+COMMENT ON COLUMN kepler.executions.late_finish IS 'First report of the worker after the run was abandoned: status, results, error, reported_at';
 COMMENT ON COLUMN kepler.executions.metadata IS 'Anything else, a JSON object; no secrets';
 
-COMMENT ON TABLE kepler.execution_steps IS 'The log of a run, step by step; goes with its execution';
+COMMENT ON TABLE kepler.execution_steps IS 'The log of a run, step by step; deleted with its execution';
 COMMENT ON COLUMN kepler.execution_steps.workspace_id IS 'Workspace the row belongs to; never changes';
-COMMENT ON COLUMN kepler.execution_steps.execution_id IS 'Execution that it is a step of';
-COMMENT ON COLUMN kepler.execution_steps.number IS 'Its place in the run, from 1';
+COMMENT ON COLUMN kepler.execution_steps.execution_id IS 'Execution of the step';
+COMMENT ON COLUMN kepler.execution_steps.number IS 'Position of the step in the run, from 1';
 COMMENT ON COLUMN kepler.execution_steps.status IS 'RUNNING, SUCCESS, FAILURE or SKIPPED; only a running step can change';
-COMMENT ON COLUMN kepler.execution_steps.input IS 'What it was given; no secrets';
-COMMENT ON COLUMN kepler.execution_steps.output IS 'What it gave; no secrets';
-COMMENT ON COLUMN kepler.execution_steps.error IS 'Why it failed: a message or a log; no secrets';
-COMMENT ON COLUMN kepler.execution_steps.started_at IS 'When it started, if that is known';
-COMMENT ON COLUMN kepler.execution_steps.ended_at IS 'When it ended, if that is known';
+COMMENT ON COLUMN kepler.execution_steps.input IS 'Input of the step; no secrets';
+COMMENT ON COLUMN kepler.execution_steps.output IS 'Output of the step; no secrets';
+COMMENT ON COLUMN kepler.execution_steps.error IS 'Why the step failed: a message or a log; no secrets';
+COMMENT ON COLUMN kepler.execution_steps.started_at IS 'When the step started, if known';
+COMMENT ON COLUMN kepler.execution_steps.ended_at IS 'When the step ended, if known';

@@ -1,5 +1,5 @@
--- The enrichment of records by workers: policies, what is ready or at work, leases, and the log of
--- attempts. The status itself stands on the record.
+-- The enrichment of records by workers: policies, the queue, leases, and the log of attempts. The
+-- status itself is a column of the record.
 
 CREATE TABLE kepler.enrichment_policies (
     workspace_id text NOT NULL DEFAULT kepler.current_workspace_id() REFERENCES kepler.workspaces (id),
@@ -22,15 +22,15 @@ CREATE TABLE kepler.enrichment_policies (
     CONSTRAINT enrichment_policies_backoff_cap_length CHECK (backoff_cap BETWEEN '0' AND '365 days')
 );
 
--- The fencing token of the lease that a PENDING record is held under: a result under any other is stale.
--- It changes with the status, in the same row version.
+-- The lease that holds a PENDING record, as a fencing token: a result under any other lease is stale.
+-- It changes together with the status, in the same row version.
 ALTER TABLE kepler.records ADD COLUMN enrichment_lease_id bigint;
 
 -- No foreign key to records: it would double the cost of queueing, and its check is planned once a
--- session, perhaps for a table that was empty. A trigger takes out what is deleted, and a claim drops
--- what it meets without a record.
--- Narrow, and the only table that a claim searches: a status in an index of the wide records would end
--- their heap-only updates, at a multiple of the cost. A claim deletes its rows.
+-- session, perhaps while the table is empty. A trigger removes the rows of deleted records, and a claim
+-- drops rows that have no record.
+-- The table is narrow, and the only one that a claim searches. A status in an index of the wide records
+-- would end their HOT updates, at a multiple of the cost. A claim deletes its rows.
 CREATE TABLE kepler.enrichment_queue (
     workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
     record_id text NOT NULL,
@@ -44,14 +44,14 @@ CREATE TABLE kepler.enrichment_queue (
     CONSTRAINT enrichment_queue_attempt_not_negative CHECK (attempt >= 0)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01);
 
--- What a claim walks.
+-- The order in which a claim takes rows.
 CREATE INDEX enrichment_queue_ready_at_idx ON kepler.enrichment_queue (workspace_id, entity_type, ready_at);
--- The same, entity by entity; empty unless a policy is fair.
+-- The same for each entity; empty unless a policy is fair.
 CREATE INDEX enrichment_queue_fair_key_idx
     ON kepler.enrichment_queue (workspace_id, entity_type, fair_key, ready_at)
     WHERE fair_key IS NOT NULL;
 
--- No foreign keys: each claim would lock the same row of workspaces or of the policies.
+-- No foreign keys: all claims would lock the same row of workspaces or of the policies.
 CREATE TABLE kepler.leases (
     workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
     id bigint GENERATED ALWAYS AS IDENTITY,
@@ -66,11 +66,11 @@ CREATE TABLE kepler.leases (
     PRIMARY KEY (workspace_id, id)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01);
 
--- Leases that may have expired. A heartbeat leaves deadline alone, and is a heap-only update.
+-- Leases that may have expired. extend_lease leaves deadline alone, so that it is a HOT update.
 CREATE INDEX leases_deadline_idx ON kepler.leases (workspace_id, entity_type, deadline);
 
--- Apart from the leases, whose rows heartbeats rewrite. One row a lease, not one a record: most leases
--- are settled as they were claimed, in one go.
+-- Apart from the leases, because extend_lease rewrites their rows. One row for each lease, not for each
+-- record, because most leases are settled in one call.
 CREATE TABLE kepler.lease_records (
     workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
     lease_id bigint NOT NULL,
@@ -79,13 +79,13 @@ CREATE TABLE kepler.lease_records (
     content_hashes uuid[] NOT NULL,
     PRIMARY KEY (workspace_id, lease_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01);
--- Ids and hashes do not shrink.
+-- Ids and hashes do not compress.
 ALTER TABLE kepler.lease_records ALTER COLUMN record_ids SET STORAGE EXTERNAL;
 ALTER TABLE kepler.lease_records ALTER COLUMN content_hashes SET STORAGE EXTERNAL;
 
--- Whose turn it was in each claim of a fair type: the newest row counts, and a claim takes the one away
--- that it began with. Not one row that all claims change: none waits for another, and versions that vacuum
--- cannot remove lie behind the newest in the index, where nobody walks them.
+-- Whose turn it was in each claim of a fair type. The newest row counts, and a claim deletes the row that
+-- it began with. One row that all claims update would make them wait for each other. Versions that vacuum
+-- cannot remove lie behind the newest row in the index, where no claim walks them.
 CREATE TABLE kepler.enrichment_turns (
     workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
     entity_type text NOT NULL,
@@ -102,11 +102,11 @@ CREATE TABLE kepler.enrichment_attempts (
     outcome kepler.attempt_outcome NOT NULL,
     error text,
     ended_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- One end for each claim of a record.
+    -- Each claim of a record ends once.
     PRIMARY KEY (workspace_id, lease_id, record_id)
 );
 
--- The dead letters: what made a record FAILED.
+-- The dead letters: the attempt that made a record FAILED.
 CREATE INDEX enrichment_attempts_failed_idx ON kepler.enrichment_attempts (workspace_id, record_id, lease_id)
     WHERE outcome IN ('failed', 'expired');
 
@@ -133,7 +133,7 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.enrichment
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
 -- The transitions of enrichment_transitions(), as a condition: the function runs, and raises, only
--- where a change is none of them.
+-- for an illegal transition.
 CREATE TRIGGER check_enrichment_transition BEFORE UPDATE OF enrichment_status ON kepler.records
     FOR EACH ROW WHEN (
         CASE OLD.enrichment_status
@@ -142,18 +142,19 @@ CREATE TRIGGER check_enrichment_transition BEFORE UPDATE OF enrichment_status ON
             ELSE NEW.enrichment_status NOT IN (OLD.enrichment_status, 'UNAPPLIED')
         END)
     EXECUTE FUNCTION kepler_internal.refuse_transition();
--- What is deleted, archived or of another type is at no worker any more.
+-- No worker holds a record that is deleted, archived or moved to another type.
 CREATE TRIGGER release_pending BEFORE UPDATE OF deleted_at, status, entity_type ON kepler.records
     FOR EACH ROW WHEN (
         OLD.enrichment_status = 'PENDING' AND NEW.enrichment_status = 'PENDING'
         AND (NEW.deleted_at IS NOT NULL OR NEW.status <> 'ACTIVE' OR NEW.entity_type <> OLD.entity_type))
     EXECUTE FUNCTION kepler_internal.reset_enrichment();
--- Its name puts it behind release_pending.
+-- Its name makes it fire after release_pending.
 CREATE TRIGGER unlease_record BEFORE UPDATE OF enrichment_status, deleted_at, status, entity_type ON kepler.records
     FOR EACH ROW WHEN (NEW.enrichment_status <> 'PENDING' AND NEW.enrichment_lease_id IS NOT NULL)
     EXECUTE FUNCTION kepler_internal.unlease_record();
--- Direct SQL keeps the queue too. Kepler's own writers do so by themselves, and are let by.
--- The names of the first two put them before the others: the type's lock is held when the queue is looked at.
+-- Direct SQL maintains the queue too. Kepler's own functions maintain it themselves, and do not fire these.
+-- The names of the first two make them fire before the others, so that the lock of the type is held when the
+-- queue is read.
 CREATE TRIGGER lock_inserted AFTER INSERT ON kepler.records
     FOR EACH ROW WHEN (
         NEW.enrichment_status = 'UNAPPLIED' AND NEW.deleted_at IS NULL AND NEW.status = 'ACTIVE'
@@ -181,26 +182,26 @@ CREATE TRIGGER queue_changed
         AND kepler_internal.is_direct())
     EXECUTE FUNCTION kepler_internal.queue_changed_record();
 
--- What waits for its next attempt begins anew with new content. What is finished was reset, which is
--- above.
+-- A record that waits for its next attempt begins again with new content. Finished records are reset by
+-- the trigger reset_enrichment.
 CREATE TRIGGER restart_attempts AFTER UPDATE OF data ON kepler.records
     FOR EACH ROW WHEN (
         OLD.enrichment_status = 'UNAPPLIED' AND NEW.enrichment_status = 'UNAPPLIED'
         AND OLD.content_hash <> NEW.content_hash AND kepler_internal.is_direct())
     EXECUTE FUNCTION kepler_internal.restart_attempts();
--- Of what is finished reset_enrichment clears it.
+-- Of finished records the trigger reset_enrichment clears the enrichment.
 CREATE TRIGGER clear_enrichment BEFORE UPDATE OF data ON kepler.records
     FOR EACH ROW WHEN (
         OLD.enrichment_status IN ('UNAPPLIED', 'PENDING') AND NEW.enrichment IS NOT NULL
         AND NEW.data IS DISTINCT FROM OLD.data AND kepler_internal.is_direct())
     EXECUTE FUNCTION kepler_internal.clear_enrichment();
 
--- Who a record is for the queue, a lease and the log.
+-- The queue, the lease and the log refer to a record by its id.
 CREATE TRIGGER keep_id BEFORE UPDATE OF id ON kepler.records
     FOR EACH ROW WHEN (OLD.id <> NEW.id)
     EXECUTE FUNCTION kepler_internal.refuse_enrichment_change(
         'the id of a record never changes', 'Insert another record, and delete this one.');
--- PENDING under no lease, or another one, it would wait for ever.
+-- A record that is PENDING under no lease, or under another one, would wait for ever.
 CREATE TRIGGER keep_lease BEFORE UPDATE OF enrichment_lease_id ON kepler.records
     FOR EACH ROW WHEN (
         OLD.enrichment_status = 'PENDING' AND NEW.enrichment_status = 'PENDING'
@@ -215,7 +216,7 @@ CREATE TRIGGER queue_deleted AFTER DELETE ON kepler.records
 CREATE TRIGGER queue_truncated AFTER TRUNCATE ON kepler.records
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.forget_truncated_records();
 
--- The tables themselves: what direct SQL does to them is made good, or refused.
+-- Direct SQL on the tables of the queue: its effect is repaired, or the statement is refused.
 CREATE TRIGGER begin_enrichment AFTER INSERT ON kepler.enrichment_policies
     FOR EACH ROW WHEN (kepler_internal.is_direct())
     EXECUTE FUNCTION kepler_internal.begin_enrichment();
@@ -260,8 +261,8 @@ CREATE TRIGGER keep_unchanged BEFORE UPDATE ON kepler.lease_records
 CREATE TRIGGER keep_truncated AFTER TRUNCATE ON kepler.lease_records
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.refuse_truncate();
 
--- What needs a person: FAILED records, whether or not the log still says why, and records that the database
--- refuses to write, so that they can neither be claimed nor taken back from a worker that is lost.
+-- Records that need a person: FAILED records, whether or not the log still says why, and records that the
+-- database refuses to write, so that they can neither be claimed nor taken back from a lost worker.
 CREATE VIEW kepler.failed_enrichments AS
 SELECT r.workspace_id, r.id AS record_id, r.entity_type, r.entity_id, r.external_id, r.enrichment_status,
     a.lease_id, a.attempt, a.error, a.ended_at
@@ -292,49 +293,49 @@ ALTER VIEW kepler.failed_enrichments SET (security_invoker = true);
 
 COMMENT ON TABLE kepler.enrichment_policies IS 'Which entity types workers enrich, and how; set by set_enrichment_policy';
 COMMENT ON COLUMN kepler.enrichment_policies.workspace_id IS 'Workspace the row belongs to; never changes';
-COMMENT ON COLUMN kepler.enrichment_policies.max_attempts IS 'After so many attempts that failed or expired a record is FAILED';
-COMMENT ON COLUMN kepler.enrichment_policies.lease IS 'How long a claim holds without a heartbeat';
-COMMENT ON COLUMN kepler.enrichment_policies.backoff_base IS 'Wait before the second attempt; doubles with each further one';
-COMMENT ON COLUMN kepler.enrichment_policies.backoff_cap IS 'The longest wait';
+COMMENT ON COLUMN kepler.enrichment_policies.max_attempts IS 'Number of failed or expired attempts after which a record is FAILED';
+COMMENT ON COLUMN kepler.enrichment_policies.lease IS 'How long a claim lasts without extend_lease';
+COMMENT ON COLUMN kepler.enrichment_policies.backoff_base IS 'Wait before the second attempt; doubles with each further attempt';
+COMMENT ON COLUMN kepler.enrichment_policies.backoff_cap IS 'Longest wait between two attempts';
 COMMENT ON COLUMN kepler.enrichment_policies.clear_on_change IS 'Whether changed content empties records.enrichment at once';
 COMMENT ON COLUMN kepler.enrichment_policies.fair IS 'Whether claims take turns between entities';
-COMMENT ON COLUMN kepler.enrichment_policies.notify IS 'Whether upserts that queue something notify the channel kepler_enrichment, once a call';
+COMMENT ON COLUMN kepler.enrichment_policies.notify IS 'Whether an upsert that queues something notifies the channel kepler_enrichment, once a call';
 
-COMMENT ON COLUMN kepler.records.enrichment_lease_id IS 'Lease that a worker holds the record under while it is PENDING; see kepler.leases';
+COMMENT ON COLUMN kepler.records.enrichment_lease_id IS 'Lease that holds the record while it is PENDING; see kepler.leases';
 
-COMMENT ON TABLE kepler.enrichment_queue IS 'Records that are ready for a worker or wait for their next attempt; kept by functions and triggers';
+COMMENT ON TABLE kepler.enrichment_queue IS 'Records that are ready for a worker or wait for their next attempt; functions and triggers maintain it';
 COMMENT ON COLUMN kepler.enrichment_queue.workspace_id IS 'Workspace the row belongs to; never changes';
-COMMENT ON COLUMN kepler.enrichment_queue.fair_key IS 'Entity of the record where the policy is fair, otherwise NULL';
-COMMENT ON COLUMN kepler.enrichment_queue.ready_at IS 'Not claimed before this time';
-COMMENT ON COLUMN kepler.enrichment_queue.attempt IS 'Attempts that the present content has had';
-COMMENT ON COLUMN kepler.enrichment_queue.refusals IS 'How often in a row the database refused to let it be claimed; each makes it wait longer';
-COMMENT ON COLUMN kepler.enrichment_queue.error IS 'Why it could not be claimed the last time; NULL where nothing stood in the way';
+COMMENT ON COLUMN kepler.enrichment_queue.fair_key IS 'Entity of the record if the policy is fair, otherwise NULL';
+COMMENT ON COLUMN kepler.enrichment_queue.ready_at IS 'The record is not claimed before this time';
+COMMENT ON COLUMN kepler.enrichment_queue.attempt IS 'Number of attempts with the current content';
+COMMENT ON COLUMN kepler.enrichment_queue.refusals IS 'How often in a row the database refused to let the record be claimed; each refusal makes it wait longer';
+COMMENT ON COLUMN kepler.enrichment_queue.error IS 'Why the record could not be claimed the last time; NULL if nothing prevented it';
 
-COMMENT ON TABLE kepler.leases IS 'Batches that workers hold; a lease goes when its last record is settled';
+COMMENT ON TABLE kepler.leases IS 'Batches that workers hold; a lease is deleted when its last record is settled';
 COMMENT ON COLUMN kepler.leases.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.leases.id IS 'Fencing token: later leases have greater ids';
-COMMENT ON COLUMN kepler.leases.worker IS 'Who claimed, as the caller named itself';
-COMMENT ON COLUMN kepler.leases.length IS 'How far a heartbeat extends it, unless it says otherwise';
-COMMENT ON COLUMN kepler.leases.deadline IS 'When it ended if no heartbeat came; where a record could not be taken back, when that is tried again';
-COMMENT ON COLUMN kepler.leases.lease_until IS 'When it ends';
-COMMENT ON COLUMN kepler.leases.open_records IS 'How many of its records are not settled yet';
+COMMENT ON COLUMN kepler.leases.worker IS 'Name of the worker, as the caller gave it';
+COMMENT ON COLUMN kepler.leases.length IS 'How far extend_lease extends the lease by default';
+COMMENT ON COLUMN kepler.leases.deadline IS 'When the lease ends if it is never extended. If a record could not be taken back, when that is tried again';
+COMMENT ON COLUMN kepler.leases.lease_until IS 'When the lease ends';
+COMMENT ON COLUMN kepler.leases.open_records IS 'Number of records of the lease that are not settled yet';
 
 COMMENT ON COLUMN kepler.leases.error IS 'Why a record could not be taken back after the lease ended';
 
-COMMENT ON TABLE kepler.lease_records IS 'What each lease was claimed with: records, in the order in which they are locked';
+COMMENT ON TABLE kepler.lease_records IS 'Contents of each lease at its claim; the records are in the order in which they are locked';
 COMMENT ON COLUMN kepler.lease_records.workspace_id IS 'Workspace the row belongs to; never changes';
-COMMENT ON COLUMN kepler.lease_records.record_ids IS 'Records it was claimed with, settled ones included';
-COMMENT ON COLUMN kepler.lease_records.attempts IS 'Number of the attempt of each, from 1';
-COMMENT ON COLUMN kepler.lease_records.content_hashes IS 'records.content_hash of each at the claim; another one at the end means superseded';
+COMMENT ON COLUMN kepler.lease_records.record_ids IS 'Records at the claim, including those settled since';
+COMMENT ON COLUMN kepler.lease_records.attempts IS 'Attempt number of each record, from 1';
+COMMENT ON COLUMN kepler.lease_records.content_hashes IS 'records.content_hash of each record at the claim; a different hash when it is settled means superseded';
 
-COMMENT ON TABLE kepler.enrichment_turns IS 'Whose turn it was in the last claims of types with a fair policy; kept by claim_records';
+COMMENT ON TABLE kepler.enrichment_turns IS 'Which entity was served last, for types with a fair policy; claim_records maintains it';
 COMMENT ON COLUMN kepler.enrichment_turns.workspace_id IS 'Workspace the row belongs to; never changes';
-COMMENT ON COLUMN kepler.enrichment_turns.lease_id IS 'Lease of the claim; the greatest counts';
-COMMENT ON COLUMN kepler.enrichment_turns.fair_key IS 'Entity that was served last; the next claim begins behind it';
+COMMENT ON COLUMN kepler.enrichment_turns.lease_id IS 'Lease of the claim; the row with the greatest id counts';
+COMMENT ON COLUMN kepler.enrichment_turns.fair_key IS 'Entity that was served last; the next claim begins after it';
 
-COMMENT ON TABLE kepler.enrichment_attempts IS 'How each claim of a record ended that was settled or expired; append-only';
+COMMENT ON TABLE kepler.enrichment_attempts IS 'How each claim of a record ended, if it was settled or expired; append-only';
 COMMENT ON COLUMN kepler.enrichment_attempts.workspace_id IS 'Workspace the row belongs to; never changes';
-COMMENT ON COLUMN kepler.enrichment_attempts.attempt IS 'Number of the attempt, from 1';
-COMMENT ON COLUMN kepler.enrichment_attempts.error IS 'What the worker said, or why it was ended';
+COMMENT ON COLUMN kepler.enrichment_attempts.attempt IS 'Attempt number, from 1';
+COMMENT ON COLUMN kepler.enrichment_attempts.error IS 'Error that the worker reported, or why the attempt was ended';
 
-COMMENT ON VIEW kepler.failed_enrichments IS 'Dead letters: records that are FAILED, with what the last attempt said where the log still has it, and records that the database refuses to write, so that no worker gets them';
+COMMENT ON VIEW kepler.failed_enrichments IS 'Dead letters: records that are FAILED, with the error of the last attempt if the log still has it; and records that the database refuses to write, which no worker can claim';

@@ -1,8 +1,7 @@
--- The memory of agents: what they remember, when it was looked at, and its embeddings. Embeddings lie
--- apart from the content, in a table for each space: several models live side by side, and no memory
--- is rewritten for a new one.
+-- The memory of agents: memories, when they were found, and their embeddings. Each space has a table of
+-- its own for embeddings, so that several models exist side by side, and a new model rewrites no memory.
 
--- The database's, as models are; which one a workspace searches is the workspace's.
+-- Spaces belong to the database, as models do. Each workspace chooses the space that it searches.
 CREATE TABLE kepler.embedding_spaces (
     name text PRIMARY KEY,
     model text NOT NULL,
@@ -15,7 +14,7 @@ CREATE TABLE kepler.embedding_spaces (
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT embedding_spaces_name_form CHECK (name ~ '^[a-z][a-z0-9_]{0,43}$'),
     CONSTRAINT embedding_spaces_model_length CHECK (octet_length(model) BETWEEN 1 AND 256),
-    -- What pgvector can hold.
+    -- The limit of pgvector.
     CONSTRAINT embedding_spaces_dimensions_range CHECK (dimensions BETWEEN 1 AND 16000)
 );
 
@@ -40,14 +39,14 @@ CREATE TABLE kepler.memories (
     expires_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- The workspace is a word of its own, with a blank that no word of a text has: an index cannot hold
-    -- both, and a search for common words would walk those of all tenants. A tsvector holds a megabyte at
-    -- most.
+    -- The workspace is one more word, with a space that no word of a text contains. A GIN index cannot hold
+    -- a text column too, and without the word a search for common words would walk those of all tenants. A
+    -- tsvector holds a megabyte at most.
     text_search tsvector NOT NULL GENERATED ALWAYS AS (
         to_tsvector('pg_catalog.english', left(content, 100000))
         || array_to_tsvector(ARRAY[' ' || workspace_id])) STORED,
     PRIMARY KEY (workspace_id, id),
-    -- What is known of a person goes with the person.
+    -- Deleting a user deletes the memories of that user.
     CONSTRAINT memories_user_fkey FOREIGN KEY (workspace_id, user_id)
         REFERENCES kepler.users (workspace_id, id) ON DELETE CASCADE,
     CONSTRAINT memories_id_length CHECK (octet_length(id) BETWEEN 1 AND 128),
@@ -62,20 +61,21 @@ CREATE TABLE kepler.memories (
 
 -- The scope of a search.
 CREATE INDEX memories_user_id_idx ON kepler.memories (workspace_id, user_id, context_type);
--- $eq in a filter; words.
+-- For $eq in a filter; for words.
 CREATE INDEX memories_metadata_idx ON kepler.memories USING gin (metadata jsonb_path_ops);
 CREATE INDEX memories_text_search_idx ON kepler.memories USING gin (text_search);
--- The same content again.
+-- Finds the same content (dedupe).
 CREATE INDEX memories_content_idx ON kepler.memories (workspace_id, hashtextextended(content, 0));
--- What expire_memories and memory_history walk. No foreign key for superseded_by: its index would
--- hold every memory.
+-- For expire_memories and memory_history. No foreign key for superseded_by: its index would hold every
+-- memory.
 CREATE INDEX memories_expires_at_idx ON kepler.memories (workspace_id, expires_at)
     WHERE expires_at IS NOT NULL;
 CREATE INDEX memories_superseded_by_idx ON kepler.memories (workspace_id, superseded_by)
     WHERE superseded_by IS NOT NULL;
 
--- Narrow, and apart: a search that notes what it found must not rewrite the memories. No foreign key,
--- whose check would lock, and so write, the memory's row; a trigger takes out what is deleted.
+-- A narrow table of its own: a search that records what it found must not rewrite the memories. No foreign
+-- key, because its check would lock, and so write, the memory's row. A trigger deletes the rows of deleted
+-- memories.
 CREATE TABLE kepler.memory_access (
     workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
     memory_id text NOT NULL,
@@ -84,7 +84,7 @@ CREATE TABLE kepler.memory_access (
     PRIMARY KEY (workspace_id, memory_id)
 ) WITH (fillfactor = 70);
 
--- By columns: a trigger before the update cannot look at a whole row that has a generated one.
+-- Column by column: a BEFORE UPDATE trigger cannot compare whole rows that have a generated column.
 CREATE TRIGGER touch_updated_at
     BEFORE UPDATE OF user_id, context_type, content, format, relevance_score, metadata, valid_from,
         valid_to, superseded_by, expires_at ON kepler.memories
@@ -96,8 +96,8 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.memories
 CREATE TRIGGER keep_id BEFORE UPDATE OF id ON kepler.memories
     FOR EACH ROW WHEN (OLD.id <> NEW.id)
     EXECUTE FUNCTION kepler_internal.refuse_memory_rename();
--- Embeddings have the columns that searches find them by, and go when the content is another one. Whoever changed
--- them: other triggers may have.
+-- Delete the embeddings when the content changes, and keep their user and type current. Without a column
+-- list, because other triggers may change these columns too.
 CREATE TRIGGER drop_embeddings AFTER UPDATE ON kepler.memories
     FOR EACH ROW WHEN (OLD.format <> NEW.format OR OLD.content <> NEW.content)
     EXECUTE FUNCTION kepler_internal.drop_memory_embeddings();
@@ -111,29 +111,29 @@ CREATE TRIGGER forget_deleted AFTER DELETE ON kepler.memories
     REFERENCING OLD TABLE AS old_memories
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.forget_deleted_memories();
 
-COMMENT ON COLUMN kepler.workspaces.embedding_space IS 'Space that memories and messages are searched in, set by activate_embedding_space; NULL: the oldest that is ACTIVE';
+COMMENT ON COLUMN kepler.workspaces.embedding_space IS 'Space in which memories and messages are searched, set by activate_embedding_space; NULL means the oldest ACTIVE space';
 
-COMMENT ON TABLE kepler.embedding_spaces IS 'Embedding models side by side, each with tables of its own in kepler_data; made by create_embedding_space';
-COMMENT ON COLUMN kepler.embedding_spaces.model IS 'Which model makes its embeddings, for example text-embedding-3-small';
-COMMENT ON COLUMN kepler.embedding_spaces.metric IS 'How embeddings are compared';
-COMMENT ON COLUMN kepler.embedding_spaces.state IS 'RETIRED spaces take no embeddings and cannot be activated';
-COMMENT ON COLUMN kepler.embedding_spaces.table_name IS 'Table in kepler_data: workspace_id, memory_id, embedding, and whose: user_id, context_type';
+COMMENT ON TABLE kepler.embedding_spaces IS 'Embedding models side by side, each with tables of its own in kepler_data; create_embedding_space creates them';
+COMMENT ON COLUMN kepler.embedding_spaces.model IS 'Model that makes the embeddings, for example text-embedding-3-small';
+COMMENT ON COLUMN kepler.embedding_spaces.metric IS 'Distance function for embeddings';
+COMMENT ON COLUMN kepler.embedding_spaces.state IS 'A RETIRED space accepts no embeddings and cannot be activated';
+COMMENT ON COLUMN kepler.embedding_spaces.table_name IS 'Table in kepler_data: workspace_id, memory_id, embedding, and user_id and context_type of the memory';
 COMMENT ON COLUMN kepler.embedding_spaces.message_table_name IS 'Table in kepler_data: workspace_id, message_id, embedding';
 
-COMMENT ON TABLE kepler.memories IS 'What agents remember: facts, preferences, reasoning, patterns';
+COMMENT ON TABLE kepler.memories IS 'Facts, preferences, reasoning and patterns that agents remember';
 COMMENT ON COLUMN kepler.memories.workspace_id IS 'Workspace the row belongs to; never changes';
-COMMENT ON COLUMN kepler.memories.user_id IS 'User it is about; NULL: the workspace''s own';
-COMMENT ON COLUMN kepler.memories.context_type IS 'What kind of memory, for example preference, reasoning, pattern, fact';
+COMMENT ON COLUMN kepler.memories.user_id IS 'User of the memory; NULL if it belongs to the workspace and no user';
+COMMENT ON COLUMN kepler.memories.context_type IS 'Kind of memory, for example preference, reasoning, pattern, fact';
 COMMENT ON COLUMN kepler.memories.content IS 'Text, or the text of a JSON value; see format';
 COMMENT ON COLUMN kepler.memories.format IS 'Whether content is text or JSON';
-COMMENT ON COLUMN kepler.memories.relevance_score IS 'How important it is, from 0 to 1';
+COMMENT ON COLUMN kepler.memories.relevance_score IS 'Importance, from 0 to 1';
 COMMENT ON COLUMN kepler.memories.metadata IS 'A JSON object for filters; no secrets';
-COMMENT ON COLUMN kepler.memories.valid_from IS 'True from this time on';
-COMMENT ON COLUMN kepler.memories.valid_to IS 'True until this time; NULL: still';
-COMMENT ON COLUMN kepler.memories.superseded_by IS 'Memory that took its place; remember(…, supersedes => …) sets it';
-COMMENT ON COLUMN kepler.memories.expires_at IS 'Not found from this time on, and deleted by expire_memories; NULL: never';
-COMMENT ON COLUMN kepler.memories.text_search IS 'Words of the content''s first 100,000 characters, and the workspace';
+COMMENT ON COLUMN kepler.memories.valid_from IS 'The memory is true from this time on';
+COMMENT ON COLUMN kepler.memories.valid_to IS 'The memory is true until this time; NULL: it still is';
+COMMENT ON COLUMN kepler.memories.superseded_by IS 'Memory that took the place of this one; remember(…, supersedes => …) sets it';
+COMMENT ON COLUMN kepler.memories.expires_at IS 'From this time on searches do not find the memory, and expire_memories deletes it; NULL: never';
+COMMENT ON COLUMN kepler.memories.text_search IS 'Words of the first 100,000 characters of the content, and the workspace';
 
-COMMENT ON TABLE kepler.memory_access IS 'When memories were last found, and how often; a memory without a row never was';
+COMMENT ON TABLE kepler.memory_access IS 'When memories were last found, and how often; a memory without a row was never found';
 COMMENT ON COLUMN kepler.memory_access.workspace_id IS 'Workspace the row belongs to; never changes';
-COMMENT ON COLUMN kepler.memory_access.hits IS 'Searches that returned it, counted at most once a minute';
+COMMENT ON COLUMN kepler.memory_access.hits IS 'Number of searches that returned the memory, counted at most once a minute';

@@ -1,4 +1,4 @@
--- Who has which level of access: what grant_access gave, so that it can be given on tables that come later.
+-- The level of access of each role, as grant_access gave it, so that install() can grant it on later tables too.
 
 CREATE TABLE kepler.access_levels (
     role_name text PRIMARY KEY,
@@ -8,8 +8,8 @@ CREATE TABLE kepler.access_levels (
     CONSTRAINT access_levels_level_known CHECK (level IN ('reader', 'writer', 'worker', 'admin'))
 );
 
-COMMENT ON TABLE kepler.access_levels IS 'Roles of the database that have a level of access; written by grant_access and revoke_access';
-COMMENT ON COLUMN kepler.access_levels.role_name IS 'Role that has the level';
+COMMENT ON TABLE kepler.access_levels IS 'Database roles with a level of access; grant_access and revoke_access write it';
+COMMENT ON COLUMN kepler.access_levels.role_name IS 'Role with the level';
 COMMENT ON COLUMN kepler.access_levels.level IS 'reader, writer, worker or admin';
-COMMENT ON COLUMN kepler.access_levels.granted_by IS 'Role of the session that gave it last';
-COMMENT ON COLUMN kepler.access_levels.granted_at IS 'When it was given last';
+COMMENT ON COLUMN kepler.access_levels.granted_by IS 'Role of the session that last granted the level';
+COMMENT ON COLUMN kepler.access_levels.granted_at IS 'When the level was last granted';

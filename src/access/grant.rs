@@ -107,12 +107,14 @@ fn give(client: &mut SpiClient<'_>, owner: Owner, role: &str, level: Level) -> R
     {
         let _owner = act_for_extension(client, owner)?;
         run(client, &format!("GRANT USAGE ON SCHEMA {SCHEMA}, {INTERNAL_SCHEMA} TO {name}"))?;
+        run(client, &format!("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {SCHEMA} TO {name}"))?;
+        // What an earlier version gave, and this one does not.
         run(
             client,
-            &format!(
-                "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {SCHEMA}, {INTERNAL_SCHEMA} TO {name}"
-            ),
+            &format!("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {INTERNAL_SCHEMA} FROM {name}"),
         )?;
+        let functions: Vec<&str> = level::functions(level).collect();
+        give_functions(client, functions, &name)?;
     }
     {
         let _owner = owner.act();
@@ -131,9 +133,11 @@ fn give(client: &mut SpiClient<'_>, owner: Owner, role: &str, level: Level) -> R
     let usable = client
         .update(
             "SELECT pg_catalog.has_schema_privilege($1::name, $2, 'USAGE')
-                 AND pg_catalog.has_function_privilege($1::name, 'kepler.current_workspace_id()', 'EXECUTE')",
+                 AND pg_catalog.has_schema_privilege($1::name, $3, 'USAGE')
+                 AND pg_catalog.has_function_privilege($1::name, 'kepler.current_workspace_id()', 'EXECUTE')
+                 AND pg_catalog.has_function_privilege($1::name, 'kepler_internal.require_tables()', 'EXECUTE')",
             None,
-            &[role.into(), SCHEMA.into()],
+            &[role.into(), SCHEMA.into(), INTERNAL_SCHEMA.into()],
         )?
         .first()
         .get_one::<bool>()?;
@@ -143,6 +147,24 @@ fn give(client: &mut SpiClient<'_>, owner: Owner, role: &str, level: Level) -> R
         return Err(AccessError::NoGrantOption { owner: owner.name(), what, schema_owner }.into());
     }
     Ok(())
+}
+
+/// Gives EXECUTE on functions of `kepler_internal`, which names tell: there every name is of one function.
+fn give_functions(client: &mut SpiClient<'_>, names: Vec<&str>, to: &str) -> Result<(), Error> {
+    let signatures = client
+        .update(
+            "SELECT pg_catalog.string_agg(p.oid::pg_catalog.regprocedure::text, ', ' ORDER BY p.proname)
+             FROM pg_catalog.pg_proc AS p
+             WHERE p.pronamespace = pg_catalog.to_regnamespace($1) AND p.proname::text = ANY ($2)",
+            None,
+            &[INTERNAL_SCHEMA.into(), names.into()],
+        )?
+        .first()
+        .get_one::<String>()?;
+    match signatures {
+        Some(signatures) => run(client, &format!("GRANT EXECUTE ON FUNCTION {signatures} TO {to}")),
+        None => Ok(()),
+    }
 }
 
 /// Takes all rights on what Kepler made.
@@ -216,26 +238,12 @@ const MONITOR: &[&str] = &[
 
 /// Lets members of `pg_monitor` call `status()`.
 pub(crate) fn share_with_monitor(client: &mut SpiClient<'_>, owner: Owner) -> Result<(), Error> {
-    let may = client
-        .update(
-            "SELECT pg_catalog.has_schema_privilege('pg_monitor', 'kepler', 'USAGE')",
-            None,
-            &[],
-        )?
-        .first()
-        .get_one::<bool>()?;
-    if may == Some(true) {
-        return Ok(());
-    }
     {
         let _owner = act_for_extension(client, owner)?;
         run(client, "GRANT USAGE ON SCHEMA kepler, kepler_internal TO pg_monitor")?;
-        run(
-            client,
-            "GRANT EXECUTE ON FUNCTION kepler.status(), kepler.version(), kepler.current_workspace_id(),
-                 kepler_internal.require_tables(), kepler_internal.latest_schema_version(),
-                 kepler_internal.table_status(pg_catalog.regclass) TO pg_monitor",
-        )?;
+        run(client, "GRANT EXECUTE ON FUNCTION kepler.status(), kepler.version(), kepler.current_workspace_id()
+                 TO pg_monitor")?;
+        give_functions(client, level::MONITOR_FUNCTIONS.to_vec(), "pg_monitor")?;
     }
     let _owner = owner.act();
     for grant in MONITOR {

@@ -8,7 +8,7 @@ use crate::ident::{qualified, quote};
 /// The schema of Kepler's own tables.
 pub(crate) const SCHEMA: &str = "kepler";
 
-/// What the functions are made of.
+/// What the functions are made of: given function by function.
 pub(crate) const INTERNAL_SCHEMA: &str = "kepler_internal";
 
 /// A level of access. `writer` and `worker` hold what `reader` does, and `admin` holds all.
@@ -96,6 +96,80 @@ const RELATIONS: &[(&str, Rights)] = &[
 /// Sequences that no column owns.
 const SEQUENCES: &[(&str, Rights)] =
     &[("entry_table_numbers", [READ, READ, READ, "SELECT, USAGE"])];
+
+/// Who may execute a function of `kepler_internal`, in the order of [`Level::ALL`].
+type Callers = [bool; 4];
+
+/// What public functions reach on behalf of everybody: checks of arguments, parts of what reads, and what a public
+/// function is but another name of. Rights on tables decide what comes of it, and the hint names the level.
+const ANY: Callers = [true; 4];
+/// What fires, or is reached, where records, memories and runs are changed.
+const CHANGERS: Callers = [false, true, true, true];
+/// What is reached where memories are deleted.
+const WRITERS: Callers = [false, true, false, true];
+/// What is reached where spaces and entry tables are declared.
+const ADMINS: Callers = [false, false, false, true];
+
+/// The functions of `kepler_internal` that the public functions and the triggers of a level reach. One that is not
+/// here is nobody's but the owner's: trigger functions, which need no right to fire, and what is done as the owner.
+/// A test works the list out from the catalog.
+const FUNCTIONS: &[(&str, Callers)] = &[
+    ("abandon_executions", CHANGERS),
+    ("abandon_overdue", ANY),
+    ("activate_embedding_space", ADMINS),
+    ("check_timeout", ANY),
+    ("check_window", ANY),
+    ("create_entry_table", ANY),
+    ("dependents", ANY),
+    ("drop_entry_table", ANY),
+    ("embedding_table", ANY),
+    ("entry_json_schema", ANY),
+    ("execution_report", ANY),
+    ("execution_steps_given", ANY),
+    ("execution_steps_of", ANY),
+    ("execution_token_hash", ANY),
+    ("expire_memories", WRITERS),
+    ("fail_records", ANY),
+    ("finish_execution", ANY),
+    ("foreign_table", ADMINS),
+    ("is_about_session", ANY),
+    ("is_direct", CHANGERS),
+    ("json_update_changes", ANY),
+    ("last_search", ANY),
+    ("latest_schema_version", ANY),
+    ("list_embedding_space", ADMINS),
+    ("memory_chain", ANY),
+    ("remember", ANY),
+    ("require_arguments", ANY),
+    ("require_conversation", ANY),
+    ("require_ids", ANY),
+    ("require_max_rows", ANY),
+    ("require_name", ANY),
+    ("require_retired_space", ADMINS),
+    ("require_roles", ANY),
+    ("require_space", ANY),
+    ("require_tables", ANY),
+    ("require_user", ANY),
+    ("require_workflow", ANY),
+    ("require_workspace", ANY),
+    ("required_connections", ANY),
+    ("restore_entry_table", ANY),
+    ("retire_embedding_space", ADMINS),
+    ("successors", WRITERS),
+    ("table_facts", ANY),
+    ("table_status", ANY),
+    ("time_of", ANY),
+    ("workflow_steps", ANY),
+];
+
+/// The functions of `kepler_internal` that a level may execute.
+pub(crate) fn functions(level: Level) -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.iter().filter(move |(_, callers)| callers[level as usize]).map(|(name, _)| *name)
+}
+
+/// What `status()` reaches.
+pub(crate) const MONITOR_FUNCTIONS: &[&str] =
+    &["latest_schema_version", "require_tables", "table_status"];
 
 /// A table that Kepler makes in `kepler_data`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,6 +271,15 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn an_administrator_may_execute_what_others_may() {
+        for (name, callers) in FUNCTIONS {
+            assert!(callers[Level::Admin as usize], "{name}");
+        }
+        let names: Vec<_> = FUNCTIONS.iter().map(|(name, _)| name).collect();
+        assert!(names.is_sorted());
     }
 
     #[test]

@@ -109,7 +109,7 @@ fn check_lease(lease: Option<Interval>) -> Result<Option<i64>, Error> {
 
 fn read_options(options: Option<Options>) -> Result<Option<bool>, Error> {
     let Some(options) = options else { return Ok(None) };
-    let mut options = OptionsObject::open(options.0)?;
+    let mut options = OptionsObject::open("options", options.0)?;
     let mut fair = None;
     if let Some(value) = options.take("fair") {
         fair = value.as_bool();

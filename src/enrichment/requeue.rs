@@ -10,13 +10,16 @@ use crate::access::owner;
 use crate::answer::{self, Answer, Outcome};
 use crate::arguments::ArgumentError;
 use crate::error::Error;
+use crate::filter::Filter;
 use crate::installed::require_tables;
 use crate::pg::array::Array;
 use crate::pg::plan::{Parameter, Statement};
+use crate::pg::query::Parameters;
 use crate::pg::subtransaction::{self, Refusal};
-use crate::pg::varlena::Text;
+use crate::pg::varlena::{self, Text};
 use crate::pg::whole::Spi;
 use crate::workspace;
+use pgrx::AnyElement;
 use pgrx::check_for_interrupts;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -41,8 +44,9 @@ thread_local! {
                                         'APPLIED'::kepler.record_enrichment_status)
             AND ($3 IS NULL OR r.enrichment_status::text = $3)
             AND r.status = 'ACTIVE'::kepler.record_status AND r.deleted_at IS NULL
+            AND ($4 IS NULL OR kepler.json_matches(r.data, $4))
           ORDER BY r.entity_id COLLATE \"C\", r.external_id, r.id COLLATE \"C\" FOR NO KEY UPDATE OF r",
-        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID],
+        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID, pg_sys::JSONBOID],
     ) };
     static REQUEUE: Statement = const { Statement::new(
         c"UPDATE kepler.records AS r
@@ -96,18 +100,35 @@ type Sent = (String, Option<Refusal>);
 /// The answer for an element, with the id of its record.
 type Told = Answer<Option<String>>;
 
-/// Gives records back to the queue: those of the ids, or those of a type that have a status.
+/// Gives records back to the queue: those of the ids, or those of a type that have a status; with a filter, those whose
+/// data meets it.
 ///
 /// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 42704 where the type has no policy.
-#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    requires = [workspace::current_workspace_id],
+    sql = r#"
+CREATE FUNCTION kepler.requeue_records(
+    record_ids text[] DEFAULT NULL,
+    entity_type text DEFAULT NULL,
+    enrichment_status text DEFAULT 'FAILED',
+    filter jsonb DEFAULT NULL,
+    max_rows integer DEFAULT 10000,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (ordinal integer, record_id text, outcome text, error_code text, error text)
+VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"#
+)]
 #[allow(clippy::type_complexity)]
 fn requeue_records(
-    record_ids: default!(Option<Vec<Option<String>>>, "NULL"),
-    entity_type: default!(Option<String>, "NULL"),
-    enrichment_status: default!(Option<String>, "'FAILED'"),
-    max_rows: default!(Option<i32>, "10000"),
-    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+    record_ids: Option<Vec<Option<String>>>,
+    entity_type: Option<String>,
+    enrichment_status: Option<String>,
+    filter: Option<AnyElement>,
+    max_rows: Option<i32>,
+    workspace_id: Option<String>,
 ) -> Result<
     TableIterator<
         'static,
@@ -142,10 +163,17 @@ fn requeue_records(
     else {
         return Err(Error::from(EnrichmentError::NoRows).into());
     };
+    let filter = filter.map(|filter| filter.datum());
+    if let Some(filter) = filter {
+        // What is wrong with it is told also where no record is held against it.
+        // SAFETY: declared in SQL as jsonb.
+        Filter::read(unsafe { varlena::aligned_bytes(filter) }).map_err(Error::from)?;
+    }
     // Whoever may not change records may not hold the lock of their type.
     owner::require_right("enrichment_queue", pg_sys::ACL_INSERT)?;
     let told = Spi::connect_mut(|client| -> Result<Vec<Told>, Error> {
-        let call = Call { workspace: Text::new(&workspace_id), workspace_id: &workspace_id };
+        let (workspace, workspace_id) = (Text::new(&workspace_id), workspace_id.as_str());
+        let call = Call { workspace, workspace_id, filter };
         match (record_ids, entity_type) {
             (Some(ids), _) => {
                 let wanted: Vec<&str> = ids.iter().flatten().map(String::as_str).collect();
@@ -168,6 +196,8 @@ fn requeue_records(
 struct Call<'c> {
     workspace: Text,
     workspace_id: &'c str,
+    /// A `jsonb`, valid as a filter.
+    filter: Parameter,
 }
 
 impl Call<'_> {
@@ -185,7 +215,8 @@ impl Call<'_> {
         lock_types(client, self.workspace_id, wanted);
         let (mut ids, status) = (Array::texts(wanted.iter().copied()), status.map(Text::new));
         let status = status.as_ref().map(Text::datum);
-        let rows = LOCK.with(|plan| plan.run(client, &[self.place(), Some(ids.datum()), status]));
+        let rows = LOCK
+            .with(|plan| plan.run(client, &[self.place(), Some(ids.datum()), status, self.filter]));
         let mut seen = HashSet::new();
         let concerned: Vec<&str> =
             rows.iter::<1>().filter_map(|row| row.text(0)).filter(|id| seen.insert(*id)).collect();
@@ -219,21 +250,25 @@ impl Call<'_> {
             let room = max_rows - (answers.len() - before.len());
             let known = before.len();
             // Planned each time, for the status and the number.
-            let found = client.update(
+            let mut parameters = Parameters::default();
+            let workspace = parameters.text(self.workspace_id);
+            let of_type = parameters.text(entity_type);
+            let known_ids = parameters.texts(before.iter().map(String::as_str));
+            let meets = self.filter.map_or_else(String::new, |filter| {
+                let filter = parameters.datum(pg_sys::JSONBOID, Some(filter));
+                format!(" AND kepler.json_matches(r.data, {filter})")
+            });
+            let rows = parameters.run_fresh(
+                client,
                 &format!(
                     "SELECT r.id FROM kepler.records AS r
-                     WHERE r.workspace_id = $1 AND r.entity_type = $2 AND r.enrichment_status = '{status}'
-                         AND r.status = 'ACTIVE' AND r.deleted_at IS NULL AND r.id <> ALL ($3)
-                     ORDER BY r.updated_at LIMIT $4"
+                     WHERE r.workspace_id = {workspace} AND r.entity_type = {of_type}
+                         AND r.enrichment_status = '{status}' AND r.status = 'ACTIVE'
+                         AND r.deleted_at IS NULL AND r.id <> ALL ({known_ids}){meets}
+                     ORDER BY r.updated_at LIMIT {room}"
                 ),
-                None,
-                &[self.workspace_id.into(), entity_type.into(), before.into(), (room as i64).into()],
-            )?;
-            let mut ids: Vec<String> = Vec::with_capacity(found.len());
-            for row in found {
-                ids.extend(row[1].value::<String>()?);
-            }
-            let wanted: Vec<&str> = ids.iter().map(String::as_str).collect();
+            );
+            let wanted: Vec<&str> = rows.iter::<1>().filter_map(|row| row.text(0)).collect();
             answers.append(&mut self.requeue(client, &wanted, Some(status)));
             let refused = refused(&answers).len();
             if refused == known || answers.len() - refused >= max_rows || refused >= MAX_REFUSED {

@@ -1,8 +1,8 @@
-//! The types that values have, and what becomes of JSON in them.
+//! The types of values, and JSON read as values of a type.
 //!
 //! `kind` lists the types, `scalar` reads a JSON value as one of them, and `stored` says how such values lie in an
-//! array and how they compare. For entry tables, whose fields have these types, and for everything else that
-//! takes batches of JSON.
+//! array and how they compare. Entry tables use them for their fields, and memories and messages for the elements
+//! of their batches.
 
 pub(crate) mod kind;
 pub(crate) mod scalar;

@@ -16,11 +16,11 @@ const MAX_TERMS: usize = 100;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Probe {
+pub(crate) struct Probe {
     /// For `@?`.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// Whether all that fulfils it is a match, too.
-    pub(super) exact: bool,
+    pub(crate) exact: bool,
 }
 
 /// A predicate of a `jsonpath`.
@@ -32,7 +32,7 @@ struct Predicate {
 
 impl Filter {
     /// None where an index is no help.
-    pub(super) fn probe(&self) -> Option<Probe> {
+    pub(crate) fn probe(&self) -> Option<Probe> {
         let predicate = of_condition(&self.bytes, &self.condition)?;
         Some(Probe { path: format!("$ ? ({})", predicate.text), exact: predicate.exact })
     }

@@ -1,4 +1,5 @@
-//! Filters over metadata, in the manner of MongoDB's query documents.
+//! Filters over JSON documents, in the manner of MongoDB's query documents: over metadata, over any `jsonb`, and over
+//! the elements that `$pull` takes out of an array.
 //!
 //! `read` turns a filter into conditions, noting all that is wrong; `conditions` are what it is made of,
 //! and say whether a document meets them; `index` says what a GIN index can look for. None of them
@@ -8,6 +9,7 @@
 //! `kepler.json_matches`, which decides. So there is one meaning, and three-valued logic never enters.
 
 pub(crate) mod api;
+pub(crate) mod columns;
 pub(crate) mod conditions;
 pub(crate) mod error;
 mod index;

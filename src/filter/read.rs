@@ -17,7 +17,7 @@ use crate::jsonb::view::{Container, Stored, Value};
 use regex::bytes::RegexBuilder;
 
 /// `$and`, `$or` and `$not` may be nested this deep.
-const MAX_LEVELS: usize = 64;
+pub(super) const MAX_LEVELS: usize = 64;
 /// Comparisons in one filter; the values of `$in` do not count.
 const MAX_CONDITIONS: usize = 1000;
 
@@ -422,7 +422,7 @@ impl Reader<'_> {
     }
 }
 
-fn is_field_operator(name: &[u8]) -> bool {
+pub(super) fn is_field_operator(name: &[u8]) -> bool {
     FIELD_OPERATORS.contains(&name)
 }
 

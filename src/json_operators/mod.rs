@@ -1,7 +1,7 @@
-//! What filters and updates of documents have in common: both are documents with MongoDB's operators.
+//! What filters and updates of documents share: both are documents with MongoDB's operators.
 //!
-//! `path` names a place in a document, `comparison` compares the values that are there, and `reading` reads a
-//! document of operators, noting all that is wrong. None of them touches Postgres.
+//! `path` names a place in a document, `comparison` compares the values at that place, and `reading` reads a
+//! document of operators and notes everything that is wrong with it. None of them touches Postgres.
 
 pub(crate) mod comparison;
 pub(crate) mod path;

@@ -1,4 +1,4 @@
-//! Operations and documents as Postgres hands them over, and updated documents as it takes them.
+//! Operations and documents from datums, and updated documents as datums.
 
 use super::apply::apply;
 use super::operations::Operations;

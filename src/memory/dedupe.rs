@@ -5,7 +5,7 @@
 //! away: who reports to whom, "room 12" and "room 21", are as near as can be to a model.
 
 use super::decode::NewMemory;
-use super::look::{number, probes};
+use super::nearest::{number, probes};
 use super::space::{Index, Method, Space};
 use super::statement::Statement as Wording;
 use crate::pg::array::{self, Array, ElementType};

@@ -3,7 +3,8 @@
 //!
 //! A search goes one way: `api` takes the arguments, `arguments` checks them, `access` the rights, `space`
 //! finds the vectors, `scope` (with the crate's `filter`) says which memories count, `nearest` finds the
-//! nearest of them, `score` puts them in order, and `search` leads through; `messages` does the same for
+//! nearest of them, `words` what words find, `gather` leads through both, and `search` puts what they give in
+//! order by `score`; `messages` does the same for
 //! messages. `put` writes what `decode` has read.
 
 pub(crate) mod access;
@@ -13,19 +14,17 @@ mod chain;
 mod changed;
 mod decode;
 mod dedupe;
-mod doubt;
 mod embedded;
 mod embedding;
 pub(crate) mod error;
-mod exact;
+mod gather;
 pub(crate) mod last;
-mod look;
 mod merge;
 pub(crate) mod messages;
 mod nearest;
-mod parts;
 mod put;
 pub(crate) mod put_api;
+mod put_rows;
 mod recall;
 mod scope;
 mod score;
@@ -37,5 +36,4 @@ mod statement;
 mod touch;
 pub(crate) mod vectors;
 mod whose;
-mod width;
 mod words;

@@ -4,9 +4,8 @@ use super::access::Reader;
 use super::arguments::in_range;
 use super::embedded::Embedded;
 use super::messages;
-use super::nearest::{Condition, Search};
+use super::nearest::Search;
 use super::scope::{Scope, User};
-use super::search::within_space;
 use super::space::Space;
 use crate::arguments::ArgumentError;
 use crate::error::Error;
@@ -64,14 +63,14 @@ fn run(
         }
     };
     let conditions = everything(&mut parameters)?;
-    let condition: Condition = within_space(embedded, &conditions);
+    let target = conditions.target();
     let rows = parameters.run(
         client,
         &format!(
             "SELECT e.embedding FROM {table} AS e WHERE e.workspace_id = {workspace} \
              ORDER BY pg_catalog.random() LIMIT {samples}",
             table = space.vectors.table,
-            workspace = conditions.workspace,
+            workspace = conditions.rows.workspace,
         ),
     );
     let mut measured = Measured::default();
@@ -82,7 +81,7 @@ fn run(
         let query = parameters.datum(space.vectors.vector_type, row.datum(0));
         let search = Search {
             vectors: &space.vectors,
-            condition: &condition,
+            target: &target,
             parameters: &parameters,
             query: &query,
             wanted: k,
@@ -94,7 +93,7 @@ fn run(
         let (live, _) = search.run::<()>(client);
         measured.live.push(1000.0 * started.elapsed().as_secs_f64());
         let started = Instant::now();
-        let exact = search.exact::<()>(client);
+        let exact = search.compare_scope::<()>(client);
         measured.exact.push(1000.0 * started.elapsed().as_secs_f64());
         // By the distance: of two at the same one either will do.
         let furthest = exact.last().map_or(f64::NEG_INFINITY, |near| near.distance);

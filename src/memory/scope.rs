@@ -1,6 +1,8 @@
 //! Which memories a search is about, as SQL: over `kepler.memories` under the alias `m`, and over a
 //! space's table, which has the columns that say whose memory it is, under the alias `e`.
 
+use super::embedded::Embedded;
+use super::nearest::{Keys, RowsOf, SpaceRows, Target};
 use crate::error::Error;
 use crate::filter;
 use crate::pg::query::Parameters;
@@ -37,23 +39,19 @@ impl User {
     }
 }
 
-/// The scope as conditions.
+/// A scope as SQL.
 pub(crate) struct Conditions {
-    /// The table that they are about, as `m`, with what it is joined to.
-    pub(crate) from: &'static str,
-    /// What a row of the table, as `m`, is joined to.
-    pub(crate) of_row: &'static str,
-    /// The parameter of the workspace.
-    pub(crate) workspace: String,
-    /// On the columns of the space's table.
-    pub(crate) keys: String,
-    /// What tells these keys, and all of them, from others.
-    pub(crate) keys_hash: u64,
-    pub(crate) scope_hash: u64,
-    /// All of them, on that table.
-    pub(crate) all: String,
-    /// Whether there is a filter among them.
-    pub(crate) is_filtered: bool,
+    pub(crate) keys: Keys,
+    pub(crate) rows: SpaceRows,
+    /// Tells all of it from other scopes.
+    pub(crate) hash: u64,
+}
+
+impl Conditions {
+    /// The vectors of a space that it is about.
+    pub(crate) fn target(&self) -> Target<'_> {
+        Target { keys: &self.keys, rows: RowsOf::Space(&self.rows), hash: self.hash }
+    }
 }
 
 impl Scope {
@@ -101,22 +99,19 @@ impl Scope {
             }
             all.push_str(&format!(" AND {}", compiled.sql));
         }
-        let is_filtered = self.filter.is_some();
         let keys_hash = self.keys_hash();
-        let scope_hash = match &self.filter {
+        let hash = match &self.filter {
             Some(filter) => keys_hash ^ xxh3_64(filter.as_bytes()),
             None => keys_hash,
         };
-        let from = "kepler.memories AS m";
-        Ok(Conditions {
-            from,
-            of_row: "",
+        let rows = SpaceRows {
+            embedded: Embedded::Memories,
             workspace,
-            keys,
-            keys_hash,
-            scope_hash,
-            all,
-            is_filtered,
-        })
+            from: "kepler.memories AS m",
+            of_row: "",
+            conditions: all,
+            is_filtered: self.filter.is_some(),
+        };
+        Ok(Conditions { keys: Keys { sql: keys, hash: keys_hash }, rows, hash })
     }
 }

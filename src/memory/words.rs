@@ -1,8 +1,8 @@
 //! What a text's words find, the best first.
 
+use super::gather::{MAX_POOL, POOL_A_ROW, Question};
 use super::nearest::Details;
 use super::scope::Conditions;
-use super::search::{MAX_POOL, POOL_A_ROW, Question};
 use super::space::Space;
 use crate::ident::quote_literal;
 use crate::pg::plan::LocalSettings;
@@ -87,14 +87,14 @@ pub(super) fn by_words<D: Details>(
     let found = format!(
         "FROM {from} WHERE {all} AND m.text_search @@ {both} \
          ORDER BY pg_catalog.ts_rank(m.text_search, {words}) DESC, {tie}",
-        from = conditions.from,
-        all = conditions.all,
+        from = conditions.rows.from,
+        all = conditions.rows.conditions,
         tie = question.embedded.tie(),
         both = tsquery(&format!("{workspace} & ({words})")),
         words = tsquery(&words),
     );
     let sql = match enough {
-        Some(enough) => enough.of::<D>(&format!("SELECT m.id {found}"), &conditions.workspace),
+        Some(enough) => enough.of::<D>(&format!("SELECT m.id {found}"), &conditions.rows.workspace),
         None => {
             format!("SELECT {}, NULL, {} {found}", question.embedded.id("m.id"), D::COLUMNS)
         }

@@ -77,11 +77,19 @@ pub(crate) struct Options(pub(crate) Value);
 
 impl Options {
     fn read(datum: pg_sys::Datum) -> Result<Self, ErrorReport> {
-        let problem = |broken: Broken| arguments::ArgumentError::BadOptions {
+        Ok(Self::of("options", datum)?)
+    }
+
+    /// Of an argument with another name.
+    pub(crate) fn of(
+        argument: &'static str,
+        datum: pg_sys::Datum,
+    ) -> Result<Self, arguments::ArgumentError> {
+        let options = document(datum).map_err(|broken| arguments::ArgumentError::BadOptions {
+            argument,
             problems: vec![format!("it is {}", broken.problem)],
             known: String::new(),
-        };
-        let options = document(datum).map_err(problem)?;
+        })?;
         Ok(Self(value(options)))
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod clock;
 pub(crate) mod documents;
 pub(crate) mod executor;
 pub(crate) mod held;
+pub(crate) mod input;
 pub(crate) mod json;
 pub(crate) mod large;
 pub(crate) mod memory;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Promise: pg_dump and a restore into a new database bring everything back: each row to the byte, the generated hash, the
-# triggers and defaults. The same batch sent to the copy finds nothing changed. Plain and custom format.
+# triggers and defaults. The same batch sent to the copy finds nothing changed. Plain and custom format. Where the roles exist,
+# they have in the copy the rights of their levels on all three schemas, on tables and on functions, and install() finds them.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 
@@ -9,11 +10,18 @@ start_server "$major"
 work=$(mktemp -d)
 databases="kepler_dumped kepler_plain kepler_custom"
 admin() { PGOPTIONS='-c client_min_messages=warning' "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 "$@"; }
-drop() { for database in $databases; do admin -c "DROP DATABASE IF EXISTS $database WITH (FORCE)"; done; }
+drop() {
+  for database in $databases; do admin -c "DROP DATABASE IF EXISTS $database WITH (FORCE)"; done
+  for level in reader writer worker admin; do admin -c "DROP ROLE IF EXISTS kepler_dumped_$level"; done
+}
 trap 'drop; rm -rf "$work"' EXIT
 drop
 for database in $databases; do admin -c "CREATE DATABASE $database TEMPLATE template0"; done
 admin -d kepler_dumped -c 'CREATE EXTENSION kepler CASCADE' -c 'SELECT FROM kepler.install()' >/dev/null
+
+for level in reader writer worker admin; do
+  admin -d kepler_dumped -c "CREATE ROLE kepler_dumped_$level" -c "SELECT kepler.grant_access('kepler_dumped_$level', '$level')" >/dev/null
+done
 
 # Upserts the batches of this test; the answer is the count of each outcome.
 cat >"$work/batches.sql" <<'SQL'
@@ -54,6 +62,16 @@ checksums() {
   admin -d "$1" -c "SELECT format('SELECT %L, count(*), md5(string_agg(r::text, E''\\n'' ORDER BY r::text)) FROM kepler.%I AS r;', relname, relname)
     FROM pg_class WHERE relnamespace = 'kepler'::regnamespace AND relkind IN ('r', 'p') ORDER BY relname" | admin -d "$1" -f -
 }
+# Who has which right on what.
+rights() {
+  admin -d "$1" -c "SELECT o.what, a.grantee::regrole, a.privilege_type FROM (
+      SELECT 'schema ' || nspname, nspacl FROM pg_namespace
+      UNION ALL SELECT p.oid::regprocedure::text, proacl FROM pg_proc AS p WHERE pronamespace IN ('kepler'::regnamespace, 'kepler_internal'::regnamespace)
+      UNION ALL SELECT c.oid::regclass::text, relacl FROM pg_class AS c
+      UNION ALL SELECT attrelid::regclass || '.' || attname, attacl FROM pg_attribute
+    ) AS o (what, acl) CROSS JOIN LATERAL aclexplode(o.acl) AS a
+    WHERE a.grantee = 'pg_monitor'::regrole OR a.grantee::regrole::text LIKE 'kepler_dumped_%' ORDER BY 1, 2, 3"
+}
 # Everything that makes the tables what they are.
 shape() {
   admin -d "$1" -c "SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'kepler'::regnamespace AND contype <> 'n' ORDER BY conrelid::regclass::text, conname" \
@@ -66,6 +84,8 @@ shape() {
 }
 checksums kepler_dumped >"$work/rows"
 shape kepler_dumped >"$work/shape"
+rights kepler_dumped >"$work/rights"
+grep -q '^kepler_internal.require_tables()|kepler_dumped_reader|EXECUTE' "$work/rights" || die "not the rights that were meant"
 grep -q '^records|2004|' "$work/rows" || die "not the rows that were meant: $(cat "$work/rows")"
 
 "$PG_BIN/pg_dump" -d kepler_dumped -f "$work/plain.sql"
@@ -76,6 +96,7 @@ admin -d kepler_plain -f "$work/plain.sql" >/dev/null
 for copy in kepler_plain kepler_custom; do
   checksums $copy | diff "$work/rows" - || die "$copy: the rows differ"
   shape $copy | diff "$work/shape" - || die "$copy: the tables differ"
+  rights $copy | diff "$work/rights" - || die "$copy: the rights differ"
   admin -d $copy -f "$work/batches.sql" >"$work/again"
   [[ $(cat "$work/again") == 'unchanged 2003' ]] || die "$copy: the same batch is not unchanged: $(cat "$work/again")"
   checksums $copy | diff "$work/rows" - || die "$copy: an unchanged batch wrote"
@@ -92,6 +113,10 @@ SELECT string_agg(content, ', ' ORDER BY number) = 'said before, said after' AND
 SQL
   )
   [[ $alive == $'t\nt\nt\nt\nt\nt\nt' ]] || die "$copy does not work: $alive"
+  # install() has left the rights as they were, and gives those on functions anew: another version has others.
+  rights $copy | diff "$work/rights" - || die "$copy: install() changed the rights"
+  admin -d $copy -c "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal FROM kepler_dumped_writer" -c "SELECT FROM kepler.install()"
+  rights $copy | diff "$work/rights" - || die "$copy: install() does not give the rights anew"
   if error=$(admin -d $copy -c "UPDATE kepler.records SET workspace_id = 'other' WHERE entity_type = 'new'" 2>&1); then die "$copy: a row moved to another workspace"; fi
   [[ $error == *"cannot move"* ]] || die "$copy: $error"
 done

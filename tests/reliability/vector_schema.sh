@@ -47,9 +47,9 @@ SELECT outcome, count(*) FROM kepler.remember_many((
 SELECT content, plan FROM kepler.search_memories('[1, 2, 3, 4, 5, 6, 7, 8]', 2, weights => '{"similarity": 1}');
 SQL
 said "remember" 'kepler_data.small_embeddings
-added
-added
-added|3000
+inserted
+inserted
+inserted|3000
 first|exact
 {"second": 2}|exact'
 
@@ -114,7 +114,7 @@ t|index
 8|exact
 duplicate
 merged
-added|
+inserted|
 rejected|/embedding: an embedding of 1 dimensions does not fit into embedding space "small". Its model, m, makes embeddings of 8 dimensions
 set
 deleted

@@ -3,6 +3,8 @@
 use crate::error::Error;
 use crate::filter;
 use crate::ident::quote_literal;
+use crate::memory::embedded::Embedded;
+use crate::memory::nearest::{Keys, SpaceRows};
 use crate::memory::scope::{Conditions, User};
 use crate::pg::query::Parameters;
 use xxhash_rust::xxh3::xxh3_64;
@@ -82,21 +84,23 @@ impl Scope {
             all.push_str(&format!(" AND {}", compiled.sql));
         }
         let of_conversation = !matches!(self.user, User::Any) || self.kinds.is_some();
-        let keys_hash = xxh3_64(self.workspace_id.as_bytes());
-        let scope_hash = self.scope_hash();
-        Ok(Conditions {
+        let keys = Keys {
+            sql: format!("e.workspace_id = {workspace}"),
+            hash: xxh3_64(self.workspace_id.as_bytes()),
+        };
+        let hash = self.hash();
+        let rows = SpaceRows {
+            embedded: Embedded::Messages,
+            workspace,
             from: if of_conversation { WITH_CONVERSATIONS } else { MESSAGES },
             of_row: if of_conversation { ITS_CONVERSATION } else { "" },
-            keys: format!("e.workspace_id = {workspace}"),
-            keys_hash,
-            is_filtered: scope_hash != Self::everything(&self.workspace_id).scope_hash(),
-            scope_hash,
-            workspace,
-            all,
-        })
+            conditions: all,
+            is_filtered: hash != Self::everything(&self.workspace_id).hash(),
+        };
+        Ok(Conditions { keys, rows, hash })
     }
 
-    fn scope_hash(&self) -> u64 {
+    fn hash(&self) -> u64 {
         let user = match &self.user {
             User::Any => None,
             User::Nobody => Some(None),

@@ -298,7 +298,7 @@ INSERT INTO evil.whole VALUES (1, '[1, 1]'), (2, '[1, 2]');
 SET LOCAL access.caller = 'access_evil';
 SET LOCAL constraint_exclusion = on;
 SET LOCAL ROLE access_evil;
-SELECT document -> 'id' AS id FROM kepler.search_vectors('evil.whole', 'embedding', '[1, 2]', 1, filter => '{"id": [1, 2, 3]}');
+SELECT document -> 'id' AS id FROM kepler.search_vectors('evil.whole', 'embedding', '[1, 2]', 1, filter => '{"id": {"$in": [1, 2, 3]}}');
 RESET ROLE;
 RESET constraint_exclusion;
 SELECT is_called AS sprung FROM sprung;

@@ -22,7 +22,14 @@ CREATE SCHEMA kepler;
 CREATE FUNCTION kepler.trap() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'ALTER ROLE trust_dbo SUPERUSER'; RETURN NEW; END $$;
 CREATE TABLE kepler.schema_versions (version int PRIMARY KEY, name text, library_version text);
 CREATE TRIGGER t BEFORE INSERT ON kepler.schema_versions FOR EACH ROW EXECUTE FUNCTION kepler.trap();
+-- The schema of what the functions are made of is not adopted: the extension makes it, or is not there.
+CREATE SCHEMA kepler_internal;
+CREATE FUNCTION kepler_internal.require_tables() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'ALTER ROLE trust_dbo SUPERUSER'; END $$;
 RESET ROLE;
+CREATE EXTENSION kepler CASCADE;
+\echo SQLSTATE :LAST_ERROR_SQLSTATE
+SELECT count(*) AS extensions FROM pg_extension WHERE extname = 'kepler';
+DROP SCHEMA kepler_internal CASCADE;
 CREATE EXTENSION kepler CASCADE;
 SELECT count(*) FROM kepler.install();
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
@@ -40,6 +47,17 @@ SELECT count(*) FROM kepler.install();
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 DROP VIEW kepler.records;
 SELECT rolsuper FROM pg_roles WHERE rolname = 'trust_dbo';
+
+-- What lies beside the functions is found there too, and who owns the schema is looked at.
+CREATE FUNCTION kepler_internal.require_name(text) RETURNS void LANGUAGE sql AS '';
+ALTER FUNCTION kepler_internal.require_name(text) OWNER TO trust_dbo;
+SELECT count(*) FROM kepler.install();
+\echo SQLSTATE :LAST_ERROR_SQLSTATE
+DROP FUNCTION kepler_internal.require_name(text);
+ALTER SCHEMA kepler_internal OWNER TO trust_dbo;
+SELECT count(*) FROM kepler.install();
+\echo SQLSTATE :LAST_ERROR_SQLSTATE
+ALTER SCHEMA kepler_internal OWNER TO CURRENT_USER;
 
 -- An owner who is no superuser: whoever calls install() first. The recipe of docs/security.md.
 GRANT ALL ON SCHEMA kepler, kepler_internal TO trust_owner WITH GRANT OPTION;
@@ -170,6 +188,9 @@ SELECT s -> 'made' -> 'entries' -> 'tables' AS entry_tables, s -> 'tables' -> 'r
 SELECT count(*) FROM kepler.records;
 RESET ROLE;
 
+-- Dropped and made anew, the extension has both schemas again.
+DROP EXTENSION kepler;
+\echo SQLSTATE :LAST_ERROR_SQLSTATE
 -- The tables dropped, the entries are left, in a schema of their own: install() says so, and does not take them for its own.
 DROP SCHEMA kepler CASCADE;
 CREATE EXTENSION kepler;

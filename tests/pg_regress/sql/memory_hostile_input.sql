@@ -91,8 +91,8 @@ SELECT count(*) FROM kepler.search_memories(query_text => repeat('word ', 20001)
 CREATE TABLE chunks (id bigint, v vector(2), size numeric);
 INSERT INTO chunks VALUES (9007199254740993, '[1, 1]', 1.5000000000000000000000001), (9007199254740992, '[1, 1]', 1.5);
 SELECT document FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '{"size": 1.5000000000000000000000001}');
-SELECT document FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '{"size": [1.50], "id": 9007199254740992}');
-SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '{"id": []}');
+SELECT document FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '{"size": {"$in": [1.50]}, "id": 9007199254740992}');
+SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '{"id": {"$in": []}}');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '{"id": [null], "xmin": 1, "v": "[1,1]", "size": {"$gt": 1}}');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '[]');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => nested('{"a":', '1', '}', 5000)::jsonb);

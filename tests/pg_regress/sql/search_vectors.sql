@@ -34,8 +34,8 @@ CREATE INDEX chunks_cosine ON chunks USING hnsw ("Embedding" vector_cosine_ops);
 -- Conditions, on the far side of the query.
 SELECT count(*), min(plan) AS plan, bool_or(exhausted) AS exhausted FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 40, '{"organizationId": "org7"}');
 SELECT count(*), bool_and(exhausted) AS exhausted FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 50, '{"organizationId": "org7"}');
-SELECT document -> 'id' AS id FROM kepler.search_vectors('chunks', 'Embedding', '[0, 1, 0, 0]', 2, '{"organizationId": ["org7", "org8"], "part": "body"}');
-SELECT document -> 'id' AS id FROM kepler.search_vectors('chunks', 'Embedding', '[0, 1, 0, 0]', 2, '{"id": [1, 2, 3], "part": null}');
+SELECT document -> 'id' AS id FROM kepler.search_vectors('chunks', 'Embedding', '[0, 1, 0, 0]', 2, '{"organizationId": {"$in": ["org7", "org8"]}, "part": "body"}');
+SELECT document -> 'id' AS id FROM kepler.search_vectors('chunks', 'Embedding', '[0, 1, 0, 0]', 2, '{"id": {"$in": [1, 2, 3]}, "part": null}');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 4000, min_similarity => 0.99);
 -- A column without dimensions: those that can be compared.
 SELECT document -> 'id' AS id, exhausted FROM kepler.search_vectors('chunks', 'plain', '[1, 1]', 3);
@@ -45,7 +45,7 @@ SELECT count(*) FROM kepler.search_vectors('pg_class', 'relname', '[1, 0, 0, 0]'
 SELECT count(*) FROM kepler.search_vectors('pg_stats', 'x', '[1]');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0]');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[0, 0, 0, 0]');
-SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', filter => '{"organisationId": "x", "id": {"$gt": 1}, "Embedding": "[1,2,3,4]"}');
+SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', filter => '{"organisationId": "x", "id": ["1"], "Embedding": "[1,2,3,4]", "size": {"$gt": null}}');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', filter => '{"id": "one"}');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', metric => 'hamming');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'Embedding', '[1, 0, 0, 0]', 0);

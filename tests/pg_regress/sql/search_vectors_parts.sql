@@ -21,7 +21,7 @@ CREATE TABLE expected AS SELECT q, c.tenant, c.id, c.kind, c.embedding <=> q AS 
 FROM chunks AS c, unnest('{"[1,0,0]","[1,0.5,6]"}'::vector[]) AS q;
 
 -- How far the k rows that a search gives are from the k nearest: nothing, with or without indexes.
-CREATE FUNCTION missed(q vector, k int, condition jsonb DEFAULT '{}', OUT plan text, OUT rows bigint, OUT missed numeric)
+CREATE FUNCTION missed(q vector, k int, filter jsonb DEFAULT '{}', OUT plan text, OUT rows bigint, OUT missed numeric)
 LANGUAGE sql AS $$
     WITH found AS MATERIALIZED (SELECT s.* FROM kepler.search_vectors('chunks', 'embedding', $1, $2, $3) AS s)
     SELECT max(f.plan), count(*), round(coalesce(max(f.distance), 0)::numeric - (
@@ -49,7 +49,7 @@ SELECT relname FROM scans JOIN before USING (relname) WHERE scans.scans > before
 -- By time too, which is no constant before it is read.
 CREATE TEMP VIEW table_scans AS SELECT relname, coalesce(pg_stat_get_xact_numscans(oid), 0) AS scans FROM pg_class WHERE relname LIKE 'chunks%' AND relkind = 'r';
 CREATE TEMP TABLE tables_before AS TABLE table_scans;
-SELECT count(*) FROM kepler.search_vectors('chunks', 'embedding', '[1,0,0]', 10, '{"at": ["2025-02-01", "2025-02-02"], "tenant": ["c", "nobody"]}');
+SELECT count(*) FROM kepler.search_vectors('chunks', 'embedding', '[1,0,0]', 10, '{"at": {"$in": ["2025-02-01", "2025-02-02"]}, "tenant": {"$in": ["c", "nobody"]}}');
 SELECT relname FROM table_scans AS t JOIN tables_before AS b USING (relname) WHERE t.scans > b.scans;
 -- The columns are those of the table that was named, whatever the order in its parts.
 SELECT document FROM kepler.search_vectors('chunks', 'embedding', '[1,0,9]', 1, '{"tenant": "c", "id": 3}');
@@ -68,7 +68,7 @@ CREATE TABLE hashed_0 PARTITION OF hashed FOR VALUES WITH (MODULUS 2, REMAINDER 
 CREATE TABLE hashed_1 PARTITION OF hashed FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 INSERT INTO hashed SELECT i, ARRAY[1, i]::real[]::vector FROM generate_series(1, 50) AS i;
 SELECT document -> 'id' AS id, exhausted FROM kepler.search_vectors('hashed', 'embedding', '[1,1]', 3);
-SELECT document -> 'id' AS id, exhausted FROM kepler.search_vectors('hashed', 'embedding', '[1,1]', 3, '{"id": [20, 21]}');
+SELECT document -> 'id' AS id, exhausted FROM kepler.search_vectors('hashed', 'embedding', '[1,1]', 3, '{"id": {"$in": [20, 21]}}');
 SELECT count(*), count(DISTINCT document) FROM kepler.search_vectors('hashed', 'embedding', '[1,1]', 100);
 
 -- The right to read the whole is the right to read its parts, as in any query; and the other way round it is not.
@@ -121,7 +121,7 @@ INSERT INTO letters VALUES (3, '[1,1.1]', 'x'), (4, '[1,9]', 'y');
 INSERT INTO parcels VALUES (5, '[1,1.05]', 'z', 7), (6, NULL, 'z', 7);
 SELECT document, round(distance::numeric, 4) AS distance, exhausted FROM kepler.search_vectors('notes', 'embedding', '[1,1]', 9);
 SELECT document FROM kepler.search_vectors('letters', 'embedding', '[1,1]', 2);
-SELECT document FROM kepler.search_vectors('notes', 'embedding', '[1,1]', 2, '{"id": [4, 5]}');
+SELECT document FROM kepler.search_vectors('notes', 'embedding', '[1,1]', 2, '{"id": {"$in": [4, 5]}}');
 -- What has no indexes is refused; a materialized view may have them.
 CREATE VIEW seen AS SELECT * FROM notes;
 SELECT count(*) FROM kepler.search_vectors('seen', 'embedding', '[1,1]');

@@ -4,9 +4,9 @@
 //! links them with each other, and a search that comes upon them finds no way out: what it gives is one vector, many
 //! times, though others are nearer. It is told by that, and then compared.
 
-use super::look::Look;
-use super::nearest::{Details, Near, PLANNING, Search};
-use crate::ident::quote;
+use super::look::Seen;
+use super::target::{Details, Near};
+use super::{PLANNING, Search};
 use crate::pg::clock::now;
 use crate::pg::plan::LocalSettings;
 use crate::pg::relation::blocks;
@@ -41,7 +41,7 @@ pub(super) trait Doubt {
     fn is_doubtful(&self, search: &Search<'_>) -> bool;
 }
 
-impl<D> Doubt for Look<D> {
+impl<D> Doubt for Seen<D> {
     /// Whether half of the rows stand in crowds, and the wanted ones could be nearer.
     fn is_doubtful(&self, search: &Search<'_>) -> bool {
         let mut distances = self.distances.clone();
@@ -77,19 +77,7 @@ impl Search<'_> {
         }
         let pages = f64::from(blocks(relation)).max(1.0);
         let share = (SAMPLE / self.vectors.rows.max(1.0)).max(SAMPLED_PAGES / pages).min(1.0);
-        let sql = format!(
-            "SELECT pg_catalog.sum(s.rows)::int8, \
-                    pg_catalog.sum(s.rows) FILTER (WHERE s.rows >= {CROWD})::int8 \
-             FROM (SELECT pg_catalog.count(*) AS rows \
-                   FROM {table} AS e TABLESAMPLE SYSTEM ({percent}) \
-                   WHERE {schema}.vector_dims(e.{column}) = {dimensions} GROUP BY {distance}) AS s",
-            schema = quote(&self.vectors.vector_schema),
-            column = quote(&self.vectors.column),
-            dimensions = self.vectors.dimensions,
-            table = self.vectors.table,
-            percent = 100.0 * share,
-            distance = self.vectors.distance(self.query),
-        );
+        let sql = self.statements::<()>().sample_crowds(100.0 * share, CROWD);
         let _planning = LocalSettings::set(PLANNING);
         let rows = self.parameters.run(client, &sql);
         let crowded = rows.iter::<2>().next().is_some_and(|row| {
@@ -125,7 +113,7 @@ impl Search<'_> {
         mut near: Vec<Near<D>>,
     ) -> Vec<Near<D>> {
         let known: HashSet<String> = near.iter().map(|near| near.key.clone()).collect();
-        let others = self.exact_distinct::<D>(client);
+        let others = self.compare_distinct::<D>(client);
         near.extend(others.into_iter().filter(|other| !known.contains(&other.key)));
         near.sort_by(|a, b| a.distance.total_cmp(&b.distance).then_with(|| a.key.cmp(&b.key)));
         near

@@ -8,7 +8,7 @@
 //! part that the caller may not name is read as its owner, once Postgres has let the caller read the
 //! whole. Under row security, whose policies are those of the table that a query names, there are no parts.
 
-use super::error::MemoryError;
+use crate::memory::error::MemoryError;
 use crate::pg::array::{self, Array};
 use crate::pg::plan::Statement;
 use crate::pg::query::Parameters;
@@ -52,23 +52,23 @@ thread_local! {
 }
 
 /// A table that holds rows itself.
-pub(crate) struct Part {
-    pub(crate) relation: pg_sys::Oid,
+pub(super) struct Part {
+    pub(super) relation: pg_sys::Oid,
     /// As SQL names it.
-    pub(crate) table: String,
+    pub(super) table: String,
     /// How many rows it has, if that is known.
-    pub(crate) rows: Option<f64>,
+    pub(super) rows: Option<f64>,
     /// And how many pages it had then.
-    pub(crate) pages: Option<i32>,
+    pub(super) pages: Option<i32>,
     /// As whom it is read; None: as the caller.
-    pub(crate) owner: Option<pg_sys::Oid>,
+    pub(super) owner: Option<pg_sys::Oid>,
 }
 
 /// The tables that hold the rows that `query` may give, which names one table and gives whole rows; those
 /// that its condition rules out are not among them. None where only the query itself may be run.
 ///
 /// Raises what the query raises where the caller may not run it.
-pub(crate) fn find(
+pub(super) fn find(
     client: &mut SpiClient<'_>,
     table: &str,
     query: &str,

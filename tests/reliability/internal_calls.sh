@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Promise: the list of what functions in C call in kepler_internal (tests/pg_regress/sql/internal_functions.sql) is whole. What
+# the sources name is in that list, or is done as the owner of the tables.
+# shellcheck source=tools/lib.sh
+source "$(dirname "$0")/../../tools/lib.sh"
+
+# Called only while acting as the owner of Kepler's tables.
+as_owner="create_embedding_tables lock_relations rows_in_the_way"
+named() {
+  grep -rhE 'kepler_internal\.[a-z_]+\(' "$ROOT/src" --include='*.rs' | grep -vE 'has_function_privilege|CREATE FUNCTION|EXECUTE FUNCTION|^ *//' |
+    grep -oE 'kepler_internal\.[a-z_]+' | sed 's/.*\.//' | sort -u
+}
+listed() {
+  { sed -n "s/^    ('[a-z_]*', '\([a-z_]*\)', .*/\1/p" "$ROOT/tests/pg_regress/sql/internal_functions.sql"
+    tr ' ' '\n' <<<"$as_owner"; } | sort -u
+}
+difference=$(diff <(listed) <(named)) || die "the list and the sources differ: $difference"
