@@ -399,7 +399,7 @@ COMMENT ON FUNCTION kepler_internal.is_direct() IS 'Internal: whether a change o
 COMMENT ON FUNCTION kepler_internal.require_name(text, text) IS 'Internal: checks an argument that names something';
 COMMENT ON FUNCTION kepler_internal.require_ids(text, text[]) IS 'Internal: checks an argument that holds ids';
 COMMENT ON FUNCTION kepler_internal.unlease_record() IS
-'Internal: takes the lease from a record that is not PENDING any more.';
+'Trigger: takes the lease from a record that is not PENDING';
 COMMENT ON FUNCTION kepler_internal.refuse_transition() IS 'Trigger: refuses a change of enrichment_status that is not legal';
 COMMENT ON FUNCTION kepler_internal.queue_changed_record() IS 'Trigger: keeps the queue under direct SQL';
 COMMENT ON FUNCTION kepler_internal.dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';
