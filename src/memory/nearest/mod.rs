@@ -11,15 +11,15 @@
 //! | compare a rare filter while counting (`compare_rare`) | where Postgres expects a filter to leave few rows, and it does | the same; only Postgres knows the values that are rare | `exact` |
 //! | look once (`look_once`) | where one look can give what is wanted; it is the answer if half as many again as are wanted count | those that count around the query are the nearest | `index` |
 //! | look past a crowd (`look_past_crowd`) | where half of what the look gave is the same few vectors | a graph may lead to them and not away again (`doubt`) | `index_wide` |
-//! | look for many (`look_for_many`) | where more are wanted than one look can give for sure; it is the answer if so many count all the same | | `index` |
+//! | look for many (`look_for_many`) | where more are wanted than one look can give for sure; it is the answer if so many count all the same | as before | `index` |
 //! | compare the scope (`compare_scope`) | after a look that found too few, where the scope has few rows | it takes less time than the look that would be wide enough | `exact` |
-//! | look wider (`look_further`) | else, as wide as the first look has told | | `index_wide` |
-//! | follow the index (`look_further`) | else, after a look for many, where most rows around the query count | where rows that count lie far from the query this finds enough, but not the nearest: of clusters that are far apart a third | `index_wide` |
+//! | look wider (`look_further`) | else, as wide as the first look has told | the nearest thousand are known for sure, and those of them that count are the nearest that do | `index_wide` |
+//! | follow the index (`look_further`) | else, after a look for many, where most rows around the query count | elsewhere it finds enough, but not the nearest: of clusters that are far apart a third | `index_wide` |
 //! | compare the scope (`compare_scope`) | where nothing of that gave enough, or too few are as similar as asked for | there may be more | `exact_after_index` |
 //!
-//! `target` is what a search is about, `sql` builds all statements, `compare`, `look` and `count` run it, `through_index`
-//! has the strategies that look, `breadth` and `width` say how far. Nothing here depends on statistics but `compare_rare`,
-//! which checks what they promise.
+//! `target` is what a search is about, `sql` builds all statements, `compare`, `look` and `count` run them, `through_index`
+//! has the strategies that look, `breadth` and `width` say how far. Statistics decide nothing but whether
+//! `compare_rare`, and in a table of somebody's `keys_are_few`, begin to count: what they promise is checked.
 
 mod breadth;
 mod compare;

@@ -97,6 +97,13 @@ SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '{
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '[]');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => nested('{"a":', '1', '}', 5000)::jsonb);
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '{"id": 1.5}');
+-- As many levels, comparisons and values as a filter may have, and one more.
+SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => nested('{"$not":', '{"id": {"$gt": 1}}', '}', 64)::jsonb);
+SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => nested('{"$not":', '{"id": {"$gt": 1}}', '}', 65)::jsonb);
+SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => (SELECT jsonb_build_object('$or', jsonb_agg(jsonb_build_object('id', 9007199254740000 + i))) FROM generate_series(1, 1000) AS i));
+SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => (SELECT jsonb_build_object('$or', jsonb_agg(jsonb_build_object('id', i))) FROM generate_series(1, 1001) AS i));
+SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => (SELECT jsonb_build_object('id', jsonb_build_object('$in', jsonb_agg(9007199254730000 + i))) FROM generate_series(1, 20000) AS i));
+SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', filter => '[{"op": "$eq", "path": ["id\" IS NULL OR \"id"], "value": 1}, {"op": "$eq", "path": [""], "value": 1}]');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', min_similarity => 'NaN');
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', 10000);
 SELECT count(*) FROM kepler.search_vectors('chunks', 'v', '[1, 1]', 10001);

@@ -18,7 +18,7 @@ SELECT i, nullif(i % 7, 6), nullif(9007199254740990 + i % 5, 9007199254740990), 
 FROM generate_series(1, 240) AS i;
 ANALYZE items;
 
--- 1,500 filters, made by a hash of their number: of columns, places in documents, and operators, with $and, $or, $nor and $not.
+-- 500 filters, made by a hash of their number: of columns, places in documents, and operators, with $and, $or, $nor and $not.
 CREATE FUNCTION pick(seed text, VARIADIC choices text[]) RETURNS text LANGUAGE sql AS
 'SELECT choices[1 + ((hashtextextended(seed, 1) & 1048575) % cardinality(choices))::integer]';
 CREATE FUNCTION operand(seed text, of text) RETURNS jsonb LANGUAGE sql AS $$
@@ -62,13 +62,13 @@ CREATE FUNCTION made(i integer) RETURNS jsonb LANGUAGE sql AS $$
         WHEN 'nor' THEN jsonb_build_object('$nor', jsonb_build_array(field(i || 'a'), field(i || 'b')), '$not', field(i || 'c'))
         ELSE jsonb_build_object('$not', jsonb_build_object('$or', jsonb_build_array(field(i || 'a'), jsonb_build_object('$not', field(i || 'b'))))) END
 $$;
-CREATE TEMP TABLE filters AS SELECT i, made(i) AS filter FROM generate_series(1, 1500) AS i;
+CREATE TEMP TABLE filters AS SELECT i, made(i) AS filter FROM generate_series(1, 500) AS i;
 CREATE TEMP TABLE compared AS
 SELECT f.filter, ARRAY(SELECT s.document -> 'id' FROM kepler.search_vectors('items', 'embedding', '[1, 0]', 1000, f.filter) AS s ORDER BY 1) AS found,
     ARRAY(SELECT to_jsonb(m.id) FROM items AS m WHERE kepler.json_matches(to_jsonb(m), f.filter) ORDER BY 1) AS meant
 FROM filters AS f;
 SELECT filter, found, meant FROM compared WHERE found IS DISTINCT FROM meant LIMIT 5;
-SELECT count(*) AS filters, count(*) FILTER (WHERE meant <> '{}' AND cardinality(meant) < 240) > 700 AS most_leave_some FROM compared;
+SELECT count(*) AS filters, count(*) FILTER (WHERE meant <> '{}' AND cardinality(meant) < 240) > 200 AS most_leave_some FROM compared;
 
 -- An array is a value, and one of several is $in.
 SELECT count(*) FROM kepler.search_vectors('items', 'embedding', '[1, 0]', 1000, '{"n": [1, 2]}');
