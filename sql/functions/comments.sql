@@ -249,7 +249,6 @@ COMMENT ON FUNCTION kepler_internal.guard_execution_step() IS 'Internal: a trigg
 COMMENT ON FUNCTION kepler_internal.execution_token_hash(text) IS 'Internal: what is stored of a token';
 COMMENT ON FUNCTION kepler_internal.check_timeout(interval) IS 'Internal: fails with 22023 for a timeout that is none';
 COMMENT ON FUNCTION kepler_internal.abandon_overdue(text, integer, text) IS 'Internal: what abandon_executions and start_execution share';
-COMMENT ON FUNCTION kepler_internal.execution_steps_of(text) IS 'Internal: what add_execution_steps was given, and what is wrong with it';
 COMMENT ON FUNCTION kepler_internal.execution_steps_given(text) IS 'Internal: the elements that add_execution_steps was given, as Postgres can read them';
 COMMENT ON FUNCTION kepler_internal.is_about_session(text) IS 'Internal: whether an SQLSTATE is about the session or the server, and not about what is written';
 COMMENT ON FUNCTION kepler_internal.execution_report(text, timestamptz, timestamptz, text) IS 'Internal: execution_report, whose columns bear the names of its arguments';
@@ -346,7 +345,6 @@ lease_id: as claim_records gave it. record_ids: records that it holds. results: 
 Outcomes: those of settle_records.
 Errors: those of settle_records, and 22023 if the arrays differ in length.';
 
-COMMENT ON FUNCTION kepler_internal.fail_records(bigint, text[], text, boolean, interval, text) IS 'Internal: kepler.fail_records';
 COMMENT ON FUNCTION kepler.fail_records(bigint, text[], text, boolean, interval, text) IS
 'Fails records of a lease, for one reason.
 lease_id: as claim_records gave it. record_ids: records that it holds. error: what went wrong. retryable: whether they are tried again, as long as attempts are left. retry_in: when; by the backoff if NULL.
@@ -546,7 +544,6 @@ COMMENT ON FUNCTION kepler_internal.refuse_message_move() IS 'Internal: a trigge
 COMMENT ON FUNCTION kepler_internal.restart_attempts() IS 'Internal: a trigger: what waits for its next attempt begins anew when direct SQL changes its content';
 COMMENT ON FUNCTION kepler_internal.clear_enrichment() IS 'Internal: a trigger: empties records.enrichment when direct SQL changes the content, where the policy says so';
 COMMENT ON FUNCTION kepler_internal.refuse_entity_rename() IS 'Internal: a trigger: refuses another type or source for an entity that has records';
-COMMENT ON FUNCTION kepler_internal.time_of(jsonb) IS 'Internal: the time that a JSON value says, by the one grammar of times; NULL where it says none';
 COMMENT ON FUNCTION kepler_internal.abandon_executions(integer, text) IS 'Internal: see abandon_executions';
 COMMENT ON FUNCTION kepler_internal.expire_memories(integer, text) IS 'Internal: see expire_memories';
 

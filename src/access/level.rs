@@ -127,10 +127,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("entry_json_schema", ANY),
     ("execution_report", ANY),
     ("execution_steps_given", ANY),
-    ("execution_steps_of", ANY),
     ("execution_token_hash", ANY),
     ("expire_memories", WRITERS),
-    ("fail_records", ANY),
     ("finish_execution", ANY),
     ("foreign_table", ADMINS),
     ("index_advice", ANY),
@@ -159,7 +157,6 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("successors", WRITERS),
     ("table_facts", ANY),
     ("table_status", ANY),
-    ("time_of", ANY),
     ("try_memories", ANY),
     ("workflow_steps", ANY),
 ];
