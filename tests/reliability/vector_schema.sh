@@ -116,7 +116,7 @@ duplicate
 merged
 inserted|
 rejected|/embedding: an embedding of 1 dimensions does not fit into embedding space "small". Its model, m, makes embeddings of 8 dimensions
-set
+updated
 deleted
 20|t|0
 inserted
