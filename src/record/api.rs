@@ -182,8 +182,9 @@ fn upsert_record_of_any(
     options: Option<Options>,
     workspace_id: Option<String>,
 ) -> Result<Row<5>, ErrorReport> {
-    // SAFETY: declared in SQL as text, json or jsonb, and as any type.
+    // SAFETY: declared in SQL as text, json or jsonb.
     let data = data.map(|data| unsafe { spelt::text(&data) });
+    // SAFETY: declared as any type.
     let time = source_updated_at.and_then(|time| unsafe { spelt::scalar(&time) });
     upsert_record(
         entity_type,
