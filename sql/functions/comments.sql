@@ -39,21 +39,9 @@ options: {"invalid_characters": "strip"} removes what jsonb cannot hold (U+0000,
 outcome: inserted, updated, refreshed, restored, deleted, unchanged, stale, superseded, or rejected with error_code and error. An invalid element is rejected, and so is an element that the database refuses (one of your constraints, indexes, triggers or policies; error_code is the SQLSTATE, or not_written). The others are written.
 Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if records cannot be divided into elements; 54000 if there are more than 4,000,000; 23503 for an unknown workspace or connection; 40001 if records kept vanishing while it ran (run it again); 42501 if row security hides the entity.';
 
-COMMENT ON FUNCTION kepler.upsert_records(text, json, text, text, text, text, text, jsonb, text) IS
-'The same as upsert_records with text, for values of type json. Prefer text: json refuses some documents before this function can answer for them one by one.';
-
-COMMENT ON FUNCTION kepler.upsert_records(text, jsonb, text, text, text, text, text, jsonb, text) IS
-'The same as upsert_records with text, for values of type jsonb. Prefer text: jsonb refuses some documents before this function can answer for them one by one.';
-
 COMMENT ON FUNCTION kepler.upsert_records_summary(text, text, text, text, text, text, text, jsonb, text) IS
 'Does what upsert_records does, and returns counts instead of rows: a JSON object with total, a count for every outcome (0 included), and rejected_by_code, an object of counts by error_code.
 Arguments and errors are those of upsert_records.';
-
-COMMENT ON FUNCTION kepler.upsert_records_summary(text, json, text, text, text, text, text, jsonb, text) IS
-'The same as upsert_records_summary with text, for values of type json. Prefer text, as for upsert_records.';
-
-COMMENT ON FUNCTION kepler.upsert_records_summary(text, jsonb, text, text, text, text, text, jsonb, text) IS
-'The same as upsert_records_summary with text, for values of type jsonb. Prefer text, as for upsert_records.';
 
 COMMENT ON FUNCTION kepler.upsert_record(text, text, text, text, boolean, text, text, text, jsonb, text) IS
 'Upserts one record, given by its parts, and returns one row. Call it in a select list, for many rows of a table, or in FROM. (f(…)).* calls a function once for each of its columns: write FROM f(…) instead.
@@ -198,24 +186,6 @@ COMMENT ON FUNCTION kepler.delete_entries(text, text[], text) IS
 entry_ids: values of the table''s key, as text.
 Errors: 55000 before install(); 22004 for a NULL argument; 42P01 for an unknown table; 23503 for an unknown workspace.';
 
-COMMENT ON FUNCTION kepler.insert_entries(text, json, text, text) IS
-'The same as insert_entries with text, for values of type json. Prefer text: json refuses some documents before this function can answer for them one by one.';
-
-COMMENT ON FUNCTION kepler.upsert_entries(text, text[], json, text, text) IS
-'The same as upsert_entries with text, for values of type json. Prefer text: json refuses some documents before this function can answer for them one by one.';
-
-COMMENT ON FUNCTION kepler.update_entries(text, json, text, text) IS
-'The same as update_entries with text, for values of type json. Prefer text: json refuses some documents before this function can answer for them one by one.';
-
-COMMENT ON FUNCTION kepler.insert_entries(text, jsonb, text, text) IS
-'The same as insert_entries with text, for values of type jsonb. Prefer text: jsonb keeps one of two equal keys, and refuses some documents before this function can answer for them one by one.';
-
-COMMENT ON FUNCTION kepler.upsert_entries(text, text[], jsonb, text, text) IS
-'The same as upsert_entries with text, for values of type jsonb. Prefer text: jsonb keeps one of two equal keys, and refuses some documents before this function can answer for them one by one.';
-
-COMMENT ON FUNCTION kepler.update_entries(text, jsonb, text, text) IS
-'The same as update_entries with text, for values of type jsonb. Prefer text: jsonb keeps one of two equal keys, and refuses some documents before this function can answer for them one by one.';
-
 COMMENT ON FUNCTION kepler.is_connected(text, text, text) IS
 'Whether a user has an active connection to an external system.
 user_id: a value of kepler.users.id.
@@ -266,15 +236,9 @@ Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.add_execution_steps(text, text, text, text) IS
 'Logs steps of a run. Returns one row for each element, in their order.
 steps: the text of a JSON array of objects {name, number, status, input, output, error, started_at, ended_at}, of which name is required. A step without a number gets the next one. status is SUCCESS (the default), RUNNING, FAILURE or SKIPPED. The number of a step that is still RUNNING changes that step.
-outcome: inserted, updated, unchanged, rejected (with error_code, an SQLSTATE if the database itself refuses the step, and error; the others are written), stale (the run has ended, or the token is not the run''s) or not_found.
+outcome: inserted, updated, unchanged, rejected (with error_code, an SQLSTATE if the database itself refuses the step, error and violations; the others are written), stale (the run has ended, or the token is not the run''s) or not_found.
 error may be any JSON: a value that is not a string is stored as its JSON text. Characters that cannot be stored are stored as escapes, and the answer says so in error.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if steps cannot be divided into elements.';
-
-COMMENT ON FUNCTION kepler.add_execution_steps(text, text, json, text) IS
-'The same as add_execution_steps with text, for values of type json.';
-
-COMMENT ON FUNCTION kepler.add_execution_steps(text, text, jsonb, text) IS
-'The same as add_execution_steps with text, for values of type jsonb.';
 
 COMMENT ON FUNCTION kepler.execution_report(text, timestamptz, timestamptz, text) IS
 'Reports how workflows perform: one row for each workflow, by name, also for workflows without a run. It changes nothing.
@@ -306,10 +270,8 @@ COMMENT ON FUNCTION kepler_internal.check_timeout(interval) IS
 'Internal: fails with 22023 for a timeout that is none.';
 COMMENT ON FUNCTION kepler_internal.abandon_overdue(text, integer, text) IS
 'Internal: what abandon_executions and start_execution share.';
-COMMENT ON FUNCTION kepler_internal.execution_steps_of(text) IS
-'Internal: what add_execution_steps was given, and what is wrong with it.';
 COMMENT ON FUNCTION kepler_internal.execution_steps_given(text) IS
-'Internal: the elements that add_execution_steps was given, as Postgres can read them.';
+'Internal: what each element of add_execution_steps says, or what is wrong with it.';
 COMMENT ON FUNCTION kepler_internal.is_about_session(text) IS
 'Internal: whether an SQLSTATE is about the session or the server, and not about what is written.';
 COMMENT ON FUNCTION kepler_internal.execution_report(text, timestamptz, timestamptz, text) IS
@@ -409,21 +371,14 @@ Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.settle_records(bigint, text, text) IS
 'Settles records of a lease, and returns one row for each element, in their order. Records that are not settled stay leased; the lease is deleted with its last record.
 results: the text of a JSON array of {record_id, action, result, error, retryable, retry_in}. action is complete (the default; the members of result are merged into records.enrichment), fail (with error; the record is tried again unless retryable is false or this was the last attempt) or release (the record returns to the queue; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
-outcome: applied, retried, failed, released, duplicate (this lease has settled the record before), stale (the lease is lost, or does not hold the record: nothing changes), superseded (the content changed since the claim: the result is dropped, the record queued again), gone (deleted or archived), not_found (there is no such record) or rejected, with error_code and error: the element is not valid, or the database refuses to write it (error_code is then the SQLSTATE). The record of a rejected element stays leased: fail it, or its attempt expires.
+outcome: applied, retried, failed, released, duplicate (this lease has settled the record before), stale (the lease is lost, or does not hold the record: nothing changes), superseded (the content changed since the claim: the result is dropped, the record queued again), gone (deleted or archived), not_found (there is no such record) or rejected, with error_code, error and violations: the element is not valid, or the database refuses to write it (error_code is then the SQLSTATE). The record of a rejected element stays leased: fail it, or its attempt expires.
 The error of a failure may be any JSON: a value that is not a string is stored as its JSON text. Characters that cannot be stored are stored as escapes, and the answer says so in error.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if results cannot be divided into elements.';
-
-COMMENT ON FUNCTION kepler.settle_records(bigint, json, text) IS
-'The same as settle_records with text, for values of type json.';
-
-COMMENT ON FUNCTION kepler.settle_records(bigint, jsonb, text) IS
-'The same as settle_records with text, for values of type jsonb.';
 
 COMMENT ON FUNCTION kepler.complete_records(bigint, text[], jsonb[], text) IS
 'Completes records of a lease. results: NULL, or an element for each record, a JSON object or NULL, which is merged into records.enrichment. Outcomes are those of settle_records.
 Errors: those of settle_records, and 22023 if the arrays differ in length.';
 
-COMMENT ON FUNCTION kepler_internal.fail_records(bigint, text[], text, boolean, interval, text) IS 'Internal: kepler.fail_records';
 COMMENT ON FUNCTION kepler.fail_records(bigint, text[], text, boolean, interval, text) IS
 'Fails records of a lease, for one reason. retryable: whether they are tried again, as long as attempts are left. retry_in: after how long; by the backoff if NULL. Outcomes and errors are those of settle_records.';
 
@@ -444,7 +399,7 @@ COMMENT ON FUNCTION kepler_internal.is_direct() IS 'Internal: whether a change o
 COMMENT ON FUNCTION kepler_internal.require_name(text, text) IS 'Internal: checks an argument that names something';
 COMMENT ON FUNCTION kepler_internal.require_ids(text, text[]) IS 'Internal: checks an argument that holds ids';
 COMMENT ON FUNCTION kepler_internal.unlease_record() IS
-'Internal: takes the lease from a record that is not PENDING any more.';
+'Trigger: takes the lease from a record that is not PENDING';
 COMMENT ON FUNCTION kepler_internal.refuse_transition() IS 'Trigger: refuses a change of enrichment_status that is not legal';
 COMMENT ON FUNCTION kepler_internal.queue_changed_record() IS 'Trigger: keeps the queue under direct SQL';
 COMMENT ON FUNCTION kepler_internal.dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';
@@ -472,7 +427,7 @@ Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems
 COMMENT ON FUNCTION kepler.remember(jsonb, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text) IS
 'The same as remember with text, for content that is a JSON object or array: its format is JSON.';
 COMMENT ON FUNCTION kepler.remember_many(text, boolean, text, text) IS
-'Stores the elements of a JSON array as memories, and returns a row for each, in their order: memory_id, outcome (inserted, duplicate, merged or rejected), and for a rejected element error_code (of its first fault, or the SQLSTATE if a constraint or trigger refuses it) and error. The others are written.
+'Stores the elements of a JSON array as memories, and returns a row for each, in their order: memory_id, outcome (inserted, duplicate, merged or rejected), and for a rejected element error_code (of its first fault, or the SQLSTATE if a constraint or trigger refuses it), error (all faults) and violations (the same for programs: an array of {path, code, message}). The others are written.
 memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes}. content is a string, or an object or array, which is stored as JSON; embedding is an array of numbers; times are read as in docs/times.md.
 dedupe, space: as in remember. An element can repeat an earlier one of its batch.
 Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if memories cannot be divided into elements; 42704 for the space; 23503 for an unknown workspace.';
@@ -519,10 +474,10 @@ user_id: whose memory it must be: * means anybody''s in the workspace, NULL a me
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.pending_memory_embeddings(text, integer, text, text) IS
 'Memories of the workspace without an embedding in a space, for a worker that computes embeddings: up to max_rows (at most 10,000), in the order of their ids. after: the last memory_id of the previous call, so that a worker does not read the same memories again. A memory whose content has changed is pending again.
-content_hash: SHA-256 of the content in UTF-8, in hexadecimal digits; handed back to set_embeddings it makes sure that the content is still the same.
+content_hash: SHA-256 of the content in UTF-8, in hexadecimal digits; handed back to set_memory_embeddings it makes sure that the content is still the same.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
 COMMENT ON FUNCTION kepler.set_memory_embeddings(text, text, text) IS
-'Sets the embeddings of memories in a space, and returns a row for each element: set, unchanged, superseded (a later element is about the same memory, or its content has changed), not_found, or rejected, with error_code (of the first thing that is wrong, or the SQLSTATE where the database refuses it) and error. Searches go on in the space that the workspace has activated.
+'Sets the embeddings of memories in a space, and returns a row for each element: inserted (it had none), updated, unchanged, superseded (a later element is about the same memory, or its content has changed), not_found, or rejected, with error_code (of its first fault, or the SQLSTATE if the database refuses it), error and violations. Searches go on in the space that the workspace has activated.
 embeddings: a JSON array of {memory_id, embedding, content_hash}, as text, json or jsonb. content_hash: that of the content that was embedded, as pending_memory_embeddings has it; without it an embedding of a content that has changed meanwhile is taken for that of the new one.
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
 COMMENT ON FUNCTION kepler.pending_message_embeddings(text, integer, bigint, text[], text) IS
@@ -530,8 +485,8 @@ COMMENT ON FUNCTION kepler.pending_message_embeddings(text, integer, bigint, tex
 content_hash: SHA-256 of the content in UTF-8, in hexadecimal digits; handed back to set_message_embeddings it makes sure that the content is still the same.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
 COMMENT ON FUNCTION kepler.set_message_embeddings(text, text, text) IS
-'Sets the embeddings of messages in a space, and returns a row for each element: set, unchanged, superseded (a later element is about the same message, or its content has changed), not_found, or rejected, with error_code and error. Searches go on in the space that the workspace has activated.
-embeddings: a JSON array of {message_id, embedding, content_hash}, as text, json or jsonb; content_hash as for set_embeddings.
+'Sets the embeddings of messages in a space, and returns a row for each element: inserted (it had none), updated, unchanged, superseded (a later element is about the same message, or its content has changed), not_found, or rejected, with error_code, error and violations. Searches go on in the space that the workspace has activated.
+embeddings: a JSON array of {message_id, embedding, content_hash}, as text, json or jsonb; content_hash as for set_memory_embeddings.
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
 COMMENT ON FUNCTION kepler.activate_embedding_space(text, text) IS
 'Makes the workspace search another space from now on. Refused (55000) while a memory of the workspace has no embedding in the new space, or a message has an embedding only in the old one; the error says how many. Waits for transactions that write memories or embeddings of the workspace.
@@ -562,14 +517,6 @@ COMMENT ON FUNCTION kepler_internal.embedding_table(text) IS 'Internal: a table 
 COMMENT ON FUNCTION kepler_internal.create_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the caller';
 COMMENT ON FUNCTION kepler_internal.retire_embedding_space(text) IS 'Internal: see retire_embedding_space';
 COMMENT ON FUNCTION kepler_internal.activate_embedding_space(text, text) IS 'Internal: see activate_embedding_space';
-COMMENT ON FUNCTION kepler.set_memory_embeddings(text, json, text) IS 'As set_memory_embeddings(text, text, text), for a batch in json';
-COMMENT ON FUNCTION kepler.set_memory_embeddings(text, jsonb, text) IS 'As set_memory_embeddings(text, text, text), for a batch in jsonb';
-COMMENT ON FUNCTION kepler.set_message_embeddings(text, json, text) IS 'As set_message_embeddings(text, text, text), for a batch in json';
-COMMENT ON FUNCTION kepler.set_message_embeddings(text, jsonb, text) IS 'As set_message_embeddings(text, text, text), for a batch in jsonb';
-COMMENT ON FUNCTION kepler.remember_many(json, boolean, text, text) IS 'As remember_many(text, boolean, text, text), for a batch in json';
-COMMENT ON FUNCTION kepler.remember_many(jsonb, boolean, text, text) IS 'As remember_many(text, boolean, text, text), for a batch in jsonb';
-COMMENT ON FUNCTION kepler.add_messages(text, json, text) IS 'As add_messages(text, text, text), for a batch in json';
-COMMENT ON FUNCTION kepler.add_messages(text, jsonb, text) IS 'As add_messages(text, text, text), for a batch in jsonb';
 COMMENT ON FUNCTION kepler_internal.drop_message_embeddings() IS 'Trigger: the embeddings of a message go when its content changes';
 COMMENT ON FUNCTION kepler_internal.refuse_memory_rename() IS 'Trigger: refuses another id for a memory';
 COMMENT ON FUNCTION kepler_internal.memory_chain(text, text) IS 'Internal: the ids of the memories that took each other''s place';
@@ -600,7 +547,7 @@ Errors: 55000 before install(); 22004 and 22023 for arguments, with all faults; 
 COMMENT ON FUNCTION kepler.add_messages(text, text, text) IS
 'Adds messages to a conversation, in their order. Returns one row for each element.
 messages: a JSON array of objects {role, content, user_id, token_count, external_id, metadata, sent_at, embedding}, of which role and content are required, as text, json or jsonb; see add_message.
-outcome: inserted, duplicate (same external_id, role and content) or rejected (with error_code, of the first fault, or the SQLSTATE if a constraint or trigger refuses the message, and error, with all faults; the others are written).
+outcome: inserted, duplicate (same external_id, role and content) or rejected (with error_code, of the first fault, or the SQLSTATE if a constraint or trigger refuses the message; error, with all faults; and violations, the same for programs; the others are written).
 message_id, number: of the new message, or of the message that has the external_id.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation.';
 COMMENT ON FUNCTION kepler.conversation_window(text, integer, integer, integer, integer, boolean, text) IS
@@ -617,7 +564,6 @@ COMMENT ON FUNCTION kepler_internal.restart_attempts() IS
 COMMENT ON FUNCTION kepler_internal.clear_enrichment() IS
     'Trigger: empties records.enrichment when direct SQL changes the content, where the policy says so';
 COMMENT ON FUNCTION kepler_internal.refuse_entity_rename() IS 'Trigger: refuses another type or source for an entity that has records';
-COMMENT ON FUNCTION kepler_internal.time_of(jsonb) IS 'Internal: the time that a JSON value says, by the one grammar of times; NULL where it says none';
 COMMENT ON FUNCTION kepler_internal.abandon_executions(integer, text) IS 'Internal: see abandon_executions';
 COMMENT ON FUNCTION kepler_internal.expire_memories(integer, text) IS 'Internal: see expire_memories';
 

@@ -1,56 +1,15 @@
--- Memories in batches of json and jsonb; forgetting, and what became of memories.
+-- Forgetting, and what became of memories.
 
--- Batches as json and jsonb. Literals resolve to text, which is the form to prefer: a memory that json or jsonb
--- cannot hold would fail the call before it starts.
-CREATE FUNCTION kepler.remember_many(
-    memories json,
-    dedupe boolean DEFAULT false,
-    space text DEFAULT NULL,
-    workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, memory_id text, outcome text, error_code text, error text)
-LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler.remember_many($1::pg_catalog.text, $2, $3, $4) $$;
-
-CREATE FUNCTION kepler.remember_many(
-    memories jsonb,
-    dedupe boolean DEFAULT false,
-    space text DEFAULT NULL,
-    workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, memory_id text, outcome text, error_code text, error text)
-LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler.remember_many($1::pg_catalog.text, $2, $3, $4) $$;
-
-CREATE FUNCTION kepler.set_memory_embeddings(
-    space text,
-    embeddings json,
-    workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, memory_id text, outcome text, error_code text, error text)
-LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler.set_memory_embeddings($1, $2::pg_catalog.text, $3) $$;
-
-CREATE FUNCTION kepler.set_memory_embeddings(
-    space text,
-    embeddings jsonb,
-    workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, memory_id text, outcome text, error_code text, error text)
-LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler.set_memory_embeddings($1, $2::pg_catalog.text, $3) $$;
-
-CREATE FUNCTION kepler.set_message_embeddings(
-    space text,
-    embeddings json,
-    workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, message_id bigint, outcome text, error_code text, error text)
-LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler.set_message_embeddings($1, $2::pg_catalog.text, $3) $$;
-
-CREATE FUNCTION kepler.set_message_embeddings(
-    space text,
-    embeddings jsonb,
-    workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, message_id bigint, outcome text, error_code text, error text)
-LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler.set_message_embeddings($1, $2::pg_catalog.text, $3) $$;
+CREATE FUNCTION kepler_internal.require_ids(argument text, ids text[]) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF ids IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+            MESSAGE = format('argument "%s" must not be NULL', argument);
+    END IF;
+END
+$$;
 
 CREATE FUNCTION kepler.forget(
     memory_ids text[],

@@ -153,7 +153,8 @@ CREATE TRIGGER unlease_record BEFORE UPDATE OF enrichment_status, deleted_at, st
     FOR EACH ROW WHEN (NEW.enrichment_status <> 'PENDING' AND NEW.enrichment_lease_id IS NOT NULL)
     EXECUTE FUNCTION kepler_internal.unlease_record();
 -- Direct SQL maintains the queue too. Kepler's own functions maintain it themselves, and do not fire these.
--- The names of the first two put them before the others: the type's lock is held when the queue is looked at.
+-- The names of the first two make them fire before the others, so that the lock of the type is held when the
+-- queue is read.
 CREATE TRIGGER lock_inserted AFTER INSERT ON kepler.records
     FOR EACH ROW WHEN (
         NEW.enrichment_status = 'UNAPPLIED' AND NEW.deleted_at IS NULL AND NEW.status = 'ACTIVE'

@@ -71,8 +71,8 @@ fn memory_chain(memory_id: &str, workspace_id: &str) -> SetOfIterator<'static, S
 #[pg_extern(schema = "kepler_internal", immutable, parallel_safe, strict)]
 #[search_path(pg_catalog, pg_temp)]
 fn successors(
-    workspace_ids: Vec<String>,
-    ids: Vec<String>,
+    workspace_ids: Vec<Option<String>>,
+    ids: Vec<Option<String>>,
     superseded_by: Vec<Option<String>>,
 ) -> TableIterator<
     'static,
@@ -83,7 +83,9 @@ fn successors(
         .iter()
         .zip(&ids)
         .zip(&superseded_by)
-        .map(|((workspace, id), by)| ((workspace.as_str(), id.as_str()), by.as_deref()))
+        .filter_map(|((workspace, id), by)| {
+            Some(((workspace.as_deref()?, id.as_deref()?), by.as_deref()))
+        })
         .collect();
     let mut found: HashMap<Key<'_>, Option<&str>> = HashMap::with_capacity(all.len());
     for &(workspace, id) in all.keys() {

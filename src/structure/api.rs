@@ -71,7 +71,7 @@ fn terms(allow: Option<Vec<Option<String>>>, options: Option<Options>) -> Result
         terms.allow.push(class.ok_or(StructureError::BadAllow(word))?);
     }
     let Some(options) = options else { return Ok(terms) };
-    let mut options = OptionsObject::open(options.0)?;
+    let mut options = OptionsObject::open("options", options.0)?;
     let mut whole = |key: &'static str, least: i64| -> Option<i32> {
         let value = options.take(key)?;
         let number = value.as_i64().filter(|number| (least..=i64::from(i32::MAX)).contains(number));

@@ -3,8 +3,8 @@
 //!
 //! The canonical form is exact: equal constants are equal values, whoever spelt them.
 
+use crate::answer::shorten;
 use crate::field_types::kind::FieldKind;
-use crate::field_types::problem::shorten;
 use crate::json::Json;
 use crate::jsonb::number;
 use crate::time;

@@ -2,8 +2,8 @@
 
 use super::answer::Answers;
 use super::entry_table::EntryTable;
-use super::violation::Violation;
 use super::{change, delete, insert};
+use crate::answer;
 use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::installed::require_tables;
@@ -15,11 +15,9 @@ use pgrx::JsonB;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use serde_json::json;
 
-/// An answer as a row: ordinal, entry id, outcome, error code, error, violations. (pgrx must see the
-/// type spelt out where a function returns it.)
-type Row = (i32, Option<String>, &'static str, Option<String>, Option<String>, Option<JsonB>);
+/// An answer as a row. (pgrx must see the type spelt out where a function returns it.)
+type Row = answer::WholeRow<Option<String>>;
 
 /// After so many bytes memory is given back, which takes some milliseconds.
 const LARGE_BATCH: usize = 32 << 20;
@@ -209,33 +207,5 @@ impl<'a> Call<'a> {
 }
 
 fn rows(answers: Answers) -> TableIterator<'static, Row> {
-    TableIterator::new(answers.all.into_iter().enumerate().map(|(at, answer)| {
-        let ordinal = at as i32 + 1;
-        let violations = &answer.violations;
-        let Some(first) = violations.first() else {
-            return (ordinal, answer.entry_id, answer.outcome.name(), None, None, None);
-        };
-        let code = first.problem.code.name().into_owned();
-        let error = violations.iter().map(sentence).collect::<Vec<_>>().join("; ");
-        let list = violations
-            .iter()
-            .map(|violation| {
-                json!({
-                    "path": violation.path(at as u32),
-                    "code": violation.problem.code.name(),
-                    "message": violation.problem.message,
-                })
-            })
-            .collect();
-        let list = Some(JsonB(serde_json::Value::Array(list)));
-        (ordinal, answer.entry_id, answer.outcome.name(), Some(code), Some(error), list)
-    }))
-}
-
-/// A violation in the words of one row.
-fn sentence(violation: &Violation) -> String {
-    match &violation.field {
-        Some(field) => format!("{field}: {}", violation.problem.message),
-        None => violation.problem.message.clone().into_owned(),
-    }
+    TableIterator::new(answer::whole_rows(answers.all))
 }

@@ -121,13 +121,13 @@ SELECT count(*) AS left_to_pg_monitor FROM (
     UNION ALL SELECT a.grantee FROM pg_namespace AS n CROSS JOIN LATERAL aclexplode(n.nspacl) AS a WHERE n.nspname LIKE 'kepler%'
     UNION ALL SELECT a.grantee FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS a
     UNION ALL SELECT a.grantee FROM pg_attribute AS c CROSS JOIN LATERAL aclexplode(c.attacl) AS a) AS a WHERE a.grantee = 'pg_monitor'::regrole;
-SELECT FROM kepler.install();
+SELECT count(*) > 0 AS ran FROM kepler.install();
 SELECT has_function_privilege('pg_monitor', 'kepler.status()', 'EXECUTE') AS again;
 
 -- What an upgrade brings, or takes, install() gives: a role whose level is older has the functions of its level, and no others.
 REVOKE EXECUTE ON FUNCTION kepler_internal.require_name(text, text) FROM internal_writer;
 GRANT EXECUTE ON FUNCTION kepler_internal.create_embedding_tables(text) TO internal_writer;
-SELECT FROM kepler.install();
+SELECT count(*) > 0 AS ran FROM kepler.install();
 SELECT has_function_privilege('internal_writer', 'kepler_internal.require_name(text, text)', 'EXECUTE') AS has_the_new,
     has_function_privilege('internal_writer', 'kepler_internal.create_embedding_tables(text)', 'EXECUTE') AS has_the_old;
 -- revoke_access takes all of it.

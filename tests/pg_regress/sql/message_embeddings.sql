@@ -40,6 +40,10 @@ SELECT outcome FROM kepler.set_memory_embeddings('new', (SELECT json_agg(json_bu
 SELECT outcome FROM kepler.set_message_embeddings('new', (SELECT json_agg(json_build_object('message_id', message_id, 'embedding', '[1, 2, 3]'::json)) FROM kepler.pending_message_embeddings('new', roles => '{user}'))::text);
 SELECT kepler.activate_embedding_space('new');
 SELECT outcome FROM kepler.set_message_embeddings('new', (SELECT json_agg(json_build_object('message_id', id, 'embedding', '[1, 2, 4]'::json)) FROM ids WHERE content = 'b')::text);
+-- The answer says whether an embedding is new, replaces another one, or is that which was there.
+SELECT e.embedding, s.outcome FROM unnest(ARRAY['[1, 2, 4]', '[4, 2, 1]', '[1, 2, 4]']) WITH ORDINALITY AS e (embedding, place)
+CROSS JOIN LATERAL (SELECT json_build_array(json_build_object('message_id', id, 'embedding', e.embedding::json)) AS batch FROM ids WHERE content = 'b') AS b
+CROSS JOIN LATERAL kepler.set_message_embeddings('new', b.batch) AS s ORDER BY e.place;
 SELECT kepler.activate_embedding_space('new');
 -- A message can be added with its embedding, for the space that is searched now; sent again, too.
 SELECT outcome FROM kepler.add_message('d', 'user', 'e', external_id => 'e', embedding => '[9, 1, 1]');
