@@ -9,7 +9,7 @@ mod violation;
 pub(crate) use code::Code;
 pub(crate) use outcome::Outcome;
 pub(crate) use rejection::Rejection;
-pub(crate) use violation::{Problem, Violation, shorten};
+pub(crate) use violation::{Problem, Violation};
 
 use pgrx::JsonB;
 

@@ -78,9 +78,3 @@ impl fmt::Display for Violation {
         f.write_str(&self.problem.message)
     }
 }
-
-/// The start of a text, for messages.
-pub(crate) fn shorten(text: &str) -> String {
-    let short: String = text.chars().take(60).collect();
-    if short.len() < text.len() { format!("{short}…") } else { short }
-}

@@ -1,9 +1,10 @@
 //! Reads the fields of an element, and collects all that is wrong with it.
 
 use super::object::{check, key, object};
-use crate::answer::{Code, Problem, Rejection, Violation, shorten};
+use crate::answer::{Code, Problem, Rejection, Violation};
 use crate::field_types::kind::FieldKind;
 use crate::field_types::scalar::{self, Scratch};
+use crate::json::shorten;
 use crate::jsonb::elements::describe;
 use crate::jsonb::lenient;
 use crate::jsonb::parse::ParseError;

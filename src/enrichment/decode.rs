@@ -1,7 +1,8 @@
 //! Reads what workers send: a JSON array with an element for each record.
 
-use crate::answer::{Code, Rejection, Violation, shorten};
+use crate::answer::{Code, Rejection, Violation};
 use crate::batch::{self, BatchError, Reader};
+use crate::json::shorten;
 
 /// What a worker says became of a record.
 #[derive(Debug, Clone, PartialEq)]

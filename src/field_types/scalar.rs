@@ -2,7 +2,8 @@
 //! rounded, cut or turned into NULL.
 
 use super::kind::FieldKind;
-use crate::answer::{Code, Problem, shorten};
+use crate::answer::{Code, Problem};
+use crate::json::shorten;
 use crate::jsonb::elements::describe;
 use crate::jsonb::number::{self, is_number};
 use crate::jsonb::parse::{InvalidCharacters, Parser, unescape};

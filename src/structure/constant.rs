@@ -3,9 +3,9 @@
 //!
 //! The canonical form is exact: equal constants are equal values, whoever spelt them.
 
-use crate::answer::shorten;
 use crate::field_types::kind::FieldKind;
 use crate::json::Json;
+use crate::json::shorten;
 use crate::jsonb::number;
 use crate::time;
 use jiff::SignedDuration;

@@ -1,10 +1,11 @@
 //! Reads the elements of a batch straight into columns, in one pass over the text.
 
 use super::validator::{Column, Filling, Validator};
-use crate::answer::{Code, Problem, Violation, shorten};
+use crate::answer::{Code, Problem, Violation};
 use crate::batch;
 use crate::field_types::scalar::Scratch;
 use crate::field_types::stored::compare;
+use crate::json::shorten;
 use crate::jsonb::scan::Unbalanced;
 use crate::pg::array::Array;
 use std::ops::Range;
