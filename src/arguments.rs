@@ -1,7 +1,6 @@
 //! Arguments as SQL passes them, where anything may be NULL: checked, with all that is wrong said at once.
 
 use crate::error::{Error, Report};
-use crate::jsonb::elements::{MAX_ELEMENTS, Undivided};
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::panic::ErrorReport;
 use serde_json::{Map, Value};
@@ -20,8 +19,8 @@ pub(crate) enum ArgumentError {
     BadChoice { argument: &'static str, legal: &'static str, given: String },
     #[error("argument \"{argument}\" is longer than {limit} bytes")]
     TooLong { argument: &'static str, limit: usize },
-    #[error("argument \"options\" is not valid")]
-    BadOptions { problems: Vec<String>, known: String },
+    #[error("argument \"{argument}\" is not valid")]
+    BadOptions { argument: &'static str, problems: Vec<String>, known: String },
 }
 
 impl Report for ArgumentError {
@@ -59,76 +58,22 @@ impl From<ArgumentError> for ErrorReport {
     }
 }
 
-/// A batch that cannot be cut into elements. What is wrong with one element does not end the call.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum BatchError {
-    #[error("\"{argument}\" must be a JSON array")]
-    NotAnArray { argument: &'static str, found: String },
-    #[error("\"{argument}\" is not valid JSON: {problem}")]
-    Broken { argument: &'static str, problem: &'static str, ordinal: usize, offset: usize },
-    #[error("\"{argument}\" holds more than {MAX_ELEMENTS} elements")]
-    TooManyElements { argument: &'static str },
-}
-
-impl BatchError {
-    pub(crate) fn of(argument: &'static str, undivided: Undivided) -> Self {
-        match undivided {
-            Undivided::NotAnArray { found } => Self::NotAnArray { argument, found },
-            Undivided::Broken { problem, ordinal, offset } => {
-                Self::Broken { argument, problem, ordinal, offset }
-            }
-            Undivided::TooMany => Self::TooManyElements { argument },
-        }
-    }
-}
-
-impl Report for BatchError {
-    fn code(&self) -> PgSqlErrorCode {
-        match self {
-            Self::NotAnArray { .. } | Self::Broken { .. } => {
-                PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION
-            }
-            Self::TooManyElements { .. } => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-        }
-    }
-
-    fn detail(&self) -> Option<String> {
-        match self {
-            Self::NotAnArray { found, .. } => Some(format!("The text {found}.")),
-            Self::Broken { ordinal, offset, .. } => Some(format!(
-                "At element {ordinal}, byte {offset} of the text. Nothing was written."
-            )),
-            Self::TooManyElements { .. } => None,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::NotAnArray { argument: "records", .. } => {
-                "Pass [ … ], or use kepler.upsert_record for a single record.".to_owned()
-            }
-            Self::NotAnArray { .. } => "Pass [ … ], for a single element too.".to_owned(),
-            Self::Broken { argument, .. } => format!(
-                "A text that was cut off or garbled cannot be divided into {argument}. Send it \
-                 again whole."
-            ),
-            Self::TooManyElements { .. } => "Send them in several calls.".to_owned(),
-        })
-    }
-}
-
 /// A JSON object of options, read key by key. All that is wrong with it is reported at once.
 pub(crate) struct OptionsObject {
+    argument: &'static str,
     given: Map<String, Value>,
     known: Vec<&'static str>,
     problems: Vec<String>,
 }
 
 impl OptionsObject {
-    pub(crate) fn open(options: Value) -> Result<Self, ArgumentError> {
+    pub(crate) fn open(argument: &'static str, options: Value) -> Result<Self, ArgumentError> {
         match options {
-            Value::Object(given) => Ok(Self { given, known: Vec::new(), problems: Vec::new() }),
+            Value::Object(given) => {
+                Ok(Self { argument, given, known: Vec::new(), problems: Vec::new() })
+            }
             _ => Err(ArgumentError::BadOptions {
+                argument,
                 problems: vec!["it must be a JSON object".to_owned()],
                 known: String::new(),
             }),
@@ -155,7 +100,8 @@ impl OptionsObject {
         if self.problems.is_empty() {
             return Ok(());
         }
-        Err(ArgumentError::BadOptions { problems: self.problems, known: self.known.join(", ") })
+        let (argument, known) = (self.argument, self.known.join(", "));
+        Err(ArgumentError::BadOptions { argument, problems: self.problems, known })
     }
 }
 

@@ -1,23 +1,38 @@
-//! Divides the steps that a run logs: an element that cannot be stored does not spoil the others.
+//! Reads the steps that a run logs: an element that cannot be stored does not spoil the others.
 
-use crate::arguments::BatchError;
-use crate::error::Error;
-use crate::jsonb::parse::{InvalidCharacters, Parser, Problem};
-use crate::jsonb::{elements, lenient, scan};
-use crate::time;
+use crate::answer::{Answer, Code, Outcome, Rejection, Violation, whole_rows};
+use crate::batch::{self, Reader};
+use crate::pg::json::Stored;
+use pgrx::JsonB;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-/// An element as Postgres can read it, or what is wrong with it.
+/// As `kepler.execution_step_status` has them.
+const STATUSES: [&str; 4] = ["RUNNING", "SUCCESS", "FAILURE", "SKIPPED"];
+
+const FIELDS: [&str; 8] =
+    ["name", "number", "status", "input", "output", "error", "started_at", "ended_at"];
+
+/// What an element says.
+#[derive(Default)]
 struct Step {
-    text: Result<String, (&'static str, String)>,
-    /// Whether characters of its error are told by their escapes.
-    escaped: bool,
+    number: Option<i32>,
+    name: Option<String>,
+    status: Option<String>,
+    /// As they are stored, length words included.
+    input: Option<Vec<u8>>,
+    output: Option<Vec<u8>>,
+    error: Option<String>,
+    started_at: Option<i64>,
+    ended_at: Option<i64>,
+    /// What is to be said of it all the same.
+    note: Option<&'static str>,
 }
 
-/// The elements of a JSON array: the text of each, or why there is none.
-#[pg_extern(schema = "kepler_internal", immutable, parallel_safe)]
+/// The elements of a JSON array of steps, judged as far as they can be by themselves: what each says, or all that
+/// is wrong with it. An element that was taken may have a `problem` without a code, which is to be told.
+#[pg_extern(schema = "kepler_internal", stable, parallel_safe)]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
 fn execution_steps_given(
@@ -27,104 +42,62 @@ fn execution_steps_given(
         'static,
         (
             name!(ordinal, i32),
-            name!(step, Option<String>),
-            name!(escaped, bool),
-            name!(problem_code, Option<&'static str>),
+            name!(number, Option<i32>),
+            name!(name, Option<String>),
+            name!(status, Option<String>),
+            name!(input, Option<Stored>),
+            name!(output, Option<Stored>),
+            name!(error, Option<String>),
+            name!(started_at, Option<TimestampWithTimeZone>),
+            name!(ended_at, Option<TimestampWithTimeZone>),
+            name!(problem_code, Option<String>),
             name!(problem, Option<String>),
+            name!(violations, Option<JsonB>),
         ),
     >,
     ErrorReport,
 > {
-    let text = steps.as_bytes();
-    let mut parser = Parser::new(InvalidCharacters::Reject);
-    let mut steps = Vec::new();
-    elements::divide(text, |at| {
-        let end = scan::skip_value(text, at)?;
-        if end > at {
-            steps.push(read(&text[at..end], &mut parser));
-        }
-        Ok(end)
-    })
-    .map_err(|undivided| Error::from(BatchError::of("steps", undivided)))?;
-    Ok(TableIterator::new(steps.into_iter().enumerate().map(|(at, step)| {
-        let ordinal = at as i32 + 1;
-        match step.text {
-            Ok(text) => (ordinal, Some(text), step.escaped, None, None),
-            Err((code, problem)) => (ordinal, None, step.escaped, Some(code), Some(problem)),
-        }
+    let steps = batch::read("steps", steps, &FIELDS, step, Err)?;
+    let answers = steps.into_iter().map(|step| match step {
+        Ok(step) => Answer { note: step.note, ..Answer::new(step, Outcome::Inserted) },
+        Err(rejection) => Answer::rejected(Step::default(), rejection),
+    });
+    let stored = |bytes: Option<Vec<u8>>| bytes.map(|bytes| Stored::copy(&bytes));
+    let time = |micros: Option<i64>| TimestampWithTimeZone::try_from(micros?).ok();
+    let rows = whole_rows(answers.collect());
+    Ok(TableIterator::new(rows.map(move |(ordinal, step, _, code, problem, violations)| {
+        let Step { number, name, status, input, output, error, started_at, ended_at, .. } = step;
+        let (input, output) = (stored(input), stored(output));
+        let (started_at, ended_at) = (time(started_at), time(ended_at));
+        (
+            ordinal, number, name, status, input, output, error, started_at, ended_at, code,
+            problem, violations,
+        )
     })))
 }
 
-fn read(element: &[u8], parser: &mut Parser) -> Step {
-    let mut datum = Vec::new();
-    let mut parse = |text: &[u8]| {
-        datum.clear();
-        parser.parse(text, &mut datum)
-    };
-    let plain = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
-    let Err(mut error) = parse(element) else {
-        return Step { text: Ok(plain(element)), escaped: false };
-    };
-    // A failure is always told.
-    if let Some(told) = with_readable_error(element) {
-        match parse(&told) {
-            Ok(()) => return Step { text: Ok(plain(&told)), escaped: true },
-            Err(other) => error = other,
-        }
+fn step(reader: &mut Reader<'_>) -> Result<Step, Rejection> {
+    let (error, note) = reader.told("error");
+    let is_text = matches!(reader.raw("name"), Some([b'"', ..]));
+    let name = if is_text { reader.text("name") } else { None };
+    let is_blank = name.as_ref().is_none_or(|name| name.trim().is_empty());
+    if is_blank && !reader.has_violated(Some("name")) {
+        reader.violate(Violation::invalid("name", "must be a text that is not blank"));
     }
-    let code = match error.problem {
-        Problem::NulCharacter => "nul_character",
-        Problem::LoneSurrogate => "lone_surrogate",
-        Problem::TooDeep => "too_deep",
-        Problem::NumberOutOfRange => "number_out_of_range",
-        Problem::TooLarge => "too_large",
-        Problem::Expected(_) | Problem::ControlCharacter => "invalid_json",
+    let step = Step {
+        number: reader.count("number", 1),
+        name,
+        status: reader.one_of("status", &STATUSES),
+        input: reader.json("input"),
+        output: reader.json("output"),
+        error,
+        started_at: reader.time("started_at"),
+        ended_at: reader.time("ended_at"),
+        note,
     };
-    let problem = format!("{} (byte {} of the element)", error.problem, error.offset);
-    Step { text: Err((code, problem)), escaped: false }
-}
-
-/// The element with its error as it can be stored, if it has one that cannot be as it is.
-fn with_readable_error(element: &[u8]) -> Option<Vec<u8>> {
-    if element.first() != Some(&b'{') {
-        return None;
+    if step.status.as_deref() == Some("RUNNING") && step.ended_at.is_some() {
+        let code = Code::own("running_has_no_end");
+        reader.violate(Violation::new(Some("ended_at"), code, "a running step has no end"));
     }
-    let mut errors = Vec::new();
-    let visit = |member: scan::Member| {
-        if &element[member.key] == b"error" {
-            errors.push(member.value);
-        }
-    };
-    scan::members(element, 0, visit).ok()??;
-    let (mut told, mut from, mut changed) = (Vec::new(), 0, false);
-    for value in errors {
-        let (text, escaped) = match &element[value.clone()] {
-            [b'"', inner @ .., b'"'] => lenient::text(inner),
-            // What is no text is told by its JSON.
-            other => (String::from_utf8_lossy(other).into_owned(), true),
-        };
-        if escaped {
-            told.extend_from_slice(&element[from..value.start]);
-            told.extend(serde_json::to_vec(&text).ok()?);
-            (from, changed) = (value.end, true);
-        }
-    }
-    told.extend_from_slice(&element[from..]);
-    changed.then_some(told)
-}
-
-/// The time that a JSON value says, to the microsecond; NULL where it says none.
-#[pg_extern(
-    immutable,
-    parallel_safe,
-    strict,
-    sql = "
-CREATE FUNCTION kepler_internal.time_of(value jsonb) RETURNS timestamptz
-IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
-"
-)]
-fn time_of(value: pgrx::AnyElement) -> Option<TimestampWithTimeZone> {
-    let text = crate::pg::json::text(value.datum());
-    let micros = time::of_json(text.as_bytes()).and_then(time::Instant::exact).ok()?;
-    TimestampWithTimeZone::try_from(micros).ok()
+    reader.end(step)
 }

@@ -12,17 +12,20 @@
 //! 3. `jsonb`: JSON text and Postgres' `jsonb`, without Postgres.
 //! 4. `arguments`, `json`, `json_operators`, `time`: what callers send, read and checked.
 //! 5. `pg`: Postgres' statements, values, locks, roles and memory.
-//! 6. `field_types`, `filter`, `installed`: types of values, filters, and whether the tables are there.
-//! 7. `access`: rights, and what is done as the owner of the tables.
-//! 8. `install`, `workspace`: making the tables, and the workspace that a call works in.
-//! 9. `enrichment`, `execution_steps`, `json_update`, `memory`, `structure`, `upkeep`: features, which do
-//!    not use each other.
-//! 10. `record`: upserts, which also fill the queue of `enrichment`.
+//! 6. `answer`: what is said of each element of a batch.
+//! 7. `field_types`, `filter`, `installed`: types of values, filters, and whether the tables are there.
+//! 8. `access`, `batch`: rights, and what is done as the owner of the tables; batches, read.
+//! 9. `install`, `workspace`: making the tables, and the workspace that a call works in.
+//! 10. `enrichment`, `execution_steps`, `json_update`, `memory`, `structure`, `upkeep`: features, which do
+//!     not use each other.
+//! 11. `record`: upserts, which also fill the queue of `enrichment`.
 
 use pgrx::prelude::*;
 
 mod access;
+mod answer;
 mod arguments;
+mod batch;
 mod enrichment;
 mod error;
 mod execution_steps;
@@ -79,11 +82,6 @@ extension_sql_file!(
     requires = ["types", workspace::current_workspace_id]
 );
 extension_sql_file!(
-    "../sql/functions/settle.sql",
-    name = "settle",
-    requires = ["enrichment", enrichment::api::settle_records]
-);
-extension_sql_file!(
     "../sql/functions/upsert.sql",
     name = "upsert",
     requires = [
@@ -107,15 +105,6 @@ extension_sql_file!(
     ]
 );
 extension_sql_file!(
-    "../sql/functions/entries.sql",
-    name = "entries",
-    requires = [
-        structure::entries::api::insert_entries,
-        structure::entries::api::upsert_entries,
-        structure::entries::api::update_entries
-    ]
-);
-extension_sql_file!(
     "../sql/functions/workflows.sql",
     name = "workflows",
     requires = [workspace::current_workspace_id, fold::fold_text]
@@ -128,12 +117,8 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/execution_steps.sql",
     name = "execution_steps",
-    requires = [
-        "executions",
-        execution_steps::time_of,
-        workspace::current_workspace_id,
-        execution_steps::execution_steps_given
-    ]
+    requires =
+        ["executions", workspace::current_workspace_id, execution_steps::execution_steps_given]
 );
 extension_sql_file!(
     "../sql/functions/execution_report.sql",
@@ -143,7 +128,7 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/embedding_spaces.sql",
     name = "embedding_spaces",
-    requires = ["enrichment", "settle", workspace::current_workspace_id]
+    requires = ["enrichment", workspace::current_workspace_id]
 );
 extension_sql_file!(
     "../sql/functions/index_advice.sql",
@@ -172,6 +157,23 @@ extension_sql_file!(
     ]
 );
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
+extension_sql_file!(
+    "../sql/functions/batches.sql",
+    name = "batches",
+    requires = [
+        "execution_steps",
+        record::api::upsert_records,
+        record::api::upsert_records_summary,
+        structure::entries::api::insert_entries,
+        structure::entries::api::upsert_entries,
+        structure::entries::api::update_entries,
+        enrichment::settle_api::settle_records,
+        memory::messages::add_api::add_messages,
+        memory::put_api::remember_many,
+        memory::set_embeddings::set_memory_embeddings,
+        memory::set_embeddings::set_message_embeddings
+    ]
+);
 extension_sql_file!("../sql/functions/comments.sql", name = "comments", finalize);
 
 /// The version of the library.

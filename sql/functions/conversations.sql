@@ -32,24 +32,6 @@ BEGIN
 END
 $$;
 
--- The forms that take json and jsonb. Literals resolve to text, which is the form to prefer: a message that json or
--- jsonb cannot hold would fail the call before it starts.
-CREATE FUNCTION kepler.add_messages(
-    conversation_id text,
-    messages json,
-    workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, message_id bigint, number integer, outcome text, error_code text, error text)
-LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler.add_messages($1, $2::pg_catalog.text, $3) $$;
-
-CREATE FUNCTION kepler.add_messages(
-    conversation_id text,
-    messages jsonb,
-    workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, message_id bigint, number integer, outcome text, error_code text, error text)
-LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler.add_messages($1, $2::pg_catalog.text, $3) $$;
-
 CREATE FUNCTION kepler_internal.check_window(argument text, value integer, lowest integer) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$

@@ -2,69 +2,12 @@
 -- database refuses some, by halves; the run's row is locked meanwhile, so that numbers are given out once
 -- and nothing is logged after the end.
 
--- What is wrong with each element of a batch, and what the others say.
-CREATE FUNCTION kepler_internal.execution_steps_of(steps text)
-RETURNS TABLE (
-    ordinal integer, number integer, name text, status kepler.execution_step_status, input jsonb,
-    output jsonb, error text, started_at timestamptz, ended_at timestamptz, problem_code text, problem text
-)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-    WITH read AS MATERIALIZED (
-        SELECT g.ordinal, g.step::jsonb AS step, g.escaped, g.problem_code, g.problem
-        FROM kepler_internal.execution_steps_given($1) AS g
-    ), given AS (
-        SELECT g.*, jsonb_typeof(g.step) = 'object' AS is_object,
-            CASE WHEN jsonb_typeof(g.step) = 'object' THEN g.step ELSE '{}' END AS o
-        FROM read AS g
-    ), judged AS MATERIALIZED (
-        SELECT g.ordinal, g.o, g.escaped,
-            CASE WHEN g.problem_code IS NOT NULL THEN ARRAY[g.problem_code, g.problem]
-                WHEN NOT g.is_object THEN ARRAY['not_an_object', 'must be an object']
-                WHEN u.field IS NOT NULL THEN ARRAY['unknown_field', format(
-                    '"%s" is not a field of a step: name, number, status, input, output, error, started_at, ended_at are', u.field)]
-                WHEN jsonb_typeof(g.o -> 'name') IS DISTINCT FROM 'string' OR g.o ->> 'name' ~ '^[[:space:]]*$'
-                    THEN ARRAY['invalid_name', 'name: must be a text that is not blank']
-                WHEN jsonb_typeof(g.o -> 'number') <> 'null'
-                    AND (jsonb_typeof(g.o -> 'number') <> 'number' OR g.o ->> 'number' !~ '^[1-9][0-9]{0,8}$')
-                    THEN ARRAY['invalid_number', 'number: must be an integer from 1 to 999999999']
-                WHEN g.o ->> 'status' NOT IN ('RUNNING', 'SUCCESS', 'FAILURE', 'SKIPPED')
-                    THEN ARRAY['invalid_status', 'status: must be one of RUNNING, SUCCESS, FAILURE, SKIPPED']
-                WHEN t.field IS NOT NULL
-                    THEN ARRAY['invalid_time', t.field || ': must be a time, as 2024-05-01T10:00:00Z, to the microsecond']
-                WHEN g.o ->> 'status' = 'RUNNING' AND g.o ->> 'ended_at' IS NOT NULL
-                    THEN ARRAY['running_has_no_end', 'ended_at: a running step has no end']
-            END AS problem
-        FROM given AS g
-        LEFT JOIN LATERAL (
-            SELECT k.field FROM jsonb_object_keys(g.o) AS k (field)
-            WHERE k.field NOT IN ('name', 'number', 'status', 'input', 'output', 'error', 'started_at', 'ended_at')
-            ORDER BY k.field COLLATE "C" LIMIT 1
-        ) AS u ON true
-        LEFT JOIN LATERAL (
-            SELECT k.field FROM unnest(ARRAY['started_at', 'ended_at']) AS k (field)
-            WHERE jsonb_typeof(g.o -> k.field) <> 'null' AND kepler_internal.time_of(g.o -> k.field) IS NULL
-            LIMIT 1
-        ) AS t ON true
-    ), said AS MATERIALIZED (
-        -- Casts only where everything was found well. An error that is no text is told by its JSON.
-        SELECT j.ordinal, j.problem, j.escaped, CASE WHEN j.problem IS NULL THEN j.o END AS o FROM judged AS j
-    )
-    SELECT v.ordinal, (v.o ->> 'number')::integer, v.o ->> 'name',
-        coalesce(v.o ->> 'status', 'SUCCESS')::kepler.execution_step_status,
-        nullif(v.o -> 'input', 'null'), nullif(v.o -> 'output', 'null'), v.o ->> 'error',
-        kepler_internal.time_of(v.o -> 'started_at'), kepler_internal.time_of(v.o -> 'ended_at'), v.problem[1],
-        coalesce(v.problem[2], CASE WHEN v.escaped
-            THEN 'error: characters that cannot be stored were stored as escapes' END)
-    FROM said AS v
-$$;
-
 CREATE FUNCTION kepler.add_execution_steps(
     execution_id text,
     token text,
     steps text,
     workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, number integer, outcome text, error_code text, error text)
+) RETURNS TABLE (ordinal integer, number integer, outcome text, error_code text, error text, violations jsonb)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -77,6 +20,7 @@ DECLARE
     numbers integer[];
     decisions text[];
     problems text[];
+    all_violations jsonb[];
     ids bigint[];
     names text[];
     statuses kepler.execution_step_status[];
@@ -101,13 +45,14 @@ BEGIN
     IF is_ours IS NOT TRUE THEN
         RETURN QUERY
         SELECT g.ordinal, NULL::integer, CASE WHEN is_ours IS NULL THEN 'not_found' ELSE 'stale' END,
-            NULL::text, NULL::text
+            NULL::text, NULL::text, NULL::jsonb
         FROM kepler_internal.execution_steps_given($3) AS g ORDER BY g.ordinal;
         RETURN;
     END IF;
 
     WITH given AS MATERIALIZED (
-        SELECT s.ordinal, s.name, s.status, s.input, s.output, s.error, s.started_at, s.ended_at, s.problem_code, s.problem,
+        SELECT s.ordinal, s.name, coalesce(s.status, 'SUCCESS')::kepler.execution_step_status AS status, s.input,
+            s.output, s.error, s.started_at, s.ended_at, s.problem_code, s.problem, s.violations,
             -- Those without a number follow the highest that is there or given.
             CASE WHEN s.problem_code IS NULL THEN coalesce(s.number, (
                 greatest(max(s.number) OVER (), (
@@ -115,14 +60,14 @@ BEGIN
                     WHERE x.workspace_id = wanted_workspace AND x.execution_id = wanted_execution), 0)
                 + count(*) FILTER (WHERE s.number IS NULL AND s.problem_code IS NULL) OVER (ORDER BY s.ordinal)
             )::integer) END AS number
-        FROM kepler_internal.execution_steps_of($3) AS s
+        FROM kepler_internal.execution_steps_given($3) AS s
     ), merged AS MATERIALIZED (
         -- What a running step said before stays where the element does not speak of it.
         SELECT g.ordinal, g.number, g.name, g.status, x.id AS stored_id, x.status AS stored_status,
             (g.name, g.status, coalesce(g.input, x.input), coalesce(g.output, x.output), coalesce(g.error, x.error),
                 coalesce(g.started_at, x.started_at), coalesce(g.ended_at, x.ended_at))
                 IS NOT DISTINCT FROM (x.name, x.status, x.input, x.output, x.error, x.started_at, x.ended_at) AS same,
-            g.problem_code, g.problem,
+            g.problem_code, g.problem, g.violations,
             row_number() OVER (PARTITION BY g.number ORDER BY g.ordinal) AS occurrence,
             coalesce(g.input, x.input) AS input, coalesce(g.output, x.output) AS output,
             coalesce(g.error, x.error) AS error,
@@ -148,15 +93,16 @@ BEGIN
     )
     SELECT array_agg(d.number ORDER BY d.ordinal), array_agg(d.decision ORDER BY d.ordinal),
         array_agg(CASE d.decision
-            WHEN 'duplicate_number' THEN format('number: an earlier element of the batch is step %s', d.number)
-            WHEN 'ends_before_start' THEN 'ended_at: lies before started_at'
-            WHEN 'has_ended' THEN format('number: step %s is %s, and only a running step changes', d.number, d.stored_status)
+            WHEN 'duplicate_number' THEN format('/number: an earlier element of the batch is step %s', d.number)
+            WHEN 'ends_before_start' THEN '/ended_at: lies before started_at'
+            WHEN 'has_ended' THEN format('/number: step %s is %s, and only a running step changes', d.number, d.stored_status)
             ELSE d.problem END ORDER BY d.ordinal),
+        array_agg(d.violations ORDER BY d.ordinal),
         array_agg(d.stored_id ORDER BY d.ordinal), array_agg(d.name ORDER BY d.ordinal),
         array_agg(d.status ORDER BY d.ordinal), array_agg(d.input ORDER BY d.ordinal),
         array_agg(d.output ORDER BY d.ordinal), array_agg(d.error ORDER BY d.ordinal),
         array_agg(d.started_at ORDER BY d.ordinal), array_agg(d.ended_at ORDER BY d.ordinal)
-    INTO numbers, decisions, problems, ids, names, statuses, inputs, outputs, errors, starts, ends
+    INTO numbers, decisions, problems, all_violations, ids, names, statuses, inputs, outputs, errors, starts, ends
     FROM decided AS d;
 
     -- The first half of a piece before the second: numbers rise with the ids.
@@ -222,20 +168,14 @@ BEGIN
         CASE u.decision WHEN 'insert' THEN 'inserted' WHEN 'update' THEN 'updated'
             WHEN 'unchanged' THEN 'unchanged' ELSE 'rejected' END,
         CASE WHEN u.decision NOT IN ('insert', 'update', 'unchanged') THEN u.decision END,
-        u.problem
-    FROM unnest(numbers, decisions, problems) WITH ORDINALITY AS u (number, decision, problem, ordinal)
+        u.problem,
+        -- What is wrong beside what is stored is one thing, about the field that its sentence begins with, if any.
+        CASE WHEN u.decision NOT IN ('insert', 'update', 'unchanged') THEN coalesce(u.violations,
+            jsonb_build_array(jsonb_build_object(
+                'path', format('/%s%s', u.ordinal - 1, CASE WHEN u.decision ~ '^[a-z]' THEN substring(u.problem FROM '^(/[a-z_]+): ') END),
+                'code', u.decision, 'message', CASE WHEN u.decision ~ '^[a-z]' THEN regexp_replace(u.problem, '^/[a-z_]+: ', '') ELSE u.problem END))) END
+    FROM unnest(numbers, decisions, problems, all_violations)
+        WITH ORDINALITY AS u (number, decision, problem, violations, ordinal)
     ORDER BY u.ordinal;
 END
 $$;
-
-CREATE FUNCTION kepler.add_execution_steps(
-    execution_id text, token text, steps json, workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, number integer, outcome text, error_code text, error text)
-LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler.add_execution_steps($1, $2, $3::pg_catalog.text, $4) $$;
-
-CREATE FUNCTION kepler.add_execution_steps(
-    execution_id text, token text, steps jsonb, workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, number integer, outcome text, error_code text, error text)
-LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler.add_execution_steps($1, $2, $3::pg_catalog.text, $4) $$;

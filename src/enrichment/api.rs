@@ -2,7 +2,6 @@
 
 use super::claim::{self, Request};
 use super::error::EnrichmentError;
-use super::{decode, settle};
 use crate::arguments::{ArgumentError, OptionsObject, name};
 use crate::error::Error;
 use crate::installed::require_tables;
@@ -13,7 +12,6 @@ use pgrx::datum::Interval;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use std::borrow::Cow;
 
 /// A claim takes at most so many records.
 const MAX_ROWS: i32 = 10_000;
@@ -89,44 +87,6 @@ fn claim_records(
     Ok(TableIterator::new(rows?))
 }
 
-/// Settles records of a lease: each is completed, fails or is released, and gets an answer.
-///
-/// `results`: a JSON array of `{record_id, action, result, error, retryable, retry_in}`. What the database
-/// refuses to write is `rejected`, with the SQLSTATE as `error_code`.
-///
-/// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 22P02 where `results` is no JSON
-/// array.
-#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
-#[search_path(pg_catalog, pg_temp)]
-#[allow(clippy::type_complexity)]
-fn settle_records(
-    lease_id: Option<i64>,
-    results: Option<&str>,
-    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
-) -> Result<
-    TableIterator<
-        'static,
-        (
-            name!(ordinal, i32),
-            name!(record_id, Option<String>),
-            name!(outcome, &'static str),
-            name!(error_code, Option<String>),
-            name!(error, Option<String>),
-        ),
-    >,
-    ErrorReport,
-> {
-    require_tables()?;
-    let lease_id = lease_id.ok_or(ArgumentError::Null("lease_id"))?;
-    let workspace_id = workspace::argument(workspace_id)?;
-    let elements = decode::batch(results.ok_or(ArgumentError::Null("results"))?)?;
-    let answers = Spi::connect_mut(|client| settle::run(client, &workspace_id, lease_id, elements));
-    Ok(TableIterator::new(answers.into_iter().enumerate().map(|(at, answer)| {
-        let error_code = answer.error_code.map(Cow::into_owned);
-        (at as i32 + 1, answer.record_id, answer.outcome.name(), error_code, answer.error)
-    })))
-}
-
 fn check_max_rows(max_rows: Option<i32>) -> Result<i32, Error> {
     let given = max_rows.ok_or(ArgumentError::Null("max_rows"))?;
     if (1..=MAX_ROWS).contains(&given) {
@@ -149,7 +109,7 @@ fn check_lease(lease: Option<Interval>) -> Result<Option<i64>, Error> {
 
 fn read_options(options: Option<Options>) -> Result<Option<bool>, Error> {
     let Some(options) = options else { return Ok(None) };
-    let mut options = OptionsObject::open(options.0)?;
+    let mut options = OptionsObject::open("options", options.0)?;
     let mut fair = None;
     if let Some(value) = options.take("fair") {
         fair = value.as_bool();

@@ -1,16 +1,8 @@
 //! Reads what workers send: a JSON array with an element for each record.
-//!
-//! What is wrong with one element rejects that element; only a text that cannot be divided ends the call.
 
-use crate::arguments::BatchError;
-use crate::error::Error;
-use crate::jsonb::elements::{self, describe, not_an_object};
-use crate::jsonb::lenient;
-use crate::jsonb::parse::{
-    InvalidCharacters, ParseError, Parser, Problem as JsonProblem, unescape,
-};
-use crate::jsonb::scan;
-use std::ops::Range;
+use crate::answer::{Code, Rejection, Violation};
+use crate::batch::{self, BatchError, Reader};
+use crate::json::shorten;
 
 /// What a worker says became of a record.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,8 +13,8 @@ pub(crate) enum Verdict {
     },
     Fail {
         error: Option<String>,
-        /// Whether characters of the error are told by their escapes.
-        escaped: bool,
+        /// What is to be said of it all the same.
+        note: Option<&'static str>,
         retryable: bool,
         retry_in: Option<i64>,
     },
@@ -35,9 +27,7 @@ impl Verdict {
     /// What is said of an element that is taken as it can be.
     pub(crate) fn note(&self) -> Option<&'static str> {
         match self {
-            Self::Fail { escaped: true, .. } => {
-                Some("characters of \"error\" that cannot be stored were stored as escapes")
-            }
+            Self::Fail { note, .. } => *note,
             _ => None,
         }
     }
@@ -47,234 +37,85 @@ impl Verdict {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Element {
     pub(crate) record_id: Option<String>,
-    pub(crate) verdict: Result<Verdict, Problem>,
-}
-
-/// What is wrong with an element: for programs, and for people.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Problem {
-    pub(crate) code: &'static str,
-    pub(crate) message: String,
-}
-
-impl Problem {
-    fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
-    }
+    pub(crate) verdict: Result<Verdict, Rejection>,
 }
 
 /// The longest wait that a worker may ask for: a year, in seconds.
-const MAX_WAIT: f64 = 365.0 * 86_400.0;
+pub(super) const MAX_WAIT: f64 = 365.0 * 86_400.0;
 
-/// Divides `text`.
-pub(crate) fn batch(text: &str) -> Result<Vec<Element>, Error> {
-    let text = text.as_bytes();
-    let mut batch = Vec::new();
-    let mut parser = Parser::new(InvalidCharacters::Reject);
-    elements::divide(text, |at| {
-        let (element, end) = element(text, at, &mut parser)?;
-        batch.push(element);
-        Ok(end)
-    })
-    .map_err(|undivided| BatchError::of("results", undivided))?;
-    Ok(batch)
+const FIELDS: [&str; 6] = ["record_id", "action", "result", "error", "retryable", "retry_in"];
+
+/// Reads `text`, a JSON array of results.
+pub(crate) fn batch(text: &str) -> Result<Vec<Element>, BatchError> {
+    let reject = |rejection| Element { record_id: None, verdict: Err(rejection) };
+    batch::read("results", text, &FIELDS, element, reject)
 }
 
-fn element(
-    text: &[u8],
-    at: usize,
-    parser: &mut Parser,
-) -> Result<(Element, usize), scan::Unbalanced> {
-    let rejected = |code, message: &str| Element {
-        record_id: None,
-        verdict: Err(Problem::new(code, message)),
-    };
-    if text.get(at) != Some(&b'{') {
-        let end = scan::skip_value(text, at)?;
-        return Ok((rejected("not_an_object", not_an_object(text, at)), end));
+fn element(reader: &mut Reader<'_>) -> Element {
+    let record_id = reader.text("record_id");
+    if reader.raw("record_id").is_none() {
+        reader.violate(Violation::missing("record_id"));
     }
-    let mut fields = Fields::default();
-    match scan::members(text, at, |member| fields.take(text, member))? {
-        Some(end) => {
-            let record_id = fields.record_id(text);
-            let verdict = record_id.clone().and_then(|_| fields.verdict(text, parser));
-            Ok((Element { record_id: record_id.ok(), verdict }, end))
-        }
-        None => {
-            let end = scan::skip_value(text, at)?;
-            Ok((rejected("invalid_json", "the element is not valid JSON"), end))
-        }
-    }
+    let verdict = verdict(reader);
+    Element { record_id, verdict: reader.end(verdict) }
 }
 
-/// Where the fields of an element stand. Of a key given twice the last counts, as in `jsonb`.
-#[derive(Default)]
-struct Fields {
-    record_id: Option<Range<usize>>,
-    action: Option<Range<usize>>,
-    result: Option<Range<usize>>,
-    error: Option<Range<usize>>,
-    retryable: Option<Range<usize>>,
-    retry_in: Option<Range<usize>>,
-    unknown: Option<Range<usize>>,
-}
-
-impl Fields {
-    fn take(&mut self, text: &[u8], member: scan::Member) {
-        let field = match &text[member.key.clone()] {
-            b"record_id" => &mut self.record_id,
-            b"action" => &mut self.action,
-            b"result" => &mut self.result,
-            b"error" => &mut self.error,
-            b"retryable" => &mut self.retryable,
-            b"retry_in" => &mut self.retry_in,
-            _ => {
-                self.unknown = Some(member.key);
-                return;
+/// What the element says; only where nothing is wrong with it does that count.
+fn verdict(reader: &mut Reader<'_>) -> Verdict {
+    let action = reader.text("action");
+    match action.as_deref() {
+        None | Some("complete") => {
+            // Without an action it is told once what is wrong with that.
+            if !reader.has_violated(Some("action")) {
+                without(reader, &["error", "retryable", "retry_in"]);
             }
-        };
-        // null says nothing.
-        *field = (&text[member.value.clone()] != b"null").then_some(member.value);
-    }
-
-    fn record_id(&self, text: &[u8]) -> Result<String, Problem> {
-        let given = string("record_id", "invalid_record_id", text, &self.record_id)?;
-        given.ok_or_else(|| Problem::new("missing_record_id", "\"record_id\" is missing"))
-    }
-
-    fn verdict(&self, text: &[u8], parser: &mut Parser) -> Result<Verdict, Problem> {
-        if let Some(key) = &self.unknown {
-            let key: String =
-                String::from_utf8_lossy(&text[key.clone()]).chars().take(60).collect();
-            let message = format!(
-                "\"{key}\" is no field of a result {{record_id, action, result, error, \
-                 retryable, retry_in}}"
-            );
-            return Err(Problem::new("unknown_field", message));
+            Verdict::Complete { result: reader.object("result") }
         }
-        let action = string("action", "invalid_action", text, &self.action)?;
-        let without = |fields: &[(&str, &Option<Range<usize>>)], verdict: Verdict| match fields
-            .iter()
-            .find(|(_, range)| range.is_some())
-        {
-            Some((name, _)) => {
-                let message = format!("\"{name}\" does not go with this action");
-                Err(Problem::new("misplaced_field", message))
-            }
-            None => Ok(verdict),
-        };
-        match action.as_deref() {
-            None | Some("complete") => {
-                let verdict = Verdict::Complete { result: self.result(text, parser)? };
-                let foreign = [
-                    ("error", &self.error),
-                    ("retryable", &self.retryable),
-                    ("retry_in", &self.retry_in),
-                ];
-                without(&foreign, verdict)
-            }
-            Some("fail") => {
-                let retryable = match self.retryable.as_ref().map(|range| &text[range.clone()]) {
-                    None | Some(b"true") => true,
-                    Some(b"false") => false,
-                    Some(_) => {
-                        let message = "\"retryable\" must be true or false";
-                        return Err(Problem::new("invalid_retryable", message));
-                    }
-                };
-                let (error, escaped) = self.error(text);
-                let retry_in = self.wait(text)?;
-                let verdict = Verdict::Fail { error, escaped, retryable, retry_in };
-                without(&[("result", &self.result)], verdict)
-            }
-            Some("release") => {
-                let foreign = [
-                    ("result", &self.result),
-                    ("error", &self.error),
-                    ("retryable", &self.retryable),
-                ];
-                without(&foreign, Verdict::Release { retry_in: self.wait(text)? })
-            }
-            Some(other) => {
-                let other: String = other.chars().take(60).collect();
-                let message =
-                    format!("\"action\" must be complete, fail or release, not \"{other}\"");
-                Err(Problem::new("invalid_action", message))
-            }
+        Some("fail") => {
+            without(reader, &["result"]);
+            let retryable = reader.boolean("retryable").unwrap_or(true);
+            let (error, note) = reader.told("error");
+            Verdict::Fail { error, note, retryable, retry_in: wait(reader) }
         }
-    }
-
-    fn result(&self, text: &[u8], parser: &mut Parser) -> Result<Option<Vec<u8>>, Problem> {
-        let Some(range) = &self.result else { return Ok(None) };
-        if text[range.start] != b'{' {
-            let found = describe(text, range.start);
-            let message = format!("\"result\" must be an object, and this {found}");
-            return Err(Problem::new("invalid_result", message));
+        Some("release") => {
+            without(reader, &["result", "error", "retryable"]);
+            Verdict::Release { retry_in: wait(reader) }
         }
-        let mut datum = Vec::new();
-        parser.parse(&text[range.clone()], &mut datum).map_err(|error| {
-            let message = format!("\"result\": {} (byte {})", error.problem, error.offset);
-            Problem::new(code_of(error), message)
-        })?;
-        Ok(Some(datum))
-    }
-
-    /// A failure is always told: a string as it can be stored, and what is none by its JSON text.
-    fn error(&self, text: &[u8]) -> (Option<String>, bool) {
-        let Some(range) = &self.error else { return (None, false) };
-        let [b'"', inner @ .., b'"'] = &text[range.clone()] else {
-            return (Some(String::from_utf8_lossy(&text[range.clone()]).into_owned()), false);
-        };
-        let (error, escaped) = lenient::text(inner);
-        (Some(error), escaped)
-    }
-
-    /// Seconds in the text, microseconds from here on.
-    fn wait(&self, text: &[u8]) -> Result<Option<i64>, Problem> {
-        let Some(range) = &self.retry_in else { return Ok(None) };
-        let seconds = std::str::from_utf8(&text[range.clone()])
-            .ok()
-            .filter(|text| text.starts_with(|c: char| c.is_ascii_digit()))
-            .and_then(|text| text.parse::<f64>().ok())
-            .filter(|seconds| (0.0..=MAX_WAIT).contains(seconds));
-        match seconds {
-            Some(seconds) => Ok(Some((seconds * 1e6) as i64)),
-            None => {
-                let message = "\"retry_in\" must be seconds, from 0 to a year";
-                Err(Problem::new("invalid_retry_in", message))
-            }
+        Some(other) => {
+            let message = format!("must be complete, fail or release, not \"{}\"", shorten(other));
+            reader.violate(Violation::invalid("action", message));
+            Verdict::Release { retry_in: None }
         }
     }
 }
 
-fn code_of(error: ParseError) -> &'static str {
-    match error.problem {
-        JsonProblem::NulCharacter => "nul_character",
-        JsonProblem::LoneSurrogate => "lone_surrogate",
-        JsonProblem::TooDeep => "too_deep",
-        JsonProblem::NumberOutOfRange => "number_out_of_range",
-        JsonProblem::TooLarge => "too_large",
-        JsonProblem::Expected(_) | JsonProblem::ControlCharacter => "invalid_json",
+fn without(reader: &mut Reader<'_>, fields: &[&'static str]) {
+    for field in fields {
+        if reader.raw(field).is_some() {
+            let message = "does not go with this action";
+            let code = Code::own("misplaced_field");
+            reader.violate(Violation::new(Some(field), code, message));
+        }
     }
 }
 
-fn string(
-    name: &str,
-    code: &'static str,
-    text: &[u8],
-    range: &Option<Range<usize>>,
-) -> Result<Option<String>, Problem> {
-    let Some(range) = range else { return Ok(None) };
-    let [b'"', inner @ .., b'"'] = &text[range.clone()] else {
-        let found = describe(text, range.start);
-        return Err(Problem::new(code, format!("\"{name}\" must be a string, and this {found}")));
-    };
-    let mut plain = Vec::new();
-    unescape(inner, InvalidCharacters::Reject, &mut plain)
-        .map_err(|error| Problem::new(code, format!("\"{name}\": {}", error.problem)))?;
-    String::from_utf8(plain)
-        .map(Some)
-        .map_err(|_| Problem::new(code, format!("\"{name}\" is not UTF-8")))
+/// What is wrong with a wait that is none.
+pub(super) fn not_a_wait() -> Violation {
+    Violation::invalid("retry_in", "must be seconds, from 0 to a year")
+}
+
+/// Seconds in the text, microseconds from here on.
+fn wait(reader: &mut Reader<'_>) -> Option<i64> {
+    let raw = reader.raw("retry_in")?;
+    let seconds = std::str::from_utf8(raw)
+        .ok()
+        .filter(|text| text.starts_with(|c: char| c.is_ascii_digit()))
+        .and_then(|text| text.parse::<f64>().ok())
+        .filter(|seconds| (0.0..=MAX_WAIT).contains(seconds));
+    if seconds.is_none() {
+        reader.violate(not_a_wait());
+    }
+    seconds.map(|seconds| (seconds * 1e6) as i64)
 }
 
 #[cfg(test)]
@@ -301,7 +142,7 @@ mod tests {
         assert_eq!(fail.record_id.as_deref(), Some("ab"));
         let verdict = Verdict::Fail {
             error: Some("no".to_owned()),
-            escaped: false,
+            note: None,
             retryable: false,
             retry_in: None,
         };
@@ -315,7 +156,7 @@ mod tests {
         let told = |error: &str| {
             let text = format!(r#"{{"record_id": "a", "action": "fail", "error": {error}}}"#);
             match one(&text).verdict {
-                Ok(Verdict::Fail { error: Some(error), escaped, .. }) => (error, escaped),
+                Ok(Verdict::Fail { error: Some(error), note, .. }) => (error, note.is_some()),
                 other => (format!("{other:?}"), false),
             }
         };

@@ -14,6 +14,8 @@ pub(crate) enum EnrichmentError {
     BadMaxRows { limit: i32, given: i32 },
     #[error("argument \"lease\" must be between 1 millisecond and 365 days")]
     BadLease,
+    #[error("\"results\" has {results} elements and \"record_ids\" {ids}")]
+    ResultsMismatch { results: usize, ids: usize },
     #[error("of {sent} records only {written} were written")]
     NotWritten { sent: usize, written: usize },
     #[error("argument \"max_attempts\" must be at least 1")]
@@ -38,7 +40,8 @@ impl Report for EnrichmentError {
             | Self::NoAttempts
             | Self::BadBackoff(_)
             | Self::IdsOrType
-            | Self::NoRows => ERRCODE_INVALID_PARAMETER_VALUE,
+            | Self::NoRows
+            | Self::ResultsMismatch { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::NotWritten { .. } => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
         }
     }

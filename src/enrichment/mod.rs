@@ -29,4 +29,5 @@ mod reap;
 mod refusal;
 pub(crate) mod requeue;
 mod settle;
+pub(crate) mod settle_api;
 mod triggers;

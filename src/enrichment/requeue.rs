@@ -7,6 +7,7 @@ use super::direct::Own;
 use super::error::EnrichmentError;
 use super::{policy, refusal};
 use crate::access::owner;
+use crate::answer::{self, Answer, Outcome};
 use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::filter::Filter;
@@ -94,10 +95,10 @@ thread_local! {
 }
 
 /// One that was sent, and why it was not written.
-type Answer = (String, Option<Refusal>);
+type Sent = (String, Option<Refusal>);
 
-/// An element's record, outcome, code and reason.
-type Told = (Option<String>, &'static str, Option<String>, Option<String>);
+/// The answer for an element, with the id of its record.
+type Told = Answer<Option<String>>;
 
 /// Gives records back to the queue: those of the ids, or those of a type that have a status; with a filter, those whose
 /// data meets it.
@@ -189,11 +190,7 @@ fn requeue_records(
             }
         }
     })?;
-    Ok(TableIterator::new(
-        told.into_iter()
-            .enumerate()
-            .map(|(at, (id, outcome, code, error))| (at as i32 + 1, id, outcome, code, error)),
-    ))
+    Ok(TableIterator::new(answer::rows(told)))
 }
 
 struct Call<'c> {
@@ -214,7 +211,7 @@ impl Call<'_> {
         client: &mut SpiClient<'_>,
         wanted: &[&str],
         status: Option<&str>,
-    ) -> Vec<Answer> {
+    ) -> Vec<Sent> {
         lock_types(client, self.workspace_id, wanted);
         let (mut ids, status) = (Array::texts(wanted.iter().copied()), status.map(Text::new));
         let status = status.as_ref().map(Text::datum);
@@ -239,13 +236,13 @@ impl Call<'_> {
         entity_type: &str,
         status: &'static str,
         max_rows: usize,
-    ) -> Result<Vec<Answer>, Error> {
+    ) -> Result<Vec<Sent>, Error> {
         if policy::find(client, &self.workspace, &Text::new(entity_type)).is_none() {
             return Err(policy::missing(client, self.workspace_id, entity_type));
         }
-        let mut answers: Vec<Answer> = Vec::new();
+        let mut answers: Vec<Sent> = Vec::new();
         loop {
-            let refused = |answers: &[Answer]| -> Vec<String> {
+            let refused = |answers: &[Sent]| -> Vec<String> {
                 let refused = answers.iter().filter(|(_, refusal)| refusal.is_some());
                 refused.map(|(id, _)| id.clone()).collect()
             };
@@ -285,7 +282,7 @@ impl Call<'_> {
         &self,
         client: &mut SpiClient<'_>,
         ids: &[Option<String>],
-        answers: &[Answer],
+        answers: &[Sent],
     ) -> Vec<Told> {
         let mut given = Array::texts(ids.iter().flatten().map(String::as_str));
         let rows = STATE.with(|plan| plan.run(client, &[self.place(), Some(given.datum())]));
@@ -295,20 +292,21 @@ impl Call<'_> {
             answers.iter().map(|(id, refusal)| (id.as_str(), refusal.as_ref())).collect();
         let told = ids.iter().map(|id| {
             let known = id.as_deref().and_then(|id| Some((id, *alive.get(id)?)));
-            let (outcome, refusal) = match known {
-                None => ("not_found", None),
-                Some((_, false)) => ("gone", None),
-                Some((id, true)) => match written.get(id).copied() {
-                    None => ("unchanged", None),
-                    Some(Some(refusal)) => ("rejected", Some(refusal)),
-                    Some(None) => {
-                        written.remove(id);
-                        ("requeued", None)
+            match known {
+                None => Answer::new(id.clone(), Outcome::NotFound),
+                Some((_, false)) => Answer::new(id.clone(), Outcome::Gone),
+                Some((id, true)) => {
+                    let answered = Some(id.to_owned());
+                    match written.get(id).copied() {
+                        None => Answer::new(answered, Outcome::Unchanged),
+                        Some(Some(refusal)) => Answer::rejected(answered, refusal.clone()),
+                        Some(None) => {
+                            written.remove(id);
+                            Answer::new(answered, Outcome::Requeued)
+                        }
                     }
-                },
-            };
-            let code = refusal.map(|refusal| refusal.code.to_string());
-            (id.clone(), outcome, code, refusal.map(|refusal| refusal.message.clone()))
+                }
+            }
         });
         told.collect()
     }
@@ -341,7 +339,7 @@ fn write(
     client: &mut SpiClient<'_>,
     workspace: Parameter,
     ids: &[&str],
-    answers: &mut Vec<Answer>,
+    answers: &mut Vec<Sent>,
     probed: &mut bool,
 ) {
     check_for_interrupts!();
@@ -366,7 +364,7 @@ fn write(
     write(client, workspace, second, answers, probed);
 }
 
-fn write_all(client: &mut SpiClient<'_>, workspace: Parameter, ids: &[&str]) -> Vec<Answer> {
+fn write_all(client: &mut SpiClient<'_>, workspace: Parameter, ids: &[&str]) -> Vec<Sent> {
     let mut given = Array::texts(ids.iter().copied());
     let now = Some(pg_sys::Datum::from(crate::pg::clock::now()));
     let rows = REQUEUE.with(|plan| plan.run(client, &[workspace, Some(given.datum()), now]));

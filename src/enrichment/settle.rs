@@ -9,18 +9,17 @@ use super::decode::{Element, Verdict};
 use super::direct::Own;
 use super::hand_over::{Ending, Fate, Held, Next, Type, hand_over};
 use super::lease;
-use super::outcome::{End, Outcome};
+use super::outcome::{End, has_said, is_settled};
 use super::policy::{self, Policy};
 use super::refusal;
+use crate::answer::{Answer, Outcome};
 use crate::pg::array::Array;
 use crate::pg::clock::now;
 use crate::pg::plan::{Parameter, Statement};
-use crate::pg::subtransaction::Refusal;
 use crate::pg::varlena::Text;
 use pgrx::Uuid;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 thread_local! {
@@ -39,6 +38,17 @@ thread_local! {
           WHERE l.workspace_id = $1 AND l.id = $2",
         &[pg_sys::TEXTOID, pg_sys::INT8OID, pg_sys::INT4OID],
     ) };
+    static HELD: Statement = const { Statement::new(
+        c"SELECT u.id
+          FROM kepler.lease_records AS m
+          CROSS JOIN LATERAL pg_catalog.unnest(m.record_ids) WITH ORDINALITY AS u (id, place)
+          CROSS JOIN LATERAL (
+              SELECT FROM kepler.records AS r
+              WHERE r.workspace_id = $1 AND r.id = u.id AND r.enrichment_lease_id = $2 LIMIT 1) AS r
+          WHERE m.workspace_id = $1 AND m.lease_id = $2
+          ORDER BY u.place",
+        &[pg_sys::TEXTOID, pg_sys::INT8OID],
+    ) };
     // Why the lease does not hold a record: settled before, or the record is gone, or there is none. Or
     // it does, and something kept the record from being written.
     static WHY: Statement = const { Statement::new(
@@ -56,21 +66,8 @@ thread_local! {
     ) };
 }
 
-/// What a call answers for one element.
-pub(crate) struct Answer {
-    pub(crate) record_id: Option<String>,
-    pub(crate) outcome: Outcome,
-    pub(crate) error_code: Option<Cow<'static, str>>,
-    pub(crate) error: Option<String>,
-}
-
-impl Answer {
-    fn reject(&mut self, refusal: &Refusal) {
-        self.outcome = Outcome::Rejected;
-        self.error_code = Some(refusal.code.to_string().into());
-        self.error = Some(refusal.message.clone());
-    }
-}
+/// An answer, with the id of the record.
+type Settled = Answer<Option<String>>;
 
 /// A lease that lives, locked.
 struct Lease {
@@ -85,7 +82,7 @@ pub(crate) fn run(
     workspace_id: &str,
     lease_id: i64,
     elements: Vec<Element>,
-) -> Vec<Answer> {
+) -> Vec<Settled> {
     let workspace = Text::new(workspace_id);
     let _own = Own::begin();
     let parameters = [Some(workspace.datum()), Some(pg_sys::Datum::from(lease_id))];
@@ -96,26 +93,17 @@ pub(crate) fn run(
     let mut answers = Vec::with_capacity(elements.len());
     let mut repeated = Vec::new();
     for (at, element) in elements.iter().enumerate() {
-        let mut answer = Answer {
-            record_id: element.record_id.clone(),
-            outcome: Outcome::Rejected,
-            error_code: None,
-            error: None,
-        };
-        match (&element.verdict, element.record_id.as_deref()) {
-            (Ok(verdict), Some(id)) => {
-                answer.outcome = Outcome::Stale;
-                answer.error = verdict.note().map(str::to_owned);
+        let mut answer = Answer::new(element.record_id.clone(), Outcome::Stale);
+        match &element.verdict {
+            Ok(verdict) => {
+                answer.note = verdict.note();
+                let id = element.record_id.as_deref().unwrap_or_default();
                 let before = *first.entry(id).or_insert(at);
                 if before != at {
                     repeated.push((at, before));
                 }
             }
-            (Err(problem), _) => {
-                answer.error_code = Some(problem.code.into());
-                answer.error = Some(problem.message.clone());
-            }
-            (Ok(_), None) => {}
+            Err(rejection) => answer.reject(rejection.clone()),
         }
         answers.push(answer);
     }
@@ -147,7 +135,7 @@ pub(crate) fn run(
                     continue;
                 }
                 Fate::Refused(refusal) => {
-                    answers[at].reject(&refusal);
+                    answers[at].reject(refusal);
                     continue;
                 }
             };
@@ -168,19 +156,32 @@ pub(crate) fn run(
     }
     explain(client, parameters, alive.is_some(), &first, &mut answers);
     // Where nothing was stored there is nothing to note.
-    for (answer, element) in answers.iter_mut().zip(&elements) {
-        let noted = element.verdict.as_ref().is_ok_and(|verdict| verdict.note().is_some());
-        if noted && !answer.outcome.has_said() {
-            answer.error = None;
+    for answer in &mut answers {
+        if !has_said(answer.outcome) {
+            answer.note = None;
         }
     }
     for (at, before) in repeated {
-        let settled = answers[before].outcome.is_settled();
-        answers[at].outcome = if settled { Outcome::Duplicate } else { answers[before].outcome };
-        answers[at].error_code = answers[before].error_code.clone();
-        answers[at].error = answers[before].error.clone().filter(|_| !settled);
+        let first = answers[before].clone();
+        answers[at] = if is_settled(first.outcome) {
+            Answer::new(first.id, Outcome::Duplicate)
+        } else {
+            first
+        };
     }
     answers
+}
+
+/// The records that a lease holds.
+pub(super) fn held(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    lease_id: i64,
+) -> Vec<Option<String>> {
+    let workspace = Text::new(workspace_id);
+    let parameters = [Some(workspace.datum()), Some(pg_sys::Datum::from(lease_id))];
+    let rows = HELD.with(|plan| plan.run(client, &parameters));
+    rows.iter::<1>().map(|row| row.text(0).map(str::to_owned)).collect()
 }
 
 /// The lease, if it lives.
@@ -265,7 +266,7 @@ fn explain(
     parameters: [Parameter; 2],
     alive: bool,
     first: &HashMap<&str, usize>,
-    answers: &mut [Answer],
+    answers: &mut [Settled],
 ) {
     let stale = first.iter().filter(|&(_, &at)| answers[at].outcome == Outcome::Stale);
     let mut ids = Array::texts(stale.map(|(id, _)| *id));
@@ -284,7 +285,7 @@ fn explain(
             (None, None) => answer.outcome = Outcome::NotFound,
             (None, Some(false)) if alive => answer.outcome = Outcome::Gone,
             (None, Some(_)) if alive && row.boolean(3) == Some(true) => {
-                answer.reject(&refusal::suppressed());
+                answer.reject(refusal::suppressed());
             }
             (None, Some(_)) => {}
         }

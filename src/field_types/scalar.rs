@@ -2,12 +2,11 @@
 //! rounded, cut or turned into NULL.
 
 use super::kind::FieldKind;
-use super::problem::{Code, Problem, shorten};
+use crate::answer::{Code, Problem};
+use crate::json::shorten;
 use crate::jsonb::elements::describe;
 use crate::jsonb::number::{self, is_number};
-use crate::jsonb::parse::{
-    InvalidCharacters, ParseError, Parser, Problem as JsonProblem, unescape,
-};
+use crate::jsonb::parse::{InvalidCharacters, Parser, unescape};
 use crate::jsonb::scan;
 use crate::pg::array::Array;
 use crate::time;
@@ -113,7 +112,10 @@ pub(crate) fn decode(
         }
         FieldKind::Json => {
             scratch.datum.clear();
-            scratch.parser.parse(raw, &mut scratch.datum)?;
+            scratch.parser.parse(raw, &mut scratch.datum).map_err(|error| {
+                let place = format!("{} (byte {} of the value)", error.problem, error.offset);
+                Problem::new(error.problem.into(), place)
+            })?;
             out.push_bytes(&scratch.datum);
         }
         FieldKind::Bytes => {
@@ -421,15 +423,6 @@ fn not_a_time(what: &str, raw: &[u8], problem: time::Problem) -> Problem {
 
 fn out_of_range(what: &str) -> Problem {
     Problem::new(Code::OutOfRange, format!("out of the range of {what}"))
-}
-
-/// Checks that a value which nobody wants is JSON all the same.
-pub(crate) fn check_json(raw: &[u8], scratch: &mut Scratch) -> Result<(), ParseError> {
-    scratch.datum.clear();
-    match scratch.parser.parse(raw, &mut scratch.datum) {
-        Err(error) if matches!(error.problem, JsonProblem::Expected(_)) => Err(error),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

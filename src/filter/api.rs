@@ -50,15 +50,15 @@ fn json_matches(
 fn filter_condition(
     filter: Option<&str>,
     column_name: Option<&str>,
-    first_parameter: default!(i32, "1"),
+    first_parameter: default!(Option<i32>, "1"),
 ) -> Result<
     TableIterator<'static, (name!(condition, String), name!(parameters, Vec<String>))>,
     ErrorReport,
 > {
     let filter = filter.ok_or(ArgumentError::Null("filter"))?;
     let column = crate::ident::quote(column_name.ok_or(ArgumentError::Null("column_name"))?);
-    let compiled =
-        compile(filter, &column, first_parameter.max(1) as usize).map_err(Error::from)?;
+    let compiled = compile(filter, &column, first_parameter.unwrap_or(1).max(1) as usize)
+        .map_err(Error::from)?;
     Ok(TableIterator::once((compiled.sql, compiled.parameters)))
 }
 

@@ -58,7 +58,7 @@ pub(super) struct Answer {
 pub(super) fn read_options(options: Option<serde_json::Value>) -> Result<Revision, Error> {
     let mut revision = Revision::default();
     let Some(options) = options else { return Ok(revision) };
-    let mut options = OptionsObject::open(options)?;
+    let mut options = OptionsObject::open("options", options)?;
     if let Some(value) = options.take("revision_column") {
         match value {
             serde_json::Value::String(name) => revision.column = Some(name),

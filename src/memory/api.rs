@@ -15,7 +15,7 @@ use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::pg::clock::now;
-use crate::pg::json;
+use crate::pg::json::{self, Options};
 use crate::pg::texts::Texts;
 use crate::pg::whole::Spi;
 use crate::workspace;
@@ -52,7 +52,7 @@ CREATE FUNCTION kepler.search_memories(
     as_of timestamptz DEFAULT NULL,
     weights jsonb DEFAULT NULL,
     diversity double precision DEFAULT 0,
-    touch boolean DEFAULT true,
+    touch boolean DEFAULT false,
     space text DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (
@@ -125,7 +125,7 @@ fn search_memories(
         max_rows: within("max_rows", max_rows, 1, most)?,
         min_similarity: no_nan("min_similarity", min_similarity).map_err(Error::from)?,
         weights: match weights {
-            Some(weights) => read_weights(&weights).map_err(Error::from)?,
+            Some(weights) => Weights::read(Options::of("weights", weights.datum())?.0)?,
             None => Weights::default(),
         },
         diversity,
@@ -149,13 +149,6 @@ fn search_memories(
             exhausted,
         )
     })))
-}
-
-fn read_weights(given: &AnyElement) -> Result<Weights, MemoryError> {
-    match json::document(given.datum()) {
-        Ok(document) => Weights::read(&document),
-        Err(broken) => Err(MemoryError::BadWeights { problems: vec![broken.problem] }),
-    }
 }
 
 /// Notes that memories were used, as a search does for those that it gives; at most once a minute each.

@@ -2,6 +2,7 @@
 //! are numbers in SQL.
 
 use super::space::Space;
+use crate::answer::Outcome;
 use crate::ident::quote;
 use crate::pg::array::Array;
 use crate::pg::plan::OwnedStatement;
@@ -9,7 +10,7 @@ use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// A session keeps so many statements.
@@ -78,7 +79,7 @@ thread_local! {
     static EMBEDDINGS: RefCell<HashMap<Target, Rc<OwnedStatement>>> = RefCell::default();
 }
 
-/// Writes embeddings into the table of a space. Gives the ids of those whose embedding was written.
+/// Writes embeddings into the table of a space. Gives the ids of those that were written, and how.
 pub(crate) fn insert_embeddings(
     client: &mut SpiClient<'_>,
     workspace: &Text,
@@ -86,7 +87,7 @@ pub(crate) fn insert_embeddings(
     ids: &mut Array,
     embeddings: &mut Array,
     present: Present,
-) -> HashSet<String> {
+) -> HashMap<String, Outcome> {
     let table = &space.vectors.table;
     let vectors = &space.vectors;
     let key = (table.clone(), vectors.vector_schema.clone(), vectors.vector_array_type, present);
@@ -128,7 +129,7 @@ pub(crate) fn insert_embeddings(
             "INSERT INTO {table} AS e (workspace_id, {column}, {columns})
              SELECT $1, n.id, {source}
              ON CONFLICT (workspace_id, {column}) DO {otherwise}
-             RETURNING {id}",
+             RETURNING {id}, e.xmax::pg_catalog.text OPERATOR(pg_catalog.=) '0'",
             id = space.embedded.id(&format!("e.{column}")),
         );
         let types = vec![pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, space.vectors.vector_array_type];
@@ -143,5 +144,12 @@ pub(crate) fn insert_embeddings(
     });
     let parameters = [Some(workspace.datum()), Some(ids.datum()), Some(embeddings.datum())];
     let rows = statement.run(client, &parameters);
-    rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect()
+    rows.iter::<2>()
+        .filter_map(|row| {
+            // What was updated was locked first, and says so.
+            let is_new = row.boolean(1) == Some(true);
+            let outcome = if is_new { Outcome::Inserted } else { Outcome::Updated };
+            Some((row.text(0)?.to_owned(), outcome))
+        })
+        .collect()
 }

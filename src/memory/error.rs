@@ -29,8 +29,6 @@ pub(crate) enum MemoryError {
     NothingToSearchFor,
     #[error("argument \"sent_before\" must be later than \"sent_from\"")]
     NoTimeBetween,
-    #[error("argument \"weights\" is not valid")]
-    BadWeights { problems: Vec<String> },
     #[error("the memory is not valid")]
     Invalid { problems: Vec<String> },
     #[error("the message is not valid")]
@@ -62,8 +60,7 @@ impl Report for MemoryError {
             | Self::NeedsEmbedding(_)
             | Self::NothingToSearchFor
             | Self::NoTimeBetween
-            | Self::Invalid { .. }
-            | Self::BadWeights { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
+            | Self::Invalid { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::InvalidMessage { code, .. } => match code.as_ref() {
                 "unknown_user" => ERRCODE_FOREIGN_KEY_VIOLATION,
                 "external_id_taken" => ERRCODE_UNIQUE_VIOLATION,
@@ -88,9 +85,9 @@ impl Report for MemoryError {
                 None => format!("Expected are {expected} dimensions."),
             },
             Self::EmbeddedMeanwhile { what, id } => format!("It is the {what} \"{id}\"."),
-            Self::BadWeights { problems }
-            | Self::InvalidMessage { problems, .. }
-            | Self::Invalid { problems } => problems.join("\n"),
+            Self::InvalidMessage { problems, .. } | Self::Invalid { problems } => {
+                problems.join("\n")
+            }
             Self::NotATable { kind, .. } => match kind.as_str() {
                 "v" => "It is a view, which has no indexes.".to_owned(),
                 "f" => "It is a foreign table, which has no indexes.".to_owned(),
@@ -132,11 +129,6 @@ impl Report for MemoryError {
                 "Name the table that it reads, or make it a materialized view.".to_owned()
             }
             Self::ForeignPart { .. } => "Name the parts that are no foreign tables.".to_owned(),
-            Self::BadWeights { .. } => {
-                "Weights are {\"similarity\": 0.7, \"importance\": 0.15, \"recency\": 0.1, \
-                 \"frequency\": 0.05}, each from 0 up."
-                    .to_owned()
-            }
             _ => return None,
         })
     }

@@ -5,9 +5,10 @@
 
 use super::decode::{NewEmbedding, NewMemory};
 use super::embedded::Present;
-use super::put::{Answer, Outcome};
+use super::put::{self, Put};
 use super::set_embeddings;
 use super::space::Space;
+use crate::answer::Outcome;
 use crate::jsonb::builder::Builder;
 use crate::pg::array::{self, Array};
 use crate::pg::plan::Statement;
@@ -56,7 +57,7 @@ pub(super) fn merge_known(
     workspace: &Text,
     space: Option<&Space>,
     repeats: Vec<Repeat>,
-    answers: &mut [Answer],
+    answers: &mut [Put],
     skip: bool,
 ) {
     // One statement changes a memory once.
@@ -64,7 +65,7 @@ pub(super) fn merge_known(
     for repeat in &repeats {
         let (at, id, same, _) = repeat;
         answers[*at].outcome = if *same { Outcome::Duplicate } else { Outcome::Merged };
-        answers[*at].memory_id = Some(id.clone());
+        answers[*at].id = Some(id.clone());
         if !ids.insert(id) {
             merge_some(client, workspace, &some, answers, skip);
             some.clear();
@@ -82,7 +83,7 @@ fn merge_some(
     client: &mut SpiClient<'_>,
     workspace: &Text,
     repeats: &[&Repeat],
-    answers: &mut [Answer],
+    answers: &mut [Put],
     skip: bool,
 ) {
     if repeats.is_empty() {
@@ -92,7 +93,7 @@ fn merge_some(
         match subtransaction::attempt(|| merge(client, workspace, repeats)) {
             Ok(merged) => merged,
             Err(refusal) if repeats.len() == 1 => {
-                answers[repeats[0].0].reject(refusal);
+                put::reject(&mut answers[repeats[0].0], refusal);
                 return;
             }
             Err(_) => {
@@ -148,10 +149,10 @@ fn complete(
     workspace: &Text,
     space: &Space,
     repeats: &[Repeat],
-    answers: &[Answer],
+    answers: &[Put],
 ) {
     let brings = |repeat: &&Repeat| {
-        repeat.2 && repeat.3.embedding.is_some() && answers[repeat.0].memory_id.is_some()
+        repeat.2 && repeat.3.embedding.is_some() && answers[repeat.0].id.is_some()
     };
     let brought: Vec<&Repeat> = repeats.iter().filter(brings).collect();
     if brought.is_empty() {

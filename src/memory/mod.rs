@@ -26,7 +26,6 @@ mod put;
 pub(crate) mod put_api;
 mod put_rows;
 mod recall;
-mod rejection;
 mod scope;
 mod score;
 mod search;

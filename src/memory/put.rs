@@ -13,8 +13,8 @@ use super::embedded::{Present, insert_embeddings};
 use super::error::MemoryError;
 use super::merge::merge_known;
 use super::put_rows::{Beside, Rows};
-use super::rejection::{Fault, Rejection};
 use super::space::Space;
+use crate::answer::{Answer, Code, Outcome, Rejection, Violation};
 use crate::error::Error;
 use crate::id::new_id;
 use crate::pg::advisory;
@@ -28,53 +28,13 @@ use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::collections::{HashMap, HashSet};
 
-/// What became of an element.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Inserted,
-    Duplicate,
-    Merged,
-    Superseded,
-    Rejected,
-}
+/// The answer for one element, with the id of its memory.
+pub(crate) type Put = Answer<Option<String>>;
 
-impl Outcome {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Outcome::Inserted => "inserted",
-            Outcome::Duplicate => "duplicate",
-            Outcome::Merged => "merged",
-            Outcome::Superseded => "superseded",
-            Outcome::Rejected => "rejected",
-        }
-    }
-}
-
-/// The answer for one element.
-#[derive(Debug, Clone)]
-pub(crate) struct Answer {
-    pub(crate) memory_id: Option<String>,
-    pub(crate) outcome: Outcome,
-    pub(crate) rejection: Option<Rejection>,
-}
-
-impl Answer {
-    fn of(outcome: Outcome) -> Self {
-        Self { memory_id: None, outcome, rejection: None }
-    }
-
-    /// Rejects the element, perhaps for one more reason.
-    pub(crate) fn reject(&mut self, rejection: impl Into<Rejection>) {
-        let rejection = match self.rejection.take() {
-            Some(before) => before.and(rejection.into()),
-            None => rejection.into(),
-        };
-        *self = Self { memory_id: None, outcome: Outcome::Rejected, rejection: Some(rejection) };
-    }
-
-    fn is_rejected(&self) -> bool {
-        self.outcome == Outcome::Rejected
-    }
+/// Rejects an element, perhaps for one more reason: it has no memory.
+pub(super) fn reject(answer: &mut Put, rejection: impl Into<Rejection>) {
+    answer.reject(rejection);
+    answer.id = None;
 }
 
 /// So many memories are written by one statement, and about so many bytes.
@@ -144,7 +104,7 @@ struct Batch<'b> {
     workspace: &'b Text,
     space: Option<&'b Space>,
     memories: Vec<Option<NewMemory>>,
-    answers: Vec<Answer>,
+    answers: Vec<Put>,
     /// Whether the elements that the database refuses are answered; else its error ends the call.
     skip: bool,
 }
@@ -158,7 +118,7 @@ pub(crate) fn run(
     elements: Vec<Result<NewMemory, Rejection>>,
     dedupe: bool,
     skip: bool,
-) -> Result<Vec<Answer>, Error> {
+) -> Result<Vec<Put>, Error> {
     let workspace = Text::new(workspace_id);
     let there = WORKSPACE.with(|plan| plan.run(client, &[Some(workspace.datum())]));
     if there.count() == 0 {
@@ -167,7 +127,7 @@ pub(crate) fn run(
     let mut answers = Vec::with_capacity(elements.len());
     let mut memories: Vec<Option<NewMemory>> = Vec::with_capacity(elements.len());
     for element in elements {
-        let mut answer = Answer::of(Outcome::Inserted);
+        let mut answer = Answer::new(None, Outcome::Inserted);
         match element {
             Ok(memory) => memories.push(Some(memory)),
             Err(rejection) => {
@@ -189,11 +149,11 @@ pub(crate) fn run(
             if batch.answers[winner].is_rejected() {
                 again.push((at, memory));
             } else if let Some(old) = &memory.supersedes {
-                let text = format!(
-                    "/supersedes: \"{old}\" is superseded by element {} already",
-                    winner + 1
+                let text = format!("\"{old}\" is superseded by element {} already", winner + 1);
+                reject(
+                    &mut batch.answers[at],
+                    Violation::new(Some("supersedes"), Code::own("superseded_already"), text),
                 );
-                batch.answers[at].reject(Fault::new("superseded_already", text));
             }
         }
         let mut settled = Vec::new();
@@ -203,7 +163,7 @@ pub(crate) fn run(
                     again.push((at, memory));
                 }
                 Original::Earlier(element) => {
-                    let id = batch.answers[element].memory_id.clone().unwrap_or_default();
+                    let id = batch.answers[element].id.clone().unwrap_or_default();
                     settled.push((at, id, known.same, memory));
                 }
                 Original::Stored(id) => settled.push((at, id, known.same, memory)),
@@ -211,7 +171,7 @@ pub(crate) fn run(
         }
         merge_known(client, &workspace, space, settled, &mut batch.answers, skip);
         for (at, memory) in again {
-            batch.answers[at] = Answer::of(Outcome::Inserted);
+            batch.answers[at] = Answer::new(None, Outcome::Inserted);
             batch.memories[at] = Some(memory);
         }
     }
@@ -246,8 +206,8 @@ impl Batch<'_> {
         for (memory, answer) in self.memories.iter().zip(&mut self.answers) {
             let user = memory.as_ref().and_then(|memory| memory.user_id.as_deref());
             if let Some(user) = user.filter(|user| unknown.contains(*user)) {
-                let text = format!("/user_id: there is no user \"{user}\"");
-                answer.reject(Fault::new("unknown_user", text));
+                let text = format!("there is no user \"{user}\"");
+                reject(answer, Violation::new(Some("user_id"), Code::own("unknown_user"), text));
             }
         }
     }
@@ -275,12 +235,22 @@ impl Batch<'_> {
                 let answer = &mut self.answers[at];
                 match own {
                     None => {
-                        let text = format!("/supersedes: \"{old}\" is no memory of the same user");
-                        answer.reject(Fault::new("unknown_memory", text));
+                        let text = format!("\"{old}\" is no memory of the same user");
+                        reject(
+                            answer,
+                            Violation::new(Some("supersedes"), Code::own("unknown_memory"), text),
+                        );
                     }
                     Some((Some(by), _)) => {
-                        let text = format!("/supersedes: \"{old}\" is superseded by {by} already");
-                        answer.reject(Fault::new("superseded_already", text));
+                        let text = format!("\"{old}\" is superseded by {by} already");
+                        reject(
+                            answer,
+                            Violation::new(
+                                Some("supersedes"),
+                                Code::own("superseded_already"),
+                                text,
+                            ),
+                        );
                     }
                     // What is rejected takes nobody's place.
                     Some(_) if answer.is_rejected() => (),
@@ -291,7 +261,6 @@ impl Batch<'_> {
                             );
                         }
                         None => {
-                            answer.outcome = Outcome::Superseded;
                             first.insert(old, at);
                         }
                     },
@@ -353,7 +322,7 @@ impl Batch<'_> {
                 [] => (),
                 [at] => {
                     self.memories[*at] = None;
-                    self.answers[*at].reject(refusal);
+                    reject(&mut self.answers[*at], refusal);
                 }
                 _ => {
                     let (first, second) = chunk.split_at(chunk.len() / 2);
@@ -372,10 +341,10 @@ impl Batch<'_> {
         let mut left: HashSet<usize> = chunk.iter().copied().collect();
         for (at, id) in written {
             left.remove(&at);
-            self.answers[at].memory_id = Some(id);
+            self.answers[at].id = Some(id);
         }
         for at in left {
-            self.answers[at].reject(Rejection::not_written("kepler.memories"));
+            reject(&mut self.answers[at], Rejection::not_written("kepler.memories"));
         }
     }
 

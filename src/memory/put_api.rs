@@ -5,9 +5,9 @@ use super::decode::{self, NewMemory};
 use super::embedded::Embedded;
 use super::embedding::Embedding;
 use super::error::MemoryError;
-use super::put::{self, Outcome};
-use super::set_embeddings::told;
+use super::put;
 use super::space::Space;
+use crate::answer::{self, Rejection};
 use crate::arguments::{ArgumentError, required};
 use crate::error::Error;
 use crate::installed::require_tables;
@@ -16,6 +16,7 @@ use crate::pg::whole::Spi;
 use crate::pg::{spelt, varlena};
 use crate::workspace;
 use pgrx::AnyElement;
+use pgrx::JsonB;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -127,7 +128,7 @@ fn remember(
             space.check(embedding)?;
         }
         if !faults.is_empty() {
-            let problems = faults.into_iter().map(|fault| fault.text).collect();
+            let problems = faults.iter().map(ToString::to_string).collect();
             return Err(Error::from(MemoryError::Invalid { problems }));
         }
         // What the database has against it is told in its own words.
@@ -135,11 +136,11 @@ fn remember(
         let answers = put::run(client, &workspace_id, space.as_ref(), memory, dedupe, false)?;
         Ok(answers.into_iter().next().ok_or(ArgumentError::Null("content"))?)
     })?;
-    if answer.outcome == Outcome::Rejected {
-        let problems = answer.rejection.into_iter().map(|rejection| rejection.text).collect();
+    if answer.is_rejected() {
+        let problems = answer.rejection.iter().map(Rejection::text).collect();
         return Err(Error::from(MemoryError::Invalid { problems }).into());
     }
-    Ok(Row([answer.memory_id.into_datum(), answer.outcome.name().into_datum()]))
+    Ok(Row([answer.id.into_datum(), answer.outcome.name().into_datum()]))
 }
 
 /// Remembers the elements of a JSON array, and answers for each.
@@ -163,6 +164,7 @@ fn remember_many(
             name!(outcome, &'static str),
             name!(error_code, Option<String>),
             name!(error, Option<String>),
+            name!(violations, Option<JsonB>),
         ),
     >,
     ErrorReport,
@@ -176,11 +178,8 @@ fn remember_many(
         // A space is needed only if something has an embedding.
         let embedded = memchr::memmem::find(text.as_bytes(), b"\"embedding\"").is_some();
         let space = open_space(client, space.as_deref(), &workspace_id, embedded)?;
-        let batch = decode::batch(text, "memories", space.as_ref())?;
+        let batch = decode::batch(text, space.as_ref())?;
         put::run(client, &workspace_id, space.as_ref(), batch, dedupe, true)
     })?;
-    Ok(TableIterator::new(answers.into_iter().enumerate().map(|(at, answer)| {
-        let (code, error) = told(answer.rejection);
-        (at as i32 + 1, answer.memory_id, answer.outcome.name(), code, error)
-    })))
+    Ok(TableIterator::new(answer::whole_rows(answers)))
 }

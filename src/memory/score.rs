@@ -2,8 +2,8 @@
 //! each other. Nothing is stretched over the results of one search: a threshold means the same always.
 
 use super::embedding::Embedding;
-use super::error::MemoryError;
-use crate::json::Json;
+use crate::arguments::{ArgumentError, OptionsObject};
+use serde_json::Value;
 
 /// The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009).
 const RRF: f64 = 60.0;
@@ -28,37 +28,27 @@ impl Default for Weights {
 
 impl Weights {
     /// Reads a JSON object. Parts that it does not name do not count.
-    pub(crate) fn read(given: &Json) -> Result<Self, MemoryError> {
-        let Json::Object(given) = given else {
-            let problems = vec!["it must be a JSON object".to_owned()];
-            return Err(MemoryError::BadWeights { problems });
-        };
-        let mut weights = Self { similarity: 0.0, importance: 0.0, recency: 0.0, frequency: 0.0 };
-        let mut problems = Vec::new();
-        for (key, value) in given {
-            let part = match key.as_str() {
-                "similarity" => &mut weights.similarity,
-                "importance" => &mut weights.importance,
-                "recency" => &mut weights.recency,
-                "frequency" => &mut weights.frequency,
-                _ => {
-                    problems.push(format!("/{}: unknown part", crate::json::token(key)));
-                    continue;
-                }
-            };
-            let weight = match value {
-                Json::Number(digits) => digits.parse().ok(),
-                _ => None,
-            };
-            match weight.filter(|weight| (0.0..=1e6).contains(weight)) {
-                Some(weight) => *part = weight,
-                None => problems.push(format!("/{key}: must be a number from 0 to 1000000")),
+    pub(crate) fn read(given: Value) -> Result<Self, ArgumentError> {
+        let mut given = OptionsObject::open("weights", given)?;
+        let mut part = |name: &'static str| {
+            let Some(value) = given.take(name) else { return 0.0 };
+            let weight = value.as_f64().filter(|weight| (0.0..=1e6).contains(weight));
+            if weight.is_none() {
+                given.problem(format!("/{name}: must be a number from 0 to 1000000"));
             }
+            weight.unwrap_or(1.0)
+        };
+        let weights = Self {
+            similarity: part("similarity"),
+            importance: part("importance"),
+            recency: part("recency"),
+            frequency: part("frequency"),
+        };
+        if weights.sum() == 0.0 {
+            given.problem("one part must count for more than 0");
         }
-        if problems.is_empty() && weights.sum() == 0.0 {
-            problems.push("one part must count for more than 0".to_owned());
-        }
-        if problems.is_empty() { Ok(weights) } else { Err(MemoryError::BadWeights { problems }) }
+        given.close()?;
+        Ok(weights)
     }
 
     fn sum(&self) -> f64 {
@@ -148,8 +138,8 @@ pub(crate) fn diverse(
 mod tests {
     use super::*;
 
-    fn weights(text: &str) -> Result<Weights, MemoryError> {
-        Weights::read(&Json::parse(text).unwrap())
+    fn weights(text: &str) -> Result<Weights, ArgumentError> {
+        Weights::read(serde_json::from_str(text).unwrap())
     }
 
     #[test]
@@ -157,8 +147,8 @@ mod tests {
         let only = weights(r#"{"similarity": 1}"#).unwrap();
         assert!(only.only_similarity() && only.score(0.5, 1.0, 1.0, 1.0) == 0.5);
         assert!(!Weights::default().only_similarity());
-        let Err(MemoryError::BadWeights { problems }) =
-            weights(r#"{"similarity": -1, "size": 1, "recency": "x", "frequency": 1e400}"#)
+        let Err(ArgumentError::BadOptions { problems, .. }) =
+            weights(r#"{"similarity": -1, "size": 1, "recency": "x", "frequency": 1e300}"#)
         else {
             panic!("must fail");
         };

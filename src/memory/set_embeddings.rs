@@ -5,8 +5,8 @@ use super::decode::{self, NewEmbedding};
 use super::embedded::{Embedded, Present, insert_embeddings};
 use super::embedding::Embedding;
 use super::put;
-use super::rejection::Rejection;
 use super::space::Space;
+use crate::answer::{self, Answer, Outcome, Rejection};
 use crate::arguments::{ArgumentError, name};
 use crate::error::Error;
 use crate::installed::require_tables;
@@ -16,11 +16,12 @@ use crate::pg::subtransaction;
 use crate::pg::varlena::Text;
 use crate::pg::whole::Spi;
 use crate::workspace;
+use pgrx::JsonB;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 /// Whether the content is the one that an embedding was made of, where the caller has said which.
 macro_rules! lock {
@@ -63,13 +64,6 @@ thread_local! {
     ) };
 }
 
-/// What became of an element.
-pub(crate) struct Answer {
-    id: Option<String>,
-    outcome: &'static str,
-    rejection: Option<Rejection>,
-}
-
 /// Sets embeddings, and answers for each element.
 pub(crate) fn run(
     client: &mut SpiClient<'_>,
@@ -77,7 +71,7 @@ pub(crate) fn run(
     space: &Space,
     batch: Vec<Result<NewEmbedding, Rejection>>,
     present: Present,
-) -> Vec<Answer> {
+) -> Vec<Answer<Option<String>>> {
     // Of two for one id the later counts.
     let mut last: BTreeMap<&str, usize> = BTreeMap::new();
     for (at, element) in batch.iter().enumerate() {
@@ -113,23 +107,19 @@ pub(crate) fn run(
     let answer = |(at, element): (usize, &Result<NewEmbedding, Rejection>)| {
         let element = match element {
             Ok(element) => element,
-            Err(rejection) => {
-                let rejection = Some(rejection.clone());
-                return Answer { id: None, outcome: "rejected", rejection };
-            }
+            Err(rejection) => return Answer::rejected(None, rejection.clone()),
         };
         let id = element.id.as_str();
         let rejection = written.refused.get(id).filter(|_| last.get(id) == Some(&at));
         let outcome = match there.get(id) {
-            None => "not_found",
+            None => Outcome::NotFound,
             // By a later element, or by another content.
-            Some(_) if last.get(id) != Some(&at) => "superseded",
-            Some(false) => "superseded",
-            Some(true) if rejection.is_some() => "rejected",
-            Some(true) if written.ids.contains(id) => "set",
-            Some(true) => "unchanged",
+            Some(_) if last.get(id) != Some(&at) => Outcome::Superseded,
+            Some(false) => Outcome::Superseded,
+            Some(true) if rejection.is_some() => Outcome::Rejected,
+            Some(true) => written.outcomes.get(id).copied().unwrap_or(Outcome::Unchanged),
         };
-        Answer { id: Some(id.to_owned()), outcome, rejection: rejection.cloned() }
+        Answer { rejection: rejection.cloned(), ..Answer::new(Some(id.to_owned()), outcome) }
     };
     batch.iter().enumerate().map(answer).collect()
 }
@@ -137,7 +127,7 @@ pub(crate) fn run(
 /// What was written, and what the database refused.
 #[derive(Default)]
 struct Written {
-    ids: HashSet<String>,
+    outcomes: HashMap<String, Outcome>,
     refused: HashMap<String, Rejection>,
 }
 
@@ -163,7 +153,7 @@ impl Written {
         let insert =
             || insert_embeddings(client, workspace, space, &mut ids, &mut vectors, present);
         match (subtransaction::attempt(insert), embeddings) {
-            (Ok(ids), _) => self.ids.extend(ids),
+            (Ok(outcomes), _) => self.outcomes.extend(outcomes),
             (Err(refusal), [new]) => {
                 self.refused.insert(new.id.clone(), refusal.into());
             }
@@ -198,15 +188,13 @@ fn set_memory_embeddings(
             name!(outcome, &'static str),
             name!(error_code, Option<String>),
             name!(error, Option<String>),
+            name!(violations, Option<JsonB>),
         ),
     >,
     ErrorReport,
 > {
     let answers = set(Embedded::Memories, space, embeddings, workspace_id)?;
-    Ok(TableIterator::new(answers.into_iter().enumerate().map(|(at, answer)| {
-        let (code, error) = told(answer.rejection);
-        (at as i32 + 1, answer.id, answer.outcome, code, error)
-    })))
+    Ok(TableIterator::new(answer::whole_rows(answers)))
 }
 
 /// Sets the embeddings of messages in a space, and answers for each element.
@@ -230,16 +218,18 @@ fn set_message_embeddings(
             name!(outcome, &'static str),
             name!(error_code, Option<String>),
             name!(error, Option<String>),
+            name!(violations, Option<JsonB>),
         ),
     >,
     ErrorReport,
 > {
     let answers = set(Embedded::Messages, space, embeddings, workspace_id)?;
-    Ok(TableIterator::new(answers.into_iter().enumerate().map(|(at, answer)| {
-        let id = answer.id.and_then(|id| id.parse().ok());
-        let (code, error) = told(answer.rejection);
-        (at as i32 + 1, id, answer.outcome, code, error)
-    })))
+    let number = |id: Option<String>| id.and_then(|id| id.parse().ok());
+    Ok(TableIterator::new(answer::whole_rows(answers).map(
+        move |(ordinal, id, outcome, error_code, error, violations)| {
+            (ordinal, number(id), outcome, error_code, error, violations)
+        },
+    )))
 }
 
 /// Sets the embedding of something that is there.
@@ -254,18 +244,13 @@ pub(super) fn set_one(
     run(client, workspace, space, vec![Ok(new)], Present::IsReplaced);
 }
 
-/// The code and the text of a rejection.
-pub(super) fn told(rejection: Option<Rejection>) -> (Option<String>, Option<String>) {
-    rejection.map(|rejection| (rejection.code.into_owned(), rejection.text)).unzip()
-}
-
 /// Checks the arguments, and sets the embeddings.
 fn set(
     embedded: Embedded,
     space: Option<String>,
     embeddings: Option<&str>,
     workspace_id: Option<String>,
-) -> Result<Vec<Answer>, Error> {
+) -> Result<Vec<Answer<Option<String>>>, Error> {
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
     let space = name("space", space)?;
@@ -274,7 +259,7 @@ fn set(
         put::lock(&workspace_id, false);
         let space = Space::find(client, embedded, Some(&space))?;
         space.require_active()?;
-        let batch = decode::embeddings(text, "embeddings", &space)?;
+        let batch = decode::embeddings(text, &space)?;
         let workspace = Text::new(&workspace_id);
         Ok(run(client, &workspace, &space, batch, Present::IsReplaced))
     })

@@ -77,11 +77,19 @@ pub(crate) struct Options(pub(crate) Value);
 
 impl Options {
     fn read(datum: pg_sys::Datum) -> Result<Self, ErrorReport> {
-        let problem = |broken: Broken| arguments::ArgumentError::BadOptions {
+        Ok(Self::of("options", datum)?)
+    }
+
+    /// Of an argument with another name.
+    pub(crate) fn of(
+        argument: &'static str,
+        datum: pg_sys::Datum,
+    ) -> Result<Self, arguments::ArgumentError> {
+        let options = document(datum).map_err(|broken| arguments::ArgumentError::BadOptions {
+            argument,
             problems: vec![format!("it is {}", broken.problem)],
             known: String::new(),
-        };
-        let options = document(datum).map_err(problem)?;
+        })?;
         Ok(Self(value(options)))
     }
 }
@@ -140,6 +148,18 @@ impl Stored {
             pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(text.as_ptr().into())])
         };
         datum.map(Self)
+    }
+}
+
+impl Stored {
+    /// Of its bytes, length word included.
+    pub(crate) fn copy(bytes: &[u8]) -> Self {
+        // SAFETY: the new piece of the current memory is as long as what is copied into it.
+        unsafe {
+            let copy = pg_sys::palloc(bytes.len()).cast::<u8>();
+            copy.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+            Self(pg_sys::Datum::from(copy))
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 pub(crate) mod advisory;
 pub(crate) mod array;
 pub(crate) mod clock;
+pub(crate) mod documents;
 pub(crate) mod executor;
 pub(crate) mod held;
 pub(crate) mod input;

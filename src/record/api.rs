@@ -3,8 +3,8 @@
 use super::decode;
 use super::entity;
 use super::options::{Arguments, Request};
-use super::outcome::{Outcome, Rejection};
-use super::upsert::{self, Answer};
+use super::upsert::{self, Ids};
+use crate::answer::{self, Answer, Outcome};
 use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::installed::require_tables;
@@ -17,7 +17,7 @@ use crate::pg::{memory, spelt, varlena};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::{AnyElement, JsonB, Uuid, check_for_interrupts};
+use pgrx::{AnyElement, JsonB, Uuid};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -182,8 +182,9 @@ fn upsert_record_of_any(
     options: Option<Options>,
     workspace_id: Option<String>,
 ) -> Result<Row<5>, ErrorReport> {
-    // SAFETY: declared in SQL as text, json or jsonb, and as any type.
+    // SAFETY: declared in SQL as text, json or jsonb.
     let data = data.map(|data| unsafe { spelt::text(&data) });
+    // SAFETY: declared as any type.
     let time = source_updated_at.and_then(|time| unsafe { spelt::scalar(&time) });
     upsert_record(
         entity_type,
@@ -254,13 +255,11 @@ fn set_entity_options(
 /// After so many bytes, sent or handled, memory is given back, which takes some milliseconds.
 const LARGE_BATCH: usize = 32 << 20;
 
-fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answer>, Error> {
+fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answer<Ids>>, Error> {
     require_tables()?;
     let request = arguments.check()?;
     let records = records.ok_or(ArgumentError::Null("records"))?;
-    let elements = decode::batch(records, &request.shape, now(), || {
-        check_for_interrupts!();
-    })?;
+    let elements = decode::batch(records, &request.shape, now())?;
     let (answers, handled) = Spi::connect_mut(|client| upsert::run(client, &request, elements))?;
     if records.len().max(handled) >= LARGE_BATCH {
         memory::release_unused();
@@ -274,7 +273,7 @@ fn upsert_one(
     data: Option<&str>,
     source_updated_at: Option<&str>,
     deleted: Option<bool>,
-) -> Result<Answer, Error> {
+) -> Result<Answer<Ids>, Error> {
     require_tables()?;
     let request: Request = arguments.check()?;
     let deleted = deleted.ok_or(ArgumentError::Null("deleted"))?;
@@ -287,30 +286,35 @@ fn upsert_one(
     Ok(answers.into_iter().next().ok_or(ArgumentError::Null("data"))?)
 }
 
-fn rows(answers: Vec<Answer>) -> TableIterator<'static, BatchRow> {
-    TableIterator::new(answers.into_iter().enumerate().map(|(at, answer)| {
-        let (code, message) = told(answer.rejection);
-        (at as i32 + 1, answer.external_id, answer.record_id, answer.outcome.name(), code, message)
+fn rows(answers: Vec<Answer<Ids>>) -> TableIterator<'static, BatchRow> {
+    TableIterator::new(answer::rows(answers).map(|(ordinal, ids, outcome, error_code, error)| {
+        (ordinal, ids.external_id, ids.record_id, outcome, error_code, error)
     }))
 }
 
-fn row(answer: Answer) -> Row<5> {
-    let (code, message) = told(answer.rejection);
+fn row(answer: Answer<Ids>) -> Row<5> {
+    let (_, ids, outcome, error_code, error) = answer::row(0, answer);
     Row([
-        answer.external_id.into_datum(),
-        answer.record_id.into_datum(),
-        answer.outcome.name().into_datum(),
-        code.into_datum(),
-        message.into_datum(),
+        ids.external_id.into_datum(),
+        ids.record_id.into_datum(),
+        outcome.into_datum(),
+        error_code.into_datum(),
+        error.into_datum(),
     ])
 }
 
-/// Error code and error.
-fn told(rejection: Option<Rejection>) -> (Option<String>, Option<String>) {
-    rejection.map_or((None, None), |rejection| {
-        (Some(rejection.reason.code().into_owned()), Some(rejection.message.into_owned()))
-    })
-}
+/// What becomes of a record, in the order of reports.
+const OUTCOMES: [Outcome; 9] = [
+    Outcome::Inserted,
+    Outcome::Updated,
+    Outcome::Refreshed,
+    Outcome::Restored,
+    Outcome::Deleted,
+    Outcome::Unchanged,
+    Outcome::Stale,
+    Outcome::Superseded,
+    Outcome::Rejected,
+];
 
 /// What `upsert_records_summary` answers.
 #[derive(Serialize)]
@@ -323,14 +327,14 @@ struct Summary {
 }
 
 impl Summary {
-    fn of(answers: &[Answer]) -> Self {
+    fn of(answers: &[Answer<Ids>]) -> Self {
         let mut outcomes: BTreeMap<_, _> =
-            Outcome::ALL.iter().map(|outcome| (outcome.name(), 0)).collect();
+            OUTCOMES.iter().map(|outcome| (outcome.name(), 0)).collect();
         let mut rejected_by_code = BTreeMap::new();
         for answer in answers {
             *outcomes.entry(answer.outcome.name()).or_default() += 1;
             if let Some(rejection) = &answer.rejection {
-                *rejected_by_code.entry(rejection.reason.code()).or_default() += 1;
+                *rejected_by_code.entry(rejection.code().name()).or_default() += 1;
             }
         }
         Self { total: answers.len(), outcomes, rejected_by_code }

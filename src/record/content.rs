@@ -3,7 +3,7 @@
 use super::decide::{self, Part};
 use super::decode::{self, Content};
 use super::options::Request;
-use super::outcome::{Reason, Rejection};
+use crate::answer::{Code, Rejection};
 use crate::jsonb::builder::{Builder, TooLarge, length_word};
 use crate::jsonb::hash::{Hasher, source_digest, text_hash};
 use crate::jsonb::merge::{Merge, merge};
@@ -139,7 +139,7 @@ impl Decoder {
     fn merged(&mut self, under: &[u8], over: &[u8]) -> Result<Vec<u8>, Rejection> {
         let mut datum = Vec::with_capacity(under.len() + over.len());
         merge(&mut self.builder, under, over, self.merge, &mut datum).map_err(|TooLarge| {
-            Rejection::new(Reason::TooLarge, "the merged data is larger than jsonb can hold")
+            Rejection::new(Code::TooLarge, "the merged data is larger than jsonb can hold")
         })?;
         Ok(datum)
     }

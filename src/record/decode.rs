@@ -4,17 +4,23 @@
 //! element is that element's rejection; only a text that cannot be divided ends the call.
 
 use super::options::Shape;
-use super::outcome::{Reason, Rejection};
 use super::time;
-use crate::arguments::BatchError;
-use crate::jsonb::elements::{self, describe, not_an_object};
-use crate::jsonb::parse::{InvalidCharacters, ParseError, Parser, Problem, unescape};
+use crate::answer::{Code, Rejection};
+use crate::batch::{self, BatchError};
+use crate::jsonb::elements::describe;
+use crate::jsonb::parse::{InvalidCharacters, ParseError, Parser, unescape};
 use crate::jsonb::{number, scan};
 use std::borrow::Cow;
 use std::ops::Range;
 
 /// The longest external id, in bytes: a key must fit into an index.
 const MAX_EXTERNAL_ID: usize = 2000;
+
+pub(super) const MISSING_EXTERNAL_ID: Code = Code::own("missing_external_id");
+pub(super) const INVALID_EXTERNAL_ID: Code = Code::own("invalid_external_id");
+pub(super) const MISSING_DATA: Code = Code::own("missing_data");
+pub(super) const INVALID_DATA: Code = Code::own("invalid_data");
+pub(super) const INVALID_DELETED: Code = Code::own("invalid_deleted");
 
 /// One element of a batch.
 pub(crate) struct Element<'a> {
@@ -38,17 +44,14 @@ pub(crate) fn batch<'a>(
     text: &'a str,
     shape: &Shape,
     now: i64,
-    mut each: impl FnMut(),
 ) -> Result<Vec<Element<'a>>, BatchError> {
     let text = text.as_bytes();
     let mut batch = Vec::new();
-    elements::divide(text, |at| {
+    batch::divide("records", text, |at| {
         let (element, end) = element(text, at, shape, now)?;
         batch.push(element);
-        each();
         Ok(end)
-    })
-    .map_err(|undivided| BatchError::of("records", undivided))?;
+    })?;
     Ok(batch)
 }
 
@@ -84,25 +87,13 @@ fn element<'a>(
     shape: &Shape,
     now: i64,
 ) -> Result<(Element<'a>, usize), scan::Unbalanced> {
-    if text.get(at) != Some(&b'{') {
-        let end = scan::skip_value(text, at)?;
-        return Ok((rejected(Reason::NotAnObject, not_an_object(text, at)), end));
-    }
     let mut fields = Fields::new(text, at, shape);
-    match scan::members(text, at, |member| fields.take(member))? {
-        Some(end) => Ok((fields.element(at..end, now), end)),
-        None => {
-            // Not well formed: its brackets tell where it ends.
-            let end = scan::skip_value(text, at)?;
-            let message = match Parser::new(InvalidCharacters::Strip)
-                .parse(&text[at..end], &mut Vec::new())
-            {
-                Err(error) => return Ok((with_problem(None, error), end)),
-                Ok(()) => "the element is not valid JSON",
-            };
-            Ok((rejected(Reason::InvalidJson, message), end))
-        }
-    }
+    let (opened, end) = batch::object(text, at, |member| fields.take(member))?;
+    let element = match opened {
+        Ok(()) => fields.element(at..end, now),
+        Err(rejection) => Element { external_id: None, content: Err(rejection) },
+    };
+    Ok((element, end))
 }
 
 /// The fields that matter, as text ranges. Of a key given twice the last counts, as in `jsonb`.
@@ -137,21 +128,17 @@ impl<'a, 's> Fields<'a, 's> {
 
     fn take(&mut self, member: scan::Member) {
         let text = self.text;
-        let raw = &text[member.key.clone()];
         let mut unescaped = Vec::new();
-        let mut key = raw;
-        if raw.iter().any(|&b| b == b'\\' || b < 0x20) {
-            match unescape(raw, InvalidCharacters::Reject, &mut unescaped) {
-                Ok(()) => key = &unescaped,
-                // In a flat document the key is part of the data, which is decoded as was asked.
-                Err(error) if *self.shape == Shape::Envelope => {
-                    let offset = member.key.start + error.offset - self.start;
-                    self.broken = Some(ParseError { offset, ..error });
-                    return;
-                }
-                Err(_) => return,
+        let key = match batch::key(&text[member.key.clone()], &mut unescaped) {
+            Ok(key) => key,
+            // In a flat document the key is part of the data, which is decoded as was asked.
+            Err(error) if *self.shape == Shape::Envelope => {
+                let offset = member.key.start + error.offset - self.start;
+                self.broken = Some(ParseError { offset, ..error });
+                return;
             }
-        }
+            Err(_) => return,
+        };
         let field = match self.shape {
             Shape::Envelope => match key {
                 b"external_id" => &mut self.external_id,
@@ -198,16 +185,16 @@ impl<'a, 's> Fields<'a, 's> {
 
     fn content(&self, whole: Range<usize>, now: i64) -> Result<Content<'a>, Rejection> {
         if let Some(error) = self.broken {
-            return Err(rejection(error));
+            return Err(batch::invalid_json(error));
         }
         if let Some(key) = &self.unknown {
             let key: String =
                 String::from_utf8_lossy(&self.text[key.clone()]).chars().take(60).collect();
             return Err(Rejection::new(
-                Reason::UnknownField,
+                Code::UnknownField,
                 format!(
                     "\"{key}\" is no field of an envelope {{external_id, data, \
-                     source_updated_at, deleted}}; for flat documents pass key"
+                     source_updated_at, deleted}}; for flat documents pass id_key"
                 ),
             ));
         }
@@ -216,7 +203,7 @@ impl<'a, 's> Fields<'a, 's> {
             Some(b"true") => true,
             Some(_) => {
                 let message = "\"deleted\" must be true or false";
-                return Err(Rejection::new(Reason::InvalidDeleted, message));
+                return Err(Rejection::new(INVALID_DELETED, message));
             }
         };
         let data = match self.shape {
@@ -243,26 +230,26 @@ fn check_data(data: Option<&[u8]>, deleted: bool) -> Result<(), Rejection> {
     match data {
         Some([b'{', ..]) => Ok(()),
         None if deleted => Ok(()),
-        None => Err(Rejection::new(Reason::MissingData, "\"data\" is missing")),
+        None => Err(Rejection::new(MISSING_DATA, "\"data\" is missing")),
         Some(other) => Err(Rejection::new(
-            Reason::InvalidData,
+            INVALID_DATA,
             format!("\"data\" must be an object, and this {}", describe(other, 0)),
         )),
     }
 }
 
 fn missing_id(field: &str) -> Rejection {
-    Rejection::new(Reason::MissingExternalId, format!("\"{field}\" is missing"))
+    Rejection::new(MISSING_EXTERNAL_ID, format!("\"{field}\" is missing"))
 }
 
 /// An external id: a string, or a number, which becomes the text that `->>` gives of it, so that both join.
 fn read_id(raw: &[u8]) -> Result<Cow<'_, str>, Rejection> {
-    let invalid = |message: &'static str| Rejection::new(Reason::InvalidExternalId, message);
+    let invalid = |message: &'static str| Rejection::new(INVALID_EXTERNAL_ID, message);
     match raw {
         [b'"', inner @ .., b'"'] => {
             if inner.iter().any(|&b| b < 0x20) {
                 return Err(Rejection::new(
-                    Reason::InvalidJson,
+                    Code::InvalidJson,
                     "the external id holds a control character that is not escaped",
                 ));
             }
@@ -270,7 +257,7 @@ fn read_id(raw: &[u8]) -> Result<Cow<'_, str>, Rejection> {
                 let mut text = Vec::new();
                 unescape(inner, InvalidCharacters::Reject, &mut text).map_err(|error| {
                     Rejection::new(
-                        reason(error.problem),
+                        error.problem.into(),
                         format!("the external id cannot be stored: {}", error.problem),
                     )
                 })?;
@@ -284,18 +271,18 @@ fn read_id(raw: &[u8]) -> Result<Cow<'_, str>, Rejection> {
             Some(text) => check_id(text),
             None => Err(invalid("the external id is a number that cannot be a key")),
         },
-        b"null" => Err(Rejection::new(Reason::MissingExternalId, "the external id is null")),
+        b"null" => Err(Rejection::new(MISSING_EXTERNAL_ID, "the external id is null")),
         _ => Err(invalid("the external id must be a string or a number")),
     }
 }
 
 fn check_id(id: Cow<'_, str>) -> Result<Cow<'_, str>, Rejection> {
     if id.trim().is_empty() {
-        return Err(Rejection::new(Reason::MissingExternalId, "the external id is blank"));
+        return Err(Rejection::new(MISSING_EXTERNAL_ID, "the external id is blank"));
     }
     if id.len() > MAX_EXTERNAL_ID {
         return Err(Rejection::new(
-            Reason::InvalidExternalId,
+            INVALID_EXTERNAL_ID,
             format!("the external id is longer than {MAX_EXTERNAL_ID} bytes"),
         ));
     }
@@ -309,34 +296,17 @@ fn with_id<'a>(
     match (id, content) {
         (Ok(id), content) => Element { external_id: Some(id), content },
         // A flat document where an envelope was expected: its id is missing for that reason.
-        (Err(_), Err(content)) if content.reason == Reason::UnknownField => {
+        (Err(_), Err(content)) if *content.code() == Code::UnknownField => {
             Element { external_id: None, content: Err(content) }
         }
         (Err(rejection), _) => Element { external_id: None, content: Err(rejection) },
     }
 }
 
-fn rejected<'a>(reason: Reason, message: impl Into<Cow<'static, str>>) -> Element<'a> {
-    Element { external_id: None, content: Err(Rejection::new(reason, message)) }
-}
-
-fn with_problem<'a>(external_id: Option<Cow<'a, str>>, error: ParseError) -> Element<'a> {
-    Element { external_id, content: Err(rejection(error)) }
-}
-
 /// What a text that is no `jsonb` means for its record.
 pub(crate) fn rejection(error: ParseError) -> Rejection {
-    let reason = reason(error.problem);
-    Rejection::new(reason, format!("{} (byte {} of the record)", error.problem, error.offset))
-}
-
-fn reason(problem: Problem) -> Reason {
-    match problem {
-        Problem::Expected(_) | Problem::ControlCharacter => Reason::InvalidJson,
-        Problem::NulCharacter => Reason::NulCharacter,
-        Problem::LoneSurrogate => Reason::LoneSurrogate,
-        Problem::TooDeep => Reason::TooDeep,
-        Problem::NumberOutOfRange => Reason::NumberOutOfRange,
-        Problem::TooLarge => Reason::TooLarge,
-    }
+    Rejection::new(
+        error.problem.into(),
+        format!("{} (byte {} of the record)", error.problem, error.offset),
+    )
 }

@@ -154,7 +154,7 @@ pub(crate) struct EntityOptions {
 
 /// Checks the options of an entity; every pointer must be one.
 pub(crate) fn read_options(options: serde_json::Value) -> Result<EntityOptions, Error> {
-    let mut options = OptionsObject::open(options)?;
+    let mut options = OptionsObject::open("options", options)?;
     let mut ignored_paths = None;
     match options.take("ignored_paths") {
         None => {}

@@ -4,7 +4,7 @@
 //! later element wins. What is stored may still have the last word, so the whole sequence is kept.
 
 use super::decode::{Content, Element};
-use super::outcome::Rejection;
+use crate::answer::Rejection;
 
 /// A record that the batch is about.
 #[derive(Debug, PartialEq, Eq)]

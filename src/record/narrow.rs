@@ -9,14 +9,14 @@
 
 use super::content::{Decoder, Shelf};
 use super::fold::{Candidate, Parts};
-use super::outcome::{Outcome, Reason, Rejection};
 use super::store::{SWALLOWED, Store};
 use super::upsert::{Batch, Ended, MAX_ROUNDS, Step};
+use crate::answer::{Code, Outcome, Rejection};
 use crate::error::Error;
 use crate::pg::row_security;
 use crate::pg::subtransaction::{self, Refusal};
-use pgrx::check_for_interrupts;
 use pgrx::spi::SpiClient;
+use pgrx::{PgSqlErrorCode, check_for_interrupts};
 
 /// Candidates that were refused, and what was said against each.
 pub(super) type Refused = Vec<(u32, Refusal)>;
@@ -142,7 +142,7 @@ impl Batch<'_> {
         for (part, refusal) in refused {
             let answer = &mut self.answers[part as usize];
             answer.outcome = Outcome::Rejected;
-            answer.record_id = None;
+            answer.id.record_id = None;
             answer.rejection = Some(rejection(&refusal));
         }
         Ok(())
@@ -199,7 +199,7 @@ impl Batch<'_> {
         for &part in candidate.parts.as_slice().iter().chain(&candidate.outdated) {
             let answer = &mut self.answers[part as usize];
             answer.outcome = Outcome::Superseded;
-            answer.record_id = None;
+            answer.id.record_id = None;
             answer.rejection = None;
         }
     }
@@ -222,20 +222,17 @@ pub(super) fn entity_is_gone(
 /// What the database said, as the answer for an element.
 fn rejection(refusal: &Refusal) -> Rejection {
     if refusal.message == SWALLOWED {
-        return Rejection::new(Reason::NotWritten, SWALLOWED);
+        return Rejection::new(Code::NotWritten, SWALLOWED);
     }
-    let mut code = [b'0'; 5];
-    for (to, from) in code.iter_mut().zip(refusal.code.to_string().bytes()) {
-        *to = from;
-    }
-    Rejection::new(Reason::Refused(code), refusal.message.clone())
+    refusal.clone().into()
 }
 
 /// A record that can neither be inserted nor found.
 pub(super) fn kept_out() -> Rejection {
     if row_security::is_active(c"records") {
         let message = "a row security policy of kepler.records hides the record from this role";
-        return Rejection::new(Reason::Refused(*b"42501"), message);
+        let denied = PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE.into();
+        return Rejection::new(Code::Refused(denied), message);
     }
-    Rejection::new(Reason::NotWritten, SWALLOWED)
+    Rejection::new(Code::NotWritten, SWALLOWED)
 }

@@ -77,7 +77,7 @@ impl Arguments {
 fn read_options(options: Option<Value>) -> Result<InvalidCharacters, Error> {
     let mut choice = InvalidCharacters::Reject;
     let Some(options) = options else { return Ok(choice) };
-    let mut options = OptionsObject::open(options)?;
+    let mut options = OptionsObject::open("options", options)?;
     if let Some(value) = options.take("invalid_characters") {
         match value.as_str() {
             Some("reject") => choice = InvalidCharacters::Reject,

@@ -4,6 +4,7 @@
 //! Locks are taken in the order in which upserts take them: the type's, the records, the queue.
 
 use crate::access::owner;
+use crate::answer::{self, Answer, Outcome, Rejection, Row};
 use crate::arguments::ArgumentError;
 use crate::enrichment::direct::Own;
 use crate::enrichment::requeue;
@@ -60,7 +61,7 @@ thread_local! {
 #[derive(Clone, Copy)]
 struct Change {
     name: &'static str,
-    outcome: &'static str,
+    outcome: Outcome,
 }
 
 /// What became of a record.
@@ -68,11 +69,8 @@ struct Change {
 enum Fate {
     Changed,
     Unchanged,
-    Rejected { code: String, message: String },
+    Rejected(Rejection),
 }
-
-/// The answer for each element.
-type Told = (i32, Option<String>, &'static str, Option<String>, Option<String>);
 
 /// Deletes records softly: they keep their row, and searches and claims pass them by.
 ///
@@ -97,7 +95,7 @@ fn delete_records(
     ErrorReport,
 > {
     Ok(TableIterator::new(run(
-        Change { name: "delete", outcome: "deleted" },
+        Change { name: "delete", outcome: Outcome::Deleted },
         record_ids,
         workspace_id,
     )?))
@@ -126,7 +124,7 @@ fn restore_records(
     ErrorReport,
 > {
     Ok(TableIterator::new(run(
-        Change { name: "restore", outcome: "restored" },
+        Change { name: "restore", outcome: Outcome::Restored },
         record_ids,
         workspace_id,
     )?))
@@ -155,7 +153,7 @@ fn archive_records(
     ErrorReport,
 > {
     Ok(TableIterator::new(run(
-        Change { name: "archive", outcome: "archived" },
+        Change { name: "archive", outcome: Outcome::Archived },
         record_ids,
         workspace_id,
     )?))
@@ -165,7 +163,7 @@ fn run(
     change: Change,
     record_ids: Option<Vec<Option<String>>>,
     workspace_id: Option<String>,
-) -> Result<impl Iterator<Item = Told>, ErrorReport> {
+) -> Result<impl Iterator<Item = Row<Option<String>>>, ErrorReport> {
     require_tables()?;
     let ids = record_ids.ok_or(ArgumentError::Null("record_ids"))?;
     let workspace_id = workspace::argument(workspace_id)?;
@@ -189,23 +187,17 @@ fn run(
         let call = Call { change, name: Text::new(change.name), workspace };
         call.attempt(client, &found, &mut fates);
     });
-    let told = ids.into_iter().enumerate().map(move |(at, id)| {
-        let fate = id.as_ref().and_then(|id| fates.get_mut(id));
-        let (outcome, code, error) = match fate {
-            None => ("not_found", None, None),
-            Some(Fate::Unchanged) => ("unchanged", None, None),
-            Some(Fate::Rejected { code, message }) => {
-                ("rejected", Some(code.clone()), Some(message.clone()))
-            }
-            // One that is sent twice is changed once.
-            Some(fate) => {
-                *fate = Fate::Unchanged;
-                (change.outcome, None, None)
-            }
-        };
-        (at as i32 + 1, id, outcome, code, error)
+    let answers = ids.into_iter().map(|id| match id.as_ref().and_then(|id| fates.get_mut(id)) {
+        None => Answer::new(id, Outcome::NotFound),
+        Some(Fate::Unchanged) => Answer::new(id, Outcome::Unchanged),
+        Some(Fate::Rejected(rejection)) => Answer::rejected(id, rejection.clone()),
+        // One that is sent twice is changed once.
+        Some(fate @ Fate::Changed) => {
+            *fate = Fate::Unchanged;
+            Answer::new(id, change.outcome)
+        }
     });
-    Ok(told)
+    Ok(answer::rows(answers.collect()))
 }
 
 struct Call {
@@ -229,8 +221,7 @@ impl Call {
             Ok(written) => fates.extend(written),
             Err(refusal) => {
                 if let [id] = ids {
-                    let (code, message) = (refusal.code.to_string(), refusal.message);
-                    fates.insert((*id).to_owned(), Fate::Rejected { code, message });
+                    fates.insert((*id).to_owned(), Fate::Rejected(refusal.into()));
                     return;
                 }
                 let (first, second) = ids.split_at(ids.len() / 2);
@@ -266,10 +257,7 @@ impl Call {
             let fate = match (concerned, changed.contains(id)) {
                 (_, true) => Fate::Changed,
                 (false, _) => Fate::Unchanged,
-                (true, _) => Fate::Rejected {
-                    code: "not_written".to_owned(),
-                    message: "a trigger kept it from being written".to_owned(),
-                },
+                (true, _) => Fate::Rejected(Rejection::not_written("kepler.records")),
             };
             (id.to_owned(), fate)
         };

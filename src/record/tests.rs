@@ -2,10 +2,14 @@
 
 use super::decide::{self, Stored};
 use super::decode::{self, Element};
+use super::decode::{
+    INVALID_DATA, INVALID_DELETED, INVALID_EXTERNAL_ID, MISSING_DATA, MISSING_EXTERNAL_ID,
+};
 use super::fold::fold;
 use super::options::Shape;
-use super::outcome::{Reason, Rejection};
-use crate::arguments::BatchError;
+use super::time::INVALID_TIME;
+use crate::answer::{Code, Rejection};
+use crate::batch::BatchError;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -14,11 +18,11 @@ use std::collections::BTreeMap;
 const NOW: i64 = 800_000_000_000_000;
 
 fn envelope(text: &str) -> Vec<Element<'_>> {
-    decode::batch(text, &Shape::Envelope, NOW, || {}).unwrap()
+    decode::batch(text, &Shape::Envelope, NOW).unwrap()
 }
 
-fn reason(element: &Element<'_>) -> Option<Reason> {
-    element.content.as_ref().err().map(|rejection| rejection.reason)
+fn reason(element: &Element<'_>) -> Option<Code> {
+    element.content.as_ref().err().map(|rejection| rejection.code().clone())
 }
 
 #[test]
@@ -33,24 +37,24 @@ fn every_element_is_answered() {
     let elements = envelope(text);
     let expected = [
         None,
-        Some(Reason::NotAnObject),
-        Some(Reason::NotAnObject),
-        Some(Reason::NotAnObject),
-        Some(Reason::NotAnObject),
-        Some(Reason::MissingExternalId),
-        Some(Reason::MissingData),
-        Some(Reason::InvalidExternalId),
-        Some(Reason::MissingExternalId),
-        Some(Reason::MissingExternalId),
-        Some(Reason::InvalidExternalId),
-        Some(Reason::InvalidData),
-        Some(Reason::UnknownField),
-        Some(Reason::InvalidDeleted),
+        Some(Code::NotAnObject),
+        Some(Code::NotAnObject),
+        Some(Code::NotAnObject),
+        Some(Code::NotAnObject),
+        Some(MISSING_EXTERNAL_ID),
+        Some(MISSING_DATA),
+        Some(INVALID_EXTERNAL_ID),
+        Some(MISSING_EXTERNAL_ID),
+        Some(MISSING_EXTERNAL_ID),
+        Some(INVALID_EXTERNAL_ID),
+        Some(INVALID_DATA),
+        Some(Code::UnknownField),
+        Some(INVALID_DELETED),
         None,
-        Some(Reason::InvalidTime),
-        Some(Reason::InvalidJson),
-        Some(Reason::LoneSurrogate),
-        Some(Reason::NulCharacter),
+        Some(INVALID_TIME),
+        Some(Code::InvalidJson),
+        Some(Code::LoneSurrogate),
+        Some(Code::NulCharacter),
         None,
     ];
     assert_eq!(elements.iter().map(reason).collect::<Vec<_>>(), expected);
@@ -62,11 +66,11 @@ fn every_element_is_answered() {
 fn a_text_that_cannot_be_divided_ends_the_call() {
     for text in ["[", "[{}", "[{}, ", r#"[{"a":"b]"#, "[{]", "[{} {}]", "[1,,2]", "[{}] x", "[{}]]"]
     {
-        let broken = decode::batch(text, &Shape::Envelope, NOW, || {});
+        let broken = decode::batch(text, &Shape::Envelope, NOW);
         assert!(matches!(broken, Err(BatchError::Broken { .. })), "{text}");
     }
     for text in ["", "{}", "null", "\"[]\"", "x"] {
-        let not_an_array = decode::batch(text, &Shape::Envelope, NOW, || {});
+        let not_an_array = decode::batch(text, &Shape::Envelope, NOW);
         assert!(matches!(not_an_array, Err(BatchError::NotAnArray { .. })), "{text}");
     }
     assert!(envelope(" [ ] ").is_empty());
@@ -76,13 +80,13 @@ fn a_text_that_cannot_be_divided_ends_the_call() {
 fn flat_documents_hold_their_own_key() {
     let shape = Shape::Flat { key: "id".to_owned(), updated_at_key: Some("at".to_owned()) };
     let text = r#"[{"id":1,"at":1,"deleted":true},{"i\u0064":"x","id":"y"},{"nested":{"id":3}}]"#;
-    let elements = decode::batch(text, &shape, NOW, || {}).unwrap();
+    let elements = decode::batch(text, &shape, NOW).unwrap();
     let content = elements[0].content.as_ref().unwrap();
     assert_eq!(content.data, Some(br#"{"id":1,"at":1,"deleted":true}"#.as_slice()));
     assert_eq!(content.source_updated_at, Some(1_000_000 - 946_684_800_000_000));
     assert!(!content.deleted);
     assert_eq!(elements[1].external_id.as_deref(), Some("y"));
-    assert_eq!(reason(&elements[2]), Some(Reason::MissingExternalId));
+    assert_eq!(reason(&elements[2]), Some(MISSING_EXTERNAL_ID));
 }
 
 /// An element of a generated batch: which record, which time, whether its data is valid.
@@ -132,7 +136,7 @@ proptest! {
         let mut elements = envelope(&text);
         let candidates = fold(&mut elements, |content| match content.data {
             Some(b"{}") => Ok(()),
-            _ => Err(Rejection::new(Reason::InvalidJson, "")),
+            _ => Err(Rejection::new(Code::InvalidJson, "")),
         });
         let mut seen = 0;
         for candidate in &candidates {
@@ -168,7 +172,7 @@ proptest! {
     #[test]
     fn any_text_is_divided_or_refused(text in "[\\[\\]{}\",:0-9a-e\\\\ ]{0,60}") {
         let text = format!("[{text}]");
-        if let Ok(elements) = decode::batch(&text, &Shape::Envelope, NOW, || {}) {
+        if let Ok(elements) = decode::batch(&text, &Shape::Envelope, NOW) {
             prop_assert!(elements.len() <= text.len());
         }
     }

@@ -1,10 +1,13 @@
 //! The time that a source gives for a record.
 
-use super::outcome::{Reason, Rejection};
+use crate::answer::{Code, Rejection};
 use crate::time::{self, Instant, Problem};
 
 /// A time further ahead than this is a mistake, and would keep every later version out.
 const MAX_AHEAD: i64 = 24 * 60 * 60 * 1_000_000;
+
+pub(super) const INVALID_TIME: Code = Code::own("invalid_source_updated_at");
+const TIME_IN_FUTURE: Code = Code::own("source_updated_at_in_future");
 
 /// Reads a JSON value as a time; null and the empty string are none. The result is in microseconds
 /// since 2000-01-01 UTC, as `now` is.
@@ -33,13 +36,10 @@ fn check(
 ) -> Result<i64, Rejection> {
     let instant = read.map_err(|problem| {
         let shown: String = shown().chars().take(60).collect();
-        Rejection::new(Reason::InvalidTime, format!("{shown} is {problem}"))
+        Rejection::new(INVALID_TIME, format!("{shown} is {problem}"))
     })?;
     if instant.micros > now.saturating_add(MAX_AHEAD) {
-        return Err(Rejection::new(
-            Reason::TimeInFuture,
-            "the source's time lies more than a day ahead",
-        ));
+        return Err(Rejection::new(TIME_IN_FUTURE, "the source's time lies more than a day ahead"));
     }
     Ok(instant.micros)
 }
@@ -69,8 +69,8 @@ mod tests {
     #[test]
     fn far_ahead_is_a_mistake() {
         for text in ["2030-01-01", "9999-12-31T23:59:59Z"] {
-            let reason = of_text(text, NOW).map_err(|rejection| rejection.reason);
-            assert_eq!(reason, Err(Reason::TimeInFuture), "{text}");
+            let reason = of_text(text, NOW).map_err(|rejection| rejection.code().clone());
+            assert_eq!(reason, Err(TIME_IN_FUTURE), "{text}");
         }
     }
 }

@@ -19,8 +19,8 @@ use super::fold::{self, Candidate};
 use super::look_up::{Found, LookUp};
 use super::narrow::{self, Refused};
 use super::options::Request;
-use super::outcome::{Outcome, Rejection};
 use super::store::Store;
+use crate::answer::{Answer, Outcome, Rejection};
 use crate::enrichment::direct::Own;
 use crate::enrichment::queue::{self, Queue};
 use crate::error::Error;
@@ -45,12 +45,10 @@ pub(super) const MAX_ROUNDS: usize = 20;
 /// So often may the entity be deleted under a call.
 const MAX_ENTITIES: usize = 3;
 
-/// What a call answers for one element.
-pub(crate) struct Answer {
+/// What names a record in its answer.
+pub(crate) struct Ids {
     pub(crate) external_id: Option<String>,
     pub(crate) record_id: Option<String>,
-    pub(crate) outcome: Outcome,
-    pub(crate) rejection: Option<Rejection>,
 }
 
 /// Upserts the elements of a request. Gives the answers, and how many bytes of data it has had in its
@@ -59,7 +57,7 @@ pub(crate) fn run(
     client: &mut SpiClient<'_>,
     request: &Request,
     mut elements: Vec<Element<'_>>,
-) -> Result<(Vec<Answer>, usize), Error> {
+) -> Result<(Vec<Answer<Ids>>, usize), Error> {
     let _own = Own::begin();
     queue::lock(&request.workspace_id, &request.entity_type);
     let mut entity = entity::find_or_make(client, request)?;
@@ -79,7 +77,7 @@ pub(crate) fn run(
             entity: &entity,
             elements: &elements,
             candidates: &candidates,
-            answers: elements.iter().map(Answer::before).collect(),
+            answers: elements.iter().map(before).collect(),
             decoder: Decoder::new(request),
             shelf: Shelf::default(),
             handled: 0,
@@ -98,15 +96,13 @@ pub(crate) fn run(
     Err(RecordError::Contended.into())
 }
 
-impl Answer {
-    /// The answer for an element, as long as nothing was done about it.
-    pub(super) fn before(element: &Element<'_>) -> Self {
-        Self {
-            external_id: element.external_id.as_ref().map(|id| id.clone().into_owned()),
-            record_id: None,
-            outcome: if element.content.is_ok() { Outcome::Superseded } else { Outcome::Rejected },
-            rejection: element.content.as_ref().err().cloned(),
-        }
+/// The answer for an element, as long as nothing was done about it.
+fn before(element: &Element<'_>) -> Answer<Ids> {
+    let external_id = element.external_id.as_ref().map(|id| id.clone().into_owned());
+    let ids = Ids { external_id, record_id: None };
+    match &element.content {
+        Ok(_) => Answer::new(ids, Outcome::Superseded),
+        Err(rejection) => Answer::rejected(ids, rejection.clone()),
     }
 }
 
@@ -133,7 +129,7 @@ pub(super) struct Batch<'b> {
     pub(super) entity: &'b Entity,
     pub(super) elements: &'b [Element<'b>],
     pub(super) candidates: &'b [Candidate],
-    pub(super) answers: Vec<Answer>,
+    pub(super) answers: Vec<Answer<Ids>>,
     pub(super) decoder: Decoder,
     /// Content that was decoded to be compared and is still to be written.
     pub(super) shelf: Shelf,
@@ -414,7 +410,7 @@ impl<'b> Batch<'b> {
         if let ([only], []) = (parts, candidate.outdated.as_slice()) {
             let answer = &mut self.answers[*only as usize];
             answer.outcome = outcome;
-            answer.record_id = Some(id.to_owned());
+            answer.id.record_id = Some(id.to_owned());
             return;
         }
         let standing = self.standing(at, stored);
@@ -422,7 +418,7 @@ impl<'b> Batch<'b> {
         let first_stale = parts.len() - standing.stale.len();
         for (place, &part) in parts.iter().chain(&candidate.outdated).enumerate() {
             let answer = &mut self.answers[part as usize];
-            answer.record_id = Some(id.to_owned());
+            answer.id.record_id = Some(id.to_owned());
             if Some(part) == deciding {
                 answer.outcome = outcome;
             } else if !standing.live.is_empty() && (first_stale..parts.len()).contains(&place) {

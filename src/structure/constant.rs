@@ -4,8 +4,8 @@
 //! The canonical form is exact: equal constants are equal values, whoever spelt them.
 
 use crate::field_types::kind::FieldKind;
-use crate::field_types::problem::shorten;
 use crate::json::Json;
+use crate::json::shorten;
 use crate::jsonb::number;
 use crate::time;
 use jiff::SignedDuration;

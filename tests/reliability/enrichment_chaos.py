@@ -265,7 +265,7 @@ def main() -> int:
     # Each claim has one end, and each end that a worker was told of is in the log, and no other.
     if claimed != sum(log.values()):
         failures.append(f"{claimed} records were claimed, and the log has {sum(log.values())} ends")
-    for outcome in ("applied", "retry", "released", "superseded", "failed"):
+    for outcome in ("applied", "retried", "released", "superseded", "failed"):
         if answers[outcome] != log[outcome]:
             failures.append(f"{outcome}: {answers[outcome]} were told, {log[outcome]} are in the log")
     deadlocks = session.value("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")

@@ -6,11 +6,11 @@
 
 use super::decode::NewMessage;
 use crate::access::owner::require_right;
+use crate::answer::{Answer, Code, Outcome, Rejection, Violation};
 use crate::error::Error;
 use crate::memory::embedded::{Present, insert_embeddings};
 use crate::memory::error::MemoryError;
 use crate::memory::put::unknown_users;
-use crate::memory::rejection::{Fault, Rejection};
 use crate::memory::set_embeddings;
 use crate::memory::space::Space;
 use crate::pg::array::{self, Array, ElementType};
@@ -26,26 +26,11 @@ use std::collections::{HashMap, HashSet};
 const CHUNK_ROWS: usize = 1_000;
 const CHUNK_BYTES: usize = 4 << 20;
 
-/// What became of an element.
-#[derive(Debug, Clone)]
-pub(crate) struct Answer {
+/// What names a message in its answer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ids {
     pub(crate) message_id: Option<i64>,
     pub(crate) number: Option<i32>,
-    pub(crate) outcome: &'static str,
-    pub(crate) rejection: Option<Rejection>,
-}
-
-impl Answer {
-    fn rejected(rejection: impl Into<Rejection>) -> Self {
-        let rejection = Some(rejection.into());
-        Self { message_id: None, number: None, outcome: "rejected", rejection }
-    }
-
-    fn existing(known: &Known) -> Self {
-        let Known { id, number, .. } = *known;
-        let (message_id, number) = (Some(id), Some(number));
-        Self { message_id, number, outcome: "duplicate", rejection: None }
-    }
 }
 
 /// A message that has an external id.
@@ -122,7 +107,7 @@ struct Adding<'a> {
     /// Those that are there, and those that this call has added, by their external ids.
     known: HashMap<String, Known>,
     messages: Vec<Option<NewMessage>>,
-    answers: Vec<Answer>,
+    answers: Vec<Answer<Ids>>,
     /// Whether the elements that the database refuses are answered; else its error ends the call.
     skip: bool,
 }
@@ -134,7 +119,7 @@ pub(crate) fn run(
     space: Option<&Space>,
     elements: Vec<Result<NewMessage, Rejection>>,
     skip: bool,
-) -> Result<Vec<Answer>, Error> {
+) -> Result<Vec<Answer<Ids>>, Error> {
     let (workspace, conversation) = (Text::new(workspace_id), Text::new(conversation_id));
     let place = [Some(workspace.datum()), Some(conversation.datum())];
     let locked = {
@@ -162,16 +147,11 @@ pub(crate) fn run(
         match element {
             Ok(message) => {
                 messages.push(Some(message));
-                answers.push(Answer {
-                    message_id: None,
-                    number: None,
-                    outcome: "",
-                    rejection: None,
-                });
+                answers.push(Answer::new(Ids::default(), Outcome::Inserted));
             }
             Err(rejection) => {
                 messages.push(None);
-                answers.push(Answer::rejected(rejection));
+                answers.push(Answer::rejected(Ids::default(), rejection));
             }
         }
     }
@@ -200,8 +180,9 @@ impl Adding<'_> {
         for (message, answer) in self.messages.iter_mut().zip(&mut self.answers) {
             let user = message.as_ref().and_then(|message| message.user_id.as_deref());
             if let Some(user) = user.filter(|user| unknown.contains(*user)) {
-                let text = format!("/user_id: there is no user \"{user}\"");
-                *answer = Answer::rejected(Fault::new("unknown_user", text));
+                let text = format!("there is no user \"{user}\"");
+                let unknown = Violation::new(Some("user_id"), Code::own("unknown_user"), text);
+                *answer = Answer::rejected(Ids::default(), unknown);
                 *message = None;
             }
         }
@@ -265,7 +246,7 @@ impl Adding<'_> {
                     Ok(added) => added,
                     Err(refusal) => {
                         if let [at] = *some {
-                            self.answers[at] = Answer::rejected(refusal);
+                            self.answers[at] = Answer::rejected(Ids::default(), refusal);
                             return Ok(());
                         }
                         let (first, second) = some.split_at(some.len() / 2);
@@ -290,14 +271,15 @@ impl Adding<'_> {
     /// Notes what was added; the others were swallowed.
     fn settle(&mut self, new: &[usize], added: Vec<(usize, i64, i32)>) {
         for &at in new {
-            self.answers[at] = Answer::rejected(Rejection::not_written("kepler.messages"));
+            let swallowed = Rejection::not_written("kepler.messages");
+            self.answers[at] = Answer::rejected(Ids::default(), swallowed);
         }
         for (at, id, number) in added {
             self.last = self.last.max(number);
-            let (message_id, number) = (Some(id), Some(number));
-            self.answers[at] = Answer { message_id, number, outcome: "inserted", rejection: None };
+            let ids = Ids { message_id: Some(id), number: Some(number) };
+            self.answers[at] = Answer::new(ids, Outcome::Inserted);
             let Some(message) = self.messages[at].take() else { continue };
-            if let (Some(name), Some(number)) = (message.external_id, number) {
+            if let Some(name) = message.external_id {
                 let (role, content) = (message.role, message.content);
                 self.known.insert(name, Known { id, number, role, content, is_new: true });
             }
@@ -312,21 +294,19 @@ impl Adding<'_> {
         let Some(message) = self.messages[at].take() else { return };
         let Some(name) = &message.external_id else { return };
         let Some(known) = self.known.get(name) else { return };
+        let ids = Ids { message_id: Some(known.id), number: Some(known.number) };
         if (&known.role, &known.content) != (&message.role, &message.content) {
             let (number, also) = (known.number, "with another role or content");
-            let fault = if known.is_new {
-                let text = format!("/external_id: an earlier element is \"{name}\", {also}");
-                Fault::new("duplicate_external_id", text)
+            let (code, text) = if known.is_new {
+                ("duplicate_external_id", format!("an earlier element is \"{name}\", {also}"))
             } else {
-                let text = format!("/external_id: message {number} is \"{name}\", {also}");
-                Fault::new("external_id_taken", text)
+                ("external_id_taken", format!("message {number} is \"{name}\", {also}"))
             };
-            let (message_id, number) = (Some(known.id), Some(known.number));
-            let rejected = Answer::rejected(fault);
-            self.answers[at] = Answer { message_id, number, ..rejected };
+            let violation = Violation::new(Some("external_id"), Code::own(code), text);
+            self.answers[at] = Answer::rejected(ids, violation);
             return;
         }
-        self.answers[at] = Answer::existing(known);
+        self.answers[at] = Answer::new(ids, Outcome::Duplicate);
         if let (Some(space), Some(embedding)) = (self.space, message.embedding) {
             let (id, workspace) = (known.id.to_string(), &self.workspace);
             set_embeddings::set_one(client, workspace, space, id, embedding);

@@ -1,7 +1,8 @@
 //! The SQL functions that add messages.
 
-use super::add::{self, Answer};
+use super::add::{self, Ids};
 use super::decode::{self, NewMessage};
+use crate::answer;
 use crate::arguments::{ArgumentError, required};
 use crate::error::Error;
 use crate::installed::require_tables;
@@ -10,13 +11,13 @@ use crate::memory::embedded::Embedded;
 use crate::memory::embedding::Embedding;
 use crate::memory::error::MemoryError;
 use crate::memory::put;
-use crate::memory::set_embeddings::told;
 use crate::memory::space::Space;
 use crate::pg::row::Row;
 use crate::pg::varlena;
 use crate::pg::whole::Spi;
 use crate::workspace;
 use pgrx::AnyElement;
+use pgrx::JsonB;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -53,6 +54,7 @@ fn add_messages(
             name!(outcome, &'static str),
             name!(error_code, Option<String>),
             name!(error, Option<String>),
+            name!(violations, Option<JsonB>),
         ),
     >,
     ErrorReport,
@@ -68,10 +70,11 @@ fn add_messages(
         let batch = decode::batch(text, space.as_ref())?;
         add::run(client, (&workspace_id, &conversation_id), space.as_ref(), batch, true)
     })?;
-    Ok(TableIterator::new(answers.into_iter().enumerate().map(|(at, answer)| {
-        let (code, error) = told(answer.rejection);
-        (at as i32 + 1, answer.message_id, answer.number, answer.outcome, code, error)
-    })))
+    Ok(TableIterator::new(answer::whole_rows(answers).map(
+        |(ordinal, ids, outcome, error_code, error, violations)| {
+            (ordinal, ids.message_id, ids.number, outcome, error_code, error, violations)
+        },
+    )))
 }
 
 /// Adds a message to a conversation.
@@ -143,7 +146,7 @@ fn add_message(
             space.check(embedding)?;
         }
         if !faults.is_empty() {
-            let problems = faults.into_iter().map(|fault| fault.text).collect();
+            let problems = faults.iter().map(ToString::to_string).collect();
             return Err(Error::from(MemoryError::InvalidMessage {
                 code: "invalid".into(),
                 problems,
@@ -153,10 +156,11 @@ fn add_message(
         let answers = add::run(client, place, space.as_ref(), vec![Ok(message)], false)?;
         Ok(answers.into_iter().next().ok_or(ArgumentError::Null("content"))?)
     })?;
-    let Answer { message_id, number, outcome, rejection } = answer;
-    if let Some(rejection) = rejection {
-        let (code, problems) = (rejection.code, vec![rejection.text]);
+    if let Some(rejection) = answer.rejection {
+        let (code, problems) = (rejection.code().name(), vec![rejection.text()]);
         return Err(Error::from(MemoryError::InvalidMessage { code, problems }).into());
     }
+    let Ids { message_id, number } = answer.id;
+    let outcome = answer.outcome.name();
     Ok(Row([message_id.into_datum(), number.into_datum(), outcome.into_datum()]))
 }

@@ -1,7 +1,7 @@
 //! Constants, spelt in all ways, and beside the values of entries.
 
 use super::*;
-use crate::field_types::problem::Problem;
+use crate::answer::Problem;
 use crate::field_types::scalar::{self, Scratch};
 use crate::field_types::stored::{compare, item_type};
 use crate::jsonb::scan;

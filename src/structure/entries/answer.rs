@@ -1,49 +1,14 @@
 //! What a call answers for each element.
 
-use super::violation::Violation;
+use crate::answer::{Answer, Outcome, Rejection, Violation};
 use crate::error::Error;
 use crate::structure::entries::error::EntriesError;
 use std::collections::HashMap;
 
-/// What became of an element.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Inserted,
-    Updated,
-    Deleted,
-    Unchanged,
-    NotFound,
-    /// A later element of the same batch stands for it.
-    Superseded,
-    Rejected,
-}
-
-impl Outcome {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Outcome::Inserted => "inserted",
-            Outcome::Updated => "updated",
-            Outcome::Deleted => "deleted",
-            Outcome::Unchanged => "unchanged",
-            Outcome::NotFound => "not_found",
-            Outcome::Superseded => "superseded",
-            Outcome::Rejected => "rejected",
-        }
-    }
-}
-
-/// The answer for one element.
-#[derive(Debug, Clone)]
-pub(crate) struct Answer {
-    pub(crate) entry_id: Option<String>,
-    pub(crate) outcome: Outcome,
-    pub(crate) violations: Vec<Violation>,
-}
-
 /// The answers of a call, in the order of the batch.
 #[derive(Default)]
 pub(crate) struct Answers {
-    pub(crate) all: Vec<Answer>,
+    pub(crate) all: Vec<Answer<Option<String>>>,
     /// Which element made the entry with this key; made when somebody first asks.
     makers: Option<HashMap<String, u32>>,
 }
@@ -54,7 +19,8 @@ const MAX_LINES: usize = 100;
 impl Answers {
     /// The answer for one more element, as long as nobody has a better one.
     pub(crate) fn push(&mut self, violations: Vec<Violation>) {
-        self.all.push(Answer { entry_id: None, outcome: Outcome::Rejected, violations });
+        let answer = Answer::new(None, Outcome::Rejected);
+        self.all.push(Answer { rejection: Rejection::of(violations), ..answer });
     }
 
     pub(crate) fn settle(&mut self, element: u32, outcome: Outcome, entry_id: String) {
@@ -65,21 +31,19 @@ impl Answers {
         }
         let answer = &mut self.all[element as usize];
         answer.outcome = outcome;
-        answer.entry_id = Some(entry_id);
+        answer.id = Some(entry_id);
     }
 
     pub(crate) fn reject(&mut self, element: u32, violation: Violation) {
-        let answer = &mut self.all[element as usize];
-        answer.outcome = Outcome::Rejected;
-        answer.violations.push(violation);
+        self.all[element as usize].reject(violation);
     }
 
     /// The element of this batch that made an entry.
     pub(crate) fn maker(&mut self, entry_id: &str) -> Option<u32> {
         let all = &self.all;
         let makers = self.makers.get_or_insert_with(|| {
-            let made = |(at, answer): (usize, &Answer)| match answer {
-                Answer { outcome: Outcome::Inserted, entry_id: Some(id), .. } => {
+            let made = |(at, answer): (usize, &Answer<Option<String>>)| match answer {
+                Answer { outcome: Outcome::Inserted, id: Some(id), .. } => {
                     Some((id.clone(), at as u32))
                 }
                 _ => None,
@@ -91,12 +55,11 @@ impl Answers {
 
     /// Fails where anything was rejected, and names it all.
     pub(crate) fn require_all_valid(&self) -> Result<(), Error> {
-        let rejected = || {
-            self.all.iter().enumerate().filter(|(_, answer)| answer.outcome == Outcome::Rejected)
-        };
+        let rejected = || self.all.iter().enumerate().filter(|(_, answer)| answer.is_rejected());
         let each = || {
             rejected().flat_map(|(at, answer)| {
-                answer.violations.iter().map(move |violation| (at as u32, violation))
+                let violations = answer.rejection.as_ref().map_or(&[][..], Rejection::violations);
+                violations.iter().map(move |violation| (at, violation))
             })
         };
         let Some((_, first)) = each().next() else { return Ok(()) };

@@ -2,8 +2,8 @@
 
 use super::answer::Answers;
 use super::entry_table::EntryTable;
-use super::violation::Violation;
 use super::{change, delete, insert};
+use crate::answer;
 use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::installed::require_tables;
@@ -15,11 +15,9 @@ use pgrx::JsonB;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use serde_json::json;
 
-/// An answer as a row: ordinal, entry id, outcome, error code, error, violations. (pgrx must see the
-/// type spelt out where a function returns it.)
-type Row = (i32, Option<String>, &'static str, Option<String>, Option<String>, Option<JsonB>);
+/// An answer as a row. (pgrx must see the type spelt out where a function returns it.)
+type Row = answer::WholeRow<Option<String>>;
 
 /// After so many bytes memory is given back, which takes some milliseconds.
 const LARGE_BATCH: usize = 32 << 20;
@@ -37,7 +35,7 @@ const LARGE_BATCH: usize = 32 << 20;
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
 fn insert_entries(
-    name: Option<&str>,
+    entry_table: Option<&str>,
     entries: Option<&str>,
     on_error: default!(Option<&str>, "'reject'"),
     workspace_id: default!(Option<&str>, "kepler.current_workspace_id()"),
@@ -55,7 +53,7 @@ fn insert_entries(
     >,
     ErrorReport,
 > {
-    let call = Call::check(name, workspace_id, Some(on_error))?;
+    let call = Call::check(entry_table, workspace_id, Some(on_error))?;
     let entries = entries.ok_or(ArgumentError::Null("entries"))?;
     call.run(entries.len(), |client, table| insert::insert(client, table, entries, call.skip))
 }
@@ -69,7 +67,7 @@ fn insert_entries(
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
 fn upsert_entries(
-    name: Option<&str>,
+    entry_table: Option<&str>,
     key_fields: Option<Texts>,
     entries: Option<&str>,
     on_error: default!(Option<&str>, "'reject'"),
@@ -88,7 +86,7 @@ fn upsert_entries(
     >,
     ErrorReport,
 > {
-    let call = Call::check(name, workspace_id, Some(on_error))?;
+    let call = Call::check(entry_table, workspace_id, Some(on_error))?;
     let key: Option<Vec<String>> = key_fields.and_then(|key| key.0.into_iter().collect());
     let key = key.ok_or(ArgumentError::Null("key_fields"))?;
     let entries = entries.ok_or(ArgumentError::Null("entries"))?;
@@ -104,7 +102,7 @@ fn upsert_entries(
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
 fn update_entries(
-    name: Option<&str>,
+    entry_table: Option<&str>,
     entries: Option<&str>,
     on_error: default!(Option<&str>, "'reject'"),
     workspace_id: default!(Option<&str>, "kepler.current_workspace_id()"),
@@ -122,7 +120,7 @@ fn update_entries(
     >,
     ErrorReport,
 > {
-    let call = Call::check(name, workspace_id, Some(on_error))?;
+    let call = Call::check(entry_table, workspace_id, Some(on_error))?;
     let entries = entries.ok_or(ArgumentError::Null("entries"))?;
     call.run(entries.len(), |client, table| {
         change::change(client, table, change::Kind::Update, entries, call.skip)
@@ -134,7 +132,7 @@ fn update_entries(
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
 fn delete_entries(
-    name: Option<&str>,
+    entry_table: Option<&str>,
     entry_ids: Option<Texts>,
     workspace_id: default!(Option<&str>, "kepler.current_workspace_id()"),
 ) -> Result<
@@ -151,7 +149,7 @@ fn delete_entries(
     >,
     ErrorReport,
 > {
-    let call = Call::check(name, workspace_id, None)?;
+    let call = Call::check(entry_table, workspace_id, None)?;
     let entry_ids = entry_ids.ok_or(ArgumentError::Null("entry_ids"))?.0;
     call.run(0, |client, table| Ok(delete::delete(client, table, &entry_ids)))
 }
@@ -170,7 +168,7 @@ impl<'a> Call<'a> {
         on_error: Option<Option<&'a str>>,
     ) -> Result<Self, Error> {
         require_tables()?;
-        let name = name.ok_or(ArgumentError::Null("name"))?;
+        let name = name.ok_or(ArgumentError::Null("entry_table"))?;
         let workspace = given_workspace.ok_or(ArgumentError::Null("workspace_id"))?;
         workspace::require_own(workspace)?;
         let skip = match on_error {
@@ -209,33 +207,5 @@ impl<'a> Call<'a> {
 }
 
 fn rows(answers: Answers) -> TableIterator<'static, Row> {
-    TableIterator::new(answers.all.into_iter().enumerate().map(|(at, answer)| {
-        let ordinal = at as i32 + 1;
-        let violations = &answer.violations;
-        let Some(first) = violations.first() else {
-            return (ordinal, answer.entry_id, answer.outcome.name(), None, None, None);
-        };
-        let code = first.problem.code.name().into_owned();
-        let error = violations.iter().map(sentence).collect::<Vec<_>>().join("; ");
-        let list = violations
-            .iter()
-            .map(|violation| {
-                json!({
-                    "path": violation.path(at as u32),
-                    "code": violation.problem.code.name(),
-                    "message": violation.problem.message,
-                })
-            })
-            .collect();
-        let list = Some(JsonB(serde_json::Value::Array(list)));
-        (ordinal, answer.entry_id, answer.outcome.name(), Some(code), Some(error), list)
-    }))
-}
-
-/// A violation in the words of one row.
-fn sentence(violation: &Violation) -> String {
-    match &violation.field {
-        Some(field) => format!("{field}: {}", violation.problem.message),
-        None => violation.problem.message.clone().into_owned(),
-    }
+    TableIterator::new(answer::whole_rows(answers.all))
 }

@@ -8,7 +8,6 @@
 //! All steps go in the order of the keys, and inserts come before the first lock on a stored row, so no
 //! two calls wait for each other in a circle.
 
-use super::answer::Outcome;
 use super::decode::{Absent, Decoder, Rows, required};
 use super::entry_table::{EntryTable, Shape};
 use super::fold;
@@ -16,12 +15,10 @@ use super::insert::{WRITE_BYTES, WRITE_ROWS, filler};
 use super::key::Key;
 use super::land::{Landing, ordinals};
 use super::validator::Filling;
-use super::violation::Violation;
-use crate::arguments::BatchError;
+use crate::answer::{Code, Outcome, Violation};
+use crate::batch;
 use crate::error::Error;
-use crate::field_types::problem::Code;
 use crate::field_types::stored::compare;
-use crate::jsonb::elements;
 use crate::pg::array::{self, Array, Starts};
 use crate::pg::plan::{Parameter, Row};
 use crate::structure::entries::error::EntriesError;
@@ -107,16 +104,14 @@ fn read_batch(landing: &mut Landing<'_>, set: usize, text: &str) -> Result<Rows,
     let mut decoder = Decoder::new(&table.validator);
     let mut rows = Rows::new(&table.validator);
     let text = text.as_bytes();
-    elements::divide(text, |at| {
-        check_for_interrupts!();
+    batch::divide("entries", text, |at| {
         let place = landing.answers.all.len() as u32;
         let mut violations = Vec::new();
         let mut absent = Absent::Kept { key: &key };
         let end = decoder.element(text, at, place, &mut absent, &mut rows, &mut violations)?;
         landing.answers.push(violations);
         Ok(end)
-    })
-    .map_err(|undivided| BatchError::of("entries", undivided))?;
+    })?;
     Ok(rows)
 }
 
@@ -199,7 +194,7 @@ impl Batch<'_> {
         let (element, by) = (self.element(row), self.element(by));
         let answers = &mut self.landing.answers.all;
         answers[element as usize].outcome = Outcome::Superseded;
-        answers[element as usize].entry_id = answers[by as usize].entry_id.clone();
+        answers[element as usize].id = answers[by as usize].id.clone();
     }
 
     pub(super) fn element(&self, row: u32) -> u32 {

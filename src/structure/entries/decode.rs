@@ -1,14 +1,12 @@
 //! Reads the elements of a batch straight into columns, in one pass over the text.
 
 use super::validator::{Column, Filling, Validator};
-use super::violation::Violation;
-use crate::field_types::problem::shorten;
-use crate::field_types::problem::{Code, Problem};
-use crate::field_types::scalar::{self, Scratch};
+use crate::answer::{Code, Problem, Violation};
+use crate::batch;
+use crate::field_types::scalar::Scratch;
 use crate::field_types::stored::compare;
-use crate::jsonb::elements::not_an_object;
-use crate::jsonb::parse::{InvalidCharacters, unescape};
-use crate::jsonb::scan::{self, Unbalanced};
+use crate::json::shorten;
+use crate::jsonb::scan::Unbalanced;
 use crate::pg::array::Array;
 use std::ops::Range;
 
@@ -86,15 +84,10 @@ impl<'v> Decoder<'v> {
         rows: &mut Rows,
         violations: &mut Vec<Violation>,
     ) -> Result<usize, Unbalanced> {
-        if text.get(at) != Some(&b'{') {
-            let end = scan::skip_value(text, at)?;
-            violations.push(Violation::new(None, Code::NotAnObject, not_an_object(text, at)));
-            return Ok(end);
-        }
         let row = rows.count();
         let mut position = 0;
         self.given.fill(0);
-        let end = scan::members(text, at, |member| {
+        let (opened, end) = batch::object(text, at, |member| {
             let found = self.member(text, &member.key, position);
             position += 1;
             let value = &text[member.value];
@@ -103,22 +96,14 @@ impl<'v> Decoder<'v> {
                 Err(violation) => violations.push(violation),
             }
         })?;
-        let end = match end {
-            Some(end) => end,
-            None => {
-                let end = scan::skip_value(text, at)?;
-                let message = match scalar::check_json(&text[at..end], &mut self.scratch) {
-                    Err(error) => format!("{} (byte {} of it)", error.problem, error.offset),
-                    Ok(()) => "not valid JSON".to_owned(),
-                };
-                violations.clear();
-                violations.push(Violation::new(None, Code::InvalidJson, message));
-                end
+        match opened {
+            Ok(()) => {
+                self.fill(row, absent, rows, violations);
+                if violations.is_empty() {
+                    self.compare(absent, rows, violations);
+                }
             }
-        };
-        self.fill(row, absent, rows, violations);
-        if violations.is_empty() {
-            self.compare(absent, rows, violations);
+            Err(rejection) => *violations = rejection.into_violations(),
         }
         if violations.is_empty() {
             rows.elements.push(place);
@@ -146,14 +131,10 @@ impl<'v> Decoder<'v> {
         {
             return Ok(guess);
         }
-        let mut name = raw;
-        if raw.iter().any(|&b| b == b'\\' || b < 0x20) {
-            self.key.clear();
-            if let Err(error) = unescape(raw, InvalidCharacters::Reject, &mut self.key) {
-                return Err(Violation { field: None, problem: Problem::from(error) });
-            }
-            name = &self.key;
-        }
+        let name = match batch::key(raw, &mut self.key) {
+            Ok(name) => name,
+            Err(error) => return Err(Violation { field: None, problem: Problem::from(error) }),
+        };
         match self.validator.by_name.get(name) {
             Some(&column) => {
                 self.order.truncate(position);

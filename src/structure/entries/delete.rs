@@ -1,14 +1,13 @@
 //! Deleting entries: they are locked in the order of their keys, and really go. One that refers to another goes before
 //! it: what stays does not depend on how the batch is cut.
 
-use super::answer::{Answers, Outcome};
+use super::answer::Answers;
 use super::entry_table::{EntryTable, Reference};
 use super::insert::WRITE_ROWS;
 use super::key::Key;
 use super::land::{ordinals, refused, run_for_keys};
 use super::needs;
-use super::violation::Violation;
-use crate::field_types::problem::Code;
+use crate::answer::{Code, Outcome, Violation};
 use crate::pg::array::Array;
 use crate::pg::subtransaction::{self, Refusal};
 use crate::poll;

@@ -1,8 +1,7 @@
 //! Keys that the database makes, and keys that an import brings along.
 
 use super::land::Landing;
-use super::violation::Violation;
-use crate::field_types::problem::Code;
+use crate::answer::{Code, Violation};
 use crate::id::new_id;
 use crate::pg::array::Array;
 use crate::pg::{role, sequence};

@@ -6,14 +6,13 @@ use super::entry_table::EntryTable;
 use super::identity::random_uuid;
 use super::land::Landing;
 use super::validator::{Column, Filling};
-use crate::arguments::BatchError;
+use crate::batch;
 use crate::error::Error;
 use crate::field_types::kind::FieldKind;
 use crate::id::new_id;
-use crate::jsonb::elements;
 use crate::pg::array::Array;
+use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
-use pgrx::{check_for_interrupts, pg_sys};
 
 /// At most so many rows, and about so many bytes, are written by one statement.
 pub(crate) const WRITE_ROWS: usize = 1_000;
@@ -33,20 +32,18 @@ pub(crate) fn insert(
     let mut fill = filler();
     // Entries that refer to each other go in one statement: only together they are valid.
     let whole = table.refers_to_itself();
-    elements::divide(text, |at| {
+    batch::divide("entries", text, |at| {
         if !whole && (rows.count() >= WRITE_ROWS || rows.size() >= WRITE_BYTES) {
             landing.land(client, &mut rows, None);
             rows = Rows::new(&table.validator);
         }
-        check_for_interrupts!();
         let place = landing.answers.all.len() as u32;
         let mut violations = Vec::new();
         let mut absent = Absent::Filled(&mut fill);
         let end = decoder.element(text, at, place, &mut absent, &mut rows, &mut violations)?;
         landing.answers.push(violations);
         Ok(end)
-    })
-    .map_err(|undivided| BatchError::of("entries", undivided))?;
+    })?;
     landing.land(client, &mut rows, None);
     Ok(landing.answers)
 }

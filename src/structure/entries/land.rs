@@ -1,13 +1,12 @@
 //! New rows on their way into the table: what meets a stored entry is found out, and every row that does not land gets
 //! its answer. Which rows land does not depend on how a batch is cut: rows that need each other stay together (`needs`).
 
-use super::answer::{Answers, Outcome};
+use super::answer::Answers;
 use super::decode::Rows;
 use super::entry_table::EntryTable;
 use super::key::Key;
 use super::needs;
-use super::violation::Violation;
-use crate::field_types::problem::Code;
+use crate::answer::{Code, Outcome, Violation};
 use crate::pg::array::{self, Array};
 use crate::pg::plan::{OwnedStatement, Parameter};
 use crate::pg::subtransaction::{self, Refusal};

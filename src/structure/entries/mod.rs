@@ -2,7 +2,7 @@
 //!
 //! The way of a batch: `decode` reads its text straight into columns (`field_types` the values, by the
 //! rules of a `validator`), `insert` and `change` compare them with the table and write,
-//! through `land`, by the `statements` of an `entry_table`. `answer` and `violation` tell what became
+//! through `land`, by the `statements` of an `entry_table`. `answer` keeps what became
 //! of each element, and `api` holds the SQL functions.
 
 mod answer;
@@ -22,4 +22,3 @@ mod needs;
 mod references;
 mod statements;
 mod validator;
-pub(crate) mod violation;

@@ -1,7 +1,7 @@
 //! A structure compiled for reading entries: what each column takes, and the rules that need no table.
 
+use crate::answer::{Code, Problem};
 use crate::field_types::kind::FieldKind;
-use crate::field_types::problem::{Code, Problem};
 use crate::field_types::scalar::{self, Scratch};
 use crate::field_types::stored::{compare, item_type};
 use crate::pg::array::{self, Array, ElementType};

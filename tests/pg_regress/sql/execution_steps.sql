@@ -7,7 +7,7 @@ INSERT INTO kepler.users (id, email) VALUES ('ada', 'ada@example.com');
 INSERT INTO kepler.workflows (id, user_id, name) VALUES ('w', 'ada', 'w');
 CREATE TEMP TABLE run AS SELECT * FROM kepler.start_execution('w');
 CREATE FUNCTION pg_temp.add(steps jsonb) RETURNS TABLE (ordinal integer, number integer, outcome text, error_code text, error text)
-LANGUAGE sql AS $$ SELECT s.* FROM run AS r, kepler.add_execution_steps(r.execution_id, r.token, steps) AS s $$;
+LANGUAGE sql AS $$ SELECT s.ordinal, s.number, s.outcome, s.error_code, s.error FROM run AS r, kepler.add_execution_steps(r.execution_id, r.token, steps) AS s $$;
 CREATE TEMP VIEW log AS
 SELECT s.number, s.name, s.status, s.input, s.output, s.error, s.started_at IS NOT NULL AS started, s.ended_at IS NOT NULL AS ended
 FROM kepler.execution_steps AS s JOIN run AS r USING (execution_id) ORDER BY s.number;
@@ -42,10 +42,16 @@ SELECT * FROM pg_temp.add('[
     {"name": "twenty", "number": 20}, {"name": "twenty again", "number": 20}, {"name": "lands"}]');
 SELECT number, name FROM log WHERE number > 8;
 SELECT count(*) FROM pg_temp.add('[]');
+-- All that is wrong with one is told at once, and for programs each by itself: what is known of the element alone, and
+-- what is known beside the others and what is stored.
+SELECT s.ordinal, s.error_code, v.violation FROM run AS r, kepler.add_execution_steps(r.execution_id, r.token, '[
+    {"name": " ", "number": 0, "status": "RUNNING", "ended_at": "2024-05-01T10:00:00Z", "input": {"a": 01}, "x/y": 1},
+    {"name": "x", "number": 20}, {"number": 1, "name": "fetch mail", "status": "FAILURE"}]') AS s, jsonb_array_elements(s.violations) WITH ORDINALITY AS v (violation, place)
+ORDER BY s.ordinal, v.place;
 
 -- So are those that cannot be stored, and those that the database refuses: the others land. A failure is always told.
 CREATE FUNCTION pg_temp.add_text(steps text) RETURNS TABLE (ordinal integer, number integer, outcome text, error_code text, error text)
-LANGUAGE sql AS $$ SELECT s.* FROM run AS r, kepler.add_execution_steps(r.execution_id, r.token, steps) AS s $$;
+LANGUAGE sql AS $$ SELECT s.ordinal, s.number, s.outcome, s.error_code, s.error FROM run AS r, kepler.add_execution_steps(r.execution_id, r.token, steps) AS s $$;
 ALTER TABLE kepler.execution_steps ADD CONSTRAINT short CHECK (length(output::text) < 20);
 CREATE FUNCTION pg_temp.meddle() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

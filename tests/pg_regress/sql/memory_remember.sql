@@ -1,4 +1,4 @@
--- What is remembered gets an answer: added, duplicate, merged, superseded or rejected. Nothing is dropped without a word.
+-- What is remembered gets an answer: inserted, duplicate, merged or rejected. A memory that takes the place of another one is inserted.
 \set SHOW_CONTEXT never
 BEGIN;
 SELECT kepler.create_embedding_space('mini', dimensions => 3, model => 'test-model');

@@ -24,7 +24,7 @@ SELECT s.outcome FROM kepler.set_message_embeddings('old', (SELECT json_agg(json
 SELECT i.content, e.embedding FROM kepler_data.old_message_embeddings AS e JOIN ids AS i ON i.id = e.message_id ORDER BY 1;
 -- Page by page; blanks have no meaning.
 SELECT content FROM kepler.pending_message_embeddings('new', 2);
-SELECT content FROM kepler.pending_message_embeddings('new', 2, after => (SELECT max(message_id) FROM kepler.pending_message_embeddings('new', 2)));
+SELECT content FROM kepler.pending_message_embeddings('new', 2, after_id => (SELECT max(message_id) FROM kepler.pending_message_embeddings('new', 2)));
 SELECT count(*) FROM kepler.pending_message_embeddings('new');
 
 -- A workspace that embeds its messages goes over when those have an embedding there; one that does not is not held up.
@@ -40,6 +40,10 @@ SELECT outcome FROM kepler.set_memory_embeddings('new', (SELECT json_agg(json_bu
 SELECT outcome FROM kepler.set_message_embeddings('new', (SELECT json_agg(json_build_object('message_id', message_id, 'embedding', '[1, 2, 3]'::json)) FROM kepler.pending_message_embeddings('new', roles => '{user}'))::text);
 SELECT kepler.activate_embedding_space('new');
 SELECT outcome FROM kepler.set_message_embeddings('new', (SELECT json_agg(json_build_object('message_id', id, 'embedding', '[1, 2, 4]'::json)) FROM ids WHERE content = 'b')::text);
+-- The answer says whether an embedding is new, replaces another one, or is that which was there.
+SELECT e.embedding, s.outcome FROM unnest(ARRAY['[1, 2, 4]', '[4, 2, 1]', '[1, 2, 4]']) WITH ORDINALITY AS e (embedding, place)
+CROSS JOIN LATERAL (SELECT json_build_array(json_build_object('message_id', id, 'embedding', e.embedding::json)) AS batch FROM ids WHERE content = 'b') AS b
+CROSS JOIN LATERAL kepler.set_message_embeddings('new', b.batch) AS s ORDER BY e.place;
 SELECT kepler.activate_embedding_space('new');
 -- A message can be added with its embedding, for the space that is searched now; sent again, too.
 SELECT outcome FROM kepler.add_message('d', 'user', 'e', external_id => 'e', embedding => '[9, 1, 1]');
@@ -60,7 +64,7 @@ SELECT searches, recall, shortfalls FROM kepler.recall_check(searched => 'messag
 SELECT * FROM kepler.recall_check(searched => 'users');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 -- Which index they should have is told of these tables too.
-SELECT table_name, advice FROM kepler.index_advice() WHERE table_name::text ~ '^kepler_data.(old|new)_' ORDER BY 1;
+SELECT relation, advice FROM kepler.index_advice() WHERE relation::text ~ '^kepler_data.(old|new)_' ORDER BY 1;
 
 -- Deleted messages take their embeddings along, by whatever way they go.
 DELETE FROM kepler.messages WHERE content = 'b';
