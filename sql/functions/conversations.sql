@@ -9,6 +9,7 @@ $$;
 
 CREATE FUNCTION kepler_internal.require_conversation(conversation_id text, workspace_id text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM kepler.conversations AS c WHERE c.workspace_id = $2 AND c.id = $1) THEN
@@ -57,6 +58,7 @@ CREATE FUNCTION kepler.conversation_window(
     metadata jsonb, sent_at timestamptz
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 -- The best plan depends on how long the conversation is.
 SET plan_cache_mode = force_custom_plan
 AS $$

@@ -2,6 +2,7 @@
 
 CREATE FUNCTION kepler_internal.forget_deleted_memories() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 DECLARE
     space_table regclass;
@@ -34,6 +35,7 @@ $$;
 
 CREATE FUNCTION kepler_internal.move_embeddings() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 DECLARE
     space_table regclass;
@@ -65,6 +67,7 @@ $$;
 
 CREATE FUNCTION kepler_internal.forget_deleted_messages() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 DECLARE
     space_table regclass;
@@ -87,6 +90,7 @@ CREATE FUNCTION kepler_internal.create_embedding_table(
     name text, key_column text, of_table regclass, dimensions integer, metric text, description text
 ) RETURNS regclass
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -129,6 +133,7 @@ $$;
 CREATE FUNCTION kepler_internal.list_embedding_space(name text, dimensions integer, model text, metric text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -172,6 +177,7 @@ $$;
 -- The tables of a space, as far as they are missing. Run as the owner of Kepler's tables.
 CREATE FUNCTION kepler_internal.create_embedding_tables(space text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 DECLARE
     listed record;
@@ -219,6 +225,7 @@ CREATE FUNCTION kepler_internal.require_space(
     OUT state kepler.embedding_space_state
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     SELECT kepler_internal.embedding_table(s.table_name), kepler_internal.embedding_table(s.message_table_name), s.state
@@ -243,6 +250,7 @@ $$;
 
 CREATE FUNCTION kepler_internal.retire_embedding_space(space text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 DECLARE
     found record;
@@ -336,6 +344,7 @@ CREATE FUNCTION kepler.pending_memory_embeddings(
     memory_id text, content text, format kepler.memory_format, context_type text, content_hash text
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 DECLARE
     found record;
@@ -369,6 +378,7 @@ CREATE FUNCTION kepler.pending_message_embeddings(
     content_hash text
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 DECLARE
     found record;
@@ -394,6 +404,7 @@ $$;
 
 CREATE FUNCTION kepler_internal.activate_embedding_space(space text, workspace_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 DECLARE
     found record;

@@ -45,6 +45,7 @@ $$;
 -- is taken by a trigger that fires before.
 CREATE FUNCTION kepler_internal.queue_changed_record() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     IF TG_OP = 'UPDATE' THEN
@@ -67,6 +68,7 @@ $$;
 
 CREATE FUNCTION kepler_internal.restart_attempts() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     UPDATE kepler.enrichment_queue AS q
@@ -78,6 +80,7 @@ $$;
 
 CREATE FUNCTION kepler_internal.dequeue_deleted_records() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     DELETE FROM kepler.enrichment_queue AS q USING old_records AS o
@@ -109,6 +112,7 @@ $$;
 -- What a lease holds when direct SQL deletes it is given back: the attempt that it began does not count.
 CREATE FUNCTION kepler_internal.give_back_lease() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 -- A plan that was kept may compare each record with each id.
 SET plan_cache_mode = force_custom_plan
 AS $$
@@ -147,6 +151,7 @@ $$;
 
 CREATE FUNCTION kepler_internal.keep_queued() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     IF TG_OP = 'UPDATE' AND NEW.record_id = OLD.record_id AND EXISTS (
@@ -173,6 +178,7 @@ $$;
 
 CREATE FUNCTION kepler_internal.keep_lease_records() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     IF EXISTS (SELECT FROM kepler.leases AS l WHERE l.workspace_id = OLD.workspace_id AND l.id = OLD.lease_id) THEN
@@ -187,6 +193,7 @@ $$;
 
 CREATE FUNCTION kepler_internal.forget_truncated_records() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     DELETE FROM kepler.enrichment_queue;
@@ -199,6 +206,7 @@ $$;
 -- After the statement, which may have emptied the records too.
 CREATE FUNCTION kepler_internal.refuse_truncate() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     IF EXISTS (SELECT FROM kepler.records) THEN
@@ -217,6 +225,7 @@ CREATE FUNCTION kepler.extend_lease(
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -7,6 +7,7 @@ CREATE FUNCTION kepler_internal.lock_relations(
     relations regclass[], modes text[], lock_timeout_ms integer, max_attempts integer
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 DECLARE
     lock_timeout_before constant text := current_setting('lock_timeout');
@@ -81,6 +82,7 @@ $$;
 -- caller's statement sees.
 CREATE FUNCTION kepler_internal.rows_in_the_way(query text, lenient boolean, OUT rows bigint, OUT keys text[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     EXECUTE format('SELECT count(*) FROM (%s) AS found', query) INTO rows;

@@ -9,6 +9,7 @@ CREATE FUNCTION kepler_internal.execution_report(
     last_started_at timestamptz
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 -- One plan would have to serve one workflow and all, and workspaces of any size.
 SET plan_cache_mode = force_custom_plan
 AS $$

@@ -9,6 +9,7 @@ CREATE FUNCTION kepler.add_execution_steps(
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (ordinal integer, number integer, outcome text, error_code text, error text, violations jsonb)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -108,6 +108,7 @@ AS $$ SELECT pg_catalog.left($1, 2) = ANY ('{08,25,2D,3B,40,53,57,58,F0}') OR $1
 CREATE FUNCTION kepler_internal.abandon_overdue(wanted_workflow text, max_rows integer, workspace_id text)
 RETURNS TABLE (execution_id text, workflow_id text, user_id text, started_at timestamptz, deadline_at timestamptz)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 -- One plan would have to serve one workflow and all of them.
 SET plan_cache_mode = force_custom_plan
 AS $$
@@ -224,6 +225,7 @@ CREATE FUNCTION kepler.start_execution(
     OUT deadline_at timestamptz
 )
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -311,6 +313,7 @@ CREATE FUNCTION kepler.extend_execution(
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -343,6 +346,7 @@ CREATE FUNCTION kepler_internal.finish_execution(
     OUT ended_at timestamptz
 )
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -6,6 +6,7 @@ CREATE FUNCTION kepler_internal.index_advice(relation regclass) RETURNS TABLE (
     build_memory bigint, reason text
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -17,6 +17,7 @@ CREATE FUNCTION kepler_internal.try_memories(
     memory_ids text[], ends_at timestamptz, user_id text, workspace_id text
 ) RETURNS TABLE (memory_id text, outcome text, error_code text, error text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -150,6 +151,7 @@ $$;
 
 CREATE FUNCTION kepler_internal.expire_memories(max_rows integer, workspace_id text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 DECLARE
     expired bigint;
@@ -173,6 +175,7 @@ CREATE FUNCTION kepler_internal.memory_history(memory_id text, user_id text, wor
     superseded_by text
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_column
 DECLARE

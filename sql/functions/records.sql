@@ -20,6 +20,7 @@ $$;
 
 CREATE FUNCTION kepler_internal.reset_enrichment() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     NEW.enrichment_status := 'UNAPPLIED';
@@ -36,6 +37,7 @@ $$;
 
 CREATE FUNCTION kepler_internal.clear_enrichment() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     IF EXISTS (
@@ -50,6 +52,7 @@ $$;
 -- Records carry the type and source of their entity, and are found by them.
 CREATE FUNCTION kepler_internal.refuse_entity_rename() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     IF EXISTS (

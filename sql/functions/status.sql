@@ -4,6 +4,7 @@
 -- statistics tell.
 CREATE FUNCTION kepler_internal.table_status(relation regclass) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 DECLARE
     counted_up_to constant bigint := 64 * 1024 * 1024;
@@ -24,6 +25,7 @@ $$;
 
 CREATE FUNCTION kepler.status() RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 DECLARE
     tables jsonb;

@@ -21,6 +21,7 @@ $$;
 
 CREATE FUNCTION kepler_internal.require_user(user_id text, workspace_id text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM kepler.users AS u WHERE u.workspace_id = $2 AND u.id = $1) THEN
@@ -33,6 +34,7 @@ $$;
 
 CREATE FUNCTION kepler_internal.require_workflow(workflow_id text, workspace_id text) RETURNS kepler.workflow_status
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 DECLARE
     found_status kepler.workflow_status;
@@ -51,6 +53,7 @@ CREATE FUNCTION kepler.is_connected(
     user_id text, provider text, workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     PERFORM kepler_internal.require_tables();
@@ -98,6 +101,7 @@ CREATE FUNCTION kepler_internal.required_connections(
     reason text, used_by text[]
 )
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
     WITH named AS (
         SELECT s.path, s.depth, coalesce(btrim(CASE jsonb_typeof(s.step -> s.app_member)
@@ -150,6 +154,7 @@ CREATE FUNCTION kepler.required_connections(
     reason text, used_by text[]
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_column
 BEGIN

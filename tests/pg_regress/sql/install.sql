@@ -110,8 +110,15 @@ WHERE c.connamespace = 'kepler'::regnamespace AND c.contype = 'f' AND c.confdelt
 SELECT oid::regprocedure AS function FROM public_functions WHERE prosecdef;
 SELECT p.oid::regprocedure AS function FROM pg_proc AS p
 JOIN pg_language AS l ON l.oid = p.prolang
-WHERE p.pronamespace = 'kepler'::regnamespace AND l.lanname = 'plpgsql' AND p.prokind <> 'p'
-    AND NOT 'search_path=pg_catalog, pg_temp' = ANY (coalesce(p.proconfig, '{}'));
+WHERE p.pronamespace IN ('kepler'::regnamespace, 'kepler_internal'::regnamespace) AND l.lanname = 'plpgsql'
+    AND p.prokind <> 'p' AND NOT 'search_path=pg_catalog, pg_temp' = ANY (coalesce(p.proconfig, '{}'));
+-- Functions in SQL and PL/pgSQL that read or write tables are planned for large ones: what a session planned while the
+-- tables were small, or a tenant that the statistics do not know, must not make a call read the tenant.
+SELECT p.oid::regprocedure AS function FROM pg_proc AS p
+JOIN pg_language AS l ON l.oid = p.prolang
+WHERE p.pronamespace IN ('kepler'::regnamespace, 'kepler_internal'::regnamespace) AND l.lanname IN ('sql', 'plpgsql')
+    AND (p.prosrc ~ '\m(FROM|JOIN|INTO|UPDATE|USING)\s+kepler\.[a-z_]+\M(?!\()' OR p.prosrc ~ '\mEXECUTE\M')
+    AND NOT 'kepler.plan_for_large_tables=on' = ANY (coalesce(p.proconfig, '{}'));
 
 -- A NULL argument is an error or means something: none of them is STRICT, save the hash.
 SELECT oid::regprocedure AS function FROM public_functions
