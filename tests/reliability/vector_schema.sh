@@ -187,5 +187,5 @@ SELECT outcome, pg_catalog.count(*) > 0 FROM kepler.install() GROUP BY 1;
 SELECT kepler.create_embedding_space('more', 3, 'm');
 SQL
 said "the copy's schema" 'Third
-present|t
+unchanged|t
 kepler_data.more_embeddings'
