@@ -67,7 +67,7 @@ PEERS = [
     Way("pgvector, 100 fetched, then filtered", OVER_FETCH, "SET hnsw.ef_search = 100"),
 ]
 SEARCH = (
-    f"SELECT {{columns}} FROM kepler.search_memories($1, {WANTED}, {{scope}}, weights => bench.similarity(), touch => false)"
+    f"SELECT {{columns}} FROM kepler.search_memories($1, {WANTED}, {{scope}}, weights => bench.similarity())"
 )
 KEPLER = Way("Kepler", SEARCH, is_kepler=True)
 # Where the setting has a value of one's own, it counts.
@@ -265,7 +265,7 @@ class Bench:
         )
         update = (
             "WITH found AS MATERIALIZED (SELECT DISTINCT s.memory_id FROM bench.queries AS q, LATERAL"
-            f" kepler.search_memories(q.embedding, {WANTED}, weights => bench.similarity(), touch => false) AS s)"
+            f" kepler.search_memories(q.embedding, {WANTED}, weights => bench.similarity()) AS s)"
             " UPDATE bench.items AS i SET last_accessed_at = clock_timestamp(), hits = hits + 1"
             " FROM found WHERE i.id = found.memory_id"
         )
@@ -373,7 +373,7 @@ class Bench:
         words = "(SELECT string_agg(quote_literal(l), ' | ')::tsquery FROM unnest(tsvector_to_array(to_tsvector('english', a.question))) AS l)"
         ranked = f"SELECT i.id, row_number() OVER (ORDER BY ts_rank_cd(i.text_search, {words}) DESC) AS rank FROM bench.items AS i WHERE i.text_search @@ {words} ORDER BY rank"
         only = """'{"similarity": 1}'"""
-        search = "SELECT memory_id FROM kepler.search_memories({embedding}, 10{words}{weights}, touch => false)"
+        search = "SELECT memory_id FROM kepler.search_memories({embedding}, 10{words}{weights})"
         ways = {
             "pgvector, exact": "SELECT i.id FROM bench.items AS i ORDER BY (i.embedding <=> q.embedding) + 0 LIMIT 10",
             "ts_rank_cd, any word": f"SELECT id FROM ({ranked} LIMIT 10) AS r ORDER BY rank",

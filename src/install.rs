@@ -132,14 +132,14 @@ impl Report for InstallError {
 fn install() -> Result<
     TableIterator<
         'static,
-        (name!(version, i32), name!(name, &'static str), name!(result, &'static str)),
+        (name!(version, i32), name!(name, &'static str), name!(outcome, &'static str)),
     >,
     ErrorReport,
 > {
     let done = run_pending()?;
     Ok(TableIterator::new(MIGRATIONS.iter().map(move |step| {
-        let result = if step.version > done { "applied" } else { "present" };
-        (step.version, step.name, result)
+        let outcome = if step.version > done { "applied" } else { "unchanged" };
+        (step.version, step.name, outcome)
     })))
 }
 

@@ -111,7 +111,7 @@ def run(demo: Demo, number: int) -> None:
             "SELECT coalesce(json_agg(json_build_object('similarity', s.similarity, 'plan', s.plan,"
             " 'exhausted', s.exhausted, 'kind', m.context_type, 'module', m.metadata->>'module',"
             " 'name', m.metadata->>'name', 'text', m.content)), '[]')"
-            f" FROM kepler.search_memories('{vector}', max_rows => {rows}, filter => {conditions}, touch => false) AS s"
+            f" FROM kepler.search_memories('{vector}', max_rows => {rows}, filter => {conditions}) AS s"
             " JOIN kepler.memories AS m ON m.id = s.memory_id"
         )
         return found

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prints docs/reference.md, made from the catalog and its comments in a scratch database; the same on
 # every version of Postgres.
-# Fails where a function, table or type has no comment.
+# Fails where a name, an argument, an answer or a comment breaks the rules (tools/reference_rules.sql).
 # Usage: tools/reference.sh >docs/reference.md, or tools/reference.sh --check, which fails where
 # that file is not what would be printed   (PG=16 or 18)
 # shellcheck source=tools/lib.sh
@@ -21,66 +21,86 @@ page() {
 # Reference
 
 This page is generated: `tools/reference.sh >docs/reference.md` prints it from the comments in the
-database, and a test fails when it is out of date. What the parts are for is told in the
-[guide](guide.md). Everything that callers use is in the schema `kepler`; what lies in `kepler_internal` may
-change.
+database, and a test fails when it is out of date, or when a name, an answer or a comment breaks the rules. What the
+parts are for is told in the [guide](guide.md). Everything is in the schema `kepler`; `kepler_internal` is private and
+may change.
 
-## Functions
+`workspace_id` is always the last argument. It is the session's workspace unless you name another, which only
+the owner of the tables may do.
 MARKDOWN
-  sql -d "$database" <<'SQL'
-SET search_path = pg_catalog;
--- The forms of a function: the one that takes text comes first and is shown whole.
-CREATE TEMPORARY VIEW forms AS
-SELECT p.oid, p.proname, p.pronargs, pg_get_function_result(p.oid) AS result,
-    row_number() OVER (
-        PARTITION BY p.proname
-        ORDER BY array_position('{text,json,jsonb}', format_type(p.proargtypes[1], NULL)),
-            array_position('{text,json,jsonb}', format_type(p.proargtypes[2], NULL)), p.oid
-    ) AS form
-FROM pg_proc AS p
-WHERE p.pronamespace = 'kepler'::regnamespace AND p.proname !~ '^_' AND p.prokind IN ('f', 'p');
-
-CREATE TEMPORARY VIEW arguments AS
-SELECT f.oid, f.proname, f.form, a.position, p.proargnames[a.position] || ' '
-    || replace(format_type(p.proargtypes[a.position - 1], NULL),
-        'timestamp with time zone', 'timestamptz')
+  sql -d "$database" -f "$ROOT/tools/reference_vocabulary.sql" -f "$ROOT/tools/reference_rules.sql" -f - <<'SQL'
+CREATE TEMPORARY VIEW shown AS
+SELECT f.oid, f.name, f.form, a.place, f.arguments[a.place] || ' '
+    || replace(f.types[a.place], 'timestamp with time zone', 'timestamptz')
     || coalesce(' DEFAULT ' || regexp_replace(
-        pg_get_function_arg_default(f.oid, a.position::integer), '::[a-z ]+$', ''), '') AS text
+        pg_get_function_arg_default(f.oid, a.place::integer), '::[a-z ]+(\[\])?$', ''), '') AS text
 FROM forms AS f
-JOIN pg_proc AS p ON p.oid = f.oid
-CROSS JOIN generate_series(1, f.pronargs::integer) AS a (position);
+CROSS JOIN generate_series(1, cardinality(f.arguments)) AS a (place);
+
+CREATE TEMPORARY VIEW results AS
+SELECT f.oid, replace(CASE
+        WHEN NOT p.proretset AND cardinality(f.columns) > 0 THEN format('(%s)', (
+            SELECT string_agg(format('%s %s', f.columns[c.place],
+                format_type(p.proallargtypes[cardinality(f.arguments) + c.place], NULL)), ', ' ORDER BY c.place)
+            FROM generate_series(1, cardinality(f.columns)) AS c (place)))
+        ELSE replace(pg_get_function_result(f.oid), 'TABLE(', 'TABLE (') END,
+    'timestamp with time zone', 'timestamptz') AS text
+FROM forms AS f JOIN pg_proc AS p USING (oid);
 
 WITH signatures AS (
-    SELECT f.oid, f.proname, f.form, CASE
-        WHEN f.pronargs < 2 THEN format('%s(%s)', f.proname,
-            (SELECT a.text FROM arguments AS a WHERE a.oid = f.oid))
-        WHEN f.form = 1 THEN format(E'%s(\n    %s\n)', f.proname,
-            (SELECT string_agg(a.text, E',\n    ' ORDER BY a.position) FROM arguments AS a
-             WHERE a.oid = f.oid))
-        -- Other forms: as far as the argument that makes the difference.
-        ELSE format('%s(%s, …)', f.proname,
-            (SELECT string_agg(a.text, ', ' ORDER BY a.position) FROM arguments AS a
-             WHERE a.oid = f.oid AND a.position <= (
-                SELECT min(b.position) FROM arguments AS b
-                JOIN arguments AS c ON c.proname = b.proname AND c.position = b.position
+    SELECT f.name, string_agg(CASE
+        WHEN f.form = 1 AND cardinality(f.arguments) < 2 THEN format('%s(%s) → %s', f.name,
+            (SELECT a.text FROM shown AS a WHERE a.oid = f.oid), r.text)
+        WHEN f.form = 1 THEN format(E'%s(\n    %s\n) → %s', f.name,
+            (SELECT string_agg(a.text, E',\n    ' ORDER BY a.place) FROM shown AS a WHERE a.oid = f.oid), r.text)
+        -- Other forms: as far as the last argument that makes the difference.
+        ELSE format('%s(%s, …)', f.name,
+            (SELECT string_agg(a.text, ', ' ORDER BY a.place) FROM shown AS a
+             WHERE a.oid = f.oid AND a.place <= (
+                SELECT max(b.place) FROM shown AS b
+                JOIN shown AS c ON c.name = b.name AND c.place = b.place
                 WHERE b.oid = f.oid AND c.form = 1 AND b.text <> c.text)))
-        END || ' → ' || replace(replace(f.result, 'TABLE(', 'TABLE ('),
-            'timestamp with time zone', 'timestamptz') AS signature
-    FROM forms AS f
+        END, E'\n' ORDER BY f.form) AS signature
+    FROM forms AS f JOIN results AS r USING (oid) GROUP BY f.name
 ), comments AS (
     -- A line of a comment is a paragraph; one that begins with an argument's name, an item.
-    SELECT f.oid, string_agg(
-        regexp_replace(regexp_replace(line, '^([a-z_]+(?:, [a-z_]+)*): ', '- `\1`: '),
-            '^Errors\M', '**Errors**'), E'\n\n' ORDER BY number) AS text
-    FROM forms AS f
-    CROSS JOIN regexp_split_to_table(
-        coalesce(obj_description(f.oid, 'pg_proc'), ''), E'\n') WITH ORDINALITY AS l (line, number)
-    GROUP BY f.oid
+    SELECT l.name, string_agg(
+        regexp_replace(regexp_replace(l.line, '^([a-z_]+(?:, [a-z_]+)*): ', '- `\1`: '),
+            '^(Errors|Outcomes)\M', '**\1**'), E'\n\n' ORDER BY l.number) AS text
+    FROM lines AS l JOIN forms AS f USING (oid) WHERE f.form = 1 GROUP BY l.name
 )
-SELECT CASE WHEN s.form = 1 THEN format(E'\n### %s\n', s.proname) ELSE '' END
-    || format(E'\n```text\n%s\n```\n\n%s', s.signature, c.text)
-FROM signatures AS s JOIN comments AS c USING (oid)
-ORDER BY s.proname COLLATE "C", s.form;
+SELECT CASE WHEN n.place = 1 THEN format(E'\n## %s\n\n%s\n', p.part, p.about) ELSE '' END
+    || format(E'\n### %s\n\n```text\n%s\n```\n\n%s', n.name, s.signature, c.text)
+FROM parts AS p
+CROSS JOIN unnest(p.functions) WITH ORDINALITY AS n (name, place)
+JOIN signatures AS s USING (name)
+JOIN comments AS c USING (name)
+ORDER BY p.number, n.place;
+
+\echo
+\echo '## Outcomes'
+\echo
+\echo 'What an element of a batch, or the one thing of a call, is answered with. An answer to a batch has a row for each'
+\echo 'element, in their order: `ordinal` (from 1), the id of the thing, `outcome`, `error_code` and `error` (NULL unless'
+\echo 'rejected, or where they tell what was kept otherwise than sent), and `violations` where there can be several: objects'
+\echo 'with `path`, `code` and `message`. A `path` is a JSON Pointer, which counts from 0. `error_code` is a word for what the'
+\echo 'function itself refuses, and an SQLSTATE where the database does.'
+\echo
+\echo '| outcome | means | answered by |'
+\echo '|---|---|---|'
+WITH said AS (
+    SELECT DISTINCT l.name, w.word FROM lines AS l,
+        regexp_split_to_table(
+            regexp_replace(regexp_replace(l.line, '^Outcomes: |\.$', '', 'g'), ' *\([^()]*\)', '', 'g'), ', |; ') AS w (word)
+    WHERE l.line ~ '^Outcomes: '
+), known AS (
+    SELECT s.name, s.word FROM said AS s WHERE s.word !~ '^those of '
+    UNION
+    SELECT s.name, o.word FROM said AS s JOIN said AS o ON s.word = 'those of ' || o.name WHERE o.word !~ '^those of '
+)
+SELECT format('| `%s` | %s | %s |', o.word, o.means, string_agg(format('`%s`', k.name), ', ' ORDER BY k.name COLLATE "C"))
+FROM outcomes AS o JOIN known AS k USING (word)
+GROUP BY o.number, o.word, o.means ORDER BY o.number;
 
 \echo
 \echo '## Tables'
@@ -165,20 +185,10 @@ trap clean_up EXIT
 sql -d postgres -c "CREATE DATABASE $database TEMPLATE template0 ENCODING 'UTF8'"
 sql -d "$database" -o /dev/null -c 'SET client_min_messages = warning' \
   -c 'CREATE EXTENSION kepler CASCADE' -c 'SELECT kepler.install()'
-missing=$(sql -d "$database" <<'SQL'
-SELECT p.oid::regprocedure::text FROM pg_proc AS p
-WHERE p.pronamespace = 'kepler'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL
-UNION ALL
-SELECT c.oid::regclass::text FROM pg_class AS c
-WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')
-    AND obj_description(c.oid, 'pg_class') IS NULL
-UNION ALL
-SELECT t.oid::regtype::text FROM pg_type AS t
-WHERE t.typnamespace = 'kepler'::regnamespace AND t.typtype IN ('e', 'd')
-    AND obj_description(t.oid, 'pg_type') IS NULL;
-SQL
-)
-[[ -z $missing ]] || die "without COMMENT ON (sql/functions/comments.sql, sql/schema): $missing"
+complaints=$(sql -d "$database" -o /dev/null -c 'SELECT FROM kepler.version()' -f "$ROOT/tools/reference_vocabulary.sql" \
+  -f "$ROOT/tools/reference_rules.sql" -c '\o' -c 'SELECT c.complaint FROM complaints AS c ORDER BY 1')
+[[ -z $complaints ]] || die "these break the rules of tools/reference_rules.sql:
+$complaints"
 page >"$printed"
 
 case ${1:-} in

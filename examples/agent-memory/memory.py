@@ -71,7 +71,8 @@ class AgentMemory:
         """What fits the question best, by meaning and by words; `at`: of what was true then."""
         found = self._connection.execute(
             "SELECT memory_id, content, similarity FROM kepler.search_memories(%s::vector, max_rows => %s,"
-            " user_id => %s, query_text => %s, context_types => %s::text[], filter => %s::jsonb, as_of => %s)",
+            " user_id => %s, query_text => %s, context_types => %s::text[], filter => %s::jsonb, as_of => %s,"
+            " touch => true)",
             (
                 self._vector(question), rows, self._user_id, question, kinds,
                 None if filter is None else json.dumps(filter), at,

@@ -20,7 +20,7 @@ SELECT kepler.is_connected('ada', 'gmail') AS gmail, kepler.is_connected('ada', 
 \echo '2. "Tell the team about urgent mail": is Ada ready for what Synth has planned?'
 \set trigger '{"app": "gmail", "event": "new_email", "filter": {"label": "urgent"}}'
 \set actions '[{"app": "openai", "action": "summarise"}, {"app": "slack", "action": "post", "channel": "#team"}]'
-SELECT path, code, problem FROM kepler.validate_workflow('ada', :'trigger', :'actions');
+SELECT path, code, message FROM kepler.validate_workflow('ada', :'trigger', :'actions');
 -- Slack is authorised anew, OpenAI connected.
 UPDATE kepler.connections SET status = 'ACTIVE', last_verified_at = now() WHERE id = 'ada-slack' AND workspace_id = 'synth';
 INSERT INTO kepler.connections (id, user_id, name, reference_id, provider, kind, secret_ref, last_verified_at)

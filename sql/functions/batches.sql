@@ -1,6 +1,6 @@
 -- The forms of the functions over batches that take json and jsonb: all else is as in the form that takes text.
 -- Literals resolve to text, which is the form to prefer: it keeps every digit and every key that was sent, and what
--- json or jsonb cannot hold would fail the call before it starts.
+-- json or jsonb cannot hold would fail the call before it starts. comments.sql gives all forms one comment.
 DO $$
 DECLARE
     batch record;
@@ -8,7 +8,6 @@ DECLARE
 BEGIN
     FOR batch IN
         SELECT p.oid, p.proname AS name, b.argument, pg_catalog.pg_get_function_arguments(p.oid) AS arguments,
-            pg_catalog.pg_get_function_identity_arguments(p.oid) AS identity,
             pg_catalog.pg_get_function_result(p.oid) AS result,
             (SELECT pg_catalog.string_agg(
                 '$' || n || CASE WHEN p.proargnames[n] = b.argument THEN '::pg_catalog.text' ELSE '' END, ', ' ORDER BY n)
@@ -27,14 +26,6 @@ BEGIN
                 'CREATE FUNCTION kepler.%I(%s) RETURNS %s LANGUAGE sql VOLATILE AS %L', batch.name,
                 pg_catalog.replace(batch.arguments, batch.argument || ' text', batch.argument || ' ' || form), batch.result,
                 pg_catalog.format(' SELECT * FROM kepler.%I(%s) ', batch.name, batch.passed));
-            EXECUTE pg_catalog.format(
-                'COMMENT ON FUNCTION kepler.%I(%s) IS %L', batch.name,
-                pg_catalog.replace(batch.identity, batch.argument || ' text', batch.argument || ' ' || form),
-                pg_catalog.format('The same as %s with text, for values of type %s. Prefer text: %s.', batch.name, form,
-                    CASE form
-                        WHEN 'json' THEN 'json refuses some documents before this function can answer for them one by one'
-                        ELSE 'jsonb keeps one of two equal keys, and refuses some documents before this function can answer for them one by one'
-                    END));
         END LOOP;
     END LOOP;
 END

@@ -1,16 +1,18 @@
--- What \df+ and docs/reference.md say about each function. The forms that take text are described
--- in full, the others refer to them.
+-- What \df+ and docs/reference.md say about each function, in one format that tools/reference_rules.sql checks: what it
+-- does; a line for each argument that needs one; "Outcomes: …"; "Errors: …". The forms of a function share a comment.
 
 COMMENT ON FUNCTION kepler.install() IS
 'Creates Kepler''s tables in the schema kepler, or upgrades them to the version of the library, in one transaction. It can be repeated.
-Returns one row for each step of the schema; result is applied (by this call) or present (before it).
+Returns one row for each step of the schema.
+Outcomes: applied (by this call), unchanged (it was there).
 Errors: 55P03 while another session runs it; 55000 if the tables are newer than the library; 0A000 if the database is not in UTF8 or pgvector is older than 0.8.4.';
 
 COMMENT ON FUNCTION kepler.status() IS
 'Shows what is installed, how much data it holds and what waits: a JSON object with the versions of library, extension, schema, Postgres and pgvector, and the session''s workspace.
 tables: for each of Kepler''s tables the number of rows (of all workspaces), bytes, and whether the number is estimated (for an analysed table above 64 MB, and for a table that the caller may not read). made: entry tables and embeddings, added up.
 enrichment: oldest_ready_at, the number of leases and of expired leases. executions: the number of running and of overdue executions.
-For every level of access and for members of pg_monitor. Errors: 55000 before install().';
+For every level of access and for members of pg_monitor.
+Errors: 55000 before install().';
 COMMENT ON FUNCTION kepler_internal.table_status(regclass) IS 'Internal: rows and bytes of a table';
 
 COMMENT ON FUNCTION kepler.version() IS
@@ -32,126 +34,103 @@ record: a row of kepler.records, as in SELECT kepler.record_document(r) FROM kep
 
 COMMENT ON FUNCTION kepler.upsert_records(text, text, text, text, text, text, text, jsonb, text) IS
 'Inserts, updates, soft-deletes or leaves alone the records that a JSON array describes. Returns one row for each element, in the order of the array (ordinal begins at 1).
-records: the text of a JSON array. Without id_key, each element is an envelope {external_id, data, source_updated_at, deleted}, of which external_id and data are required. With id_key, each element is a flat document and is itself the data. id_key names the top-level field with its external id, updated_at_key the field with the source''s time.
+records: a JSON array, as text, json or jsonb. Prefer text: json and jsonb refuse some documents before this function can answer for them one by one. Without id_key, each element is an envelope {external_id, data, source_updated_at, deleted}, of which external_id and data are required. With id_key, each element is a flat document and is itself the data. id_key names the top-level field with its external id, updated_at_key the field with the source''s time.
 entity_type, source, connection_id: identify the entity, which is created if it does not exist.
 merge: replace (new data replaces the stored data), shallow (new top-level members replace stored ones), or deep (objects are merged at every level).
 options: {"invalid_characters": "strip"} removes what jsonb cannot hold (U+0000, lone surrogates) instead of rejecting the element.
-outcome: inserted, updated, refreshed, restored, deleted, unchanged, stale, superseded, or rejected with error_code and error. An invalid element is rejected, and so is an element that the database refuses (one of your constraints, indexes, triggers or policies; error_code is the SQLSTATE, or not_written). The others are written.
-Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if records cannot be divided into elements; 54000 if there are more than 4,000,000; 23503 for an unknown workspace or connection; 40001 if records kept vanishing while it ran (run it again); 42501 if row security hides the entity.';
+An element that is not valid, or that the database refuses (one of your constraints, indexes, triggers or policies; error_code is then the SQLSTATE, or not_written), is rejected by itself. The others are written.
+Outcomes: inserted, updated, refreshed, restored, deleted, unchanged, stale (older than what is stored), superseded (a later element is for the same record), rejected.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if records cannot be divided into elements; 54000 if there are more than 4,000,000; 23503 for an unknown workspace or connection; 40001 if records kept vanishing while it ran (run it again); 42501 if row security hides the entity.';
 
 COMMENT ON FUNCTION kepler.upsert_records_summary(text, text, text, text, text, text, text, jsonb, text) IS
 'Does what upsert_records does, and returns counts instead of rows: a JSON object with total, a count for every outcome (0 included), and rejected_by_code, an object of counts by error_code.
-Arguments and errors are those of upsert_records.';
+Arguments and errors are those of upsert_records.
+The arguments are those of upsert_records.
+Errors: those of upsert_records.';
 
 COMMENT ON FUNCTION kepler.upsert_record(text, text, text, text, boolean, text, text, text, jsonb, text) IS
 'Upserts one record, given by its parts, and returns one row. Call it in a select list, for many rows of a table, or in FROM. (f(…)).* calls a function once for each of its columns: write FROM f(…) instead.
-data: the text of a JSON object; may be NULL if deleted is true.
-source_updated_at: when the source last changed the record, a text, read as in a batch (without an offset it is UTC). A time older than the stored one changes nothing (stale); NULL switches this guard off.
+data: a JSON object, as text, json or jsonb; may be NULL if deleted is true.
+source_updated_at: when the source last changed the record, a text, read as in a batch (without an offset it is UTC), a timestamptz, a timestamp or a date (UTC, whatever the session''s zone is), or a number, a Unix time. A time older than the stored one changes nothing (stale); NULL switches this guard off.
 deleted: true soft-deletes the record; an unknown record is inserted as a deleted one.
 The other arguments are those of upsert_records. The outcome of an invalid record is rejected.
+Outcomes: those of upsert_records.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace or connection; 40001 if the record kept vanishing (run it again); 42501 if row security hides the entity.';
 
-COMMENT ON FUNCTION kepler.upsert_record(text, text, json, text, boolean, text, text, text, jsonb, text) IS
-'The same as upsert_record with text, for values of type json. Prefer text: what json refuses cannot be answered with rejected.';
-
-COMMENT ON FUNCTION kepler.upsert_record(text, text, jsonb, text, boolean, text, text, text, jsonb, text) IS
-'The same as upsert_record with text, for values of type jsonb. Prefer text: what jsonb refuses cannot be answered with rejected.';
-
-COMMENT ON FUNCTION kepler.upsert_record(text, text, text, anyelement, boolean, text, text, text, jsonb, text) IS
-'The same as upsert_record with a text for source_updated_at, for values of other types: timestamptz, timestamp or date (UTC, whatever the session''s zone is), or a number, a Unix time.';
-
-COMMENT ON FUNCTION kepler.upsert_record(text, text, json, anyelement, boolean, text, text, text, jsonb, text) IS
-'The same as upsert_record with text for data, for values of type json. source_updated_at may be of any type that can hold a time.';
-
-COMMENT ON FUNCTION kepler.upsert_record(text, text, jsonb, anyelement, boolean, text, text, text, jsonb, text) IS
-'The same as upsert_record with text for data, for values of type jsonb. source_updated_at may be of any type that can hold a time.';
-
 COMMENT ON FUNCTION kepler.fold(text) IS
-'Folds the case of a text: Unicode''s full case folding, in canonical composition. Two texts with equal results differ at most in case, or in how an accent is encoded.
+'Folds the case of content: Unicode''s full case folding, in canonical composition. Two texts with equal results differ at most in case, or in how an accent is encoded.
 The result is the same in every database, locale and version of Postgres, so an index over it survives dump and restore. NULL gives NULL.';
 
 COMMENT ON FUNCTION kepler.set_entity_options(text, jsonb, text, text, text) IS
 'Finds or creates an entity, sets options for upserts of its records, and returns the entity''s id.
 options: {"ignored_paths": ["/fetched_at", …]}, an array of JSON Pointers (RFC 6901) to places that an upsert ignores when it compares a record. The array replaces the earlier one; without it nothing is set.
+entity_type, source, connection_id: name the entity.
 Errors: 55000 before install(); 22004 and 22023 for arguments, unknown options and malformed pointers; 23503 for an unknown workspace or connection.';
 
 COMMENT ON FUNCTION kepler.delete_records(text[], text) IS
-'Soft-deletes records: sets deleted_at and keeps everything else.
-record_ids: values of kepler.records.id. Returns one row for each, in their order; outcome is deleted, unchanged (it was deleted already, or the id came earlier in the array) or not_found.
-What the database refuses (a constraint, an index, a trigger of yours) is rejected with error_code and error; the others are changed.
+'Soft-deletes records: sets deleted_at, keeps everything else.
+record_ids: values of kepler.records.id. Returns one row for each, in their order.
+Outcomes: deleted, unchanged (it was so already, or the id came earlier in the array), not_found, rejected (a constraint, an index or a trigger of yours refuses it).
 Errors: 55000 before install(); 22004 for a NULL argument.';
 
 COMMENT ON FUNCTION kepler.restore_records(text[], text) IS
 'Brings soft-deleted and archived records back: deleted_at becomes NULL, status ACTIVE.
-record_ids: values of kepler.records.id. Returns one row for each, in their order; outcome is restored, unchanged (there was nothing to restore, or the id came earlier in the array) or not_found.
-What the database refuses (a constraint, an index, a trigger of yours) is rejected with error_code and error; the others are changed.
+record_ids: values of kepler.records.id. Returns one row for each, in their order.
+Outcomes: restored, unchanged (it was so already, or the id came earlier in the array), not_found, rejected (a constraint, an index or a trigger of yours refuses it).
 Errors: 55000 before install(); 22004 for a NULL argument.';
 
 COMMENT ON FUNCTION kepler.archive_records(text[], text) IS
 'Sets the status of records to ARCHIVED. Upserts go on updating archived records and leave them archived.
-record_ids: values of kepler.records.id. Returns one row for each, in their order; outcome is archived, unchanged (it was archived already, or the id came earlier in the array) or not_found.
-What the database refuses (a constraint, an index, a trigger of yours) is rejected with error_code and error; the others are changed.
+record_ids: values of kepler.records.id. Returns one row for each, in their order.
+Outcomes: archived, unchanged (it was so already, or the id came earlier in the array), not_found, rejected (a constraint, an index or a trigger of yours refuses it).
 Errors: 55000 before install(); 22004 for a NULL argument.';
 
 COMMENT ON FUNCTION kepler.create_entry_table(text, text, text) IS
 'Creates a table from a structure, in one transaction: records it in kepler.entry_tables, stores the structure as version 1 in kepler.structures, and creates the table in the schema kepler_data. Returns the table.
-name: the name that users give the table: at most 128 bytes, unique in the workspace. "Inventory Record" becomes kepler_data.inventory_record_1_entries; the number is unique in the database.
-structure: the text of a structure document, {"fields": [{"name", "type", …}], "key", "unique", "indexes", "checks"}, or of a JSON Schema of an object.
+entry_table: the name that users give the table: at most 128 bytes, unique in the workspace. "Inventory Record" becomes kepler_data.inventory_record_1_entries; the number is unique in the database.
+structure: as text, json or jsonb, a structure document, {"fields": [{"name", "type", …}], "key", "unique", "indexes", "checks"}, or of a JSON Schema of an object.
 The table belongs to the owner of kepler.entry_tables. Another caller may read and write it; row security shows its rows only in the workspace of the table.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if structure is no JSON; 22023 with all problems of the structure, each with its JSON Pointer, in DETAIL; 23503 for an unknown workspace; 42P07 if the name is taken; 0A000 if Postgres cannot hold such a table; 55P03 if the lock on a referenced table could not be taken.';
 
-COMMENT ON FUNCTION kepler.create_entry_table(text, json, text) IS
-'The same as create_entry_table with text, for values of type json.';
-
-COMMENT ON FUNCTION kepler.create_entry_table(text, jsonb, text) IS
-'The same as create_entry_table with text, for values of type jsonb.';
-
 COMMENT ON FUNCTION kepler.plan_entry_table(text, text, text) IS
 'Shows the steps that alter_entry_table would take to reach a structure, or create_entry_table if the table does not exist, without taking them. Returns one row for each step, and no row if the table matches the structure.
+entry_table: what users call the table.
 structure: as for create_entry_table; a field''s renamed_from is its current name.
-class: instant (only the catalog changes), scan (every row is read), rewrite and convert (every row is written again: needs permission), or refused, in which case hazards says what to do instead. lock: the strongest lock on the table, held to the end of the transaction. est_rows: rows that are read or written. undo: how to undo the step, if possible.
+class: instant (only the catalog changes), scan (every row is read), rewrite and convert (every row is written again: needs permission), or refused, in which case hazards says what to do instead. lock: the strongest lock on the table, held to the end of the transaction. estimated_rows: rows that are read or written. undo: how to undo the step, if possible.
 Errors: those of create_entry_table, except 42P07 and 55P03.';
-
-COMMENT ON FUNCTION kepler.plan_entry_table(text, json, text) IS
-'The same as plan_entry_table with text, for values of type json.';
-
-COMMENT ON FUNCTION kepler.plan_entry_table(text, jsonb, text) IS
-'The same as plan_entry_table with text, for values of type jsonb.';
 
 COMMENT ON FUNCTION kepler.alter_entry_table(text, text, text[], jsonb, text) IS
 'Changes an entry table to match a structure, in one transaction. Returns the new version, or the current one if nothing changes. Columns and rules that users added by hand stay. A field that the structure no longer has is hidden, with its data: restore_field restores it.
+entry_table: what users call the table.
 structure: as for plan_entry_table.
 allow: an array of rewrite and convert, the classes of steps that need permission.
 options: {"version": n} fails unless n is the current version; {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for a lock.
 Errors: those of plan_entry_table; 42P01 for an unknown table; 0A000 if a step is refused; 55000 if a step needs permission; 23514 if entries block the change, with their number and keys in DETAIL; 55P03 if the lock could not be taken; 40001 if the table changed meanwhile (plan again).';
 
-COMMENT ON FUNCTION kepler.alter_entry_table(text, json, text[], jsonb, text) IS
-'The same as alter_entry_table with text, for values of type json.';
-
-COMMENT ON FUNCTION kepler.alter_entry_table(text, jsonb, text[], jsonb, text) IS
-'The same as alter_entry_table with text, for values of type jsonb.';
-
 COMMENT ON FUNCTION kepler.drop_entry_table(text, text) IS
 'Takes an entry table out of use. Its entries and versions are kept until purge_entry_table, in a table with another name, which is returned. The record name is free. Its references to other tables do not hold until restore_entry_table.
+entry_table: what users call the table.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 2BP01 if other entry tables refer to it; 55P03 if the lock was not to be had.';
 
 COMMENT ON FUNCTION kepler.restore_entry_table(text, text) IS
 'Restores the entry table of this name that was dropped last, with its entries and all its rules. Returns the table.
+entry_table: what users call the table.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 if none was dropped; 22023 if a referenced table does not exist; 42P07 if the name is taken; 23514 if its entries refer to deleted entries; 55P03 if the lock could not be taken.';
 
-COMMENT ON FUNCTION kepler.purge_entry_table(text, text[], text) IS
+COMMENT ON FUNCTION kepler.purge_entry_table(text, text) IS
 'Deletes the entry table of this name that was dropped last, with all its entries and versions, for good.
-allow: must hold purge.
-Errors: 55000 before install(), if the table is in use, or if allow does not hold purge; 22004 and 22023 for arguments; 42P01 if there is none; 55P03 if the lock was not to be had.';
+entry_table: what users call the table.
+Errors: 55000 before install(), and if the table is in use: drop_entry_table comes first; 22004 and 22023 for arguments; 42P01 if there is none; 55P03 if the lock was not to be had.';
 
 COMMENT ON FUNCTION kepler.restore_field(text, text, text) IS
 'Restores a hidden field with its data, and with its rules if the fields that they name exist. Returns the new version. Of several hidden fields with one name, it restores the one that was hidden last.
+entry_table: what users call the table. field: the name of the field.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 42703 if no such field is hidden; 42701 if a field in use has the name; 22023 if the referenced table does not exist; 23514 if entries do not meet its rules any more; 55P03 if the lock could not be taken.';
 
-COMMENT ON FUNCTION kepler.purge_field(text, text, text[], text) IS
-'Deletes a hidden field with its data, for good. Of several hidden fields with one name, it deletes the one that was hidden last.
-allow: must hold purge.
-Errors: 55000 before install(), or if allow does not hold purge; 22004 and 22023 for arguments; 42P01 for an unknown table; 42703 if no such field is hidden; 55P03 if the lock was not to be had.';
+COMMENT ON FUNCTION kepler.purge_field(text, text, text) IS
+'Deletes a hidden field with its data, for good. Of several of one name, the one hidden last.
+entry_table: what users call the table. field: the name of the field.
+Errors: 55000 before install(), and if the field is in use: a change hides it first; 22004 and 22023 for arguments; 42P01 for an unknown table; 42703 if no such field is hidden; 55P03 if the lock was not to be had.';
 
 COMMENT ON FUNCTION kepler.structure_of(regclass) IS
 'The structure document that would make a table like this one, entry table or not. Parts that a structure cannot express are left out, with a warning for each.
@@ -159,31 +138,36 @@ Errors: 55000 before install(); 22004 for a NULL argument; 42809 if the relation
 
 COMMENT ON FUNCTION kepler.entry_json_schema(text, text) IS
 'The JSON Schema (2020-12) of an entry of a table, for clients and language models. The member x-kepler holds what JSON Schema cannot express. Passed to plan_entry_table, the schema is the same structure.
+entry_table: what users call the table.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table.';
 
 COMMENT ON FUNCTION kepler.insert_entries(text, text, text, text) IS
 'Inserts entries into an entry table. Returns one row for each, in the order of the array (ordinal begins at 1).
-name: the record name of the table. entries: the text of a JSON array of objects, whose keys are fields of the table. A missing field gets its default. Nothing is rounded, truncated or guessed, and an unknown field is an error. Whole numbers and decimals may be written as strings; bytes are base64; a time without an offset is UTC. The key, created_at and updated_at may be given (a generated bigint key only with the privilege UPDATE on its sequence, which is then moved on).
+entry_table: what users call the table. entries: a JSON array of objects, as text, json or jsonb, whose keys are fields of the table. Prefer text: jsonb keeps one of two equal keys, and json and jsonb refuse some documents before this function can answer for them one by one. A missing field gets its default. Nothing is rounded, truncated or guessed, and an unknown field is an error. Whole numbers and decimals may be written as strings; bytes are base64; a time without an offset is UTC. The key, created_at and updated_at may be given (a generated bigint key only with the privilege UPDATE on its sequence, which is then moved on).
 on_error: reject (any violation fails the call, which names all of them) or skip (the valid entries are written).
-outcome: inserted or rejected, the latter with error_code, error and violations: an array of objects with path (a JSON Pointer into entries), code and message.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if entries cannot be divided into elements; 54000 if there are more than 4,000,000; 42P01 for an unknown table; 23503 for an unknown workspace; with reject the SQLSTATE of the first violation.';
+violations: of what is rejected, an array of objects with path (a JSON Pointer into entries), code and message.
+Outcomes: inserted, rejected.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if entries cannot be divided into elements; 54000 if there are more than 4,000,000; 42P01 for an unknown table; 23503 for an unknown workspace; with on_error reject the code of the first violation, as 23502 or 22P02.';
 
 COMMENT ON FUNCTION kepler.upsert_entries(text, text[], text, text, text) IS
 'Inserts, updates or leaves alone entries, and returns one row for each, as insert_entries does.
 key_fields: the fields that identify a stored entry: a unique set of the table in any order, or the table''s key alone. The case of case_insensitive fields does not count. Every element must have these fields.
 A field that an element leaves out keeps its stored value; null sets it to NULL. An entry that does not change is not written. Of several elements for one entry the last wins.
-outcome: inserted, updated, unchanged, superseded or rejected.
+The other arguments are those of insert_entries.
+Outcomes: inserted, updated, unchanged, superseded (a later element is for the same entry), rejected.
 Errors: those of insert_entries, and 42703 or 42P10 if key_fields is not a unique set; 40001 if entries kept vanishing during the call (run it again).';
 
 COMMENT ON FUNCTION kepler.update_entries(text, text, text, text) IS
 'Changes stored entries, and returns one row for each element, as insert_entries does.
 entries: each element has the table''s key, and the fields to change. An entry that does not change is not written.
-outcome: updated, unchanged, not_found, superseded (a later element is for the same entry) or rejected.
+The other arguments are those of insert_entries.
+Outcomes: updated, unchanged, not_found, superseded (a later element is for the same entry), rejected.
 Errors: those of upsert_entries.';
 
 COMMENT ON FUNCTION kepler.delete_entries(text, text[], text) IS
-'Deletes entries for good. Returns one row for each id, in their order; outcome is deleted, not_found, unchanged (the id came earlier in the array) or rejected (another row refers to the entry, or a trigger refuses).
-entry_ids: values of the table''s key, as text.
+'Deletes entries: their rows really go. Returns one row for each id, in their order.
+entry_table: what users call the table. entry_ids: values of the table''s key, as text.
+Outcomes: deleted, not_found, unchanged (the id came earlier in the array), rejected (something still refers to the entry, or a trigger objects).
 Errors: 55000 before install(); 22004 for a NULL argument; 42P01 for an unknown table; 23503 for an unknown workspace.';
 
 COMMENT ON FUNCTION kepler.is_connected(text, text, text) IS
@@ -202,7 +186,7 @@ COMMENT ON FUNCTION kepler.validate_workflow(text, jsonb, jsonb, text[], text) I
 'Checks the definition of a workflow before it is stored: one row for each problem, no row if it is valid.
 user_id: the user whose connections the workflow would use.
 trigger, actions, required_providers: as in kepler.workflows.
-path: a JSON Pointer into {trigger, actions, required_providers}. code: not_an_object, not_an_array, no_actions, too_deep, invalid_app, invalid_connection_id, or a reason of required_connections. problem: the same for people.
+path: a JSON Pointer into {trigger, actions, required_providers}. code: not_an_object, not_an_array, no_actions, too_deep, invalid_app, invalid_connection_id, or a reason of required_connections. message: the same for people.
 Errors: 55000 before install(); 22004 for a NULL argument; 23503 for an unknown user.';
 
 COMMENT ON FUNCTION kepler.start_execution(text, text, interval, jsonb, text) IS
@@ -211,21 +195,25 @@ workflow_id: a value of kepler.workflows.id. Overdue runs of this workflow becom
 idempotency_key: the caller''s name for this run. A workflow has one run for a key, whatever the state of that run; sessions that start the same key at once make one run. NULL: each call makes a run.
 timeout: how long the run may go without extend_execution before it is overdue; an hour by default, at most 366 days.
 metadata: a JSON object to keep with the run.
-outcome: started, with the token that extend_execution, add_execution_steps and finish_execution need; or duplicate, without a token: the token is given out once, and only its hash is stored.
+token: what extend_execution, add_execution_steps and finish_execution ask for. It is given out once, with started, and only its hash is stored.
+Outcomes: started, duplicate (the key has a run, whatever became of it).
 Errors: 55000 before install(), and for a workflow that is inactive or has no user; 22004 and 22023 for arguments; 23503 for an unknown workflow; 40001 if runs with the key kept vanishing (run it again).';
 
 COMMENT ON FUNCTION kepler.extend_execution(text, text, interval, text) IS
 'Extends a run: its deadline becomes now plus the timeout. Returns the new deadline, or NULL if the run is lost: it has ended, was abandoned or deleted, or the token is not the run''s.
 timeout: the timeout for this call; the run''s own by default.
+execution_id, token: as start_execution gave them.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler_internal.finish_execution(text, text, text, jsonb, text, text) IS 'Internal: kepler.finish_execution';
 COMMENT ON FUNCTION kepler.finish_execution(text, text, text, jsonb, text, text) IS
-'Ends a run, once. outcome: finished; duplicate (the same report again); stale (the run has ended in another way or was abandoned, or the token is not the run''s; the stored result stays); or not_found.
+'Ends a run, once. Returns one row: what became of the report, and the status and the end of the run as they are stored.
+execution_id, token: as start_execution gave them.
 status: SUCCESS or FAILURE.
 results: any JSON.
-error: a message or a log. Text cannot hold NUL: write it as an escape.
-A run beyond its deadline that nobody has abandoned yet can still finish. The first report after an abandonment is kept in late_finish.
+error: a message or a log. A text holds no NUL: write it as an escape.
+A run beyond its deadline that nobody has abandoned yet can still finish. What comes after the abandonment is kept in late_finish, the first time.
+Outcomes: finished, duplicate (the same report again), stale (the run has ended otherwise or was abandoned, or the token is not its own; what is stored stays), not_found.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.abandon_executions(integer, text) IS
@@ -235,79 +223,51 @@ Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.add_execution_steps(text, text, text, text) IS
 'Logs steps of a run. Returns one row for each element, in their order.
-steps: the text of a JSON array of objects {name, number, status, input, output, error, started_at, ended_at}, of which name is required. A step without a number gets the next one. status is SUCCESS (the default), RUNNING, FAILURE or SKIPPED. The number of a step that is still RUNNING changes that step.
-outcome: inserted, updated, unchanged, rejected (with error_code, an SQLSTATE if the database itself refuses the step, error and violations; the others are written), stale (the run has ended, or the token is not the run''s) or not_found.
+steps: a JSON array, as text, json or jsonb, of objects {name, number, status, input, output, error, started_at, ended_at}, of which name is required. A step without a number gets the next one. status is SUCCESS (the default), RUNNING, FAILURE or SKIPPED. The number of a step that is still RUNNING changes that step.
 error may be any JSON: a value that is not a string is stored as its JSON text. Characters that cannot be stored are stored as escapes, and the answer says so in error.
+execution_id, token: as start_execution gave them.
+Outcomes: inserted, updated, unchanged, rejected (error_code is an SQLSTATE where the database itself refuses the step), stale (the run has ended, or the token is not its own), not_found.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if steps cannot be divided into elements.';
 
 COMMENT ON FUNCTION kepler.execution_report(text, timestamptz, timestamptz, text) IS
 'Reports how workflows perform: one row for each workflow, by name, also for workflows without a run. It changes nothing.
 workflow_id: one workflow; NULL for all.
-since, until: runs that started at since or later, and before until.
+started_from, started_before: runs that started at started_from or later, and before started_before.
 runs is the sum of running, overdue (running beyond the deadline), succeeded, failed and abandoned. success_rate: the share of successes among ended runs, from 0 to 1, NULL if none has ended. p50_duration, p95_duration: of runs that succeeded or failed.
 Errors: 55000 before install(); 22004 for a NULL workspace; 23503 for an unknown workflow.';
 
 COMMENT ON FUNCTION kepler.execution_transitions() IS
 'The legal changes of kepler.executions.status, for functions and for direct SQL, and what causes them.';
 
-COMMENT ON FUNCTION kepler_internal.require_arguments(text[], text[]) IS
-'Internal: fails with 22004 for the first argument that is NULL.';
-COMMENT ON FUNCTION kepler_internal.require_user(text, text) IS
-'Internal: fails with 23503 if the user is not there.';
-COMMENT ON FUNCTION kepler_internal.require_workflow(text, text) IS
-'Internal: the status of a workflow; fails with 23503 if it is not there.';
-COMMENT ON FUNCTION kepler_internal.workflow_steps(jsonb, jsonb) IS
-'Internal: trigger and actions of a definition, with their paths.';
-COMMENT ON FUNCTION kepler_internal.required_connections(text, jsonb, jsonb, text[], text) IS
-'Internal: what required_connections and validate_workflow share.';
-COMMENT ON FUNCTION kepler_internal.guard_execution() IS
-'Trigger: refuses direct SQL that would falsify an execution.';
-COMMENT ON FUNCTION kepler_internal.guard_execution_step() IS
-'Trigger: refuses direct SQL that would falsify a step.';
-COMMENT ON FUNCTION kepler_internal.execution_token_hash(text) IS
-'Internal: what is stored of a token.';
-COMMENT ON FUNCTION kepler_internal.check_timeout(interval) IS
-'Internal: fails with 22023 for a timeout that is none.';
-COMMENT ON FUNCTION kepler_internal.abandon_overdue(text, integer, text) IS
-'Internal: what abandon_executions and start_execution share.';
-COMMENT ON FUNCTION kepler_internal.execution_steps_given(text) IS
-'Internal: what each element of add_execution_steps says, or what is wrong with it.';
-COMMENT ON FUNCTION kepler_internal.is_about_session(text) IS
-'Internal: whether an SQLSTATE is about the session or the server, and not about what is written.';
-COMMENT ON FUNCTION kepler_internal.execution_report(text, timestamptz, timestamptz, text) IS
-'Internal: execution_report, whose columns bear the names of its arguments.';
-COMMENT ON FUNCTION kepler_internal.latest_schema_version() IS
-'Internal: the newest schema version that the library knows.';
-COMMENT ON FUNCTION kepler_internal.require_tables() IS
-'Internal: fails with 55000 and a hint before install().';
-COMMENT ON FUNCTION kepler_internal.touch_changed_record() IS
-'Trigger: moves updated_at on a direct update of a record that changes anything.';
-COMMENT ON FUNCTION kepler_internal.reset_enrichment() IS
-'Trigger: sends a record whose content has changed back to enrichment.';
-COMMENT ON FUNCTION kepler_internal.touch_updated_at() IS
-'Trigger: moves updated_at on a direct update.';
-COMMENT ON FUNCTION kepler_internal.refuse_workspace_change() IS
-'Trigger: refuses to move a row to another workspace.';
-COMMENT ON FUNCTION kepler_internal.refuse_secret() IS
-'Trigger: refuses a secret_ref that is no reference, without showing it.';
-COMMENT ON FUNCTION kepler_internal.create_entry_table(text, text, text) IS
-'Internal: what the forms of create_entry_table share.';
-COMMENT ON FUNCTION kepler_internal.drop_entry_table(text, text) IS
-'Internal: drop_entry_table, with the table''s number for a result.';
-COMMENT ON FUNCTION kepler_internal.restore_entry_table(text, text) IS
-'Internal: restore_entry_table, with the table''s number for a result.';
-COMMENT ON FUNCTION kepler_internal.entry_json_schema(text, text) IS
-'Internal: json_schema as text.';
-COMMENT ON FUNCTION kepler_internal.dependents(oid) IS
-'Internal: what rests on a table or its columns.';
-COMMENT ON FUNCTION kepler_internal.foreign_table(text, text[], oid) IS
-'Internal: finds a table that does not belong to the workspace, for callers without the rights of the owner.';
-COMMENT ON FUNCTION kepler_internal.lock_relations(regclass[], text[], integer, integer) IS
-'Internal: locks relations, each in its mode, in short attempts with pauses between.';
-COMMENT ON FUNCTION kepler_internal.rows_in_the_way(text, boolean) IS
-'Internal: counts the rows of a query, and gives the keys of some.';
-COMMENT ON FUNCTION kepler_internal.table_facts(regclass) IS
-'Internal: what the catalog says of a table, as one object.';
+COMMENT ON FUNCTION kepler_internal.require_arguments(text[], text[]) IS 'Internal: fails with 22004 for the first argument that is NULL';
+COMMENT ON FUNCTION kepler_internal.require_user(text, text) IS 'Internal: fails with 23503 if the user is not there';
+COMMENT ON FUNCTION kepler_internal.require_workflow(text, text) IS 'Internal: the status of a workflow; fails with 23503 if it is not there';
+COMMENT ON FUNCTION kepler_internal.workflow_steps(jsonb, jsonb) IS 'Internal: trigger and actions of a definition, with their paths';
+COMMENT ON FUNCTION kepler_internal.required_connections(text, jsonb, jsonb, text[], text) IS 'Internal: what required_connections and validate_workflow share';
+COMMENT ON FUNCTION kepler_internal.guard_execution() IS 'Internal: a trigger: refuses direct SQL that would falsify an execution';
+COMMENT ON FUNCTION kepler_internal.guard_execution_step() IS 'Internal: a trigger: refuses direct SQL that would falsify a step';
+COMMENT ON FUNCTION kepler_internal.execution_token_hash(text) IS 'Internal: what is stored of a token';
+COMMENT ON FUNCTION kepler_internal.check_timeout(interval) IS 'Internal: fails with 22023 for a timeout that is none';
+COMMENT ON FUNCTION kepler_internal.abandon_overdue(text, integer, text) IS 'Internal: what abandon_executions and start_execution share';
+COMMENT ON FUNCTION kepler_internal.execution_steps_given(text) IS 'Internal: the elements that add_execution_steps was given, as Postgres can read them';
+COMMENT ON FUNCTION kepler_internal.is_about_session(text) IS 'Internal: whether an SQLSTATE is about the session or the server, and not about what is written';
+COMMENT ON FUNCTION kepler_internal.execution_report(text, timestamptz, timestamptz, text) IS 'Internal: execution_report, whose columns bear the names of its arguments';
+COMMENT ON FUNCTION kepler_internal.latest_schema_version() IS 'Internal: the newest schema version that the library knows';
+COMMENT ON FUNCTION kepler_internal.require_tables() IS 'Internal: fails with 55000 and a hint before install()';
+COMMENT ON FUNCTION kepler_internal.touch_changed_record() IS 'Internal: a trigger: moves updated_at on a direct update of a record that changes anything';
+COMMENT ON FUNCTION kepler_internal.reset_enrichment() IS 'Internal: a trigger: sends a record whose content has changed back to enrichment';
+COMMENT ON FUNCTION kepler_internal.touch_updated_at() IS 'Internal: a trigger: moves updated_at on a direct update';
+COMMENT ON FUNCTION kepler_internal.refuse_workspace_change() IS 'Internal: a trigger: refuses to move a row to another workspace';
+COMMENT ON FUNCTION kepler_internal.refuse_secret() IS 'Internal: a trigger: refuses a secret_ref that is no reference, without showing it';
+COMMENT ON FUNCTION kepler_internal.create_entry_table(text, text, text) IS 'Internal: what the forms of create_entry_table share';
+COMMENT ON FUNCTION kepler_internal.drop_entry_table(text, text) IS 'Internal: drop_entry_table, with the table''s number for a result';
+COMMENT ON FUNCTION kepler_internal.restore_entry_table(text, text) IS 'Internal: restore_entry_table, with the table''s number for a result';
+COMMENT ON FUNCTION kepler_internal.entry_json_schema(text, text) IS 'Internal: json_schema as text';
+COMMENT ON FUNCTION kepler_internal.dependents(oid) IS 'Internal: what rests on a table or its columns';
+COMMENT ON FUNCTION kepler_internal.foreign_table(text, text[], oid) IS 'Internal: finds a table that does not belong to the workspace, for callers without the rights of the owner';
+COMMENT ON FUNCTION kepler_internal.lock_relations(regclass[], text[], integer, integer) IS 'Internal: locks relations, each in its mode, in short attempts with pauses between';
+COMMENT ON FUNCTION kepler_internal.rows_in_the_way(text, boolean) IS 'Internal: counts the rows of a query, and gives the keys of some';
+COMMENT ON FUNCTION kepler_internal.table_facts(regclass) IS 'Internal: what the catalog says of a table, as one object';
 
 COMMENT ON FUNCTION kepler.json_update(jsonb, jsonb) IS
 'Applies update operations to a document, all or none of them, and returns the result. A NULL document gives NULL. Operations that change nothing return the document as it is.
@@ -319,7 +279,7 @@ COMMENT ON FUNCTION kepler.update_document(regclass, jsonb, text, jsonb, jsonb) 
 'Applies operations (see json_update) to the document in one row. One UPDATE computes the new document from the row version that it has locked, so no concurrent call is lost. Returns one row, with the resulting document.
 relation, column_name: the table, and its column of type jsonb. key: a JSON object of columns and values; the columns must be a primary key or a unique constraint.
 options: {"revision_column": "version"} adds 1 to that column with each change; with "expected_revision": 3 beside it, another revision is an error.
-Outcomes: updated; unchanged (the operations change nothing, and nothing was written); not_found (the row does not exist; document is NULL).
+Outcomes: updated; unchanged (the document is so already, and nothing was written); not_found (there is no such row; document is NULL).
 Errors: those of json_update; 22004 if an argument, or the document, is NULL; 22023 for key and options; 42P10 if the key is not unique; 42703 for the columns; 40001 for another revision than expected, with the revision found, and for a row that kept changing.';
 
 COMMENT ON FUNCTION kepler.upsert_document(regclass, jsonb, text, jsonb, jsonb, jsonb) IS
@@ -336,28 +296,30 @@ filter: {"topic": "x", "year": {"$gte": 2020}, "$or": [...]}, all of which must 
 Operators, as in MongoDB: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $regex (with $options; the syntax of the Rust crate regex), $elemMatch, $all, $size, $contains (as @> of jsonb) and $not beside a path; $and, $or, $nor and $not around filters. Values of different types have no order. A missing value counts as null, so $ne and $nin hold. Each element of an array counts as a value too.
 Errors: 22004 if filter is NULL; 22023 if it is not valid, with every problem.';
 
-COMMENT ON FUNCTION kepler_internal.filter_condition(text, text, integer) IS
-'Internal: a filter as a condition in SQL on a column, and the values of its parameters, all of type text.';
-COMMENT ON FUNCTION kepler_internal.json_update_changes(jsonb, jsonb) IS
-'Internal: whether json_update would give another document.';
+COMMENT ON FUNCTION kepler_internal.filter_condition(text, text, integer) IS 'Internal: a filter as a condition in SQL on a column, and the values of its parameters, all of type text';
+COMMENT ON FUNCTION kepler_internal.json_update_changes(jsonb, jsonb) IS 'Internal: whether json_update would give another document';
 
 COMMENT ON FUNCTION kepler.enrichment_transitions() IS
 'The legal changes of records.enrichment_status. Every other change, also by direct SQL, fails with 23514.';
 
 COMMENT ON FUNCTION kepler.set_enrichment_policy(text, integer, interval, interval, interval, boolean, boolean, boolean, text) IS
 'Lets workers enrich the records of a type, or changes the policy of a type. Queues the UNAPPLIED records of the type and returns their number. From then on upserts and direct SQL queue new and changed records. Settings that are not given keep their values.
+entity_type: the type of the records. max_attempts (5 at first): after so many attempts that failed or expired a record is FAILED. lease (5 minutes): how long a claim holds without a heartbeat.
 max_attempts (initially 5): the number of failed or expired attempts after which a record is FAILED. lease (5 minutes): how long a claim lasts without extend_lease.
 backoff_base (10 seconds), backoff_cap (1 hour): an attempt waits for between half and all of base * 2^(attempts - 1), at most cap.
 clear_on_change (false): changed content empties records.enrichment at once, instead of keeping the old result until the new one.
 fair (false): claims take turns between entities. notify (false): an upsert that queues something notifies the channel kepler_enrichment, once a call.
-Waits for transactions that write records of the type. Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace.';
+Waits for transactions that write records of the type.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace.';
 
 COMMENT ON FUNCTION kepler.drop_enrichment_policy(text, text) IS
 'Ends the enrichment of a type: its records leave the queue, PENDING records become UNAPPLIED, and results of workers that hold some are stale. Stored results stay. Returns false if there was no policy.
+entity_type: the type of the records.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.claim_records(text, text, integer, interval, jsonb, text) IS
 'Claims up to max_rows (at most 10,000) records of a type for a worker, the oldest first, under one lease, and sets them to PENDING. It first takes back the records of expired leases. It waits for nobody: locked records are left to other claims. It returns no rows if nothing is ready (see next_claim_at).
+entity_type: the type of the records.
 A record that the database refuses to mark (a CHECK, a trigger, a unique index) waits longer each time, and kepler.failed_enrichments says why; the call warns of it and continues with others.
 worker: a name, for people to read. lease: how long the lease lasts without extend_lease; the policy''s if NULL.
 options: {"fair": false} takes the oldest first in spite of a fair policy.
@@ -365,79 +327,90 @@ lease_id is the same in all rows, and greater than that of every earlier claim. 
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
 
 COMMENT ON FUNCTION kepler.extend_lease(bigint, interval, text) IS
-'Extends a lease to the given interval from now, or by default to the interval of the claim; never shortens it. Returns the new end, or NULL if the lease is lost and the worker can stop.
+'Extends a lease, and never shortens it. Returns the new end, or NULL if the lease is lost and the worker can stop.
+lease_id: as claim_records gave it. lease: how long it holds from now on; as long as the claim said if NULL.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.settle_records(bigint, text, text) IS
 'Settles records of a lease, and returns one row for each element, in their order. Records that are not settled stay leased; the lease is deleted with its last record.
-results: the text of a JSON array of {record_id, action, result, error, retryable, retry_in}. action is complete (the default; the members of result are merged into records.enrichment), fail (with error; the record is tried again unless retryable is false or this was the last attempt) or release (the record returns to the queue; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
-outcome: applied, retried, failed, released, duplicate (this lease has settled the record before), stale (the lease is lost, or does not hold the record: nothing changes), superseded (the content changed since the claim: the result is dropped, the record queued again), gone (deleted or archived), not_found (there is no such record) or rejected, with error_code, error and violations: the element is not valid, or the database refuses to write it (error_code is then the SQLSTATE). The record of a rejected element stays leased: fail it, or its attempt expires.
+lease_id: as claim_records gave it.
+results: a JSON array, as text, json or jsonb, of {record_id, action, result, error, retryable, retry_in}. action is complete (the default; the members of result are merged into records.enrichment), fail (with error; the record is tried again unless retryable is false or this was the last attempt) or release (the record returns to the queue; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
 The error of a failure may be any JSON: a value that is not a string is stored as its JSON text. Characters that cannot be stored are stored as escapes, and the answer says so in error.
+Outcomes: applied, retried, failed, released, duplicate (this lease has settled it before), stale (the lease is lost, or does not hold the record: nothing changes), superseded (its content changed since the claim: the result is dropped, the record queued again), gone, not_found, rejected (the element cannot be understood, or the database refuses to write it: error_code is then the SQLSTATE).
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if results cannot be divided into elements.';
 
 COMMENT ON FUNCTION kepler.complete_records(bigint, text[], jsonb[], text) IS
-'Completes records of a lease. results: NULL, or an element for each record, a JSON object or NULL, which is merged into records.enrichment. Outcomes are those of settle_records.
+'Completes records of a lease.
+lease_id: as claim_records gave it. record_ids: records that it holds. results: NULL, or an element for each record, a JSON object or NULL, which is laid over records.enrichment.
+Outcomes: those of settle_records.
 Errors: those of settle_records, and 22023 if the arrays differ in length.';
 
 COMMENT ON FUNCTION kepler.fail_records(bigint, text[], text, boolean, interval, text) IS
-'Fails records of a lease, for one reason. retryable: whether they are tried again, as long as attempts are left. retry_in: after how long; by the backoff if NULL. Outcomes and errors are those of settle_records.';
+'Fails records of a lease, for one reason.
+lease_id: as claim_records gave it. record_ids: records that it holds. error: what went wrong. retryable: whether they are tried again, as long as attempts are left. retry_in: when; by the backoff if NULL.
+Outcomes: those of settle_records.
+Errors: those of settle_records.';
 
 COMMENT ON FUNCTION kepler.release_records(bigint, text[], interval, text) IS
-'Returns records of a lease to the queue, all of them if record_ids is NULL; the attempt does not count. retry_in: after how long they are ready again; at once if NULL. Outcomes and errors are those of settle_records.';
+'Gives records of a lease back, all of them if record_ids is NULL; the attempt does not count.
+lease_id: as claim_records gave it. retry_in: when they are ready again; at once if NULL.
+Outcomes: those of settle_records.
+Errors: those of settle_records.';
 
 COMMENT ON FUNCTION kepler.requeue_records(text[], text, text, jsonb, integer, text) IS
 'Queues records anew that are FAILED or APPLIED, with all attempts before them. Either record_ids, with a row for each, or an entity_type, with a row for each that was requeued or rejected: up to max_rows are requeued that have enrichment_status, those that changed longest ago first.
 filter: only records whose data meets it, as in json_matches; with an entity_type records are read until max_rows meet it.
-outcome: requeued, unchanged (UNAPPLIED or PENDING, named before, or its data does not meet the filter), gone (deleted or archived), not_found or rejected (the database refuses to write it: error_code is the SQLSTATE).
+Outcomes: requeued, unchanged (UNAPPLIED or PENDING, named before, or its data does not meet the filter), gone, not_found, rejected (the database refuses to write it: error_code is the SQLSTATE).
 Errors: 55000 before install(); 22023 for arguments; 42704 if the type has no policy.';
 
 COMMENT ON FUNCTION kepler.next_claim_at(text, text) IS
 'When a claim is next likely to find something: the earliest time at which a queued record is ready or a lease ends. A time in the past means now. While other sessions hold all ready records, the answer is a second from now. NULL: nothing is queued or leased.
+entity_type: the type of the records.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
 
 COMMENT ON FUNCTION kepler_internal.is_direct() IS 'Internal: whether a change of a record comes from direct SQL, and not from Kepler''s own statements';
 COMMENT ON FUNCTION kepler_internal.require_name(text, text) IS 'Internal: checks an argument that names something';
 COMMENT ON FUNCTION kepler_internal.require_ids(text, text[]) IS 'Internal: checks an argument that holds ids';
-COMMENT ON FUNCTION kepler_internal.unlease_record() IS
-'Trigger: takes the lease from a record that is not PENDING';
-COMMENT ON FUNCTION kepler_internal.refuse_transition() IS 'Trigger: refuses a change of enrichment_status that is not legal';
-COMMENT ON FUNCTION kepler_internal.queue_changed_record() IS 'Trigger: keeps the queue under direct SQL';
-COMMENT ON FUNCTION kepler_internal.dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';
-COMMENT ON FUNCTION kepler_internal.forget_truncated_records() IS 'Trigger: empties the queue and ends the leases where all records are gone';
-COMMENT ON FUNCTION kepler_internal.begin_enrichment() IS 'Trigger: queues the backlog of a policy that direct SQL inserts';
-COMMENT ON FUNCTION kepler_internal.change_fairness() IS 'Trigger: lets what is queued take turns, or not, as the policy says';
-COMMENT ON FUNCTION kepler_internal.end_enrichment() IS 'Trigger: ends the leases and empties the queue of a type whose policy goes';
-COMMENT ON FUNCTION kepler_internal.give_back_lease() IS 'Trigger: gives back what a lease holds that direct SQL deletes';
-COMMENT ON FUNCTION kepler_internal.refuse_enrichment_change() IS 'Trigger: refuses a change of what keeps the queue';
-COMMENT ON FUNCTION kepler_internal.keep_queued() IS 'Trigger: refuses to take a record out of the queue that is to be enriched';
-COMMENT ON FUNCTION kepler_internal.keep_lease_records() IS 'Trigger: refuses to take its records from a lease';
-COMMENT ON FUNCTION kepler_internal.refuse_truncate() IS 'Trigger: refuses TRUNCATE of what keeps the queue';
+COMMENT ON FUNCTION kepler_internal.unlease_record() IS 'Internal: takes the lease from a record that is not PENDING any more';
+COMMENT ON FUNCTION kepler_internal.refuse_transition() IS 'Internal: a trigger: refuses a change of enrichment_status that is not legal';
+COMMENT ON FUNCTION kepler_internal.queue_changed_record() IS 'Internal: a trigger: keeps the queue under direct SQL';
+COMMENT ON FUNCTION kepler_internal.dequeue_deleted_records() IS 'Internal: a trigger: takes deleted records out of the queue';
+COMMENT ON FUNCTION kepler_internal.forget_truncated_records() IS 'Internal: a trigger: empties the queue and ends the leases where all records are gone';
+COMMENT ON FUNCTION kepler_internal.begin_enrichment() IS 'Internal: a trigger: queues the backlog of a policy that direct SQL inserts';
+COMMENT ON FUNCTION kepler_internal.change_fairness() IS 'Internal: a trigger: lets what is queued take turns, or not, as the policy says';
+COMMENT ON FUNCTION kepler_internal.end_enrichment() IS 'Internal: a trigger: ends the leases and empties the queue of a type whose policy goes';
+COMMENT ON FUNCTION kepler_internal.give_back_lease() IS 'Internal: a trigger: gives back what a lease holds that direct SQL deletes';
+COMMENT ON FUNCTION kepler_internal.refuse_enrichment_change() IS 'Internal: a trigger: refuses a change of what keeps the queue';
+COMMENT ON FUNCTION kepler_internal.keep_queued() IS 'Internal: a trigger: refuses to take a record out of the queue that is to be enriched';
+COMMENT ON FUNCTION kepler_internal.keep_lease_records() IS 'Internal: a trigger: refuses to take its records from a lease';
+COMMENT ON FUNCTION kepler_internal.refuse_truncate() IS 'Internal: a trigger: refuses TRUNCATE of what keeps the queue';
 
 COMMENT ON FUNCTION kepler.create_embedding_space(text, integer, text, text) IS
 'Creates an embedding space: the tables kepler_data.<name>_embeddings and <name>_message_embeddings for the embeddings of memories and messages by one model. Spaces exist side by side. Workspaces search the oldest space until they activate another (activate_embedding_space). Returns the table for memories.
-name: up to 44 characters a to z, 0 to 9 and _. dimensions: of each embedding, up to 16,000. model: the model that makes the embeddings. metric: cosine, inner_product or l2.
+space: its name, up to 44 characters a to z, 0 to 9 and _. dimensions: of each embedding, up to 16,000. model: the model that makes the embeddings. metric: cosine, inner_product or l2.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42710 if the space exists; 42P07 if a table with its name exists; 42501 for roles that may not create tables in kepler_data.';
 COMMENT ON FUNCTION kepler.remember(text, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text) IS
-'Stores one memory, and returns its memory_id and the outcome: inserted, duplicate or merged.
-embedding: of the content, by the model of the space; NULL leaves the embedding to pending_memory_embeddings. space: by default the space that the workspace searches.
-user_id: the user of the memory; NULL: it belongs to the workspace and no user. context_type: preference, reasoning, pattern, fact or a word of yours. metadata: a JSON object for filters. relevance_score: the importance, from 0 to 1.
-valid_from: since when the memory is true (now if NULL). expires_at: from when searches do not find it. supersedes: the memory_id of a memory of the same user whose place it takes; that memory ends, and is found with as_of.
-dedupe: true looks for the same memory of the same user and context_type. The same content is a duplicate. A near duplicate is merged: its embedding has a cosine of at least 0.97, and it has the same words in the same order, ignoring case and punctuation. A merge keeps the older content, adds the new metadata, keeps the greater relevance_score, the earlier valid_from and the later expires_at, and takes the new embedding if there was none.
+'Remembers one thing, and returns one row.
+content: a text, or a JSON object or array as jsonb, whose format is then JSON.
+embedding: of the content, by the model of the space; NULL leaves it to pending_memory_embeddings. space: by default the one that the workspace searches.
+user_id: whom it is about; NULL: the workspace''s own. context_type: preference, reasoning, pattern, fact or a word of yours. metadata: a JSON object for filters. relevance_score: how important it is, from 0 to 1.
+valid_from: true since when (now if NULL). expires_at: when it is to be forgotten. supersedes: the memory_id whose place it takes, of the same user; that one ends, and is found with as_of.
+dedupe: true looks for what is remembered already of the same user and context_type. The same content is a duplicate; one whose embedding points the same way (cosine from 0.97), with the same words in the same order but for case and punctuation, is merged. The older content stays; the metadata, the greater relevance_score, the earlier valid_from and the later expires_at of the new are kept, and the embedding where there was none.
+Outcomes: inserted, duplicate (the same was remembered already), merged (taken into one that is nearly the same).
 Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 42704 for the space; 23503 for an unknown workspace.';
-COMMENT ON FUNCTION kepler.remember(jsonb, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text) IS
-'The same as remember with text, for content that is a JSON object or array: its format is JSON.';
 COMMENT ON FUNCTION kepler.remember_many(text, boolean, text, text) IS
-'Stores the elements of a JSON array as memories, and returns a row for each, in their order: memory_id, outcome (inserted, duplicate, merged or rejected), and for a rejected element error_code (of its first fault, or the SQLSTATE if a constraint or trigger refuses it), error (all faults) and violations (the same for programs: an array of {path, code, message}). The others are written.
-memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes}. content is a string, or an object or array, which is stored as JSON; embedding is an array of numbers; times are read as in docs/times.md.
+'Remembers the elements of a JSON array, and returns a row for each, in their order. What is rejected has the code of the first thing that is wrong, or the SQLSTATE where a constraint or trigger refuses it, and an error with all of them. The others land.
+memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset.
 dedupe, space: as in remember. An element can repeat an earlier one of its batch.
-Errors, which undo the whole call: 55000 before install(); 22004 and 22023 for arguments; 22P02 if memories cannot be divided into elements; 42704 for the space; 23503 for an unknown workspace.';
+Outcomes: inserted, duplicate, merged, rejected.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if memories cannot be divided into elements; 42704 for the space; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.search_memories(vector, integer, text, text, text[], jsonb, double precision, timestamptz, jsonb, double precision, boolean, text, text) IS
 'Finds memories by meaning, words and time, best first. It returns max_rows rows if that many memories meet the conditions, whatever the conditions are; exhausted is true if there are fewer.
 embedding: of the question, by the model of the space. query_text: words, any of which counts, up to 100,000 bytes. The hits of both are combined (reciprocal rank fusion). One of the two is required.
 max_rows: from 1 to 10,000. user_id: * means everybody in the workspace, NULL memories of no user. context_types: any of these. filter: a condition on metadata, as in json_matches. min_similarity: leaves out memories that are less similar, except word hits without an embedding.
 as_of: searches the memories that were valid at this time; now if NULL. Expired and superseded memories are not found.
 weights: {"similarity": 0.7, "importance": 0.15, "recency": 0.1, "frequency": 0.05}; parts that are not named do not count, and with similarity alone the order is that of the distance. Otherwise the score orders the most similar memories: four times as many as max_rows, and at least 40. Each part is from 0 to 1; in a search for words the fused rank takes the place of similarity.
-diversity: from 0 to 1, how much results should differ from each other (maximal marginal relevance; up to 200 rows); equal results are repeated only if there are no others. diversity and min_similarity need an embedding. touch: whether the access is noted.
+diversity: from 0 to 1, how much results should differ from each other (maximal marginal relevance; up to 200 rows); equal results are repeated only if there are no others. diversity and min_similarity need an embedding. touch: whether kepler.memory_access records what was found. Without it a search writes nothing, and frequency and the last access stay as they are.
 space: by default the one that the workspace searches.
 similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_wide, exact_after_index or text.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
@@ -456,14 +429,17 @@ Errors: 55000 before install().';
 
 COMMENT ON FUNCTION kepler.touch_memories(text[], text) IS
 'Records that memories were used, as a search with touch does: the time, and one more hit. At most once a minute for each memory. Memories that another transaction is recording are skipped, and a read-only transaction records nothing. Returns the number of recorded memories.
+memory_ids: values of kepler.memories.id.
 Errors: 55000 before install(); 22004 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.forget(text[], text, text) IS
-'Deletes memories for good, with their embeddings and accesses; end_memories ends them from a time on. Returns a row for each id: deleted, unchanged (the id came earlier in the array) or not_found. If a deleted memory had superseded another, its successor takes its place in the chain.
-user_id: whose memories they must be: * means anybody''s in the workspace, NULL those of no user. A memory of another user is not_found.
+'Deletes memories for good, with their embeddings and accesses; end_memories ends them from a time on. Returns a row for each id, in their order. What a deleted memory had superseded is superseded by its successor.
+memory_ids: values of kepler.memories.id. user_id: whose memories they must be: * is anybody''s in the workspace, NULL those of no user; another''s memory is not_found.
+Outcomes: deleted, unchanged (named before), not_found, rejected (a constraint or a trigger of yours refuses it).
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.end_memories(text[], timestamptz, text, text) IS
-'Ends memories: from the given time on searches do not find them, and expire_memories deletes them. Returns a row for each id: updated, unchanged (the id came earlier in the array, or the memory ended at that time already) or not_found.
-at: the new expires_at; it may also be later than before. user_id: as for forget.
+'Ends memories: from the time on they are not found, and expire_memories deletes them. Returns a row for each id, in their order.
+memory_ids: values of kepler.memories.id. at: sets expires_at; a later time than before is taken too. user_id: as for forget.
+Outcomes: updated, unchanged (named before, or that was its time already), not_found, rejected (a constraint or a trigger of yours refuses it).
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.expire_memories(integer, text) IS
 'Deletes up to max_rows expired memories, the longest expired first, and returns their number. Memories that another transaction has locked are left to the next call.
@@ -471,22 +447,25 @@ Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.memory_history(text, text, text) IS
 'The versions of a memory: all memories of the same user in its chain of supersedes, the oldest first. No row if the memory does not exist.
 user_id: whose memory it must be: * means anybody''s in the workspace, NULL a memory of no user. For a memory of another user no row is returned.
+memory_id: of any of them.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.pending_memory_embeddings(text, integer, text, text) IS
-'Memories of the workspace without an embedding in a space, for a worker that computes embeddings: up to max_rows (at most 10,000), in the order of their ids. after: the last memory_id of the previous call, so that a worker does not read the same memories again. A memory whose content has changed is pending again.
-content_hash: SHA-256 of the content in UTF-8, in hexadecimal digits; handed back to set_memory_embeddings it makes sure that the content is still the same.
+'Memories of the workspace without an embedding in a space, for a worker that computes embeddings: up to max_rows (at most 10,000), in the order of their ids. after_id: the last memory_id of the previous call, so that a worker does not read the same memories again. A memory whose content has changed is pending again.
+content_hash: SHA-256 of the content in UTF-8, in hexadecimal digits; handed back to set_embeddings it makes sure that the content is still the same.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
 COMMENT ON FUNCTION kepler.set_memory_embeddings(text, text, text) IS
-'Sets the embeddings of memories in a space, and returns a row for each element: inserted (it had none), updated, unchanged, superseded (a later element is about the same memory, or its content has changed), not_found, or rejected, with error_code (of its first fault, or the SQLSTATE if the database refuses it), error and violations. Searches go on in the space that the workspace has activated.
+'Sets the embeddings of memories in a space, and returns a row for each element, in their order. Searches go on in the space that the workspace has activated.
 embeddings: a JSON array of {memory_id, embedding, content_hash}, as text, json or jsonb. content_hash: that of the content that was embedded, as pending_memory_embeddings has it; without it an embedding of a content that has changed meanwhile is taken for that of the new one.
+Outcomes: inserted, updated, unchanged, superseded (a later element is about the same memory, or its content has changed), not_found, rejected (error_code is of the first thing that is wrong, or the SQLSTATE where the database refuses it).
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
 COMMENT ON FUNCTION kepler.pending_message_embeddings(text, integer, bigint, text[], text) IS
-'Messages of the workspace without an embedding in a space, for a worker that computes embeddings: up to max_rows (at most 10,000), in the order of their ids, except messages without text. after: the last message_id of the previous call, so that a worker does not read the same messages again. roles: only messages of these roles, since not all are worth an embedding. A message whose content has changed is pending again.
+'Messages of the workspace without an embedding in a space, for a worker that computes embeddings: up to max_rows (at most 10,000), in the order of their ids, except messages without text. after_id: the last message_id of the previous call, so that a worker does not read the same messages again. roles: only messages of these roles, since not all are worth an embedding. A message whose content has changed is pending again.
 content_hash: SHA-256 of the content in UTF-8, in hexadecimal digits; handed back to set_message_embeddings it makes sure that the content is still the same.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
 COMMENT ON FUNCTION kepler.set_message_embeddings(text, text, text) IS
-'Sets the embeddings of messages in a space, and returns a row for each element: inserted (it had none), updated, unchanged, superseded (a later element is about the same message, or its content has changed), not_found, or rejected, with error_code, error and violations. Searches go on in the space that the workspace has activated.
+'Sets the embeddings of messages in a space, and returns a row for each element, in their order. Searches go on in the space that the workspace has activated.
 embeddings: a JSON array of {message_id, embedding, content_hash}, as text, json or jsonb; content_hash as for set_memory_embeddings.
+Outcomes: inserted, updated, unchanged, superseded (a later element is about the same message, or its content has changed), not_found, rejected (error_code is of the first thing that is wrong, or the SQLSTATE where the database refuses it).
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
 COMMENT ON FUNCTION kepler.activate_embedding_space(text, text) IS
 'Makes the workspace search another space from now on. Refused (55000) while a memory of the workspace has no embedding in the new space, or a message has an embedding only in the old one; the error says how many. Waits for transactions that write memories or embeddings of the workspace.
@@ -517,56 +496,61 @@ COMMENT ON FUNCTION kepler_internal.embedding_table(text) IS 'Internal: a table 
 COMMENT ON FUNCTION kepler_internal.create_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the caller';
 COMMENT ON FUNCTION kepler_internal.retire_embedding_space(text) IS 'Internal: see retire_embedding_space';
 COMMENT ON FUNCTION kepler_internal.activate_embedding_space(text, text) IS 'Internal: see activate_embedding_space';
-COMMENT ON FUNCTION kepler_internal.drop_message_embeddings() IS 'Trigger: the embeddings of a message go when its content changes';
-COMMENT ON FUNCTION kepler_internal.refuse_memory_rename() IS 'Trigger: refuses another id for a memory';
+COMMENT ON FUNCTION kepler_internal.drop_message_embeddings() IS 'Internal: a trigger: the embeddings of a message go when its content changes';
+COMMENT ON FUNCTION kepler_internal.refuse_memory_rename() IS 'Internal: a trigger: refuses another id for a memory';
 COMMENT ON FUNCTION kepler_internal.memory_chain(text, text) IS 'Internal: the ids of the memories that took each other''s place';
 COMMENT ON FUNCTION kepler_internal.successors(text[], text[], text[]) IS 'Internal: what took the place of deleted memories';
-COMMENT ON FUNCTION kepler_internal.note_numbered_messages() IS 'Trigger: notes the last numbers on conversations';
+COMMENT ON FUNCTION kepler_internal.note_numbered_messages() IS 'Internal: a trigger: notes the last numbers on conversations';
 COMMENT ON FUNCTION kepler_internal.require_max_rows(integer, integer) IS 'Internal: checks an argument that bounds the rows';
 COMMENT ON FUNCTION kepler_internal.require_space(text, boolean) IS 'Internal: fails unless there is such an embedding space, with its table where that is needed';
-COMMENT ON FUNCTION kepler_internal.complete_embedding() IS 'Trigger: whose memory an embedding belongs to, where it was inserted without';
-COMMENT ON FUNCTION kepler_internal.move_embeddings() IS 'Trigger: embeddings go with a memory that becomes another user''s, or of another type';
-COMMENT ON FUNCTION kepler_internal.drop_memory_embeddings() IS 'Trigger: the embeddings of a memory go when its content changes';
-COMMENT ON FUNCTION kepler_internal.lock_record_type() IS 'Trigger: takes the lock of the type of a record that direct SQL queues, or takes out of the queue';
+COMMENT ON FUNCTION kepler_internal.complete_embedding() IS 'Internal: a trigger: whose memory an embedding belongs to, where it was inserted without';
+COMMENT ON FUNCTION kepler_internal.move_embeddings() IS 'Internal: a trigger: embeddings go with a memory that becomes another user''s, or of another type';
+COMMENT ON FUNCTION kepler_internal.drop_memory_embeddings() IS 'Internal: a trigger: the embeddings of a memory go when its content changes';
+COMMENT ON FUNCTION kepler_internal.lock_record_type() IS 'Internal: a trigger: takes the lock of the type of a record that direct SQL queues, or takes out of the queue';
 COMMENT ON FUNCTION kepler_internal.list_embedding_space(text, integer, text, text) IS 'Internal: writes a space into the list';
 COMMENT ON FUNCTION kepler_internal.require_retired_space(text) IS 'Internal: fails unless there is such a space, and it is retired';
-COMMENT ON FUNCTION kepler_internal.forget_deleted_memories() IS 'Trigger: takes what belongs to deleted memories along';
-COMMENT ON FUNCTION kepler_internal.forget_deleted_messages() IS 'Trigger: takes the embeddings of deleted messages along';
+COMMENT ON FUNCTION kepler_internal.forget_deleted_memories() IS 'Internal: a trigger: takes what belongs to deleted memories along';
+COMMENT ON FUNCTION kepler_internal.forget_deleted_messages() IS 'Internal: a trigger: takes the embeddings of deleted messages along';
 COMMENT ON FUNCTION kepler_internal.create_embedding_table(text, text, regclass, integer, text, text) IS 'Internal: makes a table of a space';
 COMMENT ON FUNCTION kepler_internal.require_roles(text[]) IS 'Internal: checks an argument that holds roles of messages';
 
 COMMENT ON FUNCTION kepler.estimate_tokens(text) IS
-'Estimates the number of tokens of a text: a quarter of its bytes, rounded up. NULL gives NULL. The estimate is rough: code, numbers and rare scripts have more tokens. If the limit is hard, count with the model''s own tokenizer.';
+'Estimates the number of tokens of content: a quarter of its bytes, rounded up. NULL gives NULL. The estimate is rough: code, numbers and rare scripts have more tokens. If the limit is hard, count with the model''s own tokenizer.';
 COMMENT ON FUNCTION kepler.add_message(text, text, text, text, integer, text, jsonb, timestamptz, vector, text) IS
-'Adds a message to a conversation, as its last one. Returns one row. Other sessions that add to the same conversation wait for the end of this transaction, and get later numbers.
-role: system, user, assistant or tool. content: the text; may be empty. user_id: the user who wrote the message; if it is NULL and the role is user, the user of the conversation.
-token_count: as the model''s tokenizer counts; NULL is estimated (estimate_tokens). external_id: the caller''s name for the message; a message whose name exists already is not added again. metadata: a JSON object. sent_at: when the message was written; does not affect the order.
-embedding: of the content, by the model of the space that the workspace searches; NULL leaves the embedding to set_message_embeddings.
-number: the position of the message, from 1, without gaps except for deleted messages. outcome: inserted or duplicate (same external_id, role and content).
-Errors: 55000 before install(); 22004 and 22023 for arguments, with all faults; 22000 for an embedding of other dimensions; 42704 if there is no space for it; 23503 for an unknown conversation or user; 23505 if another message has the external_id.';
+'Adds a message to a conversation, as its last one. Returns one row. Who adds to the same conversation meanwhile waits for the end of this transaction, and comes behind.
+conversation_id: a value of kepler.conversations.id. role: system, user, assistant or tool. content: its text; may be empty. user_id: who wrote it; where it is NULL and the role is user, the user of the conversation.
+token_count: as the model''s tokenizer counts; NULL is estimated (estimate_tokens). external_id: the caller''s name for the message: a message with it that is there already is not added again. metadata: a JSON object. sent_at: when it was written; has no part in the order.
+embedding: of the content, by the model of the space that the workspace searches; NULL leaves it to set_message_embeddings, which takes those of a batch too.
+number: its place, from 1, without gaps but for what is deleted.
+Outcomes: inserted, duplicate (there is one with the same external_id, role and content).
+Errors: 55000 before install(); 22004 and 22023 for arguments, with all that is wrong; 22000 for an embedding of other dimensions; 42704 where there is no space for it; 23503 for an unknown conversation or user; 23505 if another message has the external_id.';
 COMMENT ON FUNCTION kepler.add_messages(text, text, text) IS
 'Adds messages to a conversation, in their order. Returns one row for each element.
 messages: a JSON array of objects {role, content, user_id, token_count, external_id, metadata, sent_at, embedding}, of which role and content are required, as text, json or jsonb; see add_message.
-outcome: inserted, duplicate (same external_id, role and content) or rejected (with error_code, of the first fault, or the SQLSTATE if a constraint or trigger refuses the message; error, with all faults; and violations, the same for programs; the others are written).
 message_id, number: of the new message, or of the message that has the external_id.
+conversation_id: a value of kepler.conversations.id.
+Outcomes: inserted, duplicate (there is one with the same external_id, role and content), rejected (error_code is of the first thing that is wrong, or the SQLSTATE where a constraint or trigger refuses it; error tells all).
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation.';
 COMMENT ON FUNCTION kepler.conversation_window(text, integer, integer, integer, integer, boolean, text) IS
 'The messages of a conversation that fit into a window, without gaps, in their order: the newest, back from before; with after alone the next ones.
 before, after: only messages with a lower number, with a higher number. max_tokens, max_rows: the limits of the window; NULL is no limit. keep_system: whether the window always includes the system messages (with a lower number than before), wherever they are; they are counted first.
 A tool call and its results (a message, and the messages with role tool that follow it) are in a window together or not at all. tokens: token_count, or its estimate.
+conversation_id: a value of kepler.conversations.id.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation; 54000 if the system messages, or the first messages of the window, do not fit.';
 COMMENT ON FUNCTION kepler_internal.require_conversation(text, text) IS 'Internal: fails unless there is such a conversation';
 COMMENT ON FUNCTION kepler_internal.check_window(text, integer, integer) IS 'Internal: fails if an argument of conversation_window is too low';
-COMMENT ON FUNCTION kepler_internal.number_message() IS 'Trigger: gives a message that direct SQL adds the next number';
-COMMENT ON FUNCTION kepler_internal.refuse_message_move() IS 'Trigger: refuses another place for a message';
-COMMENT ON FUNCTION kepler_internal.restart_attempts() IS
-    'Trigger: what waits for its next attempt begins anew when direct SQL changes its content';
-COMMENT ON FUNCTION kepler_internal.clear_enrichment() IS
-    'Trigger: empties records.enrichment when direct SQL changes the content, where the policy says so';
-COMMENT ON FUNCTION kepler_internal.refuse_entity_rename() IS 'Trigger: refuses another type or source for an entity that has records';
+COMMENT ON FUNCTION kepler_internal.number_message() IS 'Internal: a trigger: gives a message that direct SQL adds the next number';
+COMMENT ON FUNCTION kepler_internal.refuse_message_move() IS 'Internal: a trigger: refuses another place for a message';
+COMMENT ON FUNCTION kepler_internal.restart_attempts() IS 'Internal: a trigger: what waits for its next attempt begins anew when direct SQL changes its content';
+COMMENT ON FUNCTION kepler_internal.clear_enrichment() IS 'Internal: a trigger: empties records.enrichment when direct SQL changes the content, where the policy says so';
+COMMENT ON FUNCTION kepler_internal.refuse_entity_rename() IS 'Internal: a trigger: refuses another type or source for an entity that has records';
 COMMENT ON FUNCTION kepler_internal.abandon_executions(integer, text) IS 'Internal: see abandon_executions';
 COMMENT ON FUNCTION kepler_internal.expire_memories(integer, text) IS 'Internal: see expire_memories';
 
+COMMENT ON FUNCTION kepler_internal.index_advice(regclass) IS 'Internal: index_advice, whose columns bear the name of its argument';
+COMMENT ON FUNCTION kepler_internal.try_memories(text[], timestamptz, text, text) IS 'Internal: deletes or ends those memories that the database lets go, and tells of the others why not';
+COMMENT ON FUNCTION kepler_internal.change_memories(text[], timestamptz, text, text) IS 'Internal: what forget and end_memories share';
+COMMENT ON FUNCTION kepler_internal.memory_history(text, text, text) IS 'Internal: memory_history, whose columns bear the name of its argument';
 COMMENT ON FUNCTION kepler.grant_access(regrole, text) IS
 'Gives a role a level of access, in place of its previous level: all rights that the functions of the level need, on Kepler''s tables, on entry tables and embedding spaces, also on those that are created later. PUBLIC has none.
 level: reader (reads and searches), writer (also changes records, entries, memories, conversations, workflows), worker (reads; enriches records, runs workflows, sets embeddings), admin (all of that; declares entry tables, embedding spaces, policies, workspaces). No level may create triggers, foreign keys or types.
@@ -576,8 +560,26 @@ COMMENT ON FUNCTION kepler.revoke_access(regrole) IS
 'Revokes the level of access of a role, and everything else that it was granted on Kepler''s schemas, tables and functions. Returns whether the role had a level.
 Only for the owner of Kepler''s tables and superusers.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for an unknown role; 42501 for other callers.';
-COMMENT ON FUNCTION kepler_internal.require_workspace(text) IS
-'Internal: checks the argument workspace_id, which for those without the rights of the owner must be the session''s';
+COMMENT ON FUNCTION kepler_internal.require_workspace(text) IS 'Internal: checks the argument workspace_id, which for those without the rights of the owner must be the session''s';
+
+-- The forms of a function (text, json, jsonb) have one comment, that of the first.
+DO $$
+DECLARE
+    form record;
+BEGIN
+    FOR form IN
+        SELECT p.oid::pg_catalog.regprocedure AS signature, pg_catalog.max(d.description) OVER (PARTITION BY p.proname) AS comment,
+            d.description IS NULL AS lacks_one
+        FROM pg_catalog.pg_proc AS p
+        LEFT JOIN pg_catalog.pg_description AS d
+            ON d.objoid OPERATOR(pg_catalog.=) p.oid AND d.classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+        WHERE p.pronamespace OPERATOR(pg_catalog.=) 'kepler'::pg_catalog.regnamespace
+    LOOP
+        CONTINUE WHEN NOT form.lacks_one OR form.comment IS NULL;
+        EXECUTE pg_catalog.format('COMMENT ON FUNCTION %s IS %L', form.signature, form.comment);
+    END LOOP;
+END
+$$;
 
 -- The last statement of all: nothing is for everybody. Rights come with a level of access.
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal FROM PUBLIC;

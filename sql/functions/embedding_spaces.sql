@@ -137,7 +137,7 @@ DECLARE
     taken text;
 BEGIN
     PERFORM kepler_internal.require_tables();
-    PERFORM kepler_internal.require_name('name', name);
+    PERFORM kepler_internal.require_name('space', name);
     PERFORM kepler_internal.require_name('model', model);
     IF name !~ '^[a-z][a-z0-9_]{0,43}$' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
@@ -330,7 +330,7 @@ $$;
 CREATE FUNCTION kepler.pending_memory_embeddings(
     space text,
     max_rows integer DEFAULT 100,
-    after text DEFAULT NULL,
+    after_id text DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (
     memory_id text, content text, format kepler.memory_format, context_type text, content_hash text
@@ -354,14 +354,14 @@ BEGIN
              AND (m.expires_at IS NULL OR m.expires_at > now())
              AND NOT EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = $1 AND e.memory_id = m.id)
          ORDER BY m.id LIMIT $3', found.relation)
-    USING $4, after, max_rows;
+    USING $4, after_id, max_rows;
 END
 $$;
 
 CREATE FUNCTION kepler.pending_message_embeddings(
     space text,
     max_rows integer DEFAULT 100,
-    after bigint DEFAULT NULL,
+    after_id bigint DEFAULT NULL,
     roles text[] DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (
@@ -388,7 +388,7 @@ BEGIN
              AND ($4 IS NULL OR m.role = ANY ($4::kepler.message_role[])) AND m.content ~ ''[^[:space:]]''
              AND NOT EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = $1 AND e.message_id = m.id)
          ORDER BY m.id LIMIT $3', found.message_relation)
-    USING $5, after, max_rows, roles;
+    USING $5, after_id, max_rows, roles;
 END
 $$;
 

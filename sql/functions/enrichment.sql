@@ -213,7 +213,7 @@ $$;
 
 CREATE FUNCTION kepler.extend_lease(
     lease_id bigint,
-    extend interval DEFAULT NULL,
+    lease interval DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -221,6 +221,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     extended timestamptz;
+    given_lease ALIAS FOR $2;
     given_workspace ALIAS FOR $3;
 BEGIN
     PERFORM kepler_internal.require_tables();
@@ -230,12 +231,12 @@ BEGIN
                 CASE WHEN lease_id IS NULL THEN 'lease_id' ELSE 'workspace_id' END);
     END IF;
     PERFORM kepler_internal.require_workspace(given_workspace);
-    IF NOT (extend BETWEEN '0' AND '365 days') THEN
+    IF NOT (given_lease BETWEEN '0' AND '365 days') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'argument "extend" must be between 0 and 365 days';
+            MESSAGE = 'argument "lease" must be between 0 and 365 days';
     END IF;
     UPDATE kepler.leases AS l
-    SET lease_until = greatest(l.lease_until, clock_timestamp() + coalesce(extend, l.length))
+    SET lease_until = greatest(l.lease_until, clock_timestamp() + coalesce(given_lease, l.length))
     WHERE l.workspace_id = given_workspace AND l.id = $1 AND l.lease_until > clock_timestamp()
     RETURNING l.lease_until INTO extended;
     RETURN extended;

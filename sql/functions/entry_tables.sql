@@ -99,70 +99,70 @@ END
 $$;
 
 CREATE FUNCTION kepler.create_entry_table(
-    name text, structure text, workspace_id text DEFAULT kepler.current_workspace_id()
+    entry_table text, structure text, workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS regclass
 LANGUAGE sql VOLATILE
 AS $$ SELECT kepler_internal.create_entry_table($1, $2, $3)::pg_catalog.regclass $$;
 
 CREATE FUNCTION kepler.create_entry_table(
-    name text, structure json, workspace_id text DEFAULT kepler.current_workspace_id()
+    entry_table text, structure json, workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS regclass
 LANGUAGE sql VOLATILE
 AS $$ SELECT kepler_internal.create_entry_table($1, $2::pg_catalog.text, $3)::pg_catalog.regclass $$;
 
 CREATE FUNCTION kepler.create_entry_table(
-    name text, structure jsonb, workspace_id text DEFAULT kepler.current_workspace_id()
+    entry_table text, structure jsonb, workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS regclass
 LANGUAGE sql VOLATILE
 AS $$ SELECT kepler_internal.create_entry_table($1, $2::pg_catalog.text, $3)::pg_catalog.regclass $$;
 
 CREATE FUNCTION kepler.plan_entry_table(
-    name text, structure json, workspace_id text DEFAULT kepler.current_workspace_id()
+    entry_table text, structure json, workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (
-    step integer, operation text, object text, sql text, class text, hazards text[], lock text,
-    est_rows bigint, undo text
+    step integer, operation text, object text, statement text, class text, hazards text[], lock text,
+    estimated_rows bigint, undo text
 )
 LANGUAGE sql STABLE
 AS $$ SELECT * FROM kepler.plan_entry_table($1, $2::pg_catalog.text, $3) $$;
 
 CREATE FUNCTION kepler.plan_entry_table(
-    name text, structure jsonb, workspace_id text DEFAULT kepler.current_workspace_id()
+    entry_table text, structure jsonb, workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (
-    step integer, operation text, object text, sql text, class text, hazards text[], lock text,
-    est_rows bigint, undo text
+    step integer, operation text, object text, statement text, class text, hazards text[], lock text,
+    estimated_rows bigint, undo text
 )
 LANGUAGE sql STABLE
 AS $$ SELECT * FROM kepler.plan_entry_table($1, $2::pg_catalog.text, $3) $$;
 
 CREATE FUNCTION kepler.alter_entry_table(
-    name text, structure json, allow text[] DEFAULT '{}', options jsonb DEFAULT NULL,
+    entry_table text, structure json, allow text[] DEFAULT '{}', options jsonb DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS integer
 LANGUAGE sql VOLATILE
 AS $$ SELECT kepler.alter_entry_table($1, $2::pg_catalog.text, $3, $4, $5) $$;
 
 CREATE FUNCTION kepler.alter_entry_table(
-    name text, structure jsonb, allow text[] DEFAULT '{}', options jsonb DEFAULT NULL,
+    entry_table text, structure jsonb, allow text[] DEFAULT '{}', options jsonb DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS integer
 LANGUAGE sql VOLATILE
 AS $$ SELECT kepler.alter_entry_table($1, $2::pg_catalog.text, $3, $4, $5) $$;
 
 CREATE FUNCTION kepler.drop_entry_table(
-    name text, workspace_id text DEFAULT kepler.current_workspace_id()
+    entry_table text, workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS regclass
 LANGUAGE sql VOLATILE
 AS $$ SELECT kepler_internal.drop_entry_table($1, $2)::pg_catalog.regclass $$;
 
 CREATE FUNCTION kepler.restore_entry_table(
-    name text, workspace_id text DEFAULT kepler.current_workspace_id()
+    entry_table text, workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS regclass
 LANGUAGE sql VOLATILE
 AS $$ SELECT kepler_internal.restore_entry_table($1, $2)::pg_catalog.regclass $$;
 
 -- Of type json: jsonb would put the fields into another order.
 CREATE FUNCTION kepler.entry_json_schema(
-    name text, workspace_id text DEFAULT kepler.current_workspace_id()
+    entry_table text, workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS json
 LANGUAGE sql STABLE
 AS $$ SELECT kepler_internal.entry_json_schema($1, $2)::pg_catalog.json $$;

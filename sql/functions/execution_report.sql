@@ -2,7 +2,7 @@
 -- right to read: what is overdue is counted as such, and becomes ABANDONED elsewhere.
 
 CREATE FUNCTION kepler_internal.execution_report(
-    workflow_id text, since timestamptz, until timestamptz, workspace_id text
+    workflow_id text, started_from timestamptz, started_before timestamptz, workspace_id text
 ) RETURNS TABLE (
     found_id text, name text, runs bigint, running bigint, overdue bigint, succeeded bigint,
     failed bigint, abandoned bigint, success_rate numeric, p50_duration interval, p95_duration interval,
@@ -16,7 +16,7 @@ AS $$
 DECLARE
     wanted_workflow ALIAS FOR $1;
     wanted_workspace ALIAS FOR $4;
-    -- Half-open: runs that started at since, or later, and before until.
+    -- Half-open: runs that started at started_from, or later, and before started_before.
     lower_bound constant timestamptz := coalesce($2, '-infinity');
     upper_bound constant timestamptz := coalesce($3, 'infinity');
     seen_at constant timestamptz := clock_timestamp();
@@ -58,8 +58,8 @@ $$;
 
 CREATE FUNCTION kepler.execution_report(
     workflow_id text DEFAULT NULL,
-    since timestamptz DEFAULT NULL,
-    until timestamptz DEFAULT NULL,
+    started_from timestamptz DEFAULT NULL,
+    started_before timestamptz DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (
     workflow_id text, name text, runs bigint, running bigint, overdue bigint, succeeded bigint,

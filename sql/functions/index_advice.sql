@@ -1,6 +1,7 @@
 -- Which indexes on vectors to build, and when one has been outgrown.
 
-CREATE FUNCTION kepler.index_advice(relation regclass DEFAULT NULL) RETURNS TABLE (
+-- PL/pgSQL does not tell an argument from a column of the answer that has its name.
+CREATE FUNCTION kepler_internal.index_advice(relation regclass) RETURNS TABLE (
     table_name regclass, column_name text, row_count bigint, advice text, statement text,
     build_memory bigint, reason text
 )
@@ -156,3 +157,10 @@ BEGIN
     END LOOP;
 END
 $$;
+
+CREATE FUNCTION kepler.index_advice(relation regclass DEFAULT NULL) RETURNS TABLE (
+    relation regclass, column_name text, row_count bigint, advice text, statement text,
+    build_memory bigint, reason text
+)
+LANGUAGE sql STABLE
+AS $$ SELECT * FROM kepler_internal.index_advice($1) $$;

@@ -11,17 +11,95 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler.forget(
-    memory_ids text[],
-    user_id text DEFAULT '*',
-    workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, memory_id text, outcome text)
+-- Deletes memories, or ends them where ends_at is given. All at once if nobody objects; else what is refused is
+-- found by halves, and the others change. Tells of those that are there.
+CREATE FUNCTION kepler_internal.try_memories(
+    memory_ids text[], ends_at timestamptz, user_id text, workspace_id text
+) RETURNS TABLE (memory_id text, outcome text, error_code text, error text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    given_user ALIAS FOR $2;
-    given_workspace ALIAS FOR $3;
+    given_user ALIAS FOR $3;
+    given_workspace ALIAS FOR $4;
+    ids text[];
+    outcomes text[];
+    problem_code text;
+    problem text;
+    half integer;
+BEGIN
+    BEGIN
+        IF ends_at IS NULL THEN
+            WITH locked AS MATERIALIZED (
+                SELECT m.id FROM kepler.memories AS m
+                WHERE m.workspace_id = given_workspace AND m.id = ANY (memory_ids)
+                    AND (given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user)
+                ORDER BY m.id FOR UPDATE
+            ), deleted AS (
+                DELETE FROM kepler.memories AS m USING locked AS l
+                WHERE m.workspace_id = given_workspace AND m.id = l.id
+                RETURNING m.id
+            )
+            SELECT array_agg(l.id), array_agg(CASE WHEN d.id IS NULL THEN 'rejected' ELSE 'deleted' END)
+            INTO ids, outcomes
+            FROM locked AS l LEFT JOIN deleted AS d ON d.id = l.id;
+        ELSE
+            WITH locked AS MATERIALIZED (
+                SELECT m.id, m.expires_at IS NOT DISTINCT FROM ends_at AS ended FROM kepler.memories AS m
+                WHERE m.workspace_id = given_workspace AND m.id = ANY (memory_ids)
+                    AND (given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user)
+                ORDER BY m.id FOR NO KEY UPDATE
+            ), changed AS (
+                UPDATE kepler.memories AS m SET expires_at = ends_at
+                FROM locked AS l
+                WHERE m.workspace_id = given_workspace AND m.id = l.id AND NOT l.ended
+                RETURNING m.id
+            )
+            SELECT array_agg(l.id), array_agg(CASE
+                WHEN l.ended THEN 'unchanged' WHEN c.id IS NULL THEN 'rejected' ELSE 'updated' END)
+            INTO ids, outcomes
+            FROM locked AS l LEFT JOIN changed AS c ON c.id = l.id;
+        END IF;
+        RETURN QUERY
+        SELECT u.id, u.said, CASE u.said WHEN 'rejected' THEN 'not_written' END,
+            CASE u.said WHEN 'rejected' THEN 'a trigger kept it from being written' END
+        FROM unnest(ids, outcomes) AS u (id, said);
+        RETURN;
+    EXCEPTION WHEN OTHERS THEN
+        -- Whoever may change no memory at all is told so.
+        IF kepler_internal.is_about_session(SQLSTATE) OR NOT CASE WHEN ends_at IS NULL
+            THEN has_table_privilege('kepler.memories', 'DELETE')
+            ELSE has_column_privilege('kepler.memories', 'expires_at', 'UPDATE') END
+        THEN
+            RAISE;
+        END IF;
+        problem_code := SQLSTATE;
+        problem := SQLERRM;
+    END;
+    -- Halves of the order in which rows are locked.
+    SELECT array_agg(m.id ORDER BY m.id) INTO ids FROM kepler.memories AS m
+    WHERE m.workspace_id = given_workspace AND m.id = ANY (memory_ids)
+        AND (given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user);
+    half := cardinality(ids) / 2;
+    IF half > 0 THEN
+        RETURN QUERY SELECT t.* FROM kepler_internal.try_memories(ids[:half], ends_at, given_user, given_workspace) AS t;
+        RETURN QUERY SELECT t.* FROM kepler_internal.try_memories(ids[half + 1:], ends_at, given_user, given_workspace) AS t;
+    ELSIF half = 0 THEN
+        RETURN QUERY SELECT ids[1], 'rejected', problem_code, problem;
+    END IF;
+END
+$$;
+
+-- Answers for each id; an id given twice is changed once.
+CREATE FUNCTION kepler_internal.change_memories(
+    memory_ids text[], ends_at timestamptz, user_id text, workspace_id text
+) RETURNS TABLE (ordinal integer, memory_id text, outcome text, error_code text, error text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    given_user ALIAS FOR $3;
+    given_workspace ALIAS FOR $4;
 BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_ids('memory_ids', memory_ids);
@@ -31,69 +109,42 @@ BEGIN
         SELECT u.id, u.ordinality,
             row_number() OVER (PARTITION BY u.id ORDER BY u.ordinality) = 1 AS first
         FROM unnest(memory_ids) WITH ORDINALITY AS u (id, ordinality)
-    ), locked AS MATERIALIZED (
-        SELECT m.id FROM kepler.memories AS m
-        WHERE m.workspace_id = given_workspace AND m.id = ANY (memory_ids)
-            AND (given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user)
-        ORDER BY m.id FOR UPDATE
-    ), deleted AS (
-        DELETE FROM kepler.memories AS m USING locked AS l
-        WHERE m.workspace_id = given_workspace AND m.id = l.id
-        RETURNING m.id
+    ), tried AS MATERIALIZED (
+        SELECT t.memory_id, t.outcome, t.error_code, t.error
+        FROM kepler_internal.try_memories(memory_ids, ends_at, given_user, given_workspace) AS t
     )
     SELECT g.ordinality::integer, g.id,
-        CASE WHEN g.first AND d.id IS NOT NULL THEN 'deleted'
-             WHEN l.id IS NOT NULL THEN 'unchanged'
-             ELSE 'not_found' END
-    FROM given AS g
-    LEFT JOIN locked AS l ON l.id = g.id
-    LEFT JOIN deleted AS d ON d.id = g.id
+        CASE WHEN t.outcome IN ('deleted', 'updated') AND NOT g.first THEN 'unchanged'
+             ELSE coalesce(t.outcome, 'not_found') END,
+        t.error_code, t.error
+    FROM given AS g LEFT JOIN tried AS t ON t.memory_id = g.id
     ORDER BY g.ordinality;
 END
 $$;
+
+CREATE FUNCTION kepler.forget(
+    memory_ids text[],
+    user_id text DEFAULT '*',
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (ordinal integer, memory_id text, outcome text, error_code text, error text)
+LANGUAGE sql VOLATILE
+AS $$ SELECT * FROM kepler_internal.change_memories($1, NULL, $2, $3) $$;
 
 CREATE FUNCTION kepler.end_memories(
     memory_ids text[],
     at timestamptz,
     user_id text DEFAULT '*',
     workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (ordinal integer, memory_id text, outcome text)
+) RETURNS TABLE (ordinal integer, memory_id text, outcome text, error_code text, error text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
 DECLARE
-    given_at ALIAS FOR $2;
     given_user ALIAS FOR $3;
     given_workspace ALIAS FOR $4;
 BEGIN
     PERFORM kepler_internal.require_tables();
-    PERFORM kepler_internal.require_ids('memory_ids', memory_ids);
-    PERFORM kepler_internal.require_arguments(ARRAY['at'], ARRAY[given_at::text]);
-    PERFORM kepler_internal.require_name('workspace_id', given_workspace);
-    RETURN QUERY
-    WITH given AS MATERIALIZED (
-        SELECT u.id, u.ordinality,
-            row_number() OVER (PARTITION BY u.id ORDER BY u.ordinality) = 1 AS first
-        FROM unnest(memory_ids) WITH ORDINALITY AS u (id, ordinality)
-    ), locked AS MATERIALIZED (
-        SELECT m.id, m.expires_at FROM kepler.memories AS m
-        WHERE m.workspace_id = given_workspace AND m.id = ANY (memory_ids)
-            AND (given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user)
-        ORDER BY m.id FOR NO KEY UPDATE
-    ), ended AS (
-        UPDATE kepler.memories AS m SET expires_at = given_at
-        FROM locked AS l
-        WHERE m.workspace_id = given_workspace AND m.id = l.id AND l.expires_at IS DISTINCT FROM given_at
-        RETURNING m.id
-    )
-    SELECT g.ordinality::integer, g.id,
-        CASE WHEN g.first AND e.id IS NOT NULL THEN 'updated'
-             WHEN l.id IS NOT NULL THEN 'unchanged'
-             ELSE 'not_found' END
-    FROM given AS g
-    LEFT JOIN locked AS l ON l.id = g.id
-    LEFT JOIN ended AS e ON e.id = g.id
-    ORDER BY g.ordinality;
+    PERFORM kepler_internal.require_arguments(ARRAY['at'], ARRAY[$2::text]);
+    RETURN QUERY SELECT c.* FROM kepler_internal.change_memories($1, $2, given_user, given_workspace) AS c;
 END
 $$;
 
@@ -116,12 +167,9 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler.memory_history(
-    memory_id text,
-    user_id text DEFAULT '*',
-    workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (
-    version integer, id text, content text, valid_from timestamptz, valid_to timestamptz,
+-- PL/pgSQL does not tell an argument from a column of the answer that has its name.
+CREATE FUNCTION kepler_internal.memory_history(memory_id text, user_id text, workspace_id text) RETURNS TABLE (
+    version integer, found_id text, content text, valid_from timestamptz, valid_to timestamptz,
     superseded_by text
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -144,3 +192,14 @@ BEGIN
     ORDER BY 1;
 END
 $$;
+
+CREATE FUNCTION kepler.memory_history(
+    memory_id text,
+    user_id text DEFAULT '*',
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (
+    version integer, memory_id text, content text, valid_from timestamptz, valid_to timestamptz,
+    superseded_by text
+)
+LANGUAGE sql STABLE
+AS $$ SELECT * FROM kepler_internal.memory_history($1, $2, $3) $$;

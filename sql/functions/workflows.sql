@@ -170,7 +170,7 @@ CREATE FUNCTION kepler.validate_workflow(
     actions jsonb,
     required_providers text[] DEFAULT '{}',
     workspace_id text DEFAULT kepler.current_workspace_id()
-) RETURNS TABLE (path text, code text, problem text)
+) RETURNS TABLE (path text, code text, message text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column

@@ -7,4 +7,5 @@ CREATE TABLE kepler.schema_versions (
 );
 
 COMMENT ON TABLE kepler.schema_versions IS 'Steps of Kepler''s schema that have run in this database';
+COMMENT ON COLUMN kepler.schema_versions.version IS 'Number of the step, from 1';
 COMMENT ON COLUMN kepler.schema_versions.library_version IS 'Version of the extension that ran the step';

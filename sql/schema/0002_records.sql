@@ -152,6 +152,7 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.records
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
 COMMENT ON TABLE kepler.connections IS 'One user in one external system';
+COMMENT ON COLUMN kepler.connections.status IS 'Whether it can be used';
 COMMENT ON COLUMN kepler.connections.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.connections.reference_id IS 'The application''s own reference, for example an account or organisation; unique together with name';
 COMMENT ON COLUMN kepler.connections.provider IS 'The external system, for example Gmail or Slack';

@@ -339,3 +339,7 @@ COMMENT ON COLUMN kepler.enrichment_attempts.attempt IS 'Attempt number, from 1'
 COMMENT ON COLUMN kepler.enrichment_attempts.error IS 'Error that the worker reported, or why the attempt was ended';
 
 COMMENT ON VIEW kepler.failed_enrichments IS 'Dead letters: records that are FAILED, with the error of the last attempt if the log still has it; and records that the database refuses to write, which no worker can claim';
+COMMENT ON COLUMN kepler.enrichment_attempts.outcome IS 'How the attempt ended';
+COMMENT ON COLUMN kepler.failed_enrichments.enrichment_status IS 'FAILED, or UNAPPLIED for what the database refuses to write';
+COMMENT ON COLUMN kepler.failed_enrichments.attempt IS 'Number of the last attempt, where the log still has it';
+COMMENT ON COLUMN kepler.failed_enrichments.error IS 'What the worker said, or why the database refused';

@@ -118,6 +118,7 @@ COMMENT ON COLUMN kepler.embedding_spaces.model IS 'Model that makes the embeddi
 COMMENT ON COLUMN kepler.embedding_spaces.metric IS 'Distance function for embeddings';
 COMMENT ON COLUMN kepler.embedding_spaces.state IS 'A RETIRED space accepts no embeddings and cannot be activated';
 COMMENT ON COLUMN kepler.embedding_spaces.table_name IS 'Table in kepler_data: workspace_id, memory_id, embedding, and user_id and context_type of the memory';
+COMMENT ON COLUMN kepler.embedding_spaces.dimensions IS 'Of every embedding in the space';
 COMMENT ON COLUMN kepler.embedding_spaces.message_table_name IS 'Table in kepler_data: workspace_id, message_id, embedding';
 
 COMMENT ON TABLE kepler.memories IS 'Facts, preferences, reasoning and patterns that agents remember';

@@ -238,6 +238,29 @@ const MONITOR: &[&str] = &[
 
 /// Lets members of `pg_monitor` call `status()`.
 pub(crate) fn share_with_monitor(client: &mut SpiClient<'_>, owner: Owner) -> Result<(), Error> {
+    // A grant writes to the catalog, also where it changes nothing.
+    let has_all = client
+        .update(
+            "SELECT pg_catalog.bool_and(pg_catalog.has_function_privilege('pg_monitor', p.oid, 'EXECUTE')
+                     AND pg_catalog.has_schema_privilege('pg_monitor', p.pronamespace, 'USAGE'))
+                 AND pg_catalog.has_table_privilege('pg_monitor', 'kepler.schema_versions', 'SELECT')
+                 AND pg_catalog.has_column_privilege('pg_monitor', 'kepler.executions', 'deadline_at', 'SELECT')
+             FROM pg_catalog.pg_proc AS p
+             WHERE p.pronamespace = pg_catalog.to_regnamespace($1) AND p.proname::text = ANY ($2)
+                 OR p.pronamespace = pg_catalog.to_regnamespace($3) AND p.proname::text = ANY ($4)",
+            None,
+            &[
+                INTERNAL_SCHEMA.into(),
+                level::MONITOR_FUNCTIONS.to_vec().into(),
+                SCHEMA.into(),
+                vec!["status", "version", "current_workspace_id"].into(),
+            ],
+        )?
+        .first()
+        .get_one::<bool>()?;
+    if has_all == Some(true) {
+        return Ok(());
+    }
     {
         let _owner = act_for_extension(client, owner)?;
         run(client, "GRANT USAGE ON SCHEMA kepler, kepler_internal TO pg_monitor")?;

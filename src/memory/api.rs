@@ -52,7 +52,7 @@ CREATE FUNCTION kepler.search_memories(
     as_of timestamptz DEFAULT NULL,
     weights jsonb DEFAULT NULL,
     diversity double precision DEFAULT 0,
-    touch boolean DEFAULT true,
+    touch boolean DEFAULT false,
     space text DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (

@@ -41,7 +41,7 @@ fn administer<T>(
     requires = ["embedding_spaces"],
     sql = r#"
 CREATE FUNCTION kepler.create_embedding_space(
-    name text,
+    space text,
     dimensions integer,
     model text,
     metric text DEFAULT 'cosine'
@@ -51,7 +51,7 @@ AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "#
 )]
 fn create_embedding_space(
-    name: Option<String>,
+    space: Option<String>,
     dimensions: Option<i32>,
     model: Option<String>,
     metric: Option<String>,
@@ -60,10 +60,10 @@ fn create_embedding_space(
         client.update(
             "SELECT kepler_internal.list_embedding_space($1, $2, $3, $4)",
             None,
-            &[name.as_deref().into(), dimensions.into(), model.into(), metric.into()],
+            &[space.as_deref().into(), dimensions.into(), model.into(), metric.into()],
         )?;
         // Whoever may not list a space may not have its tables made.
-        let space = required("name", name)?;
+        let space = required("space", space)?;
         make_tables(client, &space)?;
         let made = client.update(
             "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid",

@@ -37,6 +37,7 @@ pub(crate) unsafe fn scalar(value: &AnyElement) -> Option<String> {
                 pg_sys::JsonEncodeDateTime(buffer.as_mut_ptr(), datum, base, ptr::null());
                 CStr::from_ptr(buffer.as_ptr()).to_string_lossy().into_owned()
             }
+            pg_sys::BOOLOID => (datum.value() != 0).to_string(),
             // Without an exponent.
             pg_sys::FLOAT4OID | pg_sys::FLOAT8OID => {
                 let number = output(base, datum).into();

@@ -34,11 +34,11 @@ struct Named {
 }
 
 impl Named {
-    fn check(name_: Option<String>, workspace_id: Option<String>) -> Result<Self, Error> {
+    fn check(name: Option<String>, workspace_id: Option<String>) -> Result<Self, Error> {
         require_tables()?;
         Ok(Self {
             workspace_id: workspace::argument(workspace_id)?,
-            name: required("name", name_)?,
+            name: required("entry_table", name)?,
         })
     }
 
@@ -107,11 +107,11 @@ fn table_oid(client: &pgrx::spi::SpiClient<'_>, table_name: &str) -> Result<pg_s
 #[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 fn create_entry_table(
-    name: Option<String>,
+    entry_table: Option<String>,
     structure: Option<&str>,
     workspace_id: Option<String>,
 ) -> Result<pg_sys::Oid, ErrorReport> {
-    let named = Named::check(name, workspace_id)?;
+    let named = Named::check(entry_table, workspace_id)?;
     let structure = named.structure(structure)?;
     Ok(Spi::connect_mut(|client| {
         let _acting = named.act(client)?;
@@ -141,7 +141,7 @@ fn create_entry_table(
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
 fn plan_entry_table(
-    name: Option<String>,
+    entry_table: Option<String>,
     structure: Option<&str>,
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<
@@ -151,17 +151,17 @@ fn plan_entry_table(
             name!(step, i32),
             name!(operation, &'static str),
             name!(object, String),
-            name!(sql, String),
+            name!(statement, String),
             name!(class, &'static str),
             name!(hazards, Vec<String>),
             name!(lock, &'static str),
-            name!(est_rows, i64),
+            name!(estimated_rows, i64),
             name!(undo, Option<String>),
         ),
     >,
     ErrorReport,
 > {
-    let named = Named::check(name, workspace_id)?;
+    let named = Named::check(entry_table, workspace_id)?;
     let structure = named.structure(structure)?;
     let (steps, rows) = Spi::connect(|client| named.call().preview(client, structure))?;
     Ok(TableIterator::new(steps.into_iter().enumerate().map(move |(at, step)| {
@@ -184,13 +184,13 @@ fn plan_entry_table(
 #[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 fn alter_entry_table(
-    name: Option<String>,
+    entry_table: Option<String>,
     structure: Option<&str>,
     allow: default!(Option<Vec<Option<String>>>, "'{}'"),
     options: default!(Option<Options>, "NULL"),
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<i32, ErrorReport> {
-    let named = Named::check(name, workspace_id)?;
+    let named = Named::check(entry_table, workspace_id)?;
     let terms = terms(allow, options)?;
     let structure = named.structure(structure)?;
     Ok(Spi::connect_mut(|client| {
@@ -202,10 +202,10 @@ fn alter_entry_table(
 #[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 fn drop_entry_table(
-    name: Option<String>,
+    entry_table: Option<String>,
     workspace_id: Option<String>,
 ) -> Result<pg_sys::Oid, ErrorReport> {
-    let named = Named::check(name, workspace_id)?;
+    let named = Named::check(entry_table, workspace_id)?;
     Ok(Spi::connect_mut(|client| {
         let _acting = named.act(client)?;
         let table_name = named.call().drop(client, PATIENCE)?;
@@ -216,10 +216,10 @@ fn drop_entry_table(
 #[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 fn restore_entry_table(
-    name: Option<String>,
+    entry_table: Option<String>,
     workspace_id: Option<String>,
 ) -> Result<pg_sys::Oid, ErrorReport> {
-    let named = Named::check(name, workspace_id)?;
+    let named = Named::check(entry_table, workspace_id)?;
     let terms = terms(Some(Vec::new()), None)?;
     Ok(Spi::connect_mut(|client| {
         let _acting = named.act(client)?;
@@ -230,20 +230,17 @@ fn restore_entry_table(
 
 /// Deletes the entry table of this name that was dropped last, with all its entries and versions.
 ///
-/// `allow` must hold `purge`. Errors: 42P01 where there is none, 55000 where it is in use or `allow`
-/// does not hold `purge`.
+/// Errors: 42P01 where there is none, 55000 where it is in use: `drop_entry_table` comes first.
 #[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 fn purge_entry_table(
-    name: Option<String>,
-    allow: default!(Option<Vec<Option<String>>>, "'{}'"),
+    entry_table: Option<String>,
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<(), ErrorReport> {
-    let named = Named::check(name, workspace_id)?;
-    let terms = terms(allow, None)?;
+    let named = Named::check(entry_table, workspace_id)?;
     Ok(Spi::connect_mut(|client| {
         let _acting = named.act(client)?;
-        named.call().purge(client, &terms)
+        named.call().purge(client, PATIENCE)
     })?)
 }
 
@@ -255,11 +252,11 @@ fn purge_entry_table(
 #[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 fn restore_field(
-    name: Option<String>,
+    entry_table: Option<String>,
     field: Option<String>,
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<i32, ErrorReport> {
-    let named = Named::check(name, workspace_id)?;
+    let named = Named::check(entry_table, workspace_id)?;
     let field = required("field", field)?;
     let terms = terms(Some(Vec::new()), None)?;
     Ok(Spi::connect_mut(|client| {
@@ -270,22 +267,19 @@ fn restore_field(
 
 /// Deletes the data of a hidden field: the column goes. Of several of one name, the one hidden last.
 ///
-/// `allow` must hold `purge`. Errors: 42703 where none is hidden, 55000 where `allow` does not hold
-/// `purge`.
+/// Errors: 42703 where there is no such field, 55000 where it is in use: a change hides it first.
 #[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 fn purge_field(
-    name: Option<String>,
+    entry_table: Option<String>,
     field: Option<String>,
-    allow: default!(Option<Vec<Option<String>>>, "'{}'"),
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<(), ErrorReport> {
-    let named = Named::check(name, workspace_id)?;
+    let named = Named::check(entry_table, workspace_id)?;
     let field = required("field", field)?;
-    let terms = terms(allow, None)?;
     Ok(Spi::connect_mut(|client| {
         let _acting = named.act(client)?;
-        named.call().purge_field(client, &field, &terms)
+        named.call().purge_field(client, &field, PATIENCE)
     })?)
 }
 
@@ -313,10 +307,10 @@ fn structure_of(relation: Option<pg_sys::Oid>) -> Result<Option<Stored>, ErrorRe
 #[pg_extern(schema = "kepler_internal", stable, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 fn entry_json_schema(
-    name: Option<String>,
+    entry_table: Option<String>,
     workspace_id: Option<String>,
 ) -> Result<String, ErrorReport> {
-    let named = Named::check(name, workspace_id)?;
+    let named = Named::check(entry_table, workspace_id)?;
     let table = Spi::connect(|client| registry::require(client, &named.workspace_id, &named.name))?;
     Ok(super::json_schema::schema_of(&table.structure).to_string())
 }

@@ -48,10 +48,10 @@ pub(crate) enum StructureError {
     FieldInUse { table: String, field: String },
     #[error("{what} is not deleted while others use it")]
     InUse { what: String, by: Vec<String> },
-    #[error("argument \"allow\" must hold only rewrite, convert and purge, not \"{0}\"")]
+    #[error("argument \"allow\" must hold only rewrite and convert, not \"{0}\"")]
     BadAllow(String),
-    #[error("what was purged is gone for good: it needs permission")]
-    PurgeNotAllowed,
+    #[error("field \"{0}\" is in use")]
+    StillInUse(String),
 }
 
 fn count(number: usize, what: &str) -> String {
@@ -69,7 +69,7 @@ impl Report for StructureError {
             Self::Foreign { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::NotATable(_) => ERRCODE_WRONG_OBJECT_TYPE,
             Self::Refused(_) => ERRCODE_FEATURE_NOT_SUPPORTED,
-            Self::NotDropped(_) | Self::NotAllowed { .. } | Self::PurgeNotAllowed => {
+            Self::NotDropped(_) | Self::NotAllowed { .. } | Self::StillInUse(_) => {
                 ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
             }
             Self::RowsInTheWay(_) => ERRCODE_CHECK_VIOLATION,
@@ -120,7 +120,10 @@ impl Report for StructureError {
             Self::NotAllowed { needed, .. } => {
                 format!("After a look at the steps: allow => '{{{}}}'.", needed.join(","))
             }
-            Self::PurgeNotAllowed => "allow => '{purge}'".to_owned(),
+            Self::StillInUse(_) => {
+                "kepler.alter_entry_table comes first: it hides a field that the structure does not have."
+                    .to_owned()
+            }
             Self::RowsInTheWay(_) => {
                 "Nothing was changed. Correct these entries, or leave that part \
                  of the change out."

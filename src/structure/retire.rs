@@ -6,7 +6,7 @@ use super::create;
 use super::error::StructureError;
 use super::facts::Dependent;
 use super::registry::{self, EntryTable, SCHEMA, State};
-use super::step::{Class, Step};
+use super::step::Step;
 use super::table::Rule;
 use crate::error::Error;
 use crate::ident::{MAX_NAME, qualified, quote, shortened};
@@ -110,7 +110,11 @@ impl Call<'_> {
     }
 
     /// Deletes the table of this name that was dropped last, with its entries and versions.
-    pub(crate) fn purge(&self, client: &mut SpiClient<'_>, terms: &Terms) -> Result<(), Error> {
+    pub(crate) fn purge(
+        &self,
+        client: &mut SpiClient<'_>,
+        patience: Patience,
+    ) -> Result<(), Error> {
         let Some(table) = registry::find(client, self.workspace_id, self.name, State::Dropped)?
         else {
             return Err(
@@ -120,10 +124,9 @@ impl Call<'_> {
                 },
             );
         };
-        check_purge(terms)?;
         let sql = format!("DROP TABLE {}", qualified(SCHEMA, &table.table_name));
-        let steps = [Step::instant("purge_table", &table.table_name, sql).class(Class::Purge)];
-        self.claim_and_lock(client, &table, &steps, terms.patience)?;
+        let steps = [Step::instant("purge_table", &table.table_name, sql)];
+        self.claim_and_lock(client, &table, &steps, patience)?;
         let what = format!("entry table \"{}\"", self.name);
         check_unused(client, &table, what, &Dependent::keeps_table)?;
         // What refers to it first, as the caller: a foreign key would delete it with the rights of the owner.
@@ -146,18 +149,22 @@ impl Call<'_> {
         &self,
         client: &mut SpiClient<'_>,
         field: &str,
-        terms: &Terms,
+        patience: Patience,
     ) -> Result<(), Error> {
         let table = registry::require(client, self.workspace_id, self.name)?;
-        let hidden = registry::find_hidden(client, self.workspace_id, &table, field)?;
-        check_purge(terms)?;
+        let hidden = registry::find_hidden(client, self.workspace_id, &table, field);
+        // Of a name that is in use and hidden too, what is hidden goes.
+        if hidden.is_err() && table.structure.field(field).is_some() {
+            return Err(StructureError::StillInUse(field.to_owned()).into());
+        }
+        let hidden = hidden?;
         let sql = format!(
             "ALTER TABLE {} DROP COLUMN {}",
             qualified(SCHEMA, &table.table_name),
             quote(&hidden.column)
         );
-        let steps = [Step::instant("purge_field", field, sql).class(Class::Purge)];
-        self.claim_and_lock(client, &table, &steps, terms.patience)?;
+        let steps = [Step::instant("purge_field", field, sql)];
+        self.claim_and_lock(client, &table, &steps, patience)?;
         let of_column = |dependent: &Dependent| {
             dependent.column.as_ref() == Some(&hidden.column) && dependent.keeps_column()
         };
@@ -180,8 +187,4 @@ fn check_unused(
     by.sort_unstable();
     by.dedup();
     if by.is_empty() { Ok(()) } else { Err(StructureError::InUse { what, by }.into()) }
-}
-
-fn check_purge(terms: &Terms) -> Result<(), StructureError> {
-    if terms.allow.contains(&Class::Purge) { Ok(()) } else { Err(StructureError::PurgeNotAllowed) }
 }

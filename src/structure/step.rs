@@ -13,8 +13,6 @@ pub(crate) enum Class {
     Rewrite,
     /// Every row is written anew with another value; asks for `allow => '{convert}'`.
     Convert,
-    /// Data goes; asks for `allow => '{purge}'`.
-    Purge,
     /// Not done; the step's hazards say what to do instead.
     Refused,
 }
@@ -26,13 +24,12 @@ impl Class {
             Class::Scan => "scan",
             Class::Rewrite => "rewrite",
             Class::Convert => "convert",
-            Class::Purge => "purge",
             Class::Refused => "refused",
         }
     }
 
     /// What may be in `allow`.
-    pub(crate) const ALLOWABLE: [Class; 3] = [Class::Rewrite, Class::Convert, Class::Purge];
+    pub(crate) const ALLOWABLE: [Class; 2] = [Class::Rewrite, Class::Convert];
 
     pub(crate) fn needs_permission(self) -> bool {
         Self::ALLOWABLE.contains(&self)

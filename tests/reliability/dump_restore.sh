@@ -102,7 +102,7 @@ for copy in kepler_plain kepler_custom; do
   checksums $copy | diff "$work/rows" - || die "$copy: an unchanged batch wrote"
   # The copy lives: install() has nothing to do, triggers fire, defaults and the hash work, the next upsert lands.
   alive=$(admin -d $copy <<'SQL'
-SELECT bool_and(result = 'present') FROM kepler.install();
+SELECT bool_and(outcome = 'unchanged') FROM kepler.install();
 UPDATE kepler.records SET data = '{"v": 2}' WHERE entity_type = 'by hand'
 RETURNING updated_at > created_at AND enrichment_status = 'UNAPPLIED' AND content_hash = kepler.jsonb_hash(data);
 INSERT INTO kepler.records (entity_type) VALUES ('new') RETURNING id IS NOT NULL AND workspace_id = 'default' AND content_hash = kepler.jsonb_hash('{}');

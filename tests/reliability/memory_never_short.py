@@ -180,7 +180,7 @@ def run(session: Session, search: Search) -> None:
     started = time.monotonic()
     lines = session.run(
         f"SELECT memory_id, plan, exhausted FROM kepler.search_memories({search.query()}, {search.k}"
-        f"{search.scope}, weights => '{{\"similarity\": 1}}', touch => false"
+        f"{search.scope}, weights => '{{\"similarity\": 1}}'"
         + (f", min_similarity => {search.least}" if search.least is not None else "")
         + (", query_text => 'which apples'" if search.words else "")
         + ")"

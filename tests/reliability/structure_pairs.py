@@ -340,8 +340,6 @@ class Pair:
 
     def purge(self, name: str, column: str) -> None:
         code, answer = self.call(f"SELECT kepler.purge_field('{OWN}', {literal(name)})")
-        self.expect(code == "55000", f"a purge without permission ends with {code}", answer)
-        code, answer = self.call(f"SELECT kepler.purge_field('{OWN}', {literal(name)}, allow => '{{purge}}')")
         self.expect(code == "ok", f"a purge ends with {code}", answer)
         left = self.session.json(
             f"SELECT count(*) FROM pg_attribute WHERE attrelid = '{self.table}'::regclass AND attname = {literal(column)}"

@@ -183,7 +183,7 @@ everything | run "$copy"
 said "the restored copy" "$worked"
 run "$copy" <<'SQL'
 SELECT n.nspname FROM pg_catalog.pg_extension AS e JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'vector';
-SELECT result, pg_catalog.count(*) > 0 FROM kepler.install() GROUP BY 1;
+SELECT outcome, pg_catalog.count(*) > 0 FROM kepler.install() GROUP BY 1;
 SELECT kepler.create_embedding_space('more', 3, 'm');
 SQL
 said "the copy's schema" 'Third

@@ -43,7 +43,7 @@ fn run(
     request: &Request,
     memory: pg_sys::MemoryContext,
 ) -> Result<(Vec<Found>, Plan), Error> {
-    let relation = Relation::find(client, request.relation)?;
+    let relation = Relation::find(client, request.relation, request.filter.is_some())?;
     let Relation { table, has_parts, .. } = &relation;
     let vector = relation.vector(&request.column)?;
     let dimensions = usize::try_from(vector.modifier).ok();

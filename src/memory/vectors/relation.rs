@@ -10,7 +10,8 @@ use pgrx::spi::SpiClient;
 thread_local! {
     // With the operators that each column's type has for comparisons, from less to greater, and the type under a domain:
     // operators are found by name, and those of such a name for the domain itself may be anybody's. None for arrays,
-    // composite types and ranges, whose values are no scalars in JSON, and for types that somebody casts to json.
+    // composite types and ranges, whose values are no scalars in JSON, for types that somebody casts to json, and where $2
+    // says that nothing is compared.
     static COLUMNS: Statement = const { Statement::new(
         c"SELECT a.attname::text, a.atttypmod, n.nspname::text, x.oid IS NOT NULL, b.oid, b.typcategory::text,
                  pg_catalog.format_type(t.oid, NULL),
@@ -34,14 +35,14 @@ thread_local! {
               SELECT c.opcfamily, c.opcintype
               FROM pg_catalog.pg_opclass AS c
               JOIN pg_catalog.pg_am AS m ON m.oid = c.opcmethod AND m.amname = 'btree'
-              WHERE c.opcdefault AND c.opcintype = CASE
+              WHERE $2 AND c.opcdefault AND c.opcintype = CASE
                   WHEN b.oid = 1043 THEN 25::oid WHEN b.typtype = 'e' THEN 3500::oid ELSE b.oid END
                 AND NOT EXISTS (
                   SELECT FROM pg_catalog.pg_cast AS j
                   WHERE j.castsource = b.oid AND j.casttarget = 114 AND b.oid >= 16384)
               LIMIT 1) AS k ON true
           WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped",
-        &[pg_sys::OIDOID],
+        &[pg_sys::OIDOID, pg_sys::BOOLOID],
     ) };
     static RELATION: Statement = const { Statement::new(
         c"SELECT c.relkind::text, c.reltuples::float8, c.relpages,
@@ -114,8 +115,12 @@ impl Scalar {
 }
 
 impl Relation {
-    /// Refuses what has no rows of its own.
-    pub(super) fn find(client: &mut SpiClient<'_>, oid: pg_sys::Oid) -> Result<Self, MemoryError> {
+    /// Refuses what has no rows of its own. `is_filtered`: whether it matters how columns are compared.
+    pub(super) fn find(
+        client: &mut SpiClient<'_>,
+        oid: pg_sys::Oid,
+        is_filtered: bool,
+    ) -> Result<Self, MemoryError> {
         let parameters = [Some(pg_sys::Datum::from(oid))];
         let table = table_name(oid).ok_or_else(|| MemoryError::NotATable {
             table: oid.to_u32().to_string(),
@@ -134,7 +139,7 @@ impl Relation {
             pages: row.integer(2),
             has_parts: row.boolean(3) == Some(true),
             is_secured: row.boolean(4) == Some(true),
-            columns: columns(client, &parameters),
+            columns: columns(client, oid, is_filtered),
         })
     }
 
@@ -155,8 +160,9 @@ impl Relation {
     }
 }
 
-fn columns(client: &mut SpiClient<'_>, relation: &[Option<pg_sys::Datum>]) -> Vec<Column> {
-    let rows = COLUMNS.with(|statement| statement.run(client, relation));
+fn columns(client: &mut SpiClient<'_>, relation: pg_sys::Oid, is_filtered: bool) -> Vec<Column> {
+    let parameters = [Some(relation.into()), Some(is_filtered.into())];
+    let rows = COLUMNS.with(|statement| statement.run(client, &parameters));
     rows.iter::<10>()
         .filter_map(|row| {
             let type_oid = row.oid(4)?;

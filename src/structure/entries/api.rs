@@ -35,7 +35,7 @@ const LARGE_BATCH: usize = 32 << 20;
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
 fn insert_entries(
-    name: Option<&str>,
+    entry_table: Option<&str>,
     entries: Option<&str>,
     on_error: default!(Option<&str>, "'reject'"),
     workspace_id: default!(Option<&str>, "kepler.current_workspace_id()"),
@@ -53,7 +53,7 @@ fn insert_entries(
     >,
     ErrorReport,
 > {
-    let call = Call::check(name, workspace_id, Some(on_error))?;
+    let call = Call::check(entry_table, workspace_id, Some(on_error))?;
     let entries = entries.ok_or(ArgumentError::Null("entries"))?;
     call.run(entries.len(), |client, table| insert::insert(client, table, entries, call.skip))
 }
@@ -67,7 +67,7 @@ fn insert_entries(
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
 fn upsert_entries(
-    name: Option<&str>,
+    entry_table: Option<&str>,
     key_fields: Option<Texts>,
     entries: Option<&str>,
     on_error: default!(Option<&str>, "'reject'"),
@@ -86,7 +86,7 @@ fn upsert_entries(
     >,
     ErrorReport,
 > {
-    let call = Call::check(name, workspace_id, Some(on_error))?;
+    let call = Call::check(entry_table, workspace_id, Some(on_error))?;
     let key: Option<Vec<String>> = key_fields.and_then(|key| key.0.into_iter().collect());
     let key = key.ok_or(ArgumentError::Null("key_fields"))?;
     let entries = entries.ok_or(ArgumentError::Null("entries"))?;
@@ -102,7 +102,7 @@ fn upsert_entries(
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
 fn update_entries(
-    name: Option<&str>,
+    entry_table: Option<&str>,
     entries: Option<&str>,
     on_error: default!(Option<&str>, "'reject'"),
     workspace_id: default!(Option<&str>, "kepler.current_workspace_id()"),
@@ -120,7 +120,7 @@ fn update_entries(
     >,
     ErrorReport,
 > {
-    let call = Call::check(name, workspace_id, Some(on_error))?;
+    let call = Call::check(entry_table, workspace_id, Some(on_error))?;
     let entries = entries.ok_or(ArgumentError::Null("entries"))?;
     call.run(entries.len(), |client, table| {
         change::change(client, table, change::Kind::Update, entries, call.skip)
@@ -132,7 +132,7 @@ fn update_entries(
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
 fn delete_entries(
-    name: Option<&str>,
+    entry_table: Option<&str>,
     entry_ids: Option<Texts>,
     workspace_id: default!(Option<&str>, "kepler.current_workspace_id()"),
 ) -> Result<
@@ -149,7 +149,7 @@ fn delete_entries(
     >,
     ErrorReport,
 > {
-    let call = Call::check(name, workspace_id, None)?;
+    let call = Call::check(entry_table, workspace_id, None)?;
     let entry_ids = entry_ids.ok_or(ArgumentError::Null("entry_ids"))?.0;
     call.run(0, |client, table| Ok(delete::delete(client, table, &entry_ids)))
 }
@@ -168,7 +168,7 @@ impl<'a> Call<'a> {
         on_error: Option<Option<&'a str>>,
     ) -> Result<Self, Error> {
         require_tables()?;
-        let name = name.ok_or(ArgumentError::Null("name"))?;
+        let name = name.ok_or(ArgumentError::Null("entry_table"))?;
         let workspace = given_workspace.ok_or(ArgumentError::Null("workspace_id"))?;
         workspace::require_own(workspace)?;
         let skip = match on_error {

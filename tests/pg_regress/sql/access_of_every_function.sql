@@ -85,8 +85,8 @@ INSERT INTO calls VALUES
     ('pending_memory_embeddings', $$kepler.pending_memory_embeddings('spare')$$),
     ('pending_message_embeddings', $$kepler.pending_message_embeddings('spare')$$),
     ('plan_entry_table', $$kepler.plan_entry_table('Thing', '{"fields": []}')$$),
-    ('purge_entry_table', $$kepler.purge_entry_table('Gone', '{purge}')$$),
-    ('purge_field', $$kepler.purge_field('Thing', 'b', '{purge}')$$),
+    ('purge_entry_table', $$kepler.purge_entry_table('Gone')$$),
+    ('purge_field', $$kepler.purge_field('Thing', 'b')$$),
     ('recall_check', 'kepler.recall_check()'),
     ('record_document', '(SELECT kepler.record_document(r) FROM kepler.records AS r LIMIT 1)'),
     ('release_records', format('kepler.release_records(%s, ARRAY[%L])', :'lease', :'leased')),
@@ -99,7 +99,7 @@ INSERT INTO calls VALUES
     ('restore_records', format('kepler.restore_records(ARRAY[%L])', :'record')),
     ('retire_embedding_space', $$kepler.retire_embedding_space('spare')$$),
     ('revoke_access', $$kepler.revoke_access('access_nobody')$$),
-    ('search_memories', $$kepler.search_memories('[1, 0]', query_text => 'tea')$$),
+    ('search_memories', $$kepler.search_memories('[1, 0]', query_text => 'tea', touch => true)$$),
     ('search_messages', $$kepler.search_messages('[1, 0]', query_text => 'hello')$$),
     ('search_vectors', $$kepler.search_vectors('public.documents', 'embedding', '[1, 0]')$$),
     ('set_memory_embeddings', format($$kepler.set_memory_embeddings('spare', '[{"memory_id": "%s", "embedding": [1, 1]}]')$$, :'memory')),
@@ -372,6 +372,6 @@ INSERT INTO kepler.entry_tables (id, record_name, number, table_name, dropped_at
 INSERT INTO kepler.structures (entry_table_id, version, structure) VALUES ('forged', 1, '{"fields": []}');
 RESET ROLE;
 SAVEPOINT forged;
-SELECT kepler.purge_entry_table('Old', '{purge}');
+SELECT kepler.purge_entry_table('Old');
 ROLLBACK TO forged;
 ROLLBACK;

@@ -10,7 +10,7 @@ SELECT kepler.create_entry_table('Shelf', :'with_code');
 INSERT INTO kepler_data.shelf_1_entries (title, code, amount) VALUES ('one', 'aa', 1), ('two', 'bb', 2);
 
 -- Hidden: renamed out of the way, nullable, without its rules. Entries come and go without it.
-SELECT operation, object, class, sql FROM kepler.plan_entry_table('Shelf', :'without_code');
+SELECT operation, object, class, statement FROM kepler.plan_entry_table('Shelf', :'without_code');
 SELECT kepler.alter_entry_table('Shelf', :'without_code');
 INSERT INTO kepler_data.shelf_1_entries (title, amount) VALUES ('three', 3);
 SELECT * FROM kepler_data.shelf_1_entries ORDER BY 1 \gdesc
@@ -60,15 +60,14 @@ SELECT kepler.restore_field('Pair', 'a');
 SELECT kepler.restore_field('Pair', 'b');
 SELECT pg_get_constraintdef(oid) AS definition FROM pg_constraint WHERE conrelid = 'kepler_data.pair_2_entries'::regclass AND contype = 'u';
 
--- Purging asks for permission. What was purged does not come back.
-SELECT kepler.alter_entry_table('Pair', '{"fields": [{"name": "a", "type": "integer"}]}');
+-- What is in use is hidden first, and not purged. What was purged does not come back.
 SELECT kepler.purge_field('Pair', 'b');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
-SELECT kepler.purge_field('Pair', 'b', allow => '{convert}');
-SELECT kepler.purge_field('Pair', 'b', allow => '{purge}');
+SELECT kepler.alter_entry_table('Pair', '{"fields": [{"name": "a", "type": "integer"}]}');
+SELECT kepler.purge_field('Pair', 'b');
 SELECT kepler.restore_field('Pair', 'b');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
-SELECT kepler.purge_field('Pair', 'a', allow => '{purge}');
+SELECT kepler.purge_field('Pair', 'a');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT attname FROM pg_attribute WHERE attrelid = 'kepler_data.pair_2_entries'::regclass AND attnum > 0 AND NOT attisdropped;
 -- A hidden reference keeps nobody from deleting what it refers to; restored, it is validated anew.

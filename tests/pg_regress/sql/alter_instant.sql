@@ -15,9 +15,9 @@ SELECT pg_relation_filenode('kepler_data.article_1_entries') AS filenode \gset
 -- Optional fields, a field with a constant default, a rename, longer, more digits, optional now, no range any more,
 -- not unique any more, another default, one hidden, a description.
 \set document '{"description": "What we sell", "fields": [{"name": "headline", "type": "text", "max_length": 200, "renamed_from": "title"}, {"name": "price", "type": "decimal", "precision": 8, "scale": 2}, {"name": "amount", "type": "integer", "default": 5}, {"name": "notes", "type": "text", "list": true, "description": "free"}, {"name": "in_stock", "type": "boolean", "required": true, "default": true}]}'
-SELECT step, operation, object, class, lock, est_rows, hazards, undo IS NOT NULL AS undo
+SELECT step, operation, object, class, lock, estimated_rows, hazards, undo IS NOT NULL AS undo
 FROM kepler.plan_entry_table('Article', :'document');
-SELECT sql FROM kepler.plan_entry_table('Article', :'document');
+SELECT statement FROM kepler.plan_entry_table('Article', :'document');
 SELECT kepler.alter_entry_table('Article', :'document');
 SELECT entry_id, headline, price, amount, notes, in_stock FROM kepler_data.article_1_entries ORDER BY 1;
 SELECT pg_relation_filenode('kepler_data.article_1_entries') = :filenode AS not_rewritten;
@@ -27,7 +27,7 @@ SELECT operation, object, class, lock FROM kepler.plan_entry_table('Article', '{
     {"name": "notes", "type": "text", "list": true, "description": "free"}, {"name": "in_stock", "type": "boolean", "required": true, "default": true}]}');
 
 -- What is made for each entry is not instant: the plan says so.
-SELECT operation, object, class, est_rows FROM kepler.plan_entry_table('Article', '{"description": "What we sell", "fields": [
+SELECT operation, object, class, estimated_rows FROM kepler.plan_entry_table('Article', '{"description": "What we sell", "fields": [
     {"name": "headline", "type": "text", "max_length": 200}, {"name": "price", "type": "decimal", "precision": 8, "scale": 2},
     {"name": "amount", "type": "integer", "default": 5}, {"name": "notes", "type": "text", "list": true, "description": "free"},
     {"name": "in_stock", "type": "boolean", "required": true, "default": true}, {"name": "token", "type": "uuid", "default": "uuid"},
@@ -50,10 +50,10 @@ DO $$
 DECLARE
     statement text;
 BEGIN
-    FOR statement IN SELECT sql FROM plan ORDER BY step LOOP EXECUTE statement; END LOOP;
+    FOR statement IN SELECT statement FROM plan ORDER BY step LOOP EXECUTE statement; END LOOP;
     FOR statement IN SELECT undo FROM plan ORDER BY step DESC LOOP EXECUTE statement; END LOOP;
 END
 $$;
-SELECT operation, object, class, sql FROM kepler.plan_entry_table('Undone', (
+SELECT operation, object, class, statement FROM kepler.plan_entry_table('Undone', (
     SELECT s.structure FROM kepler.structures AS s JOIN kepler.entry_tables AS t ON t.id = s.entry_table_id WHERE t.record_name = 'Undone'));
 ROLLBACK;

@@ -41,7 +41,7 @@ SELECT name, price FROM cheap;
 -- A field that is hidden keeps what was built on it; no cascade.
 SELECT kepler.alter_entry_table('Product', '{"fields": [{"name": "name", "type": "text"}, {"name": "embedding", "type": "vector", "dimensions": 3}, {"name": "added", "type": "integer", "index": true}]}');
 SELECT name, price FROM cheap;
-SELECT kepler.purge_field('Product', 'cost', allow => '{purge}');
+SELECT kepler.purge_field('Product', 'cost');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT kepler.restore_field('Product', 'cost');
 SELECT name, cost, twice FROM kepler_data.product_1_entries;

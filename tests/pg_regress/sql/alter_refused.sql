@@ -12,10 +12,10 @@ SELECT kepler.create_entry_table('Document', '{"fields": [
 SELECT kepler.alter_entry_table('Document', '{"key": {"type": "uuid"}, "fields": [
     {"name": "embedding", "type": "vector", "dimensions": 4}, {"name": "data", "type": "text"}, {"name": "file", "type": "text"},
     {"name": "tags", "type": "text"}, {"name": "flag", "type": "date"}, {"name": "title", "type": "text", "renamed_from": "headline"}]}',
-    allow => '{rewrite,convert,purge}');
+    allow => '{rewrite,convert}');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 -- The plan shows them beside what could be done.
-SELECT step, operation, object, class, sql, hazards FROM kepler.plan_entry_table('Document', '{"fields": [
+SELECT step, operation, object, class, statement, hazards FROM kepler.plan_entry_table('Document', '{"fields": [
     {"name": "embedding", "type": "vector", "dimensions": 4}, {"name": "data", "type": "json"}, {"name": "file", "type": "bytes"},
     {"name": "tags", "type": "text", "list": true}, {"name": "flag", "type": "boolean"}, {"name": "extra", "type": "text"}]}');
 
@@ -50,7 +50,7 @@ BEGIN
     FOR round IN 1 .. 3 LOOP
         PERFORM kepler.alter_entry_table('Old', jsonb_build_object('fields', '[{"name": "a", "type": "text"}]' || fields));
         PERFORM kepler.alter_entry_table('Old', '{"fields": [{"name": "a", "type": "text"}]}');
-        PERFORM kepler.purge_field('Old', h.field_name, allow => '{purge}') FROM kepler.hidden_fields AS h;
+        PERFORM kepler.purge_field('Old', h.field_name) FROM kepler.hidden_fields AS h;
     END LOOP;
 END
 $$;

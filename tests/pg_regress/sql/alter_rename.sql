@@ -12,7 +12,7 @@ INSERT INTO kepler_data.person_1_entries (fullname, age, limit_age) VALUES ('Ada
 -- Everything renamed, with all rules about it: only names change. (A reference to the table itself is made anew when
 -- its key is renamed in the same change.)
 \set renamed '{"key": {"name": "person_id"}, "fields": [{"name": "name", "renamed_from": "fullname", "type": "text", "required": true, "unique": true, "case_insensitive": true, "min_length": 2}, {"name": "years", "renamed_from": "age", "type": "integer", "min": 0}, {"name": "limit_years", "renamed_from": "limit_age", "type": "integer"}, {"name": "manager", "renamed_from": "boss", "type": "reference", "to": "Person"}], "unique": [["name", "years"]], "checks": [{"field": "years", "op": "<=", "other_field": "limit_years"}], "indexes": [{"fields": ["years"]}]}'
-SELECT operation, object, class, sql, undo FROM kepler.plan_entry_table('Person', :'renamed');
+SELECT operation, object, class, statement, undo FROM kepler.plan_entry_table('Person', :'renamed');
 SELECT kepler.alter_entry_table('Person', :'renamed');
 SELECT person_id, name, years, limit_years, manager FROM kepler_data.person_1_entries;
 SELECT pg_get_constraintdef(oid) AS definition FROM pg_constraint WHERE conrelid = 'kepler_data.person_1_entries'::regclass AND contype <> 'n' ORDER BY contype, conkey;

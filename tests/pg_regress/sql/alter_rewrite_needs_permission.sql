@@ -9,7 +9,7 @@ INSERT INTO kepler_data.counter_1_entries (n, price, day, code) VALUES (21474836
 ANALYZE kepler_data.counter_1_entries;
 
 \set document '{"fields": [{"name": "n", "type": "bigint", "default": 1, "min": 0, "unique": true}, {"name": "price", "type": "decimal", "precision": 9, "scale": 4}, {"name": "day", "type": "timestamp"}, {"name": "code", "type": "integer"}]}'
-SELECT step, operation, object, class, lock, est_rows, sql FROM kepler.plan_entry_table('Counter', :'document');
+SELECT step, operation, object, class, lock, estimated_rows, statement FROM kepler.plan_entry_table('Counter', :'document');
 SELECT kepler.alter_entry_table('Counter', :'document');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT kepler.alter_entry_table('Counter', :'document', allow => '{rewrite}');

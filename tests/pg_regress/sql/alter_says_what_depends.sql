@@ -37,13 +37,13 @@ SELECT object, class, hazards FROM kepler.plan_entry_table('Used', pg_temp.docum
 SELECT operation, object, class, hazards FROM kepler.plan_entry_table('Used', pg_temp.document('{"a": null, "b": null, "c": null, "d": null, "e": null, "f": null, "g": {"type": "bigint", "name": "number", "renamed_from": "g"}, "h": {"name": "words", "renamed_from": "h"}}'));
 SELECT kepler.alter_entry_table('Used', pg_temp.document('{"g": {"type": "bigint"}, "a": null, "h": null}'));
 -- What is purged takes no views and the like along: neither a field nor a table.
-SELECT kepler.purge_field('Used', 'a', allow => '{purge}');
+SELECT kepler.purge_field('Used', 'a');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
-SELECT kepler.purge_field('Used', 'h', allow => '{purge}');
+SELECT kepler.purge_field('Used', 'h');
 CREATE TABLE kept_row (r kepler_data.used_1_entries);
 CREATE TABLE kept_reference (r bigint REFERENCES :used);
 SELECT kepler.drop_entry_table('Used') IS NOT NULL AS dropped;
-SELECT kepler.purge_entry_table('Used', allow => '{purge}');
+SELECT kepler.purge_entry_table('Used');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT kepler.restore_entry_table('Used') IS NOT NULL AS restored;
 -- A row of this table in another one; then nothing changes its type.

@@ -13,8 +13,8 @@ INSERT INTO kepler_data.part_2_entries (code, amount, kind, supplier) SELECT 'p'
 ANALYZE kepler_data.part_2_entries;
 
 \set document '{"fields": [{"name": "code", "type": "text", "required": true, "unique": true, "case_insensitive": true, "min_length": 2}, {"name": "amount", "type": "integer", "min": 1, "max": 50, "unique": true}, {"name": "kind", "type": "enum", "values": ["a"]}, {"name": "supplier", "type": "bigint"}], "indexes": [{"fields": ["created_at"]}], "checks": [{"field": "amount", "op": "<=", "other_field": "entry_id"}]}'
-SELECT step, operation, object, class, lock, est_rows, hazards FROM kepler.plan_entry_table('Part', :'document');
-SELECT sql, undo FROM kepler.plan_entry_table('Part', :'document');
+SELECT step, operation, object, class, lock, estimated_rows, hazards FROM kepler.plan_entry_table('Part', :'document');
+SELECT statement, undo FROM kepler.plan_entry_table('Part', :'document');
 SELECT kepler.alter_entry_table('Part', :'document');
 \set VERBOSITY terse
 INSERT INTO kepler_data.part_2_entries (code) VALUES (NULL);

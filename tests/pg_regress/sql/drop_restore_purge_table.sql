@@ -50,25 +50,23 @@ SELECT kepler.drop_entry_table('Item');
 SELECT kepler.restore_entry_table('Item');
 SELECT kepler.drop_entry_table('Item');
 -- Where the table it refers to is gone, it says so.
-SELECT kepler.purge_entry_table('Item', allow => '{purge}');
+SELECT kepler.purge_entry_table('Item');
 SELECT kepler.drop_entry_table('Category');
 SELECT kepler.restore_entry_table('Item');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT kepler.restore_entry_table('Category');
 SELECT kepler.restore_entry_table('Item');
 
--- Purging asks for permission, and for a dropped table.
-SELECT kepler.purge_entry_table('Item', allow => '{purge}');
-\echo SQLSTATE :LAST_ERROR_SQLSTATE
-SELECT kepler.drop_entry_table('Item');
+-- What is in use is dropped first, and not purged.
 SELECT kepler.purge_entry_table('Item');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
+SELECT kepler.drop_entry_table('Item');
 CREATE VIEW items AS SELECT name FROM kepler_data._dropped_item_2_entries;
-SELECT kepler.purge_entry_table('Item', allow => '{purge}');
+SELECT kepler.purge_entry_table('Item');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 DROP VIEW items;
-SELECT kepler.purge_entry_table('Item', allow => '{purge}');
-SELECT kepler.purge_entry_table('Item', allow => '{purge}');
+SELECT kepler.purge_entry_table('Item');
+SELECT kepler.purge_entry_table('Item');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT record_name FROM kepler.entry_tables ORDER BY number;
 SELECT count(*) AS versions FROM kepler.structures AS s WHERE NOT EXISTS (SELECT FROM kepler.entry_tables AS t WHERE t.id = s.entry_table_id);

@@ -42,7 +42,7 @@ SELECT kepler.create_entry_table('Mine', '{"fields": []}');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT kepler.alter_entry_table('Note', '{"fields": []}');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
-SELECT kepler.purge_entry_table('Note', allow => '{purge}');
+SELECT kepler.purge_entry_table('Note');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 RESET ROLE;
 SET LOCAL kepler.workspace_id = 'it''s two';
@@ -82,7 +82,7 @@ RESET search_path;
 SELECT kepler.drop_entry_table('Mine');
 SELECT kepler.restore_entry_table('Mine');
 SELECT kepler.drop_entry_table('Mine');
-SELECT kepler.purge_entry_table('Mine', allow => '{purge}');
+SELECT kepler.purge_entry_table('Mine');
 SELECT current_user;
 -- It has no table of its own elsewhere to have changed: the functions touch what the lists name, in kepler_data only.
 RESET ROLE;
@@ -102,6 +102,6 @@ SELECT kepler.alter_entry_table('Stolen', '{"fields": []}');
 SELECT kepler.create_entry_table('Referring', '{"fields": [{"name": "r", "type": "reference", "to": "Stolen"}]}');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 UPDATE kepler.entry_tables SET dropped_at = now() WHERE id = 'y';
-SELECT kepler.purge_entry_table('Stolen', allow => '{purge}');
+SELECT kepler.purge_entry_table('Stolen');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 ROLLBACK;

@@ -21,9 +21,9 @@ SELECT count(*) AS still_running FROM kepler.executions WHERE workflow_id = 'b' 
 
 -- A stretch of time, with its beginning and without its end; one workflow.
 SELECT workflow_id, runs, succeeded, failed, success_rate, p50_duration, p95_duration, last_started_at
-FROM kepler.execution_report('a', since => '2024-05-01 01:00Z', until => '2024-05-01 11:00Z');
-SELECT workflow_id, runs, overdue FROM kepler.execution_report(since => '2024-05-03', until => '2024-05-04') ORDER BY 1;
-SELECT workflow_id, runs, success_rate, p50_duration FROM kepler.execution_report(since => '2030-01-01');
+FROM kepler.execution_report('a', started_from => '2024-05-01 01:00Z', started_before => '2024-05-01 11:00Z');
+SELECT workflow_id, runs, overdue FROM kepler.execution_report(started_from => '2024-05-03', started_before => '2024-05-04') ORDER BY 1;
+SELECT workflow_id, runs, success_rate, p50_duration FROM kepler.execution_report(started_from => '2030-01-01');
 
 SELECT * FROM kepler.execution_report('none');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE

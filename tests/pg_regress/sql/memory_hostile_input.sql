@@ -128,13 +128,13 @@ SELECT count(*) FROM kepler.set_memory_embeddings('mini', '[]');
 RESET ROLE;
 GRANT SELECT, INSERT ON kepler.memories, kepler.workspaces, kepler.embedding_spaces TO kepler_stranger;
 SET LOCAL ROLE kepler_stranger;
-SELECT count(*) FROM kepler.search_memories('[1, 2]', 1, touch => false);
+SELECT count(*) FROM kepler.search_memories('[1, 2]', 1);
 SELECT outcome FROM kepler.remember('a');
 SELECT outcome FROM kepler.remember('a', '[1, 2]');
 RESET ROLE;
 REVOKE SELECT ON kepler.memories FROM kepler_stranger;
 SET LOCAL ROLE kepler_stranger;
-SELECT count(*) FROM kepler.search_memories('[1, 2]', 1, touch => false);
+SELECT count(*) FROM kepler.search_memories('[1, 2]', 1);
 RESET ROLE;
 
 -- The table of a space is gone: what needs it says so, and there is a way out.

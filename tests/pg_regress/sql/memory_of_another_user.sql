@@ -46,7 +46,7 @@ SELECT 'c' || i, 'link ' || i, '2020-01-01'::timestamptz + i * interval '1 hour'
 SET LOCAL statement_timeout = '5s';
 SELECT count(*), max(version) FROM kepler.memory_history('c1500');
 SELECT outcome, count(*) FROM kepler.forget(ARRAY(SELECT 'c' || i FROM generate_series(2, 2999) AS i)) GROUP BY outcome;
-SELECT version, id, superseded_by FROM kepler.memory_history('c1');
+SELECT version, memory_id, superseded_by FROM kepler.memory_history('c1');
 -- A circle, which only direct SQL can make, ends.
 UPDATE kepler.memories SET superseded_by = 'c1', valid_to = 'infinity' WHERE id = 'c3000';
 SELECT count(*) FROM kepler.memory_history('c1');

@@ -24,7 +24,7 @@ SELECT count(*) AS rows, bool_and(exhausted) AS exhausted FROM kepler.search_mem
 SELECT count(*) AS rows FROM kepler.search_memories('[1,0,0,0,0,0,0,0]', 3, filter => '{"n": {"$gte": 1500, "$lt": 1503}}');
 -- A cap of 40, which is what pgvector's search keeps.
 SELECT count(*) AS rows, min(plan) AS plan FROM kepler.search_memories('[1,0,0,0,0,0,0,0]', 41, weights => '{"similarity": 1}');
-SELECT count(*) AS rows FROM kepler.search_memories('[1,0,0,0,0,0,0,0]', 2999, touch => false);
+SELECT count(*) AS rows FROM kepler.search_memories('[1,0,0,0,0,0,0,0]', 2999);
 -- The index is used where it is good: no ORDER BY of another form keeps it out.
 SELECT count(*) AS rows, min(plan) AS plan FROM kepler.search_memories('[1,0,0,0,0,0,0,0]', 5, weights => '{"similarity": 1}');
 
@@ -41,26 +41,28 @@ SELECT count(*) FROM kepler.search_memories('[1,0,0,0,0,0,0,0]', 10, user_id => 
 SELECT count(*) FROM kepler.search_memories('[1,0,0,0,0,0,0,0]', 10, user_id => 'eve');
 SELECT count(*) FROM kepler.search_memories('[1,0,0,0,0,0,0,0]', 10);
 
--- Write amplification on each read: the memories are not written, and an access is noted once a minute.
+-- Write amplification on each read: nothing is written unless asked, the memories never, and an access once a minute.
 DELETE FROM kepler.memory_access;
+SELECT count(*) FILTER (WHERE score > 0) AS used FROM kepler.search_memories('[1,0,0,0,0,0,0,0]', 10, weights => '{"frequency": 1}');
 CREATE TEMP TABLE versions AS SELECT workspace_id, id, xmin AS version, ctid AS place FROM kepler.memories;
-SELECT count(*) FROM kepler.search_memories('[1,0,0,0,0,0,0,0]', 2);
-SELECT count(*) FROM kepler.search_memories('[1,0,0,0,0,0,0,0]', 3);
+SELECT count(*) FROM kepler.search_memories('[1,0,0,0,0,0,0,0]', 2, touch => true);
+SELECT count(*) FROM kepler.search_memories('[1,0,0,0,0,0,0,0]', 3, touch => true);
 SELECT hits, count(*) FROM kepler.memory_access GROUP BY 1;
+SELECT count(*) FILTER (WHERE score > 0) AS used FROM kepler.search_memories('[1,0,0,0,0,0,0,0]', 10, weights => '{"frequency": 1}');
 UPDATE kepler.memory_access SET last_accessed_at = last_accessed_at - interval '2 minutes';
 SELECT kepler.touch_memories(ARRAY(SELECT memory_id FROM kepler.memory_access) || '{nothing,m9,m9}'::text[]) AS noted;
 SELECT hits, count(*) FROM kepler.memory_access GROUP BY 1 ORDER BY 1;
-SELECT count(*) FROM kepler.search_memories('[1,0,0,0,0,0,0,0]', 10, touch => false);
+SELECT count(*) FROM kepler.search_memories('[1,0,0,0,0,0,0,0]', 10);
 SELECT count(*) FROM kepler.memory_access;
 SELECT count(*) AS rewritten FROM (SELECT workspace_id, id, xmin, ctid FROM kepler.memories EXCEPT SELECT * FROM versions) AS s;
 ROLLBACK;
 \unset ON_ERROR_ROLLBACK
--- In a read-only transaction, as on a standby, a search works and notes nothing.
+-- In a read-only transaction, as on a standby, a search works and notes nothing, also where it is asked to.
 BEGIN;
 SELECT kepler.create_embedding_space('mini', dimensions => 2, model => 'test-model');
 SELECT outcome FROM kepler.remember('x', '[1, 0]');
 SET TRANSACTION READ ONLY;
-SELECT content FROM kepler.search_memories('[1, 0]');
+SELECT content FROM kepler.search_memories('[1, 0]', touch => true);
 SELECT count(*) FROM kepler.memory_access;
 ROLLBACK;
 

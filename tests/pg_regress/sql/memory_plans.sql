@@ -19,7 +19,7 @@ DECLARE
     after bigint[];
 BEGIN
     SELECT min(s.plan), count(*) INTO plan, rows
-    FROM kepler.search_memories('[1, 0, 1, 0]', 10, user_id => 'ada', context_types => '{fact}', weights => '{"similarity": 1}', touch => false) AS s;
+    FROM kepler.search_memories('[1, 0, 1, 0]', 10, user_id => 'ada', context_types => '{fact}', weights => '{"similarity": 1}') AS s;
     after := ARRAY(SELECT pg_temp.scans(r) FROM unnest(relations) AS r);
     through_hnsw := after[1] > before[1];
     through_lists := after[2] - before[2];

@@ -20,14 +20,14 @@ ALTER TABLE kepler.memories ENABLE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON kepler.memories USING (workspace_id = kepler.current_workspace_id());
 SET LOCAL ROLE kepler_reader;
 SELECT count(*) AS seen FROM kepler.memories;
-SELECT content FROM kepler.search_memories('[1, 0]', weights => '{"similarity": 1}');
+SELECT content FROM kepler.search_memories('[1, 0]', weights => '{"similarity": 1}', touch => true);
 SELECT content FROM kepler.search_memories(query_text => 'public theirs');
 SELECT content FROM kepler.search_memories('[1, 0]', workspace_id => 'theirs');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT content FROM kepler.search_memories('[1, 0]', workspace_id => 'nowhere');
 SELECT kepler.touch_memories('{x}', workspace_id => 'theirs');
 SELECT searches, recall FROM kepler.recall_check(workspace_id => 'theirs');
--- A reader may not write, and its searches are noted all the same.
+-- A reader may not write, and its searches are noted all the same where it asks.
 SELECT outcome FROM kepler.remember('x');
 RESET ROLE;
 SELECT count(*) AS noted FROM kepler.memory_access;
@@ -40,12 +40,12 @@ RESET ROLE;
 -- A policy of the user's: nothing secret is found, by vectors or by words. Then the reader needs the right to read the embeddings.
 CREATE POLICY no_secrets ON kepler.memories AS RESTRICTIVE USING (context_type <> 'secret');
 SET LOCAL ROLE kepler_reader;
-SELECT content FROM kepler.search_memories('[1, 0]', touch => false);
+SELECT content FROM kepler.search_memories('[1, 0]');
 RESET ROLE;
 GRANT SELECT ON kepler_data.mini_embeddings, kepler.memory_access TO kepler_reader;
 SET LOCAL ROLE kepler_reader;
 SELECT content FROM kepler.search_memories('[1, 0]');
-SELECT content FROM kepler.search_memories(query_text => 'public secret', touch => false);
+SELECT content FROM kepler.search_memories(query_text => 'public secret');
 RESET ROLE;
 -- Policies for others, or none at all: what the caller may not see is not found.
 DROP POLICY no_secrets ON kepler.memories;
@@ -53,13 +53,13 @@ DROP POLICY workspace ON kepler.memories;
 CREATE ROLE kepler_other;
 CREATE POLICY workspace ON kepler.memories TO kepler_other USING (workspace_id = kepler.current_workspace_id());
 SET LOCAL ROLE kepler_reader;
-SELECT count(*) FROM kepler.search_memories('[1, 0]', touch => false);
+SELECT count(*) FROM kepler.search_memories('[1, 0]');
 RESET ROLE;
 DROP POLICY workspace ON kepler.memories;
 SET LOCAL ROLE kepler_reader;
-SELECT count(*) FROM kepler.search_memories('[1, 0]', touch => false);
+SELECT count(*) FROM kepler.search_memories('[1, 0]');
 RESET ROLE;
 CREATE POLICY workspace ON kepler.memories USING (workspace_id = kepler.current_workspace_id());
 SET LOCAL ROLE kepler_reader;
-SELECT count(*) FROM kepler.search_memories('[1, 0]', touch => false);
+SELECT count(*) FROM kepler.search_memories('[1, 0]');
 ROLLBACK;

@@ -24,7 +24,7 @@ SELECT s.outcome FROM kepler.set_message_embeddings('old', (SELECT json_agg(json
 SELECT i.content, e.embedding FROM kepler_data.old_message_embeddings AS e JOIN ids AS i ON i.id = e.message_id ORDER BY 1;
 -- Page by page; blanks have no meaning.
 SELECT content FROM kepler.pending_message_embeddings('new', 2);
-SELECT content FROM kepler.pending_message_embeddings('new', 2, after => (SELECT max(message_id) FROM kepler.pending_message_embeddings('new', 2)));
+SELECT content FROM kepler.pending_message_embeddings('new', 2, after_id => (SELECT max(message_id) FROM kepler.pending_message_embeddings('new', 2)));
 SELECT count(*) FROM kepler.pending_message_embeddings('new');
 
 -- A workspace that embeds its messages goes over when those have an embedding there; one that does not is not held up.
@@ -64,7 +64,7 @@ SELECT searches, recall, shortfalls FROM kepler.recall_check(searched => 'messag
 SELECT * FROM kepler.recall_check(searched => 'users');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 -- Which index they should have is told of these tables too.
-SELECT table_name, advice FROM kepler.index_advice() WHERE table_name::text ~ '^kepler_data.(old|new)_' ORDER BY 1;
+SELECT relation, advice FROM kepler.index_advice() WHERE relation::text ~ '^kepler_data.(old|new)_' ORDER BY 1;
 
 -- Deleted messages take their embeddings along, by whatever way they go.
 DELETE FROM kepler.messages WHERE content = 'b';

@@ -2,7 +2,7 @@
 \set SHOW_CONTEXT never
 BEGIN;
 CREATE TEMPORARY TABLE source (id integer, doc jsonb, changed_at timestamptz);
-INSERT INTO source SELECT i, jsonb_build_object('n', i), '2024-01-01' FROM generate_series(1, 5) AS i;
+INSERT INTO source SELECT i, jsonb_build_object('n', i), '2024-01-01 00:00+00' FROM generate_series(1, 5) AS i;
 
 -- None of them is a set.
 SELECT p.proname, p.proretset, count(*) AS forms FROM pg_proc AS p

@@ -60,7 +60,7 @@ SELECT * FROM missed('[1,0.5,6]', 10);
 SELECT document ->> 'tenant' AS tenant, plan, exhausted FROM kepler.search_vectors('chunks_b', 'embedding', '[1,0.5,6]', 1);
 -- Each partition is advised by itself.
 UPDATE pg_class SET reltuples = 60000, relpages = 1000 WHERE oid = 'chunks_c_old'::regclass;
-SELECT table_name, advice, statement FROM kepler.index_advice('chunks');
+SELECT relation, advice, statement FROM kepler.index_advice('chunks');
 
 -- By hash, where no condition but the key itself says which.
 CREATE TABLE hashed (id int, embedding vector(2)) PARTITION BY HASH (id);

@@ -149,15 +149,15 @@ GRANT SELECT ON kepler.memories, kepler.workspaces, kepler.embedding_spaces, kep
 ALTER TABLE kepler.memories ENABLE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON kepler.memories USING (workspace_id = kepler.current_workspace_id());
 SET LOCAL ROLE kepler_nobody;
-SELECT content FROM kepler.search_memories('[1, 0, 0]', touch => false);
+SELECT content FROM kepler.search_memories('[1, 0, 0]');
 RESET ROLE;
 SAVEPOINT before;
 CREATE POLICY nothing ON kepler.memories AS RESTRICTIVE USING (false);
 SET LOCAL ROLE kepler_nobody;
-SELECT content FROM kepler.search_memories('[1, 0, 0]', touch => false);
+SELECT content FROM kepler.search_memories('[1, 0, 0]');
 ROLLBACK TO before;
 SET LOCAL ROLE kepler_nobody;
-SELECT content FROM kepler.search_memories('[1, 0, 0]', touch => false);
+SELECT content FROM kepler.search_memories('[1, 0, 0]');
 ROLLBACK;
 
 -- Nothing stays behind.
@@ -167,6 +167,6 @@ DELETE FROM kepler.leases WHERE entity_type = 'remembered';
 DELETE FROM kepler.records WHERE entity_type = 'remembered';
 DELETE FROM kepler.entities WHERE type = 'remembered';
 SELECT kepler.drop_entry_table('Price') IS NOT NULL AS dropped;
-SELECT kepler.purge_entry_table('Price', allow => '{purge}');
+SELECT kepler.purge_entry_table('Price');
 DROP OWNED BY kepler_nobody;
 DROP ROLE kepler_nobody;

@@ -56,7 +56,7 @@ SELECT kepler.create_entry_table('Bad', '{"type": "object", "$defs": {"Level": {
     "properties": {"Price": {"type": "string"}, "order": {"type": "integer", "minimum": 2.5}, "level": {"$ref": "#/$defs/Level"}, "n": {"type": "integer", "default": "x"}, "short": {"type": "string", "minLength": 5, "maxLength": 3}}}');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 -- Values of several types are kept as json.
-SELECT operation, sql FROM kepler.plan_entry_table('Mixed', '{"type": "object", "properties": {"either": {"anyOf": [{"type": "string"}, {"type": "integer"}]}, "pairs": {"type": "array", "items": {"type": "array", "items": {"type": "string"}}}}}') LIMIT 1;
+SELECT operation, statement FROM kepler.plan_entry_table('Mixed', '{"type": "object", "properties": {"either": {"anyOf": [{"type": "string"}, {"type": "integer"}]}, "pairs": {"type": "array", "items": {"type": "array", "items": {"type": "string"}}}}}') LIMIT 1;
 SELECT kepler.create_entry_table('Bad', '{"type": "array", "items": {"type": "object"}}');
 SELECT kepler.create_entry_table('Bad', '{"type": "object", "properties": {}, "x-kepler": {"fields": 1}}');
 SELECT kepler.entry_json_schema('Bad');

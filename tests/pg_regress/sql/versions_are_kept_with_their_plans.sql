@@ -28,6 +28,6 @@ SELECT kepler.alter_entry_table('Note', '{"fields": []}', options => '{"version"
 SELECT kepler.alter_entry_table('Note', '{"fields": []}', options => '{"version": 6}');
 -- A table in use has the version that it says; versions are the table's, and go with it.
 SELECT kepler.drop_entry_table('Note');
-SELECT kepler.purge_entry_table('Note', allow => '{purge}');
+SELECT kepler.purge_entry_table('Note');
 SELECT count(*) FROM kepler.structures;
 ROLLBACK;

@@ -1,0 +1,112 @@
+-- The words of Kepler's SQL, for the generator of the reference: it prints them, and reference_rules.sql checks what
+-- is installed against them. A word that is missing here is a decision: docs/design.md says how names are chosen.
+SET client_min_messages = warning;
+SET search_path = pg_catalog, pg_temp;
+
+-- The page's parts, and the functions of each in the order in which a reader meets them.
+CREATE TEMPORARY TABLE parts (number integer, part text, about text, functions text[]);
+INSERT INTO parts VALUES
+(1, 'Installation and access', 'Kepler''s tables, who may use them, and how the database fares.',
+    '{install,status,version,grant_access,revoke_access,current_workspace_id,cuid}'),
+(2, 'Records', 'What comes from other systems, one row for each thing there.',
+    '{upsert_records,upsert_records_summary,upsert_record,delete_records,restore_records,archive_records,set_entity_options,record_document,jsonb_hash}'),
+(3, 'Enrichment', 'Workers that find out more about records, under leases.',
+    '{set_enrichment_policy,drop_enrichment_policy,claim_records,next_claim_at,extend_lease,settle_records,complete_records,fail_records,release_records,requeue_records,enrichment_transitions}'),
+(4, 'Entry tables', 'Tables that users declare, and change without losing what they hold.',
+    '{create_entry_table,plan_entry_table,alter_entry_table,drop_entry_table,restore_entry_table,purge_entry_table,restore_field,purge_field,entry_json_schema,structure_of}'),
+(5, 'Entries', 'The rows of entry tables, in batches.',
+    '{insert_entries,upsert_entries,update_entries,delete_entries}'),
+(6, 'Documents', 'JSON documents in any table: operations on them, and conditions.',
+    '{json_update,update_document,upsert_document,json_matches}'),
+(7, 'Workflows and executions', 'What automations need, and what became of their runs.',
+    '{is_connected,required_connections,validate_workflow,start_execution,extend_execution,add_execution_steps,finish_execution,abandon_executions,execution_report,execution_transitions,fold}'),
+(8, 'Conversations', 'Messages in their order.',
+    '{add_message,add_messages,conversation_window,search_messages,estimate_tokens}'),
+(9, 'Memory', 'What agents remember, and how they find it.',
+    '{remember,remember_many,search_memories,last_search,touch_memories,forget,end_memories,expire_memories,memory_history}'),
+(10, 'Embeddings', 'Spaces for the embeddings of each model, their indexes, and searches in other tables.',
+    '{create_embedding_space,pending_memory_embeddings,set_memory_embeddings,pending_message_embeddings,set_message_embeddings,activate_embedding_space,retire_embedding_space,drop_embedding_space,index_advice,recall_check,search_vectors}');
+
+-- What an element of a batch, and one thing, can be answered with.
+CREATE TEMPORARY TABLE outcomes (number integer GENERATED ALWAYS AS IDENTITY, word text, means text);
+INSERT INTO outcomes (word, means) VALUES
+('inserted', 'It was not there and is now.'),
+('updated', 'It was there and is changed.'),
+('refreshed', 'The content is the same; only the time of the source is newer, and is noted.'),
+('deleted', 'It is deleted; records softly, so that they can be restored.'),
+('restored', 'What was deleted or archived is back.'),
+('archived', 'It is archived.'),
+('merged', 'It was taken into one that was there (memories, with `dedupe`).'),
+('unchanged', 'It is so already. Nothing was written.'),
+('duplicate', 'This very request was done before: the same external id, idempotency key or report.'),
+('stale', 'It came too late: an older version, a lost lease, a token that is not the run''s. Nothing was written.'),
+('superseded', 'Something newer won: later in the batch, or the content changed meanwhile. Always said of the loser.'),
+('rejected', 'It is not valid or not allowed here. `error_code` and `error` say why; the others land.'),
+('not_found', 'There is nothing with this id.'),
+('gone', 'It is deleted or archived.'),
+('applied', 'Done for the first time: the result of an enrichment, a step of the schema.'),
+('retried', 'The attempt failed, and the record waits for the next one.'),
+('failed', 'The last attempt failed; requeue_records brings it back.'),
+('released', 'It was given back without an attempt.'),
+('requeued', 'It is queued anew, with all attempts before it.'),
+('started', 'The run has begun.'),
+('finished', 'The run has ended as reported.'),
+('aborted', 'The run was broken off.'),
+('abandoned', 'The run was silent for too long.');
+
+-- Arguments that hold a batch: as text, json or jsonb.
+CREATE TEMPORARY TABLE batches (argument text);
+INSERT INTO batches VALUES ('records'), ('entries'), ('memories'), ('messages'), ('steps'), ('results'), ('embeddings');
+
+-- What acts is verb_object.
+CREATE TEMPORARY TABLE verbs (verb text);
+INSERT INTO verbs SELECT unnest('{abandon,abort,acknowledge,activate,add,adopt,alter,apply,archive,begin,checkpoint,claim,
+    complete,count,create,delete,distribute,drop,end,erase,expire,export,extend,fail,finish,find,get,grant,import,insert,
+    list,maintain,merge,plan,purge,release,rename,repair,requeue,restore,resume,retire,retry,revoke,run,seal,search,set,
+    settle,start,touch,track,uninstall,undistribute,untrack,update,upsert,use,validate,verify}'::text[]);
+
+-- What may break a rule, and why.
+CREATE TEMPORARY TABLE exceptions (rule text, name text, reason text);
+INSERT INTO exceptions VALUES
+('verb_object', 'install', 'its object is Kepler itself'),
+('verb_object', 'remember', 'the field''s word for what agents do'),
+('verb_object', 'remember_many', 'the plural of remember'),
+('verb_object', 'forget', 'the opposite of remember'),
+('verb_object', 'fold', 'a value of another: the field''s word for comparing without case'),
+('verb_object', 'cuid', 'the name of what it gives'),
+('verb_object', 'json_update', 'begins with the type of its value, as Postgres'' own json functions do'),
+('verb_object', 'json_matches', 'begins with the type of its value, as Postgres'' own json functions do'),
+('verb_object', 'jsonb_hash', 'begins with the type of its value, as Postgres'' own json functions do'),
+('verb_object', 'estimate_tokens', 'gives a value and acts on nothing'),
+('verb_object', 'conversation_window', 'reads'), ('verb_object', 'current_workspace_id', 'reads'),
+('verb_object', 'enrichment_transitions', 'reads'), ('verb_object', 'entry_json_schema', 'reads'),
+('verb_object', 'execution_report', 'reads'), ('verb_object', 'execution_transitions', 'reads'),
+('verb_object', 'index_advice', 'reads'), ('verb_object', 'is_connected', 'reads'),
+('verb_object', 'last_search', 'reads'), ('verb_object', 'memory_history', 'reads'),
+('verb_object', 'next_claim_at', 'reads'), ('verb_object', 'pending_memory_embeddings', 'reads'),
+('verb_object', 'pending_message_embeddings', 'reads'), ('verb_object', 'recall_check', 'reads'),
+('verb_object', 'record_document', 'reads'), ('verb_object', 'required_connections', 'reads'),
+('verb_object', 'status', 'reads'), ('verb_object', 'structure_of', 'reads'), ('verb_object', 'version', 'reads'),
+('plural', 'remember_many', 'the plural of remember'),
+('plural', 'forget', 'the opposite of remember'),
+('options', 'set_entity_options', 'the options are what it sets'),
+('batch', 'finish_execution', 'results is any JSON that is kept with the run'),
+('batch', 'complete_records', 'results stand beside record_ids, in an array'),
+('answer', 'upsert_records_summary', 'answers with counts'),
+('forms', 'upsert_record', 'the time may be of any type too'),
+('abbreviation', 'max_rows', 'as SQL and its drivers say it'),
+('abbreviation', 'max_tokens', 'as models'' interfaces say it'),
+('abbreviation', 'max_attempts', 'beside max_rows'),
+('abbreviation', 'min_similarity', 'beside max_rows'),
+('abbreviation', 'p50_ms', 'the field''s words for a percentile and a unit'),
+('abbreviation', 'p95_ms', 'the field''s words for a percentile and a unit'),
+('abbreviation', 'exact_p50_ms', 'the field''s words for a percentile and a unit'),
+('abbreviation', 'exact_p95_ms', 'the field''s words for a percentile and a unit');
+
+-- Words that a newcomer would have to learn.
+CREATE TEMPORARY TABLE abbreviations (word text);
+INSERT INTO abbreviations SELECT unnest('{acc,addr,arg,args,attr,auth,avg,calc,cfg,char,chk,cmd,cnt,col,cols,conf,config,
+    conn,ctx,cur,db,def,del,desc,dest,dir,doc,docs,dst,dt,dur,elem,emb,ent,env,err,est,exec,expr,fld,fmt,fn,freq,func,gen,
+    grp,hist,idx,impl,info,init,int,lang,len,lim,loc,lvl,max,mem,min,misc,mod,msg,ms,nbr,num,obj,op,ops,opt,opts,ord,org,
+    param,params,pct,pos,prev,proc,prop,props,pt,qty,rec,recs,ref,refs,rel,req,res,ret,seq,sess,spec,src,stat,stmt,str,sub,
+    svc,sync_ts,tbl,temp,tmp,tot,ts,txn,txt,typ,usr,util,val,vals,var,vec,ver,wf,ws,xact}'::text[]);
