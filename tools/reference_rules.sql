@@ -130,10 +130,11 @@ UNION ALL
 SELECT 'comment', s.name, s.name, 'the setting has no description'
 FROM pg_settings AS s WHERE s.name ^@ 'kepler.' AND coalesce(s.short_desc, '') = ''
 UNION ALL
-SELECT 'internal', p.proname::text, p.oid::regprocedure::text, 'its comment is one line that begins with "Internal: "'
+SELECT 'internal', p.proname::text, p.oid::regprocedure::text, 'its comment is one line that begins with "Internal: ", or "Trigger: "'
 FROM pg_proc AS p
 WHERE p.pronamespace = 'kepler_internal'::regnamespace
-    AND coalesce(obj_description(p.oid, 'pg_proc'), '') !~ '^Internal: [^\n]+$'
+    AND coalesce(obj_description(p.oid, 'pg_proc'), '') !~ CASE p.prorettype
+        WHEN 'trigger'::regtype THEN '^Trigger: [^\n]+$' ELSE '^Internal: [^\n]+$' END
 UNION ALL
 SELECT 'errors', l.name, l.signature, 'its comment ends with one line "Errors: …", and names errors nowhere else'
 FROM lines AS l

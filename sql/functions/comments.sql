@@ -244,8 +244,8 @@ COMMENT ON FUNCTION kepler_internal.require_user(text, text) IS 'Internal: fails
 COMMENT ON FUNCTION kepler_internal.require_workflow(text, text) IS 'Internal: the status of a workflow; fails with 23503 if it is not there';
 COMMENT ON FUNCTION kepler_internal.workflow_steps(jsonb, jsonb) IS 'Internal: trigger and actions of a definition, with their paths';
 COMMENT ON FUNCTION kepler_internal.required_connections(text, jsonb, jsonb, text[], text) IS 'Internal: what required_connections and validate_workflow share';
-COMMENT ON FUNCTION kepler_internal.guard_execution() IS 'Internal: a trigger: refuses direct SQL that would falsify an execution';
-COMMENT ON FUNCTION kepler_internal.guard_execution_step() IS 'Internal: a trigger: refuses direct SQL that would falsify a step';
+COMMENT ON FUNCTION kepler_internal.guard_execution() IS 'Trigger: refuses direct SQL that would falsify an execution';
+COMMENT ON FUNCTION kepler_internal.guard_execution_step() IS 'Trigger: refuses direct SQL that would falsify a step';
 COMMENT ON FUNCTION kepler_internal.execution_token_hash(text) IS 'Internal: what is stored of a token';
 COMMENT ON FUNCTION kepler_internal.check_timeout(interval) IS 'Internal: fails with 22023 for a timeout that is none';
 COMMENT ON FUNCTION kepler_internal.abandon_overdue(text, integer, text) IS 'Internal: what abandon_executions and start_execution share';
@@ -254,11 +254,11 @@ COMMENT ON FUNCTION kepler_internal.is_about_session(text) IS 'Internal: whether
 COMMENT ON FUNCTION kepler_internal.execution_report(text, timestamptz, timestamptz, text) IS 'Internal: execution_report, whose columns bear the names of its arguments';
 COMMENT ON FUNCTION kepler_internal.latest_schema_version() IS 'Internal: the newest schema version that the library knows';
 COMMENT ON FUNCTION kepler_internal.require_tables() IS 'Internal: fails with 55000 and a hint before install()';
-COMMENT ON FUNCTION kepler_internal.touch_changed_record() IS 'Internal: a trigger: moves updated_at on a direct update of a record that changes anything';
-COMMENT ON FUNCTION kepler_internal.reset_enrichment() IS 'Internal: a trigger: sends a record whose content has changed back to enrichment';
-COMMENT ON FUNCTION kepler_internal.touch_updated_at() IS 'Internal: a trigger: moves updated_at on a direct update';
-COMMENT ON FUNCTION kepler_internal.refuse_workspace_change() IS 'Internal: a trigger: refuses to move a row to another workspace';
-COMMENT ON FUNCTION kepler_internal.refuse_secret() IS 'Internal: a trigger: refuses a secret_ref that is no reference, without showing it';
+COMMENT ON FUNCTION kepler_internal.touch_changed_record() IS 'Trigger: moves updated_at on a direct update of a record that changes anything';
+COMMENT ON FUNCTION kepler_internal.reset_enrichment() IS 'Trigger: sends a record whose content has changed back to enrichment';
+COMMENT ON FUNCTION kepler_internal.touch_updated_at() IS 'Trigger: moves updated_at on a direct update';
+COMMENT ON FUNCTION kepler_internal.refuse_workspace_change() IS 'Trigger: refuses to move a row to another workspace';
+COMMENT ON FUNCTION kepler_internal.refuse_secret() IS 'Trigger: refuses a secret_ref that is no reference, without showing it';
 COMMENT ON FUNCTION kepler_internal.create_entry_table(text, text, text) IS 'Internal: what the forms of create_entry_table share';
 COMMENT ON FUNCTION kepler_internal.drop_entry_table(text, text) IS 'Internal: drop_entry_table, with the table''s number for a result';
 COMMENT ON FUNCTION kepler_internal.restore_entry_table(text, text) IS 'Internal: restore_entry_table, with the table''s number for a result';
@@ -371,19 +371,19 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type
 COMMENT ON FUNCTION kepler_internal.is_direct() IS 'Internal: whether a change of a record comes from direct SQL, and not from Kepler''s own statements';
 COMMENT ON FUNCTION kepler_internal.require_name(text, text) IS 'Internal: checks an argument that names something';
 COMMENT ON FUNCTION kepler_internal.require_ids(text, text[]) IS 'Internal: checks an argument that holds ids';
-COMMENT ON FUNCTION kepler_internal.unlease_record() IS 'Internal: takes the lease from a record that is not PENDING any more';
-COMMENT ON FUNCTION kepler_internal.refuse_transition() IS 'Internal: a trigger: refuses a change of enrichment_status that is not legal';
-COMMENT ON FUNCTION kepler_internal.queue_changed_record() IS 'Internal: a trigger: keeps the queue under direct SQL';
-COMMENT ON FUNCTION kepler_internal.dequeue_deleted_records() IS 'Internal: a trigger: takes deleted records out of the queue';
-COMMENT ON FUNCTION kepler_internal.forget_truncated_records() IS 'Internal: a trigger: empties the queue and ends the leases where all records are gone';
-COMMENT ON FUNCTION kepler_internal.begin_enrichment() IS 'Internal: a trigger: queues the backlog of a policy that direct SQL inserts';
-COMMENT ON FUNCTION kepler_internal.change_fairness() IS 'Internal: a trigger: lets what is queued take turns, or not, as the policy says';
-COMMENT ON FUNCTION kepler_internal.end_enrichment() IS 'Internal: a trigger: ends the leases and empties the queue of a type whose policy goes';
-COMMENT ON FUNCTION kepler_internal.give_back_lease() IS 'Internal: a trigger: gives back what a lease holds that direct SQL deletes';
-COMMENT ON FUNCTION kepler_internal.refuse_enrichment_change() IS 'Internal: a trigger: refuses a change of what keeps the queue';
-COMMENT ON FUNCTION kepler_internal.keep_queued() IS 'Internal: a trigger: refuses to take a record out of the queue that is to be enriched';
-COMMENT ON FUNCTION kepler_internal.keep_lease_records() IS 'Internal: a trigger: refuses to take its records from a lease';
-COMMENT ON FUNCTION kepler_internal.refuse_truncate() IS 'Internal: a trigger: refuses TRUNCATE of what keeps the queue';
+COMMENT ON FUNCTION kepler_internal.unlease_record() IS 'Trigger: takes the lease from a record that is not PENDING any more';
+COMMENT ON FUNCTION kepler_internal.refuse_transition() IS 'Trigger: refuses a change of enrichment_status that is not legal';
+COMMENT ON FUNCTION kepler_internal.queue_changed_record() IS 'Trigger: keeps the queue under direct SQL';
+COMMENT ON FUNCTION kepler_internal.dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';
+COMMENT ON FUNCTION kepler_internal.forget_truncated_records() IS 'Trigger: empties the queue and ends the leases where all records are gone';
+COMMENT ON FUNCTION kepler_internal.begin_enrichment() IS 'Trigger: queues the backlog of a policy that direct SQL inserts';
+COMMENT ON FUNCTION kepler_internal.change_fairness() IS 'Trigger: lets what is queued take turns, or not, as the policy says';
+COMMENT ON FUNCTION kepler_internal.end_enrichment() IS 'Trigger: ends the leases and empties the queue of a type whose policy goes';
+COMMENT ON FUNCTION kepler_internal.give_back_lease() IS 'Trigger: gives back what a lease holds that direct SQL deletes';
+COMMENT ON FUNCTION kepler_internal.refuse_enrichment_change() IS 'Trigger: refuses a change of what keeps the queue';
+COMMENT ON FUNCTION kepler_internal.keep_queued() IS 'Trigger: refuses to take a record out of the queue that is to be enriched';
+COMMENT ON FUNCTION kepler_internal.keep_lease_records() IS 'Trigger: refuses to take its records from a lease';
+COMMENT ON FUNCTION kepler_internal.refuse_truncate() IS 'Trigger: refuses TRUNCATE of what keeps the queue';
 
 COMMENT ON FUNCTION kepler.create_embedding_space(text, integer, text, text) IS
 'Creates an embedding space: the tables kepler_data.<name>_embeddings and <name>_message_embeddings for the embeddings of memories and messages by one model. Spaces exist side by side. Workspaces search the oldest space until they activate another (activate_embedding_space). Returns the table for memories.
@@ -496,21 +496,21 @@ COMMENT ON FUNCTION kepler_internal.embedding_table(text) IS 'Internal: a table 
 COMMENT ON FUNCTION kepler_internal.create_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the caller';
 COMMENT ON FUNCTION kepler_internal.retire_embedding_space(text) IS 'Internal: see retire_embedding_space';
 COMMENT ON FUNCTION kepler_internal.activate_embedding_space(text, text) IS 'Internal: see activate_embedding_space';
-COMMENT ON FUNCTION kepler_internal.drop_message_embeddings() IS 'Internal: a trigger: the embeddings of a message go when its content changes';
-COMMENT ON FUNCTION kepler_internal.refuse_memory_rename() IS 'Internal: a trigger: refuses another id for a memory';
+COMMENT ON FUNCTION kepler_internal.drop_message_embeddings() IS 'Trigger: the embeddings of a message go when its content changes';
+COMMENT ON FUNCTION kepler_internal.refuse_memory_rename() IS 'Trigger: refuses another id for a memory';
 COMMENT ON FUNCTION kepler_internal.memory_chain(text, text) IS 'Internal: the ids of the memories that took each other''s place';
 COMMENT ON FUNCTION kepler_internal.successors(text[], text[], text[]) IS 'Internal: what took the place of deleted memories';
-COMMENT ON FUNCTION kepler_internal.note_numbered_messages() IS 'Internal: a trigger: notes the last numbers on conversations';
+COMMENT ON FUNCTION kepler_internal.note_numbered_messages() IS 'Trigger: notes the last numbers on conversations';
 COMMENT ON FUNCTION kepler_internal.require_max_rows(integer, integer) IS 'Internal: checks an argument that bounds the rows';
 COMMENT ON FUNCTION kepler_internal.require_space(text, boolean) IS 'Internal: fails unless there is such an embedding space, with its table where that is needed';
-COMMENT ON FUNCTION kepler_internal.complete_embedding() IS 'Internal: a trigger: whose memory an embedding belongs to, where it was inserted without';
-COMMENT ON FUNCTION kepler_internal.move_embeddings() IS 'Internal: a trigger: embeddings go with a memory that becomes another user''s, or of another type';
-COMMENT ON FUNCTION kepler_internal.drop_memory_embeddings() IS 'Internal: a trigger: the embeddings of a memory go when its content changes';
-COMMENT ON FUNCTION kepler_internal.lock_record_type() IS 'Internal: a trigger: takes the lock of the type of a record that direct SQL queues, or takes out of the queue';
+COMMENT ON FUNCTION kepler_internal.complete_embedding() IS 'Trigger: whose memory an embedding belongs to, where it was inserted without';
+COMMENT ON FUNCTION kepler_internal.move_embeddings() IS 'Trigger: embeddings go with a memory that becomes another user''s, or of another type';
+COMMENT ON FUNCTION kepler_internal.drop_memory_embeddings() IS 'Trigger: the embeddings of a memory go when its content changes';
+COMMENT ON FUNCTION kepler_internal.lock_record_type() IS 'Trigger: takes the lock of the type of a record that direct SQL queues, or takes out of the queue';
 COMMENT ON FUNCTION kepler_internal.list_embedding_space(text, integer, text, text) IS 'Internal: writes a space into the list';
 COMMENT ON FUNCTION kepler_internal.require_retired_space(text) IS 'Internal: fails unless there is such a space, and it is retired';
-COMMENT ON FUNCTION kepler_internal.forget_deleted_memories() IS 'Internal: a trigger: takes what belongs to deleted memories along';
-COMMENT ON FUNCTION kepler_internal.forget_deleted_messages() IS 'Internal: a trigger: takes the embeddings of deleted messages along';
+COMMENT ON FUNCTION kepler_internal.forget_deleted_memories() IS 'Trigger: takes what belongs to deleted memories along';
+COMMENT ON FUNCTION kepler_internal.forget_deleted_messages() IS 'Trigger: takes the embeddings of deleted messages along';
 COMMENT ON FUNCTION kepler_internal.create_embedding_table(text, text, regclass, integer, text, text) IS 'Internal: makes a table of a space';
 COMMENT ON FUNCTION kepler_internal.require_roles(text[]) IS 'Internal: checks an argument that holds roles of messages';
 
@@ -539,11 +539,11 @@ conversation_id: a value of kepler.conversations.id.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation; 54000 if the system messages, or the first messages of the window, do not fit.';
 COMMENT ON FUNCTION kepler_internal.require_conversation(text, text) IS 'Internal: fails unless there is such a conversation';
 COMMENT ON FUNCTION kepler_internal.check_window(text, integer, integer) IS 'Internal: fails if an argument of conversation_window is too low';
-COMMENT ON FUNCTION kepler_internal.number_message() IS 'Internal: a trigger: gives a message that direct SQL adds the next number';
-COMMENT ON FUNCTION kepler_internal.refuse_message_move() IS 'Internal: a trigger: refuses another place for a message';
-COMMENT ON FUNCTION kepler_internal.restart_attempts() IS 'Internal: a trigger: what waits for its next attempt begins anew when direct SQL changes its content';
-COMMENT ON FUNCTION kepler_internal.clear_enrichment() IS 'Internal: a trigger: empties records.enrichment when direct SQL changes the content, where the policy says so';
-COMMENT ON FUNCTION kepler_internal.refuse_entity_rename() IS 'Internal: a trigger: refuses another type or source for an entity that has records';
+COMMENT ON FUNCTION kepler_internal.number_message() IS 'Trigger: gives a message that direct SQL adds the next number';
+COMMENT ON FUNCTION kepler_internal.refuse_message_move() IS 'Trigger: refuses another place for a message';
+COMMENT ON FUNCTION kepler_internal.restart_attempts() IS 'Trigger: what waits for its next attempt begins anew when direct SQL changes its content';
+COMMENT ON FUNCTION kepler_internal.clear_enrichment() IS 'Trigger: empties records.enrichment when direct SQL changes the content, where the policy says so';
+COMMENT ON FUNCTION kepler_internal.refuse_entity_rename() IS 'Trigger: refuses another type or source for an entity that has records';
 COMMENT ON FUNCTION kepler_internal.abandon_executions(integer, text) IS 'Internal: see abandon_executions';
 COMMENT ON FUNCTION kepler_internal.expire_memories(integer, text) IS 'Internal: see expire_memories';
 

@@ -67,9 +67,9 @@ BEGIN
         RETURN;
     EXCEPTION WHEN OTHERS THEN
         -- Whoever may change no memory at all is told so.
-        IF kepler_internal.is_about_session(SQLSTATE) OR NOT CASE WHEN ends_at IS NULL
+        IF kepler_internal.is_about_session(SQLSTATE) OR NOT (CASE WHEN ends_at IS NULL
             THEN has_table_privilege('kepler.memories', 'DELETE')
-            ELSE has_column_privilege('kepler.memories', 'expires_at', 'UPDATE') END
+            ELSE has_column_privilege('kepler.memories', 'expires_at', 'UPDATE') END)
         THEN
             RAISE;
         END IF;

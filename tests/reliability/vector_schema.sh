@@ -116,7 +116,7 @@ duplicate
 merged
 inserted|
 rejected|/embedding: an embedding of 1 dimensions does not fit into embedding space "small". Its model, m, makes embeddings of 8 dimensions
-set
+updated
 deleted
 20|t|0
 inserted
@@ -187,5 +187,5 @@ SELECT outcome, pg_catalog.count(*) > 0 FROM kepler.install() GROUP BY 1;
 SELECT kepler.create_embedding_space('more', 3, 'm');
 SQL
 said "the copy's schema" 'Third
-present|t
+unchanged|t
 kepler_data.more_embeddings'

@@ -45,12 +45,12 @@ SELECT pg_temp.second(a, b), a, b FROM (VALUES
 SELECT outcome FROM kepler.remember('a bank', '[0,1,0]', dedupe => true);
 SELECT outcome FROM kepler.remember('A bank.', '[0,0,1]', dedupe => true);
 -- JSON is the same where its value is. A text that looks like it is another thing.
-SELECT kepler.forget(ARRAY(SELECT id FROM kepler.memories)) IS NOT NULL AS forgotten;
+SELECT count(*) AS forgotten FROM kepler.forget(ARRAY(SELECT id FROM kepler.memories));
 SELECT ordinal, outcome FROM kepler.remember_many('[{"content": {"a": [1, 2], "b": "x"}, "embedding": [1,0,0]}, {"content": {"b": "x",  "a": [1,2]}, "embedding": [1,0,0]},
     {"content": {"a": [[1], 2], "b": "x"}, "embedding": [1,0,0]}, {"content": {"a": [1, 2], "b": "X"}, "embedding": [1,0,0]}, {"content": "{\"a\": [1, 2], \"b\": \"x\"}", "embedding": [1,0,0]}]', dedupe => true);
 
 -- What is merged brings along all that it says beside its text: an embedding that was missing, and a time from which it held already.
-SELECT kepler.forget(ARRAY(SELECT id FROM kepler.memories)) IS NOT NULL AS forgotten;
+SELECT count(*) AS forgotten FROM kepler.forget(ARRAY(SELECT id FROM kepler.memories));
 SELECT outcome FROM kepler.remember('Ada moves in May', valid_from => '2040-05-01', metadata => '{"a": 1}', dedupe => true);
 SELECT outcome FROM kepler.remember('Ada moves in May', '[1,0,0]', valid_from => '2024-01-01', metadata => '{"b": 2}', dedupe => true);
 SELECT content, valid_from, metadata, similarity FROM kepler.search_memories('[1,0,0]', as_of => '2024-02-01') JOIN kepler.memories USING (content);
