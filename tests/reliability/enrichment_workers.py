@@ -271,7 +271,7 @@ class Test:
         problems = [f"{what}: {n}" for what, query in CHECKS.items() if (n := self.value(query))]
         if log["expired"] < lost:
             problems.append(f"{lost} records were lost with their worker, and {log['expired']} attempts expired")
-        if not log["retry"]:
+        if not log["retried"]:
             problems.append("no attempt failed for the time being")
         took_part = set(self.session.run("SELECT DISTINCT enrichment->>'by' FROM kepler.records WHERE enrichment IS NOT NULL"))
         # The others may have been in trouble before they ended anything.

@@ -88,14 +88,14 @@ export class Batch {
       either.release();
     }
     log.warn(`record ${record_id}, attempt ${record.attempt}: ${told.error}`);
-    return JSON.stringify({ record_id, outcome: "fail", ...told });
+    return JSON.stringify({ record_id, action: "fail", ...told });
   }
 
   /** All that the lease holds: what has not ended is given back, and the attempt does not count. */
   #elements(): string[] {
     return this.#lease.records.map(
       ({ recordId }) =>
-        this.#ended.get(recordId) ?? JSON.stringify({ record_id: recordId, outcome: "release" }),
+        this.#ended.get(recordId) ?? JSON.stringify({ record_id: recordId, action: "release" }),
     );
   }
 
@@ -103,7 +103,7 @@ export class Batch {
     // Answers come in the order of the elements.
     const record_id = this.#lease.records[ordinal - 1]?.recordId;
     const reason = `the result was rejected: ${error ?? ""}`;
-    return JSON.stringify({ record_id, outcome: "fail", error: reason, retryable: false });
+    return JSON.stringify({ record_id, action: "fail", error: reason, retryable: false });
   }
 
   /** Sent again if the answer is lost; what landed before is answered with "duplicate". */
