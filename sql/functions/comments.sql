@@ -144,10 +144,10 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unkn
 COMMENT ON FUNCTION kepler.insert_entries(text, text, text, text) IS
 'Inserts entries into an entry table. Returns one row for each, in the order of the array (ordinal begins at 1).
 entry_table: what users call the table. entries: a JSON array of objects, as text, json or jsonb, whose keys are fields of the table. Prefer text: jsonb keeps one of two equal keys, and json and jsonb refuse some documents before this function can answer for them one by one. A missing field gets its default. Nothing is rounded, truncated or guessed, and an unknown field is an error. Whole numbers and decimals may be written as strings; bytes are base64; a time without an offset is UTC. The key, created_at and updated_at may be given (a generated bigint key only with the privilege UPDATE on its sequence, which is then moved on).
-on_error: reject (any violation fails the call, which names all of them) or skip (the valid entries are written).
+on_error: fail (any violation fails the call, which names all of them) or skip (the valid entries are written).
 violations: of what is rejected, an array of objects with path (a JSON Pointer into entries), code and message.
 Outcomes: inserted, rejected.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if entries cannot be divided into elements; 54000 if there are more than 4,000,000; 42P01 for an unknown table; 23503 for an unknown workspace; with on_error reject the code of the first violation, as 23502 or 22P02.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if entries cannot be divided into elements; 54000 if there are more than 4,000,000; 42P01 for an unknown table; 23503 for an unknown workspace; with on_error fail the code of the first violation, as 23502 or 22P02.';
 
 COMMENT ON FUNCTION kepler.upsert_entries(text, text[], text, text, text) IS
 'Inserts, updates or leaves alone entries, and returns one row for each, as insert_entries does.
@@ -535,7 +535,7 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unkn
 COMMENT ON FUNCTION kepler.conversation_window(text, integer, integer, integer, integer, boolean, text) IS
 'The messages of a conversation that fit into a window, without gaps, in their order: the newest, back from before; with after alone the next ones.
 before, after: only messages with a lower number, with a higher number. max_tokens, max_rows: the limits of the window; NULL is no limit. keep_system: whether the window always includes the system messages (with a lower number than before), wherever they are; they are counted first.
-A tool call and its results (a message, and the messages with role tool that follow it) are in a window together or not at all. tokens: token_count, or its estimate.
+A tool call and its results (a message, and the messages with role tool that follow it) are in a window together or not at all. token_count: as it is stored, or else estimated (estimate_tokens).
 conversation_id: a value of kepler.conversations.id.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation; 54000 if the system messages, or the first messages of the window, do not fit.';
 COMMENT ON FUNCTION kepler_internal.require_conversation(text, text) IS 'Internal: fails unless there is such a conversation';

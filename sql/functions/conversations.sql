@@ -54,7 +54,7 @@ CREATE FUNCTION kepler.conversation_window(
     keep_system boolean DEFAULT false,
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (
-    message_id bigint, number integer, role kepler.message_role, content text, user_id text, tokens integer,
+    message_id bigint, number integer, role kepler.message_role, content text, user_id text, token_count integer,
     metadata jsonb, sent_at timestamptz
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp

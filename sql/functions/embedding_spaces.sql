@@ -11,7 +11,7 @@ BEGIN
     DELETE FROM kepler.memory_access AS a USING old_memories AS o
     WHERE a.workspace_id = o.workspace_id AND a.memory_id = o.id;
     FOR space_table IN
-        SELECT to_regclass(format('kepler_data.%I', s.table_name)) FROM kepler.embedding_spaces AS s
+        SELECT to_regclass(format('kepler_data.%I', s.memory_table_name)) FROM kepler.embedding_spaces AS s
     LOOP
         IF space_table IS NULL THEN CONTINUE; END IF;
         EXECUTE format(
@@ -41,7 +41,7 @@ DECLARE
     space_table regclass;
 BEGIN
     FOR space_table IN
-        SELECT to_regclass(format('kepler_data.%I', s.table_name)) FROM kepler.embedding_spaces AS s
+        SELECT to_regclass(format('kepler_data.%I', s.memory_table_name)) FROM kepler.embedding_spaces AS s
     LOOP
         IF space_table IS NULL THEN CONTINUE; END IF;
         EXECUTE format(
@@ -169,8 +169,8 @@ BEGIN
             HINT = 'Choose another name for the space.';
     END IF;
     -- Who may not list a space may not have its tables made.
-    INSERT INTO kepler.embedding_spaces (name, model, dimensions, metric, table_name, message_table_name)
-    VALUES (name, model, dimensions, metric::kepler.embedding_metric, table_name, message_table_name);
+    INSERT INTO kepler.embedding_spaces (name, model, dimensions, metric, memory_table_name, message_table_name)
+    VALUES (name, model, dimensions, metric::kepler.embedding_metric, memory_table_name, message_table_name);
 END
 $$;
 
@@ -222,14 +222,14 @@ $$;
 -- What a function needs of a space that must be there; and its table too, unless it is to be done away with.
 CREATE FUNCTION kepler_internal.require_space(
     space text, with_table boolean, OUT relation regclass, OUT message_relation regclass,
-    OUT state kepler.embedding_space_state
+    OUT status kepler.embedding_space_status
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
-    SELECT kepler_internal.embedding_table(s.table_name), kepler_internal.embedding_table(s.message_table_name), s.state
-    INTO relation, message_relation, state
+    SELECT kepler_internal.embedding_table(s.memory_table_name), kepler_internal.embedding_table(s.message_table_name), s.status
+    INTO relation, message_relation, status
     FROM kepler.embedding_spaces AS s WHERE s.name = space;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
@@ -261,7 +261,7 @@ BEGIN
     PERFORM kepler_internal.require_name('space', space);
     found := kepler_internal.require_space(space, false);
     SELECT s.name INTO oldest FROM kepler.embedding_spaces AS s
-    WHERE s.state = 'ACTIVE' ORDER BY s.created_at, s.name LIMIT 1;
+    WHERE s.status = 'ACTIVE' ORDER BY s.created_at, s.name LIMIT 1;
     -- Those who have activated none search the oldest.
     EXECUTE format(
         'SELECT ARRAY(
@@ -280,7 +280,7 @@ BEGIN
             DETAIL = format('Workspaces that search it: %s.', array_to_string(users, ', ')),
             HINT = 'SELECT kepler.activate_embedding_space(''…'', workspace_id => ''…''); in each of them.';
     END IF;
-    UPDATE kepler.embedding_spaces AS s SET state = 'RETIRED' WHERE s.name = $1 AND s.state <> 'RETIRED';
+    UPDATE kepler.embedding_spaces AS s SET status = 'RETIRED' WHERE s.name = $1 AND s.status <> 'RETIRED';
 END
 $$;
 
@@ -294,7 +294,7 @@ BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_name('space', space);
     found := kepler_internal.require_space(space, false);
-    IF found.state <> 'RETIRED' THEN
+    IF found.status <> 'RETIRED' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('embedding space "%s" is not retired', space),
             HINT = format('SELECT kepler.retire_embedding_space(%L);', space);
@@ -416,7 +416,7 @@ BEGIN
     PERFORM kepler_internal.require_name('space', space);
     PERFORM kepler_internal.require_name('workspace_id', workspace_id);
     found := kepler_internal.require_space(space, true);
-    IF found.state <> 'ACTIVE' THEN
+    IF found.status <> 'ACTIVE' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('embedding space "%s" is retired', space);
     END IF;
@@ -430,7 +430,7 @@ BEGIN
     SELECT s.message_table_name INTO present FROM kepler.embedding_spaces AS s
     WHERE s.name = coalesce(
         (SELECT w.embedding_space FROM kepler.workspaces AS w WHERE w.id = $2),
-        (SELECT f.name FROM kepler.embedding_spaces AS f WHERE f.state = 'ACTIVE'
+        (SELECT f.name FROM kepler.embedding_spaces AS f WHERE f.status = 'ACTIVE'
          ORDER BY f.created_at, f.name LIMIT 1));
     IF kepler_internal.embedding_table(present) IS NOT NULL THEN
         EXECUTE format(

@@ -4,7 +4,7 @@ CREATE FUNCTION kepler.enrichment_transitions()
 RETURNS TABLE (
     from_status kepler.record_enrichment_status,
     to_status kepler.record_enrichment_status,
-    happens_when text
+    cause text
 )
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$

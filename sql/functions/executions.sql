@@ -3,7 +3,7 @@
 -- readers of the table.
 
 CREATE FUNCTION kepler.execution_transitions()
-RETURNS TABLE (from_status kepler.execution_status, to_status kepler.execution_status, made_by text)
+RETURNS TABLE (from_status kepler.execution_status, to_status kepler.execution_status, cause text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     VALUES ('RUNNING'::kepler.execution_status, 'SUCCESS'::kepler.execution_status, 'finish_execution'),

@@ -156,7 +156,7 @@ fn make_tables(client: &mut SpiClient<'_>, space: &str) -> Result<(), Error> {
 fn drop_tables(client: &mut SpiClient<'_>, space: &str) -> Result<(), Error> {
     let _owner = Owner::find()?.act();
     let retired = client.update(
-        "SELECT FROM kepler.embedding_spaces AS s WHERE s.name = $1 AND s.state = 'RETIRED'",
+        "SELECT FROM kepler.embedding_spaces AS s WHERE s.name = $1 AND s.status = 'RETIRED'",
         None,
         &[space.into()],
     )?;
