@@ -30,7 +30,10 @@ pub(crate) fn problem_with_field_name(name: &str, longest: usize) -> Option<Stri
         return Some("a name must not be empty".to_owned());
     }
     if name.len() > longest {
-        return Some(format!("a name has at most {longest} bytes, and this has {}", name.len()));
+        return Some(format!(
+            "a name has at most {longest} bytes, and this one has {}",
+            name.len()
+        ));
     }
     if !bytes.next().is_some_and(|b| b.is_ascii_lowercase())
         || !bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')

@@ -59,9 +59,9 @@ AS $$
 BEGIN
     RAISE EXCEPTION USING
         ERRCODE = 'integrity_constraint_violation',
-        MESSAGE = format('memory "%s" keeps its id', OLD.id),
-        DETAIL = 'Its embeddings, its accesses, and the memories that it superseded know it by that.',
-        HINT = 'Remember it anew, and forget this one.';
+        MESSAGE = format('the id of memory "%s" cannot change', OLD.id),
+        DETAIL = 'Its embeddings, its accesses, and the memories that it superseded refer to its id.',
+        HINT = 'Remember the content again, then forget this memory.';
 END
 $$;
 
@@ -147,7 +147,7 @@ BEGIN
     IF name !~ '^[a-z][a-z0-9_]{0,43}$' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('"%s" cannot be the name of an embedding space', name),
-            HINT = 'A name begins with a letter and consists of up to 44 of a to z, 0 to 9 and _.';
+            HINT = 'A name begins with a letter, and has up to 44 characters a to z, 0 to 9 and _.';
     ELSIF dimensions IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
             MESSAGE = 'argument "dimensions" must not be NULL';
@@ -159,13 +159,13 @@ BEGIN
             MESSAGE = format('argument "metric" must be one of cosine, inner_product, l2, not "%s"', metric);
     ELSIF EXISTS (SELECT FROM kepler.embedding_spaces AS s WHERE s.name = $1) THEN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
-            MESSAGE = format('embedding space "%s" exists already', name);
+            MESSAGE = format('embedding space "%s" already exists', name);
     END IF;
     SELECT t.name INTO taken FROM unnest(ARRAY[table_name, message_table_name]) AS t (name)
     WHERE to_regclass(format('kepler_data.%I', t.name)) IS NOT NULL LIMIT 1;
     IF taken IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_table',
-            MESSAGE = format('embedding space "%s" needs the table kepler_data.%s, which exists already', name, taken),
+            MESSAGE = format('embedding space "%s" needs the table kepler_data.%s, which already exists', name, taken),
             HINT = 'Choose another name for the space.';
     END IF;
     -- Who may not list a space may not have its tables made.
@@ -235,13 +235,13 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
             MESSAGE = format('embedding space "%s" does not exist', space),
             DETAIL = coalesce(
-                (SELECT format('There are: %s.', string_agg(s.name, ', ' ORDER BY s.name))
+                (SELECT format('The existing spaces are: %s.', string_agg(s.name, ', ' ORDER BY s.name))
                  FROM kepler.embedding_spaces AS s HAVING count(*) > 0),
-                'There is none yet.'),
+                'No embedding space exists yet.'),
             HINT = 'SELECT kepler.create_embedding_space(''…'', dimensions => …, model => ''…'');';
     ELSIF with_table AND (relation IS NULL OR message_relation IS NULL) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('the table of embedding space "%s" is gone', space),
+            MESSAGE = format('the table of embedding space "%s" does not exist', space),
             HINT = format('Restore it, or activate another space, then: SELECT kepler.retire_embedding_space(%L); '
                 'SELECT kepler.drop_embedding_space(%1$L);', space);
     END IF;
@@ -442,12 +442,12 @@ BEGIN
     END IF;
     IF pending + pending_messages > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('workspace "%s" cannot search the space "%s" yet', workspace_id, space),
+            MESSAGE = format('workspace "%s" cannot search embedding space "%s" yet', workspace_id, space),
             DETAIL = concat_ws(E'\n',
                 CASE WHEN pending > 0 THEN
-                    format('Memories that have no embedding there, and would not be found: %s.', pending) END,
+                    format('Memories without an embedding in this space: %s.', pending) END,
                 CASE WHEN pending_messages > 0 THEN
-                    format('Messages that have an embedding now and none there: %s.', pending_messages) END),
+                    format('Messages with an embedding in the current space only: %s.', pending_messages) END),
             HINT = concat_ws(E'\n',
                 CASE WHEN pending > 0 THEN
                     format('SELECT * FROM kepler.pending_memory_embeddings(%L); then kepler.set_memory_embeddings.', space) END,

@@ -63,7 +63,7 @@ BEGIN
         END IF;
         RETURN QUERY
         SELECT u.id, u.said, CASE u.said WHEN 'rejected' THEN 'not_written' END,
-            CASE u.said WHEN 'rejected' THEN 'a trigger kept it from being written' END
+            CASE u.said WHEN 'rejected' THEN 'a trigger prevented the write' END
         FROM unnest(ids, outcomes) AS u (id, said);
         RETURN;
     EXCEPTION WHEN OTHERS THEN

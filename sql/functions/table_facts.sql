@@ -160,7 +160,7 @@ SELECT jsonb_build_object(
                 ), '[]'),
                 'expression', pg_get_expr(c.conbin, c.conrelid),
                 'validated', c.convalidated,
-                -- NOT ENFORCED came with Postgres 18: before, there is no such column.
+                -- NOT ENFORCED came with Postgres 18: before, this column does not exist.
                 'enforced', c.convalidated
                     OR coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true),
                 'deferrable', c.condeferrable,

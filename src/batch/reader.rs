@@ -63,7 +63,7 @@ impl<'t> Reader<'t> {
         });
         for (at, field) in unknown.iter().enumerate() {
             let known = self.known.join(", ");
-            let known = if at == 0 { format!(" (known are {known})") } else { String::new() };
+            let known = if at == 0 { format!(" (known: {known})") } else { String::new() };
             let text = format!("unknown field{known}");
             self.violations.push(Violation::new(Some(field), Code::UnknownField, text));
         }
@@ -220,7 +220,7 @@ impl<'t> Reader<'t> {
     pub(crate) fn object(&mut self, field: &'static str) -> Option<Vec<u8>> {
         let raw = self.raw(field)?;
         if raw.first() != Some(&b'{') {
-            let message = format!("must be an object, and this {}", describe(raw, 0));
+            let message = format!("must be an object, not {}", describe(raw, 0));
             self.violate(Violation::invalid(field, message));
             return None;
         }

@@ -46,7 +46,7 @@ pub(super) fn suppressed() -> Refusal {
     Refusal {
         code: PgSqlErrorCode::ERRCODE_TRIGGERED_ACTION_EXCEPTION.into(),
         constraint: None,
-        message: "a trigger on kepler.records kept it from being written".to_owned(),
+        message: "a trigger on kepler.records prevented the write".to_owned(),
     }
 }
 

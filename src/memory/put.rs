@@ -206,7 +206,7 @@ impl Batch<'_> {
         for (memory, answer) in self.memories.iter().zip(&mut self.answers) {
             let user = memory.as_ref().and_then(|memory| memory.user_id.as_deref());
             if let Some(user) = user.filter(|user| unknown.contains(*user)) {
-                let text = format!("there is no user \"{user}\"");
+                let text = format!("user \"{user}\" does not exist");
                 reject(answer, Violation::new(Some("user_id"), Code::own("unknown_user"), text));
             }
         }
@@ -235,7 +235,7 @@ impl Batch<'_> {
                 let answer = &mut self.answers[at];
                 match own {
                     None => {
-                        let text = format!("\"{old}\" is no memory of the same user");
+                        let text = format!("\"{old}\" is not a memory of the same user");
                         reject(
                             answer,
                             Violation::new(Some("supersedes"), Code::own("unknown_memory"), text),

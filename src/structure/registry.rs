@@ -183,7 +183,7 @@ impl Targets {
             .map(|(at, to)| Problem {
                 pointer: format!("/fields/{at}/to"),
                 message: format!(
-                    "there is no entry table \"{to}\" in workspace \"{workspace_id}\""
+                    "entry table \"{to}\" does not exist in workspace \"{workspace_id}\""
                 ),
             })
             .collect();

@@ -167,7 +167,7 @@ impl Deletion<'_> {
             if gone.contains(key) {
                 self.answers.settle(*element, Outcome::Deleted, key.to_string());
             } else {
-                let message = "a trigger of the table kept it from being deleted";
+                let message = "a trigger on the table prevented the deletion";
                 self.answers.reject(*element, Violation::new(None, Code::NotWritten, message));
             }
         }

@@ -219,8 +219,7 @@ impl<'s> Gatherer<'s> {
             Json::Boolean(true) => return,
             Json::Boolean(false) => return self.problem(at, "no value is allowed here"),
             other => {
-                return self
-                    .problem(at, format!("expected a schema, and this is {}", other.kind()));
+                return self.problem(at, format!("expected a schema, not {}", other.kind()));
             }
         };
         if pairs.len() > MAX_KEYWORDS {
