@@ -23,7 +23,7 @@ pub(crate) fn quote_literal(text: &str) -> String {
     }
 }
 
-/// Why a text is no name of a field or key, if it is none.
+/// Why a text cannot be the name of a field or key; `None` if it can.
 pub(crate) fn problem_with_field_name(name: &str, longest: usize) -> Option<String> {
     let mut bytes = name.bytes();
     if name.is_empty() {

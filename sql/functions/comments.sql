@@ -583,5 +583,5 @@ BEGIN
 END
 $$;
 
--- The last statement of all: nothing is for everybody. Rights come with a level of access.
+-- The last statement: PUBLIC gets no rights. Rights come with a level of access.
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal FROM PUBLIC;

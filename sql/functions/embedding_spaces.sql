@@ -137,7 +137,7 @@ SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_variable
 DECLARE
-    table_name constant text := name || '_embeddings';
+    memory_table_name constant text := name || '_embeddings';
     message_table_name constant text := name || '_message_embeddings';
     taken text;
 BEGIN
@@ -161,7 +161,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
             MESSAGE = format('embedding space "%s" already exists', name);
     END IF;
-    SELECT t.name INTO taken FROM unnest(ARRAY[table_name, message_table_name]) AS t (name)
+    SELECT t.name INTO taken FROM unnest(ARRAY[memory_table_name, message_table_name]) AS t (name)
     WHERE to_regclass(format('kepler_data.%I', t.name)) IS NOT NULL LIMIT 1;
     IF taken IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_table',
@@ -426,7 +426,7 @@ BEGIN
              AND NOT EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = $1 AND e.memory_id = m.id)',
         found.relation)
     INTO pending USING $2;
-    -- Messages need no embeddings; but those that are found by meaning now are to be found so then.
+    -- Messages need no embeddings. But a message that is found by meaning now must still be found by meaning.
     SELECT s.message_table_name INTO present FROM kepler.embedding_spaces AS s
     WHERE s.name = coalesce(
         (SELECT w.embedding_space FROM kepler.workspaces AS w WHERE w.id = $2),

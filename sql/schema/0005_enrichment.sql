@@ -201,7 +201,7 @@ CREATE TRIGGER keep_id BEFORE UPDATE OF id ON kepler.records
     FOR EACH ROW WHEN (OLD.id <> NEW.id)
     EXECUTE FUNCTION kepler_internal.refuse_enrichment_change(
         'the id of a record cannot change', 'Insert another record, and delete this one.');
--- A record that is PENDING under no lease, or under another one, would wait for ever.
+-- A PENDING record without its lease would wait for ever: no expiry would take it back.
 CREATE TRIGGER keep_lease BEFORE UPDATE OF enrichment_lease_id ON kepler.records
     FOR EACH ROW WHEN (
         OLD.enrichment_status = 'PENDING' AND NEW.enrichment_status = 'PENDING'

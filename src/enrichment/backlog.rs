@@ -33,7 +33,7 @@ pub(super) fn queue(
     Ok(queued.len() as i64)
 }
 
-/// Puts what is queued in the order of a policy that is fair, or of one that is not.
+/// Reorders the queued records as the policy says: in turns between entities, or not.
 pub(super) fn set_fair_keys(
     client: &mut SpiClient<'_>,
     workspace_id: &str,

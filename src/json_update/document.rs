@@ -2,7 +2,7 @@
 //!
 //! The row is changed by one UPDATE that reckons the new document from the version it has locked, so
 //! concurrent calls come one after the other. Only where that UPDATE touches nothing is the row read, to
-//! tell a document that stays what it is from one that is not there. Between the two statements other
+//! distinguish an unchanged document from a missing one. Between the two statements other
 //! sessions may commit; if the row then would change after all, the UPDATE is tried again.
 
 use super::current_date;

@@ -85,7 +85,7 @@ impl Parser {
     }
 }
 
-/// The text of the JSON string between the quotes `raw`, or why there is none.
+/// The text of the JSON string between the quotes `raw`, or why it cannot be read.
 pub(crate) fn unescape(
     raw: &[u8],
     invalid_characters: InvalidCharacters,

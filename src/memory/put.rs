@@ -212,8 +212,8 @@ impl Batch<'_> {
         }
     }
 
-    /// Locks the memories that are to be superseded, and rejects the elements for which there is none. Gives
-    /// the elements that come too late for theirs, with the one that was first. Another user's memory is none.
+    /// Locks the memories to supersede, and rejects the elements whose memory does not exist. Gives
+    /// the elements that come too late for theirs, with the one that was first. Another user's memory counts as missing.
     fn find_predecessors(&mut self, client: &mut SpiClient<'_>) -> Vec<(usize, usize, NewMemory)> {
         let mut losers = Vec::new();
         let named =

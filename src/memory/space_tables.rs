@@ -1,4 +1,4 @@
-//! Embedding spaces come and go: their list is written by whoever may write it, their tables are made and
+//! Creates and drops embedding spaces: the caller writes their list, their tables are made and
 //! dropped as the owner of Kepler's tables, so that nobody needs CREATE on a schema.
 //!
 //! The work itself is SQL (`embedding_spaces.sql`); here it is decided as whom it runs.

@@ -99,7 +99,7 @@ pub(crate) fn find(
         .transpose()
 }
 
-/// The same, or the error that there is none.
+/// The same; fails if it does not exist.
 pub(crate) fn require(
     client: &SpiClient<'_>,
     workspace_id: &str,

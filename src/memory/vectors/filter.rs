@@ -261,7 +261,7 @@ impl Writer<'_> {
         }
     }
 
-    /// A value of the filter as one of the column's type. None where it is none, which is noted.
+    /// A value of the filter as one of the column's type. None if it is not one, which is noted.
     fn comparand(
         &mut self,
         column: ScalarColumn<'_>,

@@ -77,7 +77,7 @@ impl<'j> Keys<'j> {
         }
     }
 
-    /// What becomes a comment in the database, where an empty one is none.
+    /// A text that becomes a comment in the database. Postgres treats an empty comment as none.
     pub(super) fn description(&mut self, problems: &mut Problems) -> Option<String> {
         self.text("description", problems).filter(|text| !text.is_empty())
     }

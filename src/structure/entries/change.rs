@@ -201,7 +201,7 @@ impl Batch<'_> {
         self.rows.elements[row as usize]
     }
 
-    /// Step 1. Sorts rows into those that are not there and those that must change; answers for the
+    /// Step 1. Sorts rows into missing ones and ones that must change; answers for the
     /// rest.
     fn read(
         &mut self,
