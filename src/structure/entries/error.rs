@@ -11,7 +11,7 @@ pub(crate) enum EntriesError {
     ColumnMissing { table: String, column: String },
     #[error("table \"{table}\" has no field \"{field}\"")]
     NoField { table: String, field: String },
-    #[error("({fields}) is not a unique set of \"{table}\"")]
+    #[error("key_fields ({fields}) is not a unique set of \"{table}\"")]
     NoUniqueSet { table: String, fields: String, known: String },
     #[error("{rejected} of {total} entries are not valid")]
     Invalid { code: PgSqlErrorCode, rejected: usize, total: usize, lines: Vec<String> },
