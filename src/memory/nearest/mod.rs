@@ -29,6 +29,7 @@ mod look;
 mod sql;
 mod target;
 mod through_index;
+mod unknown;
 mod width;
 
 pub(crate) use look::{number, probes};
@@ -103,6 +104,7 @@ impl Search<'_> {
     /// The nearest rows, and how they were found. Only if there are fewer are there fewer than wanted. Where they are
     /// to be unlike each other, and most have the vector of another one, more of the others.
     pub(crate) fn run<D: Details>(&self, client: &mut SpiClient<'_>) -> (Vec<Near<D>>, Plan) {
+        let _unknown = self.is_unknown(client).then(unknown::ByKeysAlone::begin);
         let (mut near, mut plan) = self.find(client);
         if plan.is_from_index() && self.are_too_few(&near) {
             (near, plan) = (self.compare_scope(client), Plan::ExactAfterIndex);
