@@ -33,6 +33,7 @@ mod unknown;
 mod width;
 
 pub(crate) use look::{number, probes};
+pub(in crate::memory) use unknown::has_outgrown;
 pub(crate) use target::{Details, Keys, Near, RowsOf, SpaceRows, Target, merge};
 
 use super::space::{Index, Method, Vectors};

@@ -7,13 +7,22 @@
 
 use super::Search;
 use super::width::OfScopes;
-use crate::pg::plan::LocalSettings;
+use crate::memory::embedded::Embedded;
+use crate::pg::plan::{LocalSettings, Order};
 use crate::pg::planner::OwnTablesAreLarge;
+use crate::pg::query::Parameters;
+use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// A tenant is small up to so many rows, and has outgrown its statistics where they say so and it has twice as many.
+const SMALL: usize = 1_000;
 
 thread_local! {
     /// Whether Postgres expects few vectors of a scope.
     static EXPECTED_FEW: OfScopes<bool> = OfScopes::default();
+    /// Whether a tenant has many more memories or messages than Postgres expects.
+    static OUTGROWN: OfScopes<bool> = OfScopes::default();
 }
 
 /// While this lives, statements find rows by the keys of the tenant, and not by what many tenants have in common: a
@@ -47,4 +56,30 @@ impl Search<'_> {
             few
         })
     }
+}
+
+/// Whether a tenant has many more memories or messages than Postgres expects: it would read them all for a few words,
+/// of which there is an index. In a small tenant that is the cheaper way.
+pub(in crate::memory) fn has_outgrown(
+    client: &mut SpiClient<'_>,
+    embedded: Embedded,
+    workspace_id: &str,
+) -> bool {
+    let scope = (embedded as u32, xxh3_64(workspace_id.as_bytes()), SMALL);
+    OUTGROWN.with(|known| known.get(scope)).unwrap_or_else(|| {
+        let mut parameters = Parameters::default();
+        let workspace = parameters.text(workspace_id);
+        let rows =
+            format!("SELECT FROM {} AS m WHERE m.workspace_id = {workspace}", embedded.table());
+        let outgrown = parameters.expected(client, &rows) <= SMALL as f64 && {
+            let most = 2 * SMALL;
+            let sql = format!("SELECT pg_catalog.count(*) FROM ({rows} LIMIT $2) AS counted");
+            parameters.datum(pg_sys::INT8OID, Some(pg_sys::Datum::from(most)));
+            let counted = parameters.run_kept(client, sql, Order::Sorted);
+            let counted = counted.iter::<1>().next().and_then(|row| row.bigint(0));
+            counted.is_some_and(|counted| counted as usize >= most)
+        };
+        OUTGROWN.with(|known| known.set(scope, outgrown));
+        outgrown
+    })
 }
