@@ -7,6 +7,7 @@ INSERT INTO calls VALUES
     ('remember (dedupe)', $$kepler.remember('coffee', '[0, 1]', dedupe => true)$$),
     ('remember (user)', $$kepler.remember('coffee', '[0, 1]', user_id => 'u')$$),
     ('failed_enrichments LIMIT 10', '(SELECT * FROM kepler.failed_enrichments LIMIT 10) AS f'),
+    ('conversation_window (limit)', $$kepler.conversation_window('talk', max_rows => 20)$$),
     ('start_execution (same key)', $$kepler.start_execution('w', 'k')$$),
     ('claim_records (10)', $$kepler.claim_records('lead', 'x', 10)$$),
     ('claim_records (fair)', $$kepler.claim_records('fair', 'x', 2)$$),
@@ -33,8 +34,8 @@ CREATE FUNCTION public.counts() RETURNS jsonb LANGUAGE sql AS $$
         AND c.relnamespace IN ('kepler'::regnamespace, 'kepler_internal'::regnamespace, 'kepler_data'::regnamespace, 'public'::regnamespace)
 $$;
 
--- What a call reads. It is undone.
-CREATE FUNCTION public.probe(call text) RETURNS jsonb LANGUAGE plpgsql AS $$
+-- What a call reads. It is undone. Nobody counts what parallel workers read.
+CREATE FUNCTION public.probe(call text) RETURNS jsonb LANGUAGE plpgsql SET max_parallel_workers_per_gather = 0 AS $$
 DECLARE
     before jsonb; after jsonb; state text; message text;
 BEGIN
