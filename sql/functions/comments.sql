@@ -305,11 +305,7 @@ COMMENT ON FUNCTION kepler.enrichment_transitions() IS
 'The legal changes of records.enrichment_status. Every other change, also by direct SQL, fails with 23514.';
 
 COMMENT ON FUNCTION kepler.set_enrichment_policy(text, integer, interval, interval, interval, boolean, boolean, boolean, text) IS
-<<<<<<< HEAD
 'Lets workers enrich the records of a type, or changes the policy of a type. From then on upserts and direct SQL queue new and changed records. Settings that are not given keep their values.
-=======
-'Lets workers enrich the records of a type, or changes the policy of a type. Queues the UNAPPLIED records of the type and returns their number. From then on upserts and direct SQL queue new and changed records. Settings that are not given keep their values.
->>>>>>> words
 entity_type: the type of the records.
 max_attempts (initially 5): the number of failed or expired attempts after which a record is FAILED. lease (5 minutes): how long a claim lasts without extend_lease.
 backoff_base (10 seconds), backoff_cap (1 hour): an attempt waits for between half and all of base * 2^(attempts - 1), at most cap.
@@ -599,10 +595,5 @@ BEGIN
 END
 $$;
 
-<<<<<<< HEAD
--- The last statement of all: nothing is for everybody. Rights come with a level of access.
-REVOKE ALL ON ALL ROUTINES IN SCHEMA kepler, kepler_internal FROM PUBLIC;
-=======
 -- The last statement: PUBLIC gets no rights. Rights come with a level of access.
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal FROM PUBLIC;
->>>>>>> words
+REVOKE ALL ON ALL ROUTINES IN SCHEMA kepler, kepler_internal FROM PUBLIC;

@@ -124,9 +124,13 @@ CREATE TRIGGER check_in_time BEFORE INSERT OR UPDATE OF deadline_at, next_check_
     EXECUTE FUNCTION kepler_internal.check_in_time();
 -- Not on deadline_at, updated_at, timeout and metadata: a heartbeat fires nothing.
 CREATE TRIGGER guard_history
-    BEFORE UPDATE OF id, workflow_id, user_id, status, idempotency_key, started_at, ended_at, token_hash,
+    BEFORE UPDATE OF id, workflow_id, status, idempotency_key, started_at, ended_at, token_hash,
         results, error, late_finish ON kepler.executions
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_execution();
+-- A user who is deleted may have run a million: that its foreign key empties user_id calls nothing.
+CREATE TRIGGER guard_user BEFORE UPDATE OF user_id ON kepler.executions
+    FOR EACH ROW WHEN (NEW.user_id IS NOT NULL AND NEW.user_id IS DISTINCT FROM OLD.user_id)
+    EXECUTE FUNCTION kepler_internal.guard_execution();
 CREATE TRIGGER guard_history
     BEFORE UPDATE ON kepler.execution_steps
     FOR EACH ROW WHEN (OLD *<> NEW)

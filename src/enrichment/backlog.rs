@@ -116,7 +116,6 @@ thread_local! {
     ) };
 }
 
-<<<<<<< HEAD
 /// How far a policy's backlog is queued: the id behind which to go on, or nothing once all is done.
 struct State {
     records_after: Option<String>,
@@ -285,10 +284,6 @@ impl Type {
 /// records of the type. Whoever has read that there is no such policy, and may still queue nothing, or without a key,
 /// is kept out to the end of the transaction. What is left is told of.
 pub(super) fn queue_at_once(
-=======
-/// Reorders the queued records as the policy says: in turns between entities, or not.
-pub(super) fn set_fair_keys(
->>>>>>> words
     client: &mut SpiClient<'_>,
     workspace_id: &str,
     entity_type: &str,
