@@ -3,7 +3,7 @@
 -- readers of the table.
 
 CREATE FUNCTION kepler.execution_transitions()
-RETURNS TABLE (from_status kepler.execution_status, to_status kepler.execution_status, made_by text)
+RETURNS TABLE (from_status kepler.execution_status, to_status kepler.execution_status, cause text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     VALUES ('RUNNING'::kepler.execution_status, 'SUCCESS'::kepler.execution_status, 'finish_execution'),
@@ -56,9 +56,9 @@ BEGIN
     IF kept <> '' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'integrity_constraint_violation',
-            MESSAGE = format('execution "%s" keeps its %s', OLD.id, kept),
+            MESSAGE = format('cannot change execution "%s": %s', OLD.id, kept),
             DETAIL = format('It is %s.', OLD.status),
-            HINT = 'Notes of your own belong in metadata.';
+            HINT = 'Keep your own notes in metadata.';
     END IF;
     RETURN NEW;
 END
@@ -72,7 +72,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'integrity_constraint_violation',
             MESSAGE = format('step %s of execution "%s" cannot change', OLD.number, OLD.execution_id),
-            DETAIL = CASE WHEN OLD.status <> 'RUNNING' THEN format('It is %s: only a running step changes.', OLD.status)
+            DETAIL = CASE WHEN OLD.status <> 'RUNNING' THEN format('The step is %s. Only a RUNNING step can change.', OLD.status)
                 ELSE 'A step keeps its execution and its number.' END,
             HINT = 'Add another step.';
     END IF;
@@ -91,8 +91,8 @@ BEGIN
     IF timeout <= interval '0' OR timeout > interval '366 days' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'argument "timeout" must be longer than nothing and at most 366 days',
-            HINT = 'A run that sends no heartbeat for that long counts as abandoned.';
+            MESSAGE = 'argument "timeout" must be greater than 0 and at most 366 days',
+            HINT = 'A run that is not extended within its timeout counts as abandoned.';
     END IF;
 END
 $$;
@@ -181,7 +181,7 @@ BEGIN
                 SELECT coalesce(array_agg(g.id), '{}') INTO written FROM gone AS g;
                 IF cardinality(written) < upper(piece) - lower(piece) THEN
                     RAISE EXCEPTION USING ERRCODE = 'triggered_action_exception',
-                        MESSAGE = 'a trigger on kepler.executions kept it from being written';
+                        MESSAGE = 'a trigger on kepler.executions prevented the write';
                 END IF;
                 abandoned := abandoned || written;
             EXCEPTION WHEN OTHERS THEN
@@ -263,7 +263,7 @@ BEGIN
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = CASE wanted_key WHEN '' THEN 'argument "idempotency_key" must not be empty'
                 ELSE 'argument "idempotency_key" is longer than 500 bytes' END,
-            HINT = 'Leave it out, or NULL, where every call is a run of its own.';
+            HINT = 'Leave it out, or pass NULL, if each call is a run of its own.';
     END IF;
     IF jsonb_typeof($4) NOT IN ('object', 'null') THEN
         RAISE EXCEPTION USING
@@ -298,11 +298,11 @@ BEGIN
                 MESSAGE = CASE WHEN workflow_status <> 'ACTIVE' THEN format('workflow "%s" is inactive', wanted_workflow)
                     ELSE format('workflow "%s" has no user', wanted_workflow) END,
                 DETAIL = CASE WHEN workflow_status <> 'ACTIVE' THEN 'An inactive workflow starts no execution.'
-                    ELSE 'Its user was deleted, so there are no connections that it could use.' END,
+                    ELSE 'Its user was deleted, so it has no connections to use.' END,
                 HINT = CASE WHEN workflow_status <> 'ACTIVE'
                     THEN format('UPDATE kepler.workflows SET status = ''ACTIVE'' WHERE workspace_id = %L AND id = %L;',
                         wanted_workspace, wanted_workflow)
-                    ELSE 'Give it another user, or make it inactive.' END;
+                    ELSE 'Give the workflow another user, or make it inactive.' END;
         END IF;
         INSERT INTO kepler.executions AS e (workspace_id, workflow_id, user_id, idempotency_key,
             started_at, timeout, deadline_at, next_check_at, token_hash, metadata)
@@ -318,7 +318,7 @@ BEGIN
     END LOOP;
     RAISE EXCEPTION USING
         ERRCODE = 'serialization_failure',
-        MESSAGE = 'executions with this key kept vanishing under this call',
+        MESSAGE = 'executions with this key kept vanishing during the call',
         HINT = 'Run it again.';
 END
 $$;
@@ -407,7 +407,7 @@ BEGIN
             RAISE EXCEPTION USING
                 ERRCODE = 'triggered_action_exception',
                 MESSAGE = 'the end of the execution was not written',
-                HINT = 'A trigger on kepler.executions keeps rows from being written, or changes them.';
+                HINT = 'A trigger on kepler.executions prevents the write, or changes the row.';
         END IF;
         outcome := 'finished';
     ELSIF run.status = 'ABANDONED' THEN
