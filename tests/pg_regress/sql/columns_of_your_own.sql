@@ -42,7 +42,7 @@ SELECT workflow_id, runs, succeeded FROM kepler.execution_report('w');
 SELECT count(*) FROM kepler.required_connections('w');
 
 -- Enrichment.
-SELECT kepler.set_enrichment_policy('own');
+SELECT outcome FROM kepler.set_enrichment_policy('own');
 SELECT kepler.upsert_records_summary('own', '[{"external_id": "1", "data": {}}, {"external_id": "2", "data": {}}, {"external_id": "3", "data": {}}]') ->> 'inserted' AS inserted;
 CREATE TEMP TABLE claimed AS SELECT c.* FROM kepler.claim_records('own', 'worker', 3) AS c;
 SELECT outcome FROM claimed, kepler.complete_records(lease_id, ARRAY[record_id]) LIMIT 1;
