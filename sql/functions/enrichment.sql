@@ -4,7 +4,7 @@ CREATE FUNCTION kepler.enrichment_transitions()
 RETURNS TABLE (
     from_status kepler.record_enrichment_status,
     to_status kepler.record_enrichment_status,
-    happens_when text
+    cause text
 )
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
@@ -169,7 +169,7 @@ BEGIN
     THEN
         RAISE EXCEPTION USING
             ERRCODE = 'integrity_constraint_violation',
-            MESSAGE = format('record "%s" is to be enriched, and stays in the queue', OLD.record_id),
+            MESSAGE = format('record "%s" cannot leave the queue before it is enriched', OLD.record_id),
             HINT = 'Archive the record, let it wait with ready_at, or end the policy: kepler.drop_enrichment_policy(…).';
     END IF;
     RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END;
@@ -184,8 +184,8 @@ BEGIN
     IF EXISTS (SELECT FROM kepler.leases AS l WHERE l.workspace_id = OLD.workspace_id AND l.id = OLD.lease_id) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'integrity_constraint_violation',
-            MESSAGE = 'a lease needs to know its records',
-            HINT = 'Delete the lease itself: its records are then given back.';
+            MESSAGE = 'the records of a lease cannot be removed',
+            HINT = 'Delete the lease itself. Its records are then given back.';
     END IF;
     RETURN NULL;
 END

@@ -124,9 +124,13 @@ CREATE TRIGGER check_in_time BEFORE INSERT OR UPDATE OF deadline_at, next_check_
     EXECUTE FUNCTION kepler_internal.check_in_time();
 -- Not on deadline_at, updated_at, timeout and metadata: a heartbeat fires nothing.
 CREATE TRIGGER guard_history
-    BEFORE UPDATE OF id, workflow_id, user_id, status, idempotency_key, started_at, ended_at, token_hash,
+    BEFORE UPDATE OF id, workflow_id, status, idempotency_key, started_at, ended_at, token_hash,
         results, error, late_finish ON kepler.executions
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_execution();
+-- A user who is deleted may have run a million: that its foreign key empties user_id calls nothing.
+CREATE TRIGGER guard_user BEFORE UPDATE OF user_id ON kepler.executions
+    FOR EACH ROW WHEN (NEW.user_id IS NOT NULL AND NEW.user_id IS DISTINCT FROM OLD.user_id)
+    EXECUTE FUNCTION kepler_internal.guard_execution();
 CREATE TRIGGER guard_history
     BEFORE UPDATE ON kepler.execution_steps
     FOR EACH ROW WHEN (OLD *<> NEW)
@@ -150,8 +154,8 @@ COMMENT ON COLUMN kepler.executions.status IS 'RUNNING, then once SUCCESS, FAILU
 COMMENT ON COLUMN kepler.executions.idempotency_key IS 'The caller''s name for this run: a second start with it gives the same execution; unique in its workflow';
 COMMENT ON COLUMN kepler.executions.started_at IS 'When it started';
 COMMENT ON COLUMN kepler.executions.ended_at IS 'When it ended, or was found to be abandoned; NULL while it is running';
-COMMENT ON COLUMN kepler.executions.timeout IS 'How long it may be silent: what a heartbeat adds';
-COMMENT ON COLUMN kepler.executions.deadline_at IS 'Running beyond this time it is overdue, and becomes ABANDONED; a heartbeat moves it';
+COMMENT ON COLUMN kepler.executions.timeout IS 'How long the run may go without extend_execution';
+COMMENT ON COLUMN kepler.executions.deadline_at IS 'A run that is still running after this time is overdue, and becomes ABANDONED; extend_execution moves it';
 COMMENT ON COLUMN kepler.executions.next_check_at IS 'From this time on Kepler checks whether it is overdue; never later than deadline_at';
 COMMENT ON COLUMN kepler.executions.token_hash IS 'SHA-256 of the token that its worker holds; the token itself is not stored';
 COMMENT ON COLUMN kepler.executions.results IS 'What came of it; no secrets';
