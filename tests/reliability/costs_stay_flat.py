@@ -132,13 +132,13 @@ SELECT count(*) FROM generate_series(0, ROWS - 1, 500) AS first CROSS JOIN LATER
     FROM generate_series(first, least(first + 499, ROWS - 1)) AS i)) AS r;
 """
 TENANT_CALLS = {
-    "search_memories (filter)": """kepler.search_memories('[1, 0]', filter => '{"metadata": {"k": 3}}')""",
-    "search_memories (filter, words)": """kepler.search_memories('[1, 0]', query_text => 'cup 17', filter => '{"metadata": {"k": 3}}')""",
+    "search_memories (filter)": """kepler.search_memories('[1, 0]', filter => '{"k": 3}')""",
+    "search_memories (filter, words)": """kepler.search_memories('[1, 0]', query_text => 'cup 17', filter => '{"k": 3}')""",
     "search_memories (words)": "kepler.search_memories('[1, 0]', query_text => 'cup 17')",
-    "search_messages (filter)": """kepler.search_messages('[1, 0]', filter => '{"metadata": {"k": 3}}')""",
+    "search_messages (filter)": """kepler.search_messages('[1, 0]', filter => '{"k": 3}')""",
     "search_messages (words)": "kepler.search_messages('[1, 0]', query_text => 'cup 17')",
     "search_messages (user)": "kepler.search_messages('[1, 0]', user_id => 'u')",
-    "search_messages (user, filter, words)": """kepler.search_messages('[1, 0]', query_text => 'cup 17', user_id => 'u', filter => '{"metadata": {"k": 3}}')""",
+    "search_messages (user, filter, words)": """kepler.search_messages('[1, 0]', query_text => 'cup 17', user_id => 'u', filter => '{"k": 3}')""",
     "remember (dedupe)": "kepler.remember('coffee', '[1, 20]', dedupe => true)",
     "pending_memory_embeddings": "kepler.pending_memory_embeddings('spare', 100)",
     "pending_message_embeddings": "kepler.pending_message_embeddings('spare', 100)",
