@@ -4,7 +4,7 @@ CREATE FUNCTION kepler.enrichment_transitions()
 RETURNS TABLE (
     from_status kepler.record_enrichment_status,
     to_status kepler.record_enrichment_status,
-    happens_when text
+    cause text
 )
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
@@ -169,7 +169,7 @@ BEGIN
     THEN
         RAISE EXCEPTION USING
             ERRCODE = 'integrity_constraint_violation',
-            MESSAGE = format('record "%s" is to be enriched, and stays in the queue', OLD.record_id),
+            MESSAGE = format('record "%s" cannot leave the queue before it is enriched', OLD.record_id),
             HINT = 'Archive the record, let it wait with ready_at, or end the policy: kepler.drop_enrichment_policy(…).';
     END IF;
     RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END;
@@ -184,8 +184,8 @@ BEGIN
     IF EXISTS (SELECT FROM kepler.leases AS l WHERE l.workspace_id = OLD.workspace_id AND l.id = OLD.lease_id) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'integrity_constraint_violation',
-            MESSAGE = 'a lease needs to know its records',
-            HINT = 'Delete the lease itself: its records are then given back.';
+            MESSAGE = 'the records of a lease cannot be removed',
+            HINT = 'Delete the lease itself. Its records are then given back.';
     END IF;
     RETURN NULL;
 END
@@ -249,5 +249,32 @@ BEGIN
     WHERE l.workspace_id = given_workspace AND l.id = $1 AND l.lease_until > clock_timestamp()
     RETURNING l.lease_until INTO extended;
     RETURN extended;
+END
+$$;
+
+-- Without settings of its own, since such a procedure could not commit. Nothing in it looks a name up.
+CREATE PROCEDURE kepler.queue_backlog(
+    entity_type text,
+    max_rows integer DEFAULT 10000,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    held text;
+BEGIN
+    -- The policy must be seen by others before they are waited for.
+    COMMIT;
+    SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    PERFORM kepler_internal.wait_for_writers(entity_type, max_rows, workspace_id);
+    LOOP
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        held := kepler_internal.queue_backlog_step(entity_type, max_rows, workspace_id);
+        EXIT WHEN held IS NULL;
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        PERFORM kepler_internal.wait_for_record(held, workspace_id);
+    END LOOP;
 END
 $$;

@@ -140,7 +140,7 @@ BEGIN
             INTO sent, written;
             IF written < sent THEN
                 RAISE EXCEPTION USING ERRCODE = 'triggered_action_exception',
-                    MESSAGE = 'a trigger on kepler.execution_steps kept it from being written';
+                    MESSAGE = 'a trigger on kepler.execution_steps prevented the write';
             END IF;
         EXCEPTION WHEN OTHERS THEN
             IF kepler_internal.is_about_session(SQLSTATE) THEN

@@ -3,7 +3,7 @@
 -- readers of the table.
 
 CREATE FUNCTION kepler.execution_transitions()
-RETURNS TABLE (from_status kepler.execution_status, to_status kepler.execution_status, made_by text)
+RETURNS TABLE (from_status kepler.execution_status, to_status kepler.execution_status, cause text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     VALUES ('RUNNING'::kepler.execution_status, 'SUCCESS'::kepler.execution_status, 'finish_execution'),
@@ -55,9 +55,9 @@ BEGIN
     IF kept <> '' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'integrity_constraint_violation',
-            MESSAGE = format('execution "%s" keeps its %s', OLD.id, kept),
+            MESSAGE = format('cannot change execution "%s": %s', OLD.id, kept),
             DETAIL = format('It is %s.', OLD.status),
-            HINT = 'Notes of your own belong in metadata.';
+            HINT = 'Keep your own notes in metadata.';
     END IF;
     RETURN NEW;
 END
@@ -71,7 +71,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'integrity_constraint_violation',
             MESSAGE = format('step %s of execution "%s" cannot change', OLD.number, OLD.execution_id),
-            DETAIL = CASE WHEN OLD.status <> 'RUNNING' THEN format('It is %s: only a running step changes.', OLD.status)
+            DETAIL = CASE WHEN OLD.status <> 'RUNNING' THEN format('The step is %s. Only a RUNNING step can change.', OLD.status)
                 ELSE 'A step keeps its execution and its number.' END,
             HINT = 'Add another step.';
     END IF;
@@ -90,8 +90,8 @@ BEGIN
     IF timeout <= interval '0' OR timeout > interval '366 days' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'argument "timeout" must be longer than nothing and at most 366 days',
-            HINT = 'A run that sends no heartbeat for that long counts as abandoned.';
+            MESSAGE = 'argument "timeout" must be greater than 0 and at most 366 days',
+            HINT = 'A run that is not extended within its timeout counts as abandoned.';
     END IF;
 END
 $$;
@@ -125,6 +125,7 @@ DECLARE
     refused text[] := '{}';
     refused_before integer;
     alive text[];
+    all_moved boolean := true;
 BEGIN
     LOOP
         refused_before := cardinality(refused);
@@ -132,6 +133,8 @@ BEGIN
             SELECT e.id, e.deadline_at FROM kepler.executions AS e
             WHERE e.workspace_id = wanted_workspace AND e.status = 'RUNNING' AND e.next_check_at < found_at
                 AND (wanted_workflow IS NULL OR e.workflow_id = wanted_workflow) AND e.id <> ALL (refused)
+                -- Those alive whose next check the database would not move are passed over.
+                AND (all_moved OR e.deadline_at < found_at)
             ORDER BY e.next_check_at
             LIMIT max_rows - cardinality(abandoned)
             FOR NO KEY UPDATE SKIP LOCKED
@@ -139,17 +142,30 @@ BEGIN
         SELECT coalesce(array_agg(d.id ORDER BY d.deadline_at) FILTER (WHERE d.deadline_at < found_at), '{}'),
             coalesce(array_agg(d.id) FILTER (WHERE d.deadline_at >= found_at), '{}')
         INTO overdue, alive FROM due AS d;
-        IF alive <> '{}' THEN
+        pieces := CASE WHEN alive <> '{}' THEN ARRAY[int4range(1, cardinality(alive) + 1)] ELSE '{}' END;
+        WHILE pieces <> '{}' LOOP
+            piece := pieces[cardinality(pieces)];
+            pieces := trim_array(pieces, 1);
             BEGIN
-                UPDATE kepler.executions AS e SET next_check_at = e.deadline_at, updated_at = e.updated_at
-                WHERE e.workspace_id = wanted_workspace AND e.id = ANY (alive);
+                WITH moved AS (
+                    UPDATE kepler.executions AS e SET next_check_at = e.deadline_at, updated_at = e.updated_at
+                    WHERE e.workspace_id = wanted_workspace AND e.id = ANY (alive[lower(piece):upper(piece) - 1])
+                    RETURNING e.next_check_at
+                )
+                SELECT all_moved AND count(*) FILTER (WHERE m.next_check_at >= found_at) = upper(piece) - lower(piece)
+                INTO all_moved FROM moved AS m;
             EXCEPTION WHEN OTHERS THEN
                 IF kepler_internal.is_about_session(SQLSTATE) THEN
                     RAISE;
                 END IF;
-                refused := refused || alive;
+                IF upper(piece) - lower(piece) = 1 THEN
+                    all_moved := false;
+                ELSE
+                    half := (lower(piece) + upper(piece)) / 2;
+                    pieces := pieces || int4range(half, upper(piece)) || int4range(lower(piece), half);
+                END IF;
             END;
-        END IF;
+        END LOOP;
         pieces := CASE WHEN overdue <> '{}' THEN ARRAY[int4range(1, cardinality(overdue) + 1)] ELSE '{}' END;
         WHILE pieces <> '{}' LOOP
             piece := pieces[cardinality(pieces)];
@@ -164,7 +180,7 @@ BEGIN
                 SELECT coalesce(array_agg(g.id), '{}') INTO written FROM gone AS g;
                 IF cardinality(written) < upper(piece) - lower(piece) THEN
                     RAISE EXCEPTION USING ERRCODE = 'triggered_action_exception',
-                        MESSAGE = 'a trigger on kepler.executions kept it from being written';
+                        MESSAGE = 'a trigger on kepler.executions prevented the write';
                 END IF;
                 abandoned := abandoned || written;
             EXCEPTION WHEN OTHERS THEN
@@ -246,7 +262,7 @@ BEGIN
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = CASE wanted_key WHEN '' THEN 'argument "idempotency_key" must not be empty'
                 ELSE 'argument "idempotency_key" is longer than 500 bytes' END,
-            HINT = 'Leave it out, or NULL, where every call is a run of its own.';
+            HINT = 'Leave it out, or pass NULL, if each call is a run of its own.';
     END IF;
     IF jsonb_typeof($4) NOT IN ('object', 'null') THEN
         RAISE EXCEPTION USING
@@ -281,11 +297,11 @@ BEGIN
                 MESSAGE = CASE WHEN workflow_status <> 'ACTIVE' THEN format('workflow "%s" is inactive', wanted_workflow)
                     ELSE format('workflow "%s" has no user', wanted_workflow) END,
                 DETAIL = CASE WHEN workflow_status <> 'ACTIVE' THEN 'An inactive workflow starts no execution.'
-                    ELSE 'Its user was deleted, so there are no connections that it could use.' END,
+                    ELSE 'Its user was deleted, so it has no connections to use.' END,
                 HINT = CASE WHEN workflow_status <> 'ACTIVE'
                     THEN format('UPDATE kepler.workflows SET status = ''ACTIVE'' WHERE workspace_id = %L AND id = %L;',
                         wanted_workspace, wanted_workflow)
-                    ELSE 'Give it another user, or make it inactive.' END;
+                    ELSE 'Give the workflow another user, or make it inactive.' END;
         END IF;
         INSERT INTO kepler.executions AS e (workspace_id, workflow_id, user_id, idempotency_key,
             started_at, timeout, deadline_at, next_check_at, token_hash, metadata)
@@ -301,7 +317,7 @@ BEGIN
     END LOOP;
     RAISE EXCEPTION USING
         ERRCODE = 'serialization_failure',
-        MESSAGE = 'executions with this key kept vanishing under this call',
+        MESSAGE = 'executions with this key kept vanishing during the call',
         HINT = 'Run it again.';
 END
 $$;
@@ -390,7 +406,7 @@ BEGIN
             RAISE EXCEPTION USING
                 ERRCODE = 'triggered_action_exception',
                 MESSAGE = 'the end of the execution was not written',
-                HINT = 'A trigger on kepler.executions keeps rows from being written, or changes them.';
+                HINT = 'A trigger on kepler.executions prevents the write, or changes the row.';
         END IF;
         outcome := 'finished';
     ELSIF run.status = 'ABANDONED' THEN

@@ -35,7 +35,7 @@ BEGIN
         JOIN pg_extension AS x ON x.extname = 'vector' AND x.extnamespace = t.typnamespace
         JOIN pg_namespace AS n ON n.oid = t.typnamespace
         LEFT JOIN kepler.embedding_spaces AS s
-            ON c.relnamespace = to_regnamespace('kepler_data') AND c.relname IN (s.table_name, s.message_table_name)
+            ON c.relnamespace = to_regnamespace('kepler_data') AND c.relname IN (s.memory_table_name, s.message_table_name)
         LEFT JOIN LATERAL (
             SELECT k.oid::regclass AS index, m.amname AS method, ix.indisvalid AS valid,
                 pg_get_indexdef(k.oid, 1, false) || format(' %I.%I', p.nspname, o.opcname) AS key,

@@ -12,7 +12,7 @@ END
 $$;
 
 -- Deletes memories, or ends them where ends_at is given. All at once if nobody objects; else what is refused is
--- found by halves, and the others change. Tells of those that are there.
+-- found by halves, and the others change. Answers for the existing ones.
 CREATE FUNCTION kepler_internal.try_memories(
     memory_ids text[], ends_at timestamptz, user_id text, workspace_id text
 ) RETURNS TABLE (memory_id text, outcome text, error_code text, error text)
@@ -63,7 +63,7 @@ BEGIN
         END IF;
         RETURN QUERY
         SELECT u.id, u.said, CASE u.said WHEN 'rejected' THEN 'not_written' END,
-            CASE u.said WHEN 'rejected' THEN 'a trigger kept it from being written' END
+            CASE u.said WHEN 'rejected' THEN 'a trigger prevented the write' END
         FROM unnest(ids, outcomes) AS u (id, said);
         RETURN;
     EXCEPTION WHEN OTHERS THEN

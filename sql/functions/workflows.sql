@@ -198,7 +198,7 @@ BEGIN
         SELECT s.path, 'not_an_object', 'must be an object'
         FROM steps AS s WHERE NOT s.is_object
         UNION ALL
-        SELECT format('%s/%s', s.path, s.app_member), 'invalid_app', 'must be the name of an app, a text that is not blank'
+        SELECT format('%s/%s', s.path, s.app_member), 'invalid_app', 'must be the name of an app, a string that is not blank'
         FROM steps AS s
         WHERE s.is_object AND s.app_member IS NOT NULL
             AND (jsonb_typeof(s.step -> s.app_member) <> 'string' OR s.step ->> s.app_member ~ '^[[:space:]]*$')
@@ -213,7 +213,7 @@ BEGIN
         WHERE s.is_object AND s.step ? 'actions'
             AND (jsonb_typeof(s.step -> 'actions') <> 'array' OR s.depth >= 64)
         UNION ALL
-        SELECT format('/required_providers/%s', r.at - 1), 'invalid_app', 'must be the name of an app, a text that is not blank'
+        SELECT format('/required_providers/%s', r.at - 1), 'invalid_app', 'must be the name of an app, a string that is not blank'
         FROM unnest($4) WITH ORDINALITY AS r (app, at)
         WHERE r.app IS NULL OR r.app ~ '^[[:space:]]*$'
         UNION ALL

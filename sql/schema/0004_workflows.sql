@@ -155,8 +155,8 @@ COMMENT ON COLUMN kepler.executions.status IS 'RUNNING, then once SUCCESS, FAILU
 COMMENT ON COLUMN kepler.executions.idempotency_key IS 'The caller''s name for this run: a second start with it gives the same execution; unique in its workflow';
 COMMENT ON COLUMN kepler.executions.started_at IS 'When it started';
 COMMENT ON COLUMN kepler.executions.ended_at IS 'When it ended, or was found to be abandoned; NULL while it is running';
-COMMENT ON COLUMN kepler.executions.timeout IS 'How long it may be silent: what a heartbeat adds';
-COMMENT ON COLUMN kepler.executions.deadline_at IS 'Running beyond this time it is overdue, and becomes ABANDONED; a heartbeat moves it';
+COMMENT ON COLUMN kepler.executions.timeout IS 'How long the run may go without extend_execution';
+COMMENT ON COLUMN kepler.executions.deadline_at IS 'A run that is still running after this time is overdue, and becomes ABANDONED; extend_execution moves it';
 COMMENT ON COLUMN kepler.executions.next_check_at IS 'From this time on Kepler checks whether it is overdue; never later than deadline_at';
 COMMENT ON COLUMN kepler.executions.token_hash IS 'SHA-256 of the token that its worker holds; the token itself is not stored';
 COMMENT ON COLUMN kepler.executions.results IS 'What came of it; no secrets';

@@ -11,6 +11,9 @@ CREATE TABLE kepler.enrichment_policies (
     clear_on_change boolean NOT NULL DEFAULT false,
     fair boolean NOT NULL DEFAULT false,
     notify boolean NOT NULL DEFAULT false,
+    backlog_after text DEFAULT '',
+    backlog_queued bigint NOT NULL DEFAULT 0,
+    fair_keys_after text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (workspace_id, entity_type),
@@ -200,14 +203,14 @@ CREATE TRIGGER clear_enrichment BEFORE UPDATE OF data ON kepler.records
 CREATE TRIGGER keep_id BEFORE UPDATE OF id ON kepler.records
     FOR EACH ROW WHEN (OLD.id <> NEW.id)
     EXECUTE FUNCTION kepler_internal.refuse_enrichment_change(
-        'the id of a record never changes', 'Insert another record, and delete this one.');
--- A record that is PENDING under no lease, or under another one, would wait for ever.
+        'the id of a record cannot change', 'Insert another record, and delete this one.');
+-- A PENDING record without its lease would wait for ever: no expiry would take it back.
 CREATE TRIGGER keep_lease BEFORE UPDATE OF enrichment_lease_id ON kepler.records
     FOR EACH ROW WHEN (
         OLD.enrichment_status = 'PENDING' AND NEW.enrichment_status = 'PENDING'
         AND OLD.enrichment_lease_id IS DISTINCT FROM NEW.enrichment_lease_id AND kepler_internal.is_direct())
     EXECUTE FUNCTION kepler_internal.refuse_enrichment_change(
-        'enrichment_lease_id goes with the status', 'To take a record back, set enrichment_status to UNAPPLIED.');
+        'enrichment_lease_id cannot change while the record is PENDING', 'To take a record back, set enrichment_status to UNAPPLIED.');
 
 CREATE TRIGGER queue_deleted AFTER DELETE ON kepler.records
     REFERENCING OLD TABLE AS old_records
@@ -221,14 +224,14 @@ CREATE TRIGGER begin_enrichment AFTER INSERT ON kepler.enrichment_policies
     FOR EACH ROW WHEN (kepler_internal.is_direct())
     EXECUTE FUNCTION kepler_internal.begin_enrichment();
 CREATE TRIGGER change_fairness AFTER UPDATE OF fair ON kepler.enrichment_policies
-    FOR EACH ROW WHEN (OLD.fair <> NEW.fair)
+    FOR EACH ROW WHEN (OLD.fair <> NEW.fair AND kepler_internal.is_direct())
     EXECUTE FUNCTION kepler_internal.change_fairness();
 CREATE TRIGGER end_enrichment AFTER DELETE ON kepler.enrichment_policies
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.end_enrichment();
 CREATE TRIGGER keep_entity_type BEFORE UPDATE OF entity_type ON kepler.enrichment_policies
     FOR EACH ROW WHEN (OLD.entity_type <> NEW.entity_type)
     EXECUTE FUNCTION kepler_internal.refuse_enrichment_change(
-        'a policy keeps its entity type', 'Use kepler.drop_enrichment_policy(…) and kepler.set_enrichment_policy(…).');
+        'the entity type of a policy cannot change', 'Use kepler.drop_enrichment_policy(…) and kepler.set_enrichment_policy(…).');
 CREATE TRIGGER keep_policies AFTER TRUNCATE ON kepler.enrichment_policies
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.refuse_truncate();
 CREATE TRIGGER keep_queued AFTER DELETE ON kepler.enrichment_queue
@@ -247,8 +250,8 @@ CREATE TRIGGER keep_lease BEFORE UPDATE OF id, entity_type, open_records ON kepl
         (OLD.id <> NEW.id OR OLD.entity_type <> NEW.entity_type OR OLD.open_records <> NEW.open_records)
         AND kepler_internal.is_direct())
     EXECUTE FUNCTION kepler_internal.refuse_enrichment_change(
-        'a lease keeps its id, its entity type and the number of its records',
-        'Delete the lease: its records are then given back.');
+        'the id, entity type and number of records of a lease cannot change',
+        'Delete the lease. Its records are then given back.');
 CREATE TRIGGER keep_leases AFTER TRUNCATE ON kepler.leases
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.refuse_truncate();
 CREATE TRIGGER keep_records AFTER DELETE ON kepler.lease_records
@@ -257,7 +260,7 @@ CREATE TRIGGER keep_records AFTER DELETE ON kepler.lease_records
 CREATE TRIGGER keep_unchanged BEFORE UPDATE ON kepler.lease_records
     FOR EACH STATEMENT
     EXECUTE FUNCTION kepler_internal.refuse_enrichment_change(
-        'what a lease was claimed with does not change', 'Delete the lease: its records are then given back.');
+        'the contents of a lease cannot change', 'Delete the lease. Its records are then given back.');
 CREATE TRIGGER keep_truncated AFTER TRUNCATE ON kepler.lease_records
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.refuse_truncate();
 
@@ -301,11 +304,15 @@ COMMENT ON COLUMN kepler.enrichment_policies.clear_on_change IS 'Whether changed
 COMMENT ON COLUMN kepler.enrichment_policies.fair IS 'Whether claims take turns between entities';
 COMMENT ON COLUMN kepler.enrichment_policies.notify IS 'Whether an upsert that queues something notifies the channel kepler_enrichment, once a call';
 
+COMMENT ON COLUMN kepler.enrichment_policies.backlog_after IS 'Record behind which queue_backlog continues; empty before its first step, NULL when the backlog is queued. Set it to the empty text to have all records of the type looked at again';
+COMMENT ON COLUMN kepler.enrichment_policies.backlog_queued IS 'Number of records that were queued because they existed before the policy';
+COMMENT ON COLUMN kepler.enrichment_policies.fair_keys_after IS 'After a policy has become fair: row of the queue behind which queue_backlog continues to give rows their entity. Claims take turns once it is NULL again';
+
 COMMENT ON COLUMN kepler.records.enrichment_lease_id IS 'Lease that holds the record while it is PENDING; see kepler.leases';
 
 COMMENT ON TABLE kepler.enrichment_queue IS 'Records that are ready for a worker or wait for their next attempt; functions and triggers maintain it';
 COMMENT ON COLUMN kepler.enrichment_queue.workspace_id IS 'Workspace the row belongs to; never changes';
-COMMENT ON COLUMN kepler.enrichment_queue.fair_key IS 'Entity of the record if the policy is fair, otherwise NULL';
+COMMENT ON COLUMN kepler.enrichment_queue.fair_key IS 'Entity of the record if the policy was fair when the row was queued, otherwise NULL';
 COMMENT ON COLUMN kepler.enrichment_queue.ready_at IS 'The record is not claimed before this time';
 COMMENT ON COLUMN kepler.enrichment_queue.attempt IS 'Number of attempts with the current content';
 COMMENT ON COLUMN kepler.enrichment_queue.refusals IS 'How often in a row the database refused to let the record be claimed; each refusal makes it wait longer';

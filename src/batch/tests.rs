@@ -4,7 +4,9 @@ use super::*;
 
 const FIELDS: [&str; 3] = ["name", "count", "at"];
 
-fn read(text: &str) -> Vec<Result<(Option<String>, Option<i32>), Rejection>> {
+type Found = (Option<String>, Option<i32>);
+
+fn read(text: &str) -> Vec<Result<Found, Rejection>> {
     let element = |reader: &mut Reader<'_>| {
         let found = (reader.text("name"), reader.count("count", 1));
         reader.time("at");
@@ -31,7 +33,7 @@ fn every_element_is_answered() {
 #[test]
 fn all_that_is_wrong_is_told() {
     let told = refusal(r#"{"name": 1, "count": 0, "at": "soon", "a/b": 2, "c": 3}"#);
-    assert!(told.starts_with("unknown_field /a~1b: unknown field (known are name, count, at); /c: unknown field; /name: "), "{told}");
+    assert!(told.starts_with("unknown_field /a~1b: unknown field (known: name, count, at); /c: unknown field; /name: "), "{told}");
     assert!(told.contains("; /count: must be an integer from 1 to 999999999; /at: "), "{told}");
 }
 

@@ -8,21 +8,23 @@ use pgrx::PgSqlErrorCode;
 pub(crate) enum EnrichmentError {
     #[error("entity type \"{entity_type}\" has no enrichment policy in workspace \"{workspace}\"")]
     NoPolicy { entity_type: String, workspace: String, known: Vec<String> },
+    #[error("could not serialize access: the enrichment policy of \"{0}\" was changed meanwhile")]
+    PolicyChanged(String),
     #[error("the policy of \"{0}\" is not fair")]
     NotFair(String),
     #[error("argument \"max_rows\" must be between 1 and {limit}, not {given}")]
     BadMaxRows { limit: i32, given: i32 },
     #[error("argument \"lease\" must be between 1 millisecond and 365 days")]
     BadLease,
-    #[error("\"results\" has {results} elements and \"record_ids\" {ids}")]
+    #[error("argument \"results\" has {results} elements, but \"record_ids\" has {ids}")]
     ResultsMismatch { results: usize, ids: usize },
-    #[error("of {sent} records only {written} were written")]
+    #[error("only {written} of {sent} records were written")]
     NotWritten { sent: usize, written: usize },
     #[error("argument \"max_attempts\" must be at least 1")]
     NoAttempts,
     #[error("argument \"{0}\" must be between 0 and 365 days")]
     BadBackoff(&'static str),
-    #[error("name either \"record_ids\" or an \"entity_type\"")]
+    #[error("either \"record_ids\" or \"entity_type\" must be given, and not both")]
     IdsOrType,
     #[error("argument \"max_rows\" must be at least 1")]
     NoRows,
@@ -34,6 +36,7 @@ impl Report for EnrichmentError {
         match self {
             // A typo must not look like an empty queue.
             Self::NoPolicy { .. } => ERRCODE_UNDEFINED_OBJECT,
+            Self::PolicyChanged(_) => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::NotFair(_)
             | Self::BadMaxRows { .. }
             | Self::BadLease
@@ -61,17 +64,17 @@ impl Report for EnrichmentError {
                 let name = entity_type.replace('\'', "''");
                 format!("SELECT kepler.set_enrichment_policy('{name}');")
             }
+            Self::PolicyChanged(_) => "Run the transaction again.".to_owned(),
             Self::NotFair(entity_type) => {
                 let name = entity_type.replace('\'', "''");
                 format!("SELECT kepler.set_enrichment_policy('{name}', fair => true);")
             }
             Self::NotWritten { .. } => {
-                "A trigger on kepler.records keeps rows from being written (BEFORE, returning NULL), \
-                 or deletes them."
+                "A trigger on kepler.records prevents the write (BEFORE, returning NULL), or deletes the rows."
                     .to_owned()
             }
             Self::IdsOrType => {
-                "kepler.requeue_records(entity_type => '…') takes those that are FAILED.".to_owned()
+                "kepler.requeue_records(entity_type => '…') requeues the FAILED records of a type.".to_owned()
             }
             _ => return None,
         })

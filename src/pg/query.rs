@@ -179,7 +179,7 @@ impl Parameters {
     /// How many rows Postgres expects a query to give, planned for these values. Nothing is run.
     ///
     /// Raises what the statement raises.
-    pub(crate) fn expected(&self, client: &mut SpiClient<'_>, sql: &str) -> f64 {
+    pub(crate) fn expected_rows(&self, client: &mut SpiClient<'_>, sql: &str) -> f64 {
         // SAFETY: a plan has a tree.
         self.planned(client, sql, |_, plan| unsafe { (*plan.planTree).plan_rows })
     }

@@ -59,7 +59,7 @@ pub(crate) fn run(
     mut elements: Vec<Element<'_>>,
 ) -> Result<(Vec<Answer<Ids>>, usize), Error> {
     let _own = Own::begin();
-    queue::lock(&request.workspace_id, &request.entity_type);
+    queue::lock(&request.workspace_id, &request.entity_type)?;
     let mut entity = entity::find_or_make(client, request)?;
     let mut decoder = Decoder::new(request);
     let candidates = fold::fold(&mut elements, |content| {
@@ -239,7 +239,7 @@ impl<'b> Batch<'b> {
         }
     }
 
-    /// Whether a few records, evenly chosen, are none of them there: then it is worth trying to insert
+    /// Whether none of a few evenly chosen records exists: then it is worth trying to insert
     /// all of them at once. What turns out to be there is read afterwards.
     fn looks_new(&self, client: &mut SpiClient<'_>, store: &Store<'_>, all: &[u32]) -> bool {
         if self.entity.is_new {
@@ -292,7 +292,7 @@ impl<'b> Batch<'b> {
         }
     }
 
-    /// Step 1. Sorts candidates into those that are not there and those that must change; answers
+    /// Step 1. Sorts candidates into missing ones and ones that must change; answers
     /// for the rest.
     fn read(
         &mut self,

@@ -33,8 +33,8 @@ mod unknown;
 mod width;
 
 pub(crate) use look::{number, probes};
-pub(in crate::memory) use unknown::has_outgrown;
 pub(crate) use target::{Details, Keys, Near, RowsOf, SpaceRows, Target, merge};
+pub(in crate::memory) use unknown::has_outgrown;
 
 use super::space::{Index, Method, Vectors};
 use crate::pg::query::Parameters;

@@ -51,7 +51,7 @@ impl Search<'_> {
         let scope = (self.vectors.relation.to_u32(), self.target.keys.hash, most);
         EXPECTED_FEW.with(|known| known.get(scope)).unwrap_or_else(|| {
             let keys = self.statements::<()>().keys();
-            let few = self.parameters.expected(client, &keys) <= most as f64;
+            let few = self.parameters.expected_rows(client, &keys) <= most as f64;
             EXPECTED_FEW.with(|known| known.set(scope, few));
             few
         })
@@ -71,7 +71,7 @@ pub(in crate::memory) fn has_outgrown(
         let workspace = parameters.text(workspace_id);
         let rows =
             format!("SELECT FROM {} AS m WHERE m.workspace_id = {workspace}", embedded.table());
-        let outgrown = parameters.expected(client, &rows) <= SMALL as f64 && {
+        let outgrown = parameters.expected_rows(client, &rows) <= SMALL as f64 && {
             let most = 2 * SMALL;
             let sql = format!("SELECT pg_catalog.count(*) FROM ({rows} LIMIT $2) AS counted");
             parameters.datum(pg_sys::INT8OID, Some(pg_sys::Datum::from(most)));

@@ -92,6 +92,8 @@ INSERT INTO calls VALUES
     ('release_records', format('kepler.release_records(%s, ARRAY[%L])', :'lease', :'leased')),
     ('remember', $$kepler.remember('coffee', '[0, 1]')$$),
     ('remember_many', $$kepler.remember_many('[{"content": "milk"}]')$$),
+    -- A procedure that commits: the step that it is made of.
+    ('queue_backlog', $$kepler_internal.queue_backlog_step('lead', 10)$$),
     ('requeue_records', $$kepler.requeue_records(entity_type => 'lead')$$),
     ('required_connections', $$kepler.required_connections('w')$$),
     ('restore_entry_table', $$kepler.restore_entry_table('Gone')$$),
@@ -331,7 +333,7 @@ $$;
 CREATE VIEW kepler_data.view_embeddings AS
 SELECT 'default'::text AS workspace_id, m.id AS memory_id, '[1, 0]'::vector(2) AS embedding, NULL::text AS user_id, kepler_data.look() AS context_type
 FROM kepler.memories AS m;
-INSERT INTO kepler.embedding_spaces (name, model, dimensions, table_name, message_table_name)
+INSERT INTO kepler.embedding_spaces (name, model, dimensions, memory_table_name, message_table_name)
 VALUES ('view', 'm', 2, 'view_embeddings', 'view_message_embeddings');
 SAVEPOINT view;
 SELECT memory_id FROM kepler.search_memories('[1, 0]', 1, space => 'view');
