@@ -153,6 +153,12 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.records
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
+-- Before the checks of foreign keys are planned, for the rest of the session.
+CREATE TRIGGER load_library BEFORE DELETE ON kepler.connections
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
+CREATE TRIGGER load_library BEFORE DELETE ON kepler.entities
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
+
 COMMENT ON TABLE kepler.connections IS 'One user in one external system';
 COMMENT ON COLUMN kepler.connections.status IS 'Whether it can be used';
 COMMENT ON COLUMN kepler.connections.workspace_id IS 'Workspace the row belongs to; never changes';

@@ -137,6 +137,12 @@ CREATE TRIGGER guard_history
     FOR EACH ROW WHEN (OLD *<> NEW)
     EXECUTE FUNCTION kepler_internal.guard_execution_step();
 
+-- Before the checks of foreign keys are planned, for the rest of the session.
+CREATE TRIGGER load_library BEFORE DELETE ON kepler.workflows
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
+CREATE TRIGGER load_library BEFORE DELETE ON kepler.executions
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
+
 COMMENT ON TABLE kepler.workflows IS 'What a user automates: a trigger, and the actions that follow it';
 COMMENT ON COLUMN kepler.workflows.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.workflows.user_id IS 'User whose connections the workflow uses; NULL after the user is deleted, and the workflow then cannot start';
