@@ -72,7 +72,7 @@ CREATE INDEX executions_workflow_id_started_at_idx
 CREATE INDEX executions_user_id_started_at_idx
     ON kepler.executions (workspace_id, user_id, started_at);
 -- Running executions that may be overdue, of one workflow and of all. A heartbeat moves deadline_at and changes no
--- index; who meets an execution that is due for a check and not overdue moves its next_check_at to the deadline.
+-- index; abandon_executions() moves the next_check_at of those that are due for a check and not overdue to the deadline.
 CREATE INDEX executions_workflow_id_next_check_at_idx ON kepler.executions (workspace_id, workflow_id, next_check_at)
     WHERE status = 'RUNNING';
 CREATE INDEX executions_next_check_at_idx ON kepler.executions (workspace_id, next_check_at)
