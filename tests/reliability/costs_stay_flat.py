@@ -265,7 +265,8 @@ def grown(small: Counts, large: Counts) -> list[str]:
 
 def judge(allowed: list[Allowed], rows: int, sizes: list[tuple[dict[str, Counts], dict[str, Counts]]], faults: list[str]) -> None:
     """Prints what grows and may. What grows otherwise, and what may and does not, is a fault."""
-    allowances, needed = {one.call: one for one in allowed}, set()
+    allowances = {one.call: one for one in allowed}
+    needed: set[str] = set()
     for small, large in sizes:
         for call, after in large.items():
             before = small.get(call, {})
