@@ -520,6 +520,7 @@ COMMENT ON FUNCTION kepler_internal.require_space(text, boolean) IS 'Internal: f
 COMMENT ON FUNCTION kepler_internal.complete_embedding() IS 'Trigger: whose memory an embedding belongs to, where it was inserted without';
 COMMENT ON FUNCTION kepler_internal.move_embeddings() IS 'Trigger: embeddings go with a memory that becomes another user''s, or of another type';
 COMMENT ON FUNCTION kepler_internal.drop_memory_embeddings() IS 'Trigger: the embeddings of a memory go when its content changes';
+COMMENT ON FUNCTION kepler_internal.load_library() IS 'Trigger: loads the library, which plans the checks of foreign keys';
 COMMENT ON FUNCTION kepler_internal.lock_record_type() IS 'Trigger: takes the lock of the type of a record that direct SQL queues, or takes out of the queue';
 COMMENT ON FUNCTION kepler_internal.list_embedding_space(text, integer, text, text) IS 'Internal: writes a space into the list';
 COMMENT ON FUNCTION kepler_internal.require_retired_space(text) IS 'Internal: fails unless there is such a space, and it is retired';

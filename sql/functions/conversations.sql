@@ -11,6 +11,7 @@ CREATE FUNCTION kepler_internal.require_conversation(conversation_id text, works
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 BEGIN
     IF NOT EXISTS (SELECT FROM kepler.conversations AS c WHERE c.workspace_id = $2 AND c.id = $1) THEN
         RAISE EXCEPTION USING
@@ -62,7 +63,7 @@ SET kepler.plan_for_large_tables = on
 -- The best plan depends on how long the conversation is.
 SET plan_cache_mode = force_custom_plan
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
     wanted_conversation ALIAS FOR $1;
     wanted_workspace ALIAS FOR $7;

@@ -4,6 +4,7 @@ CREATE FUNCTION kepler_internal.forget_deleted_memories() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     space_table regclass;
 BEGIN
@@ -37,6 +38,7 @@ CREATE FUNCTION kepler_internal.move_embeddings() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     space_table regclass;
 BEGIN
@@ -69,6 +71,7 @@ CREATE FUNCTION kepler_internal.forget_deleted_messages() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     space_table regclass;
 BEGIN
@@ -179,6 +182,7 @@ CREATE FUNCTION kepler_internal.create_embedding_tables(space text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     listed record;
     relation regclass;
@@ -227,6 +231,7 @@ CREATE FUNCTION kepler_internal.require_space(
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 BEGIN
     SELECT kepler_internal.embedding_table(s.memory_table_name), kepler_internal.embedding_table(s.message_table_name), s.status
     INTO relation, message_relation, status
@@ -252,6 +257,7 @@ CREATE FUNCTION kepler_internal.retire_embedding_space(space text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     found record;
     oldest text;
@@ -346,6 +352,7 @@ CREATE FUNCTION kepler.pending_memory_embeddings(
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     found record;
 BEGIN
@@ -380,6 +387,7 @@ CREATE FUNCTION kepler.pending_message_embeddings(
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     found record;
 BEGIN
@@ -406,6 +414,7 @@ CREATE FUNCTION kepler_internal.activate_embedding_space(space text, workspace_i
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     found record;
     present text;

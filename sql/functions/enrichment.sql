@@ -116,6 +116,7 @@ SET kepler.plan_for_large_tables = on
 -- A plan that was kept may compare each record with each id.
 SET plan_cache_mode = force_custom_plan
 AS $$
+#variable_conflict use_variable
 DECLARE
     held text[];
 BEGIN
@@ -227,7 +228,7 @@ CREATE FUNCTION kepler.extend_lease(
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
     extended timestamptz;
     given_lease ALIAS FOR $2;

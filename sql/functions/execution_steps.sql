@@ -11,7 +11,7 @@ CREATE FUNCTION kepler.add_execution_steps(
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
     wanted_execution ALIAS FOR $1;
     wanted_workspace ALIAS FOR $4;

@@ -8,7 +8,7 @@ CREATE FUNCTION kepler_internal.index_advice(relation regclass) RETURNS TABLE (
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
     given_relation ALIAS FOR $1;
     -- Below, a comparison of all rows takes as long as a look into the index, and finds everything.

@@ -61,7 +61,8 @@ CREATE TABLE kepler.executions (
     CONSTRAINT executions_checked_in_time CHECK (next_check_at <= deadline_at),
     CONSTRAINT executions_late_finish_object CHECK (jsonb_typeof(late_finish) = 'object'),
     CONSTRAINT executions_metadata_object CHECK (jsonb_typeof(metadata) = 'object')
-) WITH (fillfactor = 90);
+-- Each run is written again when it ends, and an index changes with it.
+) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05);
 
 -- For execution_report() and for the runs of a workflow by time. The index includes status and end,
 -- because the rows hold results of any size and the report reads all rows of a workflow. Both change once.
@@ -71,7 +72,7 @@ CREATE INDEX executions_workflow_id_started_at_idx
 CREATE INDEX executions_user_id_started_at_idx
     ON kepler.executions (workspace_id, user_id, started_at);
 -- Running executions that may be overdue, of one workflow and of all. A heartbeat moves deadline_at and changes no
--- index; who meets an execution that is due for a check and not overdue moves its next_check_at to the deadline.
+-- index; abandon_executions() moves the next_check_at of those that are due for a check and not overdue to the deadline.
 CREATE INDEX executions_workflow_id_next_check_at_idx ON kepler.executions (workspace_id, workflow_id, next_check_at)
     WHERE status = 'RUNNING';
 CREATE INDEX executions_next_check_at_idx ON kepler.executions (workspace_id, next_check_at)
@@ -135,6 +136,12 @@ CREATE TRIGGER guard_history
     BEFORE UPDATE ON kepler.execution_steps
     FOR EACH ROW WHEN (OLD *<> NEW)
     EXECUTE FUNCTION kepler_internal.guard_execution_step();
+
+-- Before the checks of foreign keys are planned, for the rest of the session.
+CREATE TRIGGER load_library BEFORE DELETE ON kepler.workflows
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
+CREATE TRIGGER load_library BEFORE DELETE ON kepler.executions
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
 
 COMMENT ON TABLE kepler.workflows IS 'What a user automates: a trigger, and the actions that follow it';
 COMMENT ON COLUMN kepler.workflows.workspace_id IS 'Workspace the row belongs to; never changes';

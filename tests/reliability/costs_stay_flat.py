@@ -46,7 +46,7 @@ ALLOWED = [
     Allowed("recall_check", "compares the index with a full scan, 200 times", per_row=260),
     Allowed("execution_report", "tells of each workflow", per_row=10),
     Allowed("conversation_window", "gives the whole conversation, unless it is told a limit", per_row=2.5),
-    Allowed("claim_records", "passes once what others have claimed since the last VACUUM", per_row=0.35),
+    Allowed("claim_records", "passes once what others have claimed since the last VACUUM", per_row=0.4),
     Allowed("requeue_records", WORK, per_row=12),
     Allowed("drop_enrichment_policy", WORK, per_row=14),
     Allowed("activate_embedding_space", "counts what has no embedding", per_row=14),
@@ -55,9 +55,9 @@ ALLOWED = [
     Allowed("failed_enrichments LIMIT 10", "reads the workspace: FAILED has no index", per_row=3.5),
     Allowed("search_memories", COMPARES, per_row=5),
     Allowed("search_memories (user)", COMPARES, per_row=1),
-    Allowed("search_memories (filter)", COMPARES, per_row=7),
+    Allowed("search_memories (filter)", COMPARES, per_row=8),
     Allowed("search_messages", COMPARES, per_row=4),
-    Allowed("search_messages (conversation)", COMPARES, per_row=3),
+    Allowed("search_messages (conversation)", COMPARES, per_row=5),
     Allowed("search_vectors", COMPARES, per_row=2.5),
     Allowed("remember (dedupe)", COMPARES, per_row=6),
 ]
@@ -131,13 +131,13 @@ SELECT count(*) FROM generate_series(0, ROWS - 1, 500) AS first CROSS JOIN LATER
     FROM generate_series(first, least(first + 499, ROWS - 1)) AS i)) AS r;
 """
 TENANT_CALLS = {
-    "search_memories (filter)": """kepler.search_memories('[1, 0]', filter => '{"metadata": {"k": 3}}')""",
-    "search_memories (filter, words)": """kepler.search_memories('[1, 0]', query_text => 'cup 17', filter => '{"metadata": {"k": 3}}')""",
+    "search_memories (filter)": """kepler.search_memories('[1, 0]', filter => '{"k": 3}')""",
+    "search_memories (filter, words)": """kepler.search_memories('[1, 0]', query_text => 'cup 17', filter => '{"k": 3}')""",
     "search_memories (words)": "kepler.search_memories('[1, 0]', query_text => 'cup 17')",
-    "search_messages (filter)": """kepler.search_messages('[1, 0]', filter => '{"metadata": {"k": 3}}')""",
+    "search_messages (filter)": """kepler.search_messages('[1, 0]', filter => '{"k": 3}')""",
     "search_messages (words)": "kepler.search_messages('[1, 0]', query_text => 'cup 17')",
     "search_messages (user)": "kepler.search_messages('[1, 0]', user_id => 'u')",
-    "search_messages (user, filter, words)": """kepler.search_messages('[1, 0]', query_text => 'cup 17', user_id => 'u', filter => '{"metadata": {"k": 3}}')""",
+    "search_messages (user, filter, words)": """kepler.search_messages('[1, 0]', query_text => 'cup 17', user_id => 'u', filter => '{"k": 3}')""",
     "remember (dedupe)": "kepler.remember('coffee', '[1, 20]', dedupe => true)",
     "pending_memory_embeddings": "kepler.pending_memory_embeddings('spare', 100)",
     "pending_message_embeddings": "kepler.pending_message_embeddings('spare', 100)",
@@ -210,9 +210,9 @@ def measure(rows: int, faults: list[str]) -> dict[str, dict[str, Counts]]:
     session.close()
     found = {"old": probe(old, plain, faults)}
     old.close()
-    # The first statement of a session loads the library: what is deleted before that is planned by Postgres alone.
+    # A deletion loads the library, if it is the first that a session does with Kepler.
     new = Session(database)
-    new.run("SELECT kepler.version()")
+    new.run("DELETE FROM kepler.users WHERE workspace_id = 'none' AND id = 'none'")
     found["new"] = probe(new, plain, faults) | probe(new, {name: calls[name] for name in DEFINING}, faults)
     new.close()
     return found

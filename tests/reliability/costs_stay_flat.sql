@@ -1,7 +1,7 @@
 -- What costs_stay_flat.py calls beside the list of access_of_every_function.sql, and how it counts.
 -- More calls than one a function, where arguments take another way.
 INSERT INTO calls VALUES
-    ('search_memories (filter)', $$kepler.search_memories('[1, 0]', query_text => 'tea', filter => '{"metadata": {"k": 3}}')$$),
+    ('search_memories (filter)', $$kepler.search_memories('[1, 0]', query_text => 'tea', filter => '{"k": 3}')$$),
     ('search_memories (user)', $$kepler.search_memories('[1, 0]', user_id => 'u')$$),
     ('search_messages (conversation)', $$kepler.search_messages('[1, 0]', query_text => 'hello', conversation_id => 'talk')$$),
     ('remember (dedupe)', $$kepler.remember('coffee', '[0, 1]', dedupe => true)$$),
