@@ -5,8 +5,10 @@ use crate::error::Error;
 use crate::pg::advisory;
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
+use crate::pg::written::UntilWritten;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
+use std::convert::Infallible;
 
 /// What a claim or a settle needs of a policy; times in microseconds.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +21,7 @@ pub(crate) struct Policy {
 }
 
 thread_local! {
+    static POLICIES: UntilWritten<(Text, Text), Policy> = UntilWritten::of(&[c"enrichment_policies"]);
     static FIND: Statement = const { Statement::new(
         c"SELECT p.max_attempts,
                  (pg_catalog.date_part('epoch', p.lease) * 1000000)::bigint,
@@ -42,6 +45,13 @@ pub(crate) fn find(
     workspace_id: &Text,
     entity_type: &Text,
 ) -> Option<Policy> {
+    let key = (workspace_id.clone(), entity_type.clone());
+    let found: Result<_, Infallible> = POLICIES
+        .with(|policies| policies.find(key, |_| Ok(look_up(client, workspace_id, entity_type))));
+    found.ok().flatten()
+}
+
+fn look_up(client: &mut SpiClient<'_>, workspace_id: &Text, entity_type: &Text) -> Option<Policy> {
     let rows = FIND
         .with(|plan| plan.run(client, &[Some(workspace_id.datum()), Some(entity_type.datum())]));
     let row = rows.iter::<5>().next()?;
