@@ -16,6 +16,10 @@ static PLANNER_HOOKS: GucSetting<bool> = GucSetting::<bool>::new(true);
 /// See `pg::planner`; functions of Kepler set it while they run.
 static PLAN_FOR_LARGE_TABLES: GucSetting<bool> = GucSetting::<bool>::new(false);
 
+/// Whether a statement is being planned so. As a setting it is undone with the (sub)transaction of a plan that failed.
+static TABLES_ARE_LARGE: GucSetting<bool> = GucSetting::<bool>::new(false);
+pub(crate) const TABLES_ARE_LARGE_NAME: &CStr = c"kepler.tables_are_large";
+
 /// Registers the settings. Called once, when the library is loaded.
 pub(crate) fn register() {
     // Only a superuser may set it directly: row security will rest on it.
@@ -43,6 +47,14 @@ pub(crate) fn register() {
         GucContext::Userset,
         GucFlags::NO_SHOW_ALL,
     );
+    GucRegistry::define_bool_guc(
+        TABLES_ARE_LARGE_NAME,
+        c"Whether the statement that is being planned is planned as if Kepler's tables were large.",
+        c"Set by Kepler while it plans.",
+        &TABLES_ARE_LARGE,
+        GucContext::Internal,
+        GucFlags::NO_SHOW_ALL | GucFlags::NO_RESET_ALL | GucFlags::DISALLOW_IN_FILE,
+    );
     // SAFETY: a plain call with a static string; misspelt settings become errors.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"kepler".as_ptr()) };
 }
@@ -61,4 +73,8 @@ pub(crate) fn planner_hooks() -> bool {
 
 pub(crate) fn plan_for_large_tables() -> bool {
     PLAN_FOR_LARGE_TABLES.get()
+}
+
+pub(crate) fn tables_are_large() -> bool {
+    TABLES_ARE_LARGE.get()
 }

@@ -60,7 +60,7 @@ summary() {
   [[ -n ${OWNS_RESULTS:-} ]] || return 0
   if [[ $(grep -c . "$KEPLER_RESULTS") -gt 20 ]]; then
     echo "the slowest:"
-    cut -f3,4 "$KEPLER_RESULTS" | sort -rn | head -n 10 | while IFS=$'\t' read -r time name; do
+    cut -f3,4 "$KEPLER_RESULTS" | sort -rn | sed -n 1,10p | while IFS=$'\t' read -r time name; do
       printf '%10s  %s\n' "$(_seconds "$time")" "$name"
     done
   fi

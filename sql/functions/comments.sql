@@ -302,14 +302,26 @@ COMMENT ON FUNCTION kepler.enrichment_transitions() IS
 'The legal changes of records.enrichment_status. Every other change, also by direct SQL, fails with 23514.';
 
 COMMENT ON FUNCTION kepler.set_enrichment_policy(text, integer, interval, interval, interval, boolean, boolean, boolean, text) IS
-'Lets workers enrich the records of a type, or changes the policy of a type. Queues the UNAPPLIED records of the type and returns their number. From then on upserts and direct SQL queue new and changed records. Settings that are not given keep their values.
-entity_type: the type of the records. max_attempts (5 at first): after so many attempts that failed or expired a record is FAILED. lease (5 minutes): how long a claim holds without a heartbeat.
+'Lets workers enrich the records of a type, or changes the policy of a type. From then on upserts and direct SQL queue new and changed records. Settings that are not given keep their values.
+entity_type: the type of the records.
 max_attempts (initially 5): the number of failed or expired attempts after which a record is FAILED. lease (5 minutes): how long a claim lasts without extend_lease.
 backoff_base (10 seconds), backoff_cap (1 hour): an attempt waits for between half and all of base * 2^(attempts - 1), at most cap.
 clear_on_change (false): changed content empties records.enrichment at once, instead of keeping the old result until the new one.
 fair (false): claims take turns between entities. notify (false): an upsert that queues something notifies the channel kepler_enrichment, once a call.
-Waits for transactions that write records of the type.
+Outcomes: inserted, updated, unchanged.
+queued: how many records of before the policy this call has queued. If the workspace has at most 10,000 records and no transaction is writing records of the type, that is all of them, and writers of the type wait until the transaction ends. Otherwise a notice says to CALL kepler.queue_backlog after the transaction.
+remaining: about how many rows queue_backlog has to look at, by the statistics; 0 if and only if nothing is left. In a REPEATABLE READ or SERIALIZABLE transaction all is left to queue_backlog.
+Waits for no writer. A transaction that began before the policy and keeps to its snapshot (REPEATABLE READ) can write no records of the type after it (40001).
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace.';
+
+COMMENT ON PROCEDURE kepler.queue_backlog(text, integer, text) IS
+'Queues the records of a type that existed before its policy, or before the policy became fair, in steps that each commit: writers and claims never wait for longer than one step. Can be stopped at any time; the next call continues. Several can run at once.
+entity_type: the type of the records. max_rows: how many records of the workspace, of any type, a step looks at; at most 10,000.
+First waits for the transactions that are writing records of the type, and later for whoever holds one of the records; nobody waits behind it meanwhile. Cannot run inside of a transaction. kepler.enrichment_policies shows how far it is (backlog_after, backlog_queued, fair_keys_after).
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy; 2D000 inside of a transaction.';
+COMMENT ON FUNCTION kepler_internal.wait_for_writers(text, integer, text) IS 'Internal: waits for the transactions that write records of a type, and may not know its policy';
+COMMENT ON FUNCTION kepler_internal.queue_backlog_step(text, integer, text) IS 'Internal: queues a part of the backlog of a type; NULL when nothing is left, otherwise the record to wait for, or an empty text';
+COMMENT ON FUNCTION kepler_internal.wait_for_record(text, text) IS 'Internal: waits until nobody holds a record';
 
 COMMENT ON FUNCTION kepler.drop_enrichment_policy(text, text) IS
 'Ends the enrichment of a type: its records leave the queue, PENDING records become UNAPPLIED, and results of workers that hold some are stale. Stored results stay. Returns false if there was no policy.
@@ -376,8 +388,8 @@ COMMENT ON FUNCTION kepler_internal.finish_record_change() IS 'Trigger: sends a 
 COMMENT ON FUNCTION kepler_internal.tell_sessions() IS 'Trigger: tells all sessions that an entity or a policy has changed';
 COMMENT ON FUNCTION kepler_internal.dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';
 COMMENT ON FUNCTION kepler_internal.forget_truncated_records() IS 'Trigger: empties the queue and ends the leases where all records are gone';
-COMMENT ON FUNCTION kepler_internal.begin_enrichment() IS 'Trigger: queues the backlog of a policy that direct SQL inserts';
-COMMENT ON FUNCTION kepler_internal.change_fairness() IS 'Trigger: lets what is queued take turns, or not, as the policy says';
+COMMENT ON FUNCTION kepler_internal.begin_enrichment() IS 'Trigger: queues the backlog of a policy that direct SQL inserts, if one step is enough';
+COMMENT ON FUNCTION kepler_internal.change_fairness() IS 'Trigger: gives what is queued its entity when direct SQL makes a policy fair, if one step is enough';
 COMMENT ON FUNCTION kepler_internal.end_enrichment() IS 'Trigger: ends the leases and empties the queue of a type whose policy goes';
 COMMENT ON FUNCTION kepler_internal.give_back_lease() IS 'Trigger: gives back what a lease holds that direct SQL deletes';
 COMMENT ON FUNCTION kepler_internal.refuse_enrichment_change() IS 'Trigger: refuses a change of what keeps the queue';
@@ -579,4 +591,4 @@ END
 $$;
 
 -- The last statement of all: nothing is for everybody. Rights come with a level of access.
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA kepler, kepler_internal FROM PUBLIC;

@@ -190,3 +190,30 @@ BEGIN
     RETURN extended;
 END
 $$;
+
+-- Without settings of its own, since such a procedure could not commit. Nothing in it looks a name up.
+CREATE PROCEDURE kepler.queue_backlog(
+    entity_type text,
+    max_rows integer DEFAULT 10000,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    held text;
+BEGIN
+    -- The policy must be seen by others before they are waited for.
+    COMMIT;
+    SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    PERFORM kepler_internal.wait_for_writers(entity_type, max_rows, workspace_id);
+    LOOP
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        held := kepler_internal.queue_backlog_step(entity_type, max_rows, workspace_id);
+        EXIT WHEN held IS NULL;
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        PERFORM kepler_internal.wait_for_record(held, workspace_id);
+    END LOOP;
+END
+$$;

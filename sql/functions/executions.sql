@@ -125,6 +125,7 @@ DECLARE
     refused text[] := '{}';
     refused_before integer;
     alive text[];
+    all_moved boolean := true;
 BEGIN
     LOOP
         refused_before := cardinality(refused);
@@ -132,6 +133,8 @@ BEGIN
             SELECT e.id, e.deadline_at FROM kepler.executions AS e
             WHERE e.workspace_id = wanted_workspace AND e.status = 'RUNNING' AND e.next_check_at < found_at
                 AND (wanted_workflow IS NULL OR e.workflow_id = wanted_workflow) AND e.id <> ALL (refused)
+                -- Those alive whose next check the database would not move are passed over.
+                AND (all_moved OR e.deadline_at < found_at)
             ORDER BY e.next_check_at
             LIMIT max_rows - cardinality(abandoned)
             FOR NO KEY UPDATE SKIP LOCKED
@@ -139,17 +142,30 @@ BEGIN
         SELECT coalesce(array_agg(d.id ORDER BY d.deadline_at) FILTER (WHERE d.deadline_at < found_at), '{}'),
             coalesce(array_agg(d.id) FILTER (WHERE d.deadline_at >= found_at), '{}')
         INTO overdue, alive FROM due AS d;
-        IF alive <> '{}' THEN
+        pieces := CASE WHEN alive <> '{}' THEN ARRAY[int4range(1, cardinality(alive) + 1)] ELSE '{}' END;
+        WHILE pieces <> '{}' LOOP
+            piece := pieces[cardinality(pieces)];
+            pieces := trim_array(pieces, 1);
             BEGIN
-                UPDATE kepler.executions AS e SET next_check_at = e.deadline_at, updated_at = e.updated_at
-                WHERE e.workspace_id = wanted_workspace AND e.id = ANY (alive);
+                WITH moved AS (
+                    UPDATE kepler.executions AS e SET next_check_at = e.deadline_at, updated_at = e.updated_at
+                    WHERE e.workspace_id = wanted_workspace AND e.id = ANY (alive[lower(piece):upper(piece) - 1])
+                    RETURNING e.next_check_at
+                )
+                SELECT all_moved AND count(*) FILTER (WHERE m.next_check_at >= found_at) = upper(piece) - lower(piece)
+                INTO all_moved FROM moved AS m;
             EXCEPTION WHEN OTHERS THEN
                 IF kepler_internal.is_about_session(SQLSTATE) THEN
                     RAISE;
                 END IF;
-                refused := refused || alive;
+                IF upper(piece) - lower(piece) = 1 THEN
+                    all_moved := false;
+                ELSE
+                    half := (lower(piece) + upper(piece)) / 2;
+                    pieces := pieces || int4range(half, upper(piece)) || int4range(lower(piece), half);
+                END IF;
             END;
-        END IF;
+        END LOOP;
         pieces := CASE WHEN overdue <> '{}' THEN ARRAY[int4range(1, cardinality(overdue) + 1)] ELSE '{}' END;
         WHILE pieces <> '{}' LOOP
             piece := pieces[cardinality(pieces)];

@@ -11,6 +11,9 @@ CREATE TABLE kepler.enrichment_policies (
     clear_on_change boolean NOT NULL DEFAULT false,
     fair boolean NOT NULL DEFAULT false,
     notify boolean NOT NULL DEFAULT false,
+    backlog_after text DEFAULT '',
+    backlog_queued bigint NOT NULL DEFAULT 0,
+    fair_keys_after text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (workspace_id, entity_type),
@@ -159,7 +162,9 @@ CREATE TRIGGER queue_truncated AFTER TRUNCATE ON kepler.records
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.forget_truncated_records();
 
 -- Sessions remember policies. Fires before the others, and on replicas too.
-CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE ON kepler.enrichment_policies
+CREATE TRIGGER announce
+    AFTER INSERT OR DELETE OR UPDATE OF workspace_id, entity_type, max_attempts, lease, backoff_base, backoff_cap,
+        clear_on_change, fair, notify, fair_keys_after ON kepler.enrichment_policies
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.tell_sessions();
 ALTER TABLE kepler.enrichment_policies ENABLE ALWAYS TRIGGER announce;
 -- Direct SQL on the tables of the queue: its effect is repaired, or the statement is refused.
@@ -167,7 +172,7 @@ CREATE TRIGGER begin_enrichment AFTER INSERT ON kepler.enrichment_policies
     FOR EACH ROW WHEN (kepler_internal.is_direct())
     EXECUTE FUNCTION kepler_internal.begin_enrichment();
 CREATE TRIGGER change_fairness AFTER UPDATE OF fair ON kepler.enrichment_policies
-    FOR EACH ROW WHEN (OLD.fair <> NEW.fair)
+    FOR EACH ROW WHEN (OLD.fair <> NEW.fair AND kepler_internal.is_direct())
     EXECUTE FUNCTION kepler_internal.change_fairness();
 CREATE TRIGGER end_enrichment AFTER DELETE ON kepler.enrichment_policies
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.end_enrichment();
@@ -247,11 +252,15 @@ COMMENT ON COLUMN kepler.enrichment_policies.clear_on_change IS 'Whether changed
 COMMENT ON COLUMN kepler.enrichment_policies.fair IS 'Whether claims take turns between entities';
 COMMENT ON COLUMN kepler.enrichment_policies.notify IS 'Whether an upsert that queues something notifies the channel kepler_enrichment, once a call';
 
+COMMENT ON COLUMN kepler.enrichment_policies.backlog_after IS 'Record behind which queue_backlog continues; empty before its first step, NULL when the backlog is queued. Set it to the empty text to have all records of the type looked at again';
+COMMENT ON COLUMN kepler.enrichment_policies.backlog_queued IS 'Number of records that were queued because they existed before the policy';
+COMMENT ON COLUMN kepler.enrichment_policies.fair_keys_after IS 'After a policy has become fair: row of the queue behind which queue_backlog continues to give rows their entity. Claims take turns once it is NULL again';
+
 COMMENT ON COLUMN kepler.records.enrichment_lease_id IS 'Lease that holds the record while it is PENDING; see kepler.leases';
 
 COMMENT ON TABLE kepler.enrichment_queue IS 'Records that are ready for a worker or wait for their next attempt; functions and triggers maintain it';
 COMMENT ON COLUMN kepler.enrichment_queue.workspace_id IS 'Workspace the row belongs to; never changes';
-COMMENT ON COLUMN kepler.enrichment_queue.fair_key IS 'Entity of the record if the policy is fair, otherwise NULL';
+COMMENT ON COLUMN kepler.enrichment_queue.fair_key IS 'Entity of the record if the policy was fair when the row was queued, otherwise NULL';
 COMMENT ON COLUMN kepler.enrichment_queue.ready_at IS 'The record is not claimed before this time';
 COMMENT ON COLUMN kepler.enrichment_queue.attempt IS 'Number of attempts with the current content';
 COMMENT ON COLUMN kepler.enrichment_queue.refusals IS 'How often in a row the database refused to let the record be claimed; each refusal makes it wait longer';

@@ -88,7 +88,7 @@ impl Report for AccessError {
             }
             Self::NoGrantOption { owner, .. } => format!(
                 "As a superuser: GRANT USAGE ON SCHEMA kepler, kepler_internal TO {owner} WITH GRANT OPTION; GRANT EXECUTE ON \
-                 ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO {owner} WITH GRANT OPTION;",
+                 ALL ROUTINES IN SCHEMA kepler, kepler_internal TO {owner} WITH GRANT OPTION;",
                 owner = quote(owner)
             ),
             Self::NoRight { role, level, .. } => grant_hint(role, level),

@@ -107,7 +107,7 @@ fn give(client: &mut SpiClient<'_>, owner: Owner, role: &str, level: Level) -> R
     {
         let _owner = act_for_extension(client, owner)?;
         run(client, &format!("GRANT USAGE ON SCHEMA {SCHEMA}, {INTERNAL_SCHEMA} TO {name}"))?;
-        run(client, &format!("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {SCHEMA} TO {name}"))?;
+        run(client, &format!("GRANT EXECUTE ON ALL ROUTINES IN SCHEMA {SCHEMA} TO {name}"))?;
         // What an earlier version gave, and this one does not.
         run(
             client,
@@ -178,7 +178,7 @@ fn take(client: &mut SpiClient<'_>, owner: Owner, role: &str) -> Result<(), Erro
         run(
             client,
             &format!(
-                "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {SCHEMA}, {INTERNAL_SCHEMA} FROM {name}"
+                "REVOKE ALL ON ALL ROUTINES IN SCHEMA {SCHEMA}, {INTERNAL_SCHEMA} FROM {name}"
             ),
         )?;
         run(client, &format!("REVOKE ALL ON SCHEMA {SCHEMA}, {INTERNAL_SCHEMA} FROM {name}"))?;

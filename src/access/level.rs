@@ -139,6 +139,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("list_embedding_space", ADMINS),
     ("memory_chain", ANY),
     ("memory_history", ANY),
+    ("queue_backlog_step", ANY),
     ("require_arguments", ANY),
     ("require_conversation", ANY),
     ("require_ids", ANY),
@@ -158,6 +159,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("table_facts", ANY),
     ("table_status", ANY),
     ("try_memories", ANY),
+    ("wait_for_record", ANY),
+    ("wait_for_writers", ANY),
     ("workflow_steps", ANY),
 ];
 

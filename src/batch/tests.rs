@@ -4,7 +4,9 @@ use super::*;
 
 const FIELDS: [&str; 3] = ["name", "count", "at"];
 
-fn read(text: &str) -> Vec<Result<(Option<String>, Option<i32>), Rejection>> {
+type Found = (Option<String>, Option<i32>);
+
+fn read(text: &str) -> Vec<Result<Found, Rejection>> {
     let element = |reader: &mut Reader<'_>| {
         let found = (reader.text("name"), reader.count("count", 1));
         reader.time("at");

@@ -8,6 +8,8 @@ use pgrx::PgSqlErrorCode;
 pub(crate) enum EnrichmentError {
     #[error("entity type \"{entity_type}\" has no enrichment policy in workspace \"{workspace}\"")]
     NoPolicy { entity_type: String, workspace: String, known: Vec<String> },
+    #[error("could not serialize access: the enrichment policy of \"{0}\" was changed meanwhile")]
+    PolicyChanged(String),
     #[error("the policy of \"{0}\" is not fair")]
     NotFair(String),
     #[error("argument \"max_rows\" must be between 1 and {limit}, not {given}")]
@@ -38,6 +40,7 @@ impl Report for EnrichmentError {
         match self {
             // A typo must not look like an empty queue.
             Self::NoPolicy { .. } => ERRCODE_UNDEFINED_OBJECT,
+            Self::PolicyChanged(_) => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::NotFair(_)
             | Self::BadMaxRows { .. }
             | Self::BadLease
@@ -68,6 +71,7 @@ impl Report for EnrichmentError {
                 let name = entity_type.replace('\'', "''");
                 format!("SELECT kepler.set_enrichment_policy('{name}');")
             }
+            Self::PolicyChanged(_) => "Run the transaction again.".to_owned(),
             Self::NotFair(entity_type) => {
                 let name = entity_type.replace('\'', "''");
                 format!("SELECT kepler.set_enrichment_policy('{name}', fair => true);")

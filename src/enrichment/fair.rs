@@ -10,6 +10,7 @@ use super::pick::Picked;
 use super::place::blocks;
 use crate::pg::array::{self, Array};
 use crate::pg::clock::now;
+use crate::pg::isolation::keeps_snapshot;
 use crate::pg::plan::{Parameter, Statement};
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
@@ -62,6 +63,24 @@ thread_local! {
               FOR UPDATE SKIP LOCKED) AS p",
         &[
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TIMESTAMPTZOID,
+            pg_sys::INT4OID,
+        ],
+    ) };
+    // Of the oldest that are ready those that have no key.
+    static PICK_KEYLESS: Statement = const { Statement::new(
+        c"SELECT q.record_id, q.attempt, q.ready_at, q.ctid, q.refusals
+          FROM kepler.enrichment_queue AS q
+          WHERE q.ctid = ANY (ARRAY(
+                  SELECT o.ctid
+                  FROM (SELECT x.ctid, x.fair_key FROM kepler.enrichment_queue AS x
+                        WHERE x.workspace_id = $1 AND x.entity_type = $2 AND x.ready_at <= $3
+                        ORDER BY x.ready_at LIMIT $4) AS o
+                  WHERE o.fair_key IS NULL))
+            AND q.workspace_id = $1 AND q.entity_type = $2 AND q.fair_key IS NULL AND q.ready_at <= $3
+          LIMIT $5
+          FOR UPDATE SKIP LOCKED",
+        &[
+            pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT4OID,
             pg_sys::INT4OID,
         ],
     ) };
@@ -138,7 +157,9 @@ impl Call<'_> {
         // Where more were looked at than are served, none of those behind was ready.
         let fair_key = looked_at.or_else(|| served.last().map(|(_, key, _)| key.clone()));
         self.turn = fair_key.map(|fair_key| Turn { from, fair_key });
-        let mut picked: Vec<Picked> = served.into_iter().map(|(_, _, picked)| picked).collect();
+        let mut picked = self.pick_keyless(client, wanted);
+        picked.extend(served.into_iter().map(|(_, _, picked)| picked));
+        picked.truncate(wanted);
         if picked.len() < wanted {
             // Some entities have too little: the rest is filled from the others, the oldest first.
             let more = self.pick_in_order(client);
@@ -147,6 +168,27 @@ impl Call<'_> {
             picked
                 .extend(more.into_iter().filter(|row| !known.contains(&row.record_id)).take(room));
         }
+        picked
+    }
+
+    /// What was put into the queue without a key although the policy is fair, by a worker who did not know it yet: among
+    /// the others it would wait for as long as there are others.
+    fn pick_keyless(&mut self, client: &mut SpiClient<'_>, wanted: usize) -> Vec<Picked> {
+        if !self.place.keyless_is_due(now()) {
+            return Vec::new();
+        }
+        let before = blocks();
+        let parameters = [
+            Some(self.workspace.datum()),
+            Some(self.entity_type.datum()),
+            Some(pg_sys::Datum::from(now())),
+            Some(pg_sys::Datum::from(MAX_LOOKED)),
+            Some(pg_sys::Datum::from(wanted)),
+        ];
+        let rows = PICK_KEYLESS.with(|plan| plan.run(client, &parameters));
+        let picked: Vec<Picked> = rows.iter::<5>().filter_map(|row| Picked::read(&row)).collect();
+        self.place.keyless_at = now();
+        self.place.keyless_took = blocks() - before;
         picked
     }
 
@@ -191,9 +233,7 @@ impl Call<'_> {
             (Some(self.workspace.datum()), Some(self.entity_type.datum()));
         let parameters = [workspace, entity_type, lease, Some(fair_key.datum())];
         NOTE.with(|plan| plan.run(client, &parameters));
-        // SAFETY: a variable of this process, which has one thread.
-        let keeps_snapshot = unsafe { pg_sys::XactIsoLevel } >= pg_sys::XACT_REPEATABLE_READ as i32;
-        let Some(from) = turn.from.filter(|_| !keeps_snapshot) else { return };
+        let Some(from) = turn.from.filter(|_| !keeps_snapshot()) else { return };
         // Where claims began with the same row, or one came late, rows are left: now and then all go.
         let before = blocks();
         let sweeps = self.place.sweep_is_due(now());

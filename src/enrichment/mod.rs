@@ -9,6 +9,7 @@
 
 pub(crate) mod api;
 mod backlog;
+mod backlog_api;
 mod backoff;
 mod claim;
 mod decode;

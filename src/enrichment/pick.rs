@@ -67,7 +67,7 @@ impl Call<'_> {
     }
 
     fn pick_somehow(&mut self, client: &mut SpiClient<'_>) -> Vec<Picked> {
-        if self.request.fair.unwrap_or(self.policy.fair) {
+        if self.request.fair != Some(false) && self.policy.takes_turns {
             self.pick_fair(client)
         } else {
             self.pick_in_order(client)
@@ -138,7 +138,7 @@ impl Call<'_> {
         let Some(last) = picked.iter().map(|row| row.ready_at).max() else { return };
         let limit = (picked.len() + count) as i32;
         // The picked rows of entities that took turns are not the oldest.
-        let from = if self.policy.fair { i64::MIN } else { last.saturating_sub(SLACK) };
+        let from = if self.policy.takes_turns { i64::MIN } else { last.saturating_sub(SLACK) };
         let mut more = self.pick_from(client, from, limit);
         let known: HashSet<&str> = picked.iter().map(|row| &*row.record_id).collect();
         more.retain(|row| !known.contains(&*row.record_id));

@@ -18,6 +18,8 @@ pub(super) struct Place {
     pub(super) reap_took: i64,
     pub(super) swept_at: i64,
     pub(super) sweep_took: i64,
+    pub(super) keyless_at: i64,
+    pub(super) keyless_took: i64,
 }
 
 impl Place {
@@ -29,6 +31,11 @@ impl Place {
     /// Whether it is time to take away all turns that are over.
     pub(super) fn sweep_is_due(&self, now: i64) -> bool {
         is_over(self.swept_at, pause(self.sweep_took, true), now)
+    }
+
+    /// Whether it is time to look for what a fair policy would pass by.
+    pub(super) fn keyless_is_due(&self, now: i64) -> bool {
+        is_over(self.keyless_at, pause(self.keyless_took, true), now)
     }
 
     pub(super) fn reap_is_due(&self, now: i64, enough: bool) -> bool {

@@ -1,14 +1,24 @@
-//! The policies of entity types, and the lock under which one begins.
+//! The policies of entity types, and the lock that tells who writes under which.
 
 use super::error::EnrichmentError;
 use crate::error::Error;
 use crate::pg::advisory;
+use crate::pg::isolation::keeps_snapshot;
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
+use crate::pg::whole::Spi;
 use crate::pg::written::UntilWritten;
-use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
+use pgrx::{check_for_interrupts, pg_sys};
 use std::convert::Infallible;
+use std::time::Duration;
+
+/// So often, and after such pauses, is a lock tried that writers hold.
+const TRIES: usize = 20;
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// So often are those waited for who hold it.
+const ROUNDS: usize = 3;
 
 /// What a claim or a settle needs of a policy; times in microseconds.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +27,10 @@ pub(crate) struct Policy {
     pub(crate) lease: i64,
     pub(crate) backoff_base: i64,
     pub(crate) backoff_cap: i64,
+    /// Whether what is queued gets the key of its entity.
     pub(crate) fair: bool,
+    /// Whether claims take turns: the policy is fair, and all that was queued before it was has its key.
+    pub(crate) takes_turns: bool,
 }
 
 thread_local! {
@@ -27,8 +40,13 @@ thread_local! {
                  (pg_catalog.date_part('epoch', p.lease) * 1000000)::bigint,
                  (pg_catalog.date_part('epoch', p.backoff_base) * 1000000)::bigint,
                  (pg_catalog.date_part('epoch', p.backoff_cap) * 1000000)::bigint,
-                 p.fair
+                 p.fair, p.fair AND p.fair_keys_after IS NULL
           FROM kepler.enrichment_policies AS p
+          WHERE p.workspace_id = $1 AND p.entity_type = $2",
+        &[pg_sys::TEXTOID; 2],
+    ) };
+    static FAIR: Statement = const { Statement::new(
+        c"SELECT p.fair FROM kepler.enrichment_policies AS p
           WHERE p.workspace_id = $1 AND p.entity_type = $2",
         &[pg_sys::TEXTOID; 2],
     ) };
@@ -54,13 +72,14 @@ pub(crate) fn find(
 fn look_up(client: &mut SpiClient<'_>, workspace_id: &Text, entity_type: &Text) -> Option<Policy> {
     let rows = FIND
         .with(|plan| plan.run(client, &[Some(workspace_id.datum()), Some(entity_type.datum())]));
-    let row = rows.iter::<5>().next()?;
+    let row = rows.iter::<6>().next()?;
     Some(Policy {
         max_attempts: row.integer(0)?,
         lease: row.bigint(1)?,
         backoff_base: row.bigint(2)?,
         backoff_cap: row.bigint(3)?,
         fair: row.boolean(4)?,
+        takes_turns: row.boolean(5)?,
     })
 }
 
@@ -77,9 +96,64 @@ pub(crate) fn missing(client: &mut SpiClient<'_>, workspace: &str, entity_type: 
     .into()
 }
 
-/// Taken to the end of the transaction by whoever puts records of a type into the queue (shared), and
-/// by whoever gives the type a policy (exclusive): a writer that saw no policy ends before the backlog
-/// is looked for. No row, so that it writes nothing.
-pub(crate) fn lock(workspace_id: &str, entity_type: &str, exclusive: bool) {
-    advisory::lock(&format!("kepler enrichment\0{workspace_id}\0{entity_type}"), exclusive);
+/// Taken to the end of the transaction by whoever puts records of a type into the queue, before the policy is read: who
+/// has seen no policy, or another one, is known by it until the end. No row, so that it writes nothing.
+///
+/// Errors: 40001 where the transaction keeps to a snapshot in which the policy is another than it is by now.
+pub(crate) fn lock(workspace_id: &str, entity_type: &str) -> Result<(), Error> {
+    advisory::lock(&lock_name(workspace_id, entity_type), false);
+    if !keeps_snapshot() {
+        return Ok(());
+    }
+    let (workspace, kind) = (Text::new(workspace_id), Text::new(entity_type));
+    let of_type = [Some(workspace.datum()), Some(kind.datum())];
+    Spi::connect_mut(|client| {
+        let seen = FAIR.with(|plan| plan.run(client, &of_type));
+        let seen = seen.iter::<1>().next().map(|row| row.boolean(0));
+        let is = FAIR.with(|plan| plan.run_latest(client, &of_type));
+        let is = is.iter::<1>().next().map(|row| row.boolean(0));
+        if seen == is {
+            return Ok(());
+        }
+        Err(EnrichmentError::PolicyChanged(entity_type.to_owned()).into())
+    })
+}
+
+/// Keeps all who write records of a type out to the end of the transaction, and waits for those who do: as long as it may
+/// take without that anybody waits behind it, and where there are always others, in line.
+pub(super) fn lock_alone(workspace_id: &str, entity_type: &str) {
+    for _ in 0..ROUNDS {
+        if lock_alone_soon(workspace_id, entity_type) {
+            return;
+        }
+        wait_for_writers(workspace_id, entity_type);
+    }
+    advisory::lock(&lock_name(workspace_id, entity_type), true);
+}
+
+/// The same if nobody writes records of the type, or those who do end soon. Nobody waits behind this meanwhile.
+pub(super) fn lock_alone_soon(workspace_id: &str, entity_type: &str) -> bool {
+    let name = lock_name(workspace_id, entity_type);
+    for _ in 0..TRIES {
+        if advisory::try_lock(&name) {
+            return true;
+        }
+        check_for_interrupts!();
+        std::thread::sleep(PAUSE);
+    }
+    advisory::try_lock(&name)
+}
+
+/// Lets go of what `lock_alone_soon` has taken.
+pub(super) fn unlock_alone(workspace_id: &str, entity_type: &str) {
+    advisory::release(&lock_name(workspace_id, entity_type));
+}
+
+/// Waits for the transactions that write records of a type now.
+pub(super) fn wait_for_writers(workspace_id: &str, entity_type: &str) {
+    advisory::wait_for_holders(&lock_name(workspace_id, entity_type));
+}
+
+fn lock_name(workspace_id: &str, entity_type: &str) -> String {
+    format!("kepler enrichment\0{workspace_id}\0{entity_type}")
 }

@@ -3,6 +3,7 @@
 //! The caller holds the records' rows, and the type's lock (see `policy::lock`).
 
 use super::policy;
+use crate::error::Error;
 use crate::pg::array::{self, Array};
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
@@ -88,9 +89,9 @@ pub(crate) fn find(
     Queueing::from_bits(rows.iter::<1>().next().and_then(|row| row.integer(0)))
 }
 
-/// Excludes that the type gets a policy meanwhile.
-pub(crate) fn lock(workspace_id: &str, entity_type: &str) {
-    policy::lock(workspace_id, entity_type, false);
+/// Lets it be known to the end of the transaction that records of the type are written, under which policy so ever.
+pub(crate) fn lock(workspace_id: &str, entity_type: &str) -> Result<(), Error> {
+    policy::lock(workspace_id, entity_type)
 }
 
 /// The queue as one upsert sees it.

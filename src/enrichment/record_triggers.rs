@@ -231,7 +231,7 @@ fn queue_changed_record(call: pg_sys::FunctionCallInfo) -> Fired {
     let entity = row.new(ENTITY_ID).map(|entity| Text::new(&row.text(Some(entity))));
     let _path = own_path();
     if changes_queue {
-        policy::lock(&workspace_id, &entity_type, false);
+        policy::lock(&workspace_id, &entity_type).unwrap_or_else(|error| raise(error));
     }
     let key = [Some(workspace.datum()), Some(id.datum())];
     Spi::connect_mut(|client| {

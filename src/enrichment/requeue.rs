@@ -177,7 +177,7 @@ fn requeue_records(
         match (record_ids, entity_type) {
             (Some(ids), _) => {
                 let wanted: Vec<&str> = ids.iter().flatten().map(String::as_str).collect();
-                let answers = call.requeue(client, &wanted, None);
+                let answers = call.requeue(client, &wanted, None)?;
                 Ok(call.tell(client, &ids, &answers))
             }
             (None, of_type) => {
@@ -211,8 +211,8 @@ impl Call<'_> {
         client: &mut SpiClient<'_>,
         wanted: &[&str],
         status: Option<&str>,
-    ) -> Vec<Sent> {
-        lock_types(client, self.workspace_id, wanted);
+    ) -> Result<Vec<Sent>, Error> {
+        lock_types(client, self.workspace_id, wanted)?;
         let (mut ids, status) = (Array::texts(wanted.iter().copied()), status.map(Text::new));
         let status = status.as_ref().map(Text::datum);
         let rows = LOCK
@@ -225,7 +225,7 @@ impl Call<'_> {
             let _own = Own::begin();
             write(client, self.place(), &concerned, &mut answers, &mut false);
         }
-        answers
+        Ok(answers)
     }
 
     /// Those of a type that were changed the longest ago. In the place of those that the database refuses others
@@ -269,7 +269,7 @@ impl Call<'_> {
                 ),
             );
             let wanted: Vec<&str> = rows.iter::<1>().filter_map(|row| row.text(0)).collect();
-            answers.append(&mut self.requeue(client, &wanted, Some(status)));
+            answers.append(&mut self.requeue(client, &wanted, Some(status))?);
             let refused = refused(&answers).len();
             if refused == known || answers.len() - refused >= max_rows || refused >= MAX_REFUSED {
                 return Ok(answers);
@@ -313,14 +313,19 @@ impl Call<'_> {
 }
 
 /// Takes the locks of the types of records, in the order of their names: before any row, as upserts do.
-pub(crate) fn lock_types(client: &mut SpiClient<'_>, workspace_id: &str, ids: &[&str]) {
+pub(crate) fn lock_types(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    ids: &[&str],
+) -> Result<(), Error> {
     let (workspace, mut given) = (Text::new(workspace_id), Array::texts(ids.iter().copied()));
     let parameters = [Some(workspace.datum()), Some(given.datum())];
     let rows = TYPES.with(|plan| plan.run(client, &parameters));
     let types: BTreeSet<&str> = rows.iter::<1>().filter_map(|row| row.text(0)).collect();
     for entity_type in types {
-        policy::lock(workspace_id, entity_type, false);
+        policy::lock(workspace_id, entity_type)?;
     }
+    Ok(())
 }
 
 /// Queues those of the records that are to be enriched. The caller holds their rows.

@@ -9,15 +9,15 @@ use crate::workspace;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
 
-/// A policy begins: what is to be enriched is queued.
+/// A policy begins: what is to be enriched is queued, if that is little.
 #[pg_trigger(sql = "
 CREATE FUNCTION kepler_internal.begin_enrichment() RETURNS trigger
 LANGUAGE c SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
 fn begin_enrichment(trigger: &PgTrigger<'_>) -> Nothing {
-    let fair = trigger::boolean(&trigger::new(trigger), "fair");
-    alone(trigger, trigger::new(trigger), |client, workspace_id, entity_type| {
-        backlog::queue(client, workspace_id, entity_type, fair).map(|_| ())
+    of_policy(trigger, trigger::new(trigger), |client, workspace_id, entity_type| {
+        backlog::queue_at_once(client, workspace_id, entity_type);
+        Ok(())
     })
 }
 
@@ -27,9 +27,15 @@ CREATE FUNCTION kepler_internal.change_fairness() RETURNS trigger
 LANGUAGE c SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
 fn change_fairness(trigger: &PgTrigger<'_>) -> Nothing {
-    let fair = trigger::boolean(&trigger::new(trigger), "fair");
-    alone(trigger, trigger::new(trigger), |client, workspace_id, entity_type| {
-        backlog::set_fair_keys(client, workspace_id, entity_type, fair)
+    of_policy(trigger, trigger::new(trigger), |client, workspace_id, entity_type| {
+        client.update(
+            "UPDATE kepler.enrichment_policies AS p SET fair_keys_after = CASE WHEN p.fair THEN '' END
+             WHERE p.workspace_id = $1 AND p.entity_type = $2",
+            None,
+            &[workspace_id.into(), entity_type.into()],
+        )?;
+        backlog::queue_at_once(client, workspace_id, entity_type);
+        Ok(())
     })
 }
 
@@ -39,12 +45,14 @@ CREATE FUNCTION kepler_internal.end_enrichment() RETURNS trigger
 LANGUAGE c SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
 fn end_enrichment(trigger: &PgTrigger<'_>) -> Nothing {
-    alone(trigger, trigger::old(trigger), backlog::end)
+    of_policy(trigger, trigger::old(trigger), |client, workspace_id, entity_type| {
+        policy::lock_alone(workspace_id, entity_type);
+        backlog::end(client, workspace_id, entity_type)
+    })
 }
 
-/// Does the work for a row of the policies, under the type's lock: that of the session's workspace alone, unless the
-/// owner does it.
-fn alone(
+/// Does the work for a row of the policies: that of the session's workspace alone, unless the owner does it.
+fn of_policy(
     trigger: &PgTrigger<'_>,
     row: trigger::Tuple<'_>,
     work: impl FnOnce(&mut SpiClient<'_>, &str, &str) -> Result<(), Error>,
@@ -52,10 +60,8 @@ fn alone(
     trigger::require_table(trigger, c"enrichment_policies");
     let (workspace_id, entity_type) =
         (trigger::text(&row, "workspace_id"), trigger::text(&row, "entity_type"));
-    let done = workspace::require_own(&workspace_id).and_then(|()| {
-        policy::lock(&workspace_id, &entity_type, true);
-        Spi::connect_mut(|client| work(client, &workspace_id, &entity_type))
-    });
+    let done = workspace::require_own(&workspace_id)
+        .and_then(|()| Spi::connect_mut(|client| work(client, &workspace_id, &entity_type)));
     trigger::raise(done);
     Ok(None)
 }

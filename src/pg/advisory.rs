@@ -19,6 +19,19 @@ pub(crate) fn try_lock(name: &str) -> bool {
     acquire(name, true, true)
 }
 
+/// Lets go of a lock that `try_lock` has given.
+pub(crate) fn release(name: &str) {
+    // SAFETY: a lock that is not the session's, and that this transaction has.
+    unsafe { pg_sys::LockRelease(&tag(name), pg_sys::ExclusiveLock as pg_sys::LOCKMODE, false) };
+}
+
+/// Waits until every transaction has ended that holds the lock on a name now. Nobody waits behind this one, as behind
+/// one that wants the lock.
+pub(crate) fn wait_for_holders(name: &str) {
+    // SAFETY: a valid tag; Postgres waits for one transaction after the other, and finds deadlocks.
+    unsafe { pg_sys::WaitForLockers(tag(name), pg_sys::ExclusiveLock as pg_sys::LOCKMODE, false) };
+}
+
 fn acquire(name: &str, exclusive: bool, at_once: bool) -> bool {
     let mode = if exclusive { pg_sys::ExclusiveLock } else { pg_sys::ShareLock };
     let tag = tag(name);

@@ -9,6 +9,7 @@
 //! Where a query is to be answered by one of several indexes that give rows in the order that is asked for,
 //! the others are hidden from the planner: it would choose by cost, and they are searched in other ways.
 
+use crate::settings;
 use pgrx::pg_sys;
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -65,6 +66,11 @@ impl Drop for OrderByIndex {
     }
 }
 
+/// Whether the statement that is being planned is planned so.
+fn are_large() -> bool {
+    ACTIVE.get() > 0 || settings::tables_are_large()
+}
+
 /// Puts the hooks in place; once, when the library is loaded.
 pub(crate) fn register() {
     // SAFETY: Postgres loads a library in one thread, and reads the hooks in the same.
@@ -101,7 +107,7 @@ unsafe extern "C-unwind" fn sizes(
             }
             info.indexlist = indexes;
         }
-        if ACTIVE.get() == 0 {
+        if !are_large() {
             return;
         }
         info.tuples = info.tuples.max(ROWS);
@@ -125,7 +131,7 @@ unsafe extern "C-unwind" fn statistics(
 ) -> bool {
     // SAFETY: Postgres calls the hook with what it is about to fill in.
     unsafe {
-        if ACTIVE.get() > 0 {
+        if are_large() {
             (*variable).statsTuple = std::ptr::null_mut();
             return true;
         }

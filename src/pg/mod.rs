@@ -8,6 +8,7 @@ pub(crate) mod documents;
 pub(crate) mod executor;
 pub(crate) mod held;
 pub(crate) mod input;
+pub(crate) mod isolation;
 pub(crate) mod json;
 pub(crate) mod large;
 pub(crate) mod memory;

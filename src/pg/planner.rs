@@ -8,17 +8,57 @@
 //!
 //! Statements that name a table of somebody else, those of users' triggers included, are planned as ever.
 
-use super::large::PlanForLargeTables;
-use super::plan::LocalSettings;
+// No wrapper of pgrx and no value with a destructor is on the way of an error through this hook: it passes errors
+// of everybody's statements, and they arrive as Postgres raised them. What a plan that failed leaves set, Postgres
+// resets with the (sub)transaction.
+
 use crate::settings;
 use pgrx::pg_sys;
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
 
+unsafe extern "C-unwind" {
+    fn standard_planner(
+        query: *mut pg_sys::Query,
+        text: *const c_char,
+        options: c_int,
+        parameters: pg_sys::ParamListInfo,
+    ) -> *mut pg_sys::PlannedStmt;
+    fn get_namespace_oid(name: *const c_char, missing_ok: bool) -> pg_sys::Oid;
+    fn get_rel_namespace(relation: pg_sys::Oid) -> pg_sys::Oid;
+    fn query_tree_walker_impl(
+        query: *mut pg_sys::Query,
+        walker: pg_sys::tree_walker_callback,
+        context: *mut c_void,
+        flags: c_int,
+    ) -> bool;
+    fn expression_tree_walker_impl(
+        node: *mut pg_sys::Node,
+        walker: pg_sys::tree_walker_callback,
+        context: *mut c_void,
+    ) -> bool;
+    fn NewGUCNestLevel() -> c_int;
+    fn AtEOXact_GUC(is_commit: bool, nest_level: c_int);
+    fn set_config_option(
+        name: *const c_char,
+        value: *const c_char,
+        context: pg_sys::GucContext::Type,
+        source: pg_sys::GucSource::Type,
+        action: pg_sys::GucAction::Type,
+        change: bool,
+        level: c_int,
+        is_reload: bool,
+    ) -> c_int;
+}
+
 /// Scans of whole tables are the last resort. Joins stay a matter of cost: a statement may join what it was given.
-const PLANNING: &[(&CStr, &CStr)] =
-    &[(c"enable_seqscan", c"off"), (c"enable_memoize", c"off"), (c"jit", c"off")];
+const PLANNING: &[(&CStr, &CStr)] = &[
+    (c"enable_seqscan", c"off"),
+    (c"enable_memoize", c"off"),
+    (c"jit", c"off"),
+    (settings::TABLES_ARE_LARGE_NAME, c"on"),
+];
 
 /// How Postgres' own statements for foreign keys begin (`ri_triggers.c`).
 const FOREIGN_KEY: [&[u8]; 3] = [b"SELECT 1 FROM ONLY ", b"DELETE FROM ONLY ", b"UPDATE ONLY "];
@@ -58,24 +98,38 @@ pub(crate) fn register() {
     }
 }
 
-#[pgrx::pg_guard]
 unsafe extern "C-unwind" fn plan(
     query: *mut pg_sys::Query,
     text: *const c_char,
     options: c_int,
     parameters: pg_sys::ParamListInfo,
 ) -> *mut pg_sys::PlannedStmt {
-    // SAFETY: Postgres calls the hook with a query that it wants planned; what was there before plans it.
+    // SAFETY: Postgres calls the hook with a query that it wants planned; what was there before plans it. The
+    // settings' names and values are C strings.
     unsafe {
+        let next = BEFORE.get().copied().flatten().unwrap_or(standard_planner);
         let for_large = settings::planner_hooks()
             && (WANTED.get() > 0 || settings::plan_for_large_tables() || checks_foreign_key(text))
             && !names_foreign_table(query);
-        let _planning =
-            for_large.then(|| (LocalSettings::set(PLANNING), PlanForLargeTables::begin()));
-        match BEFORE.get().copied().flatten() {
-            Some(before) => before(query, text, options, parameters),
-            None => pg_sys::standard_planner(query, text, options, parameters),
+        if !for_large {
+            return next(query, text, options, parameters);
         }
+        let nest_level = NewGUCNestLevel();
+        for (name, value) in PLANNING {
+            set_config_option(
+                name.as_ptr(),
+                value.as_ptr(),
+                pg_sys::GucContext::PGC_INTERNAL,
+                pg_sys::GucSource::PGC_S_SESSION,
+                pg_sys::GucAction::GUC_ACTION_SAVE,
+                true,
+                0,
+                false,
+            );
+        }
+        let planned = next(query, text, options, parameters);
+        AtEOXact_GUC(true, nest_level);
+        planned
     }
 }
 
@@ -94,7 +148,7 @@ unsafe fn checks_foreign_key(text: *const c_char) -> bool {
 unsafe fn names_foreign_table(query: *mut pg_sys::Query) -> bool {
     let schemas = [c"kepler", c"kepler_data"];
     // SAFETY: look-ups in the catalog's caches.
-    let mut own = schemas.map(|schema| unsafe { pg_sys::get_namespace_oid(schema.as_ptr(), true) });
+    let mut own = schemas.map(|schema| unsafe { get_namespace_oid(schema.as_ptr(), true) });
     // SAFETY: the walker reads the nodes that Postgres hands it, and `own` outlives the walk.
     unsafe { is_foreign(query.cast(), own.as_mut_ptr().cast()) }
 }
@@ -111,17 +165,17 @@ unsafe extern "C-unwind" fn is_foreign(node: *mut pg_sys::Node, own: *mut c_void
                 if entry.rtekind != pg_sys::RTEKind::RTE_RELATION {
                     return false;
                 }
-                let schema = pg_sys::get_rel_namespace(entry.relid);
+                let schema = get_rel_namespace(entry.relid);
                 let own = &*own.cast::<[pg_sys::Oid; 2]>();
                 !own.contains(&schema) && schema != pg_sys::Oid::from(pg_sys::PG_CATALOG_NAMESPACE)
             }
-            pg_sys::NodeTag::T_Query => pg_sys::query_tree_walker(
+            pg_sys::NodeTag::T_Query => query_tree_walker_impl(
                 node.cast(),
                 Some(is_foreign),
                 own,
                 pg_sys::QTW_EXAMINE_RTES_BEFORE as c_int,
             ),
-            _ => pg_sys::expression_tree_walker(node, Some(is_foreign), own),
+            _ => expression_tree_walker_impl(node, Some(is_foreign), own),
         }
     }
 }

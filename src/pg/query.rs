@@ -176,6 +176,14 @@ impl Parameters {
         })
     }
 
+    /// How many rows Postgres expects of a query, by its statistics. Nothing is run.
+    pub(crate) fn expected_rows(&self, client: &mut SpiClient<'_>, sql: &str) -> f64 {
+        self.planned(client, sql, |_, plan| {
+            // SAFETY: a plan has a tree.
+            unsafe { (*plan.planTree).plan_rows }
+        })
+    }
+
     /// The tables that a query reads, planned for these values: of a partitioned one the partitions that
     /// its conditions leave, too. Nothing is run.
     ///

@@ -8,14 +8,14 @@ use std::ptr;
 /// More than the longest time that Postgres prints.
 const TIME_BYTES: usize = 256;
 
-/// The text of a value of type text, json or jsonb.
+/// The text of a value of type text, json or jsonb, or of a domain over one of them.
 ///
 /// # Safety
 /// `value` must be of the type that it says, which is one of these.
 pub(crate) unsafe fn text(value: &AnyElement) -> String {
     // SAFETY: the caller vouches for the type; json is stored as text is.
     unsafe {
-        match value.oid() {
+        match pg_sys::getBaseType(value.oid()) {
             pg_sys::JSONBOID => printed(pg_sys::jsonb_out, value.datum()),
             _ => varlena::text(value.datum()).to_owned(),
         }

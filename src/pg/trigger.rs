@@ -38,10 +38,6 @@ pub(crate) fn text(row: &Tuple<'_>, name: &str) -> String {
     row.get_by_name::<String>(name).unwrap_or_else(|_| lacks()).unwrap_or_default()
 }
 
-pub(crate) fn boolean(row: &Tuple<'_>, name: &str) -> bool {
-    row.get_by_name::<bool>(name).unwrap_or_else(|_| lacks()).unwrap_or_default()
-}
-
 pub(crate) fn bigint(row: &Tuple<'_>, name: &str) -> i64 {
     row.get_by_name::<i64>(name).unwrap_or_else(|_| lacks()).unwrap_or_default()
 }

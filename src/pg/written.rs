@@ -5,6 +5,7 @@
 //! where it is rolled back. The trigger fires whatever `session_replication_role` says.
 
 use super::{relation, role, trigger};
+use crate::pg::isolation::keeps_snapshot;
 use crate::pg::relation::MadeOf;
 use crate::pg::trigger::Nothing;
 use pgrx::pg_sys;
@@ -18,7 +19,8 @@ use std::hash::Hash;
 const MAX_KNOWN: usize = 1_000;
 
 /// The tables that have the trigger.
-const TABLES: [&CStr; 2] = [c"entities", c"enrichment_policies"];
+const TABLES: [&CStr; 4] =
+    [c"entities", c"enrichment_policies", c"workspaces", c"embedding_spaces"];
 
 /// What was read, by a key.
 pub(crate) struct UntilWritten<K, V> {
@@ -80,11 +82,6 @@ fn reads_all(relations: &[pg_sys::Oid]) -> bool {
         role::may(pg_sys::ACL_SELECT, *relation) && !role::is_secured(*relation)
     };
     relations.iter().all(reads)
-}
-
-fn keeps_snapshot() -> bool {
-    // SAFETY: reads a variable.
-    unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32 }
 }
 
 /// A row was changed that sessions may have read.

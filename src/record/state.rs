@@ -8,6 +8,7 @@ use crate::answer::{self, Answer, Outcome, Rejection, Row};
 use crate::arguments::ArgumentError;
 use crate::enrichment::direct::Own;
 use crate::enrichment::requeue;
+use crate::error::Error;
 use crate::installed::require_tables;
 use crate::pg::array::Array;
 use crate::pg::plan::{Parameter, Statement};
@@ -175,8 +176,8 @@ fn run(
     }
     let given: Vec<&str> = ids.iter().flatten().map(String::as_str).collect();
     let mut fates = HashMap::new();
-    Spi::connect_mut(|client| {
-        requeue::lock_types(client, &workspace_id, &given);
+    Spi::connect_mut(|client| -> Result<(), Error> {
+        requeue::lock_types(client, &workspace_id, &given)?;
         let workspace = Text::new(&workspace_id);
         let mut array = Array::texts(given.iter().copied());
         let rows =
@@ -186,7 +187,8 @@ fn run(
             rows.iter::<1>().filter_map(|row| row.text(0)).filter(|id| seen.insert(*id)).collect();
         let call = Call { change, name: Text::new(change.name), workspace };
         call.attempt(client, &found, &mut fates);
-    });
+        Ok(())
+    })?;
     let answers = ids.into_iter().map(|id| match id.as_ref().and_then(|id| fates.get_mut(id)) {
         None => Answer::new(id, Outcome::NotFound),
         Some(Fate::Unchanged) => Answer::new(id, Outcome::Unchanged),

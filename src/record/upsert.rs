@@ -59,7 +59,7 @@ pub(crate) fn run(
     mut elements: Vec<Element<'_>>,
 ) -> Result<(Vec<Answer<Ids>>, usize), Error> {
     let _own = Own::begin();
-    queue::lock(&request.workspace_id, &request.entity_type);
+    queue::lock(&request.workspace_id, &request.entity_type)?;
     let mut entity = entity::find_or_make(client, request)?;
     let mut decoder = Decoder::new(request);
     let candidates = fold::fold(&mut elements, |content| {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # docs/reference.md says what the catalog's comments say, on every version of Postgres; and names, arguments, answers and
 # comments keep the rules, each of which notices what breaks it.
-# shellcheck source=../../tools/lib.sh
+# shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 if [[ -z ${REFERENCE_RULES_ONLY:-} ]]; then "$ROOT/tools/reference.sh" --check; fi
 

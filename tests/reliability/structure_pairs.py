@@ -159,7 +159,7 @@ class Pair:
     def planned(self, document: Any) -> list[Any]:
         text = document if isinstance(document, str) else json.dumps(document)
         return self.session.json(
-            "SELECT coalesce(json_agg(json_build_array(operation, object, class, sql, hazards) ORDER BY step), '[]')"
+            "SELECT coalesce(json_agg(json_build_array(operation, object, class, statement, hazards) ORDER BY step), '[]')"
             f" FROM kepler.plan_entry_table('{OWN}', {literal(text)})"
         )
 

@@ -67,7 +67,7 @@ fn run(
     let query = parameters.stored(vector.type_oid, &request.embedding.stored());
     let within = Within { request, vector, parameters: &parameters, query: &query };
     let parts = if *has_parts && !relation.is_secured {
-        let query = format!("SELECT e FROM {table} AS e WHERE {conditions}");
+        let query = format!("SELECT e.* FROM {table} AS e WHERE {conditions}");
         let parts = parts::find(client, table, &query, &parameters)?;
         parts.filter(|parts| !call_functions || parts.iter().all(|part| part.owner.is_none()))
     } else {

@@ -42,7 +42,7 @@ pub(super) fn whole_rows(
     let rows = parameters.run(
         client,
         &format!(
-            "SELECT {WHOLE_KEY}, pg_catalog.to_jsonb(e) FROM {table} AS e \
+            "SELECT {WHOLE_KEY}, pg_catalog.to_jsonb(e.*) FROM {table} AS e \
              WHERE e.ctid = ANY ({places}::pg_catalog.tid[]) AND {those}"
         ),
     );

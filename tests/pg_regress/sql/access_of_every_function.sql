@@ -92,6 +92,8 @@ INSERT INTO calls VALUES
     ('release_records', format('kepler.release_records(%s, ARRAY[%L])', :'lease', :'leased')),
     ('remember', $$kepler.remember('coffee', '[0, 1]')$$),
     ('remember_many', $$kepler.remember_many('[{"content": "milk"}]')$$),
+    -- A procedure that commits: the step that it is made of.
+    ('queue_backlog', $$kepler_internal.queue_backlog_step('lead', 10)$$),
     ('requeue_records', $$kepler.requeue_records(entity_type => 'lead')$$),
     ('required_connections', $$kepler.required_connections('w')$$),
     ('restore_entry_table', $$kepler.restore_entry_table('Gone')$$),

@@ -10,8 +10,8 @@ SELECT r.external_id, r.enrichment_status, r.enrichment,
 FROM kepler.records AS r LEFT JOIN kepler.enrichment_queue AS q ON q.record_id = r.id ORDER BY 1;
 
 -- A policy queues what is there, and upserts queue what comes.
-SELECT kepler.set_enrichment_policy('company', max_attempts => 3) AS queued;
-SELECT kepler.set_enrichment_policy('company', max_attempts => 3) AS queued_again;
+SELECT * FROM kepler.set_enrichment_policy('company', max_attempts => 3);
+SELECT * FROM kepler.set_enrichment_policy('company', max_attempts => 3);
 SELECT kepler.upsert_records_summary('company', (
     SELECT json_agg(json_build_object('external_id', e, 'data', '{"v": 3}'::json)) FROM unnest('{c,d,e,f,g}'::text[]) AS e)::text)->'inserted' AS inserted;
 SELECT kepler.next_claim_at('company') <= clock_timestamp() AS now;

@@ -1,6 +1,6 @@
 -- New content by direct SQL counts as by an upsert, also for what waits for its next attempt or is at a worker.
 BEGIN;
-SELECT kepler.set_enrichment_policy('note', max_attempts => 2, backoff_base => '1 hour', clear_on_change => true) AS queued;
+SELECT * FROM kepler.set_enrichment_policy('note', max_attempts => 2, backoff_base => '1 hour', clear_on_change => true);
 INSERT INTO kepler.records (id, entity_type) VALUES ('a', 'note');
 CREATE VIEW pg_temp.state AS
 SELECT r.enrichment_status, r.enrichment, q.attempt, q.ready_at <= clock_timestamp() AS ready
@@ -29,7 +29,7 @@ TABLE pg_temp.state;
 SELECT outcome FROM kepler.complete_records(:lease, ARRAY['a'], ARRAY['{"of": 3}']::jsonb[]);
 TABLE pg_temp.state;
 -- Without clear_on_change it stays.
-SELECT kepler.set_enrichment_policy('note', clear_on_change => false) AS queued;
+SELECT * FROM kepler.set_enrichment_policy('note', clear_on_change => false);
 UPDATE kepler.records SET enrichment = '{"of": 4}';
 UPDATE kepler.records SET data = '{"v": 5}';
 TABLE pg_temp.state;

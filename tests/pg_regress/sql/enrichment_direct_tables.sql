@@ -2,7 +2,7 @@
 \set SHOW_CONTEXT never
 \set ON_ERROR_ROLLBACK on
 BEGIN;
-SELECT kepler.set_enrichment_policy('note', backoff_base => '0') AS queued;
+SELECT * FROM kepler.set_enrichment_policy('note', backoff_base => '0');
 INSERT INTO kepler.records (id, entity_type) SELECT 'r' || i, 'note' FROM generate_series(1, 4) AS i;
 UPDATE kepler.enrichment_queue SET ready_at = '2000-01-01'::timestamptz + substr(record_id, 2)::integer * interval '1 second';
 CREATE VIEW pg_temp.state AS
@@ -43,7 +43,7 @@ SELECT record_id FROM kepler.claim_records('note', 'w', 9) ORDER BY 1;
 SELECT record_id FROM kepler.enrichment_queue WHERE record_id !~ '^r';
 -- A row under another type does not keep its record from the queue of its own.
 INSERT INTO kepler.enrichment_queue (record_id, entity_type) VALUES ('s', 'note');
-SELECT kepler.set_enrichment_policy('other') AS queued;
+SELECT * FROM kepler.set_enrichment_policy('other');
 SELECT record_id FROM kepler.claim_records('other', 'w', 9);
 
 -- What a lease was claimed with stays with it, and so do its type and its count.

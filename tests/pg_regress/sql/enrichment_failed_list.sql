@@ -2,7 +2,7 @@
 -- when the log was cleaned or nobody tried.
 \set SHOW_CONTEXT never
 BEGIN;
-SELECT kepler.set_enrichment_policy('note', max_attempts => 1) AS queued;
+SELECT * FROM kepler.set_enrichment_policy('note', max_attempts => 1);
 INSERT INTO kepler.records (id, entity_type) VALUES ('a', 'note'), ('by hand', 'note'), ('expired', 'note'), ('fine', 'note');
 SELECT min(lease_id) AS lease FROM kepler.claim_records('note', 'w', 9) \gset
 SELECT record_id, outcome FROM kepler.fail_records(:lease, '{a}', 'no such page');

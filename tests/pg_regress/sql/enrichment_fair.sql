@@ -36,7 +36,7 @@ ROLLBACK;
 
 -- The turn does not depend on who claims: with a connection for each claim eight sources are served, and not the
 -- first of them eight times. Sources whose records wait for another attempt do not use up turns.
-SELECT kepler.set_enrichment_policy('turn', fair => true) AS queued;
+SELECT * FROM kepler.set_enrichment_policy('turn', fair => true);
 INSERT INTO kepler.entities (id, type, source) SELECT 'turn ' || i, 'turn', 'source ' || i FROM generate_series(1, 9) AS i;
 INSERT INTO kepler.records (entity_type, entity_id, source) SELECT 'turn', 'turn 1', 'source 1' FROM generate_series(1, 40);
 INSERT INTO kepler.records (entity_type, entity_id, source) SELECT 'turn', 'turn ' || i, 'source ' || i FROM generate_series(2, 9) AS i, generate_series(1, 3);

@@ -2,7 +2,7 @@
 -- each time, and the list of failures says why.
 \set SHOW_CONTEXT never
 BEGIN;
-SELECT kepler.set_enrichment_policy('note', backoff_base => '1 minute') AS queued;
+SELECT * FROM kepler.set_enrichment_policy('note', backoff_base => '1 minute');
 INSERT INTO kepler.records (id, entity_type, data) SELECT 'r' || i, 'note', jsonb_build_object('i', i) FROM generate_series(1, 9) AS i;
 UPDATE kepler.enrichment_queue SET ready_at = '2000-01-01'::timestamptz + substr(record_id, 2)::integer * interval '1 second';
 CREATE VIEW pg_temp.state AS
@@ -40,7 +40,7 @@ ROLLBACK;
 
 -- A worker is lost with five records, of which two cannot be written: the others are taken back.
 BEGIN;
-SELECT kepler.set_enrichment_policy('note', backoff_base => '0', max_attempts => 2) AS queued;
+SELECT * FROM kepler.set_enrichment_policy('note', backoff_base => '0', max_attempts => 2);
 INSERT INTO kepler.records (id, entity_type, data) SELECT 'r' || i, 'note', jsonb_build_object('i', i) FROM generate_series(1, 5) AS i;
 SELECT count(*) AS claimed FROM kepler.claim_records('note', 'lost', 5);
 ALTER TABLE kepler.records ADD CONSTRAINT odd CHECK ((data->>'i')::int % 2 = 1) NOT VALID;
@@ -69,7 +69,7 @@ ROLLBACK;
 -- What is refused whatever the record is no fault of the records: the call fails with it, and nothing waits for that.
 \set ON_ERROR_ROLLBACK on
 BEGIN;
-SELECT kepler.set_enrichment_policy('note') AS queued;
+SELECT * FROM kepler.set_enrichment_policy('note');
 INSERT INTO kepler.records (id, entity_type) VALUES ('a', 'note'), ('b', 'note');
 SELECT min(lease_id) AS lease FROM kepler.claim_records('note', 'w') \gset
 CREATE ROLE kepler_regress_reader;

@@ -2,7 +2,7 @@
 -- failed. A failure can always be told, whatever stands in its text.
 \set SHOW_CONTEXT never
 BEGIN;
-SELECT kepler.set_enrichment_policy('note', max_attempts => 9) AS queued;
+SELECT * FROM kepler.set_enrichment_policy('note', max_attempts => 9);
 INSERT INTO kepler.records (id, entity_type) SELECT 'r' || i, 'note' FROM generate_series(1, 8) AS i;
 ALTER TABLE kepler.records ADD CONSTRAINT score_is_a_share CHECK ((enrichment->>'score')::float <= 1);
 SELECT min(lease_id) AS lease FROM kepler.claim_records('note', 'w', 9) \gset
@@ -47,7 +47,7 @@ ROLLBACK;
 
 -- What the lease does not hold, by why it does not.
 BEGIN;
-SELECT kepler.set_enrichment_policy('note') AS queued;
+SELECT * FROM kepler.set_enrichment_policy('note');
 INSERT INTO kepler.records (id, entity_type) VALUES ('held', 'note'), ('deleted', 'note'), ('archived', 'note'), ('removed', 'note'), ('finished', 'note');
 SELECT min(lease_id) AS lease FROM kepler.claim_records('note', 'w', 9) \gset
 INSERT INTO kepler.records (id, entity_type) VALUES ('new', 'note'), ('other', 'other');

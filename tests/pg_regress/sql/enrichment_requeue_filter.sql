@@ -2,7 +2,7 @@
 \set SHOW_CONTEXT never
 \set ON_ERROR_ROLLBACK on
 BEGIN;
-SELECT kepler.set_enrichment_policy('note', max_attempts => 1) AS queued;
+SELECT * FROM kepler.set_enrichment_policy('note', max_attempts => 1);
 INSERT INTO kepler.records (id, entity_type, data, updated_at)
 SELECT 'r' || i, 'note', jsonb_build_object('n', i, 'lang', CASE WHEN i % 2 = 0 THEN 'en' ELSE 'de' END), '2025-01-01'::timestamptz + i * interval '1 day' FROM generate_series(1, 6) AS i;
 SELECT min(lease_id) AS lease FROM kepler.claim_records('note', 'w', 9) \gset

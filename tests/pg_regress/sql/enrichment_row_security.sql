@@ -1,7 +1,7 @@
 -- A worker that row security lets see some records claims those, and leaves the others in the queue.
 \set SHOW_CONTEXT never
 BEGIN;
-SELECT kepler.set_enrichment_policy('note') AS queued;
+SELECT * FROM kepler.set_enrichment_policy('note');
 INSERT INTO kepler.records (id, entity_type) SELECT 'r' || i, 'note' FROM generate_series(1, 4) AS i;
 CREATE ROLE kepler_regress_worker;
 GRANT USAGE ON SCHEMA kepler, kepler_internal TO kepler_regress_worker;

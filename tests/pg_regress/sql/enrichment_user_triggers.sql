@@ -2,7 +2,7 @@
 -- others from being claimed, and what is not stored as finished is not told as finished.
 \set SHOW_CONTEXT never
 BEGIN;
-SELECT kepler.set_enrichment_policy('note', backoff_base => '0') AS queued;
+SELECT * FROM kepler.set_enrichment_policy('note', backoff_base => '0');
 INSERT INTO kepler.records (id, entity_type) SELECT 'r' || i, 'note' FROM generate_series(1, 6) AS i;
 UPDATE kepler.enrichment_queue
 SET ready_at = '2000-01-01'::timestamptz + substr(record_id, 2)::integer * interval '1 microsecond';

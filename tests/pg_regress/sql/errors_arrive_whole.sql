@@ -134,4 +134,26 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_whole
 GRANT USAGE ON SCHEMA whole TO kepler_whole_stranger;
 SET LOCAL ROLE kepler_whole_stranger;
 SELECT * FROM whole.told($$SELECT kepler.upsert_record('whole', 'a', '{}')$$);
+
+RESET ROLE;
+-- What planning a statement raises, be it of Kepler's or not: constant parts are evaluated then.
+CREATE FUNCTION whole.constant() RETURNS integer IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'not at all constant' USING ERRCODE = 'KX002', DETAIL = 'A detail.', TABLE = 'a table', CONSTRAINT = 'a constraint';
+END $$;
+SELECT * FROM whole.told('SELECT whole.constant()');
+SET LOCAL kepler.plan_for_large_tables = on;
+SELECT * FROM whole.told('SELECT whole.constant() FROM kepler.records');
+
+-- An expression so deep that planning it ends at the limit of the stack; whatever its depth, the session lives.
+CREATE FUNCTION whole.deep(depth integer) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE 'SELECT ' || repeat('1 + ', depth) || 'extract(year FROM now()) FROM kepler.records';
+  RETURN 'planned';
+EXCEPTION WHEN statement_too_complex THEN
+  RETURN 'too deep';
+END $$;
+SELECT DISTINCT whole.deep(n * 250) FROM generate_series(1, 60) AS n ORDER BY 1;
+SELECT 'alive' AS session;
+
 ROLLBACK;

@@ -54,6 +54,27 @@ SELECT execution_id FROM kepler.abandon_executions(max_rows => 2);
 SELECT outcome FROM kepler.start_execution('v', 'goes on');
 SELECT id, status FROM kepler.executions WHERE workflow_id = 'v' AND deadline_at < '2024-01-01' ORDER BY deadline_at;
 
+-- Nor does one that is alive, and whose row cannot be written: refused, kept from being written, or changed back.
+CREATE TEMP TABLE alive AS SELECT n, s.* FROM generate_series(1, 5) AS n, kepler.start_execution('v', 'alive ' || n) AS s;
+CREATE TEMP TABLE hidden AS SELECT s.* FROM kepler.start_execution('v', 'overdue behind them') AS s;
+UPDATE kepler.executions SET next_check_at = '2024-01-01' WHERE id IN (SELECT execution_id FROM alive);
+UPDATE kepler.executions SET deadline_at = '2024-01-02' WHERE id IN (SELECT execution_id FROM hidden);
+CREATE FUNCTION pg_temp.keep_check() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.idempotency_key = 'alive 1' THEN RAISE EXCEPTION 'not this one'; END IF;
+    IF NEW.idempotency_key = 'alive 2' THEN RETURN NULL; END IF;
+    IF NEW.idempotency_key = 'alive 3' THEN NEW.next_check_at := OLD.next_check_at; END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER keep_check BEFORE UPDATE OF next_check_at ON kepler.executions FOR EACH ROW EXECUTE FUNCTION pg_temp.keep_check();
+SET LOCAL statement_timeout = '20s';
+SELECT count(*) FROM kepler.abandon_executions(max_rows => 1) AS a JOIN hidden USING (execution_id);
+SELECT outcome FROM kepler.start_execution('v', 'goes on still');
+SELECT e.idempotency_key, e.status, e.next_check_at = e.deadline_at AS moved
+FROM kepler.executions AS e JOIN alive AS a ON a.execution_id = e.id ORDER BY a.n;
+RESET statement_timeout;
+DROP TRIGGER keep_check ON kepler.executions;
+
 SELECT * FROM kepler.abandon_executions(0);
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT * FROM kepler.abandon_executions(NULL);

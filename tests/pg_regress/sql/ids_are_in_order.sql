@@ -59,3 +59,17 @@ FROM kepler.upsert_records('ordered', '[{"external_id": "d", "data": {}}, {"exte
 SELECT string_agg(step::text, ' ' ORDER BY id) AS steps FROM steps;
 ROLLBACK;
 DROP TABLE made;
+
+-- In a parallel plan, too: the workers would each begin an order of their own.
+BEGIN;
+CREATE TABLE public.many AS SELECT n FROM generate_series(1, 20000) AS n;
+ANALYZE public.many;
+SET LOCAL min_parallel_table_scan_size = 0;
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+SET LOCAL max_parallel_workers_per_gather = 2;
+EXPLAIN (VERBOSE, COSTS OFF) SELECT kepler.cuid() FROM public.many WHERE n > 0;
+CREATE TABLE public.in_parallel AS SELECT kepler.cuid() COLLATE "C" AS id FROM public.many WHERE n > 0;
+SELECT count(*) AS ids, count(*) FILTER (WHERE back) AS out_of_order
+FROM (SELECT id <= lag(id) OVER (ORDER BY ctid) AS back FROM public.in_parallel) AS made;
+ROLLBACK;

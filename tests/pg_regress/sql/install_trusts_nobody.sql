@@ -61,7 +61,7 @@ ALTER SCHEMA kepler_internal OWNER TO CURRENT_USER;
 
 -- An owner who is no superuser: whoever calls install() first. The recipe of docs/security.md.
 GRANT ALL ON SCHEMA kepler, kepler_internal TO trust_owner WITH GRANT OPTION;
-GRANT ALL ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO trust_owner WITH GRANT OPTION;
+GRANT ALL ON ALL ROUTINES IN SCHEMA kepler, kepler_internal TO trust_owner WITH GRANT OPTION;
 GRANT CREATE ON DATABASE kepler_trust TO trust_owner;
 SET ROLE trust_owner;
 SELECT count(*) FROM kepler.install();

@@ -141,3 +141,18 @@ SELECT document, plan FROM kepler.search_vectors('kept', 'embedding', '[1,7]', 1
 CREATE MATERIALIZED VIEW empty AS SELECT * FROM kept WITH NO DATA;
 SELECT count(*) FROM kepler.search_vectors('empty', 'embedding', '[1,7]', 1);
 ROLLBACK;
+
+-- Columns may have any name, also one that Kepler's statements give a table; and the right to read the whole table is the
+-- right to read all of its columns.
+BEGIN;
+CREATE TABLE public.named (e vector(2), r integer, t text, v text) PARTITION BY RANGE (r);
+CREATE TABLE public.named_1 PARTITION OF public.named FOR VALUES FROM (0) TO (10);
+INSERT INTO public.named VALUES ('[1,2]', 1, 'a', 'b');
+SELECT document FROM kepler.search_vectors('public.named', 'e', '[1,2]', 1, '{"t": "a", "v": {"$regex": "b"}}');
+SELECT document FROM kepler.search_vectors('public.named_1', 'e', '[1,2]', 1);
+CREATE ROLE kepler_one_column;
+SELECT kepler.grant_access('kepler_one_column', 'reader');
+GRANT SELECT (e) ON public.named TO kepler_one_column;
+SET LOCAL ROLE kepler_one_column;
+SELECT document FROM kepler.search_vectors('public.named', 'e', '[1,2]', 1);
+ROLLBACK;

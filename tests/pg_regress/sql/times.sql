@@ -90,4 +90,13 @@ EXECUTE typed ('2024-01-01 05:30:00');
 SELECT outcome, error_code FROM kepler.upsert_record('form', '1', '{"v": 2}', now());
 SELECT outcome, error FROM kepler.upsert_record('form', '1', '{"v": 2}', timestamptz 'infinity');
 SELECT outcome, error FROM kepler.upsert_record('form', '1', '{"v": 2}', true);
+-- A type that somebody made of another says the same time.
+CREATE DOMAIN pg_temp.any_json AS jsonb CHECK (value IS NOT NULL);
+CREATE DOMAIN pg_temp.a_moment AS timestamptz;
+CREATE DOMAIN pg_temp.one_moment AS pg_temp.a_moment;
+SELECT outcome FROM kepler.upsert_record('form', '2', '{"v": 1}', pg_temp.any_json '"2024-01-01T00:00:00Z"');
+SELECT outcome FROM kepler.upsert_record('form', '3', '{"v": 1}', json '"2024-01-01T00:00:00Z"');
+SELECT outcome FROM kepler.upsert_record('form', '4', '{"v": 1}', pg_temp.one_moment '2024-01-01 00:00:00Z');
+SELECT r.external_id, extract(epoch FROM r.source_updated_at) AS epoch FROM kepler.records AS r
+WHERE r.entity_type = 'form' AND r.external_id IN ('2', '3', '4') ORDER BY r.external_id;
 ROLLBACK;
