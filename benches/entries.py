@@ -195,7 +195,7 @@ class Bench:
         return [
             Way("hand-written, same rules", typed, hand_written(typed, count)),
             Way("hand-written, no CHECKs", bare, hand_written(bare, count)),
-            Way("Kepler, reject", table, f"{insert}'reject')", target=0.8),
+            Way("Kepler, fail", table, f"{insert}'fail')", target=0.8),
             Way(f"Kepler, skip, {BAD} % bad", table, f"{insert}'skip')", bad=True, target=0.6),
             Way("jsonb, native CHECKs", checked, f"INSERT INTO {checked} (data) {elements}"),
             Way("jsonb, PL/pgSQL validator", guarded, f"INSERT INTO {guarded} (data) {elements}"),

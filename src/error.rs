@@ -47,9 +47,9 @@ impl From<Error> for ErrorReport {
 /// What Kepler reads of the catalog, or of its tables, is not what it was made for.
 #[derive(Debug, thiserror::Error)]
 enum Unexpected {
-    #[error("Kepler's tables are not as this version of the library knows them")]
+    #[error("Kepler's tables do not match this version of the library")]
     Tables(spi::Error),
-    #[error("the catalog changed under this call")]
+    #[error("the catalog changed during the call")]
     Catalog(serde_json::Error),
 }
 

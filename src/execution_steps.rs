@@ -82,7 +82,7 @@ fn step(reader: &mut Reader<'_>) -> Result<Step, Rejection> {
     let name = if is_text { reader.text("name") } else { None };
     let is_blank = name.as_ref().is_none_or(|name| name.trim().is_empty());
     if is_blank && !reader.has_violated(Some("name")) {
-        reader.violate(Violation::invalid("name", "must be a text that is not blank"));
+        reader.violate(Violation::invalid("name", "must be a string that is not blank"));
     }
     let step = Step {
         number: reader.count("number", 1),
@@ -97,7 +97,7 @@ fn step(reader: &mut Reader<'_>) -> Result<Step, Rejection> {
     };
     if step.status.as_deref() == Some("RUNNING") && step.ended_at.is_some() {
         let code = Code::own("running_has_no_end");
-        reader.violate(Violation::new(Some("ended_at"), code, "a running step has no end"));
+        reader.violate(Violation::new(Some("ended_at"), code, "a running step cannot have an end"));
     }
     reader.end(step)
 }

@@ -91,7 +91,7 @@ fn look(size: usize) {
     SHORT.store(!can_have(size.saturating_mul(2) + others + SLACK), Relaxed);
 }
 
-/// Whether memory is short. It is asked for anew: some may have been given back.
+/// Whether memory is short. Reads the current figure, since memory may have been freed.
 pub(crate) fn is_short() -> bool {
     if SHORT.load(Relaxed) {
         look(0);

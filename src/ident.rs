@@ -23,14 +23,17 @@ pub(crate) fn quote_literal(text: &str) -> String {
     }
 }
 
-/// Why a text is no name of a field or key, if it is none.
+/// Why a text cannot be the name of a field or key; `None` if it can.
 pub(crate) fn problem_with_field_name(name: &str, longest: usize) -> Option<String> {
     let mut bytes = name.bytes();
     if name.is_empty() {
         return Some("a name must not be empty".to_owned());
     }
     if name.len() > longest {
-        return Some(format!("a name has at most {longest} bytes, and this has {}", name.len()));
+        return Some(format!(
+            "a name has at most {longest} bytes, and this one has {}",
+            name.len()
+        ));
     }
     if !bytes.next().is_some_and(|b| b.is_ascii_lowercase())
         || !bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')

@@ -80,7 +80,7 @@ const OLDEST_VECTOR: [u32; 3] = [0, 8, 4];
 enum InstallError {
     #[error("another session is running kepler.install()")]
     Running,
-    #[error("the tables are at schema version {found}, this library knows {LATEST}")]
+    #[error("Kepler's tables have schema version {found}, but this library knows only {LATEST}")]
     SchemaTooNew { found: i32 },
     #[error("Kepler needs a database with encoding UTF8, not {0}")]
     Encoding(String),
@@ -123,7 +123,7 @@ impl Report for InstallError {
 /// rights than the tables' owner has, whatever became of the tables meanwhile.
 ///
 /// Gives a row for each step of the schema: its number, its name, and whether this call ran it
-/// (`applied`) or an earlier one had (`present`). Refuses (55P03) while another session does the
+/// (`applied`) or an earlier one had (`unchanged`). Refuses (55P03) while another session does the
 /// same, where the tables are newer than the library (55000), where the database cannot hold
 /// them (0A000), and where the schema, or what is in it, belongs to somebody else (42501, 55000).
 #[pg_extern(volatile, parallel_unsafe)]

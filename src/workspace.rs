@@ -26,7 +26,7 @@ impl Report for WorkspaceError {
 
     fn detail(&self) -> Option<String> {
         match self {
-            Self::Foreign { own, .. } => Some(format!("The session works in \"{own}\".")),
+            Self::Foreign { own, .. } => Some(format!("The session's workspace is \"{own}\".")),
             Self::Missing(_) => None,
         }
     }
@@ -35,7 +35,7 @@ impl Report for WorkspaceError {
         let literal = |text: &String| text.replace('\'', "''");
         Some(match self {
             Self::Foreign { asked, .. } => format!(
-                "A role is given its workspace: ALTER ROLE … SET kepler.workspace_id = '{}';",
+                "To give a role this workspace: ALTER ROLE … SET kepler.workspace_id = '{}';",
                 literal(asked)
             ),
             Self::Missing(id) => {

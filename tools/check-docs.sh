@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # What a reader of the pages relies on, without a server: links to files and headings lead somewhere; each promise in
 # docs/promises.md stands there once and names tests that exist and are run; functions and other names in back ticks are
-# still called so; README.md, kepler.control and Cargo.toml say the same of what Kepler is. (The SQL on the pages is run by
-# tests/reliability/docs_examples.sh.)
+# still called so; the code's outcomes are those of the reference; README.md, kepler.control and Cargo.toml say the same of
+# what Kepler is. (The SQL on the pages is run by tests/reliability/docs_examples.sh.)
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "$0")/.."
@@ -73,6 +73,25 @@ for file in README.md CONTRIBUTING.md docs/*.md examples/*/*.md tests/README.md 
       grep -vxE "$elsewhere" | sort -u | comm -23 - <(echo "$known")
   )
 done
+
+# Outcomes are one list, in tools/reference_vocabulary.sql: it has each word of the enum and of functions in SQL, and no
+# word that nothing says, but for those of syncs, which are to come.
+coming='aborted|abandoned'
+listed=$(sed -n "/^INSERT INTO outcomes/,/;$/s/^('\([a-z_]*\)'.*/\1/p" tools/reference_vocabulary.sql | sort)
+said=$(
+  {
+    sed -n 's/.*=> "\([a-z_]*\)".*/\1/p' src/answer/outcome.rs
+    grep -ohE "outcome := '[a-z_]+'" sql/functions/*.sql | cut -d"'" -f2
+  } | sort -u
+)
+[[ -n $listed && -n $said ]] || complain "no outcomes were found: has src/answer/outcome.rs or tools/reference_vocabulary.sql another form?"
+while IFS= read -r outcome; do
+  [[ -z $outcome ]] || complain "tools/reference_vocabulary.sql lacks the outcome \"$outcome\""
+done < <(comm -13 <(echo "$listed") <(echo "$said"))
+while IFS= read -r outcome; do
+  [[ -z $outcome ]] || grep -qrE --include='*.sql' --include='*.rs' --exclude=comments.sql "['\"]${outcome}['\"]" sql/functions src ||
+    complain "tools/reference_vocabulary.sql: nothing answers with \"$outcome\""
+done < <(comm -23 <(echo "$listed") <(echo "$said") | grep -vxE "$coming")
 
 # The sentence behind "extension for", wherever its lines break.
 sentence=$(tr '\n' ' ' <README.md | sed 's/.*Kepler is a Postgres extension for \([^.]*\)\. .*/\1/')

@@ -9,8 +9,10 @@ Errors: 55P03 while another session runs it; 55000 if the tables are newer than 
 
 COMMENT ON FUNCTION kepler.status() IS
 'Shows what is installed, how much data it holds and what waits: a JSON object with the versions of library, extension, schema, Postgres and pgvector, and the session''s workspace.
-tables: for each of Kepler''s tables the number of rows (of all workspaces), bytes, and whether the number is estimated (for an analysed table above 64 MB, and for a table that the caller may not read). made: entry tables and embeddings, added up.
-enrichment: oldest_ready_at, the number of leases and of expired leases. executions: the number of running and of overdue executions.
+tables: for each of Kepler''s tables the number of rows (of all workspaces), bytes, and whether the number is estimated (for an analysed table above 64 MB, and for a table that the caller may not read).
+made: entry tables and embeddings, added up.
+enrichment: oldest_ready_at, the number of leases and of expired leases.
+executions: the number of running and of overdue executions.
 For every level of access and for members of pg_monitor.
 Errors: 55000 before install().';
 COMMENT ON FUNCTION kepler_internal.table_status(regclass) IS 'Internal: rows and bytes of a table';
@@ -44,7 +46,6 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if records 
 
 COMMENT ON FUNCTION kepler.upsert_records_summary(text, text, text, text, text, text, text, jsonb, text) IS
 'Does what upsert_records does, and returns counts instead of rows: a JSON object with total, a count for every outcome (0 included), and rejected_by_code, an object of counts by error_code.
-Arguments and errors are those of upsert_records.
 The arguments are those of upsert_records.
 Errors: those of upsert_records.';
 
@@ -88,9 +89,9 @@ Errors: 55000 before install(); 22004 for a NULL argument.';
 COMMENT ON FUNCTION kepler.create_entry_table(text, text, text) IS
 'Creates a table from a structure, in one transaction: records it in kepler.entry_tables, stores the structure as version 1 in kepler.structures, and creates the table in the schema kepler_data. Returns the table.
 entry_table: the name that users give the table: at most 128 bytes, unique in the workspace. "Inventory Record" becomes kepler_data.inventory_record_1_entries; the number is unique in the database.
-structure: as text, json or jsonb, a structure document, {"fields": [{"name", "type", …}], "key", "unique", "indexes", "checks"}, or of a JSON Schema of an object.
+structure: as text, json or jsonb, a structure document, {"fields": [{"name", "type", …}], "key", "unique", "indexes", "checks"}, or a JSON Schema of an object.
 The table belongs to the owner of kepler.entry_tables. Another caller may read and write it; row security shows its rows only in the workspace of the table.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if structure is no JSON; 22023 with all problems of the structure, each with its JSON Pointer, in DETAIL; 23503 for an unknown workspace; 42P07 if the name is taken; 0A000 if Postgres cannot hold such a table; 55P03 if the lock on a referenced table could not be taken.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if structure is not valid JSON; 22023 with all problems of the structure, each with its JSON Pointer, in DETAIL; 23503 for an unknown workspace; 42P07 if the name is taken; 0A000 if Postgres cannot hold such a table; 55P03 if the lock on a referenced table could not be taken.';
 
 COMMENT ON FUNCTION kepler.plan_entry_table(text, text, text) IS
 'Shows the steps that alter_entry_table would take to reach a structure, or create_entry_table if the table does not exist, without taking them. Returns one row for each step, and no row if the table matches the structure.
@@ -108,9 +109,9 @@ options: {"version": n} fails unless n is the current version; {"lock_timeout_ms
 Errors: those of plan_entry_table; 42P01 for an unknown table; 0A000 if a step is refused; 55000 if a step needs permission; 23514 if entries block the change, with their number and keys in DETAIL; 55P03 if the lock could not be taken; 40001 if the table changed meanwhile (plan again).';
 
 COMMENT ON FUNCTION kepler.drop_entry_table(text, text) IS
-'Takes an entry table out of use. Its entries and versions are kept until purge_entry_table, in a table with another name, which is returned. The record name is free. Its references to other tables do not hold until restore_entry_table.
+'Takes an entry table out of use. Its entries and versions are kept until purge_entry_table, in a table with another name, which is returned. The name is free. Its references to other tables do not hold until restore_entry_table.
 entry_table: what users call the table.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 2BP01 if other entry tables refer to it; 55P03 if the lock was not to be had.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 2BP01 if other entry tables refer to it; 55P03 if the lock could not be taken.';
 
 COMMENT ON FUNCTION kepler.restore_entry_table(text, text) IS
 'Restores the entry table of this name that was dropped last, with its entries and all its rules. Returns the table.
@@ -120,7 +121,7 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 if none was
 COMMENT ON FUNCTION kepler.purge_entry_table(text, text) IS
 'Deletes the entry table of this name that was dropped last, with all its entries and versions, for good.
 entry_table: what users call the table.
-Errors: 55000 before install(), and if the table is in use: drop_entry_table comes first; 22004 and 22023 for arguments; 42P01 if there is none; 55P03 if the lock was not to be had.';
+Errors: 55000 before install(), and if the table is in use: drop_entry_table comes first; 22004 and 22023 for arguments; 42P01 if there is none; 55P03 if the lock could not be taken.';
 
 COMMENT ON FUNCTION kepler.restore_field(text, text, text) IS
 'Restores a hidden field with its data, and with its rules if the fields that they name exist. Returns the new version. Of several hidden fields with one name, it restores the one that was hidden last.
@@ -128,9 +129,9 @@ entry_table: what users call the table. field: the name of the field.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 42703 if no such field is hidden; 42701 if a field in use has the name; 22023 if the referenced table does not exist; 23514 if entries do not meet its rules any more; 55P03 if the lock could not be taken.';
 
 COMMENT ON FUNCTION kepler.purge_field(text, text, text) IS
-'Deletes a hidden field with its data, for good. Of several of one name, the one hidden last.
+'Deletes a hidden field with its data, for good. Of several hidden fields with one name, it deletes the one that was hidden last.
 entry_table: what users call the table. field: the name of the field.
-Errors: 55000 before install(), and if the field is in use: a change hides it first; 22004 and 22023 for arguments; 42P01 for an unknown table; 42703 if no such field is hidden; 55P03 if the lock was not to be had.';
+Errors: 55000 before install(), and if the field is in use: a change hides it first; 22004 and 22023 for arguments; 42P01 for an unknown table; 42703 if no such field is hidden; 55P03 if the lock could not be taken.';
 
 COMMENT ON FUNCTION kepler.structure_of(regclass) IS
 'The structure document that would make a table like this one, entry table or not. Parts that a structure cannot express are left out, with a warning for each.
@@ -144,10 +145,10 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unkn
 COMMENT ON FUNCTION kepler.insert_entries(text, text, text, text) IS
 'Inserts entries into an entry table. Returns one row for each, in the order of the array (ordinal begins at 1).
 entry_table: what users call the table. entries: a JSON array of objects, as text, json or jsonb, whose keys are fields of the table. Prefer text: jsonb keeps one of two equal keys, and json and jsonb refuse some documents before this function can answer for them one by one. A missing field gets its default. Nothing is rounded, truncated or guessed, and an unknown field is an error. Whole numbers and decimals may be written as strings; bytes are base64; a time without an offset is UTC. The key, created_at and updated_at may be given (a generated bigint key only with the privilege UPDATE on its sequence, which is then moved on).
-on_error: reject (any violation fails the call, which names all of them) or skip (the valid entries are written).
-violations: of what is rejected, an array of objects with path (a JSON Pointer into entries), code and message.
+on_error: fail (any violation fails the call, which names all of them) or skip (the valid entries are written).
+violations: all problems of a rejected entry, an array of objects with path (a JSON Pointer into entries), code and message.
 Outcomes: inserted, rejected.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if entries cannot be divided into elements; 54000 if there are more than 4,000,000; 42P01 for an unknown table; 23503 for an unknown workspace; with on_error reject the code of the first violation, as 23502 or 22P02.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if entries cannot be divided into elements; 54000 if there are more than 4,000,000; 42P01 for an unknown table; 23503 for an unknown workspace; with on_error fail the code of the first violation, as 23502 or 22P02.';
 
 COMMENT ON FUNCTION kepler.upsert_entries(text, text[], text, text, text) IS
 'Inserts, updates or leaves alone entries, and returns one row for each, as insert_entries does.
@@ -165,9 +166,9 @@ Outcomes: updated, unchanged, not_found, superseded (a later element is for the 
 Errors: those of upsert_entries.';
 
 COMMENT ON FUNCTION kepler.delete_entries(text, text[], text) IS
-'Deletes entries: their rows really go. Returns one row for each id, in their order.
+'Deletes entries for good. Returns one row for each id, in their order.
 entry_table: what users call the table. entry_ids: values of the table''s key, as text.
-Outcomes: deleted, not_found, unchanged (the id came earlier in the array), rejected (something still refers to the entry, or a trigger objects).
+Outcomes: deleted, not_found, unchanged (the id came earlier in the array), rejected (another row still refers to the entry, or a trigger refuses).
 Errors: 55000 before install(); 22004 for a NULL argument; 42P01 for an unknown table; 23503 for an unknown workspace.';
 
 COMMENT ON FUNCTION kepler.is_connected(text, text, text) IS
@@ -240,15 +241,15 @@ COMMENT ON FUNCTION kepler.execution_transitions() IS
 'The legal changes of kepler.executions.status, for functions and for direct SQL, and what causes them.';
 
 COMMENT ON FUNCTION kepler_internal.require_arguments(text[], text[]) IS 'Internal: fails with 22004 for the first argument that is NULL';
-COMMENT ON FUNCTION kepler_internal.require_user(text, text) IS 'Internal: fails with 23503 if the user is not there';
-COMMENT ON FUNCTION kepler_internal.require_workflow(text, text) IS 'Internal: the status of a workflow; fails with 23503 if it is not there';
+COMMENT ON FUNCTION kepler_internal.require_user(text, text) IS 'Internal: fails with 23503 if the user does not exist';
+COMMENT ON FUNCTION kepler_internal.require_workflow(text, text) IS 'Internal: the status of a workflow; fails with 23503 if it does not exist';
 COMMENT ON FUNCTION kepler_internal.workflow_steps(jsonb, jsonb) IS 'Internal: trigger and actions of a definition, with their paths';
 COMMENT ON FUNCTION kepler_internal.required_connections(text, jsonb, jsonb, text[], text) IS 'Internal: what required_connections and validate_workflow share';
 COMMENT ON FUNCTION kepler_internal.check_in_time() IS 'Trigger: keeps next_check_at from lying behind deadline_at';
 COMMENT ON FUNCTION kepler_internal.guard_execution() IS 'Trigger: refuses direct SQL that would falsify an execution';
 COMMENT ON FUNCTION kepler_internal.guard_execution_step() IS 'Trigger: refuses direct SQL that would falsify a step';
 COMMENT ON FUNCTION kepler_internal.execution_token_hash(text) IS 'Internal: what is stored of a token';
-COMMENT ON FUNCTION kepler_internal.check_timeout(interval) IS 'Internal: fails with 22023 for a timeout that is none';
+COMMENT ON FUNCTION kepler_internal.check_timeout(interval) IS 'Internal: fails with 22023 for an invalid timeout';
 COMMENT ON FUNCTION kepler_internal.abandon_overdue(text, integer, text) IS 'Internal: what abandon_executions and start_execution share';
 COMMENT ON FUNCTION kepler_internal.execution_steps_given(text) IS 'Internal: the elements that add_execution_steps was given, as Postgres can read them';
 COMMENT ON FUNCTION kepler_internal.is_about_session(text) IS 'Internal: whether an SQLSTATE is about the session or the server, and not about what is written';
@@ -257,11 +258,11 @@ COMMENT ON FUNCTION kepler_internal.latest_schema_version() IS 'Internal: the ne
 COMMENT ON FUNCTION kepler_internal.require_tables() IS 'Internal: fails with 55000 and a hint before install()';
 COMMENT ON FUNCTION kepler_internal.touch_updated_at() IS 'Trigger: moves updated_at on a direct update';
 COMMENT ON FUNCTION kepler_internal.refuse_workspace_change() IS 'Trigger: refuses to move a row to another workspace';
-COMMENT ON FUNCTION kepler_internal.refuse_secret() IS 'Trigger: refuses a secret_ref that is no reference, without showing it';
+COMMENT ON FUNCTION kepler_internal.refuse_secret() IS 'Trigger: refuses a secret_ref that is not a reference, without showing it';
 COMMENT ON FUNCTION kepler_internal.create_entry_table(text, text, text) IS 'Internal: what the forms of create_entry_table share';
 COMMENT ON FUNCTION kepler_internal.drop_entry_table(text, text) IS 'Internal: drop_entry_table, with the table''s number for a result';
 COMMENT ON FUNCTION kepler_internal.restore_entry_table(text, text) IS 'Internal: restore_entry_table, with the table''s number for a result';
-COMMENT ON FUNCTION kepler_internal.entry_json_schema(text, text) IS 'Internal: json_schema as text';
+COMMENT ON FUNCTION kepler_internal.entry_json_schema(text, text) IS 'Internal: entry_json_schema as text';
 COMMENT ON FUNCTION kepler_internal.dependents(oid) IS 'Internal: what rests on a table or its columns';
 COMMENT ON FUNCTION kepler_internal.foreign_table(text, text[], oid) IS 'Internal: finds a table that does not belong to the workspace, for callers without the rights of the owner';
 COMMENT ON FUNCTION kepler_internal.lock_relations(regclass[], text[], integer, integer) IS 'Internal: locks relations, each in its mode, in short attempts with pauses between';
@@ -339,7 +340,7 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type
 
 COMMENT ON FUNCTION kepler.extend_lease(bigint, interval, text) IS
 'Extends a lease, and never shortens it. Returns the new end, or NULL if the lease is lost and the worker can stop.
-lease_id: as claim_records gave it. lease: how long it holds from now on; as long as the claim said if NULL.
+lease_id: as claim_records gave it. lease: how long it holds from now on; NULL means the length that the claim had.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.settle_records(bigint, text, text) IS
@@ -352,19 +353,19 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if results 
 
 COMMENT ON FUNCTION kepler.complete_records(bigint, text[], jsonb[], text) IS
 'Completes records of a lease.
-lease_id: as claim_records gave it. record_ids: records that it holds. results: NULL, or an element for each record, a JSON object or NULL, which is laid over records.enrichment.
+lease_id: as claim_records gave it. record_ids: records that it holds. results: NULL, or an element for each record, a JSON object or NULL, whose members are merged into records.enrichment.
 Outcomes: those of settle_records.
 Errors: those of settle_records, and 22023 if the arrays differ in length.';
 
 COMMENT ON FUNCTION kepler.fail_records(bigint, text[], text, boolean, interval, text) IS
 'Fails records of a lease, for one reason.
-lease_id: as claim_records gave it. record_ids: records that it holds. error: what went wrong. retryable: whether they are tried again, as long as attempts are left. retry_in: when; by the backoff if NULL.
+lease_id: as claim_records gave it. record_ids: records that it holds. error: what went wrong. retryable: whether they are tried again, as long as attempts are left. retry_in: after how long; NULL means the backoff.
 Outcomes: those of settle_records.
 Errors: those of settle_records.';
 
 COMMENT ON FUNCTION kepler.release_records(bigint, text[], interval, text) IS
 'Gives records of a lease back, all of them if record_ids is NULL; the attempt does not count.
-lease_id: as claim_records gave it. retry_in: when they are ready again; at once if NULL.
+lease_id: as claim_records gave it. retry_in: after how long they are ready again; NULL means at once.
 Outcomes: those of settle_records.
 Errors: those of settle_records.';
 
@@ -385,7 +386,7 @@ COMMENT ON FUNCTION kepler_internal.require_ids(text, text[]) IS 'Internal: chec
 COMMENT ON FUNCTION kepler_internal.queue_changed_record() IS 'Trigger: keeps the queue under direct SQL';
 COMMENT ON FUNCTION kepler_internal.check_record_change() IS 'Trigger: refuses a change of enrichment_status or of the lease that is not legal, and empties records.enrichment when direct SQL changes the content, where the policy says so';
 COMMENT ON FUNCTION kepler_internal.finish_record_change() IS 'Trigger: sends a record whose content has changed back to enrichment, takes it from its lease, and moves updated_at on';
-COMMENT ON FUNCTION kepler_internal.tell_sessions() IS 'Trigger: tells all sessions that an entity or a policy has changed';
+COMMENT ON FUNCTION kepler_internal.tell_sessions() IS 'Trigger: tells all sessions that an entity, a policy, a space or the space of a workspace has changed';
 COMMENT ON FUNCTION kepler_internal.dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';
 COMMENT ON FUNCTION kepler_internal.forget_truncated_records() IS 'Trigger: empties the queue and ends the leases where all records are gone';
 COMMENT ON FUNCTION kepler_internal.begin_enrichment() IS 'Trigger: queues the backlog of a policy that direct SQL inserts, if one step is enough';
@@ -406,12 +407,12 @@ COMMENT ON FUNCTION kepler.remember(text, vector, text, text, jsonb, double prec
 content: a text, or a JSON object or array as jsonb, whose format is then JSON.
 embedding: of the content, by the model of the space; NULL leaves it to pending_memory_embeddings. space: by default the one that the workspace searches.
 user_id: whom it is about; NULL: the workspace''s own. context_type: preference, reasoning, pattern, fact or a word of yours. metadata: a JSON object for filters. relevance_score: how important it is, from 0 to 1.
-valid_from: true since when (now if NULL). expires_at: when it is to be forgotten. supersedes: the memory_id whose place it takes, of the same user; that one ends, and is found with as_of.
+valid_from: from when on it is true (now if NULL). expires_at: when it is forgotten. supersedes: the id of an older memory of the same user, whose place it takes; the older memory ends, and is found only with as_of.
 dedupe: true looks for what is remembered already of the same user and context_type. The same content is a duplicate; one whose embedding points the same way (cosine from 0.97), with the same words in the same order but for case and punctuation, is merged. The older content stays; the metadata, the greater relevance_score, the earlier valid_from and the later expires_at of the new are kept, and the embedding where there was none.
 Outcomes: inserted, duplicate (the same was remembered already), merged (taken into one that is nearly the same).
 Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 42704 for the space; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.remember_many(text, boolean, text, text) IS
-'Remembers the elements of a JSON array, and returns a row for each, in their order. What is rejected has the code of the first thing that is wrong, or the SQLSTATE where a constraint or trigger refuses it, and an error with all of them. The others land.
+'Remembers the elements of a JSON array, and returns a row for each, in their order. A rejected element has the code of its first problem, or the SQLSTATE if a constraint or trigger refuses it, and its error names all problems. The other elements are remembered.
 memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset.
 dedupe, space: as in remember. An element can repeat an earlier one of its batch.
 Outcomes: inserted, duplicate, merged, rejected.
@@ -463,12 +464,12 @@ memory_id: of any of them.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.pending_memory_embeddings(text, integer, text, text) IS
 'Memories of the workspace without an embedding in a space, for a worker that computes embeddings: up to max_rows (at most 10,000), in the order of their ids. after_id: the last memory_id of the previous call, so that a worker does not read the same memories again. A memory whose content has changed is pending again.
-content_hash: SHA-256 of the content in UTF-8, in hexadecimal digits; handed back to set_embeddings it makes sure that the content is still the same.
+content_hash: SHA-256 of the content in UTF-8, in hexadecimal digits; handed back to set_memory_embeddings it makes sure that the content is still the same.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space.';
 COMMENT ON FUNCTION kepler.set_memory_embeddings(text, text, text) IS
 'Sets the embeddings of memories in a space, and returns a row for each element, in their order. Searches go on in the space that the workspace has activated.
 embeddings: a JSON array of {memory_id, embedding, content_hash}, as text, json or jsonb. content_hash: that of the content that was embedded, as pending_memory_embeddings has it; without it an embedding of a content that has changed meanwhile is taken for that of the new one.
-Outcomes: inserted, updated, unchanged, superseded (a later element is about the same memory, or its content has changed), not_found, rejected (error_code is of the first thing that is wrong, or the SQLSTATE where the database refuses it).
+Outcomes: inserted, updated, unchanged, superseded (a later element is about the same memory, or its content has changed), not_found, rejected (error_code is that of the first problem, or the SQLSTATE if the database refuses it).
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
 COMMENT ON FUNCTION kepler.pending_message_embeddings(text, integer, bigint, text[], text) IS
 'Messages of the workspace without an embedding in a space, for a worker that computes embeddings: up to max_rows (at most 10,000), in the order of their ids, except messages without text. after_id: the last message_id of the previous call, so that a worker does not read the same messages again. roles: only messages of these roles, since not all are worth an embedding. A message whose content has changed is pending again.
@@ -477,7 +478,7 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the spa
 COMMENT ON FUNCTION kepler.set_message_embeddings(text, text, text) IS
 'Sets the embeddings of messages in a space, and returns a row for each element, in their order. Searches go on in the space that the workspace has activated.
 embeddings: a JSON array of {message_id, embedding, content_hash}, as text, json or jsonb; content_hash as for set_memory_embeddings.
-Outcomes: inserted, updated, unchanged, superseded (a later element is about the same message, or its content has changed), not_found, rejected (error_code is of the first thing that is wrong, or the SQLSTATE where the database refuses it).
+Outcomes: inserted, updated, unchanged, superseded (a later element is about the same message, or its content has changed), not_found, rejected (error_code is that of the first problem, or the SQLSTATE if the database refuses it).
 Errors: 55000 before install() and for a retired space; 22004 and 22023 for arguments; 22P02 if embeddings cannot be divided into elements; 42704 for the space.';
 COMMENT ON FUNCTION kepler.activate_embedding_space(text, text) IS
 'Makes the workspace search another space from now on. Refused (55000) while a memory of the workspace has no embedding in the new space, or a message has an embedding only in the old one; the error says how many. Waits for transactions that write memories or embeddings of the workspace.
@@ -499,11 +500,11 @@ COMMENT ON FUNCTION kepler.recall_check(text, text, integer, integer, text) IS
 searched: memories or messages. samples: how many searches, at most 10,000. max_rows: how many rows each of them asks for, at most 1,000.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.search_vectors(regclass, text, vector, integer, jsonb, text, double precision) IS
-'Finds the rows of any table whose vectors are nearest to the embedding, nearest first, by the rule that holds for search_memories: if so many rows meet the filter, max_rows rows come back. Reads as the caller.
+'Finds the rows of any table whose vectors are nearest to the embedding, nearest first. As with search_memories, it returns max_rows rows if that many rows meet the filter. Reads as the caller.
 relation, column_name: a table or materialized view and its column of type vector. Rows where it is NULL are not found. Of a partitioned table, and of one that others inherit from, each part that the filter leaves is searched, through its own index; under row security all of it is compared.
 filter: as in json_matches, for the row as JSON: {"organization": "acme", "size": {"$gte": 10}, "part": {"$in": ["head", "body"]}, "meta.topic": "x"}. Members name columns; a dotted path goes into a column of type json or jsonb. Scalars are compared as their column''s type, in its collation, so that indexes and partitions serve; a column that is NULL is null. metric: cosine, inner_product or l2; an HNSW index is used if it has the operators of the metric.
 document: the row as JSON. similarity: the cosine, the inner product, or 1 / (1 + distance). min_similarity: leaves out what is less similar.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42809 if relation is no table or has foreign tables among its parts, or the column is no vector. 22023 names every problem of the filter: columns that are not there, and values that are none of their column''s type, too.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42809 if relation is not a table or has foreign tables among its parts, or if the column is not a vector. 22023 names every problem of the filter, also columns that do not exist and values of another type than their column.';
 COMMENT ON FUNCTION kepler_internal.embedding_table(text) IS 'Internal: a table of a space by its name, if it is a table of the owner';
 COMMENT ON FUNCTION kepler_internal.create_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the caller';
 COMMENT ON FUNCTION kepler_internal.retire_embedding_space(text) IS 'Internal: see retire_embedding_space';
@@ -518,6 +519,7 @@ COMMENT ON FUNCTION kepler_internal.require_space(text, boolean) IS 'Internal: f
 COMMENT ON FUNCTION kepler_internal.complete_embedding() IS 'Trigger: whose memory an embedding belongs to, where it was inserted without';
 COMMENT ON FUNCTION kepler_internal.move_embeddings() IS 'Trigger: embeddings go with a memory that becomes another user''s, or of another type';
 COMMENT ON FUNCTION kepler_internal.drop_memory_embeddings() IS 'Trigger: the embeddings of a memory go when its content changes';
+COMMENT ON FUNCTION kepler_internal.load_library() IS 'Trigger: loads the library, which plans the checks of foreign keys';
 COMMENT ON FUNCTION kepler_internal.list_embedding_space(text, integer, text, text) IS 'Internal: writes a space into the list';
 COMMENT ON FUNCTION kepler_internal.require_retired_space(text) IS 'Internal: fails unless there is such a space, and it is retired';
 COMMENT ON FUNCTION kepler_internal.forget_deleted_memories() IS 'Trigger: takes what belongs to deleted memories along';
@@ -528,24 +530,24 @@ COMMENT ON FUNCTION kepler_internal.require_roles(text[]) IS 'Internal: checks a
 COMMENT ON FUNCTION kepler.estimate_tokens(text) IS
 'Estimates the number of tokens of content: a quarter of its bytes, rounded up. NULL gives NULL. The estimate is rough: code, numbers and rare scripts have more tokens. If the limit is hard, count with the model''s own tokenizer.';
 COMMENT ON FUNCTION kepler.add_message(text, text, text, text, integer, text, jsonb, timestamptz, vector, text) IS
-'Adds a message to a conversation, as its last one. Returns one row. Who adds to the same conversation meanwhile waits for the end of this transaction, and comes behind.
+'Adds a message to a conversation, as its last one. Returns one row. A concurrent call for the same conversation waits for the end of this transaction, and its message comes after this one.
 conversation_id: a value of kepler.conversations.id. role: system, user, assistant or tool. content: its text; may be empty. user_id: who wrote it; where it is NULL and the role is user, the user of the conversation.
-token_count: as the model''s tokenizer counts; NULL is estimated (estimate_tokens). external_id: the caller''s name for the message: a message with it that is there already is not added again. metadata: a JSON object. sent_at: when it was written; has no part in the order.
+token_count: as the model''s tokenizer counts; NULL is estimated (estimate_tokens). external_id: the caller''s name for the message; a second message with the same external_id is not added. metadata: a JSON object. sent_at: when it was written; it does not affect the order.
 embedding: of the content, by the model of the space that the workspace searches; NULL leaves it to set_message_embeddings, which takes those of a batch too.
-number: its place, from 1, without gaps but for what is deleted.
+number: its place, from 1, without gaps except where messages were deleted.
 Outcomes: inserted, duplicate (there is one with the same external_id, role and content).
-Errors: 55000 before install(); 22004 and 22023 for arguments, with all that is wrong; 22000 for an embedding of other dimensions; 42704 where there is no space for it; 23503 for an unknown conversation or user; 23505 if another message has the external_id.';
+Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 42704 if there is no embedding space for the embedding; 23503 for an unknown conversation or user; 23505 if another message has the external_id.';
 COMMENT ON FUNCTION kepler.add_messages(text, text, text) IS
 'Adds messages to a conversation, in their order. Returns one row for each element.
 messages: a JSON array of objects {role, content, user_id, token_count, external_id, metadata, sent_at, embedding}, of which role and content are required, as text, json or jsonb; see add_message.
 message_id, number: of the new message, or of the message that has the external_id.
 conversation_id: a value of kepler.conversations.id.
-Outcomes: inserted, duplicate (there is one with the same external_id, role and content), rejected (error_code is of the first thing that is wrong, or the SQLSTATE where a constraint or trigger refuses it; error tells all).
+Outcomes: inserted, duplicate (there is one with the same external_id, role and content), rejected (error_code is that of the first problem, or the SQLSTATE if a constraint or trigger refuses it; error names all problems).
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation.';
 COMMENT ON FUNCTION kepler.conversation_window(text, integer, integer, integer, integer, boolean, text) IS
 'The messages of a conversation that fit into a window, without gaps, in their order: the newest, back from before; with after alone the next ones.
 before, after: only messages with a lower number, with a higher number. max_tokens, max_rows: the limits of the window; NULL is no limit. keep_system: whether the window always includes the system messages (with a lower number than before), wherever they are; they are counted first.
-A tool call and its results (a message, and the messages with role tool that follow it) are in a window together or not at all. tokens: token_count, or its estimate.
+A tool call and its results (a message, and the messages with role tool that follow it) are in a window together or not at all. token_count: as it is stored, or else estimated (estimate_tokens).
 conversation_id: a value of kepler.conversations.id.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation; 54000 if the system messages, or the first messages of the window, do not fit.';
 COMMENT ON FUNCTION kepler_internal.require_conversation(text, text) IS 'Internal: fails unless there is such a conversation';
@@ -590,5 +592,5 @@ BEGIN
 END
 $$;
 
--- The last statement of all: nothing is for everybody. Rights come with a level of access.
+-- The last statement: PUBLIC gets no rights. Rights come with a level of access.
 REVOKE ALL ON ALL ROUTINES IN SCHEMA kepler, kepler_internal FROM PUBLIC;

@@ -11,6 +11,7 @@ CREATE FUNCTION kepler_internal.require_conversation(conversation_id text, works
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 BEGIN
     IF NOT EXISTS (SELECT FROM kepler.conversations AS c WHERE c.workspace_id = $2 AND c.id = $1) THEN
         RAISE EXCEPTION USING
@@ -27,9 +28,9 @@ AS $$
 BEGIN
     RAISE EXCEPTION USING
         ERRCODE = 'integrity_constraint_violation',
-        MESSAGE = format('message %s of conversation "%s" keeps its place', OLD.number, OLD.conversation_id),
+        MESSAGE = format('message %s of conversation "%s" cannot move', OLD.number, OLD.conversation_id),
         DETAIL = 'Its id, its conversation and its number never change.',
-        HINT = 'Add it anew, and delete it here.';
+        HINT = 'Add the message again, then delete this one.';
 END
 $$;
 
@@ -54,7 +55,7 @@ CREATE FUNCTION kepler.conversation_window(
     keep_system boolean DEFAULT false,
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (
-    message_id bigint, number integer, role kepler.message_role, content text, user_id text, tokens integer,
+    message_id bigint, number integer, role kepler.message_role, content text, user_id text, token_count integer,
     metadata jsonb, sent_at timestamptz
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -62,7 +63,7 @@ SET kepler.plan_for_large_tables = on
 -- The best plan depends on how long the conversation is.
 SET plan_cache_mode = force_custom_plan
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
     wanted_conversation ALIAS FOR $1;
     wanted_workspace ALIAS FOR $7;
@@ -104,8 +105,8 @@ BEGIN
             RAISE EXCEPTION USING
                 ERRCODE = 'program_limit_exceeded',
                 MESSAGE = 'the system messages alone do not fit into the window',
-                DETAIL = format('There are %s, with %s tokens.', system_rows, system_tokens),
-                HINT = 'Give more room, or leave keep_system out.';
+                DETAIL = format('There are %s system messages, with %s tokens.', system_rows, system_tokens),
+                HINT = 'Raise max_tokens or max_rows, or leave keep_system out.';
         END IF;
         room := room - system_tokens;
         rows_left := rows_left - system_rows;
@@ -172,12 +173,12 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'program_limit_exceeded',
             MESSAGE = format('message %s does not fit into the window', message.number),
-            DETAIL = format('It has %s tokens%s; the room left is %s tokens and %s messages.', message.tokens,
-                CASE WHEN message.role = 'tool' THEN ', and belongs to the call before it'
-                    WHEN last IS NOT NULL THEN ', and the answers of tools behind it need it' ELSE '' END,
+            DETAIL = format('It has %s tokens%s. The window has room left for %s tokens and %s messages.', message.tokens,
+                CASE WHEN message.role = 'tool' THEN ', and cannot be separated from the call before it'
+                    WHEN last IS NOT NULL THEN ', and cannot be separated from the answers of tools after it' ELSE '' END,
                 coalesce(room::text, 'any number of'), coalesce(rows_left::text, 'any number of')),
-            HINT = CASE WHEN forward THEN 'Give more room: a window ends behind the answers to a call.'
-                ELSE 'Give more room: a window without its newest messages would mislead.' END;
+            HINT = CASE WHEN forward THEN 'Raise max_tokens or max_rows: a window ends after the answers to a call.'
+                ELSE 'Raise max_tokens or max_rows: a window without its newest messages would mislead.' END;
     END IF;
 
     RETURN QUERY

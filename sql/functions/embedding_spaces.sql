@@ -4,6 +4,7 @@ CREATE FUNCTION kepler_internal.forget_deleted_memories() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     space_table regclass;
 BEGIN
@@ -11,7 +12,7 @@ BEGIN
     DELETE FROM kepler.memory_access AS a USING old_memories AS o
     WHERE a.workspace_id = o.workspace_id AND a.memory_id = o.id;
     FOR space_table IN
-        SELECT to_regclass(format('kepler_data.%I', s.table_name)) FROM kepler.embedding_spaces AS s
+        SELECT to_regclass(format('kepler_data.%I', s.memory_table_name)) FROM kepler.embedding_spaces AS s
     LOOP
         IF space_table IS NULL THEN CONTINUE; END IF;
         EXECUTE format(
@@ -37,11 +38,12 @@ CREATE FUNCTION kepler_internal.move_embeddings() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     space_table regclass;
 BEGIN
     FOR space_table IN
-        SELECT to_regclass(format('kepler_data.%I', s.table_name)) FROM kepler.embedding_spaces AS s
+        SELECT to_regclass(format('kepler_data.%I', s.memory_table_name)) FROM kepler.embedding_spaces AS s
     LOOP
         IF space_table IS NULL THEN CONTINUE; END IF;
         EXECUTE format(
@@ -59,9 +61,9 @@ AS $$
 BEGIN
     RAISE EXCEPTION USING
         ERRCODE = 'integrity_constraint_violation',
-        MESSAGE = format('memory "%s" keeps its id', OLD.id),
-        DETAIL = 'Its embeddings, its accesses, and the memories that it superseded know it by that.',
-        HINT = 'Remember it anew, and forget this one.';
+        MESSAGE = format('the id of memory "%s" cannot change', OLD.id),
+        DETAIL = 'Its embeddings, its accesses, and the memories that it superseded refer to its id.',
+        HINT = 'Remember the content again, then forget this memory.';
 END
 $$;
 
@@ -69,6 +71,7 @@ CREATE FUNCTION kepler_internal.forget_deleted_messages() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     space_table regclass;
 BEGIN
@@ -137,7 +140,7 @@ SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_variable
 DECLARE
-    table_name constant text := name || '_embeddings';
+    memory_table_name constant text := name || '_embeddings';
     message_table_name constant text := name || '_message_embeddings';
     taken text;
 BEGIN
@@ -147,7 +150,7 @@ BEGIN
     IF name !~ '^[a-z][a-z0-9_]{0,43}$' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('"%s" cannot be the name of an embedding space', name),
-            HINT = 'A name begins with a letter and consists of up to 44 of a to z, 0 to 9 and _.';
+            HINT = 'A name begins with a letter, and has up to 44 characters a to z, 0 to 9 and _.';
     ELSIF dimensions IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
             MESSAGE = 'argument "dimensions" must not be NULL';
@@ -159,18 +162,18 @@ BEGIN
             MESSAGE = format('argument "metric" must be one of cosine, inner_product, l2, not "%s"', metric);
     ELSIF EXISTS (SELECT FROM kepler.embedding_spaces AS s WHERE s.name = $1) THEN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
-            MESSAGE = format('embedding space "%s" exists already', name);
+            MESSAGE = format('embedding space "%s" already exists', name);
     END IF;
-    SELECT t.name INTO taken FROM unnest(ARRAY[table_name, message_table_name]) AS t (name)
+    SELECT t.name INTO taken FROM unnest(ARRAY[memory_table_name, message_table_name]) AS t (name)
     WHERE to_regclass(format('kepler_data.%I', t.name)) IS NOT NULL LIMIT 1;
     IF taken IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_table',
-            MESSAGE = format('embedding space "%s" needs the table kepler_data.%s, which exists already', name, taken),
+            MESSAGE = format('embedding space "%s" needs the table kepler_data.%s, which already exists', name, taken),
             HINT = 'Choose another name for the space.';
     END IF;
     -- Who may not list a space may not have its tables made.
-    INSERT INTO kepler.embedding_spaces (name, model, dimensions, metric, table_name, message_table_name)
-    VALUES (name, model, dimensions, metric::kepler.embedding_metric, table_name, message_table_name);
+    INSERT INTO kepler.embedding_spaces (name, model, dimensions, metric, memory_table_name, message_table_name)
+    VALUES (name, model, dimensions, metric::kepler.embedding_metric, memory_table_name, message_table_name);
 END
 $$;
 
@@ -179,6 +182,7 @@ CREATE FUNCTION kepler_internal.create_embedding_tables(space text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     listed record;
     relation regclass;
@@ -222,26 +226,27 @@ $$;
 -- What a function needs of a space that must be there; and its table too, unless it is to be done away with.
 CREATE FUNCTION kepler_internal.require_space(
     space text, with_table boolean, OUT relation regclass, OUT message_relation regclass,
-    OUT state kepler.embedding_space_state
+    OUT status kepler.embedding_space_status
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 BEGIN
-    SELECT kepler_internal.embedding_table(s.table_name), kepler_internal.embedding_table(s.message_table_name), s.state
-    INTO relation, message_relation, state
+    SELECT kepler_internal.embedding_table(s.memory_table_name), kepler_internal.embedding_table(s.message_table_name), s.status
+    INTO relation, message_relation, status
     FROM kepler.embedding_spaces AS s WHERE s.name = space;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
             MESSAGE = format('embedding space "%s" does not exist', space),
             DETAIL = coalesce(
-                (SELECT format('There are: %s.', string_agg(s.name, ', ' ORDER BY s.name))
+                (SELECT format('The existing spaces are: %s.', string_agg(s.name, ', ' ORDER BY s.name))
                  FROM kepler.embedding_spaces AS s HAVING count(*) > 0),
-                'There is none yet.'),
+                'No embedding space exists yet.'),
             HINT = 'SELECT kepler.create_embedding_space(''…'', dimensions => …, model => ''…'');';
     ELSIF with_table AND (relation IS NULL OR message_relation IS NULL) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('the table of embedding space "%s" is gone', space),
+            MESSAGE = format('the table of embedding space "%s" does not exist', space),
             HINT = format('Restore it, or activate another space, then: SELECT kepler.retire_embedding_space(%L); '
                 'SELECT kepler.drop_embedding_space(%1$L);', space);
     END IF;
@@ -252,6 +257,7 @@ CREATE FUNCTION kepler_internal.retire_embedding_space(space text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     found record;
     oldest text;
@@ -261,7 +267,7 @@ BEGIN
     PERFORM kepler_internal.require_name('space', space);
     found := kepler_internal.require_space(space, false);
     SELECT s.name INTO oldest FROM kepler.embedding_spaces AS s
-    WHERE s.state = 'ACTIVE' ORDER BY s.created_at, s.name LIMIT 1;
+    WHERE s.status = 'ACTIVE' ORDER BY s.created_at, s.name LIMIT 1;
     -- Those who have activated none search the oldest.
     EXECUTE format(
         'SELECT ARRAY(
@@ -280,7 +286,7 @@ BEGIN
             DETAIL = format('Workspaces that search it: %s.', array_to_string(users, ', ')),
             HINT = 'SELECT kepler.activate_embedding_space(''…'', workspace_id => ''…''); in each of them.';
     END IF;
-    UPDATE kepler.embedding_spaces AS s SET state = 'RETIRED' WHERE s.name = $1 AND s.state <> 'RETIRED';
+    UPDATE kepler.embedding_spaces AS s SET status = 'RETIRED' WHERE s.name = $1 AND s.status <> 'RETIRED';
 END
 $$;
 
@@ -294,7 +300,7 @@ BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_name('space', space);
     found := kepler_internal.require_space(space, false);
-    IF found.state <> 'RETIRED' THEN
+    IF found.status <> 'RETIRED' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('embedding space "%s" is not retired', space),
             HINT = format('SELECT kepler.retire_embedding_space(%L);', space);
@@ -346,6 +352,7 @@ CREATE FUNCTION kepler.pending_memory_embeddings(
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     found record;
 BEGIN
@@ -380,6 +387,7 @@ CREATE FUNCTION kepler.pending_message_embeddings(
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     found record;
 BEGIN
@@ -406,6 +414,7 @@ CREATE FUNCTION kepler_internal.activate_embedding_space(space text, workspace_i
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     found record;
     present text;
@@ -416,7 +425,7 @@ BEGIN
     PERFORM kepler_internal.require_name('space', space);
     PERFORM kepler_internal.require_name('workspace_id', workspace_id);
     found := kepler_internal.require_space(space, true);
-    IF found.state <> 'ACTIVE' THEN
+    IF found.status <> 'ACTIVE' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('embedding space "%s" is retired', space);
     END IF;
@@ -426,11 +435,11 @@ BEGIN
              AND NOT EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = $1 AND e.memory_id = m.id)',
         found.relation)
     INTO pending USING $2;
-    -- Messages need no embeddings; but those that are found by meaning now are to be found so then.
+    -- Messages need no embeddings. But a message that is found by meaning now must still be found by meaning.
     SELECT s.message_table_name INTO present FROM kepler.embedding_spaces AS s
     WHERE s.name = coalesce(
         (SELECT w.embedding_space FROM kepler.workspaces AS w WHERE w.id = $2),
-        (SELECT f.name FROM kepler.embedding_spaces AS f WHERE f.state = 'ACTIVE'
+        (SELECT f.name FROM kepler.embedding_spaces AS f WHERE f.status = 'ACTIVE'
          ORDER BY f.created_at, f.name LIMIT 1));
     IF kepler_internal.embedding_table(present) IS NOT NULL THEN
         EXECUTE format(
@@ -442,12 +451,12 @@ BEGIN
     END IF;
     IF pending + pending_messages > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('workspace "%s" cannot search the space "%s" yet', workspace_id, space),
+            MESSAGE = format('workspace "%s" cannot search embedding space "%s" yet', workspace_id, space),
             DETAIL = concat_ws(E'\n',
                 CASE WHEN pending > 0 THEN
-                    format('Memories that have no embedding there, and would not be found: %s.', pending) END,
+                    format('Memories without an embedding in this space: %s.', pending) END,
                 CASE WHEN pending_messages > 0 THEN
-                    format('Messages that have an embedding now and none there: %s.', pending_messages) END),
+                    format('Messages with an embedding in the current space only: %s.', pending_messages) END),
             HINT = concat_ws(E'\n',
                 CASE WHEN pending > 0 THEN
                     format('SELECT * FROM kepler.pending_memory_embeddings(%L); then kepler.set_memory_embeddings.', space) END,

@@ -4,7 +4,7 @@ CREATE FUNCTION kepler.enrichment_transitions()
 RETURNS TABLE (
     from_status kepler.record_enrichment_status,
     to_status kepler.record_enrichment_status,
-    happens_when text
+    cause text
 )
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
@@ -55,6 +55,7 @@ SET kepler.plan_for_large_tables = on
 -- A plan that was kept may compare each record with each id.
 SET plan_cache_mode = force_custom_plan
 AS $$
+#variable_conflict use_variable
 DECLARE
     held text[];
 BEGIN
@@ -108,7 +109,7 @@ BEGIN
     THEN
         RAISE EXCEPTION USING
             ERRCODE = 'integrity_constraint_violation',
-            MESSAGE = format('record "%s" is to be enriched, and stays in the queue', OLD.record_id),
+            MESSAGE = format('record "%s" cannot leave the queue before it is enriched', OLD.record_id),
             HINT = 'Archive the record, let it wait with ready_at, or end the policy: kepler.drop_enrichment_policy(…).';
     END IF;
     RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END;
@@ -123,8 +124,8 @@ BEGIN
     IF EXISTS (SELECT FROM kepler.leases AS l WHERE l.workspace_id = OLD.workspace_id AND l.id = OLD.lease_id) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'integrity_constraint_violation',
-            MESSAGE = 'a lease needs to know its records',
-            HINT = 'Delete the lease itself: its records are then given back.';
+            MESSAGE = 'the records of a lease cannot be removed',
+            HINT = 'Delete the lease itself. Its records are then given back.';
     END IF;
     RETURN NULL;
 END
@@ -166,7 +167,7 @@ CREATE FUNCTION kepler.extend_lease(
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
     extended timestamptz;
     given_lease ALIAS FOR $2;

@@ -23,7 +23,7 @@ BEGIN
                 IF NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = busy) THEN
                     RAISE EXCEPTION USING
                         ERRCODE = 'serialization_failure',
-                        MESSAGE = 'a table was deleted while its lock was awaited';
+                        MESSAGE = 'a table was dropped during the wait for its lock';
                 END IF;
                 EXECUTE format('LOCK TABLE %s IN %s MODE', busy, modes[at]);
             END LOOP;
@@ -39,7 +39,7 @@ BEGIN
                                       WHERE d.datname = current_database());
                 RAISE EXCEPTION USING
                     ERRCODE = 'lock_not_available',
-                    MESSAGE = format('no lock on %s within %s attempts of %s ms',
+                    MESSAGE = format('could not lock %s within %s attempts of %s ms',
                         busy, max_attempts, lock_timeout_ms),
                     DETAIL = CASE WHEN holders IS NULL THEN 'Nothing was changed.'
                         ELSE format('Nothing was changed. Processes %s hold locks on it.', holders) END,

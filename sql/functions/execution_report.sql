@@ -13,7 +13,7 @@ SET kepler.plan_for_large_tables = on
 -- One plan would have to serve one workflow and all, and workspaces of any size.
 SET plan_cache_mode = force_custom_plan
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
     wanted_workflow ALIAS FOR $1;
     wanted_workspace ALIAS FOR $4;

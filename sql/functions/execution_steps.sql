@@ -11,7 +11,7 @@ CREATE FUNCTION kepler.add_execution_steps(
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
     wanted_execution ALIAS FOR $1;
     wanted_workspace ALIAS FOR $4;
@@ -140,7 +140,7 @@ BEGIN
             INTO sent, written;
             IF written < sent THEN
                 RAISE EXCEPTION USING ERRCODE = 'triggered_action_exception',
-                    MESSAGE = 'a trigger on kepler.execution_steps kept it from being written';
+                    MESSAGE = 'a trigger on kepler.execution_steps prevented the write';
             END IF;
         EXCEPTION WHEN OTHERS THEN
             IF kepler_internal.is_about_session(SQLSTATE) THEN

@@ -3,7 +3,7 @@
 -- readers of the table.
 
 CREATE FUNCTION kepler.execution_transitions()
-RETURNS TABLE (from_status kepler.execution_status, to_status kepler.execution_status, made_by text)
+RETURNS TABLE (from_status kepler.execution_status, to_status kepler.execution_status, cause text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     VALUES ('RUNNING'::kepler.execution_status, 'SUCCESS'::kepler.execution_status, 'finish_execution'),
@@ -25,6 +25,7 @@ $$;
 CREATE FUNCTION kepler_internal.guard_execution() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_variable
 DECLARE
     kept text;
 BEGIN
@@ -55,9 +56,9 @@ BEGIN
     IF kept <> '' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'integrity_constraint_violation',
-            MESSAGE = format('execution "%s" keeps its %s', OLD.id, kept),
+            MESSAGE = format('cannot change execution "%s": %s', OLD.id, kept),
             DETAIL = format('It is %s.', OLD.status),
-            HINT = 'Notes of your own belong in metadata.';
+            HINT = 'Keep your own notes in metadata.';
     END IF;
     RETURN NEW;
 END
@@ -71,7 +72,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'integrity_constraint_violation',
             MESSAGE = format('step %s of execution "%s" cannot change', OLD.number, OLD.execution_id),
-            DETAIL = CASE WHEN OLD.status <> 'RUNNING' THEN format('It is %s: only a running step changes.', OLD.status)
+            DETAIL = CASE WHEN OLD.status <> 'RUNNING' THEN format('The step is %s. Only a RUNNING step can change.', OLD.status)
                 ELSE 'A step keeps its execution and its number.' END,
             HINT = 'Add another step.';
     END IF;
@@ -90,8 +91,8 @@ BEGIN
     IF timeout <= interval '0' OR timeout > interval '366 days' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'argument "timeout" must be longer than nothing and at most 366 days',
-            HINT = 'A run that sends no heartbeat for that long counts as abandoned.';
+            MESSAGE = 'argument "timeout" must be greater than 0 and at most 366 days',
+            HINT = 'A run that is not extended within its timeout counts as abandoned.';
     END IF;
 END
 $$;
@@ -112,7 +113,7 @@ SET kepler.plan_for_large_tables = on
 -- One plan would have to serve one workflow and all of them.
 SET plan_cache_mode = force_custom_plan
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
     wanted_workspace ALIAS FOR $3;
     found_at constant timestamptz := clock_timestamp();
@@ -125,7 +126,14 @@ DECLARE
     refused text[] := '{}';
     refused_before integer;
     alive text[];
-    all_moved boolean := true;
+    -- To move a check locks the row, and a start may stand in a long transaction, where heartbeats would wait for its
+    -- end: it leaves the few that are due for a check where they are.
+    all_moved boolean := wanted_workflow IS NULL OR 100 < (
+        SELECT count(*) FROM (
+            SELECT FROM kepler.executions AS e
+            WHERE e.workspace_id = wanted_workspace AND e.workflow_id = wanted_workflow AND e.status = 'RUNNING'
+                AND e.next_check_at < found_at AND e.deadline_at >= found_at
+            LIMIT 101) AS alive_ones);
 BEGIN
     LOOP
         refused_before := cardinality(refused);
@@ -180,7 +188,7 @@ BEGIN
                 SELECT coalesce(array_agg(g.id), '{}') INTO written FROM gone AS g;
                 IF cardinality(written) < upper(piece) - lower(piece) THEN
                     RAISE EXCEPTION USING ERRCODE = 'triggered_action_exception',
-                        MESSAGE = 'a trigger on kepler.executions kept it from being written';
+                        MESSAGE = 'a trigger on kepler.executions prevented the write';
                 END IF;
                 abandoned := abandoned || written;
             EXCEPTION WHEN OTHERS THEN
@@ -243,7 +251,7 @@ CREATE FUNCTION kepler.start_execution(
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
     wanted_workflow ALIAS FOR $1;
     wanted_key ALIAS FOR $2;
@@ -262,7 +270,7 @@ BEGIN
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = CASE wanted_key WHEN '' THEN 'argument "idempotency_key" must not be empty'
                 ELSE 'argument "idempotency_key" is longer than 500 bytes' END,
-            HINT = 'Leave it out, or NULL, where every call is a run of its own.';
+            HINT = 'Leave it out, or pass NULL, if each call is a run of its own.';
     END IF;
     IF jsonb_typeof($4) NOT IN ('object', 'null') THEN
         RAISE EXCEPTION USING
@@ -297,18 +305,18 @@ BEGIN
                 MESSAGE = CASE WHEN workflow_status <> 'ACTIVE' THEN format('workflow "%s" is inactive', wanted_workflow)
                     ELSE format('workflow "%s" has no user', wanted_workflow) END,
                 DETAIL = CASE WHEN workflow_status <> 'ACTIVE' THEN 'An inactive workflow starts no execution.'
-                    ELSE 'Its user was deleted, so there are no connections that it could use.' END,
+                    ELSE 'Its user was deleted, so it has no connections to use.' END,
                 HINT = CASE WHEN workflow_status <> 'ACTIVE'
                     THEN format('UPDATE kepler.workflows SET status = ''ACTIVE'' WHERE workspace_id = %L AND id = %L;',
                         wanted_workspace, wanted_workflow)
-                    ELSE 'Give it another user, or make it inactive.' END;
+                    ELSE 'Give the workflow another user, or make it inactive.' END;
         END IF;
         INSERT INTO kepler.executions AS e (workspace_id, workflow_id, user_id, idempotency_key,
             started_at, timeout, deadline_at, next_check_at, token_hash, metadata)
         VALUES (wanted_workspace, wanted_workflow, workflow_user, wanted_key, started, silence,
             started + silence, started + silence, kepler_internal.execution_token_hash(new_token),
             coalesce(nullif($4, 'null'), '{}'))
-        ON CONFLICT (workspace_id, workflow_id, idempotency_key) DO NOTHING
+        ON CONFLICT ON CONSTRAINT executions_idempotency_key_key DO NOTHING
         RETURNING e.id, new_token, 'started', e.status, e.deadline_at
         INTO execution_id, token, outcome, status, deadline_at;
         IF FOUND THEN
@@ -317,7 +325,7 @@ BEGIN
     END LOOP;
     RAISE EXCEPTION USING
         ERRCODE = 'serialization_failure',
-        MESSAGE = 'executions with this key kept vanishing under this call',
+        MESSAGE = 'executions with this key kept vanishing during the call',
         HINT = 'Run it again.';
 END
 $$;
@@ -331,7 +339,7 @@ CREATE FUNCTION kepler.extend_execution(
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
     wanted_timeout ALIAS FOR $3;
     beat_at constant timestamptz := clock_timestamp();
@@ -364,7 +372,7 @@ CREATE FUNCTION kepler_internal.finish_execution(
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
     given_results ALIAS FOR $4;
     given_error ALIAS FOR $5;
@@ -406,7 +414,7 @@ BEGIN
             RAISE EXCEPTION USING
                 ERRCODE = 'triggered_action_exception',
                 MESSAGE = 'the end of the execution was not written',
-                HINT = 'A trigger on kepler.executions keeps rows from being written, or changes them.';
+                HINT = 'A trigger on kepler.executions prevents the write, or changes the row.';
         END IF;
         outcome := 'finished';
     ELSIF run.status = 'ABANDONED' THEN

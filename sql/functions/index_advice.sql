@@ -8,7 +8,7 @@ CREATE FUNCTION kepler_internal.index_advice(relation regclass) RETURNS TABLE (
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
     given_relation ALIAS FOR $1;
     -- Below, a comparison of all rows takes as long as a look into the index, and finds everything.
@@ -35,7 +35,7 @@ BEGIN
         JOIN pg_extension AS x ON x.extname = 'vector' AND x.extnamespace = t.typnamespace
         JOIN pg_namespace AS n ON n.oid = t.typnamespace
         LEFT JOIN kepler.embedding_spaces AS s
-            ON c.relnamespace = to_regnamespace('kepler_data') AND c.relname IN (s.table_name, s.message_table_name)
+            ON c.relnamespace = to_regnamespace('kepler_data') AND c.relname IN (s.memory_table_name, s.message_table_name)
         LEFT JOIN LATERAL (
             SELECT k.oid::regclass AS index, m.amname AS method, ix.indisvalid AS valid,
                 pg_get_indexdef(k.oid, 1, false) || format(' %I.%I', p.nspname, o.opcname) AS key,

@@ -12,14 +12,14 @@ END
 $$;
 
 -- Deletes memories, or ends them where ends_at is given. All at once if nobody objects; else what is refused is
--- found by halves, and the others change. Tells of those that are there.
+-- found by halves, and the others change. Answers for the existing ones.
 CREATE FUNCTION kepler_internal.try_memories(
     memory_ids text[], ends_at timestamptz, user_id text, workspace_id text
 ) RETURNS TABLE (memory_id text, outcome text, error_code text, error text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
     given_user ALIAS FOR $3;
     given_workspace ALIAS FOR $4;
@@ -63,7 +63,7 @@ BEGIN
         END IF;
         RETURN QUERY
         SELECT u.id, u.said, CASE u.said WHEN 'rejected' THEN 'not_written' END,
-            CASE u.said WHEN 'rejected' THEN 'a trigger kept it from being written' END
+            CASE u.said WHEN 'rejected' THEN 'a trigger prevented the write' END
         FROM unnest(ids, outcomes) AS u (id, said);
         RETURN;
     EXCEPTION WHEN OTHERS THEN
@@ -97,7 +97,7 @@ CREATE FUNCTION kepler_internal.change_memories(
 ) RETURNS TABLE (ordinal integer, memory_id text, outcome text, error_code text, error text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
     given_user ALIAS FOR $3;
     given_workspace ALIAS FOR $4;
@@ -153,6 +153,7 @@ CREATE FUNCTION kepler_internal.expire_memories(max_rows integer, workspace_id t
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     expired bigint;
 BEGIN
@@ -177,7 +178,7 @@ CREATE FUNCTION kepler_internal.memory_history(memory_id text, user_id text, wor
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
     given_id ALIAS FOR $1;
     given_user ALIAS FOR $2;

@@ -11,8 +11,8 @@ BEGIN
     THEN
         RAISE EXCEPTION USING
             ERRCODE = 'integrity_constraint_violation',
-            MESSAGE = format('the entity of type "%s" from "%s" has records, and keeps type and source', OLD.type, OLD.source),
-            DETAIL = 'Its records carry both, too.',
+            MESSAGE = format('cannot change the type or source of entity "%s" from "%s", because it has records', OLD.type, OLD.source),
+            DETAIL = 'Its records have the same type and source.',
             HINT = 'Upsert the records under the new name, then delete the old entity.';
     END IF;
     RETURN NEW;

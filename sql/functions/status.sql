@@ -27,6 +27,7 @@ CREATE FUNCTION kepler.status() RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     tables jsonb;
     made jsonb;

@@ -92,7 +92,7 @@ $$;
 --
 -- Expressions are printed under fixed settings, so that the text depends on nothing but the table.
 -- This needs no privilege on the table. Printing its expressions waits for whoever holds it ACCESS EXCLUSIVE, and
--- prints what is there by then: what was dropped meanwhile has no definition.
+-- prints the definitions as they are then: an object dropped meanwhile has none.
 CREATE FUNCTION kepler_internal.table_facts(relation regclass) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -160,7 +160,7 @@ SELECT jsonb_build_object(
                 ), '[]'),
                 'expression', pg_get_expr(c.conbin, c.conrelid),
                 'validated', c.convalidated,
-                -- NOT ENFORCED came with Postgres 18: before, there is no such column.
+                -- NOT ENFORCED came with Postgres 18: before, this column does not exist.
                 'enforced', c.convalidated
                     OR coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true),
                 'deferrable', c.condeferrable,

@@ -30,8 +30,8 @@ COMMENT ON TYPE kepler.attempt_outcome IS 'How an attempt to enrich a record end
 CREATE TYPE kepler.embedding_metric AS ENUM ('cosine', 'inner_product', 'l2');
 COMMENT ON TYPE kepler.embedding_metric IS 'How embeddings of a space are compared';
 
-CREATE TYPE kepler.embedding_space_state AS ENUM ('ACTIVE', 'RETIRED');
-COMMENT ON TYPE kepler.embedding_space_state IS 'Whether a space takes embeddings, and can be searched';
+CREATE TYPE kepler.embedding_space_status AS ENUM ('ACTIVE', 'RETIRED');
+COMMENT ON TYPE kepler.embedding_space_status IS 'Whether a space takes embeddings, and can be searched';
 
 CREATE TYPE kepler.memory_format AS ENUM ('TEXT', 'JSON');
 COMMENT ON TYPE kepler.memory_format IS 'What the content of a memory is';

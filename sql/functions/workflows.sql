@@ -23,6 +23,7 @@ CREATE FUNCTION kepler_internal.require_user(user_id text, workspace_id text) RE
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 BEGIN
     IF NOT EXISTS (SELECT FROM kepler.users AS u WHERE u.workspace_id = $2 AND u.id = $1) THEN
         RAISE EXCEPTION USING
@@ -36,6 +37,7 @@ CREATE FUNCTION kepler_internal.require_workflow(workflow_id text, workspace_id 
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     found_status kepler.workflow_status;
 BEGIN
@@ -55,6 +57,7 @@ CREATE FUNCTION kepler.is_connected(
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_arguments(ARRAY['user_id', 'provider', 'workspace_id'], ARRAY[$1, $2, $3]);
@@ -156,7 +159,7 @@ CREATE FUNCTION kepler.required_connections(
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_arguments(ARRAY['workflow_id', 'workspace_id'], ARRAY[$1, $2]);
@@ -178,7 +181,7 @@ CREATE FUNCTION kepler.validate_workflow(
 ) RETURNS TABLE (path text, code text, message text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_arguments(ARRAY['user_id', 'trigger', 'actions', 'workspace_id'],
@@ -198,7 +201,7 @@ BEGIN
         SELECT s.path, 'not_an_object', 'must be an object'
         FROM steps AS s WHERE NOT s.is_object
         UNION ALL
-        SELECT format('%s/%s', s.path, s.app_member), 'invalid_app', 'must be the name of an app, a text that is not blank'
+        SELECT format('%s/%s', s.path, s.app_member), 'invalid_app', 'must be the name of an app, a string that is not blank'
         FROM steps AS s
         WHERE s.is_object AND s.app_member IS NOT NULL
             AND (jsonb_typeof(s.step -> s.app_member) <> 'string' OR s.step ->> s.app_member ~ '^[[:space:]]*$')
@@ -213,7 +216,7 @@ BEGIN
         WHERE s.is_object AND s.step ? 'actions'
             AND (jsonb_typeof(s.step -> 'actions') <> 'array' OR s.depth >= 64)
         UNION ALL
-        SELECT format('/required_providers/%s', r.at - 1), 'invalid_app', 'must be the name of an app, a text that is not blank'
+        SELECT format('/required_providers/%s', r.at - 1), 'invalid_app', 'must be the name of an app, a string that is not blank'
         FROM unnest($4) WITH ORDINALITY AS r (app, at)
         WHERE r.app IS NULL OR r.app ~ '^[[:space:]]*$'
         UNION ALL

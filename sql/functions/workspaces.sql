@@ -17,7 +17,7 @@ BEGIN
         ERRCODE = 'integrity_constraint_violation',
         MESSAGE = format('a row of kepler.%I cannot move to another workspace', TG_TABLE_NAME),
         DETAIL = format('It belongs to workspace "%s".', OLD.workspace_id),
-        HINT = 'Insert it there, and delete it here.';
+        HINT = 'Insert the row there, then delete it here.';
 END
 $$;
 
@@ -29,7 +29,7 @@ BEGIN
     RAISE EXCEPTION USING
         ERRCODE = 'check_violation',
         MESSAGE = format('kepler.%I.secret_ref must be a reference', TG_TABLE_NAME),
-        DETAIL = 'It names where the secret lives: a scheme, a colon and a path.',
-        HINT = 'Keep the secret in a secret store, and its place here: vault:…, env:…, aws-sm:….';
+        DETAIL = 'A reference has a scheme, a colon and a path.',
+        HINT = 'Keep the secret in a secret store, and only its place here, such as vault:…, env:… or aws-sm:….';
 END
 $$;

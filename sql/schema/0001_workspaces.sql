@@ -45,6 +45,10 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.users
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
+-- Before the checks of foreign keys are planned, for the rest of the session.
+CREATE TRIGGER load_library BEFORE DELETE ON kepler.users
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
+
 COMMENT ON TABLE kepler.workspaces IS 'Tenants; every row of every other table belongs to one workspace';
 COMMENT ON COLUMN kepler.workspaces.name IS 'Display name; need not be unique';
 

@@ -100,7 +100,9 @@ CREATE TABLE kepler.records (
     CONSTRAINT records_external_id_length CHECK (octet_length(external_id) BETWEEN 1 AND 2000),
     CONSTRAINT records_data_object CHECK (jsonb_typeof(data) = 'object'),
     CONSTRAINT records_enrichment_object CHECK (jsonb_typeof(enrichment) = 'object')
-) WITH (fillfactor = 90);
+-- A tenth of a page takes the new versions of the few records that a sync changes. A sync that rewrites all of them needs
+-- as much room again, and gets it from the versions before, if vacuum does not wait for a fifth of the table.
+) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05);
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.connections
     FOR EACH ROW
@@ -152,6 +154,11 @@ CREATE TRIGGER announce_truncated AFTER TRUNCATE ON kepler.entities
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.tell_sessions();
 ALTER TABLE kepler.entities ENABLE ALWAYS TRIGGER announce;
 ALTER TABLE kepler.entities ENABLE ALWAYS TRIGGER announce_truncated;
+-- Before the checks of foreign keys are planned, for the rest of the session.
+CREATE TRIGGER load_library BEFORE DELETE ON kepler.connections
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
+CREATE TRIGGER load_library BEFORE DELETE ON kepler.entities
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
 
 COMMENT ON TABLE kepler.connections IS 'One user in one external system';
 COMMENT ON COLUMN kepler.connections.status IS 'Whether it can be used';

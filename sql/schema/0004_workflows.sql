@@ -61,7 +61,8 @@ CREATE TABLE kepler.executions (
     CONSTRAINT executions_checked_in_time CHECK (next_check_at <= deadline_at),
     CONSTRAINT executions_late_finish_object CHECK (jsonb_typeof(late_finish) = 'object'),
     CONSTRAINT executions_metadata_object CHECK (jsonb_typeof(metadata) = 'object')
-) WITH (fillfactor = 90);
+-- Each run is written again when it ends, and an index changes with it.
+) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05);
 
 -- For execution_report() and for the runs of a workflow by time. The index includes status and end,
 -- because the rows hold results of any size and the report reads all rows of a workflow. Both change once.
@@ -71,7 +72,7 @@ CREATE INDEX executions_workflow_id_started_at_idx
 CREATE INDEX executions_user_id_started_at_idx
     ON kepler.executions (workspace_id, user_id, started_at);
 -- Running executions that may be overdue, of one workflow and of all. A heartbeat moves deadline_at and changes no
--- index; who meets an execution that is due for a check and not overdue moves its next_check_at to the deadline.
+-- index; abandon_executions() moves the next_check_at of those that are due for a check and not overdue to the deadline.
 CREATE INDEX executions_workflow_id_next_check_at_idx ON kepler.executions (workspace_id, workflow_id, next_check_at)
     WHERE status = 'RUNNING';
 CREATE INDEX executions_next_check_at_idx ON kepler.executions (workspace_id, next_check_at)
@@ -124,13 +125,23 @@ CREATE TRIGGER check_in_time BEFORE INSERT OR UPDATE OF deadline_at, next_check_
     EXECUTE FUNCTION kepler_internal.check_in_time();
 -- Not on deadline_at, updated_at, timeout and metadata: a heartbeat fires nothing.
 CREATE TRIGGER guard_history
-    BEFORE UPDATE OF id, workflow_id, user_id, status, idempotency_key, started_at, ended_at, token_hash,
+    BEFORE UPDATE OF id, workflow_id, status, idempotency_key, started_at, ended_at, token_hash,
         results, error, late_finish ON kepler.executions
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_execution();
+-- A user who is deleted may have run a million: that its foreign key empties user_id calls nothing.
+CREATE TRIGGER guard_user BEFORE UPDATE OF user_id ON kepler.executions
+    FOR EACH ROW WHEN (NEW.user_id IS NOT NULL AND NEW.user_id IS DISTINCT FROM OLD.user_id)
+    EXECUTE FUNCTION kepler_internal.guard_execution();
 CREATE TRIGGER guard_history
     BEFORE UPDATE ON kepler.execution_steps
     FOR EACH ROW WHEN (OLD *<> NEW)
     EXECUTE FUNCTION kepler_internal.guard_execution_step();
+
+-- Before the checks of foreign keys are planned, for the rest of the session.
+CREATE TRIGGER load_library BEFORE DELETE ON kepler.workflows
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
+CREATE TRIGGER load_library BEFORE DELETE ON kepler.executions
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
 
 COMMENT ON TABLE kepler.workflows IS 'What a user automates: a trigger, and the actions that follow it';
 COMMENT ON COLUMN kepler.workflows.workspace_id IS 'Workspace the row belongs to; never changes';
@@ -150,8 +161,8 @@ COMMENT ON COLUMN kepler.executions.status IS 'RUNNING, then once SUCCESS, FAILU
 COMMENT ON COLUMN kepler.executions.idempotency_key IS 'The caller''s name for this run: a second start with it gives the same execution; unique in its workflow';
 COMMENT ON COLUMN kepler.executions.started_at IS 'When it started';
 COMMENT ON COLUMN kepler.executions.ended_at IS 'When it ended, or was found to be abandoned; NULL while it is running';
-COMMENT ON COLUMN kepler.executions.timeout IS 'How long it may be silent: what a heartbeat adds';
-COMMENT ON COLUMN kepler.executions.deadline_at IS 'Running beyond this time it is overdue, and becomes ABANDONED; a heartbeat moves it';
+COMMENT ON COLUMN kepler.executions.timeout IS 'How long the run may go without extend_execution';
+COMMENT ON COLUMN kepler.executions.deadline_at IS 'A run that is still running after this time is overdue, and becomes ABANDONED; extend_execution moves it';
 COMMENT ON COLUMN kepler.executions.next_check_at IS 'From this time on Kepler checks whether it is overdue; never later than deadline_at';
 COMMENT ON COLUMN kepler.executions.token_hash IS 'SHA-256 of the token that its worker holds; the token itself is not stored';
 COMMENT ON COLUMN kepler.executions.results IS 'What came of it; no secrets';

@@ -153,7 +153,8 @@ CREATE TRIGGER queue_changed
 CREATE TRIGGER keep_id BEFORE UPDATE OF id ON kepler.records
     FOR EACH ROW WHEN (OLD.id <> NEW.id)
     EXECUTE FUNCTION kepler_internal.refuse_enrichment_change(
-        'the id of a record never changes', 'Insert another record, and delete this one.');
+        'the id of a record cannot change', 'Insert another record, and delete this one.');
+
 CREATE TRIGGER queue_deleted AFTER DELETE ON kepler.records
     REFERENCING OLD TABLE AS old_records
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.dequeue_deleted_records();
@@ -179,7 +180,7 @@ CREATE TRIGGER end_enrichment AFTER DELETE ON kepler.enrichment_policies
 CREATE TRIGGER keep_entity_type BEFORE UPDATE OF entity_type ON kepler.enrichment_policies
     FOR EACH ROW WHEN (OLD.entity_type <> NEW.entity_type)
     EXECUTE FUNCTION kepler_internal.refuse_enrichment_change(
-        'a policy keeps its entity type', 'Use kepler.drop_enrichment_policy(…) and kepler.set_enrichment_policy(…).');
+        'the entity type of a policy cannot change', 'Use kepler.drop_enrichment_policy(…) and kepler.set_enrichment_policy(…).');
 CREATE TRIGGER keep_policies AFTER TRUNCATE ON kepler.enrichment_policies
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.refuse_truncate();
 CREATE TRIGGER keep_queued AFTER DELETE ON kepler.enrichment_queue
@@ -198,8 +199,8 @@ CREATE TRIGGER keep_lease BEFORE UPDATE OF id, entity_type, open_records ON kepl
         (OLD.id <> NEW.id OR OLD.entity_type <> NEW.entity_type OR OLD.open_records <> NEW.open_records)
         AND kepler_internal.is_direct())
     EXECUTE FUNCTION kepler_internal.refuse_enrichment_change(
-        'a lease keeps its id, its entity type and the number of its records',
-        'Delete the lease: its records are then given back.');
+        'the id, entity type and number of records of a lease cannot change',
+        'Delete the lease. Its records are then given back.');
 CREATE TRIGGER keep_leases AFTER TRUNCATE ON kepler.leases
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.refuse_truncate();
 CREATE TRIGGER keep_records AFTER DELETE ON kepler.lease_records
@@ -208,7 +209,7 @@ CREATE TRIGGER keep_records AFTER DELETE ON kepler.lease_records
 CREATE TRIGGER keep_unchanged BEFORE UPDATE ON kepler.lease_records
     FOR EACH STATEMENT
     EXECUTE FUNCTION kepler_internal.refuse_enrichment_change(
-        'what a lease was claimed with does not change', 'Delete the lease: its records are then given back.');
+        'the contents of a lease cannot change', 'Delete the lease. Its records are then given back.');
 CREATE TRIGGER keep_truncated AFTER TRUNCATE ON kepler.lease_records
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.refuse_truncate();
 

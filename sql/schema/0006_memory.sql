@@ -7,8 +7,8 @@ CREATE TABLE kepler.embedding_spaces (
     model text NOT NULL,
     dimensions integer NOT NULL,
     metric kepler.embedding_metric NOT NULL DEFAULT 'cosine',
-    state kepler.embedding_space_state NOT NULL DEFAULT 'ACTIVE',
-    table_name text NOT NULL UNIQUE,
+    status kepler.embedding_space_status NOT NULL DEFAULT 'ACTIVE',
+    memory_table_name text NOT NULL UNIQUE,
     message_table_name text NOT NULL UNIQUE,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -130,8 +130,8 @@ COMMENT ON COLUMN kepler.workspaces.embedding_space IS 'Space in which memories 
 COMMENT ON TABLE kepler.embedding_spaces IS 'Embedding models side by side, each with tables of its own in kepler_data; create_embedding_space creates them';
 COMMENT ON COLUMN kepler.embedding_spaces.model IS 'Model that makes the embeddings, for example text-embedding-3-small';
 COMMENT ON COLUMN kepler.embedding_spaces.metric IS 'Distance function for embeddings';
-COMMENT ON COLUMN kepler.embedding_spaces.state IS 'A RETIRED space accepts no embeddings and cannot be activated';
-COMMENT ON COLUMN kepler.embedding_spaces.table_name IS 'Table in kepler_data: workspace_id, memory_id, embedding, and user_id and context_type of the memory';
+COMMENT ON COLUMN kepler.embedding_spaces.status IS 'A RETIRED space accepts no embeddings and cannot be activated';
+COMMENT ON COLUMN kepler.embedding_spaces.memory_table_name IS 'Table in kepler_data: workspace_id, memory_id, embedding, and user_id and context_type of the memory';
 COMMENT ON COLUMN kepler.embedding_spaces.dimensions IS 'Of every embedding in the space';
 COMMENT ON COLUMN kepler.embedding_spaces.message_table_name IS 'Table in kepler_data: workspace_id, message_id, embedding';
 

@@ -107,6 +107,10 @@ CREATE TRIGGER forget_deleted AFTER DELETE ON kepler.messages
     REFERENCING OLD TABLE AS old_messages
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.forget_deleted_messages();
 
+-- Before the checks of foreign keys are planned, for the rest of the session.
+CREATE TRIGGER load_library BEFORE DELETE ON kepler.conversations
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
+
 COMMENT ON TABLE kepler.conversations IS 'Conversations; each is an ordered sequence of messages';
 COMMENT ON COLUMN kepler.conversations.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.conversations.user_id IS 'User of the conversation; deleting the user deletes the conversation';

@@ -15,13 +15,13 @@ pub(crate) enum AccessError {
     IsTheOwner(String),
     #[error("the schema \"{schema}\" belongs to \"{owner}\"")]
     ForeignSchema { schema: &'static str, owner: String, trusted: String },
-    #[error("the schema \"{schema}\" holds what Kepler did not make: {object}")]
+    #[error("the schema \"{schema}\" contains {object}, which Kepler did not create")]
     ForeignObject { schema: &'static str, object: String, owner: String },
-    #[error("{table} is not a plain table of \"{owner}\"")]
+    #[error("{table} is not an ordinary table of \"{owner}\"")]
     NotPlain { table: String, owner: String },
     #[error("{kind} \"{name}\" on {table} would run with the rights of the owner")]
     ForeignCode { kind: String, name: String, table: String },
-    #[error("\"{owner}\" may not pass on {what}")]
+    #[error("\"{owner}\" may not grant {what} to others")]
     NoGrantOption { owner: String, what: &'static str, schema_owner: String },
 }
 
@@ -43,20 +43,21 @@ impl Report for AccessError {
     fn detail(&self) -> Option<String> {
         Some(match self {
             Self::NotTheOwner { owner, .. } => {
-                format!("The owner is \"{owner}\"; members that inherit its rights and superusers may, too.")
+                format!("The owner is \"{owner}\". Superusers and members of this role that inherit its rights \
+                 may, too.")
             }
             Self::NoRight { .. } => return None,
-            Self::IsTheOwner(_) => "It may do everything, and nothing is to be given.".to_owned(),
+            Self::IsTheOwner(_) => "The owner has all rights already.".to_owned(),
             Self::ForeignSchema { .. } => {
-                "Whoever owns a schema can drop and replace all that is in it.".to_owned()
+                "The owner of a schema can drop and replace everything in it.".to_owned()
             }
             Self::ForeignObject { owner, .. } => format!("It belongs to \"{owner}\"."),
             Self::NotPlain { .. } => {
-                "What is done as the owner is done on tables that install() made, and on nothing that \
-                 took the place of one."
+                "Functions that act as the owner use only tables that install() created, and no table that \
+                 replaced one."
                     .to_owned()
             }
-            Self::ForeignCode { .. } => "It is not among those that install() made.".to_owned(),
+            Self::ForeignCode { .. } => "install() did not create it.".to_owned(),
             Self::NoGrantOption { schema_owner, .. } => {
                 format!("The extension belongs to \"{schema_owner}\".")
             }
@@ -66,22 +67,22 @@ impl Report for AccessError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::ForeignSchema { schema, trusted, .. } => format!(
-                "Drop it, if nothing in it is wanted. Or look at what it holds, and then: ALTER SCHEMA \
+                "Drop it if you need nothing in it. Otherwise inspect its contents, and then: ALTER SCHEMA \
                  {schema} OWNER TO {};",
                 quote(trusted)
             ),
             Self::ForeignObject { schema: "kepler_data", .. } => {
-                "It may be left from tables that were dropped: DROP SCHEMA kepler_data CASCADE; if \
-                 nothing in it is wanted."
+                "It may be left over from dropped tables. If you need nothing in the schema: DROP SCHEMA \
+                 kepler_data CASCADE;"
                     .to_owned()
             }
             Self::ForeignObject { .. } => "Drop it, or move it to another schema.".to_owned(),
             Self::NotPlain { .. } => {
-                "Look at who replaced it. A dump that was made before has the table.".to_owned()
+                "Find out who replaced it. An earlier dump has the table.".to_owned()
             }
             Self::ForeignCode { kind, name, table } => {
                 format!(
-                    "Look at it, and drop it: DROP {} {} ON {table};",
+                    "Inspect it, then drop it: DROP {} {} ON {table};",
                     kind.to_uppercase(),
                     quote(name)
                 )

@@ -27,7 +27,7 @@ impl Rejection {
 
     /// A trigger of somebody's has swallowed the row.
     pub(crate) fn not_written(table: &str) -> Self {
-        Self::new(Code::NotWritten, format!("a trigger of {table} kept it from being written"))
+        Self::new(Code::NotWritten, format!("a trigger on {table} prevented the write"))
     }
 
     /// For more reasons.

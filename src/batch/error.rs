@@ -8,11 +8,11 @@ use pgrx::pg_sys::panic::ErrorReport;
 /// A batch that cannot be cut into elements. What is wrong with one element does not end the call.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BatchError {
-    #[error("\"{argument}\" must be a JSON array")]
+    #[error("argument \"{argument}\" must be a JSON array")]
     NotAnArray { argument: &'static str, found: String },
-    #[error("\"{argument}\" is not valid JSON: {problem}")]
+    #[error("argument \"{argument}\" is not valid JSON: {problem}")]
     Broken { argument: &'static str, problem: &'static str, ordinal: usize, offset: usize },
-    #[error("\"{argument}\" holds more than {MAX_ELEMENTS} elements")]
+    #[error("argument \"{argument}\" holds more than {MAX_ELEMENTS} elements")]
     TooManyElements { argument: &'static str },
 }
 
@@ -40,9 +40,9 @@ impl Report for BatchError {
 
     fn detail(&self) -> Option<String> {
         match self {
-            Self::NotAnArray { found, .. } => Some(format!("The text {found}.")),
+            Self::NotAnArray { found, .. } => Some(format!("The text is {found}.")),
             Self::Broken { ordinal, offset, .. } => Some(format!(
-                "At element {ordinal}, byte {offset} of the text. Nothing was written."
+                "The error is in element {ordinal}, at byte {offset} of the text. Nothing was written."
             )),
             Self::TooManyElements { .. } => None,
         }
@@ -51,13 +51,12 @@ impl Report for BatchError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NotAnArray { argument: "records", .. } => {
-                "Pass [ … ], or use kepler.upsert_record for a single record.".to_owned()
+                "Pass an array, [ … ], or use kepler.upsert_record for a single record.".to_owned()
             }
-            Self::NotAnArray { .. } => "Pass [ … ], for a single element too.".to_owned(),
-            Self::Broken { argument, .. } => format!(
-                "A text that was cut off or garbled cannot be divided into {argument}. Send it \
-                 again whole."
-            ),
+            Self::NotAnArray { .. } => "Pass an array, [ … ], for a single element too.".to_owned(),
+            Self::Broken { .. } => {
+                "The text may be truncated or garbled. Send all of it again.".to_owned()
+            }
             Self::TooManyElements { .. } => "Send them in several calls.".to_owned(),
         })
     }

@@ -1,4 +1,4 @@
-//! An element of a batch as an object: its members, or why it is none.
+//! An element of a batch as an object: its members, or why it is not an object.
 
 use crate::answer::{Code, Rejection};
 use crate::jsonb::parse::{InvalidCharacters, ParseError, Parser, unescape};
@@ -41,7 +41,7 @@ pub(crate) fn invalid_json(error: ParseError) -> Rejection {
     Rejection::new(error.problem.into(), text)
 }
 
-/// A key as it is meant, from what stands between its quotes. `buffer` is for one that is written with escapes.
+/// A key without escapes, from the text between its quotes. `buffer` holds the key if it has escapes.
 #[inline]
 pub(crate) fn key<'k>(raw: &'k [u8], buffer: &'k mut Vec<u8>) -> Result<&'k [u8], ParseError> {
     if !raw.iter().any(|&b| b == b'\\' || b < 0x20) {

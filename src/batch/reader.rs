@@ -12,7 +12,7 @@ use crate::jsonb::scan::{Member, Unbalanced};
 use crate::pg::array::{self, Array};
 use std::ops::Range;
 
-/// Of a time that is none, whichever field says it.
+/// The code of an invalid time, in any field.
 pub(crate) const INVALID_TIME: Code = Code::own("invalid_time");
 
 const ESCAPED: &str = "/error: characters that cannot be stored were stored as escapes";
@@ -63,7 +63,7 @@ impl<'t> Reader<'t> {
         });
         for (at, field) in unknown.iter().enumerate() {
             let known = self.known.join(", ");
-            let known = if at == 0 { format!(" (known are {known})") } else { String::new() };
+            let known = if at == 0 { format!(" (known: {known})") } else { String::new() };
             let text = format!("unknown field{known}");
             self.violations.push(Violation::new(Some(field), Code::UnknownField, text));
         }
@@ -220,7 +220,7 @@ impl<'t> Reader<'t> {
     pub(crate) fn object(&mut self, field: &'static str) -> Option<Vec<u8>> {
         let raw = self.raw(field)?;
         if raw.first() != Some(&b'{') {
-            let message = format!("must be an object, and this {}", describe(raw, 0));
+            let message = format!("must be an object, not {}", describe(raw, 0));
             self.violate(Violation::invalid(field, message));
             return None;
         }
@@ -228,12 +228,12 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// What is wrong with a word that is none of those that are known.
+/// The violation of a word that is not in the list.
 pub(crate) fn not_one_of(field: &str, words: &[&str]) -> Violation {
     Violation::invalid(field, format!("must be one of {}", words.join(", ")))
 }
 
-/// What is wrong with a count that is none, or not within its bounds.
+/// The violation of a count that is not an integer, or not within its bounds.
 pub(crate) fn not_a_count(field: &str, least: i32) -> Violation {
     Violation::invalid(field, format!("must be an integer from {least} to 999999999"))
 }

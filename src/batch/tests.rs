@@ -33,7 +33,7 @@ fn every_element_is_answered() {
 #[test]
 fn all_that_is_wrong_is_told() {
     let told = refusal(r#"{"name": 1, "count": 0, "at": "soon", "a/b": 2, "c": 3}"#);
-    assert!(told.starts_with("unknown_field /a~1b: unknown field (known are name, count, at); /c: unknown field; /name: "), "{told}");
+    assert!(told.starts_with("unknown_field /a~1b: unknown field (known: name, count, at); /c: unknown field; /name: "), "{told}");
     assert!(told.contains("; /count: must be an integer from 1 to 999999999; /at: "), "{told}");
 }
 

@@ -15,12 +15,12 @@ use pgrx::prelude::*;
 
 /// A claim takes at most so many records.
 const MAX_ROWS: i32 = 10_000;
-/// A lease holds at most a year without a heartbeat.
+/// A lease holds at most a year without `extend_lease`.
 const MAX_LEASE: i128 = 365 * 86_400_000_000;
 
 /// Claims up to `max_rows` records of a type for `worker`, under one lease.
 ///
-/// `lease`: how long it holds without a heartbeat; the policy's if NULL. `options`: a JSON object, known
+/// `lease`: how long it holds without `extend_lease`; the policy's if NULL. `options`: a JSON object, known
 /// is `fair`. No rows: nothing is ready.
 ///
 /// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 42704 where the type has no policy.

@@ -33,7 +33,7 @@ impl Verdict {
     }
 }
 
-/// One element, or why it is none.
+/// One element, or why it is not valid.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Element {
     pub(crate) record_id: Option<String>,
@@ -99,7 +99,7 @@ fn without(reader: &mut Reader<'_>, fields: &[&'static str]) {
     }
 }
 
-/// What is wrong with a wait that is none.
+/// The violation of a wait that is not valid.
 pub(super) fn not_a_wait() -> Violation {
     Violation::invalid("retry_in", "must be seconds, from 0 to a year")
 }

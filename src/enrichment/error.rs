@@ -16,21 +16,21 @@ pub(crate) enum EnrichmentError {
     BadMaxRows { limit: i32, given: i32 },
     #[error("argument \"lease\" must be between 1 millisecond and 365 days")]
     BadLease,
-    #[error("\"results\" has {results} elements and \"record_ids\" {ids}")]
+    #[error("argument \"results\" has {results} elements, but \"record_ids\" has {ids}")]
     ResultsMismatch { results: usize, ids: usize },
-    #[error("of {sent} records only {written} were written")]
+    #[error("only {written} of {sent} records were written")]
     NotWritten { sent: usize, written: usize },
     #[error("argument \"max_attempts\" must be at least 1")]
     NoAttempts,
     #[error("argument \"{0}\" must be between 0 and 365 days")]
     BadBackoff(&'static str),
-    #[error("name either \"record_ids\" or an \"entity_type\"")]
+    #[error("either \"record_ids\" or \"entity_type\" must be given, and not both")]
     IdsOrType,
     #[error("argument \"max_rows\" must be at least 1")]
     NoRows,
     #[error("enrichment_status cannot go from {from} to {to}")]
     Transition { id: String, from: &'static str, to: &'static str },
-    #[error("enrichment_lease_id goes with the status")]
+    #[error("enrichment_lease_id cannot change while the record is PENDING")]
     OtherLease,
 }
 
@@ -84,12 +84,11 @@ impl Report for EnrichmentError {
                 "To take a record back, set enrichment_status to UNAPPLIED.".to_owned()
             }
             Self::NotWritten { .. } => {
-                "A trigger on kepler.records keeps rows from being written (BEFORE, returning NULL), \
-                 or deletes them."
+                "A trigger on kepler.records prevents the write (BEFORE, returning NULL), or deletes the rows."
                     .to_owned()
             }
             Self::IdsOrType => {
-                "kepler.requeue_records(entity_type => '…') takes those that are FAILED.".to_owned()
+                "kepler.requeue_records(entity_type => '…') requeues the FAILED records of a type.".to_owned()
             }
             _ => return None,
         })

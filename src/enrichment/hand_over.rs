@@ -121,7 +121,7 @@ pub(super) enum Fate {
     Ended,
     /// The content has changed: the record is UNAPPLIED, and queued for its first attempt.
     Changed,
-    /// The lease does not hold it any more, or a trigger kept it from being written: nothing was changed.
+    /// The lease does not hold it any more, or a trigger prevented the write: nothing was changed.
     NotWritten,
     /// The database refused it: nothing was changed.
     Refused(Refusal),

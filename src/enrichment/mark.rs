@@ -135,7 +135,7 @@ impl Call<'_> {
         ];
         let rows = TAKE.with(|plan| plan.run(client, &parameters));
         if rows.iter::<7>().any(|row| row.boolean(6) != Some(true)) {
-            refusal::raise("a trigger on kepler.records kept it from being PENDING");
+            refusal::raise("a trigger on kepler.records prevented the status PENDING");
         }
         rows
     }

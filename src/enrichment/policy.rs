@@ -83,7 +83,7 @@ fn look_up(client: &mut SpiClient<'_>, workspace_id: &Text, entity_type: &Text) 
     })
 }
 
-/// The error where there is none.
+/// The error if there is no policy.
 pub(crate) fn missing(client: &mut SpiClient<'_>, workspace: &str, entity_type: &str) -> Error {
     let workspace_text = Text::new(workspace);
     let rows = KNOWN.with(|plan| plan.run(client, &[Some(workspace_text.datum())]));

@@ -122,7 +122,7 @@ impl Queue {
         self.insert(client, now, ids, &ENQUEUE_NEW);
     }
 
-    /// Of these records those that are to be enriched.
+    /// Those of these records that need enrichment.
     pub(crate) fn enqueue(&self, client: &mut SpiClient<'_>, now: i64, ids: &[&str]) {
         self.insert(client, now, ids, &ENQUEUE);
     }

@@ -120,7 +120,7 @@ pub(super) fn reap(client: &mut SpiClient<'_>, lost: &Lost<'_>, now: i64) -> usi
     taken_back
 }
 
-/// Where the content has changed nobody has tried what it says now: it begins anew.
+/// If the content has changed, nobody has tried the new content: attempts begin at 0.
 fn ending(held: Held, policy: &Policy, now: i64) -> Ending<'static> {
     let attempt = held.attempt;
     let (error, next) = if attempt >= policy.max_attempts {

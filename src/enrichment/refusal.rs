@@ -41,12 +41,12 @@ pub(super) fn raise(why: &'static str) {
     ereport!(ERROR, PgSqlErrorCode::ERRCODE_TRIGGERED_ACTION_EXCEPTION, why);
 }
 
-/// What is said of a record that a trigger let vanish on its way into the table.
+/// The refusal of a record whose write a trigger suppressed.
 pub(super) fn suppressed() -> Refusal {
     Refusal {
         code: PgSqlErrorCode::ERRCODE_TRIGGERED_ACTION_EXCEPTION.into(),
         constraint: None,
-        message: "a trigger on kepler.records kept it from being written".to_owned(),
+        message: "a trigger on kepler.records prevented the write".to_owned(),
     }
 }
 
@@ -125,7 +125,7 @@ pub(super) fn postpone_leases(
     );
 }
 
-/// The worker can do nothing about it, and whoever reads the server's log can.
+/// A warning: the worker can do nothing about it, but a reader of the server's log can.
 fn warn(entity_type: &str, count: usize, record_id: &str, refusal: &Refusal, what: &str) {
     let records = if count == 1 { "a record".to_owned() } else { format!("{count} records") };
     ereport!(

@@ -43,7 +43,7 @@ pub(crate) fn decode(
                 let found = characters(text);
                 return Err(Problem::new(
                     Code::TooLong,
-                    format!("has {found} characters, and at most {limit} fit"),
+                    format!("has {found} characters, more than the {limit} allowed"),
                 ));
             }
             out.push_varlena(text);
@@ -52,7 +52,7 @@ pub(crate) fn decode(
             let text = string(raw, &mut scratch.text, "a string")?;
             if !values.iter().any(|value| value.as_bytes() == text) {
                 let text = shorten(&String::from_utf8_lossy(text));
-                let message = format!("{text:?} is none of {}", values.join(", "));
+                let message = format!("{text:?} is not one of {}", values.join(", "));
                 return Err(Problem::new(Code::NotAValue, message));
             }
             out.push_varlena(text);
@@ -246,7 +246,7 @@ fn vector(raw: &[u8], dimensions: u16, out: &mut Vec<u8>) -> Result<(), Problem>
     if count != usize::from(dimensions) {
         return Err(Problem::new(
             Code::WrongType,
-            format!("has {count} numbers, and a vector of {dimensions} is expected"),
+            format!("has {count} dimensions, not the expected {dimensions}"),
         ));
     }
     Ok(())
@@ -337,7 +337,7 @@ fn float(raw: &[u8]) -> Result<f64, Problem> {
 }
 
 fn too_many_digits(scale: u16) -> Problem {
-    Problem::new(Code::OutOfRange, format!("has more than {scale} digits behind the point"))
+    Problem::new(Code::OutOfRange, format!("has more than {scale} digits after the decimal point"))
 }
 
 /// Digits that `numeric(precision, scale)` would round away, or refuse.
@@ -363,7 +363,7 @@ fn check_digits(text: &[u8], precision: u16, scale: u16) -> Result<(), Problem> 
     if whole > most {
         return Err(Problem::new(
             Code::OutOfRange,
-            format!("has more than {most} digits before the point"),
+            format!("has more than {most} digits before the decimal point"),
         ));
     }
     Ok(())
@@ -399,7 +399,7 @@ fn expected(what: &str, raw: &[u8]) -> Problem {
         return Problem::new(Code::InvalidJson, format!("{shown} is not JSON"));
     }
     let message = match raw.first() {
-        Some(b'{' | b'[') => format!("expected {what}, and this {}", describe(raw, 0)),
+        Some(b'{' | b'[') => format!("expected {what}, not {}", describe(raw, 0)),
         _ => format!("expected {what}, not {shown}"),
     };
     Problem::new(Code::WrongType, message)

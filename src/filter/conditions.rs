@@ -16,7 +16,7 @@ use regex::bytes::Regex;
 /// A filter or a part of one.
 #[derive(Debug)]
 pub(crate) enum Condition {
-    /// True if there is none.
+    /// True if there are no conditions.
     All(Vec<Condition>),
     Any(Vec<Condition>),
     Not(Box<Condition>),

@@ -97,7 +97,7 @@ fn test(found: &[&Value], name: &str, operand: &Value) -> bool {
     }
 }
 
-/// The values and the elements of those that are arrays.
+/// The values, and the elements of each value that is an array.
 fn candidates<'a>(found: &'a [&'a Value]) -> impl Iterator<Item = &'a Value> {
     found.iter().copied().chain(found.iter().filter_map(|v| v.as_array()).flatten())
 }

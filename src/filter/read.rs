@@ -101,7 +101,7 @@ impl Reader<'_> {
     fn too_many(&self) -> Option<String> {
         (self.conditions > MAX_CONDITIONS).then(|| {
             format!(
-                "has {} comparisons, and at most {MAX_CONDITIONS} are possible; $in takes many values in one",
+                "has {} comparisons, more than the {MAX_CONDITIONS} allowed: $in compares with many values at once",
                 self.conditions
             )
         })
@@ -134,7 +134,7 @@ impl Reader<'_> {
                 let found = Kind::of(other).name();
                 let problem = format!(
                     "must be an object ({{\"topic\": \"x\"}}) or an array ([{{\"op\", \"path\", \
-                     \"value\"}}]), and is {found}"
+                     \"value\"}}]), not {found}"
                 );
                 if pointer.is_empty() {
                     self.reading.problems.push(format!("it {problem}"));
@@ -162,7 +162,7 @@ impl Reader<'_> {
                 format!("{name} stands beside a path, as in {{\"year\": {{\"{name}\": …}}}}")
             } else {
                 format!(
-                    "\"{name}\" is no operator (there are {ON_FILTERS}; beside a path {ON_FIELDS})"
+                    "\"{name}\" is not an operator (known: {ON_FILTERS}; beside a path: {ON_FIELDS})"
                 )
             };
             self.reading.problem(pointer, problem);
@@ -254,7 +254,7 @@ impl Reader<'_> {
             let name = String::from_utf8_lossy(name);
             self.reading.problem(
                 pointer,
-                format!("\"{name}\" is no operator (beside a path there are {ON_FIELDS})"),
+                format!("\"{name}\" is not an operator (known beside a path: {ON_FIELDS})"),
             );
             return None;
         }
@@ -367,7 +367,7 @@ impl Reader<'_> {
                 let told = error.to_string();
                 let last = told.lines().last().unwrap_or_default();
                 let problem = last.trim_start_matches("error: ");
-                self.reading.problem(pointer, format!("is no regular expression: {problem}"));
+                self.reading.problem(pointer, format!("is not a regular expression: {problem}"));
                 None
             }
         }
@@ -390,7 +390,7 @@ impl Reader<'_> {
                 b"value" => operand = Some(value),
                 _ => self.reading.problem(
                     &format!("{pointer}{}", pointer_token(key)),
-                    "unknown member (there are op, path and value)",
+                    "unknown member (known: op, path and value)",
                 ),
             }
         }

@@ -57,7 +57,7 @@ pub(crate) fn read_test(
         b"$in" => read_set(reader, value.value(), pointer).map(Test::In),
         b"$nin" => read_set(reader, value.value(), pointer).map(Test::NotIn),
         _ => {
-            reader.problem(pointer, "is no comparison");
+            reader.problem(pointer, "is not a comparison");
             None
         }
     }

@@ -19,14 +19,14 @@ impl Path {
                 let parts = list.elements().map(|part| match part.value() {
                     Value::String(text) => Ok(text.to_vec()),
                     other => Err(format!(
-                        "a path holds strings (array indexes too), and not {}",
+                        "a path holds strings (array indexes too), not {}",
                         Kind::of(other).name()
                     )),
                 });
                 Self::of(parts.collect::<Result<_, _>>()?)
             }
             other => Err(format!(
-                "a path is a string or an array of strings, and not {}",
+                "a path is a string or an array of strings, not {}",
                 Kind::of(other).name()
             )),
         }

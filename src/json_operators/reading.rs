@@ -51,6 +51,6 @@ impl Reading {
 
     /// Complains that a value is not of this kind.
     pub(crate) fn wanted(&mut self, pointer: &str, what: &str, found: Value<'_>) {
-        self.problem(pointer, format!("must be {what}, and is {}", Kind::of(found).name()));
+        self.problem(pointer, format!("must be {what}, not {}", Kind::of(found).name()));
     }
 }

@@ -223,7 +223,7 @@ impl<'a> Walk<'a> {
                 "has {count} elements, and no more than {MAX_PADDING} are filled up with null"
             )),
             None => Some(format!(
-                "is an array, and \"{}\" is no index (0, 1, 2, …)",
+                "is an array, and \"{}\" is not an index (0, 1, 2, …)",
                 String::from_utf8_lossy(key)
             )),
         };
@@ -396,7 +396,7 @@ impl<'a> Walk<'a> {
         let Some(old) = old else {
             let found = value.map_or("nothing", |value| Kind::of(value).name());
             let message =
-                format!("{} is {found}, and not a whole number of 64 bits", operation.path.show());
+                format!("{} is {found}, not a whole number of 64 bits", operation.path.show());
             self.misfit(Reason::NoNumber, &operation.pointer, message);
             return Fate::Same;
         };

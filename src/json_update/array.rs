@@ -63,7 +63,7 @@ pub(super) fn read_push(
             },
             _ => {
                 let known = "$each, $position, $slice and $sort";
-                reader.problem(&pointer, format!("unknown modifier (there are {known})"));
+                reader.problem(&pointer, format!("unknown modifier (known: {known})"));
                 good = false;
             }
         }
@@ -93,7 +93,7 @@ pub(super) fn read_each(
         if name == b"$each" {
             each = elements(reader, path, value, &pointer);
         } else {
-            reader.problem(&pointer, "unknown modifier (there is $each)");
+            reader.problem(&pointer, "unknown modifier (known: $each)");
         }
     }
     each

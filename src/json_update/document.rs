@@ -2,7 +2,7 @@
 //!
 //! The row is changed by one UPDATE that reckons the new document from the version it has locked, so
 //! concurrent calls come one after the other. Only where that UPDATE touches nothing is the row read, to
-//! tell a document that stays what it is from one that is not there. Between the two statements other
+//! distinguish an unchanged document from a missing one. Between the two statements other
 //! sessions may commit; if the row then would change after all, the UPDATE is tried again.
 
 use super::current_date;
@@ -185,7 +185,7 @@ fn key_columns(key: pg_sys::Datum) -> Result<Vec<String>, Error> {
         let kind = Kind::of(value.value());
         if !matches!(kind, Kind::String | Kind::Number | Kind::Boolean) {
             problems.push(format!(
-                "{}: must be a string, a number or a boolean, and is {}",
+                "{}: must be a string, a number or a boolean, not {}",
                 pointer_token(name),
                 kind.name()
             ));
@@ -205,7 +205,7 @@ fn new_row_columns(new_row: pg_sys::Datum) -> Result<Vec<String>, Error> {
         }
         other => {
             let problem = format!(
-                "it must be a JSON object of columns and values ({{\"name\": \"x\"}}), and is {}",
+                "it must be a JSON object of columns and values ({{\"name\": \"x\"}}), not {}",
                 Kind::of(other).name()
             );
             Err(JsonUpdateError::BadNewRow(vec![problem]).into())

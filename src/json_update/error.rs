@@ -16,9 +16,9 @@ pub(crate) enum JsonUpdateError {
     BadKey(Vec<String>),
     #[error("argument \"new_row\" is not valid")]
     BadNewRow(Vec<String>),
-    #[error("there is no table with the oid {0}")]
+    #[error("relation with OID {0} does not exist")]
     NoTable(u32),
-    #[error("the key is there more than once in {table} and the tables that inherit from it")]
+    #[error("the key matches several rows of {table} and of the tables that inherit from it")]
     NotOne { table: String },
     #[error("the columns ({given}) of the key do not identify a row of {table}")]
     NotUnique { table: String, given: String, known: Vec<String> },
@@ -28,9 +28,9 @@ pub(crate) enum JsonUpdateError {
     NotARevision { table: String, column: String },
     #[error("the document in column \"{column}\" is NULL")]
     NullDocument { column: String },
-    #[error("the row is at another revision than expected")]
+    #[error("the row has another revision than expected")]
     Moved { expected: i64, found: Option<i64> },
-    #[error("the row can neither be updated nor inserted")]
+    #[error("the row could be neither updated nor inserted")]
     NeitherNor,
 }
 
@@ -105,7 +105,7 @@ impl Report for JsonUpdateError {
             }
             Self::Moved { expected, found: None } => {
                 format!(
-                    "Expected revision {expected}, found none (there is no row, or it is NULL)."
+                    "Expected revision {expected}, found none: the row does not exist, or its revision is NULL."
                 )
             }
             Self::NeitherNor => "Other sessions kept deleting and inserting it, or a trigger, a \
@@ -118,19 +118,19 @@ impl Report for JsonUpdateError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NotUnique { known, .. } if known.is_empty() => {
-                "The table has no primary key and no unique constraint that could be used (deferrable \
-                 ones and unique indexes with expressions or conditions cannot)."
+                "The table has no primary key or unique constraint that identifies a row. Deferrable \
+                 constraints, and unique indexes with expressions or conditions, do not count."
                     .to_owned()
             }
-            Self::NotUnique { known, .. } => format!("Unique are: {}.", known.join(", ")),
+            Self::NotUnique { known, .. } => format!("These columns do: {}.", known.join(", ")),
             Self::NullDocument { .. } => {
-                "kepler.upsert_document takes NULL for an empty object.".to_owned()
+                "kepler.upsert_document treats NULL as an empty object.".to_owned()
             }
             Self::Moved { .. } => {
-                "Read the row again, and decide anew what is to be done.".to_owned()
+                "Read the row again, and decide again which operations to apply.".to_owned()
             }
             Self::NeitherNor => {
-                "Run the call again. If that is no help, look at the table's triggers and policies."
+                "Run the call again. If it fails again, check the triggers and policies of the table."
                     .to_owned()
             }
             Self::Unfit(_) => "Nothing was changed.".to_owned(),

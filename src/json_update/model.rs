@@ -114,7 +114,7 @@ fn remove(value: &mut Value, path: &[&str]) {
     }
 }
 
-/// Makes the parents of a place and calls `change` with what is there.
+/// Creates the parents of a place, and calls `change` with its value.
 fn at(
     value: &mut Value,
     path: &[&str],

@@ -90,7 +90,7 @@ impl Operations {
             Value::Container(root) => reader.one_by_one(root),
             other => reader.reading.problems.push(format!(
                 "it must be a JSON object ({{\"$set\": {{…}}}}) or array ([{{\"op\", \"path\", \
-                 \"value\"}}]), and is {}",
+                 \"value\"}}]), not {}",
                 Kind::of(other).name()
             )),
         }
@@ -192,7 +192,7 @@ impl Reader {
                     b"value" => operand = Some(value),
                     _ => self.problem(
                         &format!("{pointer}{}", pointer_token(key)),
-                        "unknown member (there are op, path and value)",
+                        "unknown member (known: op, path and value)",
                     ),
                 }
             }
@@ -221,7 +221,7 @@ impl Reader {
 
     fn unknown(&mut self, pointer: &str, name: &[u8]) {
         let name = String::from_utf8_lossy(name);
-        self.problem(pointer, format!("\"{name}\" is no operator (there are {OPERATORS})"));
+        self.problem(pointer, format!("\"{name}\" is not an operator (known: {OPERATORS})"));
     }
 
     fn operation(&mut self, name: &[u8], path: Path, value: Option<Stored<'_>>, pointer: String) {

@@ -95,8 +95,8 @@ fn arrays_are_addressed_by_index() {
         r#"{"a": [1, 2]}"#,
         r#"{"$set": {"a.-1": 0, "a.01": 0, "a.1503": 0}}"#,
         &[
-            (Reason::Subscript, "\"a\" is an array, and \"-1\" is no index (0, 1, 2, …)"),
-            (Reason::Subscript, "\"a\" is an array, and \"01\" is no index (0, 1, 2, …)"),
+            (Reason::Subscript, "\"a\" is an array, and \"-1\" is not an index (0, 1, 2, …)"),
+            (Reason::Subscript, "\"a\" is an array, and \"01\" is not an index (0, 1, 2, …)"),
             (
                 Reason::Subscript,
                 "\"a\" has 2 elements, and no more than 1500 are filled up with null",
@@ -155,7 +155,7 @@ fn all_problems_are_told_at_once() {
         &[
             "/$foo: \"$foo\" is no operator (there are $set, $unset, $inc, $mul, $min, $max, $bit, \
              $rename, $push, $pop, $addToSet, $pull, $pullAll, $currentDate, $setOnInsert)",
-            "/$inc/n: must be a number, and is a string",
+            "/$inc/n: must be a number, not a string",
             "/$set/x..y: a key between dots is empty; a path with empty keys is written as an array, in \
              the form {\"op\", \"path\", \"value\"}",
             "/$push/p: modifiers need $each beside them",
@@ -166,9 +166,9 @@ fn all_problems_are_told_at_once() {
     invalid(
         "[{\"path\": [\"a\"], \"valeu\": 1}, 7]",
         &[
-            "/0/valeu: unknown member (there are op, path and value)",
+            "/0/valeu: unknown member (known: op, path and value)",
             "/0: op is missing",
-            "/1: must be an object {\"op\", \"path\", \"value\"}, and is a number",
+            "/1: must be an object {\"op\", \"path\", \"value\"}, not a number",
         ],
     );
     invalid(
@@ -181,7 +181,7 @@ fn all_problems_are_told_at_once() {
     invalid(
         "1",
         &[
-            "it must be a JSON object ({\"$set\": {…}}) or array ([{\"op\", \"path\", \"value\"}]), and is \
+            "it must be a JSON object ({\"$set\": {…}}) or array ([{\"op\", \"path\", \"value\"}]), not \
          a number",
         ],
     );
@@ -243,7 +243,7 @@ fn conditions_look_into_elements() {
         &[
             "/$pull/a/b: \"b\" is no operator (beside a path there are $eq, $ne, $gt, $gte, $lt, $lte, $in, \
              $nin, $exists, $regex, $elemMatch, $all, $size, $contains and $not)",
-            "/$pull/a/$regex: is no regular expression: unclosed group",
+            "/$pull/a/$regex: is not a regular expression: unclosed group",
         ],
     );
 }
@@ -269,7 +269,7 @@ fn takes_ends_and_values_and_bits() {
         r#"{"a": 1.5, "b": "x", "c": 5}"#,
         r#"{"$bit": {"a": {"or": 1}}, "$pop": {"b": 1}, "$pullAll": {"c": []}}"#,
         &[
-            (Reason::NoNumber, "\"a\" is a number, and not a whole number of 64 bits"),
+            (Reason::NoNumber, "\"a\" is a number, not a whole number of 64 bits"),
             (Reason::NoArray, "\"b\" is a string, not an array"),
             (Reason::NoArray, "\"c\" is a number, not an array"),
         ],

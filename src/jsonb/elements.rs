@@ -70,25 +70,25 @@ pub(crate) fn divide(
 /// A message without an allocation: there may be millions of such elements.
 pub(crate) fn not_an_object(text: &[u8], at: usize) -> &'static str {
     match text.get(at) {
-        Some(b'[') => "an element must be an object, and this is an array",
-        Some(b'"') => "an element must be an object, and this is a string",
-        Some(b'n') => "an element must be an object, and this is null",
-        Some(b't' | b'f') => "an element must be an object, and this is a boolean",
-        Some(b'-' | b'0'..=b'9') => "an element must be an object, and this is a number",
-        _ => "an element must be an object, and this is not JSON",
+        Some(b'[') => "an element must be an object, not an array",
+        Some(b'"') => "an element must be an object, not a string",
+        Some(b'n') => "an element must be an object, not null",
+        Some(b't' | b'f') => "an element must be an object, not a boolean",
+        Some(b'-' | b'0'..=b'9') => "an element must be an object, not a number",
+        _ => "an element must be an object, not malformed JSON",
     }
 }
 
-/// "is a number", for messages.
+/// "a number", for messages.
 pub(crate) fn describe(text: &[u8], at: usize) -> String {
     match text.get(at) {
-        None => "is empty".to_owned(),
-        Some(b'{') => "is an object".to_owned(),
-        Some(b'[') => "is an array".to_owned(),
-        Some(b'"') => "is a string".to_owned(),
-        Some(b'n') => "is null".to_owned(),
-        Some(b't' | b'f') => "is a boolean".to_owned(),
-        Some(b'-' | b'0'..=b'9') => "is a number".to_owned(),
-        Some(_) => "is not JSON".to_owned(),
+        None => "empty".to_owned(),
+        Some(b'{') => "an object".to_owned(),
+        Some(b'[') => "an array".to_owned(),
+        Some(b'"') => "a string".to_owned(),
+        Some(b'n') => "null".to_owned(),
+        Some(b't' | b'f') => "a boolean".to_owned(),
+        Some(b'-' | b'0'..=b'9') => "a number".to_owned(),
+        Some(_) => "malformed JSON".to_owned(),
     }
 }

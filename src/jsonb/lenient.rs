@@ -3,7 +3,7 @@
 use super::parse::{InvalidCharacters, unescape};
 
 /// The text between the quotes `raw`, and whether some of it stands there as it is written, because it
-/// stands for nothing that can be stored: `\u0000`, half a character, an escape that is none.
+/// stands for nothing that can be stored: `\u0000`, half a character, an unknown escape.
 pub(crate) fn text(raw: &[u8]) -> (String, bool) {
     let mut plain = Vec::new();
     let escaped = unescape(raw, InvalidCharacters::Reject, &mut plain).is_err();

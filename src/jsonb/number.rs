@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 
 /// Decimal digits in one base-10000 digit.
 const GROUP: i64 = 4;
-/// Plain spellings have no more digits before the point, and none more behind it.
+/// Plain spellings have no more digits before the decimal point, and none more behind it.
 const MAX_DIGITS: i64 = 100;
 /// The largest display scale of a `numeric`.
 pub(super) const MAX_SCALE: i64 = 0x3FFF;
@@ -196,7 +196,7 @@ pub(crate) fn plain_decimal(datum: &[u8]) -> Option<String> {
     for group in parts.digits.chunks_exact(2) {
         digits.push_str(&format!("{:04}", i16::from_ne_bytes([group[0], group[1]])));
     }
-    // Decimal digits before the point.
+    // Decimal digits before the decimal point.
     let whole = (i64::from(parts.weight) + 1) * GROUP;
     if whole > MAX_DIGITS || digits.len() as i64 - whole > MAX_DIGITS {
         return None;

@@ -85,7 +85,7 @@ impl Parser {
     }
 }
 
-/// The text of the JSON string between the quotes `raw`, or why there is none.
+/// The text of the JSON string between the quotes `raw`, or why it cannot be read.
 pub(crate) fn unescape(
     raw: &[u8],
     invalid_characters: InvalidCharacters,
@@ -158,7 +158,7 @@ fn unescape_one(
         Some(b't') => b'\t',
         Some(b'u') => return unescape_unicode(raw, at, invalid_characters, out),
         _ => {
-            let problem = Problem::Expected("one of \" \\ / b f n r t u behind the backslash");
+            let problem = Problem::Expected("one of \" \\ / b f n r t u after the backslash");
             return Err(ParseError { problem, offset: at });
         }
     };
@@ -177,7 +177,7 @@ fn unescape_unicode(
         digits.iter().try_fold(0, |value, &b| Some(value * 16 + char::from(b).to_digit(16)?))
     };
     let Some(first) = unit(at) else {
-        let problem = Problem::Expected("four hexadecimal digits behind \\u");
+        let problem = Problem::Expected("four hexadecimal digits after \\u");
         return Err(ParseError { problem, offset: at });
     };
     let mut end = at + 6;

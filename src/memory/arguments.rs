@@ -57,7 +57,7 @@ pub(crate) fn user(user_id: Option<String>) -> Result<User, Error> {
     }
 }
 
-/// Refuses arguments that compare embeddings, and would be passed over in silence, where there is none.
+/// Refuses arguments that compare embeddings in a call without one: they would be ignored silently.
 pub(crate) fn need_embedding(
     embedding: Option<&Embedding>,
     given: &[(&'static str, bool)],

@@ -21,10 +21,10 @@ type Statements = (Rc<OwnedStatement>, Rc<OwnedStatement>);
 
 thread_local! {
     static TABLES: Statement = const { Statement::new(
-        c"SELECT CASE WHEN $1 THEN s.table_name ELSE s.message_table_name END
+        c"SELECT CASE WHEN $1 THEN s.memory_table_name ELSE s.message_table_name END
           FROM kepler.embedding_spaces AS s
           WHERE pg_catalog.to_regclass(pg_catalog.format('kepler_data.%I',
-              CASE WHEN $1 THEN s.table_name ELSE s.message_table_name END)) IS NOT NULL",
+              CASE WHEN $1 THEN s.memory_table_name ELSE s.message_table_name END)) IS NOT NULL",
         &[pg_sys::BOOLOID],
     ) };
     static OF_TABLES: RefCell<HashMap<String, Statements>> = RefCell::default();

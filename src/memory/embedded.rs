@@ -72,7 +72,7 @@ pub(crate) enum Present {
 }
 
 /// The table of a space, the schema and the type of pgvector, which may be moved, or dropped and made again, and what
-/// becomes of what is there.
+/// becomes of a stored embedding.
 type Target = (String, String, pg_sys::Oid, Present);
 
 thread_local! {

@@ -9,11 +9,11 @@ use std::borrow::Cow;
 pub(crate) enum MemoryError {
     #[error("embedding space \"{name}\" does not exist")]
     NoSpace { name: String, known: Vec<String> },
-    #[error("there is no embedding space")]
+    #[error("no embedding space exists")]
     NoSpaces,
     #[error("embedding space \"{0}\" is retired")]
     Retired(String),
-    #[error("the table of embedding space \"{0}\" is gone")]
+    #[error("the table of embedding space \"{0}\" does not exist")]
     TableGone(String),
     #[error("an embedding of {given} dimensions does not fit into {place}")]
     Dimensions { place: String, model: Option<String>, expected: usize, given: usize },
@@ -35,11 +35,11 @@ pub(crate) enum MemoryError {
     InvalidMessage { code: Cow<'static, str>, problems: Vec<String> },
     #[error("the message was not written")]
     NotAdded,
-    #[error("an embedding of the {what} was set while its content changed")]
+    #[error("the content of a {what} changed while its embedding was set")]
     EmbeddedMeanwhile { what: &'static str, id: String },
-    #[error("of {sent} memories only {written} were written")]
+    #[error("only {written} of {sent} memories were written")]
     NotWritten { sent: usize, written: usize },
-    #[error("column \"{column}\" of {table} is no vector")]
+    #[error("column \"{column}\" of {table} is not of type vector")]
     NotAVector { table: String, column: String, vectors: Vec<String> },
     #[error("{table} is not a table")]
     NotATable { table: String, kind: String },
@@ -76,15 +76,19 @@ impl Report for MemoryError {
 
     fn detail(&self) -> Option<String> {
         Some(match self {
-            Self::NoSpace { known, .. } if known.is_empty() => "There is none yet.".to_owned(),
-            Self::NoSpace { known, .. } => format!("There are: {}.", known.join(", ")),
-            Self::Dimensions { model, expected, .. } => match model {
+            Self::NoSpace { known, .. } if known.is_empty() => {
+                "No embedding space exists yet.".to_owned()
+            }
+            Self::NoSpace { known, .. } => {
+                format!("The existing spaces are: {}.", known.join(", "))
+            }
+            Self::Dimensions { model, expected, given, .. } => match model {
                 Some(model) => {
                     format!("Its model, {model}, makes embeddings of {expected} dimensions.")
                 }
-                None => format!("Expected are {expected} dimensions."),
+                None => format!("Expected {expected} dimensions, not {given}."),
             },
-            Self::EmbeddedMeanwhile { what, id } => format!("It is the {what} \"{id}\"."),
+            Self::EmbeddedMeanwhile { what, id } => format!("The {what} is \"{id}\"."),
             Self::InvalidMessage { problems, .. } | Self::Invalid { problems } => {
                 problems.join("\n")
             }
@@ -99,7 +103,9 @@ impl Report for MemoryError {
             Self::NotAVector { vectors, .. } if vectors.is_empty() => {
                 "The table has no column of pgvector's type vector.".to_owned()
             }
-            Self::NotAVector { vectors, .. } => format!("Vectors are: {}.", vectors.join(", ")),
+            Self::NotAVector { vectors, .. } => {
+                format!("Its columns of type vector are: {}.", vectors.join(", "))
+            }
             _ => return None,
         })
     }
@@ -115,20 +121,20 @@ impl Report for MemoryError {
                  kepler.retire_embedding_space('{name}'); SELECT kepler.drop_embedding_space('{name}');"
             ),
             Self::Dimensions { model: Some(_), .. } => {
-                "Embeddings of another model belong into a space of their own (argument space)."
+                "The embeddings of another model need a space of their own (argument \"space\")."
                     .to_owned()
             }
             Self::NotWritten { .. } => {
-                "A trigger on kepler.memories keeps rows from being written.".to_owned()
+                "A trigger on kepler.memories prevents the write.".to_owned()
             }
-            Self::NotAdded => {
-                "A trigger on kepler.messages keeps rows from being written.".to_owned()
-            }
+            Self::NotAdded => "A trigger on kepler.messages prevents the write.".to_owned(),
             Self::EmbeddedMeanwhile { .. } => "Run the transaction again.".to_owned(),
             Self::NotATable { kind, .. } if kind == "v" => {
-                "Name the table that it reads, or make it a materialized view.".to_owned()
+                "Search the table that the view reads, or make it a materialized view.".to_owned()
             }
-            Self::ForeignPart { .. } => "Name the parts that are no foreign tables.".to_owned(),
+            Self::ForeignPart { .. } => {
+                "Search the parts that are not foreign tables, one by one.".to_owned()
+            }
             _ => return None,
         })
     }

@@ -1,4 +1,4 @@
-//! Brings what a repeated memory says beside its content to the one that is there.
+//! Merges the attributes of a repeated memory into the stored one.
 //!
 //! The content is remembered already; metadata, importance, times and an embedding that was missing may be new,
 //! and are not lost with the repetition.

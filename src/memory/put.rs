@@ -206,14 +206,14 @@ impl Batch<'_> {
         for (memory, answer) in self.memories.iter().zip(&mut self.answers) {
             let user = memory.as_ref().and_then(|memory| memory.user_id.as_deref());
             if let Some(user) = user.filter(|user| unknown.contains(*user)) {
-                let text = format!("there is no user \"{user}\"");
+                let text = format!("user \"{user}\" does not exist");
                 reject(answer, Violation::new(Some("user_id"), Code::own("unknown_user"), text));
             }
         }
     }
 
-    /// Locks the memories that are to be superseded, and rejects the elements for which there is none. Gives
-    /// the elements that come too late for theirs, with the one that was first. Another user's memory is none.
+    /// Locks the memories to supersede, and rejects the elements whose memory does not exist. Gives
+    /// the elements that come too late for theirs, with the one that was first. Another user's memory counts as missing.
     fn find_predecessors(&mut self, client: &mut SpiClient<'_>) -> Vec<(usize, usize, NewMemory)> {
         let mut losers = Vec::new();
         let named =
@@ -235,7 +235,7 @@ impl Batch<'_> {
                 let answer = &mut self.answers[at];
                 match own {
                     None => {
-                        let text = format!("\"{old}\" is no memory of the same user");
+                        let text = format!("\"{old}\" is not a memory of the same user");
                         reject(
                             answer,
                             Violation::new(Some("supersedes"), Code::own("unknown_memory"), text),

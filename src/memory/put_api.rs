@@ -22,7 +22,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
 
-/// The space that embeddings go to; None where there are none, and none is named.
+/// The space that embeddings go to; None if the call has neither embeddings nor a space.
 fn open_space(
     client: &mut SpiClient<'_>,
     space: Option<&str>,

@@ -137,15 +137,15 @@ thread_local! {
     static LISTED: UntilWritten<Option<String>, Listed> = UntilWritten::of(&[c"embedding_spaces"]);
 
     static NAMED: Statement = const { Statement::new(
-        c"SELECT s.name, s.model, s.dimensions, s.metric::text, s.state::text,
-                 s.table_name, s.message_table_name
+        c"SELECT s.name, s.model, s.dimensions, s.metric::text, s.status::text,
+                 s.memory_table_name, s.message_table_name
           FROM kepler.embedding_spaces AS s WHERE s.name = $1",
         &[pg_sys::TEXTOID],
     ) };
     static OLDEST: Statement = const { Statement::new(
-        c"SELECT s.name, s.model, s.dimensions, s.metric::text, s.state::text,
-                 s.table_name, s.message_table_name
-          FROM kepler.embedding_spaces AS s WHERE s.state = 'ACTIVE'
+        c"SELECT s.name, s.model, s.dimensions, s.metric::text, s.status::text,
+                 s.memory_table_name, s.message_table_name
+          FROM kepler.embedding_spaces AS s WHERE s.status = 'ACTIVE'
           ORDER BY s.created_at, s.name LIMIT 1",
         &[],
     ) };

@@ -1,4 +1,4 @@
-//! Embedding spaces come and go: their list is written by whoever may write it, their tables are made and
+//! Creates and drops embedding spaces: the caller writes their list, their tables are made and
 //! dropped as the owner of Kepler's tables, so that nobody needs CREATE on a schema.
 //!
 //! The work itself is SQL (`embedding_spaces.sql`); here it is decided as whom it runs.
@@ -156,7 +156,7 @@ fn make_tables(client: &mut SpiClient<'_>, space: &str) -> Result<(), Error> {
 fn drop_tables(client: &mut SpiClient<'_>, space: &str) -> Result<(), Error> {
     let _owner = Owner::find()?.act();
     let retired = client.update(
-        "SELECT FROM kepler.embedding_spaces AS s WHERE s.name = $1 AND s.state = 'RETIRED'",
+        "SELECT FROM kepler.embedding_spaces AS s WHERE s.name = $1 AND s.status = 'RETIRED'",
         None,
         &[space.into()],
     )?;

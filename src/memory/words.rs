@@ -1,11 +1,12 @@
 //! What a text's words find, the best first.
 
 use super::gather::{MAX_POOL, POOL_A_ROW, Question};
-use super::nearest::Details;
+use super::nearest::{Details, has_outgrown};
 use super::scope::Conditions;
 use super::space::Space;
 use crate::ident::quote_literal;
 use crate::pg::plan::LocalSettings;
+use crate::pg::planner::OwnTablesAreLarge;
 use crate::pg::query::Parameters;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
@@ -99,6 +100,8 @@ pub(super) fn by_words<D: Details>(
             format!("SELECT {}, NULL, {} {found}", question.embedded.id("m.id"), D::COLUMNS)
         }
     };
+    let outgrown = has_outgrown(client, question.embedded, question.workspace_id);
+    let _large = outgrown.then(OwnTablesAreLarge::begin);
     let mut limit = question.pool;
     loop {
         let rows = parameters.run(client, &format!("{sql} LIMIT {limit}"));

@@ -3,7 +3,7 @@
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
 
-/// Reads a text as a value of a type. The value lies in the current memory. Where the text is none, what the type says
+/// Reads a text as a value of a type. The value lies in the current memory. If the text is not valid, what the type says
 /// of it; a type whose input function cannot say that raises it.
 pub(crate) fn read(sql_type: pg_sys::Oid, text: &str) -> Result<pg_sys::Datum, String> {
     let text = CString::new(text).map_err(|_| "it has a zero byte".to_owned())?;

@@ -38,7 +38,7 @@ pub(crate) fn document(datum: pg_sys::Datum) -> Result<Json, Broken> {
 
 /// A document that describes something and is larger than such documents are.
 #[derive(Debug, thiserror::Error)]
-#[error("a document that describes something is larger than {MAX_BYTES} bytes")]
+#[error("a structure, filter or options object is larger than {MAX_BYTES} bytes")]
 pub(crate) struct DescriptionTooLarge {
     /// Empty where nobody knows which.
     argument: &'static str,
@@ -59,11 +59,7 @@ impl Report for DescriptionTooLarge {
     }
 
     fn hint(&self) -> Option<String> {
-        Some(
-            "Structures, filters, options and the like are limited; batches and documents that are \
-             stored are not."
-                .to_owned(),
-        )
+        Some("The limit does not apply to batches and stored documents.".to_owned())
     }
 }
 

@@ -176,12 +176,12 @@ impl Parameters {
         })
     }
 
-    /// How many rows Postgres expects of a query, by its statistics. Nothing is run.
+    /// How many rows Postgres expects a query to give, planned for these values. Nothing is run.
+    ///
+    /// Raises what the statement raises.
     pub(crate) fn expected_rows(&self, client: &mut SpiClient<'_>, sql: &str) -> f64 {
-        self.planned(client, sql, |_, plan| {
-            // SAFETY: a plan has a tree.
-            unsafe { (*plan.planTree).plan_rows }
-        })
+        // SAFETY: a plan has a tree.
+        self.planned(client, sql, |_, plan| unsafe { (*plan.planTree).plan_rows })
     }
 
     /// The tables that a query reads, planned for these values: of a partitioned one the partitions that

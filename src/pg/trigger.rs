@@ -10,6 +10,16 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::ffi::CStr;
 
+/// Loads the library, if this is the first that a session does with Kepler: the checks of foreign keys that a deletion
+/// leads to are then planned for large tables (`planner`).
+#[pg_trigger(sql = "
+CREATE FUNCTION kepler_internal.load_library() RETURNS trigger
+LANGUAGE c SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+fn load_library(_trigger: &PgTrigger<'_>) -> Nothing {
+    Ok(None)
+}
+
 /// What the functions give: no row, since those that fire after a change need none.
 pub(crate) type Nothing = Result<Option<PgHeapTuple<'static, AllocatedByRust>>, PgTriggerError>;
 

@@ -193,7 +193,7 @@ impl<'a, 's> Fields<'a, 's> {
             return Err(Rejection::new(
                 Code::UnknownField,
                 format!(
-                    "\"{key}\" is no field of an envelope {{external_id, data, \
+                    "\"{key}\" is not a field of an envelope {{external_id, data, \
                      source_updated_at, deleted}}; for flat documents pass id_key"
                 ),
             ));
@@ -233,7 +233,7 @@ fn check_data(data: Option<&[u8]>, deleted: bool) -> Result<(), Rejection> {
         None => Err(Rejection::new(MISSING_DATA, "\"data\" is missing")),
         Some(other) => Err(Rejection::new(
             INVALID_DATA,
-            format!("\"data\" must be an object, and this {}", describe(other, 0)),
+            format!("\"data\" must be an object, not {}", describe(other, 0)),
         )),
     }
 }

@@ -6,7 +6,7 @@ use pgrx::PgSqlErrorCode;
 /// Everything that ends a call. What is wrong with one record is that element's outcome.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RecordError {
-    #[error("kepler.entities.ignored_paths holds \"{pointer}\", which is no path into a record")]
+    #[error("kepler.entities.ignored_paths contains \"{pointer}\", which is not a valid path")]
     BadPointer { pointer: String, problem: String },
     #[error("argument \"updated_at_key\" needs \"id_key\"")]
     KeyMissing,
@@ -14,7 +14,7 @@ pub(crate) enum RecordError {
     NoConnection { id: String, workspace: String },
     #[error("row security hides the entity of type \"{0}\" from this role")]
     EntityHidden(String),
-    #[error("records changed under this call too often")]
+    #[error("records kept vanishing during the call")]
     Contended,
 }
 
@@ -31,8 +31,8 @@ impl Report for RecordError {
 
     fn detail(&self) -> Option<String> {
         match self {
-            Self::BadPointer { problem, .. } => Some(problem.clone()),
-            Self::KeyMissing => Some("It names a field of flat documents.".to_owned()),
+            Self::BadPointer { problem, .. } => Some(format!("The problem is: {problem}.")),
+            Self::KeyMissing => Some("It names a field of a flat document.".to_owned()),
             Self::NoConnection { .. } | Self::EntityHidden(_) => None,
             Self::Contended => Some("Other sessions kept deleting the same records.".to_owned()),
         }
@@ -41,10 +41,9 @@ impl Report for RecordError {
     fn hint(&self) -> Option<String> {
         Some(
             match self {
-                Self::BadPointer { .. } => "Use kepler.set_entity_options, which checks.",
+                Self::BadPointer { .. } => "Use kepler.set_entity_options, which checks the paths.",
                 Self::KeyMissing => {
-                    "Name the field of the external id too; an envelope holds its time in \
-                     source_updated_at."
+                    "Pass \"id_key\" too. An envelope has its time in source_updated_at."
                 }
                 Self::NoConnection { .. } => {
                     "Insert it into kepler.connections first, or leave connection_id out."

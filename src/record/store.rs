@@ -300,7 +300,7 @@ fn all_written(sent: usize, rows: &Rows<'_>) {
 }
 
 /// Undoes an attempt that a trigger has made incomplete.
-pub(crate) const SWALLOWED: &str = "a trigger kept it from being written";
+pub(crate) const SWALLOWED: &str = "a trigger prevented the write";
 
 /// Rows for [`Store::insert`], a column each.
 pub(crate) struct NewRecords {

@@ -9,7 +9,7 @@ const MAX_AHEAD: i64 = 24 * 60 * 60 * 1_000_000;
 pub(super) const INVALID_TIME: Code = Code::own("invalid_source_updated_at");
 const TIME_IN_FUTURE: Code = Code::own("source_updated_at_in_future");
 
-/// Reads a JSON value as a time; null and the empty string are none. The result is in microseconds
+/// Reads a JSON value as a time; null and the empty string mean no time. The result is in microseconds
 /// since 2000-01-01 UTC, as `now` is.
 ///
 /// What is finer than a microsecond is left out. The time is only compared, and that never makes an

@@ -240,7 +240,7 @@ impl<'b> Batch<'b> {
         }
     }
 
-    /// Whether a few records, evenly chosen, are none of them there: then it is worth trying to insert
+    /// Whether none of a few evenly chosen records exists: then it is worth trying to insert
     /// all of them at once. What turns out to be there is read afterwards.
     fn looks_new(&self, client: &mut SpiClient<'_>, store: &Store<'_>, all: &[u32]) -> bool {
         if self.entity.is_new {
@@ -293,7 +293,7 @@ impl<'b> Batch<'b> {
         }
     }
 
-    /// Step 1. Sorts candidates into those that are not there and those that must change; answers
+    /// Step 1. Sorts candidates into missing ones and ones that must change; answers
     /// for the rest.
     fn read(
         &mut self,

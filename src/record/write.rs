@@ -1,4 +1,4 @@
-//! Steps 2 and 3 of a batch: inserts what is new, and changes what is there under its locks.
+//! Steps 2 and 3 of a batch: inserts new records, then locks and changes existing ones.
 
 use super::decide::Stored;
 use super::decode::Content;

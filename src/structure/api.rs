@@ -230,7 +230,7 @@ fn restore_entry_table(
 
 /// Deletes the entry table of this name that was dropped last, with all its entries and versions.
 ///
-/// Errors: 42P01 where there is none, 55000 where it is in use: `drop_entry_table` comes first.
+/// Errors: 42P01 if it does not exist, 55000 if it is in use: `drop_entry_table` comes first.
 #[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
 fn purge_entry_table(

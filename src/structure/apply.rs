@@ -267,7 +267,7 @@ fn look(
             let target = &reference.target;
             let column = quote(&reference.column);
             (
-                format!("\"{}\" refers to an entry that is not there", reference.column),
+                format!("\"{}\" refers to an entry that does not exist", reference.column),
                 format!(
                     "SELECT t.{key} AS key FROM ONLY {table} AS t WHERE t.{column} IS NOT NULL AND NOT \
                      EXISTS (SELECT FROM ONLY {} AS o WHERE o.{} = t.{column})",

@@ -48,7 +48,7 @@ impl Constant {
                 })
                 .collect::<Result<_, _>>()
                 .map(Constant::List),
-            other => Err(format!("expected an array, and this is {}", other.kind())),
+            other => Err(format!("expected an array, not {}", other.kind())),
         }
     }
 
@@ -56,7 +56,7 @@ impl Constant {
         let expected = |what: &str| match json {
             Json::String(text) => Err(format!("expected {what}, not {:?}", shorten(text))),
             Json::Number(text) => Err(format!("expected {what}, not {}", shorten(text))),
-            other => Err(format!("expected {what}, and this is {}", other.kind())),
+            other => Err(format!("expected {what}, not {}", other.kind())),
         };
         let text = json.as_str();
         match kind {
@@ -98,11 +98,11 @@ impl Constant {
                     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
                     let whole = if whole == "0" { 0 } else { whole.len() };
                     if fraction.len() > (*scale).into() {
-                        return Err(format!("more than {scale} digits behind the point"));
+                        return Err(format!("more than {scale} digits after the decimal point"));
                     }
                     if whole > usize::from(precision - scale) {
                         return Err(format!(
-                            "more than {} digits before the point",
+                            "more than {} digits before the decimal point",
                             precision - scale
                         ));
                     }

@@ -11,7 +11,7 @@ pub(crate) enum Change {
     None,
     /// Only the catalog changes.
     Instant,
-    /// Every value survives as it is. `lost` tells those that no document can say and the new type does
+    /// Every value survives unchanged. `lost` finds those that no document can say and the new type does
     /// not have, if there are such.
     Rewrite {
         using: String,

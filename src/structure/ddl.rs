@@ -139,7 +139,7 @@ impl Dialect {
         self.condition(table, rule).map(|condition| format!("CHECK ({condition})"))
     }
 
-    /// The condition that rows must meet; `None` where a rule is none.
+    /// The condition that rows must meet; `None` for a rule without a condition.
     pub(crate) fn condition(&self, table: &Table, rule: &Rule) -> Option<String> {
         let list = |column: &str| table.column(column).is_some_and(|column| column.list);
         Some(match rule {

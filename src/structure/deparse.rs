@@ -9,7 +9,7 @@ use super::constant::Constant;
 use super::model::Op;
 use crate::field_types::kind::FieldKind;
 
-/// Deeper text is none of ours.
+/// A deeper expression cannot be one of Kepler's.
 const MAX_DEPTH: usize = 32;
 const MAX_CASTS: usize = 8;
 

@@ -11,17 +11,17 @@ pub(crate) enum StructureError {
     Broken { problem: String, offset: usize },
     #[error("the structure is not valid: {}", count(.0.len(), "problem"))]
     Invalid(Vec<Problem>),
-    #[error("entry table \"{0}\" exists already")]
+    #[error("entry table \"{0}\" already exists")]
     Exists(String),
     #[error("entry table \"{name}\" does not exist in workspace \"{workspace}\"")]
     Missing { name: String, workspace: String },
     #[error("entry table \"{0}\" was not dropped")]
     NotDropped(String),
-    #[error("table kepler_data.{0} is not there")]
+    #[error("table kepler_data.{0} does not exist")]
     TableGone(String),
     #[error("table kepler_data.{table} does not belong to workspace \"{workspace}\"")]
     Foreign { table: String, workspace: String },
-    #[error("\"{0}\" is no table")]
+    #[error("\"{0}\" is not a table")]
     NotATable(String),
     #[error("the change is refused")]
     Refused(Vec<String>),
@@ -32,11 +32,11 @@ pub(crate) enum StructureError {
         needed: Vec<&'static str>,
         steps: Vec<String>,
     },
-    #[error("the entries do not allow the change")]
+    #[error("existing entries block the change")]
     RowsInTheWay(Vec<String>),
-    #[error("the structure of \"{name}\" changed meanwhile")]
+    #[error("the structure of \"{name}\" has changed")]
     Moved { name: String, expected: i32, found: i32 },
-    #[error("the table of \"{0}\" changed while its lock was awaited")]
+    #[error("the table of \"{0}\" changed during the wait for its lock")]
     TableMoved(String),
     #[error("the table differs from the structure after the change")]
     NotReached(Vec<String>),
@@ -44,9 +44,9 @@ pub(crate) enum StructureError {
     ReferredTo { name: String, by: Vec<String> },
     #[error("entry table \"{table}\" has no hidden field \"{field}\"")]
     NotHidden { table: String, field: String },
-    #[error("entry table \"{table}\" has a field \"{field}\"")]
+    #[error("entry table \"{table}\" already has a field \"{field}\"")]
     FieldInUse { table: String, field: String },
-    #[error("{what} is not deleted while others use it")]
+    #[error("cannot delete {what} because other objects depend on it")]
     InUse { what: String, by: Vec<String> },
     #[error("argument \"allow\" must hold only rewrite and convert, not \"{0}\"")]
     BadAllow(String),
@@ -94,7 +94,7 @@ impl Report for StructureError {
             | Self::RowsInTheWay(steps)
             | Self::NotReached(steps) => lines(steps.iter().cloned()),
             Self::Moved { expected, found, .. } => {
-                format!("It was at version {expected}, and is at version {found}.")
+                format!("Expected version {expected}, found version {found}.")
             }
             Self::ReferredTo { by, .. } => lines(by.iter().map(|name| format!("\"{name}\""))),
             Self::InUse { by, .. } => lines(by.iter().cloned()),
@@ -105,23 +105,23 @@ impl Report for StructureError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Exists(_) => {
-                "kepler.alter_entry_table changes it, kepler.plan_entry_table shows how.".to_owned()
+                "kepler.plan_entry_table shows the steps to the new structure, and kepler.alter_entry_table \
+                 takes them.".to_owned()
             }
             Self::Missing { .. } => {
-                "kepler.create_entry_table makes it; kepler.entry_tables lists what there is."
+                "kepler.create_entry_table creates it. kepler.entry_tables lists the existing ones."
                     .to_owned()
             }
-            Self::NotDropped(_) => "kepler.drop_entry_table comes first.".to_owned(),
+            Self::NotDropped(_) => "Drop the table first, with kepler.drop_entry_table.".to_owned(),
             Self::TableGone(_) => {
-                "It was dropped or renamed by hand: bring it back, or delete its \
-                 row from kepler.entry_tables."
+                "The table was dropped or renamed by hand. Restore it, or delete its row from kepler.entry_tables."
                     .to_owned()
             }
             Self::NotAllowed { needed, .. } => {
-                format!("After a look at the steps: allow => '{{{}}}'.", needed.join(","))
+                format!("Review the steps, then pass allow => '{{{}}}'.", needed.join(","))
             }
             Self::StillInUse(_) => {
-                "kepler.alter_entry_table comes first: it hides a field that the structure does not have."
+                "First leave the field out of the structure. kepler.alter_entry_table then hides it."
                     .to_owned()
             }
             Self::RowsInTheWay(_) => {
@@ -130,18 +130,18 @@ impl Report for StructureError {
                     .to_owned()
             }
             Self::Moved { .. } | Self::TableMoved(_) => {
-                "Look at kepler.plan_entry_table again, then try once more.".to_owned()
+                "Review kepler.plan_entry_table again, then repeat the call.".to_owned()
             }
-            Self::NotReached(_) => "Nothing was changed. This is a fault of Kepler's: please \
-                 report the structure and the detail."
+            Self::NotReached(_) => "Nothing was changed. This is a bug in Kepler. Please report the structure \
+             and the detail."
                 .to_owned(),
             Self::ReferredTo { .. } => {
-                "Alter their structures first, so that they refer to it no more.".to_owned()
+                "Remove the references from their structures first.".to_owned()
             }
             Self::InUse { .. } => "Nothing was changed. Drop these first.".to_owned(),
-            Self::NotHidden { .. } => "kepler.hidden_fields lists what is hidden.".to_owned(),
+            Self::NotHidden { .. } => "kepler.hidden_fields lists the hidden fields.".to_owned(),
             Self::FieldInUse { .. } => {
-                "Rename it in the structure (renamed_from) first.".to_owned()
+                "First rename that field in the structure, with renamed_from.".to_owned()
             }
             _ => return None,
         })

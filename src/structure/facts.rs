@@ -253,7 +253,7 @@ impl ConstraintFact {
 }
 
 impl ColumnFact {
-    /// The type of field that the column's type is, and whether it is a list; or why there is none.
+    /// The type of field that the column's type is, and whether it is a list; or why no type of field corresponds.
     pub(crate) fn field_kind(&self) -> Result<(FieldKind, bool), String> {
         let (name, list) = match &self.element_type {
             Some(element) => (element.as_str(), true),

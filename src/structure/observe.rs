@@ -224,7 +224,9 @@ impl Observer<'_> {
         }
         match unknown {
             None => Ok(()),
-            Some(name) => Err(Nothing::Extra(format!("it is about \"{name}\", which is no field"))),
+            Some(name) => {
+                Err(Nothing::Extra(format!("it uses column \"{name}\", which is not a field")))
+            }
         }
     }
 
@@ -294,7 +296,7 @@ impl Observer<'_> {
             Rule::OneOf { column, .. } | Rule::MinLength { column, .. } => self.is_field(column),
             _ => true,
         };
-        if rules.iter().all(sayable) { Ok(rules) } else { Err("its column is no field".into()) }
+        if rules.iter().all(sayable) { Ok(rules) } else { Err("its column is not a field".into()) }
     }
 
     fn reference(&self, fact: &ConstraintFact) -> Result<Rule, Nothing> {
@@ -307,7 +309,7 @@ impl Observer<'_> {
             return Err("a reference is to the primary key".into());
         }
         if !self.is_field(column) {
-            return Err("its column is no field".into());
+            return Err("its column is not a field".into());
         }
         if fact.match_type != Some('s') {
             return Err("a reference is MATCH SIMPLE".into());
@@ -383,7 +385,7 @@ impl Observer<'_> {
             return Err("NULLs are never equal".into());
         }
         if fact.method != "btree" || !fact.columns.iter().all(|key| key.default_operator_class) {
-            return Err("it is no plain B-tree".into());
+            return Err("it is not a plain B-tree".into());
         }
         let mut columns = Vec::new();
         for key in &fact.columns {

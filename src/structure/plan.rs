@@ -148,7 +148,8 @@ impl<'g> Planner<'g> {
             let renamed = self.renamed_from(name);
             if let (Some(from), None, None) = (from, renamed, same) {
                 let why = format!(
-                    "there is no field \"{from}\" to rename: leave renamed_from out to add a new field"
+                    "field \"{from}\" does not exist, so it cannot be renamed: leave renamed_from out to add a \
+                     new field"
                 );
                 self.push(Step::refused("rename_column", name, why));
             }

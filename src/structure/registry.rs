@@ -99,7 +99,7 @@ pub(crate) fn find(
         .transpose()
 }
 
-/// The same, or the error that there is none.
+/// The same; fails if it does not exist.
 pub(crate) fn require(
     client: &SpiClient<'_>,
     workspace_id: &str,
@@ -183,7 +183,7 @@ impl Targets {
             .map(|(at, to)| Problem {
                 pointer: format!("/fields/{at}/to"),
                 message: format!(
-                    "there is no entry table \"{to}\" in workspace \"{workspace_id}\""
+                    "entry table \"{to}\" does not exist in workspace \"{workspace_id}\""
                 ),
             })
             .collect();

@@ -316,24 +316,24 @@ impl Structure {
         match rule {
             Rule::OneOf { column, values } => {
                 let field =
-                    self.field_mut(column).ok_or("a rule over a column that is no field")?;
+                    self.field_mut(column).ok_or("a rule over a column that is not a field")?;
                 field.kind = FieldKind::Enum { values: values.clone() };
             }
             Rule::Reference(reference) => {
                 let to = name_of(&reference.target).ok_or_else(|| {
                     format!(
-                        "column \"{}\" refers to {}.{}, which is no entry table of the workspace",
+                        "column \"{}\" refers to {}.{}, which is not an entry table of the workspace",
                         reference.column, reference.target.schema, reference.target.table
                     )
                 })?;
                 let field = self
                     .field_mut(&reference.column)
-                    .ok_or("a reference in a column that is no field")?;
+                    .ok_or("a reference in a column that is not a field")?;
                 field.kind = FieldKind::Reference { to, on_delete: reference.on_delete };
             }
             Rule::MinLength { column, length } => {
                 let field =
-                    self.field_mut(column).ok_or("a rule over a column that is no field")?;
+                    self.field_mut(column).ok_or("a rule over a column that is not a field")?;
                 if matches!(field.kind, FieldKind::Text { .. }) {
                     field.min_length = Some(*length);
                 }

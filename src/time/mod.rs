@@ -46,9 +46,9 @@ pub(crate) enum Problem {
     Unknown,
     #[error("a date or time of day that does not exist")]
     NoSuchTime,
-    #[error("outside of the years 0001 to 9999 in UTC")]
+    #[error("outside the years 0001 to 9999 in UTC")]
     OutOfRange,
-    #[error("an offset that does not exist: they end at 15:59")]
+    #[error("an offset that does not exist (the greatest is 15:59)")]
     Offset,
     #[error("a time in a named zone, without its offset")]
     NamedZone,

@@ -24,7 +24,7 @@ expect() {
 # Errors of Kepler's own, and one of a trigger's, which passes through Rust.
 # shellcheck disable=SC2016  # operators of the documents, not variables
 expect "SELECT kepler.json_update('{}', '1')" 'ERROR:  argument "operations" is not valid
-DETAIL:  it must be a JSON object ({"$set": {…}}) or array ([{"op", "path", "value"}]), and is a number'
+DETAIL:  it must be a JSON object ({"$set": {…}}) or array ([{"op", "path", "value"}]), not a number'
 expect "SELECT kepler.upsert_record('a', 'b', '{}', connection_id => 'none')" \
   "$(printf '%s\n' 'ERROR:  connection "none" does not exist in workspace "default"' \
     'HINT:  Insert it into kepler.connections first, or leave connection_id out.')"

@@ -44,14 +44,14 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         except ValueError:
             value = float("nan")
         if not least <= value <= 86_400:
-            problems.append(f"{name} must be a number from {least:g} to 86400, and is {text!r}")
+            problems.append(f"{name} must be a number from {least:g} to 86400, not {text!r}")
         return value
 
     def whole(name: str, default: int, most: int) -> int:
         text = environment.get(name, str(default))
         value = int(text) if text.isascii() and text.isdigit() else 0
         if not 1 <= value <= most:
-            problems.append(f"{name} must be a whole number from 1 to {most}, and is {text!r}")
+            problems.append(f"{name} must be a whole number from 1 to {most}, not {text!r}")
         return value
 
     entity_type = environment.get("ENTITY_TYPE", "")

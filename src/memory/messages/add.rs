@@ -180,7 +180,7 @@ impl Adding<'_> {
         for (message, answer) in self.messages.iter_mut().zip(&mut self.answers) {
             let user = message.as_ref().and_then(|message| message.user_id.as_deref());
             if let Some(user) = user.filter(|user| unknown.contains(*user)) {
-                let text = format!("there is no user \"{user}\"");
+                let text = format!("user \"{user}\" does not exist");
                 let unknown = Violation::new(Some("user_id"), Code::own("unknown_user"), text);
                 *answer = Answer::rejected(Ids::default(), unknown);
                 *message = None;

@@ -46,7 +46,7 @@ impl NewMessage {
             faults.push(not_a_count("token_count", 0));
         }
         if self.external_id.as_ref().is_some_and(|id| !(1..=MAX_EXTERNAL_ID).contains(&id.len())) {
-            faults.push(Violation::invalid("external_id", "must be a text of 1 to 500 bytes"));
+            faults.push(Violation::invalid("external_id", "must be a string of 1 to 500 bytes"));
         }
         // The kind of a jsonb stands in the highest bits of its header.
         let is_object = |stored: &Vec<u8>| {
@@ -95,7 +95,7 @@ fn message(reader: &mut Reader<'_>, space: Option<&Space>) -> Result<NewMessage,
     if is_text(reader, "content") {
         message.content = reader.text("content").unwrap_or_default();
     } else {
-        reader.violate(Violation::invalid("content", "must be a text (it may be empty)"));
+        reader.violate(Violation::invalid("content", "must be a string (it may be empty)"));
     }
     message.user_id = reader.text("user_id");
     message.token_count = reader.count("token_count", 0);

@@ -29,10 +29,12 @@ mod look;
 mod sql;
 mod target;
 mod through_index;
+mod unknown;
 mod width;
 
 pub(crate) use look::{number, probes};
 pub(crate) use target::{Details, Keys, Near, RowsOf, SpaceRows, Target, merge};
+pub(in crate::memory) use unknown::has_outgrown;
 
 use super::space::{Index, Method, Vectors};
 use crate::pg::query::Parameters;
@@ -103,6 +105,7 @@ impl Search<'_> {
     /// The nearest rows, and how they were found. Only if there are fewer are there fewer than wanted. Where they are
     /// to be unlike each other, and most have the vector of another one, more of the others.
     pub(crate) fn run<D: Details>(&self, client: &mut SpiClient<'_>) -> (Vec<Near<D>>, Plan) {
+        let _unknown = self.is_unknown(client).then(unknown::ByKeysAlone::begin);
         let (mut near, mut plan) = self.find(client);
         if plan.is_from_index() && self.are_too_few(&near) {
             (near, plan) = (self.compare_scope(client), Plan::ExactAfterIndex);

@@ -133,7 +133,7 @@ impl Writer<'_> {
         let relation = self.relation;
         let named = |column: &&Column| column.name.as_bytes() == name.as_slice();
         let Some(column) = relation.columns.iter().find(named) else {
-            return self.problem(&test.path_pointer, "there is no such column");
+            return self.problem(&test.path_pointer, "this column does not exist");
         };
         match &column.values {
             Values::Scalars(..) if !within.is_empty() => {
@@ -261,7 +261,7 @@ impl Writer<'_> {
         }
     }
 
-    /// A value of the filter as one of the column's type. None where it is none, which is noted.
+    /// A value of the filter as one of the column's type. None if it is not one, which is noted.
     fn comparand(
         &mut self,
         column: ScalarColumn<'_>,
@@ -304,7 +304,7 @@ impl Writer<'_> {
                     _ => "",
                 };
                 let problem = format!(
-                    "must be {wanted} for a column of type {}, and is {}{hint}",
+                    "must be {wanted} for a column of type {}, not {}{hint}",
                     column.type_name,
                     Kind::of(value).name()
                 );

@@ -183,10 +183,8 @@ fn read_values(keys: &mut Keys<'_>, problems: &mut Problems) -> Option<Vec<Strin
                 problems.add(format!("{pointer}/{at}"), "is given twice");
             }
             Json::String(text) => values.push(text.clone()),
-            other => problems.add(
-                format!("{pointer}/{at}"),
-                format!("must be a string, and this is {}", other.kind()),
-            ),
+            other => problems
+                .add(format!("{pointer}/{at}"), format!("must be a string, not {}", other.kind())),
         }
     }
     Some(values)

@@ -48,7 +48,7 @@ impl<'j> Keys<'j> {
         match json {
             Json::Object(pairs) => Some(Self { pointer, pairs, known: Vec::new() }),
             other => {
-                problems.add(pointer, format!("must be an object, and this is {}", other.kind()));
+                problems.add(pointer, format!("must be an object, not {}", other.kind()));
                 None
             }
         }
@@ -71,14 +71,13 @@ impl<'j> Keys<'j> {
         match value {
             Json::String(text) => Some(text.clone()),
             other => {
-                problems
-                    .add(self.at(key), format!("must be a string, and this is {}", other.kind()));
+                problems.add(self.at(key), format!("must be a string, not {}", other.kind()));
                 None
             }
         }
     }
 
-    /// What becomes a comment in the database, where an empty one is none.
+    /// A text that becomes a comment in the database. Postgres treats an empty comment as none.
     pub(super) fn description(&mut self, problems: &mut Problems) -> Option<String> {
         self.text("description", problems).filter(|text| !text.is_empty())
     }
@@ -88,7 +87,7 @@ impl<'j> Keys<'j> {
             None => false,
             Some(Json::Boolean(value)) => *value,
             Some(other) => {
-                let message = format!("must be true or false, and this is {}", other.kind());
+                let message = format!("must be true or false, not {}", other.kind());
                 problems.add(self.at(key), message);
                 false
             }
@@ -124,8 +123,7 @@ impl<'j> Keys<'j> {
         match self.take(key)? {
             Json::Array(items) => Some(items),
             other => {
-                problems
-                    .add(self.at(key), format!("must be an array, and this is {}", other.kind()));
+                problems.add(self.at(key), format!("must be an array, not {}", other.kind()));
                 None
             }
         }

@@ -115,7 +115,7 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Structure> {
     Some(structure)
 }
 
-/// Why a text is no name for what users call a table, if it is none.
+/// Why a text cannot be the name that users give a table; `None` if it can.
 pub(crate) fn problem_with_record_name(name: &str) -> Option<String> {
     if name.trim().is_empty() {
         Some("must not be blank".to_owned())

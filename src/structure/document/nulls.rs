@@ -8,7 +8,7 @@ use crate::json::{Json, token};
 
 pub(crate) const MESSAGE: &str = "must not be null: give it a value, or leave it out";
 
-/// The places of nulls in a structure document, as JSON Pointers. A default may be null, which is none, and may hold nulls.
+/// The places of nulls in a structure document, as JSON Pointers. A null default means no default; others may contain nulls.
 pub(crate) fn of_document(document: &Json, at: &str) -> Vec<String> {
     let mut found = Vec::new();
     in_document(document, at, &mut found);

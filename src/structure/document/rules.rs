@@ -29,7 +29,7 @@ fn kind_of(structure: &Structure, name: &str) -> Option<(FieldKind, bool)> {
 fn known(structure: &Structure, name: &str, pointer: &str, problems: &mut Problems) -> bool {
     let known = kind_of(structure, name).is_some();
     if !known {
-        problems.add(pointer, format!("there is no field \"{name}\""));
+        problems.add(pointer, format!("field \"{name}\" does not exist"));
     }
     known
 }
@@ -50,7 +50,7 @@ fn read_names<'j>(
     for (at, item) in items.iter().enumerate() {
         let pointer = format!("{pointer}/{at}");
         let Some(name) = name_of(item) else {
-            problems.add(pointer, format!("must name a field, and this is {}", item.kind()));
+            problems.add(pointer, format!("must name a field, not {}", item.kind()));
             continue;
         };
         if names.contains(&name) {
@@ -66,8 +66,7 @@ pub(super) fn read_unique(structure: &mut Structure, sets: &[Json], problems: &m
     for (at, set) in sets.iter().enumerate() {
         let pointer = format!("/unique/{at}");
         let Json::Array(items) = set else {
-            problems
-                .add(pointer, format!("must be an array of fields, and this is {}", set.kind()));
+            problems.add(pointer, format!("must be an array of fields, not {}", set.kind()));
             continue;
         };
         let Some(names) = read_names(items, &pointer, Json::as_str, structure, problems) else {

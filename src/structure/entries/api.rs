@@ -24,20 +24,20 @@ const LARGE_BATCH: usize = 32 << 20;
 
 /// Inserts entries, and answers for each in a row, in the order of the array.
 ///
-/// `entries`: a JSON array of objects, whose keys are fields of the table. `on_error`: `reject` (the
+/// `entries`: a JSON array of objects, whose keys are fields of the table. `on_error`: `fail` (the
 /// default) fails with all violations if there is one; `skip` writes the valid entries and answers
 /// `rejected` for the others.
 ///
 /// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 22P02 where `entries` cannot be
 /// divided, 54000 where it has more than 4,000,000 elements, 42P01 for an unknown table, 23503 for an
-/// unknown workspace; and with `reject` the SQLSTATE of the first violation.
+/// unknown workspace; and with `fail` the SQLSTATE of the first violation.
 #[pg_extern(volatile, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
 fn insert_entries(
     entry_table: Option<&str>,
     entries: Option<&str>,
-    on_error: default!(Option<&str>, "'reject'"),
+    on_error: default!(Option<&str>, "'fail'"),
     workspace_id: default!(Option<&str>, "kepler.current_workspace_id()"),
 ) -> Result<
     TableIterator<
@@ -70,7 +70,7 @@ fn upsert_entries(
     entry_table: Option<&str>,
     key_fields: Option<Texts>,
     entries: Option<&str>,
-    on_error: default!(Option<&str>, "'reject'"),
+    on_error: default!(Option<&str>, "'fail'"),
     workspace_id: default!(Option<&str>, "kepler.current_workspace_id()"),
 ) -> Result<
     TableIterator<
@@ -104,7 +104,7 @@ fn upsert_entries(
 fn update_entries(
     entry_table: Option<&str>,
     entries: Option<&str>,
-    on_error: default!(Option<&str>, "'reject'"),
+    on_error: default!(Option<&str>, "'fail'"),
     workspace_id: default!(Option<&str>, "kepler.current_workspace_id()"),
 ) -> Result<
     TableIterator<
@@ -173,12 +173,12 @@ impl<'a> Call<'a> {
         workspace::require_own(workspace)?;
         let skip = match on_error {
             None | Some(Some("skip")) => true,
-            Some(Some("reject")) => false,
+            Some(Some("fail")) => false,
             Some(None) => return Err(ArgumentError::Null("on_error").into()),
             Some(Some(other)) => {
                 return Err(ArgumentError::BadChoice {
                     argument: "on_error",
-                    legal: "reject, skip",
+                    legal: "fail, skip",
                     given: other.to_owned(),
                 }
                 .into());

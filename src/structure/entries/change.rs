@@ -201,7 +201,7 @@ impl Batch<'_> {
         self.rows.elements[row as usize]
     }
 
-    /// Step 1. Sorts rows into those that are not there and those that must change; answers for the
+    /// Step 1. Sorts rows into missing ones and ones that must change; answers for the
     /// rest.
     fn read(
         &mut self,
@@ -221,7 +221,7 @@ impl Batch<'_> {
                     None => missing.push(row),
                     Some(found) if self.moves_key(row, &found.key) => {
                         let message =
-                            format!("a key never changes, and the entry has {}", found.key);
+                            format!("a key cannot change, and the entry has {}", found.key);
                         let name = &self.landing.table.validator.columns[0].name;
                         let violation = Violation::new(Some(name), Code::Check, message);
                         self.landing.answers.reject(self.element(row), violation);
@@ -407,7 +407,7 @@ impl Batch<'_> {
             match keys.get(&row) {
                 Some(key) if written.contains(key) => self.settle(row, Outcome::Updated, key),
                 _ => {
-                    let message = "a trigger of the table kept it from being written";
+                    let message = "a trigger on the table prevented the write";
                     let violation = Violation::new(None, Code::NotWritten, message);
                     self.landing.answers.reject(self.element(row), violation);
                 }

@@ -196,7 +196,7 @@ impl<'v> Decoder<'v> {
                 } else if array.last().is_none()
                     && !violations.iter().any(|v| v.field.as_deref() == Some(&column.name))
                 {
-                    let message = "says which entry is meant, and must not be null";
+                    let message = "identifies the entry, and must not be null";
                     violations.push(Violation::new(Some(&column.name), Code::Required, message));
                 }
             }

@@ -80,7 +80,7 @@ impl Deletion<'_> {
         array
     }
 
-    /// Locks what is there in the order of the keys; gives the places.
+    /// Locks the existing entries in the order of their keys. Returns their places.
     fn lock(&self, client: &mut SpiClient<'_>) -> Vec<u32> {
         let places: Vec<u32> = (0..self.keys.len() as u32).collect();
         let mut there = Vec::new();
@@ -167,7 +167,7 @@ impl Deletion<'_> {
             if gone.contains(key) {
                 self.answers.settle(*element, Outcome::Deleted, key.to_string());
             } else {
-                let message = "a trigger of the table kept it from being deleted";
+                let message = "a trigger on the table prevented the deletion";
                 self.answers.reject(*element, Violation::new(None, Code::NotWritten, message));
             }
         }

@@ -7,15 +7,15 @@ use pgrx::PgSqlErrorCode;
 /// all entries or none.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EntriesError {
-    #[error("table {table} has no column \"{column}\", and its structure has")]
+    #[error("table {table} lacks the column \"{column}\" of its structure")]
     ColumnMissing { table: String, column: String },
     #[error("table \"{table}\" has no field \"{field}\"")]
     NoField { table: String, field: String },
-    #[error("no unique set of \"{table}\" consists of ({fields})")]
+    #[error("key_fields ({fields}) is not a unique set of \"{table}\"")]
     NoUniqueSet { table: String, fields: String, known: String },
     #[error("{rejected} of {total} entries are not valid")]
     Invalid { code: PgSqlErrorCode, rejected: usize, total: usize, lines: Vec<String> },
-    #[error("entries changed under this call too often")]
+    #[error("entries kept vanishing during the call")]
     Contended,
 }
 
@@ -34,7 +34,7 @@ impl Report for EntriesError {
     fn detail(&self) -> Option<String> {
         Some(match self {
             Self::ColumnMissing { .. } => {
-                "The table was changed by other means than Kepler's functions.".to_owned()
+                "The table was changed without Kepler's functions.".to_owned()
             }
             Self::Invalid { lines, .. } => lines.join("\n"),
             Self::Contended => "Other sessions kept deleting the same entries.".to_owned(),
@@ -44,10 +44,10 @@ impl Report for EntriesError {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NoUniqueSet { known, .. } => format!("Unique are: {known}."),
+            Self::NoUniqueSet { known, .. } => format!("The unique sets are: {known}."),
             Self::Invalid { .. } => {
-                "Nothing was written. With on_error => 'skip' the valid entries are, and the others \
-                 are answered with rejected."
+                "Nothing was written. With on_error => 'skip' the valid entries are written, and the others are \
+                 answered with rejected."
                     .to_owned()
             }
             Self::Contended => "Run the call again.".to_owned(),

@@ -110,7 +110,7 @@ impl<'t> Landing<'t> {
                     Ok(Written::Some(_)) => Violation::new(
                         None,
                         Code::NotWritten,
-                        "a trigger of the table kept it from being written",
+                        "a trigger on the table prevented the write",
                     ),
                     Err(refusal) => refused(refusal),
                 };

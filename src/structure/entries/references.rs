@@ -74,7 +74,7 @@ impl Landing<'_> {
     }
 }
 
-/// Rows of `alive` with a reference of those that are asked for to what is not stored, and where it should lead.
+/// Rows of `alive` that have one of the given references to a missing entry, and the key that it names.
 fn missing<'r>(
     client: &mut SpiClient<'_>,
     reference: &Reference,

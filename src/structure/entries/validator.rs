@@ -188,7 +188,7 @@ impl Column {
                 let found = text.iter().filter(|&&b| b & 0xC0 != 0x80).count();
                 if found < least as usize {
                     let message =
-                        format!("has {found} characters, and at least {least} are asked for");
+                        format!("has {found} characters, fewer than the {least} required");
                     return Err(Problem::new(Code::TooShort, message));
                 }
             }
@@ -196,7 +196,7 @@ impl Column {
                 return Err(Problem::new(
                     Code::TooLong,
                     format!(
-                        "has {} bytes, and at most {MAX_INDEXED} fit into an index",
+                        "has {} bytes, more than the {MAX_INDEXED} that fit into an index",
                         text.len()
                     ),
                 ));

@@ -158,7 +158,7 @@ impl<'s> Import<'s> {
                 self.gatherer.problem(&told.at, format!("more than {MAX_KEYWORDS} keys"));
             }
             other => {
-                let message = format!("must be an object, and this is {}", other.kind());
+                let message = format!("must be an object, not {}", other.kind());
                 self.gatherer.problem(&told.at, message);
             }
         }
@@ -191,7 +191,7 @@ impl<'s> Import<'s> {
         let items = match &*keyword.value {
             Json::Array(items) => items.as_slice(),
             other => {
-                let message = format!("must be an array, and this is {}", other.kind());
+                let message = format!("must be an array, not {}", other.kind());
                 self.gatherer.problem(keyword.at, message);
                 return HashSet::new();
             }
@@ -216,7 +216,7 @@ impl<'s> Import<'s> {
         let mut value = self.gatherer.value(schema, at);
         let told = self.told(&mut value);
         if value.is_null() {
-            self.gatherer.problem(at, "a value that is always null is no field");
+            self.gatherer.problem(at, "a value that is always null cannot be a field");
         }
         let mut field = Draft::default();
         field.set("name", Json::string(name), at);

@@ -138,7 +138,7 @@ fn fits(bound: &Json) -> bool {
     plain_text(text.as_bytes()).is_some_and(|plain| plain.parse::<i32>().is_ok())
 }
 
-/// The digits behind the point of 1, 0.1, 0.01, …
+/// The digits after the decimal point of 1, 0.1, 0.01, …
 fn scale_of(step: &Json) -> Option<usize> {
     let Json::Number(text) = step else { return None };
     let plain = plain_text(text.as_bytes())?;
@@ -149,7 +149,7 @@ fn scale_of(step: &Json) -> Option<usize> {
     fraction.bytes().all(|digit| digit == b'0').then_some(fraction.len() + 1)
 }
 
-/// The digits before the point of the larger bound.
+/// The digits before the decimal point of the larger bound.
 fn whole_digits(value: &Value<'_>) -> Option<usize> {
     let digits = |lower| match bound(value, lower)? {
         Json::Number(text) => {

@@ -212,15 +212,14 @@ impl<'s> Gatherer<'s> {
         value
     }
 
-    /// The keywords that stand here come before those that are referred to: the nearer title holds.
+    /// The keywords in the schema itself win over those that its `$ref` leads to: the nearer title holds.
     fn gather(&mut self, schema: &'s Json, at: &str, depth: usize, into: &mut Value<'s>) {
         let pairs = match schema {
             Json::Object(pairs) => pairs,
             Json::Boolean(true) => return,
             Json::Boolean(false) => return self.problem(at, "no value is allowed here"),
             other => {
-                return self
-                    .problem(at, format!("expected a schema, and this is {}", other.kind()));
+                return self.problem(at, format!("expected a schema, not {}", other.kind()));
             }
         };
         if pairs.len() > MAX_KEYWORDS {

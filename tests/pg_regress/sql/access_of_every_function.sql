@@ -333,7 +333,7 @@ $$;
 CREATE VIEW kepler_data.view_embeddings AS
 SELECT 'default'::text AS workspace_id, m.id AS memory_id, '[1, 0]'::vector(2) AS embedding, NULL::text AS user_id, kepler_data.look() AS context_type
 FROM kepler.memories AS m;
-INSERT INTO kepler.embedding_spaces (name, model, dimensions, table_name, message_table_name)
+INSERT INTO kepler.embedding_spaces (name, model, dimensions, memory_table_name, message_table_name)
 VALUES ('view', 'm', 2, 'view_embeddings', 'view_message_embeddings');
 SAVEPOINT view;
 SELECT memory_id FROM kepler.search_memories('[1, 0]', 1, space => 'view');

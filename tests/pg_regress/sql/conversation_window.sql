@@ -15,12 +15,12 @@ SELECT count(*) FROM kepler.add_messages('c', '[
     {"role": "assistant", "content": "a2", "token_count": 0}]');
 CREATE FUNCTION pg_temp.shown(conversation text, before integer DEFAULT NULL, after integer DEFAULT NULL, max_tokens integer DEFAULT NULL, max_rows integer DEFAULT NULL, keep_system boolean DEFAULT false)
 RETURNS text LANGUAGE sql AS $$
-    SELECT coalesce(string_agg(w.number::text, ' ' ORDER BY w.at), '') || ' (' || coalesce(sum(w.tokens), 0) || ')'
+    SELECT coalesce(string_agg(w.number::text, ' ' ORDER BY w.at), '') || ' (' || coalesce(sum(w.token_count), 0) || ')'
     FROM (SELECT row_number() OVER () AS at, * FROM kepler.conversation_window($1, $2, $3, $4, $5, $6)) AS w
 $$;
 
 -- Everything, and what a row says.
-SELECT number, role, content, tokens FROM kepler.conversation_window('c');
+SELECT number, role, content, token_count FROM kepler.conversation_window('c');
 SELECT pg_temp.shown('empty') AS empty;
 -- The newest, as many as fit: what was not counted is estimated.
 SELECT pg_temp.shown('c', max_tokens => 6) AS six, pg_temp.shown('c', max_tokens => 10) AS ten, pg_temp.shown('c', max_tokens => 1000) AS everything,

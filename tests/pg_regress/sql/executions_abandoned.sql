@@ -70,6 +70,7 @@ CREATE TRIGGER keep_check BEFORE UPDATE OF next_check_at ON kepler.executions FO
 SET LOCAL statement_timeout = '20s';
 SELECT count(*) FROM kepler.abandon_executions(max_rows => 1) AS a JOIN hidden USING (execution_id);
 SELECT outcome FROM kepler.start_execution('v', 'goes on still');
+SELECT count(*) FROM kepler.abandon_executions();
 SELECT e.idempotency_key, e.status, e.next_check_at = e.deadline_at AS moved
 FROM kepler.executions AS e JOIN alive AS a ON a.execution_id = e.id ORDER BY a.n;
 RESET statement_timeout;

@@ -120,6 +120,13 @@ WHERE p.pronamespace IN ('kepler'::regnamespace, 'kepler_internal'::regnamespace
     AND (p.prosrc ~ '\m(FROM|JOIN|INTO|UPDATE|USING)\s+kepler\.[a-z_]+\M(?!\()' OR p.prosrc ~ '\mEXECUTE\M')
     AND NOT 'kepler.plan_for_large_tables=on' = ANY (coalesce(p.proconfig, '{}'));
 
+-- In PL/pgSQL their variables win over columns, which may be anybody's: a user may add one of any name to Kepler's tables.
+SELECT p.oid::regprocedure AS function FROM pg_proc AS p
+JOIN pg_language AS l ON l.oid = p.prolang
+WHERE p.pronamespace IN ('kepler'::regnamespace, 'kepler_internal'::regnamespace) AND l.lanname = 'plpgsql'
+    AND p.prosrc ~ '\m(FROM|JOIN|INTO|UPDATE|USING)\s+kepler\.[a-z_]+\M(?!\()' AND (p.pronargs > 0 OR p.prosrc ~ '\mDECLARE\M')
+    AND p.prosrc !~ '^\s*#variable_conflict use_variable';
+
 -- A NULL argument is an error or means something: none of them is STRICT, save the hash.
 SELECT oid::regprocedure AS function FROM public_functions
 WHERE proisstrict AND pronargs > 0 ORDER BY oid::regprocedure::text;

@@ -67,5 +67,5 @@ SELECT kepler.create_embedding_space('mini_message', dimensions => 2, model => '
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT kepler.create_embedding_space(repeat('a', 45), dimensions => 2, model => 'test-model');
 SELECT kepler.create_embedding_space(repeat('a', 44), dimensions => 2, model => 'test-model');
-SELECT name = repeat('a', 44) AS name, table_name, message_table_name FROM kepler.embedding_spaces WHERE name LIKE 'aaa%';
+SELECT name = repeat('a', 44) AS name, memory_table_name, message_table_name FROM kepler.embedding_spaces WHERE name LIKE 'aaa%';
 ROLLBACK;

@@ -32,7 +32,7 @@ export async function readSettings(environment = process.env): Promise<Settings>
     const text = environment[name] ?? String(fallback);
     const value = text.trim() === "" ? NaN : Number(text);
     if (!(value >= least && value <= 86_400)) {
-      problems.push(`${name} must be a number from ${least} to 86400, and is "${text}"`);
+      problems.push(`${name} must be a number from ${least} to 86400, not "${text}"`);
     }
     return value;
   }
@@ -41,7 +41,7 @@ export async function readSettings(environment = process.env): Promise<Settings>
     const text = environment[name] ?? String(fallback);
     const value = /^[0-9]+$/u.test(text) ? Number(text) : 0;
     if (value < 1 || value > most) {
-      problems.push(`${name} must be a whole number from 1 to ${most}, and is "${text}"`);
+      problems.push(`${name} must be a whole number from 1 to ${most}, not "${text}"`);
     }
     return value;
   }

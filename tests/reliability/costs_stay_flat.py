@@ -1,0 +1,303 @@
+#!/usr/bin/env python3
+"""What every public function reads, at N rows and at four times as many. Started by costs_stay_flat.sh, which tells
+what must hold."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from session import Session
+
+HERE = Path(__file__).resolve().parent
+DATABASE, ROLE, N = os.environ["KEPLER_DATABASE"], os.environ["KEPLER_ROLE"], int(os.environ["N"])
+# A session has made all of its plans after so many calls.
+WARM = 7
+# A count grows where it is more than so many times as large, and so much more.
+TIMES, MORE = 1.5, 50
+# What changes definitions would make a session plan anew: it is measured in the new one only, and last.
+DEFINING = """create_embedding_space create_entry_table alter_entry_table drop_embedding_space drop_entry_table
+activate_embedding_space retire_embedding_space purge_entry_table purge_field restore_entry_table restore_field install
+grant_access revoke_access set_enrichment_policy drop_enrichment_policy set_entity_options""".split()
+
+
+@dataclass
+class Allowed:
+    """A call that may read more where there is more: at most so many rows and pages, of all tables and indexes
+    together, for each row that was loaded; or so many whatever there is."""
+
+    call: str
+    reason: str
+    per_row: float = 0
+    most: int = 0
+
+    def bound(self, rows: int) -> float:
+        return max(self.per_row * rows, self.most)
+
+
+COMPARES = "without an index on vectors all vectors are compared"
+WORK = "what it does for each row"
+ALLOWED = [
+    Allowed("status", "counts everything", per_row=32),
+    Allowed("recall_check", "compares the index with a full scan, 200 times", per_row=260),
+    Allowed("execution_report", "tells of each workflow", per_row=10),
+    Allowed("conversation_window", "gives the whole conversation, unless it is told a limit", per_row=2.5),
+    Allowed("claim_records", "passes once what others have claimed since the last VACUUM", per_row=0.35),
+    Allowed("requeue_records", WORK, per_row=12),
+    Allowed("drop_enrichment_policy", WORK, per_row=14),
+    Allowed("activate_embedding_space", "counts what has no embedding", per_row=14),
+    # FAILED has no index: a claim and a settle, which change it, would no longer be heap-only updates.
+    Allowed("requeue_records (nothing failed)", "reads the type: FAILED has no index", per_row=5),
+    Allowed("failed_enrichments LIMIT 10", "reads the workspace: FAILED has no index", per_row=3.5),
+    Allowed("search_memories", COMPARES, per_row=5),
+    Allowed("search_memories (user)", COMPARES, per_row=1),
+    Allowed("search_memories (filter)", COMPARES, per_row=7),
+    Allowed("search_messages", COMPARES, per_row=4),
+    Allowed("search_messages (conversation)", COMPARES, per_row=3),
+    Allowed("search_vectors", COMPARES, per_row=2.5),
+    Allowed("remember (dedupe)", COMPARES, per_row=6),
+]
+TENANT_ALLOWED = [
+    Allowed("search_memories (filter)", COMPARES, per_row=6),
+    Allowed("search_memories (words)", COMPARES, per_row=4),
+    Allowed("search_memories (filter, words)", COMPARES, per_row=7),
+    Allowed("search_messages (filter)", COMPARES, per_row=6),
+    Allowed("search_messages (words)", COMPARES, per_row=3),
+    Allowed("search_messages (user)", COMPARES, per_row=1.5),
+    Allowed("search_messages (user, filter, words)", COMPARES, per_row=6),
+    Allowed("remember (dedupe)", COMPARES, per_row=8),
+    Allowed("activate_embedding_space", "counts what has no embedding", per_row=14),
+]
+FILTERS = "counts what a filter leaves, as far as a look into the index costs as much"
+LOOKS = "a look into the index, as wide as it has to be"
+INDEXED_ALLOWED = [
+    Allowed("search_memories (filter)", FILTERS, per_row=6),
+    Allowed("search_memories (filter, words)", FILTERS, per_row=6),
+    Allowed("search_memories (words)", LOOKS, most=22_000),
+    Allowed("search_messages (filter)", FILTERS, per_row=5),
+    Allowed("search_messages (words)", LOOKS, most=25_000),
+    Allowed("search_messages (user, filter, words)", FILTERS, per_row=4),
+    Allowed("remember (dedupe)", LOOKS, most=9_000),
+    Allowed("activate_embedding_space", "counts what has no embedding", per_row=14),
+]
+
+# Each statement stands alone; ROWS is N, or four times as many.
+LOAD = r"""
+SELECT count(*) FROM generate_series(0, ROWS - 1, 500) AS first CROSS JOIN LATERAL kepler.upsert_records('lead', (
+    SELECT jsonb_agg(jsonb_build_object('external_id', 'l' || i, 'data', jsonb_build_object('n', i))) FROM generate_series(first, least(first + 499, ROWS - 1)) AS i)) AS u;
+SELECT count(*) FROM kepler.upsert_records('fair', (
+    SELECT jsonb_agg(jsonb_build_object('external_id', 'f' || i, 'data', jsonb_build_object('n', i))) FROM generate_series(1, ROWS) AS i));
+SELECT count(*) FROM generate_series(1, ROWS / 20) AS i CROSS JOIN LATERAL kepler.claim_records('lead', 'w' || i, 5) AS c;
+SELECT count(*) FROM (SELECT lease_id, array_agg(record_id) AS ids FROM kepler.claim_records('lead', 'f', ROWS / 10) GROUP BY 1) AS c
+    CROSS JOIN LATERAL kepler.fail_records(c.lease_id, c.ids, 'no', retryable => false) AS f;
+INSERT INTO public.chosen SELECT id FROM kepler.records WHERE external_id LIKE 'l%' ORDER BY length(external_id), external_id LIMIT 100;
+INSERT INTO kepler.users (id, email) SELECT 'x' || i, 'x' || i || '@example.com' FROM generate_series(1, ROWS) AS i;
+INSERT INTO kepler.users (id, email) VALUES ('u2', 'u2@example.com');
+INSERT INTO kepler.connections (id, name, reference_id, provider, user_id) SELECT 'x' || i, 'x', 'x' || i, 'Mail', 'x' || i FROM generate_series(1, ROWS) AS i;
+INSERT INTO kepler.connections (id, name, reference_id, provider, user_id) VALUES ('c2', 'c2', 'c2', 'Mail', 'u');
+INSERT INTO kepler.workflows (id, user_id, name, trigger) SELECT 'x' || i, 'x' || i, 'x', '{"app": "Mail"}' FROM generate_series(1, ROWS) AS i;
+INSERT INTO kepler.workflows (id, user_id, name, trigger) VALUES ('w2', 'u', 'w2', '{"app": "Mail"}');
+CREATE TEMP TABLE runs AS SELECT s.execution_id, s.token, i FROM generate_series(1, ROWS) AS i CROSS JOIN LATERAL kepler.start_execution('w', 'k' || i) AS s;
+SELECT count(*) FROM runs AS r CROSS JOIN LATERAL kepler.finish_execution(r.execution_id, r.token, 'SUCCESS') AS f WHERE i % 2 = 0;
+SELECT count(*) FROM public.run AS r CROSS JOIN generate_series(1, ROWS / 100) AS i CROSS JOIN LATERAL kepler.add_execution_steps(r.id, r.token,
+    (SELECT jsonb_agg(jsonb_build_object('name', 's')) FROM generate_series(1, 100))) AS s;
+SELECT count(*) FROM generate_series(0, ROWS - 1, 500) AS first CROSS JOIN LATERAL kepler.remember_many((
+    SELECT jsonb_agg(jsonb_build_object('content', 'tea ' || i, 'user_id', CASE WHEN i % 2 = 0 THEN 'u' END, 'metadata', jsonb_build_object('k', i), 'embedding', jsonb_build_array(1, i)))
+    FROM generate_series(first, least(first + 499, ROWS - 1)) AS i)::text) AS r;
+INSERT INTO kepler.conversations (id, user_id) SELECT 'x' || i, 'x' || i FROM generate_series(1, ROWS) AS i;
+INSERT INTO kepler.conversations (id, user_id) VALUES ('talk2', 'u');
+SELECT count(*) FROM generate_series(0, ROWS - 1, 500) AS first CROSS JOIN LATERAL kepler.add_messages('talk', (
+    SELECT jsonb_agg(jsonb_build_object('role', 'user', 'content', 'hello ' || i, 'embedding', jsonb_build_array(1, i))) FROM generate_series(first, least(first + 499, ROWS - 1)) AS i)) AS r;
+SELECT count(*) FROM kepler.insert_entries('Thing', (SELECT jsonb_agg(jsonb_build_object('entry_id', i, 'a', i)) FROM generate_series(10, ROWS + 9) AS i));
+INSERT INTO documents SELECT 'x' || i, '{}', format('[1,%s]', i)::vector FROM generate_series(1, ROWS) AS i;
+"""
+
+# A tenant of ROWS memories and as many messages.
+TENANT = r"""
+INSERT INTO kepler.workspaces (id, name) VALUES ('TENANT', 'TENANT');
+SET kepler.workspace_id = 'TENANT';
+SELECT count(*) FROM generate_series(0, ROWS - 1, 500) AS first CROSS JOIN LATERAL kepler.remember_many((
+    SELECT jsonb_agg(jsonb_build_object('content', 'tea ' || i, 'metadata', jsonb_build_object('k', i % 100), 'embedding', jsonb_build_array(1, i)))
+    FROM generate_series(first, least(first + 499, ROWS - 1)) AS i)::text) AS r;
+INSERT INTO kepler.users (id, email) VALUES ('u', 'u@example.com');
+INSERT INTO kepler.conversations (id, user_id) VALUES ('talk', 'u');
+INSERT INTO kepler.conversations (id, user_id) SELECT 'x' || i, 'u' FROM generate_series(1, ROWS) AS i;
+SELECT count(*) FROM generate_series(0, ROWS - 1, 500) AS first CROSS JOIN LATERAL kepler.add_messages('talk', (
+    SELECT jsonb_agg(jsonb_build_object('role', 'user', 'content', 'tea ' || i, 'metadata', jsonb_build_object('k', i % 100), 'embedding', jsonb_build_array(1, i)))
+    FROM generate_series(first, least(first + 499, ROWS - 1)) AS i)) AS r;
+"""
+TENANT_CALLS = {
+    "search_memories (filter)": """kepler.search_memories('[1, 0]', filter => '{"k": 3}')""",
+    "search_memories (filter, words)": """kepler.search_memories('[1, 0]', query_text => 'cup 17', filter => '{"k": 3}')""",
+    "search_memories (words)": "kepler.search_memories('[1, 0]', query_text => 'cup 17')",
+    "search_messages (filter)": """kepler.search_messages('[1, 0]', filter => '{"k": 3}')""",
+    "search_messages (words)": "kepler.search_messages('[1, 0]', query_text => 'cup 17')",
+    "search_messages (user)": "kepler.search_messages('[1, 0]', user_id => 'u')",
+    "search_messages (user, filter, words)": """kepler.search_messages('[1, 0]', query_text => 'cup 17', user_id => 'u', filter => '{"k": 3}')""",
+    "remember (dedupe)": "kepler.remember('coffee', '[1, 20]', dedupe => true)",
+    "pending_memory_embeddings": "kepler.pending_memory_embeddings('spare', 100)",
+    "pending_message_embeddings": "kepler.pending_message_embeddings('spare', 100)",
+    "activate_embedding_space": "kepler.activate_embedding_space('walk')",
+}
+
+Counts = dict[str, list[int]]
+
+
+def stage() -> str:
+    """The stage of access_of_every_function.sql and its list of calls, without its transaction."""
+    text = (HERE.parent / "pg_regress/sql/access_of_every_function.sql").read_text()
+    text = text[: text.index("-- No function is forgotten here")]
+    text = re.sub(r"(?m)^BEGIN;$|^SET LOCAL .*$|^\\set (SHOW|VERB).*$", "", text).replace("access_nobody", ROLE)
+    policy = "SELECT count(*) FROM kepler.set_enrichment_policy('fair', fair => true);\n"
+    run = "CREATE TABLE public.run AS SELECT :'run'::text AS id, :'token'::text AS token;\n"
+    return policy + text + run + (HERE / "costs_stay_flat.sql").read_text()
+
+
+def statements(session: Session, text: str) -> None:
+    for statement in text.split(";\n"):
+        if statement.strip():
+            session.run(statement.strip())
+
+
+def script(session: Session, text: str) -> None:
+    with NamedTemporaryFile("w", suffix=".sql") as file:
+        file.write(text)
+        file.flush()
+        session.script(Path(file.name))
+
+
+def analyze_once(session: Session) -> None:
+    """Autovacuum would see later what is loaded now, at a time of its own."""
+    session.run(
+        "DO $$DECLARE t regclass; BEGIN FOR t IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace::regnamespace::text"
+        " IN ('kepler', 'kepler_data', 'public') LOOP EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = off)', t); END LOOP; END$$"
+    )
+    session.run("ANALYZE")
+
+
+def probe(session: Session, calls: dict[str, str], faults: list[str]) -> dict[str, Counts]:
+    found = {}
+    for name, call in calls.items():
+        answer = session.json(f"SELECT public.probe($probe${call}$probe$)")
+        found[name] = answer["counts"]
+        if answer["state"] != "KX001":
+            faults.append(f"{name} does not work: {answer['state']} {answer['message']}")
+    return found
+
+
+def measure(rows: int, faults: list[str]) -> dict[str, dict[str, Counts]]:
+    """By session, the one that is old and the new one, and call."""
+    database = f"{DATABASE}_{rows}"
+    session = Session(database)
+    script(session, stage())
+    analyze_once(session)
+    calls = session.json("SELECT json_object_agg(name, call ORDER BY name) FROM public.calls")
+    for name in session.run(
+        "SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'kepler'::regnamespace AND proname NOT IN (SELECT name FROM public.calls)"
+    ):
+        faults.append(f"{name} has no call in access_of_every_function.sql")
+    session.close()
+    plain = {name: call for name, call in calls.items() if name not in DEFINING}
+    old = Session(database)
+    for _ in range(WARM):
+        probe(old, plain, [])
+    session = Session(database)
+    statements(session, LOAD.replace("ROWS", str(rows)))
+    session.close()
+    found = {"old": probe(old, plain, faults)}
+    old.close()
+    # A deletion loads the library, if it is the first that a session does with Kepler.
+    new = Session(database)
+    new.run("DELETE FROM kepler.users WHERE workspace_id = 'none' AND id = 'none'")
+    found["new"] = probe(new, plain, faults) | probe(new, {name: calls[name] for name in DEFINING}, faults)
+    new.close()
+    return found
+
+
+def measure_tenants(sizes: list[int], faults: list[str]) -> list[list[dict[str, Counts]]]:
+    """What calls read in tenants of these sizes that no statistics know, beside 60 that they do: without an index on
+    vectors, and with one."""
+    session = Session(f"{DATABASE}_tenant")
+    session.run("CREATE TABLE public.calls (name text, call text)")
+    script(session, (HERE / "costs_stay_flat.sql").read_text())
+    session.run("SELECT kepler.create_embedding_space('walk', 2, 'm')")
+    session.run("SELECT kepler.create_embedding_space('spare', 2, 'm')")
+    session.run("SELECT kepler.activate_embedding_space('walk')")
+    for number in range(60):
+        statements(session, TENANT.replace("ROWS", "100").replace("TENANT", f"known{number}"))
+    analyze_once(session)
+    for rows in sizes:
+        statements(session, TENANT.replace("ROWS", str(rows)).replace("TENANT", f"new{rows}"))
+    found = [of_tenants(sizes, faults)]
+    for table in ("walk_embeddings", "walk_message_embeddings"):
+        session.run(f"CREATE INDEX ON kepler_data.{table} USING hnsw (embedding vector_cosine_ops)")
+    session.close()
+    return [*found, of_tenants(sizes, faults)]
+
+
+def of_tenants(sizes: list[int], faults: list[str]) -> list[dict[str, Counts]]:
+    found = []
+    for rows in sizes:
+        new = Session(f"{DATABASE}_tenant")
+        new.run(f"SET kepler.workspace_id = 'new{rows}'")
+        found.append(probe(new, TENANT_CALLS, faults))
+        new.close()
+    return found
+
+
+def total(counts: Counts) -> int:
+    """Of an index its entries are counted and of a table its rows: fetched ones are the same over again."""
+    return sum(max(returned, fetched) + blocks for returned, fetched, blocks in counts.values())
+
+
+def grown(small: Counts, large: Counts) -> list[str]:
+    lines = []
+    for relation, after in sorted(large.items()):
+        before = small.get(relation, [0, 0, 0])
+        if any(b > TIMES * a + MORE for a, b in zip(before, after)):
+            lines.append(f"    {relation}: rows {max(before[:2])} → {max(after[:2])}, pages {before[2]} → {after[2]}")
+    return lines
+
+
+def judge(allowed: list[Allowed], rows: int, sizes: list[tuple[dict[str, Counts], dict[str, Counts]]], faults: list[str]) -> None:
+    """Prints what grows and may. What grows otherwise, and what may and does not, is a fault."""
+    allowances, needed = {one.call: one for one in allowed}, set()
+    for small, large in sizes:
+        for call, after in large.items():
+            before = small.get(call, {})
+            lines = grown(before, after)
+            if not lines:
+                continue
+            needed.add(call)
+            allowance = allowances.get(call)
+            bound = allowance.bound(rows) if allowance else 0
+            if allowance is None or total(after) > bound:
+                faults.append("\n".join([f"{call}: reads {total(before)} → {total(after)}, and may {bound:.0f}", *lines]))
+            else:
+                print(f"  {call}: {total(before)} → {total(after)}, may {bound:.0f}: {allowance.reason}")
+    faults += [f"{call} is allowed to grow, and does not" for call in allowances if call not in needed]
+
+
+def main() -> None:
+    faults: list[str] = []
+    small, large = measure(N, faults), measure(4 * N, [])
+    print(f"rows and pages that a call reads at {N} and {4 * N} rows, where that grows:")
+    judge(ALLOWED, 4 * N, [(small[session], large[session]) for session in ("old", "new")], faults)
+    plain, indexed = measure_tenants([1000, 4000], faults)
+    print("in a tenant of 1000 and 4000 that the statistics do not know:")
+    judge(TENANT_ALLOWED, 4000, [(plain[0], plain[1])], faults)
+    print("the same with an index on vectors:")
+    judge(INDEXED_ALLOWED, 4000, [(indexed[0], indexed[1])], faults)
+    for fault in faults:
+        print(fault)
+    if faults:
+        sys.exit(1)
+    print("costs stay flat")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+-- What costs_stay_flat.py calls beside the list of access_of_every_function.sql, and how it counts.
+-- More calls than one a function, where arguments take another way.
+INSERT INTO calls VALUES
+    ('search_memories (filter)', $$kepler.search_memories('[1, 0]', query_text => 'tea', filter => '{"k": 3}')$$),
+    ('search_memories (user)', $$kepler.search_memories('[1, 0]', user_id => 'u')$$),
+    ('search_messages (conversation)', $$kepler.search_messages('[1, 0]', query_text => 'hello', conversation_id => 'talk')$$),
+    ('remember (dedupe)', $$kepler.remember('coffee', '[0, 1]', dedupe => true)$$),
+    ('remember (user)', $$kepler.remember('coffee', '[0, 1]', user_id => 'u')$$),
+    ('failed_enrichments LIMIT 10', '(SELECT * FROM kepler.failed_enrichments LIMIT 10) AS f'),
+    ('conversation_window (limit)', $$kepler.conversation_window('talk', max_rows => 20)$$),
+    ('start_execution (same key)', $$kepler.start_execution('w', 'k')$$),
+    ('claim_records (10)', $$kepler.claim_records('lead', 'x', 10)$$),
+    ('claim_records (fair)', $$kepler.claim_records('fair', 'x', 2)$$),
+    ('delete_records (100)', $$kepler.delete_records(ARRAY(SELECT id FROM public.chosen))$$),
+    ('restore_records (100)', $$kepler.restore_records(ARRAY(SELECT id FROM public.chosen))$$),
+    ('requeue_records (nothing failed)', $$kepler.requeue_records(entity_type => 'fair')$$),
+    ('DELETE of a user', $$public.delete_of('kepler.users', 'u2')$$),
+    ('DELETE of a connection', $$public.delete_of('kepler.connections', 'c2')$$),
+    ('DELETE of a conversation', $$public.delete_of('kepler.conversations', 'talk2')$$),
+    ('DELETE of a workflow', $$public.delete_of('kepler.workflows', 'w2')$$);
+
+CREATE TABLE public.chosen (id text);
+
+-- How the row itself is found is up to the statement of whoever deletes it; what hangs on it is up to Kepler.
+CREATE FUNCTION public.delete_of(relation regclass, id text) RETURNS void LANGUAGE plpgsql
+SET kepler.plan_for_large_tables = on AS $$
+BEGIN EXECUTE format('DELETE FROM %s WHERE workspace_id = ''default'' AND id = $1', relation) USING id; END $$;
+
+-- Rows returned and pages asked for so far in this transaction, by table and index.
+CREATE FUNCTION public.counts() RETURNS jsonb LANGUAGE sql AS $$
+    SELECT jsonb_object_agg(c.oid::regclass::text, jsonb_build_array(pg_stat_get_xact_tuples_returned(c.oid),
+        pg_stat_get_xact_tuples_fetched(c.oid), pg_stat_get_xact_blocks_fetched(c.oid)))
+    FROM pg_class AS c WHERE c.relkind IN ('r', 'i', 'm') AND c.relname NOT IN ('calls', 'chosen')
+        AND c.relnamespace IN ('kepler'::regnamespace, 'kepler_internal'::regnamespace, 'kepler_data'::regnamespace, 'public'::regnamespace)
+$$;
+
+-- What a call reads. It is undone. Nobody counts what parallel workers read.
+CREATE FUNCTION public.probe(call text) RETURNS jsonb LANGUAGE plpgsql SET max_parallel_workers_per_gather = 0 AS $$
+DECLARE
+    before jsonb; after jsonb; state text; message text;
+BEGIN
+    before := public.counts();
+    BEGIN
+        EXECUTE concat('SELECT count(*) FROM (SELECT * FROM ', call, ') AS answer');
+        SET CONSTRAINTS ALL IMMEDIATE;
+        RAISE EXCEPTION USING ERRCODE = 'KX001';
+    EXCEPTION WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
+    END;
+    after := public.counts();
+    RETURN jsonb_build_object('state', state, 'message', message, 'counts', (
+        SELECT coalesce(jsonb_object_agg(a.key, jsonb_build_array((a.value->>0)::bigint - coalesce((before->a.key->>0)::bigint, 0),
+            (a.value->>1)::bigint - coalesce((before->a.key->>1)::bigint, 0), (a.value->>2)::bigint - coalesce((before->a.key->>2)::bigint, 0))), '{}')
+        FROM jsonb_each(after) AS a WHERE a.value <> coalesce(before->a.key, '[]')));
+END $$;
