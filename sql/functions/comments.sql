@@ -256,8 +256,6 @@ COMMENT ON FUNCTION kepler_internal.is_about_session(text) IS 'Internal: whether
 COMMENT ON FUNCTION kepler_internal.execution_report(text, timestamptz, timestamptz, text) IS 'Internal: execution_report, whose columns bear the names of its arguments';
 COMMENT ON FUNCTION kepler_internal.latest_schema_version() IS 'Internal: the newest schema version that the library knows';
 COMMENT ON FUNCTION kepler_internal.require_tables() IS 'Internal: fails with 55000 and a hint before install()';
-COMMENT ON FUNCTION kepler_internal.touch_changed_record() IS 'Trigger: moves updated_at on a direct update of a record that changes anything';
-COMMENT ON FUNCTION kepler_internal.reset_enrichment() IS 'Trigger: sends a record whose content has changed back to enrichment';
 COMMENT ON FUNCTION kepler_internal.touch_updated_at() IS 'Trigger: moves updated_at on a direct update';
 COMMENT ON FUNCTION kepler_internal.refuse_workspace_change() IS 'Trigger: refuses to move a row to another workspace';
 COMMENT ON FUNCTION kepler_internal.refuse_secret() IS 'Trigger: refuses a secret_ref that is not a reference, without showing it';
@@ -385,9 +383,10 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type
 COMMENT ON FUNCTION kepler_internal.is_direct() IS 'Internal: whether a change of a record comes from direct SQL, and not from Kepler''s own statements';
 COMMENT ON FUNCTION kepler_internal.require_name(text, text) IS 'Internal: checks an argument that names something';
 COMMENT ON FUNCTION kepler_internal.require_ids(text, text[]) IS 'Internal: checks an argument that holds ids';
-COMMENT ON FUNCTION kepler_internal.unlease_record() IS 'Trigger: takes the lease from a record that is not PENDING any more';
-COMMENT ON FUNCTION kepler_internal.refuse_transition() IS 'Trigger: refuses a change of enrichment_status that is not legal';
 COMMENT ON FUNCTION kepler_internal.queue_changed_record() IS 'Trigger: keeps the queue under direct SQL';
+COMMENT ON FUNCTION kepler_internal.check_record_change() IS 'Trigger: refuses a change of enrichment_status or of the lease that is not legal, and empties records.enrichment when direct SQL changes the content, where the policy says so';
+COMMENT ON FUNCTION kepler_internal.finish_record_change() IS 'Trigger: sends a record whose content has changed back to enrichment, takes it from its lease, and moves updated_at on';
+COMMENT ON FUNCTION kepler_internal.tell_sessions() IS 'Trigger: tells all sessions that an entity, a policy, a space or the space of a workspace has changed';
 COMMENT ON FUNCTION kepler_internal.dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';
 COMMENT ON FUNCTION kepler_internal.forget_truncated_records() IS 'Trigger: empties the queue and ends the leases where all records are gone';
 COMMENT ON FUNCTION kepler_internal.begin_enrichment() IS 'Trigger: queues the backlog of a policy that direct SQL inserts, if one step is enough';
@@ -521,7 +520,6 @@ COMMENT ON FUNCTION kepler_internal.complete_embedding() IS 'Trigger: whose memo
 COMMENT ON FUNCTION kepler_internal.move_embeddings() IS 'Trigger: embeddings go with a memory that becomes another user''s, or of another type';
 COMMENT ON FUNCTION kepler_internal.drop_memory_embeddings() IS 'Trigger: the embeddings of a memory go when its content changes';
 COMMENT ON FUNCTION kepler_internal.load_library() IS 'Trigger: loads the library, which plans the checks of foreign keys';
-COMMENT ON FUNCTION kepler_internal.lock_record_type() IS 'Trigger: takes the lock of the type of a record that direct SQL queues, or takes out of the queue';
 COMMENT ON FUNCTION kepler_internal.list_embedding_space(text, integer, text, text) IS 'Internal: writes a space into the list';
 COMMENT ON FUNCTION kepler_internal.require_retired_space(text) IS 'Internal: fails unless there is such a space, and it is retired';
 COMMENT ON FUNCTION kepler_internal.forget_deleted_memories() IS 'Trigger: takes what belongs to deleted memories along';
@@ -556,8 +554,6 @@ COMMENT ON FUNCTION kepler_internal.require_conversation(text, text) IS 'Interna
 COMMENT ON FUNCTION kepler_internal.check_window(text, integer, integer) IS 'Internal: fails if an argument of conversation_window is too low';
 COMMENT ON FUNCTION kepler_internal.number_message() IS 'Trigger: gives a message that direct SQL adds the next number';
 COMMENT ON FUNCTION kepler_internal.refuse_message_move() IS 'Trigger: refuses another place for a message';
-COMMENT ON FUNCTION kepler_internal.restart_attempts() IS 'Trigger: what waits for its next attempt begins anew when direct SQL changes its content';
-COMMENT ON FUNCTION kepler_internal.clear_enrichment() IS 'Trigger: empties records.enrichment when direct SQL changes the content, where the policy says so';
 COMMENT ON FUNCTION kepler_internal.refuse_entity_rename() IS 'Trigger: refuses another type or source for an entity that has records';
 COMMENT ON FUNCTION kepler_internal.abandon_executions(integer, text) IS 'Internal: see abandon_executions';
 COMMENT ON FUNCTION kepler_internal.expire_memories(integer, text) IS 'Internal: see expire_memories';

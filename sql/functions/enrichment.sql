@@ -17,67 +17,6 @@ VALUES
     ('FAILED', 'UNAPPLIED', 'content changed, or requeued')
 $$;
 
-CREATE FUNCTION kepler_internal.refuse_transition() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RAISE EXCEPTION USING
-        ERRCODE = 'check_violation',
-        MESSAGE = format('enrichment_status cannot go from %s to %s',
-            OLD.enrichment_status, NEW.enrichment_status),
-        DETAIL = format('Record "%s".', OLD.id),
-        HINT = (SELECT format('From %s it goes to %s only. See kepler.enrichment_transitions().',
-                    OLD.enrichment_status, string_agg(t.to_status::text, ', ' ORDER BY t.to_status))
-                FROM kepler.enrichment_transitions() AS t WHERE t.from_status = OLD.enrichment_status);
-END
-$$;
-
-CREATE FUNCTION kepler_internal.unlease_record() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    NEW.enrichment_lease_id := NULL;
-    RETURN NEW;
-END
-$$;
-
--- A row that was changed by hand is in the queue anew, or not at all: a worker that had it has lost it. The type's lock
--- is taken by a trigger that fires before.
-CREATE FUNCTION kepler_internal.queue_changed_record() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-SET kepler.plan_for_large_tables = on
-AS $$
-BEGIN
-    IF TG_OP = 'UPDATE' THEN
-        DELETE FROM kepler.enrichment_queue AS q
-        WHERE q.workspace_id = NEW.workspace_id AND q.record_id = NEW.id;
-    END IF;
-    IF NEW.enrichment_status = 'UNAPPLIED' AND NEW.deleted_at IS NULL AND NEW.status = 'ACTIVE' THEN
-        INSERT INTO kepler.enrichment_queue AS q (workspace_id, record_id, entity_type, fair_key, ready_at)
-        SELECT p.workspace_id, NEW.id, p.entity_type, CASE WHEN p.fair THEN coalesce(NEW.entity_id, ' ') END,
-            clock_timestamp()
-        FROM kepler.enrichment_policies AS p
-        WHERE p.workspace_id = NEW.workspace_id AND p.entity_type = NEW.entity_type
-        ON CONFLICT ON CONSTRAINT enrichment_queue_pkey DO UPDATE
-        SET entity_type = excluded.entity_type, fair_key = excluded.fair_key, ready_at = excluded.ready_at
-        WHERE q.entity_type <> excluded.entity_type;
-    END IF;
-    RETURN NULL;
-END
-$$;
-
-CREATE FUNCTION kepler_internal.restart_attempts() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-SET kepler.plan_for_large_tables = on
-AS $$
-BEGIN
-    UPDATE kepler.enrichment_queue AS q
-    SET attempt = 0, ready_at = clock_timestamp(), refusals = 0, error = NULL
-    WHERE q.workspace_id = NEW.workspace_id AND q.record_id = NEW.id AND (q.attempt > 0 OR q.refusals > 0);
-    RETURN NULL;
-END
-$$;
-
 CREATE FUNCTION kepler_internal.dequeue_deleted_records() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on

@@ -135,24 +135,25 @@ CREATE TRIGGER check_secret_ref BEFORE INSERT OR UPDATE OF secret_ref ON kepler.
     FOR EACH ROW WHEN (NEW.secret_ref !~ '^[a-z][a-z0-9+.-]*:.')
     EXECUTE FUNCTION kepler_internal.refuse_secret();
 
--- The column list and the condition keep this trigger from firing for upserts: they set updated_at
--- themselves, and leave it alone when they write only source_updated_at.
-CREATE TRIGGER touch_updated_at
+-- Brings the rest of a record in line with what was changed: updated_at, the enrichment of new content, and the lease of a
+-- record that no worker holds any more. Its name makes it fire behind users' triggers, as a rule. Without a condition:
+-- Postgres would parse it for each statement, and Kepler's own change one record as often as many.
+CREATE TRIGGER update_state
     BEFORE UPDATE OF entity_id, external_id, entity_type, source, status, enrichment_status,
         deleted_at, data, enrichment ON kepler.records
-    FOR EACH ROW WHEN (OLD.updated_at = NEW.updated_at)
-    EXECUTE FUNCTION kepler_internal.touch_changed_record();
--- New content must be enriched again, also if a client sets updated_at itself.
-CREATE TRIGGER reset_enrichment BEFORE UPDATE OF data ON kepler.records
-    FOR EACH ROW WHEN (
-        OLD.enrichment_status IN ('APPLIED', 'FAILED')
-        AND NEW.enrichment_status = OLD.enrichment_status
-        AND NEW.data IS DISTINCT FROM OLD.data)
-    EXECUTE FUNCTION kepler_internal.reset_enrichment();
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.finish_record_change();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.records
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
+-- Sessions remember entities. Fires on replicas too: what a subscription changes was changed all the same.
+CREATE TRIGGER announce
+    AFTER DELETE OR UPDATE OF workspace_id, id, connection_id, type, source, ignored_paths ON kepler.entities
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.tell_sessions();
+CREATE TRIGGER announce_truncated AFTER TRUNCATE ON kepler.entities
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.tell_sessions();
+ALTER TABLE kepler.entities ENABLE ALWAYS TRIGGER announce;
+ALTER TABLE kepler.entities ENABLE ALWAYS TRIGGER announce_truncated;
 -- Before the checks of foreign keys are planned, for the rest of the session.
 CREATE TRIGGER load_library BEFORE DELETE ON kepler.connections
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();

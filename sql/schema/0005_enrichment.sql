@@ -135,82 +135,25 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.enrichment
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
--- The transitions of enrichment_transitions(), as a condition: the function runs, and raises, only
--- for an illegal transition.
-CREATE TRIGGER check_enrichment_transition BEFORE UPDATE OF enrichment_status ON kepler.records
-    FOR EACH ROW WHEN (
-        CASE OLD.enrichment_status
-            WHEN 'UNAPPLIED' THEN NEW.enrichment_status NOT IN ('UNAPPLIED', 'PENDING')
-            WHEN 'PENDING' THEN false
-            ELSE NEW.enrichment_status NOT IN (OLD.enrichment_status, 'UNAPPLIED')
-        END)
-    EXECUTE FUNCTION kepler_internal.refuse_transition();
--- No worker holds a record that is deleted, archived or moved to another type.
-CREATE TRIGGER release_pending BEFORE UPDATE OF deleted_at, status, entity_type ON kepler.records
-    FOR EACH ROW WHEN (
-        OLD.enrichment_status = 'PENDING' AND NEW.enrichment_status = 'PENDING'
-        AND (NEW.deleted_at IS NOT NULL OR NEW.status <> 'ACTIVE' OR NEW.entity_type <> OLD.entity_type))
-    EXECUTE FUNCTION kepler_internal.reset_enrichment();
--- Its name makes it fire after release_pending.
-CREATE TRIGGER unlease_record BEFORE UPDATE OF enrichment_status, deleted_at, status, entity_type ON kepler.records
-    FOR EACH ROW WHEN (NEW.enrichment_status <> 'PENDING' AND NEW.enrichment_lease_id IS NOT NULL)
-    EXECUTE FUNCTION kepler_internal.unlease_record();
--- Direct SQL maintains the queue too. Kepler's own functions maintain it themselves, and do not fire these.
--- The names of the first two make them fire before the others, so that the lock of the type is held when the
--- queue is read.
-CREATE TRIGGER lock_inserted AFTER INSERT ON kepler.records
-    FOR EACH ROW WHEN (
-        NEW.enrichment_status = 'UNAPPLIED' AND NEW.deleted_at IS NULL AND NEW.status = 'ACTIVE'
-        AND kepler_internal.is_direct())
-    EXECUTE FUNCTION kepler_internal.lock_record_type();
-CREATE TRIGGER lock_changed
-    AFTER UPDATE OF enrichment_status, status, deleted_at, entity_type, data ON kepler.records
-    FOR EACH ROW WHEN (
-        (OLD.enrichment_status <> NEW.enrichment_status OR OLD.status <> NEW.status
-            OR OLD.entity_type <> NEW.entity_type
-            OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL))
-        AND kepler_internal.is_direct())
-    EXECUTE FUNCTION kepler_internal.lock_record_type();
+-- The transitions of enrichment_transitions(), and the lease, which goes with the status: a record that is PENDING under
+-- no lease, or under another one, would wait for ever. Without a condition, as update_state.
+CREATE TRIGGER check_enrichment BEFORE UPDATE OF enrichment_status, data, enrichment_lease_id ON kepler.records
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.check_record_change();
+-- Direct SQL maintains the queue too. Kepler's own functions maintain it themselves, and do not fire these, whose condition
+-- is as short as it can be: the function asks what has changed.
 CREATE TRIGGER queue_inserted AFTER INSERT ON kepler.records
-    FOR EACH ROW WHEN (
-        NEW.enrichment_status = 'UNAPPLIED' AND NEW.deleted_at IS NULL AND NEW.status = 'ACTIVE'
-        AND kepler_internal.is_direct())
+    FOR EACH ROW WHEN (kepler_internal.is_direct())
     EXECUTE FUNCTION kepler_internal.queue_changed_record();
 CREATE TRIGGER queue_changed
     AFTER UPDATE OF enrichment_status, status, deleted_at, entity_type, data ON kepler.records
-    FOR EACH ROW WHEN (
-        (OLD.enrichment_status <> NEW.enrichment_status OR OLD.status <> NEW.status
-            OR OLD.entity_type <> NEW.entity_type
-            OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL))
-        AND kepler_internal.is_direct())
+    FOR EACH ROW WHEN (kepler_internal.is_direct())
     EXECUTE FUNCTION kepler_internal.queue_changed_record();
-
--- A record that waits for its next attempt begins again with new content. Finished records are reset by
--- the trigger reset_enrichment.
-CREATE TRIGGER restart_attempts AFTER UPDATE OF data ON kepler.records
-    FOR EACH ROW WHEN (
-        OLD.enrichment_status = 'UNAPPLIED' AND NEW.enrichment_status = 'UNAPPLIED'
-        AND OLD.content_hash <> NEW.content_hash AND kepler_internal.is_direct())
-    EXECUTE FUNCTION kepler_internal.restart_attempts();
--- Of finished records the trigger reset_enrichment clears the enrichment.
-CREATE TRIGGER clear_enrichment BEFORE UPDATE OF data ON kepler.records
-    FOR EACH ROW WHEN (
-        OLD.enrichment_status IN ('UNAPPLIED', 'PENDING') AND NEW.enrichment IS NOT NULL
-        AND NEW.data IS DISTINCT FROM OLD.data AND kepler_internal.is_direct())
-    EXECUTE FUNCTION kepler_internal.clear_enrichment();
 
 -- The queue, the lease and the log refer to a record by its id.
 CREATE TRIGGER keep_id BEFORE UPDATE OF id ON kepler.records
     FOR EACH ROW WHEN (OLD.id <> NEW.id)
     EXECUTE FUNCTION kepler_internal.refuse_enrichment_change(
         'the id of a record cannot change', 'Insert another record, and delete this one.');
--- A PENDING record without its lease would wait for ever: no expiry would take it back.
-CREATE TRIGGER keep_lease BEFORE UPDATE OF enrichment_lease_id ON kepler.records
-    FOR EACH ROW WHEN (
-        OLD.enrichment_status = 'PENDING' AND NEW.enrichment_status = 'PENDING'
-        AND OLD.enrichment_lease_id IS DISTINCT FROM NEW.enrichment_lease_id AND kepler_internal.is_direct())
-    EXECUTE FUNCTION kepler_internal.refuse_enrichment_change(
-        'enrichment_lease_id cannot change while the record is PENDING', 'To take a record back, set enrichment_status to UNAPPLIED.');
 
 CREATE TRIGGER queue_deleted AFTER DELETE ON kepler.records
     REFERENCING OLD TABLE AS old_records
@@ -219,6 +162,12 @@ CREATE TRIGGER queue_deleted AFTER DELETE ON kepler.records
 CREATE TRIGGER queue_truncated AFTER TRUNCATE ON kepler.records
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.forget_truncated_records();
 
+-- Sessions remember policies. Fires before the others, and on replicas too.
+CREATE TRIGGER announce
+    AFTER INSERT OR DELETE OR UPDATE OF workspace_id, entity_type, max_attempts, lease, backoff_base, backoff_cap,
+        clear_on_change, fair, notify, fair_keys_after ON kepler.enrichment_policies
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.tell_sessions();
+ALTER TABLE kepler.enrichment_policies ENABLE ALWAYS TRIGGER announce;
 -- Direct SQL on the tables of the queue: its effect is repaired, or the statement is refused.
 CREATE TRIGGER begin_enrichment AFTER INSERT ON kepler.enrichment_policies
     FOR EACH ROW WHEN (kepler_internal.is_direct())

@@ -24,6 +24,20 @@ CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.embedding_spaces
 
 ALTER TABLE kepler.workspaces ADD COLUMN embedding_space text REFERENCES kepler.embedding_spaces (name);
 
+-- Sessions remember spaces, and which one a workspace has activated. These fire on replicas too.
+CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE ON kepler.embedding_spaces
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.tell_sessions();
+CREATE TRIGGER announce_truncated AFTER TRUNCATE ON kepler.embedding_spaces
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.tell_sessions();
+CREATE TRIGGER announce AFTER DELETE OR UPDATE OF id, embedding_space ON kepler.workspaces
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.tell_sessions();
+CREATE TRIGGER announce_truncated AFTER TRUNCATE ON kepler.workspaces
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.tell_sessions();
+ALTER TABLE kepler.embedding_spaces ENABLE ALWAYS TRIGGER announce;
+ALTER TABLE kepler.embedding_spaces ENABLE ALWAYS TRIGGER announce_truncated;
+ALTER TABLE kepler.workspaces ENABLE ALWAYS TRIGGER announce;
+ALTER TABLE kepler.workspaces ENABLE ALWAYS TRIGGER announce_truncated;
+
 CREATE TABLE kepler.memories (
     workspace_id text NOT NULL DEFAULT kepler.current_workspace_id() REFERENCES kepler.workspaces (id),
     id text NOT NULL DEFAULT kepler.cuid(),

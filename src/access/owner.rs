@@ -160,6 +160,8 @@ pub(crate) struct OwnTable {
 }
 
 const TOUCHED: &[&str] = &["touch_updated_at", "keep_workspace"];
+/// The tables of which sessions remember rows.
+const ANNOUNCED: &[&str] = &["touch_updated_at", "announce", "announce_truncated"];
 
 /// The lists of entry tables.
 pub(crate) const ENTRY_TABLES: &[OwnTable] = &[
@@ -170,8 +172,8 @@ pub(crate) const ENTRY_TABLES: &[OwnTable] = &[
 
 /// The list of embedding spaces, and which one a workspace searches.
 pub(crate) const EMBEDDING_SPACES: &[OwnTable] = &[
-    OwnTable { name: "embedding_spaces", triggers: TOUCHED },
-    OwnTable { name: "workspaces", triggers: TOUCHED },
+    OwnTable { name: "embedding_spaces", triggers: ANNOUNCED },
+    OwnTable { name: "workspaces", triggers: ANNOUNCED },
 ];
 
 /// Who has which level of access.
@@ -181,7 +183,7 @@ pub(crate) const ACCESS_LEVELS: &[OwnTable] = &[OwnTable { name: "access_levels"
 pub(crate) const INSTALLED: &[OwnTable] = &[
     OwnTable { name: "schema_versions", triggers: &[] },
     OwnTable { name: "access_levels", triggers: &[] },
-    OwnTable { name: "workspaces", triggers: TOUCHED },
+    OwnTable { name: "workspaces", triggers: ANNOUNCED },
 ];
 
 /// Acts as the owner of a part of a table (a partition, or a child), to read rows that the caller may read

@@ -85,13 +85,15 @@ thread_local! {
             pg_sys::TIMESTAMPTZOID, pg_sys::INT4OID,
         ],
     ) };
-    static LEASE_RECORDS: Statement = const { Statement::new(
-        c"INSERT INTO kepler.lease_records
-              (workspace_id, lease_id, record_ids, attempts, content_hashes)
-          VALUES ($1, $2, $3, $4, $5)",
+    static NOTE: Statement = const { Statement::new(
+        c"WITH noted AS (
+              INSERT INTO kepler.lease_records
+                  (workspace_id, lease_id, record_ids, attempts, content_hashes)
+              VALUES ($1, $2, $3, $4, $5))
+          DELETE FROM kepler.enrichment_queue AS q WHERE q.ctid = ANY ($6)",
         &[
             pg_sys::TEXTOID, pg_sys::INT8OID, pg_sys::TEXTARRAYOID, pg_sys::INT4ARRAYOID,
-            pg_sys::UUIDARRAYOID,
+            pg_sys::UUIDARRAYOID, pg_sys::TIDARRAYOID,
         ],
     ) };
     // Fewer than were picked, and perhaps none.
@@ -102,10 +104,6 @@ thread_local! {
     static NOTHING_TAKEN: Statement = const { Statement::new(
         c"DELETE FROM kepler.leases AS l WHERE l.workspace_id = $1 AND l.id = $2",
         &[pg_sys::TEXTOID, pg_sys::INT8OID],
-    ) };
-    static DEQUEUE: Statement = const { Statement::new(
-        c"DELETE FROM kepler.enrichment_queue AS q WHERE q.ctid = ANY ($1)",
-        &[pg_sys::TIDARRAYOID],
     ) };
 }
 
@@ -317,9 +315,9 @@ impl Call<'_> {
             Some(ids.datum()),
             Some(attempts.datum()),
             Some(hashes.datum()),
+            Some(places.datum()),
         ];
-        LEASE_RECORDS.with(|plan| plan.run(client, &parameters));
-        let written = DEQUEUE.with(|plan| plan.run(client, &[Some(places.datum())])).count();
+        let written = NOTE.with(|plan| plan.run(client, &parameters)).count();
         if written == found.len() {
             Ok(())
         } else {

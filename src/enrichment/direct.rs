@@ -33,6 +33,12 @@ impl Drop for Own {
     }
 }
 
+/// The same for a trigger function itself, which stands one deeper than the statement that it fires for.
+pub(crate) fn fires_for_direct() -> bool {
+    let own = OWN_DEPTH.get();
+    own < 0 || own != trigger_depth() - 1
+}
+
 /// Whether a change of a record comes from direct SQL, and not from Kepler's own functions.
 #[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
 fn is_direct() -> bool {

@@ -28,6 +28,10 @@ pub(crate) enum EnrichmentError {
     IdsOrType,
     #[error("argument \"max_rows\" must be at least 1")]
     NoRows,
+    #[error("enrichment_status cannot go from {from} to {to}")]
+    Transition { id: String, from: &'static str, to: &'static str },
+    #[error("enrichment_lease_id cannot change while the record is PENDING")]
+    OtherLease,
 }
 
 impl Report for EnrichmentError {
@@ -46,6 +50,8 @@ impl Report for EnrichmentError {
             | Self::NoRows
             | Self::ResultsMismatch { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::NotWritten { .. } => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
+            Self::Transition { .. } => ERRCODE_CHECK_VIOLATION,
+            Self::OtherLease => ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION,
         }
     }
 
@@ -54,6 +60,7 @@ impl Report for EnrichmentError {
             Self::NoPolicy { known, .. } if !known.is_empty() => {
                 Some(format!("Types with a policy: {}.", known.join(", ")))
             }
+            Self::Transition { id, .. } => Some(format!("Record \"{id}\".")),
             _ => None,
         }
     }
@@ -68,6 +75,13 @@ impl Report for EnrichmentError {
             Self::NotFair(entity_type) => {
                 let name = entity_type.replace('\'', "''");
                 format!("SELECT kepler.set_enrichment_policy('{name}', fair => true);")
+            }
+            Self::Transition { from, .. } => {
+                let to = if *from == "UNAPPLIED" { "PENDING" } else { "UNAPPLIED" };
+                format!("From {from} it goes to {to} only. See kepler.enrichment_transitions().")
+            }
+            Self::OtherLease => {
+                "To take a record back, set enrichment_status to UNAPPLIED.".to_owned()
             }
             Self::NotWritten { .. } => {
                 "A trigger on kepler.records prevents the write (BEFORE, returning NULL), or deletes the rows."

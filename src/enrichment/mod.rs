@@ -27,6 +27,7 @@ pub(crate) mod policy;
 mod policy_api;
 pub(crate) mod queue;
 mod reap;
+mod record_triggers;
 mod refusal;
 pub(crate) mod requeue;
 mod settle;

@@ -7,8 +7,10 @@ use crate::pg::isolation::keeps_snapshot;
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
 use crate::pg::whole::Spi;
+use crate::pg::written::UntilWritten;
 use pgrx::spi::SpiClient;
 use pgrx::{check_for_interrupts, pg_sys};
+use std::convert::Infallible;
 use std::time::Duration;
 
 /// So often, and after such pauses, is a lock tried that writers hold.
@@ -32,6 +34,7 @@ pub(crate) struct Policy {
 }
 
 thread_local! {
+    static POLICIES: UntilWritten<(Text, Text), Policy> = UntilWritten::of(&[c"enrichment_policies"]);
     static FIND: Statement = const { Statement::new(
         c"SELECT p.max_attempts,
                  (pg_catalog.date_part('epoch', p.lease) * 1000000)::bigint,
@@ -60,6 +63,13 @@ pub(crate) fn find(
     workspace_id: &Text,
     entity_type: &Text,
 ) -> Option<Policy> {
+    let key = (workspace_id.clone(), entity_type.clone());
+    let found: Result<_, Infallible> = POLICIES
+        .with(|policies| policies.find(key, |_| Ok(look_up(client, workspace_id, entity_type))));
+    found.ok().flatten()
+}
+
+fn look_up(client: &mut SpiClient<'_>, workspace_id: &Text, entity_type: &Text) -> Option<Policy> {
     let rows = FIND
         .with(|plan| plan.run(client, &[Some(workspace_id.datum()), Some(entity_type.datum())]));
     let row = rows.iter::<6>().next()?;

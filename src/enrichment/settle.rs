@@ -15,7 +15,7 @@ use super::refusal;
 use crate::answer::{Answer, Outcome};
 use crate::pg::array::Array;
 use crate::pg::clock::now;
-use crate::pg::plan::{Parameter, Statement};
+use crate::pg::plan::{Parameter, Rows, Statement};
 use crate::pg::varlena::Text;
 use pgrx::Uuid;
 use pgrx::pg_sys;
@@ -23,14 +23,13 @@ use pgrx::spi::SpiClient;
 use std::collections::HashMap;
 
 thread_local! {
+    // What a lease was claimed with never changes.
     static LEASE: Statement = const { Statement::new(
-        c"SELECT l.lease_until, l.entity_type, l.open_records FROM kepler.leases AS l
-          WHERE l.workspace_id = $1 AND l.id = $2 FOR UPDATE",
-        &[pg_sys::TEXTOID, pg_sys::INT8OID],
-    ) };
-    static RECORDS: Statement = const { Statement::new(
-        c"SELECT m.record_ids, m.attempts, m.content_hashes FROM kepler.lease_records AS m
-          WHERE m.workspace_id = $1 AND m.lease_id = $2",
+        c"SELECT l.lease_until, l.entity_type, l.open_records,
+                 m.record_ids, m.attempts, m.content_hashes
+          FROM kepler.leases AS l
+          LEFT JOIN kepler.lease_records AS m ON m.workspace_id = $1 AND m.lease_id = $2
+          WHERE l.workspace_id = $1 AND l.id = $2 FOR UPDATE OF l",
         &[pg_sys::TEXTOID, pg_sys::INT8OID],
     ) };
     static SETTLED: Statement = const { Statement::new(
@@ -70,10 +69,12 @@ thread_local! {
 type Settled = Answer<Option<String>>;
 
 /// A lease that lives, locked.
-struct Lease {
+struct Lease<'conn> {
     entity_type: Text,
     policy: Policy,
     open: i32,
+    /// Its row, with what it was claimed with.
+    rows: Rows<'conn>,
 }
 
 /// Settles what the elements say.
@@ -112,7 +113,7 @@ pub(crate) fn run(
         let now = now();
         let mut places = Vec::with_capacity(first.len());
         let mut endings = Vec::with_capacity(first.len());
-        for (at, record) in records(client, parameters, lease_id, &first) {
+        for (at, record) in records(&lease.rows, lease_id, &first) {
             if let Ok(verdict) = &elements[at].verdict {
                 let (outcome, ending) = ending(record, verdict, &lease.policy, now);
                 places.push((at, outcome));
@@ -185,30 +186,28 @@ pub(super) fn held(
 }
 
 /// The lease, if it lives.
-fn lock(client: &mut SpiClient<'_>, workspace: &Text, parameters: [Parameter; 2]) -> Option<Lease> {
+fn lock<'conn>(
+    client: &mut SpiClient<'conn>,
+    workspace: &Text,
+    parameters: [Parameter; 2],
+) -> Option<Lease<'conn>> {
     let rows = LEASE.with(|plan| plan.run(client, &parameters));
-    let row = rows.iter::<3>().next()?;
+    let row = rows.iter::<6>().next()?;
     let entity_type = Text::new(row.text(1)?);
     let open = row.integer(2)?;
     if row.time(0)? <= now() {
         return None;
     }
     let policy = policy::find(client, workspace, &entity_type)?;
-    Some(Lease { entity_type, policy, open })
+    Some(Lease { entity_type, policy, open, rows })
 }
 
 /// Of what the lease was claimed with the `wanted`, in the order of upserts, each with its number there.
 /// The arrays are read where they are: a worker that settles one by one comes with one id each time.
-fn records(
-    client: &mut SpiClient<'_>,
-    parameters: [Parameter; 2],
-    lease_id: i64,
-    wanted: &HashMap<&str, usize>,
-) -> Vec<(usize, Held)> {
-    let rows = RECORDS.with(|plan| plan.run(client, &parameters));
-    let Some(row) = rows.iter::<3>().next() else { return Vec::new() };
+fn records(rows: &Rows<'_>, lease_id: i64, wanted: &HashMap<&str, usize>) -> Vec<(usize, Held)> {
+    let Some(row) = rows.iter::<6>().next() else { return Vec::new() };
     let (Some(ids), Some(attempts), Some(hashes)) =
-        (row.array::<&str>(0), row.array::<i32>(1), row.array::<Uuid>(2))
+        (row.array::<&str>(3), row.array::<i32>(4), row.array::<Uuid>(5))
     else {
         return Vec::new();
     };

@@ -1,4 +1,4 @@
-//! Direct SQL on records and policies takes the locks that Kepler's functions take. In triggers, so that nobody can take
+//! Direct SQL on policies takes the locks that Kepler's functions take. In triggers, so that nobody can take
 //! one by itself: whoever holds it keeps others waiting.
 
 use super::{backlog, policy};
@@ -8,21 +8,6 @@ use crate::pg::whole::Spi;
 use crate::workspace;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
-
-/// A record is about to be queued, or taken out of the queue. Fires before the trigger that does it.
-#[pg_trigger(sql = "
-CREATE FUNCTION kepler_internal.lock_record_type() RETURNS trigger
-LANGUAGE c SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
-")]
-fn lock_record_type(trigger: &PgTrigger<'_>) -> Nothing {
-    trigger::require_table(trigger, c"records");
-    let record = trigger::new(trigger);
-    trigger::raise(policy::lock(
-        &trigger::text(&record, "workspace_id"),
-        &trigger::text(&record, "entity_type"),
-    ));
-    Ok(None)
-}
 
 /// A policy begins: what is to be enriched is queued, if that is little.
 #[pg_trigger(sql = "

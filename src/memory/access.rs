@@ -14,6 +14,7 @@ use crate::pg::plan::Statement;
 use crate::pg::relation::UntilChanged;
 use crate::pg::role::{self, ActAs};
 use crate::pg::varlena::Text;
+use crate::pg::written::UntilWritten;
 use crate::settings;
 use crate::workspace::WorkspaceError;
 use pgrx::pg_sys;
@@ -40,6 +41,7 @@ thread_local! {
         c"SELECT w.embedding_space FROM kepler.workspaces AS w WHERE w.id = $1",
         &[pg_sys::TEXTOID],
     ) };
+    static ACTIVATED: UntilWritten<String, Option<String>> = UntilWritten::of(&[c"workspaces"]);
     static TABLES: UntilChanged<&'static str, Table> = UntilChanged::default();
 }
 
@@ -134,10 +136,11 @@ pub(crate) fn activated(
     client: &mut SpiClient<'_>,
     workspace_id: &str,
 ) -> Result<Option<String>, Error> {
-    let workspace = Text::new(workspace_id);
-    let rows = WORKSPACE.with(|statement| statement.run(client, &[Some(workspace.datum())]));
-    match rows.iter::<1>().next() {
-        Some(row) => Ok(row.text(0).map(str::to_owned)),
-        None => Err(WorkspaceError::Missing(workspace_id.to_owned()).into()),
-    }
+    let look_up = |workspace_id: &String| {
+        let workspace = Text::new(workspace_id);
+        let rows = WORKSPACE.with(|statement| statement.run(client, &[Some(workspace.datum())]));
+        Ok::<_, Error>(rows.iter::<1>().next().map(|row| row.text(0).map(str::to_owned)))
+    };
+    let found = ACTIVATED.with(|known| known.find(workspace_id.to_owned(), look_up))?;
+    Ok(found.ok_or_else(|| WorkspaceError::Missing(workspace_id.to_owned()))?)
 }

@@ -5,9 +5,10 @@ use super::embedding::Embedding;
 use super::error::MemoryError;
 use crate::error::Error;
 use crate::ident::{qualified, quote};
-use crate::pg::plan::Statement;
+use crate::pg::plan::{Rows, Statement};
 use crate::pg::relation::{UntilChanged, blocks};
 use crate::pg::varlena::Text;
+use crate::pg::written::UntilWritten;
 use crate::pgvector::Metric;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
@@ -46,6 +47,33 @@ pub(crate) struct Space {
     /// What the vectors are embeddings of.
     pub(crate) embedded: Embedded,
     pub(crate) vectors: Vectors,
+}
+
+/// A row of the list of spaces.
+#[derive(Debug, Clone)]
+struct Listed {
+    name: String,
+    model: String,
+    active: bool,
+    dimensions: usize,
+    metric: Metric,
+    memories: Option<String>,
+    messages: Option<String>,
+}
+
+impl Listed {
+    fn read(rows: &Rows<'_>) -> Option<Self> {
+        let row = rows.iter::<7>().next()?;
+        Some(Self {
+            name: row.text(0)?.to_owned(),
+            model: row.text(1)?.to_owned(),
+            active: row.text(4)? == "ACTIVE",
+            dimensions: row.integer(2)? as usize,
+            metric: Metric::from_name(row.text(3)?)?,
+            memories: row.text(5).map(str::to_owned),
+            messages: row.text(6).map(str::to_owned),
+        })
+    }
 }
 
 /// What the catalog says of the table of a space, and of the type of vectors.
@@ -106,6 +134,7 @@ type Key = (u32, &'static str, String, String, String, (usize, bool));
 thread_local! {
     static CHOSEN: UntilChanged<Key, Option<Index>> = UntilChanged::default();
     static PLACES: UntilChanged<String, Place> = UntilChanged::default();
+    static LISTED: UntilWritten<Option<String>, Listed> = UntilWritten::of(&[c"embedding_spaces"]);
 
     static NAMED: Statement = const { Statement::new(
         c"SELECT s.name, s.model, s.dimensions, s.metric::text, s.status::text,
@@ -206,23 +235,22 @@ impl Space {
         embedded: Embedded,
         name: Option<&str>,
     ) -> Result<Self, Error> {
-        let found = {
-            let rows = match name.map(Text::new) {
+        let look_up = |name: &Option<String>| {
+            let rows = match name.as_deref().map(Text::new) {
                 Some(name) => NAMED.with(|statement| statement.run(client, &[Some(name.datum())])),
                 None => OLDEST.with(|statement| statement.run(client, &[])),
             };
-            rows.iter::<7>().next().and_then(|row| {
-                let table = match embedded {
-                    Embedded::Memories => row.text(5)?,
-                    Embedded::Messages => row.text(6)?,
-                };
-                let name = row.text(0)?.to_owned();
-                let (model, active) = (row.text(1)?.to_owned(), row.text(4)? == "ACTIVE");
-                let (dimensions, metric) =
-                    (row.integer(2)? as usize, Metric::from_name(row.text(3)?)?);
-                Some((name, model, active, dimensions, metric, table.to_owned()))
-            })
+            Ok::<_, Error>(Listed::read(&rows))
         };
+        let found = LISTED.with(|known| known.find(name.map(str::to_owned), look_up))?;
+        let found = found.and_then(|listed| {
+            let Listed { name, model, active, dimensions, metric, memories, messages } = listed;
+            let table = match embedded {
+                Embedded::Memories => memories?,
+                Embedded::Messages => messages?,
+            };
+            Some((name, model, active, dimensions, metric, table))
+        });
         let found = found.map(|(name, model, active, dimensions, metric, table)| {
             let Some(place) = Place::find(client, &table) else {
                 return Err(MemoryError::TableGone(name));

@@ -88,6 +88,16 @@ unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, relation: pg_sys::O
     }
 }
 
+/// Has this session, and with the end of the transaction all others, forget what was made of a table.
+pub(crate) fn tell(relation: pg_sys::Oid) {
+    // SAFETY: the table exists, being the one that a trigger fires for.
+    unsafe {
+        pg_sys::CacheInvalidateRelcacheByRelid(relation);
+        // Postgres tells the session itself with the next command; a trigger of the same one may read before.
+        forget(pg_sys::Datum::null(), relation);
+    }
+}
+
 /// And this when a schema gets another name.
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn forget_schemas(_argument: pg_sys::Datum, _cache: i32, _hash: u32) {
@@ -111,6 +121,10 @@ impl MadeOf {
     /// `at`: the [`generation`] before they were looked at.
     pub(crate) fn tables(relations: Vec<pg_sys::Oid>, at: u64) -> Self {
         Self { relations, at }
+    }
+
+    pub(crate) fn relations(&self) -> &[pg_sys::Oid] {
+        &self.relations
     }
 
     pub(crate) fn is_current(&self) -> bool {

@@ -78,6 +78,7 @@ pub(crate) fn whole(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// A `text` datum in Rust memory, to pass as a parameter.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Text {
     /// Length word and text, on a four-byte boundary.
     words: Vec<u32>,

@@ -8,24 +8,32 @@ use crate::id::new_id;
 use crate::jsonb::pointer::Pointers;
 use crate::pg::plan::{Parameter, Statement};
 use crate::pg::varlena::Text;
+use crate::pg::written::UntilWritten;
 use crate::pg::{row_security, subtransaction};
 use crate::record::error::RecordError;
 use crate::workspace::WorkspaceError;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
+use std::rc::Rc;
 
 /// An entity, as far as an upsert needs it.
+#[derive(Clone)]
 pub(crate) struct Entity {
     pub(crate) id: String,
     /// The places that do not count when a record is compared.
-    pub(crate) ignored: Pointers,
+    pub(crate) ignored: Rc<Pointers>,
     /// This call made it: it has no records yet.
     pub(crate) is_new: bool,
     /// What the enrichment policy of its type says, if there is one.
     pub(crate) queueing: Option<Queueing>,
 }
 
+/// Workspace, source, type and connection.
+type Key = (String, String, String, Option<String>);
+
 thread_local! {
+    static KNOWN: UntilWritten<Key, Entity> =
+        UntilWritten::of(&[c"entities", c"enrichment_policies"]);
     static FIND: Statement = const { Statement::new(
         c"SELECT e.id, pg_catalog.array_to_json(e.ignored_paths)::text,
                  (SELECT p.fair::integer + 2 * p.clear_on_change::integer + 4 * p.notify::integer
@@ -68,7 +76,8 @@ pub(crate) fn find_or_make(client: &mut SpiClient<'_>, request: &Request) -> Res
         Some(kind.datum()),
         connection.as_ref().map(Text::datum),
     ];
-    if let Some(entity) = find(client, &key)? {
+    let known = KNOWN.with(|known| known.find(names(request), |_| find(client, &key)))?;
+    if let Some(entity) = known {
         return Ok(entity);
     }
 
@@ -89,7 +98,7 @@ pub(crate) fn find_or_make(client: &mut SpiClient<'_>, request: &Request) -> Res
     };
     if made == 1 {
         let queueing = queue::find(client, &workspace, &kind);
-        return Ok(Entity { id, ignored: Pointers::default(), is_new: true, queueing });
+        return Ok(Entity { id, ignored: Rc::default(), is_new: true, queueing });
     }
     // Another session made it meanwhile, and has committed: the insert waited for it.
     if let Some(entity) = find(client, &key)? {
@@ -99,6 +108,20 @@ pub(crate) fn find_or_make(client: &mut SpiClient<'_>, request: &Request) -> Res
         true => RecordError::EntityHidden(request.entity_type.clone()).into(),
         false => RecordError::Contended.into(),
     })
+}
+
+/// Has the session look the entity up again.
+pub(crate) fn forget(request: &Request) {
+    KNOWN.with(|known| known.forget(&names(request)));
+}
+
+fn names(request: &Request) -> Key {
+    (
+        request.workspace_id.clone(),
+        request.source.clone(),
+        request.entity_type.clone(),
+        request.connection_id.clone(),
+    )
 }
 
 /// Says which of workspace and connection is not there.
@@ -141,7 +164,7 @@ fn find(client: &mut SpiClient<'_>, key: &[Parameter; 4]) -> Result<Option<Entit
     }
     Ok(Some(Entity {
         id: row.text(0).unwrap_or_default().to_owned(),
-        ignored,
+        ignored: Rc::new(ignored),
         is_new: false,
         queueing: Queueing::from_bits(row.integer(2)),
     }))

@@ -85,6 +85,7 @@ pub(crate) fn run(
             queued: false,
         };
         if batch.write(client, &store)? == Ended::EntityGone {
+            entity::forget(request);
             entity = entity::find_or_make(client, request)?;
             continue;
         }

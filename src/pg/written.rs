@@ -1,0 +1,102 @@
+//! What a session has read of small tables that change rarely, until anybody writes to them.
+//!
+//! A trigger on such a table tells all sessions of each change as Postgres tells of a change of a table's definition: to
+//! this session at once, to the others when the change is committed and before its locks are released, and once more
+//! where it is rolled back. The trigger fires whatever `session_replication_role` says.
+
+use super::{relation, role, trigger};
+use crate::pg::isolation::keeps_snapshot;
+use crate::pg::relation::MadeOf;
+use crate::pg::trigger::Nothing;
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::CStr;
+use std::hash::Hash;
+
+/// A session knows so many things of a kind.
+const MAX_KNOWN: usize = 1_000;
+
+/// The tables that have the trigger.
+const TABLES: [&CStr; 4] =
+    [c"entities", c"enrichment_policies", c"workspaces", c"embedding_spaces"];
+
+/// What was read, by a key.
+pub(crate) struct UntilWritten<K, V> {
+    tables: &'static [&'static CStr],
+    known: RefCell<HashMap<K, (MadeOf, V)>>,
+}
+
+impl<K: Eq + Hash, V: Clone> UntilWritten<K, V> {
+    /// `tables`: all that is read to find a value; each is one of `TABLES`.
+    pub(crate) fn of(tables: &'static [&'static CStr]) -> Self {
+        Self { tables, known: RefCell::default() }
+    }
+
+    /// What is known, or what is looked up now. That nothing is there is not kept.
+    ///
+    /// A transaction that keeps to an older snapshot, and a role that may not read all of the tables, look up each
+    /// time.
+    pub(crate) fn find<E>(
+        &self,
+        key: K,
+        look_up: impl FnOnce(&K) -> Result<Option<V>, E>,
+    ) -> Result<Option<V>, E> {
+        if keeps_snapshot() {
+            return look_up(&key);
+        }
+        // Before the look-up takes its snapshot: what is committed after it is heard of after it.
+        let at = relation::generation();
+        {
+            let known = self.known.borrow();
+            if let Some((made_of, value)) = known.get(&key)
+                && made_of.is_current()
+                && reads_all(made_of.relations())
+            {
+                return Ok(Some(value.clone()));
+            }
+        }
+        let found = look_up(&key)?;
+        let Some(value) = &found else { return Ok(None) };
+        let tables: Vec<_> =
+            self.tables.iter().filter_map(|table| relation::named(c"kepler", table)).collect();
+        if tables.len() == self.tables.len() && reads_all(&tables) {
+            let mut known = self.known.borrow_mut();
+            if known.len() >= MAX_KNOWN && !known.contains_key(&key) {
+                known.clear();
+            }
+            known.insert(key, (MadeOf::tables(tables, at), value.clone()));
+        }
+        Ok(found)
+    }
+
+    pub(crate) fn forget(&self, key: &K) {
+        self.known.borrow_mut().remove(key);
+    }
+}
+
+/// Whether the role sees all rows of the tables.
+fn reads_all(relations: &[pg_sys::Oid]) -> bool {
+    let reads = |relation: &pg_sys::Oid| {
+        role::may(pg_sys::ACL_SELECT, *relation) && !role::is_secured(*relation)
+    };
+    relations.iter().all(reads)
+}
+
+/// A row was changed that sessions may have read.
+#[pg_trigger(sql = "
+CREATE FUNCTION kepler_internal.tell_sessions() RETURNS trigger
+LANGUAGE c SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+fn tell_sessions(trigger: &PgTrigger<'_>) -> Nothing {
+    for table in TABLES {
+        let relation = relation::named(c"kepler", table);
+        if let Some(relation) = relation.filter(|_| trigger.relid().ok() == relation) {
+            relation::tell(relation);
+            return Ok(None);
+        }
+    }
+    trigger::require_table(trigger, TABLES[0]);
+    Ok(None)
+}
