@@ -203,6 +203,7 @@ AS $$
 DECLARE
     held text;
 BEGIN
+    PERFORM kepler_internal.require_tables();
     -- The policy must be seen by others before they are waited for.
     COMMIT;
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;

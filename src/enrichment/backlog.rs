@@ -199,8 +199,8 @@ impl Type {
             State { records_after: None, keys_after: state.keys_after.clone(), fair: state.fair };
         let mut queued = 0;
         if let Some(after) = &state.records_after {
-            let held;
-            (queued, held) = self.queue_some(client, &mut next, after, max_rows);
+            let (count, held) = self.queue_some(client, &mut next, after, max_rows);
+            queued = count;
             if next.records_after.is_some() {
                 return (next, queued, held);
             }

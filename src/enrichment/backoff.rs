@@ -24,8 +24,14 @@ mod tests {
 
     #[test]
     fn doubles_up_to_the_cap_and_never_overflows() {
-        let policy =
-            Policy { max_attempts: 5, lease: 1, backoff_base: 10, backoff_cap: 70, fair: false };
+        let policy = Policy {
+            max_attempts: 5,
+            lease: 1,
+            backoff_base: 10,
+            backoff_cap: 70,
+            fair: false,
+            takes_turns: false,
+        };
         let waits: Vec<i64> = (1..6).map(|attempt| wait(&policy, attempt, 1.0)).collect();
         assert_eq!(waits, [10, 20, 40, 70, 70]);
         assert_eq!(wait(&policy, 1, 0.0), 5);

@@ -46,6 +46,7 @@ UPDATE kepler.executions SET status = 'RUNNING', ended_at = NULL WHERE id = 'old
 UPDATE kepler.executions SET results = '{"v": 2}', error = 'x', ended_at = now() WHERE id = 'old';
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 UPDATE kepler.executions SET workflow_id = 'v', user_id = 'bob', started_at = now(), idempotency_key = 'k', token_hash = '\x00', id = 'new' WHERE id = 'old';
+UPDATE kepler.executions SET user_id = 'bob' WHERE id = 'old';
 UPDATE kepler.executions SET late_finish = '{}' WHERE id = 'old';
 UPDATE kepler.executions SET metadata = '{"seen": true}' WHERE id = 'old';
 SELECT status, results, error, metadata, updated_at > created_at AS touched FROM kepler.executions WHERE id = 'old';
