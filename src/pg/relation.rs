@@ -90,6 +90,8 @@ unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, relation: pg_sys::O
 
 /// Has this session, and with the end of the transaction all others, forget what was made of a table.
 pub(crate) fn tell(relation: pg_sys::Oid) {
+    // The first change that a session hears of must not keep it from listening to others.
+    generation();
     // SAFETY: the table exists, being the one that a trigger fires for.
     unsafe {
         pg_sys::CacheInvalidateRelcacheByRelid(relation);
