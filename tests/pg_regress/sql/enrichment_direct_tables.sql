@@ -74,4 +74,5 @@ SELECT count(*) AS queued, count(fair_key) AS fair FROM kepler.enrichment_queue 
 TRUNCATE kepler.records;
 SELECT (SELECT count(*) FROM kepler.enrichment_queue) AS queued, (SELECT count(*) FROM kepler.leases) AS leases, (SELECT count(*) FROM kepler.lease_records) AS lease_records;
 TRUNCATE kepler.records, kepler.enrichment_queue, kepler.leases, kepler.lease_records, kepler.enrichment_policies;
+DELETE FROM kepler.enrichment_attempts;
 COMMIT;
