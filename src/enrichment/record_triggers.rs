@@ -97,7 +97,7 @@ LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 )]
 fn check_record_change(call: pg_sys::FunctionCallInfo) -> Fired {
     let mut row = change(call);
-    let (old, new) = (row.old(ENRICHMENT_STATUS), row.new(ENRICHMENT_STATUS));
+    let (old, new) = (row.old(ENRICHMENT_STATUS), row.value(ENRICHMENT_STATUS));
     let was_pending = row.is(old, PENDING);
     if row.names(ENRICHMENT_STATUS) {
         // The transitions of enrichment_transitions().
@@ -120,7 +120,7 @@ fn check_record_change(call: pg_sys::FunctionCallInfo) -> Fired {
     }
     if row.names(DATA)
         && (was_pending || row.is(old, UNAPPLIED))
-        && row.new(ENRICHMENT).is_some()
+        && row.value(ENRICHMENT).is_some()
         && direct::fires_for_direct()
         && !row.is_same(DATA)
         && clears(&row)
@@ -153,9 +153,9 @@ fn finish_record_change(call: pg_sys::FunctionCallInfo) -> Fired {
     // No worker holds a record that is deleted, archived or moved to another type.
     if moves
         && row.is(old, PENDING)
-        && row.is(row.new(ENRICHMENT_STATUS), PENDING)
-        && (row.new(DELETED_AT).is_some()
-            || !row.is(row.new(STATUS), ACTIVE)
+        && row.is(row.value(ENRICHMENT_STATUS), PENDING)
+        && (row.value(DELETED_AT).is_some()
+            || !row.is(row.value(STATUS), ACTIVE)
             || !row.is_same(ENTITY_TYPE))
     {
         reset(&mut row);
@@ -187,8 +187,8 @@ fn finish_record_change(call: pg_sys::FunctionCallInfo) -> Fired {
         row.set(UPDATED_AT, Some(pg_sys::Datum::from(now())));
     }
     if (moves || row.names(ENRICHMENT_STATUS))
-        && row.new(LEASE_ID).is_some()
-        && !row.is(row.new(ENRICHMENT_STATUS), PENDING)
+        && row.value(LEASE_ID).is_some()
+        && !row.is(row.value(ENRICHMENT_STATUS), PENDING)
     {
         row.set(LEASE_ID, None);
     }
@@ -207,13 +207,14 @@ LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 fn queue_changed_record(call: pg_sys::FunctionCallInfo) -> Fired {
     let row = change(call);
     let is_update = row.is_update();
-    let waits = row.is(row.new(ENRICHMENT_STATUS), UNAPPLIED);
-    let is_to_be_queued = waits && row.new(DELETED_AT).is_none() && row.is(row.new(STATUS), ACTIVE);
+    let waits = row.is(row.value(ENRICHMENT_STATUS), UNAPPLIED);
+    let is_to_be_queued =
+        waits && row.value(DELETED_AT).is_none() && row.is(row.value(STATUS), ACTIVE);
     let moved = is_update
         && (!row.is_same(ENRICHMENT_STATUS)
             || !row.is_same(STATUS)
             || !row.is_same(ENTITY_TYPE)
-            || row.old(DELETED_AT).is_none() != row.new(DELETED_AT).is_none());
+            || row.old(DELETED_AT).is_none() != row.value(DELETED_AT).is_none());
     // A record that waits for its next attempt begins again with new content. Finished records are reset.
     let restarts = is_update
         && row.names(DATA)
@@ -224,11 +225,11 @@ fn queue_changed_record(call: pg_sys::FunctionCallInfo) -> Fired {
     if !changes_queue && !restarts {
         return row.seen();
     }
-    let workspace_id = row.text(row.new(WORKSPACE_ID));
-    let entity_type = row.text(row.new(ENTITY_TYPE));
+    let workspace_id = row.text(row.value(WORKSPACE_ID));
+    let entity_type = row.text(row.value(ENTITY_TYPE));
     let (workspace, kind) = (Text::new(&workspace_id), Text::new(&entity_type));
-    let id = Text::new(&row.text(row.new(ID)));
-    let entity = row.new(ENTITY_ID).map(|entity| Text::new(&row.text(Some(entity))));
+    let id = Text::new(&row.text(row.value(ID)));
+    let entity = row.value(ENTITY_ID).map(|entity| Text::new(&row.text(Some(entity))));
     let _path = own_path();
     if changes_queue {
         policy::lock(&workspace_id, &entity_type).unwrap_or_else(|error| raise(error));
@@ -252,15 +253,15 @@ fn queue_changed_record(call: pg_sys::FunctionCallInfo) -> Fired {
 /// Sends a record back to enrichment.
 fn reset(row: &mut Change) {
     row.set_label(ENRICHMENT_STATUS, UNAPPLIED);
-    if row.new(ENRICHMENT).is_some() && !row.is_same(DATA) && clears(row) {
+    if row.value(ENRICHMENT).is_some() && !row.is_same(DATA) && clears(row) {
         row.set(ENRICHMENT, None);
     }
 }
 
 /// Whether the policy of a record's type empties its enrichment when the content changes.
 fn clears(row: &Change) -> bool {
-    let workspace = Text::new(&row.text(row.new(WORKSPACE_ID)));
-    let kind = Text::new(&row.text(row.new(ENTITY_TYPE)));
+    let workspace = Text::new(&row.text(row.value(WORKSPACE_ID)));
+    let kind = Text::new(&row.text(row.value(ENTITY_TYPE)));
     let _path = own_path();
     let policy = Spi::connect_mut(|client| queue::find(client, &workspace, &kind));
     policy.is_some_and(|policy| policy.clear_on_change)

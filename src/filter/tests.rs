@@ -139,7 +139,7 @@ fn all_that_is_wrong_is_said() {
              is a number",
             "/$and: must have at least one filter",
             "/$nor: must have at least one filter",
-            "/$xor: \"$xor\" is no operator (there are $and, $or, $nor and $not; beside a path: $eq, $ne, $gt, \
+            "/$xor: \"$xor\" is not an operator (known: $and, $or, $nor and $not; beside a path: $eq, $ne, $gt, \
              $gte, $lt, $lte, $in, $nin, $exists, $regex, $elemMatch, $all, $size, $contains and $not)",
             "/b..c: a key between dots is empty; a path with empty keys is written as an array, in the form \
              {\"op\", \"path\", \"value\"}",
@@ -158,7 +158,7 @@ fn all_that_is_wrong_is_said() {
     problems(
         r#"[{"op": "$set", "path": "a", "value": 1}, {"path": 1}, 7, {"op": "$lt", "path": [], "value": [], "as": 1}]"#,
         &[
-            "/0/op: \"$set\" is no operator (beside a path there are $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, \
+            "/0/op: \"$set\" is not an operator (known beside a path: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, \
              $exists, $regex, $elemMatch, $all, $size, $contains and $not)",
             "/1: op is missing",
             "/1/path: a path is a string or an array of strings, not a number",

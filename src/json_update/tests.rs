@@ -153,7 +153,7 @@ fn all_problems_are_told_at_once() {
     invalid(
         r#"{"$set": {"a": 1, "a.b": 2, "x..y": 1}, "$inc": {"n": "1"}, "$foo": {}, "$push": {"p": {"$slice": 1}}}"#,
         &[
-            "/$foo: \"$foo\" is no operator (there are $set, $unset, $inc, $mul, $min, $max, $bit, \
+            "/$foo: \"$foo\" is not an operator (known: $set, $unset, $inc, $mul, $min, $max, $bit, \
              $rename, $push, $pop, $addToSet, $pull, $pullAll, $currentDate, $setOnInsert)",
             "/$inc/n: must be a number, not a string",
             "/$set/x..y: a key between dots is empty; a path with empty keys is written as an array, in \
@@ -241,7 +241,7 @@ fn conditions_look_into_elements() {
     invalid(
         r#"{"$pull": {"a": {"$gt": 1, "b": 2, "$regex": "("}}}"#,
         &[
-            "/$pull/a/b: \"b\" is no operator (beside a path there are $eq, $ne, $gt, $gte, $lt, $lte, $in, \
+            "/$pull/a/b: \"b\" is not an operator (known beside a path: $eq, $ne, $gt, $gte, $lt, $lte, $in, \
              $nin, $exists, $regex, $elemMatch, $all, $size, $contains and $not)",
             "/$pull/a/$regex: is not a regular expression: unclosed group",
         ],

@@ -154,7 +154,7 @@ impl<const COLUMNS: usize, const LABELS: usize> RowChange<COLUMNS, LABELS> {
         unsafe { value((*self.data).tg_trigslot, self.found.numbers[column]) }
     }
 
-    pub(crate) fn new(&self, column: usize) -> Value {
+    pub(crate) fn value(&self, column: usize) -> Value {
         // SAFETY: as above; an insert has one row only.
         unsafe {
             let slot =
@@ -180,14 +180,14 @@ impl<const COLUMNS: usize, const LABELS: usize> RowChange<COLUMNS, LABELS> {
 
     /// Whether a column is what it was: by its bytes, and where these differ and it is a document by what it says.
     pub(crate) fn is_same(&self, column: usize) -> bool {
-        match (self.old(column), self.new(column)) {
+        match (self.old(column), self.value(column)) {
             (None, None) => true,
             (Some(old), Some(new)) => {
                 // SAFETY: both are of the column's type.
                 unsafe {
                     let description = (*(*self.data).tg_relation).rd_att;
                     let number = self.found.numbers[column] as usize;
-                    let attribute = pg_sys::TupleDescAttr(description, number as i32 - 1);
+                    let attribute = attribute(description, number);
                     same_bytes(old, new, &*attribute)
                         || (*attribute).atttypid == pg_sys::JSONBOID
                             && pgrx::direct_function_call::<bool>(
@@ -227,9 +227,9 @@ impl<const COLUMNS: usize, const LABELS: usize> RowChange<COLUMNS, LABELS> {
                 row,
                 (*(*self.data).tg_relation).rd_att,
                 columns.len() as i32,
-                columns.as_ptr(),
-                values.as_ptr(),
-                nulls.as_ptr(),
+                columns.as_mut_ptr(),
+                values.as_mut_ptr(),
+                nulls.as_mut_ptr(),
             ))
         }
     }
@@ -237,6 +237,24 @@ impl<const COLUMNS: usize, const LABELS: usize> RowChange<COLUMNS, LABELS> {
     /// Nothing, after the change.
     pub(crate) fn seen(self) -> Fired {
         Fired(std::ptr::null_mut())
+    }
+}
+
+/// # Safety
+/// The description has so many columns.
+unsafe fn attribute(
+    description: pg_sys::TupleDesc,
+    number: usize,
+) -> *const pg_sys::FormData_pg_attribute {
+    // SAFETY: as the caller says.
+    #[cfg(feature = "pg18")]
+    unsafe {
+        pg_sys::TupleDescAttr(description, number as i32 - 1)
+    }
+    // SAFETY: as the caller says.
+    #[cfg(not(feature = "pg18"))]
+    unsafe {
+        (*description).attrs.as_ptr().add(number - 1)
     }
 }
 
