@@ -147,12 +147,18 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.records
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
 -- Sessions remember entities. Fires on replicas too: what a subscription changes was changed all the same.
-CREATE TRIGGER announce
-    AFTER DELETE OR UPDATE OF workspace_id, id, connection_id, type, source, ignored_paths ON kepler.entities
+-- By what has changed, and not by what a statement names: triggers of yours change columns too.
+CREATE TRIGGER announce AFTER DELETE ON kepler.entities
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.tell_sessions();
+CREATE TRIGGER announce_change AFTER UPDATE ON kepler.entities
+    FOR EACH ROW WHEN (
+        (OLD.workspace_id, OLD.id, OLD.connection_id, OLD.type, OLD.source, OLD.ignored_paths)
+        IS DISTINCT FROM (NEW.workspace_id, NEW.id, NEW.connection_id, NEW.type, NEW.source, NEW.ignored_paths))
+    EXECUTE FUNCTION kepler_internal.tell_sessions();
 CREATE TRIGGER announce_truncated AFTER TRUNCATE ON kepler.entities
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.tell_sessions();
 ALTER TABLE kepler.entities ENABLE ALWAYS TRIGGER announce;
+ALTER TABLE kepler.entities ENABLE ALWAYS TRIGGER announce_change;
 ALTER TABLE kepler.entities ENABLE ALWAYS TRIGGER announce_truncated;
 -- Before the checks of foreign keys are planned, for the rest of the session.
 CREATE TRIGGER load_library BEFORE DELETE ON kepler.connections

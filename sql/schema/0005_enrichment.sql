@@ -163,11 +163,19 @@ CREATE TRIGGER queue_truncated AFTER TRUNCATE ON kepler.records
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.forget_truncated_records();
 
 -- Sessions remember policies. Fires before the others, and on replicas too.
-CREATE TRIGGER announce
-    AFTER INSERT OR DELETE OR UPDATE OF workspace_id, entity_type, max_attempts, lease, backoff_base, backoff_cap,
-        clear_on_change, fair, notify, fair_keys_after ON kepler.enrichment_policies
+CREATE TRIGGER announce AFTER INSERT OR DELETE ON kepler.enrichment_policies
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.tell_sessions();
+-- Not of how far a backlog is queued.
+CREATE TRIGGER announce_change AFTER UPDATE ON kepler.enrichment_policies
+    FOR EACH ROW WHEN (
+        (OLD.workspace_id, OLD.entity_type, OLD.max_attempts, OLD.lease, OLD.backoff_base, OLD.backoff_cap,
+            OLD.clear_on_change, OLD.fair, OLD.notify, OLD.fair_keys_after IS NULL)
+        IS DISTINCT FROM
+        (NEW.workspace_id, NEW.entity_type, NEW.max_attempts, NEW.lease, NEW.backoff_base, NEW.backoff_cap,
+            NEW.clear_on_change, NEW.fair, NEW.notify, NEW.fair_keys_after IS NULL))
+    EXECUTE FUNCTION kepler_internal.tell_sessions();
 ALTER TABLE kepler.enrichment_policies ENABLE ALWAYS TRIGGER announce;
+ALTER TABLE kepler.enrichment_policies ENABLE ALWAYS TRIGGER announce_change;
 -- Direct SQL on the tables of the queue: its effect is repaired, or the statement is refused.
 CREATE TRIGGER begin_enrichment AFTER INSERT ON kepler.enrichment_policies
     FOR EACH ROW WHEN (kepler_internal.is_direct())

@@ -29,13 +29,17 @@ CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE ON kepler.embedding_spa
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.tell_sessions();
 CREATE TRIGGER announce_truncated AFTER TRUNCATE ON kepler.embedding_spaces
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.tell_sessions();
-CREATE TRIGGER announce AFTER DELETE OR UPDATE OF id, embedding_space ON kepler.workspaces
+CREATE TRIGGER announce AFTER DELETE ON kepler.workspaces
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.tell_sessions();
+CREATE TRIGGER announce_change AFTER UPDATE ON kepler.workspaces
+    FOR EACH ROW WHEN ((OLD.id, OLD.embedding_space) IS DISTINCT FROM (NEW.id, NEW.embedding_space))
+    EXECUTE FUNCTION kepler_internal.tell_sessions();
 CREATE TRIGGER announce_truncated AFTER TRUNCATE ON kepler.workspaces
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.tell_sessions();
 ALTER TABLE kepler.embedding_spaces ENABLE ALWAYS TRIGGER announce;
 ALTER TABLE kepler.embedding_spaces ENABLE ALWAYS TRIGGER announce_truncated;
 ALTER TABLE kepler.workspaces ENABLE ALWAYS TRIGGER announce;
+ALTER TABLE kepler.workspaces ENABLE ALWAYS TRIGGER announce_change;
 ALTER TABLE kepler.workspaces ENABLE ALWAYS TRIGGER announce_truncated;
 
 CREATE TABLE kepler.memories (

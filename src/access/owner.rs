@@ -161,7 +161,8 @@ pub(crate) struct OwnTable {
 
 const TOUCHED: &[&str] = &["touch_updated_at", "keep_workspace"];
 /// The tables of which sessions remember rows.
-const ANNOUNCED: &[&str] = &["touch_updated_at", "announce", "announce_truncated"];
+const ANNOUNCED: &[&str] =
+    &["touch_updated_at", "announce", "announce_change", "announce_truncated"];
 
 /// The lists of entry tables.
 pub(crate) const ENTRY_TABLES: &[OwnTable] = &[

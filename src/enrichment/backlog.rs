@@ -306,6 +306,8 @@ pub(super) fn queue_at_once(
         of.save(client, &state, queued);
         policy::unlock_alone(workspace_id, entity_type);
     }
+    // Like a writer, to the end: the walk waits for holders, and by then all sessions have heard of the policy.
+    policy::share(workspace_id, entity_type);
     let remaining = remaining(client, workspace_id, &state);
     notice(entity_type);
     Some(Progress { queued, remaining })

@@ -119,6 +119,11 @@ pub(crate) fn lock(workspace_id: &str, entity_type: &str) -> Result<(), Error> {
     })
 }
 
+/// Is counted among those who write records of a type, to the end of the transaction.
+pub(super) fn share(workspace_id: &str, entity_type: &str) {
+    advisory::lock(&lock_name(workspace_id, entity_type), false);
+}
+
 /// Keeps all who write records of a type out to the end of the transaction, and waits for those who do: as long as it may
 /// take without that anybody waits behind it, and where there are always others, in line.
 pub(super) fn lock_alone(workspace_id: &str, entity_type: &str) {

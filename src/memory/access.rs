@@ -62,7 +62,7 @@ impl Table {
     fn find(client: &mut SpiClient<'_>, name: &'static str) -> Result<Self, Error> {
         let look_up = |name: &&str| {
             let text = Text::new(name);
-            let rows = TABLE.with(|statement| statement.run(client, &[Some(text.datum())]));
+            let rows = TABLE.with(|statement| statement.run_latest(client, &[Some(text.datum())]));
             let table = rows.iter::<5>().next().and_then(|row| {
                 Some(Self {
                     relation: row.oid(0)?,

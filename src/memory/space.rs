@@ -91,7 +91,7 @@ impl Place {
     fn find(client: &mut SpiClient<'_>, table: &str) -> Option<Self> {
         let look_up = |table: &String| {
             let name = Text::new(table);
-            let rows = PLACE.with(|statement| statement.run(client, &[Some(name.datum())]));
+            let rows = PLACE.with(|statement| statement.run_latest(client, &[Some(name.datum())]));
             let place = rows.iter::<6>().next().and_then(|row| {
                 Some(Self {
                     relation: row.oid(0)?,
@@ -340,7 +340,7 @@ impl Vectors {
 
     fn find_index(&self, client: &mut SpiClient<'_>, query: &str) -> Option<Index> {
         let parameters = [Some(pg_sys::Datum::from(self.relation))];
-        let rows = INDEXES.with(|statement| statement.run(client, &parameters));
+        let rows = INDEXES.with(|statement| statement.run_latest(client, &parameters));
         let schema = quote(&self.vector_schema);
         let mut found: Option<Index> = None;
         for row in rows.iter::<9>() {

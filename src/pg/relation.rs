@@ -1,5 +1,6 @@
 //! What Postgres knows of a table, and what a session may keep until that changes.
 
+use super::isolation::keeps_snapshot;
 use crate::ident::qualified;
 use pgrx::pg_sys;
 use std::cell::{Cell, RefCell};
@@ -69,6 +70,9 @@ thread_local! {
     /// The generation that a change of each table began, and of all of them at once.
     static CHANGED: [Cell<u64>; PLACES] = const { [const { Cell::new(0) }; PLACES] };
     static ALL_CHANGED: Cell<u64> = const { Cell::new(0) };
+    /// The table that others were last told of, and in which part of a transaction.
+    static TOLD: Cell<Option<(pg_sys::TransactionId, pg_sys::SubTransactionId, pg_sys::Oid)>> =
+        const { Cell::new(None) };
 }
 
 fn place(relation: pg_sys::Oid) -> usize {
@@ -94,9 +98,38 @@ pub(crate) fn tell(relation: pg_sys::Oid) {
     generation();
     // SAFETY: the table exists, being the one that a trigger fires for.
     unsafe {
-        pg_sys::CacheInvalidateRelcacheByRelid(relation);
+        // Others are told at the commit, and once is enough: a message for each of many rows would overrun them.
+        let part =
+            (pg_sys::GetTopTransactionIdIfAny(), pg_sys::GetCurrentSubTransactionId(), relation);
+        if TOLD.replace(Some(part)) != Some(part) {
+            pg_sys::CacheInvalidateRelcacheByRelid(relation);
+        }
         // Postgres tells the session itself with the next command; a trigger of the same one may read before.
         forget(pg_sys::Datum::null(), relation);
+    }
+}
+
+/// Whether a table's triggers tell all sessions of its changes, on replicas too. Somebody may have disabled them, and
+/// a restore of data enables them for originals alone.
+pub(crate) fn tells_sessions(relation: pg_sys::Oid) -> bool {
+    // SAFETY: the description of a table that is open is valid until it is closed; names are C strings.
+    unsafe {
+        let table = pg_sys::RelationIdGetRelation(relation);
+        if table.is_null() {
+            return false;
+        }
+        let (mut tells, mut always) = (false, true);
+        if let Some(description) = (*table).trigdesc.as_ref() {
+            for at in 0..usize::try_from(description.numtriggers).unwrap_or(0) {
+                let trigger = &*description.triggers.add(at);
+                if CStr::from_ptr(trigger.tgname).to_bytes().starts_with(b"announce") {
+                    tells = true;
+                    always &= trigger.tgenabled as u8 == pg_sys::TRIGGER_FIRES_ALWAYS;
+                }
+            }
+        }
+        pg_sys::RelationClose(table);
+        tells && always
     }
 }
 
@@ -152,6 +185,10 @@ impl<K, V> Default for UntilChanged<K, V> {
 impl<K: Eq + Hash, V: Clone> UntilChanged<K, V> {
     /// What is known, or what is looked up now, as long as nothing about any table, type or schema has changed.
     pub(crate) fn find<E>(&self, key: K, look_up: impl FnOnce(&K) -> Result<V, E>) -> Result<V, E> {
+        // What a transaction finds that keeps to an older snapshot is not kept.
+        if keeps_snapshot() {
+            return look_up(&key);
+        }
         let generation = generation();
         if let Some((at, value)) = self.0.borrow().get(&key)
             && *at == generation

@@ -119,6 +119,21 @@ fn watch() {
     }
 }
 
+/// The moment at which something is learnt.
+pub(crate) fn moment() -> u64 {
+    watch();
+    // Above the floor, which begins at nothing.
+    MOMENTS.with_borrow_mut(|moments| {
+        moments.now = moments.now.max(1);
+        moments.now
+    })
+}
+
+/// Whether what was learnt at a moment was not undone since.
+pub(crate) fn holds(moment: u64) -> bool {
+    MOMENTS.with_borrow(|moments| moments.holds(moment))
+}
+
 /// What was learnt, by a key, and when.
 pub(crate) struct UntilUndone<K, V>(RefCell<HashMap<K, (u64, V)>>);
 
@@ -131,16 +146,11 @@ impl<K, V> Default for UntilUndone<K, V> {
 impl<K: Eq + Hash, V: Clone> UntilUndone<K, V> {
     pub(crate) fn get(&self, key: &K) -> Option<V> {
         let (at, value) = self.0.borrow().get(key).cloned()?;
-        MOMENTS.with_borrow(|moments| moments.holds(at)).then_some(value)
+        holds(at).then_some(value)
     }
 
     pub(crate) fn set(&self, key: K, value: V) {
-        watch();
-        // Above the floor, which begins at nothing.
-        let now = MOMENTS.with_borrow_mut(|moments| {
-            moments.now = moments.now.max(1);
-            moments.now
-        });
+        let now = moment();
         let mut known = self.0.borrow_mut();
         if known.len() >= MAX_KNOWN && !known.contains_key(&key) {
             known.clear();

@@ -4,7 +4,7 @@
 //! this session at once, to the others when the change is committed and before its locks are released, and once more
 //! where it is rolled back. The trigger fires whatever `session_replication_role` says.
 
-use super::{relation, role, trigger};
+use super::{relation, role, trigger, undone};
 use crate::pg::isolation::keeps_snapshot;
 use crate::pg::relation::MadeOf;
 use crate::pg::trigger::Nothing;
@@ -22,10 +22,17 @@ const MAX_KNOWN: usize = 1_000;
 const TABLES: [&CStr; 4] =
     [c"entities", c"enrichment_policies", c"workspaces", c"embedding_spaces"];
 
+/// What was read, and the moment: a row that this transaction has made is gone where it is rolled back.
+struct Known<V> {
+    made_of: MadeOf,
+    moment: u64,
+    value: V,
+}
+
 /// What was read, by a key.
 pub(crate) struct UntilWritten<K, V> {
     tables: &'static [&'static CStr],
-    known: RefCell<HashMap<K, (MadeOf, V)>>,
+    known: RefCell<HashMap<K, Known<V>>>,
 }
 
 impl<K: Eq + Hash, V: Clone> UntilWritten<K, V> {
@@ -50,23 +57,27 @@ impl<K: Eq + Hash, V: Clone> UntilWritten<K, V> {
         let at = relation::generation();
         {
             let known = self.known.borrow();
-            if let Some((made_of, value)) = known.get(&key)
-                && made_of.is_current()
-                && reads_all(made_of.relations())
+            if let Some(found) = known.get(&key)
+                && undone::holds(found.moment)
+                && found.made_of.is_current()
+                && reads_all(found.made_of.relations())
             {
-                return Ok(Some(value.clone()));
+                return Ok(Some(found.value.clone()));
             }
         }
+        let moment = undone::moment();
         let found = look_up(&key)?;
         let Some(value) = &found else { return Ok(None) };
         let tables: Vec<_> =
             self.tables.iter().filter_map(|table| relation::named(c"kepler", table)).collect();
-        if tables.len() == self.tables.len() && reads_all(&tables) {
+        let is_told = || tables.iter().all(|table| relation::tells_sessions(*table));
+        if tables.len() == self.tables.len() && is_told() && reads_all(&tables) {
             let mut known = self.known.borrow_mut();
             if known.len() >= MAX_KNOWN && !known.contains_key(&key) {
                 known.clear();
             }
-            known.insert(key, (MadeOf::tables(tables, at), value.clone()));
+            let made_of = MadeOf::tables(tables, at);
+            known.insert(key, Known { made_of, moment, value: value.clone() });
         }
         Ok(found)
     }

@@ -25,6 +25,38 @@ ROLLBACK;
 SELECT outcome FROM kepler.upsert_record('known too', 'a', '{}');
 SELECT count(*) AS with_entity FROM kepler.records AS r JOIN kepler.entities AS e ON e.id = r.entity_id WHERE r.entity_type = 'known too';
 
+-- Its options are set, and not lost, where it was rolled back after it was known.
+BEGIN;
+SELECT outcome FROM kepler.upsert_record('known late', 'a', '{}');
+SELECT outcome FROM kepler.upsert_record('known late', 'a', '{}');
+ROLLBACK;
+SELECT kepler.set_entity_options('known late', '{"ignored_paths": ["/x"]}') IS NOT NULL AS set;
+SELECT e.ignored_paths FROM kepler.entities AS e WHERE e.type = 'known late';
+
+-- A column that only a trigger of the user's changes, and no statement names.
+BEGIN;
+SELECT pg_temp.put(60);
+CREATE FUNCTION pg_temp.of_properties() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.ignored_paths := ARRAY[NEW.properties ->> 'skip'];
+    RETURN NEW;
+END $$;
+CREATE TRIGGER of_properties BEFORE UPDATE ON kepler.entities FOR EACH ROW EXECUTE FUNCTION pg_temp.of_properties();
+UPDATE kepler.entities SET properties = '{"skip": "/at"}' WHERE type = 'known';
+SELECT pg_temp.put(61);
+ROLLBACK;
+
+-- Where somebody has disabled the triggers that tell of changes, or a restore of data has enabled them for originals
+-- alone, nothing is known.
+BEGIN;
+ALTER TABLE kepler.entities DISABLE TRIGGER ALL;
+ALTER TABLE kepler.entities ENABLE TRIGGER ALL;
+SELECT pg_temp.put(62);
+SET LOCAL session_replication_role = replica;
+UPDATE kepler.entities SET ignored_paths = '{/at}' WHERE type = 'known';
+SELECT pg_temp.put(63);
+ROLLBACK;
+
 -- A change that a trigger of the user's makes in the middle of a statement.
 BEGIN;
 CREATE FUNCTION pg_temp.meddle() RETURNS trigger LANGUAGE plpgsql AS $$
