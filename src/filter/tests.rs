@@ -135,8 +135,8 @@ fn all_that_is_wrong_is_said() {
             "/a/$gt: must be a number, a string or a boolean, not null",
             "/a/$regex: is not a regular expression: unclosed group",
             "/$or/0/d/$in: must be an array, not a number",
-            "/$or/1: must be an object ({\"topic\": \"x\"}) or an array ([{\"op\", \"path\", \"value\"}]), and \
-             is a number",
+            "/$or/1: must be an object ({\"topic\": \"x\"}) or an array ([{\"op\", \"path\", \"value\"}]), \
+             not a number",
             "/$and: must have at least one filter",
             "/$nor: must have at least one filter",
             "/$xor: \"$xor\" is not an operator (known: $and, $or, $nor and $not; beside a path: $eq, $ne, $gt, \
