@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unreachable_pub, clippy::panic)]
 
+mod field_types;
 #[path = "../../src/heap.rs"]
 mod heap;
 #[path = "../../src/ident.rs"]
@@ -11,6 +12,8 @@ mod ident;
 mod json;
 #[path = "../../src/jsonb/mod.rs"]
 mod jsonb;
+#[path = "../../src/pgvector.rs"]
+mod pgvector;
 #[path = "../../src/poll.rs"]
 mod poll;
 mod structure;

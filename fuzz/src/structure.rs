@@ -1,5 +1,6 @@
 //! The pure modules about structures, and what is asked of them.
 
+use crate::field_types::kind::FieldKind;
 use crate::json::Json;
 
 #[path = "../../src/structure/constant.rs"]
@@ -17,7 +18,7 @@ mod table;
 
 use constant::Constant;
 use deparse::Expression;
-use model::{FieldKind, Structure};
+use model::Structure;
 
 /// A document that is read and printed is the same one for ever.
 pub fn read_document(text: &str) {
