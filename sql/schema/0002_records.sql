@@ -124,7 +124,9 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.entities
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 CREATE TRIGGER keep_name BEFORE UPDATE OF type, source ON kepler.entities
-    FOR EACH ROW WHEN ((OLD.type, OLD.source) IS DISTINCT FROM (NEW.type, NEW.source))
+    FOR EACH ROW WHEN (
+        OLD.type IS DISTINCT FROM NEW.type
+        OR OLD.source IS DISTINCT FROM NEW.source)
     EXECUTE FUNCTION kepler_internal.refuse_entity_rename();
 
 -- A trigger, because the error of a CHECK would show the row, and the secret in it.
@@ -152,8 +154,12 @@ CREATE TRIGGER announce AFTER DELETE ON kepler.entities
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.tell_sessions();
 CREATE TRIGGER announce_change AFTER UPDATE ON kepler.entities
     FOR EACH ROW WHEN (
-        (OLD.workspace_id, OLD.id, OLD.connection_id, OLD.type, OLD.source, OLD.ignored_paths)
-        IS DISTINCT FROM (NEW.workspace_id, NEW.id, NEW.connection_id, NEW.type, NEW.source, NEW.ignored_paths))
+        OLD.workspace_id IS DISTINCT FROM NEW.workspace_id
+        OR OLD.id IS DISTINCT FROM NEW.id
+        OR OLD.connection_id IS DISTINCT FROM NEW.connection_id
+        OR OLD.type IS DISTINCT FROM NEW.type
+        OR OLD.source IS DISTINCT FROM NEW.source
+        OR OLD.ignored_paths IS DISTINCT FROM NEW.ignored_paths)
     EXECUTE FUNCTION kepler_internal.tell_sessions();
 CREATE TRIGGER announce_truncated AFTER TRUNCATE ON kepler.entities
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.tell_sessions();

@@ -168,11 +168,16 @@ CREATE TRIGGER announce AFTER INSERT OR DELETE ON kepler.enrichment_policies
 -- Not of how far a backlog is queued.
 CREATE TRIGGER announce_change AFTER UPDATE ON kepler.enrichment_policies
     FOR EACH ROW WHEN (
-        (OLD.workspace_id, OLD.entity_type, OLD.max_attempts, OLD.lease, OLD.backoff_base, OLD.backoff_cap,
-            OLD.clear_on_change, OLD.fair, OLD.notify, OLD.fair_keys_after IS NULL)
-        IS DISTINCT FROM
-        (NEW.workspace_id, NEW.entity_type, NEW.max_attempts, NEW.lease, NEW.backoff_base, NEW.backoff_cap,
-            NEW.clear_on_change, NEW.fair, NEW.notify, NEW.fair_keys_after IS NULL))
+        OLD.workspace_id IS DISTINCT FROM NEW.workspace_id
+        OR OLD.entity_type IS DISTINCT FROM NEW.entity_type
+        OR OLD.max_attempts IS DISTINCT FROM NEW.max_attempts
+        OR OLD.lease IS DISTINCT FROM NEW.lease
+        OR OLD.backoff_base IS DISTINCT FROM NEW.backoff_base
+        OR OLD.backoff_cap IS DISTINCT FROM NEW.backoff_cap
+        OR OLD.clear_on_change IS DISTINCT FROM NEW.clear_on_change
+        OR OLD.fair IS DISTINCT FROM NEW.fair
+        OR OLD.notify IS DISTINCT FROM NEW.notify
+        OR (OLD.fair_keys_after IS NULL) <> (NEW.fair_keys_after IS NULL))
     EXECUTE FUNCTION kepler_internal.tell_sessions();
 ALTER TABLE kepler.enrichment_policies ENABLE ALWAYS TRIGGER announce;
 ALTER TABLE kepler.enrichment_policies ENABLE ALWAYS TRIGGER announce_change;

@@ -32,7 +32,9 @@ CREATE TRIGGER announce_truncated AFTER TRUNCATE ON kepler.embedding_spaces
 CREATE TRIGGER announce AFTER DELETE ON kepler.workspaces
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.tell_sessions();
 CREATE TRIGGER announce_change AFTER UPDATE ON kepler.workspaces
-    FOR EACH ROW WHEN ((OLD.id, OLD.embedding_space) IS DISTINCT FROM (NEW.id, NEW.embedding_space))
+    FOR EACH ROW WHEN (
+        OLD.id IS DISTINCT FROM NEW.id
+        OR OLD.embedding_space IS DISTINCT FROM NEW.embedding_space)
     EXECUTE FUNCTION kepler_internal.tell_sessions();
 CREATE TRIGGER announce_truncated AFTER TRUNCATE ON kepler.workspaces
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.tell_sessions();
