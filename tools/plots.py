@@ -96,7 +96,7 @@ def sizes_of(family: Figures) -> list[int]:
 
 def style(series: int) -> str:
     rules = [
-        "text{font:12px system-ui,-apple-system,'Segoe UI',sans-serif;fill:#52514e}",
+        "text{font-family:system-ui,-apple-system,'Segoe UI',sans-serif;font-size:12px;fill:#52514e}",
         ".page{fill:#fcfcfb}.title{font-size:15px;font-weight:600;fill:#0b0b0b}.panel{font-weight:600;fill:#0b0b0b}",
         ".grid{stroke:#e3e2de}.axis{stroke:#a5a39c}.line{fill:none;stroke-width:2}.ring{fill:#fcfcfb;stroke-width:1.5}",
     ]
@@ -154,7 +154,7 @@ def draw_panel(family: Figures, panel: Panel, sizes: list[int], left: float) -> 
     for size in sizes:
         svg.append(f'<line class="axis" x1="{x.at(size):.1f}" y1="{bottom}" x2="{x.at(size):.1f}" y2="{bottom + 5}"/>')
         svg.append(f'<text x="{x.at(size):.1f}" y="{bottom + 19}" text-anchor="middle">{short(size)}</text>')
-    svg.append(f'<text x="{(left + right) / 2:g}" y="{bottom + 37}" text-anchor="middle">rows</text>')
+    svg.append(f'<text x="{(left + right) / 2:g}" y="{bottom + 37}" text-anchor="middle">rows in the table</text>')
     for at, (new, old) in enumerate(series):
         if not all(value for _, value in [*new, *old]):
             continue
