@@ -251,13 +251,14 @@ class Bench:
             self.say("  measuring")
             admin = Session(DATABASE)
             self.full_pages(admin, "off")
+            storage = admin.json("SELECT bench.storage()")
             new = Session(DATABASE)
             figures = self.measure({"new": new, "old": old}, family, rows)
-            storage = admin.json("SELECT bench.storage()")
             self.full_pages(admin, "on")
             for call in family.calls:
                 if call.writes:
-                    figures["new"][call.name]["wal_after_checkpoint"] = self.counts(new, call, rows)[2]
+                    _, _, wal, whole = self.counts(new, call, rows)
+                    figures["new"][call.name] |= {"wal_after_checkpoint": wal, "whole_pages": whole}
             new.close()
             admin.close()
             sizes[str(rows)] = {**figures, "storage": storage}
