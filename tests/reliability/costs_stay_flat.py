@@ -130,7 +130,7 @@ SELECT count(*) FROM generate_series(0, ROWS - 1, 500) AS first CROSS JOIN LATER
     SELECT jsonb_agg(jsonb_build_object('role', 'user', 'content', 'tea ' || i, 'metadata', jsonb_build_object('k', i % 100), 'embedding', jsonb_build_array(1, i)))
     FROM generate_series(first, least(first + 499, ROWS - 1)) AS i)) AS r;
 SELECT count(*) FROM kepler.remember_many((
-    SELECT jsonb_agg(jsonb_build_object('content', 'tea of a user ' || i, 'user_id', 'u')) FROM generate_series(1, 20) AS i)::text) AS r;
+    SELECT jsonb_agg(jsonb_build_object('content', 'tea of a user ' || i, 'user_id', 'u', 'embedding', jsonb_build_array(-1, i))) FROM generate_series(1, 20) AS i)::text) AS r;
 INSERT INTO kepler.conversations (id, user_id) VALUES ('short', 'u');
 SELECT count(*) FROM kepler.add_messages('short', (
     SELECT jsonb_agg(jsonb_build_object('role', 'user', 'content', 'tea ' || i)) FROM generate_series(1, 20) AS i)) AS r;
