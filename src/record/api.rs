@@ -3,8 +3,9 @@
 use super::decode;
 use super::entity;
 use super::options::{Arguments, Request};
+use super::seen::{self, OUTCOMES};
 use super::upsert::{self, Ids};
-use crate::answer::{self, Answer, Outcome};
+use crate::answer::{self, Answer};
 use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::installed::require_tables;
@@ -45,8 +46,9 @@ type BatchRow = (i32, Option<String>, Option<String>, &'static str, Option<Strin
 fn upsert_records(
     entity_type: Option<String>,
     records: Option<&str>,
-    source: default!(Option<String>, "'MANUAL'"),
+    source: default!(Option<String>, "NULL"),
     connection_id: default!(Option<String>, "NULL"),
+    sync_run_id: default!(Option<String>, "NULL"),
     merge: default!(Option<String>, "'replace'"),
     id_key: default!(Option<String>, "NULL"),
     updated_at_key: default!(Option<String>, "NULL"),
@@ -71,6 +73,7 @@ fn upsert_records(
         entity_type,
         source,
         connection_id,
+        sync_run_id,
         merge,
         key: id_key,
         updated_at_key,
@@ -87,8 +90,9 @@ fn upsert_records(
 fn upsert_records_summary(
     entity_type: Option<String>,
     records: Option<&str>,
-    source: default!(Option<String>, "'MANUAL'"),
+    source: default!(Option<String>, "NULL"),
     connection_id: default!(Option<String>, "NULL"),
+    sync_run_id: default!(Option<String>, "NULL"),
     merge: default!(Option<String>, "'replace'"),
     id_key: default!(Option<String>, "NULL"),
     updated_at_key: default!(Option<String>, "NULL"),
@@ -100,6 +104,7 @@ fn upsert_records_summary(
         entity_type,
         source,
         connection_id,
+        sync_run_id,
         merge,
         key: id_key,
         updated_at_key,
@@ -125,8 +130,9 @@ CREATE FUNCTION kepler.upsert_record(
     data text,
     source_updated_at text DEFAULT NULL,
     deleted boolean DEFAULT false,
-    source text DEFAULT 'MANUAL',
+    source text DEFAULT NULL,
     connection_id text DEFAULT NULL,
+    sync_run_id text DEFAULT NULL,
     merge text DEFAULT 'replace',
     options jsonb DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id(),
@@ -149,6 +155,7 @@ fn upsert_record(
     deleted: Option<bool>,
     source: Option<String>,
     connection_id: Option<String>,
+    sync_run_id: Option<String>,
     merge: Option<String>,
     options: Option<Options>,
     workspace_id: Option<String>,
@@ -158,6 +165,7 @@ fn upsert_record(
         entity_type,
         source,
         connection_id,
+        sync_run_id,
         merge,
         key: None,
         updated_at_key: None,
@@ -178,6 +186,7 @@ fn upsert_record_of_any(
     deleted: Option<bool>,
     source: Option<String>,
     connection_id: Option<String>,
+    sync_run_id: Option<String>,
     merge: Option<String>,
     options: Option<Options>,
     workspace_id: Option<String>,
@@ -194,6 +203,7 @@ fn upsert_record_of_any(
         deleted,
         source,
         connection_id,
+        sync_run_id,
         merge,
         options,
         workspace_id,
@@ -240,6 +250,7 @@ fn set_entity_options(
         entity_type,
         source,
         connection_id,
+        sync_run_id: None,
         merge: Some("replace".to_owned()),
         key: None,
         updated_at_key: None,
@@ -257,7 +268,7 @@ const LARGE_BATCH: usize = 32 << 20;
 
 fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answer<Ids>>, Error> {
     require_tables()?;
-    let request = arguments.check()?;
+    let request = checked(arguments)?;
     let records = records.ok_or(ArgumentError::Null("records"))?;
     let elements = decode::batch(records, &request.shape, now())?;
     let (answers, handled) = Spi::connect_mut(|client| upsert::run(client, &request, elements))?;
@@ -265,6 +276,14 @@ fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answe
         memory::release_unused();
     }
     Ok(answers)
+}
+
+/// Checks arguments, completed by those of the sync run.
+fn checked(mut arguments: Arguments) -> Result<Request, Error> {
+    if arguments.sync_run_id.is_some() {
+        Spi::connect_mut(|client| seen::complete(client, &mut arguments))?;
+    }
+    arguments.check()
 }
 
 fn upsert_one(
@@ -275,7 +294,7 @@ fn upsert_one(
     deleted: Option<bool>,
 ) -> Result<Answer<Ids>, Error> {
     require_tables()?;
-    let request: Request = arguments.check()?;
+    let request = checked(arguments)?;
     let deleted = deleted.ok_or(ArgumentError::Null("deleted"))?;
     let element = decode::single(external_id, data, source_updated_at, deleted, now());
     let (answers, handled) =
@@ -302,19 +321,6 @@ fn row(answer: Answer<Ids>) -> Row<5> {
         error.into_datum(),
     ])
 }
-
-/// What becomes of a record, in the order of reports.
-const OUTCOMES: [Outcome; 9] = [
-    Outcome::Inserted,
-    Outcome::Updated,
-    Outcome::Refreshed,
-    Outcome::Restored,
-    Outcome::Deleted,
-    Outcome::Unchanged,
-    Outcome::Stale,
-    Outcome::Superseded,
-    Outcome::Rejected,
-];
 
 /// What `upsert_records_summary` answers.
 #[derive(Serialize)]

@@ -8,12 +8,17 @@ use crate::record::error::RecordError;
 use crate::workspace;
 use serde_json::Value;
 
+/// The source of what is entered by hand, or read from a file.
+const MANUAL: &str = "MANUAL";
+
 /// What an upsert was asked to do.
 pub(crate) struct Request {
     pub(crate) workspace_id: String,
     pub(crate) entity_type: String,
     pub(crate) source: String,
     pub(crate) connection_id: Option<String>,
+    /// The sync run that the call is for.
+    pub(crate) sync_run_id: Option<String>,
     pub(crate) merge: Merge,
     pub(crate) shape: Shape,
     pub(crate) invalid_characters: InvalidCharacters,
@@ -34,6 +39,7 @@ pub(crate) struct Arguments {
     pub(crate) entity_type: Option<String>,
     pub(crate) source: Option<String>,
     pub(crate) connection_id: Option<String>,
+    pub(crate) sync_run_id: Option<String>,
     pub(crate) merge: Option<String>,
     pub(crate) key: Option<String>,
     pub(crate) updated_at_key: Option<String>,
@@ -64,8 +70,9 @@ impl Arguments {
         Ok(Request {
             workspace_id: workspace::argument(self.workspace_id)?,
             entity_type: name("entity_type", self.entity_type)?,
-            source: name("source", self.source)?,
+            source: name("source", self.source.or_else(|| Some(MANUAL.to_owned())))?,
             connection_id: self.connection_id,
+            sync_run_id: self.sync_run_id,
             merge,
             shape,
             invalid_characters: read_options(self.options)?,
