@@ -10,15 +10,17 @@ FROM generate_series(1, 4000) AS n;
 INSERT INTO kepler_data.mini_embeddings (memory_id, embedding)
 SELECT 'm' || n, ARRAY[cos(n / 4.0), sin(n / 4.0)]::vector FROM generate_series(1, 4000) AS n;
 CREATE FUNCTION pg_temp.vector(n integer) RETURNS vector LANGUAGE sql AS 'SELECT ARRAY[cos(n / 4.0), sin(n / 4.0)]::vector';
+CREATE FUNCTION pg_temp.reads(relation regclass) RETURNS bigint LANGUAGE sql AS $$
+    SELECT pg_stat_get_xact_tuples_returned(relation) + sum(pg_stat_get_xact_tuples_returned(i.indexrelid)) FROM pg_index AS i WHERE i.indrelid = relation $$;
 CREATE FUNCTION pg_temp.remembered(content text, n integer, whose text, kind text, OUT outcome text, OUT of_few boolean, OUT looked_up boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
-    embeddings bigint := pg_stat_get_xact_tuples_fetched('kepler_data.mini_embeddings'::regclass);
-    memories bigint := pg_stat_get_xact_tuples_fetched('kepler.memories'::regclass);
+    embeddings bigint := pg_temp.reads('kepler_data.mini_embeddings'::regclass);
+    memories bigint := pg_temp.reads('kepler.memories'::regclass);
 BEGIN
     SELECT r.outcome INTO outcome FROM kepler.remember(content, pg_temp.vector(n), user_id => whose, context_type => kind, dedupe => true) AS r;
-    of_few := pg_stat_get_xact_tuples_fetched('kepler_data.mini_embeddings'::regclass) - embeddings BETWEEN 1 AND 30;
-    looked_up := pg_stat_get_xact_tuples_fetched('kepler.memories'::regclass) - memories < 60;
+    of_few := pg_temp.reads('kepler_data.mini_embeddings'::regclass) - embeddings BETWEEN 1 AND 30;
+    looked_up := pg_temp.reads('kepler.memories'::regclass) - memories < 60;
 END $$;
 SELECT * FROM pg_temp.remembered('memory, 4!', 4, 'ada', 'fact');
 SELECT * FROM pg_temp.remembered('something else', 4, 'ada', 'fact');
