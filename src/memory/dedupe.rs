@@ -154,7 +154,7 @@ fn near_stored(
     );
     let near = Near { vectors, workspace: &workspace, condition: &condition };
     let found = match &index {
-        Some(index) => near.from_index(&index.order_by),
+        Some(index) => near.nearest_by(&index.order_by),
         None => near.compared(),
     };
     let sql = format!(
@@ -225,7 +225,7 @@ impl Near<'_> {
     }
 
     /// Among the nearest that an index gives, by its metric.
-    fn from_index(&self, order: &str) -> String {
+    fn nearest_by(&self, order: &str) -> String {
         format!(
             "SELECT x.* FROM (SELECT m.*, {cosine} AS cosine FROM {table} AS e CROSS JOIN LATERAL {row} \
              WHERE e.workspace_id = {workspace} ORDER BY {order} LIMIT {NEAREST}) AS x \
