@@ -120,7 +120,7 @@ function readPosition(cursor: string): Position | undefined {
   try {
     const read: unknown = JSON.parse(cursor);
     const ours = typeof read === "object" && read !== null && "page" in read && "listed" in read;
-    return ours ? { ...START, ...read } : undefined;
+    return ours ? { ...START, ...(read as Partial<Position>) } : undefined;
   } catch {
     return undefined;
   }
