@@ -326,8 +326,18 @@ COMMENT ON FUNCTION kepler_internal.wait_for_record(text, text) IS 'Internal: wa
 
 COMMENT ON FUNCTION kepler.drop_enrichment_policy(text, text) IS
 'Ends the enrichment of a type: its records leave the queue, PENDING records become UNAPPLIED, and results of workers that hold some are stale. Stored results stay. Returns false if there was no policy.
+Up to 10,000 records are given back and taken out of the queue at once, if nobody is writing, claiming or settling some. Otherwise a notice says to CALL kepler.drop_backlog after the transaction: nobody claims or settles records of the type meanwhile.
 entity_type: the type of the records.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
+
+COMMENT ON PROCEDURE kepler.drop_backlog(text, integer, text) IS
+'Removes what drop_enrichment_policy has left: leases, whose records become UNAPPLIED, and rows of the queue, in steps that each commit: nobody waits for longer than one step. Can be stopped at any time; the next call continues. Ends if the type gets a policy again, which then takes over what is left.
+entity_type: the type of the records. max_rows: how many records a step gives back and takes out of the queue; at most 10,000.
+First waits for the transactions that are writing records of the type, and later for whoever holds what is left. Cannot run inside of a transaction.
+Errors: 55000 before install(), and if the type has a policy; 22004 and 22023 for arguments; 09000 if a trigger keeps something; 2D000 inside of a transaction.';
+COMMENT ON FUNCTION kepler_internal.wait_for_former_writers(text, integer, text) IS 'Internal: waits for the transactions that write records of a type, and may know its policy, which is gone';
+COMMENT ON FUNCTION kepler_internal.drop_backlog_step(text, integer, integer, text) IS 'Internal: removes a part of what the policy of a type has left; NULL when nothing is left, otherwise whether somebody is to be waited for';
+COMMENT ON FUNCTION kepler_internal.wait_for_leftover(text, integer, text) IS 'Internal: waits until nobody holds what comes first of what the policy of a type has left';
 
 COMMENT ON FUNCTION kepler.claim_records(text, text, integer, interval, jsonb, text) IS
 'Claims up to max_rows (at most 10,000) records of a type for a worker, the oldest first, under one lease, and sets them to PENDING. It first takes back the records of expired leases. It waits for nobody: locked records are left to other claims. It returns no rows if nothing is ready (see next_claim_at).
@@ -395,6 +405,7 @@ COMMENT ON FUNCTION kepler_internal.end_enrichment() IS 'Trigger: ends the lease
 COMMENT ON FUNCTION kepler_internal.give_back_lease() IS 'Trigger: gives back what a lease holds that direct SQL deletes';
 COMMENT ON FUNCTION kepler_internal.refuse_enrichment_change() IS 'Trigger: refuses a change of what keeps the queue';
 COMMENT ON FUNCTION kepler_internal.keep_queued() IS 'Trigger: refuses to take a record out of the queue that is to be enriched';
+COMMENT ON FUNCTION kepler_internal.keep_failed() IS 'Trigger: refuses to take a record out of the list of failures that is FAILED';
 COMMENT ON FUNCTION kepler_internal.keep_lease_records() IS 'Trigger: refuses to take its records from a lease';
 COMMENT ON FUNCTION kepler_internal.refuse_truncate() IS 'Trigger: refuses TRUNCATE of what keeps the queue';
 

@@ -17,9 +17,6 @@ use std::time::Duration;
 const TRIES: usize = 20;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// So often are those waited for who hold it.
-const ROUNDS: usize = 3;
-
 /// What a claim or a settle needs of a policy; times in microseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Policy {
@@ -124,19 +121,8 @@ pub(super) fn share(workspace_id: &str, entity_type: &str) {
     advisory::lock(&lock_name(workspace_id, entity_type), false);
 }
 
-/// Keeps all who write records of a type out to the end of the transaction, and waits for those who do: as long as it may
-/// take without that anybody waits behind it, and where there are always others, in line.
-pub(super) fn lock_alone(workspace_id: &str, entity_type: &str) {
-    for _ in 0..ROUNDS {
-        if lock_alone_soon(workspace_id, entity_type) {
-            return;
-        }
-        wait_for_writers(workspace_id, entity_type);
-    }
-    advisory::lock(&lock_name(workspace_id, entity_type), true);
-}
-
-/// The same if nobody writes records of the type, or those who do end soon. Nobody waits behind this meanwhile.
+/// Keeps all who write records of a type out to the end of the transaction, if nobody does, or those who do end soon.
+/// Nobody waits behind this meanwhile.
 pub(super) fn lock_alone_soon(workspace_id: &str, entity_type: &str) -> bool {
     let name = lock_name(workspace_id, entity_type);
     for _ in 0..TRIES {

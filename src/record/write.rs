@@ -150,7 +150,7 @@ impl<'b> Batch<'b> {
         let mut changes = Changes::new();
         let mut before: HashMap<u32, Stored> = HashMap::new();
         let clear = self.queue.as_ref().is_some_and(|queue| queue.policy.clear_on_change);
-        let (mut alive, mut gone) = (Vec::new(), Vec::new());
+        let (mut alive, mut gone, mut failed) = (Vec::new(), Vec::new(), Vec::new());
         let mut bytes = 0;
         let (mut deletes, mut undeletes, mut refreshes) =
             (Touches::new(), Touches::new(), Touches::new());
@@ -160,6 +160,9 @@ impl<'b> Batch<'b> {
                 continue;
             };
             check_for_interrupts!();
+            if found.state.failed {
+                failed.push(found.id);
+            }
             match self.decide(at, &found) {
                 Action::Nothing(outcome) => self.answer(at, &found, outcome),
                 Action::Reject(rejection) => self.reject(at, rejection),
@@ -209,6 +212,7 @@ impl<'b> Batch<'b> {
         store.touch(client, Touch::Delete, now, &mut deletes);
         store.touch(client, Touch::Undelete, now, &mut undeletes);
         store.touch(client, Touch::Refresh, now, &mut refreshes);
+        store.follow_failures(client, &failed);
         if let Some(queue) = &self.queue {
             queue.dequeue(client, &gone);
             queue.enqueue(client, now, &alive);

@@ -94,6 +94,7 @@ INSERT INTO calls VALUES
     ('remember_many', $$kepler.remember_many('[{"content": "milk"}]')$$),
     -- A procedure that commits: the step that it is made of.
     ('queue_backlog', $$kepler_internal.queue_backlog_step('lead', 10)$$),
+    ('drop_backlog', $$kepler_internal.drop_backlog_step('none', 10, 0)$$),
     ('requeue_records', $$kepler.requeue_records(entity_type => 'lead')$$),
     ('required_connections', $$kepler.required_connections('w')$$),
     ('restore_entry_table', $$kepler.restore_entry_table('Gone')$$),
