@@ -82,15 +82,20 @@ CREATE TABLE kepler.records (
     entity_type text NOT NULL,
     source text NOT NULL DEFAULT 'MANUAL',
     status kepler.record_status NOT NULL DEFAULT 'ACTIVE',
-    enrichment_status kepler.record_enrichment_status NOT NULL DEFAULT 'UNAPPLIED',
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     deleted_at timestamptz,
     source_updated_at timestamptz,
     content_hash uuid GENERATED ALWAYS AS (kepler.jsonb_hash(data)) STORED,
     source_digest uuid,
-    data jsonb NOT NULL DEFAULT '{}',
+    -- What a claim and a settle change stands together, and data behind it: an update that stays on its page logs what lies
+    -- between the first byte that differs and the last.
+    enrichment_status kepler.record_enrichment_status NOT NULL DEFAULT 'UNAPPLIED',
+    -- The lease that holds a PENDING record, as a fencing token: a result under any other lease is stale.
+    -- It changes together with the status, in the same row version.
+    enrichment_lease_id bigint,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     enrichment jsonb,
+    data jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (workspace_id, id),
     -- NULLs are distinct: rows that are entered by hand need neither entity nor external id, and never conflict.
     CONSTRAINT records_entity_id_external_id_key UNIQUE (workspace_id, entity_id, external_id),
