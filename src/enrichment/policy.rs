@@ -117,7 +117,7 @@ pub(crate) fn lock(workspace_id: &str, entity_type: &str) -> Result<(), Error> {
 }
 
 /// Is counted among those who write records of a type, to the end of the transaction.
-pub(super) fn share(workspace_id: &str, entity_type: &str) {
+pub(crate) fn share(workspace_id: &str, entity_type: &str) {
     advisory::lock(&lock_name(workspace_id, entity_type), false);
 }
 
@@ -141,7 +141,7 @@ pub(super) fn unlock_alone(workspace_id: &str, entity_type: &str) {
 }
 
 /// Waits for the transactions that write records of a type now.
-pub(super) fn wait_for_writers(workspace_id: &str, entity_type: &str) {
+pub(crate) fn wait_for_writers(workspace_id: &str, entity_type: &str) {
     advisory::wait_for_holders(&lock_name(workspace_id, entity_type));
 }
 

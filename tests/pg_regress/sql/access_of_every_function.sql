@@ -44,6 +44,7 @@ INSERT INTO calls VALUES
     ('add_execution_steps', format($$kepler.add_execution_steps(%L, %L, '[{"name": "s"}]')$$, :'run', :'token')),
     ('add_message', $$kepler.add_message('talk', 'user', 'again')$$),
     ('add_messages', $$kepler.add_messages('talk', '[{"role": "user", "content": "x"}]')$$),
+    ('adopt_records', $$kepler.adopt_records('c')$$),
     ('alter_entry_table', $$kepler.alter_entry_table('Thing', '{"fields": [{"name": "a", "type": "integer"}, {"name": "c", "type": "text"}]}')$$),
     ('archive_records', format('kepler.archive_records(ARRAY[%L])', :'record')),
     ('claim_records', $$kepler.claim_records('lead', 'x', 1)$$),
@@ -54,6 +55,7 @@ INSERT INTO calls VALUES
     ('cuid', 'kepler.cuid()'),
     ('current_workspace_id', 'kepler.current_workspace_id()'),
     ('delete_entries', $$kepler.delete_entries('Thing', '{1}')$$),
+    ('delete_connection', $$kepler.delete_connection('c', 'keep')$$),
     ('delete_records', format('kepler.delete_records(ARRAY[%L])', :'record')),
     ('drop_embedding_space', $$kepler.drop_embedding_space('old')$$),
     ('drop_enrichment_policy', $$kepler.drop_enrichment_policy('lead')$$),
@@ -95,6 +97,7 @@ INSERT INTO calls VALUES
     -- A procedure that commits: the step that it is made of.
     ('queue_backlog', $$kepler_internal.queue_backlog_step('lead', 10)$$),
     ('drop_backlog', $$kepler_internal.drop_backlog_step('none', 10, 0)$$),
+    ('rename_entity', $$kepler_internal.begin_rename_entity('lead', 'lead', 'MANUAL', NULL, NULL, 10)$$),
     ('requeue_records', $$kepler.requeue_records(entity_type => 'lead')$$),
     ('required_connections', $$kepler.required_connections('w')$$),
     ('restore_entry_table', $$kepler.restore_entry_table('Gone')$$),
