@@ -14,6 +14,10 @@ pub(crate) enum RecordError {
     BadKey { argument: &'static str, given: String, problem: String },
     #[error("argument \"updated_at_key\" and option \"source_updated_at\" exclude each other")]
     TwoTimes,
+    #[error("argument \"reject_ids\" excludes \"entity_type\" and \"sync_run_id\"")]
+    IdsAndMore,
+    #[error("argument \"max_rows\" must be at least 1, not {0}")]
+    MaxRows(i32),
     #[error("connection \"{id}\" does not exist in workspace \"{workspace}\"")]
     NoConnection { id: String, workspace: String },
     #[error("there is no entity of type \"{entity_type}\" and source \"{origin}\"")]
@@ -33,6 +37,8 @@ impl Report for RecordError {
             Self::BadPointer { .. }
             | Self::IdKeyMissing { .. }
             | Self::BadKey { .. }
+            | Self::IdsAndMore
+            | Self::MaxRows(_)
             | Self::TwoTimes => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::NoConnection { .. } => ERRCODE_FOREIGN_KEY_VIOLATION,
             Self::NoEntity { .. } => ERRCODE_UNDEFINED_OBJECT,
@@ -55,7 +61,11 @@ impl Report for RecordError {
             Self::NoEntity { .. } => {
                 Some("An entity is known by its connection, source and type.".to_owned())
             }
-            Self::NoConnection { .. } | Self::EntityHidden(_) | Self::EntityExists { .. } => None,
+            Self::NoConnection { .. }
+            | Self::EntityHidden(_)
+            | Self::EntityExists { .. }
+            | Self::IdsAndMore
+            | Self::MaxRows(_) => None,
             Self::Contended => Some("Other sessions kept deleting the same records.".to_owned()),
         }
     }
@@ -70,7 +80,8 @@ impl Report for RecordError {
                 Self::BadKey { .. } => {
                     "Pass the name of a member, or a JSON Pointer such as \"/metadata/id\". In a pointer, / in a name is written ~1."
                 }
-                Self::TwoTimes => "Pass one of them.",
+                Self::TwoTimes | Self::IdsAndMore => "Pass one of them.",
+                Self::MaxRows(_) => return None,
                 Self::NoConnection { .. } => {
                     "Insert it into kepler.connections first, or leave connection_id out."
                 }

@@ -3,7 +3,8 @@
 //! The way of a batch: `decode` cuts the text into elements, `fold` settles duplicates, `decide`
 //! compares with what is stored, `content` decodes and merges, `look_up` and `store` talk to the table, and `upsert` leads
 //! through it, `write` does the writing; `narrow` finds out what the database refuses. `state` deletes, restores and
-//! archives, `rename` gives an entity another name. `api` holds the other SQL functions. `decode`, `fold` and `decide` do not touch Postgres.
+//! archives, `rename` gives an entity another name, `rejects` keeps what was rejected, `retry` tries it again. `api` holds
+//! the other SQL functions. `decode`, `fold` and `decide` do not touch Postgres.
 
 pub(crate) mod api;
 mod content;
@@ -16,7 +17,9 @@ mod keys;
 mod look_up;
 mod narrow;
 mod options;
+mod rejects;
 mod rename;
+mod retry;
 mod state;
 mod store;
 mod time;

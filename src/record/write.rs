@@ -184,6 +184,10 @@ impl<'b> Batch<'b> {
                 continue;
             };
             check_for_interrupts!();
+            if self.is_overtaken(at, &found) {
+                self.answer(at, &found, Outcome::Superseded);
+                continue;
+            }
             if found.state.failed {
                 failed.push(found.id);
             }
