@@ -6,6 +6,7 @@
 //! What the database refuses (a CHECK, a trigger, a result that makes a document too large) is found by
 //! halves, and the others land.
 
+use super::failures;
 use super::outcome::End;
 use super::refusal;
 use crate::pg::array::{self, Array};
@@ -228,6 +229,7 @@ fn end(client: &mut SpiClient<'_>, of: &Type<'_>, now: i64, endings: &[Ending<'_
     ];
     let rows = RECORDS.with(|plan| plan.run(client, &parameters));
     let mut written = HashMap::with_capacity(rows.count());
+    let mut failed = Array::new(array::TEXT);
     for row in rows.iter::<4>() {
         // PENDING without a lease it would stay for ever.
         if row.text(3) == Some("PENDING") {
@@ -235,6 +237,9 @@ fn end(client: &mut SpiClient<'_>, of: &Type<'_>, now: i64, endings: &[Ending<'_
         }
         if let Some(id) = row.text(0) {
             let queued = row.text(3) == Some("UNAPPLIED");
+            if row.text(3) == Some("FAILED") {
+                failed.push_text(id);
+            }
             written.insert(id, (row.boolean(1) == Some(true), row.text(2), queued));
         }
     }
@@ -265,6 +270,9 @@ fn end(client: &mut SpiClient<'_>, of: &Type<'_>, now: i64, endings: &[Ending<'_
         }
     }
     // Nothing at all is written where it is to be seen whether it could be.
+    if failed.count() > 0 || endings.is_empty() {
+        failures::add(client, workspace, Some(of.entity_type.datum()), ended_at, failed);
+    }
     if queue.record.count() > 0 || endings.is_empty() {
         queue.write(client, of);
     }
