@@ -76,11 +76,13 @@ CREATE TABLE kepler.lease_records (
     record_ids text[] NOT NULL,
     attempts integer[] NOT NULL,
     content_hashes uuid[] NOT NULL,
+    places tid[] NOT NULL,
     PRIMARY KEY (workspace_id, lease_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01);
--- Ids and hashes do not compress.
+-- Ids, hashes and places do not compress.
 ALTER TABLE kepler.lease_records ALTER COLUMN record_ids SET STORAGE EXTERNAL;
 ALTER TABLE kepler.lease_records ALTER COLUMN content_hashes SET STORAGE EXTERNAL;
+ALTER TABLE kepler.lease_records ALTER COLUMN places SET STORAGE EXTERNAL;
 
 -- Whose turn it was in each claim of a fair type. The newest row counts, and a claim deletes the row that
 -- it began with. One row that all claims update would make them wait for each other. Versions that vacuum
@@ -292,6 +294,7 @@ COMMENT ON COLUMN kepler.lease_records.workspace_id IS 'Workspace the row belong
 COMMENT ON COLUMN kepler.lease_records.record_ids IS 'Records at the claim, including those settled since';
 COMMENT ON COLUMN kepler.lease_records.attempts IS 'Attempt number of each record, from 1';
 COMMENT ON COLUMN kepler.lease_records.content_hashes IS 'records.content_hash of each record at the claim; a different hash when it is settled means superseded';
+COMMENT ON COLUMN kepler.lease_records.places IS 'Where the claim left the rows of the records; a settle that does not find a record there looks it up by its id';
 
 COMMENT ON TABLE kepler.enrichment_turns IS 'Which entity was served last, for types with a fair policy; claim_records maintains it';
 COMMENT ON COLUMN kepler.enrichment_turns.workspace_id IS 'Workspace the row belongs to; never changes';

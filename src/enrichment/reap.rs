@@ -31,14 +31,14 @@ thread_local! {
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
     ) };
     static RECORDS: Statement = const { Statement::new(
-        c"SELECT r.id, m.lease_id, u.attempt, u.content_hash
+        c"SELECT r.id, m.lease_id, u.attempt, u.content_hash, r.ctid
           FROM (SELECT pg_catalog.unnest($2) AS id) AS n
           JOIN kepler.lease_records AS m ON m.workspace_id = $1 AND m.lease_id = n.id
           CROSS JOIN LATERAL ROWS FROM (
               pg_catalog.unnest(m.record_ids), pg_catalog.unnest(m.attempts),
               pg_catalog.unnest(m.content_hashes)) AS u (record_id, attempt, content_hash)
           CROSS JOIN LATERAL (
-              SELECT x.id FROM kepler.records AS x
+              SELECT x.id, x.ctid FROM kepler.records AS x
               WHERE x.workspace_id = $1 AND x.id = u.record_id AND x.id <> ALL ($3)
                 AND x.enrichment_lease_id = m.lease_id
                 AND x.enrichment_status = 'PENDING'::kepler.record_enrichment_status
@@ -81,13 +81,14 @@ pub(super) fn reap(client: &mut SpiClient<'_>, lost: &Lost<'_>, now: i64) -> usi
         let parameters = [workspace, Some(ids.datum()), Some(known.datum())];
         let rows = RECORDS.with(|plan| plan.run(client, &parameters));
         let endings: Vec<Ending<'_>> = rows
-            .iter::<4>()
+            .iter::<5>()
             .filter_map(|row| {
                 let held = Held {
                     record_id: row.text(0)?.to_owned(),
                     lease_id: row.bigint(1)?,
                     attempt: row.integer(2)?,
                     content_hash: row.uuid(3),
+                    place: row.tid(4),
                 };
                 Some(ending(held, policy, now))
             })
