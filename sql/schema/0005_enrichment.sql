@@ -60,6 +60,7 @@ CREATE TABLE kepler.leases (
     deadline timestamptz NOT NULL,
     lease_until timestamptz NOT NULL,
     open_records integer NOT NULL,
+    looked_through integer NOT NULL DEFAULT 0,
     error text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (workspace_id, id)
@@ -286,6 +287,7 @@ COMMENT ON COLUMN kepler.leases.length IS 'How far extend_lease extends the leas
 COMMENT ON COLUMN kepler.leases.deadline IS 'When the lease ends if it is never extended. If a record could not be taken back, when that is tried again';
 COMMENT ON COLUMN kepler.leases.lease_until IS 'When the lease ends';
 COMMENT ON COLUMN kepler.leases.open_records IS 'Number of records of the lease that are not settled yet';
+COMMENT ON COLUMN kepler.leases.looked_through IS 'How many of its records claims have looked at since it expired, to take them back; 0 before, and where some were left behind';
 
 COMMENT ON COLUMN kepler.leases.error IS 'Why a record could not be taken back after the lease ended';
 
