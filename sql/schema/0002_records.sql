@@ -105,7 +105,7 @@ CREATE TABLE kepler.records (
     CONSTRAINT records_external_id_length CHECK (octet_length(external_id) BETWEEN 1 AND 2000),
     CONSTRAINT records_data_object CHECK (jsonb_typeof(data) = 'object'),
     CONSTRAINT records_enrichment_object CHECK (jsonb_typeof(enrichment) = 'object')
--- A tenth of a page takes the new versions of the few records that a sync changes. A sync that rewrites all of them needs
+-- A fifth of a page takes the new versions of the records that a sync, a claim or a settle changes (docs/design.md tells what other
 -- as much room again, and gets it from the versions before, if vacuum does not wait for a fifth of the table.
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05);
 

@@ -10,6 +10,7 @@ pub(crate) mod held;
 pub(crate) mod input;
 pub(crate) mod isolation;
 pub(crate) mod json;
+pub(crate) mod known;
 pub(crate) mod large;
 pub(crate) mod memory;
 pub(crate) mod plan;
