@@ -12,6 +12,7 @@ mod decode;
 mod entity;
 mod error;
 mod fold;
+mod keys;
 mod look_up;
 mod narrow;
 mod options;

@@ -1,10 +1,12 @@
 //! The arguments of an upsert, checked.
 
+use super::keys::{GivenKeys, Keys};
+use super::time;
 use crate::arguments::{ArgumentError, OptionsObject, name, required};
 use crate::error::Error;
 use crate::jsonb::merge::Merge;
 use crate::jsonb::parse::InvalidCharacters;
-use crate::record::error::RecordError;
+use crate::pg::clock::now;
 use crate::workspace;
 use serde_json::Value;
 
@@ -24,19 +26,19 @@ pub(crate) struct Request {
 pub(crate) enum Shape {
     /// `{external_id, data, source_updated_at, deleted}`.
     Envelope,
-    /// The element is the data; these of its fields hold the external id and the source's time.
-    Flat { key: String, updated_at_key: Option<String> },
+    /// The element is the data, and holds the rest in places of its own.
+    Flat(Keys),
 }
 
 /// Arguments as they come from SQL, where anything may be NULL.
+#[derive(Default)]
 pub(crate) struct Arguments {
     pub(crate) workspace_id: Option<String>,
     pub(crate) entity_type: Option<String>,
     pub(crate) source: Option<String>,
     pub(crate) connection_id: Option<String>,
     pub(crate) merge: Option<String>,
-    pub(crate) key: Option<String>,
-    pub(crate) updated_at_key: Option<String>,
+    pub(crate) keys: GivenKeys,
     pub(crate) options: Option<Value>,
 }
 
@@ -47,20 +49,18 @@ impl Arguments {
             "replace" => Merge::Replace,
             "shallow" => Merge::Shallow,
             "deep" => Merge::Deep,
+            "merge_patch" => Merge::MergePatch,
             other => {
                 return Err(ArgumentError::BadChoice {
                     argument: "merge",
-                    legal: "replace, shallow, deep",
+                    legal: "replace, shallow, deep, merge_patch",
                     given: other.to_owned(),
                 }
                 .into());
             }
         };
-        let shape = match (self.key, self.updated_at_key) {
-            (Some(key), updated_at_key) => Shape::Flat { key, updated_at_key },
-            (None, None) => Shape::Envelope,
-            (None, Some(_)) => return Err(RecordError::KeyMissing.into()),
-        };
+        let options = Options::read(self.options)?;
+        let shape = self.keys.read(options.source_updated_at)?.map_or(Shape::Envelope, Shape::Flat);
         Ok(Request {
             workspace_id: workspace::argument(self.workspace_id)?,
             entity_type: name("entity_type", self.entity_type)?,
@@ -68,23 +68,38 @@ impl Arguments {
             connection_id: self.connection_id,
             merge,
             shape,
-            invalid_characters: read_options(self.options)?,
+            invalid_characters: options.invalid_characters,
         })
     }
 }
 
 /// Rarely needed choices.
-fn read_options(options: Option<Value>) -> Result<InvalidCharacters, Error> {
-    let mut choice = InvalidCharacters::Reject;
-    let Some(options) = options else { return Ok(choice) };
-    let mut options = OptionsObject::open("options", options)?;
-    if let Some(value) = options.take("invalid_characters") {
-        match value.as_str() {
-            Some("reject") => choice = InvalidCharacters::Reject,
-            Some("strip") => choice = InvalidCharacters::Strip,
-            _ => options.problem("/invalid_characters: must be \"reject\" or \"strip\""),
+struct Options {
+    invalid_characters: InvalidCharacters,
+    source_updated_at: Option<i64>,
+}
+
+impl Options {
+    fn read(given: Option<Value>) -> Result<Self, Error> {
+        let mut read =
+            Self { invalid_characters: InvalidCharacters::Reject, source_updated_at: None };
+        let Some(given) = given else { return Ok(read) };
+        let mut options = OptionsObject::open("options", given)?;
+        match options.take("invalid_characters").as_ref().map(Value::as_str) {
+            None => (),
+            Some(Some("reject")) => read.invalid_characters = InvalidCharacters::Reject,
+            Some(Some("strip")) => read.invalid_characters = InvalidCharacters::Strip,
+            Some(_) => options.problem("/invalid_characters: must be \"reject\" or \"strip\""),
         }
+        if let Some(time) = options.take("source_updated_at") {
+            match time::of_json(time.to_string().as_bytes(), now()) {
+                Ok(time) => read.source_updated_at = time,
+                Err(rejection) => {
+                    options.problem(format!("/source_updated_at: {}", rejection.text()));
+                }
+            }
+        }
+        options.close()?;
+        Ok(read)
     }
-    options.close()?;
-    Ok(choice)
 }
