@@ -105,9 +105,11 @@ CREATE TABLE kepler.records (
     CONSTRAINT records_external_id_length CHECK (octet_length(external_id) BETWEEN 1 AND 2000),
     CONSTRAINT records_data_object CHECK (jsonb_typeof(data) = 'object'),
     CONSTRAINT records_enrichment_object CHECK (jsonb_typeof(enrichment) = 'object')
--- A fifth of a page takes the new versions of the records that a sync, a claim or a settle changes (docs/design.md tells what other
--- as much room again, and gets it from the versions before, if vacuum does not wait for a fifth of the table.
-) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05);
+-- A fifth of a page takes the new versions of the records that a sync, a claim or a settle changes. And pages are pruned once
+-- less than that is free: with a tenth, not before the new version of a record of a kilobyte has found no room. A sync that
+-- rewrites all of them needs as much room again, and gets it from the versions before, if vacuum does not wait for a
+-- fifth of the table.
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.connections
     FOR EACH ROW

@@ -12,6 +12,7 @@ use crate::pg::array::{self, Array};
 use crate::pg::plan::{Parameter, Rows, Statement, Tid};
 use crate::pg::subtransaction::{self, Refusal};
 use crate::pg::varlena::Text;
+use crate::pg::{prune, relation};
 use pgrx::check_for_interrupts;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
@@ -210,6 +211,10 @@ fn end_by_halves(
 fn end(client: &mut SpiClient<'_>, of: &Type<'_>, now: i64, endings: &[Ending<'_>]) -> Vec<Fate> {
     let workspace = Some(of.workspace_id.datum());
     let ended_at = Some(pg_sys::Datum::from(now));
+    // The claim has left dead versions where the next ones go.
+    if let Some(records) = relation::named(c"kepler", c"records") {
+        prune::prune(records, endings.iter().filter_map(|ending| ending.held.place));
+    }
     let rows = change_records(client, [workspace, ended_at], endings.iter(), false);
     let mut written = HashMap::with_capacity(endings.len());
     note_written(&rows, &mut written);

@@ -16,6 +16,7 @@ pub(crate) mod large;
 pub(crate) mod memory;
 pub(crate) mod plan;
 pub(crate) mod planner;
+pub(crate) mod prune;
 pub(crate) mod query;
 pub(crate) mod relation;
 pub(crate) mod role;
