@@ -19,6 +19,7 @@ use super::fold::{self, Candidate};
 use super::look_up::{Found, LookUp};
 use super::narrow::{self, Refused};
 use super::options::Request;
+use super::seen::{self, Notes};
 use super::store::{self, Store};
 use crate::answer::{Answer, Outcome, Rejection};
 use crate::enrichment::direct::Own;
@@ -48,21 +49,25 @@ pub(crate) struct Ids {
 }
 
 /// Upserts the elements of a request. Gives the answers, and how many bytes of data it has had in its
-/// hands.
+/// hands. `bases`: the state of each element's record when it came, where that was long ago.
 pub(crate) fn run(
     client: &mut SpiClient<'_>,
     request: &Request,
     mut elements: Vec<Element<'_>>,
+    bases: Option<&[Option<u128>]>,
 ) -> Result<(Vec<Answer<Ids>>, usize), Error> {
     let _own = Own::begin();
     queue::lock(&request.workspace_id, &request.entity_type)?;
-    let mut entity = entity::find_or_make(client, request)?;
+    let mut entity = entity::find_or_make_shared(client, request)?;
     let mut decoder = Decoder::new(request);
     let candidates = fold::fold(&mut elements, |content| {
         check_for_interrupts!();
         decoder.validate(content)
     });
     for _ in 0..MAX_ENTITIES {
+        if let Some(run) = &request.sync_run_id {
+            seen::require_open(client, &request.workspace_id, run, &entity.id)?;
+        }
         let queue = entity.queueing.map(|policy| {
             Queue::new(policy, &request.workspace_id, &request.entity_type, &entity.id)
         });
@@ -80,12 +85,14 @@ pub(crate) fn run(
             queue,
             queued: false,
             are_new: false,
+            bases,
         };
         if batch.write(client, &store)? == Ended::EntityGone {
             entity::forget(request);
-            entity = entity::find_or_make(client, request)?;
+            entity = entity::find_or_make_shared(client, request)?;
             continue;
         }
+        batch.note(client);
         if let Some(queue) = batch.queue.as_ref().filter(|_| batch.queued) {
             queue.notify(client);
         }
@@ -139,6 +146,8 @@ pub(super) struct Batch<'b> {
     pub(super) queued: bool,
     /// Whether what is missing was missing a moment ago.
     pub(super) are_new: bool,
+    /// The state of each element's record when it came, where that was long ago; None where there was no record.
+    pub(super) bases: Option<&'b [Option<u128>]>,
 }
 
 /// What is to be done with a stored record.
@@ -156,6 +165,21 @@ pub(super) enum Action {
 }
 
 impl<'b> Batch<'b> {
+    /// Tells sync runs what the call has met. A note goes with the transaction, and with its savepoint.
+    fn note(&self, client: &mut SpiClient<'_>) {
+        let notes = Notes {
+            workspace_id: &self.request.workspace_id,
+            open_run: self.entity.open_run.as_deref(),
+            own_run: self.request.sync_run_id.as_deref(),
+        };
+        if notes.are_wanted() {
+            let valid = (0..self.candidates.len() as u32).map(|at| self.external_id(at));
+            let refused = self.elements.iter().filter(|element| element.content.is_err());
+            let refused = refused.filter_map(|element| element.external_id.as_deref());
+            notes.write(client, valid.chain(refused), &self.answers);
+        }
+    }
+
     fn write(&mut self, client: &mut SpiClient<'_>, store: &Store<'_>) -> Result<Ended, Error> {
         let all: Vec<u32> = (0..self.candidates.len() as u32).collect();
         let (mut missing, mut present) = (Vec::new(), Vec::new());
@@ -367,6 +391,18 @@ impl<'b> Batch<'b> {
             (None, _, _) if standing.time > stored.source_updated_at => Action::Refresh,
             (None, _, _) => Action::Nothing(Outcome::Unchanged),
         }
+    }
+
+    /// Whether a locked record was written since the candidate came, and no times of the source can tell which of them
+    /// is the newer one.
+    pub(super) fn is_overtaken(&self, at: u32, found: &Found<'_>) -> bool {
+        let (Some(bases), Some(&last)) =
+            (self.bases, self.candidates[at as usize].parts.as_slice().last())
+        else {
+            return false;
+        };
+        let has_times = found.state.source_updated_at.is_some() && self.time(last).is_some();
+        !has_times && bases[last as usize] != Some(found.state.state())
     }
 
     /// The content of a candidate: as it was decoded before, where that still holds.
