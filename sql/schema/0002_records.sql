@@ -106,9 +106,11 @@ CREATE TABLE kepler.records (
     CONSTRAINT records_external_id_length CHECK (octet_length(external_id) BETWEEN 1 AND 2000),
     CONSTRAINT records_data_object CHECK (jsonb_typeof(data) = 'object'),
     CONSTRAINT records_enrichment_object CHECK (jsonb_typeof(enrichment) = 'object')
--- A tenth of a page takes the new versions of the few records that a sync changes. A sync that rewrites all of them needs
--- as much room again, and gets it from the versions before, if vacuum does not wait for a fifth of the table.
-) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05);
+-- A fifth of a page takes the new versions of the records that a sync, a claim or a settle changes. And pages are pruned once
+-- less than that is free: with a tenth, not before the new version of a record of a kilobyte has found no room. A sync that
+-- rewrites all of them needs as much room again, and gets it from the versions before, if vacuum does not wait for a
+-- fifth of the table.
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
 
 -- Records that delete_connection has kept: where they came from, for the connection that takes its place. Narrow, and
 -- apart: most records are never detached. No foreign key: the record may be deleted for good, and an adoption finds that.

@@ -77,6 +77,7 @@ CREATE TABLE kepler.leases (
     deadline timestamptz NOT NULL,
     lease_until timestamptz NOT NULL,
     open_records integer NOT NULL,
+    looked_through integer NOT NULL DEFAULT 0,
     error text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (workspace_id, id)
@@ -94,11 +95,14 @@ CREATE TABLE kepler.lease_records (
     record_ids text[] NOT NULL,
     attempts integer[] NOT NULL,
     content_hashes uuid[] NOT NULL,
+    places tid[] NOT NULL,
     PRIMARY KEY (workspace_id, lease_id)
-) WITH (autovacuum_vacuum_scale_factor = 0.01);
--- Ids and hashes do not compress.
+-- What a lease of a hundred records holds fits on a page: in TOAST it would cost three rows more.
+) WITH (autovacuum_vacuum_scale_factor = 0.01, toast_tuple_target = 8160);
+-- Ids, hashes and places do not compress.
 ALTER TABLE kepler.lease_records ALTER COLUMN record_ids SET STORAGE EXTERNAL;
 ALTER TABLE kepler.lease_records ALTER COLUMN content_hashes SET STORAGE EXTERNAL;
+ALTER TABLE kepler.lease_records ALTER COLUMN places SET STORAGE EXTERNAL;
 
 -- Whose turn it was in each claim of a fair type. The newest row counts, and a claim deletes the row that
 -- it began with. One row that all claims update would make them wait for each other. Versions that vacuum
@@ -322,6 +326,7 @@ COMMENT ON COLUMN kepler.leases.length IS 'How far extend_lease extends the leas
 COMMENT ON COLUMN kepler.leases.deadline IS 'When the lease ends if it is never extended. If a record could not be taken back, when that is tried again';
 COMMENT ON COLUMN kepler.leases.lease_until IS 'When the lease ends';
 COMMENT ON COLUMN kepler.leases.open_records IS 'Number of records of the lease that are not settled yet';
+COMMENT ON COLUMN kepler.leases.looked_through IS 'How many of its records claims have looked at since it expired, to take them back; 0 before, and where some were left behind';
 
 COMMENT ON COLUMN kepler.leases.error IS 'Why a record could not be taken back after the lease ended';
 
@@ -330,6 +335,7 @@ COMMENT ON COLUMN kepler.lease_records.workspace_id IS 'Workspace the row belong
 COMMENT ON COLUMN kepler.lease_records.record_ids IS 'Records at the claim, including those settled since';
 COMMENT ON COLUMN kepler.lease_records.attempts IS 'Attempt number of each record, from 1';
 COMMENT ON COLUMN kepler.lease_records.content_hashes IS 'records.content_hash of each record at the claim; a different hash when it is settled means superseded';
+COMMENT ON COLUMN kepler.lease_records.places IS 'Where the claim left the rows of the records; a settle that does not find a record there looks it up by its id';
 
 COMMENT ON TABLE kepler.enrichment_turns IS 'Which entity was served last, for types with a fair policy; claim_records maintains it';
 COMMENT ON COLUMN kepler.enrichment_turns.workspace_id IS 'Workspace the row belongs to; never changes';

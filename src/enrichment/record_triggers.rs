@@ -193,6 +193,7 @@ fn finish_record_change(call: pg_sys::FunctionCallInfo) -> Fired {
     {
         row.set(LEASE_ID, None);
     }
+    row.knows_hash(DATA, CONTENT_HASH);
     row.done()
 }
 
