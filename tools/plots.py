@@ -186,6 +186,12 @@ def costs(family: Figures) -> list[str]:
     return lines
 
 
+def vacuum(family: Figures) -> list[str]:
+    costs = {size: family["sizes"][str(size)].get("vacuum") for size in sizes_of(family)}
+    told = [f"{figure(cost['cpu'])} µs and {figure(cost['wal'])} bytes of WAL at {size:,} rows" for size, cost in costs.items() if cost]
+    return ["", f"VACUUM of the table, for each row that is there: {', '.join(told)}."] if told else []
+
+
 def storage(family: Figures) -> list[str]:
     """Bytes a row of each table and index at the largest size, how high its tree is at each size, and both at a hundred million
     rows, if they grow on like that."""
@@ -224,7 +230,7 @@ def page(figures: Figures) -> str:
         f"Postgres {figures['postgres']}, {figures['machine']}. µs are CPU time of the backend.",
     ]
     for name, family in figures["families"].items():
-        text += ["", f"## {family['title']}", "", f"![{family['title']}](growth-{name}.svg)", "", *costs(family), "", *storage(family)]
+        text += ["", f"## {family['title']}", "", f"![{family['title']}](growth-{name}.svg)", "", *costs(family), "", *storage(family), *vacuum(family)]
     return "\n".join(text) + "\n"
 
 

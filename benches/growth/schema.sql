@@ -41,18 +41,22 @@ BEGIN
             input text;
             answer text;
             began double precision;
+            started timestamptz;
         BEGIN
             WHILE cpu < budget AND runs < most LOOP
                 inputs := ARRAY(SELECT bench.%1$s_input(nextval('bench.run'), rows) FROM generate_series(1, least(stretch, most - runs)));
                 COMMIT;
+                started := clock_timestamp();
                 began := bench.cpu();
                 FOREACH input IN ARRAY inputs LOOP
                     answer := bench.%1$s(input);
                     COMMIT;
                     %2$s
+                    runs := runs + 1;
+                    -- A slow call has a short stretch.
+                    EXIT WHEN clock_timestamp() > started + interval '2 seconds';
                 END LOOP;
                 cpu := cpu + bench.cpu() - began;
-                runs := runs + cardinality(inputs);
             END LOOP;
         END
         $body$
