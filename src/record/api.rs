@@ -4,6 +4,7 @@ use super::decode;
 use super::entity;
 use super::keys::{GivenKeys, Keys};
 use super::options::{Arguments, Request, Shape};
+use super::rejects;
 use super::upsert::{self, Ids};
 use crate::answer::{self, Answer, Outcome};
 use crate::arguments::ArgumentError;
@@ -259,8 +260,14 @@ fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answe
     require_tables()?;
     let request = arguments.check()?;
     let records = records.ok_or(ArgumentError::Null("records"))?;
-    let elements = decode::batch(records, &request.shape, now())?;
-    let (answers, handled) = Spi::connect_mut(|client| upsert::run(client, &request, elements))?;
+    rejects::require_right(&request)?;
+    let began = now();
+    let elements = decode::batch(records, &request.shape, began)?;
+    let (answers, handled) = Spi::connect_mut(|client| {
+        let done = upsert::run(client, &request, elements, None)?;
+        rejects::keep(client, &request, &done.0, |places| decode::texts(records, places))?;
+        Ok::<_, Error>(done)
+    })?;
     if let Shape::Flat(keys) = &request.shape {
         warn_of_few_ids(keys, &answers);
     }
@@ -304,9 +311,17 @@ fn upsert_one(
     require_tables()?;
     let request: Request = arguments.check()?;
     let deleted = deleted.ok_or(ArgumentError::Null("deleted"))?;
-    let element = decode::single(external_id, data, source_updated_at, deleted, now());
-    let (answers, handled) =
-        Spi::connect_mut(|client| upsert::run(client, &request, vec![element]))?;
+    rejects::require_right(&request)?;
+    let began = now();
+    let element = decode::single(external_id, data, source_updated_at, deleted, began);
+    let (answers, handled) = Spi::connect_mut(|client| {
+        let done = upsert::run(client, &request, vec![element], None)?;
+        if request.reading.is_some() && done.0[0].is_rejected() {
+            let document = rejects::envelope(external_id, data, source_updated_at, deleted);
+            rejects::keep(client, &request, &done.0, |_| vec![&*document])?;
+        }
+        Ok::<_, Error>(done)
+    })?;
     if handled >= LARGE_BATCH {
         memory::release_unused();
     }

@@ -55,6 +55,38 @@ pub(crate) fn batch<'a>(
     Ok(batch)
 }
 
+/// One element of a batch that was sent before.
+pub(crate) fn alone<'a>(text: &'a str, shape: &Shape, now: i64) -> Element<'a> {
+    let text = text.as_bytes();
+    let place = Place { text, at: scan::skip_space(text, 0), is_line: true };
+    element(place, shape, now).map_or_else(
+        |_| {
+            let rejection = Rejection::new(Code::InvalidJson, "the element is not valid JSON");
+            Element { external_id: None, content: Err(rejection) }
+        },
+        |(element, _)| element,
+    )
+}
+
+/// The texts of some elements of a batch that was divided; their places are in order.
+pub(crate) fn texts<'a>(text: &'a str, places: &[usize]) -> Vec<&'a str> {
+    let mut found = Vec::with_capacity(places.len());
+    let mut count = 0;
+    // It was divided before, and so it is now.
+    let _ = batch::divide("records", text.as_bytes(), |place| {
+        let end = match place.is_line {
+            true => place.text.len(),
+            false => scan::skip_value(place.text, place.at)?,
+        };
+        if places.get(found.len()) == Some(&count) {
+            found.push(text[place.at..end].trim_end());
+        }
+        count += 1;
+        Ok(end)
+    });
+    found
+}
+
 /// One record given by itself, as `upsert_record` has it.
 pub(crate) fn single<'a>(
     external_id: Option<&'a str>,

@@ -14,6 +14,10 @@ pub(crate) enum RecordError {
     BadKey { argument: &'static str, given: String, problem: String },
     #[error("argument \"updated_at_key\" and option \"source_updated_at\" exclude each other")]
     TwoTimes,
+    #[error("argument \"reject_ids\" excludes \"entity_type\" and \"sync_run_id\"")]
+    IdsAndMore,
+    #[error("argument \"max_rows\" must be at least 1, not {0}")]
+    MaxRows(i32),
     #[error("connection \"{id}\" does not exist in workspace \"{workspace}\"")]
     NoConnection { id: String, workspace: String },
     #[error("row security hides the entity of type \"{0}\" from this role")]
@@ -29,6 +33,8 @@ impl Report for RecordError {
             Self::BadPointer { .. }
             | Self::IdKeyMissing { .. }
             | Self::BadKey { .. }
+            | Self::IdsAndMore
+            | Self::MaxRows(_)
             | Self::TwoTimes => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::NoConnection { .. } => ERRCODE_FOREIGN_KEY_VIOLATION,
             Self::EntityHidden(_) => ERRCODE_INSUFFICIENT_PRIVILEGE,
@@ -46,7 +52,10 @@ impl Report for RecordError {
                 "A document without a time would get one of another clock, and keep later versions out."
                     .to_owned(),
             ),
-            Self::NoConnection { .. } | Self::EntityHidden(_) => None,
+            Self::NoConnection { .. }
+            | Self::EntityHidden(_)
+            | Self::IdsAndMore
+            | Self::MaxRows(_) => None,
             Self::Contended => Some("Other sessions kept deleting the same records.".to_owned()),
         }
     }
@@ -61,7 +70,8 @@ impl Report for RecordError {
                 Self::BadKey { .. } => {
                     "Pass the name of a member, or a JSON Pointer such as \"/metadata/id\". In a pointer, / in a name is written ~1."
                 }
-                Self::TwoTimes => "Pass one of them.",
+                Self::TwoTimes | Self::IdsAndMore => "Pass one of them.",
+                Self::MaxRows(_) => return None,
                 Self::NoConnection { .. } => {
                     "Insert it into kepler.connections first, or leave connection_id out."
                 }

@@ -12,6 +12,7 @@ use crate::batch::invalid_json;
 use crate::jsonb::parse::{InvalidCharacters, Parser};
 use crate::jsonb::{number, pointer, scan};
 use crate::time as grammar;
+use serde::Serialize;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -51,10 +52,13 @@ enum IdKey {
 }
 
 /// The arguments that name keys, as they were given.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct GivenKeys {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) id_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) updated_at_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) deleted_key: Option<String>,
 }
 

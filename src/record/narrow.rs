@@ -169,6 +169,7 @@ impl Batch<'_> {
             queue: self.queue.take(),
             queued: self.queued,
             are_new: false,
+            bases: self.bases,
         };
         let written = subtransaction::attempt(|| {
             let (mut missing, mut present) = (Vec::new(), Vec::new());

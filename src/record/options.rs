@@ -7,8 +7,10 @@ use crate::error::Error;
 use crate::jsonb::merge::Merge;
 use crate::jsonb::parse::InvalidCharacters;
 use crate::pg::clock::now;
+use crate::time::print;
 use crate::workspace;
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// What an upsert was asked to do.
 pub(crate) struct Request {
@@ -19,6 +21,8 @@ pub(crate) struct Request {
     pub(crate) merge: Merge,
     pub(crate) shape: Shape,
     pub(crate) invalid_characters: InvalidCharacters,
+    /// Where rejected elements are to be kept: how they are read, as JSON.
+    pub(crate) reading: Option<String>,
 }
 
 /// Where an element's id, time and data stand.
@@ -45,7 +49,8 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Checks everything.
     pub(crate) fn check(self) -> Result<Request, Error> {
-        let merge = match required("merge", self.merge)?.as_str() {
+        let merge_name = required("merge", self.merge)?;
+        let merge = match merge_name.as_str() {
             "replace" => Merge::Replace,
             "shallow" => Merge::Shallow,
             "deep" => Merge::Deep,
@@ -60,6 +65,14 @@ impl Arguments {
             }
         };
         let options = Options::read(self.options)?;
+        let reading = Reading {
+            merge: &merge_name,
+            keys: &self.keys,
+            invalid_characters: (options.invalid_characters == InvalidCharacters::Strip)
+                .then_some("strip"),
+            source_updated_at: options.source_updated_at.map(print),
+        };
+        let reading = options.keep_rejects.then(|| serde_json::to_string(&reading)).transpose()?;
         let shape = self.keys.read(options.source_updated_at)?.map_or(Shape::Envelope, Shape::Flat);
         Ok(Request {
             workspace_id: workspace::argument(self.workspace_id)?,
@@ -69,6 +82,7 @@ impl Arguments {
             merge,
             shape,
             invalid_characters: options.invalid_characters,
+            reading,
         })
     }
 }
@@ -77,12 +91,48 @@ impl Arguments {
 struct Options {
     invalid_characters: InvalidCharacters,
     source_updated_at: Option<i64>,
+    keep_rejects: bool,
+}
+
+/// How elements are read: `kepler.rejects.options`.
+#[derive(Serialize)]
+struct Reading<'a> {
+    merge: &'a str,
+    #[serde(flatten)]
+    keys: &'a GivenKeys,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invalid_characters: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_updated_at: Option<String>,
+}
+
+impl Arguments {
+    /// Those of a call that reads elements as `reading` says.
+    pub(crate) fn of_reading(reading: &str) -> Result<Self, Error> {
+        let mut reading: Map<String, Value> = serde_json::from_str(reading)?;
+        let mut text = |name: &str| match reading.remove(name) {
+            Some(Value::String(text)) => Some(text),
+            Some(other) if !other.is_null() => Some(other.to_string()),
+            _ => None,
+        };
+        let merge = text("merge").or_else(|| Some("replace".to_owned()));
+        let keys = GivenKeys {
+            id_key: text("id_key"),
+            updated_at_key: text("updated_at_key"),
+            deleted_key: text("deleted_key"),
+        };
+        // The rest are options, and an unknown one is told.
+        Ok(Self { merge, keys, options: Some(Value::Object(reading)), ..Self::default() })
+    }
 }
 
 impl Options {
     fn read(given: Option<Value>) -> Result<Self, Error> {
-        let mut read =
-            Self { invalid_characters: InvalidCharacters::Reject, source_updated_at: None };
+        let mut read = Self {
+            invalid_characters: InvalidCharacters::Reject,
+            source_updated_at: None,
+            keep_rejects: false,
+        };
         let Some(given) = given else { return Ok(read) };
         let mut options = OptionsObject::open("options", given)?;
         match options.take("invalid_characters").as_ref().map(Value::as_str) {
@@ -98,6 +148,11 @@ impl Options {
                     options.problem(format!("/source_updated_at: {}", rejection.text()));
                 }
             }
+        }
+        match options.take("keep_rejects") {
+            None => (),
+            Some(Value::Bool(keep)) => read.keep_rejects = keep,
+            Some(_) => options.problem("/keep_rejects: must be true or false"),
         }
         options.close()?;
         Ok(read)

@@ -48,11 +48,12 @@ pub(crate) struct Ids {
 }
 
 /// Upserts the elements of a request. Gives the answers, and how many bytes of data it has had in its
-/// hands.
+/// hands. `bases`: the state of each element's record when it came, where that was long ago.
 pub(crate) fn run(
     client: &mut SpiClient<'_>,
     request: &Request,
     mut elements: Vec<Element<'_>>,
+    bases: Option<&[Option<u128>]>,
 ) -> Result<(Vec<Answer<Ids>>, usize), Error> {
     let _own = Own::begin();
     queue::lock(&request.workspace_id, &request.entity_type)?;
@@ -80,6 +81,7 @@ pub(crate) fn run(
             queue,
             queued: false,
             are_new: false,
+            bases,
         };
         if batch.write(client, &store)? == Ended::EntityGone {
             entity::forget(request);
@@ -139,6 +141,8 @@ pub(super) struct Batch<'b> {
     pub(super) queued: bool,
     /// Whether what is missing was missing a moment ago.
     pub(super) are_new: bool,
+    /// The state of each element's record when it came, where that was long ago; None where there was no record.
+    pub(super) bases: Option<&'b [Option<u128>]>,
 }
 
 /// What is to be done with a stored record.
@@ -367,6 +371,18 @@ impl<'b> Batch<'b> {
             (None, _, _) if standing.time > stored.source_updated_at => Action::Refresh,
             (None, _, _) => Action::Nothing(Outcome::Unchanged),
         }
+    }
+
+    /// Whether a locked record was written since the candidate came, and no times of the source can tell which of them
+    /// is the newer one.
+    pub(super) fn is_overtaken(&self, at: u32, found: &Found<'_>) -> bool {
+        let (Some(bases), Some(&last)) =
+            (self.bases, self.candidates[at as usize].parts.as_slice().last())
+        else {
+            return false;
+        };
+        let has_times = found.state.source_updated_at.is_some() && self.time(last).is_some();
+        !has_times && bases[last as usize] != Some(found.state.state())
     }
 
     /// The content of a candidate: as it was decoded before, where that still holds.

@@ -184,6 +184,10 @@ impl<'b> Batch<'b> {
                 continue;
             };
             check_for_interrupts!();
+            if self.is_overtaken(at, &found) {
+                self.answer(at, &found, Outcome::Superseded);
+                continue;
+            }
             match self.decide(at, &found) {
                 Action::Nothing(outcome) => self.answer(at, &found, outcome),
                 Action::Reject(rejection) => self.reject(at, rejection),

@@ -248,7 +248,7 @@ CALL pg_temp.play('refusing patch', :rounds, 12, '{merge_patch}', true, '', '2')
 ALTER TABLE kepler.records DROP CONSTRAINT model_rule;
 
 -- Every outcome occurred often enough for this to mean something.
-SELECT run, count(*) AS outcomes, bool_and(total >= 20) AS often FROM (
+SELECT run, count(*) AS outcomes, bool_and(total >= 15) AS often FROM (
     SELECT run, outcome, sum(count) AS total FROM tally GROUP BY run, outcome) AS t
 GROUP BY run ORDER BY run;
 
