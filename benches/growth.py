@@ -175,7 +175,7 @@ class Bench:
         session.script(FOLDER / "schema.sql")
         session.script(FOLDER / f"{family.name}.sql")
         for call in family.calls:
-            session.run(f"CALL bench.make_runner('{call.name}', '{call.next}')")
+            session.run(f"CALL bench.make_runner('{call.name}', '{call.next}', {call.writes})")
         session.run("CALL bench.load(1)")
         session.run("ANALYZE")
         session.close()
