@@ -243,8 +243,12 @@ def take(path: Path) -> None:
     """Families and sizes that the run did not measure keep their figures."""
     new = json.loads(path.read_text(encoding="utf-8"))
     kept = json.loads(SOURCE.read_text(encoding="utf-8")) if SOURCE.exists() else {"families": {}}
+    families = kept["families"]
+    for name, family in new["families"].items():
+        sizes = families.get(name, {}).get("sizes", {}) | family["sizes"]
+        families[name] = family | {"sizes": dict(sorted(sizes.items(), key=lambda item: int(item[0])))}
     SOURCE.parent.mkdir(exist_ok=True)
-    SOURCE.write_text(json.dumps(kept | new | {"families": kept["families"] | new["families"]}), encoding="utf-8")
+    SOURCE.write_text(json.dumps(kept | new | {"families": families}), encoding="utf-8")
 
 
 def check(files: dict[str, str]) -> list[str]:
