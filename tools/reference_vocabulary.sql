@@ -9,7 +9,7 @@ INSERT INTO parts VALUES
 (1, 'Installation and access', 'Kepler''s tables, who may use them, and how the database fares.',
     '{install,status,version,grant_access,revoke_access,current_workspace_id,cuid}'),
 (2, 'Records', 'What comes from other systems, one row for each thing there.',
-    '{upsert_records,upsert_records_summary,upsert_record,delete_records,restore_records,archive_records,set_entity_options,record_document,jsonb_hash}'),
+    '{upsert_records,upsert_records_summary,upsert_record,delete_records,restore_records,archive_records,retry_rejects,purge_rejects,set_entity_options,record_document,jsonb_hash}'),
 (3, 'Enrichment', 'Workers that find out more about records, under leases.',
     '{set_enrichment_policy,queue_backlog,drop_enrichment_policy,claim_records,next_claim_at,extend_lease,settle_records,complete_records,fail_records,release_records,requeue_records,enrichment_transitions}'),
 (4, 'Entry tables', 'Tables that users declare, and change without losing what they hold.',

@@ -40,7 +40,7 @@ records: a JSON array, or one JSON object on each line (newline-delimited JSON: 
 id_key, updated_at_key, deleted_key: where a flat document says its external id, the source''s time, and that the record was deleted. Each is the name of a member, or a JSON Pointer such as /metadata/id. id_key may be a JSON array of them, as text (''["/order/id", "line"]''): the external id is then the JSON array of the parts, as array_to_json(ARRAY[…])::text gives it. As deleted count true, 1, "true", "t", "yes", "y", "1" (in any case) and a time after 1970-01-01; as not deleted false, 0, null, "", "false", "f", "no", "n", "0", a time up to 1970-01-01, and a missing member. Anything else is rejected (invalid_deleted).
 entity_type, source, connection_id: identify the entity, which is created if it does not exist.
 merge: replace (new data replaces the stored data), shallow (new top-level members replace stored ones), deep (objects are merged at every level), or merge_patch (as deep, and null removes a member: RFC 7386).
-options: {"invalid_characters": "strip"} removes what jsonb cannot hold (U+0000, lone surrogates) instead of rejecting the element. {"source_updated_at": …} is the source''s time of all flat documents of the call; it excludes updated_at_key.
+options: {"invalid_characters": "strip"} removes what jsonb cannot hold (U+0000, lone surrogates) instead of rejecting the element. {"source_updated_at": …} is the source''s time of all flat documents of the call; it excludes updated_at_key. {"keep_rejects": true} keeps rejected elements in kepler.rejects (at most 10,000 of an entity; a warning says how many more there were), for retry_rejects.
 A warning says so if most elements are superseded because id_key gives them the same external id.
 An element that is not valid, or that the database refuses (one of your constraints, indexes, triggers or policies; error_code is then the SQLSTATE, or not_written), is rejected by itself. The others are written.
 Outcomes: inserted, updated, refreshed, restored, deleted, unchanged, stale (older than what is stored), superseded (a later element is for the same record), rejected.
@@ -73,20 +73,36 @@ Errors: 55000 before install(); 22004 and 22023 for arguments, unknown options a
 COMMENT ON FUNCTION kepler.delete_records(text[], text) IS
 'Soft-deletes records: sets deleted_at, keeps everything else.
 record_ids: values of kepler.records.id. Returns one row for each, in their order.
+external_ids: in the other form, the ids that the source gives. entity_type, source and connection_id then name the entity, as for an upsert.
 Outcomes: deleted, unchanged (it was so already, or the id came earlier in the array), not_found, rejected (a constraint, an index or a trigger of yours refuses it).
-Errors: 55000 before install(); 22004 for a NULL argument.';
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.restore_records(text[], text) IS
 'Brings soft-deleted and archived records back: deleted_at becomes NULL, status ACTIVE.
 record_ids: values of kepler.records.id. Returns one row for each, in their order.
+external_ids: in the other form, the ids that the source gives. entity_type, source and connection_id then name the entity, as for an upsert.
 Outcomes: restored, unchanged (it was so already, or the id came earlier in the array), not_found, rejected (a constraint, an index or a trigger of yours refuses it).
-Errors: 55000 before install(); 22004 for a NULL argument.';
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.archive_records(text[], text) IS
 'Sets the status of records to ARCHIVED. Upserts go on updating archived records and leave them archived.
 record_ids: values of kepler.records.id. Returns one row for each, in their order.
+external_ids: in the other form, the ids that the source gives. entity_type, source and connection_id then name the entity, as for an upsert.
 Outcomes: archived, unchanged (it was so already, or the id came earlier in the array), not_found, rejected (a constraint, an index or a trigger of yours refuses it).
-Errors: 55000 before install(); 22004 for a NULL argument.';
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+
+COMMENT ON FUNCTION kepler.retry_rejects(bigint[], text, text, integer, text) IS
+'Tries rejected elements again that kepler.rejects holds, each read as its call read it (options). Returns one row for each.
+What is not rejected again leaves the table. What is rejected again stays with its new reason, and tries is one more. A document may be repaired there first, by an UPDATE.
+reject_ids: values of kepler.rejects.id; answered in their order. Without them, up to max_rows (at most 100,000) are taken, of one type or one sync run or of the whole workspace, those with the fewest tries first; rows that another session is retrying are left to it.
+An element never overwrites what came after it. If source and record have times, the older one is stale. If they have not, a record that was written since the element was sent keeps what it has (superseded).
+Outcomes: those of upsert_records, and not_found. error_code document_not_kept: the element was larger than 1 MB, and must be sent again.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 40001 if records kept vanishing while it ran (run it again); 42501 if row security hides the entity.';
+
+COMMENT ON FUNCTION kepler.purge_rejects(interval, text, text, integer, text) IS
+'Deletes up to max_rows (at most 100,000) rejects that were sent longer ago than older_than, the oldest first, and returns their number. Rows that another session is retrying are left to the next call.
+entity_type, sync_run_id: only those of a type, or of a sync run.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.create_entry_table(text, text, text) IS
 'Creates a table from a structure, in one transaction: records it in kepler.entry_tables, stores the structure as version 1 in kepler.structures, and creates the table in the schema kepler_data. Returns the table.

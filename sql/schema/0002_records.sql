@@ -138,6 +138,8 @@ CREATE TABLE kepler.rejects (
     CONSTRAINT rejects_options_object CHECK (jsonb_typeof(options) = 'object')
 ) WITH (autovacuum_vacuum_scale_factor = 0.05);
 
+-- For purge_rejects.
+CREATE INDEX rejects_received_at_idx ON kepler.rejects (workspace_id, received_at);
 CREATE INDEX rejects_sync_run_id_idx ON kepler.rejects (workspace_id, sync_run_id, id) WHERE sync_run_id IS NOT NULL;
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.connections

@@ -153,7 +153,10 @@ pub(crate) fn keep<'a>(
         ereport!(
             WARNING,
             PgSqlErrorCode::ERRCODE_WARNING,
-            format!("{left_out} rejected elements were not kept"),
+            match left_out {
+                1 => "1 rejected element was not kept".to_owned(),
+                _ => format!("{left_out} rejected elements were not kept"),
+            },
             format!(
                 "kepler.rejects holds {MAX_REJECTS} of this entity, which is as many as it may. \
                  Retry or purge them."
