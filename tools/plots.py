@@ -33,6 +33,8 @@ COLOURS = [
 WIDTH, PANEL, GAP, LEFT, TOP, HEIGHT = 960, 236, 76, 64, 74, 220
 LEGEND_COLUMNS, LEGEND_LINE = 3, 20
 
+PAGE_SIZE, FAR = 8192, 100_000_000
+
 Figures = dict[str, Any]
 
 
@@ -173,30 +175,42 @@ def figure(value: float | None) -> str:
 
 def costs(family: Figures) -> list[str]:
     lines = [
-        f"| a {family['unit']} | rows in the table | µs | µs, old session | pages | WAL, bytes | WAL right after a checkpoint |",
-        "|---|--:|--:|--:|--:|--:|--:|",
+        f"| a {family['unit']} | rows in the table | µs | µs, old session | pages | WAL, bytes | WAL right after a checkpoint | whole pages in it |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for call, label in family["calls"].items():
         for size in sizes_of(family):
             new, old = (family["sizes"][str(size)][session][call] for session in ("new", "old"))
-            cells = [new["cpu"], old["cpu"], new["pages"], new.get("wal"), new.get("wal_after_checkpoint")]
+            cells = [new["cpu"], old["cpu"], new["pages"], *(new.get(key) for key in ("wal", "wal_after_checkpoint", "whole_pages"))]
             lines.append(f"| {label} | {size:,} | {' | '.join(figure(cell) for cell in cells)} |")
     return lines
 
 
 def storage(family: Figures) -> list[str]:
-    """Bytes a row of each table and index at the largest size, and how high its tree is at each size."""
+    """Bytes a row of each table and index at the largest size, how high its tree is at each size, and both at a hundred million
+    rows, if they grow on like that."""
     sizes = sizes_of(family)
     stored = {size: {one["name"]: one for one in family["sizes"][str(size)]["storage"]} for size in sizes}
     lines = [
-        f"| stored, at {sizes[-1]:,} rows | kind | bytes a row | height of the tree, at {', '.join(f'{size:,}' for size in sizes)} |",
-        "|---|---|--:|---|",
+        f"| stored, at {sizes[-1]:,} rows | kind | bytes a row | height of the tree, at {', '.join(short(size) for size in sizes)} "
+        f"| GB at {short(FAR)} | height at {short(FAR)} |",
+        "|---|---|--:|---|--:|--:|",
     ]
     for name, one in stored[sizes[-1]].items():
         heights = [stored[size].get(name, {}).get("height") for size in sizes]
         told = ", ".join(str(height or "–") for height in heights) if one["kind"] == "btree" else ""
-        lines.append(f"| `{name}` | {one['kind']} | {figure(one['bytes'] / sizes[-1])} | {told} |")
+        far = str(height_at(FAR, sizes[-1], one["bytes"])) if told else ""
+        lines.append(f"| `{name}` | {one['kind']} | {figure(one['bytes'] / sizes[-1])} | {told} | {figure(one['bytes'] / sizes[-1] * FAR / 1e9)} | {far} |")
     return lines
+
+
+def height_at(rows: int, measured: int, size: int) -> int:
+    """How high a b-tree gets, whose inner pages hold as many keys as its leaves do."""
+    pages, height = size / PAGE_SIZE * rows / measured, 1
+    keys = max(measured / (size / PAGE_SIZE), 2)
+    while pages > 1:
+        pages, height = pages / keys, height + 1
+    return height
 
 
 def page(figures: Figures) -> str:

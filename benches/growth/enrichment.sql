@@ -22,11 +22,10 @@ DECLARE
 BEGIN
     SELECT count(*), concat(min(c.lease_id), ' ', array_agg(c.record_id)) INTO claimed, claim FROM kepler.claim_records('lead', 'w', n) AS c;
     IF claimed <> n AND bench.is_strict() THEN RAISE EXCEPTION '% records were claimed instead of %', claimed, n; END IF;
-    UPDATE bench.answer SET answer = claim;
+    PERFORM set_config('bench.answer', claim, false);
     RETURN claim;
 END
 $$;
-INSERT INTO bench.answer VALUES (NULL);
 
 CREATE FUNCTION bench.settle(claim text) RETURNS bigint
 LANGUAGE plpgsql

@@ -71,7 +71,7 @@ CREATE FUNCTION bench.search_user_input(run bigint, rows bigint) RETURNS text LA
 CREATE FUNCTION bench.search_filter_input(run bigint, rows bigint) RETURNS text LANGUAGE sql AS $$ SELECT bench.question(run, rows) $$;
 CREATE FUNCTION bench.search_word_input(run bigint, rows bigint) RETURNS text LANGUAGE sql AS $$ SELECT bench.question(run, rows) $$;
 CREATE FUNCTION bench.remember_1_input(run bigint, rows bigint) RETURNS text
-LANGUAGE sql AS $$ SELECT n || ' ' || bench.embedding(n) FROM nextval('bench.number') AS n $$;
+LANGUAGE sql AS $$ SELECT n || ' ' || bench.embedding(n) FROM (SELECT run + 1000000000) AS s (n) $$;
 CREATE FUNCTION bench.remember_100_input(run bigint, rows bigint) RETURNS text
 LANGUAGE sql AS $$ SELECT json_agg(bench.memory(nextval('bench.number')))::text FROM generate_series(1, 100) $$;
 
