@@ -94,9 +94,11 @@ Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.retry_rejects(bigint[], text, text, integer, text) IS
 'Tries rejected elements again that kepler.rejects holds, each read as its call read it (options). Returns one row for each.
 What is not rejected again leaves the table. What is rejected again stays with its new reason, and tries is one more. A document may be repaired there first, by an UPDATE.
-reject_ids: values of kepler.rejects.id; answered in their order. Without them, up to max_rows (at most 100,000) are taken, of one type or one sync run or of the whole workspace, those with the fewest tries first; rows that another session is retrying are left to it.
+reject_ids: values of kepler.rejects.id; answered in their order. Without them, up to max_rows (at most 100,000) are taken, those with the fewest tries first; rows that another session is retrying are left to it.
+entity_type, sync_run_id: only those of a type, of a sync run, or both; of the whole workspace if neither is given.
 An element never overwrites what came after it. If source and record have times, the older one is stale. If they have not, a record that was written since the element was sent keeps what it has (superseded).
-Outcomes: those of upsert_records, and not_found. error_code document_not_kept: the element was larger than 1 MB, and must be sent again.
+An element of more than 1 MB was not kept whole, and must be sent again: its error_code is document_not_kept.
+Outcomes: inserted, updated, refreshed, restored, deleted, unchanged, stale (older than what is stored), superseded (the record was written since, or a later element is for the same record), rejected, not_found.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 40001 if records kept vanishing while it ran (run it again); 42501 if row security hides the entity.';
 
 COMMENT ON FUNCTION kepler.purge_rejects(interval, text, text, integer, text) IS

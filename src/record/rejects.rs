@@ -19,7 +19,8 @@ use crate::pg::varlena::Text;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
 use pgrx::{PgSqlErrorCode, ereport};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::thread::LocalKey;
 
 /// So many are kept of an entity.
 const MAX_REJECTS: usize = 10_000;
@@ -41,6 +42,14 @@ thread_local! {
           CROSS JOIN LATERAL (
               SELECT x.digest FROM kepler.rejects AS x
               WHERE x.workspace_id = $1 AND x.entity_id = $2 AND x.digest = n.digest LIMIT 1) AS r",
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::UUIDARRAYOID],
+    ) };
+    static FREE: Statement = const { Statement::new(
+        c"SELECT r.digest FROM (SELECT pg_catalog.unnest($3) AS digest) AS n
+          CROSS JOIN LATERAL (
+              SELECT x.digest FROM kepler.rejects AS x
+              WHERE x.workspace_id = $1 AND x.entity_id = $2 AND x.digest = n.digest LIMIT 1
+              FOR NO KEY UPDATE SKIP LOCKED) AS r",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::UUIDARRAYOID],
     ) };
     static KEEP: Statement = const { Statement::new(
@@ -185,6 +194,21 @@ impl Call<'_> {
         count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
     }
 
+    /// Which of the rejects a statement finds.
+    fn there(
+        &self,
+        client: &mut SpiClient<'_>,
+        statement: &'static LocalKey<Statement>,
+        chunk: &[(u128, Reject<'_>)],
+    ) -> HashSet<u128> {
+        let mut digests = Array::new(array::UUID);
+        chunk.iter().for_each(|(digest, _)| digests.push_uuid(Some(*digest)));
+        let parameters =
+            [Some(self.workspace.datum()), Some(self.entity.datum()), Some(digests.datum())];
+        let rows = statement.with(|plan| plan.run(client, &parameters));
+        rows.iter::<1>().filter_map(|row| row.uuid(0)).collect()
+    }
+
     /// Gives back how many had no room.
     fn keep(
         &self,
@@ -192,22 +216,24 @@ impl Call<'_> {
         chunk: &[(u128, Reject<'_>)],
         room: &mut usize,
     ) -> usize {
-        let mut known = Vec::new();
-        if *room < chunk.len() {
-            let mut digests = Array::new(array::UUID);
-            chunk.iter().for_each(|(digest, _)| digests.push_uuid(Some(*digest)));
-            let parameters =
-                [Some(self.workspace.datum()), Some(self.entity.datum()), Some(digests.datum())];
-            let rows = KNOWN.with(|plan| plan.run(client, &parameters));
-            known.extend(rows.iter::<1>().filter_map(|row| row.uuid(0)));
-        }
+        let free = self.there(client, &FREE, chunk);
+        // Those that somebody is retrying are not waited for: he may wait for a record of ours.
+        let busy: HashSet<u128> = self
+            .there(client, &KNOWN, chunk)
+            .into_iter()
+            .filter(|digest| !free.contains(digest))
+            .collect();
         let (mut digests, mut bases) = (Array::new(array::UUID), Array::new(array::UUID));
         let (mut ordinals, mut sizes) = (Array::new(array::INTEGER), Array::new(array::INTEGER));
         let [mut ids, mut documents, mut codes, mut errors] =
             [(); 4].map(|()| Array::new(array::TEXT));
         let mut left_out = 0;
         for (digest, reject) in chunk {
-            if !known.contains(digest) {
+            let mut digest = *digest;
+            if busy.contains(&digest) {
+                digest = text_hash(format!("{digest:x} {}", self.now).as_bytes());
+            }
+            if !free.contains(&digest) {
                 if *room == 0 {
                     left_out += 1;
                     continue;
@@ -215,7 +241,7 @@ impl Call<'_> {
                 *room -= 1;
             }
             let answer = &self.answers[reject.place];
-            digests.push_uuid(Some(*digest));
+            digests.push_uuid(Some(digest));
             match &answer.id.external_id {
                 Some(id) => ids.push_text(id),
                 None => ids.push_null(),

@@ -88,7 +88,7 @@ thread_local! {
         c"DELETE FROM kepler.rejects AS r
           WHERE r.workspace_id = $1 AND r.id = ANY (ARRAY(
               SELECT x.id FROM kepler.rejects AS x
-              WHERE x.workspace_id = $1 AND x.received_at <= pg_catalog.clock_timestamp() - $2
+              WHERE x.workspace_id = $1 AND x.received_at <= pg_catalog.statement_timestamp() - $2
                 AND ($3 IS NULL OR x.sync_run_id = $3)
                 AND ($4 IS NULL OR EXISTS (
                     SELECT FROM kepler.entities AS e

@@ -14,7 +14,7 @@ INSERT INTO calls VALUES
     ('delete_records (100)', $$kepler.delete_records(ARRAY(SELECT id FROM public.chosen))$$),
     ('delete_records (external ids)', $$kepler.delete_records('lead', ARRAY['l1', 'l2', 'l3'])$$),
     ('upsert_records (kept rejects)', $$kepler.upsert_records('lead', '[{"external_id": "l1", "data": 1}, 2]', options => '{"keep_rejects": true}')$$),
-    ('retry_rejects (ids)', $$kepler.retry_rejects(ARRAY(SELECT id FROM kepler.rejects WHERE workspace_id = 'default' AND id <= 3))$$),
+    ('retry_rejects (ids)', $$kepler.retry_rejects('{1,2,3}')$$),
     ('restore_records (100)', $$kepler.restore_records(ARRAY(SELECT id FROM public.chosen))$$),
     ('requeue_records (nothing failed)', $$kepler.requeue_records(entity_type => 'fair')$$),
     ('DELETE of a user', $$public.delete_of('kepler.users', 'u2')$$),
