@@ -12,12 +12,17 @@ use crate::workspace;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+/// The source of what is entered by hand, or read from a file.
+const MANUAL: &str = "MANUAL";
+
 /// What an upsert was asked to do.
 pub(crate) struct Request {
     pub(crate) workspace_id: String,
     pub(crate) entity_type: String,
     pub(crate) source: String,
     pub(crate) connection_id: Option<String>,
+    /// The sync run that the call is for.
+    pub(crate) sync_run_id: Option<String>,
     pub(crate) merge: Merge,
     pub(crate) shape: Shape,
     pub(crate) invalid_characters: InvalidCharacters,
@@ -41,6 +46,7 @@ pub(crate) struct Arguments {
     pub(crate) entity_type: Option<String>,
     pub(crate) source: Option<String>,
     pub(crate) connection_id: Option<String>,
+    pub(crate) sync_run_id: Option<String>,
     pub(crate) merge: Option<String>,
     pub(crate) keys: GivenKeys,
     pub(crate) options: Option<Value>,
@@ -72,13 +78,15 @@ impl Arguments {
                 .then_some("strip"),
             source_updated_at: options.source_updated_at.map(print),
         };
-        let reading = options.keep_rejects.then(|| serde_json::to_string(&reading)).transpose()?;
+        let keeps = options.keep_rejects.unwrap_or(self.sync_run_id.is_some());
+        let reading = keeps.then(|| serde_json::to_string(&reading)).transpose()?;
         let shape = self.keys.read(options.source_updated_at)?.map_or(Shape::Envelope, Shape::Flat);
         Ok(Request {
             workspace_id: workspace::argument(self.workspace_id)?,
             entity_type: name("entity_type", self.entity_type)?,
-            source: name("source", self.source)?,
+            source: name("source", self.source.or_else(|| Some(MANUAL.to_owned())))?,
             connection_id: self.connection_id,
+            sync_run_id: self.sync_run_id,
             merge,
             shape,
             invalid_characters: options.invalid_characters,
@@ -91,7 +99,7 @@ impl Arguments {
 struct Options {
     invalid_characters: InvalidCharacters,
     source_updated_at: Option<i64>,
-    keep_rejects: bool,
+    keep_rejects: Option<bool>,
 }
 
 /// How elements are read: `kepler.rejects.options`.
@@ -131,7 +139,7 @@ impl Options {
         let mut read = Self {
             invalid_characters: InvalidCharacters::Reject,
             source_updated_at: None,
-            keep_rejects: false,
+            keep_rejects: None,
         };
         let Some(given) = given else { return Ok(read) };
         let mut options = OptionsObject::open("options", given)?;
@@ -151,7 +159,7 @@ impl Options {
         }
         match options.take("keep_rejects") {
             None => (),
-            Some(Value::Bool(keep)) => read.keep_rejects = keep,
+            Some(Value::Bool(keep)) => read.keep_rejects = Some(keep),
             Some(_) => options.problem("/keep_rejects: must be true or false"),
         }
         options.close()?;

@@ -54,13 +54,13 @@ thread_local! {
     ) };
     static KEEP: Statement = const { Statement::new(
         c"INSERT INTO kepler.rejects AS r
-              (workspace_id, entity_id, entity_type, source, options, digest, external_id, ordinal, document,
+              (workspace_id, entity_id, entity_type, source, options, sync_run_id, digest, external_id, ordinal, document,
                document_bytes, error_code, error, record_state, received_at, created_at, updated_at)
-          SELECT $1, $2, $3, $4, $5::jsonb, pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8),
+          SELECT $1, $2, $3, $4, $5::jsonb, $15, pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8),
               pg_catalog.unnest($9), pg_catalog.unnest($10), pg_catalog.unnest($11), pg_catalog.unnest($12),
               pg_catalog.unnest($13), $14, $14, $14
           ON CONFLICT (workspace_id, entity_id, digest) DO UPDATE
-          SET options = excluded.options, external_id = excluded.external_id, ordinal = excluded.ordinal,
+          SET options = excluded.options, sync_run_id = excluded.sync_run_id, external_id = excluded.external_id, ordinal = excluded.ordinal,
               document = excluded.document, document_bytes = excluded.document_bytes,
               error_code = excluded.error_code, error = excluded.error, tries = r.tries + 1,
               record_state = excluded.record_state, received_at = excluded.received_at, updated_at = excluded.updated_at",
@@ -68,7 +68,7 @@ thread_local! {
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID,
             pg_sys::UUIDARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::INT4ARRAYOID, pg_sys::TEXTARRAYOID,
             pg_sys::INT4ARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
-            pg_sys::UUIDARRAYOID, pg_sys::TIMESTAMPTZOID,
+            pg_sys::UUIDARRAYOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTOID,
         ],
     ) };
 }
@@ -141,6 +141,7 @@ pub(crate) fn keep<'a>(
         entity_type: Text::new(&request.entity_type),
         source: Text::new(&request.source),
         reading: Text::new(reading),
+        sync_run_id: request.sync_run_id.as_deref().map(Text::new),
         answers,
         now: now(),
     };
@@ -181,6 +182,7 @@ struct Call<'a> {
     entity_type: Text,
     source: Text,
     reading: Text,
+    sync_run_id: Option<Text>,
     answers: &'a [Answer<Ids>],
     now: i64,
 }
@@ -276,6 +278,7 @@ impl Call<'_> {
                 Some(errors.datum()),
                 Some(bases.datum()),
                 Some(pg_sys::Datum::from(self.now)),
+                self.sync_run_id.as_ref().map(Text::datum),
             ];
             KEEP.with(|plan| plan.run(client, &parameters));
         }

@@ -72,6 +72,14 @@ SELECT kepler.upsert_records_summary('many', (SELECT json_agg(json_build_object(
 SELECT kepler.upsert_records_summary('many', '[{"external_id": 10003, "data": 1}, {"external_id": 5, "data": 2}]', options => '{"keep_rejects": true}')->'rejected' AS rejected;
 SELECT count(*), sum(tries) FROM kepler.rejects WHERE entity_type = 'many';
 
+-- A call for a sync run keeps them unasked, unless it says no, and they are found by the run.
+SELECT sync_run_id AS run FROM kepler.begin_sync(NULL, 'run', source => 'MANUAL') \gset
+SELECT outcome FROM kepler.upsert_records('run', '[{"external_id": "a", "data": 1}, {"external_id": "b", "data": {}}]', sync_run_id => :'run');
+SELECT outcome FROM kepler.upsert_records('run', '[{"external_id": "c", "data": 1}]', sync_run_id => :'run', options => '{"keep_rejects": false}');
+SELECT external_id, sync_run_id = :'run' AS of_the_run FROM kepler.rejects WHERE entity_type = 'run';
+SELECT external_id, outcome FROM kepler.retry_rejects(sync_run_id => :'run');
+SELECT external_id, outcome FROM kepler.retry_rejects(entity_type => 'other', sync_run_id => :'run');
+
 -- They are purged by age, a part at a time, and go with their entity.
 SELECT kepler.purge_rejects() AS nothing_is_old;
 UPDATE kepler.rejects SET received_at = received_at - interval '31 days' WHERE entity_type = 'many' AND ordinal <= 100;
@@ -96,7 +104,7 @@ SELECT * FROM kepler.upsert_records('pet', '[]', options => '{"keep_rejects": "y
 CREATE ROLE rejects_writer;
 GRANT USAGE ON SCHEMA kepler, kepler_internal TO rejects_writer;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO rejects_writer;
-GRANT SELECT, INSERT, UPDATE ON kepler.connections, kepler.entities, kepler.records, kepler.workspaces, kepler.enrichment_policies TO rejects_writer;
+GRANT SELECT, INSERT, UPDATE ON kepler.connections, kepler.sync_runs, kepler.entities, kepler.records, kepler.workspaces, kepler.enrichment_policies TO rejects_writer;
 SET LOCAL ROLE rejects_writer;
 SELECT outcome FROM kepler.upsert_records('free', '[{"external_id": "a", "data": {}}, 1]');
 SELECT outcome FROM kepler.upsert_records('free', '[{"external_id": "b", "data": {}}, 1]', options => '{"keep_rejects": true}');
