@@ -41,7 +41,7 @@ id_key, updated_at_key, deleted_key: where a flat document says its external id,
 entity_type, source, connection_id: identify the entity, which is created if it does not exist. source is MANUAL if it is NULL.
 sync_run_id: the open sync run that the call is for. It gives source and connection_id, which may be left out; given ones must be its own.
 merge: replace (new data replaces the stored data), shallow (new top-level members replace stored ones), deep (objects are merged at every level), or merge_patch (as deep, and null removes a member: RFC 7386).
-options: {"invalid_characters": "strip"} removes what jsonb cannot hold (U+0000, lone surrogates) instead of rejecting the element. {"source_updated_at": …} is the source''s time of all flat documents of the call; it excludes updated_at_key.
+options: {"invalid_characters": "strip"} removes what jsonb cannot hold (U+0000, lone surrogates) instead of rejecting the element. {"source_updated_at": …} is the source''s time of all flat documents of the call; it excludes updated_at_key. {"keep_rejects": true}, the default of a call with sync_run_id, keeps rejected elements in kepler.rejects (at most 10,000 of an entity; a warning says how many more there were), for retry_rejects.
 A warning says so if most elements are superseded because id_key gives them the same external id.
 An element that is not valid, or that the database refuses (one of your constraints, indexes, triggers or policies; error_code is then the SQLSTATE, or not_written), is rejected by itself. The others are written.
 Outcomes: inserted, updated, refreshed, restored, deleted, unchanged, stale (older than what is stored), superseded (a later element is for the same record), rejected.
@@ -74,20 +74,38 @@ Errors: 55000 before install(); 22004 and 22023 for arguments, unknown options a
 COMMENT ON FUNCTION kepler.delete_records(text[], text) IS
 'Soft-deletes records: sets deleted_at, keeps everything else.
 record_ids: values of kepler.records.id. Returns one row for each, in their order.
+external_ids: in the other form, the ids that the source gives. entity_type, source and connection_id then name the entity, as for an upsert.
 Outcomes: deleted, unchanged (it was so already, or the id came earlier in the array), not_found, rejected (a constraint, an index or a trigger of yours refuses it).
-Errors: 55000 before install(); 22004 for a NULL argument.';
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.restore_records(text[], text) IS
 'Brings soft-deleted and archived records back: deleted_at becomes NULL, status ACTIVE.
 record_ids: values of kepler.records.id. Returns one row for each, in their order.
+external_ids: in the other form, the ids that the source gives. entity_type, source and connection_id then name the entity, as for an upsert.
 Outcomes: restored, unchanged (it was so already, or the id came earlier in the array), not_found, rejected (a constraint, an index or a trigger of yours refuses it).
-Errors: 55000 before install(); 22004 for a NULL argument.';
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.archive_records(text[], text) IS
 'Sets the status of records to ARCHIVED. Upserts go on updating archived records and leave them archived.
 record_ids: values of kepler.records.id. Returns one row for each, in their order.
+external_ids: in the other form, the ids that the source gives. entity_type, source and connection_id then name the entity, as for an upsert.
 Outcomes: archived, unchanged (it was so already, or the id came earlier in the array), not_found, rejected (a constraint, an index or a trigger of yours refuses it).
-Errors: 55000 before install(); 22004 for a NULL argument.';
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+
+COMMENT ON FUNCTION kepler.retry_rejects(bigint[], text, text, integer, text) IS
+'Tries rejected elements again that kepler.rejects holds, each read as its call read it (options). Returns one row for each.
+What is not rejected again leaves the table. What is rejected again stays with its new reason, and tries is one more. A document may be repaired there first, by an UPDATE.
+reject_ids: values of kepler.rejects.id; answered in their order. Without them, up to max_rows (at most 100,000) are taken, those with the fewest tries first; rows that another session is retrying are left to it.
+entity_type, sync_run_id: only those of a type, of a sync run, or both; of the whole workspace if neither is given.
+An element never overwrites what came after it. If source and record have times, the older one is stale. If they have not, a record that was written since the element was sent keeps what it has (superseded).
+An element of more than 1 MB was not kept whole, and must be sent again: its error_code is document_not_kept.
+Outcomes: inserted, updated, refreshed, restored, deleted, unchanged, stale (older than what is stored), superseded (the record was written since, or a later element is for the same record), rejected, not_found.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 40001 if records kept vanishing while it ran (run it again); 42501 if row security hides the entity.';
+
+COMMENT ON FUNCTION kepler.purge_rejects(interval, text, text, integer, text) IS
+'Deletes up to max_rows (at most 100,000) rejects that were sent longer ago than older_than, the oldest first, and returns their number. Rows that another session is retrying are left to the next call.
+entity_type, sync_run_id: only those of a type, or of a sync run.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.create_entry_table(text, text, text) IS
 'Creates a table from a structure, in one transaction: records it in kepler.entry_tables, stores the structure as version 1 in kepler.structures, and creates the table in the schema kepler_data. Returns the table.

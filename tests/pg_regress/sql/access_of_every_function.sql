@@ -14,6 +14,8 @@ INSERT INTO kepler.connections (id, name, reference_id, provider, user_id) VALUE
 INSERT INTO kepler.workflows (id, user_id, name, trigger) VALUES ('w', 'u', 'w', '{"app": "Mail"}');
 SELECT count(*) FROM kepler.set_enrichment_policy('lead');
 SELECT count(*) FROM kepler.upsert_records('lead', '[{"external_id": "1", "data": {}}, {"external_id": "2", "data": {}}, {"external_id": "3", "data": {}}]');
+SELECT count(*) FROM kepler.upsert_records('lead', '[{"external_id": "bad", "data": 1}, {"external_id": "bad"}, 2]', options => '{"keep_rejects": true}');
+UPDATE kepler.rejects SET document = '{"external_id": "bad", "data": {}}', received_at = received_at - interval '1 year' WHERE external_id = 'bad';
 SELECT count(*) FROM kepler.create_embedding_space('walk', 2, 'm');
 SELECT count(*) FROM kepler.create_embedding_space('spare', 2, 'm');
 SELECT count(*) FROM kepler.create_embedding_space('old', 2, 'm');
@@ -93,6 +95,7 @@ INSERT INTO calls VALUES
     ('pending_message_embeddings', $$kepler.pending_message_embeddings('spare')$$),
     ('plan_entry_table', $$kepler.plan_entry_table('Thing', '{"fields": []}')$$),
     ('purge_entry_table', $$kepler.purge_entry_table('Gone')$$),
+    ('purge_rejects', $$kepler.purge_rejects()$$),
     ('purge_field', $$kepler.purge_field('Thing', 'b')$$),
     ('recall_check', 'kepler.recall_check()'),
     ('record_document', '(SELECT kepler.record_document(r) FROM kepler.records AS r LIMIT 1)'),
@@ -108,6 +111,7 @@ INSERT INTO calls VALUES
     ('restore_entry_table', $$kepler.restore_entry_table('Gone')$$),
     ('restore_field', $$kepler.restore_field('Thing', 'b')$$),
     ('restore_records', format('kepler.restore_records(ARRAY[%L])', :'record')),
+    ('retry_rejects', $$kepler.retry_rejects(entity_type => 'lead')$$),
     ('resume_sync', format('kepler.resume_sync(%L)', :'sync')),
     ('retire_embedding_space', $$kepler.retire_embedding_space('spare')$$),
     ('revoke_access', $$kepler.revoke_access('access_nobody')$$),
