@@ -638,3 +638,8 @@ COMMENT ON FUNCTION kepler.abort_sync(text, text, text) IS
 'Ends a run as FAILURE: it deletes nothing (more), and leaves the cursor of its entity. Returns whether this call ended it.
 error: why; it is shown in issues of the entity and of its connection until a run succeeds.
 Errors: 55000 before install(), and if the run has succeeded; 22004 and 22023 for arguments; 42704 for an unknown run.';
+
+COMMENT ON FUNCTION kepler.abandon_syncs(interval, integer, text) IS
+'Ends open sync runs that have shown no sign of life, as ABANDONED, and returns them, the longest silent first. A call that carries the run''s id, and a checkpoint, are signs of life. An abandoned run deletes nothing. The function also deletes a part of what ended runs have noted.
+silent_for: how long, up to 10 years. max_rows: how many runs at most, up to 10,000.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';

@@ -37,7 +37,7 @@ thread_local! {
         &[pg_sys::TEXTOID; 2],
     ) };
     static NEWEST: Statement = const { Statement::new(
-        c"SELECT r.id, r.status::text, r.deleted FROM kepler.sync_runs AS r
+        c"SELECT r.id, r.deleted FROM kepler.sync_runs AS r
           WHERE r.workspace_id = $1 AND r.entity_id = $2 AND r.mode = 'full'::kepler.sync_mode
           ORDER BY r.started_at DESC LIMIT 1",
         &[pg_sys::TEXTOID; 2],
@@ -118,8 +118,8 @@ pub(super) fn require_current(
     let (workspace, entity) = (Text::new(workspace_id), Text::new(entity_id));
     let of_entity = [Some(workspace.datum()), Some(entity.datum())];
     let state = |rows: &Rows<'_>| {
-        let row = rows.iter::<3>().next()?;
-        Some((row.text(0)?.to_owned(), row.text(1)?.to_owned(), row.bigint(2)?))
+        let row = rows.iter::<2>().next()?;
+        Some((row.text(0)?.to_owned(), row.bigint(1)?))
     };
     let seen = NEWEST.with(|plan| state(&plan.run(client, &of_entity)));
     let is = NEWEST.with(|plan| state(&plan.run_latest(client, &of_entity)));
