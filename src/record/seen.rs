@@ -48,6 +48,15 @@ thread_local! {
           FROM pg_catalog.generate_series(0, $4) AS n (n)",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::INT4OID],
     ) };
+    static TAKE_BACK: Statement = const { Statement::new(
+        c"INSERT INTO kepler.sync_batches
+              (workspace_id, sync_run_id, seen, inserted, updated, refreshed, restored, deleted, unchanged,
+               stale, superseded, rejected)
+          SELECT $1, r.id, 0, 0, 0, 0, 0, 0, 0, 0, 0, -$3
+          FROM kepler.sync_runs AS r
+          WHERE r.workspace_id = $1 AND r.id = $2 AND r.status = 'RUNNING'::kepler.sync_status",
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT4OID],
+    ) };
     static COUNT: Statement = const { Statement::new(
         c"INSERT INTO kepler.sync_batches
               (workspace_id, sync_run_id, seen, inserted, updated, refreshed, restored, deleted, unchanged,
@@ -59,6 +68,19 @@ thread_local! {
             pg_sys::INT4OID, pg_sys::INT4OID,
         ],
     ) };
+}
+
+/// Rejects of a run that have landed by now: what it counted is taken back, as long as it is open.
+pub(super) fn take_back(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    run_id: &str,
+    count: usize,
+) {
+    let (workspace, run) = (Text::new(workspace_id), Text::new(run_id));
+    let parameters =
+        [Some(workspace.datum()), Some(run.datum()), Some(pg_sys::Datum::from(count as i32))];
+    TAKE_BACK.with(|plan| plan.run(client, &parameters));
 }
 
 /// What becomes of a record, in the order of reports and of the columns of `sync_batches`.

@@ -70,11 +70,8 @@ fn begin_sync(
         entity_type,
         source: Some(required("source", source)?),
         connection_id,
-        sync_run_id: None,
         merge: Some("replace".to_owned()),
-        key: None,
-        updated_at_key: None,
-        options: None,
+        ..Arguments::default()
     };
     let request = arguments.check()?;
     let scope = scope.map(|scope| scope.datum());

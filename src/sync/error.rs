@@ -76,7 +76,7 @@ impl Report for SyncError {
                     "If the fetch failed: kepler.abort_sync(…). If the source is empty by now: allow_empty => true."
                 }
                 Self::HasRejects { .. } => {
-                    "If they may be left out: allow_rejects => true. If not: kepler.abort_sync(…), and list again."
+                    "Repair them in kepler.rejects and kepler.retry_rejects(…), or leave them out: allow_rejects => true."
                 }
                 Self::TooMany { .. } => {
                     "If the source has lost so many records: a larger max_delete_fraction. If not: kepler.abort_sync(…)."
