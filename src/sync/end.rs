@@ -163,7 +163,7 @@ fn tell(
 ) {
     let (workspace, entity) = (Text::new(&run.workspace_id), Text::new(&run.entity_id));
     let (cursor, issue) = (cursor.map(Text::new), issue.map(Text::new));
-    let prefix = Text::new("Sync failed: ");
+    let prefix = Text::new("Sync: ");
     let parameters = [
         Some(workspace.datum()),
         Some(entity.datum()),
@@ -175,7 +175,7 @@ fn tell(
     ENTITY.with(|plan| plan.run(client, &parameters));
     let Some(connection) = &run.connection_id else { return };
     let connection = Text::new(connection);
-    let prefix = Text::new(&format!("Sync of {} ({}) failed: ", run.entity_type, run.source));
+    let prefix = Text::new(&format!("Sync of {} ({}): ", run.entity_type, run.source));
     let parameters = [
         Some(workspace.datum()),
         Some(connection.datum()),
