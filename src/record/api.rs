@@ -288,14 +288,6 @@ fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answe
     Ok(answers)
 }
 
-/// Checks arguments, completed by those of the sync run.
-fn checked(mut arguments: Arguments) -> Result<Request, Error> {
-    if arguments.sync_run_id.is_some() {
-        Spi::connect_mut(|client| seen::complete(client, &mut arguments))?;
-    }
-    arguments.check()
-}
-
 /// In a smaller batch it says little that most elements have the same id.
 const TELLING_BATCH: usize = 10;
 
@@ -318,6 +310,14 @@ fn warn_of_few_ids(keys: &Keys, answers: &[Answer<Ids>]) {
             keys.id_key()
         )
     );
+}
+
+/// Checks arguments, completed by those of the sync run.
+fn checked(mut arguments: Arguments) -> Result<Request, Error> {
+    if arguments.sync_run_id.is_some() {
+        Spi::connect_mut(|client| seen::complete(client, &mut arguments))?;
+    }
+    arguments.check()
 }
 
 fn upsert_one(

@@ -65,6 +65,7 @@ impl Report for RecordError {
             ),
             Self::NoConnection { .. }
             | Self::EntityHidden(_)
+            | Self::NoRun { .. }
             | Self::IdsAndMore
             | Self::NoRun { .. }
             | Self::MaxRows(_) => None,

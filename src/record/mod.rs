@@ -3,7 +3,8 @@
 //! The way of a batch: `decode` cuts the text into elements, `fold` settles duplicates, `decide`
 //! compares with what is stored, `content` decodes and merges, `look_up` and `store` talk to the table, and `upsert` leads
 //! through it, `write` does the writing, `seen` tells sync runs of it; `narrow` finds out what the database refuses. `state` deletes, restores and
-//! archives. `rejects` keeps what was rejected, `retry` tries it again. `api` holds the other SQL functions. `decode`, `fold` and `decide` do not touch Postgres.
+//! archives. `rejects` keeps what was rejected, `retry` tries it again. `api` holds the other SQL functions. `decode`,
+//! `fold` and `decide` do not touch Postgres.
 
 pub(crate) mod api;
 mod content;
@@ -12,7 +13,7 @@ mod decode;
 pub(crate) mod entity;
 mod error;
 mod fold;
-mod keys;
+pub(crate) mod keys;
 mod look_up;
 mod narrow;
 pub(crate) mod options;
