@@ -54,6 +54,7 @@ class Family:
     title: str
     calls: tuple[Call, ...]
     unit: str = "row"
+    axis: str = "rows in the table"
     # Vacuumed at the end of each size, with the rows that the calls have changed.
     table: str = ""
     indexed: bool = False
@@ -136,6 +137,7 @@ FAMILIES = (
             single("tenant_remember_1", "remember, single", stretch=500),
         ),
         unit="row, or a search",
+        axis="rows of the large tenant",
     ),
 )
 
@@ -260,7 +262,7 @@ class Bench:
         old = self.old_session(family)
         warmed = time.monotonic()
         kept = self.figures["families"].setdefault(family.name, {})
-        kept |= {"title": family.title, "unit": family.unit, "calls": {call.name: call.label for call in family.calls}}
+        kept |= {"title": family.title, "unit": family.unit, "axis": family.axis, "calls": {call.name: call.label for call in family.calls}}
         sizes = kept.setdefault("sizes", {})
         for rows in self.sizes:
             self.say(f"{family.name}: {rows:,} rows")
