@@ -38,3 +38,11 @@ COMMENT ON TYPE kepler.memory_format IS 'What the content of a memory is';
 
 CREATE TYPE kepler.message_role AS ENUM ('system', 'user', 'assistant', 'tool');
 COMMENT ON TYPE kepler.message_role IS 'Who speaks in a message of a conversation';
+
+CREATE TYPE kepler.change_operation AS ENUM ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE');
+COMMENT ON TYPE kepler.change_operation IS 'What was done to a row';
+
+CREATE TYPE kepler.change AS (
+    cursor text, relation text, row_id text, entity_type text, operation text,
+    sequence bigint, created_at timestamptz);
+COMMENT ON TYPE kepler.change IS 'A change of a row, as changes_since gives it; one without an operation only moves the cursor on';
