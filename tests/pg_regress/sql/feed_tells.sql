@@ -2,8 +2,6 @@
 \set VERBOSITY terse
 SET client_min_messages = warning;
 BEGIN;
-CREATE TEMPORARY TABLE follower (cursor text);
-INSERT INTO follower SELECT kepler.feed_cursor();
 -- Changes of this transaction are not served yet: they are read here as they were written.
 CREATE FUNCTION pg_temp.told() RETURNS TABLE (change text) LANGUAGE plpgsql AS $$
 BEGIN
@@ -26,19 +24,20 @@ SELECT regexp_replace(change, 'c[a-z0-9]{23}', 'id') AS change FROM pg_temp.told
 INSERT INTO kepler.records (id, entity_type) VALUES ('1', 't'), ('2', 't'), ('3', 'u');
 UPDATE kepler.records SET status = status WHERE id IN ('1', '2');
 UPDATE kepler.records SET data = '{"n": 1}' WHERE id IN ('2', '3');
-SELECT * FROM pg_temp.told();
+SELECT * FROM pg_temp.told() ORDER BY 1;
 -- A key that changes is a row that went and another that came; all that went stand first.
 ALTER TABLE kepler.records DISABLE TRIGGER keep_id;
 UPDATE kepler.records SET id = (id::integer + 1)::text WHERE id IN ('1', '2', '3') AND id > '1';
 ALTER TABLE kepler.records ENABLE TRIGGER keep_id;
-SELECT * FROM pg_temp.told();
+SELECT split_part(change, ' ', 1) AS operation, string_agg(split_part(change, ' ', 3), ', ' ORDER BY change) AS ids
+FROM pg_temp.told() WITH ORDINALITY AS t (change, n) GROUP BY 1 ORDER BY min(n);
 DELETE FROM kepler.records WHERE id IN ('3', '4');
-SELECT * FROM pg_temp.told();
+SELECT * FROM pg_temp.told() ORDER BY 1;
 
 -- ON CONFLICT, MERGE, COPY, a common table expression, and a function that is called for each row.
 INSERT INTO kepler.records (id, entity_type) VALUES ('1', 't'), ('5', 't') ON CONFLICT (workspace_id, id) DO UPDATE SET source = 'again';
 INSERT INTO kepler.records (id, entity_type) VALUES ('1', 't') ON CONFLICT DO NOTHING;
-SELECT * FROM pg_temp.told();
+SELECT * FROM pg_temp.told() ORDER BY 1;
 MERGE INTO kepler.records AS r USING (VALUES ('1'), ('5'), ('6')) AS n (id) ON r.workspace_id = 'default' AND r.id = n.id
 WHEN MATCHED AND n.id = '1' THEN DELETE
 WHEN MATCHED THEN UPDATE SET source = 'merged'
@@ -75,10 +74,10 @@ SELECT count(*) FROM kepler.upsert_records('work', '[{"external_id": "1", "data"
 SELECT count(*) FROM pg_temp.told();
 SELECT DISTINCT lease_id FROM kepler.claim_records('work', 'w', 3) \gset
 SELECT count(*) FROM pg_temp.told();
-SELECT kepler.release_records(:lease_id, ARRAY[(SELECT id FROM kepler.records WHERE entity_type = 'work' AND external_id = '1')]) IS NOT NULL AS released;
+SELECT outcome FROM kepler.release_records(:lease_id, ARRAY[(SELECT id FROM kepler.records WHERE entity_type = 'work' AND external_id = '1')]);
 SELECT count(*) AS released FROM pg_temp.told();
 SELECT outcome FROM kepler.complete_records(:lease_id, ARRAY[(SELECT id FROM kepler.records WHERE entity_type = 'work' AND external_id = '2')]);
-SELECT outcome FROM kepler.settle_records(:lease_id, (SELECT jsonb_build_array(jsonb_build_object('record_id', id, 'action', 'complete', 'enrichment', '{"a": 1}'::jsonb)) FROM kepler.records WHERE entity_type = 'work' AND external_id = '3'));
+SELECT outcome FROM kepler.settle_records(:lease_id, (SELECT jsonb_build_array(jsonb_build_object('record_id', id, 'action', 'complete', 'result', '{"a": 1}'::jsonb)) FROM kepler.records WHERE entity_type = 'work' AND external_id = '3'));
 SELECT regexp_replace(change, 'c[a-z0-9]{23}', 'id') AS change FROM pg_temp.told();
 
 -- TRUNCATE is told in every workspace, as nobody knows any more which of them had rows.
