@@ -3,7 +3,7 @@
 -- The triggers that write the changes of a table. `table_id` is the table's number in the feed: it goes with the trigger
 -- through dumps and renames, and a name or an oid does not.
 CREATE FUNCTION kepler_internal.make_feed_triggers(relation regclass, table_id integer) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
 DECLARE
     call constant text := format('EXECUTE FUNCTION kepler_internal.tell_feed(%L)', table_id::text);
@@ -23,7 +23,7 @@ END
 $$;
 
 CREATE FUNCTION kepler_internal.drop_feed_triggers(relation regclass) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
 DECLARE
     found name;
@@ -41,6 +41,7 @@ $$;
 -- default partition stays there: its rows are served from there, and go from there. Gives how many were made.
 CREATE FUNCTION kepler_internal.make_feed_partitions() RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '100ms'
+SET kepler.plan_for_large_tables = on
 AS $$
 DECLARE
     weeks_ahead constant integer := 4;
@@ -72,7 +73,9 @@ $$;
 -- more.
 CREATE FUNCTION kepler_internal.drop_old_changes(keep interval) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '100ms'
+SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     oldest constant timestamptz := clock_timestamp() - keep;
     partition text;

@@ -32,6 +32,7 @@ CREATE INDEX feed_position_idx ON kepler.feed (workspace_id, epoch, xid, sequenc
 -- What comes when maintain_feed() is late. Old rows are deleted here one by one: a publication needs to know which.
 CREATE TABLE kepler.feed_default PARTITION OF kepler.feed DEFAULT;
 ALTER TABLE kepler.feed_default REPLICA IDENTITY FULL;
+CREATE INDEX feed_default_created_at_idx ON kepler.feed_default (created_at);
 
 -- Where the numbers of transactions began to count anew. The first writers of an epoch, of which several may be under way at
 -- once, add a row each: none waits for another.

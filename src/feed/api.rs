@@ -10,7 +10,6 @@ use crate::access::owner::{Owner, require_right};
 use crate::arguments::{ArgumentError, name, required};
 use crate::error::Error;
 use crate::installed::require_tables;
-use crate::pg::relation;
 use crate::pg::row::Row;
 use crate::pg::whole::Spi;
 use crate::workspace;
@@ -92,7 +91,7 @@ fn changes_since(
             }
         };
         let after = text.map(|text| Cursor::read(&text, workspace.as_deref())).transpose()?;
-        let table = relation.map(|table| relation::table_name(table).unwrap_or_default());
+        let table = relation.map(|table| track::spelled(client, table)).transpose()?;
         let request = Request {
             workspace: workspace.as_deref(),
             after,

@@ -23,8 +23,8 @@ pub(super) enum FeedError {
     BadKeep,
     #[error("level \"history\" is not there yet")]
     NoHistory,
-    #[error("{0} is not tracked")]
-    NotTracked(String),
+    #[error("there is no table with oid {0}")]
+    NoTable(u32),
     #[error("table {0} has no primary key")]
     NoPrimaryKey(String),
     #[error("{table} cannot be tracked: {why}")]
@@ -44,7 +44,7 @@ impl Report for FeedError {
             | Self::CursorOrConsumer
             | Self::BadMaxRows { .. }
             | Self::BadKeep
-            | Self::NotTracked(_) => ERRCODE_INVALID_PARAMETER_VALUE,
+            | Self::NoTable(_) => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::Ahead | Self::Dropped { .. } | Self::NoPrimaryKey(_) | Self::NoPlace => {
                 ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
             }
@@ -82,13 +82,13 @@ impl Report for FeedError {
             ),
             Self::NoHistory => "Use level feed.".to_owned(),
             Self::NoPrimaryKey(table) => {
-                format!("ALTER TABLE {table} ADD PRIMARY KEY (…); or SELECT kepler.untrack('{table}');")
+                format!("ALTER TABLE {table} ADD PRIMARY KEY (…);")
             }
             Self::NotYours(_) => "Ask its owner, who needs level admin: SELECT kepler.grant_access(…);".to_owned(),
             Self::NoPlace => "CALL kepler.maintain_feed();".to_owned(),
             Self::BadMaxRows { .. }
             | Self::BadKeep
-            | Self::NotTracked(_)
+            | Self::NoTable(_)
             | Self::CannotTrack { .. } => return None,
         })
     }

@@ -33,6 +33,8 @@ struct Facts {
     owner: pg_sys::Oid,
     schema: String,
     name: String,
+    /// Schema and name, as SQL names it.
+    spelled: String,
     has_key: bool,
     is_tracked: bool,
 }
@@ -43,13 +45,14 @@ fn facts(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<Facts, Error>
                 c.relname::text,
                 EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary),
                 EXISTS (SELECT FROM pg_catalog.pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgparentid = 0
-                    AND g.tgfoid = 'kepler_internal.tell_feed()'::pg_catalog.regprocedure)
+                    AND g.tgfoid = 'kepler_internal.tell_feed()'::pg_catalog.regprocedure),
+                pg_catalog.format('%I.%I', n.nspname, c.relname)
          FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
          WHERE c.oid = $1",
         None,
         &[table.into()],
     )?;
-    let row = rows.next().ok_or_else(|| FeedError::NotTracked(table.to_u32().to_string()))?;
+    let row = rows.next().ok_or_else(|| FeedError::NoTable(table.to_u32()))?;
     let letter = |text: Option<String>| text.and_then(|text| text.bytes().next()).unwrap_or(0);
     Ok(Facts {
         kind: letter(row[1].value()?),
@@ -60,7 +63,13 @@ fn facts(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<Facts, Error>
         name: row[6].value()?.unwrap_or_default(),
         has_key: row[7].value()?.unwrap_or(false),
         is_tracked: row[8].value()?.unwrap_or(false),
+        spelled: row[9].value()?.unwrap_or_default(),
     })
+}
+
+/// A table as SQL names it, and as the feed's answers do.
+pub(super) fn spelled(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<String, Error> {
+    Ok(facts(client, table)?.spelled)
 }
 
 /// The tables of the feed itself, which say nothing that it does not say.
@@ -68,7 +77,7 @@ const OWN: [&str; 5] = ["feed", "feed_default", "feed_epochs", "feed_dropped", "
 
 impl Facts {
     fn qualified(&self) -> String {
-        crate::ident::qualified(&self.schema, &self.name)
+        self.spelled.clone()
     }
 
     fn require_trackable(&self) -> Result<(), FeedError> {
