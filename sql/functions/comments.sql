@@ -34,17 +34,19 @@ COMMENT ON FUNCTION kepler.record_document(anyelement) IS
 'The data of a record, with the top-level members of its enrichment merged into it, as jsonb.
 record: a row of kepler.records, as in SELECT kepler.record_document(r) FROM kepler.records AS r; it may be any row with the columns data and enrichment.';
 
-COMMENT ON FUNCTION kepler.upsert_records(text, text, text, text, text, text, text, jsonb, text) IS
-'Inserts, updates, soft-deletes or leaves alone the records that a JSON array describes. Returns one row for each element, in the order of the array (ordinal begins at 1).
-records: a JSON array, as text, json or jsonb. Prefer text: json and jsonb refuse some documents before this function can answer for them one by one. Without id_key, each element is an envelope {external_id, data, source_updated_at, deleted}, of which external_id and data are required. With id_key, each element is a flat document and is itself the data. id_key names the top-level field with its external id, updated_at_key the field with the source''s time.
+COMMENT ON FUNCTION kepler.upsert_records(text, text, text, text, text, text, text, text, jsonb, text) IS
+'Inserts, updates, soft-deletes or leaves alone the records that a batch describes. Returns one row for each element, in their order (ordinal begins at 1).
+records: a JSON array, or one JSON object on each line (newline-delimited JSON: a broken line is rejected by itself, a blank line is no element), as text, json or jsonb. Prefer text: json and jsonb refuse some documents before this function can answer for them one by one. Without id_key, each element is an envelope {external_id, data, source_updated_at, deleted}, of which external_id and data are required. With id_key, each element is a flat document and is itself the data.
+id_key, updated_at_key, deleted_key: where a flat document says its external id, the source''s time, and that the record was deleted. Each is the name of a member, or a JSON Pointer such as /metadata/id. id_key may be a JSON array of them, as text (''["/order/id", "line"]''): the external id is then the JSON array of the parts, as array_to_json(ARRAY[…])::text gives it. As deleted count true, 1, "true", "t", "yes", "y", "1" (in any case) and a time after 1970-01-01; as not deleted false, 0, null, "", "false", "f", "no", "n", "0", a time up to 1970-01-01, and a missing member. Anything else is rejected (invalid_deleted).
 entity_type, source, connection_id: identify the entity, which is created if it does not exist.
-merge: replace (new data replaces the stored data), shallow (new top-level members replace stored ones), or deep (objects are merged at every level).
-options: {"invalid_characters": "strip"} removes what jsonb cannot hold (U+0000, lone surrogates) instead of rejecting the element.
+merge: replace (new data replaces the stored data), shallow (new top-level members replace stored ones), deep (objects are merged at every level), or merge_patch (as deep, and null removes a member: RFC 7386).
+options: {"invalid_characters": "strip"} removes what jsonb cannot hold (U+0000, lone surrogates) instead of rejecting the element. {"source_updated_at": …} is the source''s time of all flat documents of the call; it excludes updated_at_key.
+A warning says so if most elements are superseded because id_key gives them the same external id.
 An element that is not valid, or that the database refuses (one of your constraints, indexes, triggers or policies; error_code is then the SQLSTATE, or not_written), is rejected by itself. The others are written.
 Outcomes: inserted, updated, refreshed, restored, deleted, unchanged, stale (older than what is stored), superseded (a later element is for the same record), rejected.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if records cannot be divided into elements; 54000 if there are more than 4,000,000; 23503 for an unknown workspace or connection; 40001 if records kept vanishing while it ran (run it again); 42501 if row security hides the entity.';
 
-COMMENT ON FUNCTION kepler.upsert_records_summary(text, text, text, text, text, text, text, jsonb, text) IS
+COMMENT ON FUNCTION kepler.upsert_records_summary(text, text, text, text, text, text, text, text, jsonb, text) IS
 'Does what upsert_records does, and returns counts instead of rows: a JSON object with total, a count for every outcome (0 included), and rejected_by_code, an object of counts by error_code.
 The arguments are those of upsert_records.
 Errors: those of upsert_records.';

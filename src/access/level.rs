@@ -93,6 +93,7 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("memory_access", [NOTE, CHANGE, NOTE, CHANGE]),
     ("messages", [READ, CHANGE, LOCK, CHANGE]),
     ("records", [READ, CHANGE, ENRICH, CHANGE]),
+    ("rejects", DATA),
     ("schema_versions", [READ, READ, READ, READ]),
     ("structures", RULES),
     ("tracked_tables", RULES),

@@ -43,6 +43,8 @@ impl User {
 pub(crate) struct Conditions {
     pub(crate) keys: Keys,
     pub(crate) rows: SpaceRows,
+    /// Conditions that an index leads to, over the rows themselves, where few may meet them.
+    pub(crate) narrow: Option<Keys>,
     /// Tells all of it from other scopes.
     pub(crate) hash: u64,
 }
@@ -112,6 +114,7 @@ impl Scope {
             conditions: all,
             is_filtered: self.filter.is_some(),
         };
-        Ok(Conditions { keys: Keys { sql: keys, hash: keys_hash }, rows, hash })
+        let narrow = user.map(|_| Keys { sql: memories, hash: keys_hash });
+        Ok(Conditions { keys: Keys { sql: keys, hash: keys_hash }, rows, narrow, hash })
     }
 }

@@ -3,6 +3,7 @@
 //! pgrx's own interface copies each value and looks up its type for each row; a batch reads tens of
 //! thousands of rows, so this reads them where SPI put them.
 
+use crate::pg::foreign_keys::Unchecked;
 use crate::pg::large::PlanForLargeTables;
 use crate::pg::varlena;
 use pgrx::datum::{FromDatum, UnboxDatum};
@@ -48,6 +49,14 @@ impl Order {
     }
 }
 
+/// The text of a statement that was put together, a zero at its end.
+pub(crate) const fn sql(text: &'static str) -> &'static CStr {
+    match CStr::from_bytes_with_nul(text.as_bytes()) {
+        Ok(sql) => sql,
+        Err(_) => unreachable!(),
+    }
+}
+
 /// A statement with parameters, planned at its first use in a session, for any parameters. Postgres
 /// plans it anew when a table it names has changed.
 pub(crate) struct Statement {
@@ -77,6 +86,22 @@ impl Statement {
     ) -> Rows<'conn> {
         // SAFETY: `_client` shows that SPI is connected.
         unsafe { self.plan.run(self.sql, self.types, parameters, Sight::Transaction) }
+    }
+
+    /// Runs an insert without the checks of foreign keys that consist of `constant` columns, which have the same
+    /// value in all rows: see [`crate::pg::foreign_keys`] for what the caller must do.
+    pub(crate) fn run_unchecked<'conn>(
+        &self,
+        _client: &mut SpiClient<'conn>,
+        parameters: &[Parameter],
+        constant: &'static [&'static CStr],
+    ) -> Rows<'conn> {
+        // SAFETY: `_client` shows that SPI is connected.
+        unsafe {
+            let statement = self.plan.make(self.sql, self.types);
+            let _unchecked = Unchecked::begin(statement, constant);
+            self.plan.run(self.sql, self.types, parameters, Sight::Transaction)
+        }
     }
 
     /// Runs a query that only reads, and sees what the calling statement sees.
@@ -234,11 +259,11 @@ impl Plan {
         }
     }
 
-    /// Sees to it that there is a plan, made under `PLANNING`.
+    /// Sees to it that there is a plan, made under `PLANNING`, and gives it.
     ///
     /// # Safety
     /// SPI must be connected.
-    unsafe fn make(&self, sql: &CStr, types: &[pg_sys::Oid]) {
+    unsafe fn make(&self, sql: &CStr, types: &[pg_sys::Oid]) -> *mut pg_sys::PlannedStmt {
         // SAFETY: SPI is connected. The plan is one statement, so it has one source; the pointers
         // that Postgres gives are valid until it is asked to plan again.
         unsafe {
@@ -278,6 +303,10 @@ impl Plan {
                 let _large = PlanForLargeTables::begin();
                 let plan = pg_sys::SPI_plan_get_cached_plan(self.made.get());
                 pg_sys::ReleaseCachedPlan(plan, pg_sys::CurrentResourceOwner);
+            }
+            match source.gplan.as_ref() {
+                Some(plan) => pg_sys::list_nth(plan.stmt_list, 0).cast(),
+                None => ptr::null_mut(),
             }
         }
     }

@@ -2,7 +2,9 @@
 
 use super::decode;
 use super::entity;
-use super::options::{Arguments, Request};
+use super::keys::{GivenKeys, Keys};
+use super::options::{Arguments, Request, Shape};
+use super::rejects;
 use super::upsert::{self, Ids};
 use crate::answer::{self, Answer, Outcome};
 use crate::arguments::ArgumentError;
@@ -17,7 +19,7 @@ use crate::pg::{memory, spelt, varlena};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::{AnyElement, JsonB, Uuid};
+use pgrx::{AnyElement, JsonB, PgSqlErrorCode, Uuid, ereport};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -26,18 +28,19 @@ use std::collections::BTreeMap;
 /// the type spelt out where a function returns it.)
 type BatchRow = (i32, Option<String>, Option<String>, &'static str, Option<String>, Option<String>);
 
-/// Inserts, updates, deletes or leaves alone the records that a JSON array describes, and answers
-/// for each element in a row, in the order of the array.
+/// Inserts, updates, deletes or leaves alone the records that a batch describes, and answers for each
+/// element in a row, in their order.
 ///
-/// `records`: a JSON array. Without `id_key` each element is an envelope `{external_id, data,
-/// source_updated_at, deleted}`; with it each is a flat document that is the data, and `id_key` names
-/// the field of its external id, `updated_at_key` that of the source's time.
-/// `merge`: `replace` (the default), `shallow` or `deep`. `options`: a JSON object, known is
-/// `invalid_characters` (`reject` or `strip`).
+/// `records`: a JSON array, or JSON objects on a line each. Without `id_key` each element is an envelope
+/// `{external_id, data, source_updated_at, deleted}`; with it each is a flat document that is the data, and
+/// `id_key`, `updated_at_key` and `deleted_key` say where it holds its external id, the source's time and whether
+/// it was deleted: names of members, JSON Pointers, or for `id_key` a JSON array of several.
+/// `merge`: `replace` (the default), `shallow`, `deep` or `merge_patch`. `options`: a JSON object, known are
+/// `invalid_characters` (`reject` or `strip`) and `source_updated_at` (of flat documents without a time).
 ///
 /// What is wrong with one element, or what the database has against it (a constraint, an index, a trigger or a
 /// row security policy of the user's), rejects that element. Errors: 55000 before `install()`, 22004 and
-/// 22023 for arguments, 22P02 where `records` is no JSON array, 54000 where it has more than 4,000,000
+/// 22023 for arguments, 22P02 where `records` is no batch, 54000 where it has more than 4,000,000
 /// elements, 23503 for an unknown workspace or connection.
 #[pg_extern(volatile, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]
@@ -50,6 +53,7 @@ fn upsert_records(
     merge: default!(Option<String>, "'replace'"),
     id_key: default!(Option<String>, "NULL"),
     updated_at_key: default!(Option<String>, "NULL"),
+    deleted_key: default!(Option<String>, "NULL"),
     options: default!(Option<Options>, "NULL"),
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<
@@ -72,8 +76,7 @@ fn upsert_records(
         source,
         connection_id,
         merge,
-        key: id_key,
-        updated_at_key,
+        keys: GivenKeys { id_key, updated_at_key, deleted_key },
         options: options.map(|options| options.0),
     };
     Ok(rows(upsert_batch(request, records)?))
@@ -92,6 +95,7 @@ fn upsert_records_summary(
     merge: default!(Option<String>, "'replace'"),
     id_key: default!(Option<String>, "NULL"),
     updated_at_key: default!(Option<String>, "NULL"),
+    deleted_key: default!(Option<String>, "NULL"),
     options: default!(Option<Options>, "NULL"),
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<JsonB, ErrorReport> {
@@ -101,8 +105,7 @@ fn upsert_records_summary(
         source,
         connection_id,
         merge,
-        key: id_key,
-        updated_at_key,
+        keys: GivenKeys { id_key, updated_at_key, deleted_key },
         options: options.map(|options| options.0),
     };
     let summary = Summary::of(&upsert_batch(request, records)?);
@@ -159,8 +162,7 @@ fn upsert_record(
         source,
         connection_id,
         merge,
-        key: None,
-        updated_at_key: None,
+        keys: GivenKeys::default(),
         options: options.map(|options| options.0),
     };
     Ok(row(upsert_one(arguments, external_id, data, source_updated_at, deleted)?))
@@ -241,8 +243,7 @@ fn set_entity_options(
         source,
         connection_id,
         merge: Some("replace".to_owned()),
-        key: None,
-        updated_at_key: None,
+        keys: GivenKeys::default(),
         options: None,
     };
     require_tables()?;
@@ -259,12 +260,45 @@ fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answe
     require_tables()?;
     let request = arguments.check()?;
     let records = records.ok_or(ArgumentError::Null("records"))?;
-    let elements = decode::batch(records, &request.shape, now())?;
-    let (answers, handled) = Spi::connect_mut(|client| upsert::run(client, &request, elements))?;
+    rejects::require_right(&request)?;
+    let began = now();
+    let elements = decode::batch(records, &request.shape, began)?;
+    let (answers, handled) = Spi::connect_mut(|client| {
+        let done = upsert::run(client, &request, elements, None)?;
+        rejects::keep(client, &request, &done.0, |places| decode::texts(records, places))?;
+        Ok::<_, Error>(done)
+    })?;
+    if let Shape::Flat(keys) = &request.shape {
+        warn_of_few_ids(keys, &answers);
+    }
     if records.len().max(handled) >= LARGE_BATCH {
         memory::release_unused();
     }
     Ok(answers)
+}
+
+/// In a smaller batch it says little that most elements have the same id.
+const TELLING_BATCH: usize = 10;
+
+/// A key that names no id, but a kind or an owner, makes one record of many, and each element is answered well.
+fn warn_of_few_ids(keys: &Keys, answers: &[Answer<Ids>]) {
+    let count = |outcome| answers.iter().filter(|answer| answer.outcome == outcome).count();
+    let superseded = count(Outcome::Superseded);
+    let taken = answers.len() - count(Outcome::Rejected);
+    if taken < TELLING_BATCH || superseded * 2 <= taken {
+        return;
+    }
+    ereport!(
+        WARNING,
+        PgSqlErrorCode::ERRCODE_WARNING,
+        format!(
+            "{superseded} of {taken} elements were superseded by others with the same external id"
+        ),
+        format!(
+            "The external id was read from {}. It must be different for each record.",
+            keys.id_key()
+        )
+    );
 }
 
 fn upsert_one(
@@ -277,9 +311,17 @@ fn upsert_one(
     require_tables()?;
     let request: Request = arguments.check()?;
     let deleted = deleted.ok_or(ArgumentError::Null("deleted"))?;
-    let element = decode::single(external_id, data, source_updated_at, deleted, now());
-    let (answers, handled) =
-        Spi::connect_mut(|client| upsert::run(client, &request, vec![element]))?;
+    rejects::require_right(&request)?;
+    let began = now();
+    let element = decode::single(external_id, data, source_updated_at, deleted, began);
+    let (answers, handled) = Spi::connect_mut(|client| {
+        let done = upsert::run(client, &request, vec![element], None)?;
+        if request.reading.is_some() && done.0[0].is_rejected() {
+            let document = rejects::envelope(external_id, data, source_updated_at, deleted);
+            rejects::keep(client, &request, &done.0, |_| vec![&*document])?;
+        }
+        Ok::<_, Error>(done)
+    })?;
     if handled >= LARGE_BATCH {
         memory::release_unused();
     }

@@ -110,6 +110,24 @@ pub(crate) fn find_or_make(client: &mut SpiClient<'_>, request: &Request) -> Res
     })
 }
 
+/// The entity of a request, if it is there.
+pub(crate) fn find_existing(
+    client: &mut SpiClient<'_>,
+    request: &Request,
+) -> Result<Option<Entity>, Error> {
+    let workspace = Text::new(&request.workspace_id);
+    let source = Text::new(&request.source);
+    let kind = Text::new(&request.entity_type);
+    let connection = request.connection_id.as_deref().map(Text::new);
+    let key = [
+        Some(workspace.datum()),
+        Some(source.datum()),
+        Some(kind.datum()),
+        connection.as_ref().map(Text::datum),
+    ];
+    KNOWN.with(|known| known.find(names(request), |_| find(client, &key)))
+}
+
 /// Has the session look the entity up again.
 pub(crate) fn forget(request: &Request) {
     KNOWN.with(|known| known.forget(&names(request)));

@@ -3,7 +3,7 @@
 //! The way of a batch: `decode` cuts the text into elements, `fold` settles duplicates, `decide`
 //! compares with what is stored, `content` decodes and merges, `look_up` and `store` talk to the table, and `upsert` leads
 //! through it, `write` does the writing; `narrow` finds out what the database refuses. `state` deletes, restores and
-//! archives. `api` holds the other SQL functions. `decode`, `fold` and `decide` do not touch Postgres.
+//! archives. `rejects` keeps what was rejected, `retry` tries it again. `api` holds the other SQL functions. `decode`, `fold` and `decide` do not touch Postgres.
 
 pub(crate) mod api;
 mod content;
@@ -12,9 +12,12 @@ mod decode;
 mod entity;
 mod error;
 mod fold;
+mod keys;
 mod look_up;
 mod narrow;
 mod options;
+mod rejects;
+mod retry;
 mod state;
 mod store;
 mod time;

@@ -58,8 +58,14 @@ impl Scope {
             User::Nobody => all.push_str(" AND c.user_id IS NULL"),
             User::Id(id) => all.push_str(&format!(" AND c.user_id = {}", parameters.text(id))),
         }
+        let mut narrow = None;
         if let Some(id) = &self.conversation_id {
-            all.push_str(&format!(" AND m.conversation_id = {}", parameters.text(id)));
+            let of_conversation = format!("m.conversation_id = {}", parameters.text(id));
+            all.push_str(&format!(" AND {of_conversation}"));
+            narrow = Some(Keys {
+                sql: format!("m.workspace_id = {workspace} AND {of_conversation}"),
+                hash: xxh3_64(format!("{:?}", (&self.workspace_id, id)).as_bytes()),
+            });
         }
         if let Some(kinds) = &self.kinds {
             let kinds = parameters.texts(kinds.iter().map(String::as_str));
@@ -97,7 +103,7 @@ impl Scope {
             conditions: all,
             is_filtered: hash != Self::everything(&self.workspace_id).hash(),
         };
-        Ok(Conditions { keys, rows, hash })
+        Ok(Conditions { keys, rows, narrow, hash })
     }
 
     fn hash(&self) -> u64 {
