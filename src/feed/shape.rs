@@ -101,7 +101,7 @@ fn look_up(table: pg_sys::Relation, oid: pg_sys::Oid) -> Result<Shape, Error> {
     let workspace = named(oid, c"workspace_id");
     let mut key: Vec<i16> = key_columns(table);
     if key.is_empty() {
-        let name = relation::table_name(oid).unwrap_or_default().replace('"', "");
+        let name = relation::table_name(oid).unwrap_or_default();
         return Err(FeedError::NoPrimaryKey(name).into());
     }
     if key.len() > 1 {
