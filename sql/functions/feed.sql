@@ -77,7 +77,8 @@ SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_variable
 DECLARE
-    oldest constant timestamptz := clock_timestamp() - keep;
+    -- A longer time could not be taken from a date.
+    oldest constant timestamptz := CASE WHEN keep < interval '1000 years' THEN clock_timestamp() - keep ELSE '-infinity' END;
     partition text;
     deleted integer;
 BEGIN

@@ -57,6 +57,7 @@ CREATE TABLE kepler.entities (
     properties jsonb NOT NULL DEFAULT '{}',
     cursor text,
     last_sync_id text,
+    issues text[] NOT NULL DEFAULT '{}',
     ignored_paths text[] NOT NULL DEFAULT '{}',
     created_by text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -226,7 +227,7 @@ COMMENT ON COLUMN kepler.connections.secret_ref IS 'Where the secret is stored (
 COMMENT ON COLUMN kepler.connections.sync_config IS 'Configuration of the sync; no secrets';
 COMMENT ON COLUMN kepler.connections.issues IS 'Problems of the connection, for people to read';
 COMMENT ON COLUMN kepler.connections.metadata IS 'Anything else, a JSON object; no secrets';
-COMMENT ON COLUMN kepler.connections.last_sync_at IS 'When the last sync ended';
+COMMENT ON COLUMN kepler.connections.last_sync_at IS 'When a sync run of one of its entities last succeeded';
 COMMENT ON COLUMN kepler.connections.last_verified_at IS 'When the authorisation was last known to work';
 
 COMMENT ON TABLE kepler.credentials IS 'Where the secret of a connection is stored; deleted with its connection';
@@ -242,7 +243,8 @@ COMMENT ON COLUMN kepler.entities.type IS 'Kind of thing, for example contact; c
 COMMENT ON COLUMN kepler.entities.source IS 'Origin, for example salesforce or MANUAL; cannot change while the entity has records';
 COMMENT ON COLUMN kepler.entities.properties IS 'Properties that the application sets, a JSON object';
 COMMENT ON COLUMN kepler.entities.cursor IS 'Where the next incremental sync begins';
-COMMENT ON COLUMN kepler.entities.last_sync_id IS 'Last sync of the entity';
+COMMENT ON COLUMN kepler.entities.last_sync_id IS 'Last sync run of the entity that succeeded';
+COMMENT ON COLUMN kepler.entities.issues IS 'Problems of the entity, for people to read; a sync run that fails adds why, and one that succeeds removes it';
 COMMENT ON COLUMN kepler.entities.ignored_paths IS 'JSON Pointers to ignore when an upsert compares a record (set_entity_options)';
 COMMENT ON COLUMN kepler.entities.created_by IS 'Person or program that created the entity';
 

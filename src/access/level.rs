@@ -96,6 +96,10 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("rejects", DATA),
     ("schema_versions", [READ, READ, READ, READ]),
     ("structures", RULES),
+    ("sync_batches", DATA),
+    ("sync_candidates", DATA),
+    ("sync_runs", DATA),
+    ("sync_seen", DATA),
     ("tracked_tables", RULES),
     ("users", DATA),
     ("workflows", DATA),
@@ -169,6 +173,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("restore_entry_table", ANY),
     ("retire_embedding_space", ADMINS),
     ("successors", WRITERS),
+    ("sweep_sync_step", ANY),
     ("table_facts", ANY),
     ("table_status", ANY),
     // An administrator makes triggers of it on tables of their own.

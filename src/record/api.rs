@@ -5,6 +5,7 @@ use super::entity;
 use super::keys::{GivenKeys, Keys};
 use super::options::{Arguments, Request, Shape};
 use super::rejects;
+use super::seen::{self, OUTCOMES};
 use super::upsert::{self, Ids};
 use crate::answer::{self, Answer, Outcome};
 use crate::arguments::ArgumentError;
@@ -48,8 +49,9 @@ type BatchRow = (i32, Option<String>, Option<String>, &'static str, Option<Strin
 fn upsert_records(
     entity_type: Option<String>,
     records: Option<&str>,
-    source: default!(Option<String>, "'MANUAL'"),
+    source: default!(Option<String>, "NULL"),
     connection_id: default!(Option<String>, "NULL"),
+    sync_run_id: default!(Option<String>, "NULL"),
     merge: default!(Option<String>, "'replace'"),
     id_key: default!(Option<String>, "NULL"),
     updated_at_key: default!(Option<String>, "NULL"),
@@ -75,6 +77,7 @@ fn upsert_records(
         entity_type,
         source,
         connection_id,
+        sync_run_id,
         merge,
         keys: GivenKeys { id_key, updated_at_key, deleted_key },
         options: options.map(|options| options.0),
@@ -90,8 +93,9 @@ fn upsert_records(
 fn upsert_records_summary(
     entity_type: Option<String>,
     records: Option<&str>,
-    source: default!(Option<String>, "'MANUAL'"),
+    source: default!(Option<String>, "NULL"),
     connection_id: default!(Option<String>, "NULL"),
+    sync_run_id: default!(Option<String>, "NULL"),
     merge: default!(Option<String>, "'replace'"),
     id_key: default!(Option<String>, "NULL"),
     updated_at_key: default!(Option<String>, "NULL"),
@@ -104,6 +108,7 @@ fn upsert_records_summary(
         entity_type,
         source,
         connection_id,
+        sync_run_id,
         merge,
         keys: GivenKeys { id_key, updated_at_key, deleted_key },
         options: options.map(|options| options.0),
@@ -128,8 +133,9 @@ CREATE FUNCTION kepler.upsert_record(
     data text,
     source_updated_at text DEFAULT NULL,
     deleted boolean DEFAULT false,
-    source text DEFAULT 'MANUAL',
+    source text DEFAULT NULL,
     connection_id text DEFAULT NULL,
+    sync_run_id text DEFAULT NULL,
     merge text DEFAULT 'replace',
     options jsonb DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id(),
@@ -152,6 +158,7 @@ fn upsert_record(
     deleted: Option<bool>,
     source: Option<String>,
     connection_id: Option<String>,
+    sync_run_id: Option<String>,
     merge: Option<String>,
     options: Option<Options>,
     workspace_id: Option<String>,
@@ -161,6 +168,7 @@ fn upsert_record(
         entity_type,
         source,
         connection_id,
+        sync_run_id,
         merge,
         keys: GivenKeys::default(),
         options: options.map(|options| options.0),
@@ -180,6 +188,7 @@ fn upsert_record_of_any(
     deleted: Option<bool>,
     source: Option<String>,
     connection_id: Option<String>,
+    sync_run_id: Option<String>,
     merge: Option<String>,
     options: Option<Options>,
     workspace_id: Option<String>,
@@ -196,6 +205,7 @@ fn upsert_record_of_any(
         deleted,
         source,
         connection_id,
+        sync_run_id,
         merge,
         options,
         workspace_id,
@@ -242,6 +252,7 @@ fn set_entity_options(
         entity_type,
         source,
         connection_id,
+        sync_run_id: None,
         merge: Some("replace".to_owned()),
         keys: GivenKeys::default(),
         options: None,
@@ -258,7 +269,7 @@ const LARGE_BATCH: usize = 32 << 20;
 
 fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answer<Ids>>, Error> {
     require_tables()?;
-    let request = arguments.check()?;
+    let request = checked(arguments)?;
     let records = records.ok_or(ArgumentError::Null("records"))?;
     rejects::require_right(&request)?;
     let began = now();
@@ -301,6 +312,14 @@ fn warn_of_few_ids(keys: &Keys, answers: &[Answer<Ids>]) {
     );
 }
 
+/// Checks arguments, completed by those of the sync run.
+fn checked(mut arguments: Arguments) -> Result<Request, Error> {
+    if arguments.sync_run_id.is_some() {
+        Spi::connect_mut(|client| seen::complete(client, &mut arguments))?;
+    }
+    arguments.check()
+}
+
 fn upsert_one(
     arguments: Arguments,
     external_id: Option<&str>,
@@ -309,7 +328,7 @@ fn upsert_one(
     deleted: Option<bool>,
 ) -> Result<Answer<Ids>, Error> {
     require_tables()?;
-    let request: Request = arguments.check()?;
+    let request = checked(arguments)?;
     let deleted = deleted.ok_or(ArgumentError::Null("deleted"))?;
     rejects::require_right(&request)?;
     let began = now();
@@ -344,19 +363,6 @@ fn row(answer: Answer<Ids>) -> Row<5> {
         error.into_datum(),
     ])
 }
-
-/// What becomes of a record, in the order of reports.
-const OUTCOMES: [Outcome; 9] = [
-    Outcome::Inserted,
-    Outcome::Updated,
-    Outcome::Refreshed,
-    Outcome::Restored,
-    Outcome::Deleted,
-    Outcome::Unchanged,
-    Outcome::Stale,
-    Outcome::Superseded,
-    Outcome::Rejected,
-];
 
 /// What `upsert_records_summary` answers.
 #[derive(Serialize)]

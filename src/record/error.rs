@@ -24,6 +24,14 @@ pub(crate) enum RecordError {
     EntityHidden(String),
     #[error("records kept vanishing during the call")]
     Contended,
+    #[error("sync run \"{id}\" does not exist in workspace \"{workspace}\"")]
+    NoRun { id: String, workspace: String },
+    #[error("sync run \"{id}\" has ended")]
+    RunEnded { id: String, status: String },
+    #[error("argument \"{argument}\" is not that of the sync run")]
+    OtherThanRun { argument: &'static str, given: String, of_run: String, run: String },
+    #[error("a sync run changed records of the entity that this transaction cannot see")]
+    SyncChanged,
 }
 
 impl Report for RecordError {
@@ -38,7 +46,10 @@ impl Report for RecordError {
             | Self::TwoTimes => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::NoConnection { .. } => ERRCODE_FOREIGN_KEY_VIOLATION,
             Self::EntityHidden(_) => ERRCODE_INSUFFICIENT_PRIVILEGE,
-            Self::Contended => ERRCODE_T_R_SERIALIZATION_FAILURE,
+            Self::Contended | Self::SyncChanged => ERRCODE_T_R_SERIALIZATION_FAILURE,
+            Self::NoRun { .. } => ERRCODE_UNDEFINED_OBJECT,
+            Self::RunEnded { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Self::OtherThanRun { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
         }
     }
 
@@ -54,9 +65,15 @@ impl Report for RecordError {
             ),
             Self::NoConnection { .. }
             | Self::EntityHidden(_)
+            | Self::NoRun { .. }
             | Self::IdsAndMore
             | Self::MaxRows(_) => None,
             Self::Contended => Some("Other sessions kept deleting the same records.".to_owned()),
+            Self::RunEnded { status, .. } => Some(format!("Its status is {status}.")),
+            Self::OtherThanRun { given, of_run, run, .. } => {
+                Some(format!("It is \"{given}\", but that of sync run \"{run}\" is \"{of_run}\"."))
+            }
+            Self::SyncChanged => Some("It keeps to the snapshot that it began with.".to_owned()),
         }
     }
 
@@ -79,6 +96,10 @@ impl Report for RecordError {
                     "A policy of kepler.entities must let the role see the entities whose records it upserts."
                 }
                 Self::Contended => "Run the call again.",
+                Self::NoRun { .. } => "kepler.begin_sync makes one, and kepler.resume_sync finds one that is open.",
+                Self::RunEnded { .. } => "Begin a new one: kepler.begin_sync(…).",
+                Self::OtherThanRun { .. } => "Leave source and connection_id out, and pass the run's entity_type.",
+                Self::SyncChanged => "Run the transaction again.",
             }
             .to_owned(),
         )

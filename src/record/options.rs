@@ -12,12 +12,17 @@ use crate::workspace;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+/// The source of what is entered by hand, or read from a file.
+const MANUAL: &str = "MANUAL";
+
 /// What an upsert was asked to do.
 pub(crate) struct Request {
     pub(crate) workspace_id: String,
     pub(crate) entity_type: String,
     pub(crate) source: String,
     pub(crate) connection_id: Option<String>,
+    /// The sync run that the call is for.
+    pub(crate) sync_run_id: Option<String>,
     pub(crate) merge: Merge,
     pub(crate) shape: Shape,
     pub(crate) invalid_characters: InvalidCharacters,
@@ -41,6 +46,7 @@ pub(crate) struct Arguments {
     pub(crate) entity_type: Option<String>,
     pub(crate) source: Option<String>,
     pub(crate) connection_id: Option<String>,
+    pub(crate) sync_run_id: Option<String>,
     pub(crate) merge: Option<String>,
     pub(crate) keys: GivenKeys,
     pub(crate) options: Option<Value>,
@@ -77,8 +83,9 @@ impl Arguments {
         Ok(Request {
             workspace_id: workspace::argument(self.workspace_id)?,
             entity_type: name("entity_type", self.entity_type)?,
-            source: name("source", self.source)?,
+            source: name("source", self.source.or_else(|| Some(MANUAL.to_owned())))?,
             connection_id: self.connection_id,
+            sync_run_id: self.sync_run_id,
             merge,
             shape,
             invalid_characters: options.invalid_characters,

@@ -373,6 +373,31 @@ fn change_records(
     Ok(answers.collect())
 }
 
+/// What became of records that were to be deleted.
+#[derive(Default)]
+pub(crate) struct Deleted {
+    pub(crate) deleted: usize,
+    pub(crate) refused: Vec<(String, Rejection)>,
+}
+
+/// Deletes records as `delete_records` does. The caller holds the locks of their types; `ids` are in the order of
+/// external ids.
+pub(crate) fn delete_all(client: &mut SpiClient<'_>, workspace_id: &str, ids: &[&str]) -> Deleted {
+    let change = Change { name: "delete", outcome: Outcome::Deleted };
+    let call = Call { change, name: Text::new(change.name), workspace: Text::new(workspace_id) };
+    let mut fates = HashMap::new();
+    call.attempt(client, ids, &mut fates);
+    let mut result = Deleted::default();
+    for &id in ids {
+        match fates.remove(id) {
+            Some(Fate::Changed) => result.deleted += 1,
+            Some(Fate::Rejected(rejection)) => result.refused.push((id.to_owned(), rejection)),
+            Some(Fate::Unchanged) | None => {}
+        }
+    }
+    result
+}
+
 struct Call {
     change: Change,
     name: Text,

@@ -19,6 +19,7 @@ use super::fold::{self, Candidate};
 use super::look_up::{Found, LookUp};
 use super::narrow::{self, Refused};
 use super::options::Request;
+use super::seen::{self, Notes};
 use super::store::{self, Store};
 use crate::answer::{Answer, Outcome, Rejection};
 use crate::enrichment::direct::Own;
@@ -57,13 +58,16 @@ pub(crate) fn run(
 ) -> Result<(Vec<Answer<Ids>>, usize), Error> {
     let _own = Own::begin();
     queue::lock(&request.workspace_id, &request.entity_type)?;
-    let mut entity = entity::find_or_make(client, request)?;
+    let mut entity = entity::find_or_make_shared(client, request)?;
     let mut decoder = Decoder::new(request);
     let candidates = fold::fold(&mut elements, |content| {
         check_for_interrupts!();
         decoder.validate(content)
     });
     for _ in 0..MAX_ENTITIES {
+        if let Some(run) = &request.sync_run_id {
+            seen::require_open(client, &request.workspace_id, run, &entity.id)?;
+        }
         let queue = entity.queueing.map(|policy| {
             Queue::new(policy, &request.workspace_id, &request.entity_type, &entity.id)
         });
@@ -85,9 +89,10 @@ pub(crate) fn run(
         };
         if batch.write(client, &store)? == Ended::EntityGone {
             entity::forget(request);
-            entity = entity::find_or_make(client, request)?;
+            entity = entity::find_or_make_shared(client, request)?;
             continue;
         }
+        batch.note(client);
         if let Some(queue) = batch.queue.as_ref().filter(|_| batch.queued) {
             queue.notify(client);
         }
@@ -160,6 +165,21 @@ pub(super) enum Action {
 }
 
 impl<'b> Batch<'b> {
+    /// Tells sync runs what the call has met. A note goes with the transaction, and with its savepoint.
+    fn note(&self, client: &mut SpiClient<'_>) {
+        let notes = Notes {
+            workspace_id: &self.request.workspace_id,
+            open_run: self.entity.open_run.as_deref(),
+            own_run: self.request.sync_run_id.as_deref(),
+        };
+        if notes.are_wanted() {
+            let valid = (0..self.candidates.len() as u32).map(|at| self.external_id(at));
+            let refused = self.elements.iter().filter(|element| element.content.is_err());
+            let refused = refused.filter_map(|element| element.external_id.as_deref());
+            notes.write(client, valid.chain(refused), &self.answers);
+        }
+    }
+
     fn write(&mut self, client: &mut SpiClient<'_>, store: &Store<'_>) -> Result<Ended, Error> {
         let all: Vec<u32> = (0..self.candidates.len() as u32).collect();
         let (mut missing, mut present) = (Vec::new(), Vec::new());

@@ -52,7 +52,7 @@ SELECT row_id, operation FROM public.feed_pages;
 SELECT relation, row_id, operation FROM kepler.changes_since(:'start_other', workspace_id => 'feed other');
 SELECT relation, row_id, operation FROM kepler.changes_since(NULL, relation => 'public.feed_table', workspace_id => NULL) WHERE operation IS NOT NULL;
 -- The oldest there is.
-SELECT count(*) > 41 AS all FROM kepler.changes_since(max_rows => 100000);
+SELECT count(*) >= 41 AS all FROM kepler.changes_since(max_rows => 100000);
 
 -- What is no cursor of this feed.
 SELECT replace(call, :'start', '…') AS call, public.refused('SELECT count(*) FROM kepler.changes_since(' || call || ')') FROM (VALUES

@@ -107,9 +107,10 @@ SELECT call, pg_temp.refused('SELECT kepler.' || call) FROM (VALUES
 SELECT kepler.track('kepler.workspaces'), kepler.track('kepler.entry_tables');
 SELECT count(*) FROM kepler.create_entry_table('Feed Thing', '{"fields": [{"name": "a", "type": "integer"}]}');
 SELECT operation, relation, row_id <> '' AS has_id, workspace_id FROM pg_temp.told();
-SELECT kepler.track('kepler_data.feed_thing_entries');
+SELECT 'kepler_data.' || table_name AS things FROM kepler.entry_tables WHERE record_name = 'Feed Thing' \gset
+SELECT kepler.track(:'things');
 SELECT outcome FROM kepler.insert_entries('Feed Thing', '[{"entry_id": 5, "a": 1}]');
 SELECT kepler.alter_entry_table('Feed Thing', '{"fields": [{"name": "a", "type": "bigint"}, {"name": "b", "type": "text"}]}', allow => '{rewrite}') > 1 AS altered;
 SELECT outcome FROM kepler.upsert_entries('Feed Thing', '{entry_id}', '[{"entry_id": 5, "a": 1, "b": "x"}]');
-SELECT operation, relation, row_id, workspace_id FROM pg_temp.told() WHERE relation LIKE 'kepler_data%';
+SELECT operation, row_id, workspace_id FROM pg_temp.told() WHERE relation LIKE 'kepler_data%';
 ROLLBACK;
