@@ -643,7 +643,7 @@ Errors: 55000 before install(), and if the run has succeeded; 22004 and 22023 fo
 COMMENT ON FUNCTION kepler.track(regclass, text) IS
 'Writes the changes of a table into the change feed from now on: of rows that are inserted, updated or deleted, and of TRUNCATE. Returns false if the table was tracked already. Records are tracked from the beginning.
 relation: a table with a primary key; of a partitioned table the whole (what is written to a partition directly is not noticed). level: feed.
-Makes triggers on the table, which a dump restores, and locks it against writers until the transaction ends. For administrators: Kepler''s own tables, entry tables, and tables that the caller owns.
+Makes triggers on the table, which a dump restores, and locks it against writers until the transaction ends. For administrators: Kepler''s own tables, entry tables of the session''s workspace, and tables that the caller owns.
 Errors: 55000 before install(), and if the table has no primary key; 22004 and 22023 for arguments; 0A000 for level history; 42809 for what is no plain table; 42501 for a table of somebody else.';
 COMMENT ON FUNCTION kepler.untrack(regclass) IS
 'Ends what track began. What is in the feed stays. Returns false if the table was not tracked.
@@ -681,6 +681,6 @@ COMMENT ON FUNCTION kepler_internal.consumer_lag(text) IS 'Internal: how far the
 COMMENT ON FUNCTION kepler_internal.maintain_feed_step(boolean, interval) IS 'Internal: a step of maintain_feed, as the owner of the feed; gives whether there is more to do';
 COMMENT ON FUNCTION kepler_internal.make_feed_partitions() IS 'Internal: makes partitions of the feed for the next weeks';
 COMMENT ON FUNCTION kepler_internal.drop_old_changes(interval) IS 'Internal: drops an old partition of the feed, or deletes some old changes';
-COMMENT ON FUNCTION kepler_internal.make_feed_triggers(regclass, integer) IS 'Internal: makes the triggers of a tracked table';
+COMMENT ON FUNCTION kepler_internal.make_feed_triggers(regclass, integer, text) IS 'Internal: makes the triggers of a tracked table';
 COMMENT ON FUNCTION kepler_internal.drop_feed_triggers(regclass) IS 'Internal: drops the triggers of a tracked table';
 COMMENT ON FUNCTION kepler_internal.tell_feed() IS 'Trigger: what a statement has changed goes into the feed';

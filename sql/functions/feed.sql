@@ -1,12 +1,13 @@
 -- The change feed: its triggers, its partitions, and what holds it back.
 
 -- The triggers that write the changes of a table. `table_id` is the table's number in the feed: it goes with the trigger
--- through dumps and renames, and a name or an oid does not.
-CREATE FUNCTION kepler_internal.make_feed_triggers(relation regclass, table_id integer) RETURNS void
+-- through dumps and renames, and a name or an oid does not. `workspace_id`: that of all its rows, if no column has it.
+CREATE FUNCTION kepler_internal.make_feed_triggers(relation regclass, table_id integer, workspace_id text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
 DECLARE
-    call constant text := format('EXECUTE FUNCTION kepler_internal.tell_feed(%L)', table_id::text);
+    call constant text := format('EXECUTE FUNCTION kepler_internal.tell_feed(%s)',
+        concat_ws(', ', quote_literal(table_id), quote_literal(workspace_id)));
 BEGIN
     EXECUTE format('CREATE TRIGGER tell_feed_insert AFTER INSERT ON %s
         REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT %s', relation, call);

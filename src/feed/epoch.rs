@@ -47,6 +47,11 @@ impl Origin {
         Self { system: system(), timeline: timeline as i32, database: database() }
     }
 
+    /// Whether its transactions are counted as those of this database are; a standby of another timeline counts on.
+    fn is_here(self) -> bool {
+        self.system == system() && self.database == database()
+    }
+
     fn identity(self) -> u32 {
         let mut bytes = [0_u8; 16];
         bytes[..8].copy_from_slice(&self.system.to_be_bytes());
@@ -153,19 +158,18 @@ impl Epochs {
     /// before that nobody can still be writing.
     pub(super) fn counted(&self) -> (i32, i32) {
         let Some(last) = self.last() else { return (1, 1) };
-        if last.origin.system != system() {
+        if !last.origin.is_here() {
             return (last.epoch + 1, last.epoch + 1);
         }
-        let foreign = self.begun.iter().rev().find(|begun| begun.origin.system != system());
+        let foreign = self.begun.iter().rev().find(|begun| !begun.origin.is_here());
         (last.epoch, foreign.map_or(0, |begun| begun.epoch + 1))
     }
 
     /// The position of now: what is served later comes behind it. `horizon`: the oldest transaction under way.
     pub(super) fn now(&self, horizon: u64) -> Position {
         let Some(last) = self.last() else { return Position::default() };
-        let is_counted = last.origin.system == system();
         // Where no epoch has begun since a restore, behind all that was restored.
-        let xid = if is_counted { horizon } else { i64::MAX as u64 };
+        let xid = if last.origin.is_here() { horizon } else { i64::MAX as u64 };
         Position { epoch: last.epoch, xid, sequence: 0 }
     }
 
@@ -191,6 +195,7 @@ impl Epochs {
         let next = self.begun.iter().find(|begun| begun.epoch > position.epoch);
         if let Some(next) = next
             && next.origin.system == own.origin.system
+            && next.origin.database == own.origin.database
             && position.xid > next.xid
         {
             return Err(FeedError::Ahead);

@@ -43,7 +43,8 @@ thread_local! {
               (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
                FROM pg_catalog.pg_depend AS d
                JOIN pg_catalog.pg_trigger AS g ON g.oid = d.objid
-                   AND g.tgargs = pg_catalog.convert_to(t.id::text, 'UTF8') || '\\x00'::bytea
+                   AND pg_catalog.substring(g.tgargs, 1, pg_catalog.length(t.id::text) + 1)
+                       = pg_catalog.convert_to(t.id::text, 'UTF8') || '\\x00'::bytea
                JOIN pg_catalog.pg_class AS c ON c.oid = g.tgrelid
                JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
                WHERE d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass

@@ -56,13 +56,16 @@ fn tell_feed(call: pg_sys::FunctionCallInfo) -> Fired {
         let data = &*context.cast::<pg_sys::TriggerData>();
         let trigger = &*data.tg_trigger;
         if data.tg_event & pg_sys::TRIGGER_EVENT_TIMINGMASK != pg_sys::TRIGGER_EVENT_AFTER
-            || trigger.tgnargs != 1
+            || !(1..=2).contains(&trigger.tgnargs)
         {
             refuse();
         }
         let number = CStr::from_ptr(*trigger.tgargs).to_str().ok();
         let table_id = number.and_then(|number| number.parse().ok()).unwrap_or_else(|| refuse());
-        tell(data, table_id).unwrap_or_else(|error| raise(error));
+        // Of a table whose rows do not say it.
+        let workspace = (trigger.tgnargs == 2)
+            .then(|| Text::new(&CStr::from_ptr(*trigger.tgargs.add(1)).to_string_lossy()));
+        tell(data, table_id, workspace).unwrap_or_else(|error| raise(error));
     }
     Fired::nothing()
 }
@@ -98,12 +101,16 @@ impl Operation {
 
 /// # Safety
 /// The trigger is running.
-unsafe fn tell(data: &pg_sys::TriggerData, table_id: i32) -> Result<(), Error> {
+unsafe fn tell(
+    data: &pg_sys::TriggerData,
+    table_id: i32,
+    workspace: Option<Text>,
+) -> Result<(), Error> {
     // SAFETY: the relation of a running trigger is open, and so are its rows.
     unsafe {
         let shape = shape::of(data.tg_relation)?;
         let _spelling = shape.is_printed().then(|| LocalSettings::set(SPELLING));
-        let mut changes = Changes { shape: &shape, table_id, writer: None };
+        let mut changes = Changes { shape: &shape, table_id, workspace, writer: None };
         let description = (*data.tg_relation).rd_att;
         let of_row = data.tg_event & pg_sys::TRIGGER_EVENT_ROW != 0;
         let row = |slot| ChangedRow::of(slot, (*description).natts);
@@ -152,6 +159,8 @@ unsafe fn tell(data: &pg_sys::TriggerData, table_id: i32) -> Result<(), Error> {
 struct Changes<'s> {
     shape: &'s Shape,
     table_id: i32,
+    /// Of all rows, where no column has it.
+    workspace: Option<Text>,
     /// There is none before the first change.
     writer: Option<Writer>,
 }
@@ -170,7 +179,9 @@ impl Changes<'_> {
         let row_id = self.shape.row_id(row);
         let entity_type = spell(self.shape.entity_type);
         let datum = |text: &Option<Spelled>| text.as_ref().map(Spelled::datum);
-        let (of, id, kind) = (datum(&workspace), datum(&row_id), datum(&entity_type));
+        let own = self.workspace.as_ref().filter(|_| self.shape.workspace.is_none());
+        let of = datum(&workspace).or_else(|| own.map(Text::datum));
+        let (id, kind) = (datum(&row_id), datum(&entity_type));
         self.writer()?.write(operation, of, id, kind);
         Ok(())
     }
@@ -242,7 +253,9 @@ impl Changes<'_> {
                 self.writer()?.write(Operation::Truncate, Some(id.datum()), None, None);
             }
         }
-        self.writer()?.write(Operation::Truncate, None, None, None);
+        let own = self.workspace.as_ref().filter(|_| self.shape.workspace.is_none());
+        let own = own.map(Text::datum);
+        self.writer()?.write(Operation::Truncate, own, None, None);
         Ok(())
     }
 

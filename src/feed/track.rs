@@ -116,6 +116,28 @@ impl Facts {
     }
 }
 
+/// The workspace of an entry table, whose rows do not have it. Whoever tracks it must be of the workspace.
+fn workspace_of(
+    client: &mut SpiClient<'_>,
+    facts: &Facts,
+    owner: Owner,
+) -> Result<Option<String>, Error> {
+    if facts.schema != "kepler_data" || facts.owner != owner.role() {
+        return Ok(None);
+    }
+    let found = client
+        .update(
+            "SELECT e.workspace_id FROM kepler.entry_tables AS e WHERE e.table_name = $1",
+            None,
+            &[facts.name.as_str().into()],
+        )?
+        .next()
+        .map(|row| row[1].value::<String>())
+        .transpose()?
+        .flatten();
+    Ok(found)
+}
+
 /// Begins to write the changes of a table. Gives whether they were not written before.
 pub(super) fn track(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<bool, Error> {
     require_right("tracked_tables", pg_sys::ACL_INSERT)?;
@@ -127,6 +149,7 @@ pub(super) fn track(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<bo
     if facts.is_tracked {
         return Ok(false);
     }
+    let workspace = workspace_of(client, &facts, owner)?;
     let number = {
         let _owner = owner.act();
         let name = facts.qualified();
@@ -158,9 +181,9 @@ pub(super) fn track(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<bo
         }
     };
     client.update(
-        "SELECT kepler_internal.make_feed_triggers($1, $2)",
+        "SELECT kepler_internal.make_feed_triggers($1, $2, $3)",
         None,
-        &[regclass(table), number.into()],
+        &[regclass(table), number.into(), workspace.into()],
     )?;
     drop(acting);
     Ok(true)
@@ -178,7 +201,7 @@ pub(super) fn untrack(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<
     }
     let numbers: Option<Vec<String>> = client
         .update(
-            "SELECT pg_catalog.array_agg(DISTINCT pg_catalog.rtrim(pg_catalog.encode(g.tgargs, 'escape'), '\\000'))
+            "SELECT pg_catalog.array_agg(DISTINCT pg_catalog.split_part(pg_catalog.encode(g.tgargs, 'escape'), '\\000', 1))
              FROM pg_catalog.pg_trigger AS g
              WHERE g.tgrelid = $1 AND g.tgfoid = 'kepler_internal.tell_feed()'::pg_catalog.regprocedure",
             None,
