@@ -1,6 +1,13 @@
 -- Cursors: what they are taken from, what they are refused for, filters, and consumers that the database remembers.
 \set VERBOSITY terse
 SET client_min_messages = warning;
+-- A statistics run somewhere in the cluster may hold the end of the feed back for a moment.
+CREATE FUNCTION public.settle() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE until constant xid8 := pg_snapshot_xmax(pg_current_snapshot());
+BEGIN
+    WHILE pg_snapshot_xmin(pg_current_snapshot()) < until LOOP PERFORM pg_sleep(0.01); END LOOP;
+END
+$$;
 CREATE FUNCTION public.refused(call text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE message text; detail text; hint text;
 BEGIN
@@ -20,6 +27,8 @@ CREATE TABLE public.feed_table (id integer PRIMARY KEY);
 SELECT kepler.track('public.feed_table');
 INSERT INTO public.feed_table VALUES (1);
 UPDATE kepler.records SET source = 'b' WHERE id = 'feed 1';
+
+SELECT public.settle();
 
 -- All of a workspace, by pages; a page ends where the next begins.
 CREATE TABLE public.feed_pages (page integer, cursor text, row_id text, operation text);
@@ -54,6 +63,7 @@ SELECT relation, row_id, operation FROM kepler.changes_since(NULL, relation => '
 -- The oldest there is.
 SELECT count(*) >= 41 AS all FROM kepler.changes_since(max_rows => 100000);
 
+SELECT public.settle();
 -- What is no cursor of this feed.
 SELECT replace(call, :'start', '…') AS call, public.refused('SELECT count(*) FROM kepler.changes_since(' || call || ')') FROM (VALUES
     ($$''$$), ($$'x'$$), ($$repeat('0', 58)$$), ($$repeat('f', 58)$$), ($$repeat('01', 1000000)$$), ($$'Ä' || repeat('0', 56)$$),
@@ -64,6 +74,7 @@ SELECT replace(call, :'start', '…') AS call, public.refused('SELECT count(*) F
 SELECT public.refused('SELECT kepler.acknowledge_changes(' || call || ')') FROM (VALUES
     ($$NULL, NULL$$), ($$'', 'x'$$), ($$'c', NULL$$), ($$'c', 'x'$$), ($$repeat('c', 200), 'x'$$), (format('%L, %L, %L', 'c', :'start', 'feed other'))) AS c (call);
 
+SELECT public.settle();
 -- A consumer: it begins with a cursor, reads without moving, and moves forward alone.
 SELECT outcome, acknowledged_cursor = :'start' AS at_start FROM kepler.acknowledge_changes('indexer', :'start');
 SELECT count(*) FROM kepler.changes_since(consumer => 'indexer');
@@ -82,6 +93,6 @@ SELECT outcome FROM kepler.acknowledge_changes('indexer', :'start');
 
 DELETE FROM kepler.consumers;
 DROP TABLE public.feed_table, public.feed_pages;
-DROP FUNCTION public.refused, public.pages;
+DROP FUNCTION public.refused, public.pages, public.settle;
 DELETE FROM kepler.records;
 DELETE FROM kepler.workspaces WHERE id = 'feed other';
