@@ -62,7 +62,8 @@ BEGIN
                 partition, begins, begins + interval '7 days');
             EXECUTE format('COMMENT ON TABLE kepler.%I IS ''Partition of the feed for a week''', partition);
             made := made + 1;
-        EXCEPTION WHEN lock_not_available OR check_violation THEN
+        -- The third: another session makes it.
+        EXCEPTION WHEN lock_not_available OR check_violation OR duplicate_table THEN
             NULL;
         END;
     END LOOP;

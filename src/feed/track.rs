@@ -10,6 +10,7 @@ use crate::access::owner::{Owner, TRACKED_TABLES, require_right};
 use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::pg::role::{self, ActAs};
+use crate::workspace;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 
@@ -135,7 +136,16 @@ fn workspace_of(
         .map(|row| row[1].value::<String>())
         .transpose()?
         .flatten();
+    if let Some(id) = &found {
+        workspace::require_own(id)?;
+    }
     Ok(found)
+}
+
+/// The lock of CREATE TRIGGER, before it is asked whether there are triggers: of two at once the second one waits here.
+fn lock(table: pg_sys::Oid) {
+    // SAFETY: a lock on a table that exists, which the transaction gives back.
+    unsafe { pg_sys::LockRelationOid(table, pg_sys::ShareRowExclusiveLock as i32) };
 }
 
 /// Begins to write the changes of a table. Gives whether they were not written before.
@@ -146,7 +156,8 @@ pub(super) fn track(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<bo
     let facts = facts(client, table)?;
     facts.require_trackable()?;
     let acting = facts.act(owner)?;
-    if facts.is_tracked {
+    lock(table);
+    if self::facts(client, table)?.is_tracked {
         return Ok(false);
     }
     let workspace = workspace_of(client, &facts, owner)?;
@@ -196,7 +207,8 @@ pub(super) fn untrack(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<
     owner.require_own_code(client, TRACKED_TABLES)?;
     let facts = facts(client, table)?;
     let acting = facts.act(owner)?;
-    if !facts.is_tracked {
+    lock(table);
+    if !self::facts(client, table)?.is_tracked {
         return Ok(false);
     }
     let numbers: Option<Vec<String>> = client
