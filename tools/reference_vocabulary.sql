@@ -27,7 +27,9 @@ INSERT INTO parts VALUES
 (10, 'Embeddings', 'Spaces for the embeddings of each model, their indexes, and searches in other tables.',
     '{create_embedding_space,pending_memory_embeddings,set_memory_embeddings,pending_message_embeddings,set_message_embeddings,activate_embedding_space,retire_embedding_space,drop_embedding_space,index_advice,recall_check,search_vectors}'),
 (11, 'Sync runs', 'What a connector lists, and what becomes of that which it does not.',
-    '{begin_sync,checkpoint_sync,resume_sync,finish_sync,sweep_sync,abort_sync,abandon_syncs}');
+    '{begin_sync,checkpoint_sync,resume_sync,finish_sync,sweep_sync,abort_sync,abandon_syncs}'),
+(12, 'Change feed', 'Which rows changed, for consumers that miss none.',
+    '{track,untrack,feed_cursor,changes_since,acknowledge_changes,feed_lag,maintain_feed}');
 
 -- What an element of a batch, and one thing, can be answered with.
 CREATE TEMPORARY TABLE outcomes (number integer GENERATED ALWAYS AS IDENTITY, word text, means text);
@@ -72,6 +74,11 @@ INSERT INTO verbs SELECT unnest('{abandon,abort,acknowledge,activate,add,adopt,a
 CREATE TEMPORARY TABLE exceptions (rule text, name text, reason text);
 INSERT INTO exceptions VALUES
 ('verb_object', 'install', 'its object is Kepler itself'),
+('verb_object', 'track', 'its object is the table'),
+('verb_object', 'untrack', 'its object is the table'),
+('verb_object', 'changes_since', 'what only reads may be a noun'),
+('verb_object', 'feed_cursor', 'what only reads may be a noun'),
+('verb_object', 'feed_lag', 'what only reads may be a noun'),
 ('verb_object', 'remember', 'the field''s word for what agents do'),
 ('verb_object', 'remember_many', 'the plural of remember'),
 ('verb_object', 'forget', 'the opposite of remember'),

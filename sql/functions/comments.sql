@@ -701,3 +701,47 @@ COMMENT ON FUNCTION kepler.abandon_syncs(interval, integer, text) IS
 'Ends open sync runs that have shown no sign of life, as ABANDONED, and returns them, the longest silent first. A call that carries the run''s id, and a checkpoint, are signs of life. An abandoned run deletes nothing. The function also deletes a part of what ended runs have noted.
 silent_for: how long, up to 10 years. max_rows: how many runs at most, up to 10,000.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
+COMMENT ON FUNCTION kepler.track(regclass, text) IS
+'Writes the changes of a table into the change feed from now on: of rows that are inserted, updated or deleted, and of TRUNCATE. Returns false if the table was tracked already. Records are tracked from the beginning.
+relation: a table with a primary key; of a partitioned table the whole (what is written to a partition directly is not noticed). level: feed.
+Makes triggers on the table, which a dump restores, and locks it against writers until the transaction ends. For administrators: Kepler''s own tables, entry tables of the session''s workspace, and tables that the caller owns.
+Errors: 55000 before install(), and if the table has no primary key; 22004 and 22023 for arguments; 0A000 for level history; 42809 for what is no plain table; 42501 for a table of somebody else.';
+COMMENT ON FUNCTION kepler.untrack(regclass) IS
+'Ends what track began. What is in the feed stays. Returns false if the table was not tracked.
+relation: the table.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 for a table of somebody else.';
+COMMENT ON FUNCTION kepler.changes_since(text, integer, regclass, text, text, text) IS
+'Returns the changes behind a position, one row for each, in an order in which nothing can come later in between: what transactions under way have written comes after they end (feed_lag tells which).
+cursor: the cursor of the last change that was dealt with, or of feed_cursor(); NULL for the oldest change that is there. consumer: reads from the cursor of a named consumer instead, and does not move it (acknowledge_changes does).
+max_rows: at most 100,000. relation, entity_type: only changes of this table, of rows of this type. A call with them looks at 10,000 changes, or max_rows; where the last of these is not asked for, a last row without an operation has the cursor to go on from.
+workspace_id: NULL for changes of tables without a column workspace_id, which are for the owner of Kepler''s tables alone.
+row_id: the primary key without workspace_id, as text; of several columns a JSON array of texts; NULL for TRUNCATE, which empties the table. Read the row by it: operation tells what was done then, and the row may have changed since. sequence: of two changes of one row the later one has the greater.
+An update of a record that only moves its enrichment between UNAPPLIED and PENDING is no change.
+Errors: 55000 before install(), if changes behind the cursor have been deleted for their age, and if the database was restored to a state before the cursor; 22004 and 22023 for arguments, also for a cursor of another workspace or database; 42704 for an unknown consumer; 42501 for another workspace.';
+COMMENT ON FUNCTION kepler.feed_cursor(text) IS
+'The position of now in the change feed. To copy a table and then follow its changes: take the cursor first, then copy, then read changes_since(cursor). Changes that were made meanwhile may be in the copy as well; none is missing.
+Errors: 55000 before install(); 22023 for arguments; 42501 for another workspace.';
+COMMENT ON FUNCTION kepler.acknowledge_changes(text, text, text) IS
+'Stores how far a named consumer has come, and adds the consumer if it is new. Returns one row.
+consumer: its name. cursor: that of the last change that was dealt with.
+acknowledged_cursor: what is stored now.
+Outcomes: inserted (a new consumer), updated, unchanged, stale (the consumer is further on already: nothing is changed).
+Errors: 55000 before install(), and if the database was restored to a state before the cursor; 22004 and 22023 for arguments; 23503 for an unknown workspace; 42501 for another workspace.';
+COMMENT ON FUNCTION kepler.feed_lag(text) IS
+'Shows what the end of the feed waits for, and how far its consumers are behind. Returns one row.
+horizon: the oldest transaction under way; changes of it and of later ones are not served yet. next_xid: the number that the next transaction gets.
+held_by: session or prepared transaction, with pid or prepared_transaction, database_name, role_name, state and began_at; NULL if nothing is held back. It may be in another database. What only reads holds nothing back, and a replication slot neither. On a standby it is not known.
+consumers: a JSON array of objects {consumer, waiting, oldest_at, acknowledged_at, problem}; waiting is counted up to 10,000; problem says why a consumer cannot go on.
+Errors: 55000 before install(); 22023 for arguments; 42501 for another workspace.';
+COMMENT ON PROCEDURE kepler.maintain_feed(interval) IS
+'Makes the partitions of the feed for the next weeks, and deletes old changes, in steps that commit. Call it once a day, from any scheduler. Nobody waits for it longer than a tenth of a second: what is in use then stays until the next call. If it is late, changes go to a default partition, in the same order.
+keep: how long changes are kept at least; they go a week at a time. A consumer behind what was deleted gets an error.
+Cannot run inside of a transaction. For the owner of Kepler''s tables.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 for other callers; 2D000 inside of a transaction.';
+COMMENT ON FUNCTION kepler_internal.consumer_lag(text) IS 'Internal: how far the consumers of a workspace are behind';
+COMMENT ON FUNCTION kepler_internal.maintain_feed_step(boolean, interval) IS 'Internal: a step of maintain_feed, as the owner of the feed; gives whether there is more to do';
+COMMENT ON FUNCTION kepler_internal.make_feed_partitions() IS 'Internal: makes partitions of the feed for the next weeks';
+COMMENT ON FUNCTION kepler_internal.drop_old_changes(interval) IS 'Internal: drops an old partition of the feed, or deletes some old changes';
+COMMENT ON FUNCTION kepler_internal.make_feed_triggers(regclass, integer, text) IS 'Internal: makes the triggers of a tracked table';
+COMMENT ON FUNCTION kepler_internal.drop_feed_triggers(regclass) IS 'Internal: drops the triggers of a tracked table';
+COMMENT ON FUNCTION kepler_internal.tell_feed() IS 'Trigger: what a statement has changed goes into the feed';
