@@ -43,6 +43,7 @@ CREATE TABLE calls (name text, call text);
 \set q ''''
 INSERT INTO calls VALUES
     ('abandon_executions', 'kepler.abandon_executions()'),
+    ('abandon_syncs', $$kepler.abandon_syncs('0')$$),
     ('abort_sync', format($$kepler.abort_sync(%L, 'broken')$$, :'sync')),
     ('activate_embedding_space', $$kepler.activate_embedding_space('walk')$$),
     ('add_execution_steps', format($$kepler.add_execution_steps(%L, %L, '[{"name": "s"}]')$$, :'run', :'token')),
@@ -103,6 +104,7 @@ INSERT INTO calls VALUES
     ('remember', $$kepler.remember('coffee', '[0, 1]')$$),
     ('remember_many', $$kepler.remember_many('[{"content": "milk"}]')$$),
     -- A procedure that commits: the step that it is made of.
+    ('maintain_feed', $$kepler_internal.maintain_feed_step(false, '30 days')$$),
     ('queue_backlog', $$kepler_internal.queue_backlog_step('lead', 10)$$),
     ('drop_backlog', $$kepler_internal.drop_backlog_step('none', 10, 0)$$),
     ('rename_entity', $$kepler_internal.begin_rename_entity('lead', 'lead', 'MANUAL', NULL, NULL, 10)$$),
@@ -136,6 +138,12 @@ INSERT INTO calls VALUES
     ('upsert_records', $$kepler.upsert_records('lead', '[{"external_id": "1", "data": {"n": 2}}]')$$),
     ('upsert_records_summary', $$kepler.upsert_records_summary('lead', '[{"external_id": "1", "data": {"n": 2}}]')$$),
     ('validate_workflow', $$kepler.validate_workflow('u', '{}', '[{}]')$$),
+    ('acknowledge_changes', $$kepler.acknowledge_changes('walk', kepler.feed_cursor())$$),
+    ('changes_since', $$kepler.changes_since(max_rows => 10)$$),
+    ('feed_cursor', $$kepler.feed_cursor()$$),
+    ('feed_lag', $$kepler.feed_lag()$$),
+    ('track', $$kepler.track('kepler.users')$$),
+    ('untrack', $$kepler.untrack('kepler.records')$$),
     ('version', 'kepler.version()');
 
 -- No function is forgotten here, and no function is for everybody.
@@ -180,7 +188,7 @@ SELECT c.name, outcome(c.call, 'access_reader') AS reader, outcome(c.call, 'acce
 FROM calls AS c ORDER BY c.name;
 -- Every relation of Kepler's is given to somebody: one that a level does not speak of would be nobody's.
 SELECT c.oid::regclass AS forgotten FROM pg_class AS c
-WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT has_table_privilege('access_admin', c.oid, 'SELECT');
+WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition AND NOT has_table_privilege('access_admin', c.oid, 'SELECT');
 SELECT r.role, p.privilege, count(*) FROM unnest('{access_reader,access_writer,access_worker,access_admin}'::text[]) AS r (role)
 CROSS JOIN unnest('{TRIGGER,REFERENCES,TRUNCATE}'::text[]) AS p (privilege) CROSS JOIN pg_class AS c
 WHERE c.relnamespace IN ('kepler'::regnamespace, 'kepler_data'::regnamespace) AND c.relkind IN ('r', 'p', 'v')
