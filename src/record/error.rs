@@ -67,7 +67,6 @@ impl Report for RecordError {
             | Self::EntityHidden(_)
             | Self::NoRun { .. }
             | Self::IdsAndMore
-            | Self::NoRun { .. }
             | Self::MaxRows(_) => None,
             Self::Contended => Some("Other sessions kept deleting the same records.".to_owned()),
             Self::RunEnded { status, .. } => Some(format!("Its status is {status}.")),

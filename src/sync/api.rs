@@ -16,7 +16,6 @@ use crate::pg::clock::now;
 use crate::pg::row::Row;
 use crate::pg::varlena;
 use crate::pg::whole::Spi;
-use crate::record::keys::GivenKeys;
 use crate::record::options::Arguments;
 use crate::record::seen;
 use crate::workspace;

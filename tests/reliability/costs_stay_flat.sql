@@ -11,6 +11,7 @@ INSERT INTO calls VALUES
     ('start_execution (same key)', $$kepler.start_execution('w', 'k')$$),
     ('claim_records (10)', $$kepler.claim_records('lead', 'x', 10)$$),
     ('claim_records (fair)', $$kepler.claim_records('fair', 'x', 2)$$),
+    ('begin_sync (records)', $$kepler.begin_sync(NULL, 'lead')$$),
     ('delete_records (100)', $$kepler.delete_records(ARRAY(SELECT id FROM public.chosen))$$),
     ('restore_records (100)', $$kepler.restore_records(ARRAY(SELECT id FROM public.chosen))$$),
     ('requeue_records (nothing failed)', $$kepler.requeue_records(entity_type => 'fair')$$),
