@@ -26,7 +26,9 @@ INSERT INTO parts VALUES
     '{remember,remember_many,search_memories,last_search,touch_memories,forget,end_memories,expire_memories,memory_history}'),
 (10, 'Embeddings', 'Spaces for the embeddings of each model, their indexes, and searches in other tables.',
     '{create_embedding_space,pending_memory_embeddings,set_memory_embeddings,pending_message_embeddings,set_message_embeddings,activate_embedding_space,retire_embedding_space,drop_embedding_space,index_advice,recall_check,search_vectors}'),
-(11, 'Change feed', 'Which rows changed, for consumers that miss none.',
+(11, 'Sync runs', 'What a connector lists, and what becomes of that which it does not.',
+    '{begin_sync,checkpoint_sync,resume_sync,finish_sync,sweep_sync,abort_sync,abandon_syncs}'),
+(12, 'Change feed', 'Which rows changed, for consumers that miss none.',
     '{track,untrack,feed_cursor,changes_since,acknowledge_changes,feed_lag,maintain_feed}');
 
 -- What an element of a batch, and one thing, can be answered with.
@@ -53,6 +55,7 @@ INSERT INTO outcomes (word, means) VALUES
 ('requeued', 'It is queued anew, with all attempts before it.'),
 ('started', 'The run has begun.'),
 ('finished', 'The run has ended as reported.'),
+('unfinished', 'A step is done, and more is left: call it again.'),
 ('aborted', 'The run was broken off.'),
 ('abandoned', 'The run was silent for too long.');
 
@@ -65,7 +68,7 @@ CREATE TEMPORARY TABLE verbs (verb text);
 INSERT INTO verbs SELECT unnest('{abandon,abort,acknowledge,activate,add,adopt,alter,apply,archive,begin,checkpoint,claim,
     complete,count,create,delete,distribute,drop,end,erase,expire,export,extend,fail,finish,find,get,grant,import,insert,
     list,maintain,merge,plan,purge,queue,release,rename,repair,requeue,restore,resume,retire,retry,revoke,run,seal,search,set,
-    settle,start,touch,track,uninstall,undistribute,untrack,update,upsert,use,validate,verify}'::text[]);
+    settle,start,sweep,touch,track,uninstall,undistribute,untrack,update,upsert,use,validate,verify}'::text[]);
 
 -- What may break a rule, and why.
 CREATE TEMPORARY TABLE exceptions (rule text, name text, reason text);

@@ -39,7 +39,7 @@ COMMENT ON FUNCTION kepler.upsert_records(text, text, text, text, text, text, te
 records: a JSON array, or one JSON object on each line (newline-delimited JSON: a broken line is rejected by itself, a blank line is no element), as text, json or jsonb. Prefer text: json and jsonb refuse some documents before this function can answer for them one by one. Without id_key, each element is an envelope {external_id, data, source_updated_at, deleted}, of which external_id and data are required. With id_key, each element is a flat document and is itself the data.
 id_key, updated_at_key, deleted_key: where a flat document says its external id, the source''s time, and that the record was deleted. Each is the name of a member, or a JSON Pointer such as /metadata/id. id_key may be a JSON array of them, as text (''["/order/id", "line"]''): the external id is then the JSON array of the parts, as array_to_json(ARRAY[…])::text gives it. As deleted count true, 1, "true", "t", "yes", "y", "1" (in any case) and a time after 1970-01-01; as not deleted false, 0, null, "", "false", "f", "no", "n", "0", a time up to 1970-01-01, and a missing member. Anything else is rejected (invalid_deleted).
 entity_type, source, connection_id: identify the entity, which is created if it does not exist. source is MANUAL if it is NULL.
-sync_run_id: the open sync run that the call is for. It gives source and connection_id, which may be left out; given ones must be its own.
+sync_run_id: the open sync run that the call is for. It gives source and connection_id, which may be left out; given ones must be its own. What the call rejects is kept in kepler.rejects.
 merge: replace (new data replaces the stored data), shallow (new top-level members replace stored ones), deep (objects are merged at every level), or merge_patch (as deep, and null removes a member: RFC 7386).
 options: {"invalid_characters": "strip"} removes what jsonb cannot hold (U+0000, lone surrogates) instead of rejecting the element. {"source_updated_at": …} is the source''s time of all flat documents of the call; it excludes updated_at_key. {"keep_rejects": true}, the default of a call with sync_run_id, keeps rejected elements in kepler.rejects (at most 10,000 of an entity; a warning says how many more there were), for retry_rejects.
 A warning says so if most elements are superseded because id_key gives them the same external id.
@@ -696,6 +696,11 @@ COMMENT ON FUNCTION kepler.abort_sync(text, text, text) IS
 'Ends a run as FAILURE: it deletes nothing (more), and leaves the cursor of its entity. Returns whether this call ended it.
 error: why; it is shown in issues of the entity and of its connection until a run succeeds.
 Errors: 55000 before install(), and if the run has succeeded; 22004 and 22023 for arguments; 42704 for an unknown run.';
+
+COMMENT ON FUNCTION kepler.abandon_syncs(interval, integer, text) IS
+'Ends open sync runs that have shown no sign of life, as ABANDONED, and returns them, the longest silent first. A call that carries the run''s id, and a checkpoint, are signs of life. An abandoned run deletes nothing. The function also deletes a part of what ended runs have noted.
+silent_for: how long, up to 10 years. max_rows: how many runs at most, up to 10,000.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.track(regclass, text) IS
 'Writes the changes of a table into the change feed from now on: of rows that are inserted, updated or deleted, and of TRUNCATE. Returns false if the table was tracked already. Records are tracked from the beginning.
 relation: a table with a primary key; of a partitioned table the whole (what is written to a partition directly is not noticed). level: feed.

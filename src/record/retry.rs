@@ -7,6 +7,7 @@
 use super::decode;
 use super::error::RecordError;
 use super::options::Arguments;
+use super::seen;
 use super::upsert;
 use crate::access::owner;
 use crate::answer::{Answer, Code, Outcome, Rejection, Row, rows};
@@ -81,7 +82,8 @@ thread_local! {
     ) };
     static LEAVE: Statement = const { Statement::new(
         c"DELETE FROM kepler.rejects AS r USING (SELECT pg_catalog.unnest($2) AS id) AS n
-          WHERE r.workspace_id = $1 AND r.id = n.id",
+          WHERE r.workspace_id = $1 AND r.id = n.id
+          RETURNING r.sync_run_id",
         &[pg_sys::TEXTOID, pg_sys::INT8ARRAYOID],
     ) };
     static PURGE: Statement = const { Statement::new(
@@ -421,7 +423,16 @@ impl Call<'_> {
         let landed = answers.iter().filter(|answer| !answer.is_rejected());
         let mut landed = numbers(landed.filter_map(|answer| answer.id.reject));
         if landed.count() > 0 {
-            LEAVE.with(|plan| plan.run(client, &[self.place(), Some(landed.datum())]));
+            let rows = LEAVE.with(|plan| plan.run(client, &[self.place(), Some(landed.datum())]));
+            let mut runs: BTreeMap<&str, usize> = BTreeMap::new();
+            for row in rows.iter::<1>() {
+                if let Some(run) = row.text(0) {
+                    *runs.entry(run).or_default() += 1;
+                }
+            }
+            for (run, count) in runs {
+                seen::take_back(client, self.workspace_id, run, count);
+            }
         }
         let mut ids = Array::new(array::BIGINT);
         let [mut codes, mut errors, mut external_ids] = [(); 3].map(|()| Array::new(array::TEXT));

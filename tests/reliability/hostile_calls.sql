@@ -15,6 +15,8 @@ SELECT kepler.set_enrichment_policy('contact');
 SELECT count(*) FROM kepler.claim_records('item', 'worker', 10);
 SELECT kepler.set_entity_options('noisy', '{"ignored_paths": ["/at"]}');
 
+SELECT kepler.begin_sync('c', 'item');
+
 INSERT INTO kepler.workflows (id, user_id, name, trigger, actions)
 VALUES ('w', 'ada', 'w', '{"app": "gmail"}', '[{"app": "slack"}, {"app": "openai"}]');
 -- The token of a run is told once.

@@ -43,6 +43,7 @@ CREATE TABLE calls (name text, call text);
 \set q ''''
 INSERT INTO calls VALUES
     ('abandon_executions', 'kepler.abandon_executions()'),
+    ('abandon_syncs', $$kepler.abandon_syncs('0')$$),
     ('abort_sync', format($$kepler.abort_sync(%L, 'broken')$$, :'sync')),
     ('activate_embedding_space', $$kepler.activate_embedding_space('walk')$$),
     ('add_execution_steps', format($$kepler.add_execution_steps(%L, %L, '[{"name": "s"}]')$$, :'run', :'token')),
