@@ -7,6 +7,7 @@ measured, and how, is told in benches/README.md.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -123,9 +124,10 @@ def measure(session: Session, table: str, call: str) -> Measure:
         return int(dead), int(size)
 
     dead_before, size_before = state()
-    seconds, wal = session.value(call).split("|")
+    seconds, wal, cpu = session.value(call).split("|")
     dead_after, size_after = state()
-    return Measure(float(seconds), int(wal), dead_after - dead_before, size_after - size_before)
+    dead, growth = dead_after - dead_before, size_after - size_before
+    return Measure(float(seconds), int(wal), dead, growth, float(cpu) if cpu else math.nan)
 
 
 def check(session: Session, way: Way, step: str, expected: dict[str, int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from datetime import datetime
@@ -26,11 +27,11 @@ SETTINGS = (
     "shared_buffers max_wal_size checkpoint_timeout autovacuum fsync synchronous_commit"
     " wal_level full_page_writes data_checksums work_mem"
 ).split()
-COLUMNS = ["", "rows/s", "µs/row", "ratio", "spread", "WAL", "dead rows", "growth", "target"]
+COLUMNS = ["", "rows/s", "µs/row", "ratio", "spread", "CPU µs/row", "CPU ratio", "WAL", "dead rows", "growth", "target"]
 
 NOTES = """\
 ratio: speed relative to the hand-written statement with the same batches. spread: slowest round
-against the fastest. dead rows: row versions replaced. growth: table and indexes together.
+against the fastest. CPU: of the session alone; on a machine with other work, read these. dead rows: row versions replaced. growth: table and indexes together.
 Kepler's table has its triggers, a content hash and a digest of the text; the others have none."""
 
 
@@ -106,11 +107,18 @@ def line(
         f"{measure.seconds / rows * 1e6:.1f}",
         f"{ratio:.2f}",
         spread(results.rounds(section, way, phase)),
+        *processor_time(measure, floor, rows),
         amount(measure.wal),
         f"{measure.dead:,}",
         amount(measure.growth),
         verdict(phase.target, ratio, measure) if has_target else "",
     ]
+
+
+def processor_time(measure: Measure, floor: Measure, rows: int) -> list[str]:
+    if math.isnan(measure.cpu):
+        return ["", ""]
+    return [f"{measure.cpu / rows * 1e6:.1f}", f"{floor.cpu / measure.cpu:.2f}"]
 
 
 def spread(measures: list[Measure]) -> str:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the benchmarks on servers of their own, made for the run and deleted after it.
-# Settings in the environment: GROUP (records, ids, entries, json_update, enrichment, memory), VERSIONS, ROWS, BATCHES, ROUNDS, QUICK, FSYNC (see README.md).
+# Settings in the environment: GROUP (records, ids, entries, json_update, enrichment, memory, growth), VERSIONS, ROWS, BATCHES,
+# ROUNDS, QUICK, FSYNC, and for growth SIZES and FAMILIES (see README.md).
 # Expects the extension to be built: use tools/bench.sh (make bench).
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../tools/lib.sh"
@@ -24,6 +25,12 @@ SETTINGS=(
   "wal_level = replica"
 )
 
+# settings_of GROUP: growth loads millions of rows, and measures no time that a checkpoint would disturb.
+settings_of() {
+  printf '%s\n' "${SETTINGS[@]}"
+  if [[ $1 == growth ]]; then printf '%s\n' "max_wal_size = 6GB" "min_wal_size = 1GB"; fi
+}
+
 server=''
 finish() {
   if [[ -n $server ]]; then remove_server "$server" "${server#bench-}"; fi
@@ -32,12 +39,13 @@ trap finish EXIT
 
 # run_group FILE: one group of benchmarks, on every version.
 run_group() {
-  local major
+  local major settings
+  mapfile -t settings < <(settings_of "$1")
   for major in $versions; do
     server=bench-$major
     # What an interrupted run left has perhaps other settings.
     remove_server "$server" "$major"
-    start_server "$server" "$major" "${SETTINGS[@]}"
+    start_server "$server" "$major" "${settings[@]}"
     library=$(_library_checksum)
     say "Postgres $major: $1, $ROWS rows, batches of ${BATCHES// / and }, $ROUNDS round(s)"
     PYTHONPATH="$ROOT/tools:$ROOT/examples/agent-memory:$BUILD/python-embedding" PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/benches/$1.py"

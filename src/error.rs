@@ -24,6 +24,14 @@ pub(crate) trait Report: std::error::Error {
 #[derive(Debug)]
 pub(crate) struct Error(Box<dyn Report>);
 
+impl Error {
+    /// Its message and detail, where it is told as the answer of an element.
+    pub(crate) fn text(&self) -> String {
+        let detail = self.0.detail().map_or_else(String::new, |detail| format!(": {detail}"));
+        shortened(format!("{}{detail}", self.0))
+    }
+}
+
 impl<E: Report + 'static> From<E> for Error {
     fn from(error: E) -> Self {
         Self(Box::new(error))

@@ -61,6 +61,7 @@ const MIGRATIONS: &[Migration] = &[
         name: "0008_access",
         sql: include_str!("../sql/schema/0008_access.sql"),
     },
+    Migration { version: 9, name: "0009_sync", sql: include_str!("../sql/schema/0009_sync.sql") },
 ];
 
 /// The table that notes which of them ran.

@@ -19,6 +19,7 @@
 //! 10. `enrichment`, `execution_steps`, `json_update`, `memory`, `structure`, `upkeep`: features, which do
 //!     not use each other.
 //! 11. `record`: upserts, which also fill the queue of `enrichment`.
+//! 12. `sync`: sync runs, which note what upserts have met.
 
 use pgrx::prelude::*;
 
@@ -48,6 +49,7 @@ mod poll;
 mod record;
 mod settings;
 mod structure;
+mod sync;
 mod time;
 mod upkeep;
 mod workspace;
@@ -89,6 +91,11 @@ extension_sql_file!(
         record::api::upsert_records,
         record::api::upsert_records_summary
     ]
+);
+extension_sql_file!(
+    "../sql/functions/sync.sql",
+    name = "sync",
+    requires = ["types", workspace::current_workspace_id, sync::api::sweep_sync_step]
 );
 extension_sql_file!("../sql/functions/table_facts.sql", name = "table_facts");
 extension_sql_file!(

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # What a reader of the pages relies on, without a server: links to files and headings lead somewhere; each promise in
 # docs/promises.md stands there once and names tests that exist and are run; functions and other names in back ticks are
-# still called so; the code's outcomes are those of the reference; README.md, kepler.control and Cargo.toml say the same of
-# what Kepler is. (The SQL on the pages is run by tests/reliability/docs_examples.sh.)
+# still called so; the code's outcomes are those of the reference; plots and tables show the same figures; README.md,
+# kepler.control and Cargo.toml say the same of what Kepler is. (The SQL on the pages is run by tests/reliability/docs_examples.sh.)
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "$0")/.."
@@ -17,7 +17,7 @@ complain() {
 headings() {
   sed -n '/^```/,/^```/d; s/^#\{1,\} //p' "$1" | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9_ -]//g; s/ /-/g'
 }
-for file in README.md CHANGELOG.md CONTRIBUTING.md docs/*.md examples/*/*.md tests/README.md benches/README.md; do
+for file in README.md CHANGELOG.md CONTRIBUTING.md docs/*.md docs/plots/*.md examples/*/*.md tests/README.md benches/README.md; do
   while IFS= read -r link; do
     links=$((links + 1)) target=${link%%#*} heading=
     if [[ $link == *'#'* ]]; then heading=${link#*#}; fi
@@ -92,6 +92,9 @@ while IFS= read -r outcome; do
   [[ -z $outcome ]] || grep -qrE --include='*.sql' --include='*.rs' --exclude=comments.sql "['\"]${outcome}['\"]" sql/functions src ||
     complain "tools/reference_vocabulary.sql: nothing answers with \"$outcome\""
 done < <(comm -23 <(echo "$listed") <(echo "$said") | grep -vxE "$coming")
+
+# The plots and the page of figures are those that docs/plots/growth.json gives.
+plots=$(python3 tools/plots.py --check) || complain "$plots"
 
 # The sentence behind "extension for", wherever its lines break.
 sentence=$(tr '\n' ' ' <README.md | sed 's/.*Kepler is a Postgres extension for \([^.]*\)\. .*/\1/')

@@ -108,12 +108,19 @@ BEGIN
 END
 $$;
 
+-- Seconds of CPU that the session has had, where the system tells (Linux). Other work on the machine makes statements
+-- slower, and hardly changes what they need.
+CREATE FUNCTION bench.cpu() RETURNS double precision
+LANGUAGE sql VOLATILE
+AS $$ SELECT split_part(pg_read_file('/proc/self/schedstat', true), ' ', 1)::double precision / 1e9 $$;
+
 -- Puts all batches of a step through a statement, which is planned anew for each, as it would be
 -- for a client that sends it. $1 is the batch, $2 the time. The clock runs from the statement to
 -- the end of the commit; fetching the batch is outside.
 CREATE PROCEDURE bench.run(
     statement text, step text, size integer, shuffled boolean,
-    INOUT seconds double precision DEFAULT 0, INOUT wal numeric DEFAULT 0
+    INOUT seconds double precision DEFAULT 0, INOUT wal numeric DEFAULT 0,
+    INOUT cpu double precision DEFAULT 0
 )
 LANGUAGE plpgsql
 AS $$
@@ -122,6 +129,7 @@ DECLARE
     place integer;
     batch text;
     started timestamptz;
+    cpu_before double precision;
 BEGIN
     FOR place IN
         SELECT b.ordinal FROM bench.batches AS b
@@ -131,10 +139,12 @@ BEGIN
         SELECT b.payload || '' INTO STRICT batch FROM bench.batches AS b
         WHERE (b.step, b.size, b.shuffled, b.ordinal)
             = (run.step, run.size, run.shuffled, place);
+        cpu_before := bench.cpu();
         started := clock_timestamp();
         EXECUTE statement USING batch, started;
         COMMIT;
         seconds := seconds + extract(epoch FROM clock_timestamp() - started);
+        cpu := cpu + bench.cpu() - cpu_before;
     END LOOP;
     wal := pg_current_wal_insert_lsn() - lsn;
 END
@@ -146,17 +156,20 @@ LANGUAGE sql STABLE
 AS $$ SELECT current_setting('data_directory') || '/kepler-bench.copy' $$;
 
 CREATE PROCEDURE bench.run_copy(
-    INOUT seconds double precision DEFAULT 0, INOUT wal numeric DEFAULT 0
+    INOUT seconds double precision DEFAULT 0, INOUT wal numeric DEFAULT 0,
+    INOUT cpu double precision DEFAULT 0
 )
 LANGUAGE plpgsql
 AS $$
 DECLARE
     lsn constant pg_lsn := pg_current_wal_insert_lsn();
+    cpu_before constant double precision := bench.cpu();
     started constant timestamptz := clock_timestamp();
 BEGIN
     EXECUTE format('COPY bench.copied FROM %L', bench.copy_file());
     COMMIT;
     seconds := extract(epoch FROM clock_timestamp() - started);
+    cpu := bench.cpu() - cpu_before;
     wal := pg_current_wal_insert_lsn() - lsn;
 END
 $$;

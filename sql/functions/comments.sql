@@ -34,29 +34,32 @@ COMMENT ON FUNCTION kepler.record_document(anyelement) IS
 'The data of a record, with the top-level members of its enrichment merged into it, as jsonb.
 record: a row of kepler.records, as in SELECT kepler.record_document(r) FROM kepler.records AS r; it may be any row with the columns data and enrichment.';
 
-COMMENT ON FUNCTION kepler.upsert_records(text, text, text, text, text, text, text, jsonb, text) IS
-'Inserts, updates, soft-deletes or leaves alone the records that a JSON array describes. Returns one row for each element, in the order of the array (ordinal begins at 1).
-records: a JSON array, as text, json or jsonb. Prefer text: json and jsonb refuse some documents before this function can answer for them one by one. Without id_key, each element is an envelope {external_id, data, source_updated_at, deleted}, of which external_id and data are required. With id_key, each element is a flat document and is itself the data. id_key names the top-level field with its external id, updated_at_key the field with the source''s time.
-entity_type, source, connection_id: identify the entity, which is created if it does not exist.
-merge: replace (new data replaces the stored data), shallow (new top-level members replace stored ones), or deep (objects are merged at every level).
-options: {"invalid_characters": "strip"} removes what jsonb cannot hold (U+0000, lone surrogates) instead of rejecting the element.
+COMMENT ON FUNCTION kepler.upsert_records(text, text, text, text, text, text, text, text, text, jsonb, text) IS
+'Inserts, updates, soft-deletes or leaves alone the records that a batch describes. Returns one row for each element, in their order (ordinal begins at 1).
+records: a JSON array, or one JSON object on each line (newline-delimited JSON: a broken line is rejected by itself, a blank line is no element), as text, json or jsonb. Prefer text: json and jsonb refuse some documents before this function can answer for them one by one. Without id_key, each element is an envelope {external_id, data, source_updated_at, deleted}, of which external_id and data are required. With id_key, each element is a flat document and is itself the data.
+id_key, updated_at_key, deleted_key: where a flat document says its external id, the source''s time, and that the record was deleted. Each is the name of a member, or a JSON Pointer such as /metadata/id. id_key may be a JSON array of them, as text (''["/order/id", "line"]''): the external id is then the JSON array of the parts, as array_to_json(ARRAY[…])::text gives it. As deleted count true, 1, "true", "t", "yes", "y", "1" (in any case) and a time after 1970-01-01; as not deleted false, 0, null, "", "false", "f", "no", "n", "0", a time up to 1970-01-01, and a missing member. Anything else is rejected (invalid_deleted).
+entity_type, source, connection_id: identify the entity, which is created if it does not exist. source is MANUAL if it is NULL.
+sync_run_id: the open sync run that the call is for. It gives source and connection_id, which may be left out; given ones must be its own.
+merge: replace (new data replaces the stored data), shallow (new top-level members replace stored ones), deep (objects are merged at every level), or merge_patch (as deep, and null removes a member: RFC 7386).
+options: {"invalid_characters": "strip"} removes what jsonb cannot hold (U+0000, lone surrogates) instead of rejecting the element. {"source_updated_at": …} is the source''s time of all flat documents of the call; it excludes updated_at_key.
+A warning says so if most elements are superseded because id_key gives them the same external id.
 An element that is not valid, or that the database refuses (one of your constraints, indexes, triggers or policies; error_code is then the SQLSTATE, or not_written), is rejected by itself. The others are written.
 Outcomes: inserted, updated, refreshed, restored, deleted, unchanged, stale (older than what is stored), superseded (a later element is for the same record), rejected.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if records cannot be divided into elements; 54000 if there are more than 4,000,000; 23503 for an unknown workspace or connection; 40001 if records kept vanishing while it ran (run it again); 42501 if row security hides the entity.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if records cannot be divided into elements; 54000 if there are more than 4,000,000; 23503 for an unknown workspace or connection; 40001 if records kept vanishing while it ran, or a sync run changed some that the transaction cannot see (run it again); 42501 if row security hides the entity; 42704 for an unknown sync run, and 55000 if it has ended.';
 
-COMMENT ON FUNCTION kepler.upsert_records_summary(text, text, text, text, text, text, text, jsonb, text) IS
+COMMENT ON FUNCTION kepler.upsert_records_summary(text, text, text, text, text, text, text, text, text, jsonb, text) IS
 'Does what upsert_records does, and returns counts instead of rows: a JSON object with total, a count for every outcome (0 included), and rejected_by_code, an object of counts by error_code.
 The arguments are those of upsert_records.
 Errors: those of upsert_records.';
 
-COMMENT ON FUNCTION kepler.upsert_record(text, text, text, text, boolean, text, text, text, jsonb, text) IS
+COMMENT ON FUNCTION kepler.upsert_record(text, text, text, text, boolean, text, text, text, text, jsonb, text) IS
 'Upserts one record, given by its parts, and returns one row. Call it in a select list, for many rows of a table, or in FROM. (f(…)).* calls a function once for each of its columns: write FROM f(…) instead.
 data: a JSON object, as text, json or jsonb; may be NULL if deleted is true.
 source_updated_at: when the source last changed the record, a text, read as in a batch (without an offset it is UTC), a timestamptz, a timestamp or a date (UTC, whatever the session''s zone is), or a number, a Unix time. A time older than the stored one changes nothing (stale); NULL switches this guard off.
 deleted: true soft-deletes the record; an unknown record is inserted as a deleted one.
 The other arguments are those of upsert_records. The outcome of an invalid record is rejected.
 Outcomes: those of upsert_records.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace or connection; 40001 if the record kept vanishing (run it again); 42501 if row security hides the entity.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace or connection; 40001 if the record kept vanishing, or a sync run changed some that the transaction cannot see (run it again); 42501 if row security hides the entity; 42704 for an unknown sync run, and 55000 if it has ended.';
 
 COMMENT ON FUNCTION kepler.fold(text) IS
 'Folds the case of content: Unicode''s full case folding, in canonical composition. Two texts with equal results differ at most in case, or in how an accent is encoded.
@@ -594,3 +597,46 @@ $$;
 
 -- The last statement: PUBLIC gets no rights. Rights come with a level of access.
 REVOKE ALL ON ALL ROUTINES IN SCHEMA kepler, kepler_internal FROM PUBLIC;
+
+COMMENT ON FUNCTION kepler.begin_sync(text, text, text, text, jsonb, text) IS
+'Begins a sync run of an entity, which is created if it does not exist. Returns one row. An open run of the same entity and mode is abandoned: abandoned_run_id.
+connection_id, entity_type, source: identify the entity. connection_id may be NULL.
+mode: full (the run lists all records in its scope, and finish_sync deletes the others) or incremental (finish_sync deletes nothing).
+scope: a filter over data, as json_matches takes it: the records that a full run covers. NULL covers all.
+cursor: where the last run of the entity that succeeded ended.
+Until a full run ends, every upsert of records of its entity notes what it met. The function waits for the transactions that upsert such records.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace or connection; 40001 in a transaction that keeps to its snapshot, if another run began meanwhile; 42501 if row security hides the entity.';
+
+COMMENT ON FUNCTION kepler.checkpoint_sync(text, text, text) IS
+'Notes how far an open run has come, and returns when. resume_sync returns the cursor, and a run that succeeds leaves it on its entity.
+cursor: any text.
+Errors: 55000 before install(), and if the run has ended; 22004 and 22023 for arguments; 42704 for an unknown run.';
+
+COMMENT ON FUNCTION kepler.resume_sync(text, text, text, text, text, text) IS
+'Finds an open run, so that any process can go on with it. Returns one row, or none if no run of the entity is open. What upserts noted before is kept.
+sync_run_id: the run; or leave it out, and connection_id, entity_type, source and mode (NULL: either) find the newest open run of an entity.
+seen and counts: of the calls that carried its id.
+Errors: 55000 before install(), and if the run has ended; 22004 and 22023 for arguments; 42704 for an unknown run.';
+
+COMMENT ON FUNCTION kepler.finish_sync(text, double precision, boolean, boolean, boolean, integer, text, text) IS
+'Ends a run, in steps. The first call of a full run checks the guards. Every call soft-deletes up to max_rows of the records in its scope that no upsert met, and that nobody has written, since the run began. Call it until the outcome is finished, or use the procedure sweep_sync. Returns one row.
+max_delete_fraction: the run is refused if it would delete more than this fraction of the live records in its scope.
+allow_rejects: whether the run may delete although elements of it were rejected.
+allow_empty: whether the run may delete although it met nothing.
+dry_run: changes nothing. remaining is what would be deleted, and error says which guard would refuse it.
+cursor: where the next run begins; if NULL, the cursor of the last checkpoint.
+deleted and remaining: so far, and still to be looked at. records: the live records in its scope when the sweep began. error: what the database refused to delete.
+Outcomes: finished (the run is SUCCESS), unfinished (call it again).
+Errors: 55000 before install(), if the run has ended otherwise, and if a guard refuses, with the counts in DETAIL; 22004 and 22023 for arguments; 25000 for a full run in a transaction that keeps to its snapshot; 42704 for an unknown run.';
+
+COMMENT ON PROCEDURE kepler.sweep_sync(text, double precision, boolean, boolean, integer, text, text) IS
+'Ends a run as finish_sync does, with all its steps, and commits after each. It cannot be called in a transaction block.
+The arguments are those of finish_sync.
+Errors: those of finish_sync; 2D000 in a transaction block.';
+COMMENT ON FUNCTION kepler_internal.sweep_sync_step(text, double precision, boolean, boolean, integer, text, text) IS 'Internal: one step of sweep_sync; gives whether it was the last';
+COMMENT ON FUNCTION kepler_internal.forget_sync_notes() IS 'Trigger: deletes what deleted sync runs noted';
+
+COMMENT ON FUNCTION kepler.abort_sync(text, text, text) IS
+'Ends a run as FAILURE: it deletes nothing (more), and leaves the cursor of its entity. Returns whether this call ended it.
+error: why; it is shown in issues of the entity and of its connection until a run succeeds.
+Errors: 55000 before install(), and if the run has succeeded; 22004 and 22023 for arguments; 42704 for an unknown run.';

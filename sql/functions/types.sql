@@ -38,3 +38,9 @@ COMMENT ON TYPE kepler.memory_format IS 'What the content of a memory is';
 
 CREATE TYPE kepler.message_role AS ENUM ('system', 'user', 'assistant', 'tool');
 COMMENT ON TYPE kepler.message_role IS 'Who speaks in a message of a conversation';
+
+CREATE TYPE kepler.sync_mode AS ENUM ('full', 'incremental');
+COMMENT ON TYPE kepler.sync_mode IS 'Whether a sync run lists everything, or only what has changed';
+
+CREATE TYPE kepler.sync_status AS ENUM ('RUNNING', 'SUCCESS', 'FAILURE', 'ABANDONED');
+COMMENT ON TYPE kepler.sync_status IS 'How a sync run stands: running, or how it ended';

@@ -57,6 +57,7 @@ CREATE TABLE kepler.entities (
     properties jsonb NOT NULL DEFAULT '{}',
     cursor text,
     last_sync_id text,
+    issues text[] NOT NULL DEFAULT '{}',
     ignored_paths text[] NOT NULL DEFAULT '{}',
     created_by text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -82,15 +83,20 @@ CREATE TABLE kepler.records (
     entity_type text NOT NULL,
     source text NOT NULL DEFAULT 'MANUAL',
     status kepler.record_status NOT NULL DEFAULT 'ACTIVE',
-    enrichment_status kepler.record_enrichment_status NOT NULL DEFAULT 'UNAPPLIED',
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     deleted_at timestamptz,
     source_updated_at timestamptz,
     content_hash uuid GENERATED ALWAYS AS (kepler.jsonb_hash(data)) STORED,
     source_digest uuid,
-    data jsonb NOT NULL DEFAULT '{}',
+    -- What a claim and a settle change stands together, and data behind it: an update that stays on its page logs what lies
+    -- between the first byte that differs and the last.
+    enrichment_status kepler.record_enrichment_status NOT NULL DEFAULT 'UNAPPLIED',
+    -- The lease that holds a PENDING record, as a fencing token: a result under any other lease is stale.
+    -- It changes together with the status, in the same row version.
+    enrichment_lease_id bigint,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     enrichment jsonb,
+    data jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (workspace_id, id),
     -- NULLs are distinct: rows that are entered by hand need neither entity nor external id, and never conflict.
     CONSTRAINT records_entity_id_external_id_key UNIQUE (workspace_id, entity_id, external_id),
@@ -103,6 +109,37 @@ CREATE TABLE kepler.records (
 -- A tenth of a page takes the new versions of the few records that a sync changes. A sync that rewrites all of them needs
 -- as much room again, and gets it from the versions before, if vacuum does not wait for a fifth of the table.
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05);
+
+-- What an upsert rejected, as it was sent. By entity, so that it goes with it, and keeps to it under another name.
+CREATE TABLE kepler.rejects (
+    workspace_id text NOT NULL DEFAULT kepler.current_workspace_id() REFERENCES kepler.workspaces (id),
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    entity_id text NOT NULL,
+    entity_type text NOT NULL,
+    source text NOT NULL,
+    sync_run_id text,
+    external_id text COLLATE "C",
+    ordinal integer,
+    document text,
+    document_bytes integer NOT NULL,
+    error_code text NOT NULL,
+    error text NOT NULL,
+    options jsonb NOT NULL DEFAULT '{}',
+    tries integer NOT NULL DEFAULT 1,
+    digest uuid NOT NULL DEFAULT gen_random_uuid(),
+    record_state uuid,
+    received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (workspace_id, id),
+    -- What is sent again takes its own place, and no other.
+    CONSTRAINT rejects_entity_id_digest_key UNIQUE (workspace_id, entity_id, digest),
+    CONSTRAINT rejects_entity_fkey FOREIGN KEY (workspace_id, entity_id)
+        REFERENCES kepler.entities (workspace_id, id) ON DELETE CASCADE,
+    CONSTRAINT rejects_options_object CHECK (jsonb_typeof(options) = 'object')
+) WITH (autovacuum_vacuum_scale_factor = 0.05);
+
+CREATE INDEX rejects_sync_run_id_idx ON kepler.rejects (workspace_id, sync_run_id, id) WHERE sync_run_id IS NOT NULL;
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.connections
     FOR EACH ROW
@@ -120,6 +157,12 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.credential
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.entities
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
     EXECUTE FUNCTION kepler_internal.touch_updated_at();
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.rejects
+    FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
+    EXECUTE FUNCTION kepler_internal.touch_updated_at();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.rejects
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.entities
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
@@ -184,7 +227,7 @@ COMMENT ON COLUMN kepler.connections.secret_ref IS 'Where the secret is stored (
 COMMENT ON COLUMN kepler.connections.sync_config IS 'Configuration of the sync; no secrets';
 COMMENT ON COLUMN kepler.connections.issues IS 'Problems of the connection, for people to read';
 COMMENT ON COLUMN kepler.connections.metadata IS 'Anything else, a JSON object; no secrets';
-COMMENT ON COLUMN kepler.connections.last_sync_at IS 'When the last sync ended';
+COMMENT ON COLUMN kepler.connections.last_sync_at IS 'When a sync run of one of its entities last succeeded';
 COMMENT ON COLUMN kepler.connections.last_verified_at IS 'When the authorisation was last known to work';
 
 COMMENT ON TABLE kepler.credentials IS 'Where the secret of a connection is stored; deleted with its connection';
@@ -200,7 +243,8 @@ COMMENT ON COLUMN kepler.entities.type IS 'Kind of thing, for example contact; c
 COMMENT ON COLUMN kepler.entities.source IS 'Origin, for example salesforce or MANUAL; cannot change while the entity has records';
 COMMENT ON COLUMN kepler.entities.properties IS 'Properties that the application sets, a JSON object';
 COMMENT ON COLUMN kepler.entities.cursor IS 'Where the next incremental sync begins';
-COMMENT ON COLUMN kepler.entities.last_sync_id IS 'Last sync of the entity';
+COMMENT ON COLUMN kepler.entities.last_sync_id IS 'Last sync run of the entity that succeeded';
+COMMENT ON COLUMN kepler.entities.issues IS 'Problems of the entity, for people to read; a sync run that fails adds why, and one that succeeds removes it';
 COMMENT ON COLUMN kepler.entities.ignored_paths IS 'JSON Pointers to ignore when an upsert compares a record (set_entity_options)';
 COMMENT ON COLUMN kepler.entities.created_by IS 'Person or program that created the entity';
 
@@ -219,3 +263,21 @@ COMMENT ON COLUMN kepler.records.content_hash IS 'kepler.jsonb_hash(data): 128 b
 COMMENT ON COLUMN kepler.records.source_digest IS 'Hash of the text that data was made from, combined with content_hash; recognises the same text without decoding it';
 COMMENT ON COLUMN kepler.records.data IS 'Data of the source and nothing else, a JSON object';
 COMMENT ON COLUMN kepler.records.enrichment IS 'Results of workers, a JSON object; an upsert changes it only under a policy with clear_on_change';
+
+COMMENT ON TABLE kepler.rejects IS 'Elements that an upsert rejected, as they were sent; kept if the call asks for it (options => {"keep_rejects": true}), at most 10,000 of an entity';
+COMMENT ON COLUMN kepler.rejects.workspace_id IS 'Workspace the row belongs to; never changes';
+COMMENT ON COLUMN kepler.rejects.entity_id IS 'Entity of the call';
+COMMENT ON COLUMN kepler.rejects.entity_type IS 'Kind of thing, as on the entity';
+COMMENT ON COLUMN kepler.rejects.source IS 'Origin, as on the entity';
+COMMENT ON COLUMN kepler.rejects.sync_run_id IS 'Sync run of the call';
+COMMENT ON COLUMN kepler.rejects.external_id IS 'Identifier of the record at the source, if it could be read';
+COMMENT ON COLUMN kepler.rejects.ordinal IS 'Place of the element in its batch, from 1';
+COMMENT ON COLUMN kepler.rejects.document IS 'Text of the element as it was sent; NULL if it is larger than 1 MB. It may be repaired by an UPDATE before it is retried';
+COMMENT ON COLUMN kepler.rejects.document_bytes IS 'Size of the element as it was sent';
+COMMENT ON COLUMN kepler.rejects.error_code IS 'Why it was rejected, for programs, as in the answer of the last try';
+COMMENT ON COLUMN kepler.rejects.error IS 'The same for people';
+COMMENT ON COLUMN kepler.rejects.options IS 'How the element is to be read: merge, id_key, updated_at_key, deleted_key, invalid_characters, source_updated_at';
+COMMENT ON COLUMN kepler.rejects.tries IS 'How often it was rejected, retries included';
+COMMENT ON COLUMN kepler.rejects.digest IS 'Recognises an element that is sent again: by its external id, or by its text where it has none or is to be merged';
+COMMENT ON COLUMN kepler.rejects.record_state IS 'State of the record when the element was sent (its content_hash, the last bit flipped if it was deleted); NULL if there was no record. A retry without times of the source writes over this state only';
+COMMENT ON COLUMN kepler.rejects.received_at IS 'When it was last sent';

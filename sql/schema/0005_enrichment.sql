@@ -25,10 +25,6 @@ CREATE TABLE kepler.enrichment_policies (
     CONSTRAINT enrichment_policies_backoff_cap_length CHECK (backoff_cap BETWEEN '0' AND '365 days')
 );
 
--- The lease that holds a PENDING record, as a fencing token: a result under any other lease is stale.
--- It changes together with the status, in the same row version.
-ALTER TABLE kepler.records ADD COLUMN enrichment_lease_id bigint;
-
 -- No foreign key to records: it would double the cost of queueing, and its check is planned once a
 -- session, perhaps while the table is empty. A trigger removes the rows of deleted records, and a claim
 -- drops rows that have no record.

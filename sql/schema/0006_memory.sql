@@ -81,9 +81,10 @@ CREATE TABLE kepler.memories (
 
 -- The scope of a search.
 CREATE INDEX memories_user_id_idx ON kepler.memories (workspace_id, user_id, context_type);
--- For $eq in a filter; for words.
-CREATE INDEX memories_metadata_idx ON kepler.memories USING gin (metadata jsonb_path_ops);
-CREATE INDEX memories_text_search_idx ON kepler.memories USING gin (text_search);
+-- For $eq in a filter; for words. Every search reads the list of what is not yet sorted in: at Postgres' own limit of 4 MB
+-- that takes longer than the search.
+CREATE INDEX memories_metadata_idx ON kepler.memories USING gin (metadata jsonb_path_ops) WITH (gin_pending_list_limit = 256);
+CREATE INDEX memories_text_search_idx ON kepler.memories USING gin (text_search) WITH (gin_pending_list_limit = 256);
 -- Finds the same content (dedupe).
 CREATE INDEX memories_content_idx ON kepler.memories (workspace_id, hashtextextended(content, 0));
 -- For expire_memories and memory_history. No foreign key for superseded_by: its index would hold every

@@ -67,10 +67,10 @@ CREATE INDEX messages_system_idx ON kepler.messages (workspace_id, conversation_
     WHERE role = 'system';
 -- The messages of a user, and the foreign key check when a user is deleted.
 CREATE INDEX messages_user_id_idx ON kepler.messages (workspace_id, user_id);
--- For searches by time; for $eq in a filter; for words.
+-- For searches by time; for $eq in a filter; for words. The limit is that of the indexes on memories.
 CREATE INDEX messages_sent_at_idx ON kepler.messages (workspace_id, sent_at);
-CREATE INDEX messages_metadata_idx ON kepler.messages USING gin (metadata jsonb_path_ops);
-CREATE INDEX messages_text_search_idx ON kepler.messages USING gin (text_search);
+CREATE INDEX messages_metadata_idx ON kepler.messages USING gin (metadata jsonb_path_ops) WITH (gin_pending_list_limit = 256);
+CREATE INDEX messages_text_search_idx ON kepler.messages USING gin (text_search) WITH (gin_pending_list_limit = 256);
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.conversations
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)

@@ -34,6 +34,10 @@ pub(crate) enum Outcome {
     /// Given back; the attempt does not count.
     Released,
     Requeued,
+    /// All of it is done.
+    Finished,
+    /// A step of it is done: to be called again.
+    Unfinished,
 }
 
 impl Outcome {
@@ -58,6 +62,8 @@ impl Outcome {
             Self::Failed => "failed",
             Self::Released => "released",
             Self::Requeued => "requeued",
+            Self::Finished => "finished",
+            Self::Unfinished => "unfinished",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Reads batches: a JSON array, of which each element is an object.
+//! Reads batches: a JSON array, of which each element is an object, or objects on a line each.
 //!
 //! `divide` cuts the text into elements, `object` takes an element apart into its members, and a `Reader` reads
 //! those that a feature knows by their names. Only a text that cannot be divided ends the call. What is wrong
@@ -13,15 +13,15 @@ pub(crate) use object::{invalid_json, key, object};
 pub(crate) use reader::{INVALID_TIME, Reader, not_a_count, not_one_of};
 
 use crate::answer::Rejection;
-use crate::jsonb::elements;
+use crate::jsonb::elements::{self, Place};
 use crate::jsonb::scan::Unbalanced;
 
-/// Calls `element` with the position of each element of an argument; it gives the position behind it.
+/// Calls `element` with each element of an argument; it gives the position behind it.
 #[inline]
-pub(crate) fn divide(
+pub(crate) fn divide<'t>(
     argument: &'static str,
-    text: &[u8],
-    element: impl FnMut(usize) -> Result<usize, Unbalanced>,
+    text: &'t [u8],
+    element: impl FnMut(Place<'t>) -> Result<usize, Unbalanced>,
 ) -> Result<(), BatchError> {
     elements::divide(text, element).map_err(|undivided| BatchError::of(argument, undivided))
 }
@@ -38,8 +38,8 @@ pub(crate) fn read<T>(
     let text = text.as_bytes();
     let mut reader = Reader::new(text, known);
     let mut batch = Vec::new();
-    divide(argument, text, |at| {
-        let (opened, end) = reader.open(at)?;
+    divide(argument, text, |place| {
+        let (opened, end) = reader.open(place)?;
         batch.push(match opened {
             Ok(()) => read(&mut reader),
             Err(rejection) => reject(rejection),

@@ -1,17 +1,48 @@
 //! An element of a batch as an object: its members, or why it is not an object.
 
 use crate::answer::{Code, Rejection};
-use crate::jsonb::parse::{InvalidCharacters, ParseError, Parser, unescape};
+use crate::jsonb::elements::Place;
+use crate::jsonb::parse::{InvalidCharacters, ParseError, Parser, Problem, unescape};
 use crate::jsonb::scan::{self, Member, Unbalanced};
 
-/// Calls `member` for each member of the element that begins at `at`. Gives the position behind it, and why it
-/// is no object, if so. The values are not looked into.
+/// Calls `member` for each member of an element. Gives the position behind it, and why it is no object, if so. The
+/// values are not looked into.
 #[inline]
 pub(crate) fn object(
-    text: &[u8],
-    at: usize,
+    place: Place<'_>,
     member: impl FnMut(Member),
 ) -> Result<(Result<(), Rejection>, usize), Unbalanced> {
+    let Place { text, at, is_line } = place;
+    let found = among_others(text, at, member);
+    if is_line { Ok((alone(text, at, found), text.len())) } else { found }
+}
+
+type Opened = Result<(Result<(), Rejection>, usize), Unbalanced>;
+
+/// What a line says, which is about no other.
+fn alone(text: &[u8], at: usize, found: Opened) -> Result<(), Rejection> {
+    match found {
+        Ok((Ok(()), end)) if scan::skip_space(text, end) < text.len() => {
+            let offset = scan::skip_space(text, end) - at;
+            Err(invalid_json(ParseError {
+                problem: Problem::Expected("the end of the line"),
+                offset,
+            }))
+        }
+        Ok((opened, _)) => opened,
+        Err(_) if text.get(at) != Some(&b'{') => Err(Rejection::not_an_object(text, at)),
+        Err(Unbalanced { offset }) => Err(match check(&text[at..]) {
+            Err(error) => invalid_json(error),
+            Ok(()) => invalid_json(ParseError {
+                problem: Problem::Expected("the end of the element"),
+                offset: offset - at,
+            }),
+        }),
+    }
+}
+
+#[inline]
+fn among_others(text: &[u8], at: usize, member: impl FnMut(Member)) -> Opened {
     if text.get(at) != Some(&b'{') {
         let end = scan::skip_value(text, at)?;
         return Ok((Err(Rejection::not_an_object(text, at)), end));

@@ -5,7 +5,7 @@ use crate::answer::{Code, Problem, Rejection, Violation};
 use crate::field_types::kind::FieldKind;
 use crate::field_types::scalar::{self, Scratch};
 use crate::json::shorten;
-use crate::jsonb::elements::describe;
+use crate::jsonb::elements::{Place, describe};
 use crate::jsonb::lenient;
 use crate::jsonb::parse::ParseError;
 use crate::jsonb::scan::{Member, Unbalanced};
@@ -44,13 +44,16 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Goes to the element that begins at `at`. Gives the position behind it, and why it is no object, if so.
-    pub(super) fn open(&mut self, at: usize) -> Result<(Result<(), Rejection>, usize), Unbalanced> {
+    /// Goes to an element. Gives the position behind it, and why it is no object, if so.
+    pub(super) fn open(
+        &mut self,
+        place: Place<'_>,
+    ) -> Result<(Result<(), Rejection>, usize), Unbalanced> {
         self.values.fill(None);
         self.violations.clear();
         let (mut unknown, mut broken) = (Vec::new(), None);
-        let text = self.text;
-        let (opened, end) = object(text, at, |member| {
+        let at = place.at;
+        let (opened, end) = object(place, |member| {
             if let Err(error) = self.take(member, &mut unknown) {
                 broken.get_or_insert(error);
             }

@@ -8,17 +8,9 @@ use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
 use crate::pg::whole::Spi;
 use crate::pg::written::UntilWritten;
+use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
-use pgrx::{check_for_interrupts, pg_sys};
 use std::convert::Infallible;
-use std::time::Duration;
-
-/// So often, and after such pauses, is a lock tried that writers hold.
-const TRIES: usize = 20;
-const PAUSE: Duration = Duration::from_millis(5);
-
-/// So often are those waited for who hold it.
-const ROUNDS: usize = 3;
 
 /// What a claim or a settle needs of a policy; times in microseconds.
 #[derive(Debug, Clone, Copy)]
@@ -124,29 +116,14 @@ pub(super) fn share(workspace_id: &str, entity_type: &str) {
     advisory::lock(&lock_name(workspace_id, entity_type), false);
 }
 
-/// Keeps all who write records of a type out to the end of the transaction, and waits for those who do: as long as it may
-/// take without that anybody waits behind it, and where there are always others, in line.
+/// Keeps all who write records of a type out to the end of the transaction, and waits for those who do (see `advisory`).
 pub(super) fn lock_alone(workspace_id: &str, entity_type: &str) {
-    for _ in 0..ROUNDS {
-        if lock_alone_soon(workspace_id, entity_type) {
-            return;
-        }
-        wait_for_writers(workspace_id, entity_type);
-    }
-    advisory::lock(&lock_name(workspace_id, entity_type), true);
+    advisory::lock_alone(&lock_name(workspace_id, entity_type));
 }
 
 /// The same if nobody writes records of the type, or those who do end soon. Nobody waits behind this meanwhile.
 pub(super) fn lock_alone_soon(workspace_id: &str, entity_type: &str) -> bool {
-    let name = lock_name(workspace_id, entity_type);
-    for _ in 0..TRIES {
-        if advisory::try_lock(&name) {
-            return true;
-        }
-        check_for_interrupts!();
-        std::thread::sleep(PAUSE);
-    }
-    advisory::try_lock(&name)
+    advisory::lock_alone_soon(&lock_name(workspace_id, entity_type))
 }
 
 /// Lets go of what `lock_alone_soon` has taken.

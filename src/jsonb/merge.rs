@@ -1,4 +1,6 @@
 //! Lays one object over another.
+//!
+//! `MergePatch` is the algorithm of RFC 7386, section 2, for a target and a patch that are objects.
 
 use super::builder::{Builder, TooLarge};
 use super::view::{Container, Value};
@@ -14,6 +16,8 @@ pub(crate) enum Merge {
     /// The same, and where both hold an object, these are merged in turn. Arrays and scalars are
     /// replaced; null is a value like any other.
     Deep,
+    /// By RFC 7386: as `Deep`, and null removes a member, at every level.
+    MergePatch,
 }
 
 /// Appends the datum of `over` laid over `base`; both are the bytes behind the length word, and both
@@ -38,6 +42,7 @@ fn objects(
     how: Merge,
 ) -> Result<(), TooLarge> {
     builder.open_object();
+    let empty = Builder::empty_object();
     let (mut base, mut over) = (base.pairs().peekable(), over.pairs().peekable());
     loop {
         let order = match (base.peek(), over.peek()) {
@@ -49,6 +54,24 @@ fn objects(
         let old = if order.is_le() { base.next() } else { None };
         let new = if order.is_ge() { over.next() } else { None };
         match (old, new) {
+            (old, Some((key, new))) if how == Merge::MergePatch => {
+                match (old.map(|(_, old)| old.value()), new.value()) {
+                    (_, Value::Null) => {}
+                    (old, Value::Container(new)) if new.is_object() => {
+                        builder.key(key);
+                        let old = match old {
+                            Some(Value::Container(old)) if old.is_object() => old,
+                            // What is patched here begins empty: no null of the patch stays.
+                            _ => Container::root(&empty),
+                        };
+                        objects(builder, old, new, how)?;
+                    }
+                    _ => {
+                        builder.key(key);
+                        builder.copy(new.kind, new.bytes);
+                    }
+                }
+            }
             (Some((key, old)), Some((_, new))) if how == Merge::Deep => {
                 builder.key(key);
                 match (old.value(), new.value()) {

@@ -20,10 +20,8 @@ pub(crate) enum PointerError {
 impl Pointers {
     /// Adds one pointer.
     pub(crate) fn insert(&mut self, pointer: &str) -> Result<(), PointerError> {
-        let Some(path) = pointer.strip_prefix('/') else { return Err(PointerError::NoSlash) };
         let mut node = self;
-        for token in path.split('/') {
-            let token = unescape(token)?;
+        for token in tokens(pointer)? {
             let at = match node.children.iter().position(|(name, _)| *name == token) {
                 Some(at) => at,
                 None => {
@@ -55,6 +53,12 @@ impl Pointers {
     pub(crate) fn ends(&self) -> bool {
         self.ends
     }
+}
+
+/// The members and indices along a pointer.
+pub(crate) fn tokens(pointer: &str) -> Result<Vec<Vec<u8>>, PointerError> {
+    let Some(path) = pointer.strip_prefix('/') else { return Err(PointerError::NoSlash) };
+    path.split('/').map(unescape).collect()
 }
 
 fn unescape(token: &str) -> Result<Vec<u8>, PointerError> {

@@ -221,6 +221,22 @@ fn merged(base: &Model, over: &Model, deep: bool) -> Model {
     Model::Object(result)
 }
 
+/// The pseudocode of RFC 7386, section 2.
+fn merge_patch(target: Option<Model>, patch: &Model) -> Model {
+    let Model::Object(patch) = patch else { return patch.clone() };
+    let mut result = match target {
+        Some(Model::Object(members)) => members,
+        _ => BTreeMap::new(),
+    };
+    for (name, value) in patch {
+        let old = result.remove(name);
+        if *value != Model::Null {
+            result.insert(name.clone(), merge_patch(old, value));
+        }
+    }
+    Model::Object(result)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
@@ -249,14 +265,16 @@ proptest! {
     fn merging_follows_the_model(
         base in btree_map("[a-d]", document(), 0..6),
         over in btree_map("[a-d]", document(), 0..6),
-        deep: bool,
+        how in prop::sample::select(vec![Merge::Shallow, Merge::Deep, Merge::MergePatch]),
     ) {
         let (base, over) = (Model::Object(base), Model::Object(over));
         let (x, y) = (parse(&spell(&base, &[0])), parse(&spell(&over, &[0])));
-        let how = if deep { Merge::Deep } else { Merge::Shallow };
         let mut out = Vec::new();
         merge(&mut Builder::default(), &x[4..], &y[4..], how, &mut out).unwrap();
-        let expected = merged(&base, &over, deep);
+        let expected = match how {
+            Merge::MergePatch => merge_patch(Some(base), &over),
+            _ => merged(&base, &over, how == Merge::Deep),
+        };
         prop_assert_eq!(read(&out), expected.clone());
         // Laid out as parsing would lay it out.
         prop_assert_eq!(hash(&out), hash(&parse(&spell(&expected, &[0]))));
@@ -366,5 +384,50 @@ fn numbers_that_are_none_are_told_apart() {
         [hash_of(0xC000), hash_of(0xD000), hash_of(0xF000), hash(&parse("0")), hash(&parse("-1"))];
     for (at, one) in hashes.iter().enumerate() {
         assert!(!hashes[..at].contains(one));
+    }
+}
+
+/// What a patch makes of a target, by the appendix of RFC 7386; `null` where nothing is left. Targets and patches
+/// that are no objects are looked at as members, which is what the algorithm does with them.
+fn patched(target: &str, patch: &str) -> Model {
+    let under = |value: &str| parse(&format!("{{\"v\": {value}}}"));
+    let (target, patch) = (under(target), under(patch));
+    let mut out = Vec::new();
+    let how = Merge::MergePatch;
+    merge(&mut Builder::default(), &target[4..], &patch[4..], how, &mut out).unwrap();
+    match read(&out) {
+        Model::Object(mut members) => members.remove("v").unwrap_or(Model::Null),
+        other => other,
+    }
+}
+
+#[test]
+fn merge_patches_follow_rfc_7386() {
+    for (target, patch, expected) in [
+        (r#"{"a":"b"}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+        (r#"{"a":"b"}"#, r#"{"b":"c"}"#, r#"{"a":"b","b":"c"}"#),
+        (r#"{"a":"b"}"#, r#"{"a":null}"#, "{}"),
+        (r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#, r#"{"b":"c"}"#),
+        (r#"{"a":["b"]}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+        (r#"{"a":"c"}"#, r#"{"a":["b"]}"#, r#"{"a":["b"]}"#),
+        (r#"{"a":{"b":"c"}}"#, r#"{"a":{"b":"d","c":null}}"#, r#"{"a":{"b":"d"}}"#),
+        (r#"{"a":[{"b":"c"}]}"#, r#"{"a":[1]}"#, r#"{"a":[1]}"#),
+        (r#"["a","b"]"#, r#"["c","d"]"#, r#"["c","d"]"#),
+        (r#"{"a":"b"}"#, r#"["c"]"#, r#"["c"]"#),
+        (r#"{"a":"foo"}"#, "null", "null"),
+        (r#"{"a":"foo"}"#, r#""bar""#, r#""bar""#),
+        (r#"{"e":null}"#, r#"{"a":1}"#, r#"{"e":null,"a":1}"#),
+        ("[1,2]", r#"{"a":"b","c":null}"#, r#"{"a":"b"}"#),
+        ("{}", r#"{"a":{"bb":{"ccc":null}}}"#, r#"{"a":{"bb":{}}}"#),
+        // The example of section 3.
+        (
+            r#"{"title":"Goodbye!","author":{"givenName":"John","familyName":"Doe"},"tags":["example","sample"],"content":"This will be unchanged"}"#,
+            r#"{"title":"Hello!","phoneNumber":"+01-123-456-7890","author":{"familyName":null},"tags":["example"]}"#,
+            r#"{"title":"Hello!","author":{"givenName":"John"},"tags":["example"],"content":"This will be unchanged","phoneNumber":"+01-123-456-7890"}"#,
+        ),
+        // Nulls in arrays are values.
+        (r#"{"a":1}"#, r#"{"a":[null,{"b":null}]}"#, r#"{"a":[null,{"b":null}]}"#),
+    ] {
+        assert_eq!(patched(target, patch), read(&parse(expected)), "{target} {patch}");
     }
 }

@@ -21,6 +21,7 @@ mod gather;
 pub(crate) mod last;
 mod merge;
 pub(crate) mod messages;
+mod narrow;
 mod nearest;
 mod put;
 pub(crate) mod put_api;

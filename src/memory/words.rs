@@ -1,7 +1,8 @@
 //! What a text's words find, the best first.
 
 use super::gather::{MAX_POOL, POOL_A_ROW, Question};
-use super::nearest::{Details, has_outgrown};
+use super::narrow::is_narrow;
+use super::nearest::{ByKeysAlone, Details, has_outgrown};
 use super::scope::Conditions;
 use super::space::Space;
 use crate::ident::quote_literal;
@@ -101,7 +102,9 @@ pub(super) fn by_words<D: Details>(
         }
     };
     let outgrown = has_outgrown(client, question.embedded, question.workspace_id);
-    let _large = outgrown.then(OwnTablesAreLarge::begin);
+    let narrow = outgrown && is_narrow(client, question.embedded, conditions, parameters);
+    let _narrow = narrow.then(ByKeysAlone::begin);
+    let _large = (outgrown && !narrow).then(OwnTablesAreLarge::begin);
     let mut limit = question.pool;
     loop {
         let rows = parameters.run(client, &format!("{sql} LIMIT {limit}"));

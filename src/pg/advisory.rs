@@ -3,8 +3,16 @@
 //! They are advisory locks of a class of their own. Postgres' functions for advisory locks take two other
 //! classes, so nobody can hold or await one of these by SQL, or release it.
 
-use pgrx::pg_sys;
+use pgrx::{check_for_interrupts, pg_sys};
+use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;
+
+/// So often, and after such pauses, is a lock tried that others hold.
+const TRIES: usize = 20;
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// So often are those waited for who hold it.
+const ROUNDS: usize = 3;
 
 /// "KP". Postgres' own functions use 1 and 2. `pg_locks` shows it as `objsubid`.
 const CLASS: u16 = 0x4B50;
@@ -19,7 +27,31 @@ pub(crate) fn try_lock(name: &str) -> bool {
     acquire(name, true, true)
 }
 
-/// Lets go of a lock that `try_lock` has given.
+/// Takes the lock on a name for itself alone, and waits for those who hold it: as long as it may take without that
+/// anybody waits behind it, and where there are always others, in line.
+pub(crate) fn lock_alone(name: &str) {
+    for _ in 0..ROUNDS {
+        if lock_alone_soon(name) {
+            return;
+        }
+        wait_for_holders(name);
+    }
+    lock(name, true);
+}
+
+/// The same if nobody holds it, or those who do end soon. Nobody waits behind this meanwhile.
+pub(crate) fn lock_alone_soon(name: &str) -> bool {
+    for _ in 0..TRIES {
+        if try_lock(name) {
+            return true;
+        }
+        check_for_interrupts!();
+        std::thread::sleep(PAUSE);
+    }
+    try_lock(name)
+}
+
+/// Lets go of a lock that was taken alone.
 pub(crate) fn release(name: &str) {
     // SAFETY: a lock that is not the session's, and that this transaction has.
     unsafe { pg_sys::LockRelease(&tag(name), pg_sys::ExclusiveLock as pg_sys::LOCKMODE, false) };

@@ -143,6 +143,17 @@ impl Array {
         Some(self.stored(self.last.1))
     }
 
+    /// Takes the last element out, into an array of its own.
+    pub(crate) fn split_last(&mut self) -> Array {
+        let mut alone = Array::new(self.element);
+        match self.last() {
+            Some(bytes) => alone.push_bytes(bytes),
+            None => alone.push_null(),
+        }
+        self.undo();
+        alone
+    }
+
     pub(crate) fn starts(&self) -> Starts {
         let mut at = self.data_at;
         let start = |present: &bool| {

@@ -1,10 +1,10 @@
-//! A look at statements that Postgres refuses to start because a right is missing.
+//! A look at statements that start, and at those that Postgres refuses because a right is missing.
 //!
 //! Nothing here may hold a value with a destructor across a call into Postgres: an error jumps over these
 //! frames, and goes to where it was going. pgrx's wrappers, which catch errors and raise others in their
 //! place, are not used for the same reason.
 
-use super::role;
+use super::{foreign_keys, role};
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::sync::OnceLock;
@@ -67,6 +67,7 @@ unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: c_int) {
             _ => standard_ExecutorStart(query, flags),
         }
         pg_sys::error_context_stack = context.previous;
+        foreign_keys::started(query);
     }
 }
 

@@ -19,8 +19,8 @@ use std::hash::Hash;
 const MAX_KNOWN: usize = 1_000;
 
 /// The tables that have the trigger.
-const TABLES: [&CStr; 4] =
-    [c"entities", c"enrichment_policies", c"workspaces", c"embedding_spaces"];
+const TABLES: [&CStr; 5] =
+    [c"entities", c"enrichment_policies", c"workspaces", c"embedding_spaces", c"sync_runs"];
 
 /// What was read, and the moment: a row that this transaction has made is gone where it is rolled back.
 struct Known<V> {

@@ -2,7 +2,10 @@
 
 use super::decode;
 use super::entity;
-use super::options::{Arguments, Request};
+use super::keys::{GivenKeys, Keys};
+use super::options::{Arguments, Request, Shape};
+use super::rejects;
+use super::seen::{self, OUTCOMES};
 use super::upsert::{self, Ids};
 use crate::answer::{self, Answer, Outcome};
 use crate::arguments::ArgumentError;
@@ -17,7 +20,7 @@ use crate::pg::{memory, spelt, varlena};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::{AnyElement, JsonB, Uuid};
+use pgrx::{AnyElement, JsonB, PgSqlErrorCode, Uuid, ereport};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -26,18 +29,19 @@ use std::collections::BTreeMap;
 /// the type spelt out where a function returns it.)
 type BatchRow = (i32, Option<String>, Option<String>, &'static str, Option<String>, Option<String>);
 
-/// Inserts, updates, deletes or leaves alone the records that a JSON array describes, and answers
-/// for each element in a row, in the order of the array.
+/// Inserts, updates, deletes or leaves alone the records that a batch describes, and answers for each
+/// element in a row, in their order.
 ///
-/// `records`: a JSON array. Without `id_key` each element is an envelope `{external_id, data,
-/// source_updated_at, deleted}`; with it each is a flat document that is the data, and `id_key` names
-/// the field of its external id, `updated_at_key` that of the source's time.
-/// `merge`: `replace` (the default), `shallow` or `deep`. `options`: a JSON object, known is
-/// `invalid_characters` (`reject` or `strip`).
+/// `records`: a JSON array, or JSON objects on a line each. Without `id_key` each element is an envelope
+/// `{external_id, data, source_updated_at, deleted}`; with it each is a flat document that is the data, and
+/// `id_key`, `updated_at_key` and `deleted_key` say where it holds its external id, the source's time and whether
+/// it was deleted: names of members, JSON Pointers, or for `id_key` a JSON array of several.
+/// `merge`: `replace` (the default), `shallow`, `deep` or `merge_patch`. `options`: a JSON object, known are
+/// `invalid_characters` (`reject` or `strip`) and `source_updated_at` (of flat documents without a time).
 ///
 /// What is wrong with one element, or what the database has against it (a constraint, an index, a trigger or a
 /// row security policy of the user's), rejects that element. Errors: 55000 before `install()`, 22004 and
-/// 22023 for arguments, 22P02 where `records` is no JSON array, 54000 where it has more than 4,000,000
+/// 22023 for arguments, 22P02 where `records` is no batch, 54000 where it has more than 4,000,000
 /// elements, 23503 for an unknown workspace or connection.
 #[pg_extern(volatile, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]
@@ -45,11 +49,13 @@ type BatchRow = (i32, Option<String>, Option<String>, &'static str, Option<Strin
 fn upsert_records(
     entity_type: Option<String>,
     records: Option<&str>,
-    source: default!(Option<String>, "'MANUAL'"),
+    source: default!(Option<String>, "NULL"),
     connection_id: default!(Option<String>, "NULL"),
+    sync_run_id: default!(Option<String>, "NULL"),
     merge: default!(Option<String>, "'replace'"),
     id_key: default!(Option<String>, "NULL"),
     updated_at_key: default!(Option<String>, "NULL"),
+    deleted_key: default!(Option<String>, "NULL"),
     options: default!(Option<Options>, "NULL"),
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<
@@ -71,9 +77,9 @@ fn upsert_records(
         entity_type,
         source,
         connection_id,
+        sync_run_id,
         merge,
-        key: id_key,
-        updated_at_key,
+        keys: GivenKeys { id_key, updated_at_key, deleted_key },
         options: options.map(|options| options.0),
     };
     Ok(rows(upsert_batch(request, records)?))
@@ -87,11 +93,13 @@ fn upsert_records(
 fn upsert_records_summary(
     entity_type: Option<String>,
     records: Option<&str>,
-    source: default!(Option<String>, "'MANUAL'"),
+    source: default!(Option<String>, "NULL"),
     connection_id: default!(Option<String>, "NULL"),
+    sync_run_id: default!(Option<String>, "NULL"),
     merge: default!(Option<String>, "'replace'"),
     id_key: default!(Option<String>, "NULL"),
     updated_at_key: default!(Option<String>, "NULL"),
+    deleted_key: default!(Option<String>, "NULL"),
     options: default!(Option<Options>, "NULL"),
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<JsonB, ErrorReport> {
@@ -100,9 +108,9 @@ fn upsert_records_summary(
         entity_type,
         source,
         connection_id,
+        sync_run_id,
         merge,
-        key: id_key,
-        updated_at_key,
+        keys: GivenKeys { id_key, updated_at_key, deleted_key },
         options: options.map(|options| options.0),
     };
     let summary = Summary::of(&upsert_batch(request, records)?);
@@ -125,8 +133,9 @@ CREATE FUNCTION kepler.upsert_record(
     data text,
     source_updated_at text DEFAULT NULL,
     deleted boolean DEFAULT false,
-    source text DEFAULT 'MANUAL',
+    source text DEFAULT NULL,
     connection_id text DEFAULT NULL,
+    sync_run_id text DEFAULT NULL,
     merge text DEFAULT 'replace',
     options jsonb DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id(),
@@ -149,6 +158,7 @@ fn upsert_record(
     deleted: Option<bool>,
     source: Option<String>,
     connection_id: Option<String>,
+    sync_run_id: Option<String>,
     merge: Option<String>,
     options: Option<Options>,
     workspace_id: Option<String>,
@@ -158,9 +168,9 @@ fn upsert_record(
         entity_type,
         source,
         connection_id,
+        sync_run_id,
         merge,
-        key: None,
-        updated_at_key: None,
+        keys: GivenKeys::default(),
         options: options.map(|options| options.0),
     };
     Ok(row(upsert_one(arguments, external_id, data, source_updated_at, deleted)?))
@@ -178,6 +188,7 @@ fn upsert_record_of_any(
     deleted: Option<bool>,
     source: Option<String>,
     connection_id: Option<String>,
+    sync_run_id: Option<String>,
     merge: Option<String>,
     options: Option<Options>,
     workspace_id: Option<String>,
@@ -194,6 +205,7 @@ fn upsert_record_of_any(
         deleted,
         source,
         connection_id,
+        sync_run_id,
         merge,
         options,
         workspace_id,
@@ -240,9 +252,9 @@ fn set_entity_options(
         entity_type,
         source,
         connection_id,
+        sync_run_id: None,
         merge: Some("replace".to_owned()),
-        key: None,
-        updated_at_key: None,
+        keys: GivenKeys::default(),
         options: None,
     };
     require_tables()?;
@@ -257,14 +269,55 @@ const LARGE_BATCH: usize = 32 << 20;
 
 fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answer<Ids>>, Error> {
     require_tables()?;
-    let request = arguments.check()?;
+    let request = checked(arguments)?;
     let records = records.ok_or(ArgumentError::Null("records"))?;
-    let elements = decode::batch(records, &request.shape, now())?;
-    let (answers, handled) = Spi::connect_mut(|client| upsert::run(client, &request, elements))?;
+    rejects::require_right(&request)?;
+    let began = now();
+    let elements = decode::batch(records, &request.shape, began)?;
+    let (answers, handled) = Spi::connect_mut(|client| {
+        let done = upsert::run(client, &request, elements, None)?;
+        rejects::keep(client, &request, &done.0, |places| decode::texts(records, places))?;
+        Ok::<_, Error>(done)
+    })?;
+    if let Shape::Flat(keys) = &request.shape {
+        warn_of_few_ids(keys, &answers);
+    }
     if records.len().max(handled) >= LARGE_BATCH {
         memory::release_unused();
     }
     Ok(answers)
+}
+
+/// In a smaller batch it says little that most elements have the same id.
+const TELLING_BATCH: usize = 10;
+
+/// A key that names no id, but a kind or an owner, makes one record of many, and each element is answered well.
+fn warn_of_few_ids(keys: &Keys, answers: &[Answer<Ids>]) {
+    let count = |outcome| answers.iter().filter(|answer| answer.outcome == outcome).count();
+    let superseded = count(Outcome::Superseded);
+    let taken = answers.len() - count(Outcome::Rejected);
+    if taken < TELLING_BATCH || superseded * 2 <= taken {
+        return;
+    }
+    ereport!(
+        WARNING,
+        PgSqlErrorCode::ERRCODE_WARNING,
+        format!(
+            "{superseded} of {taken} elements were superseded by others with the same external id"
+        ),
+        format!(
+            "The external id was read from {}. It must be different for each record.",
+            keys.id_key()
+        )
+    );
+}
+
+/// Checks arguments, completed by those of the sync run.
+fn checked(mut arguments: Arguments) -> Result<Request, Error> {
+    if arguments.sync_run_id.is_some() {
+        Spi::connect_mut(|client| seen::complete(client, &mut arguments))?;
+    }
+    arguments.check()
 }
 
 fn upsert_one(
@@ -275,11 +328,19 @@ fn upsert_one(
     deleted: Option<bool>,
 ) -> Result<Answer<Ids>, Error> {
     require_tables()?;
-    let request: Request = arguments.check()?;
+    let request = checked(arguments)?;
     let deleted = deleted.ok_or(ArgumentError::Null("deleted"))?;
-    let element = decode::single(external_id, data, source_updated_at, deleted, now());
-    let (answers, handled) =
-        Spi::connect_mut(|client| upsert::run(client, &request, vec![element]))?;
+    rejects::require_right(&request)?;
+    let began = now();
+    let element = decode::single(external_id, data, source_updated_at, deleted, began);
+    let (answers, handled) = Spi::connect_mut(|client| {
+        let done = upsert::run(client, &request, vec![element], None)?;
+        if request.reading.is_some() && done.0[0].is_rejected() {
+            let document = rejects::envelope(external_id, data, source_updated_at, deleted);
+            rejects::keep(client, &request, &done.0, |_| vec![&*document])?;
+        }
+        Ok::<_, Error>(done)
+    })?;
     if handled >= LARGE_BATCH {
         memory::release_unused();
     }
@@ -302,19 +363,6 @@ fn row(answer: Answer<Ids>) -> Row<5> {
         error.into_datum(),
     ])
 }
-
-/// What becomes of a record, in the order of reports.
-const OUTCOMES: [Outcome; 9] = [
-    Outcome::Inserted,
-    Outcome::Updated,
-    Outcome::Refreshed,
-    Outcome::Restored,
-    Outcome::Deleted,
-    Outcome::Unchanged,
-    Outcome::Stale,
-    Outcome::Superseded,
-    Outcome::Rejected,
-];
 
 /// What `upsert_records_summary` answers.
 #[derive(Serialize)]

@@ -78,6 +78,7 @@ impl Decoder {
             Merge::Replace => 0,
             Merge::Shallow => 1,
             Merge::Deep => 2,
+            Merge::MergePatch => 3,
         };
         let strip = u8::from(request.invalid_characters == InvalidCharacters::Strip);
         Self {
@@ -121,6 +122,10 @@ impl Decoder {
             current = Some(match current {
                 Some(under) if merging && !part.is_new_life => {
                     self.merged(&under[4..], &datum[4..])?
+                }
+                // The nulls of a patch remove also where nothing was.
+                _ if self.merge == Merge::MergePatch => {
+                    self.merged(&Builder::empty_object(), &datum[4..])?
                 }
                 _ => datum,
             });

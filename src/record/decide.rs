@@ -13,6 +13,14 @@ pub(crate) struct Stored {
     pub(crate) deleted: bool,
 }
 
+impl Stored {
+    /// What tells whether a record was written since: its content, and whether it is deleted. Leases and results of
+    /// enrichment do not count.
+    pub(crate) fn state(&self) -> u128 {
+        self.content_hash ^ u128::from(self.deleted)
+    }
+}
+
 /// Which elements of a candidate stand against what is stored.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Standing<'p> {

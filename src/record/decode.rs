@@ -3,11 +3,12 @@
 //! The data itself stays text: whoever finds that it has changed decodes it. What is wrong with one
 //! element is that element's rejection; only a text that cannot be divided ends the call.
 
+use super::keys::Places;
 use super::options::Shape;
 use super::time;
 use crate::answer::{Code, Rejection};
 use crate::batch::{self, BatchError};
-use crate::jsonb::elements::describe;
+use crate::jsonb::elements::{Place, describe};
 use crate::jsonb::parse::{InvalidCharacters, ParseError, Parser, unescape};
 use crate::jsonb::{number, scan};
 use std::borrow::Cow;
@@ -39,20 +40,51 @@ pub(crate) struct Content<'a> {
     pub(crate) source_updated_at: Option<i64>,
 }
 
-/// Divides `text`, a JSON array. `now` as in [`time::of_json`].
+/// Divides `text`. `now` as in [`time::of_json`].
 pub(crate) fn batch<'a>(
     text: &'a str,
     shape: &Shape,
     now: i64,
 ) -> Result<Vec<Element<'a>>, BatchError> {
-    let text = text.as_bytes();
     let mut batch = Vec::new();
-    batch::divide("records", text, |at| {
-        let (element, end) = element(text, at, shape, now)?;
+    batch::divide("records", text.as_bytes(), |place| {
+        let (element, end) = element(place, shape, now)?;
         batch.push(element);
         Ok(end)
     })?;
     Ok(batch)
+}
+
+/// One element of a batch that was sent before.
+pub(crate) fn alone<'a>(text: &'a str, shape: &Shape, now: i64) -> Element<'a> {
+    let text = text.as_bytes();
+    let place = Place { text, at: scan::skip_space(text, 0), is_line: true };
+    element(place, shape, now).map_or_else(
+        |_| {
+            let rejection = Rejection::new(Code::InvalidJson, "the element is not valid JSON");
+            Element { external_id: None, content: Err(rejection) }
+        },
+        |(element, _)| element,
+    )
+}
+
+/// The texts of some elements of a batch that was divided; their places are in order.
+pub(crate) fn texts<'a>(text: &'a str, places: &[usize]) -> Vec<&'a str> {
+    let mut found = Vec::with_capacity(places.len());
+    let mut count = 0;
+    // It was divided before, and so it is now.
+    let _ = batch::divide("records", text.as_bytes(), |place| {
+        let end = match place.is_line {
+            true => place.text.len(),
+            false => scan::skip_value(place.text, place.at)?,
+        };
+        if places.get(found.len()) == Some(&count) {
+            found.push(text[place.at..end].trim_end());
+        }
+        count += 1;
+        Ok(end)
+    });
+    found
 }
 
 /// One record given by itself, as `upsert_record` has it.
@@ -80,17 +112,19 @@ pub(crate) fn single<'a>(
     with_id(id, content)
 }
 
-/// The element that begins at `at`, and the position behind it.
+/// An element, and the position behind it.
 fn element<'a>(
-    text: &'a [u8],
-    at: usize,
+    place: Place<'a>,
     shape: &Shape,
     now: i64,
 ) -> Result<(Element<'a>, usize), scan::Unbalanced> {
-    let mut fields = Fields::new(text, at, shape);
-    let (opened, end) = batch::object(text, at, |member| fields.take(member))?;
+    let mut fields = Fields::new(place.text, place.at, shape);
+    let (opened, end) = batch::object(place, |member| fields.take(member))?;
     let element = match opened {
-        Ok(()) => fields.element(at..end, now),
+        Ok(()) => {
+            let whole = scan::trim(&place.text[place.at..end]).len();
+            fields.element(place.at..place.at + whole, now)
+        }
         Err(rejection) => Element { external_id: None, content: Err(rejection) },
     };
     Ok((element, end))
@@ -105,6 +139,8 @@ struct Fields<'a, 's> {
     time: Option<Range<usize>>,
     deleted: Option<Range<usize>>,
     unknown: Option<Range<usize>>,
+    /// The same of a flat document.
+    places: Places,
     /// What makes the envelope itself no JSON.
     broken: Option<ParseError>,
     /// Where the element begins.
@@ -121,6 +157,7 @@ impl<'a, 's> Fields<'a, 's> {
             time: None,
             deleted: None,
             unknown: None,
+            places: Places::default(),
             broken: None,
             start,
         }
@@ -150,19 +187,13 @@ impl<'a, 's> Fields<'a, 's> {
                     return;
                 }
             },
-            Shape::Flat { key: id_key, updated_at_key } => {
-                if updated_at_key.as_ref().is_some_and(|name| key == name.as_bytes()) {
-                    self.time = Some(member.value.clone());
-                }
-                if key != id_key.as_bytes() {
-                    return;
-                }
-                &mut self.external_id
+            Shape::Flat(keys) => {
+                keys.take(&mut self.places, key, &member.value);
+                return;
             }
         };
         // What a later member replaces must be JSON all the same.
         if let Some(replaced) = field.replace(member.value)
-            && *self.shape == Shape::Envelope
             && let Err(error) = Parser::new(InvalidCharacters::Strip)
                 .parse(&text[replaced.clone()], &mut Vec::new())
         {
@@ -172,18 +203,26 @@ impl<'a, 's> Fields<'a, 's> {
     }
 
     fn element(self, whole: Range<usize>, now: i64) -> Element<'a> {
+        if let Shape::Flat(keys) = self.shape {
+            let (text, start) = (self.text, whole.start);
+            let id = keys.external_id(text, start, &self.places);
+            let content = || {
+                let deleted = keys.is_deleted(text, start, &self.places, now)?;
+                let source_updated_at = keys.time(text, start, &self.places, now)?;
+                Ok(Content { data: Some(&text[whole]), deleted, source_updated_at })
+            };
+            return with_id(id, content());
+        }
         let id = match &self.external_id {
-            None => Err(missing_id(match self.shape {
-                Shape::Envelope => "external_id",
-                Shape::Flat { key, .. } => key,
-            })),
-            Some(range) => read_id(&self.text[range.clone()]),
+            None => Err(missing_id("external_id")),
+            Some(range) => id_text(&self.text[range.clone()]).and_then(check_id),
         };
-        let content = self.content(whole, now);
+        let content = self.content(now);
         with_id(id, content)
     }
 
-    fn content(&self, whole: Range<usize>, now: i64) -> Result<Content<'a>, Rejection> {
+    /// Of an envelope.
+    fn content(&self, now: i64) -> Result<Content<'a>, Rejection> {
         if let Some(error) = self.broken {
             return Err(batch::invalid_json(error));
         }
@@ -206,11 +245,7 @@ impl<'a, 's> Fields<'a, 's> {
                 return Err(Rejection::new(INVALID_DELETED, message));
             }
         };
-        let data = match self.shape {
-            Shape::Envelope => self.data.clone(),
-            Shape::Flat { .. } => Some(whole),
-        };
-        let data = data.map(|range| &self.text[range]);
+        let data = self.data.clone().map(|range| &self.text[range]);
         let data = present(data, deleted);
         check_data(data, deleted)?;
         let source_updated_at = match &self.time {
@@ -243,7 +278,7 @@ fn missing_id(field: &str) -> Rejection {
 }
 
 /// An external id: a string, or a number, which becomes the text that `->>` gives of it, so that both join.
-fn read_id(raw: &[u8]) -> Result<Cow<'_, str>, Rejection> {
+pub(super) fn id_text(raw: &[u8]) -> Result<Cow<'_, str>, Rejection> {
     let invalid = |message: &'static str| Rejection::new(INVALID_EXTERNAL_ID, message);
     match raw {
         [b'"', inner @ .., b'"'] => {
@@ -253,7 +288,7 @@ fn read_id(raw: &[u8]) -> Result<Cow<'_, str>, Rejection> {
                     "the external id holds a control character that is not escaped",
                 ));
             }
-            let id = if inner.contains(&b'\\') {
+            if inner.contains(&b'\\') {
                 let mut text = Vec::new();
                 unescape(inner, InvalidCharacters::Reject, &mut text).map_err(|error| {
                     Rejection::new(
@@ -261,14 +296,13 @@ fn read_id(raw: &[u8]) -> Result<Cow<'_, str>, Rejection> {
                         format!("the external id cannot be stored: {}", error.problem),
                     )
                 })?;
-                String::from_utf8(text).map(Cow::Owned).map_err(|_| invalid("not UTF-8"))?
+                String::from_utf8(text).map(Cow::Owned).map_err(|_| invalid("not UTF-8"))
             } else {
-                str::from_utf8(inner).map(Cow::Borrowed).map_err(|_| invalid("not UTF-8"))?
-            };
-            check_id(id)
+                str::from_utf8(inner).map(Cow::Borrowed).map_err(|_| invalid("not UTF-8"))
+            }
         }
         [b'-' | b'0'..=b'9', ..] => match number::output_text(raw) {
-            Some(text) => check_id(text),
+            Some(text) => Ok(text),
             None => Err(invalid("the external id is a number that cannot be a key")),
         },
         b"null" => Err(Rejection::new(MISSING_EXTERNAL_ID, "the external id is null")),
@@ -276,7 +310,7 @@ fn read_id(raw: &[u8]) -> Result<Cow<'_, str>, Rejection> {
     }
 }
 
-fn check_id(id: Cow<'_, str>) -> Result<Cow<'_, str>, Rejection> {
+pub(super) fn check_id(id: Cow<'_, str>) -> Result<Cow<'_, str>, Rejection> {
     if id.trim().is_empty() {
         return Err(Rejection::new(MISSING_EXTERNAL_ID, "the external id is blank"));
     }

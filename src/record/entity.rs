@@ -1,11 +1,13 @@
 //! Finds or makes the entity that a call's records belong to.
 
 use super::options::Request;
+use super::seen;
 use crate::arguments::OptionsObject;
 use crate::enrichment::queue::{self, Queueing};
 use crate::error::Error;
 use crate::id::new_id;
 use crate::jsonb::pointer::Pointers;
+use crate::pg::isolation::keeps_snapshot;
 use crate::pg::plan::{Parameter, Statement};
 use crate::pg::varlena::Text;
 use crate::pg::written::UntilWritten;
@@ -15,6 +17,9 @@ use crate::workspace::WorkspaceError;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::rc::Rc;
+
+/// So often may the entity be another one by the time that its lock is held.
+const MAX_FINDS: usize = 3;
 
 /// An entity, as far as an upsert needs it.
 #[derive(Clone)]
@@ -26,6 +31,8 @@ pub(crate) struct Entity {
     pub(crate) is_new: bool,
     /// What the enrichment policy of its type says, if there is one.
     pub(crate) queueing: Option<Queueing>,
+    /// The full sync run that is open. To be trusted behind the entity's lock (see `seen`).
+    pub(crate) open_run: Option<Rc<str>>,
 }
 
 /// Workspace, source, type and connection.
@@ -33,12 +40,15 @@ type Key = (String, String, String, Option<String>);
 
 thread_local! {
     static KNOWN: UntilWritten<Key, Entity> =
-        UntilWritten::of(&[c"entities", c"enrichment_policies"]);
+        UntilWritten::of(&[c"entities", c"enrichment_policies", c"sync_runs"]);
     static FIND: Statement = const { Statement::new(
         c"SELECT e.id, pg_catalog.array_to_json(e.ignored_paths)::text,
                  (SELECT p.fair::integer + 2 * p.clear_on_change::integer + 4 * p.notify::integer
                   FROM kepler.enrichment_policies AS p
-                  WHERE p.workspace_id = $1 AND p.entity_type = $3)
+                  WHERE p.workspace_id = $1 AND p.entity_type = $3),
+                 (SELECT r.id FROM kepler.sync_runs AS r
+                  WHERE r.workspace_id = $1 AND r.entity_id = e.id AND r.mode = 'full'::kepler.sync_mode
+                    AND r.status = 'RUNNING'::kepler.sync_status)
           FROM (SELECT e.id, e.ignored_paths
                 FROM kepler.entities AS e
                 WHERE e.workspace_id = $1 AND e.source = $2 AND e.type = $3
@@ -98,7 +108,7 @@ pub(crate) fn find_or_make(client: &mut SpiClient<'_>, request: &Request) -> Res
     };
     if made == 1 {
         let queueing = queue::find(client, &workspace, &kind);
-        return Ok(Entity { id, ignored: Rc::default(), is_new: true, queueing });
+        return Ok(Entity { id, ignored: Rc::default(), is_new: true, queueing, open_run: None });
     }
     // Another session made it meanwhile, and has committed: the insert waited for it.
     if let Some(entity) = find(client, &key)? {
@@ -108,6 +118,48 @@ pub(crate) fn find_or_make(client: &mut SpiClient<'_>, request: &Request) -> Res
         true => RecordError::EntityHidden(request.entity_type.clone()).into(),
         false => RecordError::Contended.into(),
     })
+}
+
+/// The entity of a request, if it is there.
+pub(crate) fn find_existing(
+    client: &mut SpiClient<'_>,
+    request: &Request,
+) -> Result<Option<Entity>, Error> {
+    let workspace = Text::new(&request.workspace_id);
+    let source = Text::new(&request.source);
+    let kind = Text::new(&request.entity_type);
+    let connection = request.connection_id.as_deref().map(Text::new);
+    let key = [
+        Some(workspace.datum()),
+        Some(source.datum()),
+        Some(kind.datum()),
+        connection.as_ref().map(Text::datum),
+    ];
+    KNOWN.with(|known| known.find(names(request), |_| find(client, &key)))
+}
+
+/// The same, behind the lock that upserts of its records share.
+pub(super) fn find_or_make_shared(
+    client: &mut SpiClient<'_>,
+    request: &Request,
+) -> Result<Entity, Error> {
+    for _ in 0..MAX_FINDS {
+        let entity = find_or_make(client, request)?;
+        seen::share(&request.workspace_id, &entity.id);
+        if entity.is_new {
+            return Ok(entity);
+        }
+        if keeps_snapshot() {
+            seen::require_current(client, &request.workspace_id, &entity.id)?;
+            return Ok(entity);
+        }
+        // The lock brought word of what others have done.
+        let again = find_or_make(client, request)?;
+        if again.id == entity.id {
+            return Ok(again);
+        }
+    }
+    Err(RecordError::Contended.into())
 }
 
 /// Has the session look the entity up again.
@@ -148,7 +200,7 @@ fn check_parents(
 
 fn find(client: &mut SpiClient<'_>, key: &[Parameter; 4]) -> Result<Option<Entity>, Error> {
     let rows = FIND.with(|plan| plan.run(client, key));
-    let Some(row) = rows.iter::<3>().next() else { return Ok(None) };
+    let Some(row) = rows.iter::<4>().next() else { return Ok(None) };
     let mut ignored = Pointers::default();
     let text = row.text(1).unwrap_or("[]");
     // Direct SQL may have put anything here.
@@ -167,6 +219,7 @@ fn find(client: &mut SpiClient<'_>, key: &[Parameter; 4]) -> Result<Option<Entit
         ignored: Rc::new(ignored),
         is_new: false,
         queueing: Queueing::from_bits(row.integer(2)),
+        open_run: row.text(3).map(Rc::from),
     }))
 }
 

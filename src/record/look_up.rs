@@ -2,11 +2,10 @@
 
 use super::decide::Stored;
 use crate::pg::array::{self, Array};
-use crate::pg::plan::{Rows, Statement};
+use crate::pg::plan::{Rows, Statement, sql};
 use crate::pg::varlena::Text;
 use pgrx::spi::SpiClient;
 use pgrx::{PgMemoryContexts, pg_sys};
-use std::ffi::CStr;
 
 /// A stored record as a look-up finds it.
 pub(crate) struct Found<'r> {
@@ -66,13 +65,6 @@ macro_rules! all_at_once {
     ($columns:literal) => {
         one_by_one!($columns, "")
     };
-}
-
-const fn sql(text: &'static str) -> &'static CStr {
-    match CStr::from_bytes_with_nul(text.as_bytes()) {
-        Ok(sql) => sql,
-        Err(_) => unreachable!(),
-    }
 }
 
 const TYPES: &[pg_sys::Oid] = &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID];

@@ -2,20 +2,25 @@
 //!
 //! The way of a batch: `decode` cuts the text into elements, `fold` settles duplicates, `decide`
 //! compares with what is stored, `content` decodes and merges, `look_up` and `store` talk to the table, and `upsert` leads
-//! through it, `write` does the writing; `narrow` finds out what the database refuses. `state` deletes, restores and
-//! archives. `api` holds the other SQL functions. `decode`, `fold` and `decide` do not touch Postgres.
+//! through it, `write` does the writing, `seen` tells sync runs of it; `narrow` finds out what the database refuses. `state` deletes, restores and
+//! archives. `rejects` keeps what was rejected, `retry` tries it again. `api` holds the other SQL functions. `decode`,
+//! `fold` and `decide` do not touch Postgres.
 
 pub(crate) mod api;
 mod content;
 mod decide;
 mod decode;
-mod entity;
+pub(crate) mod entity;
 mod error;
 mod fold;
+pub(crate) mod keys;
 mod look_up;
 mod narrow;
-mod options;
-mod state;
+pub(crate) mod options;
+mod rejects;
+mod retry;
+pub(crate) mod seen;
+pub(crate) mod state;
 mod store;
 mod time;
 mod upsert;

@@ -33,10 +33,8 @@ impl Batch<'_> {
         missing: Vec<u32>,
         present: Vec<u32>,
     ) -> Result<Ended, Error> {
-        for &at in missing.iter().chain(&present) {
-            self.reset(at);
-        }
-        self.queued = false;
+        self.begin_again(&missing, &present);
+        self.are_new = false;
         let mut refused = Refused::new();
         self.rounds(client, store, missing, present, Some(&mut refused))?;
         for _ in 0..MAX_ROUNDS {
@@ -170,6 +168,8 @@ impl Batch<'_> {
             handled: 0,
             queue: self.queue.take(),
             queued: self.queued,
+            are_new: false,
+            bases: self.bases,
         };
         let written = subtransaction::attempt(|| {
             let (mut missing, mut present) = (Vec::new(), Vec::new());
@@ -191,6 +191,14 @@ impl Batch<'_> {
             Err(refusal) if is_trial && refusal.message == UNDONE => Ok(Ok(())),
             Err(refusal) => Ok(Err(refusal)),
         }
+    }
+
+    /// Forgets an attempt that was undone.
+    pub(super) fn begin_again(&mut self, missing: &[u32], present: &[u32]) {
+        for &at in missing.iter().chain(present) {
+            self.reset(at);
+        }
+        self.queued = false;
     }
 
     /// Forgets what was answered for a candidate.

@@ -1,12 +1,19 @@
 //! The arguments of an upsert, checked.
 
+use super::keys::{GivenKeys, Keys};
+use super::time;
 use crate::arguments::{ArgumentError, OptionsObject, name, required};
 use crate::error::Error;
 use crate::jsonb::merge::Merge;
 use crate::jsonb::parse::InvalidCharacters;
-use crate::record::error::RecordError;
+use crate::pg::clock::now;
+use crate::time::print;
 use crate::workspace;
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// The source of what is entered by hand, or read from a file.
+const MANUAL: &str = "MANUAL";
 
 /// What an upsert was asked to do.
 pub(crate) struct Request {
@@ -14,9 +21,13 @@ pub(crate) struct Request {
     pub(crate) entity_type: String,
     pub(crate) source: String,
     pub(crate) connection_id: Option<String>,
+    /// The sync run that the call is for.
+    pub(crate) sync_run_id: Option<String>,
     pub(crate) merge: Merge,
     pub(crate) shape: Shape,
     pub(crate) invalid_characters: InvalidCharacters,
+    /// Where rejected elements are to be kept: how they are read, as JSON.
+    pub(crate) reading: Option<String>,
 }
 
 /// Where an element's id, time and data stand.
@@ -24,67 +35,133 @@ pub(crate) struct Request {
 pub(crate) enum Shape {
     /// `{external_id, data, source_updated_at, deleted}`.
     Envelope,
-    /// The element is the data; these of its fields hold the external id and the source's time.
-    Flat { key: String, updated_at_key: Option<String> },
+    /// The element is the data, and holds the rest in places of its own.
+    Flat(Keys),
 }
 
 /// Arguments as they come from SQL, where anything may be NULL.
+#[derive(Default)]
 pub(crate) struct Arguments {
     pub(crate) workspace_id: Option<String>,
     pub(crate) entity_type: Option<String>,
     pub(crate) source: Option<String>,
     pub(crate) connection_id: Option<String>,
+    pub(crate) sync_run_id: Option<String>,
     pub(crate) merge: Option<String>,
-    pub(crate) key: Option<String>,
-    pub(crate) updated_at_key: Option<String>,
+    pub(crate) keys: GivenKeys,
     pub(crate) options: Option<Value>,
 }
 
 impl Arguments {
     /// Checks everything.
     pub(crate) fn check(self) -> Result<Request, Error> {
-        let merge = match required("merge", self.merge)?.as_str() {
+        let merge_name = required("merge", self.merge)?;
+        let merge = match merge_name.as_str() {
             "replace" => Merge::Replace,
             "shallow" => Merge::Shallow,
             "deep" => Merge::Deep,
+            "merge_patch" => Merge::MergePatch,
             other => {
                 return Err(ArgumentError::BadChoice {
                     argument: "merge",
-                    legal: "replace, shallow, deep",
+                    legal: "replace, shallow, deep, merge_patch",
                     given: other.to_owned(),
                 }
                 .into());
             }
         };
-        let shape = match (self.key, self.updated_at_key) {
-            (Some(key), updated_at_key) => Shape::Flat { key, updated_at_key },
-            (None, None) => Shape::Envelope,
-            (None, Some(_)) => return Err(RecordError::KeyMissing.into()),
+        let options = Options::read(self.options)?;
+        let reading = Reading {
+            merge: &merge_name,
+            keys: &self.keys,
+            invalid_characters: (options.invalid_characters == InvalidCharacters::Strip)
+                .then_some("strip"),
+            source_updated_at: options.source_updated_at.map(print),
         };
+        let reading = options.keep_rejects.then(|| serde_json::to_string(&reading)).transpose()?;
+        let shape = self.keys.read(options.source_updated_at)?.map_or(Shape::Envelope, Shape::Flat);
         Ok(Request {
             workspace_id: workspace::argument(self.workspace_id)?,
             entity_type: name("entity_type", self.entity_type)?,
-            source: name("source", self.source)?,
+            source: name("source", self.source.or_else(|| Some(MANUAL.to_owned())))?,
             connection_id: self.connection_id,
+            sync_run_id: self.sync_run_id,
             merge,
             shape,
-            invalid_characters: read_options(self.options)?,
+            invalid_characters: options.invalid_characters,
+            reading,
         })
     }
 }
 
 /// Rarely needed choices.
-fn read_options(options: Option<Value>) -> Result<InvalidCharacters, Error> {
-    let mut choice = InvalidCharacters::Reject;
-    let Some(options) = options else { return Ok(choice) };
-    let mut options = OptionsObject::open("options", options)?;
-    if let Some(value) = options.take("invalid_characters") {
-        match value.as_str() {
-            Some("reject") => choice = InvalidCharacters::Reject,
-            Some("strip") => choice = InvalidCharacters::Strip,
-            _ => options.problem("/invalid_characters: must be \"reject\" or \"strip\""),
-        }
+struct Options {
+    invalid_characters: InvalidCharacters,
+    source_updated_at: Option<i64>,
+    keep_rejects: bool,
+}
+
+/// How elements are read: `kepler.rejects.options`.
+#[derive(Serialize)]
+struct Reading<'a> {
+    merge: &'a str,
+    #[serde(flatten)]
+    keys: &'a GivenKeys,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invalid_characters: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_updated_at: Option<String>,
+}
+
+impl Arguments {
+    /// Those of a call that reads elements as `reading` says.
+    pub(crate) fn of_reading(reading: &str) -> Result<Self, Error> {
+        let mut reading: Map<String, Value> = serde_json::from_str(reading)?;
+        let mut text = |name: &str| match reading.remove(name) {
+            Some(Value::String(text)) => Some(text),
+            Some(other) if !other.is_null() => Some(other.to_string()),
+            _ => None,
+        };
+        let merge = text("merge").or_else(|| Some("replace".to_owned()));
+        let keys = GivenKeys {
+            id_key: text("id_key"),
+            updated_at_key: text("updated_at_key"),
+            deleted_key: text("deleted_key"),
+        };
+        // The rest are options, and an unknown one is told.
+        Ok(Self { merge, keys, options: Some(Value::Object(reading)), ..Self::default() })
     }
-    options.close()?;
-    Ok(choice)
+}
+
+impl Options {
+    fn read(given: Option<Value>) -> Result<Self, Error> {
+        let mut read = Self {
+            invalid_characters: InvalidCharacters::Reject,
+            source_updated_at: None,
+            keep_rejects: false,
+        };
+        let Some(given) = given else { return Ok(read) };
+        let mut options = OptionsObject::open("options", given)?;
+        match options.take("invalid_characters").as_ref().map(Value::as_str) {
+            None => (),
+            Some(Some("reject")) => read.invalid_characters = InvalidCharacters::Reject,
+            Some(Some("strip")) => read.invalid_characters = InvalidCharacters::Strip,
+            Some(_) => options.problem("/invalid_characters: must be \"reject\" or \"strip\""),
+        }
+        if let Some(time) = options.take("source_updated_at") {
+            match time::of_json(time.to_string().as_bytes(), now()) {
+                Ok(time) => read.source_updated_at = time,
+                Err(rejection) => {
+                    options.problem(format!("/source_updated_at: {}", rejection.text()));
+                }
+            }
+        }
+        match options.take("keep_rejects") {
+            None => (),
+            Some(Value::Bool(keep)) => read.keep_rejects = keep,
+            Some(_) => options.problem("/keep_rejects: must be true or false"),
+        }
+        options.close()?;
+        Ok(read)
+    }
 }

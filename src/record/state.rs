@@ -3,6 +3,9 @@
 //!
 //! Locks are taken in the order in which upserts take them: the type's, the records, the queue.
 
+use super::entity;
+use super::look_up::{LookUp, look_up};
+use super::options::{Arguments, Request};
 use crate::access::owner;
 use crate::answer::{self, Answer, Outcome, Rejection, Row};
 use crate::arguments::ArgumentError;
@@ -22,7 +25,7 @@ use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 thread_local! {
     static ORDER: Statement = const { Statement::new(
@@ -73,6 +76,19 @@ enum Fate {
     Rejected(Rejection),
 }
 
+/// Arguments that name records as their source does.
+struct External {
+    entity_type: Option<String>,
+    external_ids: Option<Vec<Option<String>>>,
+    source: Option<String>,
+    connection_id: Option<String>,
+    workspace_id: Option<String>,
+}
+
+const DELETE: Change = Change { name: "delete", outcome: Outcome::Deleted };
+const RESTORE: Change = Change { name: "restore", outcome: Outcome::Restored };
+const ARCHIVE: Change = Change { name: "archive", outcome: Outcome::Archived };
+
 /// Deletes records softly: they keep their row, and searches and claims pass them by.
 ///
 /// Errors: 55000 before `install()`, 22004 for arguments.
@@ -95,11 +111,42 @@ fn delete_records(
     >,
     ErrorReport,
 > {
-    Ok(TableIterator::new(run(
-        Change { name: "delete", outcome: Outcome::Deleted },
-        record_ids,
-        workspace_id,
-    )?))
+    Ok(TableIterator::new(by_record_id(DELETE, record_ids, workspace_id)?))
+}
+
+/// The same of records that are named by their external ids.
+///
+/// Errors: 55000 before `install()`, 22004 and 22023 for arguments.
+#[pg_extern(
+    name = "delete_records",
+    volatile,
+    parallel_unsafe,
+    requires = [workspace::current_workspace_id]
+)]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn delete_external_records(
+    entity_type: Option<String>,
+    external_ids: Option<Vec<Option<String>>>,
+    source: default!(Option<String>, "'MANUAL'"),
+    connection_id: default!(Option<String>, "NULL"),
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(ordinal, i32),
+            name!(external_id, Option<String>),
+            name!(record_id, Option<String>),
+            name!(outcome, &'static str),
+            name!(error_code, Option<String>),
+            name!(error, Option<String>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let external = External { entity_type, external_ids, source, connection_id, workspace_id };
+    Ok(TableIterator::new(by_external_id(DELETE, external)?))
 }
 
 /// Brings records back that were deleted or archived.
@@ -124,11 +171,42 @@ fn restore_records(
     >,
     ErrorReport,
 > {
-    Ok(TableIterator::new(run(
-        Change { name: "restore", outcome: Outcome::Restored },
-        record_ids,
-        workspace_id,
-    )?))
+    Ok(TableIterator::new(by_record_id(RESTORE, record_ids, workspace_id)?))
+}
+
+/// The same of records that are named by their external ids.
+///
+/// Errors: 55000 before `install()`, 22004 and 22023 for arguments.
+#[pg_extern(
+    name = "restore_records",
+    volatile,
+    parallel_unsafe,
+    requires = [workspace::current_workspace_id]
+)]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn restore_external_records(
+    entity_type: Option<String>,
+    external_ids: Option<Vec<Option<String>>>,
+    source: default!(Option<String>, "'MANUAL'"),
+    connection_id: default!(Option<String>, "NULL"),
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(ordinal, i32),
+            name!(external_id, Option<String>),
+            name!(record_id, Option<String>),
+            name!(outcome, &'static str),
+            name!(error_code, Option<String>),
+            name!(error, Option<String>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let external = External { entity_type, external_ids, source, connection_id, workspace_id };
+    Ok(TableIterator::new(by_external_id(RESTORE, external)?))
 }
 
 /// Archives records.
@@ -153,14 +231,45 @@ fn archive_records(
     >,
     ErrorReport,
 > {
-    Ok(TableIterator::new(run(
-        Change { name: "archive", outcome: Outcome::Archived },
-        record_ids,
-        workspace_id,
-    )?))
+    Ok(TableIterator::new(by_record_id(ARCHIVE, record_ids, workspace_id)?))
 }
 
-fn run(
+/// The same of records that are named by their external ids.
+///
+/// Errors: 55000 before `install()`, 22004 and 22023 for arguments.
+#[pg_extern(
+    name = "archive_records",
+    volatile,
+    parallel_unsafe,
+    requires = [workspace::current_workspace_id]
+)]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn archive_external_records(
+    entity_type: Option<String>,
+    external_ids: Option<Vec<Option<String>>>,
+    source: default!(Option<String>, "'MANUAL'"),
+    connection_id: default!(Option<String>, "NULL"),
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(ordinal, i32),
+            name!(external_id, Option<String>),
+            name!(record_id, Option<String>),
+            name!(outcome, &'static str),
+            name!(error_code, Option<String>),
+            name!(error, Option<String>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let external = External { entity_type, external_ids, source, connection_id, workspace_id };
+    Ok(TableIterator::new(by_external_id(ARCHIVE, external)?))
+}
+
+fn by_record_id(
     change: Change,
     record_ids: Option<Vec<Option<String>>>,
     workspace_id: Option<String>,
@@ -168,27 +277,89 @@ fn run(
     require_tables()?;
     let ids = record_ids.ok_or(ArgumentError::Null("record_ids"))?;
     let workspace_id = workspace::argument(workspace_id)?;
-    // Whoever may not change records may not hold the lock of their type.
-    if !relation::named(c"kepler", c"records")
+    require_right()?;
+    let answers = Spi::connect_mut(|client| change_records(client, change, &workspace_id, ids))?;
+    Ok(answer::rows(answers))
+}
+
+type ExternalRow =
+    (i32, Option<String>, Option<String>, &'static str, Option<String>, Option<String>);
+
+fn by_external_id(
+    change: Change,
+    external: External,
+) -> Result<impl Iterator<Item = ExternalRow>, ErrorReport> {
+    require_tables()?;
+    let external_ids = external.external_ids.ok_or(ArgumentError::Null("external_ids"))?;
+    let request = Arguments {
+        entity_type: external.entity_type,
+        source: external.source,
+        connection_id: external.connection_id,
+        workspace_id: external.workspace_id,
+        merge: Some("replace".to_owned()),
+        ..Arguments::default()
+    }
+    .check()?;
+    require_right()?;
+    let answers = Spi::connect_mut(|client| {
+        let found = record_ids(client, &request, &external_ids)?;
+        let id_of = |external_id: &Option<String>| {
+            external_id.as_deref().and_then(|id| found.get(id)).cloned()
+        };
+        let ids = external_ids.iter().map(id_of).collect();
+        change_records(client, change, &request.workspace_id, ids)
+    })?;
+    let rows = answer::rows(answers).zip(external_ids);
+    Ok(rows.map(|((ordinal, record_id, outcome, code, error), external_id)| {
+        (ordinal, external_id, record_id, outcome, code, error)
+    }))
+}
+
+/// The ids of those of the records that are there.
+fn record_ids(
+    client: &mut SpiClient<'_>,
+    request: &Request,
+    external_ids: &[Option<String>],
+) -> Result<HashMap<String, String>, Error> {
+    let Some(entity) = entity::find_existing(client, request)? else { return Ok(HashMap::new()) };
+    let given: BTreeSet<&str> = external_ids.iter().flatten().map(String::as_str).collect();
+    let given: Vec<&str> = given.into_iter().collect();
+    let (workspace, entity) = (Text::new(&request.workspace_id), Text::new(&entity.id));
+    let how = LookUp { lock: false, data: false };
+    let mut rows = look_up(client, &workspace, &entity, &given, how);
+    let ids = given.iter().zip(rows.found(&given));
+    Ok(ids
+        .filter_map(|(external, found)| Some(((*external).to_owned(), found?.id.to_owned())))
+        .collect())
+}
+
+/// Whoever may not change records may not hold the lock of their type.
+fn require_right() -> Result<(), Error> {
+    if relation::named(c"kepler", c"records")
         .is_some_and(|r| role::may_in_part(pg_sys::ACL_UPDATE, r))
     {
-        owner::require_right("records", pg_sys::ACL_UPDATE)?;
+        return Ok(());
     }
+    owner::require_right("records", pg_sys::ACL_UPDATE)
+}
+
+fn change_records(
+    client: &mut SpiClient<'_>,
+    change: Change,
+    workspace_id: &str,
+    ids: Vec<Option<String>>,
+) -> Result<Vec<Answer<Option<String>>>, Error> {
     let given: Vec<&str> = ids.iter().flatten().map(String::as_str).collect();
     let mut fates = HashMap::new();
-    Spi::connect_mut(|client| -> Result<(), Error> {
-        requeue::lock_types(client, &workspace_id, &given)?;
-        let workspace = Text::new(&workspace_id);
-        let mut array = Array::texts(given.iter().copied());
-        let rows =
-            ORDER.with(|plan| plan.run(client, &[Some(workspace.datum()), Some(array.datum())]));
-        let mut seen = HashSet::new();
-        let found: Vec<&str> =
-            rows.iter::<1>().filter_map(|row| row.text(0)).filter(|id| seen.insert(*id)).collect();
-        let call = Call { change, name: Text::new(change.name), workspace };
-        call.attempt(client, &found, &mut fates);
-        Ok(())
-    })?;
+    requeue::lock_types(client, workspace_id, &given)?;
+    let workspace = Text::new(workspace_id);
+    let mut array = Array::texts(given.iter().copied());
+    let rows = ORDER.with(|plan| plan.run(client, &[Some(workspace.datum()), Some(array.datum())]));
+    let mut seen = HashSet::new();
+    let found: Vec<&str> =
+        rows.iter::<1>().filter_map(|row| row.text(0)).filter(|id| seen.insert(*id)).collect();
+    let call = Call { change, name: Text::new(change.name), workspace };
+    call.attempt(client, &found, &mut fates);
     let answers = ids.into_iter().map(|id| match id.as_ref().and_then(|id| fates.get_mut(id)) {
         None => Answer::new(id, Outcome::NotFound),
         Some(Fate::Unchanged) => Answer::new(id, Outcome::Unchanged),
@@ -199,7 +370,32 @@ fn run(
             Answer::new(id, change.outcome)
         }
     });
-    Ok(answer::rows(answers.collect()))
+    Ok(answers.collect())
+}
+
+/// What became of records that were to be deleted.
+#[derive(Default)]
+pub(crate) struct Deleted {
+    pub(crate) deleted: usize,
+    pub(crate) refused: Vec<(String, Rejection)>,
+}
+
+/// Deletes records as `delete_records` does. The caller holds the locks of their types; `ids` are in the order of
+/// external ids.
+pub(crate) fn delete_all(client: &mut SpiClient<'_>, workspace_id: &str, ids: &[&str]) -> Deleted {
+    let change = Change { name: "delete", outcome: Outcome::Deleted };
+    let call = Call { change, name: Text::new(change.name), workspace: Text::new(workspace_id) };
+    let mut fates = HashMap::new();
+    call.attempt(client, ids, &mut fates);
+    let mut result = Deleted::default();
+    for &id in ids {
+        match fates.remove(id) {
+            Some(Fate::Changed) => result.deleted += 1,
+            Some(Fate::Rejected(rejection)) => result.refused.push((id.to_owned(), rejection)),
+            Some(Fate::Unchanged) | None => {}
+        }
+    }
+    result
 }
 
 struct Call {

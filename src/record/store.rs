@@ -6,37 +6,71 @@
 
 use super::look_up::{LookUp, LookedUp, look_up};
 use crate::pg::array::{self, Array};
-use crate::pg::plan::{Rows, Statement};
-use crate::pg::subtransaction;
+use crate::pg::plan::{Rows, Statement, sql};
+use crate::pg::subtransaction::{self, Refusal};
 use crate::pg::varlena::Text;
-use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
+use pgrx::{PgSqlErrorCode, pg_sys};
+use std::ffi::CStr;
 
 const TOUCH_TYPES: &[pg_sys::Oid] =
     &[pg_sys::TIMESTAMPTZOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TIMESTAMPTZARRAYOID];
+
+const INSERT_TYPES: &[pg_sys::Oid] = &[
+    pg_sys::TEXTOID,
+    pg_sys::TEXTOID,
+    pg_sys::TEXTOID,
+    pg_sys::TEXTOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TEXTARRAYOID,
+    pg_sys::TEXTARRAYOID,
+    pg_sys::JSONBARRAYOID,
+    pg_sys::UUIDARRAYOID,
+    pg_sys::TIMESTAMPTZARRAYOID,
+    pg_sys::TIMESTAMPTZARRAYOID,
+];
+
+macro_rules! insert {
+    ($conflict:literal) => {
+        concat!(
+            "INSERT INTO kepler.records AS r
+                 (workspace_id, entity_id, entity_type, source, created_at, updated_at,
+                  id, external_id, data, source_digest, source_updated_at, deleted_at)
+             SELECT $1, $2, $3, $4, $5, $5, pg_catalog.unnest($6), pg_catalog.unnest($7),
+                    pg_catalog.unnest($8), pg_catalog.unnest($9), pg_catalog.unnest($10),
+                    pg_catalog.unnest($11) ",
+            $conflict,
+            " RETURNING r.id, r.content_hash\0"
+        )
+    };
+}
+
+/// What an external id is unique by.
+const KEY: &str = "records_entity_id_external_id_key";
+/// What has the same value in all rows that are inserted.
+const CONSTANT: &[&CStr] = &[c"workspace_id", c"entity_id", c"entity_type", c"source"];
+
+/// How records are inserted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Insert {
+    /// What is there already is left alone.
+    Missing,
+    /// An error where one is there already, and 2 µs a record less than to ask for each.
+    New,
+    /// As `New`, and without looking for the entity. The caller inserts one more record by `New` afterwards.
+    NewUnchecked,
+}
 
 thread_local! {
     static HAS_ENTITY: Statement = const { Statement::new(
         c"SELECT 1 FROM kepler.entities AS e WHERE e.workspace_id = $1 AND e.id = $2",
         &[pg_sys::TEXTOID; 2],
     ) };
-    static INSERT: Statement = const { Statement::new(
-        c"INSERT INTO kepler.records AS r
-              (workspace_id, entity_id, entity_type, source, created_at, updated_at,
-               id, external_id, data, source_digest, source_updated_at, deleted_at)
-          SELECT $1, $2, $3, $4, $5, $5, pg_catalog.unnest($6), pg_catalog.unnest($7),
-                 pg_catalog.unnest($8), pg_catalog.unnest($9), pg_catalog.unnest($10),
-                 pg_catalog.unnest($11)
-          ON CONFLICT (workspace_id, entity_id, external_id) DO NOTHING
-          RETURNING r.id, r.content_hash",
-        &[
-            pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID,
-            pg_sys::TIMESTAMPTZOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
-            pg_sys::JSONBARRAYOID, pg_sys::UUIDARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
-            pg_sys::TIMESTAMPTZARRAYOID,
-        ],
+    static INSERT: Statement = const { Statement::new(sql(insert!("")), INSERT_TYPES) };
+    static INSERT_MISSING: Statement = const { Statement::new(
+        sql(insert!("ON CONFLICT (workspace_id, entity_id, external_id) DO NOTHING")),
+        INSERT_TYPES,
     ) };
-
     // The rows are locked; by id and not by place, since a user's trigger may move them even so.
     static CHANGE: Statement = const { Statement::new(
         c"UPDATE kepler.records AS r
@@ -143,34 +177,37 @@ impl<'s> Store<'s> {
         look_up(client, &self.workspace_id, &self.entity_id, external_ids, how)
     }
 
-    /// Inserts what is not there yet; how many were, and which of them a trigger has altered.
+    /// Inserts records; how many were, and which of them a trigger has altered.
     pub(crate) fn insert(
         &self,
         client: &mut SpiClient<'_>,
+        how: Insert,
         now: i64,
         records: &mut NewRecords,
         sent: &[Sent],
     ) -> (usize, Vec<Altered>) {
         let entity_type = Text::new(self.entity_type);
         let source = Text::new(self.source);
-        let rows = INSERT.with(|statement| {
-            statement.run(
-                client,
-                &[
-                    Some(self.workspace_id.datum()),
-                    Some(self.entity_id.datum()),
-                    Some(entity_type.datum()),
-                    Some(source.datum()),
-                    Some(pg_sys::Datum::from(now)),
-                    Some(records.id.datum()),
-                    Some(records.external_id.datum()),
-                    Some(records.data.datum()),
-                    Some(records.source_digest.datum()),
-                    Some(records.source_updated_at.datum()),
-                    Some(records.deleted_at.datum()),
-                ],
-            )
-        });
+        let parameters = [
+            Some(self.workspace_id.datum()),
+            Some(self.entity_id.datum()),
+            Some(entity_type.datum()),
+            Some(source.datum()),
+            Some(pg_sys::Datum::from(now)),
+            Some(records.id.datum()),
+            Some(records.external_id.datum()),
+            Some(records.data.datum()),
+            Some(records.source_digest.datum()),
+            Some(records.source_updated_at.datum()),
+            Some(records.deleted_at.datum()),
+        ];
+        let rows = match how {
+            Insert::Missing => INSERT_MISSING.with(|statement| statement.run(client, &parameters)),
+            Insert::New => INSERT.with(|statement| statement.run(client, &parameters)),
+            Insert::NewUnchecked => {
+                INSERT.with(|statement| statement.run_unchecked(client, &parameters, CONSTANT))
+            }
+        };
         (rows.count(), altered(&rows, sent))
     }
 
@@ -299,6 +336,12 @@ fn all_written(sent: usize, rows: &Rows<'_>) {
     }
 }
 
+/// Whether a record was there that was to be inserted as new.
+pub(crate) fn was_there(refusal: &Refusal) -> bool {
+    refusal.code == PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION.into()
+        && refusal.constraint.as_deref() == Some(KEY)
+}
+
 /// Undoes an attempt that a trigger has made incomplete.
 pub(crate) const SWALLOWED: &str = "a trigger prevented the write";
 
@@ -322,6 +365,18 @@ impl NewRecords {
             source_digest: Array::new(array::UUID),
             source_updated_at: Array::new(array::TIMESTAMPTZ),
             deleted_at: Array::new(array::TIMESTAMPTZ),
+        }
+    }
+
+    /// Takes the last row out.
+    pub(crate) fn split_last(&mut self) -> Self {
+        Self {
+            data: self.data.split_last(),
+            id: self.id.split_last(),
+            external_id: self.external_id.split_last(),
+            source_digest: self.source_digest.split_last(),
+            source_updated_at: self.source_updated_at.split_last(),
+            deleted_at: self.deleted_at.split_last(),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::decode::{
     INVALID_DATA, INVALID_DELETED, INVALID_EXTERNAL_ID, MISSING_DATA, MISSING_EXTERNAL_ID,
 };
 use super::fold::fold;
+use super::keys::GivenKeys;
 use super::options::Shape;
 use super::time::INVALID_TIME;
 use crate::answer::{Code, Rejection};
@@ -69,16 +70,25 @@ fn a_text_that_cannot_be_divided_ends_the_call() {
         let broken = decode::batch(text, &Shape::Envelope, NOW);
         assert!(matches!(broken, Err(BatchError::Broken { .. })), "{text}");
     }
-    for text in ["", "{}", "null", "\"[]\"", "x"] {
-        let not_an_array = decode::batch(text, &Shape::Envelope, NOW);
-        assert!(matches!(not_an_array, Err(BatchError::NotAnArray { .. })), "{text}");
+    for text in ["", "null", "\"[]\"", "x", "\u{feff}[]"] {
+        let not_a_batch = decode::batch(text, &Shape::Envelope, NOW);
+        assert!(matches!(not_a_batch, Err(BatchError::NotABatch { .. })), "{text}");
     }
     assert!(envelope(" [ ] ").is_empty());
 }
 
+fn flat(id_key: &str, updated_at_key: Option<&str>, deleted_key: Option<&str>) -> Shape {
+    let keys = GivenKeys {
+        id_key: Some(id_key.to_owned()),
+        updated_at_key: updated_at_key.map(str::to_owned),
+        deleted_key: deleted_key.map(str::to_owned),
+    };
+    Shape::Flat(keys.read(None).unwrap().unwrap())
+}
+
 #[test]
 fn flat_documents_hold_their_own_key() {
-    let shape = Shape::Flat { key: "id".to_owned(), updated_at_key: Some("at".to_owned()) };
+    let shape = flat("id", Some("at"), None);
     let text = r#"[{"id":1,"at":1,"deleted":true},{"i\u0064":"x","id":"y"},{"nested":{"id":3}}]"#;
     let elements = decode::batch(text, &shape, NOW).unwrap();
     let content = elements[0].content.as_ref().unwrap();
@@ -87,6 +97,54 @@ fn flat_documents_hold_their_own_key() {
     assert!(!content.deleted);
     assert_eq!(elements[1].external_id.as_deref(), Some("y"));
     assert_eq!(reason(&elements[2]), Some(MISSING_EXTERNAL_ID));
+}
+
+#[test]
+fn keys_may_be_pointers_and_several() {
+    let shape = flat(r#"["/meta/id","~","/a~1b"]"#, Some("/meta/at"), Some("/meta/gone"));
+    let text = r#"{"meta":{"id":1.50,"at":1,"gone":1},"~":"x\"y","a/b":""}
+        {"meta":{"id":1.50},"~":"x","a/b":null}
+        {"meta":[],"~":"x","a/b":"z"}
+        {"meta":{"id" 1},"~":"x","a/b":"z"}
+        {"meta":{"id":"","gone":"maybe"},"~":"","a/b":" "}
+        {"meta":{"id":"1","gone":"maybe"},"~":"","a/b":" "}"#;
+    let elements = decode::batch(text, &shape, NOW).unwrap();
+    assert_eq!(elements[0].external_id.as_deref(), Some(r#"["1.50","x\"y",""]"#));
+    let content = elements[0].content.as_ref().unwrap();
+    assert!(content.deleted && content.source_updated_at.is_some());
+    let expected = [
+        None,
+        Some(MISSING_EXTERNAL_ID),
+        Some(MISSING_EXTERNAL_ID),
+        Some(Code::InvalidJson),
+        Some(MISSING_EXTERNAL_ID),
+        Some(INVALID_DELETED),
+    ];
+    assert_eq!(elements.iter().map(reason).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_broken_line_is_about_itself() {
+    let text = concat!(
+        "{\"external_id\":\"a\",\"data\":{}}\r\n\n{\"external_id\":\"b\",\"data\":{\"x\":\"}}\n",
+        "{\"external_id\":\"c\",\"data\":{}} x\n{\"external_id\":\"d\",\"data\":{}},\n[1]\n\"{}\"\n{]\n",
+        "  {\"external_id\":\"e\",\"data\":{}}"
+    );
+    let elements = envelope(text);
+    let broken = Some(Code::InvalidJson);
+    let expected = [
+        None,
+        broken.clone(),
+        broken.clone(),
+        broken.clone(),
+        Some(Code::NotAnObject),
+        Some(Code::NotAnObject),
+        broken,
+        None,
+    ];
+    assert_eq!(elements.iter().map(reason).collect::<Vec<_>>(), expected);
+    assert_eq!(elements[7].external_id.as_deref(), Some("e"));
+    assert_eq!(elements[0].content.as_ref().unwrap().data, Some(b"{}".as_slice()));
 }
 
 /// An element of a generated batch: which record, which time, whether its data is valid.
@@ -171,6 +229,13 @@ proptest! {
 
     #[test]
     fn any_text_is_divided_or_refused(text in "[\\[\\]{}\",:0-9a-e\\\\ ]{0,60}") {
+        for text in [format!("[{text}]"), format!("{{{text}}}\n{{}}")] {
+            for shape in [Shape::Envelope, flat("/a/0", Some("b"), Some("/c"))] {
+                if let Ok(elements) = decode::batch(&text, &shape, NOW) {
+                    prop_assert!(elements.len() <= text.len());
+                }
+            }
+        }
         let text = format!("[{text}]");
         if let Ok(elements) = decode::batch(&text, &Shape::Envelope, NOW) {
             prop_assert!(elements.len() <= text.len());

@@ -29,6 +29,11 @@ pub(crate) fn of_text(text: &str, now: i64) -> Result<Option<i64>, Rejection> {
     }
 }
 
+/// Whether a time lies more than a day ahead.
+pub(super) fn is_far_ahead(micros: i64, now: i64) -> bool {
+    micros > now.saturating_add(MAX_AHEAD)
+}
+
 fn check(
     read: Result<Instant, Problem>,
     now: i64,
@@ -38,7 +43,7 @@ fn check(
         let shown: String = shown().chars().take(60).collect();
         Rejection::new(INVALID_TIME, format!("{shown} is {problem}"))
     })?;
-    if instant.micros > now.saturating_add(MAX_AHEAD) {
+    if is_far_ahead(instant.micros, now) {
         return Err(Rejection::new(TIME_IN_FUTURE, "the source's time lies more than a day ahead"));
     }
     Ok(instant.micros)

@@ -1,9 +1,9 @@
 //! Leads a batch through the table.
 //!
 //! 1. Read what is stored, without a lock. What has not changed gets its answer here: nothing is
-//!    locked, nothing is written. A batch that looks all new skips this step.
-//! 2. Insert what is new. What is there after all, since it was overlooked or somebody else has just
-//!    inserted it, is read as in step 1.
+//!    locked, nothing is written. Of an entity that the call has made, this step is skipped.
+//! 2. Insert what is new. What is there after all, since somebody else has just inserted it, is read as
+//!    in step 1.
 //! 3. Lock what must change and decide again: what was read may have changed since. Write.
 //!
 //! Steps 2 and 3 are tried in a subtransaction. What the database refuses in it is found out by `narrow`.
@@ -19,7 +19,8 @@ use super::fold::{self, Candidate};
 use super::look_up::{Found, LookUp};
 use super::narrow::{self, Refused};
 use super::options::Request;
-use super::store::Store;
+use super::seen::{self, Notes};
+use super::store::{self, Store};
 use crate::answer::{Answer, Outcome, Rejection};
 use crate::enrichment::direct::Own;
 use crate::enrichment::queue::{self, Queue};
@@ -35,10 +36,6 @@ use pgrx::spi::SpiClient;
 const CHUNK_ROWS: usize = 10_000;
 const CHUNK_ROWS_WITH_DATA: usize = 500;
 
-/// From so many records on, so many are looked up to see whether the batch is new.
-const SAMPLED_FROM: usize = 100;
-const SAMPLE: usize = 16;
-
 /// So often may records vanish between reading and locking them.
 pub(super) const MAX_ROUNDS: usize = 20;
 
@@ -52,21 +49,25 @@ pub(crate) struct Ids {
 }
 
 /// Upserts the elements of a request. Gives the answers, and how many bytes of data it has had in its
-/// hands.
+/// hands. `bases`: the state of each element's record when it came, where that was long ago.
 pub(crate) fn run(
     client: &mut SpiClient<'_>,
     request: &Request,
     mut elements: Vec<Element<'_>>,
+    bases: Option<&[Option<u128>]>,
 ) -> Result<(Vec<Answer<Ids>>, usize), Error> {
     let _own = Own::begin();
     queue::lock(&request.workspace_id, &request.entity_type)?;
-    let mut entity = entity::find_or_make(client, request)?;
+    let mut entity = entity::find_or_make_shared(client, request)?;
     let mut decoder = Decoder::new(request);
     let candidates = fold::fold(&mut elements, |content| {
         check_for_interrupts!();
         decoder.validate(content)
     });
     for _ in 0..MAX_ENTITIES {
+        if let Some(run) = &request.sync_run_id {
+            seen::require_open(client, &request.workspace_id, run, &entity.id)?;
+        }
         let queue = entity.queueing.map(|policy| {
             Queue::new(policy, &request.workspace_id, &request.entity_type, &entity.id)
         });
@@ -83,12 +84,15 @@ pub(crate) fn run(
             handled: 0,
             queue,
             queued: false,
+            are_new: false,
+            bases,
         };
         if batch.write(client, &store)? == Ended::EntityGone {
             entity::forget(request);
-            entity = entity::find_or_make(client, request)?;
+            entity = entity::find_or_make_shared(client, request)?;
             continue;
         }
+        batch.note(client);
         if let Some(queue) = batch.queue.as_ref().filter(|_| batch.queued) {
             queue.notify(client);
         }
@@ -140,6 +144,10 @@ pub(super) struct Batch<'b> {
     pub(super) queue: Option<Queue>,
     /// Whether some were put there.
     pub(super) queued: bool,
+    /// Whether what is missing was missing a moment ago.
+    pub(super) are_new: bool,
+    /// The state of each element's record when it came, where that was long ago; None where there was no record.
+    pub(super) bases: Option<&'b [Option<u128>]>,
 }
 
 /// What is to be done with a stored record.
@@ -157,10 +165,25 @@ pub(super) enum Action {
 }
 
 impl<'b> Batch<'b> {
+    /// Tells sync runs what the call has met. A note goes with the transaction, and with its savepoint.
+    fn note(&self, client: &mut SpiClient<'_>) {
+        let notes = Notes {
+            workspace_id: &self.request.workspace_id,
+            open_run: self.entity.open_run.as_deref(),
+            own_run: self.request.sync_run_id.as_deref(),
+        };
+        if notes.are_wanted() {
+            let valid = (0..self.candidates.len() as u32).map(|at| self.external_id(at));
+            let refused = self.elements.iter().filter(|element| element.content.is_err());
+            let refused = refused.filter_map(|element| element.external_id.as_deref());
+            notes.write(client, valid.chain(refused), &self.answers);
+        }
+    }
+
     fn write(&mut self, client: &mut SpiClient<'_>, store: &Store<'_>) -> Result<Ended, Error> {
         let all: Vec<u32> = (0..self.candidates.len() as u32).collect();
         let (mut missing, mut present) = (Vec::new(), Vec::new());
-        if self.looks_new(client, store, &all) {
+        if self.entity.is_new {
             missing = all;
         } else {
             self.read_all(client, store, &all, &mut missing, &mut present);
@@ -169,7 +192,16 @@ impl<'b> Batch<'b> {
             return Ok(Ended::Written);
         }
         let (new, stored) = (missing.clone(), present.clone());
-        let whole = subtransaction::attempt(|| self.rounds(client, store, missing, present, None));
+        self.are_new = true;
+        let mut whole =
+            subtransaction::attempt(|| self.rounds(client, store, missing, present, None));
+        if whole.as_ref().is_err_and(store::was_there) {
+            // Somebody else has inserted some of them since they were read.
+            self.begin_again(&new, &stored);
+            self.are_new = false;
+            let (missing, present) = (new.clone(), stored.clone());
+            whole = subtransaction::attempt(|| self.rounds(client, store, missing, present, None));
+        }
         match whole {
             Ok(done) => done.map(|()| Ended::Written),
             Err(refusal) if narrow::entity_is_gone(client, store, &refusal) => {
@@ -192,6 +224,7 @@ impl<'b> Batch<'b> {
         for round in 0..MAX_ROUNDS {
             let is_late = round >= MAX_ROUNDS / 2;
             let met = self.take(client, store, Step::Insert { is_late }, &missing, &mut refused);
+            self.are_new = false;
             missing.clear();
             self.read_all(client, store, &met, &mut missing, &mut present);
             present.sort_unstable();
@@ -238,20 +271,6 @@ impl<'b> Batch<'b> {
             Step::Insert { is_late } => self.insert_all(client, store, some, is_late),
             Step::Change => self.lock_and_change(client, store, some),
         }
-    }
-
-    /// Whether none of a few evenly chosen records exists: then it is worth trying to insert
-    /// all of them at once. What turns out to be there is read afterwards.
-    fn looks_new(&self, client: &mut SpiClient<'_>, store: &Store<'_>, all: &[u32]) -> bool {
-        if self.entity.is_new {
-            return true;
-        }
-        if all.len() < SAMPLED_FROM {
-            return false;
-        }
-        let ids = self.external_ids(all.iter().copied().step_by(all.len() / SAMPLE));
-        let mut rows = store.look_up(client, &ids, LookUp { lock: false, data: false });
-        rows.found(&ids).iter().all(Option::is_none)
     }
 
     pub(super) fn content(&self, element: u32) -> Option<Content<'b>> {
@@ -372,6 +391,18 @@ impl<'b> Batch<'b> {
             (None, _, _) if standing.time > stored.source_updated_at => Action::Refresh,
             (None, _, _) => Action::Nothing(Outcome::Unchanged),
         }
+    }
+
+    /// Whether a locked record was written since the candidate came, and no times of the source can tell which of them
+    /// is the newer one.
+    pub(super) fn is_overtaken(&self, at: u32, found: &Found<'_>) -> bool {
+        let (Some(bases), Some(&last)) =
+            (self.bases, self.candidates[at as usize].parts.as_slice().last())
+        else {
+            return false;
+        };
+        let has_times = found.state.source_updated_at.is_some() && self.time(last).is_some();
+        !has_times && bases[last as usize] != Some(found.state.state())
     }
 
     /// The content of a candidate: as it was decoded before, where that still holds.

@@ -4,7 +4,7 @@ use super::decide::Stored;
 use super::decode::Content;
 use super::look_up::LookUp;
 use super::narrow;
-use super::store::{Altered, Changes, NewRecords, Sent, Store, Touch, Touches};
+use super::store::{Altered, Changes, Insert, NewRecords, Sent, Store, Touch, Touches};
 use super::upsert::{Action, Batch};
 use crate::answer::Outcome;
 use crate::id::new_id;
@@ -18,6 +18,10 @@ use std::collections::HashMap;
 /// into the processor's cache is fastest.
 const WRITE_ROWS: usize = 1_000;
 const WRITE_BYTES: usize = 1 << 20;
+
+/// From so many records on, a race that is lost may cost an attempt. Single records are raced for more often, and
+/// gain nothing.
+const MANY: usize = 16;
 
 impl<'b> Batch<'b> {
     /// Step 2. Gives back the candidates that turned out to be there already.
@@ -65,7 +69,7 @@ impl<'b> Batch<'b> {
                 sent.push(Sent { candidate: at, id, content_hash: content.content_hash });
             }
             rest = &rest[taken..];
-            let (inserted, altered) = store.insert(client, now, &mut records, &sent);
+            let (inserted, altered) = self.insert(client, store, now, &mut records, &sent);
             drop(records);
             self.relink(client, store, altered, |_| None);
             if inserted == sent.len() {
@@ -100,6 +104,26 @@ impl<'b> Batch<'b> {
             self.enqueue_new(client, now, &ours);
         }
         met
+    }
+
+    /// Many records that are known to be new take the short way. The last of them answers for the entity.
+    fn insert(
+        &self,
+        client: &mut SpiClient<'_>,
+        store: &Store<'_>,
+        now: i64,
+        records: &mut NewRecords,
+        sent: &[Sent],
+    ) -> (usize, Vec<Altered>) {
+        if !self.are_new || sent.len() < MANY {
+            return store.insert(client, Insert::Missing, now, records, sent);
+        }
+        let mut last = records.split_last();
+        let (others, alone) = sent.split_at(sent.len() - 1);
+        let (count, mut altered) = store.insert(client, Insert::NewUnchecked, now, records, others);
+        let (one, also) = store.insert(client, Insert::New, now, &mut last, alone);
+        altered.extend(also);
+        (count + one, altered)
     }
 
     fn enqueue_new(&mut self, client: &mut SpiClient<'_>, now: i64, ids: &[&str]) {
@@ -160,6 +184,10 @@ impl<'b> Batch<'b> {
                 continue;
             };
             check_for_interrupts!();
+            if self.is_overtaken(at, &found) {
+                self.answer(at, &found, Outcome::Superseded);
+                continue;
+            }
             match self.decide(at, &found) {
                 Action::Nothing(outcome) => self.answer(at, &found, outcome),
                 Action::Reject(rejection) => self.reject(at, rejection),

@@ -116,7 +116,7 @@ SELECT count(*) FROM kepler.insert_entries('Thing', (SELECT jsonb_agg(jsonb_buil
 INSERT INTO documents SELECT 'x' || i, '{}', format('[1,%s]', i)::vector FROM generate_series(1, ROWS) AS i;
 """
 
-# A tenant of ROWS memories and as many messages.
+# A tenant of ROWS memories and as many messages; a user has twenty of the memories, and a conversation as many messages.
 TENANT = r"""
 INSERT INTO kepler.workspaces (id, name) VALUES ('TENANT', 'TENANT');
 SET kepler.workspace_id = 'TENANT';
@@ -129,11 +129,18 @@ INSERT INTO kepler.conversations (id, user_id) SELECT 'x' || i, 'u' FROM generat
 SELECT count(*) FROM generate_series(0, ROWS - 1, 500) AS first CROSS JOIN LATERAL kepler.add_messages('talk', (
     SELECT jsonb_agg(jsonb_build_object('role', 'user', 'content', 'tea ' || i, 'metadata', jsonb_build_object('k', i % 100), 'embedding', jsonb_build_array(1, i)))
     FROM generate_series(first, least(first + 499, ROWS - 1)) AS i)) AS r;
+SELECT count(*) FROM kepler.remember_many((
+    SELECT jsonb_agg(jsonb_build_object('content', 'tea of a user ' || i, 'user_id', 'u', 'embedding', jsonb_build_array(-1, i))) FROM generate_series(1, 20) AS i)::text) AS r;
+INSERT INTO kepler.conversations (id, user_id) VALUES ('short', 'u');
+SELECT count(*) FROM kepler.add_messages('short', (
+    SELECT jsonb_agg(jsonb_build_object('role', 'user', 'content', 'tea ' || i)) FROM generate_series(1, 20) AS i)) AS r;
 """
 TENANT_CALLS = {
     "search_memories (filter)": """kepler.search_memories('[1, 0]', filter => '{"k": 3}')""",
     "search_memories (filter, words)": """kepler.search_memories('[1, 0]', query_text => 'cup 17', filter => '{"k": 3}')""",
     "search_memories (words)": "kepler.search_memories('[1, 0]', query_text => 'cup 17')",
+    "search_memories (words of a user)": "kepler.search_memories(query_text => 'tea', user_id => 'u')",
+    "search_messages (words of a conversation)": "kepler.search_messages(query_text => 'tea', conversation_id => 'short')",
     "search_messages (filter)": """kepler.search_messages('[1, 0]', filter => '{"k": 3}')""",
     "search_messages (words)": "kepler.search_messages('[1, 0]', query_text => 'cup 17')",
     "search_messages (user)": "kepler.search_messages('[1, 0]', user_id => 'u')",

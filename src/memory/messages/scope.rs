@@ -5,7 +5,7 @@ use crate::filter;
 use crate::ident::quote_literal;
 use crate::memory::embedded::Embedded;
 use crate::memory::nearest::{Keys, SpaceRows};
-use crate::memory::scope::{Conditions, User};
+use crate::memory::scope::{Conditions, User, pass};
 use crate::pg::query::Parameters;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -58,8 +58,14 @@ impl Scope {
             User::Nobody => all.push_str(" AND c.user_id IS NULL"),
             User::Id(id) => all.push_str(&format!(" AND c.user_id = {}", parameters.text(id))),
         }
+        let mut narrow = None;
         if let Some(id) = &self.conversation_id {
-            all.push_str(&format!(" AND m.conversation_id = {}", parameters.text(id)));
+            let of_conversation = format!("m.conversation_id = {}", parameters.text(id));
+            all.push_str(&format!(" AND {of_conversation}"));
+            narrow = Some(Keys {
+                sql: format!("m.workspace_id = {workspace} AND {of_conversation}"),
+                hash: xxh3_64(format!("{:?}", (&self.workspace_id, id)).as_bytes()),
+            });
         }
         if let Some(kinds) = &self.kinds {
             let kinds = parameters.texts(kinds.iter().map(String::as_str));
@@ -78,9 +84,7 @@ impl Scope {
         }
         if let Some(filter) = &self.filter {
             let compiled = filter::compile(filter, "m.metadata", parameters.count() + 1)?;
-            for value in &compiled.parameters {
-                parameters.text(value);
-            }
+            pass(&compiled, parameters);
             all.push_str(&format!(" AND {}", compiled.sql));
         }
         let of_conversation = !matches!(self.user, User::Any) || self.kinds.is_some();
@@ -97,7 +101,7 @@ impl Scope {
             conditions: all,
             is_filtered: hash != Self::everything(&self.workspace_id).hash(),
         };
-        Ok(Conditions { keys, rows, hash })
+        Ok(Conditions { keys, rows, narrow, hash })
     }
 
     fn hash(&self) -> u64 {

@@ -34,7 +34,8 @@ mod width;
 
 pub(crate) use look::{number, probes};
 pub(crate) use target::{Details, Keys, Near, RowsOf, SpaceRows, Target, merge};
-pub(in crate::memory) use unknown::has_outgrown;
+pub(in crate::memory) use unknown::{ByKeysAlone, has_outgrown};
+pub(in crate::memory) use width::OfScopes;
 
 use super::space::{Index, Method, Vectors};
 use crate::pg::query::Parameters;

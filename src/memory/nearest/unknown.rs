@@ -27,13 +27,13 @@ thread_local! {
 
 /// While this lives, statements find rows by the keys of the tenant, and not by what many tenants have in common: a
 /// value that is rare in one may be common in all.
-pub(super) struct ByKeysAlone {
+pub(in crate::memory) struct ByKeysAlone {
     _settings: LocalSettings,
     _large: OwnTablesAreLarge,
 }
 
 impl ByKeysAlone {
-    pub(super) fn begin() -> Self {
+    pub(in crate::memory) fn begin() -> Self {
         Self {
             _settings: LocalSettings::set(&[(c"enable_bitmapscan", c"off")]),
             _large: OwnTablesAreLarge::begin(),

@@ -104,11 +104,11 @@ fn read_batch(landing: &mut Landing<'_>, set: usize, text: &str) -> Result<Rows,
     let mut decoder = Decoder::new(&table.validator);
     let mut rows = Rows::new(&table.validator);
     let text = text.as_bytes();
-    batch::divide("entries", text, |at| {
+    batch::divide("entries", text, |element| {
         let place = landing.answers.all.len() as u32;
         let mut violations = Vec::new();
         let mut absent = Absent::Kept { key: &key };
-        let end = decoder.element(text, at, place, &mut absent, &mut rows, &mut violations)?;
+        let end = decoder.element(element, place, &mut absent, &mut rows, &mut violations)?;
         landing.answers.push(violations);
         Ok(end)
     })?;

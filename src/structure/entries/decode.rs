@@ -6,6 +6,7 @@ use crate::batch;
 use crate::field_types::scalar::Scratch;
 use crate::field_types::stored::compare;
 use crate::json::shorten;
+use crate::jsonb::elements::Place;
 use crate::jsonb::scan::Unbalanced;
 use crate::pg::array::Array;
 use std::ops::Range;
@@ -73,12 +74,11 @@ impl<'v> Decoder<'v> {
         }
     }
 
-    /// Reads the element that begins at `at`; gives the position behind it. An element that is not
+    /// Reads an element, which is the batch's number `place`; gives the position behind it. An element that is not
     /// valid leaves no row, and all that is wrong with it in `violations`.
     pub(crate) fn element(
         &mut self,
-        text: &[u8],
-        at: usize,
+        element: Place<'_>,
         place: u32,
         absent: &mut Absent<'_>,
         rows: &mut Rows,
@@ -87,7 +87,8 @@ impl<'v> Decoder<'v> {
         let row = rows.count();
         let mut position = 0;
         self.given.fill(0);
-        let (opened, end) = batch::object(text, at, |member| {
+        let text = element.text;
+        let (opened, end) = batch::object(element, |member| {
             let found = self.member(text, &member.key, position);
             position += 1;
             let value = &text[member.value];

@@ -32,7 +32,7 @@ pub(crate) fn insert(
     let mut fill = filler();
     // Entries that refer to each other go in one statement: only together they are valid.
     let whole = table.refers_to_itself();
-    batch::divide("entries", text, |at| {
+    batch::divide("entries", text, |element| {
         if !whole && (rows.count() >= WRITE_ROWS || rows.size() >= WRITE_BYTES) {
             landing.land(client, &mut rows, None);
             rows = Rows::new(&table.validator);
@@ -40,7 +40,7 @@ pub(crate) fn insert(
         let place = landing.answers.all.len() as u32;
         let mut violations = Vec::new();
         let mut absent = Absent::Filled(&mut fill);
-        let end = decoder.element(text, at, place, &mut absent, &mut rows, &mut violations)?;
+        let end = decoder.element(element, place, &mut absent, &mut rows, &mut violations)?;
         landing.answers.push(violations);
         Ok(end)
     })?;

@@ -30,6 +30,7 @@ SELECT count(*) FROM kepler.drop_entry_table('Gone');
 SELECT table_name AS things FROM kepler.entry_tables WHERE record_name = 'Thing' \gset
 SELECT min(lease_id) AS lease, min(record_id) AS leased FROM kepler.claim_records('lead', 'x', 1) \gset
 SELECT id AS record FROM kepler.records WHERE external_id = '3' \gset
+SELECT sync_run_id AS sync FROM kepler.begin_sync('c', 'lead') \gset
 SELECT execution_id AS run, token FROM kepler.start_execution('w', 'k') \gset
 CREATE TABLE documents (id text PRIMARY KEY, document jsonb, embedding vector(2));
 INSERT INTO documents VALUES ('d', '{}', '[1,0]');
@@ -40,12 +41,15 @@ CREATE TABLE calls (name text, call text);
 \set q ''''
 INSERT INTO calls VALUES
     ('abandon_executions', 'kepler.abandon_executions()'),
+    ('abort_sync', format($$kepler.abort_sync(%L, 'broken')$$, :'sync')),
     ('activate_embedding_space', $$kepler.activate_embedding_space('walk')$$),
     ('add_execution_steps', format($$kepler.add_execution_steps(%L, %L, '[{"name": "s"}]')$$, :'run', :'token')),
     ('add_message', $$kepler.add_message('talk', 'user', 'again')$$),
     ('add_messages', $$kepler.add_messages('talk', '[{"role": "user", "content": "x"}]')$$),
     ('alter_entry_table', $$kepler.alter_entry_table('Thing', '{"fields": [{"name": "a", "type": "integer"}, {"name": "c", "type": "text"}]}')$$),
     ('archive_records', format('kepler.archive_records(ARRAY[%L])', :'record')),
+    ('begin_sync', $$kepler.begin_sync('c', 'lead')$$),
+    ('checkpoint_sync', format($$kepler.checkpoint_sync(%L, '1')$$, :'sync')),
     ('claim_records', $$kepler.claim_records('lead', 'x', 1)$$),
     ('complete_records', format('kepler.complete_records(%s, ARRAY[%L])', :'lease', :'leased')),
     ('conversation_window', $$kepler.conversation_window('talk')$$),
@@ -78,6 +82,7 @@ INSERT INTO calls VALUES
     ('json_matches', $$kepler.json_matches('{}', '{}')$$),
     ('entry_json_schema', $$kepler.entry_json_schema('Thing')$$),
     ('json_update', $$kepler.json_update('{}', '{"$set": {"a": 1}}')$$),
+    ('finish_sync', format($$kepler.finish_sync(%L, allow_empty => true)$$, :'sync')),
     ('jsonb_hash', $$kepler.jsonb_hash('{}')$$),
     ('last_search', 'kepler.last_search()'),
     ('memory_history', format('kepler.memory_history(%L)', :'memory')),
@@ -99,6 +104,7 @@ INSERT INTO calls VALUES
     ('restore_entry_table', $$kepler.restore_entry_table('Gone')$$),
     ('restore_field', $$kepler.restore_field('Thing', 'b')$$),
     ('restore_records', format('kepler.restore_records(ARRAY[%L])', :'record')),
+    ('resume_sync', format('kepler.resume_sync(%L)', :'sync')),
     ('retire_embedding_space', $$kepler.retire_embedding_space('spare')$$),
     ('revoke_access', $$kepler.revoke_access('access_nobody')$$),
     ('search_memories', $$kepler.search_memories('[1, 0]', query_text => 'tea', touch => true)$$),
@@ -112,6 +118,7 @@ INSERT INTO calls VALUES
     ('start_execution', $$kepler.start_execution('w', 'other')$$),
     ('status', 'kepler.status()'),
     ('structure_of', $$kepler.structure_of('public.documents')$$),
+    ('sweep_sync', format($$kepler_internal.sweep_sync_step(%L, 0.2, false, true, 10, NULL)$$, :'sync')),
     ('touch_memories', format('kepler.touch_memories(ARRAY[%L])', :'memory')),
     ('update_document', $$kepler.update_document('public.documents', '{"id": "d"}', 'document', '{"$set": {"a": 1}}')$$),
     ('update_entries', $$kepler.update_entries('Thing', '[{"entry_id": 1, "a": 5}]')$$),

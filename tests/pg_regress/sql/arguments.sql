@@ -8,7 +8,6 @@ SELECT * FROM kepler.upsert_records(NULL, '[]');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT * FROM kepler.upsert_records('t', NULL);
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
-SELECT * FROM kepler.upsert_records('t', '[]', source => NULL);
 SELECT * FROM kepler.upsert_records('t', '[]', merge => NULL);
 SELECT * FROM kepler.upsert_records('t', '[]', workspace_id => NULL);
 SELECT kepler.upsert_records_summary(NULL, '[]');
@@ -21,7 +20,7 @@ SELECT * FROM kepler.restore_records('{}', NULL);
 SELECT * FROM kepler.archive_records(NULL, NULL);
 
 -- NULL where it means "none".
-SELECT outcome FROM kepler.upsert_records('t', '[{"external_id": "a", "data": {}}]', connection_id => NULL, id_key => NULL, updated_at_key => NULL, options => NULL);
+SELECT outcome FROM kepler.upsert_records('t', '[{"external_id": "a", "data": {}}]', source => NULL, connection_id => NULL, sync_run_id => NULL, id_key => NULL, updated_at_key => NULL, options => NULL);
 SELECT outcome FROM kepler.upsert_record('t', 'a', '{}', source_updated_at => NULL, options => NULL);
 
 -- Blank or too long.

@@ -82,7 +82,7 @@ ROLLBACK TO before;
 SELECT * FROM kepler.insert_entries('Inventory Record', '[]', 'ignore');
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK TO before;
-SELECT * FROM kepler.insert_entries('Inventory Record', '{"item_id": 1}');
+SELECT * FROM kepler.insert_entries('Inventory Record', '"{}"');
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK TO before;
 SELECT * FROM kepler.insert_entries('Inventory Record', '[{"item_id": 1');

@@ -71,9 +71,7 @@ SELECT u.outcome FROM kepler.upsert_record('twice', 'c', (
     SELECT '{' || string_agg('"k": ' || i, ', ' ORDER BY i) || '}' FROM generate_series(1, 100000) AS i)) AS u;
 SELECT data FROM kepler.records WHERE entity_type = 'twice' AND external_id = 'c';
 
--- What is no array.
-SELECT * FROM kepler.upsert_records('hostile', '{"external_id": "a", "data": {}}');
-\echo SQLSTATE :LAST_ERROR_SQLSTATE
+-- What is no batch.
 SELECT * FROM kepler.upsert_records('hostile', '1');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT * FROM kepler.upsert_records('hostile', 'null');
@@ -88,7 +86,7 @@ SELECT * FROM kepler.upsert_records('hostile', E'\uFEFF[]');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT * FROM kepler.upsert_records('hostile', '1'::json);
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
-SELECT * FROM kepler.upsert_records('hostile', '{}'::jsonb);
+SELECT * FROM kepler.upsert_records('hostile', 'null'::jsonb);
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 
 -- A byte that is NUL does not get as far as Kepler.
