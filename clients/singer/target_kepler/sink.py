@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from target_kepler.target import TargetKepler
 
 DELETED_AT = "_sdc_deleted_at"
-# The id of a record without a key is made of its content, and stands in this member of the batch.
-CONTENT_ID = "_kepler_id"
 
 
 class KeplerSink(BatchSink):
@@ -66,7 +64,9 @@ class KeplerSink(BatchSink):
         """Upserts a batch in one transaction, and tells the state that it completes."""
         records = context.get("records", [])
         if records:
-            answer = self._target.database.upsert(self.run(), self._lines(records), self._keys())
+            answer = self._target.database.upsert(
+                self.stream_name, self.run(), self._lines(records), self._keys()
+            )
             self.tally_duplicate_merged(answer.superseded)
             for external_id, code, error in answer.rejected:
                 self.logger.warning("Record %s was rejected (%s): %s", external_id, code, error)
@@ -74,23 +74,21 @@ class KeplerSink(BatchSink):
         self._target.tell_state()
 
     def _keys(self) -> dict[str, str | None]:
-        keys = self.key_properties or [CONTENT_ID]
+        """What the members of a document mean; nothing for documents in envelopes."""
+        if not self.key_properties:
+            return {}
+        keys = [_pointer(key) for key in self.key_properties]
+        updated_at = self.config["updated_at_keys"].get(self.stream_name)
         return {
-            "id_key": keys[0] if len(keys) == 1 else json.dumps(list(keys)),
-            "updated_at_key": self.config["updated_at_keys"].get(self.stream_name),
+            "id_key": keys[0] if len(keys) == 1 else json.dumps(keys),
+            "updated_at_key": updated_at and _pointer(updated_at),
             "deleted_key": DELETED_AT,
         }
 
     def _lines(self, records: list[dict[str, Any]]) -> str:
         if self.key_properties:
             return "\n".join(serialize_json(record) for record in records)
-        return "\n".join(self._with_content_id(record) for record in records)
-
-    @staticmethod
-    def _with_content_id(record: dict[str, Any]) -> str:
-        text = serialize_json(record, sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        return serialize_json({**record, CONTENT_ID: digest})
+        return "\n".join(_in_envelope(record) for record in records)
 
     # The run
 
@@ -129,3 +127,16 @@ class KeplerSink(BatchSink):
             self.logger.warning("Version %d brought no records: nothing is deleted", self._announced)
         database.finish(self.stream_name)
         database.fail(self.stream_name, f"the tap did not activate version {self._version}: nothing was deleted")
+
+
+def _pointer(member: str) -> str:
+    """A member by its name; as a JSON Pointer where the name looks like one, or like a list of names."""
+    if member.startswith(("/", "[")):
+        return "/" + member.replace("~", "~0").replace("/", "~1")
+    return member
+
+
+def _in_envelope(record: dict[str, Any]) -> str:
+    """A record without a key, under an id that is made of its content: what comes again is the same record."""
+    digest = hashlib.sha256(serialize_json(record, sort_keys=True).encode()).hexdigest()
+    return serialize_json({"external_id": digest, "data": record, "deleted": DELETED_AT in record})

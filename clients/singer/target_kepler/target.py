@@ -6,7 +6,7 @@ import sys
 from typing import Any, ClassVar
 
 from singer_sdk import typing as th
-from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TargetCapabilities
+from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
 from singer_sdk.target_base import Target
 
 from target_kepler.database import Database
@@ -23,7 +23,6 @@ class TargetKepler(Target):
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         *Target.capabilities,
         PluginCapabilities.ACTIVATE_VERSION,
-        TargetCapabilities.BATCH_SIZE_ROWS,
     ]
 
     config_jsonschema = th.PropertiesList(
@@ -135,7 +134,10 @@ class TargetKepler(Target):
 
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
         """Deletes what a stream no longer has. The states before it are told first."""
-        super()._process_activate_version_message(message_dict)
+        for stream_map in self.mapper.stream_maps[message_dict["stream"]]:
+            sink = self.get_sink(stream_map.stream_alias)
+            if sink.process_activate_version_messages:
+                sink.activate_version(message_dict["version"])
         self.tell_state()
 
     def _handle_termination(self, signum: int, frame: Any) -> None:
