@@ -30,8 +30,8 @@ ROUNDS = 3
 WARM = 7
 # Seconds.
 BELIEVED = 61
-# Runs whose pages and WAL are counted.
-COUNTED = 5
+# Runs whose pages and WAL are counted; of single rows, which seldom split a page, many.
+COUNTED, COUNTED_SINGLE = 5, 50
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,9 @@ class Family:
     title: str
     calls: tuple[Call, ...]
     unit: str = "row"
+    axis: str = "rows in the table"
+    # Vacuumed at the end of each size, with the rows that the calls have changed.
+    table: str = ""
     indexed: bool = False
 
 
@@ -73,6 +76,7 @@ FAMILIES = (
             Call("new_1000", "new, by 1,000", 1000),
             single("new_1", "new, single"),
         ),
+        table="kepler.records",
     ),
     Family(
         "enrichment",
@@ -82,6 +86,7 @@ FAMILIES = (
             Call("cycle_10", "by 10", 10, next="settle", stretch=100),
             Call("cycle_1", "single", 1, next="settle", stretch=500),
         ),
+        table="kepler.records",
     ),
     Family(
         "entries",
@@ -93,6 +98,7 @@ FAMILIES = (
             Call("insert_1000", "insert, by 1,000", 1000),
             single("insert_1", "insert, single"),
         ),
+        table="kepler_data.item_1_entries",
     ),
     Family(
         "memory",
@@ -131,6 +137,7 @@ FAMILIES = (
             single("tenant_remember_1", "remember, single", stretch=500),
         ),
         unit="row, or a search",
+        axis="rows of the large tenant",
     ),
 )
 
@@ -170,7 +177,7 @@ class Bench:
         session.script(FOLDER / "schema.sql")
         session.script(FOLDER / f"{family.name}.sql")
         for call in family.calls:
-            session.run(f"CALL bench.make_runner('{call.name}', '{call.next}')")
+            session.run(f"CALL bench.make_runner('{call.name}', '{call.next}', {call.writes})")
         session.run("CALL bench.load(1)")
         session.run("ANALYZE")
         session.close()
@@ -236,8 +243,18 @@ class Bench:
         runs, cpu = session.value(f"CALL bench.run_{call.name}({arguments})").split("|")
         return round(float(cpu) / (int(runs) * call.rows), 2)
 
+    def vacuum(self, session: Session, family: Family, rows: int) -> dict[str, float]:
+        """What VACUUM costs for each row of the table, also those that it finds unchanged."""
+        look = "SELECT bench.cpu(), pg_current_wal_insert_lsn() - '0/0'"
+        before = session.value(look).split("|")
+        session.run(f"VACUUM (PARALLEL 0) {family.table}")
+        after = session.value(look).split("|")
+        cpu, wal = ((float(b) - float(a)) / rows for a, b in zip(before, after))
+        return {"cpu": round(cpu, 3), "wal": round(wal, 1)}
+
     def counts(self, session: Session, call: Call, rows: int) -> list[float]:
-        answer = session.value(f"CALL bench.count('{call.name}', '{call.next}', {COUNTED}, {rows})")
+        times = COUNTED_SINGLE if call.writes and call.rows == 1 else COUNTED
+        answer = session.value(f"CALL bench.count('{call.name}', '{call.next}', {times}, {rows})")
         return [round(float(count) / call.rows, 3) for count in answer.strip("{}").split(",")]
 
     def run_family(self, family: Family) -> None:
@@ -246,13 +263,14 @@ class Bench:
         old = self.old_session(family)
         warmed = time.monotonic()
         kept = self.figures["families"].setdefault(family.name, {})
-        kept |= {"title": family.title, "unit": family.unit, "calls": {call.name: call.label for call in family.calls}}
+        kept |= {"title": family.title, "unit": family.unit, "axis": family.axis, "calls": {call.name: call.label for call in family.calls}}
         sizes = kept.setdefault("sizes", {})
         for rows in self.sizes:
             self.say(f"{family.name}: {rows:,} rows")
             self.load(family, rows)
-            # A search believes for a minute what it found of a scope: here, that it has one row.
-            time.sleep(max(0, warmed + BELIEVED - time.monotonic()))
+            if any("search" in call.name for call in family.calls):
+                # A search believes for a minute what it found of a scope: here, that it has one row.
+                time.sleep(max(0, warmed + BELIEVED - time.monotonic()))
             self.say("  measuring")
             admin = Session(DATABASE)
             self.full_pages(admin, "off")
@@ -265,8 +283,8 @@ class Bench:
                     _, _, wal, whole = self.counts(new, call, rows)
                     figures["new"][call.name] |= {"wal_after_checkpoint": wal, "whole_pages": whole}
             new.close()
+            sizes[str(rows)] = {**figures, "storage": storage} | ({"vacuum": self.vacuum(admin, family, rows)} if family.table else {})
             admin.close()
-            sizes[str(rows)] = {**figures, "storage": storage}
             kept["sizes"] = dict(sorted(sizes.items(), key=lambda item: int(item[0])))
             self.save()
         old.close()

@@ -5,8 +5,8 @@ COMMENT ON SCHEMA kepler_internal IS 'Parts of Kepler''s functions and triggers:
 
 -- Types that tables and functions share.
 
-CREATE TYPE kepler.connection_status AS ENUM ('ACTIVE', 'INACTIVE');
-COMMENT ON TYPE kepler.connection_status IS 'Whether a connection is in use';
+CREATE TYPE kepler.connection_status AS ENUM ('ACTIVE', 'PENDING', 'ERROR', 'INACTIVE');
+COMMENT ON TYPE kepler.connection_status IS 'Whether a connection can be used: PENDING before it is authorised, ERROR while it does not work';
 
 CREATE TYPE kepler.record_status AS ENUM ('ACTIVE', 'ARCHIVED');
 COMMENT ON TYPE kepler.record_status IS 'Whether the application still works with a record';
@@ -44,3 +44,11 @@ COMMENT ON TYPE kepler.sync_mode IS 'Whether a sync run lists everything, or onl
 
 CREATE TYPE kepler.sync_status AS ENUM ('RUNNING', 'SUCCESS', 'FAILURE', 'ABANDONED');
 COMMENT ON TYPE kepler.sync_status IS 'How a sync run stands: running, or how it ended';
+
+CREATE TYPE kepler.change_operation AS ENUM ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE');
+COMMENT ON TYPE kepler.change_operation IS 'What was done to a row';
+
+CREATE TYPE kepler.change AS (
+    cursor text, relation text, row_id text, entity_type text, operation text,
+    sequence bigint, created_at timestamptz);
+COMMENT ON TYPE kepler.change IS 'A change of a row, as changes_since gives it; one without an operation only moves the cursor on';

@@ -44,6 +44,8 @@ type Rights = [&'static str; 4];
 const READ: &str = "SELECT";
 const CHANGE: &str = "SELECT, INSERT, UPDATE, DELETE";
 const LOG: &str = "SELECT, INSERT, UPDATE";
+/// How far a consumer has come, which whoever reads may note.
+const ACKNOWLEDGE: &str = "SELECT, INSERT, UPDATE (cursor, acknowledged_at)";
 /// What a claim and a settle change of a record, and no more: `data` is the source's alone.
 const ENRICH: &str =
     "SELECT, UPDATE (enrichment_status, enrichment_lease_id, enrichment, updated_at)";
@@ -65,11 +67,14 @@ const WORK: Rights = [READ, CHANGE, CHANGE, CHANGE];
 const RELATIONS: &[(&str, Rights)] = &[
     ("access_levels", [READ, READ, READ, READ]),
     ("connections", DATA),
+    ("consumers", [ACKNOWLEDGE, CHANGE, ACKNOWLEDGE, CHANGE]),
     ("conversations", DATA),
     // Readers need not know where secrets are.
     ("credentials", ["", CHANGE, READ, CHANGE]),
+    ("detached_records", DATA),
     ("embedding_spaces", RULES),
     ("enrichment_attempts", [READ, READ, LOG, CHANGE]),
+    ("enrichment_failures", WORK),
     ("enrichment_policies", RULES),
     ("enrichment_queue", WORK),
     ("enrichment_turns", WORK),
@@ -78,6 +83,10 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("execution_steps", [READ, CHANGE, LOG, CHANGE]),
     ("executions", [READ, CHANGE, LOG, CHANGE]),
     ("failed_enrichments", [READ, READ, READ, READ]),
+    // Written by triggers alone, which need no rights; row security shows a workspace its own.
+    ("feed", [READ, READ, READ, READ]),
+    ("feed_dropped", [READ, READ, READ, READ]),
+    ("feed_epochs", [READ, READ, READ, READ]),
     ("hidden_fields", RULES),
     ("lease_records", [READ, READ, CHANGE, CHANGE]),
     ("leases", [READ, READ, CHANGE, CHANGE]),
@@ -93,6 +102,7 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("sync_candidates", DATA),
     ("sync_runs", DATA),
     ("sync_seen", DATA),
+    ("tracked_tables", RULES),
     ("users", DATA),
     ("workflows", DATA),
     ("workspaces", RULES),
@@ -122,12 +132,17 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("abandon_executions", CHANGERS),
     ("abandon_overdue", ANY),
     ("activate_embedding_space", ADMINS),
+    ("begin_rename_entity", ANY),
     ("change_memories", ANY),
     ("check_timeout", ANY),
     ("check_window", ANY),
+    ("consumer_lag", ANY),
     ("create_entry_table", ANY),
     ("dependents", ANY),
+    ("detach_records", ANY),
+    ("drop_backlog_step", ANY),
     ("drop_entry_table", ANY),
+    ("drop_feed_triggers", ADMINS),
     ("embedding_table", ANY),
     ("entry_json_schema", ANY),
     ("execution_report", ANY),
@@ -142,9 +157,12 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("json_update_changes", ANY),
     ("latest_schema_version", ANY),
     ("list_embedding_space", ADMINS),
+    ("maintain_feed_step", ANY),
+    ("make_feed_triggers", ADMINS),
     ("memory_chain", ANY),
     ("memory_history", ANY),
     ("queue_backlog_step", ANY),
+    ("rename_entity_step", ANY),
     ("require_arguments", ANY),
     ("require_conversation", ANY),
     ("require_ids", ANY),
@@ -164,8 +182,13 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("sweep_sync_step", ANY),
     ("table_facts", ANY),
     ("table_status", ANY),
+    // An administrator makes triggers of it on tables of their own.
+    ("tell_feed", ADMINS),
     ("try_memories", ANY),
+    ("wait_for_former_writers", ANY),
+    ("wait_for_leftover", ANY),
     ("wait_for_record", ANY),
+    ("wait_for_upserts", ANY),
     ("wait_for_writers", ANY),
     ("workflow_steps", ANY),
 ];

@@ -2,6 +2,7 @@
 //! as pgrx does not meet it, or at a price for each row.
 
 pub(crate) mod advisory;
+pub(crate) mod append;
 pub(crate) mod array;
 pub(crate) mod clock;
 pub(crate) mod documents;
@@ -11,10 +12,12 @@ pub(crate) mod held;
 pub(crate) mod input;
 pub(crate) mod isolation;
 pub(crate) mod json;
+pub(crate) mod known;
 pub(crate) mod large;
 pub(crate) mod memory;
 pub(crate) mod plan;
 pub(crate) mod planner;
+pub(crate) mod prune;
 pub(crate) mod query;
 pub(crate) mod relation;
 pub(crate) mod role;
@@ -25,6 +28,7 @@ pub(crate) mod sequence;
 pub(crate) mod spelt;
 pub(crate) mod subtransaction;
 pub(crate) mod texts;
+pub(crate) mod transition;
 pub(crate) mod trigger;
 pub(crate) mod undone;
 pub(crate) mod varlena;

@@ -78,6 +78,16 @@ pub(crate) struct Statement {
 /// A `tid` as Postgres stores it.
 pub(crate) type Tid = [u8; 6];
 
+/// From how pgrx has it.
+pub(crate) fn tid(place: pg_sys::ItemPointerData) -> Tid {
+    let mut bytes = Tid::default();
+    let parts = [place.ip_blkid.bi_hi, place.ip_blkid.bi_lo, place.ip_posid];
+    for (to, part) in bytes.chunks_exact_mut(2).zip(parts) {
+        to.copy_from_slice(&part.to_ne_bytes());
+    }
+    bytes
+}
+
 /// A parameter; `None` is SQL NULL.
 pub(crate) type Parameter = Option<pg_sys::Datum>;
 

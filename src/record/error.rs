@@ -16,10 +16,14 @@ pub(crate) enum RecordError {
     TwoTimes,
     #[error("argument \"reject_ids\" excludes \"entity_type\" and \"sync_run_id\"")]
     IdsAndMore,
-    #[error("argument \"max_rows\" must be at least 1, not {0}")]
-    MaxRows(i32),
+    #[error("argument \"max_rows\" must be between 1 and {most}, not {given}")]
+    MaxRows { given: i32, most: i32 },
     #[error("connection \"{id}\" does not exist in workspace \"{workspace}\"")]
     NoConnection { id: String, workspace: String },
+    #[error("there is no entity of type \"{entity_type}\" and source \"{origin}\"")]
+    NoEntity { entity_type: String, origin: String },
+    #[error("there is another entity of type \"{entity_type}\" and source \"{origin}\"")]
+    EntityExists { entity_type: String, origin: String },
     #[error("row security hides the entity of type \"{0}\" from this role")]
     EntityHidden(String),
     #[error("records kept vanishing during the call")]
@@ -42,9 +46,11 @@ impl Report for RecordError {
             | Self::IdKeyMissing { .. }
             | Self::BadKey { .. }
             | Self::IdsAndMore
-            | Self::MaxRows(_)
+            | Self::MaxRows { .. }
             | Self::TwoTimes => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::NoConnection { .. } => ERRCODE_FOREIGN_KEY_VIOLATION,
+            Self::NoEntity { .. } => ERRCODE_UNDEFINED_OBJECT,
+            Self::EntityExists { .. } => ERRCODE_DUPLICATE_OBJECT,
             Self::EntityHidden(_) => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::Contended | Self::SyncChanged => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::NoRun { .. } => ERRCODE_UNDEFINED_OBJECT,
@@ -63,11 +69,15 @@ impl Report for RecordError {
                 "A document without a time would get one of another clock, and keep later versions out."
                     .to_owned(),
             ),
+            Self::NoEntity { .. } => {
+                Some("An entity is known by its connection, source and type.".to_owned())
+            }
             Self::NoConnection { .. }
             | Self::EntityHidden(_)
             | Self::NoRun { .. }
+            | Self::EntityExists { .. }
             | Self::IdsAndMore
-            | Self::MaxRows(_) => None,
+            | Self::MaxRows { .. } => None,
             Self::Contended => Some("Other sessions kept deleting the same records.".to_owned()),
             Self::RunEnded { status, .. } => Some(format!("Its status is {status}.")),
             Self::OtherThanRun { given, of_run, run, .. } => {
@@ -88,9 +98,13 @@ impl Report for RecordError {
                     "Pass the name of a member, or a JSON Pointer such as \"/metadata/id\". In a pointer, / in a name is written ~1."
                 }
                 Self::TwoTimes | Self::IdsAndMore => "Pass one of them.",
-                Self::MaxRows(_) => return None,
+                Self::MaxRows { .. } => return None,
                 Self::NoConnection { .. } => {
                     "Insert it into kepler.connections first, or leave connection_id out."
+                }
+                Self::NoEntity { .. } => "Pass source and connection_id too, if it has some.",
+                Self::EntityExists { .. } => {
+                    "Choose another name, or delete that entity. An upsert under the old name makes a new entity."
                 }
                 Self::EntityHidden(_) => {
                     "A policy of kepler.entities must let the role see the entities whose records it upserts."

@@ -78,7 +78,8 @@ impl Arguments {
                 .then_some("strip"),
             source_updated_at: options.source_updated_at.map(print),
         };
-        let reading = options.keep_rejects.then(|| serde_json::to_string(&reading)).transpose()?;
+        let keeps = options.keep_rejects.unwrap_or(self.sync_run_id.is_some());
+        let reading = keeps.then(|| serde_json::to_string(&reading)).transpose()?;
         let shape = self.keys.read(options.source_updated_at)?.map_or(Shape::Envelope, Shape::Flat);
         Ok(Request {
             workspace_id: workspace::argument(self.workspace_id)?,
@@ -98,7 +99,7 @@ impl Arguments {
 struct Options {
     invalid_characters: InvalidCharacters,
     source_updated_at: Option<i64>,
-    keep_rejects: bool,
+    keep_rejects: Option<bool>,
 }
 
 /// How elements are read: `kepler.rejects.options`.
@@ -138,7 +139,7 @@ impl Options {
         let mut read = Self {
             invalid_characters: InvalidCharacters::Reject,
             source_updated_at: None,
-            keep_rejects: false,
+            keep_rejects: None,
         };
         let Some(given) = given else { return Ok(read) };
         let mut options = OptionsObject::open("options", given)?;
@@ -158,7 +159,7 @@ impl Options {
         }
         match options.take("keep_rejects") {
             None => (),
-            Some(Value::Bool(keep)) => read.keep_rejects = keep,
+            Some(Value::Bool(keep)) => read.keep_rejects = Some(keep),
             Some(_) => options.problem("/keep_rejects: must be true or false"),
         }
         options.close()?;

@@ -50,9 +50,6 @@ ALLOWED = [
     Allowed("requeue_records", WORK, per_row=12),
     Allowed("drop_enrichment_policy", WORK, per_row=14),
     Allowed("activate_embedding_space", "counts what has no embedding", per_row=14),
-    # FAILED has no index: a claim and a settle, which change it, would no longer be heap-only updates.
-    Allowed("requeue_records (nothing failed)", "reads the type: FAILED has no index", per_row=5),
-    Allowed("failed_enrichments LIMIT 10", "reads the workspace: FAILED has no index", per_row=3.5),
     Allowed("search_memories", COMPARES, per_row=5),
     Allowed("search_memories (user)", COMPARES, per_row=1),
     Allowed("search_memories (filter)", COMPARES, per_row=8),
@@ -91,6 +88,8 @@ SELECT count(*) FROM generate_series(0, ROWS - 1, 500) AS first CROSS JOIN LATER
     SELECT jsonb_agg(jsonb_build_object('external_id', 'l' || i, 'data', jsonb_build_object('n', i))) FROM generate_series(first, least(first + 499, ROWS - 1)) AS i)) AS u;
 SELECT count(*) FROM kepler.upsert_records('fair', (
     SELECT jsonb_agg(jsonb_build_object('external_id', 'f' || i, 'data', jsonb_build_object('n', i))) FROM generate_series(1, ROWS) AS i));
+SELECT count(*) FROM generate_series(0, ROWS - 1, 500) AS first CROSS JOIN LATERAL kepler.upsert_records('broken ' || first, (
+    SELECT jsonb_agg(jsonb_build_object('external_id', 'l' || i, 'data', 1)) FROM generate_series(first, least(first + 499, ROWS - 1)) AS i), options => '{"keep_rejects": true}') AS u;
 SELECT count(*) FROM generate_series(1, ROWS / 20) AS i CROSS JOIN LATERAL kepler.claim_records('lead', 'w' || i, 5) AS c;
 SELECT count(*) FROM (SELECT lease_id, array_agg(record_id) AS ids FROM kepler.claim_records('lead', 'f', ROWS / 10) GROUP BY 1) AS c
     CROSS JOIN LATERAL kepler.fail_records(c.lease_id, c.ids, 'no', retryable => false) AS f;

@@ -14,6 +14,8 @@ INSERT INTO kepler.connections (id, name, reference_id, provider, user_id) VALUE
 INSERT INTO kepler.workflows (id, user_id, name, trigger) VALUES ('w', 'u', 'w', '{"app": "Mail"}');
 SELECT count(*) FROM kepler.set_enrichment_policy('lead');
 SELECT count(*) FROM kepler.upsert_records('lead', '[{"external_id": "1", "data": {}}, {"external_id": "2", "data": {}}, {"external_id": "3", "data": {}}]');
+SELECT count(*) FROM kepler.upsert_records('lead', '[{"external_id": "bad", "data": 1}, {"external_id": "bad"}, 2]', options => '{"keep_rejects": true}');
+UPDATE kepler.rejects SET document = '{"external_id": "bad", "data": {}}', received_at = received_at - interval '1 year' WHERE external_id = 'bad';
 SELECT count(*) FROM kepler.create_embedding_space('walk', 2, 'm');
 SELECT count(*) FROM kepler.create_embedding_space('spare', 2, 'm');
 SELECT count(*) FROM kepler.create_embedding_space('old', 2, 'm');
@@ -41,11 +43,13 @@ CREATE TABLE calls (name text, call text);
 \set q ''''
 INSERT INTO calls VALUES
     ('abandon_executions', 'kepler.abandon_executions()'),
+    ('abandon_syncs', $$kepler.abandon_syncs('0')$$),
     ('abort_sync', format($$kepler.abort_sync(%L, 'broken')$$, :'sync')),
     ('activate_embedding_space', $$kepler.activate_embedding_space('walk')$$),
     ('add_execution_steps', format($$kepler.add_execution_steps(%L, %L, '[{"name": "s"}]')$$, :'run', :'token')),
     ('add_message', $$kepler.add_message('talk', 'user', 'again')$$),
     ('add_messages', $$kepler.add_messages('talk', '[{"role": "user", "content": "x"}]')$$),
+    ('adopt_records', $$kepler.adopt_records('c')$$),
     ('alter_entry_table', $$kepler.alter_entry_table('Thing', '{"fields": [{"name": "a", "type": "integer"}, {"name": "c", "type": "text"}]}')$$),
     ('archive_records', format('kepler.archive_records(ARRAY[%L])', :'record')),
     ('begin_sync', $$kepler.begin_sync('c', 'lead')$$),
@@ -58,6 +62,7 @@ INSERT INTO calls VALUES
     ('cuid', 'kepler.cuid()'),
     ('current_workspace_id', 'kepler.current_workspace_id()'),
     ('delete_entries', $$kepler.delete_entries('Thing', '{1}')$$),
+    ('delete_connection', $$kepler.delete_connection('c', 'keep')$$),
     ('delete_records', format('kepler.delete_records(ARRAY[%L])', :'record')),
     ('drop_embedding_space', $$kepler.drop_embedding_space('old')$$),
     ('drop_enrichment_policy', $$kepler.drop_enrichment_policy('lead')$$),
@@ -91,6 +96,7 @@ INSERT INTO calls VALUES
     ('pending_message_embeddings', $$kepler.pending_message_embeddings('spare')$$),
     ('plan_entry_table', $$kepler.plan_entry_table('Thing', '{"fields": []}')$$),
     ('purge_entry_table', $$kepler.purge_entry_table('Gone')$$),
+    ('purge_rejects', $$kepler.purge_rejects()$$),
     ('purge_field', $$kepler.purge_field('Thing', 'b')$$),
     ('recall_check', 'kepler.recall_check()'),
     ('record_document', '(SELECT kepler.record_document(r) FROM kepler.records AS r LIMIT 1)'),
@@ -98,12 +104,16 @@ INSERT INTO calls VALUES
     ('remember', $$kepler.remember('coffee', '[0, 1]')$$),
     ('remember_many', $$kepler.remember_many('[{"content": "milk"}]')$$),
     -- A procedure that commits: the step that it is made of.
+    ('maintain_feed', $$kepler_internal.maintain_feed_step(false, '30 days')$$),
     ('queue_backlog', $$kepler_internal.queue_backlog_step('lead', 10)$$),
+    ('drop_backlog', $$kepler_internal.drop_backlog_step('none', 10, 0)$$),
+    ('rename_entity', $$kepler_internal.begin_rename_entity('lead', 'lead', 'MANUAL', NULL, NULL, 10)$$),
     ('requeue_records', $$kepler.requeue_records(entity_type => 'lead')$$),
     ('required_connections', $$kepler.required_connections('w')$$),
     ('restore_entry_table', $$kepler.restore_entry_table('Gone')$$),
     ('restore_field', $$kepler.restore_field('Thing', 'b')$$),
     ('restore_records', format('kepler.restore_records(ARRAY[%L])', :'record')),
+    ('retry_rejects', $$kepler.retry_rejects(entity_type => 'lead')$$),
     ('resume_sync', format('kepler.resume_sync(%L)', :'sync')),
     ('retire_embedding_space', $$kepler.retire_embedding_space('spare')$$),
     ('revoke_access', $$kepler.revoke_access('access_nobody')$$),
@@ -128,6 +138,12 @@ INSERT INTO calls VALUES
     ('upsert_records', $$kepler.upsert_records('lead', '[{"external_id": "1", "data": {"n": 2}}]')$$),
     ('upsert_records_summary', $$kepler.upsert_records_summary('lead', '[{"external_id": "1", "data": {"n": 2}}]')$$),
     ('validate_workflow', $$kepler.validate_workflow('u', '{}', '[{}]')$$),
+    ('acknowledge_changes', $$kepler.acknowledge_changes('walk', kepler.feed_cursor())$$),
+    ('changes_since', $$kepler.changes_since(max_rows => 10)$$),
+    ('feed_cursor', $$kepler.feed_cursor()$$),
+    ('feed_lag', $$kepler.feed_lag()$$),
+    ('track', $$kepler.track('kepler.users')$$),
+    ('untrack', $$kepler.untrack('kepler.records')$$),
     ('version', 'kepler.version()');
 
 -- No function is forgotten here, and no function is for everybody.
@@ -172,7 +188,7 @@ SELECT c.name, outcome(c.call, 'access_reader') AS reader, outcome(c.call, 'acce
 FROM calls AS c ORDER BY c.name;
 -- Every relation of Kepler's is given to somebody: one that a level does not speak of would be nobody's.
 SELECT c.oid::regclass AS forgotten FROM pg_class AS c
-WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT has_table_privilege('access_admin', c.oid, 'SELECT');
+WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition AND NOT has_table_privilege('access_admin', c.oid, 'SELECT');
 SELECT r.role, p.privilege, count(*) FROM unnest('{access_reader,access_writer,access_worker,access_admin}'::text[]) AS r (role)
 CROSS JOIN unnest('{TRIGGER,REFERENCES,TRUNCATE}'::text[]) AS p (privilege) CROSS JOIN pg_class AS c
 WHERE c.relnamespace IN ('kepler'::regnamespace, 'kepler_data'::regnamespace) AND c.relkind IN ('r', 'p', 'v')
