@@ -257,7 +257,7 @@ fn count_records(client: &mut SpiClient<'_>, run: &Run) -> i64 {
     let mut parameters = Parameters::default();
     let (covered, in_scope) = covered(&mut parameters, run);
     let _pass = LocalSettings::set(PASS);
-    let rows = parameters.run_fresh(
+    let rows = parameters.run_as_set(
         client,
         &format!("SELECT pg_catalog.count(*) FROM kepler.records AS r WHERE {covered}{in_scope}"),
     );
@@ -279,7 +279,7 @@ fn find_missing(client: &mut SpiClient<'_>, run: &Run, keep: Option<i64>) -> i64
     });
     let _pass = LocalSettings::set(PASS);
     // The scope is asked of few: data may be large.
-    let rows = parameters.run_fresh(
+    let rows = parameters.run_as_set(
         client,
         &format!(
             "WITH m AS MATERIALIZED (
