@@ -67,18 +67,21 @@ thread_local! {
     static LOCK: Statement = const { Statement::new(
         c"SELECT r.id
           FROM (SELECT pg_catalog.unnest($2) AS id) AS n
-          CROSS JOIN kepler.records AS r
-          WHERE r.workspace_id = $1 AND r.id = n.id AND r.entity_id = $3 AND r.deleted_at IS NULL
-            AND r.updated_at < $4
-          ORDER BY r.external_id FOR NO KEY UPDATE OF r SKIP LOCKED",
+          CROSS JOIN LATERAL (
+              SELECT x.id FROM kepler.records AS x
+              WHERE x.workspace_id = $1 AND x.id = n.id AND x.entity_id = $3 AND x.deleted_at IS NULL
+                AND x.updated_at < $4
+              LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) AS r",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
     ) };
     static OLD: Statement = const { Statement::new(
         c"SELECT r.id
           FROM (SELECT pg_catalog.unnest($2) AS id) AS n
-          CROSS JOIN kepler.records AS r
-          WHERE r.workspace_id = $1 AND r.id = n.id AND r.entity_id = $3 AND r.deleted_at IS NULL
-            AND r.updated_at < $4",
+          CROSS JOIN LATERAL (
+              SELECT x.id FROM kepler.records AS x
+              WHERE x.workspace_id = $1 AND x.id = n.id AND x.entity_id = $3 AND x.deleted_at IS NULL
+                AND x.updated_at < $4
+              LIMIT 1) AS r",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
     ) };
     static AWAIT: Statement = const { Statement::new(
