@@ -64,13 +64,14 @@ thread_local! {
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT4OID],
     ) };
     // What was written since the run began survives; so does what was changed while this waited for a look.
+    // Each record is looked up by its id: IS NOT DISTINCT FROM keeps the planner from walking the entity instead.
     static LOCK: Statement = const { Statement::new(
         c"SELECT r.id
           FROM (SELECT pg_catalog.unnest($2) AS id) AS n
           CROSS JOIN LATERAL (
               SELECT x.id FROM kepler.records AS x
-              WHERE x.workspace_id = $1 AND x.id = n.id AND x.entity_id = $3 AND x.deleted_at IS NULL
-                AND x.updated_at < $4
+              WHERE x.workspace_id = $1 AND x.id = n.id AND x.entity_id IS NOT DISTINCT FROM $3
+                AND x.deleted_at IS NULL AND x.updated_at < $4
               LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) AS r",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
     ) };
@@ -79,17 +80,18 @@ thread_local! {
           FROM (SELECT pg_catalog.unnest($2) AS id) AS n
           CROSS JOIN LATERAL (
               SELECT x.id FROM kepler.records AS x
-              WHERE x.workspace_id = $1 AND x.id = n.id AND x.entity_id = $3 AND x.deleted_at IS NULL
-                AND x.updated_at < $4
+              WHERE x.workspace_id = $1 AND x.id = n.id AND x.entity_id IS NOT DISTINCT FROM $3
+                AND x.deleted_at IS NULL AND x.updated_at < $4
               LIMIT 1) AS r",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
     ) };
     static AWAIT: Statement = const { Statement::new(
         c"SELECT r.id
           FROM (SELECT pg_catalog.unnest($2) AS id) AS n
-          CROSS JOIN kepler.records AS r
-          WHERE r.workspace_id = $1 AND r.id = n.id
-          ORDER BY r.external_id FOR NO KEY UPDATE OF r",
+          CROSS JOIN LATERAL (
+              SELECT x.id FROM kepler.records AS x
+              WHERE x.workspace_id = $1 AND x.id = n.id
+              LIMIT 1 FOR NO KEY UPDATE) AS r",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
     ) };
     static DONE: Statement = const { Statement::new(
