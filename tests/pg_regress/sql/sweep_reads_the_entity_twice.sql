@@ -11,7 +11,7 @@ SELECT count(*) FROM kepler.upsert_records('contact',
     (SELECT json_agg(json_build_object('id', i)) FROM generate_series(51, 5000) AS i)::text, id_key => 'id', sync_run_id => :'run');
 SELECT pg_temp.reads() AS before \gset
 SELECT outcome, records, deleted, remaining FROM kepler.finish_sync(:'run', max_rows => 25);
-SELECT pg_temp.reads() - :before AS reads, pg_temp.reads() - :before BETWEEN 5000 AND 11000 AS twice;
+SELECT pg_temp.reads() - :before BETWEEN 5000 AND 11000 AS twice;
 -- A step reads only what it deletes.
 SELECT pg_temp.reads() AS before \gset
 SELECT outcome, records, deleted, remaining FROM kepler.finish_sync(:'run', max_rows => 25);
