@@ -80,6 +80,15 @@ CREATE TABLE kepler.sync_candidates (
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.sync_runs
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.sync_batches
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.sync_seen
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.sync_candidates
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
 -- Sessions remember which run of an entity is open. Fires on replicas too.
 CREATE TRIGGER announce AFTER INSERT OR DELETE ON kepler.sync_runs
