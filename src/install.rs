@@ -62,6 +62,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../sql/schema/0008_access.sql"),
     },
     Migration { version: 9, name: "0009_sync", sql: include_str!("../sql/schema/0009_sync.sql") },
+    Migration {
+        version: 11,
+        name: "0011_inbox",
+        sql: include_str!("../sql/schema/0011_inbox.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.

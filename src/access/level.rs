@@ -79,6 +79,7 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("executions", [READ, CHANGE, LOG, CHANGE]),
     ("failed_enrichments", [READ, READ, READ, READ]),
     ("hidden_fields", RULES),
+    ("inbox", DATA),
     ("lease_records", [READ, READ, CHANGE, CHANGE]),
     ("leases", [READ, READ, CHANGE, CHANGE]),
     ("memories", [READ, CHANGE, LOCK, CHANGE]),
@@ -91,6 +92,7 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("structures", RULES),
     ("sync_batches", DATA),
     ("sync_candidates", DATA),
+    ("sync_progress", [READ, READ, READ, READ]),
     ("sync_runs", DATA),
     ("sync_seen", DATA),
     ("users", DATA),
@@ -125,6 +127,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("change_memories", ANY),
     ("check_timeout", ANY),
     ("check_window", ANY),
+    ("copied_sync_run", ANY),
     ("create_entry_table", ANY),
     ("dependents", ANY),
     ("drop_entry_table", ANY),
@@ -144,6 +147,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("list_embedding_space", ADMINS),
     ("memory_chain", ANY),
     ("memory_history", ANY),
+    ("merge_inbox_step", ANY),
     ("queue_backlog_step", ANY),
     ("require_arguments", ANY),
     ("require_conversation", ANY),
@@ -246,7 +250,7 @@ pub(crate) fn relations() -> impl Iterator<Item = &'static str> {
 
 /// Whether one of them is a view.
 pub(crate) fn is_view(name: &str) -> bool {
-    name == "failed_enrichments"
+    matches!(name, "failed_enrichments" | "sync_progress")
 }
 
 /// A role as SQL names it.

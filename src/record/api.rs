@@ -5,7 +5,8 @@ use super::entity;
 use super::keys::{GivenKeys, Keys};
 use super::options::{Arguments, Request, Shape};
 use super::rejects;
-use super::seen::{self, OUTCOMES};
+use super::seen;
+use super::summary::Summary;
 use super::upsert::{self, Ids};
 use crate::answer::{self, Answer, Outcome};
 use crate::arguments::ArgumentError;
@@ -21,9 +22,6 @@ use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::{AnyElement, JsonB, PgSqlErrorCode, Uuid, ereport};
-use serde::Serialize;
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 /// An outcome as a row: ordinal, external id, record id, outcome, error code, error. (pgrx must see
 /// the type spelt out where a function returns it.)
@@ -362,29 +360,4 @@ fn row(answer: Answer<Ids>) -> Row<5> {
         error_code.into_datum(),
         error.into_datum(),
     ])
-}
-
-/// What `upsert_records_summary` answers.
-#[derive(Serialize)]
-struct Summary {
-    total: usize,
-    /// A count for each outcome, those that did not occur included.
-    #[serde(flatten)]
-    outcomes: BTreeMap<&'static str, usize>,
-    rejected_by_code: BTreeMap<Cow<'static, str>, usize>,
-}
-
-impl Summary {
-    fn of(answers: &[Answer<Ids>]) -> Self {
-        let mut outcomes: BTreeMap<_, _> =
-            OUTCOMES.iter().map(|outcome| (outcome.name(), 0)).collect();
-        let mut rejected_by_code = BTreeMap::new();
-        for answer in answers {
-            *outcomes.entry(answer.outcome.name()).or_default() += 1;
-            if let Some(rejection) = &answer.rejection {
-                *rejected_by_code.entry(rejection.code().name()).or_default() += 1;
-            }
-        }
-        Self { total: answers.len(), outcomes, rejected_by_code }
-    }
 }

@@ -3,7 +3,7 @@
 //! The way of a batch: `decode` cuts the text into elements, `fold` settles duplicates, `decide`
 //! compares with what is stored, `content` decodes and merges, `look_up` and `store` talk to the table, and `upsert` leads
 //! through it, `write` does the writing, `seen` tells sync runs of it; `narrow` finds out what the database refuses. `state` deletes, restores and
-//! archives. `rejects` keeps what was rejected, `retry` tries it again. `api` holds the other SQL functions. `decode`,
+//! archives. `rejects` keeps what was rejected, `retry` tries it again. `given` upserts elements that came one a row. `summary` counts answers. `api` holds the other SQL functions. `decode`,
 //! `fold` and `decide` do not touch Postgres.
 
 pub(crate) mod api;
@@ -13,6 +13,7 @@ mod decode;
 pub(crate) mod entity;
 mod error;
 mod fold;
+pub(crate) mod given;
 pub(crate) mod keys;
 mod look_up;
 mod narrow;
@@ -22,6 +23,7 @@ mod retry;
 pub(crate) mod seen;
 pub(crate) mod state;
 mod store;
+pub(crate) mod summary;
 mod time;
 mod upsert;
 mod write;

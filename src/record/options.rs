@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 const MANUAL: &str = "MANUAL";
 
 /// What an upsert was asked to do.
+#[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) workspace_id: String,
     pub(crate) entity_type: String,
@@ -78,7 +79,8 @@ impl Arguments {
                 .then_some("strip"),
             source_updated_at: options.source_updated_at.map(print),
         };
-        let reading = options.keep_rejects.then(|| serde_json::to_string(&reading)).transpose()?;
+        let keeps = options.keep_rejects || self.sync_run_id.is_some();
+        let reading = keeps.then(|| serde_json::to_string(&reading)).transpose()?;
         let shape = self.keys.read(options.source_updated_at)?.map_or(Shape::Envelope, Shape::Flat);
         Ok(Request {
             workspace_id: workspace::argument(self.workspace_id)?,
@@ -131,6 +133,15 @@ impl Arguments {
         // The rest are options, and an unknown one is told.
         Ok(Self { merge, keys, options: Some(Value::Object(reading)), ..Self::default() })
     }
+}
+
+/// How the same is to be read from envelopes, which say themselves what keys and options say of flat documents.
+pub(super) fn reading_of_envelopes(reading: &str) -> Result<String, Error> {
+    let mut reading: Map<String, Value> = serde_json::from_str(reading)?;
+    for key in ["id_key", "updated_at_key", "deleted_key", "source_updated_at"] {
+        reading.remove(key);
+    }
+    Ok(serde_json::to_string(&reading)?)
 }
 
 impl Options {

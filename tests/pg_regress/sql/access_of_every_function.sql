@@ -97,7 +97,9 @@ INSERT INTO calls VALUES
     ('release_records', format('kepler.release_records(%s, ARRAY[%L])', :'lease', :'leased')),
     ('remember', $$kepler.remember('coffee', '[0, 1]')$$),
     ('remember_many', $$kepler.remember_many('[{"content": "milk"}]')$$),
-    -- A procedure that commits: the step that it is made of.
+    ('merge_inbox_batch', format('kepler.merge_inbox_batch(%L)', :'sync')),
+    -- Procedures that commit: the steps that they are made of.
+    ('merge_inbox', format('kepler_internal.merge_inbox_step(%L, 10, NULL, NULL, NULL, NULL, NULL, true)', :'sync')),
     ('queue_backlog', $$kepler_internal.queue_backlog_step('lead', 10)$$),
     ('requeue_records', $$kepler.requeue_records(entity_type => 'lead')$$),
     ('required_connections', $$kepler.required_connections('w')$$),
