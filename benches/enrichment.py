@@ -78,6 +78,17 @@ PGMQ_WAY = Way(
     "SELECT count(*) FROM pgmq.a_bench",
     ("pgmq.q_bench", "pgmq.a_bench"),
 )
+# The same, for messages that name a record: the worker reads it, and what is found is stored in it.
+PGMQ_RECORDS = Way(
+    "pgmq, and the record updated",
+    "pgmq_records",
+    "SELECT bench.pgmq_fill({rows})",
+    "SELECT array_agg(m.msg_id) AS messages, array_agg(r.id) AS ids, count(r.data) FROM pgmq.read('bench', 300, {size}) AS m"
+    " JOIN bench.records AS r ON r.workspace_id = 'default' AND r.id = m.message ->> 'record_id' \\gset\n"
+    "SELECT bench.pgmq_settle(':messages', ':ids', bench.result());",
+    "SELECT count(*) FROM bench.records WHERE enrichment_status = 'APPLIED'",
+    ("bench.records", "pgmq.q_bench", "pgmq.a_bench"),
+)
 
 
 @dataclass
@@ -125,13 +136,14 @@ class Bench:
             file.flush()
             session.script(Path(file.name))
         session.run("SELECT pgmq.create('bench')")
+        session.script(FOLDER / "pgmq.sql")
 
     def ways(self) -> list[Way]:
-        return [KEPLER, KEPLER_ROOM, HAND_WRITTEN] + ([PGMQ_WAY] if self.pgmq else [])
+        return [KEPLER, KEPLER_ROOM, HAND_WRITTEN] + ([PGMQ_WAY, PGMQ_RECORDS] if self.pgmq else [])
 
     def measure(self, way: Way, size: int, clients: int, held: bool) -> Measure:
         session = self.make_database()
-        if way is PGMQ_WAY:
+        if way in (PGMQ_WAY, PGMQ_RECORDS):
             self.make_pgmq(session)
         wanted = min(self.rows, RUNS[size])
         calls = wanted // size // clients
@@ -239,6 +251,8 @@ class Bench:
         ratio = own / rates[way.name, size, clients, held]
         if way is PGMQ_WAY and size == 100 and not held:
             return f"Kepler {ratio:.2f}", f">= 1.5 {report.mark(ratio >= 1.5)}"
+        if way is PGMQ_RECORDS and size == 100 and not held:
+            return f"Kepler {ratio:.2f}", f">= 1.2 {report.mark(ratio >= 1.2)}"
         return f"Kepler {ratio:.2f}", ""
 
 

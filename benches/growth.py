@@ -54,6 +54,8 @@ class Family:
     title: str
     calls: tuple[Call, ...]
     unit: str = "row"
+    # Vacuumed at the end of each size, with the rows that the calls have changed.
+    table: str = ""
     indexed: bool = False
 
 
@@ -73,6 +75,7 @@ FAMILIES = (
             Call("new_1000", "new, by 1,000", 1000),
             single("new_1", "new, single"),
         ),
+        table="kepler.records",
     ),
     Family(
         "enrichment",
@@ -82,6 +85,7 @@ FAMILIES = (
             Call("cycle_10", "by 10", 10, next="settle", stretch=100),
             Call("cycle_1", "single", 1, next="settle", stretch=500),
         ),
+        table="kepler.records",
     ),
     Family(
         "entries",
@@ -93,6 +97,7 @@ FAMILIES = (
             Call("insert_1000", "insert, by 1,000", 1000),
             single("insert_1", "insert, single"),
         ),
+        table="kepler_data.item_1_entries",
     ),
     Family(
         "memory",
@@ -170,7 +175,7 @@ class Bench:
         session.script(FOLDER / "schema.sql")
         session.script(FOLDER / f"{family.name}.sql")
         for call in family.calls:
-            session.run(f"CALL bench.make_runner('{call.name}', '{call.next}')")
+            session.run(f"CALL bench.make_runner('{call.name}', '{call.next}', {call.writes})")
         session.run("CALL bench.load(1)")
         session.run("ANALYZE")
         session.close()
@@ -236,6 +241,15 @@ class Bench:
         runs, cpu = session.value(f"CALL bench.run_{call.name}({arguments})").split("|")
         return round(float(cpu) / (int(runs) * call.rows), 2)
 
+    def vacuum(self, session: Session, family: Family, rows: int) -> dict[str, float]:
+        """What VACUUM costs for each row of the table, also those that it finds unchanged."""
+        look = "SELECT bench.cpu(), pg_current_wal_insert_lsn() - '0/0'"
+        before = session.value(look).split("|")
+        session.run(f"VACUUM (PARALLEL 0) {family.table}")
+        after = session.value(look).split("|")
+        cpu, wal = ((float(b) - float(a)) / rows for a, b in zip(before, after))
+        return {"cpu": round(cpu, 3), "wal": round(wal, 1)}
+
     def counts(self, session: Session, call: Call, rows: int) -> list[float]:
         answer = session.value(f"CALL bench.count('{call.name}', '{call.next}', {COUNTED}, {rows})")
         return [round(float(count) / call.rows, 3) for count in answer.strip("{}").split(",")]
@@ -265,8 +279,8 @@ class Bench:
                     _, _, wal, whole = self.counts(new, call, rows)
                     figures["new"][call.name] |= {"wal_after_checkpoint": wal, "whole_pages": whole}
             new.close()
+            sizes[str(rows)] = {**figures, "storage": storage} | ({"vacuum": self.vacuum(admin, family, rows)} if family.table else {})
             admin.close()
-            sizes[str(rows)] = {**figures, "storage": storage}
             kept["sizes"] = dict(sorted(sizes.items(), key=lambda item: int(item[0])))
             self.save()
         old.close()

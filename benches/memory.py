@@ -66,9 +66,9 @@ PEERS = [
     ),
     Way("pgvector, 100 fetched, then filtered", OVER_FETCH, "SET hnsw.ef_search = 100"),
 ]
-SEARCH = (
-    f"SELECT {{columns}} FROM kepler.search_memories($1, {WANTED}, {{scope}}, weights => bench.similarity())"
-)
+# Only similarity counts, as it does for the others.
+SIMILARITY = """weights => '{{"similarity": 1}}'"""
+SEARCH = f"SELECT {{columns}} FROM kepler.search_memories($1, {WANTED}, {{scope}}, {SIMILARITY})"
 KEPLER = Way("Kepler", SEARCH, is_kepler=True)
 # Where the setting has a value of one's own, it counts.
 TUNED = Way("Kepler, ef_search 40", SEARCH, "SET hnsw.ef_search = 40", is_kepler=True)

@@ -102,6 +102,11 @@ extension_sql_file!(
         sync::inbox::merge_inbox_step
     ]
 );
+extension_sql_file!(
+    "../sql/functions/connections.sql",
+    name = "connections",
+    requires = ["workflows", workspace::current_workspace_id]
+);
 extension_sql_file!("../sql/functions/table_facts.sql", name = "table_facts");
 extension_sql_file!(
     "../sql/functions/entry_tables.sql",

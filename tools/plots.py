@@ -186,6 +186,12 @@ def costs(family: Figures) -> list[str]:
     return lines
 
 
+def vacuum(family: Figures) -> list[str]:
+    costs = {size: family["sizes"][str(size)].get("vacuum") for size in sizes_of(family)}
+    told = [f"{figure(cost['cpu'])} µs and {figure(cost['wal'])} bytes of WAL at {size:,} rows" for size, cost in costs.items() if cost]
+    return ["", f"VACUUM of the table, for each row that is there: {', '.join(told)}."] if told else []
+
+
 def storage(family: Figures) -> list[str]:
     """Bytes a row of each table and index at the largest size, how high its tree is at each size, and both at a hundred million
     rows, if they grow on like that."""
@@ -224,7 +230,7 @@ def page(figures: Figures) -> str:
         f"Postgres {figures['postgres']}, {figures['machine']}. µs are CPU time of the backend.",
     ]
     for name, family in figures["families"].items():
-        text += ["", f"## {family['title']}", "", f"![{family['title']}](growth-{name}.svg)", "", *costs(family), "", *storage(family)]
+        text += ["", f"## {family['title']}", "", f"![{family['title']}](growth-{name}.svg)", "", *costs(family), "", *storage(family), *vacuum(family)]
     return "\n".join(text) + "\n"
 
 
@@ -237,8 +243,12 @@ def take(path: Path) -> None:
     """Families and sizes that the run did not measure keep their figures."""
     new = json.loads(path.read_text(encoding="utf-8"))
     kept = json.loads(SOURCE.read_text(encoding="utf-8")) if SOURCE.exists() else {"families": {}}
+    families = kept["families"]
+    for name, family in new["families"].items():
+        sizes = families.get(name, {}).get("sizes", {}) | family["sizes"]
+        families[name] = family | {"sizes": dict(sorted(sizes.items(), key=lambda item: int(item[0])))}
     SOURCE.parent.mkdir(exist_ok=True)
-    SOURCE.write_text(json.dumps(kept | new | {"families": kept["families"] | new["families"]}), encoding="utf-8")
+    SOURCE.write_text(json.dumps(kept | new | {"families": families}), encoding="utf-8")
 
 
 def check(files: dict[str, str]) -> list[str]:

@@ -25,7 +25,7 @@ AS $$ SELECT current_setting('bench.strict', true) IS DISTINCT FROM 'off' $$;
 -- Makes bench.run_NAME: runs a call until it has used so much CPU time (microseconds), and at most so often. The call, and what
 -- comes after it, have a transaction each, as from clients, and the plans of the session, as prepared statements have. Making
 -- the inputs, a stretch of them at a time, does not count.
-CREATE PROCEDURE bench.make_runner(call text, next_call text)
+CREATE PROCEDURE bench.make_runner(call text, next_call text, writes boolean)
 LANGUAGE plpgsql
 AS $make$
 BEGIN
@@ -41,22 +41,27 @@ BEGIN
             input text;
             answer text;
             began double precision;
+            started timestamptz;
         BEGIN
             WHILE cpu < budget AND runs < most LOOP
                 inputs := ARRAY(SELECT bench.%1$s_input(nextval('bench.run'), rows) FROM generate_series(1, least(stretch, most - runs)));
                 COMMIT;
+                started := clock_timestamp();
                 began := bench.cpu();
                 FOREACH input IN ARRAY inputs LOOP
                     answer := bench.%1$s(input);
                     COMMIT;
                     %2$s
+                    runs := runs + 1;
+                    %3$s
                 END LOOP;
                 cpu := cpu + bench.cpu() - began;
-                runs := runs + cardinality(inputs);
             END LOOP;
         END
         $body$
-        $run$, call, CASE WHEN next_call <> '' THEN format('answer := bench.%s(answer); COMMIT;', next_call) ELSE '' END);
+        $run$, call, CASE WHEN next_call <> '' THEN format('answer := bench.%s(answer); COMMIT;', next_call) ELSE '' END,
+        -- A slow search has a short stretch. What writes uses up all of its inputs: later calls rely on it.
+        CASE WHEN NOT writes THEN 'EXIT WHEN clock_timestamp() > started + interval ''2 seconds'';' ELSE '' END);
 END
 $make$;
 

@@ -327,10 +327,47 @@ COMMENT ON FUNCTION kepler_internal.wait_for_writers(text, integer, text) IS 'In
 COMMENT ON FUNCTION kepler_internal.queue_backlog_step(text, integer, text) IS 'Internal: queues a part of the backlog of a type; NULL when nothing is left, otherwise the record to wait for, or an empty text';
 COMMENT ON FUNCTION kepler_internal.wait_for_record(text, text) IS 'Internal: waits until nobody holds a record';
 
+COMMENT ON FUNCTION kepler.delete_connection(text, text, integer, text) IS
+'Deletes a connection with its entities and credentials, once nothing hangs on it any more. Its records lose their entity, and are archived or deleted: no worker gets them.
+connection_id: the connection. records: "keep" archives them and notes where they came from (adopt_records); "delete" deletes them softly.
+max_rows: about how many records a call changes; at most 10,000. Call it again, each time in a transaction of its own, until it answers deleted. The connection is INACTIVE meanwhile.
+changed: how many records this call has changed.
+Outcomes: deleted; started (some of the records are left); not_found.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 09000 if a trigger prevents a write.';
+
+COMMENT ON FUNCTION kepler.adopt_records(text, text, text, integer, text) IS
+'Gives records that delete_connection has kept to the connection that takes the place of the former one, instead of syncing them anew beside the old ones. They get the entity of their type and source, and those that were active are so again, and queued.
+connection_id: the new connection. reference_id, connection_name: those of the former one; NULL means that they are the same.
+max_rows: how many records a call looks at; at most 10,000. Call it again until it gives no rows.
+Outcomes: restored (it belongs to the new connection); superseded (the new connection has a record with this external id: the old one stays archived, and is not looked at again); unchanged (it has another entity by now); not_found (it was deleted for good).
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 if there is no such connection.';
+COMMENT ON FUNCTION kepler_internal.detach_records(text, boolean, integer, text) IS 'Internal: takes records of a connection from their entities, and archives or deletes them';
+
+COMMENT ON PROCEDURE kepler.rename_entity(text, text, text, text, text, integer, text) IS
+'Gives an entity another type, and if wanted another source, with its records. The entity is renamed at once: upserts under the new name find its records from then on. The records follow in steps that each commit, and move in the queue to the policy of the new type; workers that hold some are stale. Can be stopped at any time: the next call continues.
+An upsert under the old name makes a new entity of that name, with records of its own: change the callers first.
+entity_type, source, connection_id: what the entity is known by. new_type: its type from now on. new_source: its source; the same if NULL.
+max_rows: how many records a step looks at; at most 10,000.
+First waits for the transactions that are writing records of the old type. Cannot run inside of a transaction.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if there is no such entity; 42710 if there is another with the new name; 09000 if a trigger prevents a write; 2D000 inside of a transaction.';
+COMMENT ON FUNCTION kepler_internal.begin_rename_entity(text, text, text, text, text, integer, text) IS 'Internal: gives an entity its new name, and its id';
+COMMENT ON FUNCTION kepler_internal.rename_entity_step(text, text, boolean, integer, text) IS 'Internal: gives a part of the records of an entity its type and source, and where to go on; NULL when all have them';
+COMMENT ON FUNCTION kepler_internal.wait_for_upserts(text, text) IS 'Internal: waits for the transactions that write records of a type';
+
 COMMENT ON FUNCTION kepler.drop_enrichment_policy(text, text) IS
 'Ends the enrichment of a type: its records leave the queue, PENDING records become UNAPPLIED, and results of workers that hold some are stale. Stored results stay. Returns false if there was no policy.
+Up to 10,000 records are given back and taken out of the queue at once, if nobody is writing, claiming or settling some. Otherwise a notice says to CALL kepler.drop_backlog after the transaction: nobody claims or settles records of the type meanwhile.
 entity_type: the type of the records.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
+
+COMMENT ON PROCEDURE kepler.drop_backlog(text, integer, text) IS
+'Removes what drop_enrichment_policy has left: leases, whose records become UNAPPLIED, and rows of the queue, in steps that each commit: nobody waits for longer than one step. Can be stopped at any time; the next call continues. Ends if the type gets a policy again, which then takes over what is left.
+entity_type: the type of the records. max_rows: how many records a step gives back and takes out of the queue; at most 10,000.
+First waits for the transactions that are writing records of the type, and later for whoever holds what is left. Cannot run inside of a transaction.
+Errors: 55000 before install(), and if the type has a policy; 22004 and 22023 for arguments; 09000 if a trigger keeps something; 2D000 inside of a transaction.';
+COMMENT ON FUNCTION kepler_internal.wait_for_former_writers(text, integer, text) IS 'Internal: waits for the transactions that write records of a type, and may know its policy, which is gone';
+COMMENT ON FUNCTION kepler_internal.drop_backlog_step(text, integer, integer, text) IS 'Internal: removes a part of what the policy of a type has left; NULL when nothing is left, otherwise whether somebody is to be waited for';
+COMMENT ON FUNCTION kepler_internal.wait_for_leftover(text, integer, text) IS 'Internal: waits until nobody holds what comes first of what the policy of a type has left';
 
 COMMENT ON FUNCTION kepler.claim_records(text, text, integer, interval, jsonb, text) IS
 'Claims up to max_rows (at most 10,000) records of a type for a worker, the oldest first, under one lease, and sets them to PENDING. It first takes back the records of expired leases. It waits for nobody: locked records are left to other claims. It returns no rows if nothing is ready (see next_claim_at).
@@ -398,6 +435,7 @@ COMMENT ON FUNCTION kepler_internal.end_enrichment() IS 'Trigger: ends the lease
 COMMENT ON FUNCTION kepler_internal.give_back_lease() IS 'Trigger: gives back what a lease holds that direct SQL deletes';
 COMMENT ON FUNCTION kepler_internal.refuse_enrichment_change() IS 'Trigger: refuses a change of what keeps the queue';
 COMMENT ON FUNCTION kepler_internal.keep_queued() IS 'Trigger: refuses to take a record out of the queue that is to be enriched';
+COMMENT ON FUNCTION kepler_internal.keep_failed() IS 'Trigger: refuses to take a record out of the list of failures that is FAILED';
 COMMENT ON FUNCTION kepler_internal.keep_lease_records() IS 'Trigger: refuses to take its records from a lease';
 COMMENT ON FUNCTION kepler_internal.refuse_truncate() IS 'Trigger: refuses TRUNCATE of what keeps the queue';
 

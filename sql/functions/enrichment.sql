@@ -24,6 +24,8 @@ AS $$
 BEGIN
     DELETE FROM kepler.enrichment_queue AS q USING old_records AS o
     WHERE q.workspace_id = o.workspace_id AND q.record_id = o.id;
+    DELETE FROM kepler.enrichment_failures AS f USING old_records AS o
+    WHERE o.enrichment_status = 'FAILED' AND f.workspace_id = o.workspace_id AND f.record_id = o.id;
     RETURN NULL;
 END
 $$;
@@ -116,6 +118,31 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION kepler_internal.keep_failed() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
+AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND NEW.record_id = OLD.record_id AND EXISTS (
+        SELECT FROM kepler.records AS r
+        WHERE r.workspace_id = NEW.workspace_id AND r.id = NEW.record_id AND r.entity_type = NEW.entity_type)
+    THEN
+        RETURN NEW;
+    END IF;
+    IF EXISTS (
+        SELECT FROM kepler.records AS r
+        WHERE r.workspace_id = OLD.workspace_id AND r.id = OLD.record_id
+            AND r.enrichment_status = 'FAILED' AND r.status = 'ACTIVE' AND r.deleted_at IS NULL)
+    THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = format('record "%s" cannot leave the list of failures while it is FAILED', OLD.record_id),
+            HINT = 'Requeue the record with kepler.requeue_records(…), archive it, or delete it.';
+    END IF;
+    RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END;
+END
+$$;
+
 CREATE FUNCTION kepler_internal.keep_lease_records() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
@@ -137,6 +164,7 @@ SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     DELETE FROM kepler.enrichment_queue;
+    DELETE FROM kepler.enrichment_failures;
     DELETE FROM kepler.lease_records;
     DELETE FROM kepler.leases;
     RETURN NULL;
@@ -216,6 +244,40 @@ BEGIN
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         PERFORM kepler_internal.wait_for_record(held, workspace_id);
+    END LOOP;
+END
+$$;
+
+-- As queue_backlog.
+CREATE PROCEDURE kepler.drop_backlog(
+    entity_type text,
+    max_rows integer DEFAULT 10000,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    held boolean;
+    idle integer := 0;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    -- Others must see that the policy is gone before they are waited for.
+    COMMIT;
+    SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    PERFORM kepler_internal.wait_for_former_writers(entity_type, max_rows, workspace_id);
+    LOOP
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        held := kepler_internal.drop_backlog_step(entity_type, max_rows, idle, workspace_id);
+        EXIT WHEN held IS NULL;
+        IF held THEN
+            idle := idle + 1;
+            COMMIT;
+            SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+            PERFORM kepler_internal.wait_for_leftover(entity_type, max_rows, workspace_id);
+        ELSE
+            idle := 0;
+        END IF;
     END LOOP;
 END
 $$;

@@ -127,13 +127,8 @@ DECLARE
     refused_before integer;
     alive text[];
     -- To move a check locks the row, and a start may stand in a long transaction, where heartbeats would wait for its
-    -- end: it leaves the few that are due for a check where they are.
-    all_moved boolean := wanted_workflow IS NULL OR 100 < (
-        SELECT count(*) FROM (
-            SELECT FROM kepler.executions AS e
-            WHERE e.workspace_id = wanted_workspace AND e.workflow_id = wanted_workflow AND e.status = 'RUNNING'
-                AND e.next_check_at < found_at AND e.deadline_at >= found_at
-            LIMIT 101) AS alive_ones);
+    -- end: it leaves those that are due for a check and alive where they are. They are few: heartbeats move them too.
+    all_moved boolean := wanted_workflow IS NULL;
 BEGIN
     LOOP
         refused_before := cardinality(refused);
@@ -210,8 +205,9 @@ BEGIN
             END;
         END LOOP;
         -- Others are taken in the place of executions that were refused, or turned out to be alive.
+        -- A start does not try all that are refused each time.
         EXIT WHEN (cardinality(refused) = refused_before AND alive = '{}') OR cardinality(abandoned) >= max_rows
-            OR cardinality(refused) >= 1000;
+            OR (wanted_workflow IS NOT NULL AND cardinality(refused) >= 1000);
     END LOOP;
     RETURN QUERY
     SELECT e.id, e.workflow_id, e.user_id, e.started_at, e.deadline_at FROM kepler.executions AS e
@@ -281,7 +277,7 @@ BEGIN
     -- Mostly nothing is overdue, and to look is cheap.
     IF EXISTS (SELECT FROM kepler.executions AS e
                WHERE e.workspace_id = wanted_workspace AND e.workflow_id = wanted_workflow
-                   AND e.status = 'RUNNING' AND e.next_check_at < started) THEN
+                   AND e.status = 'RUNNING' AND e.next_check_at < started AND e.deadline_at < started) THEN
         PERFORM FROM kepler_internal.abandon_overdue(wanted_workflow, 1000, wanted_workspace);
     END IF;
 
@@ -348,8 +344,12 @@ BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_arguments(ARRAY['execution_id', 'token', 'workspace_id'], ARRAY[$1, $2, $4]);
     PERFORM kepler_internal.check_timeout($3);
+    -- The check is moved when less than half of the timeout is left before it. Runs that report more often than that are
+    -- never due for one, and most heartbeats change no index.
     UPDATE kepler.executions AS e
-    SET deadline_at = beat_at + coalesce(wanted_timeout, e.timeout), updated_at = beat_at
+    SET deadline_at = beat_at + coalesce(wanted_timeout, e.timeout), updated_at = beat_at,
+        next_check_at = CASE WHEN e.next_check_at < beat_at + coalesce(wanted_timeout, e.timeout) / 2
+            THEN beat_at + coalesce(wanted_timeout, e.timeout) ELSE e.next_check_at END
     WHERE e.workspace_id = $4 AND e.id = $1 AND e.status = 'RUNNING'
         AND e.token_hash = kepler_internal.execution_token_hash($2)
     RETURNING e.deadline_at INTO new_deadline;

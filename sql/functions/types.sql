@@ -5,8 +5,8 @@ COMMENT ON SCHEMA kepler_internal IS 'Parts of Kepler''s functions and triggers:
 
 -- Types that tables and functions share.
 
-CREATE TYPE kepler.connection_status AS ENUM ('ACTIVE', 'INACTIVE');
-COMMENT ON TYPE kepler.connection_status IS 'Whether a connection is in use';
+CREATE TYPE kepler.connection_status AS ENUM ('ACTIVE', 'PENDING', 'ERROR', 'INACTIVE');
+COMMENT ON TYPE kepler.connection_status IS 'Whether a connection can be used: PENDING before it is authorised, ERROR while it does not work';
 
 CREATE TYPE kepler.record_status AS ENUM ('ACTIVE', 'ARCHIVED');
 COMMENT ON TYPE kepler.record_status IS 'Whether the application still works with a record';

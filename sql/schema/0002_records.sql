@@ -106,9 +106,31 @@ CREATE TABLE kepler.records (
     CONSTRAINT records_external_id_length CHECK (octet_length(external_id) BETWEEN 1 AND 2000),
     CONSTRAINT records_data_object CHECK (jsonb_typeof(data) = 'object'),
     CONSTRAINT records_enrichment_object CHECK (jsonb_typeof(enrichment) = 'object')
--- A tenth of a page takes the new versions of the few records that a sync changes. A sync that rewrites all of them needs
--- as much room again, and gets it from the versions before, if vacuum does not wait for a fifth of the table.
-) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05);
+-- A fifth of a page takes the new versions of the records that a sync, a claim or a settle changes. And pages are pruned once
+-- less than that is free: with a tenth, not before the new version of a record of a kilobyte has found no room. A sync that
+-- rewrites all of them needs as much room again, and gets it from the versions before, if vacuum does not wait for a
+-- fifth of the table.
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+
+-- Records that delete_connection has kept: where they came from, for the connection that takes its place. Narrow, and
+-- apart: most records are never detached. No foreign key: the record may be deleted for good, and an adoption finds that.
+CREATE TABLE kepler.detached_records (
+    workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
+    record_id text NOT NULL,
+    reference_id text NOT NULL,
+    connection_name text NOT NULL,
+    was_active boolean NOT NULL,
+    detached_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (workspace_id, record_id)
+);
+
+-- What an adoption looks for, in its order.
+CREATE INDEX detached_records_connection_idx
+    ON kepler.detached_records (workspace_id, reference_id, connection_name, record_id);
+
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.detached_records
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
 -- What an upsert rejected, as it was sent. By entity, so that it goes with it, and keeps to it under another name.
 CREATE TABLE kepler.rejects (
@@ -168,8 +190,9 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.entities
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 CREATE TRIGGER keep_name BEFORE UPDATE OF type, source ON kepler.entities
     FOR EACH ROW WHEN (
-        OLD.type IS DISTINCT FROM NEW.type
+        (OLD.type IS DISTINCT FROM NEW.type
         OR OLD.source IS DISTINCT FROM NEW.source)
+        AND kepler_internal.is_direct())
     EXECUTE FUNCTION kepler_internal.refuse_entity_rename();
 
 -- A trigger, because the error of a CHECK would show the row, and the secret in it.
@@ -216,7 +239,7 @@ CREATE TRIGGER load_library BEFORE DELETE ON kepler.entities
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
 
 COMMENT ON TABLE kepler.connections IS 'One user in one external system';
-COMMENT ON COLUMN kepler.connections.status IS 'Whether it can be used';
+COMMENT ON COLUMN kepler.connections.status IS 'Whether it can be used: PENDING before it is authorised, ACTIVE, ERROR while it does not work, or INACTIVE';
 COMMENT ON COLUMN kepler.connections.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.connections.reference_id IS 'The application''s own reference, for example an account or organisation; unique together with name';
 COMMENT ON COLUMN kepler.connections.provider IS 'The external system, for example Gmail or Slack';
@@ -247,6 +270,14 @@ COMMENT ON COLUMN kepler.entities.last_sync_id IS 'Last sync run of the entity t
 COMMENT ON COLUMN kepler.entities.issues IS 'Problems of the entity, for people to read; a sync run that fails adds why, and one that succeeds removes it';
 COMMENT ON COLUMN kepler.entities.ignored_paths IS 'JSON Pointers to ignore when an upsert compares a record (set_entity_options)';
 COMMENT ON COLUMN kepler.entities.created_by IS 'Person or program that created the entity';
+
+COMMENT ON TABLE kepler.detached_records IS 'Records that delete_connection has kept, and from which connection; adopt_records gives them to another';
+COMMENT ON COLUMN kepler.detached_records.workspace_id IS 'Workspace the row belongs to; never changes';
+COMMENT ON COLUMN kepler.detached_records.record_id IS 'The record; it is archived and has no entity';
+COMMENT ON COLUMN kepler.detached_records.reference_id IS 'reference_id of the connection that was deleted';
+COMMENT ON COLUMN kepler.detached_records.connection_name IS 'Name of the connection that was deleted';
+COMMENT ON COLUMN kepler.detached_records.was_active IS 'Whether the record was ACTIVE before, and becomes so again when it is adopted';
+COMMENT ON COLUMN kepler.detached_records.detached_at IS 'When its connection was deleted';
 
 COMMENT ON TABLE kepler.records IS 'One synced item';
 COMMENT ON COLUMN kepler.records.workspace_id IS 'Workspace the row belongs to; never changes';

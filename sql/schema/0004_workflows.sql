@@ -71,8 +71,9 @@ CREATE INDEX executions_workflow_id_started_at_idx
 -- The runs of a user by time, and the foreign key check when a user is deleted.
 CREATE INDEX executions_user_id_started_at_idx
     ON kepler.executions (workspace_id, user_id, started_at);
--- Running executions that may be overdue, of one workflow and of all. A heartbeat moves deadline_at and changes no
--- index; abandon_executions() moves the next_check_at of those that are due for a check and not overdue to the deadline.
+-- Running executions that may be overdue, of one workflow and of all. Most heartbeats
+-- move deadline_at alone and change no index; next_check_at follows when less than half of the timeout is left before it, and
+-- abandon_executions() moves it to the deadline where a run is due for a check and not overdue.
 CREATE INDEX executions_workflow_id_next_check_at_idx ON kepler.executions (workspace_id, workflow_id, next_check_at)
     WHERE status = 'RUNNING';
 CREATE INDEX executions_next_check_at_idx ON kepler.executions (workspace_id, next_check_at)

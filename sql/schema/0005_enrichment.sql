@@ -50,6 +50,23 @@ CREATE INDEX enrichment_queue_fair_key_idx
     ON kepler.enrichment_queue (workspace_id, entity_type, fair_key, ready_at)
     WHERE fair_key IS NOT NULL;
 
+-- What failed_enrichments shows of them, wherever in the queue they stand.
+CREATE INDEX enrichment_queue_error_idx ON kepler.enrichment_queue (workspace_id, record_id) WHERE error IS NOT NULL;
+
+-- The records that are FAILED, active and not deleted. Narrow, and apart: a status in an index of the wide records would
+-- end their HOT updates. No foreign key, as in the queue.
+CREATE TABLE kepler.enrichment_failures (
+    workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
+    record_id text NOT NULL,
+    entity_type text NOT NULL,
+    failed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (workspace_id, record_id)
+) WITH (autovacuum_vacuum_scale_factor = 0.05);
+
+-- The order in which requeue_records takes them.
+CREATE INDEX enrichment_failures_failed_at_idx
+    ON kepler.enrichment_failures (workspace_id, entity_type, failed_at, record_id);
+
 -- No foreign keys: all claims would lock the same row of workspaces or of the policies.
 CREATE TABLE kepler.leases (
     workspace_id text NOT NULL DEFAULT kepler.current_workspace_id(),
@@ -60,6 +77,7 @@ CREATE TABLE kepler.leases (
     deadline timestamptz NOT NULL,
     lease_until timestamptz NOT NULL,
     open_records integer NOT NULL,
+    looked_through integer NOT NULL DEFAULT 0,
     error text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (workspace_id, id)
@@ -67,6 +85,7 @@ CREATE TABLE kepler.leases (
 
 -- Leases that may have expired. extend_lease leaves deadline alone, so that it is a HOT update.
 CREATE INDEX leases_deadline_idx ON kepler.leases (workspace_id, entity_type, deadline);
+CREATE INDEX leases_error_idx ON kepler.leases (workspace_id, id) WHERE error IS NOT NULL;
 
 -- Apart from the leases, because extend_lease rewrites their rows. One row for each lease, not for each
 -- record, because most leases are settled in one call.
@@ -76,11 +95,14 @@ CREATE TABLE kepler.lease_records (
     record_ids text[] NOT NULL,
     attempts integer[] NOT NULL,
     content_hashes uuid[] NOT NULL,
+    places tid[] NOT NULL,
     PRIMARY KEY (workspace_id, lease_id)
-) WITH (autovacuum_vacuum_scale_factor = 0.01);
--- Ids and hashes do not compress.
+-- What a lease of a hundred records holds fits on a page: in TOAST it would cost three rows more.
+) WITH (autovacuum_vacuum_scale_factor = 0.01, toast_tuple_target = 8160);
+-- Ids, hashes and places do not compress.
 ALTER TABLE kepler.lease_records ALTER COLUMN record_ids SET STORAGE EXTERNAL;
 ALTER TABLE kepler.lease_records ALTER COLUMN content_hashes SET STORAGE EXTERNAL;
+ALTER TABLE kepler.lease_records ALTER COLUMN places SET STORAGE EXTERNAL;
 
 -- Whose turn it was in each claim of a fair type. The newest row counts, and a claim deletes the row that
 -- it began with. One row that all claims update would make them wait for each other. Versions that vacuum
@@ -116,6 +138,9 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.enrichment
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.enrichment_queue
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.enrichment_failures
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.leases
@@ -200,6 +225,14 @@ CREATE TRIGGER keep_record BEFORE UPDATE OF record_id, entity_type ON kepler.enr
     EXECUTE FUNCTION kepler_internal.keep_queued();
 CREATE TRIGGER keep_queue AFTER TRUNCATE ON kepler.enrichment_queue
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.refuse_truncate();
+CREATE TRIGGER keep_failed AFTER DELETE ON kepler.enrichment_failures
+    FOR EACH ROW WHEN (pg_catalog.pg_trigger_depth() = 0 AND kepler_internal.is_direct())
+    EXECUTE FUNCTION kepler_internal.keep_failed();
+CREATE TRIGGER keep_record BEFORE UPDATE OF record_id, entity_type ON kepler.enrichment_failures
+    FOR EACH ROW WHEN (OLD.record_id <> NEW.record_id OR OLD.entity_type <> NEW.entity_type)
+    EXECUTE FUNCTION kepler_internal.keep_failed();
+CREATE TRIGGER keep_failures AFTER TRUNCATE ON kepler.enrichment_failures
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.refuse_truncate();
 CREATE TRIGGER give_back AFTER DELETE ON kepler.leases
     FOR EACH ROW WHEN (kepler_internal.is_direct())
     EXECUTE FUNCTION kepler_internal.give_back_lease();
@@ -222,19 +255,24 @@ CREATE TRIGGER keep_unchanged BEFORE UPDATE ON kepler.lease_records
 CREATE TRIGGER keep_truncated AFTER TRUNCATE ON kepler.lease_records
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.refuse_truncate();
 
--- Records that need a person: FAILED records, whether or not the log still says why, and records that the
+-- Records that need a person: FAILED records that are active and not deleted, whether or not the log still says why, and records that the
 -- database refuses to write, so that they can neither be claimed nor taken back from a lost worker.
 CREATE VIEW kepler.failed_enrichments AS
 SELECT r.workspace_id, r.id AS record_id, r.entity_type, r.entity_id, r.external_id, r.enrichment_status,
     a.lease_id, a.attempt, a.error, a.ended_at
-FROM kepler.records AS r
+FROM kepler.enrichment_failures AS f
+CROSS JOIN LATERAL (
+    SELECT x.workspace_id, x.id, x.entity_type, x.entity_id, x.external_id, x.enrichment_status
+    FROM kepler.records AS x
+    WHERE x.workspace_id = f.workspace_id AND x.id = f.record_id AND x.enrichment_status = 'FAILED'
+    LIMIT 1
+) AS r
 LEFT JOIN LATERAL (
-    SELECT f.lease_id, f.attempt, f.error, f.ended_at
-    FROM kepler.enrichment_attempts AS f
-    WHERE f.workspace_id = r.workspace_id AND f.record_id = r.id AND f.outcome IN ('failed', 'expired')
-    ORDER BY f.lease_id DESC LIMIT 1
+    SELECT t.lease_id, t.attempt, t.error, t.ended_at
+    FROM kepler.enrichment_attempts AS t
+    WHERE t.workspace_id = f.workspace_id AND t.record_id = f.record_id AND t.outcome IN ('failed', 'expired')
+    ORDER BY t.lease_id DESC LIMIT 1
 ) AS a ON true
-WHERE r.enrichment_status = 'FAILED' AND r.deleted_at IS NULL
 UNION ALL
 SELECT r.workspace_id, r.id, r.entity_type, r.entity_id, r.external_id, r.enrichment_status,
     NULL, q.attempt, 'cannot be claimed: ' || q.error, NULL
@@ -276,6 +314,10 @@ COMMENT ON COLUMN kepler.enrichment_queue.attempt IS 'Number of attempts with th
 COMMENT ON COLUMN kepler.enrichment_queue.refusals IS 'How often in a row the database refused to let the record be claimed; each refusal makes it wait longer';
 COMMENT ON COLUMN kepler.enrichment_queue.error IS 'Why the record could not be claimed the last time; NULL if nothing prevented it';
 
+COMMENT ON TABLE kepler.enrichment_failures IS 'Records that are FAILED, active and not deleted; functions and triggers maintain it';
+COMMENT ON COLUMN kepler.enrichment_failures.workspace_id IS 'Workspace the row belongs to; never changes';
+COMMENT ON COLUMN kepler.enrichment_failures.failed_at IS 'When the record became FAILED, or was restored as such; requeue_records takes the oldest first';
+
 COMMENT ON TABLE kepler.leases IS 'Batches that workers hold; a lease is deleted when its last record is settled';
 COMMENT ON COLUMN kepler.leases.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.leases.id IS 'Fencing token: later leases have greater ids';
@@ -284,6 +326,7 @@ COMMENT ON COLUMN kepler.leases.length IS 'How far extend_lease extends the leas
 COMMENT ON COLUMN kepler.leases.deadline IS 'When the lease ends if it is never extended. If a record could not be taken back, when that is tried again';
 COMMENT ON COLUMN kepler.leases.lease_until IS 'When the lease ends';
 COMMENT ON COLUMN kepler.leases.open_records IS 'Number of records of the lease that are not settled yet';
+COMMENT ON COLUMN kepler.leases.looked_through IS 'How many of its records claims have looked at since it expired, to take them back; 0 before, and where some were left behind';
 
 COMMENT ON COLUMN kepler.leases.error IS 'Why a record could not be taken back after the lease ended';
 
@@ -292,6 +335,7 @@ COMMENT ON COLUMN kepler.lease_records.workspace_id IS 'Workspace the row belong
 COMMENT ON COLUMN kepler.lease_records.record_ids IS 'Records at the claim, including those settled since';
 COMMENT ON COLUMN kepler.lease_records.attempts IS 'Attempt number of each record, from 1';
 COMMENT ON COLUMN kepler.lease_records.content_hashes IS 'records.content_hash of each record at the claim; a different hash when it is settled means superseded';
+COMMENT ON COLUMN kepler.lease_records.places IS 'Where the claim left the rows of the records; a settle that does not find a record there looks it up by its id';
 
 COMMENT ON TABLE kepler.enrichment_turns IS 'Which entity was served last, for types with a fair policy; claim_records maintains it';
 COMMENT ON COLUMN kepler.enrichment_turns.workspace_id IS 'Workspace the row belongs to; never changes';
@@ -303,7 +347,7 @@ COMMENT ON COLUMN kepler.enrichment_attempts.workspace_id IS 'Workspace the row 
 COMMENT ON COLUMN kepler.enrichment_attempts.attempt IS 'Attempt number, from 1';
 COMMENT ON COLUMN kepler.enrichment_attempts.error IS 'Error that the worker reported, or why the attempt was ended';
 
-COMMENT ON VIEW kepler.failed_enrichments IS 'Dead letters: records that are FAILED, with the error of the last attempt if the log still has it; and records that the database refuses to write, which no worker can claim';
+COMMENT ON VIEW kepler.failed_enrichments IS 'Dead letters: records that are FAILED, active and not deleted, with the error of the last attempt if the log still has it; and records that the database refuses to write, which no worker can claim';
 COMMENT ON COLUMN kepler.enrichment_attempts.outcome IS 'How the attempt ended';
 COMMENT ON COLUMN kepler.failed_enrichments.enrichment_status IS 'FAILED, or UNAPPLIED for what the database refuses to write';
 COMMENT ON COLUMN kepler.failed_enrichments.attempt IS 'Number of the last attempt, where the log still has it';

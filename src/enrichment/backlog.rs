@@ -1,4 +1,4 @@
-//! What a policy finds when it begins or becomes fair, and leaves when it ends.
+//! What a policy finds when it begins or becomes fair.
 //!
 //! The backlog is the records of the type that nobody has queued, and what is queued without the key that a fair policy
 //! wants. Both are walked by the primary key, a bounded number of rows a step, and the policy's row says how far: where
@@ -10,7 +10,6 @@
 
 use super::direct::Own;
 use super::policy;
-use crate::error::Error;
 use crate::pg::array::Array;
 use crate::pg::clock::now;
 use crate::pg::isolation::keeps_snapshot;
@@ -367,44 +366,4 @@ fn notice(entity_type: &str) {
     )
     .set_hint(format!("After COMMIT: CALL kepler.queue_backlog('{name}');"))
     .report(PgLogLevel::NOTICE);
-}
-
-/// Ends the leases of a type, whose records are given back, and empties its queue.
-pub(super) fn end(
-    client: &mut SpiClient<'_>,
-    workspace_id: &str,
-    entity_type: &str,
-) -> Result<(), Error> {
-    let of_type = [workspace_id.into(), entity_type.into()];
-    loop {
-        // The leases first: whoever settles waits, and is then stale. A trigger gives their records back.
-        client.update(
-            "DELETE FROM kepler.leases AS l WHERE l.workspace_id = $1 AND l.entity_type = $2",
-            None,
-            &of_type,
-        )?;
-        {
-            let _own = Own::begin();
-            client.update(
-                "DELETE FROM kepler.enrichment_queue AS q WHERE q.workspace_id = $1 AND q.entity_type = $2",
-                None,
-                &of_type,
-            )?;
-        }
-        // A claim that was under way has kept this waiting for its rows of the queue, and now has a lease.
-        let left = client.update(
-            "SELECT FROM kepler.leases AS l WHERE l.workspace_id = $1 AND l.entity_type = $2 LIMIT 1",
-            None,
-            &of_type,
-        )?;
-        if left.is_empty() {
-            break;
-        }
-    }
-    client.update(
-        "DELETE FROM kepler.enrichment_turns AS t WHERE t.workspace_id = $1 AND t.entity_type = $2",
-        None,
-        &of_type,
-    )?;
-    Ok(())
 }

@@ -1,7 +1,8 @@
-//! What `queue_backlog` is made of: a procedure in PL/pgSQL, since only such a one can commit.
+//! What `queue_backlog` and `drop_backlog` are made of: procedures in PL/pgSQL, since only such can commit.
 
 use super::backlog::{self, Stepped};
 use super::error::EnrichmentError;
+use super::leftover::{self, Cleared};
 use super::policy;
 use crate::access::owner;
 use crate::arguments::{ArgumentError, name};
@@ -12,6 +13,9 @@ use crate::pg::whole::Spi;
 use crate::workspace;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
+
+/// After so many steps that removed nothing, though nobody held anything, a trigger is what keeps it.
+const MAX_IDLE: i32 = 20;
 
 /// Waits for the transactions that write records of a type and may not know its policy. Fails where there is none.
 #[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
@@ -68,6 +72,65 @@ fn wait_for_record(
     if let Some(record_id) = record_id.filter(|id| !id.is_empty()) {
         Spi::connect_mut(|client| backlog::wait_for_record(client, &workspace_id, &record_id));
     }
+    Ok(())
+}
+
+/// Waits for the transactions that write records of a type and may know its policy, which is gone.
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+fn wait_for_former_writers(
+    entity_type: Option<String>,
+    max_rows: Option<i32>,
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<(), ErrorReport> {
+    require_tables()?;
+    let (entity_type, _, workspace_id) = arguments(entity_type, max_rows, workspace_id)?;
+    let (workspace, kind) = (Text::new(&workspace_id), Text::new(&entity_type));
+    let has_policy = Spi::connect_mut(|client| policy::find(client, &workspace, &kind).is_some());
+    if has_policy {
+        return Err(Error::from(EnrichmentError::HasPolicy(entity_type)).into());
+    }
+    policy::wait_for_writers(&workspace_id, &entity_type);
+    Ok(())
+}
+
+/// Removes a part of what the policy of a type has left. Gives NULL when nothing is left, and else whether somebody is to
+/// be waited for. `idle`: so many steps before this one have removed nothing.
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+fn drop_backlog_step(
+    entity_type: Option<String>,
+    max_rows: Option<i32>,
+    idle: Option<i32>,
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<Option<bool>, ErrorReport> {
+    require_tables()?;
+    let (entity_type, max_rows, workspace_id) = arguments(entity_type, max_rows, workspace_id)?;
+    owner::require_right("leases", pg_sys::ACL_DELETE)?;
+    let cleared = Spi::connect_mut(|client| {
+        leftover::remove_step(client, &workspace_id, &entity_type, max_rows)
+    });
+    match cleared {
+        Cleared::Done => Ok(None),
+        Cleared::More => Ok(Some(false)),
+        Cleared::Held if idle.is_some_and(|idle| idle >= MAX_IDLE) => {
+            Err(Error::from(EnrichmentError::Kept(entity_type)).into())
+        }
+        Cleared::Held => Ok(Some(true)),
+    }
+}
+
+/// Waits until nobody holds what comes first of what the policy of a type has left.
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+fn wait_for_leftover(
+    entity_type: Option<String>,
+    max_rows: Option<i32>,
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<(), ErrorReport> {
+    require_tables()?;
+    let (entity_type, _, workspace_id) = arguments(entity_type, max_rows, workspace_id)?;
+    Spi::connect_mut(|client| leftover::wait(client, &workspace_id, &entity_type));
     Ok(())
 }
 

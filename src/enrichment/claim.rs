@@ -17,7 +17,7 @@ use super::refusal::{self, Refused};
 use crate::error::Error;
 use crate::pg::array::{self, Array};
 use crate::pg::clock::now;
-use crate::pg::plan::Statement;
+use crate::pg::plan::{Statement, Tid};
 use crate::pg::undone::UntilUndone;
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
@@ -88,12 +88,12 @@ thread_local! {
     static NOTE: Statement = const { Statement::new(
         c"WITH noted AS (
               INSERT INTO kepler.lease_records
-                  (workspace_id, lease_id, record_ids, attempts, content_hashes)
-              VALUES ($1, $2, $3, $4, $5))
-          DELETE FROM kepler.enrichment_queue AS q WHERE q.ctid = ANY ($6)",
+                  (workspace_id, lease_id, record_ids, attempts, content_hashes, places)
+              VALUES ($1, $2, $3, $4, $5, $6))
+          DELETE FROM kepler.enrichment_queue AS q WHERE q.ctid = ANY ($7)",
         &[
             pg_sys::TEXTOID, pg_sys::INT8OID, pg_sys::TEXTARRAYOID, pg_sys::INT4ARRAYOID,
-            pg_sys::UUIDARRAYOID, pg_sys::TIDARRAYOID,
+            pg_sys::UUIDARRAYOID, pg_sys::TIDARRAYOID, pg_sys::TIDARRAYOID,
         ],
     ) };
     // Fewer than were picked, and perhaps none.
@@ -112,6 +112,7 @@ struct Taken<'r> {
     data: pg_sys::Datum,
     source_updated_at: Option<i64>,
     content_hash: Option<u128>,
+    place: Tid,
     /// Entity and external id: the order in which records are locked.
     key: (Option<&'r str>, Option<&'r str>),
 }
@@ -171,10 +172,10 @@ impl Call<'_> {
         let marked = self.mark_some(client, Under { lease, claimed_at }, &mut picked);
         let mut taken = HashMap::with_capacity(marked.count);
         for row in marked.rows() {
-            if let (Some(id), Some(data)) = (row.text(0), row.datum(1)) {
+            if let (Some(id), Some(data), Some(place)) = (row.text(0), row.datum(1), row.tid(7)) {
                 let key = (row.text(4), row.text(5));
                 let (source_updated_at, content_hash) = (row.time(2), row.uuid(3));
-                taken.insert(id, Taken { data, source_updated_at, content_hash, key });
+                taken.insert(id, Taken { data, source_updated_at, content_hash, place, key });
             }
         }
         let (found, missing): (Vec<&Picked>, Vec<&Picked>) =
@@ -294,6 +295,7 @@ impl Call<'_> {
     ) -> Result<(), Error> {
         let (mut ids, mut attempts) = (Array::new(array::TEXT), Array::new(array::INTEGER));
         let (mut hashes, mut places) = (Array::new(array::UUID), Array::new(array::TID));
+        let mut queued = Array::new(array::TID);
         let mut ordered: Vec<(&Picked, &Taken<'_>)> = found
             .iter()
             .filter_map(|row| Some((*row, taken.get(row.record_id.as_str())?)))
@@ -307,7 +309,8 @@ impl Call<'_> {
             ids.push_text(&row.record_id);
             attempts.push_bytes(&(row.attempt + 1).to_ne_bytes());
             hashes.push_uuid(record.content_hash);
-            places.push_bytes(&row.place);
+            places.push_bytes(&record.place);
+            queued.push_bytes(&row.place);
         }
         let parameters = [
             Some(self.workspace.datum()),
@@ -316,6 +319,7 @@ impl Call<'_> {
             Some(attempts.datum()),
             Some(hashes.datum()),
             Some(places.datum()),
+            Some(queued.datum()),
         ];
         let written = NOTE.with(|plan| plan.run(client, &parameters)).count();
         if written == found.len() {

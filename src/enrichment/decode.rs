@@ -43,6 +43,27 @@ pub(crate) struct Element {
 /// The longest wait that a worker may ask for: a year, in seconds.
 pub(super) const MAX_WAIT: f64 = 365.0 * 86_400.0;
 
+/// What a worker says of a failure is kept up to so many bytes: the log holds it for each attempt.
+const MAX_ERROR: usize = 8192;
+const CUT: &str = "/error: longer than 8192 bytes; the rest was not stored";
+const ESCAPED_AND_CUT: &str = "/error: characters that cannot be stored were stored as escapes, and what is longer than 8192 bytes was not stored";
+/// Stands where it was cut.
+const ELLIPSIS: &str = "…";
+
+/// An error as it is stored, and what is to be said if that is not all of it.
+pub(super) fn within_bounds(error: Option<String>) -> (Option<String>, Option<&'static str>) {
+    match error {
+        Some(mut error) if error.len() > MAX_ERROR => {
+            let most = MAX_ERROR - ELLIPSIS.len();
+            let end = (0..=most).rev().find(|&at| error.is_char_boundary(at)).unwrap_or(0);
+            error.truncate(end);
+            error.push_str(ELLIPSIS);
+            (Some(error), Some(CUT))
+        }
+        error => (error, None),
+    }
+}
+
 const FIELDS: [&str; 6] = ["record_id", "action", "result", "error", "retryable", "retry_in"];
 
 /// Reads `text`, a JSON array of results.
@@ -74,7 +95,12 @@ fn verdict(reader: &mut Reader<'_>) -> Verdict {
         Some("fail") => {
             without(reader, &["result"]);
             let retryable = reader.boolean("retryable").unwrap_or(true);
-            let (error, note) = reader.told("error");
+            let (error, escaped) = reader.told("error");
+            let (error, cut) = within_bounds(error);
+            let note = match (escaped, cut) {
+                (Some(_), Some(_)) => Some(ESCAPED_AND_CUT),
+                (escaped, cut) => escaped.or(cut),
+            };
             Verdict::Fail { error, note, retryable, retry_in: wait(reader) }
         }
         Some("release") => {

@@ -10,6 +10,10 @@ pub(crate) enum EnrichmentError {
     NoPolicy { entity_type: String, workspace: String, known: Vec<String> },
     #[error("could not serialize access: the enrichment policy of \"{0}\" was changed meanwhile")]
     PolicyChanged(String),
+    #[error("entity type \"{0}\" has an enrichment policy")]
+    HasPolicy(String),
+    #[error("what the policy of \"{0}\" left cannot be removed")]
+    Kept(String),
     #[error("the policy of \"{0}\" is not fair")]
     NotFair(String),
     #[error("argument \"max_rows\" must be between 1 and {limit}, not {given}")]
@@ -49,7 +53,8 @@ impl Report for EnrichmentError {
             | Self::IdsOrType
             | Self::NoRows
             | Self::ResultsMismatch { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
-            Self::NotWritten { .. } => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
+            Self::HasPolicy(_) => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Self::NotWritten { .. } | Self::Kept(_) => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
             Self::Transition { .. } => ERRCODE_CHECK_VIOLATION,
             Self::OtherLease => ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION,
         }
@@ -72,6 +77,14 @@ impl Report for EnrichmentError {
                 format!("SELECT kepler.set_enrichment_policy('{name}');")
             }
             Self::PolicyChanged(_) => "Run the transaction again.".to_owned(),
+            Self::HasPolicy(entity_type) => {
+                let name = entity_type.replace('\'', "''");
+                format!("SELECT kepler.drop_enrichment_policy('{name}');")
+            }
+            Self::Kept(_) => {
+                "A trigger on kepler.records, kepler.leases or kepler.enrichment_queue prevents the write."
+                    .to_owned()
+            }
             Self::NotFair(entity_type) => {
                 let name = entity_type.replace('\'', "''");
                 format!("SELECT kepler.set_enrichment_policy('{name}', fair => true);")

@@ -6,20 +6,23 @@
 //! What the database refuses (a CHECK, a trigger, a result that makes a document too large) is found by
 //! halves, and the others land.
 
+use super::failures;
 use super::outcome::End;
 use super::refusal;
 use crate::pg::array::{self, Array};
-use crate::pg::plan::Statement;
+use crate::pg::plan::{Parameter, Rows, Statement, Tid};
 use crate::pg::subtransaction::{self, Refusal};
 use crate::pg::varlena::Text;
+use crate::pg::{prune, relation};
 use pgrx::check_for_interrupts;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::collections::HashMap;
 
 thread_local! {
-    // In the order of the arrays, which is that of upserts. A user's trigger may change the row on its
-    // way: what became of it is read from what was written.
+    // In the order of the arrays, which is that of upserts. A record that nobody has changed since the claim is where the
+    // claim left it. A user's trigger may change the row on its way: what became of it is read from what was written.
+    // $9: only those that are not where they were looked for before.
     static RECORDS: Statement = const { Statement::new(
         c"UPDATE kepler.records AS r
           SET enrichment_status = CASE WHEN r.content_hash IS NOT DISTINCT FROM n.content_hash
@@ -33,16 +36,24 @@ thread_local! {
                                 ELSE r.enrichment || n.result END
           FROM (SELECT pg_catalog.unnest($3) AS id, pg_catalog.unnest($4) AS lease_id,
                        pg_catalog.unnest($5) AS content_hash, pg_catalog.unnest($6) AS status,
-                       pg_catalog.unnest($7) AS result) AS n
-          WHERE r.workspace_id = $1 AND r.id = n.id AND r.enrichment_lease_id = n.lease_id
+                       pg_catalog.unnest($7) AS result, pg_catalog.unnest($8) AS place) AS n
+          CROSS JOIN LATERAL (
+              SELECT x.ctid AS place FROM kepler.records AS x
+              WHERE x.ctid = n.place AND x.workspace_id = $1 AND x.id = n.id
+              UNION ALL
+              SELECT x.ctid FROM kepler.records AS x WHERE x.workspace_id = $1 AND x.id = n.id
+              LIMIT 1) AS l
+          WHERE r.ctid = l.place AND r.enrichment_lease_id = n.lease_id
             AND r.enrichment_status = 'PENDING'::kepler.record_enrichment_status
+            AND ($9 IS NOT TRUE OR l.place IS DISTINCT FROM n.place)
           RETURNING r.id,
                     CASE n.status WHEN 'UNAPPLIED' THEN r.content_hash IS NOT DISTINCT FROM n.content_hash
                                   ELSE r.enrichment_status::text = n.status END,
                     r.entity_id, r.enrichment_status::text",
         &[
             pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTARRAYOID, pg_sys::INT8ARRAYOID,
-            pg_sys::UUIDARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::JSONBARRAYOID,
+            pg_sys::UUIDARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::JSONBARRAYOID, pg_sys::TIDARRAYOID,
+            pg_sys::BOOLOID,
         ],
     ) };
     // A row that is there already got there around Kepler.
@@ -79,6 +90,8 @@ pub(super) struct Held {
     pub(super) attempt: i32,
     /// What it was when it was claimed.
     pub(super) content_hash: Option<u128>,
+    /// Where its row was then.
+    pub(super) place: Option<Tid>,
 }
 
 /// What a record is after an attempt, unless its content has changed.
@@ -199,44 +212,20 @@ fn end_by_halves(
 fn end(client: &mut SpiClient<'_>, of: &Type<'_>, now: i64, endings: &[Ending<'_>]) -> Vec<Fate> {
     let workspace = Some(of.workspace_id.datum());
     let ended_at = Some(pg_sys::Datum::from(now));
-    let (mut ids, mut leases) = (Array::new(array::TEXT), Array::new(array::BIGINT));
-    let (mut hashes, mut statuses) = (Array::new(array::UUID), Array::new(array::TEXT));
-    let mut results = Array::new(array::JSONB);
-    for ending in endings {
-        ids.push_text(&ending.held.record_id);
-        leases.push_bytes(&ending.held.lease_id.to_ne_bytes());
-        hashes.push_uuid(ending.held.content_hash);
-        let (status, result) = match ending.next {
-            Next::Applied { result } => ("APPLIED", result),
-            Next::Failed => ("FAILED", None),
-            Next::Again { .. } => ("UNAPPLIED", None),
-        };
-        statuses.push_text(status);
-        match result {
-            Some(result) => results.push_bytes(result),
-            None => results.push_null(),
-        }
+    // The claim has left dead versions where the next ones go.
+    if let Some(records) = relation::named(c"kepler", c"records") {
+        prune::prune(records, endings.iter().filter_map(|ending| ending.held.place));
     }
-    let parameters = [
-        workspace,
-        ended_at,
-        Some(ids.datum()),
-        Some(leases.datum()),
-        Some(hashes.datum()),
-        Some(statuses.datum()),
-        Some(results.datum()),
-    ];
-    let rows = RECORDS.with(|plan| plan.run(client, &parameters));
-    let mut written = HashMap::with_capacity(rows.count());
-    for row in rows.iter::<4>() {
-        // PENDING without a lease it would stay for ever.
-        if row.text(3) == Some("PENDING") {
-            refusal::raise("a trigger on kepler.records kept it PENDING");
-        }
-        if let Some(id) = row.text(0) {
-            let queued = row.text(3) == Some("UNAPPLIED");
-            written.insert(id, (row.boolean(1) == Some(true), row.text(2), queued));
-        }
+    let rows = change_records(client, [workspace, ended_at], endings.iter(), false);
+    let mut written = HashMap::with_capacity(endings.len());
+    let mut failed = Array::new(array::TEXT);
+    note_written(&rows, &mut written, &mut failed);
+    // What was changed while it was waited for is now somewhere else, and locked.
+    let moved;
+    if written.len() < endings.len() {
+        let is_left = |ending: &&Ending<'_>| !written.contains_key(&*ending.held.record_id);
+        moved = change_records(client, [workspace, ended_at], endings.iter().filter(is_left), true);
+        note_written(&moved, &mut written, &mut failed);
     }
 
     let mut queue = Queue::new();
@@ -265,6 +254,9 @@ fn end(client: &mut SpiClient<'_>, of: &Type<'_>, now: i64, endings: &[Ending<'_
         }
     }
     // Nothing at all is written where it is to be seen whether it could be.
+    if failed.count() > 0 || endings.is_empty() {
+        failures::add(client, workspace, Some(of.entity_type.datum()), ended_at, failed);
+    }
     if queue.record.count() > 0 || endings.is_empty() {
         queue.write(client, of);
     }
@@ -272,6 +264,72 @@ fn end(client: &mut SpiClient<'_>, of: &Type<'_>, now: i64, endings: &[Ending<'_
         log.write(client, workspace, ended_at);
     }
     fates
+}
+
+/// Writes what becomes of the records.
+fn change_records<'conn, 'e>(
+    client: &mut SpiClient<'conn>,
+    [workspace, ended_at]: [Parameter; 2],
+    endings: impl Iterator<Item = &'e Ending<'e>>,
+    moved: bool,
+) -> Rows<'conn> {
+    let (mut ids, mut leases) = (Array::new(array::TEXT), Array::new(array::BIGINT));
+    let (mut hashes, mut statuses) = (Array::new(array::UUID), Array::new(array::TEXT));
+    let (mut results, mut places) = (Array::new(array::JSONB), Array::new(array::TID));
+    for ending in endings {
+        ids.push_text(&ending.held.record_id);
+        leases.push_bytes(&ending.held.lease_id.to_ne_bytes());
+        hashes.push_uuid(ending.held.content_hash);
+        match ending.held.place {
+            Some(place) => places.push_bytes(&place),
+            None => places.push_null(),
+        }
+        let (status, result) = match ending.next {
+            Next::Applied { result } => ("APPLIED", result),
+            Next::Failed => ("FAILED", None),
+            Next::Again { .. } => ("UNAPPLIED", None),
+        };
+        statuses.push_text(status);
+        match result {
+            Some(result) => results.push_bytes(result),
+            None => results.push_null(),
+        }
+    }
+    let parameters = [
+        workspace,
+        ended_at,
+        Some(ids.datum()),
+        Some(leases.datum()),
+        Some(hashes.datum()),
+        Some(statuses.datum()),
+        Some(results.datum()),
+        Some(places.datum()),
+        Some(pg_sys::Datum::from(moved)),
+    ];
+    RECORDS.with(|plan| plan.run(client, &parameters))
+}
+
+/// A record that was written: whether it is what was to become of it, its entity, and whether it waits again.
+type Written<'r> = (bool, Option<&'r str>, bool);
+
+fn note_written<'r>(
+    rows: &'r Rows<'_>,
+    written: &mut HashMap<&'r str, Written<'r>>,
+    failed: &mut Array,
+) {
+    for row in rows.iter::<4>() {
+        // PENDING without a lease it would stay for ever.
+        if row.text(3) == Some("PENDING") {
+            refusal::raise("a trigger on kepler.records kept it PENDING");
+        }
+        if let Some(id) = row.text(0) {
+            let queued = row.text(3) == Some("UNAPPLIED");
+            if row.text(3) == Some("FAILED") {
+                failed.push_text(id);
+            }
+            written.insert(id, (row.boolean(1) == Some(true), row.text(2), queued));
+        }
+    }
 }
 
 /// Records that are to be tried again.
@@ -340,12 +398,7 @@ impl Log {
         push_text_or_null(&mut self.error, error);
     }
 
-    fn write(
-        mut self,
-        client: &mut SpiClient<'_>,
-        workspace: crate::pg::plan::Parameter,
-        ended_at: crate::pg::plan::Parameter,
-    ) {
+    fn write(mut self, client: &mut SpiClient<'_>, workspace: Parameter, ended_at: Parameter) {
         let parameters = [
             workspace,
             ended_at,

@@ -29,7 +29,14 @@ thread_local! {
                          LIMIT 1) IS NULL))
               RETURNING l.id)
           DELETE FROM kepler.lease_records AS m USING ended AS e
-          WHERE m.workspace_id = $1 AND m.lease_id = e.id",
+          WHERE m.workspace_id = $1 AND m.lease_id = e.id
+          RETURNING m.lease_id",
+        &[pg_sys::TEXTOID, pg_sys::INT8ARRAYOID],
+    ) };
+    static END_ALL: Statement = const { Statement::new(
+        c"WITH ended AS (
+              DELETE FROM kepler.leases AS l WHERE l.workspace_id = $1 AND l.id = ANY ($2))
+          DELETE FROM kepler.lease_records AS m WHERE m.workspace_id = $1 AND m.lease_id = ANY ($2)",
         &[pg_sys::TEXTOID, pg_sys::INT8ARRAYOID],
     ) };
 }
@@ -40,11 +47,32 @@ pub(super) fn end(client: &mut SpiClient<'_>, workspace: Parameter, lease_id: i6
     END.with(|plan| plan.run(client, &[workspace, lease]));
 }
 
-/// Ends those of the leases that no record names any more. Looks at their records.
-pub(super) fn end_empty(client: &mut SpiClient<'_>, workspace: Parameter, leases: &[i64]) {
+/// Ends leases whose records are all taken back.
+pub(super) fn end_all(client: &mut SpiClient<'_>, workspace: Parameter, leases: &[i64]) {
+    if !leases.is_empty() {
+        let mut ids = numbers(leases);
+        END_ALL.with(|plan| plan.run(client, &[workspace, Some(ids.datum())]));
+    }
+}
+
+/// Ends those of the leases that no record names any more, and tells which. Looks at their records.
+pub(super) fn end_empty(
+    client: &mut SpiClient<'_>,
+    workspace: Parameter,
+    leases: &[i64],
+) -> Vec<i64> {
+    if leases.is_empty() {
+        return Vec::new();
+    }
+    let mut ids = numbers(leases);
+    let rows = END_EMPTY.with(|plan| plan.run(client, &[workspace, Some(ids.datum())]));
+    rows.iter::<1>().filter_map(|row| row.bigint(0)).collect()
+}
+
+fn numbers(leases: &[i64]) -> Array {
     let mut ids = Array::new(array::BIGINT);
     for id in leases {
         ids.push_bytes(&id.to_ne_bytes());
     }
-    END_EMPTY.with(|plan| plan.run(client, &[workspace, Some(ids.datum())]));
+    ids
 }

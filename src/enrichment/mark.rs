@@ -14,24 +14,21 @@ use pgrx::{check_for_interrupts, pg_sys};
 use std::collections::HashSet;
 
 thread_local! {
-    // What is locked stays where it is until the end of the transaction: it is found again by its place.
+    // What is locked stays where it is until the end of the transaction: it is found again by its place. Nothing is waited
+    // for, so the order does not matter, and one scan of the index finds all of them.
     static TAKE: Statement = const { Statement::new(
         c"UPDATE kepler.records AS r
           SET enrichment_status = 'PENDING'::kepler.record_enrichment_status,
               enrichment_lease_id = $4, updated_at = $3
           WHERE r.ctid = ANY (ARRAY(
-              SELECT l.ctid
-              FROM (SELECT pg_catalog.unnest($2) AS id) AS n
-              CROSS JOIN LATERAL (
-                  SELECT x.ctid FROM kepler.records AS x
-                  WHERE x.workspace_id = $1 AND x.id = n.id AND x.entity_type = $5
-                    AND x.enrichment_status = 'UNAPPLIED'::kepler.record_enrichment_status
-                    AND x.status = 'ACTIVE'::kepler.record_status AND x.deleted_at IS NULL
-                  LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) AS l
-              LIMIT $6))
+              SELECT x.ctid FROM kepler.records AS x
+              WHERE x.workspace_id = $1 AND x.id = ANY ($2) AND x.entity_type = $5
+                AND x.enrichment_status = 'UNAPPLIED'::kepler.record_enrichment_status
+                AND x.status = 'ACTIVE'::kepler.record_status AND x.deleted_at IS NULL
+              LIMIT $6 FOR NO KEY UPDATE SKIP LOCKED))
           RETURNING r.id, r.data, r.source_updated_at, r.content_hash, r.entity_id, r.external_id,
                     r.enrichment_lease_id = $4
-                    AND r.enrichment_status = 'PENDING'::kepler.record_enrichment_status",
+                    AND r.enrichment_status = 'PENDING'::kepler.record_enrichment_status, r.ctid",
         &[
             pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT8OID,
             pg_sys::TEXTOID, pg_sys::INT4OID,
@@ -39,14 +36,11 @@ thread_local! {
     ) };
     // Those that could be claimed and that nobody else holds.
     static LOCK: Statement = const { Statement::new(
-        c"SELECT l.id
-          FROM (SELECT pg_catalog.unnest($2) AS id) AS n
-          CROSS JOIN LATERAL (
-              SELECT x.id FROM kepler.records AS x
-              WHERE x.workspace_id = $1 AND x.id = n.id AND x.entity_type = $3
-                AND x.enrichment_status = 'UNAPPLIED'::kepler.record_enrichment_status
-                AND x.status = 'ACTIVE'::kepler.record_status AND x.deleted_at IS NULL
-              LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) AS l",
+        c"SELECT x.id FROM kepler.records AS x
+          WHERE x.workspace_id = $1 AND x.id = ANY ($2) AND x.entity_type = $3
+            AND x.enrichment_status = 'UNAPPLIED'::kepler.record_enrichment_status
+            AND x.status = 'ACTIVE'::kepler.record_status AND x.deleted_at IS NULL
+          FOR NO KEY UPDATE SKIP LOCKED",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID],
     ) };
 }
@@ -70,8 +64,8 @@ pub(super) struct Marked<'conn> {
 
 impl Marked<'_> {
     /// Those that were marked.
-    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_, 7>> {
-        self.rounds.iter().flat_map(|rows| rows.iter::<7>())
+    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_, 8>> {
+        self.rounds.iter().flat_map(|rows| rows.iter::<8>())
     }
 }
 
@@ -134,7 +128,7 @@ impl Call<'_> {
             Some(pg_sys::Datum::from(limit)),
         ];
         let rows = TAKE.with(|plan| plan.run(client, &parameters));
-        if rows.iter::<7>().any(|row| row.boolean(6) != Some(true)) {
+        if rows.iter::<8>().any(|row| row.boolean(6) != Some(true)) {
             refusal::raise("a trigger on kepler.records prevented the status PENDING");
         }
         rows

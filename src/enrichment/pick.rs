@@ -17,6 +17,9 @@ use std::collections::HashSet;
 /// over a microsecond each).
 const SLACK: i64 = 5_000;
 
+/// A claim of fewer rows takes so many back.
+const LEAST_TAKEN_BACK: usize = 20;
+
 thread_local! {
     static PICK: Statement = const { Statement::new(
         c"SELECT q.record_id, q.attempt, q.ready_at, q.ctid, q.refusals FROM kepler.enrichment_queue AS q
@@ -56,7 +59,7 @@ impl Picked {
 impl Call<'_> {
     pub(super) fn pick(&mut self, client: &mut SpiClient<'_>) -> Vec<Picked> {
         let wanted = self.request.max_rows as usize;
-        if self.place.reap_is_due(now(), true) {
+        if self.place.reap_is_due(now(), true) || self.place.reap_from.is_some() {
             self.reap(client);
         }
         let mut picked = self.pick_somehow(client);
@@ -74,19 +77,28 @@ impl Call<'_> {
         }
     }
 
+    /// Takes back about as much as the claim wants: what has expired comes back as fast as it is claimed, and a claim of few
+    /// rows is short.
     fn reap(&mut self, client: &mut SpiClient<'_>) -> usize {
         let before = blocks();
+        let from_start = self.place.reap_is_due(now(), true) || self.place.reap_from.is_none();
         let of = reap::Lost {
             workspace_id: &self.workspace,
             entity_type: &self.entity_type,
             name: &self.request.entity_type,
             policy: &self.policy,
+            wanted: (self.request.max_rows as usize).max(LEAST_TAKEN_BACK),
+            // Before all times that Postgres knows.
+            from: if from_start { i64::MIN } else { self.place.reap_from.unwrap_or(i64::MIN) },
         };
-        let count = reap::reap(client, &of, now());
-        self.place.reaped_at = now();
-        // Work that was found is no reason to look for more of it less often.
-        self.place.reap_took = if count > 0 { 0 } else { blocks() - before };
-        count
+        let reaped = reap::reap(client, &of, now());
+        if from_start {
+            self.place.reaped_at = now();
+            // Work that was found is no reason to look for more of it less often.
+            self.place.reap_took = if reaped.records > 0 { 0 } else { blocks() - before };
+        }
+        self.place.reap_from = reaped.more_from;
+        reaped.records
     }
 
     /// The oldest that are ready.

@@ -16,6 +16,8 @@ pub(super) struct Place {
     pub(super) start_took: i64,
     pub(super) reaped_at: i64,
     pub(super) reap_took: i64,
+    /// The deadline from which there may be more to take back at once.
+    pub(super) reap_from: Option<i64>,
     pub(super) swept_at: i64,
     pub(super) sweep_took: i64,
     pub(super) keyless_at: i64,

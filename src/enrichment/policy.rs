@@ -112,16 +112,12 @@ pub(crate) fn lock(workspace_id: &str, entity_type: &str) -> Result<(), Error> {
 }
 
 /// Is counted among those who write records of a type, to the end of the transaction.
-pub(super) fn share(workspace_id: &str, entity_type: &str) {
+pub(crate) fn share(workspace_id: &str, entity_type: &str) {
     advisory::lock(&lock_name(workspace_id, entity_type), false);
 }
 
-/// Keeps all who write records of a type out to the end of the transaction, and waits for those who do (see `advisory`).
-pub(super) fn lock_alone(workspace_id: &str, entity_type: &str) {
-    advisory::lock_alone(&lock_name(workspace_id, entity_type));
-}
-
-/// The same if nobody writes records of the type, or those who do end soon. Nobody waits behind this meanwhile.
+/// Keeps all who write records of a type out to the end of the transaction, if nobody does, or those who do end soon.
+/// Nobody waits behind this meanwhile.
 pub(super) fn lock_alone_soon(workspace_id: &str, entity_type: &str) -> bool {
     advisory::lock_alone_soon(&lock_name(workspace_id, entity_type))
 }
@@ -132,7 +128,7 @@ pub(super) fn unlock_alone(workspace_id: &str, entity_type: &str) {
 }
 
 /// Waits for the transactions that write records of a type now.
-pub(super) fn wait_for_writers(workspace_id: &str, entity_type: &str) {
+pub(crate) fn wait_for_writers(workspace_id: &str, entity_type: &str) {
     advisory::wait_for_holders(&lock_name(workspace_id, entity_type));
 }
 

@@ -3,7 +3,6 @@
 use super::backlog;
 use super::direct::Own;
 use super::error::EnrichmentError;
-use super::policy;
 use crate::access::owner;
 use crate::answer::Outcome;
 use crate::arguments::name;
@@ -136,8 +135,8 @@ fn set_enrichment_policy(
     ]))
 }
 
-/// Ends the enrichment of a type, and gives whether it had a policy. A trigger ends the leases and empties the queue,
-/// as it does for direct SQL.
+/// Ends the enrichment of a type, and gives whether it had a policy. A trigger ends the leases and empties the queue, if
+/// that is little, as it does for direct SQL.
 ///
 /// Errors: 55000 before `install()`, 22004 and 22023 for arguments.
 #[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
@@ -151,7 +150,6 @@ fn drop_enrichment_policy(
     let workspace_id = workspace::argument(workspace_id)?;
     owner::require_right("enrichment_policies", pg_sys::ACL_DELETE)?;
     Ok(Spi::connect_mut(|client| -> Result<bool, Error> {
-        policy::lock_alone(&workspace_id, &entity_type);
         let dropped = client.update(
             "DELETE FROM kepler.enrichment_policies AS p WHERE p.workspace_id = $1 AND p.entity_type = $2",
             None,

@@ -94,8 +94,8 @@ pub(crate) fn lock(workspace_id: &str, entity_type: &str) -> Result<(), Error> {
     policy::lock(workspace_id, entity_type)
 }
 
-/// So many rows behind each other in a batch are claimed apart: a tenth of a page of records is free, which takes the new
-/// version of one of about ten.
+/// So many rows behind each other in a batch are claimed apart: a page has room for the new versions of a fifth of its
+/// records, and half of that is left for those that change meanwhile.
 const APART: usize = 10;
 /// Fewer rows lie on a few pages whatever their order is, and keep theirs.
 const MANY: usize = 100;

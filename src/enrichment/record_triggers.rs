@@ -6,6 +6,7 @@
 
 use super::direct;
 use super::error::EnrichmentError;
+use super::failures;
 use super::policy;
 use super::queue;
 use crate::pg::clock::now;
@@ -192,6 +193,7 @@ fn finish_record_change(call: pg_sys::FunctionCallInfo) -> Fired {
     {
         row.set(LEASE_ID, None);
     }
+    row.knows_hash(DATA, CONTENT_HASH);
     row.done()
 }
 
@@ -222,13 +224,17 @@ fn queue_changed_record(call: pg_sys::FunctionCallInfo) -> Fired {
         && row.is(row.old(ENRICHMENT_STATUS), UNAPPLIED)
         && !row.is_same(CONTENT_HASH);
     let changes_queue = moved || !is_update && is_to_be_queued;
-    if !changes_queue && !restarts {
+    let failed = row.is(row.value(ENRICHMENT_STATUS), FAILED)
+        || is_update && row.is(row.old(ENRICHMENT_STATUS), FAILED);
+    let changes_failures = failed && (moved || !is_update);
+    if !changes_queue && !restarts && !changes_failures {
         return row.seen();
     }
     let workspace_id = row.text(row.value(WORKSPACE_ID));
     let entity_type = row.text(row.value(ENTITY_TYPE));
     let (workspace, kind) = (Text::new(&workspace_id), Text::new(&entity_type));
-    let id = Text::new(&row.text(row.value(ID)));
+    let record_id = row.text(row.value(ID));
+    let id = Text::new(&record_id);
     let entity = row.value(ENTITY_ID).map(|entity| Text::new(&row.text(Some(entity))));
     let _path = own_path();
     if changes_queue {
@@ -242,6 +248,9 @@ fn queue_changed_record(call: pg_sys::FunctionCallInfo) -> Fired {
         if changes_queue && is_to_be_queued {
             let parameters = [key[0], key[1], Some(kind.datum()), entity.as_ref().map(Text::datum)];
             QUEUE.with(|plan| plan.run(client, &parameters));
+        }
+        if changes_failures {
+            failures::follow(client, key[0], &[&record_id]);
         }
         if restarts {
             RESTART.with(|plan| plan.run(client, &key));

@@ -5,7 +5,7 @@
 
 use super::direct::Own;
 use super::error::EnrichmentError;
-use super::{policy, refusal};
+use super::{failures, policy, refusal};
 use crate::access::owner;
 use crate::answer::{self, Answer, Outcome};
 use crate::arguments::ArgumentError;
@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::filter::Filter;
 use crate::installed::require_tables;
 use crate::pg::array::Array;
-use crate::pg::plan::{Parameter, Statement};
+use crate::pg::plan::{Parameter, Rows, Statement};
 use crate::pg::query::Parameters;
 use crate::pg::subtransaction::{self, Refusal};
 use crate::pg::varlena::{self, Text};
@@ -37,7 +37,8 @@ thread_local! {
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
     ) };
     static LOCK: Statement = const { Statement::new(
-        c"SELECT r.id FROM (SELECT pg_catalog.unnest($2) AS id) AS n
+        c"SELECT r.id, r.enrichment_status = 'FAILED'::kepler.record_enrichment_status
+          FROM (SELECT pg_catalog.unnest($2) AS id) AS n
           CROSS JOIN kepler.records AS r
           WHERE r.workspace_id = $1 AND r.id = n.id
             AND r.enrichment_status IN ('FAILED'::kepler.record_enrichment_status,
@@ -47,6 +48,19 @@ thread_local! {
             AND ($4 IS NULL OR kepler.json_matches(r.data, $4))
           ORDER BY r.entity_id COLLATE \"C\", r.external_id, r.id COLLATE \"C\" FOR NO KEY UPDATE OF r",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID, pg_sys::JSONBOID],
+    ) };
+    static FAILURES: Statement = const { Statement::new(
+        c"SELECT f.record_id FROM kepler.enrichment_failures AS f
+          CROSS JOIN LATERAL (
+              SELECT x.data FROM kepler.records AS x
+              WHERE x.workspace_id = $1 AND x.id = f.record_id
+                AND x.enrichment_status = 'FAILED'::kepler.record_enrichment_status LIMIT 1) AS r
+          WHERE f.workspace_id = $1 AND f.entity_type = $2 AND f.record_id <> ALL ($3)
+            AND ($4 IS NULL OR kepler.json_matches(r.data, $4))
+          ORDER BY f.failed_at, f.record_id LIMIT $5",
+        &[
+            pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::JSONBOID, pg_sys::INT8OID,
+        ],
     ) };
     static REQUEUE: Statement = const { Statement::new(
         c"UPDATE kepler.records AS r
@@ -219,16 +233,22 @@ impl Call<'_> {
             .with(|plan| plan.run(client, &[self.place(), Some(ids.datum()), status, self.filter]));
         let mut seen = HashSet::new();
         let concerned: Vec<&str> =
-            rows.iter::<1>().filter_map(|row| row.text(0)).filter(|id| seen.insert(*id)).collect();
+            rows.iter::<2>().filter_map(|row| row.text(0)).filter(|id| seen.insert(*id)).collect();
+        let failed: Vec<&str> = rows
+            .iter::<2>()
+            .filter(|row| row.boolean(1) == Some(true))
+            .filter_map(|row| row.text(0))
+            .collect();
         let mut answers = Vec::with_capacity(concerned.len());
         if !concerned.is_empty() {
             let _own = Own::begin();
             write(client, self.place(), &concerned, &mut answers, &mut false);
+            failures::follow(client, self.place(), &failed);
         }
         Ok(answers)
     }
 
-    /// Those of a type that were changed the longest ago. In the place of those that the database refuses others
+    /// Those of a type that are so for the longest time. In the place of those that the database refuses others
     /// are taken.
     fn requeue_type(
         &self,
@@ -249,32 +269,55 @@ impl Call<'_> {
             let before = refused(&answers);
             let room = max_rows - (answers.len() - before.len());
             let known = before.len();
-            // Planned each time, for the status and the number.
-            let mut parameters = Parameters::default();
-            let workspace = parameters.text(self.workspace_id);
-            let of_type = parameters.text(entity_type);
-            let known_ids = parameters.texts(before.iter().map(String::as_str));
-            let meets = self.filter.map_or_else(String::new, |filter| {
-                let filter = parameters.datum(pg_sys::JSONBOID, Some(filter));
-                format!(" AND kepler.json_matches(r.data, {filter})")
-            });
-            let rows = parameters.run_fresh(
-                client,
-                &format!(
-                    "SELECT r.id FROM kepler.records AS r
-                     WHERE r.workspace_id = {workspace} AND r.entity_type = {of_type}
-                         AND r.enrichment_status = '{status}' AND r.status = 'ACTIVE'
-                         AND r.deleted_at IS NULL AND r.id <> ALL ({known_ids}){meets}
-                     ORDER BY r.updated_at LIMIT {room}"
-                ),
-            );
-            let wanted: Vec<&str> = rows.iter::<1>().filter_map(|row| row.text(0)).collect();
+            let found = self.find(client, entity_type, status, &before, room);
+            let wanted: Vec<&str> = found.iter().map(String::as_str).collect();
             answers.append(&mut self.requeue(client, &wanted, Some(status))?);
             let refused = refused(&answers).len();
             if refused == known || answers.len() - refused >= max_rows || refused >= MAX_REFUSED {
                 return Ok(answers);
             }
         }
+    }
+
+    /// Up to `max_rows` records of a type that have a status, but for those that are known.
+    fn find(
+        &self,
+        client: &mut SpiClient<'_>,
+        entity_type: &str,
+        status: &'static str,
+        known: &[String],
+        max_rows: usize,
+    ) -> Vec<String> {
+        let known = known.iter().map(String::as_str);
+        let ids = |rows: &Rows<'_>| {
+            rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect()
+        };
+        if status == "FAILED" {
+            let (kind, mut known) = (Text::new(entity_type), Array::texts(known));
+            let limit = Some(pg_sys::Datum::from(max_rows));
+            let parameters =
+                [self.place(), Some(kind.datum()), Some(known.datum()), self.filter, limit];
+            return ids(&FAILURES.with(|plan| plan.run(client, &parameters)));
+        }
+        // Reads the records of the workspace. Planned each time, for the status and the number.
+        let mut parameters = Parameters::default();
+        let workspace = parameters.text(self.workspace_id);
+        let of_type = parameters.text(entity_type);
+        let known_ids = parameters.texts(known);
+        let meets = self.filter.map_or_else(String::new, |filter| {
+            let filter = parameters.datum(pg_sys::JSONBOID, Some(filter));
+            format!(" AND kepler.json_matches(r.data, {filter})")
+        });
+        ids(&parameters.run_fresh(
+            client,
+            &format!(
+                "SELECT r.id FROM kepler.records AS r
+                 WHERE r.workspace_id = {workspace} AND r.entity_type = {of_type}
+                     AND r.enrichment_status = '{status}' AND r.status = 'ACTIVE'
+                     AND r.deleted_at IS NULL AND r.id <> ALL ({known_ids}){meets}
+                 ORDER BY r.updated_at LIMIT {max_rows}"
+            ),
+        ))
     }
 
     /// The answer for each id.

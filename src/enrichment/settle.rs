@@ -15,7 +15,7 @@ use super::refusal;
 use crate::answer::{Answer, Outcome};
 use crate::pg::array::Array;
 use crate::pg::clock::now;
-use crate::pg::plan::{Parameter, Rows, Statement};
+use crate::pg::plan::{Parameter, Rows, Statement, tid};
 use crate::pg::varlena::Text;
 use pgrx::Uuid;
 use pgrx::pg_sys;
@@ -26,7 +26,7 @@ thread_local! {
     // What a lease was claimed with never changes.
     static LEASE: Statement = const { Statement::new(
         c"SELECT l.lease_until, l.entity_type, l.open_records,
-                 m.record_ids, m.attempts, m.content_hashes
+                 m.record_ids, m.attempts, m.content_hashes, m.places
           FROM kepler.leases AS l
           LEFT JOIN kepler.lease_records AS m ON m.workspace_id = $1 AND m.lease_id = $2
           WHERE l.workspace_id = $1 AND l.id = $2 FOR UPDATE OF l",
@@ -192,7 +192,7 @@ fn lock<'conn>(
     parameters: [Parameter; 2],
 ) -> Option<Lease<'conn>> {
     let rows = LEASE.with(|plan| plan.run(client, &parameters));
-    let row = rows.iter::<6>().next()?;
+    let row = rows.iter::<7>().next()?;
     let entity_type = Text::new(row.text(1)?);
     let open = row.integer(2)?;
     if row.time(0)? <= now() {
@@ -205,24 +205,28 @@ fn lock<'conn>(
 /// Of what the lease was claimed with the `wanted`, in the order of upserts, each with its number there.
 /// The arrays are read where they are: a worker that settles one by one comes with one id each time.
 fn records(rows: &Rows<'_>, lease_id: i64, wanted: &HashMap<&str, usize>) -> Vec<(usize, Held)> {
-    let Some(row) = rows.iter::<6>().next() else { return Vec::new() };
-    let (Some(ids), Some(attempts), Some(hashes)) =
-        (row.array::<&str>(3), row.array::<i32>(4), row.array::<Uuid>(5))
-    else {
+    let Some(row) = rows.iter::<7>().next() else { return Vec::new() };
+    let (Some(ids), Some(attempts), Some(hashes), Some(places)) = (
+        row.array::<&str>(3),
+        row.array::<i32>(4),
+        row.array::<Uuid>(5),
+        row.array::<pg_sys::ItemPointerData>(6),
+    ) else {
         return Vec::new();
     };
-    let held =
-        ids.iter().zip(attempts.iter()).zip(hashes.iter()).filter_map(|((id, attempt), hash)| {
-            let id = id?;
-            let at = *wanted.get(id)?;
-            let held = Held {
-                record_id: id.to_owned(),
-                lease_id,
-                attempt: attempt?,
-                content_hash: hash.map(|hash| u128::from_be_bytes(*hash.as_bytes())),
-            };
-            Some((at, held))
-        });
+    let contents = attempts.iter().zip(hashes.iter()).zip(places.iter());
+    let held = ids.iter().zip(contents).filter_map(|(id, ((attempt, hash), place))| {
+        let id = id?;
+        let at = *wanted.get(id)?;
+        let held = Held {
+            record_id: id.to_owned(),
+            lease_id,
+            attempt: attempt?,
+            content_hash: hash.map(|hash| u128::from_be_bytes(*hash.as_bytes())),
+            place: place.map(tid),
+        };
+        Some((at, held))
+    });
     held.take(wanted.len()).collect()
 }
 

@@ -1,6 +1,6 @@
 //! The SQL functions that settle records of a lease.
 
-use super::decode::{self, Element, MAX_WAIT, Verdict, not_a_wait};
+use super::decode::{self, Element, MAX_WAIT, Verdict, not_a_wait, within_bounds};
 use super::error::EnrichmentError;
 use super::settle;
 use crate::answer::{self, Code, Violation, WholeRow};
@@ -120,10 +120,10 @@ fn fail_records(
 > {
     let retryable = retryable.unwrap_or(true);
     let retry_in = wait(retry_in);
+    let (error, note) = within_bounds(error);
     Ok(run(lease_id, workspace_id, |_, _| {
         let ids = record_ids.ok_or(ArgumentError::Null("record_ids"))?.0;
-        let verdict =
-            retry_in.map(|retry_in| Verdict::Fail { error, note: None, retryable, retry_in });
+        let verdict = retry_in.map(|retry_in| Verdict::Fail { error, note, retryable, retry_in });
         Ok(ids.into_iter().map(|id| element(id, verdict.clone())).collect())
     })?)
 }

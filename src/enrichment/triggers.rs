@@ -1,7 +1,7 @@
 //! Direct SQL on policies takes the locks that Kepler's functions take. In triggers, so that nobody can take
 //! one by itself: whoever holds it keeps others waiting.
 
-use super::{backlog, policy};
+use super::{backlog, leftover};
 use crate::error::Error;
 use crate::pg::trigger::{self, Nothing};
 use crate::pg::whole::Spi;
@@ -39,15 +39,15 @@ fn change_fairness(trigger: &PgTrigger<'_>) -> Nothing {
     })
 }
 
-/// A policy ends: its leases do too, and nothing of its type is queued any more.
+/// A policy ends: its leases do too, and nothing of its type is queued any more, if that is little.
 #[pg_trigger(sql = "
 CREATE FUNCTION kepler_internal.end_enrichment() RETURNS trigger
 LANGUAGE c SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
 fn end_enrichment(trigger: &PgTrigger<'_>) -> Nothing {
     of_policy(trigger, trigger::old(trigger), |client, workspace_id, entity_type| {
-        policy::lock_alone(workspace_id, entity_type);
-        backlog::end(client, workspace_id, entity_type)
+        leftover::remove_at_once(client, workspace_id, entity_type);
+        Ok(())
     })
 }
 

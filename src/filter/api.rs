@@ -59,7 +59,8 @@ fn filter_condition(
     let column = crate::ident::quote(column_name.ok_or(ArgumentError::Null("column_name"))?);
     let compiled = compile(filter, &column, first_parameter.unwrap_or(1).max(1) as usize)
         .map_err(Error::from)?;
-    Ok(TableIterator::once((compiled.sql, compiled.parameters)))
+    let parameters = compiled.parameters.iter().map(|value| value.text().to_owned()).collect();
+    Ok(TableIterator::once((compiled.sql, parameters)))
 }
 
 fn kept(datum: pg_sys::Datum) -> Result<Rc<Filter>, Error> {

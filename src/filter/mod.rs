@@ -37,8 +37,25 @@ pub(crate) struct Filter {
 pub(crate) struct Compiled {
     /// Holds the column, fixed names and `$n`, and nothing of the filter.
     pub(crate) sql: String,
-    /// The values of `$n`, all of type text.
-    pub(crate) parameters: Vec<String>,
+    /// The values of `$n`. Where a plan is kept, a cast would be done again for each row.
+    pub(crate) parameters: Vec<Operand>,
+}
+
+/// A value that a compiled filter needs.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Operand {
+    /// Of a `jsonpath`, the text.
+    Path(String),
+    /// A `jsonb`: its text, and as it is stored.
+    Document { text: String, stored: Vec<u8> },
+}
+
+impl Operand {
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Operand::Path(text) | Operand::Document { text, .. } => text,
+        }
+    }
 }
 
 /// The condition for a `WHERE`.
@@ -63,17 +80,17 @@ pub(crate) fn compile(
     let probe = read.probe();
     if let Some(probe) = &probe {
         conjuncts.push(format!(
-            "{column} OPERATOR(pg_catalog.@?) ${}::pg_catalog.text::pg_catalog.jsonpath",
+            "{column} OPERATOR(pg_catalog.@?) ${}::pg_catalog.jsonpath",
             first_parameter
         ));
-        parameters.push(probe.path.clone());
+        parameters.push(Operand::Path(probe.path.clone()));
     }
     if !read.is_empty() && !probe.is_some_and(|probe| probe.exact) {
         conjuncts.push(format!(
-            "kepler.json_matches({column}, ${}::pg_catalog.text::pg_catalog.jsonb)",
+            "kepler.json_matches({column}, ${}::pg_catalog.jsonb)",
             first_parameter + parameters.len()
         ));
-        parameters.push(filter.to_owned());
+        parameters.push(Operand::Document { text: filter.to_owned(), stored: datum });
     }
     if conjuncts.is_empty() {
         conjuncts.push("true".to_owned());

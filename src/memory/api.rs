@@ -17,12 +17,14 @@ use crate::installed::require_tables;
 use crate::pg::clock::now;
 use crate::pg::json::{self, Options};
 use crate::pg::texts::Texts;
+use crate::pg::varlena;
 use crate::pg::whole::Spi;
 use crate::workspace;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
+use std::cell::RefCell;
 
 /// A search gives at most so many rows, and so many where they are to be unlike each other.
 const MAX_ROWS: i32 = 10_000;
@@ -124,10 +126,7 @@ fn search_memories(
         space,
         max_rows: within("max_rows", max_rows, 1, most)?,
         min_similarity: no_nan("min_similarity", min_similarity).map_err(Error::from)?,
-        weights: match weights {
-            Some(weights) => Weights::read(Options::of("weights", weights.datum())?.0)?,
-            None => Weights::default(),
-        },
+        weights: weights.map_or(Ok(Weights::default()), |weights| weights_of(weights.datum()))?,
         diversity,
         touch,
     };
@@ -149,6 +148,26 @@ fn search_memories(
             exhausted,
         )
     })))
+}
+
+thread_local! {
+    /// The last that were read, as they are stored: a session seldom has others.
+    static LAST_WEIGHTS: RefCell<Option<(Vec<u8>, Weights)>> = const { RefCell::new(None) };
+}
+
+fn weights_of(given: pg_sys::Datum) -> Result<Weights, Error> {
+    // SAFETY: declared in SQL as jsonb.
+    let stored = unsafe { varlena::aligned_bytes(given) };
+    LAST_WEIGHTS.with_borrow_mut(|last| {
+        if let Some((known, weights)) = last
+            && known == stored
+        {
+            return Ok(*weights);
+        }
+        let weights = Weights::read(Options::of("weights", given)?.0)?;
+        *last = Some((stored.to_vec(), weights));
+        Ok(weights)
+    })
 }
 
 /// Notes that memories were used, as a search does for those that it gives; at most once a minute each.

@@ -6,7 +6,7 @@
 
 use super::decode::NewMemory;
 use super::nearest::{number, probes};
-use super::space::{Index, Method, Space};
+use super::space::{Index, Method, Space, Vectors};
 use super::statement::Statement as Wording;
 use crate::pg::array::{self, Array, ElementType};
 use crate::pg::clock::now;
@@ -14,12 +14,14 @@ use crate::pg::large::OrderByIndex;
 use crate::pg::plan::{LocalSettings, Statement};
 use crate::pg::query::Parameters;
 use crate::pg::varlena::Text;
+use crate::pgvector::Metric;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::collections::HashMap;
 
-/// The least cosine of embeddings of near duplicates.
+/// The least cosine of embeddings of near duplicates; and in SQL, where what is no number is the greatest.
 const MIN_COSINE: f64 = 0.97;
+const NEAR: &str = "x.cosine BETWEEN 0.97 AND 2";
 /// So many of the nearest memories are looked at.
 const NEAREST: usize = 5;
 /// Up to so many memories in a workspace each is compared; beyond, the index is asked.
@@ -130,21 +132,12 @@ fn near_stored(
     if near.at.count() == 0 {
         return;
     }
-    let limit = Some(pg_sys::Datum::from(COMPARED + 1));
-    let counted = COUNT.with(|plan| plan.run(client, &[Some(workspace.datum()), limit]));
-    let few = counted.iter::<1>().next().and_then(|row| row.bigint(0)).unwrap_or(0) <= COMPARED;
-    drop(counted);
     let vectors = &space.vectors;
-    let index = if few { None } else { vectors.index(client, "n.embedding") };
-    let from_index = index.is_some();
+    let index = vectors.index(client, "n.embedding").filter(|_| !has_few(client, workspace));
     let _index = index.as_ref().map(|index| OrderByIndex::only(index.relation));
-    let (order, lists) = match index {
-        Some(Index { order_by, method: Method::IvfFlat { lists }, .. }) => (order_by, lists),
-        Some(Index { order_by, .. }) => (order_by, 1),
-        None => {
-            let distance = vectors.distance("n.embedding");
-            (format!("{distance} OPERATOR(pg_catalog.+) 0::pg_catalog.float8"), 1)
-        }
+    let lists = match &index {
+        Some(Index { method: Method::IvfFlat { lists }, .. }) => *lists,
+        _ => 1,
     };
     let probes = number(probes(lists));
     let mut parameters = Parameters::default();
@@ -159,32 +152,20 @@ fn near_stored(
          AND m.user_id IS NOT DISTINCT FROM n.user_id AND m.valid_to IS NULL \
          AND (m.expires_at IS NULL OR m.expires_at > {now})"
     );
-    let table = &vectors.table;
-    let from = if from_index {
-        format!(
-            "{table} AS e CROSS JOIN LATERAL (SELECT m.id, m.content, m.format FROM kepler.memories AS m \
-             WHERE {condition} OFFSET 0) AS m WHERE e.workspace_id = {workspace}"
-        )
-    } else {
-        format!(
-            "{table} AS e JOIN kepler.memories AS m ON {condition} \
-             WHERE e.workspace_id = {workspace}"
-        )
+    let near = Near { vectors, workspace: &workspace, condition: &condition };
+    let found = match &index {
+        Some(index) => near.nearest_by(&index.order_by),
+        None => near.compared(),
     };
-    let cosine = crate::pgvector::Metric::Cosine.operator(&vectors.vector_schema);
     let sql = format!(
         "SELECT n.at, x.id, x.content, x.is_json \
          FROM (SELECT pg_catalog.unnest({at}) AS at, pg_catalog.unnest({users}) AS user_id, \
                       pg_catalog.unnest({types}) AS context_type, \
                       pg_catalog.unnest({embeddings}) AS embedding) AS n \
-         CROSS JOIN LATERAL (SELECT m.id, m.content, m.format = 'JSON' AS is_json, \
-             1 OPERATOR(pg_catalog.-) (e.embedding {cosine} n.embedding) AS cosine \
-             FROM {from} ORDER BY {order} LIMIT {NEAREST}) AS x \
-         WHERE x.cosine OPERATOR(pg_catalog.>=) {MIN_COSINE} \
-         ORDER BY n.at, x.cosine DESC"
+         CROSS JOIN LATERAL ({found}) AS x ORDER BY n.at, x.cosine DESC, x.id"
     );
     let mut settings = vec![(c"enable_seqscan", c"off"), (c"jit", c"off")];
-    if from_index {
+    if index.is_some() {
         settings.extend([
             (c"hnsw.ef_search", c"200"),
             (c"hnsw.iterative_scan", c"off"),
@@ -210,6 +191,72 @@ fn near_stored(
         {
             known[at] = Some(Known { of: Original::Stored(id.to_owned()), same: false });
         }
+    }
+}
+
+/// Whether a workspace has so few memories that each is compared.
+fn has_few(client: &mut SpiClient<'_>, workspace: &Text) -> bool {
+    let limit = Some(pg_sys::Datum::from(COMPARED + 1));
+    let counted = COUNT.with(|plan| plan.run(client, &[Some(workspace.datum()), limit]));
+    counted.iter::<1>().next().and_then(|row| row.bigint(0)).unwrap_or(0) <= COMPARED
+}
+
+/// What finds the memories that are near to one that is to be remembered, `n`: their id, content, whether that is JSON, and
+/// the cosine. What has no direction is near to nothing.
+struct Near<'n> {
+    vectors: &'n Vectors,
+    workspace: &'n str,
+    /// What a memory `m` of a vector `e` must meet.
+    condition: &'n str,
+}
+
+impl Near<'_> {
+    fn cosine(&self) -> String {
+        let operator = Metric::Cosine.operator(&self.vectors.vector_schema);
+        format!("1 OPERATOR(pg_catalog.-) (e.embedding {operator} n.embedding)")
+    }
+
+    fn of_row(&self) -> String {
+        format!(
+            "(SELECT m.id, m.content, m.format = 'JSON' AS is_json FROM kepler.memories AS m \
+             WHERE {} OFFSET 0) AS m",
+            self.condition
+        )
+    }
+
+    /// Among the nearest that an index gives, by its metric.
+    fn nearest_by(&self, order: &str) -> String {
+        format!(
+            "SELECT x.* FROM (SELECT m.*, {cosine} AS cosine FROM {table} AS e CROSS JOIN LATERAL {row} \
+             WHERE e.workspace_id = {workspace} ORDER BY {order} LIMIT {NEAREST}) AS x \
+             WHERE {NEAR}",
+            cosine = self.cosine(),
+            table = self.vectors.table,
+            row = self.of_row(),
+            workspace = self.workspace,
+        )
+    }
+
+    /// Among all vectors of the same user and type, which stand beside them in their table. The memories of those that are
+    /// near are looked up.
+    fn compared(&self) -> String {
+        let of = |user: &str| {
+            format!(
+                "SELECT e.memory_id, {} AS cosine FROM {} AS e WHERE e.workspace_id = {} \
+                 AND e.context_type = n.context_type AND {user}",
+                self.cosine(),
+                self.vectors.table,
+                self.workspace
+            )
+        };
+        format!(
+            "SELECT m.*, e.cosine FROM (SELECT x.* FROM ({} UNION ALL {}) AS x \
+             WHERE {NEAR} ORDER BY x.cosine DESC, x.memory_id OFFSET 0) AS e \
+             CROSS JOIN LATERAL {} LIMIT {NEAREST}",
+            of("e.user_id = n.user_id"),
+            of("e.user_id IS NULL AND n.user_id IS NULL"),
+            self.of_row(),
+        )
     }
 }
 

@@ -4,8 +4,9 @@
 use super::embedded::Embedded;
 use super::nearest::{Keys, RowsOf, SpaceRows, Target};
 use crate::error::Error;
-use crate::filter;
+use crate::filter::{self, Compiled, Operand};
 use crate::pg::query::Parameters;
+use pgrx::pg_sys;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What the caller asked for.
@@ -96,9 +97,7 @@ impl Scope {
         );
         if let Some(filter) = &self.filter {
             let compiled = filter::compile(filter, "m.metadata", parameters.count() + 1)?;
-            for value in &compiled.parameters {
-                parameters.text(value);
-            }
+            pass(&compiled, parameters);
             all.push_str(&format!(" AND {}", compiled.sql));
         }
         let keys_hash = self.keys_hash();
@@ -116,5 +115,15 @@ impl Scope {
         };
         let narrow = user.map(|_| Keys { sql: memories, hash: keys_hash });
         Ok(Conditions { keys: Keys { sql: keys, hash: keys_hash }, rows, narrow, hash })
+    }
+}
+
+/// Passes the values that a filter needs.
+pub(super) fn pass(compiled: &Compiled, parameters: &mut Parameters) {
+    for value in &compiled.parameters {
+        match value {
+            Operand::Path(path) => parameters.jsonpath(path),
+            Operand::Document { stored, .. } => parameters.stored(pg_sys::JSONBOID, stored),
+        };
     }
 }

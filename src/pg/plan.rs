@@ -5,6 +5,7 @@
 
 use crate::pg::foreign_keys::Unchecked;
 use crate::pg::large::PlanForLargeTables;
+use crate::pg::planner::EstimatedBy;
 use crate::pg::varlena;
 use pgrx::datum::{FromDatum, UnboxDatum};
 use pgrx::pg_sys;
@@ -49,6 +50,15 @@ impl Order {
     }
 }
 
+/// How a kept statement is planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Planned {
+    /// For any values: as a look-up in large tables.
+    ForAny(Order),
+    /// As the values of the moment would have it, under the settings of the moment. Right for any.
+    ByTheFirst,
+}
+
 /// The text of a statement that was put together, a zero at its end.
 pub(crate) const fn sql(text: &'static str) -> &'static CStr {
     match CStr::from_bytes_with_nul(text.as_bytes()) {
@@ -67,6 +77,16 @@ pub(crate) struct Statement {
 
 /// A `tid` as Postgres stores it.
 pub(crate) type Tid = [u8; 6];
+
+/// From how pgrx has it.
+pub(crate) fn tid(place: pg_sys::ItemPointerData) -> Tid {
+    let mut bytes = Tid::default();
+    let parts = [place.ip_blkid.bi_hi, place.ip_blkid.bi_lo, place.ip_posid];
+    for (to, part) in bytes.chunks_exact_mut(2).zip(parts) {
+        to.copy_from_slice(&part.to_ne_bytes());
+    }
+    bytes
+}
 
 /// A parameter; `None` is SQL NULL.
 pub(crate) type Parameter = Option<pg_sys::Datum>;
@@ -98,7 +118,7 @@ impl Statement {
     ) -> Rows<'conn> {
         // SAFETY: `_client` shows that SPI is connected.
         unsafe {
-            let statement = self.plan.make(self.sql, self.types);
+            let statement = self.plan.make(self.sql, self.types, parameters);
             let _unchecked = Unchecked::begin(statement, constant);
             self.plan.run(self.sql, self.types, parameters, Sight::Transaction)
         }
@@ -140,7 +160,36 @@ impl OwnedStatement {
     }
 
     pub(crate) fn ordered(sql: String, types: Vec<pg_sys::Oid>, order: Order) -> Self {
-        Self { sql: CString::new(sql).unwrap_or_default(), types, plan: Plan::ordered(order) }
+        let plan = Plan::planned(Planned::ForAny(order));
+        Self { sql: CString::new(sql).unwrap_or_default(), types, plan }
+    }
+
+    /// Planned by the values, and under the settings, of its first use: for statements that are run with the same
+    /// values again, but for those that no choice depends on.
+    pub(crate) fn by_first_values(sql: String, types: Vec<pg_sys::Oid>) -> Self {
+        let plan = Plan::planned(Planned::ByTheFirst);
+        Self { sql: CString::new(sql).unwrap_or_default(), types, plan }
+    }
+
+    /// Opens a portal for a query that only reads, and sees what the calling statement sees.
+    pub(crate) fn open(
+        &self,
+        _client: &mut SpiClient<'_>,
+        parameters: &[Parameter],
+    ) -> pg_sys::Portal {
+        // SAFETY: `_client` shows that SPI is connected; values and nulls have one length.
+        unsafe {
+            self.plan.make(&self.sql, &self.types, parameters);
+            let _settings = generic_plans();
+            let (mut values, nulls) = arguments(parameters);
+            pg_sys::SPI_cursor_open(
+                ptr::null(),
+                self.plan.made.get(),
+                values.as_mut_ptr(),
+                nulls.as_ptr(),
+                true,
+            )
+        }
     }
 
     /// As [`Statement::run_in_snapshot`].
@@ -199,16 +248,31 @@ enum Sight {
 /// Postgres' plan, null before the first use.
 struct Plan {
     made: Cell<pg_sys::SPIPlanPtr>,
-    order: Order,
+    planned: Planned,
+}
+
+/// Parameters as SPI takes them.
+pub(super) fn arguments(parameters: &[Parameter]) -> (Vec<pg_sys::Datum>, Vec<std::ffi::c_char>) {
+    let values = parameters.iter().map(|p| p.unwrap_or(pg_sys::Datum::null())).collect();
+    let nulls = parameters.iter().map(|p| if p.is_some() { b' ' } else { b'n' } as _).collect();
+    (values, nulls)
+}
+
+/// For running a kept plan: a session's own mode would outrank the wish for a generic one.
+fn generic_plans() -> Option<LocalSettings> {
+    // SAFETY: reads a setting.
+    let mode = unsafe { pg_sys::plan_cache_mode };
+    let forced = pg_sys::PlanCacheMode::PLAN_CACHE_MODE_FORCE_CUSTOM_PLAN;
+    (mode == forced as i32).then(|| LocalSettings::set(&[(c"plan_cache_mode", c"auto")]))
 }
 
 impl Plan {
     const fn new() -> Self {
-        Self::ordered(Order::Sorted)
+        Self::planned(Planned::ForAny(Order::Sorted))
     }
 
-    const fn ordered(order: Order) -> Self {
-        Self { made: Cell::new(ptr::null_mut()), order }
+    const fn planned(planned: Planned) -> Self {
+        Self { made: Cell::new(ptr::null_mut()), planned }
     }
 
     /// # Safety
@@ -221,19 +285,13 @@ impl Plan {
         sight: Sight,
     ) -> Rows<'conn> {
         assert_eq!(parameters.len(), types.len(), "one parameter for each type");
-        let mut values: Vec<pg_sys::Datum> =
-            parameters.iter().map(|p| p.unwrap_or(pg_sys::Datum::from(0_usize))).collect();
-        let nulls: Vec<std::ffi::c_char> =
-            parameters.iter().map(|p| if p.is_some() { b' ' } else { b'n' } as _).collect();
+        let (mut values, nulls) = arguments(parameters);
         // SAFETY: SPI is connected; the plan is ours, its parameters match in number (asserted) and
         // type (the callers pass what `types` says). A latest snapshot is valid until the next one is
         // taken, and SPI copies it.
         unsafe {
-            self.make(sql, types);
-            // It would outrank the wish for a generic plan.
-            let forced = pg_sys::PlanCacheMode::PLAN_CACHE_MODE_FORCE_CUSTOM_PLAN;
-            let _settings = (pg_sys::plan_cache_mode == forced as i32)
-                .then(|| LocalSettings::set(&[(c"plan_cache_mode", c"auto")]));
+            self.make(sql, types, parameters);
+            let _settings = generic_plans();
             pg_sys::SPI_tuptable = ptr::null_mut();
             let status = if sight == Sight::Latest {
                 pg_sys::SPI_execute_snapshot(
@@ -259,11 +317,16 @@ impl Plan {
         }
     }
 
-    /// Sees to it that there is a plan, made under `PLANNING`, and gives it.
+    /// Sees to it that there is a plan, and gives it.
     ///
     /// # Safety
-    /// SPI must be connected.
-    unsafe fn make(&self, sql: &CStr, types: &[pg_sys::Oid]) -> *mut pg_sys::PlannedStmt {
+    /// SPI must be connected; the parameters must be of the given types.
+    unsafe fn make(
+        &self,
+        sql: &CStr,
+        types: &[pg_sys::Oid],
+        parameters: &[Parameter],
+    ) -> *mut pg_sys::PlannedStmt {
         // SAFETY: SPI is connected. The plan is one statement, so it has one source; the pointers
         // that Postgres gives are valid until it is asked to plan again.
         unsafe {
@@ -272,7 +335,7 @@ impl Plan {
                     sql.as_ptr(),
                     types.len() as i32,
                     types.as_ptr().cast_mut(),
-                    pg_sys::CURSOR_OPT_GENERIC_PLAN as i32,
+                    (pg_sys::CURSOR_OPT_GENERIC_PLAN | pg_sys::CURSOR_OPT_NO_SCROLL) as i32,
                 );
                 assert!(!plan.is_null(), "SPI_prepare_cursor failed");
                 // Kept for the life of the session, or of the statement.
@@ -298,11 +361,22 @@ impl Plan {
                     || (source.rewriteRoleId == user
                         && source.rewriteRowSecurity == pg_sys::row_security));
             if !usable {
-                let _settings = LocalSettings::set(PLANNING);
-                let _order = LocalSettings::set(self.order.settings());
-                let _large = PlanForLargeTables::begin();
-                let plan = pg_sys::SPI_plan_get_cached_plan(self.made.get());
-                pg_sys::ReleaseCachedPlan(plan, pg_sys::CurrentResourceOwner);
+                let plan_it = || {
+                    let plan = pg_sys::SPI_plan_get_cached_plan(self.made.get());
+                    pg_sys::ReleaseCachedPlan(plan, pg_sys::CurrentResourceOwner);
+                };
+                match self.planned {
+                    Planned::ForAny(order) => {
+                        let _settings = LocalSettings::set(PLANNING);
+                        let _order = LocalSettings::set(order.settings());
+                        let _large = PlanForLargeTables::begin();
+                        plan_it();
+                    }
+                    Planned::ByTheFirst => {
+                        let _estimated = EstimatedBy::values(types, parameters);
+                        plan_it();
+                    }
+                }
             }
             match source.gplan.as_ref() {
                 Some(plan) => pg_sys::list_nth(plan.stmt_list, 0).cast(),

@@ -66,6 +66,47 @@ const FOREIGN_KEY: [&[u8]; 3] = [b"SELECT 1 FROM ONLY ", b"DELETE FROM ONLY ", b
 thread_local! {
     /// Whether statements of Rust that are planned for their values are planned so.
     static WANTED: Cell<u32> = const { Cell::new(0) };
+    /// What the parameters of the next statement are estimated by, where its plan is to serve any values.
+    static ESTIMATED_BY: Cell<pg_sys::ParamListInfo> = const { Cell::new(std::ptr::null_mut()) };
+}
+
+/// Whether Kepler's tables count as large for what is planned for its values.
+pub(crate) fn own_tables_are_large() -> bool {
+    WANTED.get() > 0
+}
+
+/// While this lives, the next statement that is planned for any values is estimated by these: its plan is the one that
+/// they would get, and is right for all.
+pub(crate) struct EstimatedBy(());
+
+impl EstimatedBy {
+    /// # Safety
+    /// The values are of these types, and live as long as this.
+    pub(crate) unsafe fn values(types: &[pg_sys::Oid], values: &[Option<pg_sys::Datum>]) -> Self {
+        // SAFETY: the list has room for as many parameters as it is made for. Without a flag that says that they are
+        // constant the planner does not write their values into the plan.
+        unsafe {
+            let list = pg_sys::makeParamList(types.len() as i32);
+            let places = (*list).params.as_mut_ptr();
+            for (at, (ptype, value)) in types.iter().zip(values).enumerate() {
+                places.add(at).write(pg_sys::ParamExternData {
+                    value: value.unwrap_or(pg_sys::Datum::null()),
+                    isnull: value.is_none(),
+                    pflags: 0,
+                    ptype: *ptype,
+                });
+            }
+            ESTIMATED_BY.set(list);
+        }
+        Self(())
+    }
+}
+
+/// Also while an error unwinds. The list goes with the memory of the call.
+impl Drop for EstimatedBy {
+    fn drop(&mut self) {
+        ESTIMATED_BY.set(std::ptr::null_mut());
+    }
 }
 
 /// While this lives, statements of this session on nothing but Kepler's tables are planned as if these were large.
@@ -108,6 +149,9 @@ unsafe extern "C-unwind" fn plan(
     // settings' names and values are C strings.
     unsafe {
         let next = BEFORE.get().copied().flatten().unwrap_or(standard_planner);
+        // Taken by the first: what the planner runs to find constants is planned as ever.
+        let estimated_by = ESTIMATED_BY.replace(std::ptr::null_mut());
+        let parameters = if parameters.is_null() { estimated_by } else { parameters };
         let for_large = settings::planner_hooks()
             && (WANTED.get() > 0 || settings::plan_for_large_tables() || checks_foreign_key(text))
             && !names_foreign_table(query);

@@ -2,12 +2,17 @@
 //!
 //! Those whose best plan depends on the values are planned anew each time: a plan made for a large tenant,
 //! and kept, gives a small one a fraction of its rows from an index on vectors. Those that can be carried
-//! out in one way only are planned once.
+//! out in one way only are planned once; and those that come again with the same values, but for some that no choice
+//! depends on, for a while (`kept_for`).
+
+mod kept_for;
+
+pub(crate) use kept_for::Whose;
 
 use crate::pg::array::Array;
-use crate::pg::plan::{Order, OwnedStatement, Parameter, Rows};
+use crate::pg::plan::{Order, OwnedStatement, Parameter, Rows, arguments};
 use crate::pg::planner::OwnTablesAreLarge;
-use crate::pg::varlena::Text;
+use crate::pg::varlena::{self, Text};
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::cell::RefCell;
@@ -79,6 +84,18 @@ impl Parameters {
         let datum = pg_sys::Datum::from(words.as_ptr());
         self.bytes.push(words);
         self.datum(sql_type, Some(datum))
+    }
+
+    /// Raises where it is no `jsonpath`.
+    pub(crate) fn jsonpath(&mut self, path: &str) -> String {
+        let text = CString::new(path).unwrap_or_default();
+        let argument = Some(pg_sys::Datum::from(text.as_ptr()));
+        // SAFETY: the function takes a C string, and gives a varlena in the current memory.
+        let stored = unsafe {
+            let read = pgrx::direct_function_call_as_datum(pg_sys::jsonpath_in, &[argument]);
+            read.and_then(|read| varlena::stored(read))
+        };
+        self.stored(pg_sys::JSONPATHOID, stored.unwrap_or_default())
     }
 
     pub(crate) fn time(&mut self, microseconds: i64) -> String {
@@ -161,19 +178,27 @@ impl Parameters {
         sql: &str,
         most: usize,
     ) -> Option<Rows<'conn>> {
-        self.planned(client, sql, |portal, plan| {
-            // SAFETY: the portal is open, its plan has a tree, and the rows that it gives are SPI's last.
-            let rows = unsafe {
-                let tree = &*plan.planTree;
-                let affordable = COST_A_ROW * most as f64;
-                if tree.plan_rows > most as f64 || tree.total_cost > affordable {
-                    return None;
-                }
-                pg_sys::SPI_cursor_fetch(portal, true, most as i64 + 1);
-                Rows::take(pg_sys::SPI_OK_CURSOR as i32)
-            };
-            (rows.count() <= most).then_some(rows)
-        })
+        self.planned(client, sql, |portal, plan| few_of(portal, plan, most))
+    }
+
+    /// The same for a query that may come again soon with the values of the same scope: from the second time on its plan
+    /// is kept for a while.
+    ///
+    /// Raises what the statement raises.
+    pub(crate) fn few_of_scope<'conn>(
+        &self,
+        client: &mut SpiClient<'conn>,
+        sql: &str,
+        most: usize,
+        whose: Whose,
+    ) -> Option<Rows<'conn>> {
+        let Some(statement) = whose.statement(sql, &self.types) else {
+            return self.few(client, sql, most);
+        };
+        // SAFETY: of a portal that is open.
+        unsafe {
+            look_at(statement.open(client, &self.values), |portal, plan| few_of(portal, plan, most))
+        }
     }
 
     /// How many rows Postgres expects a query to give, planned for these values. Nothing is run.
@@ -221,10 +246,7 @@ impl Parameters {
                 true,
                 pg_sys::CURSOR_OPT_NO_SCROLL as i32,
             );
-            let plan = &*pg_sys::list_nth((*portal).stmts, 0).cast::<pg_sys::PlannedStmt>();
-            let seen = look(portal, plan);
-            pg_sys::SPI_cursor_close(portal);
-            seen
+            look_at(portal, look)
         }
     }
 
@@ -233,10 +255,42 @@ impl Parameters {
         &self,
         sql: &str,
     ) -> (CString, Vec<pg_sys::Oid>, Vec<pg_sys::Datum>, Vec<std::ffi::c_char>) {
-        let values =
-            self.values.iter().map(|p| p.unwrap_or(pg_sys::Datum::from(0_usize))).collect();
-        let nulls =
-            self.values.iter().map(|p| if p.is_some() { b' ' } else { b'n' } as _).collect();
+        let (values, nulls) = arguments(&self.values);
         (CString::new(sql).unwrap_or_default(), self.types.clone(), values, nulls)
     }
+}
+
+/// Looks at the plan of a portal, and closes it.
+///
+/// # Safety
+/// The portal was opened for one query.
+unsafe fn look_at<T>(
+    portal: pg_sys::Portal,
+    look: impl FnOnce(pg_sys::Portal, &pg_sys::PlannedStmt) -> T,
+) -> T {
+    // SAFETY: such a portal has one plan.
+    unsafe {
+        let plan = &*pg_sys::list_nth((*portal).stmts, 0).cast::<pg_sys::PlannedStmt>();
+        let seen = look(portal, plan);
+        pg_sys::SPI_cursor_close(portal);
+        seen
+    }
+}
+
+fn few_of<'conn>(
+    portal: pg_sys::Portal,
+    plan: &pg_sys::PlannedStmt,
+    most: usize,
+) -> Option<Rows<'conn>> {
+    // SAFETY: the portal is open, its plan has a tree, and the rows that it gives are SPI's last.
+    let rows = unsafe {
+        let tree = &*plan.planTree;
+        let affordable = COST_A_ROW * most as f64;
+        if tree.plan_rows > most as f64 || tree.total_cost > affordable {
+            return None;
+        }
+        pg_sys::SPI_cursor_fetch(portal, true, most as i64 + 1);
+        Rows::take(pg_sys::SPI_OK_CURSOR as i32)
+    };
+    (rows.count() <= most).then_some(rows)
 }

@@ -3,7 +3,7 @@
 //! Postgres parses the condition of a trigger anew for each statement, which costs more than many calls of such a
 //! function: these triggers have no condition, and the function asks. Columns are looked up once in a session.
 
-use super::relation;
+use super::{known, relation, varlena};
 use crate::error::Error;
 use pgrx::callconv::{BoxRet, FcInfo};
 use pgrx::datum::Datum;
@@ -197,6 +197,23 @@ impl<const COLUMNS: usize, const LABELS: usize> RowChange<COLUMNS, LABELS> {
                 }
             }
             _ => false,
+        }
+    }
+
+    /// Lets `jsonb_hash` know what it will say of a document that the row keeps, and whose hash stood in another column.
+    /// Postgres asks it for every row that a trigger may have changed.
+    pub(crate) fn knows_hash(&self, document: usize, hash: usize) {
+        if let (Some(old), Some(new), Some(hash)) =
+            (self.old(document), self.value(document), self.old(hash))
+        {
+            // SAFETY: the columns are a jsonb and a uuid of sixteen bytes.
+            unsafe {
+                if let (Some(before), Some(now)) = (varlena::stored(old), varlena::stored(new))
+                    && before == now
+                {
+                    known::remember(now, *hash.cast_mut_ptr::<[u8; 16]>());
+                }
+            }
         }
     }
 

@@ -17,7 +17,7 @@ use crate::pg::clock::now;
 use crate::pg::json::Options;
 use crate::pg::row::Row;
 use crate::pg::whole::Spi;
-use crate::pg::{memory, spelt, varlena};
+use crate::pg::{known, memory, spelt, varlena};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -223,6 +223,10 @@ IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@
 )]
 fn jsonb_hash(document: AnyElement) -> Uuid {
     // SAFETY: declared in SQL to take a jsonb, which is a varlena.
+    if let Some(hash) = unsafe { varlena::stored(document.datum()) }.and_then(known::hash) {
+        return Uuid::from_bytes(hash);
+    }
+    // SAFETY: as above.
     let bytes = unsafe { varlena::aligned_bytes(document.datum()) };
     let hash = HASHER.with_borrow_mut(|hasher| hasher.hash(bytes));
     Uuid::from_bytes(hash.to_be_bytes())

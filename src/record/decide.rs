@@ -11,6 +11,8 @@ pub(crate) struct Stored {
     pub(crate) source_digest: Option<u128>,
     pub(crate) source_updated_at: Option<i64>,
     pub(crate) deleted: bool,
+    /// Whether its enrichment is FAILED. Only a look-up that locks tells.
+    pub(crate) failed: bool,
 }
 
 impl Stored {

@@ -20,6 +20,10 @@ pub(crate) enum RecordError {
     MaxRows(i32),
     #[error("connection \"{id}\" does not exist in workspace \"{workspace}\"")]
     NoConnection { id: String, workspace: String },
+    #[error("there is no entity of type \"{entity_type}\" and source \"{origin}\"")]
+    NoEntity { entity_type: String, origin: String },
+    #[error("there is another entity of type \"{entity_type}\" and source \"{origin}\"")]
+    EntityExists { entity_type: String, origin: String },
     #[error("row security hides the entity of type \"{0}\" from this role")]
     EntityHidden(String),
     #[error("records kept vanishing during the call")]
@@ -45,6 +49,8 @@ impl Report for RecordError {
             | Self::MaxRows(_)
             | Self::TwoTimes => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::NoConnection { .. } => ERRCODE_FOREIGN_KEY_VIOLATION,
+            Self::NoEntity { .. } => ERRCODE_UNDEFINED_OBJECT,
+            Self::EntityExists { .. } => ERRCODE_DUPLICATE_OBJECT,
             Self::EntityHidden(_) => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::Contended | Self::SyncChanged => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::NoRun { .. } => ERRCODE_UNDEFINED_OBJECT,
@@ -63,9 +69,13 @@ impl Report for RecordError {
                 "A document without a time would get one of another clock, and keep later versions out."
                     .to_owned(),
             ),
+            Self::NoEntity { .. } => {
+                Some("An entity is known by its connection, source and type.".to_owned())
+            }
             Self::NoConnection { .. }
             | Self::EntityHidden(_)
             | Self::NoRun { .. }
+            | Self::EntityExists { .. }
             | Self::IdsAndMore
             | Self::MaxRows(_) => None,
             Self::Contended => Some("Other sessions kept deleting the same records.".to_owned()),
@@ -91,6 +101,10 @@ impl Report for RecordError {
                 Self::MaxRows(_) => return None,
                 Self::NoConnection { .. } => {
                     "Insert it into kepler.connections first, or leave connection_id out."
+                }
+                Self::NoEntity { .. } => "Pass source and connection_id too, if it has some.",
+                Self::EntityExists { .. } => {
+                    "Choose another name, or delete that entity. An upsert under the old name makes a new entity."
                 }
                 Self::EntityHidden(_) => {
                     "A policy of kepler.entities must let the role see the entities whose records it upserts."

@@ -33,7 +33,8 @@ macro_rules! one_by_one {
             " FROM (SELECT pg_catalog.unnest($3) AS external_id) AS k
               CROSS JOIN LATERAL (
                   SELECT r.external_id, r.id, r.content_hash, r.source_digest,
-                         r.source_updated_at, r.deleted_at IS NOT NULL AS deleted, r.data
+                         r.source_updated_at, r.deleted_at IS NOT NULL AS deleted, r.data,
+                         r.enrichment_status = 'FAILED'::kepler.record_enrichment_status AS failed
                   FROM kepler.records AS r
                   WHERE r.workspace_id = $1 AND r.entity_id = $2
                     AND r.external_id = k.external_id
@@ -73,9 +74,9 @@ thread_local! {
     static READ: Statement = const { Statement::new(sql(all_at_once!("")), TYPES) };
     static READ_DATA: Statement = const { Statement::new(sql(all_at_once!(", r.data")), TYPES) };
     static LOCK: Statement =
-        const { Statement::new(sql(one_by_one!("", "FOR NO KEY UPDATE")), TYPES) };
+        const { Statement::new(sql(one_by_one!(", r.failed", "FOR NO KEY UPDATE")), TYPES) };
     static LOCK_DATA: Statement =
-        const { Statement::new(sql(one_by_one!(", r.data", "FOR NO KEY UPDATE")), TYPES) };
+        const { Statement::new(sql(one_by_one!(", r.failed, r.data", "FOR NO KEY UPDATE")), TYPES) };
 }
 
 /// Looks `external_ids` up, which are sorted by bytes.
@@ -99,7 +100,7 @@ pub(crate) fn look_up<'conn>(
     };
     LookedUp {
         rows: statement.with(|statement| statement.run(client, &parameters)),
-        with_data: how.data,
+        how,
         memory: PgMemoryContexts::new("kepler look-up"),
     }
 }
@@ -108,22 +109,20 @@ pub(crate) fn look_up<'conn>(
 /// and would keep it all to the end.
 pub(crate) struct LookedUp<'conn> {
     rows: Rows<'conn>,
-    with_data: bool,
+    how: LookUp,
     memory: PgMemoryContexts,
 }
 
 impl LookedUp<'_> {
     /// What is stored under each of the external ids that were looked up.
     pub(crate) fn found(&mut self, external_ids: &[&str]) -> Vec<Option<Found<'_>>> {
-        let (rows, with_data) = (&self.rows, self.with_data);
+        let (rows, how) = (&self.rows, self.how);
         // SAFETY: what is made there is borrowed from `self`, which owns the memory.
         unsafe {
-            self.memory.switch_to(|_| {
-                if with_data {
-                    place::<7>(rows, external_ids)
-                } else {
-                    place::<6>(rows, external_ids)
-                }
+            self.memory.switch_to(|_| match (how.lock, how.data) {
+                (false, false) => place::<6>(rows, external_ids, how),
+                (false, true) | (true, false) => place::<7>(rows, external_ids, how),
+                (true, true) => place::<8>(rows, external_ids, how),
             })
         }
     }
@@ -131,7 +130,11 @@ impl LookedUp<'_> {
 
 /// Puts each row where its external id stands. They come in that order as a rule, and the answer
 /// must be right if they do not.
-fn place<'r, const N: usize>(rows: &'r Rows<'_>, external_ids: &[&str]) -> Vec<Option<Found<'r>>> {
+fn place<'r, const N: usize>(
+    rows: &'r Rows<'_>,
+    external_ids: &[&str],
+    how: LookUp,
+) -> Vec<Option<Found<'r>>> {
     let mut places: Vec<Option<Found<'r>>> = Vec::new();
     places.resize_with(external_ids.len(), || None);
     let mut next = 0;
@@ -153,8 +156,9 @@ fn place<'r, const N: usize>(rows: &'r Rows<'_>, external_ids: &[&str]) -> Vec<O
                     source_digest: row.uuid(3),
                     source_updated_at: row.time(4),
                     deleted: row.boolean(5)?,
+                    failed: how.lock && row.boolean(6) == Some(true),
                 },
-                data: if N > 6 { row.jsonb(6) } else { None },
+                data: if how.data { row.jsonb(N - 1) } else { None },
             })
         };
         if let Some(at) = at {

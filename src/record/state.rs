@@ -10,7 +10,7 @@ use crate::access::owner;
 use crate::answer::{self, Answer, Outcome, Rejection, Row};
 use crate::arguments::ArgumentError;
 use crate::enrichment::direct::Own;
-use crate::enrichment::requeue;
+use crate::enrichment::{failures, requeue};
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::pg::array::Array;
@@ -38,7 +38,8 @@ thread_local! {
         c"SELECT r.id,
               CASE $3 WHEN 'delete' THEN r.deleted_at IS NULL
                   WHEN 'restore' THEN r.deleted_at IS NOT NULL OR r.status <> 'ACTIVE'::kepler.record_status
-                  ELSE r.status <> 'ARCHIVED'::kepler.record_status END
+                  ELSE r.status <> 'ARCHIVED'::kepler.record_status END,
+              r.enrichment_status = 'FAILED'::kepler.record_enrichment_status
           FROM (SELECT pg_catalog.unnest($2) AS id) AS n
           CROSS JOIN kepler.records AS r WHERE r.workspace_id = $1 AND r.id = n.id
           ORDER BY r.entity_id COLLATE \"C\", r.external_id, r.id COLLATE \"C\" FOR NO KEY UPDATE OF r",
@@ -435,16 +436,20 @@ impl Call {
         let name = Some(self.name.datum());
         let mut given = Array::texts(ids.iter().copied());
         let locked = LOCK.with(|plan| plan.run(client, &[self.place(), Some(given.datum()), name]));
-        let locked: Vec<(&str, bool)> = locked
-            .iter::<2>()
-            .filter_map(|row| Some((row.text(0)?, row.boolean(1) == Some(true))))
+        let rows = || locked.iter::<3>();
+        let failed: Vec<&str> = rows()
+            .filter(|row| row.boolean(2) == Some(true))
+            .filter_map(|row| row.text(0))
             .collect();
+        let locked: Vec<(&str, bool)> =
+            rows().filter_map(|row| Some((row.text(0)?, row.boolean(1) == Some(true)))).collect();
         let concerned = locked.iter().filter(|(_, concerned)| *concerned).map(|(id, _)| *id);
         let mut concerned = Array::texts(concerned);
         let now = Some(pg_sys::Datum::from(crate::pg::clock::now()));
         let parameters = [self.place(), Some(concerned.datum()), name, now];
         let changed = CHANGE.with(|plan| plan.run(client, &parameters));
         let changed: HashSet<&str> = changed.iter::<1>().filter_map(|row| row.text(0)).collect();
+        failures::follow(client, self.place(), &failed);
         let present: Vec<&str> = locked.iter().map(|(id, _)| *id).collect();
         if self.change.name == "restore" {
             requeue::enqueue(client, self.place(), &present);

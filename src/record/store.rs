@@ -5,6 +5,7 @@
 //! in a circle.
 
 use super::look_up::{LookUp, LookedUp, look_up};
+use crate::enrichment::failures;
 use crate::pg::array::{self, Array};
 use crate::pg::plan::{Rows, Statement, sql};
 use crate::pg::subtransaction::{self, Refusal};
@@ -253,6 +254,11 @@ impl<'s> Store<'s> {
         let parameters =
             [Some(self.workspace_id.datum()), Some(id.datum()), Some(source_digest.datum())];
         RELINK.with(|statement| statement.run(client, &parameters));
+    }
+
+    /// Has the list of failures follow records that were FAILED.
+    pub(crate) fn follow_failures(&self, client: &mut SpiClient<'_>, ids: &[&str]) {
+        failures::follow(client, Some(self.workspace_id.datum()), ids);
     }
 
     /// Changes the state of locked records, and notes the source's newest time on them.

@@ -211,6 +211,7 @@ proptest! {
                 source_digest: None,
                 source_updated_at: time.map(time_of),
                 deleted: false,
+                failed: false,
             });
             let time_of_part = |part: u32| {
                 elements[part as usize].content.as_ref().unwrap().source_updated_at

@@ -174,7 +174,7 @@ impl<'b> Batch<'b> {
         let mut changes = Changes::new();
         let mut before: HashMap<u32, Stored> = HashMap::new();
         let clear = self.queue.as_ref().is_some_and(|queue| queue.policy.clear_on_change);
-        let (mut alive, mut gone) = (Vec::new(), Vec::new());
+        let (mut alive, mut gone, mut failed) = (Vec::new(), Vec::new(), Vec::new());
         let mut bytes = 0;
         let (mut deletes, mut undeletes, mut refreshes) =
             (Touches::new(), Touches::new(), Touches::new());
@@ -187,6 +187,9 @@ impl<'b> Batch<'b> {
             if self.is_overtaken(at, &found) {
                 self.answer(at, &found, Outcome::Superseded);
                 continue;
+            }
+            if found.state.failed {
+                failed.push(found.id);
             }
             match self.decide(at, &found) {
                 Action::Nothing(outcome) => self.answer(at, &found, outcome),
@@ -237,6 +240,7 @@ impl<'b> Batch<'b> {
         store.touch(client, Touch::Delete, now, &mut deletes);
         store.touch(client, Touch::Undelete, now, &mut undeletes);
         store.touch(client, Touch::Refresh, now, &mut refreshes);
+        store.follow_failures(client, &failed);
         if let Some(queue) = &self.queue {
             queue.dequeue(client, &gone);
             queue.enqueue(client, now, &alive);

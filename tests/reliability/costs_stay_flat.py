@@ -50,9 +50,6 @@ ALLOWED = [
     Allowed("requeue_records", WORK, per_row=12),
     Allowed("drop_enrichment_policy", WORK, per_row=14),
     Allowed("activate_embedding_space", "counts what has no embedding", per_row=14),
-    # FAILED has no index: a claim and a settle, which change it, would no longer be heap-only updates.
-    Allowed("requeue_records (nothing failed)", "reads the type: FAILED has no index", per_row=5),
-    Allowed("failed_enrichments LIMIT 10", "reads the workspace: FAILED has no index", per_row=3.5),
     Allowed("search_memories", COMPARES, per_row=5),
     Allowed("search_memories (user)", COMPARES, per_row=1),
     Allowed("search_memories (filter)", COMPARES, per_row=8),

@@ -6,7 +6,7 @@ INSERT INTO calls VALUES
     ('search_messages (conversation)', $$kepler.search_messages('[1, 0]', query_text => 'hello', conversation_id => 'talk')$$),
     ('remember (dedupe)', $$kepler.remember('coffee', '[0, 1]', dedupe => true)$$),
     ('remember (user)', $$kepler.remember('coffee', '[0, 1]', user_id => 'u')$$),
-    ('failed_enrichments LIMIT 10', '(SELECT * FROM kepler.failed_enrichments LIMIT 10) AS f'),
+    ('failed_enrichments LIMIT 10', 'public.first_failures()'),
     ('conversation_window (limit)', $$kepler.conversation_window('talk', max_rows => 20)$$),
     ('start_execution (same key)', $$kepler.start_execution('w', 'k')$$),
     ('claim_records (10)', $$kepler.claim_records('lead', 'x', 10)$$),
@@ -25,6 +25,11 @@ CREATE TABLE public.chosen (id text);
 CREATE FUNCTION public.delete_of(relation regclass, id text) RETURNS void LANGUAGE plpgsql
 SET kepler.plan_for_large_tables = on AS $$
 BEGIN EXECUTE format('DELETE FROM %s WHERE workspace_id = ''default'' AND id = $1', relation) USING id; END $$;
+
+-- Planned as if the log were large: in three pages its index is not worth a look.
+CREATE FUNCTION public.first_failures() RETURNS SETOF kepler.failed_enrichments LANGUAGE plpgsql
+SET kepler.plan_for_large_tables = on AS $$
+BEGIN RETURN QUERY SELECT * FROM kepler.failed_enrichments LIMIT 10; END $$;
 
 -- Rows returned and pages asked for so far in this transaction, by table and index.
 CREATE FUNCTION public.counts() RETURNS jsonb LANGUAGE sql AS $$

@@ -115,7 +115,9 @@ class Worker(threading.Thread):
                 result |= {"action": "fail", "error": "by chance \0"}
             elif chance < 0.05:
                 result |= {"action": "release"}
-            elif chance < 0.06:
+            elif chance < 0.07:
+                result |= {"action": "fail", "retryable": False}
+            elif chance < 0.08:
                 # The CHECK refuses it: it must be rejected, and the others must land.
                 result |= {"result": {"refused": True}}
             else:
@@ -196,7 +198,29 @@ def change(session: Session, version: int) -> None:
     session.run(f"SELECT count(*) FROM kepler.upsert_records('chaos', $j${json.dumps(elements)}$j$)")
 
 
+def look_after_failures(session: Session) -> None:
+    """Some are deleted and restored, or get other content, and the others are given back. The list is true meanwhile."""
+    untrue = CHECKS["failures that are not listed, or listed and none"]
+    failed = [line for line in session.run("SELECT record_id FROM kepler.enrichment_failures LIMIT 4")]
+    ids = "ARRAY[{}]::text[]".format(", ".join(f"'{id}'" for id in failed[:2]))
+    for call in (
+        f"SELECT count(*) FROM kepler.delete_records({ids})",
+        f"SELECT count(*) FROM kepler.restore_records({ids})",
+        "SELECT count(*) FROM kepler.requeue_records(entity_type => 'chaos', max_rows => 5)",
+    ):
+        session.run(call)
+        found = session.value(untrue)
+        if found != "0":
+            raise AssertionError(f"{found} of the list of failures are untrue after {call}")
+
+
 CHECKS = {
+    "failures that are not listed, or listed and none": """
+        SELECT count(*)
+        FROM (SELECT * FROM kepler.records WHERE enrichment_status = 'FAILED' AND status = 'ACTIVE' AND deleted_at IS NULL) AS r
+        FULL JOIN kepler.enrichment_failures AS f
+            ON f.workspace_id = r.workspace_id AND f.record_id = r.id AND f.entity_type = r.entity_type
+        WHERE r.id IS NULL OR f.record_id IS NULL""",
     "records that are not APPLIED": f"""
         SELECT count(*) FROM kepler.records
         WHERE enrichment_status <> 'APPLIED' AND external_id NOT IN ({NOT_APPLIED})""",
@@ -237,10 +261,12 @@ def main() -> int:
     while time.monotonic() - begun < SECONDS and not done.is_set():
         version += 1
         change(session, version)
+        look_after_failures(session)
         time.sleep(0.2)
     limit = time.monotonic() + 60
     while time.monotonic() < limit and not done.is_set():
         time.sleep(0.2)
+        look_after_failures(session)
         if session.value(CHECKS["records that are not APPLIED"]) == "0":
             break
     done.set()
@@ -256,6 +282,8 @@ def main() -> int:
         answers.update(worker.answers)
         faults.update(worker.faults)
     claimed = sum(worker.claimed for worker in workers)
+    if not answers["failed"]:
+        failures.append("no record failed")
     if not answers["rejected"]:
         failures.append("no result was rejected")
     log = Counter[str]()

@@ -57,7 +57,7 @@ SANE: dict[str, str | Json] = {
     "key_fields": "'{sku}'", "update_entries.entries": Json([{"entry_id": 1, **ENTRY}]), "allow": "'{rewrite}'",
     "field": "'gone'", "create_entry_table.entry_table": "'made'", "restore_entry_table.entry_table": "'dropped'", "purge_entry_table.entry_table": "'dropped'",
     "alter_entry_table.options": Json({"version": 2, "lock_timeout_ms": 100, "lock_attempts": 1}),
-    "entity_type": "'item'", "external_id": "'e1'", "data": Json({"n": 1, "o": {"b": 2}}), "source": "'MANUAL'", "connection_id": "'c'",
+    "entity_type": "'item'", "external_id": "'e1'", "data": Json({"n": 1, "o": {"b": 2}}), "source": "'MANUAL'", "connection_id": "'c'", "delete_connection.records": "'keep'", "adopt_records.reference_id": "'c'", "adopt_records.connection_name": "'c'",
     "records": Json([{"external_id": "e1", "data": {"n": 1}, "source_updated_at": "2024-01-01", "deleted": False}, {"external_id": "new", "data": {}}]),
     "merge": "'deep'", "options": Json({"invalid_characters": "strip"}), "set_entity_options.options": Json({"ignored_paths": ["/a/b"]}),
     "claim_records.options": Json({"fair": False}), "id_key": "'external_id'", "updated_at_key": "'source_updated_at'",

@@ -5,7 +5,7 @@ use crate::filter;
 use crate::ident::quote_literal;
 use crate::memory::embedded::Embedded;
 use crate::memory::nearest::{Keys, SpaceRows};
-use crate::memory::scope::{Conditions, User};
+use crate::memory::scope::{Conditions, User, pass};
 use crate::pg::query::Parameters;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -84,9 +84,7 @@ impl Scope {
         }
         if let Some(filter) = &self.filter {
             let compiled = filter::compile(filter, "m.metadata", parameters.count() + 1)?;
-            for value in &compiled.parameters {
-                parameters.text(value);
-            }
+            pass(&compiled, parameters);
             all.push_str(&format!(" AND {}", compiled.sql));
         }
         let of_conversation = !matches!(self.user, User::Any) || self.kinds.is_some();

@@ -4,6 +4,7 @@ use super::count::AtMost;
 use super::target::{Details, Near, RowsOf, SpaceRows, distance, near, read};
 use super::{PLANNING, Search};
 use crate::pg::plan::{LocalSettings, Order, Row};
+use crate::pg::query::Whose;
 use pgrx::spi::SpiClient;
 
 /// So many more vectors are sorted than rows are wanted, where nearly each of them has a row that counts.
@@ -61,7 +62,8 @@ impl Search<'_> {
         let rows = self.target.filtered()?;
         let _planning = LocalSettings::set(PLANNING);
         let sql = self.statements::<D>().filtered(rows);
-        let rows = self.parameters.few(client, &sql, most.filtered)?;
+        let whose = Whose(self.target.hash);
+        let rows = self.parameters.few_of_scope(client, &sql, most.filtered, whose)?;
         let mut order: Vec<(f64, Row<'_, 6>)> =
             rows.iter().map(|row| (distance(&row), row)).collect();
         order.sort_by(|(a, a_row), (b, b_row)| {

@@ -50,8 +50,20 @@ TABLE progress;
 UPDATE kepler.enrichment_policies SET fair = false WHERE entity_type = 'many';
 TABLE progress;
 
--- By hand.
+-- What a policy leaves is removed at once up to a step, and the rest by a procedure. Nobody claims it meanwhile.
+INSERT INTO kepler.records (id, entity_type) SELECT 's' || i, 'many' FROM generate_series(1, 9) AS i;
 SELECT kepler.drop_enrichment_policy('many');
+SELECT count(*) AS left FROM kepler.enrichment_queue WHERE entity_type = 'many';
+SELECT record_id FROM kepler.claim_records('many', 'w', 2);
+BEGIN;
+CALL kepler.drop_backlog('many');
+ROLLBACK;
+CALL kepler.drop_backlog('many', 0);
+CALL kepler.drop_backlog('many', 5);
+SELECT count(*) AS left FROM kepler.enrichment_queue WHERE entity_type = 'many';
+DELETE FROM kepler.records WHERE id LIKE 's%';
+
+-- By hand.
 INSERT INTO kepler.enrichment_policies (entity_type) VALUES ('many');
 TABLE progress;
 CALL kepler.queue_backlog('many');
@@ -62,6 +74,7 @@ TABLE progress;
 
 -- What keeps to its snapshot leaves all to the procedure.
 SELECT kepler.drop_enrichment_policy('many');
+CALL kepler.drop_backlog('many');
 BEGIN ISOLATION LEVEL SERIALIZABLE;
 SELECT outcome, queued, remaining > 0 AS remains FROM kepler.set_enrichment_policy('many', fair => true);
 COMMIT;
@@ -71,6 +84,7 @@ RESET default_transaction_isolation;
 TABLE progress;
 
 -- Arguments, and who may.
+CALL kepler.drop_backlog('many');
 CALL kepler.queue_backlog('unknown');
 CALL kepler.queue_backlog(NULL);
 CALL kepler.queue_backlog('many', 0);
@@ -83,6 +97,7 @@ CREATE ROLE backlog_worker;
 SELECT kepler.grant_access('backlog_worker', 'worker');
 SET ROLE backlog_worker;
 CALL kepler.queue_backlog('many');
+CALL kepler.drop_backlog('none');
 RESET ROLE;
 SELECT kepler.revoke_access('backlog_worker');
 DROP ROLE backlog_worker;

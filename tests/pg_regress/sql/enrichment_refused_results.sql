@@ -43,6 +43,9 @@ SELECT ordinal, outcome, error_code, error FROM kepler.settle_records(:lease, '[
     {"record_id": "r7", "action": "fail", "error": {"code": 7, "raw": "\u0000"}},
     {"record_id": "r8", "result": {"x": "\u0000"}}]');
 SELECT record_id, outcome, error FROM kepler.enrichment_attempts WHERE record_id > 'r5' ORDER BY 1;
+-- What is longer than 8192 bytes is cut between two characters, and the answer says so.
+SELECT record_id, outcome, error_code, error FROM kepler.fail_records(:lease, '{r8}', repeat('ä', 4097));
+SELECT octet_length(error) AS bytes, right(error, 3) AS ends FROM kepler.enrichment_attempts WHERE record_id = 'r8';
 ROLLBACK;
 
 -- What the lease does not hold, by why it does not.

@@ -6,7 +6,8 @@ SELECT * FROM kepler.set_enrichment_policy('note', max_attempts => 1);
 INSERT INTO kepler.records (id, entity_type, data, updated_at)
 SELECT 'r' || i, 'note', jsonb_build_object('n', i, 'lang', CASE WHEN i % 2 = 0 THEN 'en' ELSE 'de' END), '2025-01-01'::timestamptz + i * interval '1 day' FROM generate_series(1, 6) AS i;
 SELECT min(lease_id) AS lease FROM kepler.claim_records('note', 'w', 9) \gset
-SELECT count(*) FROM kepler.fail_records(:lease, ARRAY(SELECT 'r' || i FROM generate_series(1, 5) AS i), 'no such page');
+SELECT count(*) FROM kepler.fail_records(:lease, '{r1, r2, r3}', 'no such page');
+SELECT count(*) FROM kepler.fail_records(:lease, '{r4, r5}', 'no such page');
 -- By type: up to max_rows of those that meet it, however many do not. r6 is PENDING.
 SELECT record_id, outcome FROM kepler.requeue_records(entity_type => 'note', filter => '{"lang": "de", "n": {"$gte": 2}}', max_rows => 1);
 SELECT record_id, outcome FROM kepler.requeue_records(entity_type => 'note', filter => '{"lang": "fr"}');

@@ -76,6 +76,20 @@ FROM kepler.executions AS e JOIN alive AS a ON a.execution_id = e.id ORDER BY a.
 RESET statement_timeout;
 DROP TRIGGER keep_check ON kepler.executions;
 
+-- A heartbeat moves the check when less than half of the timeout is left before it. Others change no index.
+CREATE TEMP TABLE beats AS SELECT * FROM kepler.start_execution('w', 'beats', timeout => '1 hour');
+SELECT kepler.extend_execution(execution_id, token) IS NOT NULL AS alive FROM beats;
+SELECT next_check_at < deadline_at AS kept FROM kepler.executions WHERE idempotency_key = 'beats';
+UPDATE kepler.executions SET next_check_at = clock_timestamp() + interval '29 minutes' WHERE idempotency_key = 'beats';
+SELECT kepler.extend_execution(execution_id, token) IS NOT NULL AS alive FROM beats;
+SELECT next_check_at = deadline_at AS moved FROM kepler.executions WHERE idempotency_key = 'beats';
+-- A start locks no run that is alive, however many are due for a check, and finds the one that is overdue behind them.
+INSERT INTO kepler.executions (id, workflow_id, deadline_at, next_check_at)
+SELECT 'due ' || i, 'w', 'infinity', '2024-01-01' FROM generate_series(1, 150) AS i;
+INSERT INTO kepler.executions (id, workflow_id, deadline_at, next_check_at) VALUES ('overdue', 'w', '2024-02-01', '2024-02-01');
+SELECT outcome FROM kepler.start_execution('w', 'beside many');
+SELECT status, count(*), min(next_check_at) = '2024-01-01' AS due FROM kepler.executions WHERE id LIKE 'due %' OR id = 'overdue' GROUP BY 1 ORDER BY 1;
+
 SELECT * FROM kepler.abandon_executions(0);
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT * FROM kepler.abandon_executions(NULL);
