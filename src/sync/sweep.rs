@@ -65,12 +65,13 @@ thread_local! {
           ORDER BY c.external_id LIMIT $4",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT4OID],
     ) };
-    // What was written since the run began survives; so does what was changed while this waited for a look.
+    // What was written since the run began survives; so does what was changed while this waited for a look. (An entity
+    // compared with = would lead to its index, and to all of its records for each of these.)
     static LOCK: Statement = const { Statement::new(
         c"SELECT r.id
           FROM (SELECT pg_catalog.unnest($2) AS id) AS n
           CROSS JOIN kepler.records AS r
-          WHERE r.workspace_id = $1 AND r.id = n.id AND r.entity_id = $3 AND r.deleted_at IS NULL
+          WHERE r.workspace_id = $1 AND r.id = n.id AND r.entity_id IS NOT DISTINCT FROM $3 AND r.deleted_at IS NULL
             AND r.updated_at < $4
           ORDER BY r.external_id FOR NO KEY UPDATE OF r SKIP LOCKED",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
@@ -79,7 +80,7 @@ thread_local! {
         c"SELECT r.id
           FROM (SELECT pg_catalog.unnest($2) AS id) AS n
           CROSS JOIN kepler.records AS r
-          WHERE r.workspace_id = $1 AND r.id = n.id AND r.entity_id = $3 AND r.deleted_at IS NULL
+          WHERE r.workspace_id = $1 AND r.id = n.id AND r.entity_id IS NOT DISTINCT FROM $3 AND r.deleted_at IS NULL
             AND r.updated_at < $4",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
     ) };
