@@ -62,6 +62,7 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../sql/schema/0008_access.sql"),
     },
     Migration { version: 9, name: "0009_sync", sql: include_str!("../sql/schema/0009_sync.sql") },
+    Migration { version: 10, name: "0010_feed", sql: include_str!("../sql/schema/0010_feed.sql") },
     Migration {
         version: 11,
         name: "0011_inbox",
@@ -255,7 +256,10 @@ const FOREIGN_OBJECT: &str = "
     SELECT pg_catalog.pg_describe_object(o.class, o.id, 0), pg_catalog.pg_get_userbyid(o.owner)::text
     FROM (
         SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid, c.oid, c.relowner, c.relnamespace
-        FROM pg_catalog.pg_class AS c WHERE c.relkind NOT IN ('i', 'I', 't')
+        FROM pg_catalog.pg_class AS c WHERE c.relkind NOT IN ('i', 'I', 't', 'c')
+        UNION ALL
+        SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, c.reltype, c.relowner, c.relnamespace
+        FROM pg_catalog.pg_class AS c WHERE c.relkind = 'c'
         UNION ALL
         SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, p.proowner, p.pronamespace
         FROM pg_catalog.pg_proc AS p

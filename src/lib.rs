@@ -16,7 +16,7 @@
 //! 7. `field_types`, `filter`, `installed`: types of values, filters, and whether the tables are there.
 //! 8. `access`, `batch`: rights, and what is done as the owner of the tables; batches, read.
 //! 9. `install`, `workspace`: making the tables, and the workspace that a call works in.
-//! 10. `enrichment`, `execution_steps`, `json_update`, `memory`, `structure`, `upkeep`: features, which do
+//! 10. `enrichment`, `execution_steps`, `feed`, `json_update`, `memory`, `structure`, `upkeep`: features, which do
 //!     not use each other.
 //! 11. `record`: upserts, which also fill the queue of `enrichment`.
 //! 12. `sync`: sync runs, which note what upserts have met.
@@ -30,6 +30,7 @@ mod batch;
 mod enrichment;
 mod error;
 mod execution_steps;
+mod feed;
 mod field_types;
 mod filter;
 mod fold;
@@ -171,6 +172,16 @@ extension_sql_file!(
         memory::put_api::remember_many,
         memory::set_embeddings::set_memory_embeddings,
         memory::set_embeddings::set_message_embeddings
+    ]
+);
+extension_sql_file!(
+    "../sql/functions/feed.sql",
+    name = "feed",
+    requires = [
+        "types",
+        workspace::current_workspace_id,
+        feed::api::consumer_lag,
+        feed::api::maintain_feed_step
     ]
 );
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);

@@ -86,7 +86,7 @@ SELECT 'answer', f.name, f.signature,
         array_to_string(f.columns, ', '))
 FROM forms AS f
 WHERE 'ordinal' = ANY (f.columns)
-    AND array_to_string(f.columns, ' ') !~ '^ordinal( external_id)?( [a-z]+_id)?( number)? outcome error_code error( violations)?$'
+    AND array_to_string(f.columns, ' ') !~ '^ordinal( reject_id)?( external_id)?( [a-z]+_id)?( number)? outcome error_code error( violations)?$'
 UNION ALL
 SELECT 'answer', f.name, f.signature, 'error_code and error stand behind outcome, in this order'
 FROM forms AS f

@@ -9,7 +9,7 @@ INSERT INTO parts VALUES
 (1, 'Installation and access', 'Kepler''s tables, who may use them, and how the database fares.',
     '{install,status,version,grant_access,revoke_access,current_workspace_id,cuid}'),
 (2, 'Records', 'What comes from other systems, one row for each thing there.',
-    '{upsert_records,upsert_records_summary,upsert_record,delete_records,restore_records,archive_records,delete_connection,adopt_records,rename_entity,set_entity_options,record_document,jsonb_hash}'),
+    '{upsert_records,upsert_records_summary,upsert_record,delete_records,restore_records,archive_records,retry_rejects,purge_rejects,delete_connection,adopt_records,rename_entity,set_entity_options,record_document,jsonb_hash}'),
 (3, 'Enrichment', 'Workers that find out more about records, under leases.',
     '{set_enrichment_policy,queue_backlog,drop_enrichment_policy,drop_backlog,claim_records,next_claim_at,extend_lease,settle_records,complete_records,fail_records,release_records,requeue_records,enrichment_transitions}'),
 (4, 'Entry tables', 'Tables that users declare, and change without losing what they hold.',
@@ -25,7 +25,11 @@ INSERT INTO parts VALUES
 (9, 'Memory', 'What agents remember, and how they find it.',
     '{remember,remember_many,search_memories,last_search,touch_memories,forget,end_memories,expire_memories,memory_history}'),
 (10, 'Embeddings', 'Spaces for the embeddings of each model, their indexes, and searches in other tables.',
-    '{create_embedding_space,pending_memory_embeddings,set_memory_embeddings,pending_message_embeddings,set_message_embeddings,activate_embedding_space,retire_embedding_space,drop_embedding_space,index_advice,recall_check,search_vectors}');
+    '{create_embedding_space,pending_memory_embeddings,set_memory_embeddings,pending_message_embeddings,set_message_embeddings,activate_embedding_space,retire_embedding_space,drop_embedding_space,index_advice,recall_check,search_vectors}'),
+(11, 'Sync runs', 'What a connector lists, and what becomes of that which it does not.',
+    '{begin_sync,checkpoint_sync,resume_sync,finish_sync,sweep_sync,abort_sync,abandon_syncs}'),
+(12, 'Change feed', 'Which rows changed, for consumers that miss none.',
+    '{track,untrack,feed_cursor,changes_since,acknowledge_changes,feed_lag,maintain_feed}');
 
 -- What an element of a batch, and one thing, can be answered with.
 CREATE TEMPORARY TABLE outcomes (number integer GENERATED ALWAYS AS IDENTITY, word text, means text);
@@ -51,6 +55,7 @@ INSERT INTO outcomes (word, means) VALUES
 ('requeued', 'It is queued anew, with all attempts before it.'),
 ('started', 'The run has begun.'),
 ('finished', 'The run has ended as reported.'),
+('unfinished', 'A step is done, and more is left: call it again.'),
 ('aborted', 'The run was broken off.'),
 ('abandoned', 'The run was silent for too long.');
 
@@ -63,12 +68,17 @@ CREATE TEMPORARY TABLE verbs (verb text);
 INSERT INTO verbs SELECT unnest('{abandon,abort,acknowledge,activate,add,adopt,alter,apply,archive,begin,checkpoint,claim,
     complete,count,create,delete,distribute,drop,end,erase,expire,export,extend,fail,finish,find,get,grant,import,insert,
     list,maintain,merge,plan,purge,queue,release,rename,repair,requeue,restore,resume,retire,retry,revoke,run,seal,search,set,
-    settle,start,touch,track,uninstall,undistribute,untrack,update,upsert,use,validate,verify}'::text[]);
+    settle,start,sweep,touch,track,uninstall,undistribute,untrack,update,upsert,use,validate,verify}'::text[]);
 
 -- What may break a rule, and why.
 CREATE TEMPORARY TABLE exceptions (rule text, name text, reason text);
 INSERT INTO exceptions VALUES
 ('verb_object', 'install', 'its object is Kepler itself'),
+('verb_object', 'track', 'its object is the table'),
+('verb_object', 'untrack', 'its object is the table'),
+('verb_object', 'changes_since', 'what only reads may be a noun'),
+('verb_object', 'feed_cursor', 'what only reads may be a noun'),
+('verb_object', 'feed_lag', 'what only reads may be a noun'),
 ('verb_object', 'remember', 'the field''s word for what agents do'),
 ('verb_object', 'remember_many', 'the plural of remember'),
 ('verb_object', 'forget', 'the opposite of remember'),
@@ -94,6 +104,9 @@ INSERT INTO exceptions VALUES
 ('batch', 'complete_records', 'results stand beside record_ids, in an array'),
 ('answer', 'upsert_records_summary', 'answers with counts'),
 ('forms', 'upsert_record', 'the time may be of any type too'),
+('forms', 'delete_records', 'a record is named by its id, or by its source''s'),
+('forms', 'restore_records', 'a record is named by its id, or by its source''s'),
+('forms', 'archive_records', 'a record is named by its id, or by its source''s'),
 ('abbreviation', 'max_rows', 'as SQL and its drivers say it'),
 ('abbreviation', 'max_tokens', 'as models'' interfaces say it'),
 ('abbreviation', 'max_attempts', 'beside max_rows'),

@@ -39,9 +39,9 @@ COMMENT ON FUNCTION kepler.upsert_records(text, text, text, text, text, text, te
 records: a JSON array, or one JSON object on each line (newline-delimited JSON: a broken line is rejected by itself, a blank line is no element), as text, json or jsonb. Prefer text: json and jsonb refuse some documents before this function can answer for them one by one. Without id_key, each element is an envelope {external_id, data, source_updated_at, deleted}, of which external_id and data are required. With id_key, each element is a flat document and is itself the data.
 id_key, updated_at_key, deleted_key: where a flat document says its external id, the source''s time, and that the record was deleted. Each is the name of a member, or a JSON Pointer such as /metadata/id. id_key may be a JSON array of them, as text (''["/order/id", "line"]''): the external id is then the JSON array of the parts, as array_to_json(ARRAY[…])::text gives it. As deleted count true, 1, "true", "t", "yes", "y", "1" (in any case) and a time after 1970-01-01; as not deleted false, 0, null, "", "false", "f", "no", "n", "0", a time up to 1970-01-01, and a missing member. Anything else is rejected (invalid_deleted).
 entity_type, source, connection_id: identify the entity, which is created if it does not exist. source is MANUAL if it is NULL.
-sync_run_id: the open sync run that the call is for. It gives source and connection_id, which may be left out; given ones must be its own.
+sync_run_id: the open sync run that the call is for. It gives source and connection_id, which may be left out; given ones must be its own. What the call rejects is kept in kepler.rejects.
 merge: replace (new data replaces the stored data), shallow (new top-level members replace stored ones), deep (objects are merged at every level), or merge_patch (as deep, and null removes a member: RFC 7386).
-options: {"invalid_characters": "strip"} removes what jsonb cannot hold (U+0000, lone surrogates) instead of rejecting the element. {"source_updated_at": …} is the source''s time of all flat documents of the call; it excludes updated_at_key.
+options: {"invalid_characters": "strip"} removes what jsonb cannot hold (U+0000, lone surrogates) instead of rejecting the element. {"source_updated_at": …} is the source''s time of all flat documents of the call; it excludes updated_at_key. {"keep_rejects": true}, the default of a call with sync_run_id, keeps rejected elements in kepler.rejects (at most 10,000 of an entity; a warning says how many more there were), for retry_rejects.
 A warning says so if most elements are superseded because id_key gives them the same external id.
 An element that is not valid, or that the database refuses (one of your constraints, indexes, triggers or policies; error_code is then the SQLSTATE, or not_written), is rejected by itself. The others are written.
 Outcomes: inserted, updated, refreshed, restored, deleted, unchanged, stale (older than what is stored), superseded (a later element is for the same record), rejected.
@@ -74,20 +74,38 @@ Errors: 55000 before install(); 22004 and 22023 for arguments, unknown options a
 COMMENT ON FUNCTION kepler.delete_records(text[], text) IS
 'Soft-deletes records: sets deleted_at, keeps everything else.
 record_ids: values of kepler.records.id. Returns one row for each, in their order.
+external_ids: in the other form, the ids that the source gives. entity_type, source and connection_id then name the entity, as for an upsert.
 Outcomes: deleted, unchanged (it was so already, or the id came earlier in the array), not_found, rejected (a constraint, an index or a trigger of yours refuses it).
-Errors: 55000 before install(); 22004 for a NULL argument.';
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.restore_records(text[], text) IS
 'Brings soft-deleted and archived records back: deleted_at becomes NULL, status ACTIVE.
 record_ids: values of kepler.records.id. Returns one row for each, in their order.
+external_ids: in the other form, the ids that the source gives. entity_type, source and connection_id then name the entity, as for an upsert.
 Outcomes: restored, unchanged (it was so already, or the id came earlier in the array), not_found, rejected (a constraint, an index or a trigger of yours refuses it).
-Errors: 55000 before install(); 22004 for a NULL argument.';
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.archive_records(text[], text) IS
 'Sets the status of records to ARCHIVED. Upserts go on updating archived records and leave them archived.
 record_ids: values of kepler.records.id. Returns one row for each, in their order.
+external_ids: in the other form, the ids that the source gives. entity_type, source and connection_id then name the entity, as for an upsert.
 Outcomes: archived, unchanged (it was so already, or the id came earlier in the array), not_found, rejected (a constraint, an index or a trigger of yours refuses it).
-Errors: 55000 before install(); 22004 for a NULL argument.';
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+
+COMMENT ON FUNCTION kepler.retry_rejects(bigint[], text, text, integer, text) IS
+'Tries rejected elements again that kepler.rejects holds, each read as its call read it (options). Returns one row for each.
+What is not rejected again leaves the table. What is rejected again stays with its new reason, and tries is one more. A document may be repaired there first, by an UPDATE.
+reject_ids: values of kepler.rejects.id; answered in their order. Without them, up to max_rows (at most 100,000) are taken, those with the fewest tries first; rows that another session is retrying are left to it.
+entity_type, sync_run_id: only those of a type, of a sync run, or both; of the whole workspace if neither is given.
+An element never overwrites what came after it. If source and record have times, the older one is stale. If they have not, a record that was written since the element was sent keeps what it has (superseded).
+An element of more than 1 MB was not kept whole, and must be sent again: its error_code is document_not_kept.
+Outcomes: inserted, updated, refreshed, restored, deleted, unchanged, stale (older than what is stored), superseded (the record was written since, or a later element is for the same record), rejected, not_found.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 40001 if records kept vanishing while it ran (run it again); 42501 if row security hides the entity.';
+
+COMMENT ON FUNCTION kepler.purge_rejects(interval, text, text, integer, text) IS
+'Deletes up to max_rows (at most 100,000) rejects that were sent longer ago than older_than, the oldest first, and returns their number. Rows that another session is retrying are left to the next call.
+entity_type, sync_run_id: only those of a type, or of a sync run.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
 COMMENT ON FUNCTION kepler.create_entry_table(text, text, text) IS
 'Creates a table from a structure, in one transaction: records it in kepler.entry_tables, stores the structure as version 1 in kepler.structures, and creates the table in the schema kepler_data. Returns the table.
@@ -694,3 +712,52 @@ COMMENT ON FUNCTION kepler.abort_sync(text, text, text) IS
 'Ends a run as FAILURE: it deletes nothing (more), and leaves the cursor of its entity. Returns whether this call ended it.
 error: why; it is shown in issues of the entity and of its connection until a run succeeds.
 Errors: 55000 before install(), and if the run has succeeded; 22004 and 22023 for arguments; 42704 for an unknown run.';
+
+COMMENT ON FUNCTION kepler.abandon_syncs(interval, integer, text) IS
+'Ends open sync runs that have shown no sign of life, as ABANDONED, and returns them, the longest silent first. A call that carries the run''s id, and a checkpoint, are signs of life. An abandoned run deletes nothing. The function also deletes a part of what ended runs have noted.
+silent_for: how long, up to 10 years. max_rows: how many runs at most, up to 10,000.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+COMMENT ON FUNCTION kepler.track(regclass, text) IS
+'Writes the changes of a table into the change feed from now on: of rows that are inserted, updated or deleted, and of TRUNCATE. Returns false if the table was tracked already. Records are tracked from the beginning.
+relation: a table with a primary key; of a partitioned table the whole (what is written to a partition directly is not noticed). level: feed.
+Makes triggers on the table, which a dump restores, and locks it against writers until the transaction ends. For administrators: Kepler''s own tables, entry tables of the session''s workspace, and tables that the caller owns.
+Errors: 55000 before install(), and if the table has no primary key; 22004 and 22023 for arguments; 0A000 for level history; 42809 for what is no plain table; 42501 for a table of somebody else.';
+COMMENT ON FUNCTION kepler.untrack(regclass) IS
+'Ends what track began. What is in the feed stays. Returns false if the table was not tracked.
+relation: the table.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 for a table of somebody else.';
+COMMENT ON FUNCTION kepler.changes_since(text, integer, regclass, text, text, text) IS
+'Returns the changes behind a position, one row for each, in an order in which nothing can come later in between: what transactions under way have written comes after they end (feed_lag tells which).
+cursor: the cursor of the last change that was dealt with, or of feed_cursor(); NULL for the oldest change that is there. consumer: reads from the cursor of a named consumer instead, and does not move it (acknowledge_changes does).
+max_rows: at most 100,000. relation, entity_type: only changes of this table, of rows of this type. A call with them looks at 10,000 changes, or max_rows; where the last of these is not asked for, a last row without an operation has the cursor to go on from.
+workspace_id: NULL for changes of tables without a column workspace_id, which are for the owner of Kepler''s tables alone.
+row_id: the primary key without workspace_id, as text; of several columns a JSON array of texts; NULL for TRUNCATE, which empties the table. Read the row by it: operation tells what was done then, and the row may have changed since. sequence: of two changes of one row the later one has the greater.
+An update of a record that only moves its enrichment between UNAPPLIED and PENDING is no change.
+Errors: 55000 before install(), if changes behind the cursor have been deleted for their age, and if the database was restored to a state before the cursor; 22004 and 22023 for arguments, also for a cursor of another workspace or database; 42704 for an unknown consumer; 42501 for another workspace.';
+COMMENT ON FUNCTION kepler.feed_cursor(text) IS
+'The position of now in the change feed. To copy a table and then follow its changes: take the cursor first, then copy, then read changes_since(cursor). Changes that were made meanwhile may be in the copy as well; none is missing.
+Errors: 55000 before install(); 22023 for arguments; 42501 for another workspace.';
+COMMENT ON FUNCTION kepler.acknowledge_changes(text, text, text) IS
+'Stores how far a named consumer has come, and adds the consumer if it is new. Returns one row.
+consumer: its name. cursor: that of the last change that was dealt with.
+acknowledged_cursor: what is stored now.
+Outcomes: inserted (a new consumer), updated, unchanged, stale (the consumer is further on already: nothing is changed).
+Errors: 55000 before install(), and if the database was restored to a state before the cursor; 22004 and 22023 for arguments; 23503 for an unknown workspace; 42501 for another workspace.';
+COMMENT ON FUNCTION kepler.feed_lag(text) IS
+'Shows what the end of the feed waits for, and how far its consumers are behind. Returns one row.
+horizon: the oldest transaction under way; changes of it and of later ones are not served yet. next_xid: the number that the next transaction gets.
+held_by: session or prepared transaction, with pid or prepared_transaction, database_name, role_name, state and began_at; NULL if nothing is held back. It may be in another database. What only reads holds nothing back, and a replication slot neither. On a standby it is not known.
+consumers: a JSON array of objects {consumer, waiting, oldest_at, acknowledged_at, problem}; waiting is counted up to 10,000; problem says why a consumer cannot go on.
+Errors: 55000 before install(); 22023 for arguments; 42501 for another workspace.';
+COMMENT ON PROCEDURE kepler.maintain_feed(interval) IS
+'Makes the partitions of the feed for the next weeks, and deletes old changes, in steps that commit. Call it once a day, from any scheduler. Nobody waits for it longer than a tenth of a second: what is in use then stays until the next call. If it is late, changes go to a default partition, in the same order.
+keep: how long changes are kept at least; they go a week at a time. A consumer behind what was deleted gets an error.
+Cannot run inside of a transaction. For the owner of Kepler''s tables.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 for other callers; 2D000 inside of a transaction.';
+COMMENT ON FUNCTION kepler_internal.consumer_lag(text) IS 'Internal: how far the consumers of a workspace are behind';
+COMMENT ON FUNCTION kepler_internal.maintain_feed_step(boolean, interval) IS 'Internal: a step of maintain_feed, as the owner of the feed; gives whether there is more to do';
+COMMENT ON FUNCTION kepler_internal.make_feed_partitions() IS 'Internal: makes partitions of the feed for the next weeks';
+COMMENT ON FUNCTION kepler_internal.drop_old_changes(interval) IS 'Internal: drops an old partition of the feed, or deletes some old changes';
+COMMENT ON FUNCTION kepler_internal.make_feed_triggers(regclass, integer, text) IS 'Internal: makes the triggers of a tracked table';
+COMMENT ON FUNCTION kepler_internal.drop_feed_triggers(regclass) IS 'Internal: drops the triggers of a tracked table';
+COMMENT ON FUNCTION kepler_internal.tell_feed() IS 'Trigger: what a statement has changed goes into the feed';

@@ -10,16 +10,20 @@ DECLARE
     counted_up_to constant bigint := 64 * 1024 * 1024;
     row_count bigint;
     estimated boolean;
+    bytes bigint;
 BEGIN
-    SELECT nullif(c.reltuples, -1)::bigint,
+    SELECT sum(nullif(c.reltuples, -1))::bigint,
         NOT has_table_privilege(relation, 'SELECT')
-        OR (pg_relation_size(relation) > counted_up_to AND c.reltuples >= 0)
-    INTO row_count, estimated FROM pg_class AS c WHERE c.oid = relation;
+        OR (sum(pg_relation_size(c.oid)) > counted_up_to AND bool_or(c.reltuples >= 0)),
+        sum(pg_total_relation_size(c.oid))
+    INTO row_count, estimated, bytes
+    FROM pg_class AS c
+    WHERE c.oid = relation OR c.oid IN (SELECT t.relid FROM pg_partition_tree(relation) AS t);
     IF NOT estimated THEN
         EXECUTE format('SELECT count(*) FROM %s', relation) INTO row_count;
     END IF;
     RETURN jsonb_build_object(
-        'rows', row_count, 'estimated', estimated, 'bytes', pg_total_relation_size(relation));
+        'rows', row_count, 'estimated', estimated, 'bytes', bytes);
 END
 $$;
 
@@ -37,7 +41,7 @@ BEGIN
     PERFORM kepler_internal.require_tables();
     SELECT jsonb_object_agg(c.relname, kepler_internal.table_status(c.oid::regclass)) INTO tables
     FROM pg_class AS c
-    WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p')
+    WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
         AND c.relname NOT IN ('schema_versions', 'access_levels');
 
     -- There may be thousands: what the statistics say of all of them.

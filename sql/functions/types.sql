@@ -44,3 +44,11 @@ COMMENT ON TYPE kepler.sync_mode IS 'Whether a sync run lists everything, or onl
 
 CREATE TYPE kepler.sync_status AS ENUM ('RUNNING', 'SUCCESS', 'FAILURE', 'ABANDONED');
 COMMENT ON TYPE kepler.sync_status IS 'How a sync run stands: running, or how it ended';
+
+CREATE TYPE kepler.change_operation AS ENUM ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE');
+COMMENT ON TYPE kepler.change_operation IS 'What was done to a row';
+
+CREATE TYPE kepler.change AS (
+    cursor text, relation text, row_id text, entity_type text, operation text,
+    sequence bigint, created_at timestamptz);
+COMMENT ON TYPE kepler.change IS 'A change of a row, as changes_since gives it; one without an operation only moves the cursor on';

@@ -161,6 +161,8 @@ CREATE TABLE kepler.rejects (
     CONSTRAINT rejects_options_object CHECK (jsonb_typeof(options) = 'object')
 ) WITH (autovacuum_vacuum_scale_factor = 0.05);
 
+-- For purge_rejects.
+CREATE INDEX rejects_received_at_idx ON kepler.rejects (workspace_id, received_at);
 CREATE INDEX rejects_sync_run_id_idx ON kepler.rejects (workspace_id, sync_run_id, id) WHERE sync_run_id IS NOT NULL;
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.connections
@@ -295,7 +297,7 @@ COMMENT ON COLUMN kepler.records.source_digest IS 'Hash of the text that data wa
 COMMENT ON COLUMN kepler.records.data IS 'Data of the source and nothing else, a JSON object';
 COMMENT ON COLUMN kepler.records.enrichment IS 'Results of workers, a JSON object; an upsert changes it only under a policy with clear_on_change';
 
-COMMENT ON TABLE kepler.rejects IS 'Elements that an upsert rejected, as they were sent; kept if the call asks for it (options => {"keep_rejects": true}), at most 10,000 of an entity';
+COMMENT ON TABLE kepler.rejects IS 'Elements that an upsert rejected, as they were sent; kept if the call is for a sync run, or asks for it (options => {"keep_rejects": true}), at most 10,000 of an entity';
 COMMENT ON COLUMN kepler.rejects.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.rejects.entity_id IS 'Entity of the call';
 COMMENT ON COLUMN kepler.rejects.entity_type IS 'Kind of thing, as on the entity';

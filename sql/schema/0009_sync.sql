@@ -150,7 +150,7 @@ COMMENT ON COLUMN kepler.sync_batches.deleted IS 'Elements with this outcome';
 COMMENT ON COLUMN kepler.sync_batches.unchanged IS 'Elements with this outcome';
 COMMENT ON COLUMN kepler.sync_batches.stale IS 'Elements with this outcome';
 COMMENT ON COLUMN kepler.sync_batches.superseded IS 'Elements with this outcome';
-COMMENT ON COLUMN kepler.sync_batches.rejected IS 'Elements with this outcome';
+COMMENT ON COLUMN kepler.sync_batches.rejected IS 'Elements with this outcome; negative: rejects that have landed since (retry_rejects)';
 
 COMMENT ON TABLE kepler.sync_seen IS 'External ids that upserts of an entity met while a full run of it was open';
 COMMENT ON COLUMN kepler.sync_seen.workspace_id IS 'Workspace the row belongs to';

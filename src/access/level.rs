@@ -44,6 +44,8 @@ type Rights = [&'static str; 4];
 const READ: &str = "SELECT";
 const CHANGE: &str = "SELECT, INSERT, UPDATE, DELETE";
 const LOG: &str = "SELECT, INSERT, UPDATE";
+/// How far a consumer has come, which whoever reads may note.
+const ACKNOWLEDGE: &str = "SELECT, INSERT, UPDATE (cursor, acknowledged_at)";
 /// What a claim and a settle change of a record, and no more: `data` is the source's alone.
 const ENRICH: &str =
     "SELECT, UPDATE (enrichment_status, enrichment_lease_id, enrichment, updated_at)";
@@ -65,6 +67,7 @@ const WORK: Rights = [READ, CHANGE, CHANGE, CHANGE];
 const RELATIONS: &[(&str, Rights)] = &[
     ("access_levels", [READ, READ, READ, READ]),
     ("connections", DATA),
+    ("consumers", [ACKNOWLEDGE, CHANGE, ACKNOWLEDGE, CHANGE]),
     ("conversations", DATA),
     // Readers need not know where secrets are.
     ("credentials", ["", CHANGE, READ, CHANGE]),
@@ -80,6 +83,10 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("execution_steps", [READ, CHANGE, LOG, CHANGE]),
     ("executions", [READ, CHANGE, LOG, CHANGE]),
     ("failed_enrichments", [READ, READ, READ, READ]),
+    // Written by triggers alone, which need no rights; row security shows a workspace its own.
+    ("feed", [READ, READ, READ, READ]),
+    ("feed_dropped", [READ, READ, READ, READ]),
+    ("feed_epochs", [READ, READ, READ, READ]),
     ("hidden_fields", RULES),
     ("inbox", DATA),
     ("lease_records", [READ, READ, CHANGE, CHANGE]),
@@ -97,6 +104,7 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("sync_progress", [READ, READ, READ, READ]),
     ("sync_runs", DATA),
     ("sync_seen", DATA),
+    ("tracked_tables", RULES),
     ("users", DATA),
     ("workflows", DATA),
     ("workspaces", RULES),
@@ -130,12 +138,14 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("change_memories", ANY),
     ("check_timeout", ANY),
     ("check_window", ANY),
+    ("consumer_lag", ANY),
     ("copied_sync_run", ANY),
     ("create_entry_table", ANY),
     ("dependents", ANY),
     ("detach_records", ANY),
     ("drop_backlog_step", ANY),
     ("drop_entry_table", ANY),
+    ("drop_feed_triggers", ADMINS),
     ("embedding_table", ANY),
     ("entry_json_schema", ANY),
     ("execution_report", ANY),
@@ -150,6 +160,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("json_update_changes", ANY),
     ("latest_schema_version", ANY),
     ("list_embedding_space", ADMINS),
+    ("maintain_feed_step", ANY),
+    ("make_feed_triggers", ADMINS),
     ("memory_chain", ANY),
     ("memory_history", ANY),
     ("merge_inbox_step", ANY),
@@ -174,6 +186,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("sweep_sync_step", ANY),
     ("table_facts", ANY),
     ("table_status", ANY),
+    // An administrator makes triggers of it on tables of their own.
+    ("tell_feed", ADMINS),
     ("try_memories", ANY),
     ("wait_for_former_writers", ANY),
     ("wait_for_leftover", ANY),

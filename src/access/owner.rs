@@ -122,6 +122,7 @@ impl Owner {
                          SELECT 'trigger', g.tgname::text FROM pg_catalog.pg_trigger AS g
                          WHERE g.tgrelid = $1::pg_catalog.regclass AND NOT g.tgisinternal
                              AND g.tgname::text <> ALL ($2)
+                             AND g.tgfoid <> 'kepler_internal.tell_feed()'::pg_catalog.regprocedure
                          UNION ALL
                          SELECT 'rule', r.rulename::text FROM pg_catalog.pg_rewrite AS r
                          WHERE r.ev_class = $1::pg_catalog.regclass
@@ -176,6 +177,10 @@ pub(crate) const EMBEDDING_SPACES: &[OwnTable] = &[
     OwnTable { name: "embedding_spaces", triggers: ANNOUNCED },
     OwnTable { name: "workspaces", triggers: ANNOUNCED },
 ];
+
+/// The list of tracked tables.
+pub(crate) const TRACKED_TABLES: &[OwnTable] =
+    &[OwnTable { name: "tracked_tables", triggers: &[] }];
 
 /// Who has which level of access.
 pub(crate) const ACCESS_LEVELS: &[OwnTable] = &[OwnTable { name: "access_levels", triggers: &[] }];

@@ -2,6 +2,7 @@
 //! as pgrx does not meet it, or at a price for each row.
 
 pub(crate) mod advisory;
+pub(crate) mod append;
 pub(crate) mod array;
 pub(crate) mod clock;
 pub(crate) mod documents;
@@ -27,6 +28,7 @@ pub(crate) mod sequence;
 pub(crate) mod spelt;
 pub(crate) mod subtransaction;
 pub(crate) mod texts;
+pub(crate) mod transition;
 pub(crate) mod trigger;
 pub(crate) mod undone;
 pub(crate) mod varlena;

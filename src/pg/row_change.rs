@@ -18,6 +18,13 @@ use std::ffi::CStr;
 /// What a trigger function gives back: the row that is to be written; after the change nothing.
 pub(crate) struct Fired(pg_sys::HeapTuple);
 
+impl Fired {
+    /// Nothing, after the change.
+    pub(crate) fn nothing() -> Self {
+        Self(std::ptr::null_mut())
+    }
+}
+
 // SAFETY: gives what Postgres expects of a trigger function.
 unsafe impl BoxRet for Fired {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {

@@ -2,13 +2,13 @@
 
 use super::decode;
 use super::entity;
-use super::keys::{GivenKeys, Keys};
+use super::keys::GivenKeys;
 use super::options::{Arguments, Request, Shape};
 use super::rejects;
 use super::seen;
-use super::summary::Summary;
+use super::summary::{Summary, warn_of_few_ids};
 use super::upsert::{self, Ids};
-use crate::answer::{self, Answer, Outcome};
+use crate::answer::{self, Answer};
 use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::installed::require_tables;
@@ -21,7 +21,7 @@ use crate::pg::{known, memory, spelt, varlena};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::{AnyElement, JsonB, PgSqlErrorCode, Uuid, ereport};
+use pgrx::{AnyElement, JsonB, Uuid};
 
 /// An outcome as a row: ordinal, external id, record id, outcome, error code, error. (pgrx must see
 /// the type spelt out where a function returns it.)
@@ -288,30 +288,6 @@ fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answe
         memory::release_unused();
     }
     Ok(answers)
-}
-
-/// In a smaller batch it says little that most elements have the same id.
-const TELLING_BATCH: usize = 10;
-
-/// A key that names no id, but a kind or an owner, makes one record of many, and each element is answered well.
-fn warn_of_few_ids(keys: &Keys, answers: &[Answer<Ids>]) {
-    let count = |outcome| answers.iter().filter(|answer| answer.outcome == outcome).count();
-    let superseded = count(Outcome::Superseded);
-    let taken = answers.len() - count(Outcome::Rejected);
-    if taken < TELLING_BATCH || superseded * 2 <= taken {
-        return;
-    }
-    ereport!(
-        WARNING,
-        PgSqlErrorCode::ERRCODE_WARNING,
-        format!(
-            "{superseded} of {taken} elements were superseded by others with the same external id"
-        ),
-        format!(
-            "The external id was read from {}. It must be different for each record.",
-            keys.id_key()
-        )
-    );
 }
 
 /// Checks arguments, completed by those of the sync run.

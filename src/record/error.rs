@@ -16,8 +16,8 @@ pub(crate) enum RecordError {
     TwoTimes,
     #[error("argument \"reject_ids\" excludes \"entity_type\" and \"sync_run_id\"")]
     IdsAndMore,
-    #[error("argument \"max_rows\" must be at least 1, not {0}")]
-    MaxRows(i32),
+    #[error("argument \"max_rows\" must be between 1 and {most}, not {given}")]
+    MaxRows { given: i32, most: i32 },
     #[error("connection \"{id}\" does not exist in workspace \"{workspace}\"")]
     NoConnection { id: String, workspace: String },
     #[error("there is no entity of type \"{entity_type}\" and source \"{origin}\"")]
@@ -46,7 +46,7 @@ impl Report for RecordError {
             | Self::IdKeyMissing { .. }
             | Self::BadKey { .. }
             | Self::IdsAndMore
-            | Self::MaxRows(_)
+            | Self::MaxRows { .. }
             | Self::TwoTimes => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::NoConnection { .. } => ERRCODE_FOREIGN_KEY_VIOLATION,
             Self::NoEntity { .. } => ERRCODE_UNDEFINED_OBJECT,
@@ -77,7 +77,7 @@ impl Report for RecordError {
             | Self::NoRun { .. }
             | Self::EntityExists { .. }
             | Self::IdsAndMore
-            | Self::MaxRows(_) => None,
+            | Self::MaxRows { .. } => None,
             Self::Contended => Some("Other sessions kept deleting the same records.".to_owned()),
             Self::RunEnded { status, .. } => Some(format!("Its status is {status}.")),
             Self::OtherThanRun { given, of_run, run, .. } => {
@@ -98,7 +98,7 @@ impl Report for RecordError {
                     "Pass the name of a member, or a JSON Pointer such as \"/metadata/id\". In a pointer, / in a name is written ~1."
                 }
                 Self::TwoTimes | Self::IdsAndMore => "Pass one of them.",
-                Self::MaxRows(_) => return None,
+                Self::MaxRows { .. } => return None,
                 Self::NoConnection { .. } => {
                     "Insert it into kepler.connections first, or leave connection_id out."
                 }

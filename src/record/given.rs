@@ -3,6 +3,7 @@
 use super::decode;
 use super::options::{self, Request, Shape};
 use super::rejects;
+use super::summary::warn_of_few_ids;
 use super::upsert::{self, Ids};
 use crate::answer::Answer;
 use crate::error::Error;
@@ -27,11 +28,12 @@ pub(crate) enum Given<'g> {
 const LARGE_BATCH: usize = 32 << 20;
 
 /// Upserts the elements as one batch, and keeps those that are rejected. Gives the answers: those of lines, then those
-/// of fields.
+/// of fields. `warns`: of a key that makes one record of many.
 pub(crate) fn upsert_given(
     client: &mut SpiClient<'_>,
     request: &Request,
     given: &[Given<'_>],
+    warns: bool,
 ) -> Result<Vec<Answer<Ids>>, Error> {
     rejects::require_right(request)?;
     let now = now();
@@ -57,6 +59,9 @@ pub(crate) fn upsert_given(
         }
     }
     if !lines.is_empty() {
+        if let (true, Shape::Flat(keys)) = (warns, &request.shape) {
+            warn_of_few_ids(keys, &of_lines);
+        }
         rejects::keep(client, request, &of_lines, |places| {
             places.iter().map(|&place| lines[place].trim()).collect()
         })?;

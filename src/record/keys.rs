@@ -9,8 +9,9 @@ use super::error::RecordError;
 use super::time;
 use crate::answer::Rejection;
 use crate::batch::invalid_json;
-use crate::jsonb::parse::{InvalidCharacters, Parser};
+use crate::jsonb::parse::{InvalidCharacters, ParseError, Parser};
 use crate::jsonb::{number, pointer, scan};
+use crate::poll;
 use crate::time as grammar;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -111,64 +112,80 @@ impl Key {
         start: usize,
     ) -> Result<Option<Range<usize>>, Rejection> {
         for token in &self.rest {
-            let Some(found) = step(&text[..value.end], value.start, token) else {
-                // What is no JSON says so; what has no such member has none.
-                let broken = Parser::new(InvalidCharacters::Strip)
-                    .parse(&text[value.clone()], &mut Vec::new());
-                return match broken {
-                    Err(mut error) => {
-                        error.offset += value.start - start;
-                        Err(invalid_json(error))
-                    }
-                    Ok(()) => Ok(None),
-                };
-            };
-            value = found;
+            match step(&text[..value.end], value.start, token) {
+                Step::To(found) => value = found,
+                Step::Nowhere => return Ok(None),
+                Step::Broken => {
+                    // Where the parser finds nothing wrong, there is no such member.
+                    let parsed = Parser::new(InvalidCharacters::Strip)
+                        .parse(&text[value.clone()], &mut Vec::new());
+                    return parsed.map(|()| None).map_err(|error| {
+                        let offset = error.offset + value.start - start;
+                        invalid_json(ParseError { offset, ..error })
+                    });
+                }
+            }
         }
         Ok(Some(value))
     }
 }
 
+/// Where one token of a pointer leads.
+enum Step {
+    To(Range<usize>),
+    /// There is no such member or element.
+    Nowhere,
+    /// The value is no JSON.
+    Broken,
+}
+
 /// The member or element `token` of the value that begins at `at`; of a name given twice the last.
-fn step(text: &[u8], at: usize, token: &[u8]) -> Option<Range<usize>> {
-    match text.get(at)? {
-        b'{' => {
-            let mut found = None;
+fn step(text: &[u8], at: usize, token: &[u8]) -> Step {
+    match text.get(at) {
+        Some(b'{') => {
+            let mut found = Step::Nowhere;
             let mut buffer = Vec::new();
-            scan::members(text, at, |member| {
+            let members = scan::members(text, at, |member| {
                 let name = crate::batch::key(&text[member.key], &mut buffer);
                 if name.is_ok_and(|name| name == token) {
-                    found = Some(member.value);
+                    found = Step::To(member.value);
                 }
-            })
-            .ok()??;
-            found
+            });
+            if matches!(members, Ok(Some(_))) { found } else { Step::Broken }
         }
-        b'[' => {
-            let index: usize = str::from_utf8(token).ok()?.parse().ok()?;
-            // One spelling: no sign, no zeros before it.
-            if index.to_string().as_bytes() != token {
-                return None;
-            }
-            let mut at = scan::skip_space(text, at + 1);
-            for place in 0.. {
-                let end = scan::skip_value(text, at).ok()?;
-                if end == at {
-                    return None;
-                }
-                if place == index {
-                    return Some(at..end);
-                }
-                at = scan::skip_space(text, end);
-                if text.get(at) != Some(&b',') {
-                    return None;
-                }
-                at = scan::skip_space(text, at + 1);
-            }
-            None
-        }
-        _ => None,
+        Some(b'[') => match index(token) {
+            Some(index) => element(text, at, index),
+            None => Step::Nowhere,
+        },
+        _ => Step::Nowhere,
     }
+}
+
+/// A token as the index of an array. It has one spelling: no sign, no zeros before it.
+fn index(token: &[u8]) -> Option<usize> {
+    let index: usize = str::from_utf8(token).ok()?.parse().ok()?;
+    (index.to_string().as_bytes() == token).then_some(index)
+}
+
+fn element(text: &[u8], at: usize, index: usize) -> Step {
+    let mut at = scan::skip_space(text, at + 1);
+    if text.get(at) == Some(&b']') {
+        return Step::Nowhere;
+    }
+    for place in 0..=index {
+        poll::check();
+        match scan::skip_value(text, at) {
+            Ok(end) if end > at && place == index => return Step::To(at..end),
+            Ok(end) if end > at => at = scan::skip_space(text, end),
+            _ => return Step::Broken,
+        }
+        match text.get(at) {
+            Some(b',') => at = scan::skip_space(text, at + 1),
+            Some(b']') => return Step::Nowhere,
+            _ => return Step::Broken,
+        }
+    }
+    Step::Nowhere
 }
 
 impl IdKey {

@@ -72,14 +72,8 @@ impl Arguments {
             }
         };
         let options = Options::read(self.options)?;
-        let reading = Reading {
-            merge: &merge_name,
-            keys: &self.keys,
-            invalid_characters: (options.invalid_characters == InvalidCharacters::Strip)
-                .then_some("strip"),
-            source_updated_at: options.source_updated_at.map(print),
-        };
-        let keeps = options.keep_rejects || self.sync_run_id.is_some();
+        let reading = Reading::of(&merge_name, &self.keys, &options);
+        let keeps = options.keep_rejects.unwrap_or(self.sync_run_id.is_some());
         let reading = keeps.then(|| serde_json::to_string(&reading)).transpose()?;
         let shape = self.keys.read(options.source_updated_at)?.map_or(Shape::Envelope, Shape::Flat);
         Ok(Request {
@@ -100,7 +94,7 @@ impl Arguments {
 struct Options {
     invalid_characters: InvalidCharacters,
     source_updated_at: Option<i64>,
-    keep_rejects: bool,
+    keep_rejects: Option<bool>,
 }
 
 /// How elements are read: `kepler.rejects.options`.
@@ -113,9 +107,33 @@ struct Reading<'a> {
     invalid_characters: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source_updated_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_rejects: Option<bool>,
+}
+
+impl<'a> Reading<'a> {
+    fn of(merge: &'a str, keys: &'a GivenKeys, options: &Options) -> Self {
+        let strips = options.invalid_characters == InvalidCharacters::Strip;
+        Self {
+            merge,
+            keys,
+            invalid_characters: strips.then_some("strip"),
+            source_updated_at: options.source_updated_at.map(print),
+            keep_rejects: None,
+        }
+    }
 }
 
 impl Arguments {
+    /// How they read elements, as JSON that `of_reading` takes, whether rejects are kept included.
+    pub(crate) fn reading(&self) -> Result<Value, Error> {
+        let options = Options::read(self.options.clone())?;
+        let merge = required("merge", self.merge.clone())?;
+        let keep_rejects = options.keep_rejects;
+        let reading = Reading { keep_rejects, ..Reading::of(&merge, &self.keys, &options) };
+        Ok(serde_json::to_value(reading)?)
+    }
+
     /// Those of a call that reads elements as `reading` says.
     pub(crate) fn of_reading(reading: &str) -> Result<Self, Error> {
         let mut reading: Map<String, Value> = serde_json::from_str(reading)?;
@@ -149,7 +167,7 @@ impl Options {
         let mut read = Self {
             invalid_characters: InvalidCharacters::Reject,
             source_updated_at: None,
-            keep_rejects: false,
+            keep_rejects: None,
         };
         let Some(given) = given else { return Ok(read) };
         let mut options = OptionsObject::open("options", given)?;
@@ -169,7 +187,7 @@ impl Options {
         }
         match options.take("keep_rejects") {
             None => (),
-            Some(Value::Bool(keep)) => read.keep_rejects = keep,
+            Some(Value::Bool(keep)) => read.keep_rejects = Some(keep),
             Some(_) => options.problem("/keep_rejects: must be true or false"),
         }
         options.close()?;

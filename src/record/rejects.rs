@@ -19,7 +19,8 @@ use crate::pg::varlena::Text;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
 use pgrx::{PgSqlErrorCode, ereport};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::thread::LocalKey;
 
 /// So many are kept of an entity.
 const MAX_REJECTS: usize = 10_000;
@@ -43,15 +44,23 @@ thread_local! {
               WHERE x.workspace_id = $1 AND x.entity_id = $2 AND x.digest = n.digest LIMIT 1) AS r",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::UUIDARRAYOID],
     ) };
+    static FREE: Statement = const { Statement::new(
+        c"SELECT r.digest FROM (SELECT pg_catalog.unnest($3) AS digest) AS n
+          CROSS JOIN LATERAL (
+              SELECT x.digest FROM kepler.rejects AS x
+              WHERE x.workspace_id = $1 AND x.entity_id = $2 AND x.digest = n.digest LIMIT 1
+              FOR NO KEY UPDATE SKIP LOCKED) AS r",
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::UUIDARRAYOID],
+    ) };
     static KEEP: Statement = const { Statement::new(
         c"INSERT INTO kepler.rejects AS r
-              (workspace_id, entity_id, entity_type, source, options, digest, external_id, ordinal, document,
+              (workspace_id, entity_id, entity_type, source, options, sync_run_id, digest, external_id, ordinal, document,
                document_bytes, error_code, error, record_state, received_at, created_at, updated_at)
-          SELECT $1, $2, $3, $4, $5::jsonb, pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8),
+          SELECT $1, $2, $3, $4, $5::jsonb, $15, pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8),
               pg_catalog.unnest($9), pg_catalog.unnest($10), pg_catalog.unnest($11), pg_catalog.unnest($12),
               pg_catalog.unnest($13), $14, $14, $14
           ON CONFLICT (workspace_id, entity_id, digest) DO UPDATE
-          SET options = excluded.options, external_id = excluded.external_id, ordinal = excluded.ordinal,
+          SET options = excluded.options, sync_run_id = excluded.sync_run_id, external_id = excluded.external_id, ordinal = excluded.ordinal,
               document = excluded.document, document_bytes = excluded.document_bytes,
               error_code = excluded.error_code, error = excluded.error, tries = r.tries + 1,
               record_state = excluded.record_state, received_at = excluded.received_at, updated_at = excluded.updated_at",
@@ -59,7 +68,7 @@ thread_local! {
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID,
             pg_sys::UUIDARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::INT4ARRAYOID, pg_sys::TEXTARRAYOID,
             pg_sys::INT4ARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
-            pg_sys::UUIDARRAYOID, pg_sys::TIMESTAMPTZOID,
+            pg_sys::UUIDARRAYOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTOID,
         ],
     ) };
 }
@@ -132,6 +141,7 @@ pub(crate) fn keep<'a>(
         entity_type: Text::new(&request.entity_type),
         source: Text::new(&request.source),
         reading: Text::new(reading),
+        sync_run_id: request.sync_run_id.as_deref().map(Text::new),
         answers,
         now: now(),
     };
@@ -153,7 +163,10 @@ pub(crate) fn keep<'a>(
         ereport!(
             WARNING,
             PgSqlErrorCode::ERRCODE_WARNING,
-            format!("{left_out} rejected elements were not kept"),
+            match left_out {
+                1 => "1 rejected element was not kept".to_owned(),
+                _ => format!("{left_out} rejected elements were not kept"),
+            },
             format!(
                 "kepler.rejects holds {MAX_REJECTS} of this entity, which is as many as it may. \
                  Retry or purge them."
@@ -169,6 +182,7 @@ struct Call<'a> {
     entity_type: Text,
     source: Text,
     reading: Text,
+    sync_run_id: Option<Text>,
     answers: &'a [Answer<Ids>],
     now: i64,
 }
@@ -182,6 +196,21 @@ impl Call<'_> {
         count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
     }
 
+    /// Which of the rejects a statement finds.
+    fn there(
+        &self,
+        client: &mut SpiClient<'_>,
+        statement: &'static LocalKey<Statement>,
+        chunk: &[(u128, Reject<'_>)],
+    ) -> HashSet<u128> {
+        let mut digests = Array::new(array::UUID);
+        chunk.iter().for_each(|(digest, _)| digests.push_uuid(Some(*digest)));
+        let parameters =
+            [Some(self.workspace.datum()), Some(self.entity.datum()), Some(digests.datum())];
+        let rows = statement.with(|plan| plan.run(client, &parameters));
+        rows.iter::<1>().filter_map(|row| row.uuid(0)).collect()
+    }
+
     /// Gives back how many had no room.
     fn keep(
         &self,
@@ -189,22 +218,24 @@ impl Call<'_> {
         chunk: &[(u128, Reject<'_>)],
         room: &mut usize,
     ) -> usize {
-        let mut known = Vec::new();
-        if *room < chunk.len() {
-            let mut digests = Array::new(array::UUID);
-            chunk.iter().for_each(|(digest, _)| digests.push_uuid(Some(*digest)));
-            let parameters =
-                [Some(self.workspace.datum()), Some(self.entity.datum()), Some(digests.datum())];
-            let rows = KNOWN.with(|plan| plan.run(client, &parameters));
-            known.extend(rows.iter::<1>().filter_map(|row| row.uuid(0)));
-        }
+        let free = self.there(client, &FREE, chunk);
+        // Those that somebody is retrying are not waited for: he may wait for a record of ours.
+        let busy: HashSet<u128> = self
+            .there(client, &KNOWN, chunk)
+            .into_iter()
+            .filter(|digest| !free.contains(digest))
+            .collect();
         let (mut digests, mut bases) = (Array::new(array::UUID), Array::new(array::UUID));
         let (mut ordinals, mut sizes) = (Array::new(array::INTEGER), Array::new(array::INTEGER));
         let [mut ids, mut documents, mut codes, mut errors] =
             [(); 4].map(|()| Array::new(array::TEXT));
         let mut left_out = 0;
         for (digest, reject) in chunk {
-            if !known.contains(digest) {
+            let mut digest = *digest;
+            if busy.contains(&digest) {
+                digest = text_hash(format!("{digest:x} {}", self.now).as_bytes());
+            }
+            if !free.contains(&digest) {
                 if *room == 0 {
                     left_out += 1;
                     continue;
@@ -212,7 +243,7 @@ impl Call<'_> {
                 *room -= 1;
             }
             let answer = &self.answers[reject.place];
-            digests.push_uuid(Some(*digest));
+            digests.push_uuid(Some(digest));
             match &answer.id.external_id {
                 Some(id) => ids.push_text(id),
                 None => ids.push_null(),
@@ -247,6 +278,7 @@ impl Call<'_> {
                 Some(errors.datum()),
                 Some(bases.datum()),
                 Some(pg_sys::Datum::from(self.now)),
+                self.sync_run_id.as_ref().map(Text::datum),
             ];
             KEEP.with(|plan| plan.run(client, &parameters));
         }

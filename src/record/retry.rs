@@ -7,6 +7,7 @@
 use super::decode;
 use super::error::RecordError;
 use super::options::Arguments;
+use super::seen;
 use super::upsert;
 use crate::access::owner;
 use crate::answer::{Answer, Code, Outcome, Rejection, Row, rows};
@@ -26,6 +27,8 @@ use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
 use std::collections::{BTreeMap, HashMap};
 
+/// A call takes at most so many.
+const MAX_ROWS: i32 = 100_000;
 /// About so many bytes of documents are in hand at a time.
 const CHUNK_BYTES: i64 = 16 << 20;
 
@@ -79,8 +82,23 @@ thread_local! {
     ) };
     static LEAVE: Statement = const { Statement::new(
         c"DELETE FROM kepler.rejects AS r USING (SELECT pg_catalog.unnest($2) AS id) AS n
-          WHERE r.workspace_id = $1 AND r.id = n.id",
+          WHERE r.workspace_id = $1 AND r.id = n.id
+          RETURNING r.sync_run_id",
         &[pg_sys::TEXTOID, pg_sys::INT8ARRAYOID],
+    ) };
+    static PURGE: Statement = const { Statement::new(
+        c"DELETE FROM kepler.rejects AS r
+          WHERE r.workspace_id = $1 AND r.id = ANY (ARRAY(
+              SELECT x.id FROM kepler.rejects AS x
+              WHERE x.workspace_id = $1 AND x.received_at <= pg_catalog.statement_timestamp() - $2
+                AND ($3 IS NULL OR x.sync_run_id = $3)
+                AND ($4 IS NULL OR EXISTS (
+                    SELECT FROM kepler.entities AS e
+                    WHERE e.workspace_id = $1 AND e.id = x.entity_id AND e.type = $4))
+              ORDER BY x.received_at LIMIT $5 FOR UPDATE OF x SKIP LOCKED))",
+        &[
+            pg_sys::TEXTOID, pg_sys::INTERVALOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT4OID,
+        ],
     ) };
     static STAY: Statement = const { Statement::new(
         c"UPDATE kepler.rejects AS r
@@ -163,10 +181,7 @@ fn retry_rejects(
     if reject_ids.is_some() && (entity_type.is_some() || sync_run_id.is_some()) {
         return Err(Error::from(RecordError::IdsAndMore).into());
     }
-    let max_rows = max_rows.ok_or(ArgumentError::Null("max_rows"))?;
-    if max_rows < 1 {
-        return Err(Error::from(RecordError::MaxRows(max_rows)).into());
-    }
+    let max_rows = bound(max_rows)?;
     let entity_type = entity_type.map(|given| name("entity_type", Some(given))).transpose()?;
     let workspace_id = workspace::argument(workspace_id)?;
     for right in [pg_sys::ACL_UPDATE, pg_sys::ACL_DELETE] {
@@ -185,6 +200,49 @@ fn retry_rejects(
 
 fn told((ordinal, ids, outcome, error_code, error): Row<Ids>) -> RetryRow {
     (ordinal, ids.reject, ids.external_id, ids.record_id, outcome, error_code, error)
+}
+
+/// Deletes rejects that were sent long ago, the oldest first, and gives their number.
+///
+/// Errors: 55000 before `install()`, 22004 and 22023 for arguments.
+#[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+fn purge_rejects(
+    older_than: default!(Option<Interval>, "'30 days'"),
+    entity_type: default!(Option<String>, "NULL"),
+    sync_run_id: default!(Option<String>, "NULL"),
+    max_rows: default!(Option<i32>, "10000"),
+    workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
+) -> Result<i64, ErrorReport> {
+    require_tables()?;
+    let older_than = older_than.ok_or(ArgumentError::Null("older_than"))?;
+    let max_rows = bound(max_rows)?;
+    let entity_type = entity_type.map(|given| name("entity_type", Some(given))).transpose()?;
+    let workspace_id = workspace::argument(workspace_id)?;
+    owner::require_right("rejects", pg_sys::ACL_DELETE)?;
+    owner::require_right("rejects", pg_sys::ACL_UPDATE)?;
+    let count = Spi::connect_mut(|client| {
+        let workspace = Text::new(&workspace_id);
+        let (kind, run) =
+            (entity_type.as_deref().map(Text::new), sync_run_id.as_deref().map(Text::new));
+        let parameters = [
+            Some(workspace.datum()),
+            older_than.into_datum(),
+            run.as_ref().map(Text::datum),
+            kind.as_ref().map(Text::datum),
+            Some(pg_sys::Datum::from(max_rows)),
+        ];
+        PURGE.with(|plan| plan.run(client, &parameters)).count()
+    });
+    Ok(count as i64)
+}
+
+fn bound(max_rows: Option<i32>) -> Result<i32, Error> {
+    let max_rows = max_rows.ok_or(ArgumentError::Null("max_rows"))?;
+    if (1..=MAX_ROWS).contains(&max_rows) {
+        return Ok(max_rows);
+    }
+    Err(RecordError::MaxRows { given: max_rows, most: MAX_ROWS }.into())
 }
 
 /// A reject as it is read.
@@ -365,7 +423,16 @@ impl Call<'_> {
         let landed = answers.iter().filter(|answer| !answer.is_rejected());
         let mut landed = numbers(landed.filter_map(|answer| answer.id.reject));
         if landed.count() > 0 {
-            LEAVE.with(|plan| plan.run(client, &[self.place(), Some(landed.datum())]));
+            let rows = LEAVE.with(|plan| plan.run(client, &[self.place(), Some(landed.datum())]));
+            let mut runs: BTreeMap<&str, usize> = BTreeMap::new();
+            for row in rows.iter::<1>() {
+                if let Some(run) = row.text(0) {
+                    *runs.entry(run).or_default() += 1;
+                }
+            }
+            for (run, count) in runs {
+                seen::take_back(client, self.workspace_id, run, count);
+            }
         }
         let mut ids = Array::new(array::BIGINT);
         let [mut codes, mut errors, mut external_ids] = [(); 3].map(|()| Array::new(array::TEXT));

@@ -37,7 +37,7 @@ thread_local! {
         &[pg_sys::TEXTOID; 2],
     ) };
     static NEWEST: Statement = const { Statement::new(
-        c"SELECT r.id, r.status::text, r.deleted FROM kepler.sync_runs AS r
+        c"SELECT r.id, r.deleted FROM kepler.sync_runs AS r
           WHERE r.workspace_id = $1 AND r.entity_id = $2 AND r.mode = 'full'::kepler.sync_mode
           ORDER BY r.started_at DESC LIMIT 1",
         &[pg_sys::TEXTOID; 2],
@@ -47,6 +47,15 @@ thread_local! {
           SELECT $1, $2, ($3)[100 * n.n + 1 : 100 * n.n + 100]
           FROM pg_catalog.generate_series(0, $4) AS n (n)",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::INT4OID],
+    ) };
+    static TAKE_BACK: Statement = const { Statement::new(
+        c"INSERT INTO kepler.sync_batches
+              (workspace_id, sync_run_id, seen, inserted, updated, refreshed, restored, deleted, unchanged,
+               stale, superseded, rejected)
+          SELECT $1, r.id, 0, 0, 0, 0, 0, 0, 0, 0, 0, -$3
+          FROM kepler.sync_runs AS r
+          WHERE r.workspace_id = $1 AND r.id = $2 AND r.status = 'RUNNING'::kepler.sync_status",
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT4OID],
     ) };
     static COUNT: Statement = const { Statement::new(
         c"INSERT INTO kepler.sync_batches
@@ -59,6 +68,19 @@ thread_local! {
             pg_sys::INT4OID, pg_sys::INT4OID,
         ],
     ) };
+}
+
+/// Rejects of a run that have landed by now: what it counted is taken back, as long as it is open.
+pub(super) fn take_back(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    run_id: &str,
+    count: usize,
+) {
+    let (workspace, run) = (Text::new(workspace_id), Text::new(run_id));
+    let parameters =
+        [Some(workspace.datum()), Some(run.datum()), Some(pg_sys::Datum::from(count as i32))];
+    TAKE_BACK.with(|plan| plan.run(client, &parameters));
 }
 
 /// What becomes of a record, in the order of reports and of the columns of `sync_batches`.
@@ -118,8 +140,8 @@ pub(super) fn require_current(
     let (workspace, entity) = (Text::new(workspace_id), Text::new(entity_id));
     let of_entity = [Some(workspace.datum()), Some(entity.datum())];
     let state = |rows: &Rows<'_>| {
-        let row = rows.iter::<3>().next()?;
-        Some((row.text(0)?.to_owned(), row.text(1)?.to_owned(), row.bigint(2)?))
+        let row = rows.iter::<2>().next()?;
+        Some((row.text(0)?.to_owned(), row.bigint(1)?))
     };
     let seen = NEWEST.with(|plan| state(&plan.run(client, &of_entity)));
     let is = NEWEST.with(|plan| state(&plan.run_latest(client, &of_entity)));

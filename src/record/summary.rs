@@ -1,8 +1,10 @@
 //! The answers of a call, counted.
 
+use super::keys::Keys;
 use super::seen::OUTCOMES;
 use super::upsert::Ids;
-use crate::answer::Answer;
+use crate::answer::{Answer, Outcome};
+use pgrx::{PgSqlErrorCode, ereport};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -30,4 +32,28 @@ impl Summary {
         }
         Self { total: answers.len(), outcomes, rejected_by_code }
     }
+}
+
+/// In a smaller batch it says little that most elements have the same id.
+const TELLING_BATCH: usize = 10;
+
+/// A key that names no id, but a kind or an owner, makes one record of many, and each element is answered well.
+pub(crate) fn warn_of_few_ids(keys: &Keys, answers: &[Answer<Ids>]) {
+    let count = |outcome| answers.iter().filter(|answer| answer.outcome == outcome).count();
+    let superseded = count(Outcome::Superseded);
+    let taken = answers.len() - count(Outcome::Rejected);
+    if taken < TELLING_BATCH || superseded * 2 <= taken {
+        return;
+    }
+    ereport!(
+        WARNING,
+        PgSqlErrorCode::ERRCODE_WARNING,
+        format!(
+            "{superseded} of {taken} elements were superseded by others with the same external id"
+        ),
+        format!(
+            "The external id was read from {}. It must be different for each record.",
+            keys.id_key()
+        )
+    );
 }

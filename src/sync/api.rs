@@ -5,6 +5,7 @@ use super::end;
 use super::error::SyncError;
 use super::guards::Allowed;
 use super::run::Run;
+use super::silent::{self, Silent};
 use super::sweep::{self, Options, STEP, Stepped};
 use crate::access::owner;
 use crate::arguments::{ArgumentError, name, required};
@@ -15,13 +16,12 @@ use crate::pg::clock::now;
 use crate::pg::row::Row;
 use crate::pg::varlena;
 use crate::pg::whole::Spi;
-use crate::record::keys::GivenKeys;
 use crate::record::options::Arguments;
 use crate::record::seen;
 use crate::workspace;
 use pgrx::AnyElement;
 use pgrx::JsonB;
-use pgrx::datum::TimestampWithTimeZone;
+use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -70,10 +70,8 @@ fn begin_sync(
         entity_type,
         source: Some(required("source", source)?),
         connection_id,
-        sync_run_id: None,
         merge: Some("replace".to_owned()),
-        keys: GivenKeys::default(),
-        options: None,
+        ..Arguments::default()
     };
     let request = arguments.check()?;
     let scope = scope.map(|scope| scope.datum());
@@ -354,3 +352,68 @@ fn abort_sync(
         Ok(true)
     })?)
 }
+
+/// Abandons runs that nobody goes on with.
+#[pg_extern(
+    volatile,
+    parallel_unsafe,
+    requires = [workspace::current_workspace_id],
+    sql = r#"
+CREATE FUNCTION kepler.abandon_syncs(
+    silent_for interval DEFAULT '1 day',
+    max_rows integer DEFAULT 1000,
+    workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS TABLE (
+    sync_run_id text, entity_type text, source text, connection_id text, started_at timestamptz,
+    active_at timestamptz
+)
+VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"#
+)]
+#[allow(clippy::type_complexity)]
+fn abandon_syncs(
+    silent_for: Option<Interval>,
+    max_rows: Option<i32>,
+    workspace_id: Option<String>,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(sync_run_id, String),
+            name!(entity_type, String),
+            name!(source, String),
+            name!(connection_id, Option<String>),
+            name!(started_at, TimestampWithTimeZone),
+            name!(active_at, TimestampWithTimeZone),
+        ),
+    >,
+    ErrorReport,
+> {
+    require_tables()?;
+    let workspace_id = workspace::argument(workspace_id)?;
+    let silent_for = silent_for.ok_or(ArgumentError::Null("silent_for"))?;
+    let silence = silent_for.as_micros();
+    let Some(silence) = i64::try_from(silence).ok().filter(|time| (0..=TEN_YEARS).contains(time))
+    else {
+        return Err(Error::from(SyncError::BadSilence).into());
+    };
+    let max_rows = max_rows.ok_or(ArgumentError::Null("max_rows"))?;
+    if !(1..=STEP).contains(&max_rows) {
+        return Err(Error::from(SyncError::BadMaxRows { limit: STEP, given: max_rows }).into());
+    }
+    owner::require_right("sync_runs", pg_sys::ACL_UPDATE)?;
+    let abandoned = Spi::connect_mut(|client| -> Result<Vec<_>, Error> {
+        let found = silent::abandon(client, &workspace_id, silence, max_rows)?;
+        let time = |at: i64| TimestampWithTimeZone::try_from(at).map_err(|_| SyncError::BadSilence);
+        let rows = found.into_iter().map(|Silent { run, active_at }| {
+            let (started_at, active_at) = (time(run.started_at)?, time(active_at)?);
+            Ok((run.id, run.entity_type, run.source, run.connection_id, started_at, active_at))
+        });
+        rows.collect()
+    })?;
+    Ok(TableIterator::new(abandoned))
+}
+
+/// In microseconds.
+const TEN_YEARS: i64 = 3_653 * 86_400_000_000;

@@ -132,7 +132,14 @@ pub(super) fn fail(client: &mut SpiClient<'_>, run: &Run, error: &str) {
     clear(client, &run.workspace_id, &run.id);
 }
 
-/// Another run has taken its place, or nobody goes on with it.
+/// The same where nobody goes on with it.
+pub(super) fn give_up(client: &mut SpiClient<'_>, run: &Run, error: &str) {
+    close(client, run, "ABANDONED", error);
+    tell(client, run, None, None, None, Some(error));
+    clear(client, &run.workspace_id, &run.id);
+}
+
+/// Another run has taken its place.
 pub(super) fn abandon(client: &mut SpiClient<'_>, run: &Run, error: &str) {
     close(client, run, "ABANDONED", error);
 }
@@ -164,7 +171,7 @@ fn tell(
 ) {
     let (workspace, entity) = (Text::new(&run.workspace_id), Text::new(&run.entity_id));
     let (cursor, issue) = (cursor.map(Text::new), issue.map(Text::new));
-    let prefix = Text::new("Sync failed: ");
+    let prefix = Text::new("Sync: ");
     let parameters = [
         Some(workspace.datum()),
         Some(entity.datum()),
@@ -176,7 +183,7 @@ fn tell(
     ENTITY.with(|plan| plan.run(client, &parameters));
     let Some(connection) = &run.connection_id else { return };
     let connection = Text::new(connection);
-    let prefix = Text::new(&format!("Sync of {} ({}) failed: ", run.entity_type, run.source));
+    let prefix = Text::new(&format!("Sync of {} ({}): ", run.entity_type, run.source));
     let parameters = [
         Some(workspace.datum()),
         Some(connection.datum()),
@@ -188,7 +195,7 @@ fn tell(
 }
 
 /// Deletes a part of what a run that has ended no longer needs. Gives whether all of it is gone.
-fn clear(client: &mut SpiClient<'_>, workspace_id: &str, run_id: &str) -> bool {
+pub(super) fn clear(client: &mut SpiClient<'_>, workspace_id: &str, run_id: &str) -> bool {
     let (workspace, id) = (Text::new(workspace_id), Text::new(run_id));
     let parameters = [Some(workspace.datum()), Some(id.datum()), Some(pg_sys::Datum::from(TIDIED))];
     for statement in [&SEEN, &BATCHES, &CANDIDATES, &INBOX] {

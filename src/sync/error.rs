@@ -29,6 +29,8 @@ pub(crate) enum SyncError {
     BadMaxRows { limit: i32, given: i32 },
     #[error("arguments \"sync_run_id\" and \"entity_type\" must not both be NULL, nor both given")]
     RunOrEntity,
+    #[error("argument \"silent_for\" must be between 0 and 10 years")]
+    BadSilence,
     #[error("another run of the entity began meanwhile")]
     BeganMeanwhile,
 }
@@ -47,6 +49,7 @@ impl Report for SyncError {
             | Self::OtherReading { .. }
             | Self::BadFraction(_)
             | Self::BadMaxRows { .. }
+            | Self::BadSilence
             | Self::RunOrEntity => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::KeepsSnapshot => ERRCODE_INVALID_TRANSACTION_STATE,
             Self::BeganMeanwhile => ERRCODE_T_R_SERIALIZATION_FAILURE,
@@ -76,6 +79,7 @@ impl Report for SyncError {
             Self::BadFraction(_)
             | Self::BadMaxRows { .. }
             | Self::RunOrEntity
+            | Self::BadSilence
             | Self::BeganMeanwhile => None,
         }
     }
@@ -88,7 +92,7 @@ impl Report for SyncError {
                     "If the fetch failed: kepler.abort_sync(…). If the source is empty by now: allow_empty => true."
                 }
                 Self::HasRejects { .. } => {
-                    "Send the rejected records again in a new run, or: allow_rejects => true."
+                    "Repair them in kepler.rejects and kepler.retry_rejects(…), or leave them out: allow_rejects => true."
                 }
                 Self::TooMany { .. } => {
                     "If the source has lost so many records: a larger max_delete_fraction. If not: kepler.abort_sync(…)."
@@ -105,7 +109,10 @@ impl Report for SyncError {
                 Self::KeepsSnapshot => "Call it in a transaction with READ COMMITTED.",
                 Self::BeganMeanwhile => "Run the transaction again.",
                 Self::ScopeOfIncremental => "Leave scope out.",
-                Self::BadFraction(_) | Self::BadMaxRows { .. } | Self::RunOrEntity => return None,
+                Self::BadFraction(_)
+                | Self::BadMaxRows { .. }
+                | Self::BadSilence
+                | Self::RunOrEntity => return None,
             }
             .to_owned(),
         )

@@ -30,7 +30,7 @@ use pgrx::JsonB;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// So many rows does a step take, at most.
 const STEP: i32 = 100_000;
@@ -234,7 +234,7 @@ impl Step {
         run.require_open()?;
         let of_run = OfRun::new(&run);
         let (kept, through) = of_run.state(client);
-        let request = request(&run, kept.as_deref(), self.reading)?;
+        let (request, reading) = request(&run, kept.as_deref(), self.reading)?;
         let mut found = of_run.next(client, through, self.max_rows);
         if found.is_empty() {
             // What was committed late has lower ids.
@@ -265,15 +265,15 @@ impl Step {
         let last = rows.last().map_or(START, |(id, _)| *id);
         let merged = rows.len() as i64;
         let elements: Vec<Given<'_>> = rows.into_iter().filter_map(|(_, given)| given).collect();
-        let answers = upsert_given(client, &request, &elements)?;
+        let answers = upsert_given(client, &request, &elements, kept.is_none())?;
 
-        let reading = request.reading.as_deref().map(Text::new);
+        let reading = Text::new(&reading);
         let parameters = [
             workspace,
             id,
             Some(pg_sys::Datum::from(merged)),
             Some(pg_sys::Datum::from(last)),
-            reading.as_ref().map(Text::datum),
+            Some(reading.datum()),
             Some(pg_sys::Datum::from(began)),
             Some(pg_sys::Datum::from(now())),
         ];
@@ -302,32 +302,44 @@ fn given<'r>(
     Some(Given::Fields { external_id, data, source_updated_at, deleted })
 }
 
-/// An upsert for the run. `kept`: how its first step was told to read; `given`: what this call says.
-fn request(run: &Run, kept: Option<&str>, given: Option<Arguments>) -> Result<Request, Error> {
-    let of_run = |arguments: Arguments| {
-        Arguments {
-            workspace_id: Some(run.workspace_id.clone()),
-            entity_type: Some(run.entity_type.clone()),
-            source: Some(run.source.clone()),
-            connection_id: run.connection_id.clone(),
-            sync_run_id: Some(run.id.clone()),
-            ..arguments
+/// An upsert for the run, and how it reads. `kept`: how the first step was told to; `given`: what this call says.
+fn request(
+    run: &Run,
+    kept: Option<&str>,
+    given: Option<Arguments>,
+) -> Result<(Request, String), Error> {
+    let kept = kept.map(serde_json::from_str::<Value>).transpose()?;
+    let given = match given {
+        Some(arguments) => {
+            let reading = arguments.reading()?;
+            // What is wrong with them is told before what differs.
+            of_run(run, arguments).check()?;
+            Some(reading)
         }
-        .check()
+        None => None,
     };
-    let given = given.map(of_run).transpose()?;
-    let Some(kept) = kept else {
-        let default = || Arguments { merge: Some("replace".to_owned()), ..Arguments::default() };
-        return given.map_or_else(|| of_run(default()), Ok);
-    };
-    if let Some(given) = given.as_ref().and_then(|given| given.reading.clone()) {
-        let [one, other]: [Value; 2] = [serde_json::from_str(kept)?, serde_json::from_str(&given)?];
-        if one != other {
-            let (id, kept) = (run.id.clone(), one.to_string());
-            return Err(SyncError::OtherReading { id, kept, given: other.to_string() }.into());
+    let reading = match (kept, given) {
+        (Some(kept), Some(given)) if kept != given => {
+            let (id, kept, given) = (run.id.clone(), kept.to_string(), given.to_string());
+            return Err(SyncError::OtherReading { id, kept, given }.into());
         }
+        (Some(reading), _) | (None, Some(reading)) => reading,
+        (None, None) => json!({"merge": "replace"}),
+    };
+    let reading = reading.to_string();
+    let request = of_run(run, Arguments::of_reading(&reading)?).check()?;
+    Ok((request, reading))
+}
+
+fn of_run(run: &Run, arguments: Arguments) -> Arguments {
+    Arguments {
+        workspace_id: Some(run.workspace_id.clone()),
+        entity_type: Some(run.entity_type.clone()),
+        source: Some(run.source.clone()),
+        connection_id: run.connection_id.clone(),
+        sync_run_id: Some(run.id.clone()),
+        ..arguments
     }
-    of_run(Arguments::of_reading(kept)?)
 }
 
 /// Why a run may not end yet: rows of it are in the inbox.

@@ -85,8 +85,12 @@ thread_local! {
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
     ) };
     static AWAIT: Statement = const { Statement::new(
-        c"SELECT FROM kepler.records AS r WHERE r.workspace_id = $1 AND r.id = $2 FOR NO KEY UPDATE",
-        &[pg_sys::TEXTOID; 2],
+        c"SELECT r.id
+          FROM (SELECT pg_catalog.unnest($2) AS id) AS n
+          CROSS JOIN kepler.records AS r
+          WHERE r.workspace_id = $1 AND r.id = n.id
+          ORDER BY r.external_id FOR NO KEY UPDATE OF r",
+        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
     ) };
     static DONE: Statement = const { Statement::new(
         c"DELETE FROM kepler.sync_candidates AS c
@@ -304,13 +308,11 @@ fn find_missing(client: &mut SpiClient<'_>, run: &Run, keep: Option<i64>) -> i64
 /// Deletes up to so many records, and ends the run when none is left.
 fn step(client: &mut SpiClient<'_>, run: Run, options: &Options<'_>) -> Result<Stepped, Error> {
     let mut found = candidates(client, &run, run.swept_through.as_deref(), options.max_rows);
-    let wraps = found.is_empty() && run.remaining() > 0;
-    if wraps {
+    let mut free = None;
+    if found.is_empty() && run.remaining() > 0 {
         // Others held these. What is waited for is let go of at once: its holder may wait for the entity's lock.
         found = candidates(client, &run, None, options.max_rows);
-        if let Some((_, record_id)) = found.first() {
-            wait_for_record(client, &run.workspace_id, record_id);
-        }
+        free = Some(wait_for_records(client, &run, found.iter().map(|(_, id)| id.as_str())));
     }
     let ids: Vec<&str> = found.iter().map(|(_, id)| id.as_str()).collect();
     requeue::lock_types(client, &run.workspace_id, &ids)?;
@@ -324,10 +326,12 @@ fn step(client: &mut SpiClient<'_>, run: Run, options: &Options<'_>) -> Result<S
     let chosen: Vec<&str> = locked.iter().map(String::as_str).collect();
     let result = state::delete_all(client, &run.workspace_id, &chosen);
 
-    // What is still as it was, and could not be locked, is held by somebody.
+    // What is still as it was, and could not be locked, is held by somebody; where nobody was waited for, a policy keeps
+    // this role from changing it.
     let is_locked: HashSet<&str> = chosen.iter().copied().collect();
-    let held: HashSet<&str> =
-        old.iter().map(String::as_str).filter(|id| !is_locked.contains(id)).collect();
+    let unlocked = old.iter().map(String::as_str).filter(|id| !is_locked.contains(id));
+    let (held, hidden): (HashSet<&str>, HashSet<&str>) =
+        unlocked.partition(|id| free.as_ref().is_none_or(|free| free.contains(*id)));
     let is_held = |external_id: &String, record_id: &String| {
         !met.contains(external_id) && held.contains(record_id.as_str())
     };
@@ -339,19 +343,25 @@ fn step(client: &mut SpiClient<'_>, run: Run, options: &Options<'_>) -> Result<S
     let through =
         found.last().map_or(run.swept_through.as_deref(), |(last, _)| Some(last.as_str()));
     let through = Text::new(through.unwrap_or_default());
-    let refused = result.refused.len();
-    let error = result.refused.first().map(|(record_id, rejection)| {
-        Text::new(&format!(
-            "The database refused to delete record \"{record_id}\": {}",
-            rejection.text()
+    let refused = result.refused.len() + hidden.len();
+    let refusal = result.refused.first().map(|(id, rejection)| (id.clone(), rejection.text()));
+    let refusal = refusal.or_else(|| {
+        Some((
+            (*hidden.iter().min()?).to_owned(),
+            "row security keeps it from this role".to_owned(),
         ))
     });
+    let error = refusal.map(|(record_id, why)| {
+        Text::new(&format!("The database refused to delete record \"{record_id}\": {why}"))
+    });
+    // Somebody has deleted what was kept of them.
+    let lost = if found.is_empty() { run.remaining() } else { 0 };
     let number = |count: usize| -> Parameter { Some(pg_sys::Datum::from(count as i64)) };
     let parameters = [
         of_run[0],
         of_run[1],
         number(result.deleted),
-        number(handled - result.deleted - refused),
+        number(handled - result.deleted - refused + lost as usize),
         number(refused),
         Some(through.datum()),
         error.as_ref().map(Text::datum),
@@ -429,12 +439,21 @@ fn lock<'i>(
     (locked, texts(&OLD))
 }
 
-fn wait_for_record(client: &mut SpiClient<'_>, workspace_id: &str, record_id: &str) {
-    let (workspace, id) = (Text::new(workspace_id), Text::new(record_id));
-    let parameters = [Some(workspace.datum()), Some(id.datum())];
+/// Waits until nobody holds any of the records, lets go of them, and gives those that this role may lock.
+fn wait_for_records<'i>(
+    client: &mut SpiClient<'_>,
+    run: &Run,
+    ids: impl Iterator<Item = &'i str>,
+) -> HashSet<String> {
+    let workspace = Text::new(&run.workspace_id);
+    let mut wanted = Array::texts(ids);
+    let parameters = [Some(workspace.datum()), Some(wanted.datum())];
+    let mut free = HashSet::new();
     subtransaction::would_refuse(|| {
-        AWAIT.with(|plan| plan.run(client, &parameters));
+        let rows = AWAIT.with(|plan| plan.run(client, &parameters));
+        free.extend(rows.iter::<1>().filter_map(|row| row.text(0)).map(str::to_owned));
     });
+    free
 }
 
 fn end_run(client: &mut SpiClient<'_>, run: Run, options: &Options<'_>) -> Result<Stepped, Error> {

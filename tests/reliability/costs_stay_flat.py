@@ -88,6 +88,8 @@ SELECT count(*) FROM generate_series(0, ROWS - 1, 500) AS first CROSS JOIN LATER
     SELECT jsonb_agg(jsonb_build_object('external_id', 'l' || i, 'data', jsonb_build_object('n', i))) FROM generate_series(first, least(first + 499, ROWS - 1)) AS i)) AS u;
 SELECT count(*) FROM kepler.upsert_records('fair', (
     SELECT jsonb_agg(jsonb_build_object('external_id', 'f' || i, 'data', jsonb_build_object('n', i))) FROM generate_series(1, ROWS) AS i));
+SELECT count(*) FROM generate_series(0, ROWS - 1, 500) AS first CROSS JOIN LATERAL kepler.upsert_records('broken ' || first, (
+    SELECT jsonb_agg(jsonb_build_object('external_id', 'l' || i, 'data', 1)) FROM generate_series(first, least(first + 499, ROWS - 1)) AS i), options => '{"keep_rejects": true}') AS u;
 SELECT count(*) FROM generate_series(1, ROWS / 20) AS i CROSS JOIN LATERAL kepler.claim_records('lead', 'w' || i, 5) AS c;
 SELECT count(*) FROM (SELECT lease_id, array_agg(record_id) AS ids FROM kepler.claim_records('lead', 'f', ROWS / 10) GROUP BY 1) AS c
     CROSS JOIN LATERAL kepler.fail_records(c.lease_id, c.ids, 'no', retryable => false) AS f;

@@ -60,7 +60,8 @@ SANE: dict[str, str | Json] = {
     "entity_type": "'item'", "external_id": "'e1'", "data": Json({"n": 1, "o": {"b": 2}}), "source": "'MANUAL'", "connection_id": "'c'", "delete_connection.records": "'keep'", "adopt_records.reference_id": "'c'", "adopt_records.connection_name": "'c'",
     "records": Json([{"external_id": "e1", "data": {"n": 1}, "source_updated_at": "2024-01-01", "deleted": False}, {"external_id": "new", "data": {}}]),
     "merge": "'deep'", "options": Json({"invalid_characters": "strip"}), "set_entity_options.options": Json({"ignored_paths": ["/a/b"]}),
-    "claim_records.options": Json({"fair": False}), "id_key": "'external_id'", "updated_at_key": "'source_updated_at'",
+    "claim_records.options": Json({"fair": False}), "id_key": "'external_id'", "deleted_key": "'deleted'", "external_ids": "ARRAY['e1', 'e2']", "reject_ids": "ARRAY[1, 2]", "sync_run_id": "NULL", "older_than": "'1 day'",
+    "retry_rejects.entity_type": "NULL", "updated_at_key": "'source_updated_at'",
     "update_document.options": Json({"revision_column": "version", "expected_revision": 0}), "upsert_document.options": Json({"revision_column": "version"}),
     "update_document.key": Json({"id": 1}), "upsert_document.key": Json({"id": 1000}), "relation": "'public.documents'", "column_name": "'doc'",
     "search_vectors.column_name": "'embedding'", "search_vectors.filter": Json({"id": 1, "version": 0}),
@@ -70,6 +71,8 @@ SANE: dict[str, str | Json] = {
     "record_ids": "ARRAY['record1', 'record2']", "complete_records.results": "ARRAY['1', '{\"a\": 1}']::jsonb[]",
     "settle_records.results": Json([{"record_id": "record1", "result": {"a": 1}}, {"record_id": "record2", "action": "fail", "error": "e", "retryable": True, "retry_in": "1 minute"}]),
     "enrichment_status": "'FAILED'", "requeue_records.record_ids": "NULL", "max_attempts": "3", "backoff_base": "'1 second'", "backoff_cap": "'1 minute'",
+    "sync_run_id": "(SELECT id FROM kepler.sync_runs WHERE status = 'RUNNING' ORDER BY id LIMIT 1)", "mode": "'full'", "scope": Json({"n": {"$gte": 0}}), "cursor": "'page 2'", "silent_for": "'1 day'",
+    "resume_sync.entity_type": "NULL", "max_delete_fraction": "1", "retry_rejects.sync_run_id": "NULL",
     "conversation_id": "'talk'", "role": "'user'", "content": "'said'", "remember.content": Json({"a": 1}), "messages": Json([{"role": "user", "content": "said", "embedding": [1, 2, 3], "metadata": {"a": 1}, "sent_at": "2024-01-01", "token_count": 1}]),
     "before": "5", "after": "2", "after_id": "2", "pending_memory_embeddings.after_id": "'memory1'", "max_tokens": "100", "token_count": "1", "number": "1", "expand": "2",
     "embedding": "'[1, 2, 3]'", "space": "'small'", "create_embedding_space.space": "'space'", "dimensions": "3", "model": "'m'", "metric": "'cosine'",
@@ -81,12 +84,12 @@ SANE: dict[str, str | Json] = {
     "workflow_id": "'w'", "execution_id": "(SELECT execution_id FROM public.run)", "token": "(SELECT token FROM public.run)", "idempotency_key": "'key'",
     "steps": Json([{"name": "b", "input": {"a": 1}, "output": [1], "status": "RUNNING", "number": 2}]), "status": "'SUCCESS'", "timeout": "'1 hour'", "finish_execution.results": Json({"a": 1}),
     "trigger": Json({"app": "gmail", "event": "e"}), "actions": Json([{"app": "slack"}]), "required_providers": "'{jira}'", "provider": "'gmail'",
-    "grant_access.role": "'kepler_hostile_calls'", "revoke_access.role": "'kepler_hostile_calls'", "level": "'writer'",
+    "grant_access.role": "'kepler_hostile_calls'", "revoke_access.role": "'kepler_hostile_calls'", "level": "'writer'", "track.level": "'feed'", "consumer": "'indexer'", "cursor": "(SELECT kepler.feed_cursor())", "changes_since.consumer": "NULL", "changes_since.relation": "'kepler.records'", "keep": "'30 days'",
     "record": "(SELECT r FROM kepler.records AS r LIMIT 1)", "workspace_id": "'default'", "on_error": "'fail'", "error": "'e'",
 }  # fmt: skip
 BY_TYPE = {
     "text": "'a'", "integer": "1", "bigint": "1", "boolean": "true", "double precision": "0.5", "interval": "'1 hour'", "jsonb": "'{}'", "json": "'{}'",
-    "timestamp with time zone": "'2024-01-01'", "text[]": "'{a}'", "vector": "'[1, 2, 3]'", "regclass": "'public.documents'", "jsonb[]": "'{}'",
+    "timestamp with time zone": "'2024-01-01'", "text[]": "'{a}'", "bigint[]": "'{1}'", "vector": "'[1, 2, 3]'", "regclass": "'public.documents'", "jsonb[]": "'{}'",
 }  # fmt: skip
 
 
@@ -113,6 +116,7 @@ HOSTILE: dict[str, list[str]] = {
     "text": [literal(t) for t in [*TEXTS, *FOREIGN]] + ["repeat('x', 1000000)"],
     "integer": ["0", "-1", "2147483647", "-2147483648", "1000001"],
     "bigint": ["0", "-1", "9223372036854775807", "-9223372036854775808", "2147483648"],
+    "bigint[]": ["'{}'", "'{NULL}'", "'{1,1,NULL,-1,9223372036854775807}'", "'{{1,2},{3,4}}'", "'[-5:-5]={1}'", "array_fill(1::bigint, '{10000}')"],
     "boolean": ["false", "true"],
     "double precision": ["'NaN'", "'Infinity'", "'-Infinity'", "'-0'", "1e308", "-1e308", "5e-324", "-1", "2"],
     "interval": ["'0'", "'-1 day'", "'infinity'", "'-infinity'", "'178000000 years'", "'-178000000 years'", "'1 microsecond'", "'1 month -30 days'", "'2147483647 days'"],

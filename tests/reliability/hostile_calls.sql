@@ -7,12 +7,15 @@ VALUES ('c', 'c', 'r', 'ada', 'gmail', 'OAUTH', now());
 SELECT count(*) FROM kepler.upsert_records('contact', (
     SELECT json_agg(json_build_object('external_id', 'e' || i, 'data', json_build_object('n', i, 'name', 'name ' || i, 'o', json_build_object('a', 1))))::text
     FROM generate_series(1, 200) AS i), connection_id => 'c');
+SELECT count(*) FROM kepler.upsert_records('item', '[{"external_id": "e1", "data": 1}, 2, {"id" 3}]', options => '{"keep_rejects": true}');
 INSERT INTO kepler.records (id, entity_type, data) SELECT 'record' || i, 'item', '{"v": 1}' FROM generate_series(1, 20) AS i;
 INSERT INTO kepler.records (workspace_id, id, entity_type, data) VALUES ('other', 'others_record', 'item', '{}');
 SELECT kepler.set_enrichment_policy('item', max_attempts => 3, lease => '1 hour', fair => true);
 SELECT kepler.set_enrichment_policy('contact');
 SELECT count(*) FROM kepler.claim_records('item', 'worker', 10);
 SELECT kepler.set_entity_options('noisy', '{"ignored_paths": ["/at"]}');
+
+SELECT kepler.begin_sync('c', 'item');
 
 INSERT INTO kepler.workflows (id, user_id, name, trigger, actions)
 VALUES ('w', 'ada', 'w', '{"app": "gmail"}', '[{"app": "slack"}, {"app": "openai"}]');

@@ -14,6 +14,8 @@ INSERT INTO kepler.connections (id, name, reference_id, provider, user_id) VALUE
 INSERT INTO kepler.workflows (id, user_id, name, trigger) VALUES ('w', 'u', 'w', '{"app": "Mail"}');
 SELECT count(*) FROM kepler.set_enrichment_policy('lead');
 SELECT count(*) FROM kepler.upsert_records('lead', '[{"external_id": "1", "data": {}}, {"external_id": "2", "data": {}}, {"external_id": "3", "data": {}}]');
+SELECT count(*) FROM kepler.upsert_records('lead', '[{"external_id": "bad", "data": 1}, {"external_id": "bad"}, 2]', options => '{"keep_rejects": true}');
+UPDATE kepler.rejects SET document = '{"external_id": "bad", "data": {}}', received_at = received_at - interval '1 year' WHERE external_id = 'bad';
 SELECT count(*) FROM kepler.create_embedding_space('walk', 2, 'm');
 SELECT count(*) FROM kepler.create_embedding_space('spare', 2, 'm');
 SELECT count(*) FROM kepler.create_embedding_space('old', 2, 'm');
@@ -41,6 +43,7 @@ CREATE TABLE calls (name text, call text);
 \set q ''''
 INSERT INTO calls VALUES
     ('abandon_executions', 'kepler.abandon_executions()'),
+    ('abandon_syncs', $$kepler.abandon_syncs('0')$$),
     ('abort_sync', format($$kepler.abort_sync(%L, 'broken')$$, :'sync')),
     ('activate_embedding_space', $$kepler.activate_embedding_space('walk')$$),
     ('add_execution_steps', format($$kepler.add_execution_steps(%L, %L, '[{"name": "s"}]')$$, :'run', :'token')),
@@ -93,6 +96,7 @@ INSERT INTO calls VALUES
     ('pending_message_embeddings', $$kepler.pending_message_embeddings('spare')$$),
     ('plan_entry_table', $$kepler.plan_entry_table('Thing', '{"fields": []}')$$),
     ('purge_entry_table', $$kepler.purge_entry_table('Gone')$$),
+    ('purge_rejects', $$kepler.purge_rejects()$$),
     ('purge_field', $$kepler.purge_field('Thing', 'b')$$),
     ('recall_check', 'kepler.recall_check()'),
     ('record_document', '(SELECT kepler.record_document(r) FROM kepler.records AS r LIMIT 1)'),
@@ -102,6 +106,7 @@ INSERT INTO calls VALUES
     ('merge_inbox_batch', format('kepler.merge_inbox_batch(%L)', :'sync')),
     -- Procedures that commit: the steps that they are made of.
     ('merge_inbox', format('kepler_internal.merge_inbox_step(%L, 10, NULL, NULL, NULL, NULL, NULL, true)', :'sync')),
+    ('maintain_feed', $$kepler_internal.maintain_feed_step(false, '30 days')$$),
     ('queue_backlog', $$kepler_internal.queue_backlog_step('lead', 10)$$),
     ('drop_backlog', $$kepler_internal.drop_backlog_step('none', 10, 0)$$),
     ('rename_entity', $$kepler_internal.begin_rename_entity('lead', 'lead', 'MANUAL', NULL, NULL, 10)$$),
@@ -110,6 +115,7 @@ INSERT INTO calls VALUES
     ('restore_entry_table', $$kepler.restore_entry_table('Gone')$$),
     ('restore_field', $$kepler.restore_field('Thing', 'b')$$),
     ('restore_records', format('kepler.restore_records(ARRAY[%L])', :'record')),
+    ('retry_rejects', $$kepler.retry_rejects(entity_type => 'lead')$$),
     ('resume_sync', format('kepler.resume_sync(%L)', :'sync')),
     ('retire_embedding_space', $$kepler.retire_embedding_space('spare')$$),
     ('revoke_access', $$kepler.revoke_access('access_nobody')$$),
@@ -134,6 +140,12 @@ INSERT INTO calls VALUES
     ('upsert_records', $$kepler.upsert_records('lead', '[{"external_id": "1", "data": {"n": 2}}]')$$),
     ('upsert_records_summary', $$kepler.upsert_records_summary('lead', '[{"external_id": "1", "data": {"n": 2}}]')$$),
     ('validate_workflow', $$kepler.validate_workflow('u', '{}', '[{}]')$$),
+    ('acknowledge_changes', $$kepler.acknowledge_changes('walk', kepler.feed_cursor())$$),
+    ('changes_since', $$kepler.changes_since(max_rows => 10)$$),
+    ('feed_cursor', $$kepler.feed_cursor()$$),
+    ('feed_lag', $$kepler.feed_lag()$$),
+    ('track', $$kepler.track('kepler.users')$$),
+    ('untrack', $$kepler.untrack('kepler.records')$$),
     ('version', 'kepler.version()');
 
 -- No function is forgotten here, and no function is for everybody.
@@ -178,7 +190,7 @@ SELECT c.name, outcome(c.call, 'access_reader') AS reader, outcome(c.call, 'acce
 FROM calls AS c ORDER BY c.name;
 -- Every relation of Kepler's is given to somebody: one that a level does not speak of would be nobody's.
 SELECT c.oid::regclass AS forgotten FROM pg_class AS c
-WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT has_table_privilege('access_admin', c.oid, 'SELECT');
+WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition AND NOT has_table_privilege('access_admin', c.oid, 'SELECT');
 SELECT r.role, p.privilege, count(*) FROM unnest('{access_reader,access_writer,access_worker,access_admin}'::text[]) AS r (role)
 CROSS JOIN unnest('{TRIGGER,REFERENCES,TRUNCATE}'::text[]) AS p (privilege) CROSS JOIN pg_class AS c
 WHERE c.relnamespace IN ('kepler'::regnamespace, 'kepler_data'::regnamespace) AND c.relkind IN ('r', 'p', 'v')

@@ -16,8 +16,8 @@ SELECT kepler.set_entity_options(NULL, '{}');
 SELECT kepler.set_entity_options('t', NULL);
 SELECT * FROM kepler.delete_records(NULL);
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
-SELECT * FROM kepler.restore_records('{}', NULL);
-SELECT * FROM kepler.archive_records(NULL, NULL);
+SELECT * FROM kepler.restore_records('{}'::text[], NULL);
+SELECT * FROM kepler.archive_records(NULL::text[], NULL);
 
 -- NULL where it means "none".
 SELECT outcome FROM kepler.upsert_records('t', '[{"external_id": "a", "data": {}}]', source => NULL, connection_id => NULL, sync_run_id => NULL, id_key => NULL, updated_at_key => NULL, options => NULL);

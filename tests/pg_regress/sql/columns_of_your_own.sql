@@ -18,7 +18,7 @@ BEGIN
         )
         SELECT c.oid::regclass AS table_name, string_agg(format('ADD COLUMN %I macaddr', n.name), ', ') AS columns
         FROM pg_class AS c, names AS n
-        WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'r' AND n.name <> ''
+        WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.name <> ''
             AND NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = n.name)
         GROUP BY c.oid
     LOOP

@@ -55,7 +55,9 @@ CREATE TEMP VIEW tables AS
 SELECT c.oid, c.relname AS name FROM pg_class AS c
 WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition;
 CREATE TEMP VIEW tenant_tables AS
-SELECT * FROM tables WHERE name NOT IN ('workspaces', 'schema_versions', 'embedding_spaces', 'access_levels');
+SELECT * FROM tables WHERE name NOT IN ('workspaces', 'schema_versions', 'embedding_spaces', 'access_levels',
+    -- The feed has changes of tables without a workspace too, and no client writes to it.
+    'feed', 'feed_dropped', 'feed_epochs', 'tracked_tables');
 CREATE TEMP VIEW public_functions AS
 SELECT p.* FROM pg_proc AS p
 WHERE p.pronamespace = 'kepler'::regnamespace AND p.proname NOT LIKE '\_%';

@@ -21,6 +21,10 @@ INSERT INTO c_calls VALUES
     ('plan_entry_table', 'table_facts', NULL, NULL),
     ('retire_embedding_space', 'retire_embedding_space', 'embedding_spaces', 'UPDATE'),
     ('search_messages', 'require_conversation', NULL, NULL),
+    ('track', 'make_feed_triggers', 'tracked_tables', 'INSERT'),
+    -- CREATE TRIGGER asks for the right on the function, of whoever tracks a table of their own.
+    ('track', 'tell_feed', 'tracked_tables', 'INSERT'),
+    ('untrack', 'drop_feed_triggers', 'tracked_tables', 'UPDATE'),
     ('structure_of', 'table_facts', NULL, NULL),
     ('update_document', 'json_update_changes', NULL, NULL),
     ('upsert_document', 'json_update_changes', NULL, NULL),
@@ -94,7 +98,7 @@ SELECT p.proname AS not_for_readers, has_function_privilege('internal_writer', p
 WHERE p.pronamespace = 'kepler_internal'::regnamespace AND has_function_privilege('internal_admin', p.oid, 'EXECUTE')
     AND NOT has_function_privilege('internal_reader', p.oid, 'EXECUTE') ORDER BY 1;
 
--- Names are of one function each, trigger functions are nobody's, and PUBLIC has nothing.
+-- Names are of one function each, trigger functions are nobody's but that of tracked tables, and PUBLIC has nothing.
 SELECT p.proname AS twice FROM pg_proc AS p WHERE p.pronamespace = 'kepler_internal'::regnamespace GROUP BY 1 HAVING count(*) > 1;
 SELECT p.proname AS trigger_of, r.role FROM pg_proc AS p CROSS JOIN (SELECT DISTINCT role FROM reached) AS r
 WHERE p.pronamespace = 'kepler_internal'::regnamespace AND pg_temp.is_trigger(p.oid) AND has_function_privilege(r.role, p.oid, 'EXECUTE');

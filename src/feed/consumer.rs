@@ -1,0 +1,136 @@
+//! Named consumers, whose cursors the database keeps.
+
+use super::cursor::Cursor;
+use super::epoch::Epochs;
+use super::error::FeedError;
+use super::read;
+use crate::error::Error;
+use crate::pg::plan::Statement;
+use crate::pg::varlena::Text;
+use pgrx::pg_sys;
+use pgrx::spi::SpiClient;
+
+thread_local! {
+    static FIND: Statement = const { Statement::new(
+        c"SELECT c.cursor, c.acknowledged_at, c.acknowledged_at::text FROM kepler.consumers AS c
+          WHERE c.workspace_id = $1 AND c.name = $2",
+        &[pg_sys::TEXTOID; 2],
+    ) };
+    static LOCK: Statement = const { Statement::new(
+        c"SELECT c.cursor FROM kepler.consumers AS c
+          WHERE c.workspace_id = $1 AND c.name = $2 FOR NO KEY UPDATE",
+        &[pg_sys::TEXTOID; 2],
+    ) };
+    static ADD: Statement = const { Statement::new(
+        c"INSERT INTO kepler.consumers (workspace_id, name, cursor) VALUES ($1, $2, $3)
+          ON CONFLICT (workspace_id, name) DO NOTHING",
+        &[pg_sys::TEXTOID; 3],
+    ) };
+    static MOVE: Statement = const { Statement::new(
+        c"UPDATE kepler.consumers AS c
+          SET cursor = $3, acknowledged_at = pg_catalog.clock_timestamp()
+          WHERE c.workspace_id = $1 AND c.name = $2",
+        &[pg_sys::TEXTOID; 3],
+    ) };
+    static ALL: Statement = const { Statement::new(
+        c"SELECT c.name, c.cursor, c.acknowledged_at FROM kepler.consumers AS c
+          WHERE c.workspace_id = $1 ORDER BY c.name",
+        &[pg_sys::TEXTOID],
+    ) };
+}
+
+/// A consumer's cursor, and when it was acknowledged.
+pub(super) fn find(
+    client: &mut SpiClient<'_>,
+    workspace: &str,
+    name: &str,
+) -> Result<(String, String), Error> {
+    let (of, consumer) = (Text::new(workspace), Text::new(name));
+    let key = [Some(of.datum()), Some(consumer.datum())];
+    let rows = FIND.with(|plan| plan.run_in_snapshot(client, &key));
+    let found = rows
+        .iter::<3>()
+        .next()
+        .and_then(|row| Some((row.text(0)?.to_owned(), row.text(2)?.to_owned())));
+    found.ok_or_else(|| {
+        FeedError::NoConsumer { name: name.to_owned(), workspace: workspace.to_owned() }.into()
+    })
+}
+
+/// Moves a consumer's cursor on, or makes the consumer. Gives the outcome.
+pub(super) fn acknowledge(
+    client: &mut SpiClient<'_>,
+    workspace: &str,
+    name: &str,
+    text: &str,
+) -> Result<(&'static str, String), Error> {
+    let epochs = Epochs::read(client);
+    let cursor = Cursor::read(text, Some(workspace))?;
+    epochs.check(cursor)?;
+    let (of, consumer, to) = (Text::new(workspace), Text::new(name), Text::new(text));
+    let key = [Some(of.datum()), Some(consumer.datum())];
+    let row = [key[0], key[1], Some(to.datum())];
+    // Another session may delete the consumer between the two.
+    for _ in 0..3 {
+        let rows = LOCK.with(|plan| plan.run(client, &key));
+        let stored = rows.iter::<1>().next().and_then(|row| row.text(0).map(str::to_owned));
+        drop(rows);
+        let Some(stored) = stored else {
+            if ADD.with(|plan| plan.run(client, &row)).count() == 1 {
+                return Ok(("inserted", text.to_owned()));
+            }
+            continue;
+        };
+        // One that cannot be read any more is replaced.
+        let before = Cursor::read(&stored, Some(workspace)).ok();
+        return Ok(match before {
+            Some(before) if before.position == cursor.position => ("unchanged", stored),
+            Some(before) if before.position > cursor.position => ("stale", stored),
+            _ => {
+                MOVE.with(|plan| plan.run(client, &row));
+                ("updated", text.to_owned())
+            }
+        });
+    }
+    Err(FeedError::NoConsumer { name: name.to_owned(), workspace: workspace.to_owned() }.into())
+}
+
+/// How far a consumer is behind.
+pub(super) struct Lag {
+    pub(super) consumer: String,
+    /// Up to [`COUNTED`].
+    pub(super) waiting: Option<i32>,
+    pub(super) oldest_at: Option<i64>,
+    pub(super) acknowledged_at: Option<i64>,
+    /// Why it cannot go on.
+    pub(super) problem: Option<String>,
+}
+
+/// So many changes are counted.
+const COUNTED: i32 = 10_000;
+
+pub(super) fn lags(client: &mut SpiClient<'_>, workspace: &str) -> Vec<Lag> {
+    let of = Text::new(workspace);
+    let rows = ALL.with(|plan| plan.run_in_snapshot(client, &[Some(of.datum())]));
+    let consumer = |row: crate::pg::plan::Row<'_, 3>| {
+        Some((row.text(0)?.to_owned(), row.text(1)?.to_owned(), row.time(2)))
+    };
+    let consumers: Vec<_> = rows.iter::<3>().filter_map(consumer).collect();
+    drop(rows);
+    let mut lags = Vec::new();
+    for (consumer, text, acknowledged_at) in consumers {
+        let counted = Cursor::read(&text, Some(workspace))
+            .and_then(|cursor| read::count_behind(client, workspace, cursor, COUNTED));
+        let mut lag =
+            Lag { consumer, waiting: None, oldest_at: None, acknowledged_at, problem: None };
+        match counted {
+            Ok((waiting, oldest_at)) => {
+                lag.waiting = Some(waiting);
+                lag.oldest_at = oldest_at;
+            }
+            Err(error) => lag.problem = Some(error.to_string()),
+        }
+        lags.push(lag);
+    }
+    lags
+}

@@ -1,0 +1,19 @@
+//! The change feed: which rows of tracked tables were changed, in an order that misses nothing.
+//!
+//! `tell` is what the triggers do: it reads the rows that a statement changed, as the invoker, and appends to the feed
+//! without SQL (`pg::append`), so that nobody's code runs. `shape` is what it knows of a table, `place` the partition of
+//! now, `epoch` the part of the database's life in which the numbers of transactions are comparable. `read` serves what
+//! lies before the oldest transaction under way, from a `cursor` on. `consumer` stores cursors, `track` makes and drops
+//! the triggers, `upkeep` the partitions.
+
+pub(crate) mod api;
+mod consumer;
+mod cursor;
+mod epoch;
+mod error;
+mod place;
+mod read;
+mod shape;
+mod tell;
+mod track;
+mod upkeep;

@@ -1,0 +1,299 @@
+//! Reads changes in an order that misses nothing.
+//!
+//! A transaction's number is given when it first writes, and it may commit long after one with a greater number. So what
+//! is served lies before the oldest transaction under way, as the calling statement's snapshot has it: of all before
+//! that, whatever was committed is seen by the same snapshot, and nothing more will come.
+
+use super::cursor::{Cursor, Position};
+use super::epoch::Epochs;
+use super::error::FeedError;
+use crate::error::Error;
+use crate::pg::plan::{Order, OwnedStatement, Statement};
+use crate::pg::relation::UntilChanged;
+use crate::pg::varlena::Text;
+use pgrx::pg_sys;
+use pgrx::spi::SpiClient;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// Where changes are filtered, so many are looked at before a call answers, or as many as it may give.
+const LOOKED_AT: i32 = 10_000;
+
+/// Whose changes are read, and from where to where.
+const BETWEEN: &str = "
+    (f.epoch, f.xid, f.sequence) > ($2, $3, $4)
+    AND (f.epoch, f.xid) < ($5, $6)
+    AND (f.epoch < $7 OR f.xid < $6)
+    ORDER BY f.epoch, f.xid, f.sequence LIMIT $8";
+
+thread_local! {
+    static HORIZON: Statement = const { Statement::new(
+        c"SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())",
+        &[],
+    ) };
+    static OF_WORKSPACE: OwnedStatement = changes("f.workspace_id = $1");
+    static OF_NONE: OwnedStatement = changes("f.workspace_id IS NULL AND $1 IS NULL");
+    static DROPPED: Statement = const { Statement::new(
+        c"SELECT d.epoch, d.xid, d.sequence FROM kepler.feed_dropped AS d
+          WHERE d.workspace_id IS NOT DISTINCT FROM $1",
+        &[pg_sys::TEXTOID],
+    ) };
+    static TABLES: Statement = const { Statement::new(
+        c"SELECT t.id, COALESCE(
+              (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+               FROM pg_catalog.pg_depend AS d
+               JOIN pg_catalog.pg_trigger AS g ON g.oid = d.objid
+                   AND pg_catalog.substring(g.tgargs, 1, pg_catalog.length(t.id::text) + 1)
+                       = pg_catalog.convert_to(t.id::text, 'UTF8') || '\\x00'::bytea
+               JOIN pg_catalog.pg_class AS c ON c.oid = g.tgrelid
+               JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+               WHERE d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
+                   AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                   AND d.refobjid = 'kepler_internal.tell_feed()'::pg_catalog.regprocedure
+               ORDER BY c.relispartition, c.oid LIMIT 1), t.name)
+          FROM kepler.tracked_tables AS t",
+        &[],
+    ) };
+    static NAMES: UntilChanged<(), Rc<Tables>> = UntilChanged::default();
+}
+
+fn changes(whose: &str) -> OwnedStatement {
+    let sql = format!(
+        "SELECT f.epoch, f.xid, f.sequence, f.table_id, f.row_id, f.entity_type, f.operation::text,
+                f.created_at
+         FROM kepler.feed AS f WHERE {whose} AND {BETWEEN}"
+    );
+    let types = vec![
+        pg_sys::TEXTOID,
+        pg_sys::INT4OID,
+        pg_sys::XID8OID,
+        pg_sys::INT8OID,
+        pg_sys::INT4OID,
+        pg_sys::XID8OID,
+        pg_sys::INT4OID,
+        pg_sys::INT8OID,
+    ];
+    OwnedStatement::ordered(sql, types, Order::OfIndex)
+}
+
+/// Names of tables by their numbers in the feed.
+pub(super) type Tables = HashMap<i32, String>;
+
+/// The names that tracked tables have now; of those that are gone the last one that is known.
+pub(super) fn tables(client: &mut SpiClient<'_>) -> Result<Rc<Tables>, Error> {
+    NAMES.with(|names| {
+        names.find((), |()| {
+            let rows = TABLES.with(|plan| plan.run_in_snapshot(client, &[]));
+            let name =
+                |row: crate::pg::plan::Row<'_, 2>| Some((row.integer(0)?, row.text(1)?.to_owned()));
+            Ok(Rc::new(rows.iter::<2>().filter_map(name).collect()))
+        })
+    })
+}
+
+/// The oldest transaction under way, as the calling statement has it.
+pub(super) fn horizon(client: &mut SpiClient<'_>) -> u64 {
+    let rows = HORIZON.with(|plan| plan.run_in_snapshot(client, &[]));
+    rows.iter::<1>().next().and_then(|row| row.bigint(0)).unwrap_or_default() as u64
+}
+
+/// What is asked for.
+pub(super) struct Request<'r> {
+    /// None is what belongs to no workspace.
+    pub(super) workspace: Option<&'r str>,
+    /// None is the oldest change that is there.
+    pub(super) after: Option<Cursor>,
+    pub(super) max_rows: i32,
+    /// A table's name.
+    pub(super) table: Option<String>,
+    pub(super) entity_type: Option<&'r str>,
+    /// When the consumer last was here, for an error.
+    pub(super) acknowledged_at: Option<String>,
+}
+
+/// A change; or, without what was changed, a position up to which there was none that is asked for.
+pub(super) struct Change {
+    pub(super) cursor: String,
+    pub(super) changed: Option<Changed>,
+}
+
+pub(super) struct Changed {
+    pub(super) relation: Option<String>,
+    pub(super) row_id: Option<String>,
+    pub(super) entity_type: Option<String>,
+    pub(super) operation: String,
+    pub(super) sequence: i64,
+    pub(super) created_at: i64,
+}
+
+/// Changes of a workspace behind a position.
+struct Window<'w> {
+    workspace: Option<&'w Text>,
+    after: Position,
+    counted: (i32, i32),
+    horizon: u64,
+}
+
+impl Window<'_> {
+    fn run<T>(
+        &self,
+        client: &mut SpiClient<'_>,
+        limit: i32,
+        take: impl FnOnce(&crate::pg::plan::Rows<'_>) -> T,
+    ) -> T {
+        let datum = |value: u64| Some(pg_sys::Datum::from(value));
+        let parameters = [
+            self.workspace.map(Text::datum),
+            Some(self.after.epoch.into()),
+            datum(self.after.xid),
+            Some(self.after.sequence.into()),
+            Some(self.counted.0.into()),
+            datum(self.horizon),
+            Some(self.counted.1.into()),
+            Some(i64::from(limit).into()),
+        ];
+        let statement = if self.workspace.is_some() { &OF_WORKSPACE } else { &OF_NONE };
+        statement.with(|plan| take(&plan.run_in_snapshot(client, &parameters)))
+    }
+}
+
+/// The changes, and the position behind them where the last one is not it.
+pub(super) fn read(
+    client: &mut SpiClient<'_>,
+    request: &Request<'_>,
+) -> Result<Vec<Change>, Error> {
+    let epochs = Epochs::read(client);
+    let workspace = request.workspace.map(Text::new);
+    let window = Window {
+        workspace: workspace.as_ref(),
+        after: request.after.map_or_else(Position::default, |cursor| cursor.position),
+        counted: epochs.counted(),
+        horizon: horizon(client),
+    };
+    let must_be_there = request.after.map(|cursor| epochs.check(cursor)).transpose()?;
+    let names = tables(client)?;
+    let wanted = |table: i32, entity_type: Option<&str>| {
+        request.table.as_ref().is_none_or(|name| names.get(&table) == Some(name))
+            && request.entity_type.is_none_or(|wanted| entity_type == Some(wanted))
+    };
+    let is_filtered = request.table.is_some() || request.entity_type.is_some();
+    let limit = if is_filtered { request.max_rows.max(LOOKED_AT) } else { request.max_rows };
+    let changes = window.run(client, limit, |rows| {
+        let mut changes: Vec<Change> = Vec::new();
+        let mut last = None;
+        for row in rows.iter::<8>() {
+            pgrx::check_for_interrupts!();
+            let position = Position {
+                epoch: row.integer(0).unwrap_or_default(),
+                xid: row.bigint(1).unwrap_or_default() as u64,
+                sequence: row.bigint(2).unwrap_or_default(),
+            };
+            let table = row.integer(3).unwrap_or_default();
+            last = Some(position);
+            if !wanted(table, row.text(5)) {
+                continue;
+            }
+            last = None;
+            let cursor = epochs.cursor(position).write(request.workspace);
+            let text = |column| row.text(column).map(str::to_owned);
+            let changed = Changed {
+                relation: names.get(&table).cloned(),
+                row_id: text(4),
+                entity_type: text(5),
+                operation: text(6).unwrap_or_default(),
+                sequence: position.sequence,
+                created_at: row.time(7).unwrap_or_default(),
+            };
+            changes.push(Change { cursor, changed: Some(changed) });
+            if changes.len() == request.max_rows as usize {
+                break;
+            }
+        }
+        if let Some(position) = last {
+            let cursor = epochs.cursor(position).write(request.workspace);
+            changes.push(Change { cursor, changed: None });
+        }
+        changes
+    });
+    if let Some(must_be_there) = must_be_there {
+        check_kept(client, request, &window, must_be_there)?;
+    }
+    Ok(changes)
+}
+
+/// Refuses a cursor behind which changes are missing. After the reading: the partitions are locked now, and what was
+/// dropped before that is noted and committed.
+fn check_kept(
+    client: &mut SpiClient<'_>,
+    request: &Request<'_>,
+    window: &Window<'_>,
+    must_be_there: bool,
+) -> Result<(), FeedError> {
+    let key = [window.workspace.map(Text::datum)];
+    let rows = DROPPED.with(|plan| plan.run_latest(client, &key));
+    let dropped = rows.iter::<3>().next().map(|row| Position {
+        epoch: row.integer(0).unwrap_or_default(),
+        xid: row.bigint(1).unwrap_or_default() as u64,
+        sequence: row.bigint(2).unwrap_or_default(),
+    });
+    drop(rows);
+    let at = window.after;
+    if dropped.is_some_and(|dropped| dropped > at) {
+        return Err(FeedError::Dropped { last_at: request.acknowledged_at.clone() });
+    }
+    if must_be_there && dropped != Some(at) {
+        // The first one behind the place before it.
+        let before = Position { sequence: at.sequence - 1, ..at };
+        let found = Window { after: before, workspace: window.workspace, ..*window }.run(
+            client,
+            1,
+            |rows| {
+                let row = rows.iter::<8>().next();
+                row.and_then(|row| Some((row.bigint(1)? as u64, row.bigint(2)?)))
+            },
+        );
+        if found != Some((at.xid, at.sequence)) && dropped.is_none_or(|dropped| dropped < at) {
+            return Err(FeedError::Ahead);
+        }
+    }
+    Ok(())
+}
+
+/// How many changes wait behind a cursor, up to a limit, and when the first of them was made.
+pub(super) fn count_behind(
+    client: &mut SpiClient<'_>,
+    workspace: &str,
+    cursor: Cursor,
+    limit: i32,
+) -> Result<(i32, Option<i64>), FeedError> {
+    let epochs = Epochs::read(client);
+    let text = Text::new(workspace);
+    let must_be_there = epochs.check(cursor)?;
+    let window = Window {
+        workspace: Some(&text),
+        after: cursor.position,
+        counted: epochs.counted(),
+        horizon: horizon(client),
+    };
+    let found = window.run(client, limit, |rows| {
+        let first = rows.iter::<8>().next().and_then(|row| row.time(7));
+        (rows.count() as i32, first)
+    });
+    let request = Request {
+        workspace: Some(workspace),
+        after: Some(cursor),
+        max_rows: limit,
+        table: None,
+        entity_type: None,
+        acknowledged_at: None,
+    };
+    check_kept(client, &request, &window, must_be_there)?;
+    Ok(found)
+}
+
+/// The cursor of now.
+pub(super) fn now(client: &mut SpiClient<'_>, workspace: Option<&str>) -> String {
+    let epochs = Epochs::read(client);
+    let horizon = horizon(client);
+    epochs.cursor(epochs.now(horizon)).write(workspace)
+}

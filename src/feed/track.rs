@@ -1,0 +1,248 @@
+//! Making and dropping the triggers of a table.
+//!
+//! It is the table's owner who does: changes of somebody else's table would tell of keys that one may not read. Kepler's
+//! own tables, and those that it makes, an administrator tracks in the name of their owner.
+
+use super::error::FeedError;
+use crate::access::error::AccessError;
+use crate::access::level::SCHEMA;
+use crate::access::owner::{Owner, TRACKED_TABLES, require_right};
+use crate::arguments::ArgumentError;
+use crate::error::Error;
+use crate::pg::role::{self, ActAs};
+use crate::workspace;
+use pgrx::pg_sys;
+use pgrx::spi::SpiClient;
+
+const LEVELS: &str = "feed, history";
+
+/// What is written of changes.
+pub(super) fn require_level(level: Option<String>) -> Result<(), Error> {
+    let given = level.ok_or(ArgumentError::Null("level"))?;
+    match given.as_str() {
+        "feed" => Ok(()),
+        "history" => Err(FeedError::NoHistory.into()),
+        _ => Err(ArgumentError::BadChoice { argument: "level", legal: LEVELS, given }.into()),
+    }
+}
+
+/// What is to be known of a table before its triggers are made.
+struct Facts {
+    kind: u8,
+    persistence: u8,
+    is_partition: bool,
+    owner: pg_sys::Oid,
+    schema: String,
+    name: String,
+    /// Schema and name, as SQL names it.
+    spelled: String,
+    has_key: bool,
+    is_tracked: bool,
+}
+
+fn facts(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<Facts, Error> {
+    let mut rows = client.update(
+        "SELECT c.relkind::text, c.relpersistence::text, c.relispartition, c.relowner, n.nspname::text,
+                c.relname::text,
+                EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary),
+                EXISTS (SELECT FROM pg_catalog.pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgparentid = 0
+                    AND g.tgfoid = 'kepler_internal.tell_feed()'::pg_catalog.regprocedure),
+                pg_catalog.format('%I.%I', n.nspname, c.relname)
+         FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+         WHERE c.oid = $1",
+        None,
+        &[table.into()],
+    )?;
+    let row = rows.next().ok_or_else(|| FeedError::NoTable(table.to_u32()))?;
+    let letter = |text: Option<String>| text.and_then(|text| text.bytes().next()).unwrap_or(0);
+    Ok(Facts {
+        kind: letter(row[1].value()?),
+        persistence: letter(row[2].value()?),
+        is_partition: row[3].value()?.unwrap_or(false),
+        owner: row[4].value()?.unwrap_or(pg_sys::InvalidOid),
+        schema: row[5].value()?.unwrap_or_default(),
+        name: row[6].value()?.unwrap_or_default(),
+        has_key: row[7].value()?.unwrap_or(false),
+        is_tracked: row[8].value()?.unwrap_or(false),
+        spelled: row[9].value()?.unwrap_or_default(),
+    })
+}
+
+/// A table as SQL names it, and as the feed's answers do.
+pub(super) fn spelled(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<String, Error> {
+    Ok(facts(client, table)?.spelled)
+}
+
+/// The tables of the feed itself, which say nothing that it does not say.
+const OWN: [&str; 5] = ["feed", "feed_default", "feed_epochs", "feed_dropped", "consumers"];
+
+impl Facts {
+    fn qualified(&self) -> String {
+        self.spelled.clone()
+    }
+
+    fn require_trackable(&self) -> Result<(), FeedError> {
+        let is_own = self.schema == SCHEMA && (OWN.contains(&&*self.name) || self.is_partition);
+        let why = match () {
+            () if is_own => "it is part of the feed",
+            () if self.is_partition => "it is a partition; track the table that it is a part of",
+            () if self.persistence == pg_sys::RELPERSISTENCE_TEMP => "it is temporary",
+            () if self.persistence == pg_sys::RELPERSISTENCE_UNLOGGED => {
+                "it is unlogged, and a crash would empty it without a change"
+            }
+            () if self.kind == pg_sys::RELKIND_RELATION
+                || self.kind == pg_sys::RELKIND_PARTITIONED_TABLE =>
+            {
+                return if self.has_key {
+                    Ok(())
+                } else {
+                    Err(FeedError::NoPrimaryKey(self.qualified()))
+                };
+            }
+            () => "it is not a table",
+        };
+        Err(FeedError::CannotTrack { table: self.qualified(), why })
+    }
+
+    /// Acts as the owner of Kepler's tables for these; of others the caller must be the owner.
+    fn act(&self, owner: Owner) -> Result<Option<ActAs>, FeedError> {
+        let is_keplers = self.schema == SCHEMA || self.schema == "kepler_data";
+        if is_keplers && self.owner == owner.role() {
+            return Ok(Some(owner.act()));
+        }
+        if role::may_act_as(self.owner) {
+            return Ok(None);
+        }
+        Err(FeedError::NotYours(self.qualified()))
+    }
+}
+
+/// The workspace of an entry table, whose rows do not have it. Whoever tracks it must be of the workspace.
+fn workspace_of(
+    client: &mut SpiClient<'_>,
+    facts: &Facts,
+    owner: Owner,
+) -> Result<Option<String>, Error> {
+    if facts.schema != "kepler_data" || facts.owner != owner.role() {
+        return Ok(None);
+    }
+    let found = client
+        .update(
+            "SELECT e.workspace_id FROM kepler.entry_tables AS e WHERE e.table_name = $1",
+            None,
+            &[facts.name.as_str().into()],
+        )?
+        .next()
+        .map(|row| row[1].value::<String>())
+        .transpose()?
+        .flatten();
+    if let Some(id) = &found {
+        workspace::require_own(id)?;
+    }
+    Ok(found)
+}
+
+/// The lock of CREATE TRIGGER, before it is asked whether there are triggers: of two at once the second one waits here.
+fn lock(table: pg_sys::Oid) {
+    // SAFETY: a lock on a table that exists, which the transaction gives back.
+    unsafe { pg_sys::LockRelationOid(table, pg_sys::ShareRowExclusiveLock as i32) };
+}
+
+/// Begins to write the changes of a table. Gives whether they were not written before.
+pub(super) fn track(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<bool, Error> {
+    require_right("tracked_tables", pg_sys::ACL_INSERT)?;
+    let owner = Owner::find()?;
+    owner.require_own_code(client, TRACKED_TABLES)?;
+    let facts = facts(client, table)?;
+    facts.require_trackable()?;
+    let acting = facts.act(owner)?;
+    lock(table);
+    if self::facts(client, table)?.is_tracked {
+        return Ok(false);
+    }
+    let workspace = workspace_of(client, &facts, owner)?;
+    let number = {
+        let _owner = owner.act();
+        let name = facts.qualified();
+        // Under the name that it had before, a table goes on with its number.
+        let found = client
+            .update(
+                "UPDATE kepler.tracked_tables AS t
+                 SET untracked_at = NULL, tracked_at = pg_catalog.clock_timestamp()
+                 WHERE t.id = (SELECT max(x.id) FROM kepler.tracked_tables AS x
+                     WHERE x.name = $1 AND x.untracked_at IS NOT NULL)
+                 RETURNING t.id",
+                None,
+                &[name.as_str().into()],
+            )?
+            .next()
+            .map(|row| row[1].value::<i32>())
+            .transpose()?
+            .flatten();
+        match found {
+            Some(number) => Some(number),
+            None => client
+                .update(
+                    "INSERT INTO kepler.tracked_tables (name) VALUES ($1) RETURNING id",
+                    None,
+                    &[name.as_str().into()],
+                )?
+                .first()
+                .get_one::<i32>()?,
+        }
+    };
+    client.update(
+        "SELECT kepler_internal.make_feed_triggers($1, $2, $3)",
+        None,
+        &[regclass(table), number.into(), workspace.into()],
+    )?;
+    drop(acting);
+    Ok(true)
+}
+
+/// Ends it. Gives whether the changes were written before.
+pub(super) fn untrack(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<bool, Error> {
+    require_right("tracked_tables", pg_sys::ACL_UPDATE)?;
+    let owner = Owner::find()?;
+    owner.require_own_code(client, TRACKED_TABLES)?;
+    let facts = facts(client, table)?;
+    let acting = facts.act(owner)?;
+    lock(table);
+    if !self::facts(client, table)?.is_tracked {
+        return Ok(false);
+    }
+    let numbers: Option<Vec<String>> = client
+        .update(
+            "SELECT pg_catalog.array_agg(DISTINCT pg_catalog.split_part(pg_catalog.encode(g.tgargs, 'escape'), '\\000', 1))
+             FROM pg_catalog.pg_trigger AS g
+             WHERE g.tgrelid = $1 AND g.tgfoid = 'kepler_internal.tell_feed()'::pg_catalog.regprocedure",
+            None,
+            &[table.into()],
+        )?
+        .first()
+        .get_one()?;
+    client.update("SELECT kepler_internal.drop_feed_triggers($1)", None, &[regclass(table)])?;
+    drop(acting);
+    let numbers: Vec<i32> =
+        numbers.into_iter().flatten().filter_map(|number| number.parse().ok()).collect();
+    let _owner = owner.act();
+    client.update(
+        "UPDATE kepler.tracked_tables AS t SET untracked_at = pg_catalog.clock_timestamp(), name = $2
+         WHERE t.id = ANY ($1) AND t.untracked_at IS NULL",
+        None,
+        &[numbers.into(), facts.qualified().as_str().into()],
+    )?;
+    Ok(true)
+}
+
+fn regclass(table: pg_sys::Oid) -> pgrx::datum::DatumWithOid<'static> {
+    // SAFETY: an oid is what a regclass is.
+    unsafe { pgrx::datum::DatumWithOid::new(table, pg_sys::REGCLASSOID) }
+}
+
+/// Whoever is not the owner of Kepler's tables cannot keep up the feed.
+pub(super) fn require_owner() -> Result<Owner, Error> {
+    let owner = Owner::find()?;
+    owner.require_caller("keep up the feed").map_err(|error: AccessError| Error::from(error))?;
+    Ok(owner)
+}
