@@ -65,31 +65,35 @@ thread_local! {
           ORDER BY c.external_id LIMIT $4",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT4OID],
     ) };
-    // What was written since the run began survives; so does what was changed while this waited for a look. (An entity
-    // compared with = would lead to its index, and to all of its records for each of these.)
+    // What was written since the run began survives; so does what was changed while this waited for a look.
+    // Each record is looked up by its id: IS NOT DISTINCT FROM keeps the planner from walking the entity instead.
     static LOCK: Statement = const { Statement::new(
         c"SELECT r.id
           FROM (SELECT pg_catalog.unnest($2) AS id) AS n
-          CROSS JOIN kepler.records AS r
-          WHERE r.workspace_id = $1 AND r.id = n.id AND r.entity_id IS NOT DISTINCT FROM $3 AND r.deleted_at IS NULL
-            AND r.updated_at < $4
-          ORDER BY r.external_id FOR NO KEY UPDATE OF r SKIP LOCKED",
+          CROSS JOIN LATERAL (
+              SELECT x.id FROM kepler.records AS x
+              WHERE x.workspace_id = $1 AND x.id = n.id AND x.entity_id IS NOT DISTINCT FROM $3
+                AND x.deleted_at IS NULL AND x.updated_at < $4
+              LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) AS r",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
     ) };
     static OLD: Statement = const { Statement::new(
         c"SELECT r.id
           FROM (SELECT pg_catalog.unnest($2) AS id) AS n
-          CROSS JOIN kepler.records AS r
-          WHERE r.workspace_id = $1 AND r.id = n.id AND r.entity_id IS NOT DISTINCT FROM $3 AND r.deleted_at IS NULL
-            AND r.updated_at < $4",
+          CROSS JOIN LATERAL (
+              SELECT x.id FROM kepler.records AS x
+              WHERE x.workspace_id = $1 AND x.id = n.id AND x.entity_id IS NOT DISTINCT FROM $3
+                AND x.deleted_at IS NULL AND x.updated_at < $4
+              LIMIT 1) AS r",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
     ) };
     static AWAIT: Statement = const { Statement::new(
         c"SELECT r.id
           FROM (SELECT pg_catalog.unnest($2) AS id) AS n
-          CROSS JOIN kepler.records AS r
-          WHERE r.workspace_id = $1 AND r.id = n.id
-          ORDER BY r.external_id FOR NO KEY UPDATE OF r",
+          CROSS JOIN LATERAL (
+              SELECT x.id FROM kepler.records AS x
+              WHERE x.workspace_id = $1 AND x.id = n.id
+              LIMIT 1 FOR NO KEY UPDATE) AS r",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
     ) };
     static DONE: Statement = const { Statement::new(
@@ -262,7 +266,7 @@ fn count_records(client: &mut SpiClient<'_>, run: &Run) -> i64 {
     let mut parameters = Parameters::default();
     let (covered, in_scope) = covered(&mut parameters, run);
     let _pass = LocalSettings::set(PASS);
-    let rows = parameters.run_fresh(
+    let rows = parameters.run_as_set(
         client,
         &format!("SELECT pg_catalog.count(*) FROM kepler.records AS r WHERE {covered}{in_scope}"),
     );
@@ -284,7 +288,7 @@ fn find_missing(client: &mut SpiClient<'_>, run: &Run, keep: Option<i64>) -> i64
     });
     let _pass = LocalSettings::set(PASS);
     // The scope is asked of few: data may be large.
-    let rows = parameters.run_fresh(
+    let rows = parameters.run_as_set(
         client,
         &format!(
             "WITH m AS MATERIALIZED (

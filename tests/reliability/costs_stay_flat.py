@@ -48,6 +48,7 @@ ALLOWED = [
     Allowed("conversation_window", "gives the whole conversation, unless it is told a limit", per_row=2.5),
     Allowed("claim_records", "passes once what others have claimed since the last VACUUM", per_row=0.4),
     Allowed("requeue_records", WORK, per_row=12),
+    Allowed("delete_connection", WORK, per_row=14),
     Allowed("drop_enrichment_policy", WORK, per_row=14),
     Allowed("activate_embedding_space", "counts what has no embedding", per_row=14),
     Allowed("search_memories", COMPARES, per_row=5),

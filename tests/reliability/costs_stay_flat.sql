@@ -11,6 +11,7 @@ INSERT INTO calls VALUES
     ('start_execution (same key)', $$kepler.start_execution('w', 'k')$$),
     ('claim_records (10)', $$kepler.claim_records('lead', 'x', 10)$$),
     ('claim_records (fair)', $$kepler.claim_records('fair', 'x', 2)$$),
+    ('begin_sync (records)', $$kepler.begin_sync(NULL, 'lead')$$),
     ('delete_records (100)', $$kepler.delete_records(ARRAY(SELECT id FROM public.chosen))$$),
     ('delete_records (external ids)', $$kepler.delete_records('lead', ARRAY['l1', 'l2', 'l3'])$$),
     ('upsert_records (kept rejects)', $$kepler.upsert_records('lead', '[{"external_id": "l1", "data": 1}, 2]', options => '{"keep_rejects": true}')$$),
