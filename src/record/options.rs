@@ -37,7 +37,7 @@ pub(crate) enum Shape {
     /// `{external_id, data, source_updated_at, deleted}`.
     Envelope,
     /// The element is the data, and holds the rest in places of its own.
-    Flat(Keys),
+    Flat(Box<Keys>),
 }
 
 /// Arguments as they come from SQL, where anything may be NULL.
@@ -61,7 +61,7 @@ impl Arguments {
             "replace" => Merge::Replace,
             "shallow" => Merge::Shallow,
             "deep" => Merge::Deep,
-            "merge_patch" => Merge::MergePatch,
+            "merge_patch" => Merge::Patch,
             other => {
                 return Err(ArgumentError::BadChoice {
                     argument: "merge",
@@ -75,7 +75,10 @@ impl Arguments {
         let reading = Reading::of(&merge_name, &self.keys, &options);
         let keeps = options.keep_rejects.unwrap_or(self.sync_run_id.is_some());
         let reading = keeps.then(|| serde_json::to_string(&reading)).transpose()?;
-        let shape = self.keys.read(options.source_updated_at)?.map_or(Shape::Envelope, Shape::Flat);
+        let shape = self
+            .keys
+            .read(options.source_updated_at)?
+            .map_or(Shape::Envelope, |keys| Shape::Flat(Box::new(keys)));
         Ok(Request {
             workspace_id: workspace::argument(self.workspace_id)?,
             entity_type: name("entity_type", self.entity_type)?,
