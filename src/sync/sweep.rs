@@ -11,6 +11,7 @@
 use super::end;
 use super::error::SyncError;
 use super::guards::{Allowed, Missing};
+use super::inbox;
 use super::run::{Run, Totals};
 use crate::answer::Outcome;
 use crate::enrichment::{queue, requeue};
@@ -51,7 +52,8 @@ thread_local! {
     ) };
     static START: Statement = const { Statement::new(
         c"UPDATE kepler.sync_runs AS r
-          SET phase = 'sweeping', seen_through = $3, records = $4, to_delete = $5, swept_through = ''
+          SET phase = 'sweeping', seen_through = $3, records = $4, to_delete = $5, swept_through = '',
+              phase_began_at = pg_catalog.clock_timestamp(), phase_active_at = pg_catalog.clock_timestamp()
           WHERE r.workspace_id = $1 AND r.id = $2",
         &[
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT8OID, pg_sys::INT8OID, pg_sys::INT8OID,
@@ -103,7 +105,7 @@ thread_local! {
     static SAVE: Statement = const { Statement::new(
         c"UPDATE kepler.sync_runs AS r
           SET deleted = r.deleted + $3, spared = r.spared + $4, refused = r.refused + $5, swept_through = $6,
-              error = coalesce($7, r.error)
+              error = coalesce($7, r.error), phase_active_at = pg_catalog.clock_timestamp()
           WHERE r.workspace_id = $1 AND r.id = $2",
         &[
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT8OID, pg_sys::INT8OID, pg_sys::INT8OID,
@@ -166,6 +168,7 @@ pub(super) fn finish(
         return Ok(Stepped::of(run, totals));
     }
     run.require_open()?;
+    inbox::refusal(client, &run).map_or(Ok(()), Err)?;
     if !run.is_full {
         let run = run.shared(client)?;
         run.require_open()?;
@@ -187,7 +190,8 @@ fn dry_run(client: &mut SpiClient<'_>, run: Run, options: &Options<'_>) -> Resul
     let records = count_records(client, &run);
     let missing = find_missing(client, &run, None);
     let found = Missing { records, missing };
-    let refusal = options.allowed.refusal(&run, &totals, found);
+    let refusal = inbox::refusal(client, &run);
+    let refusal = refusal.or_else(|| options.allowed.refusal(&run, &totals, found));
     let error = refusal.map(|refusal| {
         let detail = crate::error::Report::detail(&refusal).unwrap_or_default();
         format!("{refusal}: {detail}")
