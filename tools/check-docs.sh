@@ -56,7 +56,7 @@ while IFS= read -r promise; do complain "docs/promises.md: stands there twice: $
 
 # Names with an underscore that stand in back ticks, alone or before a parenthesis, occur in the code or the tests. What is
 # not ours, or is put together by the code, stands here.
-elsewhere='agent_memories|mem_embeddings|query_to_xml|worker_threads|invalid_[a-z_]*'
+elsewhere='agent_memories|mem_embeddings|ts_ms|query_to_xml|worker_threads|invalid_[a-z_]*'
 word='[a-z][a-z0-9]*(_[a-z0-9]+)+'
 known=$(
   {
