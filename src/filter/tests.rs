@@ -35,8 +35,7 @@ fn problems(filter: &str, expected: &[&str]) {
 #[track_caller]
 fn compiles(filter: &str, sql: &str, parameters: &[&str]) {
     let Compiled { sql: found, parameters: bound } = compile(filter, "m.metadata", 3).unwrap();
-    let short =
-        found.replace("OPERATOR(pg_catalog.@?)", "@?").replace("::pg_catalog.", "::");
+    let short = found.replace("OPERATOR(pg_catalog.@?)", "@?").replace("::pg_catalog.", "::");
     assert_eq!(
         (short.as_str(), bound.iter().map(Operand::text).collect()),
         (sql, parameters.to_vec())

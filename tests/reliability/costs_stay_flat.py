@@ -115,18 +115,19 @@ SELECT count(*) FROM kepler.insert_entries('Thing', (SELECT jsonb_agg(jsonb_buil
 INSERT INTO documents SELECT 'x' || i, '{}', format('[1,%s]', i)::vector FROM generate_series(1, ROWS) AS i;
 """
 
-# A tenant of ROWS memories and as many messages; a user has twenty of the memories, and a conversation as many messages.
+# A tenant of ROWS memories and as many messages; a user has twenty of the memories, and a conversation as many messages. The
+# metadata have a value in every hundredth of them, another one in twenty, and one in all.
 TENANT = r"""
 INSERT INTO kepler.workspaces (id, name) VALUES ('TENANT', 'TENANT');
 SET kepler.workspace_id = 'TENANT';
 SELECT count(*) FROM generate_series(0, ROWS - 1, 500) AS first CROSS JOIN LATERAL kepler.remember_many((
-    SELECT jsonb_agg(jsonb_build_object('content', 'tea ' || i, 'metadata', jsonb_build_object('k', i % 100), 'embedding', jsonb_build_array(1, i)))
+    SELECT jsonb_agg(jsonb_build_object('content', 'tea ' || i, 'metadata', jsonb_build_object('k', i % 100, 'r', i / 20, 'all', 1), 'embedding', jsonb_build_array(1, i)))
     FROM generate_series(first, least(first + 499, ROWS - 1)) AS i)::text) AS r;
 INSERT INTO kepler.users (id, email) VALUES ('u', 'u@example.com');
 INSERT INTO kepler.conversations (id, user_id) VALUES ('talk', 'u');
 INSERT INTO kepler.conversations (id, user_id) SELECT 'x' || i, 'u' FROM generate_series(1, ROWS) AS i;
 SELECT count(*) FROM generate_series(0, ROWS - 1, 500) AS first CROSS JOIN LATERAL kepler.add_messages('talk', (
-    SELECT jsonb_agg(jsonb_build_object('role', 'user', 'content', 'tea ' || i, 'metadata', jsonb_build_object('k', i % 100), 'embedding', jsonb_build_array(1, i)))
+    SELECT jsonb_agg(jsonb_build_object('role', 'user', 'content', 'tea ' || i, 'metadata', jsonb_build_object('k', i % 100, 'r', i / 20, 'all', 1), 'embedding', jsonb_build_array(1, i)))
     FROM generate_series(first, least(first + 499, ROWS - 1)) AS i)) AS r;
 SELECT count(*) FROM kepler.remember_many((
     SELECT jsonb_agg(jsonb_build_object('content', 'tea of a user ' || i, 'user_id', 'u', 'embedding', jsonb_build_array(-1, i))) FROM generate_series(1, 20) AS i)::text) AS r;
@@ -137,6 +138,10 @@ SELECT count(*) FROM kepler.add_messages('short', (
 TENANT_CALLS = {
     "search_memories (filter)": """kepler.search_memories('[1, 0]', filter => '{"k": 3}')""",
     "search_memories (filter, words)": """kepler.search_memories('[1, 0]', query_text => 'cup 17', filter => '{"k": 3}')""",
+    "search_memories (rare filter)": """kepler.search_memories('[1, 0]', filter => '{"r": 7}')""",
+    "search_memories (rare and common filter)": """kepler.search_memories('[1, 0]', filter => '{"all": 1, "$or": [{"r": 7}, {"r": 8}]}')""",
+    "search_messages (rare filter)": """kepler.search_messages('[1, 0]', filter => '{"r": 7, "all": 1}')""",
+    "search_memories (common filter)": """kepler.search_memories('[1, 0]', filter => '{"all": 1}')""",
     "search_memories (words)": "kepler.search_memories('[1, 0]', query_text => 'cup 17')",
     "search_memories (words of a user)": "kepler.search_memories(query_text => 'tea', user_id => 'u')",
     "search_messages (words of a conversation)": "kepler.search_messages(query_text => 'tea', conversation_id => 'short')",
@@ -233,6 +238,7 @@ def measure_tenants(sizes: list[int], faults: list[str]) -> list[list[dict[str, 
     session.run("SELECT kepler.create_embedding_space('walk', 2, 'm')")
     session.run("SELECT kepler.create_embedding_space('spare', 2, 'm')")
     session.run("SELECT kepler.activate_embedding_space('walk')")
+    session.run(f"SELECT kepler.grant_access('{ROLE}', 'reader')")
     for number in range(60):
         statements(session, TENANT.replace("ROWS", "100").replace("TENANT", f"known{number}"))
     analyze_once(session)
@@ -250,7 +256,11 @@ def of_tenants(sizes: list[int], faults: list[str]) -> list[dict[str, Counts]]:
     for rows in sizes:
         new = Session(f"{DATABASE}_tenant")
         new.run(f"SET kepler.workspace_id = 'new{rows}'")
-        found.append(probe(new, TENANT_CALLS, faults))
+        counts = probe(new, TENANT_CALLS, faults)
+        # Under row security, as a role with the rights of a reader.
+        new.run(f"SET ROLE {ROLE}")
+        secured = {f"{name} as a reader": call for name, call in TENANT_CALLS.items() if "(rare" in name}
+        found.append(counts | probe(new, secured, faults))
         new.close()
     return found
 
