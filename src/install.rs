@@ -63,6 +63,11 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration { version: 9, name: "0009_sync", sql: include_str!("../sql/schema/0009_sync.sql") },
     Migration { version: 10, name: "0010_feed", sql: include_str!("../sql/schema/0010_feed.sql") },
+    Migration {
+        version: 11,
+        name: "0011_inbox",
+        sql: include_str!("../sql/schema/0011_inbox.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.

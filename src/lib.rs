@@ -96,7 +96,12 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/sync.sql",
     name = "sync",
-    requires = ["types", workspace::current_workspace_id, sync::api::sweep_sync_step]
+    requires = [
+        "types",
+        workspace::current_workspace_id,
+        sync::api::sweep_sync_step,
+        sync::inbox::merge_inbox_step
+    ]
 );
 extension_sql_file!(
     "../sql/functions/connections.sql",

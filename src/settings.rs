@@ -10,6 +10,9 @@ pub(crate) const DEFAULT_WORKSPACE: &CStr = c"default";
 static WORKSPACE_ID: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(DEFAULT_WORKSPACE));
 
+/// The sync run that rows of the inbox are for.
+static SYNC_RUN_ID: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+
 /// Whether the hooks in the planner do anything.
 static PLANNER_HOOKS: GucSetting<bool> = GucSetting::<bool>::new(true);
 
@@ -29,6 +32,14 @@ pub(crate) fn register() {
         c"Read by kepler.current_workspace_id().",
         &WORKSPACE_ID,
         GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_string_guc(
+        c"kepler.sync_run_id",
+        c"The sync run that rows copied into kepler.inbox are for.",
+        c"The default of its column sync_run_id.",
+        &SYNC_RUN_ID,
+        GucContext::Userset,
         GucFlags::default(),
     );
     GucRegistry::define_bool_guc(
@@ -65,6 +76,12 @@ pub(crate) fn workspace_id() -> String {
         || DEFAULT_WORKSPACE.to_string_lossy().into_owned(),
         |id| id.to_string_lossy().into_owned(),
     )
+}
+
+/// The sync run that `kepler.sync_run_id` names; empty counts as not set.
+pub(crate) fn sync_run_id() -> Option<String> {
+    let id = SYNC_RUN_ID.get().filter(|id| !id.is_empty())?;
+    Some(id.to_string_lossy().into_owned())
 }
 
 pub(crate) fn planner_hooks() -> bool {

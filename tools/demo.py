@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Kepler's main jobs on real data: syncs some 200,000 places again and again, then remembers what Python's own
-library says of itself, and finds it by meaning (demo_memory.py).
+"""Kepler's main jobs on real data: syncs some 200,000 places again and again, finds what is gone at the source and
+tells a consumer (demo_sync.py), then remembers what Python's own library says of itself, and finds it by meaning
+(demo_memory.py).
 
 Each step prints what it shows, a line of figures and what must hold; the exit status is 1 if
 something did not. The client is psql. tools/demo.sh prepares the server and the data, and names them in
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import demo_memory
+import demo_sync
 from demo_base import DATABASE, Demo, DemoError, heading, print_table
 from session import Session, SessionError
 
@@ -71,7 +73,7 @@ class Sync:
     outcomes: dict[str, int]
 
 
-def sync(demo: Demo, batches: Sequence[str], rows: int) -> Sync:
+def sync(demo: Demo, batches: Sequence[str], rows: int, run: str | None = None) -> Sync:
     """Upserts batches, a transaction each. The clock runs from sending each to its answer."""
     session = demo.session
     since, lsn = session.json(
@@ -80,7 +82,7 @@ def sync(demo: Demo, batches: Sequence[str], rows: int) -> Sync:
     progress, outcomes, seconds = Progress(rows), Counter[str](), 0.0
     for text in batches:
         started = time.monotonic()
-        counts = session.json(f"SELECT kepler.upsert_records_summary({arguments(text)})")
+        counts = session.json(f"SELECT kepler.upsert_records_summary({arguments(text, run)})")
         seconds += time.monotonic() - started
         outcomes.update({name: n for name, n in counts.items() if isinstance(n, int)})
         progress.show(outcomes["total"], seconds)
@@ -98,13 +100,14 @@ def sync(demo: Demo, batches: Sequence[str], rows: int) -> Sync:
     return done
 
 
-def arguments(batch: str) -> str:
+def arguments(batch: str, run: str | None = None) -> str:
     """The arguments of an upsert. Dollar quotes take the text as it is."""
     if TAG in batch:
         raise DemoError(f"the data holds {TAG}")
     return (
         f"'place', {TAG}{batch}{TAG}, source => 'geonames',"
         " id_key => 'geonameid', updated_at_key => 'modified'"
+        + (f", sync_run_id => '{run}'" if run else "")
     )
 
 
@@ -316,6 +319,10 @@ def last_query(demo: Demo) -> None:
     demo.expect(len(found) == 5, "five found")
 
 
+def list_places(demo: Demo, places: Sequence[Place], run: str) -> None:
+    sync(demo, in_batches(places), len(places), run)
+
+
 def run() -> int:
     places = load_places()
     session = prepare()
@@ -333,7 +340,8 @@ def run() -> int:
     late_version(demo, places, changed[:1_000])
     broken_batch(demo, places[:500])
     last_query(demo)
-    demo_memory.run(demo, 7)
+    demo_sync.run(demo, 7, places, lambda left, run: list_places(demo, left, run))
+    demo_memory.run(demo, 10)
     session.close()
 
     if demo.failures:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches and builds what the other scripts need, into the build folder only: an embedded Postgres,
 # libclang for bindgen, cargo-pgrx; the others are fetched when asked for.
-# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [sqlsmith]
+# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [sqlsmith]
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -145,6 +145,12 @@ prepare_workers() {
   fi
 }
 
+# The Singer target with its tests, and a tap, which has packages of its own.
+prepare_singer() {
+  packages python-singer "$ROOT/clients/singer/tests/requirements.txt"
+  packages python-tap "$ROOT/clients/singer/tests/tap/requirements.txt"
+}
+
 # From Debian's packages, which need not be installed. Fails quietly where they are not to be had. What it needs of
 # libpq the embedded Postgres has.
 prepare_sqlsmith() {
@@ -174,8 +180,8 @@ lock prepare "$@"
 check_tools
 for step in "$@"; do
   case $step in
-    postgres | cargo | shellcheck | demo | embedding | workers | sqlsmith) ;;
-    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [sqlsmith]" ;;
+    postgres | cargo | shellcheck | demo | embedding | workers | singer | sqlsmith) ;;
+    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [sqlsmith]" ;;
   esac
 done
 # Side by side, because fetching is waiting; but not to make the folder for pip.

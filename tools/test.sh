@@ -8,7 +8,7 @@ source "$(dirname "$0")/lib.sh"
 source "$ROOT/tools/results.sh"
 
 # What only some tests need may be missing: they say so.
-KEPLER_PREPARED=" postgres cargo shellcheck embedding workers "
+KEPLER_PREPARED=" postgres cargo shellcheck embedding workers singer "
 # shellcheck disable=SC2086 # words
 if ! "$ROOT/tools/prepare.sh" $KEPLER_PREPARED; then
   KEPLER_PREPARED=" postgres cargo shellcheck "

@@ -692,6 +692,22 @@ Errors: those of finish_sync; 2D000 in a transaction block.';
 COMMENT ON FUNCTION kepler_internal.sweep_sync_step(text, double precision, boolean, boolean, integer, text, text) IS 'Internal: one step of sweep_sync; gives whether it was the last';
 COMMENT ON FUNCTION kepler_internal.forget_sync_notes() IS 'Trigger: deletes what deleted sync runs noted';
 
+COMMENT ON FUNCTION kepler.merge_inbox_batch(text, integer, text, text, text, text, jsonb, text) IS
+'Upserts the next rows that were copied into kepler.inbox for an open run, as upsert_records does, and takes them out: up to max_rows, or 16 MB, in the order of their ids. Call it until the outcome is finished, or use the procedure merge_inbox. Returns one row. Calls for one run wait for each other.
+merge, id_key, updated_at_key, deleted_key, options: how lines are read, as for upsert_records. The run keeps what its first call says, and later ones may leave it out (NULL). merge NULL in the first call: replace.
+merged: rows that were taken. counts: their outcomes, as upsert_records_summary gives them; a blank row is no element. remaining: about how many rows are left, by their ids; 0 only if none is.
+What is rejected goes to kepler.rejects.
+Outcomes: finished (the inbox of the run is empty), unfinished (call it again).
+Errors: 55000 before install(), and if the run has ended; 22004 and 22023 for arguments, and if they say something else than the run keeps; 42704 for an unknown run.';
+
+COMMENT ON PROCEDURE kepler.merge_inbox(text, integer, text, text, text, text, jsonb, text) IS
+'Merges all that is in the inbox of a run, as merge_inbox_batch does, and commits after each step. It cannot be called in a transaction block. It counts the rows first, for kepler.sync_progress.
+The arguments are those of merge_inbox_batch.
+Errors: those of merge_inbox_batch; 2D000 in a transaction block.';
+COMMENT ON FUNCTION kepler_internal.merge_inbox_step(text, integer, text, text, text, text, jsonb, boolean, text) IS 'Internal: one step of merge_inbox; gives whether it was the last';
+COMMENT ON FUNCTION kepler_internal.require_copied_run() IS 'Trigger: refuses rows for a sync run that is not open';
+COMMENT ON FUNCTION kepler_internal.copied_sync_run() IS 'Internal: the run that the setting kepler.sync_run_id names; fails if it names none';
+
 COMMENT ON FUNCTION kepler.abort_sync(text, text, text) IS
 'Ends a run as FAILURE: it deletes nothing (more), and leaves the cursor of its entity. Returns whether this call ended it.
 error: why; it is shown in issues of the entity and of its connection until a run succeeds.

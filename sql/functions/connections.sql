@@ -101,6 +101,15 @@ BEGIN
         more := kepler_internal.detach_records($1, $2 = 'keep', max_rows, wanted_workspace);
         changed := changed + more;
         IF more < max_rows THEN
+            -- As the caller: what a foreign key deletes along is deleted as the owner, and so would run the triggers of others.
+            DELETE FROM kepler.rejects AS d USING kepler.entities AS e
+            WHERE d.workspace_id = wanted_workspace AND d.entity_id = e.id
+                AND e.workspace_id = wanted_workspace AND e.connection_id = $1;
+            DELETE FROM kepler.sync_runs AS d USING kepler.entities AS e
+            WHERE d.workspace_id = wanted_workspace AND d.entity_id = e.id
+                AND e.workspace_id = wanted_workspace AND e.connection_id = $1;
+            DELETE FROM kepler.entities AS e WHERE e.workspace_id = wanted_workspace AND e.connection_id = $1;
+            DELETE FROM kepler.credentials AS d WHERE d.workspace_id = wanted_workspace AND d.connection_id = $1;
             DELETE FROM kepler.connections AS c WHERE c.workspace_id = wanted_workspace AND c.id = $1;
             outcome := 'deleted';
             RETURN;

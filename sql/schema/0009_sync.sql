@@ -21,6 +21,13 @@ CREATE TABLE kepler.sync_runs (
     refused bigint NOT NULL DEFAULT 0,
     seen_through bigint,
     swept_through text COLLATE "C",
+    -- Written by the merge of its inbox.
+    inbox_options jsonb,
+    to_merge bigint,
+    merged bigint NOT NULL DEFAULT 0,
+    merged_through bigint NOT NULL DEFAULT 0,
+    phase_began_at timestamptz,
+    phase_active_at timestamptz,
     error text,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     checkpoint_at timestamptz,
@@ -80,6 +87,15 @@ CREATE TABLE kepler.sync_candidates (
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.sync_runs
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.sync_batches
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.sync_seen
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.sync_candidates
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
 -- Sessions remember which run of an entity is open. Fires on replicas too.
 CREATE TRIGGER announce AFTER INSERT OR DELETE ON kepler.sync_runs
@@ -120,6 +136,12 @@ COMMENT ON COLUMN kepler.sync_runs.spared IS 'Records that were seen, written or
 COMMENT ON COLUMN kepler.sync_runs.refused IS 'Records that the database refused to delete; they are kept';
 COMMENT ON COLUMN kepler.sync_runs.seen_through IS 'Last row of sync_seen before the sweep looked for missing records';
 COMMENT ON COLUMN kepler.sync_runs.swept_through IS 'External id up to which the sweep has come';
+COMMENT ON COLUMN kepler.sync_runs.inbox_options IS 'How its inbox is read, as the first merge said: merge, id_key, updated_at_key, deleted_key, invalid_characters, source_updated_at';
+COMMENT ON COLUMN kepler.sync_runs.to_merge IS 'Rows of its inbox, merged ones included, when merge_inbox last began';
+COMMENT ON COLUMN kepler.sync_runs.merged IS 'Rows of its inbox that were merged';
+COMMENT ON COLUMN kepler.sync_runs.merged_through IS 'Highest id of the inbox that was merged';
+COMMENT ON COLUMN kepler.sync_runs.phase_began_at IS 'When the merge, or later the sweep, took its first step';
+COMMENT ON COLUMN kepler.sync_runs.phase_active_at IS 'When it took its last step';
 COMMENT ON COLUMN kepler.sync_runs.error IS 'Why it failed or was abandoned, or what the database refused to delete';
 COMMENT ON COLUMN kepler.sync_runs.started_at IS 'When it began: what was written since is never deleted by its sweep';
 COMMENT ON COLUMN kepler.sync_runs.checkpoint_at IS 'When its last checkpoint was set';

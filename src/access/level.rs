@@ -88,6 +88,7 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("feed_dropped", [READ, READ, READ, READ]),
     ("feed_epochs", [READ, READ, READ, READ]),
     ("hidden_fields", RULES),
+    ("inbox", DATA),
     ("lease_records", [READ, READ, CHANGE, CHANGE]),
     ("leases", [READ, READ, CHANGE, CHANGE]),
     ("memories", [READ, CHANGE, LOCK, CHANGE]),
@@ -100,6 +101,7 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("structures", RULES),
     ("sync_batches", DATA),
     ("sync_candidates", DATA),
+    ("sync_progress", [READ, READ, READ, READ]),
     ("sync_runs", DATA),
     ("sync_seen", DATA),
     ("tracked_tables", RULES),
@@ -137,6 +139,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("check_timeout", ANY),
     ("check_window", ANY),
     ("consumer_lag", ANY),
+    ("copied_sync_run", ANY),
     ("create_entry_table", ANY),
     ("dependents", ANY),
     ("detach_records", ANY),
@@ -161,6 +164,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("make_feed_triggers", ADMINS),
     ("memory_chain", ANY),
     ("memory_history", ANY),
+    ("merge_inbox_step", ANY),
     ("queue_backlog_step", ANY),
     ("rename_entity_step", ANY),
     ("require_arguments", ANY),
@@ -269,7 +273,7 @@ pub(crate) fn relations() -> impl Iterator<Item = &'static str> {
 
 /// Whether one of them is a view.
 pub(crate) fn is_view(name: &str) -> bool {
-    name == "failed_enrichments"
+    matches!(name, "failed_enrichments" | "sync_progress")
 }
 
 /// A role as SQL names it.

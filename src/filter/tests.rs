@@ -1,7 +1,7 @@
 //! Filters against a model, and the corners that a model does not reach.
 
 use super::error::FilterError;
-use super::{Compiled, Filter, compile, model};
+use super::{Compiled, Filter, Operand, compile, model};
 use crate::jsonb::parse::{InvalidCharacters, Parser};
 use proptest::collection::{hash_map, vec};
 use proptest::prelude::*;

@@ -1,6 +1,6 @@
 //! Lays one object over another.
 //!
-//! `MergePatch` is the algorithm of RFC 7386, section 2, for a target and a patch that are objects.
+//! `Patch` is the algorithm of RFC 7386, section 2, for a target and a patch that are objects.
 
 use super::builder::{Builder, TooLarge};
 use super::view::{Container, Value};
@@ -17,7 +17,7 @@ pub(crate) enum Merge {
     /// replaced; null is a value like any other.
     Deep,
     /// By RFC 7386: as `Deep`, and null removes a member, at every level.
-    MergePatch,
+    Patch,
 }
 
 /// Appends the datum of `over` laid over `base`; both are the bytes behind the length word, and both
@@ -54,7 +54,7 @@ fn objects(
         let old = if order.is_le() { base.next() } else { None };
         let new = if order.is_ge() { over.next() } else { None };
         match (old, new) {
-            (old, Some((key, new))) if how == Merge::MergePatch => {
+            (old, Some((key, new))) if how == Merge::Patch => {
                 match (old.map(|(_, old)| old.value()), new.value()) {
                     (_, Value::Null) => {}
                     (old, Value::Container(new)) if new.is_object() => {

@@ -265,14 +265,14 @@ proptest! {
     fn merging_follows_the_model(
         base in btree_map("[a-d]", document(), 0..6),
         over in btree_map("[a-d]", document(), 0..6),
-        how in prop::sample::select(vec![Merge::Shallow, Merge::Deep, Merge::MergePatch]),
+        how in prop::sample::select(vec![Merge::Shallow, Merge::Deep, Merge::Patch]),
     ) {
         let (base, over) = (Model::Object(base), Model::Object(over));
         let (x, y) = (parse(&spell(&base, &[0])), parse(&spell(&over, &[0])));
         let mut out = Vec::new();
         merge(&mut Builder::default(), &x[4..], &y[4..], how, &mut out).unwrap();
         let expected = match how {
-            Merge::MergePatch => merge_patch(Some(base), &over),
+            Merge::Patch => merge_patch(Some(base), &over),
             _ => merged(&base, &over, how == Merge::Deep),
         };
         prop_assert_eq!(read(&out), expected.clone());
@@ -393,7 +393,7 @@ fn patched(target: &str, patch: &str) -> Model {
     let under = |value: &str| parse(&format!("{{\"v\": {value}}}"));
     let (target, patch) = (under(target), under(patch));
     let mut out = Vec::new();
-    let how = Merge::MergePatch;
+    let how = Merge::Patch;
     merge(&mut Builder::default(), &target[4..], &patch[4..], how, &mut out).unwrap();
     match read(&out) {
         Model::Object(mut members) => members.remove("v").unwrap_or(Model::Null),

@@ -8,6 +8,9 @@ use pgrx::pg_sys;
 use std::ffi::CStr;
 use std::ptr;
 
+/// The access method heap (`src/include/catalog/pg_am.dat`).
+const HEAP: pg_sys::Oid = pg_sys::Oid::from_u32(2);
+
 /// So many rows are written at a time.
 const ROWS: usize = 100;
 
@@ -25,14 +28,16 @@ pub(crate) struct Append<const N: usize> {
 }
 
 impl<const N: usize> Append<N> {
-    /// Opens a table that exists, and keeps it locked as an INSERT would. None where it lacks a column.
+    /// Opens a table that exists, and keeps it locked as an INSERT would. None where it lacks a column, or is no heap.
     pub(crate) fn open(table: pg_sys::Oid, columns: [&CStr; N]) -> Option<Self> {
         // SAFETY: plain calls on a table that is open. Where an error ends the transaction, Postgres frees and closes
         // all of it.
         unsafe {
             let relation = pg_sys::table_open(table, pg_sys::RowExclusiveLock as i32);
             let numbers = columns.map(|name| pg_sys::get_attnum(table, name.as_ptr()));
-            if numbers.contains(&(pg_sys::InvalidAttrNumber as i16)) {
+            // Of another access method the rows are not laid out as they are written here.
+            let is_heap = (*(*relation).rd_rel).relam == HEAP;
+            if !is_heap || numbers.contains(&(pg_sys::InvalidAttrNumber as i16)) {
                 pg_sys::table_close(relation, pg_sys::NoLock as i32);
                 return None;
             }

@@ -117,6 +117,15 @@ impl Parameters {
         self.execute(client, sql, false)
     }
 
+    /// The same, planned as the settings say that hold: for what goes through whole tables.
+    pub(crate) fn run_as_set<'conn>(
+        &self,
+        client: &mut SpiClient<'conn>,
+        sql: &str,
+    ) -> Rows<'conn> {
+        self.execute(client, sql, false)
+    }
+
     fn execute<'conn>(
         &self,
         _client: &mut SpiClient<'conn>,

@@ -2,12 +2,13 @@
 
 use super::decode;
 use super::entity;
-use super::keys::{GivenKeys, Keys};
+use super::keys::GivenKeys;
 use super::options::{Arguments, Request, Shape};
 use super::rejects;
-use super::seen::{self, OUTCOMES};
+use super::seen;
+use super::summary::{Summary, warn_of_few_ids};
 use super::upsert::{self, Ids};
-use crate::answer::{self, Answer, Outcome};
+use crate::answer::{self, Answer};
 use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::installed::require_tables;
@@ -20,10 +21,7 @@ use crate::pg::{known, memory, spelt, varlena};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::{AnyElement, JsonB, PgSqlErrorCode, Uuid, ereport};
-use serde::Serialize;
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use pgrx::{AnyElement, JsonB, Uuid};
 
 /// An outcome as a row: ordinal, external id, record id, outcome, error code, error. (pgrx must see
 /// the type spelt out where a function returns it.)
@@ -292,30 +290,6 @@ fn upsert_batch(arguments: Arguments, records: Option<&str>) -> Result<Vec<Answe
     Ok(answers)
 }
 
-/// In a smaller batch it says little that most elements have the same id.
-const TELLING_BATCH: usize = 10;
-
-/// A key that names no id, but a kind or an owner, makes one record of many, and each element is answered well.
-fn warn_of_few_ids(keys: &Keys, answers: &[Answer<Ids>]) {
-    let count = |outcome| answers.iter().filter(|answer| answer.outcome == outcome).count();
-    let superseded = count(Outcome::Superseded);
-    let taken = answers.len() - count(Outcome::Rejected);
-    if taken < TELLING_BATCH || superseded * 2 <= taken {
-        return;
-    }
-    ereport!(
-        WARNING,
-        PgSqlErrorCode::ERRCODE_WARNING,
-        format!(
-            "{superseded} of {taken} elements were superseded by others with the same external id"
-        ),
-        format!(
-            "The external id was read from {}. It must be different for each record.",
-            keys.id_key()
-        )
-    );
-}
-
 /// Checks arguments, completed by those of the sync run.
 fn checked(mut arguments: Arguments) -> Result<Request, Error> {
     if arguments.sync_run_id.is_some() {
@@ -366,29 +340,4 @@ fn row(answer: Answer<Ids>) -> Row<5> {
         error_code.into_datum(),
         error.into_datum(),
     ])
-}
-
-/// What `upsert_records_summary` answers.
-#[derive(Serialize)]
-struct Summary {
-    total: usize,
-    /// A count for each outcome, those that did not occur included.
-    #[serde(flatten)]
-    outcomes: BTreeMap<&'static str, usize>,
-    rejected_by_code: BTreeMap<Cow<'static, str>, usize>,
-}
-
-impl Summary {
-    fn of(answers: &[Answer<Ids>]) -> Self {
-        let mut outcomes: BTreeMap<_, _> =
-            OUTCOMES.iter().map(|outcome| (outcome.name(), 0)).collect();
-        let mut rejected_by_code = BTreeMap::new();
-        for answer in answers {
-            *outcomes.entry(answer.outcome.name()).or_default() += 1;
-            if let Some(rejection) = &answer.rejection {
-                *rejected_by_code.entry(rejection.code().name()).or_default() += 1;
-            }
-        }
-        Self { total: answers.len(), outcomes, rejected_by_code }
-    }
 }

@@ -78,7 +78,7 @@ impl Decoder {
             Merge::Replace => 0,
             Merge::Shallow => 1,
             Merge::Deep => 2,
-            Merge::MergePatch => 3,
+            Merge::Patch => 3,
         };
         let strip = u8::from(request.invalid_characters == InvalidCharacters::Strip);
         Self {
@@ -124,7 +124,7 @@ impl Decoder {
                     self.merged(&under[4..], &datum[4..])?
                 }
                 // The nulls of a patch remove also where nothing was.
-                _ if self.merge == Merge::MergePatch => {
+                _ if self.merge == Merge::Patch => {
                     self.merged(&Builder::empty_object(), &datum[4..])?
                 }
                 _ => datum,

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 const MANUAL: &str = "MANUAL";
 
 /// What an upsert was asked to do.
+#[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) workspace_id: String,
     pub(crate) entity_type: String,
@@ -36,7 +37,7 @@ pub(crate) enum Shape {
     /// `{external_id, data, source_updated_at, deleted}`.
     Envelope,
     /// The element is the data, and holds the rest in places of its own.
-    Flat(Keys),
+    Flat(Box<Keys>),
 }
 
 /// Arguments as they come from SQL, where anything may be NULL.
@@ -60,7 +61,7 @@ impl Arguments {
             "replace" => Merge::Replace,
             "shallow" => Merge::Shallow,
             "deep" => Merge::Deep,
-            "merge_patch" => Merge::MergePatch,
+            "merge_patch" => Merge::Patch,
             other => {
                 return Err(ArgumentError::BadChoice {
                     argument: "merge",
@@ -71,16 +72,13 @@ impl Arguments {
             }
         };
         let options = Options::read(self.options)?;
-        let reading = Reading {
-            merge: &merge_name,
-            keys: &self.keys,
-            invalid_characters: (options.invalid_characters == InvalidCharacters::Strip)
-                .then_some("strip"),
-            source_updated_at: options.source_updated_at.map(print),
-        };
+        let reading = Reading::of(&merge_name, &self.keys, &options);
         let keeps = options.keep_rejects.unwrap_or(self.sync_run_id.is_some());
         let reading = keeps.then(|| serde_json::to_string(&reading)).transpose()?;
-        let shape = self.keys.read(options.source_updated_at)?.map_or(Shape::Envelope, Shape::Flat);
+        let shape = self
+            .keys
+            .read(options.source_updated_at)?
+            .map_or(Shape::Envelope, |keys| Shape::Flat(Box::new(keys)));
         Ok(Request {
             workspace_id: workspace::argument(self.workspace_id)?,
             entity_type: name("entity_type", self.entity_type)?,
@@ -112,9 +110,33 @@ struct Reading<'a> {
     invalid_characters: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source_updated_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_rejects: Option<bool>,
+}
+
+impl<'a> Reading<'a> {
+    fn of(merge: &'a str, keys: &'a GivenKeys, options: &Options) -> Self {
+        let strips = options.invalid_characters == InvalidCharacters::Strip;
+        Self {
+            merge,
+            keys,
+            invalid_characters: strips.then_some("strip"),
+            source_updated_at: options.source_updated_at.map(print),
+            keep_rejects: None,
+        }
+    }
 }
 
 impl Arguments {
+    /// How they read elements, as JSON that `of_reading` takes, whether rejects are kept included.
+    pub(crate) fn reading(&self) -> Result<Value, Error> {
+        let options = Options::read(self.options.clone())?;
+        let merge = required("merge", self.merge.clone())?;
+        let keep_rejects = options.keep_rejects;
+        let reading = Reading { keep_rejects, ..Reading::of(&merge, &self.keys, &options) };
+        Ok(serde_json::to_value(reading)?)
+    }
+
     /// Those of a call that reads elements as `reading` says.
     pub(crate) fn of_reading(reading: &str) -> Result<Self, Error> {
         let mut reading: Map<String, Value> = serde_json::from_str(reading)?;
@@ -132,6 +154,15 @@ impl Arguments {
         // The rest are options, and an unknown one is told.
         Ok(Self { merge, keys, options: Some(Value::Object(reading)), ..Self::default() })
     }
+}
+
+/// How the same is to be read from envelopes, which say themselves what keys and options say of flat documents.
+pub(super) fn reading_of_envelopes(reading: &str) -> Result<String, Error> {
+    let mut reading: Map<String, Value> = serde_json::from_str(reading)?;
+    for key in ["id_key", "updated_at_key", "deleted_key", "source_updated_at"] {
+        reading.remove(key);
+    }
+    Ok(serde_json::to_string(&reading)?)
 }
 
 impl Options {

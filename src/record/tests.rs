@@ -83,7 +83,7 @@ fn flat(id_key: &str, updated_at_key: Option<&str>, deleted_key: Option<&str>) -
         updated_at_key: updated_at_key.map(str::to_owned),
         deleted_key: deleted_key.map(str::to_owned),
     };
-    Shape::Flat(keys.read(None).unwrap().unwrap())
+    Shape::Flat(Box::new(keys.read(None).unwrap().unwrap()))
 }
 
 #[test]

@@ -62,6 +62,7 @@ thread_local! {
                  EXISTS (SELECT FROM kepler.sync_seen AS s WHERE s.workspace_id = $1 AND s.sync_run_id = r.id)
                  OR EXISTS (SELECT FROM kepler.sync_batches AS s WHERE s.workspace_id = $1 AND s.sync_run_id = r.id)
                  OR EXISTS (SELECT FROM kepler.sync_candidates AS s WHERE s.workspace_id = $1 AND s.sync_run_id = r.id)
+                 OR EXISTS (SELECT FROM kepler.inbox AS s WHERE s.workspace_id = $1 AND s.sync_run_id = r.id)
           FROM kepler.sync_runs AS r
           WHERE r.workspace_id = $1 AND r.entity_id = $2 AND r.mode = $3::kepler.sync_mode
             AND r.status <> 'RUNNING'::kepler.sync_status
@@ -84,6 +85,13 @@ thread_local! {
         c"DELETE FROM kepler.sync_candidates AS s WHERE s.ctid = ANY (ARRAY(
               SELECT x.ctid FROM kepler.sync_candidates AS x
               WHERE x.workspace_id = $1 AND x.sync_run_id = $2 ORDER BY x.external_id LIMIT $3))",
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT4OID],
+    ) };
+    // Whoever merges has locked rows, and may wait for the entity's lock.
+    static INBOX: Statement = const { Statement::new(
+        c"DELETE FROM kepler.inbox AS s WHERE s.ctid = ANY (ARRAY(
+              SELECT x.ctid FROM kepler.inbox AS x
+              WHERE x.workspace_id = $1 AND x.sync_run_id = $2 ORDER BY x.id LIMIT $3 FOR UPDATE SKIP LOCKED))",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT4OID],
     ) };
     static FORGET: Statement = const { Statement::new(
@@ -190,7 +198,7 @@ fn tell(
 pub(super) fn clear(client: &mut SpiClient<'_>, workspace_id: &str, run_id: &str) -> bool {
     let (workspace, id) = (Text::new(workspace_id), Text::new(run_id));
     let parameters = [Some(workspace.datum()), Some(id.datum()), Some(pg_sys::Datum::from(TIDIED))];
-    for statement in [&SEEN, &BATCHES, &CANDIDATES] {
+    for statement in [&SEEN, &BATCHES, &CANDIDATES, &INBOX] {
         let deleted = statement.with(|plan| plan.run(client, &parameters).count());
         if deleted >= TIDIED as usize {
             return false;

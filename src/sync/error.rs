@@ -13,6 +13,12 @@ pub(crate) enum SyncError {
     HasRejects { id: String, counts: String },
     #[error("sync run \"{id}\" would delete too many records")]
     TooMany { id: String, counts: String },
+    #[error("rows of sync run \"{id}\" wait in the inbox")]
+    InboxNotEmpty { id: String },
+    #[error("sync run \"{id}\" reads its inbox in another way")]
+    OtherReading { id: String, kept: String, given: String },
+    #[error("rows of kepler.inbox need a sync run")]
+    NoCopiedRun,
     #[error("a scope needs mode full")]
     ScopeOfIncremental,
     #[error("a sweep cannot run in a transaction that keeps to its snapshot")]
@@ -36,8 +42,11 @@ impl Report for SyncError {
             Self::Ended { .. }
             | Self::SawNothing { .. }
             | Self::HasRejects { .. }
+            | Self::InboxNotEmpty { .. }
             | Self::TooMany { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Self::NoCopiedRun => ERRCODE_NULL_VALUE_NOT_ALLOWED,
             Self::ScopeOfIncremental
+            | Self::OtherReading { .. }
             | Self::BadFraction(_)
             | Self::BadMaxRows { .. }
             | Self::BadSilence
@@ -56,9 +65,16 @@ impl Report for SyncError {
             Self::SawNothing { counts, .. }
             | Self::HasRejects { counts, .. }
             | Self::TooMany { counts, .. } => Some(counts.clone()),
+            Self::OtherReading { kept, given, .. } => Some(format!(
+                "Its first merge said {kept}, and the arguments of this one say {given}."
+            )),
+            Self::NoCopiedRun => Some("The setting kepler.sync_run_id is not set.".to_owned()),
             Self::ScopeOfIncremental => Some("An incremental run deletes nothing.".to_owned()),
             Self::KeepsSnapshot => {
                 Some("It does not see what upserts have noted since it began.".to_owned())
+            }
+            Self::InboxNotEmpty { .. } => {
+                Some("What they say is not in the records yet.".to_owned())
             }
             Self::BadFraction(_)
             | Self::BadMaxRows { .. }
@@ -80,6 +96,15 @@ impl Report for SyncError {
                 }
                 Self::TooMany { .. } => {
                     "If the source has lost so many records: a larger max_delete_fraction. If not: kepler.abort_sync(…)."
+                }
+                Self::InboxNotEmpty { .. } => {
+                    "CALL kepler.merge_inbox(…); or delete them from kepler.inbox."
+                }
+                Self::OtherReading { .. } => {
+                    "Leave merge, id_key, updated_at_key, deleted_key and options out: the run keeps them."
+                }
+                Self::NoCopiedRun => {
+                    "In the transaction of the COPY: SET LOCAL kepler.sync_run_id = '…'; or name the column sync_run_id."
                 }
                 Self::KeepsSnapshot => "Call it in a transaction with READ COMMITTED.",
                 Self::BeganMeanwhile => "Run the transaction again.",

@@ -208,7 +208,7 @@ impl Run {
         Self::read(client, &self.workspace_id, &self.id)
     }
 
-    /// One at a time ends a run.
+    /// One at a time ends a run, or merges its inbox.
     pub(super) fn lock_end(workspace_id: &str, id: &str) {
         advisory::lock(&format!("kepler sync run\0{workspace_id}\0{id}"), true);
     }

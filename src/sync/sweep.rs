@@ -11,6 +11,7 @@
 use super::end;
 use super::error::SyncError;
 use super::guards::{Allowed, Missing};
+use super::inbox;
 use super::run::{Run, Totals};
 use crate::answer::Outcome;
 use crate::enrichment::{queue, requeue};
@@ -51,7 +52,8 @@ thread_local! {
     ) };
     static START: Statement = const { Statement::new(
         c"UPDATE kepler.sync_runs AS r
-          SET phase = 'sweeping', seen_through = $3, records = $4, to_delete = $5, swept_through = ''
+          SET phase = 'sweeping', seen_through = $3, records = $4, to_delete = $5, swept_through = '',
+              phase_began_at = pg_catalog.clock_timestamp(), phase_active_at = pg_catalog.clock_timestamp()
           WHERE r.workspace_id = $1 AND r.id = $2",
         &[
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT8OID, pg_sys::INT8OID, pg_sys::INT8OID,
@@ -64,29 +66,34 @@ thread_local! {
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT4OID],
     ) };
     // What was written since the run began survives; so does what was changed while this waited for a look.
+    // Each record is looked up by its id: IS NOT DISTINCT FROM keeps the planner from walking the entity instead.
     static LOCK: Statement = const { Statement::new(
         c"SELECT r.id
           FROM (SELECT pg_catalog.unnest($2) AS id) AS n
-          CROSS JOIN kepler.records AS r
-          WHERE r.workspace_id = $1 AND r.id = n.id AND r.entity_id = $3 AND r.deleted_at IS NULL
-            AND r.updated_at < $4
-          ORDER BY r.external_id FOR NO KEY UPDATE OF r SKIP LOCKED",
+          CROSS JOIN LATERAL (
+              SELECT x.id FROM kepler.records AS x
+              WHERE x.workspace_id = $1 AND x.id = n.id AND x.entity_id IS NOT DISTINCT FROM $3
+                AND x.deleted_at IS NULL AND x.updated_at < $4
+              LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) AS r",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
     ) };
     static OLD: Statement = const { Statement::new(
         c"SELECT r.id
           FROM (SELECT pg_catalog.unnest($2) AS id) AS n
-          CROSS JOIN kepler.records AS r
-          WHERE r.workspace_id = $1 AND r.id = n.id AND r.entity_id = $3 AND r.deleted_at IS NULL
-            AND r.updated_at < $4",
+          CROSS JOIN LATERAL (
+              SELECT x.id FROM kepler.records AS x
+              WHERE x.workspace_id = $1 AND x.id = n.id AND x.entity_id IS NOT DISTINCT FROM $3
+                AND x.deleted_at IS NULL AND x.updated_at < $4
+              LIMIT 1) AS r",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
     ) };
     static AWAIT: Statement = const { Statement::new(
         c"SELECT r.id
           FROM (SELECT pg_catalog.unnest($2) AS id) AS n
-          CROSS JOIN kepler.records AS r
-          WHERE r.workspace_id = $1 AND r.id = n.id
-          ORDER BY r.external_id FOR NO KEY UPDATE OF r",
+          CROSS JOIN LATERAL (
+              SELECT x.id FROM kepler.records AS x
+              WHERE x.workspace_id = $1 AND x.id = n.id
+              LIMIT 1 FOR NO KEY UPDATE) AS r",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
     ) };
     static DONE: Statement = const { Statement::new(
@@ -98,7 +105,7 @@ thread_local! {
     static SAVE: Statement = const { Statement::new(
         c"UPDATE kepler.sync_runs AS r
           SET deleted = r.deleted + $3, spared = r.spared + $4, refused = r.refused + $5, swept_through = $6,
-              error = coalesce($7, r.error)
+              error = coalesce($7, r.error), phase_active_at = pg_catalog.clock_timestamp()
           WHERE r.workspace_id = $1 AND r.id = $2",
         &[
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT8OID, pg_sys::INT8OID, pg_sys::INT8OID,
@@ -161,6 +168,7 @@ pub(super) fn finish(
         return Ok(Stepped::of(run, totals));
     }
     run.require_open()?;
+    inbox::refusal(client, &run).map_or(Ok(()), Err)?;
     if !run.is_full {
         let run = run.shared(client)?;
         run.require_open()?;
@@ -182,7 +190,8 @@ fn dry_run(client: &mut SpiClient<'_>, run: Run, options: &Options<'_>) -> Resul
     let records = count_records(client, &run);
     let missing = find_missing(client, &run, None);
     let found = Missing { records, missing };
-    let refusal = options.allowed.refusal(&run, &totals, found);
+    let refusal = inbox::refusal(client, &run);
+    let refusal = refusal.or_else(|| options.allowed.refusal(&run, &totals, found));
     let error = refusal.map(|refusal| {
         let detail = crate::error::Report::detail(&refusal).unwrap_or_default();
         format!("{refusal}: {detail}")
@@ -257,7 +266,7 @@ fn count_records(client: &mut SpiClient<'_>, run: &Run) -> i64 {
     let mut parameters = Parameters::default();
     let (covered, in_scope) = covered(&mut parameters, run);
     let _pass = LocalSettings::set(PASS);
-    let rows = parameters.run_fresh(
+    let rows = parameters.run_as_set(
         client,
         &format!("SELECT pg_catalog.count(*) FROM kepler.records AS r WHERE {covered}{in_scope}"),
     );
@@ -279,7 +288,7 @@ fn find_missing(client: &mut SpiClient<'_>, run: &Run, keep: Option<i64>) -> i64
     });
     let _pass = LocalSettings::set(PASS);
     // The scope is asked of few: data may be large.
-    let rows = parameters.run_fresh(
+    let rows = parameters.run_as_set(
         client,
         &format!(
             "WITH m AS MATERIALIZED (

@@ -11,18 +11,25 @@ INSERT INTO calls VALUES
     ('start_execution (same key)', $$kepler.start_execution('w', 'k')$$),
     ('claim_records (10)', $$kepler.claim_records('lead', 'x', 10)$$),
     ('claim_records (fair)', $$kepler.claim_records('fair', 'x', 2)$$),
+    ('begin_sync (records)', $$kepler.begin_sync(NULL, 'lead')$$),
     ('delete_records (100)', $$kepler.delete_records(ARRAY(SELECT id FROM public.chosen))$$),
     ('delete_records (external ids)', $$kepler.delete_records('lead', ARRAY['l1', 'l2', 'l3'])$$),
     ('upsert_records (kept rejects)', $$kepler.upsert_records('lead', '[{"external_id": "l1", "data": 1}, 2]', options => '{"keep_rejects": true}')$$),
     ('retry_rejects (ids)', $$kepler.retry_rejects('{1,2,3}')$$),
     ('restore_records (100)', $$kepler.restore_records(ARRAY(SELECT id FROM public.chosen))$$),
     ('requeue_records (nothing failed)', $$kepler.requeue_records(entity_type => 'fair')$$),
+    ('merge_inbox_batch (10)', $$kepler.merge_inbox_batch((SELECT id FROM public.streamed), 10)$$),
+    ('merge_inbox (10)', $$kepler_internal.merge_inbox_step((SELECT id FROM public.streamed), 10, NULL, NULL, NULL, NULL, NULL, false)$$),
+    ('sync_progress', '(SELECT * FROM kepler.sync_progress) AS p'),
     ('DELETE of a user', $$public.delete_of('kepler.users', 'u2')$$),
     ('DELETE of a connection', $$public.delete_of('kepler.connections', 'c2')$$),
     ('DELETE of a conversation', $$public.delete_of('kepler.conversations', 'talk2')$$),
     ('DELETE of a workflow', $$public.delete_of('kepler.workflows', 'w2')$$);
 
 CREATE TABLE public.chosen (id text);
+-- A run whose inbox has as many rows as anything, and another that has some, and had more.
+CREATE TABLE public.streamed AS SELECT sync_run_id AS id FROM kepler.begin_sync(NULL, 'streamed');
+CREATE TABLE public.streamed_before AS SELECT sync_run_id AS id FROM kepler.begin_sync(NULL, 'streamed before');
 
 -- How the row itself is found is up to the statement of whoever deletes it; what hangs on it is up to Kepler.
 CREATE FUNCTION public.delete_of(relation regclass, id text) RETURNS void LANGUAGE plpgsql

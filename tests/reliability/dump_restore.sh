@@ -61,6 +61,9 @@ grep -qx 'inserted 2001' "$work/first" || die "the batch did not land: $(cat "$w
 admin -d kepler_dumped >/dev/null <<'SQL'
 SELECT kepler.upsert_record('contact', 'lost', '{}', connection_id => 'c');
 SELECT kepler.begin_sync('c', 'contact');
+INSERT INTO kepler.inbox (sync_run_id, line)
+SELECT sync_run_id, format('{"id": %s, "t": "a\\tb \\u0000"}', i) FROM kepler.begin_sync(NULL, 'copied') CROSS JOIN generate_series(1, 3) AS i;
+SELECT kepler.merge_inbox_batch(sync_run_id, 1, id_key => 'id') FROM kepler.resume_sync(entity_type => 'copied');
 SELECT kepler.upsert_record('contact', '1', '{"n": 0}', source_updated_at => '2001-01-01', sync_run_id => r.sync_run_id),
     kepler.checkpoint_sync(r.sync_run_id, 'page 2') FROM kepler.resume_sync(connection_id => 'c', entity_type => 'contact') AS r;
 SQL
@@ -130,6 +133,10 @@ SQL
   swept=$(admin -d $copy -c "SELECT r.cursor, r.seen, f.outcome, f.deleted FROM kepler.resume_sync(connection_id => 'c', entity_type => 'contact') AS r CROSS JOIN LATERAL kepler.finish_sync(r.sync_run_id) AS f")
   swept="$swept $(admin -d $copy -c "SELECT string_agg(external_id, ' ') FROM kepler.records AS r JOIN kepler.entities AS e ON e.id = r.entity_id WHERE e.connection_id = 'c' AND r.deleted_at IS NOT NULL")"
   [[ $swept == 'page 2|1|finished|1 lost' ]] || die "$copy: the open run ended with $swept"
+  # What waited in the inbox is merged as the run began to read it.
+  merged=$(admin -d $copy -c "INSERT INTO kepler.inbox (sync_run_id, line) SELECT sync_run_id, '{\"id\": 4}' FROM kepler.resume_sync(entity_type => 'copied')" \
+    -c "SELECT m.outcome, m.merged, m.counts->>'inserted', m.counts->>'rejected' FROM kepler.resume_sync(entity_type => 'copied') AS r CROSS JOIN LATERAL kepler.merge_inbox_batch(r.sync_run_id) AS m")
+  [[ $merged == 'finished|3|1|2' ]] || die "$copy: the inbox was merged with $merged"
   if error=$(admin -d $copy -c "UPDATE kepler.records SET workspace_id = 'other' WHERE entity_type = 'new'" 2>&1); then die "$copy: a row moved to another workspace"; fi
   [[ $error == *"cannot move"* ]] || die "$copy: $error"
 done

@@ -16,6 +16,8 @@ SELECT count(*) FROM kepler.claim_records('item', 'worker', 10);
 SELECT kepler.set_entity_options('noisy', '{"ignored_paths": ["/at"]}');
 
 SELECT kepler.begin_sync('c', 'item');
+INSERT INTO kepler.inbox (sync_run_id, line)
+SELECT r.sync_run_id, format('{"external_id": "copied %s", "data": {}}', i) FROM kepler.begin_sync('c', 'copied') AS r, generate_series(1, 10) AS i;
 
 INSERT INTO kepler.workflows (id, user_id, name, trigger, actions)
 VALUES ('w', 'ada', 'w', '{"app": "gmail"}', '[{"app": "slack"}, {"app": "openai"}]');

@@ -103,7 +103,9 @@ INSERT INTO calls VALUES
     ('release_records', format('kepler.release_records(%s, ARRAY[%L])', :'lease', :'leased')),
     ('remember', $$kepler.remember('coffee', '[0, 1]')$$),
     ('remember_many', $$kepler.remember_many('[{"content": "milk"}]')$$),
-    -- A procedure that commits: the step that it is made of.
+    ('merge_inbox_batch', format('kepler.merge_inbox_batch(%L)', :'sync')),
+    -- Procedures that commit: the steps that they are made of.
+    ('merge_inbox', format('kepler_internal.merge_inbox_step(%L, 10, NULL, NULL, NULL, NULL, NULL, true)', :'sync')),
     ('maintain_feed', $$kepler_internal.maintain_feed_step(false, '30 days')$$),
     ('queue_backlog', $$kepler_internal.queue_backlog_step('lead', 10)$$),
     ('drop_backlog', $$kepler_internal.drop_backlog_step('none', 10, 0)$$),

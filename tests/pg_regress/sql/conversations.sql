@@ -66,7 +66,7 @@ SELECT * FROM kepler.add_message('trip', 'User', 'a', token_count => -1, metadat
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT * FROM kepler.add_message('trip', 'user', 'a', user_id => 'eve');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
-SELECT * FROM kepler.add_messages('trip', '{"role": "user"}');
+SELECT * FROM kepler.add_messages('trip', '7');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT * FROM kepler.add_messages(NULL, '[]');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE

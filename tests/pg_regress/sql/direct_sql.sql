@@ -6,7 +6,9 @@ BEGIN;
 SELECT outcome FROM kepler.upsert_record('direct', 'a', '{"v": 1}');
 CREATE TEMP TABLE before AS SELECT * FROM kepler.records WHERE false;
 CREATE FUNCTION pg_temp.remember() RETURNS void LANGUAGE sql AS $$
-    DELETE FROM before; INSERT INTO before SELECT workspace_id, id, entity_id, external_id, entity_type, source, status,
+    DELETE FROM before; INSERT INTO before (workspace_id, id, entity_id, external_id, entity_type, source, status,
+        enrichment_status, created_at, updated_at, deleted_at, source_updated_at, content_hash, source_digest, data, enrichment)
+    SELECT workspace_id, id, entity_id, external_id, entity_type, source, status,
         enrichment_status, created_at, updated_at, deleted_at, source_updated_at, content_hash, source_digest, data, enrichment
     FROM kepler.records WHERE entity_type = 'direct' AND external_id = 'a'
 $$;

@@ -18,7 +18,7 @@ SELECT * FROM kepler.claim_records('known', 'w', options => '{"fare": 1, "fair":
 SELECT * FROM kepler.claim_records('known', 'w', options => '{"fair": true}');
 SELECT * FROM kepler.settle_records(NULL, '[]');
 SELECT * FROM kepler.settle_records(1, NULL::text);
-SELECT * FROM kepler.settle_records(1, '{}');
+SELECT * FROM kepler.settle_records(1, '7');
 SELECT * FROM kepler.settle_records(1, '[');
 SELECT * FROM kepler.settle_records(1, '[]');
 SELECT * FROM kepler.settle_records(1, '[{"record_id": "a"}]');

@@ -76,7 +76,7 @@ SELECT (kepler.finish_execution(execution_id, token, 'FAILURE', error => 'channe
 SELECT * FROM pg_temp.add('[{"name": "late"}, 7]');
 SELECT count(*) FROM log;
 
-SELECT * FROM pg_temp.add('{}');
+SELECT * FROM pg_temp.add('7');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT * FROM pg_temp.add(NULL);
 \echo SQLSTATE :LAST_ERROR_SQLSTATE

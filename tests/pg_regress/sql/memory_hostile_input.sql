@@ -57,7 +57,7 @@ SELECT * FROM kepler.set_memory_embeddings('mini', '[{"memory_id": "a"}, {"embed
     {"memory_id": "a", "embedding": [0, 0]}, {"memory_id": "a\u0000", "embedding": [1, 2]}, 7]');
 SELECT ordinal, length(memory_id), outcome FROM kepler.set_memory_embeddings('mini', '[{"memory_id": "' || repeat('a', 129) || '", "embedding": [1, 2]}]');
 SELECT * FROM kepler.set_memory_embeddings('', '[]');
-SELECT * FROM kepler.set_memory_embeddings('mini', '{}');
+SELECT * FROM kepler.set_memory_embeddings('mini', '7');
 
 -- Searches.
 SELECT count(*) FROM kepler.search_memories('[1, 2]', min_similarity => 'NaN');

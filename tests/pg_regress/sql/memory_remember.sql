@@ -55,7 +55,7 @@ SELECT * FROM kepler.remember('x', context_type => '');
 SELECT * FROM kepler.remember('x', dedupe => NULL);
 SELECT * FROM kepler.remember('x', '[1, 2, 3]', space => 'maxi');
 SELECT * FROM kepler.remember('x', workspace_id => 'nowhere');
-SELECT * FROM kepler.remember_many('{"content": "x"}');
+SELECT * FROM kepler.remember_many('7');
 SELECT * FROM kepler.remember_many('[{"content": "x"}');
 SELECT count(*) FROM kepler.memories;
 -- Direct SQL keeps to the same.

@@ -95,6 +95,7 @@ CREATE ROLE remembered_writer;
 GRANT USAGE ON SCHEMA kepler, kepler_internal TO remembered_writer;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO remembered_writer;
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA kepler TO remembered_writer;
+GRANT DELETE ON kepler.enrichment_failures TO remembered_writer;
 SET ROLE remembered_writer;
 SELECT outcome FROM kepler.upsert_record('known', 'a', '{}');
 RESET ROLE;

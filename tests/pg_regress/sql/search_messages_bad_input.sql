@@ -59,7 +59,7 @@ SELECT count(*) FROM kepler.pending_message_embeddings('maxi');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT ordinal, message_id IS NULL AS no_id, outcome, error FROM kepler.set_message_embeddings('mini', '[{"message_id": 9223372036854775807, "embedding": [1, 2]}, {"message_id": "9223372036854775807", "embedding": [1, 3]},
     {"message_id": 9223372036854775808, "embedding": [1]}, {"message_id": 1.5, "embedding": [0, 0], "memory_id": "m"}, {"embedding": "x"}, {"message_id": "1 OR true", "embedding": [1, 2]}, 7]');
-SELECT * FROM kepler.set_message_embeddings('mini', '{}');
+SELECT * FROM kepler.set_message_embeddings('mini', '7');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT * FROM kepler.set_message_embeddings('mini', NULL);
 -- Names of tables are taken once.

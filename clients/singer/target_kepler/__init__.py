@@ -1,0 +1,1 @@
+"""A Singer target that fills Kepler, the Postgres extension for synced records."""
