@@ -84,9 +84,10 @@ const FACTOR: f64 = 3.0;
 const COUNTED_A_ROW: usize = 20;
 
 /// What an index on the metadata gives is compared if it is no more than this, those of other tenants included. Where a tenant
-/// is small, it has to be fewer.
+/// is small, it has to be fewer; where a look into the index on vectors has found too few, it may be more.
 const PROBED: usize = 2_000;
 const PROBED_FIRST: usize = 200;
+const PROBED_LAST: usize = 10_000;
 
 /// Settings for queries that are planned for their values. What compiling and starting workers cost, such
 /// a query does not bring in: a thousand rows are compared before the first worker is there.
@@ -155,6 +156,12 @@ impl Search<'_> {
             true => self.look_for_many(client, &index, &breadth),
             false => self.look_once(client, &index, &breadth, small),
         };
+        if is_unknown
+            && !matches!(first, First::Enough(_))
+            && let Some(near) = self.compare_probed(client, PROBED_LAST)
+        {
+            return (near, Plan::Exact);
+        }
         let further = match first {
             First::Enough(near) => return (near, Plan::Index),
             First::Crowded => self.look_past_crowd(client, &index),
