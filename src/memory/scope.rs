@@ -2,7 +2,7 @@
 //! space's table, which has the columns that say whose memory it is, under the alias `e`.
 
 use super::embedded::Embedded;
-use super::nearest::{Keys, RowsOf, SpaceRows, Target};
+use super::nearest::{Keys, Probe, RowsOf, SpaceRows, Target};
 use crate::error::Error;
 use crate::filter::{self, Compiled, Operand};
 use crate::pg::query::Parameters;
@@ -95,9 +95,10 @@ impl Scope {
             "{memories} AND m.valid_from <= {at} AND (m.valid_to IS NULL OR m.valid_to > {at}) \
              AND (m.expires_at IS NULL OR m.expires_at > {at})"
         );
+        let mut probe = None;
         if let Some(filter) = &self.filter {
             let compiled = filter::compile(filter, "m.metadata", parameters.count() + 1)?;
-            pass(&compiled, parameters);
+            probe = pass(&compiled, parameters);
             all.push_str(&format!(" AND {}", compiled.sql));
         }
         let keys_hash = self.keys_hash();
@@ -112,18 +113,28 @@ impl Scope {
             of_row: "",
             conditions: all,
             is_filtered: self.filter.is_some(),
+            probe,
         };
         let narrow = user.map(|_| Keys { sql: memories, hash: keys_hash });
         Ok(Conditions { keys: Keys { sql: keys, hash: keys_hash }, rows, narrow, hash })
     }
 }
 
-/// Passes the values that a filter needs.
-pub(super) fn pass(compiled: &Compiled, parameters: &mut Parameters) {
+/// Passes the values that a filter over `metadata` needs, and gives what an index can look for.
+pub(super) fn pass(compiled: &Compiled, parameters: &mut Parameters) -> Option<Probe> {
+    let mut probe = None;
     for value in &compiled.parameters {
         match value {
-            Operand::Path(path) => parameters.jsonpath(path),
-            Operand::Document { stored, .. } => parameters.stored(pg_sys::JSONBOID, stored),
-        };
+            Operand::Path(path) => {
+                let name = parameters.jsonpath(path);
+                let condition =
+                    format!("x.metadata OPERATOR(pg_catalog.@?) {name}::pg_catalog.jsonpath");
+                probe = Some(Probe { condition, path: path.clone() });
+            }
+            Operand::Document { stored, .. } => {
+                parameters.stored(pg_sys::JSONBOID, stored);
+            }
+        }
     }
+    probe
 }

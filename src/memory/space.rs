@@ -213,6 +213,10 @@ thread_local! {
 /// Bytes of a row beside its vector, about.
 const ROW_BYTES: usize = 100;
 
+/// What was counted in a table that has grown so much since says nothing of how full its pages are: in one row a page may
+/// be all there is.
+const OUTGROWN: f64 = 10.0;
+
 /// Rows of a table, about, as the planner has it: what was counted last, in proportion to the pages then
 /// and now.
 pub(crate) fn rows_of(
@@ -222,9 +226,13 @@ pub(crate) fn rows_of(
     dimensions: usize,
 ) -> f64 {
     let blocks = f64::from(blocks(relation));
-    match (counted, pages) {
-        (Some(rows), Some(pages)) if rows > 0.0 && pages > 0 => rows / f64::from(pages) * blocks,
-        _ => blocks * f64::from(pg_sys::BLCKSZ) / (4 * dimensions + ROW_BYTES) as f64,
+    let full = f64::from(pg_sys::BLCKSZ) / (4 * dimensions + ROW_BYTES) as f64;
+    match (counted, pages.map(f64::from)) {
+        (Some(rows), Some(pages)) if rows > 0.0 && pages > 0.0 => {
+            let counted = rows / pages;
+            blocks * if blocks > OUTGROWN * pages { counted.max(full) } else { counted }
+        }
+        _ => blocks * full,
     }
 }
 

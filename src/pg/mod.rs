@@ -8,6 +8,7 @@ pub(crate) mod clock;
 pub(crate) mod documents;
 pub(crate) mod executor;
 mod foreign_keys;
+pub(crate) mod gin;
 pub(crate) mod held;
 pub(crate) mod input;
 pub(crate) mod isolation;

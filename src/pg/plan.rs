@@ -39,6 +39,8 @@ pub(crate) enum Order {
     Sorted,
     /// They come in the order of an index.
     OfIndex,
+    /// In the order of the table, from an index that tells all places of rows at once (GIN).
+    OfTable,
 }
 
 impl Order {
@@ -46,6 +48,7 @@ impl Order {
         match self {
             Order::Sorted => &[],
             Order::OfIndex => &[(c"enable_sort", c"off")],
+            Order::OfTable => &[(c"enable_bitmapscan", c"on")],
         }
     }
 }

@@ -82,9 +82,10 @@ impl Scope {
             let roles = quote_literal(&format!("{{{}}}", roles.join(",")));
             all.push_str(&format!(" AND m.role = ANY ({roles}::kepler.message_role[])"));
         }
+        let mut probe = None;
         if let Some(filter) = &self.filter {
             let compiled = filter::compile(filter, "m.metadata", parameters.count() + 1)?;
-            pass(&compiled, parameters);
+            probe = pass(&compiled, parameters);
             all.push_str(&format!(" AND {}", compiled.sql));
         }
         let of_conversation = !matches!(self.user, User::Any) || self.kinds.is_some();
@@ -100,6 +101,7 @@ impl Scope {
             of_row: if of_conversation { ITS_CONVERSATION } else { "" },
             conditions: all,
             is_filtered: hash != Self::everything(&self.workspace_id).hash(),
+            probe,
         };
         Ok(Conditions { keys, rows, narrow, hash })
     }

@@ -8,6 +8,7 @@
 //! | strategy | taken | because | plan |
 //! |---|---|---|---|
 //! | compare by keys (`compare_keys`) | without an index that serves; where the table, or what the keys give of it, is small | a look would take longer | `exact` |
+//! | compare what an index on the metadata gives (`compare_probed`) | in a tenant that the statistics do not know, where the index itself tells that a filter leaves few rows | the same | `exact` |
 //! | compare a rare filter while counting (`compare_rare`) | where Postgres expects a filter to leave few rows, and it does | the same; only Postgres knows the values that are rare | `exact` |
 //! | look once (`look_once`) | where one look can give what is wanted; it is the answer if half as many again as are wanted count | those that count around the query are the nearest | `index` |
 //! | look past a crowd (`look_past_crowd`) | where half of what the look gave is the same few vectors | a graph may lead to them and not away again (`doubt`) | `index_wide` |
@@ -26,6 +27,7 @@ mod compare;
 mod count;
 mod doubt;
 mod look;
+mod probe;
 mod sql;
 mod target;
 mod through_index;
@@ -33,7 +35,7 @@ mod unknown;
 mod width;
 
 pub(crate) use look::{number, probes};
-pub(crate) use target::{Details, Keys, Near, RowsOf, SpaceRows, Target, merge};
+pub(crate) use target::{Details, Keys, Near, Probe, RowsOf, SpaceRows, Target, merge};
 pub(in crate::memory) use unknown::{ByKeysAlone, has_outgrown};
 pub(in crate::memory) use width::OfScopes;
 
@@ -81,6 +83,12 @@ const SMALL: usize = 2_000;
 const FACTOR: f64 = 3.0;
 const COUNTED_A_ROW: usize = 20;
 
+/// What an index on the metadata gives is compared if it is no more than this, those of other tenants included. Where a tenant
+/// is small, it has to be fewer; where a look into the index on vectors has found too few, it may be more.
+const PROBED: usize = 2_000;
+const PROBED_FIRST: usize = 200;
+const PROBED_LAST: usize = 10_000;
+
 /// Settings for queries that are planned for their values. What compiling and starting workers cost, such
 /// a query does not bring in: a thousand rows are compared before the first worker is there.
 const PLANNING: &[(&CStr, &CStr)] =
@@ -106,8 +114,9 @@ impl Search<'_> {
     /// The nearest rows, and how they were found. Only if there are fewer are there fewer than wanted. Where they are
     /// to be unlike each other, and most have the vector of another one, more of the others.
     pub(crate) fn run<D: Details>(&self, client: &mut SpiClient<'_>) -> (Vec<Near<D>>, Plan) {
-        let _unknown = self.is_unknown(client).then(unknown::ByKeysAlone::begin);
-        let (mut near, mut plan) = self.find(client);
+        let is_unknown = self.is_unknown(client);
+        let _unknown = is_unknown.then(unknown::ByKeysAlone::begin);
+        let (mut near, mut plan) = self.find(client, is_unknown);
         if plan.is_from_index() && self.are_too_few(&near) {
             (near, plan) = (self.compare_scope(client), Plan::ExactAfterIndex);
         }
@@ -118,13 +127,23 @@ impl Search<'_> {
     }
 
     /// The nearest, by the first strategy that fits.
-    fn find<D: Details>(&self, client: &mut SpiClient<'_>) -> (Vec<Near<D>>, Plan) {
+    fn find<D: Details>(
+        &self,
+        client: &mut SpiClient<'_>,
+        is_unknown: bool,
+    ) -> (Vec<Near<D>>, Plan) {
         if self.vectors.rows <= SMALL as f64 {
             return (self.compare_keys(client), Plan::Exact);
         }
         let small = self.small();
+        if is_unknown && let Some(near) = self.compare_probed(client, PROBED_FIRST) {
+            return (near, Plan::Exact);
+        }
         if self.keys_are_few(client, small) {
             return (self.compare_keys(client), Plan::Exact);
+        }
+        if is_unknown && let Some(near) = self.compare_probed(client, PROBED) {
+            return (near, Plan::Exact);
         }
         if let Some(near) = self.compare_rare(client, small) {
             return (near, Plan::Exact);
@@ -137,6 +156,12 @@ impl Search<'_> {
             true => self.look_for_many(client, &index, &breadth),
             false => self.look_once(client, &index, &breadth, small),
         };
+        if is_unknown
+            && !matches!(first, First::Enough(_))
+            && let Some(near) = self.compare_probed(client, PROBED_LAST)
+        {
+            return (near, Plan::Exact);
+        }
         let further = match first {
             First::Enough(near) => return (near, Plan::Index),
             First::Crowded => self.look_past_crowd(client, &index),

@@ -6,7 +6,7 @@
 //! `OFFSET 0` keeps the planner out of a subquery. What stands in it is computed once a row, no index on vectors takes
 //! part in it, and of a look-up there is one for each row of what stands before it, in that order.
 
-use super::target::{RowsOf, SpaceRows, Target};
+use super::target::{Probe, RowsOf, SpaceRows, Target};
 use crate::ident::quote;
 use crate::memory::space::{Index, Vectors};
 
@@ -164,6 +164,35 @@ impl Statements<'_> {
              FROM ({} OFFSET 0) AS found (key, distance, a, b, c, d) \
              ORDER BY distance, pg_catalog.hashtext(a), key LIMIT {limit}",
             self.filtered(rows)
+        )
+    }
+
+    /// How many rows an index on the metadata gives, those of other tenants too, up to `most` and one.
+    pub(super) fn count_probed(&self, rows: &SpaceRows, probe: &Probe, most: usize) -> String {
+        count(&format!("{} AS x WHERE {}", rows.embedded.table(), probe.condition), most)
+    }
+
+    /// Compares all that counts of what an index on the metadata gives. Nothing else stands beside its condition, so
+    /// that no other index can serve; vectors are looked up one by one.
+    pub(super) fn compare_probed(&self, rows: &SpaceRows, probe: &Probe, limit: usize) -> String {
+        format!(
+            "SELECT * FROM (\
+                 SELECT {key} AS key, {distance} AS distance, {details} \
+                 FROM (SELECT x.* FROM {table} AS x WHERE {condition} OFFSET 0) AS m {of_row} \
+                 CROSS JOIN LATERAL (SELECT y.* FROM {vectors} AS y \
+                                     WHERE y.workspace_id = {workspace} AND y.{column} = m.id LIMIT 1) AS e \
+                 WHERE {conditions} OFFSET 0) AS found \
+             ORDER BY distance, key LIMIT {limit}",
+            key = self.key(),
+            distance = self.distance(),
+            details = self.details,
+            table = rows.embedded.table(),
+            condition = probe.condition,
+            of_row = rows.of_row,
+            vectors = self.vectors.table,
+            workspace = rows.workspace,
+            column = rows.embedded.column(),
+            conditions = rows.conditions,
         )
     }
 

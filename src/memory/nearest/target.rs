@@ -44,6 +44,16 @@ pub(crate) struct SpaceRows {
     pub(crate) conditions: String,
     /// Whether many vectors that meet the keys may have a row that does not meet the conditions.
     pub(crate) is_filtered: bool,
+    /// What of a filter an index on the metadata can look for.
+    pub(crate) probe: Option<Probe>,
+}
+
+/// A condition that an index on the metadata serves.
+pub(crate) struct Probe {
+    /// Over the table as `x`.
+    pub(crate) condition: String,
+    /// The `jsonpath` that it looks for.
+    pub(crate) path: String,
 }
 
 impl<'t> Target<'t> {
