@@ -702,7 +702,7 @@ merge, id_key, updated_at_key, deleted_key, options: how lines are read, as for 
 merged: rows that were taken. counts: their outcomes, as upsert_records_summary gives them; a blank row is no element. remaining: about how many rows are left, by their ids; 0 only if none is.
 What is rejected goes to kepler.rejects.
 Outcomes: finished (the inbox of the run is empty), unfinished (call it again).
-Errors: 55000 before install(), and if the run has ended; 22004 and 22023 for arguments, and if they say something else than the run keeps; 42704 for an unknown run.';
+Errors: 55000 before install(), if the run has ended, and if this role cannot delete the rows; 22004 and 22023 for arguments, and if they say something else than the run keeps; 42704 for an unknown run.';
 
 COMMENT ON PROCEDURE kepler.merge_inbox(text, integer, text, text, text, text, jsonb, text) IS
 'Merges all that is in the inbox of a run, as merge_inbox_batch does, and commits after each step. It cannot be called in a transaction block. It counts the rows first, for kepler.sync_progress.
