@@ -17,7 +17,7 @@ complain() {
 headings() {
   sed -n '/^```/,/^```/d; s/^#\{1,\} //p' "$1" | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9_ -]//g; s/ /-/g'
 }
-for file in README.md CHANGELOG.md CONTRIBUTING.md docs/*.md docs/plots/*.md examples/*/*.md tests/README.md benches/README.md; do
+for file in README.md CHANGELOG.md CONTRIBUTING.md docs/*.md docs/plots/*.md examples/*/*.md clients/*/*.md tests/README.md benches/README.md; do
   while IFS= read -r link; do
     links=$((links + 1)) target=${link%%#*} heading=
     if [[ $link == *'#'* ]]; then heading=${link#*#}; fi
@@ -56,16 +56,16 @@ while IFS= read -r promise; do complain "docs/promises.md: stands there twice: $
 
 # Names with an underscore that stand in back ticks, alone or before a parenthesis, occur in the code or the tests. What is
 # not ours, or is put together by the code, stands here.
-elsewhere='agent_memories|mem_embeddings|query_to_xml|worker_threads|invalid_[a-z_]*'
+elsewhere='agent_memories|mem_embeddings|query_to_xml|worker_threads|invalid_[a-z_]*|ts_ms|load_method'
 word='[a-z][a-z0-9]*(_[a-z0-9]+)+'
 known=$(
   {
     grep -rohE --include='*.rs' --include='*.sql' --include='*.sh' --include='*.py' --include='*.ts' --include='*.spec' "$word" \
-      sql src tests benches tools examples
+      sql src tests benches tools examples clients
     find tests -type f | sed 's|.*/||; s|\..*||'
   } | sort -u
 )
-for file in README.md CONTRIBUTING.md docs/*.md examples/*/*.md tests/README.md benches/README.md; do
+for file in README.md CONTRIBUTING.md docs/*.md examples/*/*.md clients/*/*.md tests/README.md benches/README.md; do
   [[ $file != docs/reference.md ]] || continue
   while IFS= read -r name; do complain "$file: \`$name\` is no name in the code"; done < <(
     # shellcheck disable=SC2016  # back ticks that are meant

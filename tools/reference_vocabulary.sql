@@ -27,7 +27,7 @@ INSERT INTO parts VALUES
 (10, 'Embeddings', 'Spaces for the embeddings of each model, their indexes, and searches in other tables.',
     '{create_embedding_space,pending_memory_embeddings,set_memory_embeddings,pending_message_embeddings,set_message_embeddings,activate_embedding_space,retire_embedding_space,drop_embedding_space,index_advice,recall_check,search_vectors}'),
 (11, 'Sync runs', 'What a connector lists, and what becomes of that which it does not.',
-    '{begin_sync,checkpoint_sync,resume_sync,finish_sync,sweep_sync,abort_sync,abandon_syncs}'),
+    '{begin_sync,checkpoint_sync,merge_inbox,merge_inbox_batch,resume_sync,finish_sync,sweep_sync,abort_sync,abandon_syncs}'),
 (12, 'Change feed', 'Which rows changed, for consumers that miss none.',
     '{track,untrack,feed_cursor,changes_since,acknowledge_changes,feed_lag,maintain_feed}');
 
@@ -101,6 +101,9 @@ INSERT INTO exceptions VALUES
 ('plural', 'forget', 'the opposite of remember'),
 ('options', 'set_entity_options', 'the options are what it sets'),
 ('batch', 'finish_execution', 'results is any JSON that is kept with the run'),
+('batch', 'delete_connection', 'records says what becomes of them'),
+('answer', 'delete_connection', 'records says what becomes of them'),
+('answer', 'finish_sync', 'error is the run''s, and no outcome''s'),
 ('batch', 'complete_records', 'results stand beside record_ids, in an array'),
 ('answer', 'upsert_records_summary', 'answers with counts'),
 ('forms', 'upsert_record', 'the time may be of any type too'),
@@ -108,6 +111,7 @@ INSERT INTO exceptions VALUES
 ('forms', 'restore_records', 'a record is named by its id, or by its source''s'),
 ('forms', 'archive_records', 'a record is named by its id, or by its source''s'),
 ('abbreviation', 'max_rows', 'as SQL and its drivers say it'),
+('abbreviation', 'max_delete_fraction', 'beside max_rows'),
 ('abbreviation', 'max_tokens', 'as models'' interfaces say it'),
 ('abbreviation', 'max_attempts', 'beside max_rows'),
 ('abbreviation', 'min_similarity', 'beside max_rows'),

@@ -665,6 +665,7 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unkn
 
 COMMENT ON FUNCTION kepler.checkpoint_sync(text, text, text) IS
 'Notes how far an open run has come, and returns when. resume_sync returns the cursor, and a run that succeeds leaves it on its entity.
+sync_run_id: the open run.
 cursor: any text.
 Errors: 55000 before install(), and if the run has ended; 22004 and 22023 for arguments; 42704 for an unknown run.';
 
@@ -676,6 +677,7 @@ Errors: 55000 before install(), and if the run has ended; 22004 and 22023 for ar
 
 COMMENT ON FUNCTION kepler.finish_sync(text, double precision, boolean, boolean, boolean, integer, text, text) IS
 'Ends a run, in steps. The first call of a full run checks the guards. Every call soft-deletes up to max_rows of the records in its scope that no upsert met, and that nobody has written, since the run began. Call it until the outcome is finished, or use the procedure sweep_sync. Returns one row.
+sync_run_id: the open run.
 max_delete_fraction: the run is refused if it would delete more than this fraction of the live records in its scope.
 allow_rejects: whether the run may delete although elements of it were rejected.
 allow_empty: whether the run may delete although it met nothing.
@@ -687,6 +689,7 @@ Errors: 55000 before install(), if the run has ended otherwise, and if a guard r
 
 COMMENT ON PROCEDURE kepler.sweep_sync(text, double precision, boolean, boolean, integer, text, text) IS
 'Ends a run as finish_sync does, with all its steps, and commits after each. It cannot be called in a transaction block.
+sync_run_id: the open run.
 The arguments are those of finish_sync.
 Errors: those of finish_sync; 2D000 in a transaction block.';
 COMMENT ON FUNCTION kepler_internal.sweep_sync_step(text, double precision, boolean, boolean, integer, text, text) IS 'Internal: one step of sweep_sync; gives whether it was the last';
@@ -694,14 +697,16 @@ COMMENT ON FUNCTION kepler_internal.forget_sync_notes() IS 'Trigger: deletes wha
 
 COMMENT ON FUNCTION kepler.merge_inbox_batch(text, integer, text, text, text, text, jsonb, text) IS
 'Upserts the next rows that were copied into kepler.inbox for an open run, as upsert_records does, and takes them out: up to max_rows, or 16 MB, in the order of their ids. Call it until the outcome is finished, or use the procedure merge_inbox. Returns one row. Calls for one run wait for each other.
+sync_run_id: the open run.
 merge, id_key, updated_at_key, deleted_key, options: how lines are read, as for upsert_records. The run keeps what its first call says, and later ones may leave it out (NULL). merge NULL in the first call: replace.
 merged: rows that were taken. counts: their outcomes, as upsert_records_summary gives them; a blank row is no element. remaining: about how many rows are left, by their ids; 0 only if none is.
 What is rejected goes to kepler.rejects.
 Outcomes: finished (the inbox of the run is empty), unfinished (call it again).
-Errors: 55000 before install(), and if the run has ended; 22004 and 22023 for arguments, and if they say something else than the run keeps; 42704 for an unknown run.';
+Errors: 55000 before install(), if the run has ended, and if this role cannot delete the rows; 22004 and 22023 for arguments, and if they say something else than the run keeps; 42704 for an unknown run.';
 
 COMMENT ON PROCEDURE kepler.merge_inbox(text, integer, text, text, text, text, jsonb, text) IS
 'Merges all that is in the inbox of a run, as merge_inbox_batch does, and commits after each step. It cannot be called in a transaction block. It counts the rows first, for kepler.sync_progress.
+sync_run_id: the open run.
 The arguments are those of merge_inbox_batch.
 Errors: those of merge_inbox_batch; 2D000 in a transaction block.';
 COMMENT ON FUNCTION kepler_internal.merge_inbox_step(text, integer, text, text, text, text, jsonb, boolean, text) IS 'Internal: one step of merge_inbox; gives whether it was the last';
@@ -710,6 +715,7 @@ COMMENT ON FUNCTION kepler_internal.copied_sync_run() IS 'Internal: the run that
 
 COMMENT ON FUNCTION kepler.abort_sync(text, text, text) IS
 'Ends a run as FAILURE: it deletes nothing (more), and leaves the cursor of its entity. Returns whether this call ended it.
+sync_run_id: the open run.
 error: why; it is shown in issues of the entity and of its connection until a run succeeds.
 Errors: 55000 before install(), and if the run has succeeded; 22004 and 22023 for arguments; 42704 for an unknown run.';
 

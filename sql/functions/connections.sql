@@ -129,7 +129,7 @@ CREATE FUNCTION kepler.adopt_records(
     max_rows integer DEFAULT 10000,
     workspace_id text DEFAULT kepler.current_workspace_id()
 ) RETURNS TABLE (
-    ordinal integer, record_id text, external_id text, outcome text, error_code text, error text
+    ordinal integer, external_id text, record_id text, outcome text, error_code text, error text
 )
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
@@ -222,7 +222,7 @@ BEGIN
         WHERE d.workspace_id = wanted_workspace AND d.record_id = n.id
         RETURNING d.record_id
     )
-    SELECT (row_number() OVER (ORDER BY a.record_id))::integer, a.record_id, r.external_id,
+    SELECT (row_number() OVER (ORDER BY a.record_id))::integer, r.external_id, a.record_id,
         CASE WHEN r.id IS NULL THEN 'not_found'
             WHEN a.record_id = ANY (adopted) THEN 'restored'
             WHEN r.entity_id IS NOT NULL THEN 'unchanged'

@@ -36,6 +36,7 @@ CREATE TABLE kepler.sync_runs (
     CONSTRAINT sync_runs_entity_fkey FOREIGN KEY (workspace_id, entity_id)
         REFERENCES kepler.entities (workspace_id, id) ON DELETE CASCADE,
     CONSTRAINT sync_runs_id_length CHECK (octet_length(id) BETWEEN 1 AND 128),
+    CONSTRAINT sync_runs_inbox_options_object CHECK (jsonb_typeof(inbox_options) = 'object'),
     CONSTRAINT sync_runs_scope_of_full CHECK (scope IS NULL OR mode = 'full'),
     CONSTRAINT sync_runs_ended CHECK ((status = 'RUNNING') = (ended_at IS NULL))
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);

@@ -165,6 +165,9 @@ pub(crate) fn not_an_object(text: &[u8], at: usize) -> &'static str {
         Some(b'n') => "an element must be an object, not null",
         Some(b't' | b'f') => "an element must be an object, not a boolean",
         Some(b'-' | b'0'..=b'9') => "an element must be an object, not a number",
+        Some(_) if text[at..].starts_with(BYTE_ORDER_MARK) => {
+            "an element must be an object, not malformed JSON: a byte-order mark precedes it"
+        }
         _ => "an element must be an object, not malformed JSON",
     }
 }

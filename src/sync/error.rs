@@ -15,6 +15,8 @@ pub(crate) enum SyncError {
     TooMany { id: String, counts: String },
     #[error("rows of sync run \"{id}\" wait in the inbox")]
     InboxNotEmpty { id: String },
+    #[error("rows of sync run \"{id}\" cannot be taken out of the inbox")]
+    InboxKept { id: String },
     #[error("sync run \"{id}\" reads its inbox in another way")]
     OtherReading { id: String, kept: String, given: String },
     #[error("rows of kepler.inbox need a sync run")]
@@ -43,6 +45,7 @@ impl Report for SyncError {
             | Self::SawNothing { .. }
             | Self::HasRejects { .. }
             | Self::InboxNotEmpty { .. }
+            | Self::InboxKept { .. }
             | Self::TooMany { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::NoCopiedRun => ERRCODE_NULL_VALUE_NOT_ALLOWED,
             Self::ScopeOfIncremental
@@ -68,6 +71,9 @@ impl Report for SyncError {
             Self::OtherReading { kept, given, .. } => Some(format!(
                 "Its first merge said {kept}, and the arguments of this one say {given}."
             )),
+            Self::InboxKept { .. } => {
+                Some("A trigger or a policy on kepler.inbox keeps them.".to_owned())
+            }
             Self::NoCopiedRun => Some("The setting kepler.sync_run_id is not set.".to_owned()),
             Self::ScopeOfIncremental => Some("An incremental run deletes nothing.".to_owned()),
             Self::KeepsSnapshot => {
@@ -100,6 +106,7 @@ impl Report for SyncError {
                 Self::InboxNotEmpty { .. } => {
                     "CALL kepler.merge_inbox(…); or delete them from kepler.inbox."
                 }
+                Self::InboxKept { .. } => "Let this role delete from kepler.inbox.",
                 Self::OtherReading { .. } => {
                     "Leave merge, id_key, updated_at_key, deleted_key and options out: the run keeps them."
                 }

@@ -59,6 +59,11 @@ thread_local! {
           RETURNING i.id, i.line, i.external_id, i.data, i.source_updated_at, i.deleted",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIDARRAYOID],
     ) };
+    static THERE: Statement = const { Statement::new(
+        c"SELECT FROM kepler.inbox AS i
+          WHERE i.ctid = ANY ($3) AND i.workspace_id = $1 AND i.sync_run_id = $2",
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIDARRAYOID],
+    ) };
     static FIRST: Statement = const { Statement::new(
         c"SELECT i.id FROM kepler.inbox AS i
           WHERE i.workspace_id = $1 AND i.sync_run_id = $2 AND i.id > $3 ORDER BY i.id LIMIT 1",
@@ -254,6 +259,13 @@ impl Step {
         found[..count].iter().for_each(|(place, _)| places.push_bytes(place));
         let [workspace, id] = of_run.key();
         let taken = TAKE.with(|plan| plan.run(client, &[workspace, id, Some(places.datum())]));
+        if taken.count() == 0 {
+            // Others have deleted them, or nobody can.
+            let first = found[0].0;
+            if of_run.is_there(client, &first) {
+                return Err(SyncError::InboxKept { id: run.id.clone() }.into());
+            }
+        }
         let mut rows: Vec<(i64, Option<Given<'_>>)> = taken
             .iter::<6>()
             .map(|row| {
@@ -342,10 +354,12 @@ fn of_run(run: &Run, arguments: Arguments) -> Arguments {
     }
 }
 
-/// Why a run may not end yet: rows of it are in the inbox.
+/// Why a run may not end yet: rows of it are in the inbox. What was committed late is looked for before a sweep begins, and
+/// not by each of its steps, which would pass by all that was deleted.
 pub(super) fn refusal(client: &mut SpiClient<'_>, run: &Run) -> Option<SyncError> {
     let of_run = OfRun::new(run);
-    let is_empty = of_run.find(client, &FIRST, START).is_none();
+    let after = if run.phase == "listing" { START } else { of_run.state(client).1 };
+    let is_empty = of_run.find(client, &FIRST, after).is_none();
     (!is_empty).then(|| SyncError::InboxNotEmpty { id: run.id.clone() })
 }
 
@@ -379,6 +393,14 @@ impl OfRun {
         let parameters = [workspace, id, Some(pg_sys::Datum::from(after)), limit];
         let rows = NEXT.with(|plan| plan.run(client, &parameters));
         rows.iter::<2>().filter_map(|row| Some((row.tid(0)?, row.bigint(1)?))).collect()
+    }
+
+    fn is_there(&self, client: &mut SpiClient<'_>, place: &Tid) -> bool {
+        let [workspace, id] = self.key();
+        let mut places = Array::new(array::TID);
+        places.push_bytes(place);
+        let parameters = [workspace, id, Some(places.datum())];
+        THERE.with(|plan| plan.run(client, &parameters).count() > 0)
     }
 
     fn find(

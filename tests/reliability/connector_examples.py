@@ -322,6 +322,14 @@ class Test:
             self.run(kind, "full", status=2, TRIES="many")
             told = self.run(kind, "full", "nobody", status=1)
             must("nobody" in told, f"{kind} does not say which connection is missing\n{told}")
+            # Events that are none: all is told at once.
+            self.start(kind, "webhook").ended(0)
+            self.start(kind, "webhook").ended(1, events='[{"id": "c0001", ')
+            told = self.start(kind, "webhook").ended(0, events='{"id": "c0004", "na\n{"no": "id"}')
+            must("invalid_json" in told and "missing_external_id" in told, f"{kind} does not say what is wrong\n{told}")
+            # A source and a server that are not there.
+            self.run(kind, "full", status=75, TRIES="1", SOURCE_URL="http://127.0.0.1:1")
+            self.run(kind, "full", status=75, TRIES="1", PGHOST="/nowhere")
             # Two at once share the run, or the newer one ends the older one; either way nothing is lost.
             pair = [self.start(kind, "full") for _ in range(2)]
             for connector in pair:

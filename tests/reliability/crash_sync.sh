@@ -70,6 +70,7 @@ kill_server() {
   # shellcheck disable=SC2086
   while kill -0 $postmaster $children 2>/dev/null; do sleep 0.1; done
 }
+# shellcheck disable=SC2001 # an expression is clearer
 fraction() { echo "$((RANDOM % $1 + $2))" | sed 's/\(.\)$/.\1/'; }
 
 total=0 kills=${KILLS:-1}

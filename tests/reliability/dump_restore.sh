@@ -62,7 +62,7 @@ admin -d kepler_dumped >/dev/null <<'SQL'
 SELECT kepler.upsert_record('contact', 'lost', '{}', connection_id => 'c');
 SELECT kepler.begin_sync('c', 'contact');
 INSERT INTO kepler.inbox (sync_run_id, line)
-SELECT sync_run_id, format('{"id": %s, "t": "a\\tb \\u0000"}', i) FROM kepler.begin_sync(NULL, 'copied') CROSS JOIN generate_series(1, 3) AS i;
+SELECT sync_run_id, format('{"id": %s, "t": "a\tb \u0000"}', i) FROM kepler.begin_sync(NULL, 'copied') CROSS JOIN generate_series(1, 3) AS i;
 SELECT kepler.merge_inbox_batch(sync_run_id, 1, id_key => 'id') FROM kepler.resume_sync(entity_type => 'copied');
 SELECT kepler.upsert_record('contact', '1', '{"n": 0}', source_updated_at => '2001-01-01', sync_run_id => r.sync_run_id),
     kepler.checkpoint_sync(r.sync_run_id, 'page 2') FROM kepler.resume_sync(connection_id => 'c', entity_type => 'contact') AS r;

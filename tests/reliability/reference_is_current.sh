@@ -43,7 +43,7 @@ broken 'it answers with ordinal, ids, outcome' "$(makes delete_them 'record_ids 
 broken 'error_code and error stand behind outcome' "$(makes delete_it 'record_id text' 'TABLE (error text, error_code text)')"
 broken 'in more than the type of one argument' \
   "CREATE FUNCTION kepler.delete_entries(entry_table json, entry_ids json, workspace_id text) RETURNS void LANGUAGE sql AS ''"
-broken 'it has another comment than' "COMMENT ON FUNCTION kepler.upsert_records(text, json, text, text, text, text, text, jsonb, text) IS 'Another.'"
+broken 'it has another comment than' "COMMENT ON FUNCTION kepler.upsert_records(text, json, text, text, text, text, text, text, text, jsonb, text) IS 'Another.'"
 broken 'it has no comment' "CREATE FUNCTION kepler.delete_it() RETURNS void LANGUAGE sql AS ''"
 broken 'it has no comment' 'CREATE TABLE kepler.things ()'
 broken 'it has no comment' "CREATE TYPE kepler.thing AS ENUM ('a')"

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta, timezone
 
 from database import Database, Row, Run
 from source import Source
-from trouble import Permanent, Transient, again, log
+from trouble import BrokenBatch, Permanent, Transient, again, log
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,15 @@ def counts(rows: list[Row]) -> str:
 def webhook(settings: Settings) -> None:
     """Without a run: a full run that is open sees what came, and does not delete it."""
     database, events = Database(settings.database, settings.connection_id), sys.stdin.read()
-    log.info("events: %s", counts(again(settings.tries, lambda: database.upsert(events))))
+
+    def store() -> list[Row]:
+        try:
+            return database.upsert(events)
+        except BrokenBatch as error:
+            # They come once.
+            raise Permanent(str(error)) from error
+
+    log.info("events: %s", counts(again(settings.tries, store) if events.strip() else []))
 
 
 def read_settings() -> Settings:
@@ -188,6 +196,8 @@ def main(arguments: list[str]) -> int:
         # The run stays open, and the next process goes on with it.
         log.error("gave up for now: %s", error)
         return 75
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
-from trouble import Permanent, Transient
+from trouble import BrokenBatch, Permanent, Transient
 
 ENTITY_TYPE = "contact"
 SOURCE = "crm"
@@ -95,7 +95,9 @@ class Database:
             if lost:
                 self._connection = None
             # A batch that cannot be divided into elements was cut off on its way here.
-            if lost or code.startswith(TRANSIENT) or code == NO_ARRAY:
+            if code == NO_ARRAY:
+                raise BrokenBatch(f"the database: {error}") from error
+            if lost or code.startswith(TRANSIENT):
                 raise Transient(f"the database: {error}") from error
             told = [error.diag.message_primary, error.diag.message_detail, error.diag.message_hint]
             raise Permanent(" ".join(part for part in told if part) or str(error)) from error

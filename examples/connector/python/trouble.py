@@ -21,6 +21,10 @@ class Transient(Exception):
         self.wait = wait
 
 
+class BrokenBatch(Transient):
+    """What was fetched is no batch of documents: it may be whole when it is fetched again."""
+
+
 class Permanent(Exception):
     """Trying again does not help."""
 

@@ -27,11 +27,11 @@ UPDATE kepler.records SET data = '{"n": 1}' WHERE id IN ('2', '3');
 SELECT * FROM pg_temp.told() ORDER BY 1;
 -- A key that changes is a row that went and another that came; all that went stand first.
 ALTER TABLE kepler.records DISABLE TRIGGER keep_id;
-UPDATE kepler.records SET id = (id::integer + 1)::text WHERE id IN ('1', '2', '3') AND id > '1';
+UPDATE kepler.records SET id = (id::integer + 10)::text WHERE id IN ('1', '2', '3') AND id > '1';
 ALTER TABLE kepler.records ENABLE TRIGGER keep_id;
 SELECT split_part(change, ' ', 1) AS operation, string_agg(split_part(change, ' ', 3), ', ' ORDER BY change) AS ids
 FROM pg_temp.told() WITH ORDINALITY AS t (change, n) GROUP BY 1 ORDER BY min(n);
-DELETE FROM kepler.records WHERE id IN ('3', '4');
+DELETE FROM kepler.records WHERE id IN ('12', '13');
 SELECT * FROM pg_temp.told() ORDER BY 1;
 
 -- ON CONFLICT, MERGE, COPY, a common table expression, and a function that is called for each row.

@@ -132,6 +132,18 @@ DELETE FROM kepler.records;
 DELETE FROM kepler.entities;
 SELECT count(*) FROM kepler.inbox;
 
+-- Where rows cannot be taken out, nothing is merged again and again. A byte-order mark is named.
+SELECT begin_run('kept', 'contact');
+INSERT INTO kepler.inbox (sync_run_id, line) VALUES ('kept', e'\ufeff{"id": "1"}');
+CREATE FUNCTION public.keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER keep BEFORE DELETE ON kepler.inbox FOR EACH ROW EXECUTE FUNCTION keep();
+CALL kepler.merge_inbox('kept', id_key => 'id');
+SET client_min_messages = warning;
+DROP FUNCTION public.keep CASCADE;
+RESET client_min_messages;
+CALL kepler.merge_inbox('kept', id_key => 'id');
+SELECT error_code, error FROM kepler.rejects WHERE sync_run_id = 'kept';
+
 -- A step takes rows of about 16 MB, one at least, and a large one as well.
 SELECT begin_run('large', 'contact', 'incremental');
 INSERT INTO kepler.inbox (sync_run_id, external_id, data) SELECT 'large', i, jsonb_build_object('t', repeat('x', 6000000)) FROM generate_series(1, 4) AS i;

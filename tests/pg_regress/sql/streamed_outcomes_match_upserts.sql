@@ -59,4 +59,21 @@ SELECT count(DISTINCT noted) AS kinds FROM (
     SELECT array_agg(DISTINCT i.id ORDER BY i.id) AS noted FROM kepler.sync_seen AS s CROSS JOIN unnest(s.external_ids) AS i (id)
     JOIN kepler.sync_runs AS r ON r.id = s.sync_run_id GROUP BY r.entity_id) AS n;
 SELECT count(DISTINCT (error_code, document)) AS rejects, count(DISTINCT entity_id) AS entities FROM kepler.rejects;
+
+-- Writers copy and merge; readers see how far it is.
+CREATE ROLE streamed_writer; CREATE ROLE streamed_reader;
+SELECT kepler.grant_access('streamed_writer', 'writer'), kepler.grant_access('streamed_reader', 'reader');
+\set ON_ERROR_ROLLBACK on
+\set VERBOSITY terse
+SET LOCAL ROLE streamed_writer;
+SELECT set_config('kepler.sync_run_id', sync_run_id, true) IS NOT NULL AS begun FROM kepler.begin_sync(NULL, 'written');
+COPY kepler.inbox (external_id, data) FROM STDIN;
+1	{}
+\.
+SET LOCAL ROLE streamed_reader;
+SELECT done, total FROM kepler.sync_progress WHERE entity_type = 'written';
+INSERT INTO kepler.inbox (external_id, data) VALUES ('2', '{}');
+SELECT FROM kepler.merge_inbox_batch(current_setting('kepler.sync_run_id'));
+SET LOCAL ROLE streamed_writer;
+SELECT outcome, merged FROM kepler.merge_inbox_batch(current_setting('kepler.sync_run_id'));
 ROLLBACK;

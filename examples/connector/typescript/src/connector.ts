@@ -12,7 +12,7 @@ import { type Count, Database, type Run } from "./database.js";
 import { log } from "./log.js";
 import { readSettings, type Settings, SettingsError } from "./settings.js";
 import { Source } from "./source.js";
-import { again, Permanent, Transient } from "./trouble.js";
+import { again, BrokenBatch, Permanent, Transient } from "./trouble.js";
 
 /** How far a run has come. As JSON it is the cursor of its checkpoints. */
 interface Position {
@@ -134,7 +134,16 @@ function counts(rows: readonly Count[]): string {
 /** Without a run: a full run that is open sees what came, and does not delete it. */
 async function webhook(settings: Settings, database: Database): Promise<void> {
   const events = await text(process.stdin);
-  log.info(`events: ${counts(await again(settings.tries, () => database.upsert(events)))}`);
+  const store = async () => {
+    try {
+      return await database.upsert(events);
+    } catch (error) {
+      // They come once.
+      if (error instanceof BrokenBatch) throw new Permanent(error.message, { cause: error });
+      throw error;
+    }
+  };
+  log.info(`events: ${counts(events.trim() === "" ? [] : await again(settings.tries, store))}`);
 }
 
 async function main(mode: string | undefined): Promise<number> {

@@ -2,7 +2,7 @@
 
 import pg from "pg";
 import { log } from "./log.js";
-import { Permanent, Transient } from "./trouble.js";
+import { BrokenBatch, Permanent, Transient } from "./trouble.js";
 
 const ENTITY_TYPE = "contact";
 const SOURCE = "crm";
@@ -129,7 +129,10 @@ export class Database {
       // After these the connection is of no more use.
       if (code.startsWith("08") || code.startsWith("57P")) this.#drop(client);
       // A batch that cannot be divided into elements was cut off on its way here.
-      if (TRANSIENT.some((start) => code.startsWith(start)) || code === NO_ARRAY) {
+      if (code === NO_ARRAY) {
+        throw new BrokenBatch(`the database: ${message(error)}`, undefined, { cause: error });
+      }
+      if (TRANSIENT.some((start) => code.startsWith(start))) {
         throw new Transient(`the database: ${message(error)}`, undefined, { cause: error });
       }
       throw new Permanent(message(error), { cause: error });

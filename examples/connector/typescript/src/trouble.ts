@@ -16,6 +16,9 @@ export class Transient extends Error {
   }
 }
 
+/** What was fetched is no batch of documents: it may be whole when it is fetched again. */
+export class BrokenBatch extends Transient {}
+
 /** Trying again does not help. */
 export class Permanent extends Error {}
 
