@@ -24,6 +24,7 @@ const ITEM: usize = 4;
 const RIGHT_BOUND: usize = 8;
 /// The link to the next page, how many items there are, and what kind of page it is.
 const OPAQUE: usize = 8;
+const ROOT: u32 = 1;
 const NO_PAGE: u32 = u32::MAX;
 const IS_DATA: u16 = 1;
 const IS_LEAF: u16 = 1 << 1;
@@ -197,7 +198,7 @@ impl Entry<'_> {
 
 /// How many rows at most there are for a key, as far as a page tells; None where there may be more.
 fn rows_of_key(key: i32, read: impl Fn(u32) -> Page) -> Option<usize> {
-    let mut page = read(pg_sys::GIN_ROOT_BLKNO);
+    let mut page = read(ROOT);
     for _ in 0..MAX_STEPS {
         if page.flags()? & IS_DATA != 0 {
             return None;
