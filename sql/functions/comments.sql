@@ -726,12 +726,12 @@ Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.track(regclass, text) IS
 'Writes the changes of a table into the change feed from now on: of rows that are inserted, updated or deleted, and of TRUNCATE. Returns false if the table was tracked already. Records are tracked from the beginning.
 relation: a table with a primary key; of a partitioned table the whole (what is written to a partition directly is not noticed). level: feed.
-Makes triggers on the table, which a dump restores, and locks it against writers until the transaction ends. For administrators: Kepler''s own tables, entry tables of the session''s workspace, and tables that the caller owns.
-Errors: 55000 before install(), and if the table has no primary key; 22004 and 22023 for arguments; 0A000 for level history; 42809 for what is no plain table; 42501 for a table of somebody else.';
+Makes triggers on the table, which a dump restores, and locks it against writers until the transaction ends. For administrators: entry tables of the session''s workspace, and tables that the caller owns. For the owner of Kepler''s tables: these as well.
+Errors: 55000 before install(), and if the table has no primary key; 22004 and 22023 for arguments; 0A000 for level history; 42809 for what is no plain table, or has a deferrable primary key; 42501 for a table of somebody else or of another workspace.';
 COMMENT ON FUNCTION kepler.untrack(regclass) IS
 'Ends what track began. What is in the feed stays. Returns false if the table was not tracked.
-relation: the table.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 for a table of somebody else.';
+relation: the table. Who may track it may end it.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 for a table of somebody else or of another workspace.';
 COMMENT ON FUNCTION kepler.changes_since(text, integer, regclass, text, text, text) IS
 'Returns the changes behind a position, one row for each, in an order in which nothing can come later in between: what transactions under way have written comes after they end (feed_lag tells which).
 cursor: the cursor of the last change that was dealt with, or of feed_cursor(); NULL for the oldest change that is there. consumer: reads from the cursor of a named consumer instead, and does not move it (acknowledge_changes does).

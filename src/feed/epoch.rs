@@ -66,6 +66,18 @@ fn system() -> i64 {
     unsafe { pg_sys::GetSystemIdentifier() as i64 }
 }
 
+/// The number of the next transaction, now and not as a snapshot has it.
+fn next_xid() -> u64 {
+    // SAFETY: reads a counter in shared memory under its lock.
+    unsafe { pg_sys::ReadNextFullTransactionId().value }
+}
+
+/// A standby may be behind the server that a cursor is from, and catches up.
+fn is_standby() -> bool {
+    // SAFETY: reads a variable.
+    unsafe { pg_sys::RecoveryInProgress() }
+}
+
 fn database() -> pg_sys::Oid {
     // SAFETY: as above.
     unsafe { pg_sys::MyDatabaseId }
@@ -114,8 +126,9 @@ pub(super) fn of_writer(xid: u64) -> Result<i32, Error> {
     let origin = Origin::of_session();
     if let Some(last) = found.last()
         && last.origin == origin
-        && found.iter().filter(|begun| begun.epoch == last.epoch).any(|begun| begun.xid <= xid)
     {
+        // Also of a transaction with a smaller number than the first that wrote: within an epoch the horizon gives the
+        // order, and sessions that know the epoch do not hear of another one.
         // What this transaction began itself may still be undone.
         if found.iter().any(|begun| begun.epoch == last.epoch && begun.xid != xid) {
             let made_of = MadeOf::tables(vec![table], at);
@@ -200,7 +213,19 @@ impl Epochs {
         {
             return Err(FeedError::Ahead);
         }
-        let is_past = self.counted().0 > position.epoch;
-        Ok(is_past && position.sequence > 0)
+        if self.counted().0 > position.epoch {
+            return Ok(position.sequence > 0);
+        }
+        if is_standby() {
+            return Ok(false);
+        }
+        // Of the epoch of now, which a server that was put back to an earlier state goes on with. A change has the number
+        // of a transaction; a cursor of feed_cursor() may have the next one.
+        let is_ahead = if position.sequence > 0 {
+            position.xid >= next_xid()
+        } else {
+            position.xid > next_xid()
+        };
+        if is_ahead { Err(FeedError::Ahead) } else { Ok(position.sequence > 0) }
     }
 }

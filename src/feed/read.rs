@@ -101,7 +101,7 @@ pub(super) fn horizon(client: &mut SpiClient<'_>) -> u64 {
 pub(super) struct Request<'r> {
     /// None is what belongs to no workspace.
     pub(super) workspace: Option<&'r str>,
-    /// None is the oldest change that is there.
+    /// None is the oldest change behind what was dropped.
     pub(super) after: Option<Cursor>,
     pub(super) max_rows: i32,
     /// A table's name.
@@ -127,6 +127,7 @@ pub(super) struct Changed {
 }
 
 /// Changes of a workspace behind a position.
+#[derive(Clone, Copy)]
 struct Window<'w> {
     workspace: Option<&'w Text>,
     after: Position,
@@ -141,8 +142,34 @@ impl Window<'_> {
         limit: i32,
         take: impl FnOnce(&crate::pg::plan::Rows<'_>) -> T,
     ) -> T {
+        let parameters = self.parameters(limit);
+        self.statement().with(|plan| take(&plan.run_in_snapshot(client, &parameters)))
+    }
+
+    /// Whether there is a change at the position, for what was committed until now.
+    fn has_change_at(&self, client: &mut SpiClient<'_>, at: Position) -> bool {
+        // The first one behind the place before it.
+        let after = Position { sequence: at.sequence - 1, ..at };
+        let window = Window { after, horizon: u64::MAX, ..*self };
+        let parameters = window.parameters(1);
+        let found = window.statement().with(|plan| {
+            let rows = plan.run_latest(client, &parameters);
+            let row = rows.iter::<8>().next();
+            row.and_then(|row| {
+                let xid = row.bigint(1)? as u64;
+                Some(Position { epoch: row.integer(0)?, xid, sequence: row.bigint(2)? })
+            })
+        });
+        found == Some(at)
+    }
+
+    fn statement(&self) -> &'static std::thread::LocalKey<OwnedStatement> {
+        if self.workspace.is_some() { &OF_WORKSPACE } else { &OF_NONE }
+    }
+
+    fn parameters(&self, limit: i32) -> [Option<pg_sys::Datum>; 8] {
         let datum = |value: u64| Some(pg_sys::Datum::from(value));
-        let parameters = [
+        [
             self.workspace.map(Text::datum),
             Some(self.after.epoch.into()),
             datum(self.after.xid),
@@ -151,9 +178,7 @@ impl Window<'_> {
             datum(self.horizon),
             Some(self.counted.1.into()),
             Some(i64::from(limit).into()),
-        ];
-        let statement = if self.workspace.is_some() { &OF_WORKSPACE } else { &OF_NONE };
-        statement.with(|plan| take(&plan.run_in_snapshot(client, &parameters)))
+        ]
     }
 }
 
@@ -164,9 +189,15 @@ pub(super) fn read(
 ) -> Result<Vec<Change>, Error> {
     let epochs = Epochs::read(client);
     let workspace = request.workspace.map(Text::new);
+    // Partitions go by time, and positions by transaction: changes may be left before what was dropped. Whoever begins
+    // with one of them could not go on from there.
+    let after = match request.after {
+        Some(cursor) => cursor.position,
+        None => dropped(client, workspace.as_ref()).unwrap_or_default(),
+    };
     let window = Window {
         workspace: workspace.as_ref(),
-        after: request.after.map_or_else(Position::default, |cursor| cursor.position),
+        after,
         counted: epochs.counted(),
         horizon: horizon(client),
     };
@@ -221,6 +252,16 @@ pub(super) fn read(
     Ok(changes)
 }
 
+/// The last position of a workspace that was dropped for its age.
+fn dropped(client: &mut SpiClient<'_>, workspace: Option<&Text>) -> Option<Position> {
+    let rows = DROPPED.with(|plan| plan.run_latest(client, &[workspace.map(Text::datum)]));
+    rows.iter::<3>().next().map(|row| Position {
+        epoch: row.integer(0).unwrap_or_default(),
+        xid: row.bigint(1).unwrap_or_default() as u64,
+        sequence: row.bigint(2).unwrap_or_default(),
+    })
+}
+
 /// Refuses a cursor behind which changes are missing. After the reading: the partitions are locked now, and what was
 /// dropped before that is noted and committed.
 fn check_kept(
@@ -229,34 +270,17 @@ fn check_kept(
     window: &Window<'_>,
     must_be_there: bool,
 ) -> Result<(), FeedError> {
-    let key = [window.workspace.map(Text::datum)];
-    let rows = DROPPED.with(|plan| plan.run_latest(client, &key));
-    let dropped = rows.iter::<3>().next().map(|row| Position {
-        epoch: row.integer(0).unwrap_or_default(),
-        xid: row.bigint(1).unwrap_or_default() as u64,
-        sequence: row.bigint(2).unwrap_or_default(),
-    });
-    drop(rows);
     let at = window.after;
-    if dropped.is_some_and(|dropped| dropped > at) {
-        return Err(FeedError::Dropped { last_at: request.acknowledged_at.clone() });
-    }
-    if must_be_there && dropped != Some(at) {
-        // The first one behind the place before it.
-        let before = Position { sequence: at.sequence - 1, ..at };
-        let found = Window { after: before, workspace: window.workspace, ..*window }.run(
-            client,
-            1,
-            |rows| {
-                let row = rows.iter::<8>().next();
-                row.and_then(|row| Some((row.bigint(1)? as u64, row.bigint(2)?)))
-            },
-        );
-        if found != Some((at.xid, at.sequence)) && dropped.is_none_or(|dropped| dropped < at) {
-            return Err(FeedError::Ahead);
+    // Before it is asked what was dropped: what is deleted between the two is noted.
+    let is_missing = must_be_there && !window.has_change_at(client, at);
+    match dropped(client, window.workspace) {
+        Some(dropped) if dropped > at => {
+            Err(FeedError::Dropped { last_at: request.acknowledged_at.clone() })
         }
+        Some(dropped) if dropped == at => Ok(()),
+        _ if is_missing => Err(FeedError::Ahead),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// How many changes wait behind a cursor, up to a limit, and when the first of them was made.

@@ -4,7 +4,8 @@
 //! then appended without SQL and without a change of role.
 //!
 //! Of two changes of one row the later one has the greater number: a trigger takes a number while the transaction still
-//! holds the row, and whoever changes the row next waits for that.
+//! holds the row, and whoever changes the row next waits for that. Only a statement that runs within the first one may come
+//! before it: where an AFTER ROW trigger of the table changes its own row again, that change is told first.
 
 use super::epoch;
 use super::error::FeedError;

@@ -1,7 +1,8 @@
 //! Making and dropping the triggers of a table.
 //!
-//! It is the table's owner who does: changes of somebody else's table would tell of keys that one may not read. Kepler's
-//! own tables, and those that it makes, an administrator tracks in the name of their owner.
+//! It is the table's owner who does: changes of somebody else's table would tell of keys that one may not read. Entry
+//! tables of the session's workspace an administrator tracks in the name of their owner. Kepler's own tables, whose rows
+//! are of all workspaces, are their owner's to track.
 
 use super::error::FeedError;
 use crate::access::error::AccessError;
@@ -37,6 +38,8 @@ struct Facts {
     /// Schema and name, as SQL names it.
     spelled: String,
     has_key: bool,
+    /// Postgres 16 does not name such a key as the one of the table.
+    is_key_deferrable: bool,
     is_tracked: bool,
 }
 
@@ -47,7 +50,9 @@ fn facts(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<Facts, Error>
                 EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary),
                 EXISTS (SELECT FROM pg_catalog.pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgparentid = 0
                     AND g.tgfoid = 'kepler_internal.tell_feed()'::pg_catalog.regprocedure),
-                pg_catalog.format('%I.%I', n.nspname, c.relname)
+                pg_catalog.format('%I.%I', n.nspname, c.relname),
+                EXISTS (SELECT FROM pg_catalog.pg_index AS i
+                    WHERE i.indrelid = c.oid AND i.indisprimary AND NOT i.indimmediate)
          FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
          WHERE c.oid = $1",
         None,
@@ -65,6 +70,7 @@ fn facts(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<Facts, Error>
         has_key: row[7].value()?.unwrap_or(false),
         is_tracked: row[8].value()?.unwrap_or(false),
         spelled: row[9].value()?.unwrap_or_default(),
+        is_key_deferrable: row[10].value()?.unwrap_or(false),
     })
 }
 
@@ -90,6 +96,7 @@ impl Facts {
             () if self.persistence == pg_sys::RELPERSISTENCE_UNLOGGED => {
                 "it is unlogged, and a crash would empty it without a change"
             }
+            () if self.is_key_deferrable => "its primary key is deferrable",
             () if self.kind == pg_sys::RELKIND_RELATION
                 || self.kind == pg_sys::RELKIND_PARTITIONED_TABLE =>
             {
@@ -104,28 +111,46 @@ impl Facts {
         Err(FeedError::CannotTrack { table: self.qualified(), why })
     }
 
-    /// Acts as the owner of Kepler's tables for these; of others the caller must be the owner.
-    fn act(&self, owner: Owner) -> Result<Option<ActAs>, FeedError> {
-        let is_keplers = self.schema == SCHEMA || self.schema == "kepler_data";
-        if is_keplers && self.owner == owner.role() {
-            return Ok(Some(owner.act()));
+    fn is_entry_table(&self, owner: Owner) -> bool {
+        self.schema == "kepler_data" && self.owner == owner.role()
+    }
+
+    /// Whether the caller may track the table; asked before anything is done as somebody else. `workspace`: of an entry
+    /// table.
+    fn require_may(&self, owner: Owner, workspace: Option<&str>) -> Result<(), Error> {
+        if self.is_entry_table(owner) {
+            return match workspace {
+                Some(id) => workspace::require_own(id),
+                None => Ok(owner.require_caller("track what is no entry table of a workspace")?),
+            };
+        }
+        if self.schema == SCHEMA && self.owner == owner.role() {
+            // Their triggers fire for every workspace.
+            return Ok(owner.require_caller("track Kepler's own tables, or end it")?);
         }
         if role::may_act_as(self.owner) {
-            return Ok(None);
+            return Ok(());
         }
-        Err(FeedError::NotYours(self.qualified()))
+        Err(FeedError::NotYours(self.qualified()).into())
+    }
+
+    /// Acts as the owner of Kepler's tables for these. After [`Facts::require_may`].
+    fn act(&self, owner: Owner) -> Option<ActAs> {
+        let is_keplers = self.schema == SCHEMA || self.schema == "kepler_data";
+        (is_keplers && self.owner == owner.role()).then(|| owner.act())
     }
 }
 
-/// The workspace of an entry table, whose rows do not have it. Whoever tracks it must be of the workspace.
+/// The workspace of an entry table, whose rows do not have it.
 fn workspace_of(
     client: &mut SpiClient<'_>,
     facts: &Facts,
     owner: Owner,
 ) -> Result<Option<String>, Error> {
-    if facts.schema != "kepler_data" || facts.owner != owner.role() {
+    if !facts.is_entry_table(owner) {
         return Ok(None);
     }
+    let _owner = owner.act();
     let found = client
         .update(
             "SELECT e.workspace_id FROM kepler.entry_tables AS e WHERE e.table_name = $1",
@@ -136,9 +161,6 @@ fn workspace_of(
         .map(|row| row[1].value::<String>())
         .transpose()?
         .flatten();
-    if let Some(id) = &found {
-        workspace::require_own(id)?;
-    }
     Ok(found)
 }
 
@@ -155,12 +177,13 @@ pub(super) fn track(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<bo
     owner.require_own_code(client, TRACKED_TABLES)?;
     let facts = facts(client, table)?;
     facts.require_trackable()?;
-    let acting = facts.act(owner)?;
+    let workspace = workspace_of(client, &facts, owner)?;
+    facts.require_may(owner, workspace.as_deref())?;
+    let acting = facts.act(owner);
     lock(table);
     if self::facts(client, table)?.is_tracked {
         return Ok(false);
     }
-    let workspace = workspace_of(client, &facts, owner)?;
     let number = {
         let _owner = owner.act();
         let name = facts.qualified();
@@ -206,7 +229,9 @@ pub(super) fn untrack(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<
     let owner = Owner::find()?;
     owner.require_own_code(client, TRACKED_TABLES)?;
     let facts = facts(client, table)?;
-    let acting = facts.act(owner)?;
+    let workspace = workspace_of(client, &facts, owner)?;
+    facts.require_may(owner, workspace.as_deref())?;
+    let acting = facts.act(owner);
     lock(table);
     if !self::facts(client, table)?.is_tracked {
         return Ok(false);

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Promise: a consumer of the change feed neither skips nor repeats a change when the database is dumped and restored into
 # another cluster, whose transactions are counted anew; before the first change there, and after. One that has seen changes
-# which the dump does not have is told so. Tracked tables stay tracked, under their names.
+# which the dump does not have is told so. Tracked tables stay tracked, under their names. The same where a copy of the files
+# is put back, after which transactions get the same numbers again in the same epoch.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 
@@ -76,9 +77,36 @@ if error=$(source_run -c "SELECT FROM kepler.changes_since('$new')" 2>&1); then 
 # The tracked table goes on, under its name.
 target_run -c 'INSERT INTO "My Shop"."Orders" VALUES (1)'
 expect 'the tracked table' "$(target_run -c "SELECT relation || ' ' || row_id FROM kepler.changes_since(NULL, relation => '\"My Shop\".\"Orders\"', workspace_id => NULL)")" '"My Shop"."Orders" 1'
+# A copy of the files is put back: same cluster, same timeline, same epoch. Who has seen what it does not have is told, at once
+# and when it has counted on; who has not goes on.
+kept=$(target_run -c "SELECT cursor FROM kepler.changes_since('$new')")
+kept_now=$(target_run -c 'SELECT kepler.feed_cursor()')
+stop_server "$name" "$major"
+cp -a "$data" "$work/copy"
+start_server "$name" "$major"
+target_run -c "INSERT INTO kepler.records (id, entity_type) VALUES ('9', 't')"
+seen=$(target_run -c "SELECT cursor FROM kepler.changes_since('$kept')")
+seen_now=$(target_run -c 'SELECT kepler.feed_cursor()')
+[[ -n $kept && -n $seen ]] || die 'no cursor of the copy, or behind it'
+stop_server "$name" "$major"
+rm -rf "$data"
+cp -a "$work/copy" "$data"
+start_server "$name" "$major"
+told() { if error=$(target_run -c "$2" 2>&1); then die "$1: taken: $error"; fi; [[ $error == *'restored to an earlier state'* ]] || die "$1: $error"; }
+expect 'the copy, by a cursor of before' "$(changes "'$kept'")" '-'
+expect 'the copy, by a cursor of its end' "$(changes "'$kept_now'")" '-'
+told 'at a change that is lost' "SELECT FROM kepler.changes_since('$seen')"
+told 'at the end of what is lost' "SELECT FROM kepler.changes_since('$seen_now')"
+told 'acknowledging what is lost' "SELECT FROM kepler.acknowledge_changes('parked', '$seen')"
+for _ in 1 2 3 4 5; do target_run -c 'SELECT FROM pg_current_xact_id()' >/dev/null; done
+target_run -c "INSERT INTO kepler.records (id, entity_type) VALUES ('10', 't')"
+expect 'the copy goes on, by a cursor of before' "$(changes "'$kept'")" '10'
+expect 'the copy goes on, by a cursor of its end' "$(changes "'$kept_now'")" '10'
+told 'at a change that is lost, later' "SELECT FROM kepler.changes_since('$seen')"
+expect 'the epoch of the copy' "$(target_run -c 'SELECT max(epoch) FROM kepler.feed_epochs')" 2
 # Restored back into a cluster where numbers are far ahead: the same again.
 "$PG_BIN/pg_dump" -h "$target_host" -d kepler_feed_moved -Fc -f "$work/back"
 fresh "$source_host"
 "$PG_BIN/pg_restore" -h "$source_host" --exit-on-error -d kepler_feed_moved "$work/back"
 source_run -c "INSERT INTO kepler.records (id, entity_type) VALUES ('8', 't')"
-expect 'moved back' "$(source_run -c "SELECT string_agg(row_id, ' ' ORDER BY n) FROM kepler.changes_since('$third') WITH ORDINALITY AS c (cursor, relation, row_id, entity_type, operation, sequence, created_at, n)")" '4 5 6 7 1 8'
+expect 'moved back' "$(source_run -c "SELECT string_agg(row_id, ' ' ORDER BY n) FROM kepler.changes_since('$third') WITH ORDINALITY AS c (cursor, relation, row_id, entity_type, operation, sequence, created_at, n)")" '4 5 6 7 1 10 8'

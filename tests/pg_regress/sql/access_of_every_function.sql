@@ -144,8 +144,8 @@ INSERT INTO calls VALUES
     ('changes_since', $$kepler.changes_since(max_rows => 10)$$),
     ('feed_cursor', $$kepler.feed_cursor()$$),
     ('feed_lag', $$kepler.feed_lag()$$),
-    ('track', $$kepler.track('kepler.users')$$),
-    ('untrack', $$kepler.untrack('kepler.records')$$),
+    ('track', format($$kepler.track('kepler_data.%I')$$, :'things')),
+    ('untrack', format($$kepler.untrack('kepler_data.%I')$$, :'things')),
     ('version', 'kepler.version()');
 
 -- No function is forgotten here, and no function is for everybody.

@@ -57,18 +57,34 @@ GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT level, public.refused('feed_' || level, $$SELECT kepler.track('kepler.users')$$) AS track, public.refused('feed_' || level, $$SELECT kepler_internal.maintain_feed_step(true, '1 day')$$) AS maintain
 FROM unnest('{reader,writer,worker,admin}'::text[]) AS level;
 
--- An administrator tracks Kepler's tables and their own, and nobody else's.
+-- Kepler's own tables are of all workspaces: their owner alone begins and ends it.
+SELECT t, public.refused('feed_admin', format('SELECT kepler.track(%L)', t)) AS track, public.refused('feed_admin', format('SELECT kepler.untrack(%L)', t)) AS untrack
+FROM unnest('{kepler.records,kepler.users}'::text[]) AS t;
+SELECT kepler.untrack('kepler.records'), kepler.track('kepler.records') AS again, kepler.track('kepler.users');
+-- Entry tables of the session's workspace are its administrator's, and those of another one are not, tracked or untracked.
+SELECT count(*) FROM kepler.create_entry_table('Feed Here', '{"fields": [{"name": "a", "type": "integer"}]}');
+SET LOCAL kepler.workspace_id = 'feed there';
+SELECT count(*) FROM kepler.create_entry_table('Feed There', '{"fields": [{"name": "a", "type": "integer"}]}');
+RESET kepler.workspace_id;
+SELECT 'kepler_data.' || table_name AS here FROM kepler.entry_tables WHERE record_name = 'Feed Here' \gset
+SELECT 'kepler_data.' || table_name AS there FROM kepler.entry_tables WHERE record_name = 'Feed There' \gset
+SELECT public.refused('feed_admin', format('SELECT kepler.track(%L)', :'here')) AS here, public.refused('feed_admin', format('SELECT kepler.track(%L)', :'there')) AS there;
+SELECT kepler.track(:'there');
+SELECT public.refused('feed_admin', format('SELECT kepler.untrack(%L)', :'here')) AS here, public.refused('feed_admin', format('SELECT kepler.untrack(%L)', :'there')) AS there;
+SELECT kepler.untrack(:'there') AS still_tracked;
+
+-- An administrator tracks their own tables, and nobody else's.
 GRANT USAGE ON SCHEMA feed_app TO feed_admin;
 GRANT ALL ON feed_app.notes TO feed_admin;
 SELECT public.refused('feed_admin', $$SELECT kepler.track('feed_app.notes')$$);
 CREATE SCHEMA feed_admin AUTHORIZATION feed_admin;
 SET LOCAL ROLE feed_admin;
 CREATE TABLE feed_admin.mine (id integer PRIMARY KEY);
-SELECT kepler.track('feed_admin.mine'), kepler.track('kepler.users') AS again;
+SELECT kepler.track('feed_admin.mine');
 INSERT INTO feed_admin.mine VALUES (7);
 RESET ROLE;
 SELECT row_id FROM public.told() WHERE row_id = '7';
-SELECT t, public.refused('feed_admin', format('SELECT kepler.untrack(%L)', t)) FROM unnest('{feed_app.notes,feed_admin.mine,kepler.users}'::text[]) AS t;
+SELECT t, public.refused('feed_admin', format('SELECT kepler.untrack(%L)', t)) FROM unnest('{feed_app.notes,feed_admin.mine}'::text[]) AS t;
 SELECT public.refused('feed_app', $$SELECT kepler.track('feed_app.notes')$$);
 
 -- A key of a type of somebody's own.

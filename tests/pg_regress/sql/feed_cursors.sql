@@ -91,6 +91,14 @@ UPDATE kepler.consumers SET cursor = 'v0' WHERE name = 'indexer';
 SELECT c->'waiting' AS waiting, c->'problem' AS problem FROM kepler.feed_lag(), jsonb_array_elements(consumers) AS c;
 SELECT outcome FROM kepler.acknowledge_changes('indexer', :'start');
 
+-- A change that is lost, as by a copy of the files that is put back: whoever stands at it is told, and others go on.
+BEGIN;
+DELETE FROM kepler.feed WHERE row_id = (SELECT c.row_id FROM kepler.changes_since(:'start') AS c WHERE c.cursor = :'tenth') AND operation = 'INSERT';
+SELECT public.refused(format('SELECT kepler.changes_since(%L)', :'tenth'));
+SELECT count(*) FROM kepler.changes_since(:'start');
+ROLLBACK;
+SELECT count(*) FROM kepler.changes_since(:'tenth');
+
 DELETE FROM kepler.consumers;
 DROP TABLE public.feed_table, public.feed_pages;
 DROP FUNCTION public.refused, public.pages, public.settle;

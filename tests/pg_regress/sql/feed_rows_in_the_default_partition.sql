@@ -86,6 +86,19 @@ SELECT string_agg(row_id, ', ') AS goes_on FROM kepler.changes_since(:'third');
 SELECT string_agg(row_id, ', ') AS goes_on FROM kepler.changes_since(:'fourth');
 -- From the oldest that is there, on purpose.
 SELECT count(*) > 0 AS reads FROM kepler.changes_since();
+-- What is dropped may be served behind what is left. Whoever begins without a cursor begins behind both, and can go on.
+BEGIN;
+CREATE TEMPORARY TABLE old ON COMMIT DROP AS SELECT * FROM kepler.feed WHERE row_id = 'default 5';
+DELETE FROM kepler.feed WHERE row_id = 'default 5';
+INSERT INTO kepler.feed SELECT o.xid, o.sequence, '2024-06-05 00:00Z', o.epoch, o.table_id, o.operation, o.workspace_id, o.row_id, o.entity_type FROM old AS o;
+COMMIT;
+CALL kepler.maintain_feed();
+SELECT count(*) FROM kepler.feed WHERE row_id = 'default 4';
+INSERT INTO kepler.records (id, entity_type) VALUES ('default 6', 'd');
+SELECT public.settle();
+SELECT cursor AS sixth, row_id FROM kepler.changes_since() \gset
+SELECT :'row_id' AS first;
+SELECT count(*) AS goes_on FROM kepler.changes_since(:'sixth');
 -- Arguments.
 CALL kepler.maintain_feed(NULL);
 CALL kepler.maintain_feed('1 minute');

@@ -94,11 +94,12 @@ SELECT operation, row_id FROM pg_temp.told();
 
 -- What cannot be tracked.
 CREATE TABLE feed_shop.heap (a integer);
+CREATE TABLE feed_shop.checked_late (a integer PRIMARY KEY DEFERRABLE);
 CREATE UNLOGGED TABLE feed_shop.unlogged (a integer PRIMARY KEY);
 CREATE TEMPORARY TABLE temporary (a integer PRIMARY KEY);
 CREATE VIEW feed_shop.seen AS SELECT 1 AS a;
 SELECT call, regexp_replace(pg_temp.refused('SELECT kepler.' || call), 'pg_temp_[0-9]+', 'pg_temp') AS refused FROM (VALUES
-    ($$track('feed_shop.heap')$$), ($$track('feed_shop.unlogged')$$), ($$track('pg_temp.temporary')$$), ($$track('feed_shop.seen')$$),
+    ($$track('feed_shop.heap')$$), ($$track('feed_shop.checked_late')$$), ($$track('feed_shop.unlogged')$$), ($$track('pg_temp.temporary')$$), ($$track('feed_shop.seen')$$),
     ($$track('feed_shop.events_1')$$), ($$track('kepler.feed')$$), ($$track('kepler.feed_default')$$), ($$track('kepler.consumers')$$),
     ($$track(NULL)$$), ($$track('feed_shop.odd', NULL)$$), ($$track('feed_shop.odd', 'history')$$), ($$track('feed_shop.odd', 'all')$$),
     ($$track(4000000000::oid::regclass)$$), ($$untrack(NULL)$$), ($$untrack('feed_shop.heap')$$)) AS c (call);
