@@ -86,7 +86,7 @@ COMMENT ON COLUMN kepler.tracked_tables.level IS 'What is written of a change: f
 COMMENT ON COLUMN kepler.tracked_tables.untracked_at IS 'When untrack was called; NULL while the table is tracked';
 COMMENT ON TABLE kepler.feed IS 'Which rows of tracked tables were changed, one row a change; changes_since reads it in an order that misses nothing';
 COMMENT ON COLUMN kepler.feed.xid IS 'Transaction of the change';
-COMMENT ON COLUMN kepler.feed.sequence IS 'Number of the change; of two changes of one row the later one has the greater number';
+COMMENT ON COLUMN kepler.feed.sequence IS 'Number of the change; of two changes of one row the later one has the greater number, but for a trigger that changes its own row again';
 COMMENT ON COLUMN kepler.feed.created_at IS 'When the change was made';
 COMMENT ON COLUMN kepler.feed.epoch IS 'Part of the database''s life in which the numbers of transactions are comparable (feed_epochs)';
 COMMENT ON COLUMN kepler.feed.table_id IS 'Table of the row (tracked_tables.id)';

@@ -127,8 +127,9 @@ pub(super) fn of_writer(xid: u64) -> Result<i32, Error> {
     if let Some(last) = found.last()
         && last.origin == origin
     {
-        // Also of a transaction with a smaller number than the first that wrote: within an epoch the horizon gives the
-        // order, and sessions that know the epoch do not hear of another one.
+        // It is also that of a transaction which is older than the first writer: the horizon orders within an epoch, and
+        // sessions that know this one would not hear of another.
+        //
         // What this transaction began itself may still be undone.
         if found.iter().any(|begun| begun.epoch == last.epoch && begun.xid != xid) {
             let made_of = MadeOf::tables(vec![table], at);
