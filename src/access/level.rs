@@ -182,6 +182,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("required_connections", ANY),
     ("restore_entry_table", ANY),
     ("retire_embedding_space", ADMINS),
+    ("share_copied_run", CHANGERS),
     ("successors", WRITERS),
     ("sweep_sync_step", ANY),
     ("table_facts", ANY),
