@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches and builds what the other scripts need, into the build folder only: an embedded Postgres,
 # libclang for bindgen, cargo-pgrx; the others are fetched when asked for.
-# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [sqlsmith]
+# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [target] [sqlsmith]
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -151,6 +151,12 @@ prepare_singer() {
   packages python-tap "$ROOT/clients/singer/tests/tap/requirements.txt"
 }
 
+# What the benchmark of the Singer target compares it with.
+prepare_target() {
+  prepare_singer
+  packages python-target "$ROOT/benches/singer/requirements.txt"
+}
+
 # From Debian's packages, which need not be installed. Fails quietly where they are not to be had. What it needs of
 # libpq the embedded Postgres has.
 prepare_sqlsmith() {
@@ -180,8 +186,8 @@ lock prepare "$@"
 check_tools
 for step in "$@"; do
   case $step in
-    postgres | cargo | shellcheck | demo | embedding | workers | singer | sqlsmith) ;;
-    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [sqlsmith]" ;;
+    postgres | cargo | shellcheck | demo | embedding | workers | singer | target | sqlsmith) ;;
+    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [target] [sqlsmith]" ;;
   esac
 done
 # Side by side, because fetching is waiting; but not to make the folder for pip.

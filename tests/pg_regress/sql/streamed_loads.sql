@@ -26,12 +26,10 @@ SELECT begin_run('lines', 'contact');
 COPY kepler.inbox (line) FROM STDIN;
 {}
 \.
-\echo SQLSTATE :LAST_ERROR_SQLSTATE
 SET kepler.sync_run_id = 'nobody';
 COPY kepler.inbox (line) FROM STDIN;
 {}
 \.
-\echo SQLSTATE :LAST_ERROR_SQLSTATE
 SET kepler.sync_run_id = 'lines';
 
 -- Lines arrive as they were sent: backslashes, tabs, quotes, commas, escapes of NUL and of returns, and text of any script.
@@ -91,7 +89,6 @@ TABLE kepler.sync_progress;
 COPY kepler.inbox (line) FROM STDIN;
 {}
 \.
-\echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT * FROM kepler.merge_inbox_batch('lines');
 
 -- Elements by their fields, for which a column names the run. Beside lines they are read as upsert_record reads them.
