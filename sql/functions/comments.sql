@@ -711,6 +711,7 @@ The arguments are those of merge_inbox_batch.
 Errors: those of merge_inbox_batch; 2D000 in a transaction block.';
 COMMENT ON FUNCTION kepler_internal.merge_inbox_step(text, integer, text, text, text, text, jsonb, boolean, text) IS 'Internal: one step of merge_inbox; gives whether it was the last';
 COMMENT ON FUNCTION kepler_internal.require_copied_run() IS 'Trigger: refuses rows for a sync run that is not open';
+COMMENT ON FUNCTION kepler_internal.share_copied_run(text, text) IS 'Internal: keeps a full run from sweeping while rows are copied in for it';
 COMMENT ON FUNCTION kepler_internal.copied_sync_run() IS 'Internal: the run that the setting kepler.sync_run_id names; fails if it names none';
 
 COMMENT ON FUNCTION kepler.abort_sync(text, text, text) IS

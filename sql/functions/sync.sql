@@ -34,6 +34,8 @@ BEGIN
     IF run IS NULL THEN
         RETURN NULL;
     END IF;
+    -- The run does not sweep before these rows can be seen. Its status is read behind that.
+    PERFORM kepler_internal.share_copied_run(run, kepler.current_workspace_id());
     SELECT r.status INTO status FROM kepler.sync_runs AS r
     WHERE r.workspace_id = kepler.current_workspace_id() AND r.id = run;
     IF status = 'RUNNING' THEN

@@ -148,6 +148,8 @@ CREATE TABLE kepler.rejects (
     error text NOT NULL,
     options jsonb NOT NULL DEFAULT '{}',
     tries integer NOT NULL DEFAULT 1,
+    -- What its run takes back when it lands.
+    rejections integer NOT NULL DEFAULT 1,
     digest uuid NOT NULL DEFAULT gen_random_uuid(),
     record_state uuid,
     received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -310,6 +312,7 @@ COMMENT ON COLUMN kepler.rejects.document_bytes IS 'Size of the element as it wa
 COMMENT ON COLUMN kepler.rejects.error_code IS 'Why it was rejected, for programs, as in the answer of the last try';
 COMMENT ON COLUMN kepler.rejects.error IS 'The same for people';
 COMMENT ON COLUMN kepler.rejects.options IS 'How the element is to be read: merge, id_key, updated_at_key, deleted_key, invalid_characters, source_updated_at';
+COMMENT ON COLUMN kepler.rejects.rejections IS 'How often its run has counted it as rejected; a retry that lands takes that back';
 COMMENT ON COLUMN kepler.rejects.tries IS 'How often it was rejected, retries included';
 COMMENT ON COLUMN kepler.rejects.digest IS 'Recognises an element that is sent again: by its external id, or by its text where it has none or is to be merged';
 COMMENT ON COLUMN kepler.rejects.record_state IS 'State of the record when the element was sent (its content_hash, the last bit flipped if it was deleted); NULL if there was no record. A retry without times of the source writes over this state only';

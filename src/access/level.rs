@@ -122,7 +122,7 @@ type Callers = [bool; 4];
 const ANY: Callers = [true; 4];
 /// What fires, or is reached, where records, memories and runs are changed.
 const CHANGERS: Callers = [false, true, true, true];
-/// What is reached where memories are deleted.
+/// What is reached where memories are deleted, or rows are copied into the inbox.
 const WRITERS: Callers = [false, true, false, true];
 /// What is reached where spaces and entry tables are declared.
 const ADMINS: Callers = [false, false, false, true];
@@ -182,6 +182,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("required_connections", ANY),
     ("restore_entry_table", ANY),
     ("retire_embedding_space", ADMINS),
+    ("share_copied_run", WRITERS),
     ("successors", WRITERS),
     ("sweep_sync_step", ANY),
     ("table_facts", ANY),

@@ -55,20 +55,22 @@ thread_local! {
     static KEEP: Statement = const { Statement::new(
         c"INSERT INTO kepler.rejects AS r
               (workspace_id, entity_id, entity_type, source, options, sync_run_id, digest, external_id, ordinal, document,
-               document_bytes, error_code, error, record_state, received_at, created_at, updated_at)
+               document_bytes, error_code, error, record_state, received_at, created_at, updated_at, rejections)
           SELECT $1, $2, $3, $4, $5::jsonb, $15, pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8),
               pg_catalog.unnest($9), pg_catalog.unnest($10), pg_catalog.unnest($11), pg_catalog.unnest($12),
-              pg_catalog.unnest($13), $14, $14, $14
+              pg_catalog.unnest($13), $14, $14, $14, pg_catalog.unnest($16)
           ON CONFLICT (workspace_id, entity_id, digest) DO UPDATE
           SET options = excluded.options, sync_run_id = excluded.sync_run_id, external_id = excluded.external_id, ordinal = excluded.ordinal,
               document = excluded.document, document_bytes = excluded.document_bytes,
               error_code = excluded.error_code, error = excluded.error, tries = r.tries + 1,
+              rejections = excluded.rejections
+                  + CASE WHEN r.sync_run_id = excluded.sync_run_id THEN r.rejections ELSE 0 END,
               record_state = excluded.record_state, received_at = excluded.received_at, updated_at = excluded.updated_at",
         &[
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID,
             pg_sys::UUIDARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::INT4ARRAYOID, pg_sys::TEXTARRAYOID,
             pg_sys::INT4ARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
-            pg_sys::UUIDARRAYOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTOID,
+            pg_sys::UUIDARRAYOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTOID, pg_sys::INT4ARRAYOID,
         ],
     ) };
 }
@@ -88,6 +90,8 @@ struct Reject<'a> {
     document: &'a str,
     /// The state of its record.
     base: Option<u128>,
+    /// So many elements of the call are this one.
+    times: i32,
 }
 
 /// The base of what was overtaken in its own batch: no record has this state.
@@ -132,7 +136,9 @@ pub(crate) fn keep<'a>(
             Some((state, _)) => *state,
             None => None,
         };
-        rejects.insert(digest(request, external_id, document), Reject { place, document, base });
+        let digest = digest(request, external_id, document);
+        let times = rejects.get(&digest).map_or(0, |same| same.times) + 1;
+        rejects.insert(digest, Reject { place, document, base, times });
     }
     let rejects: Vec<_> = rejects.into_iter().collect();
     let call = Call {
@@ -226,7 +232,7 @@ impl Call<'_> {
             .filter(|digest| !free.contains(digest))
             .collect();
         let (mut digests, mut bases) = (Array::new(array::UUID), Array::new(array::UUID));
-        let (mut ordinals, mut sizes) = (Array::new(array::INTEGER), Array::new(array::INTEGER));
+        let [mut ordinals, mut sizes, mut times] = [(); 3].map(|()| Array::new(array::INTEGER));
         let [mut ids, mut documents, mut codes, mut errors] =
             [(); 4].map(|()| Array::new(array::TEXT));
         let mut left_out = 0;
@@ -254,6 +260,7 @@ impl Call<'_> {
                 _ => documents.push_null(),
             }
             sizes.push_bytes(&(reject.document.len() as i32).to_ne_bytes());
+            times.push_bytes(&reject.times.to_ne_bytes());
             let (code, error) = answer.rejection.as_ref().map_or_else(
                 || ("".into(), String::new()),
                 |rejection| (rejection.code().name(), rejection.text()),
@@ -279,6 +286,7 @@ impl Call<'_> {
                 Some(bases.datum()),
                 Some(pg_sys::Datum::from(self.now)),
                 self.sync_run_id.as_ref().map(Text::datum),
+                Some(times.datum()),
             ];
             KEEP.with(|plan| plan.run(client, &parameters));
         }

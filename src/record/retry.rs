@@ -83,7 +83,7 @@ thread_local! {
     static LEAVE: Statement = const { Statement::new(
         c"DELETE FROM kepler.rejects AS r USING (SELECT pg_catalog.unnest($2) AS id) AS n
           WHERE r.workspace_id = $1 AND r.id = n.id
-          RETURNING r.sync_run_id",
+          RETURNING r.sync_run_id, r.rejections",
         &[pg_sys::TEXTOID, pg_sys::INT8ARRAYOID],
     ) };
     static PURGE: Statement = const { Statement::new(
@@ -425,9 +425,9 @@ impl Call<'_> {
         if landed.count() > 0 {
             let rows = LEAVE.with(|plan| plan.run(client, &[self.place(), Some(landed.datum())]));
             let mut runs: BTreeMap<&str, usize> = BTreeMap::new();
-            for row in rows.iter::<1>() {
+            for row in rows.iter::<2>() {
                 if let Some(run) = row.text(0) {
-                    *runs.entry(run).or_default() += 1;
+                    *runs.entry(run).or_default() += row.integer(1).unwrap_or(1) as usize;
                 }
             }
             for (run, count) in runs {

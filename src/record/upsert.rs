@@ -405,6 +405,13 @@ impl<'b> Batch<'b> {
         !has_times && bases[last as usize] != Some(found.state.state())
     }
 
+    /// Whether a candidate met a record when it came, that is there no more: whoever deleted it did so since.
+    pub(super) fn is_gone(&self, at: u32) -> bool {
+        let last = self.candidates[at as usize].parts.as_slice().last();
+        let base = self.bases.zip(last).and_then(|(bases, &last)| bases[last as usize]);
+        base.is_some()
+    }
+
     /// The content of a candidate: as it was decoded before, where that still holds.
     pub(super) fn content_of(
         &mut self,

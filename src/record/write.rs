@@ -46,6 +46,10 @@ impl<'b> Batch<'b> {
                 }
                 taken += 1;
                 check_for_interrupts!();
+                if self.is_gone(at) {
+                    // Its answer is superseded, as it was before anything was done about it.
+                    continue;
+                }
                 let standing = self.standing(at, None);
                 let live: Vec<Content<'b>> =
                     standing.live.iter().filter_map(|&part| self.content(part)).collect();

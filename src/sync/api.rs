@@ -348,8 +348,15 @@ fn abort_sync(
             return Ok(false);
         }
         run.require_open()?;
-        end::fail(client, &run, &error);
-        Ok(true)
+        if end::fail(client, &run, &error) {
+            return Ok(true);
+        }
+        // Another has ended it meanwhile.
+        let run = Run::read(client, &workspace_id, &run_id)?;
+        if run.status == "SUCCESS" {
+            run.require_open()?;
+        }
+        Ok(false)
     })?)
 }
 

@@ -64,16 +64,18 @@ pub(super) fn begin(
     let (workspace, entity) = (Text::new(workspace_id), Text::new(&entity_id));
     let mode_text = Text::new(mode);
     let of_mode = [Some(workspace.datum()), Some(entity.datum()), Some(mode_text.datum())];
-    let older = OPEN.with(|plan| first_text(&plan.run(client, &of_mode)));
+    let mut older = OPEN.with(|plan| first_text(&plan.run(client, &of_mode)));
     if keeps_snapshot() && older != OPEN.with(|plan| first_text(&plan.run_latest(client, &of_mode)))
     {
         return Err(SyncError::BeganMeanwhile.into());
     }
     let id = new_id();
     let (id_text, began_at) = (Text::new(&id), Some(pg_sys::Datum::from(now())));
-    if let Some(older) = &older {
-        let run = Run::read(client, workspace_id, older)?;
-        end::abandon(client, &run, &format!("Run \"{id}\" of the same entity began."));
+    if let Some(open) = &older {
+        let run = Run::read(client, workspace_id, open)?;
+        if !end::abandon(client, &run, &format!("Run \"{id}\" of the same entity began.")) {
+            older = None;
+        }
     }
     let connection = request.connection_id.as_deref().map(Text::new);
     let parameters = [

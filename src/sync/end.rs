@@ -14,11 +14,12 @@ const KEPT: i32 = 100;
 const TIDIED: i32 = 10_000;
 
 thread_local! {
+    // Whoever waited for the run's row finds that another has ended it.
     static SUCCEED: Statement = const { Statement::new(
         c"UPDATE kepler.sync_runs AS r
           SET status = 'SUCCESS'::kepler.sync_status, phase = 'ended', ended_at = $3, seen = $4, counts = $5::jsonb,
               cursor = coalesce($6, r.cursor)
-          WHERE r.workspace_id = $1 AND r.id = $2
+          WHERE r.workspace_id = $1 AND r.id = $2 AND r.status = 'RUNNING'::kepler.sync_status
           RETURNING r.cursor",
         &[
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT8OID,
@@ -28,7 +29,7 @@ thread_local! {
     static CLOSE: Statement = const { Statement::new(
         c"UPDATE kepler.sync_runs AS r
           SET status = $7::kepler.sync_status, phase = 'ended', ended_at = $3, seen = $4, counts = $5::jsonb, error = $6
-          WHERE r.workspace_id = $1 AND r.id = $2",
+          WHERE r.workspace_id = $1 AND r.id = $2 AND r.status = 'RUNNING'::kepler.sync_status",
         &[
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT8OID,
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID,
@@ -100,14 +101,14 @@ thread_local! {
     ) };
 }
 
-/// The run has listed, and swept, all that it was to.
+/// The run has listed, and swept, all that it was to. Gives false, and writes nothing, where another has ended it meanwhile.
 pub(super) fn succeed(
     client: &mut SpiClient<'_>,
     run: &Run,
     totals: &Totals,
     cursor: Option<&str>,
     issue: Option<&str>,
-) {
+) -> bool {
     let ended_at = Some(pg_sys::Datum::from(now()));
     let (workspace, id) = (Text::new(&run.workspace_id), Text::new(&run.id));
     let cursor = cursor.map(Text::new);
@@ -120,31 +121,43 @@ pub(super) fn succeed(
         Some(counts.datum()),
         cursor.as_ref().map(Text::datum),
     ];
-    let cursor = SUCCEED.with(|plan| super::run::first_text(&plan.run(client, &parameters)));
+    let ended = SUCCEED.with(|plan| plan.run(client, &parameters));
+    if ended.count() == 0 {
+        return false;
+    }
+    let cursor = super::run::first_text(&ended);
     tell(client, run, Some(&id), cursor.as_deref(), ended_at, issue);
     clear(client, &run.workspace_id, &run.id);
+    true
 }
 
-/// The run ends and has not done what it was to. Entity and connection say so until one succeeds.
-pub(super) fn fail(client: &mut SpiClient<'_>, run: &Run, error: &str) {
-    close(client, run, "FAILURE", error);
-    tell(client, run, None, None, None, Some(error));
-    clear(client, &run.workspace_id, &run.id);
+/// The run ends and has not done what it was to. Entity and connection say so until one succeeds. Gives
+/// false, and writes nothing, where another has ended it meanwhile.
+pub(super) fn fail(client: &mut SpiClient<'_>, run: &Run, error: &str) -> bool {
+    let ended = close(client, run, "FAILURE", error);
+    if ended {
+        tell(client, run, None, None, None, Some(error));
+        clear(client, &run.workspace_id, &run.id);
+    }
+    ended
 }
 
 /// The same where nobody goes on with it.
-pub(super) fn give_up(client: &mut SpiClient<'_>, run: &Run, error: &str) {
-    close(client, run, "ABANDONED", error);
-    tell(client, run, None, None, None, Some(error));
-    clear(client, &run.workspace_id, &run.id);
+pub(super) fn give_up(client: &mut SpiClient<'_>, run: &Run, error: &str) -> bool {
+    let ended = close(client, run, "ABANDONED", error);
+    if ended {
+        tell(client, run, None, None, None, Some(error));
+        clear(client, &run.workspace_id, &run.id);
+    }
+    ended
 }
 
-/// Another run has taken its place.
-pub(super) fn abandon(client: &mut SpiClient<'_>, run: &Run, error: &str) {
-    close(client, run, "ABANDONED", error);
+/// Another run has taken its place. Gives false where it has ended meanwhile.
+pub(super) fn abandon(client: &mut SpiClient<'_>, run: &Run, error: &str) -> bool {
+    close(client, run, "ABANDONED", error)
 }
 
-fn close(client: &mut SpiClient<'_>, run: &Run, status: &str, error: &str) {
+fn close(client: &mut SpiClient<'_>, run: &Run, status: &str, error: &str) -> bool {
     let totals = run.totals(client);
     let (workspace, id) = (Text::new(&run.workspace_id), Text::new(&run.id));
     let (why, status, counts) = (Text::new(error), Text::new(status), Text::new(&totals.counts));
@@ -157,7 +170,7 @@ fn close(client: &mut SpiClient<'_>, run: &Run, status: &str, error: &str) {
         Some(why.datum()),
         Some(status.datum()),
     ];
-    CLOSE.with(|plan| plan.run(client, &parameters));
+    CLOSE.with(|plan| plan.run(client, &parameters)).count() > 0
 }
 
 /// What entity and connection show of it.

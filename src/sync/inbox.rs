@@ -170,6 +170,21 @@ fn copied_sync_run() -> Result<String, ErrorReport> {
     Ok(settings::sync_run_id().ok_or(SyncError::NoCopiedRun).map_err(Error::from)?)
 }
 
+/// Keeps a full run from sweeping to the end of the transaction that copies rows in for it: it does not see them before.
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+fn share_copied_run(sync_run_id: &str, workspace_id: &str) -> Result<(), ErrorReport> {
+    // Whoever may not copy keeps nobody waiting.
+    owner::require_right("inbox", pg_sys::ACL_INSERT)?;
+    Spi::connect_mut(|client| {
+        let run = Run::read(client, workspace_id, sync_run_id).ok();
+        if let Some(run) = run.filter(|run| run.is_full && run.is_open()) {
+            seen::share(&run.workspace_id, &run.entity_id);
+        }
+    });
+    Ok(())
+}
+
 /// What a call says about reading elements, if it says anything.
 fn given_reading(
     merge: Option<String>,

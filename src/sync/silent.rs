@@ -10,11 +10,11 @@ use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 
 thread_local! {
-    // The longest silent first. A call of the run, and a checkpoint, are signs of life.
+    // The longest silent first. A call of the run, a checkpoint, and a step of a merge or a sweep are signs of life.
     static SILENT: Statement = const { Statement::new(
         c"SELECT r.id, l.active_at FROM kepler.sync_runs AS r
           CROSS JOIN LATERAL (
-              SELECT greatest(r.started_at, r.checkpoint_at, (
+              SELECT greatest(r.started_at, r.checkpoint_at, r.phase_active_at, (
                   SELECT b.created_at FROM kepler.sync_batches AS b
                   WHERE b.workspace_id = $1 AND b.sync_run_id = r.id ORDER BY b.id DESC LIMIT 1)) AS active_at) AS l
           WHERE r.workspace_id = $1 AND r.status = 'RUNNING'::kepler.sync_status AND r.started_at < $2
@@ -23,7 +23,7 @@ thread_local! {
         &[pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT4OID],
     ) };
     static STILL_SILENT: Statement = const { Statement::new(
-        c"SELECT greatest(r.started_at, r.checkpoint_at, (
+        c"SELECT greatest(r.started_at, r.checkpoint_at, r.phase_active_at, (
                   SELECT b.created_at FROM kepler.sync_batches AS b
                   WHERE b.workspace_id = $1 AND b.sync_run_id = r.id ORDER BY b.id DESC LIMIT 1)) < $3
           FROM kepler.sync_runs AS r
@@ -76,8 +76,9 @@ pub(super) fn abandon(
         if rows.iter::<1>().next().and_then(|row| row.boolean(0)) != Some(true) {
             continue;
         }
-        end::give_up(client, &run, "Nobody went on with the run.");
-        abandoned.push(Silent { run, active_at });
+        if end::give_up(client, &run, "Nobody went on with the run.") {
+            abandoned.push(Silent { run, active_at });
+        }
     }
     tidy(client, workspace_id);
     Ok(abandoned)

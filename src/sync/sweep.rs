@@ -168,7 +168,7 @@ pub(super) fn finish(
         return Ok(Stepped::of(run, totals));
     }
     run.require_open()?;
-    inbox::refusal(client, &run).map_or(Ok(()), Err)?;
+    require_empty_inbox(client, &run)?;
     if !run.is_full {
         let run = run.shared(client)?;
         run.require_open()?;
@@ -213,6 +213,7 @@ fn start(client: &mut SpiClient<'_>, run: Run, options: &Options<'_>) -> Result<
     // For a moment, so that every note up to the last one is there to be read: the steps look at later ones alone.
     let run = run.alone(client)?;
     run.require_open()?;
+    require_empty_inbox(client, &run)?;
     let last_note = last_note(client, &run);
     seen::unlock_alone(&run.workspace_id, &run.entity_id);
 
@@ -227,6 +228,7 @@ fn start(client: &mut SpiClient<'_>, run: Run, options: &Options<'_>) -> Result<
 
     let run = run.alone(client)?;
     run.require_open()?;
+    require_empty_inbox(client, &run)?;
     let (workspace, id) = (Text::new(&run.workspace_id), Text::new(&run.id));
     let parameters = [
         Some(workspace.datum()),
@@ -238,6 +240,12 @@ fn start(client: &mut SpiClient<'_>, run: Run, options: &Options<'_>) -> Result<
     START.with(|plan| plan.run(client, &parameters));
     // The lock is kept: whoever shares it may be about to write the run's row.
     Run::read(client, &run.workspace_id, &run.id)
+}
+
+/// Fails where rows of the run wait to be merged. Whoever copies shares the entity's lock: asked with that lock alone,
+/// nothing can be on its way.
+fn require_empty_inbox(client: &mut SpiClient<'_>, run: &Run) -> Result<(), Error> {
+    inbox::refusal(client, run).map_or(Ok(()), |refusal| Err(refusal.into()))
 }
 
 fn last_note(client: &mut SpiClient<'_>, run: &Run) -> i64 {
@@ -322,6 +330,7 @@ fn step(client: &mut SpiClient<'_>, run: Run, options: &Options<'_>) -> Result<S
     requeue::lock_types(client, &run.workspace_id, &ids)?;
     let run = run.alone(client)?;
     run.require_open()?;
+    require_empty_inbox(client, &run)?;
 
     let (workspace, id) = (Text::new(&run.workspace_id), Text::new(&run.id));
     let met = met_since(client, &run, found.iter().map(|(external_id, _)| external_id.as_str()));
@@ -463,7 +472,11 @@ fn wait_for_records<'i>(
 fn end_run(client: &mut SpiClient<'_>, run: Run, options: &Options<'_>) -> Result<Stepped, Error> {
     let totals = run.totals(client);
     let issue = run.error.clone().filter(|_| run.refused > 0);
-    end::succeed(client, &run, &totals, options.cursor, issue.as_deref());
+    let ended = end::succeed(client, &run, &totals, options.cursor, issue.as_deref());
     let run = Run::read(client, &run.workspace_id, &run.id)?;
+    if !ended && run.status != "SUCCESS" {
+        run.require_open()?;
+    }
+    let totals = run.totals(client);
     Ok(Stepped::of(run, totals))
 }

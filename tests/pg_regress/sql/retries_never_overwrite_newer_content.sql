@@ -29,6 +29,14 @@ SELECT * FROM pg_temp.retry();
 TABLE docs;
 SELECT count(*) FROM kepler.rejects;
 
+-- A record that was there and was removed since does not come back, with times or without.
+SELECT count(*) FROM kepler.upsert_records('doc', '[{"external_id": "l", "data": {"v": 1}}, {"external_id": "m", "data": {"v": 1}, "source_updated_at": "2024-01-01"}]');
+SELECT count(*) FROM kepler.upsert_records('doc', '[{"external_id": "l", "data": {"v": "\u0000"}}, {"external_id": "m", "data": {"v": "\u0000"}, "source_updated_at": "2024-01-02"}, {"external_id": "n", "data": {"v": "\u0000"}}]', options => '{"keep_rejects": true}');
+DELETE FROM kepler.records WHERE external_id IN ('l', 'm');
+SELECT * FROM pg_temp.retry();
+SELECT * FROM docs WHERE external_id IN ('l', 'm', 'n');
+SELECT count(*) FROM kepler.rejects;
+
 -- In one batch the later element is the newer one.
 SELECT external_id, outcome FROM kepler.upsert_records('doc', '[
     {"external_id": "i", "data": {"v": "\u0000"}}, {"external_id": "i", "data": {"v": "later"}}, {"external_id": "j", "data": {"v": "earlier"}}, {"external_id": "j", "data": {"v": "\u0000"}}]', options => '{"keep_rejects": true}');

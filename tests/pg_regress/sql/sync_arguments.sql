@@ -38,7 +38,9 @@ SELECT connection_id IS NULL AS without, source FROM kepler.entities WHERE last_
 -- Elements that were rejected are kept, may be repaired, and then are no rejects of the run any more.
 SELECT external_id, outcome FROM kepler.upsert_records('contact', '[{"external_id": "2", "data": 2}, {"external_id": "3", "data": {}}]', sync_run_id => 'run');
 SELECT outcome FROM kepler.upsert_record('contact', '4', '4', sync_run_id => 'run');
-SELECT sync_run_id, external_id, error_code, document FROM kepler.rejects ORDER BY id;
+-- A page that is sent twice is counted twice and kept once; what lands takes back all that was counted of it.
+SELECT external_id, outcome FROM kepler.upsert_records('contact', '[{"external_id": "2", "data": 2}, {"external_id": "2", "data": 2}]', sync_run_id => 'run');
+SELECT sync_run_id, external_id, error_code, document, rejections FROM kepler.rejects ORDER BY id;
 UPDATE kepler.rejects SET document = '{"external_id": "2", "data": {"n": 2}}' WHERE external_id = '2';
 SELECT external_id, outcome FROM kepler.retry_rejects(sync_run_id => 'run');
 SELECT outcome, rejected FROM kepler.finish_sync('run', dry_run => true);

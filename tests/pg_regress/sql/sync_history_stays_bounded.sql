@@ -59,6 +59,10 @@ SELECT kepler.checkpoint_sync('full', 'page 2') IS NOT NULL AS noted;
 UPDATE kepler.sync_runs SET started_at = started_at - interval '9 days', checkpoint_at = checkpoint_at - interval '8 days' WHERE status = 'RUNNING';
 SELECT sync_run_id FROM kepler.abandon_syncs();
 UPDATE kepler.sync_batches SET created_at = created_at - interval '2 days' WHERE sync_run_id = 'full';
+-- A step of a merge or a sweep is a sign of life.
+UPDATE kepler.sync_runs SET phase_active_at = clock_timestamp() WHERE id = 'full';
+SELECT sync_run_id FROM kepler.abandon_syncs();
+UPDATE kepler.sync_runs SET phase_active_at = NULL WHERE id = 'full';
 SELECT sync_run_id, entity_type, source, connection_id, now() - active_at BETWEEN '47 hours' AND '49 hours' AS two_days FROM kepler.abandon_syncs();
 SELECT id, status, phase, seen, error FROM kepler.sync_runs WHERE id IN ('full', 'other') ORDER BY id;
 SELECT issues FROM kepler.entities WHERE type = 'contact';
