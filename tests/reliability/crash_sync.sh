@@ -12,6 +12,8 @@ name=crash-sync-$major
 work=$(mktemp -d)
 trap 'remove_server "$name" "$major"; rm -rf "$work"' EXIT
 RANDOM=7
+# What an interrupted run left.
+remove_server "$name" "$major"
 start_server "$name" "$major" 'checkpoint_timeout = 30s'
 run_psql() { "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 "$@"; }
 run_psql -c 'SET client_min_messages = warning' -c 'CREATE EXTENSION kepler CASCADE' -c 'SELECT FROM kepler.install()' >/dev/null
