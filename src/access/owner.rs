@@ -9,7 +9,7 @@ use super::error::AccessError;
 use super::level::{self, Level, SCHEMA};
 use crate::error::Error;
 use crate::installed::NotInstalled;
-use crate::pg::plan::LocalSettings;
+use crate::pg::local_settings::LocalSettings;
 use crate::pg::relation;
 use crate::pg::role::{self, ActAs};
 use pgrx::pg_sys;

@@ -112,7 +112,7 @@ const COUNTED: i32 = 10_000;
 pub(super) fn lags(client: &mut SpiClient<'_>, workspace: &str) -> Vec<Lag> {
     let of = Text::new(workspace);
     let rows = ALL.with(|plan| plan.run_in_snapshot(client, &[Some(of.datum())]));
-    let consumer = |row: crate::pg::plan::Row<'_, 3>| {
+    let consumer = |row: crate::pg::rows::Row<'_, 3>| {
         Some((row.text(0)?.to_owned(), row.text(1)?.to_owned(), row.time(2)))
     };
     let consumers: Vec<_> = rows.iter::<3>().filter_map(consumer).collect();

@@ -85,7 +85,7 @@ pub(super) fn tables(client: &mut SpiClient<'_>) -> Result<Rc<Tables>, Error> {
         names.find((), |()| {
             let rows = TABLES.with(|plan| plan.run_in_snapshot(client, &[]));
             let name =
-                |row: crate::pg::plan::Row<'_, 2>| Some((row.integer(0)?, row.text(1)?.to_owned()));
+                |row: crate::pg::rows::Row<'_, 2>| Some((row.integer(0)?, row.text(1)?.to_owned()));
             Ok(Rc::new(rows.iter::<2>().filter_map(name).collect()))
         })
     })
@@ -140,7 +140,7 @@ impl Window<'_> {
         &self,
         client: &mut SpiClient<'_>,
         limit: i32,
-        take: impl FnOnce(&crate::pg::plan::Rows<'_>) -> T,
+        take: impl FnOnce(&crate::pg::rows::Rows<'_>) -> T,
     ) -> T {
         let parameters = self.parameters(limit);
         self.statement().with(|plan| take(&plan.run_in_snapshot(client, &parameters)))

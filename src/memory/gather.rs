@@ -10,7 +10,7 @@ use super::space::Space;
 use super::words::{Enough, by_words};
 use crate::error::Error;
 use crate::pg::array::Array;
-use crate::pg::plan::LocalSettings;
+use crate::pg::local_settings::LocalSettings;
 use crate::pg::query::Parameters;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;

@@ -6,7 +6,7 @@ use super::nearest::{ByKeysAlone, Details, has_outgrown};
 use super::scope::Conditions;
 use super::space::Space;
 use crate::ident::quote_literal;
-use crate::pg::plan::LocalSettings;
+use crate::pg::local_settings::LocalSettings;
 use crate::pg::planner::OwnTablesAreLarge;
 use crate::pg::query::Parameters;
 use pgrx::pg_sys;

@@ -10,8 +10,9 @@ mod kept_for;
 pub(crate) use kept_for::Whose;
 
 use crate::pg::array::Array;
-use crate::pg::plan::{Order, OwnedStatement, Parameter, Rows, arguments};
+use crate::pg::plan::{Order, OwnedStatement, Parameter, arguments};
 use crate::pg::planner::OwnTablesAreLarge;
+use crate::pg::rows::Rows;
 use crate::pg::varlena::{self, Text};
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;

@@ -2,7 +2,8 @@
 
 use super::decide::Stored;
 use crate::pg::array::{self, Array};
-use crate::pg::plan::{Rows, Statement, sql};
+use crate::pg::plan::{Statement, sql};
+use crate::pg::rows::Rows;
 use crate::pg::varlena::Text;
 use pgrx::spi::SpiClient;
 use pgrx::{PgMemoryContexts, pg_sys};

@@ -7,7 +7,8 @@
 use super::look_up::{LookUp, LookedUp, look_up};
 use crate::enrichment::failures;
 use crate::pg::array::{self, Array};
-use crate::pg::plan::{Rows, Statement, sql};
+use crate::pg::plan::{Statement, sql};
+use crate::pg::rows::Rows;
 use crate::pg::subtransaction::{self, Refusal};
 use crate::pg::varlena::Text;
 use pgrx::spi::SpiClient;

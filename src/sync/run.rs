@@ -3,7 +3,8 @@
 use super::error::SyncError;
 use crate::error::Error;
 use crate::pg::advisory;
-use crate::pg::plan::{Parameter, Row, Rows, Statement};
+use crate::pg::plan::{Parameter, Statement};
+use crate::pg::rows::{Row, Rows};
 use crate::pg::varlena::Text;
 use crate::record::seen;
 use pgrx::pg_sys;

@@ -3,7 +3,7 @@
 use super::Search;
 use super::width::{self, OfScopes, Scope};
 use crate::memory::space::{Index, Method};
-use crate::pg::plan::own_value;
+use crate::pg::local_settings::own_value;
 
 /// Candidates of an IVFFlat index for up to ten rows; and where a look takes so many for each ten, or those
 /// that `hnsw.ef_search` says where somebody has set it, and that is more than pgvector's limit, one look is not enough.

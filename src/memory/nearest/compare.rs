@@ -3,8 +3,10 @@
 use super::count::AtMost;
 use super::target::{Details, Near, RowsOf, SpaceRows, distance, near, read};
 use super::{PLANNING, Search};
-use crate::pg::plan::{LocalSettings, Order, Row};
+use crate::pg::local_settings::LocalSettings;
+use crate::pg::plan::Order;
 use crate::pg::query::Whose;
+use crate::pg::rows::Row;
 use pgrx::spi::SpiClient;
 
 /// So many more vectors are sorted than rows are wanted, where nearly each of them has a row that counts.

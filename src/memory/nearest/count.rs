@@ -3,7 +3,7 @@
 use super::target::RowsOf;
 use super::width::OfScopes;
 use super::{PLANNING, Search};
-use crate::pg::plan::LocalSettings;
+use crate::pg::local_settings::LocalSettings;
 use pgrx::spi::SpiClient;
 
 /// A scope that has no more rows is compared.

@@ -8,7 +8,7 @@ use super::look::Seen;
 use super::target::{Details, Near};
 use super::{PLANNING, Search};
 use crate::pg::clock::now;
-use crate::pg::plan::LocalSettings;
+use crate::pg::local_settings::LocalSettings;
 use crate::pg::relation::blocks;
 use crate::pgvector::Metric;
 use pgrx::spi::SpiClient;

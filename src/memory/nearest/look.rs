@@ -4,7 +4,8 @@ use super::target::{Details, Near, RowsOf, read};
 use super::{PLANNING, Search};
 use crate::memory::space::{Index, Method};
 use crate::pg::large::OrderByIndex;
-use crate::pg::plan::{LocalSettings, Order, own_value};
+use crate::pg::local_settings::{LocalSettings, own_value};
+use crate::pg::plan::Order;
 use pgrx::spi::SpiClient;
 use std::ffi::CString;
 

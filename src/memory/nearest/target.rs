@@ -1,7 +1,7 @@
 //! What a search is about: which vectors count, and what is given for each.
 
 use crate::memory::embedded::Embedded;
-use crate::pg::plan::{Row, Rows};
+use crate::pg::rows::{Row, Rows};
 
 /// The vectors that count.
 pub(crate) struct Target<'t> {

@@ -8,7 +8,8 @@
 use super::Search;
 use super::width::OfScopes;
 use crate::memory::embedded::Embedded;
-use crate::pg::plan::{LocalSettings, Order};
+use crate::pg::local_settings::LocalSettings;
+use crate::pg::plan::Order;
 use crate::pg::planner::OwnTablesAreLarge;
 use crate::pg::query::Parameters;
 use pgrx::pg_sys;

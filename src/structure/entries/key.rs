@@ -2,7 +2,7 @@
 
 use crate::field_types::scalar;
 use crate::pg::array::Array;
-use crate::pg::plan::Row;
+use crate::pg::rows::Row;
 use crate::structure::model::KeyKind;
 use std::fmt;
 

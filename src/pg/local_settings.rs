@@ -1,0 +1,56 @@
+//! Settings of Postgres that hold for a moment.
+
+use pgrx::pg_sys;
+use std::ffi::CStr;
+
+/// The value of a setting, if somebody has set it.
+pub(crate) fn own_value(name: &CStr) -> Option<String> {
+    // SAFETY: a look-up of a setting, which skips errors and is null where there is none; the value is a
+    // string that lives until the setting changes.
+    unsafe {
+        let found = pg_sys::find_option(name.as_ptr(), false, true, 0).as_ref()?;
+        if found.source <= pg_sys::GucSource::PGC_S_DYNAMIC_DEFAULT {
+            return None;
+        }
+        let value = pg_sys::GetConfigOption(name.as_ptr(), true, false);
+        (!value.is_null()).then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
+    }
+}
+
+/// Settings that hold until this is dropped, or until the transaction that an error ends is undone.
+pub(crate) struct LocalSettings {
+    nest_level: i32,
+}
+
+impl LocalSettings {
+    pub(crate) fn set(settings: &[(&CStr, &CStr)]) -> Self {
+        // SAFETY: plain calls; names and values are C strings. An error ends the nest level with the
+        // transaction.
+        unsafe {
+            let nest_level = pg_sys::NewGUCNestLevel();
+            for (name, value) in settings {
+                pg_sys::set_config_option(
+                    name.as_ptr(),
+                    value.as_ptr(),
+                    pg_sys::GucContext::PGC_USERSET,
+                    pg_sys::GucSource::PGC_S_SESSION,
+                    pg_sys::GucAction::GUC_ACTION_SAVE,
+                    true,
+                    0,
+                    false,
+                );
+            }
+            Self { nest_level }
+        }
+    }
+}
+
+impl Drop for LocalSettings {
+    fn drop(&mut self) {
+        // While a panic unwinds, Postgres' own abort resets the settings.
+        if !std::thread::panicking() {
+            // SAFETY: closes the nest level that `set` opened.
+            unsafe { pg_sys::AtEOXact_GUC(true, self.nest_level) };
+        }
+    }
+}
