@@ -2,7 +2,7 @@
 # Promise: a sync run survives the death of the server (kill -9 of the postmaster and its children), at any moment of its copies,
 # merges, calls and sweep. What was acknowledged is in the records or still in the inbox, copies and calls whole or not at all.
 # A run that was not finished does not count as finished. Resumed, it ends as a run that nothing disturbed: the same records,
-# none twice, and deleted is what it did not list.
+# none twice, and deleted is what it did not list. The feed tells each of its changes once.
 # Long form: KILLS=20, four minutes
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
@@ -139,5 +139,32 @@ differ=$(run_psql -c "SELECT count(*) FROM (SELECT external_id, data, deleted_at
 [[ $differ -eq 0 ]] || die "$differ records differ from those of a run that nothing disturbed"
 counts=$(run_psql -c "SELECT count(DISTINCT (status, deleted, records, counts - 'seen')), min(status::text), min(deleted) FROM kepler.sync_runs")
 [[ $counts == '1|SUCCESS|600' ]] || die "the runs differ: $(run_psql -c 'SELECT status, deleted, records, counts FROM kepler.sync_runs')"
+# The feed told each record once, and each deletion once, to somebody who follows it page by page.
+run_psql <<'SQL'
+CREATE TABLE told (row_id text, operation text);
+DO $$
+DECLARE
+    position text;
+    page integer;
+    last text;
+BEGIN
+    LOOP
+        WITH read AS MATERIALIZED (
+            SELECT c.cursor, c.row_id, c.operation, c.n FROM kepler.changes_since(position, 100000)
+                WITH ORDINALITY AS c (cursor, relation, row_id, entity_type, operation, sequence, created_at, n)
+        ), kept AS (INSERT INTO told SELECT r.row_id, r.operation FROM read AS r)
+        SELECT count(*), (array_agg(r.cursor ORDER BY r.n DESC))[1] INTO page, last FROM read AS r;
+        EXIT WHEN page = 0;
+        position := last;
+    END LOOP;
+END
+$$;
+SQL
+wrong=$(run_psql -c "SELECT count(*) FROM (
+      SELECT t.row_id, count(*) FILTER (WHERE t.operation = 'INSERT') AS inserts, count(*) FILTER (WHERE t.operation = 'UPDATE') AS updates, count(*) AS changes
+      FROM told AS t GROUP BY 1) AS t
+  FULL JOIN kepler.records AS r ON r.id = t.row_id
+  WHERE (t.inserts, t.updates, t.changes) IS DISTINCT FROM (1::bigint, (r.deleted_at IS NOT NULL)::integer::bigint, 1 + (r.deleted_at IS NOT NULL)::integer::bigint)")
+[[ $wrong -eq 0 ]] || die "the feed skipped or repeated changes of $wrong records"
 records=$(run_psql -c "SELECT count(*) FROM kepler.records WHERE entity_type = 'stream' AND deleted_at IS NULL")
 echo "$total acknowledged copies and calls, none lost in $((2 * kills)) kills, $deaths of them in the sweep; $records records"
