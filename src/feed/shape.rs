@@ -63,11 +63,20 @@ impl Spelled {
         }
     }
 
+    /// Whether there can be such a workspace (`workspaces_id_length`). A longer one would not fit into the feed's index, and
+    /// the write that is told of would fail.
+    pub(super) fn is_workspace(&self) -> bool {
+        self.text().len() <= MAX_WORKSPACE
+    }
+
     fn text(&self) -> &str {
         // SAFETY: both are texts of a UTF-8 database, and live as long as this.
         unsafe { varlena::text(self.datum()) }
     }
 }
+
+/// The longest id of a workspace, in bytes.
+const MAX_WORKSPACE: usize = 128;
 
 /// A session knows so many tables.
 const MAX_KNOWN: usize = 256;

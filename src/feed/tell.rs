@@ -177,7 +177,7 @@ impl Changes<'_> {
 
     fn add(&mut self, operation: Operation, row: &ChangedRow<'_>) -> Result<(), Error> {
         let spell = |column: Option<shape::Column>| column.and_then(|c| Shape::spell(c, row));
-        let workspace = spell(self.shape.workspace);
+        let workspace = spell(self.shape.workspace).filter(Spelled::is_workspace);
         let row_id = self.shape.row_id(row);
         let entity_type = spell(self.shape.entity_type);
         let datum = |text: &Option<Spelled>| text.as_ref().map(Spelled::datum);
