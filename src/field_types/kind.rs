@@ -40,6 +40,24 @@ pub(crate) enum FieldKind {
     Vector {
         dimensions: u16,
     },
+    /// A type made by `CREATE TYPE … AS ENUM`, of a blueprint.
+    NamedEnum {
+        schema: String,
+        name: String,
+    },
+    /// A type that only the tables of blueprints have.
+    Native(NativeType),
+}
+
+/// A type by its name in the catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NativeType {
+    /// `None` is `pg_catalog`.
+    pub(crate) schema: Option<String>,
+    /// `pg_type.typname`: `int2`, `bpchar`, `timestamp`, `geometry`.
+    pub(crate) name: String,
+    /// What stands in parentheses, as Postgres prints it: `3`, or `Point` and `4326`.
+    pub(crate) modifiers: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +86,8 @@ impl FieldKind {
             FieldKind::Enum { .. } => "enum",
             FieldKind::Reference { .. } => "reference",
             FieldKind::Vector { .. } => "vector",
+            FieldKind::NamedEnum { .. } => "enum",
+            FieldKind::Native(_) => "native",
         }
     }
 
@@ -118,6 +138,24 @@ impl FieldKind {
     /// Whether its values can be compared for equality and be in a B-tree.
     pub(crate) fn is_comparable(&self) -> bool {
         !matches!(self, FieldKind::Json | FieldKind::Vector { .. })
+    }
+}
+
+impl NativeType {
+    /// The type whose constants are read, compared and printed alike; texts as Postgres prints them where no other is.
+    pub(crate) fn constant_kind(&self) -> FieldKind {
+        if self.schema.is_some() {
+            return FieldKind::Text { max_length: None };
+        }
+        match self.name.as_str() {
+            "int2" => FieldKind::Integer,
+            "oid" => FieldKind::Bigint,
+            "float4" => FieldKind::Float,
+            "timestamptz" => FieldKind::Timestamp,
+            "time" => FieldKind::Time,
+            "json" => FieldKind::Json,
+            _ => FieldKind::Text { max_length: None },
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::ddl::{Dialect, unique_expressions};
 use super::error::StructureError;
 use super::facts::Facts;
-use super::observe::{Observed, observe};
+use super::observe::{Observed, Reading, observe};
 use super::registry::SCHEMA;
 use super::step::{Class, Lock, Requirement, Step};
 use crate::access::owner::Owner;
@@ -90,7 +90,7 @@ pub(crate) fn observe_entry_table(
         .next()
         .and_then(|row| row.text(0).map(str::to_owned))
         .ok_or_else(|| StructureError::TableGone(table_name.to_owned()))?;
-    Ok(observe(&Facts::read(&facts)?))
+    Ok(observe(&Facts::read(&facts)?, Reading::Structure))
 }
 
 /// Waits for the locks that the steps take on an entry table and on those that it refers to, in short
@@ -266,14 +266,21 @@ fn look(
         }
         Requirement::NoOrphans(reference) => {
             let target = &reference.target;
-            let column = quote(&reference.column);
+            let each = |what: &dyn Fn(&str, &str) -> String| {
+                let pairs = reference.columns.iter().zip(&target.columns);
+                pairs.map(|(own, other)| what(&quote(own), &quote(other))).collect::<Vec<_>>()
+            };
             (
-                format!("\"{}\" refers to an entry that does not exist", reference.column),
                 format!(
-                    "SELECT t.{key} AS key FROM ONLY {table} AS t WHERE t.{column} IS NOT NULL AND NOT \
-                     EXISTS (SELECT FROM ONLY {} AS o WHERE o.{} = t.{column})",
+                    "\"{}\" refers to an entry that does not exist",
+                    reference.columns.join("\", \"")
+                ),
+                format!(
+                    "SELECT t.{key} AS key FROM ONLY {table} AS t WHERE {} AND NOT \
+                     EXISTS (SELECT FROM ONLY {} AS o WHERE {})",
+                    each(&|own, _| format!("t.{own} IS NOT NULL")).join(" AND "),
                     qualified(&target.schema, &target.table),
-                    quote(&target.key.name)
+                    each(&|own, other| format!("o.{other} = t.{own}")).join(" AND ")
                 ),
             )
         }

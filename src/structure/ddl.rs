@@ -1,8 +1,9 @@
 //! The SQL of tables, columns and rules. Names are quoted, values are quoted literals with a type.
 
-use super::model::{Default, KeyKind, Method, Op};
-use super::table::{Column, ColumnDefault, Rule, Table, UniqueColumn};
-use crate::field_types::kind::{FieldKind, OnDelete};
+use super::constant::Constant;
+use super::model::{Default, Index, IndexColumn, KeyKind, Method, Op};
+use super::table::{Action, Column, ColumnDefault, Rule, Table, UniqueColumn};
+use crate::field_types::kind::FieldKind;
 use crate::ident::{MAX_NAME, qualified, quote, quote_literal, shortened};
 
 /// What the generated SQL needs to know of the database.
@@ -65,6 +66,15 @@ impl Dialect {
             FieldKind::Vector { dimensions } => {
                 format!("{}.vector({dimensions})", quote(&self.vector_schema))
             }
+            FieldKind::NamedEnum { schema, name } => qualified(schema, name),
+            FieldKind::Native(native) => {
+                let schema = native.schema.as_deref().unwrap_or("pg_catalog");
+                let name = qualified(schema, &native.name);
+                match native.modifiers.as_slice() {
+                    [] => name,
+                    modifiers => format!("{name}({})", modifiers.join(",")),
+                }
+            }
         };
         if list { format!("{name}[]") } else { name }
     }
@@ -90,6 +100,8 @@ impl Dialect {
                 _ => "pg_catalog.gen_random_uuid()::pg_catalog.text".to_owned(),
             },
             ColumnDefault::Field(Default::Cuid) => "kepler.cuid()".to_owned(),
+            ColumnDefault::Identity { .. } | ColumnDefault::Serial => return None,
+            ColumnDefault::Sql(sql) => sql.text.clone(),
         })
     }
 
@@ -117,17 +129,27 @@ impl Dialect {
     pub(crate) fn constraint(&self, table: &Table, rule: &Rule) -> Option<String> {
         if let Rule::Reference(reference) = rule {
             let target = &reference.target;
-            let action = match reference.on_delete {
-                OnDelete::Restrict => "RESTRICT",
-                OnDelete::Cascade => "CASCADE",
-                OnDelete::SetNull => "SET NULL",
+            let names = |names: &[String]| {
+                names.iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ")
             };
-            return Some(format!(
-                "FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {action}",
-                quote(&reference.column),
+            let mut sql = format!(
+                "FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {}",
+                names(&reference.columns),
                 qualified(&target.schema, &target.table),
-                quote(&target.key.name)
-            ));
+                names(&target.columns),
+                reference.on_delete.sql()
+            );
+            if !reference.set.is_empty() {
+                sql.push_str(&format!(" ({})", names(&reference.set)));
+            }
+            if reference.on_update != Action::NoAction {
+                sql.push_str(&format!(" ON UPDATE {}", reference.on_update.sql()));
+            }
+            return Some(sql);
+        }
+        if let Rule::PrimaryKey(columns) = rule {
+            let names: Vec<String> = columns.iter().map(|name| quote(name)).collect();
+            return Some(format!("PRIMARY KEY ({})", names.join(", ")));
         }
         if let Rule::Unique(columns) = rule {
             let case_sensitive = columns.iter().all(|column| !column.case_insensitive);
@@ -166,7 +188,9 @@ impl Dialect {
                     quote(column)
                 )
             }
-            Rule::Unique(_) | Rule::Reference(_) | Rule::Index(_) => return None,
+            Rule::Unique(_) | Rule::Reference(_) | Rule::Index(_) | Rule::PrimaryKey(_) => {
+                return None;
+            }
         })
     }
 
@@ -179,33 +203,64 @@ impl Dialect {
                 unique_expressions(columns).join(", ")
             )),
             Rule::Index(index) => {
-                let columns: Vec<String> = index
-                    .columns
-                    .iter()
-                    .map(|column| {
-                        let class = match index.method {
-                            Method::Hnsw(metric) => {
-                                format!(
-                                    " {}.{}",
-                                    quote(&self.vector_schema),
-                                    metric.operator_class()
-                                )
-                            }
-                            _ => String::new(),
-                        };
-                        let direction = if column.descending { " DESC" } else { "" };
-                        format!("{}{class}{direction}", quote(&column.name))
-                    })
-                    .collect();
-                Some(format!(
-                    "CREATE INDEX {} ON {table} USING {} ({})",
+                let columns: Vec<String> =
+                    index.columns.iter().map(|column| self.index_column(index, column)).collect();
+                let mut sql = format!(
+                    "CREATE {}INDEX {} ON {table} USING {} ({})",
+                    if index.unique { "UNIQUE " } else { "" },
                     quote(name),
                     index.method.name(),
                     columns.join(", ")
-                ))
+                );
+                if index.nulls_not_distinct {
+                    sql.push_str(" NULLS NOT DISTINCT");
+                }
+                if !index.options.is_empty() {
+                    let options: Vec<String> = index
+                        .options
+                        .iter()
+                        .map(|(name, value)| format!("{} = {}", quote(name), quote_literal(value)))
+                        .collect();
+                    sql.push_str(&format!(" WITH ({})", options.join(", ")));
+                }
+                if let Some(predicate) = &index.predicate {
+                    sql.push_str(&format!(" WHERE {}", predicate.text));
+                }
+                Some(sql)
             }
             _ => None,
         }
+    }
+
+    fn index_column(&self, index: &Index, column: &IndexColumn) -> String {
+        let mut sql = quote(&column.name);
+        if column.folded {
+            sql = format!("kepler.fold({sql})");
+        } else if !column.path.is_empty() {
+            let path = Constant::List(column.path.iter().cloned().map(Constant::Text).collect());
+            let path = path.literal("pg_catalog.text[]");
+            sql = format!("({sql} OPERATOR(pg_catalog.#>>) {path})");
+        }
+        match (index.method, &column.operators) {
+            (Method::Hnsw(metric) | Method::Ivfflat(metric), _) => {
+                let class = metric.operator_class();
+                sql.push_str(&format!(" {}.{class}", quote(&self.vector_schema)));
+            }
+            (_, Some((schema, class))) => {
+                let schema = schema.as_deref().unwrap_or("pg_catalog");
+                sql.push_str(&format!(" {}", qualified(schema, class)));
+            }
+            _ => {}
+        }
+        if column.descending {
+            sql.push_str(" DESC");
+        }
+        match column.nulls_first {
+            Some(true) => sql.push_str(" NULLS FIRST"),
+            Some(false) => sql.push_str(" NULLS LAST"),
+            None => {}
+        }
+        sql
     }
 }
 
@@ -241,13 +296,14 @@ pub(crate) fn wished_name(rule: &Rule, table: &str) -> String {
         Rule::CompareColumns { left, op, right } => format!("{left}_{}_{right}", op_word(*op)),
         Rule::OneOf { column, .. } => format!("{column}_values"),
         Rule::MinLength { column, .. } => format!("{column}_min_length"),
-        Rule::Reference(reference) => format!("{}_fkey", reference.column),
+        Rule::Reference(reference) => format!("{}_fkey", reference.columns.join("_")),
+        Rule::PrimaryKey(_) => format!("{table}_pkey"),
         Rule::Unique(_) => format!("{table}_{}_key", rule.columns().join("_")),
         Rule::Index(index) => {
             let suffix = match index.method {
                 Method::Hnsw(_) => "hnsw_idx",
                 Method::Gin => "gin_idx",
-                Method::Btree => "idx",
+                _ => "idx",
             };
             format!("{table}_{}_{suffix}", rule.columns().join("_"))
         }

@@ -9,6 +9,7 @@
 pub(crate) mod adopt;
 pub(crate) mod api;
 pub(crate) mod apply;
+pub(crate) mod blueprint;
 pub(crate) mod budget;
 pub(crate) mod change;
 pub(crate) mod constant;
@@ -29,5 +30,6 @@ pub(crate) mod plan;
 pub(crate) mod printed;
 pub(crate) mod registry;
 pub(crate) mod retire;
+pub(crate) mod sql_text;
 pub(crate) mod step;
 pub(crate) mod table;

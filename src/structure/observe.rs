@@ -85,10 +85,20 @@ impl From<&str> for Nothing {
     }
 }
 
+/// How much of a table is understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// What the structure of an entry table can say; anything else is an extra.
+    Structure,
+    /// What a blueprint can say, as it is: every type, the primary key as a rule, each action of a reference.
+    Exact,
+}
+
 /// Reads the facts of one table.
-pub(crate) fn observe(facts: &Facts) -> Observed {
+pub(crate) fn observe(facts: &Facts, reading: Reading) -> Observed {
     let mut observer = Observer {
         facts,
+        reading,
         key: None,
         columns: Vec::new(),
         rules: Vec::new(),
@@ -112,7 +122,12 @@ pub(crate) fn observe(facts: &Facts) -> Observed {
     Observed {
         schema: facts.schema.clone(),
         name: facts.name.clone(),
-        table: Table { description: facts.description.clone(), columns, rules: valid },
+        table: Table {
+            description: facts.description.clone(),
+            columns,
+            rules: valid,
+            names: Vec::new(),
+        },
         key,
         rules,
         hidden,
@@ -127,6 +142,7 @@ pub(crate) fn observe(facts: &Facts) -> Observed {
 
 struct Observer<'f> {
     facts: &'f Facts,
+    reading: Reading,
     key: Option<Key>,
     columns: Vec<Column>,
     rules: Vec<NamedRule>,
@@ -326,19 +342,15 @@ impl Observer<'_> {
                 return Err("no reference has such an ON DELETE".into());
             }
         };
-        let kind = self
-            .column(column)
+        self.column(column)
             .and_then(key_kind)
             .ok_or("a reference is of type bigint, uuid or text")?;
-        Ok(Rule::Reference(Reference {
-            column: column.clone(),
-            target: Target {
-                schema: target.schema.clone(),
-                table: target.table.clone(),
-                key: Key { name: target_column.clone(), kind },
-            },
-            on_delete,
-        }))
+        let target = Target {
+            schema: target.schema.clone(),
+            table: target.table.clone(),
+            columns: vec![target_column.clone()],
+        };
+        Ok(Rule::Reference(Reference::to_key(column.clone(), target, on_delete)))
     }
 
     fn indexes(&mut self) {
@@ -420,7 +432,7 @@ impl Observer<'_> {
         let mut columns = Vec::new();
         for key in &fact.columns {
             let name = key.name.clone().ok_or("an index is over fields, not expressions")?;
-            columns.push(IndexColumn { name, descending: key.descending });
+            columns.push(IndexColumn::plain(name, key.descending));
         }
         let all = |test: &dyn Fn(&str) -> bool| columns.iter().all(|column| test(&column.name));
         let default_classes = fact.columns.iter().all(|key| key.default_operator_class);
@@ -442,7 +454,7 @@ impl Observer<'_> {
             "btree" | "gin" => return Err("no index has such operators".into()),
             _ => return Err("an index is btree, gin or hnsw".into()),
         };
-        Ok(Rule::Index(Index { columns, method }))
+        Ok(Rule::Index(Index::plain(columns, method)))
     }
 
     fn is_in_gin(&self, name: &str) -> bool {
@@ -475,7 +487,7 @@ fn find_key(facts: &Facts) -> Option<Key> {
     Some(Key { name: fact.name.clone(), kind })
 }
 
-fn key_kind(column: &Column) -> Option<KeyKind> {
+pub(super) fn key_kind(column: &Column) -> Option<KeyKind> {
     of_key(&column.kind).filter(|_| !column.list)
 }
 

@@ -262,7 +262,7 @@ pub(super) fn read_indexes(
         else {
             continue;
         };
-        let mut column = IndexColumn { name, descending: false };
+        let mut column = IndexColumn::plain(name, false);
         let (mut method, mut method_at) = (None, pointer.clone());
         match json {
             Json::Boolean(true) => {}
@@ -338,11 +338,7 @@ fn read_columns(
     }
     let names = read_names(items, pointer, column_name, structure, problems)?;
     let columns = names.into_iter().zip(descending);
-    Some(
-        columns
-            .map(|(name, descending)| IndexColumn { name: name.to_owned(), descending })
-            .collect(),
-    )
+    Some(columns.map(|(name, descending)| IndexColumn::plain(name, descending)).collect())
 }
 
 fn column_name(item: &Json) -> Option<&str> {
@@ -393,7 +389,7 @@ fn add_index(
         problems.add(pointer, problem);
         return;
     }
-    let index = Index { columns, method };
+    let index = Index::plain(columns, method);
     if structure.indexes.contains(&index) {
         problems.add(pointer, "the same index is given twice");
     } else {
