@@ -103,13 +103,23 @@ impl<'j> Keys<'j> {
         key: &'static str,
         problems: &mut Problems,
     ) -> bool {
+        self.flag(key, false, problems)
+    }
+
+    /// A boolean that may be left out.
+    pub(in crate::structure) fn flag(
+        &mut self,
+        key: &'static str,
+        absent: bool,
+        problems: &mut Problems,
+    ) -> bool {
         match self.take(key) {
-            None => false,
+            None => absent,
             Some(Json::Boolean(value)) => *value,
             Some(other) => {
                 let message = format!("must be true or false, not {}", other.kind());
                 problems.add(self.at(key), message);
-                false
+                absent
             }
         }
     }
@@ -163,6 +173,11 @@ impl<'j> Keys<'j> {
             problems.add(self.at(key), format!("must be one of {}", words.join(", ")));
         }
         found.map(|(_, value)| *value)
+    }
+
+    /// Whether the object has the key, whatever its value.
+    pub(in crate::structure) fn has(&self, key: &str) -> bool {
+        self.pairs.iter().any(|(name, _)| name == key)
     }
 
     /// Reports what nobody asked for.
