@@ -73,7 +73,17 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, String> {
                         at = end + 1;
                         Token::Bits(bits)
                     }
-                    ("e" | "E" | "x" | "X" | "n" | "N", Some(b'\'')) => {
+                    // As Kepler writes a backslash: no other escapes.
+                    ("e" | "E", Some(b'\'')) => {
+                        let (content, end) = quoted(text, at)?;
+                        let doubled = content.replace("\\\\", "");
+                        if doubled.contains('\\') {
+                            return Err("escapes in texts are not understood".to_owned());
+                        }
+                        at = end;
+                        Token::Text(content.replace("\\\\", "\\"))
+                    }
+                    ("x" | "X" | "n" | "N", Some(b'\'')) => {
                         return Err(format!("{word}'…' is not understood: write '…'"));
                     }
                     ("u" | "U", Some(b'&')) if matches!(bytes.get(at + 1), Some(b'\'' | b'"')) => {

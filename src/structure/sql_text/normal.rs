@@ -27,7 +27,7 @@ pub(super) fn normal(node: &Node) -> String {
             let arguments: Vec<String> = arguments
                 .iter()
                 .map(|argument| {
-                    let widened = ["int8", "numeric", "float8", "timestamp", "timestamptz"];
+                    let widened = ["int4", "int8", "numeric", "float8", "timestamp", "timestamptz"];
                     normal(without_casts(argument, &widened))
                 })
                 .collect();
@@ -35,7 +35,9 @@ pub(super) fn normal(node: &Node) -> String {
         }
         Node::Array(items) => format!("array[{}]", list(items)),
         Node::Cast(of, cast) if is_implied(cast, &TEXTS) => normal(of),
-        Node::Cast(of, cast) => format!("({}::{})", normal(of), of_type(cast)),
+        Node::Cast(of, cast) => {
+            format!("({}::{}{})", normal(of), of_type(cast), if cast.array { "[]" } else { "" })
+        }
         Node::Collate(of, name) => format!("({} collate {})", normal(of), of_name(name)),
         Node::Zone(of, zone) => format!("timezone({}, {})", normal(zone), normal(of)),
         Node::Prefix(operator, of) => format!("({} {})", of_name(operator), normal(of)),
@@ -71,58 +73,65 @@ fn without_casts<'n>(node: &'n Node, types: &[&str]) -> &'n Node {
     }
 }
 
-/// A constant as its value: a text in quotes, or `null`.
+/// What a constant is, whatever its type.
+enum Value {
+    /// A text in quotes, or `null`.
+    One(String),
+    Array(Vec<String>),
+}
+
 fn constant(node: &Node) -> Option<String> {
+    Some(match value_of(node)? {
+        Value::One(text) => text,
+        // Nothing tells an empty array from an empty document.
+        Value::Array(items) if items.is_empty() => "'{}'".to_owned(),
+        Value::Array(items) => format!("{{{}}}", items.join(",")),
+    })
+}
+
+fn value_of(node: &Node) -> Option<Value> {
     let (inner, casts) = node.uncast();
-    let inner = match inner {
-        Node::Null => "null".to_owned(),
-        Node::Boolean(value) => quoted(&value.to_string()),
-        Node::Number(text) => quoted(&value::number(text)),
-        Node::Text(text) => {
-            // The innermost cast has read it.
-            let of_type = casts.last().map(|cast| (cast.name.name.as_str(), cast.array));
-            literal(text, of_type)
-        }
-        Node::Array(items) => {
-            let items = items.iter().map(constant).collect::<Option<Vec<_>>>()?;
-            array(&items)
-        }
+    let mut value = match inner {
+        Node::Null => Value::One("null".to_owned()),
+        Node::Boolean(value) => Value::One(quoted(&value.to_string())),
+        Node::Number(text) => Value::One(quoted(&value::number(text))),
+        // The innermost cast has read it.
+        Node::Text(text) => literal(text, casts.last().map_or("", |cast| cast.name.name.as_str())),
+        Node::Array(items) => Value::Array(items.iter().map(constant).collect::<Option<Vec<_>>>()?),
         Node::Prefix(operator, of) if operator.name == "-" => {
             let number = constant(of)?;
-            let number = number.strip_prefix('\'')?;
-            number.starts_with(|c: char| c.is_ascii_digit()).then(|| format!("'-{number}"))?
+            let digits = number.strip_prefix('\'')?;
+            digits.starts_with(|c: char| c.is_ascii_digit()).then_some(())?;
+            Value::One(format!("'-{digits}"))
         }
         _ => return None,
     };
-    // A modifier may cut or round.
-    let mut text = inner;
+    // A modifier may cut or round. Postgres gives that of an array's type to its elements.
     for cast in casts.iter().rev().filter(|cast| !cast.modifiers.is_empty()) {
-        text = format!("({text}::{})", of_type(cast));
+        let wrap = |text: &String| format!("({text}::{})", of_type(cast));
+        value = match value {
+            Value::One(text) => Value::One(wrap(&text)),
+            Value::Array(items) => Value::Array(items.iter().map(wrap).collect()),
+        };
     }
-    Some(text)
+    Some(value)
 }
 
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-fn literal(text: &str, of_type: Option<(&str, bool)>) -> String {
-    if let Some(items) = value::array(text) {
-        let items: Vec<String> = items
-            .iter()
-            .map(|item| match item {
-                Some(item) => literal(item, of_type.map(|(name, _)| (name, false))),
-                None => "null".to_owned(),
-            })
-            .collect();
-        return array(&items);
+fn literal(text: &str, of_type: &str) -> Value {
+    let scalar = |text: &str| quoted(&value::canonical(text, of_type));
+    match value::array(text) {
+        Some(items) => Value::Array(
+            items
+                .iter()
+                .map(|item| item.as_deref().map_or_else(|| "null".to_owned(), scalar))
+                .collect(),
+        ),
+        None => Value::One(scalar(text)),
     }
-    quoted(&value::canonical(text, of_type.map_or("", |(name, _)| name)))
-}
-
-/// An empty one is spelled as an empty document is, since nothing tells the two apart.
-fn array(items: &[String]) -> String {
-    if items.is_empty() { "'{}'".to_owned() } else { format!("{{{}}}", items.join(",")) }
 }
 
 fn call(name: &Name, arguments: &[Node]) -> String {
@@ -191,6 +200,5 @@ fn of_name(name: &Name) -> String {
 
 fn of_type(of: &Type) -> String {
     let modifiers: Vec<String> = of.modifiers.iter().map(u32::to_string).collect();
-    let array = if of.array { "[]" } else { "" };
-    format!("{}({}){array}", of_name(&of.name), modifiers.join(","))
+    format!("{}({})", of_name(&of.name), modifiers.join(","))
 }

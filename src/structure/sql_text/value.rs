@@ -29,9 +29,14 @@ pub(super) fn canonical(text: &str, of_type: &str) -> String {
             "f" | "false" | "n" | "no" | "off" | "0" => return "false".to_owned(),
             _ => {}
         },
-        "float4" | "float8" => {
-            if let Some(plain) = crate::jsonb::number::plain_text(text.trim().as_bytes()) {
-                return plain.into_owned();
+        "float4" => {
+            if let Ok(value) = text.trim().parse::<f32>() {
+                return value.to_string();
+            }
+        }
+        "float8" => {
+            if let Ok(value) = text.trim().parse::<f64>() {
+                return value.to_string();
             }
         }
         "int2" | "int4" | "int8" | "numeric" => return number(text.trim()),
