@@ -141,7 +141,6 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("consumer_lag", ANY),
     ("copied_sync_run", ANY),
     ("create_entry_table", ANY),
-    ("dependents", ANY),
     ("detach_records", ANY),
     ("drop_backlog_step", ANY),
     ("drop_entry_table", ANY),
