@@ -111,6 +111,11 @@ extension_sql_file!(
 );
 extension_sql_file!("../sql/functions/table_facts.sql", name = "table_facts");
 extension_sql_file!(
+    "../sql/functions/tables_facts.sql",
+    name = "tables_facts",
+    requires = ["table_facts"]
+);
+extension_sql_file!(
     "../sql/functions/entry_tables.sql",
     name = "entry_tables",
     requires = [
