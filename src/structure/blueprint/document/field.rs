@@ -6,11 +6,12 @@ use crate::field_types::kind::{FieldKind, NativeType, OnDelete};
 use crate::json::Json;
 use crate::structure::blueprint::model::EnumType;
 use crate::structure::constant::Constant;
+use crate::structure::deparse::Expression;
 use crate::structure::document::field::{self as shared, Place};
 use crate::structure::document::keys::{Keys, Problems};
-use crate::structure::model::{Default, Field};
-use crate::structure::printed::{PrintedDefault, read_default};
-use crate::structure::sql_text::{self, SqlText};
+use crate::structure::model::{Default, Field, TIMES};
+use crate::structure::printed::{PrintedDefault, read_exact_default};
+use crate::structure::sql_text::{Names, Place as SqlPlace, SqlText};
 use crate::structure::table::{Action, ColumnDefault};
 use std::collections::HashMap;
 
@@ -45,6 +46,32 @@ impl<'e> Enums<'e> {
             by_type.insert((found.schema.as_str(), found.type_name.as_str()), found);
         }
         Self { by_name, by_type, wrong }
+    }
+
+    /// An expression, which may be one that only the owner lets through. `columns` knows what it may name.
+    pub(super) fn sql(
+        &self,
+        text: &str,
+        place: SqlPlace,
+        columns: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<SqlText, String> {
+        if text.trim().is_empty() {
+            return Err("is empty".to_owned());
+        }
+        if text.contains('\0') {
+            return Err("must not hold the character 0".to_owned());
+        }
+        let types = |schema: Option<&str>, name: &str| {
+            let named = |found: &&&EnumType| {
+                found.type_name == name && schema.is_none_or(|schema| found.schema == schema)
+            };
+            let mut found = self.by_type.values().filter(named);
+            // Two types of one name need their schemas.
+            let one = found.next().filter(|_| found.next().is_none())?;
+            Some((one.schema.clone(), one.type_name.clone()))
+        };
+        let names = Names { columns, types: &types };
+        Ok(SqlText::given_with(text, place, &names).unwrap_or_else(|_| SqlText::trusted(text)))
     }
 
     /// Reads a value of a type, which may be an enum.
@@ -192,7 +219,7 @@ pub(super) fn read<'j>(
     if matches!(field.kind, FieldKind::Reference { .. }) {
         beside.actions = Some(actions(&mut keys, problems));
     }
-    read_made(&mut field, &mut beside, &mut keys, problems);
+    read_made(&mut field, &mut beside, &mut keys, enums, problems);
     read_fill(&field, &mut beside, &mut keys, problems);
     let ways = ["default", "default_sql", "generated", "fill"];
     let given: Vec<&str> = ways
@@ -225,10 +252,11 @@ fn read_made(
     field: &mut Field,
     beside: &mut Beside<'_>,
     keys: &mut Keys<'_>,
+    enums: &Enums<'_>,
     problems: &mut Problems,
 ) {
     if let Some(text) = keys.text("default_sql", problems) {
-        match default_of_text(&text, &field.kind, field.list) {
+        match default_of_text(enums, &text, field, &beside.column) {
             Ok(ColumnDefault::Field(default)) => field.default = Some(default),
             Ok(other) => beside.default = Some(other),
             Err(problem) => problems.add(keys.at("default_sql"), problem),
@@ -252,17 +280,20 @@ fn read_made(
     }
 }
 
-/// The default that a text says: what a document says otherwise where that makes the same default.
-pub(super) fn default_of_text(
+/// The default that a text says. What the catalog's print is understood as must be understood here too: otherwise the
+/// same default would be another one each time it is compared.
+fn default_of_text(
+    enums: &Enums<'_>,
     text: &str,
-    kind: &FieldKind,
-    list: bool,
+    field: &Field,
+    column: &str,
 ) -> Result<ColumnDefault, String> {
-    let sql = SqlText::given(text, sql_text::Place::Default, &|_| None)?;
-    Ok(match read_default(text, kind, list) {
-        Some(PrintedDefault::Clock) => ColumnDefault::Clock,
-        Some(PrintedDefault::Field(Default::Now)) if !is_now(text, kind) => ColumnDefault::Sql(sql),
-        Some(PrintedDefault::Field(Default::Value(value))) => match kind {
+    let sql = enums.sql(text, SqlPlace::Default, &|_| None)?;
+    let said = said_by(text, &field.kind, field.list)
+        .or_else(|| said_by(&sql.text, &field.kind, field.list));
+    Ok(match said {
+        Some(PrintedDefault::Clock) if TIMES.contains(&column) => ColumnDefault::Clock,
+        Some(PrintedDefault::Field(Default::Value(value))) => match &field.kind {
             FieldKind::Native(native) => match printed(native, value) {
                 Ok(value) => ColumnDefault::Field(Default::Value(value)),
                 Err(_) => ColumnDefault::Sql(sql),
@@ -270,22 +301,22 @@ pub(super) fn default_of_text(
             _ => ColumnDefault::Field(Default::Value(value)),
         },
         Some(PrintedDefault::Field(default)) => ColumnDefault::Field(default),
-        None if !list && is_now(text, kind) => ColumnDefault::Field(Default::Now),
         _ => ColumnDefault::Sql(sql),
     })
 }
 
-/// Whether the text is what the word `now` makes for a field of the type: others are run as they stand.
-fn is_now(text: &str, kind: &FieldKind) -> bool {
-    let text = text.trim();
-    let is = |word: &str| text.eq_ignore_ascii_case(word);
-    match kind {
-        FieldKind::Timestamp => is("CURRENT_TIMESTAMP") || is("now()"),
-        FieldKind::Date => is("CURRENT_DATE"),
-        FieldKind::Time => is("LOCALTIME"),
-        FieldKind::Native(native) => native.is_time() && is("CURRENT_TIMESTAMP"),
-        _ => false,
-    }
+/// As a default that Postgres has printed, and literals as people write them: without a cast.
+fn said_by(text: &str, kind: &FieldKind, list: bool) -> Option<PrintedDefault> {
+    let literal = || {
+        let text = match Expression::parse(text) {
+            Some(Expression::Quoted(text)) => text,
+            _ if !list && text.trim().parse::<f64>().is_ok() => text.trim().to_owned(),
+            _ => return None,
+        };
+        Constant::from_output(kind, list, &text)
+            .map(|value| PrintedDefault::Field(Default::Value(value)))
+    };
+    read_exact_default(text, kind, list).or_else(literal)
 }
 
 pub(super) fn is_whole_number(kind: &FieldKind) -> bool {

@@ -1,6 +1,6 @@
 //! Unique sets, checks and indexes of a blueprint's table.
 
-use super::field::Enums;
+use super::field::{Beside, Enums};
 use super::names::problem_with_sql_name;
 use super::operators::{self, Class};
 use super::table::{Draft, ReadIndex, Scope};
@@ -14,7 +14,7 @@ use crate::structure::document::rules::{
     CheckParts, Columns, MAX_HNSW_DIMENSIONS, read_names, take_check,
 };
 use crate::structure::model::{Default, Index, IndexColumn, Method, Operand};
-use crate::structure::sql_text::{self, SqlText};
+use crate::structure::sql_text::Place;
 
 /// Fields whose values no two rows share.
 pub(super) struct UniqueSet {
@@ -345,8 +345,11 @@ fn read_index(
     index.unique = unique;
     index.nulls_not_distinct = nulls_not_distinct;
     if let Some(text) = condition {
-        let type_of = |column: &str| type_of_column(scope.draft, column);
-        match SqlText::given(&text, sql_text::Place::Condition, &type_of) {
+        let columns = |name: &str| {
+            let known = |beside: &Beside<'_>| beside.column == name;
+            scope.draft.beside.iter().any(known).then(|| name.to_owned())
+        };
+        match scope.enums.sql(&text, Place::Predicate, &columns) {
             Ok(sql) => index.predicate = Some(sql),
             Err(problem) => problems.add(condition_at, problem),
         }
@@ -356,14 +359,6 @@ fn read_index(
         problems.add(unique_at, "only a B-tree is unique");
     }
     Some(ReadIndex { index, name, suffix: "_idx", pointer: pointer.to_owned() })
-}
-
-/// The catalog's name for the type of a column, which conditions name as the database does.
-fn type_of_column(draft: &Draft<'_>, column: &str) -> Option<String> {
-    let at = draft.beside.iter().position(|beside| beside.column == column)?;
-    let field = &draft.fields[at];
-    let name = catalog_name(&field.kind).unwrap_or("").to_owned();
-    Some(if field.list { name + "[]" } else { name })
 }
 
 /// The columns of an index, and the places of their operator classes.
