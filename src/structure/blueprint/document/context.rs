@@ -89,21 +89,15 @@ impl<'e> Context<'e> {
             }
         }
         if let FieldKind::Native(native) = kind {
-            return printed(native, constant);
+            return in_range(native, constant);
         }
         Ok(constant)
     }
 }
 
-/// A value of a native type as Postgres prints it, where that is not as it was given.
-pub(super) fn printed(native: &NativeType, constant: Constant) -> Result<Constant, String> {
+/// A value of a native type, if it is within its range.
+pub(super) fn in_range(native: &NativeType, constant: Constant) -> Result<Constant, String> {
     match constant {
-        Constant::Text(text) if native.schema.is_none() && native.name == "timestamp" => {
-            match text.parse::<jiff::civil::DateTime>() {
-                Ok(time) => Ok(Constant::Text(time.to_string().replace('T', " "))),
-                Err(_) => Err("expected a time without zone, \"2024-12-31T23:59:59\"".to_owned()),
-            }
-        }
         Constant::Integer(value)
             if native.name == "int2" && i16::try_from(value).is_err()
                 || native.name == "oid" && u32::try_from(value).is_err() =>
@@ -112,7 +106,7 @@ pub(super) fn printed(native: &NativeType, constant: Constant) -> Result<Constan
         }
         Constant::List(items) => items
             .into_iter()
-            .map(|item| printed(native, item))
+            .map(|item| in_range(native, item))
             .collect::<Result<_, _>>()
             .map(Constant::List),
         other => Ok(other),

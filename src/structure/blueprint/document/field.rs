@@ -1,6 +1,6 @@
 //! One field of a blueprint's table: what entry structures say of fields, and more.
 
-use super::context::{Context, printed};
+use super::context::{Context, in_range};
 use super::names::{problem_with_column_name, problem_with_document_name};
 use crate::field_types::kind::FieldKind;
 use crate::json::Json;
@@ -132,7 +132,7 @@ fn default_of_text(
     Ok(match said {
         Some(PrintedDefault::Clock) if TIMES.contains(&column) => ColumnDefault::Clock,
         Some(PrintedDefault::Field(Default::Value(value))) => match &field.kind {
-            FieldKind::Native(native) => match printed(native, value) {
+            FieldKind::Native(native) => match in_range(native, value) {
                 Ok(value) => ColumnDefault::Field(Default::Value(value)),
                 Err(_) => ColumnDefault::Sql(sql),
             },
