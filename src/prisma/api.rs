@@ -8,8 +8,8 @@ use crate::arguments::{ArgumentError, required};
 use crate::error::Error;
 use crate::json::{Json, shorten};
 use crate::pg::json::Options as Given;
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::AnyElement;
+use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::Value;
 

@@ -90,6 +90,7 @@ pub(super) fn pair<'t>(
     if source.without_foreign_keys {
         found.references.clear();
     }
+    found.references.sort_by_key(|reference| (reference.from, reference.place));
     found
 }
 
