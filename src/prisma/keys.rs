@@ -271,7 +271,9 @@ impl<'t> Reader<'_, 't> {
             let text = format!("field \"{shown}\" is a relation and has no column{hint}");
             self.notes.problem(name.place, text);
         } else if !self.model.broken {
-            let known: Vec<_> = self.model.columns.iter().map(|column| column.name.text).collect();
+            let few = if self.notes.are_few() { usize::MAX } else { 0 };
+            let columns = self.model.columns.iter().take(few);
+            let known: Vec<_> = columns.map(|column| column.name.text).collect();
             let hint = meant(name.text, &known)
                 .map_or_else(String::new, |meant| format!(": did you mean \"{meant}\"?"));
             let text = format!("{kind} \"{model}\" has no field \"{shown}\"{hint}");
