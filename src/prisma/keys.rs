@@ -51,9 +51,9 @@ pub(super) fn read<'t>(
             _ => {}
         }
     }
-    // Of a broken model, the line with the key may be the one that could not be read.
-    if reader.model.key.is_none() && !reader.has_unique_key() && !reader.model.broken && !block.view
-    {
+    // The key of a broken model may be in the line that could not be read. A model that the client ignores needs none.
+    let excused = reader.model.broken || block.view || attributes.first("ignore").is_some();
+    if reader.model.key.is_none() && !reader.has_unique_key() && !excused {
         let text = format!(
             "model \"{}\" needs @id, @@id, or a unique key over required fields",
             block.name.text

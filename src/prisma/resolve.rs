@@ -96,7 +96,7 @@ fn enumeration<'t>(block: &ast::Enum<'t>, source: &Datasource<'t>, notes: &mut N
     let (mut names, mut sql_names) = (HashSet::new(), HashSet::new());
     for value in &block.values {
         let attributes = Attributes::new(&value.attributes, "@", &["map"], None, notes);
-        let sql_name = attributes.name("map", notes).unwrap_or(value.name);
+        let sql_name = attributes.any_name("map", notes).unwrap_or(value.name);
         fits(sql_name, notes);
         if value.name.text.starts_with('_') {
             check_name(value.name, notes);
