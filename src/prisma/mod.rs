@@ -1,0 +1,3 @@
+//! Prisma's schema language.
+
+pub(crate) mod write;
