@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Names of models and enums that Prisma's parser refuses.
-const RESERVED: [&str; 49] = [
+/// Names of models and enums that Prisma's parser refuses, and one that would be read as another word.
+const RESERVED: [&str; 58] = [
     "BigInt",
     "Boolean",
     "Bytes",
@@ -16,6 +16,9 @@ const RESERVED: [&str; 49] = [
     "Json",
     "PrismaClient",
     "String",
+    "Unsupported",
+    "async",
+    "await",
     "break",
     "case",
     "catch",
@@ -55,11 +58,16 @@ const RESERVED: [&str; 49] = [
     "true",
     "try",
     "typeof",
+    "using",
+    "var",
+    "void",
+    "while",
+    "with",
+    "yield",
 ];
-const ALSO_RESERVED: [&str; 6] = ["Unsupported", "var", "void", "while", "with", "yield"];
 
-pub(super) fn is_reserved(name: &str) -> bool {
-    RESERVED.contains(&name) || ALSO_RESERVED.contains(&name)
+fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
 }
 
 fn is_name(text: &str) -> bool {

@@ -23,16 +23,16 @@ pub(super) fn note(model: &mut Model<'_>) {
     if table.row_security {
         notes.push("row level security".to_owned());
     }
-    notes.extend(table.checks.iter().map(|name| format!("check {}", quoted(name))));
-    notes.extend(table.exclusions.iter().map(|name| format!("exclusion {}", quoted(name))));
+    notes.extend(several("check", "checks", table.checks.iter()));
+    notes.extend(several("exclusion", "exclusions", table.exclusions.iter()));
     for column in &table.columns {
         if let Some(domain) = &column.domain {
             notes.push(format!("domain {} of {}", quoted(domain), quoted(&column.name)));
         }
-        if column.generated {
-            notes.push(format!("that {} is generated", quoted(&column.name)));
-        }
     }
+    let generated =
+        table.columns.iter().filter(|column| column.generated).map(|column| &column.name);
+    notes.extend(several("generated column", "generated columns", generated));
     for index in &table.indexes {
         let found = of_index(index);
         if !found.is_empty() {
@@ -57,12 +57,18 @@ pub(super) fn note(model: &mut Model<'_>) {
     model.notes = notes;
 }
 
+fn several<'n>(one: &str, many: &str, names: impl Iterator<Item = &'n String>) -> Option<String> {
+    let names: Vec<String> = names.map(|name| quoted(name)).collect();
+    let kind = if names.len() == 1 { one } else { many };
+    (!names.is_empty()).then(|| format!("{kind} {}", names.join(", ")))
+}
+
 fn of_index(index: &IndexFact) -> Vec<String> {
     let keys = index.columns.iter().take(index.keys);
     let is_tree = index.method == "btree";
     let mut found = Vec::new();
     if index.has_expressions() {
-        found.push("all of it, since it has expressions".to_owned());
+        found.push("all of it, for its expressions".to_owned());
     }
     if !is_tree && method(&index.method).is_none() {
         found.push(format!("its method {}", index.method));
@@ -79,7 +85,7 @@ fn of_index(index: &IndexFact) -> Vec<String> {
         found.push("where it sorts nulls".to_owned());
     }
     if index.keys < index.columns.len() {
-        found.push(format!("that {} of its columns are no keys", index.columns.len() - index.keys));
+        found.push("which of its columns are keys".to_owned());
     }
     if index.nulls_not_distinct {
         found.push("NULLS NOT DISTINCT".to_owned());

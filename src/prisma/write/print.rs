@@ -23,17 +23,14 @@ pub(super) fn text(facts: &Facts, expressions: &Expressions, blocks: &Blocks<'_>
     let keys: Vec<Keys> =
         blocks.models.iter().map(|model| indexes::of(model, expressions)).collect();
     let mut text = heading(facts);
-    text.push_str(
-        "generator client {\n  provider = \"prisma-client\"\n  output   = \"./generated/prisma\"\n",
-    );
-    if keys.iter().any(|keys| keys.has_conditions) {
-        text.push_str("  previewFeatures = [\"partialIndexes\"]\n");
-    }
-    text.push_str("}\n\ndatasource db {\n  provider = \"postgresql\"\n");
-    if !is_public {
-        text.push_str(&format!("  schemas  = [{}]\n", schemas.join(", ")));
-    }
-    text.push_str("}\n");
+    let preview = keys.iter().any(|keys| keys.has_conditions);
+    let preview = preview.then_some(("previewFeatures", "[\"partialIndexes\"]".to_owned()));
+    let client = [("provider", quoted("prisma-client")), ("output", quoted("./generated/prisma"))];
+    push_settings(&mut text, "generator client", client.into_iter().chain(preview));
+    text.push('\n');
+    let schemas = (!is_public).then(|| ("schemas", format!("[{}]", schemas.join(", "))));
+    let source = std::iter::once(("provider", quoted("postgresql"))).chain(schemas);
+    push_settings(&mut text, "datasource db", source);
     for (model, keys) in blocks.models.iter().zip(keys) {
         block(&mut text, model, keys, expressions, blocks, !is_public);
     }
@@ -41,6 +38,19 @@ pub(super) fn text(facts: &Facts, expressions: &Expressions, blocks: &Blocks<'_>
         enum_block(&mut text, found, !is_public);
     }
     text
+}
+
+fn push_settings(
+    text: &mut String,
+    head: &str,
+    settings: impl Iterator<Item = (&'static str, String)> + Clone,
+) {
+    let width = settings.clone().map(|(name, _)| name.len()).max().unwrap_or(0);
+    text.push_str(&format!("{head} {{\n"));
+    for (name, value) in settings {
+        text.push_str(&format!("  {name:width$} = {value}\n"));
+    }
+    text.push_str("}\n");
 }
 
 /// What the file does not hold.
@@ -151,15 +161,20 @@ fn columns(
         };
         let printed =
             expressions.defaults.get(&key(model.table, column.number)).and_then(Option::as_deref);
-        let read = if column.identity {
-            Some(Default::Autoincrement)
-        } else {
-            printed.and_then(|printed| default::read(printed, found.family, found.list))
+        let read = match column.identity {
+            true => Some(Default::Autoincrement),
+            false => printed.and_then(|printed| default::read(printed, found.family, found.list)),
         };
+        // The client sends the values of defaults, and nobody may send one for a generated column.
+        let read = read.map(|read| match read {
+            Default::Generated(text) => Default::Generated(text),
+            _ if column.generated => Default::Opaque,
+            read => read,
+        });
         let mut comments: Vec<String> =
             column.description.iter().flat_map(|description| documentation(description)).collect();
         let given = read.map(|read| default_text(read, found.family, enums));
-        if let (Some(None), Some(printed)) = (&given, printed) {
+        if let (Some(None), Some(printed), false) = (&given, printed, column.generated) {
             comments.push(format!("/// Prisma cannot say the default: {}", one_line(printed)));
         }
         let given = given.map(|given| given.unwrap_or_else(|| "dbgenerated()".to_owned()));
