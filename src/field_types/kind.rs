@@ -40,6 +40,24 @@ pub(crate) enum FieldKind {
     Vector {
         dimensions: u16,
     },
+    /// A type made by `CREATE TYPE … AS ENUM`, of a blueprint.
+    NamedEnum {
+        schema: String,
+        name: String,
+    },
+    /// A type that only the tables of blueprints have.
+    Native(NativeType),
+}
+
+/// A type by its name in the catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NativeType {
+    /// `None` is `pg_catalog`.
+    pub(crate) schema: Option<String>,
+    /// `pg_type.typname`: `int2`, `bpchar`, `timestamp`, `geometry`.
+    pub(crate) name: String,
+    /// What stands in parentheses, as Postgres prints it: `3`, or `Point` and `4326`.
+    pub(crate) modifiers: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +86,8 @@ impl FieldKind {
             FieldKind::Enum { .. } => "enum",
             FieldKind::Reference { .. } => "reference",
             FieldKind::Vector { .. } => "vector",
+            FieldKind::NamedEnum { .. } => "enum",
+            FieldKind::Native(_) => "native",
         }
     }
 
@@ -103,6 +123,9 @@ impl FieldKind {
 
     /// Whether its values have an order that every database agrees on (text depends on collation).
     pub(crate) fn is_ordered(&self) -> bool {
+        if let FieldKind::Native(native) = self {
+            return native.constant_kind().is_ordered();
+        }
         matches!(
             self,
             FieldKind::Integer
@@ -117,7 +140,39 @@ impl FieldKind {
 
     /// Whether its values can be compared for equality and be in a B-tree.
     pub(crate) fn is_comparable(&self) -> bool {
-        !matches!(self, FieldKind::Json | FieldKind::Vector { .. })
+        match self {
+            FieldKind::Native(native) => {
+                native.schema.is_some()
+                    || !["json", "xml", "point", "box", "circle", "line", "lseg", "path", "polygon"]
+                        .contains(&native.name.as_str())
+            }
+            kind => !matches!(kind, FieldKind::Json | FieldKind::Vector { .. }),
+        }
+    }
+}
+
+impl NativeType {
+    /// Whether its values are points in time, or times of a day.
+    pub(crate) fn is_time(&self) -> bool {
+        self.schema.is_none()
+            && ["timestamp", "timestamptz", "time", "timetz"].contains(&self.name.as_str())
+    }
+
+    /// The type whose constants are read, compared and printed alike; texts as Postgres prints them where no other is.
+    pub(crate) fn constant_kind(&self) -> FieldKind {
+        if self.schema.is_some() {
+            return FieldKind::Text { max_length: None };
+        }
+        match self.name.as_str() {
+            "int2" => FieldKind::Integer,
+            "oid" => FieldKind::Bigint,
+            "float4" => FieldKind::Float,
+            "timestamptz" | "timestamp" => FieldKind::Timestamp,
+            "time" => FieldKind::Time,
+            "money" => FieldKind::Decimal { precision: None },
+            "json" => FieldKind::Json,
+            _ => FieldKind::Text { max_length: None },
+        }
     }
 }
 

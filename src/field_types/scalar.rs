@@ -34,6 +34,10 @@ pub(crate) fn decode(
     out: &mut Array,
 ) -> Result<(), Problem> {
     match kind {
+        // No entry table has one.
+        FieldKind::NamedEnum { .. } | FieldKind::Native(_) => {
+            return Err(Problem::new(Code::WrongType, "is of a type that entries do not have"));
+        }
         FieldKind::Text { max_length } => {
             let text = string(raw, &mut scratch.text, "a string")?;
             if let Some(limit) = max_length

@@ -8,9 +8,12 @@ use std::cmp::Ordering;
 /// How one value of a type is stored, of a list one of its elements. `vector` is how pgvector's type is.
 pub(crate) fn item_type(kind: &FieldKind, vector: ElementType) -> ElementType {
     match kind {
-        FieldKind::Text { .. } | FieldKind::Enum { .. } | FieldKind::Reference { .. } => {
-            array::TEXT
-        }
+        // No entry table has a named enum or a native type.
+        FieldKind::Text { .. }
+        | FieldKind::Enum { .. }
+        | FieldKind::Reference { .. }
+        | FieldKind::NamedEnum { .. }
+        | FieldKind::Native(_) => array::TEXT,
         FieldKind::Integer => array::INTEGER,
         FieldKind::Bigint => array::BIGINT,
         FieldKind::Decimal { .. } => array::NUMERIC,
@@ -48,7 +51,11 @@ pub(crate) fn compare(kind: &FieldKind, a: &[u8], b: &[u8]) -> Option<Ordering> 
         FieldKind::Boolean | FieldKind::Uuid | FieldKind::Bytes => Some(a.cmp(b)),
         // Only whether they are equal: that is all that may be asked of text.
         FieldKind::Text { .. } | FieldKind::Enum { .. } => Some(a.cmp(b)),
-        FieldKind::Json | FieldKind::Reference { .. } | FieldKind::Vector { .. } => None,
+        FieldKind::Json
+        | FieldKind::Reference { .. }
+        | FieldKind::Vector { .. }
+        | FieldKind::NamedEnum { .. }
+        | FieldKind::Native(_) => None,
     }
 }
 

@@ -3,9 +3,9 @@
 use super::error::StructureError;
 use super::facts::Facts;
 use super::model::{Key, KeyKind, Structure};
-use super::observe::{Observed, observe};
+use super::observe::{Observed, Reading, key_kind, observe};
 use super::registry::SCHEMA;
-use super::table::{Rule, Table, Target};
+use super::table::{Keyed, Reference, Rule, Table, Target};
 use crate::error::Error;
 use crate::pg::plan::Statement;
 use pgrx::prelude::*;
@@ -32,7 +32,7 @@ pub(crate) fn structure_of(
     if facts.kind != 'r' && facts.kind != 'p' {
         return Err(StructureError::NotATable(format!("{}.{}", facts.schema, facts.name)).into());
     }
-    let observed = observe(&facts);
+    let observed = observe(&facts, Reading::Structure);
     let names = client.select(
         "SELECT t.table_name, t.record_name FROM kepler.entry_tables AS t WHERE t.dropped_at IS NULL",
         None,
@@ -93,18 +93,18 @@ fn unsaid(
             }
         }
     }
-    let targets: Vec<&Target> = observed
-        .table
-        .rules
-        .iter()
-        .filter_map(|rule| match rule {
-            Rule::Reference(reference) => Some(&reference.target),
+    let target_of = |to: &str| {
+        observed.table.rules.iter().find_map(|rule| match rule {
+            Rule::Reference(Reference { columns, target, .. })
+                if name_of(target).as_deref() == Some(to) =>
+            {
+                let kind = key_kind(observed.table.column(columns.first()?)?)?;
+                let name = target.columns.first()?.clone();
+                let (schema, table) = (target.schema.clone(), target.table.clone());
+                Some(Keyed { schema, table, key: Key { name, kind } })
+            }
             _ => None,
         })
-        .collect();
-    let target_of = |to: &str| {
-        let target = targets.iter().find(|target| name_of(target).as_deref() == Some(to));
-        target.map(|target| (*target).clone())
     };
     let Ok(said) = Table::of(structure, &target_of) else { return unsaid };
     for named in observed.rules.iter().filter(|named| named.validated) {

@@ -118,7 +118,8 @@ mod tests {
             default: None,
             description: None,
         };
-        Table { description: None, columns: (0..count).map(column).collect(), rules: Vec::new() }
+        let columns = (0..count).map(column).collect();
+        Table { description: None, columns, rules: Vec::new(), names: Vec::new() }
     }
 
     #[test]

@@ -60,6 +60,11 @@ impl Constant {
         };
         let text = json.as_str();
         match kind {
+            FieldKind::Native(native) => Self::scalar(&native.constant_kind(), json),
+            FieldKind::NamedEnum { .. } => match text {
+                Some(text) => Ok(Constant::Text(text.to_owned())),
+                None => expected("a value of the enum"),
+            },
             FieldKind::Text { max_length } => match text {
                 Some(text) => {
                     if max_length.is_some_and(|n| text.chars().count() > n as usize) {
@@ -201,6 +206,9 @@ impl Constant {
                 .map(Constant::List);
         }
         let json = match kind {
+            FieldKind::Native(native) => {
+                return Self::from_output(&native.constant_kind(), false, text);
+            }
             FieldKind::Integer
             | FieldKind::Bigint
             | FieldKind::Decimal { .. }

@@ -5,6 +5,7 @@
 //! has an index that begins with it unless that was refused.
 
 use super::constant::Constant;
+use super::sql_text::SqlText;
 use crate::field_types::kind::FieldKind;
 use crate::pgvector::Metric;
 
@@ -80,16 +81,58 @@ pub(crate) enum Default {
     Cuid,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// An index that is not made for a constraint. Entry tables have columns, directions and a method.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Index {
     pub(crate) columns: Vec<IndexColumn>,
     pub(crate) method: Method,
+    pub(crate) unique: bool,
+    pub(crate) nulls_not_distinct: bool,
+    /// The rows that it holds; `None` for all.
+    pub(crate) predicate: Option<SqlText>,
+    /// Storage parameters such as `m`, by name.
+    pub(crate) options: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct IndexColumn {
     pub(crate) name: String,
+    /// Keys into a document: the index is over `name #>> path`.
+    pub(crate) path: Vec<String>,
+    /// The index is over `kepler.fold(name)`.
+    pub(crate) folded: bool,
     pub(crate) descending: bool,
+    /// Where it is not what the direction implies.
+    pub(crate) nulls_first: Option<bool>,
+    /// The operator class where it is not the type's own, and the schema where that is not `pg_catalog`.
+    pub(crate) operators: Option<(Option<String>, String)>,
+}
+
+impl Index {
+    /// An index over whole columns, of all rows.
+    pub(crate) fn plain(columns: Vec<IndexColumn>, method: Method) -> Self {
+        Self {
+            columns,
+            method,
+            unique: false,
+            nulls_not_distinct: false,
+            predicate: None,
+            options: Vec::new(),
+        }
+    }
+}
+
+impl IndexColumn {
+    pub(crate) fn plain(name: impl Into<String>, descending: bool) -> Self {
+        Self {
+            name: name.into(),
+            path: Vec::new(),
+            folded: false,
+            descending,
+            nulls_first: None,
+            operators: None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,6 +142,12 @@ pub(crate) enum Method {
     Gin,
     /// Of one vector field.
     Hnsw(Metric),
+    /// Of one vector field, as are the following of blueprints alone.
+    Ivfflat(Metric),
+    Hash,
+    Gist,
+    Spgist,
+    Brin,
 }
 
 /// A comparison that every entry must pass; one with NULL passes.
@@ -171,6 +220,11 @@ impl Method {
             Method::Btree => "btree",
             Method::Gin => "gin",
             Method::Hnsw(_) => "hnsw",
+            Method::Ivfflat(_) => "ivfflat",
+            Method::Hash => "hash",
+            Method::Gist => "gist",
+            Method::Spgist => "spgist",
+            Method::Brin => "brin",
         }
     }
 }

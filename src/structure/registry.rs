@@ -5,7 +5,7 @@ use super::document::Problem;
 use super::error::StructureError;
 use super::json_schema;
 use super::model::Structure;
-use super::table::{Table, Target};
+use super::table::{Keyed, Table};
 use crate::error::Error;
 use crate::json::Json;
 use crate::pg::plan::Statement;
@@ -136,7 +136,7 @@ pub(crate) fn parse(text: &str) -> Result<Structure, StructureError> {
 
 /// The tables that references name, by record name.
 pub(crate) struct Targets {
-    by_name: HashMap<String, Target>,
+    by_name: HashMap<String, Keyed>,
 }
 
 impl Targets {
@@ -154,13 +154,13 @@ impl Targets {
                 continue;
             }
             let target = if to == own.0 {
-                Some(Target {
+                Some(Keyed {
                     schema: SCHEMA.to_owned(),
                     table: own.1.to_owned(),
                     key: structure.key.clone(),
                 })
             } else {
-                find(client, workspace_id, to, State::InUse)?.map(|table| Target {
+                find(client, workspace_id, to, State::InUse)?.map(|table| Keyed {
                     schema: SCHEMA.to_owned(),
                     table: table.table_name,
                     key: table.structure.key,

@@ -7,6 +7,7 @@ use super::constant::Constant;
 use super::model::{
     Check, Default, Field, Index, IndexColumn, Key, KeyKind, Method, Op, Operand, Structure, TIMES,
 };
+use super::sql_text::SqlText;
 use crate::field_types::kind::{FieldKind, OnDelete};
 
 /// See the module. The key stands first, then the fields, then `created_at` and `updated_at`.
@@ -15,12 +16,14 @@ pub(crate) struct Table {
     pub(crate) description: Option<String>,
     pub(crate) columns: Vec<Column>,
     pub(crate) rules: Vec<Rule>,
+    /// The names that the rules must have, in their order; a rule beyond the end, or with `None`, may have any.
+    pub(crate) names: Vec<Option<String>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Column {
     pub(crate) name: String,
-    /// Never an enum (text with a rule) or a reference (the type of the key, with a rule).
+    /// Never an enum of values (text with a rule) or a reference (the type of the key, with a rule).
     pub(crate) kind: FieldKind,
     pub(crate) list: bool,
     pub(crate) required: bool,
@@ -36,6 +39,13 @@ pub(crate) enum ColumnDefault {
     /// `clock_timestamp()`, of `created_at` and `updated_at`.
     Clock,
     Field(Default),
+    /// Of blueprints, as are the following: an identity beside [`ColumnDefault::Key`].
+    Identity {
+        always: bool,
+    },
+    /// The next value of a sequence that the column owns.
+    Serial,
+    Sql(SqlText),
 }
 
 /// What holds for the rows, or speeds up finding them.
@@ -66,6 +76,8 @@ pub(crate) enum Rule {
     Unique(Vec<UniqueColumn>),
     Reference(Reference),
     Index(Index),
+    /// Of blueprints: the primary key of entry tables is [`ColumnDefault::Key`].
+    PrimaryKey(Vec<String>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,9 +89,22 @@ pub(crate) struct UniqueColumn {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reference {
-    pub(crate) column: String,
+    pub(crate) columns: Vec<String>,
     pub(crate) target: Target,
-    pub(crate) on_delete: OnDelete,
+    pub(crate) on_delete: Action,
+    pub(crate) on_update: Action,
+    /// The columns that SET NULL and SET DEFAULT set, where these are not all.
+    pub(crate) set: Vec<String>,
+}
+
+/// What happens to a row whose reference loses its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    NoAction,
+    Restrict,
+    Cascade,
+    SetNull,
+    SetDefault,
 }
 
 /// The table that a reference points to.
@@ -87,7 +112,79 @@ pub(crate) struct Reference {
 pub(crate) struct Target {
     pub(crate) schema: String,
     pub(crate) table: String,
+    pub(crate) columns: Vec<String>,
+}
+
+/// An entry table that others may refer to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Keyed {
+    pub(crate) schema: String,
+    pub(crate) table: String,
     pub(crate) key: Key,
+}
+
+impl Keyed {
+    pub(crate) fn target(&self) -> Target {
+        Target {
+            schema: self.schema.clone(),
+            table: self.table.clone(),
+            columns: vec![self.key.name.clone()],
+        }
+    }
+}
+
+impl Reference {
+    /// Of an entry table: one column to a key.
+    pub(crate) fn to_key(column: String, target: Target, on_delete: OnDelete) -> Self {
+        let on_delete = match on_delete {
+            OnDelete::Restrict => Action::Restrict,
+            OnDelete::Cascade => Action::Cascade,
+            OnDelete::SetNull => Action::SetNull,
+        };
+        Self {
+            columns: vec![column],
+            target,
+            on_delete,
+            on_update: Action::NoAction,
+            set: Vec::new(),
+        }
+    }
+
+    /// What a structure says of the deletion of the target, if it can.
+    pub(crate) fn on_delete_of_structure(&self) -> Option<OnDelete> {
+        match self.on_delete {
+            Action::Restrict => Some(OnDelete::Restrict),
+            Action::Cascade => Some(OnDelete::Cascade),
+            Action::SetNull if self.set.is_empty() => Some(OnDelete::SetNull),
+            _ => None,
+        }
+    }
+}
+
+impl Action {
+    pub(crate) const ALL: [Action; 5] =
+        [Action::NoAction, Action::Restrict, Action::Cascade, Action::SetNull, Action::SetDefault];
+
+    /// As documents spell it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Action::NoAction => "no_action",
+            Action::Restrict => "restrict",
+            Action::Cascade => "cascade",
+            Action::SetNull => "set_null",
+            Action::SetDefault => "set_default",
+        }
+    }
+
+    pub(crate) fn sql(self) -> &'static str {
+        match self {
+            Action::NoAction => "NO ACTION",
+            Action::Restrict => "RESTRICT",
+            Action::Cascade => "CASCADE",
+            Action::SetNull => "SET NULL",
+            Action::SetDefault => "SET DEFAULT",
+        }
+    }
 }
 
 impl Rule {
@@ -99,7 +196,8 @@ impl Rule {
             | Rule::MinLength { column, .. } => vec![column],
             Rule::CompareColumns { left, right, .. } => vec![left, right],
             Rule::Unique(columns) => columns.iter().map(|column| column.name.as_str()).collect(),
-            Rule::Reference(reference) => vec![&reference.column],
+            Rule::Reference(reference) => reference.columns.iter().map(String::as_str).collect(),
+            Rule::PrimaryKey(columns) => columns.iter().map(String::as_str).collect(),
             Rule::Index(index) => index.columns.iter().map(|column| column.name.as_str()).collect(),
         }
     }
@@ -118,7 +216,11 @@ impl Rule {
             Rule::Unique(columns) => {
                 columns.iter_mut().for_each(|column| column.name = rename(&column.name));
             }
-            Rule::Reference(reference) => reference.column = rename(&reference.column),
+            Rule::Reference(reference) => {
+                let names = reference.columns.iter_mut().chain(&mut reference.set);
+                names.for_each(|name| *name = rename(name));
+            }
+            Rule::PrimaryKey(columns) => columns.iter_mut().for_each(|name| *name = rename(name)),
             Rule::Index(index) => {
                 index.columns.iter_mut().for_each(|column| column.name = rename(&column.name));
             }
@@ -132,11 +234,24 @@ impl Table {
         self.columns.iter().find(|column| column.name == name)
     }
 
+    /// The rules, and the names that they must have.
+    pub(crate) fn named_rules(&self) -> impl Iterator<Item = (&Rule, Option<&str>)> {
+        let names = self.names.iter().map(Option::as_deref).chain(std::iter::repeat(None));
+        self.rules.iter().zip(names)
+    }
+
+    /// Adds a rule that must have this name.
+    pub(crate) fn push_named(&mut self, rule: Rule, name: Option<String>) {
+        self.names.resize(self.rules.len(), None);
+        self.rules.push(rule);
+        self.names.push(name);
+    }
+
     /// The table that a structure asks for. `resolve` knows the tables that references name; where it
     /// does not, the name is given back.
     pub(crate) fn of(
         structure: &Structure,
-        resolve: &dyn Fn(&str) -> Option<Target>,
+        resolve: &dyn Fn(&str) -> Option<Keyed>,
     ) -> Result<Table, String> {
         let mut columns = vec![Column {
             name: structure.key.name.clone(),
@@ -157,11 +272,9 @@ impl Table {
                 FieldKind::Reference { to, on_delete } => {
                     let target = resolve(to).ok_or_else(|| to.clone())?;
                     kind = target.key.kind.field_kind();
-                    rules.push(Rule::Reference(Reference {
-                        column: field.name.clone(),
-                        target,
-                        on_delete: *on_delete,
-                    }));
+                    let reference =
+                        Reference::to_key(field.name.clone(), target.target(), *on_delete);
+                    rules.push(Rule::Reference(reference));
                 }
                 _ => {}
             }
@@ -201,7 +314,8 @@ impl Table {
             },
         }));
         rules.extend(structure.indexes.iter().cloned().map(Rule::Index));
-        Ok(Table { description: structure.description.clone(), columns, rules })
+        let description = structure.description.clone();
+        Ok(Table { description, columns, rules, names: Vec::new() })
     }
 
     /// The structure that asks for this table: the reverse of [`Table::of`]. `name_of` knows the record
@@ -320,16 +434,20 @@ impl Structure {
                 field.kind = FieldKind::Enum { values: values.clone() };
             }
             Rule::Reference(reference) => {
+                let ([column], Some(on_delete)) =
+                    (reference.columns.as_slice(), reference.on_delete_of_structure())
+                else {
+                    return Err("a reference that a structure cannot say".to_owned());
+                };
                 let to = name_of(&reference.target).ok_or_else(|| {
                     format!(
-                        "column \"{}\" refers to {}.{}, which is not an entry table of the workspace",
-                        reference.column, reference.target.schema, reference.target.table
+                        "column \"{column}\" refers to {}.{}, which is not an entry table of the workspace",
+                        reference.target.schema, reference.target.table
                     )
                 })?;
-                let field = self
-                    .field_mut(&reference.column)
-                    .ok_or("a reference in a column that is not a field")?;
-                field.kind = FieldKind::Reference { to, on_delete: reference.on_delete };
+                let field =
+                    self.field_mut(column).ok_or("a reference in a column that is not a field")?;
+                field.kind = FieldKind::Reference { to, on_delete };
             }
             Rule::MinLength { column, length } => {
                 let field =
@@ -383,6 +501,7 @@ impl Structure {
                     }
                 }
             }
+            Rule::PrimaryKey(_) => {}
             Rule::Index(index) if self.indexes.contains(index) => {}
             Rule::Index(index) => self.indexes.push(index.clone()),
         }
@@ -392,11 +511,6 @@ impl Structure {
 
 /// An index over columns in ascending order.
 pub(crate) fn btree(columns: &[&str]) -> Index {
-    Index {
-        columns: columns
-            .iter()
-            .map(|name| IndexColumn { name: (*name).to_owned(), descending: false })
-            .collect(),
-        method: Method::Btree,
-    }
+    let columns = columns.iter().map(|name| IndexColumn::plain(*name, false)).collect();
+    Index::plain(columns, Method::Btree)
 }

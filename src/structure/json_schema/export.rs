@@ -109,7 +109,8 @@ fn describe(structure: &Structure, field: &Field, own: &mut Pairs, schema: &mut 
         FieldKind::Uuid => text_of(schema, "format", "uuid"),
         FieldKind::Time => text_of(schema, "pattern", TIME_PATTERN),
         FieldKind::Bytes => text_of(schema, "contentEncoding", "base64"),
-        FieldKind::Json => return,
+        // No entry table has a named enum or a native type.
+        FieldKind::Json | FieldKind::NamedEnum { .. } | FieldKind::Native(_) => return,
         FieldKind::Integer => {
             word("integer");
             add_bounds(structure, field, own, schema);

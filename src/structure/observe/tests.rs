@@ -95,7 +95,7 @@ fn seen() -> Observed {
             index("some", &[on("p", none())], json!({"predicate": "(p > 1)"})),
         ],
     });
-    observe(&serde_json::from_value(facts).unwrap())
+    observe(&serde_json::from_value(facts).unwrap(), Reading::Structure)
 }
 
 #[test]

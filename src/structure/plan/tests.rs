@@ -1,13 +1,13 @@
 //! Plans, followed step by step on the model of a table: they lead to the goal, and only there.
 
-use super::{Goal, Plan, plan};
+use super::{Goal, Manner, Plan, plan};
 use crate::field_types::kind::FieldKind;
 use crate::structure::ddl::{Dialect, Names, wished_name};
 use crate::structure::generate::structure;
 use crate::structure::model::{Index, IndexColumn, Key, KeyKind, Method, Operand, Structure};
 use crate::structure::observe::{By, Extra, HIDDEN_PREFIX, NamedRule, Observed};
 use crate::structure::step::{Class, Requirement, Step};
-use crate::structure::table::{Column, ColumnDefault, Rule, Table, Target};
+use crate::structure::table::{Column, ColumnDefault, Keyed, Rule, Table};
 use proptest::prelude::*;
 
 const SCHEMA: &str = "kepler_data";
@@ -20,7 +20,7 @@ fn dialect() -> Dialect {
 /// The table that a structure asks for, where references lead to tables with a key of type bigint.
 fn table(structure: &Structure) -> Table {
     let resolve = |_: &str| {
-        Some(Target {
+        Some(Keyed {
             schema: SCHEMA.to_owned(),
             table: "other_2_entries".to_owned(),
             key: Key { name: "entry_id".to_owned(), kind: KeyKind::Bigint },
@@ -63,6 +63,7 @@ fn observed(table: &Table, key: &Key) -> Observed {
         attribute_count: table.columns.len() as u16,
         estimated_rows: 0,
         pages: 0,
+        details: crate::structure::observe::Details::default(),
     }
 }
 
@@ -88,6 +89,7 @@ fn plan_from(observed: &Observed, from: &Structure, to: &Structure) -> Plan {
         restored: None,
         version: 1,
         dialect: &dialect(),
+        manner: Manner::EntryTable,
     })
 }
 
@@ -335,7 +337,7 @@ proptest! {
         for renames in [renames(&a, &b), Vec::new()] {
             let again = super::plan(&Goal {
                 observed: &now, managed: &target, target: &target, renames: &renames, restored: None, version: 2,
-                dialect: &dialect(),
+                dialect: &dialect(), manner: Manner::EntryTable,
             });
             prop_assert_eq!(again.steps, vec![]);
         }
@@ -349,9 +351,9 @@ proptest! {
             name: "user_column".to_owned(), kind: FieldKind::Integer, list: false, required: false, default: None,
             description: Some("theirs".to_owned()),
         };
-        let column = |name: &str| IndexColumn { name: name.to_owned(), descending: true };
+        let column = |name: &str| IndexColumn::plain(name, true);
         for (name, columns) in [("user_index", vec![column("updated_at"), column("created_at")]), ("user_other", vec![column("user_column")])] {
-            let rule = Rule::Index(Index { columns, method: Method::Btree });
+            let rule = Rule::Index(Index::plain(columns, Method::Btree));
             now.rules.push(NamedRule { rule: rule.clone(), name: name.to_owned(), by: By::Index, validated: true, shared: false });
             now.table.rules.push(rule);
         }

@@ -1,0 +1,82 @@
+//! What a blueprint says, in normal form: everything under the name that it has in the database.
+
+use crate::structure::table::Table;
+
+/// A whole model.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Blueprint {
+    /// In the registry.
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    /// The author's own number.
+    pub(crate) version: Option<u32>,
+    /// Of what names no other.
+    pub(crate) schema: String,
+    pub(crate) tenancy: Tenancy,
+    /// Names of extensions that must be there.
+    pub(crate) extensions: Vec<String>,
+    pub(crate) enums: Vec<EnumType>,
+    pub(crate) tables: Vec<ModelTable>,
+    /// What an import could not carry over.
+    pub(crate) import_warnings: Vec<String>,
+}
+
+/// Whose rows the tables hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Tenancy {
+    /// Nobody's: no policy.
+    Database,
+    /// Those of the workspace that applied it.
+    Workspace,
+    /// Those of the workspace that this field names; tables without the field have no policy.
+    Field(String),
+}
+
+/// A type made by `CREATE TYPE … AS ENUM`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EnumType {
+    /// In the document.
+    pub(crate) name: String,
+    pub(crate) schema: String,
+    /// In the database.
+    pub(crate) type_name: String,
+    pub(crate) values: Vec<String>,
+    pub(crate) description: Option<String>,
+    /// An old name in the document.
+    pub(crate) renamed_from: Option<String>,
+    /// Values before and after.
+    pub(crate) renamed_values: Vec<(String, String)>,
+}
+
+/// One table of a blueprint.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ModelTable {
+    /// In the document.
+    pub(crate) name: String,
+    pub(crate) schema: String,
+    /// In the database.
+    pub(crate) table_name: String,
+    pub(crate) label: Option<String>,
+    /// An old name in the document.
+    pub(crate) renamed_from: Option<String>,
+    /// Columns and rules; every name in it is one of the database.
+    pub(crate) table: Table,
+    /// Fields by their names in the document, and the columns.
+    pub(crate) fields: Vec<(String, String)>,
+    /// Columns and what people read of them.
+    pub(crate) labels: Vec<(String, String)>,
+    /// Old names of fields, as the document of the version before has them, and the columns of now.
+    pub(crate) renames: Vec<(String, String)>,
+    pub(crate) fills: Vec<Fill>,
+}
+
+/// A column that the trigger `kepler_fill` fills where a statement leaves it out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fill {
+    pub(crate) column: String,
+    /// As the trigger's argument says it: `cuid`, `uuid`, `uuid7`, `ulid`, `nanoid:21`, `touch`.
+    pub(crate) with: String,
+}
+
+/// The trigger that fills columns.
+pub(crate) const FILL_TRIGGER: &str = "kepler_fill";
