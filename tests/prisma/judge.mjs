@@ -227,5 +227,6 @@ async function main(args) {
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   // The engine leaves timers behind that would keep the process for a minute.
-  process.exit(await main(process.argv.slice(2)));
+  const code = await main(process.argv.slice(2));
+  process.stdout.write('', () => process.exit(code));
 }
