@@ -16,9 +16,9 @@
 //! 7. `field_types`, `filter`, `installed`: types of values, filters, and whether the tables are there.
 //! 8. `access`, `batch`: rights, and what is done as the owner of the tables; batches, read.
 //! 9. `install`, `workspace`: making the tables, and the workspace that a call works in.
-//! 10. `enrichment`, `execution_steps`, `feed`, `json_update`, `memory`, `structure`, `upkeep`: features, which do
-//!     not use each other.
-//! 11. `record`: upserts, which also fill the queue of `enrichment`.
+//! 10. `enrichment`, `execution_steps`, `feed`, `fill`, `json_update`, `memory`, `structure`, `upkeep`: features,
+//!     which do not use each other.
+//! 11. `prisma`: schemas of Prisma, read and written; `record`: upserts, which also fill the queue of `enrichment`.
 //! 12. `sync`: sync runs, which note what upserts have met.
 
 use pgrx::prelude::*;
@@ -32,6 +32,7 @@ mod error;
 mod execution_steps;
 mod feed;
 mod field_types;
+mod fill;
 mod filter;
 mod fold;
 mod heap;
@@ -47,6 +48,7 @@ mod memory;
 mod pg;
 mod pgvector;
 mod poll;
+mod prisma;
 mod record;
 mod settings;
 mod structure;
@@ -109,6 +111,11 @@ extension_sql_file!(
     requires = ["workflows", workspace::current_workspace_id]
 );
 extension_sql_file!("../sql/functions/table_facts.sql", name = "table_facts");
+extension_sql_file!(
+    "../sql/functions/tables_facts.sql",
+    name = "tables_facts",
+    requires = ["table_facts"]
+);
 extension_sql_file!(
     "../sql/functions/entry_tables.sql",
     name = "entry_tables",

@@ -278,6 +278,7 @@ COMMENT ON FUNCTION kepler_internal.execution_report(text, timestamptz, timestam
 COMMENT ON FUNCTION kepler_internal.latest_schema_version() IS 'Internal: the newest schema version that the library knows';
 COMMENT ON FUNCTION kepler_internal.require_tables() IS 'Internal: fails with 55000 and a hint before install()';
 COMMENT ON FUNCTION kepler_internal.touch_updated_at() IS 'Trigger: moves updated_at on a direct update';
+COMMENT ON FUNCTION kepler_internal.fill_columns() IS 'Trigger: fills columns that a row leaves empty with ids and times, and moves times on';
 COMMENT ON FUNCTION kepler_internal.refuse_workspace_change() IS 'Trigger: refuses to move a row to another workspace';
 COMMENT ON FUNCTION kepler_internal.refuse_secret() IS 'Trigger: refuses a secret_ref that is not a reference, without showing it';
 COMMENT ON FUNCTION kepler_internal.create_entry_table(text, text, text) IS 'Internal: what the forms of create_entry_table share';
@@ -288,6 +289,8 @@ COMMENT ON FUNCTION kepler_internal.dependents(oid) IS 'Internal: what rests on 
 COMMENT ON FUNCTION kepler_internal.foreign_table(text, text[], oid) IS 'Internal: finds a table that does not belong to the workspace, for callers without the rights of the owner';
 COMMENT ON FUNCTION kepler_internal.lock_relations(regclass[], text[], integer, integer) IS 'Internal: locks relations, each in its mode, in short attempts with pauses between';
 COMMENT ON FUNCTION kepler_internal.rows_in_the_way(text, boolean) IS 'Internal: counts the rows of a query, and gives the keys of some';
+COMMENT ON FUNCTION kepler_internal.enum_facts(text[]) IS 'Internal: the enum types of schemas, with their values in order';
+COMMENT ON FUNCTION kepler_internal.tables_facts(oid[], boolean) IS 'Internal: what the catalog says of tables, an object for each';
 COMMENT ON FUNCTION kepler_internal.table_facts(regclass) IS 'Internal: what the catalog says of a table, as one object';
 
 COMMENT ON FUNCTION kepler.json_update(jsonb, jsonb) IS
@@ -768,3 +771,4 @@ COMMENT ON FUNCTION kepler_internal.drop_old_changes(interval) IS 'Internal: dro
 COMMENT ON FUNCTION kepler_internal.make_feed_triggers(regclass, integer, text) IS 'Internal: makes the triggers of a tracked table';
 COMMENT ON FUNCTION kepler_internal.drop_feed_triggers(regclass) IS 'Internal: drops the triggers of a tracked table';
 COMMENT ON FUNCTION kepler_internal.tell_feed() IS 'Trigger: what a statement has changed goes into the feed';
+COMMENT ON FUNCTION kepler_internal.read_sql(text, text, text[], text[]) IS 'Internal: what an expression in a document becomes, for tests';
