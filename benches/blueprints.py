@@ -48,7 +48,7 @@ READING = "UPDATE bench.documents SET document = kepler.blueprint_from_prisma(te
 APPLYING = "SELECT a.outcome FROM bench.documents, kepler.apply_blueprint(document) AS a WHERE version = {}"
 PLANNING = "SELECT count(p) FROM bench.documents, kepler.plan_blueprint(document) AS p WHERE version = {}"
 DRIFTING = "SELECT count(d) FROM kepler.blueprint_drift('bench') AS d WHERE kind <> 'coverage'"
-WRITING = "SELECT octet_length(kepler.prisma_schema(ARRAY['public']))"
+WRITING = "SELECT octet_length(kepler.prisma_schema('public'))"
 
 
 @dataclass

@@ -94,7 +94,7 @@ class Schema:
             session.run(f"SELECT count(*) FROM imported, kepler.apply_blueprint(document, options => {trusted})")
             difference = self.judge.difference(self.files, IMPORTED)
             expect(difference == expected, "the engine finds after the import:", difference, "and expected was:", expected)
-            plan = session.run("SELECT row_to_json(step) FROM imported, kepler.plan_blueprint(document) AS step")
+            plan = session.run("SELECT row_to_json(step) FROM imported, kepler.plan_blueprint(document, options => {trusted}) AS step")
             expect(not plan, "the second plan is not empty:", *plan)
             drift = session.run(
                 f"SELECT row_to_json(d) FROM kepler.blueprint_drift({literal(self.name)}) AS d WHERE kind <> 'coverage'"
@@ -127,7 +127,7 @@ def views(files: Files) -> set[str]:
 
 def written_schema(session: Session, schemas: list[str]) -> str:
     names = ", ".join(map(literal, schemas))
-    return str(session.json(one_line(f"kepler.prisma_schema(ARRAY[{names}])")))
+    return str(session.json(one_line(f"kepler.prisma_schema({names})")))
 
 
 def own_tables(judge: Judge) -> None:
