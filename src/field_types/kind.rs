@@ -123,6 +123,9 @@ impl FieldKind {
 
     /// Whether its values have an order that every database agrees on (text depends on collation).
     pub(crate) fn is_ordered(&self) -> bool {
+        if let FieldKind::Native(native) = self {
+            return native.constant_kind().is_ordered();
+        }
         matches!(
             self,
             FieldKind::Integer
@@ -137,11 +140,24 @@ impl FieldKind {
 
     /// Whether its values can be compared for equality and be in a B-tree.
     pub(crate) fn is_comparable(&self) -> bool {
-        !matches!(self, FieldKind::Json | FieldKind::Vector { .. })
+        match self {
+            FieldKind::Native(native) => {
+                native.schema.is_some()
+                    || !["json", "xml", "point", "box", "circle", "line", "lseg", "path", "polygon"]
+                        .contains(&native.name.as_str())
+            }
+            kind => !matches!(kind, FieldKind::Json | FieldKind::Vector { .. }),
+        }
     }
 }
 
 impl NativeType {
+    /// Whether its values are points in time, or times of a day.
+    pub(crate) fn is_time(&self) -> bool {
+        self.schema.is_none()
+            && ["timestamp", "timestamptz", "time", "timetz"].contains(&self.name.as_str())
+    }
+
     /// The type whose constants are read, compared and printed alike; texts as Postgres prints them where no other is.
     pub(crate) fn constant_kind(&self) -> FieldKind {
         if self.schema.is_some() {

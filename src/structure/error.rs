@@ -11,6 +11,10 @@ pub(crate) enum StructureError {
     Broken { problem: String, offset: usize },
     #[error("the structure is not valid: {}", count(.0.len(), "problem"))]
     Invalid(Vec<Problem>),
+    #[error("the blueprint is not valid JSON: {problem}")]
+    BrokenBlueprint { problem: String, offset: usize },
+    #[error("the blueprint is not valid: {}", count(.0.len(), "problem"))]
+    InvalidBlueprint(Vec<Problem>),
     #[error("entry table \"{0}\" already exists")]
     Exists(String),
     #[error("entry table \"{name}\" does not exist in workspace \"{workspace}\"")]
@@ -62,8 +66,12 @@ impl Report for StructureError {
     fn code(&self) -> PgSqlErrorCode {
         use PgSqlErrorCode::*;
         match self {
-            Self::Broken { .. } => ERRCODE_INVALID_TEXT_REPRESENTATION,
-            Self::Invalid(_) | Self::BadAllow(_) => ERRCODE_INVALID_PARAMETER_VALUE,
+            Self::Broken { .. } | Self::BrokenBlueprint { .. } => {
+                ERRCODE_INVALID_TEXT_REPRESENTATION
+            }
+            Self::Invalid(_) | Self::InvalidBlueprint(_) | Self::BadAllow(_) => {
+                ERRCODE_INVALID_PARAMETER_VALUE
+            }
             Self::Exists(_) => ERRCODE_DUPLICATE_TABLE,
             Self::Missing { .. } | Self::TableGone(_) => ERRCODE_UNDEFINED_TABLE,
             Self::Foreign { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
@@ -83,12 +91,16 @@ impl Report for StructureError {
 
     fn detail(&self) -> Option<String> {
         Some(match self {
-            Self::Broken { offset, .. } => format!("At byte {offset} of the text."),
-            Self::Invalid(problems) => lines(problems.iter().map(|problem| {
-                let place =
-                    if problem.pointer.is_empty() { "(document)" } else { &problem.pointer };
-                format!("{place}: {}", problem.message)
-            })),
+            Self::Broken { offset, .. } | Self::BrokenBlueprint { offset, .. } => {
+                format!("At byte {offset} of the text.")
+            }
+            Self::Invalid(problems) | Self::InvalidBlueprint(problems) => {
+                lines(problems.iter().map(|problem| {
+                    let place =
+                        if problem.pointer.is_empty() { "(document)" } else { &problem.pointer };
+                    format!("{place}: {}", problem.message)
+                }))
+            }
             Self::Refused(steps)
             | Self::NotAllowed { steps, .. }
             | Self::RowsInTheWay(steps)

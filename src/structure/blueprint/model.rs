@@ -63,7 +63,9 @@ pub(crate) struct ModelTable {
     pub(crate) table: Table,
     /// Fields by their names in the document, and the columns.
     pub(crate) fields: Vec<(String, String)>,
-    /// Old and new columns.
+    /// Columns and what people read of them.
+    pub(crate) labels: Vec<(String, String)>,
+    /// Old names of fields, as the document of the version before has them, and the columns of now.
     pub(crate) renames: Vec<(String, String)>,
     pub(crate) fills: Vec<Fill>,
 }

@@ -9,13 +9,67 @@ use crate::structure::constant::Constant;
 use crate::structure::model::{Default, Field, MAX_FIELD_NAME};
 
 /// The longest `varchar`.
-const MAX_LENGTH: u32 = 10_485_760;
+pub(in crate::structure) const MAX_LENGTH: u32 = 10_485_760;
 /// The largest precision of a `numeric`.
 const MAX_PRECISION: u32 = 1_000;
 /// The most dimensions of a `vector`.
 const MAX_DIMENSIONS: u32 = 16_000;
 /// More values are a table.
-const MAX_VALUES: usize = 1_000;
+pub(in crate::structure) const MAX_VALUES: usize = 1_000;
+
+/// What differs between the documents whose fields are read here.
+pub(in crate::structure) trait Place {
+    /// Why a text cannot be the name of a field; `None` if it can.
+    fn problem_with_name(&self, name: &str) -> Option<String>;
+    /// The same for a name that a field had before.
+    fn problem_with_old_name(&self, name: &str) -> Option<String>;
+    /// The words for types.
+    fn types(&self) -> &'static [&'static str];
+    /// Reads what the document says of a type that a word of [`Place::types`] names.
+    fn read_type(
+        &self,
+        word: &'static str,
+        keys: &mut Keys<'_>,
+        problems: &mut Problems,
+    ) -> Option<FieldKind>;
+    fn has_lists_of(&self, kind: &FieldKind) -> bool;
+    /// Reads a value of a field.
+    fn constant(&self, kind: &FieldKind, list: bool, json: &Json) -> Result<Constant, String>;
+}
+
+/// The fields of entry structures.
+pub(super) struct Entry;
+
+impl Place for Entry {
+    fn problem_with_name(&self, name: &str) -> Option<String> {
+        problem_with_column_name(name)
+    }
+
+    fn problem_with_old_name(&self, name: &str) -> Option<String> {
+        ident::problem_with_field_name(name, MAX_FIELD_NAME)
+    }
+
+    fn types(&self) -> &'static [&'static str] {
+        &FieldKind::NAMES
+    }
+
+    fn read_type(
+        &self,
+        word: &'static str,
+        keys: &mut Keys<'_>,
+        problems: &mut Problems,
+    ) -> Option<FieldKind> {
+        read_type(word, keys, problems)
+    }
+
+    fn has_lists_of(&self, kind: &FieldKind) -> bool {
+        kind.is_scalar()
+    }
+
+    fn constant(&self, kind: &FieldKind, list: bool, json: &Json) -> Result<Constant, String> {
+        Constant::read(kind, list, json)
+    }
+}
 
 /// Reads a field, and what it says of an index.
 pub(super) fn read<'j>(
@@ -24,11 +78,23 @@ pub(super) fn read<'j>(
     problems: &mut Problems,
 ) -> Option<(Field, Option<&'j Json>)> {
     let mut keys = Keys::open(json, pointer.to_owned(), problems)?;
+    let read = read_open(json, &mut keys, &Entry, problems)?;
+    keys.close(problems);
+    Some(read)
+}
+
+/// Reads what the fields of all documents have. The keys stay open for more.
+pub(in crate::structure) fn read_open<'j>(
+    json: &Json,
+    keys: &mut Keys<'j>,
+    place: &dyn Place,
+    problems: &mut Problems,
+) -> Option<(Field, Option<&'j Json>)> {
     let name = keys.text("name", problems);
     match &name {
         None if json.get("name").is_none() => problems.add(keys.at("name"), "is missing"),
         Some(name) => {
-            if let Some(problem) = problem_with_column_name(name) {
+            if let Some(problem) = place.problem_with_name(name) {
                 problems.add(keys.at("name"), problem);
             }
         }
@@ -37,12 +103,11 @@ pub(super) fn read<'j>(
     let label = keys.text("label", problems);
     let description = keys.description(problems);
     let renamed_from = keys.text("renamed_from", problems);
-    if let Some(problem) =
-        renamed_from.as_ref().and_then(|from| ident::problem_with_field_name(from, MAX_FIELD_NAME))
+    if let Some(problem) = renamed_from.as_ref().and_then(|from| place.problem_with_old_name(from))
     {
         problems.add(keys.at("renamed_from"), problem);
     }
-    let kind = read_kind(&mut keys, problems);
+    let kind = read_kind(keys, place, problems);
     let list = keys.boolean("list", problems);
     let required = keys.boolean("required", problems);
     let unique = keys.boolean("unique", problems);
@@ -52,7 +117,7 @@ pub(super) fn read<'j>(
         // What else the field may hold depends on its type.
         return None;
     };
-    if list && !kind.is_scalar() {
+    if list && !place.has_lists_of(&kind) {
         problems.add(keys.at("list"), format!("there are no lists of {}", kind.name()));
     }
     let mut field = Field {
@@ -83,8 +148,8 @@ pub(super) fn read<'j>(
         }
     }
     if field.kind.is_ordered() && !list {
-        field.min = read_bound(&field, &mut keys, "min", problems);
-        field.max = read_bound(&field, &mut keys, "max", problems);
+        field.min = read_bound(&field, keys, "min", problems);
+        field.max = read_bound(&field, keys, "max", problems);
         if let (Some(min), Some(max)) = (&field.min, &field.max)
             && min.compare(max).is_some_and(|ordering| ordering.is_gt())
         {
@@ -92,27 +157,33 @@ pub(super) fn read<'j>(
         }
     }
     if let Some(json) = default {
-        match read_default(&field, json) {
+        match read_default(&field, json, place) {
             Ok(default) => field.default = default,
             Err(problem) => problems.add(keys.at("default"), problem),
         }
     }
-    keys.close(problems);
     Some((field, index))
 }
 
-fn read_kind(keys: &mut Keys<'_>, problems: &mut Problems) -> Option<FieldKind> {
-    let names = FieldKind::NAMES.map(|name| (name, name));
-    let Some(name) = keys.choice("type", &names, problems) else {
+fn read_kind(keys: &mut Keys<'_>, place: &dyn Place, problems: &mut Problems) -> Option<FieldKind> {
+    let types = place.types();
+    let words: Vec<(&str, &'static str)> = types.iter().map(|word| (*word, *word)).collect();
+    let Some(word) = keys.choice("type", &words, problems) else {
         if keys.take("type").is_none() {
-            problems.add(
-                keys.at("type"),
-                format!("is missing: one of {}", FieldKind::NAMES.join(", ")),
-            );
+            problems.add(keys.at("type"), format!("is missing: one of {}", types.join(", ")));
         }
         return None;
     };
-    Some(match name {
+    place.read_type(word, keys, problems)
+}
+
+/// Reads a type that entry structures have.
+pub(in crate::structure) fn read_type(
+    word: &'static str,
+    keys: &mut Keys<'_>,
+    problems: &mut Problems,
+) -> Option<FieldKind> {
+    Some(match word {
         "text" => {
             FieldKind::Text { max_length: keys.number("max_length", 1..=MAX_LENGTH, problems) }
         }
@@ -207,26 +278,35 @@ fn read_bound(
 }
 
 /// A value, or one of the words that stand for one that is made for each entry.
-fn read_default(field: &Field, json: &Json) -> Result<Option<Default>, String> {
+fn read_default(field: &Field, json: &Json, place: &dyn Place) -> Result<Option<Default>, String> {
     if *json == Json::Null {
         return Ok(None);
     }
     let word = if field.list { None } else { json.as_str() };
-    Ok(Some(match (&field.kind, word) {
-        (FieldKind::Timestamp | FieldKind::Date | FieldKind::Time, Some("now")) => Default::Now,
-        (FieldKind::Uuid, Some("uuid")) => Default::Uuid,
-        (FieldKind::Text { .. }, Some("uuid")) => Default::Uuid,
-        (FieldKind::Text { .. }, Some("cuid")) => Default::Cuid,
-        _ => Default::Value(Constant::read(&field.kind, field.list, json)?),
+    Ok(Some(match word.and_then(|word| made_by_word(&field.kind, word)) {
+        Some(default) => default,
+        None => Default::Value(place.constant(&field.kind, field.list, json)?),
     }))
 }
 
+/// What a word stands for as the default of a field of the type, if it is no value.
+pub(in crate::structure) fn made_by_word(kind: &FieldKind, word: &str) -> Option<Default> {
+    Some(match (kind, word) {
+        (FieldKind::Timestamp | FieldKind::Date | FieldKind::Time, "now") => Default::Now,
+        (FieldKind::Native(native), "now") if native.is_time() => Default::Now,
+        (FieldKind::Uuid, "uuid") => Default::Uuid,
+        (FieldKind::Text { .. }, "uuid") => Default::Uuid,
+        (FieldKind::Text { .. }, "cuid") => Default::Cuid,
+        _ => return None,
+    })
+}
+
 /// Length of what `uuid` and `cuid` make.
-const UUID_LENGTH: u32 = 36;
-const CUID_LENGTH: u32 = 24;
+pub(in crate::structure) const UUID_LENGTH: u32 = 36;
+pub(in crate::structure) const CUID_LENGTH: u32 = 24;
 
 /// Why a default would be refused as a value, if it would. Asked when all rules are known.
-pub(super) fn default_breaks_a_rule(field: &Field) -> Option<String> {
+pub(in crate::structure) fn default_breaks_a_rule(field: &Field) -> Option<String> {
     let max_length = match field.kind {
         FieldKind::Text { max_length } => max_length,
         _ => None,

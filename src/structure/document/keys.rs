@@ -7,44 +7,52 @@ use std::collections::HashSet;
 
 /// What was found so far.
 #[derive(Default)]
-pub(super) struct Problems {
+pub(in crate::structure) struct Problems {
     found: Vec<Problem>,
     nulls: HashSet<String>,
 }
 
 impl Problems {
     /// Begins with the places where null must not stand: of those nothing else is said.
-    pub(super) fn without_nulls(nulls: Vec<String>) -> Self {
+    pub(in crate::structure) fn without_nulls(nulls: Vec<String>) -> Self {
         let problem =
             |pointer: &String| Problem { pointer: pointer.clone(), message: MESSAGE.to_owned() };
         Self { found: nulls.iter().map(problem).collect(), nulls: nulls.into_iter().collect() }
     }
 
-    pub(super) fn add(&mut self, pointer: impl Into<String>, message: impl Into<String>) {
+    pub(in crate::structure) fn add(
+        &mut self,
+        pointer: impl Into<String>,
+        message: impl Into<String>,
+    ) {
         let pointer = pointer.into();
         if !self.nulls.contains(&pointer) {
             self.found.push(Problem { pointer, message: message.into() });
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::structure) fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
 
-    pub(super) fn into_vec(self) -> Vec<Problem> {
+    pub(in crate::structure) fn into_vec(self) -> Vec<Problem> {
         self.found
     }
 }
 
 /// An object under reading.
-pub(super) struct Keys<'j> {
+pub(in crate::structure) struct Keys<'j> {
     pointer: String,
     pairs: &'j [(String, Json)],
     known: Vec<&'static str>,
 }
 
 impl<'j> Keys<'j> {
-    pub(super) fn open(json: &'j Json, pointer: String, problems: &mut Problems) -> Option<Self> {
+    pub(in crate::structure) fn open(
+        json: &'j Json,
+        pointer: String,
+        problems: &mut Problems,
+    ) -> Option<Self> {
         match json {
             Json::Object(pairs) => Some(Self { pointer, pairs, known: Vec::new() }),
             other => {
@@ -54,19 +62,27 @@ impl<'j> Keys<'j> {
         }
     }
 
+    pub(in crate::structure) fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
     /// The pointer to a key of this object.
-    pub(super) fn at(&self, key: &str) -> String {
+    pub(in crate::structure) fn at(&self, key: &str) -> String {
         format!("{}/{}", self.pointer, token(key))
     }
 
     /// The value of a key. A null is told elsewhere, and gives nothing.
-    pub(super) fn take(&mut self, key: &'static str) -> Option<&'j Json> {
+    pub(in crate::structure) fn take(&mut self, key: &'static str) -> Option<&'j Json> {
         self.known.push(key);
         let (_, value) = self.pairs.iter().find(|(name, _)| name == key)?;
         (*value != Json::Null).then_some(value)
     }
 
-    pub(super) fn text(&mut self, key: &'static str, problems: &mut Problems) -> Option<String> {
+    pub(in crate::structure) fn text(
+        &mut self,
+        key: &'static str,
+        problems: &mut Problems,
+    ) -> Option<String> {
         let value = self.take(key)?;
         match value {
             Json::String(text) => Some(text.clone()),
@@ -78,24 +94,38 @@ impl<'j> Keys<'j> {
     }
 
     /// A text that becomes a comment in the database. Postgres treats an empty comment as none.
-    pub(super) fn description(&mut self, problems: &mut Problems) -> Option<String> {
+    pub(in crate::structure) fn description(&mut self, problems: &mut Problems) -> Option<String> {
         self.text("description", problems).filter(|text| !text.is_empty())
     }
 
-    pub(super) fn boolean(&mut self, key: &'static str, problems: &mut Problems) -> bool {
+    pub(in crate::structure) fn boolean(
+        &mut self,
+        key: &'static str,
+        problems: &mut Problems,
+    ) -> bool {
+        self.flag(key, false, problems)
+    }
+
+    /// A boolean that may be left out.
+    pub(in crate::structure) fn flag(
+        &mut self,
+        key: &'static str,
+        absent: bool,
+        problems: &mut Problems,
+    ) -> bool {
         match self.take(key) {
-            None => false,
+            None => absent,
             Some(Json::Boolean(value)) => *value,
             Some(other) => {
                 let message = format!("must be true or false, not {}", other.kind());
                 problems.add(self.at(key), message);
-                false
+                absent
             }
         }
     }
 
     /// A whole number in a range.
-    pub(super) fn number(
+    pub(in crate::structure) fn number(
         &mut self,
         key: &'static str,
         range: std::ops::RangeInclusive<u32>,
@@ -115,7 +145,7 @@ impl<'j> Keys<'j> {
         number
     }
 
-    pub(super) fn list(
+    pub(in crate::structure) fn list(
         &mut self,
         key: &'static str,
         problems: &mut Problems,
@@ -130,7 +160,7 @@ impl<'j> Keys<'j> {
     }
 
     /// One of a few words.
-    pub(super) fn choice<T: Copy>(
+    pub(in crate::structure) fn choice<T: Copy>(
         &mut self,
         key: &'static str,
         legal: &[(&str, T)],
@@ -145,8 +175,13 @@ impl<'j> Keys<'j> {
         found.map(|(_, value)| *value)
     }
 
+    /// Whether the object has the key, whatever its value.
+    pub(in crate::structure) fn has(&self, key: &str) -> bool {
+        self.pairs.iter().any(|(name, _)| name == key)
+    }
+
     /// Reports what nobody asked for.
-    pub(super) fn close(self, problems: &mut Problems) {
+    pub(in crate::structure) fn close(self, problems: &mut Problems) {
         for (key, _) in self.pairs {
             if !self.known.contains(&key.as_str()) {
                 let message = format!("is unknown; known here: {}", self.known.join(", "));

@@ -3,11 +3,11 @@
 //! Everything that is wrong with a document is found at once, each with its JSON Pointer. A document
 //! holds values and words of short lists, never SQL.
 
-mod field;
-mod keys;
+pub(super) mod field;
+pub(super) mod keys;
 pub(super) mod nulls;
-mod print;
-mod rules;
+pub(super) mod print;
+pub(super) mod rules;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -18,7 +18,7 @@ use crate::json::{Broken, Json};
 use keys::{Keys, Problems};
 
 /// Postgres has 1,600 column numbers a table, for ever; a new table leaves room for changes.
-const MAX_FIELDS: usize = 1_200;
+pub(super) const MAX_FIELDS: usize = 1_200;
 /// Bytes of a record name.
 const MAX_RECORD_NAME: usize = 128;
 
@@ -85,15 +85,7 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Structure> {
         problems.add("/fields", "is missing: an array of fields");
         return None;
     };
-    if fields.len() > MAX_FIELDS {
-        problems.add(
-            "/fields",
-            format!(
-                "{} fields, and a table has at most {MAX_FIELDS}: put what belongs together into a \
-                 field of type json, or into a table of its own",
-                fields.len()
-            ),
-        );
+    if are_too_many(fields, "/fields", problems) {
         return None;
     }
     let mut sugar = Vec::new();
@@ -113,6 +105,21 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Structure> {
         rules::check_fields(&structure, problems);
     }
     Some(structure)
+}
+
+pub(super) fn are_too_many(fields: &[Json], pointer: &str, problems: &mut Problems) -> bool {
+    let too_many = fields.len() > MAX_FIELDS;
+    if too_many {
+        problems.add(
+            pointer,
+            format!(
+                "{} fields, and a table has at most {MAX_FIELDS}: put what belongs together into a \
+                 field of type json, or into a table of its own",
+                fields.len()
+            ),
+        );
+    }
+    too_many
 }
 
 /// Why a text cannot be the name that users give a table; `None` if it can.
@@ -172,28 +179,43 @@ fn check_names(structure: &Structure, fields: &[Json], problems: &mut Problems) 
 }
 
 fn check_renames(fields: &[Json], problems: &mut Problems) {
-    // From each old name to the new one.
-    let mut renames = std::collections::HashMap::new();
-    for (at, json) in fields.iter().enumerate() {
+    let renames = fields.iter().enumerate().filter_map(|(at, json)| {
         let text = |key| json.get(key).and_then(Json::as_str);
-        let (Some(from), Some(to)) = (text("renamed_from"), text("name")) else { continue };
-        if let Some((first, _)) = renames.insert(from, (at, to)) {
-            let message = format!("/fields/{first} is renamed from \"{from}\" too");
-            problems.add(format!("/fields/{at}/renamed_from"), message);
+        let (from, to) = (text("renamed_from")?, text("name")?);
+        Some(Rename { place: format!("/fields/{at}"), from, to })
+    });
+    check_circles(renames.collect(), problems);
+}
+
+/// One thing's old name and its new one, and where the document says it.
+pub(super) struct Rename<'j> {
+    pub(super) place: String,
+    pub(super) from: &'j str,
+    pub(super) to: &'j str,
+}
+
+/// Finds renames from one name to two, and renames that never come to rest.
+pub(super) fn check_circles(renames: Vec<Rename<'_>>, problems: &mut Problems) {
+    // From each old name to the last one that takes its place.
+    let mut takers: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
+    for (at, rename) in renames.iter().enumerate() {
+        if let Some(first) = takers.insert(rename.from, at) {
+            let message =
+                format!("{} is renamed from \"{}\" too", renames[first].place, rename.from);
+            problems.add(format!("{}/renamed_from", rename.place), message);
         }
     }
-    let mut starts: Vec<(&str, usize)> =
-        renames.iter().map(|(&from, &(at, _))| (from, at)).collect();
-    starts.sort_unstable_by_key(|(_, at)| *at);
-    for (start, at) in starts {
-        let mut name = start;
+    let mut starts: Vec<usize> = takers.values().copied().collect();
+    starts.sort_unstable();
+    for start in starts {
+        let mut name = renames[start].from;
         // A chain is no longer than all renames together.
-        for _ in 0..renames.len() {
-            let Some(&(_, to)) = renames.get(name) else { break };
-            name = to;
-            if name == start {
+        for _ in 0..takers.len() {
+            let Some(&at) = takers.get(name) else { break };
+            name = renames[at].to;
+            if name == renames[start].from {
                 problems.add(
-                    format!("/fields/{at}/renamed_from"),
+                    format!("{}/renamed_from", renames[start].place),
                     "these renames go round in a circle: applied again they would change the names \
                      again; do it in two changes, with another name between",
                 );

@@ -6,26 +6,26 @@ use crate::structure::model::{Default, Field, Method, Operand, Structure};
 
 /// Collects the pairs of an object.
 #[derive(std::default::Default)]
-struct Pairs(Vec<(String, Json)>);
+pub(in crate::structure) struct Pairs(pub(in crate::structure) Vec<(String, Json)>);
 
 impl Pairs {
-    fn add(&mut self, key: &str, value: Json) {
+    pub(in crate::structure) fn add(&mut self, key: &str, value: Json) {
         self.0.push((key.to_owned(), value));
     }
 
-    fn add_text(&mut self, key: &str, text: &Option<String>) {
+    pub(in crate::structure) fn add_text(&mut self, key: &str, text: &Option<String>) {
         if let Some(text) = text {
             self.add(key, Json::string(text));
         }
     }
 
-    fn add_true(&mut self, key: &str, value: bool) {
+    pub(in crate::structure) fn add_true(&mut self, key: &str, value: bool) {
         if value {
             self.add(key, Json::Boolean(true));
         }
     }
 
-    fn add_number(&mut self, key: &str, number: impl ToString) {
+    pub(in crate::structure) fn add_number(&mut self, key: &str, number: impl ToString) {
         self.add(key, Json::Number(number.to_string()));
     }
 }

@@ -7,27 +7,40 @@ use crate::field_types::kind::FieldKind;
 use crate::json::Json;
 use crate::pgvector::Metric;
 use crate::structure::constant::Constant;
-use crate::structure::model::{Check, Index, IndexColumn, Method, Op, Operand, Structure, TIMES};
+use crate::structure::model::{
+    Check, Field, Index, IndexColumn, Method, Op, Operand, Structure, TIMES,
+};
 use crate::structure::table::btree;
 
 /// Postgres indexes at most 32 columns together.
-const MAX_INDEX_FIELDS: usize = 32;
+pub(in crate::structure) const MAX_INDEX_FIELDS: usize = 32;
 /// pgvector's HNSW takes vectors up to this size.
-const MAX_HNSW_DIMENSIONS: u16 = 2_000;
+pub(in crate::structure) const MAX_HNSW_DIMENSIONS: u16 = 2_000;
 
-/// The type of a column that rules may speak of, and whether it is a list.
-fn kind_of(structure: &Structure, name: &str) -> Option<(FieldKind, bool)> {
-    if name == structure.key.name {
-        return Some((structure.key.kind.field_kind(), false));
+/// The columns that rules speak of.
+pub(in crate::structure) trait Columns {
+    /// The type of a column, and whether it is a list.
+    fn kind_of(&self, name: &str) -> Option<(FieldKind, bool)>;
+    /// Reads a value that the column is compared with.
+    fn constant(&self, kind: &FieldKind, json: &Json) -> Result<Constant, String> {
+        Constant::read(kind, false, json)
     }
-    if TIMES.contains(&name) {
-        return Some((FieldKind::Timestamp, false));
-    }
-    structure.field(name).map(|field| (field.kind.clone(), field.list))
 }
 
-fn known(structure: &Structure, name: &str, pointer: &str, problems: &mut Problems) -> bool {
-    let known = kind_of(structure, name).is_some();
+impl Columns for Structure {
+    fn kind_of(&self, name: &str) -> Option<(FieldKind, bool)> {
+        if name == self.key.name {
+            return Some((self.key.kind.field_kind(), false));
+        }
+        if TIMES.contains(&name) {
+            return Some((FieldKind::Timestamp, false));
+        }
+        self.field(name).map(|field| (field.kind.clone(), field.list))
+    }
+}
+
+fn known(columns: &dyn Columns, name: &str, pointer: &str, problems: &mut Problems) -> bool {
+    let known = columns.kind_of(name).is_some();
     if !known {
         problems.add(pointer, format!("field \"{name}\" does not exist"));
     }
@@ -35,11 +48,11 @@ fn known(structure: &Structure, name: &str, pointer: &str, problems: &mut Proble
 }
 
 /// The names in an array of at least one field, each once.
-fn read_names<'j>(
+pub(in crate::structure) fn read_names<'j>(
     items: &'j [Json],
     pointer: &str,
     name_of: impl Fn(&'j Json) -> Option<&'j str>,
-    structure: &Structure,
+    columns: &dyn Columns,
     problems: &mut Problems,
 ) -> Option<Vec<&'j str>> {
     if items.is_empty() || items.len() > MAX_INDEX_FIELDS {
@@ -55,7 +68,7 @@ fn read_names<'j>(
         };
         if names.contains(&name) {
             problems.add(pointer, format!("\"{name}\" is given twice"));
-        } else if known(structure, name, &pointer, problems) {
+        } else if known(columns, name, &pointer, problems) {
             names.push(name);
         }
     }
@@ -73,7 +86,7 @@ pub(super) fn read_unique(structure: &mut Structure, sets: &[Json], problems: &m
             continue;
         };
         for (at, name) in names.iter().enumerate() {
-            if let Some((kind, list)) = kind_of(structure, name)
+            if let Some((kind, list)) = structure.kind_of(name)
                 && (list || !kind.is_comparable())
             {
                 let message = format!("\"{name}\" cannot be unique: its values have no order");
@@ -112,82 +125,101 @@ pub(super) fn read_unique(structure: &mut Structure, sets: &[Json], problems: &m
 pub(super) fn read_checks(structure: &mut Structure, checks: &[Json], problems: &mut Problems) {
     for (at, json) in checks.iter().enumerate() {
         let pointer = format!("/checks/{at}");
-        if let Some(check) = read_check(structure, json, &pointer, problems) {
-            take_check(structure, check, &pointer, problems);
+        let Some(mut keys) = Keys::open(json, pointer.clone(), problems) else { continue };
+        let parts = CheckParts::take(&mut keys, json, problems);
+        keys.close(problems);
+        if let Some(check) = parts.read(structure, problems) {
+            take_check(&mut structure.fields, &mut structure.checks, check, &pointer, problems);
         }
     }
 }
 
-fn read_check(
-    structure: &Structure,
-    json: &Json,
-    pointer: &str,
-    problems: &mut Problems,
-) -> Option<Check> {
-    let mut keys = Keys::open(json, pointer.to_owned(), problems)?;
-    let field = keys.text("field", problems);
-    let ops = Op::ALL.map(|op| (op.symbol(), op));
-    let op = keys.choice("op", &ops, problems);
-    let value = keys.take("value");
-    let other = keys.text("other_field", problems);
-    for (key, absent) in [
-        ("field", json.get("field").is_none()),
-        ("op", json.get("op").is_none()),
-        ("value", value.is_none() && other.is_none()),
-    ] {
-        if absent {
-            problems.add(keys.at(key), "is missing");
-        }
-    }
-    if value.is_some() && other.is_some() {
-        problems.add(keys.at("other_field"), "a check has either value or other_field");
-    }
-    let (field_at, op_at, value_at, other_at) =
-        (keys.at("field"), keys.at("op"), keys.at("value"), keys.at("other_field"));
-    keys.close(problems);
-    let (field, op) = (field?, op?);
-    if !known(structure, &field, &field_at, problems) {
-        return None;
-    }
-    let (kind, list) = kind_of(structure, &field)?;
-    let equality = matches!(op, Op::Equal | Op::NotEqual);
-    if list || !kind.is_comparable() || matches!(kind, FieldKind::Bytes) {
-        problems.add(field_at, format!("\"{field}\" cannot be compared"));
-        return None;
-    }
-    if !equality && !kind.is_ordered() {
-        let message = format!("a field of type {} is compared with = and <> only", kind.name());
-        problems.add(op_at, message);
-        return None;
-    }
-    if let Some(value) = value {
-        return match Constant::read(&kind, false, value) {
-            Ok(value) => Some(Check { field, op, operand: Operand::Value(value) }),
-            Err(problem) => {
-                problems.add(value_at, problem);
-                None
+/// What a check says, and where.
+pub(in crate::structure) struct CheckParts<'j> {
+    field: Option<String>,
+    op: Option<Op>,
+    value: Option<&'j Json>,
+    other: Option<String>,
+    pointer: String,
+}
+
+impl<'j> CheckParts<'j> {
+    pub(in crate::structure) fn take(
+        keys: &mut Keys<'j>,
+        json: &Json,
+        problems: &mut Problems,
+    ) -> Self {
+        let field = keys.text("field", problems);
+        let ops = Op::ALL.map(|op| (op.symbol(), op));
+        let op = keys.choice("op", &ops, problems);
+        let value = keys.take("value");
+        let other = keys.text("other_field", problems);
+        for (key, absent) in [
+            ("field", json.get("field").is_none()),
+            ("op", json.get("op").is_none()),
+            ("value", value.is_none() && other.is_none()),
+        ] {
+            if absent {
+                problems.add(keys.at(key), "is missing");
             }
-        };
+        }
+        if value.is_some() && other.is_some() {
+            problems.add(keys.at("other_field"), "a check has either value or other_field");
+        }
+        Self { field, op, value, other, pointer: keys.pointer().to_owned() }
     }
-    let other = other?;
-    if !known(structure, &other, &other_at, problems) {
-        return None;
+
+    /// The check, if the columns can be so compared.
+    pub(in crate::structure) fn read(
+        self,
+        columns: &dyn Columns,
+        problems: &mut Problems,
+    ) -> Option<Check> {
+        let at = |key: &str| format!("{}/{key}", self.pointer);
+        let (field, op) = (self.field?, self.op?);
+        if !known(columns, &field, &at("field"), problems) {
+            return None;
+        }
+        let (kind, list) = columns.kind_of(&field)?;
+        let equality = matches!(op, Op::Equal | Op::NotEqual);
+        if list || !kind.is_comparable() || matches!(kind, FieldKind::Bytes) {
+            problems.add(at("field"), format!("\"{field}\" cannot be compared"));
+            return None;
+        }
+        if !equality && !kind.is_ordered() {
+            let message = format!("a field of type {} is compared with = and <> only", kind.name());
+            problems.add(at("op"), message);
+            return None;
+        }
+        if let Some(value) = self.value {
+            return match columns.constant(&kind, value) {
+                Ok(value) => Some(Check { field, op, operand: Operand::Value(value) }),
+                Err(problem) => {
+                    problems.add(at("value"), problem);
+                    None
+                }
+            };
+        }
+        let other = self.other?;
+        if !known(columns, &other, &at("other_field"), problems) {
+            return None;
+        }
+        let (other_kind, other_list) = columns.kind_of(&other)?;
+        if other == field {
+            problems.add(at("other_field"), "a field cannot be compared with itself");
+            return None;
+        }
+        if other_list || !comparable(&kind, &other_kind) {
+            let message = format!(
+                "\"{field}\" is of type {} and \"{other}\" of type {}",
+                kind.name(),
+                other_kind.name()
+            );
+            problems.add(at("other_field"), message);
+            return None;
+        }
+        Some(Check { field, op, operand: Operand::Field(other) })
     }
-    let (other_kind, other_list) = kind_of(structure, &other)?;
-    if other == field {
-        problems.add(other_at, "a field cannot be compared with itself");
-        return None;
-    }
-    if other_list || !comparable(&kind, &other_kind) {
-        let message = format!(
-            "\"{field}\" is of type {} and \"{other}\" of type {}",
-            kind.name(),
-            other_kind.name()
-        );
-        problems.add(other_at, message);
-        return None;
-    }
-    Some(Check { field, op, operand: Operand::Field(other) })
 }
 
 /// Whether fields of two types may be compared with one another. References to two tables may not: their
@@ -196,19 +228,34 @@ fn comparable(a: &FieldKind, b: &FieldKind) -> bool {
     if let (FieldKind::Reference { to: a, .. }, FieldKind::Reference { to: b, .. }) = (a, b) {
         return a == b;
     }
-    let group = |kind: &FieldKind| match kind {
-        FieldKind::Integer => "bigint",
-        FieldKind::Enum { .. } => "text",
-        other => other.name(),
-    };
-    group(a) == group(b)
+    match (a, b) {
+        (FieldKind::NamedEnum { .. }, _) | (_, FieldKind::NamedEnum { .. }) => a == b,
+        (FieldKind::Native(a), FieldKind::Native(b)) => a.schema == b.schema && a.name == b.name,
+        _ => {
+            let group = |kind: &FieldKind| match kind {
+                FieldKind::Integer => "bigint",
+                FieldKind::Enum { .. } => "text",
+                FieldKind::Native(native) if native.name == "int2" => "bigint",
+                FieldKind::Native(native) if native.name == "float4" => "float",
+                FieldKind::Native(native) if native.name == "timestamptz" => "timestamp",
+                other => other.name(),
+            };
+            group(a) == group(b)
+        }
+    }
 }
 
 /// Puts a check where the normal form has it.
-fn take_check(structure: &mut Structure, check: Check, pointer: &str, problems: &mut Problems) {
+pub(in crate::structure) fn take_check(
+    fields: &mut [Field],
+    checks: &mut Vec<Check>,
+    check: Check,
+    pointer: &str,
+    problems: &mut Problems,
+) {
     if let Operand::Value(value) = &check.operand
         && matches!(check.op, Op::GreaterOrEqual | Op::LessOrEqual)
-        && let Some(field) = structure.fields.iter_mut().find(|field| field.name == check.field)
+        && let Some(field) = fields.iter_mut().find(|field| field.name == check.field)
     {
         let (bound, name) = if check.op == Op::GreaterOrEqual {
             (&mut field.min, "min")
@@ -223,10 +270,10 @@ fn take_check(structure: &mut Structure, check: Check, pointer: &str, problems: 
         }
         return;
     }
-    if structure.checks.contains(&check) {
+    if checks.contains(&check) {
         problems.add(pointer, "is given twice");
     } else {
-        structure.checks.push(check);
+        checks.push(check);
     }
 }
 
@@ -356,7 +403,7 @@ fn add_index(
     problems: &mut Problems,
 ) {
     let kinds: Vec<(FieldKind, bool)> =
-        columns.iter().filter_map(|column| kind_of(structure, &column.name)).collect();
+        columns.iter().filter_map(|column| structure.kind_of(&column.name)).collect();
     let suits_gin = |(kind, list): &(FieldKind, bool)| *list || *kind == FieldKind::Json;
     let method = match method {
         Some((method, _)) => method,

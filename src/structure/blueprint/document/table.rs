@@ -1,0 +1,350 @@
+//! One table of a blueprint, from its object in the document to its columns and rules.
+
+use super::field::{self, Beside, Enums};
+use super::names::{problem_with_document_name, problem_with_schema, problem_with_sql_name};
+use super::rules::UniqueSet;
+use crate::field_types::kind::FieldKind;
+use crate::json::Json;
+use crate::structure::constant::Constant;
+use crate::structure::document::keys::{Keys, Problems};
+use crate::structure::document::rules::{Columns, read_names};
+use crate::structure::document::{Rename, are_too_many, check_circles};
+use crate::structure::model::{Check, Default, Field, Index, KeyKind, TIMES};
+use crate::structure::table::{ColumnDefault, Reference};
+use std::collections::HashMap;
+
+/// A table under reading. Fields are named as the document names them.
+pub(super) struct Draft<'j> {
+    pub(super) pointer: String,
+    pub(super) name: String,
+    pub(super) schema: String,
+    pub(super) table_name: String,
+    pub(super) label: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) renamed_from: Option<String>,
+    /// The columns: that of `key` first, those of `times` last.
+    pub(super) fields: Vec<Field>,
+    /// Of each field.
+    pub(super) beside: Vec<Beside<'j>>,
+    by_name: HashMap<String, usize>,
+    pub(super) key: Option<PrimaryKey>,
+    pub(super) lists: Lists<'j>,
+    /// All of the fields could be read: otherwise rules over them would only say again what is wrong.
+    pub(super) whole: bool,
+    pub(super) unique: Vec<UniqueSet>,
+    pub(super) references: Vec<ReadReference>,
+    /// Those without a name, in normal form, and the others.
+    pub(super) checks: Vec<Check>,
+    pub(super) named_checks: Vec<(Check, String, String)>,
+    pub(super) indexes: Vec<ReadIndex>,
+}
+
+/// What the table says over several fields, unread.
+#[derive(std::default::Default)]
+pub(super) struct Lists<'j> {
+    pub(super) unique: &'j [Json],
+    pub(super) references: &'j [Json],
+    pub(super) checks: &'j [Json],
+    pub(super) indexes: &'j [Json],
+}
+
+pub(super) struct PrimaryKey {
+    pub(super) fields: Vec<String>,
+    pub(super) name: Option<String>,
+    /// The place of the name.
+    pub(super) name_at: String,
+}
+
+pub(super) struct ReadReference {
+    /// With names of fields; the target's schema and table are those of the database.
+    pub(super) reference: Reference,
+    pub(super) name: Option<String>,
+    pub(super) pointer: String,
+}
+
+pub(super) struct ReadIndex {
+    pub(super) index: Index,
+    pub(super) name: Option<String>,
+    pub(super) suffix: &'static str,
+    pub(super) pointer: String,
+}
+
+/// A table's columns, as rules see them.
+pub(super) struct Scope<'s, 'j> {
+    pub(super) draft: &'s Draft<'j>,
+    pub(super) enums: &'s Enums<'s>,
+}
+
+impl Columns for Scope<'_, '_> {
+    fn kind_of(&self, name: &str) -> Option<(FieldKind, bool)> {
+        self.draft.field(name).map(|field| (field.kind.clone(), field.list))
+    }
+
+    fn constant(&self, kind: &FieldKind, json: &Json) -> Result<Constant, String> {
+        self.enums.constant(kind, false, json)
+    }
+}
+
+impl<'j> Draft<'j> {
+    pub(super) fn field(&self, name: &str) -> Option<&Field> {
+        self.by_name.get(name).map(|at| &self.fields[*at])
+    }
+
+    /// The column of a field.
+    pub(super) fn column(&self, name: &str) -> String {
+        match self.by_name.get(name) {
+            Some(at) => self.beside[*at].column.clone(),
+            None => name.to_owned(),
+        }
+    }
+
+    fn add(&mut self, field: Field, beside: Beside<'j>, problems: &mut Problems) {
+        if let Some(first) = self.by_name.get(&field.name) {
+            let message =
+                format!("\"{}\" is the name of {} too", field.name, self.beside[*first].pointer);
+            problems.add(format!("{}/name", beside.pointer), message);
+            self.whole = false;
+            return;
+        }
+        self.by_name.insert(field.name.clone(), self.fields.len());
+        self.fields.push(field);
+        self.beside.push(beside);
+    }
+
+    pub(super) fn read(
+        json: &'j Json,
+        pointer: String,
+        schema: &str,
+        enums: &Enums<'_>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let mut keys = Keys::open(json, pointer.clone(), problems)?;
+        let name = keys.text("name", problems);
+        if name.is_none() && !keys.has("name") {
+            problems.add(keys.at("name"), "is missing");
+        }
+        let table_name = keys.text("table", problems);
+        match (&name, &table_name) {
+            (Some(name), _) if problem_with_document_name(name).is_some() => {
+                let problem = problem_with_document_name(name).unwrap_or_default();
+                problems.add(keys.at("name"), problem);
+            }
+            (Some(name), None) => {
+                if let Some(problem) = problem_with_sql_name(name) {
+                    problems.add(keys.at("name"), format!("{problem}; give it a \"table\""));
+                }
+            }
+            _ => {}
+        }
+        if let Some(problem) = table_name.as_deref().and_then(problem_with_sql_name) {
+            problems.add(keys.at("table"), problem);
+        }
+        let own_schema = keys.text("schema", problems);
+        if let Some(problem) = own_schema.as_deref().and_then(problem_with_schema) {
+            problems.add(keys.at("schema"), problem);
+        }
+        let label = keys.text("label", problems);
+        let description = keys.description(problems);
+        let renamed_from = keys.text("renamed_from", problems);
+        let key = keys.take("key");
+        let times = keys.boolean("times", problems);
+        let fields = keys.list("fields", problems);
+        if fields.is_none() && !keys.has("fields") {
+            problems.add(keys.at("fields"), "is missing: an array of fields");
+        }
+        let mut list = |key| keys.list(key, problems).unwrap_or_default();
+        let lists = Lists {
+            unique: list("unique"),
+            references: list("references"),
+            checks: list("checks"),
+            indexes: list("indexes"),
+        };
+        keys.close(problems);
+        let name = name?;
+        let mut draft = Self {
+            table_name: table_name.unwrap_or_else(|| name.clone()),
+            name,
+            schema: own_schema.unwrap_or_else(|| schema.to_owned()),
+            label,
+            description,
+            renamed_from,
+            fields: Vec::new(),
+            beside: Vec::new(),
+            by_name: HashMap::new(),
+            key: None,
+            lists,
+            whole: fields.is_some(),
+            unique: Vec::new(),
+            references: Vec::new(),
+            checks: Vec::new(),
+            named_checks: Vec::new(),
+            indexes: Vec::new(),
+            pointer,
+        };
+        let fields = fields.unwrap_or_default();
+        if are_too_many(fields, &format!("{}/fields", draft.pointer), problems) {
+            draft.whole = false;
+            return Some(draft);
+        }
+        let named = key.and_then(|key| draft.read_key(key, problems));
+        for (at, json) in fields.iter().enumerate() {
+            let pointer = format!("{}/fields/{at}", draft.pointer);
+            match field::read(json, &pointer, enums, problems) {
+                Some((field, beside)) => draft.add(field, beside, problems),
+                None => draft.whole = false,
+            }
+        }
+        if times {
+            draft.add_times(problems);
+        }
+        if let Some((fields, name)) = named
+            && draft.whole
+        {
+            draft.take_key(fields, name, enums, problems);
+        }
+        draft.check_columns(problems);
+        Some(draft)
+    }
+
+    /// Reads `key`: adds its column, or gives the list of fields and the name.
+    fn read_key(
+        &mut self,
+        json: &'j Json,
+        problems: &mut Problems,
+    ) -> Option<(&'j [Json], Option<String>)> {
+        let pointer = format!("{}/key", self.pointer);
+        let mut keys = Keys::open(json, pointer.clone(), problems)?;
+        let fields = keys.list("fields", problems);
+        let name = keys.text("name", problems);
+        let kinds = KeyKind::ALL.map(|kind| (kind.name(), kind));
+        let kind = keys.choice("type", &kinds, problems);
+        let constraint = keys.text("constraint", problems);
+        if let Some(problem) = constraint.as_deref().and_then(problem_with_sql_name) {
+            problems.add(keys.at("constraint"), problem);
+        }
+        if keys.has("fields") {
+            for key in ["name", "type"].into_iter().filter(|key| keys.has(key)) {
+                problems.add(keys.at(key), "a key has either fields, or a name and a type");
+            }
+            keys.close(problems);
+            return Some((fields?, constraint));
+        }
+        let name_at = keys.at("name");
+        if !keys.has("name") {
+            problems.add(&name_at, "is missing; or \"fields\", for a key of fields of the table");
+        }
+        keys.close(problems);
+        let name = name?;
+        let problem = problem_with_document_name(&name)
+            .or_else(|| super::names::problem_with_column_name(&name));
+        if let Some(problem) = problem {
+            problems.add(&name_at, problem);
+        }
+        let kind = kind.unwrap_or(KeyKind::Bigint);
+        let mut field = plain(&name, kind.field_kind());
+        let mut beside = beside(&pointer, &name);
+        match kind {
+            KeyKind::Bigint => {
+                beside.default = Some(ColumnDefault::Identity { always: false });
+            }
+            KeyKind::Uuid => field.default = Some(Default::Uuid),
+            KeyKind::Cuid => field.default = Some(Default::Cuid),
+        }
+        self.add(field, beside, problems);
+        self.key = Some(PrimaryKey {
+            fields: vec![name],
+            name: constraint,
+            name_at: format!("{pointer}/constraint"),
+        });
+        None
+    }
+
+    fn add_times(&mut self, problems: &mut Problems) {
+        let pointer = format!("{}/times", self.pointer);
+        for name in TIMES {
+            let mut beside = beside(&pointer, name);
+            beside.default = Some(ColumnDefault::Clock);
+            if name == "updated_at" {
+                beside.fills.push("touch".to_owned());
+            }
+            if let Some(at) = self.by_name.get(name) {
+                let message = format!("adds \"{name}\", which is {} too", self.beside[*at].pointer);
+                problems.add(&pointer, message);
+                self.whole = false;
+                continue;
+            }
+            self.add(plain(name, FieldKind::Timestamp), beside, problems);
+        }
+    }
+
+    fn take_key(
+        &mut self,
+        items: &'j [Json],
+        name: Option<String>,
+        enums: &Enums<'_>,
+        problems: &mut Problems,
+    ) {
+        let pointer = format!("{}/key/fields", self.pointer);
+        let scope = Scope { draft: self, enums };
+        let Some(names) = read_names(items, &pointer, Json::as_str, &scope, problems) else {
+            return;
+        };
+        for name in &names {
+            // A primary key makes its columns so.
+            if let Some(at) = self.by_name.get(*name) {
+                self.fields[*at].required = true;
+            }
+        }
+        self.key = Some(PrimaryKey {
+            fields: names.into_iter().map(str::to_owned).collect(),
+            name,
+            name_at: format!("{}/key/constraint", self.pointer),
+        });
+    }
+
+    fn check_columns(&self, problems: &mut Problems) {
+        let mut seen: HashMap<&str, &str> = HashMap::new();
+        for (field, beside) in self.fields.iter().zip(&self.beside) {
+            if let Some(first) = seen.insert(&beside.column, &beside.pointer) {
+                let key = if beside.column == field.name { "name" } else { "column" };
+                let message = format!("\"{}\" is the column of {first} too", beside.column);
+                problems.add(format!("{}/{key}", beside.pointer), message);
+            }
+        }
+        let renames = self.fields.iter().zip(&self.beside).filter_map(|(field, beside)| {
+            let from = field.renamed_from.as_deref()?;
+            Some(Rename { place: beside.pointer.clone(), from, to: &field.name })
+        });
+        check_circles(renames.collect(), problems);
+    }
+}
+
+fn plain(name: &str, kind: FieldKind) -> Field {
+    Field {
+        name: name.to_owned(),
+        label: None,
+        description: None,
+        kind,
+        list: false,
+        required: true,
+        unique: false,
+        case_insensitive: false,
+        default: None,
+        min_length: None,
+        min: None,
+        max: None,
+        unindexed: false,
+        renamed_from: None,
+    }
+}
+
+fn beside<'j>(pointer: &str, name: &str) -> Beside<'j> {
+    Beside {
+        pointer: pointer.to_owned(),
+        column: name.to_owned(),
+        default: None,
+        fills: Vec::new(),
+        index: None,
+        actions: None,
+    }
+}
