@@ -1,31 +1,20 @@
-//! Does what was planned, as the owner of Kepler's tables, in the caller's transaction.
+//! What planning and running need of the database: the table as it is, and the locks on it.
 
-use super::ddl::{Dialect, unique_expressions};
+use super::ddl::Dialect;
 use super::error::StructureError;
 use super::facts::Facts;
 use super::observe::{Observed, Reading, observe};
 use super::registry::SCHEMA;
-use super::step::{Class, Lock, Requirement, Step};
+use super::step::{Lock, Step};
 use crate::access::owner::Owner;
 use crate::error::Error;
-use crate::ident::{qualified, quote};
+use crate::ident::qualified;
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
-use std::ffi::{CStr, CString};
-
-/// Conversions and defaults mean the same whatever the session prefers.
-const SETTINGS: &[(&CStr, &CStr)] = &[
-    (c"datestyle", c"ISO, YMD"),
-    (c"intervalstyle", c"postgres"),
-    (c"timezone", c"UTC"),
-    (c"extra_float_digits", c"1"),
-    (c"check_function_bodies", c"on"),
-    // Where policies are to hold for the owner too, a look at the rows fails: it would not see all of them.
-    (c"row_security", c"off"),
-];
+use std::ffi::CString;
 
 thread_local! {
     // What is changed is the table as it is, not as an older snapshot has it.
@@ -35,10 +24,6 @@ thread_local! {
           WHERE c.relname = $1::name AND c.relkind = 'r'
               AND c.relnamespace = pg_catalog.to_regnamespace($2)",
         &[pg_sys::TEXTOID; 2],
-    ) };
-    static ROWS_IN_THE_WAY: Statement = const { Statement::new(
-        c"SELECT rows, keys FROM kepler_internal.rows_in_the_way($1, $2)",
-        &[pg_sys::TEXTOID, pg_sys::BOOLOID],
     ) };
 }
 
@@ -169,137 +154,4 @@ fn require_own(
         }
         None => Ok(()),
     }
-}
-
-/// Refuses what is refused, and what was not allowed.
-pub(crate) fn check_permission(steps: &[Step], allow: &[Class]) -> Result<(), StructureError> {
-    let describe = |step: &Step| {
-        let mut line = format!("{} \"{}\"", step.operation, step.object);
-        match step.class {
-            Class::Refused => line.push_str(&format!(": {}", step.hazards.join("; "))),
-            class => line.push_str(&format!(" ({}): {}", class.name(), step.sql)),
-        }
-        line
-    };
-    let refused: Vec<String> =
-        steps.iter().filter(|step| step.class == Class::Refused).map(describe).collect();
-    if !refused.is_empty() {
-        return Err(StructureError::Refused(refused));
-    }
-    let missing: Vec<&Step> = steps
-        .iter()
-        .filter(|step| step.class.needs_permission() && !allow.contains(&step.class))
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let classes = |steps: &[&Step]| -> Vec<&'static str> {
-        let of = |class: &Class| steps.iter().any(|step| step.class == *class);
-        Class::ALLOWABLE.into_iter().filter(of).map(Class::name).collect()
-    };
-    let needed: Vec<&Step> = steps.iter().filter(|step| step.class.needs_permission()).collect();
-    Err(StructureError::NotAllowed {
-        classes: classes(&missing),
-        needed: classes(&needed),
-        steps: missing.into_iter().map(describe).collect(),
-    })
-}
-
-/// Runs the steps. Rows that stand in the way of any of them are all told at once, by their `key`, as it
-/// is called when all columns are renamed.
-pub(crate) fn run(
-    client: &mut SpiClient<'_>,
-    table_name: &str,
-    key: &str,
-    steps: &[Step],
-) -> Result<(), Error> {
-    let table = qualified(SCHEMA, table_name);
-    let owner = Owner::find()?;
-    let _place = owner.own_tablespace();
-    let _owner = owner.act();
-    let _settings = LocalSettings::set(SETTINGS);
-    let mut failures = Vec::new();
-    for step in steps {
-        pgrx::check_for_interrupts!();
-        if let Some(requirement) = &step.require
-            && let Some(failure) = look(client, &table, key, requirement, !failures.is_empty())?
-        {
-            failures.push(format!("{} \"{}\": {failure}", step.operation, step.object));
-        }
-        // What follows a step that cannot be done is only looked at.
-        if failures.is_empty() {
-            client.update(&step.sql, None, &[])?;
-        }
-    }
-    if failures.is_empty() { Ok(()) } else { Err(StructureError::RowsInTheWay(failures).into()) }
-}
-
-/// How many entries stand in the way, and which. A `lenient` look finds none where it does not fit the
-/// table, because a step before was not done.
-fn look(
-    client: &mut SpiClient<'_>,
-    table: &str,
-    key: &str,
-    requirement: &Requirement,
-    lenient: bool,
-) -> Result<Option<String>, Error> {
-    let key = quote(key);
-    let (problem, query) = match requirement {
-        Requirement::NoRow { problem, condition } => (
-            problem.clone(),
-            // Tables that inherit from this one are changed with it.
-            format!("SELECT t.{key} AS key FROM {table} AS t WHERE {condition}"),
-        ),
-        Requirement::NoDuplicates(columns) => {
-            let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-            let present: Vec<String> =
-                names.iter().map(|name| format!("{} IS NOT NULL", quote(name))).collect();
-            (
-                format!("the same \"{}\" as another entry", names.join("\", \"")),
-                format!(
-                    "SELECT d.key FROM (SELECT {key} AS key, pg_catalog.count(*) OVER (PARTITION BY {}) \
-                     AS same FROM ONLY {table} WHERE {}) AS d WHERE d.same > 1",
-                    unique_expressions(columns).join(", "),
-                    present.join(" AND ")
-                ),
-            )
-        }
-        Requirement::NoOrphans(reference) => {
-            let target = &reference.target;
-            let each = |what: &dyn Fn(&str, &str) -> String| {
-                let pairs = reference.columns.iter().zip(&target.columns);
-                pairs.map(|(own, other)| what(&quote(own), &quote(other))).collect::<Vec<_>>()
-            };
-            (
-                format!(
-                    "\"{}\" refers to an entry that does not exist",
-                    reference.columns.join("\", \"")
-                ),
-                format!(
-                    "SELECT t.{key} AS key FROM ONLY {table} AS t WHERE {} AND NOT \
-                     EXISTS (SELECT FROM ONLY {} AS o WHERE {})",
-                    each(&|own, _| format!("t.{own} IS NOT NULL")).join(" AND "),
-                    qualified(&target.schema, &target.table),
-                    each(&|own, other| format!("o.{other} = t.{own}")).join(" AND ")
-                ),
-            )
-        }
-    };
-    // The change reaches all rows that are committed, so the look does too, however old the transaction's snapshot is.
-    let query = Text::new(&query);
-    let parameters = [Some(query.datum()), Some(pg_sys::Datum::from(lenient))];
-    let found = ROWS_IN_THE_WAY.with(|statement| statement.run_latest(client, &parameters));
-    let (rows, keys) = found.iter::<2>().next().map_or((None, None), |row| {
-        let keys = row.array::<&str>(1);
-        (
-            row.bigint(0),
-            keys.map(|keys| keys.iter().flatten().map(str::to_owned).collect::<Vec<_>>()),
-        )
-    });
-    Ok(rows.filter(|rows| *rows > 0).map(|rows| {
-        let keys = keys.unwrap_or_default();
-        let more = if rows as usize > keys.len() { ", …" } else { "" };
-        let entries = if rows == 1 { "entry" } else { "entries" };
-        format!("{rows} {entries}: {problem} (keys {}{more})", keys.join(", "))
-    }))
 }

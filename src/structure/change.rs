@@ -6,8 +6,9 @@ use super::document::problem_with_record_name;
 use super::error::StructureError;
 use super::model::{Field, Operand, Structure};
 use super::observe::Observed;
-use super::plan::{self, Goal, Plan};
+use super::plan::{self, Goal, Manner, Plan};
 use super::registry::{self, EntryTable, HiddenField, SCHEMA, State, Targets};
+use super::run::{self, Rows};
 use super::step::{Class, Lock, Step};
 use super::table::{Column, Rule, Table};
 use crate::access::grant;
@@ -99,7 +100,7 @@ impl Call<'_> {
             .get_one::<i64>()?
             .unwrap_or_default();
         let (mut steps, referred) = self.creation(client, &structure, number)?;
-        apply::check_permission(&steps, &[])?;
+        check_permission(&steps, &[])?;
         let table_name = create::table_name(self.name, number);
         if !referred.is_empty() {
             apply::lock_tables(client, self.workspace_id, &referred, patience)?;
@@ -116,7 +117,7 @@ impl Call<'_> {
             &plan,
         )?;
         steps.extend(grants(client, &table_name)?);
-        apply::run(client, &table_name, &structure.key.name, &steps)?;
+        run::run(client, &steps, Rows::Entries)?;
         let _owner = Owner::find()?.act();
         grant::share_new_table(client, Made::Entries, &table_name)?;
         Ok(table_name)
@@ -192,6 +193,7 @@ impl Call<'_> {
             restored,
             version: table.version,
             dialect: &dialect,
+            manner: Manner::EntryTable,
         });
         for field in &mut structure.fields {
             field.renamed_from = None;
@@ -255,7 +257,7 @@ impl Call<'_> {
             };
         let bounded = terms.patience.bound();
         let (change, observed) = plan(client, &table)?;
-        apply::check_permission(&change.plan.steps, &terms.allow)?;
+        check_permission(&change.plan.steps, &terms.allow)?;
         if change.plan.steps.is_empty() && change.structure == table.structure {
             return Ok(table.version);
         }
@@ -278,7 +280,7 @@ impl Call<'_> {
         let printed = print_plan(&change.plan.steps);
         let version =
             registry::advance(client, self.workspace_id, &table, &change.structure, &printed)?;
-        apply::run(client, &table.table_name, &change.structure.key.name, &change.plan.steps)?;
+        run::run(client, &change.plan.steps, Rows::Entries)?;
         self.verify(client, &table.table_name, &change)?;
         Ok(version)
     }
@@ -341,6 +343,7 @@ impl Call<'_> {
             restored: None,
             version: 0,
             dialect: &apply::dialect(client)?,
+            manner: Manner::EntryTable,
         });
         if again.steps.is_empty() {
             return Ok(());
@@ -389,6 +392,10 @@ fn referred(change: &Change, observed: &Observed) -> Vec<(String, Lock)> {
         tables.extend(referring_to(&change.target, &observed.name));
     }
     strongest(tables)
+}
+
+fn check_permission(steps: &[Step], allow: &[Class]) -> Result<(), Error> {
+    run::check_permission(steps, allow, Rows::Entries, |_| Ok(None))
 }
 
 /// Each table once, with the strongest of its locks.

@@ -3,6 +3,8 @@
 //!
 //! The expressions run with times in UTC and dates in ISO style.
 
+mod native;
+
 use crate::field_types::kind::FieldKind;
 
 /// How a type becomes another.
@@ -40,6 +42,11 @@ pub(crate) fn change(
     }
     if from == to {
         return Change::None;
+    }
+    let is_native =
+        |kind: &FieldKind| matches!(kind, FieldKind::Native(_) | FieldKind::NamedEnum { .. });
+    if is_native(from) || is_native(to) {
+        return native::change(column, (from, to), from_list, sql_type);
     }
     if from_list {
         return match (from, to) {
@@ -114,6 +121,7 @@ pub(crate) fn describe(kind: &FieldKind) -> String {
         FieldKind::Decimal { precision: Some((precision, scale)) } => {
             format!("decimal({precision},{scale})")
         }
+        FieldKind::NamedEnum { .. } | FieldKind::Native(_) => native::name(kind),
         other => other.name().to_owned(),
     }
 }

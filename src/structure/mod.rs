@@ -1,10 +1,10 @@
 //! Structures: JSON documents that describe tables, and the tables made from them.
 //!
 //! `document` reads a document into the `model`, `table` turns the model into columns and rules,
-//! `observe` reads the same from the catalog, `plan` compares the two, `apply` does what was planned;
+//! `observe` reads the same from the catalog, `plan` compares the two, `apply` locks and `run` does what was planned;
 //! `change` leads through that. `adopt` reads a table that is there as a structure, `retire` takes tables and
 //! fields out of use. `entries` puts rows into the tables. Only `adopt`, `api`, `apply`, `change`, `registry`,
-//! `retire` and `entries` touch Postgres.
+//! `retire`, `run` and `entries` touch Postgres.
 
 pub(crate) mod adopt;
 pub(crate) mod api;
@@ -30,6 +30,7 @@ pub(crate) mod plan;
 pub(crate) mod printed;
 pub(crate) mod registry;
 pub(crate) mod retire;
+pub(crate) mod run;
 pub(crate) mod sql_text;
 pub(crate) mod step;
 pub(crate) mod table;

@@ -6,12 +6,18 @@
 
 mod columns;
 mod dependents;
+mod drops;
+mod exact;
+mod generated;
 mod rules;
+pub(crate) mod tables;
+mod tables_made;
+mod tables_target;
 
 use super::budget;
 use super::ddl::{Dialect, Names};
 use super::observe::{HIDDEN_PREFIX, Observed};
-use super::step::{Lock, Step};
+use super::step::{Lock, Relation, Stage, Step};
 use super::table::{Column, ColumnDefault, Rule, Table};
 use crate::field_types::kind::FieldKind;
 use crate::ident::{qualified, quote, quote_literal};
@@ -30,6 +36,27 @@ pub(crate) struct Goal<'g> {
     /// The version that the table has now: part of the names of columns that are hidden.
     pub(crate) version: i32,
     pub(crate) dialect: &'g Dialect,
+    pub(crate) manner: Manner<'g>,
+}
+
+/// Whose table it is.
+#[derive(Clone, Copy)]
+pub(crate) enum Manner<'g> {
+    /// Fields that leave are hidden, and rules may have any name.
+    EntryTable,
+    /// Columns that leave are dropped, and each rule has its name.
+    Blueprint(&'g Surroundings<'g>),
+}
+
+/// What a blueprint's table needs to know of what is around it.
+pub(crate) struct Surroundings<'g> {
+    /// The table as it is called before tables are renamed: qualified and quoted.
+    pub(crate) table_before: String,
+    /// Columns, as they are called now, and the names of the sequences that they own.
+    pub(crate) sequences: &'g [(String, String)],
+    /// Keys that are made anew, or whose types change, so that references to them must be made anew too.
+    pub(crate) remade: &'g HashSet<tables::KeyOf>,
+    pub(crate) terms: tables::Terms,
 }
 
 /// What is to be done.
@@ -48,28 +75,11 @@ pub(crate) struct Hidden {
 
 /// Plans the way to the goal; no steps where it is reached.
 pub(crate) fn plan(goal: &Goal<'_>) -> Plan {
-    let mut planner = Planner {
-        goal,
-        table: qualified(&goal.observed.schema, &goal.observed.name),
-        names: Names::new(goal.observed.names.iter().cloned()),
-        sources: HashMap::new(),
-        kept: Vec::new(),
-        unchecked: Vec::new(),
-        retyped: HashSet::new(),
-        reread: HashSet::new(),
-        plan: Plan { steps: Vec::new(), hidden: Vec::new() },
-    };
-    planner.match_columns();
-    planner.drop_rules();
-    planner.hide_columns();
-    planner.rename_columns();
-    planner.change_types();
-    planner.add_columns();
-    planner.change_defaults();
-    planner.change_nullability();
-    planner.add_rules();
-    planner.describe();
-    planner.check_budgets();
+    let mut planner = Planner::new(goal);
+    match goal.manner {
+        Manner::EntryTable => planner.plan_entry_table(),
+        Manner::Blueprint(surroundings) => planner.plan_exactly(surroundings),
+    }
     planner.plan
 }
 
@@ -77,6 +87,7 @@ struct Planner<'g> {
     goal: &'g Goal<'g>,
     /// Qualified and quoted.
     table: String,
+    relation: Relation,
     names: Names,
     /// For each column of the target that is there, what it is called now.
     sources: HashMap<&'g str, &'g Column>,
@@ -92,8 +103,42 @@ struct Planner<'g> {
 }
 
 impl<'g> Planner<'g> {
+    fn new(goal: &'g Goal<'g>) -> Self {
+        Self {
+            goal,
+            table: qualified(&goal.observed.schema, &goal.observed.name),
+            relation: Relation {
+                schema: goal.observed.schema.clone(),
+                table: goal.observed.name.clone(),
+                key: key_of(goal.target),
+            },
+            names: Names::new(goal.observed.names.iter().cloned()),
+            sources: HashMap::new(),
+            kept: Vec::new(),
+            unchecked: Vec::new(),
+            retyped: HashSet::new(),
+            reread: HashSet::new(),
+            plan: Plan { steps: Vec::new(), hidden: Vec::new() },
+        }
+    }
+
+    fn plan_entry_table(&mut self) {
+        self.match_columns();
+        self.drop_rules();
+        self.hide_columns();
+        self.rename_columns();
+        self.change_types();
+        self.add_columns();
+        self.change_defaults();
+        self.change_nullability();
+        self.add_rules();
+        self.describe();
+        self.check_budgets();
+    }
+
     fn push(&mut self, step: Step) {
-        self.plan.steps.push(step);
+        let relation = Some(self.relation.clone());
+        self.plan.steps.push(Step { relation, ..step });
     }
 
     fn alter(&self, what: &str) -> String {
@@ -181,9 +226,13 @@ impl<'g> Planner<'g> {
                 continue;
             }
             let from = &source.name;
+            let hide = match self.goal.manner {
+                Manner::EntryTable => "hide",
+                Manner::Blueprint(_) => "drop",
+            };
             let why = format!(
-                "both \"{from}\" and \"{name}\" are fields with values, and to rename one would hide the other: \
-                 leave renamed_from out to keep \"{name}\" and hide \"{from}\"; or drop \"{name}\" in a change \
+                "both \"{from}\" and \"{name}\" are fields with values, and to rename one would {hide} the other: \
+                 leave renamed_from out to keep \"{name}\" and {hide} \"{from}\"; or drop \"{name}\" in a change \
                  of its own, and rename \"{from}\" in the next"
             );
             self.plan.steps.push(Step::refused("rename_column", name, why));
@@ -313,11 +362,14 @@ impl<'g> Planner<'g> {
                 comment(&self.goal.target.description),
             );
             let back = comment(&self.goal.observed.table.description);
-            self.push(step.lock(Lock::ShareUpdateExclusive).undone_by(back));
+            self.push(step.lock(Lock::ShareUpdateExclusive).stage(Stage::Describe).undone_by(back));
         }
         for column in &self.goal.target.columns {
             // Of the key and the times a structure says nothing.
-            if matches!(column.default, Some(ColumnDefault::Key(_) | ColumnDefault::Clock)) {
+            let is_entry_table = matches!(self.goal.manner, Manner::EntryTable);
+            if is_entry_table
+                && matches!(column.default, Some(ColumnDefault::Key(_) | ColumnDefault::Clock))
+            {
                 continue;
             }
             let old = self.sources.get(column.name.as_str()).copied();
@@ -331,7 +383,7 @@ impl<'g> Planner<'g> {
             };
             let step = Step::instant("describe", &column.name, comment(&column.description));
             let back = comment(before);
-            self.push(step.lock(Lock::ShareUpdateExclusive).undone_by(back));
+            self.push(step.lock(Lock::ShareUpdateExclusive).stage(Stage::Describe).undone_by(back));
         }
     }
 
@@ -352,6 +404,18 @@ impl<'g> Planner<'g> {
             Ok(None) => {}
         }
     }
+}
+
+/// The columns of a table's key, as entry tables have it or by the rule.
+fn key_of(table: &Table) -> Vec<String> {
+    let by_rule = table.rules.iter().find_map(|rule| match rule {
+        Rule::PrimaryKey(columns) => Some(columns.clone()),
+        _ => None,
+    });
+    let is_key = |column: &&Column| matches!(column.default, Some(ColumnDefault::Key(_)));
+    by_rule.unwrap_or_else(|| {
+        table.columns.iter().filter(is_key).map(|column| column.name.clone()).collect()
+    })
 }
 
 #[cfg(test)]

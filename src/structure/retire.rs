@@ -6,6 +6,7 @@ use super::create;
 use super::error::StructureError;
 use super::facts::Dependent;
 use super::registry::{self, EntryTable, SCHEMA, State};
+use super::run::{self, Rows};
 use super::step::Step;
 use super::table::Rule;
 use crate::error::Error;
@@ -43,7 +44,7 @@ impl Call<'_> {
         // What came to refer to it meanwhile held a lock on it.
         self.check_unreferred(client)?;
         self.rename_in_registry(client, &table, &hidden_name, true)?;
-        apply::run(client, &table.table_name, &table.structure.key.name, &steps)?;
+        run::run(client, &steps, Rows::Entries)?;
         Ok(hidden_name)
     }
 
@@ -67,7 +68,7 @@ impl Call<'_> {
         let steps = [Step::instant("rename_table", &name, sql)];
         self.claim_and_lock(client, &table, &steps, terms.patience)?;
         self.rename_in_registry(client, &table, &name, false)?;
-        apply::run(client, &table.table_name, &table.structure.key.name, &steps)?;
+        run::run(client, &steps, Rows::Entries)?;
         // What slept while it was dropped is planned like any other change.
         self.reach(client, terms, None, &mut |table| Ok((table.structure.clone(), None)))?;
         Ok(name)
@@ -141,7 +142,7 @@ impl Call<'_> {
                 &[self.workspace_id.into(), table.id.as_str().into()],
             )?;
         }
-        apply::run(client, &table.table_name, &table.structure.key.name, &steps)
+        run::run(client, &steps, Rows::Entries)
     }
 
     /// Deletes the data of a hidden field.
@@ -170,7 +171,7 @@ impl Call<'_> {
         };
         check_unused(client, &table, format!("field \"{field}\""), &of_column)?;
         registry::forget_hidden(client, self.workspace_id, &hidden)?;
-        apply::run(client, &table.table_name, &table.structure.key.name, &steps)
+        run::run(client, &steps, Rows::Entries)
     }
 }
 

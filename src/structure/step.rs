@@ -13,6 +13,8 @@ pub(crate) enum Class {
     Rewrite,
     /// Every row is written anew with another value; asks for `allow => '{convert}'`.
     Convert,
+    /// Data is destroyed; asks for `allow => '{drop}'`.
+    Drop,
     /// Not done; the step's hazards say what to do instead.
     Refused,
 }
@@ -24,16 +26,85 @@ impl Class {
             Class::Scan => "scan",
             Class::Rewrite => "rewrite",
             Class::Convert => "convert",
+            Class::Drop => "drop",
             Class::Refused => "refused",
         }
     }
 
-    /// What may be in `allow`.
+    /// What may be in `allow` of an entry table, whose fields are hidden and not dropped.
     pub(crate) const ALLOWABLE: [Class; 2] = [Class::Rewrite, Class::Convert];
+    /// What may be in `allow` of a blueprint.
+    pub(crate) const ALLOWABLE_IN_BLUEPRINTS: [Class; 3] =
+        [Class::Rewrite, Class::Convert, Class::Drop];
 
     pub(crate) fn needs_permission(self) -> bool {
-        Self::ALLOWABLE.contains(&self)
+        Self::ALLOWABLE_IN_BLUEPRINTS.contains(&self)
     }
+}
+
+/// Where a step stands among the steps of several tables: each finds what it needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// Of a schema, before whatever is in it.
+    Schema,
+    /// As are those of tables that go, under the names that tables have before the plan.
+    DropReference,
+    DropTable,
+    /// Of tables; whatever comes later calls them by their new names.
+    Rename,
+    /// Types that come, and those that are renamed or get values.
+    Type,
+    DropRule,
+    RenameRule,
+    Column,
+    /// Columns move from a type to the one that takes its place.
+    SwapType,
+    CreateTable,
+    /// Primary keys and whatever else references may lead to.
+    Key,
+    Rule,
+    Reference,
+    Guard,
+    Describe,
+    Validate,
+    /// What rests on a validated rule.
+    Finish,
+    DropType,
+}
+
+/// When a step is run where a plan is not run in one transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Committed before the others: values of enums cannot be used in the transaction that adds them.
+    Before,
+    Prepare,
+    /// Each in a transaction of its own, under a lock that lets others read and write.
+    Validate,
+    /// What rests on a validated rule.
+    Finish,
+    /// By whoever runs it as its own statement: no function can, or it is dear and better done when there are rows.
+    Later,
+}
+
+impl Phase {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Phase::Before => "before",
+            Phase::Prepare => "prepare",
+            Phase::Validate => "validate",
+            Phase::Finish => "finish",
+            Phase::Later => "later",
+        }
+    }
+}
+
+/// A table as it is called when a step of it is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Relation {
+    pub(crate) schema: String,
+    pub(crate) table: String,
+    /// Columns that tell a row from others; without one a row is told by its place.
+    pub(crate) key: Vec<String>,
 }
 
 /// The strongest lock that a step takes on the table, as Postgres names it.
@@ -63,9 +134,15 @@ pub(crate) struct Step {
     pub(crate) operation: &'static str,
     /// What it is done to: a column, a constraint, an index, the table.
     pub(crate) object: String,
+    /// The table that it is about; none where it is about a type or a schema.
+    pub(crate) relation: Option<Relation>,
     pub(crate) sql: String,
     pub(crate) class: Class,
+    pub(crate) stage: Stage,
+    pub(crate) phase: Phase,
     pub(crate) lock: Lock,
+    /// Schemas and names of other tables that it locks.
+    pub(crate) also_locks: Vec<(String, String, Lock)>,
     /// What to know before; of a refused step, why and what to do instead.
     pub(crate) hazards: Vec<String>,
     /// What would take it back; `None` where nothing does.
@@ -86,6 +163,16 @@ pub(crate) enum Requirement {
         condition: String,
     },
     NoDuplicates(Vec<UniqueColumn>),
+    /// No two rows have the same values of expressions.
+    Distinct {
+        /// Of the columns, for messages.
+        names: Vec<String>,
+        expressions: Vec<String>,
+        /// The rows that it is about; `None` for all.
+        among: Option<String>,
+        /// Whether NULLs are the same as well.
+        nulls: bool,
+    },
     /// Every value is a key of the other table.
     NoOrphans(Reference),
 }
@@ -96,8 +183,12 @@ impl Step {
         Self {
             operation,
             object: object.to_owned(),
+            relation: None,
             sql,
             class: Class::Instant,
+            stage: Stage::Column,
+            phase: Phase::Prepare,
+            also_locks: Vec::new(),
             lock: Lock::AccessExclusive,
             hazards: Vec::new(),
             undo: None,
@@ -131,6 +222,21 @@ impl Step {
 
     pub(crate) fn hazard(mut self, hazard: impl Into<String>) -> Self {
         self.hazards.push(hazard.into());
+        self
+    }
+
+    pub(crate) fn stage(mut self, stage: Stage) -> Self {
+        self.stage = stage;
+        self
+    }
+
+    pub(crate) fn phase(mut self, phase: Phase) -> Self {
+        self.phase = phase;
+        self
+    }
+
+    pub(crate) fn of(mut self, relation: &Relation) -> Self {
+        self.relation = Some(relation.clone());
         self
     }
 

@@ -1,6 +1,7 @@
 //! Columns on the way to the goal, once they have their names: types, new columns, defaults, and which may be NULL.
 
 use super::Planner;
+use super::generated::is_generated;
 use crate::ident::quote;
 use crate::structure::budget;
 use crate::structure::convert::{self, Change};
@@ -40,7 +41,8 @@ impl Planner<'_> {
                 self.push(Step::refused("change_type", &column.name, why));
                 continue;
             }
-            if source.default.is_some() {
+            // A sequence is of any type of whole numbers.
+            if source.default.is_some() && !is_generated(source) {
                 let sql = self.alter(&format!("ALTER COLUMN {name} DROP DEFAULT"));
                 self.push(Step::instant("drop_default", &column.name, sql));
             }
@@ -72,10 +74,15 @@ impl Planner<'_> {
             let filled = column.default.is_some();
             let definition = Column { required: column.required && filled, ..column.clone() };
             let sql = self.alter(&format!("ADD COLUMN {}", self.goal.dialect.column(&definition)));
-            let made_for_each = matches!(
-                column.default,
-                Some(ColumnDefault::Field(Default::Uuid | Default::Cuid) | ColumnDefault::Clock)
-            );
+            let made_for_each = match &column.default {
+                Some(
+                    ColumnDefault::Field(Default::Uuid | Default::Cuid) | ColumnDefault::Clock,
+                ) => true,
+                Some(ColumnDefault::Identity { .. } | ColumnDefault::Serial) => true,
+                // Whatever calls a function may make another value for each row.
+                Some(ColumnDefault::Sql(sql)) => sql.normal.contains('('),
+                _ => false,
+            };
             let class = if made_for_each { Class::Rewrite } else { Class::Instant };
             let back = self.alter(&format!("DROP COLUMN {}", quote(&column.name)));
             let mut step =
@@ -116,6 +123,17 @@ impl Planner<'_> {
                 continue;
             }
             let name = quote(&column.name);
+            if is_generated(column) {
+                // It gets its sequence later, and must not have another default then.
+                if current.is_some() && !is_generated(source) {
+                    let sql = self.alter(&format!("ALTER COLUMN {name} DROP DEFAULT"));
+                    self.push(Step::instant("drop_default", &column.name, sql));
+                }
+                continue;
+            }
+            if is_generated(source) && column.default.is_none() {
+                continue;
+            }
             let sql = match self.goal.dialect.default(column) {
                 Some(default) => self.alter(&format!("ALTER COLUMN {name} SET DEFAULT {default}")),
                 None => self.alter(&format!("ALTER COLUMN {name} DROP DEFAULT")),

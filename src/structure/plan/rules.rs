@@ -5,7 +5,7 @@ use crate::ident::{qualified, quote};
 use crate::structure::budget;
 use crate::structure::ddl::wished_name;
 use crate::structure::observe::{By, NamedRule};
-use crate::structure::step::{Class, Lock, Requirement, Step};
+use crate::structure::step::{Class, Lock, Phase, Requirement, Stage, Step};
 use crate::structure::table::Rule;
 use std::collections::HashSet;
 
@@ -121,7 +121,7 @@ impl Planner<'_> {
         self.push(step);
     }
 
-    fn validate(&mut self, name: &str, rule: &Rule) {
+    pub(super) fn validate(&mut self, name: &str, rule: &Rule) {
         let requirement = match rule {
             Rule::Reference(reference) => Some(Requirement::NoOrphans(reference.clone())),
             _ => self.goal.dialect.condition(self.goal.target, rule).map(|condition| {
@@ -135,6 +135,8 @@ impl Planner<'_> {
         self.push(
             Step::instant("validate", name, sql)
                 .class(Class::Scan)
+                .stage(Stage::Validate)
+                .phase(Phase::Validate)
                 .lock(Lock::ShareUpdateExclusive)
                 .requires(requirement),
         );

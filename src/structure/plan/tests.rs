@@ -1,6 +1,6 @@
 //! Plans, followed step by step on the model of a table: they lead to the goal, and only there.
 
-use super::{Goal, Plan, plan};
+use super::{Goal, Manner, Plan, plan};
 use crate::field_types::kind::FieldKind;
 use crate::structure::ddl::{Dialect, Names, wished_name};
 use crate::structure::generate::structure;
@@ -88,6 +88,7 @@ fn plan_from(observed: &Observed, from: &Structure, to: &Structure) -> Plan {
         restored: None,
         version: 1,
         dialect: &dialect(),
+        manner: Manner::EntryTable,
     })
 }
 
@@ -335,7 +336,7 @@ proptest! {
         for renames in [renames(&a, &b), Vec::new()] {
             let again = super::plan(&Goal {
                 observed: &now, managed: &target, target: &target, renames: &renames, restored: None, version: 2,
-                dialect: &dialect(),
+                dialect: &dialect(), manner: Manner::EntryTable,
             });
             prop_assert_eq!(again.steps, vec![]);
         }

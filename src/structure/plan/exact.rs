@@ -1,0 +1,468 @@
+//! The plan of a table of a blueprint: columns that leave are dropped, and each rule has the name that it was given.
+
+use super::tables::KeyOf;
+use super::tables_made::{deferred, index_stage};
+use super::{Goal, Manner, Planner, Surroundings};
+use crate::ident::{qualified, quote};
+use crate::structure::budget;
+use crate::structure::convert::{self, Change};
+use crate::structure::model::{Index, Method};
+use crate::structure::observe::{By, NamedRule};
+use crate::structure::step::{Class, Lock, Phase, Requirement, Stage, Step};
+use crate::structure::table::{Reference, Rule};
+use std::collections::HashSet;
+
+/// A rule of the target, and the name that it must have.
+type Wanted<'g> = (&'g Rule, &'g str);
+
+/// Which rules of the target are there.
+#[derive(Default)]
+pub(super) struct Matches<'g> {
+    kept: Vec<(Wanted<'g>, &'g NamedRule)>,
+    renamed: Vec<(Wanted<'g>, &'g NamedRule)>,
+    added: Vec<Wanted<'g>>,
+    dropped: Vec<&'g NamedRule>,
+    /// What was ours by its name and is now something that no rule says: whether it is an index, and the name.
+    replaced: Vec<(bool, &'g str)>,
+}
+
+/// The keys that a plan makes anew, or changes the types of.
+pub(super) fn remade_keys(goal: &Goal<'_>) -> Vec<KeyOf> {
+    let mut planner = Planner::new(goal);
+    planner.match_columns();
+    let matches = planner.match_rules();
+    let observed = goal.observed;
+    let key = |columns: Vec<String>| {
+        let mut columns = columns;
+        columns.sort();
+        (observed.schema.clone(), observed.name.clone(), columns)
+    };
+    let mut keys: Vec<KeyOf> = matches
+        .dropped
+        .iter()
+        .filter(|named| is_key(&named.rule))
+        .map(|named| {
+            planner.renamed(&named.rule).columns().into_iter().map(str::to_owned).collect()
+        })
+        .map(key)
+        .collect();
+    for rule in goal.target.rules.iter().filter(|rule| is_key(rule)) {
+        let columns = rule.columns();
+        if columns.iter().any(|column| planner.changes_value(column)) {
+            keys.push(key(columns.into_iter().map(str::to_owned).collect()));
+        }
+    }
+    keys
+}
+
+/// Whether references may lead to it.
+fn is_key(rule: &Rule) -> bool {
+    matches!(rule, Rule::PrimaryKey(_) | Rule::Unique(_) | Rule::Index(Index { unique: true, .. }))
+}
+
+impl<'g> Planner<'g> {
+    pub(super) fn plan_exactly(&mut self, around: &Surroundings<'g>) {
+        self.match_columns();
+        let matches = self.match_rules();
+        self.drop_exact_rules(&matches, around);
+        self.rename_rules(&matches);
+        self.stop_generating(around);
+        self.drop_columns();
+        self.rename_columns();
+        self.change_types();
+        self.add_columns();
+        self.change_defaults();
+        self.change_nullability();
+        self.start_generating(around);
+        self.add_exact_rules(&matches, around);
+        self.describe();
+        self.check_budgets();
+    }
+
+    fn around(&self) -> Option<&'g Surroundings<'g>> {
+        match self.goal.manner {
+            Manner::EntryTable => None,
+            Manner::Blueprint(around) => Some(around),
+        }
+    }
+
+    pub(super) fn is_online(&self) -> bool {
+        self.around().is_some_and(|around| around.terms.online)
+    }
+
+    fn renamed(&self, rule: &Rule) -> Rule {
+        rule.renamed(&|old| self.new_name(old).unwrap_or(old).to_owned())
+    }
+
+    /// Whether the values of a column, by its new name, are stored otherwise afterwards.
+    fn changes_value(&self, column: &str) -> bool {
+        let (Some(source), Some(target)) =
+            (self.sources.get(column), self.goal.target.column(column))
+        else {
+            return false;
+        };
+        let change =
+            convert::change("x", (&source.kind, source.list), (&target.kind, target.list), "t");
+        !matches!(change, Change::None | Change::Instant)
+    }
+
+    /// Whether Postgres carries a rule, under its new columns, through the changes of types.
+    fn survives(&self, rule: &Rule) -> bool {
+        let touched = |set: &HashSet<&str>| rule.columns().iter().any(|name| set.contains(name));
+        match rule {
+            Rule::PrimaryKey(_) => true,
+            Rule::Unique(_) => !touched(&self.reread),
+            Rule::Reference(reference) => {
+                !self.leads_to_remade(reference)
+                    && !reference.columns.iter().any(|column| self.changes_value(column))
+            }
+            Rule::Index(index) => {
+                let plain = index.predicate.is_none()
+                    && index.columns.iter().all(|column| {
+                        column.operators.is_none() && column.path.is_empty() && !column.folded
+                    })
+                    && matches!(index.method, Method::Btree | Method::Hash);
+                let mentions = |name: &&str| {
+                    index.predicate.as_ref().is_some_and(|sql| sql.text.contains(*name))
+                };
+                !(touched(&self.retyped) && !plain
+                    || index.unique && touched(&self.reread)
+                    || self.retyped.iter().any(|name| mentions(name)))
+            }
+            _ => !touched(&self.retyped),
+        }
+    }
+
+    fn leads_to_remade(&self, reference: &Reference) -> bool {
+        let target = &reference.target;
+        let mut columns = target.columns.clone();
+        columns.sort();
+        let key = (target.schema.clone(), target.table.clone(), columns);
+        self.around().is_some_and(|around| around.remade.contains(&key))
+    }
+
+    /// The rules that are there because the version that was applied asked for them.
+    fn own_rules(&self) -> (Vec<bool>, Vec<(bool, &'g str)>) {
+        let observed = &self.goal.observed.rules;
+        let mut own = vec![false; observed.len()];
+        let mut missing = Vec::new();
+        for (rule, name) in self.goal.managed.named_rules() {
+            let same =
+                |at: &usize| observed[*at].rule == *rule && Some(&*observed[*at].name) == name;
+            match (0..observed.len()).find(same) {
+                Some(at) => own[at] = true,
+                None => missing.push((rule, name)),
+            }
+        }
+        let mut replaced = Vec::new();
+        for (rule, name) in missing {
+            let free = |at: &usize| !own[*at];
+            let named = |at: &usize| Some(&*observed[*at].name) == name;
+            // Renamed by hand, or changed by hand.
+            let found = (0..observed.len()).filter(free).find(|at| observed[*at].rule == *rule);
+            let found = found.or_else(|| (0..observed.len()).filter(free).find(named));
+            match (found, name) {
+                (Some(at), _) => own[at] = true,
+                (None, Some(name)) => {
+                    let extra = self.goal.observed.extras.iter().find(|extra| {
+                        extra.name == name && matches!(extra.kind, "constraint" | "index")
+                    });
+                    replaced.extend(extra.map(|extra| (extra.kind == "index", &*extra.name)));
+                }
+                (None, None) => {}
+            }
+        }
+        (own, replaced)
+    }
+
+    fn match_rules(&self) -> Matches<'g> {
+        let observed = &self.goal.observed.rules;
+        let leaving: HashSet<&str> =
+            self.leaving().into_iter().map(|column| column.name.as_str()).collect();
+        let (own, replaced) = self.own_rules();
+        let mut matches = Matches { replaced, ..Matches::default() };
+        // What each would be afterwards, where it can stay.
+        let stays: Vec<Option<Rule>> = observed
+            .iter()
+            .map(|named| {
+                let rule = self.renamed(&named.rule);
+                let leaves = named.rule.columns().iter().any(|name| leaving.contains(name));
+                let whole = named.validated || named.by == By::Constraint;
+                (!leaves && whole && !named.shared && self.survives(&rule)).then_some(rule)
+            })
+            .collect();
+        let mut used = vec![false; observed.len()];
+        let mut open = Vec::new();
+        for (rule, name) in self.goal.target.named_rules() {
+            let name = name.unwrap_or_default();
+            let same = |at: &usize| {
+                !used[*at] && stays[*at].as_ref() == Some(rule) && observed[*at].name == name
+            };
+            match (0..observed.len()).find(same) {
+                Some(at) => {
+                    used[at] = true;
+                    matches.kept.push(((rule, name), &observed[at]));
+                }
+                None => open.push((rule, name)),
+            }
+        }
+        for (rule, name) in open {
+            let same = |at: &usize| !used[*at] && own[*at] && stays[*at].as_ref() == Some(rule);
+            match (0..observed.len()).find(same) {
+                Some(at) => {
+                    used[at] = true;
+                    matches.renamed.push(((rule, name), &observed[at]));
+                }
+                None => matches.added.push((rule, name)),
+            }
+        }
+        let dropped = (0..observed.len()).filter(|at| own[*at] && !used[*at]);
+        matches.dropped = dropped.map(|at| &observed[at]).collect();
+        matches
+    }
+
+    fn drop_exact_rules(&mut self, matches: &Matches<'g>, around: &Surroundings<'g>) {
+        let mut done = HashSet::new();
+        for named in &matches.dropped {
+            if done.insert(named.name.as_str()) {
+                self.drop_exact_rule(named, around);
+            }
+        }
+        for (is_index, name) in &matches.replaced {
+            if done.insert(name) {
+                let (operation, sql) = match is_index {
+                    true => (
+                        "drop_index",
+                        format!("DROP INDEX {}", qualified(&self.goal.observed.schema, name)),
+                    ),
+                    false => {
+                        ("drop_constraint", self.alter(&format!("DROP CONSTRAINT {}", quote(name))))
+                    }
+                };
+                self.names.release(name);
+                self.push(Step::instant(operation, name, sql).stage(Stage::DropRule).hazard(
+                    "changed_by_hand: it has the name of a rule of the blueprint and is another one",
+                ));
+            }
+        }
+    }
+
+    fn drop_exact_rule(&mut self, named: &NamedRule, around: &Surroundings<'g>) {
+        let (dialect, old) = (self.goal.dialect, &self.goal.observed.table);
+        let name = quote(&named.name);
+        self.names.release(&named.name);
+        let is_reference = matches!(named.rule, Rule::Reference(_));
+        // References go before tables are renamed.
+        let table = if is_reference { around.table_before.as_str() } else { self.table.as_str() };
+        let mut step = if named.by == By::Constraint {
+            let again = dialect.constraint(old, &named.rule).map(|definition| {
+                format!("ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
+            });
+            let sql = format!("ALTER TABLE {table} DROP CONSTRAINT {name}");
+            Step { undo: again, ..Step::instant("drop_constraint", &named.name, sql) }
+        } else {
+            let again = dialect.index(&named.rule, &self.table, &named.name);
+            let sql = format!("DROP INDEX {}", qualified(&self.goal.observed.schema, &named.name));
+            Step { undo: again, ..Step::instant("drop_index", &named.name, sql) }
+        };
+        if let Rule::Reference(reference) = &named.rule {
+            let target = &reference.target;
+            step.also_locks.push((
+                target.schema.clone(),
+                target.table.clone(),
+                Lock::AccessExclusive,
+            ));
+        } else if is_key(&named.rule) {
+            step.hazards.extend(self.led_to());
+        }
+        let stage = if is_reference { Stage::DropReference } else { Stage::DropRule };
+        self.push(step.stage(stage));
+    }
+
+    /// References of other tables, of which no one knows here to which key they lead.
+    fn led_to(&self) -> Option<String> {
+        let by = self.goal.observed.dependents.iter();
+        let by: Vec<String> = by
+            .filter(|by| by.kind == crate::structure::facts::DependentKind::Reference)
+            .map(|by| by.text())
+            .collect();
+        (!by.is_empty()).then(|| {
+            format!(
+                "dependent: references that are not the blueprint's keep a key that they lead to from being dropped: {}",
+                by.join(", ")
+            )
+        })
+    }
+
+    fn rename_rules(&mut self, matches: &Matches<'g>) {
+        let mut waiting: Vec<(By, String, &'g str)> = matches
+            .renamed
+            .iter()
+            .map(|((_, name), named)| (named.by, named.name.clone(), *name))
+            .collect();
+        let mut number = 0;
+        while !waiting.is_empty() {
+            let held = |to: &str, waiting: &[(By, String, &str)]| {
+                waiting.iter().any(|(_, from, _)| from == to)
+            };
+            let free = waiting.iter().position(|(_, _, to)| !held(to, &waiting));
+            match free {
+                Some(at) => {
+                    let (by, from, to) = waiting.remove(at);
+                    self.rename_rule(by, &from, to);
+                }
+                // A circle: one steps aside.
+                None => {
+                    number += 1;
+                    let aside = format!("kepler_aside_{number}");
+                    let (by, from) = (waiting[0].0, waiting[0].1.clone());
+                    self.rename_rule(by, &from, &aside);
+                    waiting[0].1 = aside;
+                }
+            }
+        }
+    }
+
+    fn rename_rule(&mut self, by: By, from: &str, to: &str) {
+        let schema = &self.goal.observed.schema;
+        let sql = |from: &str, to: &str| match by {
+            By::Constraint => {
+                self.alter(&format!("RENAME CONSTRAINT {} TO {}", quote(from), quote(to)))
+            }
+            By::Index => {
+                format!("ALTER INDEX {} RENAME TO {}", qualified(schema, from), quote(to))
+            }
+        };
+        let (operation, lock) = match by {
+            By::Constraint => ("rename_constraint", Lock::AccessExclusive),
+            By::Index => ("rename_index", Lock::ShareUpdateExclusive),
+        };
+        let step = Step::instant(operation, to, sql(from, to)).lock(lock);
+        let step = step.stage(Stage::RenameRule).undone_by(sql(to, from));
+        self.names.release(from);
+        self.names.take(to);
+        self.push(step);
+    }
+
+    fn add_exact_rules(&mut self, matches: &Matches<'g>, around: &Surroundings<'g>) {
+        for ((rule, name), named) in matches.kept.iter().chain(&matches.renamed) {
+            if !named.validated {
+                self.validate(name, rule);
+            }
+        }
+        let taken: HashSet<&str> = self.untouched(matches);
+        for (rule, name) in matches.added.iter().copied() {
+            if taken.contains(name) {
+                let why = format!(
+                    "\"{name}\" was added to the table by hand and is something else: rename or drop that, or give \
+                     this one another name"
+                );
+                self.push(Step::refused("add_rule", name, why));
+                continue;
+            }
+            let columns: Vec<String> = rule.columns().into_iter().map(str::to_owned).collect();
+            match rule {
+                Rule::PrimaryKey(_) => {
+                    let distinct = self.distinct(&columns, rule);
+                    self.add_key("add_primary_key", rule, name, distinct);
+                }
+                Rule::Unique(_) => {
+                    let distinct = self.distinct(&columns, rule);
+                    self.add_key("add_unique", rule, name, distinct);
+                }
+                Rule::Index(index) => self.add_index(index, rule, name, around),
+                _ => self.add_unvalidated(rule, name),
+            }
+        }
+    }
+
+    /// Names of constraints and indexes of the table that stay as they are.
+    fn untouched(&self, matches: &Matches<'g>) -> HashSet<&'g str> {
+        let gone = |name: &str| {
+            matches.dropped.iter().any(|named| named.name == name)
+                || matches.renamed.iter().any(|(_, named)| named.name == name)
+                || matches.replaced.iter().any(|(_, replaced)| *replaced == name)
+        };
+        let names = self.goal.observed.names.iter().map(String::as_str);
+        names.filter(|name| !gone(name)).collect()
+    }
+
+    fn distinct(&self, names: &[String], rule: &Rule) -> Requirement {
+        let expressions = match rule {
+            Rule::Index(index) => {
+                let dialect = self.goal.dialect;
+                index.columns.iter().map(|column| dialect.index_expression(column)).collect()
+            }
+            _ => names.iter().map(|name| quote(name)).collect(),
+        };
+        let (among, nulls) = match rule {
+            Rule::Index(index) => {
+                (index.predicate.as_ref().map(|sql| sql.text.clone()), index.nulls_not_distinct)
+            }
+            _ => (None, false),
+        };
+        Requirement::Distinct { names: names.to_vec(), expressions, among, nulls }
+    }
+
+    fn add_key(&mut self, operation: &'static str, rule: &Rule, name: &str, distinct: Requirement) {
+        let Some(definition) = self.goal.dialect.constraint(self.goal.target, rule) else { return };
+        let quoted = quote(name);
+        let sql = self.alter(&format!("ADD CONSTRAINT {quoted} {definition}"));
+        let back = self.alter(&format!("DROP CONSTRAINT {quoted}"));
+        let mut step = Step::instant(operation, name, sql)
+            .class(Class::Scan)
+            .stage(Stage::Key)
+            .requires(Some(distinct))
+            .undone_by(back);
+        step.hazards.extend(budget::index_width(self.goal.target, rule));
+        self.push(step);
+    }
+
+    fn add_index(&mut self, index: &Index, rule: &Rule, name: &str, around: &Surroundings<'g>) {
+        let Some(mut sql) = self.goal.dialect.index(rule, &self.table, name) else { return };
+        let mut back = format!("DROP INDEX {}", qualified(&self.goal.observed.schema, name));
+        let mut step = Step::instant("add_index", name, String::new())
+            .class(Class::Scan)
+            .lock(Lock::Share)
+            .stage(index_stage(rule));
+        if index.unique {
+            let columns: Vec<String> = rule.columns().into_iter().map(str::to_owned).collect();
+            step = step.requires(Some(self.distinct(&columns, rule)));
+        }
+        step.hazards.extend(budget::index_width(self.goal.target, rule));
+        step = deferred(step, rule, around.terms);
+        // References of the same plan may need a unique one.
+        if around.terms.online && !index.unique {
+            sql = sql.replacen("INDEX ", "INDEX CONCURRENTLY ", 1);
+            back = back.replacen("INDEX ", "INDEX CONCURRENTLY ", 1);
+            step = step.phase(Phase::Later).lock(Lock::ShareUpdateExclusive);
+        }
+        self.push(Step { sql, ..step }.undone_by(back));
+    }
+
+    /// A reference or a check, which holds for what is written from then on, and then for all rows.
+    fn add_unvalidated(&mut self, rule: &Rule, name: &str) {
+        let Some(definition) = self.goal.dialect.constraint(self.goal.target, rule) else { return };
+        let quoted = quote(name);
+        let sql = self.alter(&format!("ADD CONSTRAINT {quoted} {definition} NOT VALID"));
+        let back = self.alter(&format!("DROP CONSTRAINT {quoted}"));
+        let mut step = match rule {
+            Rule::Reference(reference) => {
+                let mut step = Step::instant("add_reference", name, sql)
+                    .lock(Lock::ShareRowExclusive)
+                    .stage(Stage::Reference);
+                let target = &reference.target;
+                step.also_locks.push((
+                    target.schema.clone(),
+                    target.table.clone(),
+                    Lock::ShareRowExclusive,
+                ));
+                step
+            }
+            _ => Step::instant("add_check", name, sql).stage(Stage::Rule),
+        };
+        step = step.undone_by(back);
+        self.push(step);
+        self.validate(name, rule);
+    }
+}

@@ -1,0 +1,326 @@
+//! Plans the tables of a blueprint together: they refer to each other, take each other's names, and each step finds what
+//! it needs. Pure, as the plan of one table is.
+//!
+//! Every step has a stage, and the plan of all is ordered by it. Tables are renamed before anything else is done to
+//! them, so the tables that are there are read here as if they had their new names already.
+
+use super::tables_made;
+use super::tables_target::{self, Before};
+use super::{Goal, Manner, Surroundings, key_of};
+use crate::ident::{qualified, quote};
+use crate::structure::blueprint::model::{Fill, ModelTable, Tenancy};
+use crate::structure::ddl::{Dialect, Names, composed_name};
+use crate::structure::observe::Observed;
+use crate::structure::step::{Class, Lock, Relation, Stage, Step};
+use crate::structure::table::Table;
+use std::collections::HashSet;
+
+/// What is to be reached.
+pub(crate) struct TablesGoal<'g> {
+    pub(crate) tables: Vec<TableGoal<'g>>,
+    /// Types that are renamed before: schema and name, before and after.
+    pub(crate) renamed_types: Vec<(TypeName, TypeName)>,
+    /// Values of types, by their names afterwards, that are renamed before.
+    pub(crate) renamed_values: Vec<(TypeName, String, String)>,
+    pub(crate) terms: Terms,
+    pub(crate) dialect: &'g Dialect,
+}
+
+pub(crate) type TypeName = (String, String);
+/// Schema, table and sorted columns.
+pub(crate) type KeyOf = (String, String, Vec<String>);
+
+/// One table on its way.
+pub(crate) struct TableGoal<'g> {
+    /// As it is, read exactly; `None`: there is none of that name.
+    pub(crate) now: Option<Present<'g>>,
+    /// What the applied version asks for; `None`: it has no such table.
+    pub(crate) managed: Option<&'g ModelTable>,
+    /// `None`: it is to be dropped.
+    pub(crate) target: Option<&'g ModelTable>,
+    /// Whose rows the target holds.
+    pub(crate) guard: Guard,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Present<'g> {
+    pub(crate) observed: &'g Observed,
+    pub(crate) keeping: &'g Keeping,
+}
+
+/// What a table has beside its columns and rules.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Keeping {
+    /// Of the trigger that fills columns.
+    pub(crate) fills: Vec<Fill>,
+    pub(crate) guard: Guard,
+    /// Columns, and the names of the sequences that they own, in the schema of the table.
+    pub(crate) sequences: Vec<(String, String)>,
+}
+
+/// What the policy `workspace` of a table says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Guard {
+    /// There is none.
+    #[default]
+    Open,
+    /// All rows are those of one workspace.
+    Workspace(String),
+    /// A column names the workspace.
+    Column(String),
+    /// Somebody has made another one.
+    Foreign(String),
+}
+
+/// How a plan is to be run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// Not in one transaction: whatever reads many rows does it under a lock that lets others write.
+    pub(crate) online: bool,
+    /// Vector indexes are built later, by a statement that is told.
+    pub(crate) defer_vector_indexes: bool,
+}
+
+impl Guard {
+    /// What the tenancy of a blueprint means for a table. `workspace_id` is the one that applies it.
+    pub(crate) fn of(tenancy: &Tenancy, table: &ModelTable, workspace_id: &str) -> Self {
+        match tenancy {
+            Tenancy::Database => Guard::Open,
+            Tenancy::Workspace => Guard::Workspace(workspace_id.to_owned()),
+            Tenancy::Field(field) => {
+                let column = table.fields.iter().find(|(name, _)| name == field);
+                column.map_or(Guard::Open, |(_, column)| Guard::Column(column.clone()))
+            }
+        }
+    }
+}
+
+impl TableGoal<'_> {
+    fn place(&self) -> (&str, &str) {
+        match (self.target, &self.now) {
+            (Some(target), _) => (&target.schema, &target.table_name),
+            (None, Some(now)) => (&now.observed.schema, &now.observed.name),
+            (None, None) => ("", ""),
+        }
+    }
+}
+
+/// The steps, in the order in which they are run; none where the goal is reached.
+pub(crate) fn plan_tables(goal: &TablesGoal<'_>) -> Vec<Step> {
+    let before = Before::new(goal);
+    let mut names = Names::default();
+    for table in &goal.tables {
+        if let (Some(now), Some(_)) = (&table.now, table.target) {
+            now.observed.names.iter().for_each(|name| names.take(name));
+        }
+        if let Some(target) = table.target {
+            names.take(&target.table_name);
+            target.table.names.iter().flatten().for_each(|name| names.take(name));
+        }
+    }
+    let prepared: Vec<Prepared> =
+        goal.tables.iter().map(|table| Prepared::new(table, &before, &mut names)).collect();
+    let (none, mut remade) = (HashSet::new(), HashSet::new());
+    // What a key's table has to do decides what references to it do, which are no keys themselves.
+    for (table, prepared) in goal.tables.iter().zip(&prepared) {
+        if let Some(planned) = prepared.goal(table, goal, &none) {
+            let surroundings = planned.surroundings();
+            remade.extend(super::exact::remade_keys(&planned.goal(&surroundings)));
+        }
+    }
+    let mut steps = Vec::new();
+    for (table, prepared) in goal.tables.iter().zip(&prepared) {
+        prepared.steps(table, goal, &remade, &mut steps);
+    }
+    steps.sort_by_key(|step| step.stage);
+    steps
+}
+
+/// A table as the plan of one table wants it.
+struct Prepared {
+    observed: Option<Observed>,
+    managed: Option<Table>,
+    target: Option<Table>,
+}
+
+/// What `Goal` borrows from.
+struct Planned<'p> {
+    observed: &'p Observed,
+    managed: &'p Table,
+    target: &'p Table,
+    renames: &'p [(String, String)],
+    table_before: String,
+    sequences: &'p [(String, String)],
+    remade: &'p HashSet<KeyOf>,
+    terms: Terms,
+    dialect: &'p Dialect,
+}
+
+impl<'p> Planned<'p> {
+    fn surroundings(&self) -> Surroundings<'p> {
+        Surroundings {
+            table_before: self.table_before.clone(),
+            sequences: self.sequences,
+            remade: self.remade,
+            terms: self.terms,
+        }
+    }
+
+    fn goal<'g>(&'g self, surroundings: &'g Surroundings<'p>) -> Goal<'g> {
+        Goal {
+            observed: self.observed,
+            managed: self.managed,
+            target: self.target,
+            renames: self.renames,
+            restored: None,
+            version: 0,
+            dialect: self.dialect,
+            manner: Manner::Blueprint(surroundings),
+        }
+    }
+}
+
+impl Prepared {
+    fn new(table: &TableGoal<'_>, before: &Before, names: &mut Names) -> Self {
+        let (schema, name) = table.place();
+        let observed = table.now.as_ref().map(|now| before.observed(now.observed, (schema, name)));
+        let managed = table.managed.map(|managed| before.table(&managed.table));
+        let target = table.target.map(|target| {
+            let mut table = tables_target::normal(&target.table);
+            let renames = &target.renames;
+            let there = observed.as_ref().zip(managed.as_ref());
+            tables_target::name_rules(&mut table, name, there, renames, names);
+            table
+        });
+        Self { observed, managed, target }
+    }
+
+    fn goal<'p>(
+        &'p self,
+        table: &'p TableGoal<'_>,
+        goal: &'p TablesGoal<'_>,
+        remade: &'p HashSet<KeyOf>,
+    ) -> Option<Planned<'p>> {
+        let now = table.now.as_ref()?;
+        Some(Planned {
+            observed: self.observed.as_ref()?,
+            managed: self.managed.as_ref()?,
+            target: self.target.as_ref()?,
+            renames: &table.target?.renames,
+            table_before: qualified(&now.observed.schema, &now.observed.name),
+            sequences: &now.keeping.sequences,
+            remade,
+            terms: goal.terms,
+            dialect: goal.dialect,
+        })
+    }
+
+    fn steps(
+        &self,
+        table: &TableGoal<'_>,
+        goal: &TablesGoal<'_>,
+        remade: &HashSet<KeyOf>,
+        steps: &mut Vec<Step>,
+    ) {
+        match (&table.now, &self.managed, &self.target, table.target) {
+            (None, _, Some(target), Some(model)) => {
+                let new = tables_made::NewTable {
+                    table: target,
+                    schema: &model.schema,
+                    name: &model.table_name,
+                    fills: &model.fills,
+                    guard: &table.guard,
+                };
+                steps.extend(new.steps(goal.terms, goal.dialect));
+            }
+            (Some(_), None, Some(_), Some(model)) => {
+                let why = format!(
+                    "table {} exists and is not one of the blueprint's: rename or drop it, or let the blueprint's \
+                     table have another name",
+                    qualified(&model.schema, &model.table_name)
+                );
+                steps.push(Step::refused("create_table", &model.table_name, why));
+            }
+            (Some(now), Some(_), Some(target), Some(model)) => {
+                let relation = Relation {
+                    schema: model.schema.clone(),
+                    table: model.table_name.clone(),
+                    key: key_of(target),
+                };
+                steps.extend(renamed(now.observed, &relation));
+                if let Some(planned) = self.goal(table, goal, remade) {
+                    let surroundings = planned.surroundings();
+                    steps.extend(super::plan(&planned.goal(&surroundings)).steps);
+                }
+                steps.extend(self.sequences(now, model, &relation));
+                let keeping = now.keeping;
+                steps.extend(tables_made::fill_steps(&keeping.fills, &model.fills, &relation));
+                let renames = &model.renames;
+                steps.extend(tables_made::guard_steps(
+                    &keeping.guard,
+                    &table.guard,
+                    renames,
+                    &relation,
+                ));
+            }
+            (Some(now), Some(_), None, _) => steps.extend(super::drops::table(now.observed, goal)),
+            _ => {}
+        }
+    }
+
+    /// A sequence that was named after the table and its column stays so.
+    fn sequences(&self, now: &Present<'_>, model: &ModelTable, relation: &Relation) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for (column, sequence) in &now.keeping.sequences {
+            let renamed = model.renames.iter().find(|(from, _)| from == column);
+            let renamed = renamed.map_or(column, |(_, to)| to);
+            let stays = self.target.as_ref().and_then(|table| table.column(renamed));
+            let old = composed_name(&now.observed.name, &[column], "seq");
+            let new = composed_name(&model.table_name, &[renamed], "seq");
+            if stays.is_none() || *sequence != old || old == new {
+                continue;
+            }
+            let rename = |from: &str, to: &str| {
+                format!("ALTER SEQUENCE {} RENAME TO {}", qualified(&model.schema, from), quote(to))
+            };
+            let step = Step::instant("rename_sequence", &new, rename(&old, &new));
+            steps.push(step.of(relation).stage(Stage::Finish).undone_by(rename(&new, &old)));
+        }
+        steps
+    }
+}
+
+/// The table under its new name and in its new schema.
+fn renamed(observed: &Observed, relation: &Relation) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let before = (observed.schema.as_str(), observed.name.as_str());
+    let mut alter = |operation, at: (&str, &str), what: String, back: ((&str, &str), String)| {
+        let sql = |(schema, table): (&str, &str), what: String| {
+            format!("ALTER TABLE {} {what}", qualified(schema, table))
+        };
+        let mut step = Step::instant(operation, &relation.table, sql(at, what));
+        if let Some(hazard) = super::drops::published(observed) {
+            step = step.hazard(hazard);
+        }
+        let step = step.of(relation).stage(Stage::Rename).lock(Lock::AccessExclusive);
+        steps.push(step.class(Class::Instant).undone_by(sql(back.0, back.1)));
+    };
+    let after = (relation.schema.as_str(), relation.table.as_str());
+    if before.1 != after.1 {
+        alter(
+            "rename_table",
+            before,
+            format!("RENAME TO {}", quote(after.1)),
+            ((before.0, after.1), format!("RENAME TO {}", quote(before.1))),
+        );
+    }
+    if before.0 != after.0 {
+        alter(
+            "move_table",
+            (before.0, after.1),
+            format!("SET SCHEMA {}", quote(after.0)),
+            (after, format!("SET SCHEMA {}", quote(before.0))),
+        );
+    }
+    steps
+}

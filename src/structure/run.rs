@@ -1,0 +1,292 @@
+//! Runs the steps of a plan, of one table or of many, as the owner of Kepler's tables, in the caller's transaction.
+//!
+//! Rows that stand in the way of any step are all told at once: what follows a step that cannot be done is only looked at.
+
+use super::ddl::unique_expressions;
+use super::error::StructureError;
+use super::step::{Class, Lock, Phase, Relation, Requirement, Step};
+use crate::access::owner::Owner;
+use crate::error::Error;
+use crate::ident::{qualified, quote};
+use crate::pg::local_settings::LocalSettings;
+use crate::pg::plan::Statement;
+use crate::pg::varlena::Text;
+use pgrx::prelude::*;
+use pgrx::spi::SpiClient;
+use std::ffi::CStr;
+
+/// Conversions and defaults mean the same whatever the session prefers.
+const SETTINGS: &[(&CStr, &CStr)] = &[
+    (c"datestyle", c"ISO, YMD"),
+    (c"intervalstyle", c"postgres"),
+    (c"timezone", c"UTC"),
+    (c"extra_float_digits", c"1"),
+    (c"check_function_bodies", c"on"),
+    // Where policies are to hold for the owner too, a look at the rows fails: it would not see all of them.
+    (c"row_security", c"off"),
+];
+
+thread_local! {
+    static ROWS_IN_THE_WAY: Statement = const { Statement::new(
+        c"SELECT rows, keys FROM kepler_internal.rows_in_the_way($1, $2)",
+        &[pg_sys::TEXTOID, pg_sys::BOOLOID],
+    ) };
+}
+
+/// What the rows of a table are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rows {
+    Entries,
+    /// Of several tables, so that each is named.
+    OfTables,
+}
+
+impl Rows {
+    fn one(self) -> &'static str {
+        match self {
+            Rows::Entries => "entry",
+            Rows::OfTables => "row",
+        }
+    }
+
+    fn counted(self, rows: i64) -> String {
+        let word = match (self, rows) {
+            (_, 1) => self.one(),
+            (Rows::Entries, _) => "entries",
+            (Rows::OfTables, _) => "rows",
+        };
+        format!("{rows} {word}")
+    }
+
+    /// A step and what it is done to.
+    fn place(self, step: &Step) -> String {
+        match (self, &step.relation) {
+            (Rows::OfTables, Some(relation)) if relation.table != step.object => {
+                let table = qualified(&relation.schema, &relation.table);
+                format!("{} \"{}\" of {table}", step.operation, step.object)
+            }
+            _ => format!("{} \"{}\"", step.operation, step.object),
+        }
+    }
+}
+
+/// Runs the steps, but for those that are run [`Phase::Later`].
+pub(crate) fn run(client: &mut SpiClient<'_>, steps: &[Step], rows: Rows) -> Result<(), Error> {
+    let owner = Owner::find()?;
+    let _place = owner.own_tablespace();
+    let _owner = owner.act();
+    let _settings = LocalSettings::set(SETTINGS);
+    let mut failures = Vec::new();
+    for step in steps.iter().filter(|step| step.phase != Phase::Later) {
+        pgrx::check_for_interrupts!();
+        if let (Some(requirement), Some(relation)) = (&step.require, &step.relation)
+            && let Some(failure) = look(client, relation, requirement, rows, !failures.is_empty())?
+        {
+            failures.push(format!("{}: {failure}", rows.place(step)));
+        }
+        // What follows a step that cannot be done is only looked at.
+        if failures.is_empty() {
+            client.update(&step.sql, None, &[])?;
+        }
+    }
+    if failures.is_empty() { Ok(()) } else { Err(StructureError::RowsInTheWay(failures).into()) }
+}
+
+/// Refuses what is refused, and what was not allowed. `lost` says what a step would destroy.
+pub(crate) fn check_permission(
+    steps: &[Step],
+    allow: &[Class],
+    rows: Rows,
+    mut lost: impl FnMut(&Step) -> Result<Option<String>, Error>,
+) -> Result<(), Error> {
+    let refused: Vec<String> = steps
+        .iter()
+        .filter(|step| step.class == Class::Refused)
+        .map(|step| format!("{}: {}", rows.place(step), step.hazards.join("; ")))
+        .collect();
+    if !refused.is_empty() {
+        return Err(StructureError::Refused(refused).into());
+    }
+    let missing: Vec<&Step> = steps
+        .iter()
+        .filter(|step| step.class.needs_permission() && !allow.contains(&step.class))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let classes = |steps: &[&Step]| -> Vec<&'static str> {
+        let of = |class: &Class| steps.iter().any(|step| step.class == *class);
+        Class::ALLOWABLE_IN_BLUEPRINTS.into_iter().filter(of).map(Class::name).collect()
+    };
+    let needed: Vec<&Step> = steps.iter().filter(|step| step.class.needs_permission()).collect();
+    let mut lines = Vec::new();
+    for step in &missing {
+        let mut line = format!("{} ({}): {}", rows.place(step), step.class.name(), step.sql);
+        if let Some(lost) = lost(step)? {
+            line.push_str(&format!(" ({lost})"));
+        }
+        lines.push(line);
+    }
+    let error = StructureError::NotAllowed {
+        classes: classes(&missing),
+        needed: classes(&needed),
+        steps: lines,
+    };
+    Err(error.into())
+}
+
+/// What steps that destroy data would destroy: "3 rows hold values". For callers who may read the rows as the owner.
+pub(crate) fn values_lost(
+    client: &mut SpiClient<'_>,
+    step: &Step,
+) -> Result<Option<String>, Error> {
+    let (Class::Drop, Some(relation)) = (step.class, &step.relation) else { return Ok(None) };
+    let table = qualified(&relation.schema, &relation.table);
+    let count = match step.operation {
+        "drop_column" => format!("pg_catalog.count({})", quote(&step.object)),
+        "drop_table" => "pg_catalog.count(*)".to_owned(),
+        _ => return Ok(None),
+    };
+    let _owner = Owner::find()?.act();
+    let _settings = LocalSettings::set(SETTINGS);
+    let rows = client
+        .update(&format!("SELECT {count} FROM {table}"), None, &[])?
+        .first()
+        .get_one::<i64>()?
+        .unwrap_or_default();
+    let verb = if rows == 1 { "holds" } else { "hold" };
+    Ok(Some(match step.operation {
+        "drop_table" => Rows::OfTables.counted(rows),
+        _ => format!("{} {verb} values", Rows::OfTables.counted(rows)),
+    }))
+}
+
+/// Tables, as they are called before the steps, and the strongest lock that the steps take on each. `name_before` gives
+/// the name of a table before the plan by the one that it has in it; what is made by the plan has none.
+pub(crate) fn locks(
+    steps: &[Step],
+    name_before: &dyn Fn(&str, &str) -> Option<(String, String)>,
+) -> Vec<(String, String, Lock)> {
+    let mut locks = Vec::new();
+    for step in steps.iter().filter(|step| step.phase != Phase::Later) {
+        let own = step
+            .relation
+            .as_ref()
+            .map(|relation| (relation.schema.as_str(), relation.table.as_str(), step.lock));
+        let others = step.also_locks.iter().map(|(s, t, lock)| (s.as_str(), t.as_str(), *lock));
+        for (schema, table, lock) in own.into_iter().chain(others) {
+            if let Some((schema, table)) = name_before(schema, table) {
+                locks.push((schema, table, lock));
+            }
+        }
+    }
+    locks.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)).then(b.2.cmp(&a.2)));
+    locks.dedup_by(|next, kept| next.0 == kept.0 && next.1 == kept.1);
+    locks
+}
+
+/// How many rows stand in the way, and which. A `lenient` look finds none where it does not fit the
+/// table, because a step before was not done.
+fn look(
+    client: &mut SpiClient<'_>,
+    relation: &Relation,
+    requirement: &Requirement,
+    rows: Rows,
+    lenient: bool,
+) -> Result<Option<String>, Error> {
+    let (problem, query) = query(relation, requirement, rows);
+    // The change reaches all rows that are committed, so the look does too, however old the transaction's snapshot is.
+    let query = Text::new(&query);
+    let parameters = [Some(query.datum()), Some(pg_sys::Datum::from(lenient))];
+    let found = ROWS_IN_THE_WAY.with(|statement| statement.run_latest(client, &parameters));
+    let (count, keys) = found.iter::<2>().next().map_or((None, None), |row| {
+        let keys = row.array::<&str>(1);
+        (
+            row.bigint(0),
+            keys.map(|keys| keys.iter().flatten().map(str::to_owned).collect::<Vec<_>>()),
+        )
+    });
+    Ok(count.filter(|count| *count > 0).map(|count| {
+        let keys = keys.unwrap_or_default();
+        let more = if count as usize > keys.len() { ", …" } else { "" };
+        let what = if relation.key.is_empty() { "at" } else { "keys" };
+        format!("{}: {problem} ({what} {}{more})", rows.counted(count), keys.join(", "))
+    }))
+}
+
+/// What is wrong with the rows, and the query that finds their keys.
+fn query(relation: &Relation, requirement: &Requirement, rows: Rows) -> (String, String) {
+    let table = qualified(&relation.schema, &relation.table);
+    let key = key(relation);
+    let one = rows.one();
+    match requirement {
+        Requirement::NoRow { problem, condition } => (
+            problem.clone(),
+            // Tables that inherit from this one are changed with it.
+            format!("SELECT {key} AS key FROM {table} AS t WHERE {condition}"),
+        ),
+        Requirement::NoDuplicates(columns) => {
+            let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+            let present: Vec<String> =
+                names.iter().map(|name| format!("{} IS NOT NULL", quote(name))).collect();
+            (
+                format!("the same \"{}\" as another {one}", names.join("\", \"")),
+                duplicates(&table, &key, &unique_expressions(columns), &present),
+            )
+        }
+        Requirement::Distinct { names, expressions, among, nulls } => {
+            let mut conditions: Vec<String> =
+                among.iter().map(|among| format!("({among})")).collect();
+            if !nulls {
+                conditions.extend(expressions.iter().map(|each| format!("({each}) IS NOT NULL")));
+            }
+            (
+                format!("the same \"{}\" as another {one}", names.join("\", \"")),
+                duplicates(&table, &key, expressions, &conditions),
+            )
+        }
+        Requirement::NoOrphans(reference) => {
+            let target = &reference.target;
+            let each = |what: &dyn Fn(&str, &str) -> String| {
+                let pairs = reference.columns.iter().zip(&target.columns);
+                pairs.map(|(own, other)| what(&quote(own), &quote(other))).collect::<Vec<_>>()
+            };
+            (
+                format!(
+                    "\"{}\" refers to {} {one} that does not exist",
+                    reference.columns.join("\", \""),
+                    if one == "entry" { "an" } else { "a" }
+                ),
+                format!(
+                    "SELECT {key} AS key FROM ONLY {table} AS t WHERE {} AND NOT \
+                     EXISTS (SELECT FROM ONLY {} AS o WHERE {})",
+                    each(&|own, _| format!("t.{own} IS NOT NULL")).join(" AND "),
+                    qualified(&target.schema, &target.table),
+                    each(&|own, other| format!("o.{other} = t.{own}")).join(" AND ")
+                ),
+            )
+        }
+    }
+}
+
+fn duplicates(table: &str, key: &str, by: &[String], among: &[String]) -> String {
+    let among = if among.is_empty() { "true".to_owned() } else { among.join(" AND ") };
+    format!(
+        "SELECT d.key FROM (SELECT {key} AS key, pg_catalog.count(*) OVER (PARTITION BY {}) \
+         AS same FROM ONLY {table} AS t WHERE {among}) AS d WHERE d.same > 1",
+        by.join(", ")
+    )
+}
+
+/// What tells a row of table `t` from the others.
+fn key(relation: &Relation) -> String {
+    match relation.key.as_slice() {
+        [] => "t.ctid".to_owned(),
+        [column] => format!("t.{}", quote(column)),
+        columns => {
+            let columns: Vec<String> =
+                columns.iter().map(|name| format!("t.{}", quote(name))).collect();
+            format!("ROW({})", columns.join(", "))
+        }
+    }
+}
