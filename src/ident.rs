@@ -47,10 +47,15 @@ pub(crate) fn problem_with_field_name(name: &str, longest: usize) -> Option<Stri
     if SYSTEM_COLUMNS.contains(&name) {
         return Some(format!("\"{name}\" is a system column of Postgres"));
     }
-    if KEYWORDS.binary_search(&name).is_ok() {
+    if is_keyword(name) {
         return Some(format!("\"{name}\" is a keyword of SQL: every query would have to quote it"));
     }
     None
+}
+
+/// Whether Postgres takes the word, without quotes, for no column's name.
+pub(crate) fn is_keyword(word: &str) -> bool {
+    KEYWORDS.binary_search(&word).is_ok()
 }
 
 /// The start of a name, and a hash of all of it where it was cut.

@@ -768,3 +768,4 @@ COMMENT ON FUNCTION kepler_internal.drop_old_changes(interval) IS 'Internal: dro
 COMMENT ON FUNCTION kepler_internal.make_feed_triggers(regclass, integer, text) IS 'Internal: makes the triggers of a tracked table';
 COMMENT ON FUNCTION kepler_internal.drop_feed_triggers(regclass) IS 'Internal: drops the triggers of a tracked table';
 COMMENT ON FUNCTION kepler_internal.tell_feed() IS 'Trigger: what a statement has changed goes into the feed';
+COMMENT ON FUNCTION kepler_internal.read_sql(text, text, text[], text[]) IS 'Internal: what an expression in a document becomes, for tests';

@@ -1,0 +1,81 @@
+//! SQL expressions in texts: defaults and conditions of indexes that a document brings and that no value can say.
+//!
+//! `lexer` and `parse` make a tree of a text, `whitelist` says whether a document may say that and qualifies the names,
+//! `write` makes the SQL that is run, and `normal` the form in which expressions are compared. The text that
+//! was given is never run, unless the owner of the tables says that it is trusted.
+
+pub(crate) mod api;
+mod lexer;
+mod normal;
+mod parse;
+mod tree;
+mod value;
+mod whitelist;
+mod write;
+
+/// An expression: run as its text, compared by its normal form.
+#[derive(Debug, Clone, Eq)]
+pub(crate) struct SqlText {
+    /// What is run; names are qualified.
+    pub(crate) text: String,
+    /// Equal for two expressions that Postgres understands as the same, whoever wrote or printed them.
+    pub(crate) normal: String,
+    /// Not of the whitelist: only the owner lets it through.
+    pub(crate) trusted: bool,
+}
+
+impl PartialEq for SqlText {
+    fn eq(&self, other: &Self) -> bool {
+        self.normal == other.normal
+    }
+}
+
+/// Where an expression stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A column's default, which knows no other column.
+    Default,
+    /// The condition of an index.
+    Predicate,
+}
+
+/// What the names in a text mean.
+pub(crate) struct Names<'n> {
+    /// The column that a name means; a name in no quotes comes in lower case.
+    pub(crate) columns: &'n dyn Fn(&str) -> Option<String>,
+    /// The schema and the name of a type that the document makes.
+    pub(crate) types: &'n dyn Fn(Option<&str>, &str) -> Option<(String, String)>,
+}
+
+impl SqlText {
+    /// Reads what a document says. The problem is a sentence without its capital and full stop.
+    pub(crate) fn given(
+        text: &str,
+        place: Place,
+        columns: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, String> {
+        Self::given_with(text, place, &Names { columns, types: &|_, _| None })
+    }
+
+    /// The same of a document that makes types.
+    pub(crate) fn given_with(text: &str, place: Place, names: &Names) -> Result<Self, String> {
+        let tree = parse::parse(text)?;
+        let tree = whitelist::Whitelist { place, names }.resolve(&tree)?;
+        Ok(Self { text: write::write(&tree), normal: normal::normal(&tree), trusted: false })
+    }
+
+    /// What [`SqlText::given`] refuses, for the owner of the tables: it is run as it was given.
+    pub(crate) fn trusted(text: &str) -> Self {
+        Self { text: text.to_owned(), normal: normal_of(text), trusted: true }
+    }
+
+    /// An expression that Postgres has printed, under the settings of `kepler_internal.table_facts`.
+    pub(crate) fn printed(text: &str) -> Self {
+        Self { text: text.to_owned(), normal: normal_of(text), trusted: false }
+    }
+}
+
+/// The normal form, or the text itself where it is not understood.
+fn normal_of(text: &str) -> String {
+    parse::parse(text).map_or_else(|_| text.trim().to_owned(), |tree| normal::normal(&tree))
+}
