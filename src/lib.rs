@@ -16,8 +16,8 @@
 //! 7. `field_types`, `filter`, `installed`: types of values, filters, and whether the tables are there.
 //! 8. `access`, `batch`: rights, and what is done as the owner of the tables; batches, read.
 //! 9. `install`, `workspace`: making the tables, and the workspace that a call works in.
-//! 10. `enrichment`, `execution_steps`, `feed`, `json_update`, `memory`, `structure`, `upkeep`: features, which do
-//!     not use each other.
+//! 10. `enrichment`, `execution_steps`, `feed`, `fill`, `json_update`, `memory`, `structure`, `upkeep`: features,
+//!     which do not use each other.
 //! 11. `record`: upserts, which also fill the queue of `enrichment`.
 //! 12. `sync`: sync runs, which note what upserts have met.
 
@@ -32,6 +32,7 @@ mod error;
 mod execution_steps;
 mod feed;
 mod field_types;
+mod fill;
 mod filter;
 mod fold;
 mod heap;

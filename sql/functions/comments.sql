@@ -278,6 +278,7 @@ COMMENT ON FUNCTION kepler_internal.execution_report(text, timestamptz, timestam
 COMMENT ON FUNCTION kepler_internal.latest_schema_version() IS 'Internal: the newest schema version that the library knows';
 COMMENT ON FUNCTION kepler_internal.require_tables() IS 'Internal: fails with 55000 and a hint before install()';
 COMMENT ON FUNCTION kepler_internal.touch_updated_at() IS 'Trigger: moves updated_at on a direct update';
+COMMENT ON FUNCTION kepler_internal.fill_columns() IS 'Trigger: fills columns that a row leaves empty with ids and times, and moves times on';
 COMMENT ON FUNCTION kepler_internal.refuse_workspace_change() IS 'Trigger: refuses to move a row to another workspace';
 COMMENT ON FUNCTION kepler_internal.refuse_secret() IS 'Trigger: refuses a secret_ref that is not a reference, without showing it';
 COMMENT ON FUNCTION kepler_internal.create_entry_table(text, text, text) IS 'Internal: what the forms of create_entry_table share';

@@ -23,6 +23,11 @@ impl Fired {
     pub(crate) fn nothing() -> Self {
         Self(std::ptr::null_mut())
     }
+
+    /// The row that is to be written.
+    pub(super) fn row(row: pg_sys::HeapTuple) -> Self {
+        Self(row)
+    }
 }
 
 // SAFETY: gives what Postgres expects of a trigger function.
