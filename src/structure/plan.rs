@@ -7,6 +7,7 @@
 mod columns;
 mod dependents;
 mod drops;
+pub(crate) mod enums;
 mod exact;
 mod generated;
 mod rules;
@@ -56,6 +57,8 @@ pub(crate) struct Surroundings<'g> {
     pub(crate) sequences: &'g [(String, String)],
     /// Keys that are made anew, or whose types change, so that references to them must be made anew too.
     pub(crate) remade: &'g HashSet<tables::KeyOf>,
+    /// Columns, as they are called now, that have moved to a new type of the same name by then.
+    pub(crate) moved: &'g HashSet<String>,
     pub(crate) terms: tables::Terms,
 }
 
@@ -240,6 +243,9 @@ impl<'g> Planner<'g> {
     }
 
     fn match_column(&mut self, column: &'g Column, source: &'g Column) {
+        if self.has_moved(source) {
+            self.retyped.insert(&column.name);
+        }
         if source.list != column.list || source.kind != column.kind {
             self.retyped.insert(&column.name);
             let is_text = |column: &Column| matches!(column.kind, FieldKind::Text { .. });
