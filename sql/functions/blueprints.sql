@@ -52,6 +52,23 @@ SELECT jsonb_build_object(
                 ORDER BY 1)))
         FROM schemas AS s JOIN pg_roles AS a ON a.oid = s.nspowner), '[]'),
     'extensions', coalesce((SELECT jsonb_agg(e.extname) FROM pg_extension AS e), '[]'),
+    -- What came with an extension and is a superuser's: nobody else can have put another into its place.
+    'extension_types', coalesce((
+        SELECT jsonb_agg(DISTINCT jsonb_build_array(t.typname, n.nspname))
+        FROM pg_depend AS d
+        JOIN pg_type AS t ON t.oid = d.objid
+        JOIN pg_namespace AS n ON n.oid = t.typnamespace
+        JOIN pg_roles AS o ON o.oid = t.typowner AND o.rolsuper
+        WHERE d.refclassid = 'pg_extension'::regclass AND d.classid = 'pg_type'::regclass AND d.deptype = 'e'
+            AND t.typtype IN ('b', 'r', 'e')), '[]'),
+    'extension_classes', coalesce((
+        SELECT jsonb_agg(DISTINCT jsonb_build_array(m.amname, c.opcname, n.nspname))
+        FROM pg_depend AS d
+        JOIN pg_opclass AS c ON c.oid = d.objid
+        JOIN pg_am AS m ON m.oid = c.opcmethod
+        JOIN pg_namespace AS n ON n.oid = c.opcnamespace
+        JOIN pg_roles AS o ON o.oid = c.opcowner AND o.rolsuper
+        WHERE d.refclassid = 'pg_extension'::regclass AND d.classid = 'pg_opclass'::regclass AND d.deptype = 'e'), '[]'),
     'relations', coalesce((
         SELECT jsonb_agg(jsonb_build_object(
             'schema', c.schema,
@@ -71,11 +88,22 @@ SELECT jsonb_build_object(
             'ours', t.typowner = owner,
             'description', obj_description(t.oid, 'pg_type'),
             'values', ARRAY(SELECT e.enumlabel::text FROM pg_enum AS e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder),
-            'used_by', ARRAY(
-                SELECT DISTINCT format('%s.%I', a.attrelid::regclass, a.attname) FROM pg_depend AS d
-                JOIN pg_attribute AS a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND NOT a.attisdropped
+            'columns', coalesce((
+                SELECT jsonb_agg(DISTINCT jsonb_build_object(
+                    'schema', n.nspname, 'table', c.relname, 'column', a.attname, 'list', a.atttypid = t.typarray))
+                FROM pg_depend AS d
+                JOIN pg_class AS c ON c.oid = d.objid AND c.relkind = 'r'
+                JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = d.objsubid AND NOT a.attisdropped
                 WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)
-                    AND d.classid = 'pg_class'::regclass AND d.objsubid > 0 ORDER BY 1)
+                    AND d.classid = 'pg_class'::regclass AND d.objsubid > 0), '[]'),
+            -- Defaults, checks and indexes go with their columns.
+            'other_uses', ARRAY(
+                SELECT DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid) FROM pg_depend AS d
+                LEFT JOIN pg_class AS c ON c.oid = d.objid AND d.classid = 'pg_class'::regclass
+                WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray) AND d.deptype <> 'i'
+                    AND d.classid NOT IN ('pg_attrdef'::regclass, 'pg_constraint'::regclass)
+                    AND (c.oid IS NULL OR c.relkind NOT IN ('r', 'i', 'I')) ORDER BY 1)
             ) ORDER BY t.schema, t.name)
         FROM types AS t), '[]'))
 $$;

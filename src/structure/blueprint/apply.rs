@@ -5,11 +5,11 @@
 
 use super::error::BlueprintError;
 use super::facts::Wanted;
-use super::keeping;
+
 use super::model::{Blueprint, ModelTable, Tenancy};
 use super::observed::{self, Tables};
 use super::plan::{self, Manner, Planned, Request, printed_key};
-use super::registry::{self, Later, Note, Printed, Stored};
+use super::registry::{self, Note, Printed, Stored};
 use crate::access::grant;
 use crate::access::owner::{BLUEPRINTS, Owner};
 use crate::error::Error;

@@ -3,18 +3,26 @@
 use super::model::Blueprint;
 use crate::access::owner::Owner;
 use crate::error::Error;
+use crate::field_types::kind::FieldKind;
+use crate::ident::qualified;
 use crate::json::Json;
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
+use crate::structure::plan::enums::{EnumUse, ObservedEnum};
+use crate::structure::table::Rule;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Facts {
     pub(crate) schemas: Vec<SchemaFact>,
     pub(crate) extensions: Vec<String>,
+    /// Names and schemas of types that came with extensions and belong to superusers.
+    extension_types: Vec<(String, String)>,
+    /// The same of operator classes, behind their methods.
+    extension_classes: Vec<(String, String, String)>,
     pub(crate) relations: Vec<RelationFact>,
     pub(crate) types: Vec<TypeFact>,
 }
@@ -53,8 +61,37 @@ pub(crate) struct TypeFact {
     pub(crate) ours: bool,
     pub(crate) description: Option<String>,
     pub(crate) values: Vec<String>,
-    /// Columns of this type or of lists of it.
-    pub(crate) used_by: Vec<String>,
+    /// Columns of plain tables of this type or of lists of it.
+    pub(crate) columns: Vec<ColumnOfType>,
+    /// Whatever else is of the type, in words.
+    pub(crate) other_uses: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ColumnOfType {
+    pub(crate) schema: String,
+    pub(crate) table: String,
+    pub(crate) column: String,
+    pub(crate) list: bool,
+}
+
+impl TypeFact {
+    pub(crate) fn observed(&self) -> ObservedEnum {
+        let columns = self.columns.iter().map(|of| EnumUse::Column {
+            schema: of.schema.clone(),
+            table: of.table.clone(),
+            column: of.column.clone(),
+            list: of.list,
+        });
+        let others = self.other_uses.iter().cloned().map(EnumUse::Other);
+        ObservedEnum {
+            schema: self.schema.clone(),
+            name: self.name.clone(),
+            values: self.values.clone(),
+            description: self.description.clone(),
+            uses: columns.chain(others).collect(),
+        }
+    }
 }
 
 impl RelationFact {
@@ -76,6 +113,43 @@ impl RelationFact {
 }
 
 impl Facts {
+    /// The schema of an extension's type.
+    pub(crate) fn type_schema(&self, name: &str) -> Option<String> {
+        let found = self.extension_types.iter().find(|(found, _)| found == name);
+        found.map(|(_, schema)| schema.clone())
+    }
+
+    /// The schema of an extension's operator class.
+    pub(crate) fn class_schema(&self, method: &str, name: &str) -> Option<String> {
+        let is = |(of, found, _): &&(String, String, String)| of == method && found == name;
+        self.extension_classes.iter().find(is).map(|(_, _, schema)| schema.clone())
+    }
+
+    /// What a blueprint uses of types and operator classes that nobody knows to be harmless, in words.
+    pub(crate) fn foreign_types(&self, blueprint: &Blueprint) -> Vec<String> {
+        let mut foreign = BTreeSet::new();
+        for table in &blueprint.tables {
+            for column in &table.table.columns {
+                let FieldKind::Native(native) = &column.kind else { continue };
+                let Some(schema) = &native.schema else { continue };
+                if !self.extension_types.iter().any(|(n, s)| (n, s) == (&native.name, schema)) {
+                    foreign.insert(format!("type {}", qualified(schema, &native.name)));
+                }
+            }
+            for rule in &table.table.rules {
+                let Rule::Index(index) = rule else { continue };
+                let classes = index.columns.iter().filter_map(|column| column.operators.as_ref());
+                for (schema, class) in classes {
+                    let Some(schema) = schema else { continue };
+                    if !self.extension_classes.iter().any(|(_, n, s)| (n, s) == (class, schema)) {
+                        foreign.insert(format!("operator class {}", qualified(schema, class)));
+                    }
+                }
+            }
+        }
+        foreign.into_iter().collect()
+    }
+
     pub(crate) fn schema(&self, name: &str) -> Option<&SchemaFact> {
         self.schemas.iter().find(|schema| schema.name == name)
     }

@@ -17,3 +17,10 @@ pub(crate) mod model;
 pub(crate) mod observed;
 pub(crate) mod plan;
 pub(crate) mod registry;
+
+use crate::structure::error::StructureError;
+
+/// Reads a document.
+pub(crate) fn parse(text: &str) -> Result<model::Blueprint, StructureError> {
+    model::Blueprint::from_text(text)
+}

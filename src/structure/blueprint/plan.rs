@@ -11,12 +11,14 @@ use super::registry::{self, Later, Printed, Stored};
 use crate::error::Error;
 use crate::ident::{qualified, quote};
 use crate::structure::apply;
+use crate::structure::catalog::Telling;
+use crate::structure::ddl::Dialect;
 use crate::structure::plan::tables::{
-    Guard, Keeping, Present, TableGoal, TablesGoal, Terms, plan_tables,
+    Guard, Keeping, Present, TableGoal, TablesGoal, Terms as TableTerms, plan_tables,
 };
-use crate::structure::plan::types::{self, TypesGoal};
+use crate::structure::plan::enums::{EnumGoal, ObservedEnum};
 use crate::structure::sql_text::SqlText;
-use crate::structure::step::{Phase, Stage, Step};
+use crate::structure::step::{Class, Phase, Stage, Step};
 use crate::structure::table::{ColumnDefault, Rule, Table};
 use pgrx::spi::SpiClient;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -38,6 +40,7 @@ pub(crate) struct Manner {
 }
 
 /// What is to be planned.
+#[derive(Clone, Copy)]
 pub(crate) struct Request<'r> {
     pub(crate) blueprint: &'r Blueprint,
     pub(crate) stored: Option<&'r Stored>,
@@ -63,6 +66,7 @@ pub(crate) struct Planned {
     pub(crate) later: Vec<Later>,
     /// Schemas that the plan makes.
     pub(crate) new_schemas: Vec<String>,
+    tenancy: Tenancy,
 }
 
 impl Planned {
@@ -77,7 +81,12 @@ impl Planned {
         if let Some(before) = self.places.get(&place) {
             return Some(before.clone());
         }
-        self.facts.relation(schema, table).filter(|relation| relation.is_table()).map(|_| place)
+        self.tables.contains_key(&place).then_some(place)
+    }
+
+    /// Whether a table's rows belong to workspaces.
+    pub(crate) fn is_guarded(&self, table: &ModelTable) -> bool {
+        Guard::of(&self.tenancy, table, "") != Guard::Open
     }
 
     /// How many rows a table has.
@@ -90,68 +99,135 @@ impl Planned {
 
 /// Plans a blueprint.
 pub(crate) fn plan(client: &mut SpiClient<'_>, request: &Request<'_>) -> Result<Planned, Error> {
-    let Request { blueprint, stored, .. } = request;
     let mut wanted = Wanted::default();
-    wanted.add(blueprint);
-    if let Some(stored) = stored {
+    wanted.add(request.blueprint);
+    if let Some(stored) = request.stored {
         stored.versions().for_each(|version| wanted.add(&version.blueprint));
         wanted.whole_schemas.extend(stored.made_schemas.iter().cloned());
     }
     let facts = facts::load(client, &wanted)?;
-    let others = registry::tables_of_others(client, blueprint)?;
-    let trusted_schemas: HashSet<String> = registry::made_schemas(client)?.into_iter().collect();
-    let tables = observed::load(client, &wanted, Telling::Whole)?;
-    let dialect = apply::dialect(client)?;
-    let planner = Planner { request, facts: &facts, tables: &tables, others: &others };
-    let mut steps = planner.surroundings(&trusted_schemas);
-    let printed = stored.map(Stored::printed).unwrap_or_default();
-    let matched = planner.matched(&printed, &mut steps);
-    steps.extend(planner.untrusted(&matched));
-    let types = types::plan_types(&planner.types());
-    let terms = Terms {
-        online: request.manner.online,
-        defer_vector_indexes: !request.manner.vector_indexes_now,
+    let mut refused = Vec::new();
+    let blueprint = settled(request.blueprint, &facts, &mut refused);
+    let stored = request.stored.map(|stored| {
+        let mut stored = stored.clone();
+        for version in stored.applied.iter_mut().chain(&mut stored.pending) {
+            version.blueprint = settled(&version.blueprint, &facts, &mut Vec::new());
+        }
+        stored
+    });
+    let world = World {
+        others: registry::tables_of_others(client, &blueprint)?,
+        schemas: registry::used_schemas(client)?.into_iter().collect(),
+        dialect: apply::dialect(client)?,
+        facts,
     };
-    let workspace_id = planner.workspace_id();
-    let goal = TablesGoal {
-        tables: matched
+    let request = Request { blueprint: &blueprint, stored: stored.as_ref(), ..*request };
+    // What rests on the tables is looked up where something is to be done, which is seldom.
+    let tables = observed::load(client, &wanted, Telling::Lean)?;
+    let mut planned = world.plan(&request, tables);
+    if planned.steps.iter().any(|step| step.relation.is_some()) {
+        let tables = observed::load(client, &wanted, Telling::Whole)?;
+        planned = world.plan(&request, tables);
+    }
+    planned.steps.splice(0..0, refused);
+    Ok(Planned { facts: world.facts, ..planned })
+}
+
+/// A blueprint with the schemas of what comes from extensions; what none has is refused.
+fn settled(blueprint: &Blueprint, facts: &Facts, refused: &mut Vec<Step>) -> Blueprint {
+    let mut blueprint = blueprint.clone();
+    let missing = blueprint.settle_schemas(
+        &|name| facts.type_schema(name),
+        &|method, name| facts.class_schema(method, name),
+    );
+    for what in &missing {
+        let why = format!("no extension of this database has {what}: a superuser may create it");
+        refused.push(Step::refused("find_type", what, why).stage(Stage::Schema));
+    }
+    if missing.is_empty() {
+        for what in facts.foreign_types(&blueprint) {
+            let why = format!(
+                "{what} is neither Postgres' own nor of an extension of a superuser: its code would run with the rights \
+                 of the owner"
+            );
+            refused.push(Step::refused("find_type", &what, why).stage(Stage::Schema));
+        }
+    }
+    blueprint
+}
+
+/// What there is beside the tables.
+struct World {
+    facts: Facts,
+    /// Tables of the blueprint's names that belong to another one, and to which.
+    others: HashMap<Place, String>,
+    /// Those that blueprints are in.
+    schemas: HashSet<String>,
+    dialect: Dialect,
+}
+
+impl World {
+    fn plan(&self, request: &Request<'_>, tables: Tables) -> Planned {
+        let Request { blueprint, stored, .. } = request;
+        let planner =
+            Planner { request, facts: &self.facts, tables: &tables, others: &self.others };
+        let mut steps = planner.surroundings(&self.schemas);
+        let printed = stored.map(Stored::printed).unwrap_or_default();
+        let matched = planner.matched(&printed, &mut steps);
+        steps.extend(planner.untrusted(&matched));
+        let enums = planner.matched_enums(&mut steps);
+        let terms = TableTerms {
+            online: request.manner.online,
+            defer_vector_indexes: !request.manner.vector_indexes_now,
+        };
+        let workspace_id = planner.workspace_id();
+        let goal = TablesGoal {
+            tables: matched
+                .iter()
+                .map(|table| TableGoal {
+                    now: table.now.as_ref().and_then(|place| {
+                        let observed = tables.get(place)?;
+                        Some(Present { observed, keeping: table.keeping.as_ref()? })
+                    }),
+                    managed: table.managed.as_ref(),
+                    target: table.target.as_ref(),
+                    guard: table.target.as_ref().map_or(Guard::Open, |target| {
+                        Guard::of(&blueprint.tenancy, target, &workspace_id)
+                    }),
+                })
+                .collect(),
+            enums: enums
+                .iter()
+                .map(|one| EnumGoal {
+                    now: one.now.as_ref(),
+                    managed: one.managed,
+                    target: one.target,
+                })
+                .collect(),
+            terms,
+            dialect: &self.dialect,
+        };
+        steps.extend(plan_tables(&goal));
+        steps.sort_by_key(|step| step.stage);
+        let later = take_later(&mut steps, stored.map_or(&[], |stored| &stored.later));
+        let places = matched
             .iter()
-            .map(|table| TableGoal {
-                now: table.now.as_ref().and_then(|place| {
-                    let observed = tables.get(place)?;
-                    Some(Present { observed, keeping: table.keeping.as_ref()? })
-                }),
-                managed: table.managed.as_ref(),
-                target: table.target.as_ref(),
-                guard: table.target.as_ref().map_or(Guard::Open, |target| {
-                    Guard::of(&blueprint.tenancy, target, &workspace_id)
-                }),
+            .filter_map(|table| {
+                let target = table.target.as_ref()?;
+                let place = (target.schema.clone(), target.table_name.clone());
+                Some((place, table.now.clone()?))
             })
-            .collect(),
-        renamed_types: types.renamed.clone(),
-        renamed_values: types.renamed_values.clone(),
-        terms,
-        dialect: &dialect,
-    };
-    steps.extend(plan_tables(&goal));
-    steps.extend(types.steps);
-    steps.sort_by_key(|step| step.stage);
-    let later = take_later(&mut steps, stored.map_or(&[], |stored| &stored.later));
-    let places = matched
-        .iter()
-        .filter_map(|table| {
-            let target = table.target.as_ref()?;
-            let place = (target.schema.clone(), target.table_name.clone());
-            Some((place, table.now.clone()?))
-        })
-        .collect();
-    let new_schemas = steps
-        .iter()
-        .filter(|step| step.operation == "create_schema")
-        .map(|step| step.object.clone())
-        .collect();
-    let targets = matched.into_iter().filter_map(|table| table.target).collect();
-    Ok(Planned { steps, places, targets, later, new_schemas, facts, tables })
+            .collect();
+        let new_schemas = steps
+            .iter()
+            .filter(|step| step.operation == "create_schema" && step.class != Class::Refused)
+            .map(|step| step.object.clone())
+            .collect();
+        let targets = matched.into_iter().filter_map(|table| table.target).collect();
+        let tenancy = blueprint.tenancy.clone();
+        let facts = Facts::default();
+        Planned { steps, places, targets, later, new_schemas, tenancy, facts, tables }
+    }
 }
 
 /// What is to be built later, all of it; a step whose index is noted already is not told again.
@@ -161,12 +237,15 @@ fn take_later(steps: &mut Vec<Step>, noted: &[Later]) -> Vec<Later> {
         let Some(relation) = step.relation.as_ref().filter(|_| step.phase == Phase::Later) else {
             return true;
         };
+        let table = qualified(&relation.schema, &relation.table);
         let one = Later {
             schema: relation.schema.clone(),
             table: relation.table.clone(),
             name: step.object.clone(),
             statement: step.sql.clone(),
-            of_vectors: step.is_vector_index(),
+            of_vectors: ["hnsw", "ivfflat"].into_iter().any(|method| {
+                step.sql.contains(&format!(" ON {table} USING {method} ("))
+            }),
         };
         let is_noted = noted.contains(&one);
         later.push(one);
@@ -181,6 +260,13 @@ struct Matched {
     keeping: Option<Keeping>,
     managed: Option<ModelTable>,
     target: Option<ModelTable>,
+}
+
+/// A type of the blueprint and the one that is there for it.
+struct MatchedEnum<'m> {
+    now: Option<ObservedEnum>,
+    managed: bool,
+    target: Option<&'m EnumType>,
 }
 
 struct Planner<'p> {
@@ -438,12 +524,70 @@ impl Planner<'_> {
         Some(Step::refused("create_table", &place.1, why).stage(Stage::Schema))
     }
 
-    /// What is wanted of types, and what there is.
-    fn types(&self) -> TypesGoal<'_> {
-        let versions = || self.request.stored.into_iter().flat_map(|stored| stored.versions());
-        let managed: Vec<&EnumType> =
-            versions().flat_map(|version| &version.blueprint.enums).collect();
-        TypesGoal { facts: self.facts, managed, target: &self.blueprint().enums }
+    /// Pairs the types of the blueprint with those that are there.
+    fn matched_enums(&self, steps: &mut Vec<Step>) -> Vec<MatchedEnum<'_>> {
+        let blueprint = self.blueprint();
+        let managed: Vec<&EnumType> = self
+            .request
+            .stored
+            .into_iter()
+            .flat_map(Stored::versions)
+            .flat_map(|version| &version.blueprint.enums)
+            .collect();
+        let mut found = Vec::new();
+        let mut used: HashSet<Place> = HashSet::new();
+        let place = |one: &EnumType| (one.schema.clone(), one.type_name.clone());
+        for one in &blueprint.enums {
+            let from = one.renamed_from.as_deref();
+            let from = from.filter(|from| !blueprint.enums.iter().any(|e| e.name == *from));
+            let versions: Vec<&EnumType> = managed
+                .iter()
+                .copied()
+                .filter(|before| before.name == one.name || Some(before.name.as_str()) == from)
+                .collect();
+            let now = std::iter::once(place(one))
+                .filter(|_| !versions.is_empty())
+                .chain(versions.iter().map(|before| place(before)))
+                .find(|place| self.own_enum(place).is_some() && !used.contains(place));
+            let adopts = self.request.manner.adopt && self.request.is_owner;
+            let now = now.or_else(|| {
+                Some(place(one)).filter(|place| adopts && self.own_enum(place).is_some())
+            });
+            if now.as_ref() != Some(&place(one))
+                && let Some(fact) = self.facts.enum_type(&one.schema, &one.type_name)
+                && !managed.iter().any(|before| place(before) == place(one))
+            {
+                let name = qualified(&one.schema, &one.type_name);
+                let why = if !fact.ours {
+                    format!("type {name} belongs to \"{}\"", fact.owner)
+                } else if fact.kind != 'e' {
+                    format!("type {name} has the name of an enum of the blueprint, and is none")
+                } else {
+                    format!(
+                        "type {name} is there and not the blueprint's: options => '{{\"adopt\": true}}' makes it so"
+                    )
+                };
+                steps.push(Step::refused("create_type", &one.type_name, why).stage(Stage::Schema));
+                continue;
+            }
+            used.extend(now.clone());
+            let now = now.and_then(|place| self.own_enum(&place));
+            found.push(MatchedEnum { managed: now.is_some(), now, target: Some(one) });
+        }
+        for before in managed {
+            if used.insert(place(before))
+                && let Some(now) = self.own_enum(&place(before))
+            {
+                found.push(MatchedEnum { now: Some(now), managed: true, target: None });
+            }
+        }
+        found
+    }
+
+    /// An enum that is there and the owner's.
+    fn own_enum(&self, place: &Place) -> Option<ObservedEnum> {
+        let fact = self.facts.enum_type(&place.0, &place.1)?;
+        (fact.kind == 'e' && fact.ours).then(|| fact.observed())
     }
 
     /// SQL that nobody has vouched for yet.

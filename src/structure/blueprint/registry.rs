@@ -185,8 +185,8 @@ pub(crate) fn tables_of_others(
     Ok(found)
 }
 
-/// Schemas that any blueprint has made.
-pub(crate) fn made_schemas(client: &mut SpiClient<'_>) -> Result<Vec<String>, Error> {
+/// Schemas that any blueprint is in.
+pub(crate) fn used_schemas(client: &mut SpiClient<'_>) -> Result<Vec<String>, Error> {
     let rows = client.update(
         "SELECT DISTINCT s.name FROM kepler.blueprints AS b
          CROSS JOIN LATERAL pg_catalog.unnest(b.schemas) AS s (name) ORDER BY 1",
