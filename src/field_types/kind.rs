@@ -167,8 +167,9 @@ impl NativeType {
             "int2" => FieldKind::Integer,
             "oid" => FieldKind::Bigint,
             "float4" => FieldKind::Float,
-            "timestamptz" => FieldKind::Timestamp,
+            "timestamptz" | "timestamp" => FieldKind::Timestamp,
             "time" => FieldKind::Time,
+            "money" => FieldKind::Decimal { precision: None },
             "json" => FieldKind::Json,
             _ => FieldKind::Text { max_length: None },
         }

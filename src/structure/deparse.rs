@@ -7,7 +7,7 @@
 
 use super::constant::Constant;
 use super::model::Op;
-use crate::field_types::kind::FieldKind;
+use crate::field_types::kind::{FieldKind, NativeType};
 
 /// A deeper expression cannot be one of Kepler's.
 const MAX_DEPTH: usize = 32;
@@ -35,8 +35,10 @@ pub(super) enum Expression {
 /// The type of a cast, as Postgres prints it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Type {
+    /// Where it is not `pg_catalog`.
+    pub(super) schema: Option<String>,
     /// Without modifier and brackets: `character varying`, `timestamp with time zone`.
-    pub(super) name: String,
+    name: String,
     pub(super) modifier: Vec<u32>,
     pub(super) array: bool,
 }
@@ -70,13 +72,11 @@ impl Expression {
     /// a value of that type: a cast between may round, cut, or depend on the time zone.
     pub(super) fn constant(&self, kind: &FieldKind, list: bool) -> Option<Constant> {
         let (inner, casts) = self.uncast();
-        if !casts.iter().all(|cast| cast.array == list && keeps_constants(&cast.name, kind)) {
+        if !casts.iter().all(|cast| cast.array == list && cast.keeps_constants(kind)) {
             return None;
         }
         let constant = match inner {
-            Expression::Quoted(text) if !casts.is_empty() => {
-                Constant::from_output(kind, list, text)?
-            }
+            Expression::Quoted(text) if !casts.is_empty() => from_output(kind, list, text)?,
             Expression::Array(items) if list => items
                 .iter()
                 .map(|item| item.constant(kind, false))
@@ -91,12 +91,71 @@ impl Expression {
             _ => return None,
         };
         // A modifier is printed where it is applied, and it may change the value.
-        casts.iter().all(|cast| cast.fits(list, &constant)).then_some(constant)
+        casts.iter().all(|cast| cast.fits(kind, list, &constant)).then_some(constant)
     }
 }
 
 impl Type {
-    fn fits(&self, list: bool, constant: &Constant) -> bool {
+    /// The name of a type of `pg_catalog`, as Postgres prints it.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.schema.is_none().then_some(self.name.as_str())
+    }
+
+    /// Whether this is the type, leaving modifiers and brackets aside.
+    fn is(&self, schema: Option<&str>, name: &str) -> bool {
+        let printed = match (schema, name) {
+            (None, "int2") => "smallint",
+            (None, "float4") => "real",
+            (None, "bpchar") if !self.modifier.is_empty() => "character",
+            (None, "varchar") => "character varying",
+            (None, "varbit") => "bit varying",
+            (None, "time") => "time without time zone",
+            (None, "timetz") => "time with time zone",
+            (None, "timestamp") => "timestamp without time zone",
+            (None, "timestamptz") => "timestamp with time zone",
+            _ => name,
+        };
+        self.schema.as_deref() == schema && self.name == printed
+    }
+
+    /// Whether this is the type of a column, which does nothing more to a value that was so cast.
+    pub(super) fn is_of(&self, native: &NativeType) -> bool {
+        let same = |(own, of): (&u32, &String)| own.to_string() == *of;
+        let modifiers = &native.modifiers;
+        self.is(native.schema.as_deref(), &native.name)
+            && (self.modifier.is_empty()
+                || self.modifier.len() == modifiers.len()
+                    && self.modifier.iter().zip(modifiers).all(same))
+    }
+
+    /// Whether a literal of the type reads as the same value in a column of the kind.
+    fn keeps_constants(&self, kind: &FieldKind) -> bool {
+        match kind {
+            FieldKind::NamedEnum { schema, name } => self.is(Some(schema), name),
+            FieldKind::Native(native) => {
+                self.is(native.schema.as_deref(), &native.name)
+                    || match native.constant_kind() {
+                        FieldKind::Integer | FieldKind::Bigint => {
+                            matches!(self.name(), Some("smallint" | "integer" | "bigint"))
+                        }
+                        FieldKind::Float => {
+                            matches!(self.name(), Some("smallint" | "integer" | "numeric"))
+                        }
+                        _ => {
+                            self.is(None, "text")
+                                && native.schema.is_none()
+                                && matches!(native.name.as_str(), "varchar" | "bpchar")
+                        }
+                    }
+            }
+            kind => self.name().is_some_and(|name| keeps_constants(name, kind)),
+        }
+    }
+
+    fn fits(&self, column: &FieldKind, list: bool, constant: &Constant) -> bool {
+        if let FieldKind::Native(native) = column {
+            return self.modifier.is_empty() || self.is_of(native);
+        }
         let kind = match (self.name.as_str(), self.modifier.as_slice()) {
             (_, []) => return true,
             ("character varying", [length]) => FieldKind::Text { max_length: Some(*length) },
@@ -109,9 +168,23 @@ impl Type {
     }
 }
 
+/// As [`Constant::from_output`], also of money as the C locale prints it.
+fn from_output(kind: &FieldKind, list: bool, text: &str) -> Option<Constant> {
+    match kind {
+        FieldKind::Native(NativeType { schema: None, name, .. }) if name == "money" && !list => {
+            Constant::from_output(kind, false, &text.replace(['$', ','], ""))
+        }
+        _ => Constant::from_output(kind, list, text),
+    }
+}
+
 fn is_number(kind: &FieldKind) -> bool {
+    let native = match kind {
+        FieldKind::Native(native) => Some(native.constant_kind()),
+        _ => None,
+    };
     matches!(
-        kind,
+        native.as_ref().unwrap_or(kind),
         FieldKind::Integer | FieldKind::Bigint | FieldKind::Decimal { .. } | FieldKind::Float
     )
 }
@@ -188,7 +261,7 @@ fn tokens(text: &str) -> Option<Vec<Token<'_>>> {
                 at += 2;
                 Token::Symbol(text.get(start..at).filter(|symbol| *symbol == "::")?)
             }
-            b'<' | b'>' | b'=' | b'@' => {
+            b'<' | b'>' | b'=' | b'@' | b'#' => {
                 at = run(start, |b| b"+-*/<>=~!@#%^&|`?".contains(b));
                 Token::Symbol(&text[start..at])
             }
@@ -236,7 +309,7 @@ impl<'t> Parser<'t> {
         }
         let Some(Token::Symbol(symbol)) = self.peek() else { return Some(first) };
         let symbol = *symbol;
-        if Op::from_symbol(symbol).is_none() && symbol != "<@" {
+        if Op::from_symbol(symbol).is_none() && !matches!(symbol, "<@" | "#>>") {
             return Some(first);
         }
         self.at += 1;
@@ -280,6 +353,11 @@ impl<'t> Parser<'t> {
             Token::Word("ARRAY") => {
                 self.symbol("[").then_some(())?;
                 return self.list("]", depth).map(Expression::Array);
+            }
+            Token::Word("B") if matches!(self.peek(), Some(Token::Text(_))) => {
+                let Some(Token::Text(bits)) = self.peek().cloned() else { return None };
+                self.at += 1;
+                return Some(Expression::Quoted(bits));
             }
             // A name would be in quotes.
             Token::Word(word) if word.bytes().any(|b| b.is_ascii_uppercase()) => {
@@ -326,11 +404,14 @@ impl<'t> Parser<'t> {
 
     fn type_name(&mut self) -> Option<Type> {
         let mut name = self.name()?;
+        let mut schema = None;
         if self.symbol(".") {
-            name = format!("{name}.{}", self.name()?);
+            schema = Some(std::mem::replace(&mut name, self.name()?));
         }
-        for (first, second) in [("double", "precision"), ("character", "varying")] {
-            if name == first && self.word(second) {
+        for (first, second) in
+            [("double", "precision"), ("character", "varying"), ("bit", "varying")]
+        {
+            if name == first && schema.is_none() && self.word(second) {
                 name = format!("{first} {second}");
             }
         }
@@ -356,7 +437,7 @@ impl<'t> Parser<'t> {
         if array && !self.symbol("]") {
             return None;
         }
-        Some(Type { name, modifier, array })
+        Some(Type { schema, name, modifier, array })
     }
 }
 

@@ -4,6 +4,7 @@
 //! made of it (`observe`) can be tested without a server.
 
 use crate::field_types::kind::FieldKind;
+use crate::ident::quote;
 use serde::Deserialize;
 
 impl Facts {
@@ -17,7 +18,8 @@ impl Facts {
         facts.indexes.retain(|index| {
             let is_whole =
                 |column: &IndexColumnFact| column.name.is_some() || column.expression.is_some();
-            !index.definition.is_empty()
+            index.definition.as_deref() != Some("")
+                && !(index.is_partial && index.predicate.is_none())
                 && !index.columns.is_empty()
                 && index.columns.iter().all(is_whole)
         });
@@ -41,8 +43,116 @@ pub(crate) struct Facts {
     pub(crate) columns: Vec<ColumnFact>,
     pub(crate) constraints: Vec<ConstraintFact>,
     pub(crate) indexes: Vec<IndexFact>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub(crate) dependents: Vec<Dependent>,
+    // What follows, only blueprints are compared with.
+    #[serde(default)]
+    pub(crate) oid: u32,
+    #[serde(default)]
+    pub(crate) owner: String,
+    /// `relpersistence`: `p` is kept, `u` unlogged.
+    #[serde(default)]
+    pub(crate) persistence: Option<char>,
+    #[serde(default)]
+    pub(crate) access_method: Option<String>,
+    /// Where it is not the database's.
+    #[serde(default)]
+    pub(crate) tablespace: Option<String>,
+    /// Storage parameters, `name=value`.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) options: Vec<String>,
+    /// `relreplident`: `d` is by the primary key.
+    #[serde(default)]
+    pub(crate) replica_identity: Option<char>,
+    #[serde(default)]
+    pub(crate) of_type: Option<String>,
+    #[serde(default)]
+    pub(crate) row_security: bool,
+    #[serde(default)]
+    pub(crate) row_security_forced: bool,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) policies: Vec<PolicyFact>,
+    /// Tables that it inherits from, or of which it is a partition.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) parents: Vec<String>,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) children: Vec<String>,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) sequences: Vec<SequenceFact>,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) triggers: Vec<TriggerFact>,
+    /// Names of rewrite rules.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) rules: Vec<String>,
+    /// Names of objects of extended statistics.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) statistics: Vec<String>,
+}
+
+fn null_is_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// A policy of row security.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct PolicyFact {
+    pub(crate) name: String,
+    pub(crate) permissive: bool,
+    /// `SELECT`, `INSERT`, `UPDATE`, `DELETE` or `ALL`.
+    pub(crate) command: String,
+    /// `public` for everybody.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) roles: Vec<String>,
+    /// As Postgres prints it; not printed where it reads tables.
+    pub(crate) using: Option<String>,
+    pub(crate) check: Option<String>,
+}
+
+/// A sequence that a column owns.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct SequenceFact {
+    /// The column's number.
+    pub(crate) column: u16,
+    /// Of an identity column.
+    pub(crate) identity: bool,
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    /// The default that takes the next value, as Postgres prints it.
+    pub(crate) next_value: String,
+    /// Its parameters, where they are not those of a sequence without parameters.
+    pub(crate) parameters: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct TriggerFact {
+    pub(crate) name: String,
+    /// Of a foreign key.
+    pub(crate) internal: bool,
+    /// `tgenabled`: `O` fires.
+    pub(crate) enabled: char,
+    pub(crate) function_schema: String,
+    /// In hexadecimal, each with a zero byte at its end.
+    #[serde(rename = "arguments")]
+    hexadecimal_arguments: String,
+    pub(crate) definition: Option<String>,
+}
+
+impl TriggerFact {
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let digits = self.hexadecimal_arguments.as_bytes();
+        let bytes: Vec<u8> = digits
+            .chunks_exact(2)
+            .filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+            .collect();
+        let mut arguments: Vec<String> =
+            bytes.split(|b| *b == 0).map(|bytes| String::from_utf8_lossy(bytes).into()).collect();
+        arguments.pop();
+        arguments
+    }
 }
 
 /// Something that rests on the table, or on one column of it.
@@ -135,6 +245,15 @@ pub(crate) struct ColumnFact {
     pub(crate) type_kind: char,
     /// Of an array.
     pub(crate) element_type: Option<String>,
+    /// `typtype` of the elements.
+    #[serde(default)]
+    pub(crate) element_kind: Option<char>,
+    /// The type is the array that Postgres makes with each type.
+    #[serde(default)]
+    pub(crate) list: Option<bool>,
+    /// With its modifiers; of a type with modifiers.
+    #[serde(default)]
+    pub(crate) printed_type: Option<String>,
     /// `atttypmod`; -1 is none.
     pub(crate) modifier: i32,
     pub(crate) not_null: bool,
@@ -146,6 +265,15 @@ pub(crate) struct ColumnFact {
     /// `s` for STORED, `v` for VIRTUAL.
     pub(crate) generated: Option<char>,
     pub(crate) description: Option<String>,
+    /// What a generated column is computed by.
+    #[serde(default)]
+    pub(crate) computed: Option<String>,
+    /// Where it is not the type's.
+    #[serde(default)]
+    pub(crate) collation: Option<String>,
+    /// What the column says of its storage and statistics, in the words of SQL.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) options: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -166,6 +294,9 @@ pub(crate) struct ConstraintFact {
     pub(crate) on_update: Option<Reaction>,
     #[serde(rename = "match")]
     pub(crate) match_type: Option<char>,
+    /// The columns that SET NULL and SET DEFAULT set, where these are not all.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) set_columns: Vec<String>,
 }
 
 /// `contype`.
@@ -181,6 +312,9 @@ pub(crate) enum ConstraintKind {
     Unique,
     #[serde(rename = "x")]
     Exclusion,
+    /// One that the rows were not checked by yet: of the others the columns tell.
+    #[serde(rename = "n")]
+    NotNull,
 }
 
 /// `confdeltype` and `confupdtype`.
@@ -204,6 +338,9 @@ pub(crate) struct TargetFact {
     pub(crate) table: String,
     /// Whether the columns are the table's primary key.
     pub(crate) primary_key: bool,
+    /// Of the index of the columns: only keys with periods are no B-tree.
+    #[serde(default)]
+    pub(crate) index_method: Option<String>,
     pub(crate) columns: Vec<String>,
 }
 
@@ -218,11 +355,21 @@ pub(crate) struct IndexFact {
     pub(crate) method: String,
     /// The constraint that it is made for.
     pub(crate) constraint: Option<String>,
+    /// Whether it holds some of the rows.
+    #[serde(default)]
+    pub(crate) is_partial: bool,
     pub(crate) predicate: Option<String>,
     pub(crate) nulls_not_distinct: bool,
     /// How many columns it carries beside its keys.
     pub(crate) included: u16,
-    pub(crate) definition: String,
+    /// Empty of what was dropped meanwhile; none where nobody asked and a blueprint can say the index.
+    pub(crate) definition: Option<String>,
+    /// Storage parameters, `name=value`.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) options: Vec<String>,
+    /// Where it is not the database's.
+    #[serde(default)]
+    pub(crate) tablespace: Option<String>,
     /// The keys.
     pub(crate) columns: Vec<IndexColumnFact>,
 }
@@ -236,7 +383,15 @@ pub(crate) struct IndexColumnFact {
     pub(crate) descending: bool,
     pub(crate) nulls_first: bool,
     pub(crate) operator_class: String,
+    #[serde(default)]
+    pub(crate) operator_class_schema: String,
     pub(crate) default_operator_class: bool,
+    /// Parameters of the operator class, `name=value`.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) operator_class_options: Vec<String>,
+    /// Where it is not the column's.
+    #[serde(default)]
+    pub(crate) collation: Option<String>,
     /// Whether its collation is the column's.
     pub(crate) default_collation: bool,
 }
@@ -249,6 +404,20 @@ impl ConstraintFact {
             (None, Some(expression)) => format!("CHECK ({expression})"),
             (None, None) => String::new(),
         }
+    }
+}
+
+impl IndexFact {
+    /// Its columns, for an index of which nobody asked the definition.
+    pub(crate) fn text(&self) -> String {
+        let columns = self.columns.iter().filter_map(|column| {
+            let name = quote(column.name.as_deref()?);
+            Some(match &column.collation {
+                Some(collation) => format!("{name} COLLATE {collation}"),
+                None => name,
+            })
+        });
+        format!("USING {} ({})", self.method, columns.collect::<Vec<_>>().join(", "))
     }
 }
 

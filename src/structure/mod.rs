@@ -11,6 +11,7 @@ pub(crate) mod api;
 pub(crate) mod apply;
 pub(crate) mod blueprint;
 pub(crate) mod budget;
+pub(crate) mod catalog;
 pub(crate) mod change;
 pub(crate) mod constant;
 pub(crate) mod convert;

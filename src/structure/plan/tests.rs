@@ -63,6 +63,7 @@ fn observed(table: &Table, key: &Key) -> Observed {
         attribute_count: table.columns.len() as u16,
         estimated_rows: 0,
         pages: 0,
+        details: crate::structure::observe::Details::default(),
     }
 }
 

@@ -258,7 +258,11 @@ pub(super) fn default_of_text(
     kind: &FieldKind,
     list: bool,
 ) -> Result<ColumnDefault, String> {
-    let sql = SqlText::given(text, sql_text::Place::Default, &|_| None)?;
+    if text.trim().is_empty() {
+        return Err("is empty".to_owned());
+    }
+    let given = SqlText::given(text, sql_text::Place::Default, &|_| None);
+    let sql = given.unwrap_or_else(|_| SqlText::trusted(text));
     Ok(match read_default(text, kind, list) {
         Some(PrintedDefault::Clock) => ColumnDefault::Clock,
         Some(PrintedDefault::Field(Default::Now)) if !is_now(text, kind) => ColumnDefault::Sql(sql),

@@ -345,10 +345,15 @@ fn read_index(
     index.unique = unique;
     index.nulls_not_distinct = nulls_not_distinct;
     if let Some(text) = condition {
-        let type_of = |column: &str| type_of_column(scope.draft, column);
-        match SqlText::given(&text, sql_text::Place::Condition, &type_of) {
-            Ok(sql) => index.predicate = Some(sql),
-            Err(problem) => problems.add(condition_at, problem),
+        let known = |name: &str| {
+            let columns = scope.draft.beside.iter().map(|beside| &beside.column);
+            columns.into_iter().find(|column| *column == name).cloned()
+        };
+        if text.trim().is_empty() {
+            problems.add(condition_at, "is empty");
+        } else {
+            let given = SqlText::given(&text, sql_text::Place::Predicate, &known);
+            index.predicate = Some(given.unwrap_or_else(|_| SqlText::trusted(&text)));
         }
     }
     let (index, name) = finish(scope, index, says, &operators, problems)?;
@@ -356,14 +361,6 @@ fn read_index(
         problems.add(unique_at, "only a B-tree is unique");
     }
     Some(ReadIndex { index, name, suffix: "_idx", pointer: pointer.to_owned() })
-}
-
-/// The catalog's name for the type of a column, which conditions name as the database does.
-fn type_of_column(draft: &Draft<'_>, column: &str) -> Option<String> {
-    let at = draft.beside.iter().position(|beside| beside.column == column)?;
-    let field = &draft.fields[at];
-    let name = catalog_name(&field.kind).unwrap_or("").to_owned();
-    Some(if field.list { name + "[]" } else { name })
 }
 
 /// The columns of an index, and the places of their operator classes.

@@ -1,76 +1,15 @@
-//! What a table in the database is, in the words of `table`: the facts of the catalog, understood.
-//!
-//! Whatever a structure cannot say is an extra: it is reported and never touched. A rule that does not
-//! hold for all rows yet (NOT VALID, an index whose build failed) has a name and is not in the table.
+//! What the structure of an entry table can say; anything else is an extra.
 
-use super::facts::{
-    ColumnFact, ConstraintFact, ConstraintKind, Dependent, Facts, IndexFact, Reaction,
-};
-use super::model::TIMES;
-use super::model::{Index, IndexColumn, Key, KeyKind, MAX_FIELD_NAME, Method};
-use super::printed::{PrintedDefault, read_check, read_default, read_folded};
-use super::table::{Column, ColumnDefault, Reference, Rule, Table, Target, UniqueColumn};
-use crate::field_types::kind::FieldKind;
-use crate::field_types::kind::OnDelete;
+use super::{By, Extra, HIDDEN_PREFIX, HiddenColumn, NamedRule};
+use crate::field_types::kind::{FieldKind, OnDelete};
 use crate::ident::problem_with_field_name;
 use crate::pgvector::Metric;
-
-/// Columns that were hidden are called so.
-pub(crate) const HIDDEN_PREFIX: &str = "_hidden_";
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Observed {
-    pub(crate) schema: String,
-    pub(crate) name: String,
-    /// Columns in the order of their numbers, rules in the order of their making: those of
-    /// constraints first.
-    pub(crate) table: Table,
-    /// A primary key of one column of a key's type, whoever fills it.
-    pub(crate) key: Option<Key>,
-    /// Those of the table, in the same order, and among them those that are not valid yet.
-    pub(crate) rules: Vec<NamedRule>,
-    pub(crate) hidden: Vec<HiddenColumn>,
-    pub(crate) extras: Vec<Extra>,
-    pub(crate) dependents: Vec<Dependent>,
-    /// Of all constraints and indexes, also those of hidden columns.
-    pub(crate) names: Vec<String>,
-    pub(crate) attribute_count: u16,
-    pub(crate) estimated_rows: i64,
-    pub(crate) pages: i64,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct NamedRule {
-    pub(crate) rule: Rule,
-    /// Of the constraint or index.
-    pub(crate) name: String,
-    pub(crate) by: By,
-    pub(crate) validated: bool,
-    /// One check says this and other rules: dropping it drops them all.
-    pub(crate) shared: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum By {
-    Constraint,
-    Index,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct HiddenColumn {
-    pub(crate) name: String,
-    pub(crate) number: u16,
-}
-
-/// Something that a structure cannot say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Extra {
-    /// `column`, `default`, `identity`, `collation` (named as their column), `constraint` or `index`.
-    pub(crate) kind: &'static str,
-    pub(crate) name: String,
-    pub(crate) definition: String,
-    pub(crate) reason: String,
-}
+use crate::structure::facts::{
+    ColumnFact, ConstraintFact, ConstraintKind, Facts, IndexFact, Reaction,
+};
+use crate::structure::model::{Index, IndexColumn, Key, KeyKind, MAX_FIELD_NAME, Method, TIMES};
+use crate::structure::printed::{PrintedDefault, read_check, read_default, read_folded};
+use crate::structure::table::{Column, ColumnDefault, Reference, Rule, Target, UniqueColumn};
 
 /// Why something gives no rule.
 enum Nothing {
@@ -85,72 +24,31 @@ impl From<&str> for Nothing {
     }
 }
 
-/// How much of a table is understood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reading {
-    /// What the structure of an entry table can say; anything else is an extra.
-    Structure,
-    /// What a blueprint can say, as it is: every type, the primary key as a rule, each action of a reference.
-    Exact,
-}
-
-/// Reads the facts of one table.
-pub(crate) fn observe(facts: &Facts, reading: Reading) -> Observed {
-    let mut observer = Observer {
-        facts,
-        reading,
-        key: None,
-        columns: Vec::new(),
-        rules: Vec::new(),
-        hidden: Vec::new(),
-        extras: Vec::new(),
-    };
-    observer.columns();
-    observer.constraints();
-    observer.indexes();
-    let Observer { key, columns, rules, hidden, extras, .. } = observer;
-    let valid = rules.iter().filter(|rule| rule.validated).map(|rule| rule.rule.clone()).collect();
-    let mut names: Vec<String> = facts
-        .constraints
-        .iter()
-        .map(|constraint| &constraint.name)
-        .chain(facts.indexes.iter().map(|index| &index.name))
-        .cloned()
-        .collect();
-    names.sort();
-    names.dedup();
-    Observed {
-        schema: facts.schema.clone(),
-        name: facts.name.clone(),
-        table: Table {
-            description: facts.description.clone(),
-            columns,
-            rules: valid,
-            names: Vec::new(),
-        },
-        key,
-        rules,
-        hidden,
-        extras,
-        dependents: facts.dependents.clone(),
-        names,
-        attribute_count: facts.attribute_count,
-        estimated_rows: facts.estimated_rows,
-        pages: facts.pages,
-    }
-}
-
-struct Observer<'f> {
+pub(super) struct Observer<'f> {
     facts: &'f Facts,
-    reading: Reading,
-    key: Option<Key>,
-    columns: Vec<Column>,
-    rules: Vec<NamedRule>,
-    hidden: Vec<HiddenColumn>,
-    extras: Vec<Extra>,
+    pub(super) key: Option<Key>,
+    pub(super) columns: Vec<Column>,
+    pub(super) rules: Vec<NamedRule>,
+    pub(super) hidden: Vec<HiddenColumn>,
+    pub(super) extras: Vec<Extra>,
 }
 
-impl Observer<'_> {
+impl<'f> Observer<'f> {
+    pub(super) fn read(facts: &'f Facts) -> Self {
+        let mut observer = Self {
+            facts,
+            key: None,
+            columns: Vec::new(),
+            rules: Vec::new(),
+            hidden: Vec::new(),
+            extras: Vec::new(),
+        };
+        observer.columns();
+        observer.constraints();
+        observer.indexes();
+        observer
+    }
+
     fn extra(
         &mut self,
         kind: &'static str,
@@ -207,7 +105,7 @@ impl Observer<'_> {
             return (key == Some(KeyKind::Bigint)).then_some(ColumnDefault::Key(KeyKind::Bigint));
         }
         let text = fact.default.as_deref()?;
-        use super::model::Default::{Cuid, Uuid};
+        use crate::structure::model::Default::{Cuid, Uuid};
         let reason = match read_default(text, kind, list) {
             Some(PrintedDefault::Null) => return None,
             Some(PrintedDefault::Field(default)) => match (key, &default) {
@@ -257,7 +155,8 @@ impl Observer<'_> {
 
     fn constraints(&mut self) {
         let facts = self.facts;
-        for fact in &facts.constraints {
+        let checked = |constraint: &&ConstraintFact| constraint.kind != ConstraintKind::NotNull;
+        for fact in facts.constraints.iter().filter(checked) {
             let rules = self.known(&fact.columns).and_then(|()| {
                 if !fact.enforced {
                     return Err("it is not enforced".into());
@@ -280,6 +179,7 @@ impl Observer<'_> {
                         .and_then(|index| self.unique(index))
                         .map(|rule| vec![rule]),
                     ConstraintKind::Exclusion => Err("a structure has no exclusions".into()),
+                    ConstraintKind::NotNull => Ok(Vec::new()),
                 }
             });
             match rules {
@@ -366,7 +266,8 @@ impl Observer<'_> {
                 }),
                 Err(Nothing::Hidden) => {}
                 Err(Nothing::Extra(reason)) => {
-                    self.extra("index", &fact.name, fact.definition.clone(), reason);
+                    let definition = fact.definition.clone().unwrap_or_default();
+                    self.extra("index", &fact.name, definition, reason);
                 }
             }
         }
@@ -487,13 +388,10 @@ fn find_key(facts: &Facts) -> Option<Key> {
     Some(Key { name: fact.name.clone(), kind })
 }
 
-pub(super) fn key_kind(column: &Column) -> Option<KeyKind> {
+pub(crate) fn key_kind(column: &Column) -> Option<KeyKind> {
     of_key(&column.kind).filter(|_| !column.list)
 }
 
 fn of_key(kind: &FieldKind) -> Option<KeyKind> {
     KeyKind::ALL.into_iter().find(|key| key.field_kind() == *kind)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,204 @@
+"""Imports each schema of tests/prisma/schemas into a database and asks Prisma's own engine what is missing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from judge import Files, Judge, JudgeError, read_files
+from session import Session, SessionError
+
+SCHEMAS = Path(__file__).parents[1] / "prisma" / "schemas"
+# Of these Prisma's own DDL leaves something that Prisma wants to change: the import must leave the same.
+DIFFERS = {"differs_from_itself"}
+# Of these Prisma's own DDL is refused by the server.
+REFUSED = {"quotes"}
+TEMPLATE, IMPORTED, BY_PRISMA = "kepler_prisma", "kepler_prisma_imported", "kepler_by_prisma"
+
+
+class Wrong(Exception):
+    """The promise is broken."""
+
+
+def expect(holds: bool, *what: str) -> None:
+    if not holds:
+        raise Wrong("\n".join(what))
+
+
+def admin(*statements: str) -> None:
+    psql = [str(Path(os.environ["PG_BIN"]) / "psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "postgres"]
+    quiet = {**os.environ, "PGOPTIONS": "-c client_min_messages=warning"}
+    subprocess.run([*psql, *(part for statement in statements for part in ("-c", statement))], check=True, env=quiet)
+
+
+def fresh(database: str, template: str) -> None:
+    admin(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)", f"CREATE DATABASE {database} TEMPLATE {template}")
+
+
+def literal(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return "'" + text.replace("'", "''") + "'"
+
+
+def one_line(value: str) -> str:
+    """An expression of SQL that gives the text in JSON, and so in one line."""
+    return f"SELECT to_json(({value})::text)"
+
+
+class Schema:
+    """One schema, on its way through both makers of a database."""
+
+    def __init__(self, path: Path, judge: Judge) -> None:
+        self.name, self.files, self.judge = path.stem, read_files(path), judge
+
+    def made_by_prisma(self) -> str:
+        """What Prisma still wants to change in a database that it has made."""
+        fresh(BY_PRISMA, "template0")
+        if self.name in REFUSED:
+            try:
+                self.judge.push(self.files, BY_PRISMA)
+            except JudgeError:
+                return ""
+            raise Wrong("Prisma's own DDL was refused in former times, and now it is not")
+        self.judge.push(self.files, BY_PRISMA)
+        difference = self.judge.difference(self.files, BY_PRISMA)
+        expect((difference != "") == (self.name in DIFFERS), "Prisma's own DDL leaves this difference:", difference)
+        return difference
+
+    def imported(self, expected: str) -> str:
+        """Imports and applies the schema, and gives what prisma_schema() then writes."""
+        fresh(IMPORTED, TEMPLATE)
+        session = Session(IMPORTED)
+        try:
+            # The warnings of an import are in its document as well.
+            session.run("SET client_min_messages = error")
+            files = f"files => {literal(self.files)}::jsonb"
+            session.run(
+                f"CREATE TEMP TABLE imported AS SELECT kepler.blueprint_from_prisma({files}, blueprint_name => {literal(self.name)}) AS document"
+            )
+            trusted = literal({"trusted": True})
+            session.run(f"SELECT count(*) FROM imported, kepler.apply_blueprint(document, options => {trusted})")
+            difference = self.judge.difference(self.files, IMPORTED)
+            expect(difference == expected, "the engine finds after the import:", difference, "and expected was:", expected)
+            plan = session.run("SELECT row_to_json(step) FROM imported, kepler.plan_blueprint(document) AS step")
+            expect(not plan, "the second plan is not empty:", *plan)
+            drift = session.run(
+                f"SELECT row_to_json(d) FROM kepler.blueprint_drift({literal(self.name)}) AS d WHERE kind <> 'coverage'"
+            )
+            expect(not drift, "the database has drifted:", *drift)
+            written = written_schema(session, self.schemas())
+        finally:
+            session.close()
+        self.written_is_in_step(written)
+        return written
+
+    def schemas(self) -> list[str]:
+        """The schemas of the database that a schema speaks of."""
+        return ["accounts", "shop", "public"] if self.name == "several_files" else ["public"]
+
+    def written_is_in_step(self, written: str) -> None:
+        files = {"written.prisma": written}
+        try:
+            before, after = self.judge.parse(self.files), self.judge.parse(files)
+            difference = self.judge.difference(files, IMPORTED)
+        except JudgeError as problem:
+            raise Wrong("Prisma refuses what prisma_schema() wrote:", str(problem), written) from problem
+        expect(difference == "", "what prisma_schema() wrote is not in step:", difference)
+        names = [sorted(str(model["dbName"] or model["name"]) for model in parsed["models"]) for parsed in (before, after)]
+        expect(set(names[0]) <= set(names[1]) | views(self.files), "prisma_schema() left out:", *set(names[0]) - set(names[1]))
+
+
+def views(files: Files) -> set[str]:
+    """The tables of the views, which nobody makes."""
+    return {"buyer_totals"} if any("view BuyerTotals" in text for text in files.values()) else set()
+
+
+def written_schema(session: Session, schemas: list[str]) -> str:
+    names = ", ".join(map(literal, schemas))
+    return str(session.json(one_line(f"kepler.prisma_schema(ARRAY[{names}])")))
+
+
+def own_tables(judge: Judge) -> None:
+    """Kepler's own tables are a schema that Prisma reads."""
+    fresh(IMPORTED, TEMPLATE)
+    session = Session(IMPORTED)
+    try:
+        files = {"kepler.prisma": written_schema(session, ["kepler"])}
+        judge.parse(files)
+        difference = judge.difference(files, IMPORTED)
+        expect(difference == "", "the schema of Kepler's own tables is not in step:", difference)
+    finally:
+        session.close()
+
+
+def notices_changes(judge: Judge) -> None:
+    """A judge that always agrees is none."""
+    files = read_files(SCHEMAS / "relations.prisma")
+    fresh(BY_PRISMA, "template0")
+    judge.push(files, BY_PRISMA)
+    session = Session(BY_PRISMA)
+    changes = (
+        'ALTER TABLE "Book" ALTER COLUMN title DROP NOT NULL',
+        'ALTER TABLE "Book" ALTER COLUMN "reviewerId" SET DEFAULT 2',
+        'ALTER TABLE "Book" DROP CONSTRAINT "book_printer"',
+        'DROP INDEX "House_tax_key" CASCADE',
+        'CREATE TABLE "Extra" (id int)',
+    )
+    try:
+        for change in changes:
+            session.run("BEGIN")
+            session.run(change)
+            session.run("COMMIT")
+            expect(judge.difference(files, BY_PRISMA) != "", "the engine does not notice:", change)
+            fresh_again = change != changes[-1]
+            if fresh_again:
+                session.close()
+                fresh(BY_PRISMA, "template0")
+                judge.push(files, BY_PRISMA)
+                session = Session(BY_PRISMA)
+    finally:
+        session.close()
+
+
+def kepler_imports() -> bool:
+    session = Session(TEMPLATE)
+    try:
+        return session.value("SELECT count(*) >= 2 FROM pg_proc WHERE proname IN ('blueprint_from_prisma', 'prisma_schema', 'blueprint_drift') HAVING true") == "t"
+    finally:
+        session.close()
+
+
+def main() -> int:
+    wanted = os.environ.get("SCHEMAS", "").split()
+    paths = [path for path in sorted(SCHEMAS.iterdir()) if not wanted or path.stem in wanted]
+    broken = 0
+    imports = kepler_imports()
+    with Judge() as judge:
+        for path in paths:
+            schema, began = Schema(path, judge), time.monotonic()
+            try:
+                expected = schema.made_by_prisma()
+                if imports:
+                    schema.imported(expected)
+            except (Wrong, JudgeError, SessionError) as problem:
+                broken += 1
+                print(f"{path.name}: {problem}")
+            else:
+                print(f"{path.name}: in step, {time.monotonic() - began:.1f} s")
+        try:
+            notices_changes(judge)
+            if imports:
+                own_tables(judge)
+        except (Wrong, JudgeError, SessionError) as problem:
+            broken += 1
+            print(problem)
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
