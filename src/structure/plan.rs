@@ -10,6 +10,7 @@ mod drops;
 pub(crate) mod enums;
 mod exact;
 mod generated;
+mod online;
 mod rules;
 pub(crate) mod tables;
 mod tables_made;
@@ -424,5 +425,7 @@ fn key_of(table: &Table) -> Vec<String> {
     })
 }
 
+#[cfg(test)]
+mod tables_tests;
 #[cfg(test)]
 mod tests;

@@ -65,6 +65,7 @@ impl<'g> Planner<'g> {
         self.match_columns();
         let matches = self.match_rules();
         self.drop_exact_rules(&matches, around);
+        self.drop_stand_ins();
         self.rename_rules(&matches);
         self.stop_generating(around);
         self.drop_columns();
