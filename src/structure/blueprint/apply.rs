@@ -223,10 +223,10 @@ impl Call<'_> {
             // What leaves may leave later.
             let before = stored.into_iter().flat_map(Stored::versions);
             for table in before.flat_map(|version| &version.blueprint.tables) {
-                let is_there = planned.tables.contains_key(&(table.schema.clone(), table.table_name.clone()));
-                let same = |t: &&ModelTable| {
-                    t.schema == table.schema && t.table_name == table.table_name
-                };
+                let is_there =
+                    planned.tables.contains_key(&(table.schema.clone(), table.table_name.clone()));
+                let same =
+                    |t: &&ModelTable| t.schema == table.schema && t.table_name == table.table_name;
                 if is_there && !tables.iter().any(same) {
                     tables.push(table);
                 }
@@ -302,9 +302,10 @@ impl Call<'_> {
         if again.steps.is_empty() {
             return Ok(());
         }
-        let left = again.steps.into_iter().map(|step| {
-            if step.sql.is_empty() { step.hazards.join("; ") } else { step.sql }
-        });
+        let left = again
+            .steps
+            .into_iter()
+            .map(|step| if step.sql.is_empty() { step.hazards.join("; ") } else { step.sql });
         Err(BlueprintError::NotReached(left.collect()).into())
     }
 }
@@ -405,7 +406,10 @@ fn print_plan(steps: &[Step]) -> String {
             ("sql", Json::string(&step.sql)),
         ];
         if let Some(relation) = &step.relation {
-            pairs.insert(1, ("table", Json::string(format!("{}.{}", relation.schema, relation.table))));
+            pairs.insert(
+                1,
+                ("table", Json::string(format!("{}.{}", relation.schema, relation.table))),
+            );
         }
         Json::Object(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     });

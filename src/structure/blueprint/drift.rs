@@ -89,10 +89,9 @@ impl Drift<'_> {
         expected: Option<String>,
         actual: Option<String>,
     ) {
-        let known = self
-            .found
-            .iter()
-            .any(|other| other.object_type == object_type && other.object == object && other.kind == kind);
+        let known = self.found.iter().any(|other| {
+            other.object_type == object_type && other.object == object && other.kind == kind
+        });
         if !known {
             let object_type = object_type.to_owned();
             self.found.push(Difference { object_type, object, kind, expected, actual });
@@ -110,9 +109,8 @@ impl Drift<'_> {
 
     fn of_steps(&mut self) {
         let planned = self.planned;
-        let place = |step: &Step| {
-            step.relation.as_ref().map(|at| (at.schema.clone(), at.table.clone()))
-        };
+        let place =
+            |step: &Step| step.relation.as_ref().map(|at| (at.schema.clone(), at.table.clone()));
         // Of a table that is not there nothing else is told.
         let missing: HashSet<Place> = planned
             .steps
@@ -178,7 +176,9 @@ impl Drift<'_> {
                 let (expected, actual) = (Some("valid".to_owned()), Some("NOT VALID".to_owned()));
                 let told = ["missing", "changed"].iter().any(|kind| {
                     self.found.iter().any(|found| {
-                        found.object == object && found.kind == *kind && found.object_type == "constraint"
+                        found.object == object
+                            && found.kind == *kind
+                            && found.object_type == "constraint"
                     })
                 });
                 if !told {
@@ -212,7 +212,8 @@ impl Drift<'_> {
                 let policy = observed.and_then(|observed| {
                     let details = &observed.details;
                     let policy = details.policies.iter().find(|policy| policy.name == POLICY)?;
-                    let state = if details.row_security { "" } else { " (row security is disabled)" };
+                    let state =
+                        if details.row_security { "" } else { " (row security is disabled)" };
                     Some(format!("{}{state}", policy.text()))
                 });
                 let kind = if policy.is_some() { "changed" } else { "missing" };
@@ -295,7 +296,9 @@ impl Drift<'_> {
     fn rule(&self, at: Option<&Place>, name: &str) -> Option<String> {
         let observed = self.observed(at?)?;
         let named = observed.rules.iter().find(|named| named.name == name);
-        named.and_then(|named| self.rule_text(observed, named)).or_else(|| self.extra_text(at, name))
+        named
+            .and_then(|named| self.rule_text(observed, named))
+            .or_else(|| self.extra_text(at, name))
     }
 
     fn rule_text(&self, observed: &Observed, named: &NamedRule) -> Option<String> {
@@ -359,7 +362,11 @@ impl Drift<'_> {
                     at(&extra.name)
                 };
                 let told = self.found.iter().any(|found| {
-                    found.object == object && matches!(found.object_type.as_str(), "constraint" | "index" | "trigger" | "policy")
+                    found.object == object
+                        && matches!(
+                            found.object_type.as_str(),
+                            "constraint" | "index" | "trigger" | "policy"
+                        )
                 });
                 if !is_ours && !told {
                     let text = format!("{} ({})", extra.definition, extra.reason);

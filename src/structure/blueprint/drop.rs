@@ -7,8 +7,8 @@ use super::observed;
 use super::registry::{self, Stored};
 use crate::access::owner::{BLUEPRINTS, Owner};
 use crate::error::Error;
-use crate::pg::local_settings::LocalSettings;
 use crate::ident::{qualified, quote};
+use crate::pg::local_settings::LocalSettings;
 use crate::structure::apply::Patience;
 use crate::structure::catalog::Telling;
 use crate::structure::facts::{Dependent, DependentKind};
@@ -154,7 +154,11 @@ fn check_unused(
             let is_own = dependent.kind == DependentKind::Reference
                 && tables.iter().any(|(s, t)| is_printed(&dependent.name, s, t));
             if !is_own {
-                by.push(format!("{} uses {}", Dependent::text(dependent), qualified(schema, table)));
+                by.push(format!(
+                    "{} uses {}",
+                    Dependent::text(dependent),
+                    qualified(schema, table)
+                ));
             }
         }
     }
@@ -169,9 +173,7 @@ fn check_unused(
 /// Whether Postgres prints the name of a table like this, where its schema is not in the search path.
 fn is_printed(printed: &str, schema: &str, table: &str) -> bool {
     let spellings = |name: &str| [name.to_owned(), quote(name)];
-    spellings(schema)
-        .iter()
-        .any(|s| spellings(table).iter().any(|t| printed == format!("{s}.{t}")))
+    spellings(schema).iter().any(|s| spellings(table).iter().any(|t| printed == format!("{s}.{t}")))
 }
 
 /// Fails where tables hold rows.
@@ -188,7 +190,11 @@ fn check_empty(
             // Where policies are to hold for the owner too, this fails: it would not see all rows.
             let _settings = LocalSettings::set(&[(c"row_security", c"off")]);
             client
-                .update(&format!("SELECT pg_catalog.count(*) FROM {}", qualified(schema, table)), None, &[])?
+                .update(
+                    &format!("SELECT pg_catalog.count(*) FROM {}", qualified(schema, table)),
+                    None,
+                    &[],
+                )?
                 .first()
                 .get_one::<i64>()?
                 .unwrap_or_default()

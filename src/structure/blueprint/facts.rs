@@ -179,16 +179,14 @@ impl Wanted {
     pub(crate) fn add(&mut self, blueprint: &Blueprint) {
         self.schemas.insert(blueprint.schema.clone());
         let tables = blueprint.tables.iter();
-        self.tables
-            .extend(tables.map(|table| (table.schema.clone(), table.table_name.clone())));
+        self.tables.extend(tables.map(|table| (table.schema.clone(), table.table_name.clone())));
         let types = blueprint.enums.iter();
         self.types.extend(types.map(|one| (one.schema.clone(), one.type_name.clone())));
     }
 
     fn text(&self) -> String {
-        let texts = |texts: &BTreeSet<String>| {
-            Json::Array(texts.iter().map(Json::string).collect())
-        };
+        let texts =
+            |texts: &BTreeSet<String>| Json::Array(texts.iter().map(Json::string).collect());
         let pairs = |pairs: &BTreeSet<(String, String)>| {
             let pair = |(schema, name): &(String, String)| {
                 Json::Array(vec![Json::string(schema), Json::string(name)])

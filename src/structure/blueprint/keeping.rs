@@ -22,7 +22,9 @@ pub(crate) fn keeping(observed: &Observed) -> Keeping {
         fills,
         guard: match policy {
             None => Guard::Open,
-            Some(_) if !details.row_security => Guard::Foreign("row security is disabled".to_owned()),
+            Some(_) if !details.row_security => {
+                Guard::Foreign("row security is disabled".to_owned())
+            }
             Some(policy) => guard(policy),
         },
         sequences: details
@@ -76,10 +78,8 @@ fn guard(policy: &PolicyFact) -> Guard {
         };
     }
     // A column of another text type is cast.
-    let column = whose
-        .strip_prefix('(')
-        .and_then(|rest| rest.strip_suffix(")::text"))
-        .unwrap_or(whose);
+    let column =
+        whose.strip_prefix('(').and_then(|rest| rest.strip_suffix(")::text")).unwrap_or(whose);
     unquoted(column).map_or_else(foreign, Guard::Column)
 }
 
@@ -130,7 +130,8 @@ mod tests {
             assert_eq!(says(&using), Guard::Column(name.to_owned()));
         }
         assert!(matches!(says("true"), Guard::Foreign(_)));
-        let strict = PolicyFact { permissive: false, ..policy("(a = kepler.current_workspace_id())") };
+        let strict =
+            PolicyFact { permissive: false, ..policy("(a = kepler.current_workspace_id())") };
         assert!(matches!(guard(&strict), Guard::Foreign(_)));
     }
 }

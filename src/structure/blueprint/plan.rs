@@ -13,10 +13,10 @@ use crate::ident::{qualified, quote};
 use crate::structure::apply;
 use crate::structure::catalog::Telling;
 use crate::structure::ddl::Dialect;
+use crate::structure::plan::enums::{EnumGoal, ObservedEnum};
 use crate::structure::plan::tables::{
     Guard, Keeping, Present, TableGoal, TablesGoal, Terms as TableTerms, plan_tables,
 };
-use crate::structure::plan::enums::{EnumGoal, ObservedEnum};
 use crate::structure::sql_text::SqlText;
 use crate::structure::step::{Class, Phase, Stage, Step};
 use crate::structure::table::{ColumnDefault, Rule, Table};
@@ -136,10 +136,9 @@ pub(crate) fn plan(client: &mut SpiClient<'_>, request: &Request<'_>) -> Result<
 /// A blueprint with the schemas of what comes from extensions; what none has is refused.
 fn settled(blueprint: &Blueprint, facts: &Facts, refused: &mut Vec<Step>) -> Blueprint {
     let mut blueprint = blueprint.clone();
-    let missing = blueprint.settle_schemas(
-        &|name| facts.type_schema(name),
-        &|method, name| facts.class_schema(method, name),
-    );
+    let missing = blueprint.settle_schemas(&|name| facts.type_schema(name), &|method, name| {
+        facts.class_schema(method, name)
+    });
     for what in &missing {
         let why = format!("no extension of this database has {what}: a superuser may create it");
         refused.push(Step::refused("find_type", what, why).stage(Stage::Schema));
@@ -243,9 +242,9 @@ fn take_later(steps: &mut Vec<Step>, noted: &[Later]) -> Vec<Later> {
             table: relation.table.clone(),
             name: step.object.clone(),
             statement: step.sql.clone(),
-            of_vectors: ["hnsw", "ivfflat"].into_iter().any(|method| {
-                step.sql.contains(&format!(" ON {table} USING {method} ("))
-            }),
+            of_vectors: ["hnsw", "ivfflat"]
+                .into_iter()
+                .any(|method| step.sql.contains(&format!(" ON {table} USING {method} ("))),
         };
         let is_noted = noted.contains(&one);
         later.push(one);
@@ -315,7 +314,8 @@ impl Planner<'_> {
         for extension in &blueprint.extensions {
             if !self.facts.extensions.contains(extension) {
                 let sql = format!("CREATE EXTENSION {}", quote(extension));
-                let why = "the extension is not in this database: a superuser may run the statement";
+                let why =
+                    "the extension is not in this database: a superuser may run the statement";
                 refuse("create_extension", extension, why.to_owned(), sql);
             }
         }
@@ -382,14 +382,16 @@ impl Planner<'_> {
                         "table \"{from}\" is not one of the blueprint's, so it cannot be renamed: leave renamed_from out \
                          to add a new table"
                     );
-                    steps.push(Step::refused("rename_table", &table.name, why).stage(Stage::Schema));
+                    steps
+                        .push(Step::refused("rename_table", &table.name, why).stage(Stage::Schema));
                 } else if self.is_applied(&table.name) && self.is_applied(from) {
                     let why = format!(
                         "both \"{from}\" and \"{}\" are tables of the blueprint: leave renamed_from out, or drop one of them \
                          in a version of its own",
                         table.name
                     );
-                    steps.push(Step::refused("rename_table", &table.name, why).stage(Stage::Schema));
+                    steps
+                        .push(Step::refused("rename_table", &table.name, why).stage(Stage::Schema));
                 }
             }
             versions.extend(older);
@@ -670,9 +672,12 @@ fn merged(applied: ModelTable, pending: ModelTable) -> ModelTable {
             table.table.columns.push(column);
         }
     }
-    for (rule, name) in applied.table.rules.into_iter().zip(
-        applied.table.names.into_iter().chain(std::iter::repeat(None)),
-    ) {
+    for (rule, name) in applied
+        .table
+        .rules
+        .into_iter()
+        .zip(applied.table.names.into_iter().chain(std::iter::repeat(None)))
+    {
         if !table.table.rules.contains(&rule) {
             table.table.push_named(rule, name);
         }
