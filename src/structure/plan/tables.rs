@@ -103,6 +103,11 @@ impl TableGoal<'_> {
     }
 }
 
+/// A table in the form in which it is compared.
+pub(crate) fn normal(table: &Table) -> Table {
+    tables_target::normal(table)
+}
+
 /// The steps, in the order in which they are run; none where the goal is reached.
 pub(crate) fn plan_tables(goal: &TablesGoal<'_>) -> Vec<Step> {
     let enums = plan_enums(&goal.enums, &goal.tables, goal.terms.online);
