@@ -193,6 +193,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("sweep_sync_step", ANY),
     ("table_facts", ANY),
     ("table_status", ANY),
+    ("tables_facts", ANY),
     // An administrator makes triggers of it on tables of their own.
     ("tell_feed", ADMINS),
     ("try_memories", ANY),
