@@ -18,7 +18,7 @@
 //! 9. `install`, `workspace`: making the tables, and the workspace that a call works in.
 //! 10. `enrichment`, `execution_steps`, `feed`, `fill`, `json_update`, `memory`, `structure`, `upkeep`: features,
 //!     which do not use each other.
-//! 11. `prisma`: schemas of Prisma, read and written; `record`: upserts, which also fill the queue of `enrichment`.
+//! 11. `prisma`, `record`: schemas of Prisma; upserts, which also fill the queue of `enrichment`.
 //! 12. `sync`: sync runs, which note what upserts have met.
 
 use pgrx::prelude::*;

@@ -171,6 +171,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("memory_chain", ANY),
     ("memory_history", ANY),
     ("merge_inbox_step", ANY),
+    ("prisma_expressions", ANY),
+    ("prisma_facts", ANY),
     ("queue_backlog_step", ANY),
     ("rename_entity_step", ANY),
     ("require_arguments", ANY),

@@ -208,6 +208,9 @@ impl EnumPlan {
                 }
             };
             self.replace(now, target, &removed, tables, why);
+            // The new type has none.
+            self.describe(target, &None);
+            return;
         } else {
             self.add_values(&values, target);
         }
