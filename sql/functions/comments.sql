@@ -163,6 +163,95 @@ COMMENT ON FUNCTION kepler.entry_json_schema(text, text) IS
 entry_table: what users call the table.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table.';
 
+COMMENT ON FUNCTION kepler.plan_blueprint(text, jsonb) IS
+'Shows the steps that apply_blueprint would take to make the database like a blueprint, without taking them. Returns one row for each step, in order, and no row if the database is as the document says.
+blueprint: as text, json or jsonb, a blueprint document, {"blueprint": name, "schema", "enums", "tables": [{"name", "fields": [{"name", "type", …}], "key", "unique", "indexes", "references", "checks"}]}.
+options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"online": true} plans what apply_blueprint_online would do.
+class: as for plan_entry_table, and drop (a column, table or value that the document no longer names is destroyed: needs permission). phase: what apply_blueprint_online commits together. before: values of enums, which only a later transaction may use. prepare: what reads no rows. validate: rows are read, under a lock that lets others write. finish: what rests on that. later: an index that a statement of its own builds.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if blueprint is not valid JSON; 22023 with all problems of the document, each with its JSON Pointer, in DETAIL; 42501 without the level admin.';
+
+COMMENT ON FUNCTION kepler.plan_blueprint(json, jsonb) IS
+'Shows the steps that apply_blueprint would take to make the database like a blueprint, without taking them. Returns one row for each step, in order, and no row if the database is as the document says.
+blueprint: as text, json or jsonb, a blueprint document, {"blueprint": name, "schema", "enums", "tables": [{"name", "fields": [{"name", "type", …}], "key", "unique", "indexes", "references", "checks"}]}.
+options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"online": true} plans what apply_blueprint_online would do.
+class: as for plan_entry_table, and drop (a column, table or value that the document no longer names is destroyed: needs permission). phase: what apply_blueprint_online commits together. before: values of enums, which only a later transaction may use. prepare: what reads no rows. validate: rows are read, under a lock that lets others write. finish: what rests on that. later: an index that a statement of its own builds.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if blueprint is not valid JSON; 22023 with all problems of the document, each with its JSON Pointer, in DETAIL; 42501 without the level admin.';
+
+COMMENT ON FUNCTION kepler.plan_blueprint(jsonb, jsonb) IS
+'Shows the steps that apply_blueprint would take to make the database like a blueprint, without taking them. Returns one row for each step, in order, and no row if the database is as the document says.
+blueprint: as text, json or jsonb, a blueprint document, {"blueprint": name, "schema", "enums", "tables": [{"name", "fields": [{"name", "type", …}], "key", "unique", "indexes", "references", "checks"}]}.
+options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"online": true} plans what apply_blueprint_online would do.
+class: as for plan_entry_table, and drop (a column, table or value that the document no longer names is destroyed: needs permission). phase: what apply_blueprint_online commits together. before: values of enums, which only a later transaction may use. prepare: what reads no rows. validate: rows are read, under a lock that lets others write. finish: what rests on that. later: an index that a statement of its own builds.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if blueprint is not valid JSON; 22023 with all problems of the document, each with its JSON Pointer, in DETAIL; 42501 without the level admin.';
+
+COMMENT ON FUNCTION kepler.apply_blueprint(text, text[], jsonb) IS
+'Makes the database like a blueprint, in one transaction: schemas, enums, tables with their keys, references, indexes, checks, triggers and policies. Keeps the document as a version in kepler.blueprint_versions. Applied again, the same document changes nothing. What users added to the tables by hand stays.
+blueprint: as for plan_blueprint.
+allow: an array of rewrite, convert and drop, the classes of steps that need permission.
+options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"version": n} fails unless n is the present version, 0 for none; {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for its locks.
+Returns one row: blueprint_name and version; outcome is applied or unchanged; steps is how many were run; later holds the statements that build indexes and that nobody has run yet: an index over vectors is better built when the rows are there.
+The tables belong to the owner of Kepler''s tables. Roles with a level of access get its rights on them.
+Errors: those of plan_blueprint; 0A000 if a step is refused; 55000 if a step needs permission; 23514 if rows block the change, with their number and keys in DETAIL; 55P03 if a lock could not be taken; 40001 if the database changed meanwhile (plan again).';
+
+COMMENT ON FUNCTION kepler.apply_blueprint(json, text[], jsonb) IS
+'Makes the database like a blueprint, in one transaction: schemas, enums, tables with their keys, references, indexes, checks, triggers and policies. Keeps the document as a version in kepler.blueprint_versions. Applied again, the same document changes nothing. What users added to the tables by hand stays.
+blueprint: as for plan_blueprint.
+allow: an array of rewrite, convert and drop, the classes of steps that need permission.
+options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"version": n} fails unless n is the present version, 0 for none; {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for its locks.
+Returns one row: blueprint_name and version; outcome is applied or unchanged; steps is how many were run; later holds the statements that build indexes and that nobody has run yet: an index over vectors is better built when the rows are there.
+The tables belong to the owner of Kepler''s tables. Roles with a level of access get its rights on them.
+Errors: those of plan_blueprint; 0A000 if a step is refused; 55000 if a step needs permission; 23514 if rows block the change, with their number and keys in DETAIL; 55P03 if a lock could not be taken; 40001 if the database changed meanwhile (plan again).';
+
+COMMENT ON FUNCTION kepler.apply_blueprint(jsonb, text[], jsonb) IS
+'Makes the database like a blueprint, in one transaction: schemas, enums, tables with their keys, references, indexes, checks, triggers and policies. Keeps the document as a version in kepler.blueprint_versions. Applied again, the same document changes nothing. What users added to the tables by hand stays.
+blueprint: as for plan_blueprint.
+allow: an array of rewrite, convert and drop, the classes of steps that need permission.
+options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"version": n} fails unless n is the present version, 0 for none; {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for its locks.
+Returns one row: blueprint_name and version; outcome is applied or unchanged; steps is how many were run; later holds the statements that build indexes and that nobody has run yet: an index over vectors is better built when the rows are there.
+The tables belong to the owner of Kepler''s tables. Roles with a level of access get its rights on them.
+Errors: those of plan_blueprint; 0A000 if a step is refused; 55000 if a step needs permission; 23514 if rows block the change, with their number and keys in DETAIL; 55P03 if a lock could not be taken; 40001 if the database changed meanwhile (plan again).';
+
+COMMENT ON PROCEDURE kepler.apply_blueprint_online(text, text[], jsonb, integer, text, text[]) IS
+'Makes the database like a blueprint while others work in it: a procedure that commits each phase of the plan (plan_blueprint shows them with {"online": true}), so that no strong lock is held while rows are read. Interrupted or failed, it leaves a state from which the next call goes on.
+blueprint, allow and options: as for apply_blueprint.
+Answers with version, outcome (applied, unchanged, or unfinished while there are indexes to build) and later: the statements that no function can run, such as CREATE INDEX CONCURRENTLY. Run them as the owner of the tables, and call it again: it checks them and goes on.
+Errors: those of apply_blueprint; 2D000 inside of a transaction.';
+
+COMMENT ON PROCEDURE kepler.apply_blueprint_online(json, text[], jsonb, integer, text, text[]) IS
+'Makes the database like a blueprint while others work in it: a procedure that commits each phase of the plan (plan_blueprint shows them with {"online": true}), so that no strong lock is held while rows are read. Interrupted or failed, it leaves a state from which the next call goes on.
+blueprint, allow and options: as for apply_blueprint.
+Answers with version, outcome (applied, unchanged, or unfinished while there are indexes to build) and later: the statements that no function can run, such as CREATE INDEX CONCURRENTLY. Run them as the owner of the tables, and call it again: it checks them and goes on.
+Errors: those of apply_blueprint; 2D000 inside of a transaction.';
+
+COMMENT ON PROCEDURE kepler.apply_blueprint_online(jsonb, text[], jsonb, integer, text, text[]) IS
+'Makes the database like a blueprint while others work in it: a procedure that commits each phase of the plan (plan_blueprint shows them with {"online": true}), so that no strong lock is held while rows are read. Interrupted or failed, it leaves a state from which the next call goes on.
+blueprint, allow and options: as for apply_blueprint.
+Answers with version, outcome (applied, unchanged, or unfinished while there are indexes to build) and later: the statements that no function can run, such as CREATE INDEX CONCURRENTLY. Run them as the owner of the tables, and call it again: it checks them and goes on.
+Errors: those of apply_blueprint; 2D000 inside of a transaction.';
+
+COMMENT ON FUNCTION kepler.blueprint_drift(text) IS
+'Compares the database with a blueprint, from the database alone. Returns one row for each difference.
+blueprint_name: the name in the document.
+kind: missing, changed (expected and actual say how), extra (in the blueprint''s tables, or in a schema that it created; never dropped), deferred (an index that is to be built by the statement in expected), or coverage: what is not compared, and what an import could not carry over. object_type and object name what differs.
+Errors: 55000 before install(); 22004 for arguments; 42704 if there is no such blueprint.';
+
+COMMENT ON FUNCTION kepler.repair_blueprint(text) IS
+'Shows the steps back from drift: the plan of the version that was applied last, or is under way, without taking them. The columns are those of plan_blueprint. To take them, apply the document of kepler.blueprint_versions again.
+blueprint_name: the name in the document.
+Errors: those of blueprint_drift; 42501 without the level admin.';
+
+COMMENT ON FUNCTION kepler.drop_blueprint(text, jsonb) IS
+'Drops the tables and enums of a blueprint, the schemas that it created if nothing else is in them, and its versions. Refuses while the tables hold rows, or something of somebody''s rests on them.
+blueprint_name: the name in the document.
+options: {"with_rows": true} drops tables with their rows; {"keep_tables": true} drops nothing, and forgets that the tables are a blueprint''s (for the owner of Kepler''s tables); {"lock_timeout_ms": 500, "lock_attempts": 10} as for apply_blueprint.
+Returns one row: the last version, the outcome deleted, and steps: how many objects were dropped.
+Errors: those of blueprint_drift; 42501 without the level admin; 55000 if tables hold rows; 2BP01 if something rests on them; 55P03 if a lock could not be taken.';
+
+COMMENT ON FUNCTION kepler.blueprint_diagram(text) IS
+'The tables of a blueprint and their references as a Mermaid diagram (erDiagram), for a README or a review.
+blueprint_name: the name in the document.
+Errors: those of blueprint_drift.';
+
 COMMENT ON FUNCTION kepler.insert_entries(text, text, text, text) IS
 'Inserts entries into an entry table. Returns one row for each, in the order of the array (ordinal begins at 1).
 entry_table: what users call the table. entries: a JSON array of objects, as text, json or jsonb, whose keys are fields of the table. Prefer text: jsonb keeps one of two equal keys, and json and jsonb refuse some documents before this function can answer for them one by one. A missing field gets its default. Nothing is rounded, truncated or guessed, and an unknown field is an error. Whole numbers and decimals may be written as strings; bytes are base64; a time without an offset is UTC. The key, created_at and updated_at may be given (a generated bigint key only with the privilege UPDATE on its sequence, which is then moved on).
@@ -281,6 +370,8 @@ COMMENT ON FUNCTION kepler_internal.touch_updated_at() IS 'Trigger: moves update
 COMMENT ON FUNCTION kepler_internal.fill_columns() IS 'Trigger: fills columns that a row leaves empty with ids and times, and moves times on';
 COMMENT ON FUNCTION kepler_internal.refuse_workspace_change() IS 'Trigger: refuses to move a row to another workspace';
 COMMENT ON FUNCTION kepler_internal.refuse_secret() IS 'Trigger: refuses a secret_ref that is not a reference, without showing it';
+COMMENT ON FUNCTION kepler_internal.apply_blueprint_step(text, text[], jsonb) IS 'Internal: one transaction of apply_blueprint_online';
+COMMENT ON FUNCTION kepler_internal.blueprint_facts(oid, jsonb) IS 'Internal: what the catalog says beside the tables of a blueprint';
 COMMENT ON FUNCTION kepler_internal.create_entry_table(text, text, text) IS 'Internal: what the forms of create_entry_table share';
 COMMENT ON FUNCTION kepler_internal.drop_entry_table(text, text) IS 'Internal: drop_entry_table, with the table''s number for a result';
 COMMENT ON FUNCTION kepler_internal.restore_entry_table(text, text) IS 'Internal: restore_entry_table, with the table''s number for a result';

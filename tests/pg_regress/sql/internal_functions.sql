@@ -15,6 +15,7 @@ INSERT INTO c_calls VALUES
     ('activate_embedding_space', 'activate_embedding_space', 'workspaces', 'UPDATE'),
     ('add_message', 'require_conversation', NULL, NULL),
     ('add_messages', 'require_conversation', NULL, NULL),
+    ('blueprint_drift', 'blueprint_facts', NULL, NULL),
     ('create_embedding_space', 'list_embedding_space', 'embedding_spaces', 'INSERT'),
     ('drop_embedding_space', 'require_retired_space', 'embedding_spaces', 'DELETE'),
     ('expire_memories', 'expire_memories', 'memories', 'DELETE'),
