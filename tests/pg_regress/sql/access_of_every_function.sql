@@ -53,6 +53,7 @@ INSERT INTO calls VALUES
     ('alter_entry_table', $$kepler.alter_entry_table('Thing', '{"fields": [{"name": "a", "type": "integer"}, {"name": "c", "type": "text"}]}')$$),
     ('archive_records', format('kepler.archive_records(ARRAY[%L])', :'record')),
     ('begin_sync', $$kepler.begin_sync('c', 'lead')$$),
+    ('blueprint_from_prisma', $$kepler.blueprint_from_prisma('model A { // one field' || chr(10) || 'id Int @id' || chr(10) || '}')$$),
     ('checkpoint_sync', format($$kepler.checkpoint_sync(%L, '1')$$, :'sync')),
     ('claim_records', $$kepler.claim_records('lead', 'x', 1)$$),
     ('complete_records', format('kepler.complete_records(%s, ARRAY[%L])', :'lease', :'leased')),
