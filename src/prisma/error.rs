@@ -14,7 +14,7 @@ pub(super) enum PrismaError {
     NextPrisma(Option<String>),
     #[error("the schema is longer than {MAX_BYTES} bytes")]
     TooLong,
-    #[error("argument \"files\" is not valid")]
+    #[error("argument \"prisma_schema\" is not valid")]
     Files(Vec<String>),
     #[error("argument \"blueprint_name\" is not valid")]
     Name(String),

@@ -108,7 +108,7 @@ fn a_broken_line_has_no_consequences() {
         read(text).unwrap_err(),
         [
             "line 2, column 16: expected the end of the line, not \")\"",
-            "line 9, column 15: expected the end of the line, not \"]\"",
+            "line 9, column 15: expected \",\" or \")\", not \"]\"",
         ]
     );
 }

@@ -99,6 +99,8 @@ SANE: dict[str, str | Json] = {
     "steps": Json([{"name": "b", "input": {"a": 1}, "output": [1], "status": "RUNNING", "number": 2}]), "status": "'SUCCESS'", "timeout": "'1 hour'", "finish_execution.results": Json({"a": 1}),
     "trigger": Json({"app": "gmail", "event": "e"}), "actions": Json([{"app": "slack"}]), "required_providers": "'{jira}'", "provider": "'gmail'",
     "grant_access.role": "'kepler_hostile_calls'", "revoke_access.role": "'kepler_hostile_calls'", "level": "'writer'", "track.level": "'feed'", "consumer": "'indexer'", "cursor": "(SELECT kepler.feed_cursor())", "changes_since.consumer": "NULL", "changes_since.relation": "'kepler.records'", "keep": "'30 days'",
+    "prisma_schema": "E'model A {\\n  id Int @id @default(autoincrement())\\n  name String? @unique\\n}\\n'", "blueprint_from_prisma.prisma_schema.jsonb": Json({"a.prisma": "model A {\n  id Int @id\n  bs B[]\n}", "b.prisma": "model B {\n  id Int @id\n  as A[]\n}"}),
+    "blueprint_name": "'shop'", "blueprint_from_prisma.options": Json({"schema": "shop", "vector_dimensions": 3, "descriptions": True, "citext": False}),
     "record": "(SELECT r FROM kepler.records AS r LIMIT 1)", "workspace_id": "'default'", "on_error": "'fail'", "error": "'e'",
 }  # fmt: skip
 BY_TYPE = {
@@ -191,7 +193,8 @@ def functions(session: Session) -> list[Function]:
 
 
 def known(function: Function, argument: Argument) -> str | Json | None:
-    return SANE.get(f"{function.name}.{argument.name}", SANE.get(argument.name))
+    of_function = f"{function.name}.{argument.name}"
+    return SANE.get(f"{of_function}.{argument.kind}", SANE.get(of_function, SANE.get(argument.name)))
 
 
 def sane(function: Function, argument: Argument) -> str | None:
