@@ -125,7 +125,7 @@ SELECT json_build_object(
                         'deferrable', f.condeferrable
                     ) ORDER BY f.conname)
                     -- A reference to a partitioned table is kept once more for each partition.
-                    FILTER (WHERE f.contype = 'f' AND NOT g.relispartition) AS references,
+                    FILTER (WHERE f.contype = 'f' AND NOT (g.relispartition AND g.relkind = 'r')) AS references,
                 json_agg(f.conname ORDER BY f.conname) FILTER (WHERE f.contype = 'c') AS checks,
                 json_agg(f.conname ORDER BY f.conname) FILTER (WHERE f.contype = 'x') AS exclusions
             FROM pg_constraint AS f

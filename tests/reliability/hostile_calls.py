@@ -86,7 +86,7 @@ SANE: dict[str, str | Json] = {
     "steps": Json([{"name": "b", "input": {"a": 1}, "output": [1], "status": "RUNNING", "number": 2}]), "status": "'SUCCESS'", "timeout": "'1 hour'", "finish_execution.results": Json({"a": 1}),
     "trigger": Json({"app": "gmail", "event": "e"}), "actions": Json([{"app": "slack"}]), "required_providers": "'{jira}'", "provider": "'gmail'",
     "grant_access.role": "'kepler_hostile_calls'", "revoke_access.role": "'kepler_hostile_calls'", "level": "'writer'", "track.level": "'feed'", "consumer": "'indexer'", "cursor": "(SELECT kepler.feed_cursor())", "changes_since.consumer": "NULL", "changes_since.relation": "'kepler.records'", "keep": "'30 days'",
-    "record": "(SELECT r FROM kepler.records AS r LIMIT 1)", "workspace_id": "'default'", "on_error": "'fail'", "error": "'e'",
+    "schema_name": "'kepler'", "schema_names": "'{kepler,kepler_data}'", "record": "(SELECT r FROM kepler.records AS r LIMIT 1)", "workspace_id": "'default'", "on_error": "'fail'", "error": "'e'",
 }  # fmt: skip
 BY_TYPE = {
     "text": "'a'", "integer": "1", "bigint": "1", "boolean": "true", "double precision": "0.5", "interval": "'1 hour'", "jsonb": "'{}'", "json": "'{}'",
