@@ -394,10 +394,14 @@ What cannot be carried over, and what is not Prisma''s, is left out with a warni
 prisma_schema: the text of a file; or, for a schema that is spread over several files, a JSON object of their names and texts, as jsonb. blueprint_name: the name in the registry of blueprints. options: schema (the SQL schema of models that name none; the one in a connection string, or public), vector_dimensions (for vectors whose type does not say them: a number, or an object with one for each "Model.field"), descriptions (true: comments with three slashes become comments in the database), citext (false where the extension citext cannot be had: such fields become text whose unique keys ignore the case).
 Errors: 22004 and 22023 for arguments; 42601 where the text is not in Prisma''s language, and 22023 where it is but what it says cannot be, with line and column of each problem; 0A000 for the other language of Prisma 8; 54000 for a text that is too long.';
 
+COMMENT ON FUNCTION kepler.prisma_schema(text) IS
+'Writes a schema.prisma for all tables and enums of a schema of the database, made by Kepler or not. Prisma''s parser accepts it, and its engine finds no difference to the database. Names that Prisma does not have are mapped. What Prisma cannot say (checks, expressions in indexes, row level security, …) stands in a comment above the model. What the trigger of a blueprint fills is said as @default(cuid()), @default(uuid()) and the like, and @updatedAt.
+schema_name: its tables may refer to no other schema.
+Errors: 22004 if schema_name is NULL; 3F000 for a schema that does not exist; 22023 for one of Postgres'' own, and for tables that refer to another schema; 55000 before install(), for Kepler''s own.';
 COMMENT ON FUNCTION kepler.prisma_schema(text[]) IS
-'Writes a schema.prisma for all tables and enums of schemas of the database, made by Kepler or not. Prisma''s parser accepts it, and its engine finds no difference to the database. Names that Prisma does not have are mapped. What Prisma cannot say (checks, expressions in indexes, row level security, …) stands in a comment above the model. What the trigger of a blueprint fills is said as @default(cuid()), @default(uuid()) and the like, and @updatedAt.
-schemas: names, one by one: prisma_schema(''public'', ''shop''). All that their tables refer to must be among them.
-Errors: 22004 if there is no name, or NULL; 3F000 for a schema that does not exist; 22023 for one of Postgres'' own, and for tables that refer to a schema that is not named; 55000 before install(), for Kepler''s own.';
+'The same for several schemas.
+schema_names: all that their tables refer to must be among them.
+Errors: those of the other form; 22004 for no name, and for NULL among them.';
 
 COMMENT ON FUNCTION kepler.json_update(jsonb, jsonb) IS
 'Applies update operations to a document, all or none of them, and returns the result. A NULL document gives NULL. Operations that change nothing return the document as it is.

@@ -103,6 +103,7 @@ INSERT INTO calls VALUES
     ('pending_message_embeddings', $$kepler.pending_message_embeddings('spare')$$),
     ('plan_blueprint', $$kepler.plan_blueprint('{"blueprint": "model", "tables": []}')$$),
     ('plan_entry_table', $$kepler.plan_entry_table('Thing', '{"fields": []}')$$),
+    ('prisma_schema', $$kepler.prisma_schema('public')$$),
     ('purge_entry_table', $$kepler.purge_entry_table('Gone')$$),
     ('purge_rejects', $$kepler.purge_rejects()$$),
     ('purge_field', $$kepler.purge_field('Thing', 'b')$$),

@@ -20,6 +20,8 @@ INSERT INTO c_calls VALUES
     ('drop_embedding_space', 'require_retired_space', 'embedding_spaces', 'DELETE'),
     ('expire_memories', 'expire_memories', 'memories', 'DELETE'),
     ('plan_entry_table', 'table_facts', NULL, NULL),
+    ('prisma_schema', 'prisma_facts', NULL, NULL),
+    ('prisma_schema', 'prisma_expressions', NULL, NULL),
     ('retire_embedding_space', 'retire_embedding_space', 'embedding_spaces', 'UPDATE'),
     ('search_messages', 'require_conversation', NULL, NULL),
     ('track', 'make_feed_triggers', 'tracked_tables', 'INSERT'),
