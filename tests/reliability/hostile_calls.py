@@ -55,7 +55,7 @@ ENTRY_IDS = "ARRAY['1', '2']"
 SANE: dict[str, str | Json] = {
     "entry_table": "'inventory'", "structure": Json(STRUCTURE), "entries": Json([ENTRY, {"sku": "other"}]), "entry_ids": ENTRY_IDS, "insert_entries.entries": Json([{**ENTRY, "sku": "new"}, {"sku": "other"}]),
     "key_fields": "'{sku}'", "update_entries.entries": Json([{"entry_id": 1, **ENTRY}]), "allow": "'{rewrite}'",
-    "field": "'gone'", "create_entry_table.entry_table": "'made'", "restore_entry_table.entry_table": "'dropped'", "purge_entry_table.entry_table": "'dropped'",
+    "field": "'gone'", "create_entry_table.entry_table": "'made'", "restore_entry_table.entry_table": "'dropped'", "purge_entry_table.entry_table": "'dropped'", "rename_entry_table.new_name": "'renamed'",
     "alter_entry_table.options": Json({"version": 2, "lock_timeout_ms": 100, "lock_attempts": 1}),
     "entity_type": "'item'", "external_id": "'e1'", "data": Json({"n": 1, "o": {"b": 2}}), "source": "'MANUAL'", "connection_id": "'c'", "delete_connection.records": "'keep'", "adopt_records.reference_id": "'c'", "adopt_records.connection_name": "'c'",
     "records": Json([{"external_id": "e1", "data": {"n": 1}, "source_updated_at": "2024-01-01", "deleted": False}, {"external_id": "new", "data": {}}]),

@@ -112,6 +112,7 @@ INSERT INTO calls VALUES
     ('rename_entity', $$kepler_internal.begin_rename_entity('lead', 'lead', 'MANUAL', NULL, NULL, 10)$$),
     ('requeue_records', $$kepler.requeue_records(entity_type => 'lead')$$),
     ('required_connections', $$kepler.required_connections('w')$$),
+    ('rename_entry_table', $$kepler.rename_entry_table('Thing', 'Other Thing')$$),
     ('restore_entry_table', $$kepler.restore_entry_table('Gone')$$),
     ('restore_field', $$kepler.restore_field('Thing', 'b')$$),
     ('restore_records', format('kepler.restore_records(ARRAY[%L])', :'record')),
