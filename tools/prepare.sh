@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches and builds what the other scripts need, into the build folder only: an embedded Postgres,
 # libclang for bindgen, cargo-pgrx; the others are fetched when asked for.
-# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [target] [sqlsmith] [prisma]
+# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [target] [sqlsmith] [prisma] [prisma_client]
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -153,6 +153,9 @@ prepare_workers() {
 # Prisma's engine and its parser, compiled to WebAssembly.
 prepare_prisma() { npm_packages prisma-packages "$ROOT/tests/prisma"; }
 
+# Prisma's client, and what generates one.
+prepare_prisma_client() { npm_packages prisma-client-packages "$ROOT/tests/prisma/client"; }
+
 # The Singer target with its tests, and a tap, which has packages of its own.
 prepare_singer() {
   packages python-singer "$ROOT/clients/singer/tests/requirements.txt"
@@ -194,8 +197,8 @@ lock prepare "$@"
 check_tools
 for step in "$@"; do
   case $step in
-    postgres | cargo | shellcheck | demo | embedding | workers | singer | target | sqlsmith | prisma) ;;
-    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [target] [sqlsmith] [prisma]" ;;
+    postgres | cargo | shellcheck | demo | embedding | workers | singer | target | sqlsmith | prisma | prisma_client) ;;
+    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [target] [sqlsmith] [prisma] [prisma_client]" ;;
   esac
 done
 # Side by side, because fetching is waiting; but not to make the folder for pip.

@@ -226,5 +226,7 @@ async function main(args) {
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  process.exitCode = await main(process.argv.slice(2));
+  // The engine leaves timers behind that would keep the process for a minute.
+  const code = await main(process.argv.slice(2));
+  process.stdout.write('', () => process.exit(code));
 }

