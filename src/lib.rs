@@ -116,6 +116,7 @@ extension_sql_file!(
     name = "tables_facts",
     requires = ["table_facts"]
 );
+extension_sql_file!("../sql/functions/prisma.sql", name = "prisma");
 extension_sql_file!(
     "../sql/functions/entry_tables.sql",
     name = "entry_tables",

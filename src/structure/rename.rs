@@ -47,7 +47,7 @@ impl Call<'_> {
             return Ok(table.table_name);
         }
         if registry::find(client, self.workspace_id, new_name, State::InUse)?.is_some() {
-            return Err(StructureError::Exists(new_name.to_owned()).into());
+            return Err(StructureError::NameTaken(new_name.to_owned()).into());
         }
         let new_table = create::table_name(new_name, table.number);
         {
@@ -76,7 +76,7 @@ impl Call<'_> {
             attempt(|| registry::rename(client, workspace_id, &table, new_name, &new_table));
         match renamed {
             Err(refusal) if refusal.code == PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION.into() => {
-                return Err(StructureError::Exists(new_name.to_owned()).into());
+                return Err(StructureError::NameTaken(new_name.to_owned()).into());
             }
             Err(refusal) => return Err(StructureError::Refused(vec![refusal.message]).into()),
             Ok(renamed) => renamed?,
