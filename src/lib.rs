@@ -119,6 +119,7 @@ extension_sql_file!(
         workspace::current_workspace_id,
         structure::api::create_entry_table,
         structure::api::drop_entry_table,
+        structure::api::rename_entry_table,
         structure::api::restore_entry_table,
         structure::api::entry_json_schema,
         structure::api::plan_entry_table,

@@ -13,7 +13,7 @@ INSERT INTO parts VALUES
 (3, 'Enrichment', 'Workers that find out more about records, under leases.',
     '{set_enrichment_policy,queue_backlog,drop_enrichment_policy,drop_backlog,claim_records,next_claim_at,extend_lease,settle_records,complete_records,fail_records,release_records,requeue_records,enrichment_transitions}'),
 (4, 'Entry tables', 'Tables that users declare, and change without losing what they hold.',
-    '{create_entry_table,plan_entry_table,alter_entry_table,drop_entry_table,restore_entry_table,purge_entry_table,restore_field,purge_field,entry_json_schema,structure_of}'),
+    '{create_entry_table,plan_entry_table,alter_entry_table,drop_entry_table,restore_entry_table,rename_entry_table,purge_entry_table,restore_field,purge_field,entry_json_schema,structure_of}'),
 (5, 'Entries', 'The rows of entry tables, in batches.',
     '{insert_entries,upsert_entries,update_entries,delete_entries}'),
 (6, 'Documents', 'JSON documents in any table: operations on them, and conditions.',

@@ -139,6 +139,12 @@ COMMENT ON FUNCTION kepler.restore_entry_table(text, text) IS
 entry_table: what users call the table.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 if none was dropped; 22023 if a referenced table does not exist; 42P07 if the name is taken; 23514 if its entries refer to deleted entries; 55P03 if the lock could not be taken.';
 
+COMMENT ON FUNCTION kepler.rename_entry_table(text, text, text) IS
+'Gives an entry table another name. The table in kepler_data, and the indexes, constraints and sequences that are named after it, are renamed with it; the number in their names stays. References to it follow, in every version of every structure. Returns the table.
+entry_table: what users call the table. new_name: what they will call it; the present name changes nothing.
+The version stays. Views, policies, triggers and functions that Postgres knows to use the table go on; the text of other functions and of clients has to change.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 42P07 if the new name is taken; 55P03 if the lock could not be taken; 40001 if the table changed meanwhile (call it again).';
+
 COMMENT ON FUNCTION kepler.purge_entry_table(text, text) IS
 'Deletes the entry table of this name that was dropped last, with all its entries and versions, for good.
 entry_table: what users call the table.
@@ -375,6 +381,7 @@ COMMENT ON FUNCTION kepler_internal.blueprint_facts(oid, jsonb) IS 'Internal: wh
 COMMENT ON FUNCTION kepler_internal.create_entry_table(text, text, text) IS 'Internal: what the forms of create_entry_table share';
 COMMENT ON FUNCTION kepler_internal.drop_entry_table(text, text) IS 'Internal: drop_entry_table, with the table''s number for a result';
 COMMENT ON FUNCTION kepler_internal.restore_entry_table(text, text) IS 'Internal: restore_entry_table, with the table''s number for a result';
+COMMENT ON FUNCTION kepler_internal.rename_entry_table(text, text, text) IS 'Internal: rename_entry_table, with the table''s number for a result';
 COMMENT ON FUNCTION kepler_internal.entry_json_schema(text, text) IS 'Internal: entry_json_schema as text';
 COMMENT ON FUNCTION kepler_internal.foreign_table(text, text[], oid) IS 'Internal: finds a table that does not belong to the workspace, for callers without the rights of the owner';
 COMMENT ON FUNCTION kepler_internal.lock_relations(regclass[], text[], integer, integer) IS 'Internal: locks relations, each in its mode, in short attempts with pauses between';

@@ -174,6 +174,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("prisma_facts", ANY),
     ("queue_backlog_step", ANY),
     ("rename_entity_step", ANY),
+    ("rename_entry_table", ANY),
     ("require_arguments", ANY),
     ("require_conversation", ANY),
     ("require_ids", ANY),

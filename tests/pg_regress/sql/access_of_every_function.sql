@@ -121,6 +121,7 @@ INSERT INTO calls VALUES
     ('rename_entity', $$kepler_internal.begin_rename_entity('lead', 'lead', 'MANUAL', NULL, NULL, 10)$$),
     ('requeue_records', $$kepler.requeue_records(entity_type => 'lead')$$),
     ('required_connections', $$kepler.required_connections('w')$$),
+    ('rename_entry_table', $$kepler.rename_entry_table('Thing', 'Other Thing')$$),
     ('repair_blueprint', $$kepler.repair_blueprint('model')$$),
     ('restore_entry_table', $$kepler.restore_entry_table('Gone')$$),
     ('restore_field', $$kepler.restore_field('Thing', 'b')$$),
