@@ -68,6 +68,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0011_inbox",
         sql: include_str!("../sql/schema/0011_inbox.sql"),
     },
+    Migration {
+        version: 12,
+        name: "0012_blueprints",
+        sql: include_str!("../sql/schema/0012_blueprints.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.

@@ -18,7 +18,7 @@
 //! 9. `install`, `workspace`: making the tables, and the workspace that a call works in.
 //! 10. `enrichment`, `execution_steps`, `feed`, `fill`, `json_update`, `memory`, `structure`, `upkeep`: features,
 //!     which do not use each other.
-//! 11. `prisma`: schemas of Prisma, read and written; `record`: upserts, which also fill the queue of `enrichment`.
+//! 11. `prisma`, `record`: schemas of Prisma; upserts, which also fill the queue of `enrichment`.
 //! 12. `sync`: sync runs, which note what upserts have met.
 
 use pgrx::prelude::*;
@@ -127,6 +127,15 @@ extension_sql_file!(
         structure::api::entry_json_schema,
         structure::api::plan_entry_table,
         structure::api::alter_entry_table
+    ]
+);
+extension_sql_file!(
+    "../sql/functions/blueprints.sql",
+    name = "blueprints",
+    requires = [
+        structure::blueprint::api::plan_blueprint,
+        structure::blueprint::api::apply_blueprint,
+        structure::blueprint::api::apply_blueprint_step
     ]
 );
 extension_sql_file!(

@@ -292,6 +292,13 @@ COMMENT ON FUNCTION kepler_internal.rows_in_the_way(text, boolean) IS 'Internal:
 COMMENT ON FUNCTION kepler_internal.enum_facts(text[]) IS 'Internal: the enum types of schemas, with their values in order';
 COMMENT ON FUNCTION kepler_internal.tables_facts(oid[], boolean) IS 'Internal: what the catalog says of tables, an object for each';
 COMMENT ON FUNCTION kepler_internal.table_facts(regclass) IS 'Internal: what the catalog says of a table, as one object';
+COMMENT ON FUNCTION kepler_internal.prisma_facts(text[]) IS 'Internal: what the catalog says of the tables of schemas, as one object';
+COMMENT ON FUNCTION kepler_internal.prisma_expressions(oid[]) IS 'Internal: the expressions and types of tables, as a new session prints them';
+
+COMMENT ON FUNCTION kepler.prisma_schema(text[]) IS
+'Writes a schema.prisma for all tables and enums of schemas of the database, made by Kepler or not. Prisma''s parser accepts it, and its engine finds no difference to the database. Names that Prisma does not have are mapped. What Prisma cannot say (checks, expressions in indexes, row level security, …) stands in a comment above the model. What the trigger of a blueprint fills is said as @default(cuid()), @default(uuid()) and the like, and @updatedAt.
+schemas: names, one by one: prisma_schema(''public'', ''shop''). All that their tables refer to must be among them.
+Errors: 22004 if there is no name, or NULL; 3F000 for a schema that does not exist; 22023 for one of Postgres'' own, and for tables that refer to a schema that is not named; 55000 before install(), for Kepler''s own.';
 
 COMMENT ON FUNCTION kepler.json_update(jsonb, jsonb) IS
 'Applies update operations to a document, all or none of them, and returns the result. A NULL document gives NULL. Operations that change nothing return the document as it is.

@@ -6,8 +6,9 @@ use super::level::{self, INTERNAL_SCHEMA, Level, Made, SCHEMA};
 use super::owner::{ACCESS_LEVELS, Owner};
 use crate::arguments::ArgumentError;
 use crate::error::Error;
-use crate::ident::qualified;
+use crate::ident::{qualified, quote};
 use crate::installed::require_tables;
+use crate::pg::relation;
 use crate::pg::role::{self, ActAs};
 use crate::pg::whole::Spi;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -128,6 +129,9 @@ fn give(client: &mut SpiClient<'_>, owner: Owner, role: &str, level: Level) -> R
                 run(client, &grant)?;
             }
         }
+        for on in blueprint_tables(client, owner, None)? {
+            on.give(client, role, level)?;
+        }
     }
     // GRANT only warns where there was nothing that could be passed on.
     let usable = client
@@ -206,6 +210,19 @@ fn take(client: &mut SpiClient<'_>, owner: Owner, role: &str) -> Result<(), Erro
     for table in made_tables(client, owner)? {
         revokes.push(format!("REVOKE ALL ON TABLE {} FROM {name}", qualified(DATA_SCHEMA, &table)));
     }
+    for on in blueprint_tables(client, owner, None)? {
+        let table = qualified(&on.schema, &on.table);
+        revokes.push(format!("REVOKE ALL ON TABLE {table} FROM {name}"));
+        for sequence in &on.sequences {
+            let sequence = qualified(&on.schema, sequence);
+            revokes.push(format!("REVOKE ALL ON SEQUENCE {sequence} FROM {name}"));
+        }
+        if on.is_own_schema {
+            let schema = quote(&on.schema);
+            revokes.push(format!("REVOKE ALL ON SCHEMA {schema} FROM {name}"));
+        }
+    }
+    revokes.dedup();
     for revoke in revokes {
         run(client, &revoke)?;
     }
@@ -225,6 +242,103 @@ pub(crate) fn share_new_table(
         }
     }
     Ok(())
+}
+
+/// Gives every role that has a level its rights on tables of blueprints, by schema and name. Called as the owner.
+pub(crate) fn share_blueprint_tables(
+    client: &mut SpiClient<'_>,
+    owner: Owner,
+    tables: &[(&str, &str)],
+) -> Result<(), Error> {
+    let tables = blueprint_tables(client, owner, Some(tables))?;
+    for (role, level) in levels(client)? {
+        for on in &tables {
+            on.give(client, &role, level)?;
+        }
+    }
+    Ok(())
+}
+
+/// A table of a blueprint that belongs to the owner.
+struct OfBlueprint {
+    schema: String,
+    table: String,
+    /// Those that columns take numbers from.
+    sequences: Vec<String>,
+    /// Whether the schema belongs to the owner too.
+    is_own_schema: bool,
+}
+
+impl OfBlueprint {
+    fn give(&self, client: &mut SpiClient<'_>, role: &str, level: Level) -> Result<(), Error> {
+        let name = level::role_sql(role);
+        if self.is_own_schema {
+            let usable = client
+                .update(
+                    "SELECT pg_catalog.has_schema_privilege($1::name, $2, 'USAGE')",
+                    None,
+                    &[role.into(), self.schema.as_str().into()],
+                )?
+                .first()
+                .get_one::<bool>()?;
+            // A grant writes to the catalog, also where it changes nothing.
+            if usable != Some(true) {
+                run(client, &format!("GRANT USAGE ON SCHEMA {} TO {name}", quote(&self.schema)))?;
+            }
+        }
+        let on = qualified(&self.schema, &self.table);
+        if let Some(grant) = level::grant_on_made(level, Made::Blueprint, &on, &name) {
+            run(client, &grant)?;
+        }
+        for sequence in &self.sequences {
+            let sequence = qualified(&self.schema, sequence);
+            if let Some(grant) = level::grant_on_sequence(level, &sequence, &name) {
+                run(client, &grant)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The tables of all blueprints, or some of them, that belong to the owner.
+fn blueprint_tables(
+    client: &mut SpiClient<'_>,
+    owner: Owner,
+    some: Option<&[(&str, &str)]>,
+) -> Result<Vec<OfBlueprint>, Error> {
+    // An installation of an earlier version has no such list yet.
+    if relation::named(c"kepler", c"blueprint_tables").is_none() {
+        return Ok(Vec::new());
+    }
+    let (schemas, names): (Vec<&str>, Vec<&str>) = some.unwrap_or_default().iter().copied().unzip();
+    let rows = client.update(
+        "SELECT t.schema_name, t.table_name, n.nspowner = $1, ARRAY(
+             SELECT s.relname::text FROM pg_catalog.pg_depend AS d
+             JOIN pg_catalog.pg_class AS s ON s.oid = d.objid AND s.relkind = 'S' AND s.relnamespace = c.relnamespace
+             WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                 AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                 AND d.refobjid = c.oid AND d.refobjsubid > 0 AND d.deptype = 'a'
+             ORDER BY 1)
+         FROM kepler.blueprint_tables AS t
+         JOIN pg_catalog.pg_namespace AS n ON n.nspname::text = t.schema_name
+         JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname::text = t.table_name
+             AND c.relkind = 'r' AND c.relowner = $1
+         WHERE $2 OR (t.schema_name, t.table_name) IN (
+             SELECT w.s, w.n FROM ROWS FROM (pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::text[])) AS w (s, n))
+         ORDER BY 1, 2",
+        None,
+        &[owner.role().into(), some.is_none().into(), schemas.into(), names.into()],
+    )?;
+    let mut tables = Vec::new();
+    for row in rows {
+        tables.push(OfBlueprint {
+            schema: row[1].value::<String>()?.unwrap_or_default(),
+            table: row[2].value::<String>()?.unwrap_or_default(),
+            is_own_schema: row[3].value::<bool>()?.unwrap_or_default(),
+            sequences: row[4].value::<Vec<String>>()?.unwrap_or_default(),
+        });
+    }
+    Ok(tables)
 }
 
 /// What `status()` needs, and no more: columns without content.

@@ -66,6 +66,10 @@ const WORK: Rights = [READ, CHANGE, CHANGE, CHANGE];
 /// Kepler's tables and views. One that is not here is given to nobody (a test compares).
 const RELATIONS: &[(&str, Rights)] = &[
     ("access_levels", [READ, READ, READ, READ]),
+    ("blueprint_tables", [READ, READ, READ, READ]),
+    ("blueprint_versions", [READ, READ, READ, READ]),
+    // Written as the owner alone. That an administrator may touch it is the right to plan and apply blueprints.
+    ("blueprints", [READ, READ, READ, LOCK]),
     ("connections", DATA),
     ("consumers", [ACKNOWLEDGE, CHANGE, ACKNOWLEDGE, CHANGE]),
     ("conversations", DATA),
@@ -134,7 +138,9 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("abandon_executions", CHANGERS),
     ("abandon_overdue", ANY),
     ("activate_embedding_space", ADMINS),
+    ("apply_blueprint_step", ANY),
     ("begin_rename_entity", ANY),
+    ("blueprint_facts", ANY),
     ("change_memories", ANY),
     ("check_timeout", ANY),
     ("check_window", ANY),
@@ -165,6 +171,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("memory_chain", ANY),
     ("memory_history", ANY),
     ("merge_inbox_step", ANY),
+    ("prisma_expressions", ANY),
+    ("prisma_facts", ANY),
     ("queue_backlog_step", ANY),
     ("rename_entity_step", ANY),
     ("require_arguments", ANY),
@@ -214,12 +222,14 @@ pub(crate) enum Made {
     Entries,
     /// By `create_embedding_space`.
     Embeddings,
+    /// By `apply_blueprint`, in schemas of its own.
+    Blueprint,
 }
 
 impl Made {
     fn rights(self) -> Rights {
         match self {
-            Made::Entries => DATA,
+            Made::Entries | Made::Blueprint => DATA,
             Made::Embeddings => WORK,
         }
     }
@@ -243,7 +253,13 @@ pub(crate) fn grants(level: Level, role: &str) -> Vec<String> {
         .collect()
 }
 
-/// The grant on a table in `kepler_data`, which SQL names as `table`.
+/// The grant on a sequence that fills a column of a blueprint's table.
+pub(crate) fn grant_on_sequence(level: Level, sequence: &str, role: &str) -> Option<String> {
+    let may_insert = DATA[level as usize].contains("INSERT");
+    grant(if may_insert { "SELECT, USAGE" } else { READ }, "SEQUENCE", sequence, role)
+}
+
+/// The grant on a table that Kepler made, which SQL names as `table`.
 pub(crate) fn grant_on_made(level: Level, made: Made, table: &str, role: &str) -> Option<String> {
     grant(made.rights()[level as usize], "TABLE", table, role)
 }

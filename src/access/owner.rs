@@ -185,6 +185,13 @@ pub(crate) const TRACKED_TABLES: &[OwnTable] =
 /// Who has which level of access.
 pub(crate) const ACCESS_LEVELS: &[OwnTable] = &[OwnTable { name: "access_levels", triggers: &[] }];
 
+/// The lists of blueprints.
+pub(crate) const BLUEPRINTS: &[OwnTable] = &[
+    OwnTable { name: "blueprints", triggers: &["touch_updated_at"] },
+    OwnTable { name: "blueprint_versions", triggers: &[] },
+    OwnTable { name: "blueprint_tables", triggers: &[] },
+];
+
 /// What `install()` writes to itself, and what must not have been replaced before it runs a step.
 pub(crate) const INSTALLED: &[OwnTable] = &[
     OwnTable { name: "schema_versions", triggers: &[] },

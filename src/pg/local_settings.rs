@@ -1,7 +1,7 @@
 //! Settings of Postgres that hold for a moment.
 
 use pgrx::pg_sys;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 /// The value of a setting, if somebody has set it.
 pub(crate) fn own_value(name: &CStr) -> Option<String> {
@@ -14,6 +14,15 @@ pub(crate) fn own_value(name: &CStr) -> Option<String> {
         }
         let value = pg_sys::GetConfigOption(name.as_ptr(), true, false);
         (!value.is_null()).then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
+    }
+}
+
+/// The value that a setting has in a new session of this role's.
+pub(crate) fn initial_value(name: &CStr) -> CString {
+    // SAFETY: as above, of a setting that exists.
+    unsafe {
+        let value = pg_sys::GetConfigOptionResetString(name.as_ptr());
+        if value.is_null() { CString::default() } else { CStr::from_ptr(value).to_owned() }
     }
 }
 

@@ -61,7 +61,7 @@ impl<'a, 't> Arguments<'a, 't> {
     pub(super) fn close(self, notes: &mut Notes) {
         for (argument, _) in self.given.iter().zip(&self.taken).filter(|(_, taken)| !**taken) {
             let Some(name) = argument.name else {
-                let text = format!("{} takes no further argument", self.of.text);
+                let text = format!("\"{}\" takes no further argument", self.of.text);
                 notes.problem(argument.value.place, text);
                 continue;
             };
@@ -72,7 +72,7 @@ impl<'a, 't> Arguments<'a, 't> {
                 Some(meant) => format!(": did you mean \"{meant}\"?"),
                 None => String::new(),
             };
-            let text = format!("{} has no argument \"{}\"{hint}", self.of.text, name.text);
+            let text = format!("\"{}\" has no argument \"{}\"{hint}", self.of.text, name.text);
             notes.problem(name.place, text);
         }
     }

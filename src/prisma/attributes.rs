@@ -1,7 +1,7 @@
 //! The attributes of a block or a field, found by name.
 
-use super::arguments::{Arguments, string};
-use super::ast::{Attribute, Word};
+use super::arguments::Arguments;
+use super::ast::{Attribute, ValueKind, Word};
 use super::problem::{Notes, meant};
 use crate::ident::MAX_NAME;
 use crate::json::shorten;
@@ -74,6 +74,16 @@ impl<'a, 't> Attributes<'a, 't> {
 
     /// An attribute whose only argument is a name in the database.
     pub(super) fn name(&self, attribute: &str, notes: &mut Notes) -> Option<Word<'a>> {
+        let name = self.any_name(attribute, notes)?;
+        if name.text.is_empty() {
+            notes.problem(name.place, format!("the name in {attribute} must not be empty"));
+            return None;
+        }
+        Some(name)
+    }
+
+    /// The same for the values of enums, of which one may be empty.
+    pub(super) fn any_name(&self, attribute: &str, notes: &mut Notes) -> Option<Word<'a>> {
         let attribute = self.once(attribute, notes)?;
         let mut arguments = Arguments::new(attribute.name, &attribute.arguments, notes);
         let value = arguments.first("name", notes);
@@ -83,7 +93,11 @@ impl<'a, 't> Attributes<'a, 't> {
             notes.problem(attribute.name.place, format!("{what} is missing"));
             return None;
         };
-        let name = Word { text: string(value, &what, notes)?, place: value.place };
+        let ValueKind::String(text) = &value.kind else {
+            notes.problem(value.place, format!("{what} must be a string, not {}", value.kind()));
+            return None;
+        };
+        let name = Word { text, place: value.place };
         fits(name, notes);
         Some(name)
     }

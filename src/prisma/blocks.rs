@@ -9,10 +9,13 @@ use super::source::{Lines, Place, Source, is_space};
 const KEYWORDS: [&str; 6] = ["model", "enum", "datasource", "generator", "view", "type"];
 
 /// Reads all files.
-pub(super) fn read<'t>(source: &Source<'t>, notes: &mut Notes) -> Blocks<'t> {
+pub(super) fn read<'t>(source: &'t Source<'_>, notes: &mut Notes) -> Blocks<'t> {
     let mut blocks = Blocks::default();
-    for (at, file) in source.files.iter().enumerate() {
-        let mut reader = Reader { lines: Lines::new(&file.text, at), notes };
+    for &place in source.open_comments() {
+        notes.syntax(place, "the comment is not closed");
+    }
+    for (at, text) in source.texts().enumerate() {
+        let mut reader = Reader { lines: Lines::new(text, at), notes };
         reader.file(&mut blocks);
     }
     blocks

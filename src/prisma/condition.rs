@@ -2,9 +2,10 @@
 
 use super::arguments::string;
 use super::ast::{Value, ValueKind, Word};
+use super::defaults;
 use super::model::Model;
 use super::problem::Notes;
-use crate::ident::{quote, quote_literal};
+use crate::ident::quote;
 use crate::json::shorten;
 
 /// Reads a condition as SQL.
@@ -68,7 +69,7 @@ fn one(column: &str, value: &Value<'_>, notes: &mut Notes) -> Option<String> {
 
 fn literal(value: &Value<'_>, notes: &mut Notes) -> Option<String> {
     match &value.kind {
-        ValueKind::String(text) => Some(quote_literal(text)),
+        ValueKind::String(text) => Some(defaults::literal(text)),
         ValueKind::Number(text) => Some((*text).to_owned()),
         ValueKind::Word(word @ ("true" | "false")) => Some((*word).to_owned()),
         _ => {

@@ -106,9 +106,11 @@ fn extension(value: &super::ast::Value<'_>, notes: &mut Notes) -> Option<String>
         ValueKind::Call(name, given) => {
             let mut arguments = Arguments::new(*name, given, notes);
             let map = arguments.string("map", notes);
-            for told in ["schema", "version"] {
-                if arguments.string(told, notes).is_some() {
-                    let text = format!("extension \"{}\": its {told} is not compared", name.text);
+            let schema = arguments.string("schema", notes).filter(|schema| *schema != "public");
+            let version = arguments.string("version", notes);
+            for (what, told) in [("schema", schema), ("version", version)] {
+                if told.is_some() {
+                    let text = format!("extension \"{}\": its {what} is not compared", name.text);
                     notes.warn(name.place, text);
                 }
             }

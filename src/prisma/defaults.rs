@@ -43,7 +43,7 @@ pub(super) fn read(
                     all
                 });
             }
-            list(all?, kind)
+            Some(list(all?, kind))
         }
         (ValueKind::List(_), _) => {
             notes.problem(value.place, "the default of a field that is no list must not be a list");
@@ -60,29 +60,41 @@ pub(super) fn read(
     }
 }
 
-/// A single value. A word that documents read as a function, and JSON's null, are given as SQL.
+/// A single value. What a document does not say as one is given as SQL: bytes, the null of JSON, and texts that it
+/// takes for a function.
 fn alone(json: Json, kind: &ColumnKind) -> DefaultValue {
-    match (&json, kind) {
-        (Json::Null, ColumnKind::Scalar(Scalar::Json, _)) => DefaultValue::Sql("'null'".to_owned()),
-        (Json::String(word), ColumnKind::Scalar(Scalar::String, _))
-            if matches!(word.as_str(), "uuid" | "cuid" | "now") =>
-        {
-            DefaultValue::Sql(format!("'{word}'"))
+    let ColumnKind::Scalar(scalar, _) = kind else { return DefaultValue::Value(json) };
+    match (&json, scalar) {
+        (Json::Null, Scalar::Json) => DefaultValue::Sql("'null'".to_owned()),
+        (Json::String(text), Scalar::Bytes) => DefaultValue::Sql(literal(text)),
+        (Json::String(text), Scalar::String) if matches!(text.as_str(), "uuid" | "cuid") => {
+            DefaultValue::Sql(literal(text))
         }
         _ => DefaultValue::Value(json),
     }
 }
 
-fn list(items: Vec<Json>, kind: &ColumnKind) -> Option<DefaultValue> {
-    if let ColumnKind::Scalar(Scalar::Json, native) = kind
-        && items.contains(&Json::Null)
-    {
-        let quoted = |item: &Json| format!("'{}'", item.to_string().replace('\'', "''"));
-        let items: Vec<_> = items.iter().map(quoted).collect();
-        let element = if native.kind == NativeKind::Json { "json" } else { "jsonb" };
-        return Some(DefaultValue::Sql(format!("ARRAY[{}]::{element}[]", items.join(", "))));
-    }
-    Some(DefaultValue::Value(Json::Array(items)))
+fn list(items: Vec<Json>, kind: &ColumnKind) -> DefaultValue {
+    let element = match kind {
+        ColumnKind::Scalar(Scalar::Bytes, _) => "bytea",
+        ColumnKind::Scalar(Scalar::Json, native) if items.contains(&Json::Null) => {
+            if native.kind == NativeKind::Json { "json" } else { "jsonb" }
+        }
+        _ => return DefaultValue::Value(Json::Array(items)),
+    };
+    let items: Vec<_> = items
+        .iter()
+        .map(|item| match item {
+            Json::String(text) if element == "bytea" => literal(text),
+            item => literal(&item.to_string()),
+        })
+        .collect();
+    DefaultValue::Sql(format!("ARRAY[{}]::{element}[]", items.join(", ")))
+}
+
+/// A literal of standard SQL, in which a backslash is one.
+pub(super) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 fn function(
@@ -200,7 +212,7 @@ fn constant(
         (Scalar::Json, ValueKind::String(text)) => {
             Json::parse(text).map_err(|broken| format!("is not valid JSON: {}", broken.problem))
         }
-        (Scalar::Bytes, ValueKind::String(text)) => bytes(text),
+        (Scalar::Bytes, ValueKind::String(text)) => hexadecimal(text).map(Json::String),
         (Scalar::DateTime, ValueKind::String(text)) => time(text, native),
         (scalar, _) => {
             Err(format!("must be a value of type {}, not {}", scalar.name(), value.kind()))
@@ -278,16 +290,18 @@ fn decimal(text: &str) -> Result<Json, String> {
     }))
 }
 
-/// Base64, which is what documents write too.
-fn bytes(text: &str) -> Result<Json, String> {
-    match STANDARD.decode(text) {
-        Ok(_) => Ok(Json::string(text)),
-        Err(_) => Err("is not valid base64".to_owned()),
+/// Base64 as Postgres writes bytes.
+fn hexadecimal(text: &str) -> Result<String, String> {
+    let bytes = STANDARD.decode(text).map_err(|_| "is not valid base64".to_owned())?;
+    let mut text = "\\x".to_owned();
+    for byte in bytes {
+        text.push_str(&format!("{byte:02x}"));
     }
+    Ok(text)
 }
 
-/// A time with its offset (RFC 3339). A column without a time zone keeps what the clock says and drops the
-/// offset, as Postgres does with the literal that Prisma writes.
+/// A time with its offset (RFC 3339). A column without a time zone keeps what the clock says, whatever the offset, as
+/// Postgres does with the literal that Prisma writes. Documents write such a time as one of UTC.
 fn time(text: &str, native: NativeKind) -> Result<Json, String> {
     let refused = || "is not a time like 2020-01-31T12:00:00Z".to_owned();
     let pieces = Pieces::parse(text).map_err(|_| refused())?;
@@ -301,7 +315,7 @@ fn time(text: &str, native: NativeKind) -> Result<Json, String> {
         NativeKind::Time => time.to_string(),
         NativeKind::Timetz => format!("{time}{zone}"),
         NativeKind::Timestamptz => format!("{date}T{time}{zone}"),
-        _ => format!("{date}T{time}"),
+        _ => format!("{date}T{time}Z"),
     }))
 }
 
@@ -326,7 +340,7 @@ mod tests {
     #[test]
     fn times_keep_their_clock() {
         let of = |native| time("2020-01-02T03:04:05.5+02:00", native).unwrap();
-        assert_eq!(of(NativeKind::Timestamp), Json::string("2020-01-02T03:04:05.5"));
+        assert_eq!(of(NativeKind::Timestamp), Json::string("2020-01-02T03:04:05.5Z"));
         assert_eq!(of(NativeKind::Timestamptz), Json::string("2020-01-02T03:04:05.5+02"));
         assert_eq!(of(NativeKind::Date), Json::string("2020-01-02"));
         assert_eq!(of(NativeKind::Time), Json::string("03:04:05.5"));

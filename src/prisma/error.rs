@@ -8,8 +8,8 @@ use pgrx::PgSqlErrorCode;
 /// Everything that keeps a schema from being read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PrismaError {
-    #[error("the schema has {} {}", places.len(), if places.len() == 1 { "problem" } else { "problems" })]
-    Problems { syntax: bool, places: Vec<String> },
+    #[error("the schema has {count} {}", if *count == 1 { "problem" } else { "problems" })]
+    Problems { syntax: bool, count: usize, detail: String },
     #[error("the schema is written for Prisma 8")]
     NextPrisma(Option<String>),
     #[error("the schema is longer than {MAX_BYTES} bytes")]
@@ -24,9 +24,9 @@ impl PrismaError {
     /// Problems with their places in words.
     pub(super) fn problems(problems: &[Problem], source: &Source<'_>) -> Self {
         let syntax = problems.iter().any(|problem| problem.syntax);
-        let place =
+        let line =
             |problem: &Problem| format!("{}: {}", source.describe(problem.place), problem.text);
-        Self::Problems { syntax, places: problems.iter().map(place).collect() }
+        Self::Problems { syntax, count: problems.len(), detail: lines(problems.iter().map(line)) }
     }
 }
 
@@ -42,7 +42,7 @@ impl Report for PrismaError {
 
     fn detail(&self) -> Option<String> {
         match self {
-            Self::Problems { places, .. } => Some(lines(places.iter().cloned())),
+            Self::Problems { detail, .. } => Some(detail.clone()),
             Self::NextPrisma(file) => file.as_ref().map(|file| format!("File \"{file}\".")),
             Self::Files(problems) => Some(lines(problems.iter().cloned())),
             Self::Name(problem) => Some(problem.clone()),

@@ -125,9 +125,10 @@ fn mark<'t>(text: &'static str) -> impl Parser<Input<'t>, &'t str, ErrMode<Expec
     after_space(literal(text))
 }
 
-/// A name as Prisma has them.
+/// A name as Prisma has them, or one with an underscore in front, which is told later.
 pub(super) fn name<'t>(input: &mut Input<'t>) -> Parsed<Word<'t>> {
-    let letters = (one_of(|c: char| c.is_ascii_alphanumeric()), take_while(0.., is_word));
+    let letters =
+        (one_of(|c: char| c.is_ascii_alphanumeric() || c == '_'), take_while(0.., is_word));
     let (place, text) = placed(letters.take()).parse_next(input)?;
     Ok(Word { text, place })
 }
@@ -177,6 +178,7 @@ fn number<'t>(input: &mut Input<'t>) -> Parsed<&'t str> {
 
 fn value<'t>(depth: usize) -> impl FnMut(&mut Input<'t>) -> Parsed<Value<'t>> {
     move |input| {
+        crate::poll::check();
         space(input)?;
         let place = input.state.plus(input.current_token_start());
         if depth > MAX_DEPTH {

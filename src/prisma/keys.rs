@@ -51,9 +51,9 @@ pub(super) fn read<'t>(
             _ => {}
         }
     }
-    // Of a broken model, the line with the key may be the one that could not be read.
-    if reader.model.key.is_none() && !reader.has_unique_key() && !reader.model.broken && !block.view
-    {
+    // The key of a broken model may be in the line that could not be read. A model that the client ignores needs none.
+    let excused = reader.model.broken || block.view || attributes.first("ignore").is_some();
+    if reader.model.key.is_none() && !reader.has_unique_key() && !excused {
         let text = format!(
             "model \"{}\" needs @id, @@id, or a unique key over required fields",
             block.name.text
@@ -271,7 +271,9 @@ impl<'t> Reader<'_, 't> {
             let text = format!("field \"{shown}\" is a relation and has no column{hint}");
             self.notes.problem(name.place, text);
         } else if !self.model.broken {
-            let known: Vec<_> = self.model.columns.iter().map(|column| column.name.text).collect();
+            let few = if self.notes.are_few() { usize::MAX } else { 0 };
+            let columns = self.model.columns.iter().take(few);
+            let known: Vec<_> = columns.map(|column| column.name.text).collect();
             let hint = meant(name.text, &known)
                 .map_or_else(String::new, |meant| format!(": did you mean \"{meant}\"?"));
             let text = format!("{kind} \"{model}\" has no field \"{shown}\"{hint}");

@@ -2,6 +2,8 @@
 //!
 //! Files → [`blocks`] (lines, by [`grammar`]) → [`resolve`] (names looked up, attributes read) → [`relations`] →
 //! [`document`]. Problems of all steps are told at once, in the order of the files.
+//!
+//! [`write`] goes the other way: a `schema.prisma` for tables that are there.
 
 mod api;
 mod arguments;
@@ -26,6 +28,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod types;
+pub(crate) mod write;
 
 use crate::json::Json;
 use options::Options;

@@ -12,7 +12,12 @@ use std::collections::HashSet;
 /// Says which names would be given twice.
 pub(super) fn check(schema: &Schema<'_>, relations: &Relations<'_>, notes: &mut Notes) {
     let mut taken = Taken { seen: HashSet::new(), notes };
+    // Of blocks with one name, which has been told, the first counts.
+    let mut blocks = HashSet::new();
     for model in schema.models.iter().filter(|model| !model.view) {
+        if !blocks.insert(model.name.text) {
+            continue;
+        }
         let of = model.schema.as_deref();
         taken.name("table", (Kind::Relation, of, ""), &model.table, model.name.place);
         taken.name("table", (Kind::Type, of, ""), &model.table, model.name.place);
@@ -27,6 +32,9 @@ pub(super) fn check(schema: &Schema<'_>, relations: &Relations<'_>, notes: &mut 
         }
     }
     for found in &schema.enums {
+        if !blocks.insert(found.name.text) {
+            continue;
+        }
         let of = found.schema.as_deref();
         taken.name("enum", (Kind::Type, of, ""), &found.sql_name, found.name.place);
     }

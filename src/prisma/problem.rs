@@ -47,6 +47,11 @@ impl Notes {
         }
     }
 
+    /// Whether there are so few problems that it pays to guess what was meant.
+    pub(super) fn are_few(&self) -> bool {
+        self.problems.len() < 100
+    }
+
     /// How many problems there are: more afterwards means that something was found in between.
     pub(super) fn count(&self) -> usize {
         self.problems.len()

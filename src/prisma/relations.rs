@@ -10,7 +10,7 @@ use super::names;
 use super::problem::Notes;
 use super::resolve::Schema;
 use crate::json::shorten;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 const ACTIONS: [(&str, &str); 5] = [
     ("Cascade", "cascade"),
@@ -78,7 +78,7 @@ pub(super) fn pair<'t>(
         }
     }
     let mut found = Relations::default();
-    let mut pairs = Pairs { schema, notes, found: &mut found };
+    let mut pairs = Pairs { schema, notes, found: &mut found, unique: HashMap::new() };
     for (from, model) in schema.models.iter().enumerate() {
         for (at, relation) in model.relations.iter().enumerate() {
             let name = relation.relation.as_deref();
@@ -90,6 +90,7 @@ pub(super) fn pair<'t>(
     if source.without_foreign_keys {
         found.references.clear();
     }
+    found.references.sort_by_key(|reference| (reference.from, reference.place));
     found
 }
 
@@ -97,6 +98,8 @@ struct Pairs<'r, 't> {
     schema: &'r Schema<'t>,
     notes: &'r mut Notes,
     found: &'r mut Relations<'t>,
+    /// The unique keys of the models that were asked for.
+    unique: HashMap<usize, HashSet<Vec<&'r str>>>,
 }
 
 impl<'r, 't> Pairs<'r, 't> {
@@ -116,6 +119,9 @@ impl<'r, 't> Pairs<'r, 't> {
             near.len() > 1
         };
         if many {
+            if near.first() != Some(&id) {
+                return;
+            }
             let names: Vec<_> =
                 near.iter().map(|&near| self.relation(near).1.name.text).take(5).collect();
             let text = format!(
@@ -237,7 +243,7 @@ impl<'r, 't> Pairs<'r, 't> {
                 self.notes.problem(relation.place, text);
             }
         }
-        if !is_unique(target, &references) && !target.broken {
+        if !target.broken && !self.is_unique(relation.to, &references) {
             let names: Vec<_> = references.iter().map(|field| field.text).collect();
             let text = format!(
                 "{} of \"{}\" is no unique key: add @unique or @@unique",
@@ -246,7 +252,7 @@ impl<'r, 't> Pairs<'r, 't> {
             );
             self.notes.problem(relation.place, text);
         }
-        if to_one && !is_unique(model, &fields) && !model.broken {
+        if to_one && !model.broken && !self.is_unique(id.0, &fields) {
             let names: Vec<_> = fields.iter().map(|field| field.text).collect();
             let text = format!(
                 "a relation of one to one needs a unique key: add @unique or @@unique for {}",
@@ -277,6 +283,20 @@ impl<'r, 't> Pairs<'r, 't> {
             map: relation.map.clone(),
             place: relation.place,
         });
+    }
+
+    /// Whether fields are, in any order, the key or a unique key of a model.
+    fn is_unique(&mut self, model: usize, fields: &[Word<'_>]) -> bool {
+        let of = &self.schema.models[model];
+        let keys = self.unique.entry(model).or_insert_with(|| {
+            let key = of.key.iter().map(|key| sorted(key.fields.iter().map(|field| field.text)));
+            let unique =
+                of.indexes.iter().filter(|index| index.unique && index.condition.is_none());
+            let unique =
+                unique.map(|index| sorted(index.fields.iter().map(|field| field.name.text)));
+            key.chain(unique).collect()
+        });
+        keys.contains(&sorted(fields.iter().map(|field| field.text)))
     }
 
     fn columns(
@@ -314,13 +334,13 @@ impl<'r, 't> Pairs<'r, 't> {
         for id in [one, other] {
             let (_, relation) = self.relation(id);
             let said = relation.fields.is_some() || relation.references.is_some();
-            if said
-                || relation.on_delete.is_some()
-                || relation.on_update.is_some()
-                || relation.map.is_some()
-            {
-                let text = "a relation between two lists has a table of its own: it takes a name and nothing else";
+            if said || relation.on_delete.is_some() || relation.on_update.is_some() {
+                let text = "a relation between two lists has a table of its own, whose columns and actions are fixed";
                 self.notes.problem(relation.place, text);
+            }
+            if relation.map.is_some() {
+                let text = "the foreign keys of a table between two models have fixed names: \"map\" was left out";
+                self.notes.warn(relation.place, text);
             }
             let target = &self.schema.models[relation.to];
             if !target.key.as_ref().is_some_and(|key| key.fields.len() == 1) {
@@ -366,12 +386,9 @@ fn same_type(one: &Column<'_>, other: &Column<'_>) -> bool {
     same && (one.arity == Arity::List) == (other.arity == Arity::List)
 }
 
-/// Whether fields are, in any order, the key or a unique key of a model.
-fn is_unique(model: &Model<'_>, fields: &[Word<'_>]) -> bool {
-    let wanted: BTreeSet<_> = fields.iter().map(|field| field.text).collect();
-    let key =
-        model.key.iter().map(|key| key.fields.iter().map(|f| f.text).collect::<BTreeSet<_>>());
-    let unique = model.indexes.iter().filter(|index| index.unique && index.condition.is_none());
-    let unique = unique.map(|index| index.fields.iter().map(|f| f.name.text).collect());
-    key.chain(unique).any(|set| set == wanted)
+/// Fields without their order.
+fn sorted<'m>(fields: impl Iterator<Item = &'m str>) -> Vec<&'m str> {
+    let mut fields: Vec<_> = fields.collect();
+    fields.sort_unstable();
+    fields
 }

@@ -96,8 +96,11 @@ fn enumeration<'t>(block: &ast::Enum<'t>, source: &Datasource<'t>, notes: &mut N
     let (mut names, mut sql_names) = (HashSet::new(), HashSet::new());
     for value in &block.values {
         let attributes = Attributes::new(&value.attributes, "@", &["map"], None, notes);
-        let sql_name = attributes.name("map", notes).unwrap_or(value.name);
+        let sql_name = attributes.any_name("map", notes).unwrap_or(value.name);
         fits(sql_name, notes);
+        if value.name.text.starts_with('_') {
+            check_name(value.name, notes);
+        }
         if !names.insert(value.name.text) || !sql_names.insert(sql_name.text) {
             let text = format!("enum \"{}\" has this value already", block.name.text);
             notes.problem(value.name.place, text);
@@ -203,6 +206,10 @@ impl<'t> Resolver<'_, 't> {
         if self.blocks.lost {
             return;
         }
+        let shown = shorten(name.text);
+        if !notes.are_few() {
+            return notes.problem(name.place, format!("type \"{shown}\" is not known"));
+        }
         let blocks = self.blocks.models.iter().map(|model| model.name);
         let blocks = blocks.chain(self.blocks.enums.iter().map(|block| block.name));
         let known: Vec<_> =
@@ -212,8 +219,7 @@ impl<'t> Resolver<'_, 't> {
             None => String::new(),
         };
         let text = format!(
-            "type \"{}\" is neither one of Prisma nor a model or enum of this schema{hint}",
-            shorten(name.text)
+            "type \"{shown}\" is neither one of Prisma nor a model or enum of this schema{hint}"
         );
         notes.problem(name.place, text);
     }

@@ -1,5 +1,7 @@
 //! The files of a schema, and places in them.
 
+use std::borrow::Cow;
+
 /// The files of one schema together.
 pub(crate) const MAX_BYTES: usize = 4 << 20;
 
@@ -30,7 +32,11 @@ impl Place {
 
 /// What turns places into lines and columns.
 pub(crate) struct Source<'t> {
-    pub(super) files: &'t [File],
+    files: &'t [File],
+    /// Their texts, with blanks for the comments between `/*` and `*/`.
+    texts: Vec<Cow<'t, str>>,
+    /// Where a comment is not closed.
+    open: Vec<Place>,
     /// Where the lines of each file begin.
     starts: Vec<Vec<u32>>,
 }
@@ -38,7 +44,22 @@ pub(crate) struct Source<'t> {
 impl<'t> Source<'t> {
     pub(crate) fn new(files: &'t [File]) -> Self {
         let starts = files.iter().map(|file| starts(&file.text)).collect();
-        Self { files, starts }
+        let (mut texts, mut open) = (Vec::new(), Vec::new());
+        for (at, file) in files.iter().enumerate() {
+            let (text, unclosed) = without_comments(&file.text);
+            texts.push(text);
+            open.extend(unclosed.map(|offset| Place::start(at).plus(offset)));
+        }
+        Self { files, texts, open, starts }
+    }
+
+    /// What is to be read of each file.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.texts.iter().map(Cow::as_ref)
+    }
+
+    pub(super) fn open_comments(&self) -> &[Place] {
+        &self.open
     }
 
     /// `line 3, column 5`, with the file's name before it where files have names. Columns are characters.
@@ -54,6 +75,40 @@ impl<'t> Source<'t> {
         let name = file.name.as_ref().map_or_else(String::new, |name| format!("{name}, "));
         format!("{name}line {line}, column {}", before.chars().count() + 1)
     }
+}
+
+/// Puts blanks in place of comments that may span lines, so that all else keeps its place. Gives the place of one
+/// that is not closed, too.
+fn without_comments(text: &str) -> (Cow<'_, str>, Option<usize>) {
+    if !text.contains("/*") {
+        return (Cow::Borrowed(text), None);
+    }
+    let (bytes, mut clean) = (text.as_bytes(), Vec::with_capacity(text.len()));
+    let (mut string, mut line_comment) = (false, false);
+    while let Some(&byte) = bytes.get(clean.len()) {
+        let at = clean.len();
+        match (byte, bytes.get(at + 1)) {
+            (b'\n' | b'\r', _) => (string, line_comment) = (false, false),
+            _ if line_comment => {}
+            (b'\\', Some(&escaped)) if string && !matches!(escaped, b'\n' | b'\r') => {
+                clean.push(byte)
+            }
+            (b'"', _) => string = !string,
+            (b'/', Some(b'/')) if !string => line_comment = true,
+            (b'/', Some(b'*')) if !string => {
+                let Some(end) = text[at + 2..].find("*/") else {
+                    return (Cow::Borrowed(text), Some(at));
+                };
+                let comment = &bytes[at..at + end + 4];
+                let blank = |&byte: &u8| if matches!(byte, b'\n' | b'\r') { byte } else { b' ' };
+                clean.extend(comment.iter().map(blank));
+                continue;
+            }
+            _ => {}
+        }
+        clean.push(bytes[clean.len()]);
+    }
+    (String::from_utf8(clean).map_or(Cow::Borrowed(text), Cow::Owned), None)
 }
 
 /// Lines end with a line feed, a carriage return, or both.
@@ -105,4 +160,34 @@ impl<'t> Lines<'t> {
 /// Space within a line.
 pub(super) fn is_space(c: char) -> bool {
     c.is_whitespace() || c == '\u{feff}'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_give_way_to_blanks() {
+        for (text, clean) in [
+            ("a /* é\nb */ c", "a      \n     c"),
+            ("a \"/*\" b", "a \"/*\" b"),
+            ("a \"\\\"/*\" /* x */", "a \"\\\"/*\"        "),
+            ("// /* x\n b */", "// /* x\n b */"),
+            ("/**/a", "    a"),
+        ] {
+            assert_eq!(without_comments(text), (Cow::Borrowed(clean), None), "{text}");
+        }
+        assert_eq!(without_comments("a /* b").1, Some(2));
+        assert_eq!(without_comments("a /*/").1, Some(2));
+    }
+
+    #[test]
+    fn places_are_told_in_characters() {
+        let files = [File { name: Some("a.prisma".to_owned()), text: "é\r\nüb\rc".to_owned() }];
+        let source = Source::new(&files);
+        let at = |offset| source.describe(Place { file: 0, offset });
+        assert_eq!(at(0), "a.prisma, line 1, column 1");
+        assert_eq!(at(6), "a.prisma, line 2, column 2");
+        assert_eq!(at(8), "a.prisma, line 3, column 1");
+    }
 }

@@ -7,8 +7,10 @@
 mod columns;
 mod dependents;
 mod drops;
+pub(crate) mod enums;
 mod exact;
 mod generated;
+mod online;
 mod rules;
 pub(crate) mod tables;
 mod tables_made;
@@ -56,6 +58,8 @@ pub(crate) struct Surroundings<'g> {
     pub(crate) sequences: &'g [(String, String)],
     /// Keys that are made anew, or whose types change, so that references to them must be made anew too.
     pub(crate) remade: &'g HashSet<tables::KeyOf>,
+    /// Columns, as they are called now, that have moved to a new type of the same name by then.
+    pub(crate) moved: &'g HashSet<String>,
     pub(crate) terms: tables::Terms,
 }
 
@@ -240,6 +244,9 @@ impl<'g> Planner<'g> {
     }
 
     fn match_column(&mut self, column: &'g Column, source: &'g Column) {
+        if self.has_moved(source) {
+            self.retyped.insert(&column.name);
+        }
         if source.list != column.list || source.kind != column.kind {
             self.retyped.insert(&column.name);
             let is_text = |column: &Column| matches!(column.kind, FieldKind::Text { .. });
@@ -418,5 +425,7 @@ fn key_of(table: &Table) -> Vec<String> {
     })
 }
 
+#[cfg(test)]
+mod tables_tests;
 #[cfg(test)]
 mod tests;

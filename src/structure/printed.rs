@@ -246,14 +246,20 @@ pub(super) fn read_exact_default(
     if !list && is_moment(text, kind) {
         return Some(PrintedDefault::Field(Default::Now));
     }
-    read_default(text, kind, list)
+    let is_now = |default: &PrintedDefault| *default == PrintedDefault::Field(Default::Now);
+    let said = read_default(text, kind, list);
+    // The words of dates and times of the day are their own: another spelling stays as it is.
+    match kind {
+        FieldKind::Date => said.filter(|default| !is_now(default) || text == "CURRENT_DATE"),
+        FieldKind::Time => said.filter(|default| !is_now(default) || text == "LOCALTIME"),
+        _ => said,
+    }
 }
 
 /// Whether a text is the time of the transaction in no less digits than the column keeps.
 fn is_moment(text: &str, kind: &FieldKind) -> bool {
     let (name, digits) = match kind {
         FieldKind::Timestamp => ("timestamptz", 6),
-        FieldKind::Time => ("time", 6),
         FieldKind::Native(native) if native.schema.is_none() => {
             let digits = native.modifiers.first().map_or(Some(6), |digits| digits.parse().ok());
             (native.name.as_str(), digits.unwrap_or(6))

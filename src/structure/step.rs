@@ -56,9 +56,9 @@ pub(crate) enum Stage {
     Type,
     DropRule,
     RenameRule,
-    Column,
-    /// Columns move from a type to the one that takes its place.
+    /// Columns move from a type to the one that takes its place, under the names that they have before.
     SwapType,
+    Column,
     CreateTable,
     /// Primary keys and whatever else references may lead to.
     Key,

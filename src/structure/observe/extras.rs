@@ -116,7 +116,7 @@ pub(super) fn of_table(facts: &Facts) -> Vec<Extra> {
 
 impl PolicyFact {
     /// As SQL says it, without the table.
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = format!(
             "AS {} FOR {} TO {}",
             if self.permissive { "PERMISSIVE" } else { "RESTRICTIVE" },

@@ -1,6 +1,9 @@
 //! Facts of the catalog, written down, and what is understood of them.
 
 use super::*;
+use crate::field_types::kind::FieldKind;
+use crate::structure::model::KeyKind;
+use crate::structure::table::{ColumnDefault, UniqueColumn};
 use serde_json::{Value, json};
 
 /// `base` with other values for some keys.

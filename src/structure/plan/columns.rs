@@ -156,6 +156,11 @@ impl Planner<'_> {
             if required == column.required {
                 continue;
             }
+            if let (Some(source), true) = (source, self.is_required_online(column)) {
+                let (source, column) = (*source, column);
+                self.require_online(source, column);
+                continue;
+            }
             let name = quote(&column.name);
             let drop = self.alter(&format!("ALTER COLUMN {name} DROP NOT NULL"));
             let set = self.alter(&format!("ALTER COLUMN {name} SET NOT NULL"));

@@ -9,7 +9,7 @@ use crate::structure::convert::{self, Change};
 use crate::structure::model::{Index, Method};
 use crate::structure::observe::{By, NamedRule};
 use crate::structure::step::{Class, Lock, Phase, Requirement, Stage, Step};
-use crate::structure::table::{Reference, Rule};
+use crate::structure::table::{Column, Reference, Rule};
 use std::collections::HashSet;
 
 /// A rule of the target, and the name that it must have.
@@ -65,6 +65,7 @@ impl<'g> Planner<'g> {
         self.match_columns();
         let matches = self.match_rules();
         self.drop_exact_rules(&matches, around);
+        self.drop_stand_ins();
         self.rename_rules(&matches);
         self.stop_generating(around);
         self.drop_columns();
@@ -84,6 +85,11 @@ impl<'g> Planner<'g> {
             Manner::EntryTable => None,
             Manner::Blueprint(around) => Some(around),
         }
+    }
+
+    /// Whether a column is of a new type of the same name by then.
+    pub(super) fn has_moved(&self, source: &Column) -> bool {
+        self.around().is_some_and(|around| around.moved.contains(&source.name))
     }
 
     pub(super) fn is_online(&self) -> bool {

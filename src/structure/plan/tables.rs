@@ -4,6 +4,7 @@
 //! Every step has a stage, and the plan of all is ordered by it. Tables are renamed before anything else is done to
 //! them, so the tables that are there are read here as if they had their new names already.
 
+use super::enums::{EnumGoal, plan_enums};
 use super::tables_made;
 use super::tables_target::{self, Before};
 use super::{Goal, Manner, Surroundings, key_of};
@@ -18,10 +19,7 @@ use std::collections::HashSet;
 /// What is to be reached.
 pub(crate) struct TablesGoal<'g> {
     pub(crate) tables: Vec<TableGoal<'g>>,
-    /// Types that are renamed before: schema and name, before and after.
-    pub(crate) renamed_types: Vec<(TypeName, TypeName)>,
-    /// Values of types, by their names afterwards, that are renamed before.
-    pub(crate) renamed_values: Vec<(TypeName, String, String)>,
+    pub(crate) enums: Vec<EnumGoal<'g>>,
     pub(crate) terms: Terms,
     pub(crate) dialect: &'g Dialect,
 }
@@ -105,9 +103,15 @@ impl TableGoal<'_> {
     }
 }
 
+/// A table in the form in which it is compared.
+pub(crate) fn normal(table: &Table) -> Table {
+    tables_target::normal(table)
+}
+
 /// The steps, in the order in which they are run; none where the goal is reached.
 pub(crate) fn plan_tables(goal: &TablesGoal<'_>) -> Vec<Step> {
-    let before = Before::new(goal);
+    let enums = plan_enums(&goal.enums, &goal.tables, goal.terms.online);
+    let before = Before::new(goal, &enums);
     let mut names = Names::default();
     for table in &goal.tables {
         if let (Some(now), Some(_)) = (&table.now, table.target) {
@@ -128,7 +132,7 @@ pub(crate) fn plan_tables(goal: &TablesGoal<'_>) -> Vec<Step> {
             remade.extend(super::exact::remade_keys(&planned.goal(&surroundings)));
         }
     }
-    let mut steps = Vec::new();
+    let mut steps = enums.steps;
     for (table, prepared) in goal.tables.iter().zip(&prepared) {
         prepared.steps(table, goal, &remade, &mut steps);
     }
@@ -141,6 +145,8 @@ struct Prepared {
     observed: Option<Observed>,
     managed: Option<Table>,
     target: Option<Table>,
+    /// Columns, as they are called now, that move to a new type.
+    moved: HashSet<String>,
 }
 
 /// What `Goal` borrows from.
@@ -152,6 +158,7 @@ struct Planned<'p> {
     table_before: String,
     sequences: &'p [(String, String)],
     remade: &'p HashSet<KeyOf>,
+    moved: &'p HashSet<String>,
     terms: Terms,
     dialect: &'p Dialect,
 }
@@ -162,6 +169,7 @@ impl<'p> Planned<'p> {
             table_before: self.table_before.clone(),
             sequences: self.sequences,
             remade: self.remade,
+            moved: self.moved,
             terms: self.terms,
         }
     }
@@ -192,7 +200,8 @@ impl Prepared {
             tables_target::name_rules(&mut table, name, there, renames, names);
             table
         });
-        Self { observed, managed, target }
+        let moved = table.now.as_ref().map(|now| before.moved(now.observed)).unwrap_or_default();
+        Self { observed, managed, target, moved }
     }
 
     fn goal<'p>(
@@ -210,6 +219,7 @@ impl Prepared {
             table_before: qualified(&now.observed.schema, &now.observed.name),
             sequences: &now.keeping.sequences,
             remade,
+            moved: &self.moved,
             terms: goal.terms,
             dialect: goal.dialect,
         })

@@ -1,6 +1,7 @@
 //! Tables in the form in which they are compared: those that are there as if other tables and types had their new names
 //! already, and those that are wanted with a name for every rule.
 
+use super::enums::EnumPlan;
 use super::tables::{TableGoal, TablesGoal, TypeName};
 use crate::field_types::kind::FieldKind;
 use crate::structure::constant::Constant;
@@ -8,7 +9,7 @@ use crate::structure::ddl::{Names, wished_name_in_blueprint};
 use crate::structure::model::{Default, Index, IndexColumn, Method};
 use crate::structure::observe::Observed;
 use crate::structure::table::{Column, ColumnDefault, Rule, Table};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What was called otherwise before: tables, their columns, and types.
 pub(super) struct Before {
@@ -16,10 +17,11 @@ pub(super) struct Before {
     tables: HashMap<TypeName, (TypeName, Vec<(String, String)>)>,
     types: HashMap<TypeName, TypeName>,
     values: HashMap<(TypeName, String), String>,
+    moved: HashSet<(String, String, String)>,
 }
 
 impl Before {
-    pub(super) fn new(goal: &TablesGoal<'_>) -> Self {
+    pub(super) fn new(goal: &TablesGoal<'_>, enums: &EnumPlan) -> Self {
         let pair = |table: &TableGoal<'_>| {
             let (now, target) = (table.now.as_ref()?, table.target?);
             let old = (now.observed.schema.clone(), now.observed.name.clone());
@@ -31,12 +33,9 @@ impl Before {
         };
         Self {
             tables: goal.tables.iter().filter_map(pair).collect(),
-            types: goal.renamed_types.iter().cloned().collect(),
-            values: goal
-                .renamed_values
-                .iter()
-                .map(|(name, from, to)| ((name.clone(), from.clone()), to.clone()))
-                .collect(),
+            types: enums.renamed_types.clone(),
+            values: enums.renamed_values.clone(),
+            moved: enums.moved.iter().cloned().collect(),
         }
     }
 
@@ -51,6 +50,14 @@ impl Before {
             column.kind = FieldKind::NamedEnum { schema: new.0, name: new.1 };
         }
         column
+    }
+
+    /// The columns that move to a new type.
+    pub(super) fn moved(&self, observed: &Observed) -> HashSet<String> {
+        let of = |(schema, table, _): &&(String, String, String)| {
+            *schema == observed.schema && *table == observed.name
+        };
+        self.moved.iter().filter(of).map(|(_, _, column)| column.clone()).collect()
     }
 
     fn rename_value(&self, of: &TypeName, value: &mut Constant) {

@@ -8,6 +8,8 @@ pub(crate) mod api;
 mod lexer;
 mod normal;
 mod parse;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod value;
 mod whitelist;

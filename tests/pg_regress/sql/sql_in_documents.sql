@@ -107,4 +107,64 @@ WHERE s.normal IS DISTINCT FROM p.normal OR s.normal IS DISTINCT FROM g.normal O
 -- Expressions that compare as equal: they are.
 SELECT place, string_agg(expression, '   ' ORDER BY expression) AS equal
 FROM stored GROUP BY place, normal HAVING count(*) > 1 ORDER BY min(expression);
+
+-- A trap: functions, operators and types of the same names as Postgres' own, in a schema that comes first.
+CREATE SCHEMA trap;
+DO $$
+DECLARE
+    o record;
+BEGIN
+    FOR o IN
+        SELECT p.oid, p.oprname, format_type(nullif(p.oprleft, 0), NULL) AS l, format_type(p.oprright, NULL) AS r, format_type(p.oprresult, NULL) AS result
+        FROM pg_operator AS p
+        JOIN pg_type AS rt ON rt.oid = p.oprright LEFT JOIN pg_type AS lt ON lt.oid = p.oprleft
+        WHERE p.oprnamespace = 'pg_catalog'::regnamespace
+            AND p.oprname IN ('=', '<>', '<', '>', '<=', '>=', '+', '-', '*', '/', '%', '||', '~~', '!~~', '~~*', '!~~*', '~', '!~*', '->', '->>', '#>>', '@>', '?')
+            AND rt.typtype = 'b' AND (lt.oid IS NULL OR lt.typtype = 'b')
+    LOOP
+        EXECUTE format('CREATE FUNCTION trap.o%s(%s) RETURNS %s LANGUAGE sql IMMUTABLE RETURN NULL::%3$s', o.oid, concat_ws(', ', o.l, o.r), o.result);
+        EXECUTE format('CREATE OPERATOR trap.%s (%s RIGHTARG = %s, FUNCTION = trap.o%s)', o.oprname, 'LEFTARG = ' || o.l || ',', o.r, o.oid);
+    END LOOP;
+    FOR o IN
+        SELECT p.proname, pg_get_function_identity_arguments(p.oid) AS arguments, format_type(p.prorettype, NULL) AS result
+        FROM pg_proc AS p
+        WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.prokind = 'f' AND p.provariadic = 0
+            AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::oid[]) AS a (t) JOIN pg_type AS y ON y.oid = a.t WHERE y.typtype = 'p')
+            AND p.proname IN ('abs', 'char_length', 'clock_timestamp', 'current_setting', 'date_part', 'date_trunc', 'encode', 'extract', 'floor', 'gen_random_uuid', 'jsonb_typeof', 'left',
+                'length', 'lower', 'lpad', 'md5', 'now', 'random', 'replace', 'round', 'statement_timestamp', 'substring', 'timezone', 'to_char', 'upper')
+    LOOP
+        EXECUTE format('CREATE FUNCTION trap.%I(%s) RETURNS %s LANGUAGE sql IMMUTABLE RETURN NULL::%3$s', o.proname, o.arguments, o.result);
+    END LOOP;
+END
+$$;
+SELECT format('CREATE DOMAIN trap.%I AS %s', name, CASE name WHEN 'status' THEN 'shop.status' ELSE 'pg_catalog.' || name END)
+FROM unnest('{text,varchar,bpchar,int2,int4,int8,numeric,float4,float8,bool,date,timestamp,timestamptz,uuid,jsonb,bytea,status}'::text[]) AS name \gexec
+CREATE FUNCTION pg_temp.rests_on(place text, type text, sql text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    answer text;
+BEGIN
+    IF place = 'default' THEN
+        EXECUTE format('CREATE TABLE probe (x %s)', type);
+        SET LOCAL search_path = trap, pg_catalog, public, shop;
+        EXECUTE format('ALTER TABLE public.probe ALTER x SET DEFAULT (%s)', sql);
+    ELSE
+        SET LOCAL search_path = trap, pg_catalog, public, shop;
+        EXECUTE format('CREATE INDEX probe ON public.things (id) WHERE %s', sql);
+    END IF;
+    SET LOCAL search_path = pg_catalog;
+    SELECT string_agg(DISTINCT pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid), ', ') INTO answer
+    FROM pg_depend AS d
+    WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass)
+        AND (d.objid = to_regclass('public.probe') OR d.objid IN (SELECT oid FROM pg_attrdef WHERE adrelid = to_regclass('public.probe')));
+    SET LOCAL search_path = public, shop;
+    IF place = 'default' THEN DROP TABLE probe; ELSE DROP INDEX probe; END IF;
+    RETURN coalesce(answer, 'nothing but Postgres');
+EXCEPTION WHEN OTHERS THEN
+    SET LOCAL search_path = public, shop;
+    RETURN 'failed: ' || SQLERRM || ' in ' || sql;
+END
+$$;
+-- What was written falls into it; what was made of that does not.
+SELECT count(*) > 100 AS many FROM stored WHERE pg_temp.rests_on(place, type, expression) LIKE '%trap%';
+SELECT pg_temp.rests_on(place, type, text) AS rests_on, count(*) FROM stored GROUP BY 1 ORDER BY 1;
 ROLLBACK;

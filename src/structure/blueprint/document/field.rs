@@ -1,18 +1,17 @@
 //! One field of a blueprint's table: what entry structures say of fields, and more.
 
+use super::context::{Context, in_range};
 use super::names::{problem_with_column_name, problem_with_document_name};
-use super::types;
-use crate::field_types::kind::{FieldKind, NativeType, OnDelete};
+use crate::field_types::kind::FieldKind;
 use crate::json::Json;
-use crate::structure::blueprint::model::EnumType;
 use crate::structure::constant::Constant;
-use crate::structure::document::field::{self as shared, Place};
+use crate::structure::deparse::Expression;
+use crate::structure::document::field as shared;
 use crate::structure::document::keys::{Keys, Problems};
-use crate::structure::model::{Default, Field};
-use crate::structure::printed::{PrintedDefault, read_default};
-use crate::structure::sql_text::{self, SqlText};
+use crate::structure::model::{Default, Field, TIMES};
+use crate::structure::printed::{PrintedDefault, read_exact_default};
+use crate::structure::sql_text::Place;
 use crate::structure::table::{Action, ColumnDefault};
-use std::collections::HashMap;
 
 /// What a field has beside what [`Field`] holds.
 pub(super) struct Beside<'j> {
@@ -29,149 +28,15 @@ pub(super) struct Beside<'j> {
     pub(super) actions: Option<(Action, Action)>,
 }
 
-/// The enums of a blueprint, as fields see them.
-pub(super) struct Enums<'e> {
-    by_name: HashMap<&'e str, &'e EnumType>,
-    by_type: HashMap<(&'e str, &'e str), &'e EnumType>,
-    /// Those of which something is wrong.
-    wrong: &'e [String],
-}
-
-impl<'e> Enums<'e> {
-    pub(super) fn new(enums: impl Iterator<Item = &'e EnumType>, wrong: &'e [String]) -> Self {
-        let (mut by_name, mut by_type) = (HashMap::new(), HashMap::new());
-        for found in enums {
-            by_name.insert(found.name.as_str(), found);
-            by_type.insert((found.schema.as_str(), found.type_name.as_str()), found);
-        }
-        Self { by_name, by_type, wrong }
-    }
-
-    /// Reads a value of a type, which may be an enum.
-    pub(super) fn constant(
-        &self,
-        kind: &FieldKind,
-        list: bool,
-        json: &Json,
-    ) -> Result<Constant, String> {
-        let constant = Constant::read(kind, list, json)?;
-        if let FieldKind::NamedEnum { schema, name } = kind
-            && let Some(found) = self.by_type.get(&(schema.as_str(), name.as_str()))
-        {
-            let values = match &constant {
-                Constant::List(items) => items.as_slice(),
-                one => std::slice::from_ref(one),
-            };
-            for value in values {
-                if let Constant::Text(text) = value
-                    && !found.values.contains(text)
-                {
-                    let text = crate::json::shorten(text);
-                    return Err(format!("{text:?} is not a value of enum \"{}\"", found.name));
-                }
-            }
-        }
-        if let FieldKind::Native(native) = kind {
-            return printed(native, constant);
-        }
-        Ok(constant)
-    }
-}
-
-/// A value of a native type as Postgres prints it, where that is not as it was given.
-fn printed(native: &NativeType, constant: Constant) -> Result<Constant, String> {
-    match constant {
-        Constant::Text(text) if native.schema.is_none() && native.name == "timestamp" => {
-            match text.parse::<jiff::civil::DateTime>() {
-                Ok(time) => Ok(Constant::Text(time.to_string().replace('T', " "))),
-                Err(_) => Err("expected a time without zone, \"2024-12-31T23:59:59\"".to_owned()),
-            }
-        }
-        Constant::Integer(value)
-            if native.name == "int2" && i16::try_from(value).is_err()
-                || native.name == "oid" && u32::try_from(value).is_err() =>
-        {
-            Err(format!("{value} is out of the range of the type"))
-        }
-        Constant::List(items) => items
-            .into_iter()
-            .map(|item| printed(native, item))
-            .collect::<Result<_, _>>()
-            .map(Constant::List),
-        other => Ok(other),
-    }
-}
-
-impl Place for Enums<'_> {
-    fn problem_with_name(&self, name: &str) -> Option<String> {
-        problem_with_document_name(name)
-    }
-
-    fn problem_with_old_name(&self, name: &str) -> Option<String> {
-        problem_with_document_name(name)
-    }
-
-    fn types(&self) -> &'static [&'static str] {
-        &types::WORDS
-    }
-
-    fn read_type(
-        &self,
-        word: &'static str,
-        keys: &mut Keys<'_>,
-        problems: &mut Problems,
-    ) -> Option<FieldKind> {
-        match word {
-            "enum" if keys.has("enum") => {
-                let name = keys.text("enum", problems)?;
-                match self.by_name.get(name.as_str()) {
-                    Some(found) => Some(FieldKind::NamedEnum {
-                        schema: found.schema.clone(),
-                        name: found.type_name.clone(),
-                    }),
-                    None => {
-                        if !self.wrong.contains(&name) {
-                            let message = format!("enum \"{name}\" is not defined in /enums");
-                            problems.add(keys.at("enum"), message);
-                        }
-                        None
-                    }
-                }
-            }
-            "enum" => {
-                // Known, though not given.
-                keys.take("enum");
-                shared::read_type(word, keys, problems)
-            }
-            "reference" => {
-                let to = keys.text("to", problems);
-                if to.is_none() {
-                    problems.add(keys.at("to"), "is missing: the name of the table referred to");
-                }
-                Some(FieldKind::Reference { to: to?, on_delete: OnDelete::Restrict })
-            }
-            word => types::read(word, keys, problems),
-        }
-    }
-
-    fn has_lists_of(&self, kind: &FieldKind) -> bool {
-        !matches!(kind, FieldKind::Reference { .. })
-    }
-
-    fn constant(&self, kind: &FieldKind, list: bool, json: &Json) -> Result<Constant, String> {
-        self.constant(kind, list, json)
-    }
-}
-
 pub(super) fn read<'j>(
     json: &'j Json,
     pointer: &str,
-    enums: &Enums<'_>,
+    context: &Context<'_>,
     problems: &mut Problems,
 ) -> Option<(Field, Beside<'j>)> {
     let mut keys = Keys::open(json, pointer.to_owned(), problems)?;
     let column = keys.text("column", problems);
-    let read = shared::read_open(json, &mut keys, enums, problems);
+    let read = shared::read_open(json, &mut keys, context, problems);
     let at = keys.at(if column.is_some() { "column" } else { "name" });
     let name = column.as_deref().or(json.get("name").and_then(Json::as_str));
     if let Some(problem) = name.and_then(problem_with_column_name)
@@ -192,7 +57,7 @@ pub(super) fn read<'j>(
     if matches!(field.kind, FieldKind::Reference { .. }) {
         beside.actions = Some(actions(&mut keys, problems));
     }
-    read_made(&mut field, &mut beside, &mut keys, problems);
+    read_made(&mut field, &mut beside, &mut keys, context, problems);
     read_fill(&field, &mut beside, &mut keys, problems);
     let ways = ["default", "default_sql", "generated", "fill"];
     let given: Vec<&str> = ways
@@ -225,10 +90,11 @@ fn read_made(
     field: &mut Field,
     beside: &mut Beside<'_>,
     keys: &mut Keys<'_>,
+    context: &Context<'_>,
     problems: &mut Problems,
 ) {
     if let Some(text) = keys.text("default_sql", problems) {
-        match default_of_text(&text, &field.kind, field.list) {
+        match default_of_text(context, &text, field, &beside.column) {
             Ok(ColumnDefault::Field(default)) => field.default = Some(default),
             Ok(other) => beside.default = Some(other),
             Err(problem) => problems.add(keys.at("default_sql"), problem),
@@ -252,44 +118,43 @@ fn read_made(
     }
 }
 
-/// The default that a text says: what a document says otherwise where that makes the same default.
-pub(super) fn default_of_text(
+/// The default that a text says. What the catalog's print is understood as must be understood here too: otherwise the
+/// same default would be another one each time it is compared.
+fn default_of_text(
+    context: &Context<'_>,
     text: &str,
-    kind: &FieldKind,
-    list: bool,
+    field: &Field,
+    column: &str,
 ) -> Result<ColumnDefault, String> {
-    if text.trim().is_empty() {
-        return Err("is empty".to_owned());
-    }
-    let given = SqlText::given(text, sql_text::Place::Default, &|_| None);
-    let sql = given.unwrap_or_else(|_| SqlText::trusted(text));
-    Ok(match read_default(text, kind, list) {
-        Some(PrintedDefault::Clock) => ColumnDefault::Clock,
-        Some(PrintedDefault::Field(Default::Now)) if !is_now(text, kind) => ColumnDefault::Sql(sql),
-        Some(PrintedDefault::Field(Default::Value(value))) => match kind {
-            FieldKind::Native(native) => match printed(native, value) {
+    let sql = context.sql(text, Place::Default, &|_| None)?;
+    let said = said_by(text, &field.kind, field.list)
+        .or_else(|| said_by(&sql.text, &field.kind, field.list));
+    Ok(match said {
+        Some(PrintedDefault::Clock) if TIMES.contains(&column) => ColumnDefault::Clock,
+        Some(PrintedDefault::Field(Default::Value(value))) => match &field.kind {
+            FieldKind::Native(native) => match in_range(native, value) {
                 Ok(value) => ColumnDefault::Field(Default::Value(value)),
                 Err(_) => ColumnDefault::Sql(sql),
             },
             _ => ColumnDefault::Field(Default::Value(value)),
         },
         Some(PrintedDefault::Field(default)) => ColumnDefault::Field(default),
-        None if !list && is_now(text, kind) => ColumnDefault::Field(Default::Now),
         _ => ColumnDefault::Sql(sql),
     })
 }
 
-/// Whether the text is what the word `now` makes for a field of the type: others are run as they stand.
-fn is_now(text: &str, kind: &FieldKind) -> bool {
-    let text = text.trim();
-    let is = |word: &str| text.eq_ignore_ascii_case(word);
-    match kind {
-        FieldKind::Timestamp => is("CURRENT_TIMESTAMP") || is("now()"),
-        FieldKind::Date => is("CURRENT_DATE"),
-        FieldKind::Time => is("LOCALTIME"),
-        FieldKind::Native(native) => native.is_time() && is("CURRENT_TIMESTAMP"),
-        _ => false,
-    }
+/// As a default that Postgres has printed, and literals as people write them: without a cast.
+fn said_by(text: &str, kind: &FieldKind, list: bool) -> Option<PrintedDefault> {
+    let literal = || {
+        let text = match Expression::parse(text) {
+            Some(Expression::Quoted(text)) => text,
+            _ if !list && text.trim().parse::<f64>().is_ok() => text.trim().to_owned(),
+            _ => return None,
+        };
+        Constant::from_output(kind, list, &text)
+            .map(|value| PrintedDefault::Field(Default::Value(value)))
+    };
+    read_exact_default(text, kind, list).or_else(literal)
 }
 
 pub(super) fn is_whole_number(kind: &FieldKind) -> bool {

@@ -5,9 +5,11 @@
 //! is read by the readers of entry structures.
 
 mod build;
+mod context;
 mod enums;
 mod extensions;
 mod field;
+mod indexes;
 mod names;
 mod operators;
 mod print;
@@ -27,7 +29,7 @@ use crate::json::Json;
 use crate::structure::document::keys::{Keys, Problems};
 use crate::structure::document::{Problem, Rename, check_circles, nulls};
 use crate::structure::error::StructureError;
-use field::Enums;
+use context::Context;
 use names::{problem_with_blueprint_name, problem_with_schema, problem_with_sql_name};
 use std::collections::HashMap;
 use table::Draft;
@@ -121,18 +123,18 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Blueprint> {
             return None;
         }
     }
-    let found_enums = Enums::new(read_enums.iter().map(|read| &read.found), &wrong);
+    let context = Context::new(read_enums.iter().map(|read| &read.found), &wrong, &extensions);
     let mut drafts = Vec::new();
     for (at, json) in items.iter().enumerate() {
         let pointer = format!("/tables/{at}");
-        drafts.extend(Draft::read(json, pointer, &schema, &found_enums, problems));
+        drafts.extend(Draft::read(json, pointer, &schema, &context, problems));
     }
     let by_name = tables_by_name(&drafts, problems);
     references::settle_fields(&mut drafts, &by_name, problems);
     for draft in drafts.iter_mut().filter(|draft| draft.whole) {
-        rules::read_all(draft, &found_enums, problems);
+        rules::read_all(draft, &context, problems);
     }
-    references::read_lists(&mut drafts, &by_name, &found_enums, problems);
+    references::read_lists(&mut drafts, &by_name, &context, problems);
     check_tenancy(&tenancy, &drafts, problems);
     let tables = build::tables(drafts, &read_enums, problems);
     Some(Blueprint {

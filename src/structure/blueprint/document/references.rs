@@ -1,6 +1,7 @@
 //! References between the tables of a blueprint: fields of type `reference`, and the list `references`.
 
-use super::field::{Enums, actions};
+use super::context::Context;
+use super::field::actions;
 use super::names::problem_with_sql_name;
 use super::table::{Draft, ReadReference, Scope};
 use super::types::catalog_name;
@@ -103,7 +104,7 @@ fn target_of(draft: &Draft<'_>, fields: &[String]) -> Target {
 pub(super) fn read_lists(
     drafts: &mut [Draft<'_>],
     by_name: &HashMap<String, usize>,
-    enums: &Enums<'_>,
+    context: &Context<'_>,
     problems: &mut Problems,
 ) {
     let unique: Vec<HashSet<Vec<String>>> = drafts.iter().map(unique_sets).collect();
@@ -114,7 +115,7 @@ pub(super) fn read_lists(
         let mut found = Vec::new();
         for (at, json) in drafts[table].lists.references.iter().enumerate() {
             let pointer = format!("{}/references/{at}", drafts[table].pointer);
-            let lookup = Lookup { drafts, by_name, unique: &unique, enums };
+            let lookup = Lookup { drafts, by_name, unique: &unique, context };
             found.extend(lookup.read(table, json, &pointer, problems));
         }
         let draft = &mut drafts[table];
@@ -162,7 +163,7 @@ struct Lookup<'l, 'j> {
     drafts: &'l [Draft<'j>],
     by_name: &'l HashMap<String, usize>,
     unique: &'l [HashSet<Vec<String>>],
-    enums: &'l Enums<'l>,
+    context: &'l Context<'l>,
 }
 
 impl Lookup<'_, '_> {
@@ -192,7 +193,7 @@ impl Lookup<'_, '_> {
         let at = |key: &str| format!("{pointer}/{key}");
         keys.close(problems);
 
-        let scope = Scope { draft, enums: self.enums };
+        let scope = Scope { draft, context: self.context };
         let fields = read_names(items?, &at("fields"), Json::as_str, &scope, problems);
         let to = to?;
         let Some(&target) = self.by_name.get(&to) else {
@@ -205,7 +206,7 @@ impl Lookup<'_, '_> {
         }
         let (to_fields, to_at): (Vec<String>, _) = match (to_items, &target.key) {
             (Some(items), _) => {
-                let scope = Scope { draft: target, enums: self.enums };
+                let scope = Scope { draft: target, context: self.context };
                 let names = read_names(items, &at("to_fields"), Json::as_str, &scope, problems)?;
                 (names.into_iter().map(str::to_owned).collect(), at("to_fields"))
             }

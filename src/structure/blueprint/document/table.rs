@@ -1,6 +1,7 @@
 //! One table of a blueprint, from its object in the document to its columns and rules.
 
-use super::field::{self, Beside, Enums};
+use super::context::Context;
+use super::field::{self, Beside};
 use super::names::{problem_with_document_name, problem_with_schema, problem_with_sql_name};
 use super::rules::UniqueSet;
 use crate::field_types::kind::FieldKind;
@@ -72,7 +73,7 @@ pub(super) struct ReadIndex {
 /// A table's columns, as rules see them.
 pub(super) struct Scope<'s, 'j> {
     pub(super) draft: &'s Draft<'j>,
-    pub(super) enums: &'s Enums<'s>,
+    pub(super) context: &'s Context<'s>,
 }
 
 impl Columns for Scope<'_, '_> {
@@ -81,7 +82,7 @@ impl Columns for Scope<'_, '_> {
     }
 
     fn constant(&self, kind: &FieldKind, json: &Json) -> Result<Constant, String> {
-        self.enums.constant(kind, false, json)
+        self.context.constant(kind, false, json)
     }
 }
 
@@ -115,7 +116,7 @@ impl<'j> Draft<'j> {
         json: &'j Json,
         pointer: String,
         schema: &str,
-        enums: &Enums<'_>,
+        context: &Context<'_>,
         problems: &mut Problems,
     ) -> Option<Self> {
         let mut keys = Keys::open(json, pointer.clone(), problems)?;
@@ -189,7 +190,7 @@ impl<'j> Draft<'j> {
         let named = key.and_then(|key| draft.read_key(key, problems));
         for (at, json) in fields.iter().enumerate() {
             let pointer = format!("{}/fields/{at}", draft.pointer);
-            match field::read(json, &pointer, enums, problems) {
+            match field::read(json, &pointer, context, problems) {
                 Some((field, beside)) => draft.add(field, beside, problems),
                 None => draft.whole = false,
             }
@@ -200,7 +201,7 @@ impl<'j> Draft<'j> {
         if let Some((fields, name)) = named
             && draft.whole
         {
-            draft.take_key(fields, name, enums, problems);
+            draft.take_key(fields, name, context, problems);
         }
         draft.check_columns(problems);
         Some(draft)
@@ -281,11 +282,11 @@ impl<'j> Draft<'j> {
         &mut self,
         items: &'j [Json],
         name: Option<String>,
-        enums: &Enums<'_>,
+        context: &Context<'_>,
         problems: &mut Problems,
     ) {
         let pointer = format!("{}/key/fields", self.pointer);
-        let scope = Scope { draft: self, enums };
+        let scope = Scope { draft: self, context };
         let Some(names) = read_names(items, &pointer, Json::as_str, &scope, problems) else {
             return;
         };

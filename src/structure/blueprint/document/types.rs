@@ -282,7 +282,9 @@ fn by_sql_name(name: &str, modifiers: &[String]) -> Result<Option<FieldKind>, St
                     let dimensions = dimensions.ok_or("a vector has 1 to 16000 dimensions")?;
                     Ok(Some(FieldKind::Vector { dimensions }))
                 }
-                _ => Err("the dimensions of the vector are missing: vector(1536)".to_owned()),
+                // Without dimensions a vector has no index.
+                [] => Ok(None),
+                _ => Err("vector takes one number in parentheses".to_owned()),
             };
         }
         name if name.contains(' ') => return Err(format!("SQL has no type \"{name}\"")),

@@ -1,0 +1,417 @@
+//! Makes the database like a blueprint: in one transaction, or step by step in several.
+//!
+//! Plans, waits for the locks, plans again, and does it if that is the same. What was reached is planned once more: the same
+//! document must leave nothing to do.
+
+use super::error::BlueprintError;
+use super::facts::Wanted;
+
+use super::model::{Blueprint, ModelTable, Tenancy};
+use super::observed::{self, Tables};
+use super::plan::{self, Manner, Planned, Request, printed_key};
+use super::registry::{self, Note, Printed, Stored};
+use crate::access::grant;
+use crate::access::owner::{BLUEPRINTS, Owner};
+use crate::error::Error;
+use crate::ident::qualified;
+use crate::json::Json;
+use crate::pg::advisory;
+use crate::structure::apply::Patience;
+use crate::structure::catalog::Telling;
+use crate::structure::run::{self, Rows};
+use crate::structure::step::{Class, Lock, Phase, Step};
+use crate::structure::table::{ColumnDefault, Rule};
+use pgrx::spi::SpiClient;
+use std::collections::BTreeSet;
+
+/// What an application may do, and how long it waits.
+pub(crate) struct Terms {
+    pub(crate) allow: Vec<Class>,
+    /// The version that the caller believes to change.
+    pub(crate) version: Option<i32>,
+    pub(crate) patience: Patience,
+    pub(crate) manner: Manner,
+}
+
+/// What came of it.
+pub(crate) struct Applied {
+    pub(crate) name: String,
+    pub(crate) version: i32,
+    /// `applied`, `unchanged` or, of several transactions, `unfinished`.
+    pub(crate) outcome: &'static str,
+    pub(crate) steps: i32,
+    /// Statements that build indexes, which nobody has run yet.
+    pub(crate) later: Vec<String>,
+    /// Whether another transaction is to follow.
+    pub(crate) more: bool,
+}
+
+/// A document, read, and who asks.
+pub(crate) struct Call<'c> {
+    pub(crate) blueprint: Blueprint,
+    pub(crate) workspace_id: String,
+    pub(crate) terms: &'c Terms,
+}
+
+impl Call<'_> {
+    fn name(&self) -> &str {
+        &self.blueprint.name
+    }
+
+    fn plan(&self, client: &mut SpiClient<'_>, stored: Option<&Stored>) -> Result<Planned, Error> {
+        plan::plan(
+            client,
+            &Request {
+                blueprint: &self.blueprint,
+                stored,
+                manner: self.terms.manner,
+                workspace_id: &self.workspace_id,
+                is_owner: Owner::find()?.is_caller(),
+            },
+        )
+    }
+
+    /// The steps that would be run, and what they are about.
+    pub(crate) fn preview(&self, client: &mut SpiClient<'_>) -> Result<Planned, Error> {
+        registry::require_administrator()?;
+        let stored = registry::find(client, self.name())?;
+        self.plan(client, stored.as_ref())
+    }
+
+    /// Takes the blueprint for this transaction.
+    fn claim(&self, client: &mut SpiClient<'_>) -> Result<Option<Stored>, Error> {
+        claim(self.name(), self.terms.patience)?;
+        Owner::find()?.require_own_code(client, BLUEPRINTS)?;
+        let stored = registry::find(client, self.name())?;
+        let found = stored.as_ref().map_or(0, |stored| stored.version);
+        if let Some(expected) = self.terms.version
+            && expected != found
+        {
+            let name = self.name().to_owned();
+            return Err(BlueprintError::OtherVersion { name, expected, found }.into());
+        }
+        Ok(stored)
+    }
+
+    /// Applies the blueprint in the caller's transaction.
+    pub(crate) fn apply(&self, client: &mut SpiClient<'_>) -> Result<Applied, Error> {
+        registry::require_administrator()?;
+        let stored = self.claim(client)?;
+        let planned = self.plan(client, stored.as_ref())?;
+        self.check(client, &planned)?;
+        let text = self.blueprint.to_document().to_string();
+        let pending = stored.as_ref().is_some_and(|stored| !stored.pending.is_empty());
+        if let Some(stored) = &stored
+            && planned.is_empty()
+            && !pending
+            && stored.applied.as_ref().is_some_and(|version| version.text == text)
+        {
+            registry::note_later(client, self.name(), &stored.later, &planned.later)?;
+            return Ok(self.applied(stored.version, "unchanged", 0, &planned));
+        }
+        self.lock(client, stored.as_ref(), &planned, &planned.steps)?;
+        let number = self.begin(client, stored.as_ref(), &planned, &text, &planned.steps)?;
+        self.run(client, &planned, &planned.steps)?;
+        self.reach(client, number, &planned)?;
+        let run = planned.steps.iter().filter(|step| step.phase != Phase::Later).count();
+        Ok(self.applied(number, "applied", run, &planned))
+    }
+
+    fn applied(
+        &self,
+        version: i32,
+        outcome: &'static str,
+        steps: usize,
+        planned: &Planned,
+    ) -> Applied {
+        Applied {
+            name: self.name().to_owned(),
+            version,
+            outcome,
+            steps: i32::try_from(steps).unwrap_or(i32::MAX),
+            later: planned.later.iter().map(|later| later.statement.clone()).collect(),
+            more: false,
+        }
+    }
+
+    /// Does the next part that can be done in one transaction, towards a state from which the next call goes on: it plans anew.
+    pub(crate) fn apply_next(&self, client: &mut SpiClient<'_>) -> Result<Applied, Error> {
+        registry::require_administrator()?;
+        let stored = self.claim(client)?;
+        let planned = self.plan(client, stored.as_ref())?;
+        self.check(client, &planned)?;
+        let text = self.blueprint.to_document().to_string();
+        let pending = stored.as_ref().is_some_and(|stored| !stored.pending.is_empty());
+        let is_same = stored.as_ref().and_then(Stored::present).is_some_and(|v| v.text == text);
+        let part = next_part(&planned.steps);
+        let waits = planned.later.iter().any(|later| !later.of_vectors);
+        if part.is_empty() && is_same && !pending {
+            if let Some(stored) = &stored {
+                registry::note_later(client, self.name(), &stored.later, &planned.later)?;
+                return Ok(self.applied(stored.version, "unchanged", 0, &planned));
+            }
+        }
+        if part.is_empty() {
+            let number = self.begin(client, stored.as_ref(), &planned, &text, &[])?;
+            if waits {
+                let noted = stored.as_ref().map_or(&[][..], |stored| &stored.later);
+                registry::note_later(client, self.name(), noted, &planned.later)?;
+                return Ok(self.applied(number, "unfinished", 0, &planned));
+            }
+            self.reach(client, number, &planned)?;
+            return Ok(self.applied(number, "applied", 0, &planned));
+        }
+        self.lock(client, stored.as_ref(), &planned, &part)?;
+        let number = self.begin(client, stored.as_ref(), &planned, &text, &part)?;
+        self.run(client, &planned, &part)?;
+        Ok(Applied { more: true, ..self.applied(number, "unfinished", part.len(), &planned) })
+    }
+
+    fn check(&self, client: &mut SpiClient<'_>, planned: &Planned) -> Result<(), Error> {
+        let steps = &planned.steps;
+        run::check_permission(steps, &self.terms.allow, Rows::OfTables, |step| {
+            run::values_lost(client, step)
+        })
+    }
+
+    /// Waits for the locks that steps take, and plans again under them.
+    fn lock(
+        &self,
+        client: &mut SpiClient<'_>,
+        stored: Option<&Stored>,
+        planned: &Planned,
+        steps: &[Step],
+    ) -> Result<(), Error> {
+        let locks = run::locks(steps, &|schema, table| planned.before(schema, table));
+        lock_tables(client, &locks, self.terms.patience)?;
+        if self.plan(client, stored)?.steps != planned.steps {
+            return Err(BlueprintError::Moved.into());
+        }
+        Ok(())
+    }
+
+    /// Notes the version that is about to be reached, and gives its number.
+    fn begin(
+        &self,
+        client: &mut SpiClient<'_>,
+        stored: Option<&Stored>,
+        planned: &Planned,
+        text: &str,
+        steps: &[Step],
+    ) -> Result<i32, Error> {
+        let number = match stored {
+            None => 1,
+            Some(stored) => match stored.pending.last() {
+                Some(pending) if pending.text == text => pending.number,
+                Some(pending) => pending.number + 1,
+                // What drifted comes back without another version.
+                None if stored.applied.as_ref().is_some_and(|version| version.text == text) => {
+                    stored.version
+                }
+                None => stored.version + 1,
+            },
+        };
+        let mut schemas: BTreeSet<String> = BTreeSet::new();
+        let mut tables: Vec<&ModelTable> = self.blueprint.tables.iter().collect();
+        schemas.extend(tables.iter().map(|table| table.schema.clone()));
+        schemas.extend(self.blueprint.enums.iter().map(|one| one.schema.clone()));
+        let made = stored.map_or(&[][..], |stored| &stored.made_schemas).iter().cloned();
+        let made_schemas: BTreeSet<String> =
+            made.chain(planned.new_schemas.iter().cloned()).collect();
+        schemas.extend(made_schemas.iter().cloned());
+        if self.terms.manner.online {
+            // What leaves may leave later.
+            let before = stored.into_iter().flat_map(Stored::versions);
+            for table in before.flat_map(|version| &version.blueprint.tables) {
+                let is_there =
+                    planned.tables.contains_key(&(table.schema.clone(), table.table_name.clone()));
+                let same =
+                    |t: &&ModelTable| t.schema == table.schema && t.table_name == table.table_name;
+                if is_there && !tables.iter().any(same) {
+                    tables.push(table);
+                }
+            }
+        }
+        let workspace_id = match self.blueprint.tenancy {
+            Tenancy::Workspace => {
+                let stored = stored.and_then(|stored| stored.workspace_id.as_deref());
+                Some(stored.unwrap_or(&self.workspace_id))
+            }
+            _ => None,
+        };
+        registry::begin(
+            client,
+            &Note {
+                blueprint: &self.blueprint,
+                text,
+                workspace_id,
+                number,
+                is_new: stored.is_none_or(|stored| stored.version != number),
+                plan: &print_plan(steps),
+                schemas: schemas.into_iter().collect(),
+                made_schemas: made_schemas.into_iter().collect(),
+                tables,
+            },
+        )?;
+        Ok(number)
+    }
+
+    /// Runs steps, and gives the roles with a level their rights on what is new.
+    fn run(
+        &self,
+        client: &mut SpiClient<'_>,
+        planned: &Planned,
+        steps: &[Step],
+    ) -> Result<(), Error> {
+        run::run(client, steps, Rows::OfTables)?;
+        let grown: BTreeSet<(&str, &str)> = steps
+            .iter()
+            .filter(|step| matches!(step.operation, "create_table" | "add_column"))
+            .filter_map(|step| {
+                let relation = step.relation.as_ref()?;
+                Some((relation.schema.as_str(), relation.table.as_str()))
+            })
+            .collect();
+        let adopted = planned.targets.iter().filter_map(|table| {
+            let place = (table.schema.as_str(), table.table_name.as_str());
+            (self.terms.manner.adopt && !grown.contains(&place)).then_some(place)
+        });
+        let tables: Vec<(&str, &str)> = grown.iter().copied().chain(adopted).collect();
+        if tables.is_empty() {
+            return Ok(());
+        }
+        let owner = Owner::find()?;
+        let _owner = owner.act();
+        grant::share_blueprint_tables(client, owner, &tables)
+    }
+
+    /// Notes that the version is reached; fails where the next plan would not be empty.
+    fn reach(
+        &self,
+        client: &mut SpiClient<'_>,
+        number: i32,
+        planned: &Planned,
+    ) -> Result<(), Error> {
+        let mut wanted = Wanted::default();
+        wanted.add(&self.blueprint);
+        let there = observed::load(client, &wanted, Telling::Lean)?;
+        let printed = printed(&planned.targets, &there);
+        registry::finish(client, self.name(), number, &planned.later, &printed)?;
+        let stored = registry::find(client, self.name())?;
+        let again = self.plan(client, stored.as_ref())?;
+        if again.steps.is_empty() {
+            return Ok(());
+        }
+        let left = again
+            .steps
+            .into_iter()
+            .map(|step| if step.sql.is_empty() { step.hazards.join("; ") } else { step.sql });
+        Err(BlueprintError::NotReached(left.collect()).into())
+    }
+}
+
+/// Takes a blueprint for this transaction, so that two never change it at once.
+pub(crate) fn claim(name: &str, patience: Patience) -> Result<(), Error> {
+    let lock = format!("kepler blueprint {name}");
+    for _ in 0..patience.attempts.max(1) {
+        if advisory::lock_alone_soon(&lock) {
+            return Ok(());
+        }
+    }
+    Err(BlueprintError::Busy(name.to_owned()).into())
+}
+
+/// The steps that the next transaction runs: those of one phase, and of validations one.
+fn next_part(steps: &[Step]) -> Vec<Step> {
+    let phase = steps.iter().map(|step| step.phase).filter(|phase| *phase != Phase::Later).min();
+    let of_phase = steps.iter().filter(|step| Some(step.phase) == phase).cloned();
+    match phase {
+        Some(Phase::Validate) => of_phase.take(1).collect(),
+        _ => of_phase.collect(),
+    }
+}
+
+/// Waits for locks on tables, as their owner.
+pub(crate) fn lock_tables(
+    client: &mut SpiClient<'_>,
+    locks: &[(String, String, Lock)],
+    patience: Patience,
+) -> Result<(), Error> {
+    if locks.is_empty() {
+        return Ok(());
+    }
+    let relations: Vec<String> = locks.iter().map(|(s, t, _)| qualified(s, t)).collect();
+    let modes: Vec<&str> = locks.iter().map(|(_, _, lock)| lock.name()).collect();
+    let _owner = Owner::find()?.act();
+    client.update(
+        "SELECT kepler_internal.lock_relations(
+             pg_catalog.array_agg(r.relation ORDER BY r.place),
+             pg_catalog.array_agg(r.mode ORDER BY r.place), $3, $4)
+         FROM (SELECT pg_catalog.to_regclass(t.name) AS relation, t.mode, t.place
+               FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[]))
+                   WITH ORDINALITY AS t (name, mode, place)) AS r
+         WHERE r.relation IS NOT NULL
+         HAVING pg_catalog.count(*) > 0",
+        None,
+        &[
+            relations.into(),
+            modes.into(),
+            patience.lock_timeout_ms.into(),
+            patience.attempts.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// How Postgres has printed the expressions that were trusted, where that is not how the document has them.
+fn printed(targets: &[ModelTable], there: &Tables) -> Printed {
+    let mut printed = Printed::new();
+    for table in targets {
+        let place = (table.schema.clone(), table.table_name.clone());
+        let Some(observed) = there.get(&place) else { continue };
+        for column in &table.table.columns {
+            let Some(ColumnDefault::Sql(text)) = column.default.as_ref() else { continue };
+            let now = observed.table.column(&column.name).and_then(|now| now.default.as_ref());
+            if let Some(ColumnDefault::Sql(now)) = now.filter(|_| text.trusted) {
+                printed.insert(printed_key(table, text), now.normal.clone());
+            }
+        }
+        for (rule, name) in table.table.named_rules() {
+            let Rule::Index(index) = rule else { continue };
+            let Some(text) = index.predicate.as_ref().filter(|text| text.trusted) else { continue };
+            let now = observed.rules.iter().find_map(|named| match &named.rule {
+                Rule::Index(now)
+                    if now.columns == index.columns
+                        && name.is_none_or(|name| *name == named.name) =>
+                {
+                    now.predicate.as_ref()
+                }
+                _ => None,
+            });
+            if let Some(now) = now {
+                printed.insert(printed_key(table, text), now.normal.clone());
+            }
+        }
+    }
+    printed
+}
+
+/// The steps as they are kept with the version.
+fn print_plan(steps: &[Step]) -> String {
+    let steps = steps.iter().map(|step| {
+        let mut pairs = vec![
+            ("operation", Json::string(step.operation)),
+            ("object", Json::string(&step.object)),
+            ("class", Json::string(step.class.name())),
+            ("sql", Json::string(&step.sql)),
+        ];
+        if let Some(relation) = &step.relation {
+            pairs.insert(
+                1,
+                ("table", Json::string(format!("{}.{}", relation.schema, relation.table))),
+            );
+        }
+        Json::Object(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    });
+    Json::Array(steps.collect()).to_string()
+}

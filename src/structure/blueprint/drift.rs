@@ -1,0 +1,445 @@
+//! How the database differs from a blueprint that was applied: what a plan back would do, said as differences; what users have
+//! added, which no plan touches; and what is not compared at all.
+
+use super::error::BlueprintError;
+use super::keeping::POLICY;
+use super::model::{FILL_TRIGGER, ModelTable};
+use super::plan::{self, Manner, Place, Planned, Request};
+use super::registry::{self, Stored};
+use crate::error::Error;
+use crate::structure::apply;
+use crate::structure::ddl::Dialect;
+use crate::structure::observe::{COVERAGE, NamedRule, Observed};
+use crate::structure::plan::tables::normal;
+use crate::structure::step::{Class, Phase, Step};
+use pgrx::spi::SpiClient;
+use std::collections::{HashMap, HashSet};
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Difference {
+    /// `table`, `column`, `index`, …
+    pub(crate) object_type: String,
+    pub(crate) object: String,
+    /// `missing`, `changed`, `extra`, `deferred` or `coverage`.
+    pub(crate) kind: &'static str,
+    pub(crate) expected: Option<String>,
+    pub(crate) actual: Option<String>,
+}
+
+/// The steps back to the version that was applied, or is under way.
+pub(crate) fn repair(client: &mut SpiClient<'_>, name: &str) -> Result<(Planned, Stored), Error> {
+    let stored = registry::require(client, name)?;
+    let planned = {
+        let Some(version) = stored.present() else {
+            return Err(BlueprintError::Missing(name.to_owned()).into());
+        };
+        let workspace_id = stored.workspace_id.clone().unwrap_or_default();
+        let request = Request {
+            blueprint: &version.blueprint,
+            stored: Some(&stored),
+            // What was let through once is known.
+            manner: Manner { trusted: true, ..Manner::default() },
+            workspace_id: &workspace_id,
+            is_owner: true,
+        };
+        plan::plan(client, &request)?
+    };
+    Ok((planned, stored))
+}
+
+/// All differences, in the order of the blueprint's objects.
+pub(crate) fn drift(client: &mut SpiClient<'_>, name: &str) -> Result<Vec<Difference>, Error> {
+    let (planned, stored) = repair(client, name)?;
+    let dialect = apply::dialect(client)?;
+    let others = registry::all_tables(client)?;
+    let mut drift = Drift { planned: &planned, dialect: &dialect, found: Vec::new() };
+    drift.of_steps();
+    drift.extras();
+    drift.extra_tables(&stored, &others);
+    drift.later();
+    drift.coverage(&stored);
+    Ok(drift.found)
+}
+
+struct Drift<'d> {
+    planned: &'d Planned,
+    dialect: &'d Dialect,
+    found: Vec<Difference>,
+}
+
+/// A name as people read it.
+fn spelt(name: &str) -> String {
+    let mut bytes = name.bytes();
+    let is_plain = bytes.next().is_some_and(|b| b.is_ascii_lowercase() || b == b'_')
+        && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if is_plain { name.to_owned() } else { crate::ident::quote(name) }
+}
+
+fn dotted(names: &[&str]) -> String {
+    names.iter().map(|name| spelt(name)).collect::<Vec<_>>().join(".")
+}
+
+impl Drift<'_> {
+    fn push(
+        &mut self,
+        object_type: &str,
+        object: String,
+        kind: &'static str,
+        expected: Option<String>,
+        actual: Option<String>,
+    ) {
+        let known = self.found.iter().any(|other| {
+            other.object_type == object_type && other.object == object && other.kind == kind
+        });
+        if !known {
+            let object_type = object_type.to_owned();
+            self.found.push(Difference { object_type, object, kind, expected, actual });
+        }
+    }
+
+    fn observed(&self, place: &Place) -> Option<&Observed> {
+        let before = self.planned.before(&place.0, &place.1)?;
+        self.planned.tables.get(&before)
+    }
+
+    fn target(&self, place: &Place) -> Option<&ModelTable> {
+        self.planned.targets.iter().find(|t| t.schema == place.0 && t.table_name == place.1)
+    }
+
+    fn of_steps(&mut self) {
+        let planned = self.planned;
+        let place =
+            |step: &Step| step.relation.as_ref().map(|at| (at.schema.clone(), at.table.clone()));
+        // Of a table that is not there nothing else is told.
+        let missing: HashSet<Place> = planned
+            .steps
+            .iter()
+            .filter(|step| step.operation == "create_table" && step.class != Class::Refused)
+            .filter_map(place)
+            .collect();
+        let dropped: HashSet<(Option<Place>, &str)> = planned
+            .steps
+            .iter()
+            .filter(|step| step.operation.starts_with("drop_"))
+            .map(|step| (place(step), step.object.as_str()))
+            .collect();
+        for step in planned.steps.iter().filter(|step| step.phase != Phase::Later) {
+            let at = place(step);
+            if let Some(at) = &at
+                && missing.contains(at)
+            {
+                let object = dotted(&[&at.0, &at.1]);
+                self.push("table", object, "missing", Some("table".to_owned()), None);
+                continue;
+            }
+            let was_dropped = dropped.contains(&(at.clone(), step.object.as_str()));
+            self.of_step(step, at.as_ref(), was_dropped);
+        }
+    }
+
+    fn of_step(&mut self, step: &Step, at: Option<&Place>, was_dropped: bool) {
+        let object = match at {
+            Some((schema, table)) if step.object == *table => dotted(&[schema, table]),
+            Some((schema, table)) => dotted(&[schema, table, &step.object]),
+            None => spelt(&step.object),
+        };
+        let why = (!step.hazards.is_empty()).then(|| step.hazards.join("; "));
+        match step.operation {
+            "create_schema" if step.class != Class::Refused => {
+                self.push("schema", object, "missing", Some("schema".to_owned()), None);
+            }
+            "create_extension" => {
+                self.push("extension", object, "missing", Some("extension".to_owned()), None);
+            }
+            "create_schema" => self.push("schema", object, "changed", None, why),
+            "create_table" => self.push("table", object, "changed", None, why),
+            "add_column" => {
+                let expected = self.column(at, &step.object, true);
+                self.push("column", object, "missing", expected, None);
+            }
+            "add_primary_key" | "add_unique" | "add_reference" | "add_check" | "add_rule"
+            | "add_index" => {
+                let is_index = step.sql.starts_with("CREATE ");
+                let object_type = if is_index { "index" } else { "constraint" };
+                let actual = self.rule(at, &step.object);
+                let kind = if was_dropped || actual.is_some() { "changed" } else { "missing" };
+                self.push(object_type, object, kind, definition(step), actual);
+            }
+            "rename_constraint" | "rename_index" => {
+                let object_type =
+                    if step.operation == "rename_index" { "index" } else { "constraint" };
+                let actual = step.undo.as_deref().and_then(renamed_to);
+                self.push(object_type, object, "changed", Some(step.object.clone()), actual);
+            }
+            "validate" => {
+                let (expected, actual) = (Some("valid".to_owned()), Some("NOT VALID".to_owned()));
+                let told = ["missing", "changed"].iter().any(|kind| {
+                    self.found.iter().any(|found| {
+                        found.object == object
+                            && found.kind == *kind
+                            && found.object_type == "constraint"
+                    })
+                });
+                if !told {
+                    self.push("constraint", object, "changed", expected, actual);
+                }
+            }
+            "describe" => {
+                let (expected, actual) = self.comments(at, &step.object);
+                let kind = match (&expected, &actual) {
+                    (Some(_), None) => "missing",
+                    (None, Some(_)) => "extra",
+                    _ => "changed",
+                };
+                self.push("comment", object, kind, expected, actual);
+            }
+            "add_trigger" | "change_trigger" | "drop_trigger" => {
+                let kind = match step.operation {
+                    "add_trigger" => "missing",
+                    "drop_trigger" => "extra",
+                    _ => "changed",
+                };
+                let expected = (kind != "extra").then(|| step.sql.clone());
+                let actual = (kind != "missing")
+                    .then(|| self.extra_text(at, FILL_TRIGGER).or_else(|| step.undo.clone()))
+                    .flatten();
+                self.push("trigger", object, kind, expected, actual);
+            }
+            "open" | "secure" => {
+                let object = at.map_or(object, |(schema, table)| dotted(&[schema, table, POLICY]));
+                let observed = at.and_then(|at| self.observed(at));
+                let policy = observed.and_then(|observed| {
+                    let details = &observed.details;
+                    let policy = details.policies.iter().find(|policy| policy.name == POLICY)?;
+                    let state =
+                        if details.row_security { "" } else { " (row security is disabled)" };
+                    Some(format!("{}{state}", policy.text()))
+                });
+                let kind = if policy.is_some() { "changed" } else { "missing" };
+                let expected = (step.operation == "secure").then(|| step.sql.clone());
+                self.found.retain(|found| found.object_type != "policy" || found.object != object);
+                self.push("policy", object, kind, expected, policy);
+            }
+            "rename_sequence" => {
+                self.push("sequence", object, "changed", Some(step.object.clone()), None);
+            }
+            operation if operation.contains("rule") || operation.contains("constraint") => {
+                if !was_dropped || operation.starts_with("drop_") && !self.is_told(&object) {
+                    let actual = self.rule(at, &step.object);
+                    self.push("constraint", object, "changed", None, actual);
+                }
+            }
+            operation if operation.starts_with("drop_index") => {}
+            _ => {
+                let expected = self.column(at, &step.object, true);
+                let actual = self.column(at, &step.object, false);
+                match (&expected, at) {
+                    (Some(_), Some(_)) => {
+                        self.push("column", object, "changed", expected, actual);
+                    }
+                    (None, Some(_)) => {
+                        let expected = (!step.sql.is_empty()).then(|| step.sql.clone()).or(why);
+                        self.push("table", object, "changed", expected, None);
+                    }
+                    (_, None) => self.of_type(step, object, why),
+                }
+            }
+        }
+    }
+
+    /// A step about an enum.
+    fn of_type(&mut self, step: &Step, object: String, why: Option<String>) {
+        let kind = if step.operation.starts_with("create_") { "missing" } else { "changed" };
+        let expected = (!step.sql.is_empty()).then(|| step.sql.clone());
+        let actual = self
+            .planned
+            .facts
+            .types
+            .iter()
+            .find(|fact| fact.name == step.object || object.ends_with(&spelt(&fact.name)))
+            .map(|fact| fact.values.join(", "));
+        match expected {
+            Some(_) => self.push("enum", object, kind, expected, actual),
+            None => self.push("enum", object, "changed", None, why.or(actual)),
+        }
+    }
+
+    fn is_told(&self, object: &str) -> bool {
+        self.found.iter().any(|found| found.object == object)
+    }
+
+    fn column(&self, at: Option<&Place>, name: &str, wanted: bool) -> Option<String> {
+        let table = match wanted {
+            true => &self.target(at?)?.table,
+            false => &self.observed(at?)?.table,
+        };
+        Some(self.dialect.column(table.column(name)?))
+    }
+
+    fn comments(&self, at: Option<&Place>, name: &str) -> (Option<String>, Option<String>) {
+        let text = |wanted: bool| {
+            let at = at?;
+            let table = match wanted {
+                true => &self.target(at)?.table,
+                false => &self.observed(at)?.table,
+            };
+            match table.column(name) {
+                Some(column) if name != at.1 => column.description.clone(),
+                _ => table.description.clone(),
+            }
+        };
+        (text(true), text(false))
+    }
+
+    /// What a constraint or index of a name says.
+    fn rule(&self, at: Option<&Place>, name: &str) -> Option<String> {
+        let observed = self.observed(at?)?;
+        let named = observed.rules.iter().find(|named| named.name == name);
+        named
+            .and_then(|named| self.rule_text(observed, named))
+            .or_else(|| self.extra_text(at, name))
+    }
+
+    fn rule_text(&self, observed: &Observed, named: &NamedRule) -> Option<String> {
+        let table = crate::ident::qualified(&observed.schema, &observed.name);
+        let text = self
+            .dialect
+            .constraint(&observed.table, &named.rule)
+            .or_else(|| self.dialect.index(&named.rule, &table, &named.name))?;
+        Some(if named.validated { text } else { format!("{text} (not valid)") })
+    }
+
+    fn extra_text(&self, at: Option<&Place>, name: &str) -> Option<String> {
+        let extras = &self.observed(at?)?.extras;
+        extras.iter().find(|extra| extra.name == name).map(|extra| extra.definition.clone())
+    }
+
+    /// What was added to the blueprint's tables.
+    fn extras(&mut self) {
+        let planned = self.planned;
+        for target in &planned.targets {
+            let place = (target.schema.clone(), target.table_name.clone());
+            let Some(observed) = self.observed(&place).cloned() else { continue };
+            let at = |name: &str| dotted(&[&place.0, &place.1, name]);
+            for column in &observed.table.columns {
+                if target.table.column(&column.name).is_none() {
+                    let text = self.dialect.column(column);
+                    self.push("column", at(&column.name), "extra", None, Some(text));
+                }
+            }
+            let mut unmatched: Vec<&NamedRule> = observed.rules.iter().collect();
+            for (rule, name) in normal(&target.table).named_rules() {
+                let same = |named: &&NamedRule| named.rule == *rule;
+                let found = unmatched
+                    .iter()
+                    .position(|named| same(named) && name == Some(named.name.as_str()))
+                    .or_else(|| unmatched.iter().position(same));
+                if let Some(found) = found {
+                    unmatched.remove(found);
+                }
+            }
+            for named in unmatched {
+                let object = at(&named.name);
+                let text = self.rule_text(&observed, named);
+                let is_index = text.as_ref().is_some_and(|text| text.starts_with("CREATE "));
+                let object_type = if is_index { "index" } else { "constraint" };
+                if !self.is_told(&object) {
+                    self.push(object_type, object, "extra", None, text);
+                }
+            }
+            let guarded = planned.is_guarded(target);
+            for extra in &observed.extras {
+                let is_ours = match extra.kind {
+                    "row security" => guarded,
+                    "policy" => extra.name == POLICY && guarded,
+                    "disabled trigger" => extra.name == FILL_TRIGGER,
+                    _ => false,
+                };
+                let object = if extra.name == place.1 {
+                    dotted(&[&place.0, &place.1])
+                } else {
+                    at(&extra.name)
+                };
+                let told = self.found.iter().any(|found| {
+                    found.object == object
+                        && matches!(
+                            found.object_type.as_str(),
+                            "constraint" | "index" | "trigger" | "policy"
+                        )
+                });
+                if !is_ours && !told {
+                    let text = format!("{} ({})", extra.definition, extra.reason);
+                    self.push(extra.kind, object, "extra", None, Some(text));
+                }
+            }
+        }
+    }
+
+    /// Tables and enums in schemas that are the blueprint's alone.
+    fn extra_tables(&mut self, stored: &Stored, listed: &HashMap<Place, String>) {
+        let planned = self.planned;
+        let made: HashSet<&str> = stored.made_schemas.iter().map(String::as_str).collect();
+        for relation in &planned.facts.relations {
+            let place = (relation.schema.clone(), relation.name.clone());
+            let known = listed.contains_key(&place) || self.target(&place).is_some();
+            if made.contains(relation.schema.as_str()) && !known {
+                let object = dotted(&[&relation.schema, &relation.name]);
+                let text = format!("{} of \"{}\"", relation.kind_text(), relation.owner);
+                self.push(relation.kind_text(), object, "extra", None, Some(text));
+            }
+        }
+        let own: HashSet<(&str, &str)> = stored
+            .versions()
+            .flat_map(|version| &version.blueprint.enums)
+            .map(|one| (one.schema.as_str(), one.type_name.as_str()))
+            .collect();
+        for fact in &planned.facts.types {
+            let is_own = own.contains(&(fact.schema.as_str(), fact.name.as_str()));
+            if made.contains(fact.schema.as_str()) && !is_own {
+                let object = dotted(&[&fact.schema, &fact.name]);
+                self.push("enum", object, "extra", None, Some(fact.values.join(", ")));
+            }
+        }
+    }
+
+    fn later(&mut self) {
+        let planned = self.planned;
+        for later in &planned.later {
+            let object = dotted(&[&later.schema, &later.table, &later.name]);
+            self.push("index", object, "deferred", Some(later.statement.clone()), None);
+        }
+    }
+
+    /// What nobody has compared.
+    fn coverage(&mut self, stored: &Stored) {
+        if let Some(pending) = stored.pending.last() {
+            let text = format!("version {} is under way, and is compared with", pending.number);
+            self.push("blueprint", spelt(&stored.name), "coverage", None, Some(text));
+        }
+        for (what, why) in COVERAGE {
+            self.push("comparison", (*what).to_owned(), "coverage", None, Some((*why).to_owned()));
+        }
+        let warnings = stored.present().map_or(&[][..], |v| &v.blueprint.import_warnings);
+        for (at, warning) in warnings.iter().enumerate() {
+            let object = format!("warning {}", at + 1);
+            self.push("import", object, "coverage", None, Some(warning.clone()));
+        }
+    }
+}
+
+/// What a step adds, as a definition.
+fn definition(step: &Step) -> Option<String> {
+    if step.sql.is_empty() {
+        return None;
+    }
+    let text = step.sql.strip_suffix(" NOT VALID").unwrap_or(&step.sql);
+    let name = format!(" ADD CONSTRAINT {} ", crate::ident::quote(&step.object));
+    Some(text.split_once(&name).map_or(text, |(_, definition)| definition).to_owned())
+}
+
+/// The name at the end of a statement that renames.
+fn renamed_to(sql: &str) -> Option<String> {
+    let (_, name) = sql.rsplit_once(" TO ")?;
+    Some(name.trim_matches('"').replace("\"\"", "\""))
+}

@@ -1,0 +1,211 @@
+//! Takes a blueprint out of the database: its tables, types and schemas, and nothing that is somebody's.
+
+use super::apply::{Applied, claim, lock_tables};
+use super::error::BlueprintError;
+use super::facts::{self, Wanted};
+use super::observed;
+use super::registry::{self, Stored};
+use crate::access::owner::{BLUEPRINTS, Owner};
+use crate::error::Error;
+use crate::ident::{qualified, quote};
+use crate::pg::local_settings::LocalSettings;
+use crate::structure::apply::Patience;
+use crate::structure::catalog::Telling;
+use crate::structure::facts::{Dependent, DependentKind};
+use crate::structure::step::Lock;
+use pgrx::spi::SpiClient;
+
+/// What may be destroyed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Terms {
+    pub(crate) with_rows: bool,
+    /// The tables stay, and are the blueprint's no more.
+    pub(crate) keep_tables: bool,
+}
+
+pub(crate) fn drop_blueprint(
+    client: &mut SpiClient<'_>,
+    name: &str,
+    terms: Terms,
+    patience: Patience,
+) -> Result<Applied, Error> {
+    registry::require_administrator()?;
+    claim(name, patience)?;
+    let owner = Owner::find()?;
+    owner.require_own_code(client, BLUEPRINTS)?;
+    let stored = registry::require(client, name)?;
+    let mut dropped = 0;
+    if terms.keep_tables {
+        // Nobody but the owner could change them from then on.
+        owner.require_caller("forget a blueprint and keep its tables")?;
+    } else {
+        dropped = drop_all(client, &stored, terms, patience)?;
+    }
+    registry::delete(client, name)?;
+    Ok(Applied {
+        name: name.to_owned(),
+        version: stored.version,
+        outcome: "deleted",
+        steps: dropped,
+        later: Vec::new(),
+        more: false,
+    })
+}
+
+fn drop_all(
+    client: &mut SpiClient<'_>,
+    stored: &Stored,
+    terms: Terms,
+    patience: Patience,
+) -> Result<i32, Error> {
+    let mut wanted = Wanted::default();
+    stored.versions().for_each(|version| wanted.add(&version.blueprint));
+    let listed = registry::tables_of(client, &stored.name)?;
+    wanted.tables.retain(|place| listed.contains(place));
+    let facts = facts::load(client, &wanted)?;
+    let mut tables: Vec<(String, String)> = Vec::new();
+    for place in &wanted.tables {
+        let Some(relation) = facts.relation(&place.0, &place.1) else { continue };
+        if !(relation.is_table() && relation.ours) {
+            let what = format!(
+                "{} {} belongs to \"{}\"",
+                relation.kind_text(),
+                qualified(&place.0, &place.1),
+                relation.owner
+            );
+            return Err(BlueprintError::Refused(vec![what]).into());
+        }
+        tables.push(place.clone());
+    }
+    let locks: Vec<(String, String, Lock)> = tables
+        .iter()
+        .map(|(schema, table)| (schema.clone(), table.clone(), Lock::AccessExclusive))
+        .collect();
+    lock_tables(client, &locks, patience)?;
+    check_unused(client, stored, &tables)?;
+    if !terms.with_rows {
+        check_empty(client, stored, &tables)?;
+    }
+    let types: Vec<(&str, &str)> = facts
+        .types
+        .iter()
+        .filter(|fact| fact.kind == 'e' && fact.ours)
+        .map(|fact| (fact.schema.as_str(), fact.name.as_str()))
+        .collect();
+    let mut statements = Vec::new();
+    if !tables.is_empty() {
+        let names: Vec<String> = tables.iter().map(|(s, t)| qualified(s, t)).collect();
+        // One statement, as they may refer to each other.
+        statements.push(format!("DROP TABLE {}", names.join(", ")));
+    }
+    statements.extend(types.iter().map(|(s, t)| format!("DROP TYPE {}", qualified(s, t))));
+    let dropped = tables.len() + types.len();
+    run(client, &statements)?;
+    let mut schemas = 0;
+    for schema in &stored.made_schemas {
+        if facts_of_schema_are_none(client, schema)? {
+            run(client, &[format!("DROP SCHEMA {}", quote(schema))])?;
+            schemas += 1;
+        }
+    }
+    Ok(i32::try_from(dropped + schemas).unwrap_or(i32::MAX))
+}
+
+fn run(client: &mut SpiClient<'_>, statements: &[String]) -> Result<(), Error> {
+    let _owner = Owner::find()?.act();
+    for statement in statements {
+        client.update(statement, None, &[])?;
+    }
+    Ok(())
+}
+
+/// What somebody has put into a schema keeps it, and so does another blueprint.
+fn facts_of_schema_are_none(client: &mut SpiClient<'_>, schema: &str) -> Result<bool, Error> {
+    let found = client
+        .update(
+            "SELECT n.nspowner = $2 AND NOT EXISTS (
+                 SELECT FROM pg_catalog.pg_depend AS d
+                 WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = n.oid
+                     AND d.deptype = 'n')
+             FROM pg_catalog.pg_namespace AS n WHERE n.nspname = $1",
+            None,
+            &[schema.into(), Owner::find()?.role().into()],
+        )?
+        .next()
+        .map(|row| row[1].value::<bool>())
+        .transpose()?
+        .flatten();
+    Ok(found == Some(true))
+}
+
+/// Fails where something of somebody's rests on the tables.
+fn check_unused(
+    client: &SpiClient<'_>,
+    stored: &Stored,
+    tables: &[(String, String)],
+) -> Result<(), Error> {
+    let mut wanted = Wanted::default();
+    wanted.tables.extend(tables.iter().cloned());
+    let observed = observed::load(client, &wanted, Telling::Whole)?;
+    let mut by = Vec::new();
+    for ((schema, table), observed) in &observed {
+        for dependent in observed.dependents.iter().filter(|dependent| dependent.keeps_table()) {
+            // Those of the blueprint's own tables are dropped with it.
+            let is_own = dependent.kind == DependentKind::Reference
+                && tables.iter().any(|(s, t)| is_printed(&dependent.name, s, t));
+            if !is_own {
+                by.push(format!(
+                    "{} uses {}",
+                    Dependent::text(dependent),
+                    qualified(schema, table)
+                ));
+            }
+        }
+    }
+    by.sort();
+    by.dedup();
+    if by.is_empty() {
+        return Ok(());
+    }
+    Err(BlueprintError::InUse { name: stored.name.clone(), by }.into())
+}
+
+/// Whether Postgres prints the name of a table like this, where its schema is not in the search path.
+fn is_printed(printed: &str, schema: &str, table: &str) -> bool {
+    let spellings = |name: &str| [name.to_owned(), quote(name)];
+    spellings(schema).iter().any(|s| spellings(table).iter().any(|t| printed == format!("{s}.{t}")))
+}
+
+/// Fails where tables hold rows.
+fn check_empty(
+    client: &mut SpiClient<'_>,
+    stored: &Stored,
+    tables: &[(String, String)],
+) -> Result<(), Error> {
+    let mut full = Vec::new();
+    for (schema, table) in tables {
+        pgrx::check_for_interrupts!();
+        let rows = {
+            let _owner = Owner::find()?.act();
+            // Where policies are to hold for the owner too, this fails: it would not see all rows.
+            let _settings = LocalSettings::set(&[(c"row_security", c"off")]);
+            client
+                .update(
+                    &format!("SELECT pg_catalog.count(*) FROM {}", qualified(schema, table)),
+                    None,
+                    &[],
+                )?
+                .first()
+                .get_one::<i64>()?
+                .unwrap_or_default()
+        };
+        if rows > 0 {
+            let what = if rows == 1 { "row" } else { "rows" };
+            full.push(format!("{}: {rows} {what}", qualified(schema, table)));
+        }
+    }
+    if full.is_empty() {
+        return Ok(());
+    }
+    Err(BlueprintError::HoldsRows { name: stored.name.clone(), tables: full }.into())
+}

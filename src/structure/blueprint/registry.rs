@@ -1,0 +1,357 @@
+//! Which blueprints there are, and what was applied: the tables of `sql/schema/0012_blueprints.sql`. Only this writes to
+//! them, as their owner: whoever could name a table there could have it changed with the rights of the owner.
+
+use super::error::BlueprintError;
+use super::model::Blueprint;
+use crate::access::error::AccessError;
+use crate::access::owner::{BLUEPRINTS, Owner};
+use crate::error::Error;
+use crate::json::Json;
+use crate::pg::{relation, role};
+use pgrx::pg_sys;
+use pgrx::spi::SpiClient;
+use std::collections::{HashMap, HashSet};
+
+/// A blueprint that was applied, or whose first version is under way.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    pub(crate) name: String,
+    pub(crate) workspace_id: Option<String>,
+    /// 0 before the first is reached.
+    pub(crate) version: i32,
+    pub(crate) applied: Option<Version>,
+    /// Those that were begun since, and not reached: all but the last were given up.
+    pub(crate) pending: Vec<Version>,
+    pub(crate) schemas: Vec<String>,
+    pub(crate) made_schemas: Vec<String>,
+    pub(crate) later: Vec<Later>,
+}
+
+/// One version of a blueprint.
+#[derive(Debug, Clone)]
+pub(crate) struct Version {
+    pub(crate) number: i32,
+    pub(crate) document_version: Option<i32>,
+    /// In normal form.
+    pub(crate) text: String,
+    pub(crate) blueprint: Blueprint,
+    pub(crate) printed: Printed,
+}
+
+/// How Postgres prints trusted expressions: normal forms by table and normal form in the document.
+pub(crate) type Printed = HashMap<String, String>;
+
+/// An index that a statement of its own builds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Later {
+    pub(crate) schema: String,
+    pub(crate) table: String,
+    /// Of the index.
+    pub(crate) name: String,
+    pub(crate) statement: String,
+    /// An index over vectors, which the blueprint does without until there are rows. The others are waited for.
+    pub(crate) of_vectors: bool,
+}
+
+impl Later {
+    fn read(json: &Json) -> Option<Self> {
+        let text = |key: &str| json.get(key)?.as_str().map(str::to_owned);
+        Some(Self {
+            schema: text("schema")?,
+            table: text("table")?,
+            name: text("name")?,
+            statement: text("statement")?,
+            of_vectors: json.get("of_vectors") == Some(&Json::Boolean(true)),
+        })
+    }
+
+    fn json(&self) -> Json {
+        let pairs = [
+            ("schema", Json::string(&self.schema)),
+            ("table", Json::string(&self.table)),
+            ("name", Json::string(&self.name)),
+            ("statement", Json::string(&self.statement)),
+            ("of_vectors", Json::Boolean(self.of_vectors)),
+        ];
+        Json::Object(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+}
+
+impl Stored {
+    /// The document that the database is to be like: what was applied last, or is under way.
+    pub(crate) fn present(&self) -> Option<&Version> {
+        self.pending.last().or(self.applied.as_ref())
+    }
+
+    /// The versions whose tables and rules are the blueprint's.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = &Version> {
+        self.applied.iter().chain(&self.pending)
+    }
+
+    /// How Postgres prints expressions of theirs.
+    pub(crate) fn printed(&self) -> Printed {
+        self.versions().flat_map(|version| version.printed.clone()).collect()
+    }
+}
+
+/// For what administrators do: the owner writes for them, and this right tells who they are.
+pub(crate) fn require_administrator() -> Result<(), Error> {
+    let table = relation::named(c"kepler", c"blueprints").ok_or(crate::installed::NotInstalled)?;
+    if role::may_in_part(pg_sys::ACL_UPDATE, table) {
+        return Ok(());
+    }
+    let (table, role) = ("blueprints".to_owned(), role::name(role::current()));
+    Err(AccessError::NoRight { table, role, level: "admin" }.into())
+}
+
+/// The blueprint of a name.
+pub(crate) fn find(client: &mut SpiClient<'_>, name: &str) -> Result<Option<Stored>, Error> {
+    let row = client
+        .update(
+            "SELECT b.workspace_id, b.version, b.schemas, b.made_schemas, b.later::text
+             FROM kepler.blueprints AS b WHERE b.name = $1",
+            None,
+            &[name.into()],
+        )?
+        .next();
+    let Some(row) = row else { return Ok(None) };
+    let later = row[5].value::<String>()?.unwrap_or_default();
+    let later = match Json::parse(&later) {
+        Ok(Json::Array(items)) => items.iter().filter_map(Later::read).collect(),
+        _ => Vec::new(),
+    };
+    let mut stored = Stored {
+        name: name.to_owned(),
+        workspace_id: row[1].value::<String>()?,
+        version: row[2].value::<i32>()?.unwrap_or_default(),
+        schemas: row[3].value::<Vec<String>>()?.unwrap_or_default(),
+        made_schemas: row[4].value::<Vec<String>>()?.unwrap_or_default(),
+        later,
+        applied: None,
+        pending: Vec::new(),
+    };
+    let rows = client.update(
+        "SELECT v.version, v.document_version, v.document::text, v.printed::text
+         FROM kepler.blueprint_versions AS v WHERE v.blueprint_name = $1 AND v.version >= $2 ORDER BY v.version",
+        None,
+        &[name.into(), stored.version.into()],
+    )?;
+    for row in rows {
+        let text = row[3].value::<String>()?.unwrap_or_default();
+        let version = Version {
+            number: row[1].value::<i32>()?.unwrap_or_default(),
+            document_version: row[2].value::<i32>()?,
+            blueprint: super::parse(&text)?,
+            text,
+            printed: serde_json::from_str(&row[4].value::<String>()?.unwrap_or_default())?,
+        };
+        if version.number == stored.version {
+            stored.applied = Some(version);
+        } else {
+            stored.pending.push(version);
+        }
+    }
+    Ok(Some(stored))
+}
+
+/// The same; fails if it does not exist.
+pub(crate) fn require(client: &mut SpiClient<'_>, name: &str) -> Result<Stored, Error> {
+    find(client, name)?.ok_or_else(|| BlueprintError::Missing(name.to_owned()).into())
+}
+
+/// Which of some tables belong to another blueprint, and to which.
+pub(crate) fn tables_of_others(
+    client: &mut SpiClient<'_>,
+    blueprint: &Blueprint,
+) -> Result<HashMap<(String, String), String>, Error> {
+    let (schemas, names): (Vec<&str>, Vec<&str>) = blueprint
+        .tables
+        .iter()
+        .map(|table| (table.schema.as_str(), table.table_name.as_str()))
+        .unzip();
+    let rows = client.update(
+        "SELECT t.schema_name, t.table_name, t.blueprint_name
+         FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) AS w (schema_name, table_name)
+         JOIN kepler.blueprint_tables AS t USING (schema_name, table_name)
+         WHERE t.blueprint_name <> $3",
+        None,
+        &[schemas.into(), names.into(), blueprint.name.as_str().into()],
+    )?;
+    let mut found = HashMap::new();
+    for row in rows {
+        let text = |at: usize| Ok::<_, Error>(row[at].value::<String>()?.unwrap_or_default());
+        found.insert((text(1)?, text(2)?), text(3)?);
+    }
+    Ok(found)
+}
+
+/// Schemas that any blueprint is in.
+pub(crate) fn used_schemas(client: &mut SpiClient<'_>) -> Result<Vec<String>, Error> {
+    let rows = client.update(
+        "SELECT DISTINCT s.name FROM kepler.blueprints AS b
+         CROSS JOIN LATERAL pg_catalog.unnest(b.schemas) AS s (name) ORDER BY 1",
+        None,
+        &[],
+    )?;
+    crate::structure::registry::texts(rows)
+}
+
+/// What is noted of a version when its first step is about to be run, or all are.
+pub(crate) struct Note<'n> {
+    pub(crate) blueprint: &'n Blueprint,
+    /// In normal form.
+    pub(crate) text: &'n str,
+    pub(crate) workspace_id: Option<&'n str>,
+    pub(crate) number: i32,
+    /// Whether the number is one that was not reached before.
+    pub(crate) is_new: bool,
+    pub(crate) plan: &'n str,
+    pub(crate) schemas: Vec<String>,
+    pub(crate) made_schemas: Vec<String>,
+    pub(crate) tables: Vec<&'n super::model::ModelTable>,
+}
+
+/// Notes a version as being under way, and whose tables are whose.
+pub(crate) fn begin(client: &mut SpiClient<'_>, note: &Note<'_>) -> Result<(), Error> {
+    let owner = Owner::find()?;
+    owner.require_own_code(client, BLUEPRINTS)?;
+    let _owner = owner.act();
+    let name = note.blueprint.name.as_str();
+    client.update(
+        "INSERT INTO kepler.blueprints AS b (name, workspace_id, pending_version, schemas, made_schemas)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (name) DO UPDATE SET pending_version = excluded.pending_version,
+             workspace_id = excluded.workspace_id,
+             schemas = excluded.schemas, made_schemas = excluded.made_schemas",
+        None,
+        &[
+            name.into(),
+            note.workspace_id.into(),
+            note.is_new.then_some(note.number).into(),
+            note.schemas.clone().into(),
+            note.made_schemas.clone().into(),
+        ],
+    )?;
+    client.update(
+        "INSERT INTO kepler.blueprint_versions AS v (blueprint_name, version, document, document_version, plan)
+         VALUES ($1, $2, $3::pg_catalog.json, $4, $5::pg_catalog.jsonb)
+         ON CONFLICT (blueprint_name, version) DO UPDATE SET plan = v.plan OPERATOR(pg_catalog.||) excluded.plan
+         WHERE excluded.plan <> '[]'::pg_catalog.jsonb",
+        None,
+        &[
+            name.into(),
+            note.number.into(),
+            note.text.into(),
+            note.blueprint.version.map(|version| version as i32).into(),
+            note.plan.into(),
+        ],
+    )?;
+    let (mut schemas, mut tables, mut names) = (Vec::new(), Vec::new(), Vec::new());
+    for table in &note.tables {
+        schemas.push(table.schema.as_str());
+        tables.push(table.table_name.as_str());
+        names.push(table.name.as_str());
+    }
+    client.update(
+        "DELETE FROM kepler.blueprint_tables AS t WHERE t.blueprint_name = $1
+             AND NOT EXISTS (
+                 SELECT FROM ROWS FROM (pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[])) AS w (s, n)
+                 WHERE w.s = t.schema_name AND w.n = t.table_name)",
+        None,
+        &[name.into(), schemas.clone().into(), tables.clone().into()],
+    )?;
+    client.update(
+        "INSERT INTO kepler.blueprint_tables AS t (blueprint_name, schema_name, table_name, name)
+         SELECT $1, w.s, w.n, w.name
+         FROM ROWS FROM (pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::text[]))
+             AS w (s, n, name)
+         ON CONFLICT (schema_name, table_name) DO UPDATE SET name = excluded.name
+         WHERE t.blueprint_name = excluded.blueprint_name AND t.name <> excluded.name",
+        None,
+        &[name.into(), schemas.into(), tables.into(), names.into()],
+    )?;
+    Ok(())
+}
+
+/// Notes that a version is reached.
+pub(crate) fn finish(
+    client: &mut SpiClient<'_>,
+    name: &str,
+    number: i32,
+    later: &[Later],
+    printed: &Printed,
+) -> Result<(), Error> {
+    let _owner = Owner::find()?.act();
+    let later = Json::Array(later.iter().map(Later::json).collect()).to_string();
+    client.update(
+        "UPDATE kepler.blueprints SET version = $2, pending_version = NULL, later = $3::pg_catalog.jsonb
+         WHERE name = $1",
+        None,
+        &[name.into(), number.into(), later.into()],
+    )?;
+    let printed = serde_json::to_string(printed)?;
+    client.update(
+        "UPDATE kepler.blueprint_versions SET applied_at = pg_catalog.clock_timestamp(), printed = $3::pg_catalog.jsonb
+         WHERE blueprint_name = $1 AND version = $2 AND (applied_at IS NULL OR printed <> $3::pg_catalog.jsonb)",
+        None,
+        &[name.into(), number.into(), printed.into()],
+    )?;
+    Ok(())
+}
+
+/// Notes which indexes are still to be built.
+pub(crate) fn note_later(
+    client: &mut SpiClient<'_>,
+    name: &str,
+    noted: &[Later],
+    later: &[Later],
+) -> Result<(), Error> {
+    if noted == later {
+        return Ok(());
+    }
+    let owner = Owner::find()?;
+    owner.require_own_code(client, BLUEPRINTS)?;
+    let _owner = owner.act();
+    let later = Json::Array(later.iter().map(Later::json).collect()).to_string();
+    client.update(
+        "UPDATE kepler.blueprints SET later = $2::pg_catalog.jsonb WHERE name = $1",
+        None,
+        &[name.into(), later.into()],
+    )?;
+    Ok(())
+}
+
+/// Forgets a blueprint with its versions.
+pub(crate) fn delete(client: &mut SpiClient<'_>, name: &str) -> Result<(), Error> {
+    let owner = Owner::find()?;
+    owner.require_own_code(client, BLUEPRINTS)?;
+    let _owner = owner.act();
+    client.update("DELETE FROM kepler.blueprints WHERE name = $1", None, &[name.into()])?;
+    Ok(())
+}
+
+/// The tables of one blueprint.
+pub(crate) fn tables_of(
+    client: &mut SpiClient<'_>,
+    name: &str,
+) -> Result<HashSet<(String, String)>, Error> {
+    let tables = all_tables(client)?;
+    Ok(tables.into_iter().filter(|(_, owner)| owner == name).map(|(place, _)| place).collect())
+}
+
+/// The tables of all blueprints, and whose they are.
+pub(crate) fn all_tables(
+    client: &mut SpiClient<'_>,
+) -> Result<HashMap<(String, String), String>, Error> {
+    let rows = client.update(
+        "SELECT t.schema_name, t.table_name, t.blueprint_name FROM kepler.blueprint_tables AS t",
+        None,
+        &[],
+    )?;
+    let mut tables = HashMap::new();
+    for row in rows {
+        let text = |at: usize| Ok::<_, Error>(row[at].value::<String>()?.unwrap_or_default());
+        tables.insert((text(1)?, text(2)?), text(3)?);
+    }
+    Ok(tables)
+}

@@ -1,0 +1,68 @@
+//! What a plan does otherwise where it is not run in one transaction: nothing reads many rows under a lock that keeps others
+//! from writing.
+
+use super::Planner;
+use super::generated::is_generated;
+use crate::ident::quote;
+use crate::structure::ddl::composed_name;
+use crate::structure::step::{Class, Lock, Phase, Requirement, Stage, Step};
+use crate::structure::table::{Column, Rule};
+
+impl Planner<'_> {
+    /// Whether a column is required by way of a check. A primary key and an identity need it to be so before.
+    pub(super) fn is_required_online(&self, column: &Column) -> bool {
+        let in_key = |rule: &Rule| {
+            matches!(rule, Rule::PrimaryKey(_)) && rule.columns().contains(&&*column.name)
+        };
+        self.is_online()
+            && column.required
+            && !is_generated(column)
+            && !self.goal.target.rules.iter().any(in_key)
+    }
+
+    /// The check that stands for NOT NULL until it is validated.
+    fn stand_in(&self, column: &str) -> String {
+        composed_name(&self.goal.observed.name, &[column], "kepler_required")
+    }
+
+    /// Postgres reads no rows to set NOT NULL where a check says the same of all.
+    pub(super) fn require_online(&mut self, source: &Column, column: &Column) {
+        let (check, name) = (self.stand_in(&source.name), quote(&column.name));
+        let quoted = quote(&check);
+        let drop = self.alter(&format!("DROP CONSTRAINT {quoted}"));
+        if !self.goal.observed.names.contains(&check) {
+            let what = format!("ADD CONSTRAINT {quoted} CHECK ({name} IS NOT NULL) NOT VALID");
+            let step = Step::instant("prepare_require", &column.name, self.alter(&what));
+            self.push(step.stage(Stage::Rule).undone_by(drop.clone()));
+        }
+        let sql = self.alter(&format!("VALIDATE CONSTRAINT {quoted}"));
+        let step = Step::instant("validate", &check, sql)
+            .class(Class::Scan)
+            .stage(Stage::Validate)
+            .phase(Phase::Validate)
+            .lock(Lock::ShareUpdateExclusive)
+            .requires(Some(Requirement::NoRow {
+                problem: format!("\"{}\" is NULL", column.name),
+                condition: format!("{name} IS NULL"),
+            }));
+        self.push(step);
+        let set = self.alter(&format!("ALTER COLUMN {name} SET NOT NULL"));
+        let back = self.alter(&format!("ALTER COLUMN {name} DROP NOT NULL"));
+        let step = Step::instant("require", &column.name, format!("{set}; {drop}"));
+        self.push(step.stage(Stage::Finish).phase(Phase::Finish).undone_by(back));
+    }
+
+    /// A stand-in that a plan left behind which was not run to its end, and that this one has no use for.
+    pub(super) fn drop_stand_ins(&mut self) {
+        for column in &self.goal.target.columns {
+            let Some(source) = self.sources.get(column.name.as_str()).copied() else { continue };
+            let check = self.stand_in(&source.name);
+            let continues = self.is_required_online(column) && !source.required;
+            if continues || !self.goal.observed.names.contains(&check) {
+                continue;
+            }
+            let sql = self.alter(&format!("DROP CONSTRAINT {}", quote(&check)));
+            self.push(Step::instant("drop_constraint", &check, sql).stage(Stage::DropRule));
+        }
+    }
+}

@@ -1,0 +1,578 @@
+//! The catalog, as far as plans change it: complains about steps that Postgres would refuse.
+
+use super::dialect;
+use super::generate::Model;
+use crate::field_types::kind::FieldKind;
+use crate::ident::qualified;
+use crate::structure::blueprint::model::ModelTable;
+use crate::structure::constant::Constant;
+use crate::structure::facts::{Dependent, DependentKind};
+use crate::structure::model::Default as FieldDefault;
+use crate::structure::observe::{By, NamedRule, Observed};
+use crate::structure::plan::enums::{EnumUse, ObservedEnum};
+use crate::structure::plan::tables::Keeping;
+use crate::structure::plan::tables_target;
+use crate::structure::step::{Phase, Step};
+use crate::structure::table::{Column, ColumnDefault, Rule, Table};
+
+#[derive(Debug, Default)]
+pub(super) struct World {
+    tables: Vec<(Observed, Keeping)>,
+    enums: Vec<ObservedEnum>,
+}
+
+impl World {
+    pub(super) fn table(&self, schema: &str, name: &str) -> Option<(&Observed, &Keeping)> {
+        let found = self.tables.iter().find(|(t, _)| t.schema == schema && t.name == name);
+        found.map(|(observed, keeping)| (observed, keeping))
+    }
+
+    pub(super) fn enum_type(&self, schema: &str, name: &str) -> Option<&ObservedEnum> {
+        self.enums.iter().find(|e| e.schema == schema && e.name == name)
+    }
+
+    /// What the catalog would say of types and references.
+    pub(super) fn note_uses(&mut self) {
+        for of in &mut self.enums {
+            let mut uses = Vec::new();
+            for (table, _) in &self.tables {
+                for column in &table.table.columns {
+                    if column.kind
+                        == (FieldKind::NamedEnum {
+                            schema: of.schema.clone(),
+                            name: of.name.clone(),
+                        })
+                    {
+                        uses.push(EnumUse::Column {
+                            schema: table.schema.clone(),
+                            table: table.name.clone(),
+                            column: column.name.clone(),
+                            list: column.list,
+                        });
+                    }
+                }
+            }
+            of.uses = uses;
+        }
+        let references: Vec<(String, String, String)> = self
+            .tables
+            .iter()
+            .flat_map(|(table, _)| table.rules.iter().map(move |rule| (table, rule)))
+            .filter_map(|(table, named)| match &named.rule {
+                Rule::Reference(r) => Some((
+                    r.target.schema.clone(),
+                    r.target.table.clone(),
+                    qualified(&table.schema, &table.name),
+                )),
+                _ => None,
+            })
+            .collect();
+        for (table, _) in &mut self.tables {
+            let own = qualified(&table.schema, &table.name);
+            let to = |(s, t, by): &&(String, String, String)| {
+                *s == table.schema && *t == table.name && *by != own
+            };
+            table.dependents = references
+                .iter()
+                .filter(to)
+                .map(|(_, _, by)| Dependent {
+                    column: None,
+                    kind: DependentKind::Reference,
+                    name: by.clone(),
+                    keeps_type: false,
+                })
+                .collect();
+            let (observed, rules) = (&mut table.table, &table.rules);
+            observed.rules = rules.iter().filter(|r| r.validated).map(|r| r.rule.clone()).collect();
+            table.names = rules.iter().map(|rule| rule.name.clone()).collect();
+        }
+    }
+
+    pub(super) fn follow(&mut self, step: &Step, target: &Model) -> Result<(), String> {
+        if step.phase == Phase::Later {
+            // Somebody runs it.
+        }
+        let words = quoted(&step.sql);
+        match step.operation {
+            "create_type" | "drop_type" | "rename_type" | "move_type" | "add_value"
+            | "rename_value" | "replace_type" => return self.follow_type(step, &words, target),
+            "describe" if step.relation.is_none() => {
+                let model = target.enums.iter().find(|e| e.type_name == step.object);
+                let of = self.enums.iter_mut().find(|e| e.name == step.object).ok_or("no type")?;
+                of.description = model.and_then(|model| model.description.clone());
+                return Ok(());
+            }
+            "create_table" => return self.create(step, target),
+            "drop_table" => {
+                let (schema, name) = (&words[0], &words[1]);
+                let led_to = self.tables.iter().any(|(table, _)| {
+                    table.name != *name
+                        && table.rules.iter().any(
+                            |r| matches!(&r.rule, Rule::Reference(r) if r.target.table == *name),
+                        )
+                });
+                if led_to {
+                    return Err(format!("{name} is referred to"));
+                }
+                self.tables.retain(|(t, _)| t.schema != *schema || t.name != *name);
+                return Ok(());
+            }
+            "rename_table" => {
+                let (from, to) = (words[1].clone(), words[2].clone());
+                if self.table(&words[0], &to).is_some() {
+                    return Err(format!("{to} is there"));
+                }
+                self.each_reference(&|r| {
+                    if r.target.table == from {
+                        r.target.table.clone_from(&to);
+                    }
+                });
+                let table = self.tables.iter_mut().find(|(t, _)| t.name == from);
+                table.ok_or("no table")?.0.name = to;
+                return Ok(());
+            }
+            _ => {}
+        }
+        let (schema, name) = step
+            .relation
+            .as_ref()
+            .map(|r| (r.schema.clone(), r.table.clone()))
+            .ok_or("a step of no table")?;
+        // References go before tables are renamed.
+        let name = if step.operation == "drop_constraint" { words[1].clone() } else { name };
+        let model = target.tables.iter().find(|t| t.schema == schema && t.table_name == name);
+        let model = model.map(|model| ModelTable {
+            table: tables_target::normal(&model.table),
+            ..model.clone()
+        });
+        if step.operation == "rename_column" {
+            let (from, to) = (words[2].clone(), words[3].clone());
+            self.each_reference(&|r| {
+                if r.target.table == name {
+                    for column in r.target.columns.iter_mut().filter(|column| **column == from) {
+                        column.clone_from(&to);
+                    }
+                }
+            });
+        }
+        let key_led_to = self.led_to(&name);
+        let at = self.tables.iter().position(|(t, _)| t.schema == schema && t.name == name);
+        let (table, keeping) = &mut self.tables[at.ok_or(format!("no table {name}"))?];
+        follow_table(table, keeping, step, &words, model.as_ref(), &key_led_to)
+    }
+
+    /// Columns that references lead to.
+    fn led_to(&self, name: &str) -> Vec<Vec<String>> {
+        let rules = self.tables.iter().flat_map(|(table, _)| &table.rules);
+        rules
+            .filter_map(|named| match &named.rule {
+                Rule::Reference(r) if r.target.table == name => Some(r.target.columns.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn each_reference(&mut self, change: &dyn Fn(&mut crate::structure::table::Reference)) {
+        for (table, _) in &mut self.tables {
+            for named in &mut table.rules {
+                if let Rule::Reference(reference) = &mut named.rule {
+                    change(reference);
+                }
+            }
+        }
+    }
+
+    fn create(&mut self, step: &Step, target: &Model) -> Result<(), String> {
+        let model = target.tables.iter().find(|t| t.table_name == step.object).ok_or("no goal")?;
+        if self.table(&model.schema, &model.table_name).is_some() {
+            return Err(format!("{} is there", model.table_name));
+        }
+        let mut table = tables_target::normal(&model.table);
+        let mut rules = Vec::new();
+        for rule in table.rules.iter().filter(|rule| !matches!(rule, Rule::Reference(_))) {
+            let Some(definition) = dialect().constraint(&table, rule) else { continue };
+            let name =
+                named_in(&step.sql, &definition, &rules).ok_or(format!("no {definition}"))?;
+            rules.push(NamedRule {
+                rule: rule.clone(),
+                name,
+                by: By::Constraint,
+                validated: true,
+                shared: false,
+            });
+        }
+        table.description = None;
+        table.names = Vec::new();
+        table.columns.iter_mut().for_each(|column| column.description = None);
+        let observed = Observed {
+            schema: model.schema.clone(),
+            name: model.table_name.clone(),
+            table,
+            key: None,
+            names: Vec::new(),
+            rules,
+            hidden: Vec::new(),
+            extras: Vec::new(),
+            dependents: Vec::new(),
+            attribute_count: 4,
+            estimated_rows: 0,
+            pages: 0,
+        };
+        self.tables.push((observed, Keeping::default()));
+        Ok(())
+    }
+
+    fn follow_type(&mut self, step: &Step, words: &[String], target: &Model) -> Result<(), String> {
+        let model = target.enums.iter().find(|e| words[1] == e.type_name);
+        let position = self.enums.iter().position(|e| e.name == words[1]);
+        match step.operation {
+            "create_type" => {
+                let model = model.ok_or("no goal")?;
+                if position.is_some() {
+                    return Err(format!("{} is there", model.type_name));
+                }
+                self.enums.push(observed_enum(model));
+            }
+            "drop_type" => {
+                self.note_uses();
+                let of = self.enums.remove(position.ok_or("no type")?);
+                if !of.uses.is_empty() {
+                    return Err(format!("{:?}", of.uses));
+                }
+            }
+            "rename_type" => self.rename_type(&words[1], &words[2])?,
+            "replace_type" => {
+                self.rename_type(&words[1], &words[2])?;
+                self.enums.push(observed_enum(model.ok_or("no goal")?));
+            }
+            "add_value" => {
+                let of = &mut self.enums[position.ok_or("no type")?];
+                let texts = texts(&step.sql);
+                let beside = texts.get(1).map(|beside| {
+                    of.values.iter().position(|value| value == beside).ok_or(format!("no {beside}"))
+                });
+                let at = match beside.transpose()? {
+                    Some(at) if step.sql.contains(" AFTER ") => at + 1,
+                    Some(at) => at,
+                    None => of.values.len(),
+                };
+                of.values.insert(at, texts[0].clone());
+            }
+            _ => {
+                let of = &mut self.enums[position.ok_or("no type")?];
+                let texts = texts(&step.sql);
+                if of.values.contains(&texts[1]) {
+                    return Err(format!("{} is there", texts[1]));
+                }
+                let value = of.values.iter_mut().find(|value| **value == texts[0]);
+                value.ok_or(format!("no {}", texts[0]))?.clone_from(&texts[1]);
+                // Defaults hold the value itself, whatever it is called.
+                let name = of.name.clone();
+                for column in self.tables.iter_mut().flat_map(|(table, _)| &mut table.table.columns)
+                {
+                    if let (
+                        FieldKind::NamedEnum { name: n, .. },
+                        Some(ColumnDefault::Field(FieldDefault::Value(Constant::Text(text)))),
+                    ) = (&column.kind, &mut column.default)
+                        && *n == name
+                        && *text == texts[0]
+                    {
+                        text.clone_from(&texts[1]);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn rename_type(&mut self, from: &str, to: &str) -> Result<(), String> {
+        if self.enums.iter().any(|e| e.name == to) {
+            return Err(format!("{to} is there"));
+        }
+        let of = self.enums.iter_mut().find(|e| e.name == from).ok_or("no type")?;
+        to.clone_into(&mut of.name);
+        for column in self.tables.iter_mut().flat_map(|(table, _)| &mut table.table.columns) {
+            if let FieldKind::NamedEnum { name, .. } = &mut column.kind
+                && name == from
+            {
+                to.clone_into(name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this is what the model asks for.
+    pub(super) fn is(&self, target: &Model) -> Result<(), String> {
+        if self.tables.len() != target.tables.len() {
+            return Err(format!("{} tables", self.tables.len()));
+        }
+        for model in &target.tables {
+            let table = tables_target::normal(&model.table);
+            let (observed, keeping) = self
+                .table(&model.schema, &model.table_name)
+                .ok_or(format!("no {}", model.table_name))?;
+            let sorted = |columns: &[Column]| {
+                let mut columns = columns.to_vec();
+                columns.sort_by(|a, b| a.name.cmp(&b.name));
+                columns
+            };
+            let same = |what: &str, a: &dyn std::fmt::Debug, b: &dyn std::fmt::Debug| {
+                let (a, b) = (format!("{a:?}"), format!("{b:?}"));
+                if a == b {
+                    Ok(())
+                } else {
+                    Err(format!("{what} of {}:\n{a}\n{b}", model.table_name))
+                }
+            };
+            same("columns", &sorted(&observed.table.columns), &sorted(&table.columns))?;
+            same("description", &observed.table.description, &table.description)?;
+            same("fills", &keeping.fills, &model.fills)?;
+            let mut there: Vec<String> =
+                observed.rules.iter().map(|r| format!("{:?}", r.rule)).collect();
+            let mut wanted: Vec<String> =
+                table.rules.iter().map(|rule| format!("{rule:?}")).collect();
+            there.sort();
+            wanted.sort();
+            same("rules", &there, &wanted)?;
+            for (rule, name) in table.named_rules() {
+                let found = observed
+                    .rules
+                    .iter()
+                    .any(|r| r.rule == *rule && name.is_none_or(|name| r.name == name));
+                if !found {
+                    return Err(format!("{name:?} is not there"));
+                }
+            }
+            if observed.rules.iter().any(|rule| !rule.validated) {
+                return Err("not all is validated".to_owned());
+            }
+        }
+        if self.enums.len() != target.enums.len() {
+            return Err(format!("enums {:?}", self.enums));
+        }
+        for model in &target.enums {
+            let of = self.enum_type(&model.schema, &model.type_name).ok_or("no type")?;
+            if of.values != model.values || of.description != model.description {
+                return Err(format!("{:?} is not {:?}", of.values, model.values));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn observed_enum(model: &crate::structure::blueprint::model::EnumType) -> ObservedEnum {
+    ObservedEnum {
+        schema: model.schema.clone(),
+        name: model.type_name.clone(),
+        values: model.values.clone(),
+        description: None,
+        uses: Vec::new(),
+    }
+}
+
+fn follow_table(
+    table: &mut Observed,
+    keeping: &mut Keeping,
+    step: &Step,
+    words: &[String],
+    model: Option<&ModelTable>,
+    led_to: &[Vec<String>],
+) -> Result<(), String> {
+    let object = step.object.as_str();
+    let goal = || model.map(|model| &model.table).ok_or("no goal".to_owned());
+    let column_of =
+        |table: &Table, name: &str| table.column(name).cloned().ok_or(format!("no column {name}"));
+    match step.operation {
+        "drop_constraint" | "drop_index" => {
+            let by = if step.operation == "drop_index" { By::Index } else { By::Constraint };
+            let at = table.rules.iter().position(|r| r.name == object && r.by == by);
+            let dropped = table.rules.remove(at.ok_or(format!("no rule {object}"))?);
+            let columns: Vec<String> =
+                dropped.rule.columns().into_iter().map(str::to_owned).collect();
+            let is_key = |rule: &Rule| {
+                let unique =
+                    matches!(rule, Rule::Index(index) if index.unique && index.predicate.is_none());
+                unique || matches!(rule, Rule::PrimaryKey(_) | Rule::Unique(_))
+            };
+            let others = table.rules.iter().any(|r| is_key(&r.rule) && r.rule.columns() == columns);
+            if is_key(&dropped.rule) && led_to.contains(&columns) && !others {
+                return Err(format!("{object} is referred to"));
+            }
+        }
+        "rename_constraint" | "rename_index" => {
+            let from = if step.operation == "rename_index" { &words[1] } else { &words[2] };
+            if table.rules.iter().any(|r| r.name == object) {
+                return Err(format!("{object} is there"));
+            }
+            let rule = table.rules.iter_mut().find(|r| r.name == *from);
+            object.clone_into(&mut rule.ok_or(format!("no {from}"))?.name);
+        }
+        "drop_column" => {
+            if table.rules.iter().any(|r| r.rule.columns().contains(&object)) {
+                return Err(format!("{object} has rules"));
+            }
+            column_of(&table.table, object)?;
+            table.table.columns.retain(|column| column.name != object);
+        }
+        "rename_column" => {
+            let (from, to) = (&words[2], &words[3]);
+            if table.table.column(to).is_some() {
+                return Err(format!("{to} is there"));
+            }
+            let column = table.table.columns.iter_mut().find(|column| column.name == *from);
+            column.ok_or("no column")?.name.clone_from(to);
+            for named in &mut table.rules {
+                named.rule = named
+                    .rule
+                    .renamed(&|name| if name == from { to.clone() } else { name.to_owned() });
+                if let Rule::Index(index) = &mut named.rule
+                    && let Some(sql) = &mut index.predicate
+                    && sql.text == format!("{from} IS NOT NULL")
+                {
+                    *sql =
+                        crate::structure::sql_text::SqlText::printed(&format!("{to} IS NOT NULL"));
+                }
+            }
+            for fill in keeping.fills.iter_mut().filter(|fill| fill.column == *from) {
+                fill.column.clone_from(to);
+            }
+        }
+        "add_column" => {
+            if table.table.column(object).is_some() {
+                return Err(format!("{object} is there"));
+            }
+            let column = column_of(goal()?, object)?;
+            let required = column.required && column.default.is_some();
+            table.table.columns.push(Column { required, description: None, ..column });
+        }
+        "change_type" => {
+            let is_check = |rule: &Rule| {
+                matches!(
+                    rule,
+                    Rule::Compare { .. } | Rule::CompareColumns { .. } | Rule::OneOf { .. }
+                )
+            };
+            if table.rules.iter().any(|r| is_check(&r.rule) && r.rule.columns().contains(&object)) {
+                return Err("under a check".to_owned());
+            }
+            let swaps = step.stage == crate::structure::step::Stage::SwapType;
+            let wanted = if swaps { None } else { Some(column_of(goal()?, object)?) };
+            let column = table.table.columns.iter_mut().find(|column| column.name == object);
+            let column = column.ok_or("no column")?;
+            match wanted {
+                Some(wanted) => {
+                    let generated = matches!(
+                        column.default,
+                        Some(ColumnDefault::Identity { .. } | ColumnDefault::Serial)
+                    );
+                    if column.default.is_some() && !generated {
+                        return Err("under a default".to_owned());
+                    }
+                    (column.kind, column.list) = (wanted.kind, wanted.list);
+                }
+                None => {
+                    if column.default.is_some() && !step.sql.contains("DROP DEFAULT") {
+                        return Err("under a default".to_owned());
+                    }
+                    column.default = None;
+                    column.kind = FieldKind::NamedEnum {
+                        schema: words[words.len() - 2].clone(),
+                        name: words[words.len() - 1].clone(),
+                    };
+                }
+            }
+        }
+        "drop_default" | "stop_generating" | "change_default" | "change_generated" => {
+            let wanted = match step.operation {
+                "change_default" | "change_generated" => column_of(goal()?, object)?.default,
+                _ => None,
+            };
+            let column = table.table.columns.iter_mut().find(|column| column.name == object);
+            let column = column.ok_or(format!("no column {object}"))?;
+            let identity = matches!(wanted, Some(ColumnDefault::Identity { .. }));
+            if identity && !column.required {
+                return Err("an identity is NOT NULL".to_owned());
+            }
+            column.default = wanted;
+        }
+        "require" | "make_optional" => {
+            let column = table.table.columns.iter_mut().find(|column| column.name == object);
+            column.ok_or(format!("no column {object}"))?.required = step.operation == "require";
+            let (validated, left): (Vec<_>, Vec<_>) =
+                table.rules.drain(..).partition(|r| r.name.ends_with("kepler_required"));
+            let _ = validated;
+            table.rules = left;
+        }
+        "prepare_require" => {}
+        "add_check" | "add_reference" | "add_unique" | "add_index" | "add_primary_key" => {
+            if table.rules.iter().any(|rule| rule.name == object) {
+                return Err(format!("{object} is there"));
+            }
+            let goal = goal()?;
+            let sql = step.sql.replace("INDEX CONCURRENTLY", "INDEX");
+            let place = qualified(&table.schema, &table.name);
+            let makes = |rule: &&Rule| match dialect().constraint(goal, rule) {
+                Some(definition) => {
+                    let end =
+                        format!("ADD CONSTRAINT {} {definition}", crate::ident::quote(object));
+                    sql.ends_with(&end) || sql.ends_with(&format!("{end} NOT VALID"))
+                }
+                None => dialect().index(rule, &place, object).is_some_and(|made| made == sql),
+            };
+            let rule = goal.rules.iter().find(makes).ok_or(format!("makes nothing: {sql}"))?;
+            if rule.columns().iter().any(|column| table.table.column(column).is_none()) {
+                return Err("a column is missing".to_owned());
+            }
+            table.rules.push(NamedRule {
+                rule: rule.clone(),
+                name: object.to_owned(),
+                by: if sql.starts_with("CREATE") { By::Index } else { By::Constraint },
+                validated: !sql.ends_with("NOT VALID"),
+                shared: false,
+            });
+        }
+        "validate" => {
+            if let Some(rule) = table.rules.iter_mut().find(|rule| rule.name == object) {
+                rule.validated = true;
+            } else if !object.ends_with("kepler_required") {
+                return Err(format!("no {object}"));
+            }
+        }
+        "describe" if object == table.name => {
+            table.table.description.clone_from(&goal()?.description)
+        }
+        "describe" => {
+            let description = column_of(goal()?, object)?.description;
+            let column = table.table.columns.iter_mut().find(|column| column.name == object);
+            column.ok_or("no column")?.description = description;
+        }
+        "add_trigger" | "change_trigger" | "drop_trigger" => {
+            keeping.fills.clone_from(&model.ok_or("no goal")?.fills);
+        }
+        "rename_sequence" => {}
+        other => return Err(format!("{other} is no operation")),
+    }
+    Ok(())
+}
+
+/// Names in double quotes.
+fn quoted(sql: &str) -> Vec<String> {
+    sql.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// Texts in single quotes.
+fn texts(sql: &str) -> Vec<String> {
+    let sql = sql.replace("''", "\u{1}");
+    sql.split('\'').skip(1).step_by(2).map(|text| text.replace('\u{1}', "'")).collect()
+}
+
+/// The name of a constraint in a statement, by its definition.
+fn named_in(sql: &str, definition: &str, taken: &[NamedRule]) -> Option<String> {
+    sql.lines().find_map(|line| {
+        let line = line.trim().trim_end_matches(',');
+        let rest = line.strip_prefix("CONSTRAINT \"")?;
+        let (name, rest) = rest.split_once('"')?;
+        let free = !taken.iter().any(|rule| rule.name == name);
+        (rest.trim() == definition && free).then(|| name.to_owned())
+    })
+}
