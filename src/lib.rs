@@ -111,6 +111,7 @@ extension_sql_file!(
     requires = ["workflows", workspace::current_workspace_id]
 );
 extension_sql_file!("../sql/functions/table_facts.sql", name = "table_facts");
+extension_sql_file!("../sql/functions/prisma.sql", name = "prisma");
 extension_sql_file!(
     "../sql/functions/tables_facts.sql",
     name = "tables_facts",
