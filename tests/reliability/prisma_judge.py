@@ -100,7 +100,7 @@ class Schema:
             session.run(f"SELECT count(*) FROM imported, kepler.apply_blueprint(document, options => {trusted})")
             difference = self.judge.difference(self.files, IMPORTED)
             expect(difference == expected, "the engine finds after the import:", difference, "and expected was:", expected)
-            plan = session.run(f"SELECT row_to_json(step) FROM imported, kepler.plan_blueprint(document, options => {trusted}) AS step")
+            plan = session.run(f"SELECT row_to_json(planned) FROM imported, kepler.plan_blueprint(document, options => {trusted}) AS planned")
             expect(not plan, "the second plan is not empty:", *plan)
             drift = session.run(
                 f"SELECT row_to_json(d) FROM kepler.blueprint_drift({literal(self.name)}) AS d WHERE kind <> 'coverage'"
