@@ -113,17 +113,13 @@ extension_sql_file!(
 extension_sql_file!("../sql/functions/table_facts.sql", name = "table_facts");
 extension_sql_file!("../sql/functions/prisma.sql", name = "prisma");
 extension_sql_file!(
-    "../sql/functions/tables_facts.sql",
-    name = "tables_facts",
-    requires = ["table_facts"]
-);
-extension_sql_file!(
     "../sql/functions/entry_tables.sql",
     name = "entry_tables",
     requires = [
         workspace::current_workspace_id,
         structure::api::create_entry_table,
         structure::api::drop_entry_table,
+        structure::api::rename_entry_table,
         structure::api::restore_entry_table,
         structure::api::entry_json_schema,
         structure::api::plan_entry_table,

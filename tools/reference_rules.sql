@@ -4,8 +4,13 @@
 -- The forms of the public functions. The one that takes text comes first.
 CREATE TEMPORARY VIEW forms AS
 SELECT p.oid, p.proname::text AS name, p.oid::regprocedure::text AS signature, p.prokind, p.prorettype,
-    coalesce(p.proargnames[:p.pronargs], '{}') AS arguments, coalesce(p.proargnames[p.pronargs + 1:], '{}') AS columns,
-    ARRAY(SELECT format_type(t.type, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY AS t (type, place) ORDER BY t.place) AS types,
+    -- What a procedure answers with are arguments to Postgres, and columns to whoever calls it.
+    ARRAY(SELECT a.name FROM unnest(p.proargnames, p.proargmodes) WITH ORDINALITY AS a (name, mode, place)
+        WHERE a.place <= p.pronargs AND a.mode IS DISTINCT FROM 'b' ORDER BY a.place) AS arguments,
+    ARRAY(SELECT a.name FROM unnest(p.proargnames, p.proargmodes) WITH ORDINALITY AS a (name, mode, place)
+        WHERE a.place > p.pronargs OR a.mode = 'b' ORDER BY a.place) AS columns,
+    ARRAY(SELECT format_type(t.type, NULL) FROM unnest(p.proargtypes, p.proargmodes) WITH ORDINALITY AS t (type, mode, place)
+        WHERE t.type IS NOT NULL AND t.mode IS DISTINCT FROM 'b' ORDER BY t.place) AS types,
     coalesce(obj_description(p.oid, 'pg_proc'), '') AS comment,
     row_number() OVER (
         PARTITION BY p.proname

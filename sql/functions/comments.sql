@@ -139,6 +139,12 @@ COMMENT ON FUNCTION kepler.restore_entry_table(text, text) IS
 entry_table: what users call the table.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 if none was dropped; 22023 if a referenced table does not exist; 42P07 if the name is taken; 23514 if its entries refer to deleted entries; 55P03 if the lock could not be taken.';
 
+COMMENT ON FUNCTION kepler.rename_entry_table(text, text, text) IS
+'Gives an entry table another name. The table in kepler_data, and the indexes, constraints and sequences that are named after it, are renamed with it; the number in their names stays. References to it follow, in every version of every structure. Returns the table.
+entry_table: what users call the table. new_name: what they will call it; the present name changes nothing.
+The version stays. Views, policies, triggers and functions that Postgres knows to use the table go on; the text of other functions and of clients has to change.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 42P07 if the new name is taken; 55P03 if the lock could not be taken; 40001 if the table changed meanwhile (call it again).';
+
 COMMENT ON FUNCTION kepler.purge_entry_table(text, text) IS
 'Deletes the entry table of this name that was dropped last, with all its entries and versions, for good.
 entry_table: what users call the table.
@@ -162,6 +168,95 @@ COMMENT ON FUNCTION kepler.entry_json_schema(text, text) IS
 'The JSON Schema (2020-12) of an entry of a table, for clients and language models. The member x-kepler holds what JSON Schema cannot express. Passed to plan_entry_table, the schema is the same structure.
 entry_table: what users call the table.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table.';
+
+COMMENT ON FUNCTION kepler.plan_blueprint(text, jsonb) IS
+'Shows the steps that apply_blueprint would take to make the database like a blueprint, without taking them. Returns one row for each step, in order, and no row if the database is as the document says.
+blueprint: as text, json or jsonb, a blueprint document, {"blueprint": name, "schema", "enums", "tables": [{"name", "fields": [{"name", "type", …}], "key", "unique", "indexes", "references", "checks"}]}.
+options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"online": true} plans what apply_blueprint_online would do.
+class: as for plan_entry_table, and drop (a column, table or value that the document no longer names is destroyed: needs permission). phase: what apply_blueprint_online commits together. before: values of enums, which only a later transaction may use. prepare: what reads no rows. validate: rows are read, under a lock that lets others write. finish: what rests on that. later: an index that a statement of its own builds.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if blueprint is not valid JSON; 22023 with all problems of the document, each with its JSON Pointer, in DETAIL; 42501 without the level admin.';
+
+COMMENT ON FUNCTION kepler.plan_blueprint(json, jsonb) IS
+'Shows the steps that apply_blueprint would take to make the database like a blueprint, without taking them. Returns one row for each step, in order, and no row if the database is as the document says.
+blueprint: as text, json or jsonb, a blueprint document, {"blueprint": name, "schema", "enums", "tables": [{"name", "fields": [{"name", "type", …}], "key", "unique", "indexes", "references", "checks"}]}.
+options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"online": true} plans what apply_blueprint_online would do.
+class: as for plan_entry_table, and drop (a column, table or value that the document no longer names is destroyed: needs permission). phase: what apply_blueprint_online commits together. before: values of enums, which only a later transaction may use. prepare: what reads no rows. validate: rows are read, under a lock that lets others write. finish: what rests on that. later: an index that a statement of its own builds.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if blueprint is not valid JSON; 22023 with all problems of the document, each with its JSON Pointer, in DETAIL; 42501 without the level admin.';
+
+COMMENT ON FUNCTION kepler.plan_blueprint(jsonb, jsonb) IS
+'Shows the steps that apply_blueprint would take to make the database like a blueprint, without taking them. Returns one row for each step, in order, and no row if the database is as the document says.
+blueprint: as text, json or jsonb, a blueprint document, {"blueprint": name, "schema", "enums", "tables": [{"name", "fields": [{"name", "type", …}], "key", "unique", "indexes", "references", "checks"}]}.
+options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"online": true} plans what apply_blueprint_online would do.
+class: as for plan_entry_table, and drop (a column, table or value that the document no longer names is destroyed: needs permission). phase: what apply_blueprint_online commits together. before: values of enums, which only a later transaction may use. prepare: what reads no rows. validate: rows are read, under a lock that lets others write. finish: what rests on that. later: an index that a statement of its own builds.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if blueprint is not valid JSON; 22023 with all problems of the document, each with its JSON Pointer, in DETAIL; 42501 without the level admin.';
+
+COMMENT ON FUNCTION kepler.apply_blueprint(text, text[], jsonb) IS
+'Makes the database like a blueprint, in one transaction: schemas, enums, tables with their keys, references, indexes, checks, triggers and policies. Keeps the document as a version in kepler.blueprint_versions. Applied again, the same document changes nothing. What users added to the tables by hand stays.
+blueprint: as for plan_blueprint.
+allow: an array of rewrite, convert and drop, the classes of steps that need permission.
+options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"version": n} fails unless n is the present version, 0 for none; {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for its locks.
+Returns one row: blueprint_name and version; outcome is applied or unchanged; steps is how many were run; later holds the statements that build indexes and that nobody has run yet: an index over vectors is better built when the rows are there.
+The tables belong to the owner of Kepler''s tables. Roles with a level of access get its rights on them.
+Errors: those of plan_blueprint; 0A000 if a step is refused; 55000 if a step needs permission; 23514 if rows block the change, with their number and keys in DETAIL; 55P03 if a lock could not be taken; 40001 if the database changed meanwhile (plan again).';
+
+COMMENT ON FUNCTION kepler.apply_blueprint(json, text[], jsonb) IS
+'Makes the database like a blueprint, in one transaction: schemas, enums, tables with their keys, references, indexes, checks, triggers and policies. Keeps the document as a version in kepler.blueprint_versions. Applied again, the same document changes nothing. What users added to the tables by hand stays.
+blueprint: as for plan_blueprint.
+allow: an array of rewrite, convert and drop, the classes of steps that need permission.
+options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"version": n} fails unless n is the present version, 0 for none; {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for its locks.
+Returns one row: blueprint_name and version; outcome is applied or unchanged; steps is how many were run; later holds the statements that build indexes and that nobody has run yet: an index over vectors is better built when the rows are there.
+The tables belong to the owner of Kepler''s tables. Roles with a level of access get its rights on them.
+Errors: those of plan_blueprint; 0A000 if a step is refused; 55000 if a step needs permission; 23514 if rows block the change, with their number and keys in DETAIL; 55P03 if a lock could not be taken; 40001 if the database changed meanwhile (plan again).';
+
+COMMENT ON FUNCTION kepler.apply_blueprint(jsonb, text[], jsonb) IS
+'Makes the database like a blueprint, in one transaction: schemas, enums, tables with their keys, references, indexes, checks, triggers and policies. Keeps the document as a version in kepler.blueprint_versions. Applied again, the same document changes nothing. What users added to the tables by hand stays.
+blueprint: as for plan_blueprint.
+allow: an array of rewrite, convert and drop, the classes of steps that need permission.
+options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"version": n} fails unless n is the present version, 0 for none; {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for its locks.
+Returns one row: blueprint_name and version; outcome is applied or unchanged; steps is how many were run; later holds the statements that build indexes and that nobody has run yet: an index over vectors is better built when the rows are there.
+The tables belong to the owner of Kepler''s tables. Roles with a level of access get its rights on them.
+Errors: those of plan_blueprint; 0A000 if a step is refused; 55000 if a step needs permission; 23514 if rows block the change, with their number and keys in DETAIL; 55P03 if a lock could not be taken; 40001 if the database changed meanwhile (plan again).';
+
+COMMENT ON PROCEDURE kepler.apply_blueprint_online(text, text[], jsonb, integer, text, text[]) IS
+'Makes the database like a blueprint while others work in it: a procedure that commits each phase of the plan (plan_blueprint shows them with {"online": true}), so that no strong lock is held while rows are read. Interrupted or failed, it leaves a state from which the next call goes on.
+blueprint, allow and options: as for apply_blueprint.
+Answers with version, outcome (applied, unchanged, or unfinished while there are indexes to build) and later: the statements that no function can run, such as CREATE INDEX CONCURRENTLY. Run them as the owner of the tables, and call it again: it checks them and goes on.
+Errors: those of apply_blueprint; 2D000 inside of a transaction.';
+
+COMMENT ON PROCEDURE kepler.apply_blueprint_online(json, text[], jsonb, integer, text, text[]) IS
+'Makes the database like a blueprint while others work in it: a procedure that commits each phase of the plan (plan_blueprint shows them with {"online": true}), so that no strong lock is held while rows are read. Interrupted or failed, it leaves a state from which the next call goes on.
+blueprint, allow and options: as for apply_blueprint.
+Answers with version, outcome (applied, unchanged, or unfinished while there are indexes to build) and later: the statements that no function can run, such as CREATE INDEX CONCURRENTLY. Run them as the owner of the tables, and call it again: it checks them and goes on.
+Errors: those of apply_blueprint; 2D000 inside of a transaction.';
+
+COMMENT ON PROCEDURE kepler.apply_blueprint_online(jsonb, text[], jsonb, integer, text, text[]) IS
+'Makes the database like a blueprint while others work in it: a procedure that commits each phase of the plan (plan_blueprint shows them with {"online": true}), so that no strong lock is held while rows are read. Interrupted or failed, it leaves a state from which the next call goes on.
+blueprint, allow and options: as for apply_blueprint.
+Answers with version, outcome (applied, unchanged, or unfinished while there are indexes to build) and later: the statements that no function can run, such as CREATE INDEX CONCURRENTLY. Run them as the owner of the tables, and call it again: it checks them and goes on.
+Errors: those of apply_blueprint; 2D000 inside of a transaction.';
+
+COMMENT ON FUNCTION kepler.blueprint_drift(text) IS
+'Compares the database with a blueprint, from the database alone. Returns one row for each difference.
+blueprint_name: the name in the document.
+kind: missing, changed (expected and actual say how), extra (in the blueprint''s tables, or in a schema that it created; never dropped), deferred (an index that is to be built by the statement in expected), or coverage: what is not compared, and what an import could not carry over. object_type and object name what differs.
+Errors: 55000 before install(); 22004 for arguments; 42704 if there is no such blueprint.';
+
+COMMENT ON FUNCTION kepler.repair_blueprint(text) IS
+'Shows the steps back from drift: the plan of the version that was applied last, or is under way, without taking them. The columns are those of plan_blueprint. To take them, apply the document of kepler.blueprint_versions again.
+blueprint_name: the name in the document.
+Errors: those of blueprint_drift; 42501 without the level admin.';
+
+COMMENT ON FUNCTION kepler.drop_blueprint(text, jsonb) IS
+'Drops the tables and enums of a blueprint, the schemas that it created if nothing else is in them, and its versions. Refuses while the tables hold rows, or something of somebody''s rests on them.
+blueprint_name: the name in the document.
+options: {"with_rows": true} drops tables with their rows; {"keep_tables": true} drops nothing, and forgets that the tables are a blueprint''s (for the owner of Kepler''s tables); {"lock_timeout_ms": 500, "lock_attempts": 10} as for apply_blueprint.
+Returns one row: the last version, the outcome deleted, and steps: how many objects were dropped.
+Errors: those of blueprint_drift; 42501 without the level admin; 55000 if tables hold rows; 2BP01 if something rests on them; 55P03 if a lock could not be taken.';
+
+COMMENT ON FUNCTION kepler.blueprint_diagram(text) IS
+'The tables of a blueprint and their references as a Mermaid diagram (erDiagram), for a README or a review.
+blueprint_name: the name in the document.
+Errors: those of blueprint_drift.';
 
 COMMENT ON FUNCTION kepler.insert_entries(text, text, text, text) IS
 'Inserts entries into an entry table. Returns one row for each, in the order of the array (ordinal begins at 1).
@@ -281,16 +376,16 @@ COMMENT ON FUNCTION kepler_internal.touch_updated_at() IS 'Trigger: moves update
 COMMENT ON FUNCTION kepler_internal.fill_columns() IS 'Trigger: fills columns that a row leaves empty with ids and times, and moves times on';
 COMMENT ON FUNCTION kepler_internal.refuse_workspace_change() IS 'Trigger: refuses to move a row to another workspace';
 COMMENT ON FUNCTION kepler_internal.refuse_secret() IS 'Trigger: refuses a secret_ref that is not a reference, without showing it';
+COMMENT ON FUNCTION kepler_internal.apply_blueprint_step(text, text[], jsonb) IS 'Internal: one transaction of apply_blueprint_online';
+COMMENT ON FUNCTION kepler_internal.blueprint_facts(oid, jsonb) IS 'Internal: what the catalog says beside the tables of a blueprint';
 COMMENT ON FUNCTION kepler_internal.create_entry_table(text, text, text) IS 'Internal: what the forms of create_entry_table share';
 COMMENT ON FUNCTION kepler_internal.drop_entry_table(text, text) IS 'Internal: drop_entry_table, with the table''s number for a result';
 COMMENT ON FUNCTION kepler_internal.restore_entry_table(text, text) IS 'Internal: restore_entry_table, with the table''s number for a result';
+COMMENT ON FUNCTION kepler_internal.rename_entry_table(text, text, text) IS 'Internal: rename_entry_table, with the table''s number for a result';
 COMMENT ON FUNCTION kepler_internal.entry_json_schema(text, text) IS 'Internal: entry_json_schema as text';
-COMMENT ON FUNCTION kepler_internal.dependents(oid) IS 'Internal: what rests on a table or its columns';
 COMMENT ON FUNCTION kepler_internal.foreign_table(text, text[], oid) IS 'Internal: finds a table that does not belong to the workspace, for callers without the rights of the owner';
 COMMENT ON FUNCTION kepler_internal.lock_relations(regclass[], text[], integer, integer) IS 'Internal: locks relations, each in its mode, in short attempts with pauses between';
 COMMENT ON FUNCTION kepler_internal.rows_in_the_way(text, boolean) IS 'Internal: counts the rows of a query, and gives the keys of some';
-COMMENT ON FUNCTION kepler_internal.enum_facts(text[]) IS 'Internal: the enum types of schemas, with their values in order';
-COMMENT ON FUNCTION kepler_internal.tables_facts(oid[], boolean) IS 'Internal: what the catalog says of tables, an object for each';
 COMMENT ON FUNCTION kepler_internal.table_facts(regclass) IS 'Internal: what the catalog says of a table, as one object';
 COMMENT ON FUNCTION kepler_internal.prisma_facts(text[]) IS 'Internal: what the catalog says of the tables of schemas, as one object';
 COMMENT ON FUNCTION kepler_internal.prisma_expressions(oid[]) IS 'Internal: the expressions and types of tables, as a new session prints them';
@@ -306,10 +401,14 @@ What cannot be carried over, and what is not Prisma''s, is left out with a warni
 prisma_schema: the text of a file; or, for a schema that is spread over several files, a JSON object of their names and texts, as jsonb. blueprint_name: the name in the registry of blueprints. options: schema (the SQL schema of models that name none; the one in a connection string, or public), vector_dimensions (for vectors whose type does not say them: a number, or an object with one for each "Model.field"), descriptions (true: comments with three slashes become comments in the database), citext (false where the extension citext cannot be had: such fields become text whose unique keys ignore the case).
 Errors: 22004 and 22023 for arguments; 42601 where the text is not in Prisma''s language, and 22023 where it is but what it says cannot be, with line and column of each problem; 0A000 for the other language of Prisma 8; 54000 for a text that is too long.';
 
+COMMENT ON FUNCTION kepler.prisma_schema(text) IS
+'Writes a schema.prisma for all tables and enums of a schema of the database, made by Kepler or not. Prisma''s parser accepts it, and its engine finds no difference to the database. Names that Prisma does not have are mapped. What Prisma cannot say (checks, expressions in indexes, row level security, …) stands in a comment above the model. What the trigger of a blueprint fills is said as @default(cuid()), @default(uuid()) and the like, and @updatedAt.
+schema_name: its tables may refer to no other schema.
+Errors: 22004 if schema_name is NULL; 3F000 for a schema that does not exist; 22023 for one of Postgres'' own, and for tables that refer to another schema; 55000 before install(), for Kepler''s own.';
 COMMENT ON FUNCTION kepler.prisma_schema(text[]) IS
-'Writes a schema.prisma for all tables and enums of schemas of the database, made by Kepler or not. Prisma''s parser accepts it, and its engine finds no difference to the database. Names that Prisma does not have are mapped. What Prisma cannot say (checks, expressions in indexes, row level security, …) stands in a comment above the model. What the trigger of a blueprint fills is said as @default(cuid()), @default(uuid()) and the like, and @updatedAt.
-schemas: names, one by one: prisma_schema(''public'', ''shop''). All that their tables refer to must be among them.
-Errors: 22004 if there is no name, or NULL; 3F000 for a schema that does not exist; 22023 for one of Postgres'' own, and for tables that refer to a schema that is not named; 55000 before install(), for Kepler''s own.';
+'The same for several schemas.
+schema_names: all that their tables refer to must be among them.
+Errors: those of the other form; 22004 for no name, and for NULL among them.';
 
 COMMENT ON FUNCTION kepler.json_update(jsonb, jsonb) IS
 'Applies update operations to a document, all or none of them, and returns the result. A NULL document gives NULL. Operations that change nothing return the document as it is.

@@ -40,6 +40,16 @@ STRUCTURE = {
     "checks": [{"field": "price", "op": "<=", "value": 100000}],
 }
 ENTRY = {"sku": "s1", "quantity": 1, "price": "1.5", "state": "new", "tags": ["a"], "v": [1, 2, 3], "parent": 1, "extra": {"a": 1}, "seen": "2024-01-01", "day": "2024-01-01", "ratio": 1, "raw": "aGVsbG8="}  # fmt: skip
+BLUEPRINT = {
+    "blueprint": "model", "version": 2, "description": "a model", "schema": "model", "tenancy": {"field": "tenant"}, "extensions": ["vector"],
+    "enums": {"state": ["a", "b"], "Mood": {"values": ["x"], "type": "mood", "description": "moods"}},
+    "tables": [
+        {"name": "Parent", "table": "parents", "key": {"name": "id", "type": "bigint"}, "times": True, "fields": [{"name": "tenant", "type": "text", "required": True}, {"name": "state", "type": "enum", "enum": "state", "default": "a"}, {"name": "code", "type": "text", "fill": "cuid"}]},
+        {"name": "Child", "key": {"fields": ["a", "b"], "constraint": "children_key"}, "fields": [{"name": "a", "type": "smallint"}, {"name": "b", "type": "timestamp", "zone": False, "precision": 3}, {"name": "parent", "type": "reference", "to": "Parent", "on_delete": "cascade"}, {"name": "v", "type": "vector", "dimensions": 3}],
+         "unique": [{"fields": ["b", "a"], "name": "u"}], "indexes": [{"fields": [{"field": "b", "descending": True}], "where_sql": "a > 3"}, {"fields": ["v"], "method": "hnsw", "metric": "cosine"}],
+         "references": [{"fields": ["parent"], "to": "Parent", "to_fields": ["id"], "name": "second"}], "checks": [{"field": "a", "op": ">", "value": 1}]},
+    ],
+}  # fmt: skip
 MEMORY = {"content": "a", "embedding": [1, 2, 3], "user_id": "ada", "metadata": {"a": 1}, "relevance_score": 0.5, "supersedes": "memory1"}
 
 
@@ -55,7 +65,10 @@ ENTRY_IDS = "ARRAY['1', '2']"
 SANE: dict[str, str | Json] = {
     "entry_table": "'inventory'", "structure": Json(STRUCTURE), "entries": Json([ENTRY, {"sku": "other"}]), "entry_ids": ENTRY_IDS, "insert_entries.entries": Json([{**ENTRY, "sku": "new"}, {"sku": "other"}]),
     "key_fields": "'{sku}'", "update_entries.entries": Json([{"entry_id": 1, **ENTRY}]), "allow": "'{rewrite}'",
-    "field": "'gone'", "create_entry_table.entry_table": "'made'", "restore_entry_table.entry_table": "'dropped'", "purge_entry_table.entry_table": "'dropped'",
+    "field": "'gone'", "create_entry_table.entry_table": "'made'", "restore_entry_table.entry_table": "'dropped'", "purge_entry_table.entry_table": "'dropped'", "rename_entry_table.new_name": "'renamed'",
+    "blueprint": Json(BLUEPRINT), "blueprint_name": "'model'", "apply_blueprint.allow": "'{drop}'", "apply_blueprint_step.allow": "'{drop}'",
+    **{f"{name}.options": Json({"version": 1, "adopt": True, "trusted": True, "vector_indexes": "now", "lock_attempts": 1}) for name in ("apply_blueprint", "apply_blueprint_step")},
+    "plan_blueprint.options": Json({"adopt": True, "online": True}), "drop_blueprint.options": Json({"with_rows": True, "keep_tables": False}), "wanted": Json({"tables": [["public", "documents"]], "types": [], "schemas": ["public"], "whole_schemas": []}), "owner": "10",
     "alter_entry_table.options": Json({"version": 2, "lock_timeout_ms": 100, "lock_attempts": 1}),
     "entity_type": "'item'", "external_id": "'e1'", "data": Json({"n": 1, "o": {"b": 2}}), "source": "'MANUAL'", "connection_id": "'c'", "delete_connection.records": "'keep'", "adopt_records.reference_id": "'c'", "adopt_records.connection_name": "'c'",
     "records": Json([{"external_id": "e1", "data": {"n": 1}, "source_updated_at": "2024-01-01", "deleted": False}, {"external_id": "new", "data": {}}]),
@@ -88,7 +101,7 @@ SANE: dict[str, str | Json] = {
     "grant_access.role": "'kepler_hostile_calls'", "revoke_access.role": "'kepler_hostile_calls'", "level": "'writer'", "track.level": "'feed'", "consumer": "'indexer'", "cursor": "(SELECT kepler.feed_cursor())", "changes_since.consumer": "NULL", "changes_since.relation": "'kepler.records'", "keep": "'30 days'",
     "prisma_schema": "E'model A {\\n  id Int @id @default(autoincrement())\\n  name String? @unique\\n}\\n'", "blueprint_from_prisma.prisma_schema.jsonb": Json({"a.prisma": "model A {\n  id Int @id\n  bs B[]\n}", "b.prisma": "model B {\n  id Int @id\n  as A[]\n}"}),
     "blueprint_name": "'shop'", "blueprint_from_prisma.options": Json({"schema": "shop", "vector_dimensions": 3, "descriptions": True, "citext": False}),
-    "record": "(SELECT r FROM kepler.records AS r LIMIT 1)", "workspace_id": "'default'", "on_error": "'fail'", "error": "'e'",
+    "schema_name": "'kepler'", "schema_names": "'{kepler,kepler_data}'", "record": "(SELECT r FROM kepler.records AS r LIMIT 1)", "workspace_id": "'default'", "on_error": "'fail'", "error": "'e'",
 }  # fmt: skip
 BY_TYPE = {
     "text": "'a'", "integer": "1", "bigint": "1", "boolean": "true", "double precision": "0.5", "interval": "'1 hour'", "jsonb": "'{}'", "json": "'{}'",

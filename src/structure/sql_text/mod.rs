@@ -10,10 +10,14 @@ mod normal;
 mod parse;
 #[cfg(test)]
 mod tests;
-mod tree;
+pub(in crate::structure) mod tree;
 mod value;
 mod whitelist;
 mod write;
+
+#[cfg(test)]
+pub(in crate::structure) use parse::MAX_DEPTH;
+pub(in crate::structure) use parse::parse;
 
 /// An expression: run as its text, compared by its normal form.
 #[derive(Debug, Clone, Eq)]
@@ -61,7 +65,7 @@ impl SqlText {
 
     /// The same of a document that makes types.
     pub(crate) fn given_with(text: &str, place: Place, names: &Names) -> Result<Self, String> {
-        let tree = parse::parse(text)?;
+        let tree = parse(text)?;
         let tree = whitelist::Whitelist { place, names }.resolve(&tree)?;
         Ok(Self { text: write::write(&tree), normal: normal::normal(&tree), trusted: false })
     }
@@ -79,5 +83,5 @@ impl SqlText {
 
 /// The normal form, or the text itself where it is not understood.
 fn normal_of(text: &str) -> String {
-    parse::parse(text).map_or_else(|_| text.trim().to_owned(), |tree| normal::normal(&tree))
+    parse(text).map_or_else(|_| text.trim().to_owned(), |tree| normal::normal(&tree))
 }

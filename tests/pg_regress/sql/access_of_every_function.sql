@@ -27,6 +27,7 @@ SELECT message_id AS message FROM kepler.add_message('talk', 'user', 'hello', em
 SELECT count(*) FROM kepler.create_entry_table('Thing', '{"fields": [{"name": "a", "type": "integer"}, {"name": "b", "type": "text"}]}');
 SELECT kepler.alter_entry_table('Thing', '{"fields": [{"name": "a", "type": "integer"}]}') AS version;
 SELECT count(*) FROM kepler.insert_entries('Thing', '[{"entry_id": 1, "a": 1}]');
+SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "model", "tables": [{"name": "A", "fields": [{"name": "a", "type": "text"}]}]}');
 SELECT count(*) FROM kepler.create_entry_table('Gone', '{"fields": []}');
 SELECT count(*) FROM kepler.drop_entry_table('Gone');
 SELECT table_name AS things FROM kepler.entry_tables WHERE record_name = 'Thing' \gset
@@ -51,8 +52,12 @@ INSERT INTO calls VALUES
     ('add_messages', $$kepler.add_messages('talk', '[{"role": "user", "content": "x"}]')$$),
     ('adopt_records', $$kepler.adopt_records('c')$$),
     ('alter_entry_table', $$kepler.alter_entry_table('Thing', '{"fields": [{"name": "a", "type": "integer"}, {"name": "c", "type": "text"}]}')$$),
+    ('apply_blueprint', $$kepler.apply_blueprint('{"blueprint": "model", "tables": [{"name": "A", "fields": [{"name": "a", "type": "text"}, {"name": "b", "type": "text"}]}]}')$$),
+    ('apply_blueprint_online', $$kepler_internal.apply_blueprint_step('{"blueprint": "model", "tables": [{"name": "A", "fields": [{"name": "a", "type": "text"}, {"name": "b", "type": "text"}]}]}', '{}', NULL)$$),
     ('archive_records', format('kepler.archive_records(ARRAY[%L])', :'record')),
     ('begin_sync', $$kepler.begin_sync('c', 'lead')$$),
+    ('blueprint_diagram', $$kepler.blueprint_diagram('model')$$),
+    ('blueprint_drift', $$kepler.blueprint_drift('model')$$),
     ('blueprint_from_prisma', $$kepler.blueprint_from_prisma('model A { // one field' || chr(10) || 'id Int @id' || chr(10) || '}')$$),
     ('checkpoint_sync', format($$kepler.checkpoint_sync(%L, '1')$$, :'sync')),
     ('claim_records', $$kepler.claim_records('lead', 'x', 1)$$),
@@ -67,6 +72,7 @@ INSERT INTO calls VALUES
     ('delete_records', format('kepler.delete_records(ARRAY[%L])', :'record')),
     ('drop_embedding_space', $$kepler.drop_embedding_space('old')$$),
     ('drop_enrichment_policy', $$kepler.drop_enrichment_policy('lead')$$),
+    ('drop_blueprint', $$kepler.drop_blueprint('model')$$),
     ('drop_entry_table', $$kepler.drop_entry_table('Thing')$$),
     ('end_memories', format($$kepler.end_memories(ARRAY[%L], now())$$, :'memory')),
     ('enrichment_transitions', 'kepler.enrichment_transitions()'),
@@ -95,7 +101,9 @@ INSERT INTO calls VALUES
     ('next_claim_at', $$kepler.next_claim_at('lead')$$),
     ('pending_memory_embeddings', $$kepler.pending_memory_embeddings('spare')$$),
     ('pending_message_embeddings', $$kepler.pending_message_embeddings('spare')$$),
+    ('plan_blueprint', $$kepler.plan_blueprint('{"blueprint": "model", "tables": []}')$$),
     ('plan_entry_table', $$kepler.plan_entry_table('Thing', '{"fields": []}')$$),
+    ('prisma_schema', $$kepler.prisma_schema('public')$$),
     ('purge_entry_table', $$kepler.purge_entry_table('Gone')$$),
     ('purge_rejects', $$kepler.purge_rejects()$$),
     ('purge_field', $$kepler.purge_field('Thing', 'b')$$),
@@ -113,6 +121,8 @@ INSERT INTO calls VALUES
     ('rename_entity', $$kepler_internal.begin_rename_entity('lead', 'lead', 'MANUAL', NULL, NULL, 10)$$),
     ('requeue_records', $$kepler.requeue_records(entity_type => 'lead')$$),
     ('required_connections', $$kepler.required_connections('w')$$),
+    ('rename_entry_table', $$kepler.rename_entry_table('Thing', 'Other Thing')$$),
+    ('repair_blueprint', $$kepler.repair_blueprint('model')$$),
     ('restore_entry_table', $$kepler.restore_entry_table('Gone')$$),
     ('restore_field', $$kepler.restore_field('Thing', 'b')$$),
     ('restore_records', format('kepler.restore_records(ARRAY[%L])', :'record')),

@@ -57,7 +57,9 @@ WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p') AND NO
 CREATE TEMP VIEW tenant_tables AS
 SELECT * FROM tables WHERE name NOT IN ('workspaces', 'schema_versions', 'embedding_spaces', 'access_levels',
     -- The feed has changes of tables without a workspace too, and no client writes to it.
-    'feed', 'feed_dropped', 'feed_epochs', 'tracked_tables');
+    'feed', 'feed_dropped', 'feed_epochs', 'tracked_tables',
+    -- Blueprints belong to the database.
+    'blueprints', 'blueprint_versions', 'blueprint_tables');
 CREATE TEMP VIEW public_functions AS
 SELECT p.* FROM pg_proc AS p
 WHERE p.pronamespace = 'kepler'::regnamespace AND p.proname NOT LIKE '\_%';
