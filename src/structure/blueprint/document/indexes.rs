@@ -224,7 +224,7 @@ fn read_index(
             scope.draft.beside.iter().any(known).then(|| name.to_owned())
         };
         match scope.context.sql(&text, Place::Predicate, &columns) {
-            Ok(sql) => index.predicate = Some(sql),
+            Ok(sql) => index.predicate = Some(sql).filter(|sql| !sql.holds_always()),
             Err(problem) => problems.add(condition_at, problem),
         }
     }
