@@ -58,7 +58,8 @@ impl Blueprint {
         }
     }
 
-    /// The same without what is about the way from another version.
+    /// The same without what is about the way from another version: what the normal form says.
+    #[cfg(test)]
     pub(crate) fn without_renames(mut self) -> Blueprint {
         for found in &mut self.enums {
             found.renamed_from = None;

@@ -266,6 +266,8 @@ fn a_default_in_sql_is_the_default_that_the_catalog_has() {
     ] {
         assert!(matches!(default(keys), ColumnDefault::Sql(sql) if !sql.trusted), "{keys}");
     }
+    // What a column without a default has.
+    assert_eq!(column(r#""type":"text","default_sql":"NULL""#).default, None);
     // What nobody knows to be harmless is kept, and marked.
     let sql = r#""type":"text","default_sql":"(SELECT my_function())""#;
     assert!(
