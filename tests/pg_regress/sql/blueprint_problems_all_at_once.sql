@@ -14,7 +14,7 @@ SELECT kepler.apply_blueprint('{"blueprint": "My shop", "schema": "kepler_data",
         {"name": "A", "table": "", "colour": 1},
         {"name": "B", "key": {"name": "id", "fields": ["a"]}, "fields": []},
         {"name": "C", "key": {}, "times": "yes", "fields": [{"name": "a", "type": "text"}, {"name": "a", "type": "text"}]},
-        {"name": "D", "schema": "pg_temp", "fields": [{"name": "a", "type": "text", "column": "xmin"}, {"name": "b", "type": "text", "column": "b\u0000"}]}]}');
+        {"name": "D", "schema": "pg_temp", "fields": [{"name": "a", "type": "text", "column": "xmin"}, {"name": "b", "type": "text", "column": "b\u0007"}]}]}');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 
 -- What is wrong with fields.
