@@ -166,6 +166,20 @@ struct World {
 }
 
 impl World {
+    /// Who may make something beside the tables can put it before what statements with bare names mean.
+    fn warn_of_others(&self, steps: &mut [Step]) {
+        for step in steps.iter_mut().filter(|step| step.operation == "create_table") {
+            let Some(relation) = &step.relation else { continue };
+            let Some(schema) = self.facts.schema(&relation.schema) else { continue };
+            if !schema.open_to.is_empty() {
+                step.hazards.push(format!(
+                    "schema: others may create objects in it ({})",
+                    schema.open_to.join(", ")
+                ));
+            }
+        }
+    }
+
     fn plan(&self, request: &Request<'_>, tables: Tables) -> Planned {
         let Request { blueprint, stored, .. } = request;
         let planner =
@@ -208,6 +222,7 @@ impl World {
         };
         steps.extend(plan_tables(&goal));
         steps.sort_by_key(|step| step.stage);
+        self.warn_of_others(&mut steps);
         let later = take_later(&mut steps, stored.map_or(&[], |stored| &stored.later));
         let places = matched
             .iter()
