@@ -111,11 +111,7 @@ extension_sql_file!(
     requires = ["workflows", workspace::current_workspace_id]
 );
 extension_sql_file!("../sql/functions/table_facts.sql", name = "table_facts");
-extension_sql_file!(
-    "../sql/functions/tables_facts.sql",
-    name = "tables_facts",
-    requires = ["table_facts"]
-);
+extension_sql_file!("../sql/functions/prisma.sql", name = "prisma");
 extension_sql_file!(
     "../sql/functions/entry_tables.sql",
     name = "entry_tables",
@@ -123,6 +119,7 @@ extension_sql_file!(
         workspace::current_workspace_id,
         structure::api::create_entry_table,
         structure::api::drop_entry_table,
+        structure::api::rename_entry_table,
         structure::api::restore_entry_table,
         structure::api::entry_json_schema,
         structure::api::plan_entry_table,

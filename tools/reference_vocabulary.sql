@@ -13,7 +13,7 @@ INSERT INTO parts VALUES
 (3, 'Enrichment', 'Workers that find out more about records, under leases.',
     '{set_enrichment_policy,queue_backlog,drop_enrichment_policy,drop_backlog,claim_records,next_claim_at,extend_lease,settle_records,complete_records,fail_records,release_records,requeue_records,enrichment_transitions}'),
 (4, 'Entry tables', 'Tables that users declare, and change without losing what they hold.',
-    '{create_entry_table,plan_entry_table,alter_entry_table,drop_entry_table,restore_entry_table,purge_entry_table,restore_field,purge_field,entry_json_schema,structure_of}'),
+    '{create_entry_table,plan_entry_table,alter_entry_table,drop_entry_table,restore_entry_table,rename_entry_table,purge_entry_table,restore_field,purge_field,entry_json_schema,structure_of}'),
 (5, 'Entries', 'The rows of entry tables, in batches.',
     '{insert_entries,upsert_entries,update_entries,delete_entries}'),
 (6, 'Documents', 'JSON documents in any table: operations on them, and conditions.',
@@ -31,7 +31,7 @@ INSERT INTO parts VALUES
 (12, 'Change feed', 'Which rows changed, for consumers that miss none.',
     '{track,untrack,feed_cursor,changes_since,acknowledge_changes,feed_lag,maintain_feed}'),
 (13, 'Blueprints', 'Whole application models: tables and types that are planned, applied and compared together.',
-    '{plan_blueprint,apply_blueprint,apply_blueprint_online,blueprint_drift,repair_blueprint,drop_blueprint,blueprint_diagram}');
+    '{plan_blueprint,apply_blueprint,apply_blueprint_online,blueprint_drift,repair_blueprint,drop_blueprint,blueprint_diagram,blueprint_from_prisma,prisma_schema}');
 
 -- What an element of a batch, and one thing, can be answered with.
 CREATE TEMPORARY TABLE outcomes (number integer GENERATED ALWAYS AS IDENTITY, word text, means text);
@@ -90,7 +90,8 @@ INSERT INTO exceptions VALUES
 ('verb_object', 'json_matches', 'begins with the type of its value, as Postgres'' own json functions do'),
 ('verb_object', 'jsonb_hash', 'begins with the type of its value, as Postgres'' own json functions do'),
 ('verb_object', 'estimate_tokens', 'gives a value and acts on nothing'),
-('verb_object', 'blueprint_diagram', 'reads'), ('verb_object', 'blueprint_drift', 'reads'),
+('verb_object', 'blueprint_diagram', 'reads'), ('verb_object', 'blueprint_from_prisma', 'gives a value and acts on nothing'),
+('verb_object', 'prisma_schema', 'reads'), ('verb_object', 'blueprint_drift', 'reads'),
 ('verb_object', 'conversation_window', 'reads'), ('verb_object', 'current_workspace_id', 'reads'),
 ('verb_object', 'enrichment_transitions', 'reads'), ('verb_object', 'entry_json_schema', 'reads'),
 ('verb_object', 'execution_report', 'reads'), ('verb_object', 'execution_transitions', 'reads'),

@@ -139,6 +139,12 @@ COMMENT ON FUNCTION kepler.restore_entry_table(text, text) IS
 entry_table: what users call the table.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 if none was dropped; 22023 if a referenced table does not exist; 42P07 if the name is taken; 23514 if its entries refer to deleted entries; 55P03 if the lock could not be taken.';
 
+COMMENT ON FUNCTION kepler.rename_entry_table(text, text, text) IS
+'Gives an entry table another name. The table in kepler_data, and the indexes, constraints and sequences that are named after it, are renamed with it; the number in their names stays. References to it follow, in every version of every structure. Returns the table.
+entry_table: what users call the table. new_name: what they will call it; the present name changes nothing.
+The version stays. Views, policies, triggers and functions that Postgres knows to use the table go on; the text of other functions and of clients has to change.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 42P07 if the new name is taken; 55P03 if the lock could not be taken; 40001 if the table changed meanwhile (call it again).';
+
 COMMENT ON FUNCTION kepler.purge_entry_table(text, text) IS
 'Deletes the entry table of this name that was dropped last, with all its entries and versions, for good.
 entry_table: what users call the table.
@@ -375,21 +381,34 @@ COMMENT ON FUNCTION kepler_internal.blueprint_facts(oid, jsonb) IS 'Internal: wh
 COMMENT ON FUNCTION kepler_internal.create_entry_table(text, text, text) IS 'Internal: what the forms of create_entry_table share';
 COMMENT ON FUNCTION kepler_internal.drop_entry_table(text, text) IS 'Internal: drop_entry_table, with the table''s number for a result';
 COMMENT ON FUNCTION kepler_internal.restore_entry_table(text, text) IS 'Internal: restore_entry_table, with the table''s number for a result';
+COMMENT ON FUNCTION kepler_internal.rename_entry_table(text, text, text) IS 'Internal: rename_entry_table, with the table''s number for a result';
 COMMENT ON FUNCTION kepler_internal.entry_json_schema(text, text) IS 'Internal: entry_json_schema as text';
-COMMENT ON FUNCTION kepler_internal.dependents(oid) IS 'Internal: what rests on a table or its columns';
 COMMENT ON FUNCTION kepler_internal.foreign_table(text, text[], oid) IS 'Internal: finds a table that does not belong to the workspace, for callers without the rights of the owner';
 COMMENT ON FUNCTION kepler_internal.lock_relations(regclass[], text[], integer, integer) IS 'Internal: locks relations, each in its mode, in short attempts with pauses between';
 COMMENT ON FUNCTION kepler_internal.rows_in_the_way(text, boolean) IS 'Internal: counts the rows of a query, and gives the keys of some';
-COMMENT ON FUNCTION kepler_internal.enum_facts(text[]) IS 'Internal: the enum types of schemas, with their values in order';
-COMMENT ON FUNCTION kepler_internal.tables_facts(oid[], boolean) IS 'Internal: what the catalog says of tables, an object for each';
 COMMENT ON FUNCTION kepler_internal.table_facts(regclass) IS 'Internal: what the catalog says of a table, as one object';
 COMMENT ON FUNCTION kepler_internal.prisma_facts(text[]) IS 'Internal: what the catalog says of the tables of schemas, as one object';
 COMMENT ON FUNCTION kepler_internal.prisma_expressions(oid[]) IS 'Internal: the expressions and types of tables, as a new session prints them';
 
+COMMENT ON FUNCTION kepler.blueprint_from_prisma(text, text, jsonb) IS
+'The document of a blueprint for a schema of Prisma (schema.prisma, for PostgreSQL): the tables, columns, types, constraints and indexes that Prisma would make, under its names. plan_blueprint and apply_blueprint take it. Of type json, so that fields keep their order. Nothing is read or written but the arguments.
+What cannot be carried over, and what is not Prisma''s, is left out with a warning for each. The document keeps them in import_warnings.
+prisma_schema: the text of a file; or, for a schema that is spread over several files, a JSON object of their names and texts, as jsonb. blueprint_name: the name in the registry of blueprints. options: schema (the SQL schema of models that name none; the one in a connection string, or public), vector_dimensions (for vectors whose type does not say them: a number, or an object with one for each "Model.field"), descriptions (true: comments with three slashes become comments in the database), citext (false where the extension citext cannot be had: such fields become text whose unique keys ignore the case).
+Errors: 22004 and 22023 for arguments; 42601 where the text is not in Prisma''s language, and 22023 where it is but what it says cannot be, with line and column of each problem; 0A000 for the other language of Prisma 8; 54000 for a text that is too long.';
+COMMENT ON FUNCTION kepler.blueprint_from_prisma(jsonb, text, jsonb) IS
+'The document of a blueprint for a schema of Prisma (schema.prisma, for PostgreSQL): the tables, columns, types, constraints and indexes that Prisma would make, under its names. plan_blueprint and apply_blueprint take it. Of type json, so that fields keep their order. Nothing is read or written but the arguments.
+What cannot be carried over, and what is not Prisma''s, is left out with a warning for each. The document keeps them in import_warnings.
+prisma_schema: the text of a file; or, for a schema that is spread over several files, a JSON object of their names and texts, as jsonb. blueprint_name: the name in the registry of blueprints. options: schema (the SQL schema of models that name none; the one in a connection string, or public), vector_dimensions (for vectors whose type does not say them: a number, or an object with one for each "Model.field"), descriptions (true: comments with three slashes become comments in the database), citext (false where the extension citext cannot be had: such fields become text whose unique keys ignore the case).
+Errors: 22004 and 22023 for arguments; 42601 where the text is not in Prisma''s language, and 22023 where it is but what it says cannot be, with line and column of each problem; 0A000 for the other language of Prisma 8; 54000 for a text that is too long.';
+
+COMMENT ON FUNCTION kepler.prisma_schema(text) IS
+'Writes a schema.prisma for all tables and enums of a schema of the database, made by Kepler or not. Prisma''s parser accepts it, and its engine finds no difference to the database. Names that Prisma does not have are mapped. What Prisma cannot say (checks, expressions in indexes, row level security, …) stands in a comment above the model. What the trigger of a blueprint fills is said as @default(cuid()), @default(uuid()) and the like, and @updatedAt.
+schema_name: its tables may refer to no other schema.
+Errors: 22004 if schema_name is NULL; 3F000 for a schema that does not exist; 22023 for one of Postgres'' own, and for tables that refer to another schema; 55000 before install(), for Kepler''s own.';
 COMMENT ON FUNCTION kepler.prisma_schema(text[]) IS
-'Writes a schema.prisma for all tables and enums of schemas of the database, made by Kepler or not. Prisma''s parser accepts it, and its engine finds no difference to the database. Names that Prisma does not have are mapped. What Prisma cannot say (checks, expressions in indexes, row level security, …) stands in a comment above the model. What the trigger of a blueprint fills is said as @default(cuid()), @default(uuid()) and the like, and @updatedAt.
-schemas: names, one by one: prisma_schema(''public'', ''shop''). All that their tables refer to must be among them.
-Errors: 22004 if there is no name, or NULL; 3F000 for a schema that does not exist; 22023 for one of Postgres'' own, and for tables that refer to a schema that is not named; 55000 before install(), for Kepler''s own.';
+'The same for several schemas.
+schema_names: all that their tables refer to must be among them.
+Errors: those of the other form; 22004 for no name, and for NULL among them.';
 
 COMMENT ON FUNCTION kepler.json_update(jsonb, jsonb) IS
 'Applies update operations to a document, all or none of them, and returns the result. A NULL document gives NULL. Operations that change nothing return the document as it is.

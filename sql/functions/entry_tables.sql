@@ -162,6 +162,12 @@ CREATE FUNCTION kepler.restore_entry_table(
 LANGUAGE sql VOLATILE
 AS $$ SELECT kepler_internal.restore_entry_table($1, $2)::pg_catalog.regclass $$;
 
+CREATE FUNCTION kepler.rename_entry_table(
+    entry_table text, new_name text, workspace_id text DEFAULT kepler.current_workspace_id()
+) RETURNS regclass
+LANGUAGE sql VOLATILE
+AS $$ SELECT kepler_internal.rename_entry_table($1, $2, $3)::pg_catalog.regclass $$;
+
 -- Of type json: jsonb would put the fields into another order.
 CREATE FUNCTION kepler.entry_json_schema(
     entry_table text, workspace_id text DEFAULT kepler.current_workspace_id()

@@ -2,7 +2,7 @@
 --
 -- Tables are those that Prisma's engine looks at: plain ones, partitioned ones and foreign ones. Expressions are told apart
 -- by numbers, and printed by prisma_expressions.
-CREATE FUNCTION kepler_internal.prisma_facts(schemas text[]) RETURNS jsonb
+CREATE FUNCTION kepler_internal.prisma_facts(schemas text[]) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -12,25 +12,25 @@ WITH tables AS (
     JOIN pg_namespace AS n ON n.oid = t.relnamespace
     WHERE n.nspname = ANY (schemas) AND (t.relkind = 'r' AND NOT t.relispartition OR t.relkind IN ('p', 'f'))
 )
-SELECT jsonb_build_object(
-    'schemas', coalesce((SELECT jsonb_agg(n.nspname ORDER BY n.nspname) FROM pg_namespace AS n WHERE n.nspname = ANY (schemas)), '[]'),
+SELECT json_build_object(
+    'schemas', coalesce((SELECT json_agg(n.nspname ORDER BY n.nspname) FROM pg_namespace AS n WHERE n.nspname = ANY (schemas)), '[]'),
     'views', coalesce((
-        SELECT jsonb_agg(jsonb_build_object('schema', n.nspname, 'name', v.relname) ORDER BY n.nspname, v.relname)
+        SELECT json_agg(json_build_object('schema', n.nspname, 'name', v.relname) ORDER BY n.nspname, v.relname)
         FROM pg_class AS v
         JOIN pg_namespace AS n ON n.oid = v.relnamespace
         WHERE n.nspname = ANY (schemas) AND v.relkind IN ('v', 'm')), '[]'),
     'enums', coalesce((
-        SELECT jsonb_agg(jsonb_build_object(
+        SELECT json_agg(json_build_object(
                 'schema', n.nspname,
                 'name', y.typname,
                 'description', obj_description(y.oid, 'pg_type'),
-                'values', (SELECT jsonb_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum AS e WHERE e.enumtypid = y.oid)
+                'values', (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum AS e WHERE e.enumtypid = y.oid)
             ) ORDER BY n.nspname, y.typname)
         FROM pg_type AS y
         JOIN pg_namespace AS n ON n.oid = y.typnamespace
         WHERE n.nspname = ANY (schemas) AND y.typtype = 'e' AND EXISTS (SELECT FROM pg_enum AS e WHERE e.enumtypid = y.oid)), '[]'),
     'tables', coalesce((
-        SELECT jsonb_agg(jsonb_build_object(
+        SELECT json_agg(json_build_object(
                 'oid', t.oid::bigint,
                 'schema', t.nspname,
                 'name', t.relname,
@@ -45,7 +45,7 @@ SELECT jsonb_build_object(
                 'checks', coalesce(r.checks, '[]'),
                 'exclusions', coalesce(r.exclusions, '[]'),
                 'fills', coalesce((
-                    SELECT jsonb_agg(encode(g.tgargs, 'hex') ORDER BY g.tgname)
+                    SELECT json_agg(encode(g.tgargs, 'hex') ORDER BY g.tgname)
                     FROM pg_trigger AS g
                     JOIN pg_proc AS p ON p.oid = g.tgfoid AND p.proname = 'fill_columns'
                     JOIN pg_namespace AS pn ON pn.oid = p.pronamespace AND pn.nspname = 'kepler_internal'
@@ -54,7 +54,7 @@ SELECT jsonb_build_object(
         FROM tables AS t
         LEFT JOIN LATERAL (
             -- Of a domain Prisma sees the type below it, as information_schema does.
-            SELECT jsonb_agg(jsonb_build_object(
+            SELECT json_agg(json_build_object(
                     'number', a.attnum,
                     'name', a.attname,
                     'type_schema', yn.nspname,
@@ -82,7 +82,7 @@ SELECT jsonb_build_object(
             WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
         ) AS c ON true
         LEFT JOIN LATERAL (
-            SELECT jsonb_agg(jsonb_build_object(
+            SELECT json_agg(json_build_object(
                     'oid', x.indexrelid::bigint,
                     'name', ic.relname,
                     'unique', x.indisunique,
@@ -94,7 +94,7 @@ SELECT jsonb_build_object(
                     'deferrable', NOT x.indimmediate,
                     'keys', x.indnkeyatts,
                     'columns', (
-                        SELECT jsonb_agg(jsonb_build_object(
+                        SELECT json_agg(json_build_object(
                                 'number', x.indkey[k.at],
                                 'descending', coalesce(x.indoption[k.at] & 1 = 1, false),
                                 'nulls_first', coalesce(x.indoption[k.at] & 2 = 2, false),
@@ -110,7 +110,7 @@ SELECT jsonb_build_object(
             WHERE x.indrelid = t.oid AND NOT x.indisexclusion
         ) AS i ON true
         LEFT JOIN LATERAL (
-            SELECT jsonb_agg(jsonb_build_object(
+            SELECT json_agg(json_build_object(
                         'name', f.conname,
                         'columns', f.conkey,
                         'target', f.confrelid::bigint,
@@ -125,9 +125,9 @@ SELECT jsonb_build_object(
                         'deferrable', f.condeferrable
                     ) ORDER BY f.conname)
                     -- A reference to a partitioned table is kept once more for each partition.
-                    FILTER (WHERE f.contype = 'f' AND NOT g.relispartition) AS references,
-                jsonb_agg(f.conname ORDER BY f.conname) FILTER (WHERE f.contype = 'c') AS checks,
-                jsonb_agg(f.conname ORDER BY f.conname) FILTER (WHERE f.contype = 'x') AS exclusions
+                    FILTER (WHERE f.contype = 'f' AND NOT (g.relispartition AND g.relkind = 'r')) AS references,
+                json_agg(f.conname ORDER BY f.conname) FILTER (WHERE f.contype = 'c') AS checks,
+                json_agg(f.conname ORDER BY f.conname) FILTER (WHERE f.contype = 'x') AS exclusions
             FROM pg_constraint AS f
             LEFT JOIN pg_class AS g ON g.oid = f.confrelid
             LEFT JOIN pg_namespace AS gn ON gn.oid = g.relnamespace
@@ -140,18 +140,18 @@ $$;
 -- Prisma's engine compares the texts with what Postgres prints for it, and that depends on the search path: the caller
 -- (src/prisma/write) sets the one that new sessions begin with. All names here are qualified, so that no schema of that
 -- path can come between.
-CREATE FUNCTION kepler_internal.prisma_expressions(tables oid[]) RETURNS jsonb
+CREATE FUNCTION kepler_internal.prisma_expressions(tables oid[]) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
-SELECT pg_catalog.jsonb_build_object(
+SELECT pg_catalog.json_build_object(
     'defaults', coalesce((
-        SELECT pg_catalog.jsonb_object_agg(pg_catalog.concat(d.adrelid, '.', d.adnum), pg_catalog.pg_get_expr(d.adbin, d.adrelid))
+        SELECT pg_catalog.json_object_agg(pg_catalog.concat(d.adrelid, '.', d.adnum), pg_catalog.pg_get_expr(d.adbin, d.adrelid))
         FROM pg_catalog.pg_attrdef AS d WHERE d.adrelid OPERATOR(pg_catalog.=) ANY (tables)), '{}'),
     'predicates', coalesce((
-        SELECT pg_catalog.jsonb_object_agg(x.indexrelid::pg_catalog.text, pg_catalog.pg_get_expr(x.indpred, x.indrelid))
+        SELECT pg_catalog.json_object_agg(x.indexrelid::pg_catalog.text, pg_catalog.pg_get_expr(x.indpred, x.indrelid))
         FROM pg_catalog.pg_index AS x WHERE x.indrelid OPERATOR(pg_catalog.=) ANY (tables) AND x.indpred IS NOT NULL), '{}'),
     'types', coalesce((
-        SELECT pg_catalog.jsonb_object_agg(
+        SELECT pg_catalog.json_object_agg(
             pg_catalog.concat(a.attrelid, '.', a.attnum),
             CASE WHEN y.typtype OPERATOR(pg_catalog.=) 'd' THEN pg_catalog.format_type(y.typbasetype, y.typtypmod)
                 ELSE pg_catalog.format_type(y.oid, a.atttypmod) END)

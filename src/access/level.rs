@@ -147,7 +147,6 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("consumer_lag", ANY),
     ("copied_sync_run", ANY),
     ("create_entry_table", ANY),
-    ("dependents", ANY),
     ("detach_records", ANY),
     ("drop_backlog_step", ANY),
     ("drop_entry_table", ANY),
@@ -175,6 +174,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("prisma_facts", ANY),
     ("queue_backlog_step", ANY),
     ("rename_entity_step", ANY),
+    ("rename_entry_table", ANY),
     ("require_arguments", ANY),
     ("require_conversation", ANY),
     ("require_ids", ANY),
@@ -195,7 +195,6 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("sweep_sync_step", ANY),
     ("table_facts", ANY),
     ("table_status", ANY),
-    ("tables_facts", ANY),
     // An administrator makes triggers of it on tables of their own.
     ("tell_feed", ADMINS),
     ("try_memories", ANY),

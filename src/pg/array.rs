@@ -46,6 +46,8 @@ pub(crate) const UUID: ElementType = ElementType::fixed(pg_sys::UUIDOID, 1, 16);
 pub(crate) const TIMESTAMPTZ: ElementType = ElementType::fixed(pg_sys::TIMESTAMPTZOID, 8, 8);
 /// `boolean`.
 pub(crate) const BOOLEAN: ElementType = ElementType::fixed(pg_sys::BOOLOID, 1, 1);
+/// `oid`.
+pub(crate) const OID: ElementType = ElementType::fixed(pg_sys::OIDOID, 4, 4);
 /// `integer`.
 pub(crate) const INTEGER: ElementType = ElementType::fixed(pg_sys::INT4OID, 4, 4);
 /// `bigint`.

@@ -30,6 +30,7 @@ pub(crate) mod row_change;
 pub(crate) mod row_security;
 pub(crate) mod rows;
 pub(crate) mod sequence;
+pub(crate) mod snapshot;
 pub(crate) mod spelt;
 pub(crate) mod subtransaction;
 pub(crate) mod texts;

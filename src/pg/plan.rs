@@ -8,6 +8,7 @@ use crate::pg::large::PlanForLargeTables;
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::planner::EstimatedBy;
 use crate::pg::rows::Rows;
+use crate::pg::snapshot::LatestSnapshot;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::cell::Cell;
@@ -133,6 +134,17 @@ impl Statement {
         parameters: &[Parameter],
     ) -> Rows<'conn> {
         // SAFETY: `_client` shows that SPI is connected.
+        unsafe { self.plan.run(self.sql, self.types, parameters, Sight::Caller) }
+    }
+
+    /// Runs a query that only reads, and sees what was committed when the snapshot was taken.
+    pub(crate) fn run_in<'conn>(
+        &self,
+        _client: &SpiClient<'conn>,
+        _snapshot: &LatestSnapshot,
+        parameters: &[Parameter],
+    ) -> Rows<'conn> {
+        // SAFETY: `_client` shows that SPI is connected. The snapshot is the active one while it lives.
         unsafe { self.plan.run(self.sql, self.types, parameters, Sight::Caller) }
     }
 

@@ -39,25 +39,25 @@ fn blueprint_from_prisma(
     Ok(read(&[File { name: None, text }], blueprint_name, options)?)
 }
 
-/// The same for a schema that is spread over several files.
+/// The same for a schema that is spread over several files: an object of their names and texts.
 #[pg_extern(
     stable,
     parallel_safe,
     sql = "
 CREATE FUNCTION kepler.blueprint_from_prisma(
-    files jsonb, blueprint_name text DEFAULT 'prisma', options jsonb DEFAULT NULL
+    prisma_schema jsonb, blueprint_name text DEFAULT 'prisma', options jsonb DEFAULT NULL
 ) RETURNS json
 STABLE PARALLEL SAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "
 )]
 fn blueprint_from_prisma_files(
-    files: Option<AnyElement>,
+    prisma_schema: Option<AnyElement>,
     blueprint_name: Option<String>,
     options: Option<Given>,
 ) -> Result<String, ErrorReport> {
-    let files = files.ok_or(ArgumentError::Null("files"))?;
-    let files = Given::of("files", files.datum())?;
+    let files = prisma_schema.ok_or(ArgumentError::Null("prisma_schema"))?;
+    let files = Given::of("prisma_schema", files.datum())?;
     Ok(read(&named_files(files.0).map_err(Error::from)?, blueprint_name, options)?)
 }
 
@@ -88,8 +88,10 @@ fn read(
     options: Option<Given>,
 ) -> Result<String, Error> {
     let name = required("blueprint_name", blueprint_name)?;
-    if let Some(problem) = crate::ident::problem_with_field_name(&name, MAX_NAME) {
-        return Err(PrismaError::Name(problem).into());
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    let begins = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+    if !begins || !name.bytes().all(plain) || name.len() > MAX_NAME {
+        return Err(PrismaError::Name.into());
     }
     let options = match options {
         Some(options) => Options::read(options.0)?,

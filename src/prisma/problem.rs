@@ -76,9 +76,14 @@ pub(super) struct Warnings {
     pub(super) more: usize,
 }
 
-/// A word of a list that somebody may have meant: at most two letters of a long word are wrong.
+/// A word of a list that somebody may have meant: at most two letters of a long word are wrong, and none of a word of
+/// one or two.
 pub(super) fn meant<'w>(given: &str, words: &[&'w str]) -> Option<&'w str> {
-    let allowed = if given.chars().count() <= 4 { 1 } else { 2 };
+    let allowed = match given.chars().count() {
+        0..=2 => 0,
+        3 | 4 => 1,
+        _ => 2,
+    };
     words.iter().copied().find(|word| {
         word.len().abs_diff(given.len()) <= allowed && distance(given, word) <= allowed
     })

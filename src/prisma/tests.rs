@@ -108,9 +108,16 @@ fn a_broken_line_has_no_consequences() {
         read(text).unwrap_err(),
         [
             "line 2, column 16: expected the end of the line, not \")\"",
-            "line 9, column 15: expected the end of the line, not \"]\"",
+            "line 9, column 15: expected \",\" or \")\", not \"]\"",
         ]
     );
+}
+
+#[test]
+fn space_may_stand_where_prisma_lets_it() {
+    let tight = "model A {\n  id Int @id\n  xs Int[] @default([1,2])\n  s String? @default(dbgenerated(\"f()\"))\n  @@index([id(sort:Desc)])\n}\n";
+    let wide = "model A {\n  id\tInt  @ id\n  xs Int [] @default ( [ 1 , 2 , ] )\n  s String ? @default( dbgenerated ( \"f()\" ) ) // x\n  @@ index ( [ id ( sort : Desc ) ] , ) /* y */\n}\n";
+    assert_eq!(tables(tight), tables(wide));
 }
 
 #[test]

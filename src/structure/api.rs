@@ -228,6 +228,22 @@ fn restore_entry_table(
     })?)
 }
 
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
+#[search_path(pg_catalog, pg_temp)]
+fn rename_entry_table(
+    entry_table: Option<String>,
+    new_name: Option<String>,
+    workspace_id: Option<String>,
+) -> Result<pg_sys::Oid, ErrorReport> {
+    let named = Named::check(entry_table, workspace_id)?;
+    let new_name = required("new_name", new_name)?;
+    Ok(Spi::connect_mut(|client| {
+        let _acting = named.act(client)?;
+        let table_name = named.call().rename(client, &new_name, PATIENCE)?;
+        table_oid(client, &table_name)
+    })?)
+}
+
 /// Deletes the entry table of this name that was dropped last, with all its entries and versions.
 ///
 /// Errors: 42P01 if it does not exist, 55000 if it is in use: `drop_entry_table` comes first.

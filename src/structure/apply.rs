@@ -1,5 +1,6 @@
 //! What planning and running need of the database: the table as it is, and the locks on it.
 
+use super::catalog;
 use super::ddl::Dialect;
 use super::error::StructureError;
 use super::facts::Facts;
@@ -75,7 +76,9 @@ pub(crate) fn observe_entry_table(
         .next()
         .and_then(|row| row.text(0).map(str::to_owned))
         .ok_or_else(|| StructureError::TableGone(table_name.to_owned()))?;
-    Ok(observe(&Facts::read(&facts)?, Reading::Structure))
+    let mut facts = Facts::read(&facts)?;
+    catalog::add_dependents(client, std::slice::from_mut(&mut facts))?;
+    Ok(observe(&facts, Reading::Structure))
 }
 
 /// Waits for the locks that the steps take on an entry table and on those that it refers to, in short

@@ -2,6 +2,7 @@
 
 use super::constant::Constant;
 use super::model::{Default, Index, IndexColumn, KeyKind, Method, Op};
+use super::sql_text::SqlText;
 use super::table::{Action, Column, ColumnDefault, Rule, Table, UniqueColumn};
 use crate::field_types::kind::{FieldKind, NativeType};
 use crate::ident::{MAX_NAME, qualified, quote, quote_literal, shortened};
@@ -107,6 +108,20 @@ impl Dialect {
             ColumnDefault::Identity { .. } | ColumnDefault::Serial => return None,
             ColumnDefault::Sql(sql) => format!("({})", sql.text),
         })
+    }
+
+    /// Whether two columns of one type have the same default, one of them said in SQL, or both in spellings of one interval.
+    pub(crate) fn same_default(&self, one: &Column, other: &Column) -> bool {
+        let normal = |column: &Column| match (&column.default, self.default(column)) {
+            (None, _) => Some("null".to_owned()),
+            (Some(ColumnDefault::Sql(sql)), _) => Some(sql.normal.clone()),
+            (Some(_), sql) => sql.map(|sql| SqlText::printed(&sql).normal),
+        };
+        let in_sql = |column: &Column| {
+            matches!(column.default, Some(ColumnDefault::Sql(_)))
+                || matches!(&column.kind, FieldKind::Native(native) if native.name == "interval")
+        };
+        (in_sql(one) || in_sql(other)) && normal(one) == normal(other)
     }
 
     /// A column as `CREATE TABLE` and `ADD COLUMN` have it.

@@ -1,17 +1,15 @@
 //! Reads the expressions that Postgres prints for checks, defaults and the columns of indexes.
 //!
 //! Postgres prints what it understood, not what was written: implicit casts appear, lists become
-//! arrays, numbers lose or gain quotes. What is printed is fully parenthesised, which makes a small
-//! grammar enough. It is strict: what it does not know gives `None`, and is left alone by everyone.
+//! arrays, numbers lose or gain quotes. `sql_text` reads what is printed. This is strict: what it does not know
+//! gives `None`, and is left alone by everyone.
 //! The text must have been printed under the settings of `kepler_internal.table_facts`.
 
 use super::constant::Constant;
 use super::model::Op;
+use super::sql_text::parse;
+use super::sql_text::tree::{self, Name, Node};
 use crate::field_types::kind::{FieldKind, NativeType};
-
-/// A deeper expression cannot be one of Kepler's.
-const MAX_DEPTH: usize = 32;
-const MAX_CASTS: usize = 8;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Expression {
@@ -45,9 +43,7 @@ pub(super) struct Type {
 
 impl Expression {
     pub(super) fn parse(text: &str) -> Option<Expression> {
-        let mut parser = Parser { tokens: tokens(text)?, at: 0 };
-        let expression = parser.expression(0)?;
-        (parser.at == parser.tokens.len()).then_some(expression)
+        expression(&parse(text).ok()?)
     }
 
     /// Without the casts around it, which are given from the outermost inwards.
@@ -205,244 +201,73 @@ fn keeps_constants(type_name: &str, kind: &FieldKind) -> bool {
     }
 }
 
-#[derive(Debug, Clone, PartialEq)]
-enum Token<'t> {
-    Word(&'t str),
-    /// A name in double quotes.
-    Name(String),
-    Text(String),
-    Number(&'t str),
-    Symbol(&'t str),
+/// What a tree says, if this is about one of the expressions that tables are made of.
+fn expression(node: &Node) -> Option<Expression> {
+    let each = |nodes: &[Node]| nodes.iter().map(expression).collect::<Option<Vec<_>>>();
+    let boxed = |node: &Node| expression(node).map(Box::new);
+    Some(match node {
+        Node::Text(text) => Expression::Quoted(text.clone()),
+        Node::Number(text) => Expression::Number(text.clone()),
+        Node::Boolean(value) => Expression::Boolean(*value),
+        Node::Null => Expression::Null,
+        Node::Column(name) => Expression::Column(name.clone()),
+        Node::Value(word, None) => Expression::Keyword(word.to_uppercase()),
+        Node::Call(name, arguments) => {
+            let function = match &name.schema {
+                Some(schema) => format!("{schema}.{}", name.name),
+                None => name.name.clone(),
+            };
+            Expression::Call(function, each(arguments)?)
+        }
+        Node::Array(items) => Expression::Array(each(items)?),
+        Node::Cast(of, cast) => Expression::Cast(boxed(of)?, printed_type(cast)),
+        Node::Operation(operator, left, right) => {
+            Expression::Operation(known_operator(operator)?, boxed(left)?, boxed(right)?)
+        }
+        Node::Any { operator, all: false, left, list } => {
+            Expression::Any(known_operator(operator)?, boxed(left)?, boxed(list)?)
+        }
+        Node::And(parts) => Expression::And(each(parts)?),
+        _ => return None,
+    })
 }
 
-fn tokens(text: &str) -> Option<Vec<Token<'_>>> {
-    let bytes = text.as_bytes();
-    let mut tokens = Vec::new();
-    let mut at = 0;
-    // The end of a run of bytes of one class; all of them are ASCII.
-    let run = |start: usize, class: fn(&u8) -> bool| {
-        start + bytes[start..].iter().take_while(|b| class(b)).count()
+fn known_operator(operator: &Name) -> Option<String> {
+    let symbol = operator.name.as_str();
+    let is_known = Op::from_symbol(symbol).is_some() || matches!(symbol, "<@" | "#>>");
+    (operator.schema.is_none() && is_known).then(|| symbol.to_owned())
+}
+
+/// A type by the name that Postgres prints.
+fn printed_type(of: &tree::Type) -> Type {
+    let name = match of.name.name.as_str() {
+        name if of.name.schema.is_some() => name,
+        "int2" => "smallint",
+        "int4" => "integer",
+        "int8" => "bigint",
+        "float4" => "real",
+        "float8" => "double precision",
+        "bool" => "boolean",
+        "varchar" => "character varying",
+        "bpchar" if !of.modifiers.is_empty() => "character",
+        "varbit" => "bit varying",
+        "time" => "time without time zone",
+        "timetz" => "time with time zone",
+        "timestamp" => "timestamp without time zone",
+        "timestamptz" => "timestamp with time zone",
+        name => name,
     };
-    while let Some(&byte) = bytes.get(at) {
-        let start = at;
-        tokens.push(match byte {
-            b' ' | b'\n' => {
-                at += 1;
-                continue;
-            }
-            b'\'' | b'"' => {
-                let quote = char::from(byte);
-                let mut content = String::new();
-                loop {
-                    let rest = &text[at + 1..];
-                    let length = rest.find(quote)?;
-                    content.push_str(&rest[..length]);
-                    at += length + 2;
-                    if bytes.get(at) != Some(&byte) {
-                        break;
-                    }
-                    content.push(quote);
-                }
-                if byte == b'"' { Token::Name(content) } else { Token::Text(content) }
-            }
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
-                at = run(start, |b| b.is_ascii_alphanumeric() || *b == b'_' || *b == b'$');
-                Token::Word(&text[start..at])
-            }
-            b'0'..=b'9' => {
-                at = run(start, |b| b.is_ascii_digit() || *b == b'.');
-                Token::Number(&text[start..at])
-            }
-            b'(' | b')' | b'[' | b']' | b',' | b'.' => {
-                at += 1;
-                Token::Symbol(&text[start..at])
-            }
-            b':' => {
-                at += 2;
-                Token::Symbol(text.get(start..at).filter(|symbol| *symbol == "::")?)
-            }
-            b'<' | b'>' | b'=' | b'@' | b'#' => {
-                at = run(start, |b| b"+-*/<>=~!@#%^&|`?".contains(b));
-                Token::Symbol(&text[start..at])
-            }
-            _ => return None,
-        });
-    }
-    Some(tokens)
-}
-
-struct Parser<'t> {
-    tokens: Vec<Token<'t>>,
-    at: usize,
-}
-
-impl<'t> Parser<'t> {
-    fn peek(&self) -> Option<&Token<'t>> {
-        self.tokens.get(self.at)
-    }
-
-    fn take(&mut self, token: Token<'_>) -> bool {
-        let there = self.peek() == Some(&token);
-        self.at += usize::from(there);
-        there
-    }
-
-    fn symbol(&mut self, symbol: &str) -> bool {
-        self.take(Token::Symbol(symbol))
-    }
-
-    fn word(&mut self, word: &str) -> bool {
-        self.take(Token::Word(word))
-    }
-
-    fn expression(&mut self, depth: usize) -> Option<Expression> {
-        if depth > MAX_DEPTH {
-            return None;
-        }
-        let first = self.operand(depth)?;
-        if self.word("AND") {
-            let mut parts = vec![first, self.operand(depth)?];
-            while self.word("AND") {
-                parts.push(self.operand(depth)?);
-            }
-            return Some(Expression::And(parts));
-        }
-        let Some(Token::Symbol(symbol)) = self.peek() else { return Some(first) };
-        let symbol = *symbol;
-        if Op::from_symbol(symbol).is_none() && !matches!(symbol, "<@" | "#>>") {
-            return Some(first);
-        }
-        self.at += 1;
-        let name = symbol.to_owned();
-        if !self.word("ANY") {
-            return Some(Expression::Operation(name, first.into(), self.operand(depth)?.into()));
-        }
-        self.symbol("(").then_some(())?;
-        let list = self.expression(depth + 1)?;
-        self.symbol(")").then_some(Expression::Any(name, first.into(), list.into()))
-    }
-
-    /// One operand with the casts behind it.
-    fn operand(&mut self, depth: usize) -> Option<Expression> {
-        let mut expression = self.primary(depth)?;
-        let mut casts = 0;
-        while self.symbol("::") {
-            casts += 1;
-            if casts > MAX_CASTS {
-                return None;
-            }
-            expression = Expression::Cast(expression.into(), self.type_name()?);
-        }
-        Some(expression)
-    }
-
-    fn primary(&mut self, depth: usize) -> Option<Expression> {
-        let token = self.peek()?.clone();
-        self.at += 1;
-        let first = match token {
-            Token::Text(text) => return Some(Expression::Quoted(text)),
-            Token::Number(text) => return Some(Expression::Number(text.to_owned())),
-            Token::Symbol("(") => {
-                let expression = self.expression(depth + 1)?;
-                return self.symbol(")").then_some(expression);
-            }
-            Token::Symbol(_) => return None,
-            Token::Word("true") => return Some(Expression::Boolean(true)),
-            Token::Word("false") => return Some(Expression::Boolean(false)),
-            Token::Word("NULL") => return Some(Expression::Null),
-            Token::Word("ARRAY") => {
-                self.symbol("[").then_some(())?;
-                return self.list("]", depth).map(Expression::Array);
-            }
-            Token::Word("B") if matches!(self.peek(), Some(Token::Text(_))) => {
-                let Some(Token::Text(bits)) = self.peek().cloned() else { return None };
-                self.at += 1;
-                return Some(Expression::Quoted(bits));
-            }
-            // A name would be in quotes.
-            Token::Word(word) if word.bytes().any(|b| b.is_ascii_uppercase()) => {
-                return Some(Expression::Keyword(word.to_owned()));
-            }
-            Token::Word(word) => word.to_owned(),
-            Token::Name(name) => name,
-        };
-        let function = if self.symbol(".") {
-            format!("{first}.{}", self.name()?)
-        } else if self.peek() == Some(&Token::Symbol("(")) {
-            first
-        } else {
-            return Some(Expression::Column(first));
-        };
-        self.symbol("(").then_some(())?;
-        Some(Expression::Call(function, self.list(")", depth)?))
-    }
-
-    fn name(&mut self) -> Option<String> {
-        let name = match self.peek()? {
-            Token::Word(word) => (*word).to_owned(),
-            Token::Name(name) => name.clone(),
-            _ => return None,
-        };
-        self.at += 1;
-        Some(name)
-    }
-
-    /// Expressions between commas up to the closing symbol.
-    fn list(&mut self, end: &str, depth: usize) -> Option<Vec<Expression>> {
-        let mut items = Vec::new();
-        if self.symbol(end) {
-            return Some(items);
-        }
-        loop {
-            items.push(self.expression(depth + 1)?);
-            if self.symbol(end) {
-                return Some(items);
-            }
-            self.symbol(",").then_some(())?;
-        }
-    }
-
-    fn type_name(&mut self) -> Option<Type> {
-        let mut name = self.name()?;
-        let mut schema = None;
-        if self.symbol(".") {
-            schema = Some(std::mem::replace(&mut name, self.name()?));
-        }
-        for (first, second) in
-            [("double", "precision"), ("character", "varying"), ("bit", "varying")]
-        {
-            if name == first && schema.is_none() && self.word(second) {
-                name = format!("{first} {second}");
-            }
-        }
-        let mut modifier = Vec::new();
-        if self.symbol("(") {
-            loop {
-                let Some(Token::Number(digits)) = self.peek() else { return None };
-                modifier.push(digits.parse().ok()?);
-                self.at += 1;
-                if self.symbol(")") {
-                    break;
-                }
-                self.symbol(",").then_some(())?;
-            }
-        }
-        for zone in ["with", "without"] {
-            if self.word(zone) {
-                (self.word("time") && self.word("zone")).then_some(())?;
-                name = format!("{name} {zone} time zone");
-            }
-        }
-        let array = self.symbol("[");
-        if array && !self.symbol("]") {
-            return None;
-        }
-        Some(Type { schema, name, modifier, array })
+    Type {
+        schema: of.name.schema.clone(),
+        name: name.to_owned(),
+        modifier: of.modifiers.clone(),
+        array: of.array,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::sql_text::MAX_DEPTH;
     use super::*;
     use proptest::prelude::*;
 
@@ -452,9 +277,7 @@ mod tests {
         assert_eq!(Expression::parse(r#""Od""d""#), Some(column));
         let text = Expression::parse(r"'it''s \'''::text").map(|e| e.uncast().0.clone());
         assert_eq!(text, Some(Expression::Quoted(r"it's \'".to_owned())));
-        for text in
-            ["", "'a", "\"a", "E'a'", "a b", "a::", "(a", "a)", "a:b", "f(a,)", "'a'::text[1]"]
-        {
+        for text in ["", "'a", "\"a", "a b", "a::", "(a", "a)", "a:b", "f(a,)", "'a'::text[1]"] {
             assert_eq!(Expression::parse(text), None, "{text}");
         }
     }

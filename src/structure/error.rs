@@ -17,6 +17,9 @@ pub(crate) enum StructureError {
     InvalidBlueprint(Vec<Problem>),
     #[error("entry table \"{0}\" already exists")]
     Exists(String),
+    /// The name that a table was to get.
+    #[error("entry table \"{0}\" already exists")]
+    NameTaken(String),
     #[error("entry table \"{name}\" does not exist in workspace \"{workspace}\"")]
     Missing { name: String, workspace: String },
     #[error("entry table \"{0}\" was not dropped")]
@@ -72,7 +75,7 @@ impl Report for StructureError {
             Self::Invalid(_) | Self::InvalidBlueprint(_) | Self::BadAllow(_) => {
                 ERRCODE_INVALID_PARAMETER_VALUE
             }
-            Self::Exists(_) => ERRCODE_DUPLICATE_TABLE,
+            Self::Exists(_) | Self::NameTaken(_) => ERRCODE_DUPLICATE_TABLE,
             Self::Missing { .. } | Self::TableGone(_) => ERRCODE_UNDEFINED_TABLE,
             Self::Foreign { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::NotATable(_) => ERRCODE_WRONG_OBJECT_TYPE,
@@ -119,6 +122,9 @@ impl Report for StructureError {
             Self::Exists(_) => {
                 "kepler.plan_entry_table shows the steps to the new structure, and kepler.alter_entry_table \
                  takes them.".to_owned()
+            }
+            Self::NameTaken(_) => {
+                "Choose another name, or first rename or drop the table that has this one.".to_owned()
             }
             Self::Missing { .. } => {
                 "kepler.create_entry_table creates it. kepler.entry_tables lists the existing ones."

@@ -12,6 +12,12 @@ impl Facts {
     /// somebody has dropped meanwhile has no text, and is left out as if it had been gone before.
     pub(crate) fn read(text: &str) -> Result<Self, serde_json::Error> {
         let mut facts: Self = serde_json::from_str(text)?;
+        facts.leave_out_dropped();
+        Ok(facts)
+    }
+
+    pub(crate) fn leave_out_dropped(&mut self) {
+        let facts = self;
         facts.constraints.retain(|constraint| {
             constraint.kind != ConstraintKind::Check || constraint.expression.is_some()
         });
@@ -23,7 +29,6 @@ impl Facts {
                 && !index.columns.is_empty()
                 && index.columns.iter().all(is_whole)
         });
-        Ok(facts)
     }
 }
 
@@ -129,12 +134,15 @@ pub(crate) struct SequenceFact {
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct TriggerFact {
+    /// Of a foreign key: that of the constraint.
     pub(crate) name: String,
-    /// Of a foreign key.
+    /// Of a foreign key; only where it does not fire.
     pub(crate) internal: bool,
     /// `tgenabled`: `O` fires.
     pub(crate) enabled: char,
     pub(crate) function_schema: String,
+    /// Before rows are inserted or updated, whatever they say.
+    pub(crate) plain: bool,
     /// In hexadecimal, each with a zero byte at its end.
     #[serde(rename = "arguments")]
     hexadecimal_arguments: String,

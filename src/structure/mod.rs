@@ -30,6 +30,7 @@ pub(crate) mod observe;
 pub(crate) mod plan;
 pub(crate) mod printed;
 pub(crate) mod registry;
+pub(crate) mod rename;
 pub(crate) mod retire;
 pub(crate) mod run;
 pub(crate) mod sql_text;

@@ -217,6 +217,67 @@ pub(crate) fn referring(
     texts(rows)
 }
 
+/// Locks a table's row and those of the tables in use that refer to it, to the end of the transaction.
+pub(crate) fn lock_referring(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    id: &str,
+    name: &str,
+) -> Result<(), Error> {
+    client.update(
+        "SELECT FROM kepler.entry_tables AS t
+         WHERE t.workspace_id = $1 AND (t.id = $2 OR t.dropped_at IS NULL AND EXISTS (
+             SELECT FROM kepler.structures AS s
+             CROSS JOIN pg_catalog.jsonb_array_elements(s.structure -> 'fields') AS f
+             WHERE s.workspace_id = t.workspace_id AND s.entry_table_id = t.id AND s.version = t.version
+                 AND f ->> 'type' = 'reference' AND f ->> 'to' = $3))
+         ORDER BY t.id FOR UPDATE OF t",
+        None,
+        &[workspace_id.into(), id.into(), name.into()],
+    )?;
+    Ok(())
+}
+
+/// Notes the new name of a table, in its structure and wherever a version of any structure refers to it: a field that
+/// comes back refers to it as well.
+pub(crate) fn rename(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    table: &EntryTable,
+    new_name: &str,
+    table_name: &str,
+) -> Result<(), Error> {
+    client.update(
+        "UPDATE kepler.entry_tables SET record_name = $3, table_name = $4
+         WHERE workspace_id = $1 AND id = $2",
+        None,
+        &[workspace_id.into(), table.id.as_str().into(), new_name.into(), table_name.into()],
+    )?;
+    client.update(
+        "UPDATE kepler.structures AS s
+         SET structure = pg_catalog.jsonb_set(s.structure, '{name}', pg_catalog.to_jsonb($4))
+         WHERE s.workspace_id = $1 AND s.entry_table_id = $2 AND s.version = $3",
+        None,
+        &[workspace_id.into(), table.id.as_str().into(), table.version.into(), new_name.into()],
+    )?;
+    client.update(
+        "UPDATE kepler.structures AS s
+         SET structure = pg_catalog.jsonb_set(s.structure, '{fields}', (
+             SELECT pg_catalog.jsonb_agg(CASE
+                 WHEN f.field ->> 'type' = 'reference' AND f.field ->> 'to' = $2
+                 THEN pg_catalog.jsonb_set(f.field, '{to}', pg_catalog.to_jsonb($3)) ELSE f.field END
+                 ORDER BY f.place)
+             FROM pg_catalog.jsonb_array_elements(s.structure -> 'fields')
+                 WITH ORDINALITY AS f (field, place)))
+         WHERE s.workspace_id = $1 AND EXISTS (
+             SELECT FROM pg_catalog.jsonb_array_elements(s.structure -> 'fields') AS f
+             WHERE f ->> 'type' = 'reference' AND f ->> 'to' = $2)",
+        None,
+        &[workspace_id.into(), table.record_name.as_str().into(), new_name.into()],
+    )?;
+    Ok(())
+}
+
 /// The first column.
 pub(crate) fn texts(rows: SpiTupleTable<'_>) -> Result<Vec<String>, Error> {
     rows.into_iter().map(|row| Ok(row[1].value::<String>()?.unwrap_or_default())).collect()

@@ -65,7 +65,7 @@ ENTRY_IDS = "ARRAY['1', '2']"
 SANE: dict[str, str | Json] = {
     "entry_table": "'inventory'", "structure": Json(STRUCTURE), "entries": Json([ENTRY, {"sku": "other"}]), "entry_ids": ENTRY_IDS, "insert_entries.entries": Json([{**ENTRY, "sku": "new"}, {"sku": "other"}]),
     "key_fields": "'{sku}'", "update_entries.entries": Json([{"entry_id": 1, **ENTRY}]), "allow": "'{rewrite}'",
-    "field": "'gone'", "create_entry_table.entry_table": "'made'", "restore_entry_table.entry_table": "'dropped'", "purge_entry_table.entry_table": "'dropped'",
+    "field": "'gone'", "create_entry_table.entry_table": "'made'", "restore_entry_table.entry_table": "'dropped'", "purge_entry_table.entry_table": "'dropped'", "rename_entry_table.new_name": "'renamed'",
     "blueprint": Json(BLUEPRINT), "blueprint_name": "'model'", "apply_blueprint.allow": "'{drop}'", "apply_blueprint_step.allow": "'{drop}'",
     **{f"{name}.options": Json({"version": 1, "adopt": True, "trusted": True, "vector_indexes": "now", "lock_attempts": 1}) for name in ("apply_blueprint", "apply_blueprint_step")},
     "plan_blueprint.options": Json({"adopt": True, "online": True}), "drop_blueprint.options": Json({"with_rows": True, "keep_tables": False}), "wanted": Json({"tables": [["public", "documents"]], "types": [], "schemas": ["public"], "whole_schemas": []}), "owner": "10",
@@ -99,7 +99,9 @@ SANE: dict[str, str | Json] = {
     "steps": Json([{"name": "b", "input": {"a": 1}, "output": [1], "status": "RUNNING", "number": 2}]), "status": "'SUCCESS'", "timeout": "'1 hour'", "finish_execution.results": Json({"a": 1}),
     "trigger": Json({"app": "gmail", "event": "e"}), "actions": Json([{"app": "slack"}]), "required_providers": "'{jira}'", "provider": "'gmail'",
     "grant_access.role": "'kepler_hostile_calls'", "revoke_access.role": "'kepler_hostile_calls'", "level": "'writer'", "track.level": "'feed'", "consumer": "'indexer'", "cursor": "(SELECT kepler.feed_cursor())", "changes_since.consumer": "NULL", "changes_since.relation": "'kepler.records'", "keep": "'30 days'",
-    "record": "(SELECT r FROM kepler.records AS r LIMIT 1)", "workspace_id": "'default'", "on_error": "'fail'", "error": "'e'",
+    "prisma_schema": "E'model A {\\n  id Int @id @default(autoincrement())\\n  name String? @unique\\n}\\n'", "blueprint_from_prisma.prisma_schema.jsonb": Json({"a.prisma": "model A {\n  id Int @id\n  bs B[]\n}", "b.prisma": "model B {\n  id Int @id\n  as A[]\n}"}),
+    "blueprint_name": "'shop'", "blueprint_from_prisma.options": Json({"schema": "shop", "vector_dimensions": 3, "descriptions": True, "citext": False}),
+    "schema_name": "'kepler'", "schema_names": "'{kepler,kepler_data}'", "record": "(SELECT r FROM kepler.records AS r LIMIT 1)", "workspace_id": "'default'", "on_error": "'fail'", "error": "'e'",
 }  # fmt: skip
 BY_TYPE = {
     "text": "'a'", "integer": "1", "bigint": "1", "boolean": "true", "double precision": "0.5", "interval": "'1 hour'", "jsonb": "'{}'", "json": "'{}'",
@@ -191,7 +193,8 @@ def functions(session: Session) -> list[Function]:
 
 
 def known(function: Function, argument: Argument) -> str | Json | None:
-    return SANE.get(f"{function.name}.{argument.name}", SANE.get(argument.name))
+    of_function = f"{function.name}.{argument.name}"
+    return SANE.get(f"{of_function}.{argument.kind}", SANE.get(of_function, SANE.get(argument.name)))
 
 
 def sane(function: Function, argument: Argument) -> str | None:

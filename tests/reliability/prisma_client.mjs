@@ -17,7 +17,7 @@ const schema = readFileSync(new URL('../prisma/schemas/shop.prisma', import.meta
 const [{ imports }] = await rows(`SELECT count(DISTINCT proname) = 3 AS imports FROM pg_proc
   WHERE proname IN ('apply_blueprint', 'blueprint_from_prisma', 'prisma_schema')`);
 if (imports) {
-  await rows('SELECT FROM kepler.apply_blueprint(kepler.blueprint_from_prisma($1, blueprint_name => $2))', schema, 'shop');
+  await rows('SELECT FROM kepler.apply_blueprint(kepler.blueprint_from_prisma($1::text, blueprint_name => $2))', schema, 'shop');
 } else {
   const pushed = await judge({ command: 'push', socket: host, port, user, db: database, files: { 'shop.prisma': schema } });
   assert.ok(pushed.ok, pushed.error);

@@ -2,8 +2,9 @@
 # Promise: a schema.prisma that is imported and applied gives the tables that Prisma would have made: Prisma's own engine,
 # asked what the live database lacks for the schema, answers with an empty migration. The second plan is empty and nothing
 # has drifted. What prisma_schema() writes, of these schemas and of Kepler's own tables, the official parser accepts and
-# the engine finds in step. The schemas of tests/prisma/schemas use every construct of Prisma's language for Postgres;
-# SCHEMAS="types enums" chooses some.
+# the engine finds in step. The schemas of tests/prisma/schemas use every construct of Prisma's language for Postgres, and
+# random ones combine them (RANDOM_SCHEMAS=5, SEED=1). SCHEMAS="types random_17" chooses some.
+# Long form: RANDOM_SCHEMAS=150, five minutes
 # Skipped where npm cannot fetch the engine.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"

@@ -5,7 +5,7 @@ use pgrx::PgSqlErrorCode;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WriteError {
-    #[error("schemas has no name")]
+    #[error("no schema is named, or one is NULL")]
     NoSchemas,
     #[error("schema \"{0}\" does not exist")]
     NoSuchSchema(String),
@@ -41,10 +41,12 @@ impl Report for WriteError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoSchemas | Self::NoSuchSchema(_) | Self::System(_) => {
-                "Name the schemas one by one: kepler.prisma_schema('public', 'shop').".to_owned()
+                "Name a schema, as in kepler.prisma_schema('public'), or several, as in \
+                 kepler.prisma_schema(ARRAY['public', 'shop'])."
+                    .to_owned()
             }
             Self::RefersElsewhere { all, .. } => {
-                format!("Name them all: kepler.prisma_schema({all}).")
+                format!("Name them all: kepler.prisma_schema(ARRAY[{all}]).")
             }
         })
     }

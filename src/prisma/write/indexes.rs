@@ -19,17 +19,15 @@ pub(super) fn of(model: &Model<'_>, expressions: &Expressions) -> Keys {
     let seen = model.table.indexes.iter().filter(|index| !index.has_expressions());
     let (primary, others): (Vec<&IndexFact>, Vec<&IndexFact>) =
         seen.partition(|index| index.primary);
-    let (unique, plain): (Vec<&IndexFact>, Vec<&IndexFact>) =
+    let (mut unique, plain): (Vec<&IndexFact>, Vec<&IndexFact>) =
         others.into_iter().partition(|index| index.unique);
+    // A field says one of them: the one that needs the fewest words.
+    unique.sort_by_key(|index| {
+        (index.partial, index.columns[0].descending, !has_usual_name(model, index))
+    });
     for index in primary.iter().chain(&unique).chain(&plain) {
         let numbers = index.numbers();
-        let columns = model.table.names(&numbers);
-        let suffix = if index.unique { "_key" } else { "_idx" };
-        let usual = match index.primary {
-            true => of_constraint(&model.table.name, &[], "_pkey"),
-            false => of_constraint(&model.table.name, &columns, suffix),
-        };
-        let map = (index.name != usual).then(|| format!("map: {}", quoted(&index.name)));
+        let map = (!has_usual_name(model, index)).then(|| format!("map: {}", quoted(&index.name)));
         let condition = index.partial.then(|| condition(index, expressions));
         keys.has_conditions |= condition.is_some();
         if let ([number], true) = (numbers.as_slice(), index.unique)
@@ -59,6 +57,18 @@ pub(super) fn of(model: &Model<'_>, expressions: &Expressions) -> Keys {
         keys.of_model.push(with(name, &arguments));
     }
     keys
+}
+
+/// Whether Prisma would call it so.
+fn has_usual_name(model: &Model<'_>, index: &IndexFact) -> bool {
+    let table = &model.table.name;
+    let columns = model.table.names(&index.numbers());
+    index.name
+        == match (index.primary, index.unique) {
+            (true, _) => of_constraint(table, &[], "_pkey"),
+            (_, true) => of_constraint(table, &columns, "_key"),
+            _ => of_constraint(table, &columns, "_idx"),
+        }
 }
 
 fn with(name: &str, arguments: &[String]) -> String {

@@ -101,14 +101,17 @@ pub(super) fn of_table(facts: &Facts) -> Vec<Extra> {
         let own = trigger.function_schema == "kepler_internal";
         let definition = trigger.definition.clone().unwrap_or_else(|| trigger.name.clone());
         if trigger.internal {
-            if let Some(state) = state.filter(|_| trigger.enabled != 'A') {
-                let reason = format!("a trigger of a foreign key: {state}");
-                add("disabled trigger", &trigger.name, definition, &reason);
+            if trigger.enabled != 'A' {
+                let definition = "FOREIGN KEY, DISABLE TRIGGER".to_owned();
+                add("disabled trigger", &trigger.name, definition, "nothing checks the rows");
             }
         } else if !own {
             add("trigger", &trigger.name, definition, "documents have no triggers");
-        } else if let Some(state) = state.filter(|_| trigger.name == FILL_TRIGGER) {
-            add("disabled trigger", &trigger.name, definition, state);
+        } else if trigger.name == FILL_TRIGGER {
+            let state = if trigger.plain { state } else { Some("it fires for some rows alone") };
+            if let Some(state) = state {
+                add("disabled trigger", &trigger.name, definition, state);
+            }
         }
     }
     extras

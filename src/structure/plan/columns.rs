@@ -119,7 +119,10 @@ impl Planner<'_> {
             let Some(source) = self.sources.get(column.name.as_str()).copied() else { continue };
             let retyped = self.retyped.contains(column.name.as_str());
             let current = if retyped { &None } else { &source.default };
-            if *current == column.default || matches!(column.default, Some(ColumnDefault::Key(_))) {
+            if *current == column.default
+                || matches!(column.default, Some(ColumnDefault::Key(_)))
+                || !retyped && self.goal.dialect.same_default(source, column)
+            {
                 continue;
             }
             let name = quote(&column.name);

@@ -10,10 +10,14 @@ mod normal;
 mod parse;
 #[cfg(test)]
 mod tests;
-mod tree;
+pub(in crate::structure) mod tree;
 mod value;
 mod whitelist;
 mod write;
+
+#[cfg(test)]
+pub(in crate::structure) use parse::MAX_DEPTH;
+pub(in crate::structure) use parse::parse;
 
 /// An expression: run as its text, compared by its normal form.
 #[derive(Debug, Clone, Eq)]
@@ -51,17 +55,8 @@ pub(crate) struct Names<'n> {
 
 impl SqlText {
     /// Reads what a document says. The problem is a sentence without its capital and full stop.
-    pub(crate) fn given(
-        text: &str,
-        place: Place,
-        columns: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Self, String> {
-        Self::given_with(text, place, &Names { columns, types: &|_, _| None })
-    }
-
-    /// The same of a document that makes types.
-    pub(crate) fn given_with(text: &str, place: Place, names: &Names) -> Result<Self, String> {
-        let tree = parse::parse(text)?;
+    pub(crate) fn given(text: &str, place: Place, names: &Names) -> Result<Self, String> {
+        let tree = parse(text)?;
         let tree = whitelist::Whitelist { place, names }.resolve(&tree)?;
         Ok(Self { text: write::write(&tree), normal: normal::normal(&tree), trusted: false })
     }
@@ -69,6 +64,11 @@ impl SqlText {
     /// What [`SqlText::given`] refuses, for the owner of the tables: it is run as it was given.
     pub(crate) fn trusted(text: &str) -> Self {
         Self { text: text.to_owned(), normal: normal_of(text), trusted: true }
+    }
+
+    /// Whether it is a condition that holds for every row: Postgres keeps none then.
+    pub(crate) fn holds_always(&self) -> bool {
+        self.normal == "'true'"
     }
 
     /// An expression that Postgres has printed, under the settings of `kepler_internal.table_facts`.
@@ -79,5 +79,5 @@ impl SqlText {
 
 /// The normal form, or the text itself where it is not understood.
 fn normal_of(text: &str) -> String {
-    parse::parse(text).map_or_else(|_| text.trim().to_owned(), |tree| normal::normal(&tree))
+    parse(text).map_or_else(|_| text.trim().to_owned(), |tree| normal::normal(&tree))
 }

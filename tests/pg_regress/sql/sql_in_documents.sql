@@ -167,4 +167,38 @@ $$;
 -- What was written falls into it; what was made of that does not.
 SELECT count(*) > 100 AS many FROM stored WHERE pg_temp.rests_on(place, type, expression) LIKE '%trap%';
 SELECT pg_temp.rests_on(place, type, text) AS rests_on, count(*) FROM stored GROUP BY 1 ORDER BY 1;
+
+-- A blueprint that says all of them: once it is applied, nothing is left to do, and nothing differs.
+CREATE TABLE field_types (type text, field jsonb);
+INSERT INTO field_types VALUES
+    ('text', '{"type": "text"}'), ('varchar(10)', '{"type": "varchar", "max_length": 10}'), ('varchar(20)', '{"type": "varchar", "max_length": 20}'), ('char(3)', '{"type": "char", "length": 3}'),
+    ('integer', '{"type": "integer"}'), ('bigint', '{"type": "bigint"}'), ('smallint', '{"type": "smallint"}'), ('real', '{"type": "real"}'), ('double precision', '{"type": "float"}'),
+    ('numeric', '{"type": "decimal"}'), ('numeric(10,2)', '{"type": "decimal", "precision": 10, "scale": 2}'), ('boolean', '{"type": "boolean"}'),
+    ('timestamp', '{"type": "timestamp", "zone": false}'), ('timestamp(3)', '{"type": "timestamp", "zone": false, "precision": 3}'), ('timestamptz', '{"type": "timestamp"}'), ('date', '{"type": "date"}'),
+    ('time', '{"type": "time"}'), ('interval', '{"type": "native", "sql_type": "interval"}'), ('uuid', '{"type": "uuid"}'), ('jsonb', '{"type": "json"}'), ('json', '{"type": "json", "binary": false}'),
+    ('bytea', '{"type": "bytes"}'), ('inet', '{"type": "inet"}'), ('bit(3)', '{"type": "bit", "length": 3}'), ('bit varying(5)', '{"type": "varbit", "length": 5}'), ('money', '{"type": "money"}'), ('oid', '{"type": "oid"}'),
+    ('text[]', '{"type": "text", "list": true}'), ('integer[]', '{"type": "integer", "list": true}'), ('varchar(5)[]', '{"type": "varchar", "max_length": 5, "list": true}'),
+    ('shop.status', '{"type": "enum", "enum": "status"}'), ('shop.status[]', '{"type": "enum", "enum": "status", "list": true}');
+CREATE TABLE document AS
+WITH defaults AS (
+    SELECT e.*, row_number() OVER () AS n FROM expressions AS e WHERE e.place = 'default'
+), conditions AS (
+    SELECT e.*, row_number() OVER () AS n FROM expressions AS e WHERE e.place = 'predicate'
+)
+SELECT json_build_object('blueprint', 'written', 'enums', '{"status": ["draft", "sent", "it''s"]}'::json, 'tables', json_build_array(
+    json_build_object('name', 'defaults', 'fields', (
+        SELECT json_agg(t.field || jsonb_build_object('name', 'f' || d.n, 'default_sql', replace(d.expression, 'shop.', 'written.')) ORDER BY d.n)
+        FROM defaults AS d JOIN field_types AS t USING (type))),
+    json_build_object('name', 'things', 'fields', (
+        SELECT json_agg(t.field || jsonb_build_object('name', a.attname) ORDER BY a.attnum)
+        FROM pg_attribute AS a JOIN field_types AS t ON t.type = replace(replace(replace(replace(replace(format_type(a.atttypid, a.atttypmod), 'character varying', 'varchar'),
+            'character(3)', 'char(3)'), 'timestamp(3) without time zone', 'timestamp(3)'), 'timestamp with time zone', 'timestamptz'), 'status', CASE WHEN a.atttypid = 'shop.status'::regtype AND format_type(a.atttypid, NULL) = 'status' THEN 'shop.status' ELSE 'status' END)
+        WHERE a.attrelid = 'things'::regclass AND a.attnum > 0),
+        'indexes', (SELECT json_agg(json_build_object('fields', '["id"]'::json, 'name', 'i' || c.n, 'where_sql', replace(c.expression, 'shop.', 'written.')) ORDER BY c.n) FROM conditions AS c))
+    )) AS document;
+SELECT json_array_length(document #> '{tables,0,fields}') AS defaults, json_array_length(document #> '{tables,1,fields}') AS columns, json_array_length(document #> '{tables,1,indexes}') AS indexes FROM document;
+\set VERBOSITY default
+SELECT outcome FROM document, kepler.apply_blueprint(document);
+SELECT p.operation, p.statement, p.hazards FROM document, kepler.plan_blueprint(document) AS p;
+SELECT d.* FROM kepler.blueprint_drift('written') AS d;
 ROLLBACK;

@@ -217,6 +217,7 @@ impl World {
             attribute_count: 4,
             estimated_rows: 0,
             pages: 0,
+            details: crate::structure::observe::Details::default(),
         };
         self.tables.push((observed, Keeping::default()));
         Ok(())

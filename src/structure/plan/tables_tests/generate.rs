@@ -237,6 +237,7 @@ fn model(choices: &mut Choices<'_>) -> Model {
             renamed_from: None,
             table,
             fields: Vec::new(),
+            labels: Vec::new(),
             renames: Vec::new(),
             fills: fills.into_iter().collect(),
         });

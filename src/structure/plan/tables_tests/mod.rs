@@ -76,8 +76,13 @@ fn reach(world: &mut World, managed: &Model, target: &Model, terms: Terms) -> Re
     }
 }
 
+/// More than others have: a pair has many choices.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(1_000)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
     #[test]
     fn the_steps_lead_to_the_goal_and_a_plan_after_that_is_empty((a, b) in pair(), online in any::<bool>()) {
         let terms = Terms { online, defer_vector_indexes: true };
