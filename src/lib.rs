@@ -197,7 +197,6 @@ extension_sql_file!(
         feed::api::maintain_feed_step
     ]
 );
-extension_sql_file!("../sql/functions/prisma.sql", name = "prisma");
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
 extension_sql_file!(
     "../sql/functions/batches.sql",

@@ -7,8 +7,8 @@ use pgrx::PgSqlErrorCode;
 pub(crate) enum BlueprintError {
     #[error("blueprint \"{0}\" does not exist")]
     Missing(String),
-    #[error("the blueprint cannot be applied")]
-    Refused(Vec<String>),
+    #[error("tables of blueprint \"{name}\" belong to others")]
+    Foreign { name: String, tables: Vec<String> },
     #[error("the database changed between the plan and its locks")]
     Moved,
     #[error("blueprint \"{name}\" is at version {found}, not {expected}")]
@@ -31,7 +31,7 @@ impl Report for BlueprintError {
         match self {
             Self::BadAllow(_) => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::Missing(_) => ERRCODE_UNDEFINED_OBJECT,
-            Self::Refused(_) => ERRCODE_FEATURE_NOT_SUPPORTED,
+            Self::Foreign { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::NotReached(_) | Self::HoldsRows { .. } => {
                 ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
             }
@@ -43,8 +43,10 @@ impl Report for BlueprintError {
 
     fn detail(&self) -> Option<String> {
         Some(match self {
-            Self::Refused(steps) | Self::NotReached(steps) => lines(steps.iter().cloned()),
-            Self::HoldsRows { tables, .. } => lines(tables.iter().cloned()),
+            Self::NotReached(steps) => lines(steps.iter().cloned()),
+            Self::Foreign { tables, .. } | Self::HoldsRows { tables, .. } => {
+                lines(tables.iter().cloned())
+            }
             Self::InUse { by, .. } => lines(by.iter().cloned()),
             _ => return None,
         })
@@ -56,8 +58,8 @@ impl Report for BlueprintError {
                 "kepler.apply_blueprint creates it. kepler.blueprints lists the existing ones."
                     .to_owned()
             }
-            Self::Refused(_) => {
-                "Nothing was changed. kepler.plan_blueprint shows all steps.".to_owned()
+            Self::Foreign { .. } => {
+                "Nothing was dropped. Give them to the owner of Kepler's tables, or drop them first.".to_owned()
             }
             Self::Moved | Self::OtherVersion { .. } => {
                 "Nothing was changed. Review kepler.plan_blueprint again, then repeat the call."
