@@ -61,7 +61,7 @@ pub(super) fn read(
 }
 
 /// A single value. What a document does not say as one is given as SQL: bytes, the null of JSON, texts that it takes
-/// for a function, and numbers that Postgres rounds. Money is too: Prisma does not know its literals again.
+/// for a function, and numbers that Postgres rounds.
 fn alone(json: Json, kind: &ColumnKind) -> DefaultValue {
     let ColumnKind::Scalar(scalar, native) = kind else { return DefaultValue::Value(json) };
     match (&json, scalar) {
@@ -70,9 +70,7 @@ fn alone(json: Json, kind: &ColumnKind) -> DefaultValue {
         (Json::String(text), Scalar::String) if matches!(text.as_str(), "uuid" | "cuid") => {
             DefaultValue::Sql(literal(text))
         }
-        (Json::Number(text), Scalar::Decimal)
-            if native.kind == NativeKind::Money || is_rounded(text, native) =>
-        {
+        (Json::Number(text), Scalar::Decimal) if is_rounded(text, native) => {
             DefaultValue::Sql(text.clone())
         }
         _ => DefaultValue::Value(json),
@@ -98,9 +96,9 @@ fn list(items: Vec<Json>, kind: &ColumnKind) -> DefaultValue {
     let ColumnKind::Scalar(scalar, native) = kind else {
         return DefaultValue::Value(Json::Array(items));
     };
-    let texts = |name: &str| match native.arguments.first() {
-        Some(length) => format!("{name}({length})"),
-        None => name.to_owned(),
+    let varchar = || match native.arguments.first() {
+        Some(length) => format!("varchar({length})"),
+        None => "varchar".to_owned(),
     };
     let element = match (scalar, native.kind) {
         (Scalar::Bytes, _) => "bytea".to_owned(),
@@ -108,8 +106,7 @@ fn list(items: Vec<Json>, kind: &ColumnKind) -> DefaultValue {
         (Scalar::Json, _) if !items.is_empty() => "jsonb".to_owned(),
         (Scalar::String, of) if !items.iter().filter_map(Json::as_str).all(is_plain) => match of {
             NativeKind::Text => "text".to_owned(),
-            NativeKind::VarChar => texts("varchar"),
-            NativeKind::Char => texts("char"),
+            NativeKind::VarChar => varchar(),
             _ => return DefaultValue::Value(Json::Array(items)),
         },
         (Scalar::Decimal, NativeKind::Decimal)
