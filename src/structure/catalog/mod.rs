@@ -3,6 +3,7 @@
 //! What one query would join, Rust puts together: the plans are small, the same for one table as for a thousand, and
 //! nothing is told twice. All queries share one snapshot.
 
+mod cells;
 mod read;
 mod statements;
 
@@ -90,7 +91,7 @@ pub(crate) fn enums_in(client: &SpiClient<'_>, schemas: &[&str]) -> Result<Vec<E
     let enums = rows.iter::<5>().map(|row| EnumFacts {
         schema: row.text(0).unwrap_or_default().to_owned(),
         name: row.text(1).unwrap_or_default().to_owned(),
-        values: read::texts(&row, 2),
+        values: cells::texts(&row, 2),
         owner: row.text(3).unwrap_or_default().to_owned(),
         description: row.text(4).map(str::to_owned),
     });
