@@ -14,6 +14,7 @@ mod online;
 mod rules;
 pub(crate) mod tables;
 mod tables_made;
+mod tables_renamed;
 mod tables_target;
 
 use super::budget;

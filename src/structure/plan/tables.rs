@@ -6,13 +6,14 @@
 
 use super::enums::{EnumGoal, plan_enums};
 use super::tables_made;
+use super::tables_renamed;
 use super::tables_target::{self, Before};
 use super::{Goal, Manner, Surroundings, key_of};
 use crate::ident::{qualified, quote};
 use crate::structure::blueprint::model::{Fill, ModelTable, Tenancy};
 use crate::structure::ddl::{Dialect, Names, composed_name};
 use crate::structure::observe::Observed;
-use crate::structure::step::{Class, Lock, Relation, Stage, Step};
+use crate::structure::step::{Relation, Stage, Step};
 use crate::structure::table::Table;
 use std::collections::HashSet;
 
@@ -133,6 +134,7 @@ pub(crate) fn plan_tables(goal: &TablesGoal<'_>) -> Vec<Step> {
         }
     }
     let mut steps = enums.steps;
+    steps.extend(tables_renamed::steps(&goal.tables));
     for (table, prepared) in goal.tables.iter().zip(&prepared) {
         prepared.steps(table, goal, &remade, &mut steps);
     }
@@ -257,7 +259,6 @@ impl Prepared {
                     table: model.table_name.clone(),
                     key: key_of(target),
                 };
-                steps.extend(renamed(now.observed, &relation));
                 if let Some(planned) = self.goal(table, goal, remade) {
                     let surroundings = planned.surroundings();
                     steps.extend(super::plan(&planned.goal(&surroundings)).steps);
@@ -298,39 +299,4 @@ impl Prepared {
         }
         steps
     }
-}
-
-/// The table under its new name and in its new schema.
-fn renamed(observed: &Observed, relation: &Relation) -> Vec<Step> {
-    let mut steps = Vec::new();
-    let before = (observed.schema.as_str(), observed.name.as_str());
-    let mut alter = |operation, at: (&str, &str), what: String, back: ((&str, &str), String)| {
-        let sql = |(schema, table): (&str, &str), what: String| {
-            format!("ALTER TABLE {} {what}", qualified(schema, table))
-        };
-        let mut step = Step::instant(operation, &relation.table, sql(at, what));
-        if let Some(hazard) = super::drops::published(observed) {
-            step = step.hazard(hazard);
-        }
-        let step = step.of(relation).stage(Stage::Rename).lock(Lock::AccessExclusive);
-        steps.push(step.class(Class::Instant).undone_by(sql(back.0, back.1)));
-    };
-    let after = (relation.schema.as_str(), relation.table.as_str());
-    if before.1 != after.1 {
-        alter(
-            "rename_table",
-            before,
-            format!("RENAME TO {}", quote(after.1)),
-            ((before.0, after.1), format!("RENAME TO {}", quote(before.1))),
-        );
-    }
-    if before.0 != after.0 {
-        alter(
-            "move_table",
-            (before.0, after.1),
-            format!("SET SCHEMA {}", quote(after.0)),
-            (after, format!("SET SCHEMA {}", quote(before.0))),
-        );
-    }
-    steps
 }

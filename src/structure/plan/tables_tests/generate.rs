@@ -205,7 +205,15 @@ fn model(choices: &mut Choices<'_>) -> Model {
         if choices.yes(5) {
             continue;
         }
-        let table_name = choices.one(&[format!("t{at}"), format!("t{at}"), format!("Moved {at}")]);
+        let table_name = choices.one(&[
+            format!("t{at}"),
+            format!("t{at}"),
+            format!("Moved {at}"),
+            format!("t{}", (at + 1) % 3),
+        ]);
+        if tables.iter().any(|table| table.table_name == table_name) {
+            continue;
+        }
         let mut columns = vec![Column {
             name: "id".to_owned(),
             kind: choices.one(&[
