@@ -498,3 +498,6 @@ impl ColumnFact {
         Some(inside.split(',').map(|part| part.trim().to_owned()).collect())
     }
 }
+
+#[cfg(test)]
+mod tests;
