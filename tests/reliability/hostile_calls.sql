@@ -63,6 +63,8 @@ SELECT count(*) FROM kepler.alter_entry_table('inventory', (
 SELECT kepler.create_entry_table('dropped', '{"fields": [{"name": "a", "type": "text"}]}'::text);
 SELECT kepler.drop_entry_table('dropped');
 
+SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "model", "version": 1, "tables": [{"name": "A", "table": "a", "fields": [{"name": "a", "type": "text"}]}]}'::text);
+
 CREATE TABLE public.documents (id integer PRIMARY KEY, doc jsonb NOT NULL, version bigint NOT NULL DEFAULT 0, embedding vector(3));
 INSERT INTO public.documents SELECT i, jsonb_build_object('n', i, 'list', '[1, 2]'::jsonb), 0, json_build_array(i, 2, 3)::text::vector FROM generate_series(1, 100) AS i;
 CREATE INDEX ON public.documents USING hnsw (embedding vector_cosine_ops);

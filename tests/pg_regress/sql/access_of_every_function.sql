@@ -58,7 +58,7 @@ INSERT INTO calls VALUES
     ('begin_sync', $$kepler.begin_sync('c', 'lead')$$),
     ('blueprint_diagram', $$kepler.blueprint_diagram('model')$$),
     ('blueprint_drift', $$kepler.blueprint_drift('model')$$),
-    ('blueprint_from_prisma', $$kepler.blueprint_from_prisma('model A { // one field' || chr(10) || 'id Int @id' || chr(10) || '}')$$),
+    ('blueprint_from_prisma', $$kepler.blueprint_from_prisma(E'model A { // one field\nid Int @id\n}')$$),
     ('checkpoint_sync', format($$kepler.checkpoint_sync(%L, '1')$$, :'sync')),
     ('claim_records', $$kepler.claim_records('lead', 'x', 1)$$),
     ('complete_records', format('kepler.complete_records(%s, ARRAY[%L])', :'lease', :'leased')),

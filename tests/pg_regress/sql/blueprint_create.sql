@@ -3,7 +3,7 @@
 \set SHOW_CONTEXT never
 \set VERBOSITY default
 BEGIN;
-\set document '{"blueprint": "shop", "version": 1, "enums": {"order_status": ["draft", "sent", "paid"]}, "tables": [{"name": "Order", "table": "orders", "description": "What was bought", "key": {"name": "id", "type": "bigint"}, "fields": [{"name": "customer", "column": "customer_id", "type": "reference", "to": "Customer", "required": true}, {"name": "status", "type": "enum", "enum": "order_status", "default": "draft", "required": true}, {"name": "total", "type": "decimal", "precision": 10, "scale": 2, "min": 0}], "indexes": [{"fields": ["status", {"field": "total", "descending": true}]}]}, {"name": "Customer", "table": "customers", "key": {"name": "id", "type": "uuid"}, "fields": [{"name": "email", "type": "text", "required": true, "unique": true}, {"name": "favourite", "type": "reference", "to": "Order", "on_delete": "set_null"}, {"name": "legacy_id", "type": "integer", "generated": "serial"}]}]}'
+\set document '{"blueprint": "shop", "version": 2, "enums": {"order_status": ["draft", "sent", "paid"]}, "tables": [{"name": "Order", "table": "orders", "description": "What was bought", "key": {"name": "id", "type": "bigint"}, "fields": [{"name": "customer", "column": "customer_id", "type": "reference", "to": "Customer", "required": true}, {"name": "status", "type": "enum", "enum": "order_status", "default": "draft", "required": true}, {"name": "total", "type": "decimal", "precision": 10, "scale": 2, "min": 0}], "indexes": [{"fields": ["status", {"field": "total", "descending": true}]}]}, {"name": "Customer", "table": "customers", "key": {"name": "id", "type": "uuid"}, "fields": [{"name": "email", "type": "text", "required": true, "unique": true}, {"name": "favourite", "type": "reference", "to": "Order", "on_delete": "set_null"}, {"name": "legacy_id", "type": "integer", "generated": "serial"}]}]}'
 
 -- The plan says each step, and does nothing.
 SELECT step, operation, object, class, lock, phase, undo IS NOT NULL AS undo FROM kepler.plan_blueprint(:'document');
@@ -37,7 +37,7 @@ SELECT (kepler.apply_blueprint(document)).outcome FROM kepler.blueprint_versions
 SELECT kepler.blueprint_diagram('shop');
 
 -- A lower version than the applied one is refused.
-SELECT kepler.apply_blueprint('{"blueprint": "shop", "version": 0, "tables": []}');
+SELECT kepler.apply_blueprint('{"blueprint": "shop", "version": 1, "tables": []}');
 ROLLBACK;
 
 -- Broken and unknown.

@@ -10,7 +10,7 @@ SELECT count(*) AS steps FROM kepler.plan_blueprint(:'document');
 SELECT * FROM kepler.apply_blueprint(:'document');
 SELECT object_type, object, kind, expected FROM kepler.blueprint_drift('vec') WHERE kind <> 'coverage';
 -- Built by hand, by the statement.
-SELECT later ->> 'statement' AS sql FROM kepler.blueprints, jsonb_array_elements(later) AS later \gexec
+SELECT e ->> 'statement' AS sql FROM kepler.blueprints, jsonb_array_elements(later) AS e \gexec
 SELECT object_type, object, kind FROM kepler.blueprint_drift('vec') WHERE kind <> 'coverage';
 SELECT version, outcome, later FROM kepler.apply_blueprint(:'document');
 SELECT later FROM kepler.blueprints;
