@@ -15,7 +15,7 @@ pub(super) fn read<'t>(source: &'t Source<'_>, notes: &mut Notes) -> Blocks<'t> 
         notes.syntax(place, "the comment is not closed");
     }
     for (at, text) in source.texts().enumerate() {
-        let mut reader = Reader { lines: Lines::new(text, at), notes };
+        let mut reader = Reader { lines: Lines::new(text, at), notes, closed: false };
         reader.file(&mut blocks);
     }
     blocks
@@ -24,6 +24,8 @@ pub(super) fn read<'t>(source: &'t Source<'_>, notes: &mut Notes) -> Blocks<'t> 
 struct Reader<'r, 't> {
     lines: Lines<'t>,
     notes: &'r mut Notes,
+    /// The block that was opened last ends on its first line.
+    closed: bool,
 }
 
 /// The first line of a block.
@@ -98,10 +100,9 @@ impl<'t> Reader<'_, 't> {
     /// Behind the opening brace stands nothing but a comment.
     fn open(&mut self, header: Header<'t>, place: Place, behind: &'t str, blocks: &mut Blocks<'t>) {
         let text = behind.trim_start_matches(is_space);
-        let mut closed = false;
         let mut broken = false;
         if !text.is_empty() && !text.starts_with("//") {
-            closed = text.ends_with('}');
+            self.closed = text.ends_with('}');
             if text != "}" {
                 let place = place.plus(behind.len() - text.len());
                 self.notes.syntax(place, "what is in a block stands on lines of its own");
@@ -109,19 +110,17 @@ impl<'t> Reader<'_, 't> {
             }
         }
         match header.keyword {
-            "model" | "view" => blocks.models.push(self.model(header, closed, broken)),
-            "enum" => blocks.enums.push(self.enumeration(header, closed, broken)),
+            "model" | "view" => blocks.models.push(self.model(header, broken)),
+            "enum" => blocks.enums.push(self.enumeration(header, broken)),
             "type" => {
                 blocks.types.push(header.name);
-                if !closed {
-                    while let Line::Text(..) = self.line(header.name) {}
-                }
+                while let Line::Text(..) = self.line(header.name) {}
             }
             "generator" => {
-                self.config(header, closed, broken);
+                self.config(header, broken);
             }
             _ => {
-                let config = self.config(header, closed, broken);
+                let config = self.config(header, broken);
                 blocks.datasources.push(config);
             }
         }
@@ -129,6 +128,9 @@ impl<'t> Reader<'_, 't> {
 
     /// The next line of a block that says something.
     fn line(&mut self, block: Word<'t>) -> Line<'t> {
+        if std::mem::take(&mut self.closed) {
+            return Line::End(true);
+        }
         while let Some((place, line)) = self.lines.next() {
             if line.starts_with('}') {
                 // What follows the brace on its line is read as a line of its own.
@@ -150,13 +152,13 @@ impl<'t> Reader<'_, 't> {
         Line::End(false)
     }
 
-    fn model(&mut self, header: Header<'t>, closed: bool, broken: bool) -> Model<'t> {
+    fn model(&mut self, header: Header<'t>, broken: bool) -> Model<'t> {
         let Header { keyword, name, comment } = header;
         let (fields, attributes) = (Vec::new(), Vec::new());
         let mut model =
             Model { name, view: keyword == "view", comment, fields, attributes, broken };
         let mut comment = Vec::new();
-        while !closed {
+        loop {
             let (place, line) = match self.line(name) {
                 Line::Text(place, line) => (place, line),
                 Line::End(properly) => {
@@ -184,11 +186,11 @@ impl<'t> Reader<'_, 't> {
         model
     }
 
-    fn enumeration(&mut self, header: Header<'t>, closed: bool, broken: bool) -> Enum<'t> {
+    fn enumeration(&mut self, header: Header<'t>, broken: bool) -> Enum<'t> {
         let Header { name, comment, .. } = header;
         let (values, attributes) = (Vec::new(), Vec::new());
         let mut found = Enum { name, comment, values, attributes, broken };
-        while !closed {
+        loop {
             let (place, line) = match self.line(name) {
                 Line::Text(place, line) => (place, line),
                 Line::End(properly) => {
@@ -214,9 +216,9 @@ impl<'t> Reader<'_, 't> {
         found
     }
 
-    fn config(&mut self, header: Header<'t>, closed: bool, broken: bool) -> Config<'t> {
+    fn config(&mut self, header: Header<'t>, broken: bool) -> Config<'t> {
         let mut config = Config { name: header.name, settings: Vec::new(), broken };
-        while !closed {
+        loop {
             let (place, line) = match self.line(header.name) {
                 Line::Text(place, line) => (place, line),
                 Line::End(_) => break,

@@ -343,7 +343,7 @@ impl<'r, 't> Pairs<'r, 't> {
                 self.notes.warn(relation.place, text);
             }
             let target = &self.schema.models[relation.to];
-            if !target.key.as_ref().is_some_and(|key| key.fields.len() == 1) {
+            if target.key.as_ref().is_none_or(|key| key.fields.len() != 1) {
                 broken = true;
                 if !target.broken && !target.view {
                     let text = format!(
