@@ -110,14 +110,17 @@ impl Dialect {
         })
     }
 
-    /// Whether two columns of one type have the same default, one of them said in SQL.
+    /// Whether two columns of one type have the same default, one of them said in SQL, or both in spellings of one interval.
     pub(crate) fn same_default(&self, one: &Column, other: &Column) -> bool {
         let normal = |column: &Column| match (&column.default, self.default(column)) {
             (None, _) => Some("null".to_owned()),
             (Some(ColumnDefault::Sql(sql)), _) => Some(sql.normal.clone()),
             (Some(_), sql) => sql.map(|sql| SqlText::printed(&sql).normal),
         };
-        let in_sql = |column: &Column| matches!(column.default, Some(ColumnDefault::Sql(_)));
+        let in_sql = |column: &Column| {
+            matches!(column.default, Some(ColumnDefault::Sql(_)))
+                || matches!(&column.kind, FieldKind::Native(native) if native.name == "interval")
+        };
         (in_sql(one) || in_sql(other)) && normal(one) == normal(other)
     }
 

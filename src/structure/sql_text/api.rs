@@ -25,8 +25,8 @@ fn read_sql(
     };
     let names = Names { columns: &columns, types: &types };
     let read = match place {
-        "default" => SqlText::given_with(expression, Place::Default, &names),
-        "predicate" => SqlText::given_with(expression, Place::Predicate, &names),
+        "default" => SqlText::given(expression, Place::Default, &names),
+        "predicate" => SqlText::given(expression, Place::Predicate, &names),
         "trusted" => Ok(SqlText::trusted(expression)),
         _ => Ok(SqlText::printed(expression)),
     };

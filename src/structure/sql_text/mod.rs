@@ -55,16 +55,7 @@ pub(crate) struct Names<'n> {
 
 impl SqlText {
     /// Reads what a document says. The problem is a sentence without its capital and full stop.
-    pub(crate) fn given(
-        text: &str,
-        place: Place,
-        columns: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Self, String> {
-        Self::given_with(text, place, &Names { columns, types: &|_, _| None })
-    }
-
-    /// The same of a document that makes types.
-    pub(crate) fn given_with(text: &str, place: Place, names: &Names) -> Result<Self, String> {
+    pub(crate) fn given(text: &str, place: Place, names: &Names) -> Result<Self, String> {
         let tree = parse(text)?;
         let tree = whitelist::Whitelist { place, names }.resolve(&tree)?;
         Ok(Self { text: write::write(&tree), normal: normal::normal(&tree), trusted: false })
@@ -73,6 +64,11 @@ impl SqlText {
     /// What [`SqlText::given`] refuses, for the owner of the tables: it is run as it was given.
     pub(crate) fn trusted(text: &str) -> Self {
         Self { text: text.to_owned(), normal: normal_of(text), trusted: true }
+    }
+
+    /// Whether it is a condition that holds for every row: Postgres keeps none then.
+    pub(crate) fn holds_always(&self) -> bool {
+        self.normal == "'true'"
     }
 
     /// An expression that Postgres has printed, under the settings of `kepler_internal.table_facts`.

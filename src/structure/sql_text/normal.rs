@@ -108,13 +108,41 @@ fn value_of(node: &Node) -> Option<Value> {
     };
     // A modifier may cut or round. Postgres gives that of an array's type to its elements.
     for cast in casts.iter().rev().filter(|cast| !cast.modifiers.is_empty()) {
-        let wrap = |text: &String| format!("({text}::{})", of_type(cast));
+        let wrap = |text: &String| {
+            if keeps(cast, text) { text.clone() } else { format!("({text}::{})", of_type(cast)) }
+        };
         value = match value {
             Value::One(text) => Value::One(wrap(&text)),
             Value::Array(items) => Value::Array(items.iter().map(wrap).collect()),
         };
     }
     Some(value)
+}
+
+/// Whether a value stays what it is under the modifier of a type.
+fn keeps(cast: &Type, value: &str) -> bool {
+    let Some(text) = value.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) else {
+        return value == "null";
+    };
+    let text = text.replace("''", "'");
+    let first = cast.modifiers.first().copied().unwrap_or_default() as usize;
+    let (whole, fraction) = text.trim_start_matches('-').split_once('.').unwrap_or((&text, ""));
+    match cast.name.name.as_str() {
+        "varchar" | "varbit" => text.chars().count() <= first,
+        "bpchar" | "bit" => text.chars().count() == first,
+        "numeric" => {
+            let scale = cast.modifiers.get(1).copied().unwrap_or_default() as usize;
+            let whole = whole.trim_start_matches('-');
+            let is_number = !whole.is_empty()
+                && whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit());
+            is_number && fraction.len() <= scale && whole.len() + scale <= first
+        }
+        "time" | "timetz" | "timestamp" | "timestamptz" => {
+            let fraction = fraction.bytes().take_while(u8::is_ascii_digit).count();
+            fraction <= first && text.starts_with(|c: char| c.is_ascii_digit())
+        }
+        _ => false,
+    }
 }
 
 fn quoted(text: &str) -> String {

@@ -10,7 +10,7 @@ fn given(text: &str, place: Place) -> Result<SqlText, String> {
         let known = name == "status" && schema.is_none_or(|schema| schema == "shop");
         known.then(|| ("shop".to_owned(), name.to_owned()))
     };
-    SqlText::given_with(text, place, &Names { columns: &columns, types: &types })
+    SqlText::given(text, place, &Names { columns: &columns, types: &types })
 }
 
 #[test]

@@ -197,6 +197,7 @@ SELECT json_build_object('blueprint', 'written', 'enums', '{"status": ["draft", 
         'indexes', (SELECT json_agg(json_build_object('fields', '["id"]'::json, 'name', 'i' || c.n, 'where_sql', replace(c.expression, 'shop.', 'written.')) ORDER BY c.n) FROM conditions AS c))
     )) AS document;
 SELECT json_array_length(document #> '{tables,0,fields}') AS defaults, json_array_length(document #> '{tables,1,fields}') AS columns, json_array_length(document #> '{tables,1,indexes}') AS indexes FROM document;
+\set VERBOSITY default
 SELECT outcome FROM document, kepler.apply_blueprint(document);
 SELECT p.operation, p.statement, p.hazards FROM document, kepler.plan_blueprint(document) AS p;
 SELECT d.* FROM kepler.blueprint_drift('written') AS d;

@@ -61,7 +61,7 @@ impl<'e> Context<'e> {
             Some((one.schema.clone(), one.type_name.clone()))
         };
         let names = Names { columns, types: &types };
-        Ok(SqlText::given_with(text, place, &names).unwrap_or_else(|_| SqlText::trusted(text)))
+        Ok(SqlText::given(text, place, &names).unwrap_or_else(|_| SqlText::trusted(text)))
     }
 
     /// Reads a value of a type, which may be an enum.
