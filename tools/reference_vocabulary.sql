@@ -31,7 +31,7 @@ INSERT INTO parts VALUES
 (12, 'Change feed', 'Which rows changed, for consumers that miss none.',
     '{track,untrack,feed_cursor,changes_since,acknowledge_changes,feed_lag,maintain_feed}'),
 (13, 'Blueprints', 'Whole application models: tables and types that are planned, applied and compared together.',
-    '{plan_blueprint,apply_blueprint,apply_blueprint_online,blueprint_drift,repair_blueprint,drop_blueprint,blueprint_diagram}');
+    '{plan_blueprint,apply_blueprint,apply_blueprint_online,blueprint_drift,repair_blueprint,drop_blueprint,blueprint_diagram,blueprint_from_prisma,prisma_schema}');
 
 -- What an element of a batch, and one thing, can be answered with.
 CREATE TEMPORARY TABLE outcomes (number integer GENERATED ALWAYS AS IDENTITY, word text, means text);
@@ -90,7 +90,8 @@ INSERT INTO exceptions VALUES
 ('verb_object', 'json_matches', 'begins with the type of its value, as Postgres'' own json functions do'),
 ('verb_object', 'jsonb_hash', 'begins with the type of its value, as Postgres'' own json functions do'),
 ('verb_object', 'estimate_tokens', 'gives a value and acts on nothing'),
-('verb_object', 'blueprint_diagram', 'reads'), ('verb_object', 'blueprint_drift', 'reads'),
+('verb_object', 'blueprint_diagram', 'reads'), ('verb_object', 'blueprint_from_prisma', 'gives a value and acts on nothing'),
+('verb_object', 'prisma_schema', 'reads'), ('verb_object', 'blueprint_drift', 'reads'),
 ('verb_object', 'conversation_window', 'reads'), ('verb_object', 'current_workspace_id', 'reads'),
 ('verb_object', 'enrichment_transitions', 'reads'), ('verb_object', 'entry_json_schema', 'reads'),
 ('verb_object', 'execution_report', 'reads'), ('verb_object', 'execution_transitions', 'reads'),
@@ -99,7 +100,7 @@ INSERT INTO exceptions VALUES
 ('verb_object', 'next_claim_at', 'reads'), ('verb_object', 'pending_memory_embeddings', 'reads'),
 ('verb_object', 'pending_message_embeddings', 'reads'), ('verb_object', 'recall_check', 'reads'),
 ('verb_object', 'record_document', 'reads'), ('verb_object', 'required_connections', 'reads'),
-('verb_object', 'status', 'reads'), ('verb_object', 'structure_of', 'reads'), ('verb_object', 'version', 'reads'),
+('verb_object', 'prisma_schema', 'reads'), ('verb_object', 'status', 'reads'), ('verb_object', 'structure_of', 'reads'), ('verb_object', 'version', 'reads'),
 ('plural', 'remember_many', 'the plural of remember'),
 ('plural', 'forget', 'the opposite of remember'),
 ('options', 'set_entity_options', 'the options are what it sets'),

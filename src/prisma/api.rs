@@ -88,8 +88,10 @@ fn read(
     options: Option<Given>,
 ) -> Result<String, Error> {
     let name = required("blueprint_name", blueprint_name)?;
-    if let Some(problem) = crate::ident::problem_with_field_name(&name, MAX_NAME) {
-        return Err(PrismaError::Name(problem).into());
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    let begins = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+    if !begins || !name.bytes().all(plain) || name.len() > MAX_NAME {
+        return Err(PrismaError::Name.into());
     }
     let options = match options {
         Some(options) => Options::read(options.0)?,

@@ -243,14 +243,22 @@ impl<'t> Reader<'_, 't> {
             self.notes.syntax(place, format!("expected a block ({})", KEYWORDS.join(", ")));
             return;
         };
+        let head = line[..open].trim_end_matches(is_space);
+        let is_alone = head.len() == keyword.len();
         match meant(keyword, &KEYWORDS) {
+            _ if is_alone => {
+                let text =
+                    format!("\"{keyword}\" is no block: what it is stands in front of its name");
+                self.notes.syntax(place, text);
+                blocks.lost = true;
+            }
             Some(meant) => {
                 let text = format!("block \"{keyword}\" is not known: did you mean \"{meant}\"?");
                 self.notes.syntax(place, text);
                 blocks.lost = true;
             }
             None => {
-                let head = crate::json::shorten(line[..open].trim_end_matches(is_space));
+                let head = crate::json::shorten(head);
                 self.notes
                     .warn(place, format!("block \"{head}\" is not Prisma's and was left out"));
             }

@@ -17,7 +17,7 @@ pub(super) enum PrismaError {
     #[error("argument \"prisma_schema\" is not valid")]
     Files(Vec<String>),
     #[error("argument \"blueprint_name\" is not valid")]
-    Name(String),
+    Name,
 }
 
 impl PrismaError {
@@ -45,7 +45,10 @@ impl Report for PrismaError {
             Self::Problems { detail, .. } => Some(detail.clone()),
             Self::NextPrisma(file) => file.as_ref().map(|file| format!("File \"{file}\".")),
             Self::Files(problems) => Some(lines(problems.iter().cloned())),
-            Self::Name(problem) => Some(problem.clone()),
+            Self::Name => Some(
+                "It begins with a letter and consists of a to z, 0 to 9 and _, at most 48 bytes."
+                    .to_owned(),
+            ),
             Self::TooLong => None,
         }
     }

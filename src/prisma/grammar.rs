@@ -194,10 +194,9 @@ fn value<'t>(depth: usize) -> impl FnMut(&mut Input<'t>) -> Parsed<Value<'t>> {
             }
             _ => {
                 let word = path.context("a value").parse_next(input)?;
-                if input.input.starts_with('(') {
-                    ValueKind::Call(word, arguments(input, depth + 1)?)
-                } else {
-                    ValueKind::Word(word.text)
+                match opt(mark("(")).parse_next(input)? {
+                    Some(_) => ValueKind::Call(word, arguments(input, depth + 1)?),
+                    None => ValueKind::Word(word.text),
                 }
             }
         };
@@ -234,8 +233,8 @@ fn argument<'t>(depth: usize) -> impl FnMut(&mut Input<'t>) -> Parsed<Argument<'
     }
 }
 
+/// What follows the opening parenthesis.
 fn arguments<'t>(input: &mut Input<'t>, depth: usize) -> Parsed<Vec<Argument<'t>>> {
-    literal("(").parse_next(input)?;
     if opt(mark(")")).parse_next(input)?.is_some() {
         return Ok(Vec::new());
     }
@@ -248,10 +247,11 @@ fn attribute<'t>(sign: &'static str) -> impl FnMut(&mut Input<'t>) -> Parsed<Att
     move |input| {
         crate::poll::check();
         mark(sign).parse_next(input)?;
-        let name = cut_err(path.context("the name of an attribute")).parse_next(input)?;
-        let arguments = match input.input.chars().next() {
-            Some('(') => arguments(input, 0)?,
-            _ => Vec::new(),
+        let name = after_space(path).context("the name of an attribute");
+        let name = cut_err(name).parse_next(input)?;
+        let arguments = match opt(mark("(")).parse_next(input)? {
+            Some(_) => arguments(input, 0)?,
+            None => Vec::new(),
         };
         Ok(Attribute { name, arguments })
     }
@@ -289,7 +289,7 @@ fn type_name<'t>(input: &mut Input<'t>) -> Parsed<(TypeName<'t>, Arity)> {
     } else {
         TypeName::Named(word)
     };
-    let arity = opt(alt((literal("[]"), literal("?")))).parse_next(input)?;
+    let arity = opt(alt((mark("[]"), mark("?")))).parse_next(input)?;
     refuse("?", "a list cannot be optional: Type[] or Type?.").parse_next(input)?;
     refuse("!", "a field is required without \"!\".").parse_next(input)?;
     let arity = match arity {
@@ -306,7 +306,8 @@ fn refuse<'t>(
     sentence: &'static str,
 ) -> impl FnMut(&mut Input<'t>) -> Parsed<()> {
     move |input| {
-        if input.input.starts_with(text) {
+        if input.input.trim_start_matches(is_space).starts_with(text) {
+            space(input)?;
             let at = input.current_token_start();
             return Err(ErrMode::Cut(Expected { at, what: Some(sentence) }));
         }

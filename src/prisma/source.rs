@@ -77,12 +77,13 @@ impl<'t> Source<'t> {
     }
 }
 
-/// Puts blanks in place of comments that may span lines, so that all else keeps its place. Gives the place of one
-/// that is not closed, too.
+/// Puts blanks in place of comments that may span lines, so that all else keeps its place. One that is not closed ends with
+/// its line, and its place is given.
 fn without_comments(text: &str) -> (Cow<'_, str>, Option<usize>) {
     if !text.contains("/*") {
         return (Cow::Borrowed(text), None);
     }
+    let mut unclosed = None;
     let (bytes, mut clean) = (text.as_bytes(), Vec::with_capacity(text.len()));
     let (mut string, mut line_comment) = (false, false);
     while let Some(&byte) = bytes.get(clean.len()) {
@@ -96,10 +97,15 @@ fn without_comments(text: &str) -> (Cow<'_, str>, Option<usize>) {
             (b'"', _) => string = !string,
             (b'/', Some(b'/')) if !string => line_comment = true,
             (b'/', Some(b'*')) if !string => {
-                let Some(end) = text[at + 2..].find("*/") else {
-                    return (Cow::Borrowed(text), Some(at));
+                let closed = match unclosed {
+                    None => text[at + 2..].find("*/").map(|length| at + length + 4),
+                    Some(_) => None,
                 };
-                let comment = &bytes[at..at + end + 4];
+                let end = closed.unwrap_or_else(|| {
+                    unclosed.get_or_insert(at);
+                    text[at..].find(['\n', '\r']).map_or(text.len(), |length| at + length)
+                });
+                let comment = &bytes[at..end];
                 let blank = |&byte: &u8| if matches!(byte, b'\n' | b'\r') { byte } else { b' ' };
                 clean.extend(comment.iter().map(blank));
                 continue;
@@ -108,7 +114,7 @@ fn without_comments(text: &str) -> (Cow<'_, str>, Option<usize>) {
         }
         clean.push(bytes[clean.len()]);
     }
-    (String::from_utf8(clean).map_or(Cow::Borrowed(text), Cow::Owned), None)
+    (String::from_utf8(clean).map_or(Cow::Borrowed(text), Cow::Owned), unclosed)
 }
 
 /// Lines end with a line feed, a carriage return, or both.
@@ -177,8 +183,7 @@ mod tests {
         ] {
             assert_eq!(without_comments(text), (Cow::Borrowed(clean), None), "{text}");
         }
-        assert_eq!(without_comments("a /* b").1, Some(2));
-        assert_eq!(without_comments("a /*/").1, Some(2));
+        assert_eq!(without_comments("a /*/ b\n/* c"), (Cow::Borrowed("a      \n    "), Some(2)));
     }
 
     #[test]

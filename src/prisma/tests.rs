@@ -114,6 +114,13 @@ fn a_broken_line_has_no_consequences() {
 }
 
 #[test]
+fn space_may_stand_where_prisma_lets_it() {
+    let tight = "model A {\n  id Int @id\n  xs Int[] @default([1,2])\n  s String? @default(dbgenerated(\"f()\"))\n  @@index([id(sort:Desc)])\n}\n";
+    let wide = "model A {\n  id\tInt  @ id\n  xs Int [] @default ( [ 1 , 2 , ] )\n  s String ? @default( dbgenerated ( \"f()\" ) ) // x\n  @@ index ( [ id ( sort : Desc ) ] , ) /* y */\n}\n";
+    assert_eq!(tables(tight), tables(wide));
+}
+
+#[test]
 fn options_give_dimensions() {
     let text = "model A {\n  id Int @id\n  v Unsupported(\"vector\")?\n  w Unsupported(\"vector(3)\")\n}\n";
     let of = |json: &str| {

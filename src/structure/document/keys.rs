@@ -31,6 +31,11 @@ impl Problems {
         }
     }
 
+    /// How many were found so far.
+    pub(in crate::structure) fn count(&self) -> usize {
+        self.found.len()
+    }
+
     pub(in crate::structure) fn is_empty(&self) -> bool {
         self.found.is_empty()
     }

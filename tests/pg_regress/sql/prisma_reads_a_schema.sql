@@ -87,7 +87,7 @@ datasource db {
   schemas    = ["public", "search"]
   extensions = [vector, trigrams(map: "pg_trgm", version: "1.6")]
 }
-zmodel Rules {
+policy Rules {
   allow everything
 }
 /// What is found

@@ -48,8 +48,10 @@ pub(super) fn read_all(draft: &mut Draft<'_>, context: &Context<'_>, problems: &
     }
     for (at, json) in draft.lists.indexes.iter().enumerate() {
         let pointer = format!("{}/indexes/{at}", draft.pointer);
+        let before = problems.count();
         let found = read_index(&Scope { draft, context }, json, &pointer, problems);
-        if let Some(found) = found {
+        // Without what is wrong with it, it may look like another.
+        if let Some(found) = found.filter(|_| problems.count() == before) {
             add_index(draft, found, problems);
         }
     }
@@ -446,7 +448,10 @@ fn settle_operators(
         {
             let classes = operators::classes(method, operand);
             return Err(match classes.as_slice() {
-                [] => format!("{} takes no field of this type", method.name()),
+                [] => format!(
+                    "{} takes no field of this type without operators of an extension",
+                    method.name()
+                ),
                 classes => format!(
                     "{} takes a field of this type with operators only: {}",
                     method.name(),

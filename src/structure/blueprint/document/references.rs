@@ -35,7 +35,7 @@ pub(super) fn settle_fields(
         }
     }
     for (table, at, target, kind) in settled {
-        let Some(kind) = kind else {
+        let Some((kind, list)) = kind else {
             drafts[table].whole = false;
             continue;
         };
@@ -43,6 +43,7 @@ pub(super) fn settle_fields(
         let target = target_of(&drafts[target], &key);
         let draft = &mut drafts[table];
         draft.fields[at].kind = kind;
+        draft.fields[at].list = list;
         let Some((on_delete, on_update)) = draft.beside[at].actions else { continue };
         let pointer = draft.beside[at].pointer.clone();
         if on_delete == Action::SetNull && draft.fields[at].required {
@@ -55,12 +56,12 @@ pub(super) fn settle_fields(
     }
 }
 
-/// The type at the end of a chain of references; no problem where it is told elsewhere.
+/// The type at the end of a chain of references, and whether it is a list; no problem where it is told elsewhere.
 fn follow(
     drafts: &[Draft<'_>],
     by_name: &HashMap<String, usize>,
     to: &str,
-) -> Result<FieldKind, Option<String>> {
+) -> Result<(FieldKind, bool), Option<String>> {
     let mut seen = HashSet::new();
     let mut to = to;
     loop {
@@ -78,15 +79,15 @@ fn follow(
             );
             return Err(Some(message));
         };
-        match target.field(key).map(|field| &field.kind) {
-            Some(FieldKind::Reference { to: next, .. }) => {
+        match target.field(key).map(|field| (&field.kind, field.list)) {
+            Some((FieldKind::Reference { to: next, .. }, _)) => {
                 if !seen.insert(to) {
                     let message = "refers to a key that refers to itself: no type is at the end";
                     return Err(Some(message.to_owned()));
                 }
                 to = next;
             }
-            Some(kind) => return Ok(kind.clone()),
+            Some((kind, list)) => return Ok((kind.clone(), list)),
             None => return Err(None),
         }
     }
@@ -116,7 +117,9 @@ pub(super) fn read_lists(
         for (at, json) in drafts[table].lists.references.iter().enumerate() {
             let pointer = format!("{}/references/{at}", drafts[table].pointer);
             let lookup = Lookup { drafts, by_name, unique: &unique, context };
-            found.extend(lookup.read(table, json, &pointer, problems));
+            let before = problems.count();
+            let reference = lookup.read(table, json, &pointer, problems);
+            found.extend(reference.filter(|_| problems.count() == before));
         }
         let draft = &mut drafts[table];
         for reference in found {

@@ -24,6 +24,7 @@ pub(super) struct UniqueSet {
 }
 
 pub(super) fn read_all(draft: &mut Draft<'_>, context: &Context<'_>, problems: &mut Problems) {
+    check_key(draft, problems);
     read_unique(draft, context, problems);
     read_checks(draft, context, problems);
     indexes::read_all(draft, context, problems);
@@ -46,6 +47,16 @@ fn is_comparable(kind: &FieldKind, list: bool) -> bool {
         }
         // Who knows what an extension has.
         None => !matches!(kind, FieldKind::Vector { .. }),
+    }
+}
+
+fn check_key(draft: &Draft<'_>, problems: &mut Problems) {
+    let Some(key) = &draft.key else { return };
+    for (at, name) in key.fields.iter().enumerate() {
+        if draft.field(name).is_some_and(|field| !is_comparable(&field.kind, field.list)) {
+            let message = format!("\"{name}\" cannot be in a key: its values have no order");
+            problems.add(format!("{}/key/fields/{at}", draft.pointer), message);
+        }
     }
 }
 

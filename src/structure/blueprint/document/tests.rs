@@ -266,6 +266,8 @@ fn a_default_in_sql_is_the_default_that_the_catalog_has() {
     ] {
         assert!(matches!(default(keys), ColumnDefault::Sql(sql) if !sql.trusted), "{keys}");
     }
+    // What a column without a default has.
+    assert_eq!(column(r#""type":"text","default_sql":"NULL""#).default, None);
     // What nobody knows to be harmless is kept, and marked.
     let sql = r#""type":"text","default_sql":"(SELECT my_function())""#;
     assert!(
@@ -345,10 +347,10 @@ fn all_problems_are_found_at_once() {
         r#"{{"blueprint":"My shop","schema":"pg_shop","version":0,"tenancy":"mine","seed":[],"description":null,
             "extensions":["a","a",1],"import_warnings":"x",
             "enums":{{"e":[],"f":["a","a",1],"g":{{"values":["a"],"schema":"kepler","colour":1,"renamed_values":{{"b":"c","a":"a"}}}},
-                      "h":"a","i":["{long}"],"j":null,"{long}":["a"],"k":{{"values":["a"],"type":"{long}","renamed_from":"k"}}}},
+                      "h":"a","i":["{long}"],"j":null,"{long}":["a"],"k":{{"values":["a"],"type":"{long}y","renamed_from":"k"}}}},
             "tables":[
               {{"name":"A\u0007","fields":[]}},
-              {{"name":"{long}","fields":[]}},
+              {{"name":"{long}z","fields":[]}},
               {{"fields":{{}}}},
               {{"name":"B","table":"","schema":"information_schema","colour":1,"key":{{}},"times":"yes","unique":1}},
               {{"name":"C","key":{{"name":"id","type":"serial","fields":["a"],"constraint":"{long}"}},"fields":[]}},
@@ -396,6 +398,7 @@ fn all_problems_are_found_at_once() {
         "/enums/f/2",
         "/enums/g/schema",
         "/enums/g/colour",
+        "/enums/g/renamed_values/a",
         "/enums/g/renamed_values/b",
         "/enums/h",
         "/enums/i/0",
@@ -416,6 +419,7 @@ fn all_problems_are_found_at_once() {
         "/tables/4/key/name",
         "/tables/4/key/type",
         "/tables/4/key/constraint",
+        "/tables/4/key/fields/0",
         "/tables/5/fields/0/column",
         "/tables/5/fields/1/enum",
         "/tables/5/fields/3/default",
@@ -657,20 +661,31 @@ fn hostile_documents_are_refused() {
     assert!(Blueprint::from_text(&with(&many[..1_000].join(","), "")).is_ok());
 }
 
-/// The table of 1,200 fields that all refer to each other, and 100,000 wishes for one name, end soon.
+/// What is compared with each other is limited, so that no document takes long.
 #[test]
 fn a_large_document_is_read_in_little_time() {
     let fields: Vec<String> = (0..1_200)
         .map(|at| format!(r#"{{"name":"f{at}","type":"text","renamed_from":"f{}"}}"#, at + 1))
         .collect();
-    let indexes: Vec<String> =
-        (0..20_000).map(|at| format!(r#"{{"fields":["f0"],"where_sql":"f0 = '{at}'"}}"#)).collect();
-    let blueprint = read(&table(&format!(
-        r#""fields":[{}],"indexes":[{}]"#,
-        fields.join(","),
-        indexes.join(",")
-    )));
-    assert_eq!(blueprint.tables[0].table.names.last().unwrap().as_deref(), Some("T_f0_idx19999"));
+    let indexes = |number: usize| -> Vec<String> {
+        let index = |at| format!(r#"{{"fields":["f0"],"where_sql":"f0 = '{at}'"}}"#);
+        (0..number).map(index).collect()
+    };
+    let with_indexes = |number| {
+        let (fields, indexes) = (fields.join(","), indexes(number).join(","));
+        table(&format!(r#""fields":[{fields}],"indexes":[{indexes}]"#))
+    };
+    let blueprint = read(&with_indexes(1_000));
+    assert_eq!(blueprint.tables[0].table.names.last().unwrap().as_deref(), Some("T_f0_idx999"));
+    assert_eq!(pointers(&with_indexes(50_000)), ["/tables/0/indexes"]);
+    let enums: Vec<String> = (0..50_000)
+        .map(|at| format!(r#""e{at}":{{"values":["a"],"renamed_from":"e{}"}}"#, at + 1))
+        .collect();
+    let enums = format!(r#","enums":{{{}}}"#, enums.join(","));
+    let field = r#"{"name":"T","fields":[{"name":"a","type":"enum","enum":"e7"}]}"#;
+    assert_eq!(pointers(&with(field, &enums)), ["/enums"]);
+    let texts: Vec<String> = (0..100_000).map(|at| format!(r#""{at}""#)).collect();
+    read(&with("", &format!(r#","extensions":[{0}],"import_warnings":[{0}]"#, texts.join(","))));
 }
 
 proptest! {
