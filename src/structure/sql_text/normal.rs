@@ -169,7 +169,7 @@ fn quoted(text: &str) -> String {
 fn literal(text: &str, of_type: &str) -> Value {
     let item = |item: &Option<String>| match item {
         None => "null".to_owned(),
-        Some(text) => literal(text, of_type).normal(),
+        Some(text) => quoted(&value::canonical(text, of_type)),
     };
     match value::array(text) {
         Some(items) => Value::Array(items.iter().map(item).collect()),
