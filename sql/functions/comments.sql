@@ -142,7 +142,7 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 if none was
 COMMENT ON FUNCTION kepler.rename_entry_table(text, text, text) IS
 'Gives an entry table another name. The table in kepler_data, and the indexes, constraints and sequences that are named after it, are renamed with it; the number in their names stays. References to it follow, in every version of every structure. Returns the table.
 entry_table: what users call the table. new_name: what they will call it; the present name changes nothing.
-The version stays. Views, policies, triggers and functions that Postgres knows to use the table go on; the text of other functions and of clients has to change.
+The version stays. Views, policies, triggers and functions that Postgres knows to use the table go on. A publication sends it by the new name, of which a warning tells. The text of other functions and of clients has to change.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 42P07 if the new name is taken; 55P03 if the lock could not be taken; 40001 if the table changed meanwhile (call it again).';
 
 COMMENT ON FUNCTION kepler.purge_entry_table(text, text) IS

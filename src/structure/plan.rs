@@ -6,7 +6,7 @@
 
 mod columns;
 mod dependents;
-mod drops;
+pub(super) mod drops;
 pub(crate) mod enums;
 mod exact;
 mod generated;

@@ -8,6 +8,7 @@ use super::ddl::{Names, wished_name};
 use super::document::problem_with_record_name;
 use super::error::StructureError;
 use super::observe::Observed;
+use super::plan::drops::published;
 use super::registry::{self, EntryTable, SCHEMA, State};
 use super::run::{self, Rows};
 use super::step::Step;
@@ -114,6 +115,9 @@ fn renaming(
             }
         };
         steps.push(Step::instant(operation, &name, format!("{sql} RENAME TO {}", quote(&name))));
+    }
+    if let Some(hazard) = published(&observed) {
+        pgrx::warning!("{}", hazard.trim_start_matches("dependent: "));
     }
     let sql = format!("ALTER TABLE {relation} RENAME TO {}", quote(new_table));
     steps.push(Step::instant("rename_table", new_table, sql));

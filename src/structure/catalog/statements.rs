@@ -244,7 +244,7 @@ thread_local! {
               FROM depending AS d
               JOIN pg_publication_rel AS p ON p.oid = d.objid
               JOIN pg_publication AS b ON b.oid = p.prpubid
-              WHERE d.classid = 'pg_publication_rel'::regclass AND d.number > 0
+              WHERE d.classid = 'pg_publication_rel'::regclass
               UNION ALL
               SELECT d.relation, d.number, CASE WHEN bool_or(d.deptype <> 'n') THEN 'constraint' ELSE 'exclusion' END, c.conname, false
               FROM depending AS d

@@ -57,13 +57,16 @@ impl Planner<'_> {
 }
 
 /// What to know of publications when a table is renamed or moved.
-pub(super) fn published(observed: &Observed) -> Option<String> {
-    let published: Vec<String> = observed
+pub(in crate::structure) fn published(observed: &Observed) -> Option<String> {
+    let mut published: Vec<String> = observed
         .dependents
         .iter()
         .filter(|dependent| dependent.kind == DependentKind::Publication)
         .map(Dependent::text)
         .collect();
+    // One that sends some of the columns is there for each of them.
+    published.sort();
+    published.dedup();
     (!published.is_empty()).then(|| {
         format!("dependent: {} sends it by its new name from now on", published.join(", "))
     })
@@ -111,7 +114,10 @@ fn with_dependents(mut step: Step, observed: &Observed, goal: &TablesGoal<'_>) -
             // Those of the blueprint's own tables are dropped before.
             Reference if is_of_model(&dependent.name, goal) => {}
             Publication => {
-                step.hazards.push(format!("dependent: {} no longer sends it", dependent.text()))
+                let hazard = format!("dependent: {} no longer sends it", dependent.text());
+                if !step.hazards.contains(&hazard) {
+                    step.hazards.push(hazard);
+                }
             }
             _ if dependent.keeps_table() => keepers.push(dependent.text()),
             _ => {}

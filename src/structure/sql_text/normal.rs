@@ -80,13 +80,19 @@ enum Value {
     Array(Vec<String>),
 }
 
+impl Value {
+    fn normal(self) -> String {
+        match self {
+            Value::One(text) => text,
+            // Nothing tells an empty array from an empty document.
+            Value::Array(items) if items.is_empty() => "'{}'".to_owned(),
+            Value::Array(items) => format!("{{{}}}", items.join(",")),
+        }
+    }
+}
+
 fn constant(node: &Node) -> Option<String> {
-    Some(match value_of(node)? {
-        Value::One(text) => text,
-        // Nothing tells an empty array from an empty document.
-        Value::Array(items) if items.is_empty() => "'{}'".to_owned(),
-        Value::Array(items) => format!("{{{}}}", items.join(",")),
-    })
+    value_of(node).map(Value::normal)
 }
 
 fn value_of(node: &Node) -> Option<Value> {
@@ -161,15 +167,13 @@ fn quoted(text: &str) -> String {
 }
 
 fn literal(text: &str, of_type: &str) -> Value {
-    let scalar = |text: &str| quoted(&value::canonical(text, of_type));
+    let item = |item: &Option<String>| match item {
+        None => "null".to_owned(),
+        Some(text) => quoted(&value::canonical(text, of_type)),
+    };
     match value::array(text) {
-        Some(items) => Value::Array(
-            items
-                .iter()
-                .map(|item| item.as_deref().map_or_else(|| "null".to_owned(), scalar))
-                .collect(),
-        ),
-        None => Value::One(scalar(text)),
+        Some(items) => Value::Array(items.iter().map(item).collect()),
+        None => Value::One(quoted(&value::canonical(text, of_type))),
     }
 }
 

@@ -21,7 +21,10 @@ CREATE INDEX supplier_1_entries_mine ON kepler_data.supplier_1_entries (created_
 CREATE VIEW suppliers AS SELECT code, country FROM kepler_data.supplier_1_entries;
 CREATE FUNCTION first_supplier() RETURNS text LANGUAGE sql STABLE BEGIN ATOMIC SELECT code FROM kepler_data.supplier_1_entries ORDER BY entry_id LIMIT 1; END;
 
--- The table is returned.
+-- Who sends the table to another server sends it by the new name: a warning says so. The table is returned.
+SET LOCAL client_min_messages = error;
+CREATE PUBLICATION sent FOR TABLE kepler_data.supplier_1_entries;
+SET LOCAL client_min_messages = warning;
 SELECT kepler.rename_entry_table('Supplier', 'Vendor (all)');
 SELECT record_name, table_name, version FROM kepler.entry_tables ORDER BY number;
 SELECT conname FROM pg_constraint WHERE conrelid = 'kepler_data.vendor_all_1_entries'::regclass AND contype <> 'n' ORDER BY conname COLLATE "C";
