@@ -1,5 +1,6 @@
 //! Puts together what the queries tell.
 
+use super::cells::{char_of, numbers, oid, oids, one, optional, optional_texts, text, texts};
 use super::{oid_array, statements};
 use crate::error::Error;
 use crate::pg::array::Array;
@@ -464,48 +465,4 @@ fn read_type(row: &Row<'_, 9>) -> Type {
         element: optional(row, 6).zip(char_of(row, 7)),
         list: row.boolean(8) == Some(true),
     }
-}
-
-/// A value of one letter.
-fn one<T: serde::de::DeserializeOwned, const N: usize>(
-    row: &Row<'_, N>,
-    column: usize,
-) -> Result<T, Error> {
-    Ok(serde_json::from_value(text(row, column).into())?)
-}
-
-fn oid<const N: usize>(row: &Row<'_, N>, column: usize) -> u32 {
-    row.oid(column).map_or(0, pg_sys::Oid::to_u32)
-}
-
-fn text<const N: usize>(row: &Row<'_, N>, column: usize) -> String {
-    row.text(column).unwrap_or_default().to_owned()
-}
-
-fn optional<const N: usize>(row: &Row<'_, N>, column: usize) -> Option<String> {
-    row.text(column).map(str::to_owned)
-}
-
-/// A value of type `"char"`; the empty one is none.
-fn char_of<const N: usize>(row: &Row<'_, N>, column: usize) -> Option<char> {
-    row.text(column)?.chars().next()
-}
-
-pub(super) fn texts<const N: usize>(row: &Row<'_, N>, column: usize) -> Vec<String> {
-    optional_texts(row, column).into_iter().flatten().collect()
-}
-
-fn optional_texts<const N: usize>(row: &Row<'_, N>, column: usize) -> Vec<Option<String>> {
-    let array = row.array::<&str>(column);
-    array.iter().flat_map(|array| array.iter()).map(|text| text.map(str::to_owned)).collect()
-}
-
-fn numbers<const N: usize>(row: &Row<'_, N>, column: usize) -> Vec<i32> {
-    let array = row.array::<i16>(column);
-    array.iter().flat_map(|array| array.iter()).flatten().map(i32::from).collect()
-}
-
-fn oids<const N: usize>(row: &Row<'_, N>, column: usize) -> Vec<u32> {
-    let array = row.array::<pg_sys::Oid>(column);
-    array.iter().flat_map(|array| array.iter()).flatten().map(pg_sys::Oid::to_u32).collect()
 }

@@ -66,14 +66,12 @@ thread_local! {
         c"SELECT r.oid, r.oid::regcollation::text FROM unnest($1) AS r (oid)",
         OIDS,
     ) };
-    /// A default is of no column, so that it can be printed without the table; printing what has columns waits for
-    /// whoever holds the table ACCESS EXCLUSIVE, and prints it as it is then.
+    /// Printing waits for whoever holds the table ACCESS EXCLUSIVE, and prints nothing where it is gone then: what an
+    /// expression rests on, such as an enum, could not be dropped without that lock.
     pub(super) static DEFAULTS: Statement = const { Statement::new(
-        c"SELECT d.adrelid, d.adnum::integer,
-              pg_get_expr(d.adbin, CASE WHEN a.attgenerated = '' THEN 0 ELSE d.adrelid END)
+        c"SELECT d.adrelid, d.adnum::integer, pg_get_expr(d.adbin, d.adrelid)
           FROM unnest($1) AS r (oid)
-          JOIN pg_attrdef AS d ON d.adrelid = r.oid
-          JOIN pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum",
+          JOIN pg_attrdef AS d ON d.adrelid = r.oid",
         OIDS,
     ) };
     /// NOT ENFORCED came with Postgres 18: before, its column does not exist. A reference to a partitioned table is
@@ -146,8 +144,8 @@ thread_local! {
                   'roles', ARRAY(
                       SELECT CASE WHEN o.role = 0 THEN 'public' ELSE pg_get_userbyid(o.role)::text END
                       FROM unnest(p.polroles) AS o (role)),
-                  'using', CASE WHEN p.polqual::text NOT LIKE '%{SUBLINK%' THEN pg_get_expr(p.polqual, p.polrelid) END,
-                  'check', CASE WHEN p.polwithcheck::text NOT LIKE '%{SUBLINK%' THEN pg_get_expr(p.polwithcheck, p.polrelid) END
+                  'using', CASE WHEN p.polqual::text NOT LIKE '%{RANGETBLENTRY%' THEN pg_get_expr(p.polqual, p.polrelid) END,
+                  'check', CASE WHEN p.polwithcheck::text NOT LIKE '%{RANGETBLENTRY%' THEN pg_get_expr(p.polwithcheck, p.polrelid) END
               )::text
           FROM unnest($1) AS r (oid) JOIN pg_policy AS p ON p.polrelid = r.oid
           UNION ALL
@@ -291,18 +289,5 @@ thread_local! {
           LEFT JOIN pg_attribute AS a ON a.attrelid = f.relation AND a.attnum = f.number AND f.number > 0
           WHERE f.name IS NOT NULL",
         OIDS,
-    ) };
-    pub(super) static ENUMS: Statement = const { Statement::new(
-        c"SELECT n.nspname::text, t.typname::text,
-              ARRAY(SELECT e.enumlabel::text FROM pg_enum AS e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder),
-              pg_get_userbyid(t.typowner)::text, d.description
-          FROM unnest($1) AS s (name)
-          JOIN pg_namespace AS n ON n.nspname = s.name::name
-          JOIN pg_depend AS p ON p.refclassid = 'pg_namespace'::regclass AND p.refobjid = n.oid
-              AND p.classid = 'pg_type'::regclass
-          JOIN pg_type AS t ON t.oid = p.objid AND t.typtype = 'e'
-          LEFT JOIN pg_description AS d ON d.objoid = t.oid AND d.classoid = 'pg_type'::regclass AND d.objsubid = 0
-          ORDER BY n.nspname, t.typname",
-        &[pg_sys::TEXTARRAYOID],
     ) };
 }

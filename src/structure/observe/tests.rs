@@ -7,34 +7,34 @@ use crate::structure::table::{ColumnDefault, UniqueColumn};
 use serde_json::{Value, json};
 
 /// `base` with other values for some keys.
-fn with(mut base: Value, other: Value) -> Value {
+pub(super) fn with(mut base: Value, other: Value) -> Value {
     if let (Value::Object(base), Value::Object(other)) = (&mut base, other) {
         base.extend(other);
     }
     base
 }
 
-fn column(number: u16, name: &str, type_name: &str, other: Value) -> Value {
+pub(super) fn column(number: u16, name: &str, type_name: &str, other: Value) -> Value {
     let base = json!({"number": number, "name": name, "type_schema": "pg_catalog",
         "type": type_name, "type_kind": "b", "modifier": -1, "not_null": false,
         "default_collation": true});
     with(base, other)
 }
 
-fn constraint(name: &str, kind: &str, columns: &[&str], other: Value) -> Value {
+pub(super) fn constraint(name: &str, kind: &str, columns: &[&str], other: Value) -> Value {
     let base = json!({"name": name, "kind": kind, "definition": "…", "columns": columns,
         "validated": true, "enforced": true, "deferrable": false});
     with(base, other)
 }
 
-fn index(name: &str, columns: &[Value], other: Value) -> Value {
+pub(super) fn index(name: &str, columns: &[Value], other: Value) -> Value {
     let base = json!({"name": name, "unique": false, "primary": false, "valid": true,
         "immediate": true, "method": "btree", "nulls_not_distinct": false, "included": 0,
         "definition": "…", "columns": columns});
     with(base, other)
 }
 
-fn on(name: &str, other: Value) -> Value {
+pub(super) fn on(name: &str, other: Value) -> Value {
     let base = json!({"name": name, "descending": false, "nulls_first": false,
         "operator_class": "any_ops", "operator_class_schema": "pg_catalog",
         "default_operator_class": true, "default_collation": true});
