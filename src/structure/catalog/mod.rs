@@ -1,4 +1,4 @@
-//! Reads many tables, and the enums of schemas, from the catalog: a handful of queries, however many they are.
+//! Reads many tables from the catalog: a handful of queries, however many they are.
 //!
 //! What one query would join, Rust puts together: the plans are small, the same for one table as for a thousand, and
 //! nothing is told twice. All queries share one snapshot.
@@ -30,17 +30,6 @@ const PRINTING: &[(&CStr, &CStr)] = &[
     (c"standard_conforming_strings", c"on"),
     (c"quote_all_identifiers", c"off"),
 ];
-
-/// An enum type.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct EnumFacts {
-    pub(crate) schema: String,
-    pub(crate) name: String,
-    /// In their order.
-    pub(crate) values: Vec<String>,
-    pub(crate) owner: String,
-    pub(crate) description: Option<String>,
-}
 
 /// How much is told of tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,23 +68,6 @@ pub(crate) fn tables_named(
     let relations =
         statements::NAMED.with(|statement| oids(&snapshot.run(client, statement, &parameters)));
     self::tables(client, &snapshot, &relations, telling)
-}
-
-/// The enum types of schemas, by schema and name.
-pub(crate) fn enums_in(client: &SpiClient<'_>, schemas: &[&str]) -> Result<Vec<EnumFacts>, Error> {
-    let mut schemas = texts(schemas);
-    let _settings = LocalSettings::set(PRINTING);
-    let snapshot = LatestSnapshot::take(client);
-    let rows = statements::ENUMS
-        .with(|statement| snapshot.run(client, statement, &[Some(schemas.datum())]));
-    let enums = rows.iter::<5>().map(|row| EnumFacts {
-        schema: row.text(0).unwrap_or_default().to_owned(),
-        name: row.text(1).unwrap_or_default().to_owned(),
-        values: cells::texts(&row, 2),
-        owner: row.text(3).unwrap_or_default().to_owned(),
-        description: row.text(4).map(str::to_owned),
-    });
-    Ok(enums.collect())
 }
 
 fn tables(

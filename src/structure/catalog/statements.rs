@@ -290,17 +290,4 @@ thread_local! {
           WHERE f.name IS NOT NULL",
         OIDS,
     ) };
-    pub(super) static ENUMS: Statement = const { Statement::new(
-        c"SELECT n.nspname::text, t.typname::text,
-              ARRAY(SELECT e.enumlabel::text FROM pg_enum AS e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder),
-              pg_get_userbyid(t.typowner)::text, d.description
-          FROM unnest($1) AS s (name)
-          JOIN pg_namespace AS n ON n.nspname = s.name::name
-          JOIN pg_depend AS p ON p.refclassid = 'pg_namespace'::regclass AND p.refobjid = n.oid
-              AND p.classid = 'pg_type'::regclass
-          JOIN pg_type AS t ON t.oid = p.objid AND t.typtype = 'e'
-          LEFT JOIN pg_description AS d ON d.objoid = t.oid AND d.classoid = 'pg_type'::regclass AND d.objsubid = 0
-          ORDER BY n.nspname, t.typname",
-        &[pg_sys::TEXTARRAYOID],
-    ) };
 }
