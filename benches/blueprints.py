@@ -45,9 +45,9 @@ BELOW = {PLAN_FIRST: 250, PLAN: 250, DRIFT_FIRST: 100, DRIFT: 100}
 
 SHAPE = {"tables": "CREATE TABLE", "enums": "CREATE TYPE", "references": "ADD CONSTRAINT", "indexes": " INDEX "}
 READING = "UPDATE bench.documents SET document = kepler.blueprint_from_prisma(text, blueprint_name => 'bench') WHERE version = {}"
-APPLYING = "SELECT a.outcome FROM bench.documents, kepler.apply_blueprint(document) AS a WHERE version = {}"
-PLANNING = "SELECT count(p) FROM bench.documents, kepler.plan_blueprint(document) AS p WHERE version = {}"
-DRIFTING = "SELECT count(d) FROM kepler.blueprint_drift('bench') AS d WHERE kind <> 'coverage'"
+APPLYING = "SELECT a.outcome FROM bench.documents, kepler.apply_blueprint(document) AS a WHERE documents.version = {}"
+PLANNING = "SELECT count(*) FROM bench.documents, kepler.plan_blueprint(document) AS p WHERE documents.version = {}"
+DRIFTING = "SELECT count(*) FROM kepler.blueprint_drift('bench') AS d WHERE kind <> 'coverage'"
 WRITING = "SELECT octet_length(kepler.prisma_schema('public'))"
 
 

@@ -100,7 +100,7 @@ INSERT INTO exceptions VALUES
 ('verb_object', 'next_claim_at', 'reads'), ('verb_object', 'pending_memory_embeddings', 'reads'),
 ('verb_object', 'pending_message_embeddings', 'reads'), ('verb_object', 'recall_check', 'reads'),
 ('verb_object', 'record_document', 'reads'), ('verb_object', 'required_connections', 'reads'),
-('verb_object', 'status', 'reads'), ('verb_object', 'structure_of', 'reads'), ('verb_object', 'version', 'reads'),
+('verb_object', 'prisma_schema', 'reads'), ('verb_object', 'status', 'reads'), ('verb_object', 'structure_of', 'reads'), ('verb_object', 'version', 'reads'),
 ('plural', 'remember_many', 'the plural of remember'),
 ('plural', 'forget', 'the opposite of remember'),
 ('options', 'set_entity_options', 'the options are what it sets'),

@@ -4,7 +4,7 @@ use super::arguments::{Arguments, string};
 use super::ast::{Argument, Arity, Value, ValueKind, Word};
 use super::model::{ColumnKind, DefaultValue, Enum};
 use super::problem::Notes;
-use super::types::{NativeKind, Scalar};
+use super::types::{Native, NativeKind, Scalar};
 use crate::json::{Json, shorten};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -60,32 +60,70 @@ pub(super) fn read(
     }
 }
 
-/// A single value. What a document does not say as one is given as SQL: bytes, the null of JSON, and texts that it
-/// takes for a function.
+/// A single value. What a document does not say as one is given as SQL: bytes, the null of JSON, texts that it takes
+/// for a function, and numbers that Postgres rounds.
 fn alone(json: Json, kind: &ColumnKind) -> DefaultValue {
-    let ColumnKind::Scalar(scalar, _) = kind else { return DefaultValue::Value(json) };
+    let ColumnKind::Scalar(scalar, native) = kind else { return DefaultValue::Value(json) };
     match (&json, scalar) {
         (Json::Null, Scalar::Json) => DefaultValue::Sql("'null'".to_owned()),
         (Json::String(text), Scalar::Bytes) => DefaultValue::Sql(literal(text)),
         (Json::String(text), Scalar::String) if matches!(text.as_str(), "uuid" | "cuid") => {
             DefaultValue::Sql(literal(text))
         }
+        (Json::Number(text), Scalar::Decimal) if is_rounded(text, native) => {
+            DefaultValue::Sql(text.clone())
+        }
         _ => DefaultValue::Value(json),
     }
 }
 
+/// Whether a number has more digits behind its point than a decimal keeps.
+fn is_rounded(number: &str, native: &Native) -> bool {
+    let scale = native.arguments.get(1).copied().unwrap_or(30) as usize;
+    let fraction = number.split_once('.').map_or("", |(_, fraction)| fraction);
+    native.kind == NativeKind::Decimal && fraction.trim_end_matches('0').len() > scale
+}
+
+/// Whether Prisma reads a text in the literal of an array as Postgres does.
+fn is_plain(text: &str) -> bool {
+    !text.is_empty()
+        && !text.eq_ignore_ascii_case("null")
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// A list: as SQL with an array of its elements where the literal of one is not what Prisma knows again.
 fn list(items: Vec<Json>, kind: &ColumnKind) -> DefaultValue {
-    let element = match kind {
-        ColumnKind::Scalar(Scalar::Bytes, _) => "bytea",
-        ColumnKind::Scalar(Scalar::Json, native) if items.contains(&Json::Null) => {
-            if native.kind == NativeKind::Json { "json" } else { "jsonb" }
+    let ColumnKind::Scalar(scalar, native) = kind else {
+        return DefaultValue::Value(Json::Array(items));
+    };
+    let varchar = || match native.arguments.first() {
+        Some(length) => format!("varchar({length})"),
+        None => "varchar".to_owned(),
+    };
+    let element = match (scalar, native.kind) {
+        (Scalar::Bytes, _) => "bytea".to_owned(),
+        (Scalar::Json, NativeKind::Json) if !items.is_empty() => "json".to_owned(),
+        (Scalar::Json, _) if !items.is_empty() => "jsonb".to_owned(),
+        (Scalar::String, of) if !items.iter().filter_map(Json::as_str).all(is_plain) => match of {
+            NativeKind::Text => "text".to_owned(),
+            NativeKind::VarChar => varchar(),
+            _ => return DefaultValue::Value(Json::Array(items)),
+        },
+        (Scalar::Decimal, NativeKind::Decimal)
+            if items
+                .iter()
+                .any(|item| matches!(item, Json::Number(text) if is_rounded(text, native))) =>
+        {
+            let modifiers: Vec<_> = native.arguments.iter().map(u32::to_string).collect();
+            format!("numeric({})", modifiers.join(", "))
         }
         _ => return DefaultValue::Value(Json::Array(items)),
     };
     let items: Vec<_> = items
         .iter()
         .map(|item| match item {
-            Json::String(text) if element == "bytea" => literal(text),
+            Json::String(text) if *scalar != Scalar::Json => literal(text),
+            Json::Number(text) if *scalar == Scalar::Decimal => text.clone(),
             item => literal(&item.to_string()),
         })
         .collect();

@@ -70,6 +70,14 @@ fn stored_width(column: &Column) -> usize {
         FieldKind::Decimal { precision: Some((precision, _)) } => {
             POINTER.min(3 + 2 * usize::from(precision.div_ceil(4) + 1))
         }
+        FieldKind::NamedEnum { .. } => 4,
+        FieldKind::Native(native) if native.schema.is_none() => match native.name.as_str() {
+            "int2" => 2,
+            "float4" | "oid" => 4,
+            "timestamp" | "timestamptz" | "time" | "money" => 8,
+            "timetz" => 12,
+            _ => POINTER,
+        },
         FieldKind::Vector { dimensions } => POINTER.min(8 + 4 * usize::from(*dimensions)),
         _ => POINTER,
     }

@@ -91,6 +91,10 @@ impl Dialect {
             ColumnDefault::Key(KeyKind::Uuid) => "pg_catalog.gen_random_uuid()".to_owned(),
             ColumnDefault::Key(KeyKind::Cuid) => "kepler.cuid()".to_owned(),
             ColumnDefault::Clock => "pg_catalog.clock_timestamp()".to_owned(),
+            // A literal of money is read by the rules of a locale, and printed by them. A number is not.
+            ColumnDefault::Field(Default::Value(value)) if is_money(&column.kind, column.list) => {
+                format!("({})", value.input())
+            }
             ColumnDefault::Field(Default::Value(value)) => {
                 // The type without its length: a cast to varchar(3) would cut what is too long.
                 value.literal(&self.sql_type(&unconstrained(&column.kind), column.list))
@@ -110,7 +114,8 @@ impl Dialect {
         })
     }
 
-    /// Whether two columns of one type have the same default, one of them said in SQL, or both in spellings of one interval.
+    /// Whether two columns of one type have the same default, one of them said in SQL, or both in spellings of one interval or
+    /// one range.
     pub(crate) fn same_default(&self, one: &Column, other: &Column) -> bool {
         let normal = |column: &Column| match (&column.default, self.default(column)) {
             (None, _) => Some("null".to_owned()),
@@ -119,7 +124,7 @@ impl Dialect {
         };
         let in_sql = |column: &Column| {
             matches!(column.default, Some(ColumnDefault::Sql(_)))
-                || matches!(&column.kind, FieldKind::Native(native) if native.name == "interval")
+                || matches!(&column.kind, FieldKind::Native(native) if native.name == "interval" || native.name.ends_with("range"))
         };
         (in_sql(one) || in_sql(other)) && normal(one) == normal(other)
     }
@@ -312,6 +317,11 @@ pub(crate) fn unique_expressions(columns: &[UniqueColumn]) -> Vec<String> {
 
 fn op_sql(op: Op) -> String {
     format!("OPERATOR(pg_catalog.{})", op.symbol())
+}
+
+fn is_money(kind: &FieldKind, list: bool) -> bool {
+    let is_money = |native: &NativeType| native.schema.is_none() && native.name == "money";
+    !list && matches!(kind, FieldKind::Native(native) if is_money(native))
 }
 
 /// The type without length, precision and scale.

@@ -39,8 +39,12 @@ pub(crate) enum StructureError {
         needed: Vec<&'static str>,
         steps: Vec<String>,
     },
-    #[error("existing entries block the change")]
-    RowsInTheWay(Vec<String>),
+    #[error("existing {what} block the change")]
+    RowsInTheWay {
+        /// `entries`, or `rows` of any table.
+        what: &'static str,
+        lines: Vec<String>,
+    },
     #[error("the structure of \"{name}\" has changed")]
     Moved { name: String, expected: i32, found: i32 },
     #[error("the table of \"{0}\" changed during the wait for its lock")]
@@ -83,7 +87,7 @@ impl Report for StructureError {
             Self::NotDropped(_) | Self::NotAllowed { .. } | Self::StillInUse(_) => {
                 ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
             }
-            Self::RowsInTheWay(_) => ERRCODE_CHECK_VIOLATION,
+            Self::RowsInTheWay { .. } => ERRCODE_CHECK_VIOLATION,
             Self::Moved { .. } | Self::TableMoved(_) => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::NotReached(_) => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::ReferredTo { .. } | Self::InUse { .. } => ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
@@ -106,7 +110,7 @@ impl Report for StructureError {
             }
             Self::Refused(steps)
             | Self::NotAllowed { steps, .. }
-            | Self::RowsInTheWay(steps)
+            | Self::RowsInTheWay { lines: steps, .. }
             | Self::NotReached(steps) => lines(steps.iter().cloned()),
             Self::Moved { expected, found, .. } => {
                 format!("Expected version {expected}, found version {found}.")
@@ -142,10 +146,10 @@ impl Report for StructureError {
                 "First leave the field out of the structure. kepler.alter_entry_table then hides it."
                     .to_owned()
             }
-            Self::RowsInTheWay(_) => {
-                "Nothing was changed. Correct these entries, or leave that part \
-                 of the change out."
-                    .to_owned()
+            Self::RowsInTheWay { what, .. } => {
+                format!(
+                    "Nothing was changed. Correct these {what}, or leave that part of the change out."
+                )
             }
             Self::Moved { .. } | Self::TableMoved(_) => {
                 "Review kepler.plan_entry_table again, then repeat the call.".to_owned()

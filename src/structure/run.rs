@@ -49,12 +49,15 @@ impl Rows {
         }
     }
 
+    fn many(self) -> &'static str {
+        match self {
+            Rows::Entries => "entries",
+            Rows::OfTables => "rows",
+        }
+    }
+
     fn counted(self, rows: i64) -> String {
-        let word = match (self, rows) {
-            (_, 1) => self.one(),
-            (Rows::Entries, _) => "entries",
-            (Rows::OfTables, _) => "rows",
-        };
+        let word = if rows == 1 { self.one() } else { self.many() };
         format!("{rows} {word}")
     }
 
@@ -89,7 +92,10 @@ pub(crate) fn run(client: &mut SpiClient<'_>, steps: &[Step], rows: Rows) -> Res
             client.update(&step.sql, None, &[])?;
         }
     }
-    if failures.is_empty() { Ok(()) } else { Err(StructureError::RowsInTheWay(failures).into()) }
+    if failures.is_empty() {
+        return Ok(());
+    }
+    Err(StructureError::RowsInTheWay { what: rows.many(), lines: failures }.into())
 }
 
 /// Refuses what is refused, and what was not allowed. `lost` says what a step would destroy.

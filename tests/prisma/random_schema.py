@@ -109,7 +109,7 @@ class Generator:
             literal = random.choice(literals).replace("{{", "{").replace("}}", "}")
             if shape != "[]":
                 line += f" @default({literal})"
-            elif kind != "DateTime":
+            elif kind != "DateTime" and native != "Char(5)":
                 line += f" @default([{literal}])" if random.random() < 0.6 else " @default([])"
         line += self.mapped(0.2)
         return Field(name, kind if native != "Xml" else "xml", line, optional=shape == "?", is_list=shape == "[]", native=native)

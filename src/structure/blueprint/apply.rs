@@ -164,7 +164,14 @@ impl Call<'_> {
         self.lock(client, stored.as_ref(), &planned, &part)?;
         let number = self.begin(client, stored.as_ref(), &planned, &text, &part)?;
         self.run(client, &planned, &part)?;
-        Ok(Applied { more: true, ..self.applied(number, "unfinished", part.len(), &planned) })
+        let steps = part.len();
+        // A part that changes nothing would be done for ever.
+        let stored = registry::find(client, self.name())?;
+        if next_part(&self.plan(client, stored.as_ref())?.steps) == part {
+            let left = part.into_iter().map(|step| step.sql).collect();
+            return Err(BlueprintError::NotReached(left).into());
+        }
+        Ok(Applied { more: true, ..self.applied(number, "unfinished", steps, &planned) })
     }
 
     fn check(&self, client: &mut SpiClient<'_>, planned: &Planned) -> Result<(), Error> {

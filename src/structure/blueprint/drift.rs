@@ -54,6 +54,7 @@ pub(crate) fn drift(client: &mut SpiClient<'_>, name: &str) -> Result<Vec<Differ
     let dialect = apply::dialect(client)?;
     let others = registry::all_tables(client)?;
     let mut drift = Drift { planned: &planned, dialect: &dialect, found: Vec::new() };
+    drift.of_enums();
     drift.of_steps();
     drift.extras();
     drift.extra_tables(&stored, &others);
@@ -118,6 +119,12 @@ impl Drift<'_> {
             .filter(|step| step.operation == "create_table" && step.class != Class::Refused)
             .filter_map(place)
             .collect();
+        let added: HashSet<(Option<Place>, &str)> = planned
+            .steps
+            .iter()
+            .filter(|step| step.operation.starts_with("add_"))
+            .map(|step| (place(step), step.object.as_str()))
+            .collect();
         let dropped: HashSet<(Option<Place>, &str)> = planned
             .steps
             .iter()
@@ -133,7 +140,11 @@ impl Drift<'_> {
                 self.push("table", object, "missing", Some("table".to_owned()), None);
                 continue;
             }
-            let was_dropped = dropped.contains(&(at.clone(), step.object.as_str()));
+            let told_as = (at.clone(), step.object.as_str());
+            if step.operation.starts_with("drop_") && added.contains(&told_as) {
+                continue;
+            }
+            let was_dropped = dropped.contains(&told_as);
             self.of_step(step, at.as_ref(), was_dropped);
         }
     }
@@ -154,6 +165,9 @@ impl Drift<'_> {
             }
             "create_schema" => self.push("schema", object, "changed", None, why),
             "create_table" => self.push("table", object, "changed", None, why),
+            "create_type" if step.class == Class::Refused => {
+                self.push("enum", object, "changed", None, why);
+            }
             "add_column" => {
                 let expected = self.column(at, &step.object, true);
                 self.push("column", object, "missing", expected, None);
@@ -185,7 +199,7 @@ impl Drift<'_> {
                     self.push("constraint", object, "changed", expected, actual);
                 }
             }
-            "describe" => {
+            "describe" if at.is_some() => {
                 let (expected, actual) = self.comments(at, &step.object);
                 let kind = match (&expected, &actual) {
                     (Some(_), None) => "missing",
@@ -235,6 +249,8 @@ impl Drift<'_> {
                 let expected = self.column(at, &step.object, true);
                 let actual = self.column(at, &step.object, false);
                 match (&expected, at) {
+                    // It is of a type that changes, which is told already.
+                    (Some(_), Some(_)) if expected == actual => {}
                     (Some(_), Some(_)) => {
                         self.push("column", object, "changed", expected, actual);
                     }
@@ -242,26 +258,48 @@ impl Drift<'_> {
                         let expected = (!step.sql.is_empty()).then(|| step.sql.clone()).or(why);
                         self.push("table", object, "changed", expected, None);
                     }
-                    (_, None) => self.of_type(step, object, why),
+                    (_, None) if step.class == Class::Refused => {
+                        self.push("blueprint", object, "changed", None, why);
+                    }
+                    // Types were told before.
+                    (_, None) => {}
                 }
             }
         }
     }
 
-    /// A step about an enum.
-    fn of_type(&mut self, step: &Step, object: String, why: Option<String>) {
-        let kind = if step.operation.starts_with("create_") { "missing" } else { "changed" };
-        let expected = (!step.sql.is_empty()).then(|| step.sql.clone());
-        let actual = self
-            .planned
-            .facts
-            .types
-            .iter()
-            .find(|fact| fact.name == step.object || object.ends_with(&spelt(&fact.name)))
-            .map(|fact| fact.values.join(", "));
-        match expected {
-            Some(_) => self.push("enum", object, kind, expected, actual),
-            None => self.push("enum", object, "changed", None, why.or(actual)),
+    /// The types: what they are, whatever steps lead there.
+    fn of_enums(&mut self) {
+        let planned = self.planned;
+        let values = |values: &[String]| Some(values.join(", "));
+        for (target, now) in &planned.enums {
+            let object = dotted(&[&target.schema, &target.type_name]);
+            let Some(now) = now else {
+                self.push("enum", object, "missing", values(&target.values), None);
+                continue;
+            };
+            let is_there = (&now.schema, &now.name) == (&target.schema, &target.type_name);
+            if now.values != target.values {
+                self.push(
+                    "enum",
+                    object.clone(),
+                    "changed",
+                    values(&target.values),
+                    values(&now.values),
+                );
+            } else if !is_there {
+                let actual = dotted(&[&now.schema, &now.name]);
+                self.push("enum", object.clone(), "changed", Some(object.clone()), Some(actual));
+            }
+            if now.description != target.description {
+                let kind = match (&target.description, &now.description) {
+                    (Some(_), None) => "missing",
+                    (None, _) => "extra",
+                    _ => "changed",
+                };
+                let (expected, actual) = (target.description.clone(), now.description.clone());
+                self.push("comment", object, kind, expected, actual);
+            }
         }
     }
 
@@ -312,7 +350,10 @@ impl Drift<'_> {
 
     fn extra_text(&self, at: Option<&Place>, name: &str) -> Option<String> {
         let extras = &self.observed(at?)?.extras;
-        extras.iter().find(|extra| extra.name == name).map(|extra| extra.definition.clone())
+        extras.iter().find(|extra| extra.name == name).map(|extra| match extra.kind {
+            "disabled trigger" => format!("{} ({})", extra.definition, extra.reason),
+            _ => extra.definition.clone(),
+        })
     }
 
     /// What was added to the blueprint's tables.

@@ -73,7 +73,8 @@ fn drop_all(
                 qualified(&place.0, &place.1),
                 relation.owner
             );
-            return Err(BlueprintError::Refused(vec![what]).into());
+            let name = stored.name.clone();
+            return Err(BlueprintError::Foreign { name, tables: vec![what] }.into());
         }
         tables.push(place.clone());
     }

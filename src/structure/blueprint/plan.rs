@@ -18,7 +18,7 @@ use crate::structure::plan::tables::{
     Guard, Keeping, Present, TableGoal, TablesGoal, Terms as TableTerms, plan_tables,
 };
 use crate::structure::sql_text::SqlText;
-use crate::structure::step::{Class, Phase, Stage, Step};
+use crate::structure::step::{Class, Phase, Relation, Stage, Step};
 use crate::structure::table::{ColumnDefault, Rule, Table};
 use pgrx::spi::SpiClient;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -66,6 +66,8 @@ pub(crate) struct Planned {
     pub(crate) later: Vec<Later>,
     /// Schemas that the plan makes.
     pub(crate) new_schemas: Vec<String>,
+    /// The types that the blueprint asks for, and those that are there for them.
+    pub(crate) enums: Vec<(EnumType, Option<ObservedEnum>)>,
     tenancy: Tenancy,
 }
 
@@ -166,6 +168,20 @@ struct World {
 }
 
 impl World {
+    /// Who may make something beside the tables can put it before what statements with bare names mean.
+    fn warn_of_others(&self, steps: &mut [Step]) {
+        for step in steps.iter_mut().filter(|step| step.operation == "create_table") {
+            let Some(relation) = &step.relation else { continue };
+            let Some(schema) = self.facts.schema(&relation.schema) else { continue };
+            if !schema.open_to.is_empty() {
+                step.hazards.push(format!(
+                    "schema: others may create objects in it ({})",
+                    schema.open_to.join(", ")
+                ));
+            }
+        }
+    }
+
     fn plan(&self, request: &Request<'_>, tables: Tables) -> Planned {
         let Request { blueprint, stored, .. } = request;
         let planner =
@@ -208,6 +224,7 @@ impl World {
         };
         steps.extend(plan_tables(&goal));
         steps.sort_by_key(|step| step.stage);
+        self.warn_of_others(&mut steps);
         let later = take_later(&mut steps, stored.map_or(&[], |stored| &stored.later));
         let places = matched
             .iter()
@@ -223,9 +240,11 @@ impl World {
             .map(|step| step.object.clone())
             .collect();
         let targets = matched.into_iter().filter_map(|table| table.target).collect();
+        let enums =
+            enums.iter().filter_map(|one| Some((one.target?.clone(), one.now.clone()))).collect();
         let tenancy = blueprint.tenancy.clone();
         let facts = Facts::default();
-        Planned { steps, places, targets, later, new_schemas, tenancy, facts, tables }
+        Planned { steps, places, targets, later, new_schemas, enums, tenancy, facts, tables }
     }
 }
 
@@ -404,15 +423,19 @@ impl Planner<'_> {
                 .find(|place| self.own(place) && !used.contains(place));
             let mut managed = versions.iter().copied().cloned().reduce(merged);
             let now = now.or_else(|| self.adopted(&place, &mut managed));
-            if now.as_ref() != Some(&place) && !self.is_leaving(&place, &names) {
-                steps.extend(self.in_the_way(&place));
+            if now.as_ref() != Some(&place)
+                && !self.is_leaving(&place, &names)
+                && let Some(step) = self.in_the_way(&place)
+            {
+                steps.push(step);
+                continue;
             }
             used.extend(now.clone());
             found.push(Matched {
                 keeping: now.as_ref().and_then(|at| self.keeping(at)),
                 now,
                 managed: managed.map(|table| as_printed(table, printed)),
-                target: Some(as_printed(table.clone(), printed)),
+                target: Some(as_printed(with_columns_renamed(table, &versions), printed)),
             });
         }
         for table in self.leaving(&names) {
@@ -523,7 +546,9 @@ impl Planner<'_> {
                  and plans the rest"
             )
         };
-        Some(Step::refused("create_table", &place.1, why).stage(Stage::Schema))
+        let relation =
+            Relation { schema: place.0.clone(), table: place.1.clone(), key: Vec::new() };
+        Some(Step::refused("create_table", &place.1, why).stage(Stage::Schema).of(&relation))
     }
 
     /// Pairs the types of the blueprint with those that are there.
@@ -662,6 +687,31 @@ fn as_printed(mut table: ModelTable, printed: &Printed) -> ModelTable {
         }
     }
     table
+}
+
+/// A document tells the fields that are renamed, and older versions which columns these were; a field may also have got another
+/// column.
+fn with_columns_renamed(table: &ModelTable, versions: &[&ModelTable]) -> ModelTable {
+    let column_of = |name: &str| {
+        let fields = versions.iter().flat_map(|version| &version.fields);
+        fields.into_iter().find(|(field, _)| field == name).map(|(_, column)| column.clone())
+    };
+    let mut renamed = table.clone();
+    for (from, _) in &mut renamed.renames {
+        if let Some(column) = column_of(from) {
+            *from = column;
+        }
+    }
+    for (name, column) in &table.fields {
+        let Some(before) = column_of(name).filter(|before| before != column) else { continue };
+        let is_told = renamed.renames.iter().any(|(from, to)| *from == before || to == column);
+        let stays = table.fields.iter().any(|(_, column)| *column == before);
+        if !is_told && !stays {
+            renamed.renames.push((before, column.clone()));
+        }
+    }
+    renamed.renames.retain(|(from, to)| from != to);
+    renamed
 }
 
 /// What either of two versions of a table asked for.

@@ -22,7 +22,6 @@ pub(crate) struct Stored {
     pub(crate) applied: Option<Version>,
     /// Those that were begun since, and not reached: all but the last were given up.
     pub(crate) pending: Vec<Version>,
-    pub(crate) schemas: Vec<String>,
     pub(crate) made_schemas: Vec<String>,
     pub(crate) later: Vec<Later>,
 }
@@ -108,14 +107,14 @@ pub(crate) fn require_administrator() -> Result<(), Error> {
 pub(crate) fn find(client: &mut SpiClient<'_>, name: &str) -> Result<Option<Stored>, Error> {
     let row = client
         .update(
-            "SELECT b.workspace_id, b.version, b.schemas, b.made_schemas, b.later::text
+            "SELECT b.workspace_id, b.version, b.made_schemas, b.later::text
              FROM kepler.blueprints AS b WHERE b.name = $1",
             None,
             &[name.into()],
         )?
         .next();
     let Some(row) = row else { return Ok(None) };
-    let later = row[5].value::<String>()?.unwrap_or_default();
+    let later = row[4].value::<String>()?.unwrap_or_default();
     let later = match Json::parse(&later) {
         Ok(Json::Array(items)) => items.iter().filter_map(Later::read).collect(),
         _ => Vec::new(),
@@ -124,8 +123,7 @@ pub(crate) fn find(client: &mut SpiClient<'_>, name: &str) -> Result<Option<Stor
         name: name.to_owned(),
         workspace_id: row[1].value::<String>()?,
         version: row[2].value::<i32>()?.unwrap_or_default(),
-        schemas: row[3].value::<Vec<String>>()?.unwrap_or_default(),
-        made_schemas: row[4].value::<Vec<String>>()?.unwrap_or_default(),
+        made_schemas: row[3].value::<Vec<String>>()?.unwrap_or_default(),
         later,
         applied: None,
         pending: Vec::new(),

@@ -19,6 +19,9 @@ use crate::structure::table::{
 };
 use std::collections::HashSet;
 
+/// Behind the definition of a constraint that not all rows were checked by.
+pub(crate) const NOT_VALID: &str = " NOT VALID";
+
 pub(super) struct Observer<'f> {
     facts: &'f Facts,
     columns: Vec<Column>,
@@ -174,7 +177,13 @@ impl<'f> Observer<'f> {
                         shared,
                     }));
                 }
-                Err(reason) => self.extra("constraint", &fact.name, fact.text(), reason),
+                Err(reason) => {
+                    let mut text = fact.text();
+                    if !fact.validated && !text.ends_with(NOT_VALID) {
+                        text.push_str(NOT_VALID);
+                    }
+                    self.extra("constraint", &fact.name, text, reason);
+                }
             }
         }
     }

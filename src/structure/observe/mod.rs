@@ -11,6 +11,7 @@ use super::blueprint::model::Fill;
 use super::facts::{Dependent, Facts, PolicyFact};
 use super::model::Key;
 use super::table::{Rule, Table};
+pub(crate) use exact::NOT_VALID;
 pub(crate) use extras::COVERAGE;
 pub(crate) use structure::key_kind;
 

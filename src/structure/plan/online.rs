@@ -5,6 +5,7 @@ use super::Planner;
 use super::generated::is_generated;
 use crate::ident::quote;
 use crate::structure::ddl::composed_name;
+use crate::structure::observe::NOT_VALID;
 use crate::structure::step::{Class, Lock, Phase, Requirement, Stage, Step};
 use crate::structure::table::{Column, Rule};
 
@@ -35,17 +36,24 @@ impl Planner<'_> {
             let step = Step::instant("prepare_require", &column.name, self.alter(&what));
             self.push(step.stage(Stage::Rule).undone_by(drop.clone()));
         }
-        let sql = self.alter(&format!("VALIDATE CONSTRAINT {quoted}"));
-        let step = Step::instant("validate", &check, sql)
-            .class(Class::Scan)
-            .stage(Stage::Validate)
-            .phase(Phase::Validate)
-            .lock(Lock::ShareUpdateExclusive)
-            .requires(Some(Requirement::NoRow {
-                problem: format!("\"{}\" is NULL", column.name),
-                condition: format!("{name} IS NULL"),
-            }));
-        self.push(step);
+        let is_valid = self.goal.observed.extras.iter().any(|extra| {
+            extra.kind == "constraint"
+                && extra.name == check
+                && !extra.definition.ends_with(NOT_VALID)
+        });
+        if !is_valid {
+            let sql = self.alter(&format!("VALIDATE CONSTRAINT {quoted}"));
+            let step = Step::instant("validate", &check, sql)
+                .class(Class::Scan)
+                .stage(Stage::Validate)
+                .phase(Phase::Validate)
+                .lock(Lock::ShareUpdateExclusive)
+                .requires(Some(Requirement::NoRow {
+                    problem: format!("\"{}\" is NULL", column.name),
+                    condition: format!("{name} IS NULL"),
+                }));
+            self.push(step);
+        }
         let set = self.alter(&format!("ALTER COLUMN {name} SET NOT NULL"));
         let back = self.alter(&format!("ALTER COLUMN {name} DROP NOT NULL"));
         let step = Step::instant("require", &column.name, format!("{set}; {drop}"));

@@ -97,7 +97,7 @@ fn value_of(node: &Node) -> Option<Value> {
         Node::Number(text) => Value::One(quoted(&value::number(text))),
         // The innermost cast has read it.
         Node::Text(text) => literal(text, casts.last().map_or("", |cast| cast.name.name.as_str())),
-        Node::Array(items) => Value::Array(items.iter().map(constant).collect::<Option<Vec<_>>>()?),
+        Node::Array(items) => Value::Array(items.iter().map(element).collect::<Option<Vec<_>>>()?),
         Node::Prefix(operator, of) if operator.name == "-" => {
             let number = constant(of)?;
             let digits = number.strip_prefix('\'')?;
@@ -142,6 +142,17 @@ fn keeps(cast: &Type, value: &str) -> bool {
             fraction <= first && text.starts_with(|c: char| c.is_ascii_digit())
         }
         _ => false,
+    }
+}
+
+/// An element of an array. A text in braces is no array there, as it is none among the items of a literal.
+fn element(node: &Node) -> Option<String> {
+    match node.uncast() {
+        (Node::Text(text), casts) if casts.iter().all(|cast| cast.modifiers.is_empty()) => {
+            let of_type = casts.last().map_or("", |cast| cast.name.name.as_str());
+            Some(quoted(&value::canonical(text, of_type)))
+        }
+        _ => constant(node),
     }
 }
 

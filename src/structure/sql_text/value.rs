@@ -40,6 +40,11 @@ pub(super) fn canonical(text: &str, of_type: &str) -> String {
             }
         }
         "int2" | "int4" | "int8" | "numeric" => return number(text.trim()),
+        name if name.ends_with("range") => {
+            if let Some(range) = range(text, matches!(name, "int4range" | "int8range")) {
+                return range;
+            }
+        }
         _ => {}
     }
     document(text)
@@ -48,6 +53,35 @@ pub(super) fn canonical(text: &str, of_type: &str) -> String {
         .or_else(|| interval(text))
         .or_else(|| bytes(text))
         .unwrap_or_else(|| text.to_owned())
+}
+
+/// A range as Postgres prints it: no bound includes infinity, and one of whole numbers ends before its end.
+fn range(text: &str, is_whole: bool) -> Option<String> {
+    let text = text.trim();
+    if text.eq_ignore_ascii_case("empty") {
+        return Some("empty".to_owned());
+    }
+    let (inner, last) = (text.get(1..text.len().checked_sub(1)?)?, text.chars().last()?);
+    let (lower, upper) = inner.split_once(',').filter(|(_, upper)| !upper.contains(','))?;
+    let bound = |text: &str| {
+        let text = text.trim().trim_matches('"');
+        instant(text).unwrap_or_else(|| text.to_owned())
+    };
+    let (lower, upper) = (bound(lower), bound(upper));
+    let whole = |text: &str| text.parse::<i64>().ok().filter(|_| is_whole);
+    let open = match text.chars().next()? {
+        '[' if lower.is_empty() => "(".to_owned(),
+        '(' if whole(&lower).is_some() => format!("[{}", whole(&lower)?.checked_add(1)?),
+        first @ ('[' | '(') => format!("{first}{lower}"),
+        _ => return None,
+    };
+    let close = match last {
+        ']' if upper.is_empty() => ")".to_owned(),
+        ']' if whole(&upper).is_some() => format!("{})", whole(&upper)?.checked_add(1)?),
+        ']' | ')' => format!("{upper}{last}"),
+        _ => return None,
+    };
+    Some(format!("{open},{close}"))
 }
 
 /// The elements of an array in one literal. What may be a document is none.

@@ -95,7 +95,7 @@ CREATE TABLE shop.parent (id integer PRIMARY KEY); CREATE TABLE shop.child (x in
 SELECT kepler.prisma_schema('shop');
 
 -- Kepler's own tables.
-SELECT count(*) AS models FROM regexp_matches(kepler.prisma_schema(), '^model ', 'gm');
+SELECT count(*) > 30 AS has_models FROM regexp_matches(kepler.prisma_schema(), '^model ', 'gm');
 SELECT DISTINCT m[1] AS left_out FROM pg_class AS t, regexp_matches(t.relname, '(.*)') AS m
 WHERE t.relnamespace = 'kepler'::regnamespace AND t.relkind IN ('r', 'p') AND NOT t.relispartition
     AND kepler.prisma_schema() !~ format('\nmodel %s \{', t.relname);

@@ -14,7 +14,8 @@ use std::collections::HashMap;
 /// What the tables of a blueprint may refer to.
 pub(super) struct Context<'e> {
     by_name: HashMap<&'e str, &'e EnumType>,
-    by_type: HashMap<(&'e str, &'e str), &'e EnumType>,
+    /// By what the database calls them, each with those of other schemas.
+    by_type: HashMap<&'e str, Vec<&'e EnumType>>,
     /// Names of enums of which something is wrong.
     wrong: &'e [String],
     extensions: &'e [String],
@@ -26,10 +27,11 @@ impl<'e> Context<'e> {
         wrong: &'e [String],
         extensions: &'e [String],
     ) -> Self {
-        let (mut by_name, mut by_type) = (HashMap::new(), HashMap::new());
+        let mut by_name = HashMap::new();
+        let mut by_type: HashMap<&str, Vec<&EnumType>> = HashMap::new();
         for found in enums {
             by_name.insert(found.name.as_str(), found);
-            by_type.insert((found.schema.as_str(), found.type_name.as_str()), found);
+            by_type.entry(&found.type_name).or_default().push(found);
         }
         Self { by_name, by_type, wrong, extensions }
     }
@@ -52,10 +54,8 @@ impl<'e> Context<'e> {
             return Err("must not hold the character 0".to_owned());
         }
         let types = |schema: Option<&str>, name: &str| {
-            let named = |found: &&&EnumType| {
-                found.type_name == name && schema.is_none_or(|schema| found.schema == schema)
-            };
-            let mut found = self.by_type.values().filter(named);
+            let of_schema = |found: &&&EnumType| schema.is_none_or(|schema| found.schema == schema);
+            let mut found = self.by_type.get(name)?.iter().filter(of_schema);
             // Two types of one name need their schemas.
             let one = found.next().filter(|_| found.next().is_none())?;
             Some((one.schema.clone(), one.type_name.clone()))
@@ -73,7 +73,8 @@ impl<'e> Context<'e> {
     ) -> Result<Constant, String> {
         let constant = Constant::read(kind, list, json)?;
         if let FieldKind::NamedEnum { schema, name } = kind
-            && let Some(found) = self.by_type.get(&(schema.as_str(), name.as_str()))
+            && let Some(named) = self.by_type.get(name.as_str())
+            && let Some(found) = named.iter().find(|found| found.schema == *schema)
         {
             let values = match &constant {
                 Constant::List(items) => items.as_slice(),

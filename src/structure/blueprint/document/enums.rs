@@ -1,5 +1,6 @@
 //! The enums of a blueprint.
 
+use super::are_too_many;
 use super::names::{problem_with_document_name, problem_with_schema, problem_with_sql_name};
 use crate::json::{Json, token};
 use crate::structure::blueprint::model::EnumType;
@@ -29,6 +30,9 @@ pub(super) fn read_all(
             return (Vec::new(), Vec::new());
         }
     };
+    if are_too_many("/enums", pairs.len(), "enums", problems) {
+        return (Vec::new(), pairs.iter().map(|(name, _)| name.clone()).collect());
+    }
     let (mut enums, mut wrong) = (Vec::new(), Vec::new());
     for (name, json) in pairs {
         let pointer = format!("/enums/{}", token(name));

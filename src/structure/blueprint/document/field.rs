@@ -95,8 +95,8 @@ fn read_made(
 ) {
     if let Some(text) = keys.text("default_sql", problems) {
         match default_of_text(context, &text, field, &beside.column) {
-            Ok(ColumnDefault::Field(default)) => field.default = Some(default),
-            Ok(other) => beside.default = Some(other),
+            Ok(Some(ColumnDefault::Field(default))) => field.default = Some(default),
+            Ok(other) => beside.default = other,
             Err(problem) => problems.add(keys.at("default_sql"), problem),
         }
     }
@@ -118,18 +118,19 @@ fn read_made(
     }
 }
 
-/// The default that a text says. What the catalog's print is understood as must be understood here too: otherwise the
+/// The default that a text says; none if it says NULL. What the catalog's print is understood as must be understood here too: otherwise the
 /// same default would be another one each time it is compared.
 fn default_of_text(
     context: &Context<'_>,
     text: &str,
     field: &Field,
     column: &str,
-) -> Result<ColumnDefault, String> {
+) -> Result<Option<ColumnDefault>, String> {
     let sql = context.sql(text, Place::Default, &|_| None)?;
     let said = said_by(text, &field.kind, field.list)
         .or_else(|| said_by(&sql.text, &field.kind, field.list));
-    Ok(match said {
+    Ok(Some(match said {
+        Some(PrintedDefault::Null) => return Ok(None),
         Some(PrintedDefault::Clock) if TIMES.contains(&column) => ColumnDefault::Clock,
         Some(PrintedDefault::Field(Default::Value(value))) => match &field.kind {
             FieldKind::Native(native) => match in_range(native, value) {
@@ -140,7 +141,7 @@ fn default_of_text(
         },
         Some(PrintedDefault::Field(default)) => ColumnDefault::Field(default),
         _ => ColumnDefault::Sql(sql),
-    })
+    }))
 }
 
 /// As a default that Postgres has printed, and literals as people write them: without a cast.

@@ -31,7 +31,7 @@ use crate::structure::document::{Problem, Rename, check_circles, nulls};
 use crate::structure::error::StructureError;
 use context::Context;
 use names::{problem_with_blueprint_name, problem_with_schema, problem_with_sql_name};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use table::Draft;
 
 /// One transaction locks each table, its indexes and its sequences, and a server as it is installed has room for
@@ -58,7 +58,8 @@ impl Blueprint {
         }
     }
 
-    /// The same without what is about the way from another version.
+    /// The same without what is about the way from another version: what the normal form says.
+    #[cfg(test)]
     pub(crate) fn without_renames(mut self) -> Blueprint {
         for found in &mut self.enums {
             found.renamed_from = None;
@@ -109,19 +110,8 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Blueprint> {
 
     let (read_enums, wrong) = enums::read_all(enum_map, &schema, problems);
     let items = table_list.unwrap_or_default();
-    for (pointer, number, what) in
-        [("/tables", items.len(), "tables"), ("/enums", read_enums.len(), "enums")]
-    {
-        if number > MAX_TABLES {
-            problems.add(
-                pointer,
-                format!(
-                    "{number} {what}, and a blueprint has at most {MAX_TABLES}: all are locked by one \
-                     transaction; make several blueprints of them"
-                ),
-            );
-            return None;
-        }
+    if are_too_many("/tables", items.len(), "tables", problems) {
+        return None;
     }
     let context = Context::new(read_enums.iter().map(|read| &read.found), &wrong, &extensions);
     let mut drafts = Vec::new();
@@ -148,6 +138,21 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Blueprint> {
         tables,
         import_warnings,
     })
+}
+
+/// Tells that there are too many of what one transaction locks.
+fn are_too_many(pointer: &str, number: usize, what: &str, problems: &mut Problems) -> bool {
+    let too_many = number > MAX_TABLES;
+    if too_many {
+        problems.add(
+            pointer,
+            format!(
+                "{number} {what}, and a blueprint has at most {MAX_TABLES}: all are locked by one \
+                 transaction; make several blueprints of them"
+            ),
+        );
+    }
+    too_many
 }
 
 fn tables_by_name(drafts: &[Draft<'_>], problems: &mut Problems) -> HashMap<String, usize> {
@@ -220,19 +225,16 @@ fn read_texts(
     problem_with: &dyn Fn(&str) -> Option<String>,
     problems: &mut Problems,
 ) -> Vec<String> {
-    let mut texts: Vec<String> = Vec::new();
+    let (mut texts, mut seen) = (Vec::new(), HashSet::new());
     for (at, item) in keys.list(key, problems).unwrap_or_default().iter().enumerate() {
         let pointer = format!("{}/{at}", keys.at(key));
         match item {
             Json::String(text) => match problem_with(text) {
                 Some(problem) => problems.add(pointer, problem),
-                None if texts.contains(text) => {
-                    // A warning may come twice.
-                    if key == "extensions" {
-                        problems.add(pointer, "is given twice");
-                    }
-                }
-                None => texts.push(text.clone()),
+                None if seen.insert(text.as_str()) => texts.push(text.clone()),
+                // A warning may come twice.
+                None if key == "extensions" => problems.add(pointer, "is given twice"),
+                None => {}
             },
             other => problems.add(pointer, format!("must be a string, not {}", other.kind())),
         }

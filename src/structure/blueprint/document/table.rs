@@ -14,6 +14,9 @@ use crate::structure::model::{Check, Default, Field, Index, KeyKind, TIMES};
 use crate::structure::table::{ColumnDefault, Reference};
 use std::collections::HashMap;
 
+/// Unique sets, references, checks and indexes of a table, of each.
+const MAX_RULES: usize = 1_000;
+
 /// A table under reading. Fields are named as the document names them.
 pub(super) struct Draft<'j> {
     pub(super) pointer: String,
@@ -153,7 +156,7 @@ impl<'j> Draft<'j> {
         if fields.is_none() && !keys.has("fields") {
             problems.add(keys.at("fields"), "is missing: an array of fields");
         }
-        let mut list = |key| keys.list(key, problems).unwrap_or_default();
+        let mut list = |key| few(&mut keys, key, problems);
         let lists = Lists {
             unique: list("unique"),
             references: list("references"),
@@ -318,6 +321,17 @@ impl<'j> Draft<'j> {
         });
         check_circles(renames.collect(), problems);
     }
+}
+
+/// A list of rules. Each costs every write something, and each is compared with the others.
+fn few<'j>(keys: &mut Keys<'j>, key: &'static str, problems: &mut Problems) -> &'j [Json] {
+    let items = keys.list(key, problems).unwrap_or_default();
+    if items.len() > MAX_RULES {
+        let message = format!("holds {}, and a table has at most {MAX_RULES} {key}", items.len());
+        problems.add(keys.at(key), message);
+        return &[];
+    }
+    items
 }
 
 fn plain(name: &str, kind: FieldKind) -> Field {

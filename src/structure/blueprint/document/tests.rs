@@ -266,6 +266,8 @@ fn a_default_in_sql_is_the_default_that_the_catalog_has() {
     ] {
         assert!(matches!(default(keys), ColumnDefault::Sql(sql) if !sql.trusted), "{keys}");
     }
+    // What a column without a default has.
+    assert_eq!(column(r#""type":"text","default_sql":"NULL""#).default, None);
     // What nobody knows to be harmless is kept, and marked.
     let sql = r#""type":"text","default_sql":"(SELECT my_function())""#;
     assert!(
@@ -659,20 +661,31 @@ fn hostile_documents_are_refused() {
     assert!(Blueprint::from_text(&with(&many[..1_000].join(","), "")).is_ok());
 }
 
-/// The table of 1,200 fields that all refer to each other, and 100,000 wishes for one name, end soon.
+/// What is compared with each other is limited, so that no document takes long.
 #[test]
 fn a_large_document_is_read_in_little_time() {
     let fields: Vec<String> = (0..1_200)
         .map(|at| format!(r#"{{"name":"f{at}","type":"text","renamed_from":"f{}"}}"#, at + 1))
         .collect();
-    let indexes: Vec<String> =
-        (0..20_000).map(|at| format!(r#"{{"fields":["f0"],"where_sql":"f0 = '{at}'"}}"#)).collect();
-    let blueprint = read(&table(&format!(
-        r#""fields":[{}],"indexes":[{}]"#,
-        fields.join(","),
-        indexes.join(",")
-    )));
-    assert_eq!(blueprint.tables[0].table.names.last().unwrap().as_deref(), Some("T_f0_idx19999"));
+    let indexes = |number: usize| -> Vec<String> {
+        let index = |at| format!(r#"{{"fields":["f0"],"where_sql":"f0 = '{at}'"}}"#);
+        (0..number).map(index).collect()
+    };
+    let with_indexes = |number| {
+        let (fields, indexes) = (fields.join(","), indexes(number).join(","));
+        table(&format!(r#""fields":[{fields}],"indexes":[{indexes}]"#))
+    };
+    let blueprint = read(&with_indexes(1_000));
+    assert_eq!(blueprint.tables[0].table.names.last().unwrap().as_deref(), Some("T_f0_idx999"));
+    assert_eq!(pointers(&with_indexes(50_000)), ["/tables/0/indexes"]);
+    let enums: Vec<String> = (0..50_000)
+        .map(|at| format!(r#""e{at}":{{"values":["a"],"renamed_from":"e{}"}}"#, at + 1))
+        .collect();
+    let enums = format!(r#","enums":{{{}}}"#, enums.join(","));
+    let field = r#"{"name":"T","fields":[{"name":"a","type":"enum","enum":"e7"}]}"#;
+    assert_eq!(pointers(&with(field, &enums)), ["/enums"]);
+    let texts: Vec<String> = (0..100_000).map(|at| format!(r#""{at}""#)).collect();
+    read(&with("", &format!(r#","extensions":[{0}],"import_warnings":[{0}]"#, texts.join(","))));
 }
 
 proptest! {

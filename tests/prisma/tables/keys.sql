@@ -1,0 +1,41 @@
+-- Keys, indexes and relations: what Prisma knows, and what it sees as something plainer.
+-- schemas: ["public"]
+CREATE TYPE color AS ENUM ('red');
+CREATE TABLE nokey (a int, b text);
+CREATE TABLE nullkey (a int UNIQUE, b text);
+CREATE TABLE empty ();
+CREATE TABLE unskey (a int4range PRIMARY KEY, b text);
+CREATE TABLE author (id bigint PRIMARY KEY, name text NOT NULL, boss bigint REFERENCES author, code int NOT NULL, CONSTRAINT weird_name UNIQUE (code), CHECK (code > 0));
+CREATE TABLE book (id int GENERATED ALWAYS AS IDENTITY, author bigint NOT NULL REFERENCES author ON DELETE CASCADE, editor bigint REFERENCES author ON DELETE SET NULL ON UPDATE CASCADE, only_one bigint UNIQUE REFERENCES author, code int REFERENCES author(code) DEFERRABLE, CONSTRAINT book_key PRIMARY KEY (id));
+CREATE TABLE comp (a int, b int, c int, PRIMARY KEY (a, b), UNIQUE (b, a));
+CREATE TABLE comp_ref (id int PRIMARY KEY, a int, b int NOT NULL, x int UNIQUE, FOREIGN KEY (a, b) REFERENCES comp (a, b) ON DELETE SET NULL (a), CONSTRAINT twice FOREIGN KEY (a, b) REFERENCES comp (a, b) ON UPDATE RESTRICT, UNIQUE (a));
+CREATE TABLE idx (id int PRIMARY KEY, a text, b text, j jsonb, arr int[], v vector(3), r int4range, t timestamptz, ip inet);
+CREATE INDEX ON idx (a, b DESC); CREATE INDEX ON idx (a DESC NULLS LAST); CREATE INDEX ON idx USING hash (a); CREATE INDEX ON idx USING gin (j); CREATE INDEX ON idx USING gin (j jsonb_path_ops); CREATE INDEX ON idx USING gin (arr);
+CREATE INDEX ON idx USING hnsw (v vector_cosine_ops); CREATE INDEX ON idx USING gist (r); CREATE INDEX ON idx USING brin (t); CREATE INDEX ON idx USING gist (ip inet_ops); CREATE INDEX ON idx (a text_pattern_ops); CREATE INDEX ON idx (lower(a)); CREATE INDEX part ON idx (a) WHERE b IS NOT NULL; CREATE UNIQUE INDEX upart ON idx (b) WHERE a = 'x' AND t > '2020-01-01Z'; CREATE INDEX incl ON idx (a) INCLUDE (b); CREATE UNIQUE INDEX uincl ON idx (b) INCLUDE (a);
+CREATE UNIQUE INDEX nnd ON idx (a, b) NULLS NOT DISTINCT; CREATE INDEX ON idx USING spgist (a); CREATE INDEX spg2 ON idx USING spgist (a); CREATE INDEX brinm ON idx USING brin (t timestamptz_minmax_multi_ops); CREATE INDEX i1 ON idx (r);
+CREATE TABLE excl (id int PRIMARY KEY, r int4range, EXCLUDE USING gist (r WITH &&));
+CREATE TABLE parted (id int, k int, PRIMARY KEY (id, k)) PARTITION BY LIST (k); CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
+CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (x int) INHERITS (parent);
+ALTER TABLE author ENABLE ROW LEVEL SECURITY;
+CREATE VIEW vw AS SELECT * FROM author; CREATE MATERIALIZED VIEW mv AS SELECT * FROM author;
+CREATE TABLE "User" (id text PRIMARY KEY, post text); CREATE TABLE "Post" (id text PRIMARY KEY, "User" text REFERENCES "User");
+CREATE TABLE "_PostToUser" ("A" text NOT NULL REFERENCES "Post" ON DELETE CASCADE ON UPDATE CASCADE, "B" text NOT NULL REFERENCES "User" ON DELETE CASCADE ON UPDATE CASCADE, CONSTRAINT "_PostToUser_AB_pkey" PRIMARY KEY ("A","B"));
+CREATE INDEX "_PostToUser_B_index" ON "_PostToUser" ("B");
+CREATE TABLE "_friends" ("A" text NOT NULL REFERENCES "User" ON DELETE CASCADE ON UPDATE CASCADE, "B" text NOT NULL REFERENCES "User" ON DELETE CASCADE ON UPDATE CASCADE, CONSTRAINT "_friends_AB_pkey" PRIMARY KEY ("A","B"));
+CREATE INDEX "_friends_B_index" ON "_friends" ("B");
+CREATE TABLE "_likes" ("A" text NOT NULL REFERENCES "Post" ON DELETE CASCADE ON UPDATE CASCADE, "B" text NOT NULL REFERENCES "User" ON DELETE CASCADE ON UPDATE CASCADE);
+CREATE UNIQUE INDEX "_likes_AB_unique" ON "_likes" ("A", "B");
+CREATE INDEX "_likes_B_index" ON "_likes" ("B");
+CREATE TABLE class (id int PRIMARY KEY); CREATE TABLE "String" (id int PRIMARY KEY, class int REFERENCES class); CREATE TABLE "日本" (id int PRIMARY KEY); CREATE TABLE "a b" (id int PRIMARY KEY); CREATE TABLE "a-b" (id int PRIMARY KEY); CREATE TABLE color2 (id int primary key, c color);
+
+CREATE TABLE multi (id int PRIMARY KEY, a int, b text);
+CREATE UNIQUE INDEX u1 ON multi (a); CREATE UNIQUE INDEX u2 ON multi (a); CREATE UNIQUE INDEX u3 ON multi (a DESC); CREATE UNIQUE INDEX u4 ON multi (id);
+CREATE UNIQUE INDEX multi_b_key ON multi (b text_pattern_ops) WHERE a > 0; CREATE UNIQUE INDEX ON multi (b);
+CREATE TABLE carries (id int, b int NOT NULL, PRIMARY KEY (id) INCLUDE (b));
+CREATE TABLE actions (id int PRIMARY KEY, a int DEFAULT 1 NOT NULL REFERENCES parent ON DELETE SET DEFAULT ON UPDATE SET NULL, b int NOT NULL REFERENCES parent ON DELETE SET NULL);
+CREATE TABLE sub (id int, k int, PRIMARY KEY (id, k)) PARTITION BY LIST (k);
+CREATE TABLE sub_1 PARTITION OF sub FOR VALUES IN (1) PARTITION BY LIST (id);
+CREATE TABLE sub_1_1 PARTITION OF sub_1 FOR VALUES IN (1);
+CREATE TABLE refers (id int PRIMARY KEY, k int, FOREIGN KEY (id, k) REFERENCES sub);
+CREATE UNLOGGED TABLE fleeting (id int PRIMARY KEY);
+CREATE TABLE _prisma_migrations (id text PRIMARY KEY, checksum text, finished_at timestamptz, migration_name text, logs text, rolled_back_at timestamptz, started_at timestamptz, applied_steps_count int);
