@@ -1,6 +1,7 @@
 //! Plans of several tables, followed on a model of the catalog: they lead to the goal, and a plan after that is empty.
 
 mod follow;
+mod follow_table;
 mod generate;
 
 use super::enums::EnumGoal;
