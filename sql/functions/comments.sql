@@ -195,7 +195,8 @@ COMMENT ON FUNCTION kepler.apply_blueprint(text, text[], jsonb) IS
 blueprint: as for plan_blueprint.
 allow: an array of rewrite, convert and drop, the classes of steps that need permission.
 options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"version": n} fails unless n is the present version, 0 for none; {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for its locks.
-Returns one row: blueprint_name and version; outcome is applied or unchanged; steps is how many were run; later holds the statements that build indexes and that nobody has run yet: an index over vectors is better built when the rows are there.
+Outcomes: applied, unchanged (the database is as the document says).
+Returns one row: blueprint_name, version and outcome; steps is how many were run; later holds the statements that build indexes and that nobody has run yet: an index over vectors is better built when the rows are there.
 The tables belong to the owner of Kepler''s tables. Roles with a level of access get its rights on them.
 Errors: those of plan_blueprint; 0A000 if a step is refused; 55000 if a step needs permission; 23514 if rows block the change, with their number and keys in DETAIL; 55P03 if a lock could not be taken; 40001 if the database changed meanwhile (plan again).';
 
@@ -204,7 +205,8 @@ COMMENT ON FUNCTION kepler.apply_blueprint(json, text[], jsonb) IS
 blueprint: as for plan_blueprint.
 allow: an array of rewrite, convert and drop, the classes of steps that need permission.
 options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"version": n} fails unless n is the present version, 0 for none; {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for its locks.
-Returns one row: blueprint_name and version; outcome is applied or unchanged; steps is how many were run; later holds the statements that build indexes and that nobody has run yet: an index over vectors is better built when the rows are there.
+Outcomes: applied, unchanged (the database is as the document says).
+Returns one row: blueprint_name, version and outcome; steps is how many were run; later holds the statements that build indexes and that nobody has run yet: an index over vectors is better built when the rows are there.
 The tables belong to the owner of Kepler''s tables. Roles with a level of access get its rights on them.
 Errors: those of plan_blueprint; 0A000 if a step is refused; 55000 if a step needs permission; 23514 if rows block the change, with their number and keys in DETAIL; 55P03 if a lock could not be taken; 40001 if the database changed meanwhile (plan again).';
 
@@ -213,26 +215,30 @@ COMMENT ON FUNCTION kepler.apply_blueprint(jsonb, text[], jsonb) IS
 blueprint: as for plan_blueprint.
 allow: an array of rewrite, convert and drop, the classes of steps that need permission.
 options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"version": n} fails unless n is the present version, 0 for none; {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for its locks.
-Returns one row: blueprint_name and version; outcome is applied or unchanged; steps is how many were run; later holds the statements that build indexes and that nobody has run yet: an index over vectors is better built when the rows are there.
+Outcomes: applied, unchanged (the database is as the document says).
+Returns one row: blueprint_name, version and outcome; steps is how many were run; later holds the statements that build indexes and that nobody has run yet: an index over vectors is better built when the rows are there.
 The tables belong to the owner of Kepler''s tables. Roles with a level of access get its rights on them.
 Errors: those of plan_blueprint; 0A000 if a step is refused; 55000 if a step needs permission; 23514 if rows block the change, with their number and keys in DETAIL; 55P03 if a lock could not be taken; 40001 if the database changed meanwhile (plan again).';
 
 COMMENT ON PROCEDURE kepler.apply_blueprint_online(text, text[], jsonb, integer, text, text[]) IS
 'Makes the database like a blueprint while others work in it: a procedure that commits each phase of the plan (plan_blueprint shows them with {"online": true}), so that no strong lock is held while rows are read. Interrupted or failed, it leaves a state from which the next call goes on.
 blueprint, allow and options: as for apply_blueprint.
-Answers with version, outcome (applied, unchanged, or unfinished while there are indexes to build) and later: the statements that no function can run, such as CREATE INDEX CONCURRENTLY. Run them as the owner of the tables, and call it again: it checks them and goes on.
+Outcomes: applied, unchanged, unfinished (there are indexes to build by statements of their own).
+Answers with version, outcome and later: the statements that no function can run, such as CREATE INDEX CONCURRENTLY. Run them as the owner of the tables, and call it again: it checks them and goes on.
 Errors: those of apply_blueprint; 2D000 inside of a transaction.';
 
 COMMENT ON PROCEDURE kepler.apply_blueprint_online(json, text[], jsonb, integer, text, text[]) IS
 'Makes the database like a blueprint while others work in it: a procedure that commits each phase of the plan (plan_blueprint shows them with {"online": true}), so that no strong lock is held while rows are read. Interrupted or failed, it leaves a state from which the next call goes on.
 blueprint, allow and options: as for apply_blueprint.
-Answers with version, outcome (applied, unchanged, or unfinished while there are indexes to build) and later: the statements that no function can run, such as CREATE INDEX CONCURRENTLY. Run them as the owner of the tables, and call it again: it checks them and goes on.
+Outcomes: applied, unchanged, unfinished (there are indexes to build by statements of their own).
+Answers with version, outcome and later: the statements that no function can run, such as CREATE INDEX CONCURRENTLY. Run them as the owner of the tables, and call it again: it checks them and goes on.
 Errors: those of apply_blueprint; 2D000 inside of a transaction.';
 
 COMMENT ON PROCEDURE kepler.apply_blueprint_online(jsonb, text[], jsonb, integer, text, text[]) IS
 'Makes the database like a blueprint while others work in it: a procedure that commits each phase of the plan (plan_blueprint shows them with {"online": true}), so that no strong lock is held while rows are read. Interrupted or failed, it leaves a state from which the next call goes on.
 blueprint, allow and options: as for apply_blueprint.
-Answers with version, outcome (applied, unchanged, or unfinished while there are indexes to build) and later: the statements that no function can run, such as CREATE INDEX CONCURRENTLY. Run them as the owner of the tables, and call it again: it checks them and goes on.
+Outcomes: applied, unchanged, unfinished (there are indexes to build by statements of their own).
+Answers with version, outcome and later: the statements that no function can run, such as CREATE INDEX CONCURRENTLY. Run them as the owner of the tables, and call it again: it checks them and goes on.
 Errors: those of apply_blueprint; 2D000 inside of a transaction.';
 
 COMMENT ON FUNCTION kepler.blueprint_drift(text) IS
@@ -250,7 +256,8 @@ COMMENT ON FUNCTION kepler.drop_blueprint(text, jsonb) IS
 'Drops the tables and enums of a blueprint, the schemas that it created if nothing else is in them, and its versions. Refuses while the tables hold rows, or something of somebody''s rests on them.
 blueprint_name: the name in the document.
 options: {"with_rows": true} drops tables with their rows; {"keep_tables": true} drops nothing, and forgets that the tables are a blueprint''s (for the owner of Kepler''s tables); {"lock_timeout_ms": 500, "lock_attempts": 10} as for apply_blueprint.
-Returns one row: the last version, the outcome deleted, and steps: how many objects were dropped.
+Outcomes: deleted.
+Returns one row: the last version, the outcome, and steps: how many objects were dropped.
 Errors: those of blueprint_drift; 42501 without the level admin; 55000 if tables hold rows; 2BP01 if something rests on them; 55P03 if a lock could not be taken.';
 
 COMMENT ON FUNCTION kepler.blueprint_diagram(text) IS
