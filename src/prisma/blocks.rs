@@ -218,11 +218,7 @@ impl<'t> Reader<'_, 't> {
 
     fn config(&mut self, header: Header<'t>, broken: bool) -> Config<'t> {
         let mut config = Config { name: header.name, settings: Vec::new(), broken };
-        loop {
-            let (place, line) = match self.line(header.name) {
-                Line::Text(place, line) => (place, line),
-                Line::End(_) => break,
-            };
+        while let Line::Text(place, line) = self.line(header.name) {
             if line.starts_with("//") {
                 continue;
             }

@@ -70,8 +70,10 @@ pub(super) fn write(
     tables.extend(relations.join_tables.iter().map(|table| writer.join_table(table)));
     writer.check_options();
     let citext = writer.citext && !source.extensions.iter().any(|name| name == "citext");
-    let extensions: Vec<_> =
-        source.extensions.iter().map(String::as_str).chain(citext.then_some("citext")).collect();
+    // Where citext cannot be had, nothing that is made needs it.
+    let can_be_had = |name: &&str| *name != "citext" || writer.options.citext;
+    let declared = source.extensions.iter().map(String::as_str).filter(can_be_had);
+    let extensions: Vec<_> = declared.chain(citext.then_some("citext")).collect();
     if !extensions.is_empty() {
         put(&mut pairs, "extensions", texts(extensions));
     }

@@ -167,12 +167,12 @@ pub(crate) fn values_lost(
     }))
 }
 
+/// The schema and name of a table before a plan, by those that it has in it.
+pub(crate) type NameBefore<'n> = dyn Fn(&str, &str) -> Option<(String, String)> + 'n;
+
 /// Tables, as they are called before the steps, and the strongest lock that the steps take on each. `name_before` gives
 /// the name of a table before the plan by the one that it has in it; what is made by the plan has none.
-pub(crate) fn locks(
-    steps: &[Step],
-    name_before: &dyn Fn(&str, &str) -> Option<(String, String)>,
-) -> Vec<(String, String, Lock)> {
+pub(crate) fn locks(steps: &[Step], name_before: &NameBefore<'_>) -> Vec<(String, String, Lock)> {
     let mut locks = Vec::new();
     for step in steps.iter().filter(|step| step.phase != Phase::Later) {
         let own = step

@@ -97,7 +97,8 @@ pub(crate) struct Reference {
     pub(crate) set: Vec<String>,
 }
 
-/// What happens to a row whose reference loses its target.
+/// What happens to a row whose reference loses its target. SQL's own words, one of which is that of the type.
+#[allow(clippy::enum_variant_names)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     NoAction,

@@ -355,9 +355,9 @@ impl Planner<'_> {
                     fact.owner
                 );
                 refuse("create_schema", &schema, why, String::new());
-            } else if !trusted.contains(&schema)
-                && !(fact.ours && fact.empty)
-                && !self.request.is_owner
+            } else if !(trusted.contains(&schema)
+                || self.request.is_owner
+                || fact.ours && fact.empty)
             {
                 let why = "the schema is there already and not a blueprint's: the owner of Kepler's tables, or a \
                            superuser, has to apply the first version";

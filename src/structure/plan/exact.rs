@@ -133,7 +133,7 @@ impl<'g> Planner<'g> {
                 };
                 !(touched(&self.retyped) && !plain
                     || index.unique && touched(&self.reread)
-                    || self.retyped.iter().any(|name| mentions(name)))
+                    || self.retyped.iter().any(mentions))
             }
             _ => !touched(&self.retyped),
         }

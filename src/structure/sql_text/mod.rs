@@ -50,8 +50,11 @@ pub(crate) struct Names<'n> {
     /// The column that a name means; a name in no quotes comes in lower case.
     pub(crate) columns: &'n dyn Fn(&str) -> Option<String>,
     /// The schema and the name of a type that the document makes.
-    pub(crate) types: &'n dyn Fn(Option<&str>, &str) -> Option<(String, String)>,
+    pub(crate) types: &'n TypeOf<'n>,
 }
+
+/// The schema and the name in the database of a type, by how a text names it.
+pub(crate) type TypeOf<'n> = dyn Fn(Option<&str>, &str) -> Option<(String, String)> + 'n;
 
 impl SqlText {
     /// Reads what a document says. The problem is a sentence without its capital and full stop.

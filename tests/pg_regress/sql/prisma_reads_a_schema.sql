@@ -112,6 +112,8 @@ $$, 'pages', '{"descriptions": true, "vector_dimensions": {"Page.near": 5}, "sch
 
 -- Where citext cannot be had.
 SELECT pg_temp.lines(kepler.blueprint_from_prisma(E'model A {\n  id String @id @db.Citext\n}', 'a', '{"citext": false}'));
+SELECT kepler.blueprint_from_prisma(E'datasource db {\n  provider = "postgresql"\n  extensions = [citext, vector]\n}\nmodel A {\n  id Int @id\n}', 'a',
+    '{"citext": false}') -> 'extensions' AS extensions;
 
 -- The database makes no foreign keys where Prisma does without.
 SELECT pg_temp.lines(kepler.blueprint_from_prisma($$

@@ -147,7 +147,7 @@ pub(super) enum Class {
 }
 
 /// What the catalog calls the type when it looks for operators; `None` for the type of an extension.
-pub(super) fn type_of_operators<'t>(name: &'t str, list: bool) -> &'t str {
+pub(super) fn type_of_operators(name: &str, list: bool) -> &str {
     match name {
         _ if list => "anyarray",
         "varchar" => "text",
