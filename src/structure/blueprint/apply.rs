@@ -145,11 +145,14 @@ impl Call<'_> {
         let is_same = stored.as_ref().and_then(Stored::present).is_some_and(|v| v.text == text);
         let part = next_part(&planned.steps);
         let waits = planned.later.iter().any(|later| !later.of_vectors);
-        if part.is_empty() && is_same && !pending {
-            if let Some(stored) = &stored {
-                registry::note_later(client, self.name(), &stored.later, &planned.later)?;
-                return Ok(self.applied(stored.version, "unchanged", 0, &planned));
-            }
+        if let Some(stored) = &stored
+            && part.is_empty()
+            && is_same
+            && !pending
+            && !waits
+        {
+            registry::note_later(client, self.name(), &stored.later, &planned.later)?;
+            return Ok(self.applied(stored.version, "unchanged", 0, &planned));
         }
         if part.is_empty() {
             let number = self.begin(client, stored.as_ref(), &planned, &text, &[])?;
