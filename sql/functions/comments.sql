@@ -409,13 +409,13 @@ prisma_schema: the text of a file; or, for a schema that is spread over several 
 Errors: 22004 and 22023 for arguments; 42601 where the text is not in Prisma''s language, and 22023 where it is but what it says cannot be, with line and column of each problem; 0A000 for the other language of Prisma 8; 54000 for a text that is too long.';
 
 COMMENT ON FUNCTION kepler.prisma_schema(text) IS
-'Writes a schema.prisma for all tables and enums of a schema of the database, made by Kepler or not. Prisma''s parser accepts it, and its engine finds no difference to the database. Names that Prisma does not have are mapped. What Prisma cannot say (checks, expressions in indexes, row level security, …) stands in a comment above the model. What the trigger of a blueprint fills is said as @default(cuid()), @default(uuid()) and the like, and @updatedAt.
-schema_name: its tables may refer to no other schema.
-Errors: 22004 if schema_name is NULL; 3F000 for a schema that does not exist; 22023 for one of Postgres'' own, and for tables that refer to another schema; 55000 before install(), for Kepler''s own.';
+'Writes a schema.prisma for all tables and enums of one schema of the database, or of several, made by Kepler or not. Prisma''s parser accepts it, and its engine finds no difference to the database. Names that Prisma does not have are mapped. What Prisma cannot say (checks, expressions in indexes, row level security, …) stands in a comment above the model. What the trigger of a blueprint fills is said as @default(cuid()), @default(uuid()) and the like, and @updatedAt.
+schema_names: a name, or an array of names; all that their tables refer to must be among them.
+Errors: 22004 if schema_names is or holds NULL, and for no name; 3F000 for a schema that does not exist; 22023 for one of Postgres'' own, and for tables that refer to another schema; 55000 before install(), for Kepler''s own.';
 COMMENT ON FUNCTION kepler.prisma_schema(text[]) IS
-'The same for several schemas.
-schema_names: all that their tables refer to must be among them.
-Errors: those of the other form; 22004 for no name, and for NULL among them.';
+'Writes a schema.prisma for all tables and enums of one schema of the database, or of several, made by Kepler or not. Prisma''s parser accepts it, and its engine finds no difference to the database. Names that Prisma does not have are mapped. What Prisma cannot say (checks, expressions in indexes, row level security, …) stands in a comment above the model. What the trigger of a blueprint fills is said as @default(cuid()), @default(uuid()) and the like, and @updatedAt.
+schema_names: a name, or an array of names; all that their tables refer to must be among them.
+Errors: 22004 if schema_names is or holds NULL, and for no name; 3F000 for a schema that does not exist; 22023 for one of Postgres'' own, and for tables that refer to another schema; 55000 before install(), for Kepler''s own.';
 
 COMMENT ON FUNCTION kepler.json_update(jsonb, jsonb) IS
 'Applies update operations to a document, all or none of them, and returns the result. A NULL document gives NULL. Operations that change nothing return the document as it is.

@@ -101,7 +101,7 @@ SANE: dict[str, str | Json] = {
     "grant_access.role": "'kepler_hostile_calls'", "revoke_access.role": "'kepler_hostile_calls'", "level": "'writer'", "track.level": "'feed'", "consumer": "'indexer'", "cursor": "(SELECT kepler.feed_cursor())", "changes_since.consumer": "NULL", "changes_since.relation": "'kepler.records'", "keep": "'30 days'",
     "prisma_schema": "E'model A {\\n  id Int @id @default(autoincrement())\\n  name String? @unique\\n}\\n'", "blueprint_from_prisma.prisma_schema.jsonb": Json({"a.prisma": "model A {\n  id Int @id\n  bs B[]\n}", "b.prisma": "model B {\n  id Int @id\n  as A[]\n}"}),
     "blueprint_from_prisma.blueprint_name": "'shop'", "blueprint_from_prisma.options": Json({"schema": "shop", "vector_dimensions": 3, "descriptions": True, "citext": False}),
-    "schema_name": "'kepler'", "schema_names": "'{kepler,kepler_data}'", "record": "(SELECT r FROM kepler.records AS r LIMIT 1)", "workspace_id": "'default'", "on_error": "'fail'", "error": "'e'",
+    "schema_names": "'kepler'", "prisma_schema.schema_names.text[]": "'{kepler,kepler_data}'", "record": "(SELECT r FROM kepler.records AS r LIMIT 1)", "workspace_id": "'default'", "on_error": "'fail'", "error": "'e'",
 }  # fmt: skip
 BY_TYPE = {
     "text": "'a'", "integer": "1", "bigint": "1", "boolean": "true", "double precision": "0.5", "interval": "'1 hour'", "jsonb": "'{}'", "json": "'{}'",

@@ -18,13 +18,13 @@ use pgrx::prelude::*;
 #[pg_extern(
     requires = ["prisma"],
     sql = "
-CREATE FUNCTION kepler.prisma_schema(schema_name text DEFAULT 'kepler') RETURNS text
+CREATE FUNCTION kepler.prisma_schema(schema_names text DEFAULT 'kepler') RETURNS text
 STABLE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "
 )]
-fn prisma_schema(schema_name: Option<String>) -> Result<String, ErrorReport> {
-    Ok(text(vec![schema_name])?)
+fn prisma_schema(schema_names: Option<String>) -> Result<String, ErrorReport> {
+    Ok(text(vec![schema_names])?)
 }
 
 /// The same for several at once.

@@ -145,10 +145,11 @@ impl Call<'_> {
         let is_same = stored.as_ref().and_then(Stored::present).is_some_and(|v| v.text == text);
         let part = next_part(&planned.steps);
         let waits = planned.later.iter().any(|later| !later.of_vectors);
-        if part.is_empty()
+        if let Some(stored) = &stored
+            && part.is_empty()
             && is_same
             && !pending
-            && let Some(stored) = &stored
+            && !waits
         {
             registry::note_later(client, self.name(), &stored.later, &planned.later)?;
             return Ok(self.applied(stored.version, "unchanged", 0, &planned));

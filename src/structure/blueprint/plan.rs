@@ -355,10 +355,10 @@ impl Planner<'_> {
                     fact.owner
                 );
                 refuse("create_schema", &schema, why, String::new());
-            } else if !(trusted.contains(&schema)
-                || self.request.is_owner
-                || fact.ours && fact.empty)
-            {
+                continue;
+            }
+            let is_open = trusted.contains(&schema) || fact.ours && fact.empty;
+            if !(is_open || self.request.is_owner) {
                 let why = "the schema is there already and not a blueprint's: the owner of Kepler's tables, or a \
                            superuser, has to apply the first version";
                 refuse("create_schema", &schema, why.to_owned(), String::new());
