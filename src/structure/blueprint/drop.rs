@@ -61,7 +61,7 @@ fn drop_all(
     let mut wanted = Wanted::default();
     stored.versions().for_each(|version| wanted.add(&version.blueprint));
     let listed = registry::tables_of(client, &stored.name)?;
-    wanted.tables.retain(|place| listed.contains(place));
+    wanted.tables.retain(|place| listed.contains_key(place));
     let facts = facts::load(client, &wanted)?;
     let mut tables: Vec<(String, String)> = Vec::new();
     for place in &wanted.tables {

@@ -3,11 +3,12 @@
 //! What the versions that were applied asked for is the blueprint's own. Anything else in its tables is somebody's, and is left
 //! alone; a table or type that somebody has made under a name of the blueprint's is in the way.
 
+mod matched;
+
 use super::facts::{self, Facts, Wanted};
-use super::keeping::keeping;
 use super::model::{Blueprint, EnumType, ModelTable, Tenancy};
 use super::observed::{self, Tables};
-use super::registry::{self, Later, Printed, Stored};
+use super::registry::{self, Later, Stored};
 use crate::error::Error;
 use crate::ident::{qualified, quote};
 use crate::structure::apply;
@@ -15,11 +16,12 @@ use crate::structure::catalog::Telling;
 use crate::structure::ddl::Dialect;
 use crate::structure::plan::enums::{EnumGoal, ObservedEnum};
 use crate::structure::plan::tables::{
-    Guard, Keeping, Present, TableGoal, TablesGoal, Terms as TableTerms, plan_tables,
+    Guard, Present, TableGoal, TablesGoal, Terms as TableTerms, plan_tables,
 };
 use crate::structure::sql_text::SqlText;
-use crate::structure::step::{Class, Phase, Relation, Stage, Step};
+use crate::structure::step::{Class, Phase, Stage, Step};
 use crate::structure::table::{ColumnDefault, Rule, Table};
+use matched::Matched;
 use pgrx::spi::SpiClient;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -119,6 +121,7 @@ pub(crate) fn plan(client: &mut SpiClient<'_>, request: &Request<'_>) -> Result<
     });
     let world = World {
         others: registry::tables_of_others(client, &blueprint)?,
+        listed: registry::tables_of(client, &blueprint.name)?,
         schemas: registry::used_schemas(client)?.into_iter().collect(),
         dialect: apply::dialect(client)?,
         facts,
@@ -162,6 +165,8 @@ struct World {
     facts: Facts,
     /// Tables of the blueprint's names that belong to another one, and to which.
     others: HashMap<Place, String>,
+    /// The blueprint's own, and what its documents call them.
+    listed: HashMap<Place, String>,
     /// Those that blueprints are in.
     schemas: HashSet<String>,
     dialect: Dialect,
@@ -184,8 +189,13 @@ impl World {
 
     fn plan(&self, request: &Request<'_>, tables: Tables) -> Planned {
         let Request { blueprint, stored, .. } = request;
-        let planner =
-            Planner { request, facts: &self.facts, tables: &tables, others: &self.others };
+        let planner = Planner {
+            request,
+            facts: &self.facts,
+            tables: &tables,
+            others: &self.others,
+            listed: &self.listed,
+        };
         let mut steps = planner.surroundings(&self.schemas);
         let printed = stored.map(Stored::printed).unwrap_or_default();
         let matched = planner.matched(&printed, &mut steps);
@@ -272,27 +282,14 @@ fn take_later(steps: &mut Vec<Step>, noted: &[Later]) -> Vec<Later> {
     later
 }
 
-/// A table of the blueprint and the one that is there for it.
-struct Matched {
-    now: Option<Place>,
-    keeping: Option<Keeping>,
-    managed: Option<ModelTable>,
-    target: Option<ModelTable>,
-}
-
-/// A type of the blueprint and the one that is there for it.
-struct MatchedEnum<'m> {
-    now: Option<ObservedEnum>,
-    managed: bool,
-    target: Option<&'m EnumType>,
-}
-
 struct Planner<'p> {
     request: &'p Request<'p>,
     facts: &'p Facts,
     tables: &'p Tables,
     /// Tables of this blueprint's names that belong to another one, and to which.
     others: &'p HashMap<Place, String>,
+    /// Those of this blueprint, and what its documents call them.
+    listed: &'p HashMap<Place, String>,
 }
 
 impl Planner<'_> {
@@ -375,248 +372,6 @@ impl Planner<'_> {
         tables.chain(blueprint.enums.iter().map(|one| one.schema.clone())).collect()
     }
 
-    /// The table of a version that was applied, and of the one that is under way.
-    fn stored(&self, name: &str) -> Vec<&ModelTable> {
-        self.request.stored.map_or_else(Vec::new, |stored| {
-            stored
-                .versions()
-                .filter_map(|version| version.blueprint.tables.iter().find(|t| t.name == name))
-                .collect()
-        })
-    }
-
-    /// Pairs the tables of the blueprint with those that are there, and notes what is in the way.
-    fn matched(&self, printed: &Printed, steps: &mut Vec<Step>) -> Vec<Matched> {
-        let blueprint = self.blueprint();
-        let mut found = Vec::new();
-        let mut used: HashSet<Place> = HashSet::new();
-        let names: HashSet<&str> = blueprint.tables.iter().map(|t| t.name.as_str()).collect();
-        for table in &blueprint.tables {
-            let mut versions = self.stored(&table.name);
-            let from = table.renamed_from.as_deref().filter(|from| !names.contains(from));
-            let older = from.map_or_else(Vec::new, |from| self.stored(from));
-            if let Some(from) = from {
-                if versions.is_empty() && older.is_empty() {
-                    let why = format!(
-                        "table \"{from}\" is not one of the blueprint's, so it cannot be renamed: leave renamed_from out \
-                         to add a new table"
-                    );
-                    steps
-                        .push(Step::refused("rename_table", &table.name, why).stage(Stage::Schema));
-                } else if self.is_applied(&table.name) && self.is_applied(from) {
-                    let why = format!(
-                        "both \"{from}\" and \"{}\" are tables of the blueprint: leave renamed_from out, or drop one of them \
-                         in a version of its own",
-                        table.name
-                    );
-                    steps
-                        .push(Step::refused("rename_table", &table.name, why).stage(Stage::Schema));
-                }
-            }
-            versions.extend(older);
-            let place = (table.schema.clone(), table.table_name.clone());
-            let places = versions.iter().map(|t| (t.schema.clone(), t.table_name.clone()));
-            // What was renamed by the first steps of a version under way is there by its new name.
-            let now = std::iter::once(place.clone())
-                .filter(|_| !versions.is_empty())
-                .chain(places)
-                .find(|place| self.own(place) && !used.contains(place));
-            let mut managed = versions.iter().copied().cloned().reduce(merged);
-            let now = now.or_else(|| self.adopted(&place, &mut managed));
-            if now.as_ref() != Some(&place)
-                && !self.is_leaving(&place, &names)
-                && let Some(step) = self.in_the_way(&place)
-            {
-                steps.push(step);
-                continue;
-            }
-            used.extend(now.clone());
-            found.push(Matched {
-                keeping: now.as_ref().and_then(|at| self.keeping(at)),
-                now,
-                managed: managed.map(|table| as_printed(table, printed)),
-                target: Some(as_printed(with_columns_renamed(table, &versions), printed)),
-            });
-        }
-        for table in self.leaving(&names) {
-            let place = (table.schema.clone(), table.table_name.clone());
-            if self.own(&place) && used.insert(place.clone()) {
-                found.push(Matched {
-                    keeping: self.keeping(&place),
-                    now: Some(place),
-                    managed: Some(table.clone()),
-                    target: None,
-                });
-            }
-        }
-        found
-    }
-
-    fn is_applied(&self, name: &str) -> bool {
-        let applied = self.request.stored.and_then(|stored| stored.applied.as_ref());
-        applied.is_some_and(|version| version.blueprint.tables.iter().any(|t| t.name == name))
-    }
-
-    /// Tables of the versions before that the blueprint does not have any more.
-    fn leaving(&self, names: &HashSet<&str>) -> Vec<&ModelTable> {
-        let renamed: HashSet<&str> =
-            self.blueprint().tables.iter().filter_map(|t| t.renamed_from.as_deref()).collect();
-        let Some(stored) = self.request.stored else { return Vec::new() };
-        let mut leaving: Vec<&ModelTable> = Vec::new();
-        for table in stored.versions().flat_map(|version| &version.blueprint.tables) {
-            let name = table.name.as_str();
-            if !names.contains(name) && !renamed.contains(name) {
-                leaving.push(table);
-            }
-        }
-        leaving
-    }
-
-    fn is_leaving(&self, place: &Place, names: &HashSet<&str>) -> bool {
-        let at = |table: &&ModelTable| table.schema == place.0 && table.table_name == place.1;
-        self.leaving(names).iter().any(at)
-            || self.blueprint().tables.iter().any(|table| {
-                // It takes another name itself.
-                let before = self.stored(&table.name).into_iter().chain(
-                    table.renamed_from.as_deref().map_or_else(Vec::new, |from| self.stored(from)),
-                );
-                (table.schema.as_str(), table.table_name.as_str()) != (&place.0, &place.1)
-                    && before.into_iter().any(|before| at(&before))
-                    && self.own(place)
-            })
-    }
-
-    /// Whether the table is there, plain, the owner's and not another blueprint's.
-    fn own(&self, place: &Place) -> bool {
-        let relation = self.facts.relation(&place.0, &place.1);
-        relation.is_some_and(|relation| relation.is_table() && relation.ours)
-            && self.tables.contains_key(place)
-            && !self.others.contains_key(place)
-    }
-
-    fn keeping(&self, place: &Place) -> Option<Keeping> {
-        self.tables.get(place).map(keeping)
-    }
-
-    /// A table that the owner made and lets the blueprint have.
-    fn adopted(&self, place: &Place, managed: &mut Option<ModelTable>) -> Option<Place> {
-        if !(self.request.manner.adopt && self.request.is_owner && self.own(place)) {
-            return None;
-        }
-        // Nothing of it is the blueprint's yet.
-        let target = self
-            .blueprint()
-            .tables
-            .iter()
-            .find(|t| t.schema == place.0 && t.table_name == place.1)?;
-        if managed.is_none() {
-            let table = Table {
-                description: None,
-                columns: Vec::new(),
-                rules: Vec::new(),
-                names: Vec::new(),
-            };
-            *managed = Some(ModelTable {
-                table,
-                fields: Vec::new(),
-                renames: Vec::new(),
-                fills: Vec::new(),
-                ..target.clone()
-            });
-        }
-        Some(place.clone())
-    }
-
-    /// What has the name of a table that is to be made.
-    fn in_the_way(&self, place: &Place) -> Option<Step> {
-        let relation = self.facts.relation(&place.0, &place.1)?;
-        let name = qualified(&place.0, &place.1);
-        let what = relation.kind_text();
-        let why = if let Some(other) = self.others.get(place) {
-            format!("table {name} belongs to blueprint \"{other}\"")
-        } else if !relation.ours {
-            format!("{what} {name} belongs to \"{}\"", relation.owner)
-        } else if !relation.is_table() || relation.extension {
-            format!("{what} {name} has the name of a table of the blueprint")
-        } else if self.request.manner.adopt {
-            format!("table {name} is adopted only by the owner of Kepler's tables or a superuser")
-        } else {
-            format!(
-                "table {name} is there and not the blueprint's: options => '{{\"adopt\": true}}' makes it so, as it is, \
-                 and plans the rest"
-            )
-        };
-        let relation =
-            Relation { schema: place.0.clone(), table: place.1.clone(), key: Vec::new() };
-        Some(Step::refused("create_table", &place.1, why).stage(Stage::Schema).of(&relation))
-    }
-
-    /// Pairs the types of the blueprint with those that are there.
-    fn matched_enums(&self, steps: &mut Vec<Step>) -> Vec<MatchedEnum<'_>> {
-        let blueprint = self.blueprint();
-        let managed: Vec<&EnumType> = self
-            .request
-            .stored
-            .into_iter()
-            .flat_map(Stored::versions)
-            .flat_map(|version| &version.blueprint.enums)
-            .collect();
-        let mut found = Vec::new();
-        let mut used: HashSet<Place> = HashSet::new();
-        let place = |one: &EnumType| (one.schema.clone(), one.type_name.clone());
-        for one in &blueprint.enums {
-            let from = one.renamed_from.as_deref();
-            let from = from.filter(|from| !blueprint.enums.iter().any(|e| e.name == *from));
-            let versions: Vec<&EnumType> = managed
-                .iter()
-                .copied()
-                .filter(|before| before.name == one.name || Some(before.name.as_str()) == from)
-                .collect();
-            let now = std::iter::once(place(one))
-                .filter(|_| !versions.is_empty())
-                .chain(versions.iter().map(|before| place(before)))
-                .find(|place| self.own_enum(place).is_some() && !used.contains(place));
-            let adopts = self.request.manner.adopt && self.request.is_owner;
-            let now = now.or_else(|| {
-                Some(place(one)).filter(|place| adopts && self.own_enum(place).is_some())
-            });
-            if now.as_ref() != Some(&place(one))
-                && let Some(fact) = self.facts.enum_type(&one.schema, &one.type_name)
-                && !managed.iter().any(|before| place(before) == place(one))
-            {
-                let name = qualified(&one.schema, &one.type_name);
-                let why = if !fact.ours {
-                    format!("type {name} belongs to \"{}\"", fact.owner)
-                } else if fact.kind != 'e' {
-                    format!("type {name} has the name of an enum of the blueprint, and is none")
-                } else {
-                    format!(
-                        "type {name} is there and not the blueprint's: options => '{{\"adopt\": true}}' makes it so"
-                    )
-                };
-                steps.push(Step::refused("create_type", &one.type_name, why).stage(Stage::Schema));
-                continue;
-            }
-            used.extend(now.clone());
-            let now = now.and_then(|place| self.own_enum(&place));
-            found.push(MatchedEnum { managed: now.is_some(), now, target: Some(one) });
-        }
-        for before in managed {
-            if used.insert(place(before))
-                && let Some(now) = self.own_enum(&place(before))
-            {
-                found.push(MatchedEnum { now: Some(now), managed: true, target: None });
-            }
-        }
-        found
-    }
-
-    /// An enum that is there and the owner's.
-    fn own_enum(&self, place: &Place) -> Option<ObservedEnum> {
-        let fact = self.facts.enum_type(&place.0, &place.1)?;
-        (fact.kind == 'e' && fact.ours).then(|| fact.observed())
-    }
-
     /// SQL that nobody has vouched for yet.
     fn untrusted(&self, matched: &[Matched]) -> Vec<Step> {
         if self.request.manner.trusted && self.request.is_owner {
@@ -661,76 +416,4 @@ fn texts(table: &Table) -> Vec<(String, &SqlText)> {
 /// Under which an expression's printed form is kept.
 pub(crate) fn printed_key(table: &ModelTable, text: &SqlText) -> String {
     format!("{}: {}", table.name, text.normal)
-}
-
-/// Trusted expressions in the form in which Postgres prints them.
-fn as_printed(mut table: ModelTable, printed: &Printed) -> ModelTable {
-    if printed.is_empty() {
-        return table;
-    }
-    let key = |text: &SqlText| format!("{}: {}", table.name, text.normal);
-    let replace = |text: &mut SqlText| {
-        if let Some(normal) = printed.get(&key(text)).filter(|_| text.trusted) {
-            text.normal = normal.clone();
-        }
-    };
-    for column in &mut table.table.columns {
-        if let Some(ColumnDefault::Sql(text)) = &mut column.default {
-            replace(text);
-        }
-    }
-    for rule in &mut table.table.rules {
-        if let Rule::Index(index) = rule
-            && let Some(text) = &mut index.predicate
-        {
-            replace(text);
-        }
-    }
-    table
-}
-
-/// A document tells the fields that are renamed, and older versions which columns these were; a field may also have got another
-/// column.
-fn with_columns_renamed(table: &ModelTable, versions: &[&ModelTable]) -> ModelTable {
-    let column_of = |name: &str| {
-        let fields = versions.iter().flat_map(|version| &version.fields);
-        fields.into_iter().find(|(field, _)| field == name).map(|(_, column)| column.clone())
-    };
-    let mut renamed = table.clone();
-    for (from, _) in &mut renamed.renames {
-        if let Some(column) = column_of(from) {
-            *from = column;
-        }
-    }
-    for (name, column) in &table.fields {
-        let Some(before) = column_of(name).filter(|before| before != column) else { continue };
-        let is_told = renamed.renames.iter().any(|(from, to)| *from == before || to == column);
-        let stays = table.fields.iter().any(|(_, column)| *column == before);
-        if !is_told && !stays {
-            renamed.renames.push((before, column.clone()));
-        }
-    }
-    renamed.renames.retain(|(from, to)| from != to);
-    renamed
-}
-
-/// What either of two versions of a table asked for.
-fn merged(applied: ModelTable, pending: ModelTable) -> ModelTable {
-    let mut table = pending;
-    for column in applied.table.columns {
-        if table.table.column(&column.name).is_none() {
-            table.table.columns.push(column);
-        }
-    }
-    for (rule, name) in applied
-        .table
-        .rules
-        .into_iter()
-        .zip(applied.table.names.into_iter().chain(std::iter::repeat(None)))
-    {
-        if !table.table.rules.contains(&rule) {
-            table.table.push_named(rule, name);
-        }
-    }
-    table
 }

@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::json::Json;
 use crate::pg::{relation, role};
 use pgrx::pg_sys;
-use pgrx::spi::SpiClient;
-use std::collections::{HashMap, HashSet};
+use pgrx::spi::{SpiClient, SpiTupleTable};
+use std::collections::HashMap;
 
 /// A blueprint that was applied, or whose first version is under way.
 #[derive(Debug, Clone)]
@@ -175,12 +175,7 @@ pub(crate) fn tables_of_others(
         None,
         &[schemas.into(), names.into(), blueprint.name.as_str().into()],
     )?;
-    let mut found = HashMap::new();
-    for row in rows {
-        let text = |at: usize| Ok::<_, Error>(row[at].value::<String>()?.unwrap_or_default());
-        found.insert((text(1)?, text(2)?), text(3)?);
-    }
-    Ok(found)
+    places(rows)
 }
 
 /// Schemas that any blueprint is in.
@@ -328,13 +323,17 @@ pub(crate) fn delete(client: &mut SpiClient<'_>, name: &str) -> Result<(), Error
     Ok(())
 }
 
-/// The tables of one blueprint.
+/// The tables of one blueprint, and what its documents call them.
 pub(crate) fn tables_of(
     client: &mut SpiClient<'_>,
     name: &str,
-) -> Result<HashSet<(String, String)>, Error> {
-    let tables = all_tables(client)?;
-    Ok(tables.into_iter().filter(|(_, owner)| owner == name).map(|(place, _)| place).collect())
+) -> Result<HashMap<(String, String), String>, Error> {
+    let rows = client.update(
+        "SELECT t.schema_name, t.table_name, t.name FROM kepler.blueprint_tables AS t WHERE t.blueprint_name = $1",
+        None,
+        &[name.into()],
+    )?;
+    places(rows)
 }
 
 /// The tables of all blueprints, and whose they are.
@@ -346,6 +345,11 @@ pub(crate) fn all_tables(
         None,
         &[],
     )?;
+    places(rows)
+}
+
+/// By the first two columns, the third.
+fn places(rows: SpiTupleTable<'_>) -> Result<HashMap<(String, String), String>, Error> {
     let mut tables = HashMap::new();
     for row in rows {
         let text = |at: usize| Ok::<_, Error>(row[at].value::<String>()?.unwrap_or_default());
