@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kepler's main jobs on real data: syncs some 200,000 places again and again, finds what is gone at the source and
-tells a consumer (demo_sync.py), then remembers what Python's own library says of itself, and finds it by meaning
-(demo_memory.py).
+tells a consumer (demo_sync.py), makes the tables of a schema.prisma (demo_blueprint.py), then remembers what Python's own
+library says of itself, and finds it by meaning (demo_memory.py).
 
 Each step prints what it shows, a line of figures and what must hold; the exit status is 1 if
 something did not. The client is psql. tools/demo.sh prepares the server and the data, and names them in
@@ -21,6 +21,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import demo_blueprint
 import demo_memory
 import demo_sync
 from demo_base import DATABASE, Demo, DemoError, heading, print_table
@@ -341,7 +342,8 @@ def run() -> int:
     broken_batch(demo, places[:500])
     last_query(demo)
     demo_sync.run(demo, 7, places, lambda left, run: list_places(demo, left, run))
-    demo_memory.run(demo, 10)
+    demo_blueprint.run(demo, 10)
+    demo_memory.run(demo, 12)
     session.close()
 
     if demo.failures:
