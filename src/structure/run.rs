@@ -142,29 +142,41 @@ pub(crate) fn check_permission(
 }
 
 /// What steps that destroy data would destroy: "3 rows hold values". For callers who may read the rows as the owner.
+/// `name_before` as [`locks`] has it.
 pub(crate) fn values_lost(
     client: &mut SpiClient<'_>,
     step: &Step,
+    name_before: &NameBefore<'_>,
 ) -> Result<Option<String>, Error> {
     let (Class::Drop, Some(relation)) = (step.class, &step.relation) else { return Ok(None) };
-    let table = qualified(&relation.schema, &relation.table);
-    let count = match step.operation {
-        "drop_column" => format!("pg_catalog.count({})", quote(&step.object)),
-        "drop_table" => "pg_catalog.count(*)".to_owned(),
+    let Some((schema, table)) = name_before(&relation.schema, &relation.table) else {
+        return Ok(None);
+    };
+    let among = match step.operation {
+        "drop_column" => format!("{} IS NOT NULL", quote(&step.object)),
+        "drop_table" => "true".to_owned(),
         _ => return Ok(None),
     };
-    let _owner = Owner::find()?.act();
-    let _settings = LocalSettings::set(SETTINGS);
-    let rows = client
-        .update(&format!("SELECT {count} FROM {table}"), None, &[])?
-        .first()
-        .get_one::<i64>()?
-        .unwrap_or_default();
+    let rows = count_rows(client, &qualified(&schema, &table), &among)?;
     let verb = if rows == 1 { "holds" } else { "hold" };
     Ok(Some(match step.operation {
         "drop_table" => Rows::OfTables.counted(rows),
         _ => format!("{} {verb} values", Rows::OfTables.counted(rows)),
     }))
+}
+
+/// How many rows of a table meet a condition by now, however old the transaction's snapshot is.
+pub(crate) fn count_rows(
+    client: &mut SpiClient<'_>,
+    table: &str,
+    condition: &str,
+) -> Result<i64, Error> {
+    let _owner = Owner::find()?.act();
+    let _settings = LocalSettings::set(SETTINGS);
+    let query = Text::new(&format!("SELECT 1 AS key FROM {table} WHERE {condition}"));
+    let parameters = [Some(query.datum()), Some(pg_sys::Datum::from(false))];
+    let found = ROWS_IN_THE_WAY.with(|statement| statement.run_latest(client, &parameters));
+    Ok(found.iter::<2>().next().and_then(|row| row.bigint(0)).unwrap_or_default())
 }
 
 /// The schema and name of a table before a plan, by those that it has in it.

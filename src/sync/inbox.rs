@@ -155,11 +155,12 @@ fn merge_inbox_step(
     updated_at_key: Option<String>,
     deleted_key: Option<String>,
     options: Option<Options>,
-    is_first: bool,
+    is_first: Option<bool>,
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<bool, ErrorReport> {
     let keys = GivenKeys { id_key, updated_at_key, deleted_key };
     let reading = given_reading(merge, keys, options);
+    let is_first = is_first.ok_or(ArgumentError::Null("is_first"))?;
     let merged = merge_step(sync_run_id, max_rows, reading, is_first, workspace_id)?;
     Ok(merged.remaining == 0)
 }

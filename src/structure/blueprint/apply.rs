@@ -8,7 +8,7 @@ use super::facts::Wanted;
 
 use super::model::{Blueprint, ModelTable, Tenancy};
 use super::observed::{self, Tables};
-use super::plan::{self, Manner, Planned, Request, printed_key};
+use super::plan::{self, Manner, Place, Planned, Request, printed_key};
 use super::registry::{self, Note, Printed, Stored};
 use crate::access::grant;
 use crate::access::owner::{BLUEPRINTS, Owner};
@@ -22,7 +22,7 @@ use crate::structure::run::{self, Rows};
 use crate::structure::step::{Class, Lock, Phase, Step};
 use crate::structure::table::{ColumnDefault, Rule};
 use pgrx::spi::SpiClient;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What an application may do, and how long it waits.
 pub(crate) struct Terms {
@@ -180,7 +180,7 @@ impl Call<'_> {
     fn check(&self, client: &mut SpiClient<'_>, planned: &Planned) -> Result<(), Error> {
         let steps = &planned.steps;
         run::check_permission(steps, &self.terms.allow, Rows::OfTables, |step| {
-            run::values_lost(client, step)
+            run::values_lost(client, step, &|schema, table| planned.before(schema, table))
         })
     }
 
@@ -222,23 +222,22 @@ impl Call<'_> {
             },
         };
         let mut schemas: BTreeSet<String> = BTreeSet::new();
-        let mut tables: Vec<&ModelTable> = self.blueprint.tables.iter().collect();
-        schemas.extend(tables.iter().map(|table| table.schema.clone()));
+        schemas.extend(self.blueprint.tables.iter().map(|table| table.schema.clone()));
         schemas.extend(self.blueprint.enums.iter().map(|one| one.schema.clone()));
         let made = stored.map_or(&[][..], |stored| &stored.made_schemas).iter().cloned();
         let made_schemas: BTreeSet<String> =
             made.chain(planned.new_schemas.iter().cloned()).collect();
         schemas.extend(made_schemas.iter().cloned());
+        let mut tables = self.listed(planned, steps);
         if self.terms.manner.online {
             // What leaves may leave later.
+            let listed = registry::tables_of(client, self.name())?;
             let before = stored.into_iter().flat_map(Stored::versions);
             for table in before.flat_map(|version| &version.blueprint.tables) {
-                let is_there =
-                    planned.tables.contains_key(&(table.schema.clone(), table.table_name.clone()));
-                let same =
-                    |t: &&ModelTable| t.schema == table.schema && t.table_name == table.table_name;
-                if is_there && !tables.iter().any(same) {
-                    tables.push(table);
+                let place = (table.schema.clone(), table.table_name.clone());
+                let stays = planned.places.values().any(|now| *now == place);
+                if !stays && listed.get(&place) == Some(&table.name) {
+                    tables.entry(place).or_insert_with(|| table.name.clone());
                 }
             }
         }
@@ -264,6 +263,29 @@ impl Call<'_> {
             },
         )?;
         Ok(number)
+    }
+
+    /// The tables that are the blueprint's when these steps are done, and what the document calls them: none that another part
+    /// of the plan is to make, whose name somebody may take before.
+    fn listed(&self, planned: &Planned, steps: &[Step]) -> BTreeMap<Place, String> {
+        let renames =
+            steps.iter().any(|step| matches!(step.operation, "rename_table" | "move_table"));
+        let is_made = |place: &Place| {
+            steps.iter().any(|step| {
+                let made = step.relation.as_ref().filter(|_| step.operation == "create_table");
+                made.is_some_and(|made| made.schema == place.0 && made.table == place.1)
+            })
+        };
+        let tables = self.blueprint.tables.iter().filter_map(|table| {
+            let place = (table.schema.clone(), table.table_name.clone());
+            let then = match planned.places.get(&place) {
+                Some(now) if *now == place || renames => place,
+                Some(now) => now.clone(),
+                None => Some(place).filter(is_made)?,
+            };
+            Some((then, table.name.clone()))
+        });
+        tables.collect()
     }
 
     /// Runs steps, and gives the roles with a level their rights on what is new.

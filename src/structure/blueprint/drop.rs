@@ -3,16 +3,18 @@
 use super::apply::{Applied, claim, lock_tables};
 use super::error::BlueprintError;
 use super::facts::{self, Wanted};
+use super::model::Tenancy;
 use super::observed;
-use super::registry::{self, Stored};
+use super::registry::{self, Stored, Version};
 use crate::access::owner::{BLUEPRINTS, Owner};
 use crate::error::Error;
 use crate::ident::{qualified, quote};
-use crate::pg::local_settings::LocalSettings;
 use crate::structure::apply::Patience;
 use crate::structure::catalog::Telling;
 use crate::structure::facts::{Dependent, DependentKind};
+use crate::structure::run;
 use crate::structure::step::Lock;
+use crate::workspace;
 use pgrx::spi::SpiClient;
 
 /// What may be destroyed.
@@ -34,6 +36,13 @@ pub(crate) fn drop_blueprint(
     let owner = Owner::find()?;
     owner.require_own_code(client, BLUEPRINTS)?;
     let stored = registry::require(client, name)?;
+    if let Some(workspace_id) = &stored.workspace_id {
+        workspace::require_own(workspace_id)?;
+    }
+    let is_shared = |version: &Version| matches!(version.blueprint.tenancy, Tenancy::Field(_));
+    if terms.with_rows && stored.versions().any(is_shared) {
+        owner.require_caller("drop tables that hold rows of several workspaces")?;
+    }
     let mut dropped = 0;
     if terms.keep_tables {
         // Nobody but the owner could change them from then on.
@@ -101,18 +110,18 @@ fn drop_all(
     }
     statements.extend(types.iter().map(|(s, t)| format!("DROP TYPE {}", qualified(s, t))));
     let dropped = tables.len() + types.len();
-    run(client, &statements)?;
+    execute(client, &statements)?;
     let mut schemas = 0;
     for schema in &stored.made_schemas {
         if facts_of_schema_are_none(client, schema)? {
-            run(client, &[format!("DROP SCHEMA {}", quote(schema))])?;
+            execute(client, &[format!("DROP SCHEMA {}", quote(schema))])?;
             schemas += 1;
         }
     }
     Ok(i32::try_from(dropped + schemas).unwrap_or(i32::MAX))
 }
 
-fn run(client: &mut SpiClient<'_>, statements: &[String]) -> Result<(), Error> {
+fn execute(client: &mut SpiClient<'_>, statements: &[String]) -> Result<(), Error> {
     let _owner = Owner::find()?.act();
     for statement in statements {
         client.update(statement, None, &[])?;
@@ -186,20 +195,7 @@ fn check_empty(
     let mut full = Vec::new();
     for (schema, table) in tables {
         pgrx::check_for_interrupts!();
-        let rows = {
-            let _owner = Owner::find()?.act();
-            // Where policies are to hold for the owner too, this fails: it would not see all rows.
-            let _settings = LocalSettings::set(&[(c"row_security", c"off")]);
-            client
-                .update(
-                    &format!("SELECT pg_catalog.count(*) FROM {}", qualified(schema, table)),
-                    None,
-                    &[],
-                )?
-                .first()
-                .get_one::<i64>()?
-                .unwrap_or_default()
-        };
+        let rows = run::count_rows(client, &qualified(schema, table), "true")?;
         if rows > 0 {
             let what = if rows == 1 { "row" } else { "rows" };
             full.push(format!("{}: {rows} {what}", qualified(schema, table)));

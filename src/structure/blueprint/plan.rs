@@ -232,7 +232,11 @@ impl World {
             terms,
             dialect: &self.dialect,
         };
-        steps.extend(plan_tables(&goal));
+        let mut of_tables = plan_tables(&goal);
+        if !request.is_owner {
+            of_tables.iter_mut().for_each(|step| refuse_opening(step, &of_new_tables(&matched)));
+        }
+        steps.extend(of_tables);
         steps.sort_by_key(|step| step.stage);
         self.warn_of_others(&mut steps);
         let later = take_later(&mut steps, stored.map_or(&[], |stored| &stored.later));
@@ -319,8 +323,7 @@ impl Planner<'_> {
             let why = format!("version {found} was applied, and the document says version {given}");
             refuse("check_version", &blueprint.name, why, String::new());
         }
-        if blueprint.tenancy == Tenancy::Workspace
-            && let Some(owner) = self.request.stored.and_then(|stored| stored.workspace_id.as_ref())
+        if let Some(owner) = self.request.stored.and_then(|stored| stored.workspace_id.as_ref())
             && owner != self.request.workspace_id
             && !self.request.is_owner
         {
@@ -383,7 +386,9 @@ impl Planner<'_> {
             let known = table.managed.as_ref().map(|table| texts(&table.table));
             for (object, text) in texts(&target.table) {
                 let is_known = known.as_ref().is_some_and(|known| {
-                    known.iter().any(|(other, known)| *other == object && *known == text)
+                    // An expression that compares as equal may be another: only what was let through is known.
+                    let same = |known: &SqlText| known.trusted && known.text == text.text;
+                    known.iter().any(|(other, known)| *other == object && same(known))
                 });
                 if text.trusted && !is_known {
                     let why = format!(
@@ -397,6 +402,29 @@ impl Planner<'_> {
             }
         }
         steps
+    }
+}
+
+/// Names of tables that a plan makes.
+fn of_new_tables(matched: &[Matched]) -> HashSet<Place> {
+    let new = matched.iter().filter(|table| table.now.is_none());
+    let place = |table: &ModelTable| (table.schema.clone(), table.table_name.clone());
+    new.filter_map(|table| table.target.as_ref().map(place)).collect()
+}
+
+/// Whose rows a table holds is for the owner to change: an administrator of one workspace would show them to others, or hide
+/// them.
+fn refuse_opening(step: &mut Step, new: &HashSet<Place>) {
+    let is_new = step
+        .relation
+        .as_ref()
+        .is_some_and(|relation| new.contains(&(relation.schema.clone(), relation.table.clone())));
+    if matches!(step.operation, "open" | "secure") && !is_new {
+        step.class = Class::Refused;
+        step.hazards.push(
+            "whose rows a table holds is changed by the owner of Kepler's tables or a superuser"
+                .to_owned(),
+        );
     }
 }
 
@@ -415,5 +443,6 @@ fn texts(table: &Table) -> Vec<(String, &SqlText)> {
 
 /// Under which an expression's printed form is kept.
 pub(crate) fn printed_key(table: &ModelTable, text: &SqlText) -> String {
-    format!("{}: {}", table.name, text.normal)
+    // In quotes: no name and expression have the key of others.
+    format!("{:?}: {}", table.name, text.normal)
 }

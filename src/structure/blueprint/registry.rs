@@ -7,10 +7,12 @@ use crate::access::error::AccessError;
 use crate::access::owner::{BLUEPRINTS, Owner};
 use crate::error::Error;
 use crate::json::Json;
+use crate::pg::plan::Statement;
+use crate::pg::varlena::Text;
 use crate::pg::{relation, role};
 use pgrx::pg_sys;
 use pgrx::spi::{SpiClient, SpiTupleTable};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A blueprint that was applied, or whose first version is under way.
 #[derive(Debug, Clone)]
@@ -103,45 +105,51 @@ pub(crate) fn require_administrator() -> Result<(), Error> {
     Err(AccessError::NoRight { table, role, level: "admin" }.into())
 }
 
+thread_local! {
+    // What is in force, as the catalog is read beside it, and not what an older snapshot has.
+    static BLUEPRINT: Statement = const { Statement::new(
+        c"SELECT b.workspace_id, b.version, b.made_schemas, b.later::text
+          FROM kepler.blueprints AS b WHERE b.name = $1",
+        &[pg_sys::TEXTOID],
+    ) };
+    static VERSIONS: Statement = const { Statement::new(
+        c"SELECT v.version, v.document_version, v.document::text, v.printed::text
+          FROM kepler.blueprint_versions AS v WHERE v.blueprint_name = $1 AND v.version >= $2 ORDER BY v.version",
+        &[pg_sys::TEXTOID, pg_sys::INT4OID],
+    ) };
+}
+
 /// The blueprint of a name.
 pub(crate) fn find(client: &mut SpiClient<'_>, name: &str) -> Result<Option<Stored>, Error> {
-    let row = client
-        .update(
-            "SELECT b.workspace_id, b.version, b.made_schemas, b.later::text
-             FROM kepler.blueprints AS b WHERE b.name = $1",
-            None,
-            &[name.into()],
-        )?
-        .next();
-    let Some(row) = row else { return Ok(None) };
-    let later = row[4].value::<String>()?.unwrap_or_default();
-    let later = match Json::parse(&later) {
+    let text = Text::new(name);
+    let rows = BLUEPRINT.with(|statement| statement.run_latest(client, &[Some(text.datum())]));
+    let Some(row) = rows.iter::<4>().next() else { return Ok(None) };
+    let later = match Json::parse(row.text(3).unwrap_or_default()) {
         Ok(Json::Array(items)) => items.iter().filter_map(Later::read).collect(),
         _ => Vec::new(),
     };
     let mut stored = Stored {
         name: name.to_owned(),
-        workspace_id: row[1].value::<String>()?,
-        version: row[2].value::<i32>()?.unwrap_or_default(),
-        made_schemas: row[3].value::<Vec<String>>()?.unwrap_or_default(),
+        workspace_id: row.text(0).map(str::to_owned),
+        version: row.integer(1).unwrap_or_default(),
+        made_schemas: row
+            .array::<&str>(2)
+            .map(|names| names.iter().flatten().map(str::to_owned).collect())
+            .unwrap_or_default(),
         later,
         applied: None,
         pending: Vec::new(),
     };
-    let rows = client.update(
-        "SELECT v.version, v.document_version, v.document::text, v.printed::text
-         FROM kepler.blueprint_versions AS v WHERE v.blueprint_name = $1 AND v.version >= $2 ORDER BY v.version",
-        None,
-        &[name.into(), stored.version.into()],
-    )?;
-    for row in rows {
-        let text = row[3].value::<String>()?.unwrap_or_default();
+    let parameters = [Some(text.datum()), Some(pg_sys::Datum::from(stored.version))];
+    let rows = VERSIONS.with(|statement| statement.run_latest(client, &parameters));
+    for row in rows.iter::<4>() {
+        let text = row.text(2).unwrap_or_default().to_owned();
         let version = Version {
-            number: row[1].value::<i32>()?.unwrap_or_default(),
-            document_version: row[2].value::<i32>()?,
+            number: row.integer(0).unwrap_or_default(),
+            document_version: row.integer(1),
             blueprint: super::parse(&text)?,
             text,
-            printed: serde_json::from_str(&row[4].value::<String>()?.unwrap_or_default())?,
+            printed: serde_json::from_str(row.text(3).unwrap_or_default())?,
         };
         if version.number == stored.version {
             stored.applied = Some(version);
@@ -201,7 +209,8 @@ pub(crate) struct Note<'n> {
     pub(crate) plan: &'n str,
     pub(crate) schemas: Vec<String>,
     pub(crate) made_schemas: Vec<String>,
-    pub(crate) tables: Vec<&'n super::model::ModelTable>,
+    /// By place, what the document calls them.
+    pub(crate) tables: BTreeMap<(String, String), String>,
 }
 
 /// Notes a version as being under way, and whose tables are whose.
@@ -240,10 +249,10 @@ pub(crate) fn begin(client: &mut SpiClient<'_>, note: &Note<'_>) -> Result<(), E
         ],
     )?;
     let (mut schemas, mut tables, mut names) = (Vec::new(), Vec::new(), Vec::new());
-    for table in &note.tables {
-        schemas.push(table.schema.as_str());
-        tables.push(table.table_name.as_str());
-        names.push(table.name.as_str());
+    for ((schema, table), name) in &note.tables {
+        schemas.push(schema.as_str());
+        tables.push(table.as_str());
+        names.push(name.as_str());
     }
     client.update(
         "DELETE FROM kepler.blueprint_tables AS t WHERE t.blueprint_name = $1

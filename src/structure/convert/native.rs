@@ -234,13 +234,19 @@ fn numbers(
                  {column}::pg_catalog.text::pg_catalog.numeric ELSE true END"
             ),
         ),
-        ("float4" | "float8" | "numeric", "int2") => convert(
-            cast,
-            format!(
-                "{column} < -32768 OR {column} >= 32768 OR {column}::pg_catalog.float8 <> \
-                 pg_catalog.trunc({column}::pg_catalog.float8)"
-            ),
-        ),
+        ("float4" | "float8" | "numeric", "int2") => {
+            // A numeric has digits that a double has not.
+            let exact = match old.name {
+                "numeric" => column.to_owned(),
+                _ => format!("{column}::pg_catalog.float8"),
+            };
+            convert(
+                cast,
+                format!(
+                    "{column} < -32768 OR {column} >= 32768 OR {exact} <> pg_catalog.trunc({exact})"
+                ),
+            )
+        }
         ("float4", "int4" | "int8") => {
             let beyond = if new.name == "int4" { "2147483648" } else { "9223372036854775808" };
             convert(

@@ -138,6 +138,13 @@ fn read_unique(draft: &mut Draft<'_>, context: &Context<'_>, problems: &mut Prob
             sets.push(set);
         }
     }
+    // Postgres makes one constraint of the two.
+    if let Some(key) = &draft.key {
+        let is_key = |set: &&UniqueSet| !set.as_index && set.fields == key.fields;
+        for set in sets.iter().filter(is_key) {
+            problems.add(set.pointer.clone(), "the key is unique already");
+        }
+    }
     draft.unique = sets;
 }
 

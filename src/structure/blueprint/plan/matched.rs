@@ -1,6 +1,6 @@
 //! Which tables and types of the database are those of a blueprint: under their names of now.
 
-use super::{Place, Planner};
+use super::{Place, Planner, printed_key};
 use crate::ident::qualified;
 use crate::structure::blueprint::keeping::keeping;
 use crate::structure::blueprint::model::{EnumType, ModelTable};
@@ -48,7 +48,19 @@ impl Planner<'_> {
             let mut versions = self.stored(&table.name);
             let from = table.renamed_from.as_deref().filter(|from| !names.contains(from));
             let older = from.map_or_else(Vec::new, |from| self.stored(from));
-            if let Some(from) = from {
+            // Of a table that is not there yet, a rename cannot leave the old one where it is.
+            let both = table.renamed_from.as_deref().filter(|from| {
+                names.contains(from) && versions.is_empty() && !self.stored(from).is_empty()
+            });
+            if let Some(from) = both {
+                let why = format!(
+                    "table \"{from}\" is in the document too: leave renamed_from out to add a new table, or leave \
+                     \"{from}\" out to rename it"
+                );
+                steps.push(Step::refused("rename_table", &table.name, why).stage(Stage::Schema));
+            }
+            // Where nothing of the blueprint is there yet, all renames are of the past.
+            if let Some(from) = from.filter(|_| self.request.stored.is_some()) {
                 if versions.is_empty() && older.is_empty() {
                     let why = format!(
                         "table \"{from}\" is not one of the blueprint's, so it cannot be renamed: leave renamed_from out \
@@ -69,16 +81,18 @@ impl Planner<'_> {
             versions.extend(older);
             let place = (table.schema.clone(), table.table_name.clone());
             let places = versions.iter().map(|t| (t.schema.clone(), t.table_name.clone()));
-            // What was renamed by the first steps of a version under way is there by its new name. Another table of the
-            // blueprint may have that name still.
-            let is_anothers =
-                |name: &String| *name != table.name && table.renamed_from.as_ref() != Some(name);
-            let now = std::iter::once(place.clone())
-                .filter(|place| {
-                    !versions.is_empty() && !self.listed.get(place).is_some_and(is_anothers)
+            // What was renamed by the first steps of a version under way is there by its new name. A table that is not
+            // listed is not the blueprint's, and one that is listed by another name is another one.
+            let is_its = |place: &Place| {
+                let name = self.listed.get(place);
+                name.is_some_and(|name| {
+                    *name == table.name || table.renamed_from.as_ref() == Some(name)
                 })
+            };
+            let now = std::iter::once(place.clone())
+                .filter(|_| !versions.is_empty())
                 .chain(places)
-                .find(|place| self.own(place) && !used.contains(place));
+                .find(|place| self.own(place) && is_its(place) && !used.contains(place));
             let mut managed = versions.iter().copied().cloned().reduce(merged);
             let now = now.or_else(|| self.adopted(&place, &mut managed));
             if now.as_ref() != Some(&place)
@@ -87,6 +101,13 @@ impl Planner<'_> {
             {
                 steps.push(step);
                 continue;
+            }
+            if let Some(field) = takes_a_column(table, &versions) {
+                let why = format!(
+                    "field \"{field}\" would leave its column to another field, which would have its values: do it in two \
+                     versions, with another column between"
+                );
+                steps.push(Step::refused("rename_column", &table.name, why).stage(Stage::Schema));
             }
             used.extend(now.clone());
             found.push(Matched {
@@ -98,7 +119,8 @@ impl Planner<'_> {
         }
         for table in self.leaving(&names) {
             let place = (table.schema.clone(), table.table_name.clone());
-            if self.own(&place) && used.insert(place.clone()) {
+            let is_its = self.listed.get(&place).is_some_and(|name| *name == table.name);
+            if self.own(&place) && is_its && used.insert(place.clone()) {
                 found.push(Matched {
                     keeping: self.keeping(&place),
                     now: Some(place),
@@ -231,7 +253,7 @@ impl Planner<'_> {
                 .filter(|before| before.name == one.name || Some(before.name.as_str()) == from)
                 .collect();
             let now = std::iter::once(place(one))
-                .filter(|_| !versions.is_empty())
+                .filter(|at| versions.iter().any(|before| place(before) == *at))
                 .chain(versions.iter().map(|before| place(before)))
                 .find(|place| self.own_enum(place).is_some() && !used.contains(place));
             let adopts = self.request.manner.adopt && self.request.is_owner;
@@ -281,9 +303,9 @@ fn as_printed(mut table: ModelTable, printed: &Printed) -> ModelTable {
     if printed.is_empty() {
         return table;
     }
-    let key = |text: &SqlText| format!("{}: {}", table.name, text.normal);
+    let name = table.clone();
     let replace = |text: &mut SqlText| {
-        if let Some(normal) = printed.get(&key(text)).filter(|_| text.trusted) {
+        if let Some(normal) = printed.get(&printed_key(&name, text)).filter(|_| text.trusted) {
             text.normal = normal.clone();
         }
     };
@@ -325,6 +347,24 @@ fn with_columns_renamed(table: &ModelTable, versions: &[&ModelTable]) -> ModelTa
     }
     renamed.renames.retain(|(from, to)| from != to);
     renamed
+}
+
+/// A field whose column becomes that of another field while it gets another itself.
+fn takes_a_column<'t>(table: &'t ModelTable, versions: &[&ModelTable]) -> Option<&'t str> {
+    let before = versions.first()?;
+    let column_before = |name: &str| {
+        before.fields.iter().find(|(field, _)| field == name).map(|(_, column)| column.as_str())
+    };
+    let leaves = |(name, column): &&(String, String)| {
+        column_before(name).is_some_and(|before| {
+            let others = table.fields.iter().filter(|(other, _)| other != name);
+            before != column
+                && others
+                    .clone()
+                    .any(|(other, column)| column == before && column_before(other) != Some(before))
+        })
+    };
+    table.fields.iter().find(leaves).map(|(name, _)| name.as_str())
 }
 
 /// What either of two versions of a table asked for.
