@@ -322,8 +322,8 @@ fn names_collide_where_the_catalog_has_one_space() {
             "tables":[{"name":"T","fields":[{"name":"a","type":"text"}],"indexes":[{"fields":["a"],"name":"U"},{"fields":["a"],"name":"status"}],
                        "checks":[{"field":"a","op":"<>","value":"x","name":"c"},{"field":"a","op":"<>","value":"y","name":"c"}]},
                       {"name":"U","fields":[]},{"name":"T","table":"V","fields":[]},{"name":"W","table":"U","schema":"other","fields":[]},
-                      {"name":"X","table":"U","fields":[]},{"name":"Y","fields":[{"name":"a","type":"text"}],
-                       "unique":[{"fields":["a"],"name":"k"}],"key":{"fields":["a"],"constraint":"k"}}]}"#,
+                      {"name":"X","table":"U","fields":[]},{"name":"Y","fields":[{"name":"a","type":"text"},{"name":"b","type":"text"}],
+                       "unique":[{"fields":["b"],"name":"k"}],"key":{"fields":["a"],"constraint":"k"}}]}"#,
     );
     let pointers: Vec<&str> = found.iter().map(|line| line.split(": ").next().unwrap()).collect();
     assert_eq!(
@@ -338,6 +338,14 @@ fn names_collide_where_the_catalog_has_one_space() {
         ],
         "{found:#?}"
     );
+}
+
+#[test]
+fn a_key_is_unique_already() {
+    let fields = r#""fields":[{"name":"a","type":"text"}],"key":{"fields":["a"]}"#;
+    let with = |unique: &str| problems(&table(&format!(r#"{fields},"unique":[{unique}]"#)));
+    assert_eq!(with(r#"["a"]"#), ["/tables/0/unique/0: the key is unique already"]);
+    read(&table(&format!(r#"{fields},"unique":[{{"fields":["a"],"index":true}}]"#)));
 }
 
 #[test]
