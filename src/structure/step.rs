@@ -149,6 +149,9 @@ pub(crate) struct Step {
     pub(crate) undo: Option<String>,
     /// Rows that the step would fail on, or spoil, are looked for just before it.
     pub(crate) require: Option<Requirement>,
+    /// The rows whose values it changes, as SQL over the columns as they are called before the plan. Such a step is run as
+    /// the caller: writing to rows fires triggers, which may be anybody's.
+    pub(crate) writes: Option<String>,
 }
 
 /// What must hold for the rows.
@@ -193,6 +196,7 @@ impl Step {
             hazards: Vec::new(),
             undo: None,
             require: None,
+            writes: None,
         }
     }
 

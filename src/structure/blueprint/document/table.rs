@@ -337,6 +337,7 @@ fn few<'j>(keys: &mut Keys<'j>, key: &'static str, problems: &mut Problems) -> &
 fn plain(name: &str, kind: FieldKind) -> Field {
     Field {
         name: name.to_owned(),
+        column: None,
         label: None,
         description: None,
         kind,
@@ -350,6 +351,7 @@ fn plain(name: &str, kind: FieldKind) -> Field {
         max: None,
         unindexed: false,
         renamed_from: None,
+        renamed_values: Vec::new(),
     }
 }
 
