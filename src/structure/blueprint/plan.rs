@@ -3,6 +3,7 @@
 //! What the versions that were applied asked for is the blueprint's own. Anything else in its tables is somebody's, and is left
 //! alone; a table or type that somebody has made under a name of the blueprint's is in the way.
 
+mod called_otherwise;
 mod matched;
 
 use super::facts::{self, Facts, Wanted};
@@ -111,7 +112,10 @@ pub(crate) fn plan(client: &mut SpiClient<'_>, request: &Request<'_>) -> Result<
     }
     let facts = facts::load(client, &wanted)?;
     let mut refused = Vec::new();
-    let blueprint = settled(request.blueprint, &facts, &mut refused);
+    let mut blueprint = settled(request.blueprint, &facts, &mut refused);
+    if let Some(stored) = request.stored {
+        called_otherwise::recognise(&mut blueprint, stored);
+    }
     let stored = request.stored.map(|stored| {
         let mut stored = stored.clone();
         for version in stored.applied.iter_mut().chain(&mut stored.pending) {
