@@ -381,6 +381,7 @@ COMMENT ON FUNCTION kepler_internal.latest_schema_version() IS 'Internal: the ne
 COMMENT ON FUNCTION kepler_internal.require_tables() IS 'Internal: fails with 55000 and a hint before install()';
 COMMENT ON FUNCTION kepler_internal.touch_updated_at() IS 'Trigger: moves updated_at on a direct update';
 COMMENT ON FUNCTION kepler_internal.fill_columns() IS 'Trigger: fills columns that a row leaves empty with ids and times, and moves times on';
+COMMENT ON FUNCTION kepler_internal.check_secret_references() IS 'Trigger: refuses values that are no references to secrets, without showing them';
 COMMENT ON FUNCTION kepler_internal.refuse_workspace_change() IS 'Trigger: refuses to move a row to another workspace';
 COMMENT ON FUNCTION kepler_internal.refuse_secret() IS 'Trigger: refuses a secret_ref that is not a reference, without showing it';
 COMMENT ON FUNCTION kepler_internal.apply_blueprint_step(text, text[], jsonb) IS 'Internal: one transaction of apply_blueprint_online';

@@ -10,6 +10,7 @@ pub(super) mod drops;
 pub(crate) mod enums;
 mod exact;
 mod generated;
+pub(crate) mod guarded;
 mod online;
 mod rules;
 pub(crate) mod tables;
@@ -137,6 +138,7 @@ impl<'g> Planner<'g> {
         self.change_defaults();
         self.change_nullability();
         self.add_rules();
+        self.guard_references();
         self.describe();
         self.check_budgets();
     }

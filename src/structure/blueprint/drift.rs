@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::structure::apply;
 use crate::structure::ddl::Dialect;
 use crate::structure::observe::{COVERAGE, NamedRule, Observed};
+use crate::structure::plan::guarded::REFERENCES_TRIGGER;
 use crate::structure::plan::tables::normal;
 use crate::structure::step::{Class, Phase, Step};
 use pgrx::spi::SpiClient;
@@ -216,7 +217,7 @@ impl Drift<'_> {
                 };
                 let expected = (kind != "extra").then(|| step.sql.clone());
                 let actual = (kind != "missing")
-                    .then(|| self.extra_text(at, FILL_TRIGGER).or_else(|| step.undo.clone()))
+                    .then(|| self.extra_text(at, &step.object).or_else(|| step.undo.clone()))
                     .flatten();
                 self.push("trigger", object, kind, expected, actual);
             }
@@ -394,7 +395,9 @@ impl Drift<'_> {
                 let is_ours = match extra.kind {
                     "row security" => guarded,
                     "policy" => extra.name == POLICY && guarded,
-                    "disabled trigger" => extra.name == FILL_TRIGGER,
+                    "disabled trigger" => {
+                        [FILL_TRIGGER, REFERENCES_TRIGGER].contains(&extra.name.as_str())
+                    }
                     _ => false,
                 };
                 let object = if extra.name == place.1 {

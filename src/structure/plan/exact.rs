@@ -76,6 +76,7 @@ impl<'g> Planner<'g> {
         self.change_nullability();
         self.start_generating(around);
         self.add_exact_rules(&matches, around);
+        self.guard_references();
         self.describe();
         self.check_budgets();
     }

@@ -1,5 +1,6 @@
 //! The statements that make a table of a blueprint, and what stands on it: its trigger and its policy.
 
+use super::guarded;
 use super::key_of;
 use super::tables::{Guard, Terms};
 use crate::ident::{qualified, quote, quote_literal};
@@ -96,6 +97,7 @@ impl NewTable<'_> {
         let mut steps = vec![create];
         steps.extend(rest);
         steps.extend(fill_steps(&[], self.fills, &relation));
+        steps.extend(guarded::of_new_table(self.table, &relation));
         steps.extend(guard_steps(&Guard::Open, self.guard, &[], &relation));
         steps.extend(self.descriptions(&table));
         steps.into_iter().map(|step| step.of(&relation)).collect()
