@@ -59,7 +59,7 @@ pub(crate) fn drift(client: &mut SpiClient<'_>, name: &str) -> Result<Vec<Differ
     drift.of_steps();
     drift.extras();
     drift.extra_tables(&stored, &others);
-    drift.later();
+    drift.deferred();
     drift.coverage(&stored);
     Ok(drift.found)
 }
@@ -132,7 +132,7 @@ impl Drift<'_> {
             .filter(|step| step.operation.starts_with("drop_"))
             .map(|step| (place(step), step.object.as_str()))
             .collect();
-        for step in planned.steps.iter().filter(|step| step.phase != Phase::Later) {
+        for step in planned.steps.iter().filter(|step| step.phase != Phase::Deferred) {
             let at = place(step);
             if let Some(at) = &at
                 && missing.contains(at)
@@ -447,11 +447,11 @@ impl Drift<'_> {
         }
     }
 
-    fn later(&mut self) {
+    fn deferred(&mut self) {
         let planned = self.planned;
-        for later in &planned.later {
-            let object = dotted(&[&later.schema, &later.table, &later.name]);
-            self.push("index", object, "deferred", Some(later.statement.clone()), None);
+        for deferred in &planned.deferred {
+            let object = dotted(&[&deferred.schema, &deferred.table, &deferred.name]);
+            self.push("index", object, "deferred", Some(deferred.statement.clone()), None);
         }
     }
 
