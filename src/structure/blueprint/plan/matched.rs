@@ -201,6 +201,7 @@ impl Planner<'_> {
                 fields: Vec::new(),
                 renames: Vec::new(),
                 fills: Vec::new(),
+                retention: None,
                 ..target.clone()
             });
         }

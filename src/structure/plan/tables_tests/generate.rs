@@ -248,6 +248,7 @@ fn model(choices: &mut Choices<'_>) -> Model {
             labels: Vec::new(),
             renames: Vec::new(),
             fills: fills.into_iter().collect(),
+            retention: None,
         });
     }
     let keys: Vec<(String, FieldKind)> = tables
