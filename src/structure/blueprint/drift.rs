@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::structure::apply;
 use crate::structure::ddl::Dialect;
 use crate::structure::observe::{COVERAGE, NamedRule, Observed};
+use crate::structure::plan::guarded::REFERENCES_TRIGGER;
 use crate::structure::plan::tables::normal;
 use crate::structure::step::{Class, Phase, Step};
 use pgrx::spi::SpiClient;
@@ -77,7 +78,7 @@ pub(crate) fn drift(
     drift.of_steps();
     drift.extras();
     drift.extra_tables(&stored, &others);
-    drift.later();
+    drift.deferred();
     if let Some(version) = stored.present() {
         let workspaces = (session_workspace, stored.workspace_id.as_deref());
         drift.seed(client, &version.blueprint, workspaces)?;
@@ -154,7 +155,7 @@ impl Drift<'_> {
             .filter(|step| step.operation.starts_with("drop_"))
             .map(|step| (place(step), step.object.as_str()))
             .collect();
-        for step in planned.steps.iter().filter(|step| step.phase != Phase::Later) {
+        for step in planned.steps.iter().filter(|step| step.phase != Phase::Deferred) {
             let at = place(step);
             if let Some(at) = &at
                 && missing.contains(at)
@@ -239,7 +240,7 @@ impl Drift<'_> {
                 };
                 let expected = (kind != "extra").then(|| step.sql.clone());
                 let actual = (kind != "missing")
-                    .then(|| self.extra_text(at, FILL_TRIGGER).or_else(|| step.undo.clone()))
+                    .then(|| self.extra_text(at, &step.object).or_else(|| step.undo.clone()))
                     .flatten();
                 self.push("trigger", object, kind, expected, actual);
             }
@@ -417,7 +418,9 @@ impl Drift<'_> {
                 let is_ours = match extra.kind {
                     "row security" => guarded,
                     "policy" => extra.name == POLICY && guarded,
-                    "disabled trigger" => extra.name == FILL_TRIGGER,
+                    "disabled trigger" => {
+                        [FILL_TRIGGER, REFERENCES_TRIGGER].contains(&extra.name.as_str())
+                    }
                     _ => false,
                 };
                 let object = if extra.name == place.1 {
@@ -467,11 +470,11 @@ impl Drift<'_> {
         }
     }
 
-    fn later(&mut self) {
+    fn deferred(&mut self) {
         let planned = self.planned;
-        for later in &planned.later {
-            let object = dotted(&[&later.schema, &later.table, &later.name]);
-            self.push("index", object, "deferred", Some(later.statement.clone()), None);
+        for deferred in &planned.deferred {
+            let object = dotted(&[&deferred.schema, &deferred.table, &deferred.name]);
+            self.push("index", object, "deferred", Some(deferred.statement.clone()), None);
         }
     }
 
@@ -495,7 +498,7 @@ impl Drift<'_> {
         for found in seed::compare(client, &scene)? {
             let (schema, table) = found.place(&scene);
             let table = dotted(&[&schema, &table]);
-            let object = |at: usize| format!("{table} ({})", found.named(at, &scene));
+            let object = |at: usize| format!("{table} ({})", found.named(at, &scene, false));
             for &at in &found.missing {
                 add(object(at), "missing", found.expected(at, &scene), None);
             }

@@ -2,6 +2,7 @@
 
 use super::duration::Duration;
 use super::seed::Seed;
+use crate::structure::model::Sensitive;
 use crate::structure::table::Table;
 use std::rc::Rc;
 
@@ -80,6 +81,8 @@ pub(crate) struct ModelTable {
     /// Old names of fields, as the document of the version before has them, and the columns of now.
     pub(crate) renames: Vec<(String, String)>,
     pub(crate) fills: Vec<Fill>,
+    /// Columns whose values not everybody is to see.
+    pub(crate) sensitive: Vec<(String, Sensitive)>,
     pub(crate) retention: Option<Retention>,
 }
 
@@ -88,6 +91,11 @@ impl ModelTable {
     pub(crate) fn field_of(&self, column: &str) -> &str {
         let field = self.fields.iter().find(|(_, own)| own == column);
         field.map_or("", |(name, _)| name)
+    }
+
+    /// Whether no message may show a value of a column.
+    pub(crate) fn is_personal(&self, column: &str) -> bool {
+        self.sensitive.iter().any(|(own, how)| own == column && *how == Sensitive::Personal)
     }
 }
 

@@ -195,6 +195,7 @@ impl Planner<'_> {
                 columns: Vec::new(),
                 rules: Vec::new(),
                 names: Vec::new(),
+                guarded: Vec::new(),
             };
             *managed = Some(ModelTable {
                 table,
@@ -202,6 +203,7 @@ impl Planner<'_> {
                 renames: Vec::new(),
                 fills: Vec::new(),
                 retention: None,
+                sensitive: Vec::new(),
                 ..target.clone()
             });
         }

@@ -429,7 +429,12 @@ pub(crate) fn compare(client: &mut SpiClient<'_>, scene: &Scene<'_>) -> Result<C
 /// What is said of a lookup that finds no row.
 pub(super) fn nothing_found(seed: &Seed, at: usize, lookup: &Lookup, scene: &Scene<'_>) -> String {
     let own = crate::json::token(&seed.table);
-    let by = lookup.conditions(scene.blueprint).to_string();
+    let table = scene.table(&lookup.table);
+    let is_personal = |column: &str| table.is_some_and(|table| table.is_personal(column));
+    let by = match lookup.by.iter().any(|(column, _)| is_personal(column)) {
+        true => "these values".to_owned(),
+        false => lookup.conditions(scene.blueprint).to_string(),
+    };
     format!(
         "/seed/{own}/rows/{at}: no row of \"{}\" has {}",
         lookup.table,

@@ -82,7 +82,7 @@ impl Found {
         }
         let rows = self.missing.iter().chain(self.changed.iter().map(|(at, _)| at));
         let mut named: Vec<String> =
-            rows.take(NAMED).map(|at| format!("({})", self.named(*at, scene))).collect();
+            rows.take(NAMED).map(|at| format!("({})", self.named(*at, scene, true))).collect();
         if self.count() > NAMED {
             named.push("…".to_owned());
         }
@@ -96,8 +96,8 @@ impl Found {
         }
     }
 
-    /// A row by its key, as people read it.
-    pub(crate) fn named(&self, at: usize, scene: &Scene<'_>) -> String {
+    /// A row by its key, as people read it. A message does not show what is personal.
+    pub(crate) fn named(&self, at: usize, scene: &Scene<'_>, in_message: bool) -> String {
         let seed = self.of(scene);
         let Some(table) = scene.table(&seed.table) else { return String::new() };
         let values = seed.key.iter().map(|column| {
@@ -106,6 +106,9 @@ impl Found {
                 Some(Json::String(text)) => text,
                 other => other.unwrap_or(Json::Null).to_string(),
             };
+            if in_message && table.is_personal(column) {
+                return format!("{}=…", table.field_of(column));
+            }
             format!("{}={}", table.field_of(column), crate::json::shorten(&text))
         });
         values.collect::<Vec<_>>().join(", ")
