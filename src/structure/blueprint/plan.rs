@@ -54,6 +54,19 @@ pub(crate) struct Request<'r> {
     pub(crate) is_owner: bool,
 }
 
+/// Rows of a table that are to be written, by the caller.
+#[derive(Debug, Clone)]
+pub(crate) struct SeedStep {
+    pub(crate) place: Place,
+    pub(crate) statement: String,
+    pub(crate) rows: usize,
+    /// The first of them by their keys.
+    pub(crate) named: String,
+    /// Why they cannot be.
+    pub(crate) refused: Vec<String>,
+    pub(crate) hazards: Vec<String>,
+}
+
 /// What a plan found, and what it says.
 pub(crate) struct Planned {
     /// In the order in which they are run; those of [`Phase::Deferred`] are only noted.
@@ -71,13 +84,15 @@ pub(crate) struct Planned {
     pub(crate) new_schemas: Vec<String>,
     /// The types that the blueprint asks for, and those that are there for them.
     pub(crate) enums: Vec<(EnumType, Option<ObservedEnum>)>,
+    /// The rows that are to be written behind the steps, as a plan shows them.
+    pub(crate) seed: Vec<SeedStep>,
     tenancy: Tenancy,
 }
 
 impl Planned {
     /// Whether there is nothing to be run or noted.
     pub(crate) fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.steps.is_empty() && self.seed.is_empty()
     }
 
     /// What a table is called now, by the name that it has in the plan.
@@ -266,7 +281,19 @@ impl World {
             enums.iter().filter_map(|one| Some((one.target?.clone(), one.now.clone()))).collect();
         let tenancy = blueprint.tenancy.clone();
         let facts = Facts::default();
-        Planned { steps, places, targets, deferred, new_schemas, enums, tenancy, facts, tables }
+        let seed = Vec::new();
+        Planned {
+            steps,
+            places,
+            targets,
+            deferred,
+            new_schemas,
+            enums,
+            seed,
+            tenancy,
+            facts,
+            tables,
+        }
     }
 }
 

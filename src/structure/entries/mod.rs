@@ -18,7 +18,7 @@ mod insert;
 mod key;
 mod land;
 mod moves;
-mod needs;
+pub(crate) mod needs;
 mod references;
 mod statements;
 mod validator;
