@@ -1,9 +1,10 @@
 //! Creates and changes entry tables: finds what there is, plans, applies, takes note.
 
-use super::apply::{self, Patience};
+use super::apply;
 use super::create;
 use super::document::problem_with_record_name;
-use super::error::StructureError;
+use super::error::{Document, StructureError};
+use super::locks::Patience;
 use super::model::Structure;
 use super::naming;
 use super::observe::Observed;
@@ -63,7 +64,8 @@ impl Call<'_> {
             None => Ok(()),
             Some((pointer, message)) => {
                 let pointer = pointer.to_owned();
-                Err(StructureError::Invalid(vec![super::document::Problem { pointer, message }]))
+                Err(Document::Structure
+                    .invalid(vec![super::document::Problem { pointer, message }]))
             }
         }
     }
@@ -105,7 +107,7 @@ impl Call<'_> {
         check_permission(&steps, &[])?;
         let table_name = create::table_name(self.name, number);
         if !referred.is_empty() {
-            apply::lock_tables(client, self.workspace_id, &referred, patience)?;
+            apply::lock_entry_tables(client, self.workspace_id, &referred, patience)?;
             // What it refers to may have been dropped meanwhile.
             steps = self.creation(client, &structure, number)?.0;
         }

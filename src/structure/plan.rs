@@ -10,6 +10,8 @@ pub(super) mod drops;
 pub(crate) mod enums;
 mod exact;
 mod generated;
+pub(crate) mod guarded;
+mod indexed;
 mod online;
 mod rules;
 pub(crate) mod tables;
@@ -61,8 +63,7 @@ pub(crate) struct Surroundings<'g> {
     pub(crate) table_before: String,
     /// Columns, as they are called now, and the names of the sequences that they own.
     pub(crate) sequences: &'g [(String, String)],
-    /// Keys that are made anew, or whose types change, so that references to them must be made anew too.
-    pub(crate) remade: &'g HashSet<tables::KeyOf>,
+    pub(crate) keys: &'g tables::Keys,
     /// Columns, as they are called now, that have moved to a new type of the same name by then.
     pub(crate) moved: &'g HashSet<String>,
     pub(crate) terms: tables::Terms,
@@ -141,11 +142,19 @@ impl<'g> Planner<'g> {
         self.hide_columns();
         self.rename_columns();
         self.change_types();
-        self.rename_values();
         self.add_columns();
+        // Triggers fire where values are renamed, so by then they know the columns by their new names.
+        let renames_values = !self.goal.renamed_values.is_empty();
+        if renames_values {
+            self.guard_references();
+            self.rename_values();
+        }
         self.change_defaults();
         self.change_nullability();
         self.add_rules();
+        if !renames_values {
+            self.guard_references();
+        }
         self.describe();
         self.check_budgets();
     }

@@ -20,7 +20,7 @@ mod key;
 mod land;
 mod links;
 mod moves;
-mod needs;
+pub(crate) mod needs;
 mod references;
 mod statements;
 mod validator;
