@@ -76,6 +76,7 @@ impl Rows {
 /// Runs the steps, but for those that are run [`Phase::Later`].
 pub(crate) fn run(client: &mut SpiClient<'_>, steps: &[Step], rows: Rows) -> Result<(), Error> {
     let owner = Owner::find()?;
+    owner.require_own_event_triggers(client)?;
     let _place = owner.own_tablespace();
     let _owner = owner.act();
     let _settings = LocalSettings::set(SETTINGS);

@@ -218,7 +218,8 @@ fn repair_blueprint(
     let name = required("blueprint_name", blueprint_name)?;
     let planned = Spi::connect_mut(|client| -> Result<Planned, Error> {
         registry::require_administrator()?;
-        Ok(drift::repair(client, &name)?.0)
+        let workspace_id = (!Owner::find()?.is_caller()).then(session_workspace).transpose()?;
+        Ok(drift::repair(client, &name, workspace_id.as_deref())?.0)
     })?;
     Ok(TableIterator::new(rows(planned)))
 }

@@ -1,5 +1,6 @@
 //! Columns of blueprints whose values Postgres counts up: identities, and sequences that a column owns.
 
+use super::tables::SequenceState;
 use super::{Planner, Surroundings};
 use crate::ident::{qualified, quote, quote_literal};
 use crate::structure::ddl::{composed_name, identity_word};
@@ -16,8 +17,32 @@ impl<'g> Planner<'g> {
     fn sequence_of(&self, column: &str, around: &Surroundings<'_>) -> String {
         let known = around.sequences.iter().find(|(of, _)| of == column);
         let made = || composed_name(&self.goal.observed.name, &[column], "seq");
-        let name = known.map_or_else(made, |(_, name)| name.clone());
+        let name = known.map_or_else(made, |(_, sequence)| sequence.name.clone());
         qualified(&self.goal.observed.schema, &name)
+    }
+
+    /// Whether a sequence fills a column that does not have it any more.
+    pub(super) fn is_loose(&self, source: &Column) -> bool {
+        let of = |(column, sequence): &(String, SequenceState)| {
+            *column == source.name && !sequence.owned && !sequence.identity
+        };
+        self.around().is_some_and(|around| around.sequences.iter().any(of))
+    }
+
+    /// A sequence that somebody lets count otherwise, as the column's type wants it again.
+    fn mend_sequence(&mut self, source: &Column, column: &Column, around: &Surroundings<'g>) {
+        let of = |(name, sequence): &&(String, SequenceState)| {
+            *name == source.name && sequence.fault.is_some()
+        };
+        let Some((_, state)) = around.sequences.iter().find(of) else { return };
+        let sequence = self.sequence_of(&source.name, around);
+        let sql_type = self.goal.dialect.sql_type(&column.kind, false);
+        let sql = format!(
+            "ALTER SEQUENCE {sequence} AS {sql_type} INCREMENT BY 1 NO MINVALUE NO MAXVALUE START WITH 1 CACHE 1 NO CYCLE"
+        );
+        let back = state.fault.as_ref().map(|fault| format!("ALTER SEQUENCE {sequence} {fault}"));
+        let step = Step::instant("change_sequence", &column.name, sql);
+        self.push(Step { undo: back, ..step });
     }
 
     /// Before the column changes its type or may be NULL: an identity allows neither.
@@ -46,7 +71,20 @@ impl<'g> Planner<'g> {
     pub(super) fn start_generating(&mut self, around: &Surroundings<'g>) {
         for column in &self.goal.target.columns {
             let Some(source) = self.sources.get(column.name.as_str()).copied() else { continue };
+            let is_same = is_generated(source) || self.is_loose(source);
+            if is_generated(column) && is_same && source.kind == column.kind {
+                self.mend_sequence(source, column, around);
+            }
             let sql = match (&source.default, &column.default) {
+                (_, Some(ColumnDefault::Serial)) if self.is_loose(source) => {
+                    let sequence = self.sequence_of(&source.name, around);
+                    let name = quote(&column.name);
+                    let sql = format!("ALTER SEQUENCE {sequence} OWNED BY {}.{name}", self.table);
+                    let back = format!("ALTER SEQUENCE {sequence} OWNED BY NONE");
+                    let step = Step::instant("change_generated", &column.name, sql);
+                    self.push(step.undone_by(back));
+                    continue;
+                }
                 (
                     Some(ColumnDefault::Identity { always: old }),
                     Some(ColumnDefault::Identity { always: new }),
