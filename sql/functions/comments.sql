@@ -244,7 +244,7 @@ Errors: those of apply_blueprint; 2D000 inside of a transaction.';
 COMMENT ON FUNCTION kepler.blueprint_drift(text) IS
 'Compares the database with a blueprint, from the database alone. Returns one row for each difference.
 blueprint_name: the name in the document.
-kind: missing, changed (expected and actual say how), extra (in the blueprint''s tables, or in a schema that it created; never dropped), deferred (an index that is to be built by the statement in expected), or coverage: what is not compared, and what an import could not carry over. object_type and object name what differs.
+kind: missing, changed (expected and actual say how), extra (in the blueprint''s tables, or in a schema that it created; never dropped), later (an index that is to be built by the statement in expected), or coverage: what is not compared, and what an import could not carry over. object_type and object name what differs.
 Errors: 55000 before install(); 22004 for arguments; 42704 if there is no such blueprint.';
 
 COMMENT ON FUNCTION kepler.repair_blueprint(text) IS

@@ -21,7 +21,7 @@ pub(crate) struct Difference {
     /// `table`, `column`, `index`, …
     pub(crate) object_type: String,
     pub(crate) object: String,
-    /// `missing`, `changed`, `extra`, `deferred` or `coverage`.
+    /// `missing`, `changed`, `extra`, `later` or `coverage`.
     pub(crate) kind: &'static str,
     pub(crate) expected: Option<String>,
     pub(crate) actual: Option<String>,
@@ -174,6 +174,9 @@ impl Drift<'_> {
             "create_schema" => self.push("schema", object, "changed", None, why),
             "create_table" => self.push("table", object, "changed", None, why),
             "create_type" if step.class == Class::Refused => {
+                let mut places = self.planned.enum_places.iter();
+                let place = places.find(|(_, name)| *name == step.object);
+                let object = place.map_or(object, |(schema, name)| dotted(&[schema, name]));
                 self.push("enum", object, "changed", None, why);
             }
             "add_column" => {
@@ -182,9 +185,13 @@ impl Drift<'_> {
             }
             "add_primary_key" | "add_unique" | "add_reference" | "add_check" | "add_rule"
             | "add_index" => {
-                let is_index = step.sql.starts_with("CREATE ");
+                let is_index = step.operation == "add_index" || step.sql.starts_with("CREATE ");
                 let object_type = if is_index { "index" } else { "constraint" };
                 let actual = self.rule(at, &step.object);
+                if step.class == Class::Refused && actual.is_none() {
+                    self.push(object_type, object, "missing", None, why);
+                    return;
+                }
                 let kind = if was_dropped || actual.is_some() { "changed" } else { "missing" };
                 self.push(object_type, object, kind, definition(step), actual);
             }
@@ -242,6 +249,14 @@ impl Drift<'_> {
                 let expected = (step.operation == "secure").then(|| step.sql.clone());
                 self.found.retain(|found| found.object_type != "policy" || found.object != object);
                 self.push("policy", object, kind, expected, policy);
+            }
+            "change_generated" if step.class == Class::Refused => {
+                self.push("sequence", object, "missing", None, why);
+            }
+            "stop_computing" => {
+                let expected = self.column(at, &step.object, true);
+                let actual = self.observed_extra(at, "generated column", &step.object);
+                self.push("column", object, "changed", expected, actual);
             }
             "unforce" => {
                 let object = at.map_or(object, |(schema, table)| dotted(&[schema, table, POLICY]));
@@ -446,7 +461,7 @@ impl Drift<'_> {
                     "row security" => guarded,
                     "policy" => extra.name == POLICY && guarded,
                     "disabled trigger" => extra.name == FILL_TRIGGER,
-                    "collation" => target.table.column(&extra.name).is_some(),
+                    "collation" | "generated column" => target.table.column(&extra.name).is_some(),
                     _ => false,
                 };
                 let object = if extra.name == place.1 {
@@ -504,7 +519,7 @@ impl Drift<'_> {
         let planned = self.planned;
         for later in &planned.later {
             let object = dotted(&[&later.schema, &later.table, &later.name]);
-            self.push("index", object, "deferred", Some(later.statement.clone()), None);
+            self.push("index", object, "later", Some(later.statement.clone()), None);
         }
     }
 

@@ -72,6 +72,8 @@ pub(crate) struct Planned {
     pub(crate) new_schemas: Vec<String>,
     /// The types that the blueprint asks for, and those that are there for them.
     pub(crate) enums: Vec<(EnumType, Option<ObservedEnum>)>,
+    /// Of all types that the blueprint asks for, also where something is in the way.
+    pub(crate) enum_places: Vec<Place>,
     tenancy: Tenancy,
 }
 
@@ -259,9 +261,22 @@ impl World {
         let targets = matched.into_iter().filter_map(|table| table.target).collect();
         let enums =
             enums.iter().filter_map(|one| Some((one.target?.clone(), one.now.clone()))).collect();
+        let enum_places =
+            blueprint.enums.iter().map(|one| (one.schema.clone(), one.type_name.clone())).collect();
         let tenancy = blueprint.tenancy.clone();
         let facts = Facts::default();
-        Planned { steps, places, targets, later, new_schemas, enums, tenancy, facts, tables }
+        Planned {
+            steps,
+            places,
+            targets,
+            later,
+            new_schemas,
+            enums,
+            enum_places,
+            tenancy,
+            facts,
+            tables,
+        }
     }
 }
 

@@ -406,6 +406,7 @@ impl SequenceFact {
             name: self.name.clone(),
             identity: self.identity,
             owned: self.owned,
+            feeds: self.identity || column.default.as_ref() == Some(&self.next_value),
             fault: (!faults.is_empty()).then(|| faults.join(" ")),
         }
     }
@@ -421,7 +422,8 @@ fn sequence<'f>(facts: &'f Facts, fact: &ColumnFact) -> Option<&'f SequenceFact>
             !sequence.owned && sequence.column == fact.number && sequence.next_value == *default
         })
     };
-    identity.or_else(|| serial(facts, fact)).or_else(loose)
+    let idle = || facts.sequences.iter().find(|s| s.owned && s.column == fact.number);
+    identity.or_else(|| serial(facts, fact)).or_else(loose).or_else(idle)
 }
 
 /// What the trigger's arguments say: a column and what fills it, in turn.

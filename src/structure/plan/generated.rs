@@ -45,8 +45,41 @@ impl<'g> Planner<'g> {
         self.push(Step { undo: back, ..step });
     }
 
+    /// The sequence that a column has and takes no numbers from.
+    fn idle_sequence(&self, source: &Column, around: &Surroundings<'_>) -> Option<String> {
+        let of = |(column, sequence): &&(String, SequenceState)| {
+            *column == source.name && sequence.owned && !sequence.identity && !sequence.feeds
+        };
+        let (_, sequence) = around.sequences.iter().find(of)?;
+        Some(qualified(&self.goal.observed.schema, &sequence.name))
+    }
+
+    /// No field is computed: what somebody has made so keeps its values.
+    fn stop_computing(&mut self) {
+        for column in &self.goal.target.columns {
+            let Some(source) = self.sources.get(column.name.as_str()).copied() else { continue };
+            let mut extras = self.goal.observed.extras.iter();
+            let is_computed = |extra: &&crate::structure::observe::Extra| {
+                extra.kind == "generated column" && extra.name == source.name
+            };
+            let Some(extra) = extras.find(is_computed) else { continue };
+            if extra.definition.ends_with(" STORED") {
+                let name = quote(&source.name);
+                let sql = self.alter(&format!("ALTER COLUMN {name} DROP EXPRESSION"));
+                self.push(Step::instant("stop_computing", &source.name, sql));
+            } else {
+                let why = format!(
+                    "the column is computed by hand ({}), and Postgres makes no plain one of it: drop it",
+                    extra.definition
+                );
+                self.push(Step::refused("stop_computing", &source.name, why));
+            }
+        }
+    }
+
     /// Before the column changes its type or may be NULL: an identity allows neither.
     pub(super) fn stop_generating(&mut self, around: &Surroundings<'g>) {
+        self.stop_computing();
         for column in &self.goal.target.columns {
             let Some(source) = self.sources.get(column.name.as_str()).copied() else { continue };
             if !is_generated(source) || is_generated(column) {
@@ -71,7 +104,8 @@ impl<'g> Planner<'g> {
     pub(super) fn start_generating(&mut self, around: &Surroundings<'g>) {
         for column in &self.goal.target.columns {
             let Some(source) = self.sources.get(column.name.as_str()).copied() else { continue };
-            let is_same = is_generated(source) || self.is_loose(source);
+            let idle = self.idle_sequence(source, around);
+            let is_same = is_generated(source) || self.is_loose(source) || idle.is_some();
             if is_generated(column) && is_same && source.kind == column.kind {
                 self.mend_sequence(source, column, around);
             }
@@ -111,7 +145,18 @@ impl<'g> Planner<'g> {
                     let sql_type = self.goal.dialect.sql_type(&column.kind, false);
                     format!("ALTER SEQUENCE {sequence} AS {sql_type}")
                 }
-                (_, Some(ColumnDefault::Serial)) => self.make_serial(source, column, around),
+                (_, Some(ColumnDefault::Serial)) => match self.idle_sequence(source, around) {
+                    Some(sequence) => {
+                        let name = quote(&column.name);
+                        let sequence = quote_literal(&sequence);
+                        let sql = self.alter(&format!(
+                            "ALTER COLUMN {name} SET DEFAULT pg_catalog.nextval({sequence}::pg_catalog.regclass)"
+                        ));
+                        self.push(Step::instant("change_generated", &column.name, sql));
+                        continue;
+                    }
+                    None => self.make_serial(source, column, around),
+                },
                 (_, Some(ColumnDefault::Identity { always })) => {
                     self.make_identity(source, column, *always, around)
                 }

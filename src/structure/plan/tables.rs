@@ -71,6 +71,8 @@ pub(crate) struct SequenceState {
     pub(crate) identity: bool,
     /// Whether the column has it, so that it goes with the column.
     pub(crate) owned: bool,
+    /// Whether the column takes its numbers.
+    pub(crate) feeds: bool,
     /// How it counts, where that is not from 1, by 1, to the end of the column's type.
     pub(crate) fault: Option<String>,
 }
@@ -308,11 +310,11 @@ impl Prepared {
             extra.kind == "trigger" && extra.name == FILL_TRIGGER
         };
         let is_there = !keeping.fills.is_empty() || now.observed.extras.iter().any(is_other);
+        if is_foreign && model.fills.is_empty() {
+            return Vec::new();
+        }
         if !(is_foreign && is_there && !terms.adopt) {
             return tables_made::fill_steps(&keeping.fills, &model.fills, relation);
-        }
-        if model.fills.is_empty() {
-            return Vec::new();
         }
         let step = Step::refused("add_trigger", FILL_TRIGGER, by_hand("trigger", FILL_TRIGGER));
         vec![step.stage(Stage::Guard).of(relation)]
@@ -357,11 +359,11 @@ fn guard(
     terms: Terms,
     relation: &Relation,
 ) -> Vec<Step> {
-    let is_foreign = keeping.guard != Guard::Open && !table.managed_guard && !terms.adopt;
+    let is_foreign = keeping.guard != Guard::Open && !table.managed_guard;
     if is_foreign && table.guard == Guard::Open {
         return Vec::new();
     }
-    if is_foreign {
+    if is_foreign && !terms.adopt {
         let step = Step::refused("secure", &relation.table, by_hand("policy", tables_made::POLICY));
         return vec![step.stage(Stage::Guard).of(relation)];
     }

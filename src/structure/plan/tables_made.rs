@@ -139,7 +139,7 @@ pub(super) fn deferred(step: Step, rule: &Rule, terms: Terms) -> Step {
         return step;
     }
     step.phase(Phase::Later).hazard(
-        "deferred: an index over vectors is built when the rows are there: run the statement then, or apply with \
+        "later: an index over vectors is built when the rows are there: run the statement then, or apply with \
          {\"vector_indexes\": \"now\"} in options",
     )
 }

@@ -2,12 +2,12 @@
 
 use super::{Place, Planned};
 use crate::error::Error;
-use crate::ident::qualified;
+use crate::ident::{qualified, quote};
 use crate::structure::ddl::composed_name;
 use crate::structure::step::{Class, Relation, Stage, Step};
 use crate::structure::table::{ColumnDefault, Rule};
 use pgrx::spi::SpiClient;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What has a name: its table, if it is an index or the sequence of a column, and its kind.
 type Holder = (Option<Place>, String);
@@ -20,40 +20,56 @@ pub(super) fn refuse_taken(
 ) -> Result<(), Error> {
     let wanted = wanted(planned);
     let holders = holders(client, wanted.keys())?;
-    let mut refused = Vec::new();
+    let (mut refused, mut told) = (Vec::new(), HashSet::new());
     for (place, (operation, relation)) in &wanted {
         let Some((table, kind)) = holders.get(place) else { continue };
-        if table.as_ref().is_some_and(|table| own.contains(table)) {
+        let now = planned.places.get(&(relation.schema.clone(), relation.table.clone()));
+        if let Some(table) = table
+            && own.contains(table)
+            && (now == Some(table) || leaves(planned, table, &place.1))
+        {
+            continue;
+        }
+        // One is enough of a table that has taken all of them along.
+        let is_new = now.is_none();
+        if is_new && table.is_some() && !told.insert((relation.table.clone(), table.clone())) {
             continue;
         }
         let name = qualified(&place.0, &place.1);
-        let is_new =
-            !planned.places.contains_key(&(relation.schema.clone(), relation.table.clone()));
         let why = match table {
             Some(table) if is_new => format!(
-                "{name} is the {kind} of {} already: rename that table back, if it is the blueprint's own and was renamed \
+                "{kind} {name} belongs to {} already: rename that table back, if it is the blueprint's own and was renamed \
                  by hand, or else rename the {kind}",
                 qualified(&table.0, &table.1)
             ),
             Some(table) => format!(
-                "{name} is the {kind} of {} already, which is not the blueprint's: rename that",
+                "{kind} {name} belongs to {} already: rename or drop it",
                 qualified(&table.0, &table.1)
             ),
-            None => {
-                format!("{name} is a {kind} already, which is not the blueprint's: rename that")
-            }
+            None => format!("{kind} {name} is there and not the blueprint's: rename or drop it"),
         };
         let step = Step::refused(operation, &place.1, why).stage(Stage::Schema);
         refused.push(step.of(relation));
     }
-    refused.sort_by(|a, b| a.object.cmp(&b.object));
     planned.steps.splice(0..0, refused);
     Ok(())
 }
 
+/// Whether what has a name gives it up: with its table, or by a step of its own.
+fn leaves(planned: &Planned, table: &Place, name: &str) -> bool {
+    let stays = planned.places.values().any(|now| now == table);
+    let quoted = quote(name);
+    let gives_up = |step: &Step| match step.operation {
+        "drop_index" | "drop_constraint" => step.object == name,
+        "rename_index" | "rename_constraint" => step.object != name && step.sql.contains(&quoted),
+        _ => false,
+    };
+    !stays || planned.steps.iter().any(gives_up)
+}
+
 /// Names of what the plan makes, the operations that make it, and the tables.
-fn wanted(planned: &Planned) -> HashMap<Place, (&'static str, Relation)> {
-    let mut wanted = HashMap::new();
+fn wanted(planned: &Planned) -> BTreeMap<Place, (&'static str, Relation)> {
+    let mut wanted = BTreeMap::new();
     for table in &planned.targets {
         let relation = Relation {
             schema: table.schema.clone(),
