@@ -5,7 +5,8 @@
 
 use super::constant::Constant;
 use super::model::{
-    Check, Default, Field, Index, IndexColumn, Key, KeyKind, Method, Op, Operand, Structure, TIMES,
+    Check, Default, Field, Index, IndexColumn, Key, KeyKind, Method, Op, Operand, Sensitive,
+    Structure, TIMES,
 };
 use super::sql_text::SqlText;
 use crate::field_types::kind::{FieldKind, OnDelete};
@@ -18,6 +19,8 @@ pub(crate) struct Table {
     pub(crate) rules: Vec<Rule>,
     /// The names that the rules must have, in their order; a rule beyond the end, or with `None`, may have any.
     pub(crate) names: Vec<Option<String>>,
+    /// The columns of references to secrets: the trigger refuses other values.
+    pub(crate) guarded: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -315,8 +318,14 @@ impl Table {
             },
         }));
         rules.extend(structure.indexes.iter().cloned().map(Rule::Index));
+        let guarded = structure
+            .fields
+            .iter()
+            .filter(|field| field.sensitive == Some(Sensitive::Reference))
+            .map(|field| field.name.clone())
+            .collect();
         let description = structure.description.clone();
-        Ok(Table { description, columns, rules, names: Vec::new() })
+        Ok(Table { description, columns, rules, names: Vec::new(), guarded })
     }
 
     /// The structure that asks for this table: the reverse of [`Table::of`]. `name_of` knows the record
@@ -359,6 +368,7 @@ impl Table {
                 min: None,
                 max: None,
                 unindexed: false,
+                sensitive: self.guarded.contains(&column.name).then_some(Sensitive::Reference),
                 renamed_from: None,
             });
         }

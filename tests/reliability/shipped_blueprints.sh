@@ -20,7 +20,7 @@ left() {
 SELECT 'plan: ' || p.statement FROM kepler.plan_blueprint(:'document') AS p;
 SELECT 'plan of jsonb: ' || p.statement FROM kepler.plan_blueprint(:'document'::jsonb) AS p;
 SELECT 'drift: ' || d.object || ' ' || d.kind FROM kepler.blueprint_drift(:'document'::jsonb ->> 'blueprint') AS d
-WHERE d.kind NOT IN ('coverage', 'later');
+WHERE d.kind NOT IN ('coverage', 'deferred');
 SQL
 }
 check() {

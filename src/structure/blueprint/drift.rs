@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::structure::apply;
 use crate::structure::ddl::Dialect;
 use crate::structure::observe::{COVERAGE, NamedRule, Observed};
+use crate::structure::plan::guarded::REFERENCES_TRIGGER;
 use crate::structure::plan::tables::{SequenceState, normal};
 use crate::structure::step::{Class, Phase, Step};
 use pgrx::spi::SpiClient;
@@ -21,7 +22,7 @@ pub(crate) struct Difference {
     /// `table`, `column`, `index`, …
     pub(crate) object_type: String,
     pub(crate) object: String,
-    /// `missing`, `changed`, `extra`, `later` or `coverage`.
+    /// `missing`, `changed`, `extra`, `deferred` or `coverage`.
     pub(crate) kind: &'static str,
     pub(crate) expected: Option<String>,
     pub(crate) actual: Option<String>,
@@ -66,7 +67,7 @@ pub(crate) fn drift(client: &mut SpiClient<'_>, name: &str) -> Result<Vec<Differ
     drift.of_steps();
     drift.extras();
     drift.extra_tables(&stored, &tables, &types);
-    drift.later();
+    drift.deferred();
     drift.coverage(&stored);
     Ok(drift.found)
 }
@@ -139,7 +140,7 @@ impl Drift<'_> {
             .filter(|step| step.operation.starts_with("drop_"))
             .map(|step| (place(step), step.object.as_str()))
             .collect();
-        for step in planned.steps.iter().filter(|step| step.phase != Phase::Later) {
+        for step in planned.steps.iter().filter(|step| step.phase != Phase::Deferred) {
             let at = place(step);
             if let Some(at) = &at
                 && missing.contains(at)
@@ -460,7 +461,9 @@ impl Drift<'_> {
                 let is_ours = match extra.kind {
                     "row security" => guarded,
                     "policy" => extra.name == POLICY && guarded,
-                    "disabled trigger" => extra.name == FILL_TRIGGER,
+                    "disabled trigger" => {
+                        [FILL_TRIGGER, REFERENCES_TRIGGER].contains(&extra.name.as_str())
+                    }
                     "collation" | "generated column" => target.table.column(&extra.name).is_some(),
                     _ => false,
                 };
@@ -515,11 +518,11 @@ impl Drift<'_> {
         }
     }
 
-    fn later(&mut self) {
+    fn deferred(&mut self) {
         let planned = self.planned;
-        for later in &planned.later {
-            let object = dotted(&[&later.schema, &later.table, &later.name]);
-            self.push("index", object, "later", Some(later.statement.clone()), None);
+        for deferred in &planned.deferred {
+            let object = dotted(&[&deferred.schema, &deferred.table, &deferred.name]);
+            self.push("index", object, "deferred", Some(deferred.statement.clone()), None);
         }
     }
 

@@ -31,16 +31,16 @@ ALTER TABLE shop.parents FORCE ROW LEVEL SECURITY;
 ALTER SEQUENCE shop.parents_serial_seq OWNED BY NONE;
 ALTER SEQUENCE shop.parents_serial_seq INCREMENT BY 4;
 DROP TRIGGER kepler_fill ON shop.parents;
-SELECT kind, object_type, object FROM kepler.blueprint_drift('shop') WHERE kind NOT IN ('coverage', 'later');
+SELECT kind, object_type, object FROM kepler.blueprint_drift('shop') WHERE kind NOT IN ('coverage', 'deferred');
 SELECT outcome FROM kepler.apply_blueprint(:'document', '{rewrite}');
-SELECT kind, object_type, object FROM kepler.blueprint_drift('shop') WHERE kind NOT IN ('coverage', 'later');
+SELECT kind, object_type, object FROM kepler.blueprint_drift('shop') WHERE kind NOT IN ('coverage', 'deferred');
 RESET ROLE;
 -- Triggers of references are a superuser's to disable; the owner makes the reference anew.
 ALTER TABLE shop.parents DISABLE TRIGGER ALL;
 SET ROLE plain_owner;
-SELECT kind, object_type, object FROM kepler.blueprint_drift('shop') WHERE kind NOT IN ('coverage', 'later');
+SELECT kind, object_type, object FROM kepler.blueprint_drift('shop') WHERE kind NOT IN ('coverage', 'deferred');
 SELECT outcome FROM kepler.apply_blueprint(:'document');
-SELECT kind, object_type, object FROM kepler.blueprint_drift('shop') WHERE kind NOT IN ('coverage', 'later');
+SELECT kind, object_type, object FROM kepler.blueprint_drift('shop') WHERE kind NOT IN ('coverage', 'deferred');
 -- What is in a schema of somebody else, or belongs to somebody else, is out of reach.
 RESET ROLE;
 CREATE SCHEMA of_super;

@@ -28,7 +28,7 @@ use crate::field_types::kind::FieldKind;
 use crate::json::Json;
 use crate::structure::document::keys::{Keys, Problems};
 use crate::structure::document::{Problem, Rename, check_circles, nulls};
-use crate::structure::error::StructureError;
+use crate::structure::error::{Document, StructureError};
 use context::Context;
 use names::{problem_with_blueprint_name, problem_with_schema, problem_with_sql_name};
 use std::collections::{HashMap, HashSet};
@@ -41,11 +41,9 @@ const MAX_TABLES: usize = 1_000;
 impl Blueprint {
     /// Reads the text of a document.
     pub(crate) fn from_text(text: &str) -> Result<Blueprint, StructureError> {
-        let json = Json::parse(text).map_err(|broken| StructureError::BrokenBlueprint {
-            problem: broken.problem,
-            offset: broken.offset,
-        })?;
-        Self::from_json(&json).map_err(StructureError::InvalidBlueprint)
+        let kind = Document::Blueprint;
+        let json = Json::parse(text).map_err(|broken| kind.broken(broken))?;
+        Self::from_json(&json).map_err(|problems| kind.invalid(problems))
     }
 
     /// Reads a document.
