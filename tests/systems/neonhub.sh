@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Promise: the database of a marketing platform with agents lives on Kepler from its first row to the last deletion: 76 tables,
-# 17 enums and 53 seed rows from one document (examples/blueprints/neonhub.json), applied in one call; keywords that are unique
+# 17 enums and 52 seed rows from one document (examples/blueprints/neonhub.json), applied in one call; keywords that are unique
 # whatever their case; five columns of vectors, searched through their indexes; runs, tools, messages and budgets of agents; an
 # organisation whose deletion reaches all that it owns and nothing else; a database that says itself how it has drifted.
 # The life is played twice, by the role of an application: in SQL (NAME.sql, whose answers are in NAME.out), and in JavaScript

@@ -26,7 +26,7 @@ SET search_path = neonhub;
 SELECT o.slug, o.plan, b.slug AS brand, u.email, m.status FROM organizations AS o JOIN brands AS b ON b."organizationId" = o.id
 JOIN organization_members AS m ON m."organizationId" = o.id JOIN users AS u ON u.id = m."userId";
 SELECT p.name AS persona, k.term, k.intent, k.priority FROM keywords AS k JOIN personas AS p ON p.id = k."personaId" ORDER BY 1, 2;
-SELECT round(extract(epoch FROM e."publishAt" - localtimestamp) / 86400) AS days, e.priority, e.status, p.name AS persona, e.title
+SELECT round(extract(epoch FROM e."publishAt" - now() AT TIME ZONE 'UTC') / 86400) AS days, e.priority, e.status, p.name AS persona, e.title
 FROM editorial_calendar AS e JOIN personas AS p ON p.id = e."personaId" ORDER BY 1;
 SELECT name, category, "authType", coalesce("authConfig" ->> 'provider', "authConfig" #>> '{fields,0}') AS auth, jsonb_array_length(triggers -> 'events') AS events,
     actions #>> '{primary,0}' AS action, "isVerified" FROM connectors ORDER BY name;
@@ -36,11 +36,13 @@ SELECT a.slug, a.kind, a.status, (SELECT string_agg(c.name, ', ' ORDER BY c.name
     (SELECT string_agg(t.slug || ': ' || (t."inputSchema" ->> 'required'), ', ') FROM tools AS t WHERE t."agentId" = a.id) AS tools
 FROM agents AS a ORDER BY 1;
 \echo '# applied again, nothing is planned, and no row gets another version'
-CREATE TEMP TABLE versions AS SELECT relname, (xpath('/row/v/text()', query_to_xml(format('SELECT string_agg(ctid::text || xmin, '','' ORDER BY ctid) AS v FROM %s', oid::regclass), true, false, '')))[1]::text AS v
-FROM pg_class WHERE relnamespace = 'neonhub'::regnamespace AND relkind = 'r';
+CREATE FUNCTION public.versions_of(relation regclass, OUT count bigint, OUT versions text) LANGUAGE plpgsql AS $$
+BEGIN EXECUTE format('SELECT count(*), string_agg(ctid::text || xmin, '','' ORDER BY ctid) FROM %s', relation) INTO count, versions; END $$;
+CREATE TEMP TABLE before AS SELECT c.oid::regclass AS relation, v.versions FROM pg_class AS c, public.versions_of(c.oid) AS v
+WHERE c.relnamespace = 'neonhub'::regnamespace AND c.relkind = 'r' AND v.count > 0;
 SELECT count(*) AS steps FROM kepler.plan_blueprint(:'document') WHERE phase <> 'deferred';
 SELECT outcome, steps FROM kepler.apply_blueprint(:'document');
-SELECT count(v) AS tables_with_rows, count(*) FILTER (WHERE v IS DISTINCT FROM (xpath('/row/v/text()', query_to_xml(format('SELECT string_agg(ctid::text || xmin, '','' ORDER BY ctid) AS v FROM %I', relname), true, false, '')))[1]::text) AS changed FROM versions;
+SELECT count(*) AS tables_with_rows, count(*) FILTER (WHERE b.versions <> v.versions) AS changed FROM before AS b, public.versions_of(b.relation) AS v;
 SELECT object, kind FROM kepler.blueprint_drift('neonhub') WHERE kind NOT IN ('coverage', 'deferred');
 
 -- ### The application, a role with the level writer
@@ -56,7 +58,7 @@ SELECT id AS agent FROM agents WHERE slug = 'email-campaign-agent' \gset
 SELECT id AS tool FROM tools WHERE slug = 'email-delivery' \gset
 
 \set ON_ERROR_STOP off
-\echo '# a keyword is unique whatever its case; an identity too, within its organisation'
+\echo '# a keyword is unique whatever its case, in every script'
 INSERT INTO keywords (term, intent) VALUES ('Custom NEON Signs', 'commercial');
 INSERT INTO keywords (term, intent) VALUES ('ÉCLAIRAGE', 'informational');
 INSERT INTO keywords (term, intent) VALUES ('éclairage', 'informational');
@@ -95,7 +97,7 @@ SELECT role, "contentJson" FROM messages WHERE "conversationId" = :'conversation
 INSERT INTO embedding_spaces ("organizationId", name, provider, model, dimension) VALUES (:'org', 'main', 'openai', 'text-embedding-3-small', 1536) RETURNING id AS space \gset
 INSERT INTO datasets ("organizationId", "embeddingSpaceId", name, slug, kind) VALUES (:'org', :'space', 'Handbook', 'handbook', 'documents') RETURNING id AS dataset \gset
 INSERT INTO documents ("organizationId", "datasetId", "ownerId", "embeddingSpaceId", title, content) VALUES (:'org', :'dataset', :'admin', :'space', 'Handbook', 'All of it') RETURNING id AS handbook \gset
-INSERT INTO chunks ("datasetId", "documentId", "embeddingSpaceId", idx, text, embedding) SELECT :'dataset', :'handbook', :'space', n, format('chunk %s', n), direction(n * 10) FROM generate_series(1, 100) AS n;
+INSERT INTO chunks ("datasetId", "documentId", "embeddingSpaceId", idx, text, embedding) SELECT :'dataset', :'handbook', :'space', n, format('chunk %s', n), direction(n * 10) FROM generate_series(1, 60) AS n;
 INSERT INTO brand_voices ("brandId", "embeddingSpaceId", "promptTemplate", "styleRulesJson", embedding) SELECT b.id, :'space', format('Voice %s', n), '{}', direction(n) FROM brands AS b, generate_series(1, 20) AS n;
 INSERT INTO people ("organizationId", "externalId", "displayName") VALUES (:'org', 'crm-1', 'Ada') RETURNING id AS person \gset
 INSERT INTO mem_embeddings ("organizationId", "personId", label, embedding) SELECT :'org', :'person', format('memory %s', n), direction(n * 3) FROM generate_series(1, 20) AS n;
@@ -202,7 +204,6 @@ DELETE FROM keywords;
 DELETE FROM editorial_calendar;
 DELETE FROM connectors;
 DELETE FROM agent_memories;
-SELECT relname FROM pg_class WHERE relnamespace = 'neonhub'::regnamespace AND relkind = 'r'
-    AND (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM %I', relname), true, false, '')))[1]::text <> '0';
+SELECT c.relname FROM pg_class AS c, versions_of(c.oid) AS v WHERE c.relnamespace = 'neonhub'::regnamespace AND c.relkind = 'r' AND v.count > 0;
 \connect - :owner
-DROP FUNCTION public.direction;
+DROP FUNCTION public.direction, public.versions_of;
