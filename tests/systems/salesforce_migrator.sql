@@ -6,7 +6,7 @@
 -- ### The tables, from one document
 \echo '# what the plan holds'
 SELECT operation, class, count(*) FROM kepler.plan_blueprint(:'document') GROUP BY 1, 2 ORDER BY 1, 2;
-SELECT blueprint_name, version, outcome FROM kepler.apply_blueprint(:'document');
+SELECT blueprint_name, version, outcome, deferred FROM kepler.apply_blueprint(:'document');
 \echo '# applied again, nothing is left to do, and nothing has drifted'
 SELECT outcome, steps FROM kepler.apply_blueprint(:'document');
 SELECT count(*) AS steps FROM kepler.plan_blueprint(:'document');

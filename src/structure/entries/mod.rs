@@ -8,6 +8,7 @@
 mod answer;
 pub(crate) mod api;
 mod change;
+mod circles;
 mod decode;
 mod delete;
 mod entry_table;

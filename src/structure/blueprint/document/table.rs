@@ -388,6 +388,7 @@ fn few<'j>(keys: &mut Keys<'j>, key: &'static str, problems: &mut Problems) -> &
 fn plain(name: &str, kind: FieldKind) -> Field {
     Field {
         name: name.to_owned(),
+        column: None,
         label: None,
         description: None,
         kind,
@@ -402,6 +403,7 @@ fn plain(name: &str, kind: FieldKind) -> Field {
         unindexed: false,
         sensitive: None,
         renamed_from: None,
+        renamed_values: Vec::new(),
     }
 }
 
