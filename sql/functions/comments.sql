@@ -150,10 +150,11 @@ COMMENT ON FUNCTION kepler.purge_entry_table(text, text) IS
 entry_table: what users call the table.
 Errors: 55000 before install(), and if the table is in use: drop_entry_table comes first; 22004 and 22023 for arguments; 42P01 if there is none; 55P03 if the lock could not be taken.';
 
-COMMENT ON FUNCTION kepler.restore_field(text, text, text) IS
+COMMENT ON FUNCTION kepler.restore_field(text, text, jsonb, text) IS
 'Restores a hidden field with its data, and with its rules if the fields that they name exist. Returns the new version. Of several hidden fields with one name, it restores the one that was hidden last.
-entry_table: what users call the table. field: the name of the field.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 42703 if no such field is hidden; 42701 if a field in use has the name; 22023 if the referenced table does not exist; 23514 if entries do not meet its rules any more; 55P03 if the lock could not be taken.';
+entry_table: what users call the table. field: the name that the field had.
+options: {"name": text} and {"column": text} give the field another name, to documents and in the database, for example because its old one has been taken; {"required": false} restores a required field although entries have no value in it. Also those of alter_entry_table: version, lock_timeout_ms, lock_attempts.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 42703 if no such field is hidden; 42701 if a field in use has the name; 22023 if the referenced table does not exist; 23514 if entries do not meet its rules any more; 55P03 if the lock could not be taken; 40001 if the table has another version than options names, or changed meanwhile (call it again).';
 
 COMMENT ON FUNCTION kepler.purge_field(text, text, text) IS
 'Deletes a hidden field with its data, for good. Of several hidden fields with one name, it deletes the one that was hidden last.
@@ -287,6 +288,15 @@ entries: each element has the table''s key, and the fields to change. An entry t
 The other arguments are those of insert_entries.
 Outcomes: updated, unchanged, not_found, superseded (a later element is for the same entry), rejected.
 Errors: those of upsert_entries.';
+
+COMMENT ON FUNCTION kepler.set_entry_links(text, text, text, text, text, text) IS
+'Sets the many-to-many links of entries as lists. Returns one row for each element, as insert_entries does; entry_id is the entry whose links are set.
+entry_table: what users call the table of links: an entry table with two references that are unique together. field: the reference to the entries whose links are set.
+links: a JSON array of objects, as text, json or jsonb, each with both references: that of field names an entry, the other is the list of all that it is linked to, in any order. Missing links are inserted, with defaults for the other fields of the table; others are deleted; those that stay are not written. An empty list removes all links.
+target_field: a unique field of the entries at the other end, by which the lists name them; their key if NULL.
+The other arguments are those of insert_entries.
+Outcomes: updated, unchanged, not_found (no such entry), superseded (a later element is for the same entry), rejected.
+Errors: those of insert_entries, and 42703 if there is no such field; 42P10 if the table holds no links of field, or target_field is not unique.';
 
 COMMENT ON FUNCTION kepler.delete_entries(text, text[], text) IS
 'Deletes entries for good. Returns one row for each id, in their order.

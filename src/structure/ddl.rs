@@ -334,7 +334,7 @@ fn is_money(kind: &FieldKind, list: bool) -> bool {
 }
 
 /// The type without length, precision and scale.
-fn unconstrained(kind: &FieldKind) -> FieldKind {
+pub(crate) fn unconstrained(kind: &FieldKind) -> FieldKind {
     match kind {
         FieldKind::Text { .. } => FieldKind::Text { max_length: None },
         FieldKind::Decimal { .. } => FieldKind::Decimal { precision: None },

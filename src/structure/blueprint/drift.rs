@@ -1,11 +1,14 @@
 //! How the database differs from a blueprint that was applied: what a plan back would do, said as differences; what users have
 //! added, which no plan touches; and what is not compared at all.
 
+use super::apply::seed_steps;
 use super::error::BlueprintError;
 use super::keeping::POLICY;
-use super::model::{EnumType, FILL_TRIGGER, ModelTable};
+use super::model::{Blueprint, EnumType, FILL_TRIGGER, ModelTable};
 use super::plan::{self, Manner, Place, Planned, Request};
 use super::registry::{self, List, Stored};
+use super::seed::{self, Scene, View};
+use crate::access::owner::Owner;
 use crate::error::Error;
 use crate::structure::apply;
 use crate::structure::ddl::Dialect;
@@ -28,9 +31,23 @@ pub(crate) struct Difference {
     pub(crate) actual: Option<String>,
 }
 
-/// The steps back to the version that was applied, or is under way. `workspace_id`: that of a caller without the rights of the
-/// owner.
+/// The steps back to the version that was applied, or is under way, with the rows of its seed, for whoever asks.
 pub(crate) fn repair(
+    client: &mut SpiClient<'_>,
+    name: &str,
+    session_workspace: &str,
+) -> Result<Planned, Error> {
+    let caller = (!Owner::find()?.is_caller()).then_some(session_workspace);
+    let (mut planned, stored) = way_back(client, name, caller)?;
+    if let Some(version) = stored.present() {
+        let workspaces = (session_workspace, stored.workspace_id.as_deref());
+        planned.seed = seed_steps(client, (&version.blueprint, &planned), View::Plan, workspaces)?;
+    }
+    Ok(planned)
+}
+
+/// `workspace_id`: that of a caller without the rights of the owner.
+fn way_back(
     client: &mut SpiClient<'_>,
     name: &str,
     workspace_id: Option<&str>,
@@ -56,9 +73,13 @@ pub(crate) fn repair(
 }
 
 /// All differences, in the order of the blueprint's objects.
-pub(crate) fn drift(client: &mut SpiClient<'_>, name: &str) -> Result<Vec<Difference>, Error> {
+pub(crate) fn drift(
+    client: &mut SpiClient<'_>,
+    name: &str,
+    session_workspace: &str,
+) -> Result<Vec<Difference>, Error> {
     // What differs is the same for everybody, whoever may repair it.
-    let (planned, stored) = repair(client, name, None)?;
+    let (planned, stored) = way_back(client, name, None)?;
     let dialect = apply::dialect(client)?;
     let tables = List::Tables.all(client)?;
     let types = List::Enums.all(client)?;
@@ -68,6 +89,10 @@ pub(crate) fn drift(client: &mut SpiClient<'_>, name: &str) -> Result<Vec<Differ
     drift.extras();
     drift.extra_tables(&stored, &tables, &types);
     drift.deferred();
+    if let Some(version) = stored.present() {
+        let workspaces = (session_workspace, stored.workspace_id.as_deref());
+        drift.seed(client, &version.blueprint, workspaces)?;
+    }
     drift.coverage(&stored);
     Ok(drift.found)
 }
@@ -526,6 +551,41 @@ impl Drift<'_> {
         }
     }
 
+    /// Rows that are to be there.
+    fn seed(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        blueprint: &Blueprint,
+        workspaces: (&str, Option<&str>),
+    ) -> Result<(), Error> {
+        if blueprint.seed.is_empty() {
+            return Ok(());
+        }
+        let planned = self.planned;
+        let scene =
+            Scene::new(client, (blueprint, planned), self.dialect, View::Report, workspaces)?;
+        let mut add = |object: String, kind, expected, actual| {
+            let object_type = "seed row".to_owned();
+            self.found.push(Difference { object_type, object, kind, expected, actual });
+        };
+        for found in seed::compare(client, &scene)? {
+            let (schema, table) = found.place(&scene);
+            let table = dotted(&[&schema, &table]);
+            let object = |at: usize| format!("{table} ({})", found.named(at, &scene, false));
+            for &at in &found.missing {
+                add(object(at), "missing", found.expected(at, &scene), None);
+            }
+            for (at, actual) in &found.changed {
+                let actual = Some(actual.clone());
+                add(object(*at), "changed", found.expected(*at, &scene), actual);
+            }
+            if let Some(why) = &found.unseen {
+                add(table.clone(), "coverage", Some(why.clone()), None);
+            }
+        }
+        Ok(())
+    }
+
     /// What nobody has compared.
     fn coverage(&mut self, stored: &Stored) {
         if let Some(pending) = stored.pending.last() {
@@ -534,6 +594,16 @@ impl Drift<'_> {
         }
         for (what, why) in COVERAGE {
             self.push("comparison", (*what).to_owned(), "coverage", None, Some((*why).to_owned()));
+        }
+        let tables = stored.present().map_or(&[][..], |version| &version.blueprint.tables);
+        for table in tables {
+            let Some(retention) = &table.retention else { continue };
+            let object = dotted(&[&table.schema, &table.table_name]);
+            let text = format!(
+                "rows stay for {} by \"{}\": declared; nothing deletes rows for their age yet",
+                retention.floor, retention.column
+            );
+            self.push("retention", object, "coverage", Some(text), None);
         }
         let warnings = stored.present().map_or(&[][..], |v| &v.blueprint.import_warnings);
         for (at, warning) in warnings.iter().enumerate() {

@@ -56,6 +56,19 @@ pub(crate) struct Request<'r> {
     pub(crate) is_owner: bool,
 }
 
+/// Rows of a table that are to be written, by the caller.
+#[derive(Debug, Clone)]
+pub(crate) struct SeedStep {
+    pub(crate) place: Place,
+    pub(crate) statement: String,
+    pub(crate) rows: usize,
+    /// The first of them by their keys.
+    pub(crate) named: String,
+    /// Why they cannot be.
+    pub(crate) refused: Vec<String>,
+    pub(crate) hazards: Vec<String>,
+}
+
 /// What a plan found, and what it says.
 pub(crate) struct Planned {
     /// In the order in which they are run; those of [`Phase::Deferred`] are only noted.
@@ -75,13 +88,15 @@ pub(crate) struct Planned {
     pub(crate) enums: Vec<(EnumType, Option<ObservedEnum>)>,
     /// Of all types that the blueprint asks for, also where something is in the way.
     pub(crate) enum_places: Vec<Place>,
+    /// The rows that are to be written behind the steps, as a plan shows them.
+    pub(crate) seed: Vec<SeedStep>,
     tenancy: Tenancy,
 }
 
 impl Planned {
     /// Whether there is nothing to be run or noted.
     pub(crate) fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.steps.is_empty() && self.seed.is_empty()
     }
 
     /// What a table is called now, by the name that it has in the plan.
@@ -273,6 +288,7 @@ impl World {
             blueprint.enums.iter().map(|one| (one.schema.clone(), one.type_name.clone())).collect();
         let tenancy = blueprint.tenancy.clone();
         let facts = Facts::default();
+        let seed = Vec::new();
         Planned {
             steps,
             places,
@@ -281,6 +297,7 @@ impl World {
             new_schemas,
             enums,
             enum_places,
+            seed,
             tenancy,
             facts,
             tables,

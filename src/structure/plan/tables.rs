@@ -221,6 +221,7 @@ impl<'p> Planned<'p> {
             managed: self.managed,
             target: self.target,
             renames: self.renames,
+            renamed_values: &[],
             restored: None,
             version: 0,
             dialect: self.dialect,
