@@ -8,6 +8,7 @@
 mod answer;
 pub(crate) mod api;
 mod change;
+mod circles;
 mod decode;
 mod delete;
 mod entry_table;
@@ -17,8 +18,9 @@ mod identity;
 mod insert;
 mod key;
 mod land;
+mod links;
 mod moves;
-mod needs;
+pub(crate) mod needs;
 mod references;
 mod statements;
 mod validator;

@@ -171,7 +171,16 @@ impl Planner<'_> {
                 // A new field is NULL in all entries. After a step that could not be done it is not there
                 // to be asked.
                 let condition = source.map_or("true".to_owned(), |_| format!("{name} IS NULL"));
-                let problem = format!("\"{}\" is NULL", column.name);
+                let comes_back =
+                    self.goal.restored.as_ref().is_some_and(|hidden| {
+                        source.is_some_and(|source| source.name == hidden.name)
+                    });
+                let way_out = if comes_back {
+                    "; options => '{\"required\": false}' restores the field without this rule"
+                } else {
+                    ""
+                };
+                let problem = format!("\"{}\" is NULL{way_out}", column.name);
                 let requirement = Requirement::NoRow { problem, condition };
                 Step::instant("require", &column.name, set)
                     .class(Class::Scan)

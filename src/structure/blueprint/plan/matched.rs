@@ -202,6 +202,7 @@ impl Planner<'_> {
                 fields: Vec::new(),
                 renames: Vec::new(),
                 fills: Vec::new(),
+                retention: None,
                 sensitive: Vec::new(),
                 ..target.clone()
             });

@@ -90,7 +90,7 @@ impl World {
     }
 
     pub(super) fn follow(&mut self, step: &Step, target: &Model) -> Result<(), String> {
-        if step.phase == Phase::Later {
+        if step.phase == Phase::Deferred {
             // Somebody runs it.
         }
         let words = quoted(&step.sql);
