@@ -3,7 +3,6 @@
 use crate::json::Json;
 use crate::structure::blueprint::model::Blueprint;
 use crate::structure::blueprint::seed::order;
-use crate::structure::error::StructureError;
 use proptest::prelude::*;
 
 const EXAMPLE: &str = r#"{"blueprint": "shop",
@@ -28,10 +27,7 @@ const EXAMPLE: &str = r#"{"blueprint": "shop",
     {"shop": "b", "number": 1}]}}}"#;
 
 fn read(text: &str) -> Blueprint {
-    Blueprint::from_text(text).unwrap_or_else(|error| match error {
-        StructureError::InvalidBlueprint(found) => panic!("{found:#?}"),
-        other => panic!("{other}"),
-    })
+    Blueprint::from_text(text).unwrap_or_else(|error| panic!("{error:#?}"))
 }
 
 #[test]
