@@ -166,8 +166,12 @@ fn read_key(json: Option<&Json>, naming: Naming, key: &mut Key, problems: &mut P
     }
     let column = keys.text("column", problems);
     if let Some(name) = name.or_else(|| column.as_ref().map(|_| key.name.clone())) {
-        key.column = read_column(&name, column, naming, &keys, problems);
-        key.name = name;
+        let before = problems.count();
+        let column = read_column(&name, column, naming, &keys, problems);
+        // Otherwise what is said of other fields would rest on a name that cannot be.
+        if problems.count() == before {
+            (key.name, key.column) = (name, column);
+        }
     }
     keys.close(problems);
 }
