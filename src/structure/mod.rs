@@ -25,7 +25,8 @@ pub(crate) mod facts;
 #[cfg(test)]
 pub(crate) mod generate;
 pub(crate) mod json_schema;
-pub(crate) mod model;
+pub(crate) mod meaning;
+mod model;
 pub(crate) mod observe;
 pub(crate) mod plan;
 pub(crate) mod printed;

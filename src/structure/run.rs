@@ -4,6 +4,7 @@
 
 use super::ddl::unique_expressions;
 use super::error::StructureError;
+use super::meaning::MEANING;
 use super::step::{Class, Lock, Phase, Relation, Requirement, Step};
 use crate::access::owner::Owner;
 use crate::error::Error;
@@ -15,16 +16,18 @@ use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
 use std::ffi::CStr;
 
-/// Conversions and defaults mean the same whatever the session prefers.
-const SETTINGS: &[(&CStr, &CStr)] = &[
-    (c"datestyle", c"ISO, YMD"),
-    (c"intervalstyle", c"postgres"),
-    (c"timezone", c"UTC"),
-    (c"extra_float_digits", c"1"),
+/// Beside those under which conversions and defaults mean the same.
+const RUNNING: &[(&CStr, &CStr)] = &[
     (c"check_function_bodies", c"on"),
     // Where policies are to hold for the owner too, a look at the rows fails: it would not see all of them.
     (c"row_security", c"off"),
 ];
+
+fn settings() -> (LocalSettings, LocalSettings) {
+    // The last one set ends first.
+    let meaning = LocalSettings::set(MEANING);
+    (LocalSettings::set(RUNNING), meaning)
+}
 
 thread_local! {
     static ROWS_IN_THE_WAY: Statement = const { Statement::new(
@@ -78,7 +81,7 @@ pub(crate) fn run(client: &mut SpiClient<'_>, steps: &[Step], rows: Rows) -> Res
     let owner = Owner::find()?;
     let _place = owner.own_tablespace();
     let _owner = owner.act();
-    let _settings = LocalSettings::set(SETTINGS);
+    let _settings = settings();
     let mut failures = Vec::new();
     for step in steps.iter().filter(|step| step.phase != Phase::Later) {
         pgrx::check_for_interrupts!();
@@ -172,7 +175,7 @@ pub(crate) fn count_rows(
     condition: &str,
 ) -> Result<i64, Error> {
     let _owner = Owner::find()?.act();
-    let _settings = LocalSettings::set(SETTINGS);
+    let _settings = settings();
     let query = Text::new(&format!("SELECT 1 AS key FROM {table} WHERE {condition}"));
     let parameters = [Some(query.datum()), Some(pg_sys::Datum::from(false))];
     let found = ROWS_IN_THE_WAY.with(|statement| statement.run_latest(client, &parameters));

@@ -9,6 +9,7 @@ use super::facts::{self, Facts, Wanted};
 use super::model::{Blueprint, EnumType, ModelTable, Tenancy};
 use super::observed::{self, Tables};
 use super::registry::{self, Later, Stored};
+use super::understanding;
 use crate::error::Error;
 use crate::ident::{qualified, quote};
 use crate::structure::apply;
@@ -110,42 +111,54 @@ pub(crate) fn plan(client: &mut SpiClient<'_>, request: &Request<'_>) -> Result<
         wanted.whole_schemas.extend(stored.made_schemas.iter().cloned());
     }
     let facts = facts::load(client, &wanted)?;
+    let dialect = apply::dialect(client)?;
     let mut refused = Vec::new();
-    let blueprint = settled(request.blueprint, &facts, &mut refused);
-    let stored = request.stored.map(|stored| {
-        let mut stored = stored.clone();
-        for version in stored.applied.iter_mut().chain(&mut stored.pending) {
-            version.blueprint = settled(&version.blueprint, &facts, &mut Vec::new());
-        }
-        stored
-    });
+    let blueprint = settled(request.blueprint, &facts, &dialect, &mut refused)?;
+    let mut stored = request.stored.cloned();
+    for version in
+        stored.iter_mut().flat_map(|stored| stored.applied.iter_mut().chain(&mut stored.pending))
+    {
+        version.blueprint = settled(&version.blueprint, &facts, &dialect, &mut Vec::new())?;
+    }
     let world = World {
         others: registry::tables_of_others(client, &blueprint)?,
         listed: registry::tables_of(client, &blueprint.name)?,
         schemas: registry::used_schemas(client)?.into_iter().collect(),
-        dialect: apply::dialect(client)?,
+        dialect,
         facts,
     };
     let request = Request { blueprint: &blueprint, stored: stored.as_ref(), ..*request };
     // What rests on the tables is looked up where something is to be done, which is seldom.
     let tables = observed::load(client, &wanted, Telling::Lean)?;
-    let mut planned = world.plan(&request, tables);
+    let mut planned = world.plan(&request, tables)?;
     if planned.steps.iter().any(|step| step.relation.is_some()) {
         let tables = observed::load(client, &wanted, Telling::Whole)?;
-        planned = world.plan(&request, tables);
+        planned = world.plan(&request, tables)?;
     }
     planned.steps.splice(0..0, refused);
     Ok(Planned { facts: world.facts, ..planned })
 }
 
 /// A blueprint with the schemas of what comes from extensions; what none has is refused.
-fn settled(blueprint: &Blueprint, facts: &Facts, refused: &mut Vec<Step>) -> Blueprint {
+fn settled(
+    blueprint: &Blueprint,
+    facts: &Facts,
+    dialect: &Dialect,
+    refused: &mut Vec<Step>,
+) -> Result<Blueprint, Error> {
     let mut blueprint = blueprint.clone();
     let missing = blueprint.settle_schemas(&|name| facts.type_schema(name), &|method, name| {
         facts.class_schema(method, name)
     });
     for what in &missing {
-        let why = format!("no extension of this database has {what}: a superuser may create it");
+        let own = what.strip_prefix("type ").map(understanding::is_postgres_own).transpose()?;
+        let why = match own {
+            Some(true) => format!("{what} is Postgres' own, and none that a field has"),
+            _ => format!(
+                "neither Postgres nor an extension of this database has {what}: correct the name, or let a superuser \
+                 create the extension that has it"
+            ),
+        };
         refused.push(Step::refused("find_type", what, why).stage(Stage::Schema));
     }
     if missing.is_empty() {
@@ -157,7 +170,10 @@ fn settled(blueprint: &Blueprint, facts: &Facts, refused: &mut Vec<Step>) -> Blu
             refused.push(Step::refused("find_type", &what, why).stage(Stage::Schema));
         }
     }
-    blueprint
+    if missing.is_empty() && refused.is_empty() {
+        understanding::settle_rules(&mut blueprint, dialect)?;
+    }
+    Ok(blueprint)
 }
 
 /// What there is beside the tables.
@@ -187,7 +203,7 @@ impl World {
         }
     }
 
-    fn plan(&self, request: &Request<'_>, tables: Tables) -> Planned {
+    fn plan(&self, request: &Request<'_>, tables: Tables) -> Result<Planned, Error> {
         let Request { blueprint, stored, .. } = request;
         let planner = Planner {
             request,
@@ -198,7 +214,15 @@ impl World {
         };
         let mut steps = planner.surroundings(&self.schemas);
         let printed = stored.map(Stored::printed).unwrap_or_default();
-        let matched = planner.matched(&printed, &mut steps);
+        let mut matched = planner.matched(&printed, &mut steps);
+        for table in &mut matched {
+            let Some(observed) = table.now.as_ref().and_then(|now| tables.get(now)) else {
+                continue;
+            };
+            for wanted in table.target.iter_mut().chain(&mut table.managed) {
+                understanding::settle_table(wanted, observed, &self.dialect)?;
+            }
+        }
         steps.extend(planner.untrusted(&matched));
         let enums = planner.matched_enums(&mut steps);
         let terms = TableTerms {
@@ -258,7 +282,7 @@ impl World {
             enums.iter().filter_map(|one| Some((one.target?.clone(), one.now.clone()))).collect();
         let tenancy = blueprint.tenancy.clone();
         let facts = Facts::default();
-        Planned { steps, places, targets, later, new_schemas, enums, tenancy, facts, tables }
+        Ok(Planned { steps, places, targets, later, new_schemas, enums, tenancy, facts, tables })
     }
 }
 

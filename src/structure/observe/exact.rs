@@ -73,6 +73,12 @@ impl<'f> Observer<'f> {
                 row_security: facts.row_security,
                 row_security_forced: facts.row_security_forced,
                 policies: facts.policies.clone(),
+                defaults: facts
+                    .columns
+                    .iter()
+                    .filter(|fact| serial(facts, fact).is_none())
+                    .filter_map(|fact| Some((fact.name.clone(), fact.default.clone()?)))
+                    .collect(),
                 sequences: facts
                     .columns
                     .iter()

@@ -52,6 +52,8 @@ pub(crate) struct Details {
     pub(crate) row_security_forced: bool,
     /// Each is an extra as well.
     pub(crate) policies: Vec<PolicyFact>,
+    /// Defaults as Postgres prints them, by column: none of sequences.
+    pub(crate) defaults: Vec<(String, String)>,
     /// The sequences that fill serial columns, by column: schema and name.
     pub(crate) sequences: Vec<(String, (String, String))>,
 }
