@@ -129,10 +129,18 @@ pub(crate) fn plan(client: &mut SpiClient<'_>, request: &Request<'_>) -> Result<
     };
     let request = Request { blueprint: &blueprint, stored: stored.as_ref(), ..*request };
     // What rests on the tables is looked up where something is to be done, which is seldom.
-    let tables = observed::load(client, &wanted, Telling::Lean)?;
+    let versions = stored.iter().flat_map(Stored::versions).map(|version| &version.blueprint);
+    let models: Vec<&ModelTable> =
+        std::iter::once(&blueprint).chain(versions).flat_map(|version| &version.tables).collect();
+    let load = |telling| -> Result<Tables, Error> {
+        let mut tables = observed::load(client, &wanted, telling)?;
+        understanding::recognise(&mut tables, models.iter().copied(), &world.dialect)?;
+        Ok(tables)
+    };
+    let tables = load(Telling::Lean)?;
     let mut planned = world.plan(&request, tables)?;
     if planned.steps.iter().any(|step| step.relation.is_some()) {
-        let tables = observed::load(client, &wanted, Telling::Whole)?;
+        let tables = load(Telling::Whole)?;
         planned = world.plan(&request, tables)?;
     }
     planned.steps.splice(0..0, refused);

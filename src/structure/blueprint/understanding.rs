@@ -9,6 +9,7 @@ use super::document::Reading;
 use super::document::types::OF_EXTENSION;
 use super::facts::{self, Wanted};
 use super::model::{Blueprint, ModelTable};
+use super::observed::Tables;
 use super::registry;
 use crate::access::owner::Owner;
 use crate::error::Error;
@@ -304,6 +305,40 @@ pub(crate) fn settle_table(
         let normal = same.map(|there| there.normal.clone());
         if let (Some(normal), Some(predicate)) = (normal, &mut index.predicate) {
             predicate.normal = normal;
+        }
+    }
+    Ok(())
+}
+
+/// Finds the rules of blueprints behind checks that no reading of what Postgres prints has understood.
+pub(crate) fn recognise<'m>(
+    tables: &mut Tables,
+    models: impl Iterator<Item = &'m ModelTable>,
+    dialect: &Dialect,
+) -> Result<(), Error> {
+    let mut asking = None;
+    for model in models {
+        let place = (model.schema.clone(), model.table_name.clone());
+        let Some(observed) = tables.get_mut(&place) else { continue };
+        if observed.details.unread_checks.is_empty() {
+            continue;
+        }
+        if asking.is_none() {
+            asking = Some(Asking::begin()?);
+        }
+        let from = format!("ONLY {}", qualified(&observed.schema, &observed.name));
+        let name = observed.name.clone();
+        for rule in &model.table.rules {
+            let Some(condition) = dialect.condition(&model.table, rule) else { continue };
+            let table = Some((name.as_str(), observed.details.oid));
+            let Ok(condition) = understood::condition(&condition, &from, table) else { continue };
+            let unread = &mut observed.details.unread_checks;
+            let same =
+                unread.iter().position(|one| Some(&one.expression) == condition.printed.as_ref());
+            if let Some(at) = same {
+                let check = unread.remove(at);
+                observed.recognise(&check, rule.clone());
+            }
         }
     }
     Ok(())

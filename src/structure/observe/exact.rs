@@ -3,7 +3,7 @@
 mod kinds;
 
 use super::extras::of_table;
-use super::{By, Details, Extra, NamedRule, Observed, names};
+use super::{By, Details, Extra, NamedRule, Observed, UnreadCheck, names};
 use crate::field_types::kind::FieldKind;
 use crate::pgvector::Metric;
 use crate::structure::blueprint::model::{FILL_TRIGGER, Fill};
@@ -29,12 +29,18 @@ pub(super) struct Observer<'f> {
     columns: Vec<Column>,
     rules: Vec<NamedRule>,
     extras: Vec<Extra>,
+    unread_checks: Vec<UnreadCheck>,
 }
 
 impl<'f> Observer<'f> {
     pub(super) fn read(facts: &'f Facts) -> Self {
-        let mut observer =
-            Self { facts, columns: Vec::new(), rules: Vec::new(), extras: of_table(facts) };
+        let mut observer = Self {
+            facts,
+            columns: Vec::new(),
+            rules: Vec::new(),
+            extras: of_table(facts),
+            unread_checks: Vec::new(),
+        };
         observer.columns();
         observer.constraints();
         observer.indexes();
@@ -42,7 +48,7 @@ impl<'f> Observer<'f> {
     }
 
     pub(super) fn observed(self) -> Observed {
-        let Self { facts, columns, rules, extras } = self;
+        let Self { facts, columns, rules, extras, unread_checks } = self;
         let (valid, valid_names) = rules
             .iter()
             .filter(|rule| rule.validated)
@@ -79,6 +85,7 @@ impl<'f> Observer<'f> {
                     .filter(|fact| serial(facts, fact).is_none())
                     .filter_map(|fact| Some((fact.name.clone(), fact.default.clone()?)))
                     .collect(),
+                unread_checks,
                 sequences: facts
                     .columns
                     .iter()
@@ -186,6 +193,16 @@ impl<'f> Observer<'f> {
                     }));
                 }
                 Err(reason) => {
+                    if let Some(expression) = &fact.expression
+                        && fact.kind == ConstraintKind::Check
+                        && fact.enforced
+                    {
+                        self.unread_checks.push(UnreadCheck {
+                            name: fact.name.clone(),
+                            expression: expression.clone(),
+                            validated: fact.validated,
+                        });
+                    }
                     let mut text = fact.text();
                     if !fact.validated && !text.ends_with(NOT_VALID) {
                         text.push_str(NOT_VALID);
