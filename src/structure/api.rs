@@ -1,9 +1,9 @@
 //! The SQL functions over structures and entry tables.
 
 use super::adopt;
-use super::apply::Patience;
 use super::change::{Call, Terms};
 use super::error::StructureError;
+use super::locks::Patience;
 use super::model::Structure;
 use super::registry::{self, SCHEMA};
 use super::step::{Class, Step};

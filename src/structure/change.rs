@@ -1,9 +1,10 @@
 //! Creates and changes entry tables: finds what there is, plans, applies, takes note.
 
-use super::apply::{self, Patience};
+use super::apply;
 use super::create;
 use super::document::problem_with_record_name;
-use super::error::StructureError;
+use super::error::{Document, StructureError};
+use super::locks::Patience;
 use super::model::{Field, Operand, Structure};
 use super::observe::Observed;
 use super::plan::{self, Goal, Manner, Plan};
@@ -62,7 +63,8 @@ impl Call<'_> {
             None => Ok(()),
             Some((pointer, message)) => {
                 let pointer = pointer.to_owned();
-                Err(StructureError::Invalid(vec![super::document::Problem { pointer, message }]))
+                Err(Document::Structure
+                    .invalid(vec![super::document::Problem { pointer, message }]))
             }
         }
     }
@@ -103,7 +105,7 @@ impl Call<'_> {
         check_permission(&steps, &[])?;
         let table_name = create::table_name(self.name, number);
         if !referred.is_empty() {
-            apply::lock_tables(client, self.workspace_id, &referred, patience)?;
+            apply::lock_entry_tables(client, self.workspace_id, &referred, patience)?;
             // What it refers to may have been dropped meanwhile.
             steps = self.creation(client, &structure, number)?.0;
         }

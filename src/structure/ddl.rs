@@ -95,6 +95,15 @@ impl Dialect {
             ColumnDefault::Key(KeyKind::Uuid) => "pg_catalog.gen_random_uuid()".to_owned(),
             ColumnDefault::Key(KeyKind::Cuid) => "kepler.cuid()".to_owned(),
             ColumnDefault::Clock => "pg_catalog.clock_timestamp()".to_owned(),
+            // Prisma's engine reads a literal of an array only where the values are ASCII.
+            ColumnDefault::Field(Default::Value(Constant::List(values)))
+                if matches!(column.kind, FieldKind::NamedEnum { .. }) && !values.is_empty() =>
+            {
+                let values: Vec<String> =
+                    values.iter().map(|value| quote_literal(&value.input())).collect();
+                let array = self.sql_type(&column.kind, true);
+                format!("ARRAY[{}]::{array}", values.join(", "))
+            }
             ColumnDefault::Field(Default::Value(value)) => {
                 // The type without its length: a cast to varchar(3) would cut what is too long.
                 value.literal(&self.sql_type(&unconstrained(&column.kind), column.list))

@@ -65,8 +65,18 @@ pub(crate) struct Field {
     pub(crate) max: Option<Constant>,
     /// A reference that was refused the index it would get.
     pub(crate) unindexed: bool,
+    pub(crate) sensitive: Option<Sensitive>,
     /// What it was called before. Not part of a stored version.
     pub(crate) renamed_from: Option<String>,
+}
+
+/// What a document says of values that not everybody is to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sensitive {
+    /// They are references to secrets that are kept elsewhere, `vault:…`; a trigger refuses others.
+    Reference,
+    /// They are personal or confidential: no message of ours shows one.
+    Personal,
 }
 
 /// What an entry gets that does not have the field.

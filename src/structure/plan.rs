@@ -10,6 +10,8 @@ pub(super) mod drops;
 pub(crate) mod enums;
 mod exact;
 mod generated;
+pub(crate) mod guarded;
+mod indexed;
 mod online;
 mod rules;
 pub(crate) mod tables;
@@ -57,8 +59,7 @@ pub(crate) struct Surroundings<'g> {
     pub(crate) table_before: String,
     /// Columns, as they are called now, and the names of the sequences that they own.
     pub(crate) sequences: &'g [(String, String)],
-    /// Keys that are made anew, or whose types change, so that references to them must be made anew too.
-    pub(crate) remade: &'g HashSet<tables::KeyOf>,
+    pub(crate) keys: &'g tables::Keys,
     /// Columns, as they are called now, that have moved to a new type of the same name by then.
     pub(crate) moved: &'g HashSet<String>,
     pub(crate) terms: tables::Terms,
@@ -137,6 +138,7 @@ impl<'g> Planner<'g> {
         self.change_defaults();
         self.change_nullability();
         self.add_rules();
+        self.guard_references();
         self.describe();
         self.check_budgets();
     }

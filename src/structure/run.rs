@@ -5,7 +5,7 @@
 use super::ddl::unique_expressions;
 use super::error::StructureError;
 use super::meaning::MEANING;
-use super::step::{Class, Lock, Phase, Relation, Requirement, Step};
+use super::step::{Class, Lock, Relation, Requirement, Step};
 use crate::access::owner::Owner;
 use crate::error::Error;
 use crate::ident::{qualified, quote};
@@ -19,6 +19,8 @@ use std::ffi::CStr;
 /// Beside those under which conversions and defaults mean the same.
 const RUNNING: &[(&CStr, &CStr)] = &[
     (c"check_function_bodies", c"on"),
+    // An index that becomes a key gets its name, which is no news.
+    (c"client_min_messages", c"warning"),
     // Where policies are to hold for the owner too, a look at the rows fails: it would not see all of them.
     (c"row_security", c"off"),
 ];
@@ -76,14 +78,14 @@ impl Rows {
     }
 }
 
-/// Runs the steps, but for those that are run [`Phase::Later`].
+/// Runs the steps, but for those that are deferred or wait for such.
 pub(crate) fn run(client: &mut SpiClient<'_>, steps: &[Step], rows: Rows) -> Result<(), Error> {
     let owner = Owner::find()?;
     let _place = owner.own_tablespace();
     let _owner = owner.act();
     let _settings = settings();
     let mut failures = Vec::new();
-    for step in steps.iter().filter(|step| step.phase != Phase::Later) {
+    for step in steps.iter().filter(|step| step.phase.is_run()) {
         pgrx::check_for_interrupts!();
         if let (Some(requirement), Some(relation)) = (&step.require, &step.relation)
             && let Some(failure) = look(client, relation, requirement, rows, !failures.is_empty())?
@@ -93,6 +95,29 @@ pub(crate) fn run(client: &mut SpiClient<'_>, steps: &[Step], rows: Rows) -> Res
         // What follows a step that cannot be done is only looked at.
         if failures.is_empty() {
             client.update(&step.sql, None, &[])?;
+        }
+    }
+    if failures.is_empty() {
+        return Ok(());
+    }
+    Err(StructureError::RowsInTheWay { what: rows.many(), lines: failures }.into())
+}
+
+/// Looks for rows in the way of steps that somebody else is to run.
+pub(crate) fn look_ahead<'s>(
+    client: &mut SpiClient<'_>,
+    steps: impl Iterator<Item = &'s Step>,
+    rows: Rows,
+) -> Result<(), Error> {
+    let _owner = Owner::find()?.act();
+    let _settings = settings();
+    let mut failures = Vec::new();
+    for step in steps {
+        pgrx::check_for_interrupts!();
+        if let (Some(requirement), Some(relation)) = (&step.require, &step.relation)
+            && let Some(failure) = look(client, relation, requirement, rows, false)?
+        {
+            failures.push(format!("{}: {failure}", rows.place(step)));
         }
     }
     if failures.is_empty() {
@@ -189,7 +214,7 @@ pub(crate) type NameBefore<'n> = dyn Fn(&str, &str) -> Option<(String, String)> 
 /// the name of a table before the plan by the one that it has in it; what is made by the plan has none.
 pub(crate) fn locks(steps: &[Step], name_before: &NameBefore<'_>) -> Vec<(String, String, Lock)> {
     let mut locks = Vec::new();
-    for step in steps.iter().filter(|step| step.phase != Phase::Later) {
+    for step in steps.iter().filter(|step| step.phase.is_run()) {
         let own = step
             .relation
             .as_ref()

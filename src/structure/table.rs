@@ -18,6 +18,8 @@ pub(crate) struct Table {
     pub(crate) rules: Vec<Rule>,
     /// The names that the rules must have, in their order; a rule beyond the end, or with `None`, may have any.
     pub(crate) names: Vec<Option<String>>,
+    /// The columns of references to secrets: the trigger refuses other values.
+    pub(crate) guarded: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -17,7 +17,7 @@ use crate::pg::json::{Options, check_size};
 use crate::pg::row::Row;
 use crate::pg::whole::Spi;
 use crate::settings;
-use crate::structure::apply::Patience;
+use crate::structure::locks::Patience;
 use crate::structure::step::{Class, Step};
 use crate::workspace;
 use pgrx::iter::TableIterator;
@@ -61,8 +61,8 @@ fn terms(allow: Vec<Class>, options: Option<Options>, is_for: For) -> Result<Ter
     if let Some(value) = options.take("vector_indexes") {
         match value.as_str() {
             Some("now") => terms.manner.vector_indexes_now = true,
-            Some("later") => {}
-            _ => options.problem("/vector_indexes: must be \"now\" or \"later\""),
+            Some("deferred") => {}
+            _ => options.problem("/vector_indexes: must be \"now\" or \"deferred\""),
         }
     }
     if is_for == For::Planning {
@@ -273,13 +273,13 @@ fn blueprint_diagram(blueprint_name: Option<String>) -> Result<String, ErrorRepo
 }
 
 fn applied(applied: Applied) -> Row<5> {
-    let Applied { name, version, outcome, steps, later, .. } = applied;
+    let Applied { name, version, outcome, steps, deferred, .. } = applied;
     Row([
         name.into_datum(),
         version.into_datum(),
         outcome.into_datum(),
         steps.into_datum(),
-        later.into_datum(),
+        deferred.into_datum(),
     ])
 }
 
@@ -291,7 +291,7 @@ fn applied(applied: Applied) -> Row<5> {
     sql = "
 CREATE FUNCTION kepler.apply_blueprint(
     blueprint text, allow text[] DEFAULT '{}', options jsonb DEFAULT NULL,
-    OUT blueprint_name text, OUT version integer, OUT outcome text, OUT steps integer, OUT later text[]
+    OUT blueprint_name text, OUT version integer, OUT outcome text, OUT steps integer, OUT deferred text[]
 )
 VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
@@ -316,7 +316,7 @@ fn apply_blueprint(
     sql = "
 CREATE FUNCTION kepler_internal.apply_blueprint_step(
     blueprint text, allow text[], options jsonb,
-    OUT version integer, OUT outcome text, OUT steps integer, OUT later text[], OUT more boolean
+    OUT version integer, OUT outcome text, OUT steps integer, OUT deferred text[], OUT more boolean
 )
 VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
@@ -330,13 +330,13 @@ fn apply_blueprint_step(
     require_tables()?;
     let mut terms = terms(classes(allow)?, options, For::Applying)?;
     terms.manner.online = true;
-    let Applied { version, outcome, steps, later, more, .. } =
+    let Applied { version, outcome, steps, deferred, more, .. } =
         Spi::connect_mut(|client| call(client, blueprint, &terms)?.apply_next(client))?;
     Ok(Row([
         version.into_datum(),
         outcome.into_datum(),
         steps.into_datum(),
-        later.into_datum(),
+        deferred.into_datum(),
         more.into_datum(),
     ]))
 }

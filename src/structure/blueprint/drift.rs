@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::structure::apply;
 use crate::structure::ddl::Dialect;
 use crate::structure::observe::{COVERAGE, NamedRule, Observed};
+use crate::structure::plan::guarded::REFERENCES_TRIGGER;
 use crate::structure::plan::tables::normal;
 use crate::structure::step::{Class, Phase, Step};
 use pgrx::spi::SpiClient;
@@ -58,7 +59,7 @@ pub(crate) fn drift(client: &mut SpiClient<'_>, name: &str) -> Result<Vec<Differ
     drift.of_steps();
     drift.extras();
     drift.extra_tables(&stored, &others);
-    drift.later();
+    drift.deferred();
     drift.coverage(&stored);
     Ok(drift.found)
 }
@@ -131,7 +132,7 @@ impl Drift<'_> {
             .filter(|step| step.operation.starts_with("drop_"))
             .map(|step| (place(step), step.object.as_str()))
             .collect();
-        for step in planned.steps.iter().filter(|step| step.phase != Phase::Later) {
+        for step in planned.steps.iter().filter(|step| step.phase != Phase::Deferred) {
             let at = place(step);
             if let Some(at) = &at
                 && missing.contains(at)
@@ -216,7 +217,7 @@ impl Drift<'_> {
                 };
                 let expected = (kind != "extra").then(|| step.sql.clone());
                 let actual = (kind != "missing")
-                    .then(|| self.extra_text(at, FILL_TRIGGER).or_else(|| step.undo.clone()))
+                    .then(|| self.extra_text(at, &step.object).or_else(|| step.undo.clone()))
                     .flatten();
                 self.push("trigger", object, kind, expected, actual);
             }
@@ -394,7 +395,9 @@ impl Drift<'_> {
                 let is_ours = match extra.kind {
                     "row security" => guarded,
                     "policy" => extra.name == POLICY && guarded,
-                    "disabled trigger" => extra.name == FILL_TRIGGER,
+                    "disabled trigger" => {
+                        [FILL_TRIGGER, REFERENCES_TRIGGER].contains(&extra.name.as_str())
+                    }
                     _ => false,
                 };
                 let object = if extra.name == place.1 {
@@ -444,11 +447,11 @@ impl Drift<'_> {
         }
     }
 
-    fn later(&mut self) {
+    fn deferred(&mut self) {
         let planned = self.planned;
-        for later in &planned.later {
-            let object = dotted(&[&later.schema, &later.table, &later.name]);
-            self.push("index", object, "deferred", Some(later.statement.clone()), None);
+        for deferred in &planned.deferred {
+            let object = dotted(&[&deferred.schema, &deferred.table, &deferred.name]);
+            self.push("index", object, "deferred", Some(deferred.statement.clone()), None);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a blueprint says, in normal form: everything under the name that it has in the database.
 
+use crate::structure::model::Sensitive;
 use crate::structure::table::Table;
 
 /// A whole model.
@@ -68,6 +69,8 @@ pub(crate) struct ModelTable {
     /// Old names of fields, as the document of the version before has them, and the columns of now.
     pub(crate) renames: Vec<(String, String)>,
     pub(crate) fills: Vec<Fill>,
+    /// Columns whose values not everybody is to see.
+    pub(crate) sensitive: Vec<(String, Sensitive)>,
 }
 
 /// A column that the trigger `kepler_fill` fills where a statement leaves it out.

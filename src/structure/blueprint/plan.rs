@@ -3,15 +3,16 @@
 //! What the versions that were applied asked for is the blueprint's own. Anything else in its tables is somebody's, and is left
 //! alone; a table or type that somebody has made under a name of the blueprint's is in the way.
 
+mod called_otherwise;
 mod matched;
 
 use super::facts::{self, Facts, Wanted};
 use super::model::{Blueprint, EnumType, ModelTable, Tenancy};
 use super::observed::{self, Tables};
-use super::registry::{self, Later, Stored};
+use super::registry::{self, Deferred, Stored};
 use super::understanding;
 use crate::error::Error;
-use crate::ident::{qualified, quote};
+use crate::ident::quote;
 use crate::structure::apply;
 use crate::structure::catalog::Telling;
 use crate::structure::ddl::Dialect;
@@ -56,7 +57,7 @@ pub(crate) struct Request<'r> {
 
 /// What a plan found, and what it says.
 pub(crate) struct Planned {
-    /// In the order in which they are run; those of [`Phase::Later`] are only noted.
+    /// In the order in which they are run; those of [`Phase::Deferred`] are only noted.
     pub(crate) steps: Vec<Step>,
     pub(crate) facts: Facts,
     /// The tables that are there, under their names of now.
@@ -66,7 +67,7 @@ pub(crate) struct Planned {
     /// The tables that the blueprint asks for, trusted expressions as Postgres prints them.
     pub(crate) targets: Vec<ModelTable>,
     /// Indexes that are still to be built.
-    pub(crate) later: Vec<Later>,
+    pub(crate) deferred: Vec<Deferred>,
     /// Schemas that the plan makes.
     pub(crate) new_schemas: Vec<String>,
     /// The types that the blueprint asks for, and those that are there for them.
@@ -113,7 +114,10 @@ pub(crate) fn plan(client: &mut SpiClient<'_>, request: &Request<'_>) -> Result<
     let facts = facts::load(client, &wanted)?;
     let dialect = apply::dialect(client)?;
     let mut refused = Vec::new();
-    let blueprint = settled(request.blueprint, &facts, &dialect, &mut refused)?;
+    let mut blueprint = settled(request.blueprint, &facts, &dialect, &mut refused)?;
+    if let Some(stored) = request.stored {
+        called_otherwise::recognise(&mut blueprint, stored);
+    }
     let mut stored = request.stored.cloned();
     for version in
         stored.iter_mut().flat_map(|stored| stored.applied.iter_mut().chain(&mut stored.pending))
@@ -269,9 +273,13 @@ impl World {
             of_tables.iter_mut().for_each(|step| refuse_opening(step, &of_new_tables(&matched)));
         }
         steps.extend(of_tables);
-        steps.sort_by_key(|step| step.stage);
+        match terms.online {
+            // In the order in which they are run.
+            true => steps.sort_by_key(|step| (step.phase, step.stage)),
+            false => steps.sort_by_key(|step| step.stage),
+        }
         self.warn_of_others(&mut steps);
-        let later = take_later(&mut steps, stored.map_or(&[], |stored| &stored.later));
+        let deferred = take_deferred(&mut steps, stored.map_or(&[], |stored| &stored.deferred));
         let places = matched
             .iter()
             .filter_map(|table| {
@@ -290,32 +298,32 @@ impl World {
             enums.iter().filter_map(|one| Some((one.target?.clone(), one.now.clone()))).collect();
         let tenancy = blueprint.tenancy.clone();
         let facts = Facts::default();
-        Ok(Planned { steps, places, targets, later, new_schemas, enums, tenancy, facts, tables })
+        Ok(Planned { steps, places, targets, deferred, new_schemas, enums, tenancy, facts, tables })
     }
 }
 
-/// What is to be built later, all of it; a step whose index is noted already is not told again.
-fn take_later(steps: &mut Vec<Step>, noted: &[Later]) -> Vec<Later> {
-    let mut later = Vec::new();
+/// What is deferred, all of it; a step that need not be done and is noted already is not told again.
+fn take_deferred(steps: &mut Vec<Step>, noted: &[Deferred]) -> Vec<Deferred> {
+    let mut deferred = Vec::new();
     steps.retain(|step| {
-        let Some(relation) = step.relation.as_ref().filter(|_| step.phase == Phase::Later) else {
+        let Some(relation) = step.relation.as_ref().filter(|_| step.phase == Phase::Deferred)
+        else {
             return true;
         };
-        let table = qualified(&relation.schema, &relation.table);
-        let one = Later {
+        let one = Deferred {
             schema: relation.schema.clone(),
             table: relation.table.clone(),
             name: step.object.clone(),
             statement: step.sql.clone(),
-            of_vectors: ["hnsw", "ivfflat"]
-                .into_iter()
-                .any(|method| step.sql.contains(&format!(" ON {table} USING {method} ("))),
+            of_vectors: step.optional,
         };
         let is_noted = noted.contains(&one);
-        later.push(one);
-        !is_noted
+        deferred.push(one);
+        !(is_noted && step.optional)
     });
-    later
+    // What is waited for comes first.
+    deferred.sort_by_key(|one| one.of_vectors);
+    deferred
 }
 
 struct Planner<'p> {

@@ -25,7 +25,7 @@ use crate::structure::ddl::Dialect;
 use crate::structure::deparse::Expression;
 use crate::structure::document::Problem;
 use crate::structure::document::asked::Question;
-use crate::structure::error::StructureError;
+use crate::structure::error::Document;
 use crate::structure::meaning::{MEANING, PRINTING};
 use crate::structure::model::Default;
 use crate::structure::observe::Observed;
@@ -82,7 +82,7 @@ pub(crate) fn judge(
     }
     match blueprint {
         Some(blueprint) if problems.is_empty() => Ok(blueprint),
-        _ => Err(StructureError::InvalidBlueprint(problems).into()),
+        _ => Err(Document::Blueprint.invalid(problems).into()),
     }
 }
 
@@ -114,8 +114,9 @@ impl Judge {
             }
             Question::Rule { columns, rule } => {
                 let columns = self.settled_columns(columns)?;
-                let (from, rules) = (self.from(&columns)?, vec![]);
-                let table = Table { description: None, columns, rules, names: Vec::new() };
+                let from = self.from(&columns)?;
+                let (rules, names, guarded) = (Vec::new(), Vec::new(), Vec::new());
+                let table = Table { description: None, columns, rules, names, guarded };
                 let condition = self.dialect.condition(&table, &rule)?;
                 understood::condition(&condition, &from, None).err().and_then(told)
             }

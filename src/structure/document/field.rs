@@ -5,8 +5,9 @@ use super::problem_with_column_name;
 use crate::field_types::kind::{FieldKind, OnDelete};
 use crate::ident;
 use crate::json::Json;
+use crate::secrets::reference;
 use crate::structure::constant::Constant;
-use crate::structure::model::{Default, Field, MAX_FIELD_NAME};
+use crate::structure::model::{Default, Field, MAX_FIELD_NAME, Sensitive};
 
 /// The longest `varchar`.
 pub(in crate::structure) const MAX_LENGTH: u32 = 10_485_760;
@@ -112,6 +113,7 @@ pub(in crate::structure) fn read_open<'j>(
     let required = keys.boolean("required", problems);
     let unique = keys.boolean("unique", problems);
     let index = keys.take("index");
+    let sensitive = read_sensitive(keys, problems);
     let default = keys.take("default");
     let Some(kind) = kind else {
         // What else the field may hold depends on its type.
@@ -134,8 +136,12 @@ pub(in crate::structure) fn read_open<'j>(
         min: None,
         max: None,
         unindexed: false,
+        sensitive,
         renamed_from,
     };
+    if sensitive == Some(Sensitive::Reference) && (list || !holds_references(&field.kind)) {
+        problems.add(keys.at("sensitive"), "\"reference\" is of text that is no list");
+    }
     if let FieldKind::Text { max_length } = field.kind
         && !list
     {
@@ -158,11 +164,56 @@ pub(in crate::structure) fn read_open<'j>(
     }
     if let Some(json) = default {
         match read_default(&field, json, place) {
-            Ok(default) => field.default = default,
+            Ok(default) => {
+                check_reference(&field, default.as_ref(), keys, problems);
+                field.default = default;
+            }
             Err(problem) => problems.add(keys.at("default"), problem),
         }
     }
     Some((field, index))
+}
+
+/// `true`, `false` or `"reference"`.
+fn read_sensitive(keys: &mut Keys<'_>, problems: &mut Problems) -> Option<Sensitive> {
+    match keys.take("sensitive")? {
+        Json::Boolean(true) => Some(Sensitive::Personal),
+        Json::Boolean(false) => None,
+        Json::String(word) if word == "reference" => Some(Sensitive::Reference),
+        _ => {
+            problems.add(keys.at("sensitive"), "must be true, false or \"reference\"");
+            None
+        }
+    }
+}
+
+/// Whether the values are texts of any length.
+fn holds_references(kind: &FieldKind) -> bool {
+    match kind {
+        FieldKind::Text { .. } => true,
+        FieldKind::Native(native) => ["varchar", "citext"].contains(&native.name.as_str()),
+        _ => false,
+    }
+}
+
+/// A default that the trigger would refuse.
+fn check_reference(
+    field: &Field,
+    default: Option<&Default>,
+    keys: &Keys<'_>,
+    problems: &mut Problems,
+) {
+    if field.sensitive != Some(Sensitive::Reference) {
+        return;
+    }
+    let problem = match default {
+        None => None,
+        Some(Default::Value(Constant::Text(text))) => reference::problem(text),
+        Some(_) => Some(reference::Problem::NoReference),
+    };
+    if let Some(problem) = problem {
+        problems.add(keys.at("default"), problem.to_string());
+    }
 }
 
 fn read_kind(keys: &mut Keys<'_>, place: &dyn Place, problems: &mut Problems) -> Option<FieldKind> {

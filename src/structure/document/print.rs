@@ -2,7 +2,7 @@
 
 use crate::field_types::kind::FieldKind;
 use crate::json::Json;
-use crate::structure::model::{Default, Field, Method, Operand, Structure};
+use crate::structure::model::{Default, Field, Method, Operand, Sensitive, Structure};
 
 /// Collects the pairs of an object.
 #[derive(std::default::Default)]
@@ -22,6 +22,14 @@ impl Pairs {
     pub(in crate::structure) fn add_true(&mut self, key: &str, value: bool) {
         if value {
             self.add(key, Json::Boolean(true));
+        }
+    }
+
+    pub(in crate::structure) fn add_sensitive(&mut self, sensitive: Option<Sensitive>) {
+        match sensitive {
+            None => {}
+            Some(Sensitive::Reference) => self.add("sensitive", Json::string("reference")),
+            Some(Sensitive::Personal) => self.add("sensitive", Json::Boolean(true)),
         }
     }
 
@@ -89,6 +97,7 @@ fn field(field: &Field) -> Json {
         FieldKind::Vector { dimensions } => pairs.add_number("dimensions", dimensions),
         _ => {}
     }
+    pairs.add_sensitive(field.sensitive);
     pairs.add_true("list", field.list);
     pairs.add_true("required", field.required);
     pairs.add_true("unique", field.unique);

@@ -5,8 +5,10 @@ use crate::field_types::kind::FieldKind;
 use crate::field_types::scalar::{self, Scratch};
 use crate::field_types::stored::{compare, item_type};
 use crate::pg::array::{self, Array, ElementType};
+use crate::secrets::reference;
+use crate::settings;
 use crate::structure::constant::Constant;
-use crate::structure::model::{Default, Field, Key, KeyKind, Op};
+use crate::structure::model::{Default, Field, Key, KeyKind, Op, Sensitive};
 use std::collections::HashMap;
 
 /// Text in a B-tree may be so long, in bytes: a little less than a third of a page.
@@ -36,6 +38,7 @@ pub(crate) struct Column {
     pub(crate) bounds: Vec<Bound>,
     /// In a B-tree.
     pub(crate) indexed: bool,
+    pub(crate) sensitive: Option<Sensitive>,
 }
 
 /// What an entry gets that does not have the field.
@@ -98,6 +101,7 @@ impl Column {
         column.required = field.required;
         column.min_length = field.min_length;
         column.indexed = indexed;
+        column.sensitive = field.sensitive;
         column.element = column.element_type(vector);
         column.filling = match &field.default {
             None => Filling::Nothing,
@@ -129,6 +133,7 @@ impl Column {
             min_length: None,
             bounds: Vec::new(),
             indexed: false,
+            sensitive: None,
         }
     }
 
@@ -178,7 +183,21 @@ impl Column {
             }
             out.push_null();
         }
-        result
+        result.map_err(|problem| self.not_shown(problem))
+    }
+
+    /// A problem in words that do not show the value, where the field is sensitive.
+    fn not_shown(&self, problem: Problem) -> Problem {
+        // These speak of lengths, bounds and rules.
+        let says_nothing = matches!(
+            problem.code,
+            Code::TooLong | Code::TooShort | Code::OutOfRange | Code::Check | Code::Secret
+        );
+        if self.sensitive.is_none() || says_nothing {
+            return problem;
+        }
+        let message = "is no value of the field (the field is sensitive: the value is not shown)";
+        Problem { message: message.into(), ..problem }
     }
 
     fn check(&self, value: &[u8]) -> Result<(), Problem> {
@@ -190,6 +209,13 @@ impl Column {
                     let message =
                         format!("has {found} characters, fewer than the {least} required");
                     return Err(Problem::new(Code::TooShort, message));
+                }
+            }
+            if self.sensitive == Some(Sensitive::Reference) {
+                let text = String::from_utf8_lossy(text);
+                let own = settings::secret_reference_schemes();
+                if let Some(problem) = reference::problem_beside(&text, &own) {
+                    return Err(Problem::new(Code::Secret, problem.to_string()));
                 }
             }
             if self.indexed && text.len() > MAX_INDEXED {

@@ -3,7 +3,7 @@
 mod kinds;
 
 use super::extras::of_table;
-use super::{By, Details, Extra, NamedRule, Observed, UnreadCheck, names};
+use super::{By, Details, Extra, NamedRule, Observed, UnreadCheck, guarded, names};
 use crate::field_types::kind::FieldKind;
 use crate::pgvector::Metric;
 use crate::structure::blueprint::model::{FILL_TRIGGER, Fill};
@@ -62,6 +62,7 @@ impl<'f> Observer<'f> {
                 columns,
                 rules: valid,
                 names: valid_names,
+                guarded: guarded(facts),
             },
             key: None,
             rules,

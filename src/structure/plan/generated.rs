@@ -3,7 +3,7 @@
 use super::{Planner, Surroundings};
 use crate::ident::{qualified, quote, quote_literal};
 use crate::structure::ddl::{composed_name, identity_word};
-use crate::structure::step::{Class, Step};
+use crate::structure::step::{Class, Phase, Stage, Step};
 use crate::structure::table::{Column, ColumnDefault};
 
 /// Whether a sequence fills it.
@@ -79,7 +79,13 @@ impl<'g> Planner<'g> {
                 }
                 _ => continue,
             };
-            self.push(Step::instant("change_generated", &column.name, sql).class(Class::Scan));
+            let step = Step::instant("change_generated", &column.name, sql).class(Class::Scan);
+            // An identity needs a column that is NOT NULL, and that may come last.
+            let step = match !source.required && self.is_required_online(column) {
+                true => step.stage(Stage::Finish).phase(Phase::Finish),
+                false => step,
+            };
+            self.push(step);
         }
     }
 

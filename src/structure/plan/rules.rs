@@ -132,13 +132,17 @@ impl Planner<'_> {
             }),
         };
         let sql = self.alter(&format!("VALIDATE CONSTRAINT {}", quote(name)));
-        self.push(
-            Step::instant("validate", name, sql)
-                .class(Class::Scan)
-                .stage(Stage::Validate)
-                .phase(Phase::Validate)
-                .lock(Lock::ShareUpdateExclusive)
-                .requires(requirement),
-        );
+        let phase = if self.waits(rule) { Phase::After } else { Phase::Validate };
+        let mut step = Step::instant("validate", name, sql)
+            .class(Class::Scan)
+            .stage(Stage::Validate)
+            .phase(phase)
+            .lock(Lock::ShareUpdateExclusive)
+            .requires(requirement);
+        if let Rule::Reference(reference) = rule {
+            let target = &reference.target;
+            step.also_locks.push((target.schema.clone(), target.table.clone(), Lock::RowShare));
+        }
+        self.push(step);
     }
 }

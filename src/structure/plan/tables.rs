@@ -14,7 +14,7 @@ use crate::structure::blueprint::model::{Fill, ModelTable, Tenancy};
 use crate::structure::ddl::{Dialect, Names, composed_name};
 use crate::structure::observe::Observed;
 use crate::structure::step::{Relation, Stage, Step};
-use crate::structure::table::Table;
+use crate::structure::table::{Reference, Table};
 use std::collections::HashSet;
 
 /// What is to be reached.
@@ -28,6 +28,23 @@ pub(crate) struct TablesGoal<'g> {
 pub(crate) type TypeName = (String, String);
 /// Schema, table and sorted columns.
 pub(crate) type KeyOf = (String, String, Vec<String>);
+
+/// Keys of which references need to know.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    /// Made anew, or their types change: references to them are made anew too.
+    pub(crate) remade: HashSet<KeyOf>,
+    /// Those of them, and new ones, that wait for an index.
+    pub(crate) awaited: HashSet<KeyOf>,
+}
+
+/// The key that a reference leads to.
+pub(super) fn key_of_target(reference: &Reference) -> KeyOf {
+    let target = &reference.target;
+    let mut columns = target.columns.clone();
+    columns.sort();
+    (target.schema.clone(), target.table.clone(), columns)
+}
 
 /// One table on its way.
 pub(crate) struct TableGoal<'g> {
@@ -125,18 +142,18 @@ pub(crate) fn plan_tables(goal: &TablesGoal<'_>) -> Vec<Step> {
     }
     let prepared: Vec<Prepared> =
         goal.tables.iter().map(|table| Prepared::new(table, &before, &mut names)).collect();
-    let (none, mut remade) = (HashSet::new(), HashSet::new());
+    let (none, mut keys) = (Keys::default(), Keys::default());
     // What a key's table has to do decides what references to it do, which are no keys themselves.
     for (table, prepared) in goal.tables.iter().zip(&prepared) {
         if let Some(planned) = prepared.goal(table, goal, &none) {
             let surroundings = planned.surroundings();
-            remade.extend(super::exact::remade_keys(&planned.goal(&surroundings)));
+            super::exact::find_keys(&planned.goal(&surroundings), &mut keys);
         }
     }
     let mut steps = enums.steps;
     steps.extend(tables_renamed::steps(&goal.tables));
     for (table, prepared) in goal.tables.iter().zip(&prepared) {
-        prepared.steps(table, goal, &remade, &mut steps);
+        prepared.steps(table, goal, &keys, &mut steps);
     }
     steps.sort_by_key(|step| step.stage);
     steps
@@ -159,7 +176,7 @@ struct Planned<'p> {
     renames: &'p [(String, String)],
     table_before: String,
     sequences: &'p [(String, String)],
-    remade: &'p HashSet<KeyOf>,
+    keys: &'p Keys,
     moved: &'p HashSet<String>,
     terms: Terms,
     dialect: &'p Dialect,
@@ -170,7 +187,7 @@ impl<'p> Planned<'p> {
         Surroundings {
             table_before: self.table_before.clone(),
             sequences: self.sequences,
-            remade: self.remade,
+            keys: self.keys,
             moved: self.moved,
             terms: self.terms,
         }
@@ -210,7 +227,7 @@ impl Prepared {
         &'p self,
         table: &'p TableGoal<'_>,
         goal: &'p TablesGoal<'_>,
-        remade: &'p HashSet<KeyOf>,
+        keys: &'p Keys,
     ) -> Option<Planned<'p>> {
         let now = table.now.as_ref()?;
         Some(Planned {
@@ -220,7 +237,7 @@ impl Prepared {
             renames: &table.target?.renames,
             table_before: qualified(&now.observed.schema, &now.observed.name),
             sequences: &now.keeping.sequences,
-            remade,
+            keys,
             moved: &self.moved,
             terms: goal.terms,
             dialect: goal.dialect,
@@ -231,7 +248,7 @@ impl Prepared {
         &self,
         table: &TableGoal<'_>,
         goal: &TablesGoal<'_>,
-        remade: &HashSet<KeyOf>,
+        keys: &Keys,
         steps: &mut Vec<Step>,
     ) {
         match (&table.now, &self.managed, &self.target, table.target) {
@@ -242,6 +259,7 @@ impl Prepared {
                     name: &model.table_name,
                     fills: &model.fills,
                     guard: &table.guard,
+                    awaited: &keys.awaited,
                 };
                 steps.extend(new.steps(goal.terms, goal.dialect));
             }
@@ -259,7 +277,7 @@ impl Prepared {
                     table: model.table_name.clone(),
                     key: key_of(target),
                 };
-                if let Some(planned) = self.goal(table, goal, remade) {
+                if let Some(planned) = self.goal(table, goal, keys) {
                     let surroundings = planned.surroundings();
                     steps.extend(super::plan(&planned.goal(&surroundings)).steps);
                 }

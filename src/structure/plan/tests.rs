@@ -191,6 +191,9 @@ fn follow(now: &mut Observed, step: &Step, target: &Table) -> Result<(), String>
             let name = object.to_owned();
             now.rules.push(NamedRule { rule, name, by, validated, shared: false });
         }
+        "add_trigger" | "change_trigger" | "drop_trigger" => {
+            now.table.guarded.clone_from(&target.guarded)
+        }
         "validate" => {
             let rule = now.rules.iter_mut().find(|rule| rule.name == object);
             rule.ok_or_else(no_such)?.validated = true;

@@ -2,7 +2,9 @@
 
 use super::{Column, ColumnDefault, Keyed, Reference, Rule, Table, Target, UniqueColumn};
 use crate::field_types::kind::FieldKind;
-use crate::structure::model::{Check, Field, Key, Method, Op, Operand, Structure, TIMES};
+use crate::structure::model::{
+    Check, Field, Key, Method, Op, Operand, Sensitive, Structure, TIMES,
+};
 
 impl Table {
     /// The table that a structure asks for. `resolve` knows the tables that references name; where it
@@ -72,8 +74,14 @@ impl Table {
             },
         }));
         rules.extend(structure.indexes.iter().cloned().map(Rule::Index));
+        let guarded = structure
+            .fields
+            .iter()
+            .filter(|field| field.sensitive == Some(Sensitive::Reference))
+            .map(|field| field.name.clone())
+            .collect();
         let description = structure.description.clone();
-        Ok(Table { description, columns, rules, names: Vec::new() })
+        Ok(Table { description, columns, rules, names: Vec::new(), guarded })
     }
 
     /// The structure that asks for this table: the reverse of [`Table::of`]. `name_of` knows the record
@@ -116,6 +124,7 @@ impl Table {
                 min: None,
                 max: None,
                 unindexed: false,
+                sensitive: self.guarded.contains(&column.name).then_some(Sensitive::Reference),
                 renamed_from: None,
             });
         }

@@ -31,7 +31,7 @@ use crate::json::Json;
 use crate::structure::document::asked::Asked;
 use crate::structure::document::keys::{Keys, Problems};
 use crate::structure::document::{Problem, Rename, check_circles, nulls};
-use crate::structure::error::StructureError;
+use crate::structure::error::{Document, StructureError};
 use context::Context;
 use names::{problem_with_blueprint_name, problem_with_schema, problem_with_sql_name};
 use std::collections::{HashMap, HashSet};
@@ -47,7 +47,7 @@ impl Blueprint {
         let reading = Reading::of_text(text)?;
         match reading.blueprint {
             Some(blueprint) if reading.problems.is_empty() => Ok(blueprint),
-            _ => Err(StructureError::InvalidBlueprint(reading.problems)),
+            _ => Err(Document::Blueprint.invalid(reading.problems)),
         }
     }
 
@@ -86,10 +86,7 @@ pub(crate) struct Reading {
 impl Reading {
     /// Reads the text of a document.
     pub(crate) fn of_text(text: &str) -> Result<Self, StructureError> {
-        let json = Json::parse(text).map_err(|broken| StructureError::BrokenBlueprint {
-            problem: broken.problem,
-            offset: broken.offset,
-        })?;
+        let json = Json::parse(text).map_err(|broken| Document::Blueprint.broken(broken))?;
         Ok(Self::of_json(&json))
     }
 

@@ -165,6 +165,8 @@ impl Fields<'_> {
         let label = self.model.labels.iter().find(|(own, _)| *own == column.name);
         pairs.add_text("label", &label.map(|(_, label)| label.clone()));
         pairs.add_text("description", &column.description);
+        let sensitive = self.model.sensitive.iter().find(|(own, _)| *own == column.name);
+        pairs.add_sensitive(sensitive.map(|(_, how)| *how));
         pairs.add_true("list", column.list);
         pairs.add_true("required", column.required);
         pairs.0.extend(bounds.pairs.0);

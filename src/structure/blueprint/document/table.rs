@@ -368,6 +368,7 @@ fn plain(name: &str, kind: FieldKind) -> Field {
         min: None,
         max: None,
         unindexed: false,
+        sensitive: None,
         renamed_from: None,
     }
 }

@@ -19,7 +19,7 @@ use proptest::prelude::*;
 fn read(text: &str) -> Blueprint {
     match Blueprint::from_text(text) {
         Ok(blueprint) => blueprint,
-        Err(StructureError::InvalidBlueprint(found)) => panic!("{:#?}", lines(found)),
+        Err(StructureError::Invalid { problems: found, .. }) => panic!("{:#?}", lines(found)),
         Err(other) => panic!("{other}"),
     }
 }
@@ -31,7 +31,7 @@ fn lines(found: Vec<Problem>) -> Vec<String> {
 fn problems(text: &str) -> Vec<String> {
     match Blueprint::from_text(text) {
         Ok(blueprint) => panic!("read as {blueprint:?}"),
-        Err(StructureError::InvalidBlueprint(found)) => lines(found),
+        Err(StructureError::Invalid { problems: found, .. }) => lines(found),
         Err(other) => vec![other.to_string()],
     }
 }

@@ -195,12 +195,14 @@ impl Planner<'_> {
                 columns: Vec::new(),
                 rules: Vec::new(),
                 names: Vec::new(),
+                guarded: Vec::new(),
             };
             *managed = Some(ModelTable {
                 table,
                 fields: Vec::new(),
                 renames: Vec::new(),
                 fills: Vec::new(),
+                sensitive: Vec::new(),
                 ..target.clone()
             });
         }

@@ -90,7 +90,7 @@ impl World {
     }
 
     pub(super) fn follow(&mut self, step: &Step, target: &Model) -> Result<(), String> {
-        if step.phase == Phase::Later {
+        if step.phase == Phase::Deferred {
             // Somebody runs it.
         }
         let words = quoted(&step.sql);
@@ -329,6 +329,7 @@ impl World {
             same("columns", &sorted(&observed.table.columns), &sorted(&table.columns))?;
             same("description", &observed.table.description, &table.description)?;
             same("fills", &keeping.fills, &model.fills)?;
+            same("guarded", &observed.table.guarded, &table.guarded)?;
             let mut there: Vec<String> =
                 observed.rules.iter().map(|r| format!("{:?}", r.rule)).collect();
             let mut wanted: Vec<String> =

@@ -91,7 +91,7 @@ proptest! {
     #[test]
     fn pointers_lead_to_what_is_wrong(at in 0..EXAMPLE.len(), put in "[a-z0-9\"{},]{1,3}") {
         let mutated = format!("{}{put}{}", &EXAMPLE[..at], &EXAMPLE[at..]);
-        if let Err(StructureError::InvalidBlueprint(found)) = Blueprint::from_text(&mutated) {
+        if let Err(StructureError::Invalid { problems: found, .. }) = Blueprint::from_text(&mutated) {
             let document = Json::parse(&mutated).unwrap();
             for problem in found {
                 // The place itself, or the object that lacks it.
