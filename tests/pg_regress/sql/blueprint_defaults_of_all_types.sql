@@ -40,7 +40,9 @@ END
 $$;
 CREATE TEMP TABLE readable ON COMMIT DROP AS
 SELECT l.literal, t.at, l.at AS literal_at, pg_temp.reads(l.literal, t.sql_type) AS whole, pg_temp.reads(l.literal, replace(t.sql_type, '[]', '')) AS element
-FROM (SELECT literal, row_number() OVER () - 1 AS at FROM literals) AS l, types AS t;
+FROM (SELECT literal, row_number() OVER () - 1 AS at FROM literals) AS l, types AS t
+-- Types that read nearly everything read a part of it.
+WHERE l.at % 6 = 0 OR t.sql_type !~ '^(text|varchar|char|name|bytea|json)';
 -- Each as a value of JSON, as a literal of SQL with and without its type, and as a number.
 CREATE TEMP TABLE wishes ON COMMIT DROP AS
 SELECT t.at AS table_at, row_number() OVER (PARTITION BY t.at) - 1 AS field_at, t.sql_type, t.keys, w.said, l.literal, w.is_literal
@@ -48,7 +50,7 @@ FROM types AS t JOIN readable AS l USING (at), LATERAL (VALUES
     (CASE WHEN l.element AND t.is_text THEN format('"default":%s', CASE WHEN t.sql_type LIKE '%[]' THEN json_build_array(l.literal)::text ELSE to_json(l.literal)::text END) END, true),
     (CASE WHEN l.whole THEN format('"default_sql":%s', to_json(quote_literal(l.literal))) END, true),
     (CASE WHEN l.whole THEN format('"default_sql":%s', to_json(format('%L::%s', l.literal, t.sql_type))) END, true),
-    (CASE WHEN l.element AND NOT t.is_text AND l.literal ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE]-?[0-9]+)?$' THEN format('"default":%s', CASE WHEN t.sql_type LIKE '%[]' THEN format('[%s]', l.literal) ELSE l.literal END) END, true),
+    (CASE WHEN l.element AND NOT t.is_text AND l.literal ~ CASE WHEN t.sql_type ~ '^(smallint|integer|bigint|oid)' THEN '^-?(0|[1-9][0-9]*)$' ELSE '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE]-?[0-9]+)?$' END THEN format('"default":%s', CASE WHEN t.sql_type LIKE '%[]' THEN format('[%s]', l.literal) ELSE l.literal END) END, true),
     (CASE WHEN l.element AND l.literal ~ '^-?[0-9.]+([eE]-?[0-9]+)?$' THEN format('"default_sql":%s', to_json(CASE WHEN t.sql_type LIKE '%[]' THEN format('ARRAY[%s]::%s', l.literal, t.sql_type) ELSE l.literal END)) END, false),
     (CASE WHEN l.element AND t.sql_type LIKE '%[]' THEN format('"default_sql":%s', to_json(format('ARRAY[%L]::%s', l.literal, t.sql_type))) END, false)
 ) AS w (said, is_literal)
@@ -64,7 +66,7 @@ SELECT format('{"blueprint": "every", "tables": [%s]}', string_agg(d.table_text,
          FROM readable AS l WHERE l.at = t.at AND l.whole AND t.sql_type !~ '^(json|point|box|circle)|\[\]$' AND (t.is_text OR l.literal ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE]-?[0-9]+)?$')
              AND NOT format('/tables/%s/checks/c%s', t.at, l.literal_at) = ANY (without)),
         (SELECT coalesce(string_agg(format('{"fields":["id"],"where_sql":%s,"name":"t%s_i%s"}', to_json(format('f0 <> %L::%s', l.literal, t.sql_type)), t.at, l.literal_at), ',' ORDER BY l.literal_at), '')
-         FROM readable AS l WHERE l.at = t.at AND l.whole AND NOT format('/tables/%s/indexes/i%s', t.at, l.literal_at) = ANY (without))) AS table_text
+         FROM readable AS l WHERE l.at = t.at AND l.whole AND l.literal_at % 2 = 0 AND NOT format('/tables/%s/indexes/i%s', t.at, l.literal_at) = ANY (without))) AS table_text
     FROM types AS t) AS d
 $$;
 -- Takes out what is refused, by its place: all of it is told at once.
@@ -97,38 +99,37 @@ CREATE TEMP TABLE documents ON COMMIT DROP AS SELECT pg_temp.document(places) AS
 -- SQL of types that the list of what documents may say does not have (ranges, say) is the owner's to let through.
 SELECT outcome FROM documents, kepler.apply_blueprint(document, options => '{"trusted": true}');
 SELECT operation, object, statement FROM documents, kepler.plan_blueprint(document, '{"trusted": true}') LIMIT 20;
-SELECT object_type, object, expected, actual FROM kepler.blueprint_drift('every') LIMIT 20;
+SELECT object_type, object, expected, actual FROM kepler.blueprint_drift('every') WHERE kind <> 'coverage';
 -- A type without a default that is read is none that was tried.
 SELECT t.sql_type FROM types AS t, without AS r WHERE NOT EXISTS (
     SELECT FROM wishes AS w WHERE w.table_at = t.at AND w.is_literal AND NOT format('/tables/%s/fields/%s', w.table_at, w.field_at) = ANY (r.places));
 
--- The same for a session that reads and prints otherwise.
-CREATE FUNCTION pg_temp.insert_all() RETURNS void LANGUAGE plpgsql AS $$
-DECLARE name text;
-BEGIN
-    FOR name IN SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'every'::regnamespace AND c.relkind = 'r' ORDER BY 1 LOOP
-        -- What a check excludes is none of the question.
-        EXECUTE format('INSERT INTO every.%I DEFAULT VALUES', name);
-    END LOOP;
-EXCEPTION WHEN check_violation THEN RAISE NOTICE '%', sqlerrm;
-END
-$$;
-DO $$ DECLARE r record; BEGIN
-    FOR r IN SELECT c.conname, c.conrelid::regclass AS relation FROM pg_constraint AS c WHERE c.connamespace = 'every'::regnamespace AND c.contype = 'c' LOOP
-        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', r.relation, r.conname);
-    END LOOP;
-END $$;
-SELECT pg_temp.insert_all();
+-- The same for a session that reads and prints otherwise: it plans nothing, and what it makes means the same.
 SET LOCAL timezone = 'Asia/Kolkata';
 SET LOCAL datestyle = 'German, DMY';
 SET LOCAL intervalstyle = 'sql_standard';
 SET LOCAL extra_float_digits = -3;
 SET LOCAL bytea_output = 'escape';
 SET LOCAL xmloption = 'document';
-SET LOCAL standard_conforming_strings = off;
+SET LOCAL array_nulls = off;
+SET LOCAL quote_all_identifiers = on;
 SET LOCAL escape_string_warning = off;
+SET LOCAL standard_conforming_strings = off;
 SET LOCAL search_path = every, public;
-SELECT pg_temp.insert_all();
-SELECT count(*) > 100, bool_and(operation IN ('add_check', 'validate')) AS of_checks_alone FROM documents, kepler.plan_blueprint(document, '{"trusted": true}');
-SELECT outcome FROM documents, kepler.apply_blueprint(document, options => '{"trusted": true}');
+SELECT operation, object, statement FROM documents, kepler.plan_blueprint(document, '{"trusted": true}') LIMIT 20;
+SELECT outcome FROM documents, kepler.apply_blueprint(replace(document, '"blueprint": "every"', '"blueprint": "other"'), options => '{"trusted": true}');
+RESET ALL;
+CREATE TEMP VIEW made AS
+SELECT c.relnamespace::regnamespace::text AS schema, c.relname, a.attname AS name, pg_get_expr(d.adbin, d.adrelid) AS expression
+FROM pg_attrdef AS d JOIN pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum JOIN pg_class AS c ON c.oid = d.adrelid
+UNION ALL
+SELECT c.relnamespace::regnamespace::text, c.relname, r.conname, pg_get_expr(r.conbin, r.conrelid)
+FROM pg_constraint AS r JOIN pg_class AS c ON c.oid = r.conrelid WHERE r.contype = 'c'
+UNION ALL
+SELECT c.relnamespace::regnamespace::text, c.relname, i.indexrelid::regclass::text, pg_get_expr(i.indpred, i.indrelid)
+FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid WHERE i.indpred IS NOT NULL;
+SELECT a.relname, a.name, a.expression, b.expression AS other FROM made AS a FULL JOIN made AS b
+    ON b.schema = 'other' AND b.relname = a.relname AND split_part(b.name, '.', -1) = split_part(a.name, '.', -1)
+WHERE a.schema = 'every' AND a.expression IS DISTINCT FROM b.expression LIMIT 20;
+SELECT count(*) > 1000 AS many FROM made WHERE schema = 'every';
 ROLLBACK;
