@@ -140,8 +140,7 @@ fn default_of_text(
         return Err(problem);
     }
     // A number keeps its digits until a row is made: as a literal of its type it might lose some.
-    let is_number = expression.is_some_and(|said| matches!(said.uncast().0, Expression::Number(_)));
-    if is_number && !field.list && is_inexact(&field.kind) {
+    if expression.is_some_and(|said| holds_number(&said)) && is_inexact(&field.kind) {
         return Ok(Some(ColumnDefault::Sql(sql)));
     }
     let said = said_by(text, &field.kind, field.list)
@@ -159,6 +158,15 @@ fn default_of_text(
         Some(PrintedDefault::Field(default)) => ColumnDefault::Field(default),
         _ => ColumnDefault::Sql(sql),
     }))
+}
+
+/// Whether an expression is a number without quotes, or an array that holds one.
+fn holds_number(expression: &Expression) -> bool {
+    match expression.uncast().0 {
+        Expression::Number(_) => true,
+        Expression::Array(items) => items.iter().any(holds_number),
+        _ => false,
+    }
 }
 
 /// Whether texts of the type may stand for a moment.
