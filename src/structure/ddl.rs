@@ -329,7 +329,7 @@ fn op_sql(op: Op) -> String {
 }
 
 /// The type without length, precision and scale.
-fn unconstrained(kind: &FieldKind) -> FieldKind {
+pub(crate) fn unconstrained(kind: &FieldKind) -> FieldKind {
     match kind {
         FieldKind::Text { .. } => FieldKind::Text { max_length: None },
         FieldKind::Decimal { .. } => FieldKind::Decimal { precision: None },

@@ -131,7 +131,7 @@ impl Keyed {
         Target {
             schema: self.schema.clone(),
             table: self.table.clone(),
-            columns: vec![self.key.name.clone()],
+            columns: vec![self.key.column().to_owned()],
         }
     }
 }

@@ -45,11 +45,11 @@ impl Structure {
         pairs.add_text("name", &self.name);
         pairs.add_text("label", &self.label);
         pairs.add_text("description", &self.description);
-        let key = [("name", self.key.name.as_str()), ("type", self.key.kind.name())];
-        pairs.add(
-            "key",
-            Json::Object(key.map(|(key, value)| (key.to_owned(), Json::string(value))).to_vec()),
-        );
+        let mut key = Pairs::default();
+        key.add("name", Json::string(&self.key.name));
+        key.add_text("column", &self.key.column);
+        key.add("type", Json::string(self.key.kind.name()));
+        pairs.add("key", Json::Object(key.0));
         pairs.add("fields", Json::Array(self.fields.iter().map(field).collect()));
         let names = |names: &Vec<String>| Json::Array(names.iter().map(Json::string).collect());
         if !self.unique.is_empty() {
@@ -78,6 +78,7 @@ impl Structure {
 fn field(field: &Field) -> Json {
     let mut pairs = Pairs::default();
     pairs.add("name", Json::string(&field.name));
+    pairs.add_text("column", &field.column);
     pairs.add("type", Json::string(field.kind.name()));
     pairs.add_text("label", &field.label);
     pairs.add_text("description", &field.description);
@@ -89,6 +90,11 @@ fn field(field: &Field) -> Json {
         }
         FieldKind::Enum { values } => {
             pairs.add("values", Json::Array(values.iter().map(Json::string).collect()));
+            if !field.renamed_values.is_empty() {
+                let renamed = field.renamed_values.iter();
+                let renamed = renamed.map(|(from, to)| (from.clone(), Json::string(to)));
+                pairs.add("renamed_values", Json::Object(renamed.collect()));
+            }
         }
         FieldKind::Reference { to, on_delete } => {
             pairs.add("to", Json::string(to));

@@ -24,7 +24,10 @@ pub(crate) struct Validator {
 
 /// One column, and what its values must be.
 pub(crate) struct Column {
+    /// What entries call it.
     pub(crate) name: String,
+    /// In the database.
+    pub(crate) column: String,
     /// Never a reference: that has the type of the other table's key.
     pub(crate) kind: FieldKind,
     pub(crate) list: bool,
@@ -76,14 +79,14 @@ impl Column {
     pub(crate) fn key(key: &Key, sql_type: String) -> Self {
         let kind = key.kind.field_kind();
         let filling = Filling::Key(key.kind);
-        let mut column = Self::plain(&key.name, kind, array::TEXT, sql_type);
+        let mut column = Self::plain((&key.name, key.column()), kind, array::TEXT, sql_type);
         column.element = column.element_type(array::TEXT);
         Self { required: true, filling, indexed: true, ..column }
     }
 
     /// `created_at` or `updated_at`.
     pub(crate) fn clock(name: &str, sql_type: String) -> Self {
-        let column = Self::plain(name, FieldKind::Timestamp, array::TIMESTAMPTZ, sql_type);
+        let column = Self::plain((name, name), FieldKind::Timestamp, array::TIMESTAMPTZ, sql_type);
         Self { required: true, filling: Filling::Clock, ..column }
     }
 
@@ -96,7 +99,7 @@ impl Column {
         sql_type: String,
         indexed: bool,
     ) -> Self {
-        let mut column = Self::plain(&field.name, kind, array::TEXT, sql_type);
+        let mut column = Self::plain((&field.name, field.column()), kind, array::TEXT, sql_type);
         column.list = field.list;
         column.required = field.required;
         column.min_length = field.min_length;
@@ -121,9 +124,15 @@ impl Column {
         column
     }
 
-    fn plain(name: &str, kind: FieldKind, element: ElementType, sql_type: String) -> Self {
+    fn plain(
+        (name, column): (&str, &str),
+        kind: FieldKind,
+        element: ElementType,
+        sql_type: String,
+    ) -> Self {
         Self {
             name: name.to_owned(),
+            column: column.to_owned(),
             kind,
             list: false,
             required: false,
@@ -198,6 +207,33 @@ impl Column {
         }
         let message = "is no value of the field (the field is sensitive: the value is not shown)";
         Problem { message: message.into(), ..problem }
+    }
+
+    /// The bounds of a whole number, as far as there are any.
+    pub(crate) fn whole_bounds(&self) -> (Option<i128>, Option<i128>) {
+        let (mut low, mut high) = (None, None);
+        for bound in &self.bounds {
+            let value = match bound.value.as_slice().try_into() {
+                Ok(bytes) => i64::from_ne_bytes(bytes).into(),
+                Err(_) => match bound.value.as_slice().try_into() {
+                    Ok(bytes) => i128::from(i32::from_ne_bytes(bytes)),
+                    Err(_) => continue,
+                },
+            };
+            let narrow = |old: Option<i128>, new: i128, greater: bool| match old {
+                Some(old) if greater => Some(old.max(new)),
+                Some(old) => Some(old.min(new)),
+                None => Some(new),
+            };
+            match bound.op {
+                Op::Greater => low = narrow(low, value + 1, true),
+                Op::GreaterOrEqual => low = narrow(low, value, true),
+                Op::Less => high = narrow(high, value - 1, false),
+                Op::LessOrEqual => high = narrow(high, value, false),
+                Op::Equal | Op::NotEqual => {}
+            }
+        }
+        (low, high)
     }
 
     fn check(&self, value: &[u8]) -> Result<(), Problem> {

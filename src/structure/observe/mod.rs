@@ -11,6 +11,7 @@ use super::blueprint::model::Fill;
 use super::facts::{Dependent, Facts, PolicyFact, TriggerFact};
 use super::model::Key;
 use super::plan::guarded::REFERENCES_TRIGGER;
+use super::plan::tables::SequenceState;
 use super::table::{Rule, Table};
 pub(crate) use exact::NOT_VALID;
 pub(crate) use extras::COVERAGE;
@@ -57,8 +58,8 @@ pub(crate) struct Details {
     pub(crate) defaults: Vec<(String, String)>,
     /// Checks that the reading cannot say: each is an extra as well.
     pub(crate) unread_checks: Vec<UnreadCheck>,
-    /// The sequences that fill serial columns, by column: schema and name.
-    pub(crate) sequences: Vec<(String, (String, String))>,
+    /// The sequences that fill columns.
+    pub(crate) sequences: Vec<(String, SequenceState)>,
 }
 
 /// A check as Postgres prints it.

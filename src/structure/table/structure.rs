@@ -3,7 +3,7 @@
 use super::{Column, ColumnDefault, Keyed, Reference, Rule, Table, Target, UniqueColumn};
 use crate::field_types::kind::FieldKind;
 use crate::structure::model::{
-    Check, Field, Key, Method, Op, Operand, Sensitive, Structure, TIMES,
+    Check, Field, Index, Key, Method, Op, Operand, Sensitive, Structure, TIMES,
 };
 
 impl Table {
@@ -14,7 +14,7 @@ impl Table {
         resolve: &dyn Fn(&str) -> Option<Keyed>,
     ) -> Result<Table, String> {
         let mut columns = vec![Column {
-            name: structure.key.name.clone(),
+            name: structure.key.column().to_owned(),
             kind: structure.key.kind.field_kind(),
             list: false,
             required: true,
@@ -27,20 +27,23 @@ impl Table {
             match &field.kind {
                 FieldKind::Enum { values } => {
                     kind = FieldKind::Text { max_length: None };
-                    rules.push(Rule::OneOf { column: field.name.clone(), values: values.clone() });
+                    rules.push(Rule::OneOf {
+                        column: field.column().to_owned(),
+                        values: values.clone(),
+                    });
                 }
                 FieldKind::Reference { to, on_delete } => {
                     let target = resolve(to).ok_or_else(|| to.clone())?;
                     kind = target.key.kind.field_kind();
                     let reference =
-                        Reference::to_key(field.name.clone(), target.target(), *on_delete);
+                        Reference::to_key(field.column().to_owned(), target.target(), *on_delete);
                     rules.push(Rule::Reference(reference));
                 }
                 _ => {}
             }
             rules.extend(field_rules(structure, field));
             columns.push(Column {
-                name: field.name.clone(),
+                name: field.column().to_owned(),
                 kind,
                 list: field.list,
                 required: field.required,
@@ -63,22 +66,24 @@ impl Table {
                 names.iter().map(|name| unique_column(structure, name)).collect(),
             ));
         }
+        let column = |name: &str| structure.column_of(name).to_owned();
         rules.extend(structure.checks.iter().map(|check| match &check.operand {
             Operand::Value(value) => {
-                Rule::Compare { column: check.field.clone(), op: check.op, value: value.clone() }
+                Rule::Compare { column: column(&check.field), op: check.op, value: value.clone() }
             }
             Operand::Field(right) => Rule::CompareColumns {
-                left: check.field.clone(),
+                left: column(&check.field),
                 op: check.op,
-                right: right.clone(),
+                right: column(right),
             },
         }));
-        rules.extend(structure.indexes.iter().cloned().map(Rule::Index));
+        let index = |index: &Index| Rule::Index(index.clone()).renamed(&column);
+        rules.extend(structure.indexes.iter().map(index));
         let guarded = structure
             .fields
             .iter()
             .filter(|field| field.sensitive == Some(Sensitive::Reference))
-            .map(|field| field.name.clone())
+            .map(|field| column(&field.name))
             .collect();
         let description = structure.description.clone();
         Ok(Table { description, columns, rules, names: Vec::new(), guarded })
@@ -109,6 +114,7 @@ impl Table {
             }
             structure.fields.push(Field {
                 name: column.name.clone(),
+                column: None,
                 label: None,
                 description: column.description.clone(),
                 kind: column.kind.clone(),
@@ -126,6 +132,7 @@ impl Table {
                 unindexed: false,
                 sensitive: self.guarded.contains(&column.name).then_some(Sensitive::Reference),
                 renamed_from: None,
+                renamed_values: Vec::new(),
             });
         }
         // Enums and references first: they change what a field is.
@@ -150,12 +157,12 @@ impl Table {
 
 fn unique_column(structure: &Structure, name: &str) -> UniqueColumn {
     let case_insensitive = structure.field(name).is_some_and(|field| field.case_insensitive);
-    UniqueColumn { name: name.to_owned(), case_insensitive }
+    UniqueColumn { name: structure.column_of(name).to_owned(), case_insensitive }
 }
 
 fn field_rules(structure: &Structure, field: &Field) -> Vec<Rule> {
     let mut rules = Vec::new();
-    let column = || field.name.clone();
+    let column = || field.column().to_owned();
     if field.unique {
         rules.push(Rule::Unique(vec![unique_column(structure, &field.name)]));
     }

@@ -8,7 +8,7 @@ use super::enums;
 use super::names::{Space, Taken};
 use super::table::Draft;
 use crate::field_types::kind::FieldKind;
-use crate::structure::blueprint::model::{Fill, ModelTable};
+use crate::structure::blueprint::model::{Fill, ModelTable, Retention};
 use crate::structure::document::keys::Problems;
 use crate::structure::model::{Check, Field, Op, Operand, Sensitive};
 use crate::structure::table::{Column, ColumnDefault, Rule, Table, UniqueColumn};
@@ -129,6 +129,10 @@ fn table(draft: Draft<'_>) -> (ModelTable, Vec<Name>) {
         rules.push(Rule::Index(read.index.clone()).renamed(&column));
         names.push(named(&read.name, &read.pointer, read.suffix));
     }
+    let retention = draft
+        .retention
+        .as_ref()
+        .map(|(floor, field)| Retention { floor: *floor, column: column(field) });
     let mut fills = Vec::new();
     let mut columns = Vec::new();
     let mut renames = Vec::new();
@@ -173,6 +177,7 @@ fn table(draft: Draft<'_>) -> (ModelTable, Vec<Name>) {
         labels,
         renames,
         fills,
+        retention,
         sensitive,
     };
     (model, names)

@@ -254,6 +254,7 @@ fn model(choices: &mut Choices<'_>) -> Model {
             labels: Vec::new(),
             renames: Vec::new(),
             fills: fills.into_iter().collect(),
+            retention: None,
             sensitive: Vec::new(),
         });
     }
