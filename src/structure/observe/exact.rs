@@ -75,7 +75,7 @@ impl<'f> Observer<'f> {
                     .columns
                     .iter()
                     .filter_map(|column| {
-                        let sequence = serial(facts, column)?;
+                        let sequence = sequence(facts, column)?;
                         let name = (sequence.schema.clone(), sequence.name.clone());
                         Some((column.name.clone(), name))
                     })

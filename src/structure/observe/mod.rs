@@ -52,7 +52,7 @@ pub(crate) struct Details {
     pub(crate) row_security_forced: bool,
     /// Each is an extra as well.
     pub(crate) policies: Vec<PolicyFact>,
-    /// The sequences that fill serial columns, by column: schema and name.
+    /// The sequences that fill columns, by column: schema and name.
     pub(crate) sequences: Vec<(String, (String, String))>,
 }
 
