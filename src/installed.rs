@@ -1,7 +1,7 @@
-//! Whether Kepler's tables are there.
+//! Whether Kepler's tables are there, and whether a procedure may commit.
 
 use crate::error::{Error, Report};
-use crate::pg::relation;
+use crate::pg::{relation, transaction};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
@@ -33,4 +33,36 @@ pub(crate) fn require_tables() -> Result<(), Error> {
 #[pg_extern(schema = "kepler_internal", name = "require_tables", stable, parallel_safe)]
 fn require_tables_in_sql() -> Result<(), ErrorReport> {
     Ok(require_tables()?)
+}
+
+/// A procedure that commits was called where it cannot.
+#[derive(Debug, thiserror::Error)]
+#[error("procedure {0} cannot run inside a transaction block or a function")]
+struct CannotCommit(String);
+
+impl Report for CannotCommit {
+    fn code(&self) -> PgSqlErrorCode {
+        PgSqlErrorCode::ERRCODE_INVALID_TRANSACTION_TERMINATION
+    }
+
+    fn detail(&self) -> Option<String> {
+        Some("It commits its work in parts. Nothing was changed.".to_owned())
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            "CALL it as a statement of its own, outside of BEGIN and COMMIT. Clients that begin transactions by themselves \
+             have a mode without that, such as autocommit."
+                .to_owned(),
+        )
+    }
+}
+
+/// Fails unless the procedure that calls it may commit: it would do its first part, and fail without a hint then.
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
+fn require_commits(procedure: &str) -> Result<(), ErrorReport> {
+    if transaction::caller_may_commit() {
+        return Ok(());
+    }
+    Err(Error::from(CannotCommit(procedure.to_owned())))?
 }

@@ -10,13 +10,13 @@
 //! 1. `error`, `fold`, `heap`, `id`, `ident`, `settings`: what needs no other module.
 //! 2. `pgvector`, `poll`: metrics of vectors; what a long loop asks.
 //! 3. `jsonb`: JSON text and Postgres' `jsonb`, without Postgres.
-//! 4. `arguments`, `json`, `json_operators`, `time`: what callers send, read and checked.
+//! 4. `arguments`, `json`, `json_operators`, `secrets`, `time`: what callers send, read and checked; what secrets look like.
 //! 5. `pg`: Postgres' statements, values, locks, roles and memory.
 //! 6. `answer`: what is said of each element of a batch.
 //! 7. `field_types`, `filter`, `installed`: types of values, filters, and whether the tables are there.
 //! 8. `access`, `batch`: rights, and what is done as the owner of the tables; batches, read.
 //! 9. `install`, `workspace`: making the tables, and the workspace that a call works in.
-//! 10. `enrichment`, `execution_steps`, `feed`, `fill`, `json_update`, `memory`, `structure`, `upkeep`: features,
+//! 10. `enrichment`, `execution_steps`, `feed`, `fill`, `guards`, `json_update`, `memory`, `structure`, `upkeep`: features,
 //!     which do not use each other.
 //! 11. `prisma`, `record`: schemas of Prisma; upserts, which also fill the queue of `enrichment`.
 //! 12. `sync`: sync runs, which note what upserts have met.
@@ -35,6 +35,7 @@ mod field_types;
 mod fill;
 mod filter;
 mod fold;
+mod guards;
 mod heap;
 mod id;
 mod ident;
@@ -50,6 +51,7 @@ mod pgvector;
 mod poll;
 mod prisma;
 mod record;
+mod secrets;
 mod settings;
 mod structure;
 mod sync;

@@ -23,6 +23,10 @@ static PLAN_FOR_LARGE_TABLES: GucSetting<bool> = GucSetting::<bool>::new(false);
 static TABLES_ARE_LARGE: GucSetting<bool> = GucSetting::<bool>::new(false);
 pub(crate) const TABLES_ARE_LARGE_NAME: &CStr = c"kepler.tables_are_large";
 
+/// Schemes of references to secrets beside those that are known.
+static SECRET_REFERENCE_SCHEMES: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(None);
+
 /// Registers the settings. Called once, when the library is loaded.
 pub(crate) fn register() {
     // Only a superuser may set it directly: row security will rest on it.
@@ -39,6 +43,14 @@ pub(crate) fn register() {
         c"The sync run that rows copied into kepler.inbox are for.",
         c"The default of its column sync_run_id.",
         &SYNC_RUN_ID,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_string_guc(
+        c"kepler.secret_reference_schemes",
+        c"Schemes of references to secrets beside those that Kepler knows: words with commas between them.",
+        c"A column of references takes acme:team/app where acme is among them.",
+        &SECRET_REFERENCE_SCHEMES,
         GucContext::Userset,
         GucFlags::default(),
     );
@@ -82,6 +94,13 @@ pub(crate) fn workspace_id() -> String {
 pub(crate) fn sync_run_id() -> Option<String> {
     let id = SYNC_RUN_ID.get().filter(|id| !id.is_empty())?;
     Some(id.to_string_lossy().into_owned())
+}
+
+/// What `kepler.secret_reference_schemes` says.
+pub(crate) fn secret_reference_schemes() -> String {
+    SECRET_REFERENCE_SCHEMES
+        .get()
+        .map_or_else(String::new, |text| text.to_string_lossy().into_owned())
 }
 
 pub(crate) fn planner_hooks() -> bool {

@@ -143,14 +143,14 @@ AS $$ SELECT * FROM kepler.plan_blueprint($1::pg_catalog.text, $2) $$;
 
 CREATE FUNCTION kepler.apply_blueprint(
     blueprint json, allow text[] DEFAULT '{}', options jsonb DEFAULT NULL,
-    OUT blueprint_name text, OUT version integer, OUT outcome text, OUT steps integer, OUT later text[]
+    OUT blueprint_name text, OUT version integer, OUT outcome text, OUT steps integer, OUT deferred text[]
 )
 LANGUAGE sql VOLATILE
 AS $$ SELECT * FROM kepler.apply_blueprint($1::pg_catalog.text, $2, $3) $$;
 
 CREATE FUNCTION kepler.apply_blueprint(
     blueprint jsonb, allow text[] DEFAULT '{}', options jsonb DEFAULT NULL,
-    OUT blueprint_name text, OUT version integer, OUT outcome text, OUT steps integer, OUT later text[]
+    OUT blueprint_name text, OUT version integer, OUT outcome text, OUT steps integer, OUT deferred text[]
 )
 LANGUAGE sql VOLATILE
 AS $$ SELECT * FROM kepler.apply_blueprint($1::pg_catalog.text, $2, $3) $$;
@@ -158,13 +158,14 @@ AS $$ SELECT * FROM kepler.apply_blueprint($1::pg_catalog.text, $2, $3) $$;
 -- Each step commits. A procedure that commits may set nothing, so every name is qualified.
 CREATE PROCEDURE kepler.apply_blueprint_online(
     blueprint text, allow text[] DEFAULT '{}', options jsonb DEFAULT NULL,
-    INOUT version integer DEFAULT NULL, INOUT outcome text DEFAULT NULL, INOUT later text[] DEFAULT NULL
+    INOUT version integer DEFAULT NULL, INOUT outcome text DEFAULT NULL, INOUT deferred text[] DEFAULT NULL
 )
 LANGUAGE plpgsql
 AS $$
 DECLARE
     answer pg_catalog.record;
 BEGIN
+    PERFORM kepler_internal.require_commits('kepler.apply_blueprint_online');
     LOOP
         SELECT * INTO answer FROM kepler_internal.apply_blueprint_step(blueprint, allow, options);
         COMMIT;
@@ -172,20 +173,20 @@ BEGIN
     END LOOP;
     outcome := answer.outcome;
     version := answer.version;
-    later := answer.later;
+    deferred := answer.deferred;
 END
 $$;
 
 CREATE PROCEDURE kepler.apply_blueprint_online(
     blueprint json, allow text[] DEFAULT '{}', options jsonb DEFAULT NULL,
-    INOUT version integer DEFAULT NULL, INOUT outcome text DEFAULT NULL, INOUT later text[] DEFAULT NULL
+    INOUT version integer DEFAULT NULL, INOUT outcome text DEFAULT NULL, INOUT deferred text[] DEFAULT NULL
 )
 LANGUAGE plpgsql
-AS $$ BEGIN CALL kepler.apply_blueprint_online(blueprint::pg_catalog.text, allow, options, version, outcome, later); END $$;
+AS $$ BEGIN CALL kepler.apply_blueprint_online(blueprint::pg_catalog.text, allow, options, version, outcome, deferred); END $$;
 
 CREATE PROCEDURE kepler.apply_blueprint_online(
     blueprint jsonb, allow text[] DEFAULT '{}', options jsonb DEFAULT NULL,
-    INOUT version integer DEFAULT NULL, INOUT outcome text DEFAULT NULL, INOUT later text[] DEFAULT NULL
+    INOUT version integer DEFAULT NULL, INOUT outcome text DEFAULT NULL, INOUT deferred text[] DEFAULT NULL
 )
 LANGUAGE plpgsql
-AS $$ BEGIN CALL kepler.apply_blueprint_online(blueprint::pg_catalog.text, allow, options, version, outcome, later); END $$;
+AS $$ BEGIN CALL kepler.apply_blueprint_online(blueprint::pg_catalog.text, allow, options, version, outcome, deferred); END $$;

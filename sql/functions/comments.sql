@@ -150,10 +150,11 @@ COMMENT ON FUNCTION kepler.purge_entry_table(text, text) IS
 entry_table: what users call the table.
 Errors: 55000 before install(), and if the table is in use: drop_entry_table comes first; 22004 and 22023 for arguments; 42P01 if there is none; 55P03 if the lock could not be taken.';
 
-COMMENT ON FUNCTION kepler.restore_field(text, text, text) IS
+COMMENT ON FUNCTION kepler.restore_field(text, text, jsonb, text) IS
 'Restores a hidden field with its data, and with its rules if the fields that they name exist. Returns the new version. Of several hidden fields with one name, it restores the one that was hidden last.
-entry_table: what users call the table. field: the name of the field.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 42703 if no such field is hidden; 42701 if a field in use has the name; 22023 if the referenced table does not exist; 23514 if entries do not meet its rules any more; 55P03 if the lock could not be taken.';
+entry_table: what users call the table. field: the name that the field had.
+options: {"name": text} and {"column": text} give the field another name, to documents and in the database, for example because its old one has been taken; {"required": false} restores a required field although entries have no value in it. Also those of alter_entry_table: version, lock_timeout_ms, lock_attempts.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 42703 if no such field is hidden; 42701 if a field in use has the name; 22023 if the referenced table does not exist; 23514 if entries do not meet its rules any more; 55P03 if the lock could not be taken; 40001 if the table has another version than options names, or changed meanwhile (call it again).';
 
 COMMENT ON FUNCTION kepler.purge_field(text, text, text) IS
 'Deletes a hidden field with its data, for good. Of several hidden fields with one name, it deletes the one that was hidden last.
@@ -172,31 +173,31 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unkn
 COMMENT ON FUNCTION kepler.plan_blueprint(text, jsonb) IS
 'Shows the steps that apply_blueprint would take to make the database like a blueprint, without taking them. Returns one row for each step, in order, and no row if the database is as the document says.
 blueprint: as text, json or jsonb, a blueprint document, {"blueprint": name, "schema", "enums", "tables": [{"name", "fields": [{"name", "type", …}], "key", "unique", "indexes", "references", "checks"}]}.
-options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"online": true} plans what apply_blueprint_online would do.
-class: as for plan_entry_table, and drop (a column, table or value that the document no longer names is destroyed: needs permission). phase: what apply_blueprint_online commits together. before: values of enums, which only a later transaction may use. prepare: what reads no rows. validate: rows are read, under a lock that lets others write. finish: what rests on that. later: an index that a statement of its own builds.
+options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and defers none; {"online": true} plans what apply_blueprint_online would do.
+class: as for plan_entry_table, and drop (a column, table or value that the document no longer names is destroyed: needs permission). phase: what apply_blueprint_online commits together. before: values of enums, which only a later transaction may use. prepare: what reads no rows. validate: rows are read, under a lock that lets others write. finish: what rests on that. deferred: an index that a statement of its own builds, which no function can run. after: what waits for such an index.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if blueprint is not valid JSON; 22023 with all problems of the document, each with its JSON Pointer, in DETAIL; 42501 without the level admin.';
 
 COMMENT ON FUNCTION kepler.plan_blueprint(json, jsonb) IS
 'Shows the steps that apply_blueprint would take to make the database like a blueprint, without taking them. Returns one row for each step, in order, and no row if the database is as the document says.
 blueprint: as text, json or jsonb, a blueprint document, {"blueprint": name, "schema", "enums", "tables": [{"name", "fields": [{"name", "type", …}], "key", "unique", "indexes", "references", "checks"}]}.
-options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"online": true} plans what apply_blueprint_online would do.
-class: as for plan_entry_table, and drop (a column, table or value that the document no longer names is destroyed: needs permission). phase: what apply_blueprint_online commits together. before: values of enums, which only a later transaction may use. prepare: what reads no rows. validate: rows are read, under a lock that lets others write. finish: what rests on that. later: an index that a statement of its own builds.
+options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and defers none; {"online": true} plans what apply_blueprint_online would do.
+class: as for plan_entry_table, and drop (a column, table or value that the document no longer names is destroyed: needs permission). phase: what apply_blueprint_online commits together. before: values of enums, which only a later transaction may use. prepare: what reads no rows. validate: rows are read, under a lock that lets others write. finish: what rests on that. deferred: an index that a statement of its own builds, which no function can run. after: what waits for such an index.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if blueprint is not valid JSON; 22023 with all problems of the document, each with its JSON Pointer, in DETAIL; 42501 without the level admin.';
 
 COMMENT ON FUNCTION kepler.plan_blueprint(jsonb, jsonb) IS
 'Shows the steps that apply_blueprint would take to make the database like a blueprint, without taking them. Returns one row for each step, in order, and no row if the database is as the document says.
 blueprint: as text, json or jsonb, a blueprint document, {"blueprint": name, "schema", "enums", "tables": [{"name", "fields": [{"name", "type", …}], "key", "unique", "indexes", "references", "checks"}]}.
-options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"online": true} plans what apply_blueprint_online would do.
-class: as for plan_entry_table, and drop (a column, table or value that the document no longer names is destroyed: needs permission). phase: what apply_blueprint_online commits together. before: values of enums, which only a later transaction may use. prepare: what reads no rows. validate: rows are read, under a lock that lets others write. finish: what rests on that. later: an index that a statement of its own builds.
+options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and defers none; {"online": true} plans what apply_blueprint_online would do.
+class: as for plan_entry_table, and drop (a column, table or value that the document no longer names is destroyed: needs permission). phase: what apply_blueprint_online commits together. before: values of enums, which only a later transaction may use. prepare: what reads no rows. validate: rows are read, under a lock that lets others write. finish: what rests on that. deferred: an index that a statement of its own builds, which no function can run. after: what waits for such an index.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if blueprint is not valid JSON; 22023 with all problems of the document, each with its JSON Pointer, in DETAIL; 42501 without the level admin.';
 
 COMMENT ON FUNCTION kepler.apply_blueprint(text, text[], jsonb) IS
 'Makes the database like a blueprint, in one transaction: schemas, enums, tables with their keys, references, indexes, checks, triggers and policies. Keeps the document as a version in kepler.blueprint_versions. Applied again, the same document changes nothing. What users added to the tables by hand stays.
 blueprint: as for plan_blueprint.
 allow: an array of rewrite, convert and drop, the classes of steps that need permission.
-options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"version": n} fails unless n is the present version, 0 for none; {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for its locks.
+options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and defers none; {"version": n} fails unless n is the present version, 0 for none; {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for its locks.
 Outcomes: applied, unchanged (the database is as the document says).
-Returns one row: blueprint_name, version and outcome; steps is how many were run; later holds the statements that build indexes and that nobody has run yet: an index over vectors is better built when the rows are there.
+Returns one row: blueprint_name, version and outcome; steps is how many were run; deferred holds the statements that build indexes and that nobody has run yet: an index over vectors is better built when the rows are there.
 The tables belong to the owner of Kepler''s tables. Roles with a level of access get its rights on them.
 Errors: those of plan_blueprint; 0A000 if a step is refused; 55000 if a step needs permission; 23514 if rows block the change, with their number and keys in DETAIL; 55P03 if a lock could not be taken; 40001 if the database changed meanwhile (plan again).';
 
@@ -204,9 +205,9 @@ COMMENT ON FUNCTION kepler.apply_blueprint(json, text[], jsonb) IS
 'Makes the database like a blueprint, in one transaction: schemas, enums, tables with their keys, references, indexes, checks, triggers and policies. Keeps the document as a version in kepler.blueprint_versions. Applied again, the same document changes nothing. What users added to the tables by hand stays.
 blueprint: as for plan_blueprint.
 allow: an array of rewrite, convert and drop, the classes of steps that need permission.
-options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"version": n} fails unless n is the present version, 0 for none; {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for its locks.
+options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and defers none; {"version": n} fails unless n is the present version, 0 for none; {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for its locks.
 Outcomes: applied, unchanged (the database is as the document says).
-Returns one row: blueprint_name, version and outcome; steps is how many were run; later holds the statements that build indexes and that nobody has run yet: an index over vectors is better built when the rows are there.
+Returns one row: blueprint_name, version and outcome; steps is how many were run; deferred holds the statements that build indexes and that nobody has run yet: an index over vectors is better built when the rows are there.
 The tables belong to the owner of Kepler''s tables. Roles with a level of access get its rights on them.
 Errors: those of plan_blueprint; 0A000 if a step is refused; 55000 if a step needs permission; 23514 if rows block the change, with their number and keys in DETAIL; 55P03 if a lock could not be taken; 40001 if the database changed meanwhile (plan again).';
 
@@ -214,9 +215,9 @@ COMMENT ON FUNCTION kepler.apply_blueprint(jsonb, text[], jsonb) IS
 'Makes the database like a blueprint, in one transaction: schemas, enums, tables with their keys, references, indexes, checks, triggers and policies. Keeps the document as a version in kepler.blueprint_versions. Applied again, the same document changes nothing. What users added to the tables by hand stays.
 blueprint: as for plan_blueprint.
 allow: an array of rewrite, convert and drop, the classes of steps that need permission.
-options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and not later; {"version": n} fails unless n is the present version, 0 for none; {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for its locks.
+options: {"adopt": true} takes over tables and enums of the document''s names that the owner of Kepler''s tables has made before; {"trusted": true} lets SQL expressions through that are not known to be harmless, run as the owner in a security-restricted context (both for the owner and superusers); {"vector_indexes": "now"} builds indexes over vectors with everything else, and defers none; {"version": n} fails unless n is the present version, 0 for none; {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for its locks.
 Outcomes: applied, unchanged (the database is as the document says).
-Returns one row: blueprint_name, version and outcome; steps is how many were run; later holds the statements that build indexes and that nobody has run yet: an index over vectors is better built when the rows are there.
+Returns one row: blueprint_name, version and outcome; steps is how many were run; deferred holds the statements that build indexes and that nobody has run yet: an index over vectors is better built when the rows are there.
 The tables belong to the owner of Kepler''s tables. Roles with a level of access get its rights on them.
 Errors: those of plan_blueprint; 0A000 if a step is refused; 55000 if a step needs permission; 23514 if rows block the change, with their number and keys in DETAIL; 55P03 if a lock could not be taken; 40001 if the database changed meanwhile (plan again).';
 
@@ -224,21 +225,21 @@ COMMENT ON PROCEDURE kepler.apply_blueprint_online(text, text[], jsonb, integer,
 'Makes the database like a blueprint while others work in it: a procedure that commits each phase of the plan (plan_blueprint shows them with {"online": true}), so that no strong lock is held while rows are read. Interrupted or failed, it leaves a state from which the next call goes on.
 blueprint, allow and options: as for apply_blueprint.
 Outcomes: applied, unchanged, unfinished (there are indexes to build by statements of their own).
-Answers with version, outcome and later: the statements that no function can run, such as CREATE INDEX CONCURRENTLY. Run them as the owner of the tables, and call it again: it checks them and goes on.
+Answers with version, outcome and deferred: the statements that no function can run, such as CREATE INDEX CONCURRENTLY. Run them as the owner of the tables, and call it again: it checks them and goes on. Applied with something deferred, it is an index over vectors, which can wait.
 Errors: those of apply_blueprint; 2D000 inside of a transaction.';
 
 COMMENT ON PROCEDURE kepler.apply_blueprint_online(json, text[], jsonb, integer, text, text[]) IS
 'Makes the database like a blueprint while others work in it: a procedure that commits each phase of the plan (plan_blueprint shows them with {"online": true}), so that no strong lock is held while rows are read. Interrupted or failed, it leaves a state from which the next call goes on.
 blueprint, allow and options: as for apply_blueprint.
 Outcomes: applied, unchanged, unfinished (there are indexes to build by statements of their own).
-Answers with version, outcome and later: the statements that no function can run, such as CREATE INDEX CONCURRENTLY. Run them as the owner of the tables, and call it again: it checks them and goes on.
+Answers with version, outcome and deferred: the statements that no function can run, such as CREATE INDEX CONCURRENTLY. Run them as the owner of the tables, and call it again: it checks them and goes on. Applied with something deferred, it is an index over vectors, which can wait.
 Errors: those of apply_blueprint; 2D000 inside of a transaction.';
 
 COMMENT ON PROCEDURE kepler.apply_blueprint_online(jsonb, text[], jsonb, integer, text, text[]) IS
 'Makes the database like a blueprint while others work in it: a procedure that commits each phase of the plan (plan_blueprint shows them with {"online": true}), so that no strong lock is held while rows are read. Interrupted or failed, it leaves a state from which the next call goes on.
 blueprint, allow and options: as for apply_blueprint.
 Outcomes: applied, unchanged, unfinished (there are indexes to build by statements of their own).
-Answers with version, outcome and later: the statements that no function can run, such as CREATE INDEX CONCURRENTLY. Run them as the owner of the tables, and call it again: it checks them and goes on.
+Answers with version, outcome and deferred: the statements that no function can run, such as CREATE INDEX CONCURRENTLY. Run them as the owner of the tables, and call it again: it checks them and goes on. Applied with something deferred, it is an index over vectors, which can wait.
 Errors: those of apply_blueprint; 2D000 inside of a transaction.';
 
 COMMENT ON FUNCTION kepler.blueprint_drift(text) IS
@@ -378,9 +379,11 @@ COMMENT ON FUNCTION kepler_internal.execution_steps_given(text) IS 'Internal: th
 COMMENT ON FUNCTION kepler_internal.is_about_session(text) IS 'Internal: whether an SQLSTATE is about the session or the server, and not about what is written';
 COMMENT ON FUNCTION kepler_internal.execution_report(text, timestamptz, timestamptz, text) IS 'Internal: execution_report, whose columns bear the names of its arguments';
 COMMENT ON FUNCTION kepler_internal.latest_schema_version() IS 'Internal: the newest schema version that the library knows';
+COMMENT ON FUNCTION kepler_internal.require_commits(text) IS 'Internal: fails with 2D000 and a hint where a procedure cannot commit';
 COMMENT ON FUNCTION kepler_internal.require_tables() IS 'Internal: fails with 55000 and a hint before install()';
 COMMENT ON FUNCTION kepler_internal.touch_updated_at() IS 'Trigger: moves updated_at on a direct update';
 COMMENT ON FUNCTION kepler_internal.fill_columns() IS 'Trigger: fills columns that a row leaves empty with ids and times, and moves times on';
+COMMENT ON FUNCTION kepler_internal.check_secret_references() IS 'Trigger: refuses values that are no references to secrets, without showing them';
 COMMENT ON FUNCTION kepler_internal.refuse_workspace_change() IS 'Trigger: refuses to move a row to another workspace';
 COMMENT ON FUNCTION kepler_internal.refuse_secret() IS 'Trigger: refuses a secret_ref that is not a reference, without showing it';
 COMMENT ON FUNCTION kepler_internal.apply_blueprint_step(text, text[], jsonb) IS 'Internal: one transaction of apply_blueprint_online';

@@ -232,6 +232,7 @@ DECLARE
     held text;
 BEGIN
     PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_commits('kepler.queue_backlog');
     -- The policy must be seen by others before they are waited for.
     COMMIT;
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
@@ -261,6 +262,7 @@ DECLARE
     idle integer := 0;
 BEGIN
     PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_commits('kepler.drop_backlog');
     -- Others must see that the policy is gone before they are waited for.
     COMMIT;
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;

@@ -143,6 +143,7 @@ AS $$
 DECLARE
     more boolean := true;
 BEGIN
+    PERFORM kepler_internal.require_commits('kepler.maintain_feed');
     PERFORM kepler_internal.maintain_feed_step(true, keep);
     COMMIT;
     WHILE more LOOP

@@ -107,6 +107,7 @@ DECLARE
     keyed boolean := true;
 BEGIN
     PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_commits('kepler.rename_entity');
     COMMIT;
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     entity := kepler_internal.begin_rename_entity(entity_type, new_type, source, new_source, connection_id, max_rows, workspace_id);

@@ -63,6 +63,7 @@ LANGUAGE plpgsql
 AS $$
 BEGIN
     PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_commits('kepler.sweep_sync');
     LOOP
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
@@ -87,6 +88,7 @@ DECLARE
     is_first boolean := true;
 BEGIN
     PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_commits('kepler.merge_inbox');
     LOOP
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;

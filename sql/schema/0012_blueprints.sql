@@ -10,13 +10,13 @@ CREATE TABLE kepler.blueprints (
     pending_version integer,
     schemas text[] NOT NULL DEFAULT '{}',
     made_schemas text[] NOT NULL DEFAULT '{}',
-    later jsonb NOT NULL DEFAULT '[]',
+    deferred jsonb NOT NULL DEFAULT '[]',
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT blueprints_name_form CHECK (name ~ '^[a-z][a-z0-9_]*$' AND octet_length(name) <= 48),
     CONSTRAINT blueprints_version_positive CHECK (version >= 0),
     CONSTRAINT blueprints_pending_version_next CHECK (pending_version > version),
-    CONSTRAINT blueprints_later_array CHECK (jsonb_typeof(later) = 'array')
+    CONSTRAINT blueprints_deferred_array CHECK (jsonb_typeof(deferred) = 'array')
 );
 
 -- A document is kept as json and not as jsonb: the order of its keys is the author's.
@@ -63,7 +63,7 @@ COMMENT ON COLUMN kepler.blueprints.version IS 'Last version that was applied; 0
 COMMENT ON COLUMN kepler.blueprints.pending_version IS 'Version that apply_blueprint_online has begun and not finished; NULL if there is none';
 COMMENT ON COLUMN kepler.blueprints.schemas IS 'SQL schemas that the tables and types are in';
 COMMENT ON COLUMN kepler.blueprints.made_schemas IS 'Those of them that the blueprint created: a table there that the document does not name is drift';
-COMMENT ON COLUMN kepler.blueprints.later IS 'Indexes that are to be built by statements of their own: for each its schema, table, name and statement';
+COMMENT ON COLUMN kepler.blueprints.deferred IS 'Indexes that are to be built by statements of their own: for each its schema, table, name and statement';
 
 COMMENT ON TABLE kepler.blueprint_versions IS 'Every version of every blueprint, with the plan that led to it';
 COMMENT ON COLUMN kepler.blueprint_versions.blueprint_name IS 'Blueprint that the version is of';

@@ -176,6 +176,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("rename_entity_step", ANY),
     ("rename_entry_table", ANY),
     ("require_arguments", ANY),
+    ("require_commits", ANY),
     ("require_conversation", ANY),
     ("require_ids", ANY),
     ("require_max_rows", ANY),

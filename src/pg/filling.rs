@@ -1,7 +1,8 @@
-//! A row before it is written, for a trigger on any table that fills its columns.
+//! A row before it is written, for a trigger on any table that fills its columns or looks at them.
 
 use super::row_change::{Fired, attribute};
 use super::transition::ChangedRow;
+use super::varlena;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::ffi::CStr;
@@ -125,6 +126,16 @@ impl Filling {
         }
     }
 
+    /// The name of a column, for messages.
+    pub(crate) fn column_name(&self, column: ColumnOf) -> String {
+        // SAFETY: the table is open, and the column is one of its description.
+        unsafe {
+            let description = (*(*self.data).tg_relation).rd_att;
+            let found = &*attribute(description, column.number as usize);
+            CStr::from_ptr(found.attname.data.as_ptr()).to_string_lossy().into_owned()
+        }
+    }
+
     /// What was made of the trigger and its table for an earlier row of the statement, or is made now. The table cannot
     /// change while the statement holds it.
     pub(crate) fn kept<T: Copy + 'static, E>(
@@ -154,6 +165,13 @@ impl Filling {
     /// Whether a column has no value.
     pub(crate) fn is_null(&self, number: i16) -> bool {
         self.now().value(number).is_none()
+    }
+
+    /// The text of a column; none where it is NULL, or of a type that is not stored as texts are.
+    pub(crate) fn text(&self, column: ColumnOf) -> Option<&str> {
+        let value = self.now().value(column.number).filter(|_| column.is_text())?;
+        // SAFETY: a value of the column, whose type is stored as text is; it lives as long as the trigger runs.
+        Some(unsafe { varlena::text(value) })
     }
 
     /// Whether an update leaves a column as it was.

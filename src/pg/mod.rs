@@ -35,6 +35,7 @@ pub(crate) mod spelt;
 pub(crate) mod subtransaction;
 pub(crate) mod texts;
 pub(crate) mod times;
+pub(crate) mod transaction;
 pub(crate) mod transition;
 pub(crate) mod trigger;
 pub(crate) mod undone;

@@ -4,18 +4,16 @@ use super::catalog;
 use super::ddl::Dialect;
 use super::error::StructureError;
 use super::facts::Facts;
+use super::locks::{self, Patience};
 use super::observe::{Observed, Reading, observe};
 use super::registry::SCHEMA;
 use super::step::{Lock, Step};
 use crate::access::owner::Owner;
 use crate::error::Error;
-use crate::ident::qualified;
-use crate::pg::local_settings::LocalSettings;
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
-use std::ffi::CString;
 
 thread_local! {
     // What is changed is the table as it is, not as an older snapshot has it.
@@ -26,23 +24,6 @@ thread_local! {
               AND c.relnamespace = pg_catalog.to_regnamespace($2)",
         &[pg_sys::TEXTOID; 2],
     ) };
-}
-
-/// How long and how often a lock is tried for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
-    pub(crate) lock_timeout_ms: i32,
-    pub(crate) attempts: i32,
-}
-
-impl Patience {
-    /// While the result lives, any other wait for a lock takes no longer than all attempts together:
-    /// reading the catalog waits for whoever is changing the table.
-    pub(crate) fn bound(self) -> LocalSettings {
-        let milliseconds = self.lock_timeout_ms.saturating_mul(self.attempts).to_string();
-        let milliseconds = CString::new(milliseconds).unwrap_or_default();
-        LocalSettings::set(&[(c"lock_timeout", milliseconds.as_c_str())])
-    }
 }
 
 /// What the generated SQL needs to know of this database.
@@ -94,11 +75,11 @@ pub(crate) fn lock(
     let Some(mode) = steps.iter().map(|step| step.lock).max() else { return Ok(()) };
     let mut tables = vec![(table_name.to_owned(), mode)];
     tables.extend(referred);
-    lock_tables(client, workspace_id, &tables, patience)
+    lock_entry_tables(client, workspace_id, &tables, patience)
 }
 
-/// The same for tables and modes that are known.
-pub(crate) fn lock_tables(
+/// The same for entry tables and modes that are known.
+pub(crate) fn lock_entry_tables(
     client: &mut SpiClient<'_>,
     workspace_id: &str,
     tables: &[(String, Lock)],
@@ -109,29 +90,9 @@ pub(crate) fn lock_tables(
     }
     let owner = Owner::find()?;
     require_own(client, workspace_id, tables, owner.role())?;
-    let relations: Vec<String> = tables.iter().map(|(table, _)| qualified(SCHEMA, table)).collect();
-    let modes: Vec<&str> = tables.iter().map(|(_, mode)| mode.name()).collect();
-    let _owner = owner.act();
-    // What was renamed or deleted since it was looked up is passed over: whoever waits for locks looks
-    // again when it has them, and says what is missing.
-    client.update(
-        "SELECT kepler_internal.lock_relations(
-             pg_catalog.array_agg(r.relation ORDER BY r.place),
-             pg_catalog.array_agg(r.mode ORDER BY r.place), $3, $4)
-         FROM (SELECT pg_catalog.to_regclass(t.name) AS relation, t.mode, t.place
-               FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[]))
-                   WITH ORDINALITY AS t (name, mode, place)) AS r
-         WHERE r.relation IS NOT NULL
-         HAVING pg_catalog.count(*) > 0",
-        None,
-        &[
-            relations.into(),
-            modes.into(),
-            patience.lock_timeout_ms.into(),
-            patience.attempts.into(),
-        ],
-    )?;
-    Ok(())
+    let tables: Vec<_> =
+        tables.iter().map(|(table, mode)| (SCHEMA.to_owned(), table.clone(), *mode)).collect();
+    locks::lock_tables(client, owner, &tables, patience)
 }
 
 /// Who writes to the list of entry tables could name any table there, and have it changed with the

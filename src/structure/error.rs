@@ -2,19 +2,41 @@
 
 use super::document::Problem;
 use crate::error::{Report, lines};
+use crate::json::Broken;
 use pgrx::PgSqlErrorCode;
+
+/// What a document describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Document {
+    Structure,
+    Blueprint,
+}
+
+impl Document {
+    fn name(self) -> &'static str {
+        match self {
+            Document::Structure => "structure",
+            Document::Blueprint => "blueprint",
+        }
+    }
+
+    pub(crate) fn broken(self, broken: Broken) -> StructureError {
+        let Broken { problem, offset } = broken;
+        StructureError::Broken { document: self, problem, offset }
+    }
+
+    pub(crate) fn invalid(self, problems: Vec<Problem>) -> StructureError {
+        StructureError::Invalid { document: self, problems }
+    }
+}
 
 /// Everything that ends a call about structures.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StructureError {
-    #[error("the structure is not valid JSON: {problem}")]
-    Broken { problem: String, offset: usize },
-    #[error("the structure is not valid: {}", count(.0.len(), "problem"))]
-    Invalid(Vec<Problem>),
-    #[error("the blueprint is not valid JSON: {problem}")]
-    BrokenBlueprint { problem: String, offset: usize },
-    #[error("the blueprint is not valid: {}", count(.0.len(), "problem"))]
-    InvalidBlueprint(Vec<Problem>),
+    #[error("the {} is not valid JSON: {problem}", .document.name())]
+    Broken { document: Document, problem: String, offset: usize },
+    #[error("the {} is not valid: {}", .document.name(), count(.problems.len(), "problem"))]
+    Invalid { document: Document, problems: Vec<Problem> },
     #[error("entry table \"{0}\" already exists")]
     Exists(String),
     /// The name that a table was to get.
@@ -73,12 +95,8 @@ impl Report for StructureError {
     fn code(&self) -> PgSqlErrorCode {
         use PgSqlErrorCode::*;
         match self {
-            Self::Broken { .. } | Self::BrokenBlueprint { .. } => {
-                ERRCODE_INVALID_TEXT_REPRESENTATION
-            }
-            Self::Invalid(_) | Self::InvalidBlueprint(_) | Self::BadAllow(_) => {
-                ERRCODE_INVALID_PARAMETER_VALUE
-            }
+            Self::Broken { .. } => ERRCODE_INVALID_TEXT_REPRESENTATION,
+            Self::Invalid { .. } | Self::BadAllow(_) => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::Exists(_) | Self::NameTaken(_) => ERRCODE_DUPLICATE_TABLE,
             Self::Missing { .. } | Self::TableGone(_) => ERRCODE_UNDEFINED_TABLE,
             Self::Foreign { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
@@ -98,16 +116,12 @@ impl Report for StructureError {
 
     fn detail(&self) -> Option<String> {
         Some(match self {
-            Self::Broken { offset, .. } | Self::BrokenBlueprint { offset, .. } => {
-                format!("At byte {offset} of the text.")
-            }
-            Self::Invalid(problems) | Self::InvalidBlueprint(problems) => {
-                lines(problems.iter().map(|problem| {
-                    let place =
-                        if problem.pointer.is_empty() { "(document)" } else { &problem.pointer };
-                    format!("{place}: {}", problem.message)
-                }))
-            }
+            Self::Broken { offset, .. } => format!("At byte {offset} of the text."),
+            Self::Invalid { problems, .. } => lines(problems.iter().map(|problem| {
+                let place =
+                    if problem.pointer.is_empty() { "(document)" } else { &problem.pointer };
+                format!("{place}: {}", problem.message)
+            })),
             Self::Refused(steps)
             | Self::NotAllowed { steps, .. }
             | Self::RowsInTheWay { lines: steps, .. }
@@ -163,7 +177,9 @@ impl Report for StructureError {
             Self::InUse { .. } => "Nothing was changed. Drop these first.".to_owned(),
             Self::NotHidden { .. } => "kepler.hidden_fields lists the hidden fields.".to_owned(),
             Self::FieldInUse { .. } => {
-                "First rename that field in the structure, with renamed_from.".to_owned()
+                "Restore the hidden field under another name, with options => '{\"name\": …}', or first rename the one \
+                 in use in the structure, with renamed_from."
+                    .to_owned()
             }
             _ => return None,
         })

@@ -11,6 +11,8 @@ mod enum_users;
 pub(crate) mod enums;
 mod exact;
 mod generated;
+pub(crate) mod guarded;
+mod indexed;
 mod online;
 mod room;
 mod rules;
@@ -18,12 +20,14 @@ pub(crate) mod tables;
 mod tables_made;
 mod tables_renamed;
 mod tables_target;
+mod values;
 
 use super::budget;
 use super::ddl::{Dialect, Names};
 use super::observe::{HIDDEN_PREFIX, Observed};
 use super::step::{Lock, Relation, Stage, Step};
 use super::table::{Column, ColumnDefault, Rule, Table};
+use super::values::RenamedValues;
 use crate::field_types::kind::FieldKind;
 use crate::ident::{qualified, quote, quote_literal};
 use std::collections::{HashMap, HashSet};
@@ -36,6 +40,8 @@ pub(crate) struct Goal<'g> {
     pub(crate) target: &'g Table,
     /// Names of fields before and after.
     pub(crate) renames: &'g [(String, String)],
+    /// Values of columns before and after; the rows follow.
+    pub(crate) renamed_values: &'g [RenamedValues],
     /// A hidden column, as it is, that one of `renames` brings back.
     pub(crate) restored: Option<Column>,
     /// The version that the table has now: part of the names of columns that are hidden.
@@ -60,8 +66,7 @@ pub(crate) struct Surroundings<'g> {
     pub(crate) sequences: &'g tables::SequenceNames,
     /// The references that are there, by name, under the names that everything has before the plan.
     pub(crate) references: &'g [(String, Rule)],
-    /// Keys that are made anew, or whose types change, so that references to them must be made anew too.
-    pub(crate) remade: &'g HashSet<tables::KeyOf>,
+    pub(crate) keys: &'g tables::Keys,
     /// Columns, as they are called now, that have moved to a new type of the same name by then.
     pub(crate) moved: &'g HashSet<String>,
     /// Tables of the plan, as Postgres prints their names: it sees to their references.
@@ -111,6 +116,8 @@ struct Planner<'g> {
     retyped: HashSet<&'g str>,
     /// Of them, those whose values may be equal after it that were not before: '1' and '01'.
     reread: HashSet<&'g str>,
+    /// Columns of enums some of whose values step aside meanwhile.
+    revalued: HashSet<&'g str>,
     plan: Plan,
 }
 
@@ -130,20 +137,24 @@ impl<'g> Planner<'g> {
             unchecked: Vec::new(),
             retyped: HashSet::new(),
             reread: HashSet::new(),
+            revalued: HashSet::new(),
             plan: Plan { steps: Vec::new(), hidden: Vec::new(), moves: Vec::new() },
         }
     }
 
     fn plan_entry_table(&mut self) {
         self.match_columns();
+        self.find_values_aside();
         self.drop_rules();
         self.hide_columns();
         self.rename_columns();
         self.change_types();
+        self.rename_values();
         self.add_columns();
         self.change_defaults();
         self.change_nullability();
         self.add_rules();
+        self.guard_references();
         self.describe();
         self.check_budgets();
     }

@@ -2,7 +2,7 @@
 //! hidden: the tables of `sql/schema/0003_entry_tables.sql`.
 
 use super::document::Problem;
-use super::error::StructureError;
+use super::error::{Document, StructureError};
 use super::json_schema;
 use super::model::Structure;
 use super::table::{Keyed, Table};
@@ -115,22 +115,19 @@ pub(crate) fn missing(workspace_id: &str, name: &str) -> Error {
 
 /// Reads a document, native or JSON Schema; pointers lead into the one that was given.
 pub(crate) fn parse(text: &str) -> Result<Structure, StructureError> {
-    let given = Json::parse(text).map_err(|broken| StructureError::Broken {
-        problem: broken.problem,
-        offset: broken.offset,
-    })?;
+    let given = Json::parse(text).map_err(|broken| Document::Structure.broken(broken))?;
     if !json_schema::is_schema(&given) {
-        return Structure::from_json(&given).map_err(StructureError::Invalid);
+        return Structure::from_json(&given).map_err(|found| Document::Structure.invalid(found));
     }
     let problem = |(pointer, message)| Problem { pointer, message };
     let converted = json_schema::to_document(&given)
-        .map_err(|found| StructureError::Invalid(found.into_iter().map(problem).collect()))?;
+        .map_err(|found| Document::Structure.invalid(found.into_iter().map(problem).collect()))?;
     Structure::from_json(&converted.document).map_err(|found| {
         let located = found.into_iter().map(|Problem { pointer, message }| Problem {
             pointer: converted.locate(&pointer),
             message,
         });
-        StructureError::Invalid(located.collect())
+        Document::Structure.invalid(located.collect())
     })
 }
 
@@ -188,7 +185,7 @@ impl Targets {
             })
             .collect();
         if !problems.is_empty() {
-            return Err(StructureError::Invalid(problems));
+            return Err(Document::Structure.invalid(problems));
         }
         Table::of(structure, &|to| self.by_name.get(to).cloned())
             .map_err(|to| StructureError::Missing { name: to, workspace: workspace_id.to_owned() })

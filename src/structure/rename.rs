@@ -1,12 +1,13 @@
 //! Gives an entry table another record name. The table, and what is named after it, follow; so do the references to it
 //! in the structures of other entry tables. No version is made: nothing about the entries changes.
 
-use super::apply::{self, Patience};
+use super::apply;
 use super::change::Call;
 use super::create;
 use super::ddl::{Names, postgres_name, wished_name};
 use super::document::problem_with_record_name;
 use super::error::StructureError;
+use super::locks::Patience;
 use super::observe::Observed;
 use super::plan::drops::published;
 use super::registry::{self, EntryTable, SCHEMA, State};

@@ -1,10 +1,11 @@
 //! Takes entry tables and fields out of use, brings tables back, and deletes for good.
 
-use super::apply::{self, Patience};
+use super::apply;
 use super::change::{Call, Terms, dropped_references};
 use super::create;
 use super::error::StructureError;
 use super::facts::Dependent;
+use super::locks::Patience;
 use super::registry::{self, EntryTable, SCHEMA, State};
 use super::run::{self, Rows};
 use super::step::Step;

@@ -1,15 +1,17 @@
-//! Runs the steps of a plan, of one table or of many, as the owner of Kepler's tables, in the caller's transaction.
+//! Runs the steps of a plan, of one table or of many, as the owner of Kepler's tables, in the caller's transaction. Steps
+//! that change values are run as the caller.
 //!
 //! Rows that stand in the way of any step are all told at once: what follows a step that cannot be done is only looked at.
 
 use super::ddl::unique_expressions;
 use super::error::StructureError;
-use super::step::{Class, Lock, Phase, Relation, Requirement, Step};
+use super::registry::SCHEMA;
+use super::step::{Class, Lock, Relation, Requirement, Step};
 use crate::access::owner::Owner;
 use crate::error::Error;
 use crate::ident::{qualified, quote};
 use crate::pg::local_settings::LocalSettings;
-use crate::pg::plan::Statement;
+use crate::pg::plan::{OwnedStatement, Statement};
 use crate::pg::varlena::Text;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
@@ -22,6 +24,8 @@ const SETTINGS: &[(&CStr, &CStr)] = &[
     (c"timezone", c"UTC"),
     (c"extra_float_digits", c"1"),
     (c"check_function_bodies", c"on"),
+    // An index that becomes a key gets its name, which is no news.
+    (c"client_min_messages", c"warning"),
     // Where policies are to hold for the owner too, a look at the rows fails: it would not see all of them.
     (c"row_security", c"off"),
 ];
@@ -73,23 +77,51 @@ impl Rows {
     }
 }
 
-/// Runs the steps, but for those that are run [`Phase::Later`].
+/// Runs the steps, but for those that are deferred or wait for such.
 pub(crate) fn run(client: &mut SpiClient<'_>, steps: &[Step], rows: Rows) -> Result<(), Error> {
     let owner = Owner::find()?;
     let _place = owner.own_tablespace();
-    let _owner = owner.act();
-    let _settings = LocalSettings::set(SETTINGS);
     let mut failures = Vec::new();
-    for step in steps.iter().filter(|step| step.phase != Phase::Later) {
+    for step in steps.iter().filter(|step| step.phase.is_run()) {
         pgrx::check_for_interrupts!();
+        let acting = (owner.act(), LocalSettings::set(SETTINGS));
         if let (Some(requirement), Some(relation)) = (&step.require, &step.relation)
             && let Some(failure) = look(client, relation, requirement, rows, !failures.is_empty())?
         {
             failures.push(format!("{}: {failure}", rows.place(step)));
         }
         // What follows a step that cannot be done is only looked at.
-        if failures.is_empty() {
+        if !failures.is_empty() {
+            continue;
+        }
+        if step.writes.is_some() {
+            drop(acting);
+            OwnedStatement::by_first_values(step.sql.clone(), Vec::new()).write_latest(client);
+        } else {
             client.update(&step.sql, None, &[])?;
+        }
+    }
+    if failures.is_empty() {
+        return Ok(());
+    }
+    Err(StructureError::RowsInTheWay { what: rows.many(), lines: failures }.into())
+}
+
+/// Looks for rows in the way of steps that somebody else is to run.
+pub(crate) fn look_ahead<'s>(
+    client: &mut SpiClient<'_>,
+    steps: impl Iterator<Item = &'s Step>,
+    rows: Rows,
+) -> Result<(), Error> {
+    let _owner = Owner::find()?.act();
+    let _settings = LocalSettings::set(SETTINGS);
+    let mut failures = Vec::new();
+    for step in steps {
+        pgrx::check_for_interrupts!();
+        if let (Some(requirement), Some(relation)) = (&step.require, &step.relation)
+            && let Some(failure) = look(client, relation, requirement, rows, false)?
+        {
+            failures.push(format!("{}: {failure}", rows.place(step)));
         }
     }
     if failures.is_empty() {
@@ -179,6 +211,28 @@ pub(crate) fn count_rows(
     Ok(found.iter::<2>().next().and_then(|row| row.bigint(0)).unwrap_or_default())
 }
 
+/// How many rows of an entry table a step would write to, as far as the caller sees them; none for whoever may not read them.
+pub(crate) fn count_as_caller(
+    client: &SpiClient<'_>,
+    table_name: &str,
+    written: &str,
+) -> Result<Option<i64>, Error> {
+    let table = qualified(SCHEMA, table_name);
+    let may_read = client
+        .select(
+            "SELECT pg_catalog.has_table_privilege($1, 'SELECT')",
+            None,
+            &[table.as_str().into()],
+        )?
+        .first()
+        .get_one::<bool>()?;
+    if may_read != Some(true) {
+        return Ok(None);
+    }
+    let count = format!("SELECT pg_catalog.count(*) FROM {table} WHERE {written}");
+    Ok(client.select(&count, None, &[])?.first().get_one::<i64>()?)
+}
+
 /// The schema and name of a table before a plan, by those that it has in it.
 pub(crate) type NameBefore<'n> = dyn Fn(&str, &str) -> Option<(String, String)> + 'n;
 
@@ -186,7 +240,7 @@ pub(crate) type NameBefore<'n> = dyn Fn(&str, &str) -> Option<(String, String)> 
 /// the name of a table before the plan by the one that it has in it; what is made by the plan has none.
 pub(crate) fn locks(steps: &[Step], name_before: &NameBefore<'_>) -> Vec<(String, String, Lock)> {
     let mut locks = Vec::new();
-    for step in steps.iter().filter(|step| step.phase != Phase::Later) {
+    for step in steps.iter().filter(|step| step.phase.is_run()) {
         let own = step
             .relation
             .as_ref()

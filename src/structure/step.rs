@@ -87,7 +87,9 @@ pub(crate) enum Phase {
     /// What rests on a validated rule.
     Finish,
     /// By whoever runs it as its own statement: no function can, or it is dear and better done when there are rows.
-    Later,
+    Deferred,
+    /// What waits for a deferred step: a plan that finds it done has this in one of the first phases.
+    After,
 }
 
 impl Phase {
@@ -97,8 +99,14 @@ impl Phase {
             Phase::Prepare => "prepare",
             Phase::Validate => "validate",
             Phase::Finish => "finish",
-            Phase::Later => "later",
+            Phase::Deferred => "deferred",
+            Phase::After => "after",
         }
+    }
+
+    /// Whether the steps of the phase are run, and not told or waited for.
+    pub(crate) fn is_run(self) -> bool {
+        !matches!(self, Phase::Deferred | Phase::After)
     }
 }
 
@@ -114,6 +122,7 @@ pub(crate) struct Relation {
 /// The strongest lock that a step takes on the table, as Postgres names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Lock {
+    RowShare,
     ShareUpdateExclusive,
     Share,
     ShareRowExclusive,
@@ -123,6 +132,7 @@ pub(crate) enum Lock {
 impl Lock {
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Lock::RowShare => "ROW SHARE",
             Lock::ShareUpdateExclusive => "SHARE UPDATE EXCLUSIVE",
             Lock::Share => "SHARE",
             Lock::ShareRowExclusive => "SHARE ROW EXCLUSIVE",
@@ -153,6 +163,11 @@ pub(crate) struct Step {
     pub(crate) undo: Option<String>,
     /// Rows that the step would fail on, or spoil, are looked for just before it.
     pub(crate) require: Option<Requirement>,
+    /// A deferred step without which the goal is reached.
+    pub(crate) optional: bool,
+    /// The rows whose values it changes, as SQL over the columns as they are called before the plan. Such a step is run as
+    /// the caller: writing to rows fires triggers, which may be anybody's.
+    pub(crate) writes: Option<String>,
 }
 
 /// What must hold for the rows.
@@ -197,6 +212,8 @@ impl Step {
             hazards: Vec::new(),
             undo: None,
             require: None,
+            optional: false,
+            writes: None,
         }
     }
 

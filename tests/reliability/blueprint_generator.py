@@ -8,8 +8,8 @@ from random import Random
 from typing import Any
 
 LONG = "a_name_of_exactly_sixty_three_bytes_which_is_all_that_fits_in_"
-SQL_TABLES = ["item", "order", "Thing", "part", f"{LONG}t", f"{LONG}u", "long_names_of_tables_are_cut_in_the_names_of_what"]
-COLUMNS = ["a", "b", "c", "Big", "it's", f"{LONG}c", f"{LONG}d", "a_column_that_is_long_enough_to_be_cut"]
+SQL_TABLES = ["item", "order", "Thing", "part", f"{LONG}t", f"u{LONG[1:]}u", "long_names_of_tables_are_cut_in_the_names_of_what"]
+COLUMNS = ["a", "b", "c", "Big", "it's", f"{LONG}c", f"d{LONG[1:]}d", "a_column_that_is_long_enough_to_be_cut"]
 RULES = ["x", "y", "z", "Rule", f"{LONG}r", f"{LONG}s", "item_a_key", "item", "status", "item_pkey"]
 TYPES = ["status", "Kind", "item_type", f"{LONG}e"]
 VALUES = ["new", "open", "it's", "done", "late", "v w"]

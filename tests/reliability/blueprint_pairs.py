@@ -139,7 +139,7 @@ class Pair:
         before = self.values(self.first)
         options = literal('{"online": true}')
         self.plan = self.session.run(f"SELECT format('%s %s %s', p.class, p.statement, p.hazards) FROM kepler.plan_blueprint({said}, {options}) AS p ORDER BY step")
-        for _ in range(3):
+        for _ in range(6):
             try:
                 self.session.run(f"CALL kepler.apply_blueprint_online({said}, {ALLOW})")
             except SessionError as problem:
@@ -149,10 +149,10 @@ class Pair:
                     self.counts["refused" if refused else "rows in the way"] += 1
                     return
                 raise Wrong("\n".join(["online", text, *self.plan])) from None
-            later = self.session.run("SELECT l ->> 'statement' FROM kepler.blueprints AS b, jsonb_array_elements(b.later) AS l WHERE b.name = 'pairs'")
-            if not later:
+            left = self.session.run("SELECT d ->> 'statement' FROM kepler.blueprints AS b, jsonb_array_elements(b.deferred) AS d WHERE b.name = 'pairs'")
+            if not left:
                 break
-            for statement in later:
+            for statement in left:
                 self.session.run(statement)
         else:
             raise Wrong("online: never finished")

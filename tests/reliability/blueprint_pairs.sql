@@ -54,7 +54,7 @@ BEGIN
     first := ARRAY(SELECT probe.shape(schema_name));
     BEGIN
         before := first;
-        FOR step IN SELECT * FROM kepler.plan_blueprint(document) AS p WHERE p.phase <> 'later' ORDER BY p.step LOOP
+        FOR step IN SELECT * FROM kepler.plan_blueprint(document) AS p WHERE p.phase NOT IN ('deferred', 'after') ORDER BY p.step LOOP
             EXECUTE step.statement;
             IF step.undo IS NULL THEN
                 IF NOT (step.class = 'drop' OR step.operation = 'validate' OR step.hazards::text LIKE '%undo:%') THEN

@@ -15,8 +15,8 @@ use crate::pg::json::{Options, check_size};
 use crate::pg::row::Row;
 use crate::pg::whole::Spi;
 use crate::settings;
-use crate::structure::apply::Patience;
-use crate::structure::step::{Class, Step};
+use crate::structure::locks::Patience;
+use crate::structure::step::{Class, Phase, Step};
 use crate::workspace;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -58,8 +58,8 @@ fn terms(allow: Vec<Class>, options: Option<Options>, is_for: For) -> Result<Ter
     if let Some(value) = options.take("vector_indexes") {
         match value.as_str() {
             Some("now") => terms.manner.vector_indexes_now = true,
-            Some("later") => {}
-            _ => options.problem("/vector_indexes: must be \"now\" or \"later\""),
+            Some("deferred") => {}
+            _ => options.problem("/vector_indexes: must be \"now\" or \"deferred\""),
         }
     }
     if is_for == For::Planning {
@@ -155,7 +155,23 @@ fn rows(planned: Planned) -> impl Iterator<Item = StepRow> {
             )
         })
         .collect();
-    rows.into_iter()
+    let number = rows.len();
+    let seed = planned.seed.into_iter().enumerate().map(move |(at, seed)| {
+        let class = if seed.refused.is_empty() { Class::Instant } else { Class::Refused };
+        (
+            (number + at) as i32 + 1,
+            "seed",
+            format!("{}.{}", seed.place.0, seed.place.1),
+            seed.statement,
+            class.name(),
+            seed.refused.into_iter().chain(seed.hazards).collect(),
+            "ROW EXCLUSIVE",
+            seed.rows as i64,
+            Phase::Finish.name(),
+            None,
+        )
+    });
+    rows.into_iter().chain(seed)
 }
 
 /// What `apply_blueprint` would do, without doing it: a row for each step, none where the database is as the blueprint says.
@@ -218,7 +234,7 @@ fn repair_blueprint(
     let name = required("blueprint_name", blueprint_name)?;
     let planned = Spi::connect_mut(|client| -> Result<Planned, Error> {
         registry::require_administrator()?;
-        Ok(drift::repair(client, &name)?.0)
+        drift::repair(client, &name, &settings::workspace_id())
     })?;
     Ok(TableIterator::new(rows(planned)))
 }
@@ -244,7 +260,7 @@ fn blueprint_drift(
 > {
     require_tables()?;
     let name = required("blueprint_name", blueprint_name)?;
-    let found = Spi::connect_mut(|client| drift::drift(client, &name))?;
+    let found = Spi::connect_mut(|client| drift::drift(client, &name, &settings::workspace_id()))?;
     Ok(TableIterator::new(found.into_iter().map(|difference| {
         let Difference { object_type, object, kind, expected, actual } = difference;
         (object_type, object, kind, expected, actual)
@@ -265,13 +281,13 @@ fn blueprint_diagram(blueprint_name: Option<String>) -> Result<String, ErrorRepo
 }
 
 fn applied(applied: Applied) -> Row<5> {
-    let Applied { name, version, outcome, steps, later, .. } = applied;
+    let Applied { name, version, outcome, steps, deferred, .. } = applied;
     Row([
         name.into_datum(),
         version.into_datum(),
         outcome.into_datum(),
         steps.into_datum(),
-        later.into_datum(),
+        deferred.into_datum(),
     ])
 }
 
@@ -283,7 +299,7 @@ fn applied(applied: Applied) -> Row<5> {
     sql = "
 CREATE FUNCTION kepler.apply_blueprint(
     blueprint text, allow text[] DEFAULT '{}', options jsonb DEFAULT NULL,
-    OUT blueprint_name text, OUT version integer, OUT outcome text, OUT steps integer, OUT later text[]
+    OUT blueprint_name text, OUT version integer, OUT outcome text, OUT steps integer, OUT deferred text[]
 )
 VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
@@ -309,7 +325,7 @@ fn apply_blueprint(
     sql = "
 CREATE FUNCTION kepler_internal.apply_blueprint_step(
     blueprint text, allow text[], options jsonb,
-    OUT version integer, OUT outcome text, OUT steps integer, OUT later text[], OUT more boolean
+    OUT version integer, OUT outcome text, OUT steps integer, OUT deferred text[], OUT more boolean
 )
 VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
@@ -324,13 +340,13 @@ fn apply_blueprint_step(
     let mut terms = terms(classes(allow)?, options, For::Applying)?;
     terms.manner.online = true;
     let call = call(blueprint, &terms)?;
-    let Applied { version, outcome, steps, later, more, .. } =
+    let Applied { version, outcome, steps, deferred, more, .. } =
         Spi::connect_mut(|client| call.apply_next(client))?;
     Ok(Row([
         version.into_datum(),
         outcome.into_datum(),
         steps.into_datum(),
-        later.into_datum(),
+        deferred.into_datum(),
         more.into_datum(),
     ]))
 }

@@ -5,21 +5,23 @@
 
 use super::error::BlueprintError;
 use super::facts::Wanted;
-
 use super::model::{Blueprint, ModelTable, Tenancy};
 use super::observed::{self, Tables};
-use super::plan::{self, Manner, Place, Planned, Request, printed_key};
-use super::registry::{self, Note, Printed, Stored};
+use super::plan::{self, Manner, Place, Planned, Request, SeedStep, printed_key};
+use super::registry::{self, Deferred, Note, Printed, Stored};
+use super::seed::{self, Scene, View};
 use crate::access::grant;
 use crate::access::owner::{BLUEPRINTS, Owner};
 use crate::error::Error;
 use crate::ident::qualified;
 use crate::json::Json;
 use crate::pg::advisory;
-use crate::structure::apply::Patience;
+use crate::structure::apply;
 use crate::structure::catalog::Telling;
+use crate::structure::error::StructureError;
+use crate::structure::locks::{Patience, lock_tables};
 use crate::structure::run::{self, Rows};
-use crate::structure::step::{Class, Lock, Phase, Step};
+use crate::structure::step::{Class, Phase, Step};
 use crate::structure::table::{ColumnDefault, Rule};
 use pgrx::spi::SpiClient;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +43,7 @@ pub(crate) struct Applied {
     pub(crate) outcome: &'static str,
     pub(crate) steps: i32,
     /// Statements that build indexes, which nobody has run yet.
-    pub(crate) later: Vec<String>,
+    pub(crate) deferred: Vec<String>,
     /// Whether another transaction is to follow.
     pub(crate) more: bool,
 }
@@ -75,7 +77,48 @@ impl Call<'_> {
     pub(crate) fn preview(&self, client: &mut SpiClient<'_>) -> Result<Planned, Error> {
         registry::require_administrator()?;
         let stored = registry::find(client, self.name())?;
-        self.plan(client, stored.as_ref())
+        self.plan_all(client, stored.as_ref())
+    }
+
+    /// A plan, and the rows of the seed that are to be written behind it.
+    fn plan_all(
+        &self,
+        client: &mut SpiClient<'_>,
+        stored: Option<&Stored>,
+    ) -> Result<Planned, Error> {
+        let mut planned = self.plan(client, stored)?;
+        planned.seed = self.seed(client, stored, &planned, View::Plan)?;
+        Ok(planned)
+    }
+
+    fn seed(
+        &self,
+        client: &mut SpiClient<'_>,
+        stored: Option<&Stored>,
+        planned: &Planned,
+        view: View,
+    ) -> Result<Vec<SeedStep>, Error> {
+        let workspaces =
+            (self.workspace_id.as_str(), stored.and_then(|s| s.workspace_id.as_deref()));
+        seed_steps(client, (&self.blueprint, planned), view, workspaces)
+    }
+
+    /// Writes the rows of the seed, as the caller and with the caller's rights.
+    fn write_seed(
+        &self,
+        client: &mut SpiClient<'_>,
+        stored: Option<&Stored>,
+        planned: &Planned,
+    ) -> Result<(), Error> {
+        if planned.seed.is_empty() {
+            return Ok(());
+        }
+        let dialect = apply::dialect(client)?;
+        let workspaces =
+            (self.workspace_id.as_str(), stored.and_then(|s| s.workspace_id.as_deref()));
+        let scene =
+            Scene::new(client, (&self.blueprint, planned), &dialect, View::Done, workspaces)?;
+        seed::write(client, &scene)
     }
 
     /// Takes the blueprint for this transaction.
@@ -97,7 +140,7 @@ impl Call<'_> {
     pub(crate) fn apply(&self, client: &mut SpiClient<'_>) -> Result<Applied, Error> {
         registry::require_administrator()?;
         let stored = self.claim(client)?;
-        let planned = self.plan(client, stored.as_ref())?;
+        let planned = self.plan_all(client, stored.as_ref())?;
         self.check(client, &planned)?;
         let text = self.blueprint.to_document().to_string();
         let pending = stored.as_ref().is_some_and(|stored| !stored.pending.is_empty());
@@ -106,15 +149,16 @@ impl Call<'_> {
             && !pending
             && stored.applied.as_ref().is_some_and(|version| version.text == text)
         {
-            registry::note_later(client, self.name(), &stored.later, &planned.later)?;
+            registry::note_deferred(client, self.name(), &stored.deferred, &planned.deferred)?;
             return Ok(self.applied(stored.version, "unchanged", 0, &planned));
         }
         self.lock(client, stored.as_ref(), &planned, &planned.steps)?;
         let number = self.begin(client, stored.as_ref(), &planned, &text, &planned.steps)?;
         self.run(client, &planned, &planned.steps)?;
+        self.write_seed(client, stored.as_ref(), &planned)?;
         self.reach(client, number, &planned)?;
-        let run = planned.steps.iter().filter(|step| step.phase != Phase::Later).count();
-        Ok(self.applied(number, "applied", run, &planned))
+        let run = planned.steps.iter().filter(|step| step.phase.is_run()).count();
+        Ok(self.applied(number, "applied", run + planned.seed.len(), &planned))
     }
 
     fn applied(
@@ -129,7 +173,7 @@ impl Call<'_> {
             version,
             outcome,
             steps: i32::try_from(steps).unwrap_or(i32::MAX),
-            later: planned.later.iter().map(|later| later.statement.clone()).collect(),
+            deferred: planned.deferred.iter().map(|deferred| deferred.statement.clone()).collect(),
             more: false,
         }
     }
@@ -138,31 +182,35 @@ impl Call<'_> {
     pub(crate) fn apply_next(&self, client: &mut SpiClient<'_>) -> Result<Applied, Error> {
         registry::require_administrator()?;
         let stored = self.claim(client)?;
-        let planned = self.plan(client, stored.as_ref())?;
+        let planned = self.plan_all(client, stored.as_ref())?;
         self.check(client, &planned)?;
         let text = self.blueprint.to_document().to_string();
         let pending = stored.as_ref().is_some_and(|stored| !stored.pending.is_empty());
         let is_same = stored.as_ref().and_then(Stored::present).is_some_and(|v| v.text == text);
         let part = next_part(&planned.steps);
-        let waits = planned.later.iter().any(|later| !later.of_vectors);
+        let waits = planned.deferred.iter().any(|deferred| !deferred.of_vectors);
         if let Some(stored) = &stored
             && part.is_empty()
+            && planned.seed.is_empty()
             && is_same
             && !pending
             && !waits
         {
-            registry::note_later(client, self.name(), &stored.later, &planned.later)?;
+            registry::note_deferred(client, self.name(), &stored.deferred, &planned.deferred)?;
             return Ok(self.applied(stored.version, "unchanged", 0, &planned));
         }
         if part.is_empty() {
             let number = self.begin(client, stored.as_ref(), &planned, &text, &[])?;
             if waits {
-                let noted = stored.as_ref().map_or(&[][..], |stored| &stored.later);
-                registry::note_later(client, self.name(), noted, &planned.later)?;
+                let noted = stored.as_ref().map_or(&[][..], |stored| &stored.deferred);
+                self.look_ahead(client, noted, &planned)?;
+                registry::note_deferred(client, self.name(), noted, &planned.deferred)?;
                 return Ok(self.applied(number, "unfinished", 0, &planned));
             }
+            // What tells rows from one another is there by now.
+            self.write_seed(client, stored.as_ref(), &planned)?;
             self.reach(client, number, &planned)?;
-            return Ok(self.applied(number, "applied", 0, &planned));
+            return Ok(self.applied(number, "applied", planned.seed.len(), &planned));
         }
         self.lock(client, stored.as_ref(), &planned, &part)?;
         let number = self.begin(client, stored.as_ref(), &planned, &text, &part)?;
@@ -177,11 +225,33 @@ impl Call<'_> {
         Ok(Applied { more: true, ..self.applied(number, "unfinished", steps, &planned) })
     }
 
+    /// A build that rows would make fail is not begun, and not repeated: looking costs no less than building, so it is done once.
+    fn look_ahead(
+        &self,
+        client: &mut SpiClient<'_>,
+        noted: &[Deferred],
+        planned: &Planned,
+    ) -> Result<(), Error> {
+        let is_new = |step: &&Step| {
+            step.phase == Phase::Deferred
+                && !step.optional
+                && (step.operation == "rebuild_index"
+                    || !noted.iter().any(|noted| noted.statement == step.sql))
+        };
+        run::look_ahead(client, planned.steps.iter().filter(is_new), Rows::OfTables)
+    }
+
     fn check(&self, client: &mut SpiClient<'_>, planned: &Planned) -> Result<(), Error> {
         let steps = &planned.steps;
         run::check_permission(steps, &self.terms.allow, Rows::OfTables, |step| {
             run::values_lost(client, step, &|schema, table| planned.before(schema, table))
-        })
+        })?;
+        let refused = planned.seed.iter().flat_map(|seed| {
+            let table = qualified(&seed.place.0, &seed.place.1);
+            seed.refused.iter().map(move |why| format!("seed {table}: {why}"))
+        });
+        let refused: Vec<String> = refused.collect();
+        if refused.is_empty() { Ok(()) } else { Err(StructureError::Refused(refused).into()) }
     }
 
     /// Waits for the locks that steps take, and plans again under them.
@@ -193,7 +263,7 @@ impl Call<'_> {
         steps: &[Step],
     ) -> Result<(), Error> {
         let locks = run::locks(steps, &|schema, table| planned.before(schema, table));
-        lock_tables(client, &locks, self.terms.patience)?;
+        lock_tables(client, Owner::find()?, &locks, self.terms.patience)?;
         if self.plan(client, stored)?.steps != planned.steps {
             return Err(BlueprintError::Moved.into());
         }
@@ -230,7 +300,7 @@ impl Call<'_> {
         schemas.extend(made_schemas.iter().cloned());
         let mut tables = self.listed(planned, steps);
         if self.terms.manner.online {
-            // What leaves may leave later.
+            // What leaves may leave in a part that comes after.
             let listed = registry::tables_of(client, self.name())?;
             let before = stored.into_iter().flat_map(Stored::versions);
             for table in before.flat_map(|version| &version.blueprint.tables) {
@@ -268,20 +338,19 @@ impl Call<'_> {
     /// The tables that are the blueprint's when these steps are done, and what the document calls them: none that another part
     /// of the plan is to make, whose name somebody may take before.
     fn listed(&self, planned: &Planned, steps: &[Step]) -> BTreeMap<Place, String> {
-        let renames =
-            steps.iter().any(|step| matches!(step.operation, "rename_table" | "move_table"));
-        let is_made = |place: &Place| {
-            steps.iter().any(|step| {
-                let made = step.relation.as_ref().filter(|_| step.operation == "create_table");
-                made.is_some_and(|made| made.schema == place.0 && made.table == place.1)
+        // Of the table that the step leaves under this name.
+        let has = |place: &Place, operations: &[&str]| {
+            steps.iter().filter(|step| operations.contains(&step.operation)).any(|step| {
+                let of = step.relation.as_ref();
+                of.is_some_and(|of| of.schema == place.0 && of.table == place.1)
             })
         };
         let tables = self.blueprint.tables.iter().filter_map(|table| {
             let place = (table.schema.clone(), table.table_name.clone());
             let then = match planned.places.get(&place) {
-                Some(now) if *now == place || renames => place,
+                Some(now) if *now == place || has(&place, &["rename_table", "move_table"]) => place,
                 Some(now) => now.clone(),
-                None => Some(place).filter(is_made)?,
+                None => Some(place).filter(|place| has(place, &["create_table"]))?,
             };
             Some((then, table.name.clone()))
         });
@@ -317,6 +386,25 @@ impl Call<'_> {
         grant::share_blueprint_tables(client, owner, &tables)
     }
 
+    /// Fails where rows of the seed are not there though they were written.
+    fn check_seed(
+        &self,
+        client: &mut SpiClient<'_>,
+        stored: Option<&Stored>,
+        planned: &Planned,
+    ) -> Result<(), Error> {
+        let left = self.seed(client, stored, planned, View::Done)?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let lines = left.into_iter().map(|seed| {
+            let table = qualified(&seed.place.0, &seed.place.1);
+            let rows = if seed.rows == 1 { "row" } else { "rows" };
+            format!("{table}: {} {rows}: {}", seed.rows, seed.named)
+        });
+        Err(BlueprintError::SeedNotKept(lines.collect()).into())
+    }
+
     /// Notes that the version is reached; fails where the next plan would not be empty.
     fn reach(
         &self,
@@ -328,11 +416,11 @@ impl Call<'_> {
         wanted.add(&self.blueprint);
         let there = observed::load(client, &wanted, Telling::Lean)?;
         let printed = printed(&planned.targets, &there);
-        registry::finish(client, self.name(), number, &planned.later, &printed)?;
+        registry::finish(client, self.name(), number, &planned.deferred, &printed)?;
         let stored = registry::find(client, self.name())?;
         let again = self.plan(client, stored.as_ref())?;
         if again.steps.is_empty() {
-            return Ok(());
+            return self.check_seed(client, stored.as_ref(), &again);
         }
         let left = again
             .steps
@@ -340,6 +428,22 @@ impl Call<'_> {
             .map(|step| if step.sql.is_empty() { step.hazards.join("; ") } else { step.sql });
         Err(BlueprintError::NotReached(left.collect()).into())
     }
+}
+
+/// The rows of a seed that are to be written, as a plan shows them.
+pub(crate) fn seed_steps(
+    client: &mut SpiClient<'_>,
+    (blueprint, planned): (&Blueprint, &Planned),
+    view: View,
+    workspaces: (&str, Option<&str>),
+) -> Result<Vec<SeedStep>, Error> {
+    if blueprint.seed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let dialect = apply::dialect(client)?;
+    let scene = Scene::new(client, (blueprint, planned), &dialect, view, workspaces)?;
+    let compared = seed::compare(client, &scene)?;
+    Ok(compared.iter().filter(|found| found.is_to_do()).map(|found| found.step(&scene)).collect())
 }
 
 /// Takes a blueprint for this transaction, so that two never change it at once.
@@ -355,44 +459,12 @@ pub(crate) fn claim(name: &str, patience: Patience) -> Result<(), Error> {
 
 /// The steps that the next transaction runs: those of one phase, and of validations one.
 fn next_part(steps: &[Step]) -> Vec<Step> {
-    let phase = steps.iter().map(|step| step.phase).filter(|phase| *phase != Phase::Later).min();
+    let phase = steps.iter().map(|step| step.phase).filter(|phase| phase.is_run()).min();
     let of_phase = steps.iter().filter(|step| Some(step.phase) == phase).cloned();
     match phase {
         Some(Phase::Validate) => of_phase.take(1).collect(),
         _ => of_phase.collect(),
     }
-}
-
-/// Waits for locks on tables, as their owner.
-pub(crate) fn lock_tables(
-    client: &mut SpiClient<'_>,
-    locks: &[(String, String, Lock)],
-    patience: Patience,
-) -> Result<(), Error> {
-    if locks.is_empty() {
-        return Ok(());
-    }
-    let relations: Vec<String> = locks.iter().map(|(s, t, _)| qualified(s, t)).collect();
-    let modes: Vec<&str> = locks.iter().map(|(_, _, lock)| lock.name()).collect();
-    let _owner = Owner::find()?.act();
-    client.update(
-        "SELECT kepler_internal.lock_relations(
-             pg_catalog.array_agg(r.relation ORDER BY r.place),
-             pg_catalog.array_agg(r.mode ORDER BY r.place), $3, $4)
-         FROM (SELECT pg_catalog.to_regclass(t.name) AS relation, t.mode, t.place
-               FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[]))
-                   WITH ORDINALITY AS t (name, mode, place)) AS r
-         WHERE r.relation IS NOT NULL
-         HAVING pg_catalog.count(*) > 0",
-        None,
-        &[
-            relations.into(),
-            modes.into(),
-            patience.lock_timeout_ms.into(),
-            patience.attempts.into(),
-        ],
-    )?;
-    Ok(())
 }
 
 /// How Postgres has printed the expressions that were trusted, where that is not how the document has them.

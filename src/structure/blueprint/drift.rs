@@ -1,15 +1,18 @@
 //! How the database differs from a blueprint that was applied: what a plan back would do, said as differences; what users have
 //! added, which no plan touches; and what is not compared at all.
 
+use super::apply::seed_steps;
 use super::error::BlueprintError;
 use super::keeping::POLICY;
-use super::model::{FILL_TRIGGER, ModelTable};
+use super::model::{Blueprint, FILL_TRIGGER, ModelTable};
 use super::plan::{self, Manner, Place, Planned, Request};
 use super::registry::{self, Stored};
+use super::seed::{self, Scene, View};
 use crate::error::Error;
 use crate::structure::apply;
 use crate::structure::ddl::Dialect;
 use crate::structure::observe::{COVERAGE, NamedRule, Observed};
+use crate::structure::plan::guarded::REFERENCES_TRIGGER;
 use crate::structure::plan::tables::normal;
 use crate::structure::step::{Class, Phase, Step};
 use pgrx::spi::SpiClient;
@@ -27,8 +30,21 @@ pub(crate) struct Difference {
     pub(crate) actual: Option<String>,
 }
 
-/// The steps back to the version that was applied, or is under way.
-pub(crate) fn repair(client: &mut SpiClient<'_>, name: &str) -> Result<(Planned, Stored), Error> {
+/// The steps back to the version that was applied, or is under way, with the rows of its seed.
+pub(crate) fn repair(
+    client: &mut SpiClient<'_>,
+    name: &str,
+    session_workspace: &str,
+) -> Result<Planned, Error> {
+    let (mut planned, stored) = way_back(client, name)?;
+    if let Some(version) = stored.present() {
+        let workspaces = (session_workspace, stored.workspace_id.as_deref());
+        planned.seed = seed_steps(client, (&version.blueprint, &planned), View::Plan, workspaces)?;
+    }
+    Ok(planned)
+}
+
+fn way_back(client: &mut SpiClient<'_>, name: &str) -> Result<(Planned, Stored), Error> {
     let stored = registry::require(client, name)?;
     let planned = {
         let Some(version) = stored.present() else {
@@ -49,8 +65,12 @@ pub(crate) fn repair(client: &mut SpiClient<'_>, name: &str) -> Result<(Planned,
 }
 
 /// All differences, in the order of the blueprint's objects.
-pub(crate) fn drift(client: &mut SpiClient<'_>, name: &str) -> Result<Vec<Difference>, Error> {
-    let (planned, stored) = repair(client, name)?;
+pub(crate) fn drift(
+    client: &mut SpiClient<'_>,
+    name: &str,
+    session_workspace: &str,
+) -> Result<Vec<Difference>, Error> {
+    let (planned, stored) = way_back(client, name)?;
     let dialect = apply::dialect(client)?;
     let others = registry::all_tables(client)?;
     let mut drift = Drift { planned: &planned, dialect: &dialect, found: Vec::new() };
@@ -58,7 +78,11 @@ pub(crate) fn drift(client: &mut SpiClient<'_>, name: &str) -> Result<Vec<Differ
     drift.of_steps();
     drift.extras();
     drift.extra_tables(&stored, &others);
-    drift.later();
+    drift.deferred();
+    if let Some(version) = stored.present() {
+        let workspaces = (session_workspace, stored.workspace_id.as_deref());
+        drift.seed(client, &version.blueprint, workspaces)?;
+    }
     drift.coverage(&stored);
     Ok(drift.found)
 }
@@ -131,7 +155,7 @@ impl Drift<'_> {
             .filter(|step| step.operation.starts_with("drop_"))
             .map(|step| (place(step), step.object.as_str()))
             .collect();
-        for step in planned.steps.iter().filter(|step| step.phase != Phase::Later) {
+        for step in planned.steps.iter().filter(|step| step.phase != Phase::Deferred) {
             let at = place(step);
             if let Some(at) = &at
                 && missing.contains(at)
@@ -216,7 +240,7 @@ impl Drift<'_> {
                 };
                 let expected = (kind != "extra").then(|| step.sql.clone());
                 let actual = (kind != "missing")
-                    .then(|| self.extra_text(at, FILL_TRIGGER).or_else(|| step.undo.clone()))
+                    .then(|| self.extra_text(at, &step.object).or_else(|| step.undo.clone()))
                     .flatten();
                 self.push("trigger", object, kind, expected, actual);
             }
@@ -394,7 +418,9 @@ impl Drift<'_> {
                 let is_ours = match extra.kind {
                     "row security" => guarded,
                     "policy" => extra.name == POLICY && guarded,
-                    "disabled trigger" => extra.name == FILL_TRIGGER,
+                    "disabled trigger" => {
+                        [FILL_TRIGGER, REFERENCES_TRIGGER].contains(&extra.name.as_str())
+                    }
                     _ => false,
                 };
                 let object = if extra.name == place.1 {
@@ -444,12 +470,47 @@ impl Drift<'_> {
         }
     }
 
-    fn later(&mut self) {
+    fn deferred(&mut self) {
         let planned = self.planned;
-        for later in &planned.later {
-            let object = dotted(&[&later.schema, &later.table, &later.name]);
-            self.push("index", object, "deferred", Some(later.statement.clone()), None);
+        for deferred in &planned.deferred {
+            let object = dotted(&[&deferred.schema, &deferred.table, &deferred.name]);
+            self.push("index", object, "deferred", Some(deferred.statement.clone()), None);
         }
+    }
+
+    /// Rows that are to be there.
+    fn seed(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        blueprint: &Blueprint,
+        workspaces: (&str, Option<&str>),
+    ) -> Result<(), Error> {
+        if blueprint.seed.is_empty() {
+            return Ok(());
+        }
+        let planned = self.planned;
+        let scene =
+            Scene::new(client, (blueprint, planned), self.dialect, View::Report, workspaces)?;
+        let mut add = |object: String, kind, expected, actual| {
+            let object_type = "seed row".to_owned();
+            self.found.push(Difference { object_type, object, kind, expected, actual });
+        };
+        for found in seed::compare(client, &scene)? {
+            let (schema, table) = found.place(&scene);
+            let table = dotted(&[&schema, &table]);
+            let object = |at: usize| format!("{table} ({})", found.named(at, &scene, false));
+            for &at in &found.missing {
+                add(object(at), "missing", found.expected(at, &scene), None);
+            }
+            for (at, actual) in &found.changed {
+                let actual = Some(actual.clone());
+                add(object(*at), "changed", found.expected(*at, &scene), actual);
+            }
+            if let Some(why) = &found.unseen {
+                add(table.clone(), "coverage", Some(why.clone()), None);
+            }
+        }
+        Ok(())
     }
 
     /// What nobody has compared.
@@ -460,6 +521,16 @@ impl Drift<'_> {
         }
         for (what, why) in COVERAGE {
             self.push("comparison", (*what).to_owned(), "coverage", None, Some((*why).to_owned()));
+        }
+        let tables = stored.present().map_or(&[][..], |version| &version.blueprint.tables);
+        for table in tables {
+            let Some(retention) = &table.retention else { continue };
+            let object = dotted(&[&table.schema, &table.table_name]);
+            let text = format!(
+                "rows stay for {} by \"{}\": declared; nothing deletes rows for their age yet",
+                retention.floor, retention.column
+            );
+            self.push("retention", object, "coverage", Some(text), None);
         }
         let warnings = stored.present().map_or(&[][..], |v| &v.blueprint.import_warnings);
         for (at, warning) in warnings.iter().enumerate() {

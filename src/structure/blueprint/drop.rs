@@ -1,6 +1,6 @@
 //! Takes a blueprint out of the database: its tables, types and schemas, and nothing that is somebody's.
 
-use super::apply::{Applied, claim, lock_tables};
+use super::apply::{Applied, claim};
 use super::error::BlueprintError;
 use super::facts::{self, Wanted};
 use super::model::Tenancy;
@@ -9,9 +9,9 @@ use super::registry::{self, Stored, Version};
 use crate::access::owner::{BLUEPRINTS, Owner};
 use crate::error::Error;
 use crate::ident::{qualified, quote};
-use crate::structure::apply::Patience;
 use crate::structure::catalog::Telling;
 use crate::structure::facts::{Dependent, DependentKind};
+use crate::structure::locks::{Patience, lock_tables};
 use crate::structure::run;
 use crate::structure::step::Lock;
 use crate::workspace;
@@ -56,7 +56,7 @@ pub(crate) fn drop_blueprint(
         version: stored.version,
         outcome: "deleted",
         steps: dropped,
-        later: Vec::new(),
+        deferred: Vec::new(),
         more: false,
     })
 }
@@ -91,7 +91,7 @@ fn drop_all(
         .iter()
         .map(|(schema, table)| (schema.clone(), table.clone(), Lock::AccessExclusive))
         .collect();
-    lock_tables(client, &locks, patience)?;
+    lock_tables(client, Owner::find()?, &locks, patience)?;
     check_unused(client, stored, &tables)?;
     if !terms.with_rows {
         check_empty(client, stored, &tables)?;

@@ -3,14 +3,15 @@
 //! What the versions that were applied asked for is the blueprint's own. Anything else in its tables is somebody's, and is left
 //! alone; a table or type that somebody has made under a name of the blueprint's is in the way.
 
+mod called_otherwise;
 mod matched;
 
 use super::facts::{self, Facts, Wanted};
 use super::model::{Blueprint, EnumType, ModelTable, Tenancy};
 use super::observed::{self, Tables};
-use super::registry::{self, Later, Stored};
+use super::registry::{self, Deferred, Stored};
 use crate::error::Error;
-use crate::ident::{qualified, quote};
+use crate::ident::quote;
 use crate::structure::apply;
 use crate::structure::catalog::Telling;
 use crate::structure::ddl::Dialect;
@@ -53,9 +54,22 @@ pub(crate) struct Request<'r> {
     pub(crate) is_owner: bool,
 }
 
+/// Rows of a table that are to be written, by the caller.
+#[derive(Debug, Clone)]
+pub(crate) struct SeedStep {
+    pub(crate) place: Place,
+    pub(crate) statement: String,
+    pub(crate) rows: usize,
+    /// The first of them by their keys.
+    pub(crate) named: String,
+    /// Why they cannot be.
+    pub(crate) refused: Vec<String>,
+    pub(crate) hazards: Vec<String>,
+}
+
 /// What a plan found, and what it says.
 pub(crate) struct Planned {
-    /// In the order in which they are run; those of [`Phase::Later`] are only noted.
+    /// In the order in which they are run; those of [`Phase::Deferred`] are only noted.
     pub(crate) steps: Vec<Step>,
     pub(crate) facts: Facts,
     /// The tables that are there, under their names of now.
@@ -65,18 +79,20 @@ pub(crate) struct Planned {
     /// The tables that the blueprint asks for, trusted expressions as Postgres prints them.
     pub(crate) targets: Vec<ModelTable>,
     /// Indexes that are still to be built.
-    pub(crate) later: Vec<Later>,
+    pub(crate) deferred: Vec<Deferred>,
     /// Schemas that the plan makes.
     pub(crate) new_schemas: Vec<String>,
     /// The types that the blueprint asks for, and those that are there for them.
     pub(crate) enums: Vec<(EnumType, Option<ObservedEnum>)>,
+    /// The rows that are to be written behind the steps, as a plan shows them.
+    pub(crate) seed: Vec<SeedStep>,
     tenancy: Tenancy,
 }
 
 impl Planned {
     /// Whether there is nothing to be run or noted.
     pub(crate) fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.steps.is_empty() && self.seed.is_empty()
     }
 
     /// What a table is called now, by the name that it has in the plan.
@@ -111,7 +127,10 @@ pub(crate) fn plan(client: &mut SpiClient<'_>, request: &Request<'_>) -> Result<
     }
     let facts = facts::load(client, &wanted)?;
     let mut refused = Vec::new();
-    let blueprint = settled(request.blueprint, &facts, &mut refused);
+    let mut blueprint = settled(request.blueprint, &facts, &mut refused);
+    if let Some(stored) = request.stored {
+        called_otherwise::recognise(&mut blueprint, stored);
+    }
     let stored = request.stored.map(|stored| {
         let mut stored = stored.clone();
         for version in stored.applied.iter_mut().chain(&mut stored.pending) {
@@ -237,9 +256,13 @@ impl World {
             of_tables.iter_mut().for_each(|step| refuse_opening(step, &of_new_tables(&matched)));
         }
         steps.extend(of_tables);
-        steps.sort_by_key(|step| step.stage);
+        match terms.online {
+            // In the order in which they are run.
+            true => steps.sort_by_key(|step| (step.phase, step.stage)),
+            false => steps.sort_by_key(|step| step.stage),
+        }
         self.warn_of_others(&mut steps);
-        let later = take_later(&mut steps, stored.map_or(&[], |stored| &stored.later));
+        let deferred = take_deferred(&mut steps, stored.map_or(&[], |stored| &stored.deferred));
         let places = matched
             .iter()
             .filter_map(|table| {
@@ -258,32 +281,44 @@ impl World {
             enums.iter().filter_map(|one| Some((one.target?.clone(), one.now.clone()))).collect();
         let tenancy = blueprint.tenancy.clone();
         let facts = Facts::default();
-        Planned { steps, places, targets, later, new_schemas, enums, tenancy, facts, tables }
+        let seed = Vec::new();
+        Planned {
+            steps,
+            places,
+            targets,
+            deferred,
+            new_schemas,
+            enums,
+            seed,
+            tenancy,
+            facts,
+            tables,
+        }
     }
 }
 
-/// What is to be built later, all of it; a step whose index is noted already is not told again.
-fn take_later(steps: &mut Vec<Step>, noted: &[Later]) -> Vec<Later> {
-    let mut later = Vec::new();
+/// What is deferred, all of it; a step that need not be done and is noted already is not told again.
+fn take_deferred(steps: &mut Vec<Step>, noted: &[Deferred]) -> Vec<Deferred> {
+    let mut deferred = Vec::new();
     steps.retain(|step| {
-        let Some(relation) = step.relation.as_ref().filter(|_| step.phase == Phase::Later) else {
+        let Some(relation) = step.relation.as_ref().filter(|_| step.phase == Phase::Deferred)
+        else {
             return true;
         };
-        let table = qualified(&relation.schema, &relation.table);
-        let one = Later {
+        let one = Deferred {
             schema: relation.schema.clone(),
             table: relation.table.clone(),
             name: step.object.clone(),
             statement: step.sql.clone(),
-            of_vectors: ["hnsw", "ivfflat"]
-                .into_iter()
-                .any(|method| step.sql.contains(&format!(" ON {table} USING {method} ("))),
+            of_vectors: step.optional,
         };
         let is_noted = noted.contains(&one);
-        later.push(one);
-        !is_noted
+        deferred.push(one);
+        !(is_noted && step.optional)
     });
-    later
+    // What is waited for comes first.
+    deferred.sort_by_key(|one| one.of_vectors);
+    deferred
 }
 
 struct Planner<'p> {

@@ -25,7 +25,7 @@ pub(crate) struct Stored {
     /// Those that were begun since, and not reached: all but the last were given up.
     pub(crate) pending: Vec<Version>,
     pub(crate) made_schemas: Vec<String>,
-    pub(crate) later: Vec<Later>,
+    pub(crate) deferred: Vec<Deferred>,
 }
 
 /// One version of a blueprint.
@@ -44,7 +44,7 @@ pub(crate) type Printed = HashMap<String, String>;
 
 /// An index that a statement of its own builds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Later {
+pub(crate) struct Deferred {
     pub(crate) schema: String,
     pub(crate) table: String,
     /// Of the index.
@@ -54,7 +54,7 @@ pub(crate) struct Later {
     pub(crate) of_vectors: bool,
 }
 
-impl Later {
+impl Deferred {
     fn read(json: &Json) -> Option<Self> {
         let text = |key: &str| json.get(key)?.as_str().map(str::to_owned);
         Some(Self {
@@ -108,7 +108,7 @@ pub(crate) fn require_administrator() -> Result<(), Error> {
 thread_local! {
     // What is in force, as the catalog is read beside it, and not what an older snapshot has.
     static BLUEPRINT: Statement = const { Statement::new(
-        c"SELECT b.workspace_id, b.version, b.made_schemas, b.later::text
+        c"SELECT b.workspace_id, b.version, b.made_schemas, b.deferred::text
           FROM kepler.blueprints AS b WHERE b.name = $1",
         &[pg_sys::TEXTOID],
     ) };
@@ -124,8 +124,8 @@ pub(crate) fn find(client: &mut SpiClient<'_>, name: &str) -> Result<Option<Stor
     let text = Text::new(name);
     let rows = BLUEPRINT.with(|statement| statement.run_latest(client, &[Some(text.datum())]));
     let Some(row) = rows.iter::<4>().next() else { return Ok(None) };
-    let later = match Json::parse(row.text(3).unwrap_or_default()) {
-        Ok(Json::Array(items)) => items.iter().filter_map(Later::read).collect(),
+    let deferred = match Json::parse(row.text(3).unwrap_or_default()) {
+        Ok(Json::Array(items)) => items.iter().filter_map(Deferred::read).collect(),
         _ => Vec::new(),
     };
     let mut stored = Stored {
@@ -136,7 +136,7 @@ pub(crate) fn find(client: &mut SpiClient<'_>, name: &str) -> Result<Option<Stor
             .array::<&str>(2)
             .map(|names| names.iter().flatten().map(str::to_owned).collect())
             .unwrap_or_default(),
-        later,
+        deferred,
         applied: None,
         pending: Vec::new(),
     };
@@ -280,16 +280,16 @@ pub(crate) fn finish(
     client: &mut SpiClient<'_>,
     name: &str,
     number: i32,
-    later: &[Later],
+    deferred: &[Deferred],
     printed: &Printed,
 ) -> Result<(), Error> {
     let _owner = Owner::find()?.act();
-    let later = Json::Array(later.iter().map(Later::json).collect()).to_string();
+    let deferred = Json::Array(deferred.iter().map(Deferred::json).collect()).to_string();
     client.update(
-        "UPDATE kepler.blueprints SET version = $2, pending_version = NULL, later = $3::pg_catalog.jsonb
+        "UPDATE kepler.blueprints SET version = $2, pending_version = NULL, deferred = $3::pg_catalog.jsonb
          WHERE name = $1",
         None,
-        &[name.into(), number.into(), later.into()],
+        &[name.into(), number.into(), deferred.into()],
     )?;
     let printed = serde_json::to_string(printed)?;
     client.update(
@@ -302,23 +302,23 @@ pub(crate) fn finish(
 }
 
 /// Notes which indexes are still to be built.
-pub(crate) fn note_later(
+pub(crate) fn note_deferred(
     client: &mut SpiClient<'_>,
     name: &str,
-    noted: &[Later],
-    later: &[Later],
+    noted: &[Deferred],
+    deferred: &[Deferred],
 ) -> Result<(), Error> {
-    if noted == later {
+    if noted == deferred {
         return Ok(());
     }
     let owner = Owner::find()?;
     owner.require_own_code(client, BLUEPRINTS)?;
     let _owner = owner.act();
-    let later = Json::Array(later.iter().map(Later::json).collect()).to_string();
+    let deferred = Json::Array(deferred.iter().map(Deferred::json).collect()).to_string();
     client.update(
-        "UPDATE kepler.blueprints SET later = $2::pg_catalog.jsonb WHERE name = $1",
+        "UPDATE kepler.blueprints SET deferred = $2::pg_catalog.jsonb WHERE name = $1",
         None,
-        &[name.into(), later.into()],
+        &[name.into(), deferred.into()],
     )?;
     Ok(())
 }

@@ -115,7 +115,8 @@ thread_local! {
                  f.confrelid, n.nspname::text, c.relname::text, k.attname::text, d.objid,
                  -- Rows (1), before (2), INSERT (4).
                  EXISTS (SELECT FROM pg_catalog.pg_trigger AS g
-                         WHERE g.tgrelid = a.attrelid AND NOT g.tgisinternal AND g.tgtype & 7 = 7)
+                         WHERE g.tgrelid = a.attrelid AND NOT g.tgisinternal AND g.tgtype & 7 = 7
+                             AND g.tgname <> 'kepler_secret_references')
           FROM pg_catalog.pg_attribute AS a
           LEFT JOIN pg_catalog.pg_constraint AS f
               ON f.conrelid = a.attrelid AND f.contype = 'f' AND f.conkey = ARRAY[a.attnum]
@@ -203,9 +204,12 @@ impl EntryTable {
             match self.validator.by_name.get(field.as_bytes()) {
                 Some(&column) => wanted.push(column),
                 None => {
+                    let columns = &self.validator.columns;
+                    let meant = columns.iter().find(|column| column.column == *field);
                     return Err(EntriesError::NoField {
                         table: table.to_owned(),
                         field: field.clone(),
+                        meant: meant.map(|column| column.name.clone()),
                     }
                     .into());
                 }
@@ -396,10 +400,10 @@ fn compile(
             EntriesError::ColumnMissing { table: name.clone(), column: column.to_owned() }
         })
     };
-    let key = attribute(&structure.key.name)?;
+    let key = attribute(structure.key.column())?;
     let mut columns = vec![Column::key(&structure.key, key.sql_type.clone())];
     for field in &structure.fields {
-        let attribute = attribute(&field.name)?;
+        let attribute = attribute(field.column())?;
         let kind = match &field.kind {
             FieldKind::Reference { .. } => match attribute.type_oid {
                 pg_sys::INT8OID => FieldKind::Bigint,
@@ -462,7 +466,7 @@ fn compile(
     for (at, field) in structure.fields.iter().enumerate() {
         let FieldKind::Reference { to, on_delete } = &field.kind else { continue };
         // Without its constraint a reference is only a value.
-        let Some((target, target_name, target_key)) = &attribute(&field.name)?.target else {
+        let Some((target, target_name, target_key)) = &attribute(field.column())?.target else {
             continue;
         };
         let column = at as u16 + 1;

@@ -10,7 +10,7 @@ pub(crate) enum EntriesError {
     #[error("table {table} lacks the column \"{column}\" of its structure")]
     ColumnMissing { table: String, column: String },
     #[error("table \"{table}\" has no field \"{field}\"")]
-    NoField { table: String, field: String },
+    NoField { table: String, field: String, meant: Option<String> },
     #[error("key_fields ({fields}) is not a unique set of \"{table}\"")]
     NoUniqueSet { table: String, fields: String, known: String },
     #[error("{rejected} of {total} entries are not valid")]
@@ -51,6 +51,9 @@ impl Report for EntriesError {
                     .to_owned()
             }
             Self::Contended => "Run the call again.".to_owned(),
+            Self::NoField { meant: Some(name), .. } => {
+                format!("It is the column of \"{name}\".")
+            }
             Self::ColumnMissing { .. } | Self::NoField { .. } => return None,
         })
     }

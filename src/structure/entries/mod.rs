@@ -8,6 +8,7 @@
 mod answer;
 pub(crate) mod api;
 mod change;
+mod circles;
 mod decode;
 mod delete;
 mod entry_table;
@@ -18,7 +19,7 @@ mod insert;
 mod key;
 mod land;
 mod moves;
-mod needs;
+pub(crate) mod needs;
 mod references;
 mod statements;
 mod validator;

@@ -123,6 +123,9 @@ fn no_such_entry(table: &EntryTable, reference: &Reference, value: &[u8]) -> Vio
         _ => KeyKind::Cuid,
     };
     let value = Key::from_stored(kind, value).map_or_else(String::new, |key| key.to_string());
-    let message = format!("{} has no entry {}", reference.to, shorten(&value));
+    let message = match column.sensitive {
+        None => format!("{} has no entry {}", reference.to, shorten(&value)),
+        Some(_) => format!("{} has no such entry", reference.to),
+    };
     Violation::new(Some(&column.name), Code::MissingReference, message)
 }

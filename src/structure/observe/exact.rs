@@ -1,7 +1,7 @@
 //! Everything that a blueprint can say, as it is in the catalog.
 
 use super::extras::of_table;
-use super::{By, Details, Extra, NamedRule, Observed, names};
+use super::{By, Details, Extra, NamedRule, Observed, guarded, names};
 use crate::field_types::kind::{FieldKind, NativeType};
 use crate::pgvector::Metric;
 use crate::structure::blueprint::model::{FILL_TRIGGER, Fill};
@@ -54,6 +54,7 @@ impl<'f> Observer<'f> {
                 columns,
                 rules: valid,
                 names: valid_names,
+                guarded: guarded(facts),
             },
             key: None,
             rules,

@@ -3,6 +3,7 @@
 use super::Extra;
 use crate::structure::blueprint::model::FILL_TRIGGER;
 use crate::structure::facts::{Facts, PolicyFact};
+use crate::structure::plan::guarded::REFERENCES_TRIGGER;
 
 /// What is not compared, and why.
 pub(crate) const COVERAGE: &[(&str, &str)] = &[
@@ -107,7 +108,7 @@ pub(super) fn of_table(facts: &Facts) -> Vec<Extra> {
             }
         } else if !own {
             add("trigger", &trigger.name, definition, "documents have no triggers");
-        } else if trigger.name == FILL_TRIGGER {
+        } else if [FILL_TRIGGER, REFERENCES_TRIGGER].contains(&trigger.name.as_str()) {
             let state = if trigger.plain { state } else { Some("it fires for some rows alone") };
             if let Some(state) = state {
                 add("disabled trigger", &trigger.name, definition, state);

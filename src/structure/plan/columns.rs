@@ -2,6 +2,7 @@
 
 use super::Planner;
 use super::generated::is_generated;
+use crate::field_types::kind::FieldKind;
 use crate::ident::quote;
 use crate::structure::budget;
 use crate::structure::convert::{self, Change};
@@ -85,8 +86,11 @@ impl Planner<'_> {
         let name = quote(&column.name);
         let sql_type = self.goal.dialect.sql_type(&source.kind, source.list);
         let from = (&column.kind, column.list);
+        let is_text = |column: &Column| matches!(column.kind, FieldKind::Text { .. });
         let using = match convert::change(&name, from, (&source.kind, source.list), &sql_type) {
             Change::None | Change::Instant => String::new(),
+            // A cast would cut what has been written since and is too long; without one it is an error.
+            _ if is_text(source) && is_text(column) => String::new(),
             Change::Rewrite { using, .. } | Change::Convert { using, .. } => {
                 format!(" USING {using}")
             }
@@ -205,7 +209,16 @@ impl Planner<'_> {
                 // A new field is NULL in all entries. After a step that could not be done it is not there
                 // to be asked.
                 let condition = source.map_or("true".to_owned(), |_| format!("{name} IS NULL"));
-                let problem = format!("\"{}\" is NULL", column.name);
+                let comes_back =
+                    self.goal.restored.as_ref().is_some_and(|hidden| {
+                        source.is_some_and(|source| source.name == hidden.name)
+                    });
+                let way_out = if comes_back {
+                    "; options => '{\"required\": false}' restores the field without this rule"
+                } else {
+                    ""
+                };
+                let problem = format!("\"{}\" is NULL{way_out}", column.name);
                 let requirement = Requirement::NoRow { problem, condition };
                 Step::instant("require", &column.name, set)
                     .class(Class::Scan)

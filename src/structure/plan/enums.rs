@@ -6,15 +6,10 @@
 use super::enum_users::{is_of, is_used, users};
 use super::room::{Kind, Move};
 use super::tables::{TableGoal, TypeName};
-use crate::field_types::kind::FieldKind;
 use crate::ident::{MAX_NAME, qualified, quote, quote_literal, shortened};
 use crate::structure::blueprint::model::EnumType;
-use crate::structure::constant::Constant;
 use crate::structure::ddl::Dialect;
-use crate::structure::facts::Dependent;
-use crate::structure::model::Default;
-use crate::structure::step::{Class, Lock, Phase, Relation, Requirement, Stage, Step};
-use crate::structure::table::{Column, ColumnDefault, Rule};
+use crate::structure::step::{Class, Lock, Phase, Stage, Step};
 use std::collections::HashMap;
 
 /// A type as it is.

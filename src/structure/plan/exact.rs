@@ -1,7 +1,7 @@
 //! The plan of a table of a blueprint: columns that leave are dropped, and each rule has the name that it was given.
 
 use super::room::{self, Kind, Move};
-use super::tables::KeyOf;
+use super::tables::{Keys, key_of_target};
 use super::tables_made::{deferred, index_stage};
 use super::{Goal, Manner, Planner, Surroundings};
 use crate::ident::{qualified, quote};
@@ -15,50 +15,56 @@ use crate::structure::table::{Column, Reference, Rule};
 use std::collections::HashSet;
 
 /// A rule of the target, and the name that it must have.
-type Wanted<'g> = (&'g Rule, &'g str);
+pub(super) type Wanted<'g> = (&'g Rule, &'g str);
 
 /// Which rules of the target are there.
 #[derive(Default)]
 pub(super) struct Matches<'g> {
-    kept: Vec<(Wanted<'g>, &'g NamedRule)>,
-    renamed: Vec<(Wanted<'g>, &'g NamedRule)>,
-    added: Vec<Wanted<'g>>,
-    dropped: Vec<&'g NamedRule>,
+    pub(super) kept: Vec<(Wanted<'g>, &'g NamedRule)>,
+    pub(super) renamed: Vec<(Wanted<'g>, &'g NamedRule)>,
+    /// Keys whose index is there.
+    pub(super) attached: Vec<(Wanted<'g>, &'g NamedRule)>,
+    /// Rules whose index is there and not valid: it is being built, or the build failed.
+    pub(super) building: Vec<(Wanted<'g>, &'g NamedRule)>,
+    pub(super) added: Vec<Wanted<'g>>,
+    pub(super) dropped: Vec<&'g NamedRule>,
+    /// Those of them that stay until the index of their successor is there.
+    pub(super) delayed: HashSet<&'g str>,
     /// What was ours by its name and is now something that no rule says: whether it is an index, and the name.
-    replaced: Vec<(bool, &'g str)>,
+    pub(super) replaced: Vec<(bool, &'g str)>,
 }
 
-/// The keys that a plan makes anew, or changes the types of.
-pub(super) fn remade_keys(goal: &Goal<'_>) -> Vec<KeyOf> {
+/// The keys that a plan makes anew, or changes the types of, and those that wait for an index.
+pub(super) fn find_keys(goal: &Goal<'_>, keys: &mut Keys) {
     let mut planner = Planner::new(goal);
     planner.match_columns();
     let matches = planner.match_rules();
     let observed = goal.observed;
-    let key = |columns: Vec<String>| {
-        let mut columns = columns;
+    let key = |columns: Vec<&str>| {
+        let mut columns: Vec<String> = columns.into_iter().map(str::to_owned).collect();
         columns.sort();
         (observed.schema.clone(), observed.name.clone(), columns)
     };
-    let mut keys: Vec<KeyOf> = matches
-        .dropped
-        .iter()
-        .filter(|named| is_key(&named.rule))
-        .map(|named| {
-            planner.renamed(&named.rule).columns().into_iter().map(str::to_owned).collect()
-        })
-        .map(key)
-        .collect();
+    for named in matches.dropped.iter().filter(|named| is_key(&named.rule)) {
+        let rule = planner.renamed(&named.rule);
+        if matches.delayed.contains(named.name.as_str()) {
+            keys.awaited.insert(key(rule.columns()));
+        }
+        keys.remade.insert(key(rule.columns()));
+    }
     for rule in goal.target.rules.iter().filter(|rule| is_key(rule)) {
         let columns = rule.columns();
         if columns.iter().any(|column| planner.changes_value(column)) {
-            keys.push(key(columns.into_iter().map(str::to_owned).collect()));
+            keys.remade.insert(key(columns));
         }
     }
-    keys
+    for rule in planner.awaited(&matches).filter(|rule| is_key(rule)) {
+        keys.awaited.insert(key(rule.columns()));
+    }
 }
 
 /// Whether references may lead to it.
-fn is_key(rule: &Rule) -> bool {
+pub(super) fn is_key(rule: &Rule) -> bool {
     matches!(rule, Rule::PrimaryKey(_) | Rule::Unique(_) | Rule::Index(Index { unique: true, .. }))
 }
 
@@ -79,6 +85,7 @@ impl<'g> Planner<'g> {
         self.start_generating(around);
         self.add_exact_rules(&matches, around);
         self.rename_sequences(around);
+        self.guard_references();
         self.describe();
         self.check_budgets();
     }
@@ -99,12 +106,12 @@ impl<'g> Planner<'g> {
         self.around().is_some_and(|around| around.terms.online)
     }
 
-    fn renamed(&self, rule: &Rule) -> Rule {
+    pub(super) fn renamed(&self, rule: &Rule) -> Rule {
         rule.renamed(&|old| self.new_name(old).unwrap_or(old).to_owned())
     }
 
     /// Whether the values of a column, by its new name, are stored otherwise afterwards.
-    fn changes_value(&self, column: &str) -> bool {
+    pub(super) fn changes_value(&self, column: &str) -> bool {
         let (Some(source), Some(target)) =
             (self.sources.get(column), self.goal.target.column(column))
         else {
@@ -143,15 +150,11 @@ impl<'g> Planner<'g> {
     }
 
     fn leads_to_remade(&self, reference: &Reference) -> bool {
-        let target = &reference.target;
-        let mut columns = target.columns.clone();
-        columns.sort();
-        let key = (target.schema.clone(), target.table.clone(), columns);
-        self.around().is_some_and(|around| around.remade.contains(&key))
+        self.around().is_some_and(|around| around.keys.remade.contains(&key_of_target(reference)))
     }
 
     /// The rules that are there because the version that was applied asked for them.
-    fn own_rules(&self) -> (Vec<bool>, Vec<(bool, &'g str)>) {
+    pub(super) fn own_rules(&self) -> (Vec<bool>, Vec<(bool, &'g str)>) {
         let observed = &self.goal.observed.rules;
         let mut own = vec![false; observed.len()];
         let mut missing = Vec::new();
@@ -163,6 +166,7 @@ impl<'g> Planner<'g> {
                 None => missing.push((rule, name)),
             }
         }
+        self.own_leftovers(&mut own);
         let mut replaced = Vec::new();
         for (rule, name) in missing {
             let free = |at: &usize| !own[*at];
@@ -222,11 +226,14 @@ impl<'g> Planner<'g> {
                     used[at] = true;
                     matches.renamed.push(((rule, name), &observed[at]));
                 }
-                None => matches.added.push((rule, name)),
+                None => self.match_index((rule, name), &own, &mut used, &mut matches),
             }
         }
-        let dropped = (0..observed.len()).filter(|at| own[*at] && !used[*at]);
-        matches.dropped = dropped.map(|at| &observed[at]).collect();
+        let dropped: Vec<usize> = (0..observed.len()).filter(|at| own[*at] && !used[*at]).collect();
+        matches.dropped = dropped.iter().map(|at| &observed[*at]).collect();
+        let staying: Vec<&NamedRule> =
+            dropped.into_iter().filter(|at| stays[*at].is_some()).map(|at| &observed[at]).collect();
+        matches.delayed = self.delayed(&matches, &staying);
         matches
     }
 
@@ -234,7 +241,11 @@ impl<'g> Planner<'g> {
         let mut done = HashSet::new();
         for named in &matches.dropped {
             if done.insert(named.name.as_str()) {
-                self.drop_exact_rule(named, around);
+                let mut step = self.drop_exact_rule(named, around);
+                if matches.delayed.contains(named.name.as_str()) || self.waits(&named.rule) {
+                    step = step.phase(Phase::After);
+                }
+                self.push(step);
             }
         }
         for (is_index, name) in &matches.replaced {
@@ -269,7 +280,7 @@ impl<'g> Planner<'g> {
         }
     }
 
-    fn drop_exact_rule(&mut self, named: &NamedRule, around: &Surroundings<'g>) {
+    fn drop_exact_rule(&mut self, named: &NamedRule, around: &Surroundings<'g>) -> Step {
         let (dialect, old) = (self.goal.dialect, &self.goal.observed.table);
         let name = quote(&named.name);
         self.names.release(&named.name);
@@ -302,7 +313,7 @@ impl<'g> Planner<'g> {
         }
         let stage = if is_reference { Stage::DropReference } else { Stage::DropRule };
         self.note(room::kind_of(&named.rule, named.by), Some(&named.name), None, stage);
-        self.push(step.stage(stage));
+        step.stage(stage)
     }
 
     fn note(&mut self, kind: Kind, from: Option<&str>, to: Option<&str>, stage: Stage) {
@@ -374,6 +385,7 @@ impl<'g> Planner<'g> {
                 self.validate(name, rule);
             }
         }
+        self.add_indexed_rules(matches, around);
         let taken: HashSet<&str> = self.untouched(matches);
         for (rule, name) in matches.added.iter().copied() {
             if taken.contains(name) {
@@ -392,6 +404,10 @@ impl<'g> Planner<'g> {
             };
             self.note(kind, None, Some(name), stage);
             let columns: Vec<String> = rule.columns().into_iter().map(str::to_owned).collect();
+            if self.builds_apart(rule) {
+                self.build_apart((rule, name), matches, around);
+                continue;
+            }
             match rule {
                 Rule::PrimaryKey(_) => {
                     let distinct = self.distinct(&columns, rule);
@@ -418,7 +434,7 @@ impl<'g> Planner<'g> {
         names.filter(|name| !gone(name)).collect()
     }
 
-    fn distinct(&self, names: &[String], rule: &Rule) -> Requirement {
+    pub(super) fn distinct(&self, names: &[String], rule: &Rule) -> Requirement {
         let expressions = match rule {
             Rule::Index(index) => {
                 let dialect = self.goal.dialect;
@@ -450,25 +466,19 @@ impl<'g> Planner<'g> {
     }
 
     fn add_index(&mut self, index: &Index, rule: &Rule, name: &str, around: &Surroundings<'g>) {
-        let Some(mut sql) = self.goal.dialect.index(rule, &self.table, name) else { return };
-        let mut back = format!("DROP INDEX {}", qualified(&self.goal.observed.schema, name));
-        let mut step = Step::instant("add_index", name, String::new())
+        let Some(sql) = self.goal.dialect.index(rule, &self.table, name) else { return };
+        let back = format!("DROP INDEX {}", qualified(&self.goal.observed.schema, name));
+        let mut step = Step::instant("add_index", name, sql)
             .class(Class::Scan)
             .lock(Lock::Share)
-            .stage(index_stage(rule));
+            .stage(index_stage(rule))
+            .undone_by(back);
         if index.unique {
             let columns: Vec<String> = rule.columns().into_iter().map(str::to_owned).collect();
             step = step.requires(Some(self.distinct(&columns, rule)));
         }
         step.hazards.extend(budget::index_width(self.goal.target, rule));
-        step = deferred(step, rule, around.terms);
-        // References of the same plan may need a unique one.
-        if around.terms.online && !index.unique {
-            sql = sql.replacen("INDEX ", "INDEX CONCURRENTLY ", 1);
-            back = back.replacen("INDEX ", "INDEX CONCURRENTLY ", 1);
-            step = step.phase(Phase::Later).lock(Lock::ShareUpdateExclusive);
-        }
-        self.push(Step { sql, ..step }.undone_by(back));
+        self.push(deferred(step, rule, around.terms));
     }
 
     /// A reference or a check, which holds for what is written from then on, and then for all rows.
@@ -493,6 +503,9 @@ impl<'g> Planner<'g> {
             _ => Step::instant("add_check", name, sql).stage(Stage::Rule),
         };
         step = step.undone_by(back);
+        if self.waits(rule) {
+            step = step.phase(Phase::After);
+        }
         self.push(step);
         self.validate(name, rule);
     }

@@ -7,7 +7,7 @@ use super::tables::SequenceNames;
 use super::{Planner, Surroundings};
 use crate::ident::{MAX_NAME, qualified, quote, quote_literal, shortened};
 use crate::structure::ddl::{identity_word, postgres_name};
-use crate::structure::step::{Class, Stage, Step};
+use crate::structure::step::{Class, Phase, Stage, Step};
 use crate::structure::table::{Column, ColumnDefault};
 
 /// Whether a sequence fills it.
@@ -94,11 +94,16 @@ impl<'g> Planner<'g> {
             // What counted before was of the type of then.
             let before = Column { kind: source.kind.clone(), ..column.clone() };
             let back = self.transition(&before, &then, &now);
-            self.note_sequence(&now, &then, Stage::Column);
+            // An identity needs a column that is NOT NULL, and that may come last.
+            let (stage, phase) = match !source.required && self.is_required_online(column) {
+                true => (Stage::Finish, Phase::Finish),
+                false => (Stage::Column, Phase::Prepare),
+            };
+            self.note_sequence(&now, &then, stage);
             // Only where nothing has counted yet, the rows are asked.
             let class = if now == Counting::Not { Class::Scan } else { Class::Instant };
             let step = Step::instant("change_generated", &column.name, sql).class(class);
-            self.push(step.undone_by(back));
+            self.push(step.stage(stage).phase(phase).undone_by(back));
         }
     }
 

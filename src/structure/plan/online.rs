@@ -2,23 +2,16 @@
 //! from writing.
 
 use super::Planner;
-use super::generated::is_generated;
 use crate::ident::quote;
 use crate::structure::ddl::composed_name;
 use crate::structure::observe::NOT_VALID;
 use crate::structure::step::{Class, Lock, Phase, Requirement, Stage, Step};
-use crate::structure::table::{Column, Rule};
+use crate::structure::table::Column;
 
 impl Planner<'_> {
-    /// Whether a column is required by way of a check. A primary key and an identity need it to be so before.
+    /// Whether a column is required by way of a check. A primary key and an identity come when it is so.
     pub(super) fn is_required_online(&self, column: &Column) -> bool {
-        let in_key = |rule: &Rule| {
-            matches!(rule, Rule::PrimaryKey(_)) && rule.columns().contains(&&*column.name)
-        };
-        self.is_online()
-            && column.required
-            && !is_generated(column)
-            && !self.goal.target.rules.iter().any(in_key)
+        self.is_online() && column.required
     }
 
     /// The check that stands for NOT NULL until it is validated.

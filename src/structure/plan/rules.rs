@@ -28,7 +28,10 @@ impl Planner<'_> {
             let retyped = changed
                 .is_some_and(|changed| renamed.columns().iter().any(|name| changed.contains(name)));
             let wanted = !touches_leaving && self.goal.target.rules.contains(&renamed);
-            let keep = wanted && !retyped && (named.validated || named.by == By::Constraint);
+            let is_aside = matches!(named.rule, Rule::OneOf { .. })
+                && renamed.columns().iter().any(|name| self.revalued.contains(name));
+            let keep =
+                wanted && !retyped && !is_aside && (named.validated || named.by == By::Constraint);
             if (managed || wanted) && !keep {
                 dropped.insert(&named.name);
             }
@@ -132,13 +135,17 @@ impl Planner<'_> {
             }),
         };
         let sql = self.alter(&format!("VALIDATE CONSTRAINT {}", quote(name)));
-        self.push(
-            Step::instant("validate", name, sql)
-                .class(Class::Scan)
-                .stage(Stage::Validate)
-                .phase(Phase::Validate)
-                .lock(Lock::ShareUpdateExclusive)
-                .requires(requirement),
-        );
+        let phase = if self.waits(rule) { Phase::After } else { Phase::Validate };
+        let mut step = Step::instant("validate", name, sql)
+            .class(Class::Scan)
+            .stage(Stage::Validate)
+            .phase(phase)
+            .lock(Lock::ShareUpdateExclusive)
+            .requires(requirement);
+        if let Rule::Reference(reference) = rule {
+            let target = &reference.target;
+            step.also_locks.push((target.schema.clone(), target.table.clone(), Lock::RowShare));
+        }
+        self.push(step);
     }
 }

@@ -16,7 +16,7 @@ use crate::structure::blueprint::model::{Fill, ModelTable, Tenancy};
 use crate::structure::ddl::{Dialect, Names, postgres_name};
 use crate::structure::observe::{NamedRule, Observed};
 use crate::structure::step::{Relation, Stage, Step};
-use crate::structure::table::{Rule, Table};
+use crate::structure::table::{Reference, Rule, Table};
 use std::collections::{HashMap, HashSet};
 
 /// What is to be reached.
@@ -30,6 +30,23 @@ pub(crate) struct TablesGoal<'g> {
 pub(crate) type TypeName = (String, String);
 /// Schema, table and sorted columns.
 pub(crate) type KeyOf = (String, String, Vec<String>);
+
+/// Keys of which references need to know.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    /// Made anew, or their types change: references to them are made anew too.
+    pub(crate) remade: HashSet<KeyOf>,
+    /// Those of them, and new ones, that wait for an index.
+    pub(crate) awaited: HashSet<KeyOf>,
+}
+
+/// The key that a reference leads to.
+pub(super) fn key_of_target(reference: &Reference) -> KeyOf {
+    let target = &reference.target;
+    let mut columns = target.columns.clone();
+    columns.sort();
+    (target.schema.clone(), target.table.clone(), columns)
+}
 
 /// One table on its way.
 pub(crate) struct TableGoal<'g> {
@@ -222,19 +239,19 @@ fn plan_all(
         .map(|(table, then)| Prepared::new(table, &before, then, &mut names))
         .collect();
     let own = super::drops::printed_names(goal);
-    let (none, mut remade) = (HashSet::new(), HashSet::new());
+    let (none, mut keys) = (Keys::default(), Keys::default());
     // What a key's table has to do decides what references to it do, which are no keys themselves.
     for (table, prepared) in goal.tables.iter().zip(&prepared) {
         if let Some(planned) = prepared.goal(table, goal, (&none, &own)) {
             let surroundings = planned.surroundings();
-            remade.extend(super::exact::remade_keys(&planned.goal(&surroundings)));
+            super::exact::find_keys(&planned.goal(&surroundings), &mut keys);
         }
     }
     let (mut steps, mut moves) = (enums.steps, enums.moves);
     steps.extend(tables_renamed::steps(&goal.tables));
     for (table, prepared) in goal.tables.iter().zip(&prepared) {
         prepared.table_moves(table, &mut moves);
-        prepared.steps(table, goal, (&remade, &own), &mut steps, &mut moves);
+        prepared.steps(table, goal, (&keys, &own), &mut steps, &mut moves);
     }
     steps.sort_by_key(|step| step.stage);
     (steps, moves)
@@ -261,7 +278,7 @@ struct Planned<'p> {
     table_before: String,
     sequences: &'p SequenceNames,
     references: &'p [(String, Rule)],
-    remade: &'p HashSet<KeyOf>,
+    keys: &'p Keys,
     own: &'p HashSet<String>,
     moved: &'p HashSet<String>,
     terms: Terms,
@@ -274,7 +291,7 @@ impl<'p> Planned<'p> {
             table_before: self.table_before.clone(),
             sequences: self.sequences,
             references: self.references,
-            remade: self.remade,
+            keys: self.keys,
             own: self.own,
             moved: self.moved,
             terms: self.terms,
@@ -287,6 +304,7 @@ impl<'p> Planned<'p> {
             managed: self.managed,
             target: self.target,
             renames: self.renames,
+            renamed_values: &[],
             restored: None,
             version: 0,
             dialect: self.dialect,
@@ -328,7 +346,7 @@ impl Prepared {
         &'p self,
         table: &'p TableGoal<'_>,
         goal: &'p TablesGoal<'_>,
-        (remade, own): (&'p HashSet<KeyOf>, &'p HashSet<String>),
+        (keys, own): (&'p Keys, &'p HashSet<String>),
     ) -> Option<Planned<'p>> {
         let now = table.now.as_ref()?;
         Some(Planned {
@@ -339,7 +357,7 @@ impl Prepared {
             table_before: qualified(&now.observed.schema, &now.observed.name),
             sequences: &self.sequences,
             references: &self.references,
-            remade,
+            keys,
             own,
             moved: &self.moved,
             terms: goal.terms,
@@ -351,7 +369,7 @@ impl Prepared {
         &self,
         table: &TableGoal<'_>,
         goal: &TablesGoal<'_>,
-        around: (&HashSet<KeyOf>, &HashSet<String>),
+        around: (&Keys, &HashSet<String>),
         steps: &mut Vec<Step>,
         moves: &mut Vec<Move>,
     ) {
@@ -363,6 +381,7 @@ impl Prepared {
                     name: &model.table_name,
                     fills: &model.fills,
                     guard: &table.guard,
+                    awaited: &around.0.awaited,
                 };
                 steps.extend(new.steps(goal.terms, goal.dialect));
             }

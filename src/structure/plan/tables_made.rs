@@ -1,7 +1,8 @@
 //! The statements that make a table of a blueprint, and what stands on it: its trigger and its policy.
 
+use super::guarded;
 use super::key_of;
-use super::tables::{Guard, Terms};
+use super::tables::{Guard, KeyOf, Terms, key_of_target};
 use crate::ident::{qualified, quote, quote_literal};
 use crate::structure::blueprint::model::{FILL_TRIGGER, Fill};
 use crate::structure::budget;
@@ -9,6 +10,7 @@ use crate::structure::ddl::Dialect;
 use crate::structure::model::{Index, Method};
 use crate::structure::step::{Class, Lock, Phase, Relation, Stage, Step};
 use crate::structure::table::{Rule, Table};
+use std::collections::HashSet;
 
 /// The policy of tables whose rows belong to a workspace.
 const POLICY: &str = "workspace";
@@ -20,6 +22,8 @@ pub(super) struct NewTable<'t> {
     pub(super) name: &'t str,
     pub(super) fills: &'t [Fill],
     pub(super) guard: &'t Guard,
+    /// Keys that are not there before an index is built.
+    pub(super) awaited: &'t HashSet<KeyOf>,
 }
 
 impl NewTable<'_> {
@@ -56,6 +60,9 @@ impl NewTable<'_> {
                         target.table.clone(),
                         Lock::ShareRowExclusive,
                     ));
+                    if self.awaited.contains(&key_of_target(reference)) {
+                        step = step.phase(Phase::After);
+                    }
                     rest.push(step);
                 }
                 (_, Some(definition)) => {
@@ -96,6 +103,7 @@ impl NewTable<'_> {
         let mut steps = vec![create];
         steps.extend(rest);
         steps.extend(fill_steps(&[], self.fills, &relation));
+        steps.extend(guarded::of_new_table(self.table, &relation));
         steps.extend(guard_steps(&Guard::Open, self.guard, &[], &relation));
         steps.extend(self.descriptions(&table));
         steps.into_iter().map(|step| step.of(&relation)).collect()
@@ -139,7 +147,7 @@ pub(super) fn deferred(step: Step, rule: &Rule, terms: Terms) -> Step {
     if !(of_vectors && terms.defer_vector_indexes) {
         return step;
     }
-    step.phase(Phase::Later).hazard(
+    Step { optional: true, ..step }.phase(Phase::Deferred).hazard(
         "deferred: an index over vectors is built when the rows are there: run the statement then, or apply with \
          {\"vector_indexes\": \"now\"} in options",
     )

@@ -26,7 +26,7 @@ SELECT version, outcome, steps FROM kepler.apply_blueprint(:'document'::jsonb);
 SELECT object_type, object, kind FROM kepler.blueprint_drift('shop') WHERE kind <> 'coverage';
 
 -- What was applied is kept: the document in normal form, and the plan that led to it.
-SELECT name, version, pending_version, schemas, made_schemas, later, workspace_id FROM kepler.blueprints;
+SELECT name, version, pending_version, schemas, made_schemas, deferred, workspace_id FROM kepler.blueprints;
 SELECT version, document ->> 'blueprint' AS blueprint, json_array_length(document -> 'tables') AS tables, document_version, jsonb_array_length(plan) AS steps,
     created_by = session_user AS by_me, applied_at IS NOT NULL AS applied FROM kepler.blueprint_versions;
 SELECT * FROM (SELECT schema_name, table_name, blueprint_name, name FROM kepler.blueprint_tables) AS t ORDER BY 2;

@@ -26,9 +26,9 @@ INSERT INTO onl.c (p, n) VALUES (9, 1);
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 UPDATE onl.c SET p = 1, n = 3 WHERE p = 3;
 CALL kepler.apply_blueprint_online(:'next');
-SELECT version, pending_version, later FROM kepler.blueprints WHERE name = 'onl';
+SELECT version, pending_version, deferred FROM kepler.blueprints WHERE name = 'onl';
 -- The statement is run, and the next call finds what it has made.
-SELECT e ->> 'statement' AS sql FROM kepler.blueprints, jsonb_array_elements(later) AS e \gexec
+SELECT e ->> 'statement' AS sql FROM kepler.blueprints, jsonb_array_elements(deferred) AS e \gexec
 CALL kepler.apply_blueprint_online(:'next'::json);
 CALL kepler.apply_blueprint_online(:'next'::jsonb);
 SELECT count(*) AS steps FROM kepler.plan_blueprint(:'next');

@@ -15,11 +15,16 @@ mod operators;
 mod print;
 mod references;
 mod rules;
+mod seed;
+mod seed_print;
+mod seed_value;
 mod table;
 pub(crate) mod types;
 
 #[cfg(test)]
 pub(crate) mod generate;
+#[cfg(test)]
+mod seed_tests;
 #[cfg(test)]
 mod tests;
 
@@ -28,10 +33,11 @@ use crate::field_types::kind::FieldKind;
 use crate::json::Json;
 use crate::structure::document::keys::{Keys, Problems};
 use crate::structure::document::{Problem, Rename, check_circles, nulls};
-use crate::structure::error::StructureError;
+use crate::structure::error::{Document, StructureError};
 use context::Context;
 use names::{problem_with_blueprint_name, problem_with_schema, problem_with_sql_name};
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use table::Draft;
 
 /// One transaction locks each table, its indexes and its sequences, and a server as it is installed has room for
@@ -41,16 +47,14 @@ const MAX_TABLES: usize = 1_000;
 impl Blueprint {
     /// Reads the text of a document.
     pub(crate) fn from_text(text: &str) -> Result<Blueprint, StructureError> {
-        let json = Json::parse(text).map_err(|broken| StructureError::BrokenBlueprint {
-            problem: broken.problem,
-            offset: broken.offset,
-        })?;
-        Self::from_json(&json).map_err(StructureError::InvalidBlueprint)
+        let kind = Document::Blueprint;
+        let json = Json::parse(text).map_err(|broken| kind.broken(broken))?;
+        Self::from_json(&json).map_err(|problems| kind.invalid(problems))
     }
 
     /// Reads a document.
     pub(crate) fn from_json(document: &Json) -> Result<Blueprint, Vec<Problem>> {
-        let mut problems = Problems::without_nulls(nulls::of_document(document, ""));
+        let mut problems = Problems::without_nulls(nulls::of_blueprint(document));
         let blueprint = read(document, &mut problems);
         match blueprint {
             Some(blueprint) if problems.is_empty() => Ok(blueprint),
@@ -105,6 +109,7 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Blueprint> {
     if table_list.is_none() && !keys.has("tables") {
         problems.add("/tables", "is missing: an array of tables");
     }
+    let seed = keys.take("seed");
     let import_warnings = read_texts(&mut keys, "import_warnings", &|_| None, problems);
     keys.close(problems);
 
@@ -126,8 +131,17 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Blueprint> {
     }
     references::read_lists(&mut drafts, &by_name, &context, problems);
     check_tenancy(&tenancy, &drafts, problems);
+    let broken: HashSet<String> =
+        drafts.iter().filter(|draft| !draft.whole).map(|draft| draft.name.clone()).collect();
     let tables = build::tables(drafts, &read_enums, problems);
-    Some(Blueprint {
+    let seed = seed.map_or(Vec::new(), |json| {
+        seed::read(
+            json,
+            &seed::World { tables: &tables, broken: &broken, context: &context },
+            problems,
+        )
+    });
+    let blueprint = Blueprint {
         name: name?,
         description,
         version,
@@ -136,8 +150,13 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Blueprint> {
         extensions,
         enums: read_enums.into_iter().map(|read| read.found).collect(),
         tables,
+        seed: Rc::new(seed),
         import_warnings,
-    })
+    };
+    if problems.is_empty() {
+        seed::check_circles(&blueprint, problems);
+    }
+    Some(blueprint)
 }
 
 /// Tells that there are too many of what one transaction locks.

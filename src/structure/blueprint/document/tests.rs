@@ -15,7 +15,7 @@ use proptest::prelude::*;
 fn read(text: &str) -> Blueprint {
     match Blueprint::from_text(text) {
         Ok(blueprint) => blueprint,
-        Err(StructureError::InvalidBlueprint(found)) => panic!("{:#?}", lines(found)),
+        Err(StructureError::Invalid { problems: found, .. }) => panic!("{:#?}", lines(found)),
         Err(other) => panic!("{other}"),
     }
 }
@@ -27,7 +27,7 @@ fn lines(found: Vec<Problem>) -> Vec<String> {
 fn problems(text: &str) -> Vec<String> {
     match Blueprint::from_text(text) {
         Ok(blueprint) => panic!("read as {blueprint:?}"),
-        Err(StructureError::InvalidBlueprint(found)) => lines(found),
+        Err(StructureError::Invalid { problems: found, .. }) => lines(found),
         Err(other) => vec![other.to_string()],
     }
 }
@@ -718,7 +718,7 @@ proptest! {
     #[test]
     fn pointers_lead_to_what_is_wrong(at in 0..EXAMPLE.len(), put in "[a-z0-9\"{},]{1,3}") {
         let mutated = format!("{}{put}{}", &EXAMPLE[..at], &EXAMPLE[at..]);
-        if let Err(StructureError::InvalidBlueprint(found)) = Blueprint::from_text(&mutated) {
+        if let Err(StructureError::Invalid { problems: found, .. }) = Blueprint::from_text(&mutated) {
             let document = Json::parse(&mutated).unwrap();
             for problem in found {
                 // The place itself, or the object that lacks it.
@@ -773,6 +773,24 @@ fn the_published_grammar_is_this_one() {
             with("", r#","enums":{"e":{"nonsense":1}}"#),
             "/enums/e",
             "/properties/enums/additionalProperties/oneOf/1/properties".to_owned(),
+        ),
+        (
+            with(r#"{"name":"T","fields":[]}"#, r#","seed":{"T":{"nonsense":1}}"#),
+            "/seed/T",
+            "/properties/seed/additionalProperties/properties".to_owned(),
+        ),
+        (
+            with(
+                r#"{"name":"T","fields":[{"name":"a","type":"text"}]}"#,
+                r#","seed":{"T":{"rows":[{"a":{"lookup":{"nonsense":1}}}]}}"#,
+            ),
+            "/seed/T/rows/0/a/lookup",
+            "/$defs/seed_value/then/properties/lookup/properties".to_owned(),
+        ),
+        (
+            table(r#""fields":[],"retention":{"nonsense":1}"#),
+            "/tables/0/retention",
+            format!("{of_tables}/retention/properties"),
         ),
         (table(r#""fields":[],"nonsense":1"#), "/tables/0", of_tables.to_owned()),
         (

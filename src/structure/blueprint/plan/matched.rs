@@ -198,12 +198,15 @@ impl Planner<'_> {
                 columns: Vec::new(),
                 rules: Vec::new(),
                 names: Vec::new(),
+                guarded: Vec::new(),
             };
             *managed = Some(ModelTable {
                 table,
                 fields: Vec::new(),
                 renames: Vec::new(),
                 fills: Vec::new(),
+                retention: None,
+                sensitive: Vec::new(),
                 ..target.clone()
             });
         }
