@@ -210,6 +210,7 @@ extension_sql_file!(
         structure::entries::api::insert_entries,
         structure::entries::api::upsert_entries,
         structure::entries::api::update_entries,
+        structure::entries::api::set_entry_links,
         enrichment::settle_api::settle_records,
         memory::messages::add_api::add_messages,
         memory::put_api::remember_many,

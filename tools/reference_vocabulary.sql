@@ -15,7 +15,7 @@ INSERT INTO parts VALUES
 (4, 'Entry tables', 'Tables that users declare, and change without losing what they hold.',
     '{create_entry_table,plan_entry_table,alter_entry_table,drop_entry_table,restore_entry_table,rename_entry_table,purge_entry_table,restore_field,purge_field,entry_json_schema,structure_of}'),
 (5, 'Entries', 'The rows of entry tables, in batches.',
-    '{insert_entries,upsert_entries,update_entries,delete_entries}'),
+    '{insert_entries,upsert_entries,update_entries,set_entry_links,delete_entries}'),
 (6, 'Documents', 'JSON documents in any table: operations on them, and conditions.',
     '{json_update,update_document,upsert_document,json_matches}'),
 (7, 'Workflows and executions', 'What automations need, and what became of their runs.',
@@ -63,7 +63,7 @@ INSERT INTO outcomes (word, means) VALUES
 
 -- Arguments that hold a batch: as text, json or jsonb.
 CREATE TEMPORARY TABLE batches (argument text);
-INSERT INTO batches VALUES ('records'), ('entries'), ('memories'), ('messages'), ('steps'), ('results'), ('embeddings');
+INSERT INTO batches VALUES ('records'), ('entries'), ('memories'), ('messages'), ('steps'), ('results'), ('embeddings'), ('links');
 
 -- What acts is verb_object.
 CREATE TEMPORARY TABLE verbs (verb text);

@@ -289,6 +289,15 @@ The other arguments are those of insert_entries.
 Outcomes: updated, unchanged, not_found, superseded (a later element is for the same entry), rejected.
 Errors: those of upsert_entries.';
 
+COMMENT ON FUNCTION kepler.set_entry_links(text, text, text, text, text, text) IS
+'Sets the many-to-many links of entries as lists. Returns one row for each element, as insert_entries does; entry_id is the entry whose links are set.
+entry_table: what users call the table of links: an entry table with two references that are unique together. field: the reference to the entries whose links are set.
+links: a JSON array of objects, as text, json or jsonb, each with both references: that of field names an entry, the other is the list of all that it is linked to, in any order. Missing links are inserted, with defaults for the other fields of the table; others are deleted; those that stay are not written. An empty list removes all links.
+target_field: a unique field of the entries at the other end, by which the lists name them; their key if NULL.
+The other arguments are those of insert_entries.
+Outcomes: updated, unchanged, not_found (no such entry), superseded (a later element is for the same entry), rejected.
+Errors: those of insert_entries, and 42703 if there is no such field; 42P10 if the table holds no links of field, or target_field is not unique.';
+
 COMMENT ON FUNCTION kepler.delete_entries(text, text[], text) IS
 'Deletes entries for good. Returns one row for each id, in their order.
 entry_table: what users call the table. entry_ids: values of the table''s key, as text.

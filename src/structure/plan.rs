@@ -149,12 +149,19 @@ impl<'g> Planner<'g> {
         self.hide_columns();
         self.rename_columns();
         self.change_types();
-        self.rename_values();
         self.add_columns();
+        // Triggers fire where values are renamed, so by then they know the columns by their new names.
+        let renames_values = !self.goal.renamed_values.is_empty();
+        if renames_values {
+            self.guard_references();
+            self.rename_values();
+        }
         self.change_defaults();
         self.change_nullability();
         self.add_rules();
-        self.guard_references();
+        if !renames_values {
+            self.guard_references();
+        }
         self.describe();
         self.check_budgets();
     }

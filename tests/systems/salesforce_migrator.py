@@ -93,6 +93,13 @@ def main() -> None:
     migration = app.schedule("schedule-py", source, target, datetime(2031, 1, 1, 2))
     assert migration["status"] == "Pending" and migration["createdAt"] == migration["updatedAt"], migration
 
+    # What is no reference to a secret is refused, and the error does not repeat it.
+    try:
+        app.rows('UPDATE "RegisteredOrg" SET "accessToken" = %s WHERE id = %s', "hunter2hunter2", source)
+        raise AssertionError("a secret was taken")
+    except psycopg.Error as error:
+        assert "hunter2" not in str(error) and "accessToken" in str(error), error
+
     # One log for each object, by an application that names every column.
     for object_name, success, failure in (("Account", 10, 0), ("Contact", 19, 1)):
         app.rows(

@@ -11,6 +11,12 @@ SELECT blueprint_name, version, outcome, deferred FROM kepler.apply_blueprint(:'
 SELECT outcome, steps FROM kepler.apply_blueprint(:'document');
 SELECT count(*) AS steps FROM kepler.plan_blueprint(:'document');
 SELECT object, kind FROM kepler.blueprint_drift('salesforce_migrator') WHERE kind <> 'coverage';
+\echo '# how long rows are to stay at least; retention itself is to come, and a cascade does not ask'
+SELECT object, expected FROM kepler.blueprint_drift('salesforce_migrator') WHERE object_type = 'retention' ORDER BY object COLLATE "C";
+\echo '# what is a secret or about a person'
+SELECT t ->> 'name' AS model, string_agg(f ->> 'name' || ' ' || (f ->> 'sensitive'), ', ') AS sensitive FROM kepler.blueprint_versions,
+    json_array_elements(document -> 'tables') AS t, json_array_elements(t -> 'fields') AS f
+WHERE blueprint_name = 'salesforce_migrator' AND f ->> 'sensitive' IS NOT NULL GROUP BY 1 ORDER BY 1;
 \echo '# models, and the unique sets and references of each'
 SELECT c.relname AS model, (SELECT count(*) FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
     (SELECT string_agg(pg_get_constraintdef(k.oid), '; ' ORDER BY k.conname) FROM pg_constraint AS k WHERE k.conrelid = c.oid AND k.contype = 'u') AS unique_sets,
@@ -37,6 +43,15 @@ SELECT id AS globex FROM "RegisteredOrg" WHERE "domainName" = 'globex.my.salesfo
 INSERT INTO "RegisteredOrg" ("domainName", "instanceUrl", "accessToken") VALUES ('acme.my.salesforce.com', 'https://other.example', 'vault:x');
 INSERT INTO "RegisteredOrg" ("domainName", "instanceUrl", "accessToken") VALUES ('other.example', 'https://acme.my.salesforce.com', 'vault:x');
 \set ON_ERROR_STOP on
+
+\set ON_ERROR_STOP off
+\echo '# a token itself is refused, whoever writes it and however, and no message shows it'
+SELECT '00D5g000004mZQw' || '!AQ' || md5('access') || '.' || md5('token') || '_' || md5('of acme') AS token \gset
+INSERT INTO "RegisteredOrg" ("domainName", "instanceUrl", "accessToken") VALUES ('initech.my.salesforce.com', 'https://initech.example', :'token');
+INSERT INTO "RegisteredOrg" ("domainName", "instanceUrl", "accessToken") VALUES ('initech.my.salesforce.com', 'https://initech.example', 'vault:' || :'token');
+UPDATE "RegisteredOrg" SET "refreshToken" = :'token' WHERE id = :'acme';
+\set ON_ERROR_STOP on
+UPDATE "RegisteredOrg" SET "refreshToken" = 'env:ACME_REFRESH_TOKEN' WHERE id = :'acme' RETURNING "refreshToken";
 
 \echo '# field mappings belong to an organisation'
 INSERT INTO "FieldMapping" ("registeredOrgId", "objectName", "sourceField", "targetField", "fieldType", "isRequired") VALUES

@@ -246,12 +246,7 @@ impl Call<'_> {
         run::check_permission(steps, &self.terms.allow, Rows::OfTables, |step| {
             run::values_lost(client, step, &|schema, table| planned.before(schema, table))
         })?;
-        let refused = planned.seed.iter().flat_map(|seed| {
-            let table = qualified(&seed.place.0, &seed.place.1);
-            seed.refused.iter().map(move |why| format!("seed {table}: {why}"))
-        });
-        let refused: Vec<String> = refused.collect();
-        if refused.is_empty() { Ok(()) } else { Err(StructureError::Refused(refused).into()) }
+        refuse_seed(&planned.seed)
     }
 
     /// Waits for the locks that steps take, and plans again under them.
@@ -397,6 +392,7 @@ impl Call<'_> {
         if left.is_empty() {
             return Ok(());
         }
+        refuse_seed(&left)?;
         let lines = left.into_iter().map(|seed| {
             let table = qualified(&seed.place.0, &seed.place.1);
             let rows = if seed.rows == 1 { "row" } else { "rows" };
@@ -428,6 +424,16 @@ impl Call<'_> {
             .map(|step| if step.sql.is_empty() { step.hazards.join("; ") } else { step.sql });
         Err(BlueprintError::NotReached(left.collect()).into())
     }
+}
+
+/// Fails where rows cannot be written.
+fn refuse_seed(seed: &[SeedStep]) -> Result<(), Error> {
+    let refused = seed.iter().flat_map(|seed| {
+        let table = qualified(&seed.place.0, &seed.place.1);
+        seed.refused.iter().map(move |why| format!("seed {table}: {why}"))
+    });
+    let refused: Vec<String> = refused.collect();
+    if refused.is_empty() { Ok(()) } else { Err(StructureError::Refused(refused).into()) }
 }
 
 /// The rows of a seed that are to be written, as a plan shows them.

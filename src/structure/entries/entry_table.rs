@@ -73,6 +73,9 @@ pub(crate) struct UniqueSet {
 pub(crate) struct Reference {
     pub(crate) column: u16,
     pub(crate) to: String,
+    /// The table that it leads to, as SQL names it, and the key there.
+    pub(crate) target: String,
+    pub(crate) target_key: String,
     pub(crate) to_itself: bool,
     /// Whether an entry goes or stays with the one that it refers to.
     pub(crate) is_tied: bool,
@@ -197,22 +200,23 @@ impl EntryTable {
         self.references.iter().any(|reference| reference.to_itself)
     }
 
+    /// What is said of a name that no field has.
+    pub(crate) fn no_field(&self, table: &str, field: &str) -> EntriesError {
+        let meant = self.validator.columns.iter().find(|column| column.column == field);
+        EntriesError::NoField {
+            table: table.to_owned(),
+            field: field.to_owned(),
+            meant: meant.map(|column| column.name.clone()),
+        }
+    }
+
     /// The place of the unique set that consists of these fields, in any order.
     pub(crate) fn unique_set(&self, table: &str, fields: &[String]) -> Result<usize, Error> {
         let mut wanted = Vec::new();
         for field in fields {
             match self.validator.by_name.get(field.as_bytes()) {
                 Some(&column) => wanted.push(column),
-                None => {
-                    let columns = &self.validator.columns;
-                    let meant = columns.iter().find(|column| column.column == *field);
-                    return Err(EntriesError::NoField {
-                        table: table.to_owned(),
-                        field: field.clone(),
-                        meant: meant.map(|column| column.name.clone()),
-                    }
-                    .into());
-                }
+                None => return Err(self.no_field(table, field).into()),
             }
         }
         wanted.sort_unstable();
@@ -473,6 +477,8 @@ fn compile(
         references.push(Reference {
             column,
             to: to.clone(),
+            target: target_name.clone(),
+            target_key: target_key.clone(),
             to_itself: *target == relation,
             is_tied: *on_delete != OnDelete::SetNull,
             read: statements::read_by_key(&name, &validator, column),

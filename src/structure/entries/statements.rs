@@ -115,6 +115,59 @@ pub(crate) fn lock_by_key(relation: &str, validator: &Validator) -> OwnedStateme
     parameters.statement(sql)
 }
 
+/// Locks what references lead to, so that nobody else does the same; entries that refer to it may come and go. Takes
+/// ordinals and keys, gives ordinals.
+pub(crate) fn lock_targets(target: &str, key: &str, column: &Column) -> OwnedStatement {
+    let mut parameters = Parameters::default();
+    let ordinals = parameters.rows(array::INTEGER);
+    let keys = parameters.column(column);
+    let sql = format!(
+        "SELECT n.o FROM (SELECT {ordinals} AS o, {keys} AS k) AS n CROSS JOIN LATERAL
+             (SELECT FROM {target} AS t WHERE t.{} = n.k LIMIT 1 FOR NO KEY UPDATE) AS t",
+        quote(key)
+    );
+    parameters.statement(sql)
+}
+
+/// The entries that refer to these by one column: what they refer to by another, and their keys. Takes ordinals and values.
+pub(crate) fn read_pairs(
+    relation: &str,
+    validator: &Validator,
+    owner: u16,
+    other: u16,
+) -> OwnedStatement {
+    let mut parameters = Parameters::default();
+    let ordinals = parameters.rows(array::INTEGER);
+    let owner = &validator.columns[owner as usize];
+    let values = parameters.column(owner);
+    let key = quote(&validator.columns[0].column);
+    let other = quote(&validator.columns[other as usize].column);
+    let sql = format!(
+        "SELECT n.o, t.{other}, t.{key} FROM (SELECT {ordinals} AS o, {values} AS k) AS n CROSS JOIN LATERAL
+             (SELECT t.{other}, t.{key} FROM {relation} AS t WHERE t.{} = n.k) AS t",
+        quote(&owner.column)
+    );
+    parameters.statement(sql)
+}
+
+/// Inserts entries of two columns that are unique together; all else gets its default. What is there is left out. Gives the
+/// keys.
+pub(crate) fn insert_pairs(
+    relation: &str,
+    validator: &Validator,
+    columns: [u16; 2],
+) -> OwnedStatement {
+    let mut parameters = Parameters::default();
+    let columns = columns.map(|column| &validator.columns[column as usize]);
+    let values = columns.map(|column| parameters.column(column)).join(", ");
+    let names = columns.map(|column| quote(&column.column)).join(", ");
+    let key = quote(&validator.columns[0].column);
+    let sql = format!(
+        "INSERT INTO {relation} ({names}) SELECT {values} ON CONFLICT ({names}) DO NOTHING RETURNING {key}"
+    );
+    parameters.statement(sql)
+}
+
 /// The value of a column in the entries with these keys. Takes ordinals and keys, gives ordinals and values.
 pub(crate) fn read_by_key(relation: &str, validator: &Validator, column: u16) -> OwnedStatement {
     let mut parameters = Parameters::default();

@@ -60,3 +60,20 @@ SELECT actual FROM kepler.blueprint_drift('types') WHERE kind = 'changed';
 SELECT version, outcome FROM kepler.apply_blueprint(:'document');
 SELECT d, v, es, c FROM types."T" WHERE id = 'all';
 ROLLBACK;
+
+-- Online, rows come when everything else is there: here when somebody has built the index that tells them from one another.
+\set document '{"blueprint": "seed_online", "tables": [{"name": "t", "fields": [{"name": "k", "type": "text"}, {"name": "v", "type": "integer"}]}]}'
+CALL kepler.apply_blueprint_online(:'document');
+INSERT INTO seed_online.t VALUES ('a', 1), ('b', 2);
+\set document '{"blueprint": "seed_online", "tables": [{"name": "t", "fields": [{"name": "k", "type": "text"}, {"name": "v", "type": "integer"}], "unique": [{"fields": ["k"], "index": true}]}], "seed": {"t": {"existing": "update", "rows": [{"k": "b", "v": 20}, {"k": "c", "v": 30}]}}}'
+CALL kepler.apply_blueprint_online(:'document');
+SELECT * FROM seed_online.t ORDER BY k;
+SELECT object_type, object, kind FROM kepler.blueprint_drift('seed_online') WHERE kind <> 'coverage';
+CREATE UNIQUE INDEX CONCURRENTLY t_k_key ON seed_online.t (k);
+CALL kepler.apply_blueprint_online(:'document');
+SELECT * FROM seed_online.t ORDER BY k;
+CALL kepler.apply_blueprint_online(:'document');
+DELETE FROM seed_online.t WHERE k = 'c';
+CALL kepler.apply_blueprint_online(:'document');
+SELECT count(*) FROM kepler.blueprint_drift('seed_online') WHERE kind <> 'coverage';
+SELECT outcome FROM kepler.drop_blueprint('seed_online', '{"with_rows": true}');

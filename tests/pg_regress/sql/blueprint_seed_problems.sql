@@ -15,6 +15,9 @@ SELECT kepler.apply_blueprint(:'document');
 -- Values.
 \set document '{"blueprint": "wrong", ' :tables ', "seed": {"A": {"rows": [{"n": null, "id": 3, "zz": 1}, {"n": "", "e": "z", "i": 10, "at3": "2024-01-01T00:00:00.0001Z", "r": 0.123456789, "d": 1.25}, {"n": "a", "v": [1], "j": {"now_plus": "1 day"}, "c": "abc", "bits": "1", "by": "?", "list": [1, null]}, {"n": "A", "list": 3, "i": 2147483648, "e": {"value": "x"}, "at3": {"now_plus": "soon"}, "v": [1, 1e99]}, {"n": {"now_plus": "1 day"}, "i": 1.5, "j": {"value": 1, "b": 2}}]}}}'
 SELECT kepler.apply_blueprint(:'document');
+-- A key that is NULL, left out, or another one each time; one key twice, also where case does not count.
+\set document '{"blueprint": "wrong", ' :tables ', "seed": {"B": {"key": ["y"], "rows": [{"y": null}, {"x": "1"}, {"y": "1"}, {"y": "2"}, {"y": "1"}]}, "A": {"rows": [{"n": "straße"}, {"n": "STRASSE"}, {"n": "x"}, {"n": "X"}]}}}'
+SELECT kepler.apply_blueprint(:'document');
 -- Lookups.
 \set document '{"blueprint": "wrong", ' :tables ', "seed": {"A": {"rows": [{"n": "1", "b": {"lookup": null}}, {"n": "2", "b": {"lookup": {}}}, {"n": "3", "b": {"lookup": {"where": {"x": "1"}}}}, {"n": "4", "b": {"lookup": {"table": "Nobody", "where": {"x": "1"}}}}, {"n": "5", "b": {"lookup": {"field": "zz", "where": {"y": "1"}}}}, {"n": "6", "e": {"lookup": {"where": {"y": "1"}}}}, {"n": "7", "b": {"lookup": {"where": {"y": null}, "more": 1}}}, {"n": "8", "b": {"lookup": {"where": {"y": 1, "zz": 2}}}}, {"n": "9", "list": {"lookup": {"table": "B", "where": {"y": "1"}}}}, {"n": "10", "e": {"lookup": {"table": "None", "where": {"x": "1"}}}}, {"n": "11", "b": {"lookup": {"where": {"y": {"now_plus": "1 day"}}}}}]}}}'
 SELECT kepler.apply_blueprint(:'document');

@@ -8,12 +8,17 @@ SET LOCAL client_min_messages = warning;
 CREATE ROLE seed_admin; CREATE ROLE seed_reader;
 SELECT kepler.grant_access('seed_admin', 'admin');
 SELECT kepler.grant_access('seed_reader', 'reader');
-INSERT INTO kepler.workspaces (id) VALUES ('ws_a'), ('ws_b');
+INSERT INTO kepler.workspaces (id, name) VALUES ('ws_a', 'A'), ('ws_b', 'B');
 \set tables '"tables": [{"name": "Note", "table": "notes", "key": {"name": "id", "type": "uuid"}, "fields": [{"name": "ws", "type": "text", "required": true}, {"name": "name", "type": "text", "required": true}, {"name": "body", "type": "text"}], "unique": [["ws", "name"]]}]'
 \set own '{"blueprint": "shared", "tenancy": {"field": "ws"}, ' :tables ', "seed": {"Note": {"rows": [{"ws": "ws_a", "name": "one"}]}}}'
 \set both '{"blueprint": "shared", "tenancy": {"field": "ws"}, ' :tables ', "seed": {"Note": {"existing": "update", "rows": [{"ws": "ws_a", "name": "one", "body": "a"}, {"ws": "ws_b", "name": "one", "body": "b"}]}}}'
+SET LOCAL kepler.workspace_id = 'ws_b';
 SET ROLE seed_admin;
+-- The rows of a workspace are not the business of another one, not even before their table is there.
+SELECT kepler.apply_blueprint(:'own');
+RESET ROLE;
 SET LOCAL kepler.workspace_id = 'ws_a';
+SET ROLE seed_admin;
 SELECT version, outcome FROM kepler.apply_blueprint(:'own');
 SELECT ws, name FROM shared.notes;
 -- A row of another workspace is not the session's to write, or to judge.
@@ -34,7 +39,9 @@ SELECT ws, name, body FROM shared.notes ORDER BY ws;
 UPDATE shared.notes SET body = 'x';
 SET ROLE seed_reader;
 SELECT object, kind, expected, actual FROM kepler.blueprint_drift('shared') WHERE object_type = 'seed row';
+RESET ROLE;
 SET LOCAL kepler.workspace_id = 'ws_b';
+SET ROLE seed_reader;
 SELECT object, kind, expected, actual FROM kepler.blueprint_drift('shared') WHERE object_type = 'seed row';
 RESET ROLE;
 -- Who may see the blueprint and not the table is told so.
@@ -45,8 +52,8 @@ RESET ROLE;
 -- Who may apply and not write gets Postgres' own answer, and nothing was changed.
 REVOKE INSERT ON shared.notes FROM seed_admin;
 DELETE FROM shared.notes;
-SET ROLE seed_admin;
 SET LOCAL kepler.workspace_id = 'ws_a';
+SET ROLE seed_admin;
 SELECT kepler.apply_blueprint(:'own');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 RESET ROLE;

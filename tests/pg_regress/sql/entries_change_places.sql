@@ -77,14 +77,14 @@ DROP TRIGGER keeps ON :card;
 
 -- A large circle, many small ones, and the whole list turned round: a few statements, and each entry is where it is to be.
 SELECT kepler.create_entry_table('Line', '{"fields": [{"name": "position", "type": "integer", "required": true, "unique": true}, {"name": "second", "type": "integer", "unique": true}]}') AS line \gset
-SELECT count(*) FROM kepler.insert_entries('Line', (SELECT json_agg(json_build_object('position', n, 'second', n))::text FROM generate_series(1, 5000) AS n));
-SELECT outcome, count(*) FROM kepler.update_entries('Line', (SELECT json_agg(json_build_object('entry_id', n, 'position', n % 5000 + 1))::text FROM generate_series(1, 5000) AS n)) GROUP BY outcome;
-SELECT count(*) FROM :line WHERE position = entry_id % 5000 + 1;
+SELECT count(*) FROM kepler.insert_entries('Line', (SELECT json_agg(json_build_object('position', n, 'second', n))::text FROM generate_series(1, 2500) AS n));
+SELECT outcome, count(*) FROM kepler.update_entries('Line', (SELECT json_agg(json_build_object('entry_id', n, 'position', n % 2500 + 1))::text FROM generate_series(1, 2500) AS n)) GROUP BY outcome;
+SELECT count(*) FROM :line WHERE position = entry_id % 2500 + 1;
 SELECT outcome, count(*) FROM kepler.update_entries('Line', (SELECT json_agg(json_build_object('entry_id', entry_id, 'position', ((position - 1) # 1) + 1))::text FROM :line)) GROUP BY outcome;
-SELECT count(*) FROM :line WHERE position = ((entry_id % 5000) # 1) + 1;
-SELECT outcome, count(*) FROM kepler.update_entries('Line', (SELECT json_agg(json_build_object('entry_id', entry_id, 'position', 5001 - entry_id))::text FROM :line)) GROUP BY outcome;
-SELECT count(*) FROM :line WHERE position = 5001 - entry_id;
+SELECT count(*) FROM :line WHERE position = ((entry_id % 2500) # 1) + 1;
+SELECT outcome, count(*) FROM kepler.update_entries('Line', (SELECT json_agg(json_build_object('entry_id', entry_id, 'position', 2501 - entry_id))::text FROM :line)) GROUP BY outcome;
+SELECT count(*) FROM :line WHERE position = 2501 - entry_id;
 -- Through two sets in disorder.
-SELECT outcome, count(*) FROM kepler.update_entries('Line', (SELECT json_agg(json_build_object('entry_id', entry_id, 'position', entry_id * 7 % 5001, 'second', entry_id * 11 % 5001))::text FROM :line)) GROUP BY outcome;
-SELECT count(*) FROM :line WHERE position = entry_id * 7 % 5001 AND second = entry_id * 11 % 5001;
+SELECT outcome, count(*) FROM kepler.update_entries('Line', (SELECT json_agg(json_build_object('entry_id', entry_id, 'position', entry_id * 7 % 2501, 'second', entry_id * 11 % 2501))::text FROM :line)) GROUP BY outcome;
+SELECT count(*) FROM :line WHERE position = entry_id * 7 % 2501 AND second = entry_id * 11 % 2501;
 ROLLBACK;

@@ -8,6 +8,7 @@ use super::resolve::Resolved;
 use super::statements::{Spoken, numbers, texts};
 use super::unique::{Set, unique_sets};
 use super::{Existing, Lookup, Row, Seed, Value};
+use crate::access::owner::Owner;
 use crate::error::Error;
 use crate::ident::qualified;
 use crate::pg::local_settings::LocalSettings;
@@ -106,6 +107,12 @@ impl<'s> Scene<'s> {
                 Here { table, place: now, relation, unlike, may_read: true, is_guarded: false };
             tables.insert(table.name.as_str(), here);
         }
+        // Whom the policy of a table that is yet to be made will show one workspace.
+        if blueprint.tenancy != Tenancy::Database && !sees_all(client)? {
+            for here in tables.values_mut().filter(|here| here.place.is_none()) {
+                here.is_guarded = planned.is_guarded(here.table);
+            }
+        }
         let mut scene = Self { blueprint, view, tables, workspace_id, own_workspace_id, dialect };
         scene.look_at_rights(client)?;
         Ok(scene)
@@ -196,6 +203,19 @@ impl<'s> Scene<'s> {
             )
         })
     }
+}
+
+/// Whether row security does not hold for the caller.
+fn sees_all(client: &mut SpiClient<'_>) -> Result<bool, Error> {
+    if Owner::find()?.is_caller() {
+        return Ok(true);
+    }
+    let rows = client.update(
+        "SELECT r.rolsuper OR r.rolbypassrls FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user",
+        None,
+        &[],
+    )?;
+    Ok(rows.first().get_one::<bool>()?.unwrap_or_default())
 }
 
 /// Columns of a table that are not there yet as the target has them.
