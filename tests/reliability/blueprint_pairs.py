@@ -10,7 +10,7 @@ import sys
 from random import Random
 from typing import Any
 
-from blueprint_generator import WHOLE, Field, Generator, Model, Table
+from blueprint_generator import WHOLE, Field, Generator, Model
 from session import Session, SessionError
 
 ROWS = 3
@@ -89,20 +89,18 @@ class Pair:
         said = literal(json.dumps({**self.b, "schema": "pairs"}))
         self.plan = self.session.run(f"SELECT format('%s %s %s', p.class, p.statement, p.hazards) FROM kepler.plan_blueprint({said}) AS p ORDER BY step")
         before = self.values(self.first)
-        if os.environ.get("UNDO", "1") == "1" and not any(line.startswith("refused") for line in self.plan):
-            wrong = self.call(f"SELECT probe.undo({said}, 'pairs')")
-            if wrong[1]:
-                if not (wrong[0] != "ok" and self.apply(self.b)[0] != "ok"):
-                    raise Wrong("\n".join(["undo", wrong[0], *wrong[1]]))
+        refused = any(line.startswith("refused") for line in self.plan)
+        if not refused:
+            code, wrong = self.call(f"SELECT probe.undo({said}, 'pairs')")
+            # A step that rows are in the way of fails here too.
+            if wrong and (code == "ok" or self.apply(self.b)[0] == "ok"):
+                raise Wrong("\n".join(["undo", code, *wrong]))
         outcome, answer = self.apply(self.b)
         if outcome != "ok":
             text = "\n".join(answer)
-            if ERRORS_OF_ROWS.search(text):
-                self.tally("rows in the way", outcome, answer)
-            elif any(line.startswith("refused") for line in self.plan):
-                self.tally("refused", outcome, answer)
-            else:
+            if not refused and not ERRORS_OF_ROWS.search(text):
                 raise Wrong(text)
+            self.tally("refused" if refused else "rows in the way", outcome, answer)
             return
         self.counts["applied"] += 1
         found = self.shape()
@@ -166,10 +164,9 @@ class Pair:
 
     def tally(self, what: str, code: str, answer: list[str]) -> None:
         self.counts[what] += 1
-        if code.startswith("XX") or code in ("42P07", "42710", "42704", "42P01", "42703", "42601", "42P16", "2BP01", "?"):
+        # Kepler's own errors; any other one is a statement that failed.
+        if code not in ("22023", "0A000", "23514", "55000"):
             raise Wrong("\n".join([what, code, *answer]))
-        if os.environ.get("TELL"):
-            print(what, code, *answer, sep="\n  ")
 
     # Rows.
 
@@ -278,8 +275,6 @@ def main() -> None:
             print(f"PAIR={number}: {problem}")
             if only:
                 print(json.dumps(pair.a, indent=1), json.dumps(pair.b, indent=1), *pair.plan, sep="\n")
-            if failed >= int(os.environ.get("STOP", "10")):
-                break
         counts += pair.counts
     for number in range(int(os.environ.get("ONLINE", "40"))) if not only else []:
         pair = Pair(session, f"{seed} online {number}")
@@ -288,13 +283,12 @@ def main() -> None:
         except (Wrong, SessionError) as problem:
             failed += 1
             print(f"online {number}: {problem}")
-            if os.environ.get("TELL"):
-                print(json.dumps(pair.a), json.dumps(pair.b), sep="\n")
-            if failed >= int(os.environ.get("STOP", "10")):
-                break
         counts += pair.counts
-    print(dict(counts), "failed", failed)
     session.close()
+    print(", ".join(f"{what}: {count}" for what, count in sorted(counts.items())))
+    if not only and counts["applied"] < len(numbers) / 2:
+        print("too few pairs say anything")
+        failed += 1
     sys.exit(failed > 0)
 
 
