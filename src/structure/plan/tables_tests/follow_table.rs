@@ -173,12 +173,7 @@ pub(super) fn follow_table(
                 }
                 None => dialect().index(rule, &place, object).is_some_and(|made| made == sql),
             };
-            let rule = goal
-                .rules
-                .iter()
-                .chain(&indexes)
-                .find(makes)
-                .ok_or(format!("makes nothing: {sql}"))?;
+            let rule = goal.rules.iter().find(makes).ok_or(format!("makes nothing: {sql}"))?;
             if rule.columns().iter().any(|column| table.table.column(column).is_none()) {
                 return Err("a column is missing".to_owned());
             }
