@@ -49,7 +49,7 @@ WITH tables AS MATERIALIZED (
     JOIN pg_type AS t ON t.oid = x.oid AND (t.typtype = 'e' OR NOT x.enums_only)
     JOIN schemas AS s ON s.oid = t.typnamespace
     -- The type of a table's row is told as the table.
-    WHERE t.typrelid = 0
+    WHERE t.typrelid = 0 OR EXISTS (SELECT FROM pg_class AS c WHERE c.oid = t.typrelid AND c.relkind = 'c')
 )
 SELECT jsonb_build_object(
     'schemas', coalesce((

@@ -64,6 +64,8 @@ pub(crate) struct Surroundings<'g> {
     /// The table as it is called before tables are renamed: qualified and quoted.
     pub(crate) table_before: String,
     pub(crate) sequences: &'g tables::SequenceNames,
+    /// Columns, as they are called now, and the sequences that fill them.
+    pub(crate) sequence_states: &'g [(String, tables::SequenceState)],
     /// The references that are there, by name, under the names that everything has before the plan.
     pub(crate) references: &'g [(String, Rule)],
     pub(crate) keys: &'g tables::Keys,
@@ -116,6 +118,8 @@ struct Planner<'g> {
     retyped: HashSet<&'g str>,
     /// Of them, those whose values may be equal after it that were not before: '1' and '01'.
     reread: HashSet<&'g str>,
+    /// Columns, by their new names, that lose a collation which somebody gave them.
+    collated: HashSet<&'g str>,
     /// Columns of enums some of whose values step aside meanwhile.
     revalued: HashSet<&'g str>,
     plan: Plan,
@@ -137,6 +141,7 @@ impl<'g> Planner<'g> {
             unchecked: Vec::new(),
             retyped: HashSet::new(),
             reread: HashSet::new(),
+            collated: HashSet::new(),
             revalued: HashSet::new(),
             plan: Plan { steps: Vec::new(), hidden: Vec::new(), moves: Vec::new() },
         }
@@ -284,7 +289,17 @@ impl<'g> Planner<'g> {
                 self.reread.insert(&column.name);
             }
         }
+        if matches!(self.goal.manner, Manner::Blueprint(_)) && self.collation(source).is_some() {
+            self.collated.insert(&column.name);
+        }
         self.sources.insert(&column.name, source);
+    }
+
+    /// What somebody has let a column be compared by.
+    fn collation(&self, source: &Column) -> Option<&'g str> {
+        let mut extras = self.goal.observed.extras.iter();
+        let of = extras.find(|extra| extra.kind == "collation" && extra.name == source.name)?;
+        Some(&of.definition)
     }
 
     /// What a column that is there will be called.

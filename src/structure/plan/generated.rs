@@ -3,7 +3,7 @@
 //! A number that was given out is not given out again, so whatever counts next goes on where the last one stood.
 
 use super::room::{Kind, Move};
-use super::tables::SequenceNames;
+use super::tables::{SequenceNames, SequenceState};
 use super::{Planner, Surroundings};
 use crate::ident::{MAX_NAME, qualified, quote, quote_literal, shortened};
 use crate::structure::ddl::{identity_word, postgres_name};
@@ -47,6 +47,14 @@ impl Counting {
 }
 
 impl<'g> Planner<'g> {
+    /// The sequence of a column by the names that both have now.
+    fn sequence_of(&self, column: &str, around: &Surroundings<'_>) -> String {
+        let known = around.sequence_states.iter().find(|(of, _)| of == column);
+        let made = || postgres_name(&self.goal.observed.name, Some(column), "seq");
+        let name = known.map_or_else(made, |(_, sequence)| sequence.name.clone());
+        qualified(&self.goal.observed.schema, &name)
+    }
+
     /// How a column counts before the plan, by the name that it has then.
     fn counts_now(&self, column: &Column, names: &SequenceNames) -> Counting {
         let made = || postgres_name(&self.goal.observed.name, Some(&column.name), "seq");
@@ -59,8 +67,65 @@ impl<'g> Planner<'g> {
         Counting::of(column, || names.then.get(&column.name).cloned().unwrap_or_else(made))
     }
 
+    /// Whether a sequence fills a column that does not have it any more.
+    pub(super) fn is_loose(&self, source: &Column) -> bool {
+        let of = |(column, sequence): &(String, SequenceState)| {
+            *column == source.name && !sequence.owned && !sequence.identity
+        };
+        self.around().is_some_and(|around| around.sequence_states.iter().any(of))
+    }
+
+    /// A sequence that somebody lets count otherwise, as the column's type wants it again.
+    fn mend_sequence(&mut self, source: &Column, column: &Column, around: &Surroundings<'g>) {
+        let of = |(name, sequence): &&(String, SequenceState)| {
+            *name == source.name && sequence.fault.is_some()
+        };
+        let Some((_, state)) = around.sequence_states.iter().find(of) else { return };
+        let sequence = self.sequence_of(&source.name, around);
+        let sql_type = self.goal.dialect.sql_type(&column.kind, false);
+        let sql = format!(
+            "ALTER SEQUENCE {sequence} AS {sql_type} INCREMENT BY 1 NO MINVALUE NO MAXVALUE START WITH 1 CACHE 1 NO CYCLE"
+        );
+        let back = state.fault.as_ref().map(|fault| format!("ALTER SEQUENCE {sequence} {fault}"));
+        let step = Step::instant("change_sequence", &column.name, sql);
+        self.push(Step { undo: back, ..step });
+    }
+
+    /// The sequence that a column has and takes no numbers from.
+    fn idle_sequence(&self, source: &Column, around: &Surroundings<'_>) -> Option<String> {
+        let of = |(column, sequence): &&(String, SequenceState)| {
+            *column == source.name && sequence.owned && !sequence.identity && !sequence.feeds
+        };
+        let (_, sequence) = around.sequence_states.iter().find(of)?;
+        Some(qualified(&self.goal.observed.schema, &sequence.name))
+    }
+
+    /// No field is computed: what somebody has made so keeps its values.
+    fn stop_computing(&mut self) {
+        for column in &self.goal.target.columns {
+            let Some(source) = self.sources.get(column.name.as_str()).copied() else { continue };
+            let mut extras = self.goal.observed.extras.iter();
+            let is_computed = |extra: &&crate::structure::observe::Extra| {
+                extra.kind == "generated column" && extra.name == source.name
+            };
+            let Some(extra) = extras.find(is_computed) else { continue };
+            if extra.definition.ends_with(" STORED") {
+                let name = quote(&source.name);
+                let sql = self.alter(&format!("ALTER COLUMN {name} DROP EXPRESSION"));
+                self.push(Step::instant("stop_computing", &source.name, sql));
+            } else {
+                let why = format!(
+                    "the column is computed by hand ({}), and Postgres makes no plain one of it: drop it",
+                    extra.definition
+                );
+                self.push(Step::refused("stop_computing", &source.name, why));
+            }
+        }
+    }
+
     /// Before the column changes its type or may be NULL: an identity allows neither.
     pub(super) fn stop_generating(&mut self, around: &Surroundings<'g>) {
+        self.stop_computing();
         for column in &self.goal.target.columns {
             let Some(source) = self.sources.get(column.name.as_str()).copied() else { continue };
             if !is_generated(source) || is_generated(column) {
@@ -84,6 +149,17 @@ impl<'g> Planner<'g> {
             if !is_generated(column) {
                 continue;
             }
+            let idle = self.idle_sequence(source, around);
+            let is_loose = self.is_loose(source);
+            let is_same = is_generated(source) || is_loose || idle.is_some();
+            if is_same && source.kind == column.kind {
+                self.mend_sequence(source, column, around);
+            }
+            if let Some(ColumnDefault::Serial) = column.default
+                && self.take_sequence(source, column, idle, around)
+            {
+                continue;
+            }
             let now = self.counts_now(source, around.sequences);
             let then = self.counts_then(column, around.sequences);
             if now.is_same_kind(&then) {
@@ -105,6 +181,32 @@ impl<'g> Planner<'g> {
             let step = Step::instant("change_generated", &column.name, sql).class(class);
             self.push(step.stage(stage).phase(phase).undone_by(back));
         }
+    }
+
+    /// Of a column and a sequence that somebody has parted: the one takes its numbers from the other again.
+    fn take_sequence(
+        &mut self,
+        source: &Column,
+        column: &Column,
+        idle: Option<String>,
+        around: &Surroundings<'g>,
+    ) -> bool {
+        let name = quote(&column.name);
+        if self.is_loose(source) {
+            let sequence = self.sequence_of(&source.name, around);
+            let sql = format!("ALTER SEQUENCE {sequence} OWNED BY {}.{name}", self.table);
+            let back = format!("ALTER SEQUENCE {sequence} OWNED BY NONE");
+            self.push(Step::instant("change_generated", &column.name, sql).undone_by(back));
+            return true;
+        }
+        let Some(sequence) = idle.filter(|_| !is_generated(source)) else { return false };
+        let sequence = quote_literal(&sequence);
+        let sql = self.alter(&format!(
+            "ALTER COLUMN {name} SET DEFAULT pg_catalog.nextval({sequence}::pg_catalog.regclass)"
+        ));
+        let back = self.alter(&format!("ALTER COLUMN {name} DROP DEFAULT"));
+        self.push(Step::instant("change_generated", &column.name, sql).undone_by(back));
+        true
     }
 
     /// A sequence that stays, under the name that it has.

@@ -238,7 +238,7 @@ fn holders(goal: &TablesGoal<'_>) -> HashMap<At, Holder> {
             }
         }
         for (_, sequence) in &keeping.sequences {
-            hold(Kind::Sequence, owner, schema, of, sequence);
+            hold(Kind::Sequence, owner, schema, of, &sequence.name);
         }
     }
     for (owner, one) in goal.enums.iter().enumerate() {
@@ -261,7 +261,7 @@ fn names<'n>(goal: &'n TablesGoal<'_>, moves: &[&'n Move]) -> HashSet<&'n str> {
     let present = goal.tables.iter().filter_map(|table| table.now.as_ref());
     let of_tables = present.flat_map(|now| {
         let own = now.observed.names.iter().chain([&now.observed.name]);
-        own.chain(now.keeping.sequences.iter().map(|(_, name)| name))
+        own.chain(now.keeping.sequences.iter().map(|(_, state)| &state.name))
     });
     let of_types = goal.enums.iter().filter_map(|one| Some(&one.now?.name));
     let given = moves.iter().filter_map(|one| Some(&one.to.as_ref()?.1));
@@ -300,6 +300,7 @@ impl Cleared {
             goal.tables.iter().zip(&self.tables).map(|(table, (now, managed))| TableGoal {
                 now: now.as_ref().map(|(observed, keeping)| Present { observed, keeping }),
                 managed: managed.as_ref(),
+                managed_guard: table.managed_guard,
                 target: table.target,
                 guard: table.guard.clone(),
             });
@@ -360,7 +361,7 @@ impl Cleared {
             }
         };
         if aside.holder.kind == Kind::Sequence {
-            keeping.sequences.iter_mut().for_each(|(_, name)| rename(name));
+            keeping.sequences.iter_mut().for_each(|(_, state)| rename(&mut state.name));
             return;
         }
         // An index and a constraint that does not need one may have the same name.

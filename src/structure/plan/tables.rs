@@ -12,7 +12,7 @@ use super::tables_renamed;
 use super::tables_target::{self, Before};
 use super::{Goal, Manner, Surroundings, key_of};
 use crate::ident::qualified;
-use crate::structure::blueprint::model::{Fill, ModelTable, Tenancy};
+use crate::structure::blueprint::model::{FILL_TRIGGER, Fill, ModelTable, Tenancy};
 use crate::structure::ddl::{Dialect, Names, postgres_name};
 use crate::structure::observe::{NamedRule, Observed};
 use crate::structure::step::{Relation, Stage, Step};
@@ -54,6 +54,8 @@ pub(crate) struct TableGoal<'g> {
     pub(crate) now: Option<Present<'g>>,
     /// What the applied version asks for; `None`: it has no such table.
     pub(crate) managed: Option<&'g ModelTable>,
+    /// Whether it has made the table's policy.
+    pub(crate) managed_guard: bool,
     /// `None`: it is to be dropped.
     pub(crate) target: Option<&'g ModelTable>,
     /// Whose rows the target holds.
@@ -72,8 +74,26 @@ pub(crate) struct Keeping {
     /// Of the trigger that fills columns.
     pub(crate) fills: Vec<Fill>,
     pub(crate) guard: Guard,
-    /// Columns, and the names of the sequences that they own, in the schema of the table.
-    pub(crate) sequences: Vec<(String, String)>,
+    /// Whether there are policies that somebody else has made.
+    pub(crate) other_policies: bool,
+    /// Whether row security holds for the owner too.
+    pub(crate) forced: bool,
+    /// Columns, and the sequences that fill them, in the schema of the table.
+    pub(crate) sequences: Vec<(String, SequenceState)>,
+}
+
+/// The sequence that fills a column.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct SequenceState {
+    pub(crate) name: String,
+    /// Of an identity.
+    pub(crate) identity: bool,
+    /// Whether the column has it, so that it goes with the column.
+    pub(crate) owned: bool,
+    /// Whether the column takes its numbers.
+    pub(crate) feeds: bool,
+    /// How it counts, where that is not from 1, by 1, to the end of the column's type.
+    pub(crate) fault: Option<String>,
 }
 
 /// What the policy `workspace` of a table says.
@@ -93,6 +113,8 @@ pub(crate) enum Guard {
 /// How a plan is to be run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Terms {
+    /// What somebody has made under the names of a blueprint's becomes its own.
+    pub(crate) adopt: bool,
     /// Not in one transaction: whatever reads many rows does it under a lock that lets others write.
     pub(crate) online: bool,
     /// Vector indexes are built later, by a statement that is told.
@@ -167,9 +189,12 @@ fn sequences_then(goal: &TablesGoal<'_>) -> Vec<HashMap<String, String>> {
         for column in generated {
             let kept = table.now.as_ref().and_then(|now| {
                 let source = source_of(target, now.observed, &column.name);
-                let (_, name) = now.keeping.sequences.iter().find(|(of, _)| of == source)?;
+                let (_, state) = now.keeping.sequences.iter().find(|(of, _)| of == source)?;
+                let name = &state.name;
+                let is_parted = !(state.identity || state.owned && state.feeds);
                 let stays = now.observed.name == target.table_name && source == column.name;
-                (stays || !is_named_after(name, &now.observed.name, source)).then_some(name)
+                (stays || is_parted || !is_named_after(name, &now.observed.name, source))
+                    .then_some(name)
             });
             if let Some(name) = kept {
                 taken.insert((target.schema.clone(), name.clone()));
@@ -277,6 +302,7 @@ struct Planned<'p> {
     renames: &'p [(String, String)],
     table_before: String,
     sequences: &'p SequenceNames,
+    sequence_states: &'p [(String, SequenceState)],
     references: &'p [(String, Rule)],
     keys: &'p Keys,
     own: &'p HashSet<String>,
@@ -290,6 +316,7 @@ impl<'p> Planned<'p> {
         Surroundings {
             table_before: self.table_before.clone(),
             sequences: self.sequences,
+            sequence_states: self.sequence_states,
             references: self.references,
             keys: self.keys,
             own: self.own,
@@ -333,7 +360,11 @@ impl Prepared {
         let moved = table.now.as_ref().map(|now| before.moved(now.observed)).unwrap_or_default();
         let now = table.now.as_ref();
         let sequences = SequenceNames {
-            now: now.iter().flat_map(|now| now.keeping.sequences.iter().cloned()).collect(),
+            now: now
+                .iter()
+                .flat_map(|now| &now.keeping.sequences)
+                .map(|(column, state)| (column.clone(), state.name.clone()))
+                .collect(),
             then: sequences_then.clone(),
         };
         let rules = now.iter().flat_map(|now| &now.observed.rules);
@@ -356,6 +387,7 @@ impl Prepared {
             renames: &table.target?.renames,
             table_before: qualified(&now.observed.schema, &now.observed.name),
             sequences: &self.sequences,
+            sequence_states: &now.keeping.sequences,
             references: &self.references,
             keys,
             own,
@@ -406,20 +438,39 @@ impl Prepared {
                     moves.extend(plan.moves);
                 }
                 let keeping = now.keeping;
-                steps.extend(tables_made::fill_steps(&keeping.fills, &model.fills, &relation));
-                let renames = &model.renames;
-                steps.extend(tables_made::guard_steps(
-                    &keeping.guard,
-                    &table.guard,
-                    renames,
-                    &relation,
-                ));
+                steps.extend(self.fills(table, now, model, goal.terms, &relation));
+                steps.extend(guard(table, keeping, model, goal.terms, &relation));
             }
             (Some(now), Some(_), None, _) => {
                 steps.extend(super::drops::table(now.observed, goal, around.1));
             }
             _ => {}
         }
+    }
+
+    /// A trigger of the name that no version asked for is somebody's.
+    fn fills(
+        &self,
+        table: &TableGoal<'_>,
+        now: &Present<'_>,
+        model: &ModelTable,
+        terms: Terms,
+        relation: &Relation,
+    ) -> Vec<Step> {
+        let keeping = now.keeping;
+        let is_foreign = table.managed.is_none_or(|managed| managed.fills.is_empty());
+        let is_other = |extra: &crate::structure::observe::Extra| {
+            extra.kind == "trigger" && extra.name == FILL_TRIGGER
+        };
+        let is_there = !keeping.fills.is_empty() || now.observed.extras.iter().any(is_other);
+        if is_foreign && model.fills.is_empty() {
+            return Vec::new();
+        }
+        if !(is_foreign && is_there && !terms.adopt) {
+            return tables_made::fill_steps(&keeping.fills, &model.fills, relation);
+        }
+        let step = Step::refused("add_trigger", FILL_TRIGGER, by_hand("trigger", FILL_TRIGGER));
+        vec![step.stage(Stage::Guard).of(relation)]
     }
 
     /// The names that a table as a whole gives and takes.
@@ -459,11 +510,39 @@ impl Prepared {
         let kind = |named: &NamedRule| room::kind_of(&named.rule, named.by);
         let rules = observed.rules.iter().filter(|named| kind(named) != Kind::Constraint);
         let rules = rules.map(|named| (Kind::Index, &named.name));
-        let sequences = now.keeping.sequences.iter().map(|(_, name)| (Kind::Sequence, name));
+        let sequences =
+            now.keeping.sequences.iter().map(|(_, state)| (Kind::Sequence, &state.name));
         for (kind, name) in rules.chain(sequences) {
             let from = Some((place.0, name.as_str()));
             let to = target.map(|(schema, _)| (schema, name.as_str()));
             moves.push(Move::between(kind, from, to, stage));
         }
     }
+}
+
+/// Why something that somebody has made is in the way of what a plan would make under its name.
+pub(super) fn by_hand(what: &str, name: &str) -> String {
+    format!(
+        "{what} \"{name}\" is there and not the blueprint's: options => '{{\"adopt\": true}}' makes it so, as it is, \
+         and plans the rest"
+    )
+}
+
+/// The steps to the policy that says whose rows the table holds. One that no version asked for is somebody's.
+fn guard(
+    table: &TableGoal<'_>,
+    keeping: &Keeping,
+    model: &ModelTable,
+    terms: Terms,
+    relation: &Relation,
+) -> Vec<Step> {
+    let is_foreign = keeping.guard != Guard::Open && !table.managed_guard;
+    if is_foreign && table.guard == Guard::Open {
+        return Vec::new();
+    }
+    if is_foreign && !terms.adopt {
+        let step = Step::refused("secure", &relation.table, by_hand("policy", tables_made::POLICY));
+        return vec![step.stage(Stage::Guard).of(relation)];
+    }
+    tables_made::guard_steps(keeping, &table.guard, &model.renames, relation)
 }

@@ -13,7 +13,7 @@ use crate::structure::model::Default as FieldDefault;
 use crate::structure::observe::{By, NamedRule, Observed};
 use crate::structure::plan::enums::{EnumUse, ObservedEnum};
 use crate::structure::plan::generated::is_generated;
-use crate::structure::plan::tables::Keeping;
+use crate::structure::plan::tables::{Keeping, SequenceState};
 use crate::structure::plan::tables_target;
 use crate::structure::step::Step;
 use crate::structure::table::{Column, ColumnDefault, Rule};
@@ -115,20 +115,20 @@ impl World {
                 named.by == By::Index || matches!(named.rule, Rule::PrimaryKey(_) | Rule::Unique(_))
             });
             relations.extend(with_index.map(|named| named.name.clone()));
-            relations.extend(keeping.sequences.iter().map(|(_, name)| name.clone()));
+            relations.extend(keeping.sequences.iter().map(|(_, state)| state.name.clone()));
         }
         once(relations)?;
         once(tables().chain(self.enums.iter().map(|one| one.name.clone())).collect())
     }
 
     /// The name that Postgres gives to a sequence.
-    fn sequence_name(&self, table: &str, column: &str, own: &[(String, String)]) -> String {
+    fn sequence_name(&self, table: &str, column: &str, own: &[(String, SequenceState)]) -> String {
         let is_taken = |name: &String| {
-            own.iter().any(|(_, other)| other == name)
+            own.iter().any(|(_, other)| other.name == *name)
                 || self.tables.iter().any(|(table, keeping)| {
                     table.name == *name
                         || table.rules.iter().any(|rule| rule.name == *name)
-                        || keeping.sequences.iter().any(|(_, other)| other == name)
+                        || keeping.sequences.iter().any(|(_, other)| other.name == *name)
                 })
         };
         (0..)
@@ -195,7 +195,7 @@ impl World {
             "rename_constraint" | "rename_index" | "rename_sequence" => {
                 let has = |(table, keeping): &&(Observed, Keeping)| {
                     table.rules.iter().any(|rule| rule.name == words[1])
-                        || keeping.sequences.iter().any(|(_, name)| *name == words[1])
+                        || keeping.sequences.iter().any(|(_, state)| state.name == words[1])
                 };
                 let found = self.tables.iter().find(has);
                 found.ok_or(format!("no {}", words[1]))?.0.name.clone()
@@ -286,7 +286,7 @@ impl World {
         let mut keeping = Keeping::default();
         for column in observed.table.columns.iter().filter(|column| is_generated(column)) {
             let name = self.sequence_name(&model.table_name, &column.name, &keeping.sequences);
-            keeping.sequences.push((column.name.clone(), name));
+            keeping.sequences.push((column.name.clone(), sequence_state(name)));
         }
         self.tables.push((observed, keeping));
         Ok(())
@@ -405,7 +405,8 @@ impl World {
             if !generated.iter().all(owned) || keeping.sequences.len() != generated.len() {
                 return Err(format!("sequences {:?} of {generated:?}", keeping.sequences));
             }
-            for (column, name) in &keeping.sequences {
+            for (column, state) in &keeping.sequences {
+                let name = &state.name;
                 let mut labels = (1..10).map(|number| format!("seq{number}"));
                 let made = |label: &str| postgres_name(&model.table_name, Some(column), label);
                 if *name != made("seq") && !labels.any(|label| *name == made(&label)) {
@@ -453,6 +454,11 @@ fn observed_enum(model: &crate::structure::blueprint::model::EnumType) -> Observ
         description: None,
         uses: Vec::new(),
     }
+}
+
+/// A sequence that a column has.
+pub(super) fn sequence_state(name: String) -> SequenceState {
+    SequenceState { name, owned: true, feeds: true, ..SequenceState::default() }
 }
 
 /// Names in double quotes.

@@ -1,7 +1,7 @@
 //! What a step does to one table.
 
 use super::dialect;
-use super::follow::quoted;
+use super::follow::{quoted, sequence_state};
 use crate::field_types::kind::FieldKind;
 use crate::ident::qualified;
 use crate::structure::blueprint::model::ModelTable;
@@ -89,7 +89,7 @@ pub(super) fn follow_table(
             let required = column.required && column.default.is_some();
             if is_generated(&column) {
                 let name = sequence.ok_or("no name of a sequence")?;
-                keeping.sequences.push((object.to_owned(), name));
+                keeping.sequences.push((object.to_owned(), sequence_state(name)));
             }
             table.table.columns.push(Column { required, description: None, ..column });
         }
@@ -137,7 +137,7 @@ pub(super) fn follow_table(
             };
             if matches!(step.operation, "stop_generating" | "change_generated") {
                 for statement in step.sql.split("; ") {
-                    follow_sequence(&mut keeping.sequences, object, &table.name, statement)
+                    follow_sequence(keeping, object, &table.name, statement)
                         .map_err(|problem| format!("{problem}: {statement}"))?;
                 }
             }
@@ -206,7 +206,7 @@ pub(super) fn follow_table(
         "add_trigger" | "change_trigger" | "drop_trigger" => {
             keeping.fills.clone_from(&model.ok_or("no goal")?.fills);
         }
-        "rename_sequence" => follow_sequence(&mut keeping.sequences, "", &table.name, &step.sql)?,
+        "rename_sequence" => follow_sequence(keeping, "", &table.name, &step.sql)?,
         other => return Err(format!("{other} is no operation")),
     }
     Ok(())
@@ -214,6 +214,20 @@ pub(super) fn follow_table(
 
 /// What a statement does to the sequences of a table: those without a column are on their way.
 fn follow_sequence(
+    keeping: &mut Keeping,
+    column: &str,
+    table: &str,
+    statement: &str,
+) -> Result<(), String> {
+    let names = keeping.sequences.iter().map(|(of, state)| (of.clone(), state.name.clone()));
+    let mut names: Vec<(String, String)> = names.collect();
+    follow_names(&mut names, column, table, statement)?;
+    let states = names.into_iter().map(|(of, name)| (of, sequence_state(name)));
+    keeping.sequences = states.collect();
+    Ok(())
+}
+
+fn follow_names(
     sequences: &mut Vec<(String, String)>,
     column: &str,
     table: &str,
