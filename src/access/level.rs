@@ -192,6 +192,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("required_connections", ANY),
     ("restore_entry_table", ANY),
     ("retire_embedding_space", ADMINS),
+    ("secrets_in", ANY),
+    ("secrets_in_jsonb", ANY),
     ("share_copied_run", WRITERS),
     ("successors", WRITERS),
     ("sweep_sync_step", ANY),
