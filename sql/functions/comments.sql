@@ -373,6 +373,8 @@ Errors: 55000 before install(); 22004 for a NULL workspace; 23503 for an unknown
 COMMENT ON FUNCTION kepler.execution_transitions() IS
 'The legal changes of kepler.executions.status, for functions and for direct SQL, and what causes them.';
 
+COMMENT ON FUNCTION kepler_internal.secrets_in(text, boolean) IS 'Internal: the secrets in a text, for find_secrets';
+COMMENT ON FUNCTION kepler_internal.secrets_in_jsonb(jsonb, boolean) IS 'Internal: the secrets in a jsonb, for find_secrets';
 COMMENT ON FUNCTION kepler_internal.require_arguments(text[], text[]) IS 'Internal: fails with 22004 for the first argument that is NULL';
 COMMENT ON FUNCTION kepler_internal.require_user(text, text) IS 'Internal: fails with 23503 if the user does not exist';
 COMMENT ON FUNCTION kepler_internal.require_workflow(text, text) IS 'Internal: the status of a workflow; fails with 23503 if it does not exist';
@@ -394,7 +396,7 @@ COMMENT ON FUNCTION kepler_internal.touch_updated_at() IS 'Trigger: moves update
 COMMENT ON FUNCTION kepler_internal.fill_columns() IS 'Trigger: fills columns that a row leaves empty with ids and times, and moves times on';
 COMMENT ON FUNCTION kepler_internal.check_secret_references() IS 'Trigger: refuses values that are no references to secrets, without showing them';
 COMMENT ON FUNCTION kepler_internal.refuse_workspace_change() IS 'Trigger: refuses to move a row to another workspace';
-COMMENT ON FUNCTION kepler_internal.refuse_secret() IS 'Trigger: refuses a secret_ref that is not a reference, without showing it';
+COMMENT ON FUNCTION kepler_internal.guard_secrets() IS 'Trigger: refuses a row with a secret in a column, or puts a mark in its place';
 COMMENT ON FUNCTION kepler_internal.apply_blueprint_step(text, text[], jsonb) IS 'Internal: one transaction of apply_blueprint_online';
 COMMENT ON FUNCTION kepler_internal.blueprint_facts(oid, jsonb) IS 'Internal: what the catalog says beside the tables of a blueprint';
 COMMENT ON FUNCTION kepler_internal.create_entry_table(text, text, text) IS 'Internal: what the forms of create_entry_table share';
@@ -409,15 +411,21 @@ COMMENT ON FUNCTION kepler_internal.table_facts(regclass) IS 'Internal: what the
 COMMENT ON FUNCTION kepler_internal.prisma_facts(text[]) IS 'Internal: what the catalog says of the tables of schemas, as one object';
 COMMENT ON FUNCTION kepler_internal.prisma_expressions(oid[]) IS 'Internal: the expressions and types of tables, as a new session prints them';
 
+COMMENT ON FUNCTION kepler.find_secrets(regclass, boolean) IS
+'Looks for secrets in the rows of a table: in columns of type text, varchar, char, citext, json and jsonb, and in lists of text, varchar, json and jsonb. Returns one row for each, in no order, and never a value. It reads the table once, as its caller, under the row security of the caller; memory is that of the largest value. At most 1,000 are told of one value.
+relation: a table, partitioned table, materialized view or foreign table. include_possible: true tells too what looks random and nothing more, in texts, and forms that harmless ids have.
+key: the primary key of the row, each value as text, or its ctid. column_name. path: where in the value, as a JSON Pointer; empty for the whole. kind: of secret, such as github_token, password or url_password. certainty: certain (such values are refused where secrets are) or possible.
+Errors: 55000 before install(); 22004 for a NULL argument; 42P01 for a relation that does not exist, 42809 for one that is not a table; 42501 without the right to read it.';
+
 COMMENT ON FUNCTION kepler.blueprint_from_prisma(text, text, jsonb) IS
 'The document of a blueprint for a schema of Prisma (schema.prisma, for PostgreSQL): the tables, columns, types, constraints and indexes that Prisma would make, under its names. plan_blueprint and apply_blueprint take it. Of type json, so that fields keep their order. Nothing is read or written but the arguments.
 What cannot be carried over, and what is not Prisma''s, is left out with a warning for each. The document keeps them in import_warnings.
-prisma_schema: the text of a file; or, for a schema that is spread over several files, a JSON object of their names and texts, as jsonb. blueprint_name: the name in the registry of blueprints. options: schema (the SQL schema of models that name none; the one in a connection string, or public), vector_dimensions (for vectors whose type does not say them: a number, or an object with one for each "Model.field"), descriptions (true: comments with three slashes become comments in the database), citext (false where the extension citext cannot be had: such fields become text whose unique keys ignore the case).
+prisma_schema: the text of a file; or, for a schema that is spread over several files, a JSON object of their names and texts, as jsonb. blueprint_name: the name in the registry of blueprints. options: schema (the SQL schema of models that name none; the one in a connection string, or public), vector_dimensions (for vectors whose type does not say them: a number, or an object with one for each "Model.field"), descriptions (true: comments with three slashes become comments in the database), citext (false where the extension citext cannot be had: such fields become text whose unique keys ignore the case), sensitive (fields whose names are those of secrets: true makes them what the warning proposes; or an object with "reference", true or false for each "Model.field").
 Errors: 22004 and 22023 for arguments; 42601 where the text is not in Prisma''s language, and 22023 where it is but what it says cannot be, with line and column of each problem; 0A000 for the other language of Prisma 8; 54000 for a text that is too long.';
 COMMENT ON FUNCTION kepler.blueprint_from_prisma(jsonb, text, jsonb) IS
 'The document of a blueprint for a schema of Prisma (schema.prisma, for PostgreSQL): the tables, columns, types, constraints and indexes that Prisma would make, under its names. plan_blueprint and apply_blueprint take it. Of type json, so that fields keep their order. Nothing is read or written but the arguments.
 What cannot be carried over, and what is not Prisma''s, is left out with a warning for each. The document keeps them in import_warnings.
-prisma_schema: the text of a file; or, for a schema that is spread over several files, a JSON object of their names and texts, as jsonb. blueprint_name: the name in the registry of blueprints. options: schema (the SQL schema of models that name none; the one in a connection string, or public), vector_dimensions (for vectors whose type does not say them: a number, or an object with one for each "Model.field"), descriptions (true: comments with three slashes become comments in the database), citext (false where the extension citext cannot be had: such fields become text whose unique keys ignore the case).
+prisma_schema: the text of a file; or, for a schema that is spread over several files, a JSON object of their names and texts, as jsonb. blueprint_name: the name in the registry of blueprints. options: schema (the SQL schema of models that name none; the one in a connection string, or public), vector_dimensions (for vectors whose type does not say them: a number, or an object with one for each "Model.field"), descriptions (true: comments with three slashes become comments in the database), citext (false where the extension citext cannot be had: such fields become text whose unique keys ignore the case), sensitive (fields whose names are those of secrets: true makes them what the warning proposes; or an object with "reference", true or false for each "Model.field").
 Errors: 22004 and 22023 for arguments; 42601 where the text is not in Prisma''s language, and 22023 where it is but what it says cannot be, with line and column of each problem; 0A000 for the other language of Prisma 8; 54000 for a text that is too long.';
 
 COMMENT ON FUNCTION kepler.prisma_schema(text) IS

@@ -2,5 +2,7 @@
 //!
 //! They are triggers and not CHECK constraints: of a row that breaks one Postgres shows the values.
 
+pub(crate) mod api;
 mod error;
 mod references;
+mod secrets;

@@ -2,6 +2,7 @@
 
 use super::error::GuardError;
 use crate::pg::filling::{ColumnOf, Filling};
+use crate::pg::hidden::raise_hidden;
 use crate::pg::relation;
 use crate::pg::row_change::{Fired, raise};
 use crate::secrets::reference;
@@ -29,7 +30,7 @@ fn check_secret_references(call: pg_sys::FunctionCallInfo) -> Fired {
         if let Some(problem) = problem {
             let table = relation::table_name(row.table()).unwrap_or_default();
             let column = row.column_name(column);
-            raise(GuardError::NoReference { table, column, problem }.into());
+            raise_hidden(GuardError::NoReference { table, column, problem }.into());
         }
     }
     row.done()

@@ -13,6 +13,7 @@ pub(crate) struct Filling {
     data: *mut pg_sys::TriggerData,
     numbers: Vec<i32>,
     values: Vec<pg_sys::Datum>,
+    nulls: Vec<bool>,
 }
 
 /// A column, as the catalog has it.
@@ -69,7 +70,8 @@ impl Filling {
             {
                 refuse("the trigger must fire BEFORE INSERT OR UPDATE, FOR EACH ROW");
             }
-            Self { call, data, numbers: Vec::new(), values: Vec::new() }
+            let (numbers, values) = (Vec::new(), Vec::new());
+            Self { call, data, numbers, values, nulls: Vec::new() }
         }
     }
 
@@ -174,6 +176,22 @@ impl Filling {
         Some(unsafe { varlena::text(value) })
     }
 
+    /// The bytes of a `jsonb` column behind the length word; none where it is NULL.
+    pub(crate) fn jsonb(&self, column: ColumnOf) -> Option<&[u8]> {
+        let is_jsonb = column.base_type == pg_sys::JSONBOID;
+        let value = self.now().value(column.number).filter(|_| is_jsonb)?;
+        // SAFETY: a value of the column; it lives as long as the trigger runs.
+        Some(unsafe { varlena::aligned_bytes(value) })
+    }
+
+    /// The elements of a `text[]` column that are not NULL; none where it is NULL.
+    pub(crate) fn texts(&self, column: ColumnOf) -> Option<Vec<Option<String>>> {
+        let is_list = column.base_type == pg_sys::TEXTARRAYOID;
+        let value = self.now().value(column.number).filter(|_| is_list)?;
+        // SAFETY: a value of the column.
+        unsafe { Vec::<Option<String>>::from_datum(value, false) }
+    }
+
     /// Whether an update leaves a column as it was.
     pub(crate) fn is_same(&self, number: i16) -> bool {
         // SAFETY: both rows are of the table.
@@ -215,6 +233,13 @@ impl Filling {
         }
     }
 
+    /// Takes the value of a column away.
+    pub(crate) fn set_null(&mut self, column: ColumnOf) {
+        self.numbers.push(column.number.into());
+        self.values.push(pg_sys::Datum::null());
+        self.nulls.push(true);
+    }
+
     /// Gives a column a value. What a domain demands is asked, as Postgres does where it assigns; a trigger's row is not
     /// looked at again.
     pub(crate) fn set(&mut self, column: ColumnOf, value: pg_sys::Datum) {
@@ -227,6 +252,7 @@ impl Filling {
         }
         self.numbers.push(column.number.into());
         self.values.push(value);
+        self.nulls.push(false);
     }
 
     /// The row, with what was set in it.
@@ -238,14 +264,13 @@ impl Filling {
             if self.numbers.is_empty() {
                 return Fired::row(row);
             }
-            let mut nulls = vec![false; self.numbers.len()];
             Fired::row(pg_sys::heap_modify_tuple_by_cols(
                 row,
                 (*(*self.data).tg_relation).rd_att,
                 self.numbers.len() as i32,
                 self.numbers.as_mut_ptr(),
                 self.values.as_mut_ptr(),
-                nulls.as_mut_ptr(),
+                self.nulls.as_mut_ptr(),
             ))
         }
     }

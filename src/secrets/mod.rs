@@ -6,11 +6,16 @@
 //!
 //! What looks random and nothing more (entropy) is `Possible`: ids, hashes and cursors look so too. Nothing is refused for it.
 
-pub(crate) mod placeholder;
+pub(crate) mod document;
+pub(crate) mod entropy;
+pub(crate) mod keys;
+mod placeholder;
 pub(crate) mod reference;
 mod shape;
 mod shapes;
-pub(crate) mod text;
+#[cfg(test)]
+mod tests;
+mod text;
 
 use std::ops::Range;
 
@@ -24,7 +29,6 @@ pub(crate) enum Certainty {
 }
 
 impl Certainty {
-    #[allow(dead_code)]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Certainty::Possible => "possible",

@@ -5,7 +5,7 @@ use super::placeholder::{is_monotonous, is_placeholder};
 use super::shape::{Class, Shape, begins_word, in_base64, is_word};
 use super::shapes::GROUPS;
 use super::{Certainty, Found};
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use std::cell::OnceCell;
@@ -115,14 +115,20 @@ static FINDER: LazyLock<Option<Finder>> = LazyLock::new(|| {
         literals.push(literal);
         rules.push(Rule::Look(*look));
     }
-    let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&literals).ok()?;
+    let automaton = AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::DFA))
+        .match_kind(MatchKind::Standard)
+        .build(&literals)
+        .ok()?;
     let leads = AhoCorasick::builder().ascii_case_insensitive(true).build(LEADS).ok()?;
     Some(Finder { automaton, rules, leads })
 });
 
 /// The secrets in a text, in their order; they do not overlap. `next` says whether to go on.
 pub(crate) fn in_text(text: &str, next: &mut dyn FnMut(Found) -> bool) {
-    let Some(finder) = FINDER.as_ref() else { return };
+    // No credential is shorter than `a://:b@c`.
+    const SHORTEST: usize = 8;
+    let Some(finder) = FINDER.as_ref().filter(|_| text.len() >= SHORTEST) else { return };
     let bytes = text.as_bytes();
     let looked = Looked { text: bytes, leads: OnceCell::new() };
     let mut done = 0;
@@ -163,9 +169,14 @@ fn certain(kind: &'static str, start: usize, end: usize) -> Option<Found> {
     Some(Found { kind, certainty: Certainty::Certain, range: start..end })
 }
 
-/// How many bytes of the class stand in front of a place, of `limit`.
+/// How many bytes of the class stand in front of a place, of `limit`; the letter of an escape is not one of them.
 fn run_before(class: Class, text: &[u8], at: usize, limit: usize) -> usize {
-    text[..at].iter().rev().take(limit).take_while(|b| class.has(**b)).count()
+    let run = text[..at].iter().rev().take(limit).take_while(|b| class.has(**b)).count();
+    let start = at - run;
+    let is_escape = run > 0
+        && matches!(text[start], b'n' | b'r' | b't')
+        && text[..start].last() == Some(&b'\\');
+    run - usize::from(is_escape)
 }
 
 /// Whether a word ends there.
@@ -350,7 +361,7 @@ fn azure_client_secret(looked: &Looked<'_>, at: usize, body: usize) -> Option<Fo
     let start = at.checked_sub(4)?;
     let fits = text[start..at - 1].iter().all(is_part) && text[at - 1].is_ascii_digit();
     let behind = text[body..].iter().take(40).take_while(|b| is_part(b)).count();
-    let is_alone = start == 0 || !is_part(&text[start - 1]);
+    let is_alone = start == 0 || !is_part(&text[start - 1]) || begins_word(text, start);
     if fits && is_alone && (31..=34).contains(&behind) {
         certain("azure_client_secret", start, body + behind)
     } else {
@@ -364,8 +375,7 @@ fn telegram_bot_token(looked: &Looked<'_>, at: usize, body: usize) -> Option<Fou
     let number = run_before(Class::Digits, text, at, 11);
     let start = at - number;
     let behind = Class::Url.run(&text[body..], 34);
-    let before = text[..start].last();
-    let is_alone = before.is_none_or(|b| !is_word(*b)) || text[..start].ends_with(b"bot");
+    let is_alone = begins_word(text, start) || text[..start].ends_with(b"bot");
     if (8..=10).contains(&number) && behind == 33 && is_alone {
         certain("telegram_bot_token", start, body + behind)
     } else {

@@ -61,8 +61,8 @@ pub(crate) enum Manner<'g> {
 pub(crate) struct Surroundings<'g> {
     /// The table as it is called before tables are renamed: qualified and quoted.
     pub(crate) table_before: String,
-    /// Columns, as they are called now, and the names of the sequences that they own.
-    pub(crate) sequences: &'g [(String, String)],
+    /// Columns, as they are called now, and the sequences that fill them.
+    pub(crate) sequences: &'g [(String, tables::SequenceState)],
     pub(crate) keys: &'g tables::Keys,
     /// Columns, as they are called now, that have moved to a new type of the same name by then.
     pub(crate) moved: &'g HashSet<String>,
@@ -109,6 +109,8 @@ struct Planner<'g> {
     retyped: HashSet<&'g str>,
     /// Of them, those whose values may be equal after it that were not before: '1' and '01'.
     reread: HashSet<&'g str>,
+    /// Columns, by their new names, that lose a collation which somebody gave them.
+    collated: HashSet<&'g str>,
     /// Columns of enums some of whose values step aside meanwhile.
     revalued: HashSet<&'g str>,
     plan: Plan,
@@ -130,6 +132,7 @@ impl<'g> Planner<'g> {
             unchecked: Vec::new(),
             retyped: HashSet::new(),
             reread: HashSet::new(),
+            collated: HashSet::new(),
             revalued: HashSet::new(),
             plan: Plan { steps: Vec::new(), hidden: Vec::new() },
         }
@@ -273,7 +276,17 @@ impl<'g> Planner<'g> {
                 self.reread.insert(&column.name);
             }
         }
+        if matches!(self.goal.manner, Manner::Blueprint(_)) && self.collation(source).is_some() {
+            self.collated.insert(&column.name);
+        }
         self.sources.insert(&column.name, source);
+    }
+
+    /// What somebody has let a column be compared by.
+    fn collation(&self, source: &Column) -> Option<&'g str> {
+        let mut extras = self.goal.observed.extras.iter();
+        let of = extras.find(|extra| extra.kind == "collation" && extra.name == source.name)?;
+        Some(&of.definition)
     }
 
     /// What a column that is there will be called.

@@ -59,6 +59,7 @@ ALLOWED = [
     Allowed("search_messages", COMPARES, per_row=4),
     Allowed("search_messages (conversation)", COMPARES, per_row=5),
     Allowed("search_vectors", COMPARES, per_row=2.5),
+    Allowed("find_secrets", "reads the table", per_row=2.5),
     Allowed("remember (dedupe)", COMPARES, per_row=6),
 ]
 FILTERS = "forty rows meet the filter, and ten in the smaller tenant"

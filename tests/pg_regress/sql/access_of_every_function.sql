@@ -125,6 +125,7 @@ INSERT INTO calls VALUES
     ('requeue_records', $$kepler.requeue_records(entity_type => 'lead')$$),
     ('required_connections', $$kepler.required_connections('w')$$),
     ('rename_entry_table', $$kepler.rename_entry_table('Thing', 'Other Thing')$$),
+    ('find_secrets', $$kepler.find_secrets('kepler.memories')$$),
     ('repair_blueprint', $$kepler.repair_blueprint('model')$$),
     ('restore_entry_table', $$kepler.restore_entry_table('Gone')$$),
     ('restore_field', $$kepler.restore_field('Thing', 'b')$$),

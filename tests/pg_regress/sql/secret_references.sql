@@ -31,7 +31,16 @@ UPDATE kepler_data.connections_1_entries SET token_ref = 'postgres://app:' || 'h
 COPY kepler_data.connections_1_entries (name, token_ref) FROM stdin;
 y	hunter2
 \.
-INSERT INTO kepler_data.connections_1_entries (name, token_ref) VALUES ('x', 'op://vault/item/field') ON CONFLICT (name) DO UPDATE SET token_ref = 'hunter2';
+INSERT INTO kepler_data.connections_1_entries (name, token_ref) VALUES ('a', 'op://vault/item/field') ON CONFLICT (name) DO UPDATE SET token_ref = 'hunter2';
+-- Nor does CONTEXT show it: not the line of COPY, nor the statement of a function.
+\set SHOW_CONTEXT always
+COPY kepler_data.connections_1_entries (name, token_ref) FROM stdin;
+y	hunter2
+\.
+DO $$ BEGIN EXECUTE 'INSERT INTO kepler_data.connections_1_entries (name, token_ref) VALUES (''x'', ''hunter2'')'; END $$;
+DO $$ BEGIN INSERT INTO kepler_data.connections_1_entries (name, token_ref) VALUES ('x', 'hunter2'); EXCEPTION WHEN check_violation THEN RAISE NOTICE 'caught: %', SQLERRM; END $$;
+SELECT 1 / 0 FROM kepler_data.connections_1_entries;
+\set SHOW_CONTEXT never
 -- A scheme of one's own.
 INSERT INTO kepler_data.connections_1_entries (name, token_ref) VALUES ('own', 'acme:team/x');
 SET LOCAL kepler.secret_reference_schemes = 'acme, other';
