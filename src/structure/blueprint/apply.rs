@@ -9,7 +9,7 @@ use super::model::{Blueprint, ModelTable, Tenancy};
 use super::observed::{self, Tables};
 use super::plan::{self, Manner, Place, Planned, Request, SeedStep, printed_key};
 use super::registry::{self, Deferred, List, Note, Printed, Stored};
-use super::seed::{self, Scene, View};
+use super::seed::{self, Scene, View, refuse_seed, seed_steps};
 use crate::access::grant;
 use crate::access::owner::{BLUEPRINTS, Owner};
 use crate::error::Error;
@@ -18,7 +18,6 @@ use crate::json::Json;
 use crate::pg::advisory;
 use crate::structure::apply;
 use crate::structure::catalog::Telling;
-use crate::structure::error::StructureError;
 use crate::structure::locks::{Patience, lock_tables};
 use crate::structure::plan::enums::ObservedEnum;
 use crate::structure::run::{self, Rows};
@@ -458,32 +457,6 @@ impl Call<'_> {
             .map(|step| if step.sql.is_empty() { step.hazards.join("; ") } else { step.sql });
         Err(BlueprintError::NotReached(left.collect()).into())
     }
-}
-
-/// Fails where rows cannot be written.
-fn refuse_seed(seed: &[SeedStep]) -> Result<(), Error> {
-    let refused = seed.iter().flat_map(|seed| {
-        let table = qualified(&seed.place.0, &seed.place.1);
-        seed.refused.iter().map(move |why| format!("seed {table}: {why}"))
-    });
-    let refused: Vec<String> = refused.collect();
-    if refused.is_empty() { Ok(()) } else { Err(StructureError::Refused(refused).into()) }
-}
-
-/// The rows of a seed that are to be written, as a plan shows them.
-pub(crate) fn seed_steps(
-    client: &mut SpiClient<'_>,
-    (blueprint, planned): (&Blueprint, &Planned),
-    view: View,
-    workspaces: (&str, Option<&str>),
-) -> Result<Vec<SeedStep>, Error> {
-    if blueprint.seed.is_empty() {
-        return Ok(Vec::new());
-    }
-    let dialect = apply::dialect(client)?;
-    let scene = Scene::new(client, (blueprint, planned), &dialect, view, workspaces)?;
-    let compared = seed::compare(client, &scene)?;
-    Ok(compared.iter().filter(|found| found.is_to_do()).map(|found| found.step(&scene)).collect())
 }
 
 /// Takes a blueprint for this transaction, so that two never change it at once.
