@@ -80,6 +80,7 @@ impl Rows {
 /// Runs the steps, but for those that are deferred or wait for such.
 pub(crate) fn run(client: &mut SpiClient<'_>, steps: &[Step], rows: Rows) -> Result<(), Error> {
     let owner = Owner::find()?;
+    owner.require_own_event_triggers(client)?;
     let _place = owner.own_tablespace();
     let mut failures = Vec::new();
     for step in steps.iter().filter(|step| step.phase.is_run()) {

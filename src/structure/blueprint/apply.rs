@@ -8,7 +8,7 @@ use super::facts::Wanted;
 use super::model::{Blueprint, ModelTable, Tenancy};
 use super::observed::{self, Tables};
 use super::plan::{self, Manner, Place, Planned, Request, SeedStep, printed_key};
-use super::registry::{self, Deferred, Note, Printed, Stored};
+use super::registry::{self, Deferred, List, Note, Printed, Stored};
 use super::seed::{self, Scene, View};
 use crate::access::grant;
 use crate::access::owner::{BLUEPRINTS, Owner};
@@ -20,6 +20,7 @@ use crate::structure::apply;
 use crate::structure::catalog::Telling;
 use crate::structure::error::StructureError;
 use crate::structure::locks::{Patience, lock_tables};
+use crate::structure::plan::enums::ObservedEnum;
 use crate::structure::run::{self, Rows};
 use crate::structure::step::{Class, Phase, Step};
 use crate::structure::table::{ColumnDefault, Rule};
@@ -294,15 +295,26 @@ impl Call<'_> {
             made.chain(planned.new_schemas.iter().cloned()).collect();
         schemas.extend(made_schemas.iter().cloned());
         let mut tables = self.listed(planned, steps);
+        let mut enums = self.listed_enums(planned, steps);
         if self.terms.manner.online {
             // What leaves may leave in a part that comes after.
-            let listed = registry::tables_of(client, self.name())?;
-            let before = stored.into_iter().flat_map(Stored::versions);
-            for table in before.flat_map(|version| &version.blueprint.tables) {
+            let versions = || stored.into_iter().flat_map(Stored::versions);
+            let listed = List::Tables.of(client, self.name())?;
+            for table in versions().flat_map(|version| &version.blueprint.tables) {
                 let place = (table.schema.clone(), table.table_name.clone());
                 let stays = planned.places.values().any(|now| *now == place);
                 if !stays && listed.get(&place) == Some(&table.name) {
                     tables.entry(place).or_insert_with(|| table.name.clone());
+                }
+            }
+            let listed = List::Enums.of(client, self.name())?;
+            for one in versions().flat_map(|version| &version.blueprint.enums) {
+                let place = (one.schema.clone(), one.type_name.clone());
+                let is_there =
+                    |now: &ObservedEnum| (&now.schema, &now.name) == (&place.0, &place.1);
+                let stays = planned.enums.iter().any(|(_, now)| now.as_ref().is_some_and(is_there));
+                if !stays && listed.get(&place) == Some(&one.name) {
+                    enums.entry(place).or_insert_with(|| one.name.clone());
                 }
             }
         }
@@ -325,6 +337,7 @@ impl Call<'_> {
                 schemas: schemas.into_iter().collect(),
                 made_schemas: made_schemas.into_iter().collect(),
                 tables,
+                enums,
             },
         )?;
         Ok(number)
@@ -350,6 +363,27 @@ impl Call<'_> {
             Some((then, table.name.clone()))
         });
         tables.collect()
+    }
+
+    /// The same of types.
+    fn listed_enums(&self, planned: &Planned, steps: &[Step]) -> BTreeMap<Place, String> {
+        let renames =
+            steps.iter().any(|step| matches!(step.operation, "rename_type" | "move_type"));
+        let is_made = |place: &Place| {
+            let start = format!("CREATE TYPE {} AS ", qualified(&place.0, &place.1));
+            steps.iter().any(|step| step.operation == "create_type" && step.sql.starts_with(&start))
+        };
+        let enums = planned.enums.iter().filter_map(|(target, now)| {
+            let place = (target.schema.clone(), target.type_name.clone());
+            let now = now.as_ref().map(|now| (now.schema.clone(), now.name.clone()));
+            let then = match now {
+                Some(now) if now == place || renames => place,
+                Some(now) => now,
+                None => Some(place).filter(is_made)?,
+            };
+            Some((then, target.name.clone()))
+        });
+        enums.collect()
     }
 
     /// Runs steps, and gives the roles with a level their rights on what is new.

@@ -187,6 +187,7 @@ impl Batch<'_> {
             self.landing.held.clear();
             let waiting = std::mem::take(&mut self.landing.waiting);
             missing.extend(waiting.iter().filter_map(|element| self.row_of.get(element)));
+            missing.sort_unstable_by_key(|&row| self.places[row as usize]);
             if missing.is_empty() {
                 return Ok(());
             }

@@ -11,16 +11,14 @@ use super::error::EntriesError;
 use super::insert::WRITE_ROWS;
 use super::key::Key;
 use super::land::{ordinals, refused, run_for_keys};
+use super::link_lists::Reader;
 use super::references::key_kind;
 use super::statements;
 use super::validator::Column;
 use crate::answer::{Code, Outcome, Problem, Violation};
 use crate::batch;
 use crate::error::Error;
-use crate::field_types::scalar::Scratch;
 use crate::json::shorten;
-use crate::jsonb::elements::Place;
-use crate::jsonb::scan::{Unbalanced, skip_space, skip_value};
 use crate::pg::array::{Array, ElementType};
 use crate::pg::plan::{OwnedStatement, Parameter};
 use crate::pg::subtransaction;
@@ -28,7 +26,6 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::spi::SpiClient;
 use pgrx::{PgLogLevel, PgSqlErrorCode, check_for_interrupts};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::ops::Range;
 use std::rc::Rc;
 
 const SUPPRESSED: PgSqlErrorCode = PgSqlErrorCode::ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION;
@@ -157,15 +154,8 @@ impl<'t> Links<'t> {
             Named::ByKey => self.column(self.other),
             Named::By { table, column, .. } => &table.validator.columns[*column as usize],
         };
-        let mut reader = Reader {
-            names: [&self.column(self.owner).name, &self.column(self.other).name],
-            owner: self.column(self.owner),
-            target: described,
-            scratch: Scratch::new(),
-            key: Vec::new(),
-            values: Array::new(described.element),
-            of: Vec::new(),
-        };
+        let list = &self.column(self.other).name;
+        let mut reader = Reader::new(self.column(self.owner), list, described);
         let mut elements = Vec::new();
         batch::divide("links", text.as_bytes(), |element| {
             let place = answers.all.len() as u32;
@@ -427,135 +417,4 @@ impl<'t> Links<'t> {
 
 fn not_written() {
     ErrorReport::new(SUPPRESSED, NOT_WRITTEN, "set_entry_links").report(PgLogLevel::ERROR);
-}
-
-/// Reads elements into values.
-struct Reader<'r> {
-    /// Of the entry whose links are set, and of the list.
-    names: [&'r str; 2],
-    owner: &'r Column,
-    target: &'r Column,
-    scratch: Scratch,
-    key: Vec<u8>,
-    /// What the lists hold.
-    values: Array,
-    /// The element and the place in its list, for each value.
-    of: Vec<(u32, u32)>,
-}
-
-impl Reader<'_> {
-    fn element(
-        &mut self,
-        element: Place<'_>,
-        place: u32,
-        violations: &mut Vec<Violation>,
-    ) -> Result<(Option<Key>, usize), Unbalanced> {
-        let text = element.text;
-        let mut members: [Option<Range<usize>>; 2] = [None, None];
-        let (opened, end) = batch::object(element, |member| {
-            let name = match batch::key(&text[member.key.clone()], &mut self.key) {
-                Ok(name) => name,
-                Err(error) => {
-                    violations.push(Violation { field: None, problem: Problem::from(error) });
-                    return;
-                }
-            };
-            let at = self.names.iter().position(|known| known.as_bytes() == name);
-            let name = String::from_utf8_lossy(name);
-            match at {
-                Some(at) if members[at].is_some() => violations.push(Violation::new(
-                    Some(&name),
-                    Code::DuplicateField,
-                    "is given twice",
-                )),
-                Some(at) => members[at] = Some(member.value),
-                None => {
-                    let message =
-                        format!("only {} and {} are known here", self.names[0], self.names[1]);
-                    violations.push(Violation::new(
-                        Some(&shorten(&name)),
-                        Code::UnknownField,
-                        message,
-                    ));
-                }
-            }
-        })?;
-        if let Err(rejection) = opened {
-            *violations = rejection.into_violations();
-            return Ok((None, end));
-        }
-        let [owner, list] = members;
-        let owner = self.owner(owner.map(|range| &text[range]), violations);
-        match list {
-            None => {
-                violations.push(Violation::new(Some(self.names[1]), Code::Required, "is required"));
-            }
-            Some(list) => self.list(&text[list], place, violations),
-        }
-        Ok((owner, end))
-    }
-
-    fn owner(&mut self, raw: Option<&[u8]>, violations: &mut Vec<Violation>) -> Option<Key> {
-        let name = self.names[0];
-        let Some(raw) = raw.filter(|raw| *raw != b"null") else {
-            violations.push(match raw {
-                Some(_) => Violation::new(Some(name), Code::Required, "must not be null"),
-                None => Violation::new(Some(name), Code::Required, "is required"),
-            });
-            return None;
-        };
-        let mut value = Array::new(self.owner.element);
-        match self.owner.read(raw, &mut self.scratch, &mut value) {
-            Ok(()) => Key::from_stored(key_kind(self.owner), value.last()?),
-            Err(problem) => {
-                violations.push(Violation { field: Some(name.to_owned()), problem });
-                None
-            }
-        }
-    }
-
-    fn list(&mut self, raw: &[u8], place: u32, violations: &mut Vec<Violation>) {
-        let name = self.names[1];
-        if raw.first() != Some(&b'[') {
-            let message =
-                "must be a list of all that the entry is linked to; an empty one removes all links";
-            violations.push(Violation::new(Some(name), Code::WrongType, message));
-            return;
-        }
-        let mut at = skip_space(raw, 1);
-        let mut item = 0;
-        while raw.get(at).is_some_and(|byte| *byte != b']') {
-            let Ok(end) = skip_value(raw, at) else { break };
-            let value = raw[at..end].trim_ascii();
-            let before = self.values.count();
-            let read = match value {
-                b"null" => Err(Problem::new(Code::Required, "must not be null")),
-                value => self.target.read(value, &mut self.scratch, &mut self.values),
-            };
-            match read {
-                Ok(()) => self.of.push((place, item)),
-                Err(mut problem) => {
-                    if self.values.count() > before {
-                        self.values.undo();
-                    }
-                    problem.item = Some(item as usize);
-                    violations.push(Violation { field: Some(name.to_owned()), problem });
-                }
-            }
-            item += 1;
-            at = skip_space(raw, end);
-            match raw.get(at) {
-                Some(b',') => at = skip_space(raw, at + 1),
-                Some(b']') => break,
-                _ => {
-                    violations.push(Violation::new(
-                        Some(name),
-                        Code::InvalidJson,
-                        "is not valid JSON",
-                    ));
-                    break;
-                }
-            }
-        }
-    }
 }

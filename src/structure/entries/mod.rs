@@ -18,6 +18,7 @@ mod identity;
 mod insert;
 mod key;
 mod land;
+mod link_lists;
 mod links;
 mod moves;
 pub(crate) mod needs;

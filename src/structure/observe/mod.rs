@@ -11,6 +11,7 @@ use super::blueprint::model::Fill;
 use super::facts::{Dependent, Facts, PolicyFact, TriggerFact};
 use super::model::Key;
 use super::plan::guarded::REFERENCES_TRIGGER;
+use super::plan::tables::SequenceState;
 use super::table::{Rule, Table};
 pub(crate) use exact::NOT_VALID;
 pub(crate) use extras::COVERAGE;
@@ -53,8 +54,8 @@ pub(crate) struct Details {
     pub(crate) row_security_forced: bool,
     /// Each is an extra as well.
     pub(crate) policies: Vec<PolicyFact>,
-    /// The sequences that fill serial columns, by column: schema and name.
-    pub(crate) sequences: Vec<(String, (String, String))>,
+    /// The sequences that fill columns.
+    pub(crate) sequences: Vec<(String, SequenceState)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

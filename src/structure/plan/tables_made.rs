@@ -2,7 +2,7 @@
 
 use super::guarded;
 use super::key_of;
-use super::tables::{Guard, KeyOf, Terms, key_of_target};
+use super::tables::{Guard, Keeping, KeyOf, Terms, key_of_target};
 use crate::ident::{qualified, quote, quote_literal};
 use crate::structure::blueprint::model::{FILL_TRIGGER, Fill};
 use crate::structure::budget;
@@ -13,7 +13,7 @@ use crate::structure::table::{Rule, Table};
 use std::collections::HashSet;
 
 /// The policy of tables whose rows belong to a workspace.
-const POLICY: &str = "workspace";
+pub(super) const POLICY: &str = "workspace";
 
 /// A table that is not there yet; each of its rules has a name.
 pub(super) struct NewTable<'t> {
@@ -104,28 +104,29 @@ impl NewTable<'_> {
         steps.extend(rest);
         steps.extend(fill_steps(&[], self.fills, &relation));
         steps.extend(guarded::of_new_table(self.table, &relation));
-        steps.extend(guard_steps(&Guard::Open, self.guard, &[], &relation));
+        steps.extend(guard_steps(&Keeping::default(), self.guard, &[], &relation));
         steps.extend(self.descriptions(&table));
         steps.into_iter().map(|step| step.of(&relation)).collect()
     }
 
     fn descriptions(&self, table: &str) -> Vec<Step> {
-        let whole = self.table.description.as_ref().map(|text| {
-            let sql = format!("COMMENT ON TABLE {table} IS {}", quote_literal(text));
-            (self.name, sql)
-        });
+        let whole =
+            self.table.description.as_ref().map(|text| {
+                (self.name, format!("COMMENT ON TABLE {table} IS "), quote_literal(text))
+            });
         let columns = self.table.columns.iter().filter_map(|column| {
             let text = quote_literal(column.description.as_ref()?);
-            let sql = format!("COMMENT ON COLUMN {table}.{} IS {text}", quote(&column.name));
-            Some((column.name.as_str(), sql))
+            let comment = format!("COMMENT ON COLUMN {table}.{} IS ", quote(&column.name));
+            Some((column.name.as_str(), comment, text))
         });
         whole
             .into_iter()
             .chain(columns)
-            .map(|(object, sql)| {
-                Step::instant("describe", object, sql)
+            .map(|(object, comment, text)| {
+                Step::instant("describe", object, format!("{comment}{text}"))
                     .lock(Lock::ShareUpdateExclusive)
                     .stage(Stage::Describe)
+                    .undone_by(format!("{comment}NULL"))
             })
             .collect()
     }
@@ -196,22 +197,29 @@ pub(super) fn fill_steps(now: &[Fill], wanted: &[Fill], relation: &Relation) -> 
 
 /// The policy that shows rows to their workspace alone. `renames` are those of the table's columns: a policy follows them.
 pub(super) fn guard_steps(
-    now: &Guard,
+    keeping: &Keeping,
     wanted: &Guard,
     renames: &[(String, String)],
     relation: &Relation,
 ) -> Vec<Step> {
-    let now = match now {
+    let now = match &keeping.guard {
         Guard::Column(column) if !is_column(wanted, column) => {
             let renamed = renames.iter().find(|(from, _)| from == column);
             Guard::Column(renamed.map_or(column, |(_, to)| to).clone())
         }
         other => other.clone(),
     };
-    if now == *wanted {
-        return Vec::new();
-    }
     let table = qualified(&relation.schema, &relation.table);
+    let mut steps = Vec::new();
+    if keeping.forced && *wanted != Guard::Open {
+        let force = |word| format!("ALTER TABLE {table} {word}FORCE ROW LEVEL SECURITY");
+        let step = Step::instant("unforce", &relation.table, force("NO "));
+        // What reads rows later in the plan reads all of them.
+        steps.push(step.stage(Stage::DropRule).of(relation).undone_by(force("")));
+    }
+    if now == *wanted {
+        return steps;
+    }
     let condition = |guard: &Guard| {
         let whose = match guard {
             Guard::Workspace(id) => quote_literal(id),
@@ -226,9 +234,12 @@ pub(super) fn guard_steps(
              ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
         )
     };
-    let open =
-        format!("DROP POLICY {POLICY} ON {table}; ALTER TABLE {table} DISABLE ROW LEVEL SECURITY");
-    let mut steps = Vec::new();
+    // Policies of others go on to hold.
+    let disable = match keeping.other_policies {
+        true => String::new(),
+        false => format!("; ALTER TABLE {table} DISABLE ROW LEVEL SECURITY"),
+    };
+    let open = format!("DROP POLICY {POLICY} ON {table}{disable}");
     if now != Guard::Open {
         // Before the columns that it names leave.
         let sql = match wanted {
@@ -237,7 +248,7 @@ pub(super) fn guard_steps(
         };
         let mut step = Step::instant("open", &relation.table, sql).stage(Stage::DropRule);
         step.undo = condition(&now).map(|condition| secure(&condition));
-        if *wanted == Guard::Open {
+        if *wanted == Guard::Open && !keeping.other_policies {
             step = step.hazard(
                 "tenancy: whoever may read the table sees the rows of every workspace from now on",
             );

@@ -88,6 +88,27 @@ SELECT hazards FROM kepler.plan_entry_table('Form', :'never') WHERE operation = 
 SELECT kepler.alter_entry_table('Form', :'never', '{rewrite}');
 SELECT answer FROM public.seen;
 SELECT count(*) FROM answers;
+CREATE ROLE renames_values;
+SELECT count(*) FROM kepler.grant_access('renames_values', 'admin');
+GRANT INSERT ON public.seen TO renames_values;
+GRANT USAGE ON SCHEMA public TO renames_values;
+SET LOCAL ROLE renames_values;
+SELECT kepler.alter_entry_table('Form', '{"fields": [{"name": "answer", "type": "enum", "values": ["yes", "not ever"], "renamed_values": {"never": "not ever"}}]}', '{rewrite}');
+RESET ROLE;
+SELECT who, answer FROM public.seen WHERE answer = 'not ever';
+-- Who may not write to the rows cannot rename their values.
+REVOKE UPDATE ON :form FROM renames_values;
+SAVEPOINT before;
+SET LOCAL ROLE renames_values;
+SELECT kepler.alter_entry_table('Form', '{"fields": [{"name": "answer", "type": "enum", "values": ["yes", "no"], "renamed_values": {"not ever": "no"}}]}', '{rewrite}');
+ROLLBACK TO before;
+-- Of rows that a policy hides from the caller nothing is renamed: they are in the way.
+GRANT UPDATE ON :form TO renames_values;
+CREATE POLICY most ON :form AS RESTRICTIVE USING (entry_id <> 3);
+SET LOCAL ROLE renames_values;
+SELECT estimated_rows FROM kepler.plan_entry_table('Form', '{"fields": [{"name": "answer", "type": "enum", "values": ["aye", "no"], "renamed_values": {"not ever": "no", "yes": "aye"}}]}') WHERE operation = 'rename_values';
+SELECT kepler.alter_entry_table('Form', '{"fields": [{"name": "answer", "type": "enum", "values": ["aye", "no"], "renamed_values": {"not ever": "no", "yes": "aye"}}]}', '{rewrite}');
+ROLLBACK TO before;
 
 -- Everything that is wrong is told.
 SAVEPOINT before;
