@@ -369,6 +369,26 @@ pub(crate) fn composed_name(table: &str, columns: &[&str], suffix: &str) -> Stri
     format!("{name}_{suffix}")
 }
 
+/// As Postgres makes names of a table, perhaps a column, and a word: the longer part is cut.
+pub(crate) fn postgres_name(table: &str, column: Option<&str>, label: &str) -> String {
+    let cut = |text: &str, length: usize| {
+        let mut end = length.min(text.len());
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text[..end].to_owned()
+    };
+    let Some(column) = column else {
+        return format!("{}_{label}", cut(table, MAX_NAME - label.len() - 1));
+    };
+    let room = MAX_NAME - label.len() - 2;
+    let (mut first, mut second) = (table.len(), column.len());
+    while first + second > room {
+        if first > second { first -= 1 } else { second -= 1 }
+    }
+    format!("{}_{}_{label}", cut(table, first), cut(column, second))
+}
+
 /// The name that a rule of a blueprint would like to have.
 pub(crate) fn wished_name_in_blueprint(rule: &Rule, table: &str) -> String {
     let columns = rule.columns();

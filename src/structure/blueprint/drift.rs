@@ -568,7 +568,8 @@ impl Drift<'_> {
             let object_type = "seed row".to_owned();
             self.found.push(Difference { object_type, object, kind, expected, actual });
         };
-        for found in seed::compare(client, &scene)? {
+        // Of a table that is not there nothing else is told.
+        for found in seed::compare(client, &scene)?.iter().filter(|found| found.has_table(&scene)) {
             let (schema, table) = found.place(&scene);
             let table = dotted(&[&schema, &table]);
             let object = |at: usize| format!("{table} ({})", found.named(at, &scene, false));

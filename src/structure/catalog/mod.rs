@@ -100,22 +100,30 @@ fn dependents(
     let rows = statements::DEPENDENTS
         .with(|statement| snapshot.run(client, statement, &[Some(relations.datum())]));
     let mut found = Vec::new();
-    for row in rows.iter::<5>() {
+    for row in rows.iter::<6>() {
         let (Some(oid), Some(kind), Some(name)) = (row.oid(0), row.text(1), row.text(2)) else {
             continue;
         };
-        found.push((oid.to_u32(), kind, name, row.text(3), row.boolean(4) == Some(true)));
+        found.push((
+            oid.to_u32(),
+            kind,
+            name,
+            row.text(3),
+            row.boolean(4) == Some(true),
+            row.text(5),
+        ));
     }
     found.sort();
     let places: HashMap<u32, usize> =
         tables.iter().enumerate().map(|(at, table)| (table.oid, at)).collect();
-    for (oid, kind, name, column, keeps_type) in found {
+    for (oid, kind, name, column, keeps_type, leads_to) in found {
         let Some(table) = places.get(&oid).and_then(|at| tables.get_mut(*at)) else { continue };
         table.dependents.push(Dependent {
             column: column.map(str::to_owned),
             kind: serde_json::from_value(kind.into())?,
             name: name.to_owned(),
             keeps_type,
+            leads_to: leads_to.map(str::to_owned),
         });
     }
     Ok(())

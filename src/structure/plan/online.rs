@@ -63,7 +63,10 @@ impl Planner<'_> {
                 continue;
             }
             let sql = self.alter(&format!("DROP CONSTRAINT {}", quote(&check)));
-            self.push(Step::instant("drop_constraint", &check, sql).stage(Stage::DropRule));
+            let again = format!("CHECK ({} IS NOT NULL) NOT VALID", quote(&source.name));
+            let back = self.alter(&format!("ADD CONSTRAINT {} {again}", quote(&check)));
+            let step = Step::instant("drop_constraint", &check, sql).undone_by(back);
+            self.push(step.stage(Stage::DropRule));
         }
     }
 }

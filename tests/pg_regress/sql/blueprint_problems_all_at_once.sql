@@ -6,7 +6,7 @@
 BEGIN;
 
 -- What is wrong with the document, its enums and its tables.
-SELECT kepler.apply_blueprint('{"blueprint": "My shop", "schema": "kepler_data", "version": 1.5, "tenancy": "mine", "seed": [], "description": null,
+SELECT kepler.apply_blueprint('{"blueprint": "My shop", "schema": "kepler_data", "version": 1.5, "tenancy": "mine", "seeds": [], "description": null,
     "enums": {"empty": [], "twice": ["a", "a"], "gone": {"values": ["a"], "renamed_values": {"a": "a", "b": "c"}}, "number": 1},
     "tables": [
         "not an object",

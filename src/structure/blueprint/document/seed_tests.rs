@@ -29,7 +29,7 @@ const EXAMPLE: &str = r#"{"blueprint": "shop",
 
 fn read(text: &str) -> Blueprint {
     Blueprint::from_text(text).unwrap_or_else(|error| match error {
-        StructureError::InvalidBlueprint(found) => panic!("{found:#?}"),
+        StructureError::Invalid { problems: found, .. } => panic!("{found:#?}"),
         other => panic!("{other}"),
     })
 }

@@ -111,6 +111,9 @@ impl Planner<'_> {
                      versions, with another column between"
                 );
                 steps.push(Step::refused("rename_column", &table.name, why).stage(Stage::Schema));
+                // What the columns become is not asked any more: it would be told in other words.
+                used.extend(now);
+                continue;
             }
             used.extend(now.clone());
             found.push(Matched {

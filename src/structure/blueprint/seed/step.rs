@@ -19,6 +19,10 @@ impl Found {
         &scene.blueprint.seed[self.seed]
     }
 
+    pub(crate) fn has_table(&self, scene: &Scene<'_>) -> bool {
+        scene.spoken(&self.of(scene).table).is_some()
+    }
+
     /// How many rows are to be written.
     pub(crate) fn count(&self) -> usize {
         self.missing.len() + self.changed.len()
