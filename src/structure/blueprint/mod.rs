@@ -17,6 +17,7 @@ pub(crate) mod model;
 pub(crate) mod observed;
 pub(crate) mod plan;
 pub(crate) mod registry;
+pub(crate) mod renames;
 
 use crate::structure::error::StructureError;
 

@@ -3,6 +3,7 @@
 //! What the versions that were applied asked for is the blueprint's own. Anything else in its tables is somebody's, and is left
 //! alone; a table or type that somebody has made under a name of the blueprint's is in the way.
 
+mod lineage;
 mod matched;
 
 use super::facts::{self, Facts, Wanted};
@@ -111,7 +112,11 @@ pub(crate) fn plan(client: &mut SpiClient<'_>, request: &Request<'_>) -> Result<
     }
     let facts = facts::load(client, &wanted)?;
     let mut refused = Vec::new();
-    let blueprint = settled(request.blueprint, &facts, &mut refused);
+    let mut blueprint = settled(request.blueprint, &facts, &mut refused);
+    let listed = registry::tables_of(client, &blueprint.name)?;
+    if let Some(stored) = request.stored {
+        lineage::tell_renames(&mut blueprint, stored, &facts, &listed);
+    }
     let stored = request.stored.map(|stored| {
         let mut stored = stored.clone();
         for version in stored.applied.iter_mut().chain(&mut stored.pending) {
@@ -121,7 +126,7 @@ pub(crate) fn plan(client: &mut SpiClient<'_>, request: &Request<'_>) -> Result<
     });
     let world = World {
         others: registry::tables_of_others(client, &blueprint)?,
-        listed: registry::tables_of(client, &blueprint.name)?,
+        listed,
         schemas: registry::used_schemas(client)?.into_iter().collect(),
         dialect: apply::dialect(client)?,
         facts,

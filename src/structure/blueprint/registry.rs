@@ -3,6 +3,7 @@
 
 use super::error::BlueprintError;
 use super::model::Blueprint;
+use super::renames::Renames;
 use crate::access::error::AccessError;
 use crate::access::owner::{BLUEPRINTS, Owner};
 use crate::error::Error;
@@ -113,7 +114,7 @@ thread_local! {
         &[pg_sys::TEXTOID],
     ) };
     static VERSIONS: Statement = const { Statement::new(
-        c"SELECT v.version, v.document_version, v.document::text, v.printed::text
+        c"SELECT v.version, v.document_version, v.document::text, v.printed::text, v.renames::text
           FROM kepler.blueprint_versions AS v WHERE v.blueprint_name = $1 AND v.version >= $2 ORDER BY v.version",
         &[pg_sys::TEXTOID, pg_sys::INT4OID],
     ) };
@@ -142,9 +143,9 @@ pub(crate) fn find(client: &mut SpiClient<'_>, name: &str) -> Result<Option<Stor
     };
     let parameters = [Some(text.datum()), Some(pg_sys::Datum::from(stored.version))];
     let rows = VERSIONS.with(|statement| statement.run_latest(client, &parameters));
-    for row in rows.iter::<4>() {
+    for row in rows.iter::<5>() {
         let text = row.text(2).unwrap_or_default().to_owned();
-        let version = Version {
+        let mut version = Version {
             number: row.integer(0).unwrap_or_default(),
             document_version: row.integer(1),
             blueprint: super::parse(&text)?,
@@ -154,6 +155,8 @@ pub(crate) fn find(client: &mut SpiClient<'_>, name: &str) -> Result<Option<Stor
         if version.number == stored.version {
             stored.applied = Some(version);
         } else {
+            let renames: Renames = serde_json::from_str(row.text(4).unwrap_or_default())?;
+            renames.tell(&mut version.blueprint);
             stored.pending.push(version);
         }
     }
@@ -235,8 +238,8 @@ pub(crate) fn begin(client: &mut SpiClient<'_>, note: &Note<'_>) -> Result<(), E
         ],
     )?;
     client.update(
-        "INSERT INTO kepler.blueprint_versions AS v (blueprint_name, version, document, document_version, plan)
-         VALUES ($1, $2, $3::pg_catalog.json, $4, $5::pg_catalog.jsonb)
+        "INSERT INTO kepler.blueprint_versions AS v (blueprint_name, version, document, document_version, plan, renames)
+         VALUES ($1, $2, $3::pg_catalog.json, $4, $5::pg_catalog.jsonb, $6::pg_catalog.jsonb)
          ON CONFLICT (blueprint_name, version) DO UPDATE SET plan = v.plan OPERATOR(pg_catalog.||) excluded.plan
          WHERE excluded.plan <> '[]'::pg_catalog.jsonb",
         None,
@@ -246,6 +249,7 @@ pub(crate) fn begin(client: &mut SpiClient<'_>, note: &Note<'_>) -> Result<(), E
             note.text.into(),
             note.blueprint.version.map(|version| version as i32).into(),
             note.plan.into(),
+            serde_json::to_string(&Renames::of(note.blueprint))?.into(),
         ],
     )?;
     let (mut schemas, mut tables, mut names) = (Vec::new(), Vec::new(), Vec::new());
