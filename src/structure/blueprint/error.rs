@@ -15,6 +15,8 @@ pub(crate) enum BlueprintError {
     OtherVersion { name: String, expected: i32, found: i32 },
     #[error("another session is applying blueprint \"{0}\"")]
     Busy(String),
+    #[error("another session is applying a blueprint in schema \"{0}\"")]
+    SchemaBusy(String),
     #[error("the database differs from the blueprint after its plan was run")]
     NotReached(Vec<String>),
     #[error("tables of blueprint \"{name}\" hold rows")]
@@ -36,7 +38,7 @@ impl Report for BlueprintError {
                 ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
             }
             Self::Moved | Self::OtherVersion { .. } => ERRCODE_T_R_SERIALIZATION_FAILURE,
-            Self::Busy(_) => ERRCODE_LOCK_NOT_AVAILABLE,
+            Self::Busy(_) | Self::SchemaBusy(_) => ERRCODE_LOCK_NOT_AVAILABLE,
             Self::InUse { .. } => ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
         }
     }
@@ -65,7 +67,7 @@ impl Report for BlueprintError {
                 "Nothing was changed. Review kepler.plan_blueprint again, then repeat the call."
                     .to_owned()
             }
-            Self::Busy(_) => "Try again when its transaction has ended.".to_owned(),
+            Self::Busy(_) | Self::SchemaBusy(_) => "Try again when its transaction has ended.".to_owned(),
             Self::NotReached(_) => "Nothing was changed. This is a bug in Kepler. Please report the \
              blueprint and the detail."
                 .to_owned(),

@@ -18,6 +18,7 @@ pub(crate) mod observed;
 pub(crate) mod plan;
 pub(crate) mod registry;
 pub(crate) mod renames;
+pub(crate) mod schemas;
 
 use crate::structure::error::StructureError;
 

@@ -10,6 +10,7 @@ use super::facts::{self, Facts, Wanted};
 use super::model::{Blueprint, EnumType, ModelTable, Tenancy};
 use super::observed::{self, Tables};
 use super::registry::{self, Deferred, Stored};
+use super::schemas::{self, MadeSchema};
 use crate::error::Error;
 use crate::ident::quote;
 use crate::structure::apply;
@@ -20,9 +21,9 @@ use crate::structure::plan::tables::{
     Guard, Present, TableGoal, TablesGoal, Terms as TableTerms, plan_tables,
 };
 use crate::structure::sql_text::SqlText;
-use crate::structure::step::{Class, Phase, Stage, Step};
+use crate::structure::step::{Class, Lock, Phase, Stage, Step};
 use crate::structure::table::{ColumnDefault, Rule, Table};
-use matched::Matched;
+use matched::{Matched, MatchedEnum};
 use pgrx::spi::SpiClient;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -124,7 +125,11 @@ pub(crate) fn plan(client: &mut SpiClient<'_>, request: &Request<'_>) -> Result<
         }
         stored
     });
+    let used = schemas_of(&blueprint);
+    let made = stored.as_ref().map_or(&[][..], |stored| &stored.made_schemas).iter();
+    let left: Vec<&str> = made.map(String::as_str).filter(|name| !used.contains(*name)).collect();
     let world = World {
+        left: schemas::load(client, &left)?,
         others: registry::tables_of_others(client, &blueprint)?,
         listed,
         schemas: registry::used_schemas(client)?.into_iter().collect(),
@@ -175,9 +180,41 @@ struct World {
     /// Those that blueprints are in.
     schemas: HashSet<String>,
     dialect: Dialect,
+    /// Those that the blueprint made, and has nothing in any more.
+    left: Vec<MadeSchema>,
 }
 
 impl World {
+    /// Drops the schemas that are empty then.
+    fn drop_schemas(&self, matched: &[Matched], enums: &[MatchedEnum<'_>]) -> Vec<Step> {
+        let table_leaves = |schema: &str, name: &String| {
+            matched.iter().any(|table| {
+                let is_it = table.now.as_ref().is_some_and(|now| now.0 == schema && now.1 == *name);
+                is_it && table.target.as_ref().is_none_or(|target| target.schema != schema)
+            })
+        };
+        let type_leaves = |schema: &str, name: &String| {
+            enums.iter().any(|one| {
+                let now = one.now.as_ref();
+                now.is_some_and(|now| now.schema == schema && now.name == *name)
+                    && one.target.is_none_or(|target| target.schema != schema)
+            })
+        };
+        let is_left = |made: &&MadeSchema| {
+            !made.kept
+                && made.tables.iter().all(|name| table_leaves(&made.name, name))
+                && made.types.iter().all(|name| type_leaves(&made.name, name))
+        };
+        let steps = self.left.iter().filter(is_left).map(|made| {
+            let name = quote(&made.name);
+            Step::instant("drop_schema", &made.name, format!("DROP SCHEMA {name}"))
+                .stage(Stage::DropSchema)
+                .lock(Lock::ShareUpdateExclusive)
+                .undone_by(format!("CREATE SCHEMA {name}"))
+        });
+        steps.collect()
+    }
+
     /// Who may make something beside the tables can put it before what statements with bare names mean.
     fn warn_of_others(&self, steps: &mut [Step]) {
         for step in steps.iter_mut().filter(|step| step.operation == "create_table") {
@@ -242,6 +279,7 @@ impl World {
             of_tables.iter_mut().for_each(|step| refuse_opening(step, &of_new_tables(&matched)));
         }
         steps.extend(of_tables);
+        steps.extend(self.drop_schemas(&matched, &enums));
         match terms.online {
             // In the order in which they are run.
             true => steps.sort_by_key(|step| (step.phase, step.stage)),
@@ -348,7 +386,7 @@ impl Planner<'_> {
             }
         }
         let mut create = Vec::new();
-        for schema in self.schemas() {
+        for schema in schemas_of(blueprint) {
             let Some(fact) = self.facts.schema(&schema) else {
                 let quoted = quote(&schema);
                 let step =
@@ -375,13 +413,6 @@ impl Planner<'_> {
         }
         steps.extend(create);
         steps
-    }
-
-    /// Those of the blueprint's tables and types.
-    fn schemas(&self) -> BTreeSet<String> {
-        let blueprint = self.blueprint();
-        let tables = blueprint.tables.iter().map(|table| table.schema.clone());
-        tables.chain(blueprint.enums.iter().map(|one| one.schema.clone())).collect()
     }
 
     /// SQL that nobody has vouched for yet.
@@ -412,6 +443,12 @@ impl Planner<'_> {
         }
         steps
     }
+}
+
+/// Those of the blueprint's tables and types.
+fn schemas_of(blueprint: &Blueprint) -> BTreeSet<String> {
+    let tables = blueprint.tables.iter().map(|table| table.schema.clone());
+    tables.chain(blueprint.enums.iter().map(|one| one.schema.clone())).collect()
 }
 
 /// Names of tables that a plan makes.

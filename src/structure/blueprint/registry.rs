@@ -327,6 +327,29 @@ pub(crate) fn note_deferred(
     Ok(())
 }
 
+/// A schema that a blueprint made, and that another one is in, is that one's to drop when it is forgotten.
+pub(crate) fn hand_over_schemas(client: &mut SpiClient<'_>, from: &Stored) -> Result<(), Error> {
+    if from.made_schemas.is_empty() {
+        return Ok(());
+    }
+    let owner = Owner::find()?;
+    owner.require_own_code(client, BLUEPRINTS)?;
+    let _owner = owner.act();
+    client.update(
+        "UPDATE kepler.blueprints AS b SET made_schemas = b.made_schemas OPERATOR(pg_catalog.||) h.names
+         FROM (SELECT s.heir, pg_catalog.array_agg(s.name ORDER BY s.name) AS names
+               FROM (SELECT m.name, (SELECT o.name FROM kepler.blueprints AS o
+                                     WHERE o.name <> $1 AND m.name = ANY (o.schemas) ORDER BY o.name LIMIT 1) AS heir
+                     FROM pg_catalog.unnest($2::text[]) AS m (name)
+                     JOIN pg_catalog.pg_namespace AS n ON n.nspname::text = m.name) AS s
+               GROUP BY s.heir) AS h
+         WHERE b.name = h.heir AND NOT b.made_schemas OPERATOR(pg_catalog.@>) h.names",
+        None,
+        &[from.name.as_str().into(), from.made_schemas.clone().into()],
+    )?;
+    Ok(())
+}
+
 /// Forgets a blueprint with its versions.
 pub(crate) fn delete(client: &mut SpiClient<'_>, name: &str) -> Result<(), Error> {
     let owner = Owner::find()?;
