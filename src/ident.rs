@@ -53,6 +53,44 @@ pub(crate) fn problem_with_field_name(name: &str, longest: usize) -> Option<Stri
     None
 }
 
+/// Why a text cannot be a name that anything else than SQL uses, or SQL in quotes; `None` if it can.
+pub(crate) fn problem_with_free_name(name: &str, longest: usize) -> Option<String> {
+    if name.is_empty() {
+        Some("a name must not be empty".to_owned())
+    } else if name.len() > longest {
+        let bytes = name.len();
+        Some(format!("a name has at most {longest} bytes, and this one has {bytes}"))
+    } else if name.chars().any(char::is_control) {
+        Some("must not hold control characters".to_owned())
+    } else {
+        None
+    }
+}
+
+/// The words of a name in small letters, with `_` between them: `itemId` and `Item-ID` are `item_id`.
+pub(crate) fn snake_case(name: &str) -> String {
+    let chars: Vec<char> = name.chars().collect();
+    let mut snake = String::new();
+    for (at, &c) in chars.iter().enumerate() {
+        if !c.is_alphanumeric() {
+            if !snake.is_empty() && !snake.ends_with('_') {
+                snake.push('_');
+            }
+            continue;
+        }
+        let before = at.checked_sub(1).map(|before| chars[before]);
+        let begins_word = c.is_uppercase()
+            && (before.is_some_and(|b| b.is_lowercase() || b.is_numeric())
+                || before.is_some_and(char::is_uppercase)
+                    && chars.get(at + 1).is_some_and(|next| next.is_lowercase()));
+        if begins_word && !snake.is_empty() && !snake.ends_with('_') {
+            snake.push('_');
+        }
+        snake.extend(c.to_lowercase());
+    }
+    snake.trim_end_matches('_').to_owned()
+}
+
 /// Whether Postgres takes the word, without quotes, for no column's name.
 pub(crate) fn is_keyword(word: &str) -> bool {
     KEYWORDS.binary_search(&word).is_ok()
@@ -202,6 +240,25 @@ mod tests {
             ["", "A", "9a", "_a", "ä", "a b", "a\"b", "select", "user", "ctid", too_long.as_str()]
         {
             assert!(problem_with_field_name(name, 48).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn words_in_snake_case() {
+        for (name, expected) in [
+            ("itemId", "item_id"),
+            ("Item-ID", "item_id"),
+            ("HTTPServer", "http_server"),
+            ("line2Text", "line2_text"),
+            ("address2", "address2"),
+            ("already_so", "already_so"),
+            ("  two  words ", "two_words"),
+            ("e.mail", "e_mail"),
+            ("Größe", "größe"),
+            ("__", ""),
+            ("ABC", "abc"),
+        ] {
+            assert_eq!(snake_case(name), expected, "{name}");
         }
     }
 

@@ -11,15 +11,16 @@
 //! 2. `pgvector`, `poll`: metrics of vectors; what a long loop asks.
 //! 3. `jsonb`: JSON text and Postgres' `jsonb`, without Postgres.
 //! 4. `arguments`, `json`, `json_operators`, `time`: what callers send, read and checked.
-//! 5. `pg`: Postgres' statements, values, locks, roles and memory.
-//! 6. `answer`: what is said of each element of a batch.
-//! 7. `field_types`, `filter`, `installed`: types of values, filters, and whether the tables are there.
-//! 8. `access`, `batch`: rights, and what is done as the owner of the tables; batches, read.
-//! 9. `install`, `workspace`: making the tables, and the workspace that a call works in.
-//! 10. `enrichment`, `execution_steps`, `feed`, `fill`, `json_update`, `memory`, `structure`, `upkeep`: features,
+//! 5. `secrets`: what secrets look like.
+//! 6. `pg`: Postgres' statements, values, locks, roles and memory.
+//! 7. `answer`: what is said of each element of a batch.
+//! 8. `field_types`, `filter`, `installed`: types of values, filters, and whether the tables are there.
+//! 9. `access`, `batch`: rights, and what is done as the owner of the tables; batches, read.
+//! 10. `install`, `workspace`: making the tables, and the workspace that a call works in.
+//! 11. `enrichment`, `execution_steps`, `feed`, `fill`, `guards`, `json_update`, `memory`, `structure`, `upkeep`: features,
 //!     which do not use each other.
-//! 11. `prisma`, `record`: schemas of Prisma; upserts, which also fill the queue of `enrichment`.
-//! 12. `sync`: sync runs, which note what upserts have met.
+//! 12. `prisma`, `record`: schemas of Prisma; upserts, which also fill the queue of `enrichment`.
+//! 13. `sync`: sync runs, which note what upserts have met.
 
 use pgrx::prelude::*;
 
@@ -35,6 +36,7 @@ mod field_types;
 mod fill;
 mod filter;
 mod fold;
+mod guards;
 mod heap;
 mod id;
 mod ident;
@@ -50,6 +52,7 @@ mod pgvector;
 mod poll;
 mod prisma;
 mod record;
+mod secrets;
 mod settings;
 mod structure;
 mod sync;
@@ -197,6 +200,11 @@ extension_sql_file!(
         feed::api::maintain_feed_step
     ]
 );
+extension_sql_file!(
+    "../sql/functions/secrets.sql",
+    name = "secrets",
+    requires = ["types", guards::api::secrets_in, guards::api::secrets_in_jsonb]
+);
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
 extension_sql_file!(
     "../sql/functions/batches.sql",
@@ -208,6 +216,7 @@ extension_sql_file!(
         structure::entries::api::insert_entries,
         structure::entries::api::upsert_entries,
         structure::entries::api::update_entries,
+        structure::entries::api::set_entry_links,
         enrichment::settle_api::settle_records,
         memory::messages::add_api::add_messages,
         memory::put_api::remember_many,

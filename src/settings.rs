@@ -1,7 +1,7 @@
 //! Settings (GUCs) under the prefix `kepler`.
 
 use pgrx::pg_sys;
-use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 use std::ffi::{CStr, CString};
 
 /// The workspace of a session where nothing was set.
@@ -23,6 +23,26 @@ static PLAN_FOR_LARGE_TABLES: GucSetting<bool> = GucSetting::<bool>::new(false);
 static TABLES_ARE_LARGE: GucSetting<bool> = GucSetting::<bool>::new(false);
 pub(crate) const TABLES_ARE_LARGE_NAME: &CStr = c"kepler.tables_are_large";
 
+/// What is done with a secret where none may be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
+pub(crate) enum OnSecret {
+    /// The row, or the element of the batch, is refused.
+    #[name = c"refuse"]
+    Refuse,
+    /// What is stored has a mark in place of the secret.
+    #[name = c"redact"]
+    Redact,
+    /// Nobody looks.
+    #[name = c"allow"]
+    Allow,
+}
+
+static ON_SECRET: GucSetting<OnSecret> = GucSetting::<OnSecret>::new(OnSecret::Refuse);
+
+/// Schemes of references to secrets beside those that are known.
+static SECRET_REFERENCE_SCHEMES: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(None);
+
 /// Registers the settings. Called once, when the library is loaded.
 pub(crate) fn register() {
     // Only a superuser may set it directly: row security will rest on it.
@@ -39,6 +59,22 @@ pub(crate) fn register() {
         c"The sync run that rows copied into kepler.inbox are for.",
         c"The default of its column sync_run_id.",
         &SYNC_RUN_ID,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_enum_guc(
+        c"kepler.on_secret",
+        c"What is done with a secret in connections, workflows, conversations, memories and metadata.",
+        c"refuse: the row or element is refused. redact: a mark takes its place. allow: nobody looks.",
+        &ON_SECRET,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_string_guc(
+        c"kepler.secret_reference_schemes",
+        c"Schemes of references to secrets beside those that Kepler knows: words with commas between them.",
+        c"A column of references takes acme:team/app where acme is among them.",
+        &SECRET_REFERENCE_SCHEMES,
         GucContext::Userset,
         GucFlags::default(),
     );
@@ -82,6 +118,17 @@ pub(crate) fn workspace_id() -> String {
 pub(crate) fn sync_run_id() -> Option<String> {
     let id = SYNC_RUN_ID.get().filter(|id| !id.is_empty())?;
     Some(id.to_string_lossy().into_owned())
+}
+
+pub(crate) fn on_secret() -> OnSecret {
+    ON_SECRET.get()
+}
+
+/// What `kepler.secret_reference_schemes` says.
+pub(crate) fn secret_reference_schemes() -> String {
+    SECRET_REFERENCE_SCHEMES
+        .get()
+        .map_or_else(String::new, |text| text.to_string_lossy().into_owned())
 }
 
 pub(crate) fn planner_hooks() -> bool {

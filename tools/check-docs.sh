@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # What a reader of the pages relies on, without a server: links to files and headings lead somewhere; each promise in
-# docs/promises.md stands there once and names tests that exist and are run; functions and other names in back ticks are
+# docs/promises.md, and each requirement in docs/systems.md, stands there once and names tests that exist and are run; functions and other names in back ticks are
 # still called so; the code's outcomes are those of the reference; plots and tables show the same figures; README.md,
 # kepler.control and Cargo.toml say the same of what Kepler is. (The SQL on the pages is run by tests/reliability/docs_examples.sh.)
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "$0")/.."
-failures=0 links=0 promises=0
+failures=0 links=0
 complain() {
   echo "$1"
   failures=$((failures + 1))
@@ -35,28 +35,38 @@ is_run() {
   case $1 in
     tests/pg_regress/sql/*.sql) [[ -f tests/pg_regress/expected/$name.out ]] ;;
     tests/isolation/specs/*.spec) [[ -f tests/isolation/expected/$name.out ]] ;;
-    tests/reliability/*.sh) ;;
+    tests/reliability/*.sh | tests/systems/*.sh) ;;
     *) return 1 ;;
   esac
 }
-rows=$(grep '^| ' docs/promises.md | grep -v '^| promise ')
-while IFS= read -r row; do
-  promises=$((promises + 1))
-  tests=$(grep -o '\[[^]]*](\.\./tests/[^)]*)' <<<"$row" || true)
-  [[ -n $tests ]] || complain "docs/promises.md: no test shows this: $row"
-  while IFS=']' read -r name path; do
-    name=${name#[} path=${path#(../} path=${path%)}
-    [[ -z $path || $(basename "${path%.*}") == "$name" ]] || complain "docs/promises.md: $name is a link to $path"
-    [[ -z $path ]] || is_run "$path" || complain "docs/promises.md: $path is no test that is run"
-  done <<<"$tests"
-done <<<"$rows"
-while IFS= read -r promise; do complain "docs/promises.md: stands there twice: $promise"; done < <(
-  awk -F ' [|] ' '{ print $1 }' <<<"$rows" | sort | uniq -d
-)
+# shown PAGE: each row of the page's tables stands there once (in a section) and names tests; sets ROWS to their number.
+shown() {
+  local page=$1 row rows tests name path
+  rows=$(awk '/^#/ { heading = $0 } /^[|] / && !/^[|] (promise|requirement) / { print heading "\t" $0 }' "$page")
+  ROWS=0
+  while IFS=$'\t' read -r _ row; do
+    ROWS=$((ROWS + 1))
+    tests=$(grep -o '\[[^]]*](\.\./tests/[^)]*)' <<<"$row" || true)
+    [[ -n $tests ]] || complain "$page: no test shows this: $row"
+    while IFS=']' read -r name path; do
+      name=${name#[} path=${path#(../} path=${path%)}
+      [[ -z $path || $(basename "${path%.*}") == "$name" ]] || complain "$page: $name is a link to $path"
+      [[ -z $path ]] || is_run "$path" || complain "$page: $path is no test that is run"
+    done <<<"$tests"
+  done <<<"$rows"
+  while IFS= read -r row; do complain "$page: stands there twice: $row"; done < <(
+    # A promise stands once on its page, a requirement once for its system.
+    awk -F '\t' -v page="$page" '{ split($2, cell, " [|] "); print (page ~ /systems/ ? $1 " " : "") cell[1] }' <<<"$rows" | sort | uniq -d
+  )
+}
+shown docs/promises.md
+promises=$ROWS
+shown docs/systems.md
+requirements=$ROWS
 
 # Names with an underscore that stand in back ticks, alone or before a parenthesis, occur in the code or the tests. What is
 # not ours, or is put together by the code, stands here.
-elsewhere='agent_memories|mem_embeddings|query_to_xml|worker_threads|invalid_[a-z_]*|ts_ms|load_method'
+elsewhere='db_table|dump_schemas|include_name|include_object|schema_search_path|agent_memories|mem_embeddings|query_to_xml|worker_threads|invalid_[a-z_]*|ts_ms|load_method'
 word='[a-z][a-z0-9]*(_[a-z0-9]+)+'
 known=$(
   {
@@ -101,5 +111,5 @@ sentence=$(tr '\n' ' ' <README.md | sed 's/.*Kepler is a Postgres extension for 
 grep -qF "comment = '$sentence'" kepler.control || complain "kepler.control: the comment is not that of README.md: $sentence"
 grep -qF "extension for $sentence\"" Cargo.toml || complain "Cargo.toml: the description is not that of README.md: $sentence"
 
-echo "$links links, $promises promises, $failures failures"
-[[ $links -gt 0 && $promises -gt 0 && $failures -eq 0 ]]
+echo "$links links, $promises promises, $requirements requirements, $failures failures"
+[[ $links -gt 0 && $promises -gt 0 && $requirements -gt 0 && $failures -eq 0 ]]

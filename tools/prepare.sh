@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches and builds what the other scripts need, into the build folder only: an embedded Postgres,
 # libclang for bindgen, cargo-pgrx; the others are fetched when asked for.
-# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [target] [sqlsmith] [prisma] [prisma_client]
+# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [target] [sqlsmith] [prisma] [prisma_client] [migration_tools]
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -156,6 +156,14 @@ prepare_prisma() { npm_packages prisma-packages "$ROOT/tests/prisma"; }
 # Prisma's client, and what generates one.
 prepare_prisma_client() { npm_packages prisma-client-packages "$ROOT/tests/prisma/client"; }
 
+# Drizzle Kit as it is and as it is to come, Alembic and Django, which docs/migration-tools.md tells what is Kepler's.
+prepare_migration_tools() {
+  local source=$ROOT/tests/migration_tools
+  packages python-migration-tools "$source/requirements.txt"
+  npm_packages drizzle-packages "$source/drizzle"
+  npm_packages drizzle-next-packages "$source/drizzle_next"
+}
+
 # The Singer target with its tests, and a tap, which has packages of its own.
 prepare_singer() {
   packages python-singer "$ROOT/clients/singer/tests/requirements.txt"
@@ -197,8 +205,8 @@ lock prepare "$@"
 check_tools
 for step in "$@"; do
   case $step in
-    postgres | cargo | shellcheck | demo | embedding | workers | singer | target | sqlsmith | prisma | prisma_client) ;;
-    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [target] [sqlsmith] [prisma] [prisma_client]" ;;
+    postgres | cargo | shellcheck | demo | embedding | workers | singer | target | sqlsmith | prisma | prisma_client | migration_tools) ;;
+    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [target] [sqlsmith] [prisma] [prisma_client] [migration_tools]" ;;
   esac
 done
 # Side by side, because fetching is waiting; but not to make the folder for pip.

@@ -7,7 +7,7 @@ SET search_path = pg_catalog, pg_temp;
 CREATE TEMPORARY TABLE parts (number integer, part text, about text, functions text[]);
 INSERT INTO parts VALUES
 (1, 'Installation and access', 'Kepler''s tables, who may use them, and how the database fares.',
-    '{install,status,version,grant_access,revoke_access,current_workspace_id,cuid}'),
+    '{install,status,version,grant_access,revoke_access,find_secrets,current_workspace_id,cuid}'),
 (2, 'Records', 'What comes from other systems, one row for each thing there.',
     '{upsert_records,upsert_records_summary,upsert_record,delete_records,restore_records,archive_records,retry_rejects,purge_rejects,delete_connection,adopt_records,rename_entity,set_entity_options,record_document,jsonb_hash}'),
 (3, 'Enrichment', 'Workers that find out more about records, under leases.',
@@ -15,7 +15,7 @@ INSERT INTO parts VALUES
 (4, 'Entry tables', 'Tables that users declare, and change without losing what they hold.',
     '{create_entry_table,plan_entry_table,alter_entry_table,drop_entry_table,restore_entry_table,rename_entry_table,purge_entry_table,restore_field,purge_field,entry_json_schema,structure_of}'),
 (5, 'Entries', 'The rows of entry tables, in batches.',
-    '{insert_entries,upsert_entries,update_entries,delete_entries}'),
+    '{insert_entries,upsert_entries,update_entries,set_entry_links,delete_entries}'),
 (6, 'Documents', 'JSON documents in any table: operations on them, and conditions.',
     '{json_update,update_document,upsert_document,json_matches}'),
 (7, 'Workflows and executions', 'What automations need, and what became of their runs.',
@@ -63,7 +63,7 @@ INSERT INTO outcomes (word, means) VALUES
 
 -- Arguments that hold a batch: as text, json or jsonb.
 CREATE TEMPORARY TABLE batches (argument text);
-INSERT INTO batches VALUES ('records'), ('entries'), ('memories'), ('messages'), ('steps'), ('results'), ('embeddings');
+INSERT INTO batches VALUES ('records'), ('entries'), ('memories'), ('messages'), ('steps'), ('results'), ('embeddings'), ('links');
 
 -- What acts is verb_object.
 CREATE TEMPORARY TABLE verbs (verb text);

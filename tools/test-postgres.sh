@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The tests that need a server, for one Postgres version (PG=16 or 18): regression files through
-# pg_regress, races through pg_isolation_regress, then the scripts of tests/reliability. After each of the three, the
-# logs of the servers must hold no internal error and no crash.
+# pg_regress, races through pg_isolation_regress, then the scripts of tests/reliability and tests/systems. After each of
+# the four, the logs of the servers must hold no internal error and no crash.
 # T="name …" chooses tests; ACCEPT=1 takes their output as the expected one; KEPLER_LONG=yes runs the long forms of the
 # scripts that have one, and nothing else; KEPLER_BOTH=yes says that the other version is tested as well.
 # shellcheck source=tools/lib.sh
@@ -143,14 +143,16 @@ if [[ -n ${ACCEPT:-} ]]; then
   exit
 fi
 
-ran=''
-for script in "$ROOT"/tests/reliability/*.sh; do
-  name=$(basename "$script" .sh) only=$(head_says "$script" 'Runs on')
-  if [[ ! -f $script ]] || ! chosen "$name" || ! settings_of "$script"; then continue; fi
-  if [[ -n ${KEPLER_BOTH:-} && -z $wanted && -n $only && $only != "$major" ]]; then continue; fi
-  ran=yes
-  check "$major reliability/$name${SETTINGS[*]:+ ${SETTINGS[*]}}" env ${SETTINGS[@]+"${SETTINGS[@]}"} bash "$script"
-  start_server "$major"
+for kind in reliability systems; do
+  ran=''
+  for script in "$ROOT/tests/$kind"/*.sh; do
+    name=$(basename "$script" .sh) only=$(head_says "$script" 'Runs on')
+    if [[ ! -f $script ]] || ! chosen "$name" || ! settings_of "$script"; then continue; fi
+    if [[ -n ${KEPLER_BOTH:-} && -z $wanted && -n $only && $only != "$major" ]]; then continue; fi
+    ran=yes
+    check "$major $kind/$name${SETTINGS[*]:+ ${SETTINGS[*]}}" env ${SETTINGS[@]+"${SETTINGS[@]}"} bash "$script"
+    start_server "$major"
+  done
+  [[ -z $ran ]] || log_check "$kind"
 done
-[[ -z $ran ]] || log_check reliability
 summary

@@ -14,7 +14,7 @@ BEGIN
              FROM pg_catalog.generate_series(1, p.pronargs) AS n) AS passed
         FROM (VALUES
             ('upsert_records', 'records'), ('upsert_records_summary', 'records'), ('insert_entries', 'entries'),
-            ('upsert_entries', 'entries'), ('update_entries', 'entries'), ('settle_records', 'results'),
+            ('upsert_entries', 'entries'), ('update_entries', 'entries'), ('set_entry_links', 'links'), ('settle_records', 'results'),
             ('add_execution_steps', 'steps'), ('add_messages', 'messages'), ('remember_many', 'memories'),
             ('set_memory_embeddings', 'embeddings'), ('set_message_embeddings', 'embeddings')
         ) AS b (name, argument)

@@ -30,7 +30,7 @@ WITH tables AS MATERIALIZED (
     SELECT t.oid, s.name AS schema, t.typname::text AS name, t.typtype, t.typowner, t.typarray
     FROM schemas AS s JOIN pg_type AS t ON t.typnamespace = s.oid
     -- The type of a table's row is told as the table.
-    WHERE t.typrelid = 0 AND (t.typtype = 'e' AND s.name IN (SELECT w.name FROM whole AS w)
+    WHERE (t.typrelid = 0 OR EXISTS (SELECT FROM pg_class AS c WHERE c.oid = t.typrelid AND c.relkind = 'c')) AND (t.typtype = 'e' AND s.name IN (SELECT w.name FROM whole AS w)
         OR (s.name, t.typname::text) IN (SELECT e.schema, e.name FROM enums AS e))
 )
 SELECT jsonb_build_object(

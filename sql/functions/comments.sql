@@ -150,10 +150,11 @@ COMMENT ON FUNCTION kepler.purge_entry_table(text, text) IS
 entry_table: what users call the table.
 Errors: 55000 before install(), and if the table is in use: drop_entry_table comes first; 22004 and 22023 for arguments; 42P01 if there is none; 55P03 if the lock could not be taken.';
 
-COMMENT ON FUNCTION kepler.restore_field(text, text, text) IS
+COMMENT ON FUNCTION kepler.restore_field(text, text, jsonb, text) IS
 'Restores a hidden field with its data, and with its rules if the fields that they name exist. Returns the new version. Of several hidden fields with one name, it restores the one that was hidden last.
-entry_table: what users call the table. field: the name of the field.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 42703 if no such field is hidden; 42701 if a field in use has the name; 22023 if the referenced table does not exist; 23514 if entries do not meet its rules any more; 55P03 if the lock could not be taken.';
+entry_table: what users call the table. field: the name that the field had.
+options: {"name": text} and {"column": text} give the field another name, to documents and in the database, for example because its old one has been taken; {"required": false} restores a required field although entries have no value in it. Also those of alter_entry_table: version, lock_timeout_ms, lock_attempts.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42P01 for an unknown table; 42703 if no such field is hidden; 42701 if a field in use has the name; 22023 if the referenced table does not exist; 23514 if entries do not meet its rules any more; 55P03 if the lock could not be taken; 40001 if the table has another version than options names, or changed meanwhile (call it again).';
 
 COMMENT ON FUNCTION kepler.purge_field(text, text, text) IS
 'Deletes a hidden field with its data, for good. Of several hidden fields with one name, it deletes the one that was hidden last.
@@ -288,6 +289,15 @@ The other arguments are those of insert_entries.
 Outcomes: updated, unchanged, not_found, superseded (a later element is for the same entry), rejected.
 Errors: those of upsert_entries.';
 
+COMMENT ON FUNCTION kepler.set_entry_links(text, text, text, text, text, text) IS
+'Sets the many-to-many links of entries as lists. Returns one row for each element, as insert_entries does; entry_id is the entry whose links are set.
+entry_table: what users call the table of links: an entry table with two references that are unique together. field: the reference to the entries whose links are set.
+links: a JSON array of objects, as text, json or jsonb, each with both references: that of field names an entry, the other is the list of all that it is linked to, in any order. Missing links are inserted, with defaults for the other fields of the table; others are deleted; those that stay are not written. An empty list removes all links.
+target_field: a unique field of the entries at the other end, by which the lists name them; their key if NULL.
+The other arguments are those of insert_entries.
+Outcomes: updated, unchanged, not_found (no such entry), superseded (a later element is for the same entry), rejected.
+Errors: those of insert_entries, and 42703 if there is no such field; 42P10 if the table holds no links of field, or target_field is not unique.';
+
 COMMENT ON FUNCTION kepler.delete_entries(text, text[], text) IS
 'Deletes entries for good. Returns one row for each id, in their order.
 entry_table: what users call the table. entry_ids: values of the table''s key, as text.
@@ -363,6 +373,8 @@ Errors: 55000 before install(); 22004 for a NULL workspace; 23503 for an unknown
 COMMENT ON FUNCTION kepler.execution_transitions() IS
 'The legal changes of kepler.executions.status, for functions and for direct SQL, and what causes them.';
 
+COMMENT ON FUNCTION kepler_internal.secrets_in(text, boolean) IS 'Internal: the secrets in a text, for find_secrets';
+COMMENT ON FUNCTION kepler_internal.secrets_in_jsonb(jsonb, boolean) IS 'Internal: the secrets in a jsonb, for find_secrets';
 COMMENT ON FUNCTION kepler_internal.require_arguments(text[], text[]) IS 'Internal: fails with 22004 for the first argument that is NULL';
 COMMENT ON FUNCTION kepler_internal.require_user(text, text) IS 'Internal: fails with 23503 if the user does not exist';
 COMMENT ON FUNCTION kepler_internal.require_workflow(text, text) IS 'Internal: the status of a workflow; fails with 23503 if it does not exist';
@@ -382,8 +394,9 @@ COMMENT ON FUNCTION kepler_internal.require_commits(text) IS 'Internal: fails wi
 COMMENT ON FUNCTION kepler_internal.require_tables() IS 'Internal: fails with 55000 and a hint before install()';
 COMMENT ON FUNCTION kepler_internal.touch_updated_at() IS 'Trigger: moves updated_at on a direct update';
 COMMENT ON FUNCTION kepler_internal.fill_columns() IS 'Trigger: fills columns that a row leaves empty with ids and times, and moves times on';
+COMMENT ON FUNCTION kepler_internal.check_secret_references() IS 'Trigger: refuses values that are no references to secrets, without showing them';
 COMMENT ON FUNCTION kepler_internal.refuse_workspace_change() IS 'Trigger: refuses to move a row to another workspace';
-COMMENT ON FUNCTION kepler_internal.refuse_secret() IS 'Trigger: refuses a secret_ref that is not a reference, without showing it';
+COMMENT ON FUNCTION kepler_internal.guard_secrets() IS 'Trigger: refuses a row with a secret in a column, or puts a mark in its place';
 COMMENT ON FUNCTION kepler_internal.apply_blueprint_step(text, text[], jsonb) IS 'Internal: one transaction of apply_blueprint_online';
 COMMENT ON FUNCTION kepler_internal.blueprint_facts(oid, jsonb) IS 'Internal: what the catalog says beside the tables of a blueprint';
 COMMENT ON FUNCTION kepler_internal.create_entry_table(text, text, text) IS 'Internal: what the forms of create_entry_table share';
@@ -398,15 +411,21 @@ COMMENT ON FUNCTION kepler_internal.table_facts(regclass) IS 'Internal: what the
 COMMENT ON FUNCTION kepler_internal.prisma_facts(text[]) IS 'Internal: what the catalog says of the tables of schemas, as one object';
 COMMENT ON FUNCTION kepler_internal.prisma_expressions(oid[]) IS 'Internal: the expressions and types of tables, as a new session prints them';
 
+COMMENT ON FUNCTION kepler.find_secrets(regclass, boolean) IS
+'Looks for secrets in the rows of a table: in columns of type text, varchar, char, citext, json and jsonb, and in lists of text, varchar, json and jsonb. Returns one row for each, in no order, and never a value. It reads the table once, as its caller, under the row security of the caller; memory is that of the largest value. At most 1,000 are told of one value.
+relation: a table, partitioned table, materialized view or foreign table. include_possible: true tells too what looks random and nothing more, in texts, and forms that harmless ids have.
+key: the primary key of the row, each value as text, or its ctid. column_name. path: where in the value, as a JSON Pointer; empty for the whole. kind: of secret, such as github_token, password or url_password. certainty: certain (such values are refused where secrets are) or possible.
+Errors: 55000 before install(); 22004 for a NULL argument; 42P01 for a relation that does not exist, 42809 for one that is not a table; 42501 without the right to read it.';
+
 COMMENT ON FUNCTION kepler.blueprint_from_prisma(text, text, jsonb) IS
 'The document of a blueprint for a schema of Prisma (schema.prisma, for PostgreSQL): the tables, columns, types, constraints and indexes that Prisma would make, under its names. plan_blueprint and apply_blueprint take it. Of type json, so that fields keep their order. Nothing is read or written but the arguments.
 What cannot be carried over, and what is not Prisma''s, is left out with a warning for each. The document keeps them in import_warnings.
-prisma_schema: the text of a file; or, for a schema that is spread over several files, a JSON object of their names and texts, as jsonb. blueprint_name: the name in the registry of blueprints. options: schema (the SQL schema of models that name none; the one in a connection string, or public), vector_dimensions (for vectors whose type does not say them: a number, or an object with one for each "Model.field"), descriptions (true: comments with three slashes become comments in the database), citext (false where the extension citext cannot be had: such fields become text whose unique keys ignore the case).
+prisma_schema: the text of a file; or, for a schema that is spread over several files, a JSON object of their names and texts, as jsonb. blueprint_name: the name in the registry of blueprints. options: schema (the SQL schema of models that name none; the one in a connection string, or public), vector_dimensions (for vectors whose type does not say them: a number, or an object with one for each "Model.field"), descriptions (true: comments with three slashes become comments in the database), citext (false where the extension citext cannot be had: such fields become text whose unique keys ignore the case), sensitive (fields whose names are those of secrets: true makes them what the warning proposes; or an object with "reference", true or false for each "Model.field").
 Errors: 22004 and 22023 for arguments; 42601 where the text is not in Prisma''s language, and 22023 where it is but what it says cannot be, with line and column of each problem; 0A000 for the other language of Prisma 8; 54000 for a text that is too long.';
 COMMENT ON FUNCTION kepler.blueprint_from_prisma(jsonb, text, jsonb) IS
 'The document of a blueprint for a schema of Prisma (schema.prisma, for PostgreSQL): the tables, columns, types, constraints and indexes that Prisma would make, under its names. plan_blueprint and apply_blueprint take it. Of type json, so that fields keep their order. Nothing is read or written but the arguments.
 What cannot be carried over, and what is not Prisma''s, is left out with a warning for each. The document keeps them in import_warnings.
-prisma_schema: the text of a file; or, for a schema that is spread over several files, a JSON object of their names and texts, as jsonb. blueprint_name: the name in the registry of blueprints. options: schema (the SQL schema of models that name none; the one in a connection string, or public), vector_dimensions (for vectors whose type does not say them: a number, or an object with one for each "Model.field"), descriptions (true: comments with three slashes become comments in the database), citext (false where the extension citext cannot be had: such fields become text whose unique keys ignore the case).
+prisma_schema: the text of a file; or, for a schema that is spread over several files, a JSON object of their names and texts, as jsonb. blueprint_name: the name in the registry of blueprints. options: schema (the SQL schema of models that name none; the one in a connection string, or public), vector_dimensions (for vectors whose type does not say them: a number, or an object with one for each "Model.field"), descriptions (true: comments with three slashes become comments in the database), citext (false where the extension citext cannot be had: such fields become text whose unique keys ignore the case), sensitive (fields whose names are those of secrets: true makes them what the warning proposes; or an object with "reference", true or false for each "Model.field").
 Errors: 22004 and 22023 for arguments; 42601 where the text is not in Prisma''s language, and 22023 where it is but what it says cannot be, with line and column of each problem; 0A000 for the other language of Prisma 8; 54000 for a text that is too long.';
 
 COMMENT ON FUNCTION kepler.prisma_schema(text) IS

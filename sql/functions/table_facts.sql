@@ -140,6 +140,23 @@ SELECT jsonb_build_object(
         LEFT JOIN pg_constraint AS c
             ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid AND c.contype IN ('p', 'u', 'x')
         WHERE i.indrelid = t.oid
+    ), '[]'),
+    -- Others are not those of structures.
+    'triggers', coalesce((
+        SELECT jsonb_agg(jsonb_build_object(
+                'name', g.tgname,
+                'internal', g.tgisinternal,
+                'enabled', g.tgenabled,
+                'function_schema', gn.nspname,
+                'plain', g.tgqual IS NULL AND cardinality(g.tgattr::int2[]) = 0 AND g.tgtype = 23
+                    AND p.proname = 'check_secret_references',
+                'arguments', encode(g.tgargs, 'hex'),
+                'definition', NULL
+            ) ORDER BY g.tgname)
+        FROM pg_trigger AS g
+        JOIN pg_proc AS p ON p.oid = g.tgfoid
+        JOIN pg_namespace AS gn ON gn.oid = p.pronamespace
+        WHERE g.tgrelid = t.oid AND g.tgname = 'kepler_secret_references'
     ), '[]')
 )
 FROM pg_class AS t

@@ -20,16 +20,3 @@ BEGIN
         HINT = 'Insert the row there, then delete it here.';
 END
 $$;
-
--- Never shows the value: it may be the secret itself.
-CREATE FUNCTION kepler_internal.refuse_secret() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RAISE EXCEPTION USING
-        ERRCODE = 'check_violation',
-        MESSAGE = format('kepler.%I.secret_ref must be a reference', TG_TABLE_NAME),
-        DETAIL = 'A reference has a scheme, a colon and a path.',
-        HINT = 'Keep the secret in a secret store, and only its place here, such as vault:…, env:… or aws-sm:….';
-END
-$$;

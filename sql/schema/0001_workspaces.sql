@@ -45,6 +45,10 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.users
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
+-- Triggers and not CHECKs, whose error would show the row and the secret in it.
+CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF metadata ON kepler.users
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('metadata', 'refuse');
+
 -- Before the checks of foreign keys are planned, for the rest of the session.
 CREATE TRIGGER load_library BEFORE DELETE ON kepler.users
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
@@ -57,4 +61,4 @@ COMMENT ON COLUMN kepler.users.workspace_id IS 'Workspace the row belongs to; ne
 COMMENT ON COLUMN kepler.users.email IS 'Email address; unique in the workspace, ignoring case (kepler.fold)';
 COMMENT ON COLUMN kepler.users.auth_provider IS 'Identity provider of the user, for example google; never a secret';
 COMMENT ON COLUMN kepler.users.auth_subject IS 'Identifier of the user at the identity provider; never a secret';
-COMMENT ON COLUMN kepler.users.metadata IS 'Account metadata, a JSON object; no secrets';
+COMMENT ON COLUMN kepler.users.metadata IS 'Account metadata, a JSON object; a secret in it is refused';

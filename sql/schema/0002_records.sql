@@ -199,13 +199,18 @@ CREATE TRIGGER keep_name BEFORE UPDATE OF type, source ON kepler.entities
         AND kepler_internal.is_direct())
     EXECUTE FUNCTION kepler_internal.refuse_entity_rename();
 
--- A trigger, because the error of a CHECK would show the row, and the secret in it.
+-- Triggers, because the error of a CHECK would show the row, and the secret in it.
 CREATE TRIGGER check_secret_ref BEFORE INSERT OR UPDATE OF secret_ref ON kepler.connections
-    FOR EACH ROW WHEN (NEW.secret_ref !~ '^[a-z][a-z0-9+.-]*:.')
-    EXECUTE FUNCTION kepler_internal.refuse_secret();
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.check_secret_references('secret_ref');
 CREATE TRIGGER check_secret_ref BEFORE INSERT OR UPDATE OF secret_ref ON kepler.credentials
-    FOR EACH ROW WHEN (NEW.secret_ref !~ '^[a-z][a-z0-9+.-]*:.')
-    EXECUTE FUNCTION kepler_internal.refuse_secret();
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.check_secret_references('secret_ref');
+CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF sync_config, metadata, issues ON kepler.connections
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('sync_config', 'refuse', 'metadata', 'refuse', 'issues', 'redact');
+CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF properties, issues ON kepler.entities
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('properties', 'refuse', 'issues', 'redact');
+-- A reject must be kept whatever it is of: one with a secret is kept without its document, as one that is too large.
+CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF document, error ON kepler.rejects
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('document', 'leave_out', 'error', 'redact');
 
 -- Brings the rest of a record in line with what was changed: updated_at, the enrichment of new content, and the lease of a
 -- record that no worker holds any more. Its name makes it fire behind users' triggers, as a rule. Without a condition:
@@ -251,9 +256,9 @@ COMMENT ON COLUMN kepler.connections.kind IS 'Kind of authorisation: OAUTH, API_
 COMMENT ON COLUMN kepler.connections.user_id IS 'User who made the connection; NULL after the user is deleted';
 COMMENT ON COLUMN kepler.connections.subscription_id IS 'Identifier of the webhook subscription at the external system';
 COMMENT ON COLUMN kepler.connections.secret_ref IS 'Where the secret is stored (vault:…, env:…, aws-sm:…); never the secret itself';
-COMMENT ON COLUMN kepler.connections.sync_config IS 'Configuration of the sync; no secrets';
-COMMENT ON COLUMN kepler.connections.issues IS 'Problems of the connection, for people to read';
-COMMENT ON COLUMN kepler.connections.metadata IS 'Anything else, a JSON object; no secrets';
+COMMENT ON COLUMN kepler.connections.sync_config IS 'Configuration of the sync; a secret in it is refused';
+COMMENT ON COLUMN kepler.connections.issues IS 'Problems of the connection, for people to read; a mark stands in place of a secret';
+COMMENT ON COLUMN kepler.connections.metadata IS 'Anything else, a JSON object; a secret in it is refused';
 COMMENT ON COLUMN kepler.connections.last_sync_at IS 'When a sync run of one of its entities last succeeded';
 COMMENT ON COLUMN kepler.connections.last_verified_at IS 'When the authorisation was last known to work';
 
@@ -268,7 +273,7 @@ COMMENT ON COLUMN kepler.entities.workspace_id IS 'Workspace the row belongs to;
 COMMENT ON COLUMN kepler.entities.connection_id IS 'Connection of the entity; NULL for data that is entered by hand or read from a file';
 COMMENT ON COLUMN kepler.entities.type IS 'Kind of thing, for example contact; cannot change while the entity has records';
 COMMENT ON COLUMN kepler.entities.source IS 'Origin, for example salesforce or MANUAL; cannot change while the entity has records';
-COMMENT ON COLUMN kepler.entities.properties IS 'Properties that the application sets, a JSON object';
+COMMENT ON COLUMN kepler.entities.properties IS 'Properties that the application sets, a JSON object; a secret in it is refused';
 COMMENT ON COLUMN kepler.entities.cursor IS 'Where the next incremental sync begins';
 COMMENT ON COLUMN kepler.entities.last_sync_id IS 'Last sync run of the entity that succeeded';
 COMMENT ON COLUMN kepler.entities.issues IS 'Problems of the entity, for people to read; a sync run that fails adds why, and one that succeeds removes it';
@@ -307,10 +312,10 @@ COMMENT ON COLUMN kepler.rejects.source IS 'Origin, as on the entity';
 COMMENT ON COLUMN kepler.rejects.sync_run_id IS 'Sync run of the call';
 COMMENT ON COLUMN kepler.rejects.external_id IS 'Identifier of the record at the source, if it could be read';
 COMMENT ON COLUMN kepler.rejects.ordinal IS 'Place of the element in its batch, from 1';
-COMMENT ON COLUMN kepler.rejects.document IS 'Text of the element as it was sent; NULL if it is larger than 1 MB. It may be repaired by an UPDATE before it is retried';
+COMMENT ON COLUMN kepler.rejects.document IS 'Text of the element as it was sent; NULL if it is larger than 1 MB, or holds a secret. It may be repaired by an UPDATE before it is retried';
 COMMENT ON COLUMN kepler.rejects.document_bytes IS 'Size of the element as it was sent';
 COMMENT ON COLUMN kepler.rejects.error_code IS 'Why it was rejected, for programs, as in the answer of the last try';
-COMMENT ON COLUMN kepler.rejects.error IS 'The same for people';
+COMMENT ON COLUMN kepler.rejects.error IS 'The same for people; a mark stands in place of a secret';
 COMMENT ON COLUMN kepler.rejects.options IS 'How the element is to be read: merge, id_key, updated_at_key, deleted_key, invalid_characters, source_updated_at';
 COMMENT ON COLUMN kepler.rejects.rejections IS 'How often its run has counted it as rejected; a retry that lands takes that back';
 COMMENT ON COLUMN kepler.rejects.tries IS 'How often it was rejected, retries included';

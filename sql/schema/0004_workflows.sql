@@ -102,6 +102,15 @@ CREATE TABLE kepler.execution_steps (
     CONSTRAINT execution_steps_end_after_start CHECK (ended_at >= started_at)
 );
 
+-- What a run was given and what it gave back (input, output, results) is data, and is not looked at.
+CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF intent, trigger, actions, metadata ON kepler.workflows
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets(
+        'intent', 'refuse', 'trigger', 'refuse', 'actions', 'refuse', 'metadata', 'refuse');
+-- A run must end, whatever its error says.
+CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF error, metadata ON kepler.executions
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('error', 'redact', 'metadata', 'refuse');
+CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF error ON kepler.execution_steps
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('error', 'redact');
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.workflows
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
     EXECUTE FUNCTION kepler_internal.touch_updated_at();
@@ -148,11 +157,11 @@ COMMENT ON TABLE kepler.workflows IS 'What a user automates: a trigger, and the 
 COMMENT ON COLUMN kepler.workflows.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.workflows.user_id IS 'User whose connections the workflow uses; NULL after the user is deleted, and the workflow then cannot start';
 COMMENT ON COLUMN kepler.workflows.intent IS 'Purpose of the workflow, in the words of its user';
-COMMENT ON COLUMN kepler.workflows.trigger IS 'Event that starts the workflow, a JSON object; "app" names the external system, "connection_id" one connection';
-COMMENT ON COLUMN kepler.workflows.actions IS 'Actions of the workflow, an array of JSON objects; each may have "app", "connection_id", and "actions" of its own';
+COMMENT ON COLUMN kepler.workflows.trigger IS 'Event that starts the workflow, a JSON object; "app" names the external system, "connection_id" one connection. A secret in it is refused';
+COMMENT ON COLUMN kepler.workflows.actions IS 'Actions of the workflow, an array of JSON objects; each may have "app", "connection_id", and "actions" of its own. A secret in it is refused';
 COMMENT ON COLUMN kepler.workflows.required_providers IS 'External systems that the workflow needs in addition to those in trigger and actions';
 COMMENT ON COLUMN kepler.workflows.status IS 'ACTIVE or INACTIVE; an inactive workflow starts no execution';
-COMMENT ON COLUMN kepler.workflows.metadata IS 'Anything else, a JSON object; no secrets';
+COMMENT ON COLUMN kepler.workflows.metadata IS 'Anything else, a JSON object; a secret in it is refused';
 
 COMMENT ON TABLE kepler.executions IS 'One run of a workflow; a run that has ended keeps its outcome';
 COMMENT ON COLUMN kepler.executions.workspace_id IS 'Workspace the row belongs to; never changes';
@@ -167,9 +176,9 @@ COMMENT ON COLUMN kepler.executions.deadline_at IS 'A run that is still running 
 COMMENT ON COLUMN kepler.executions.next_check_at IS 'From this time on Kepler checks whether it is overdue; never later than deadline_at';
 COMMENT ON COLUMN kepler.executions.token_hash IS 'SHA-256 of the token that its worker holds; the token itself is not stored';
 COMMENT ON COLUMN kepler.executions.results IS 'What came of it; no secrets';
-COMMENT ON COLUMN kepler.executions.error IS 'Why it failed: a message or a log; no secrets';
+COMMENT ON COLUMN kepler.executions.error IS 'Why it failed: a message or a log; a mark stands in place of a secret';
 COMMENT ON COLUMN kepler.executions.late_finish IS 'What its worker reported after it was abandoned: status, results, error, reported_at';
-COMMENT ON COLUMN kepler.executions.metadata IS 'Anything else, a JSON object; no secrets';
+COMMENT ON COLUMN kepler.executions.metadata IS 'Anything else, a JSON object; a secret in it is refused';
 
 COMMENT ON TABLE kepler.execution_steps IS 'The log of a run, step by step; deleted with its execution';
 COMMENT ON COLUMN kepler.execution_steps.workspace_id IS 'Workspace the row belongs to; never changes';
@@ -178,6 +187,6 @@ COMMENT ON COLUMN kepler.execution_steps.number IS 'Position of the step in the 
 COMMENT ON COLUMN kepler.execution_steps.status IS 'RUNNING, SUCCESS, FAILURE or SKIPPED; only a running step can change';
 COMMENT ON COLUMN kepler.execution_steps.input IS 'Input of the step; no secrets';
 COMMENT ON COLUMN kepler.execution_steps.output IS 'Output of the step; no secrets';
-COMMENT ON COLUMN kepler.execution_steps.error IS 'Why the step failed: a message or a log; no secrets';
+COMMENT ON COLUMN kepler.execution_steps.error IS 'Why the step failed: a message or a log; a mark stands in place of a secret';
 COMMENT ON COLUMN kepler.execution_steps.started_at IS 'When the step started, if known';
 COMMENT ON COLUMN kepler.execution_steps.ended_at IS 'When the step ended, if known';

@@ -114,6 +114,8 @@ CREATE TRIGGER touch_updated_at
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.memories
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
+CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF content, metadata ON kepler.memories
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('content', 'refuse', 'metadata', 'refuse');
 CREATE TRIGGER keep_id BEFORE UPDATE OF id ON kepler.memories
     FOR EACH ROW WHEN (OLD.id <> NEW.id)
     EXECUTE FUNCTION kepler_internal.refuse_memory_rename();
@@ -146,10 +148,10 @@ COMMENT ON TABLE kepler.memories IS 'Facts, preferences, reasoning and patterns 
 COMMENT ON COLUMN kepler.memories.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.memories.user_id IS 'User of the memory; NULL if it belongs to the workspace and no user';
 COMMENT ON COLUMN kepler.memories.context_type IS 'Kind of memory, for example preference, reasoning, pattern, fact';
-COMMENT ON COLUMN kepler.memories.content IS 'Text, or the text of a JSON value; see format';
+COMMENT ON COLUMN kepler.memories.content IS 'Text, or the text of a JSON value; see format. A secret in it is refused';
 COMMENT ON COLUMN kepler.memories.format IS 'Whether content is text or JSON';
 COMMENT ON COLUMN kepler.memories.relevance_score IS 'Importance, from 0 to 1';
-COMMENT ON COLUMN kepler.memories.metadata IS 'A JSON object for filters; no secrets';
+COMMENT ON COLUMN kepler.memories.metadata IS 'A JSON object for filters; a secret in it is refused';
 COMMENT ON COLUMN kepler.memories.valid_from IS 'The memory is true from this time on';
 COMMENT ON COLUMN kepler.memories.valid_to IS 'The memory is true until this time; NULL: it still is';
 COMMENT ON COLUMN kepler.memories.superseded_by IS 'Memory that took the place of this one; remember(…, supersedes => …) sets it';

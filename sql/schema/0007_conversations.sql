@@ -78,6 +78,10 @@ CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.conversations
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.conversations
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
+CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF title, metadata ON kepler.conversations
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('title', 'refuse', 'metadata', 'refuse');
+CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF content, metadata ON kepler.messages
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('content', 'refuse', 'metadata', 'refuse');
 -- Column by column: a BEFORE UPDATE trigger cannot compare whole rows that have a generated column.
 CREATE TRIGGER touch_updated_at
     BEFORE UPDATE OF role, content, user_id, token_count, external_id, metadata, sent_at ON kepler.messages
@@ -116,7 +120,7 @@ COMMENT ON COLUMN kepler.conversations.workspace_id IS 'Workspace the row belong
 COMMENT ON COLUMN kepler.conversations.user_id IS 'User of the conversation; deleting the user deletes the conversation';
 COMMENT ON COLUMN kepler.conversations.kind IS 'Kind of conversation, a word of the application, for example support, campaign, planning';
 COMMENT ON COLUMN kepler.conversations.title IS 'Display title';
-COMMENT ON COLUMN kepler.conversations.metadata IS 'Anything else, a JSON object; no secrets';
+COMMENT ON COLUMN kepler.conversations.metadata IS 'Anything else, a JSON object; a secret in it is refused';
 COMMENT ON COLUMN kepler.conversations.last_number IS 'Highest number given out; numbers of deleted messages are not reused';
 COMMENT ON COLUMN kepler.conversations.last_message_at IS 'When the last message was added; NULL before the first';
 
@@ -125,10 +129,10 @@ COMMENT ON COLUMN kepler.messages.workspace_id IS 'Workspace the row belongs to;
 COMMENT ON COLUMN kepler.messages.conversation_id IS 'Conversation of the message; never changes';
 COMMENT ON COLUMN kepler.messages.number IS 'Position in the conversation, from 1, in the order of adding; never changes';
 COMMENT ON COLUMN kepler.messages.role IS 'system, user, assistant or tool';
-COMMENT ON COLUMN kepler.messages.content IS 'Text of the message; may be empty, for example if a model only calls tools';
+COMMENT ON COLUMN kepler.messages.content IS 'Text of the message; may be empty, for example if a model only calls tools. A secret in it is refused';
 COMMENT ON COLUMN kepler.messages.user_id IS 'User who wrote the message; NULL after the user is deleted';
 COMMENT ON COLUMN kepler.messages.token_count IS 'Tokens as the caller counted them; NULL: estimated from the content where needed (estimate_tokens)';
 COMMENT ON COLUMN kepler.messages.external_id IS 'Caller''s name for the message, unique within the conversation; a message sent again under it is not added again';
-COMMENT ON COLUMN kepler.messages.metadata IS 'Anything else, a JSON object, tool calls for example; no secrets';
+COMMENT ON COLUMN kepler.messages.metadata IS 'Anything else, a JSON object, tool calls for example; a secret in it is refused';
 COMMENT ON COLUMN kepler.messages.sent_at IS 'When the message was written, as the caller says, otherwise when it was added; does not affect the order';
 COMMENT ON COLUMN kepler.messages.text_search IS 'Words of the first 100,000 characters of the content, and the workspace';

@@ -85,6 +85,9 @@ CREATE TABLE kepler.sync_candidates (
     PRIMARY KEY (workspace_id, sync_run_id, external_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05);
 
+-- A run must end, whatever its error says.
+CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF error ON kepler.sync_runs
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('error', 'redact');
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.sync_runs
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
@@ -143,7 +146,7 @@ COMMENT ON COLUMN kepler.sync_runs.merged IS 'Rows of its inbox that were merged
 COMMENT ON COLUMN kepler.sync_runs.merged_through IS 'Highest id of the inbox that was merged';
 COMMENT ON COLUMN kepler.sync_runs.phase_began_at IS 'When the merge, or later the sweep, took its first step';
 COMMENT ON COLUMN kepler.sync_runs.phase_active_at IS 'When it took its last step';
-COMMENT ON COLUMN kepler.sync_runs.error IS 'Why it failed or was abandoned, or what the database refused to delete';
+COMMENT ON COLUMN kepler.sync_runs.error IS 'Why it failed or was abandoned, or what the database refused to delete; a mark stands in place of a secret';
 COMMENT ON COLUMN kepler.sync_runs.started_at IS 'When it began: what was written since is never deleted by its sweep';
 COMMENT ON COLUMN kepler.sync_runs.checkpoint_at IS 'When its last checkpoint was set';
 COMMENT ON COLUMN kepler.sync_runs.ended_at IS 'When it ended; NULL while it is open';

@@ -1,4 +1,4 @@
--- Application models: which blueprints were applied, each version of their documents, and which tables are theirs.
+-- Application models: which blueprints were applied, each version of their documents, and which tables and types are theirs.
 --
 -- They belong to the database. Only the owner's functions write here: whoever could name a table here could have it changed or
 -- dropped with the rights of the owner.
@@ -52,6 +52,18 @@ CREATE TABLE kepler.blueprint_tables (
         REFERENCES kepler.blueprints (name) ON DELETE CASCADE
 );
 CREATE INDEX blueprint_tables_blueprint_name_idx ON kepler.blueprint_tables (blueprint_name);
+
+CREATE TABLE kepler.blueprint_enums (
+    schema_name text NOT NULL,
+    type_name text NOT NULL,
+    blueprint_name text NOT NULL,
+    name text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (schema_name, type_name),
+    CONSTRAINT blueprint_enums_blueprint_fkey FOREIGN KEY (blueprint_name)
+        REFERENCES kepler.blueprints (name) ON DELETE CASCADE
+);
+CREATE INDEX blueprint_enums_blueprint_name_idx ON kepler.blueprint_enums (blueprint_name);
 CREATE INDEX blueprints_workspace_id_idx ON kepler.blueprints (workspace_id);
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.blueprints
@@ -83,3 +95,9 @@ COMMENT ON COLUMN kepler.blueprint_tables.schema_name IS 'SQL schema of the tabl
 COMMENT ON COLUMN kepler.blueprint_tables.table_name IS 'SQL name of the table';
 COMMENT ON COLUMN kepler.blueprint_tables.blueprint_name IS 'Blueprint that the table belongs to';
 COMMENT ON COLUMN kepler.blueprint_tables.name IS 'Name of the table in the document';
+
+COMMENT ON TABLE kepler.blueprint_enums IS 'The enum types of each blueprint; no type belongs to two';
+COMMENT ON COLUMN kepler.blueprint_enums.schema_name IS 'SQL schema of the type';
+COMMENT ON COLUMN kepler.blueprint_enums.type_name IS 'SQL name of the type';
+COMMENT ON COLUMN kepler.blueprint_enums.blueprint_name IS 'Blueprint that the type belongs to';
+COMMENT ON COLUMN kepler.blueprint_enums.name IS 'Name of the enum in the document';

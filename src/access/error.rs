@@ -21,6 +21,8 @@ pub(crate) enum AccessError {
     NotPlain { table: String, owner: String },
     #[error("{kind} \"{name}\" on {table} would run with the rights of the owner")]
     ForeignCode { kind: String, name: String, table: String },
+    #[error("event trigger \"{name}\" would run code of \"{of}\"")]
+    ForeignEventTrigger { name: String, of: String, owner: String },
     #[error("\"{owner}\" may not grant {what} to others")]
     NoGrantOption { owner: String, what: &'static str, schema_owner: String },
 }
@@ -34,9 +36,10 @@ impl Report for AccessError {
                 ERRCODE_INSUFFICIENT_PRIVILEGE
             }
             Self::IsTheOwner(_) => ERRCODE_INVALID_PARAMETER_VALUE,
-            Self::ForeignObject { .. } | Self::NotPlain { .. } | Self::ForeignCode { .. } => {
-                ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
-            }
+            Self::ForeignObject { .. }
+            | Self::NotPlain { .. }
+            | Self::ForeignCode { .. }
+            | Self::ForeignEventTrigger { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         }
     }
 
@@ -58,6 +61,9 @@ impl Report for AccessError {
                     .to_owned()
             }
             Self::ForeignCode { .. } => "install() did not create it.".to_owned(),
+            Self::ForeignEventTrigger { owner, .. } => {
+                format!("It would run with the rights of \"{owner}\".")
+            }
             Self::NoGrantOption { schema_owner, .. } => {
                 format!("The extension belongs to \"{schema_owner}\".")
             }
@@ -87,6 +93,10 @@ impl Report for AccessError {
                     quote(name)
                 )
             }
+            Self::ForeignEventTrigger { name, .. } => format!(
+                "Give it and its function to a superuser, or disable it: ALTER EVENT TRIGGER {} DISABLE;",
+                quote(name)
+            ),
             Self::NoGrantOption { owner, .. } => format!(
                 "As a superuser: GRANT USAGE ON SCHEMA kepler, kepler_internal TO {owner} WITH GRANT OPTION; GRANT EXECUTE ON \
                  ALL ROUTINES IN SCHEMA kepler, kepler_internal TO {owner} WITH GRANT OPTION;",

@@ -66,6 +66,7 @@ const WORK: Rights = [READ, CHANGE, CHANGE, CHANGE];
 /// Kepler's tables and views. One that is not here is given to nobody (a test compares).
 const RELATIONS: &[(&str, Rights)] = &[
     ("access_levels", [READ, READ, READ, READ]),
+    ("blueprint_enums", [READ, READ, READ, READ]),
     ("blueprint_tables", [READ, READ, READ, READ]),
     ("blueprint_versions", [READ, READ, READ, READ]),
     // Written as the owner alone. That an administrator may touch it is the right to plan and apply blueprints.
@@ -191,6 +192,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("required_connections", ANY),
     ("restore_entry_table", ANY),
     ("retire_embedding_space", ADMINS),
+    ("secrets_in", ANY),
+    ("secrets_in_jsonb", ANY),
     ("share_copied_run", WRITERS),
     ("successors", WRITERS),
     ("sweep_sync_step", ANY),

@@ -85,6 +85,32 @@ impl Owner {
         is_foreign.then(|| LocalSettings::set(&[(c"default_tablespace", c"")]))
     }
 
+    /// Refuses event triggers that would run what neither a superuser nor the owner wrote, with the rights of the owner:
+    /// for DDL that a role with fewer rights asks for.
+    pub(crate) fn require_own_event_triggers(
+        self,
+        client: &mut SpiClient<'_>,
+    ) -> Result<(), Error> {
+        let foreign = client
+            .update(
+                "SELECT e.evtname::text, pg_catalog.pg_get_userbyid(o.oid)::text
+                 FROM pg_catalog.pg_event_trigger AS e
+                 JOIN pg_catalog.pg_proc AS p ON p.oid = e.evtfoid
+                 JOIN pg_catalog.pg_roles AS o ON o.oid IN (e.evtowner, p.proowner)
+                 WHERE e.evtenabled <> 'D' AND e.evtevent <> 'login' AND NOT o.rolsuper AND o.oid <> $1
+                 ORDER BY 1, 2 LIMIT 1",
+                None,
+                &[self.role.into()],
+            )?
+            .next()
+            .map(|row| Ok::<_, Error>((row[1].value::<String>()?, row[2].value::<String>()?)))
+            .transpose()?;
+        if let Some((Some(name), Some(of))) = foreign {
+            return Err(AccessError::ForeignEventTrigger { name, of, owner: self.name() }.into());
+        }
+        Ok(())
+    }
+
     /// Refuses tables that are not plain ones of the owner, or that run code of others when they are
     /// written to: a rule, or a trigger that `install()` did not make. Names of triggers are enough: who
     /// may make one can neither drop nor replace one that is there.
@@ -190,6 +216,7 @@ pub(crate) const BLUEPRINTS: &[OwnTable] = &[
     OwnTable { name: "blueprints", triggers: &["touch_updated_at"] },
     OwnTable { name: "blueprint_versions", triggers: &[] },
     OwnTable { name: "blueprint_tables", triggers: &[] },
+    OwnTable { name: "blueprint_enums", triggers: &[] },
 ];
 
 /// What `install()` writes to itself, and what must not have been replaced before it runs a step.

@@ -27,6 +27,8 @@ pub(crate) enum Code {
     GeneratedKey,
     Duplicate,
     MissingReference,
+    /// It is, or may be, a secret.
+    Secret,
     /// A trigger kept it from being written.
     NotWritten,
     /// A rule that one feature has: `invalid_role`.
@@ -61,6 +63,7 @@ impl Code {
             Self::GeneratedKey => "generated_key",
             Self::Duplicate => "duplicate",
             Self::MissingReference => "missing_reference",
+            Self::Secret => "secret",
             Self::NotWritten => "not_written",
             Self::Own(name) => return name.clone(),
             Self::Refused(code) => return Cow::Owned(code.to_string()),
@@ -81,7 +84,9 @@ impl Code {
             Self::NumberOutOfRange | Self::OutOfRange => ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
             Self::TooDeep | Self::TooLarge => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Self::TooLong => ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
-            Self::TooShort | Self::NotAValue | Self::Check => ERRCODE_CHECK_VIOLATION,
+            Self::TooShort | Self::NotAValue | Self::Check | Self::Secret => {
+                ERRCODE_CHECK_VIOLATION
+            }
             Self::NulCharacter => ERRCODE_UNTRANSLATABLE_CHARACTER,
             Self::GeneratedKey => ERRCODE_GENERATED_ALWAYS,
             Self::Duplicate => ERRCODE_UNIQUE_VIOLATION,

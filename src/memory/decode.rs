@@ -5,12 +5,17 @@ use super::embedded::Embedded;
 use super::embedding::Embedding;
 use super::error::MemoryError;
 use super::space::Space;
-use crate::answer::{Rejection, Violation};
+use crate::answer::{Code, Rejection, Violation};
 use crate::batch::{self, BatchError, INVALID_TIME, Reader};
 use crate::error::Report;
 use crate::field_types::kind::FieldKind;
 use crate::jsonb::MAX_DEPTH;
 use crate::jsonb::view::Container;
+use crate::secrets::document::{
+    Path, in_jsonb, in_text_or_document, redacted_jsonb, redacted_text,
+};
+use crate::secrets::{Certainty, Found};
+use crate::settings::{OnSecret, on_secret};
 
 /// A memory that is to be written.
 #[derive(Debug, Clone)]
@@ -103,6 +108,44 @@ impl NewMemory {
         }
         faults
     }
+}
+
+/// Sees to secrets in what is to be stored, as `kepler.on_secret` says: they are told, or taken out.
+pub(crate) fn see_to_secrets(
+    content: &mut String,
+    metadata: &mut Option<Vec<u8>>,
+) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let mut tell = |field: &'static str, path: &Path<'_>, secret: Found| {
+        let is_certain = secret.certainty == Certainty::Certain;
+        if is_certain {
+            let place = path.pointer();
+            let at = if place.is_empty() { place } else { format!(" at {place}") };
+            let message = format!("holds a secret{at}: {}", secret.kind);
+            found.push(Violation::new(Some(field), Code::Secret, message));
+        }
+        !is_certain
+    };
+    match on_secret() {
+        OnSecret::Allow => {}
+        OnSecret::Refuse => {
+            in_text_or_document(content, &Path::ROOT, &mut |path, secret| {
+                tell("content", path, secret)
+            });
+            if let Some(stored) = metadata {
+                in_jsonb(&stored[4..], &mut |path, secret| tell("metadata", path, secret));
+            }
+        }
+        OnSecret::Redact => {
+            if let Some(clean) = redacted_text(content) {
+                *content = clean;
+            }
+            if let Some(clean) = metadata.as_ref().and_then(|stored| redacted_jsonb(&stored[4..])) {
+                *metadata = Some(clean);
+            }
+        }
+    }
+    found
 }
 
 /// What is wrong with an embedding, with what belongs to it.
@@ -202,6 +245,7 @@ fn memory(reader: &mut Reader<'_>, space: Option<&Space>) -> Result<NewMemory, R
     memory.valid_from = reader.time("valid_from");
     memory.expires_at = reader.time("expires_at");
     memory.supersedes = reader.text("supersedes");
+    add_faults(reader, see_to_secrets(&mut memory.content, &mut memory.metadata));
     add_faults(reader, memory.faults(space));
     reader.end(memory)
 }

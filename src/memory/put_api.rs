@@ -1,7 +1,7 @@
 //! The SQL functions that remember.
 
 use super::access::activated;
-use super::decode::{self, NewMemory};
+use super::decode::{self, NewMemory, see_to_secrets};
 use super::embedded::Embedded;
 use super::embedding::Embedding;
 use super::error::MemoryError;
@@ -101,7 +101,7 @@ fn remember(
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
     let content = content.ok_or(ArgumentError::Null("content"))?;
-    let memory = NewMemory {
+    let mut memory = NewMemory {
         // SAFETY: declared in SQL as text and as jsonb.
         content: unsafe { spelt::text(&content) },
         is_json: content.oid() == pg_sys::JSONBOID,
@@ -122,7 +122,8 @@ fn remember(
         put::lock(&workspace_id, dedupe);
         let embedded = memory.embedding.is_some();
         let space = open_space(client, space.as_deref(), &workspace_id, embedded)?;
-        let faults = memory.faults(space.as_ref());
+        let mut faults = see_to_secrets(&mut memory.content, &mut memory.metadata);
+        faults.extend(memory.faults(space.as_ref()));
         if let (1, Some(space), Some(embedding)) = (faults.len(), &space, &memory.embedding) {
             // Alone it has its own code and hint.
             space.check(embedding)?;

@@ -1,7 +1,8 @@
-//! A row before it is written, for a trigger on any table that fills its columns.
+//! A row before it is written, for a trigger on any table that fills its columns or looks at them.
 
 use super::row_change::{Fired, attribute};
 use super::transition::ChangedRow;
+use super::varlena;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::ffi::CStr;
@@ -12,6 +13,7 @@ pub(crate) struct Filling {
     data: *mut pg_sys::TriggerData,
     numbers: Vec<i32>,
     values: Vec<pg_sys::Datum>,
+    nulls: Vec<bool>,
 }
 
 /// A column, as the catalog has it.
@@ -68,7 +70,8 @@ impl Filling {
             {
                 refuse("the trigger must fire BEFORE INSERT OR UPDATE, FOR EACH ROW");
             }
-            Self { call, data, numbers: Vec::new(), values: Vec::new() }
+            let (numbers, values) = (Vec::new(), Vec::new());
+            Self { call, data, numbers, values, nulls: Vec::new() }
         }
     }
 
@@ -125,6 +128,16 @@ impl Filling {
         }
     }
 
+    /// The name of a column, for messages.
+    pub(crate) fn column_name(&self, column: ColumnOf) -> String {
+        // SAFETY: the table is open, and the column is one of its description.
+        unsafe {
+            let description = (*(*self.data).tg_relation).rd_att;
+            let found = &*attribute(description, column.number as usize);
+            CStr::from_ptr(found.attname.data.as_ptr()).to_string_lossy().into_owned()
+        }
+    }
+
     /// What was made of the trigger and its table for an earlier row of the statement, or is made now. The table cannot
     /// change while the statement holds it.
     pub(crate) fn kept<T: Copy + 'static, E>(
@@ -154,6 +167,29 @@ impl Filling {
     /// Whether a column has no value.
     pub(crate) fn is_null(&self, number: i16) -> bool {
         self.now().value(number).is_none()
+    }
+
+    /// The text of a column; none where it is NULL, or of a type that is not stored as texts are.
+    pub(crate) fn text(&self, column: ColumnOf) -> Option<&str> {
+        let value = self.now().value(column.number).filter(|_| column.is_text())?;
+        // SAFETY: a value of the column, whose type is stored as text is; it lives as long as the trigger runs.
+        Some(unsafe { varlena::text(value) })
+    }
+
+    /// The bytes of a `jsonb` column behind the length word; none where it is NULL.
+    pub(crate) fn jsonb(&self, column: ColumnOf) -> Option<&[u8]> {
+        let is_jsonb = column.base_type == pg_sys::JSONBOID;
+        let value = self.now().value(column.number).filter(|_| is_jsonb)?;
+        // SAFETY: a value of the column; it lives as long as the trigger runs.
+        Some(unsafe { varlena::aligned_bytes(value) })
+    }
+
+    /// The elements of a `text[]` column that are not NULL; none where it is NULL.
+    pub(crate) fn texts(&self, column: ColumnOf) -> Option<Vec<Option<String>>> {
+        let is_list = column.base_type == pg_sys::TEXTARRAYOID;
+        let value = self.now().value(column.number).filter(|_| is_list)?;
+        // SAFETY: a value of the column.
+        unsafe { Vec::<Option<String>>::from_datum(value, false) }
     }
 
     /// Whether an update leaves a column as it was.
@@ -197,6 +233,13 @@ impl Filling {
         }
     }
 
+    /// Takes the value of a column away.
+    pub(crate) fn set_null(&mut self, column: ColumnOf) {
+        self.numbers.push(column.number.into());
+        self.values.push(pg_sys::Datum::null());
+        self.nulls.push(true);
+    }
+
     /// Gives a column a value. What a domain demands is asked, as Postgres does where it assigns; a trigger's row is not
     /// looked at again.
     pub(crate) fn set(&mut self, column: ColumnOf, value: pg_sys::Datum) {
@@ -209,6 +252,7 @@ impl Filling {
         }
         self.numbers.push(column.number.into());
         self.values.push(value);
+        self.nulls.push(false);
     }
 
     /// The row, with what was set in it.
@@ -220,14 +264,13 @@ impl Filling {
             if self.numbers.is_empty() {
                 return Fired::row(row);
             }
-            let mut nulls = vec![false; self.numbers.len()];
             Fired::row(pg_sys::heap_modify_tuple_by_cols(
                 row,
                 (*(*self.data).tg_relation).rd_att,
                 self.numbers.len() as i32,
                 self.numbers.as_mut_ptr(),
                 self.values.as_mut_ptr(),
-                nulls.as_mut_ptr(),
+                self.nulls.as_mut_ptr(),
             ))
         }
     }

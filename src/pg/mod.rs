@@ -11,6 +11,7 @@ pub(crate) mod filling;
 mod foreign_keys;
 pub(crate) mod gin;
 pub(crate) mod held;
+pub(crate) mod hidden;
 pub(crate) mod input;
 pub(crate) mod isolation;
 pub(crate) mod json;

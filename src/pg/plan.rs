@@ -235,6 +235,13 @@ impl OwnedStatement {
         // SAFETY: `_client` shows that SPI is connected.
         unsafe { self.plan.run(&self.sql, &self.types, parameters, Sight::Transaction) }
     }
+
+    /// Runs a statement without parameters that writes to all rows that are committed, also where the transaction keeps
+    /// to an older snapshot: for tables that nobody else writes to meanwhile.
+    pub(crate) fn write_latest<'conn>(&self, _client: &mut SpiClient<'conn>) -> Rows<'conn> {
+        // SAFETY: `_client` shows that SPI is connected; there are no parameters.
+        unsafe { self.plan.run(&self.sql, &self.types, &[], Sight::LatestToWrite) }
+    }
 }
 
 impl Drop for OwnedStatement {
@@ -255,6 +262,8 @@ enum Sight {
     Transaction,
     /// All that is committed, and what the transaction did.
     Latest,
+    /// The same, for a statement that writes.
+    LatestToWrite,
     /// What the statement sees that called the function.
     Caller,
 }
@@ -307,15 +316,16 @@ impl Plan {
             self.make(sql, types, parameters);
             let _settings = generic_plans();
             pg_sys::SPI_tuptable = ptr::null_mut();
-            let status = if sight == Sight::Latest {
+            let writes = sight == Sight::LatestToWrite;
+            let status = if sight == Sight::Latest || writes {
                 pg_sys::SPI_execute_snapshot(
                     self.made.get(),
                     values.as_mut_ptr(),
                     nulls.as_ptr(),
                     pg_sys::GetLatestSnapshot(),
                     ptr::null_mut(),
-                    true,
-                    false,
+                    !writes,
+                    writes,
                     0,
                 )
             } else {

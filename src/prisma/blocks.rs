@@ -2,7 +2,7 @@
 //! problems are told at once.
 
 use super::ast::{Blocks, Config, Enum, EnumValue, Field, Model, Word};
-use super::grammar::{self, whole};
+use super::grammar::{self, is_word, whole};
 use super::problem::{Notes, meant};
 use super::source::{Lines, Place, Source, is_space};
 
@@ -280,7 +280,7 @@ impl<'t> Reader<'_, 't> {
 
 /// The first word of a text, and what follows it without the space between.
 fn split_word(text: &str) -> Option<(&str, &str)> {
-    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'));
+    let end = text.find(|c: char| !is_word(c));
     let (word, rest) = text.split_at(end.unwrap_or(text.len()));
     (!word.is_empty()).then(|| (word, rest.trim_start_matches(is_space)))
 }

@@ -5,13 +5,14 @@ use super::config::Datasource;
 use super::model::{Column, ColumnKind, DefaultValue, Enum, Index, JoinTable, Model, Reference};
 use super::names;
 use super::namespaces::{index_name, sql_names};
-use super::options::Options;
+use super::options::{Options, Sensitive};
 use super::problem::Notes;
 use super::relations::Relations;
 use super::resolve::Schema;
 use super::types::NativeKind;
 use crate::ident::MAX_NAME;
 use crate::json::Json;
+use crate::secrets::keys::proposal;
 use std::collections::BTreeSet;
 
 type Pairs = Vec<(String, Json)>;
@@ -50,6 +51,7 @@ pub(super) fn write(
         notes,
         citext: false,
         dimensioned: BTreeSet::new(),
+        seen: BTreeSet::new(),
     };
     let enums: Pairs = schema.enums.iter().map(|found| writer.enumeration(found)).collect();
     let mut tables: Vec<_> = Vec::new();
@@ -95,6 +97,8 @@ struct Writer<'w, 't> {
     citext: bool,
     /// Fields whose dimensions came from the options.
     dimensioned: BTreeSet<String>,
+    /// Fields that the options may make sensitive.
+    seen: BTreeSet<String>,
 }
 
 impl Writer<'_, '_> {
@@ -189,8 +193,50 @@ impl Writer<'_, '_> {
         if column.touch {
             put(&mut pairs, "touch", Json::Boolean(true));
         }
+        self.sensitive(&mut pairs, model, column);
         self.describe(&mut pairs, &column.comment);
         Json::Object(pairs)
+    }
+
+    /// Of a field whose name is that of a secret, or that the options name.
+    fn sensitive(&mut self, pairs: &mut Pairs, model: &Model<'_>, column: &Column<'_>) {
+        let field = format!("{}.{}", model.name.text, column.name.text);
+        let of_type =
+            pairs.iter().find(|(key, _)| key == "type").and_then(|(_, word)| word.as_str());
+        let is_text =
+            matches!(of_type, Some("text" | "varchar" | "citext")) && column.arity != Arity::List;
+        let given = self.options.sensitive_of.get(&field).copied();
+        let proposed = proposal(column.name.text).filter(|_| is_text).map(Sensitive::from);
+        let set = given.or(proposed.filter(|_| self.options.sensitive));
+        // What the database fills in is no reference.
+        let is_filled = column.default.is_some();
+        match (set, proposed) {
+            (Some(Sensitive::Reference), _) if !is_text || is_filled => {
+                let text = format!(
+                    "\"{field}\" cannot hold references to secrets: that is of text without a default, and no list"
+                );
+                self.notes.warn(column.name.place, text);
+            }
+            (Some(Sensitive::Reference), _) => {
+                put(pairs, "sensitive", Json::string("reference"));
+            }
+            (Some(Sensitive::Personal), _) => put(pairs, "sensitive", Json::Boolean(true)),
+            (Some(Sensitive::Plain), _) | (None, None) => {}
+            (None, Some(proposed)) => {
+                let (value, means) = match proposed {
+                    Sensitive::Reference => (
+                        "\"reference\"",
+                        "holds a reference to it, vault:team/app, and refuses the secret",
+                    ),
+                    _ => ("true", "is shown in no message"),
+                };
+                let text = format!(
+                    "\"{field}\" has the name of a secret: with \"sensitive\": {value} the field {means} (option sensitive sets it)"
+                );
+                self.notes.warn(column.name.place, text);
+            }
+        }
+        self.seen.insert(field);
     }
 
     /// The keys that say the type.
@@ -267,6 +313,14 @@ impl Writer<'_, '_> {
                 let text = format!(
                     "option vector_dimensions names \"{field}\", which is no vector without dimensions"
                 );
+                self.notes.problem(super::source::Place::start(0), text);
+            }
+        }
+        for field in self.options.sensitive_of.keys() {
+            if !self.seen.contains(field) {
+                let field = crate::json::shorten(field);
+                let text =
+                    format!("option sensitive names \"{field}\", which is no field of a table");
                 self.notes.problem(super::source::Place::start(0), text);
             }
         }

@@ -88,8 +88,9 @@ fn named(found: &str) -> String {
     }
 }
 
-fn is_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_' || c == '-'
+/// Letters of every script, as Prisma's own parser takes them; digits are ASCII.
+pub(super) fn is_word(c: char) -> bool {
+    c.is_alphabetic() || c.is_ascii_digit() || c == '_' || c == '-'
 }
 
 fn space<'t>(input: &mut Input<'t>) -> Parsed<&'t str> {
@@ -127,8 +128,7 @@ fn mark<'t>(text: &'static str) -> impl Parser<Input<'t>, &'t str, ErrMode<Expec
 
 /// A name as Prisma has them, or one with an underscore in front, which is told later.
 pub(super) fn name<'t>(input: &mut Input<'t>) -> Parsed<Word<'t>> {
-    let letters =
-        (one_of(|c: char| c.is_ascii_alphanumeric() || c == '_'), take_while(0.., is_word));
+    let letters = (one_of(|c: char| c != '-' && is_word(c)), take_while(0.., is_word));
     let (place, text) = placed(letters.take()).parse_next(input)?;
     Ok(Word { text, place })
 }

@@ -1,6 +1,7 @@
 //! What a caller can set.
 
 use crate::arguments::{ArgumentError, OptionsObject};
+use crate::secrets::keys::Proposal;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -20,6 +21,28 @@ pub(super) struct Options {
     pub(super) descriptions: bool,
     /// Whether the extension citext can be had.
     pub(super) citext: bool,
+    /// Whether fields whose names are those of secrets are made what is proposed.
+    pub(super) sensitive: bool,
+    /// What single fields are made, by `Model.field`.
+    pub(super) sensitive_of: BTreeMap<String, Sensitive>,
+}
+
+/// What a field is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sensitive {
+    Reference,
+    Personal,
+    /// Nothing, and nobody is warned.
+    Plain,
+}
+
+impl From<Proposal> for Sensitive {
+    fn from(proposal: Proposal) -> Self {
+        match proposal {
+            Proposal::Reference => Sensitive::Reference,
+            Proposal::Sensitive => Sensitive::Personal,
+        }
+    }
 }
 
 impl Default for Options {
@@ -30,6 +53,8 @@ impl Default for Options {
             vector_dimensions_of: BTreeMap::new(),
             descriptions: false,
             citext: true,
+            sensitive: false,
+            sensitive_of: BTreeMap::new(),
         }
     }
 }
@@ -70,6 +95,30 @@ impl Options {
                     "/vector_dimensions: {range}, or an object with one for each \"Model.field\""
                 )),
             },
+        }
+        match given.take("sensitive") {
+            None => {}
+            Some(Value::Bool(value)) => options.sensitive = value,
+            Some(Value::Object(fields)) => {
+                for (field, value) in fields {
+                    let sensitive = match value {
+                        Value::Bool(true) => Sensitive::Personal,
+                        Value::Bool(false) => Sensitive::Plain,
+                        Value::String(word) if word == "reference" => Sensitive::Reference,
+                        _ => {
+                            let token = crate::json::token(&crate::json::shorten(&field));
+                            given.problem(format!(
+                                "/sensitive/{token}: must be \"reference\", true or false"
+                            ));
+                            continue;
+                        }
+                    };
+                    options.sensitive_of.insert(field, sensitive);
+                }
+            }
+            Some(_) => given.problem(
+                "/sensitive: must be true or false, or an object with \"reference\", true or false for each \"Model.field\"",
+            ),
         }
         for (key, option) in
             [("descriptions", &mut options.descriptions), ("citext", &mut options.citext)]

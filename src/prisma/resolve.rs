@@ -80,7 +80,7 @@ fn check_name(name: Word<'_>, notes: &mut Notes) {
     let text = shorten(name.text);
     if name.text.contains('-') {
         notes.problem(name.place, format!("name \"{text}\" must not hold \"-\""));
-    } else if !name.text.starts_with(|c: char| c.is_ascii_alphabetic()) {
+    } else if !name.text.starts_with(|c: char| c.is_alphabetic()) {
         notes.problem(name.place, format!("name \"{text}\" must begin with a letter"));
     }
 }

@@ -57,7 +57,7 @@ pub(crate) fn structure_of(
         .collect();
     let key = observed.key.clone().unwrap_or_else(|| {
         left_out.push("the table has no primary key that a structure can have".to_owned());
-        Key { name: "entry_id".to_owned(), kind: KeyKind::Bigint }
+        Key { name: "entry_id".to_owned(), column: None, kind: KeyKind::Bigint }
     });
     let name = record_name(&observed.schema, &observed.name).unwrap_or(observed.name.clone());
     let (mut structure, more) = observed
@@ -101,7 +101,7 @@ fn unsaid(
                 let kind = key_kind(observed.table.column(columns.first()?)?)?;
                 let name = target.columns.first()?.clone();
                 let (schema, table) = (target.schema.clone(), target.table.clone());
-                Some(Keyed { schema, table, key: Key { name, kind } })
+                Some(Keyed { schema, table, key: Key { name, column: None, kind } })
             }
             _ => None,
         })

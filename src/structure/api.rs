@@ -6,6 +6,7 @@ use super::error::StructureError;
 use super::locks::Patience;
 use super::model::Structure;
 use super::registry::{self, SCHEMA};
+use super::restore::Comeback;
 use super::step::{Class, Step};
 use crate::access::owner::{ENTRY_TABLES, Owner, require_right};
 use crate::arguments::{ArgumentError, OptionsObject, required};
@@ -72,6 +73,13 @@ fn terms(allow: Option<Vec<Option<String>>>, options: Option<Options>) -> Result
     }
     let Some(options) = options else { return Ok(terms) };
     let mut options = OptionsObject::open("options", options.0)?;
+    read_terms(&mut terms, &mut options);
+    options.close()?;
+    Ok(terms)
+}
+
+/// The options of every change.
+fn read_terms(terms: &mut Terms, options: &mut OptionsObject) {
     let mut whole = |key: &'static str, least: i64| -> Option<i32> {
         let value = options.take(key)?;
         let number = value.as_i64().filter(|number| (least..=i64::from(i32::MAX)).contains(number));
@@ -87,8 +95,31 @@ fn terms(allow: Option<Vec<Option<String>>>, options: Option<Options>) -> Result
     if let Some(number) = whole("lock_attempts", 1) {
         terms.patience.attempts = number;
     }
+}
+
+/// The options of a field that comes back.
+fn comeback(options: Option<Options>) -> Result<(Comeback, Terms), Error> {
+    let mut terms = terms(Some(Vec::new()), None)?;
+    let mut comeback = Comeback::default();
+    let Some(options) = options else { return Ok((comeback, terms)) };
+    let mut options = OptionsObject::open("options", options.0)?;
+    let mut text = |key: &'static str| -> Option<String> {
+        let value = options.take(key)?;
+        if !value.is_string() {
+            options.problem(format!("/{key}: must be a string"));
+        }
+        value.as_str().map(str::to_owned)
+    };
+    (comeback.name, comeback.column) = (text("name"), text("column"));
+    if let Some(required) = options.take("required") {
+        if !required.is_boolean() {
+            options.problem("/required: must be true or false");
+        }
+        comeback.required = required.as_bool();
+    }
+    read_terms(&mut terms, &mut options);
     options.close()?;
-    Ok(terms)
+    Ok((comeback, terms))
 }
 
 fn table_oid(client: &pgrx::spi::SpiClient<'_>, table_name: &str) -> Result<pg_sys::Oid, Error> {
@@ -163,12 +194,10 @@ fn plan_entry_table(
 > {
     let named = Named::check(entry_table, workspace_id)?;
     let structure = named.structure(structure)?;
-    let (steps, rows) = Spi::connect(|client| named.call().preview(client, structure))?;
-    Ok(TableIterator::new(steps.into_iter().enumerate().map(move |(at, step)| {
+    let steps = Spi::connect(|client| named.call().preview(client, structure))?;
+    Ok(TableIterator::new(steps.into_iter().enumerate().map(|(at, (step, rows))| {
         let Step { operation, object, sql, class, hazards, lock, undo, .. } = step;
-        // Rows that are read or written; an instant step touches none.
-        let touched = if class == Class::Instant { 0 } else { rows };
-        (at as i32 + 1, operation, object, sql, class.name(), hazards, lock.name(), touched, undo)
+        (at as i32 + 1, operation, object, sql, class.name(), hazards, lock.name(), rows, undo)
     })))
 }
 
@@ -263,6 +292,9 @@ fn purge_entry_table(
 /// Brings a field back that a change hid, with its data and its rules, which are validated anew. Gives
 /// the new version. Of several hidden fields of one name, the one hidden last.
 ///
+/// `options`: a JSON object, known are `name` and `column` (what it is called from now on), `required` (whether it is,
+/// where that is to be otherwise), and those of `alter_entry_table`.
+///
 /// Errors: 42703 where none is hidden, 42701 where a field in use has the name, 23514 where entries do
 /// not meet its rules any more.
 #[pg_extern(volatile, parallel_unsafe, requires = [workspace::current_workspace_id])]
@@ -270,14 +302,15 @@ fn purge_entry_table(
 fn restore_field(
     entry_table: Option<String>,
     field: Option<String>,
+    options: default!(Option<Options>, "NULL"),
     workspace_id: default!(Option<String>, "kepler.current_workspace_id()"),
 ) -> Result<i32, ErrorReport> {
     let named = Named::check(entry_table, workspace_id)?;
     let field = required("field", field)?;
-    let terms = terms(Some(Vec::new()), None)?;
+    let (comeback, terms) = comeback(options)?;
     Ok(Spi::connect_mut(|client| {
         let _acting = named.act(client)?;
-        named.call().restore_field(client, &field, &terms)
+        named.call().restore_field(client, &field, &comeback, &terms)
     })?)
 }
 

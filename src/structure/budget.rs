@@ -127,7 +127,13 @@ mod tests {
             description: None,
         };
         let columns = (0..count).map(column).collect();
-        Table { description: None, columns, rules: Vec::new(), names: Vec::new() }
+        Table {
+            description: None,
+            columns,
+            rules: Vec::new(),
+            names: Vec::new(),
+            guarded: Vec::new(),
+        }
     }
 
     #[test]

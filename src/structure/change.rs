@@ -5,18 +5,19 @@ use super::create;
 use super::document::problem_with_record_name;
 use super::error::{Document, StructureError};
 use super::locks::Patience;
-use super::model::{Field, Operand, Structure};
+use super::model::Structure;
+use super::naming;
 use super::observe::Observed;
 use super::plan::{self, Goal, Manner, Plan};
 use super::registry::{self, EntryTable, HiddenField, SCHEMA, State, Targets};
 use super::run::{self, Rows};
 use super::step::{Class, Lock, Step};
 use super::table::{Column, Rule, Table};
+use super::values;
 use crate::access::grant;
 use crate::access::level::Made;
 use crate::access::owner::Owner;
 use crate::error::Error;
-use crate::field_types::kind::FieldKind;
 use crate::ident::{qualified, quote};
 use crate::json::Json;
 use crate::pg::role;
@@ -96,6 +97,7 @@ impl Call<'_> {
             return Err(StructureError::Exists(self.name.to_owned()).into());
         }
         structure.name = Some(self.name.to_owned());
+        values::forget_renames(&mut structure);
         let number = client
             .update("SELECT pg_catalog.nextval('kepler.entry_table_numbers')", None, &[])?
             .first()
@@ -125,18 +127,27 @@ impl Call<'_> {
         Ok(table_name)
     }
 
-    /// The steps that a document would lead to, and how many rows there are.
+    /// The steps that a document would lead to, each with how many rows it reads or writes.
     pub(crate) fn preview(
         &self,
         client: &SpiClient<'_>,
         structure: Structure,
-    ) -> Result<(Vec<Step>, i64), Error> {
+    ) -> Result<Vec<(Step, i64)>, Error> {
         match registry::find(client, self.workspace_id, self.name, State::InUse)? {
             Some(table) => {
                 let observed = apply::observe_entry_table(client, &table.table_name)?;
                 let rows = observed.estimated_rows;
                 let change = self.change(client, &table, &observed, structure, None)?;
-                Ok((change.plan.steps, rows))
+                let counted = |step: Step| {
+                    let rows = match &step.writes {
+                        _ if step.class == Class::Instant => 0,
+                        Some(written) => run::count_as_caller(client, &table.table_name, written)?
+                            .unwrap_or(rows),
+                        None => rows,
+                    };
+                    Ok((step, rows))
+                };
+                change.plan.steps.into_iter().map(counted).collect()
             }
             None => {
                 let number = client
@@ -148,7 +159,8 @@ impl Call<'_> {
                     .first()
                     .get_one::<i64>()?
                     .unwrap_or(1);
-                Ok((self.creation(client, &structure, number)?.0, 0))
+                let steps = self.creation(client, &structure, number)?.0;
+                Ok(steps.into_iter().map(|step| (step, 0)).collect())
             }
         }
     }
@@ -170,36 +182,33 @@ impl Call<'_> {
         };
         let managed = load(&table.structure)?;
         let target = load(&structure)?;
-        let mut renames: Vec<(String, String)> = structure
-            .fields
-            .iter()
-            .filter_map(|field| Some((field.renamed_from.clone()?, field.name.clone())))
-            .collect();
-        if table.structure.key.name != structure.key.name {
-            renames.push((table.structure.key.name.clone(), structure.key.name.clone()));
-        }
+        let mut renames = naming::renames(&table.structure, &structure);
+        let values = values::renamed(&table.structure, &structure);
         let restored = restored.map(|(hidden, column)| {
             let column =
                 Column { name: hidden.column.clone(), required: false, default: None, ..column };
             renames.extend(
-                structure.fields.last().map(|field| (hidden.column.clone(), field.name.clone())),
+                structure
+                    .fields
+                    .last()
+                    .map(|field| (hidden.column.clone(), field.column().to_owned())),
             );
             column
         });
         let dialect = apply::dialect(client)?;
-        let plan = plan::plan(&Goal {
+        let mut plan = plan::plan(&Goal {
             observed,
             managed: &managed,
             target: &target,
             renames: &renames,
+            renamed_values: &values,
             restored,
             version: table.version,
             dialect: &dialect,
             manner: Manner::EntryTable,
         });
-        for field in &mut structure.fields {
-            field.renamed_from = None;
-        }
+        plan.steps.extend(naming::refused(&table.structure, &structure));
+        values::forget_renames(&mut structure);
         Ok(Change { structure, target, plan })
     }
 
@@ -211,32 +220,6 @@ impl Call<'_> {
         terms: &Terms,
     ) -> Result<i32, Error> {
         self.reach(client, terms, None, &mut |_| Ok((structure.clone(), None)))
-    }
-
-    /// Brings a hidden field back with its data and the rules that it had.
-    pub(crate) fn restore_field(
-        &self,
-        client: &mut SpiClient<'_>,
-        field: &str,
-        terms: &Terms,
-    ) -> Result<i32, Error> {
-        let table = registry::require(client, self.workspace_id, self.name)?;
-        if table.structure.field(field).is_some() {
-            let (table, field) = (self.name.to_owned(), field.to_owned());
-            return Err(StructureError::FieldInUse { table, field }.into());
-        }
-        let hidden = registry::find_hidden(client, self.workspace_id, &table, field)?;
-        let column = {
-            let own = (self.name, table.table_name.as_str());
-            let targets = Targets::load(client, self.workspace_id, &hidden.structure, own)?;
-            targets.table(&hidden.structure, self.workspace_id)?.column(field).cloned()
-        };
-        let version = self.reach(client, terms, Some(&hidden), &mut |table| {
-            let structure = with_field(&table.structure, &hidden.structure, field);
-            Ok((structure, column.clone()))
-        })?;
-        registry::forget_hidden(client, self.workspace_id, &hidden)?;
-        Ok(version)
     }
 
     /// Plans, waits for the locks, plans again, and does it if that is the same.
@@ -277,7 +260,8 @@ impl Call<'_> {
             return Err(StructureError::TableMoved(self.name.to_owned()).into());
         }
         for hidden in &change.plan.hidden {
-            registry::hide(client, self.workspace_id, &table, &hidden.field, &hidden.column)?;
+            let field = table.structure.name_of(&hidden.field);
+            registry::hide(client, self.workspace_id, &table, field, &hidden.column)?;
         }
         let printed = print_plan(&change.plan.steps);
         let version =
@@ -342,6 +326,7 @@ impl Call<'_> {
             managed: &change.target,
             target: &change.target,
             renames: &[],
+            renamed_values: &[],
             restored: None,
             version: 0,
             dialect: &apply::dialect(client)?,
@@ -405,54 +390,6 @@ fn strongest(mut tables: Vec<(String, Lock)>) -> Vec<(String, Lock)> {
     tables.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
     tables.dedup_by(|next, kept| next.0 == kept.0);
     tables
-}
-
-/// A structure with a field of an older version, and the rules that the field had there, as far as the
-/// present fields still allow them: others may be gone, or of another type.
-fn with_field(present: &Structure, older: &Structure, name: &str) -> Structure {
-    let mut structure = present.clone();
-    structure.fields.extend(older.field(name).cloned().map(|field| Field {
-        // Of sets that may not come back.
-        case_insensitive: field.case_insensitive && field.unique,
-        ..field
-    }));
-    let normal = |structure: &Structure| Structure::from_json(&structure.to_document()).ok();
-    let mut attempt = |change: &dyn Fn(&mut Structure)| {
-        let mut changed = structure.clone();
-        change(&mut changed);
-        if normal(&changed).is_some() {
-            structure = changed;
-        }
-    };
-    for set in older.unique.iter().filter(|set| set.iter().any(|field| field == name)) {
-        attempt(&|structure| {
-            for field in structure.fields.iter_mut().filter(|field| set.contains(&field.name)) {
-                let elsewhere = field.unique
-                    || structure.unique.iter().any(|other| other.contains(&field.name));
-                let was = older.field(&field.name).is_some_and(|field| field.case_insensitive);
-                if !elsewhere && matches!(field.kind, FieldKind::Text { .. }) {
-                    field.case_insensitive = was;
-                }
-            }
-            structure.unique.push(set.clone());
-        });
-    }
-    for index in &older.indexes {
-        if index.columns.iter().any(|column| column.name == name) {
-            attempt(&|structure| structure.indexes.push(index.clone()));
-        }
-    }
-    for check in &older.checks {
-        let other = match &check.operand {
-            Operand::Field(other) => Some(other),
-            Operand::Value(_) => None,
-        };
-        if check.field == name || other.is_some_and(|other| other == name) {
-            attempt(&|structure| structure.checks.push(check.clone()));
-        }
-    }
-    // A reference may need an index of its own now.
-    normal(&structure).unwrap_or(structure)
 }
 
 /// A caller who does not own the new table can work with it all the same.

@@ -2,7 +2,8 @@
 
 use super::budget;
 use super::ddl::{Dialect, Names, wished_name};
-use super::step::{Class, Step};
+use super::plan::guarded;
+use super::step::{Class, Relation, Step};
 use super::table::{Rule, Table};
 use crate::ident::{MAX_NAME, qualified, quote, quote_literal};
 
@@ -50,6 +51,8 @@ pub(crate) fn steps(
     }
     let mut steps = vec![create];
     steps.extend(indexes);
+    let relation = Relation { schema: schema.to_owned(), table: name.to_owned(), key: Vec::new() };
+    steps.extend(guarded::of_new_table(table, &relation));
     steps.extend(guards(&qualified_name, name, workspace_id));
     steps.extend(descriptions(table, &qualified_name, name));
     steps

@@ -95,6 +95,15 @@ impl Dialect {
             ColumnDefault::Field(Default::Value(value)) if is_money(&column.kind, column.list) => {
                 format!("({})", value.input())
             }
+            // Prisma's engine reads a literal of an array only where the values are ASCII.
+            ColumnDefault::Field(Default::Value(Constant::List(values)))
+                if matches!(column.kind, FieldKind::NamedEnum { .. }) && !values.is_empty() =>
+            {
+                let values: Vec<String> =
+                    values.iter().map(|value| quote_literal(&value.input())).collect();
+                let array = self.sql_type(&column.kind, true);
+                format!("ARRAY[{}]::{array}", values.join(", "))
+            }
             ColumnDefault::Field(Default::Value(value)) => {
                 // The type without its length: a cast to varchar(3) would cut what is too long.
                 value.literal(&self.sql_type(&unconstrained(&column.kind), column.list))
@@ -325,7 +334,7 @@ fn is_money(kind: &FieldKind, list: bool) -> bool {
 }
 
 /// The type without length, precision and scale.
-fn unconstrained(kind: &FieldKind) -> FieldKind {
+pub(crate) fn unconstrained(kind: &FieldKind) -> FieldKind {
     match kind {
         FieldKind::Text { .. } => FieldKind::Text { max_length: None },
         FieldKind::Decimal { .. } => FieldKind::Decimal { precision: None },

@@ -177,7 +177,9 @@ impl Report for StructureError {
             Self::InUse { .. } => "Nothing was changed. Drop these first.".to_owned(),
             Self::NotHidden { .. } => "kepler.hidden_fields lists the hidden fields.".to_owned(),
             Self::FieldInUse { .. } => {
-                "First rename that field in the structure, with renamed_from.".to_owned()
+                "Restore the hidden field under another name, with options => '{\"name\": …}', or first rename the one \
+                 in use in the structure, with renamed_from."
+                    .to_owned()
             }
             _ => return None,
         })

@@ -130,6 +130,16 @@ pub(crate) struct SequenceFact {
     pub(crate) next_value: String,
     /// Its parameters, where they are not those of a sequence without parameters.
     pub(crate) parameters: Option<String>,
+    /// The name of the type that it counts in.
+    #[serde(default)]
+    pub(crate) counts: String,
+    /// Whether the column has it; of the others the default of the column takes the next value, and nobody has them.
+    #[serde(default = "yes")]
+    pub(crate) owned: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -141,6 +151,8 @@ pub(crate) struct TriggerFact {
     /// `tgenabled`: `O` fires.
     pub(crate) enabled: char,
     pub(crate) function_schema: String,
+    #[serde(default)]
+    pub(crate) function: String,
     /// Before rows are inserted or updated, whatever they say.
     pub(crate) plain: bool,
     /// In hexadecimal, each with a zero byte at its end.
@@ -296,6 +308,9 @@ pub(crate) struct ConstraintFact {
     pub(crate) validated: bool,
     pub(crate) enforced: bool,
     pub(crate) deferrable: bool,
+    /// Whether its triggers, on both tables, fire.
+    #[serde(default = "yes")]
+    pub(crate) fires: bool,
     /// Of a reference, as are the following.
     pub(crate) target: Option<TargetFact>,
     pub(crate) on_delete: Option<Reaction>,

@@ -31,6 +31,8 @@ fn kind() -> impl Strategy<Value = String> {
                 plain(&[
                     "",
                     r#","max_length":60"#,
+                    r#","sensitive":"reference""#,
+                    r#","sensitive":true"#,
                     r#","min_length":1,"case_insensitive":true,"unique":true"#
                 ])
                 .boxed(),

@@ -33,6 +33,8 @@ pub(crate) struct Structure {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Key {
     pub(crate) name: String,
+    /// Its name in the database, where that is another one.
+    pub(crate) column: Option<String>,
     pub(crate) kind: KeyKind,
 }
 
@@ -48,7 +50,10 @@ pub(crate) enum KeyKind {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Field {
+    /// What documents and entries call it.
     pub(crate) name: String,
+    /// Its name in the database, where that is another one. Of blueprints it is kept elsewhere.
+    pub(crate) column: Option<String>,
     pub(crate) label: Option<String>,
     pub(crate) description: Option<String>,
     pub(crate) kind: FieldKind,
@@ -65,8 +70,21 @@ pub(crate) struct Field {
     pub(crate) max: Option<Constant>,
     /// A reference that was refused the index it would get.
     pub(crate) unindexed: bool,
+    pub(crate) sensitive: Option<Sensitive>,
     /// What it was called before. Not part of a stored version.
     pub(crate) renamed_from: Option<String>,
+    /// Values of an enum, before and after. Of a stored version those alone that went round in a circle: of the others
+    /// the values tell that they are renamed.
+    pub(crate) renamed_values: Vec<(String, String)>,
+}
+
+/// What a document says of values that not everybody is to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sensitive {
+    /// They are references to secrets that are kept elsewhere, `vault:…`; a trigger refuses others.
+    Reference,
+    /// They are personal or confidential: no message of ours shows one.
+    Personal,
 }
 
 /// What an entry gets that does not have the field.
@@ -174,7 +192,43 @@ pub(crate) enum Op {
     GreaterOrEqual,
 }
 
+impl Field {
+    /// Its name in the database.
+    pub(crate) fn column(&self) -> &str {
+        self.column.as_deref().unwrap_or(&self.name)
+    }
+}
+
+impl Key {
+    /// Its name in the database.
+    pub(crate) fn column(&self) -> &str {
+        self.column.as_deref().unwrap_or(&self.name)
+    }
+}
+
 impl Structure {
+    /// What the database calls a field, the key or one of the times.
+    pub(crate) fn column_of<'s>(&'s self, name: &'s str) -> &'s str {
+        if name == self.key.name {
+            return self.key.column();
+        }
+        self.field(name).map_or(name, Field::column)
+    }
+
+    /// What documents call a column of the structure's own.
+    pub(crate) fn name_of<'s>(&'s self, column: &'s str) -> &'s str {
+        if column == self.key.column() {
+            return &self.key.name;
+        }
+        let field = self.fields.iter().find(|field| field.column() == column);
+        field.map_or(column, |field| &field.name)
+    }
+
+    /// Whether a field or a column is called so.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name == name || field.column() == name)
+    }
+
     pub(crate) fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
     }

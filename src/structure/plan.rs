@@ -10,6 +10,7 @@ pub(super) mod drops;
 pub(crate) mod enums;
 mod exact;
 mod generated;
+pub(crate) mod guarded;
 mod indexed;
 mod online;
 mod rules;
@@ -17,12 +18,14 @@ pub(crate) mod tables;
 mod tables_made;
 mod tables_renamed;
 mod tables_target;
+mod values;
 
 use super::budget;
 use super::ddl::{Dialect, Names};
 use super::observe::{HIDDEN_PREFIX, Observed};
 use super::step::{Lock, Relation, Stage, Step};
 use super::table::{Column, ColumnDefault, Rule, Table};
+use super::values::RenamedValues;
 use crate::field_types::kind::FieldKind;
 use crate::ident::{qualified, quote, quote_literal};
 use std::collections::{HashMap, HashSet};
@@ -35,6 +38,8 @@ pub(crate) struct Goal<'g> {
     pub(crate) target: &'g Table,
     /// Names of fields before and after.
     pub(crate) renames: &'g [(String, String)],
+    /// Values of columns before and after; the rows follow.
+    pub(crate) renamed_values: &'g [RenamedValues],
     /// A hidden column, as it is, that one of `renames` brings back.
     pub(crate) restored: Option<Column>,
     /// The version that the table has now: part of the names of columns that are hidden.
@@ -56,8 +61,8 @@ pub(crate) enum Manner<'g> {
 pub(crate) struct Surroundings<'g> {
     /// The table as it is called before tables are renamed: qualified and quoted.
     pub(crate) table_before: String,
-    /// Columns, as they are called now, and the names of the sequences that they own.
-    pub(crate) sequences: &'g [(String, String)],
+    /// Columns, as they are called now, and the sequences that fill them.
+    pub(crate) sequences: &'g [(String, tables::SequenceState)],
     pub(crate) keys: &'g tables::Keys,
     /// Columns, as they are called now, that have moved to a new type of the same name by then.
     pub(crate) moved: &'g HashSet<String>,
@@ -104,6 +109,10 @@ struct Planner<'g> {
     retyped: HashSet<&'g str>,
     /// Of them, those whose values may be equal after it that were not before: '1' and '01'.
     reread: HashSet<&'g str>,
+    /// Columns, by their new names, that lose a collation which somebody gave them.
+    collated: HashSet<&'g str>,
+    /// Columns of enums some of whose values step aside meanwhile.
+    revalued: HashSet<&'g str>,
     plan: Plan,
 }
 
@@ -123,20 +132,32 @@ impl<'g> Planner<'g> {
             unchecked: Vec::new(),
             retyped: HashSet::new(),
             reread: HashSet::new(),
+            collated: HashSet::new(),
+            revalued: HashSet::new(),
             plan: Plan { steps: Vec::new(), hidden: Vec::new() },
         }
     }
 
     fn plan_entry_table(&mut self) {
         self.match_columns();
+        self.find_values_aside();
         self.drop_rules();
         self.hide_columns();
         self.rename_columns();
         self.change_types();
         self.add_columns();
+        // Triggers fire where values are renamed, so by then they know the columns by their new names.
+        let renames_values = !self.goal.renamed_values.is_empty();
+        if renames_values {
+            self.guard_references();
+            self.rename_values();
+        }
         self.change_defaults();
         self.change_nullability();
         self.add_rules();
+        if !renames_values {
+            self.guard_references();
+        }
         self.describe();
         self.check_budgets();
     }
@@ -255,7 +276,17 @@ impl<'g> Planner<'g> {
                 self.reread.insert(&column.name);
             }
         }
+        if matches!(self.goal.manner, Manner::Blueprint(_)) && self.collation(source).is_some() {
+            self.collated.insert(&column.name);
+        }
         self.sources.insert(&column.name, source);
+    }
+
+    /// What somebody has let a column be compared by.
+    fn collation(&self, source: &Column) -> Option<&'g str> {
+        let mut extras = self.goal.observed.extras.iter();
+        let of = extras.find(|extra| extra.kind == "collation" && extra.name == source.name)?;
+        Some(&of.definition)
     }
 
     /// What a column that is there will be called.

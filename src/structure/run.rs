@@ -1,15 +1,17 @@
-//! Runs the steps of a plan, of one table or of many, as the owner of Kepler's tables, in the caller's transaction.
+//! Runs the steps of a plan, of one table or of many, as the owner of Kepler's tables, in the caller's transaction. Steps
+//! that change values are run as the caller.
 //!
 //! Rows that stand in the way of any step are all told at once: what follows a step that cannot be done is only looked at.
 
 use super::ddl::unique_expressions;
 use super::error::StructureError;
+use super::registry::SCHEMA;
 use super::step::{Class, Lock, Relation, Requirement, Step};
 use crate::access::owner::Owner;
 use crate::error::Error;
 use crate::ident::{qualified, quote};
 use crate::pg::local_settings::LocalSettings;
-use crate::pg::plan::Statement;
+use crate::pg::plan::{OwnedStatement, Statement};
 use crate::pg::varlena::Text;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
@@ -78,19 +80,25 @@ impl Rows {
 /// Runs the steps, but for those that are deferred or wait for such.
 pub(crate) fn run(client: &mut SpiClient<'_>, steps: &[Step], rows: Rows) -> Result<(), Error> {
     let owner = Owner::find()?;
+    owner.require_own_event_triggers(client)?;
     let _place = owner.own_tablespace();
-    let _owner = owner.act();
-    let _settings = LocalSettings::set(SETTINGS);
     let mut failures = Vec::new();
     for step in steps.iter().filter(|step| step.phase.is_run()) {
         pgrx::check_for_interrupts!();
+        let acting = (owner.act(), LocalSettings::set(SETTINGS));
         if let (Some(requirement), Some(relation)) = (&step.require, &step.relation)
             && let Some(failure) = look(client, relation, requirement, rows, !failures.is_empty())?
         {
             failures.push(format!("{}: {failure}", rows.place(step)));
         }
         // What follows a step that cannot be done is only looked at.
-        if failures.is_empty() {
+        if !failures.is_empty() {
+            continue;
+        }
+        if step.writes.is_some() {
+            drop(acting);
+            OwnedStatement::by_first_values(step.sql.clone(), Vec::new()).write_latest(client);
+        } else {
             client.update(&step.sql, None, &[])?;
         }
     }
@@ -202,6 +210,28 @@ pub(crate) fn count_rows(
     let parameters = [Some(query.datum()), Some(pg_sys::Datum::from(false))];
     let found = ROWS_IN_THE_WAY.with(|statement| statement.run_latest(client, &parameters));
     Ok(found.iter::<2>().next().and_then(|row| row.bigint(0)).unwrap_or_default())
+}
+
+/// How many rows of an entry table a step would write to, as far as the caller sees them; none for whoever may not read them.
+pub(crate) fn count_as_caller(
+    client: &SpiClient<'_>,
+    table_name: &str,
+    written: &str,
+) -> Result<Option<i64>, Error> {
+    let table = qualified(SCHEMA, table_name);
+    let may_read = client
+        .select(
+            "SELECT pg_catalog.has_table_privilege($1, 'SELECT')",
+            None,
+            &[table.as_str().into()],
+        )?
+        .first()
+        .get_one::<bool>()?;
+    if may_read != Some(true) {
+        return Ok(None);
+    }
+    let count = format!("SELECT pg_catalog.count(*) FROM {table} WHERE {written}");
+    Ok(client.select(&count, None, &[])?.first().get_one::<i64>()?)
 }
 
 /// The schema and name of a table before a plan, by those that it has in it.

@@ -163,6 +163,9 @@ pub(crate) struct Step {
     pub(crate) require: Option<Requirement>,
     /// A deferred step without which the goal is reached.
     pub(crate) optional: bool,
+    /// The rows whose values it changes, as SQL over the columns as they are called before the plan. Such a step is run as
+    /// the caller: writing to rows fires triggers, which may be anybody's.
+    pub(crate) writes: Option<String>,
 }
 
 /// What must hold for the rows.
@@ -208,6 +211,7 @@ impl Step {
             undo: None,
             require: None,
             optional: false,
+            writes: None,
         }
     }
 

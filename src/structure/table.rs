@@ -5,7 +5,8 @@
 
 use super::constant::Constant;
 use super::model::{
-    Check, Default, Field, Index, IndexColumn, Key, KeyKind, Method, Op, Operand, Structure, TIMES,
+    Check, Default, Field, Index, IndexColumn, Key, KeyKind, Method, Op, Operand, Sensitive,
+    Structure, TIMES,
 };
 use super::sql_text::SqlText;
 use crate::field_types::kind::{FieldKind, OnDelete};
@@ -18,6 +19,8 @@ pub(crate) struct Table {
     pub(crate) rules: Vec<Rule>,
     /// The names that the rules must have, in their order; a rule beyond the end, or with `None`, may have any.
     pub(crate) names: Vec<Option<String>>,
+    /// The columns of references to secrets: the trigger refuses other values.
+    pub(crate) guarded: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -129,7 +132,7 @@ impl Keyed {
         Target {
             schema: self.schema.clone(),
             table: self.table.clone(),
-            columns: vec![self.key.name.clone()],
+            columns: vec![self.key.column().to_owned()],
         }
     }
 }
@@ -255,7 +258,7 @@ impl Table {
         resolve: &dyn Fn(&str) -> Option<Keyed>,
     ) -> Result<Table, String> {
         let mut columns = vec![Column {
-            name: structure.key.name.clone(),
+            name: structure.key.column().to_owned(),
             kind: structure.key.kind.field_kind(),
             list: false,
             required: true,
@@ -268,20 +271,23 @@ impl Table {
             match &field.kind {
                 FieldKind::Enum { values } => {
                     kind = FieldKind::Text { max_length: None };
-                    rules.push(Rule::OneOf { column: field.name.clone(), values: values.clone() });
+                    rules.push(Rule::OneOf {
+                        column: field.column().to_owned(),
+                        values: values.clone(),
+                    });
                 }
                 FieldKind::Reference { to, on_delete } => {
                     let target = resolve(to).ok_or_else(|| to.clone())?;
                     kind = target.key.kind.field_kind();
                     let reference =
-                        Reference::to_key(field.name.clone(), target.target(), *on_delete);
+                        Reference::to_key(field.column().to_owned(), target.target(), *on_delete);
                     rules.push(Rule::Reference(reference));
                 }
                 _ => {}
             }
             rules.extend(field_rules(structure, field));
             columns.push(Column {
-                name: field.name.clone(),
+                name: field.column().to_owned(),
                 kind,
                 list: field.list,
                 required: field.required,
@@ -304,19 +310,27 @@ impl Table {
                 names.iter().map(|name| unique_column(structure, name)).collect(),
             ));
         }
+        let column = |name: &str| structure.column_of(name).to_owned();
         rules.extend(structure.checks.iter().map(|check| match &check.operand {
             Operand::Value(value) => {
-                Rule::Compare { column: check.field.clone(), op: check.op, value: value.clone() }
+                Rule::Compare { column: column(&check.field), op: check.op, value: value.clone() }
             }
             Operand::Field(right) => Rule::CompareColumns {
-                left: check.field.clone(),
+                left: column(&check.field),
                 op: check.op,
-                right: right.clone(),
+                right: column(right),
             },
         }));
-        rules.extend(structure.indexes.iter().cloned().map(Rule::Index));
+        let index = |index: &Index| Rule::Index(index.clone()).renamed(&column);
+        rules.extend(structure.indexes.iter().map(index));
+        let guarded = structure
+            .fields
+            .iter()
+            .filter(|field| field.sensitive == Some(Sensitive::Reference))
+            .map(|field| column(&field.name))
+            .collect();
         let description = structure.description.clone();
-        Ok(Table { description, columns, rules, names: Vec::new() })
+        Ok(Table { description, columns, rules, names: Vec::new(), guarded })
     }
 
     /// The structure that asks for this table: the reverse of [`Table::of`]. `name_of` knows the record
@@ -344,6 +358,7 @@ impl Table {
             }
             structure.fields.push(Field {
                 name: column.name.clone(),
+                column: None,
                 label: None,
                 description: column.description.clone(),
                 kind: column.kind.clone(),
@@ -359,7 +374,9 @@ impl Table {
                 min: None,
                 max: None,
                 unindexed: false,
+                sensitive: self.guarded.contains(&column.name).then_some(Sensitive::Reference),
                 renamed_from: None,
+                renamed_values: Vec::new(),
             });
         }
         // Enums and references first: they change what a field is.
@@ -384,12 +401,12 @@ impl Table {
 
 fn unique_column(structure: &Structure, name: &str) -> UniqueColumn {
     let case_insensitive = structure.field(name).is_some_and(|field| field.case_insensitive);
-    UniqueColumn { name: name.to_owned(), case_insensitive }
+    UniqueColumn { name: structure.column_of(name).to_owned(), case_insensitive }
 }
 
 fn field_rules(structure: &Structure, field: &Field) -> Vec<Rule> {
     let mut rules = Vec::new();
-    let column = || field.name.clone();
+    let column = || field.column().to_owned();
     if field.unique {
         rules.push(Rule::Unique(vec![unique_column(structure, &field.name)]));
     }

@@ -5,7 +5,8 @@
 //   judge.mjs pull CONNECTION FILE… read the database into a schema, as `prisma db pull` does
 //   judge.mjs parse FILE…           the models as the official parser reads them (JSON), or its errors
 //   judge.mjs serve                 many of them: a JSON object a line on stdin, its answer a line on stdout
-// CONNECTION: --socket FOLDER --db NAME [--port 5432] [--user postgres] [--schema public]. A FILE may be a folder: all its
+// CONNECTION: --socket FOLDER --db NAME [--port 5432] [--user postgres] [--schema public]. --external FILE names tables and
+// enums that the engine shall leave alone. A FILE may be a folder: all its
 // *.prisma files. KEPLER_PRISMA_PACKAGES is the folder whose node_modules holds the packages (tools/prepare.sh prisma).
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -15,7 +16,8 @@ import { pathToFileURL } from 'node:url';
 
 const packages = process.env.KEPLER_PRISMA_PACKAGES ?? new URL('../../.build/prisma-packages', import.meta.url).pathname;
 const require = createRequire(join(packages, 'package.json'));
-const NO_FILTER = { externalTables: [], externalEnums: [] };
+// What the engine leaves alone: external is { tables: ["schema.table", …], enums: […] }, in prisma.config.ts tables.external.
+const filters = (request) => ({ externalTables: request?.external?.tables ?? [], externalEnums: request?.external?.enums ?? [] });
 
 // The engine panics in a task of its own, so that the call which caused it never ends: the panic ends it, and the engine
 // is loaded anew for the next one.
@@ -151,14 +153,14 @@ const EMPTY = '-- This is an empty migration.';
 const diffed = (files, connection, from) =>
   withEngine(files, connection, async (made) => {
     const params = { to: { tag: 'schemaDatamodel', files }, script: true, shadowDatabaseUrl: null, exitCode: null };
-    return (await made.diff({ ...params, from, filters: NO_FILTER })).stdout;
+    return (await made.diff({ ...params, from, filters: filters(connection) })).stdout;
   });
 
 const COMMANDS = {
   ddl: (files) => diffed(files, null, { tag: 'empty' }),
   diff: (files, request) => diffed(files, request, { tag: 'schemaDatasource', files, configDir: '.' }),
   push: (files, request) =>
-    withEngine(files, request, (made) => made.schemaPush({ force: true, schema: { files }, filters: NO_FILTER })),
+    withEngine(files, request, (made) => made.schemaPush({ force: true, schema: { files }, filters: filters(request) })),
   pull: (files, request) =>
     withEngine(files, request, async (made) => {
       const given = { schema: { files }, baseDirectoryPath: '.', force: true, compositeTypeDepth: -1, namespaces: null };
@@ -212,8 +214,8 @@ async function main(args) {
   }
   const request = { command, files: [] };
   for (let i = 0; i < rest.length; i++) {
-    const option = /^--(socket|db|port|user|schema)$/.exec(rest[i]);
-    if (option) request[option[1]] = rest[++i];
+    const option = /^--(socket|db|port|user|schema|external)$/.exec(rest[i]);
+    if (option) request[option[1]] = option[1] === 'external' ? JSON.parse(readFileSync(rest[++i], 'utf8')) : rest[++i];
     else request.files.push(rest[i]);
   }
   const { ok, answer, error, in_step } = await judge(request);

@@ -30,6 +30,8 @@ CLIENT = ("cuid()", "cuid(2)", "uuid()", "uuid(7)", "ulid()", "nanoid()", "nanoi
 UNORDERED = {"Json", "Bytes", "xml"}
 ACTIONS = ("Cascade", "Restrict", "NoAction", "SetNull", "SetDefault")
 WORDS = "alpha beta gamma delta order user group from type value index table größe x1 camelCase snake_case".split()
+# Names have letters of one to three bytes. Prisma's own reader crashes where the first letter has more than one.
+LETTERS = ("m", "mñ", "m字")
 ODD = ("with space", "it's", "UPPER", "a.b", "ümläut", "select", "$1", "dash-ed")
 
 
@@ -116,7 +118,7 @@ class Generator:
 
     def enum(self) -> str:
         name = f"E{self.number()}"
-        members = [f"m{number}" for number in range(1, self.random.randint(2, 6))]
+        members = [f"{LETTERS[number % 3]}{number}" for number in range(1, self.random.randint(2, 6))]
         self.enums[name] = members
         # Prisma's own DDL leaves an apostrophe here as it is.
         plain = tuple(odd for odd in ODD if "'" not in odd)
@@ -126,10 +128,11 @@ class Generator:
 
     def model(self) -> None:
         random = self.random
-        model = Model(f"M{self.number()}")
+        number = self.number()
+        model = Model(f"M{LETTERS[number % 3]}{number}")
         self.models.append(model)
         count = random.randint(2, 9)
-        fields = model.fields = [self.field(f"f{number}") for number in range(1, count)]
+        fields = model.fields = [self.field(f"{LETTERS[number % 3]}{number}") for number in range(1, count)]
         solid = [field for field in fields if field.indexable and not field.optional]
         if len(solid) >= 2 and random.random() < 0.25:
             key = random.sample(solid, random.randint(2, min(3, len(solid))))

@@ -59,6 +59,7 @@ ALLOWED = [
     Allowed("search_messages", COMPARES, per_row=4),
     Allowed("search_messages (conversation)", COMPARES, per_row=5),
     Allowed("search_vectors", COMPARES, per_row=2.5),
+    Allowed("find_secrets", "reads the table", per_row=2.5),
     Allowed("remember (dedupe)", COMPARES, per_row=6),
 ]
 FILTERS = "forty rows meet the filter, and ten in the smaller tenant"
@@ -111,6 +112,8 @@ INSERT INTO kepler.conversations (id, user_id) VALUES ('talk2', 'u');
 SELECT count(*) FROM generate_series(0, ROWS - 1, 500) AS first CROSS JOIN LATERAL kepler.add_messages('talk', (
     SELECT jsonb_agg(jsonb_build_object('role', 'user', 'content', 'hello ' || i, 'embedding', jsonb_build_array(1, i))) FROM generate_series(first, least(first + 499, ROWS - 1)) AS i)) AS r;
 SELECT count(*) FROM kepler.insert_entries('Thing', (SELECT jsonb_agg(jsonb_build_object('entry_id', i, 'a', i)) FROM generate_series(10, ROWS + 9) AS i));
+SELECT count(*) FROM kepler.insert_entries('End', (SELECT jsonb_agg(jsonb_build_object('entry_id', i)) FROM generate_series(10, ROWS + 9) AS i));
+SELECT count(*) FROM kepler.insert_entries('Link', (SELECT jsonb_agg(jsonb_build_object('one', i, 'two', i)) FROM generate_series(10, ROWS + 9) AS i));
 INSERT INTO kepler.inbox (sync_run_id, external_id, data) SELECT s.id, 'same', '{}' FROM public.streamed_before AS s, generate_series(1, ROWS + 5) AS i;
 SELECT count(*) FROM public.streamed_before AS s CROSS JOIN LATERAL kepler.merge_inbox_batch(s.id, ROWS) AS m;
 INSERT INTO kepler.inbox (sync_run_id, external_id, data) SELECT s.id, i, '{}' FROM public.streamed AS s, generate_series(1, ROWS) AS i;

@@ -69,6 +69,8 @@ SANE: dict[str, str | Json] = {
     "blueprint": Json(BLUEPRINT), "blueprint_name": "'model'", "apply_blueprint.allow": "'{drop}'", "apply_blueprint_step.allow": "'{drop}'",
     **{f"{name}.options": Json({"version": 1, "adopt": True, "trusted": True, "vector_indexes": "now", "lock_attempts": 1}) for name in ("apply_blueprint", "apply_blueprint_step")},
     "plan_blueprint.options": Json({"adopt": True, "online": True}), "drop_blueprint.options": Json({"with_rows": True, "keep_tables": False}), "wanted": Json({"tables": [["public", "documents"]], "types": [], "schemas": ["public"], "whole_schemas": []}), "owner": "10",
+    "set_entry_links.entry_table": "'links'", "set_entry_links.field": "'child'", "links": Json([{"child": 1, "parent": ["a", "b"]}]), "target_field": "'name'",
+    "restore_field.options": Json({"name": "back", "column": "came_back", "required": False, "lock_attempts": 1}),
     "alter_entry_table.options": Json({"version": 2, "lock_timeout_ms": 100, "lock_attempts": 1}),
     "entity_type": "'item'", "external_id": "'e1'", "data": Json({"n": 1, "o": {"b": 2}}), "source": "'MANUAL'", "connection_id": "'c'", "delete_connection.records": "'keep'", "adopt_records.reference_id": "'c'", "adopt_records.connection_name": "'c'",
     "records": Json([{"external_id": "e1", "data": {"n": 1}, "source_updated_at": "2024-01-01", "deleted": False}, {"external_id": "new", "data": {}}]),

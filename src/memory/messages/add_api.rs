@@ -7,6 +7,7 @@ use crate::arguments::{ArgumentError, required};
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::memory::access::activated;
+use crate::memory::decode::see_to_secrets;
 use crate::memory::embedded::Embedded;
 use crate::memory::embedding::Embedding;
 use crate::memory::error::MemoryError;
@@ -121,7 +122,7 @@ fn add_message(
 ) -> Result<Row<3>, ErrorReport> {
     require_tables()?;
     let conversation_id = required("conversation_id", conversation_id)?;
-    let message = NewMessage {
+    let mut message = NewMessage {
         role: required("role", role)?,
         content: required("content", content)?,
         user_id,
@@ -140,7 +141,8 @@ fn add_message(
             Some(_) => Some(open_space(client, &workspace_id)?),
             None => None,
         };
-        let faults = message.faults(space.as_ref());
+        let mut faults = see_to_secrets(&mut message.content, &mut message.metadata);
+        faults.extend(message.faults(space.as_ref()));
         if let (1, Some(space), Some(embedding)) = (faults.len(), &space, &message.embedding) {
             // Alone it has its own code and hint.
             space.check(embedding)?;

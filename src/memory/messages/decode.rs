@@ -2,7 +2,7 @@
 
 use crate::answer::{Rejection, Violation};
 use crate::batch::{self, BatchError, Reader, not_a_count, not_one_of};
-use crate::memory::decode::{add_faults, embedding};
+use crate::memory::decode::{add_faults, embedding, see_to_secrets};
 use crate::memory::embedding::Embedding;
 use crate::memory::space::Space;
 
@@ -103,6 +103,7 @@ fn message(reader: &mut Reader<'_>, space: Option<&Space>) -> Result<NewMessage,
     message.metadata = reader.object("metadata");
     message.sent_at = reader.time("sent_at");
     message.embedding = embedding(reader, space);
+    add_faults(reader, see_to_secrets(&mut message.content, &mut message.metadata));
     add_faults(reader, message.faults(space));
     reader.end(message)
 }

@@ -1,5 +1,6 @@
 //! `kepler.prisma_schema`.
 
+use super::documents::Documents;
 use super::error::WriteError;
 use super::facts::{Expressions, Facts};
 use super::write;
@@ -7,6 +8,7 @@ use crate::access::level::SCHEMA;
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::pg::local_settings::{LocalSettings, initial_value};
+use crate::pg::relation;
 use crate::pg::whole::Spi;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -71,7 +73,11 @@ fn text(schemas: Vec<Option<String>>) -> Result<String, Error> {
         ]);
         one("SELECT kepler_internal.prisma_expressions($1)::pg_catalog.text", tables.into())?
     };
-    Ok(write(&facts, &expressions)?)
+    let documents = match relation::named(c"kepler", c"blueprints") {
+        Some(_) => Documents::of(&schemas)?,
+        None => Documents::default(),
+    };
+    Ok(write(&facts, &expressions, &documents)?)
 }
 
 fn is_system(schema: &str) -> bool {

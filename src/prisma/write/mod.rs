@@ -1,12 +1,13 @@
 //! Writes a schema.prisma for schemas of the database: whatever tables these hold, made by Kepler or not.
 //!
-//! `facts` is what the catalog says, `model` gives tables, columns and enums their names and types in Prisma's language,
+//! `facts` is what the catalog says, `documents` what blueprints call it, `model` gives tables, columns and enums their names and types in Prisma's language,
 //! `relations` the fields that foreign keys are, `indexes` and `notes` the rest; `print` sets the text. Prisma's parser
 //! accepts it, and its engine finds no difference to the database. What the language cannot say stands in comments.
 //! Only `api` touches Postgres.
 
 pub(crate) mod api;
 mod default;
+mod documents;
 mod error;
 mod facts;
 mod fills;
@@ -19,14 +20,19 @@ mod relations;
 mod types;
 
 use crate::ident::quote_literal;
+use documents::Documents;
 use error::WriteError;
 use facts::{Expressions, Facts};
 use std::collections::BTreeSet;
 
 /// The text of a schema.prisma.
-fn write(facts: &Facts, expressions: &Expressions) -> Result<String, WriteError> {
+fn write(
+    facts: &Facts,
+    expressions: &Expressions,
+    documents: &Documents,
+) -> Result<String, WriteError> {
     require_whole(facts)?;
-    let mut blocks = model::blocks(facts, expressions);
+    let mut blocks = model::blocks(facts, expressions, documents);
     relations::relate(&mut blocks);
     blocks.models.iter_mut().for_each(notes::note);
     Ok(print::text(facts, expressions, &blocks))

@@ -1,7 +1,8 @@
 //! The models: tables with their names and types in Prisma's language, before their relations are known.
 
+use super::documents::Documents;
 use super::facts::{Expressions, Facts, IndexFact, Reaction, ReferenceFact, TableFact};
-use super::names::{self, Name, Taken};
+use super::names::{self, Name, Taken, TypeName};
 use super::relations::RelationField;
 use super::types::{self, FieldType};
 use std::collections::HashMap;
@@ -83,21 +84,34 @@ fn is_model(table: &TableFact) -> bool {
         && !POSTGIS.iter().any(|name| table.name.eq_ignore_ascii_case(name))
 }
 
-pub(super) fn blocks<'f>(facts: &'f Facts, expressions: &Expressions) -> Blocks<'f> {
+fn table_name<'n>(table: &'n TableFact, documents: &'n Documents) -> TypeName<'n> {
+    let document = documents.table(&table.schema, &table.name).map(|found| found.name.as_str());
+    TypeName { schema: &table.schema, name: &table.name, document }
+}
+
+pub(super) fn blocks<'f>(
+    facts: &'f Facts,
+    expressions: &Expressions,
+    documents: &Documents,
+) -> Blocks<'f> {
     let tables: Vec<&TableFact> = facts.tables.iter().filter(|table| is_model(table)).collect();
     let (joins, tables): (Vec<&TableFact>, Vec<&TableFact>) =
         tables.into_iter().partition(|table| is_join(table));
     let mut taken = Taken::default();
-    let named = tables.iter().map(|table| (table.schema.as_str(), table.name.as_str()));
-    let enums = facts.enums.iter().map(|found| (found.schema.as_str(), found.name.as_str()));
-    let mut all = names::of_types(named.chain(enums), &mut taken);
+    let named = tables.iter().map(|table| table_name(table, documents));
+    let enums = facts.enums.iter().map(|found| TypeName {
+        schema: &found.schema,
+        name: &found.name,
+        document: documents.enumeration(&found.schema, &found.name),
+    });
+    let mut all = names::of_types(&named.chain(enums).collect::<Vec<_>>(), &mut taken);
     let enum_names = all.split_off(tables.len());
     let enums: Vec<Enum<'f>> = facts
         .enums
         .iter()
         .zip(enum_names)
         .map(|(found, name)| {
-            let values = found.values.iter().map(String::as_str);
+            let values = found.values.iter().map(|value| (value.as_str(), None));
             let values = names::all(values, "value", &mut Taken::default());
             Enum { schema: &found.schema, description: found.description.as_deref(), name, values }
         })
@@ -115,16 +129,15 @@ pub(super) fn blocks<'f>(facts: &'f Facts, expressions: &Expressions) -> Blocks<
     let mut models: Vec<Model<'f>> = tables
         .into_iter()
         .zip(all)
-        .map(|(table, name)| model(table, name, expressions, &enum_of))
+        .map(|(table, name)| model(table, name, expressions, documents, &enum_of))
         .collect();
     let mut pairs = Vec::new();
     for table in joins {
         match join(table, &models) {
             Some(found) => pairs.push(found),
             None => {
-                let one = std::iter::once((table.schema.as_str(), table.name.as_str()));
-                for name in names::of_types(one, &mut taken) {
-                    models.push(model(table, name, expressions, &enum_of));
+                for name in names::of_types(&[table_name(table, documents)], &mut taken) {
+                    models.push(model(table, name, expressions, documents, &enum_of));
                 }
             }
         }
@@ -136,10 +149,15 @@ fn model<'f>(
     table: &'f TableFact,
     name: Name,
     expressions: &Expressions,
+    documents: &Documents,
     enum_of: &impl Fn(&str, &str) -> Option<(usize, String)>,
 ) -> Model<'f> {
     let mut taken = Taken::default();
-    let columns = table.columns.iter().map(|column| column.name.as_str());
+    let document = documents.table(&table.schema, &table.name);
+    let columns = table.columns.iter().map(|column| {
+        let field = document.and_then(|document| document.field(&column.name));
+        (column.name.as_str(), field)
+    });
     let names = names::all(columns, "field", &mut taken);
     let types: Vec<FieldType> = table
         .columns

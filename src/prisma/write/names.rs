@@ -1,5 +1,6 @@
 //! Names that Prisma's language has: letters, digits and underscores of ASCII, the first a letter. What is called
-//! otherwise in the database is mapped, as Prisma's own introspection maps it, and told apart where two become one.
+//! otherwise in the database is mapped, as Prisma's own introspection maps it, and told apart where two become one. What a
+//! blueprint made has the names of its document.
 
 use std::collections::HashSet;
 use xxhash_rust::xxh3::xxh3_64;
@@ -112,20 +113,39 @@ pub(super) struct Name {
     pub(super) mapped: Option<String>,
 }
 
-/// Names for things of one kind, such as the columns of a table. What needs no other name keeps its own.
+/// Whether a document's name can stay. Letters of any script may follow the first: Prisma's reader crashes at names of
+/// models that begin with another than ASCII's.
+fn is_document_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text
+            .chars()
+            .all(|letter| letter.is_alphabetic() || letter.is_ascii_digit() || letter == '_')
+}
+
+/// The name under which a document knows what the database calls `text`.
+fn as_in_document(text: &str, document: Option<&str>, taken: &mut Taken) -> Option<Name> {
+    let document = document.filter(|name| is_document_name(name))?;
+    taken.0.insert(document.to_owned()).then(|| Name {
+        prisma: document.to_owned(),
+        mapped: (document != text).then(|| text.to_owned()),
+    })
+}
+
+/// Names for things of one kind, such as the columns of a table, each with what a document calls it. What needs no other
+/// name keeps its own.
 pub(super) fn all<'a>(
-    texts: impl Iterator<Item = &'a str> + Clone,
+    texts: impl Iterator<Item = (&'a str, Option<&'a str>)> + Clone,
     kind: &str,
     taken: &mut Taken,
 ) -> Vec<Name> {
-    let mut wished: Vec<Option<Name>> = texts
-        .clone()
-        .map(|text| {
-            let keeps = is_name(text) && taken.0.insert(text.to_owned());
-            keeps.then(|| Name { prisma: text.to_owned(), mapped: None })
-        })
-        .collect();
-    for (name, text) in wished.iter_mut().zip(texts) {
+    let mut wished: Vec<Option<Name>> =
+        texts.clone().map(|(text, document)| as_in_document(text, document, taken)).collect();
+    for (name, (text, _)) in wished.iter_mut().zip(texts.clone()) {
+        if name.is_none() && is_name(text) && taken.0.insert(text.to_owned()) {
+            *name = Some(Name { prisma: text.to_owned(), mapped: None });
+        }
+    }
+    for (name, (text, _)) in wished.iter_mut().zip(texts) {
         if name.is_none() {
             let prisma = match text {
                 "" => "EMPTY_ENUM_VALUE".to_owned(),
@@ -137,39 +157,52 @@ pub(super) fn all<'a>(
     wished.into_iter().flatten().collect()
 }
 
+/// A table or an enum, and what a document calls it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TypeName<'a> {
+    pub(super) schema: &'a str,
+    pub(super) name: &'a str,
+    pub(super) document: Option<&'a str>,
+}
+
 /// Names for tables and enums, of which two schemas may have the same.
-pub(super) fn of_types<'a>(
-    types: impl Iterator<Item = (&'a str, &'a str)> + Clone,
-    taken: &mut Taken,
-) -> Vec<Name> {
+pub(super) fn of_types(types: &[TypeName<'_>], taken: &mut Taken) -> Vec<Name> {
+    let mut named: Vec<Option<Name>> = types
+        .iter()
+        .map(|found| {
+            let document = found.document.filter(|name| !is_reserved(name));
+            as_in_document(found.name, document, taken)
+        })
+        .collect();
     let mut seen: HashSet<String> = HashSet::new();
     let mut twice: HashSet<String> = HashSet::new();
-    for (_, name) in types.clone() {
-        let name = sanitized(name, "model");
+    for (found, _) in types.iter().zip(&named).filter(|(_, name)| name.is_none()) {
+        let name = sanitized(found.name, "model");
         if !seen.insert(name.clone()) {
             twice.insert(name);
         }
     }
-    let keeps = |name: &str| is_name(name) && !is_reserved(name) && !twice.contains(name);
-    for (_, name) in types.clone().filter(|(_, name)| keeps(name)) {
-        taken.0.insert(name.to_owned());
+    for (name, found) in named.iter_mut().zip(types) {
+        let keeps = is_name(found.name) && !is_reserved(found.name) && !twice.contains(found.name);
+        if name.is_none() && keeps && taken.0.insert(found.name.to_owned()) {
+            *name = Some(Name { prisma: found.name.to_owned(), mapped: None });
+        }
     }
-    types
-        .map(|(schema, name)| {
-            if keeps(name) {
-                return Name { prisma: name.to_owned(), mapped: None };
-            }
-            let plain = sanitized(name, "model");
+    for (name, found) in named.iter_mut().zip(types) {
+        if name.is_none() {
+            let plain = sanitized(found.name, "model");
             let wished = if twice.contains(&plain) {
-                sanitized(&format!("{schema}_{name}"), "model")
+                sanitized(&format!("{}_{}", found.schema, found.name), "model")
             } else if is_reserved(&plain) {
                 format!("Renamed{plain}")
             } else {
                 plain
             };
-            Name { prisma: taken.take(wished), mapped: Some(name.to_owned()) }
-        })
-        .collect()
+            let mapped = Some(found.name.to_owned());
+            *name = Some(Name { prisma: taken.take(wished), mapped });
+        }
+    }
+    named.into_iter().flatten().collect()
 }
 
 /// The longest name of an object, in bytes.
@@ -195,7 +228,8 @@ mod tests {
     use super::*;
 
     fn named(texts: &[&str]) -> Vec<String> {
-        let names = all(texts.iter().copied(), "field", &mut Taken::default());
+        let plain = texts.iter().map(|text| (*text, None));
+        let names = all(plain, "field", &mut Taken::default());
         assert!(names.iter().zip(texts).all(|(name, text)| {
             is_name(&name.prisma)
                 && (name.mapped.as_deref() == Some(*text)
@@ -222,9 +256,29 @@ mod tests {
     #[test]
     fn types_of_two_schemas_bear_the_names_of_these() {
         let types = [("a", "user"), ("b", "user"), ("b", "class"), ("b", "String"), ("b", "x")];
-        let names = of_types(types.into_iter(), &mut Taken::default());
+        let types = types.map(|(schema, name)| TypeName { schema, name, document: None });
+        let names = of_types(&types, &mut Taken::default());
         let names: Vec<&str> = names.iter().map(|name| name.prisma.as_str()).collect();
         assert_eq!(names, ["a_user", "b_user", "Renamedclass", "RenamedString", "x"]);
+    }
+
+    #[test]
+    fn names_of_documents_come_first() {
+        let documents =
+            [("users", Some("User")), ("User", None), ("größe", Some("größe")), ("x", Some("a b"))];
+        let names = all(documents.into_iter(), "field", &mut Taken::default());
+        let names: Vec<&str> = names.iter().map(|name| name.prisma.as_str()).collect();
+        assert_eq!(names, ["User", "User_2", "größe", "x"]);
+        let types = [
+            ("users", Some("User")),
+            ("people", Some("User")),
+            ("User", None),
+            ("x", Some("class")),
+        ];
+        let types = types.map(|(name, document)| TypeName { schema: "a", name, document });
+        let names = of_types(&types, &mut Taken::default());
+        let names: Vec<&str> = names.iter().map(|name| name.prisma.as_str()).collect();
+        assert_eq!(names, ["User", "people", "User_2", "x"]);
     }
 
     #[test]

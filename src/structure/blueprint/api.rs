@@ -16,7 +16,7 @@ use crate::pg::row::Row;
 use crate::pg::whole::Spi;
 use crate::settings;
 use crate::structure::locks::Patience;
-use crate::structure::step::{Class, Step};
+use crate::structure::step::{Class, Phase, Step};
 use crate::workspace;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -155,7 +155,23 @@ fn rows(planned: Planned) -> impl Iterator<Item = StepRow> {
             )
         })
         .collect();
-    rows.into_iter()
+    let number = rows.len();
+    let seed = planned.seed.into_iter().enumerate().map(move |(at, seed)| {
+        let class = if seed.refused.is_empty() { Class::Instant } else { Class::Refused };
+        (
+            (number + at) as i32 + 1,
+            "seed",
+            format!("{}.{}", seed.place.0, seed.place.1),
+            seed.statement,
+            class.name(),
+            seed.refused.into_iter().chain(seed.hazards).collect(),
+            "ROW EXCLUSIVE",
+            seed.rows as i64,
+            Phase::Finish.name(),
+            None,
+        )
+    });
+    rows.into_iter().chain(seed)
 }
 
 /// What `apply_blueprint` would do, without doing it: a row for each step, none where the database is as the blueprint says.
@@ -218,7 +234,7 @@ fn repair_blueprint(
     let name = required("blueprint_name", blueprint_name)?;
     let planned = Spi::connect_mut(|client| -> Result<Planned, Error> {
         registry::require_administrator()?;
-        Ok(drift::repair(client, &name)?.0)
+        drift::repair(client, &name, &settings::workspace_id())
     })?;
     Ok(TableIterator::new(rows(planned)))
 }
@@ -244,7 +260,7 @@ fn blueprint_drift(
 > {
     require_tables()?;
     let name = required("blueprint_name", blueprint_name)?;
-    let found = Spi::connect_mut(|client| drift::drift(client, &name))?;
+    let found = Spi::connect_mut(|client| drift::drift(client, &name, &settings::workspace_id()))?;
     Ok(TableIterator::new(found.into_iter().map(|difference| {
         let Difference { object_type, object, kind, expected, actual } = difference;
         (object_type, object, kind, expected, actual)

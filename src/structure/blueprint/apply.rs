@@ -7,16 +7,21 @@ use super::error::BlueprintError;
 use super::facts::Wanted;
 use super::model::{Blueprint, ModelTable, Tenancy};
 use super::observed::{self, Tables};
-use super::plan::{self, Manner, Place, Planned, Request, printed_key};
-use super::registry::{self, Deferred, Note, Printed, Stored};
+use super::plan::{self, Manner, Place, Planned, Request, SeedStep, printed_key};
+use super::registry::{self, Deferred, List, Note, Printed, Stored};
 use super::schemas;
+use super::seed::{self, Scene, View};
 use crate::access::grant;
 use crate::access::owner::{BLUEPRINTS, Owner};
 use crate::error::Error;
+use crate::ident::qualified;
 use crate::json::Json;
 use crate::pg::advisory;
+use crate::structure::apply;
 use crate::structure::catalog::Telling;
+use crate::structure::error::StructureError;
 use crate::structure::locks::{Patience, lock_tables};
+use crate::structure::plan::enums::ObservedEnum;
 use crate::structure::run::{self, Rows};
 use crate::structure::step::{Class, Phase, Step};
 use crate::structure::table::{ColumnDefault, Rule};
@@ -74,7 +79,48 @@ impl Call<'_> {
     pub(crate) fn preview(&self, client: &mut SpiClient<'_>) -> Result<Planned, Error> {
         registry::require_administrator()?;
         let stored = registry::find(client, self.name())?;
-        self.plan(client, stored.as_ref())
+        self.plan_all(client, stored.as_ref())
+    }
+
+    /// A plan, and the rows of the seed that are to be written behind it.
+    fn plan_all(
+        &self,
+        client: &mut SpiClient<'_>,
+        stored: Option<&Stored>,
+    ) -> Result<Planned, Error> {
+        let mut planned = self.plan(client, stored)?;
+        planned.seed = self.seed(client, stored, &planned, View::Plan)?;
+        Ok(planned)
+    }
+
+    fn seed(
+        &self,
+        client: &mut SpiClient<'_>,
+        stored: Option<&Stored>,
+        planned: &Planned,
+        view: View,
+    ) -> Result<Vec<SeedStep>, Error> {
+        let workspaces =
+            (self.workspace_id.as_str(), stored.and_then(|s| s.workspace_id.as_deref()));
+        seed_steps(client, (&self.blueprint, planned), view, workspaces)
+    }
+
+    /// Writes the rows of the seed, as the caller and with the caller's rights.
+    fn write_seed(
+        &self,
+        client: &mut SpiClient<'_>,
+        stored: Option<&Stored>,
+        planned: &Planned,
+    ) -> Result<(), Error> {
+        if planned.seed.is_empty() {
+            return Ok(());
+        }
+        let dialect = apply::dialect(client)?;
+        let workspaces =
+            (self.workspace_id.as_str(), stored.and_then(|s| s.workspace_id.as_deref()));
+        let scene =
+            Scene::new(client, (&self.blueprint, planned), &dialect, View::Done, workspaces)?;
+        seed::write(client, &scene)
     }
 
     /// Takes the blueprint for this transaction.
@@ -97,7 +143,7 @@ impl Call<'_> {
         registry::require_administrator()?;
         let _bound = self.terms.patience.bound();
         let stored = self.claim(client)?;
-        let planned = self.plan(client, stored.as_ref())?;
+        let planned = self.plan_all(client, stored.as_ref())?;
         self.check(client, &planned)?;
         let text = self.blueprint.to_document().to_string();
         let pending = stored.as_ref().is_some_and(|stored| !stored.pending.is_empty());
@@ -112,9 +158,10 @@ impl Call<'_> {
         self.lock(client, stored.as_ref(), &planned, &planned.steps)?;
         let number = self.begin(client, stored.as_ref(), &planned, &text, &planned.steps)?;
         self.run(client, &planned, &planned.steps)?;
+        self.write_seed(client, stored.as_ref(), &planned)?;
         self.reach(client, number, &planned)?;
         let run = planned.steps.iter().filter(|step| step.phase.is_run()).count();
-        Ok(self.applied(number, "applied", run, &planned))
+        Ok(self.applied(number, "applied", run + planned.seed.len(), &planned))
     }
 
     fn applied(
@@ -139,7 +186,7 @@ impl Call<'_> {
         registry::require_administrator()?;
         let _bound = self.terms.patience.bound();
         let stored = self.claim(client)?;
-        let planned = self.plan(client, stored.as_ref())?;
+        let planned = self.plan_all(client, stored.as_ref())?;
         self.check(client, &planned)?;
         let text = self.blueprint.to_document().to_string();
         let pending = stored.as_ref().is_some_and(|stored| !stored.pending.is_empty());
@@ -148,6 +195,7 @@ impl Call<'_> {
         let waits = planned.deferred.iter().any(|deferred| !deferred.of_vectors);
         if let Some(stored) = &stored
             && part.is_empty()
+            && planned.seed.is_empty()
             && is_same
             && !pending
             && !waits
@@ -163,8 +211,10 @@ impl Call<'_> {
                 registry::note_deferred(client, self.name(), noted, &planned.deferred)?;
                 return Ok(self.applied(number, "unfinished", 0, &planned));
             }
+            // What tells rows from one another is there by now.
+            self.write_seed(client, stored.as_ref(), &planned)?;
             self.reach(client, number, &planned)?;
-            return Ok(self.applied(number, "applied", 0, &planned));
+            return Ok(self.applied(number, "applied", planned.seed.len(), &planned));
         }
         self.lock(client, stored.as_ref(), &planned, &part)?;
         let number = self.begin(client, stored.as_ref(), &planned, &text, &part)?;
@@ -199,7 +249,8 @@ impl Call<'_> {
         let steps = &planned.steps;
         run::check_permission(steps, &self.terms.allow, Rows::OfTables, |step| {
             run::values_lost(client, step, &|schema, table| planned.before(schema, table))
-        })
+        })?;
+        refuse_seed(&planned.seed)
     }
 
     /// Waits for the locks that steps take, and plans again under them.
@@ -252,15 +303,26 @@ impl Call<'_> {
         }
         schemas.extend(made_schemas.iter().cloned());
         let mut tables = self.listed(planned, steps);
+        let mut enums = self.listed_enums(planned, steps);
         if self.terms.manner.online {
             // What leaves may leave in a part that comes after.
-            let listed = registry::tables_of(client, self.name())?;
-            let before = stored.into_iter().flat_map(Stored::versions);
-            for table in before.flat_map(|version| &version.blueprint.tables) {
+            let versions = || stored.into_iter().flat_map(Stored::versions);
+            let listed = List::Tables.of(client, self.name())?;
+            for table in versions().flat_map(|version| &version.blueprint.tables) {
                 let place = (table.schema.clone(), table.table_name.clone());
                 let stays = planned.places.values().any(|now| *now == place);
                 if !stays && listed.get(&place) == Some(&table.name) {
                     tables.entry(place).or_insert_with(|| table.name.clone());
+                }
+            }
+            let listed = List::Enums.of(client, self.name())?;
+            for one in versions().flat_map(|version| &version.blueprint.enums) {
+                let place = (one.schema.clone(), one.type_name.clone());
+                let is_there =
+                    |now: &ObservedEnum| (&now.schema, &now.name) == (&place.0, &place.1);
+                let stays = planned.enums.iter().any(|(_, now)| now.as_ref().is_some_and(is_there));
+                if !stays && listed.get(&place) == Some(&one.name) {
+                    enums.entry(place).or_insert_with(|| one.name.clone());
                 }
             }
         }
@@ -283,6 +345,7 @@ impl Call<'_> {
                 schemas: schemas.into_iter().collect(),
                 made_schemas: made_schemas.into_iter().collect(),
                 tables,
+                enums,
             },
         )?;
         Ok(number)
@@ -308,6 +371,27 @@ impl Call<'_> {
             Some((then, table.name.clone()))
         });
         tables.collect()
+    }
+
+    /// The same of types.
+    fn listed_enums(&self, planned: &Planned, steps: &[Step]) -> BTreeMap<Place, String> {
+        let renames =
+            steps.iter().any(|step| matches!(step.operation, "rename_type" | "move_type"));
+        let is_made = |place: &Place| {
+            let start = format!("CREATE TYPE {} AS ", qualified(&place.0, &place.1));
+            steps.iter().any(|step| step.operation == "create_type" && step.sql.starts_with(&start))
+        };
+        let enums = planned.enums.iter().filter_map(|(target, now)| {
+            let place = (target.schema.clone(), target.type_name.clone());
+            let now = now.as_ref().map(|now| (now.schema.clone(), now.name.clone()));
+            let then = match now {
+                Some(now) if now == place || renames => place,
+                Some(now) => now,
+                None => Some(place).filter(is_made)?,
+            };
+            Some((then, target.name.clone()))
+        });
+        enums.collect()
     }
 
     /// Runs steps, and gives the roles with a level their rights on what is new.
@@ -339,6 +423,26 @@ impl Call<'_> {
         grant::share_blueprint_tables(client, owner, &tables)
     }
 
+    /// Fails where rows of the seed are not there though they were written.
+    fn check_seed(
+        &self,
+        client: &mut SpiClient<'_>,
+        stored: Option<&Stored>,
+        planned: &Planned,
+    ) -> Result<(), Error> {
+        let left = self.seed(client, stored, planned, View::Done)?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        refuse_seed(&left)?;
+        let lines = left.into_iter().map(|seed| {
+            let table = qualified(&seed.place.0, &seed.place.1);
+            let rows = if seed.rows == 1 { "row" } else { "rows" };
+            format!("{table}: {} {rows}: {}", seed.rows, seed.named)
+        });
+        Err(BlueprintError::SeedNotKept(lines.collect()).into())
+    }
+
     /// Notes that the version is reached; fails where the next plan would not be empty.
     fn reach(
         &self,
@@ -354,7 +458,7 @@ impl Call<'_> {
         let stored = registry::find(client, self.name())?;
         let again = self.plan(client, stored.as_ref())?;
         if again.steps.is_empty() {
-            return Ok(());
+            return self.check_seed(client, stored.as_ref(), &again);
         }
         let left = again
             .steps
@@ -374,6 +478,32 @@ fn changed_schemas(steps: &[Step]) -> BTreeSet<String> {
         _ => None,
     };
     steps.iter().filter_map(of).collect()
+}
+
+/// Fails where rows cannot be written.
+fn refuse_seed(seed: &[SeedStep]) -> Result<(), Error> {
+    let refused = seed.iter().flat_map(|seed| {
+        let table = qualified(&seed.place.0, &seed.place.1);
+        seed.refused.iter().map(move |why| format!("seed {table}: {why}"))
+    });
+    let refused: Vec<String> = refused.collect();
+    if refused.is_empty() { Ok(()) } else { Err(StructureError::Refused(refused).into()) }
+}
+
+/// The rows of a seed that are to be written, as a plan shows them.
+pub(crate) fn seed_steps(
+    client: &mut SpiClient<'_>,
+    (blueprint, planned): (&Blueprint, &Planned),
+    view: View,
+    workspaces: (&str, Option<&str>),
+) -> Result<Vec<SeedStep>, Error> {
+    if blueprint.seed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let dialect = apply::dialect(client)?;
+    let scene = Scene::new(client, (blueprint, planned), &dialect, view, workspaces)?;
+    let compared = seed::compare(client, &scene)?;
+    Ok(compared.iter().filter(|found| found.is_to_do()).map(|found| found.step(&scene)).collect())
 }
 
 /// Takes a blueprint for this transaction, so that two never change it at once.

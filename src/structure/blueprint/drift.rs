@@ -1,16 +1,20 @@
 //! How the database differs from a blueprint that was applied: what a plan back would do, said as differences; what users have
 //! added, which no plan touches; and what is not compared at all.
 
+use super::apply::seed_steps;
 use super::error::BlueprintError;
 use super::keeping::POLICY;
-use super::model::{FILL_TRIGGER, ModelTable};
+use super::model::{Blueprint, EnumType, FILL_TRIGGER, ModelTable};
 use super::plan::{self, Manner, Place, Planned, Request};
-use super::registry::{self, Stored};
+use super::registry::{self, List, Stored};
+use super::seed::{self, Scene, View};
+use crate::access::owner::Owner;
 use crate::error::Error;
 use crate::structure::apply;
 use crate::structure::ddl::Dialect;
 use crate::structure::observe::{COVERAGE, NamedRule, Observed};
-use crate::structure::plan::tables::normal;
+use crate::structure::plan::guarded::REFERENCES_TRIGGER;
+use crate::structure::plan::tables::{SequenceState, normal};
 use crate::structure::step::{Class, Phase, Step};
 use pgrx::spi::SpiClient;
 use std::collections::{HashMap, HashSet};
@@ -27,21 +31,41 @@ pub(crate) struct Difference {
     pub(crate) actual: Option<String>,
 }
 
-/// The steps back to the version that was applied, or is under way.
-pub(crate) fn repair(client: &mut SpiClient<'_>, name: &str) -> Result<(Planned, Stored), Error> {
+/// The steps back to the version that was applied, or is under way, with the rows of its seed, for whoever asks.
+pub(crate) fn repair(
+    client: &mut SpiClient<'_>,
+    name: &str,
+    session_workspace: &str,
+) -> Result<Planned, Error> {
+    let caller = (!Owner::find()?.is_caller()).then_some(session_workspace);
+    let (mut planned, stored) = way_back(client, name, caller)?;
+    if let Some(version) = stored.present() {
+        let workspaces = (session_workspace, stored.workspace_id.as_deref());
+        planned.seed = seed_steps(client, (&version.blueprint, &planned), View::Plan, workspaces)?;
+    }
+    Ok(planned)
+}
+
+/// `workspace_id`: that of a caller without the rights of the owner.
+fn way_back(
+    client: &mut SpiClient<'_>,
+    name: &str,
+    workspace_id: Option<&str>,
+) -> Result<(Planned, Stored), Error> {
     let stored = registry::require(client, name)?;
     let planned = {
         let Some(version) = stored.present() else {
             return Err(BlueprintError::Missing(name.to_owned()).into());
         };
-        let workspace_id = stored.workspace_id.clone().unwrap_or_default();
+        let is_owner = workspace_id.is_none();
+        let workspace_id = workspace_id.or(stored.workspace_id.as_deref()).unwrap_or_default();
         let request = Request {
             blueprint: &version.blueprint,
             stored: Some(&stored),
             // What was let through once is known.
             manner: Manner { trusted: true, ..Manner::default() },
-            workspace_id: &workspace_id,
-            is_owner: true,
+            workspace_id,
+            is_owner,
         };
         plan::plan(client, &request)?
     };
@@ -49,16 +73,26 @@ pub(crate) fn repair(client: &mut SpiClient<'_>, name: &str) -> Result<(Planned,
 }
 
 /// All differences, in the order of the blueprint's objects.
-pub(crate) fn drift(client: &mut SpiClient<'_>, name: &str) -> Result<Vec<Difference>, Error> {
-    let (planned, stored) = repair(client, name)?;
+pub(crate) fn drift(
+    client: &mut SpiClient<'_>,
+    name: &str,
+    session_workspace: &str,
+) -> Result<Vec<Difference>, Error> {
+    // What differs is the same for everybody, whoever may repair it.
+    let (planned, stored) = way_back(client, name, None)?;
     let dialect = apply::dialect(client)?;
-    let others = registry::all_tables(client)?;
+    let tables = List::Tables.all(client)?;
+    let types = List::Enums.all(client)?;
     let mut drift = Drift { planned: &planned, dialect: &dialect, found: Vec::new() };
     drift.of_enums();
     drift.of_steps();
     drift.extras();
-    drift.extra_tables(&stored, &others);
+    drift.extra_tables(&stored, &tables, &types);
     drift.deferred();
+    if let Some(version) = stored.present() {
+        let workspaces = (session_workspace, stored.workspace_id.as_deref());
+        drift.seed(client, &version.blueprint, workspaces)?;
+    }
     drift.coverage(&stored);
     Ok(drift.found)
 }
@@ -166,6 +200,9 @@ impl Drift<'_> {
             "create_schema" => self.push("schema", object, "changed", None, why),
             "create_table" => self.push("table", object, "changed", None, why),
             "create_type" if step.class == Class::Refused => {
+                let mut places = self.planned.enum_places.iter();
+                let place = places.find(|(_, name)| *name == step.object);
+                let object = place.map_or(object, |(schema, name)| dotted(&[schema, name]));
                 self.push("enum", object, "changed", None, why);
             }
             "add_column" => {
@@ -174,9 +211,13 @@ impl Drift<'_> {
             }
             "add_primary_key" | "add_unique" | "add_reference" | "add_check" | "add_rule"
             | "add_index" => {
-                let is_index = step.sql.starts_with("CREATE ");
+                let is_index = step.operation == "add_index" || step.sql.starts_with("CREATE ");
                 let object_type = if is_index { "index" } else { "constraint" };
                 let actual = self.rule(at, &step.object);
+                if step.class == Class::Refused && actual.is_none() {
+                    self.push(object_type, object, "missing", None, why);
+                    return;
+                }
                 let kind = if was_dropped || actual.is_some() { "changed" } else { "missing" };
                 self.push(object_type, object, kind, definition(step), actual);
             }
@@ -214,10 +255,10 @@ impl Drift<'_> {
                     "drop_trigger" => "extra",
                     _ => "changed",
                 };
+                let there = self.extra_text(at, FILL_TRIGGER);
+                let kind = if there.is_some() && kind == "missing" { "changed" } else { kind };
                 let expected = (kind != "extra").then(|| step.sql.clone());
-                let actual = (kind != "missing")
-                    .then(|| self.extra_text(at, FILL_TRIGGER).or_else(|| step.undo.clone()))
-                    .flatten();
+                let actual = (kind != "missing").then(|| there.or(step.undo.clone())).flatten();
                 self.push("trigger", object, kind, expected, actual);
             }
             "open" | "secure" => {
@@ -238,6 +279,36 @@ impl Drift<'_> {
             "drop_schema" => {
                 let actual = Some("a schema that the blueprint made, and that is empty".to_owned());
                 self.push("schema", spelt(&step.object), "extra", None, actual);
+            }
+            "change_generated" if step.class == Class::Refused => {
+                self.push("sequence", object, "missing", None, why);
+            }
+            "stop_computing" => {
+                let expected = self.column(at, &step.object, true);
+                let actual = self.observed_extra(at, "generated column", &step.object);
+                self.push("column", object, "changed", expected, actual);
+            }
+            "unforce" => {
+                let object = at.map_or(object, |(schema, table)| dotted(&[schema, table, POLICY]));
+                let actual = Some("FORCE ROW LEVEL SECURITY".to_owned());
+                self.push("policy", object, "changed", Some(step.sql.clone()), actual);
+            }
+            "change_collation" => {
+                let actual = self.observed_extra(at, "collation", &step.object);
+                let actual = actual.map(|collation| format!("COLLATE {collation}"));
+                self.push(
+                    "column",
+                    object,
+                    "changed",
+                    Some("the type's collation".to_owned()),
+                    actual,
+                );
+            }
+            "change_sequence" => {
+                let back = step.undo.as_deref().unwrap_or_default();
+                let actual = self.sequence_of(at, &step.object).and_then(|state| state.fault);
+                let actual = actual.or_else(|| Some(back.to_owned()));
+                self.push("sequence", object, "changed", Some(step.sql.clone()), actual);
             }
             "rename_sequence" => {
                 self.push("sequence", object, "changed", Some(step.object.clone()), None);
@@ -360,6 +431,17 @@ impl Drift<'_> {
         })
     }
 
+    fn observed_extra(&self, at: Option<&Place>, kind: &str, name: &str) -> Option<String> {
+        let mut extras = self.observed(at?)?.extras.iter();
+        let of = extras.find(|extra| extra.kind == kind && extra.name == name)?;
+        Some(of.definition.clone())
+    }
+
+    fn sequence_of(&self, at: Option<&Place>, column: &str) -> Option<SequenceState> {
+        let mut sequences = self.observed(at?)?.details.sequences.iter();
+        Some(sequences.find(|(of, _)| of == column)?.1.clone())
+    }
+
     /// What was added to the blueprint's tables.
     fn extras(&mut self) {
         let planned = self.planned;
@@ -393,12 +475,25 @@ impl Drift<'_> {
                     self.push(object_type, object, "extra", None, text);
                 }
             }
+            // One that no version asked for.
+            if target.fills.is_empty() && !observed.details.fills.is_empty() {
+                let fills = observed.details.fills.iter();
+                let text: Vec<String> =
+                    fills.map(|fill| format!("{} {}", fill.column, fill.with)).collect();
+                let object = at(FILL_TRIGGER);
+                if !self.is_told(&object) {
+                    self.push("trigger", object, "extra", None, Some(text.join(", ")));
+                }
+            }
             let guarded = planned.is_guarded(target);
             for extra in &observed.extras {
                 let is_ours = match extra.kind {
                     "row security" => guarded,
                     "policy" => extra.name == POLICY && guarded,
-                    "disabled trigger" => extra.name == FILL_TRIGGER,
+                    "disabled trigger" => {
+                        [FILL_TRIGGER, REFERENCES_TRIGGER].contains(&extra.name.as_str())
+                    }
+                    "collation" | "generated column" => target.table.column(&extra.name).is_some(),
                     _ => false,
                 };
                 let object = if extra.name == place.1 {
@@ -422,7 +517,12 @@ impl Drift<'_> {
     }
 
     /// Tables and enums in schemas that are the blueprint's alone.
-    fn extra_tables(&mut self, stored: &Stored, listed: &HashMap<Place, String>) {
+    fn extra_tables(
+        &mut self,
+        stored: &Stored,
+        listed: &HashMap<Place, String>,
+        types: &HashMap<Place, String>,
+    ) {
         let planned = self.planned;
         let made: HashSet<&str> = stored.made_schemas.iter().map(String::as_str).collect();
         for relation in &planned.facts.relations {
@@ -434,14 +534,13 @@ impl Drift<'_> {
                 self.push(relation.kind_text(), object, "extra", None, Some(text));
             }
         }
-        let own: HashSet<(&str, &str)> = stored
-            .versions()
-            .flat_map(|version| &version.blueprint.enums)
-            .map(|one| (one.schema.as_str(), one.type_name.as_str()))
-            .collect();
         for fact in &planned.facts.types {
-            let is_own = own.contains(&(fact.schema.as_str(), fact.name.as_str()));
-            if made.contains(fact.schema.as_str()) && !is_own {
+            let place = (fact.schema.clone(), fact.name.clone());
+            let is_target = |(target, _): &(EnumType, _)| {
+                (&target.schema, &target.type_name) == (&fact.schema, &fact.name)
+            };
+            let known = types.contains_key(&place) || planned.enums.iter().any(is_target);
+            if made.contains(fact.schema.as_str()) && fact.kind == 'e' && !known {
                 let object = dotted(&[&fact.schema, &fact.name]);
                 self.push("enum", object, "extra", None, Some(fact.values.join(", ")));
             }
@@ -456,6 +555,41 @@ impl Drift<'_> {
         }
     }
 
+    /// Rows that are to be there.
+    fn seed(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        blueprint: &Blueprint,
+        workspaces: (&str, Option<&str>),
+    ) -> Result<(), Error> {
+        if blueprint.seed.is_empty() {
+            return Ok(());
+        }
+        let planned = self.planned;
+        let scene =
+            Scene::new(client, (blueprint, planned), self.dialect, View::Report, workspaces)?;
+        let mut add = |object: String, kind, expected, actual| {
+            let object_type = "seed row".to_owned();
+            self.found.push(Difference { object_type, object, kind, expected, actual });
+        };
+        for found in seed::compare(client, &scene)? {
+            let (schema, table) = found.place(&scene);
+            let table = dotted(&[&schema, &table]);
+            let object = |at: usize| format!("{table} ({})", found.named(at, &scene, false));
+            for &at in &found.missing {
+                add(object(at), "missing", found.expected(at, &scene), None);
+            }
+            for (at, actual) in &found.changed {
+                let actual = Some(actual.clone());
+                add(object(*at), "changed", found.expected(*at, &scene), actual);
+            }
+            if let Some(why) = &found.unseen {
+                add(table.clone(), "coverage", Some(why.clone()), None);
+            }
+        }
+        Ok(())
+    }
+
     /// What nobody has compared.
     fn coverage(&mut self, stored: &Stored) {
         if let Some(pending) = stored.pending.last() {
@@ -464,6 +598,16 @@ impl Drift<'_> {
         }
         for (what, why) in COVERAGE {
             self.push("comparison", (*what).to_owned(), "coverage", None, Some((*why).to_owned()));
+        }
+        let tables = stored.present().map_or(&[][..], |version| &version.blueprint.tables);
+        for table in tables {
+            let Some(retention) = &table.retention else { continue };
+            let object = dotted(&[&table.schema, &table.table_name]);
+            let text = format!(
+                "rows stay for {} by \"{}\": declared; nothing deletes rows for their age yet",
+                retention.floor, retention.column
+            );
+            self.push("retention", object, "coverage", Some(text), None);
         }
         let warnings = stored.present().map_or(&[][..], |v| &v.blueprint.import_warnings);
         for (at, warning) in warnings.iter().enumerate() {

@@ -3,13 +3,16 @@
 use super::apply::{Applied, claim};
 use super::error::BlueprintError;
 use super::facts::{self, Wanted};
+use super::keeping::keeping;
 use super::model::Tenancy;
 use super::observed;
-use super::registry::{self, Stored, Version};
+use super::plan::rights::hides_rows;
+use super::registry::{self, List, Stored, Version};
 use super::schemas;
 use crate::access::owner::{BLUEPRINTS, Owner};
 use crate::error::Error;
 use crate::ident::{qualified, quote};
+use crate::settings;
 use crate::structure::catalog::Telling;
 use crate::structure::facts::{Dependent, DependentKind};
 use crate::structure::locks::{Patience, lock_tables};
@@ -41,7 +44,7 @@ pub(crate) fn drop_blueprint(
         workspace::require_own(workspace_id)?;
     }
     let is_shared = |version: &Version| matches!(version.blueprint.tenancy, Tenancy::Field(_));
-    if terms.with_rows && stored.versions().any(is_shared) {
+    if stored.versions().any(is_shared) {
         owner.require_caller("drop tables that hold rows of several workspaces")?;
     }
     let mut dropped = 0;
@@ -71,8 +74,10 @@ fn drop_all(
 ) -> Result<i32, Error> {
     let mut wanted = Wanted::default();
     stored.versions().for_each(|version| wanted.add(&version.blueprint));
-    let listed = registry::tables_of(client, &stored.name)?;
+    let listed = List::Tables.of(client, &stored.name)?;
     wanted.tables.retain(|place| listed.contains_key(place));
+    let listed = List::Enums.of(client, &stored.name)?;
+    wanted.types.retain(|place| listed.contains_key(place));
     let facts = facts::load(client, &wanted)?;
     let mut tables: Vec<(String, String)> = Vec::new();
     for place in &wanted.tables {
@@ -124,14 +129,16 @@ fn drop_all(
 }
 
 fn execute(client: &mut SpiClient<'_>, statements: &[String]) -> Result<(), Error> {
-    let _owner = Owner::find()?.act();
+    let owner = Owner::find()?;
+    owner.require_own_event_triggers(client)?;
+    let _owner = owner.act();
     for statement in statements {
         client.update(statement, None, &[])?;
     }
     Ok(())
 }
 
-/// Fails where something of somebody's rests on the tables.
+/// Fails where something of somebody's rests on the tables, or rows of others than the caller's workspace are in them.
 fn check_unused(
     client: &SpiClient<'_>,
     stored: &Stored,
@@ -140,6 +147,11 @@ fn check_unused(
     let mut wanted = Wanted::default();
     wanted.tables.extend(tables.iter().cloned());
     let observed = observed::load(client, &wanted, Telling::Whole)?;
+    let workspace_id = settings::workspace_id();
+    if observed.values().any(|table| hides_rows(table, &keeping(table), &workspace_id)) {
+        Owner::find()?
+            .require_caller("drop tables with rows that row security hides from others")?;
+    }
     let mut by = Vec::new();
     for ((schema, table), observed) in &observed {
         for dependent in observed.dependents.iter().filter(|dependent| dependent.keeps_table()) {

@@ -23,6 +23,12 @@ pub(crate) enum BlueprintError {
     HoldsRows { name: String, tables: Vec<String> },
     #[error("cannot drop blueprint \"{name}\" because other objects depend on it")]
     InUse { name: String, by: Vec<String> },
+    #[error("rows of the seed look up rows that do not exist")]
+    SeedLookup(Vec<String>),
+    #[error("rows of the seed have the same key")]
+    SeedSame(Vec<String>),
+    #[error("rows of the seed were written, and are not as the blueprint says")]
+    SeedNotKept(Vec<String>),
     #[error("argument \"allow\" must hold only rewrite, convert and drop, not \"{0}\"")]
     BadAllow(String),
 }
@@ -39,13 +45,19 @@ impl Report for BlueprintError {
             }
             Self::Moved | Self::OtherVersion { .. } => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::Busy(_) | Self::SchemaBusy(_) => ERRCODE_LOCK_NOT_AVAILABLE,
+            Self::SeedLookup(_) => ERRCODE_FOREIGN_KEY_VIOLATION,
+            Self::SeedSame(_) => ERRCODE_UNIQUE_VIOLATION,
+            Self::SeedNotKept(_) => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::InUse { .. } => ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
         }
     }
 
     fn detail(&self) -> Option<String> {
         Some(match self {
-            Self::NotReached(steps) => lines(steps.iter().cloned()),
+            Self::NotReached(steps)
+            | Self::SeedLookup(steps)
+            | Self::SeedSame(steps)
+            | Self::SeedNotKept(steps) => lines(steps.iter().cloned()),
             Self::Foreign { tables, .. } | Self::HoldsRows { tables, .. } => {
                 lines(tables.iter().cloned())
             }
@@ -76,6 +88,16 @@ impl Report for BlueprintError {
                     .to_owned()
             }
             Self::InUse { .. } => "Nothing was dropped. Drop these first.".to_owned(),
+            Self::SeedLookup(_) => {
+                "Nothing was changed. Seed these rows too, or insert them first.".to_owned()
+            }
+            Self::SeedSame(_) => {
+                "Nothing was changed. To the database two spellings are one value.".to_owned()
+            }
+            Self::SeedNotKept(_) => {
+                "Nothing was changed. A trigger, a rule or row security of the table keeps the rows out, or changes them."
+                    .to_owned()
+            }
             Self::BadAllow(_) => return None,
         })
     }

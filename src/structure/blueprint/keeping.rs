@@ -27,11 +27,9 @@ pub(crate) fn keeping(observed: &Observed) -> Keeping {
             }
             Some(policy) => guard(policy),
         },
-        sequences: details
-            .sequences
-            .iter()
-            .map(|(column, (_, name))| (column.clone(), name.clone()))
-            .collect(),
+        other_policies: details.policies.iter().any(|policy| policy.name != POLICY),
+        forced: details.row_security && details.row_security_forced,
+        sequences: details.sequences.clone(),
     }
 }
 

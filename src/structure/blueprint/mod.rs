@@ -2,7 +2,8 @@
 //! entry tables.
 //!
 //! `document` reads a document into the `model`; `plan` compares it with the database (`facts`, `observed`, `keeping`) and with
-//! the versions that were applied (`registry`); `apply` and `drop` do it; `drift` and `diagram` tell of it.
+//! the versions that were applied (`registry`); `apply` and `drop` do it; `seed` holds and writes
+//! the rows that it begins with; `drift` and `diagram` tell of it.
 
 pub(crate) mod api;
 pub(crate) mod apply;
@@ -10,6 +11,7 @@ pub(crate) mod diagram;
 pub(crate) mod document;
 pub(crate) mod drift;
 pub(crate) mod drop;
+pub(crate) mod duration;
 pub(crate) mod error;
 pub(crate) mod facts;
 pub(crate) mod keeping;
@@ -19,6 +21,7 @@ pub(crate) mod plan;
 pub(crate) mod registry;
 pub(crate) mod renames;
 pub(crate) mod schemas;
+pub(crate) mod seed;
 
 use crate::structure::error::StructureError;
 

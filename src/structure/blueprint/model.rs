@@ -1,6 +1,10 @@
 //! What a blueprint says, in normal form: everything under the name that it has in the database.
 
+use super::duration::Duration;
+use super::seed::Seed;
+use crate::structure::model::Sensitive;
 use crate::structure::table::Table;
+use std::rc::Rc;
 
 /// A whole model.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,8 +21,17 @@ pub(crate) struct Blueprint {
     pub(crate) extensions: Vec<String>,
     pub(crate) enums: Vec<EnumType>,
     pub(crate) tables: Vec<ModelTable>,
+    /// Rows that are to be there. Shared, as it may be long.
+    pub(crate) seed: Rc<Vec<Seed>>,
     /// What an import could not carry over.
     pub(crate) import_warnings: Vec<String>,
+}
+
+impl Blueprint {
+    /// By what the document calls it.
+    pub(crate) fn table_called(&self, name: &str) -> Option<&ModelTable> {
+        self.tables.iter().find(|table| table.name == name)
+    }
 }
 
 /// Whose rows the tables hold.
@@ -68,6 +81,30 @@ pub(crate) struct ModelTable {
     /// Old names of fields, as the document of the version before has them, and the columns of now.
     pub(crate) renames: Vec<(String, String)>,
     pub(crate) fills: Vec<Fill>,
+    /// Columns whose values not everybody is to see.
+    pub(crate) sensitive: Vec<(String, Sensitive)>,
+    pub(crate) retention: Option<Retention>,
+}
+
+impl ModelTable {
+    /// What the document calls a column.
+    pub(crate) fn field_of(&self, column: &str) -> &str {
+        let field = self.fields.iter().find(|(_, own)| own == column);
+        field.map_or("", |(name, _)| name)
+    }
+
+    /// Whether no message may show a value of a column.
+    pub(crate) fn is_personal(&self, column: &str) -> bool {
+        self.sensitive.iter().any(|(own, how)| own == column && *how == Sensitive::Personal)
+    }
+}
+
+/// How old rows must be before whatever cleans up may delete them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Retention {
+    pub(crate) floor: Duration,
+    /// That says how old a row is.
+    pub(crate) column: String,
 }
 
 /// A column that the trigger `kepler_fill` fills where a statement leaves it out.

@@ -3,13 +3,16 @@
 //! What the versions that were applied asked for is the blueprint's own. Anything else in its tables is somebody's, and is left
 //! alone; a table or type that somebody has made under a name of the blueprint's is in the way.
 
+mod called_otherwise;
 mod lineage;
 mod matched;
+mod names;
+pub(super) mod rights;
 
 use super::facts::{self, Facts, Wanted};
 use super::model::{Blueprint, EnumType, ModelTable, Tenancy};
 use super::observed::{self, Tables};
-use super::registry::{self, Deferred, Stored};
+use super::registry::{self, Deferred, List, Stored};
 use super::schemas::{self, MadeSchema};
 use crate::error::Error;
 use crate::ident::quote;
@@ -55,6 +58,19 @@ pub(crate) struct Request<'r> {
     pub(crate) is_owner: bool,
 }
 
+/// Rows of a table that are to be written, by the caller.
+#[derive(Debug, Clone)]
+pub(crate) struct SeedStep {
+    pub(crate) place: Place,
+    pub(crate) statement: String,
+    pub(crate) rows: usize,
+    /// The first of them by their keys.
+    pub(crate) named: String,
+    /// Why they cannot be.
+    pub(crate) refused: Vec<String>,
+    pub(crate) hazards: Vec<String>,
+}
+
 /// What a plan found, and what it says.
 pub(crate) struct Planned {
     /// In the order in which they are run; those of [`Phase::Deferred`] are only noted.
@@ -72,13 +88,17 @@ pub(crate) struct Planned {
     pub(crate) new_schemas: Vec<String>,
     /// The types that the blueprint asks for, and those that are there for them.
     pub(crate) enums: Vec<(EnumType, Option<ObservedEnum>)>,
+    /// Of all types that the blueprint asks for, also where something is in the way.
+    pub(crate) enum_places: Vec<Place>,
+    /// The rows that are to be written behind the steps, as a plan shows them.
+    pub(crate) seed: Vec<SeedStep>,
     tenancy: Tenancy,
 }
 
 impl Planned {
     /// Whether there is nothing to be run or noted.
     pub(crate) fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.steps.is_empty() && self.seed.is_empty()
     }
 
     /// What a table is called now, by the name that it has in the plan.
@@ -114,8 +134,9 @@ pub(crate) fn plan(client: &mut SpiClient<'_>, request: &Request<'_>) -> Result<
     let facts = facts::load(client, &wanted)?;
     let mut refused = Vec::new();
     let mut blueprint = settled(request.blueprint, &facts, &mut refused);
-    let listed = registry::tables_of(client, &blueprint.name)?;
+    let listed = List::Tables.of(client, &blueprint.name)?;
     if let Some(stored) = request.stored {
+        called_otherwise::recognise(&mut blueprint, stored);
         lineage::tell_renames(&mut blueprint, stored, &facts, &listed);
     }
     let stored = request.stored.map(|stored| {
@@ -130,8 +151,10 @@ pub(crate) fn plan(client: &mut SpiClient<'_>, request: &Request<'_>) -> Result<
     let left: Vec<&str> = made.map(String::as_str).filter(|name| !used.contains(*name)).collect();
     let world = World {
         left: schemas::load(client, &left)?,
-        others: registry::tables_of_others(client, &blueprint)?,
+        others: List::Tables.of_others(client, &blueprint)?,
         listed,
+        other_enums: List::Enums.of_others(client, &blueprint)?,
+        listed_enums: List::Enums.of(client, &blueprint.name)?,
         schemas: registry::used_schemas(client)?.into_iter().collect(),
         dialect: apply::dialect(client)?,
         facts,
@@ -143,6 +166,8 @@ pub(crate) fn plan(client: &mut SpiClient<'_>, request: &Request<'_>) -> Result<
     if planned.steps.iter().any(|step| step.relation.is_some()) {
         let tables = observed::load(client, &wanted, Telling::Whole)?;
         planned = world.plan(&request, tables);
+        let own = world.listed.keys().chain(planned.places.values()).cloned().collect();
+        names::refuse_taken(client, &mut planned, &own)?;
     }
     planned.steps.splice(0..0, refused);
     Ok(Planned { facts: world.facts, ..planned })
@@ -177,6 +202,9 @@ struct World {
     others: HashMap<Place, String>,
     /// The blueprint's own, and what its documents call them.
     listed: HashMap<Place, String>,
+    /// The same of types.
+    other_enums: HashMap<Place, String>,
+    listed_enums: HashMap<Place, String>,
     /// Those that blueprints are in.
     schemas: HashSet<String>,
     dialect: Dialect,
@@ -231,13 +259,7 @@ impl World {
 
     fn plan(&self, request: &Request<'_>, tables: Tables) -> Planned {
         let Request { blueprint, stored, .. } = request;
-        let planner = Planner {
-            request,
-            facts: &self.facts,
-            tables: &tables,
-            others: &self.others,
-            listed: &self.listed,
-        };
+        let planner = Planner { request, world: self, facts: &self.facts, tables: &tables };
         let mut steps = planner.surroundings(&self.schemas);
         let printed = stored.map(Stored::printed).unwrap_or_default();
         let matched = planner.matched(&printed, &mut steps);
@@ -245,6 +267,7 @@ impl World {
         let enums = planner.matched_enums(&mut steps);
         let terms = TableTerms {
             online: request.manner.online,
+            adopt: request.manner.adopt && request.is_owner,
             defer_vector_indexes: !request.manner.vector_indexes_now,
         };
         let workspace_id = planner.workspace_id();
@@ -257,6 +280,7 @@ impl World {
                         Some(Present { observed, keeping: table.keeping.as_ref()? })
                     }),
                     managed: table.managed.as_ref(),
+                    managed_guard: table.managed_guard,
                     target: table.target.as_ref(),
                     guard: table.target.as_ref().map_or(Guard::Open, |target| {
                         Guard::of(&blueprint.tenancy, target, &workspace_id)
@@ -275,9 +299,7 @@ impl World {
             dialect: &self.dialect,
         };
         let mut of_tables = plan_tables(&goal);
-        if !request.is_owner {
-            of_tables.iter_mut().for_each(|step| refuse_opening(step, &of_new_tables(&matched)));
-        }
+        planner.reserve(&mut of_tables, &matched, &enums);
         steps.extend(of_tables);
         steps.extend(self.drop_schemas(&matched, &enums));
         match terms.online {
@@ -303,9 +325,24 @@ impl World {
         let targets = matched.into_iter().filter_map(|table| table.target).collect();
         let enums =
             enums.iter().filter_map(|one| Some((one.target?.clone(), one.now.clone()))).collect();
+        let enum_places =
+            blueprint.enums.iter().map(|one| (one.schema.clone(), one.type_name.clone())).collect();
         let tenancy = blueprint.tenancy.clone();
         let facts = Facts::default();
-        Planned { steps, places, targets, deferred, new_schemas, enums, tenancy, facts, tables }
+        let seed = Vec::new();
+        Planned {
+            steps,
+            places,
+            targets,
+            deferred,
+            new_schemas,
+            enums,
+            enum_places,
+            seed,
+            tenancy,
+            facts,
+            tables,
+        }
     }
 }
 
@@ -335,12 +372,9 @@ fn take_deferred(steps: &mut Vec<Step>, noted: &[Deferred]) -> Vec<Deferred> {
 
 struct Planner<'p> {
     request: &'p Request<'p>,
+    world: &'p World,
     facts: &'p Facts,
     tables: &'p Tables,
-    /// Tables of this blueprint's names that belong to another one, and to which.
-    others: &'p HashMap<Place, String>,
-    /// Those of this blueprint, and what its documents call them.
-    listed: &'p HashMap<Place, String>,
 }
 
 impl Planner<'_> {
@@ -449,29 +483,6 @@ impl Planner<'_> {
 fn schemas_of(blueprint: &Blueprint) -> BTreeSet<String> {
     let tables = blueprint.tables.iter().map(|table| table.schema.clone());
     tables.chain(blueprint.enums.iter().map(|one| one.schema.clone())).collect()
-}
-
-/// Names of tables that a plan makes.
-fn of_new_tables(matched: &[Matched]) -> HashSet<Place> {
-    let new = matched.iter().filter(|table| table.now.is_none());
-    let place = |table: &ModelTable| (table.schema.clone(), table.table_name.clone());
-    new.filter_map(|table| table.target.as_ref().map(place)).collect()
-}
-
-/// Whose rows a table holds is for the owner to change: an administrator of one workspace would show them to others, or hide
-/// them.
-fn refuse_opening(step: &mut Step, new: &HashSet<Place>) {
-    let is_new = step
-        .relation
-        .as_ref()
-        .is_some_and(|relation| new.contains(&(relation.schema.clone(), relation.table.clone())));
-    if matches!(step.operation, "open" | "secure") && !is_new {
-        step.class = Class::Refused;
-        step.hazards.push(
-            "whose rows a table holds is changed by the owner of Kepler's tables or a superuser"
-                .to_owned(),
-        );
-    }
 }
 
 /// The expressions of a table, by column or by index.

@@ -3,6 +3,7 @@
 
 use super::error::BlueprintError;
 use super::model::Blueprint;
+use super::plan::Place;
 use super::renames::Renames;
 use crate::access::error::AccessError;
 use crate::access::owner::{BLUEPRINTS, Owner};
@@ -168,25 +169,108 @@ pub(crate) fn require(client: &mut SpiClient<'_>, name: &str) -> Result<Stored, 
     find(client, name)?.ok_or_else(|| BlueprintError::Missing(name.to_owned()).into())
 }
 
-/// Which of some tables belong to another blueprint, and to which.
-pub(crate) fn tables_of_others(
-    client: &mut SpiClient<'_>,
-    blueprint: &Blueprint,
-) -> Result<HashMap<(String, String), String>, Error> {
-    let (schemas, names): (Vec<&str>, Vec<&str>) = blueprint
-        .tables
-        .iter()
-        .map(|table| (table.schema.as_str(), table.table_name.as_str()))
-        .unzip();
-    let rows = client.update(
-        "SELECT t.schema_name, t.table_name, t.blueprint_name
-         FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) AS w (schema_name, table_name)
-         JOIN kepler.blueprint_tables AS t USING (schema_name, table_name)
-         WHERE t.blueprint_name <> $3",
-        None,
-        &[schemas.into(), names.into(), blueprint.name.as_str().into()],
-    )?;
-    places(rows)
+/// The lists of what belongs to blueprints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum List {
+    Tables,
+    Enums,
+}
+
+impl List {
+    /// The list, and its column of names.
+    fn relation(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Tables => ("kepler.blueprint_tables", "table_name"),
+            Self::Enums => ("kepler.blueprint_enums", "type_name"),
+        }
+    }
+
+    /// What of some tables or types belongs to another blueprint, and to which.
+    pub(crate) fn of_others(
+        self,
+        client: &mut SpiClient<'_>,
+        blueprint: &Blueprint,
+    ) -> Result<HashMap<Place, String>, Error> {
+        let places: Vec<(&str, &str)> = match self {
+            Self::Tables => blueprint.tables.iter().map(|t| (&*t.schema, &*t.table_name)).collect(),
+            Self::Enums => blueprint.enums.iter().map(|e| (&*e.schema, &*e.type_name)).collect(),
+        };
+        let (schemas, names): (Vec<&str>, Vec<&str>) = places.into_iter().unzip();
+        let (relation, column) = self.relation();
+        let query = format!(
+            "SELECT t.schema_name, t.{column}, t.blueprint_name
+             FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) AS w (s, n)
+             JOIN {relation} AS t ON t.schema_name = w.s AND t.{column} = w.n
+             WHERE t.blueprint_name <> $3"
+        );
+        places_of(client.update(
+            &query,
+            None,
+            &[schemas.into(), names.into(), blueprint.name.as_str().into()],
+        )?)
+    }
+
+    /// What belongs to one blueprint, and what its documents call it.
+    pub(crate) fn of(
+        self,
+        client: &mut SpiClient<'_>,
+        name: &str,
+    ) -> Result<HashMap<Place, String>, Error> {
+        let (relation, column) = self.relation();
+        let query = format!(
+            "SELECT t.schema_name, t.{column}, t.name FROM {relation} AS t WHERE t.blueprint_name = $1"
+        );
+        places_of(client.update(&query, None, &[name.into()])?)
+    }
+
+    /// What belongs to any blueprint, and to which.
+    pub(crate) fn all(self, client: &mut SpiClient<'_>) -> Result<HashMap<Place, String>, Error> {
+        let (relation, column) = self.relation();
+        let query =
+            format!("SELECT t.schema_name, t.{column}, t.blueprint_name FROM {relation} AS t");
+        places_of(client.update(&query, None, &[])?)
+    }
+
+    /// Makes these what belongs to a blueprint.
+    fn note(
+        self,
+        client: &mut SpiClient<'_>,
+        blueprint: &str,
+        places: &BTreeMap<Place, String>,
+    ) -> Result<(), Error> {
+        let (mut schemas, mut names, mut called) = (Vec::new(), Vec::new(), Vec::new());
+        for ((schema, name), of_document) in places {
+            schemas.push(schema.as_str());
+            names.push(name.as_str());
+            called.push(of_document.as_str());
+        }
+        let (relation, column) = self.relation();
+        let delete = format!(
+            "DELETE FROM {relation} AS t WHERE t.blueprint_name = $1
+                 AND NOT EXISTS (
+                     SELECT FROM ROWS FROM (pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[])) AS w (s, n)
+                     WHERE w.s = t.schema_name AND w.n = t.{column})"
+        );
+        client.update(
+            &delete,
+            None,
+            &[blueprint.into(), schemas.clone().into(), names.clone().into()],
+        )?;
+        let insert = format!(
+            "INSERT INTO {relation} AS t (blueprint_name, schema_name, {column}, name)
+             SELECT $1, w.s, w.n, w.name
+             FROM ROWS FROM (pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::text[]))
+                 AS w (s, n, name)
+             ON CONFLICT (schema_name, {column}) DO UPDATE SET name = excluded.name
+             WHERE t.blueprint_name = excluded.blueprint_name AND t.name <> excluded.name"
+        );
+        client.update(
+            &insert,
+            None,
+            &[blueprint.into(), schemas.into(), names.into(), called.into()],
+        )?;
+        Ok(())
+    }
 }
 
 /// Schemas that any blueprint is in.
@@ -213,10 +297,11 @@ pub(crate) struct Note<'n> {
     pub(crate) schemas: Vec<String>,
     pub(crate) made_schemas: Vec<String>,
     /// By place, what the document calls them.
-    pub(crate) tables: BTreeMap<(String, String), String>,
+    pub(crate) tables: BTreeMap<Place, String>,
+    pub(crate) enums: BTreeMap<Place, String>,
 }
 
-/// Notes a version as being under way, and whose tables are whose.
+/// Notes a version as being under way, and whose tables and types are whose.
 pub(crate) fn begin(client: &mut SpiClient<'_>, note: &Note<'_>) -> Result<(), Error> {
     let owner = Owner::find()?;
     owner.require_own_code(client, BLUEPRINTS)?;
@@ -252,31 +337,8 @@ pub(crate) fn begin(client: &mut SpiClient<'_>, note: &Note<'_>) -> Result<(), E
             serde_json::to_string(&Renames::of(note.blueprint))?.into(),
         ],
     )?;
-    let (mut schemas, mut tables, mut names) = (Vec::new(), Vec::new(), Vec::new());
-    for ((schema, table), name) in &note.tables {
-        schemas.push(schema.as_str());
-        tables.push(table.as_str());
-        names.push(name.as_str());
-    }
-    client.update(
-        "DELETE FROM kepler.blueprint_tables AS t WHERE t.blueprint_name = $1
-             AND NOT EXISTS (
-                 SELECT FROM ROWS FROM (pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[])) AS w (s, n)
-                 WHERE w.s = t.schema_name AND w.n = t.table_name)",
-        None,
-        &[name.into(), schemas.clone().into(), tables.clone().into()],
-    )?;
-    client.update(
-        "INSERT INTO kepler.blueprint_tables AS t (blueprint_name, schema_name, table_name, name)
-         SELECT $1, w.s, w.n, w.name
-         FROM ROWS FROM (pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::text[]))
-             AS w (s, n, name)
-         ON CONFLICT (schema_name, table_name) DO UPDATE SET name = excluded.name
-         WHERE t.blueprint_name = excluded.blueprint_name AND t.name <> excluded.name",
-        None,
-        &[name.into(), schemas.into(), tables.into(), names.into()],
-    )?;
-    Ok(())
+    List::Tables.note(client, name, &note.tables)?;
+    List::Enums.note(client, name, &note.enums)
 }
 
 /// Notes that a version is reached.
@@ -359,33 +421,8 @@ pub(crate) fn delete(client: &mut SpiClient<'_>, name: &str) -> Result<(), Error
     Ok(())
 }
 
-/// The tables of one blueprint, and what its documents call them.
-pub(crate) fn tables_of(
-    client: &mut SpiClient<'_>,
-    name: &str,
-) -> Result<HashMap<(String, String), String>, Error> {
-    let rows = client.update(
-        "SELECT t.schema_name, t.table_name, t.name FROM kepler.blueprint_tables AS t WHERE t.blueprint_name = $1",
-        None,
-        &[name.into()],
-    )?;
-    places(rows)
-}
-
-/// The tables of all blueprints, and whose they are.
-pub(crate) fn all_tables(
-    client: &mut SpiClient<'_>,
-) -> Result<HashMap<(String, String), String>, Error> {
-    let rows = client.update(
-        "SELECT t.schema_name, t.table_name, t.blueprint_name FROM kepler.blueprint_tables AS t",
-        None,
-        &[],
-    )?;
-    places(rows)
-}
-
 /// By the first two columns, the third.
-fn places(rows: SpiTupleTable<'_>) -> Result<HashMap<(String, String), String>, Error> {
+fn places_of(rows: SpiTupleTable<'_>) -> Result<HashMap<Place, String>, Error> {
     let mut tables = HashMap::new();
     for row in rows {
         let text = |at: usize| Ok::<_, Error>(row[at].value::<String>()?.unwrap_or_default());

@@ -228,7 +228,7 @@ impl<'c> Reader<'_, 'c> {
     ) -> Result<HashMap<u32, String>, Error> {
         let mut keys = HashMap::new();
         let mut found = Vec::new();
-        for row in self.run(&statements::CONSTRAINTS).iter::<20>() {
+        for row in self.run(&statements::CONSTRAINTS).iter::<21>() {
             let Some(table) = tables.get(&oid(&row, 0)) else { continue };
             let names = |column: usize| -> Vec<String> {
                 let numbers = numbers(&row, column).into_iter();
@@ -261,6 +261,7 @@ impl<'c> Reader<'_, 'c> {
                 validated: row.boolean(8) == Some(true),
                 enforced: row.boolean(9) == Some(true),
                 deferrable: row.boolean(10) == Some(true),
+                fires: row.boolean(20) == Some(true),
                 target,
                 on_delete: reaction(11)?,
                 on_update: reaction(12)?,

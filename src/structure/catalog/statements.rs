@@ -95,7 +95,9 @@ thread_local! {
               fn.nspname::text, f.relname::text, i.indisprimary, m.amname::text,
               CASE WHEN c.contype = 'f' THEN ARRAY(
                   SELECT (SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = c.confrelid AND a.attnum = k.number)
-                  FROM unnest(c.confkey) WITH ORDINALITY AS k (number, at) ORDER BY k.at) END
+                  FROM unnest(c.confkey) WITH ORDINALITY AS k (number, at) ORDER BY k.at) END,
+              c.contype <> 'f' OR NOT EXISTS (
+                  SELECT FROM pg_trigger AS g WHERE g.tgconstraint = c.oid AND g.tgenabled IN ('D', 'R'))
           FROM unnest($1) AS r (oid)
           JOIN pg_constraint AS c ON c.conrelid = r.oid
               AND (c.contype IN ('c', 'f', 'p', 'u', 'x') OR c.contype = 'n' AND NOT c.convalidated)
@@ -166,11 +168,28 @@ thread_local! {
                           OR s.seqmax <> CASE s.seqtypid WHEN 'int2'::regtype THEN 32767 WHEN 'int4'::regtype THEN 2147483647
                               ELSE 9223372036854775807 END
                       THEN concat('START ', s.seqstart, ' INCREMENT ', s.seqincrement, ' MINVALUE ', s.seqmin,
-                          ' MAXVALUE ', s.seqmax, ' CACHE ', s.seqcache, CASE WHEN s.seqcycle THEN ' CYCLE' END) END
+                          ' MAXVALUE ', s.seqmax, ' CACHE ', s.seqcache, CASE WHEN s.seqcycle THEN ' CYCLE' END) END,
+                  'counts', (SELECT t.typname FROM pg_type AS t WHERE t.oid = s.seqtypid),
+                  'owned', d.owned
               )::text
-          FROM unnest($1) AS r (oid)
-          JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = r.oid AND d.refobjsubid > 0
-              AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+          FROM (
+              SELECT d.refobjid, d.refobjsubid, d.deptype, d.objid, true
+              FROM unnest($1) AS r (oid)
+              JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = r.oid AND d.refobjsubid > 0
+                  AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+              UNION ALL
+              -- One that nobody has any more, of the same owner and schema.
+              SELECT e.adrelid, e.adnum, 'n', d.refobjid, false
+              FROM unnest($1) AS r (oid)
+              JOIN pg_attrdef AS e ON e.adrelid = r.oid
+              JOIN pg_depend AS d ON d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid
+                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.oid AND d.deptype = 'n'
+              JOIN pg_class AS c ON c.oid = d.refobjid AND c.relkind = 'S'
+              JOIN pg_class AS t ON t.oid = r.oid AND t.relowner = c.relowner AND t.relnamespace = c.relnamespace
+              WHERE NOT EXISTS (
+                  SELECT FROM pg_depend AS o WHERE o.classid = 'pg_class'::regclass AND o.objid = c.oid
+                      AND o.refclassid = 'pg_class'::regclass AND o.deptype IN ('a', 'i'))
+          ) AS d (refobjid, refobjsubid, deptype, objid, owned)
           JOIN pg_sequence AS s ON s.seqrelid = d.objid
           JOIN pg_class AS c ON c.oid = s.seqrelid
           JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -180,7 +199,10 @@ thread_local! {
                   'internal', g.tgisinternal,
                   'enabled', g.tgenabled,
                   'function_schema', n.nspname,
-                  'plain', g.tgqual IS NULL AND cardinality(g.tgattr::int2[]) = 0 AND g.tgtype IN (7, 19, 23),
+                  'function', p.proname,
+                  'plain', g.tgqual IS NULL AND cardinality(g.tgattr::int2[]) = 0 AND g.tgtype IN (7, 19, 23)
+                      AND (g.tgname <> 'kepler_secret_references'
+                          OR g.tgtype = 23 AND p.proname = 'check_secret_references'),
                   'arguments', encode(g.tgargs, 'hex'),
                   'definition', CASE WHEN NOT g.tgisinternal AND (n.nspname <> 'kepler_internal' OR g.tgqual IS NOT NULL)
                       THEN pg_get_triggerdef(g.oid) END

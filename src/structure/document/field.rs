@@ -1,12 +1,12 @@
 //! One field of a document: what each type takes, and what it does not.
 
 use super::keys::{Keys, Problems};
-use super::problem_with_column_name;
+use super::{Naming, problem_with_document_name, read_column};
 use crate::field_types::kind::{FieldKind, OnDelete};
-use crate::ident;
-use crate::json::Json;
+use crate::json::{Json, token};
+use crate::secrets::reference;
 use crate::structure::constant::Constant;
-use crate::structure::model::{Default, Field, MAX_FIELD_NAME};
+use crate::structure::model::{Default, Field, Sensitive};
 
 /// The longest `varchar`.
 pub(in crate::structure) const MAX_LENGTH: u32 = 10_485_760;
@@ -41,12 +41,13 @@ pub(in crate::structure) trait Place {
 pub(super) struct Entry;
 
 impl Place for Entry {
-    fn problem_with_name(&self, name: &str) -> Option<String> {
-        problem_with_column_name(name)
+    /// Said with the column's.
+    fn problem_with_name(&self, _name: &str) -> Option<String> {
+        None
     }
 
     fn problem_with_old_name(&self, name: &str) -> Option<String> {
-        ident::problem_with_field_name(name, MAX_FIELD_NAME)
+        problem_with_document_name(name)
     }
 
     fn types(&self) -> &'static [&'static str] {
@@ -75,12 +76,23 @@ impl Place for Entry {
 pub(super) fn read<'j>(
     json: &'j Json,
     pointer: &str,
+    naming: Naming,
     problems: &mut Problems,
 ) -> Option<(Field, Option<&'j Json>)> {
     let mut keys = Keys::open(json, pointer.to_owned(), problems)?;
-    let read = read_open(json, &mut keys, &Entry, problems)?;
+    let read = read_open(json, &mut keys, &Entry, problems);
+    let column = keys.text("column", problems);
+    let column = json
+        .get("name")
+        .and_then(Json::as_str)
+        .and_then(|name| read_column(name, column, naming, &keys, problems));
+    let (mut field, index) = read?;
+    field.column = column;
+    if let FieldKind::Enum { values } = &field.kind {
+        field.renamed_values = read_renamed_values(&mut keys, values, problems);
+    }
     keys.close(problems);
-    Some(read)
+    Some((field, index))
 }
 
 /// Reads what the fields of all documents have. The keys stay open for more.
@@ -112,6 +124,7 @@ pub(in crate::structure) fn read_open<'j>(
     let required = keys.boolean("required", problems);
     let unique = keys.boolean("unique", problems);
     let index = keys.take("index");
+    let sensitive = read_sensitive(keys, problems);
     let default = keys.take("default");
     let Some(kind) = kind else {
         // What else the field may hold depends on its type.
@@ -122,6 +135,7 @@ pub(in crate::structure) fn read_open<'j>(
     }
     let mut field = Field {
         name: name?,
+        column: None,
         label,
         description,
         kind,
@@ -134,8 +148,13 @@ pub(in crate::structure) fn read_open<'j>(
         min: None,
         max: None,
         unindexed: false,
+        sensitive,
         renamed_from,
+        renamed_values: Vec::new(),
     };
+    if sensitive == Some(Sensitive::Reference) && (list || !holds_references(&field.kind)) {
+        problems.add(keys.at("sensitive"), "\"reference\" is of text that is no list");
+    }
     if let FieldKind::Text { max_length } = field.kind
         && !list
     {
@@ -158,11 +177,56 @@ pub(in crate::structure) fn read_open<'j>(
     }
     if let Some(json) = default {
         match read_default(&field, json, place) {
-            Ok(default) => field.default = default,
+            Ok(default) => {
+                check_reference(&field, default.as_ref(), keys, problems);
+                field.default = default;
+            }
             Err(problem) => problems.add(keys.at("default"), problem),
         }
     }
     Some((field, index))
+}
+
+/// `true`, `false` or `"reference"`.
+fn read_sensitive(keys: &mut Keys<'_>, problems: &mut Problems) -> Option<Sensitive> {
+    match keys.take("sensitive")? {
+        Json::Boolean(true) => Some(Sensitive::Personal),
+        Json::Boolean(false) => None,
+        Json::String(word) if word == "reference" => Some(Sensitive::Reference),
+        _ => {
+            problems.add(keys.at("sensitive"), "must be true, false or \"reference\"");
+            None
+        }
+    }
+}
+
+/// Whether the values are texts of any length.
+fn holds_references(kind: &FieldKind) -> bool {
+    match kind {
+        FieldKind::Text { .. } => true,
+        FieldKind::Native(native) => ["varchar", "citext"].contains(&native.name.as_str()),
+        _ => false,
+    }
+}
+
+/// A default that the trigger would refuse.
+fn check_reference(
+    field: &Field,
+    default: Option<&Default>,
+    keys: &Keys<'_>,
+    problems: &mut Problems,
+) {
+    if field.sensitive != Some(Sensitive::Reference) {
+        return;
+    }
+    let problem = match default {
+        None => None,
+        Some(Default::Value(Constant::Text(text))) => reference::problem(text),
+        Some(_) => Some(reference::Problem::NoReference),
+    };
+    if let Some(problem) = problem {
+        problems.add(keys.at("default"), problem.to_string());
+    }
 }
 
 fn read_kind(keys: &mut Keys<'_>, place: &dyn Place, problems: &mut Problems) -> Option<FieldKind> {
@@ -259,6 +323,44 @@ fn read_values(keys: &mut Keys<'_>, problems: &mut Problems) -> Option<Vec<Strin
         }
     }
     Some(values)
+}
+
+/// Values of an enum that were called otherwise before. Two may become one, and the old one may be a value again.
+fn read_renamed_values(
+    keys: &mut Keys<'_>,
+    values: &[String],
+    problems: &mut Problems,
+) -> Vec<(String, String)> {
+    let Some(json) = keys.take("renamed_values") else { return Vec::new() };
+    let pointer = keys.at("renamed_values");
+    let pairs = match json {
+        Json::Object(pairs) if pairs.len() <= MAX_VALUES => pairs,
+        Json::Object(_) => {
+            problems.add(pointer, format!("must rename at most {MAX_VALUES} values"));
+            return Vec::new();
+        }
+        other => {
+            problems.add(pointer, format!("must be an object, not {}", other.kind()));
+            return Vec::new();
+        }
+    };
+    let mut renamed: Vec<(String, String)> = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    for (from, to) in pairs {
+        let pointer = format!("{pointer}/{}", token(from));
+        match to {
+            _ if !seen.insert(from) => problems.add(pointer, "is given twice"),
+            Json::String(to) if to == from => problems.add(pointer, "is renamed to itself"),
+            Json::String(to) if !values.contains(to) => {
+                problems.add(pointer, format!("\"{to}\" is not one of the values"));
+            }
+            Json::String(to) => renamed.push((from.clone(), to.clone())),
+            other => problems.add(pointer, format!("must be a string, not {}", other.kind())),
+        }
+    }
+    // The order means nothing, and jsonb has its own.
+    renamed.sort_unstable();
+    renamed
 }
 
 fn read_bound(

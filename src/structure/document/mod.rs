@@ -19,6 +19,8 @@ use keys::{Keys, Problems};
 
 /// Postgres has 1,600 column numbers a table, for ever; a new table leaves room for changes.
 pub(super) const MAX_FIELDS: usize = 1_200;
+/// Bytes of a name that only documents use.
+const MAX_DOCUMENT_NAME: usize = 128;
 /// Bytes of a record name.
 const MAX_RECORD_NAME: usize = 128;
 
@@ -67,12 +69,14 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Structure> {
         name,
         label: keys.text("label", problems),
         description: keys.description(problems),
-        key: read_key(keys.take("key"), problems),
+        key: Key { name: "entry_id".to_owned(), column: None, kind: KeyKind::Bigint },
         fields: Vec::new(),
         unique: Vec::new(),
         indexes: Vec::new(),
         checks: Vec::new(),
     };
+    let naming = read_naming(&mut keys, problems);
+    read_key(keys.take("key"), naming, &mut structure.key, problems);
     let fields = keys.list("fields", problems);
     let (unique, indexes, checks) = (
         keys.list("unique", problems),
@@ -91,7 +95,7 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Structure> {
     let mut sugar = Vec::new();
     for (at, json) in fields.iter().enumerate() {
         let pointer = format!("/fields/{at}");
-        if let Some((field, index)) = field::read(json, &pointer, problems) {
+        if let Some((field, index)) = field::read(json, &pointer, naming, problems) {
             sugar.extend(index.map(|index| (pointer, index)));
             structure.fields.push(field);
         }
@@ -99,6 +103,7 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Structure> {
     check_names(&structure, fields, problems);
     // Rules over fields that could not be read would only say again what is wrong.
     if structure.fields.len() == fields.len() {
+        check_columns(&structure, fields, problems);
         rules::read_unique(&mut structure, unique.unwrap_or_default(), problems);
         rules::read_checks(&mut structure, checks.unwrap_or_default(), problems);
         rules::read_indexes(&mut structure, sugar, indexes.unwrap_or_default(), problems);
@@ -137,22 +142,89 @@ pub(crate) fn problem_with_record_name(name: &str) -> Option<String> {
     }
 }
 
-fn read_key(json: Option<&Json>, problems: &mut Problems) -> Key {
-    let mut key = Key { name: "entry_id".to_owned(), kind: KeyKind::Bigint };
-    let Some(json) = json else { return key };
-    let Some(mut keys) = Keys::open(json, "/key".to_owned(), problems) else { return key };
-    if let Some(name) = keys.text("name", problems) {
-        match problem_with_column_name(&name) {
-            Some(problem) => problems.add("/key/name", problem),
-            None => key.name = name,
-        }
-    }
+/// What the columns are called of fields whose names are none of columns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    /// The document says so of each.
+    Given,
+    /// `itemId` and `Item ID` are `item_id`.
+    SnakeCase,
+}
+
+fn read_naming(keys: &mut Keys<'_>, problems: &mut Problems) -> Naming {
+    let choices = [("snake_case", Naming::SnakeCase)];
+    keys.choice("columns", &choices, problems).unwrap_or(Naming::Given)
+}
+
+fn read_key(json: Option<&Json>, naming: Naming, key: &mut Key, problems: &mut Problems) {
+    let Some(json) = json else { return };
+    let Some(mut keys) = Keys::open(json, "/key".to_owned(), problems) else { return };
+    let name = keys.text("name", problems);
     let kinds = KeyKind::ALL.map(|kind| (kind.name(), kind));
     if let Some(kind) = keys.choice("type", &kinds, problems) {
         key.kind = kind;
     }
+    let column = keys.text("column", problems);
+    if let Some(name) = name.or_else(|| column.as_ref().map(|_| key.name.clone())) {
+        key.column = read_column(&name, column, naming, &keys, problems);
+        key.name = name;
+    }
     keys.close(problems);
-    key
+}
+
+/// Checks a name and that of its column, which is given back where it is another one.
+fn read_column(
+    name: &str,
+    column: Option<String>,
+    naming: Naming,
+    keys: &Keys<'_>,
+    problems: &mut Problems,
+) -> Option<String> {
+    let problem = problem_with_column_name(name);
+    let derived = match (&column, naming, &problem) {
+        (None, Naming::SnakeCase, Some(_)) => Some(ident::snake_case(name)),
+        _ => None,
+    };
+    if column.is_none() && derived.is_none() {
+        let hint = |problem: String| match problem_with_document_name(name) {
+            None if !TIMES.contains(&name) => {
+                let column = ident::snake_case(name);
+                let column = match problem_with_column_name(&column) {
+                    None => column,
+                    Some(_) => "…".to_owned(),
+                };
+                format!("{problem}; or name its column apart: \"column\": \"{column}\"")
+            }
+            _ => problem,
+        };
+        if let Some(problem) = problem {
+            problems.add(keys.at("name"), hint(problem));
+        }
+        return None;
+    }
+    if TIMES.contains(&name) {
+        problems.add(keys.at("name"), format!("every table has \"{name}\" already"));
+    } else if let Some(problem) = problem_with_document_name(name) {
+        problems.add(keys.at("name"), problem);
+    }
+    if let Some(column) = &column
+        && let Some(problem) = problem_with_column_name(column)
+    {
+        problems.add(keys.at("column"), problem);
+    }
+    if let Some(column) = &derived
+        && let Some(problem) = problem_with_column_name(column)
+    {
+        let message =
+            format!("its column would be \"{column}\", and {problem}: give it \"column\"");
+        problems.add(keys.at("name"), message);
+    }
+    column.or(derived).filter(|column| column != name)
+}
+
+/// Why a text cannot be what a document calls a field; `None` if it can.
+pub(in crate::structure) fn problem_with_document_name(name: &str) -> Option<String> {
+    ident::problem_with_free_name(name, MAX_DOCUMENT_NAME)
 }
 
 /// Why a name cannot be a column's that a document makes.
@@ -176,6 +248,36 @@ fn check_names(structure: &Structure, fields: &[Json], problems: &mut Problems) 
         }
     }
     check_renames(fields, problems);
+}
+
+/// A word means one field, to documents and in the database.
+fn check_columns(structure: &Structure, fields: &[Json], problems: &mut Problems) {
+    let mut names: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
+    for (at, field) in structure.fields.iter().enumerate() {
+        names.entry(&field.name).or_insert(at);
+    }
+    let key = &structure.key;
+    if let Some(column) = &key.column
+        && let Some(at) = names.get(column.as_str())
+    {
+        problems.add("/key/column", format!("\"{column}\" is the name of /fields/{at}"));
+    }
+    let mut columns = std::collections::HashMap::new();
+    for (at, field) in structure.fields.iter().enumerate() {
+        let Some(column) = &field.column else { continue };
+        let told = if fields[at].get("column").is_some() { "column" } else { "name" };
+        let pointer = format!("/fields/{at}/{told}");
+        if *column == key.name || *column == key.column() {
+            problems.add(&pointer, format!("\"{column}\" is the key's"));
+        } else if let Some(other) = names.get(column.as_str()) {
+            let message =
+                format!("\"{column}\" is the name of /fields/{other}: a word means one field");
+            problems.add(&pointer, message);
+        }
+        if let Some(first) = columns.insert(column, at) {
+            problems.add(&pointer, format!("\"{column}\" is the column of /fields/{first} too"));
+        }
+    }
 }
 
 fn check_renames(fields: &[Json], problems: &mut Problems) {

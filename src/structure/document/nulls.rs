@@ -15,6 +15,28 @@ pub(crate) fn of_document(document: &Json, at: &str) -> Vec<String> {
     found
 }
 
+/// The same for a blueprint. The values of the rows that it begins with may be null: who reads them knows which.
+pub(crate) fn of_blueprint(document: &Json) -> Vec<String> {
+    let mut found = Vec::new();
+    each(document, "", &mut found, &mut |name, value, at, found| match name {
+        Some("seed") => in_seed(value, at, found),
+        Some("default") => {}
+        _ => in_document(value, at, found),
+    });
+    found
+}
+
+fn in_seed(json: &Json, at: &str, found: &mut Vec<String>) {
+    each(json, at, found, &mut |_, table, at, found| {
+        each(table, at, found, &mut |name, value, at, found| match name {
+            Some("rows") => each(value, at, found, &mut |_, row, at, found| {
+                each(row, at, found, &mut |_, _, _, _| {});
+            }),
+            _ => in_document(value, at, found),
+        });
+    });
+}
+
 /// The same for a JSON Schema, with the key under which the words of structure documents stand in it. Values that the
 /// schema speaks of may be null.
 pub(crate) fn of_schema(schema: &Json, own: &str) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use crate::field_types::kind::FieldKind;
 use crate::json::Json;
-use crate::structure::model::{Default, Field, Method, Operand, Structure};
+use crate::structure::model::{Default, Field, Method, Operand, Sensitive, Structure};
 
 /// Collects the pairs of an object.
 #[derive(std::default::Default)]
@@ -25,6 +25,14 @@ impl Pairs {
         }
     }
 
+    pub(in crate::structure) fn add_sensitive(&mut self, sensitive: Option<Sensitive>) {
+        match sensitive {
+            None => {}
+            Some(Sensitive::Reference) => self.add("sensitive", Json::string("reference")),
+            Some(Sensitive::Personal) => self.add("sensitive", Json::Boolean(true)),
+        }
+    }
+
     pub(in crate::structure) fn add_number(&mut self, key: &str, number: impl ToString) {
         self.add(key, Json::Number(number.to_string()));
     }
@@ -37,11 +45,11 @@ impl Structure {
         pairs.add_text("name", &self.name);
         pairs.add_text("label", &self.label);
         pairs.add_text("description", &self.description);
-        let key = [("name", self.key.name.as_str()), ("type", self.key.kind.name())];
-        pairs.add(
-            "key",
-            Json::Object(key.map(|(key, value)| (key.to_owned(), Json::string(value))).to_vec()),
-        );
+        let mut key = Pairs::default();
+        key.add("name", Json::string(&self.key.name));
+        key.add_text("column", &self.key.column);
+        key.add("type", Json::string(self.key.kind.name()));
+        pairs.add("key", Json::Object(key.0));
         pairs.add("fields", Json::Array(self.fields.iter().map(field).collect()));
         let names = |names: &Vec<String>| Json::Array(names.iter().map(Json::string).collect());
         if !self.unique.is_empty() {
@@ -70,6 +78,7 @@ impl Structure {
 fn field(field: &Field) -> Json {
     let mut pairs = Pairs::default();
     pairs.add("name", Json::string(&field.name));
+    pairs.add_text("column", &field.column);
     pairs.add("type", Json::string(field.kind.name()));
     pairs.add_text("label", &field.label);
     pairs.add_text("description", &field.description);
@@ -81,6 +90,11 @@ fn field(field: &Field) -> Json {
         }
         FieldKind::Enum { values } => {
             pairs.add("values", Json::Array(values.iter().map(Json::string).collect()));
+            if !field.renamed_values.is_empty() {
+                let renamed = field.renamed_values.iter();
+                let renamed = renamed.map(|(from, to)| (from.clone(), Json::string(to)));
+                pairs.add("renamed_values", Json::Object(renamed.collect()));
+            }
         }
         FieldKind::Reference { to, on_delete } => {
             pairs.add("to", Json::string(to));
@@ -89,6 +103,7 @@ fn field(field: &Field) -> Json {
         FieldKind::Vector { dimensions } => pairs.add_number("dimensions", dimensions),
         _ => {}
     }
+    pairs.add_sensitive(field.sensitive);
     pairs.add_true("list", field.list);
     pairs.add_true("required", field.required);
     pairs.add_true("unique", field.unique);

@@ -2,7 +2,7 @@
 
 use super::answer::Answers;
 use super::entry_table::EntryTable;
-use super::{change, delete, insert};
+use super::{change, delete, insert, links};
 use crate::answer;
 use crate::arguments::ArgumentError;
 use crate::error::Error;
@@ -152,6 +152,43 @@ fn delete_entries(
     let call = Call::check(entry_table, workspace_id, None)?;
     let entry_ids = entry_ids.ok_or(ArgumentError::Null("entry_ids"))?.0;
     call.run(0, |client, table| Ok(delete::delete(client, table, &entry_ids)))
+}
+
+/// Sets the links of entries in a table of links, whose entries refer to two others: each element names an entry and
+/// holds the list of all that it is linked to. Answers as `insert_entries` does, with the key of that entry.
+///
+/// `field`: the reference to the entries whose links are set. `target_field`: the unique field by which the lists name the
+/// entries at the other end, instead of their keys.
+#[pg_extern(volatile, parallel_unsafe)]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn set_entry_links(
+    entry_table: Option<&str>,
+    field: Option<&str>,
+    links: Option<&str>,
+    target_field: default!(Option<&str>, "NULL"),
+    on_error: default!(Option<&str>, "'fail'"),
+    workspace_id: default!(Option<&str>, "kepler.current_workspace_id()"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(ordinal, i32),
+            name!(entry_id, Option<String>),
+            name!(outcome, &'static str),
+            name!(error_code, Option<String>),
+            name!(error, Option<String>),
+            name!(violations, Option<JsonB>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let call = Call::check(entry_table, workspace_id, Some(on_error))?;
+    let field = field.ok_or(ArgumentError::Null("field"))?;
+    let text = links.ok_or(ArgumentError::Null("links"))?;
+    let (workspace, name) = (call.workspace, call.name);
+    let wanted = links::Call { workspace, name, field, target_field };
+    call.run(text.len(), |client, table| links::set(client, table, &wanted, text))
 }
 
 /// The arguments that all functions have, checked.

@@ -3,10 +3,11 @@
 //! 1. Read what is stored and compare, without a lock. Unchanged entries get their answer here.
 //! 2. Insert what is new (an upsert). What is there after all is read as in step 1.
 //! 3. Lock what must change, decide again, and write: an entry that gives up what another one is to get comes before it
-//!    (`moves`).
+//!    (`moves`), and before a new one that is to get it.
 //!
 //! All steps go in the order of the keys, and inserts come before the first lock on a stored row, so no
-//! two calls wait for each other in a circle.
+//! two calls wait for each other in a circle. New entries that waited for such a value come last: two calls that bring the
+//! same ones could meet there, and Postgres would end one of them.
 
 use super::decode::{Absent, Decoder, Rows, required};
 use super::entry_table::{EntryTable, Shape};
@@ -161,6 +162,9 @@ impl Batch<'_> {
     fn write(&mut self, client: &mut SpiClient<'_>, order: &[u32]) -> Result<(), Error> {
         let (mut missing, mut present) = (Vec::new(), Vec::new());
         self.read(client, order, &mut missing, &mut present);
+        if missing.is_empty() {
+            self.landing.held.clear();
+        }
         for _ in 0..MAX_ROUNDS {
             let met = match self.kind {
                 Kind::Upsert(_) => self.insert(client, &missing),
@@ -179,11 +183,26 @@ impl Batch<'_> {
             }
             present.clear();
             self.move_to(client, &keys, changing);
+            // What those had may be free now.
+            self.landing.held.clear();
+            let waiting = std::mem::take(&mut self.landing.waiting);
+            missing.extend(waiting.iter().filter_map(|element| self.row_of.get(element)));
+            missing.sort_unstable_by_key(|&row| self.places[row as usize]);
             if missing.is_empty() {
                 return Ok(());
             }
         }
         Err(EntriesError::Contended.into())
+    }
+
+    /// Whether new entries that meet what a stored one may give up in this batch wait for it. One that others of the batch
+    /// can refer to, by a key that it brings along, is not kept waiting.
+    fn may_hold(&self) -> bool {
+        let gives_up = self.shape.rivals.iter().any(|(set, _)| *set != self.set);
+        let brings_keys = || (0..self.rows.count() as u32).any(|row| self.is_given(row, 0));
+        self.kind != Kind::Update
+            && gives_up
+            && !(self.landing.table.refers_to_itself() && brings_keys())
     }
 
     fn is_rejected(&self, row: u32) -> bool {
@@ -211,6 +230,7 @@ impl Batch<'_> {
         missing: &mut Vec<u32>,
         present: &mut Vec<u32>,
     ) {
+        let may_hold = self.may_hold();
         for chunk in order.chunks(WRITE_ROWS) {
             check_for_interrupts!();
             let mut found: HashMap<u32, Found> = HashMap::new();
@@ -227,7 +247,12 @@ impl Batch<'_> {
                         let violation = Violation::new(Some(name), Code::Check, message);
                         self.landing.answers.reject(self.element(row), violation);
                     }
-                    Some(found) if found.differs => present.push(row),
+                    Some(found) if found.differs => {
+                        present.push(row);
+                        if may_hold {
+                            self.landing.held.insert(found.key);
+                        }
+                    }
                     Some(found) => self.settle(row, Outcome::Unchanged, &found.key),
                 }
             }
@@ -262,6 +287,10 @@ impl Batch<'_> {
             })
         };
         statement.run(client, &parameters).iter::<4>().filter_map(found).collect()
+    }
+
+    pub(super) fn is_given(&self, row: u32, column: u16) -> bool {
+        self.rows.is_given(row, column.into())
     }
 
     fn gather(&self, column: u16, rows: &[u32]) -> Array {

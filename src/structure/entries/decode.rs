@@ -139,14 +139,15 @@ impl<'v> Decoder<'v> {
         match self.validator.by_name.get(name) {
             Some(&column) => {
                 self.order.truncate(position);
-                if self.order.len() == position {
+                // A name with a backslash is never as it is written.
+                if self.order.len() == position && !name.contains(&b'\\') {
                     self.order.push(column);
                 }
                 Ok(column)
             }
             None => {
                 let name = String::from_utf8_lossy(name);
-                let message = "the table has no such field";
+                let message = self.validator.no_such_field(&name);
                 Err(Violation::new(Some(&shorten(&name)), Code::UnknownField, message))
             }
         }
@@ -241,6 +242,14 @@ impl<'v> Decoder<'v> {
 }
 
 impl Validator {
+    /// What is said of a name that no field has.
+    pub(crate) fn no_such_field(&self, name: &str) -> String {
+        let meant = self.columns.iter().find(|column| column.column == name);
+        meant.map_or("the table has no such field".to_owned(), |column| {
+            format!("the table has no such field: it is the column of \"{}\"", column.name)
+        })
+    }
+
     /// What is said where two fields do not compare as they must.
     pub(crate) fn broken(&self, comparison: &super::validator::Comparison) -> Violation {
         let name = |at: u16| &self.columns[at as usize].name;

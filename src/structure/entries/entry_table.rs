@@ -73,6 +73,9 @@ pub(crate) struct UniqueSet {
 pub(crate) struct Reference {
     pub(crate) column: u16,
     pub(crate) to: String,
+    /// The table that it leads to, as SQL names it, and the key there.
+    pub(crate) target: String,
+    pub(crate) target_key: String,
     pub(crate) to_itself: bool,
     /// Whether an entry goes or stays with the one that it refers to.
     pub(crate) is_tied: bool,
@@ -115,7 +118,8 @@ thread_local! {
                  f.confrelid, n.nspname::text, c.relname::text, k.attname::text, d.objid,
                  -- Rows (1), before (2), INSERT (4).
                  EXISTS (SELECT FROM pg_catalog.pg_trigger AS g
-                         WHERE g.tgrelid = a.attrelid AND NOT g.tgisinternal AND g.tgtype & 7 = 7)
+                         WHERE g.tgrelid = a.attrelid AND NOT g.tgisinternal AND g.tgtype & 7 = 7
+                             AND g.tgname <> 'kepler_secret_references')
           FROM pg_catalog.pg_attribute AS a
           LEFT JOIN pg_catalog.pg_constraint AS f
               ON f.conrelid = a.attrelid AND f.contype = 'f' AND f.conkey = ARRAY[a.attnum]
@@ -196,19 +200,23 @@ impl EntryTable {
         self.references.iter().any(|reference| reference.to_itself)
     }
 
+    /// What is said of a name that no field has.
+    pub(crate) fn no_field(&self, table: &str, field: &str) -> EntriesError {
+        let meant = self.validator.columns.iter().find(|column| column.column == field);
+        EntriesError::NoField {
+            table: table.to_owned(),
+            field: field.to_owned(),
+            meant: meant.map(|column| column.name.clone()),
+        }
+    }
+
     /// The place of the unique set that consists of these fields, in any order.
     pub(crate) fn unique_set(&self, table: &str, fields: &[String]) -> Result<usize, Error> {
         let mut wanted = Vec::new();
         for field in fields {
             match self.validator.by_name.get(field.as_bytes()) {
                 Some(&column) => wanted.push(column),
-                None => {
-                    return Err(EntriesError::NoField {
-                        table: table.to_owned(),
-                        field: field.clone(),
-                    }
-                    .into());
-                }
+                None => return Err(self.no_field(table, field).into()),
             }
         }
         wanted.sort_unstable();
@@ -396,10 +404,10 @@ fn compile(
             EntriesError::ColumnMissing { table: name.clone(), column: column.to_owned() }
         })
     };
-    let key = attribute(&structure.key.name)?;
+    let key = attribute(structure.key.column())?;
     let mut columns = vec![Column::key(&structure.key, key.sql_type.clone())];
     for field in &structure.fields {
-        let attribute = attribute(&field.name)?;
+        let attribute = attribute(field.column())?;
         let kind = match &field.kind {
             FieldKind::Reference { .. } => match attribute.type_oid {
                 pg_sys::INT8OID => FieldKind::Bigint,
@@ -462,13 +470,15 @@ fn compile(
     for (at, field) in structure.fields.iter().enumerate() {
         let FieldKind::Reference { to, on_delete } = &field.kind else { continue };
         // Without its constraint a reference is only a value.
-        let Some((target, target_name, target_key)) = &attribute(&field.name)?.target else {
+        let Some((target, target_name, target_key)) = &attribute(field.column())?.target else {
             continue;
         };
         let column = at as u16 + 1;
         references.push(Reference {
             column,
             to: to.clone(),
+            target: target_name.clone(),
+            target_key: target_key.clone(),
             to_itself: *target == relation,
             is_tied: *on_delete != OnDelete::SetNull,
             read: statements::read_by_key(&name, &validator, column),

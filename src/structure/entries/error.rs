@@ -10,9 +10,11 @@ pub(crate) enum EntriesError {
     #[error("table {table} lacks the column \"{column}\" of its structure")]
     ColumnMissing { table: String, column: String },
     #[error("table \"{table}\" has no field \"{field}\"")]
-    NoField { table: String, field: String },
+    NoField { table: String, field: String, meant: Option<String> },
     #[error("key_fields ({fields}) is not a unique set of \"{table}\"")]
     NoUniqueSet { table: String, fields: String, known: String },
+    #[error("entry table \"{table}\" holds no links of \"{field}\"")]
+    NoLinks { table: String, field: String },
     #[error("{rejected} of {total} entries are not valid")]
     Invalid { code: PgSqlErrorCode, rejected: usize, total: usize, lines: Vec<String> },
     #[error("entries kept vanishing during the call")]
@@ -25,7 +27,7 @@ impl Report for EntriesError {
         match self {
             Self::ColumnMissing { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::NoField { .. } => ERRCODE_UNDEFINED_COLUMN,
-            Self::NoUniqueSet { .. } => ERRCODE_INVALID_COLUMN_REFERENCE,
+            Self::NoUniqueSet { .. } | Self::NoLinks { .. } => ERRCODE_INVALID_COLUMN_REFERENCE,
             Self::Invalid { code, .. } => *code,
             Self::Contended => ERRCODE_T_R_SERIALIZATION_FAILURE,
         }
@@ -38,6 +40,9 @@ impl Report for EntriesError {
             }
             Self::Invalid { lines, .. } => lines.join("\n"),
             Self::Contended => "Other sessions kept deleting the same entries.".to_owned(),
+            Self::NoLinks { field, .. } => format!(
+                "\"{field}\" must be a reference that is unique together with one other reference, and with one only."
+            ),
             Self::NoField { .. } | Self::NoUniqueSet { .. } => return None,
         })
     }
@@ -51,6 +56,12 @@ impl Report for EntriesError {
                     .to_owned()
             }
             Self::Contended => "Run the call again.".to_owned(),
+            Self::NoLinks { .. } => {
+                "A table of links has two references, as \"item\" and \"tag\", and \"unique\": [[\"item\", \"tag\"]].".to_owned()
+            }
+            Self::NoField { meant: Some(name), .. } => {
+                format!("It is the column of \"{name}\".")
+            }
             Self::ColumnMissing { .. } | Self::NoField { .. } => return None,
         })
     }

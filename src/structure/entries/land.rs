@@ -34,6 +34,10 @@ pub(crate) struct Landing<'t> {
     pub(crate) skip: bool,
     /// So many more pieces are written in the hope that nothing is met.
     hopeful: usize,
+    /// Stored entries that may give up what a new one is to get.
+    pub(crate) held: HashSet<Key>,
+    /// Elements that met one of these.
+    pub(crate) waiting: Vec<u32>,
 }
 
 /// A stored entry that stands in a row's way, by the place of the unique set.
@@ -53,7 +57,8 @@ enum Written {
 
 impl<'t> Landing<'t> {
     pub(crate) fn new(table: &'t EntryTable, skip: bool) -> Self {
-        Self { table, answers: Answers::default(), skip, hopeful: MAX_HOPEFUL }
+        let (held, waiting) = (HashSet::new(), Vec::new());
+        Self { table, answers: Answers::default(), skip, hopeful: MAX_HOPEFUL, held, waiting }
     }
 
     /// Inserts rows and answers for them. Gives back the elements that met a stored entry in the unique
@@ -93,7 +98,14 @@ impl<'t> Landing<'t> {
             let upserted: HashSet<u32> =
                 found.iter().filter(|met| Some(met.set) == by).map(|met| met.row).collect();
             met.extend(upserted.iter().map(|&row| rows.elements[row as usize]));
-            for meeting in found.iter().filter(|met| !upserted.contains(&met.row)) {
+            let others = found.iter().filter(|met| !upserted.contains(&met.row));
+            let (held, stopping): (Vec<&Met>, Vec<&Met>) =
+                others.partition(|met| self.held.contains(&met.key));
+            let rejected: HashSet<u32> = stopping.iter().map(|met| met.row).collect();
+            let waiting: HashSet<u32> = held.iter().map(|met| met.row).collect();
+            let waiting = waiting.difference(&rejected);
+            self.waiting.extend(waiting.map(|&row| rows.elements[row as usize]));
+            for meeting in stopping {
                 let violation = self.duplicate(meeting.set, &meeting.key);
                 self.answers.reject(rows.elements[meeting.row as usize], violation);
             }

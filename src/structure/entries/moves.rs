@@ -1,9 +1,11 @@
 //! Writing changes of entries, where one may get what another one gives up.
 //!
 //! A unique value that moves from entry to entry within a batch moves in the order in which it is free: what lands does
-//! not depend on how the batch is cut. Two that change places never can: a unique key is checked with each row.
+//! not depend on how the batch is cut. Where entries change places, one of them steps aside (`circles`): a unique key is
+//! checked with each row.
 
 use super::change::Batch;
+use super::circles::Need;
 use super::insert::WRITE_ROWS;
 use super::key::Key;
 use super::land::{ordinals, refused, run_for_keys};
@@ -16,7 +18,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 /// What stands in the way of a row: the place of a unique set, and the entry that has the same there.
-type Rivals = HashMap<u32, Vec<(usize, Key)>>;
+pub(super) type Rivals = HashMap<u32, Vec<(usize, Key)>>;
 
 const UNIQUE: PgSqlErrorCode = PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION;
 
@@ -44,38 +46,40 @@ impl Batch<'_> {
         let place: HashMap<u32, u32> = waiting.iter().copied().zip(0..).collect();
         // Of what is not changed here nothing becomes free.
         let mut out = vec![false; waiting.len()];
-        let mut needs = vec![Vec::new(); waiting.len()];
+        let mut needs: Vec<Vec<Need>> = vec![Vec::new(); waiting.len()];
         for (at, row) in waiting.iter().enumerate() {
-            for (_, rival) in &rivals[row] {
+            for (set, rival) in &rivals[row] {
                 match row_of.get(rival) {
                     None => out[at] = true,
-                    Some(other) => needs[at].extend(place.get(other)),
+                    Some(other) => needs[at].extend(place.get(other).map(|&on| (on, *set))),
                 }
             }
         }
-        let mut order = Vec::new();
-        for unit in needs::units(waiting.len(), &needs) {
-            // A circle never becomes free either, nor does what waits for it.
-            let stays = unit.len() > 1
-                || unit.iter().any(|&at| {
-                    out[at as usize] || needs[at as usize].iter().any(|&on| out[on as usize])
-                });
+        let plain: Vec<Vec<u32>> =
+            needs.iter().map(|needs| needs.iter().map(|(on, _)| *on).collect()).collect();
+        let mut units = Vec::new();
+        for unit in needs::units(waiting.len(), &plain) {
+            let is_stuck = |&at: &u32| {
+                out[at as usize] || plain[at as usize].iter().any(|&on| out[on as usize])
+            };
+            let opened = match unit.iter().any(is_stuck) {
+                true => None,
+                false => self.open_circle(&unit, &waiting, &needs),
+            };
+            if let Some(opened) = opened {
+                units.push(opened);
+                continue;
+            }
             for at in unit {
-                out[at as usize] = stays;
+                out[at as usize] = true;
                 let row = waiting[at as usize];
-                if stays {
-                    self.reject_rivals(row, rivals.remove(&row).unwrap_or_default());
-                } else {
-                    order.push(row);
-                }
+                self.reject_rivals(row, rivals.remove(&row).unwrap_or_default());
             }
         }
-        for chunk in order.chunks(WRITE_ROWS) {
-            self.update(client, keys, chunk, true);
-        }
+        self.write_units(client, keys, &units);
     }
 
-    fn reject_rivals(&mut self, row: u32, rivals: Vec<(usize, Key)>) {
+    pub(super) fn reject_rivals(&mut self, row: u32, rivals: Vec<(usize, Key)>) {
         for (set, rival) in rivals {
             let violation = self.landing.duplicate(set, &rival);
             self.landing.answers.reject(self.element(row), violation);
@@ -83,7 +87,7 @@ impl Batch<'_> {
     }
 
     /// Rows that would get what another entry has.
-    fn find_rivals(
+    pub(super) fn find_rivals(
         &mut self,
         client: &mut SpiClient<'_>,
         keys: &HashMap<u32, Key>,
@@ -104,7 +108,7 @@ impl Batch<'_> {
     }
 
     /// Writes some rows. With `careful`, what the database refuses is found by halves; else its error ends the call.
-    fn update(
+    pub(super) fn update(
         &mut self,
         client: &mut SpiClient<'_>,
         keys: &HashMap<u32, Key>,

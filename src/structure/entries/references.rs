@@ -4,6 +4,7 @@ use super::decode::Rows;
 use super::entry_table::{EntryTable, Reference};
 use super::key::Key;
 use super::land::{Landing, ordinals};
+use super::validator::Column;
 use crate::answer::{Code, Violation};
 use crate::field_types::kind::FieldKind;
 use crate::json::shorten;
@@ -117,12 +118,20 @@ fn missing<'r>(
 
 fn no_such_entry(table: &EntryTable, reference: &Reference, value: &[u8]) -> Violation {
     let column = &table.validator.columns[reference.column as usize];
-    let kind = match column.kind {
+    let value =
+        Key::from_stored(key_kind(column), value).map_or_else(String::new, |key| key.to_string());
+    let message = match column.sensitive {
+        None => format!("{} has no entry {}", reference.to, shorten(&value)),
+        Some(_) => format!("{} has no such entry", reference.to),
+    };
+    Violation::new(Some(&column.name), Code::MissingReference, message)
+}
+
+/// Of which kind the keys are that a column of references holds.
+pub(crate) fn key_kind(column: &Column) -> KeyKind {
+    match column.kind {
         FieldKind::Bigint => KeyKind::Bigint,
         FieldKind::Uuid => KeyKind::Uuid,
         _ => KeyKind::Cuid,
-    };
-    let value = Key::from_stored(kind, value).map_or_else(String::new, |key| key.to_string());
-    let message = format!("{} has no entry {}", reference.to, shorten(&value));
-    Violation::new(Some(&column.name), Code::MissingReference, message)
+    }
 }

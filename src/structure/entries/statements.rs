@@ -41,7 +41,7 @@ impl Parameters {
 /// stored one are left out.
 pub(crate) fn insert(relation: &str, validator: &Validator, lenient: bool) -> OwnedStatement {
     let mut parameters = Parameters::default();
-    let names: Vec<String> = validator.columns.iter().map(|column| quote(&column.name)).collect();
+    let names: Vec<String> = validator.columns.iter().map(|column| quote(&column.column)).collect();
     let values: Vec<String> =
         validator.columns.iter().map(|column| parameters.column(column)).collect();
     let sql = format!(
@@ -56,7 +56,7 @@ pub(crate) fn insert(relation: &str, validator: &Validator, lenient: bool) -> Ow
 
 /// The stored value of a column and a given one, as they are compared where the set says so.
 fn same(column: &Column, case_insensitive: bool, stored: &str, given: &str) -> String {
-    let name = quote(&column.name);
+    let name = quote(&column.column);
     if case_insensitive {
         format!("kepler.fold({stored}.{name}) = kepler.fold({given})")
     } else {
@@ -79,7 +79,7 @@ pub(crate) fn find_by(
         given.push(format!("{} AS c{at}", parameters.column(column)));
         conditions.push(same(column, case_insensitive, "t", &format!("n.c{at}")));
     }
-    let key = quote(&validator.columns[0].name);
+    let key = quote(&validator.columns[0].column);
     let sql = format!(
         "SELECT n.o, t.{key} FROM (SELECT {}) AS n CROSS JOIN LATERAL
              (SELECT t.{key} FROM {relation} AS t WHERE {} LIMIT 1) AS t",
@@ -107,10 +107,63 @@ pub(crate) fn lock_by_key(relation: &str, validator: &Validator) -> OwnedStateme
     let mut parameters = Parameters::default();
     let ordinals = parameters.rows(array::INTEGER);
     let keys = parameters.column(&validator.columns[0]);
-    let key = quote(&validator.columns[0].name);
+    let key = quote(&validator.columns[0].column);
     let sql = format!(
         "SELECT n.o FROM (SELECT {ordinals} AS o, {keys} AS k) AS n CROSS JOIN LATERAL
              (SELECT FROM {relation} AS t WHERE t.{key} = n.k LIMIT 1 FOR UPDATE) AS t"
+    );
+    parameters.statement(sql)
+}
+
+/// Locks what references lead to, so that nobody else does the same; entries that refer to it may come and go. Takes
+/// ordinals and keys, gives ordinals.
+pub(crate) fn lock_targets(target: &str, key: &str, column: &Column) -> OwnedStatement {
+    let mut parameters = Parameters::default();
+    let ordinals = parameters.rows(array::INTEGER);
+    let keys = parameters.column(column);
+    let sql = format!(
+        "SELECT n.o FROM (SELECT {ordinals} AS o, {keys} AS k) AS n CROSS JOIN LATERAL
+             (SELECT FROM {target} AS t WHERE t.{} = n.k LIMIT 1 FOR NO KEY UPDATE) AS t",
+        quote(key)
+    );
+    parameters.statement(sql)
+}
+
+/// The entries that refer to these by one column: what they refer to by another, and their keys. Takes ordinals and values.
+pub(crate) fn read_pairs(
+    relation: &str,
+    validator: &Validator,
+    owner: u16,
+    other: u16,
+) -> OwnedStatement {
+    let mut parameters = Parameters::default();
+    let ordinals = parameters.rows(array::INTEGER);
+    let owner = &validator.columns[owner as usize];
+    let values = parameters.column(owner);
+    let key = quote(&validator.columns[0].column);
+    let other = quote(&validator.columns[other as usize].column);
+    let sql = format!(
+        "SELECT n.o, t.{other}, t.{key} FROM (SELECT {ordinals} AS o, {values} AS k) AS n CROSS JOIN LATERAL
+             (SELECT t.{other}, t.{key} FROM {relation} AS t WHERE t.{} = n.k) AS t",
+        quote(&owner.column)
+    );
+    parameters.statement(sql)
+}
+
+/// Inserts entries of two columns that are unique together; all else gets its default. What is there is left out. Gives the
+/// keys.
+pub(crate) fn insert_pairs(
+    relation: &str,
+    validator: &Validator,
+    columns: [u16; 2],
+) -> OwnedStatement {
+    let mut parameters = Parameters::default();
+    let columns = columns.map(|column| &validator.columns[column as usize]);
+    let values = columns.map(|column| parameters.column(column)).join(", ");
+    let names = columns.map(|column| quote(&column.column)).join(", ");
+    let key = quote(&validator.columns[0].column);
+    let sql = format!(
+        "INSERT INTO {relation} ({names}) SELECT {values} ON CONFLICT ({names}) DO NOTHING RETURNING {key}"
     );
     parameters.statement(sql)
 }
@@ -120,8 +173,8 @@ pub(crate) fn read_by_key(relation: &str, validator: &Validator, column: u16) ->
     let mut parameters = Parameters::default();
     let ordinals = parameters.rows(array::INTEGER);
     let keys = parameters.column(&validator.columns[0]);
-    let key = quote(&validator.columns[0].name);
-    let name = quote(&validator.columns[column as usize].name);
+    let key = quote(&validator.columns[0].column);
+    let name = quote(&validator.columns[column as usize].column);
     let sql = format!(
         "SELECT n.o, t.{name} FROM (SELECT {ordinals} AS o, {keys} AS k) AS n CROSS JOIN LATERAL
              (SELECT t.{name} FROM {relation} AS t WHERE t.{key} = n.k LIMIT 1) AS t"
@@ -133,7 +186,7 @@ pub(crate) fn read_by_key(relation: &str, validator: &Validator, column: u16) ->
 pub(crate) fn delete_by_key(relation: &str, validator: &Validator) -> OwnedStatement {
     let mut parameters = Parameters::default();
     let keys = parameters.column(&validator.columns[0]);
-    let key = quote(&validator.columns[0].name);
+    let key = quote(&validator.columns[0].column);
     let sql = format!(
         "DELETE FROM {relation} AS t USING (SELECT {keys} AS k) AS n WHERE t.{key} = n.k
          RETURNING t.{key}"
@@ -146,7 +199,7 @@ pub(crate) type Given = (u16, bool);
 
 /// The value that a row has after the change, of rows `n` over stored rows `t`.
 fn after(validator: &Validator, given: &[Given], column: u16) -> String {
-    let name = quote(&validator.columns[column as usize].name);
+    let name = quote(&validator.columns[column as usize].column);
     match given.iter().position(|(at, _)| *at == column) {
         None => format!("t.{name}"),
         Some(at) if given[at].1 => format!("CASE WHEN n.g{at} THEN n.v{at} ELSE t.{name} END"),
@@ -194,7 +247,7 @@ pub(crate) fn compare(
         .enumerate()
         .map(|(at, &(column, partly))| {
             let column = &validator.columns[column as usize];
-            let name = quote(&column.name);
+            let name = quote(&column.column);
             // The operators of pgvector may lie anywhere; its cast needs no name.
             let cast = match column.kind {
                 FieldKind::Vector { .. } => "::pg_catalog.float4[]",
@@ -228,7 +281,7 @@ pub(crate) fn compare(
     let sql = format!(
         "SELECT n.o, t.{}, {}, {broken} FROM (SELECT {rows}) AS n CROSS JOIN LATERAL
              (SELECT * FROM {relation} AS t WHERE {} LIMIT 1 {lock}) AS t",
-        quote(&validator.columns[0].name),
+        quote(&validator.columns[0].column),
         differences.join(" OR "),
         conditions.join(" AND "),
     );
@@ -247,7 +300,7 @@ pub(crate) fn find_rivals(
     let ordinals = parameters.rows(array::INTEGER);
     let keys = parameters.column(&validator.columns[0]);
     let values = parameters.given(validator, given);
-    let key = quote(&validator.columns[0].name);
+    let key = quote(&validator.columns[0].column);
     let conditions: Vec<String> = set
         .iter()
         .map(|&(column, case_insensitive)| {
@@ -265,17 +318,31 @@ pub(crate) fn find_rivals(
     parameters.statement(sql)
 }
 
+/// Sets one column of the entries with these keys. Takes keys and values.
+pub(crate) fn set_one(relation: &str, validator: &Validator, column: u16) -> OwnedStatement {
+    let mut parameters = Parameters::default();
+    let keys = parameters.column(&validator.columns[0]);
+    let column = &validator.columns[column as usize];
+    let values = parameters.column(column);
+    let (key, name) = (quote(&validator.columns[0].column), quote(&column.column));
+    let sql = format!(
+        "UPDATE {relation} AS t SET {name} = n.v FROM (SELECT {keys} AS k, {values} AS v) AS n
+         WHERE t.{key} = n.k"
+    );
+    parameters.statement(sql)
+}
+
 /// Changes the entries with these keys. Takes keys and the given columns with their flags; gives the
 /// keys of what was written.
 pub(crate) fn update(relation: &str, validator: &Validator, given: &[Given]) -> OwnedStatement {
     let mut parameters = Parameters::default();
     let keys = parameters.column(&validator.columns[0]);
     let values = parameters.given(validator, given);
-    let key = quote(&validator.columns[0].name);
+    let key = quote(&validator.columns[0].column);
     let changes: Vec<String> = given
         .iter()
         .map(|(column, _)| {
-            let name = quote(&validator.columns[*column as usize].name);
+            let name = quote(&validator.columns[*column as usize].column);
             format!("{name} = {}", after(validator, given, *column))
         })
         .collect();

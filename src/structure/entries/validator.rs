@@ -5,8 +5,10 @@ use crate::field_types::kind::FieldKind;
 use crate::field_types::scalar::{self, Scratch};
 use crate::field_types::stored::{compare, item_type};
 use crate::pg::array::{self, Array, ElementType};
+use crate::secrets::reference;
+use crate::settings;
 use crate::structure::constant::Constant;
-use crate::structure::model::{Default, Field, Key, KeyKind, Op};
+use crate::structure::model::{Default, Field, Key, KeyKind, Op, Sensitive};
 use std::collections::HashMap;
 
 /// Text in a B-tree may be so long, in bytes: a little less than a third of a page.
@@ -22,7 +24,10 @@ pub(crate) struct Validator {
 
 /// One column, and what its values must be.
 pub(crate) struct Column {
+    /// What entries call it.
     pub(crate) name: String,
+    /// In the database.
+    pub(crate) column: String,
     /// Never a reference: that has the type of the other table's key.
     pub(crate) kind: FieldKind,
     pub(crate) list: bool,
@@ -36,6 +41,7 @@ pub(crate) struct Column {
     pub(crate) bounds: Vec<Bound>,
     /// In a B-tree.
     pub(crate) indexed: bool,
+    pub(crate) sensitive: Option<Sensitive>,
 }
 
 /// What an entry gets that does not have the field.
@@ -73,14 +79,14 @@ impl Column {
     pub(crate) fn key(key: &Key, sql_type: String) -> Self {
         let kind = key.kind.field_kind();
         let filling = Filling::Key(key.kind);
-        let mut column = Self::plain(&key.name, kind, array::TEXT, sql_type);
+        let mut column = Self::plain((&key.name, key.column()), kind, array::TEXT, sql_type);
         column.element = column.element_type(array::TEXT);
         Self { required: true, filling, indexed: true, ..column }
     }
 
     /// `created_at` or `updated_at`.
     pub(crate) fn clock(name: &str, sql_type: String) -> Self {
-        let column = Self::plain(name, FieldKind::Timestamp, array::TIMESTAMPTZ, sql_type);
+        let column = Self::plain((name, name), FieldKind::Timestamp, array::TIMESTAMPTZ, sql_type);
         Self { required: true, filling: Filling::Clock, ..column }
     }
 
@@ -93,11 +99,12 @@ impl Column {
         sql_type: String,
         indexed: bool,
     ) -> Self {
-        let mut column = Self::plain(&field.name, kind, array::TEXT, sql_type);
+        let mut column = Self::plain((&field.name, field.column()), kind, array::TEXT, sql_type);
         column.list = field.list;
         column.required = field.required;
         column.min_length = field.min_length;
         column.indexed = indexed;
+        column.sensitive = field.sensitive;
         column.element = column.element_type(vector);
         column.filling = match &field.default {
             None => Filling::Nothing,
@@ -117,9 +124,15 @@ impl Column {
         column
     }
 
-    fn plain(name: &str, kind: FieldKind, element: ElementType, sql_type: String) -> Self {
+    fn plain(
+        (name, column): (&str, &str),
+        kind: FieldKind,
+        element: ElementType,
+        sql_type: String,
+    ) -> Self {
         Self {
             name: name.to_owned(),
+            column: column.to_owned(),
             kind,
             list: false,
             required: false,
@@ -129,6 +142,7 @@ impl Column {
             min_length: None,
             bounds: Vec::new(),
             indexed: false,
+            sensitive: None,
         }
     }
 
@@ -178,7 +192,48 @@ impl Column {
             }
             out.push_null();
         }
-        result
+        result.map_err(|problem| self.not_shown(problem))
+    }
+
+    /// A problem in words that do not show the value, where the field is sensitive.
+    fn not_shown(&self, problem: Problem) -> Problem {
+        // These speak of lengths, bounds and rules.
+        let says_nothing = matches!(
+            problem.code,
+            Code::TooLong | Code::TooShort | Code::OutOfRange | Code::Check | Code::Secret
+        );
+        if self.sensitive.is_none() || says_nothing {
+            return problem;
+        }
+        let message = "is no value of the field (the field is sensitive: the value is not shown)";
+        Problem { message: message.into(), ..problem }
+    }
+
+    /// The bounds of a whole number, as far as there are any.
+    pub(crate) fn whole_bounds(&self) -> (Option<i128>, Option<i128>) {
+        let (mut low, mut high) = (None, None);
+        for bound in &self.bounds {
+            let value = match bound.value.as_slice().try_into() {
+                Ok(bytes) => i64::from_ne_bytes(bytes).into(),
+                Err(_) => match bound.value.as_slice().try_into() {
+                    Ok(bytes) => i128::from(i32::from_ne_bytes(bytes)),
+                    Err(_) => continue,
+                },
+            };
+            let narrow = |old: Option<i128>, new: i128, greater: bool| match old {
+                Some(old) if greater => Some(old.max(new)),
+                Some(old) => Some(old.min(new)),
+                None => Some(new),
+            };
+            match bound.op {
+                Op::Greater => low = narrow(low, value + 1, true),
+                Op::GreaterOrEqual => low = narrow(low, value, true),
+                Op::Less => high = narrow(high, value - 1, false),
+                Op::LessOrEqual => high = narrow(high, value, false),
+                Op::Equal | Op::NotEqual => {}
+            }
+        }
+        (low, high)
     }
 
     fn check(&self, value: &[u8]) -> Result<(), Problem> {
@@ -190,6 +245,13 @@ impl Column {
                     let message =
                         format!("has {found} characters, fewer than the {least} required");
                     return Err(Problem::new(Code::TooShort, message));
+                }
+            }
+            if self.sensitive == Some(Sensitive::Reference) {
+                let text = String::from_utf8_lossy(text);
+                let own = settings::secret_reference_schemes();
+                if let Some(problem) = reference::problem_beside(&text, &own) {
+                    return Err(Problem::new(Code::Secret, problem.to_string()));
                 }
             }
             if self.indexed && text.len() > MAX_INDEXED {

@@ -1,7 +1,7 @@
 //! Everything that a blueprint can say, as it is in the catalog.
 
 use super::extras::of_table;
-use super::{By, Details, Extra, NamedRule, Observed, names};
+use super::{By, Details, Extra, NamedRule, Observed, guarded, names};
 use crate::field_types::kind::{FieldKind, NativeType};
 use crate::pgvector::Metric;
 use crate::structure::blueprint::model::{FILL_TRIGGER, Fill};
@@ -10,6 +10,7 @@ use crate::structure::facts::{
     SequenceFact,
 };
 use crate::structure::model::{Index, IndexColumn, Method, TIMES};
+use crate::structure::plan::tables::SequenceState;
 use crate::structure::printed::{
     PrintedDefault, read_check, read_exact_default, read_folded, read_path,
 };
@@ -54,6 +55,7 @@ impl<'f> Observer<'f> {
                 columns,
                 rules: valid,
                 names: valid_names,
+                guarded: guarded(facts),
             },
             key: None,
             rules,
@@ -75,9 +77,8 @@ impl<'f> Observer<'f> {
                     .columns
                     .iter()
                     .filter_map(|column| {
-                        let sequence = serial(facts, column)?;
-                        let name = (sequence.schema.clone(), sequence.name.clone());
-                        Some((column.name.clone(), name))
+                        let sequence = sequence(facts, column)?;
+                        Some((column.name.clone(), sequence.state(column)))
                     })
                     .collect(),
             },
@@ -107,13 +108,6 @@ impl<'f> Observer<'f> {
         for fact in &facts.columns {
             let (kind, list) = fact.exact_kind();
             let default = default(facts, fact, &kind, list);
-            if matches!(default, Some(ColumnDefault::Serial | ColumnDefault::Identity { .. }))
-                && let Some(sequence) = sequence(facts, fact)
-                && let Some(parameters) = &sequence.parameters
-            {
-                let reason = "a sequence counts from 1, by 1";
-                self.extra("sequence parameters", &fact.name, parameters, reason);
-            }
             if let Some(computed) = &fact.computed {
                 let kind = if fact.generated == Some('v') { "VIRTUAL" } else { "STORED" };
                 let definition = format!("GENERATED ALWAYS AS ({computed}) {kind}");
@@ -153,6 +147,7 @@ impl<'f> Observer<'f> {
                 _ if !fact.enforced => Err("it is not enforced"),
                 _ if fact.deferrable => Err("it is deferrable"),
                 ConstraintKind::Check => self.check(fact),
+                ConstraintKind::Reference if !fact.fires => Err("its triggers do not fire"),
                 ConstraintKind::Reference => reference(fact).map(|rule| vec![rule]),
                 ConstraintKind::PrimaryKey => {
                     plain_key(facts, fact).map(|()| vec![Rule::PrimaryKey(fact.columns.clone())])
@@ -396,15 +391,40 @@ fn default(
 fn serial<'f>(facts: &'f Facts, fact: &ColumnFact) -> Option<&'f SequenceFact> {
     let default = fact.default.as_ref()?;
     facts.sequences.iter().find(|sequence| {
-        sequence.column == fact.number && !sequence.identity && sequence.next_value == *default
+        sequence.owned
+            && sequence.column == fact.number
+            && !sequence.identity
+            && sequence.next_value == *default
     })
 }
 
-/// The sequence that fills the column.
+impl SequenceFact {
+    fn state(&self, column: &ColumnFact) -> SequenceState {
+        let (of, is) = (&self.counts, &column.type_name);
+        let type_fault = (!of.is_empty() && of != is).then(|| format!("AS {of}"));
+        let faults: Vec<String> = type_fault.into_iter().chain(self.parameters.clone()).collect();
+        SequenceState {
+            name: self.name.clone(),
+            identity: self.identity,
+            owned: self.owned,
+            feeds: self.identity || column.default.as_ref() == Some(&self.next_value),
+            fault: (!faults.is_empty()).then(|| faults.join(" ")),
+        }
+    }
+}
+
+/// The sequence that fills the column, also one that the column has no more.
 fn sequence<'f>(facts: &'f Facts, fact: &ColumnFact) -> Option<&'f SequenceFact> {
     let identity =
         facts.sequences.iter().find(|sequence| sequence.column == fact.number && sequence.identity);
-    identity.or_else(|| serial(facts, fact))
+    let loose = || {
+        let default = fact.default.as_ref()?;
+        facts.sequences.iter().find(|sequence| {
+            !sequence.owned && sequence.column == fact.number && sequence.next_value == *default
+        })
+    };
+    let idle = || facts.sequences.iter().find(|s| s.owned && s.column == fact.number);
+    identity.or_else(|| serial(facts, fact)).or_else(loose).or_else(idle)
 }
 
 /// What the trigger's arguments say: a column and what fills it, in turn.

@@ -3,13 +3,17 @@
 use super::Extra;
 use crate::structure::blueprint::model::FILL_TRIGGER;
 use crate::structure::facts::{Facts, PolicyFact};
+use crate::structure::plan::guarded::REFERENCES_TRIGGER;
 
 /// What is not compared, and why.
 pub(crate) const COVERAGE: &[(&str, &str)] = &[
     ("privileges", "access is granted per database, and no document names roles"),
     ("column order", "Postgres adds columns at the end, and no statement depends on their order"),
     ("names of NOT NULL constraints", "Postgres 16 and 17 have none, and 18 makes them up"),
-    ("comments on constraints, indexes and triggers", "documents describe tables and fields alone"),
+    (
+        "comments on schemas, constraints, indexes, sequences and triggers",
+        "documents describe tables, fields and enums alone",
+    ),
     ("publications and subscriptions", "they belong to the operation of a database"),
     ("security labels", "they belong to the operation of a database"),
     (
@@ -17,7 +21,11 @@ pub(crate) const COVERAGE: &[(&str, &str)] = &[
         "they change how rows are stored and found, and not which",
     ),
     ("values of sequences", "they are data"),
-    ("NO INHERIT of checks", "it means something to tables that inherit, which are reported"),
+    ("names of sequences", "documents name none, and Postgres makes them up"),
+    (
+        "NO INHERIT of checks and NOT NULL",
+        "it means something to tables that inherit, which are reported",
+    ),
     (
         "objects of other kinds in the schemas",
         "views, functions, types and sequences that stand alone are not made by documents",
@@ -101,13 +109,17 @@ pub(super) fn of_table(facts: &Facts) -> Vec<Extra> {
         let own = trigger.function_schema == "kepler_internal";
         let definition = trigger.definition.clone().unwrap_or_else(|| trigger.name.clone());
         if trigger.internal {
-            if trigger.enabled != 'A' {
-                let definition = "FOREIGN KEY, DISABLE TRIGGER".to_owned();
-                add("disabled trigger", &trigger.name, definition, "nothing checks the rows");
-            }
+            // The constraint is told, by the table that refers.
+        } else if own && trigger.function == "fill_columns" && trigger.name != FILL_TRIGGER {
+            add(
+                "trigger",
+                &trigger.name,
+                definition,
+                "the trigger that fills columns is kepler_fill",
+            );
         } else if !own {
             add("trigger", &trigger.name, definition, "documents have no triggers");
-        } else if trigger.name == FILL_TRIGGER {
+        } else if [FILL_TRIGGER, REFERENCES_TRIGGER].contains(&trigger.name.as_str()) {
             let state = if trigger.plain { state } else { Some("it fires for some rows alone") };
             if let Some(state) = state {
                 add("disabled trigger", &trigger.name, definition, state);

@@ -8,8 +8,10 @@ mod extras;
 mod structure;
 
 use super::blueprint::model::Fill;
-use super::facts::{Dependent, Facts, PolicyFact};
+use super::facts::{Dependent, Facts, PolicyFact, TriggerFact};
 use super::model::Key;
+use super::plan::guarded::REFERENCES_TRIGGER;
+use super::plan::tables::SequenceState;
 use super::table::{Rule, Table};
 pub(crate) use exact::NOT_VALID;
 pub(crate) use extras::COVERAGE;
@@ -52,8 +54,8 @@ pub(crate) struct Details {
     pub(crate) row_security_forced: bool,
     /// Each is an extra as well.
     pub(crate) policies: Vec<PolicyFact>,
-    /// The sequences that fill serial columns, by column: schema and name.
-    pub(crate) sequences: Vec<(String, (String, String))>,
+    /// The sequences that fill columns.
+    pub(crate) sequences: Vec<(String, SequenceState)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -119,6 +121,7 @@ fn observe_structure(facts: &Facts) -> Observed {
             columns,
             rules: valid,
             names: Vec::new(),
+            guarded: guarded(facts),
         },
         key,
         rules,
@@ -131,6 +134,22 @@ fn observe_structure(facts: &Facts) -> Observed {
         pages: facts.pages,
         details: Details::default(),
     }
+}
+
+/// The columns that the trigger `kepler_secret_references` looks at. One that does not always fire looks at another column
+/// as well, which no document names: so a plan makes it anew.
+fn guarded(facts: &Facts) -> Vec<String> {
+    let is_own = |trigger: &&TriggerFact| {
+        !trigger.internal
+            && trigger.name == REFERENCES_TRIGGER
+            && trigger.function_schema == "kepler_internal"
+    };
+    let Some(trigger) = facts.triggers.iter().find(is_own) else { return Vec::new() };
+    let mut columns = trigger.arguments();
+    if trigger.enabled != 'O' || !trigger.plain {
+        columns.push(String::new());
+    }
+    columns
 }
 
 /// Of all constraints and indexes.

@@ -385,7 +385,7 @@ fn find_key(facts: &Facts) -> Option<Key> {
     let fact = facts.columns.iter().find(|fact| Some(&fact.name) == key.name.as_ref())?;
     let (kind, list) = column_kind(fact).ok()?;
     let kind = of_key(&kind).filter(|_| !list && !fact.name.starts_with(HIDDEN_PREFIX))?;
-    Some(Key { name: fact.name.clone(), kind })
+    Some(Key { name: fact.name.clone(), column: None, kind })
 }
 
 pub(crate) fn key_kind(column: &Column) -> Option<KeyKind> {

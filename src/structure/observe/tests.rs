@@ -123,7 +123,7 @@ fn columns_have_the_types_of_fields() {
             ("created_at", FieldKind::Timestamp, false, Some(ColumnDefault::Clock)),
         ]
     );
-    assert_eq!(seen.key, Some(Key { name: "id".to_owned(), kind: KeyKind::Bigint }));
+    assert_eq!(seen.key, Some(Key { name: "id".to_owned(), column: None, kind: KeyKind::Bigint }));
     assert_eq!(seen.table.columns[4].description.as_deref(), Some("Tags"));
     assert_eq!(seen.hidden, [HiddenColumn { name: "_hidden_b".to_owned(), number: 7 }]);
     assert!(seen.names.iter().any(|name| name == "low_hidden"));

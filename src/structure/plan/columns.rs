@@ -23,7 +23,10 @@ impl Planner<'_> {
                 (&column.kind, column.list),
                 &sql_type,
             ) {
-                Change::None => continue,
+                Change::None => {
+                    self.change_collation(column, source);
+                    continue;
+                }
                 _ if matches!(column.default, Some(ColumnDefault::Key(_))) => {
                     let why = "the type of a key does not change: create a new table and move the entries";
                     self.push(Step::refused("change_type", &column.name, why.to_owned()));
@@ -61,6 +64,24 @@ impl Planner<'_> {
             let step = self.with_dependents_of_retyped(step, source);
             self.push(step);
         }
+    }
+
+    /// The type said again: Postgres gives the column the collation of its type.
+    fn change_collation(&mut self, column: &Column, source: &Column) {
+        if !self.collated.contains(column.name.as_str()) {
+            return;
+        }
+        if let Some(why) = self.keeps_type(source) {
+            self.push(Step::refused("change_collation", &column.name, why));
+            return;
+        }
+        let (name, sql_type) =
+            (quote(&column.name), self.goal.dialect.sql_type(&column.kind, column.list));
+        let sql = self.alter(&format!("ALTER COLUMN {name} TYPE {sql_type}"));
+        let before = self.collation(source).map(|collation| format!("{sql} COLLATE {collation}"));
+        let step = Step::instant("change_collation", &column.name, sql).class(Class::Scan);
+        let step = self.with_dependents_of_retyped(step, source);
+        self.push(Step { undo: before, ..step });
     }
 
     pub(super) fn add_columns(&mut self) {
@@ -127,6 +148,9 @@ impl Planner<'_> {
             }
             let name = quote(&column.name);
             if is_generated(column) {
+                if self.is_loose(source) {
+                    continue;
+                }
                 // It gets its sequence later, and must not have another default then.
                 if current.is_some() && !is_generated(source) {
                     let sql = self.alter(&format!("ALTER COLUMN {name} DROP DEFAULT"));
@@ -170,7 +194,16 @@ impl Planner<'_> {
                 // A new field is NULL in all entries. After a step that could not be done it is not there
                 // to be asked.
                 let condition = source.map_or("true".to_owned(), |_| format!("{name} IS NULL"));
-                let problem = format!("\"{}\" is NULL", column.name);
+                let comes_back =
+                    self.goal.restored.as_ref().is_some_and(|hidden| {
+                        source.is_some_and(|source| source.name == hidden.name)
+                    });
+                let way_out = if comes_back {
+                    "; options => '{\"required\": false}' restores the field without this rule"
+                } else {
+                    ""
+                };
+                let problem = format!("\"{}\" is NULL{way_out}", column.name);
                 let requirement = Requirement::NoRow { problem, condition };
                 Step::instant("require", &column.name, set)
                     .class(Class::Scan)

@@ -97,7 +97,7 @@ impl Planner<'_> {
     }
 
     /// Whether the structure has asked for it, which is the planner's to see to.
-    fn is_own_rule(&self, name: &str) -> bool {
+    pub(super) fn is_own_rule(&self, name: &str) -> bool {
         let own = |named: &crate::structure::observe::NamedRule| {
             named.name == name && self.goal.managed.rules.contains(&named.rule)
         };

@@ -1,6 +1,6 @@
 //! The plan of a table of a blueprint: columns that leave are dropped, and each rule has the name that it was given.
 
-use super::tables::{Keys, key_of_target};
+use super::tables::{Keys, by_hand, key_of_target};
 use super::tables_made::{deferred, index_stage};
 use super::{Goal, Manner, Planner, Surroundings};
 use crate::ident::{qualified, quote};
@@ -69,6 +69,7 @@ pub(super) fn is_key(rule: &Rule) -> bool {
 impl<'g> Planner<'g> {
     pub(super) fn plan_exactly(&mut self, around: &Surroundings<'g>) {
         self.match_columns();
+        self.refuse_columns_by_hand(around);
         let matches = self.match_rules();
         self.drop_exact_rules(&matches, around);
         self.drop_stand_ins();
@@ -82,6 +83,7 @@ impl<'g> Planner<'g> {
         self.change_nullability();
         self.start_generating(around);
         self.add_exact_rules(&matches, around);
+        self.guard_references();
         self.describe();
         self.check_budgets();
     }
@@ -91,6 +93,25 @@ impl<'g> Planner<'g> {
             Manner::EntryTable => None,
             Manner::Blueprint(around) => Some(around),
         }
+    }
+
+    /// A column that no version asked for is somebody's, also if a field has its name.
+    fn refuse_columns_by_hand(&mut self, around: &Surroundings<'g>) {
+        if around.terms.adopt {
+            return;
+        }
+        for column in &self.goal.target.columns {
+            let name = column.name.as_str();
+            let source = self.sources.get(name).map(|source| source.name.as_str());
+            if source.is_some_and(|source| self.goal.managed.column(source).is_none()) {
+                self.push(Step::refused("add_column", name, by_hand("column", name)));
+            }
+        }
+    }
+
+    /// Whether what somebody has made becomes the blueprint's by having the name of something of its own.
+    fn adopts(&self) -> bool {
+        self.around().is_some_and(|around| around.terms.adopt)
     }
 
     /// Whether a column is of a new type of the same name by then.
@@ -137,7 +158,7 @@ impl<'g> Planner<'g> {
                 let mentions = |name: &&str| {
                     index.predicate.as_ref().is_some_and(|sql| sql.text.contains(*name))
                 };
-                !(touched(&self.retyped) && !plain
+                !((touched(&self.retyped) || touched(&self.collated)) && !plain
                     || index.unique && touched(&self.reread)
                     || self.retyped.iter().any(mentions))
             }
@@ -189,6 +210,7 @@ impl<'g> Planner<'g> {
         let leaving: HashSet<&str> =
             self.leaving().into_iter().map(|column| column.name.as_str()).collect();
         let (own, replaced) = self.own_rules();
+        let adopts = self.adopts();
         let mut matches = Matches { replaced, ..Matches::default() };
         // What each would be afterwards, where it can stay.
         let stays: Vec<Option<Rule>> = observed
@@ -205,7 +227,10 @@ impl<'g> Planner<'g> {
         for (rule, name) in self.goal.target.named_rules() {
             let name = name.unwrap_or_default();
             let same = |at: &usize| {
-                !used[*at] && stays[*at].as_ref() == Some(rule) && observed[*at].name == name
+                !used[*at]
+                    && (own[*at] || adopts)
+                    && stays[*at].as_ref() == Some(rule)
+                    && observed[*at].name == name
             };
             match (0..observed.len()).find(same) {
                 Some(at) => {
@@ -372,6 +397,12 @@ impl<'g> Planner<'g> {
         let taken: HashSet<&str> = self.untouched(matches);
         for (rule, name) in matches.added.iter().copied() {
             if taken.contains(name) {
+                let same = |named: &NamedRule| named.name == name && named.rule == *rule;
+                if self.goal.observed.rules.iter().any(same) {
+                    let what = if matches!(rule, Rule::Index(_)) { "index" } else { "constraint" };
+                    self.push(Step::refused("add_rule", name, by_hand(what, name)));
+                    continue;
+                }
                 let why = format!(
                     "\"{name}\" was added to the table by hand and is something else: rename or drop that, or give \
                      this one another name"

@@ -1,5 +1,6 @@
 //! Columns of blueprints whose values Postgres counts up: identities, and sequences that a column owns.
 
+use super::tables::SequenceState;
 use super::{Planner, Surroundings};
 use crate::ident::{qualified, quote, quote_literal};
 use crate::structure::ddl::{composed_name, identity_word};
@@ -16,12 +17,69 @@ impl<'g> Planner<'g> {
     fn sequence_of(&self, column: &str, around: &Surroundings<'_>) -> String {
         let known = around.sequences.iter().find(|(of, _)| of == column);
         let made = || composed_name(&self.goal.observed.name, &[column], "seq");
-        let name = known.map_or_else(made, |(_, name)| name.clone());
+        let name = known.map_or_else(made, |(_, sequence)| sequence.name.clone());
         qualified(&self.goal.observed.schema, &name)
+    }
+
+    /// Whether a sequence fills a column that does not have it any more.
+    pub(super) fn is_loose(&self, source: &Column) -> bool {
+        let of = |(column, sequence): &(String, SequenceState)| {
+            *column == source.name && !sequence.owned && !sequence.identity
+        };
+        self.around().is_some_and(|around| around.sequences.iter().any(of))
+    }
+
+    /// A sequence that somebody lets count otherwise, as the column's type wants it again.
+    fn mend_sequence(&mut self, source: &Column, column: &Column, around: &Surroundings<'g>) {
+        let of = |(name, sequence): &&(String, SequenceState)| {
+            *name == source.name && sequence.fault.is_some()
+        };
+        let Some((_, state)) = around.sequences.iter().find(of) else { return };
+        let sequence = self.sequence_of(&source.name, around);
+        let sql_type = self.goal.dialect.sql_type(&column.kind, false);
+        let sql = format!(
+            "ALTER SEQUENCE {sequence} AS {sql_type} INCREMENT BY 1 NO MINVALUE NO MAXVALUE START WITH 1 CACHE 1 NO CYCLE"
+        );
+        let back = state.fault.as_ref().map(|fault| format!("ALTER SEQUENCE {sequence} {fault}"));
+        let step = Step::instant("change_sequence", &column.name, sql);
+        self.push(Step { undo: back, ..step });
+    }
+
+    /// The sequence that a column has and takes no numbers from.
+    fn idle_sequence(&self, source: &Column, around: &Surroundings<'_>) -> Option<String> {
+        let of = |(column, sequence): &&(String, SequenceState)| {
+            *column == source.name && sequence.owned && !sequence.identity && !sequence.feeds
+        };
+        let (_, sequence) = around.sequences.iter().find(of)?;
+        Some(qualified(&self.goal.observed.schema, &sequence.name))
+    }
+
+    /// No field is computed: what somebody has made so keeps its values.
+    fn stop_computing(&mut self) {
+        for column in &self.goal.target.columns {
+            let Some(source) = self.sources.get(column.name.as_str()).copied() else { continue };
+            let mut extras = self.goal.observed.extras.iter();
+            let is_computed = |extra: &&crate::structure::observe::Extra| {
+                extra.kind == "generated column" && extra.name == source.name
+            };
+            let Some(extra) = extras.find(is_computed) else { continue };
+            if extra.definition.ends_with(" STORED") {
+                let name = quote(&source.name);
+                let sql = self.alter(&format!("ALTER COLUMN {name} DROP EXPRESSION"));
+                self.push(Step::instant("stop_computing", &source.name, sql));
+            } else {
+                let why = format!(
+                    "the column is computed by hand ({}), and Postgres makes no plain one of it: drop it",
+                    extra.definition
+                );
+                self.push(Step::refused("stop_computing", &source.name, why));
+            }
+        }
     }
 
     /// Before the column changes its type or may be NULL: an identity allows neither.
     pub(super) fn stop_generating(&mut self, around: &Surroundings<'g>) {
+        self.stop_computing();
         for column in &self.goal.target.columns {
             let Some(source) = self.sources.get(column.name.as_str()).copied() else { continue };
             if !is_generated(source) || is_generated(column) {
@@ -46,7 +104,21 @@ impl<'g> Planner<'g> {
     pub(super) fn start_generating(&mut self, around: &Surroundings<'g>) {
         for column in &self.goal.target.columns {
             let Some(source) = self.sources.get(column.name.as_str()).copied() else { continue };
+            let idle = self.idle_sequence(source, around);
+            let is_same = is_generated(source) || self.is_loose(source) || idle.is_some();
+            if is_generated(column) && is_same && source.kind == column.kind {
+                self.mend_sequence(source, column, around);
+            }
             let sql = match (&source.default, &column.default) {
+                (_, Some(ColumnDefault::Serial)) if self.is_loose(source) => {
+                    let sequence = self.sequence_of(&source.name, around);
+                    let name = quote(&column.name);
+                    let sql = format!("ALTER SEQUENCE {sequence} OWNED BY {}.{name}", self.table);
+                    let back = format!("ALTER SEQUENCE {sequence} OWNED BY NONE");
+                    let step = Step::instant("change_generated", &column.name, sql);
+                    self.push(step.undone_by(back));
+                    continue;
+                }
                 (
                     Some(ColumnDefault::Identity { always: old }),
                     Some(ColumnDefault::Identity { always: new }),
@@ -73,7 +145,18 @@ impl<'g> Planner<'g> {
                     let sql_type = self.goal.dialect.sql_type(&column.kind, false);
                     format!("ALTER SEQUENCE {sequence} AS {sql_type}")
                 }
-                (_, Some(ColumnDefault::Serial)) => self.make_serial(source, column, around),
+                (_, Some(ColumnDefault::Serial)) => match self.idle_sequence(source, around) {
+                    Some(sequence) => {
+                        let name = quote(&column.name);
+                        let sequence = quote_literal(&sequence);
+                        let sql = self.alter(&format!(
+                            "ALTER COLUMN {name} SET DEFAULT pg_catalog.nextval({sequence}::pg_catalog.regclass)"
+                        ));
+                        self.push(Step::instant("change_generated", &column.name, sql));
+                        continue;
+                    }
+                    None => self.make_serial(source, column, around),
+                },
                 (_, Some(ColumnDefault::Identity { always })) => {
                     self.make_identity(source, column, *always, around)
                 }

@@ -28,7 +28,10 @@ impl Planner<'_> {
             let retyped = changed
                 .is_some_and(|changed| renamed.columns().iter().any(|name| changed.contains(name)));
             let wanted = !touches_leaving && self.goal.target.rules.contains(&renamed);
-            let keep = wanted && !retyped && (named.validated || named.by == By::Constraint);
+            let is_aside = matches!(named.rule, Rule::OneOf { .. })
+                && renamed.columns().iter().any(|name| self.revalued.contains(name));
+            let keep =
+                wanted && !retyped && !is_aside && (named.validated || named.by == By::Constraint);
             if (managed || wanted) && !keep {
                 dropped.insert(&named.name);
             }

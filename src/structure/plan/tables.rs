@@ -10,7 +10,7 @@ use super::tables_renamed;
 use super::tables_target::{self, Before};
 use super::{Goal, Manner, Surroundings, key_of};
 use crate::ident::{qualified, quote};
-use crate::structure::blueprint::model::{Fill, ModelTable, Tenancy};
+use crate::structure::blueprint::model::{FILL_TRIGGER, Fill, ModelTable, Tenancy};
 use crate::structure::ddl::{Dialect, Names, composed_name};
 use crate::structure::observe::Observed;
 use crate::structure::step::{Relation, Stage, Step};
@@ -54,6 +54,8 @@ pub(crate) struct TableGoal<'g> {
     pub(crate) now: Option<Present<'g>>,
     /// What the applied version asks for; `None`: it has no such table.
     pub(crate) managed: Option<&'g ModelTable>,
+    /// Whether it has made the table's policy.
+    pub(crate) managed_guard: bool,
     /// `None`: it is to be dropped.
     pub(crate) target: Option<&'g ModelTable>,
     /// Whose rows the target holds.
@@ -72,8 +74,26 @@ pub(crate) struct Keeping {
     /// Of the trigger that fills columns.
     pub(crate) fills: Vec<Fill>,
     pub(crate) guard: Guard,
-    /// Columns, and the names of the sequences that they own, in the schema of the table.
-    pub(crate) sequences: Vec<(String, String)>,
+    /// Whether there are policies that somebody else has made.
+    pub(crate) other_policies: bool,
+    /// Whether row security holds for the owner too.
+    pub(crate) forced: bool,
+    /// Columns, and the sequences that fill them, in the schema of the table.
+    pub(crate) sequences: Vec<(String, SequenceState)>,
+}
+
+/// The sequence that fills a column.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct SequenceState {
+    pub(crate) name: String,
+    /// Of an identity.
+    pub(crate) identity: bool,
+    /// Whether the column has it, so that it goes with the column.
+    pub(crate) owned: bool,
+    /// Whether the column takes its numbers.
+    pub(crate) feeds: bool,
+    /// How it counts, where that is not from 1, by 1, to the end of the column's type.
+    pub(crate) fault: Option<String>,
 }
 
 /// What the policy `workspace` of a table says.
@@ -93,6 +113,8 @@ pub(crate) enum Guard {
 /// How a plan is to be run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Terms {
+    /// What somebody has made under the names of a blueprint's becomes its own.
+    pub(crate) adopt: bool,
     /// Not in one transaction: whatever reads many rows does it under a lock that lets others write.
     pub(crate) online: bool,
     /// Vector indexes are built later, by a statement that is told.
@@ -177,7 +199,7 @@ struct Planned<'p> {
     target: &'p Table,
     renames: &'p [(String, String)],
     table_before: String,
-    sequences: &'p [(String, String)],
+    sequences: &'p [(String, SequenceState)],
     keys: &'p Keys,
     moved: &'p HashSet<String>,
     terms: Terms,
@@ -201,6 +223,7 @@ impl<'p> Planned<'p> {
             managed: self.managed,
             target: self.target,
             renames: self.renames,
+            renamed_values: &[],
             restored: None,
             version: 0,
             dialect: self.dialect,
@@ -285,18 +308,37 @@ impl Prepared {
                 }
                 steps.extend(self.sequences(now, model, &relation));
                 let keeping = now.keeping;
-                steps.extend(tables_made::fill_steps(&keeping.fills, &model.fills, &relation));
-                let renames = &model.renames;
-                steps.extend(tables_made::guard_steps(
-                    &keeping.guard,
-                    &table.guard,
-                    renames,
-                    &relation,
-                ));
+                steps.extend(self.fills(table, now, model, goal.terms, &relation));
+                steps.extend(guard(table, keeping, model, goal.terms, &relation));
             }
             (Some(now), Some(_), None, _) => steps.extend(super::drops::table(now.observed, goal)),
             _ => {}
         }
+    }
+
+    /// A trigger of the name that no version asked for is somebody's.
+    fn fills(
+        &self,
+        table: &TableGoal<'_>,
+        now: &Present<'_>,
+        model: &ModelTable,
+        terms: Terms,
+        relation: &Relation,
+    ) -> Vec<Step> {
+        let keeping = now.keeping;
+        let is_foreign = table.managed.is_none_or(|managed| managed.fills.is_empty());
+        let is_other = |extra: &crate::structure::observe::Extra| {
+            extra.kind == "trigger" && extra.name == FILL_TRIGGER
+        };
+        let is_there = !keeping.fills.is_empty() || now.observed.extras.iter().any(is_other);
+        if is_foreign && model.fills.is_empty() {
+            return Vec::new();
+        }
+        if !(is_foreign && is_there && !terms.adopt) {
+            return tables_made::fill_steps(&keeping.fills, &model.fills, relation);
+        }
+        let step = Step::refused("add_trigger", FILL_TRIGGER, by_hand("trigger", FILL_TRIGGER));
+        vec![step.stage(Stage::Guard).of(relation)]
     }
 
     /// A sequence that was named after the table and its column stays so.
@@ -306,9 +348,10 @@ impl Prepared {
             let renamed = model.renames.iter().find(|(from, _)| from == column);
             let renamed = renamed.map_or(column, |(_, to)| to);
             let stays = self.target.as_ref().and_then(|table| table.column(renamed));
+            let (sequence, is_identity) = (&sequence.name, sequence.identity);
             let old = composed_name(&now.observed.name, &[column], "seq");
             let new = composed_name(&model.table_name, &[renamed], "seq");
-            if stays.is_none() || *sequence != old || old == new {
+            if stays.is_none() || *sequence != old || old == new || is_identity {
                 continue;
             }
             let rename = |from: &str, to: &str| {
@@ -319,4 +362,31 @@ impl Prepared {
         }
         steps
     }
+}
+
+/// Why something that somebody has made is in the way of what a plan would make under its name.
+pub(super) fn by_hand(what: &str, name: &str) -> String {
+    format!(
+        "{what} \"{name}\" is there and not the blueprint's: options => '{{\"adopt\": true}}' makes it so, as it is, \
+         and plans the rest"
+    )
+}
+
+/// The steps to the policy that says whose rows the table holds. One that no version asked for is somebody's.
+fn guard(
+    table: &TableGoal<'_>,
+    keeping: &Keeping,
+    model: &ModelTable,
+    terms: Terms,
+    relation: &Relation,
+) -> Vec<Step> {
+    let is_foreign = keeping.guard != Guard::Open && !table.managed_guard;
+    if is_foreign && table.guard == Guard::Open {
+        return Vec::new();
+    }
+    if is_foreign && !terms.adopt {
+        let step = Step::refused("secure", &relation.table, by_hand("policy", tables_made::POLICY));
+        return vec![step.stage(Stage::Guard).of(relation)];
+    }
+    tables_made::guard_steps(keeping, &table.guard, &model.renames, relation)
 }

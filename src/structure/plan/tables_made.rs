@@ -1,7 +1,8 @@
 //! The statements that make a table of a blueprint, and what stands on it: its trigger and its policy.
 
+use super::guarded;
 use super::key_of;
-use super::tables::{Guard, KeyOf, Terms, key_of_target};
+use super::tables::{Guard, Keeping, KeyOf, Terms, key_of_target};
 use crate::ident::{qualified, quote, quote_literal};
 use crate::structure::blueprint::model::{FILL_TRIGGER, Fill};
 use crate::structure::budget;
@@ -12,7 +13,7 @@ use crate::structure::table::{Rule, Table};
 use std::collections::HashSet;
 
 /// The policy of tables whose rows belong to a workspace.
-const POLICY: &str = "workspace";
+pub(super) const POLICY: &str = "workspace";
 
 /// A table that is not there yet; each of its rules has a name.
 pub(super) struct NewTable<'t> {
@@ -102,7 +103,8 @@ impl NewTable<'_> {
         let mut steps = vec![create];
         steps.extend(rest);
         steps.extend(fill_steps(&[], self.fills, &relation));
-        steps.extend(guard_steps(&Guard::Open, self.guard, &[], &relation));
+        steps.extend(guarded::of_new_table(self.table, &relation));
+        steps.extend(guard_steps(&Keeping::default(), self.guard, &[], &relation));
         steps.extend(self.descriptions(&table));
         steps.into_iter().map(|step| step.of(&relation)).collect()
     }
@@ -194,22 +196,29 @@ pub(super) fn fill_steps(now: &[Fill], wanted: &[Fill], relation: &Relation) -> 
 
 /// The policy that shows rows to their workspace alone. `renames` are those of the table's columns: a policy follows them.
 pub(super) fn guard_steps(
-    now: &Guard,
+    keeping: &Keeping,
     wanted: &Guard,
     renames: &[(String, String)],
     relation: &Relation,
 ) -> Vec<Step> {
-    let now = match now {
+    let now = match &keeping.guard {
         Guard::Column(column) if !is_column(wanted, column) => {
             let renamed = renames.iter().find(|(from, _)| from == column);
             Guard::Column(renamed.map_or(column, |(_, to)| to).clone())
         }
         other => other.clone(),
     };
-    if now == *wanted {
-        return Vec::new();
-    }
     let table = qualified(&relation.schema, &relation.table);
+    let mut steps = Vec::new();
+    if keeping.forced && *wanted != Guard::Open {
+        let force = |word| format!("ALTER TABLE {table} {word}FORCE ROW LEVEL SECURITY");
+        let step = Step::instant("unforce", &relation.table, force("NO "));
+        // What reads rows later in the plan reads all of them.
+        steps.push(step.stage(Stage::DropRule).of(relation).undone_by(force("")));
+    }
+    if now == *wanted {
+        return steps;
+    }
     let condition = |guard: &Guard| {
         let whose = match guard {
             Guard::Workspace(id) => quote_literal(id),
@@ -224,9 +233,12 @@ pub(super) fn guard_steps(
              ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
         )
     };
-    let open =
-        format!("DROP POLICY {POLICY} ON {table}; ALTER TABLE {table} DISABLE ROW LEVEL SECURITY");
-    let mut steps = Vec::new();
+    // Policies of others go on to hold.
+    let disable = match keeping.other_policies {
+        true => String::new(),
+        false => format!("; ALTER TABLE {table} DISABLE ROW LEVEL SECURITY"),
+    };
+    let open = format!("DROP POLICY {POLICY} ON {table}{disable}");
     if now != Guard::Open {
         // Before the columns that it names leave.
         let sql = match wanted {
@@ -235,7 +247,7 @@ pub(super) fn guard_steps(
         };
         let mut step = Step::instant("open", &relation.table, sql).stage(Stage::DropRule);
         step.undo = condition(&now).map(|condition| secure(&condition));
-        if *wanted == Guard::Open {
+        if *wanted == Guard::Open && !keeping.other_policies {
             step = step.hazard(
                 "tenancy: whoever may read the table sees the rows of every workspace from now on",
             );

@@ -98,6 +98,7 @@ impl Before {
             columns: table.columns.iter().map(|column| self.column(column)).collect(),
             rules: table.rules.iter().map(|rule| self.rule(rule)).collect(),
             names: table.names.clone(),
+            guarded: table.guarded.clone(),
         };
         require_key(&mut table);
         table

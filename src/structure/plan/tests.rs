@@ -23,7 +23,7 @@ fn table(structure: &Structure) -> Table {
         Some(Keyed {
             schema: SCHEMA.to_owned(),
             table: "other_2_entries".to_owned(),
-            key: Key { name: "entry_id".to_owned(), kind: KeyKind::Bigint },
+            key: Key { name: "entry_id".to_owned(), column: None, kind: KeyKind::Bigint },
         })
     };
     Table::of(structure, &resolve).unwrap()
@@ -86,6 +86,7 @@ fn plan_from(observed: &Observed, from: &Structure, to: &Structure) -> Plan {
         managed: &table(from),
         target: &table(to),
         renames: &renames(from, to),
+        renamed_values: &[],
         restored: None,
         version: 1,
         dialect: &dialect(),
@@ -190,6 +191,9 @@ fn follow(now: &mut Observed, step: &Step, target: &Table) -> Result<(), String>
             let validated = !step.sql.ends_with("NOT VALID");
             let name = object.to_owned();
             now.rules.push(NamedRule { rule, name, by, validated, shared: false });
+        }
+        "add_trigger" | "change_trigger" | "drop_trigger" => {
+            now.table.guarded.clone_from(&target.guarded)
         }
         "validate" => {
             let rule = now.rules.iter_mut().find(|rule| rule.name == object);
@@ -336,7 +340,7 @@ proptest! {
         now.key = Some(b.key.clone());
         for renames in [renames(&a, &b), Vec::new()] {
             let again = super::plan(&Goal {
-                observed: &now, managed: &target, target: &target, renames: &renames, restored: None, version: 2,
+                observed: &now, managed: &target, target: &target, renames: &renames, renamed_values: &[], restored: None, version: 2,
                 dialect: &dialect(), manner: Manner::EntryTable,
             });
             prop_assert_eq!(again.steps, vec![]);

@@ -27,6 +27,9 @@ SELECT message_id AS message FROM kepler.add_message('talk', 'user', 'hello', em
 SELECT count(*) FROM kepler.create_entry_table('Thing', '{"fields": [{"name": "a", "type": "integer"}, {"name": "b", "type": "text"}]}');
 SELECT kepler.alter_entry_table('Thing', '{"fields": [{"name": "a", "type": "integer"}]}') AS version;
 SELECT count(*) FROM kepler.insert_entries('Thing', '[{"entry_id": 1, "a": 1}]');
+SELECT count(*) FROM kepler.create_entry_table('End', '{"fields": []}');
+SELECT count(*) FROM kepler.create_entry_table('Link', '{"fields": [{"name": "one", "type": "reference", "to": "End"}, {"name": "two", "type": "reference", "to": "End"}], "unique": [["one", "two"]]}');
+SELECT count(*) FROM kepler.insert_entries('End', '[{"entry_id": 1}, {"entry_id": 2}]');
 SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "model", "tables": [{"name": "A", "fields": [{"name": "a", "type": "text"}]}]}');
 SELECT count(*) FROM kepler.create_entry_table('Gone', '{"fields": []}');
 SELECT count(*) FROM kepler.drop_entry_table('Gone');
@@ -122,6 +125,7 @@ INSERT INTO calls VALUES
     ('requeue_records', $$kepler.requeue_records(entity_type => 'lead')$$),
     ('required_connections', $$kepler.required_connections('w')$$),
     ('rename_entry_table', $$kepler.rename_entry_table('Thing', 'Other Thing')$$),
+    ('find_secrets', $$kepler.find_secrets('kepler.memories')$$),
     ('repair_blueprint', $$kepler.repair_blueprint('model')$$),
     ('restore_entry_table', $$kepler.restore_entry_table('Gone')$$),
     ('restore_field', $$kepler.restore_field('Thing', 'b')$$),
@@ -135,6 +139,7 @@ INSERT INTO calls VALUES
     ('search_vectors', $$kepler.search_vectors('public.documents', 'embedding', '[1, 0]')$$),
     ('set_memory_embeddings', format($$kepler.set_memory_embeddings('spare', '[{"memory_id": "%s", "embedding": [1, 1]}]')$$, :'memory')),
     ('set_enrichment_policy', $$kepler.set_enrichment_policy('lead')$$),
+    ('set_entry_links', $$kepler.set_entry_links('Link', 'one', '[{"one": 1, "two": [1, 2]}]')$$),
     ('set_entity_options', $$kepler.set_entity_options('lead', '{"ignored_paths": ["/x"]}')$$),
     ('set_message_embeddings', format($$kepler.set_message_embeddings('spare', '[{"message_id": %s, "embedding": [1, 1]}]')$$, :'message')),
     ('settle_records', format($$kepler.settle_records(%s, '[{"record_id": "%s", "action": "complete"}]')$$, :'lease', :'leased')),

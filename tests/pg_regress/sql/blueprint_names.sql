@@ -38,3 +38,21 @@ INSERT INTO shop.a VALUES (2, '3');
 INSERT INTO shop.b VALUES ('01', 30);
 SELECT pg_temp.reach(pg_temp.shop('b', 'a', 'z', 'x', 'y'), '{convert}');
 ROLLBACK;
+
+-- What only the document calls otherwise is the same: a table, a field, an enum.
+BEGIN;
+SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "called", "enums": {"mood": ["good", "bad"]}, "tables": [
+  {"name": "Person", "table": "people", "key": {"name": "id", "type": "bigint"},
+   "fields": [{"name": "mood", "type": "enum", "enum": "mood"}, {"name": "friend", "type": "reference", "to": "Person"}]}]}');
+INSERT INTO called.people (mood) VALUES ('bad');
+CREATE FUNCTION pg_temp.called() RETURNS text LANGUAGE sql AS $$
+SELECT '{"blueprint": "called", "enums": {"Mood": {"type": "mood", "values": ["good", "bad"]}}, "tables": [
+  {"name": "Human", "table": "people", "key": {"name": "id", "type": "bigint"},
+   "fields": [{"name": "Mood", "column": "mood", "type": "enum", "enum": "Mood"}, {"name": "Friend", "column": "friend", "type": "reference", "to": "Human"}]}]}'
+$$;
+SELECT operation, statement FROM kepler.plan_blueprint(pg_temp.called());
+SELECT outcome, steps FROM kepler.apply_blueprint(pg_temp.called());
+SELECT name FROM kepler.blueprint_tables WHERE blueprint_name = 'called';
+SELECT * FROM called.people;
+SELECT object, kind FROM kepler.blueprint_drift('called') WHERE kind <> 'coverage';
+ROLLBACK;

@@ -68,7 +68,7 @@ SELECT kepler.create_entry_table('Page', '{"fields": [{"name": "book", "type": "
 SELECT count(*) FROM kepler.insert_entries('Page', (SELECT json_agg(json_build_object('entry_id', i, 'book', CASE WHEN i > 1 THEN 1 END)) FROM generate_series(1, 2500) AS i)::text);
 SELECT outcome, count(*) FROM kepler.delete_entries('Page', ARRAY(SELECT i::text FROM generate_series(1, 2500) AS i)) GROUP BY 1;
 
--- A unique value that one entry gives up and another gets moves, in whatever order they come. Two that change places cannot.
+-- A unique value that one entry gives up and another gets moves, in whatever order they come. Two change places; what meets one that moved is rejected.
 SELECT kepler.create_entry_table('Place', '{"fields": [{"name": "pos", "type": "integer", "unique": true}, {"name": "n", "type": "integer"}]}') AS place \gset
 SELECT count(*) FROM kepler.insert_entries('Place', (SELECT json_agg(json_build_object('entry_id', i, 'pos', i)) FROM generate_series(1, 2500) AS i)::text);
 SELECT outcome, count(*) FROM kepler.update_entries('Place', (SELECT json_agg(json_build_object('entry_id', i, 'pos', i + 1)) FROM generate_series(1, 2500) AS i)::text, 'skip') GROUP BY 1;

@@ -59,7 +59,7 @@ SELECT * FROM tables WHERE name NOT IN ('workspaces', 'schema_versions', 'embedd
     -- The feed has changes of tables without a workspace too, and no client writes to it.
     'feed', 'feed_dropped', 'feed_epochs', 'tracked_tables',
     -- Blueprints belong to the database.
-    'blueprints', 'blueprint_versions', 'blueprint_tables');
+    'blueprints', 'blueprint_versions', 'blueprint_tables', 'blueprint_enums');
 CREATE TEMP VIEW public_functions AS
 SELECT p.* FROM pg_proc AS p
 WHERE p.pronamespace = 'kepler'::regnamespace AND p.proname NOT LIKE '\_%';

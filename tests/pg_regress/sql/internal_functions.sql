@@ -175,13 +175,13 @@ SELECT count(*) AS embeddings FROM kepler_data.internal_embeddings;
 RESET ROLE;
 
 -- A trigger function is made for its table, also for whoever may execute it. (load_library() does nothing, and
--- fill_columns() fills the columns that its arguments name, of any table.)
+-- fill_columns(), check_secret_references() and guard_secrets() are about the columns that their arguments name, of any table.)
 CREATE TABLE public.mine (workspace_id text, entity_type text, conversation_id text, number integer);
 DO $$
 DECLARE function regprocedure;
 BEGIN
     FOR function IN SELECT p.oid FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang AND l.lanname = 'c'
-        WHERE p.pronamespace = 'kepler_internal'::regnamespace AND p.prorettype = 'trigger'::regtype AND p.proname NOT IN ('complete_embedding', 'fill_columns', 'load_library')
+        WHERE p.pronamespace = 'kepler_internal'::regnamespace AND p.prorettype = 'trigger'::regtype AND p.proname NOT IN ('check_secret_references', 'complete_embedding', 'fill_columns', 'guard_secrets', 'load_library')
     LOOP
         EXECUTE format('CREATE TRIGGER mine BEFORE INSERT ON public.mine FOR EACH ROW EXECUTE FUNCTION %s', function);
         BEGIN

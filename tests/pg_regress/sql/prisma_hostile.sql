@@ -54,6 +54,6 @@ FROM kepler.blueprint_from_prisma(E'model A {\n  id Int @id\n' || repeat(E'  @@u
 RESET client_min_messages;
 
 -- Characters that have no place in names, and line ends of every kind.
-SELECT kepler.blueprint_from_prisma(E'model Ä {\n  id Int @id\n}');
+SELECT kepler.blueprint_from_prisma(E'model 😀 {\n  id Int @id\n}');
 SELECT kepler.blueprint_from_prisma(E'\ufeffmodel A {\r\n  id\u00a0Int @id\r  b String @default("\u2028")\n}') AS document;
 SELECT kepler.blueprint_from_prisma(E'model A {\n  id Int @id\n  b String @default("\x01")\n}');

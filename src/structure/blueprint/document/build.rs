@@ -8,9 +8,9 @@ use super::enums;
 use super::names::{Space, Taken};
 use super::table::Draft;
 use crate::field_types::kind::FieldKind;
-use crate::structure::blueprint::model::{Fill, ModelTable};
+use crate::structure::blueprint::model::{Fill, ModelTable, Retention};
 use crate::structure::document::keys::Problems;
-use crate::structure::model::{Check, Field, Op, Operand};
+use crate::structure::model::{Check, Field, Op, Operand, Sensitive};
 use crate::structure::table::{Column, ColumnDefault, Rule, Table, UniqueColumn};
 
 /// What a rule must be called.
@@ -122,17 +122,23 @@ fn table(draft: Draft<'_>) -> (ModelTable, Vec<Name>) {
         rules.push(Rule::Index(read.index.clone()).renamed(&column));
         names.push(named(&read.name, &read.pointer, read.suffix));
     }
+    let retention = draft
+        .retention
+        .as_ref()
+        .map(|(floor, field)| Retention { floor: *floor, column: column(field) });
     let mut fills = Vec::new();
     let mut columns = Vec::new();
     let mut renames = Vec::new();
     let mut labels = Vec::new();
     let mut fields = Vec::new();
+    let mut sensitive = Vec::new();
     for (field, beside) in draft.fields.into_iter().zip(draft.beside) {
         fills.extend(
             beside.fills.into_iter().map(|with| Fill { column: beside.column.clone(), with }),
         );
         renames.extend(field.renamed_from.map(|from| (from, beside.column.clone())));
         labels.extend(field.label.map(|label| (beside.column.clone(), label)));
+        sensitive.extend(field.sensitive.map(|how| (beside.column.clone(), how)));
         fields.push((field.name, beside.column.clone()));
         columns.push(Column {
             name: beside.column,
@@ -146,7 +152,13 @@ fn table(draft: Draft<'_>) -> (ModelTable, Vec<Name>) {
             description: field.description,
         });
     }
-    let table = Table { description: draft.description, columns, rules, names: Vec::new() };
+    let guarded = sensitive
+        .iter()
+        .filter(|(_, how)| *how == Sensitive::Reference)
+        .map(|(column, _)| column.clone())
+        .collect();
+    let description = draft.description;
+    let table = Table { description, columns, rules, names: Vec::new(), guarded };
     let model = ModelTable {
         name: draft.name,
         schema: draft.schema,
@@ -158,6 +170,8 @@ fn table(draft: Draft<'_>) -> (ModelTable, Vec<Name>) {
         labels,
         renames,
         fills,
+        retention,
+        sensitive,
     };
     (model, names)
 }

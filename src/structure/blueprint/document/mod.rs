@@ -15,11 +15,16 @@ mod operators;
 mod print;
 mod references;
 mod rules;
+mod seed;
+mod seed_print;
+mod seed_value;
 mod table;
 pub(crate) mod types;
 
 #[cfg(test)]
 pub(crate) mod generate;
+#[cfg(test)]
+mod seed_tests;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +37,7 @@ use crate::structure::error::{Document, StructureError};
 use context::Context;
 use names::{problem_with_blueprint_name, problem_with_schema, problem_with_sql_name};
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use table::Draft;
 
 /// One transaction locks each table, its indexes and its sequences, and a server as it is installed has room for
@@ -48,7 +54,7 @@ impl Blueprint {
 
     /// Reads a document.
     pub(crate) fn from_json(document: &Json) -> Result<Blueprint, Vec<Problem>> {
-        let mut problems = Problems::without_nulls(nulls::of_document(document, ""));
+        let mut problems = Problems::without_nulls(nulls::of_blueprint(document));
         let blueprint = read(document, &mut problems);
         match blueprint {
             Some(blueprint) if problems.is_empty() => Ok(blueprint),
@@ -103,6 +109,7 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Blueprint> {
     if table_list.is_none() && !keys.has("tables") {
         problems.add("/tables", "is missing: an array of tables");
     }
+    let seed = keys.take("seed");
     let import_warnings = read_texts(&mut keys, "import_warnings", &|_| None, problems);
     keys.close(problems);
 
@@ -124,8 +131,17 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Blueprint> {
     }
     references::read_lists(&mut drafts, &by_name, &context, problems);
     check_tenancy(&tenancy, &drafts, problems);
+    let broken: HashSet<String> =
+        drafts.iter().filter(|draft| !draft.whole).map(|draft| draft.name.clone()).collect();
     let tables = build::tables(drafts, &read_enums, problems);
-    Some(Blueprint {
+    let seed = seed.map_or(Vec::new(), |json| {
+        seed::read(
+            json,
+            &seed::World { tables: &tables, broken: &broken, context: &context },
+            problems,
+        )
+    });
+    let blueprint = Blueprint {
         name: name?,
         description,
         version,
@@ -134,8 +150,13 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Blueprint> {
         extensions,
         enums: read_enums.into_iter().map(|read| read.found).collect(),
         tables,
+        seed: Rc::new(seed),
         import_warnings,
-    })
+    };
+    if problems.is_empty() {
+        seed::check_circles(&blueprint, problems);
+    }
+    Some(blueprint)
 }
 
 /// Tells that there are too many of what one transaction locks.

@@ -1,13 +1,12 @@
 //! Names: which texts can be one, what is taken in a schema, and what constraints and indexes are called that a
 //! document does not name.
 
-use crate::ident::MAX_NAME;
+use crate::ident::{MAX_NAME, problem_with_free_name};
+use crate::structure::document as shared;
 use crate::structure::document::keys::Problems;
 use crate::structure::observe::HIDDEN_PREFIX;
 use std::collections::HashMap;
 
-/// Bytes of a name that only the document uses.
-const MAX_DOCUMENT_NAME: usize = 128;
 /// Bytes of a blueprint's name.
 const MAX_BLUEPRINT_NAME: usize = 48;
 
@@ -15,25 +14,12 @@ const SYSTEM_COLUMNS: [&str; 6] = ["cmax", "cmin", "ctid", "tableoid", "xmax", "
 
 /// Why a text cannot be the name of an object of the database; `None` if it can.
 pub(super) fn problem_with_sql_name(name: &str) -> Option<String> {
-    problem_with_name(name, MAX_NAME)
+    problem_with_free_name(name, MAX_NAME)
 }
 
 /// The same for what a document calls a table or a field.
 pub(super) fn problem_with_document_name(name: &str) -> Option<String> {
-    problem_with_name(name, MAX_DOCUMENT_NAME)
-}
-
-fn problem_with_name(name: &str, longest: usize) -> Option<String> {
-    if name.is_empty() {
-        Some("a name must not be empty".to_owned())
-    } else if name.len() > longest {
-        let bytes = name.len();
-        Some(format!("a name has at most {longest} bytes, and this one has {bytes}"))
-    } else if name.chars().any(char::is_control) {
-        Some("must not hold control characters".to_owned())
-    } else {
-        None
-    }
+    shared::problem_with_document_name(name)
 }
 
 pub(super) fn problem_with_column_name(name: &str) -> Option<String> {

@@ -42,6 +42,9 @@ impl Blueprint {
         let names = Names::of(self);
         let tables = self.tables.iter().map(|table| self.table(table, &names));
         pairs.add("tables", Json::Array(tables.collect()));
+        if !self.seed.is_empty() {
+            pairs.add("seed", super::seed_print::document(self));
+        }
         if !self.import_warnings.is_empty() {
             pairs.add("import_warnings", texts(&self.import_warnings));
         }
@@ -99,6 +102,11 @@ impl Blueprint {
             if !list.is_empty() {
                 pairs.add(key, Json::Array(list));
             }
+        }
+        if let Some(retention) = &model.retention {
+            let floor = ("floor".to_owned(), Json::string(retention.floor.to_string()));
+            let field = ("field".to_owned(), own.name(&retention.column));
+            pairs.add("retention", Json::Object(vec![floor, field]));
         }
         Json::Object(pairs.0)
     }
@@ -165,6 +173,8 @@ impl Fields<'_> {
         let label = self.model.labels.iter().find(|(own, _)| *own == column.name);
         pairs.add_text("label", &label.map(|(_, label)| label.clone()));
         pairs.add_text("description", &column.description);
+        let sensitive = self.model.sensitive.iter().find(|(own, _)| *own == column.name);
+        pairs.add_sensitive(sensitive.map(|(_, how)| *how));
         pairs.add_true("list", column.list);
         pairs.add_true("required", column.required);
         pairs.0.extend(bounds.pairs.0);

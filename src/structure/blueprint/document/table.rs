@@ -6,6 +6,7 @@ use super::names::{problem_with_document_name, problem_with_schema, problem_with
 use super::rules::UniqueSet;
 use crate::field_types::kind::FieldKind;
 use crate::json::Json;
+use crate::structure::blueprint::duration::{self, Duration};
 use crate::structure::constant::Constant;
 use crate::structure::document::keys::{Keys, Problems};
 use crate::structure::document::rules::{Columns, read_names};
@@ -32,6 +33,8 @@ pub(super) struct Draft<'j> {
     pub(super) beside: Vec<Beside<'j>>,
     by_name: HashMap<String, usize>,
     pub(super) key: Option<PrimaryKey>,
+    /// A length of time, and the field that it is counted from.
+    pub(super) retention: Option<(Duration, String)>,
     pub(super) lists: Lists<'j>,
     /// All of the fields could be read: otherwise rules over them would only say again what is wrong.
     pub(super) whole: bool,
@@ -152,6 +155,7 @@ impl<'j> Draft<'j> {
         let renamed_from = keys.text("renamed_from", problems);
         let key = keys.take("key");
         let times = keys.boolean("times", problems);
+        let retention = keys.take("retention");
         let fields = keys.list("fields", problems);
         if fields.is_none() && !keys.has("fields") {
             problems.add(keys.at("fields"), "is missing: an array of fields");
@@ -176,6 +180,7 @@ impl<'j> Draft<'j> {
             beside: Vec::new(),
             by_name: HashMap::new(),
             key: None,
+            retention: None,
             lists,
             whole: fields.is_some(),
             unique: Vec::new(),
@@ -207,6 +212,11 @@ impl<'j> Draft<'j> {
             draft.take_key(fields, name, context, problems);
         }
         draft.check_columns(problems);
+        if let Some(json) = retention
+            && draft.whole
+        {
+            draft.retention = draft.read_retention(json, problems);
+        }
         Some(draft)
     }
 
@@ -306,6 +316,34 @@ impl<'j> Draft<'j> {
         });
     }
 
+    /// Reads `retention`: how old rows must be, by which field, before they may be deleted for their age.
+    fn read_retention(&self, json: &Json, problems: &mut Problems) -> Option<(Duration, String)> {
+        let mut keys = Keys::open(json, format!("{}/retention", self.pointer), problems)?;
+        let floor = keys.text("floor", problems);
+        let field = keys.text("field", problems);
+        for key in ["floor", "field"].into_iter().filter(|key| !keys.has(key)) {
+            problems.add(keys.at(key), "is missing");
+        }
+        let duration = floor.as_deref().and_then(Duration::read);
+        if floor.is_some() && duration.is_none() {
+            problems.add(keys.at("floor"), duration::EXPECTED);
+        }
+        if let Some(name) = &field {
+            match self.field(name) {
+                None => {
+                    let message = format!("\"{name}\" is not a field of the table");
+                    problems.add(keys.at("field"), message);
+                }
+                Some(found) if !is_moment(&found.kind, found.list) => {
+                    problems.add(keys.at("field"), "must be a field of type timestamp or date");
+                }
+                Some(_) => {}
+            }
+        }
+        keys.close(problems);
+        Some((duration?, field?))
+    }
+
     fn check_columns(&self, problems: &mut Problems) {
         let mut seen: HashMap<&str, &str> = HashMap::new();
         for (field, beside) in self.fields.iter().zip(&self.beside) {
@@ -323,6 +361,19 @@ impl<'j> Draft<'j> {
     }
 }
 
+/// Whether a value says when something was.
+pub(super) fn is_moment(kind: &FieldKind, list: bool) -> bool {
+    !list
+        && match kind {
+            FieldKind::Timestamp | FieldKind::Date => true,
+            FieldKind::Native(native) => {
+                native.schema.is_none()
+                    && ["timestamp", "timestamptz"].contains(&native.name.as_str())
+            }
+            _ => false,
+        }
+}
+
 /// A list of rules. Each costs every write something, and each is compared with the others.
 fn few<'j>(keys: &mut Keys<'j>, key: &'static str, problems: &mut Problems) -> &'j [Json] {
     let items = keys.list(key, problems).unwrap_or_default();
@@ -337,6 +388,7 @@ fn few<'j>(keys: &mut Keys<'j>, key: &'static str, problems: &mut Problems) -> &
 fn plain(name: &str, kind: FieldKind) -> Field {
     Field {
         name: name.to_owned(),
+        column: None,
         label: None,
         description: None,
         kind,
@@ -349,7 +401,9 @@ fn plain(name: &str, kind: FieldKind) -> Field {
         min: None,
         max: None,
         unindexed: false,
+        sensitive: None,
         renamed_from: None,
+        renamed_values: Vec::new(),
     }
 }
 

@@ -774,6 +774,24 @@ fn the_published_grammar_is_this_one() {
             "/enums/e",
             "/properties/enums/additionalProperties/oneOf/1/properties".to_owned(),
         ),
+        (
+            with(r#"{"name":"T","fields":[]}"#, r#","seed":{"T":{"nonsense":1}}"#),
+            "/seed/T",
+            "/properties/seed/additionalProperties/properties".to_owned(),
+        ),
+        (
+            with(
+                r#"{"name":"T","fields":[{"name":"a","type":"text"}]}"#,
+                r#","seed":{"T":{"rows":[{"a":{"lookup":{"nonsense":1}}}]}}"#,
+            ),
+            "/seed/T/rows/0/a/lookup",
+            "/$defs/seed_value/then/properties/lookup/properties".to_owned(),
+        ),
+        (
+            table(r#""fields":[],"retention":{"nonsense":1}"#),
+            "/tables/0/retention",
+            format!("{of_tables}/retention/properties"),
+        ),
         (table(r#""fields":[],"nonsense":1"#), "/tables/0", of_tables.to_owned()),
         (
             table(r#""fields":[],"key":{"nonsense":1}"#),

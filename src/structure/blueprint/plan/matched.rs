@@ -2,11 +2,12 @@
 
 use super::{Place, Planner, lineage, printed_key};
 use crate::ident::qualified;
+use crate::structure::blueprint::facts::TypeFact;
 use crate::structure::blueprint::keeping::keeping;
 use crate::structure::blueprint::model::{EnumType, ModelTable};
 use crate::structure::blueprint::registry::{Printed, Stored};
 use crate::structure::plan::enums::ObservedEnum;
-use crate::structure::plan::tables::Keeping;
+use crate::structure::plan::tables::{Guard, Keeping};
 use crate::structure::sql_text::SqlText;
 use crate::structure::step::{Relation, Stage, Step};
 use crate::structure::table::{ColumnDefault, Rule, Table};
@@ -17,6 +18,8 @@ pub(super) struct Matched {
     pub(super) now: Option<Place>,
     pub(super) keeping: Option<Keeping>,
     pub(super) managed: Option<ModelTable>,
+    /// Whether a version of the blueprint has made its policy.
+    pub(super) managed_guard: bool,
     pub(super) target: Option<ModelTable>,
 }
 
@@ -88,7 +91,7 @@ impl Planner<'_> {
             // What was renamed by the first steps of a version under way is there by its new name. A table that is not
             // listed is not the blueprint's, and one that is listed by another name is another one.
             let is_its = |place: &Place| {
-                let name = self.listed.get(place);
+                let name = self.world.listed.get(place);
                 name.is_some_and(|name| {
                     *name == table.name || table.renamed_from.as_ref() == Some(name)
                 })
@@ -124,22 +127,37 @@ impl Planner<'_> {
                 keeping: now.as_ref().and_then(|at| self.keeping(at)),
                 now,
                 managed: managed.map(|table| as_printed(table, printed)),
+                managed_guard: self.made_guard(table),
                 target: Some(as_printed(target, printed)),
             });
         }
         for table in self.leaving(&names) {
             let place = (table.schema.clone(), table.table_name.clone());
-            let is_its = self.listed.get(&place).is_some_and(|name| *name == table.name);
+            let is_its = self.world.listed.get(&place).is_some_and(|name| *name == table.name);
             if self.own(&place) && is_its && used.insert(place.clone()) {
                 found.push(Matched {
                     keeping: self.keeping(&place),
                     now: Some(place),
                     managed: Some(table.clone()),
+                    managed_guard: true,
                     target: None,
                 });
             }
         }
         found
+    }
+
+    /// Whether a version gave the table a policy that says whose its rows are.
+    fn made_guard(&self, table: &ModelTable) -> bool {
+        let is_same = |before: &&ModelTable| {
+            before.name == table.name || table.renamed_from.as_ref() == Some(&before.name)
+        };
+        let mut versions = self.request.stored.into_iter().flat_map(Stored::versions);
+        versions.any(|version| {
+            let blueprint = &version.blueprint;
+            let mut same = blueprint.tables.iter().filter(is_same);
+            same.any(|before| Guard::of(&blueprint.tenancy, before, "") != Guard::Open)
+        })
     }
 
     fn is_applied(&self, name: &str) -> bool {
@@ -181,7 +199,7 @@ impl Planner<'_> {
         let relation = self.facts.relation(&place.0, &place.1);
         relation.is_some_and(|relation| relation.is_table() && relation.ours)
             && self.tables.contains_key(place)
-            && !self.others.contains_key(place)
+            && !self.world.others.contains_key(place)
     }
 
     fn keeping(&self, place: &Place) -> Option<Keeping> {
@@ -205,12 +223,15 @@ impl Planner<'_> {
                 columns: Vec::new(),
                 rules: Vec::new(),
                 names: Vec::new(),
+                guarded: Vec::new(),
             };
             *managed = Some(ModelTable {
                 table,
                 fields: Vec::new(),
                 renames: Vec::new(),
                 fills: Vec::new(),
+                retention: None,
+                sensitive: Vec::new(),
                 ..target.clone()
             });
         }
@@ -222,7 +243,7 @@ impl Planner<'_> {
         let relation = self.facts.relation(&place.0, &place.1)?;
         let name = qualified(&place.0, &place.1);
         let what = relation.kind_text();
-        let why = if let Some(other) = self.others.get(place) {
+        let why = if let Some(other) = self.world.others.get(place) {
             format!("table {name} belongs to blueprint \"{other}\"")
         } else if !relation.ours {
             format!("{what} {name} belongs to \"{}\"", relation.owner)
@@ -262,29 +283,36 @@ impl Planner<'_> {
                 .copied()
                 .filter(|before| before.name == one.name || Some(before.name.as_str()) == from)
                 .collect();
+            // As of tables: what is not listed is not the blueprint's.
+            let is_its = |place: &Place| {
+                let name = self.world.listed_enums.get(place);
+                name.is_some_and(|name| {
+                    *name == one.name || one.renamed_from.as_ref() == Some(name)
+                })
+            };
             let now = std::iter::once(place(one))
-                .filter(|at| versions.iter().any(|before| place(before) == *at))
+                .filter(|_| !versions.is_empty())
                 .chain(versions.iter().map(|before| place(before)))
-                .find(|place| self.own_enum(place).is_some() && !used.contains(place));
+                .find(|place| {
+                    self.own_enum(place).is_some() && is_its(place) && !used.contains(place)
+                });
             let adopts = self.request.manner.adopt && self.request.is_owner;
             let now = now.or_else(|| {
                 Some(place(one)).filter(|place| adopts && self.own_enum(place).is_some())
             });
             if now.as_ref() != Some(&place(one))
-                && let Some(fact) = self.facts.enum_type(&one.schema, &one.type_name)
-                && !managed.iter().any(|before| place(before) == place(one))
+                && !self.is_leaving_enum(&place(one), one)
+                && let Some(why) = self.type_in_the_way(&place(one))
             {
-                let name = qualified(&one.schema, &one.type_name);
-                let why = if !fact.ours {
-                    format!("type {name} belongs to \"{}\"", fact.owner)
-                } else if fact.kind != 'e' {
-                    format!("type {name} has the name of an enum of the blueprint, and is none")
-                } else {
-                    format!(
-                        "type {name} is there and not the blueprint's: options => '{{\"adopt\": true}}' makes it so"
-                    )
-                };
                 steps.push(Step::refused("create_type", &one.type_name, why).stage(Stage::Schema));
+                // Columns of the type stay as they are.
+                let now = self.facts.enum_type(&one.schema, &one.type_name);
+                let now = now.filter(|fact| fact.kind == 'e').map(TypeFact::observed);
+                let now = now.map(|now| ObservedEnum { values: one.values.clone(), ..now });
+                used.insert(place(one));
+                if now.is_some() && !versions.is_empty() {
+                    found.push(MatchedEnum { managed: true, now, target: Some(one) });
+                }
                 continue;
             }
             used.extend(now.clone());
@@ -292,7 +320,9 @@ impl Planner<'_> {
             found.push(MatchedEnum { managed: now.is_some(), now, target: Some(one) });
         }
         for before in managed {
-            if used.insert(place(before))
+            let is_its = self.world.listed_enums.get(&place(before)) == Some(&before.name);
+            if is_its
+                && used.insert(place(before))
                 && let Some(now) = self.own_enum(&place(before))
             {
                 found.push(MatchedEnum { now: Some(now), managed: true, target: None });
@@ -301,10 +331,34 @@ impl Planner<'_> {
         found
     }
 
-    /// An enum that is there and the owner's.
+    /// An enum that is there, the owner's and not another blueprint's.
     fn own_enum(&self, place: &Place) -> Option<ObservedEnum> {
         let fact = self.facts.enum_type(&place.0, &place.1)?;
-        (fact.kind == 'e' && fact.ours).then(|| fact.observed())
+        let is_own = fact.kind == 'e' && fact.ours && !self.world.other_enums.contains_key(place);
+        is_own.then(|| fact.observed())
+    }
+
+    /// Whether the type that has this name is the blueprint's, and leaves it to another one.
+    fn is_leaving_enum(&self, place: &Place, taker: &EnumType) -> bool {
+        let name = self.world.listed_enums.get(place);
+        name.is_some_and(|name| *name != taker.name) && self.own_enum(place).is_some()
+    }
+
+    /// Why a type that is to be made cannot have its name.
+    fn type_in_the_way(&self, place: &Place) -> Option<String> {
+        let fact = self.facts.enum_type(&place.0, &place.1)?;
+        let name = qualified(&place.0, &place.1);
+        Some(if let Some(other) = self.world.other_enums.get(place) {
+            format!("type {name} belongs to blueprint \"{other}\"")
+        } else if !fact.ours {
+            format!("type {name} belongs to \"{}\"", fact.owner)
+        } else if fact.kind != 'e' {
+            format!("type {name} has the name of an enum of the blueprint, and is none")
+        } else {
+            format!(
+                "type {name} is there and not the blueprint's: options => '{{\"adopt\": true}}' makes it so"
+            )
+        })
     }
 }
 

@@ -172,13 +172,18 @@ fn a_serial_takes_from_a_sequence_of_its_own() {
     let columns = || [column(1, "c", "int4", json!({"default": next}))];
     let own = seen(json!({"columns": columns(), "sequences": [sequence(1, Value::Null)]}));
     assert_eq!(own.table.columns[0].default, Some(ColumnDefault::Serial));
-    let name = ("s".to_owned(), "it's".to_owned());
-    assert_eq!((own.details.sequences, own.extras), (vec![("c".to_owned(), name)], vec![]));
+    let state = SequenceState {
+        name: "it's".to_owned(),
+        owned: true,
+        feeds: true,
+        ..SequenceState::default()
+    };
+    assert_eq!((own.details.sequences, own.extras), (vec![("c".to_owned(), state)], vec![]));
     let others = seen(json!({"columns": columns(), "sequences": [sequence(2, Value::Null)]}));
     assert!(matches!(others.table.columns[0].default, Some(ColumnDefault::Sql(_))));
     let counting =
         seen(json!({"columns": columns(), "sequences": [sequence(1, "START 5".into())]}));
-    assert_eq!(counting.extras[0].kind, "sequence parameters");
+    assert_eq!(counting.details.sequences[0].1.fault.as_deref(), Some("START 5"));
 }
 
 #[test]
@@ -277,7 +282,6 @@ fn what_nobody_asked_for_is_an_extra() {
             ("statistics", "st"),
             ("disabled trigger", "kepler_fill"),
             ("trigger", "mine"),
-            ("disabled trigger", "fk"),
             ("generated column", "g"),
             ("column option", "g"),
         ]

@@ -329,6 +329,7 @@ impl World {
             same("columns", &sorted(&observed.table.columns), &sorted(&table.columns))?;
             same("description", &observed.table.description, &table.description)?;
             same("fills", &keeping.fills, &model.fills)?;
+            same("guarded", &observed.table.guarded, &table.guarded)?;
             let mut there: Vec<String> =
                 observed.rules.iter().map(|r| format!("{:?}", r.rule)).collect();
             let mut wanted: Vec<String> =

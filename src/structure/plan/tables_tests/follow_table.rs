@@ -5,6 +5,7 @@ use crate::field_types::kind::FieldKind;
 use crate::ident::qualified;
 use crate::structure::blueprint::model::ModelTable;
 use crate::structure::observe::{By, NamedRule, Observed};
+use crate::structure::plan::guarded::REFERENCES_TRIGGER;
 use crate::structure::plan::tables::Keeping;
 use crate::structure::step::Step;
 use crate::structure::table::{Column, ColumnDefault, Rule, Table};
@@ -184,6 +185,9 @@ pub(super) fn follow_table(
             let description = column_of(goal()?, object)?.description;
             let column = table.table.columns.iter_mut().find(|column| column.name == object);
             column.ok_or("no column")?.description = description;
+        }
+        "add_trigger" | "change_trigger" | "drop_trigger" if object == REFERENCES_TRIGGER => {
+            table.table.guarded.clone_from(&goal()?.guarded);
         }
         "add_trigger" | "change_trigger" | "drop_trigger" => {
             keeping.fills.clone_from(&model.ok_or("no goal")?.fills);

@@ -234,7 +234,13 @@ fn model(choices: &mut Choices<'_>) -> Model {
         let description = choices.yes(4).then(|| "A table".to_owned());
         let fills = (columns[0].kind != FieldKind::Bigint)
             .then(|| Fill { column: "id".to_owned(), with: "cuid".to_owned() });
-        let mut table = Table { description, columns, rules: Vec::new(), names: Vec::new() };
+        let is_text = |column: &&Column| {
+            column.name != "id" && matches!(column.kind, FieldKind::Text { .. }) && !column.list
+        };
+        let texts = columns.iter().filter(is_text).map(|column| column.name.clone());
+        let guarded = texts.filter(|_| choices.yes(3)).collect();
+        let mut table =
+            Table { description, columns, rules: Vec::new(), names: Vec::new(), guarded };
         let pk_name = choices.one(&[None, Some(format!("own_{at}_pkey"))]);
         table.push_named(Rule::PrimaryKey(vec!["id".to_owned()]), pk_name);
         tables.push(ModelTable {
@@ -248,6 +254,8 @@ fn model(choices: &mut Choices<'_>) -> Model {
             labels: Vec::new(),
             renames: Vec::new(),
             fills: fills.into_iter().collect(),
+            retention: None,
+            sensitive: Vec::new(),
         });
     }
     let keys: Vec<(String, FieldKind)> = tables

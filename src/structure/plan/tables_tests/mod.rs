@@ -33,7 +33,7 @@ fn plan(world: &World, managed: &Model, target: &Model, terms: Terms) -> Vec<Ste
             let of = managed.or(target);
             let now = of.and_then(|table| world.table(&table.schema, &table.table_name));
             let now = now.map(|(observed, keeping)| Present { observed, keeping });
-            TableGoal { now, managed, target, guard: Guard::Open }
+            TableGoal { now, managed, managed_guard: true, target, guard: Guard::Open }
         })
         .collect();
     let mut enums = Vec::new();
@@ -86,7 +86,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases()))]
     #[test]
     fn the_steps_lead_to_the_goal_and_a_plan_after_that_is_empty((a, b) in pair(), online in any::<bool>()) {
-        let terms = Terms { online, defer_vector_indexes: true };
+        let terms = Terms { online, adopt: false, defer_vector_indexes: true };
         let mut world = World::default();
         let made = reach(&mut world, &Model::default(), &a, terms);
         prop_assert_eq!(made, Ok(true));

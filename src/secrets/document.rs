@@ -1,0 +1,271 @@
+//! Secrets in documents: what stands under the names of keys, and in every string; and the same without them.
+
+use super::keys::{KeyRule, rule_of};
+use super::text::in_text;
+use super::{Certainty, Found};
+use crate::json::{Json, token};
+use crate::jsonb::builder::Builder;
+use crate::jsonb::parse::{InvalidCharacters, Parser};
+use crate::jsonb::view::{Container, Value};
+
+/// Below so many levels nothing is looked at.
+const MAX_DEPTH: usize = 512;
+
+/// Where a value stands in a document.
+#[derive(Clone, Copy)]
+pub(crate) struct Path<'p> {
+    above: Option<&'p Path<'p>>,
+    step: Step<'p>,
+    depth: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Step<'p> {
+    Root,
+    Key(&'p str),
+    Index(usize),
+}
+
+impl<'p> Path<'p> {
+    pub(crate) const ROOT: Path<'static> = Path { above: None, step: Step::Root, depth: 0 };
+
+    fn below(&'p self, step: Step<'p>) -> Path<'p> {
+        Path { above: Some(self), step, depth: self.depth + 1 }
+    }
+
+    /// An element of a list.
+    pub(crate) fn element(&'p self, at: usize) -> Path<'p> {
+        self.below(Step::Index(at))
+    }
+
+    /// As a JSON Pointer (RFC 6901). A key that is itself a secret is not shown.
+    pub(crate) fn pointer(&self) -> String {
+        let above = self.above.map_or_else(String::new, Path::pointer);
+        match self.step {
+            Step::Root => above,
+            Step::Index(at) => format!("{above}/{at}"),
+            Step::Key(key) if super::text::first_in_text(key).is_some() => {
+                format!("{above}/[redacted]")
+            }
+            Step::Key(key) => {
+                let short: String = key.chars().take(64).collect();
+                format!("{above}/{}", token(&short))
+            }
+        }
+    }
+}
+
+/// What is told of each finding: where, and what. It says whether to go on.
+pub(crate) type Visit<'v> = dyn FnMut(&Path<'_>, Found) -> bool + 'v;
+
+/// Looks at a string, of which the key above it may say more.
+fn look(text: &str, rule: Option<KeyRule>, path: &Path<'_>, visit: &mut Visit<'_>) -> bool {
+    let mut goes_on = true;
+    let mut is_told = false;
+    in_text(text, &mut |found| {
+        is_told |= found.certainty == Certainty::Certain;
+        goes_on = visit(path, found);
+        goes_on
+    });
+    match rule {
+        Some(rule) if goes_on && !is_told && rule.holds(text) => {
+            visit(path, of_key(rule, text.len()))
+        }
+        _ => goes_on,
+    }
+}
+
+fn of_key(rule: KeyRule, length: usize) -> Found {
+    Found { kind: rule.kind, certainty: Certainty::Certain, range: 0..length }
+}
+
+fn text_of(bytes: &[u8]) -> &str {
+    // Strings of a jsonb are valid in the encoding of the database, which is UTF-8.
+    str::from_utf8(bytes).unwrap_or_default()
+}
+
+/// The rule for `value` in an object such as `{"name": "Authorization", "value": "…"}`.
+fn rule_of_pair(object: Container<'_>) -> Option<KeyRule> {
+    let value = |key: &[u8]| {
+        let at = object.find(key).ok()?;
+        match object.element(at)?.value() {
+            Value::String(text) => rule_of(text_of(text)),
+            _ => None,
+        }
+    };
+    object.find(b"value").ok()?;
+    value(b"name").or_else(|| value(b"key"))
+}
+
+/// The rule for what stands under a key of an object.
+fn rule_under(key: &str, pair: Option<KeyRule>) -> Option<KeyRule> {
+    if key == "value" && pair.is_some() { pair } else { rule_of(key) }
+}
+
+/// Looks at a value of a `jsonb`. False if somebody has seen enough.
+fn walk(value: Value<'_>, rule: Option<KeyRule>, path: &Path<'_>, visit: &mut Visit<'_>) -> bool {
+    match value {
+        Value::String(bytes) => look(text_of(bytes), rule, path, visit),
+        Value::Container(_) if path.depth >= MAX_DEPTH => true,
+        Value::Container(object) if object.is_object() => {
+            let pair = rule_of_pair(object);
+            object.pairs().all(|(key, stored)| {
+                let key = text_of(key);
+                let below = path.below(Step::Key(key));
+                let goes_on = match super::text::first_in_text(key) {
+                    Some(found) => visit(&below, found),
+                    None => true,
+                };
+                goes_on && walk(stored.value(), rule_under(key, pair), &below, visit)
+            })
+        }
+        Value::Container(array) => array
+            .elements()
+            .enumerate()
+            .all(|(at, stored)| walk(stored.value(), rule, &path.element(at), visit)),
+        _ => true,
+    }
+}
+
+/// The secrets in a `jsonb`, by its bytes behind the length word.
+pub(crate) fn in_jsonb(bytes: &[u8], visit: &mut Visit<'_>) {
+    walk(Container::root(bytes).value(), None, &Path::ROOT, visit);
+}
+
+/// The secrets in a text, which is looked at as a document if it is one.
+pub(crate) fn in_text_or_document(text: &str, path: &Path<'_>, visit: &mut Visit<'_>) {
+    if let Some(stored) = as_document(text) {
+        walk(Container::root(&stored[4..]).value(), None, path, visit);
+    } else {
+        look(text, None, path, visit);
+    }
+}
+
+/// The bytes of a text that is an object or an array.
+fn as_document(text: &str) -> Option<Vec<u8>> {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return None;
+    }
+    let mut stored = Vec::new();
+    Parser::new(InvalidCharacters::Reject).parse(text.as_bytes(), &mut stored).ok()?;
+    Some(stored)
+}
+
+/// What stands where a secret was.
+fn mark(kind: &str) -> String {
+    format!("[redacted:{kind}]")
+}
+
+/// A string without its secrets; none if it has none.
+fn without(text: &str, rule: Option<KeyRule>) -> Option<String> {
+    let mut made = String::new();
+    let mut kept = 0;
+    look(text, rule, &Path::ROOT, &mut |_, found| {
+        if found.certainty == Certainty::Certain {
+            made.push_str(&text[kept..found.range.start]);
+            made.push_str(&mark(found.kind));
+            kept = found.range.end;
+        }
+        true
+    });
+    (kept > 0).then(|| made + &text[kept..])
+}
+
+/// A text without its secrets; none if it has none. A document is written anew.
+pub(crate) fn redacted_text(text: &str) -> Option<String> {
+    let document =
+        if text.trim_start().starts_with(['{', '[']) { Json::parse(text).ok() } else { None };
+    match document {
+        Some(mut json) => redact(&mut json, None).then(|| json.to_string()),
+        None => without(text, None),
+    }
+}
+
+/// Whether something was taken out.
+fn redact(json: &mut Json, rule: Option<KeyRule>) -> bool {
+    match json {
+        Json::String(text) => match without(text, rule) {
+            Some(clean) => {
+                *text = clean;
+                true
+            }
+            None => false,
+        },
+        Json::Array(items) => items.iter_mut().fold(false, |any, item| redact(item, rule) | any),
+        Json::Object(pairs) => {
+            let named = |wanted: &str| {
+                let found = pairs.iter().find(|(key, _)| key == wanted);
+                found.and_then(|(_, value)| value.as_str()).and_then(rule_of)
+            };
+            let pair = named("name").or_else(|| named("key"));
+            pairs.iter_mut().fold(false, |any, (key, value)| {
+                let rule = rule_under(key, pair);
+                let changed = match without(key, None) {
+                    Some(clean) => {
+                        *key = clean;
+                        true
+                    }
+                    None => false,
+                };
+                redact(value, rule) | changed | any
+            })
+        }
+        _ => false,
+    }
+}
+
+/// A `jsonb` without its secrets, length word included; none if it has none.
+pub(crate) fn redacted_jsonb(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut has_secret = false;
+    in_jsonb(bytes, &mut |_, found| {
+        has_secret |= found.certainty == Certainty::Certain;
+        !has_secret
+    });
+    if !has_secret {
+        return None;
+    }
+    let mut builder = Builder::default();
+    rebuild(Container::root(bytes).value(), None, 0, &mut builder);
+    let mut out = Vec::new();
+    builder.finish(&mut out).ok()?;
+    Some(out)
+}
+
+fn rebuild(value: Value<'_>, rule: Option<KeyRule>, depth: usize, out: &mut Builder) {
+    match value {
+        Value::Null => out.null(),
+        Value::Boolean(value) => out.boolean(value),
+        Value::Number(bytes) => out.copy(crate::jsonb::entry::NUMERIC, bytes),
+        Value::String(bytes) => {
+            let text = text_of(bytes);
+            let clean = without(text, rule);
+            let written: Result<(), std::convert::Infallible> = out.string_with(|to| {
+                to.extend_from_slice(clean.as_deref().unwrap_or(text).as_bytes());
+                Ok(())
+            });
+            let Ok(()) = written;
+        }
+        Value::Container(inner) if depth >= MAX_DEPTH => {
+            let stored = inner.stored();
+            out.copy(stored.kind, stored.bytes);
+        }
+        Value::Container(object) if object.is_object() => {
+            let pair = rule_of_pair(object);
+            out.open_object();
+            for (key, stored) in object.pairs() {
+                let key = text_of(key);
+                let clean = without(key, None);
+                out.key(clean.as_deref().unwrap_or(key).as_bytes());
+                rebuild(stored.value(), rule_under(key, pair), depth + 1, out);
+            }
+            let _ = out.close();
+        }
+        Value::Container(array) => {
+            out.open_array();
+            for stored in array.elements() {
+                rebuild(stored.value(), rule, depth + 1, out);
+            }
+            let _ = out.close();
+        }
+    }
+}

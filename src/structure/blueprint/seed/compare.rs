@@ -1,0 +1,474 @@
+//! Which rows of a seed are not there, or are otherwise, to the eyes of the caller.
+
+use super::super::error::BlueprintError;
+use super::super::model::{Blueprint, ModelTable, Tenancy};
+use super::super::plan::{Place, Planned};
+use super::order::{Group, Rows, order};
+use super::resolve::Resolved;
+use super::statements::{Spoken, numbers, texts};
+use super::unique::{Set, unique_sets};
+use super::{Existing, Lookup, Row, Seed, Value};
+use crate::access::owner::Owner;
+use crate::error::Error;
+use crate::ident::qualified;
+use crate::pg::local_settings::LocalSettings;
+use crate::structure::ddl::Dialect;
+use pgrx::spi::SpiClient;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ffi::CStr;
+
+/// Texts mean the same whatever the session prefers.
+pub(super) const SETTINGS: &[(&CStr, &CStr)] = &[
+    (c"datestyle", c"ISO, YMD"),
+    (c"intervalstyle", c"postgres"),
+    (c"timezone", c"UTC"),
+    (c"extra_float_digits", c"1"),
+];
+
+/// What is looked at, and for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum View {
+    /// Before the steps of a plan.
+    Plan,
+    /// When they are done.
+    Done,
+    /// For a report: what the caller must not read is told.
+    Report,
+}
+
+/// A seed among its tables.
+pub(crate) struct Scene<'s> {
+    pub(super) blueprint: &'s Blueprint,
+    pub(super) view: View,
+    tables: HashMap<&'s str, Here<'s>>,
+    /// Of the session.
+    workspace_id: &'s str,
+    /// Of the blueprint, if its tenancy is that.
+    own_workspace_id: Option<&'s str>,
+    dialect: &'s Dialect,
+}
+
+/// A table as it is now.
+struct Here<'s> {
+    table: &'s ModelTable,
+    /// None before it is made.
+    place: Option<Place>,
+    relation: String,
+    /// Columns that are not there yet, or of another type.
+    unlike: HashSet<String>,
+    may_read: bool,
+    /// Whether the caller sees only rows of its workspace.
+    is_guarded: bool,
+}
+
+/// What is to be done for the rows of one table.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Found {
+    /// The place in the document's seed.
+    pub(crate) seed: usize,
+    pub(crate) missing: Vec<usize>,
+    /// How many of those are written together, in their order.
+    pub(super) together: Vec<usize>,
+    /// With what is stored where that is otherwise.
+    pub(crate) changed: Vec<(usize, String)>,
+    /// Why they cannot be written.
+    pub(crate) refused: Vec<String>,
+    /// What was not looked at, and why.
+    pub(crate) unseen: Option<String>,
+    /// Of a table that changes its columns: how many rows would be written is only known then.
+    pub(crate) is_rough: bool,
+}
+
+/// All of them, in the order in which they would be written.
+pub(crate) type Compared = Vec<Found>;
+
+impl<'s> Scene<'s> {
+    pub(crate) fn new(
+        client: &mut SpiClient<'_>,
+        (blueprint, planned): (&'s Blueprint, &'s Planned),
+        dialect: &'s Dialect,
+        view: View,
+        (workspace_id, own_workspace_id): (&'s str, Option<&'s str>),
+    ) -> Result<Self, Error> {
+        let mut tables = HashMap::new();
+        for table in &planned.targets {
+            let place = (table.schema.clone(), table.table_name.clone());
+            let now = match view {
+                View::Done => Some(place.clone()),
+                _ => planned.places.get(&place).cloned(),
+            };
+            let unlike = match (view, &now) {
+                (View::Done, _) | (_, None) => HashSet::new(),
+                (_, Some(now)) => unlike(planned, table, now),
+            };
+            let relation =
+                now.as_ref().map_or(String::new(), |(schema, name)| qualified(schema, name));
+            let here =
+                Here { table, place: now, relation, unlike, may_read: true, is_guarded: false };
+            tables.insert(table.name.as_str(), here);
+        }
+        // Whom the policy of a table that is yet to be made will show one workspace.
+        if blueprint.tenancy != Tenancy::Database && !sees_all(client)? {
+            for here in tables.values_mut().filter(|here| here.place.is_none()) {
+                here.is_guarded = planned.is_guarded(here.table);
+            }
+        }
+        let mut scene = Self { blueprint, view, tables, workspace_id, own_workspace_id, dialect };
+        scene.look_at_rights(client)?;
+        Ok(scene)
+    }
+
+    /// What the caller may read of the tables.
+    fn look_at_rights(&mut self, client: &mut SpiClient<'_>) -> Result<(), Error> {
+        let (mut named, mut schemas, mut names) = (Vec::new(), Vec::new(), Vec::new());
+        for seed in self.blueprint.seed.iter() {
+            let here = self.tables.get(seed.table.as_str());
+            if let Some((schema, name)) = here.and_then(|here| here.place.clone()) {
+                named.push(seed.table.as_str());
+                schemas.push(schema);
+                names.push(name);
+            }
+        }
+        let rows = client.update(
+            "SELECT w.place::pg_catalog.int4, pg_catalog.has_table_privilege(c.oid, 'SELECT'), pg_catalog.row_security_active(c.oid)
+             FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) WITH ORDINALITY AS w (schema, name, place)
+             JOIN pg_catalog.pg_namespace AS n ON n.nspname = w.schema
+             JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.name",
+            None,
+            &[schemas.into(), names.into()],
+        )?;
+        let mut rights = Vec::new();
+        for row in rows {
+            let place = row[1].value::<i32>()?.unwrap_or_default() as usize;
+            let (may_read, guarded) = (row[2].value::<bool>()?, row[3].value::<bool>()?);
+            rights.push((place, may_read.unwrap_or_default(), guarded.unwrap_or_default()));
+        }
+        for (place, may_read, is_guarded) in rights {
+            let name = place.checked_sub(1).and_then(|at| named.get(at));
+            if let Some(here) = name.and_then(|name| self.tables.get_mut(name)) {
+                (here.may_read, here.is_guarded) = (may_read, is_guarded);
+            }
+        }
+        Ok(())
+    }
+
+    /// A table that is there.
+    pub(super) fn spoken(&self, name: &str) -> Option<Spoken<'_>> {
+        let here = self.tables.get(name)?;
+        here.place.as_ref()?;
+        Some(Spoken { relation: &here.relation, table: here.table, dialect: self.dialect })
+    }
+
+    /// A table as it will be.
+    pub(super) fn table(&self, name: &str) -> Option<&'s ModelTable> {
+        Some(self.tables.get(name)?.table)
+    }
+
+    pub(super) fn dialect(&self) -> &'s Dialect {
+        self.dialect
+    }
+
+    /// Whether a column can be read as what it will be.
+    pub(super) fn is_readable(&self, table: &str, column: &str) -> bool {
+        let here = self.tables.get(table).filter(|here| here.place.is_some());
+        here.is_some_and(|here| {
+            !here.unlike.contains(column) && (here.may_read || self.view != View::Report)
+        })
+    }
+
+    /// Why the caller cannot see a row.
+    fn hidden(&self, seed: &Seed, row: &Row) -> Option<String> {
+        let here = self.tables.get(seed.table.as_str())?;
+        if !here.may_read && self.view == View::Report {
+            return Some("you may not read the table".to_owned());
+        }
+        if !here.is_guarded {
+            return None;
+        }
+        let workspace = match &self.blueprint.tenancy {
+            Tenancy::Database => return None,
+            Tenancy::Workspace => self.own_workspace_id?,
+            Tenancy::Field(field) => {
+                let (_, column) = here.table.fields.iter().find(|(name, _)| name == field)?;
+                match row.get(column) {
+                    Some(Value::Given(given)) => given.input.as_str(),
+                    _ => return None,
+                }
+            }
+        };
+        (workspace != self.workspace_id).then(|| {
+            let workspace = crate::json::shorten(workspace);
+            format!(
+                "workspace \"{workspace}\" is not the session's, and its rows are not to be seen"
+            )
+        })
+    }
+}
+
+/// Whether row security does not hold for the caller.
+fn sees_all(client: &mut SpiClient<'_>) -> Result<bool, Error> {
+    if Owner::find()?.is_caller() {
+        return Ok(true);
+    }
+    let rows = client.update(
+        "SELECT r.rolsuper OR r.rolbypassrls FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user",
+        None,
+        &[],
+    )?;
+    Ok(rows.first().get_one::<bool>()?.unwrap_or_default())
+}
+
+/// Columns of a table that are not there yet as the target has them.
+fn unlike(planned: &Planned, table: &ModelTable, now: &Place) -> HashSet<String> {
+    let is_changed = planned.steps.iter().any(|step| match &step.relation {
+        Some(relation) => relation.schema == table.schema && relation.table == table.table_name,
+        None => !step.operation.contains("schema"),
+    });
+    let observed = planned.tables.get(now).filter(|_| is_changed);
+    let Some(observed) = observed else { return HashSet::new() };
+    let is_unlike = |name: &&str| {
+        let (wanted, there) = (table.table.column(name), observed.table.column(name));
+        !wanted.zip(there).is_some_and(|(a, b)| (&a.kind, a.list) == (&b.kind, b.list))
+    };
+    let names = table.table.columns.iter().map(|column| column.name.as_str());
+    names.filter(is_unlike).map(str::to_owned).collect()
+}
+
+/// Looks at the rows of a seed, a group at a time.
+pub(super) struct Looker<'s> {
+    pub(super) scene: &'s Scene<'s>,
+    pub(super) resolved: Resolved,
+}
+
+/// Rows of a group that are not as they are to be.
+#[derive(Default)]
+pub(super) struct Looked {
+    pub(super) missing: Vec<usize>,
+    pub(super) changed: Vec<(usize, String)>,
+    hidden: BTreeMap<String, Vec<usize>>,
+    is_rough: bool,
+}
+
+impl<'s> Looker<'s> {
+    pub(super) fn new(scene: &'s Scene<'s>) -> Self {
+        Self { scene, resolved: Resolved::default() }
+    }
+
+    pub(super) fn seed(&self, group: &Group) -> &'s Seed {
+        &self.scene.blueprint.seed[group.seed]
+    }
+
+    /// The unique set that tells the rows from one another.
+    pub(super) fn set(&self, seed: &Seed) -> Option<Set> {
+        let sets = unique_sets(self.scene.table(&seed.table)?);
+        sets.into_iter().find(|set| set.is_of(&seed.key))
+    }
+
+    pub(super) fn look(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        group: &Group,
+    ) -> Result<Looked, Error> {
+        let seed = self.seed(group);
+        let mut looked = Looked::default();
+        let Some(set) = self.set(seed) else { return Ok(looked) };
+        let mut rows = Vec::new();
+        for &at in &group.rows {
+            match self.scene.hidden(seed, &seed.rows[at]) {
+                Some(why) => looked.hidden.entry(why).or_default().push(at),
+                None => rows.push(at),
+            }
+        }
+        let Some(spoken) = self.scene.spoken(&seed.table) else {
+            looked.missing = rows;
+            return Ok(looked);
+        };
+        if !seed.key.iter().all(|column| self.scene.is_readable(&seed.table, column)) {
+            looked.is_rough = true;
+            looked.missing = rows;
+            return Ok(looked);
+        }
+        let of_key = |at: &usize| {
+            let row = &seed.rows[*at];
+            seed.key.iter().filter_map(|column| row.get(column))
+        };
+        self.resolved.look_up(client, self.scene, rows.iter().flat_map(of_key));
+        // By what is compared of them.
+        let mut kinds: BTreeMap<Vec<&str>, Vec<usize>> = BTreeMap::new();
+        for &at in &rows {
+            let compared = match seed.existing {
+                Existing::Keep => Vec::new(),
+                Existing::Update => compared(&seed.rows[at], &set),
+            };
+            kinds.entry(compared).or_default().push(at);
+        }
+        if seed.existing == Existing::Update {
+            let values = rows.iter().flat_map(|at| seed.rows[*at].0.iter().map(|(_, value)| value));
+            self.resolved.look_up(client, self.scene, values);
+        }
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut same = Vec::new();
+        for (compared, rows) in kinds {
+            let found = self.find(client, &spoken, (&set, seed), &compared, &rows);
+            for at in rows {
+                let Some((place, changes)) = found.get(&at) else {
+                    looked.missing.push(at);
+                    continue;
+                };
+                if let Some(first) = places.insert(place.clone(), at) {
+                    same.push(format!("rows {first} and {at} of \"{}\"", seed.table));
+                }
+                if changes != "{}" {
+                    looked.changed.push((at, changes.clone()));
+                }
+            }
+        }
+        if !same.is_empty() {
+            return Err(BlueprintError::SeedSame(same).into());
+        }
+        looked.missing.sort_unstable();
+        looked.changed.sort_unstable();
+        Ok(looked)
+    }
+
+    /// The rows that are stored: their places, and what is otherwise.
+    fn find(
+        &self,
+        client: &mut SpiClient<'_>,
+        spoken: &Spoken<'_>,
+        (set, seed): (&Set, &Seed),
+        compared: &[&str],
+        rows: &[usize],
+    ) -> HashMap<usize, (String, String)> {
+        let text = |at: usize, column: &str| self.resolved.text(seed.rows[at].get(column)?);
+        let names = set.names();
+        let keyed: Vec<usize> = rows
+            .iter()
+            .copied()
+            .filter(|at| names.iter().all(|name| text(*at, name).is_some()))
+            .collect();
+        // What is not there yet differs from whatever is.
+        let is_known = |at: &usize| {
+            compared.iter().all(|column| {
+                self.scene.is_readable(&seed.table, column) && text(*at, column).is_some()
+            })
+        };
+        let (known, unknown): (Vec<usize>, Vec<usize>) = keyed.into_iter().partition(is_known);
+        let mut found = HashMap::new();
+        for (rows, compared, otherwise) in [(known, compared, None), (unknown, &[], Some("…"))] {
+            if rows.is_empty() {
+                continue;
+            }
+            let mut arrays = vec![numbers(rows.iter().copied())];
+            for column in names.iter().chain(compared) {
+                let values: Vec<Option<String>> =
+                    rows.iter().map(|at| text(*at, column).flatten()).collect();
+                arrays.push(texts(values.iter().map(Option::as_deref)));
+            }
+            let parameters: Vec<_> = arrays.iter_mut().map(|array| Some(array.datum())).collect();
+            let statement = spoken.find(set, compared);
+            for row in statement.run(client, &parameters).iter::<3>() {
+                let (Some(at), Some(place)) = (row.integer(0), row.text(1)) else { continue };
+                let changes = otherwise.unwrap_or(row.text(2).unwrap_or_default());
+                found.insert(at as usize, (place.to_owned(), changes.to_owned()));
+            }
+        }
+        found
+    }
+}
+
+/// Columns in which a stored row may be otherwise: those that the row names, but for its key and for what is counted from the
+/// application.
+pub(super) fn compared<'r>(row: &'r Row, set: &Set) -> Vec<&'r str> {
+    let is_key = |name: &str| {
+        set.columns.iter().any(|column| column.name == name && !column.case_insensitive)
+    };
+    let values =
+        row.0.iter().filter(|(name, value)| !is_key(name) && !matches!(value, Value::Moved { .. }));
+    let mut names: Vec<&str> = values.map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// What would be written.
+pub(crate) fn compare(client: &mut SpiClient<'_>, scene: &Scene<'_>) -> Result<Compared, Error> {
+    let _settings = LocalSettings::set(SETTINGS);
+    let mut looker = Looker::new(scene);
+    let mut known = Rows::new(scene.blueprint);
+    let mut found: Vec<Found> = Vec::new();
+    for group in order(scene.blueprint).unwrap_or_default() {
+        pgrx::check_for_interrupts!();
+        let looked = looker.look(client, &group)?;
+        let seed = looker.seed(&group);
+        let mut one = Found { seed: group.seed, is_rough: looked.is_rough, ..Found::default() };
+        for (why, rows) in looked.hidden {
+            let rows = rows.len();
+            let what = if rows == 1 { "row" } else { "rows" };
+            match scene.view {
+                View::Report => one.unseen = Some(format!("{rows} {what}: {why}")),
+                _ => one
+                    .refused
+                    .push(format!("{rows} {what}: {why}; the owner of Kepler's tables writes all")),
+            }
+        }
+        let written = looked.missing.iter().chain(looked.changed.iter().map(|(at, _)| at));
+        let values = written.flat_map(|at| seed.rows[*at].0.iter().map(move |pair| (*at, &pair.1)));
+        let values: Vec<(usize, &Value)> = values.collect();
+        looker.resolved.look_up(client, scene, values.iter().map(|(_, value)| *value));
+        for (at, value) in values {
+            for lookup in value.lookups() {
+                let is_there = looker.resolved.has_found(lookup);
+                let columns = lookup.by.iter().map(|(column, _)| column);
+                let mut columns = columns.chain([&lookup.column]);
+                let is_clear = scene.spoken(&lookup.table).is_none()
+                    || columns.all(|column| scene.is_readable(&lookup.table, column));
+                if !is_there && is_clear && known.of(lookup).is_none() {
+                    one.refused.push(nothing_found(seed, at, lookup, scene));
+                    break;
+                }
+            }
+        }
+        one.together = vec![looked.missing.len()];
+        one.missing = looked.missing;
+        one.changed = looked.changed;
+        let is_idle = one.missing.is_empty()
+            && one.changed.is_empty()
+            && one.refused.is_empty()
+            && one.unseen.is_none();
+        if is_idle {
+            continue;
+        }
+        match found.iter_mut().find(|known| known.seed == one.seed) {
+            Some(known) => known.add(one),
+            None => found.push(one),
+        }
+    }
+    Ok(found)
+}
+
+/// What is said of a lookup that finds no row.
+pub(super) fn nothing_found(seed: &Seed, at: usize, lookup: &Lookup, scene: &Scene<'_>) -> String {
+    let own = crate::json::token(&seed.table);
+    let table = scene.table(&lookup.table);
+    let is_personal = |column: &str| table.is_some_and(|table| table.is_personal(column));
+    let by = match lookup.by.iter().any(|(column, _)| is_personal(column)) {
+        true => "these values".to_owned(),
+        false => lookup.conditions(scene.blueprint).to_string(),
+    };
+    format!(
+        "/seed/{own}/rows/{at}: no row of \"{}\" has {}",
+        lookup.table,
+        crate::json::shorten(&by)
+    )
+}
+
+impl Found {
+    fn add(&mut self, other: Found) {
+        self.missing.extend(other.missing);
+        self.together.extend(other.together);
+        self.changed.extend(other.changed);
+        self.refused.extend(other.refused);
+        self.unseen = self.unseen.take().or(other.unseen);
+        self.is_rough |= other.is_rough;
+    }
+}
