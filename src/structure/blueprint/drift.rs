@@ -5,7 +5,7 @@ mod seed;
 
 use super::error::BlueprintError;
 use super::keeping::POLICY;
-use super::model::{Blueprint, EnumType, FILL_TRIGGER, ModelTable};
+use super::model::{EnumType, FILL_TRIGGER, ModelTable};
 use super::plan::{self, Manner, Place, Planned, Request};
 use super::registry::{self, List, Stored};
 use super::seed::{View, seed_steps};
@@ -276,6 +276,10 @@ impl Drift<'_> {
                 let expected = (step.operation == "secure").then(|| step.sql.clone());
                 self.found.retain(|found| found.object_type != "policy" || found.object != object);
                 self.push("policy", object, kind, expected, policy);
+            }
+            "drop_schema" => {
+                let actual = Some("a schema that the blueprint made, and that is empty".to_owned());
+                self.push("schema", spelt(&step.object), "extra", None, actual);
             }
             "change_generated" if step.class == Class::Refused => {
                 self.push("sequence", object, "missing", None, why);

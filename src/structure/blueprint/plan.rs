@@ -4,6 +4,7 @@
 //! alone; a table or type that somebody has made under a name of the blueprint's is in the way.
 
 mod called_otherwise;
+mod lineage;
 mod matched;
 mod names;
 pub(super) mod rights;
@@ -12,6 +13,7 @@ use super::facts::{self, Facts, Wanted};
 use super::model::{Blueprint, EnumType, ModelTable, Tenancy};
 use super::observed::{self, Tables};
 use super::registry::{self, Deferred, List, Stored};
+use super::schemas::{self, MadeSchema};
 use super::understanding;
 use crate::error::Error;
 use crate::ident::quote;
@@ -23,9 +25,9 @@ use crate::structure::plan::tables::{
     Guard, Present, TableGoal, TablesGoal, Terms as TableTerms, plan_tables,
 };
 use crate::structure::sql_text::SqlText;
-use crate::structure::step::{Class, Phase, Stage, Step};
+use crate::structure::step::{Class, Lock, Phase, Stage, Step};
 use crate::structure::table::{ColumnDefault, Rule, Table};
-use matched::Matched;
+use matched::{Matched, MatchedEnum};
 use pgrx::spi::SpiClient;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -134,8 +136,10 @@ pub(crate) fn plan(client: &mut SpiClient<'_>, request: &Request<'_>) -> Result<
     let dialect = apply::dialect(client)?;
     let mut refused = Vec::new();
     let mut blueprint = settled(request.blueprint, &facts, &dialect, &mut refused)?;
+    let listed = List::Tables.of(client, &blueprint.name)?;
     if let Some(stored) = request.stored {
         called_otherwise::recognise(&mut blueprint, stored);
+        lineage::tell_renames(&mut blueprint, stored, &facts, &listed);
     }
     let mut stored = request.stored.cloned();
     for version in
@@ -143,9 +147,13 @@ pub(crate) fn plan(client: &mut SpiClient<'_>, request: &Request<'_>) -> Result<
     {
         version.blueprint = settled(&version.blueprint, &facts, &dialect, &mut Vec::new())?;
     }
+    let used = schemas_of(&blueprint);
+    let made = stored.as_ref().map_or(&[][..], |stored| &stored.made_schemas).iter();
+    let left: Vec<&str> = made.map(String::as_str).filter(|name| !used.contains(*name)).collect();
     let world = World {
+        left: schemas::load(client, &left)?,
         others: List::Tables.of_others(client, &blueprint)?,
-        listed: List::Tables.of(client, &blueprint.name)?,
+        listed,
         other_enums: List::Enums.of_others(client, &blueprint)?,
         listed_enums: List::Enums.of(client, &blueprint.name)?,
         schemas: registry::used_schemas(client)?.into_iter().collect(),
@@ -224,9 +232,41 @@ struct World {
     /// Those that blueprints are in.
     schemas: HashSet<String>,
     dialect: Dialect,
+    /// Those that the blueprint made, and has nothing in any more.
+    left: Vec<MadeSchema>,
 }
 
 impl World {
+    /// Drops the schemas that are empty then.
+    fn drop_schemas(&self, matched: &[Matched], enums: &[MatchedEnum<'_>]) -> Vec<Step> {
+        let table_leaves = |schema: &str, name: &String| {
+            matched.iter().any(|table| {
+                let is_it = table.now.as_ref().is_some_and(|now| now.0 == schema && now.1 == *name);
+                is_it && table.target.as_ref().is_none_or(|target| target.schema != schema)
+            })
+        };
+        let type_leaves = |schema: &str, name: &String| {
+            enums.iter().any(|one| {
+                let now = one.now.as_ref();
+                now.is_some_and(|now| now.schema == schema && now.name == *name)
+                    && one.target.is_none_or(|target| target.schema != schema)
+            })
+        };
+        let is_left = |made: &&MadeSchema| {
+            !made.kept
+                && made.tables.iter().all(|name| table_leaves(&made.name, name))
+                && made.types.iter().all(|name| type_leaves(&made.name, name))
+        };
+        let steps = self.left.iter().filter(is_left).map(|made| {
+            let name = quote(&made.name);
+            Step::instant("drop_schema", &made.name, format!("DROP SCHEMA {name}"))
+                .stage(Stage::DropSchema)
+                .lock(Lock::ShareUpdateExclusive)
+                .undone_by(format!("CREATE SCHEMA {name}"))
+        });
+        steps.collect()
+    }
+
     /// Who may make something beside the tables can put it before what statements with bare names mean.
     fn warn_of_others(&self, steps: &mut [Step]) {
         for step in steps.iter_mut().filter(|step| step.operation == "create_table") {
@@ -293,6 +333,7 @@ impl World {
         let mut of_tables = plan_tables(&goal);
         planner.reserve(&mut of_tables, &matched, &enums);
         steps.extend(of_tables);
+        steps.extend(self.drop_schemas(&matched, &enums));
         match terms.online {
             // In the order in which they are run.
             true => steps.sort_by_key(|step| (step.phase, step.stage)),
@@ -411,7 +452,7 @@ impl Planner<'_> {
             }
         }
         let mut create = Vec::new();
-        for schema in self.schemas() {
+        for schema in schemas_of(blueprint) {
             let Some(fact) = self.facts.schema(&schema) else {
                 let quoted = quote(&schema);
                 let step =
@@ -438,13 +479,6 @@ impl Planner<'_> {
         }
         steps.extend(create);
         steps
-    }
-
-    /// Those of the blueprint's tables and types.
-    fn schemas(&self) -> BTreeSet<String> {
-        let blueprint = self.blueprint();
-        let tables = blueprint.tables.iter().map(|table| table.schema.clone());
-        tables.chain(blueprint.enums.iter().map(|one| one.schema.clone())).collect()
     }
 
     /// SQL that nobody has vouched for yet.
@@ -475,6 +509,12 @@ impl Planner<'_> {
         }
         steps
     }
+}
+
+/// Those of the blueprint's tables and types.
+fn schemas_of(blueprint: &Blueprint) -> BTreeSet<String> {
+    let tables = blueprint.tables.iter().map(|table| table.schema.clone());
+    tables.chain(blueprint.enums.iter().map(|one| one.schema.clone())).collect()
 }
 
 /// The expressions of a table, by column or by index.

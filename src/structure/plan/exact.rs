@@ -48,7 +48,7 @@ pub(super) fn find_keys(goal: &Goal<'_>, keys: &mut Keys) {
     for named in matches.dropped.iter().filter(|named| is_key(&named.rule)) {
         let rule = planner.renamed(&named.rule);
         if matches.delayed.contains(named.name.as_str()) {
-            keys.awaited.insert(key(rule.columns()));
+            keys.delayed.insert(key(rule.columns()));
         }
         keys.remade.insert(key(rule.columns()));
     }
@@ -266,7 +266,9 @@ impl<'g> Planner<'g> {
         for named in &matches.dropped {
             if done.insert(named.name.as_str()) {
                 let mut step = self.drop_exact_rule(named, around);
-                if matches.delayed.contains(named.name.as_str()) || self.waits(&named.rule) {
+                if matches.delayed.contains(named.name.as_str())
+                    || self.leads_to_delayed(&named.rule)
+                {
                     step = step.phase(Phase::After);
                 }
                 self.push(step);
