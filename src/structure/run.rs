@@ -24,8 +24,6 @@ const SETTINGS: &[(&CStr, &CStr)] = &[
     (c"timezone", c"UTC"),
     (c"extra_float_digits", c"1"),
     (c"check_function_bodies", c"on"),
-    // An index that becomes a key gets its name, which is no news.
-    (c"client_min_messages", c"warning"),
     // Where policies are to hold for the owner too, a look at the rows fails: it would not see all of them.
     (c"row_security", c"off"),
 ];
