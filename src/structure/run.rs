@@ -21,8 +21,6 @@ use std::ffi::CStr;
 /// Beside those under which conversions and defaults mean the same.
 const RUNNING: &[(&CStr, &CStr)] = &[
     (c"check_function_bodies", c"on"),
-    // An index that becomes a key gets its name, which is no news.
-    (c"client_min_messages", c"warning"),
     // Where policies are to hold for the owner too, a look at the rows fails: it would not see all of them.
     (c"row_security", c"off"),
 ];

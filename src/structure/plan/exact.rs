@@ -143,7 +143,7 @@ impl<'g> Planner<'g> {
     }
 
     /// Whether Postgres carries a rule, under its new columns, through the changes of types.
-    fn survives(&self, rule: &Rule) -> bool {
+    pub(super) fn survives(&self, rule: &Rule) -> bool {
         let touched = |set: &HashSet<&str>| rule.columns().iter().any(|name| set.contains(name));
         match rule {
             Rule::PrimaryKey(_) => true,
