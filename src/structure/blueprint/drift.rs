@@ -5,7 +5,7 @@ mod seed;
 
 use super::error::BlueprintError;
 use super::keeping::POLICY;
-use super::model::{Blueprint, EnumType, FILL_TRIGGER, ModelTable};
+use super::model::{EnumType, FILL_TRIGGER, ModelTable};
 use super::plan::{self, Manner, Place, Planned, Request};
 use super::registry::{self, List, Stored};
 use super::seed::{View, seed_steps};
