@@ -62,6 +62,26 @@ left_of_model() {
     -c "SELECT outcome FROM kepler.apply_blueprint('$model')"
 }
 [[ $(left_of_model kepler_dumped) == $'0\nindex model.children.children_v_idx deferred\nunchanged' ]] || die "the model is not as it was applied: $(left_of_model kepler_dumped)"
+# Entry tables: names apart from columns, values that have swapped, a hidden field, links.
+orders='{"key": {"name": "orderId", "column": "order_id", "type": "bigint"}, "fields": [{"name": "the Code", "column": "code", "type": "text", "unique": true, "required": true, "case_insensitive": true}, {"name": "state", "type": "enum", "values": ["a", "b"], "renamed_values": {"a": "b", "b": "a"}, "default": "a"}]}'
+admin -d kepler_dumped >/dev/null <<SQL
+SELECT kepler.create_entry_table('Order', '{"key": {"name": "orderId", "column": "order_id", "type": "bigint"}, "fields": [{"name": "the Code", "column": "code", "type": "text", "unique": true, "required": true, "case_insensitive": true}, {"name": "state", "type": "enum", "values": ["a", "b"], "default": "b"}, {"name": "left", "column": "was_left", "type": "integer"}]}');
+SELECT kepler.insert_entries('Order', '[{"the Code": "x", "left": 7}, {"the Code": "y", "state": "a"}]');
+SELECT kepler.alter_entry_table('Order', '$orders', '{rewrite}');
+SELECT kepler.create_entry_table('Pair', '{"fields": [{"name": "one", "type": "reference", "to": "Order"}, {"name": "two", "type": "reference", "to": "Order"}], "unique": [["one", "two"]]}');
+SELECT kepler.set_entry_links('Pair', 'one', '[{"one": 1, "two": [1, 2]}]');
+SQL
+left_of_entries() {
+  admin -d "$1" -c "SELECT count(*) FROM kepler.plan_entry_table('Order', '$orders')" -c "SELECT kepler.alter_entry_table('Order', '$orders')" \
+    -c "SELECT string_agg(outcome, ' ') FROM kepler.upsert_entries('Order', '{the Code}', '[{\"the Code\": \"X\", \"state\": \"a\"}, {\"the Code\": \"y\", \"state\": \"b\"}]')" \
+    -c "SELECT outcome FROM kepler.set_entry_links('Pair', 'two', '[{\"two\": \"y\", \"one\": [\"x\"]}]', 'the Code', 'skip')" \
+    -c "SELECT outcome FROM kepler.set_entry_links('Pair', 'two', '[{\"two\": 2, \"one\": [\"x\"]}]', 'the Code')" \
+    -c "SELECT string_agg(field_name || '=' || column_name, ' ') FROM kepler.hidden_fields"
+}
+entries=$'0\n2\nupdated unchanged\nrejected\nunchanged\nleft=_hidden_1_was_left'
+[[ $(left_of_entries kepler_dumped) == "$entries" ]] || die "the entries are not as they were meant: $(left_of_entries kepler_dumped)"
+entries=${entries/updated/unchanged}
+
 admin -d kepler_dumped -f "$work/batches.sql" >"$work/first"
 grep -qx 'inserted 2001' "$work/first" || die "the batch did not land: $(cat "$work/first")"
 
@@ -117,6 +137,7 @@ for copy in kepler_plain kepler_custom; do
   shape $copy | diff "$work/shape" - || die "$copy: the tables differ"
   rights $copy | diff "$work/rights" - || die "$copy: the rights differ"
   [[ $(left_of_model $copy) == $'0\nindex model.children.children_v_idx deferred\nunchanged' ]] || die "$copy: the model has changed: $(left_of_model $copy)"
+  [[ $(left_of_entries $copy) == "$entries" ]] || die "$copy: the entries have changed: $(left_of_entries $copy)"
   admin -d $copy -f "$work/batches.sql" >"$work/again"
   [[ $(cat "$work/again") == 'unchanged 2003' ]] || die "$copy: the same batch is not unchanged: $(cat "$work/again")"
   # But for what it met, which the open run is told of.
@@ -146,6 +167,8 @@ SQL
   merged=$(admin -d $copy -c "INSERT INTO kepler.inbox (sync_run_id, line) SELECT sync_run_id, '{\"id\": 4}' FROM kepler.resume_sync(entity_type => 'copied')" \
     -c "SELECT m.outcome, m.merged, m.counts->>'inserted', m.counts->>'rejected' FROM kepler.resume_sync(entity_type => 'copied') AS r CROSS JOIN LATERAL kepler.merge_inbox_batch(r.sync_run_id) AS m")
   [[ $merged == 'finished|3|1|2' ]] || die "$copy: the inbox was merged with $merged"
+  restored=$(admin -d $copy -c "SELECT kepler.restore_field('Order', 'left', '{\"name\": \"wasLeft\", \"column\": \"left_before\"}')" -c "SELECT string_agg(left_before::text, ' ') FROM kepler_data.order_1_entries")
+  [[ $restored == $'3\n7' ]] || die "$copy: the hidden field came back as $restored"
   if error=$(admin -d $copy -c "UPDATE kepler.records SET workspace_id = 'other' WHERE entity_type = 'new'" 2>&1); then die "$copy: a row moved to another workspace"; fi
   [[ $error == *"cannot move"* ]] || die "$copy: $error"
 done

@@ -60,7 +60,7 @@ SELECT count(*) FROM kepler.insert_entries('inventory', (
 SELECT count(*) FROM kepler.alter_entry_table('inventory', (
     SELECT jsonb_set(structure, '{fields}', (SELECT jsonb_agg(f) FROM jsonb_array_elements(structure -> 'fields') AS f WHERE f ->> 'name' <> 'gone'))
     FROM kepler.structures AS s JOIN kepler.entry_tables AS t ON t.id = s.entry_table_id WHERE t.record_name = 'inventory'));
-SELECT kepler.create_entry_table('links', '{"fields": [{"name": "child", "type": "reference", "to": "inventory"}, {"name": "parent", "type": "reference", "to": "parent"}], "unique": [["child", "parent"]]}'::text);
+SELECT kepler.create_entry_table('links', '{"fields": [{"name": "child", "type": "reference", "to": "parent"}, {"name": "parent", "type": "reference", "to": "parent"}], "unique": [["child", "parent"]]}'::text);
 SELECT kepler.create_entry_table('dropped', '{"fields": [{"name": "a", "type": "text"}]}'::text);
 SELECT kepler.drop_entry_table('dropped');
 

@@ -9,6 +9,7 @@ use super::model::{Blueprint, ModelTable, Tenancy};
 use super::observed::{self, Tables};
 use super::plan::{self, Manner, Place, Planned, Request, SeedStep, printed_key};
 use super::registry::{self, Deferred, List, Note, Printed, Stored};
+use super::schemas;
 use super::seed::{self, Scene, View, refuse_seed, seed_steps};
 use crate::access::grant;
 use crate::access::owner::{BLUEPRINTS, Owner};
@@ -139,6 +140,7 @@ impl Call<'_> {
     /// Applies the blueprint in the caller's transaction.
     pub(crate) fn apply(&self, client: &mut SpiClient<'_>) -> Result<Applied, Error> {
         registry::require_administrator()?;
+        let _bound = self.terms.patience.bound();
         let stored = self.claim(client)?;
         let planned = self.plan_all(client, stored.as_ref())?;
         self.check(client, &planned)?;
@@ -181,6 +183,7 @@ impl Call<'_> {
     /// Does the next part that can be done in one transaction, towards a state from which the next call goes on: it plans anew.
     pub(crate) fn apply_next(&self, client: &mut SpiClient<'_>) -> Result<Applied, Error> {
         registry::require_administrator()?;
+        let _bound = self.terms.patience.bound();
         let stored = self.claim(client)?;
         let planned = self.plan_all(client, stored.as_ref())?;
         self.check(client, &planned)?;
@@ -257,6 +260,7 @@ impl Call<'_> {
         planned: &Planned,
         steps: &[Step],
     ) -> Result<(), Error> {
+        schemas::claim(&changed_schemas(steps), self.terms.patience)?;
         let locks = run::locks(steps, &|schema, table| planned.before(schema, table));
         lock_tables(client, Owner::find()?, &locks, self.terms.patience)?;
         if self.plan(client, stored)?.steps != planned.steps {
@@ -290,8 +294,12 @@ impl Call<'_> {
         schemas.extend(self.blueprint.tables.iter().map(|table| table.schema.clone()));
         schemas.extend(self.blueprint.enums.iter().map(|one| one.schema.clone()));
         let made = stored.map_or(&[][..], |stored| &stored.made_schemas).iter().cloned();
-        let made_schemas: BTreeSet<String> =
-            made.chain(planned.new_schemas.iter().cloned()).collect();
+        let mut made_schemas: BTreeSet<String> =
+            made.filter(|name| planned.facts.schema(name).is_some()).collect();
+        made_schemas.extend(planned.new_schemas.iter().cloned());
+        for step in steps.iter().filter(|step| step.operation == "drop_schema") {
+            made_schemas.remove(&step.object);
+        }
         schemas.extend(made_schemas.iter().cloned());
         let mut tables = self.listed(planned, steps);
         let mut enums = self.listed_enums(planned, steps);
@@ -457,6 +465,18 @@ impl Call<'_> {
             .map(|step| if step.sql.is_empty() { step.hazards.join("; ") } else { step.sql });
         Err(BlueprintError::NotReached(left.collect()).into())
     }
+}
+
+/// The schemas that steps make, make something in, or drop.
+fn changed_schemas(steps: &[Step]) -> BTreeSet<String> {
+    let of = |step: &Step| match step.operation {
+        "create_schema" | "drop_schema" => Some(step.object.clone()),
+        "create_table" | "rename_table" | "move_table" => {
+            step.relation.as_ref().map(|relation| relation.schema.clone())
+        }
+        _ => None,
+    };
+    steps.iter().filter_map(of).collect()
 }
 
 /// Takes a blueprint for this transaction, so that two never change it at once.

@@ -277,6 +277,10 @@ impl Drift<'_> {
                 self.found.retain(|found| found.object_type != "policy" || found.object != object);
                 self.push("policy", object, kind, expected, policy);
             }
+            "drop_schema" => {
+                let actual = Some("a schema that the blueprint made, and that is empty".to_owned());
+                self.push("schema", spelt(&step.object), "extra", None, actual);
+            }
             "change_generated" if step.class == Class::Refused => {
                 self.push("sequence", object, "missing", None, why);
             }

@@ -124,6 +124,12 @@ impl<'g> Planner<'g> {
         self.around().is_some_and(|around| around.keys.awaited.contains(&key_of_target(reference)))
     }
 
+    /// Whether a rule is a reference to a key that stays until its successor is there.
+    pub(super) fn leads_to_delayed(&self, rule: &Rule) -> bool {
+        let Rule::Reference(reference) = rule else { return false };
+        self.around().is_some_and(|around| around.keys.delayed.contains(&key_of_target(reference)))
+    }
+
     /// Of the rules that leave, and could stay: those whose successors have no index yet.
     pub(super) fn delayed(
         &self,
@@ -136,7 +142,11 @@ impl<'g> Planner<'g> {
         for (rule, name) in added.chain(building) {
             let is_before = |named: &&&NamedRule| {
                 let primary = |rule: &Rule| matches!(rule, Rule::PrimaryKey(_));
-                index_of(&named.rule).is_some() && named.name == *name
+                let same_key = is_key(rule)
+                    && is_key(&named.rule)
+                    && self.renamed(&named.rule).columns() == rule.columns();
+                same_key
+                    || index_of(&named.rule).is_some() && named.name == *name
                     || primary(rule) && primary(&named.rule)
             };
             delayed.extend(staying.iter().filter(is_before).map(|named| named.name.as_str()));
