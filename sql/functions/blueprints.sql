@@ -8,6 +8,10 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off
 SET standard_conforming_strings = on
+-- By indexes, however little the rest of the database holds when it is planned.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 WITH tables AS MATERIALIZED (
     SELECT w ->> 0 AS schema, w ->> 1 AS name FROM jsonb_array_elements(wanted -> 'tables') AS w
@@ -16,22 +20,36 @@ WITH tables AS MATERIALIZED (
 ), whole AS MATERIALIZED (
     SELECT jsonb_array_elements_text(wanted -> 'whole_schemas') AS name
 ), schemas AS MATERIALIZED (
-    SELECT n.oid, n.nspname::text AS name, n.nspowner, n.nspacl FROM pg_namespace AS n
-    WHERE n.nspname::text IN (
-        SELECT jsonb_array_elements_text(wanted -> 'schemas') UNION ALL SELECT t.schema FROM tables AS t
-        UNION ALL SELECT e.schema FROM enums AS e UNION ALL SELECT w.name FROM whole AS w)
+    SELECT n.oid, n.nspname::text AS name, n.nspowner, n.nspacl
+    FROM (
+        SELECT jsonb_array_elements_text(wanted -> 'schemas') UNION SELECT t.schema FROM tables AS t
+        UNION SELECT e.schema FROM enums AS e UNION SELECT w.name FROM whole AS w) AS x (name)
+    JOIN pg_namespace AS n ON n.nspname = x.name::name
+), inside AS MATERIALIZED (
+    -- No index of relations and types begins with their schema, but they depend on it.
+    SELECT d.classid, d.objid FROM whole AS w JOIN schemas AS s ON s.name = w.name
+    JOIN pg_depend AS d ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = s.oid
+        AND d.classid IN ('pg_class'::regclass, 'pg_type'::regclass)
 ), relations AS MATERIALIZED (
     SELECT c.oid, s.name AS schema, c.relname::text AS name, c.relkind, c.relowner
-    FROM schemas AS s JOIN pg_class AS c ON c.relnamespace = s.oid
-    WHERE c.relkind NOT IN ('t', 'c', 'S', 'i', 'I')
-        AND (s.name IN (SELECT w.name FROM whole AS w)
-            OR (s.name, c.relname::text) IN (SELECT t.schema, t.name FROM tables AS t))
+    FROM (
+        SELECT i.objid FROM inside AS i WHERE i.classid = 'pg_class'::regclass
+        UNION
+        SELECT o.oid FROM tables AS t JOIN schemas AS s ON s.name = t.schema
+        JOIN pg_class AS o ON o.relname = t.name::name AND o.relnamespace = s.oid) AS x (oid)
+    JOIN pg_class AS c ON c.oid = x.oid AND c.relkind NOT IN ('t', 'c', 'S', 'i', 'I')
+    JOIN schemas AS s ON s.oid = c.relnamespace
 ), types AS MATERIALIZED (
     SELECT t.oid, s.name AS schema, t.typname::text AS name, t.typtype, t.typowner, t.typarray
-    FROM schemas AS s JOIN pg_type AS t ON t.typnamespace = s.oid
+    FROM (
+        SELECT i.objid, true FROM inside AS i WHERE i.classid = 'pg_type'::regclass
+        UNION
+        SELECT o.oid, o.typtype = 'e' FROM enums AS e JOIN schemas AS s ON s.name = e.schema
+        JOIN pg_type AS o ON o.typname = e.name::name AND o.typnamespace = s.oid) AS x (oid, enums_only)
+    JOIN pg_type AS t ON t.oid = x.oid AND (t.typtype = 'e' OR NOT x.enums_only)
+    JOIN schemas AS s ON s.oid = t.typnamespace
     -- The type of a table's row is told as the table.
-    WHERE (t.typrelid = 0 OR EXISTS (SELECT FROM pg_class AS c WHERE c.oid = t.typrelid AND c.relkind = 'c')) AND (t.typtype = 'e' AND s.name IN (SELECT w.name FROM whole AS w)
-        OR (s.name, t.typname::text) IN (SELECT e.schema, e.name FROM enums AS e))
+    WHERE t.typrelid = 0 OR EXISTS (SELECT FROM pg_class AS c WHERE c.oid = t.typrelid AND c.relkind = 'c')
 )
 SELECT jsonb_build_object(
     'schemas', coalesce((
@@ -44,7 +62,8 @@ SELECT jsonb_build_object(
                     SELECT FROM pg_database AS d JOIN pg_roles AS o ON o.oid = d.datdba
                     WHERE d.datname = current_database() AND (o.oid = owner OR o.rolsuper)),
             'ours', s.nspowner = owner,
-            'empty', NOT EXISTS (SELECT FROM pg_class AS c WHERE c.relnamespace = s.oid),
+            'empty', NOT EXISTS (
+                SELECT FROM pg_depend AS d WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = s.oid AND d.classid IN ('pg_class'::regclass, 'pg_type'::regclass)),
             'open_to', ARRAY(
                 SELECT DISTINCT CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(x.grantee)::text END
                 FROM aclexplode(s.nspacl) AS x LEFT JOIN pg_roles AS r ON r.oid = x.grantee

@@ -2,7 +2,7 @@
 //! several rule sets know one, the kind has the name that they share, without the word for its product line.
 
 use super::Certainty::{Certain, Possible};
-use super::shape::Class::{Alphanumeric, Base64, Digits, Hex, Letters, Token, Upper, Url, Word};
+use super::shape::Class::{Alphanumeric, Base64, Hex, Letters, Token, Upper, Url, Word};
 use super::shape::Part::{Run, Text};
 use super::shape::{Part, Shape};
 
@@ -195,7 +195,7 @@ const APPLICATIONS: &[Shape] = &[
     // Salesforce, OAuth 2.0: refresh tokens of a connected app; access tokens stand in `text`.
     certain("salesforce_refresh_token", &["5Aep"], &[Run(Token, 60, 120)]),
     certain("airtable_token", &["pat"], &[Run(Alphanumeric, 14, 14), Text("."), Run(Hex, 64, 64)]),
-    certain("notion_token", &["ntn_"], &[Run(Digits, 11, 11), Run(Alphanumeric, 32, 36)]),
+    certain("notion_token", &["ntn_"], &[Run(Alphanumeric, 43, 50)]),
     certain("notion_token", &["secret_"], &[Run(Alphanumeric, 43, 43)]),
     certain("linear_token", &["lin_api_", "lin_oauth_"], &[Run(Alphanumeric, 40, 64)]),
     certain("figma_token", &["figd_"], &[Run(Url, 40, 48)]),

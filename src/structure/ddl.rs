@@ -77,6 +77,10 @@ impl Dialect {
                 let name = qualified(schema, &native.name);
                 match native.modifiers.as_slice() {
                     [] => name,
+                    // By its name in the catalog it would take the precision for a range of units.
+                    [precision] if native.schema.is_none() && native.name == "interval" => {
+                        format!("interval({precision})")
+                    }
                     modifiers => format!("{name}({})", modifiers.join(",")),
                 }
             }
@@ -91,10 +95,6 @@ impl Dialect {
             ColumnDefault::Key(KeyKind::Uuid) => "pg_catalog.gen_random_uuid()".to_owned(),
             ColumnDefault::Key(KeyKind::Cuid) => "kepler.cuid()".to_owned(),
             ColumnDefault::Clock => "pg_catalog.clock_timestamp()".to_owned(),
-            // A literal of money is read by the rules of a locale, and printed by them. A number is not.
-            ColumnDefault::Field(Default::Value(value)) if is_money(&column.kind, column.list) => {
-                format!("({})", value.input())
-            }
             // Prisma's engine reads a literal of an array only where the values are ASCII.
             ColumnDefault::Field(Default::Value(Constant::List(values)))
                 if matches!(column.kind, FieldKind::NamedEnum { .. }) && !values.is_empty() =>
@@ -328,11 +328,6 @@ fn op_sql(op: Op) -> String {
     format!("OPERATOR(pg_catalog.{})", op.symbol())
 }
 
-fn is_money(kind: &FieldKind, list: bool) -> bool {
-    let is_money = |native: &NativeType| native.schema.is_none() && native.name == "money";
-    !list && matches!(kind, FieldKind::Native(native) if is_money(native))
-}
-
 /// The type without length, precision and scale.
 pub(crate) fn unconstrained(kind: &FieldKind) -> FieldKind {
     match kind {
@@ -367,6 +362,26 @@ pub(crate) fn composed_name(table: &str, columns: &[&str], suffix: &str) -> Stri
     }
     name.truncate(end);
     format!("{name}_{suffix}")
+}
+
+/// As Postgres makes names of a table, perhaps a column, and a word: the longer part is cut.
+pub(crate) fn postgres_name(table: &str, column: Option<&str>, label: &str) -> String {
+    let cut = |text: &str, length: usize| {
+        let mut end = length.min(text.len());
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text[..end].to_owned()
+    };
+    let Some(column) = column else {
+        return format!("{}_{label}", cut(table, MAX_NAME - label.len() - 1));
+    };
+    let room = MAX_NAME - label.len() - 2;
+    let (mut first, mut second) = (table.len(), column.len());
+    while first + second > room {
+        if first > second { first -= 1 } else { second -= 1 }
+    }
+    format!("{}_{}_{label}", cut(table, first), cut(column, second))
 }
 
 /// The name that a rule of a blueprint would like to have.

@@ -184,6 +184,9 @@ pub(crate) struct Dependent {
     pub(crate) name: String,
     /// Whether Postgres changes no type under it.
     pub(crate) keeps_type: bool,
+    /// Of a reference, the index of the key that it leads to.
+    #[serde(default)]
+    pub(crate) leads_to: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -7,12 +7,14 @@
 mod columns;
 mod dependents;
 pub(super) mod drops;
+mod enum_users;
 pub(crate) mod enums;
 mod exact;
 mod generated;
 pub(crate) mod guarded;
 mod indexed;
 mod online;
+mod room;
 mod rules;
 pub(crate) mod tables;
 mod tables_made;
@@ -61,11 +63,16 @@ pub(crate) enum Manner<'g> {
 pub(crate) struct Surroundings<'g> {
     /// The table as it is called before tables are renamed: qualified and quoted.
     pub(crate) table_before: String,
+    pub(crate) sequences: &'g tables::SequenceNames,
     /// Columns, as they are called now, and the sequences that fill them.
-    pub(crate) sequences: &'g [(String, tables::SequenceState)],
+    pub(crate) sequence_states: &'g [(String, tables::SequenceState)],
+    /// The references that are there, by name, under the names that everything has before the plan.
+    pub(crate) references: &'g [(String, Rule)],
     pub(crate) keys: &'g tables::Keys,
     /// Columns, as they are called now, that have moved to a new type of the same name by then.
     pub(crate) moved: &'g HashSet<String>,
+    /// Tables of the plan, as Postgres prints their names: it sees to their references.
+    pub(crate) own: &'g HashSet<String>,
     pub(crate) terms: tables::Terms,
 }
 
@@ -74,6 +81,8 @@ pub(crate) struct Surroundings<'g> {
 pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
     pub(crate) hidden: Vec<Hidden>,
+    /// Of a blueprint's table: the names that the steps give and take.
+    pub(crate) moves: Vec<room::Move>,
 }
 
 /// A field that a plan hides.
@@ -134,7 +143,7 @@ impl<'g> Planner<'g> {
             reread: HashSet::new(),
             collated: HashSet::new(),
             revalued: HashSet::new(),
-            plan: Plan { steps: Vec::new(), hidden: Vec::new() },
+            plan: Plan { steps: Vec::new(), hidden: Vec::new(), moves: Vec::new() },
         }
     }
 
@@ -252,15 +261,19 @@ impl<'g> Planner<'g> {
                 continue;
             }
             let from = &source.name;
-            let hide = match self.goal.manner {
-                Manner::EntryTable => "hide",
-                Manner::Blueprint(_) => "drop",
+            let why = match self.goal.manner {
+                Manner::EntryTable => format!(
+                    "both \"{from}\" and \"{name}\" are fields with values, and to rename one would hide the other: \
+                     leave renamed_from out to keep \"{name}\" and hide \"{from}\"; or drop \"{name}\" in a change \
+                     of its own, and rename \"{from}\" in the next"
+                ),
+                // A field may have said nothing but another column.
+                Manner::Blueprint(_) => format!(
+                    "both columns \"{from}\" and \"{name}\" hold values, and to rename one would drop the other: to keep \
+                     \"{name}\" and drop \"{from}\", leave out what renames it; otherwise drop \"{name}\" in a version of \
+                     its own, and rename \"{from}\" in the next"
+                ),
             };
-            let why = format!(
-                "both \"{from}\" and \"{name}\" are fields with values, and to rename one would {hide} the other: \
-                 leave renamed_from out to keep \"{name}\" and {hide} \"{from}\"; or drop \"{name}\" in a change \
-                 of its own, and rename \"{from}\" in the next"
-            );
             self.plan.steps.push(Step::refused("rename_column", name, why));
         }
     }

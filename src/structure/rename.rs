@@ -4,7 +4,7 @@
 use super::apply;
 use super::change::Call;
 use super::create;
-use super::ddl::{Names, wished_name};
+use super::ddl::{Names, postgres_name, wished_name};
 use super::document::problem_with_record_name;
 use super::error::StructureError;
 use super::locks::Patience;
@@ -151,26 +151,6 @@ fn follows(object: &Named, observed: &Observed, old: &str, new: &str) -> Option<
         .find_map(by_postgres)
         .or_else(by_rule)
         .or_else(by_prefix)
-}
-
-/// As Postgres makes names of a table, perhaps a column, and a word: the longer part is cut.
-fn postgres_name(table: &str, column: Option<&str>, label: &str) -> String {
-    let cut = |text: &str, length: usize| {
-        let mut end = length.min(text.len());
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text[..end].to_owned()
-    };
-    let Some(column) = column else {
-        return format!("{}_{label}", cut(table, MAX_NAME - label.len() - 1));
-    };
-    let room = MAX_NAME - label.len() - 2;
-    let (mut first, mut second) = (table.len(), column.len());
-    while first + second > room {
-        if first > second { first -= 1 } else { second -= 1 }
-    }
-    format!("{}_{}_{label}", cut(table, first), cut(column, second))
 }
 
 /// What has a name of its own: constraints with their indexes, other indexes, sequences that a column owns.

@@ -50,9 +50,13 @@ pub(crate) enum Stage {
     /// As are those of tables that go, under the names that tables have before the plan.
     DropReference,
     DropTable,
+    /// Values that types get, under the names that these have before.
+    Value,
+    /// What has a name that something else is to have sooner than it leaves it.
+    Aside,
     /// Of tables; whatever comes later calls them by their new names.
     Rename,
-    /// Types that come, and those that are renamed or get values.
+    /// Types that come, and those that are renamed.
     Type,
     DropRule,
     RenameRule,
@@ -70,6 +74,8 @@ pub(crate) enum Stage {
     /// What rests on a validated rule.
     Finish,
     DropType,
+    /// When nothing is in it any more.
+    DropSchema,
 }
 
 /// When a step is run where a plan is not run in one transaction.
@@ -155,7 +161,7 @@ pub(crate) struct Step {
     pub(crate) also_locks: Vec<(String, String, Lock)>,
     /// What to know before; of a refused step, why and what to do instead.
     pub(crate) hazards: Vec<String>,
-    /// What would take it back; `None` where nothing does.
+    /// What would take it back, run at once; `None` where nothing does.
     pub(crate) undo: Option<String>,
     /// Rows that the step would fail on, or spoil, are looked for just before it.
     pub(crate) require: Option<Requirement>,

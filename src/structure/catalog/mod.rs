@@ -13,23 +13,10 @@ use crate::pg::array::{Array, OID};
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::rows::Rows;
 use crate::pg::snapshot::LatestSnapshot;
+use crate::structure::meaning::PRINTING;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::collections::HashMap;
-use std::ffi::CStr;
-
-/// Under these a printed expression depends on nothing but what it means.
-const PRINTING: &[(&CStr, &CStr)] = &[
-    (c"search_path", c"pg_catalog, pg_temp"),
-    (c"datestyle", c"ISO, YMD"),
-    (c"intervalstyle", c"postgres"),
-    (c"timezone", c"UTC"),
-    (c"extra_float_digits", c"1"),
-    (c"bytea_output", c"hex"),
-    (c"lc_monetary", c"C"),
-    (c"standard_conforming_strings", c"on"),
-    (c"quote_all_identifiers", c"off"),
-];
 
 /// How much is told of tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,22 +87,30 @@ fn dependents(
     let rows = statements::DEPENDENTS
         .with(|statement| snapshot.run(client, statement, &[Some(relations.datum())]));
     let mut found = Vec::new();
-    for row in rows.iter::<5>() {
+    for row in rows.iter::<6>() {
         let (Some(oid), Some(kind), Some(name)) = (row.oid(0), row.text(1), row.text(2)) else {
             continue;
         };
-        found.push((oid.to_u32(), kind, name, row.text(3), row.boolean(4) == Some(true)));
+        found.push((
+            oid.to_u32(),
+            kind,
+            name,
+            row.text(3),
+            row.boolean(4) == Some(true),
+            row.text(5),
+        ));
     }
     found.sort();
     let places: HashMap<u32, usize> =
         tables.iter().enumerate().map(|(at, table)| (table.oid, at)).collect();
-    for (oid, kind, name, column, keeps_type) in found {
+    for (oid, kind, name, column, keeps_type, leads_to) in found {
         let Some(table) = places.get(&oid).and_then(|at| tables.get_mut(*at)) else { continue };
         table.dependents.push(Dependent {
             column: column.map(str::to_owned),
             kind: serde_json::from_value(kind.into())?,
             name: name.to_owned(),
             keeps_type,
+            leads_to: leads_to.map(str::to_owned),
         });
     }
     Ok(())

@@ -228,63 +228,63 @@ thread_local! {
               SELECT d.refobjid AS relation, d.refobjsubid AS number, d.classid, d.objid, d.objsubid, d.deptype
               FROM unnest($1) AS r (oid)
               JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = r.oid
-          ), found (relation, number, kind, name, keeps_type) AS (
+          ), found (relation, number, kind, name, keeps_type, leads_to) AS (
               SELECT d.relation, d.number, CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'rule' END,
-                  c.oid::regclass::text, true
+                  c.oid::regclass::text, true, NULL::text
               FROM depending AS d
               JOIN pg_rewrite AS r ON r.oid = d.objid
               JOIN pg_class AS c ON c.oid = r.ev_class
               WHERE d.classid = 'pg_rewrite'::regclass
               UNION ALL
-              SELECT d.relation, d.number, 'policy', quote_ident(p.polname), true
+              SELECT d.relation, d.number, 'policy', quote_ident(p.polname), true, NULL
               FROM depending AS d
               JOIN pg_policy AS p ON p.oid = d.objid
               WHERE d.classid = 'pg_policy'::regclass AND d.number > 0
               UNION ALL
-              SELECT d.relation, d.number, 'trigger', quote_ident(g.tgname), true
+              SELECT d.relation, d.number, 'trigger', quote_ident(g.tgname), true, NULL
               FROM depending AS d
               JOIN pg_trigger AS g ON g.oid = d.objid
               WHERE d.classid = 'pg_trigger'::regclass AND d.number > 0 AND NOT g.tgisinternal
               UNION ALL
-              SELECT d.relation, d.number, 'function', p.oid::regprocedure::text, true
+              SELECT d.relation, d.number, 'function', p.oid::regprocedure::text, true, NULL
               FROM depending AS d
               JOIN pg_proc AS p ON p.oid = d.objid
               WHERE d.classid = 'pg_proc'::regclass
               UNION ALL
-              SELECT d.relation, d.number, 'generated column', quote_ident(a.attname), true
+              SELECT d.relation, d.number, 'generated column', quote_ident(a.attname), true, NULL
               FROM depending AS d
               JOIN pg_attribute AS a ON a.attrelid = d.relation AND a.attnum = d.objsubid AND a.attgenerated <> ''
               WHERE d.classid = 'pg_class'::regclass AND d.objid = d.relation AND d.number > 0 AND d.number <> a.attnum
               UNION ALL
-              SELECT d.relation, d.number, 'generated column', quote_ident(a.attname), true
+              SELECT d.relation, d.number, 'generated column', quote_ident(a.attname), true, NULL
               FROM depending AS d
               JOIN pg_attrdef AS e ON e.oid = d.objid
               JOIN pg_attribute AS a ON a.attrelid = d.relation AND a.attnum = e.adnum AND a.attgenerated <> ''
               WHERE d.classid = 'pg_attrdef'::regclass AND d.number > 0 AND d.number <> a.attnum
               UNION ALL
-              SELECT d.relation, d.number, 'publication', quote_ident(b.pubname), true
+              SELECT d.relation, d.number, 'publication', quote_ident(b.pubname), true, NULL
               FROM depending AS d
               JOIN pg_publication_rel AS p ON p.oid = d.objid
               JOIN pg_publication AS b ON b.oid = p.prpubid
               WHERE d.classid = 'pg_publication_rel'::regclass
               UNION ALL
-              SELECT d.relation, d.number, CASE WHEN bool_or(d.deptype <> 'n') THEN 'constraint' ELSE 'exclusion' END, c.conname, false
+              SELECT d.relation, d.number, CASE WHEN bool_or(d.deptype <> 'n') THEN 'constraint' ELSE 'exclusion' END, c.conname, false, NULL
               FROM depending AS d
               JOIN pg_constraint AS c ON c.oid = d.objid
               WHERE d.classid = 'pg_constraint'::regclass AND d.number > 0 AND c.conrelid = d.relation AND c.contype IN ('c', 'f', 'u', 'x')
               GROUP BY d.relation, d.number, c.oid, c.conname
               UNION ALL
-              SELECT d.relation, d.number, 'index', c.relname, false
+              SELECT d.relation, d.number, 'index', c.relname, false, NULL
               FROM depending AS d
               JOIN pg_class AS c ON c.oid = d.objid AND c.relkind = 'i'
               WHERE d.classid = 'pg_class'::regclass AND d.number > 0
               UNION ALL
-              SELECT d.relation, d.number, 'statistics object', quote_ident(s.stxname), false
+              SELECT d.relation, d.number, 'statistics object', quote_ident(s.stxname), false, NULL
               FROM depending AS d
               JOIN pg_statistic_ext AS s ON s.oid = d.objid
               WHERE d.classid = 'pg_statistic_ext'::regclass AND d.number > 0
               UNION ALL
-              SELECT t.oid, 0, 'column', format('%s.%I', a.attrelid::regclass, a.attname), true
+              SELECT t.oid, 0, 'column', format('%s.%I', a.attrelid::regclass, a.attname), true, NULL
               FROM unnest($1) AS r (oid)
               JOIN pg_class AS t ON t.oid = r.oid
               JOIN pg_type AS y ON y.oid = t.reltype
@@ -292,21 +292,22 @@ thread_local! {
                   AND d.classid = 'pg_class'::regclass AND d.objsubid > 0
               JOIN pg_attribute AS a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND NOT a.attisdropped
               UNION ALL
-              SELECT i.inhrelid, a.attnum, 'parent', i.inhparent::regclass::text, true
+              SELECT i.inhrelid, a.attnum, 'parent', i.inhparent::regclass::text, true, NULL
               FROM unnest($1) AS r (oid)
               JOIN pg_inherits AS i ON i.inhrelid = r.oid
               JOIN pg_attribute AS a ON a.attrelid = i.inhrelid AND a.attinhcount > 0 AND NOT a.attisdropped
               UNION ALL
-              SELECT i.inhparent, 0, 'child', i.inhrelid::regclass::text, false
+              SELECT i.inhparent, 0, 'child', i.inhrelid::regclass::text, false, NULL
               FROM unnest($1) AS r (oid)
               JOIN pg_inherits AS i ON i.inhparent = r.oid
               UNION ALL
-              SELECT d.relation, 0, 'reference', c.conrelid::regclass::text, false
+              SELECT d.relation, 0, 'reference', c.conrelid::regclass::text, false, x.relname
               FROM depending AS d
               JOIN pg_constraint AS c ON c.oid = d.objid
+              LEFT JOIN pg_class AS x ON x.oid = c.conindid
               WHERE d.classid = 'pg_constraint'::regclass AND c.contype = 'f' AND c.confrelid = d.relation AND c.conrelid <> d.relation
           )
-          SELECT DISTINCT f.relation, f.kind, f.name, a.attname::text, f.keeps_type
+          SELECT DISTINCT f.relation, f.kind, f.name, a.attname::text, f.keeps_type, f.leads_to
           FROM found AS f
           LEFT JOIN pg_attribute AS a ON a.attrelid = f.relation AND a.attnum = f.number AND f.number > 0
           WHERE f.name IS NOT NULL",

@@ -2,6 +2,7 @@
 
 use super::Planner;
 use super::generated::is_generated;
+use crate::field_types::kind::FieldKind;
 use crate::ident::quote;
 use crate::structure::budget;
 use crate::structure::convert::{self, Change};
@@ -46,9 +47,10 @@ impl Planner<'_> {
             }
             // A sequence is of any type of whole numbers.
             if source.default.is_some() && !is_generated(source) {
-                let sql = self.alter(&format!("ALTER COLUMN {name} DROP DEFAULT"));
-                self.push(Step::instant("drop_default", &column.name, sql));
+                let from = Column { name: column.name.clone(), ..source.clone() };
+                self.drop_default(&from);
             }
+            let back = self.type_back(source, column);
             let using = using.map(|using| format!(" USING {using}")).unwrap_or_default();
             let sql = self.alter(&format!("ALTER COLUMN {name} TYPE {sql_type}{using}"));
             let requirement = lost.map(|condition| Requirement::NoRow {
@@ -59,11 +61,45 @@ impl Planner<'_> {
                 ),
                 condition: format!("{name} IS NOT NULL AND ({condition})"),
             });
-            let step =
+            let mut step =
                 Step::instant("change_type", &column.name, sql).class(class).requires(requirement);
+            match back {
+                Ok(sql) => step.undo = Some(sql),
+                Err(why) => step.hazards.push(format!("undo: {why}")),
+            }
             let step = self.with_dependents_of_retyped(step, source);
             self.push(step);
         }
+    }
+
+    fn drop_default(&mut self, column: &Column) {
+        let name = quote(&column.name);
+        let sql = self.alter(&format!("ALTER COLUMN {name} DROP DEFAULT"));
+        let mut step = Step::instant("drop_default", &column.name, sql);
+        step.undo = self
+            .goal
+            .dialect
+            .default(column)
+            .map(|default| self.alter(&format!("ALTER COLUMN {name} SET DEFAULT {default}")));
+        self.push(step);
+    }
+
+    /// The statement that gives a column the type that it had, or why none does.
+    fn type_back(&self, source: &Column, column: &Column) -> Result<String, String> {
+        let name = quote(&column.name);
+        let sql_type = self.goal.dialect.sql_type(&source.kind, source.list);
+        let from = (&column.kind, column.list);
+        let is_text = |column: &Column| matches!(column.kind, FieldKind::Text { .. });
+        let using = match convert::change(&name, from, (&source.kind, source.list), &sql_type) {
+            Change::None | Change::Instant => String::new(),
+            // A cast would cut what has been written since and is too long; without one it is an error.
+            _ if is_text(source) && is_text(column) => String::new(),
+            Change::Rewrite { using, .. } | Change::Convert { using, .. } => {
+                format!(" USING {using}")
+            }
+            Change::Refused(why) => return Err(why),
+        };
+        Ok(self.alter(&format!("ALTER COLUMN {name} TYPE {sql_type}{using}")))
     }
 
     /// The type said again: Postgres gives the column the collation of its type.
@@ -106,6 +142,7 @@ impl Planner<'_> {
             };
             let class = if made_for_each { Class::Rewrite } else { Class::Instant };
             let back = self.alter(&format!("DROP COLUMN {}", quote(&column.name)));
+            self.note_new_sequence(column);
             let mut step =
                 Step::instant("add_column", &column.name, sql).class(class).undone_by(back);
             let suffix = format!("_{}", column.name);
@@ -153,8 +190,8 @@ impl Planner<'_> {
                 }
                 // It gets its sequence later, and must not have another default then.
                 if current.is_some() && !is_generated(source) {
-                    let sql = self.alter(&format!("ALTER COLUMN {name} DROP DEFAULT"));
-                    self.push(Step::instant("drop_default", &column.name, sql));
+                    let from = Column { name: column.name.clone(), ..source.clone() };
+                    self.drop_default(&from);
                 }
                 continue;
             }
@@ -165,7 +202,8 @@ impl Planner<'_> {
                 Some(default) => self.alter(&format!("ALTER COLUMN {name} SET DEFAULT {default}")),
                 None => self.alter(&format!("ALTER COLUMN {name} DROP DEFAULT")),
             };
-            let back = self.goal.dialect.default(source).map_or_else(
+            let before = if retyped { None } else { self.goal.dialect.default(source) };
+            let back = before.map_or_else(
                 || self.alter(&format!("ALTER COLUMN {name} DROP DEFAULT")),
                 |default| self.alter(&format!("ALTER COLUMN {name} SET DEFAULT {default}")),
             );
@@ -183,9 +221,8 @@ impl Planner<'_> {
             if required == column.required {
                 continue;
             }
-            if let (Some(source), true) = (source, self.is_required_online(column)) {
-                let (source, column) = (*source, column);
-                self.require_online(source, column);
+            if source.is_some() && self.is_required_online(column) {
+                self.require_online(column);
                 continue;
             }
             let name = quote(&column.name);

@@ -7,11 +7,15 @@ use crate::structure::facts::{Dependent, DependentKind};
 use crate::structure::observe::{By, Observed};
 use crate::structure::step::{Class, Lock, Relation, Stage, Step};
 use crate::structure::table::{Column, Rule};
+use std::collections::HashSet;
 
 impl Planner<'_> {
     pub(super) fn drop_columns(&mut self) {
         for column in self.leaving() {
             let sql = self.alter(&format!("DROP COLUMN {}", quote(&column.name)));
+            if let Some(around) = self.around() {
+                self.note_dropped_sequence(column, around.sequences);
+            }
             let step = Step::instant("drop_column", &column.name, sql).class(Class::Drop);
             let step = self.with_dependents_of_dropped(step, column);
             self.push(step.hazard("data: the values of the column are destroyed"));
@@ -73,7 +77,11 @@ pub(in crate::structure) fn published(observed: &Observed) -> Option<String> {
 }
 
 /// The steps that drop a table: references first, as tables that go may refer to each other.
-pub(super) fn table(observed: &Observed, goal: &TablesGoal<'_>) -> Vec<Step> {
+pub(super) fn table(
+    observed: &Observed,
+    goal: &TablesGoal<'_>,
+    own: &HashSet<String>,
+) -> Vec<Step> {
     let table = qualified(&observed.schema, &observed.name);
     let relation = Relation {
         schema: observed.schema.clone(),
@@ -101,18 +109,18 @@ pub(super) fn table(observed: &Observed, goal: &TablesGoal<'_>) -> Vec<Step> {
         .class(Class::Drop)
         .stage(Stage::DropTable)
         .hazard("data: the rows of the table are destroyed");
-    let step = with_dependents(step, observed, goal);
+    let step = with_dependents(step, observed, own);
     steps.push(step.of(&relation));
     steps
 }
 
-fn with_dependents(mut step: Step, observed: &Observed, goal: &TablesGoal<'_>) -> Step {
+fn with_dependents(mut step: Step, observed: &Observed, own: &HashSet<String>) -> Step {
     let mut keepers = Vec::new();
     for dependent in &observed.dependents {
         use DependentKind::*;
         match dependent.kind {
             // Those of the blueprint's own tables are dropped before.
-            Reference if is_of_model(&dependent.name, goal) => {}
+            Reference if own.contains(&dependent.name) => {}
             Publication => {
                 let hazard = format!("dependent: {} no longer sends it", dependent.text());
                 if !step.hazards.contains(&hazard) {
@@ -135,22 +143,23 @@ fn with_dependents(mut step: Step, observed: &Observed, goal: &TablesGoal<'_>) -
     Step { hazards: vec![why], ..step.class(Class::Refused) }
 }
 
-/// Whether a table, as Postgres prints its name, is one of the plan that stays under the plan's rule.
-fn is_of_model(printed: &str, goal: &TablesGoal<'_>) -> bool {
-    goal.tables.iter().any(|table| {
-        let Some(now) = &table.now else { return false };
+/// The names of the plan's tables as Postgres prints them, in each way in which it may.
+pub(super) fn printed_names(goal: &TablesGoal<'_>) -> HashSet<String> {
+    let mut names = HashSet::new();
+    for now in goal.tables.iter().filter_map(|table| table.now.as_ref()) {
         let (schema, name) = (&now.observed.schema, &now.observed.name);
+        // Postgres leaves out the quotes where a name needs none.
         let spelt = |name: &str| {
             let plain =
                 name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit());
             if plain { name.to_owned() } else { quote(name) }
         };
-        let each = [
+        names.extend([
             format!("{}.{}", spelt(schema), spelt(name)),
             qualified(schema, name),
-            format!("{schema}.{}", quote(name)),
-            format!("{}.{name}", quote(schema)),
-        ];
-        each.iter().any(|each| each == printed)
-    })
+            format!("{}.{}", spelt(schema), quote(name)),
+            format!("{}.{}", quote(schema), spelt(name)),
+        ]);
+    }
+    names
 }

@@ -3,15 +3,13 @@
 //! Postgres adds values to a type and renames them. It neither removes nor reorders any, and it lets nobody use a new one
 //! in the transaction that adds it. For these a new type takes the place of the old: columns move over, value by value.
 
+use super::enum_users::{is_of, is_used, users};
+use super::room::{Kind, Move};
 use super::tables::{TableGoal, TypeName};
-use crate::field_types::kind::FieldKind;
 use crate::ident::{MAX_NAME, qualified, quote, quote_literal, shortened};
 use crate::structure::blueprint::model::EnumType;
-use crate::structure::constant::Constant;
-use crate::structure::facts::Dependent;
-use crate::structure::model::Default;
-use crate::structure::step::{Class, Lock, Phase, Relation, Requirement, Stage, Step};
-use crate::structure::table::{Column, ColumnDefault, Rule};
+use crate::structure::ddl::Dialect;
+use crate::structure::step::{Class, Lock, Phase, Stage, Step};
 use std::collections::HashMap;
 
 /// A type as it is.
@@ -54,12 +52,15 @@ pub(super) struct EnumPlan {
     pub(super) renamed_values: HashMap<(TypeName, String), String>,
     /// Columns that move to a new type, by schema, table and column as they are called before.
     pub(super) moved: Vec<(String, String, String)>,
+    /// The names that the steps give and take.
+    pub(super) moves: Vec<Move>,
 }
 
 /// Plans all types. `online`: what is added is committed before it is used.
 pub(super) fn plan_enums(
     enums: &[EnumGoal<'_>],
     tables: &[TableGoal<'_>],
+    dialect: &Dialect,
     online: bool,
 ) -> EnumPlan {
     let mut plan = EnumPlan::default();
@@ -74,10 +75,13 @@ pub(super) fn plan_enums(
                 );
                 plan.steps.push(Step::refused("create_type", &target.type_name, why));
             }
-            (Some(now), Some(target)) => plan.change(now, target, tables, online),
+            (Some(now), Some(target)) => plan.change(now, target, (tables, dialect), online),
             (Some(now), None) => plan.drop(now, tables),
             (None, None) => {}
         }
+    }
+    if online {
+        plan.refuse_values_among_renames(enums);
     }
     plan
 }
@@ -87,7 +91,7 @@ fn instant(operation: &'static str, object: &str, sql: String) -> Step {
     Step::instant(operation, object, sql).stage(Stage::Type).lock(Lock::ShareUpdateExclusive)
 }
 
-fn literals(values: &[String]) -> String {
+pub(super) fn literals(values: &[String]) -> String {
     values.iter().map(|value| quote_literal(value)).collect::<Vec<_>>().join(", ")
 }
 
@@ -95,12 +99,46 @@ fn create_sql(name: &str, values: &[String]) -> String {
     format!("CREATE TYPE {name} AS ENUM ({})", literals(values))
 }
 
+fn create_described(name: &str, values: &[String], description: &Option<String>) -> String {
+    let mut sql = create_sql(name, values);
+    if let Some(text) = description {
+        sql.push_str(&format!("; COMMENT ON TYPE {name} IS {}", quote_literal(text)));
+    }
+    sql
+}
+
 impl EnumPlan {
     fn create(&mut self, target: &EnumType) {
         let name = qualified(&target.schema, &target.type_name);
         let step = instant("create_type", &target.type_name, create_sql(&name, &target.values));
         self.steps.push(step.undone_by(format!("DROP TYPE {name}")));
+        self.note(None, Some((&target.schema, &target.type_name)), Stage::Type);
         self.describe(target, &None);
+    }
+
+    fn note(&mut self, from: Option<(&str, &str)>, to: Option<(&str, &str)>, stage: Stage) {
+        self.moves.push(Move::between(Kind::Type, from, to, stage));
+    }
+
+    /// Values are committed before types are renamed. Between the two, a type whose name is promised to another one is
+    /// taken for that one.
+    fn refuse_values_among_renames(&mut self, enums: &[EnumGoal<'_>]) {
+        let adds = self.steps.iter().any(|step| step.phase == Phase::Before);
+        for goal in enums.iter().filter(|_| adds) {
+            let (Some(now), Some(target)) = (goal.now, goal.target) else { continue };
+            let place = (&target.schema, &target.type_name);
+            let is_other = |other: &EnumGoal<'_>| {
+                other.now.is_some_and(|other| (&other.schema, &other.name) == place)
+            };
+            if (&now.schema, &now.name) != place && enums.iter().any(is_other) {
+                let why = format!(
+                    "the name of type {} is still another enum's, and values are added as well: rename the types in a \
+                     version of their own",
+                    qualified(&target.schema, &target.type_name)
+                );
+                self.steps.push(Step::refused("rename_type", &target.type_name, why));
+            }
+        }
     }
 
     fn describe(&mut self, target: &EnumType, before: &Option<String>) {
@@ -126,6 +164,7 @@ impl EnumPlan {
         if old == new {
             return;
         }
+        self.note(Some(old), Some(new), Stage::Type);
         self.renamed_types.insert(
             (now.schema.clone(), now.name.clone()),
             (target.schema.clone(), target.type_name.clone()),
@@ -181,7 +220,7 @@ impl EnumPlan {
         &mut self,
         now: &ObservedEnum,
         target: &EnumType,
-        tables: &[TableGoal<'_>],
+        (tables, dialect): (&[TableGoal<'_>], &Dialect),
         online: bool,
     ) {
         self.rename(now, target);
@@ -207,30 +246,42 @@ impl EnumPlan {
                      anew"
                 }
             };
-            self.replace(now, target, &removed, tables, why);
+            self.replace(now, target, (&values, &removed), (tables, dialect), why);
             // The new type has none.
             self.describe(target, &None);
             return;
         } else {
-            self.add_values(&values, target);
+            self.add_values(now, target);
         }
         self.describe(target, &now.description);
     }
 
-    fn add_values(&mut self, values: &[String], target: &EnumType) {
-        let name = qualified(&target.schema, &target.type_name);
-        for (at, value) in target.values.iter().enumerate() {
-            if values.contains(value) {
+    /// Under the names that the type and its values have before the plan: these may be committed before anything else.
+    fn add_values(&mut self, now: &ObservedEnum, target: &EnumType) {
+        let name = qualified(&now.schema, &now.name);
+        let before = |value: &String| {
+            let renamed = target.renamed_values.iter().find(|(from, to)| {
+                to == value && now.values.contains(from) && !now.values.contains(value)
+            });
+            renamed.map_or(value, |(from, _)| from).clone()
+        };
+        let values: Vec<String> = target.values.iter().map(before).collect();
+        for (at, value) in values.iter().enumerate() {
+            if now.values.contains(value) {
                 continue;
             }
-            let place = match at.checked_sub(1).and_then(|before| target.values.get(before)) {
+            let place = match at.checked_sub(1).and_then(|before| values.get(before)) {
                 Some(before) => format!(" AFTER {}", quote_literal(before)),
-                None => values
+                None => now
+                    .values
                     .first()
                     .map_or_else(String::new, |first| format!(" BEFORE {}", quote_literal(first))),
             };
             let sql = format!("ALTER TYPE {name} ADD VALUE {}{place}", quote_literal(value));
-            self.steps.push(instant("add_value", value, sql).phase(Phase::Before));
+            let step = instant("add_value", value, sql).stage(Stage::Value).phase(Phase::Before);
+            self.steps.push(step.hazard(
+                "undo: Postgres takes no value out of a type: a version without it moves the columns to a new type",
+            ));
         }
     }
 
@@ -239,8 +290,8 @@ impl EnumPlan {
         &mut self,
         now: &ObservedEnum,
         target: &EnumType,
-        removed: &[&String],
-        tables: &[TableGoal<'_>],
+        (values, removed): (&[String], &[&String]),
+        (tables, dialect): (&[TableGoal<'_>], &Dialect),
         why: &str,
     ) {
         let name = qualified(&target.schema, &target.type_name);
@@ -263,15 +314,17 @@ impl EnumPlan {
             quote(&aside),
             create_sql(&name, &target.values)
         );
-        self.steps
-            .push(instant("replace_type", &target.type_name, sql).hazard(format!("type: {why}")));
+        let old = qualified(&target.schema, &aside);
+        let back =
+            format!("DROP TYPE {name}; ALTER TYPE {old} RENAME TO {}", quote(&target.type_name));
+        let step = instant("replace_type", &target.type_name, sql).undone_by(back);
+        self.steps.push(step.hazard(format!("type: {why}")));
         for user in users.iter().filter(|user| user.stays(target)) {
             self.moved.push((user.schema.clone(), user.table.clone(), user.column.clone()));
-            self.steps.push(user.moves(target, &name, removed));
+            self.steps.push(user.moves(target, &aside, removed, dialect));
         }
-        let old = qualified(&target.schema, &aside);
-        self.steps
-            .push(instant("drop_type", &aside, format!("DROP TYPE {old}")).stage(Stage::DropType));
+        let step = instant("drop_type", &aside, format!("DROP TYPE {old}")).stage(Stage::DropType);
+        self.steps.push(step.undone_by(create_described(&old, values, &now.description)));
     }
 
     fn drop(&mut self, now: &ObservedEnum, tables: &[TableGoal<'_>]) {
@@ -283,187 +336,21 @@ impl EnumPlan {
         });
         let mut left: Vec<String> = staying.chain(others).map(|user| user.text).collect();
         left.dedup();
-        self.steps.push(if left.is_empty() {
+        let step = if left.is_empty() {
             let step = instant("drop_type", &now.name, format!("DROP TYPE {name}"));
-            step.stage(Stage::DropType).undone_by(create_sql(&name, &now.values))
+            self.note(Some((&now.schema, &now.name)), None, Stage::DropType);
+            step.stage(Stage::DropType).undone_by(create_described(
+                &name,
+                &now.values,
+                &now.description,
+            ))
         } else {
             let why = format!(
                 "the type is used by {}: drop that before, or leave the enum in the blueprint",
                 left.join(", ")
             );
             Step::refused("drop_type", &now.name, why)
-        });
-    }
-}
-
-/// A column of the type.
-struct User<'g> {
-    schema: String,
-    table: String,
-    column: String,
-    list: bool,
-    default: bool,
-    /// The table's new name.
-    relation: Option<Relation>,
-    /// What the target makes of it; `None`: it is dropped.
-    becomes: Option<&'g Column>,
-    /// What lets no type change under it.
-    kept_by: Vec<String>,
-    text: String,
-}
-
-impl User<'_> {
-    fn stays(&self, target: &EnumType) -> bool {
-        let is_it = |column: &&Column| is_of(&column.kind, &target.schema, &target.type_name);
-        self.becomes.as_ref().is_some_and(is_it)
-    }
-
-    fn moves(&self, target: &EnumType, name: &str, removed: &[&String]) -> Step {
-        let column = quote(&self.column);
-        let relation = self.relation.clone();
-        let table = relation
-            .as_ref()
-            .map_or_else(String::new, |relation| qualified(&relation.schema, &relation.table));
-        let brackets = if self.list { "[]" } else { "" };
-        let default = match self.default {
-            true => format!("ALTER COLUMN {column} DROP DEFAULT, "),
-            false => String::new(),
         };
-        let sql = format!(
-            "ALTER TABLE {table} {default}ALTER COLUMN {column} TYPE {name}{brackets} \
-             USING {column}::pg_catalog.text{brackets}::{name}{brackets}"
-        );
-        let step = Step::instant("change_type", &self.column, sql)
-            .class(Class::Rewrite)
-            .stage(Stage::SwapType);
-        let values: Vec<String> = removed.iter().map(|value| (*value).clone()).collect();
-        let require = (!removed.is_empty()).then(|| Requirement::NoRow {
-            problem: format!(
-                "the value of \"{}\" is removed from the enum {}.{}",
-                self.column, target.schema, target.type_name
-            ),
-            condition: if self.list {
-                format!(
-                    "{column}::pg_catalog.text[] OPERATOR(pg_catalog.&&) ARRAY[{}]::pg_catalog.text[]",
-                    literals(&values)
-                )
-            } else {
-                format!("{column}::pg_catalog.text IN ({})", literals(&values))
-            },
-        });
-        Step { relation, ..step.requires(require) }
-    }
-}
-
-/// Those of the plan's tables that stay, and all others.
-fn users<'g>(now: &ObservedEnum, tables: &'g [TableGoal<'_>]) -> (Vec<User<'g>>, Vec<User<'g>>) {
-    let (mut own, mut others) = (Vec::new(), Vec::new());
-    for user in &now.uses {
-        let mut found = User {
-            schema: String::new(),
-            table: String::new(),
-            column: String::new(),
-            list: false,
-            default: false,
-            relation: None,
-            becomes: None,
-            kept_by: Vec::new(),
-            text: String::new(),
-        };
-        let (schema, table, column, list) = match user {
-            EnumUse::Other(text) => {
-                others.push(User { text: text.clone(), ..found });
-                continue;
-            }
-            EnumUse::Column { schema, table, column, list } => (schema, table, column, *list),
-        };
-        found.text = format!("column {}.{}", qualified(schema, table), quote(column));
-        (found.schema, found.table) = (schema.clone(), table.clone());
-        (found.column, found.list) = (column.clone(), list);
-        let goal = tables.iter().find(|goal| {
-            goal.now
-                .as_ref()
-                .is_some_and(|now| now.observed.schema == *schema && now.observed.name == *table)
-        });
-        let managed = goal.and_then(|goal| goal.managed);
-        match (goal, managed) {
-            // It goes before.
-            (Some(TableGoal { target: None, .. }), Some(_)) => {}
-            (Some(goal), Some(managed)) => {
-                let Some(target) = goal.target else { continue };
-                let renamed = target.renames.iter().find(|(from, _)| from == column);
-                let still = target.table.column(column);
-                let renamed = renamed.and_then(|(_, to)| target.table.column(to));
-                found.becomes = still.or(renamed);
-                if found.becomes.is_none() && managed.table.column(column).is_none() {
-                    others.push(found);
-                    continue;
-                }
-                found.default = goal.now.as_ref().is_some_and(|now| {
-                    let observed = now.observed.table.column(column);
-                    observed.is_some_and(|column| column.default.is_some())
-                });
-                let observed = goal.now.iter().flat_map(|now| &now.observed.dependents);
-                let keepers = observed
-                    .filter(|by| by.column.as_deref() == Some(column.as_str()) && by.keeps_type);
-                found.kept_by = keepers.map(Dependent::text).collect();
-                found.relation = Some(Relation {
-                    schema: target.schema.clone(),
-                    table: target.table_name.clone(),
-                    key: super::key_of(&target.table),
-                });
-                own.push(found);
-            }
-            _ => others.push(found),
-        }
-    }
-    (own, others)
-}
-
-fn is_of(kind: &FieldKind, schema: &str, name: &str) -> bool {
-    matches!(kind, FieldKind::NamedEnum { schema: s, name: n } if s == schema && n == name)
-}
-
-/// Whether a table of the plan says a value: as a default, in a check or in the condition of an index.
-fn is_used(target: &EnumType, value: &str, tables: &[TableGoal<'_>]) -> bool {
-    let is_value = |constant: &Constant| says(constant, value);
-    tables.iter().any(|goal| {
-        let Some(table) = goal.target else { return false };
-        let managed = goal.managed.map(|managed| &managed.table);
-        let table = &table.table;
-        let of: Vec<&Column> = table
-            .columns
-            .iter()
-            .filter(|column| is_of(&column.kind, &target.schema, &target.type_name))
-            .collect();
-        let in_default = of.iter().any(|column| match &column.default {
-            Some(ColumnDefault::Field(Default::Value(constant))) => is_value(constant),
-            Some(ColumnDefault::Sql(sql)) => sql.text.contains(value),
-            _ => false,
-        });
-        let in_rule = table.rules.iter().any(|rule| match rule {
-            Rule::Compare { column, value, .. } => {
-                of.iter().any(|of| of.name == *column) && is_value(value)
-            }
-            Rule::Index(index) => index
-                .predicate
-                .as_ref()
-                .is_some_and(|sql| !of.is_empty() && sql.text.contains(&quote_literal(value))),
-            _ => false,
-        });
-        // Rows of another type may hold it.
-        let in_rows = of.iter().any(|column| {
-            let before = managed.and_then(|managed| managed.column(&column.name));
-            before.is_some_and(|before| !matches!(before.kind, FieldKind::NamedEnum { .. }))
-        });
-        in_default || in_rule || in_rows
-    })
-}
-
-fn says(constant: &Constant, value: &str) -> bool {
-    match constant {
-        Constant::Text(text) => text == value,
-        Constant::List(values) => values.iter().any(|each| says(each, value)),
-        _ => false,
+        self.steps.push(step);
     }
 }

@@ -1,13 +1,15 @@
 //! The plan of a table of a blueprint: columns that leave are dropped, and each rule has the name that it was given.
 
+use super::room::{self, Kind, Move};
 use super::tables::{Keys, by_hand, key_of_target};
 use super::tables_made::{deferred, index_stage};
 use super::{Goal, Manner, Planner, Surroundings};
 use crate::ident::{qualified, quote};
 use crate::structure::budget;
 use crate::structure::convert::{self, Change};
+use crate::structure::facts::{Dependent, DependentKind};
 use crate::structure::model::{Index, Method};
-use crate::structure::observe::{By, NamedRule};
+use crate::structure::observe::{By, Extra, NamedRule};
 use crate::structure::step::{Class, Lock, Phase, Requirement, Stage, Step};
 use crate::structure::table::{Column, Reference, Rule};
 use std::collections::HashSet;
@@ -46,7 +48,7 @@ pub(super) fn find_keys(goal: &Goal<'_>, keys: &mut Keys) {
     for named in matches.dropped.iter().filter(|named| is_key(&named.rule)) {
         let rule = planner.renamed(&named.rule);
         if matches.delayed.contains(named.name.as_str()) {
-            keys.awaited.insert(key(rule.columns()));
+            keys.delayed.insert(key(rule.columns()));
         }
         keys.remade.insert(key(rule.columns()));
     }
@@ -83,6 +85,7 @@ impl<'g> Planner<'g> {
         self.change_nullability();
         self.start_generating(around);
         self.add_exact_rules(&matches, around);
+        self.rename_sequences(around);
         self.guard_references();
         self.describe();
         self.check_budgets();
@@ -140,7 +143,7 @@ impl<'g> Planner<'g> {
     }
 
     /// Whether Postgres carries a rule, under its new columns, through the changes of types.
-    fn survives(&self, rule: &Rule) -> bool {
+    pub(super) fn survives(&self, rule: &Rule) -> bool {
         let touched = |set: &HashSet<&str>| rule.columns().iter().any(|name| set.contains(name));
         match rule {
             Rule::PrimaryKey(_) => true,
@@ -263,7 +266,9 @@ impl<'g> Planner<'g> {
         for named in &matches.dropped {
             if done.insert(named.name.as_str()) {
                 let mut step = self.drop_exact_rule(named, around);
-                if matches.delayed.contains(named.name.as_str()) || self.waits(&named.rule) {
+                if matches.delayed.contains(named.name.as_str())
+                    || self.leads_to_delayed(&named.rule)
+                {
                     step = step.phase(Phase::After);
                 }
                 self.push(step);
@@ -281,9 +286,22 @@ impl<'g> Planner<'g> {
                     }
                 };
                 self.names.release(name);
-                self.push(Step::instant(operation, name, sql).stage(Stage::DropRule).hazard(
+                let kind = if *is_index { "index" } else { "constraint" };
+                let of = |extra: &&Extra| extra.kind == kind && extra.name == *name;
+                let extra = self.goal.observed.extras.iter().find(of);
+                let definition = extra.map_or("", |extra| extra.definition.as_str());
+                let mut step = Step::instant(operation, name, sql).stage(Stage::DropRule).hazard(
                     "changed_by_hand: it has the name of a rule of the blueprint and is another one",
-                ));
+                );
+                step.undo = match is_index {
+                    true => definition.starts_with("CREATE").then(|| definition.to_owned()),
+                    false => {
+                        Some(self.alter(&format!("ADD CONSTRAINT {} {definition}", quote(name))))
+                    }
+                };
+                let kind = if *is_index { Kind::Index } else { room::kind_of_extra(definition) };
+                self.note(kind, Some(name), None, Stage::DropRule);
+                self.push(step);
             }
         }
     }
@@ -296,7 +314,10 @@ impl<'g> Planner<'g> {
         // References go before tables are renamed.
         let table = if is_reference { around.table_before.as_str() } else { self.table.as_str() };
         let mut step = if named.by == By::Constraint {
-            let again = dialect.constraint(old, &named.rule).map(|definition| {
+            // It leads to where that is before the plan.
+            let before = around.references.iter().find(|(of, _)| is_reference && *of == named.name);
+            let rule = before.map_or(&named.rule, |(_, rule)| rule);
+            let again = dialect.constraint(old, rule).map(|definition| {
                 format!("ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
             });
             let sql = format!("ALTER TABLE {table} DROP CONSTRAINT {name}");
@@ -314,74 +335,73 @@ impl<'g> Planner<'g> {
                 Lock::AccessExclusive,
             ));
         } else if is_key(&named.rule) {
-            step.hazards.extend(self.led_to());
+            step = self.unless_led_to(step, named);
         }
         let stage = if is_reference { Stage::DropReference } else { Stage::DropRule };
+        self.note(room::kind_of(&named.rule, named.by), Some(&named.name), None, stage);
         step.stage(stage)
     }
 
-    /// References of other tables, of which no one knows here to which key they lead.
-    fn led_to(&self) -> Option<String> {
-        let by = self.goal.observed.dependents.iter();
-        let by: Vec<String> = by
-            .filter(|by| by.kind == crate::structure::facts::DependentKind::Reference)
-            .map(|by| by.text())
+    fn note(&mut self, kind: Kind, from: Option<&str>, to: Option<&str>, stage: Stage) {
+        self.plan.moves.push(Move::of_rule(kind, self.goal.observed, from, to, stage));
+    }
+
+    /// A key under references that the plan does not know of stays: Postgres drops none.
+    fn unless_led_to(&self, step: Step, named: &NamedRule) -> Step {
+        let of = |by: &&Dependent| {
+            by.kind == DependentKind::Reference && by.leads_to.as_ref() == Some(&named.name)
+        };
+        let led = self.goal.observed.dependents.iter().filter(of);
+        let led: Vec<String> = led
+            .filter(|by| !self.around().is_some_and(|around| around.own.contains(&by.name)))
+            .map(Dependent::text)
             .collect();
-        (!by.is_empty()).then(|| {
-            format!(
-                "dependent: references that are not the blueprint's keep a key that they lead to from being dropped: {}",
-                by.join(", ")
-            )
-        })
+        if led.is_empty() {
+            return step;
+        }
+        let why = format!(
+            "the key is led to by {}, which is not the blueprint's: drop that before, or leave the key in the blueprint",
+            led.join(", ")
+        );
+        Step { hazards: vec![why], ..step.class(Class::Refused) }
     }
 
     fn rename_rules(&mut self, matches: &Matches<'g>) {
-        let mut waiting: Vec<(By, String, &'g str)> = matches
+        let mut waiting: Vec<(Kind, String, &'g str)> = matches
             .renamed
             .iter()
-            .map(|((_, name), named)| (named.by, named.name.clone(), *name))
+            .map(|((_, name), named)| {
+                (room::kind_of(&named.rule, named.by), named.name.clone(), *name)
+            })
             .collect();
-        let mut number = 0;
         while !waiting.is_empty() {
-            let held = |to: &str, waiting: &[(By, String, &str)]| {
-                waiting.iter().any(|(_, from, _)| from == to)
-            };
-            let free = waiting.iter().position(|(_, _, to)| !held(to, &waiting));
-            match free {
-                Some(at) => {
-                    let (by, from, to) = waiting.remove(at);
-                    self.rename_rule(by, &from, to);
-                }
-                // A circle: one steps aside.
-                None => {
-                    number += 1;
-                    let aside = format!("kepler_aside_{number}");
-                    let (by, from) = (waiting[0].0, waiting[0].1.clone());
-                    self.rename_rule(by, &from, &aside);
-                    waiting[0].1 = aside;
-                }
-            }
+            let held = |to: &str| waiting.iter().any(|(_, from, _)| from == to);
+            // Of a circle one steps aside before (`room`).
+            let at = waiting.iter().position(|(_, _, to)| !held(to)).unwrap_or_default();
+            let (kind, from, to) = waiting.remove(at);
+            self.rename_rule(kind, &from, to);
         }
     }
 
-    fn rename_rule(&mut self, by: By, from: &str, to: &str) {
+    fn rename_rule(&mut self, kind: Kind, from: &str, to: &str) {
         let schema = &self.goal.observed.schema;
-        let sql = |from: &str, to: &str| match by {
-            By::Constraint => {
+        // A constraint is renamed with its index, and nobody waits.
+        let sql = |from: &str, to: &str| match kind {
+            Kind::Constraint => {
                 self.alter(&format!("RENAME CONSTRAINT {} TO {}", quote(from), quote(to)))
             }
-            By::Index => {
-                format!("ALTER INDEX {} RENAME TO {}", qualified(schema, from), quote(to))
-            }
+            _ => format!("ALTER INDEX {} RENAME TO {}", qualified(schema, from), quote(to)),
         };
-        let (operation, lock) = match by {
-            By::Constraint => ("rename_constraint", Lock::AccessExclusive),
-            By::Index => ("rename_index", Lock::ShareUpdateExclusive),
+        let (operation, lock) = match kind {
+            Kind::Constraint => ("rename_constraint", Lock::AccessExclusive),
+            Kind::Key => ("rename_constraint", Lock::ShareUpdateExclusive),
+            _ => ("rename_index", Lock::ShareUpdateExclusive),
         };
         let step = Step::instant(operation, to, sql(from, to)).lock(lock);
         let step = step.stage(Stage::RenameRule).undone_by(sql(to, from));
         self.names.release(from);
         self.names.take(to);
+        self.note(kind, Some(from), Some(to), Stage::RenameRule);
         self.push(step);
     }
 
@@ -408,6 +428,13 @@ impl<'g> Planner<'g> {
                 self.push(Step::refused("add_rule", name, why));
                 continue;
             }
+            let (kind, stage) = match rule {
+                Rule::PrimaryKey(_) | Rule::Unique(_) => (Kind::Key, Stage::Key),
+                Rule::Index(_) => (Kind::Index, index_stage(rule)),
+                Rule::Reference(_) => (Kind::Constraint, Stage::Reference),
+                _ => (Kind::Constraint, Stage::Rule),
+            };
+            self.note(kind, None, Some(name), stage);
             let columns: Vec<String> = rule.columns().into_iter().map(str::to_owned).collect();
             if self.builds_apart(rule) {
                 self.build_apart((rule, name), matches, around);

@@ -5,17 +5,19 @@
 //! them, so the tables that are there are read here as if they had their new names already.
 
 use super::enums::{EnumGoal, plan_enums};
+use super::generated::is_generated;
+use super::room::{self, Cleared, Kind, Move};
 use super::tables_made;
 use super::tables_renamed;
 use super::tables_target::{self, Before};
 use super::{Goal, Manner, Surroundings, key_of};
-use crate::ident::{qualified, quote};
+use crate::ident::qualified;
 use crate::structure::blueprint::model::{FILL_TRIGGER, Fill, ModelTable, Tenancy};
-use crate::structure::ddl::{Dialect, Names, composed_name};
-use crate::structure::observe::Observed;
+use crate::structure::ddl::{Dialect, Names, postgres_name};
+use crate::structure::observe::{NamedRule, Observed};
 use crate::structure::step::{Relation, Stage, Step};
-use crate::structure::table::{Reference, Table};
-use std::collections::HashSet;
+use crate::structure::table::{Reference, Rule, Table};
+use std::collections::{HashMap, HashSet};
 
 /// What is to be reached.
 pub(crate) struct TablesGoal<'g> {
@@ -34,8 +36,10 @@ pub(crate) type KeyOf = (String, String, Vec<String>);
 pub(crate) struct Keys {
     /// Made anew, or their types change: references to them are made anew too.
     pub(crate) remade: HashSet<KeyOf>,
-    /// Those of them, and new ones, that wait for an index.
+    /// Those that are not there before an index is built.
     pub(crate) awaited: HashSet<KeyOf>,
+    /// Those that leave when the index of their successor is built.
+    pub(crate) delayed: HashSet<KeyOf>,
 }
 
 /// The key that a reference leads to.
@@ -148,9 +152,102 @@ pub(crate) fn normal(table: &Table) -> Table {
     tables_target::normal(table)
 }
 
+/// Sequences of a table: those of now by the names that their columns have now, and the names of those that columns of
+/// the target are to have.
+#[derive(Debug, Default)]
+pub(crate) struct SequenceNames {
+    pub(super) now: HashMap<String, String>,
+    pub(super) then: HashMap<String, String>,
+}
+
 /// The steps, in the order in which they are run; none where the goal is reached.
 pub(crate) fn plan_tables(goal: &TablesGoal<'_>) -> Vec<Step> {
-    let enums = plan_enums(&goal.enums, &goal.tables, goal.terms.online);
+    let sequences = sequences_then(goal);
+    let (steps, moves) = plan_all(goal, &sequences);
+    let asides = room::asides(goal, &moves);
+    if asides.is_empty() {
+        return steps;
+    }
+    // The same way, from where some have other names.
+    let cleared = Cleared::new(goal, &asides);
+    let (rest, _) = plan_all(&cleared.goal(goal), &sequences);
+    let mut steps = [cleared.steps.clone(), rest].concat();
+    steps.sort_by_key(|step| step.stage);
+    steps
+}
+
+/// For each table what the sequences of its columns are called at the end. One that was named after its table and column
+/// goes on to be; names are those that Postgres gives.
+fn sequences_then(goal: &TablesGoal<'_>) -> Vec<HashMap<String, String>> {
+    let mut taken: HashSet<(String, String)> = HashSet::new();
+    for target in goal.tables.iter().filter_map(|table| table.target) {
+        let names = target.table.names.iter().flatten().chain([&target.table_name]);
+        taken.extend(names.map(|name| (target.schema.clone(), name.clone())));
+    }
+    let mut then = vec![HashMap::new(); goal.tables.len()];
+    for (table, then) in goal.tables.iter().zip(&mut then) {
+        let Some(target) = table.target else { continue };
+        let generated = target.table.columns.iter().filter(|column| is_generated(column));
+        for column in generated {
+            let kept = table.now.as_ref().and_then(|now| {
+                let source = source_of(target, now.observed, &column.name);
+                let (_, state) = now.keeping.sequences.iter().find(|(of, _)| of == source)?;
+                let name = &state.name;
+                let is_parted = !(state.identity || state.owned && state.feeds);
+                let stays = now.observed.name == target.table_name && source == column.name;
+                (stays || is_parted || !is_named_after(name, &now.observed.name, source))
+                    .then_some(name)
+            });
+            if let Some(name) = kept {
+                taken.insert((target.schema.clone(), name.clone()));
+                then.insert(column.name.clone(), name.clone());
+            }
+        }
+    }
+    for (table, then) in goal.tables.iter().zip(&mut then) {
+        let Some(target) = table.target else { continue };
+        for column in target.table.columns.iter().filter(|column| is_generated(column)) {
+            if then.contains_key(&column.name) {
+                continue;
+            }
+            let mut label = "seq".to_owned();
+            let mut number = 0;
+            let name = loop {
+                let name = postgres_name(&target.table_name, Some(&column.name), &label);
+                if taken.insert((target.schema.clone(), name.clone())) {
+                    break name;
+                }
+                number += 1;
+                label = format!("seq{number}");
+            };
+            then.insert(column.name.clone(), name);
+        }
+    }
+    then
+}
+
+/// Whether Postgres gave a sequence its name.
+fn is_named_after(name: &str, table: &str, column: &str) -> bool {
+    let numbers = (1..10).map(|number| format!("seq{number}"));
+    let mut labels = std::iter::once("seq".to_owned()).chain(numbers);
+    labels.any(|label| postgres_name(table, Some(column), &label) == name)
+}
+
+/// What a column of the target is called now.
+fn source_of<'s>(target: &'s ModelTable, observed: &Observed, name: &'s str) -> &'s str {
+    let there = |name: &str| observed.table.column(name).is_some();
+    let renamed = target.renames.iter().find(|(from, to)| {
+        to == name && there(from) && (!there(name) || target.table.column(from).is_none())
+    });
+    renamed.map_or(name, |(from, _)| from)
+}
+
+/// The steps, and the names that they give and take.
+fn plan_all(
+    goal: &TablesGoal<'_>,
+    sequences: &[HashMap<String, String>],
+) -> (Vec<Step>, Vec<Move>) {
+    let enums = plan_enums(&goal.enums, &goal.tables, goal.dialect, goal.terms.online);
     let before = Before::new(goal, &enums);
     let mut names = Names::default();
     for table in &goal.tables {
@@ -162,23 +259,29 @@ pub(crate) fn plan_tables(goal: &TablesGoal<'_>) -> Vec<Step> {
             target.table.names.iter().flatten().for_each(|name| names.take(name));
         }
     }
-    let prepared: Vec<Prepared> =
-        goal.tables.iter().map(|table| Prepared::new(table, &before, &mut names)).collect();
+    let prepared: Vec<Prepared> = goal
+        .tables
+        .iter()
+        .zip(sequences)
+        .map(|(table, then)| Prepared::new(table, &before, then, &mut names))
+        .collect();
+    let own = super::drops::printed_names(goal);
     let (none, mut keys) = (Keys::default(), Keys::default());
     // What a key's table has to do decides what references to it do, which are no keys themselves.
     for (table, prepared) in goal.tables.iter().zip(&prepared) {
-        if let Some(planned) = prepared.goal(table, goal, &none) {
+        if let Some(planned) = prepared.goal(table, goal, (&none, &own)) {
             let surroundings = planned.surroundings();
             super::exact::find_keys(&planned.goal(&surroundings), &mut keys);
         }
     }
-    let mut steps = enums.steps;
+    let (mut steps, mut moves) = (enums.steps, enums.moves);
     steps.extend(tables_renamed::steps(&goal.tables));
     for (table, prepared) in goal.tables.iter().zip(&prepared) {
-        prepared.steps(table, goal, &keys, &mut steps);
+        prepared.table_moves(table, &mut moves);
+        prepared.steps(table, goal, (&keys, &own), &mut steps, &mut moves);
     }
     steps.sort_by_key(|step| step.stage);
-    steps
+    (steps, moves)
 }
 
 /// A table as the plan of one table wants it.
@@ -188,6 +291,9 @@ struct Prepared {
     target: Option<Table>,
     /// Columns, as they are called now, that move to a new type.
     moved: HashSet<String>,
+    sequences: SequenceNames,
+    /// The references that are there, as they are before the plan.
+    references: Vec<(String, Rule)>,
 }
 
 /// What `Goal` borrows from.
@@ -197,8 +303,11 @@ struct Planned<'p> {
     target: &'p Table,
     renames: &'p [(String, String)],
     table_before: String,
-    sequences: &'p [(String, SequenceState)],
+    sequences: &'p SequenceNames,
+    sequence_states: &'p [(String, SequenceState)],
+    references: &'p [(String, Rule)],
     keys: &'p Keys,
+    own: &'p HashSet<String>,
     moved: &'p HashSet<String>,
     terms: Terms,
     dialect: &'p Dialect,
@@ -209,7 +318,10 @@ impl<'p> Planned<'p> {
         Surroundings {
             table_before: self.table_before.clone(),
             sequences: self.sequences,
+            sequence_states: self.sequence_states,
+            references: self.references,
             keys: self.keys,
+            own: self.own,
             moved: self.moved,
             terms: self.terms,
         }
@@ -231,7 +343,12 @@ impl<'p> Planned<'p> {
 }
 
 impl Prepared {
-    fn new(table: &TableGoal<'_>, before: &Before, names: &mut Names) -> Self {
+    fn new(
+        table: &TableGoal<'_>,
+        before: &Before,
+        sequences_then: &HashMap<String, String>,
+        names: &mut Names,
+    ) -> Self {
         let (schema, name) = table.place();
         let observed = table.now.as_ref().map(|now| before.observed(now.observed, (schema, name)));
         let managed = table.managed.map(|managed| before.table(&managed.table));
@@ -243,14 +360,26 @@ impl Prepared {
             table
         });
         let moved = table.now.as_ref().map(|now| before.moved(now.observed)).unwrap_or_default();
-        Self { observed, managed, target, moved }
+        let now = table.now.as_ref();
+        let sequences = SequenceNames {
+            now: now
+                .iter()
+                .flat_map(|now| &now.keeping.sequences)
+                .map(|(column, state)| (column.clone(), state.name.clone()))
+                .collect(),
+            then: sequences_then.clone(),
+        };
+        let rules = now.iter().flat_map(|now| &now.observed.rules);
+        let references = rules.filter(|named| matches!(named.rule, Rule::Reference(_)));
+        let references = references.map(|named| (named.name.clone(), named.rule.clone())).collect();
+        Self { observed, managed, target, moved, sequences, references }
     }
 
     fn goal<'p>(
         &'p self,
         table: &'p TableGoal<'_>,
         goal: &'p TablesGoal<'_>,
-        keys: &'p Keys,
+        (keys, own): (&'p Keys, &'p HashSet<String>),
     ) -> Option<Planned<'p>> {
         let now = table.now.as_ref()?;
         Some(Planned {
@@ -259,8 +388,11 @@ impl Prepared {
             target: self.target.as_ref()?,
             renames: &table.target?.renames,
             table_before: qualified(&now.observed.schema, &now.observed.name),
-            sequences: &now.keeping.sequences,
+            sequences: &self.sequences,
+            sequence_states: &now.keeping.sequences,
+            references: &self.references,
             keys,
+            own,
             moved: &self.moved,
             terms: goal.terms,
             dialect: goal.dialect,
@@ -271,8 +403,9 @@ impl Prepared {
         &self,
         table: &TableGoal<'_>,
         goal: &TablesGoal<'_>,
-        keys: &Keys,
+        around: (&Keys, &HashSet<String>),
         steps: &mut Vec<Step>,
+        moves: &mut Vec<Move>,
     ) {
         match (&table.now, &self.managed, &self.target, table.target) {
             (None, _, Some(target), Some(model)) => {
@@ -282,7 +415,7 @@ impl Prepared {
                     name: &model.table_name,
                     fills: &model.fills,
                     guard: &table.guard,
-                    awaited: &keys.awaited,
+                    awaited: &around.0.awaited,
                 };
                 steps.extend(new.steps(goal.terms, goal.dialect));
             }
@@ -300,16 +433,19 @@ impl Prepared {
                     table: model.table_name.clone(),
                     key: key_of(target),
                 };
-                if let Some(planned) = self.goal(table, goal, keys) {
+                if let Some(planned) = self.goal(table, goal, around) {
                     let surroundings = planned.surroundings();
-                    steps.extend(super::plan(&planned.goal(&surroundings)).steps);
+                    let plan = super::plan(&planned.goal(&surroundings));
+                    steps.extend(plan.steps);
+                    moves.extend(plan.moves);
                 }
-                steps.extend(self.sequences(now, model, &relation));
                 let keeping = now.keeping;
                 steps.extend(self.fills(table, now, model, goal.terms, &relation));
                 steps.extend(guard(table, keeping, model, goal.terms, &relation));
             }
-            (Some(now), Some(_), None, _) => steps.extend(super::drops::table(now.observed, goal)),
+            (Some(now), Some(_), None, _) => {
+                steps.extend(super::drops::table(now.observed, goal, around.1));
+            }
             _ => {}
         }
     }
@@ -339,26 +475,50 @@ impl Prepared {
         vec![step.stage(Stage::Guard).of(relation)]
     }
 
-    /// A sequence that was named after the table and its column stays so.
-    fn sequences(&self, now: &Present<'_>, model: &ModelTable, relation: &Relation) -> Vec<Step> {
-        let mut steps = Vec::new();
-        for (column, sequence) in &now.keeping.sequences {
-            let renamed = model.renames.iter().find(|(from, _)| from == column);
-            let renamed = renamed.map_or(column, |(_, to)| to);
-            let stays = self.target.as_ref().and_then(|table| table.column(renamed));
-            let (sequence, is_identity) = (&sequence.name, sequence.identity);
-            let old = composed_name(&now.observed.name, &[column], "seq");
-            let new = composed_name(&model.table_name, &[renamed], "seq");
-            if stays.is_none() || *sequence != old || old == new || is_identity {
-                continue;
+    /// The names that a table as a whole gives and takes.
+    fn table_moves(&self, table: &TableGoal<'_>, moves: &mut Vec<Move>) {
+        let target = table.target.map(|to| (to.schema.as_str(), to.table_name.as_str()));
+        let now = table.now.as_ref();
+        let Some(now) = now else {
+            if let (Some((schema, name)), Some(target)) = (target, &self.target) {
+                let stage = Stage::CreateTable;
+                moves.push(Move::in_schema(Kind::Table, schema, None, Some(name), stage));
+                let sequences = self.sequences.then.values();
+                moves.extend(sequences.map(|sequence| {
+                    Move::in_schema(Kind::Sequence, schema, None, Some(sequence), stage)
+                }));
+                for (rule, name) in target.named_rules() {
+                    let (kind, stage) = match rule {
+                        Rule::PrimaryKey(_) | Rule::Unique(_) => (Kind::Index, stage),
+                        Rule::Index(_) => (Kind::Index, tables_made::index_stage(rule)),
+                        _ => continue,
+                    };
+                    moves.push(Move::in_schema(kind, schema, None, name, stage));
+                }
             }
-            let rename = |from: &str, to: &str| {
-                format!("ALTER SEQUENCE {} RENAME TO {}", qualified(&model.schema, from), quote(to))
-            };
-            let step = Step::instant("rename_sequence", &new, rename(&old, &new));
-            steps.push(step.of(relation).stage(Stage::Finish).undone_by(rename(&new, &old)));
+            return;
+        };
+        let observed = now.observed;
+        let place = (observed.schema.as_str(), observed.name.as_str());
+        if target == Some(place) || target.is_some() && table.managed.is_none() {
+            return;
         }
-        steps
+        let stage = if target.is_some() { Stage::Rename } else { Stage::DropTable };
+        moves.push(Move::between(Kind::Table, Some(place), target, stage));
+        if target.is_some_and(|(schema, _)| schema == observed.schema) {
+            return;
+        }
+        // What is in its schema goes along.
+        let kind = |named: &NamedRule| room::kind_of(&named.rule, named.by);
+        let rules = observed.rules.iter().filter(|named| kind(named) != Kind::Constraint);
+        let rules = rules.map(|named| (Kind::Index, &named.name));
+        let sequences =
+            now.keeping.sequences.iter().map(|(_, state)| (Kind::Sequence, &state.name));
+        for (kind, name) in rules.chain(sequences) {
+            let from = Some((place.0, name.as_str()));
+            let to = target.map(|(schema, _)| (schema, name.as_str()));
+            moves.push(Move::between(kind, from, to, stage));
+        }
     }
 }
 

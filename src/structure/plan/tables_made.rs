@@ -110,22 +110,23 @@ impl NewTable<'_> {
     }
 
     fn descriptions(&self, table: &str) -> Vec<Step> {
-        let whole = self.table.description.as_ref().map(|text| {
-            let sql = format!("COMMENT ON TABLE {table} IS {}", quote_literal(text));
-            (self.name, sql)
-        });
+        let whole =
+            self.table.description.as_ref().map(|text| {
+                (self.name, format!("COMMENT ON TABLE {table} IS "), quote_literal(text))
+            });
         let columns = self.table.columns.iter().filter_map(|column| {
             let text = quote_literal(column.description.as_ref()?);
-            let sql = format!("COMMENT ON COLUMN {table}.{} IS {text}", quote(&column.name));
-            Some((column.name.as_str(), sql))
+            let comment = format!("COMMENT ON COLUMN {table}.{} IS ", quote(&column.name));
+            Some((column.name.as_str(), comment, text))
         });
         whole
             .into_iter()
             .chain(columns)
-            .map(|(object, sql)| {
-                Step::instant("describe", object, sql)
+            .map(|(object, comment, text)| {
+                Step::instant("describe", object, format!("{comment}{text}"))
                     .lock(Lock::ShareUpdateExclusive)
                     .stage(Stage::Describe)
+                    .undone_by(format!("{comment}NULL"))
             })
             .collect()
     }

@@ -54,4 +54,18 @@ CREATE VIEW shown AS SELECT status FROM shop.item;
 SELECT pg_temp.reach(pg_temp.shop('"status": {"values": ["sent", "drawn", "late"], "type": "Status"}'), '{rewrite}');
 DROP VIEW shown;
 SELECT pg_temp.reach(pg_temp.shop('"status": {"values": ["sent", "drawn", "late"], "type": "Status"}'), '{rewrite}');
+DROP TABLE IF EXISTS theirs;
+
+-- Types exchange their names in a circle, one takes the name that a dropped one leaves, and a table the name of a type.
+CREATE FUNCTION pg_temp.three(a text, b text, c text, item text) RETURNS text LANGUAGE sql AS $$
+SELECT format('{"blueprint": "three", "enums": {"A": {"type": "%1$s", "values": ["a"]}, "B": {"type": "%2$s", "values": ["b"]}%3$s},
+    "tables": [{"name": "item", "table": "%4$s", "fields": [{"name": "a", "type": "enum", "enum": "A", "default": "a"}, {"name": "b", "type": "enum", "enum": "B", "default": "b"}]}]}',
+    a, b, CASE WHEN c <> '' THEN format(', "C": {"type": "%s", "values": ["c"]}', c) END, item)
+$$;
+SELECT outcome FROM kepler.apply_blueprint(pg_temp.three('x', 'y', 'z', 'item'));
+INSERT INTO three.item DEFAULT VALUES;
+SELECT pg_temp.reach(pg_temp.three('y', 'z', 'x', 'item'));
+SELECT a, pg_typeof(a), b, pg_typeof(b) FROM three.item;
+SELECT pg_temp.reach(pg_temp.three('z', 'x', '', 'y'), '{drop}');
+SELECT a, pg_typeof(a), b, pg_typeof(b) FROM three.y;
 ROLLBACK;

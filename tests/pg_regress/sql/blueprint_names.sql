@@ -37,6 +37,52 @@ INSERT INTO shop.a VALUES (2, '3');
 -- And a value that would not come back stops both.
 INSERT INTO shop.b VALUES ('01', 30);
 SELECT pg_temp.reach(pg_temp.shop('b', 'a', 'z', 'x', 'y'), '{convert}');
+
+ROLLBACK;
+
+-- Whatever leaves a name later than another is to have it steps aside: a table takes the name of an index, indexes of two tables
+-- exchange theirs, sequences follow tables that exchange theirs, and all of it with names of 63 bytes.
+BEGIN;
+CREATE FUNCTION pg_temp.long(text) RETURNS text LANGUAGE sql AS $$ SELECT rpad('a_name_of_sixty_three_bytes_which_is_all_that_fits_', 62, '_') || $1 $$;
+CREATE FUNCTION pg_temp.two(a text, b text, index_a text, index_b text, key_a text, check_a text, check_b text) RETURNS text LANGUAGE sql AS $$
+SELECT format('{"blueprint": "shop", "tables": [
+    {"name": "A", "table": "%s", "key": {"fields": ["id"], "constraint": "%s"}, "fields": [{"name": "id", "type": "integer", "generated": "serial"}, {"name": "n", "type": "integer"}],
+     "indexes": [{"fields": ["n"], "name": "%s"}], "checks": [{"field": "n", "op": ">", "value": 0, "name": "%s"}, {"field": "n", "op": "<", "value": 9, "name": "%s"}]},
+    {"name": "B", "table": "%s", "fields": [{"name": "id", "type": "integer", "generated": "identity"}, {"name": "n", "type": "integer"}],
+     "indexes": [{"fields": ["n"], "name": "%s"}]}]}', a, key_a, index_a, check_a, check_b, b, index_b)
+$$;
+CREATE FUNCTION pg_temp.reach(document text, allow text[] DEFAULT '{}') RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY SELECT format('%s %s', p.class, p.statement) FROM kepler.plan_blueprint(document) AS p ORDER BY p.step;
+    PERFORM kepler.apply_blueprint(document, allow);
+    RETURN QUERY SELECT 'again: ' || p.statement FROM kepler.plan_blueprint(document) AS p;
+END
+$$;
+SELECT outcome FROM kepler.apply_blueprint(pg_temp.two('a', 'b', pg_temp.long('x'), pg_temp.long('y'), pg_temp.long('z'), 'low', 'high'));
+INSERT INTO shop.a (n) VALUES (1);
+SELECT pg_temp.reach(pg_temp.two('b', 'a', pg_temp.long('y'), pg_temp.long('x'), pg_temp.long('z'), 'low', 'high'));
+SELECT pg_temp.reach(pg_temp.two(pg_temp.long('z'), pg_temp.long('x'), pg_temp.long('y'), 'b', 'a', 'high', 'low'));
+SELECT c.relkind, c.relname FROM pg_class AS c WHERE c.relnamespace = 'shop'::regnamespace ORDER BY 1, 2;
+SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'shop'::regnamespace AND contype IN ('c', 'p') ORDER BY conname;
+ROLLBACK;
+
+-- A key that nobody's reference leads to is dropped whatever leads to another one; one that somebody's leads to stays.
+BEGIN;
+\set ON_ERROR_ROLLBACK on
+CREATE FUNCTION pg_temp.item(more text) RETURNS text LANGUAGE sql AS $$
+SELECT format('{"blueprint": "shop", "tables": [{"name": "Item", "table": "items", "key": {"fields": ["id"]},
+    "fields": [{"name": "id", "type": "integer"}, {"name": "code", "type": "text"}]%s}]}', more)
+$$;
+SELECT outcome FROM kepler.apply_blueprint(pg_temp.item(', "unique": [["code"], ["id", "code"]]'));
+CREATE TABLE public.theirs (item integer REFERENCES shop.items, code text REFERENCES shop.items (code));
+SELECT operation, class, hazards FROM kepler.plan_blueprint(pg_temp.item(', "unique": [["code"]]'));
+SELECT operation, class, hazards FROM kepler.plan_blueprint(pg_temp.item(', "unique": [["id", "code"]]'));
+
+-- Columns do not take each other's places: that is said once, in words that fit.
+SELECT operation, class, hazards FROM kepler.plan_blueprint('{"blueprint": "shop", "tables": [{"name": "Item", "table": "items", "key": {"fields": ["id"]},
+    "fields": [{"name": "id", "column": "code", "type": "integer"}, {"name": "code", "column": "text", "type": "text"}], "unique": [["code"], ["id", "code"]]}]}');
+SELECT operation, class, hazards FROM kepler.plan_blueprint('{"blueprint": "shop", "tables": [{"name": "Item", "table": "items",
+    "fields": [{"name": "id", "column": "code", "type": "integer"}]}]}') WHERE class = 'refused';
 ROLLBACK;
 
 -- What only the document calls otherwise is the same: a table, a field, an enum.

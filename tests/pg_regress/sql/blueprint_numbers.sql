@@ -45,4 +45,49 @@ SELECT count(*) FROM pg_sequences WHERE schemaname = 'shop';
 SELECT pg_temp.reach(pg_temp.shop(', "default": 5', 'bigint', 'Thing'));
 SELECT pg_temp.reach(pg_temp.shop(', "generated": "identity"', 'bigint', 'Thing'));
 INSERT INTO shop."Thing" (note) VALUES ('counted on') RETURNING n;
+
+-- Each way of counting becomes each other one while the table and the field are renamed and the type changes. The sequence has the
+-- name that it would have in a new table, no number is given out twice, and a plan after that is empty.
+CREATE FUNCTION pg_temp.counted(place text, name text, type text, generated text) RETURNS text LANGUAGE sql AS $$
+SELECT format('{"blueprint": "count", "tables": [{"name": "T", "table": "%s", "key": {"fields": ["n"]}, "fields": [
+    {"name": "n", "column": "%s", "type": "%s", "required": true%s}, {"name": "note", "type": "text"}]}]}', place, name, type,
+    CASE WHEN generated <> 'none' THEN format(', "generated": "%s"', generated) END)
+$$;
+CREATE FUNCTION pg_temp.go(one text, two text, type_one text, type_two text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    answer text;
+    target text := pg_temp.counted('after', 'last', type_two, two);
+    number bigint;
+BEGIN
+    BEGIN
+        PERFORM kepler.apply_blueprint(pg_temp.counted('before', 'first', type_one, one));
+        IF one = 'none' THEN
+            INSERT INTO count.before VALUES (1, 'a'), (2, 'b'), (3, 'c');
+        ELSE
+            INSERT INTO count.before (note) VALUES ('a'), ('b'), ('c');
+            DELETE FROM count.before WHERE first = 3;
+        END IF;
+        PERFORM kepler.apply_blueprint(target, '{rewrite,convert}');
+        answer := format('%s %s to %s %s:', one, type_one, two, type_two);
+        IF two <> 'none' THEN
+            INSERT INTO count.after (note) VALUES ('d') RETURNING last INTO number;
+            answer := format('%s %s from %s', answer, number, pg_get_serial_sequence('count.after', 'last'));
+        END IF;
+        answer := format('%s, %s sequences, %s steps left', answer, (SELECT count(*) FROM pg_sequences WHERE schemaname = 'count'),
+            (SELECT count(*) FROM kepler.plan_blueprint(target)));
+        RAISE SQLSTATE 'KP001';
+    EXCEPTION WHEN SQLSTATE 'KP001' THEN NULL;
+    END;
+    RETURN answer;
+END
+$$;
+SELECT pg_temp.go(a.way, b.way, (ARRAY['smallint', 'integer', 'bigint'])[1 + a.at % 3], (ARRAY['smallint', 'integer', 'bigint'])[1 + (a.at + b.at) % 3])
+FROM unnest(ARRAY['none', 'serial', 'identity', 'identity_always']) WITH ORDINALITY AS a (way, at),
+    unnest(ARRAY['none', 'serial', 'identity', 'identity_always']) WITH ORDINALITY AS b (way, at)
+ORDER BY a.at, b.at;
+-- Two changes without a row between go on from the same number.
+SELECT kepler.apply_blueprint(pg_temp.counted('a', 'n', 'integer', 'serial'));
+INSERT INTO count.a (note) SELECT 'x' FROM generate_series(1, 5);
+SELECT kepler.apply_blueprint(pg_temp.counted('a', 'n', 'integer', 'identity')), kepler.apply_blueprint(pg_temp.counted('a', 'n', 'integer', 'serial'));
+INSERT INTO count.a (note) VALUES ('y') RETURNING n;
 ROLLBACK;

@@ -49,3 +49,16 @@ SELECT outcome FROM kepler.drop_blueprint('onl', '{"with_rows": true}');
 CALL kepler.apply_blueprint_online(:'next');
 SELECT version FROM kepler.blueprints WHERE name = 'onl';
 SELECT outcome FROM kepler.drop_blueprint('onl');
+
+-- A value is added to a type that gets another name, beside one that does: values come first, under the names of before.
+\set one '{"blueprint": "onl", "enums": {"E": {"type": "e", "values": ["a", "b"]}, "F": {"type": "f", "values": ["a"]}}, "tables": [{"name": "T", "table": "t", "fields": [{"name": "e", "type": "enum", "enum": "E", "default": "b"}]}]}'
+\set two '{"blueprint": "onl", "enums": {"E": {"type": "g", "values": ["a", "c", "d"], "renamed_values": {"b": "c"}}, "F": {"type": "f", "values": ["a"]}}, "tables": [{"name": "T", "table": "t", "fields": [{"name": "e", "type": "enum", "enum": "E", "default": "d"}]}]}'
+SELECT outcome FROM kepler.apply_blueprint(:'one');
+INSERT INTO onl.t DEFAULT VALUES;
+SELECT phase, class, statement FROM kepler.plan_blueprint(:'two', '{"online": true}');
+CALL kepler.apply_blueprint_online(:'two');
+INSERT INTO onl.t DEFAULT VALUES;
+SELECT e, pg_typeof(e) FROM onl.t;
+-- Where names go from one type to another as well, nobody could tell the types apart between the two commits.
+SELECT operation, hazards FROM kepler.plan_blueprint(replace(replace(:'two', '"type": "f", "values": ["a"]', '"type": "g", "values": ["a", "z"]'), '"type": "g", "values": ["a", "c", "d"]', '"type": "f", "values": ["a", "c", "d"]'), '{"online": true}') WHERE class = 'refused';
+SELECT outcome FROM kepler.drop_blueprint('onl', '{"with_rows": true}');

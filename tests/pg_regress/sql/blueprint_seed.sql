@@ -44,6 +44,24 @@ SELECT k.term, p.name FROM shop.keywords AS k JOIN shop.personas AS p ON p.id = 
 SELECT operation, object, class, hazards, estimated_rows FROM kepler.plan_blueprint(:'document');
 SELECT version, outcome FROM kepler.apply_blueprint(:'document');
 SELECT word FROM shop.terms ORDER BY word;
+-- A table that somebody has dropped comes back with its rows.
+DROP TABLE shop.terms;
+SELECT object_type, object, kind FROM kepler.blueprint_drift('shop') WHERE kind <> 'coverage';
+SELECT version, outcome FROM kepler.apply_blueprint(:'document');
+SELECT word FROM shop.terms ORDER BY word;
+ROLLBACK;
+
+-- Names and values are never SQL.
+BEGIN;
+\set document '{"blueprint": "odd", "schema": "o''d\\"d", "tables": [{"name": "T''\\"; DROP", "key": {"fields": ["k''\\"$1"]}, "fields": [{"name": "k''\\"$1", "type": "text"}, {"name": "v\\\\", "type": "text", "unique": true, "case_insensitive": true}, {"name": "up/~1", "type": "reference", "to": "T''\\"; DROP"}]}], "seed": {"T''\\"; DROP": {"key": ["k''\\"$1"], "existing": "update", "rows": [{"k''\\"$1": "''; SELECT 1/0; --", "v\\\\": "\\\\''\\"{}", "up/~1": {"lookup": {"where": {"v\\\\": "E\\\\X"}}}}, {"k''\\"$1": "$1 \\\\", "v\\\\": "e\\\\x"}]}}}'
+SELECT statement FROM kepler.plan_blueprint(:'document') WHERE operation = 'seed';
+SELECT version, outcome FROM kepler.apply_blueprint(:'document');
+TABLE "o'd""d"."T'""; DROP";
+SELECT version, outcome FROM kepler.apply_blueprint(:'document');
+UPDATE "o'd""d"."T'""; DROP" SET "v\" = 'x' WHERE "up/~1" IS NOT NULL;
+SELECT object, kind, expected, actual FROM kepler.blueprint_drift('odd') WHERE kind <> 'coverage';
+SELECT version, outcome FROM kepler.apply_blueprint(:'document');
+SELECT count(*) FROM kepler.blueprint_drift('odd') WHERE kind <> 'coverage';
 ROLLBACK;
 
 -- Every type: what is stored is what was said, and is the same again.

@@ -4,6 +4,7 @@
 \set VERBOSITY default
 \set ON_ERROR_ROLLBACK on
 BEGIN;
+ALTER SEQUENCE kepler.entry_table_numbers RESTART;
 SELECT 'ghp' || '_' || 'q8Zr2LmN5tYx0KpWb7Cd3EfGh1JkMnPqRsTu' AS token \gset
 
 -- Documents say it of text that is no list; a default must be a reference too.

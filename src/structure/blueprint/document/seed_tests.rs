@@ -3,6 +3,7 @@
 use crate::json::Json;
 use crate::structure::blueprint::model::Blueprint;
 use crate::structure::blueprint::seed::order;
+use crate::structure::error::StructureError;
 use proptest::prelude::*;
 
 const EXAMPLE: &str = r#"{"blueprint": "shop",
@@ -27,7 +28,10 @@ const EXAMPLE: &str = r#"{"blueprint": "shop",
     {"shop": "b", "number": 1}]}}}"#;
 
 fn read(text: &str) -> Blueprint {
-    Blueprint::from_text(text).unwrap_or_else(|error| panic!("{error:#?}"))
+    Blueprint::from_text(text).unwrap_or_else(|error| match error {
+        StructureError::Invalid { problems: found, .. } => panic!("{found:#?}"),
+        other => panic!("{other}"),
+    })
 }
 
 #[test]

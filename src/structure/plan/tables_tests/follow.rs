@@ -7,13 +7,15 @@ use crate::field_types::kind::FieldKind;
 use crate::ident::qualified;
 use crate::structure::blueprint::model::ModelTable;
 use crate::structure::constant::Constant;
+use crate::structure::ddl::postgres_name;
 use crate::structure::facts::{Dependent, DependentKind};
 use crate::structure::model::Default as FieldDefault;
 use crate::structure::observe::{By, NamedRule, Observed};
 use crate::structure::plan::enums::{EnumUse, ObservedEnum};
-use crate::structure::plan::tables::Keeping;
+use crate::structure::plan::generated::is_generated;
+use crate::structure::plan::tables::{Keeping, SequenceState};
 use crate::structure::plan::tables_target;
-use crate::structure::step::{Phase, Step};
+use crate::structure::step::Step;
 use crate::structure::table::{Column, ColumnDefault, Rule};
 
 #[derive(Debug, Default)]
@@ -81,6 +83,7 @@ impl World {
                     kind: DependentKind::Reference,
                     name: by.clone(),
                     keeps_type: false,
+                    leads_to: None,
                 })
                 .collect();
             let (observed, rules) = (&mut table.table, &table.rules);
@@ -90,9 +93,55 @@ impl World {
     }
 
     pub(super) fn follow(&mut self, step: &Step, target: &Model) -> Result<(), String> {
-        if step.phase == Phase::Deferred {
-            // Somebody runs it.
+        self.take(step, target)?;
+        self.check_names()
+    }
+
+    /// Nothing has the name of something else: relations of the schema, its types, and the constraints of a table.
+    fn check_names(&self) -> Result<(), String> {
+        let once = |names: Vec<String>| {
+            let mut names = names;
+            names.sort();
+            let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
+            twice.map_or(Ok(()), |pair| Err(format!("{} is there twice", pair[0])))
+        };
+        let tables = || self.tables.iter().map(|(table, _)| table.name.clone());
+        let mut relations: Vec<String> = tables().collect();
+        for (table, keeping) in &self.tables {
+            let is_constraint = |rule: &&NamedRule| rule.by == By::Constraint;
+            let constraints = table.rules.iter().filter(is_constraint);
+            once(constraints.map(|rule| rule.name.clone()).collect())?;
+            let with_index = table.rules.iter().filter(|named| {
+                named.by == By::Index || matches!(named.rule, Rule::PrimaryKey(_) | Rule::Unique(_))
+            });
+            relations.extend(with_index.map(|named| named.name.clone()));
+            relations.extend(keeping.sequences.iter().map(|(_, state)| state.name.clone()));
         }
+        once(relations)?;
+        once(tables().chain(self.enums.iter().map(|one| one.name.clone())).collect())
+    }
+
+    /// The name that Postgres gives to a sequence.
+    fn sequence_name(&self, table: &str, column: &str, own: &[(String, SequenceState)]) -> String {
+        let is_taken = |name: &String| {
+            own.iter().any(|(_, other)| other.name == *name)
+                || self.tables.iter().any(|(table, keeping)| {
+                    table.name == *name
+                        || table.rules.iter().any(|rule| rule.name == *name)
+                        || keeping.sequences.iter().any(|(_, other)| other.name == *name)
+                })
+        };
+        (0..)
+            .map(|number: u32| match number {
+                0 => "seq".to_owned(),
+                number => format!("seq{number}"),
+            })
+            .map(|label| postgres_name(table, Some(column), &label))
+            .find(|name| !is_taken(name))
+            .unwrap_or_default()
+    }
+
+    fn take(&mut self, step: &Step, target: &Model) -> Result<(), String> {
         let words = quoted(&step.sql);
         match step.operation {
             "create_type" | "drop_type" | "rename_type" | "move_type" | "add_value"
@@ -139,8 +188,20 @@ impl World {
             .as_ref()
             .map(|r| (r.schema.clone(), r.table.clone()))
             .ok_or("a step of no table")?;
-        // References go before tables are renamed.
-        let name = if step.operation == "drop_constraint" { words[1].clone() } else { name };
+        // References go before tables are renamed, and so does what steps aside.
+        let name = match step.operation {
+            "drop_constraint" => words[1].clone(),
+            "rename_constraint" if step.sql.starts_with("ALTER TABLE") => words[1].clone(),
+            "rename_constraint" | "rename_index" | "rename_sequence" => {
+                let has = |(table, keeping): &&(Observed, Keeping)| {
+                    table.rules.iter().any(|rule| rule.name == words[1])
+                        || keeping.sequences.iter().any(|(_, state)| state.name == words[1])
+                };
+                let found = self.tables.iter().find(has);
+                found.ok_or(format!("no {}", words[1]))?.0.name.clone()
+            }
+            _ => name,
+        };
         let model = target.tables.iter().find(|t| t.schema == schema && t.table_name == name);
         let model = model.map(|model| ModelTable {
             table: tables_target::normal(&model.table),
@@ -157,9 +218,11 @@ impl World {
             });
         }
         let key_led_to = self.led_to(&name);
+        let sequence =
+            (step.operation == "add_column").then(|| self.sequence_name(&name, &step.object, &[]));
         let at = self.tables.iter().position(|(t, _)| t.schema == schema && t.name == name);
         let (table, keeping) = &mut self.tables[at.ok_or(format!("no table {name}"))?];
-        follow_table(table, keeping, step, &words, model.as_ref(), &key_led_to)
+        follow_table(table, keeping, step, &words, model.as_ref(), &key_led_to, sequence)
     }
 
     /// Columns that references lead to.
@@ -220,7 +283,12 @@ impl World {
             pages: 0,
             details: crate::structure::observe::Details::default(),
         };
-        self.tables.push((observed, Keeping::default()));
+        let mut keeping = Keeping::default();
+        for column in observed.table.columns.iter().filter(|column| is_generated(column)) {
+            let name = self.sequence_name(&model.table_name, &column.name, &keeping.sequences);
+            keeping.sequences.push((column.name.clone(), sequence_state(name)));
+        }
+        self.tables.push((observed, keeping));
         Ok(())
     }
 
@@ -330,6 +398,21 @@ impl World {
             same("description", &observed.table.description, &table.description)?;
             same("fills", &keeping.fills, &model.fills)?;
             same("guarded", &observed.table.guarded, &table.guarded)?;
+            let generated = table.columns.iter().filter(|column| is_generated(column));
+            let generated: Vec<&str> = generated.map(|column| column.name.as_str()).collect();
+            let owned =
+                |of: &&str| keeping.sequences.iter().filter(|(by, _)| by == of).count() == 1;
+            if !generated.iter().all(owned) || keeping.sequences.len() != generated.len() {
+                return Err(format!("sequences {:?} of {generated:?}", keeping.sequences));
+            }
+            for (column, state) in &keeping.sequences {
+                let name = &state.name;
+                let mut labels = (1..10).map(|number| format!("seq{number}"));
+                let made = |label: &str| postgres_name(&model.table_name, Some(column), label);
+                if *name != made("seq") && !labels.any(|label| *name == made(&label)) {
+                    return Err(format!("the sequence of {column} is called {name}"));
+                }
+            }
             let mut there: Vec<String> =
                 observed.rules.iter().map(|r| format!("{:?}", r.rule)).collect();
             let mut wanted: Vec<String> =
@@ -373,8 +456,13 @@ fn observed_enum(model: &crate::structure::blueprint::model::EnumType) -> Observ
     }
 }
 
+/// A sequence that a column has.
+pub(super) fn sequence_state(name: String) -> SequenceState {
+    SequenceState { name, owned: true, feeds: true, ..SequenceState::default() }
+}
+
 /// Names in double quotes.
-fn quoted(sql: &str) -> Vec<String> {
+pub(super) fn quoted(sql: &str) -> Vec<String> {
     sql.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
 

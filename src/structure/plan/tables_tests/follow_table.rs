@@ -1,10 +1,12 @@
 //! What a step does to one table.
 
 use super::dialect;
+use super::follow::{quoted, sequence_state};
 use crate::field_types::kind::FieldKind;
 use crate::ident::qualified;
 use crate::structure::blueprint::model::ModelTable;
 use crate::structure::observe::{By, NamedRule, Observed};
+use crate::structure::plan::generated::is_generated;
 use crate::structure::plan::guarded::REFERENCES_TRIGGER;
 use crate::structure::plan::tables::Keeping;
 use crate::structure::step::Step;
@@ -17,6 +19,7 @@ pub(super) fn follow_table(
     words: &[String],
     model: Option<&ModelTable>,
     led_to: &[Vec<String>],
+    sequence: Option<String>,
 ) -> Result<(), String> {
     let object = step.object.as_str();
     let goal = || model.map(|model| &model.table).ok_or("no goal".to_owned());
@@ -40,10 +43,7 @@ pub(super) fn follow_table(
             }
         }
         "rename_constraint" | "rename_index" => {
-            let from = if step.operation == "rename_index" { &words[1] } else { &words[2] };
-            if table.rules.iter().any(|r| r.name == object) {
-                return Err(format!("{object} is there"));
-            }
+            let from = &words[words.len() - 2];
             let rule = table.rules.iter_mut().find(|r| r.name == *from);
             object.clone_into(&mut rule.ok_or(format!("no {from}"))?.name);
         }
@@ -53,6 +53,7 @@ pub(super) fn follow_table(
             }
             column_of(&table.table, object)?;
             table.table.columns.retain(|column| column.name != object);
+            keeping.sequences.retain(|(column, _)| column != object);
         }
         "rename_column" => {
             let (from, to) = (&words[2], &words[3]);
@@ -76,6 +77,9 @@ pub(super) fn follow_table(
             for fill in keeping.fills.iter_mut().filter(|fill| fill.column == *from) {
                 fill.column.clone_from(to);
             }
+            for (column, _) in keeping.sequences.iter_mut().filter(|(column, _)| column == from) {
+                column.clone_from(to);
+            }
         }
         "add_column" => {
             if table.table.column(object).is_some() {
@@ -83,6 +87,10 @@ pub(super) fn follow_table(
             }
             let column = column_of(goal()?, object)?;
             let required = column.required && column.default.is_some();
+            if is_generated(&column) {
+                let name = sequence.ok_or("no name of a sequence")?;
+                keeping.sequences.push((object.to_owned(), sequence_state(name)));
+            }
             table.table.columns.push(Column { required, description: None, ..column });
         }
         "change_type" => {
@@ -127,6 +135,12 @@ pub(super) fn follow_table(
                 "change_default" | "change_generated" => column_of(goal()?, object)?.default,
                 _ => None,
             };
+            if matches!(step.operation, "stop_generating" | "change_generated") {
+                for statement in step.sql.split("; ") {
+                    follow_sequence(keeping, object, &table.name, statement)
+                        .map_err(|problem| format!("{problem}: {statement}"))?;
+                }
+            }
             let column = table.table.columns.iter_mut().find(|column| column.name == object);
             let column = column.ok_or(format!("no column {object}"))?;
             let identity = matches!(wanted, Some(ColumnDefault::Identity { .. }));
@@ -192,8 +206,90 @@ pub(super) fn follow_table(
         "add_trigger" | "change_trigger" | "drop_trigger" => {
             keeping.fills.clone_from(&model.ok_or("no goal")?.fills);
         }
-        "rename_sequence" => {}
+        "rename_sequence" => follow_sequence(keeping, "", &table.name, &step.sql)?,
         other => return Err(format!("{other} is no operation")),
+    }
+    Ok(())
+}
+
+/// What a statement does to the sequences of a table: those without a column are on their way.
+fn follow_sequence(
+    keeping: &mut Keeping,
+    column: &str,
+    table: &str,
+    statement: &str,
+) -> Result<(), String> {
+    let names = keeping.sequences.iter().map(|(of, state)| (of.clone(), state.name.clone()));
+    let mut names: Vec<(String, String)> = names.collect();
+    follow_names(&mut names, column, table, statement)?;
+    let states = names.into_iter().map(|(of, name)| (of, sequence_state(name)));
+    keeping.sequences = states.collect();
+    Ok(())
+}
+
+fn follow_names(
+    sequences: &mut Vec<(String, String)>,
+    column: &str,
+    table: &str,
+    statement: &str,
+) -> Result<(), String> {
+    let words = quoted(statement);
+    let find = |sequences: &[(String, String)], name: &str| {
+        let found = sequences.iter().position(|(_, of)| of == name);
+        found.ok_or(format!("no sequence {name}"))
+    };
+    let of_column = |sequences: &[(String, String)]| {
+        let found = sequences.iter().position(|(of, _)| of == column);
+        found.ok_or(format!("{column} has no sequence"))
+    };
+    let taken = |sequences: &[(String, String)], name: &str| {
+        let is_taken = sequences.iter().any(|(_, of)| of == name);
+        if is_taken { Err(format!("{name} is there")) } else { Ok(()) }
+    };
+    let (kind, name) = (statement.split(' ').take(2).collect::<Vec<_>>().join(" "), &words[1]);
+    match kind.as_str() {
+        "CREATE SEQUENCE" => {
+            taken(sequences, name)?;
+            sequences.push((String::new(), name.clone()));
+        }
+        "DROP SEQUENCE" => {
+            let at = find(sequences, name)?;
+            sequences.remove(at);
+        }
+        "ALTER SEQUENCE" => {
+            let at = find(sequences, name)?;
+            if statement.ends_with("OWNED BY NONE") {
+                sequences[at].0.clear();
+            } else if statement.contains("OWNED BY") {
+                column.clone_into(&mut sequences[at].0);
+            } else if statement.contains("RENAME TO") {
+                taken(sequences, &words[2])?;
+                sequences[at].1.clone_from(&words[2]);
+            }
+        }
+        _ if statement.starts_with("SELECT") => {
+            find(sequences, name)?;
+            if words[words.len() - 1] != table {
+                find(sequences, &words[words.len() - 1])?;
+            }
+        }
+        _ if statement.contains("ADD GENERATED") => {
+            let name = &words[words.len() - 1];
+            taken(sequences, name)?;
+            sequences.push((column.to_owned(), name.clone()));
+        }
+        _ if statement.contains("DROP IDENTITY") => {
+            let at = of_column(sequences)?;
+            sequences.remove(at);
+        }
+        _ if statement.contains("SET DEFAULT") => {
+            let at = find(sequences, &words[words.len() - 1])?;
+            if sequences[at].0 != column {
+                return Err("it belongs to another column".to_owned());
+            }
+        }
+        // The sequence waits for being dropped.
+        _ => {}
     }
     Ok(())
 }

@@ -81,6 +81,11 @@ fn default(
     }
     let value = |constant| Some(ColumnDefault::Field(Default::Value(constant)));
     match &column.kind {
+        FieldKind::Native(kind) if kind.name == "int2" => choices.one(&[
+            Some(ColumnDefault::Serial),
+            Some(ColumnDefault::Identity { always: false }),
+            Some(ColumnDefault::Identity { always: true }),
+        ]),
         FieldKind::Integer | FieldKind::Bigint => match choices.of(4) {
             0 => Some(ColumnDefault::Serial),
             1 => Some(ColumnDefault::Identity { always: choices.yes(2) }),
@@ -184,7 +189,11 @@ fn enums(choices: &mut Choices<'_>) -> Vec<EnumType> {
         if choices.yes(6) {
             values.reverse();
         }
-        let type_name = choices.one(&[format!("e{at}"), format!("Other{at}")]);
+        let type_name =
+            choices.one(&[format!("e{at}"), format!("e{}", 1 - at), format!("Other{at}")]);
+        if enums.iter().any(|other: &EnumType| other.type_name == type_name) {
+            continue;
+        }
         enums.push(EnumType {
             name: format!("E{at}"),
             schema: SCHEMA.to_owned(),
@@ -209,9 +218,14 @@ fn model(choices: &mut Choices<'_>) -> Model {
             format!("t{at}"),
             format!("t{at}"),
             format!("Moved {at}"),
+            format!("e{}", at % 2),
+            format!("x{at}t{at}"),
+            format!("a_table_with_a_name_of_sixty_three_bytes_which_is_the_most_is_{at}"),
             format!("t{}", (at + 1) % 3),
         ]);
-        if tables.iter().any(|table| table.table_name == table_name) {
+        if tables.iter().any(|table| table.table_name == table_name)
+            || enums.iter().any(|one| one.type_name == table_name)
+        {
             continue;
         }
         let mut columns = vec![Column {
@@ -270,6 +284,9 @@ fn model(choices: &mut Choices<'_>) -> Model {
                 name.push_str(&keys[at].0);
             }
         }
+        let is_table = |name: &String| keys.iter().any(|(table, _)| table == name);
+        let names = tables[at].table.names.iter_mut();
+        names.filter(|name| name.as_ref().is_some_and(is_table)).for_each(|name| *name = None);
     }
     Model { tables, enums }
 }
