@@ -27,6 +27,7 @@ CREATE TABLE kepler.blueprint_versions (
     document_version integer,
     plan jsonb NOT NULL DEFAULT '[]',
     printed jsonb NOT NULL DEFAULT '{}',
+    renames jsonb NOT NULL DEFAULT '{}',
     created_by text NOT NULL DEFAULT session_user,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     applied_at timestamptz,
@@ -36,7 +37,8 @@ CREATE TABLE kepler.blueprint_versions (
     CONSTRAINT blueprint_versions_version_positive CHECK (version > 0),
     CONSTRAINT blueprint_versions_document_object CHECK (json_typeof(document) = 'object'),
     CONSTRAINT blueprint_versions_plan_array CHECK (jsonb_typeof(plan) = 'array'),
-    CONSTRAINT blueprint_versions_printed_object CHECK (jsonb_typeof(printed) = 'object')
+    CONSTRAINT blueprint_versions_printed_object CHECK (jsonb_typeof(printed) = 'object'),
+    CONSTRAINT blueprint_versions_renames_object CHECK (jsonb_typeof(renames) = 'object')
 );
 
 CREATE TABLE kepler.blueprint_tables (
@@ -84,6 +86,7 @@ COMMENT ON COLUMN kepler.blueprint_versions.document IS 'The document, in normal
 COMMENT ON COLUMN kepler.blueprint_versions.document_version IS 'Number that the document gives itself as its version';
 COMMENT ON COLUMN kepler.blueprint_versions.plan IS 'The steps that led to this version';
 COMMENT ON COLUMN kepler.blueprint_versions.printed IS 'How Postgres prints SQL expressions of the document that were trusted, by table and expression';
+COMMENT ON COLUMN kepler.blueprint_versions.renames IS 'What the document renamed: a document that goes back while the version is under way cannot tell it';
 COMMENT ON COLUMN kepler.blueprint_versions.created_by IS 'Role of the session that applied this version';
 COMMENT ON COLUMN kepler.blueprint_versions.applied_at IS 'When the version was reached; NULL while it is under way';
 

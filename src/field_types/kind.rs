@@ -143,8 +143,11 @@ impl FieldKind {
         match self {
             FieldKind::Native(native) => {
                 native.schema.is_some()
-                    || !["json", "xml", "point", "box", "circle", "line", "lseg", "path", "polygon"]
-                        .contains(&native.name.as_str())
+                    || ![
+                        "json", "jsonpath", "xml", "point", "box", "circle", "line", "lseg",
+                        "path", "polygon",
+                    ]
+                    .contains(&native.name.as_str())
             }
             kind => !matches!(kind, FieldKind::Json | FieldKind::Vector { .. }),
         }

@@ -39,6 +39,7 @@ pub(crate) mod times;
 pub(crate) mod transaction;
 pub(crate) mod transition;
 pub(crate) mod trigger;
+pub(crate) mod understood;
 pub(crate) mod undone;
 pub(crate) mod varlena;
 pub(crate) mod whole;

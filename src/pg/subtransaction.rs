@@ -15,6 +15,7 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
     /// The constraint that is not met, where the database or a trigger names one.
     pub(crate) constraint: Option<String>,
+    pub(crate) hint: Option<String>,
 }
 
 /// An SQLSTATE as Postgres packs it, six bits a character; users make up their own.
@@ -123,6 +124,7 @@ fn refusal(report: &ErrorReportWithLevel, judge: IsRefusal) -> Option<Refusal> {
         code,
         message: report.message().to_owned(),
         constraint: left.constraint,
+        hint: report.hint().map(str::to_owned),
     })
 }
 

@@ -70,8 +70,13 @@ fn alone(json: Json, kind: &ColumnKind) -> DefaultValue {
         (Json::String(text), Scalar::String) if matches!(text.as_str(), "uuid" | "cuid") => {
             DefaultValue::Sql(literal(text))
         }
-        (Json::Number(text), Scalar::Decimal) if is_rounded(text, native) => {
+        (Json::Number(text), Scalar::Decimal)
+            if is_rounded(text, native) || native.kind == NativeKind::Money =>
+        {
             DefaultValue::Sql(text.clone())
+        }
+        (Json::Number(text), Scalar::Float) if !is_printed_so(text, native) => {
+            DefaultValue::Sql(plain(text))
         }
         _ => DefaultValue::Value(json),
     }
@@ -82,6 +87,24 @@ fn is_rounded(number: &str, native: &Native) -> bool {
     let scale = native.arguments.get(1).copied().unwrap_or(30) as usize;
     let fraction = number.split_once('.').map_or("", |(_, fraction)| fraction);
     native.kind == NativeKind::Decimal && fraction.trim_end_matches('0').len() > scale
+}
+
+/// Whether Postgres prints a number of a floating-point column with these digits. Otherwise it stays a number, as Prisma writes
+/// it: a literal of the type would be rounded, or printed with an exponent.
+fn is_printed_so(number: &str, native: &Native) -> bool {
+    let text = plain(number);
+    let (printed, least, beyond) = match native.kind {
+        NativeKind::Real => (text.parse().map(|value: f32| value.to_string()), 1e-4, 1e6),
+        _ => (text.parse().map(|value: f64| value.to_string()), 1e-4, 1e15),
+    };
+    let size = text.parse().map_or(f64::NAN, f64::abs);
+    printed.is_ok_and(|printed| printed == text) && (size == 0.0 || size >= least && size < beyond)
+}
+
+/// A number without an exponent.
+fn plain(number: &str) -> String {
+    let plain = crate::jsonb::number::plain_text(number.as_bytes());
+    plain.map_or_else(|| number.to_owned(), |text| text.into_owned())
 }
 
 /// Whether Prisma reads a text in the literal of an array as Postgres does.
@@ -117,6 +140,14 @@ fn list(items: Vec<Json>, kind: &ColumnKind) -> DefaultValue {
             let modifiers: Vec<_> = native.arguments.iter().map(u32::to_string).collect();
             format!("numeric({})", modifiers.join(", "))
         }
+        (Scalar::Decimal, NativeKind::Money) if !items.is_empty() => "money".to_owned(),
+        (Scalar::Float, of)
+            if items
+                .iter()
+                .any(|item| matches!(item, Json::Number(text) if !is_printed_so(text, native))) =>
+        {
+            if of == NativeKind::Real { "real" } else { "double precision" }.to_owned()
+        }
         _ => return DefaultValue::Value(Json::Array(items)),
     };
     let items: Vec<_> = items
@@ -124,6 +155,7 @@ fn list(items: Vec<Json>, kind: &ColumnKind) -> DefaultValue {
         .map(|item| match item {
             Json::String(text) if *scalar != Scalar::Json => literal(text),
             Json::Number(text) if *scalar == Scalar::Decimal => text.clone(),
+            Json::Number(text) if *scalar == Scalar::Float => plain(text),
             item => literal(&item.to_string()),
         })
         .collect();

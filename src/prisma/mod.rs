@@ -10,6 +10,7 @@ mod arguments;
 mod ast;
 mod attributes;
 mod blocks;
+mod check;
 mod condition;
 mod config;
 mod defaults;
@@ -56,6 +57,9 @@ fn import(name: &str, source: &Source<'_>, options: &Options) -> Result<Json, Ve
         notes.problem(source::Place::start(0), "the schema has no models");
     }
     let mut pairs = document::write(name, &schema, &relations, &datasource, options, &mut notes);
+    if notes.count() == 0 {
+        check::document(&pairs, &schema, &relations, &mut notes);
+    }
     let warnings = notes.into_result()?;
     let mut lines: Vec<_> = warnings
         .found

@@ -77,6 +77,10 @@ impl Dialect {
                 let name = qualified(schema, &native.name);
                 match native.modifiers.as_slice() {
                     [] => name,
+                    // By its name in the catalog it would take the precision for a range of units.
+                    [precision] if native.schema.is_none() && native.name == "interval" => {
+                        format!("interval({precision})")
+                    }
                     modifiers => format!("{name}({})", modifiers.join(",")),
                 }
             }
@@ -91,10 +95,6 @@ impl Dialect {
             ColumnDefault::Key(KeyKind::Uuid) => "pg_catalog.gen_random_uuid()".to_owned(),
             ColumnDefault::Key(KeyKind::Cuid) => "kepler.cuid()".to_owned(),
             ColumnDefault::Clock => "pg_catalog.clock_timestamp()".to_owned(),
-            // A literal of money is read by the rules of a locale, and printed by them. A number is not.
-            ColumnDefault::Field(Default::Value(value)) if is_money(&column.kind, column.list) => {
-                format!("({})", value.input())
-            }
             // Prisma's engine reads a literal of an array only where the values are ASCII.
             ColumnDefault::Field(Default::Value(Constant::List(values)))
                 if matches!(column.kind, FieldKind::NamedEnum { .. }) && !values.is_empty() =>
@@ -326,11 +326,6 @@ pub(crate) fn unique_expressions(columns: &[UniqueColumn]) -> Vec<String> {
 
 fn op_sql(op: Op) -> String {
     format!("OPERATOR(pg_catalog.{})", op.symbol())
-}
-
-fn is_money(kind: &FieldKind, list: bool) -> bool {
-    let is_money = |native: &NativeType| native.schema.is_none() && native.name == "money";
-    !list && matches!(kind, FieldKind::Native(native) if is_money(native))
 }
 
 /// The type without length, precision and scale.

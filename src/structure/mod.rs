@@ -26,6 +26,7 @@ pub(crate) mod facts;
 pub(crate) mod generate;
 pub(crate) mod json_schema;
 pub(crate) mod locks;
+pub(crate) mod meaning;
 pub(crate) mod model;
 pub(crate) mod naming;
 pub(crate) mod observe;

@@ -5,6 +5,7 @@
 
 use super::ddl::unique_expressions;
 use super::error::StructureError;
+use super::meaning::MEANING;
 use super::registry::SCHEMA;
 use super::step::{Class, Lock, Relation, Requirement, Step};
 use crate::access::owner::Owner;
@@ -17,18 +18,18 @@ use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
 use std::ffi::CStr;
 
-/// Conversions and defaults mean the same whatever the session prefers.
-const SETTINGS: &[(&CStr, &CStr)] = &[
-    (c"datestyle", c"ISO, YMD"),
-    (c"intervalstyle", c"postgres"),
-    (c"timezone", c"UTC"),
-    (c"extra_float_digits", c"1"),
+/// Beside those under which conversions and defaults mean the same.
+const RUNNING: &[(&CStr, &CStr)] = &[
     (c"check_function_bodies", c"on"),
-    // An index that becomes a key gets its name, which is no news.
-    (c"client_min_messages", c"warning"),
     // Where policies are to hold for the owner too, a look at the rows fails: it would not see all of them.
     (c"row_security", c"off"),
 ];
+
+fn settings() -> (LocalSettings, LocalSettings) {
+    // The last one set ends first.
+    let meaning = LocalSettings::set(MEANING);
+    (LocalSettings::set(RUNNING), meaning)
+}
 
 thread_local! {
     static ROWS_IN_THE_WAY: Statement = const { Statement::new(
@@ -85,7 +86,7 @@ pub(crate) fn run(client: &mut SpiClient<'_>, steps: &[Step], rows: Rows) -> Res
     let mut failures = Vec::new();
     for step in steps.iter().filter(|step| step.phase.is_run()) {
         pgrx::check_for_interrupts!();
-        let acting = (owner.act(), LocalSettings::set(SETTINGS));
+        let acting = (owner.act(), settings());
         if let (Some(requirement), Some(relation)) = (&step.require, &step.relation)
             && let Some(failure) = look(client, relation, requirement, rows, !failures.is_empty())?
         {
@@ -115,7 +116,7 @@ pub(crate) fn look_ahead<'s>(
     rows: Rows,
 ) -> Result<(), Error> {
     let _owner = Owner::find()?.act();
-    let _settings = LocalSettings::set(SETTINGS);
+    let _settings = settings();
     let mut failures = Vec::new();
     for step in steps {
         pgrx::check_for_interrupts!();
@@ -205,7 +206,7 @@ pub(crate) fn count_rows(
     condition: &str,
 ) -> Result<i64, Error> {
     let _owner = Owner::find()?.act();
-    let _settings = LocalSettings::set(SETTINGS);
+    let _settings = settings();
     let query = Text::new(&format!("SELECT 1 AS key FROM {table} WHERE {condition}"));
     let parameters = [Some(query.datum()), Some(pg_sys::Datum::from(false))];
     let found = ROWS_IN_THE_WAY.with(|statement| statement.run_latest(client, &parameters));

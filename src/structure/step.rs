@@ -74,6 +74,8 @@ pub(crate) enum Stage {
     /// What rests on a validated rule.
     Finish,
     DropType,
+    /// When nothing is in it any more.
+    DropSchema,
 }
 
 /// When a step is run where a plan is not run in one transaction.

@@ -2,11 +2,13 @@
 
 use super::apply::{Applied, Call, Terms};
 use super::diagram::diagram;
+use super::document::Reading;
 use super::drift::{self, Difference};
 use super::drop;
 use super::error::BlueprintError;
 use super::plan::{Manner, Planned};
 use super::registry;
+use super::understanding;
 use crate::access::owner::Owner;
 use crate::arguments::{ArgumentError, OptionsObject, required};
 use crate::error::Error;
@@ -21,6 +23,7 @@ use crate::workspace;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
+use pgrx::spi::SpiClient;
 
 /// Locks are tried for in attempts of this length, in milliseconds.
 const PATIENCE: Patience = Patience { lock_timeout_ms: 500, attempts: 10 };
@@ -102,10 +105,16 @@ fn whole(options: &mut OptionsObject, key: &'static str, least: i64) -> Option<i
     number.map(|number| number as i32)
 }
 
-fn call<'t>(blueprint: Option<&str>, terms: &'t Terms) -> Result<Call<'t>, Error> {
+fn call<'t>(
+    client: &mut SpiClient<'_>,
+    blueprint: Option<&str>,
+    terms: &'t Terms,
+) -> Result<Call<'t>, Error> {
     let text = blueprint.ok_or(ArgumentError::Null("blueprint"))?;
     check_size("blueprint", text.len())?;
-    Ok(Call { blueprint: super::parse(text)?, workspace_id: session_workspace()?, terms })
+    let reading = Reading::of_text(text)?;
+    let blueprint = understanding::judge(client, reading, terms.manner.trusted)?;
+    Ok(Call { blueprint, workspace_id: session_workspace()?, terms })
 }
 
 /// One step as the functions show it.
@@ -201,8 +210,7 @@ fn plan_blueprint(
 > {
     require_tables()?;
     let terms = terms(Vec::new(), options, For::Planning)?;
-    let call = call(blueprint, &terms)?;
-    let planned = Spi::connect_mut(|client| call.preview(client))?;
+    let planned = Spi::connect_mut(|client| call(client, blueprint, &terms)?.preview(client))?;
     Ok(TableIterator::new(rows(planned)))
 }
 
@@ -312,8 +320,7 @@ fn apply_blueprint(
 ) -> Result<Row<5>, ErrorReport> {
     require_tables()?;
     let terms = terms(classes(allow)?, options, For::Applying)?;
-    let call = call(blueprint, &terms)?;
-    Ok(applied(Spi::connect_mut(|client| call.apply(client))?))
+    Ok(applied(Spi::connect_mut(|client| call(client, blueprint, &terms)?.apply(client))?))
 }
 
 /// What `apply_blueprint_online` does in one of its transactions.
@@ -339,9 +346,8 @@ fn apply_blueprint_step(
     require_tables()?;
     let mut terms = terms(classes(allow)?, options, For::Applying)?;
     terms.manner.online = true;
-    let call = call(blueprint, &terms)?;
     let Applied { version, outcome, steps, deferred, more, .. } =
-        Spi::connect_mut(|client| call.apply_next(client))?;
+        Spi::connect_mut(|client| call(client, blueprint, &terms)?.apply_next(client))?;
     Ok(Row([
         version.into_datum(),
         outcome.into_datum(),

@@ -9,7 +9,8 @@ use super::model::{Blueprint, ModelTable, Tenancy};
 use super::observed::{self, Tables};
 use super::plan::{self, Manner, Place, Planned, Request, SeedStep, printed_key};
 use super::registry::{self, Deferred, List, Note, Printed, Stored};
-use super::seed::{self, Scene, View};
+use super::schemas;
+use super::seed::{self, Scene, View, refuse_seed, seed_steps};
 use crate::access::grant;
 use crate::access::owner::{BLUEPRINTS, Owner};
 use crate::error::Error;
@@ -18,7 +19,6 @@ use crate::json::Json;
 use crate::pg::advisory;
 use crate::structure::apply;
 use crate::structure::catalog::Telling;
-use crate::structure::error::StructureError;
 use crate::structure::locks::{Patience, lock_tables};
 use crate::structure::plan::enums::ObservedEnum;
 use crate::structure::run::{self, Rows};
@@ -140,6 +140,7 @@ impl Call<'_> {
     /// Applies the blueprint in the caller's transaction.
     pub(crate) fn apply(&self, client: &mut SpiClient<'_>) -> Result<Applied, Error> {
         registry::require_administrator()?;
+        let _bound = self.terms.patience.bound();
         let stored = self.claim(client)?;
         let planned = self.plan_all(client, stored.as_ref())?;
         self.check(client, &planned)?;
@@ -182,6 +183,7 @@ impl Call<'_> {
     /// Does the next part that can be done in one transaction, towards a state from which the next call goes on: it plans anew.
     pub(crate) fn apply_next(&self, client: &mut SpiClient<'_>) -> Result<Applied, Error> {
         registry::require_administrator()?;
+        let _bound = self.terms.patience.bound();
         let stored = self.claim(client)?;
         let planned = self.plan_all(client, stored.as_ref())?;
         self.check(client, &planned)?;
@@ -258,6 +260,7 @@ impl Call<'_> {
         planned: &Planned,
         steps: &[Step],
     ) -> Result<(), Error> {
+        schemas::claim(&changed_schemas(steps), self.terms.patience)?;
         let locks = run::locks(steps, &|schema, table| planned.before(schema, table));
         lock_tables(client, Owner::find()?, &locks, self.terms.patience)?;
         if self.plan(client, stored)?.steps != planned.steps {
@@ -291,8 +294,12 @@ impl Call<'_> {
         schemas.extend(self.blueprint.tables.iter().map(|table| table.schema.clone()));
         schemas.extend(self.blueprint.enums.iter().map(|one| one.schema.clone()));
         let made = stored.map_or(&[][..], |stored| &stored.made_schemas).iter().cloned();
-        let made_schemas: BTreeSet<String> =
-            made.chain(planned.new_schemas.iter().cloned()).collect();
+        let mut made_schemas: BTreeSet<String> =
+            made.filter(|name| planned.facts.schema(name).is_some()).collect();
+        made_schemas.extend(planned.new_schemas.iter().cloned());
+        for step in steps.iter().filter(|step| step.operation == "drop_schema") {
+            made_schemas.remove(&step.object);
+        }
         schemas.extend(made_schemas.iter().cloned());
         let mut tables = self.listed(planned, steps);
         let mut enums = self.listed_enums(planned, steps);
@@ -460,30 +467,16 @@ impl Call<'_> {
     }
 }
 
-/// Fails where rows cannot be written.
-fn refuse_seed(seed: &[SeedStep]) -> Result<(), Error> {
-    let refused = seed.iter().flat_map(|seed| {
-        let table = qualified(&seed.place.0, &seed.place.1);
-        seed.refused.iter().map(move |why| format!("seed {table}: {why}"))
-    });
-    let refused: Vec<String> = refused.collect();
-    if refused.is_empty() { Ok(()) } else { Err(StructureError::Refused(refused).into()) }
-}
-
-/// The rows of a seed that are to be written, as a plan shows them.
-pub(crate) fn seed_steps(
-    client: &mut SpiClient<'_>,
-    (blueprint, planned): (&Blueprint, &Planned),
-    view: View,
-    workspaces: (&str, Option<&str>),
-) -> Result<Vec<SeedStep>, Error> {
-    if blueprint.seed.is_empty() {
-        return Ok(Vec::new());
-    }
-    let dialect = apply::dialect(client)?;
-    let scene = Scene::new(client, (blueprint, planned), &dialect, view, workspaces)?;
-    let compared = seed::compare(client, &scene)?;
-    Ok(compared.iter().filter(|found| found.is_to_do()).map(|found| found.step(&scene)).collect())
+/// The schemas that steps make, make something in, or drop.
+fn changed_schemas(steps: &[Step]) -> BTreeSet<String> {
+    let of = |step: &Step| match step.operation {
+        "create_schema" | "drop_schema" => Some(step.object.clone()),
+        "create_table" | "rename_table" | "move_table" => {
+            step.relation.as_ref().map(|relation| relation.schema.clone())
+        }
+        _ => None,
+    };
+    steps.iter().filter_map(of).collect()
 }
 
 /// Takes a blueprint for this transaction, so that two never change it at once.

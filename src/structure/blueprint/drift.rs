@@ -1,13 +1,14 @@
 //! How the database differs from a blueprint that was applied: what a plan back would do, said as differences; what users have
 //! added, which no plan touches; and what is not compared at all.
 
-use super::apply::seed_steps;
+mod seed;
+
 use super::error::BlueprintError;
 use super::keeping::POLICY;
-use super::model::{Blueprint, EnumType, FILL_TRIGGER, ModelTable};
+use super::model::{EnumType, FILL_TRIGGER, ModelTable};
 use super::plan::{self, Manner, Place, Planned, Request};
 use super::registry::{self, List, Stored};
-use super::seed::{self, Scene, View};
+use super::seed::{View, seed_steps};
 use crate::access::owner::Owner;
 use crate::error::Error;
 use crate::structure::apply;
@@ -275,6 +276,10 @@ impl Drift<'_> {
                 let expected = (step.operation == "secure").then(|| step.sql.clone());
                 self.found.retain(|found| found.object_type != "policy" || found.object != object);
                 self.push("policy", object, kind, expected, policy);
+            }
+            "drop_schema" => {
+                let actual = Some("a schema that the blueprint made, and that is empty".to_owned());
+                self.push("schema", spelt(&step.object), "extra", None, actual);
             }
             "change_generated" if step.class == Class::Refused => {
                 self.push("sequence", object, "missing", None, why);
@@ -549,42 +554,6 @@ impl Drift<'_> {
             let object = dotted(&[&deferred.schema, &deferred.table, &deferred.name]);
             self.push("index", object, "deferred", Some(deferred.statement.clone()), None);
         }
-    }
-
-    /// Rows that are to be there.
-    fn seed(
-        &mut self,
-        client: &mut SpiClient<'_>,
-        blueprint: &Blueprint,
-        workspaces: (&str, Option<&str>),
-    ) -> Result<(), Error> {
-        if blueprint.seed.is_empty() {
-            return Ok(());
-        }
-        let planned = self.planned;
-        let scene =
-            Scene::new(client, (blueprint, planned), self.dialect, View::Report, workspaces)?;
-        let mut add = |object: String, kind, expected, actual| {
-            let object_type = "seed row".to_owned();
-            self.found.push(Difference { object_type, object, kind, expected, actual });
-        };
-        // Of a table that is not there nothing else is told.
-        for found in seed::compare(client, &scene)?.iter().filter(|found| found.has_table(&scene)) {
-            let (schema, table) = found.place(&scene);
-            let table = dotted(&[&schema, &table]);
-            let object = |at: usize| format!("{table} ({})", found.named(at, &scene, false));
-            for &at in &found.missing {
-                add(object(at), "missing", found.expected(at, &scene), None);
-            }
-            for (at, actual) in &found.changed {
-                let actual = Some(actual.clone());
-                add(object(*at), "changed", found.expected(*at, &scene), actual);
-            }
-            if let Some(why) = &found.unseen {
-                add(table.clone(), "coverage", Some(why.clone()), None);
-            }
-        }
-        Ok(())
     }
 
     /// What nobody has compared.

@@ -8,6 +8,7 @@ use super::model::Tenancy;
 use super::observed;
 use super::plan::rights::hides_rows;
 use super::registry::{self, List, Stored, Version};
+use super::schemas;
 use crate::access::owner::{BLUEPRINTS, Owner};
 use crate::error::Error;
 use crate::ident::{qualified, quote};
@@ -53,6 +54,7 @@ pub(crate) fn drop_blueprint(
     } else {
         dropped = drop_all(client, &stored, terms, patience)?;
     }
+    registry::hand_over_schemas(client, &stored)?;
     registry::delete(client, name)?;
     Ok(Applied {
         name: name.to_owned(),
@@ -116,14 +118,14 @@ fn drop_all(
     statements.extend(types.iter().map(|(s, t)| format!("DROP TYPE {}", qualified(s, t))));
     let dropped = tables.len() + types.len();
     execute(client, &statements)?;
-    let mut schemas = 0;
-    for schema in &stored.made_schemas {
-        if facts_of_schema_are_none(client, schema)? {
-            execute(client, &[format!("DROP SCHEMA {}", quote(schema))])?;
-            schemas += 1;
-        }
-    }
-    Ok(i32::try_from(dropped + schemas).unwrap_or(i32::MAX))
+    let made: Vec<&str> = stored.made_schemas.iter().map(String::as_str).collect();
+    let empty: Vec<String> = schemas::load(client, &made)?
+        .iter()
+        .filter(|schema| schema.is_left())
+        .map(|schema| format!("DROP SCHEMA {}", quote(&schema.name)))
+        .collect();
+    execute(client, &empty)?;
+    Ok(i32::try_from(dropped + empty.len()).unwrap_or(i32::MAX))
 }
 
 fn execute(client: &mut SpiClient<'_>, statements: &[String]) -> Result<(), Error> {
@@ -134,25 +136,6 @@ fn execute(client: &mut SpiClient<'_>, statements: &[String]) -> Result<(), Erro
         client.update(statement, None, &[])?;
     }
     Ok(())
-}
-
-/// What somebody has put into a schema keeps it, and so does another blueprint.
-fn facts_of_schema_are_none(client: &mut SpiClient<'_>, schema: &str) -> Result<bool, Error> {
-    let found = client
-        .update(
-            "SELECT n.nspowner = $2 AND NOT EXISTS (
-                 SELECT FROM pg_catalog.pg_depend AS d
-                 WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = n.oid
-                     AND d.deptype = 'n')
-             FROM pg_catalog.pg_namespace AS n WHERE n.nspname = $1",
-            None,
-            &[schema.into(), Owner::find()?.role().into()],
-        )?
-        .next()
-        .map(|row| row[1].value::<bool>())
-        .transpose()?
-        .flatten();
-    Ok(found == Some(true))
 }
 
 /// Fails where something of somebody's rests on the tables, or rows of others than the caller's workspace are in them.

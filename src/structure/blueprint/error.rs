@@ -15,6 +15,8 @@ pub(crate) enum BlueprintError {
     OtherVersion { name: String, expected: i32, found: i32 },
     #[error("another session is applying blueprint \"{0}\"")]
     Busy(String),
+    #[error("another session is applying a blueprint in schema \"{0}\"")]
+    SchemaBusy(String),
     #[error("the database differs from the blueprint after its plan was run")]
     NotReached(Vec<String>),
     #[error("tables of blueprint \"{name}\" hold rows")]
@@ -42,7 +44,7 @@ impl Report for BlueprintError {
                 ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
             }
             Self::Moved | Self::OtherVersion { .. } => ERRCODE_T_R_SERIALIZATION_FAILURE,
-            Self::Busy(_) => ERRCODE_LOCK_NOT_AVAILABLE,
+            Self::Busy(_) | Self::SchemaBusy(_) => ERRCODE_LOCK_NOT_AVAILABLE,
             Self::SeedLookup(_) => ERRCODE_FOREIGN_KEY_VIOLATION,
             Self::SeedSame(_) => ERRCODE_UNIQUE_VIOLATION,
             Self::SeedNotKept(_) => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -77,7 +79,7 @@ impl Report for BlueprintError {
                 "Nothing was changed. Review kepler.plan_blueprint again, then repeat the call."
                     .to_owned()
             }
-            Self::Busy(_) => "Try again when its transaction has ended.".to_owned(),
+            Self::Busy(_) | Self::SchemaBusy(_) => "Try again when its transaction has ended.".to_owned(),
             Self::NotReached(_) => "Nothing was changed. This is a bug in Kepler. Please report the \
              blueprint and the detail."
                 .to_owned(),

@@ -19,7 +19,10 @@ pub(crate) mod model;
 pub(crate) mod observed;
 pub(crate) mod plan;
 pub(crate) mod registry;
+pub(crate) mod renames;
+pub(crate) mod schemas;
 pub(crate) mod seed;
+pub(crate) mod understanding;
 
 use crate::structure::error::StructureError;
 

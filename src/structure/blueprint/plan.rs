@@ -4,6 +4,7 @@
 //! alone; a table or type that somebody has made under a name of the blueprint's is in the way.
 
 mod called_otherwise;
+mod lineage;
 mod matched;
 mod names;
 pub(super) mod rights;
@@ -12,6 +13,8 @@ use super::facts::{self, Facts, Wanted};
 use super::model::{Blueprint, EnumType, ModelTable, Tenancy};
 use super::observed::{self, Tables};
 use super::registry::{self, Deferred, List, Stored};
+use super::schemas::{self, MadeSchema};
+use super::understanding;
 use crate::error::Error;
 use crate::ident::quote;
 use crate::structure::apply;
@@ -22,9 +25,9 @@ use crate::structure::plan::tables::{
     Guard, Present, TableGoal, TablesGoal, Terms as TableTerms, plan_tables,
 };
 use crate::structure::sql_text::SqlText;
-use crate::structure::step::{Class, Phase, Stage, Step};
+use crate::structure::step::{Class, Lock, Phase, Stage, Step};
 use crate::structure::table::{ColumnDefault, Rule, Table};
-use matched::Matched;
+use matched::{Matched, MatchedEnum};
 use pgrx::spi::SpiClient;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -130,34 +133,48 @@ pub(crate) fn plan(client: &mut SpiClient<'_>, request: &Request<'_>) -> Result<
         wanted.whole_schemas.extend(stored.made_schemas.iter().cloned());
     }
     let facts = facts::load(client, &wanted)?;
+    let dialect = apply::dialect(client)?;
     let mut refused = Vec::new();
-    let mut blueprint = settled(request.blueprint, &facts, &mut refused);
+    let mut blueprint = settled(request.blueprint, &facts, &dialect, &mut refused)?;
+    let listed = List::Tables.of(client, &blueprint.name)?;
     if let Some(stored) = request.stored {
         called_otherwise::recognise(&mut blueprint, stored);
+        lineage::tell_renames(&mut blueprint, stored, &facts, &listed);
     }
-    let stored = request.stored.map(|stored| {
-        let mut stored = stored.clone();
-        for version in stored.applied.iter_mut().chain(&mut stored.pending) {
-            version.blueprint = settled(&version.blueprint, &facts, &mut Vec::new());
-        }
-        stored
-    });
+    let mut stored = request.stored.cloned();
+    for version in
+        stored.iter_mut().flat_map(|stored| stored.applied.iter_mut().chain(&mut stored.pending))
+    {
+        version.blueprint = settled(&version.blueprint, &facts, &dialect, &mut Vec::new())?;
+    }
+    let used = schemas_of(&blueprint);
+    let made = stored.as_ref().map_or(&[][..], |stored| &stored.made_schemas).iter();
+    let left: Vec<&str> = made.map(String::as_str).filter(|name| !used.contains(*name)).collect();
     let world = World {
+        left: schemas::load(client, &left)?,
         others: List::Tables.of_others(client, &blueprint)?,
-        listed: List::Tables.of(client, &blueprint.name)?,
+        listed,
         other_enums: List::Enums.of_others(client, &blueprint)?,
         listed_enums: List::Enums.of(client, &blueprint.name)?,
         schemas: registry::used_schemas(client)?.into_iter().collect(),
-        dialect: apply::dialect(client)?,
+        dialect,
         facts,
     };
     let request = Request { blueprint: &blueprint, stored: stored.as_ref(), ..*request };
     // What rests on the tables is looked up where something is to be done, which is seldom.
-    let tables = observed::load(client, &wanted, Telling::Lean)?;
-    let mut planned = world.plan(&request, tables);
+    let versions = stored.iter().flat_map(Stored::versions).map(|version| &version.blueprint);
+    let models: Vec<&ModelTable> =
+        std::iter::once(&blueprint).chain(versions).flat_map(|version| &version.tables).collect();
+    let load = |telling| -> Result<Tables, Error> {
+        let mut tables = observed::load(client, &wanted, telling)?;
+        understanding::recognise(&mut tables, models.iter().copied(), &world.dialect)?;
+        Ok(tables)
+    };
+    let tables = load(Telling::Lean)?;
+    let mut planned = world.plan(&request, tables)?;
     if planned.steps.iter().any(|step| step.relation.is_some()) {
-        let tables = observed::load(client, &wanted, Telling::Whole)?;
-        planned = world.plan(&request, tables);
+        let tables = load(Telling::Whole)?;
+        planned = world.plan(&request, tables)?;
         let own = world.listed.keys().chain(planned.places.values()).cloned().collect();
         names::refuse_taken(client, &mut planned, &own)?;
     }
@@ -166,13 +183,25 @@ pub(crate) fn plan(client: &mut SpiClient<'_>, request: &Request<'_>) -> Result<
 }
 
 /// A blueprint with the schemas of what comes from extensions; what none has is refused.
-fn settled(blueprint: &Blueprint, facts: &Facts, refused: &mut Vec<Step>) -> Blueprint {
+fn settled(
+    blueprint: &Blueprint,
+    facts: &Facts,
+    dialect: &Dialect,
+    refused: &mut Vec<Step>,
+) -> Result<Blueprint, Error> {
     let mut blueprint = blueprint.clone();
     let missing = blueprint.settle_schemas(&|name| facts.type_schema(name), &|method, name| {
         facts.class_schema(method, name)
     });
     for what in &missing {
-        let why = format!("no extension of this database has {what}: a superuser may create it");
+        let own = what.strip_prefix("type ").map(understanding::is_postgres_own).transpose()?;
+        let why = match own {
+            Some(true) => format!("{what} is Postgres' own, and none that a field has"),
+            _ => format!(
+                "neither Postgres nor an extension of this database has {what}: correct the name, or let a superuser \
+                 create the extension that has it"
+            ),
+        };
         refused.push(Step::refused("find_type", what, why).stage(Stage::Schema));
     }
     if missing.is_empty() {
@@ -184,7 +213,10 @@ fn settled(blueprint: &Blueprint, facts: &Facts, refused: &mut Vec<Step>) -> Blu
             refused.push(Step::refused("find_type", &what, why).stage(Stage::Schema));
         }
     }
-    blueprint
+    if missing.is_empty() && refused.is_empty() {
+        understanding::settle_rules(&mut blueprint, dialect)?;
+    }
+    Ok(blueprint)
 }
 
 /// What there is beside the tables.
@@ -200,9 +232,41 @@ struct World {
     /// Those that blueprints are in.
     schemas: HashSet<String>,
     dialect: Dialect,
+    /// Those that the blueprint made, and has nothing in any more.
+    left: Vec<MadeSchema>,
 }
 
 impl World {
+    /// Drops the schemas that are empty then.
+    fn drop_schemas(&self, matched: &[Matched], enums: &[MatchedEnum<'_>]) -> Vec<Step> {
+        let table_leaves = |schema: &str, name: &String| {
+            matched.iter().any(|table| {
+                let is_it = table.now.as_ref().is_some_and(|now| now.0 == schema && now.1 == *name);
+                is_it && table.target.as_ref().is_none_or(|target| target.schema != schema)
+            })
+        };
+        let type_leaves = |schema: &str, name: &String| {
+            enums.iter().any(|one| {
+                let now = one.now.as_ref();
+                now.is_some_and(|now| now.schema == schema && now.name == *name)
+                    && one.target.is_none_or(|target| target.schema != schema)
+            })
+        };
+        let is_left = |made: &&MadeSchema| {
+            !made.kept
+                && made.tables.iter().all(|name| table_leaves(&made.name, name))
+                && made.types.iter().all(|name| type_leaves(&made.name, name))
+        };
+        let steps = self.left.iter().filter(is_left).map(|made| {
+            let name = quote(&made.name);
+            Step::instant("drop_schema", &made.name, format!("DROP SCHEMA {name}"))
+                .stage(Stage::DropSchema)
+                .lock(Lock::ShareUpdateExclusive)
+                .undone_by(format!("CREATE SCHEMA {name}"))
+        });
+        steps.collect()
+    }
+
     /// Who may make something beside the tables can put it before what statements with bare names mean.
     fn warn_of_others(&self, steps: &mut [Step]) {
         for step in steps.iter_mut().filter(|step| step.operation == "create_table") {
@@ -217,12 +281,20 @@ impl World {
         }
     }
 
-    fn plan(&self, request: &Request<'_>, tables: Tables) -> Planned {
+    fn plan(&self, request: &Request<'_>, tables: Tables) -> Result<Planned, Error> {
         let Request { blueprint, stored, .. } = request;
         let planner = Planner { request, world: self, facts: &self.facts, tables: &tables };
         let mut steps = planner.surroundings(&self.schemas);
         let printed = stored.map(Stored::printed).unwrap_or_default();
-        let matched = planner.matched(&printed, &mut steps);
+        let mut matched = planner.matched(&printed, &mut steps);
+        for table in &mut matched {
+            let Some(observed) = table.now.as_ref().and_then(|now| tables.get(now)) else {
+                continue;
+            };
+            for wanted in table.target.iter_mut().chain(&mut table.managed) {
+                understanding::settle_table(wanted, observed, &self.dialect)?;
+            }
+        }
         steps.extend(planner.untrusted(&matched));
         let enums = planner.matched_enums(&mut steps);
         let terms = TableTerms {
@@ -261,6 +333,7 @@ impl World {
         let mut of_tables = plan_tables(&goal);
         planner.reserve(&mut of_tables, &matched, &enums);
         steps.extend(of_tables);
+        steps.extend(self.drop_schemas(&matched, &enums));
         match terms.online {
             // In the order in which they are run.
             true => steps.sort_by_key(|step| (step.phase, step.stage)),
@@ -289,7 +362,7 @@ impl World {
         let tenancy = blueprint.tenancy.clone();
         let facts = Facts::default();
         let seed = Vec::new();
-        Planned {
+        Ok(Planned {
             steps,
             places,
             targets,
@@ -301,7 +374,7 @@ impl World {
             tenancy,
             facts,
             tables,
-        }
+        })
     }
 }
 
@@ -379,7 +452,7 @@ impl Planner<'_> {
             }
         }
         let mut create = Vec::new();
-        for schema in self.schemas() {
+        for schema in schemas_of(blueprint) {
             let Some(fact) = self.facts.schema(&schema) else {
                 let quoted = quote(&schema);
                 let step =
@@ -406,13 +479,6 @@ impl Planner<'_> {
         }
         steps.extend(create);
         steps
-    }
-
-    /// Those of the blueprint's tables and types.
-    fn schemas(&self) -> BTreeSet<String> {
-        let blueprint = self.blueprint();
-        let tables = blueprint.tables.iter().map(|table| table.schema.clone());
-        tables.chain(blueprint.enums.iter().map(|one| one.schema.clone())).collect()
     }
 
     /// SQL that nobody has vouched for yet.
@@ -443,6 +509,12 @@ impl Planner<'_> {
         }
         steps
     }
+}
+
+/// Those of the blueprint's tables and types.
+fn schemas_of(blueprint: &Blueprint) -> BTreeSet<String> {
+    let tables = blueprint.tables.iter().map(|table| table.schema.clone());
+    tables.chain(blueprint.enums.iter().map(|one| one.schema.clone())).collect()
 }
 
 /// The expressions of a table, by column or by index.

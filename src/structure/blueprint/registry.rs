@@ -4,6 +4,7 @@
 use super::error::BlueprintError;
 use super::model::Blueprint;
 use super::plan::Place;
+use super::renames::Renames;
 use crate::access::error::AccessError;
 use crate::access::owner::{BLUEPRINTS, Owner};
 use crate::error::Error;
@@ -114,7 +115,7 @@ thread_local! {
         &[pg_sys::TEXTOID],
     ) };
     static VERSIONS: Statement = const { Statement::new(
-        c"SELECT v.version, v.document_version, v.document::text, v.printed::text
+        c"SELECT v.version, v.document_version, v.document::text, v.printed::text, v.renames::text
           FROM kepler.blueprint_versions AS v WHERE v.blueprint_name = $1 AND v.version >= $2 ORDER BY v.version",
         &[pg_sys::TEXTOID, pg_sys::INT4OID],
     ) };
@@ -143,9 +144,9 @@ pub(crate) fn find(client: &mut SpiClient<'_>, name: &str) -> Result<Option<Stor
     };
     let parameters = [Some(text.datum()), Some(pg_sys::Datum::from(stored.version))];
     let rows = VERSIONS.with(|statement| statement.run_latest(client, &parameters));
-    for row in rows.iter::<4>() {
+    for row in rows.iter::<5>() {
         let text = row.text(2).unwrap_or_default().to_owned();
-        let version = Version {
+        let mut version = Version {
             number: row.integer(0).unwrap_or_default(),
             document_version: row.integer(1),
             blueprint: super::parse(&text)?,
@@ -155,6 +156,8 @@ pub(crate) fn find(client: &mut SpiClient<'_>, name: &str) -> Result<Option<Stor
         if version.number == stored.version {
             stored.applied = Some(version);
         } else {
+            let renames: Renames = serde_json::from_str(row.text(4).unwrap_or_default())?;
+            renames.tell(&mut version.blueprint);
             stored.pending.push(version);
         }
     }
@@ -320,8 +323,8 @@ pub(crate) fn begin(client: &mut SpiClient<'_>, note: &Note<'_>) -> Result<(), E
         ],
     )?;
     client.update(
-        "INSERT INTO kepler.blueprint_versions AS v (blueprint_name, version, document, document_version, plan)
-         VALUES ($1, $2, $3::pg_catalog.json, $4, $5::pg_catalog.jsonb)
+        "INSERT INTO kepler.blueprint_versions AS v (blueprint_name, version, document, document_version, plan, renames)
+         VALUES ($1, $2, $3::pg_catalog.json, $4, $5::pg_catalog.jsonb, $6::pg_catalog.jsonb)
          ON CONFLICT (blueprint_name, version) DO UPDATE SET plan = v.plan OPERATOR(pg_catalog.||) excluded.plan
          WHERE excluded.plan <> '[]'::pg_catalog.jsonb",
         None,
@@ -331,6 +334,7 @@ pub(crate) fn begin(client: &mut SpiClient<'_>, note: &Note<'_>) -> Result<(), E
             note.text.into(),
             note.blueprint.version.map(|version| version as i32).into(),
             note.plan.into(),
+            serde_json::to_string(&Renames::of(note.blueprint))?.into(),
         ],
     )?;
     List::Tables.note(client, name, &note.tables)?;
@@ -381,6 +385,29 @@ pub(crate) fn note_deferred(
         "UPDATE kepler.blueprints SET deferred = $2::pg_catalog.jsonb WHERE name = $1",
         None,
         &[name.into(), deferred.into()],
+    )?;
+    Ok(())
+}
+
+/// A schema that a blueprint made, and that another one is in, is that one's to drop when it is forgotten.
+pub(crate) fn hand_over_schemas(client: &mut SpiClient<'_>, from: &Stored) -> Result<(), Error> {
+    if from.made_schemas.is_empty() {
+        return Ok(());
+    }
+    let owner = Owner::find()?;
+    owner.require_own_code(client, BLUEPRINTS)?;
+    let _owner = owner.act();
+    client.update(
+        "UPDATE kepler.blueprints AS b SET made_schemas = b.made_schemas OPERATOR(pg_catalog.||) h.names
+         FROM (SELECT s.heir, pg_catalog.array_agg(s.name ORDER BY s.name) AS names
+               FROM (SELECT m.name, (SELECT o.name FROM kepler.blueprints AS o
+                                     WHERE o.name <> $1 AND m.name = ANY (o.schemas) ORDER BY o.name LIMIT 1) AS heir
+                     FROM pg_catalog.unnest($2::text[]) AS m (name)
+                     JOIN pg_catalog.pg_namespace AS n ON n.nspname::text = m.name) AS s
+               GROUP BY s.heir) AS h
+         WHERE b.name = h.heir AND NOT b.made_schemas OPERATOR(pg_catalog.@>) h.names",
+        None,
+        &[from.name.as_str().into(), from.made_schemas.clone().into()],
     )?;
     Ok(())
 }

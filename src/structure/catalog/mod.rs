@@ -13,23 +13,10 @@ use crate::pg::array::{Array, OID};
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::rows::Rows;
 use crate::pg::snapshot::LatestSnapshot;
+use crate::structure::meaning::PRINTING;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::collections::HashMap;
-use std::ffi::CStr;
-
-/// Under these a printed expression depends on nothing but what it means.
-const PRINTING: &[(&CStr, &CStr)] = &[
-    (c"search_path", c"pg_catalog, pg_temp"),
-    (c"datestyle", c"ISO, YMD"),
-    (c"intervalstyle", c"postgres"),
-    (c"timezone", c"UTC"),
-    (c"extra_float_digits", c"1"),
-    (c"bytea_output", c"hex"),
-    (c"lc_monetary", c"C"),
-    (c"standard_conforming_strings", c"on"),
-    (c"quote_all_identifiers", c"off"),
-];
 
 /// How much is told of tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -181,6 +181,8 @@ fn to_text(column: &str, old: &Type<'_>, new: &Type<'_>, sql_type: &str) -> Opti
     }
     let text = match old.name {
         "inet" => format!("pg_catalog.format('%s', {column})"),
+        // The sign of a currency is the locale's.
+        "money" => format!("{column}::pg_catalog.numeric::pg_catalog.text"),
         _ => format!("{column}::pg_catalog.text"),
     };
     let using = format!("{text}::{sql_type}");
@@ -222,7 +224,9 @@ fn numbers(
                 convert(cast, format!("{column}::pg_catalog.int8 NOT BETWEEN {}", range(into)))
             }
         }
-        ("int2", "float4" | "float8") | ("float4", "float8") | ("int4", "float8") => rewrite(cast),
+        ("int2", "float4" | "float8") | ("int4", "float8") => rewrite(cast),
+        // The digits that were written, and not those of the nearest sum of powers of two: 0.1 stays 0.1, and goes back.
+        ("float4", "float8") => rewrite(format!("{column}::pg_catalog.text::pg_catalog.float8")),
         ("int4" | "int8", "float4") => {
             convert(cast, format!("{column} NOT BETWEEN -16777216 AND 16777216"))
         }

@@ -1,6 +1,7 @@
 //! Reads the keys of one object of a document. A key that nobody asked for is a problem.
 
 use super::Problem;
+use super::asked::{Asked, Question};
 use super::nulls::MESSAGE;
 use crate::json::{Json, token};
 use std::collections::HashSet;
@@ -10,6 +11,7 @@ use std::collections::HashSet;
 pub(in crate::structure) struct Problems {
     found: Vec<Problem>,
     nulls: HashSet<String>,
+    asked: Vec<Asked>,
 }
 
 impl Problems {
@@ -17,7 +19,11 @@ impl Problems {
     pub(in crate::structure) fn without_nulls(nulls: Vec<String>) -> Self {
         let problem =
             |pointer: &String| Problem { pointer: pointer.clone(), message: MESSAGE.to_owned() };
-        Self { found: nulls.iter().map(problem).collect(), nulls: nulls.into_iter().collect() }
+        Self {
+            found: nulls.iter().map(problem).collect(),
+            nulls: nulls.into_iter().collect(),
+            asked: Vec::new(),
+        }
     }
 
     pub(in crate::structure) fn add(
@@ -38,6 +44,16 @@ impl Problems {
 
     pub(in crate::structure) fn is_empty(&self) -> bool {
         self.found.is_empty()
+    }
+
+    /// Notes what only the database can judge.
+    pub(in crate::structure) fn ask(&mut self, pointer: impl Into<String>, what: Question) {
+        self.asked.push(Asked { pointer: pointer.into(), what });
+    }
+
+    /// What was found, and what is to be asked about.
+    pub(in crate::structure) fn into_parts(self) -> (Vec<Problem>, Vec<Asked>) {
+        (self.found, self.asked)
     }
 
     pub(in crate::structure) fn into_vec(self) -> Vec<Problem> {

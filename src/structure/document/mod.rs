@@ -3,6 +3,7 @@
 //! Everything that is wrong with a document is found at once, each with its JSON Pointer. A document
 //! holds values and words of short lists, never SQL.
 
+pub(super) mod asked;
 pub(super) mod field;
 pub(super) mod keys;
 pub(super) mod nulls;

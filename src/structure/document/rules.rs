@@ -21,6 +21,10 @@ pub(in crate::structure) const MAX_HNSW_DIMENSIONS: u16 = 2_000;
 pub(in crate::structure) trait Columns {
     /// The type of a column, and whether it is a list.
     fn kind_of(&self, name: &str) -> Option<(FieldKind, bool)>;
+    /// Whether a name may be that of a column that could not be read: nothing is said of it then.
+    fn is_unread(&self, _name: &str) -> bool {
+        false
+    }
     /// Reads a value that the column is compared with.
     fn constant(&self, kind: &FieldKind, json: &Json) -> Result<Constant, String> {
         Constant::read(kind, false, json)
@@ -41,7 +45,7 @@ impl Columns for Structure {
 
 fn known(columns: &dyn Columns, name: &str, pointer: &str, problems: &mut Problems) -> bool {
     let known = columns.kind_of(name).is_some();
-    if !known {
+    if !known && !columns.is_unread(name) {
         problems.add(pointer, format!("field \"{name}\" does not exist"));
     }
     known

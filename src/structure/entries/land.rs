@@ -392,7 +392,7 @@ impl<'t> Landing<'t> {
 
 /// What the database says against a row.
 pub(crate) fn refused(refusal: Refusal) -> Violation {
-    let Refusal { code, mut message, constraint } = refusal;
+    let Refusal { code, mut message, constraint, .. } = refusal;
     // Postgres' own messages name it.
     if let Some(constraint) = constraint.filter(|name| !message.contains(name.as_str())) {
         message.push_str(&format!(" (constraint \"{constraint}\")"));

@@ -54,8 +54,37 @@ pub(crate) struct Details {
     pub(crate) row_security_forced: bool,
     /// Each is an extra as well.
     pub(crate) policies: Vec<PolicyFact>,
+    /// Defaults as Postgres prints them, by column: none of sequences.
+    pub(crate) defaults: Vec<(String, String)>,
+    /// Checks that the reading cannot say: each is an extra as well.
+    pub(crate) unread_checks: Vec<UnreadCheck>,
     /// The sequences that fill columns.
     pub(crate) sequences: Vec<(String, SequenceState)>,
+}
+
+/// A check as Postgres prints it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnreadCheck {
+    pub(crate) name: String,
+    pub(crate) expression: String,
+    pub(crate) validated: bool,
+}
+
+impl Observed {
+    /// Takes a check that could not be read for a rule.
+    pub(crate) fn recognise(&mut self, check: &UnreadCheck, rule: Rule) {
+        self.extras.retain(|extra| extra.kind != "constraint" || extra.name != check.name);
+        if check.validated {
+            self.table.push_named(rule.clone(), Some(check.name.clone()));
+        }
+        self.rules.push(NamedRule {
+            rule,
+            name: check.name.clone(),
+            by: By::Constraint,
+            validated: check.validated,
+            shared: false,
+        });
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -221,9 +221,8 @@ impl Planner<'_> {
             if required == column.required {
                 continue;
             }
-            if let (Some(source), true) = (source, self.is_required_online(column)) {
-                let (source, column) = (*source, column);
-                self.require_online(source, column);
+            if source.is_some() && self.is_required_online(column) {
+                self.require_online(column);
                 continue;
             }
             let name = quote(&column.name);

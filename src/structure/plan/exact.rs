@@ -48,7 +48,7 @@ pub(super) fn find_keys(goal: &Goal<'_>, keys: &mut Keys) {
     for named in matches.dropped.iter().filter(|named| is_key(&named.rule)) {
         let rule = planner.renamed(&named.rule);
         if matches.delayed.contains(named.name.as_str()) {
-            keys.awaited.insert(key(rule.columns()));
+            keys.delayed.insert(key(rule.columns()));
         }
         keys.remade.insert(key(rule.columns()));
     }
@@ -143,7 +143,7 @@ impl<'g> Planner<'g> {
     }
 
     /// Whether Postgres carries a rule, under its new columns, through the changes of types.
-    fn survives(&self, rule: &Rule) -> bool {
+    pub(super) fn survives(&self, rule: &Rule) -> bool {
         let touched = |set: &HashSet<&str>| rule.columns().iter().any(|name| set.contains(name));
         match rule {
             Rule::PrimaryKey(_) => true,
@@ -266,7 +266,9 @@ impl<'g> Planner<'g> {
         for named in &matches.dropped {
             if done.insert(named.name.as_str()) {
                 let mut step = self.drop_exact_rule(named, around);
-                if matches.delayed.contains(named.name.as_str()) || self.waits(&named.rule) {
+                if matches.delayed.contains(named.name.as_str())
+                    || self.leads_to_delayed(&named.rule)
+                {
                     step = step.phase(Phase::After);
                 }
                 self.push(step);

@@ -74,7 +74,8 @@ impl<'g> Planner<'g> {
             let named = &observed[*at];
             let is_named = named.name == name || named.name == new;
             let is_free = own[*at] && !used[*at] && named.by == By::Index;
-            is_free && is_named && index.as_ref() == Some(&self.renamed(&named.rule))
+            let rule = self.renamed(&named.rule);
+            is_free && is_named && index.as_ref() == Some(&rule) && self.survives(&rule)
         };
         match (0..observed.len()).find(is_its) {
             Some(at) if observed[at].validated && self.is_ready(rule) => {
@@ -124,22 +125,40 @@ impl<'g> Planner<'g> {
         self.around().is_some_and(|around| around.keys.awaited.contains(&key_of_target(reference)))
     }
 
+    /// Whether a rule is a reference to a key that stays until its successor is there.
+    pub(super) fn leads_to_delayed(&self, rule: &Rule) -> bool {
+        let Rule::Reference(reference) = rule else { return false };
+        self.around().is_some_and(|around| around.keys.delayed.contains(&key_of_target(reference)))
+    }
+
     /// Of the rules that leave, and could stay: those whose successors have no index yet.
     pub(super) fn delayed(
         &self,
         matches: &Matches<'g>,
         staying: &[&'g NamedRule],
     ) -> HashSet<&'g str> {
+        // Columns that may be NULL again leave a primary key before.
+        let loosens = |named: &&&NamedRule| {
+            let is_optional =
+                |name: &&str| self.goal.target.column(name).is_some_and(|column| !column.required);
+            matches!(named.rule, Rule::PrimaryKey(_))
+                && self.renamed(&named.rule).columns().iter().any(is_optional)
+        };
         let mut delayed = HashSet::new();
         let added = matches.added.iter().filter(|(rule, _)| self.builds_apart(rule));
         let building = matches.building.iter().map(|(wanted, _)| wanted);
         for (rule, name) in added.chain(building) {
             let is_before = |named: &&&NamedRule| {
                 let primary = |rule: &Rule| matches!(rule, Rule::PrimaryKey(_));
-                index_of(&named.rule).is_some() && named.name == *name
+                let same_key = is_key(rule)
+                    && is_key(&named.rule)
+                    && self.renamed(&named.rule).columns() == rule.columns();
+                same_key
+                    || index_of(&named.rule).is_some() && named.name == *name
                     || primary(rule) && primary(&named.rule)
             };
-            delayed.extend(staying.iter().filter(is_before).map(|named| named.name.as_str()));
+            let before = staying.iter().filter(is_before).filter(|named| !loosens(named));
+            delayed.extend(before.map(|named| named.name.as_str()));
         }
         delayed
     }

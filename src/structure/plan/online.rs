@@ -8,6 +8,9 @@ use crate::structure::observe::NOT_VALID;
 use crate::structure::step::{Class, Lock, Phase, Requirement, Stage, Step};
 use crate::structure::table::Column;
 
+/// Checks that stand for NOT NULL end so.
+const STAND_IN: &str = "kepler_required";
+
 impl Planner<'_> {
     /// Whether a column is required by way of a check. A primary key and an identity come when it is so.
     pub(super) fn is_required_online(&self, column: &Column) -> bool {
@@ -16,12 +19,12 @@ impl Planner<'_> {
 
     /// The check that stands for NOT NULL until it is validated.
     fn stand_in(&self, column: &str) -> String {
-        composed_name(&self.goal.observed.name, &[column], "kepler_required")
+        composed_name(&self.goal.observed.name, &[column], STAND_IN)
     }
 
     /// Postgres reads no rows to set NOT NULL where a check says the same of all.
-    pub(super) fn require_online(&mut self, source: &Column, column: &Column) {
-        let (check, name) = (self.stand_in(&source.name), quote(&column.name));
+    pub(super) fn require_online(&mut self, column: &Column) {
+        let (check, name) = (self.stand_in(&column.name), quote(&column.name));
         let quoted = quote(&check);
         let drop = self.alter(&format!("DROP CONSTRAINT {quoted}"));
         if !self.goal.observed.names.contains(&check) {
@@ -53,20 +56,28 @@ impl Planner<'_> {
         self.push(step.stage(Stage::Finish).phase(Phase::Finish).undone_by(back));
     }
 
-    /// A stand-in that a plan left behind which was not run to its end, and that this one has no use for.
+    /// Stand-ins that a plan left behind which was not run to its end, and that this one has no use for.
     pub(super) fn drop_stand_ins(&mut self) {
-        for column in &self.goal.target.columns {
-            let Some(source) = self.sources.get(column.name.as_str()).copied() else { continue };
-            let check = self.stand_in(&source.name);
-            let continues = self.is_required_online(column) && !source.required;
-            if continues || !self.goal.observed.names.contains(&check) {
-                continue;
+        let goal = self.goal;
+        let continued: Vec<String> = goal
+            .target
+            .columns
+            .iter()
+            .filter(|column| {
+                let source = self.sources.get(column.name.as_str());
+                self.is_required_online(column) && source.is_some_and(|source| !source.required)
+            })
+            .map(|column| self.stand_in(&column.name))
+            .collect();
+        let is_one = |name: &str| name.ends_with(STAND_IN) && !continued.iter().any(|c| c == name);
+        for check in goal.observed.extras.iter().filter(|extra| extra.kind == "constraint") {
+            if is_one(&check.name) {
+                let sql = self.alter(&format!("DROP CONSTRAINT {}", quote(&check.name)));
+                let again = format!("{} {}", quote(&check.name), check.definition);
+                let back = self.alter(&format!("ADD CONSTRAINT {again}"));
+                let step = Step::instant("drop_constraint", &check.name, sql).undone_by(back);
+                self.push(step.stage(Stage::DropRule));
             }
-            let sql = self.alter(&format!("DROP CONSTRAINT {}", quote(&check)));
-            let again = format!("CHECK ({} IS NOT NULL) NOT VALID", quote(&source.name));
-            let back = self.alter(&format!("ADD CONSTRAINT {} {again}", quote(&check)));
-            let step = Step::instant("drop_constraint", &check, sql).undone_by(back);
-            self.push(step.stage(Stage::DropRule));
         }
     }
 }

@@ -36,8 +36,10 @@ pub(crate) type KeyOf = (String, String, Vec<String>);
 pub(crate) struct Keys {
     /// Made anew, or their types change: references to them are made anew too.
     pub(crate) remade: HashSet<KeyOf>,
-    /// Those of them, and new ones, that wait for an index.
+    /// Those that are not there before an index is built.
     pub(crate) awaited: HashSet<KeyOf>,
+    /// Those that leave when the index of their successor is built.
+    pub(crate) delayed: HashSet<KeyOf>,
 }
 
 /// The key that a reference leads to.

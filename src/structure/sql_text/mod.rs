@@ -18,6 +18,7 @@ mod write;
 #[cfg(test)]
 pub(in crate::structure) use parse::MAX_DEPTH;
 pub(in crate::structure) use parse::parse;
+pub(in crate::structure) use whitelist::problem_with_moving;
 
 /// An expression: run as its text, compared by its normal form.
 #[derive(Debug, Clone, Eq)]

@@ -1,6 +1,8 @@
 //! Reads an expression into a tree, with the precedences of Postgres. What is not an expression, and what
 //! tables have no use for, is refused with the reason.
 
+mod names;
+
 use super::lexer::{Token, tokens};
 use super::tree::{Name, Node, Type};
 use crate::ident::is_keyword;
@@ -412,25 +414,6 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn name(&mut self) -> Result<String, String> {
-        let name = match self.peek() {
-            Some(Token::Word(word)) => word.clone(),
-            Some(Token::Name(name)) => name.clone(),
-            _ => return Err(self.unexpected()),
-        };
-        self.at += 1;
-        Ok(name)
-    }
-
-    fn qualified_name(&mut self) -> Result<Name, String> {
-        let name = self.name()?;
-        Ok(if self.symbol(".") {
-            Name { schema: Some(name), name: self.name()? }
-        } else {
-            Name::bare(name)
-        })
-    }
-
     /// Expressions between commas up to the closing symbol.
     fn list(&mut self, end: &str, depth: usize) -> Result<Vec<Node>, String> {
         let mut items = Vec::new();
@@ -447,94 +430,6 @@ impl<'t> Parser<'t> {
             }
             self.expect(",")?;
         }
-    }
-
-    fn small_number(&mut self) -> Result<u32, String> {
-        let number = match self.peek() {
-            Some(Token::Number(digits)) => digits.parse().ok(),
-            _ => None,
-        };
-        let number = number.ok_or_else(|| self.unexpected())?;
-        self.at += 1;
-        Ok(number)
-    }
-
-    fn type_name(&mut self) -> Result<Type, String> {
-        let spelled = matches!(self.peek(), Some(Token::Word(_)));
-        let mut name = self.qualified_name()?;
-        let spelled = spelled && name.schema.is_none();
-        if spelled {
-            for (first, second) in [
-                ("double", "precision"),
-                ("character", "varying"),
-                ("char", "varying"),
-                ("bit", "varying"),
-            ] {
-                if name.name == first && self.word(second) {
-                    name.name = format!("{first} {second}");
-                }
-            }
-        }
-        let mut modifiers = Vec::new();
-        if self.symbol("(") {
-            loop {
-                modifiers.push(self.small_number()?);
-                if self.symbol(")") {
-                    break;
-                }
-                self.expect(",")?;
-            }
-        }
-        if spelled {
-            name.name = self.catalog_name(&name.name, &mut modifiers)?;
-        }
-        let mut array = false;
-        while self.symbol("[") {
-            self.expect("]")?;
-            array = true;
-        }
-        Ok(Type { name, modifiers, array })
-    }
-
-    /// What the catalog calls a type of SQL.
-    fn catalog_name(&mut self, name: &str, modifiers: &mut Vec<u32>) -> Result<String, String> {
-        let zone = if matches!(name, "time" | "timestamp") && self.peek_word(1) == Some("time") {
-            let with = self.word("with");
-            if with || self.word("without") {
-                self.expect_word("time")?;
-                self.expect_word("zone")?;
-            }
-            with
-        } else {
-            false
-        };
-        Ok(match name {
-            "int" | "integer" => "int4",
-            "smallint" => "int2",
-            "bigint" => "int8",
-            "real" => "float4",
-            "float" | "double precision" => "float8",
-            "decimal" | "dec" => "numeric",
-            "boolean" => "bool",
-            "character varying" | "char varying" => "varchar",
-            "bit varying" => "varbit",
-            "character" | "char" => {
-                if modifiers.is_empty() {
-                    modifiers.push(1);
-                }
-                "bpchar"
-            }
-            "bit" => {
-                if modifiers.is_empty() {
-                    modifiers.push(1);
-                }
-                "bit"
-            }
-            "time" if zone => "timetz",
-            "timestamp" if zone => "timestamptz",
-            other => other,
-        }
-        .to_owned())
     }
 }
 

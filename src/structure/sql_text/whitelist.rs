@@ -304,12 +304,20 @@ fn of_catalog(name: &str) -> Name {
 /// Refuses literals whose value is that of the moment at which they are read.
 fn literal(text: &str, cast: &Type) -> Result<(), String> {
     let temporal = ["date", "time", "timestamp", "timestamptz", "timetz"];
-    let moves = |word: &str| MOVING.contains(&word.to_ascii_lowercase().as_str());
-    let words = || text.split(|c: char| !c.is_ascii_alphabetic());
-    if temporal.contains(&cast.name.name.as_str()) && words().any(moves) {
-        return Err(format!(
-            "the text {text:?} would be read once, and its value would never change: write now()"
-        ));
+    match temporal.contains(&cast.name.name.as_str()).then(|| problem_with_moving(text)).flatten() {
+        Some(problem) => Err(problem),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Why a text cannot be a time that stays, if it is one of the moment.
+pub(in crate::structure) fn problem_with_moving(text: &str) -> Option<String> {
+    let moves = |word: &str| MOVING.contains(&word.to_ascii_lowercase().as_str());
+    let mut words = text.split(|c: char| !c.is_ascii_alphabetic());
+    words.any(moves).then(|| {
+        format!(
+            "the text {:?} would be read once, and its value would never change: write now()",
+            crate::json::shorten(text)
+        )
+    })
 }

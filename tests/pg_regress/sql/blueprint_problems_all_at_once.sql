@@ -64,6 +64,37 @@ FROM generate_series(1, 2000) AS n;
 SELECT kepler.plan_blueprint(json_build_object('blueprint', repeat('b', 49), 'tables', json_build_array(json_build_object('name', repeat('t', 64),
     'fields', json_build_array(json_build_object('name', repeat('f', 64), 'type', 'text'))))));
 
+-- A field or a table that cannot be read hides nothing of what is said over the others, and nothing is said twice.
+SELECT kepler.plan_blueprint('{"blueprint": "shop", "tables": [
+    {"name": "User", "key": {"fields": ["id", "wrong"]}, "fields": [{"name": "id", "type": "int4"}, {"name": "wrong", "type": "text"}, {"name": "mail", "type": "json"}],
+     "unique": [["mail"], ["id"], ["id", "nothing"]], "checks": [{"field": "mail", "op": "=", "value": 1}, {"field": "id", "op": "=", "value": 1}],
+     "indexes": [{"fields": ["id"], "method": "gin", "options": {"fillfactor": 9}}, {"fields": ["wrong"], "options": {"fillfactor": 9, "deduplicate_items": 2}},
+                 {"fields": ["wrong"], "where_sql": ""}],
+     "references": [{"fields": ["id"], "to": "User"}, {"fields": ["wrong"], "to": "Nobody"}]},
+    {"name": "User", "fields": [{"name": "user", "type": "reference", "to": "Nobody"}, {"name": "a", "type": "text"}],
+     "unique": [["user", "nothing"]], "references": [{"fields": ["a"], "to": "User", "to_fields": ["wrong"]}]}]}');
+\echo SQLSTATE :LAST_ERROR_SQLSTATE
+
+-- What only Postgres can judge is told with the rest, each at its place.
+SELECT kepler.apply_blueprint('{"blueprint": "shop", "enums": {"state": ["new"]}, "tables": [{"name": "item", "key": {"fields": ["id"]}, "fields": [
+        {"name": "id", "type": "integer", "default_sql": "''a''::text"}, {"name": "period", "type": "native", "sql_type": "interval(3)", "default": "soon"},
+        {"name": "code", "type": "text", "max_length": 3, "default_sql": "''abcd''"}, {"name": "price", "type": "decimal", "precision": 3, "scale": 1, "default_sql": "1234.5"},
+        {"name": "small", "type": "smallint", "default_sql": "40000"}, {"name": "at", "type": "timestamp", "default_sql": "''now''"}, {"name": "day", "type": "native", "sql_type": "daterange", "default": "[,today)"},
+        {"name": "net", "type": "cidr", "default": "10.0.0.1/8"}, {"name": "state", "type": "enum", "enum": "state", "default": "old"}, {"name": "half", "type": "float", "default_sql": "1 / 0"},
+        {"name": "name", "type": "text", "min_length": 30, "fill": "cuid"}, {"name": "path", "type": "native", "sql_type": "jsonpath"},
+        {"name": "list", "type": "integer", "list": true, "default_sql": "''{1,x}''"}, {"name": "one", "type": "vector", "dimensions": 1}],
+     "checks": [{"field": "net", "op": "=", "value": "ten"}, {"field": "path", "op": "=", "value": "$"}],
+     "indexes": [{"fields": ["id"], "where_sql": "id + 1"}, {"fields": ["id"], "where_sql": "at > ''2024-01-01''::date"}, {"fields": ["id"], "where_sql": "code = 7"}, {"fields": ["id"], "where_sql": "state = ''new''"},
+                 {"fields": ["one"], "method": "ivfflat", "options": {"lists": 0}}, {"fields": ["one"], "method": "hnsw", "metric": "l2", "options": {"m": 50, "ef_construction": 99}},
+                 {"fields": ["id"], "method": "brin", "options": {"pages_per_range": 0, "autosummarize": 1}}, {"fields": ["net"], "method": "gist", "options": {"buffering": 3}},
+                 {"fields": ["list"], "method": "gin", "options": {"gin_pending_list_limit": 1, "fastupdate": "auto"}}]}]}');
+\echo SQLSTATE :LAST_ERROR_SQLSTATE
+
+-- A type or an operator class that nobody has, and a type that is none of a field.
+SELECT object, hazards FROM kepler.plan_blueprint('{"blueprint": "shop", "tables": [{"name": "item", "fields": [
+    {"name": "a", "type": "native", "sql_type": "regclass"}, {"name": "b", "type": "native", "sql_type": "nothing"}, {"name": "c", "type": "text"}],
+    "indexes": [{"fields": [{"field": "c", "operators": "no_ops"}]}]}]}');
+
 -- What is no JSON, or no object.
 SELECT kepler.plan_blueprint('{"tables": [}');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE

@@ -18,6 +18,9 @@ SELECT kepler.apply_blueprint(:'document');
 -- A key that is NULL, left out, or another one each time; one key twice, also where case does not count.
 \set document '{"blueprint": "wrong", ' :tables ', "seed": {"B": {"key": ["y"], "rows": [{"y": null}, {"x": "1"}, {"y": "1"}, {"y": "2"}, {"y": "1"}]}, "A": {"rows": [{"n": "straße"}, {"n": "STRASSE"}, {"n": "x"}, {"n": "X"}]}}}'
 SELECT kepler.apply_blueprint(:'document');
+-- A secret, which is not shown, where a reference to one belongs.
+SELECT kepler.apply_blueprint('{"blueprint": "wrong", "tables": [{"name": "S", "key": {"fields": ["k"]}, "fields": [{"name": "k", "type": "text"}, {"name": "token", "type": "text", "sensitive": "reference"}]}], "seed": {"S": {"rows": [{"k": "a", "token": "ya29.A0ARrdaM-k9Vq7L4PzJmT2f0"}, {"k": "b", "token": "vault:team/app"}]}}}'::jsonb);
+SELECT kepler.apply_blueprint('{"blueprint": "wrong", "tables": [{"name": "S", "key": {"fields": ["k"]}, "fields": [{"name": "k", "type": "text"}, {"name": "token", "type": "text", "sensitive": "reference"}]}], "seed": {"S": {"rows": [{"k": "a", "token": "somewhere"}, {"k": "b", "token": "vault:team/app"}]}}}'::jsonb);
 -- Lookups.
 \set document '{"blueprint": "wrong", ' :tables ', "seed": {"A": {"rows": [{"n": "1", "b": {"lookup": null}}, {"n": "2", "b": {"lookup": {}}}, {"n": "3", "b": {"lookup": {"where": {"x": "1"}}}}, {"n": "4", "b": {"lookup": {"table": "Nobody", "where": {"x": "1"}}}}, {"n": "5", "b": {"lookup": {"field": "zz", "where": {"y": "1"}}}}, {"n": "6", "e": {"lookup": {"where": {"y": "1"}}}}, {"n": "7", "b": {"lookup": {"where": {"y": null}, "more": 1}}}, {"n": "8", "b": {"lookup": {"where": {"y": 1, "zz": 2}}}}, {"n": "9", "list": {"lookup": {"table": "B", "where": {"y": "1"}}}}, {"n": "10", "e": {"lookup": {"table": "None", "where": {"x": "1"}}}}, {"n": "11", "b": {"lookup": {"where": {"y": {"now_plus": "1 day"}}}}}]}}}'
 SELECT kepler.apply_blueprint(:'document');

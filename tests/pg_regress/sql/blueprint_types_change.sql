@@ -51,6 +51,28 @@ SELECT outcome FROM kepler.apply_blueprint(pg_temp.shop($$
     '{rewrite,convert}');
 SELECT * FROM shop.item ORDER BY id;
 
+-- Money has two digits behind its point whatever the session prefers, and becomes text without a sign.
+CREATE TABLE paid (document text);
+INSERT INTO paid VALUES (replace($${"blueprint": "till", "tables": [{"name": "sale", "key": {"fields": ["id"]}, "fields": [{"name": "id", "type": "integer"},
+    {"name": "paid", "type": "money", "default": 1234.5}, {"name": "told", "type": "money"}, {"name": "many", "type": "money", "list": true, "default": [1, -2.5]}]}]}$$, E'\n', ''));
+SELECT outcome FROM paid, kepler.apply_blueprint(document);
+SELECT a.attname, pg_get_expr(d.adbin, d.adrelid) AS default FROM pg_attrdef AS d JOIN pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+WHERE d.adrelid = 'till.sale'::regclass ORDER BY a.attnum;
+INSERT INTO till.sale (id, told) VALUES (1, '-99.5');
+UPDATE paid SET document = replace(replace(document, '"paid", "type": "money"', '"paid", "type": "decimal"'), '"told", "type": "money"', '"told", "type": "text"');
+SELECT s.* FROM paid, pg_temp.steps(document) AS s;
+SELECT outcome FROM paid, kepler.apply_blueprint(document, '{rewrite,convert}');
+SELECT * FROM till.sale;
+
+-- A real of the digits that were written becomes a double of the same digits, and a real again.
+SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "ratios", "tables": [{"name": "r", "fields": [{"name": "a", "type": "real"}]}]}');
+INSERT INTO ratios.r VALUES (0.1), (16777216), (3e38), (1e-44), ('NaN'), ('-Infinity');
+SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "ratios", "tables": [{"name": "r", "fields": [{"name": "a", "type": "float"}]}]}', '{rewrite}');
+SELECT a FROM ratios.r;
+DELETE FROM ratios.r WHERE a IN ('NaN', '-Infinity');
+SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "ratios", "tables": [{"name": "r", "fields": [{"name": "a", "type": "real"}]}]}', '{convert}');
+SELECT a FROM ratios.r;
+
 -- What has no way to another is refused.
 SELECT outcome FROM kepler.apply_blueprint(pg_temp.shop($$
     {"name": "small", "type": "boolean"}, {"name": "word", "type": "varchar", "list": true},

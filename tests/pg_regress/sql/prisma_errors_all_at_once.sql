@@ -104,6 +104,18 @@ SELECT kepler.blueprint_from_prisma($$
 $$);
 SELECT kepler.blueprint_from_prisma('{"contract.prisma": "// use prisma-8"}'::jsonb);
 
+-- What a blueprint does not take, though Prisma does: told here, and not first when it is applied.
+SELECT kepler.blueprint_from_prisma($$
+model A {
+  id    String  @id @default(cuid()) @db.Uuid
+  short String  @default("abcdef") @db.VarChar(3)
+  code  String  @default(ulid()) @db.VarChar(10)
+  made  String  @default(nanoid(30)) @db.Char(20)
+  price Decimal @default(12345.6) @db.Decimal(5, 2)
+  fine  String  @default("abc") @db.VarChar(3)
+}
+$$);
+
 -- Nothing.
 SELECT kepler.blueprint_from_prisma('');
 SELECT kepler.blueprint_from_prisma('{}'::jsonb);

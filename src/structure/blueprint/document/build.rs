@@ -12,6 +12,7 @@ use crate::structure::blueprint::model::{Fill, ModelTable, Retention};
 use crate::structure::document::keys::Problems;
 use crate::structure::model::{Check, Field, Op, Operand, Sensitive};
 use crate::structure::table::{Column, ColumnDefault, Rule, Table, UniqueColumn};
+use std::collections::{HashMap, HashSet};
 
 /// What a rule must be called.
 enum Name {
@@ -32,7 +33,13 @@ pub(super) fn tables(
         let space = Space::Types(read.found.schema.clone());
         taken.take(&[space], &read.found.type_name, &read.pointer, problems);
     }
+    let (mut places, mut seen) = (HashMap::new(), HashSet::new());
     for draft in &drafts {
+        // Of two tables of one name that was said.
+        let place = (&draft.schema, &draft.table_name);
+        if *places.entry(&draft.name).or_insert(place) == place && !seen.insert(&draft.name) {
+            continue;
+        }
         let spaces = [Space::Relations(draft.schema.clone()), Space::Types(draft.schema.clone())];
         taken.take(&spaces, &draft.table_name, &draft.pointer, problems);
     }
@@ -194,7 +201,7 @@ fn field_rules(field: &Field, column: &str) -> Vec<Rule> {
     rules
 }
 
-fn check_rule(check: &Check) -> Rule {
+pub(super) fn check_rule(check: &Check) -> Rule {
     match &check.operand {
         Operand::Value(value) => {
             Rule::Compare { column: check.field.clone(), op: check.op, value: value.clone() }

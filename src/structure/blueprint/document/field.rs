@@ -10,7 +10,7 @@ use crate::structure::document::field as shared;
 use crate::structure::document::keys::{Keys, Problems};
 use crate::structure::model::{Default, Field, TIMES};
 use crate::structure::printed::{PrintedDefault, read_exact_default};
-use crate::structure::sql_text::Place;
+use crate::structure::sql_text::{Place, problem_with_moving};
 use crate::structure::table::{Action, ColumnDefault};
 
 /// What a field has beside what [`Field`] holds.
@@ -56,6 +56,11 @@ pub(super) fn read<'j>(
     };
     if matches!(field.kind, FieldKind::Reference { .. }) {
         beside.actions = Some(actions(&mut keys, problems));
+    }
+    if let Some(Default::Value(value)) = &field.default
+        && let Some(problem) = problem_with_value(&field.kind, value)
+    {
+        problems.add(keys.at("default"), problem);
     }
     read_made(&mut field, &mut beside, &mut keys, context, problems);
     read_fill(&field, &mut beside, &mut keys, problems);
@@ -127,6 +132,17 @@ fn default_of_text(
     column: &str,
 ) -> Result<Option<ColumnDefault>, String> {
     let sql = context.sql(text, Place::Default, &|_| None)?;
+    let expression = Expression::parse(text);
+    if let Some(Expression::Quoted(text)) = &expression
+        && is_temporal(&field.kind)
+        && let Some(problem) = problem_with_moving(text)
+    {
+        return Err(problem);
+    }
+    // A number keeps its digits until a row is made: as a literal of its type it might lose some.
+    if expression.is_some_and(|said| holds_number(&said)) && is_inexact(&field.kind) {
+        return Ok(Some(ColumnDefault::Sql(sql)));
+    }
     let said = said_by(text, &field.kind, field.list)
         .or_else(|| said_by(&sql.text, &field.kind, field.list));
     Ok(Some(match said {
@@ -142,6 +158,51 @@ fn default_of_text(
         Some(PrintedDefault::Field(default)) => ColumnDefault::Field(default),
         _ => ColumnDefault::Sql(sql),
     }))
+}
+
+/// Whether an expression is a number without quotes, or an array that holds one.
+fn holds_number(expression: &Expression) -> bool {
+    match expression.uncast().0 {
+        Expression::Number(_) => true,
+        Expression::Array(items) => items.iter().any(holds_number),
+        _ => false,
+    }
+}
+
+/// Whether texts of the type may stand for a moment.
+fn is_temporal(kind: &FieldKind) -> bool {
+    match kind {
+        FieldKind::Date | FieldKind::Time | FieldKind::Timestamp => true,
+        FieldKind::Native(native) => {
+            native.is_time()
+                || native.schema.is_none()
+                    && ["date", "ts", "tstz"]
+                        .iter()
+                        .filter_map(|of| native.name.strip_prefix(of))
+                        .any(|rest| matches!(rest, "range" | "multirange"))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a number may be written in more digits than a value of the type keeps, or be printed in fewer.
+fn is_inexact(kind: &FieldKind) -> bool {
+    match kind {
+        FieldKind::Float => true,
+        FieldKind::Native(native) => {
+            native.schema.is_none() && matches!(native.name.as_str(), "float4" | "money")
+        }
+        _ => false,
+    }
+}
+
+/// A text of a value that is read as the moment at which it is read.
+fn problem_with_value(kind: &FieldKind, value: &Constant) -> Option<String> {
+    match value {
+        Constant::Text(text) if is_temporal(kind) => problem_with_moving(text),
+        Constant::List(items) => items.iter().find_map(|item| problem_with_value(kind, item)),
+        _ => None,
+    }
 }
 
 /// As a default that Postgres has printed, and literals as people write them: without a cast.
@@ -208,6 +269,10 @@ fn read_fill(field: &Field, beside: &mut Beside<'_>, keys: &mut Keys<'_>, proble
                 );
             }
             _ => {}
+        }
+        if field.min_length.is_some_and(|least| least > length) {
+            let message = format!("makes {length} characters, fewer than min_length");
+            problems.add(keys.at("fill"), message);
         }
         beside.fills.push(match word {
             "nanoid" => format!("nanoid:{length}"),

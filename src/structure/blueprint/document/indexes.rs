@@ -1,9 +1,11 @@
 //! Indexes of a blueprint's table: in its list, of unique sets, and of single fields.
 
+use super::asked;
 use super::context::Context;
 use super::field::Beside;
 use super::names::problem_with_sql_name;
 use super::operators::{self, Class};
+use super::options;
 use super::rules::name;
 use super::table::{Draft, ReadIndex, Scope};
 use super::types::{OF_EXTENSION, catalog_name};
@@ -24,6 +26,7 @@ struct Says {
     /// The place that names the method, or the index.
     at: String,
     options: Vec<(String, String)>,
+    options_at: String,
     name: Option<String>,
     /// Said by the field itself.
     of_field: bool,
@@ -64,6 +67,7 @@ pub(super) fn read_all(draft: &mut Draft<'_>, context: &Context<'_>, problems: &
             metric: None,
             at: pointer.clone(),
             options: Vec::new(),
+            options_at: String::new(),
             name: None,
             of_field: true,
         };
@@ -151,7 +155,7 @@ fn read_says(keys: &mut Keys<'_>, problems: &mut Problems) -> Says {
     let options_at = keys.at("options");
     let at = if method.is_some() { keys.at("method") } else { keys.pointer().to_owned() };
     let options = options.map_or(Vec::new(), |json| read_options(json, &options_at, problems));
-    Says { method, metric, at, options, name, of_field: false }
+    Says { method, metric, at, options, options_at, name, of_field: false }
 }
 
 /// Storage parameters, as the catalog keeps them.
@@ -179,19 +183,6 @@ fn read_options(json: &Json, pointer: &str, problems: &mut Problems) -> Vec<(Str
     options
 }
 
-/// The storage parameters of a method.
-fn options_of(method: Method) -> &'static [&'static str] {
-    match method {
-        Method::Btree => &["fillfactor", "deduplicate_items"],
-        Method::Hash | Method::Spgist => &["fillfactor"],
-        Method::Gist => &["fillfactor", "buffering"],
-        Method::Gin => &["fastupdate", "gin_pending_list_limit"],
-        Method::Brin => &["pages_per_range", "autosummarize"],
-        Method::Hnsw(_) => &["m", "ef_construction"],
-        Method::Ivfflat(_) => &["lists"],
-    }
-}
-
 fn read_index(
     scope: &Scope<'_, '_>,
     json: &Json,
@@ -214,20 +205,32 @@ fn read_index(
     let condition = keys.text("where_sql", problems);
     let condition_at = keys.at("where_sql");
     keys.close(problems);
-    let (columns, operators) = read_columns(scope, items?, &items_at, problems)?;
-    let mut index = Index::plain(columns, Method::Btree);
-    index.unique = unique;
-    index.nulls_not_distinct = nulls_not_distinct;
+    let mut predicate = None;
     if let Some(text) = condition {
         let columns = |name: &str| {
             let known = |beside: &Beside<'_>| beside.column == name;
             scope.draft.beside.iter().any(known).then(|| name.to_owned())
         };
         match scope.context.sql(&text, Place::Predicate, &columns) {
-            Ok(sql) => index.predicate = Some(sql).filter(|sql| !sql.holds_always()),
+            Ok(sql) => {
+                asked::of_predicate(scope.draft, &sql, condition_at, problems);
+                predicate = Some(sql).filter(|sql| !sql.holds_always());
+            }
             Err(problem) => problems.add(condition_at, problem),
         }
     }
+    let found = items.and_then(|items| read_columns(scope, items, &items_at, problems));
+    let Some((columns, operators)) = found else {
+        // What does not depend on the fields.
+        if let Some(method) = says.method {
+            check_options(method, &says, problems);
+        }
+        return None;
+    };
+    let mut index = Index::plain(columns, Method::Btree);
+    index.unique = unique;
+    index.nulls_not_distinct = nulls_not_distinct;
+    index.predicate = predicate;
     let (index, name) = finish(scope, index, says, &operators, problems)?;
     if unique && index.method != Method::Btree {
         problems.add(unique_at, "only a B-tree is unique");
@@ -392,6 +395,14 @@ fn finish(
     let word = method.name();
     match method {
         Method::Hnsw(_) | Method::Ivfflat(_) => match kinds.as_slice() {
+            // It would have to bring them to one length.
+            [(FieldKind::Vector { dimensions: 1 }, false)]
+                if matches!(method, Method::Ivfflat(Metric::Cosine | Metric::InnerProduct)) =>
+            {
+                told.push(
+                    "ivfflat takes vectors of one dimension with the metric l2 only".to_owned(),
+                );
+            }
             [(FieldKind::Vector { dimensions }, false)] if *dimensions <= MAX_HNSW_DIMENSIONS => {}
             [(FieldKind::Vector { .. }, false)] => told
                 .push(format!("{word} takes vectors of at most {MAX_HNSW_DIMENSIONS} dimensions")),
@@ -416,18 +427,25 @@ fn finish(
     if method != Method::Btree && index.columns.iter().any(directed) {
         told.push("only a B-tree has a direction".to_owned());
     }
-    let known = options_of(method);
-    for (name, _) in &says.options {
-        if !known.contains(&name.as_str()) {
-            let name = crate::json::shorten(name);
-            told.push(format!("{word} has no option \"{name}\"; it has {}", known.join(", ")));
-        }
+    if told.is_empty() {
+        asked::of_index(&index, &kinds, &says.at, places, problems);
     }
-    index.options = says.options;
     for problem in told {
         problems.add(&says.at, problem);
     }
+    check_options(method, &says, problems);
+    index.options = says.options;
     Some((index, says.name))
+}
+
+fn check_options(method: Method, says: &Says, problems: &mut Problems) {
+    for (pointer, problem) in options::problems(method, &says.options) {
+        let at = match pointer {
+            Some(name) => format!("{}/{}", says.options_at, crate::json::token(&name)),
+            None => says.at.clone(),
+        };
+        problems.add(at, problem);
+    }
 }
 
 /// Leaves out the class that the index would have anyway.

@@ -4,6 +4,7 @@
 //! order. Everything that is wrong is found at once, each with its JSON Pointer. What fields, checks and unique sets are
 //! is read by the readers of entry structures.
 
+mod asked;
 mod build;
 mod context;
 mod enums;
@@ -12,6 +13,7 @@ mod field;
 mod indexes;
 mod names;
 mod operators;
+mod options;
 mod print;
 mod references;
 mod rules;
@@ -31,6 +33,7 @@ mod tests;
 use super::model::{Blueprint, Tenancy};
 use crate::field_types::kind::FieldKind;
 use crate::json::Json;
+use crate::structure::document::asked::Asked;
 use crate::structure::document::keys::{Keys, Problems};
 use crate::structure::document::{Problem, Rename, check_circles, nulls};
 use crate::structure::error::{Document, StructureError};
@@ -47,18 +50,19 @@ const MAX_TABLES: usize = 1_000;
 impl Blueprint {
     /// Reads the text of a document.
     pub(crate) fn from_text(text: &str) -> Result<Blueprint, StructureError> {
-        let kind = Document::Blueprint;
-        let json = Json::parse(text).map_err(|broken| kind.broken(broken))?;
-        Self::from_json(&json).map_err(|problems| kind.invalid(problems))
+        let reading = Reading::of_text(text)?;
+        match reading.blueprint {
+            Some(blueprint) if reading.problems.is_empty() => Ok(blueprint),
+            _ => Err(Document::Blueprint.invalid(reading.problems)),
+        }
     }
 
     /// Reads a document.
     pub(crate) fn from_json(document: &Json) -> Result<Blueprint, Vec<Problem>> {
-        let mut problems = Problems::without_nulls(nulls::of_blueprint(document));
-        let blueprint = read(document, &mut problems);
-        match blueprint {
-            Some(blueprint) if problems.is_empty() => Ok(blueprint),
-            _ => Err(problems.into_vec()),
+        let reading = Reading::of_json(document);
+        match reading.blueprint {
+            Some(blueprint) if reading.problems.is_empty() => Ok(blueprint),
+            _ => Err(reading.problems),
         }
     }
 
@@ -74,6 +78,29 @@ impl Blueprint {
             table.renames.clear();
         }
         self
+    }
+}
+
+/// A document, read as far as it can be without the database.
+pub(crate) struct Reading {
+    /// What it says; without problems there is one.
+    pub(in crate::structure) blueprint: Option<Blueprint>,
+    pub(in crate::structure) problems: Vec<Problem>,
+    pub(in crate::structure) asked: Vec<Asked>,
+}
+
+impl Reading {
+    /// Reads the text of a document.
+    pub(crate) fn of_text(text: &str) -> Result<Self, StructureError> {
+        let json = Json::parse(text).map_err(|broken| Document::Blueprint.broken(broken))?;
+        Ok(Self::of_json(&json))
+    }
+
+    fn of_json(document: &Json) -> Self {
+        let mut problems = Problems::without_nulls(nulls::of_blueprint(document));
+        let blueprint = read(document, &mut problems);
+        let (problems, asked) = problems.into_parts();
+        Self { blueprint, problems, asked }
     }
 }
 
@@ -126,7 +153,7 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Blueprint> {
     }
     let by_name = tables_by_name(&drafts, problems);
     references::settle_fields(&mut drafts, &by_name, problems);
-    for draft in drafts.iter_mut().filter(|draft| draft.whole) {
+    for draft in &mut drafts {
         rules::read_all(draft, &context, problems);
     }
     references::read_lists(&mut drafts, &by_name, &context, problems);

@@ -36,7 +36,9 @@ pub(super) fn settle_fields(
     }
     for (table, at, target, kind) in settled {
         let Some((kind, list)) = kind else {
-            drafts[table].whole = false;
+            let draft = &mut drafts[table];
+            draft.whole = false;
+            draft.unread.extend([draft.fields[at].name.clone()]);
             continue;
         };
         let Some(key) = drafts[target].key.as_ref().map(|key| key.fields.clone()) else { continue };
@@ -110,9 +112,6 @@ pub(super) fn read_lists(
 ) {
     let unique: Vec<HashSet<Vec<String>>> = drafts.iter().map(unique_sets).collect();
     for table in 0..drafts.len() {
-        if !drafts[table].whole {
-            continue;
-        }
         let mut found = Vec::new();
         for (at, json) in drafts[table].lists.references.iter().enumerate() {
             let pointer = format!("{}/references/{at}", drafts[table].pointer);
@@ -204,9 +203,6 @@ impl Lookup<'_, '_> {
             return None;
         };
         let (unique, target) = (&self.unique[target], &self.drafts[target]);
-        if !target.whole {
-            return None;
-        }
         let (to_fields, to_at): (Vec<String>, _) = match (to_items, &target.key) {
             (Some(items), _) => {
                 let scope = Scope { draft: target, context: self.context };
@@ -214,6 +210,7 @@ impl Lookup<'_, '_> {
                 (names.into_iter().map(str::to_owned).collect(), at("to_fields"))
             }
             (None, Some(key)) => (key.fields.clone(), at("to")),
+            (None, None) if !target.whole => return None,
             (None, None) => {
                 problems.add(at("to_fields"), format!("is missing: table \"{to}\" has no key"));
                 return None;
@@ -222,7 +219,7 @@ impl Lookup<'_, '_> {
         let fields = fields?;
         let mut sorted = to_fields.clone();
         sorted.sort_unstable();
-        if !unique.contains(&sorted) {
+        if !unique.contains(&sorted) && target.whole && target.is_unique_whole {
             let message = format!(
                 "({}) is neither the key nor a unique set of table \"{to}\"",
                 shorten(&to_fields.join(", "))
@@ -234,15 +231,18 @@ impl Lookup<'_, '_> {
             problems.add(at("fields"), message);
             return None;
         }
+        let of_target = Scope { draft: target, context: self.context };
         for (place, (name, other)) in fields.iter().zip(&to_fields).enumerate() {
-            let (Some((a, a_list)), Some(b)) = (scope.kind_of(name), target.field(other)) else {
+            let (Some((a, a_list)), Some((b, b_list))) =
+                (scope.kind_of(name), of_target.kind_of(other))
+            else {
                 continue;
             };
-            if a_list != b.list || !may_refer(&a, &b.kind) {
+            if a_list != b_list || !may_refer(&a, &b) {
                 let message = format!(
                     "\"{name}\" is of type {} and \"{other}\" of type {}",
                     shown(&a, a_list),
-                    shown(&b.kind, b.list)
+                    shown(&b, b_list)
                 );
                 problems.add(format!("{}/{place}", at("fields")), message);
             }

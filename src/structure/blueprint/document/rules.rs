@@ -1,5 +1,6 @@
 //! Unique sets and checks of a blueprint's table.
 
+use super::asked;
 use super::context::Context;
 use super::indexes;
 use super::names::problem_with_sql_name;
@@ -24,10 +25,15 @@ pub(super) struct UniqueSet {
 }
 
 pub(super) fn read_all(draft: &mut Draft<'_>, context: &Context<'_>, problems: &mut Problems) {
+    let before = problems.count();
     check_key(draft, problems);
     read_unique(draft, context, problems);
+    draft.is_unique_whole = problems.count() == before;
+    asked::of_fields(draft, problems);
     read_checks(draft, context, problems);
+    let before = problems.count();
     indexes::read_all(draft, context, problems);
+    draft.is_unique_whole &= problems.count() == before;
     check_fields(draft, problems);
 }
 
@@ -157,6 +163,7 @@ fn read_checks(draft: &mut Draft<'_>, context: &Context<'_>, problems: &mut Prob
         keys.close(problems);
         let scope = Scope { draft, context };
         let Some(check) = parts.read(&scope, problems) else { continue };
+        asked::of_check(draft, &check, &pointer, problems);
         match name {
             Some(name) => draft.named_checks.push((check, name, format!("{pointer}/name"))),
             None => take_check(&mut draft.fields, &mut draft.checks, check, &pointer, problems),

@@ -5,11 +5,13 @@ use super::seed::{World, listed};
 use super::table::is_moment;
 use crate::field_types::kind::{FieldKind, NativeType};
 use crate::json::{Json, token};
+use crate::secrets::reference;
 use crate::structure::blueprint::duration::{self, Duration};
 use crate::structure::blueprint::model::ModelTable;
 use crate::structure::blueprint::seed::{Given, Lookup, Value, unique_sets};
 use crate::structure::constant::Constant;
 use crate::structure::document::keys::{Keys, Problems};
+use crate::structure::model::Sensitive;
 use crate::structure::table::{Column, Rule};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -131,6 +133,19 @@ impl Reader<'_> {
             Constant::List(items) => items.as_slice(),
             one => std::slice::from_ref(one),
         };
+        // A document is kept, so a secret must not be in it. What else is no reference, the trigger refuses.
+        let is_reference = self
+            .table
+            .sensitive
+            .iter()
+            .any(|(own, how)| *own == column.name && *how == Sensitive::Reference);
+        for value in values.iter().filter(|_| is_reference) {
+            if let Constant::Text(text) = value
+                && let Some(problem @ reference::Problem::Secret(_)) = reference::problem(text)
+            {
+                return Err(problem.to_string());
+            }
+        }
         for rule in &self.table.table.rules {
             match rule {
                 Rule::OneOf { column: of, values: legal } if *of == column.name => {

@@ -13,7 +13,7 @@ use crate::structure::document::rules::{Columns, read_names};
 use crate::structure::document::{Rename, are_too_many, check_circles};
 use crate::structure::model::{Check, Default, Field, Index, KeyKind, TIMES};
 use crate::structure::table::{ColumnDefault, Reference};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Unique sets, references, checks and indexes of a table, of each.
 const MAX_RULES: usize = 1_000;
@@ -36,8 +36,14 @@ pub(super) struct Draft<'j> {
     /// A length of time, and the field that it is counted from.
     pub(super) retention: Option<(Duration, String)>,
     pub(super) lists: Lists<'j>,
-    /// All of the fields could be read: otherwise rules over them would only say again what is wrong.
+    /// All of the fields could be read.
     pub(super) whole: bool,
+    /// What is unique could be read, all of it.
+    pub(super) is_unique_whole: bool,
+    /// Names of fields that could not be read: rules over them would only say again what is wrong.
+    pub(super) unread: HashSet<String>,
+    /// A field that could not be read has no name, so that any may be its own.
+    nameless: bool,
     pub(super) unique: Vec<UniqueSet>,
     pub(super) references: Vec<ReadReference>,
     /// Those without a name, in normal form, and the others.
@@ -84,7 +90,12 @@ pub(super) struct Scope<'s, 'j> {
 
 impl Columns for Scope<'_, '_> {
     fn kind_of(&self, name: &str) -> Option<(FieldKind, bool)> {
-        self.draft.field(name).map(|field| (field.kind.clone(), field.list))
+        let field = self.draft.field(name).filter(|_| !self.draft.unread.contains(name));
+        field.map(|field| (field.kind.clone(), field.list))
+    }
+
+    fn is_unread(&self, name: &str) -> bool {
+        self.draft.unread.contains(name) || self.draft.nameless && self.draft.field(name).is_none()
     }
 
     fn constant(&self, kind: &FieldKind, json: &Json) -> Result<Constant, String> {
@@ -183,6 +194,9 @@ impl<'j> Draft<'j> {
             retention: None,
             lists,
             whole: fields.is_some(),
+            is_unique_whole: true,
+            unread: HashSet::new(),
+            nameless: fields.is_none(),
             unique: Vec::new(),
             references: Vec::new(),
             checks: Vec::new(),
@@ -193,6 +207,7 @@ impl<'j> Draft<'j> {
         let fields = fields.unwrap_or_default();
         if are_too_many(fields, &format!("{}/fields", draft.pointer), problems) {
             draft.whole = false;
+            draft.nameless = true;
             return Some(draft);
         }
         let named = key.and_then(|key| draft.read_key(key, problems));
@@ -200,15 +215,19 @@ impl<'j> Draft<'j> {
             let pointer = format!("{}/fields/{at}", draft.pointer);
             match field::read(json, &pointer, context, problems) {
                 Some((field, beside)) => draft.add(field, beside, problems),
-                None => draft.whole = false,
+                None => {
+                    draft.whole = false;
+                    match json.get("name").and_then(Json::as_str) {
+                        Some(name) => draft.unread.extend([name.to_owned()]),
+                        None => draft.nameless = true,
+                    }
+                }
             }
         }
         if times {
             draft.add_times(problems);
         }
-        if let Some((fields, name)) = named
-            && draft.whole
-        {
+        if let Some((fields, name)) = named {
             draft.take_key(fields, name, context, problems);
         }
         draft.check_columns(problems);

@@ -1,6 +1,6 @@
 //! Which tables and types of the database are those of a blueprint: under their names of now.
 
-use super::{Place, Planner, printed_key};
+use super::{Place, Planner, lineage, printed_key};
 use crate::ident::qualified;
 use crate::structure::blueprint::facts::TypeFact;
 use crate::structure::blueprint::keeping::keeping;
@@ -82,6 +82,10 @@ impl Planner<'_> {
                 }
             }
             versions.extend(older);
+            if let Some(stored) = self.request.stored {
+                let line = lineage::tables_before(stored, table, from);
+                versions = if line.is_empty() { versions } else { line };
+            }
             let place = (table.schema.clone(), table.table_name.clone());
             let places = versions.iter().map(|t| (t.schema.clone(), t.table_name.clone()));
             // What was renamed by the first steps of a version under way is there by its new name. A table that is not
@@ -116,12 +120,18 @@ impl Planner<'_> {
                 continue;
             }
             used.extend(now.clone());
+            let mut target = with_columns_renamed(table, &versions);
+            if let Some(observed) = now.as_ref().and_then(|place| self.tables.get(place)) {
+                let done = lineage::columns_to_rename(table, &versions, &observed.table);
+                target.renames.retain(|(_, to)| !done.iter().any(|(_, done)| done == to));
+                target.renames.extend(done);
+            }
             found.push(Matched {
                 keeping: now.as_ref().and_then(|at| self.keeping(at)),
                 now,
                 managed: managed.map(|table| as_printed(table, printed)),
                 managed_guard: self.made_guard(table),
-                target: Some(as_printed(with_columns_renamed(table, &versions), printed)),
+                target: Some(as_printed(target, printed)),
             });
         }
         for table in self.leaving(&names) {

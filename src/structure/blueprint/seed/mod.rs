@@ -14,6 +14,7 @@ mod write;
 
 pub(crate) use compare::{Scene, View, compare};
 pub(crate) use order::order;
+pub(crate) use step::{refuse_seed, seed_steps};
 pub(crate) use unique::{Set, is_numbered, unique_sets};
 pub(crate) use write::write;
 

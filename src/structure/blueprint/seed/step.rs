@@ -1,13 +1,18 @@
 //! What is to be written, as plans and drift tell it.
 
-use super::super::plan::SeedStep;
-use super::compare::{Found, Scene, compared};
+use super::super::model::Blueprint;
+use super::super::plan::{Planned, SeedStep};
+use super::compare::{Found, Scene, View, compare, compared};
 use super::statements::{Shown, Spoken};
 use super::unique::{Set, unique_sets};
 use super::write::by_columns;
 use super::{Lookup, Row, Seed, Value};
+use crate::error::Error;
 use crate::ident::qualified;
 use crate::json::Json;
+use crate::structure::apply;
+use crate::structure::error::StructureError;
+use pgrx::spi::SpiClient;
 
 /// A statement shows so many rows.
 const SHOWN: usize = 100;
@@ -151,4 +156,30 @@ fn looked_up(lookup: &Lookup, scene: &Scene<'_>) -> String {
     let spoken = Spoken { relation: &relation, table, dialect: scene.dialect() };
     let by = lookup.by.iter().map(|(name, value)| (name.as_str(), shown(value, scene)));
     spoken.shown_look_up(&lookup.column, &by.collect::<Vec<_>>())
+}
+
+/// Fails where rows cannot be written.
+pub(crate) fn refuse_seed(seed: &[SeedStep]) -> Result<(), Error> {
+    let refused = seed.iter().flat_map(|seed| {
+        let table = qualified(&seed.place.0, &seed.place.1);
+        seed.refused.iter().map(move |why| format!("seed {table}: {why}"))
+    });
+    let refused: Vec<String> = refused.collect();
+    if refused.is_empty() { Ok(()) } else { Err(StructureError::Refused(refused).into()) }
+}
+
+/// The rows of a seed that are to be written, as a plan shows them.
+pub(crate) fn seed_steps(
+    client: &mut SpiClient<'_>,
+    (blueprint, planned): (&Blueprint, &Planned),
+    view: View,
+    workspaces: (&str, Option<&str>),
+) -> Result<Vec<SeedStep>, Error> {
+    if blueprint.seed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let dialect = apply::dialect(client)?;
+    let scene = Scene::new(client, (blueprint, planned), &dialect, view, workspaces)?;
+    let compared = compare(client, &scene)?;
+    Ok(compared.iter().filter(|found| found.is_to_do()).map(|found| found.step(&scene)).collect())
 }

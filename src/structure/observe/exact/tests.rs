@@ -1,6 +1,7 @@
 //! Facts of the catalog, written down, and what an exact reading understands of them.
 
 use super::*;
+use crate::field_types::kind::NativeType;
 use crate::structure::constant::Constant;
 use crate::structure::model::Default;
 use crate::structure::observe::tests::{column, constraint, index, on, with};
