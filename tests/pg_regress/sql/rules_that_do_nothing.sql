@@ -3,9 +3,18 @@ BEGIN;
 SET LOCAL client_min_messages = warning;
 SELECT count(*) FROM kepler.create_entry_table('Ruled', '{"fields": [{"name": "a", "type": "integer", "unique": true}, {"name": "b", "type": "integer"}]}');
 SELECT outcome FROM kepler.insert_entries('Ruled', '[{"a": 1}, {"a": 2}]');
-SELECT format('CREATE RULE no_insert AS ON INSERT TO %s DO INSTEAD NOTHING; CREATE RULE no_update AS ON UPDATE TO %1$s DO INSTEAD NOTHING; CREATE RULE no_delete AS ON DELETE TO %1$s DO INSTEAD NOTHING', table_name)
-FROM (SELECT 'kepler_data.' || c.relname AS table_name FROM pg_class AS c WHERE c.relnamespace = 'kepler_data'::regnamespace AND c.relname LIKE 'ruled\_%\_entries') AS t \gexec
-\set VERBOSITY terse
+DO $$
+DECLARE
+    ruled text := (SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'kepler_data'::regnamespace AND c.relname LIKE 'ruled\_%\_entries');
+BEGIN
+    EXECUTE format('ALTER TABLE kepler_data.%I RENAME TO ruled', ruled);
+    CREATE RULE no_insert AS ON INSERT TO kepler_data.ruled DO INSTEAD NOTHING;
+    CREATE RULE no_update AS ON UPDATE TO kepler_data.ruled DO INSTEAD NOTHING;
+    CREATE RULE no_delete AS ON DELETE TO kepler_data.ruled DO INSTEAD NOTHING;
+    EXECUTE format('ALTER TABLE kepler_data.ruled RENAME TO %I', ruled);
+END
+$$;
+\set VERBOSITY sqlstate
 SAVEPOINT s;
 SELECT outcome FROM kepler.insert_entries('Ruled', '[{"a": 3}]', 'skip');
 ROLLBACK TO s;
@@ -13,8 +22,9 @@ SELECT outcome FROM kepler.update_entries('Ruled', '[{"entry_id": 1, "b": 3}]', 
 ROLLBACK TO s;
 SELECT outcome FROM kepler.upsert_entries('Ruled', '{a}', '[{"a": 1, "b": 4}, {"a": 5}]', 'skip');
 ROLLBACK TO s;
-SELECT outcome FROM kepler.delete_entries('Ruled', '[1]', 'skip');
+SELECT outcome FROM kepler.delete_entries('Ruled', '{1}', 'skip');
 ROLLBACK TO s;
+\set VERBOSITY terse
 
 -- Rows of a seed.
 SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "ruled", "tables": [{"name": "p", "fields": [{"name": "n", "type": "text", "unique": true}, {"name": "m", "type": "text"}]}],
