@@ -22,7 +22,7 @@ use crate::structure::catalog::Telling;
 use crate::structure::ddl::Dialect;
 use crate::structure::plan::enums::{EnumGoal, ObservedEnum};
 use crate::structure::plan::tables::{
-    Guard, Present, TableGoal, TablesGoal, Terms as TableTerms, plan_tables,
+    Guard, Present, TableGoal, TablesGoal, TablesPlan, Terms as TableTerms, plan_tables,
 };
 use crate::structure::sql_text::SqlText;
 use crate::structure::step::{Class, Lock, Phase, Stage, Step};
@@ -81,8 +81,12 @@ pub(crate) struct Planned {
     pub(crate) tables: Tables,
     /// For each table of the target that is there: what it is called now.
     pub(crate) places: HashMap<Place, Place>,
+    /// Names of relations that the steps take from what has them now.
+    freed: HashSet<Place>,
     /// The tables that the blueprint asks for, trusted expressions as Postgres prints them.
     pub(crate) targets: Vec<ModelTable>,
+    /// Of each of them: what the sequences of its columns are called at the end.
+    sequences: Vec<HashMap<String, String>>,
     /// Indexes that are still to be built.
     pub(crate) deferred: Vec<Deferred>,
     /// Schemas that the plan makes.
@@ -330,7 +334,7 @@ impl World {
             terms,
             dialect: &self.dialect,
         };
-        let mut of_tables = plan_tables(&goal);
+        let TablesPlan { steps: mut of_tables, freed, sequences } = plan_tables(&goal);
         planner.reserve(&mut of_tables, &matched, &enums);
         steps.extend(of_tables);
         steps.extend(self.drop_schemas(&matched, &enums));
@@ -354,7 +358,11 @@ impl World {
             .filter(|step| step.operation == "create_schema" && step.class != Class::Refused)
             .map(|step| step.object.clone())
             .collect();
-        let targets = matched.into_iter().filter_map(|table| table.target).collect();
+        let (targets, sequences) = matched
+            .into_iter()
+            .zip(sequences)
+            .filter_map(|(table, sequences)| Some((table.target?, sequences)))
+            .unzip();
         let enums =
             enums.iter().filter_map(|one| Some((one.target?.clone(), one.now.clone()))).collect();
         let enum_places =
@@ -365,7 +373,9 @@ impl World {
         Ok(Planned {
             steps,
             places,
+            freed,
             targets,
+            sequences,
             deferred,
             new_schemas,
             enums,

@@ -226,7 +226,13 @@ impl<'g> Planner<'g> {
             None => {
                 let place = qualified(schema, built);
                 let sql = format!("ALTER INDEX {place} RENAME TO {quoted}");
-                Step::instant("rename_index", name, sql).lock(Lock::ShareUpdateExclusive)
+                let back = format!(
+                    "ALTER INDEX {} RENAME TO {}",
+                    qualified(schema, name),
+                    quote(built)
+                );
+                let step = Step::instant("rename_index", name, sql).undone_by(back);
+                step.lock(Lock::ShareUpdateExclusive)
             }
         };
         self.push(step.stage(Stage::Key).phase(phase));

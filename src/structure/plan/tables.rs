@@ -14,7 +14,7 @@ use super::{Goal, Manner, Surroundings, key_of};
 use crate::ident::qualified;
 use crate::structure::blueprint::model::{FILL_TRIGGER, Fill, ModelTable, Tenancy};
 use crate::structure::ddl::{Dialect, Names, postgres_name};
-use crate::structure::observe::{NamedRule, Observed};
+use crate::structure::observe::{Extra, NamedRule, Observed};
 use crate::structure::step::{Relation, Stage, Step};
 use crate::structure::table::{Reference, Rule, Table};
 use std::collections::{HashMap, HashSet};
@@ -160,20 +160,30 @@ pub(crate) struct SequenceNames {
     pub(super) then: HashMap<String, String>,
 }
 
-/// The steps, in the order in which they are run; none where the goal is reached.
-pub(crate) fn plan_tables(goal: &TablesGoal<'_>) -> Vec<Step> {
+/// The way to the goal.
+pub(crate) struct TablesPlan {
+    /// In the order in which they are run; none where the goal is reached.
+    pub(crate) steps: Vec<Step>,
+    /// Schemas and names of relations that the steps take from what has them now.
+    pub(crate) freed: HashSet<(String, String)>,
+    /// For each table what the sequences of its columns are called at the end.
+    pub(crate) sequences: Vec<HashMap<String, String>>,
+}
+
+pub(crate) fn plan_tables(goal: &TablesGoal<'_>) -> TablesPlan {
     let sequences = sequences_then(goal);
     let (steps, moves) = plan_all(goal, &sequences);
+    let freed = room::freed(&moves);
     let asides = room::asides(goal, &moves);
     if asides.is_empty() {
-        return steps;
+        return TablesPlan { steps, freed, sequences };
     }
     // The same way, from where some have other names.
     let cleared = Cleared::new(goal, &asides);
     let (rest, _) = plan_all(&cleared.goal(goal), &sequences);
     let mut steps = [cleared.steps.clone(), rest].concat();
     steps.sort_by_key(|step| step.stage);
-    steps
+    TablesPlan { steps, freed, sequences }
 }
 
 /// For each table what the sequences of its columns are called at the end. One that was named after its table and column
@@ -461,9 +471,7 @@ impl Prepared {
     ) -> Vec<Step> {
         let keeping = now.keeping;
         let is_foreign = table.managed.is_none_or(|managed| managed.fills.is_empty());
-        let is_other = |extra: &crate::structure::observe::Extra| {
-            extra.kind == "trigger" && extra.name == FILL_TRIGGER
-        };
+        let is_other = |extra: &Extra| extra.kind == "trigger" && extra.name == FILL_TRIGGER;
         let is_there = !keeping.fills.is_empty() || now.observed.extras.iter().any(is_other);
         if is_foreign && model.fills.is_empty() {
             return Vec::new();
@@ -512,9 +520,16 @@ impl Prepared {
         let kind = |named: &NamedRule| room::kind_of(&named.rule, named.by);
         let rules = observed.rules.iter().filter(|named| kind(named) != Kind::Constraint);
         let rules = rules.map(|named| (Kind::Index, &named.name));
+        let has_index = |extra: &&Extra| match extra.kind {
+            "index" => true,
+            "constraint" => room::kind_of_extra(&extra.definition) == Kind::Key,
+            _ => false,
+        };
+        let extras = observed.extras.iter().filter(has_index);
+        let extras = extras.map(|extra| (Kind::Index, &extra.name));
         let sequences =
             now.keeping.sequences.iter().map(|(_, state)| (Kind::Sequence, &state.name));
-        for (kind, name) in rules.chain(sequences) {
+        for (kind, name) in rules.chain(extras).chain(sequences) {
             let from = Some((place.0, name.as_str()));
             let to = target.map(|(schema, _)| (schema, name.as_str()));
             moves.push(Move::between(kind, from, to, stage));

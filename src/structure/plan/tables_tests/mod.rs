@@ -45,7 +45,7 @@ fn plan(world: &World, managed: &Model, target: &Model, terms: Terms) -> Vec<Ste
         let now = managed.and_then(|e| world.enum_type(&e.schema, &e.type_name));
         enums.push(EnumGoal { now, managed: managed.is_some(), target });
     }
-    plan_tables(&TablesGoal { tables, enums, terms, dialect: &dialect })
+    plan_tables(&TablesGoal { tables, enums, terms, dialect: &dialect }).steps
 }
 
 fn printed(steps: &[Step]) -> String {
