@@ -25,9 +25,9 @@ pub(super) fn refuse_taken(
         let now = planned.places.get(&(relation.schema.clone(), relation.table.clone()));
         let goes = |table: &Place| !planned.places.values().any(|now| now == table);
         if planned.freed.contains(place)
-            || table.as_ref().is_some_and(|table| {
-                own.contains(table) && (now == Some(table) || goes(table))
-            })
+            || table
+                .as_ref()
+                .is_some_and(|table| own.contains(table) && (now == Some(table) || goes(table)))
         {
             continue;
         }
@@ -80,9 +80,10 @@ fn wanted(planned: &Planned) -> BTreeMap<Place, (&'static str, Relation)> {
         // With a new column Postgres takes a name that is free.
         let is_of_table = |step: &&Step| {
             step.class != Class::Refused
-                && step.relation.as_ref().is_some_and(|at| {
-                    (&at.schema, &at.table) == (&table.schema, &table.table_name)
-                })
+                && step
+                    .relation
+                    .as_ref()
+                    .is_some_and(|at| (&at.schema, &at.table) == (&table.schema, &table.table_name))
         };
         for (column, name) in sequences {
             let place = qualified(&table.schema, name);
