@@ -15,7 +15,7 @@ use crate::ident::qualified;
 use crate::structure::blueprint::model::{FILL_TRIGGER, Fill, ModelTable, Tenancy};
 use crate::structure::ddl::{Dialect, Names};
 use crate::structure::observe::{Extra, NamedRule, Observed};
-use crate::structure::step::{Relation, Stage, Step};
+use crate::structure::step::{Class, Relation, Stage, Step};
 use crate::structure::table::{Reference, Rule, Table};
 use std::collections::{HashMap, HashSet};
 
@@ -172,16 +172,21 @@ pub(crate) struct TablesPlan {
 
 pub(crate) fn plan_tables(goal: &TablesGoal<'_>) -> TablesPlan {
     let sequences = tables_sequences::names_then(goal);
-    let (steps, moves) = plan_all(goal, &sequences);
+    let (mut steps, moves) = plan_all(goal, &sequences);
     let freed = room::freed(&moves);
     let asides = room::asides(goal, &moves);
-    if asides.is_empty() {
+    // What is refused is said with the names that users know.
+    if asides.is_empty() || steps.iter().any(|step| step.class == Class::Refused) {
         return TablesPlan { steps, freed, sequences };
     }
     // The same way, from where some have other names.
     let cleared = Cleared::new(goal, &asides);
-    let (rest, _) = plan_all(&cleared.goal(goal), &sequences);
-    let mut steps = [cleared.steps.clone(), rest].concat();
+    let (mut rest, _) = plan_all(&cleared.goal(goal), &sequences);
+    // Values are added before anything steps aside, so under the names of now.
+    steps.retain(|step| step.stage == Stage::Value);
+    rest.retain(|step| step.stage != Stage::Value);
+    steps.extend(cleared.steps);
+    steps.extend(rest);
     steps.sort_by_key(|step| step.stage);
     TablesPlan { steps, freed, sequences }
 }
