@@ -17,6 +17,7 @@ use super::schemas::{self, MadeSchema};
 use super::understanding;
 use crate::error::Error;
 use crate::ident::quote;
+use crate::pg::role;
 use crate::structure::apply;
 use crate::structure::catalog::Telling;
 use crate::structure::ddl::Dialect;
@@ -81,6 +82,8 @@ pub(crate) struct Planned {
     pub(crate) tables: Tables,
     /// For each table of the target that is there: what it is called now.
     pub(crate) places: HashMap<Place, Place>,
+    /// Tables that become the blueprint's.
+    pub(crate) adopted: HashSet<Place>,
     /// The tables that the blueprint asks for, trusted expressions as Postgres prints them.
     pub(crate) targets: Vec<ModelTable>,
     /// Indexes that are still to be built.
@@ -332,6 +335,7 @@ impl World {
         };
         let mut of_tables = plan_tables(&goal);
         planner.reserve(&mut of_tables, &matched, &enums);
+        steps.extend(planner.reserved(&matched));
         steps.extend(of_tables);
         steps.extend(self.drop_schemas(&matched, &enums));
         match terms.online {
@@ -349,6 +353,14 @@ impl World {
                 Some((place, table.now.clone()?))
             })
             .collect();
+        let is_adopted =
+            |table: &&Matched| table.now.as_ref().is_some_and(|now| !self.listed.contains_key(now));
+        let adopted = matched
+            .iter()
+            .filter(is_adopted)
+            .filter_map(|table| table.target.as_ref())
+            .map(|target| (target.schema.clone(), target.table_name.clone()))
+            .collect();
         let new_schemas = steps
             .iter()
             .filter(|step| step.operation == "create_schema" && step.class != Class::Refused)
@@ -365,6 +377,7 @@ impl World {
         Ok(Planned {
             steps,
             places,
+            adopted,
             targets,
             deferred,
             new_schemas,
@@ -453,6 +466,12 @@ impl Planner<'_> {
         }
         let mut create = Vec::new();
         for schema in schemas_of(blueprint) {
+            if self.is_of_role(&schema) {
+                let why = "a role has the name of the schema, and Postgres looks there first for what that role's \
+                           statements name: the owner of Kepler's tables, or a superuser, applies a blueprint in it";
+                refuse("create_schema", &schema, why.to_owned(), String::new());
+                continue;
+            }
             let Some(fact) = self.facts.schema(&schema) else {
                 let quoted = quote(&schema);
                 let step =
@@ -479,6 +498,15 @@ impl Planner<'_> {
         }
         steps.extend(create);
         steps
+    }
+
+    /// Whether a schema that the blueprint is not in yet is first in the search path of a role (`"$user"`), and the caller
+    /// may not put anything there.
+    fn is_of_role(&self, schema: &str) -> bool {
+        let versions = || self.request.stored.into_iter().flat_map(Stored::versions);
+        let is_in = versions().any(|version| schemas_of(&version.blueprint).contains(schema));
+        let is_known = is_in && self.facts.schema(schema).is_some();
+        !self.request.is_owner && !is_known && role::exists(schema)
     }
 
     /// SQL that nobody has vouched for yet.
