@@ -269,7 +269,8 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// Runs steps, and gives the roles with a level their rights on what is new.
+    /// Runs steps, and gives the roles with a level their rights on what is new. What somebody has revoked on a table that
+    /// was there stays revoked.
     fn run(
         &self,
         client: &mut SpiClient<'_>,
@@ -277,25 +278,28 @@ impl Call<'_> {
         steps: &[Step],
     ) -> Result<(), Error> {
         run::run(client, steps, Rows::OfTables)?;
-        let grown: BTreeSet<(&str, &str)> = steps
-            .iter()
-            .filter(|step| matches!(step.operation, "create_table" | "add_column"))
-            .filter_map(|step| {
+        let of = |operation: &'static str| {
+            steps.iter().filter(move |step| step.operation == operation).filter_map(|step| {
                 let relation = step.relation.as_ref()?;
-                Some((relation.schema.as_str(), relation.table.as_str()))
+                Some((relation.schema.as_str(), relation.table.as_str(), step.object.as_str()))
             })
+        };
+        let adopted = planned.adopted.iter().map(|(schema, table)| (schema.as_str(), &**table));
+        let tables: BTreeSet<(&str, &str)> =
+            of("create_table").map(|(schema, table, _)| (schema, table)).chain(adopted).collect();
+        let columns: Vec<(&str, &str, &str)> = of("add_column")
+            .filter(|(schema, table, _)| !tables.contains(&(*schema, *table)))
             .collect();
-        let adopted = planned.targets.iter().filter_map(|table| {
-            let place = (table.schema.as_str(), table.table_name.as_str());
-            (self.terms.manner.adopt && !grown.contains(&place)).then_some(place)
-        });
-        let tables: Vec<(&str, &str)> = grown.iter().copied().chain(adopted).collect();
-        if tables.is_empty() {
+        if tables.is_empty() && columns.is_empty() {
             return Ok(());
         }
         let owner = Owner::find()?;
         let _owner = owner.act();
-        grant::share_blueprint_tables(client, owner, &tables)
+        let tables: Vec<(&str, &str)> = tables.into_iter().collect();
+        if !tables.is_empty() {
+            grant::share_blueprint_tables(client, owner, &tables)?;
+        }
+        grant::share_new_columns(client, &columns)
     }
 
     /// Fails where rows of the seed are not there though they were written.

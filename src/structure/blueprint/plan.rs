@@ -83,6 +83,8 @@ pub(crate) struct Planned {
     pub(crate) places: HashMap<Place, Place>,
     /// Names of relations that the steps take from what has them now.
     freed: HashSet<Place>,
+    /// Tables that become the blueprint's.
+    pub(crate) adopted: HashSet<Place>,
     /// The tables that the blueprint asks for, trusted expressions as Postgres prints them.
     pub(crate) targets: Vec<ModelTable>,
     /// Of each of them: what the sequences of its columns are called at the end.
@@ -336,6 +338,7 @@ impl World {
         };
         let TablesPlan { steps: mut of_tables, freed, sequences } = plan_tables(&goal);
         planner.reserve(&mut of_tables, &matched, &enums);
+        steps.extend(planner.reserved(&matched));
         steps.extend(of_tables);
         steps.extend(self.drop_schemas(&matched, &enums));
         match terms.online {
@@ -352,6 +355,14 @@ impl World {
                 let place = (target.schema.clone(), target.table_name.clone());
                 Some((place, table.now.clone()?))
             })
+            .collect();
+        let is_adopted =
+            |table: &&Matched| table.now.as_ref().is_some_and(|now| !self.listed.contains_key(now));
+        let adopted = matched
+            .iter()
+            .filter(is_adopted)
+            .filter_map(|table| table.target.as_ref())
+            .map(|target| (target.schema.clone(), target.table_name.clone()))
             .collect();
         let new_schemas = steps
             .iter()
@@ -374,6 +385,7 @@ impl World {
             steps,
             places,
             freed,
+            adopted,
             targets,
             sequences,
             deferred,

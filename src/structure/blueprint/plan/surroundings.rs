@@ -3,6 +3,8 @@
 use super::matched::Matched;
 use super::{Planner, schemas_of};
 use crate::ident::quote;
+use crate::pg::role;
+use crate::structure::blueprint::registry::Stored;
 use crate::structure::sql_text::SqlText;
 use crate::structure::step::{Stage, Step};
 use crate::structure::table::{ColumnDefault, Rule, Table};
@@ -42,6 +44,12 @@ impl Planner<'_> {
         }
         let mut create = Vec::new();
         for schema in schemas_of(blueprint) {
+            if self.is_of_role(&schema) {
+                let why = "a role has the name of the schema, and Postgres looks there first for what that role's \
+                           statements name: the owner of Kepler's tables, or a superuser, applies a blueprint in it";
+                refuse("create_schema", &schema, why.to_owned(), String::new());
+                continue;
+            }
             let Some(fact) = self.facts.schema(&schema) else {
                 let quoted = quote(&schema);
                 let step =
@@ -68,6 +76,15 @@ impl Planner<'_> {
         }
         steps.extend(create);
         steps
+    }
+
+    /// Whether a schema that the blueprint is not in yet is first in the search path of a role (`"$user"`), and the caller
+    /// may not put anything there.
+    fn is_of_role(&self, schema: &str) -> bool {
+        let versions = || self.request.stored.into_iter().flat_map(Stored::versions);
+        let is_in = versions().any(|version| schemas_of(&version.blueprint).contains(schema));
+        let is_known = is_in && self.facts.schema(schema).is_some();
+        !self.request.is_owner && !is_known && role::exists(schema)
     }
 
     /// SQL that nobody has vouched for yet.
