@@ -5,7 +5,9 @@
 //! which rows are missing or otherwise, and `write` writes those.
 
 mod compare;
+mod enums;
 mod order;
+mod refused;
 mod resolve;
 mod statements;
 mod step;
@@ -13,6 +15,7 @@ mod unique;
 mod write;
 
 pub(crate) use compare::{Scene, View, compare};
+pub(crate) use enums::enum_values;
 pub(crate) use order::order;
 pub(crate) use step::{refuse_seed, seed_steps};
 pub(crate) use unique::{Set, is_numbered, unique_sets};
