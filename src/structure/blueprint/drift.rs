@@ -256,7 +256,7 @@ impl Drift<'_> {
                     "drop_trigger" => "extra",
                     _ => "changed",
                 };
-                let there = self.extra_text(at, FILL_TRIGGER);
+                let there = self.extra_text(at, &step.object);
                 let kind = if there.is_some() && kind == "missing" { "changed" } else { kind };
                 let expected = (kind != "extra").then(|| step.sql.clone());
                 let actual = (kind != "missing").then(|| there.or(step.undo.clone())).flatten();
