@@ -32,6 +32,10 @@ SELECT kepler.apply_blueprint(pg_temp.doc('{"k": "1"}, {"k": "own"}'));
 \echo :LAST_ERROR_SQLSTATE
 -- Nothing of it was written.
 SELECT k, code FROM no.t ORDER BY k;
+-- A rule of the owner that keeps rows out is told.
+CREATE RULE nothing AS ON INSERT TO no.t DO INSTEAD NOTHING;
+SELECT kepler.apply_blueprint(pg_temp.doc('{"k": "1"}'));
+DROP RULE nothing ON no.t;
 -- What is personal is not shown.
 SELECT kepler.apply_blueprint('{"blueprint": "pers", "tables": [{"name": "p", "key": {"fields": ["k"]}, "fields": [{"name": "k", "type": "text"}, {"name": "mail", "type": "text", "unique": true, "sensitive": true}]}], "seed": {"p": {"key": ["k"], "rows": [{"k": "1", "mail": "a@example.org"}, {"k": "2", "mail": "a@example.org"}]}}}'::jsonb);
 -- The field of the tenancy, left out by an administrator.

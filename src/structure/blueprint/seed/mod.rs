@@ -2,7 +2,8 @@
 //! applies the document, with that role's rights.
 //!
 //! `order` finds which rows need which others, `resolve` looks up the keys that rows ask for, `statements` are what is run, `compare` tells
-//! which rows are missing or otherwise, and `write` writes those.
+//! which rows are missing or otherwise, by what `enums` finds of values that a type does not have yet, `write` writes those, and
+//! `refused` says which row the database refuses.
 
 mod compare;
 mod enums;
