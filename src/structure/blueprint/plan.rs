@@ -15,6 +15,7 @@ use super::model::{Blueprint, EnumType, ModelTable, Tenancy};
 use super::observed::{self, Tables};
 use super::registry::{self, Deferred, List, Stored};
 use super::schemas::{self, MadeSchema};
+use super::seed;
 use super::understanding;
 use crate::error::Error;
 use crate::ident::quote;
@@ -309,6 +310,7 @@ impl World {
             defer_vector_indexes: !request.manner.vector_indexes_now,
         };
         let workspace_id = planner.workspace_id();
+        let seeded = seed::enum_values(blueprint);
         let goal = TablesGoal {
             tables: matched
                 .iter()
@@ -331,6 +333,10 @@ impl World {
                     now: one.now.as_ref(),
                     managed: one.managed,
                     target: one.target,
+                    seeded: one.target.map_or_else(Vec::new, |target| {
+                        let place = (target.schema.as_str(), target.type_name.as_str());
+                        seeded.get(&place).cloned().unwrap_or_default()
+                    }),
                 })
                 .collect(),
             terms,

@@ -314,6 +314,7 @@ impl Cleared {
             now: now.as_ref(),
             managed: one.managed,
             target: one.target,
+            seeded: one.seeded.clone(),
         });
         TablesGoal {
             tables: tables.collect(),
