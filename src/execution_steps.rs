@@ -2,6 +2,7 @@
 
 use crate::answer::{Answer, Code, Outcome, Rejection, Violation, whole_rows};
 use crate::batch::{self, Reader};
+use crate::pg::hidden::noted;
 use crate::pg::json::Stored;
 use pgrx::JsonB;
 use pgrx::iter::TableIterator;
@@ -78,6 +79,8 @@ fn execution_steps_given(
 
 fn step(reader: &mut Reader<'_>) -> Result<Step, Rejection> {
     let (error, note) = reader.told("error");
+    // As the trigger of the table stores it, so that what is sent again is recognised.
+    let error = error.map(noted);
     let is_text = matches!(reader.raw("name"), Some([b'"', ..]));
     let name = if is_text { reader.text("name") } else { None };
     let is_blank = name.as_ref().is_none_or(|name| name.trim().is_empty());

@@ -98,7 +98,7 @@ What is not rejected again leaves the table. What is rejected again stays with i
 reject_ids: values of kepler.rejects.id; answered in their order. Without them, up to max_rows (at most 100,000) are taken, those with the fewest tries first; rows that another session is retrying are left to it.
 entity_type, sync_run_id: only those of a type, of a sync run, or both; of the whole workspace if neither is given.
 An element never overwrites what came after it. If source and record have times, the older one is stale. If they have not, a record that was written since the element was sent keeps what it has (superseded).
-An element of more than 1 MB was not kept whole, and must be sent again: its error_code is document_not_kept.
+An element of more than 1 MB, or with a secret in it, was not kept whole, and must be sent again: its error_code is document_not_kept, and the row keeps the reason that it has.
 Outcomes: inserted, updated, refreshed, restored, deleted, unchanged, stale (older than what is stored), superseded (the record was written since, or a later element is for the same record), rejected, not_found.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 40001 if records kept vanishing while it ran (run it again); 42501 if row security hides the entity.';
 
@@ -374,6 +374,7 @@ COMMENT ON FUNCTION kepler.execution_transitions() IS
 'The legal changes of kepler.executions.status, for functions and for direct SQL, and what causes them.';
 
 COMMENT ON FUNCTION kepler_internal.secrets_in(text, boolean) IS 'Internal: the secrets in a text, for find_secrets';
+COMMENT ON FUNCTION kepler_internal.without_secrets(text) IS 'Internal: a text with a mark in place of each secret';
 COMMENT ON FUNCTION kepler_internal.secrets_in_jsonb(jsonb, boolean) IS 'Internal: the secrets in a jsonb, for find_secrets';
 COMMENT ON FUNCTION kepler_internal.require_arguments(text[], text[]) IS 'Internal: fails with 22004 for the first argument that is NULL';
 COMMENT ON FUNCTION kepler_internal.require_user(text, text) IS 'Internal: fails with 23503 if the user does not exist';

@@ -389,6 +389,10 @@ BEGIN
             MESSAGE = format('argument "status" must be one of SUCCESS, FAILURE, not "%s"', $3);
     END IF;
     new_status := $3::kepler.execution_status;
+    -- As the trigger of the table stores it: what is sent again is recognised, and late_finish has no secret either.
+    IF current_setting('kepler.on_secret', true) IS DISTINCT FROM 'allow' THEN
+        given_error := kepler_internal.without_secrets(given_error);
+    END IF;
 
     SELECT e.status, e.results, e.error, e.late_finish, e.ended_at,
         e.token_hash IS NOT DISTINCT FROM kepler_internal.execution_token_hash($2) AS has_token

@@ -1,7 +1,7 @@
 -- Looks for secrets in what is stored.
 
 -- One pass over the table, each row by itself: memory is that of the largest value. Keys are printed by the output functions
--- of their types; a cast could be somebody's code.
+-- of their types; a cast could be somebody's code. A key that is a secret is not shown.
 CREATE FUNCTION kepler.find_secrets(
     relation regclass, include_possible boolean DEFAULT false
 ) RETURNS TABLE (key jsonb, column_name text, path text, kind text, certainty text)
@@ -31,7 +31,7 @@ BEGIN
             HINT = 'Look at the tables behind it: reading a view runs what its owner wrote.';
     END IF;
     -- The primary key, or the place of the row.
-    SELECT string_agg(format('%L, format(''%%s'', t.%I)', a.attname, a.attname), ', ' ORDER BY k.ordinality) INTO row_key
+    SELECT string_agg(format('%L, kepler_internal.without_secrets(format(''%%s'', t.%I))', a.attname, a.attname), ', ' ORDER BY k.ordinality) INTO row_key
     FROM pg_index AS i
     CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, ordinality)
     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number

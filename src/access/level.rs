@@ -207,6 +207,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("wait_for_record", ANY),
     ("wait_for_upserts", ANY),
     ("wait_for_writers", ANY),
+    ("without_secrets", ANY),
     ("workflow_steps", ANY),
 ];
 

@@ -3,6 +3,7 @@
 use crate::answer::{Code, Rejection, Violation};
 use crate::batch::{self, BatchError, Reader};
 use crate::json::shorten;
+use crate::pg::hidden::noted;
 
 /// What a worker says became of a record.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,7 +97,7 @@ fn verdict(reader: &mut Reader<'_>) -> Verdict {
             without(reader, &["result"]);
             let retryable = reader.boolean("retryable").unwrap_or(true);
             let (error, escaped) = reader.told("error");
-            let (error, cut) = within_bounds(error);
+            let (error, cut) = within_bounds(error.map(noted));
             let note = match (escaped, cut) {
                 (Some(_), Some(_)) => Some(ESCAPED_AND_CUT),
                 (escaped, cut) => escaped.or(cut),

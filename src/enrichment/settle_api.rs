@@ -10,6 +10,7 @@ use crate::installed::require_tables;
 use crate::jsonb::MAX_DEPTH;
 use crate::jsonb::view::{Container, Value};
 use crate::pg::documents::Documents;
+use crate::pg::hidden::noted;
 use crate::pg::texts::Texts;
 use crate::pg::whole::Spi;
 use crate::workspace;
@@ -120,7 +121,7 @@ fn fail_records(
 > {
     let retryable = retryable.unwrap_or(true);
     let retry_in = wait(retry_in);
-    let (error, note) = within_bounds(error);
+    let (error, note) = within_bounds(error.map(noted));
     Ok(run(lease_id, workspace_id, |_, _| {
         let ids = record_ids.ok_or(ArgumentError::Null("record_ids"))?.0;
         let verdict = retry_in.map(|retry_in| Verdict::Fail { error, note, retryable, retry_in });

@@ -1,7 +1,7 @@
 //! What a value holds, for `find_secrets`.
 
 use crate::pg::varlena;
-use crate::secrets::document::{Path, in_jsonb, in_text_or_document};
+use crate::secrets::document::{Path, in_jsonb, in_text_or_document, redacted_text};
 use crate::secrets::{Certainty, Found, entropy};
 use pgrx::AnyElement;
 use pgrx::prelude::*;
@@ -25,6 +25,13 @@ fn secrets_in(
         entropy::in_text(value, &mut |found| tell(&mut told, &Path::ROOT, &found, true));
     }
     TableIterator::new(told)
+}
+
+/// A text without its secrets: a mark stands in place of each.
+#[pg_extern(immutable, parallel_safe, strict, schema = "kepler_internal")]
+#[search_path(pg_catalog, pg_temp)]
+fn without_secrets(value: &str) -> String {
+    redacted_text(value).unwrap_or_else(|| value.to_owned())
 }
 
 /// The secrets in a `jsonb`.

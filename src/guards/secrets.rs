@@ -41,22 +41,21 @@ LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 fn guard_secrets(call: pg_sys::FunctionCallInfo) -> Fired {
     let mut row = Filling::of(call);
     let set = on_secret();
-    if set == OnSecret::Allow {
-        return row.done();
-    }
     let columns = row.kept(|| columns(&row)).unwrap_or_else(|error| raise(error.into()));
     for Guarded { column, how } in columns {
         if row.is_update() && row.is_same(column.number) {
             continue;
         }
         match (how, set) {
-            // Whoever repairs it is told.
-            (How::LeaveOut, OnSecret::Refuse) if !row.is_update() => {
+            // Whatever is set: a mark in the document would be written to the record when it is tried again.
+            (How::LeaveOut, _) if !row.is_update() => {
                 if find(&row, column).is_some() {
                     row.set_null(column);
                 }
             }
-            (How::AsSet | How::LeaveOut, OnSecret::Refuse) => {
+            (_, OnSecret::Allow) => {}
+            // Whoever repairs it is told.
+            (How::AsSet, OnSecret::Refuse) | (How::LeaveOut, _) => {
                 if let Some((place, kind)) = find(&row, column) {
                     let table = relation::table_name(row.table()).unwrap_or_default();
                     let column = row.column_name(column);

@@ -4,6 +4,8 @@
 //! statement into the server's log. In all of these stands what a guard refuses.
 
 use crate::error::Error;
+use crate::secrets::document::redacted_text;
+use crate::settings::{OnSecret, on_secret};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::ffi::{c_int, c_void};
@@ -12,6 +14,14 @@ use std::ptr;
 unsafe extern "C-unwind" {
     // `src/include/utils/elog.h` of Postgres 16 to 18. Called where no Rust frame is to be unwound.
     fn errhidestmt(hide: bool) -> c_int;
+}
+
+/// An error as it is noted: it must be noted, and a mark takes the place of a secret in it.
+pub(crate) fn noted(error: String) -> String {
+    match on_secret() {
+        OnSecret::Allow => error,
+        OnSecret::Refuse | OnSecret::Redact => redacted_text(&error).unwrap_or(error),
+    }
 }
 
 unsafe extern "C-unwind" fn hide_statement(_: *mut c_void) {

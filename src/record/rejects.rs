@@ -25,7 +25,7 @@ use std::thread::LocalKey;
 /// So many are kept of an entity.
 const MAX_REJECTS: usize = 10_000;
 /// A larger element is told of, and not kept.
-const MAX_DOCUMENT: usize = 1 << 20;
+pub(super) const MAX_DOCUMENT: usize = 1 << 20;
 /// So many elements, and about so many bytes of them, go with one statement.
 const CHUNK_ROWS: usize = 1_000;
 const CHUNK_BYTES: usize = 16 << 20;

@@ -7,6 +7,7 @@
 use super::decode;
 use super::error::RecordError;
 use super::options::Arguments;
+use super::rejects::MAX_DOCUMENT;
 use super::seen;
 use super::upsert;
 use crate::access::owner;
@@ -72,7 +73,8 @@ thread_local! {
         &[pg_sys::TEXTOID, pg_sys::INT8ARRAYOID],
     ) };
     static READ: Statement = const { Statement::new(
-        c"SELECT r.id, r.external_id, r.document, r.options::text, r.record_state, e.type, e.source, e.connection_id
+        c"SELECT r.id, r.external_id, r.document, r.options::text, r.record_state, e.type, e.source, e.connection_id,
+              r.document_bytes
           FROM (SELECT pg_catalog.unnest($2) AS id) AS n
           CROSS JOIN kepler.rejects AS r
           JOIN kepler.entities AS e ON e.workspace_id = $1 AND e.id = r.entity_id
@@ -102,7 +104,8 @@ thread_local! {
     ) };
     static STAY: Statement = const { Statement::new(
         c"UPDATE kepler.rejects AS r
-          SET tries = r.tries + 1, error_code = n.error_code, error = n.error, external_id = n.external_id,
+          SET tries = r.tries + 1, error_code = COALESCE(n.error_code, r.error_code), error = COALESCE(n.error, r.error),
+              external_id = n.external_id,
               updated_at = $6
           FROM (SELECT pg_catalog.unnest($2) AS id, pg_catalog.unnest($3) AS error_code,
                        pg_catalog.unnest($4) AS error, pg_catalog.unnest($5) AS external_id) AS n
@@ -250,6 +253,7 @@ struct Reject {
     id: i64,
     external_id: Option<String>,
     document: Option<String>,
+    document_bytes: i32,
     base: Option<u128>,
 }
 
@@ -337,7 +341,7 @@ impl Call<'_> {
         let mut ids = numbers(chunk.iter().map(|(id, _)| *id));
         let rows = READ.with(|plan| plan.run(client, &[self.place(), Some(ids.datum())]));
         let mut groups: BTreeMap<Group, Vec<Reject>> = BTreeMap::new();
-        for row in rows.iter::<8>() {
+        for row in rows.iter::<9>() {
             let text = |column| row.text(column).map(str::to_owned);
             let given = |column| row.text(column).unwrap_or_default().to_owned();
             let group = (given(5), given(6), given(3), text(7));
@@ -345,6 +349,7 @@ impl Call<'_> {
                 id: row.bigint(0).unwrap_or_default(),
                 external_id: text(1),
                 document: text(2),
+                document_bytes: row.integer(8).unwrap_or_default(),
                 base: row.uuid(4),
             });
         }
@@ -372,7 +377,12 @@ impl Call<'_> {
             record_id: None,
         };
         answers.extend(cut.iter().map(|reject| {
-            let message = "the document was too large to be kept: it must be sent again";
+            let is_large = usize::try_from(reject.document_bytes).unwrap_or(0) > MAX_DOCUMENT;
+            let message = if is_large {
+                "the document was too large to be kept: it must be sent again"
+            } else {
+                "the document was not kept, because it held a secret: it must be sent again"
+            };
             Answer::rejected(ids(reject), Rejection::new(DOCUMENT_NOT_KEPT, message))
         }));
         if whole.is_empty() {
@@ -441,8 +451,14 @@ impl Call<'_> {
                 continue;
             };
             ids.push_bytes(&id.to_ne_bytes());
-            codes.push_text(&rejection.code().name());
-            errors.push_text(&rejection.text());
+            if *rejection.code() == DOCUMENT_NOT_KEPT {
+                // It was not tried: why it was rejected is still why.
+                codes.push_null();
+                errors.push_null();
+            } else {
+                codes.push_text(&rejection.code().name());
+                errors.push_text(&rejection.text());
+            }
             match &answer.id.external_id {
                 Some(external_id) => external_ids.push_text(external_id),
                 None => external_ids.push_null(),

@@ -33,6 +33,15 @@ impl<'p> Path<'p> {
         Path { above: Some(self), step, depth: self.depth + 1 }
     }
 
+    /// The key that it stands under, alone or in a list.
+    fn key(&self) -> Option<&'p str> {
+        match self.step {
+            Step::Root => None,
+            Step::Key(key) => Some(key),
+            Step::Index(_) => self.above.and_then(Path::key),
+        }
+    }
+
     /// An element of a list.
     pub(crate) fn element(&'p self, at: usize) -> Path<'p> {
         self.below(Step::Index(at))
@@ -60,23 +69,69 @@ pub(crate) type Visit<'v> = dyn FnMut(&Path<'_>, Found) -> bool + 'v;
 
 /// Looks at a string, of which the key above it may say more.
 fn look(text: &str, rule: Option<KeyRule>, path: &Path<'_>, visit: &mut Visit<'_>) -> bool {
-    let mut goes_on = true;
-    let mut is_told = false;
+    let mut all = Vec::new();
     in_text(text, &mut |found| {
-        is_told |= found.certainty == Certainty::Certain;
-        goes_on = visit(path, found);
-        goes_on
+        all.push(found);
+        true
     });
-    match rule {
-        Some(rule) if goes_on && !is_told && rule.holds(text) => {
-            visit(path, of_key(rule, text.len()))
-        }
-        _ => goes_on,
+    in_pairs(text, &mut all);
+    let is_told = all.iter().any(|found| found.certainty == Certainty::Certain);
+    let judged = rule.filter(|_| !is_told).and_then(|rule| Some((rule, rule.judge(text)?)));
+    if let Some((rule, certainty)) = judged {
+        all.push(Found { kind: rule.kind, certainty, range: 0..text.len() });
     }
+    // The surer first where two begin at one place.
+    all.sort_by_key(|found| (found.range.start, std::cmp::Reverse(found.certainty)));
+    let mut done = 0;
+    all.into_iter().all(|found| {
+        if found.certainty == Certainty::Certain {
+            if found.range.start < done {
+                return true;
+            }
+            done = found.range.end;
+        }
+        visit(path, found)
+    })
 }
 
-fn of_key(rule: KeyRule, length: usize) -> Found {
-    Found { kind: rule.kind, certainty: Certainty::Certain, range: 0..length }
+/// `"password": "hunter2"` in what is no document: a fenced block, a line of many, a document that is broken or has a key twice.
+/// Quotes may be escaped once, as in JSON in JSON. Each byte is read a bounded number of times.
+fn in_pairs(text: &str, all: &mut Vec<Found>) {
+    const LONGEST_KEY: usize = 96;
+    const LONGEST: usize = 16_384;
+    let bytes = text.as_bytes();
+    let is_mark = |b: u8| b == b'"';
+    let mut done = 0;
+    for (colon, _) in text.match_indices(':') {
+        if colon < done {
+            continue;
+        }
+        let head = bytes[..colon].trim_ascii_end();
+        let Some(head) = head.strip_suffix(b"\"") else { continue };
+        let head = head.strip_suffix(b"\\").unwrap_or(head);
+        let Some(length) = head.iter().rev().take(LONGEST_KEY).position(|b| is_mark(*b)) else {
+            continue;
+        };
+        let start = head.len() - length;
+        let Some(rule) = text.get(start..head.len()).and_then(rule_of) else { continue };
+        let behind = bytes[colon + 1..].trim_ascii_start();
+        let inner = behind.strip_prefix(b"\\");
+        let Some(value) = inner.unwrap_or(behind).strip_prefix(b"\"") else { continue };
+        let from = bytes.len() - value.len();
+        let mut is_escaped = false;
+        let end = value.iter().take(LONGEST).position(|b| {
+            // JSON in JSON: the value ends at a quote that is escaped.
+            let ends = is_mark(*b) && !is_escaped || inner.is_some() && *b == b'\\';
+            is_escaped = *b == b'\\' && !is_escaped;
+            ends
+        });
+        let until = from + end.unwrap_or_else(|| value.len().min(LONGEST));
+        done = until;
+        let Some(value) = text.get(from..until) else { continue };
+        if let Some(certainty) = rule.judge(value) {
+            all.push(Found { kind: rule.kind, certainty, range: from..from + value.len() });
+        }
+    }
 }
 
 fn text_of(bytes: &[u8]) -> &str {
@@ -97,9 +152,14 @@ fn rule_of_pair(object: Container<'_>) -> Option<KeyRule> {
     value(b"name").or_else(|| value(b"key"))
 }
 
-/// The rule for what stands under a key of an object.
-fn rule_under(key: &str, pair: Option<KeyRule>) -> Option<KeyRule> {
-    if key == "value" && pair.is_some() { pair } else { rule_of(key) }
+/// The rule for what stands under a key of an object, which itself stands under a key.
+fn rule_under(key: &str, pair: Option<KeyRule>, above: Option<&str>) -> Option<KeyRule> {
+    if key == "value" && pair.is_some() {
+        return pair;
+    }
+    let below = above.and_then(|above| KeyRule::below(above, key));
+    let rule = below.or_else(|| rule_of(key))?;
+    Some(if above.is_some_and(KeyRule::is_described_under) { rule.described() } else { rule })
 }
 
 /// Looks at a value of a `jsonb`. False if somebody has seen enough.
@@ -109,6 +169,7 @@ fn walk(value: Value<'_>, rule: Option<KeyRule>, path: &Path<'_>, visit: &mut Vi
         Value::Container(_) if path.depth >= MAX_DEPTH => true,
         Value::Container(object) if object.is_object() => {
             let pair = rule_of_pair(object);
+            let above = path.key();
             object.pairs().all(|(key, stored)| {
                 let key = text_of(key);
                 let below = path.below(Step::Key(key));
@@ -116,7 +177,7 @@ fn walk(value: Value<'_>, rule: Option<KeyRule>, path: &Path<'_>, visit: &mut Vi
                     Some(found) => visit(&below, found),
                     None => true,
                 };
-                goes_on && walk(stored.value(), rule_under(key, pair), &below, visit)
+                goes_on && walk(stored.value(), rule_under(key, pair, above), &below, visit)
             })
         }
         Value::Container(array) => array
@@ -134,9 +195,17 @@ pub(crate) fn in_jsonb(bytes: &[u8], visit: &mut Visit<'_>) {
 
 /// The secrets in a text, which is looked at as a document if it is one.
 pub(crate) fn in_text_or_document(text: &str, path: &Path<'_>, visit: &mut Visit<'_>) {
-    if let Some(stored) = as_document(text) {
-        walk(Container::root(&stored[4..]).value(), None, path, visit);
-    } else {
+    let Some(stored) = as_document(text) else {
+        look(text, None, path, visit);
+        return;
+    };
+    let mut is_told = false;
+    let goes_on = walk(Container::root(&stored[4..]).value(), None, path, &mut |path, found| {
+        is_told |= found.certainty == Certainty::Certain;
+        visit(path, found)
+    });
+    // Of a key that stands there twice, jsonb has the last alone.
+    if goes_on && !is_told && Json::parse(text).is_err() {
         look(text, None, path, visit);
     }
 }
@@ -176,13 +245,13 @@ pub(crate) fn redacted_text(text: &str) -> Option<String> {
     let document =
         if text.trim_start().starts_with(['{', '[']) { Json::parse(text).ok() } else { None };
     match document {
-        Some(mut json) => redact(&mut json, None).then(|| json.to_string()),
+        Some(mut json) => redact(&mut json, None, None).then(|| json.to_string()),
         None => without(text, None),
     }
 }
 
 /// Whether something was taken out.
-fn redact(json: &mut Json, rule: Option<KeyRule>) -> bool {
+fn redact(json: &mut Json, rule: Option<KeyRule>, above: Option<&str>) -> bool {
     match json {
         Json::String(text) => match without(text, rule) {
             Some(clean) => {
@@ -191,23 +260,22 @@ fn redact(json: &mut Json, rule: Option<KeyRule>) -> bool {
             }
             None => false,
         },
-        Json::Array(items) => items.iter_mut().fold(false, |any, item| redact(item, rule) | any),
+        Json::Array(items) => {
+            items.iter_mut().fold(false, |any, item| redact(item, rule, above) | any)
+        }
         Json::Object(pairs) => {
             let named = |wanted: &str| {
                 let found = pairs.iter().find(|(key, _)| key == wanted);
                 found.and_then(|(_, value)| value.as_str()).and_then(rule_of)
             };
             let pair = named("name").or_else(|| named("key"));
+            let mut marks = Vec::new();
             pairs.iter_mut().fold(false, |any, (key, value)| {
-                let rule = rule_under(key, pair);
-                let changed = match without(key, None) {
-                    Some(clean) => {
-                        *key = clean;
-                        true
-                    }
-                    None => false,
-                };
-                redact(value, rule) | changed | any
+                let rule = rule_under(key, pair, above);
+                let changed = redact(value, rule, Some(key));
+                let Some(clean) = without(key, None) else { return changed | any };
+                *key = numbered(clean, &mut marks);
+                true
             })
         }
         _ => false,
@@ -225,13 +293,20 @@ pub(crate) fn redacted_jsonb(bytes: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let mut builder = Builder::default();
-    rebuild(Container::root(bytes).value(), None, 0, &mut builder);
+    rebuild(Container::root(bytes).value(), None, &Path::ROOT, &mut builder);
     let mut out = Vec::new();
     builder.finish(&mut out).ok()?;
     Some(out)
 }
 
-fn rebuild(value: Value<'_>, rule: Option<KeyRule>, depth: usize, out: &mut Builder) {
+/// Of two keys that are secrets of one kind, none may take the place of the other.
+fn numbered(clean: String, marks: &mut Vec<String>) -> String {
+    let same = marks.iter().filter(|mark| **mark == clean).count();
+    marks.push(clean.clone());
+    if same == 0 { clean } else { format!("{clean}:{}", same + 1) }
+}
+
+fn rebuild(value: Value<'_>, rule: Option<KeyRule>, path: &Path<'_>, out: &mut Builder) {
     match value {
         Value::Null => out.null(),
         Value::Boolean(value) => out.boolean(value),
@@ -245,25 +320,28 @@ fn rebuild(value: Value<'_>, rule: Option<KeyRule>, depth: usize, out: &mut Buil
             });
             let Ok(()) = written;
         }
-        Value::Container(inner) if depth >= MAX_DEPTH => {
+        Value::Container(inner) if path.depth >= MAX_DEPTH => {
             let stored = inner.stored();
             out.copy(stored.kind, stored.bytes);
         }
         Value::Container(object) if object.is_object() => {
             let pair = rule_of_pair(object);
+            let above = path.key();
+            let mut marks = Vec::new();
             out.open_object();
             for (key, stored) in object.pairs() {
                 let key = text_of(key);
-                let clean = without(key, None);
+                let clean = without(key, None).map(|clean| numbered(clean, &mut marks));
                 out.key(clean.as_deref().unwrap_or(key).as_bytes());
-                rebuild(stored.value(), rule_under(key, pair), depth + 1, out);
+                let below = path.below(Step::Key(key));
+                rebuild(stored.value(), rule_under(key, pair, above), &below, out);
             }
             let _ = out.close();
         }
         Value::Container(array) => {
             out.open_array();
-            for stored in array.elements() {
-                rebuild(stored.value(), rule, depth + 1, out);
+            for (at, stored) in array.elements().enumerate() {
+                rebuild(stored.value(), rule, &path.element(at), out);
             }
             let _ = out.close();
         }

@@ -103,8 +103,9 @@ const MODELS: &[Shape] = &[
     certain("anthropic_api_key", &["sk-ant-"], &[Run(Url, 40, 200)]),
     certain("openai_api_key", &["sk-proj-", "sk-svcacct-", "sk-admin-"], &[Run(Url, 40, 200)]),
     certain("openrouter_api_key", &["sk-or-v1-"], &[Run(Hex, 64, 64)]),
-    // Of OpenAI's first years, and of those whose interface is like OpenAI's (DeepSeek has 32 digits).
-    certain("openai_api_key", &["sk-"], &[Run(Alphanumeric, 32, 64)]),
+    // Of OpenAI's first years, and of those whose interface is like OpenAI's (DeepSeek has 32 digits: numbers of articles have them too).
+    possible("deepseek_api_key", &["sk-"], &[Run(Hex, 32, 32)]),
+    certain("openai_api_key", &["sk-"], &[Run(Alphanumeric, 33, 64)]),
     certain("huggingface_token", &["hf_"], &[Run(Alphanumeric, 34, 37)]),
     certain("huggingface_token", &["api_org_"], &[Run(Letters, 34, 34)]),
     certain("replicate_token", &["r8_"], &[Run(Alphanumeric, 37, 37)]),

@@ -321,6 +321,13 @@ pub(super) fn harmless(seed: u64) -> Vec<String> {
         "pat yourself on the back",
         "https://example.com/?access_token=TOKEN",
         "https://example.com/?api_key=demo",
+        "https://example.com:8443,bob@example.com",
+        "http://host:8080|bob@x.com",
+        "docker://localhost:5000@sha256:ab",
+        "s3://bucket:prefix@v1",
+        "UPDATE users SET password=crypt(x) WHERE username=bob",
+        "if user.password==hash and user=x host=a",
+        "sk-9e107d9d372bb6826bd81d3542a419d6",
         "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c",
     ];
     texts.extend(fixed.map(str::to_owned));

@@ -53,6 +53,7 @@ const LOOKS: &[(&str, Look)] = &[
     ("pwd=", dsn_password),
     ("Pwd=", dsn_password),
     ("PWD=", dsn_password),
+    ("assword = ", dsn_password),
     ("sig=", azure_signature),
     ("access_token=", query_secret),
     ("refresh_token=", query_secret),
@@ -202,7 +203,16 @@ fn url_password(looked: &Looked<'_>, at: usize, body: usize) -> Option<Found> {
     let host = authority.iter().rposition(|b| *b == b'@')?;
     let user = authority.iter().position(|b| *b == b':').filter(|colon| *colon < host)?;
     let password = &authority[user + 1..host];
-    if is_placeholder(password) {
+    // `https://host:8080|bob@example.com`: a port, and the next thing in a list.
+    let port = Class::Digits.run(password, 6);
+    let is_port = (2..=5).contains(&port)
+        && password.get(port).is_some_and(|b| matches!(b, b',' | b';' | b'|' | b')'));
+    // `docker://localhost:5000@sha256:…`, `s3://bucket:prefix@v1`: a version stands behind the @.
+    let scheme = text[..at].iter().rev().take_while(|b| is_scheme(b)).count();
+    let scheme = &text[at - scheme..at];
+    let has_version = authority[host + 1..].starts_with(b"sha256")
+        || matches!(scheme, b"s3" | b"gs" | b"docker" | b"oci" | b"pkg");
+    if is_placeholder(password) || is_port || has_version {
         return None;
     }
     certain("url_password", body + user + 1, body + host)
@@ -435,7 +445,13 @@ fn dsn_password(looked: &Looked<'_>, at: usize, body: usize) -> Option<Found> {
         .strip_prefix(b"'")
         .map_or(password, |rest| rest.strip_suffix(b"'").unwrap_or(rest));
     let is_path = password.starts_with(b"/");
-    if !is_path && !is_placeholder(password) && looked.leads_near(at, AROUND) {
+    // `password=crypt(x)`, `user.password==hash`: code.
+    let is_code = password.contains(&b'(')
+        || password.starts_with(b"=")
+        || password.strip_prefix(b"$").is_some_and(|name| name.iter().all(u8::is_ascii_lowercase))
+        || text[..at].iter().rev().take(2).any(|b| *b == b'.');
+    let is_plain = is_path || is_code || is_placeholder(password);
+    if !is_plain && looked.leads_near(at, AROUND) {
         certain("connection_string_password", body, body + length)
     } else {
         None

@@ -40,7 +40,7 @@ SELECT ordinal, outcome, error_code, error FROM kepler.add_messages('v', json_bu
 SELECT * FROM kepler.add_message('v', 'user', 'use ' || :'stripe');
 SELECT ordinal, outcome, error_code, error FROM kepler.remember_many(json_build_array(
     json_build_object('content', 'likes tea'), json_build_object('content', 'token is ' || :'github'),
-    json_build_object('content', json_build_object('password', 'hunter2')), json_build_object('content', 'x', 'metadata', json_build_object('secret', 'abcd-1234')))::text);
+    json_build_object('content', json_build_object('password', 'hunter2')), json_build_object('content', 'x', 'metadata', json_build_object('secret', 'q8Zr2LmN5t')))::text);
 SELECT outcome FROM kepler.remember('the key is ' || :'stripe');
 SELECT content FROM kepler.messages ORDER BY number;
 SELECT content FROM kepler.memories ORDER BY content;
