@@ -296,7 +296,7 @@ links: a JSON array of objects, as text, json or jsonb, each with both reference
 target_field: a unique field of the entries at the other end, by which the lists name them; their key if NULL.
 The other arguments are those of insert_entries.
 Outcomes: updated, unchanged, not_found (no such entry), superseded (a later element is for the same entry), rejected.
-Errors: those of insert_entries, and 42703 if there is no such field; 42P10 if the table holds no links of field, or target_field is not unique.';
+Errors: those of insert_entries, and 42703 if there is no such field; 42P10 if the table holds no links of field, another field of it is required and has no default, or target_field is not unique; 40001 if links of these entries have changed since the snapshot of a transaction with REPEATABLE READ.';
 
 COMMENT ON FUNCTION kepler.delete_entries(text, text[], text) IS
 'Deletes entries for good. Returns one row for each id, in their order.

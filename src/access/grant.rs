@@ -259,6 +259,65 @@ pub(crate) fn share_blueprint_tables(
     Ok(())
 }
 
+/// Gives the roles with a level their rights on sequences of new columns, as far as they still have theirs on the tables:
+/// schemas, tables and columns. Called as the owner.
+pub(crate) fn share_new_columns(
+    client: &mut SpiClient<'_>,
+    columns: &[(&str, &str, &str)],
+) -> Result<(), Error> {
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let schemas: Vec<&str> = columns.iter().map(|column| column.0).collect();
+    let tables: Vec<&str> = columns.iter().map(|column| column.1).collect();
+    let names: Vec<&str> = columns.iter().map(|column| column.2).collect();
+    let rows = client.update(
+        "SELECT w.s, q.relname::text, c.oid
+         FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[]))
+             AS w (s, t, a)
+         JOIN pg_catalog.pg_namespace AS n ON n.nspname::text = w.s
+         JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname::text = w.t
+         JOIN pg_catalog.pg_attribute AS f ON f.attrelid = c.oid AND f.attname::text = w.a
+         JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+             AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+             AND d.refobjid = c.oid AND d.refobjsubid = f.attnum AND d.deptype = 'a'
+         JOIN pg_catalog.pg_class AS q ON q.oid = d.objid AND q.relkind = 'S' AND q.relnamespace = n.oid
+         ORDER BY 1, 2",
+        None,
+        &[schemas.into(), tables.into(), names.into()],
+    )?;
+    let mut sequences = Vec::new();
+    for row in rows {
+        let schema = row[1].value::<String>()?.unwrap_or_default();
+        let name = row[2].value::<String>()?.unwrap_or_default();
+        sequences.push((qualified(&schema, &name), row[3].value::<pg_sys::Oid>()?));
+    }
+    if sequences.is_empty() {
+        return Ok(());
+    }
+    for (role, level) in levels(client)? {
+        for (sequence, table) in &sequences {
+            let Some(grant) = level::grant_on_sequence(level, sequence, &level::role_sql(&role))
+            else {
+                continue;
+            };
+            let right = if grant.contains("USAGE") { "INSERT" } else { "SELECT" };
+            let has = client
+                .update(
+                    "SELECT pg_catalog.has_any_column_privilege($1::name, $2::oid, $3)",
+                    None,
+                    &[role.as_str().into(), (*table).into(), right.into()],
+                )?
+                .first()
+                .get_one::<bool>()?;
+            if has == Some(true) {
+                run(client, &grant)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A table of a blueprint that belongs to the owner.
 struct OfBlueprint {
     schema: String,

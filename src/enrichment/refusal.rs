@@ -46,6 +46,7 @@ pub(super) fn suppressed() -> Refusal {
     Refusal {
         code: PgSqlErrorCode::ERRCODE_TRIGGERED_ACTION_EXCEPTION.into(),
         constraint: None,
+        detail: None,
         hint: None,
         message: "a trigger on kepler.records prevented the write".to_owned(),
     }

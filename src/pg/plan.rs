@@ -341,7 +341,7 @@ impl Plan {
         }
     }
 
-    /// Sees to it that there is a plan, and gives it.
+    /// Sees to it that there is a plan, and gives its statement; null if a rule has left none.
     ///
     /// # Safety
     /// SPI must be connected; the parameters must be of the given types.
@@ -402,9 +402,10 @@ impl Plan {
                     }
                 }
             }
-            match source.gplan.as_ref() {
-                Some(plan) => pg_sys::list_nth(plan.stmt_list, 0).cast(),
-                None => ptr::null_mut(),
+            // A rule `DO INSTEAD NOTHING` leaves no statement.
+            match source.gplan.as_ref().map(|plan| plan.stmt_list) {
+                Some(statements) if !statements.is_null() => pg_sys::list_nth(statements, 0).cast(),
+                _ => ptr::null_mut(),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What roles may do, and acting as another one for a while.
 
 use pgrx::pg_sys;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 /// While this lives, what is done is done as the given role, and what it calls can neither change the
 /// role nor leave anything behind in the session. Made by `access::owner` alone, which says when.
@@ -43,6 +43,14 @@ pub(crate) fn current() -> pg_sys::Oid {
 pub(crate) fn may_act_as(role: pg_sys::Oid) -> bool {
     // SAFETY: a look-up.
     unsafe { pg_sys::has_privs_of_role(current(), role) }
+}
+
+/// Whether there is a role of this name.
+pub(crate) fn exists(name: &str) -> bool {
+    // SAFETY: a look-up by a C string, which lives as long as the call.
+    CString::new(name).is_ok_and(|name| unsafe {
+        pg_sys::get_role_oid(name.as_ptr(), true) != pg_sys::InvalidOid
+    })
 }
 
 /// Whether a role is a superuser.

@@ -15,6 +15,7 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
     /// The constraint that is not met, where the database or a trigger names one.
     pub(crate) constraint: Option<String>,
+    pub(crate) detail: Option<String>,
     pub(crate) hint: Option<String>,
 }
 
@@ -63,6 +64,22 @@ pub(crate) fn attempt_rows<T>(write: impl FnOnce() -> T) -> Result<T, Refusal> {
 /// What the database would say against a write. All of it is undone.
 pub(crate) fn would_refuse(write: impl FnOnce()) -> Option<Refusal> {
     run(write, false, is_about_data).err()
+}
+
+/// As `attempt`, for a caller that ends its call with what is said, and the place of the data in it: also a conflict with
+/// another transaction has a place. What has an SQLSTATE of its author passes through, and keeps it.
+pub(crate) fn attempt_placed<T>(write: impl FnOnce() -> T) -> Result<T, Refusal> {
+    run(write, true, has_place)
+}
+
+/// As `would_refuse`, of the refusals of `attempt_placed`.
+pub(crate) fn would_refuse_placed(write: impl FnOnce()) -> Option<Refusal> {
+    run(write, false, has_place).err()
+}
+
+fn has_place(sqlstate: &str, raised_in: &str) -> bool {
+    let is_known = sqlstate.get(..2).is_some_and(|class| KNOWN_CLASSES.contains(&class));
+    sqlstate == "40001" || is_known && is_about_data(sqlstate, raised_in)
 }
 
 /// Whether an error of an SQLSTATE, raised in a function of Postgres, is a refusal.
@@ -124,6 +141,7 @@ fn refusal(report: &ErrorReportWithLevel, judge: IsRefusal) -> Option<Refusal> {
         code,
         message: report.message().to_owned(),
         constraint: left.constraint,
+        detail: report.detail().map(str::to_owned),
         hint: report.hint().map(str::to_owned),
     })
 }

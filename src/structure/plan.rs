@@ -4,6 +4,7 @@
 //! rules from what users added to the table, which is left alone. The order is such that each step
 //! finds what it needs: rules go, columns are hidden, renamed, changed and added, rules come.
 
+mod added;
 mod columns;
 mod dependents;
 pub(super) mod drops;
@@ -19,6 +20,7 @@ mod rules;
 pub(crate) mod tables;
 mod tables_made;
 mod tables_renamed;
+mod tables_sequences;
 mod tables_target;
 mod values;
 

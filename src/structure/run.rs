@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::ident::{qualified, quote};
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::plan::{OwnedStatement, Statement};
+use crate::pg::subtransaction::{self, Refusal};
 use crate::pg::varlena::Text;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
@@ -87,10 +88,11 @@ pub(crate) fn run(client: &mut SpiClient<'_>, steps: &[Step], rows: Rows) -> Res
     for step in steps.iter().filter(|step| step.phase.is_run()) {
         pgrx::check_for_interrupts!();
         let acting = (owner.act(), settings());
-        if let (Some(requirement), Some(relation)) = (&step.require, &step.relation)
-            && let Some(failure) = look(client, relation, requirement, rows, !failures.is_empty())?
-        {
-            failures.push(format!("{}: {failure}", rows.place(step)));
+        for (requirement, relation) in step.requirements().zip(step.relation.iter().cycle()) {
+            let lenient = !failures.is_empty();
+            if let Some(failure) = look(client, relation, requirement, rows, lenient)? {
+                failures.push(format!("{}: {failure}", rows.place(step)));
+            }
         }
         // What follows a step that cannot be done is only looked at.
         if !failures.is_empty() {
@@ -98,7 +100,9 @@ pub(crate) fn run(client: &mut SpiClient<'_>, steps: &[Step], rows: Rows) -> Res
         }
         if step.writes.is_some() {
             drop(acting);
-            OwnedStatement::by_first_values(step.sql.clone(), Vec::new()).write_latest(client);
+            if let Some(refusal) = write_as_caller(client, step) {
+                failures.push(format!("{}: {}", rows.place(step), refusal.message));
+            }
         } else {
             client.update(&step.sql, None, &[])?;
         }
@@ -107,6 +111,28 @@ pub(crate) fn run(client: &mut SpiClient<'_>, steps: &[Step], rows: Rows) -> Res
         return Ok(());
     }
     Err(StructureError::RowsInTheWay { what: rows.many(), lines: failures }.into())
+}
+
+/// Changes values; tells what a constraint has against a row, in words that show no values. What else goes wrong is raised.
+fn write_as_caller(client: &mut SpiClient<'_>, step: &Step) -> Option<Refusal> {
+    use PgSqlErrorCode::*;
+    let statement = OwnedStatement::by_first_values(step.sql.clone(), Vec::new());
+    let refusal = subtransaction::attempt(|| {
+        statement.write_latest(client);
+    })
+    .err()?;
+    let of_constraints = [
+        ERRCODE_UNIQUE_VIOLATION,
+        ERRCODE_CHECK_VIOLATION,
+        ERRCODE_EXCLUSION_VIOLATION,
+        ERRCODE_FOREIGN_KEY_VIOLATION,
+        ERRCODE_NOT_NULL_VIOLATION,
+    ];
+    if !of_constraints.contains(&refusal.code.standard()) {
+        // Says it again, with all that Postgres has to say.
+        statement.write_latest(client);
+    }
+    Some(refusal)
 }
 
 /// Looks for rows in the way of steps that somebody else is to run.
@@ -120,10 +146,10 @@ pub(crate) fn look_ahead<'s>(
     let mut failures = Vec::new();
     for step in steps {
         pgrx::check_for_interrupts!();
-        if let (Some(requirement), Some(relation)) = (&step.require, &step.relation)
-            && let Some(failure) = look(client, relation, requirement, rows, false)?
-        {
-            failures.push(format!("{}: {failure}", rows.place(step)));
+        for (requirement, relation) in step.requirements().zip(step.relation.iter().cycle()) {
+            if let Some(failure) = look(client, relation, requirement, rows, false)? {
+                failures.push(format!("{}: {failure}", rows.place(step)));
+            }
         }
     }
     if failures.is_empty() {

@@ -165,6 +165,8 @@ pub(crate) struct Step {
     pub(crate) undo: Option<String>,
     /// Rows that the step would fail on, or spoil, are looked for just before it.
     pub(crate) require: Option<Requirement>,
+    /// More of them.
+    pub(crate) also_require: Vec<Requirement>,
     /// A deferred step without which the goal is reached.
     pub(crate) optional: bool,
     /// The rows whose values it changes, as SQL over the columns as they are called before the plan. Such a step is run as
@@ -214,6 +216,7 @@ impl Step {
             hazards: Vec::new(),
             undo: None,
             require: None,
+            also_require: Vec::new(),
             optional: false,
             writes: None,
         }
@@ -261,6 +264,11 @@ impl Step {
     pub(crate) fn of(mut self, relation: &Relation) -> Self {
         self.relation = Some(relation.clone());
         self
+    }
+
+    /// All that must hold for the rows.
+    pub(crate) fn requirements(&self) -> impl Iterator<Item = &Requirement> {
+        self.require.iter().chain(&self.also_require)
     }
 
     pub(crate) fn requires(mut self, requirement: Option<Requirement>) -> Self {

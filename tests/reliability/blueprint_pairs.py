@@ -261,7 +261,7 @@ def main() -> None:
     database = sys.argv[1]
     seed = os.environ.get("SEED", "1")
     only = os.environ.get("PAIR")
-    numbers = [int(only)] if only else range(int(os.environ.get("PAIRS", "300")))
+    numbers = [int(only)] if only else range(int(os.environ.get("PAIRS", "40")))
     session = Session(database)
     session.run("\\set VERBOSITY verbose\nSET client_min_messages = error")
     counts: collections.Counter[str] = collections.Counter()
@@ -276,7 +276,7 @@ def main() -> None:
             if only:
                 print(json.dumps(pair.a, indent=1), json.dumps(pair.b, indent=1), *pair.plan, sep="\n")
         counts += pair.counts
-    for number in range(int(os.environ.get("ONLINE", "40"))) if not only else []:
+    for number in range(int(os.environ.get("ONLINE", "8"))) if not only else []:
         pair = Pair(session, f"{seed} online {number}")
         try:
             pair.run_online()

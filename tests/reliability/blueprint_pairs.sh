@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Promise: whatever blueprint a database has and whatever the next version says, the change leads exactly to what that version
 # gives an empty database, loses no value, gives no number out twice, and what its plan says takes a step back does.
-# Random pairs (PAIRS=150, SEED=1); PAIR=17 runs one of them.
-# Long form: PAIRS=3000, ten minutes
+# Random pairs (PAIRS=40, ONLINE=8, SEED=1); PAIR=17 runs one of them.
+# Long form: PAIRS=3000 ONLINE=300, ten minutes
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 

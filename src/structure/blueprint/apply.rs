@@ -3,29 +3,29 @@
 //! Plans, waits for the locks, plans again, and does it if that is the same. What was reached is planned once more: the same
 //! document must leave nothing to do.
 
+mod noted;
+
 use super::error::BlueprintError;
 use super::facts::Wanted;
-use super::model::{Blueprint, ModelTable, Tenancy};
-use super::observed::{self, Tables};
-use super::plan::{self, Manner, Place, Planned, Request, SeedStep, printed_key};
-use super::registry::{self, Deferred, List, Note, Printed, Stored};
+use super::model::Blueprint;
+use super::observed;
+use super::plan::{self, Manner, Planned, Request, SeedStep};
+use super::registry::{self, Deferred, Stored};
 use super::schemas;
 use super::seed::{self, Scene, View, refuse_seed, seed_steps};
 use crate::access::grant;
 use crate::access::owner::{BLUEPRINTS, Owner};
 use crate::error::Error;
 use crate::ident::qualified;
-use crate::json::Json;
 use crate::pg::advisory;
 use crate::structure::apply;
 use crate::structure::catalog::Telling;
 use crate::structure::locks::{Patience, lock_tables};
-use crate::structure::plan::enums::ObservedEnum;
 use crate::structure::run::{self, Rows};
 use crate::structure::step::{Class, Phase, Step};
-use crate::structure::table::{ColumnDefault, Rule};
+use noted::printed;
 use pgrx::spi::SpiClient;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What an application may do, and how long it waits.
 pub(crate) struct Terms {
@@ -269,131 +269,8 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// Notes the version that is about to be reached, and gives its number.
-    fn begin(
-        &self,
-        client: &mut SpiClient<'_>,
-        stored: Option<&Stored>,
-        planned: &Planned,
-        text: &str,
-        steps: &[Step],
-    ) -> Result<i32, Error> {
-        let number = match stored {
-            None => 1,
-            Some(stored) => match stored.pending.last() {
-                Some(pending) if pending.text == text => pending.number,
-                Some(pending) => pending.number + 1,
-                // What drifted comes back without another version.
-                None if stored.applied.as_ref().is_some_and(|version| version.text == text) => {
-                    stored.version
-                }
-                None => stored.version + 1,
-            },
-        };
-        let mut schemas: BTreeSet<String> = BTreeSet::new();
-        schemas.extend(self.blueprint.tables.iter().map(|table| table.schema.clone()));
-        schemas.extend(self.blueprint.enums.iter().map(|one| one.schema.clone()));
-        let made = stored.map_or(&[][..], |stored| &stored.made_schemas).iter().cloned();
-        let mut made_schemas: BTreeSet<String> =
-            made.filter(|name| planned.facts.schema(name).is_some()).collect();
-        made_schemas.extend(planned.new_schemas.iter().cloned());
-        for step in steps.iter().filter(|step| step.operation == "drop_schema") {
-            made_schemas.remove(&step.object);
-        }
-        schemas.extend(made_schemas.iter().cloned());
-        let mut tables = self.listed(planned, steps);
-        let mut enums = self.listed_enums(planned, steps);
-        if self.terms.manner.online {
-            // What leaves may leave in a part that comes after.
-            let versions = || stored.into_iter().flat_map(Stored::versions);
-            let listed = List::Tables.of(client, self.name())?;
-            for table in versions().flat_map(|version| &version.blueprint.tables) {
-                let place = (table.schema.clone(), table.table_name.clone());
-                let stays = planned.places.values().any(|now| *now == place);
-                if !stays && listed.get(&place) == Some(&table.name) {
-                    tables.entry(place).or_insert_with(|| table.name.clone());
-                }
-            }
-            let listed = List::Enums.of(client, self.name())?;
-            for one in versions().flat_map(|version| &version.blueprint.enums) {
-                let place = (one.schema.clone(), one.type_name.clone());
-                let is_there =
-                    |now: &ObservedEnum| (&now.schema, &now.name) == (&place.0, &place.1);
-                let stays = planned.enums.iter().any(|(_, now)| now.as_ref().is_some_and(is_there));
-                if !stays && listed.get(&place) == Some(&one.name) {
-                    enums.entry(place).or_insert_with(|| one.name.clone());
-                }
-            }
-        }
-        let workspace_id = match self.blueprint.tenancy {
-            Tenancy::Workspace => {
-                let stored = stored.and_then(|stored| stored.workspace_id.as_deref());
-                Some(stored.unwrap_or(&self.workspace_id))
-            }
-            _ => None,
-        };
-        registry::begin(
-            client,
-            &Note {
-                blueprint: &self.blueprint,
-                text,
-                workspace_id,
-                number,
-                is_new: stored.is_none_or(|stored| stored.version != number),
-                plan: &print_plan(steps),
-                schemas: schemas.into_iter().collect(),
-                made_schemas: made_schemas.into_iter().collect(),
-                tables,
-                enums,
-            },
-        )?;
-        Ok(number)
-    }
-
-    /// The tables that are the blueprint's when these steps are done, and what the document calls them: none that another part
-    /// of the plan is to make, whose name somebody may take before.
-    fn listed(&self, planned: &Planned, steps: &[Step]) -> BTreeMap<Place, String> {
-        // Of the table that the step leaves under this name.
-        let has = |place: &Place, operations: &[&str]| {
-            steps.iter().filter(|step| operations.contains(&step.operation)).any(|step| {
-                let of = step.relation.as_ref();
-                of.is_some_and(|of| of.schema == place.0 && of.table == place.1)
-            })
-        };
-        let tables = self.blueprint.tables.iter().filter_map(|table| {
-            let place = (table.schema.clone(), table.table_name.clone());
-            let then = match planned.places.get(&place) {
-                Some(now) if *now == place || has(&place, &["rename_table", "move_table"]) => place,
-                Some(now) => now.clone(),
-                None => Some(place).filter(|place| has(place, &["create_table"]))?,
-            };
-            Some((then, table.name.clone()))
-        });
-        tables.collect()
-    }
-
-    /// The same of types.
-    fn listed_enums(&self, planned: &Planned, steps: &[Step]) -> BTreeMap<Place, String> {
-        let renames =
-            steps.iter().any(|step| matches!(step.operation, "rename_type" | "move_type"));
-        let is_made = |place: &Place| {
-            let start = format!("CREATE TYPE {} AS ", qualified(&place.0, &place.1));
-            steps.iter().any(|step| step.operation == "create_type" && step.sql.starts_with(&start))
-        };
-        let enums = planned.enums.iter().filter_map(|(target, now)| {
-            let place = (target.schema.clone(), target.type_name.clone());
-            let now = now.as_ref().map(|now| (now.schema.clone(), now.name.clone()));
-            let then = match now {
-                Some(now) if now == place || renames => place,
-                Some(now) => now,
-                None => Some(place).filter(is_made)?,
-            };
-            Some((then, target.name.clone()))
-        });
-        enums.collect()
-    }
-
-    /// Runs steps, and gives the roles with a level their rights on what is new.
+    /// Runs steps, and gives the roles with a level their rights on what is new. What somebody has revoked on a table that
+    /// was there stays revoked.
     fn run(
         &self,
         client: &mut SpiClient<'_>,
@@ -401,25 +278,28 @@ impl Call<'_> {
         steps: &[Step],
     ) -> Result<(), Error> {
         run::run(client, steps, Rows::OfTables)?;
-        let grown: BTreeSet<(&str, &str)> = steps
-            .iter()
-            .filter(|step| matches!(step.operation, "create_table" | "add_column"))
-            .filter_map(|step| {
+        let of = |operation: &'static str| {
+            steps.iter().filter(move |step| step.operation == operation).filter_map(|step| {
                 let relation = step.relation.as_ref()?;
-                Some((relation.schema.as_str(), relation.table.as_str()))
+                Some((relation.schema.as_str(), relation.table.as_str(), step.object.as_str()))
             })
+        };
+        let adopted = planned.adopted.iter().map(|(schema, table)| (schema.as_str(), &**table));
+        let tables: BTreeSet<(&str, &str)> =
+            of("create_table").map(|(schema, table, _)| (schema, table)).chain(adopted).collect();
+        let columns: Vec<(&str, &str, &str)> = of("add_column")
+            .filter(|(schema, table, _)| !tables.contains(&(*schema, *table)))
             .collect();
-        let adopted = planned.targets.iter().filter_map(|table| {
-            let place = (table.schema.as_str(), table.table_name.as_str());
-            (self.terms.manner.adopt && !grown.contains(&place)).then_some(place)
-        });
-        let tables: Vec<(&str, &str)> = grown.iter().copied().chain(adopted).collect();
-        if tables.is_empty() {
+        if tables.is_empty() && columns.is_empty() {
             return Ok(());
         }
         let owner = Owner::find()?;
         let _owner = owner.act();
-        grant::share_blueprint_tables(client, owner, &tables)
+        let tables: Vec<(&str, &str)> = tables.into_iter().collect();
+        if !tables.is_empty() {
+            grant::share_blueprint_tables(client, owner, &tables)?;
+        }
+        grant::share_new_columns(client, &columns)
     }
 
     /// Fails where rows of the seed are not there though they were written.
@@ -498,57 +378,4 @@ fn next_part(steps: &[Step]) -> Vec<Step> {
         Some(Phase::Validate) => of_phase.take(1).collect(),
         _ => of_phase.collect(),
     }
-}
-
-/// How Postgres has printed the expressions that were trusted, where that is not how the document has them.
-fn printed(targets: &[ModelTable], there: &Tables) -> Printed {
-    let mut printed = Printed::new();
-    for table in targets {
-        let place = (table.schema.clone(), table.table_name.clone());
-        let Some(observed) = there.get(&place) else { continue };
-        for column in &table.table.columns {
-            let Some(ColumnDefault::Sql(text)) = column.default.as_ref() else { continue };
-            let now = observed.table.column(&column.name).and_then(|now| now.default.as_ref());
-            if let Some(ColumnDefault::Sql(now)) = now.filter(|_| text.trusted) {
-                printed.insert(printed_key(table, text), now.normal.clone());
-            }
-        }
-        for (rule, name) in table.table.named_rules() {
-            let Rule::Index(index) = rule else { continue };
-            let Some(text) = index.predicate.as_ref().filter(|text| text.trusted) else { continue };
-            let now = observed.rules.iter().find_map(|named| match &named.rule {
-                Rule::Index(now)
-                    if now.columns == index.columns
-                        && name.is_none_or(|name| *name == named.name) =>
-                {
-                    now.predicate.as_ref()
-                }
-                _ => None,
-            });
-            if let Some(now) = now {
-                printed.insert(printed_key(table, text), now.normal.clone());
-            }
-        }
-    }
-    printed
-}
-
-/// The steps as they are kept with the version.
-fn print_plan(steps: &[Step]) -> String {
-    let steps = steps.iter().map(|step| {
-        let mut pairs = vec![
-            ("operation", Json::string(step.operation)),
-            ("object", Json::string(&step.object)),
-            ("class", Json::string(step.class.name())),
-            ("sql", Json::string(&step.sql)),
-        ];
-        if let Some(relation) = &step.relation {
-            pairs.insert(
-                1,
-                ("table", Json::string(format!("{}.{}", relation.schema, relation.table))),
-            );
-        }
-        Json::Object(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
-    });
-    Json::Array(steps.collect()).to_string()
 }

@@ -27,10 +27,22 @@ pub(crate) enum BlueprintError {
     SeedLookup(Vec<String>),
     #[error("rows of the seed have the same key")]
     SeedSame(Vec<String>),
+    #[error("{}", .0.message)]
+    SeedRefused(Box<SeedRefusal>),
     #[error("rows of the seed were written, and are not as the blueprint says")]
     SeedNotKept(Vec<String>),
     #[error("argument \"allow\" must hold only rewrite, convert and drop, not \"{0}\"")]
     BadAllow(String),
+}
+
+/// What the database said against a row of a seed.
+#[derive(Debug)]
+pub(crate) struct SeedRefusal {
+    pub(crate) code: PgSqlErrorCode,
+    pub(crate) message: String,
+    /// The row and its table, and what else the database said of it.
+    pub(crate) detail: String,
+    pub(crate) hint: String,
 }
 
 impl Report for BlueprintError {
@@ -45,6 +57,7 @@ impl Report for BlueprintError {
             }
             Self::Moved | Self::OtherVersion { .. } => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::Busy(_) | Self::SchemaBusy(_) => ERRCODE_LOCK_NOT_AVAILABLE,
+            Self::SeedRefused(refusal) => refusal.code,
             Self::SeedLookup(_) => ERRCODE_FOREIGN_KEY_VIOLATION,
             Self::SeedSame(_) => ERRCODE_UNIQUE_VIOLATION,
             Self::SeedNotKept(_) => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -61,6 +74,7 @@ impl Report for BlueprintError {
             Self::Foreign { tables, .. } | Self::HoldsRows { tables, .. } => {
                 lines(tables.iter().cloned())
             }
+            Self::SeedRefused(refusal) => refusal.detail.clone(),
             Self::InUse { by, .. } => lines(by.iter().cloned()),
             _ => return None,
         })
@@ -91,11 +105,12 @@ impl Report for BlueprintError {
             Self::SeedLookup(_) => {
                 "Nothing was changed. Seed these rows too, or insert them first.".to_owned()
             }
+            Self::SeedRefused(refusal) => format!("Nothing was changed. {}", refusal.hint),
             Self::SeedSame(_) => {
                 "Nothing was changed. To the database two spellings are one value.".to_owned()
             }
             Self::SeedNotKept(_) => {
-                "Nothing was changed. A trigger, a rule or row security of the table keeps the rows out, or changes them."
+                "Nothing was changed. A trigger, a rule or row security of the table keeps the rows out, or changes them, or another session did so meanwhile: then repeat the call."
                     .to_owned()
             }
             Self::BadAllow(_) => return None,

@@ -8,12 +8,14 @@ mod lineage;
 mod matched;
 mod names;
 pub(super) mod rights;
+mod surroundings;
 
 use super::facts::{self, Facts, Wanted};
 use super::model::{Blueprint, EnumType, ModelTable, Tenancy};
 use super::observed::{self, Tables};
 use super::registry::{self, Deferred, List, Stored};
 use super::schemas::{self, MadeSchema};
+use super::seed;
 use super::understanding;
 use crate::error::Error;
 use crate::ident::quote;
@@ -22,11 +24,10 @@ use crate::structure::catalog::Telling;
 use crate::structure::ddl::Dialect;
 use crate::structure::plan::enums::{EnumGoal, ObservedEnum};
 use crate::structure::plan::tables::{
-    Guard, Present, TableGoal, TablesGoal, Terms as TableTerms, plan_tables,
+    Guard, Present, TableGoal, TablesGoal, TablesPlan, Terms as TableTerms, plan_tables,
 };
 use crate::structure::sql_text::SqlText;
 use crate::structure::step::{Class, Lock, Phase, Stage, Step};
-use crate::structure::table::{ColumnDefault, Rule, Table};
 use matched::{Matched, MatchedEnum};
 use pgrx::spi::SpiClient;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -81,8 +82,14 @@ pub(crate) struct Planned {
     pub(crate) tables: Tables,
     /// For each table of the target that is there: what it is called now.
     pub(crate) places: HashMap<Place, Place>,
+    /// Names of relations that the steps take from what has them now.
+    freed: HashSet<Place>,
+    /// Tables that become the blueprint's.
+    pub(crate) adopted: HashSet<Place>,
     /// The tables that the blueprint asks for, trusted expressions as Postgres prints them.
     pub(crate) targets: Vec<ModelTable>,
+    /// Of each of them: what the sequences of its columns are called at the end.
+    sequences: Vec<HashMap<String, String>>,
     /// Indexes that are still to be built.
     pub(crate) deferred: Vec<Deferred>,
     /// Schemas that the plan makes.
@@ -303,6 +310,7 @@ impl World {
             defer_vector_indexes: !request.manner.vector_indexes_now,
         };
         let workspace_id = planner.workspace_id();
+        let seeded = seed::enum_values(blueprint);
         let goal = TablesGoal {
             tables: matched
                 .iter()
@@ -325,13 +333,18 @@ impl World {
                     now: one.now.as_ref(),
                     managed: one.managed,
                     target: one.target,
+                    seeded: one.target.map_or_else(Vec::new, |target| {
+                        let place = (target.schema.as_str(), target.type_name.as_str());
+                        seeded.get(&place).cloned().unwrap_or_default()
+                    }),
                 })
                 .collect(),
             terms,
             dialect: &self.dialect,
         };
-        let mut of_tables = plan_tables(&goal);
+        let TablesPlan { steps: mut of_tables, freed, sequences } = plan_tables(&goal);
         planner.reserve(&mut of_tables, &matched, &enums);
+        steps.extend(planner.reserved(&matched));
         steps.extend(of_tables);
         steps.extend(self.drop_schemas(&matched, &enums));
         match terms.online {
@@ -349,12 +362,24 @@ impl World {
                 Some((place, table.now.clone()?))
             })
             .collect();
+        let is_adopted =
+            |table: &&Matched| table.now.as_ref().is_some_and(|now| !self.listed.contains_key(now));
+        let adopted = matched
+            .iter()
+            .filter(is_adopted)
+            .filter_map(|table| table.target.as_ref())
+            .map(|target| (target.schema.clone(), target.table_name.clone()))
+            .collect();
         let new_schemas = steps
             .iter()
             .filter(|step| step.operation == "create_schema" && step.class != Class::Refused)
             .map(|step| step.object.clone())
             .collect();
-        let targets = matched.into_iter().filter_map(|table| table.target).collect();
+        let (targets, sequences) = matched
+            .into_iter()
+            .zip(sequences)
+            .filter_map(|(table, sequences)| Some((table.target?, sequences)))
+            .unzip();
         let enums =
             enums.iter().filter_map(|one| Some((one.target?.clone(), one.now.clone()))).collect();
         let enum_places =
@@ -365,7 +390,10 @@ impl World {
         Ok(Planned {
             steps,
             places,
+            freed,
+            adopted,
             targets,
+            sequences,
             deferred,
             new_schemas,
             enums,
@@ -419,115 +447,12 @@ impl Planner<'_> {
         let stored = self.request.stored.and_then(|stored| stored.workspace_id.clone());
         stored.unwrap_or_else(|| self.request.workspace_id.to_owned())
     }
-
-    /// Schemas that are to be there, and what is to be there before anything is made in them.
-    fn surroundings(&self, trusted: &HashSet<String>) -> Vec<Step> {
-        let blueprint = self.blueprint();
-        let mut steps = Vec::new();
-        let mut refuse = |operation: &'static str, object: &str, why: String, sql: String| {
-            let step = Step::refused(operation, object, why).stage(Stage::Schema);
-            steps.push(Step { sql, ..step });
-        };
-        let applied = self.request.stored.and_then(|stored| stored.applied.as_ref());
-        if let Some((given, found)) =
-            blueprint.version.zip(applied.and_then(|version| version.document_version))
-            && (given as i32) < found
-        {
-            let why = format!("version {found} was applied, and the document says version {given}");
-            refuse("check_version", &blueprint.name, why, String::new());
-        }
-        if let Some(owner) = self.request.stored.and_then(|stored| stored.workspace_id.as_ref())
-            && owner != self.request.workspace_id
-            && !self.request.is_owner
-        {
-            let why = format!("it belongs to workspace \"{owner}\", which is not the session's");
-            refuse("check_workspace", &blueprint.name, why, String::new());
-        }
-        for extension in &blueprint.extensions {
-            if !self.facts.extensions.contains(extension) {
-                let sql = format!("CREATE EXTENSION {}", quote(extension));
-                let why =
-                    "the extension is not in this database: a superuser may run the statement";
-                refuse("create_extension", extension, why.to_owned(), sql);
-            }
-        }
-        let mut create = Vec::new();
-        for schema in schemas_of(blueprint) {
-            let Some(fact) = self.facts.schema(&schema) else {
-                let quoted = quote(&schema);
-                let step =
-                    Step::instant("create_schema", &schema, format!("CREATE SCHEMA {quoted}"));
-                let step = step.stage(Stage::Schema);
-                create.push(step.undone_by(format!("DROP SCHEMA {quoted}")));
-                continue;
-            };
-            if !fact.trusted {
-                let why = format!(
-                    "the schema belongs to \"{}\", who could put other tables into the place of the blueprint's: \
-                     give it to the owner of Kepler's tables, or let the blueprint have another schema",
-                    fact.owner
-                );
-                refuse("create_schema", &schema, why, String::new());
-                continue;
-            }
-            let is_open = trusted.contains(&schema) || fact.ours && fact.empty;
-            if !(is_open || self.request.is_owner) {
-                let why = "the schema is there already and not a blueprint's: the owner of Kepler's tables, or a \
-                           superuser, has to apply the first version";
-                refuse("create_schema", &schema, why.to_owned(), String::new());
-            }
-        }
-        steps.extend(create);
-        steps
-    }
-
-    /// SQL that nobody has vouched for yet.
-    fn untrusted(&self, matched: &[Matched]) -> Vec<Step> {
-        if self.request.manner.trusted && self.request.is_owner {
-            return Vec::new();
-        }
-        let mut steps = Vec::new();
-        for table in matched {
-            let Some(target) = &table.target else { continue };
-            let known = table.managed.as_ref().map(|table| texts(&table.table));
-            for (object, text) in texts(&target.table) {
-                let is_known = known.as_ref().is_some_and(|known| {
-                    // An expression that compares as equal may be another: only what was let through is known.
-                    let same = |known: &SqlText| known.trusted && known.text == text.text;
-                    known.iter().any(|(other, known)| *other == object && same(known))
-                });
-                if text.trusted && !is_known {
-                    let why = format!(
-                        "this SQL is not known to be harmless: {}. The owner of Kepler's tables, or a superuser, lets it \
-                         through with {{\"trusted\": true}} in options",
-                        crate::json::shorten(&text.text)
-                    );
-                    let step = Step::refused("trust_sql", &object, why).stage(Stage::Schema);
-                    steps.push(step);
-                }
-            }
-        }
-        steps
-    }
 }
 
 /// Those of the blueprint's tables and types.
 fn schemas_of(blueprint: &Blueprint) -> BTreeSet<String> {
     let tables = blueprint.tables.iter().map(|table| table.schema.clone());
     tables.chain(blueprint.enums.iter().map(|one| one.schema.clone())).collect()
-}
-
-/// The expressions of a table, by column or by index.
-fn texts(table: &Table) -> Vec<(String, &SqlText)> {
-    let defaults = table.columns.iter().filter_map(|column| match &column.default {
-        Some(ColumnDefault::Sql(text)) => Some((column.name.clone(), text)),
-        _ => None,
-    });
-    let predicates = table.rules.iter().filter_map(|rule| match rule {
-        Rule::Index(index) => Some((rule.columns().join(","), index.predicate.as_ref()?)),
-        _ => None,
-    });
-    defaults.chain(predicates).collect()
 }
 
 /// Under which an expression's printed form is kept.

@@ -83,7 +83,7 @@ fn all_problems_are_found_at_once() {
               {"name": "e", "type": "vector", "dimensions": 0},
               {"name": "f", "type": "json", "list": true},
               {"name": "g", "type": "text", "max_length": 2, "default": "abc", "sql": "1"},
-              {"name": "entry_id", "type": "text"}, 7]}"#,
+              {"name": "select", "type": "text"}, 7]}"#,
     );
     let pointers: Vec<&str> = found.iter().map(|p| p.split(": ").next().unwrap()).collect();
     for pointer in [

@@ -70,6 +70,7 @@ pub(crate) fn change(
         landing,
         rows,
         places,
+        referred: HashSet::new(),
     };
     // What stands behind the last element of each entry, the latest at the end.
     let mut earlier: HashMap<u32, Vec<u32>> = HashMap::new();
@@ -147,6 +148,8 @@ pub(super) struct Batch<'t> {
     row_of: HashMap<u32, u32>,
     /// Where each row stands in the order of the keys.
     places: Vec<usize>,
+    /// Columns that foreign keys refer to; known where entries exchange values.
+    pub(super) referred: HashSet<u16>,
 }
 
 /// A stored entry, compared with a row.

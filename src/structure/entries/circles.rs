@@ -1,6 +1,9 @@
 //! Entries that change places: nobody can take a unique value that another entry still has, so one of each circle steps
 //! aside first. It gets NULL in a column of the unique set, or a value that no entry is likely to have, and its own value
 //! at the end, all in one subtransaction: nobody else sees it, and it stays nowhere.
+//!
+//! A column that a foreign key refers to, of whatever table, never gets NULL: `ON UPDATE CASCADE` would take that to the
+//! rows which refer to it, and nothing would bring them back.
 
 use super::change::Batch;
 use super::identity::random_uuid;
@@ -10,21 +13,28 @@ use super::land::refused;
 use super::needs;
 use super::statements;
 use super::validator::Column;
-use crate::answer::{Code, Violation};
+use crate::answer::{Code, Problem, Violation};
 use crate::field_types::kind::FieldKind;
 use crate::field_types::scalar::Scratch;
 use crate::pg::array::Array;
-use crate::pg::plan::Parameter;
+use crate::pg::plan::{Parameter, Statement};
 use crate::pg::subtransaction::{self, Refusal};
+use crate::structure::model::Sensitive;
+use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::spi::SpiClient;
 use pgrx::{PgLogLevel, PgSqlErrorCode, check_for_interrupts};
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
 const UNIQUE: PgSqlErrorCode = PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION;
 const SUPPRESSED: PgSqlErrorCode = PgSqlErrorCode::ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION;
 
+const CHECK: PgSqlErrorCode = PgSqlErrorCode::ERRCODE_CHECK_VIOLATION;
+const FOREIGN_KEY: PgSqlErrorCode = PgSqlErrorCode::ERRCODE_FOREIGN_KEY_VIOLATION;
+
 const NOT_WRITTEN: &str = "a trigger on the table prevented the write";
+const NO_VALUE: &str = "the field takes no value that nobody has";
 
 /// So many times one entry of what still is a circle steps aside, then all of them: circles through several unique sets
 /// can be large.
@@ -32,6 +42,26 @@ const ROUNDS_OF_ONE: usize = 8;
 
 /// So often a circle is tried with other values.
 const TRIES: usize = 20;
+
+/// The same where a check refuses them: they lie elsewhere each time, in few places.
+const TRIES_OF_CHECKS: usize = 6;
+
+thread_local! {
+    // Triggers are found by their table; a constraint by what it refers to is not. Of a generated column that is referred
+    // to, any column may be a part.
+    static REFERRED: Statement = const { Statement::new(
+        c"SELECT DISTINCT a.attname::text
+          FROM pg_catalog.pg_trigger AS g
+          JOIN pg_catalog.pg_constraint AS f ON f.oid = g.tgconstraint
+          JOIN pg_catalog.pg_attribute AS a ON a.attrelid = g.tgrelid AND a.attnum > 0
+          WHERE g.tgrelid = $1 AND f.contype = 'f' AND f.confrelid = $1
+              AND (a.attnum = ANY (f.confkey)
+                   OR EXISTS (SELECT FROM pg_catalog.pg_attribute AS b
+                              WHERE b.attrelid = g.tgrelid AND b.attnum = ANY (f.confkey)
+                                  AND b.attgenerated <> ''))",
+        &[pg_sys::OIDOID],
+    ) };
+}
 
 /// Rows that are written together, each after those that it waits for.
 pub(super) struct Unit {
@@ -43,7 +73,45 @@ pub(super) struct Unit {
 /// What a row waits for: another one, by its place, and the unique set in which that has what the row is to get.
 pub(super) type Need = (u32, usize);
 
+/// What stopped a try to write units.
+struct Stop {
+    refusal: Refusal,
+    /// Whether it was about values that nobody asked for.
+    is_aside: bool,
+}
+
+impl Stop {
+    /// Whether other values may do better, after so many tries.
+    fn may_pass(&self, tries: usize) -> bool {
+        match self.refusal.code.standard() {
+            UNIQUE => tries < TRIES,
+            CHECK => self.is_aside && tries < TRIES_OF_CHECKS,
+            _ => false,
+        }
+    }
+}
+
 impl Batch<'_> {
+    /// Finds the columns that foreign keys refer to.
+    pub(super) fn find_referred(&mut self, client: &mut SpiClient<'_>) {
+        let table = self.landing.table;
+        let parameters = [Some(pg_sys::Datum::from(table.relation))];
+        let rows = REFERRED.with(|statement| statement.run_latest(client, &parameters));
+        let names: HashSet<String> =
+            rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect();
+        let columns = (0_u16..).zip(&table.validator.columns);
+        self.referred = columns
+            .filter(|(_, column)| names.contains(&column.column))
+            .map(|(at, _)| at)
+            .collect();
+    }
+
+    /// Whether NULL cannot stand in a column meanwhile.
+    fn needs_value(&self, column: u16) -> bool {
+        let described = &self.landing.table.validator.columns[column as usize];
+        described.required || self.referred.contains(&column)
+    }
+
     /// How some rows can be written that wait for each other; none where nobody can step aside.
     pub(super) fn open_circle(
         &self,
@@ -122,8 +190,8 @@ impl Batch<'_> {
         let ease = |column: &u16| {
             let described = &table.validator.columns[*column as usize];
             match described.kind {
-                _ if !described.required => Some(0),
-                _ if is_reference(*column) => None,
+                _ if !self.needs_value(*column) => Some(0),
+                _ if is_reference(*column) || described.list => None,
                 FieldKind::Uuid => Some(1),
                 FieldKind::Text { .. } => Some(2),
                 FieldKind::Bigint | FieldKind::Integer | FieldKind::Decimal { .. } => Some(3),
@@ -150,9 +218,9 @@ impl Batch<'_> {
             }
             return;
         }
-        let mut refusal = match self.try_units(client, keys, units, &rows) {
+        let mut stop = match self.try_units(client, keys, units, &rows, 0) {
             Ok(written) => return self.settle_updated(keys, &rows, &written),
-            Err(refusal) => refusal,
+            Err(stop) => stop,
         };
         if units.len() > 1 {
             let (first, second) = units.split_at(units.len() / 2);
@@ -160,28 +228,50 @@ impl Batch<'_> {
             self.write_units(client, keys, second);
             return;
         }
-        // By chance an entry had the value.
-        for _ in 1..TRIES {
-            if refusal.code.standard() != UNIQUE {
+        // By chance an entry had the value, or a check is against it.
+        for tries in 1.. {
+            if !stop.may_pass(tries) {
                 break;
             }
-            match self.try_units(client, keys, units, &rows) {
+            match self.try_units(client, keys, units, &rows, tries) {
                 Ok(written) => return self.settle_updated(keys, &rows, &written),
-                Err(again) => refusal = again,
+                Err(again) => stop = again,
             }
         }
-        let mut rivals = match refusal.code.standard() {
-            UNIQUE => self.find_rivals(client, keys, &rows),
-            _ => HashMap::new(),
+        let Stop { refusal, is_aside } = stop;
+        // Whoever asked for an exchange is told why it cannot be, not what a value of nobody's met. A foreign key without
+        // CASCADE would refuse the change itself.
+        let code = refusal.code.standard();
+        let stuck = is_aside && ![UNIQUE, FOREIGN_KEY].contains(&code);
+        let mut rivals = match stuck || code == UNIQUE {
+            true => self.find_rivals(client, keys, &rows),
+            false => HashMap::new(),
         };
         for row in rows {
             match rivals.remove(&row) {
+                Some(rivals) if stuck => self.reject_stuck(row, rivals, Some(&refusal.message)),
                 Some(rivals) => self.reject_rivals(row, rivals),
                 None if refusal.message == NOT_WRITTEN => {
                     self.reject(row, Violation::new(None, Code::NotWritten, NOT_WRITTEN));
                 }
                 None => self.reject(row, refused(refusal.clone())),
             }
+        }
+    }
+
+    /// Answers for a row whose circle nobody can open.
+    pub(super) fn reject_stuck(&mut self, row: u32, rivals: Vec<(usize, Key)>, why: Option<&str>) {
+        for (set, rival) in rivals {
+            let Violation { field, problem } = self.landing.duplicate(set, &rival);
+            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+            let message = format!(
+                "{}, and none of those that exchange values can step aside meanwhile{why}",
+                problem.message
+            );
+            self.reject(
+                row,
+                Violation { field, problem: Problem { message: message.into(), ..problem } },
+            );
         }
     }
 
@@ -196,15 +286,18 @@ impl Batch<'_> {
         keys: &HashMap<u32, Key>,
         units: &[Unit],
         rows: &[u32],
-    ) -> Result<HashSet<Key>, Refusal> {
+        tries: usize,
+    ) -> Result<HashSet<Key>, Stop> {
         let mut aside: Vec<(u16, u32)> =
             units.iter().flat_map(|unit| &unit.aside).copied().collect();
         aside.sort_unstable();
-        subtransaction::attempt(|| {
+        let is_aside = Cell::new(true);
+        let done = subtransaction::attempt(|| {
             for chunk in aside.chunk_by(|a, b| a.0 == b.0).flat_map(|same| same.chunks(WRITE_ROWS))
             {
-                self.step_aside(client, keys, chunk);
+                self.step_aside(client, keys, chunk, tries);
             }
+            is_aside.set(false);
             let mut written = HashSet::new();
             for chunk in rows.chunks(WRITE_ROWS) {
                 written.extend(self.update_some(client, keys, chunk));
@@ -215,7 +308,8 @@ impl Batch<'_> {
                 ErrorReport::new(SUPPRESSED, NOT_WRITTEN, "step_aside").report(PgLogLevel::ERROR);
             }
             written
-        })
+        });
+        done.map_err(|refusal| Stop { refusal, is_aside: is_aside.get() })
     }
 
     /// Takes rows out of the unique sets of a column.
@@ -224,6 +318,7 @@ impl Batch<'_> {
         client: &mut SpiClient<'_>,
         keys: &HashMap<u32, Key>,
         some: &[(u16, u32)],
+        tries: usize,
     ) {
         let Some(&(column, _)) = some.first() else { return };
         let table = self.landing.table;
@@ -232,10 +327,10 @@ impl Batch<'_> {
         let mut values = Array::new(described.element);
         let mut scratch = Scratch::new();
         for _ in &rows {
-            if described.required {
-                described.push_aside(&mut scratch, &mut values);
-            } else {
+            if !self.needs_value(column) {
                 values.push_null();
+            } else if !described.push_aside(&mut scratch, &mut values, tries) {
+                subtransaction::undo(NO_VALUE);
             }
         }
         let mut keys = self.keys(keys, &rows);
@@ -246,16 +341,16 @@ impl Batch<'_> {
 }
 
 impl Column {
-    /// Appends a value that meets the rules and that hardly any entry has; NULL where none is found.
-    fn push_aside(&self, scratch: &mut Scratch, out: &mut Array) {
-        for attempt in 0..8 {
+    /// Appends a value that meets the rules and that hardly any entry has, if there is one.
+    fn push_aside(&self, scratch: &mut Scratch, out: &mut Array, tries: usize) -> bool {
+        for attempt in tries..tries + 8 {
             let Some(raw) = self.value_aside(attempt) else { break };
             if self.read(raw.as_bytes(), scratch, out).is_ok() {
-                return;
+                return true;
             }
             out.undo();
         }
-        out.push_null();
+        false
     }
 
     /// A value as JSON. Later attempts lie elsewhere.
@@ -269,12 +364,16 @@ impl Column {
             Some(match (low, high) {
                 (Some(low), Some(high)) => low + (random >> 1) as i128 % (high - low + 1).max(1),
                 (Some(low), None) => room(most - (1 << 20), most).max(low),
+                (None, None) if attempt % 2 == 1 => room(most - (1 << 20), most),
                 _ => room(least, least + (1 << 20)).min(high.unwrap_or(most)),
             })
         };
         let quoted = |text: String| Some(format!("\"{text}\""));
         match &self.kind {
             FieldKind::Uuid => quoted(Key::Uuid(random).to_string()),
+            FieldKind::Text { .. } if self.sensitive == Some(Sensitive::Reference) => {
+                quoted(format!("vault:aside/{:08x}/{:08x}", random as u32, (random >> 32) as u32))
+            }
             FieldKind::Text { max_length } => {
                 let text = format!("{random:032x}{:032x}", random_uuid());
                 let length = max_length.map_or(32, |most| most.min(32)) as usize;

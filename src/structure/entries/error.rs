@@ -15,6 +15,12 @@ pub(crate) enum EntriesError {
     NoUniqueSet { table: String, fields: String, known: String },
     #[error("entry table \"{table}\" holds no links of \"{field}\"")]
     NoLinks { table: String, field: String },
+    #[error(
+        "entry table \"{table}\" cannot be written as lists of links: \"{field}\" is required and has no default"
+    )]
+    LinksNeedMore { table: String, field: String },
+    #[error("links of \"{table}\" have changed since the transaction's snapshot")]
+    LinksMoved { table: String },
     #[error("{rejected} of {total} entries are not valid")]
     Invalid { code: PgSqlErrorCode, rejected: usize, total: usize, lines: Vec<String> },
     #[error("entries kept vanishing during the call")]
@@ -27,9 +33,11 @@ impl Report for EntriesError {
         match self {
             Self::ColumnMissing { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::NoField { .. } => ERRCODE_UNDEFINED_COLUMN,
-            Self::NoUniqueSet { .. } | Self::NoLinks { .. } => ERRCODE_INVALID_COLUMN_REFERENCE,
+            Self::NoUniqueSet { .. } | Self::NoLinks { .. } | Self::LinksNeedMore { .. } => {
+                ERRCODE_INVALID_COLUMN_REFERENCE
+            }
             Self::Invalid { code, .. } => *code,
-            Self::Contended => ERRCODE_T_R_SERIALIZATION_FAILURE,
+            Self::Contended | Self::LinksMoved { .. } => ERRCODE_T_R_SERIALIZATION_FAILURE,
         }
     }
 
@@ -43,6 +51,13 @@ impl Report for EntriesError {
             Self::NoLinks { field, .. } => format!(
                 "\"{field}\" must be a reference that is unique together with one other reference, and with one only."
             ),
+            Self::LinksNeedMore { .. } => {
+                "A link that a list names is inserted with defaults for all other fields."
+                    .to_owned()
+            }
+            Self::LinksMoved { .. } => {
+                "Another session has set links of the same entries meanwhile.".to_owned()
+            }
             Self::NoField { .. } | Self::NoUniqueSet { .. } => return None,
         })
     }
@@ -56,6 +71,10 @@ impl Report for EntriesError {
                     .to_owned()
             }
             Self::Contended => "Run the call again.".to_owned(),
+            Self::LinksMoved { .. } => "Run the transaction again.".to_owned(),
+            Self::LinksNeedMore { .. } => {
+                "Give the field a default or make it optional, or write the links with kepler.insert_entries.".to_owned()
+            }
             Self::NoLinks { .. } => {
                 "A table of links has two references, as \"item\" and \"tag\", and \"unique\": [[\"item\", \"tag\"]].".to_owned()
             }

@@ -14,13 +14,15 @@ use super::land::{ordinals, refused, run_for_keys};
 use super::link_lists::Reader;
 use super::references::key_kind;
 use super::statements;
-use super::validator::Column;
+use super::validator::{Column, Filling};
 use crate::answer::{Code, Outcome, Problem, Violation};
 use crate::batch;
 use crate::error::Error;
 use crate::json::shorten;
 use crate::pg::array::{Array, ElementType};
+use crate::pg::isolation::keeps_snapshot;
 use crate::pg::plan::{OwnedStatement, Parameter};
+use crate::pg::rows::Rows;
 use crate::pg::subtransaction;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::spi::SpiClient;
@@ -86,13 +88,32 @@ pub(crate) fn set(
     let mut answers = Answers::default();
     let elements = links.decode(client, &named, text, &mut answers)?;
     let elements = links.check_targets(client, elements, &named, &mut answers);
-    let elements = links.latest(elements, &mut answers);
-    let elements = links.lock(client, elements, &mut answers);
-    let mut work = Vec::new();
-    for some in elements.chunks(WRITE_ROWS) {
-        work.extend(links.compare(client, some, &mut answers));
+    let (mut standing, mut earlier) = Links::latest(elements);
+    while !standing.is_empty() {
+        let stood: Vec<(u32, Key)> =
+            standing.iter().map(|element| (element.place, element.owner.clone())).collect();
+        let elements = links.lock(client, standing, &mut answers);
+        let mut work = Vec::new();
+        for some in elements.chunks(WRITE_ROWS) {
+            work.extend(links.compare(client, some, call, &mut answers)?);
+        }
+        links.write(client, &work, &mut answers);
+        standing = Vec::new();
+        for (place, owner) in stood {
+            let Some(mut elements) = earlier.remove(&owner) else { continue };
+            // Only what lands supersedes: where the last is rejected, the one before it stands.
+            if answers.all[place as usize].is_rejected() {
+                if let Some(element) = elements.pop() {
+                    standing.push(element);
+                    earlier.insert(owner, elements);
+                }
+                continue;
+            }
+            for element in elements {
+                answers.settle(element.place, Outcome::Superseded, owner.to_string());
+            }
+        }
     }
-    links.write(client, &work, &mut answers);
     Ok(answers)
 }
 
@@ -113,6 +134,14 @@ impl<'t> Links<'t> {
             return Err(EntriesError::NoLinks { table, field }.into());
         };
         drop(found);
+        let is_missing = |(at, column): (u16, &Column)| {
+            let is_end = [0, owner.column, other.column].contains(&at);
+            (!is_end && column.required && column.filling == Filling::Nothing)
+                .then(|| column.name.clone())
+        };
+        if let Some(field) = (0_u16..).zip(&table.validator.columns).find_map(is_missing) {
+            return Err(EntriesError::LinksNeedMore { table: call.name.to_owned(), field }.into());
+        }
         let (validator, name) = (&table.validator, &table.name);
         let columns = [pair.columns[0].0, pair.columns[1].0];
         Ok(Self {
@@ -212,15 +241,16 @@ impl<'t> Links<'t> {
         answers.reject(place, Violation { field, problem });
     }
 
-    /// The last element for each entry, in the order of the keys.
-    fn latest(&self, elements: Vec<Element>, answers: &mut Answers) -> Vec<Element> {
+    /// The last element for each entry, in the order of the keys, and what stands before it, the latest at the end.
+    fn latest(elements: Vec<Element>) -> (Vec<Element>, BTreeMap<Key, Vec<Element>>) {
         let mut last: BTreeMap<Key, Element> = BTreeMap::new();
+        let mut earlier: BTreeMap<Key, Vec<Element>> = BTreeMap::new();
         for element in elements {
-            if let Some(earlier) = last.insert(element.owner.clone(), element) {
-                answers.settle(earlier.place, Outcome::Superseded, earlier.owner.to_string());
+            if let Some(before) = last.insert(element.owner.clone(), element) {
+                earlier.entry(before.owner.clone()).or_default().push(before);
             }
         }
-        last.into_values().collect()
+        (last.into_values().collect(), earlier)
     }
 
     fn keys<'k>(element: ElementType, keys: impl Iterator<Item = &'k Key>) -> Array {
@@ -301,8 +331,9 @@ impl<'t> Links<'t> {
         &self,
         client: &mut SpiClient<'_>,
         elements: &[Element],
+        call: &Call<'_>,
         answers: &mut Answers,
-    ) -> Vec<Work> {
+    ) -> Result<Vec<Work>, Error> {
         check_for_interrupts!();
         let places: Vec<u32> = (0..elements.len() as u32).collect();
         let keys = elements.iter().map(|element| &element.owner);
@@ -310,13 +341,22 @@ impl<'t> Links<'t> {
         let mut ordinals = ordinals(&places);
         let parameters: [Parameter; 2] = [Some(ordinals.datum()), Some(keys.datum())];
         let kind = key_kind(self.column(self.other));
-        let mut stored: Vec<HashMap<Key, Key>> = vec![HashMap::new(); elements.len()];
-        for row in self.read.run(client, &parameters).iter::<3>() {
-            let (at, other) = (row.integer(0), Key::of(kind, &row, 1));
-            let link = Key::of(self.table.key_kind, &row, 2);
-            if let (Some(at), Some(other), Some(link)) = (at, other, link) {
-                stored[at as usize].insert(other, link);
+        let links = |rows: Rows<'_>| {
+            let mut stored: Vec<HashMap<Key, Key>> = vec![HashMap::new(); elements.len()];
+            for row in rows.iter::<3>() {
+                let (at, other) = (row.integer(0), Key::of(kind, &row, 1));
+                let link = Key::of(self.table.key_kind, &row, 2);
+                if let (Some(at), Some(other), Some(link)) = (at, other, link) {
+                    stored[at as usize].insert(other, link);
+                }
             }
+            stored
+        };
+        let stored = links(self.read.run(client, &parameters));
+        // The list is to be all that the entry is linked to, and links that came since the snapshot can neither be kept
+        // nor deleted. Nobody else sets them now: the entries are locked.
+        if keeps_snapshot() && links(self.read.run_latest(client, &parameters)) != stored {
+            return Err(EntriesError::LinksMoved { table: call.name.to_owned() }.into());
         }
         let mut work = Vec::new();
         for (element, stored) in elements.iter().zip(stored) {
@@ -331,7 +371,7 @@ impl<'t> Links<'t> {
                 work.push(Work { place, owner, add, remove });
             }
         }
-        work
+        Ok(work)
     }
 
     /// Writes as much as the database takes; what it refuses is found by halves.

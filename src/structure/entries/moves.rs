@@ -58,11 +58,16 @@ impl Batch<'_> {
         let plain: Vec<Vec<u32>> =
             needs.iter().map(|needs| needs.iter().map(|(on, _)| *on).collect()).collect();
         let mut units = Vec::new();
-        for unit in needs::units(waiting.len(), &plain) {
+        let found = needs::units(waiting.len(), &plain);
+        if found.iter().any(|unit| unit.len() > 1) {
+            self.find_referred(client);
+        }
+        for unit in found {
             let is_stuck = |&at: &u32| {
                 out[at as usize] || plain[at as usize].iter().any(|&on| out[on as usize])
             };
-            let opened = match unit.iter().any(is_stuck) {
+            let waits = unit.iter().any(is_stuck);
+            let opened = match waits {
                 true => None,
                 false => self.open_circle(&unit, &waiting, &needs),
             };
@@ -73,7 +78,11 @@ impl Batch<'_> {
             for at in unit {
                 out[at as usize] = true;
                 let row = waiting[at as usize];
-                self.reject_rivals(row, rivals.remove(&row).unwrap_or_default());
+                let rivals = rivals.remove(&row).unwrap_or_default();
+                match waits {
+                    true => self.reject_rivals(row, rivals),
+                    false => self.reject_stuck(row, rivals, None),
+                }
             }
         }
         self.write_units(client, keys, &units);

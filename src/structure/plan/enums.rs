@@ -41,6 +41,38 @@ pub(crate) struct EnumGoal<'g> {
     pub(crate) managed: bool,
     /// `None`: it is to be dropped.
     pub(crate) target: Option<&'g EnumType>,
+    /// Values that rows name which are written in the same transaction.
+    pub(crate) seeded: Vec<&'g str>,
+}
+
+/// What a document makes of the values of a type by renaming.
+pub(crate) struct RenamedValues<'t> {
+    /// In the places of those that were there before.
+    pub(crate) values: Vec<String>,
+    /// In the order in which one makes room for the next.
+    done: Vec<&'t (String, String)>,
+    /// Those whose new value is there too.
+    waiting: Vec<&'t (String, String)>,
+}
+
+impl<'t> RenamedValues<'t> {
+    /// A document that was applied still tells its renames: one is done where the old value is there.
+    pub(crate) fn of(now: &[String], target: &'t EnumType) -> Self {
+        let mut values = now.to_vec();
+        let mut done = Vec::new();
+        let mut waiting: Vec<&(String, String)> = target
+            .renamed_values
+            .iter()
+            .filter(|(from, to)| from != to && now.contains(from))
+            .collect();
+        while let Some(at) = waiting.iter().position(|(_, to)| !values.contains(to)) {
+            let pair = waiting.remove(at);
+            let of_pair = values.iter_mut().filter(|value| **value == pair.0);
+            of_pair.for_each(|value| pair.1.clone_into(value));
+            done.push(pair);
+        }
+        Self { values, done, waiting }
+    }
 }
 
 /// What is done to types, and what the tables need to know of it.
@@ -75,7 +107,9 @@ pub(super) fn plan_enums(
                 );
                 plan.steps.push(Step::refused("create_type", &target.type_name, why));
             }
-            (Some(now), Some(target)) => plan.change(now, target, (tables, dialect), online),
+            (Some(now), Some(target)) => {
+                plan.change((now, target), goal, (tables, dialect), online)
+            }
             (Some(now), None) => plan.drop(now, tables),
             (None, None) => {}
         }
@@ -184,22 +218,14 @@ impl EnumPlan {
     fn rename_values(&mut self, now: &ObservedEnum, target: &EnumType) -> Vec<String> {
         let name = qualified(&target.schema, &target.type_name);
         let of = (target.schema.clone(), target.type_name.clone());
-        let mut values = now.values.clone();
-        let mut waiting: Vec<&(String, String)> = target
-            .renamed_values
-            .iter()
-            .filter(|(from, to)| from != to && now.values.contains(from))
-            .collect();
-        // One makes room for the next.
-        while let Some(at) = waiting.iter().position(|(_, to)| !values.contains(to)) {
-            let (from, to) = waiting.remove(at);
+        let RenamedValues { values, done, waiting } = RenamedValues::of(&now.values, target);
+        for (from, to) in done {
             let sql = |from: &str, to: &str| {
                 let (from, to) = (quote_literal(from), quote_literal(to));
                 format!("ALTER TYPE {name} RENAME VALUE {from} TO {to}")
             };
             let step = instant("rename_value", to, sql(from, to));
             self.steps.push(step.undone_by(sql(to, from)));
-            values.iter_mut().filter(|value| *value == from).for_each(|value| to.clone_into(value));
             self.renamed_values.insert((of.clone(), from.clone()), to.clone());
         }
         for (from, to) in waiting {
@@ -218,8 +244,8 @@ impl EnumPlan {
 
     fn change(
         &mut self,
-        now: &ObservedEnum,
-        target: &EnumType,
+        (now, target): (&ObservedEnum, &EnumType),
+        goal: &EnumGoal<'_>,
         (tables, dialect): (&[TableGoal<'_>], &Dialect),
         online: bool,
     ) {
@@ -234,7 +260,10 @@ impl EnumPlan {
         let kept: Vec<&String> =
             target.values.iter().filter(|value| values.contains(value)).collect();
         let in_order = values.iter().filter(|value| !removed.contains(value)).eq(kept);
-        let used = !online && added.iter().any(|value| is_used(target, value, tables));
+        let is_used = |value: &String| {
+            goal.seeded.contains(&value.as_str()) || is_used(target, value, tables)
+        };
+        let used = !online && added.iter().any(|value| is_used(value));
         if refused {
             // Said already.
         } else if !removed.is_empty() || !in_order || used {

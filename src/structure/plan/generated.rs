@@ -112,7 +112,8 @@ impl<'g> Planner<'g> {
             if extra.definition.ends_with(" STORED") {
                 let name = quote(&source.name);
                 let sql = self.alter(&format!("ALTER COLUMN {name} DROP EXPRESSION"));
-                self.push(Step::instant("stop_computing", &source.name, sql));
+                let undo = "undo: Postgres computes no column that it does not compute already";
+                self.push(Step::instant("stop_computing", &source.name, sql).hazard(undo));
             } else {
                 let why = format!(
                     "the column is computed by hand ({}), and Postgres makes no plain one of it: drop it",

@@ -23,7 +23,7 @@ fn new_name(name: &str) -> String {
 }
 
 /// The index that a rule has; `None` for what has none.
-fn index_of(rule: &Rule) -> Option<Index> {
+pub(super) fn index_of(rule: &Rule) -> Option<Index> {
     let of = |columns: Vec<&str>| Index {
         unique: true,
         ..Index::plain(
@@ -235,7 +235,10 @@ impl<'g> Planner<'g> {
             None => {
                 let place = qualified(schema, built);
                 let sql = format!("ALTER INDEX {place} RENAME TO {quoted}");
-                Step::instant("rename_index", name, sql).lock(Lock::ShareUpdateExclusive)
+                let back =
+                    format!("ALTER INDEX {} RENAME TO {}", qualified(schema, name), quote(built));
+                let step = Step::instant("rename_index", name, sql).undone_by(back);
+                step.lock(Lock::ShareUpdateExclusive)
             }
         };
         self.push(step.stage(Stage::Key).phase(phase));

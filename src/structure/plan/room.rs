@@ -211,6 +211,12 @@ pub(super) fn asides(goal: &TablesGoal<'_>, moves: &[Move]) -> Vec<Aside> {
         .collect()
 }
 
+/// Names of relations, with their schemas, that a plan takes from what has them before.
+pub(super) fn freed(moves: &[Move]) -> HashSet<(String, String)> {
+    let of_relations = |kind| !matches!(kind, Kind::Type | Kind::Constraint);
+    moves.iter().filter(|one| of_relations(one.kind)).filter_map(|one| one.from.clone()).collect()
+}
+
 /// Who has which name before the plan.
 fn holders(goal: &TablesGoal<'_>) -> HashMap<At, Holder> {
     let mut held = HashMap::new();
@@ -308,6 +314,7 @@ impl Cleared {
             now: now.as_ref(),
             managed: one.managed,
             target: one.target,
+            seeded: one.seeded.clone(),
         });
         TablesGoal {
             tables: tables.collect(),

@@ -5,17 +5,17 @@
 //! them, so the tables that are there are read here as if they had their new names already.
 
 use super::enums::{EnumGoal, plan_enums};
-use super::generated::is_generated;
 use super::room::{self, Cleared, Kind, Move};
 use super::tables_made;
 use super::tables_renamed;
+use super::tables_sequences;
 use super::tables_target::{self, Before};
 use super::{Goal, Manner, Surroundings, key_of};
 use crate::ident::qualified;
 use crate::structure::blueprint::model::{FILL_TRIGGER, Fill, ModelTable, Tenancy};
-use crate::structure::ddl::{Dialect, Names, postgres_name};
-use crate::structure::observe::{NamedRule, Observed};
-use crate::structure::step::{Relation, Stage, Step};
+use crate::structure::ddl::{Dialect, Names};
+use crate::structure::observe::{Extra, NamedRule, Observed};
+use crate::structure::step::{Class, Relation, Stage, Step};
 use crate::structure::table::{Reference, Rule, Table};
 use std::collections::{HashMap, HashSet};
 
@@ -160,86 +160,35 @@ pub(crate) struct SequenceNames {
     pub(super) then: HashMap<String, String>,
 }
 
-/// The steps, in the order in which they are run; none where the goal is reached.
-pub(crate) fn plan_tables(goal: &TablesGoal<'_>) -> Vec<Step> {
-    let sequences = sequences_then(goal);
-    let (steps, moves) = plan_all(goal, &sequences);
+/// The way to the goal.
+pub(crate) struct TablesPlan {
+    /// In the order in which they are run; none where the goal is reached.
+    pub(crate) steps: Vec<Step>,
+    /// Schemas and names of relations that the steps take from what has them now.
+    pub(crate) freed: HashSet<(String, String)>,
+    /// For each table what the sequences of its columns are called at the end.
+    pub(crate) sequences: Vec<HashMap<String, String>>,
+}
+
+pub(crate) fn plan_tables(goal: &TablesGoal<'_>) -> TablesPlan {
+    let sequences = tables_sequences::names_then(goal);
+    let (mut steps, moves) = plan_all(goal, &sequences);
+    let freed = room::freed(&moves);
     let asides = room::asides(goal, &moves);
-    if asides.is_empty() {
-        return steps;
+    // What is refused is said with the names that users know.
+    if asides.is_empty() || steps.iter().any(|step| step.class == Class::Refused) {
+        return TablesPlan { steps, freed, sequences };
     }
     // The same way, from where some have other names.
     let cleared = Cleared::new(goal, &asides);
-    let (rest, _) = plan_all(&cleared.goal(goal), &sequences);
-    let mut steps = [cleared.steps.clone(), rest].concat();
+    let (mut rest, _) = plan_all(&cleared.goal(goal), &sequences);
+    // Values are added before anything steps aside, so under the names of now.
+    steps.retain(|step| step.stage == Stage::Value);
+    rest.retain(|step| step.stage != Stage::Value);
+    steps.extend(cleared.steps);
+    steps.extend(rest);
     steps.sort_by_key(|step| step.stage);
-    steps
-}
-
-/// For each table what the sequences of its columns are called at the end. One that was named after its table and column
-/// goes on to be; names are those that Postgres gives.
-fn sequences_then(goal: &TablesGoal<'_>) -> Vec<HashMap<String, String>> {
-    let mut taken: HashSet<(String, String)> = HashSet::new();
-    for target in goal.tables.iter().filter_map(|table| table.target) {
-        let names = target.table.names.iter().flatten().chain([&target.table_name]);
-        taken.extend(names.map(|name| (target.schema.clone(), name.clone())));
-    }
-    let mut then = vec![HashMap::new(); goal.tables.len()];
-    for (table, then) in goal.tables.iter().zip(&mut then) {
-        let Some(target) = table.target else { continue };
-        let generated = target.table.columns.iter().filter(|column| is_generated(column));
-        for column in generated {
-            let kept = table.now.as_ref().and_then(|now| {
-                let source = source_of(target, now.observed, &column.name);
-                let (_, state) = now.keeping.sequences.iter().find(|(of, _)| of == source)?;
-                let name = &state.name;
-                let is_parted = !(state.identity || state.owned && state.feeds);
-                let stays = now.observed.name == target.table_name && source == column.name;
-                (stays || is_parted || !is_named_after(name, &now.observed.name, source))
-                    .then_some(name)
-            });
-            if let Some(name) = kept {
-                taken.insert((target.schema.clone(), name.clone()));
-                then.insert(column.name.clone(), name.clone());
-            }
-        }
-    }
-    for (table, then) in goal.tables.iter().zip(&mut then) {
-        let Some(target) = table.target else { continue };
-        for column in target.table.columns.iter().filter(|column| is_generated(column)) {
-            if then.contains_key(&column.name) {
-                continue;
-            }
-            let mut label = "seq".to_owned();
-            let mut number = 0;
-            let name = loop {
-                let name = postgres_name(&target.table_name, Some(&column.name), &label);
-                if taken.insert((target.schema.clone(), name.clone())) {
-                    break name;
-                }
-                number += 1;
-                label = format!("seq{number}");
-            };
-            then.insert(column.name.clone(), name);
-        }
-    }
-    then
-}
-
-/// Whether Postgres gave a sequence its name.
-fn is_named_after(name: &str, table: &str, column: &str) -> bool {
-    let numbers = (1..10).map(|number| format!("seq{number}"));
-    let mut labels = std::iter::once("seq".to_owned()).chain(numbers);
-    labels.any(|label| postgres_name(table, Some(column), &label) == name)
-}
-
-/// What a column of the target is called now.
-fn source_of<'s>(target: &'s ModelTable, observed: &Observed, name: &'s str) -> &'s str {
-    let there = |name: &str| observed.table.column(name).is_some();
-    let renamed = target.renames.iter().find(|(from, to)| {
-        to == name && there(from) && (!there(name) || target.table.column(from).is_none())
-    });
-    renamed.map_or(name, |(from, _)| from)
+    TablesPlan { steps, freed, sequences }
 }
 
 /// The steps, and the names that they give and take.
@@ -461,9 +410,7 @@ impl Prepared {
     ) -> Vec<Step> {
         let keeping = now.keeping;
         let is_foreign = table.managed.is_none_or(|managed| managed.fills.is_empty());
-        let is_other = |extra: &crate::structure::observe::Extra| {
-            extra.kind == "trigger" && extra.name == FILL_TRIGGER
-        };
+        let is_other = |extra: &Extra| extra.kind == "trigger" && extra.name == FILL_TRIGGER;
         let is_there = !keeping.fills.is_empty() || now.observed.extras.iter().any(is_other);
         if is_foreign && model.fills.is_empty() {
             return Vec::new();
@@ -512,9 +459,16 @@ impl Prepared {
         let kind = |named: &NamedRule| room::kind_of(&named.rule, named.by);
         let rules = observed.rules.iter().filter(|named| kind(named) != Kind::Constraint);
         let rules = rules.map(|named| (Kind::Index, &named.name));
+        let has_index = |extra: &&Extra| match extra.kind {
+            "index" => true,
+            "constraint" => room::kind_of_extra(&extra.definition) == Kind::Key,
+            _ => false,
+        };
+        let extras = observed.extras.iter().filter(has_index);
+        let extras = extras.map(|extra| (Kind::Index, &extra.name));
         let sequences =
             now.keeping.sequences.iter().map(|(_, state)| (Kind::Sequence, &state.name));
-        for (kind, name) in rules.chain(sequences) {
+        for (kind, name) in rules.chain(extras).chain(sequences) {
             let from = Some((place.0, name.as_str()));
             let to = target.map(|(schema, _)| (schema, name.as_str()));
             moves.push(Move::between(kind, from, to, stage));

@@ -47,9 +47,12 @@ impl<'g> Planner<'g> {
                 if at == 0 {
                     step = self.with_dependents_of_values(step, source);
                     if renamed.merges {
-                        step = step
-                            .hazard("merge: values become one, and nothing tells the rows apart afterwards")
-                            .requires(self.no_duplicates_after(renamed, column));
+                        step = step.hazard(
+                            "merge: values become one, and nothing tells the rows apart afterwards",
+                        );
+                        let mut required = self.no_duplicates_after(renamed, column).into_iter();
+                        step = step.requires(required.next());
+                        step.also_require = required.collect();
                     }
                 }
                 self.push(step);
@@ -91,8 +94,8 @@ impl<'g> Planner<'g> {
         )
     }
 
-    /// What must hold of the rows where values become one that were two.
-    fn no_duplicates_after(&self, renamed: &RenamedValues, column: &Column) -> Option<Requirement> {
+    /// What must hold of the rows where values become one that were two, for each unique set.
+    fn no_duplicates_after(&self, renamed: &RenamedValues, column: &Column) -> Vec<Requirement> {
         let sets = self.goal.target.rules.iter().filter_map(|rule| match rule {
             Rule::Unique(columns) if columns.iter().any(|one| one.name == column.name) => {
                 Some(columns)
@@ -105,12 +108,13 @@ impl<'g> Planner<'g> {
             }
             unique_expressions(std::slice::from_ref(one)).concat()
         };
-        sets.into_iter().next().map(|columns| Requirement::Distinct {
+        let distinct = |columns: &Vec<UniqueColumn>| Requirement::Distinct {
             names: columns.iter().map(|one| one.name.clone()).collect(),
             expressions: columns.iter().map(expression).collect(),
             among: None,
             nulls: false,
-        })
+        };
+        sets.map(distinct).collect()
     }
 
     /// What may say a value in words of its own.

@@ -57,13 +57,13 @@ const IMMUTABLE: &[&str] = &[
     "upper",
 ];
 
-/// Functions for defaults alone.
+/// Functions for defaults alone. Where rows get a default, the owner evaluates it: none of these may know more than their
+/// arguments, the clock and chance.
 const OTHER: &[&str] = &[
     "array_to_string",
     "clock_timestamp",
     "concat",
     "concat_ws",
-    "current_setting",
     "format",
     "gen_random_uuid",
     "json_build_array",

@@ -70,6 +70,28 @@ SAVEPOINT before;
 SELECT kepler.alter_entry_table('Post', '{"fields": [{"name": "who", "type": "text"}, {"name": "role", "type": "enum", "values": ["first", "rest"], "renamed_values": {"second": "rest", "third": "rest", "last": "rest"}}], "unique": [["who", "role"]]}', '{rewrite}');
 ROLLBACK TO before;
 
+-- So is it in every unique set; an index or a check by hand is told in words that show no values.
+SELECT kepler.create_entry_table('Person', '{"fields": [{"name": "st", "type": "enum", "values": ["a", "b"]}, {"name": "k", "type": "integer"}, {"name": "ssn", "type": "text", "sensitive": true}], "unique": [["st", "k"], ["st", "ssn"]]}') AS person \gset
+SELECT count(*) FROM kepler.insert_entries('Person', '[{"st": "a", "k": 1, "ssn": "123-45-6789"}, {"st": "b", "k": 2, "ssn": "123-45-6789"}]');
+-- (A value that is no option and never was is not renamed, and makes no version.)
+SELECT kepler.alter_entry_table('Person', '{"fields": [{"name": "st", "type": "enum", "values": ["a", "b"], "renamed_values": {"q": "a"}}, {"name": "k", "type": "integer"}, {"name": "ssn", "type": "text", "sensitive": true}], "unique": [["st", "k"], ["st", "ssn"]]}');
+\set merge '{"fields": [{"name": "st", "type": "enum", "values": ["b"], "renamed_values": {"a": "b"}}, {"name": "k", "type": "integer"}, {"name": "ssn", "type": "text", "sensitive": true}], "unique": [["st", "k"], ["st", "ssn"]]}'
+\set simple '{"fields": [{"name": "st", "type": "enum", "values": ["b"], "renamed_values": {"a": "b"}}, {"name": "k", "type": "integer"}, {"name": "ssn", "type": "text", "sensitive": true}]}'
+SAVEPOINT before;
+SELECT kepler.alter_entry_table('Person', :'merge', '{rewrite}');
+ROLLBACK TO before;
+UPDATE :person SET k = 1 WHERE k = 2;
+SELECT kepler.alter_entry_table('Person', :'merge', '{rewrite}');
+ROLLBACK TO before;
+CREATE UNIQUE INDEX by_hand ON :person (ssn, st) WHERE k < 9;
+SELECT kepler.alter_entry_table('Person', :'simple', '{rewrite}');
+ROLLBACK TO before;
+ALTER TABLE :person ADD CONSTRAINT check_by_hand CHECK (st <> 'b' OR k > 1);
+SELECT kepler.alter_entry_table('Person', :'simple', '{rewrite}');
+ROLLBACK TO before;
+SELECT kepler.alter_entry_table('Person', :'simple', '{rewrite}');
+ROLLBACK TO before;
+
 -- Texts become options.
 SELECT kepler.create_entry_table('Form', '{"fields": [{"name": "answer", "type": "text"}]}') AS form \gset
 SELECT count(*) FROM kepler.insert_entries('Form', '[{"answer": "Yes"}, {"answer": "y"}, {"answer": "no"}, {"answer": null}]');

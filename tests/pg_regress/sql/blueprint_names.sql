@@ -102,3 +102,30 @@ SELECT name FROM kepler.blueprint_tables WHERE blueprint_name = 'called';
 SELECT * FROM called.people;
 SELECT object, kind FROM kepler.blueprint_drift('called') WHERE kind <> 'coverage';
 ROLLBACK;
+
+-- A plan takes names from what leaves: a table that moves to another schema takes its indexes and its sequence along, a table and
+-- a column that are dropped leave theirs. Whatever somebody else has made keeps its name.
+BEGIN;
+SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "free", "tables": [
+  {"name": "A", "table": "a", "fields": [{"name": "n", "type": "integer", "generated": "serial"}], "indexes": [{"fields": ["n"], "name": "one"}]},
+  {"name": "B", "table": "b", "fields": [{"name": "n", "type": "integer"}], "indexes": [{"fields": ["n"], "name": "two"}]},
+  {"name": "C", "table": "c", "fields": [{"name": "n", "type": "integer"}, {"name": "m", "type": "integer", "generated": "serial"}]}]}');
+CREATE INDEX by_hand ON free.a (n) WHERE n > 0;
+\set freed '{"blueprint": "free", "tables": [{"name": "A", "table": "a", "schema": "free_too", "fields": [{"name": "n", "type": "integer", "generated": "serial"}], "indexes": [{"fields": ["n"], "name": "one"}]}, {"name": "C", "table": "c", "fields": [{"name": "n", "type": "integer"}], "indexes": [{"fields": ["n"], "name": "a"}, {"fields": ["n"], "name": "b"}, {"fields": ["n"], "name": "one"}, {"fields": ["n"], "name": "two"}, {"fields": ["n"], "name": "a_n_seq"}, {"fields": ["n"], "name": "c_m_seq"}, {"fields": ["n"], "name": "by_hand"}]}]}'
+SELECT operation, object, class FROM kepler.plan_blueprint(:'freed');
+SELECT outcome FROM kepler.apply_blueprint(:'freed', '{drop}');
+SELECT operation FROM kepler.plan_blueprint(:'freed');
+SELECT c.oid::regclass, c.relkind FROM pg_class AS c WHERE c.relnamespace IN ('free'::regnamespace, 'free_too'::regnamespace) ORDER BY 1::text COLLATE "C";
+CREATE VIEW free.theirs AS SELECT 1 AS one;
+SELECT operation, class, hazards FROM kepler.plan_blueprint(replace(:'freed', '"two"', '"theirs"')) WHERE class = 'refused';
+
+-- A sequence that a column gets, or that is renamed with it, finds its name taken.
+CREATE SEQUENCE free.c_n_seq;
+CREATE SEQUENCE free_too.a_m_seq;
+\set counted '{"blueprint": "free", "tables": [{"name": "A", "table": "a", "schema": "free_too", "fields": [{"name": "m", "renamed_from": "n", "type": "integer", "generated": "serial"}]}, {"name": "C", "table": "c", "fields": [{"name": "n", "type": "integer", "generated": "serial"}]}]}'
+SELECT operation, class, hazards FROM kepler.plan_blueprint(:'counted') WHERE class = 'refused';
+
+-- What Postgres calls the sequence of a column is no name for anything else of the document.
+SELECT kepler.apply_blueprint('{"blueprint": "item", "tables": [{"name": "Item", "table": "item", "key": {"name": "id", "type": "bigint"},
+  "fields": [{"name": "a", "type": "integer", "generated": "serial"}], "indexes": [{"fields": ["a"], "name": "item_a_seq"}]}, {"name": "Item_id_seq", "table": "item_id_seq", "fields": []}]}');
+ROLLBACK;

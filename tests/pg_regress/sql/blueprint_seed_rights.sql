@@ -21,7 +21,7 @@ SET LOCAL kepler.workspace_id = 'ws_a';
 SET ROLE seed_admin;
 SELECT version, outcome FROM kepler.apply_blueprint(:'own');
 SELECT ws, name FROM shared.notes;
--- A row of another workspace is not the session's to write, or to judge.
+-- A row of another workspace is not the session's to write, or to judge; and rows of a table that others share are the owner's to name.
 SELECT operation, class, hazards FROM kepler.plan_blueprint(:'both');
 SELECT kepler.apply_blueprint(:'both');
 -- A trigger on the table runs as whoever applies.
@@ -50,6 +50,7 @@ SET ROLE seed_reader;
 SELECT object, kind, expected, actual FROM kepler.blueprint_drift('shared') WHERE object_type = 'seed row';
 RESET ROLE;
 -- Who may apply and not write gets Postgres' own answer, and nothing was changed.
+SELECT outcome FROM kepler.apply_blueprint(:'own');
 REVOKE INSERT ON shared.notes FROM seed_admin;
 DELETE FROM shared.notes;
 SET LOCAL kepler.workspace_id = 'ws_a';

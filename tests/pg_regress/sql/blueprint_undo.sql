@@ -66,4 +66,9 @@ SELECT pg_temp.undo(document) FROM (VALUES ('{"blueprint": "shop", "enums": {"st
         {"name": "status", "type": "enum", "enum": "status", "default": "new"}, {"name": "total", "type": "decimal", "precision": 12, "scale": 2},
         {"name": "number", "type": "integer", "default": 1}],
      "checks": [{"field": "number", "op": ">", "value": 0, "name": "positive"}]}]}')) AS d (document);
+
+-- A column that somebody lets Postgres compute keeps its values, and is not computed again.
+SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "sums", "tables": [{"name": "S", "table": "s", "fields": [{"name": "a", "type": "integer"}, {"name": "b", "type": "integer"}]}]}');
+ALTER TABLE sums.s DROP COLUMN b, ADD COLUMN b integer GENERATED ALWAYS AS (a + 1) STORED;
+SELECT operation, statement, undo, hazards FROM kepler.repair_blueprint('sums');
 ROLLBACK;

@@ -22,7 +22,7 @@ SELECT to_regclass('shop.clients') IS NULL AS nothing_done;
 SELECT version, outcome FROM kepler.apply_blueprint(:'next', '{drop,rewrite}');
 SELECT count(*) AS steps FROM kepler.plan_blueprint(:'next');
 SELECT version, outcome FROM kepler.apply_blueprint(:'next');
-SELECT id, mail, age, since = current_date AS since FROM shop.clients ORDER BY id;
+SELECT id, mail, age, since = (now() AT TIME ZONE 'UTC')::date AS since FROM shop.clients ORDER BY id;
 SELECT * FROM shop.orders ORDER BY id;
 SELECT indexname FROM pg_indexes WHERE schemaname = 'shop' ORDER BY 1;
 SELECT conname FROM pg_constraint WHERE connamespace = 'shop'::regnamespace AND contype <> 'n' ORDER BY 1;

@@ -55,6 +55,11 @@ ALTER TABLE :link ADD CONSTRAINT no_two CHECK (item <> 2 OR tag <> 't2') NOT VAL
 SELECT ordinal, outcome, error_code, error FROM kepler.set_entry_links('Item Tag', 'theItem', '[{"theItem": 1, "tag": []}, {"theItem": 3, "tag": ["t3", "t2"]}, {"theItem": 2, "tag": ["t2"]}]', on_error => 'skip');
 SELECT ordinal, outcome FROM kepler.set_entry_links('Item Tag', 'theItem', '[{"theItem": 2, "tag": ["t1"]}]');
 SELECT * FROM pg_temp.links();
+-- Where the last list for an entry is refused, the one before it stands, whatever refuses it.
+SELECT ordinal, entry_id, outcome, error_code FROM kepler.set_entry_links('Item Tag', 'theItem', '[{"theItem": 2, "tag": ["t1"]}, {"theItem": 2, "tag": ["t3", "t1"]}, {"theItem": 2, "tag": ["t2"]}]', on_error => 'skip');
+SELECT * FROM pg_temp.links();
+SELECT ordinal, entry_id, outcome, error_code FROM kepler.set_entry_links('Item Tag', 'theItem', '[{"theItem": 2, "tag": ["t1"]}, {"theItem": 2, "tag": ["t2", "t1"]}, {"theItem": 2, "tag": ["t2"]}]', on_error => 'skip');
+SELECT * FROM pg_temp.links();
 DROP TRIGGER keeps ON :link;
 ALTER TABLE :link DROP CONSTRAINT no_two;
 
@@ -85,6 +90,12 @@ ROLLBACK TO before;
 SELECT * FROM kepler.set_entry_links('Labels', NULL, '[]');
 ROLLBACK TO before;
 SELECT * FROM kepler.set_entry_links('Labels', 'theItem', NULL);
+ROLLBACK TO before;
+
+-- A link that needs more than its two ends cannot be made from a list: that is said of the table.
+SELECT kepler.create_entry_table('Reasons', '{"fields": [{"name": "item", "type": "reference", "to": "Item"}, {"name": "label", "type": "reference", "to": "Label"}, {"name": "why", "type": "text", "required": true}], "unique": [["item", "label"]]}') IS NOT NULL AS created;
+SAVEPOINT before;
+SELECT * FROM kepler.set_entry_links('Reasons', 'item', '[{"item": 1, "label": ["t1"]}, {"item": 2, "label": ["t1"]}]', on_error => 'skip');
 ROLLBACK TO before;
 
 -- Entries of one table linked with each other, and many links.

@@ -16,7 +16,6 @@ INSERT INTO expressions SELECT 'default', type, expression FROM (VALUES
     ('varchar(10)', $$'c'::character varying$$), ('varchar(10)', $$CAST('d' AS varchar(10))$$), ('char(3)', $$'abc'$$), ('text', $$lower('A')$$),
     ('text', $$md5(random()::text)$$), ('text', $$gen_random_uuid()$$), ('text', $$(gen_random_uuid())::text || 'x'$$), ('text', $$upper('a' || 'b')$$),
     ('text', $$concat('a', 'b')$$), ('text', $$'x' || gen_random_uuid()$$), ('text', $$to_char(now(), 'YYYY')$$), ('text', $$current_user$$),
-    ('text', $$current_setting('app.tenant', true)$$), ('text', $$coalesce(current_setting('app.tenant', true), 'none')$$),
     ('text', $$CURRENT_DATE::text$$), ('text', $$NULL$$), ('text', $$replace(gen_random_uuid()::text, '-', '')$$),
     ('text', $$substring(md5('x') , 1, 8)$$), ('text', $$left('abc', 2)$$), ('text', $$kepler.cuid()$$), ('text', $$encode('\x00'::bytea, 'hex')$$),
     ('text', $$'x' COLLATE "C"$$), ('text', $$lpad('1', 3, '0')$$),
@@ -130,7 +129,7 @@ BEGIN
         FROM pg_proc AS p
         WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.prokind = 'f' AND p.provariadic = 0
             AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::oid[]) AS a (t) JOIN pg_type AS y ON y.oid = a.t WHERE y.typtype = 'p')
-            AND p.proname IN ('abs', 'char_length', 'clock_timestamp', 'current_setting', 'date_part', 'date_trunc', 'encode', 'extract', 'floor', 'gen_random_uuid', 'jsonb_typeof', 'left',
+            AND p.proname IN ('abs', 'char_length', 'clock_timestamp', 'date_part', 'date_trunc', 'encode', 'extract', 'floor', 'gen_random_uuid', 'jsonb_typeof', 'left',
                 'length', 'lower', 'lpad', 'md5', 'now', 'random', 'replace', 'round', 'statement_timestamp', 'substring', 'timezone', 'to_char', 'upper')
     LOOP
         EXECUTE format('CREATE FUNCTION trap.%I(%s) RETURNS %s LANGUAGE sql IMMUTABLE RETURN NULL::%3$s', o.proname, o.arguments, o.result);

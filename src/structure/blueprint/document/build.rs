@@ -9,6 +9,7 @@ use super::names::{Space, Taken};
 use super::table::Draft;
 use crate::field_types::kind::FieldKind;
 use crate::structure::blueprint::model::{Fill, ModelTable, Retention};
+use crate::structure::ddl::postgres_name;
 use crate::structure::document::keys::Problems;
 use crate::structure::model::{Check, Field, Op, Operand, Sensitive};
 use crate::structure::table::{Column, ColumnDefault, Rule, Table, UniqueColumn};
@@ -52,6 +53,9 @@ pub(super) fn tables(
             }
         }
     }
+    for (model, _) in &built {
+        check_sequences(model, &taken, problems);
+    }
     for (at, (model, names)) in built.iter_mut().enumerate() {
         let rules = model.table.rules.iter().zip(names);
         let names = rules.map(|(rule, name)| match name {
@@ -69,6 +73,23 @@ pub(super) fn tables(
         model.table.names = names.collect();
     }
     built.into_iter().map(|(model, _)| model).collect()
+}
+
+/// Postgres gives a sequence its name when it makes the column, and what has that name comes later.
+fn check_sequences(model: &ModelTable, taken: &Taken, problems: &mut Problems) {
+    let counts = |column: &&Column| {
+        matches!(column.default, Some(ColumnDefault::Serial | ColumnDefault::Identity { .. }))
+    };
+    for column in model.table.columns.iter().filter(counts) {
+        let name = postgres_name(&model.table_name, Some(&column.name), "seq");
+        if let Some(place) = taken.place(Space::Relations(model.schema.clone()), &name) {
+            let why = format!(
+                "\"{name}\" is what Postgres calls the sequence of column \"{}\" of table \"{}\"",
+                column.name, model.table_name
+            );
+            problems.add(place, why);
+        }
+    }
 }
 
 /// What the name of a rule must differ from.

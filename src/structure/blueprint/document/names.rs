@@ -114,6 +114,11 @@ impl Taken {
         }
     }
 
+    /// The place that has taken a name.
+    pub(super) fn place(&self, space: Space, name: &str) -> Option<&str> {
+        self.places.get(&(space, name.to_owned())).map(String::as_str)
+    }
+
     /// Takes a name that may get a number, as Postgres gives it.
     pub(super) fn choose(
         &mut self,

@@ -142,9 +142,11 @@ fn tell_enum_renames(blueprint: &mut Blueprint, versions: &[&Version], facts: &F
             };
             let told = one.renamed_values.iter().find(|(old, _)| called.contains(&old));
             let wanted = told.map(|(_, new)| new.clone());
+            let is_told = told.is_some_and(|(old, _)| old == *now);
             let back =
                 || called.iter().find(|name| one.values.contains(name)).map(|name| (*name).clone());
             if let Some(wanted) = wanted.or_else(back)
+                && !is_told
                 && wanted != **now
                 && !one.values.contains(now)
                 && !values.contains(&wanted)

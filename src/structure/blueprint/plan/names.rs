@@ -2,10 +2,9 @@
 
 use super::{Place, Planned};
 use crate::error::Error;
-use crate::ident::{qualified, quote};
-use crate::structure::ddl::composed_name;
+use crate::ident::qualified;
 use crate::structure::step::{Class, Relation, Stage, Step};
-use crate::structure::table::{ColumnDefault, Rule};
+use crate::structure::table::Rule;
 use pgrx::spi::SpiClient;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -24,9 +23,11 @@ pub(super) fn refuse_taken(
     for (place, (operation, relation)) in &wanted {
         let Some((table, kind)) = holders.get(place) else { continue };
         let now = planned.places.get(&(relation.schema.clone(), relation.table.clone()));
-        if let Some(table) = table
-            && own.contains(table)
-            && (now == Some(table) || leaves(planned, table, &place.1))
+        let goes = |table: &Place| !planned.places.values().any(|now| now == table);
+        if planned.freed.contains(place)
+            || table
+                .as_ref()
+                .is_some_and(|table| own.contains(table) && (now == Some(table) || goes(table)))
         {
             continue;
         }
@@ -55,22 +56,10 @@ pub(super) fn refuse_taken(
     Ok(())
 }
 
-/// Whether what has a name gives it up: with its table, or by a step of its own.
-fn leaves(planned: &Planned, table: &Place, name: &str) -> bool {
-    let stays = planned.places.values().any(|now| now == table);
-    let quoted = quote(name);
-    let gives_up = |step: &Step| match step.operation {
-        "drop_index" | "drop_constraint" => step.object == name,
-        "rename_index" | "rename_constraint" => step.object != name && step.sql.contains(&quoted),
-        _ => false,
-    };
-    !stays || planned.steps.iter().any(gives_up)
-}
-
 /// Names of what the plan makes, the operations that make it, and the tables.
 fn wanted(planned: &Planned) -> BTreeMap<Place, (&'static str, Relation)> {
     let mut wanted = BTreeMap::new();
-    for table in &planned.targets {
+    for (table, sequences) in planned.targets.iter().zip(&planned.sequences) {
         let relation = Relation {
             schema: table.schema.clone(),
             table: table.table_name.clone(),
@@ -89,22 +78,27 @@ fn wanted(planned: &Planned) -> BTreeMap<Place, (&'static str, Relation)> {
             }
         }
         // With a new column Postgres takes a name that is free.
-        let makes = |column: &str| {
-            planned.steps.iter().any(|step| {
-                step.operation == "change_generated"
-                    && step.object == column
-                    && step.class != Class::Refused
-                    && step.sql.starts_with("CREATE SEQUENCE ")
-                    && step.relation.as_ref().is_some_and(|at| {
-                        (&at.schema, &at.table) == (&table.schema, &table.table_name)
-                    })
-            })
+        let is_of_table = |step: &&Step| {
+            step.class != Class::Refused
+                && step
+                    .relation
+                    .as_ref()
+                    .is_some_and(|at| (&at.schema, &at.table) == (&table.schema, &table.table_name))
         };
-        for column in &table.table.columns {
-            if column.default == Some(ColumnDefault::Serial) && makes(&column.name) {
-                let name = composed_name(&table.table_name, &[&column.name], "seq");
-                let place = (table.schema.clone(), name);
-                wanted.insert(place, ("change_generated", relation.clone()));
+        for (column, name) in sequences {
+            let place = qualified(&table.schema, name);
+            let gives = |step: &&Step| match step.operation {
+                "rename_sequence" => step.object == *name,
+                "change_generated" => {
+                    let words = ["CREATE SEQUENCE ", "(SEQUENCE NAME "];
+                    let makes = |word| step.sql.contains(&format!("{word}{place}"));
+                    step.object == *column && words.into_iter().any(makes)
+                }
+                _ => false,
+            };
+            if let Some(step) = planned.steps.iter().filter(is_of_table).find(gives) {
+                let place = (table.schema.clone(), name.clone());
+                wanted.insert(place, (step.operation, relation.clone()));
             }
         }
     }

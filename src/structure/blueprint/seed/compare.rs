@@ -3,6 +3,7 @@
 use super::super::error::BlueprintError;
 use super::super::model::{Blueprint, ModelTable, Tenancy};
 use super::super::plan::{Place, Planned};
+use super::enums::Labels;
 use super::order::{Group, Rows, order};
 use super::resolve::Resolved;
 use super::statements::{Spoken, numbers, texts};
@@ -41,6 +42,7 @@ pub(crate) struct Scene<'s> {
     pub(super) blueprint: &'s Blueprint,
     pub(super) view: View,
     tables: HashMap<&'s str, Here<'s>>,
+    labels: Labels,
     /// Of the session.
     workspace_id: &'s str,
     /// Of the blueprint, if its tenancy is that.
@@ -113,7 +115,9 @@ impl<'s> Scene<'s> {
                 here.is_guarded = planned.is_guarded(here.table);
             }
         }
-        let mut scene = Self { blueprint, view, tables, workspace_id, own_workspace_id, dialect };
+        let labels = Labels::new(planned, view);
+        let mut scene =
+            Self { blueprint, view, tables, labels, workspace_id, own_workspace_id, dialect };
         scene.look_at_rights(client)?;
         Ok(scene)
     }
@@ -162,6 +166,36 @@ impl<'s> Scene<'s> {
     /// A table as it will be.
     pub(super) fn table(&self, name: &str) -> Option<&'s ModelTable> {
         Some(self.tables.get(name)?.table)
+    }
+
+    /// A text by which rows are found: none where the type of the column does not have it yet, and so no row has it.
+    pub(super) fn stored(
+        &self,
+        table: &str,
+        column: &str,
+        value: &Value,
+        text: Option<String>,
+    ) -> Option<Option<String>> {
+        let Some(text) = text else { return Some(None) };
+        match self.table(table).and_then(|table| table.table.column(column)) {
+            Some(column) => self.labels.stored(column, value, text).map(Some),
+            None => Some(Some(text)),
+        }
+    }
+
+    /// A text to compare with what is stored in an enum, as texts; of other types any.
+    fn compared(
+        &self,
+        table: &str,
+        column: &str,
+        value: &Value,
+        text: Option<String>,
+    ) -> Option<Option<String>> {
+        let Some(text) = text else { return Some(None) };
+        match self.table(table).and_then(|table| table.table.column(column)) {
+            Some(column) => self.labels.compared(column, value, text).map(Some),
+            None => Some(Some(text)),
+        }
     }
 
     pub(super) fn dialect(&self) -> &'s Dialect {
@@ -340,7 +374,14 @@ impl<'s> Looker<'s> {
         compared: &[&str],
         rows: &[usize],
     ) -> HashMap<usize, (String, String)> {
-        let text = |at: usize, column: &str| self.resolved.text(seed.rows[at].get(column)?);
+        let text = |at: usize, column: &str| {
+            let value = seed.rows[at].get(column)?;
+            self.scene.stored(&seed.table, column, value, self.resolved.text(value)?)
+        };
+        let compared_text = |at: usize, column: &str| {
+            let value = seed.rows[at].get(column)?;
+            self.scene.compared(&seed.table, column, value, self.resolved.text(value)?)
+        };
         let names = set.names();
         let keyed: Vec<usize> = rows
             .iter()
@@ -350,7 +391,7 @@ impl<'s> Looker<'s> {
         // What is not there yet differs from whatever is.
         let is_known = |at: &usize| {
             compared.iter().all(|column| {
-                self.scene.is_readable(&seed.table, column) && text(*at, column).is_some()
+                self.scene.is_readable(&seed.table, column) && compared_text(*at, column).is_some()
             })
         };
         let (known, unknown): (Vec<usize>, Vec<usize>) = keyed.into_iter().partition(is_known);
@@ -360,11 +401,13 @@ impl<'s> Looker<'s> {
                 continue;
             }
             let mut arrays = vec![numbers(rows.iter().copied())];
-            for column in names.iter().chain(compared) {
+            let mut add = |column: &str, text: &dyn Fn(usize, &str) -> Option<Option<String>>| {
                 let values: Vec<Option<String>> =
                     rows.iter().map(|at| text(*at, column).flatten()).collect();
                 arrays.push(texts(values.iter().map(Option::as_deref)));
-            }
+            };
+            names.iter().for_each(|column| add(column, &text));
+            compared.iter().for_each(|column| add(column, &compared_text));
             let parameters: Vec<_> = arrays.iter_mut().map(|array| Some(array.datum())).collect();
             let statement = spoken.find(set, compared);
             for row in statement.run(client, &parameters).iter::<3>() {

@@ -2,10 +2,13 @@
 //! applies the document, with that role's rights.
 //!
 //! `order` finds which rows need which others, `resolve` looks up the keys that rows ask for, `statements` are what is run, `compare` tells
-//! which rows are missing or otherwise, and `write` writes those.
+//! which rows are missing or otherwise, by what `enums` finds of values that a type does not have yet, `write` writes those, and
+//! `refused` says which row the database refuses.
 
 mod compare;
+mod enums;
 mod order;
+mod refused;
 mod resolve;
 mod statements;
 mod step;
@@ -13,6 +16,7 @@ mod unique;
 mod write;
 
 pub(crate) use compare::{Scene, View, compare};
+pub(crate) use enums::enum_values;
 pub(crate) use order::order;
 pub(crate) use step::{refuse_seed, seed_steps};
 pub(crate) use unique::{Set, is_numbered, unique_sets};

@@ -60,7 +60,7 @@ impl Resolved {
                     continue;
                 }
                 let Some((set, more)) = found_by(spoken.table, &by) else { continue };
-                self.run(client, &spoken, (&set, &more, column), lookups);
+                self.run(client, (scene, &spoken), (&set, &more, column), lookups);
             }
         }
     }
@@ -68,7 +68,7 @@ impl Resolved {
     fn run(
         &mut self,
         client: &mut SpiClient<'_>,
-        spoken: &Spoken<'_>,
+        (scene, spoken): (&Scene<'_>, &Spoken<'_>),
         (set, more, wanted): (&Set, &[&str], &str),
         lookups: Vec<(String, &Lookup)>,
     ) {
@@ -79,7 +79,7 @@ impl Resolved {
                 .iter()
                 .map(|name| {
                     let (_, value) = lookup.by.iter().find(|(own, _)| own == name)?;
-                    self.text(value)?
+                    scene.stored(&lookup.table, name, value, self.text(value)?)?
                 })
                 .collect();
             // One that needs what was not found finds nothing.

@@ -72,6 +72,16 @@ impl Spoken<'_> {
         }
     }
 
+    /// Values of an enum are compared as texts: the type may not have the value yet.
+    fn as_text(&self, name: &str) -> Option<&'static str> {
+        let column = self.column(name)?;
+        match (&column.kind, column.list) {
+            (FieldKind::NamedEnum { .. }, false) => Some("::pg_catalog.text"),
+            (FieldKind::NamedEnum { .. }, true) => Some("::pg_catalog.text[]"),
+            _ => None,
+        }
+    }
+
     fn written(&self, name: &str, way: Way, text: &str) -> String {
         let Way::Moved { ahead } = way else { return self.read(name, text) };
         let sign = if ahead { "+" } else { "-" };
@@ -105,6 +115,9 @@ impl Spoken<'_> {
     /// Whether two values of a column are not the same. Types that others brought compare by rules of their own, or not at all:
     /// their texts do.
     fn differs(&self, name: &str, one: &str, other: &str) -> String {
+        if let Some(cast) = self.as_text(name) {
+            return format!("{one}{cast} IS DISTINCT FROM {other}");
+        }
         let cast = match self.column(name).map(|column| (&column.kind, column.list)) {
             Some((FieldKind::Json, false)) => "",
             Some((kind, false)) if is_native(kind, "json") => "::pg_catalog.jsonb",
@@ -161,7 +174,12 @@ impl Spoken<'_> {
         }
         let mut changes = vec!["'{}'::pg_catalog.jsonb".to_owned()];
         for (at, name) in compared.iter().enumerate() {
-            given.push(format!("{} AS v{at}", self.read(name, &parameters.texts())));
+            let text = parameters.texts();
+            let value = match self.as_text(name) {
+                Some(cast) => format!("{text}{cast}"),
+                None => self.read(name, &text),
+            };
+            given.push(format!("{value} AS v{at}"));
             let own = format!("t.{}", quote(name));
             changes.push(format!(
                 "CASE WHEN {} THEN pg_catalog.jsonb_build_object({}::pg_catalog.text, {own}) ELSE '{{}}' END",

@@ -4,9 +4,10 @@
 use super::super::error::BlueprintError;
 use super::compare::{Looker, SETTINGS, Scene, compared, nothing_found};
 use super::order::{Group, order};
+use super::refused::write_rows;
 use super::statements::{Way, texts};
 use super::unique::Set;
-use super::{Seed, Value};
+use super::{Existing, Seed, Value};
 use crate::error::Error;
 use crate::pg::local_settings::LocalSettings;
 use pgrx::spi::SpiClient;
@@ -26,8 +27,15 @@ pub(crate) fn write(client: &mut SpiClient<'_>, scene: &Scene<'_>) -> Result<(),
         let values = values.flat_map(|at| seed.rows[*at].0.iter().map(|(_, value)| value));
         looker.resolved.look_up(client, scene, values);
         check_found(&looker, &group, looked.missing.iter().chain(&changed))?;
-        insert(client, &looker, (seed, &set), &looked.missing);
-        update(client, &looker, (seed, &set), &changed);
+        insert(client, &looker, (seed, &set), &looked.missing)?;
+        update(client, &looker, (seed, &set), &changed)?;
+        if seed.existing == Existing::Update && !looked.missing.is_empty() {
+            // A row that another session has inserted meanwhile was left as it is.
+            let rows = Group { seed: group.seed, rows: looked.missing };
+            let again = looker.look(client, &rows)?;
+            let changed: Vec<usize> = again.changed.iter().map(|(at, _)| *at).collect();
+            update(client, &looker, (seed, &set), &changed)?;
+        }
     }
     Ok(())
 }
@@ -66,14 +74,18 @@ fn insert(
     looker: &Looker<'_>,
     (seed, set): (&Seed, &Set),
     rows: &[usize],
-) {
-    let Some(spoken) = looker.scene.spoken(&seed.table) else { return };
+) -> Result<(), Error> {
+    let Some(spoken) = looker.scene.spoken(&seed.table) else { return Ok(()) };
     for (columns, rows) in by_columns(seed, rows) {
-        let mut arrays: Vec<_> =
-            columns.iter().map(|(name, _)| values(looker, seed, &rows, name)).collect();
-        let parameters: Vec<_> = arrays.iter_mut().map(|array| Some(array.datum())).collect();
-        spoken.insert(set, &columns).run(client, &parameters);
+        let statement = spoken.insert(set, &columns);
+        write_rows(looker.scene, seed, &rows, |rows| {
+            let names = columns.iter().map(|(name, _)| *name);
+            let mut arrays: Vec<_> = names.map(|name| values(looker, seed, rows, name)).collect();
+            let parameters: Vec<_> = arrays.iter_mut().map(|array| Some(array.datum())).collect();
+            statement.run(client, &parameters);
+        })?;
     }
+    Ok(())
 }
 
 /// Rows by the columns that they name, and how their values come.
@@ -102,16 +114,20 @@ fn update(
     looker: &Looker<'_>,
     (seed, set): (&Seed, &Set),
     rows: &[usize],
-) {
-    let Some(spoken) = looker.scene.spoken(&seed.table) else { return };
+) -> Result<(), Error> {
+    let Some(spoken) = looker.scene.spoken(&seed.table) else { return Ok(()) };
     let mut kinds: BTreeMap<Vec<&str>, Vec<usize>> = BTreeMap::new();
     for &at in rows {
         kinds.entry(compared(&seed.rows[at], set)).or_default().push(at);
     }
     for (columns, rows) in kinds {
-        let names = set.names().into_iter().chain(columns.iter().copied());
-        let mut arrays: Vec<_> = names.map(|name| values(looker, seed, &rows, name)).collect();
-        let parameters: Vec<_> = arrays.iter_mut().map(|array| Some(array.datum())).collect();
-        spoken.update(set, &columns).run(client, &parameters);
+        let statement = spoken.update(set, &columns);
+        write_rows(looker.scene, seed, &rows, |rows| {
+            let names = set.names().into_iter().chain(columns.iter().copied());
+            let mut arrays: Vec<_> = names.map(|name| values(looker, seed, rows, name)).collect();
+            let parameters: Vec<_> = arrays.iter_mut().map(|array| Some(array.datum())).collect();
+            statement.run(client, &parameters);
+        })?;
     }
+    Ok(())
 }

@@ -8,6 +8,7 @@ use crate::structure::blueprint::model::ModelTable;
 use crate::structure::observe::{By, NamedRule, Observed};
 use crate::structure::plan::generated::is_generated;
 use crate::structure::plan::guarded::REFERENCES_TRIGGER;
+use crate::structure::plan::indexed::index_of;
 use crate::structure::plan::tables::Keeping;
 use crate::structure::step::Step;
 use crate::structure::table::{Column, ColumnDefault, Rule, Table};
@@ -158,6 +159,25 @@ pub(super) fn follow_table(
             table.rules = left;
         }
         "prepare_require" => {}
+        "add_unique" | "add_primary_key" if step.sql.contains(" USING INDEX ") => {
+            let built = &words[words.len() - 1];
+            let is_built = |r: &&NamedRule| r.name == *built && r.by == By::Index;
+            let index = table.rules.iter().find(is_built).ok_or(format!("no index {built}"))?;
+            let is_of_index = |rule: &&Rule| {
+                let is_key = match step.operation {
+                    "add_unique" => matches!(rule, Rule::Unique(_)),
+                    _ => matches!(rule, Rule::PrimaryKey(_)),
+                };
+                is_key && index_of(rule).map(Rule::Index).as_ref() == Some(&index.rule)
+            };
+            let rule = goal()?.rules.iter().find(is_of_index).ok_or("another index")?.clone();
+            if table.rules.iter().any(|r| r.name == object && r.name != *built) {
+                return Err(format!("{object} is there"));
+            }
+            table.rules.retain(|r| r.name != *built);
+            let (name, by) = (object.to_owned(), By::Constraint);
+            table.rules.push(NamedRule { rule, name, by, validated: true, shared: false });
+        }
         "add_check" | "add_reference" | "add_unique" | "add_index" | "add_primary_key" => {
             if table.rules.iter().any(|rule| rule.name == object) {
                 return Err(format!("{object} is there"));
@@ -173,7 +193,11 @@ pub(super) fn follow_table(
                 }
                 None => dialect().index(rule, &place, object).is_some_and(|made| made == sql),
             };
-            let rule = goal.rules.iter().find(makes).ok_or(format!("makes nothing: {sql}"))?;
+            // The index of a key is built before the key is.
+            let built = goal.rules.iter().filter_map(|rule| Some(Rule::Index(index_of(rule)?)));
+            let built: Vec<Rule> = built.collect();
+            let rule = goal.rules.iter().chain(&built).find(makes);
+            let rule = rule.ok_or(format!("makes nothing: {sql}"))?;
             if rule.columns().iter().any(|column| table.table.column(column).is_none()) {
                 return Err("a column is missing".to_owned());
             }

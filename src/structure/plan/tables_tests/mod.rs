@@ -43,9 +43,15 @@ fn plan(world: &World, managed: &Model, target: &Model, terms: Terms) -> Vec<Ste
         let managed = of(managed).map(|at| &managed.enums[at]);
         let target = of(target).map(|at| &target.enums[at]);
         let now = managed.and_then(|e| world.enum_type(&e.schema, &e.type_name));
-        enums.push(EnumGoal { now, managed: managed.is_some(), target });
+        enums.push(EnumGoal { now, managed: managed.is_some(), target, seeded: Vec::new() });
     }
-    plan_tables(&TablesGoal { tables, enums, terms, dialect: &dialect })
+    let goal = TablesGoal { tables, enums, terms, dialect: &dialect };
+    let mut steps = plan_tables(&goal).steps;
+    if terms.online {
+        // In the order in which they are run, each when what it waits for is there.
+        steps.sort_by_key(|step| (step.phase, step.stage));
+    }
+    steps
 }
 
 fn printed(steps: &[Step]) -> String {

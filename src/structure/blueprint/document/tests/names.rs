@@ -86,3 +86,19 @@ fn renames_go_one_way() {
     ];
     assert_eq!(found, expected);
 }
+
+#[test]
+fn sequences_have_their_names_before_indexes_do() {
+    let found = problems(
+        r#"{"blueprint":"b","tables":[{"name":"T","key":{"name":"id","type":"bigint"},"fields":[{"name":"a","type":"integer","generated":"serial"}],
+                "indexes":[{"fields":["a"],"name":"T_a_seq"},{"fields":["a"],"name":"T_b_seq"}]},
+              {"name":"T_id_seq","fields":[]},{"name":"U","table":"T_a_seq","schema":"other","fields":[]}]}"#,
+    );
+    let expected = [
+        "/tables/0/indexes/0/name: \"T_a_seq\" is what Postgres calls the sequence of column \"a\" of table \"T\"",
+        "/tables/1: \"T_id_seq\" is what Postgres calls the sequence of column \"id\" of table \"T\"",
+    ];
+    let mut found = found;
+    found.sort();
+    assert_eq!(found, expected);
+}
