@@ -1,7 +1,9 @@
 //! What a value holds, for `find_secrets`.
 
 use crate::pg::varlena;
-use crate::secrets::document::{Path, in_jsonb, in_text_or_document, redacted_text};
+use crate::secrets::document::{
+    Path, in_jsonb, in_text_or_document, random_in_jsonb, redacted_text,
+};
 use crate::secrets::{Certainty, Found, entropy};
 use pgrx::AnyElement;
 use pgrx::prelude::*;
@@ -58,6 +60,9 @@ fn secrets_in_jsonb(
     // SAFETY: declared as jsonb in SQL.
     let bytes = unsafe { varlena::aligned_bytes(value.datum()) };
     in_jsonb(bytes, &mut |path, found| tell(&mut told, path, &found, include_possible));
+    if include_possible {
+        random_in_jsonb(bytes, &mut |path, found| tell(&mut told, path, &found, true));
+    }
     TableIterator::new(told)
 }
 

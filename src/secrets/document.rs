@@ -157,6 +157,10 @@ fn rule_under(key: &str, pair: Option<KeyRule>, above: Option<&str>) -> Option<K
     if key == "value" && pair.is_some() {
         return pair;
     }
+    // `{"password": {"value": "hunter2"}}`
+    if key == "value" {
+        return above.and_then(rule_of);
+    }
     let below = above.and_then(|above| KeyRule::below(above, key));
     let rule = below.or_else(|| rule_of(key))?;
     Some(if above.is_some_and(KeyRule::is_described_under) { rule.described() } else { rule })
@@ -191,6 +195,38 @@ fn walk(value: Value<'_>, rule: Option<KeyRule>, path: &Path<'_>, visit: &mut Vi
 /// The secrets in a `jsonb`, by its bytes behind the length word.
 pub(crate) fn in_jsonb(bytes: &[u8], visit: &mut Visit<'_>) {
     walk(Container::root(bytes).value(), None, &Path::ROOT, visit);
+}
+
+/// The strings in a `jsonb` that look random and nothing more.
+pub(crate) fn random_in_jsonb(bytes: &[u8], visit: &mut Visit<'_>) {
+    walk_strings(Container::root(bytes).value(), &Path::ROOT, &mut |text, path| {
+        let mut goes_on = true;
+        super::entropy::in_text(text, &mut |found| {
+            goes_on = visit(path, found);
+            goes_on
+        });
+        goes_on
+    });
+}
+
+/// Each string that is a value. False if somebody has seen enough.
+fn walk_strings(
+    value: Value<'_>,
+    path: &Path<'_>,
+    next: &mut dyn FnMut(&str, &Path<'_>) -> bool,
+) -> bool {
+    match value {
+        Value::String(bytes) => next(text_of(bytes), path),
+        Value::Container(_) if path.depth >= MAX_DEPTH => true,
+        Value::Container(object) if object.is_object() => object.pairs().all(|(key, stored)| {
+            walk_strings(stored.value(), &path.below(Step::Key(text_of(key))), next)
+        }),
+        Value::Container(array) => array
+            .elements()
+            .enumerate()
+            .all(|(at, stored)| walk_strings(stored.value(), &path.element(at), next)),
+        _ => true,
+    }
 }
 
 /// The secrets in a text, which is looked at as a document if it is one.

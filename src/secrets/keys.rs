@@ -41,6 +41,9 @@ const NAMES: &[(&[&str], KeyRule)] = {
         (&["passwd"], rule("password", Word)),
         (&["pwd"], rule("password", Word)),
         (&["passphrase"], rule("password", Word)),
+        (&["db", "pass"], rule("password", Word)),
+        (&["user", "pass"], rule("password", Word)),
+        (&["secret", "key", "base"], rule("secret_key", Made)),
         (&["secret"], rule("secret", Made)),
         (&["api", "key"], rule("api_key", Made)),
         (&["apikey"], rule("api_key", Made)),
@@ -125,13 +128,14 @@ fn last_words(name: &str) -> Vec<String> {
 /// The last letters of all names that have a rule: most have not, and are passed over.
 const ENDS: &[&[u8; 3]] = &[
     b"ord", b"rds", b"swd", b"pwd", b"ase", b"ret", b"ets", b"key", b"eys", b"ken", b"jwt", b"ion",
-    b"kie", b"ing", b"url", b"dsn", b"als",
+    b"kie", b"ing", b"url", b"dsn", b"als", b"ass",
 ];
 
 /// The rule for what stands under a name.
 pub(crate) fn rule_of(name: &str) -> Option<KeyRule> {
-    let letters = name.trim_end_matches(|c: char| !c.is_ascii_alphabetic()).as_bytes();
-    let end: [u8; 3] = letters.last_chunk()?.map(|b| b.to_ascii_lowercase());
+    // `password1`, `api_key_2`: one of several.
+    let name = name.trim_end_matches(|c: char| !c.is_ascii_alphabetic());
+    let end: [u8; 3] = name.as_bytes().last_chunk()?.map(|b| b.to_ascii_lowercase());
     if !ENDS.contains(&&end) {
         return None;
     }
@@ -386,6 +390,10 @@ mod tests {
             ("connectionString", "connection_string"),
             ("DATABASE_URL", "connection_string"),
             ("sentry_dsn", "connection_string"),
+            ("DB_PASS", "password"),
+            ("password1", "password"),
+            ("password_2", "password"),
+            ("secret_key_base", "secret_key"),
         ] {
             assert_eq!(rule_of(name).map(|rule| rule.kind), Some(kind), "{name}");
         }

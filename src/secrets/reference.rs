@@ -24,7 +24,6 @@ const SCHEMES: &[&str] = &[
     "bitwarden",
     "bws",
     "conjur",
-    "credential",
     "docker",
     "doppler",
     "env",
@@ -38,7 +37,6 @@ const SCHEMES: &[&str] = &[
     "keyring",
     "kubernetes",
     "op",
-    "pass",
     "secretsmanager",
     "sops",
     "ssm",
@@ -73,12 +71,23 @@ pub(crate) fn problem_beside(text: &str, own: &str) -> Option<Problem> {
         return Some(Problem::Secret(found.kind));
     }
     let Some((scheme, rest)) = text.split_once(':') else { return Some(Problem::NoReference) };
-    let is_own = || own.split(',').any(|known| !known.trim().is_empty() && known.trim() == scheme);
+    // `*` in the setting would let `*:hunter2` through.
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'+'));
+    let is_own = || is_scheme && own.split(',').any(|known| known.trim() == scheme);
     let is_known = SCHEMES.binary_search(&scheme).is_ok() || is_own();
     let is_name = !rest.trim_start_matches('/').is_empty()
         && text.len() <= MAX_LENGTH
-        && rest.chars().all(|c| !c.is_control() && !c.is_whitespace());
-    let fits = is_known && is_name && (scheme != "env" || is_variable(rest));
+        // Names of vaults and items of 1Password have spaces.
+        && rest.chars().all(|c| !c.is_control() && (!c.is_whitespace() || scheme == "op" && c == ' '));
+    let fits = match scheme {
+        "env" => is_variable(rest),
+        "file" => rest.contains(['/', '\\', '.']),
+        _ => true,
+    };
+    let fits = is_known && is_name && fits;
     (!fits).then_some(Problem::NoReference)
 }
 
@@ -117,6 +126,8 @@ mod tests {
             "k8s:namespace/secret/key",
             "file:/run/secrets/db",
             "op://vault/item/field",
+            "op://Private/My Login/password",
+            "file:./key.pem",
             "doppler:project/config/NAME",
             "keychain:login",
             "vault:a:b",
@@ -136,6 +147,9 @@ mod tests {
             "https://example.com/x",
             "VAULT:x",
             "vault:a b",
+            "pass:hunter2",
+            "credential:hunter2",
+            "file:hunter2",
             "vault:a\nb",
             "env:a-b",
             "env:",
@@ -152,6 +166,7 @@ mod tests {
         );
         assert_eq!(problem_beside("acme:x", "other, acme"), None);
         assert_eq!(problem_beside(":x", ","), Some(Problem::NoReference));
+        assert_eq!(problem_beside("*:x", "*"), Some(Problem::NoReference));
     }
 
     #[test]

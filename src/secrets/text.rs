@@ -56,9 +56,12 @@ const LOOKS: &[(&str, Look)] = &[
     ("assword = ", dsn_password),
     ("sig=", azure_signature),
     ("access_token=", query_secret),
+    ("ACCESS_TOKEN=", query_secret),
     ("refresh_token=", query_secret),
+    ("id_token=", query_secret),
     ("client_secret=", query_secret),
     ("api_key=", query_secret),
+    ("api-key=", query_secret),
     ("apikey=", query_secret),
     ("apiKey=", query_secret),
 ];

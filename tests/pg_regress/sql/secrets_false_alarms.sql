@@ -21,13 +21,14 @@ INSERT INTO texts SELECT ordinality, t FROM unnest(ARRAY[
     'UPDATE users SET password=crypt(x) WHERE username=bob', 'if user.password==hash and user=x host=a', 'sk-' || md5('a')]) WITH ORDINALITY AS u (t, ordinality);
 SELECT d.t, s.* FROM kepler.find_secrets('texts') AS s JOIN texts AS d ON d.id::text = s.key ->> 'id';
 -- What is left out is told if that is asked.
-SELECT key ->> 'id' AS id, path, kind, certainty FROM kepler.find_secrets('documents', include_possible => true) ORDER BY (key ->> 'id')::integer, path;
+SELECT key ->> 'id' AS id, path, kind, certainty FROM kepler.find_secrets('documents', include_possible => true) ORDER BY (key ->> 'id')::integer, path COLLATE "C", kind COLLATE "C";
 -- The same names with values that look like secrets are refused still.
 DO $$
 DECLARE d jsonb;
 BEGIN
     FOREACH d IN ARRAY ARRAY['{"password": "hunter2"}', '{"auth": {"user": "x", "pass": "hunter2"}}', '{"auth": {"token": "q8Zr2LmN5tYx0K"}}', '{"errors": 1, "api_key": "abcd1234efgh"}',
-        '{"authorization": "Bearer q8Zr2LmN5tYx0K"}', '{"name": "X-Api-Key", "value": "abcd1234efgh"}', '{"secret": "q8Zr2LmN5t"}']::jsonb[] LOOP
+        '{"authorization": "Bearer q8Zr2LmN5tYx0K"}', '{"name": "X-Api-Key", "value": "abcd1234efgh"}', '{"secret": "q8Zr2LmN5t"}',
+        '{"DB_PASS": "hunter2"}', '{"password_2": "hunter2"}', '{"password": {"value": "hunter2"}}', '{"url": "https://example.com/?id_token=q8Zr2LmN5tYx0KpW"}']::jsonb[] LOOP
         BEGIN
             INSERT INTO kepler.connections (id, name, reference_id, sync_config) VALUES ('r', 'r', 'r', d);
             RAISE WARNING 'stored: %', d;
@@ -35,4 +36,22 @@ BEGIN
         END;
     END LOOP;
 END $$;
+-- References: a form that a password has too is none, and names of 1Password have spaces.
+UPDATE kepler.connections SET secret_ref = 'op://Private/My Login/password' WHERE id = 'c1' RETURNING secret_ref;
+DO $$
+DECLARE r text;
+BEGIN
+    PERFORM set_config('kepler.secret_reference_schemes', '*', true);
+    FOREACH r IN ARRAY '{pass:hunter2,credential:hunter2,file:hunter2,*:hunter2}'::text[] LOOP
+        BEGIN
+            UPDATE kepler.connections SET secret_ref = r WHERE id = 'c1';
+            RAISE WARNING 'stored: %', r;
+        EXCEPTION WHEN check_violation THEN NULL;
+        END;
+    END LOOP;
+END $$;
+-- What looks random is told of documents too.
+TRUNCATE documents;
+INSERT INTO documents VALUES (1, '{"a": ["q8Zr2LmN5tYx0KpWb7Cd3EfGh1JkMnPqRsTu"]}');
+SELECT * FROM kepler.find_secrets('documents', include_possible => true);
 ROLLBACK;
