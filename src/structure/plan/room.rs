@@ -274,10 +274,13 @@ fn names<'n>(goal: &'n TablesGoal<'_>, moves: &[&'n Move]) -> HashSet<&'n str> {
     of_tables.chain(of_types).chain(given).map(String::as_str).collect()
 }
 
+/// A table as it is, and as the blueprint knows it.
+type ClearedTable = (Option<(Observed, Keeping)>, Option<ModelTable>);
+
 /// What is there when those that step aside have done so.
 pub(super) struct Cleared {
     pub(super) steps: Vec<Step>,
-    tables: Vec<(Option<(Observed, Keeping)>, Option<ModelTable>)>,
+    tables: Vec<ClearedTable>,
     enums: Vec<Option<ObservedEnum>>,
 }
 
