@@ -182,8 +182,11 @@ thread_local! {
               SELECT e.adrelid, e.adnum, 'n', d.refobjid, false
               FROM unnest($1) AS r (oid)
               JOIN pg_attrdef AS e ON e.adrelid = r.oid
-              JOIN pg_depend AS d ON d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid
-                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.oid AND d.deptype = 'n'
+              -- OFFSET: not all sequences first.
+              CROSS JOIN LATERAL (
+                  SELECT d.refobjid FROM pg_depend AS d
+                  WHERE d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid
+                      AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> e.adrelid AND d.deptype = 'n' OFFSET 0) AS d
               JOIN pg_class AS c ON c.oid = d.refobjid AND c.relkind = 'S'
               JOIN pg_class AS t ON t.oid = r.oid AND t.relowner = c.relowner AND t.relnamespace = c.relnamespace
               WHERE NOT EXISTS (
@@ -288,8 +291,10 @@ thread_local! {
               FROM unnest($1) AS r (oid)
               JOIN pg_class AS t ON t.oid = r.oid
               JOIN pg_type AS y ON y.oid = t.reltype
-              JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (y.oid, y.typarray)
-                  AND d.classid = 'pg_class'::regclass AND d.objsubid > 0
+              CROSS JOIN LATERAL (
+                  SELECT d.objid, d.objsubid FROM pg_depend AS d
+                  WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid IN (y.oid, y.typarray)
+                      AND d.classid = 'pg_class'::regclass AND d.objsubid > 0 OFFSET 0) AS d
               JOIN pg_attribute AS a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND NOT a.attisdropped
               UNION ALL
               SELECT i.inhrelid, a.attnum, 'parent', i.inhparent::regclass::text, true, NULL

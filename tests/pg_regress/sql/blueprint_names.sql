@@ -115,7 +115,7 @@ CREATE INDEX by_hand ON free.a (n) WHERE n > 0;
 SELECT operation, object, class FROM kepler.plan_blueprint(:'freed');
 SELECT outcome FROM kepler.apply_blueprint(:'freed', '{drop}');
 SELECT operation FROM kepler.plan_blueprint(:'freed');
-SELECT c.oid::regclass, c.relkind FROM pg_class AS c WHERE c.relnamespace IN ('free'::regnamespace, 'free_too'::regnamespace) ORDER BY 1::text COLLATE "C";
+SELECT c.oid::regclass, c.relkind FROM pg_class AS c WHERE c.relnamespace IN ('free'::regnamespace, 'free_too'::regnamespace) ORDER BY c.oid::regclass::text COLLATE "C";
 CREATE VIEW free.theirs AS SELECT 1 AS one;
 SELECT operation, class, hazards FROM kepler.plan_blueprint(replace(:'freed', '"two"', '"theirs"')) WHERE class = 'refused';
 
