@@ -109,6 +109,9 @@ class Generator:
             line += " @default(autoincrement())"
         elif (kind != "String" or plain or native == "Char(5)") and native != "Money" and random.random() < 0.35:
             literal = random.choice(literals).replace("{{", "{").replace("}}", "}")
+            # Prisma makes a default that does not fit, and no insert could take it.
+            if native == "Char(5)" and len(literal) > 7:
+                literal = '"a"'
             if shape != "[]":
                 line += f" @default({literal})"
             elif kind != "DateTime" and native != "Char(5)":
