@@ -176,11 +176,7 @@ impl<'s> Scene<'s> {
         value: &Value,
         text: Option<String>,
     ) -> Option<Option<String>> {
-        let Some(text) = text else { return Some(None) };
-        match self.table(table).and_then(|table| table.table.column(column)) {
-            Some(column) => self.labels.stored(column, value, text).map(Some),
-            None => Some(Some(text)),
-        }
+        self.as_label(table, column, text, |column, text| self.labels.stored(column, value, text))
     }
 
     /// A text to compare with what is stored in an enum, as texts; of other types any.
@@ -191,9 +187,19 @@ impl<'s> Scene<'s> {
         value: &Value,
         text: Option<String>,
     ) -> Option<Option<String>> {
+        self.as_label(table, column, text, |column, text| self.labels.compared(column, value, text))
+    }
+
+    fn as_label(
+        &self,
+        table: &str,
+        column: &str,
+        text: Option<String>,
+        label: impl FnOnce(&crate::structure::table::Column, String) -> Option<String>,
+    ) -> Option<Option<String>> {
         let Some(text) = text else { return Some(None) };
         match self.table(table).and_then(|table| table.table.column(column)) {
-            Some(column) => self.labels.compared(column, value, text).map(Some),
+            Some(column) => label(column, text).map(Some),
             None => Some(Some(text)),
         }
     }
