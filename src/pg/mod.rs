@@ -21,6 +21,7 @@ pub(crate) mod local_settings;
 pub(crate) mod memory;
 pub(crate) mod plan;
 pub(crate) mod planner;
+mod policy_conditions;
 pub(crate) mod prune;
 pub(crate) mod query;
 pub(crate) mod random;
