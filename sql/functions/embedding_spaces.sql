@@ -91,6 +91,7 @@ $$;
 -- A workspace sees its own embeddings. The same policy as that of Kepler's tables, whose text is compared.
 CREATE FUNCTION kepler_internal.guard_embedding_table(relation regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_variable
 BEGIN

@@ -175,16 +175,19 @@ unsafe extern "C-unwind" fn plan(
         let own = OWN.replace(std::ptr::null());
         let is_own =
             !own.is_null() && !text.is_null() && CStr::from_ptr(own) == CStr::from_ptr(text);
-        if settings::planner_hooks() {
-            if is_own && !names_foreign_table(query) {
-                policy_conditions::make_conditions(query, Author::Kepler);
-            } else if (*query).hasRowSecurity {
-                policy_conditions::make_conditions(query, Author::Anybody);
-            }
-        }
-        let for_large = settings::planner_hooks()
-            && (WANTED.get() > 0 || settings::plan_for_large_tables() || checks_foreign_key(text))
+        let of_function = WANTED.get() > 0 || settings::plan_for_large_tables();
+        let is_about_own = settings::planner_hooks()
+            && (is_own || of_function || checks_foreign_key(text))
             && !names_foreign_table(query);
+        if settings::planner_hooks() && (*query).hasRowSecurity {
+            let author = match (is_about_own, is_own, of_function) {
+                (true, true, _) => Author::Kepler,
+                (true, false, true) => Author::Function,
+                _ => Author::Anybody,
+            };
+            policy_conditions::make_conditions(query, author);
+        }
+        let for_large = is_about_own && (of_function || checks_foreign_key(text));
         if !for_large {
             return next(query, text, options, parameters);
         }

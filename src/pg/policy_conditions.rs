@@ -20,6 +20,9 @@ use pgrx::pg_sys;
 use std::ffi::{c_int, c_void};
 
 unsafe extern "C-unwind" {
+    fn palloc0(size: usize) -> *mut c_void;
+    fn lappend(list: *mut pg_sys::List, item: *mut c_void) -> *mut pg_sys::List;
+    fn makeBoolConst(value: bool, is_null: bool) -> *mut pg_sys::Node;
     fn make_and_qual(one: *mut pg_sys::Node, other: *mut pg_sys::Node) -> *mut pg_sys::Node;
     fn query_tree_walker_impl(
         query: *mut pg_sys::Query,
@@ -38,6 +41,8 @@ unsafe extern "C-unwind" {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Author {
     Kepler,
+    /// Anybody, and it names the workspace of its rows, as Kepler's functions do. The policy stays a policy.
+    Function,
     Anybody,
 }
 
@@ -131,18 +136,50 @@ unsafe fn move_policy(
     unsafe {
         let entry = pg_sys::list_nth((*query).rtable, table - 1).cast::<pg_sys::RangeTblEntry>();
         let is_table = (*entry).rtekind == pg_sys::RTEKind::RTE_RELATION;
-        if place.is_null() || !is_table || pg_sys::list_length((*entry).securityQuals) != 1 {
+        if !is_table || pg_sys::list_length((*entry).securityQuals) != 1 {
             return;
         }
         let policy = pg_sys::list_nth((*entry).securityQuals, 0).cast::<pg_sys::Node>();
         let Some(of_workspace) = OfWorkspace::read(policy, table) else { return };
-        let is_harmless = match author {
-            Author::Kepler => true,
-            Author::Anybody => of_workspace.whose == Whose::OneWorkspace && of_workspace.holds(),
+        let condition = match (author, of_workspace.whose) {
+            (Author::Kepler, Whose::EachItsOwn) => apart(policy),
+            (Author::Function, Whose::EachItsOwn) => {
+                let of_table = lappend(std::ptr::null_mut(), apart(policy).cast());
+                (*entry).securityQuals = of_table;
+                return;
+            }
+            (Author::Kepler, Whose::OneWorkspace) => policy,
+            (Author::Anybody, Whose::OneWorkspace) if of_workspace.holds() => policy,
+            _ => return,
         };
-        if is_harmless {
-            *place = make_and_qual(*place, policy);
+        if !place.is_null() {
+            *place = make_and_qual(*place, condition);
             (*entry).securityQuals = std::ptr::null_mut();
         }
+    }
+}
+
+/// The policy as `NULLIF(workspace_id = …, false) IS NOT NULL`, which the planner does not take apart. Kepler's statements
+/// name their workspace, and are planned as they are for the owner. Of two values that a column equals it would make a
+/// condition on the whole join, and takes a join with such a one for slow, whatever its indexes.
+///
+/// # Safety
+/// A condition.
+unsafe fn apart(policy: *mut pg_sys::Node) -> *mut pg_sys::Node {
+    // SAFETY: nodes are made as Postgres makes them, zeroed and in the current memory, which is the query's.
+    unsafe {
+        let differs = palloc0(size_of::<pg_sys::OpExpr>()).cast::<pg_sys::OpExpr>();
+        (*differs).xpr.type_ = pg_sys::NodeTag::T_NullIfExpr;
+        (*differs).opno = pg_sys::Oid::from(pg_sys::BooleanEqualOperator);
+        (*differs).opresulttype = pg_sys::BOOLOID;
+        (*differs).args = lappend(std::ptr::null_mut(), policy.cast());
+        (*differs).args = lappend((*differs).args, makeBoolConst(false, false).cast());
+        (*differs).location = -1;
+        let holds = palloc0(size_of::<pg_sys::NullTest>()).cast::<pg_sys::NullTest>();
+        (*holds).xpr.type_ = pg_sys::NodeTag::T_NullTest;
+        (*holds).arg = differs.cast();
+        (*holds).nulltesttype = pg_sys::NullTestType::IS_NOT_NULL;
+        (*holds).location = -1;
+        holds.cast()
     }
 }
