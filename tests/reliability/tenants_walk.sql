@@ -41,6 +41,10 @@ SELECT count(*) FROM kepler.add_execution_steps(:'run', :'token', '[{"name": "MA
 SELECT kepler.activate_embedding_space('small');
 INSERT INTO kepler.memories (id, user_id, context_type, content, metadata) SELECT 'MARK_memory_' || i, 'MARK_user', 'MARK_fact', 'MARK remembers cats ' || i, '{"note": "MARK metadata"}' FROM generate_series(1, 3) AS i;
 SELECT count(*) FROM kepler.set_memory_embeddings('small', '[{"memory_id": "MARK_memory_1", "embedding": [1, 2, 3]}, {"memory_id": "MARK_memory_2", "embedding": [1, 2, 4]}]');
+INSERT INTO kepler_data.next_embeddings (memory_id, embedding) VALUES ('MARK_memory_1', '[1, 2, 3]');
+INSERT INTO kepler_data.retired_embeddings (memory_id, embedding) VALUES ('MARK_memory_1', '[1, 2, 3]');
+INSERT INTO kepler_data.next_message_embeddings (message_id, embedding) VALUES (1, '[1, 2, 3]');
+INSERT INTO kepler_data.retired_message_embeddings (message_id, embedding) VALUES (1, '[1, 2, 3]');
 SELECT count(*) FROM kepler.touch_memories('{MARK_memory_1}');
 INSERT INTO kepler.conversations (id, user_id, kind, title) VALUES ('MARK_talk', 'MARK_user', 'MARK_kind', 'MARK title');
 SELECT count(*) FROM kepler.add_messages('MARK_talk', '[{"role": "user", "content": "MARK said cats", "external_id": "MARK_message", "embedding": [1, 2, 3], "metadata": {"note": "MARK metadata"}}, {"role": "assistant", "content": "MARK answered", "embedding": [1, 2, 4]}]');
