@@ -713,8 +713,6 @@ filter: as in json_matches, for the row as JSON: {"organization": "acme", "size"
 document: the row as JSON. similarity: the cosine, the inner product, or 1 / (1 + distance). min_similarity: leaves out what is less similar.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42809 if relation is not a table or has foreign tables among its parts, or if the column is not a vector. 22023 names every problem of the filter, also columns that do not exist and values of another type than their column.';
 COMMENT ON FUNCTION kepler_internal.embedding_table(text) IS 'Internal: a table of a space by its name, if it is a table of the owner';
-COMMENT ON FUNCTION kepler_internal.guard_embedding_table(regclass) IS 'Internal: puts row security by workspace on a table of a space';
-COMMENT ON FUNCTION kepler_internal.guard_embedding_tables() IS 'Internal: the same for the tables of all spaces that have none yet';
 COMMENT ON FUNCTION kepler_internal.create_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the caller';
 COMMENT ON FUNCTION kepler_internal.retire_embedding_space(text) IS 'Internal: see retire_embedding_space';
 COMMENT ON FUNCTION kepler_internal.activate_embedding_space(text, text) IS 'Internal: see activate_embedding_space';
