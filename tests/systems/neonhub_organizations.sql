@@ -6,11 +6,11 @@
 \set document `cat "$KEPLER_DOCUMENT"`
 
 -- ### The tables, the organisation of the seed, and the library
-\echo '# one call; the default of the field that names the workspace is SQL, which the owner vouches for'
+\echo '# one call'
 INSERT INTO kepler.workspaces (id, name) VALUES ('primary', 'NeonHub');
-SELECT outcome, cardinality(deferred) AS deferred FROM kepler.apply_blueprint(:'document', options => '{"trusted": true}');
+SELECT outcome, cardinality(deferred) AS deferred FROM kepler.apply_blueprint(:'document');
 \echo '# again'
-SELECT outcome, steps FROM kepler.apply_blueprint(:'document', options => '{"trusted": true}');
+SELECT outcome, steps FROM kepler.apply_blueprint(:'document');
 \i :library
 \set ON_ERROR_STOP off
 \echo '# whose rows the tables hold: by policy'
@@ -21,7 +21,7 @@ WHERE c.relnamespace = 'neonhub'::regnamespace AND c.relkind = 'r' AND (p.oid IS
 GROUP BY 1 ORDER BY 1;
 \echo '# what was made by hand beside the document is told, and is no change to make'
 SELECT kind, object_type, count(*) FROM kepler.blueprint_drift('neonhub') GROUP BY 1, 2 ORDER BY 1, 2;
-SELECT count(*) FROM kepler.plan_blueprint(:'document', options => '{"trusted": true}');
+SELECT count(*) FROM kepler.plan_blueprint(:'document');
 
 -- ### People and organisations
 SET ROLE :application;

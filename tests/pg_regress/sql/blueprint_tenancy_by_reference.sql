@@ -12,11 +12,11 @@ $$ SELECT format('{"blueprint": "crm", "tenancy": {"field": "org"}, "tables": [
     {"name": "Org", "table": "orgs", "key": {"fields": ["id"]}, "fields": [{"name": "id", "column": "org_id", "type": "text"}, {"name": "name", "type": "text"}%s]},
     {"name": "Lead", "table": "leads", "key": {"name": "id", "type": "bigint"}, "fields": [{"name": "org", "column": "org_id", "type": "reference", "to": "Org", "on_delete": "cascade", "required": true, "default_sql": "kepler.current_workspace_id()"}, {"name": "n", "type": "integer"}]},
     {"name": "Country", "table": "countries", "fields": [{"name": "code", "type": "text"}]}%s]}', own, more)::json $$;
-SELECT outcome FROM kepler.apply_blueprint(pg_temp.document(), options => '{"trusted": true}');
+SELECT outcome FROM kepler.apply_blueprint(pg_temp.document());
 SELECT c.relname, pg_get_expr(p.polqual, p.polrelid) AS policy FROM pg_class AS c LEFT JOIN pg_policy AS p ON p.polrelid = c.oid
 WHERE c.relnamespace = 'crm'::regnamespace AND c.relkind = 'r' ORDER BY 1;
 -- In step: no plan, no drift.
-SELECT count(*) FROM kepler.plan_blueprint(pg_temp.document(), options => '{"trusted": true}');
+SELECT count(*) FROM kepler.plan_blueprint(pg_temp.document());
 SELECT kind, object FROM kepler.blueprint_drift('crm') WHERE kind <> 'coverage';
 
 -- Each workspace has its own row there, and no other.
@@ -39,7 +39,7 @@ SELECT org_id, n FROM crm.leads;
 SELECT * FROM crm.orgs;
 
 -- The table of the workspaces may have the field itself: then that says whose its rows are.
-SELECT operation, object FROM kepler.plan_blueprint(pg_temp.document(own => ', {"name": "org", "column": "parent_id", "type": "text"}'), options => '{"trusted": true}');
+SELECT operation, object FROM kepler.plan_blueprint(pg_temp.document(own => ', {"name": "org", "column": "parent_id", "type": "text"}'));
 -- An administrator of one workspace may refer to that table from a new one, since the reference pairs the field and the key.
 CREATE ROLE reference_admin;
 SELECT kepler.grant_access('reference_admin', 'admin');
