@@ -937,12 +937,12 @@ For administrators of the workspace.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace; 42501 for another workspace, and below the level admin.';
 COMMENT ON FUNCTION kepler.import_workspace(regclass, text) IS
 'Writes an archive of export_workspace into this database, with all ids, in the transaction of the caller: all of it, or nothing. Returns a row for each table that had rows in the archive.
-archive: a table with the column line of type text, into which the file was copied in one COPY, a row for each line. It is read twice: nothing is written unless all of it is there and unchanged.
+archive: a table (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, line text), into whose column line the file was copied, a row for each line. It is read twice: nothing is written unless all of it is there and unchanged.
 workspace_id: the workspace to make; that of the archive by default. One that exists must hold nothing.
 relation, rows: what was written. Embedding spaces and blueprints of the archive are made where there is none of the name. Entry tables are made anew with all versions of their structures and their hidden and dropped parts.
 The queue and leases are as they were, and the triggers that keep them in order do not add to them. The inserted rows are told to the feed.
 For the owner of Kepler''s tables.
-Errors: 55000 before install(), if the workspace already holds data or is being deleted, and for a table or column that this database does not have; 22004 and 22023 for arguments; 42703 if the table has no column line; 22000 for an archive that is cut or was altered, and for lines that cannot be written, each with its number, a JSON Pointer and the reason; 42710 if the name of an embedding space or blueprint is taken by another one; 42501 for other callers.';
+Errors: 55000 before install(), if the workspace already holds data or is being deleted, and for a table or column that this database does not have; 22004 and 22023 for arguments; 42703 if archive is no such table; 22000 for an archive that is cut or was altered, and for lines that cannot be written, each with its number, a JSON Pointer and the reason; 42710 if the name of an embedding space or blueprint is taken by another one; 42501 for other callers.';
 COMMENT ON PROCEDURE kepler.delete_workspace(text, boolean, integer) IS
 'Deletes a workspace for good, with its entry tables, blueprints and all rows that workspace_report counts, in steps that commit. From the first step on, functions refuse to work in it. Interrupted, it goes on when it is called again.
 with_rows: false refuses a workspace that holds rows. max_rows: how many rows a step deletes at most, from 1 to 100000.

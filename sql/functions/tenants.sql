@@ -551,9 +551,8 @@ CREATE FUNCTION kepler_internal.with_keys_of_references(structure jsonb, definit
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT jsonb_set(structure, '{fields}', coalesce((
-    SELECT jsonb_agg(CASE WHEN f.field ->> 'type' = 'reference' THEN (f.field - '{to,on_delete}'::text[])
+    SELECT jsonb_agg(CASE WHEN f.field ->> 'type' = 'reference' THEN (f.field - '{to,on_delete,index}'::text[])
             || jsonb_build_object('type', CASE k.type WHEN 'cuid' THEN 'text' ELSE coalesce(k.type, 'bigint') END)
-            || CASE WHEN f.field -> 'index' = 'false' THEN '{}' ELSE '{"index": true}'::jsonb END
         ELSE f.field END ORDER BY f.place)
     FROM jsonb_array_elements(structure -> 'fields') WITH ORDINALITY AS f (field, place)
     LEFT JOIN LATERAL (

@@ -1,12 +1,12 @@
 //! Reads an archive, as the caller, from a table of its lines.
 //!
 //! An archive is newline-delimited JSON: a head, what is said of spaces, blueprints and entry tables, the rows, and an end, which
-//! counts the lines before it and adds up their checksums. Lines are read in the order in which they lie in the table, which
-//! for a table that was copied into once is their order in the file.
+//! counts the lines before it and adds up their checksums. The table numbers its lines: where rows lie in a table says nothing
+//! of the order in which they came.
 
 use super::error::TenantError;
 use crate::error::Error;
-use crate::pg::plan::{OwnedStatement, Tid};
+use crate::pg::plan::OwnedStatement;
 use crate::pg::relation;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
@@ -30,7 +30,7 @@ pub(super) struct Archive {
     read: OwnedStatement,
 }
 
-/// A line and its number, from 1.
+/// A line and its number.
 pub(super) struct Line {
     pub(super) number: i64,
     pub(super) text: String,
@@ -38,14 +38,13 @@ pub(super) struct Line {
 
 /// Where reading goes on.
 pub(super) struct Place {
-    tid: Tid,
     number: i64,
     lines: i64,
 }
 
 impl Place {
     pub(super) fn start() -> Self {
-        Self { tid: Tid::default(), number: 0, lines: MOST_LINES }
+        Self { number: i64::MIN, lines: MOST_LINES }
     }
 }
 
@@ -59,8 +58,11 @@ impl Archive {
                  JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
                  JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'line' AND NOT a.attisdropped
                      AND a.atttypid = 'pg_catalog.text'::pg_catalog.regtype
-                 JOIN pg_catalog.pg_am AS m ON m.oid = c.relam AND m.amname = 'heap'
-                 WHERE c.oid = $1 AND c.relkind = 'r'",
+                 JOIN pg_catalog.pg_attribute AS o ON o.attrelid = c.oid AND o.attname = 'number' AND NOT o.attisdropped
+                     AND o.atttypid = 'pg_catalog.int8'::pg_catalog.regtype
+                 WHERE c.oid = $1 AND c.relkind = 'r' AND EXISTS (
+                     SELECT FROM pg_catalog.pg_index AS i
+                     WHERE i.indrelid = c.oid AND i.indisprimary AND i.indnkeyatts = 1 AND i.indkey[0] = o.attnum)",
                 None,
                 &[table.into()],
             )?
@@ -71,27 +73,26 @@ impl Archive {
         let Some(found) = found else { return Err(TenantError::NoLines(name).into()) };
         let read = OwnedStatement::by_first_values(
             format!(
-                "SELECT a.ctid, a.line FROM ONLY {found} AS a WHERE a.ctid OPERATOR(pg_catalog.>) $1 LIMIT $2"
+                "SELECT a.number, a.line FROM ONLY {found} AS a
+                 WHERE a.number OPERATOR(pg_catalog.>) $1 ORDER BY a.number LIMIT $2"
             ),
-            vec![pg_sys::TIDOID, pg_sys::INT8OID],
+            vec![pg_sys::INT8OID, pg_sys::INT8OID],
         );
         Ok(Self { name: found, read })
     }
 
-    /// The next lines; none at the end. Blank lines are left out, and counted.
+    /// The next lines; none at the end. Blank lines are left out.
     pub(super) fn next(&self, client: &mut SpiClient<'_>, place: &mut Place) -> Option<Vec<Line>> {
         pgrx::check_for_interrupts!();
-        let mut after = place.tid;
         let parameters =
-            [Some(pg_sys::Datum::from(&raw mut after)), Some(pg_sys::Datum::from(place.lines))];
-        let rows = self.read.run(client, &parameters);
+            [Some(pg_sys::Datum::from(place.number)), Some(pg_sys::Datum::from(place.lines))];
+        let rows = self.read.run_in_snapshot(client, &parameters);
         if rows.count() == 0 {
             return None;
         }
         let (mut lines, mut bytes) = (Vec::with_capacity(rows.count()), 0);
         for row in rows.iter::<2>() {
-            place.tid = row.tid(0).unwrap_or_default();
-            place.number += 1;
+            place.number = row.bigint(0).unwrap_or_default();
             let text = row.text(1).unwrap_or_default();
             bytes += text.len();
             if !text.trim().is_empty() {

@@ -9,7 +9,7 @@ pub(crate) enum TenantError {
     Exists(String),
     #[error("permission denied to create workspaces")]
     MayNotCreate { role: String },
-    #[error("{0} has no column \"line\" of type text")]
+    #[error("{0} is no table of numbered lines")]
     NoLines(String),
     #[error("the archive is not complete")]
     NotComplete(String),

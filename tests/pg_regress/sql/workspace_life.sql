@@ -61,8 +61,8 @@ WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p') AND NO
 ORDER BY 1;
 
 -- An archive: the same each time, whatever the session's settings are; as of the calling statement.
-CREATE TABLE archive (line text);
-INSERT INTO archive SELECT kepler.export_workspace('acme');
+CREATE TABLE archive (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, line text);
+INSERT INTO archive (line) SELECT kepler.export_workspace('acme');
 SELECT regexp_replace(line, '"created_at" : "[^"]*"', '"created_at" : …', 'g') FROM archive WHERE line LIKE '{"table":"blueprint:%' OR line LIKE '{"table":"entries%' LIMIT 0;
 SELECT line::jsonb - 'exported_at' - 'tables' - 'workspace' - 'kepler' - 'postgres' FROM archive WHERE line LIKE '%kepler_archive%';
 SELECT count(*) > 30 FROM archive;
@@ -78,7 +78,8 @@ ROLLBACK;
 -- Refused before anything is written.
 SELECT kepler.import_workspace('archive');
 SELECT kepler.import_workspace('kepler.users', 'copy');
-CREATE TABLE cut AS SELECT line FROM archive WHERE line NOT LIKE '{"end"%';
+CREATE TABLE cut (LIKE archive INCLUDING ALL);
+INSERT INTO cut (line) SELECT line FROM archive WHERE line NOT LIKE '{"end"%' ORDER BY number;
 SELECT kepler.import_workspace('cut', 'copy');
 SELECT kepler.import_workspace(NULL);
 SELECT kepler.import_workspace('archive', '');
