@@ -34,7 +34,8 @@ CREATE TRIGGER announce AFTER DELETE ON kepler.workspaces
 CREATE TRIGGER announce_change AFTER UPDATE ON kepler.workspaces
     FOR EACH ROW WHEN (
         OLD.id IS DISTINCT FROM NEW.id
-        OR OLD.embedding_space IS DISTINCT FROM NEW.embedding_space)
+        OR OLD.embedding_space IS DISTINCT FROM NEW.embedding_space
+        OR OLD.deleting_at IS DISTINCT FROM NEW.deleting_at)
     EXECUTE FUNCTION kepler_internal.tell_sessions();
 CREATE TRIGGER announce_truncated AFTER TRUNCATE ON kepler.workspaces
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.tell_sessions();
