@@ -33,6 +33,8 @@ BEGIN
         JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'workspace_id' AND NOT a.attisdropped
         WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
             AND c.relname <> ALL ('{entry_tables,structures,hidden_fields,blueprints}')
+            -- The history stays in its database, and is never deleted: delete_workspace redacts it.
+            AND c.relname <> ALL ('{history,history_transactions,history_redactions}')
         UNION ALL
         SELECT 'entry table', 'entries:' || e.id, c.oid, NULL
         FROM kepler.entry_tables AS e
@@ -951,6 +953,10 @@ BEGIN
     IF is_found OR NOT is_reached THEN
         RETURN '{}';
     END IF;
+    -- What rows were goes as well, also those that were deleted just now.
+    IF kepler_internal.redact_history(workspace_id, 'the workspace was deleted', max_rows => max_rows) = max_rows THEN
+        RETURN '{}';
+    END IF;
     BEGIN
         DELETE FROM kepler.workspaces AS w WHERE w.id = workspace_id;
     EXCEPTION WHEN foreign_key_violation THEN
@@ -1112,10 +1118,17 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     part record;
+    -- The history is the owner's to redact.
+    redacts constant boolean := pg_has_role(
+        (SELECT c.relowner FROM pg_class AS c WHERE c.oid = 'kepler.workspaces'::regclass), 'USAGE');
+    before bigint;
 BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_workspace(workspace_id);
     PERFORM kepler_internal.require_name('user_id', user_id);
+    IF redacts THEN
+        before := nextval('kepler.history_sequence') * 65536;
+    END IF;
     -- Nobody adds a row about the person from now on.
     PERFORM FROM kepler.users AS u WHERE u.workspace_id = workspace_id AND u.id = user_id FOR UPDATE;
     IF NOT FOUND THEN
@@ -1163,5 +1176,23 @@ BEGIN
     WHERE e.workspace_id = workspace_id AND e.user_id = user_id AND e.metadata <> '{}';
     -- Foreign keys do the rest.
     DELETE FROM kepler.users AS u WHERE u.workspace_id = workspace_id AND u.id = user_id;
+    IF redacts THEN
+        -- What the rows were that were changed here, now and before; and what the person did.
+        rows := kepler_internal.redact_history(workspace_id, 'a user was erased', actor => user_id, max_rows => 2147483647);
+        FOR part IN
+            SELECT t.name, array_agg(DISTINCT h.row_id) AS ids
+            FROM kepler.history AS h JOIN kepler.tracked_tables AS t ON t.id = h.table_id
+            WHERE h.xid = pg_current_xact_id() AND h.sequence > before AND h.workspace_id = workspace_id
+            GROUP BY t.name ORDER BY t.name
+        LOOP
+            rows := rows + kepler_internal.redact_history(
+                workspace_id, 'a user was erased', part.name, part.ids, max_rows => 2147483647);
+        END LOOP;
+        IF rows > 0 THEN
+            relation := 'kepler.history';
+            outcome := 'anonymised';
+            RETURN NEXT;
+        END IF;
+    END IF;
 END
 $$;
