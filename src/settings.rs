@@ -111,8 +111,9 @@ pub(crate) fn sync_run_id() -> Option<String> {
     Some(id.to_string_lossy().into_owned())
 }
 
+/// What `kepler.on_secret` says. Unit tests, which run outside of a server and in many threads, have the default.
 pub(crate) fn on_secret() -> OnSecret {
-    ON_SECRET.get()
+    if cfg!(test) { OnSecret::Refuse } else { ON_SECRET.get() }
 }
 
 /// What `kepler.secret_reference_schemes` says.

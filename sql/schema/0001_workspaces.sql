@@ -53,6 +53,10 @@ CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF metadata ON kepler.users
 CREATE TRIGGER load_library BEFORE DELETE ON kepler.users
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
 
+-- Each workspace sees and changes its own rows.
+ALTER TABLE kepler.users ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.users USING (workspace_id = kepler.current_workspace_id());
+
 COMMENT ON TABLE kepler.workspaces IS 'Tenants; every row of every other table belongs to one workspace';
 COMMENT ON COLUMN kepler.workspaces.name IS 'Display name; need not be unique';
 

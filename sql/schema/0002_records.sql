@@ -247,6 +247,20 @@ CREATE TRIGGER load_library BEFORE DELETE ON kepler.connections
 CREATE TRIGGER load_library BEFORE DELETE ON kepler.entities
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
 
+-- Each workspace sees and changes its own rows.
+ALTER TABLE kepler.connections ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.connections USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.credentials ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.credentials USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.entities ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.entities USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.records ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.records USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.detached_records ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.detached_records USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.rejects ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.rejects USING (workspace_id = kepler.current_workspace_id());
+
 COMMENT ON TABLE kepler.connections IS 'One user in one external system';
 COMMENT ON COLUMN kepler.connections.status IS 'Whether it can be used: PENDING before it is authorised, ACTIVE, ERROR while it does not work, or INACTIVE';
 COMMENT ON COLUMN kepler.connections.workspace_id IS 'Workspace the row belongs to; never changes';

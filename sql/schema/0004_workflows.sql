@@ -153,6 +153,14 @@ CREATE TRIGGER load_library BEFORE DELETE ON kepler.workflows
 CREATE TRIGGER load_library BEFORE DELETE ON kepler.executions
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
 
+-- Each workspace sees and changes its own rows.
+ALTER TABLE kepler.workflows ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.workflows USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.executions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.executions USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.execution_steps ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.execution_steps USING (workspace_id = kepler.current_workspace_id());
+
 COMMENT ON TABLE kepler.workflows IS 'What a user automates: a trigger, and the actions that follow it';
 COMMENT ON COLUMN kepler.workflows.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.workflows.user_id IS 'User whose connections the workflow uses; NULL after the user is deleted, and the workflow then cannot start';

@@ -134,6 +134,12 @@ CREATE TRIGGER forget_deleted AFTER DELETE ON kepler.memories
     REFERENCING OLD TABLE AS old_memories
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.forget_deleted_memories();
 
+-- Each workspace sees and changes its own rows.
+ALTER TABLE kepler.memories ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.memories USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.memory_access ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.memory_access USING (workspace_id = kepler.current_workspace_id());
+
 COMMENT ON COLUMN kepler.workspaces.embedding_space IS 'Space in which memories and messages are searched, set by activate_embedding_space; NULL means the oldest ACTIVE space';
 
 COMMENT ON TABLE kepler.embedding_spaces IS 'Embedding models side by side, each with tables of its own in kepler_data; create_embedding_space creates them';

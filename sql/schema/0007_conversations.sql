@@ -115,6 +115,12 @@ CREATE TRIGGER forget_deleted AFTER DELETE ON kepler.messages
 CREATE TRIGGER load_library BEFORE DELETE ON kepler.conversations
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
 
+-- Each workspace sees and changes its own rows.
+ALTER TABLE kepler.conversations ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.conversations USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.messages ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.messages USING (workspace_id = kepler.current_workspace_id());
+
 COMMENT ON TABLE kepler.conversations IS 'Conversations; each is an ordered sequence of messages';
 COMMENT ON COLUMN kepler.conversations.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.conversations.user_id IS 'User of the conversation; deleting the user deletes the conversation';

@@ -122,6 +122,16 @@ CREATE TRIGGER forget_notes AFTER DELETE ON kepler.sync_runs
     REFERENCING OLD TABLE AS old_runs
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.forget_sync_notes();
 
+-- Each workspace sees and changes its own rows.
+ALTER TABLE kepler.sync_runs ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.sync_runs USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.sync_batches ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.sync_batches USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.sync_seen ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.sync_seen USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.sync_candidates ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.sync_candidates USING (workspace_id = kepler.current_workspace_id());
+
 COMMENT ON TABLE kepler.sync_runs IS 'One listing of an entity by a connector; begin_sync makes it';
 COMMENT ON COLUMN kepler.sync_runs.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.sync_runs.entity_id IS 'Entity that is listed; the run is deleted with it';

@@ -71,13 +71,17 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.consumers
 
 -- What belongs to no workspace is the owner's alone.
 ALTER TABLE kepler.feed ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_workspace ON kepler.feed FOR SELECT USING (workspace_id = kepler.current_workspace_id());
+CREATE POLICY workspace ON kepler.feed FOR SELECT USING (workspace_id = kepler.current_workspace_id());
 ALTER TABLE kepler.feed_dropped ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_workspace ON kepler.feed_dropped FOR SELECT USING (workspace_id = kepler.current_workspace_id());
+CREATE POLICY workspace ON kepler.feed_dropped FOR SELECT USING (workspace_id = kepler.current_workspace_id());
 
 INSERT INTO kepler.tracked_tables (id, name) VALUES (1, 'kepler.records');
 SELECT kepler_internal.make_feed_triggers('kepler.records', 1);
 SELECT kepler_internal.make_feed_partitions();
+
+-- Each workspace sees and changes its own rows.
+ALTER TABLE kepler.consumers ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.consumers USING (workspace_id = kepler.current_workspace_id());
 
 COMMENT ON TABLE kepler.tracked_tables IS 'Tables whose changes are in the feed; track and untrack write it';
 COMMENT ON COLUMN kepler.tracked_tables.id IS 'Number of the table in the feed; an argument of its triggers';
