@@ -102,3 +102,14 @@ fn require_workspace(workspace_id: Option<String>) -> Result<(), ErrorReport> {
     argument(workspace_id)?;
     Ok(())
 }
+
+/// Internal: whether the list of levels shows one to the session: its own, or all where it may work in all workspaces.
+#[pg_extern(schema = "kepler_internal", stable, parallel_safe)]
+fn sees_level(role_name: &str) -> bool {
+    let user = role::outer();
+    match &*membership::standing(user) {
+        Standing::Anywhere => true,
+        Standing::Member(member) if !member.everywhere.is_empty() => true,
+        _ => role::named(role_name).is_some_and(|role| role::has_privileges_of(user, role)),
+    }
+}

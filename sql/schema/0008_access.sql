@@ -55,3 +55,12 @@ COMMENT ON COLUMN kepler.workspace_members.level IS 'reader, writer, worker or a
 COMMENT ON COLUMN kepler.workspace_members.granted_by IS 'Role of the session that last granted the level';
 COMMENT ON COLUMN kepler.workspace_members.granted_at IS 'When the level was last granted';
 COMMENT ON COLUMN kepler.workspace_members.granted_to IS 'The role that was meant, as the number of the cluster and its oid; another role that comes to the name does not get the level';
+
+-- The list of workspaces has no column workspace_id: each sees its own.
+ALTER TABLE kepler.workspaces ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.workspaces USING (id = kepler.current_workspace_id());
+ALTER TABLE kepler.workspace_members ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.workspace_members USING (workspace_id = kepler.current_workspace_id());
+-- Who may work in all workspaces is nothing to a member of one: it sees its own level, if it has one.
+ALTER TABLE kepler.access_levels ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.access_levels USING (kepler_internal.sees_level(role_name));

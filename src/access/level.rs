@@ -226,6 +226,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("retire_embedding_space", ADMINS),
     ("secrets_in", ANY),
     ("secrets_in_jsonb", ANY),
+    ("sees_level", ANY),
     ("share_copied_run", WRITERS),
     ("successors", WRITERS),
     ("sweep_sync_step", ANY),
