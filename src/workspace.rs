@@ -6,6 +6,7 @@ use crate::access::current::require_member;
 use crate::access::membership::{self, Standing};
 use crate::access::owner::Owner;
 use crate::arguments::{ArgumentError, name};
+use crate::being_deleted;
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::pg::direct::Direct;
@@ -59,7 +60,7 @@ fn choose(workspace_id: Option<String>, is_local: Option<bool>) -> Result<String
     require_member(&standing, &asked)?;
     let is_listed = match &*standing {
         Standing::Member(member) => member.by_workspace.contains_key(&asked),
-        Standing::Anywhere | Standing::NoLevel => false,
+        Standing::Anywhere | Standing::NoLevel | Standing::Nowhere => false,
     };
     if !is_listed && WORKSPACES.find(&asked, &[c"id"]).is_empty() {
         return Err(WorkspaceError::Missing(asked).into());
@@ -84,6 +85,7 @@ static WORKSPACES: Direct = Direct { table: c"workspaces", index: c"workspaces_p
 pub(crate) fn argument(workspace_id: Option<String>) -> Result<String, Error> {
     let asked = name("workspace_id", workspace_id)?;
     require_own(&asked)?;
+    being_deleted::refuse(&asked)?;
     Ok(asked)
 }
 

@@ -14,7 +14,7 @@ CREATE TABLE kepler.access_levels (
 CREATE INDEX access_levels_granted_to_idx ON kepler.access_levels (granted_to);
 
 CREATE TABLE kepler.workspace_members (
-    workspace_id text NOT NULL REFERENCES kepler.workspaces (id),
+    workspace_id text NOT NULL DEFAULT kepler.current_workspace_id() REFERENCES kepler.workspaces (id),
     role_name text NOT NULL,
     level text NOT NULL,
     granted_by text NOT NULL DEFAULT session_user,

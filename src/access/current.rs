@@ -24,6 +24,8 @@ pub(crate) enum WorkspaceError {
     Missing(String),
     #[error("role \"{role}\" is not a member of workspace \"{workspace}\"")]
     NotAMember { role: String, workspace: String, others: Vec<String> },
+    #[error("role \"{role}\" is not a member of any workspace")]
+    Nowhere { role: String },
     #[error("no workspace was chosen")]
     NoneChosen { role: String, workspaces: Vec<String> },
     #[error("this transaction works in workspace \"{used}\"")]
@@ -36,9 +38,10 @@ impl Report for WorkspaceError {
     fn code(&self) -> PgSqlErrorCode {
         use PgSqlErrorCode::*;
         match self {
-            Self::Foreign { .. } | Self::NotAMember { .. } | Self::NoneChosen { .. } => {
-                ERRCODE_INSUFFICIENT_PRIVILEGE
-            }
+            Self::Foreign { .. }
+            | Self::NotAMember { .. }
+            | Self::Nowhere { .. }
+            | Self::NoneChosen { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::Missing(_) => ERRCODE_FOREIGN_KEY_VIOLATION,
             Self::Used { .. } => ERRCODE_ACTIVE_SQL_TRANSACTION,
             Self::NoTransaction { .. } => ERRCODE_NO_ACTIVE_SQL_TRANSACTION,
@@ -48,11 +51,12 @@ impl Report for WorkspaceError {
     fn detail(&self) -> Option<String> {
         Some(match self {
             Self::Foreign { own, .. } => format!("The session's workspace is \"{own}\"."),
-            Self::NotAMember { others, .. } => workspaces_named(others)?,
-            Self::NoneChosen { role, workspaces } => {
-                format!("Role \"{role}\" is a member of several. {}", workspaces_named(workspaces)?)
-            }
+            Self::NotAMember { role, others: workspaces, .. }
+            | Self::NoneChosen { role, workspaces } => workspaces_named(role, workspaces)?,
             Self::Used { .. } => "One transaction works in one workspace.".to_owned(),
+            Self::Nowhere { .. } => {
+                "It was given levels in single workspaces, and none is left.".to_owned()
+            }
             Self::Missing(_) | Self::NoTransaction { .. } => return None,
         })
     }
@@ -64,13 +68,17 @@ impl Report for WorkspaceError {
                 format!("To work there: SELECT kepler.use_workspace({});", literal(asked))
             }
             Self::Missing(id) => {
-                format!("INSERT INTO kepler.workspaces (id, name) VALUES ({}, …);", literal(id))
+                format!("SELECT kepler.create_workspace({});", literal(id))
             }
             Self::NotAMember { role, workspace, .. } => format!(
                 "The owner of Kepler's tables can make it one: SELECT kepler.grant_access({}, 'reader', {});",
                 literal(&plain(role)),
                 literal(workspace)
             ),
+            Self::Nowhere { role } => {
+                let role = literal(&plain(role));
+                format!("SELECT kepler.grant_access({role}, …, workspace_id => …); or kepler.revoke_access({role});")
+            }
             Self::NoneChosen { .. } => {
                 "In each transaction: SELECT kepler.use_workspace('…'); for a session: use_workspace('…', false)."
                     .to_owned()
@@ -132,6 +140,7 @@ fn work_out(standing: &Standing, setting: &str) -> Result<String, WorkspaceError
         Standing::Anywhere if setting.is_empty() => Ok(default()),
         Standing::Anywhere => Ok(setting.to_owned()),
         Standing::NoLevel if setting.is_empty() => Ok(default()),
+        Standing::Nowhere => Err(WorkspaceError::Nowhere { role: role::name(role::outer()) }),
         Standing::Member(member) if setting.is_empty() => {
             let mut workspaces = member.by_workspace.keys();
             match (member.everywhere.is_empty(), workspaces.next(), workspaces.next()) {
@@ -152,6 +161,7 @@ pub(crate) fn require_member(standing: &Standing, workspace: &str) -> Result<(),
     let is_member = match standing {
         Standing::Anywhere => true,
         Standing::NoLevel => workspace == DEFAULT,
+        Standing::Nowhere => false,
         Standing::Member(member) => !member.levels_in(workspace).is_empty(),
     };
     if is_member {

@@ -18,6 +18,10 @@ pub(crate) enum AccessError {
         levels: Levels,
         workspace: String,
     },
+    #[error("permission denied for table {table}")]
+    NoRightInAll { table: String, role: String, level: &'static str },
+    #[error("only a role with level {level} in all workspaces may {what}")]
+    NotInAll { role: String, level: &'static str, what: &'static str },
     #[error("only the owner of Kepler's tables may {what}")]
     NotTheOwner { what: &'static str, owner: String },
     #[error("role \"{0}\" owns Kepler's tables")]
@@ -40,9 +44,11 @@ impl Report for AccessError {
     fn code(&self) -> PgSqlErrorCode {
         use PgSqlErrorCode::*;
         match self {
-            Self::NotTheOwner { .. } | Self::NoRight { .. } | Self::NoRightHere { .. } => {
-                ERRCODE_INSUFFICIENT_PRIVILEGE
-            }
+            Self::NotTheOwner { .. }
+            | Self::NoRight { .. }
+            | Self::NoRightHere { .. }
+            | Self::NoRightInAll { .. }
+            | Self::NotInAll { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::ForeignSchema { .. } | Self::NoGrantOption { .. } => {
                 ERRCODE_INSUFFICIENT_PRIVILEGE
             }
@@ -61,6 +67,9 @@ impl Report for AccessError {
                  may, too.")
             }
             Self::NoRight { .. } => return None,
+            Self::NoRightInAll { .. } | Self::NotInAll { .. } => {
+                "It concerns all workspaces, and the role has its levels in some of them.".to_owned()
+            }
             Self::NoRightHere { role, levels, .. } if levels.is_empty() => {
                 format!("Role \"{role}\" has no level there.")
             }
@@ -119,7 +128,9 @@ impl Report for AccessError {
                  ALL ROUTINES IN SCHEMA kepler, kepler_internal TO {owner} WITH GRANT OPTION;",
                 owner = quote(owner)
             ),
-            Self::NoRight { role, level, .. } => grant_hint(role, level, None),
+            Self::NoRight { role, level, .. }
+            | Self::NoRightInAll { role, level, .. }
+            | Self::NotInAll { role, level, .. } => grant_hint(role, level, None),
             Self::NoRightHere { role, level, workspace, .. } => {
                 grant_hint(role, level, Some(workspace))
             }
@@ -147,12 +158,13 @@ pub(crate) fn plain(role: &str) -> String {
 }
 
 /// Says which workspaces a role is a member of, a few of many.
-pub(crate) fn workspaces_named(workspaces: &[String]) -> Option<String> {
+pub(crate) fn workspaces_named(role: &str, workspaces: &[String]) -> Option<String> {
     const SHOWN: usize = 5;
     let shown: Vec<String> = workspaces.iter().take(SHOWN).map(|id| format!("\"{id}\"")).collect();
     let rest = match workspaces.len().saturating_sub(SHOWN) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    (!shown.is_empty()).then(|| format!("It is a member of {}{rest}.", shown.join(", ")))
+    (!shown.is_empty())
+        .then(|| format!("Role \"{role}\" is a member of {}{rest}.", shown.join(", ")))
 }

@@ -116,12 +116,19 @@ fn checked(role: Option<pg_sys::Oid>) -> Result<(Owner, pg_sys::Oid), Error> {
 fn give_anew(client: &mut SpiClient<'_>, owner: Owner, role: pg_sys::Oid) -> Result<(), Error> {
     let name = role::name(role);
     take(client, owner, &name)?;
-    let levels = {
+    let (levels, everywhere) = {
         let _owner = owner.act();
         members::levels_of(client, role)?
     };
-    if !levels.is_empty() {
-        give(client, owner, &name, levels)?;
+    if levels.is_empty() {
+        return Ok(());
+    }
+    give(client, owner, &name, levels)?;
+    if !everywhere {
+        // A mark that nobody makes by hand: without a row on the list such a role works nowhere, not in the default workspace.
+        let _owner = owner.act();
+        let name = level::role_sql(&name);
+        run(client, &format!("GRANT SELECT (granted_to) ON {SCHEMA}.workspace_members TO {name}"))?;
     }
     Ok(())
 }

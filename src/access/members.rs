@@ -149,17 +149,21 @@ pub(super) fn remove(
     Ok(taken)
 }
 
-/// All levels of a role, in whichever workspace, but not those that it inherits.
-pub(super) fn levels_of(client: &mut SpiClient<'_>, role: pg_sys::Oid) -> Result<Levels, Error> {
+/// All levels of a role, in whichever workspace, but not those that it inherits; and whether it has one in all of them.
+pub(super) fn levels_of(
+    client: &mut SpiClient<'_>,
+    role: pg_sys::Oid,
+) -> Result<(Levels, bool), Error> {
     let identity = role::identity(role);
     let rows = client.update(
-        "SELECT a.level FROM kepler.access_levels AS a WHERE a.granted_to = $1
-         UNION SELECT m.level FROM kepler.workspace_members AS m WHERE m.granted_to = $1",
+        "SELECT a.level, true FROM kepler.access_levels AS a WHERE a.granted_to = $1
+         UNION SELECT m.level, false FROM kepler.workspace_members AS m WHERE m.granted_to = $1",
         None,
         &[identity.as_str().into()],
     )?;
-    let mut levels = Levels::default();
+    let (mut levels, mut everywhere) = (Levels::default(), false);
     for row in rows {
+        everywhere |= row[2].value::<bool>()?.unwrap_or_default();
         levels = levels.and(
             row[1]
                 .value::<String>()?
@@ -168,7 +172,7 @@ pub(super) fn levels_of(client: &mut SpiClient<'_>, role: pg_sys::Oid) -> Result
                 .map_or_else(Levels::default, Levels::one),
         );
     }
-    Ok(levels)
+    Ok((levels, everywhere))
 }
 
 /// The roles with a level that still have what `grant_access` gave them, with all of their levels.

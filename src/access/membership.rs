@@ -24,6 +24,9 @@ pub(crate) enum Standing {
     Anywhere,
     /// It has no level, but perhaps rights that were granted by hand.
     NoLevel,
+    /// It was given levels in single workspaces, and none is left, or its rows are gone: it has rights on tables, and works
+    /// nowhere.
+    Nowhere,
     Member(Member),
 }
 
@@ -142,7 +145,8 @@ impl Tables {
             return Standing::Anywhere;
         }
         let mut member = Member::default();
-        for role in role::with_privileges_of(user) {
+        let roles = role::with_privileges_of(user);
+        for role in roles.iter().copied() {
             for row in granted(&EVERYWHERE, self.levels, role) {
                 if let [level] = row.as_slice() {
                     member.everywhere = member.everywhere.and(level_of(level));
@@ -155,7 +159,15 @@ impl Tables {
                 }
             }
         }
-        if member.union().is_empty() { Standing::NoLevel } else { Standing::Member(member) }
+        if !member.union().is_empty() {
+            return Standing::Member(member);
+        }
+        let mut marked =
+            role::granted_column(pg_sys::ACL_SELECT, self.members, GRANTED_TO).into_iter();
+        if self.members != NO_TABLE && marked.any(|role| roles.contains(&role)) {
+            return Standing::Nowhere;
+        }
+        Standing::NoLevel
     }
 }
 

@@ -144,11 +144,55 @@ pub(crate) fn generation() -> u64 {
     ROLES.get()
 }
 
+/// The roles that a right on a column was granted to, by itself and not with the whole table.
+pub(crate) fn granted_column(right: u32, relation: pg_sys::Oid, column: &CStr) -> Vec<pg_sys::Oid> {
+    let none = pg_sys::Datum::null();
+    // SAFETY: the row of the catalog is held while it is read.
+    unsafe {
+        let cache = pg_sys::SysCacheIdentifier::ATTNAME as i32;
+        let name = pg_sys::Datum::from(column.as_ptr());
+        let row = pg_sys::SearchSysCache(cache, relation.into(), name, none, none);
+        if row.is_null() {
+            return Vec::new();
+        }
+        let mut is_null = true;
+        let list = pg_sys::SysCacheGetAttr(
+            cache,
+            row,
+            pg_sys::Anum_pg_attribute_attacl as i16,
+            &mut is_null,
+        );
+        let found = if is_null { Vec::new() } else { grantees(list, right) };
+        pg_sys::ReleaseSysCache(row);
+        found
+    }
+}
+
+/// Those whom a list of rights gives one.
+///
+/// # Safety
+/// `list` is a list of rights, as the catalog has it.
+unsafe fn grantees(list: pg_sys::Datum, right: u32) -> Vec<pg_sys::Oid> {
+    // SAFETY: an array of one dimension without NULLs, whose elements begin behind its header.
+    unsafe {
+        let array = pg_sys::pg_detoast_datum(list.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
+        debug_assert_eq!((*array).ndim, 1);
+        let size = size_of::<pg_sys::ArrayType>();
+        let length = *array.cast::<u8>().add(size).cast::<i32>();
+        let items = array.cast::<u8>().add((size + 8).next_multiple_of(8));
+        let items = items.cast::<pg_sys::AclItem>();
+        (0..usize::try_from(length).unwrap_or(0))
+            .map(|at| &*items.add(at))
+            .filter(|item| item.ai_privs & pg_sys::AclMode::from(right) != 0)
+            .map(|item| item.ai_grantee)
+            .collect()
+    }
+}
+
 /// Whether a right on a table was granted to a role itself, and not to one that it is a member of.
 pub(crate) fn is_granted(right: u32, relation: pg_sys::Oid, role: pg_sys::Oid) -> bool {
     let none = pg_sys::Datum::null();
-    // SAFETY: the row of the catalog is held while it is read. A list of rights is an array of one dimension without
-    // NULLs, whose elements begin behind its header.
+    // SAFETY: the row of the catalog is held while it is read.
     unsafe {
         let cache = pg_sys::SysCacheIdentifier::RELOID as i32;
         let row = pg_sys::SearchSysCache(cache, relation.into(), none, none, none);
@@ -158,20 +202,7 @@ pub(crate) fn is_granted(right: u32, relation: pg_sys::Oid, role: pg_sys::Oid) -
         let mut is_null = true;
         let number = pg_sys::Anum_pg_class_relacl as i16;
         let list = pg_sys::SysCacheGetAttr(cache, row, number, &mut is_null);
-        let mut granted = false;
-        if !is_null {
-            let array = pg_sys::pg_detoast_datum(list.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
-            debug_assert_eq!((*array).ndim, 1);
-            let size = size_of::<pg_sys::ArrayType>();
-            let length = *array.cast::<u8>().add(size).cast::<i32>();
-            let items = array.cast::<u8>().add((size + 8).next_multiple_of(8));
-            let items = items.cast::<pg_sys::AclItem>();
-            for at in 0..usize::try_from(length).unwrap_or(0) {
-                let item = &*items.add(at);
-                granted |=
-                    item.ai_grantee == role && item.ai_privs & pg_sys::AclMode::from(right) != 0;
-            }
-        }
+        let granted = !is_null && grantees(list, right).contains(&role);
         pg_sys::ReleaseSysCache(row);
         granted
     }

@@ -392,3 +392,9 @@ fn drop_blueprint(
         Spi::connect_mut(|client| drop::drop_blueprint(client, &name, terms, patience))?;
     Ok(Row([version.into_datum(), outcome.into_datum(), steps.into_datum()]))
 }
+
+/// Internal: whether row security shows the session what is listed of a blueprint.
+#[pg_extern(schema = "kepler_internal", stable, parallel_safe)]
+fn sees_blueprint(blueprint_name: &str) -> Result<bool, ErrorReport> {
+    Ok(registry::is_shown(blueprint_name)?)
+}

@@ -42,7 +42,10 @@ pub(crate) fn drop_blueprint(
     if let Some(workspace_id) = &stored.workspace_id {
         workspace::require_own(workspace_id)?;
     }
-    let is_shared = |version: &Version| matches!(version.blueprint.tenancy, Tenancy::Field(_));
+    for version in stored.versions() {
+        registry::require_administrator_of(&version.blueprint.tenancy)?;
+    }
+    let is_shared = |version: &Version| matches!(version.blueprint.tenancy, Tenancy::Field { .. });
     if stored.versions().any(is_shared) {
         owner.require_caller("drop tables that hold rows of several workspaces")?;
     }
