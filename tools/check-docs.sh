@@ -22,7 +22,8 @@ for file in README.md CHANGELOG.md CONTRIBUTING.md docs/*.md docs/plots/*.md exa
     links=$((links + 1)) target=${link%%#*} heading=
     if [[ $link == *'#'* ]]; then heading=${link#*#}; fi
     if [[ -n $target ]]; then target=$(dirname "$file")/$target; else target=$file; fi
-    if [[ ! -e $target ]] || { [[ -n $heading ]] && ! headings "$target" | grep -qxF "$heading"; }; then
+    # grep reads to the end: with -q the program before it would die of a closed pipe, and the link with it.
+    if [[ ! -e $target ]] || { [[ -n $heading ]] && ! headings "$target" | grep -xF -- "$heading" >/dev/null; }; then
       complain "$file: the link to $link leads nowhere"
     fi
   done < <(grep -o '](\([^)]*\))' "$file" | sed 's/^](//; s/)$//' | grep -v '^https\?:' || true)
