@@ -201,7 +201,6 @@ fn run_pending() -> Result<i32, Error> {
                 &[step.version.into(), step.name.into(), env!("CARGO_PKG_VERSION").into()],
             )?;
         }
-        client.update("SELECT kepler_internal.guard_embedding_tables()", None, &[])?;
         drop(acting);
         grant::share_with_monitor(client, Owner::of(owner))?;
         grant::share_anew(client, Owner::of(owner))?;

@@ -88,41 +88,6 @@ BEGIN
 END
 $$;
 
--- A workspace sees its own embeddings. The same policy as that of Kepler's tables, whose text is compared.
-CREATE FUNCTION kepler_internal.guard_embedding_table(relation regclass) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-SET kepler.plan_for_large_tables = on
-AS $$
-#variable_conflict use_variable
-BEGIN
-    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation);
-    EXECUTE format('CREATE POLICY workspace ON %s USING (workspace_id = kepler.current_workspace_id())', relation);
-END
-$$;
-
--- The same for the tables of spaces that were made before there was a policy. Run by install(), as their owner.
-CREATE FUNCTION kepler_internal.guard_embedding_tables() RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-SET kepler.plan_for_large_tables = on
-AS $$
-#variable_conflict use_variable
-DECLARE
-    relation regclass;
-BEGIN
-    FOR relation IN
-        SELECT t.relation
-        FROM kepler.embedding_spaces AS s
-        CROSS JOIN LATERAL (VALUES (kepler_internal.embedding_table(s.memory_table_name)),
-            (kepler_internal.embedding_table(s.message_table_name))) AS t (relation)
-        WHERE t.relation IS NOT NULL
-            AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = t.relation AND p.polname = 'workspace')
-        ORDER BY t.relation::text
-    LOOP
-        PERFORM kepler_internal.guard_embedding_table(relation);
-    END LOOP;
-END
-$$;
-
 -- The table of a space for the embeddings of one of Kepler's tables.
 CREATE FUNCTION kepler_internal.create_embedding_table(
     name text, key_column text, of_table regclass, dimensions integer, metric text, description text
@@ -162,8 +127,10 @@ BEGIN
         'CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON %s
             FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
             EXECUTE FUNCTION kepler_internal.refuse_workspace_change()', relation);
+    -- An embedding says what a text is about. A search reads as the owner, with the workspace bound, and keeps its index.
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation);
+    EXECUTE format('CREATE POLICY workspace ON %s USING (workspace_id = kepler.current_workspace_id())', relation);
     EXECUTE format('COMMENT ON TABLE %s IS %L', relation, description);
-    PERFORM kepler_internal.guard_embedding_table(relation);
     RETURN relation;
 END
 $$;

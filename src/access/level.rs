@@ -58,6 +58,12 @@ const LOCK: &str = "SELECT, UPDATE (updated_at)";
 
 /// What writers change, and workers read.
 const DATA: Rights = [READ, CHANGE, READ, CHANGE];
+/// What writers may only insert, without a say in the workspace, which no policy checks there: `COPY` takes none.
+const TAKE_IN: Rights = ["", INTO, "", INTO];
+const INTO: &str = "INSERT (sync_run_id, line, external_id, data, source_updated_at, deleted)";
+/// What was inserted so, where it is read and deleted.
+const TAKE_OUT: Rights = [READ, OUT_OF, READ, OUT_OF];
+const OUT_OF: &str = "SELECT, UPDATE, DELETE";
 /// What only administrators change.
 const RULES: Rights = [READ, READ, READ, CHANGE];
 /// What workers change too.
@@ -93,7 +99,8 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("feed_dropped", [READ, READ, READ, READ]),
     ("feed_epochs", [READ, READ, READ, READ]),
     ("hidden_fields", RULES),
-    ("inbox", DATA),
+    ("inbox", TAKE_IN),
+    ("inbox_rows", TAKE_OUT),
     ("lease_records", [READ, READ, CHANGE, CHANGE]),
     ("leases", [READ, READ, CHANGE, CHANGE]),
     ("memories", [READ, CHANGE, LOCK, CHANGE]),
@@ -140,7 +147,12 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("abandon_overdue", ANY),
     ("activate_embedding_space", ADMINS),
     ("apply_blueprint_step", ANY),
+    ("archive_query", ANY),
+    ("archived_columns", ANY),
+    ("archived_entry_table", ANY),
+    ("archived_value", ANY),
     ("begin_rename_entity", ANY),
+    ("begin_workspace_deletion", ANY),
     ("blueprint_facts", ANY),
     ("change_memories", ANY),
     ("check_timeout", ANY),
@@ -148,6 +160,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("consumer_lag", ANY),
     ("copied_sync_run", ANY),
     ("create_entry_table", ANY),
+    ("delete_workspace_step", ANY),
     ("detach_records", ANY),
     ("drop_backlog_step", ANY),
     ("drop_entry_table", ANY),
@@ -165,6 +178,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("is_direct", CHANGERS),
     ("json_update_changes", ANY),
     ("latest_schema_version", ANY),
+    ("left_out_of_archives", ANY),
+    ("line_checksum", ANY),
     ("list_embedding_space", ADMINS),
     ("maintain_feed_step", ANY),
     ("make_feed_triggers", ADMINS),
@@ -176,6 +191,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("queue_backlog_step", ANY),
     ("rename_entity_step", ANY),
     ("rename_entry_table", ANY),
+    ("require_administrator", ANY),
     ("require_arguments", ANY),
     ("require_commits", ANY),
     ("require_conversation", ANY),
@@ -202,6 +218,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     // An administrator makes triggers of it on tables of their own.
     ("tell_feed", ADMINS),
     ("try_memories", ANY),
+    ("user_relations", ANY),
     ("wait_for_former_writers", ANY),
     ("wait_for_leftover", ANY),
     ("wait_for_record", ANY),
@@ -209,6 +226,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("wait_for_writers", ANY),
     ("without_secrets", ANY),
     ("workflow_steps", ANY),
+    ("workspace_relations", ANY),
 ];
 
 /// The functions of `kepler_internal` that a level may execute.
@@ -282,7 +300,11 @@ pub(crate) fn lowest(schema: &str, relation: &str, rights: &[&str]) -> Option<Le
     };
     let has = |level: &Level| {
         let given = given[*level as usize];
-        rights.iter().all(|right| given.split(", ").any(|one| one == *right))
+        // A column is named where nothing else may be inserted; to update a column is less than to update.
+        let is = |one: &str, right: &str| {
+            one == right || right == "INSERT" && one.starts_with("INSERT (")
+        };
+        rights.iter().all(|right| given.split(", ").any(|one| is(one, right)))
     };
     // A worker has fewer rights than a writer on most tables.
     [Level::Reader, Level::Worker, Level::Writer, Level::Admin].into_iter().find(has)
@@ -345,6 +367,8 @@ mod tests {
         assert_eq!(lowest("kepler", "records", &["INSERT"]), Some(Level::Writer));
         assert_eq!(lowest("kepler", "leases", &["INSERT"]), Some(Level::Worker));
         assert_eq!(lowest("kepler", "workspaces", &["INSERT"]), Some(Level::Admin));
+        assert_eq!(lowest("kepler", "inbox", &["INSERT"]), Some(Level::Writer));
+        assert_eq!(lowest("kepler", "memories", &["UPDATE"]), Some(Level::Writer));
         assert_eq!(lowest("kepler", "records", &["TRIGGER"]), None);
         assert_eq!(lowest("kepler_data", "x_1_entries", &["UPDATE"]), Some(Level::Writer));
         assert_eq!(lowest("kepler_data", "x_embeddings", &["UPDATE"]), Some(Level::Worker));

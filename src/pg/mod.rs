@@ -34,6 +34,7 @@ pub(crate) mod rows;
 pub(crate) mod sequence;
 pub(crate) mod snapshot;
 pub(crate) mod spelt;
+mod stored_row;
 pub(crate) mod subtransaction;
 pub(crate) mod texts;
 pub(crate) mod times;
