@@ -1,5 +1,5 @@
--- The tables of embedding spaces show each workspace its own embeddings, and take no others: to a role that may read and write them, and
--- through the functions. A space from before the policy gets it by install().
+-- The tables of embedding spaces show each workspace its own embeddings, and take no others: to a role that may read
+-- and write them, and through the functions.
 \set SHOW_CONTEXT never
 \set VERBOSITY terse
 \set ON_ERROR_ROLLBACK on
@@ -26,11 +26,4 @@ SELECT outcome FROM kepler.forget(ARRAY[:'memory']);
 SELECT count(*) FROM kepler_data.mini_embeddings;
 RESET ROLE;
 SELECT workspace_id, embedding FROM kepler_data.mini_embeddings;
-
--- Before there was a policy. One that is there stays, and is not made twice.
-DROP POLICY workspace ON kepler_data.mini_embeddings;
-ALTER TABLE kepler_data.mini_embeddings DISABLE ROW LEVEL SECURITY;
-SELECT count(*) FROM kepler.install();
-SELECT c.relname, c.relrowsecurity, p.polname, pg_get_expr(p.polqual, p.polrelid) FROM pg_class AS c LEFT JOIN pg_policy AS p ON p.polrelid = c.oid
-WHERE c.relnamespace = 'kepler_data'::regnamespace AND c.relname ~ '^(mini|next)_.*embeddings$' ORDER BY 1;
 ROLLBACK;
