@@ -2,6 +2,7 @@
 
 use crate::access::owner::Owner;
 use crate::arguments::name;
+use crate::being_deleted;
 use crate::error::{Error, Report};
 use crate::settings;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -39,7 +40,7 @@ impl Report for WorkspaceError {
                 literal(asked)
             ),
             Self::Missing(id) => {
-                format!("INSERT INTO kepler.workspaces (id, name) VALUES ('{}', …);", literal(id))
+                format!("SELECT kepler.create_workspace('{}');", literal(id))
             }
         })
     }
@@ -56,6 +57,7 @@ fn current_workspace_id() -> String {
 pub(crate) fn argument(workspace_id: Option<String>) -> Result<String, Error> {
     let asked = name("workspace_id", workspace_id)?;
     require_own(&asked)?;
+    being_deleted::refuse(&asked)?;
     Ok(asked)
 }
 

@@ -36,7 +36,8 @@ CREATE TRIGGER announce AFTER DELETE ON kepler.workspaces
 CREATE TRIGGER announce_change AFTER UPDATE ON kepler.workspaces
     FOR EACH ROW WHEN (
         OLD.id IS DISTINCT FROM NEW.id
-        OR OLD.embedding_space IS DISTINCT FROM NEW.embedding_space)
+        OR OLD.embedding_space IS DISTINCT FROM NEW.embedding_space
+        OR OLD.deleting_at IS DISTINCT FROM NEW.deleting_at)
     EXECUTE FUNCTION kepler_internal.tell_sessions();
 CREATE TRIGGER announce_truncated AFTER TRUNCATE ON kepler.workspaces
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.tell_sessions();
@@ -116,7 +117,7 @@ CREATE TRIGGER touch_updated_at
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.memories
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF content, metadata ON kepler.memories
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.memories
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('content', 'refuse', 'metadata', 'refuse');
 CREATE TRIGGER keep_id BEFORE UPDATE OF id ON kepler.memories
     FOR EACH ROW WHEN (OLD.id <> NEW.id)

@@ -147,7 +147,12 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("abandon_overdue", ANY),
     ("activate_embedding_space", ADMINS),
     ("apply_blueprint_step", ANY),
+    ("archive_query", ANY),
+    ("archived_columns", ANY),
+    ("archived_entry_table", ANY),
+    ("archived_value", ANY),
     ("begin_rename_entity", ANY),
+    ("begin_workspace_deletion", ANY),
     ("blueprint_facts", ANY),
     ("change_memories", ANY),
     ("check_timeout", ANY),
@@ -155,6 +160,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("consumer_lag", ANY),
     ("copied_sync_run", ANY),
     ("create_entry_table", ANY),
+    ("delete_workspace_step", ANY),
     ("detach_records", ANY),
     ("drop_backlog_step", ANY),
     ("drop_entry_table", ANY),
@@ -172,6 +178,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("is_direct", CHANGERS),
     ("json_update_changes", ANY),
     ("latest_schema_version", ANY),
+    ("left_out_of_archives", ANY),
+    ("line_checksum", ANY),
     ("list_embedding_space", ADMINS),
     ("maintain_feed_step", ANY),
     ("make_feed_triggers", ADMINS),
@@ -183,6 +191,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("queue_backlog_step", ANY),
     ("rename_entity_step", ANY),
     ("rename_entry_table", ANY),
+    ("require_administrator", ANY),
     ("require_arguments", ANY),
     ("require_commits", ANY),
     ("require_conversation", ANY),
@@ -209,6 +218,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     // An administrator makes triggers of it on tables of their own.
     ("tell_feed", ADMINS),
     ("try_memories", ANY),
+    ("user_relations", ANY),
     ("wait_for_former_writers", ANY),
     ("wait_for_leftover", ANY),
     ("wait_for_record", ANY),
@@ -216,6 +226,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("wait_for_writers", ANY),
     ("without_secrets", ANY),
     ("workflow_steps", ANY),
+    ("workspace_relations", ANY),
 ];
 
 /// The functions of `kepler_internal` that a level may execute.

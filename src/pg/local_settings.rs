@@ -33,6 +33,15 @@ pub(crate) struct LocalSettings {
 
 impl LocalSettings {
     pub(crate) fn set(settings: &[(&CStr, &CStr)]) -> Self {
+        Self::set_as(settings, pg_sys::GucContext::PGC_USERSET)
+    }
+
+    /// The workspace of what is done meanwhile, whoever may set it.
+    pub(crate) fn set_workspace(workspace_id: &CStr) -> Self {
+        Self::set_as(&[(c"kepler.workspace_id", workspace_id)], pg_sys::GucContext::PGC_SUSET)
+    }
+
+    fn set_as(settings: &[(&CStr, &CStr)], context: pg_sys::GucContext::Type) -> Self {
         // SAFETY: plain calls; names and values are C strings. An error ends the nest level with the
         // transaction.
         unsafe {
@@ -41,7 +50,7 @@ impl LocalSettings {
                 pg_sys::set_config_option(
                     name.as_ptr(),
                     value.as_ptr(),
-                    pg_sys::GucContext::PGC_USERSET,
+                    context,
                     pg_sys::GucSource::PGC_S_SESSION,
                     pg_sys::GucAction::GUC_ACTION_SAVE,
                     true,

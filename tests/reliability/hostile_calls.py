@@ -97,6 +97,8 @@ SANE: dict[str, str | Json] = {
     "user_id": "'ada'", "query_text": "'memory number'", "context_types": "'{fact}'", "context_type": "'fact'", "kinds": "NULL", "roles": "'{user}'", "searched": "'messages'", "samples": "3",
     "weights": Json({"similarity": 0.5, "importance": 0.2, "recency": 0.2, "frequency": 0.1}), "metadata": Json({"n": 1}), "memories": Json([MEMORY]),
     "memory_ids": "ARRAY['memory1', 'memory2']", "memory_id": "'memory1'", "supersedes": "'memory2'", "valid_from": "'2024-01-01'", "expires_at": "'2100-01-01'", "sent_from": "'2024-01-01'", "sent_before": "'2100-01-01'", "started_from": "'2024-01-01'", "started_before": "'2100-01-01'",
+    "archive": "'public.archive'", "import_workspace.workspace_id": "'imported'", "create_workspace.workspace_id": "'made'", "begin_workspace_deletion.workspace_id": "'archived'", "delete_workspace_step.workspace_id": "'archived'", "place": "NULL",
+    "archive_query.key": "'kepler.users'", "archive_query.relation": "'kepler.users'", "archived_columns.relation": "'kepler.users'", "tenant_column": "'workspace_id'", "archive_query.condition": "'true'", "archived_value.type": "25", "archived_entry_table.relation": "'kepler.users'",
     "workflow_id": "'w'", "execution_id": "(SELECT execution_id FROM public.run)", "token": "(SELECT token FROM public.run)", "idempotency_key": "'key'",
     "steps": Json([{"name": "b", "input": {"a": 1}, "output": [1], "status": "RUNNING", "number": 2}]), "status": "'SUCCESS'", "timeout": "'1 hour'", "finish_execution.results": Json({"a": 1}),
     "trigger": Json({"app": "gmail", "event": "e"}), "actions": Json([{"app": "slack"}]), "required_providers": "'{jira}'", "provider": "'gmail'",

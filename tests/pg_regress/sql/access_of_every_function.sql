@@ -41,6 +41,9 @@ SELECT execution_id AS run, token FROM kepler.start_execution('w', 'k') \gset
 CREATE TABLE documents (id text PRIMARY KEY, document jsonb, embedding vector(2));
 INSERT INTO documents VALUES ('d', '{}', '[1,0]');
 GRANT SELECT, INSERT, UPDATE ON documents TO PUBLIC;
+CREATE TABLE archive (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, line text);
+INSERT INTO archive (line) SELECT kepler.export_workspace('elsewhere');
+GRANT SELECT ON archive TO PUBLIC;
 
 -- One call of each function. A call whose answer needs rights that only some have says which.
 CREATE TABLE calls (name text, call text);
@@ -68,8 +71,15 @@ INSERT INTO calls VALUES
     ('conversation_window', $$kepler.conversation_window('talk')$$),
     ('create_embedding_space', $$kepler.create_embedding_space('new', 2, 'm')$$),
     ('create_entry_table', $$kepler.create_entry_table('New', '{"fields": []}')$$),
+    ('create_workspace', $$kepler.create_workspace('made')$$),
     ('cuid', 'kepler.cuid()'),
     ('current_workspace_id', 'kepler.current_workspace_id()'),
+    ('delete_workspace', $$kepler_internal.begin_workspace_deletion('elsewhere', false)$$),
+    ('erase_user', $$kepler.erase_user('u')$$),
+    ('export_user', $$kepler.export_user('u')$$),
+    ('export_workspace', 'kepler.export_workspace()'),
+    ('import_workspace', $$kepler.import_workspace('public.archive', 'imported')$$),
+    ('workspace_report', 'kepler.workspace_report()'),
     ('delete_entries', $$kepler.delete_entries('Thing', '{1}')$$),
     ('delete_connection', $$kepler.delete_connection('c', 'keep')$$),
     ('delete_records', format('kepler.delete_records(ARRAY[%L])', :'record')),
