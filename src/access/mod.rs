@@ -2,10 +2,11 @@
 //!
 //! `docs/security.md` tells the rules, and lists all that is done as the owner. `owner` is the one place
 //! that acts as somebody else; `level` says which rights a level is; `grant` gives and takes them;
-//! `hint` tells whoever lacks one how to get it.
+//! `hint` tells whoever lacks one how to get it; `statistics` knows the servers on which policies are not enough.
 
 pub(crate) mod error;
 pub(crate) mod grant;
 pub(crate) mod hint;
 pub(crate) mod level;
 pub(crate) mod owner;
+pub(crate) mod statistics;
