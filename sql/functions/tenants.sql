@@ -897,10 +897,6 @@ DECLARE
     is_found boolean := coalesce((place ->> 'is_found')::boolean, false);
     is_reached boolean := place -> 'relation' IS NULL;
 BEGIN
-    IF max_rows NOT BETWEEN 1 AND 100000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('argument "max_rows" must be between 1 and 100000, not %s', max_rows);
-    END IF;
     PERFORM FROM kepler.workspaces AS w WHERE w.id = workspace_id AND w.deleting_at IS NOT NULL FOR UPDATE;
     IF NOT FOUND THEN
         RETURN NULL;
@@ -933,7 +929,7 @@ BEGIN
         LOOP
             BEGIN
                 step := kepler_internal.delete_rows(part.relation, part.tenant_column, workspace_id, left_rows, after);
-            EXCEPTION WHEN foreign_key_violation THEN
+            EXCEPTION WHEN foreign_key_violation OR restrict_violation THEN
                 IF part.kind <> 'blueprint table' THEN
                     RAISE;
                 END IF;
@@ -953,7 +949,7 @@ BEGIN
     END IF;
     BEGIN
         DELETE FROM kepler.workspaces AS w WHERE w.id = workspace_id;
-    EXCEPTION WHEN foreign_key_violation THEN
+    EXCEPTION WHEN foreign_key_violation OR restrict_violation THEN
         -- Rows that were written behind this round; or what refers to it is nobody that is known here.
         IF place ? 'is_last' THEN
             RAISE;
@@ -994,7 +990,7 @@ BEGIN
     PERFORM kepler_internal.require_commits('kepler.delete_workspace');
     COMMIT;
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-    PERFORM kepler_internal.begin_workspace_deletion($1, $2);
+    PERFORM kepler_internal.begin_workspace_deletion($1, $2, $3);
     LOOP
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;

@@ -7,6 +7,9 @@ use pgrx::spi::SpiClient;
 
 const WHAT: &str = "delete a workspace";
 
+/// A step deletes at most so many rows.
+pub(super) const STEP: i32 = 100_000;
+
 /// Marks a workspace, so that nothing works in it from then on. Fails if it holds rows, unless these may go.
 pub(super) fn begin(
     client: &mut SpiClient<'_>,

@@ -74,7 +74,7 @@ INSERT INTO calls VALUES
     ('create_workspace', $$kepler.create_workspace('made')$$),
     ('cuid', 'kepler.cuid()'),
     ('current_workspace_id', 'kepler.current_workspace_id()'),
-    ('delete_workspace', $$kepler_internal.begin_workspace_deletion('elsewhere', false)$$),
+    ('delete_workspace', $$kepler_internal.begin_workspace_deletion('elsewhere', false, 10)$$),
     ('erase_user', $$kepler.erase_user('u')$$),
     ('export_user', $$kepler.export_user('u')$$),
     ('export_workspace', 'kepler.export_workspace()'),

@@ -63,7 +63,6 @@ ORDER BY 1;
 -- An archive: the same each time, whatever the session's settings are; as of the calling statement.
 CREATE TABLE archive (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, line text);
 INSERT INTO archive (line) SELECT kepler.export_workspace('acme');
-SELECT regexp_replace(line, '"created_at" : "[^"]*"', '"created_at" : …', 'g') FROM archive WHERE line LIKE '{"table":"blueprint:%' OR line LIKE '{"table":"entries%' LIMIT 0;
 SELECT line::jsonb - 'exported_at' - 'tables' - 'workspace' - 'kepler' - 'postgres' FROM archive WHERE line LIKE '%kepler_archive%';
 SELECT count(*) > 30 FROM archive;
 BEGIN;
@@ -120,14 +119,18 @@ CALL kepler.delete_workspace('default', with_rows => true);
 CALL kepler.delete_workspace('none');
 CALL kepler.delete_workspace(NULL);
 CALL kepler.delete_workspace('copy', with_rows => true, max_rows => 0);
--- It was marked by that, and nothing works in it any more.
+-- A view on an entry table, and a table that refers to a user, are somebody's: they keep it, until they are gone.
+SELECT 'kepler_data.' || table_name AS part FROM kepler.entry_tables WHERE workspace_id = 'copy' \gset
+CREATE VIEW parts AS SELECT * FROM :part;
+CALL kepler.delete_workspace('copy', with_rows => true, max_rows => 2);
+DROP VIEW parts;
+-- It is marked by then, and nothing works in it any more.
 SELECT kepler.remember('no', workspace_id => 'copy');
 SELECT kepler.upsert_records('lead', '[]', workspace_id => 'copy');
 SELECT kepler.import_workspace('archive', 'copy');
 BEGIN;
 CALL kepler.delete_workspace('copy');
 ROLLBACK;
--- A table of somebody's that refers to it keeps it, until that is gone; the rest goes on then.
 CREATE TABLE mine (workspace_id text, id text, FOREIGN KEY (workspace_id, id) REFERENCES kepler.users (workspace_id, id));
 INSERT INTO mine VALUES ('copy', 'bob');
 CALL kepler.delete_workspace('copy', max_rows => 2);
