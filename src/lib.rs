@@ -74,6 +74,7 @@ mod kepler_internal {}
 pub extern "C-unwind" fn _PG_init() {
     pg::whole::silence_backtraces();
     pg::memory::register();
+    pg::hidden::register();
     settings::register();
     pg::large::register();
     pg::planner::register();

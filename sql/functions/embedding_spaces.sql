@@ -127,6 +127,9 @@ BEGIN
         'CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON %s
             FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
             EXECUTE FUNCTION kepler_internal.refuse_workspace_change()', relation);
+    -- An embedding says what a text is about. A search reads as the owner, with the workspace bound, and keeps its index.
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation);
+    EXECUTE format('CREATE POLICY workspace ON %s USING (workspace_id = kepler.current_workspace_id())', relation);
     EXECUTE format('COMMENT ON TABLE %s IS %L', relation, description);
     RETURN relation;
 END

@@ -49,7 +49,7 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.users
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
 -- Triggers and not CHECKs, whose error would show the row and the secret in it.
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF metadata ON kepler.users
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.users
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('metadata', 'refuse');
 
 -- Before the checks of foreign keys are planned, for the rest of the session.

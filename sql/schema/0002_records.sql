@@ -200,16 +200,16 @@ CREATE TRIGGER keep_name BEFORE UPDATE OF type, source ON kepler.entities
     EXECUTE FUNCTION kepler_internal.refuse_entity_rename();
 
 -- Triggers, because the error of a CHECK would show the row, and the secret in it.
-CREATE TRIGGER check_secret_ref BEFORE INSERT OR UPDATE OF secret_ref ON kepler.connections
+CREATE TRIGGER zz_check_secret_ref BEFORE INSERT OR UPDATE ON kepler.connections
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.check_secret_references('secret_ref');
-CREATE TRIGGER check_secret_ref BEFORE INSERT OR UPDATE OF secret_ref ON kepler.credentials
+CREATE TRIGGER zz_check_secret_ref BEFORE INSERT OR UPDATE ON kepler.credentials
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.check_secret_references('secret_ref');
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF sync_config, metadata, issues ON kepler.connections
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.connections
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('sync_config', 'refuse', 'metadata', 'refuse', 'issues', 'redact');
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF properties, issues ON kepler.entities
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.entities
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('properties', 'refuse', 'issues', 'redact');
 -- A reject must be kept whatever it is of: one with a secret is kept without its document, as one that is too large.
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF document, error ON kepler.rejects
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.rejects
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('document', 'leave_out', 'error', 'redact');
 
 -- Brings the rest of a record in line with what was changed: updated_at, the enrichment of new content, and the lease of a

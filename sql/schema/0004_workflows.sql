@@ -103,13 +103,13 @@ CREATE TABLE kepler.execution_steps (
 );
 
 -- What a run was given and what it gave back (input, output, results) is data, and is not looked at.
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF intent, trigger, actions, metadata ON kepler.workflows
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.workflows
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets(
         'intent', 'refuse', 'trigger', 'refuse', 'actions', 'refuse', 'metadata', 'refuse');
 -- A run must end, whatever its error says.
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF error, metadata ON kepler.executions
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.executions
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('error', 'redact', 'metadata', 'refuse');
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF error ON kepler.execution_steps
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.execution_steps
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('error', 'redact');
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.workflows
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)

@@ -115,7 +115,7 @@ CREATE TRIGGER touch_updated_at
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.memories
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF content, metadata ON kepler.memories
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.memories
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('content', 'refuse', 'metadata', 'refuse');
 CREATE TRIGGER keep_id BEFORE UPDATE OF id ON kepler.memories
     FOR EACH ROW WHEN (OLD.id <> NEW.id)

@@ -78,9 +78,9 @@ CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.conversations
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.conversations
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF title, metadata ON kepler.conversations
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.conversations
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('title', 'refuse', 'metadata', 'refuse');
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF content, metadata ON kepler.messages
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.messages
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('content', 'refuse', 'metadata', 'refuse');
 -- Column by column: a BEFORE UPDATE trigger cannot compare whole rows that have a generated column.
 CREATE TRIGGER touch_updated_at

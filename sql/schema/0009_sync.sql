@@ -86,7 +86,7 @@ CREATE TABLE kepler.sync_candidates (
 ) WITH (autovacuum_vacuum_scale_factor = 0.05);
 
 -- A run must end, whatever its error says.
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF error ON kepler.sync_runs
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.sync_runs
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('error', 'redact');
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.sync_runs
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)

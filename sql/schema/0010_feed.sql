@@ -72,6 +72,8 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.consumers
 -- What belongs to no workspace is the owner's alone.
 ALTER TABLE kepler.feed ENABLE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON kepler.feed FOR SELECT USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.feed_default ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.feed_default FOR SELECT USING (workspace_id = kepler.current_workspace_id());
 ALTER TABLE kepler.feed_dropped ENABLE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON kepler.feed_dropped FOR SELECT USING (workspace_id = kepler.current_workspace_id());
 

@@ -58,6 +58,12 @@ const LOCK: &str = "SELECT, UPDATE (updated_at)";
 
 /// What writers change, and workers read.
 const DATA: Rights = [READ, CHANGE, READ, CHANGE];
+/// What writers may only insert, without a say in the workspace, which no policy checks there: `COPY` takes none.
+const TAKE_IN: Rights = ["", INTO, "", INTO];
+const INTO: &str = "INSERT (sync_run_id, line, external_id, data, source_updated_at, deleted)";
+/// What was inserted so, where it is read and deleted.
+const TAKE_OUT: Rights = [READ, OUT_OF, READ, OUT_OF];
+const OUT_OF: &str = "SELECT, UPDATE, DELETE";
 /// What only administrators change.
 const RULES: Rights = [READ, READ, READ, CHANGE];
 /// What workers change too.
@@ -93,7 +99,8 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("feed_dropped", [READ, READ, READ, READ]),
     ("feed_epochs", [READ, READ, READ, READ]),
     ("hidden_fields", RULES),
-    ("inbox", DATA),
+    ("inbox", TAKE_IN),
+    ("inbox_rows", TAKE_OUT),
     ("lease_records", [READ, READ, CHANGE, CHANGE]),
     ("leases", [READ, READ, CHANGE, CHANGE]),
     ("memories", [READ, CHANGE, LOCK, CHANGE]),
@@ -293,7 +300,11 @@ pub(crate) fn lowest(schema: &str, relation: &str, rights: &[&str]) -> Option<Le
     };
     let has = |level: &Level| {
         let given = given[*level as usize];
-        rights.iter().all(|right| given.split(", ").any(|one| one == *right))
+        // A column is named where nothing else may be inserted; to update a column is less than to update.
+        let is = |one: &str, right: &str| {
+            one == right || right == "INSERT" && one.starts_with("INSERT (")
+        };
+        rights.iter().all(|right| given.split(", ").any(|one| is(one, right)))
     };
     // A worker has fewer rights than a writer on most tables.
     [Level::Reader, Level::Worker, Level::Writer, Level::Admin].into_iter().find(has)
@@ -356,6 +367,8 @@ mod tests {
         assert_eq!(lowest("kepler", "records", &["INSERT"]), Some(Level::Writer));
         assert_eq!(lowest("kepler", "leases", &["INSERT"]), Some(Level::Worker));
         assert_eq!(lowest("kepler", "workspaces", &["INSERT"]), Some(Level::Admin));
+        assert_eq!(lowest("kepler", "inbox", &["INSERT"]), Some(Level::Writer));
+        assert_eq!(lowest("kepler", "memories", &["UPDATE"]), Some(Level::Writer));
         assert_eq!(lowest("kepler", "records", &["TRIGGER"]), None);
         assert_eq!(lowest("kepler_data", "x_1_entries", &["UPDATE"]), Some(Level::Writer));
         assert_eq!(lowest("kepler_data", "x_embeddings", &["UPDATE"]), Some(Level::Worker));

@@ -174,10 +174,21 @@ pub(crate) fn require_right(table: &str, right: u32) -> Result<(), Error> {
     if role::may(right, relation) {
         return Ok(());
     }
+    Err(missing(table, right))
+}
+
+/// The same for a right that is given on some of the columns.
+pub(crate) fn require_right_in_part(table: &str, right: u32) -> Result<(), Error> {
+    let name = CString::new(table).unwrap_or_default();
+    let relation = relation::named(c"kepler", &name).ok_or(NotInstalled)?;
+    if role::may_in_part(right, relation) { Ok(()) } else { Err(missing(table, right)) }
+}
+
+fn missing(table: &str, right: u32) -> Error {
     let rights = role::rights(right.into());
     let level = level::lowest(SCHEMA, table, &rights).map_or("admin", Level::name);
     let role = role::name(role::current());
-    Err(AccessError::NoRight { table: table.to_owned(), role, level }.into())
+    AccessError::NoRight { table: table.to_owned(), role, level }.into()
 }
 
 /// A table that is written to as the owner, and the triggers that `install()` made on it.

@@ -73,7 +73,7 @@ fn changes(whose: &str) -> OwnedStatement {
         pg_sys::INT4OID,
         pg_sys::INT8OID,
     ];
-    OwnedStatement::ordered(sql, types, Order::OfIndex)
+    OwnedStatement::ordered(sql, types, Order::OfIndex).of_own_text()
 }
 
 /// Names of tables by their numbers in the feed.

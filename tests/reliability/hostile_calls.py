@@ -87,7 +87,7 @@ SANE: dict[str, str | Json] = {
     "settle_records.results": Json([{"record_id": "record1", "result": {"a": 1}}, {"record_id": "record2", "action": "fail", "error": "e", "retryable": True, "retry_in": "1 minute"}]),
     "enrichment_status": "'FAILED'", "requeue_records.record_ids": "NULL", "max_attempts": "3", "backoff_base": "'1 second'", "backoff_cap": "'1 minute'",
     "sync_run_id": "(SELECT id FROM kepler.sync_runs WHERE status = 'RUNNING' ORDER BY id LIMIT 1)", "mode": "'full'", "scope": Json({"n": {"$gte": 0}}), "cursor": "'page 2'", "silent_for": "'1 day'",
-    **{f"{name}.sync_run_id": "(SELECT min(sync_run_id) FROM kepler.inbox)" for name in ("merge_inbox_batch", "merge_inbox_step")},
+    **{f"{name}.sync_run_id": "(SELECT min(sync_run_id) FROM kepler.inbox_rows)" for name in ("merge_inbox_batch", "merge_inbox_step")},
     "resume_sync.entity_type": "NULL", "max_delete_fraction": "1", "retry_rejects.sync_run_id": "NULL",
     "conversation_id": "'talk'", "role": "'user'", "content": "'said'", "remember.content": Json({"a": 1}), "messages": Json([{"role": "user", "content": "said", "embedding": [1, 2, 3], "metadata": {"a": 1}, "sent_at": "2024-01-01", "token_count": 1}]),
     "before": "5", "after": "2", "after_id": "2", "pending_memory_embeddings.after_id": "'memory1'", "max_tokens": "100", "token_count": "1", "number": "1", "expand": "2",

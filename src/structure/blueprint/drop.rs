@@ -43,7 +43,7 @@ pub(crate) fn drop_blueprint(
     if let Some(workspace_id) = &stored.workspace_id {
         workspace::require_own(workspace_id)?;
     }
-    let is_shared = |version: &Version| matches!(version.blueprint.tenancy, Tenancy::Field(_));
+    let is_shared = |version: &Version| matches!(version.blueprint.tenancy, Tenancy::Field { .. });
     if stored.versions().any(is_shared) {
         owner.require_caller("drop tables that hold rows of several workspaces")?;
     }

@@ -129,9 +129,8 @@ impl Guard {
         match tenancy {
             Tenancy::Database => Guard::Open,
             Tenancy::Workspace => Guard::Workspace(workspace_id.to_owned()),
-            Tenancy::Field(field) => {
-                let column = table.fields.iter().find(|(name, _)| name == field);
-                column.map_or(Guard::Open, |(_, column)| Guard::Column(column.clone()))
+            Tenancy::Field { .. } => {
+                tenancy.column(table).map_or(Guard::Open, |column| Guard::Column(column.to_owned()))
             }
         }
     }

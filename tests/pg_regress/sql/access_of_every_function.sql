@@ -216,7 +216,8 @@ SELECT c.name, outcome(c.call, 'access_reader') AS reader, outcome(c.call, 'acce
 FROM calls AS c ORDER BY c.name;
 -- Every relation of Kepler's is given to somebody: one that a level does not speak of would be nobody's.
 SELECT c.oid::regclass AS forgotten FROM pg_class AS c
-WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition AND NOT has_table_privilege('access_admin', c.oid, 'SELECT');
+WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition AND NOT has_table_privilege('access_admin', c.oid, 'SELECT')
+    AND NOT has_any_column_privilege('access_admin', c.oid, 'INSERT');
 SELECT r.role, p.privilege, count(*) FROM unnest('{access_reader,access_writer,access_worker,access_admin}'::text[]) AS r (role)
 CROSS JOIN unnest('{TRIGGER,REFERENCES,TRUNCATE}'::text[]) AS p (privilege) CROSS JOIN pg_class AS c
 WHERE c.relnamespace IN ('kepler'::regnamespace, 'kepler_data'::regnamespace) AND c.relkind IN ('r', 'p', 'v')
