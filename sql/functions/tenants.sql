@@ -95,6 +95,9 @@ AS $$
 VALUES
     ('kepler.feed', 'a log of this database; what is imported is told to the feed of that one'),
     ('kepler.feed_dropped', 'positions in the feed of this database'),
+    ('kepler.history', 'the trail of this database, which its seals prove here and nowhere else'),
+    ('kepler.history_transactions', 'the trail of this database, which its seals prove here and nowhere else'),
+    ('kepler.history_redactions', 'the trail of this database, which its seals prove here and nowhere else'),
     ('kepler.consumers', 'positions in the feed of this database'),
     ('kepler.workspace_members', 'roles of this server; grant_access gives rights in the other one')
 $$;
@@ -893,6 +896,7 @@ DECLARE
     part record;
     step record;
     left_rows integer := max_rows;
+    redacted bigint;
     after text[] := CASE WHEN place ? 'after' THEN ARRAY(SELECT jsonb_array_elements_text(place -> 'after')) END;
     is_found boolean := coalesce((place ->> 'is_found')::boolean, false);
     is_reached boolean := place -> 'relation' IS NULL;
@@ -922,6 +926,8 @@ BEGIN
             UNION ALL
             SELECT t.relid FROM pg_partition_tree(r.relation) AS t WHERE t.isleaf
         ) AS p
+        -- The rows of the history stay, without what they tell: its seals are over all workspaces.
+        WHERE r.key NOT LIKE 'kepler.history%'
         ORDER BY r.left_out IS NOT NULL, r.position DESC, p.relid::oid
     LOOP
         is_reached := is_reached OR part.relation::text = place ->> 'relation';
@@ -946,6 +952,13 @@ BEGIN
     END LOOP;
     IF is_found OR NOT is_reached THEN
         RETURN '{}';
+    END IF;
+    IF to_regprocedure('kepler_internal.redact_history(text,text,text,text[],text,integer)') IS NOT NULL THEN
+        EXECUTE 'SELECT kepler_internal.redact_history($1, $2, max_rows => $3)'
+            INTO redacted USING workspace_id, 'the workspace was deleted', max_rows;
+        IF redacted > 0 THEN
+            RETURN '{}';
+        END IF;
     END IF;
     BEGIN
         DELETE FROM kepler.workspaces AS w WHERE w.id = workspace_id;
