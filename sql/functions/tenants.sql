@@ -27,9 +27,14 @@ BEGIN
         array_agg(w.reason ORDER BY t.kind, t.key)
     INTO kinds, keys, relations, columns, reasons
     FROM (
-        -- Whatever of Kepler's own tables has the column. Partitions are reached through the whole.
-        SELECT 'table', 'kepler.' || c.relname::text, c.oid, 'workspace_id'
+        -- Whatever of Kepler's own tables has the column. Partitions are reached through the whole; but where there is one alone, the
+        -- whole only takes rows in.
+        SELECT 'table', 'kepler.' || c.relname::text, coalesce(p.relation, c.oid), 'workspace_id'
         FROM pg_class AS c
+        LEFT JOIN LATERAL (
+            SELECT min(i.inhrelid::bigint)::oid AS relation FROM pg_inherits AS i
+            WHERE i.inhparent = c.oid AND c.relkind = 'p' HAVING count(*) = 1
+        ) AS p ON true
         JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'workspace_id' AND NOT a.attisdropped
         WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
             AND c.relname <> ALL ('{entry_tables,structures,hidden_fields,blueprints}')
@@ -894,8 +899,9 @@ AS $$
 DECLARE
     listed record;
     part record;
-    step record;
     left_rows integer := max_rows;
+    met bigint;
+    last text[];
     redacted bigint;
     after text[] := CASE WHEN place ? 'after' THEN ARRAY(SELECT jsonb_array_elements_text(place -> 'after')) END;
     is_found boolean := coalesce((place ->> 'is_found')::boolean, false);
@@ -934,20 +940,22 @@ BEGIN
         CONTINUE WHEN NOT is_reached;
         LOOP
             BEGIN
-                step := kepler_internal.delete_rows(part.relation, part.tenant_column, workspace_id, left_rows, after);
+                SELECT d.met, d.last INTO met, last
+                FROM kepler_internal.delete_rows(part.relation, part.tenant_column, workspace_id, left_rows, after) AS d;
             EXCEPTION WHEN foreign_key_violation OR restrict_violation THEN
                 IF part.kind <> 'blueprint table' THEN
                     RAISE;
                 END IF;
                 PERFORM kepler_internal.delete_circles(workspace_id);
-                step := (0, NULL)::record;
+                is_found := true;
+                met := 0;
             END;
-            is_found := is_found OR step.met > 0;
-            EXIT WHEN step.met < left_rows;
+            is_found := is_found OR met > 0;
+            EXIT WHEN met < left_rows;
             RETURN jsonb_build_object('relation', part.relation::text, 'is_found', true)
-                || CASE WHEN step.last IS NULL THEN '{}' ELSE jsonb_build_object('after', to_jsonb(step.last)) END;
+                || CASE WHEN last IS NULL THEN '{}' ELSE jsonb_build_object('after', to_jsonb(last)) END;
         END LOOP;
-        left_rows := left_rows - step.met;
+        left_rows := left_rows - met;
         after := NULL;
     END LOOP;
     IF is_found OR NOT is_reached THEN

@@ -226,7 +226,9 @@ WHERE c.relnamespace IN ('kepler'::regnamespace, 'kepler_data'::regnamespace) AN
 -- Another workspace: for whoever is not the owner an error, in every function that takes one.
 CREATE TABLE elsewhere AS
 SELECT c.name, regexp_replace(regexp_replace(c.call, '\)$', ', workspace_id => ''elsewhere'')'), '\(, ', '(') AS call FROM calls AS c
-WHERE EXISTS (SELECT FROM pg_proc AS p WHERE p.pronamespace = 'kepler'::regnamespace AND p.proname = c.name AND 'workspace_id' = ANY (p.proargnames));
+WHERE EXISTS (SELECT FROM pg_proc AS p WHERE p.pronamespace = 'kepler'::regnamespace AND p.proname = c.name AND 'workspace_id' = ANY (p.proargnames))
+    -- Whoever may make and end workspaces may name any.
+    AND c.name NOT IN ('create_workspace', 'import_workspace', 'delete_workspace');
 SELECT count(*) > 40 AS many, count(*) FILTER (WHERE outcome(e.call, 'access_admin') = 'own workspace only') = count(*) AS all_refused FROM elsewhere AS e;
 SELECT e.name, outcome(e.call, 'access_admin') AS not_refused FROM elsewhere AS e
 WHERE outcome(e.call, 'access_admin') <> 'own workspace only' ORDER BY 1;
