@@ -257,9 +257,9 @@ pub(crate) fn track(
             Some(number) => Some(number),
             None => client
                 .update(
-                    "INSERT INTO kepler.tracked_tables (name, level) VALUES ($1, $2) RETURNING id",
+                    "INSERT INTO kepler.tracked_tables (name, level, workspace_id) VALUES ($1, $2, $3) RETURNING id",
                     None,
-                    &[name.as_str().into(), level.name().into()],
+                    &[name.as_str().into(), level.name().into(), workspace.as_deref().into()],
                 )?
                 .first()
                 .get_one::<i32>()?,

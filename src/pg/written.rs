@@ -19,7 +19,7 @@ use std::hash::Hash;
 const MAX_KNOWN: usize = 1_000;
 
 /// The tables that have the trigger.
-const TABLES: [&CStr; 7] = [
+const TABLES: [&CStr; 9] = [
     c"entities",
     c"enrichment_policies",
     c"workspaces",
@@ -27,6 +27,8 @@ const TABLES: [&CStr; 7] = [
     c"sync_runs",
     c"structures",
     c"blueprint_versions",
+    c"access_levels",
+    c"workspace_members",
 ];
 
 /// What was read, and the moment: a row that this transaction has made is gone where it is rolled back.
