@@ -137,8 +137,8 @@ const RELATIONS: &[(&str, Rights)] = &[
     // the table itself.
     ("history", ["", "", "", READ]),
     ("history_redactions", ["", "", "", READ]),
-    ("history_seals", ["", "", "", READ]),
-    ("history_shapes", ["", "", "", READ]),
+    ("history_seals", ["", "", "", ""]),
+    ("history_shapes", ["", "", "", ""]),
     ("history_transactions", ["", "", "", READ]),
     ("inbox", TAKE_IN),
     ("inbox_rows", TAKE_OUT),

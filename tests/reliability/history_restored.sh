@@ -31,7 +31,7 @@ seal() {
   local left
   for _ in $(seq 200); do
     admin -d "$1" -c 'SELECT kepler.seal_history()'
-    left=$(admin -d "$1" -c 'SELECT count(*) FROM kepler.history AS h WHERE (h.epoch, h.xid, h.sequence) > (SELECT s.epoch, s.xid, s.sequence FROM kepler.history_seals AS s ORDER BY s.number DESC LIMIT 1)')
+    left=$(admin -d "$1" -c 'SELECT count(*) FROM kepler.history AS h WHERE NOT EXISTS (SELECT FROM kepler.history_seals AS s WHERE (s.epoch, s.xid, s.sequence) >= (h.epoch, h.xid, h.sequence))')
     if [[ $left == 0 ]]; then return; fi
     sleep 0.05
   done

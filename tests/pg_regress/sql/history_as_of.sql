@@ -89,7 +89,7 @@ SELECT kepler.row_history('stuff', '1', 0);
 SELECT kepler.row_as_of('stuff', '1', NULL);
 SELECT kepler.row_history('moments', 'x');
 -- Entry tables: a field that is renamed and one that is hidden.
-SELECT outcome FROM kepler.create_entry_table('Part', '{"fields": [{"name": "name", "type": "text"}, {"name": "price", "type": "decimal"}]}');
+SELECT count(*) FROM kepler.create_entry_table('Part', '{"fields": [{"name": "name", "type": "text"}, {"name": "price", "type": "decimal"}]}');
 SELECT 'kepler_data.' || table_name AS parts FROM kepler.entry_tables WHERE record_name = 'Part' \gset
 SELECT kepler.track(:'parts', 'history');
 SELECT outcome FROM kepler.insert_entries('Part', '[{"name": "bolt", "price": 1.50}]');

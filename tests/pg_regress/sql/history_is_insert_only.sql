@@ -82,6 +82,15 @@ CREATE FUNCTION public.spring() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAI
 CREATE TRIGGER spring BEFORE INSERT ON kepler.history FOR EACH ROW EXECUTE FUNCTION public.spring();
 UPDATE history_app.salaries SET amount = 300;
 SELECT count(*) FROM kepler.row_history('history_app.salaries', '1');
+-- An administrator, who may execute the trigger function, cannot make a trigger that tells of the history of another table.
+CREATE SCHEMA history_admin AUTHORIZATION history_admin;
+SELECT t.id AS number FROM kepler.tracked_tables AS t WHERE t.name = 'history_app.salaries' \gset
+SET LOCAL ROLE history_admin;
+CREATE TABLE history_admin.forged (id integer PRIMARY KEY, amount integer);
+SELECT kepler_internal.make_history_triggers('history_admin.forged', :number);
+RESET ROLE;
+SELECT public.refused('history_admin', 'INSERT INTO history_admin.forged VALUES (1, 1000000)');
+UPDATE history_app.salaries SET amount = 400;
 -- A function with the rights of its owner is not who changed it.
 CREATE FUNCTION history_app.raise_all() RETURNS void LANGUAGE sql SECURITY DEFINER AS $$ UPDATE history_app.salaries SET amount = amount + 1 $$;
 GRANT USAGE ON SCHEMA history_app TO history_writer;
