@@ -72,10 +72,10 @@ thread_local! {
     ) };
     static SECURED: Statement = const { Statement::new(
         c"SELECT COALESCE(bool_and(p.polpermissive AND p.polroles = '{0}'
-                 AND pg_catalog.pg_get_expr(p.polqual, p.polrelid)
-                     IS NOT DISTINCT FROM '(workspace_id = kepler.current_workspace_id())'), false)
+                 AND pg_catalog.pg_get_expr(p.polqual, p.polrelid) IN ('(workspace_id = kepler.current_workspace_id())',
+                     COALESCE('(kepler.current_workspace_id() = ' || pg_catalog.quote_literal($2) || '::text)', ''))), false)
           FROM pg_catalog.pg_policy AS p WHERE p.polrelid = $1 AND p.polcmd IN ('*', 'r')",
-        &[pg_sys::OIDOID],
+        &[pg_sys::OIDOID, pg_sys::TEXTOID],
     ) };
 }
 
@@ -125,13 +125,6 @@ impl Table {
         if !role::may(pg_sys::ACL_SELECT, oid) {
             return Err(HistoryError::NoRight(spelled).into());
         }
-        if role::is_secured(oid) {
-            let rows = SECURED.with(|plan| plan.run_latest(client, &[Some(oid.into())]));
-            let is_by_workspace = rows.iter::<1>().next().and_then(|row| row.boolean(0));
-            if is_by_workspace != Some(true) {
-                return Err(HistoryError::Secured(spelled).into());
-            }
-        }
         let own_name = Text::new(&spelled);
         let (number, level, tracked_at, untracked_at, own) = {
             let _owner = Owner::find()?.act();
@@ -144,6 +137,16 @@ impl Table {
             });
             found.ok_or(HistoryError::NotKept(spelled.clone()))?
         };
+        // Policies by workspace, of rows or of an entry table as a whole, say of what rows were what they say of them now.
+        if role::is_secured(oid) {
+            let text = own.as_deref().map(Text::new);
+            let whose = text.as_ref().map(Text::datum);
+            let rows = SECURED.with(|plan| plan.run_latest(client, &[Some(oid.into()), whose]));
+            let is_by_workspace = rows.iter::<1>().next().and_then(|row| row.boolean(0));
+            if is_by_workspace != Some(true) {
+                return Err(HistoryError::Secured(spelled).into());
+            }
+        }
         if level == "deletions" {
             return Err(HistoryError::DeletionsAlone(spelled).into());
         }

@@ -89,6 +89,7 @@ SELECT kepler.row_history('stuff', '1', 0);
 SELECT kepler.row_as_of('stuff', '1', NULL);
 SELECT kepler.row_history('moments', 'x');
 -- Entry tables: a field that is renamed and one that is hidden.
+BEGIN;
 SELECT count(*) FROM kepler.create_entry_table('Part', '{"fields": [{"name": "name", "type": "text"}, {"name": "price", "type": "decimal"}]}');
 SELECT 'kepler_data.' || table_name AS parts FROM kepler.entry_tables WHERE record_name = 'Part' \gset
 SELECT kepler.track(:'parts', 'history');
@@ -97,5 +98,6 @@ SELECT outcome FROM kepler.update_entries('Part', '[{"entry_id": 1, "price": 2}]
 SELECT count(*) > 0 AS altered FROM kepler.alter_entry_table('Part', '{"fields": [{"name": "title", "type": "text", "renamed_from": "name"}, {"name": "price", "type": "decimal"}]}');
 SELECT outcome FROM kepler.update_entries('Part', '[{"entry_id": 1, "title": "nut"}]');
 SELECT operation, changes - 'updated_at' - 'created_at' AS changes FROM kepler.row_history(:'parts', '1');
+ROLLBACK;
 DROP TABLE stuff, counted, pairs, moments;
 DROP FUNCTION public.moment, public.again, public.of_other;

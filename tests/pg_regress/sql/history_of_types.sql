@@ -27,8 +27,8 @@ SET datestyle = 'SQL, MDY'; SET intervalstyle = 'iso_8601'; SET timezone = 'Amer
 SELECT kepler.row_as_of('typed', '00000000-0000-0000-0000-000000000001', to_timestamp(:then)) AS was \gset
 SELECT jsonb_typeof(:'was') AS kind, (SELECT count(*) FROM jsonb_object_keys(:'was')) AS columns;
 -- As a row it is the same one. (Of json the text is the same in the history; in a document it is a document.)
-SELECT r.key AS differs FROM copy AS c, jsonb_each_text(to_jsonb(jsonb_populate_record(NULL::copy, :'was'))) AS r
-JOIN jsonb_each_text((SELECT to_jsonb(c) FROM copy AS c)) AS n USING (key) WHERE r.value IS DISTINCT FROM n.value ORDER BY 1;
+SELECT r.key AS differs, r.value, n.value FROM jsonb_each_text(to_jsonb(jsonb_populate_record(NULL::copy, :'was'))) AS r
+JOIN jsonb_each_text((SELECT to_jsonb(whole.*) FROM copy AS whole)) AS n USING (key) WHERE r.value IS DISTINCT FROM n.value ORDER BY 1;
 SELECT old_values ->> 'g' = (SELECT g::text FROM copy) AS json_is_the_same, old_values ->> 'k' AS named, old_values -> 'y' AS document FROM kepler.history
 WHERE operation = 'UPDATE' AND shape_id IN (SELECT s.id FROM kepler.history_shapes AS s WHERE s.relation = 'kinds.typed'::regclass);
 -- What it is now: special values too.

@@ -46,7 +46,7 @@ $$;
 SELECT h.table_id AS tab FROM kepler.history AS h JOIN kepler.tracked_tables AS t ON t.id = h.table_id WHERE t.name = 'public.sealed' LIMIT 1 \gset
 -- One after the other, each undone.
 \set ECHO none
-SELECT format($f$BEGIN; SELECT %L AS attack, a.* FROM public.attack(%L, %L, %L) AS a; ROLLBACK;$f$, n, s, :'anchor', :'before') FROM (VALUES
+SELECT format($f$BEGIN; SELECT %L AS attack, a.* FROM public.attack(%L, %L, %L) AS a; ROLLBACK;$f$, n, s, :'anchor', NULL::text) FROM (VALUES
     ('a value', format($$UPDATE kepler.history SET old_values = '{"note": "forged"}' WHERE table_id = %s AND operation = 'UPDATE' AND row_id = '3'$$, :tab)),
     ('a time', format($$UPDATE kepler.history SET created_at = created_at - interval '1 microsecond' WHERE table_id = %s AND row_id = '77'$$, :tab)),
     ('an actor', $$UPDATE kepler.history_transactions SET actor = 'bob' WHERE actor = 'ada'$$),
