@@ -41,7 +41,7 @@ pub(crate) fn refuse(workspace_id: &str) -> Result<(), Error> {
     // Before install() others say what is missing.
     let Ok(owner) = Owner::find() else { return Ok(()) };
     let _owner = owner.act();
-    let known = KNOWN.with(|known| known.find((), |()| Ok::<_, Error>(Some(look_up()))))?;
+    let known = KNOWN.with(|known| known.find(None, (), |()| Ok::<_, Error>(Some(look_up()))))?;
     if known.is_some_and(|list| list.iter().any(|id| id == workspace_id)) {
         return Err(BeingDeleted(workspace_id.to_owned()).into());
     }
