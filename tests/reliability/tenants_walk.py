@@ -49,10 +49,10 @@ class Relation(NamedTuple):
 RELATIONS = """
 SELECT coalesce(json_agg(json_build_array(c.oid::regclass, c.relrowsecurity,
     EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polcmd IN ('*', 'r') AND p.polpermissive
-        AND pg_get_expr(p.polqual, p.polrelid) LIKE '%kepler.current_workspace_id()%')
+        AND pg_get_expr(p.polqual, p.polrelid) ~ 'kepler.current_workspace_id\\(\\)|kepler_internal.sees_')
     AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polpermissive
         AND coalesce(pg_get_expr(p.polqual, p.polrelid), '') || coalesce(pg_get_expr(p.polwithcheck, p.polrelid), '')
-            NOT LIKE '%kepler.current_workspace_id()%'),
+            !~ 'kepler.current_workspace_id\\(\\)|kepler_internal.sees_'),
     (SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = c.oid AND NOT a.attisdropped
         AND a.attname = CASE c.oid::regclass::text WHEN 'kepler.workspaces' THEN 'id' WHEN 'shared.orders' THEN 'tenant' WHEN 'shared.lines' THEN 'tenant' ELSE 'workspace_id' END),
     c.relispartition) ORDER BY c.oid::regclass::text COLLATE "C"), '[]')
@@ -143,6 +143,7 @@ class Walk:
         self.owner.run(NUMBERS.format(first=3_000_000))
         for level in LEVELS:
             self.owner.run(GRANT.format(level=level))
+        self.owner.run(f"SELECT kepler.grant_access('kepler_walk_other', 'admin', '{OTHER}')")
         # All that can be granted by hand, as an application may have it.
         self.script(
             "GRANT USAGE ON SCHEMA kepler, kepler_internal, kepler_data, shared, amark_model, bmark_model TO kepler_walk_everything;"
@@ -308,6 +309,9 @@ class Walk:
         with_file = [(name, options, f"{text}\n{shows}") for name, options, text in FORGERIES]
         tried = 0
         for name, options, text in [("nothing", "", shows), *with_file]:
+            if options == "pinned":
+                self.owner.run(f"ALTER ROLE kepler_walk_admin SET kepler.workspace_id = '{OTHER}'")
+                options = ""
             psql = [str(Path(os.environ["PG_BIN"]) / "psql"), "-XqAt", "-d", self.database, "-U", "kepler_walk_admin"]
             environment = {**os.environ, "PGCLIENTENCODING": "UTF8", "PGOPTIONS": options}
             done = subprocess.run(psql, input=text.replace("OTHER", OTHER), capture_output=True, text=True, env=environment)
@@ -357,6 +361,9 @@ FORGERIES = [
     ("a table of the name", "", "CREATE TEMP TABLE workspace_members AS SELECT 'OTHER'::text AS workspace_id, current_user::text AS role_name, 'admin' AS level; SET search_path = pg_temp, kepler, pg_catalog;"),
     ("row_security off", "", "SET row_security = off;"),
     ("a cursor kept", "", "BEGIN; DECLARE c CURSOR WITH HOLD FOR SELECT external_id FROM kepler.records; COMMIT; SET kepler.workspace_id = 'OTHER'; FETCH ALL FROM c;"),
+    ("use_workspace", "", "BEGIN; SELECT kepler.use_workspace('OTHER');"),
+    ("use_workspace for the session", "", "SELECT kepler.use_workspace('OTHER', false);"),
+    ("a setting that a superuser has given the role", "pinned", ""),
     ("membership for oneself", "", "SELECT kepler.grant_access(CURRENT_USER::regrole, 'admin');"),
 ]  # fmt: skip
 
@@ -365,7 +372,7 @@ NUMBERS = """
 SELECT setval(c.oid, {first}) FROM pg_class AS c WHERE c.relkind = 'S' AND c.relnamespace IN ('kepler'::regnamespace, 'kepler_data'::regnamespace)
     AND c.oid NOT IN ('kepler.tracked_tables_id_seq'::regclass)
 """
-GRANT = "SELECT kepler.grant_access('kepler_walk_{level}', '{level}')"
+GRANT = f"SELECT kepler.grant_access('kepler_walk_{{level}}', '{{level}}', '{OWN}')"
 SHARED = """
 -- What tenants share: a blueprint that says of each row whose it is.
 SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "shared", "tenancy": {"field": "tenant"}, "tables": [

@@ -7,10 +7,10 @@ SET LOCAL client_min_messages = warning;
 CREATE ROLE kept_a;
 CREATE ROLE kept_b;
 INSERT INTO kepler.workspaces (id, name) VALUES ('kept_a', 'A'), ('kept_b', 'B');
-SELECT kepler.grant_access('kept_a', 'admin');
-SELECT kepler.grant_access('kept_b', 'admin');
-\set as_a 'RESET ROLE; SET LOCAL kepler.workspace_id = \'kept_a\'; SET LOCAL ROLE kept_a'
-\set as_b 'RESET ROLE; SET LOCAL kepler.workspace_id = \'kept_b\'; SET LOCAL ROLE kept_b'
+SELECT kepler.grant_access('kept_a', 'admin', 'kept_a');
+SELECT kepler.grant_access('kept_b', 'admin', 'kept_b');
+\set as_a 'RESET ROLE; SET LOCAL ROLE kept_a'
+\set as_b 'RESET ROLE; SET LOCAL ROLE kept_b'
 SELECT count(*) FROM kepler.create_embedding_space('kept', 2, 'm');
 CREATE FUNCTION public.fill(mark text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

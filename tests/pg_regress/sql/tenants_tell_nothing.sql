@@ -8,16 +8,16 @@ CREATE ROLE tells_a;
 CREATE ROLE tells_b;
 GRANT CREATE ON SCHEMA public TO tells_a;
 INSERT INTO kepler.workspaces (id, name) VALUES ('tells_a', 'A'), ('tells_b', 'B');
-\set as_a 'RESET ROLE; SET LOCAL kepler.workspace_id = \'tells_a\'; SET LOCAL ROLE tells_a'
-\set as_b 'RESET ROLE; SET LOCAL kepler.workspace_id = \'tells_b\'; SET LOCAL ROLE tells_b'
-SELECT kepler.grant_access('tells_a', 'admin');
-SELECT kepler.grant_access('tells_b', 'admin');
+\set as_a 'RESET ROLE; SET LOCAL ROLE tells_a'
+\set as_b 'RESET ROLE; SET LOCAL ROLE tells_b'
+SELECT kepler.grant_access('tells_a', 'admin', 'tells_a');
+SELECT kepler.grant_access('tells_b', 'admin', 'tells_b');
 SELECT count(*) FROM kepler.create_embedding_space('told', 2, 'm');
 
 -- Two tenants with the same tables, and a blueprint that they share.
-:as_a;
 SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "told", "tenancy": {"field": "tenant"}, "tables": [{"name": "orders", "key": {"name": "id", "type": "bigint"},
     "fields": [{"name": "tenant", "type": "text", "required": true}, {"name": "code", "type": "text"}], "unique": [["tenant", "code"]]}]}');
+:as_a;
 CREATE FUNCTION public.fill(mark text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO kepler.users (id, email) SELECT mark || ' user ' || i, mark || i || '@example.com' FROM generate_series(1, 200) AS i;
