@@ -144,6 +144,8 @@ class Walk:
         for level in LEVELS:
             self.owner.run(GRANT.format(level=level))
         self.owner.run(f"SELECT kepler.grant_access('kepler_walk_other', 'admin', '{OTHER}')")
+        # Whoever works in all workspaces is nothing to a member of one.
+        self.owner.run("SELECT kepler.grant_access('kepler_walk_all', 'reader')")
         # All that can be granted by hand, as an application may have it.
         self.script(
             "GRANT USAGE ON SCHEMA kepler, kepler_internal, kepler_data, shared, amark_model, bmark_model TO kepler_walk_everything;"
@@ -216,7 +218,7 @@ class Walk:
                 scripts.append((role, "inserts beside", relation, f"CREATE TEMP TABLE given AS {row}; GRANT SELECT ON given TO PUBLIC; {begin} INSERT INTO {name} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM given ON CONFLICT DO NOTHING; {check} DROP TABLE given;"))
         for (role, what, relation, script), answer in zip(scripts, all_answers(self.database, [s[3] for s in scripts])):
             self.told[f"{what}: {'refused' if 'ERROR' in answer else 'works'}"] += 1
-            if f"{OTHER}" in answer and what in ("reads", "copies"):
+            if (f"{OTHER}" in answer or "kepler_walk_all" in answer) and what in ("reads", "copies"):
                 self.fault(f"{role} {what} {relation.name}: {short(answer, OTHER)}")
             elif "changed" in answer:
                 self.fault(f"{role} {what} {relation.name}, and the other's rows are changed")
@@ -382,7 +384,7 @@ INSERT INTO shared.orders (tenant, code, total) VALUES ('default', 'amark order'
 INSERT INTO shared.lines (tenant, order_id) VALUES ('default', 1), ('bmark', 2);
 """
 # The condition for rows of the other in tables that have no column for it.
-OTHER_ROW = {"kepler.tracked_tables": "t.name LIKE '%bmark%'", "kepler.blueprint_versions": "t.blueprint_name = 'bmark_model'", "kepler.blueprint_tables": "t.blueprint_name = 'bmark_model'", "kepler.blueprint_enums": "t.blueprint_name = 'bmark_model'"}  # fmt: skip
+OTHER_ROW = {"kepler.access_levels": "true", "kepler.tracked_tables": "t.name LIKE '%bmark%'", "kepler.blueprint_versions": "t.blueprint_name = 'bmark_model'", "kepler.blueprint_tables": "t.blueprint_name = 'bmark_model'", "kepler.blueprint_enums": "t.blueprint_name = 'bmark_model'"}  # fmt: skip
 # Those of hostile_calls.sql, which are one tenant's.
 HOSTILE_TABLES: set[str] = {f"kepler_data.{name}_entries" for name in ("_dropped_dropped_4", "inventory_2", "links_3", "parent_1")}
 FEED = re.compile(r"kepler\.feed_[0-9]")

@@ -57,7 +57,7 @@ PREPARE changing AS UPDATE kepler.users SET name = 'changed' RETURNING email;
 PREPARE in_deep AS SELECT (WITH u AS (SELECT email FROM public.as_caller WHERE EXISTS (SELECT FROM kepler.connections AS c WHERE c.user_id = 'u')) SELECT string_agg(email, ' ') FROM u) AS email;
 CREATE FUNCTION public.all_kept() RETURNS TABLE (name text, email text) LANGUAGE plpgsql AS $$
 BEGIN
-    FOR name IN SELECT p.name FROM pg_prepared_statements AS p WHERE p.statement LIKE 'PREPARE%' AND p.name NOT IN ('by_parameter') ORDER BY 1 LOOP
+    FOR name IN SELECT p.name FROM pg_prepared_statements AS p WHERE p.statement LIKE 'PREPARE%' AND p.name NOT IN ('by_parameter', 'through_owner') ORDER BY 1 LOOP
         FOR email IN EXECUTE format('EXECUTE %I', name) LOOP
             RETURN NEXT;
         END LOOP;
@@ -67,9 +67,14 @@ END $$;
 :as_a;
 SELECT string_agg(name, ' ') AS names, email FROM public.all_kept() GROUP BY email;
 EXECUTE by_parameter ('%');
+EXECUTE through_owner;
 :as_b;
 SELECT string_agg(name, ' ') AS names, email FROM public.all_kept() GROUP BY email;
 EXECUTE by_parameter ('%');
+-- What runs with the rights of the other role shows nothing, where that has none.
+SAVEPOINT s;
+EXECUTE through_owner;
+ROLLBACK TO s;
 :as_a;
 SELECT string_agg(name, ' ') AS names, email FROM public.all_kept() GROUP BY email;
 EXECUTE by_parameter ('%');
