@@ -959,7 +959,7 @@ COMMENT ON PROCEDURE kepler.delete_workspace(text, boolean, integer) IS
 with_rows: false refuses a workspace that holds rows. max_rows: how many rows a step deletes at most, from 1 to 100000.
 The workspace default cannot be deleted, since sessions work in it that set none.
 Cannot run inside of a transaction. For the owner of Kepler''s tables.
-Errors: 55000 before install(), for a workspace that holds rows, and for default; 22004 and 22023 for arguments; 23503 for an unknown workspace, and if a table that is not Kepler''s refers to its rows; 2BP01 if a view or the like uses one of its entry tables; 42501 for other callers; 2D000 inside of a transaction.';
+Errors: 55000 before install(), for a workspace that holds rows, and for default; 22004 and 22023 for arguments; 23503 for an unknown workspace; 23503 or 23001 if a table that is not Kepler''s refers to its rows; 2BP01 if a view or the like uses one of its entry tables; 42501 for other callers; 2D000 inside of a transaction.';
 COMMENT ON FUNCTION kepler.export_user(text, text) IS
 'Gives what is stored about a person in kepler.users, as lines of an archive: the user, what refers to the user by a foreign key (connections, workflows, executions, memories, conversations, messages, tables of blueprints), and what belongs to that (credentials, steps, embeddings).
 All of it is as of the statement that calls, and does not depend on the settings of the session.
@@ -992,7 +992,7 @@ COMMENT ON FUNCTION kepler_internal.import_lines(text, text[], bigint[], boolean
 COMMENT ON FUNCTION kepler_internal.archived_row(text) IS 'Internal: the row of a line of an archive';
 COMMENT ON FUNCTION kepler_internal.refuse_lines(text, regclass, text, text[], bigint[], text) IS 'Internal: tells which lines of an archive cannot be written';
 COMMENT ON FUNCTION kepler_internal.finish_import(text, text, text[], text[]) IS 'Internal: puts foreign keys back, and moves sequences behind imported numbers';
-COMMENT ON FUNCTION kepler_internal.begin_workspace_deletion(text, boolean) IS 'Internal: the first step of delete_workspace';
+COMMENT ON FUNCTION kepler_internal.begin_workspace_deletion(text, boolean, integer) IS 'Internal: the first step of delete_workspace';
 COMMENT ON FUNCTION kepler_internal.delete_workspace_step(text, integer, text) IS 'Internal: a step of delete_workspace; gives where to go on';
 COMMENT ON FUNCTION kepler_internal.mark_workspace_deleted(text, boolean) IS 'Internal: marks a workspace, so that nothing works in it any more';
 COMMENT ON FUNCTION kepler_internal.delete_entry_table(text, text, text) IS 'Internal: drops an entry table of a workspace that is being deleted';

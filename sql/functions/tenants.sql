@@ -27,9 +27,14 @@ BEGIN
         array_agg(w.reason ORDER BY t.kind, t.key)
     INTO kinds, keys, relations, columns, reasons
     FROM (
-        -- Whatever of Kepler's own tables has the column. Partitions are reached through the whole.
-        SELECT 'table', 'kepler.' || c.relname::text, c.oid, 'workspace_id'
+        -- Whatever of Kepler's own tables has the column. Partitions are reached through the whole; but where there is one alone, the
+        -- whole only takes rows in.
+        SELECT 'table', 'kepler.' || c.relname::text, coalesce(p.relation, c.oid), 'workspace_id'
         FROM pg_class AS c
+        LEFT JOIN LATERAL (
+            SELECT min(i.inhrelid::bigint)::oid AS relation FROM pg_inherits AS i
+            WHERE i.inhparent = c.oid AND c.relkind = 'p' HAVING count(*) = 1
+        ) AS p ON true
         JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'workspace_id' AND NOT a.attisdropped
         WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
             AND c.relname <> ALL ('{entry_tables,structures,hidden_fields,blueprints}')
@@ -95,6 +100,9 @@ AS $$
 VALUES
     ('kepler.feed', 'a log of this database; what is imported is told to the feed of that one'),
     ('kepler.feed_dropped', 'positions in the feed of this database'),
+    ('kepler.history', 'the trail of this database, which its seals prove here and nowhere else'),
+    ('kepler.history_transactions', 'the trail of this database, which its seals prove here and nowhere else'),
+    ('kepler.history_redactions', 'the trail of this database, which its seals prove here and nowhere else'),
     ('kepler.consumers', 'positions in the feed of this database'),
     ('kepler.workspace_members', 'roles of this server; grant_access gives rights in the other one')
 $$;
@@ -891,16 +899,14 @@ AS $$
 DECLARE
     listed record;
     part record;
-    step record;
     left_rows integer := max_rows;
+    met bigint;
+    last text[];
+    redacted bigint;
     after text[] := CASE WHEN place ? 'after' THEN ARRAY(SELECT jsonb_array_elements_text(place -> 'after')) END;
     is_found boolean := coalesce((place ->> 'is_found')::boolean, false);
     is_reached boolean := place -> 'relation' IS NULL;
 BEGIN
-    IF max_rows NOT BETWEEN 1 AND 100000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('argument "max_rows" must be between 1 and 100000, not %s', max_rows);
-    END IF;
     PERFORM FROM kepler.workspaces AS w WHERE w.id = workspace_id AND w.deleting_at IS NOT NULL FOR UPDATE;
     IF NOT FOUND THEN
         RETURN NULL;
@@ -926,34 +932,45 @@ BEGIN
             UNION ALL
             SELECT t.relid FROM pg_partition_tree(r.relation) AS t WHERE t.isleaf
         ) AS p
+        -- The rows of the history stay, without what they tell: its seals are over all workspaces.
+        WHERE r.key NOT LIKE 'kepler.history%'
         ORDER BY r.left_out IS NOT NULL, r.position DESC, p.relid::oid
     LOOP
         is_reached := is_reached OR part.relation::text = place ->> 'relation';
         CONTINUE WHEN NOT is_reached;
         LOOP
             BEGIN
-                step := kepler_internal.delete_rows(part.relation, part.tenant_column, workspace_id, left_rows, after);
-            EXCEPTION WHEN foreign_key_violation THEN
+                SELECT d.met, d.last INTO met, last
+                FROM kepler_internal.delete_rows(part.relation, part.tenant_column, workspace_id, left_rows, after) AS d;
+            EXCEPTION WHEN foreign_key_violation OR restrict_violation THEN
                 IF part.kind <> 'blueprint table' THEN
                     RAISE;
                 END IF;
                 PERFORM kepler_internal.delete_circles(workspace_id);
-                step := (0, NULL)::record;
+                is_found := true;
+                met := 0;
             END;
-            is_found := is_found OR step.met > 0;
-            EXIT WHEN step.met < left_rows;
+            is_found := is_found OR met > 0;
+            EXIT WHEN met < left_rows;
             RETURN jsonb_build_object('relation', part.relation::text, 'is_found', true)
-                || CASE WHEN step.last IS NULL THEN '{}' ELSE jsonb_build_object('after', to_jsonb(step.last)) END;
+                || CASE WHEN last IS NULL THEN '{}' ELSE jsonb_build_object('after', to_jsonb(last)) END;
         END LOOP;
-        left_rows := left_rows - step.met;
+        left_rows := left_rows - met;
         after := NULL;
     END LOOP;
     IF is_found OR NOT is_reached THEN
         RETURN '{}';
     END IF;
+    IF to_regprocedure('kepler_internal.redact_history(text,text,text,text[],text,integer)') IS NOT NULL THEN
+        EXECUTE 'SELECT kepler_internal.redact_history($1, $2, max_rows => $3)'
+            INTO redacted USING workspace_id, 'the workspace was deleted', max_rows;
+        IF redacted > 0 THEN
+            RETURN '{}';
+        END IF;
+    END IF;
     BEGIN
         DELETE FROM kepler.workspaces AS w WHERE w.id = workspace_id;
-    EXCEPTION WHEN foreign_key_violation THEN
+    EXCEPTION WHEN foreign_key_violation OR restrict_violation THEN
         -- Rows that were written behind this round; or what refers to it is nobody that is known here.
         IF place ? 'is_last' THEN
             RAISE;
@@ -994,7 +1011,7 @@ BEGIN
     PERFORM kepler_internal.require_commits('kepler.delete_workspace');
     COMMIT;
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-    PERFORM kepler_internal.begin_workspace_deletion($1, $2);
+    PERFORM kepler_internal.begin_workspace_deletion($1, $2, $3);
     LOOP
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;

@@ -1,5 +1,6 @@
 //! The SQL functions over whole workspaces.
 
+use super::error::TenantError;
 use super::{archive, create, delete, import};
 use crate::access::owner::require_right;
 use crate::arguments::{ArgumentError, name};
@@ -94,10 +95,13 @@ fn import_workspace(
 fn begin_workspace_deletion(
     workspace_id: Option<String>,
     with_rows: Option<bool>,
+    max_rows: Option<i32>,
 ) -> Result<(), ErrorReport> {
     require_tables()?;
     let workspace_id = name("workspace_id", workspace_id)?;
     let with_rows = with_rows.ok_or(ArgumentError::Null("with_rows"))?;
+    // Before it is marked.
+    checked(max_rows)?;
     Ok(Spi::connect_mut(|client| delete::begin(client, &workspace_id, with_rows))?)
 }
 
@@ -111,6 +115,14 @@ fn delete_workspace_step(
 ) -> Result<Option<String>, ErrorReport> {
     require_tables()?;
     let workspace_id = name("workspace_id", workspace_id)?;
-    let max_rows = max_rows.ok_or(ArgumentError::Null("max_rows"))?;
+    let max_rows = checked(max_rows)?;
     Ok(Spi::connect_mut(|client| delete::step(client, &workspace_id, max_rows, place))?)
+}
+
+fn checked(max_rows: Option<i32>) -> Result<i32, Error> {
+    let given = max_rows.ok_or(ArgumentError::Null("max_rows"))?;
+    if !(1..=delete::STEP).contains(&given) {
+        return Err(TenantError::BadMaxRows { limit: delete::STEP, given }.into());
+    }
+    Ok(given)
 }

@@ -17,6 +17,8 @@ pub(crate) enum TenantError {
     Altered(String),
     #[error("line {line} of the archive cannot be imported")]
     BadLine { line: i64, problem: String },
+    #[error("argument \"max_rows\" must be between 1 and {limit}, not {given}")]
+    BadMaxRows { limit: i32, given: i32 },
 }
 
 impl Report for TenantError {
@@ -26,6 +28,7 @@ impl Report for TenantError {
             Self::Exists(_) => ERRCODE_DUPLICATE_OBJECT,
             Self::MayNotCreate { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::NoLines(_) => ERRCODE_UNDEFINED_COLUMN,
+            Self::BadMaxRows { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::NotComplete(_) | Self::Altered(_) | Self::BadLine { .. } => {
                 ERRCODE_DATA_EXCEPTION
             }
@@ -34,7 +37,7 @@ impl Report for TenantError {
 
     fn detail(&self) -> Option<String> {
         match self {
-            Self::Exists(_) | Self::NoLines(_) => None,
+            Self::Exists(_) | Self::NoLines(_) | Self::BadMaxRows { .. } => None,
             Self::MayNotCreate { role } => Some(format!(
                 "The role \"{role}\" neither has the rights of the owner of Kepler's tables, nor the level admin in all workspaces."
             )),
@@ -47,12 +50,13 @@ impl Report for TenantError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Exists(_) | Self::BadLine { .. } => None,
+            Self::Exists(_) | Self::BadLine { .. } | Self::BadMaxRows { .. } => None,
             Self::MayNotCreate { .. } => {
                 Some("SELECT kepler.grant_access('role name', 'admin');".to_owned())
             }
             Self::NoLines(_) => Some(
-                "CREATE TABLE archive (line text); and copy the file into it, a line for each row."
+                "CREATE TABLE archive (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, line text); \
+                 and copy the file into the column line."
                     .to_owned(),
             ),
             Self::NotComplete(_) | Self::Altered(_) => Some(

@@ -99,7 +99,8 @@ SELECT 'run ' || outcome FROM kepler.start_execution('w', 'done');
 SELECT 'entry ' || outcome || ' ' || entry_id FROM kepler.insert_entries('Tree', '[{"name": "leaf", "parent": 9}]');
 SELECT 'egg ' || outcome FROM kepler.insert_entries('Hen', '[{"from": "00000000-0000-0000-0000-00000000000f"}, {"from": "00000000-0000-0000-0000-000000000002"}]', on_error => 'skip');
 SELECT 'version ' || kepler.restore_field('Every Type', 'gone');
-SELECT 'hidden ' || count(*) FROM kepler_data.every_type_1_entries WHERE gone = 1.250;
+SELECT 'kepler_data.' || table_name AS every FROM kepler.entry_tables WHERE record_name = 'Every Type' AND workspace_id = 'acme' \gset
+SELECT 'hidden ' || count(*) FROM :every WHERE gone = 1.250;
 SELECT kepler.drop_entry_table('Dropped');
 SELECT kepler.purge_entry_table('Dropped');
 SELECT kepler.restore_entry_table('Dropped');

@@ -74,7 +74,7 @@ INSERT INTO calls VALUES
     ('create_workspace', $$kepler.create_workspace('made')$$),
     ('cuid', 'kepler.cuid()'),
     ('current_workspace_id', 'kepler.current_workspace_id()'),
-    ('delete_workspace', $$kepler_internal.begin_workspace_deletion('elsewhere', false)$$),
+    ('delete_workspace', $$kepler_internal.begin_workspace_deletion('elsewhere', false, 10)$$),
     ('erase_user', $$kepler.erase_user('u')$$),
     ('export_user', $$kepler.export_user('u')$$),
     ('export_workspace', 'kepler.export_workspace()'),
@@ -228,8 +228,8 @@ WHERE c.relnamespace IN ('kepler'::regnamespace, 'kepler_data'::regnamespace) AN
 CREATE TABLE elsewhere AS
 SELECT c.name, regexp_replace(regexp_replace(c.call, '\)$', ', workspace_id => ''elsewhere'')'), '\(, ', '(') AS call FROM calls AS c
 WHERE EXISTS (SELECT FROM pg_proc AS p WHERE p.pronamespace = 'kepler'::regnamespace AND p.proname = c.name AND 'workspace_id' = ANY (p.proargnames))
-    -- These are about who may work where.
-    AND c.name NOT IN ('grant_access', 'revoke_access', 'use_workspace');
+    -- These are about who may work where, and about workspaces as wholes.
+    AND c.name NOT IN ('grant_access', 'revoke_access', 'use_workspace', 'create_workspace', 'import_workspace', 'delete_workspace');
 SELECT count(*) > 40 AS many, count(*) FILTER (WHERE outcome(e.call, 'access_admin') = 'own workspace only') = count(*) AS all_refused FROM elsewhere AS e;
 SELECT e.name, outcome(e.call, 'access_admin') AS not_refused FROM elsewhere AS e
 WHERE outcome(e.call, 'access_admin') <> 'own workspace only' ORDER BY 1;

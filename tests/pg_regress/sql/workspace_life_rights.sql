@@ -45,7 +45,7 @@ SELECT kepler.erase_user('ann', 'other');
 ROLLBACK TO s;
 SELECT kepler.import_workspace('archive', 'copy');
 ROLLBACK TO s;
-SELECT kepler_internal.begin_workspace_deletion('acme', true);
+SELECT kepler_internal.begin_workspace_deletion('acme', true, 10);
 ROLLBACK TO s;
 SELECT kepler_internal.delete_workspace_step('acme', 1, NULL);
 ROLLBACK TO s;
