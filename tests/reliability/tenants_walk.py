@@ -174,6 +174,7 @@ class Walk:
                 self.fault(f"{relation.name} has no row security by the workspace of the session, and no reason why")
         for name in exempt:
             self.fault(f"{name} is listed as a table without row security, and does not exist")
+        self.secured = [relation.name for relation in relations if relation.secured]
         return [relation for relation in relations if relation.secured]
 
     def rows(self, relations: list[Relation]) -> None:
@@ -267,6 +268,10 @@ class Walk:
             both = [together(function, mark, self.run) for mark in (OTHER, NOBODY)]
             if both[0]:
                 pairs.append((function.name, "all of them", OTHER, statement(function, both[0]), statement(function, both[1])))
+        pairs += [(name, "all of them", OTHER, f"SELECT * FROM {call}", f"SELECT * FROM {call}".replace(OTHER, NOBODY)) for name, call in BY_TABLE]
+        for relation in [name for name in self.secured if OTHER not in name and "_20" not in name]:
+            plain += [("find_secrets", "admin", f"SELECT * FROM kepler.find_secrets('{relation}', include_possible => true)")]
+            plain += [("changes_since", "admin", f"SELECT * FROM kepler.changes_since(relation => '{relation}', max_rows => 1000)")]
         several = [pair for pair in pairs if pair[1] == "all of them"]
         # One value that fits before those that only look whether something takes them.
         fitting = [pair for pair in pairs if pair not in several and fits(pair[1], pair[2])]
@@ -392,6 +397,15 @@ FEED = re.compile(r"kepler\.feed_[0-9]")
 OF_NOBODY = {"prisma_schema", "structure_of", "index_advice"}
 # They read nothing of a tenant's, or give what they made a number.
 PURE = {"fold", "jsonb_hash", "estimate_tokens", "json_matches", "json_update", "validate_workflow", "blueprint_from_prisma", "execution_token_hash"}
+# Functions that read and write the tables that they are given.
+BY_TABLE = [
+    ("search_vectors", """kepler.search_vectors('kepler_data.small_embeddings', 'embedding', '[1, 2, 3]', 100, filter => '{"workspace_id": "bmark"}')"""),
+    ("search_vectors", """kepler.search_vectors('kepler_data.small_embeddings', 'embedding', '[1, 2, 3]', 100, filter => '{"memory_id": "bmark_memory_1"}')"""),
+    ("update_document", """kepler.update_document('kepler.records', '{"workspace_id": "bmark", "id": "bmark_record_1"}', 'data', '{"$set": {"a": 1}}')"""),
+    ("update_document", """kepler.update_document('kepler.users', '{"workspace_id": "bmark", "id": "bmark_user"}', 'metadata', '{"$set": {"a": 1}}')"""),
+    ("upsert_document", """kepler.upsert_document('kepler.users', '{"workspace_id": "bmark", "id": "bmark_user"}', 'metadata', '{"$set": {"a": 1}}')"""),
+    ("upsert_document", """kepler.upsert_document('kepler.memories', '{"workspace_id": "bmark", "id": "bmark_memory_1"}', 'metadata', '{"$set": {"a": 1}}')"""),
+]  # fmt: skip
 # Which argument takes which of a tenant's names.
 NAMES = {
     "connection_id": "_connection", "user_id": "_user", "workflow_id": "_workflow", "conversation_id": "_talk", "entity_type": "_type", "external_id": "_external_1", "provider": "_mail", "worker": "_worker",

@@ -13,7 +13,7 @@ source "$(dirname "$0")/../../tools/lib.sh"
 major=${PG_MAJOR:-${PG:-18}}
 start_server "$major"
 database=kepler_tenants_walk
-export CALLS=${CALLS:-4000} ROUNDS=0 SEED=${SEED:-1}
+export CALLS=${CALLS:-1200} ROUNDS=0 SEED=${SEED:-1}
 admin() { PGOPTIONS='-c client_min_messages=warning' "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 "$@"; }
 drop() {
   admin -d postgres -c "DROP DATABASE IF EXISTS $database WITH (FORCE)"
