@@ -23,6 +23,8 @@ CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.embedding_spaces
     EXECUTE FUNCTION kepler_internal.touch_updated_at();
 
 ALTER TABLE kepler.workspaces ADD COLUMN embedding_space text REFERENCES kepler.embedding_spaces (name);
+-- For the foreign key, when a space is dropped.
+CREATE INDEX workspaces_embedding_space_idx ON kepler.workspaces (embedding_space) WHERE embedding_space IS NOT NULL;
 
 -- Sessions remember spaces, and which one a workspace has activated. These fire on replicas too.
 CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE ON kepler.embedding_spaces
@@ -34,7 +36,8 @@ CREATE TRIGGER announce AFTER DELETE ON kepler.workspaces
 CREATE TRIGGER announce_change AFTER UPDATE ON kepler.workspaces
     FOR EACH ROW WHEN (
         OLD.id IS DISTINCT FROM NEW.id
-        OR OLD.embedding_space IS DISTINCT FROM NEW.embedding_space)
+        OR OLD.embedding_space IS DISTINCT FROM NEW.embedding_space
+        OR OLD.deleting_at IS DISTINCT FROM NEW.deleting_at)
     EXECUTE FUNCTION kepler_internal.tell_sessions();
 CREATE TRIGGER announce_truncated AFTER TRUNCATE ON kepler.workspaces
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.tell_sessions();
