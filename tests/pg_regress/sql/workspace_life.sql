@@ -134,9 +134,9 @@ CALL kepler.delete_workspace('copy');
 ROLLBACK;
 CREATE TABLE mine (workspace_id text, id text, FOREIGN KEY (workspace_id, id) REFERENCES kepler.users (workspace_id, id));
 INSERT INTO mine VALUES ('copy', 'bob');
-CALL kepler.delete_workspace('copy', max_rows => 2);
+CALL kepler.delete_workspace('copy', max_rows => 5);
 DROP TABLE mine;
-CALL kepler.delete_workspace('copy', max_rows => 2);
+CALL kepler.delete_workspace('copy', max_rows => 5);
 CALL kepler.delete_workspace('copy');
 -- Nothing is left with its id in any table, and the others have theirs.
 CREATE FUNCTION pg_temp.left_of(workspace text) RETURNS TABLE (relation regclass, rows bigint) LANGUAGE plpgsql AS $$
@@ -156,7 +156,7 @@ SELECT relation, rows FROM kepler.workspace_report('acme') WHERE rows > 0 ORDER 
 
 -- Rows that refer to each other in a circle, in a shared table.
 INSERT INTO :shared (id, tenant, next) VALUES (1, 'acme', 2), (2, 'acme', 1);
-CALL kepler.delete_workspace('acme', with_rows => true, max_rows => 1);
+CALL kepler.delete_workspace('acme', with_rows => true, max_rows => 5);
 SELECT * FROM pg_temp.left_of('acme');
 SELECT tenant, count(*) FROM :shared GROUP BY 1;
 SELECT relation, rows FROM kepler.workspace_report('beside') WHERE rows > 0 AND is_exported ORDER BY relation::text COLLATE "C";
