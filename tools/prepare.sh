@@ -222,8 +222,11 @@ prepare_pgbouncer() {
     libraries=$(dirname "$(find usr/lib -name 'libevent-2.1.so.7')")
     # The loader of that release, since its C library may be newer than this machine's.
     loader=$(find usr/lib -name 'ld-linux*.so.*' | head -n 1)
-    printf '#!/bin/sh\nhere=$(dirname "$0")\nexec "$here/%s" --library-path "$here/%s" "$here/usr/sbin/pgbouncer" "$@"\n' \
-      "$loader" "$libraries" >pgbouncer
+    cat >pgbouncer <<SCRIPT
+#!/bin/sh
+here=\$(dirname "\$0")
+exec "\$here/$loader" --library-path "\$here/$libraries" "\$here/usr/sbin/pgbouncer" "\$@"
+SCRIPT
     chmod 755 pgbouncer
     chmod -R a+rX .
     ./pgbouncer --version

@@ -272,17 +272,7 @@ BEGIN
     SELECT s.name INTO oldest FROM kepler.embedding_spaces AS s
     WHERE s.status = 'ACTIVE' ORDER BY s.created_at, s.name LIMIT 1;
     -- Those who have activated none search the oldest.
-    EXECUTE format(
-        'SELECT ARRAY(
-            SELECT w.id FROM kepler.workspaces AS w
-            WHERE w.embedding_space = $1
-                OR (w.embedding_space IS NULL AND $2 AND (
-                    EXISTS (SELECT FROM kepler.memories AS m WHERE m.workspace_id = w.id)
-                    OR %s))
-            ORDER BY w.id LIMIT 5)',
-        CASE WHEN found.message_relation IS NULL THEN 'false'
-            ELSE format('EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = w.id)', found.message_relation) END)
-    INTO users USING $1, coalesce(oldest = $1, false);
+    users := kepler_internal.workspaces_that_search($1, coalesce(oldest = $1, false));
     IF users <> '{}' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_in_use',
             MESSAGE = format('embedding space "%s" is in use', space),

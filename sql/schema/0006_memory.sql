@@ -23,6 +23,8 @@ CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.embedding_spaces
     EXECUTE FUNCTION kepler_internal.touch_updated_at();
 
 ALTER TABLE kepler.workspaces ADD COLUMN embedding_space text REFERENCES kepler.embedding_spaces (name);
+-- For the foreign key, when a space is dropped.
+CREATE INDEX workspaces_embedding_space_idx ON kepler.workspaces (embedding_space) WHERE embedding_space IS NOT NULL;
 
 -- Sessions remember spaces, and which one a workspace has activated. These fire on replicas too.
 CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE ON kepler.embedding_spaces

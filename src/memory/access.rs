@@ -16,8 +16,7 @@ use crate::pg::role::{self, ActAs};
 use crate::pg::row_security::Policies;
 use crate::pg::varlena::Text;
 use crate::pg::written::UntilWritten;
-use crate::settings;
-use crate::workspace::WorkspaceError;
+use crate::workspace::{self, WorkspaceError};
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 
@@ -57,7 +56,7 @@ impl Reader {
             require_right(name, pg_sys::ACL_SELECT)?;
             let policies = Policies::of(table);
             if policies != Policies::None {
-                let own = settings::workspace_id();
+                let own = workspace::workspace_id()?;
                 if own != workspace_id {
                     let asked = workspace_id.to_owned();
                     return Err(WorkspaceError::Foreign { asked, own }.into());

@@ -158,9 +158,7 @@ fn assigned(looked: &Looked<'_>, at: usize, body: usize) -> Option<Found> {
         return None;
     }
     let before = text[..start].last();
-    if matches!(before, Some(b'?' | b'&' | b'.' | b'/' | b'"' | b'\'' | b'=' | b'@'))
-        && quote.is_none()
-    {
+    if matches!(before, Some(b'?' | b'&' | b'.' | b'/' | b'=' | b'@')) && quote.is_none() {
         return None;
     }
     let value = str::from_utf8(value).ok()?;

@@ -1,6 +1,8 @@
 //! Makes workspaces.
 
 use super::error::TenantError;
+use crate::access::level::Level;
+use crate::access::membership::{self, Standing};
 use crate::access::owner::{INSTALLED, Owner};
 use crate::error::Error;
 use crate::pg::role;
@@ -16,7 +18,7 @@ pub(super) fn create(
     let (caller, caller_is_owner) = (role::current(), owner.is_caller());
     owner.require_own_code(client, INSTALLED)?;
     let _owner = owner.act();
-    if !caller_is_owner && !administers_all(client, caller)? {
+    if !caller_is_owner && !administers_all(caller) {
         return Err(TenantError::MayNotCreate { role: role::name(caller) }.into());
     }
     let made = client.update(
@@ -31,17 +33,10 @@ pub(super) fn create(
 }
 
 /// Whether a role has, or inherits, the level admin in all workspaces.
-fn administers_all(client: &mut SpiClient<'_>, role: pgrx::pg_sys::Oid) -> Result<bool, Error> {
-    let found = client
-        .update(
-            "SELECT EXISTS (
-                 SELECT FROM kepler.access_levels AS a
-                 JOIN pg_catalog.pg_roles AS r ON r.rolname::pg_catalog.text = a.role_name
-                 WHERE a.level = 'admin' AND pg_catalog.pg_has_role($1, r.oid, 'USAGE'))",
-            None,
-            &[role.into()],
-        )?
-        .first()
-        .get_one::<bool>()?;
-    Ok(found == Some(true))
+fn administers_all(role: pgrx::pg_sys::Oid) -> bool {
+    match &*membership::standing(role) {
+        Standing::Anywhere => true,
+        Standing::Member(member) => member.everywhere.has(Level::Admin),
+        Standing::NoLevel | Standing::Nowhere => false,
+    }
 }

@@ -1,5 +1,6 @@
 // Clients of several workspaces behind PgBouncer, with pg and named statements. Started by pooled_workspaces.sh.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
@@ -8,22 +9,13 @@ const { Pool } = require('pg');
 const { KEPLER_POOLER: host, KEPLER_DATABASE: database, ROUNDS } = process.env;
 const pool = new Pool({ host, port: 6432, user: 'kepler_pooled_app', database, max: 12 });
 
-/** The recipe: a transaction that begins with its workspace. */
-async function inWorkspace(workspace, work) {
-  const client = await pool.connect();
-  try {
-    await client.query('BEGIN');
-    await client.query({ name: 'use', text: 'SELECT kepler.use_workspace($1)', values: [workspace] });
-    const answer = await work(client);
-    await client.query('COMMIT');
-    return answer;
-  } catch (error) {
-    await client.query('ROLLBACK');
-    throw error;
-  } finally {
-    client.release();
-  }
-}
+// The recipe, as the page has it; this test names its first statement, so that it is prepared too.
+const page = readFileSync(new URL('../../docs/poolers.md', import.meta.url), 'utf8');
+const code = /```js\n(.*?)```/s.exec(page)[1].replace(/query\('SELECT kepler.use_workspace\(\$1\)', \[workspaceId\]\)/,
+  `query({ name: 'use', text: 'SELECT kepler.use_workspace($1)', values: [workspaceId] })`);
+assert.ok(code.includes(`name: 'use'`));
+const recipe = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+const inWorkspace = (workspace, work) => recipe.inWorkspace(pool, workspace, work);
 
 const seen = { name: 'seen', text: 'SELECT DISTINCT workspace_id FROM kepler.records' };
 const upsert = (workspace, id) => ({

@@ -6,9 +6,11 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psycopg
 from psycopg import errors
@@ -44,13 +46,11 @@ def refused(what: type[psycopg.Error] | tuple[type[psycopg.Error], ...], call: C
     raise AssertionError(f"{what} was expected, not {found}")
 
 
-@contextmanager
-def working_in(db: psycopg.Connection, workspace: str) -> Iterator[None]:
-    """The recipe: a transaction that begins with its workspace."""
-    with db.transaction():
-        db.execute("SELECT kepler.use_workspace(%s)", (workspace,))
-        yield
-
+# The recipe, as the page has it.
+PAGE = (Path(__file__).resolve().parents[2] / "docs/poolers.md").read_text(encoding="utf-8")
+recipe: dict = {}
+exec(re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)[1], recipe)  # noqa: S102 (the project's own page)
+working_in = recipe["in_workspace"]
 
 UPSERT = "SELECT outcome FROM kepler.upsert_records('contact', %s, id_key => 'id')"
 RECORDS = "SELECT workspace_id, external_id, data ->> 'of' FROM kepler.records WHERE deleted_at IS NULL"
@@ -434,6 +434,8 @@ class Watched(threading.Thread):
             raise self.error
 
 
+with owner() as first:
+    first.execute(re.search(r"```sql no-run\n(CREATE FUNCTION.*?)```", PAGE, re.DOTALL)[1])
 crowd()
 session_settings()
 membership_ends()

@@ -17,7 +17,3 @@ SELECT kepler.grant_access('kepler_pooled_own', 'writer', 'w2');
 INSERT INTO kepler.entities (workspace_id, id, type) SELECT 'w' || i, 'e' || i, 'contact' FROM generate_series(0, 6) AS i;
 INSERT INTO kepler.records (workspace_id, entity_id, entity_type, external_id, data)
 SELECT 'w' || i, 'e' || i, 'contact', 'first', jsonb_build_object('of', 'w' || i) FROM generate_series(0, 6) AS i;
--- What PostgREST calls before each request (db-pre-request): the workspace that the token names.
-CREATE FUNCTION choose_workspace() RETURNS void LANGUAGE sql AS $$
-    SELECT kepler.use_workspace(current_setting('request.jwt.claims', true)::json ->> 'workspace');
-$$;

@@ -47,6 +47,8 @@ SET LOCAL kepler.workspace_id = 'ws_b';
 SET ROLE reference_admin;
 SELECT outcome FROM kepler.apply_blueprint(pg_temp.document(', {"name": "Note", "table": "notes", "fields": [{"name": "org", "type": "reference", "to": "Org"}]}'));
 SELECT outcome FROM kepler.apply_blueprint(pg_temp.document(', {"name": "Note", "table": "notes", "fields": [{"name": "org", "type": "reference", "to": "Org"}]}, {"name": "Tag", "table": "tags", "fields": [{"name": "of", "type": "reference", "to": "Org"}]}'));
+-- Nor may one claim for a workspace what all have, by giving it the field.
+SELECT operation, class, object FROM kepler.plan_blueprint(replace(pg_temp.document()::text, '{"name": "code"', '{"name": "org", "type": "text", "default_sql": "kepler.current_workspace_id()"}, {"name": "code"'));
 RESET ROLE;
 -- Rows of a seed are the workspace's that they name.
 SET LOCAL kepler.workspace_id = 'ws_b';

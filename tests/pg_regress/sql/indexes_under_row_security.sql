@@ -56,23 +56,29 @@ CREATE FUNCTION public.leak(value text) RETURNS boolean LANGUAGE plpgsql COST 0.
 SET LOCAL client_min_messages = notice;
 SET LOCAL ROLE tenant;
 SET LOCAL plan_cache_mode = force_generic_plan;
+\set ECHO none
 SELECT format('PREPARE seen AS SELECT text_ FROM %s AS t WHERE public.leak(t.text_) AND t.decimal_ = 1', :'kind') \gexec
 SELECT format('PREPARE not_seen AS SELECT n.n FROM (VALUES (1)) AS n (n) LEFT JOIN %s AS t ON public.leak(t.text_)', :'kind') \gexec
 SELECT format('PREPARE not_there AS SELECT n.n FROM (VALUES (1)) AS n (n) WHERE NOT EXISTS (SELECT FROM %s AS t WHERE public.leak(t.text_))', :'kind') \gexec
+\set ECHO all
 EXECUTE seen; EXECUTE not_seen; EXECUTE not_there;
 RESET ROLE;
 SET LOCAL kepler.workspace_id = 'b';
 SET LOCAL ROLE tenant;
 EXECUTE seen; EXECUTE not_seen; EXECUTE not_there;
 DEALLOCATE seen;
+\set ECHO none
 SELECT format('PREPARE seen AS SELECT text_ FROM %s AS t WHERE public.leak(t.text_) AND t.decimal_ = 1', :'kind') \gexec
+\set ECHO all
 EXECUTE seen;
 RESET ROLE;
 SET LOCAL kepler.workspace_id = 'a';
 SET LOCAL client_min_messages = warning;
 
 -- A policy that the owner has added is not moved, nor is that of workspaces beside it.
+\set ECHO none
 SELECT format('CREATE POLICY more ON %s AS RESTRICTIVE USING (text_ <> ''secret'')', :'kind') \gexec
+\set ECHO all
 SET LOCAL ROLE tenant;
 SELECT pg_temp.plan(format('SELECT FROM %s AS t WHERE decimal_ = 1', :'kind')) AS served,
     pg_temp.plan(format('SELECT FROM %s AS t WHERE integer_ = 1', :'kind')) AS leakproof;
@@ -93,10 +99,12 @@ CREATE FUNCTION pg_temp.document(tenancy text) RETURNS json LANGUAGE sql AS $$ S
     CASE tenancy WHEN '"workspace"' THEN 'one' ELSE 'each' END, tenancy)::json $$;
 SELECT b.outcome FROM unnest('{"\"workspace\"", "{\"field\": \"workspace_id\"}"}'::text[]) AS t (tenancy) CROSS JOIN LATERAL kepler.apply_blueprint(pg_temp.document(t.tenancy)) AS b;
 SET LOCAL session_replication_role = replica;
-SELECT format('INSERT INTO %I.kind (workspace_id, text_, integer_, decimal_, enum_, date_, json_, list_, vector_)
-    SELECT ''a'', ''t'' || i, i, i, (CASE WHEN i % 1000 = 0 THEN ''x'' ELSE ''y'' END)::%1$I.state, date ''2020-01-01'' + i, jsonb_build_object(''a'', i), ARRAY[''l'' || i], format(''[1,%%s]'', i)::vector
-    FROM generate_series(1, 3000) AS i', s.name), format('ANALYZE %I.kind', s.name)
-FROM unnest('{one,each}'::text[]) AS s (name) \gexec
+INSERT INTO one.kind (workspace_id, text_, integer_, decimal_, enum_, date_, json_, list_, vector_)
+SELECT 'a', 't' || i, i, i, (CASE WHEN i % 1000 = 0 THEN 'x' ELSE 'y' END)::one.state, date '2020-01-01' + i, jsonb_build_object('a', i), ARRAY['l' || i], ARRAY[1, i]::real[]::vector
+FROM generate_series(1, 3000) AS i;
+INSERT INTO each.kind (workspace_id, text_, integer_, decimal_, enum_, date_, json_, list_, vector_)
+SELECT workspace_id, text_, integer_, decimal_, enum_::text::each.state, date_, json_, list_, vector_ FROM one.kind;
+ANALYZE one.kind, each.kind;
 SET LOCAL session_replication_role = origin;
 TRUNCATE kinds;
 INSERT INTO kinds (condition) VALUES ('text_ = ''x'''), ('text_ IN (''x'', ''y'')'), ('text_ > ''x'''), ('kepler.fold(text_) = ''x'''), ('text_ LIKE ''x%'''), ('integer_ = 1'), ('integer_ BETWEEN 1 AND 2'),

@@ -63,7 +63,7 @@ SELECT kepler.alter_entry_table('Old', '{"fields": [{"name": "name", "type": "te
 SELECT ordinal, outcome, error_code, error FROM kepler.upsert_entries('Old', '{name}', '[{"name": "a", "token": "hunter2", "n": 2}, {"name": "b", "token": "hunter3"}, {"name": "c", "token": "hunter2"}, {"name": "d", "token": "hunter2"}]', on_error => 'skip');
 -- Of elements for one entry the last that is sound wins.
 SELECT ordinal, outcome, error_code FROM kepler.upsert_entries('Old', '{name}', '[{"name": "c", "n": 3}, {"name": "c", "token": "hunter4", "n": 4}, {"name": "a", "token": "hunter9", "n": 5}, {"name": "a", "token": "hunter2", "n": 6}]', on_error => 'skip');
-SELECT ordinal, outcome, error_code, error FROM kepler.update_entries('Old', (SELECT json_agg(json_build_object('id', e.id, 'token', CASE e.name WHEN 'b' THEN 'hunter9' ELSE 'hunter2' END, 'n', 7) ORDER BY e.name)::text FROM kepler_data.old_1_entries AS e), on_error => 'skip');
+SELECT ordinal, outcome, error_code, error FROM kepler.update_entries('Old', (SELECT json_agg(json_build_object('entry_id', e.entry_id, 'token', CASE e.name WHEN 'b' THEN 'hunter9' ELSE 'hunter2' END, 'n', 7) ORDER BY e.name)::text FROM kepler_data.old_1_entries AS e), on_error => 'skip');
 SELECT kepler.upsert_entries('Old', '{name}', '[{"name": "b", "token": "hunter9"}]');
 SELECT name, token, n FROM kepler_data.old_1_entries ORDER BY name;
 INSERT INTO kepler_data.old_1_entries (name, token, n) VALUES ('a', 'hunter2', 8) ON CONFLICT (name) DO UPDATE SET token = excluded.token, n = excluded.n RETURNING name, n;
