@@ -114,6 +114,10 @@ SELECT user_id, metadata FROM kepler.executions WHERE workspace_id = 'copy';
 SELECT count(*) FROM kepler_data.life_message_embeddings WHERE workspace_id = 'copy';
 SELECT count(*) AS of_others FROM kepler.messages WHERE workspace_id = 'acme' AND user_id = 'ann';
 
+-- A role that is a member of it, and of the one beside.
+CREATE ROLE life_member;
+SELECT kepler.grant_access('life_member', 'writer', w) FROM unnest('{copy,beside}'::text[]) AS w;
+
 -- Deletion: not without being told, not default, and not what is not there.
 CALL kepler.delete_workspace('copy');
 CALL kepler.delete_workspace('default', with_rows => true);
@@ -152,6 +156,7 @@ END
 $$;
 SELECT * FROM pg_temp.left_of('copy');
 SELECT count(*) FROM pg_class WHERE relname LIKE 'part\_%\_entries';
+SELECT workspace_id, level FROM kepler.workspace_members WHERE role_name = 'life_member';
 SELECT relation, rows FROM kepler.workspace_report('acme') WHERE rows > 0 ORDER BY relation::text COLLATE "C";
 
 -- Rows that refer to each other in a circle, in a shared table.
@@ -167,4 +172,6 @@ SELECT outcome FROM kepler.drop_blueprint('life_shared');
 SELECT kepler.retire_embedding_space('life');
 SELECT kepler.drop_embedding_space('life');
 DROP TABLE archive, cut, copied;
+SELECT has_table_privilege('life_member', 'kepler.records', 'SELECT') AS keeps_rights, (SELECT count(*) FROM kepler.workspace_members) AS members;
+DROP ROLE life_member;
 SELECT id FROM kepler.workspaces WHERE id <> 'default';
