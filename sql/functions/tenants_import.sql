@@ -48,10 +48,10 @@ BEGIN
         SELECT d.definition::jsonb -> 'blueprint' FROM unnest(definitions) AS d (definition) WHERE d.definition::jsonb ? 'blueprint'
     LOOP
         SELECT b.workspace_id INTO existing FROM kepler.blueprints AS b WHERE b.name = definition ->> 'name';
-        IF FOUND AND (definition ->> 'is_own')::boolean THEN
+        IF FOUND AND (definition ->> 'is_own')::boolean AND existing.workspace_id IS DISTINCT FROM workspace_id THEN
             RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
                 MESSAGE = format('blueprint "%s" already exists', definition ->> 'name'),
-                DETAIL = 'Its tables are those of one workspace. The names of blueprints are unique in the database.',
+                DETAIL = 'Its tables are those of another workspace. The names of blueprints are unique in the database.',
                 HINT = 'Import into another database.';
         ELSIF NOT FOUND THEN
             PERFORM kepler.apply_blueprint(definition ->> 'document');
@@ -73,6 +73,13 @@ BEGIN
     LOOP
         EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', existing.relation, existing.name);
         to_finish := to_finish || format('ALTER TABLE %s ADD CONSTRAINT %I %s', existing.relation, existing.name, existing.definition);
+    END LOOP;
+    -- Rows that a blueprint begins with are in the archive as they became.
+    FOR existing IN
+        SELECT r.relation FROM kepler_internal.workspace_relations(workspace_id) AS r
+        WHERE r.kind = 'blueprint table' AND r.relation = ANY (made) ORDER BY r.position DESC
+    LOOP
+        EXECUTE format('DELETE FROM %s', existing.relation);
     END LOOP;
     SELECT string_agg(CASE
             WHEN r.key IS NULL THEN format('%s: there is no such table.', t ->> 'table')
