@@ -2,10 +2,10 @@
 
 -- The rows about a person in kepler.users, as foreign keys say: those that refer to the person, and what belongs to such rows.
 -- condition: over the row t; $1 is the workspace, $2 the person. action: what erase_user does, which is what the foreign key says
--- for the deletion of a user: deleted (CASCADE), anonymised (SET NULL), or kept (belongs to a row that is anonymised).
+-- for the deletion of a user: deleted (CASCADE), anonymised (SET NULL; emptied says how), or kept (belongs to a row that is anonymised).
 CREATE FUNCTION kepler_internal.user_relations(
     workspace_id text, OUT "position" integer, OUT key text, OUT relation regclass, OUT tenant_column text, OUT condition text,
-    OUT action text
+    OUT emptied text, OUT action text
 ) RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
@@ -13,11 +13,14 @@ AS $$
 WITH RECURSIVE r AS MATERIALIZED (
     SELECT w.* FROM kepler_internal.workspace_relations($1) AS w WHERE w.left_out IS NULL
 ), links AS MATERIALIZED (
-    SELECT f.conrelid AS child, f.confrelid AS parent, f.confdeltype = 'c' AS is_tied, f.confdeltype = 'n' AS is_emptied, p.own, p.others
+    SELECT f.conrelid AS child, f.confrelid AS parent, f.confdeltype = 'c' AS is_tied,
+        CASE WHEN f.confdeltype = 'n' THEN p.emptied END AS emptied, p.own, p.others
     FROM pg_constraint AS f
     CROSS JOIN LATERAL (
         SELECT string_agg(format('@.%I', a.attname), ', ' ORDER BY k.at) AS own,
-            string_agg(format('#.%I', b.attname), ', ' ORDER BY k.at) AS others
+            string_agg(format('#.%I', b.attname), ', ' ORDER BY k.at) AS others,
+            string_agg(format('%I = NULL', a.attname), ', ' ORDER BY k.at)
+                FILTER (WHERE k.own = ANY (coalesce(f.confdelsetcols, f.conkey))) AS emptied
         FROM unnest(f.conkey, f.confkey) WITH ORDINALITY AS k (own, other, at)
         JOIN pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = k.own
         JOIN pg_attribute AS b ON b.attrelid = f.confrelid AND b.attnum = k.other
@@ -25,19 +28,21 @@ WITH RECURSIVE r AS MATERIALIZED (
     WHERE f.contype = 'f' AND f.conrelid <> f.confrelid
     UNION ALL
     -- Without foreign keys, for the sake of speed; triggers delete them.
-    SELECT r.relation, m.parent, true, false, format('@.workspace_id, @.%I', m.own), '#.workspace_id, #.id'
+    SELECT r.relation, m.parent, true, NULL, format('@.workspace_id, @.%I', m.own), '#.workspace_id, #.id'
     FROM r
     JOIN (VALUES
         ('kepler.memory_access', 'kepler.memories'::regclass, 'memory_id'), ('embeddings:%:memories', 'kepler.memories', 'memory_id'),
         ('embeddings:%:messages', 'kepler.messages', 'message_id')
     ) AS m (like_key, parent, own) ON r.key LIKE m.like_key
 ), rows AS (
-    SELECT 'kepler.users'::regclass::oid AS relation, '@.workspace_id = $1 AND @.id = $2' AS condition, 'deleted' AS action, 0 AS depth
+    SELECT 'kepler.users'::regclass::oid AS relation, '@.workspace_id = $1 AND @.id = $2' AS condition,
+        NULL::text COLLATE "C" AS emptied, 'deleted' AS action, 0 AS depth
     UNION ALL
     SELECT l.child,
         format('(%s) IN (SELECT %s FROM %s AS p%s WHERE %s)', l.own, replace(l.others, '#', 'p' || p.depth),
             p.relation::regclass, p.depth, replace(p.condition, '@', 'p' || p.depth)) COLLATE "default",
-        CASE WHEN l.is_tied THEN p.action WHEN p.depth = 0 AND l.is_emptied THEN 'anonymised' ELSE 'kept' END, p.depth + 1
+        CASE WHEN p.depth = 0 THEN l.emptied END,
+        CASE WHEN l.is_tied THEN p.action WHEN p.depth = 0 AND l.emptied IS NOT NULL THEN 'anonymised' ELSE 'kept' END, p.depth + 1
     FROM rows AS p
     JOIN links AS l ON l.parent = p.relation
     -- What was synced through a connection of a person's is the workspace's; how to get at it is the person's.
@@ -45,7 +50,7 @@ WITH RECURSIVE r AS MATERIALIZED (
         AND (p.relation <> 'kepler.connections'::regclass OR l.child = 'kepler.credentials'::regclass)
 )
 SELECT row_number() OVER (ORDER BY rows.depth, r.position, rows.condition)::integer, r.key, r.relation, r.tenant_column,
-    replace(rows.condition, '@', 't'),
+    replace(rows.condition, '@', 't'), rows.emptied,
     CASE WHEN r.key = 'kepler.credentials' THEN 'deleted' WHEN rows.action = 'anonymised' AND rows.depth > 1 THEN 'kept' ELSE rows.action END
 FROM rows
 JOIN r ON r.relation = rows.relation
@@ -148,14 +153,22 @@ BEGIN
     WHERE m.workspace_id = workspace_id AND m.user_id = user_id
         AND c.workspace_id = m.workspace_id AND c.id = m.conversation_id AND c.user_id IS DISTINCT FROM user_id;
     -- Nobody goes on with the person's access to another system.
-    DELETE FROM kepler.credentials AS r USING kepler.connections AS c
-    WHERE c.workspace_id = workspace_id AND c.user_id = user_id
-        AND r.workspace_id = c.workspace_id AND r.connection_id = c.id;
     UPDATE kepler.connections AS c SET status = 'INACTIVE', secret_ref = NULL, subscription_id = NULL, metadata = '{}'
     WHERE c.workspace_id = workspace_id AND c.user_id = user_id;
     UPDATE kepler.executions AS e SET metadata = '{}'
     WHERE e.workspace_id = workspace_id AND e.user_id = user_id AND e.metadata <> '{}';
-    -- Foreign keys do the rest.
+    -- All that foreign keys would do, done as the caller: they run as the owner of the tables, and so would triggers on these.
+    FOR part IN
+        SELECT u.* FROM kepler_internal.user_relations(workspace_id) AS u WHERE u.action = 'deleted' AND u.key <> 'kepler.users'
+        ORDER BY u.position DESC
+    LOOP
+        EXECUTE format('DELETE FROM %s AS t WHERE %s', part.relation, part.condition) USING workspace_id, user_id;
+    END LOOP;
+    FOR part IN
+        SELECT u.* FROM kepler_internal.user_relations(workspace_id) AS u WHERE u.action = 'anonymised' ORDER BY u.position
+    LOOP
+        EXECUTE format('UPDATE %s AS t SET %s WHERE %s', part.relation, part.emptied, part.condition) USING workspace_id, user_id;
+    END LOOP;
     DELETE FROM kepler.users AS u WHERE u.workspace_id = workspace_id AND u.id = user_id;
 END
 $$;

@@ -3,7 +3,7 @@
 use super::error::TenantError;
 use crate::access::cap;
 use crate::access::level::Level;
-use crate::access::owner::{INSTALLED, Owner, require_right};
+use crate::access::owner::{Owner, WORKSPACES, require_right};
 use crate::error::Error;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
@@ -19,7 +19,7 @@ pub(super) fn create(
         cap::require_in_all(Level::Admin, "create workspaces")?;
         require_right("workspaces", pg_sys::ACL_INSERT)?;
     }
-    owner.require_own_code(client, INSTALLED)?;
+    owner.require_own_code(client, WORKSPACES)?;
     let _owner = owner.act();
     let made = client.update(
         "INSERT INTO kepler.workspaces (id, name) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING RETURNING 1",

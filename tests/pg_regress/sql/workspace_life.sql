@@ -54,6 +54,7 @@ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT LIKE 'p
 SELECT t.relation FROM pg_temp.told AS t
 WHERE t.relation NOT IN (SELECT r.relation FROM kepler.workspace_report('acme') AS r UNION SELECT r.relation FROM kepler.workspace_report('beside') AS r)
     -- Said by lines of their own in an archive, and deleted with the tables that they are about.
+    AND t.relation NOT IN (SELECT i.inhparent FROM pg_inherits AS i JOIN kepler.workspace_report('acme') AS r ON r.relation = i.inhrelid)
     AND t.relation::text <> ALL ('{kepler.entry_tables,kepler.structures,kepler.hidden_fields,kepler.blueprints,kepler.workspaces}')
 ORDER BY t.relation::text;
 -- And what holds anything of a tenant's without such a column would be new: tables of the schema that belong to the database.
