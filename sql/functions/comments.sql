@@ -962,15 +962,17 @@ Cannot run inside of a transaction. For the owner of Kepler''s tables.
 Errors: 55000 before install(), for a workspace that holds rows, and for default; 22004 and 22023 for arguments; 23503 for an unknown workspace; 23503 or 23001 if a table that is not Kepler''s refers to its rows; 2BP01 if a view or the like uses one of its entry tables; 42501 for other callers; 2D000 inside of a transaction.';
 COMMENT ON FUNCTION kepler.export_user(text, text) IS
 'Gives what is stored about a person in kepler.users, as lines of an archive: the user, what refers to the user by a foreign key (connections, workflows, executions, memories, conversations, messages, tables of blueprints), and what belongs to that (credentials, steps, embeddings).
+user_id: the person.
 All of it is as of the statement that calls, and does not depend on the settings of the session.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown user; 42501 for another workspace, and without the right to read one of the tables.';
 COMMENT ON FUNCTION kepler.erase_user(text, text) IS
 'Erases a person in kepler.users, in the transaction of the caller. Returns a row for each table and outcome.
+user_id: the person.
 Deleted are the user, memories and conversations of the user with their embeddings and messages, and credentials of the user''s connections. Anonymised are messages in conversations of others, which keep their place and lose their content; connections, which become INACTIVE without their secret_ref; workflows; and executions, which lose their metadata. Rows of blueprints go or lose the reference as on_delete says.
 What free text and documents say about a person is not looked for: records, entries, and what runs were given and gave back. The feed holds no values.
 relation, outcome, rows: what was done to how many rows.
 Outcomes: deleted, anonymised, not_found (also where the person was erased before).
-Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 if a table refers to the user with on_delete restrict; 42501 for another workspace, and without the right to change one of the tables.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 or 23001 if a table refers to the user with on_delete restrict; 42501 for another workspace, and without the right to change one of the tables.';
 COMMENT ON FUNCTION kepler_internal.workspace_relations(text) IS 'Internal: the tables with rows of a workspace, those that others refer to first';
 COMMENT ON FUNCTION kepler_internal.left_out_of_archives() IS 'Internal: the tables that an archive leaves out, with the reason of each';
 COMMENT ON FUNCTION kepler_internal.require_administrator(text) IS 'Internal: fails unless the caller may read all of a workspace';
