@@ -75,6 +75,7 @@ pub extern "C-unwind" fn _PG_init() {
     pg::large::register();
     pg::planner::register();
     access::hint::register();
+    access::cap::register();
 }
 
 extension_sql_file!("../sql/functions/types.sql", name = "types", bootstrap);

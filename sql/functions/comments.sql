@@ -21,7 +21,8 @@ COMMENT ON FUNCTION kepler.version() IS
 'The version of the loaded library. status() also shows the version of the extension''s SQL, which ALTER EXTENSION upgrades.';
 
 COMMENT ON FUNCTION kepler.current_workspace_id() IS
-'The workspace that calls and inserts use unless they name one: the setting kepler.workspace_id, or default. The function does not check that the workspace exists. Only a superuser may change the setting directly.';
+'The workspace that the session works in, which calls and inserts use unless they name one: the one that use_workspace chose, or that a superuser set as kepler.workspace_id. If none was set, it is the only workspace that the role of the session is a member of, or default for roles with a level in all workspaces, for roles without a level, and for the owner of Kepler''s tables. The function does not check that the workspace exists.
+Errors: 42501 if the role is not a member of the workspace that was set, or if it is a member of several and none was set.';
 
 COMMENT ON FUNCTION kepler.cuid() IS
 'A new identifier: 24 lower-case letters and digits, the first a letter (^[a-z][a-z0-9]{23}$).
@@ -769,15 +770,23 @@ COMMENT ON FUNCTION kepler_internal.index_advice(regclass) IS 'Internal: index_a
 COMMENT ON FUNCTION kepler_internal.try_memories(text[], timestamptz, text, text) IS 'Internal: deletes or ends those memories that the database lets go, and tells of the others why not';
 COMMENT ON FUNCTION kepler_internal.change_memories(text[], timestamptz, text, text) IS 'Internal: what forget and end_memories share';
 COMMENT ON FUNCTION kepler_internal.memory_history(text, text, text) IS 'Internal: memory_history, whose columns bear the name of its argument';
-COMMENT ON FUNCTION kepler.grant_access(regrole, text) IS
-'Gives a role a level of access, in place of its previous level: all rights that the functions of the level need, on Kepler''s tables, on entry tables and embedding spaces, also on those that are created later. PUBLIC has none.
+COMMENT ON FUNCTION kepler.grant_access(regrole, text, text) IS
+'Gives a role a level of access, in place of its previous level, in all workspaces or in one: all rights that the functions of its levels need, on Kepler''s tables, on entry tables and embedding spaces, also on those that are created later. PUBLIC has none.
 level: reader (reads and searches), writer (also changes records, entries, memories, conversations, workflows), worker (reads; enriches records, runs workflows, sets embeddings), admin (all of that; declares entry tables, embedding spaces, policies, workspaces). No level may create triggers, foreign keys or types.
+workspace_id: the workspace; NULL means all workspaces. A role with a level in all workspaces keeps it beside those in single ones. In a workspace where a role has a lower level than in others, what that level does not hold is refused (42501).
 Only for the owner of Kepler''s tables and superusers. Rights that the role was granted on these tables by hand are revoked.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for an unknown role; 42501 for other callers.';
-COMMENT ON FUNCTION kepler.revoke_access(regrole) IS
-'Revokes the level of access of a role, and everything else that it was granted on Kepler''s schemas, tables and functions. Returns whether the role had a level.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for an unknown role; 23503 for an unknown workspace; 42501 for other callers.';
+COMMENT ON FUNCTION kepler.revoke_access(regrole, text) IS
+'Revokes the level of access of a role in one workspace, or all of its levels, those in single workspaces included. Without a level left, the role also loses everything else that it was granted on Kepler''s schemas, tables and functions. Returns whether the role had such a level.
+workspace_id: the workspace; NULL means all workspaces.
 Only for the owner of Kepler''s tables and superusers.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for an unknown role; 42501 for other callers.';
+COMMENT ON FUNCTION kepler.use_workspace(text, boolean) IS
+'Has the session work in a workspace that its role is a member of, and returns the id of the workspace. The role is the one that logged in or that SET ROLE names, also inside of SECURITY DEFINER functions.
+is_local: true (the default) sets the workspace for the transaction, which must be inside of BEGIN and COMMIT; false for the session.
+A transaction works in one workspace: after its first use of one, only the owner of Kepler''s tables and superusers can choose another. ROLLBACK TO a savepoint also gives back what was chosen after it.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 if the role is not a member of the workspace; 23503 if a role that may work in all workspaces names one that does not exist; 25P01 if is_local is true outside of a transaction block; 25001 if the transaction has used another workspace.';
+COMMENT ON FUNCTION kepler_internal.sees_level(text) IS 'Internal: whether row security shows the session the level of a role in all workspaces';
 COMMENT ON FUNCTION kepler_internal.require_workspace(text) IS 'Internal: checks the argument workspace_id, which for those without the rights of the owner must be the session''s';
 
 -- The forms of a function (text, json, jsonb) have one comment, that of the first.

@@ -4,6 +4,8 @@
 //! table, and TRUNCATE passes row security by.
 
 use crate::ident::{qualified, quote};
+use crate::pg::rights::{Of, Wanted};
+use crate::pg::{relation, role};
 
 /// The schema of Kepler's own tables.
 pub(crate) const SCHEMA: &str = "kepler";
@@ -38,8 +40,36 @@ impl Level {
     }
 }
 
+/// Some of the levels.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Levels(u8);
+
+impl Levels {
+    pub(crate) fn one(level: Level) -> Self {
+        Self(1 << level as u8)
+    }
+
+    /// These and those.
+    pub(crate) fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = Level> {
+        Level::ALL.into_iter().filter(move |level| self.0 & Self::one(*level).0 != 0)
+    }
+
+    /// Their names, as a sentence has them.
+    pub(crate) fn names(self) -> String {
+        self.iter().map(Level::name).collect::<Vec<_>>().join(" and ")
+    }
+}
+
 /// Rights on a table, as GRANT writes them, for each level in the order of [`Level::ALL`].
-type Rights = [&'static str; 4];
+pub(crate) type Rights = [&'static str; 4];
 
 const READ: &str = "SELECT";
 const CHANGE: &str = "SELECT, INSERT, UPDATE, DELETE";
@@ -112,6 +142,8 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("tracked_tables", RULES),
     ("users", DATA),
     ("workflows", DATA),
+    // Written by grant_access and revoke_access alone.
+    ("workspace_members", [READ, READ, READ, READ]),
     ("workspaces", RULES),
 ];
 
@@ -194,6 +226,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("retire_embedding_space", ADMINS),
     ("secrets_in", ANY),
     ("secrets_in_jsonb", ANY),
+    ("sees_level", ANY),
     ("share_copied_run", WRITERS),
     ("successors", WRITERS),
     ("sweep_sync_step", ANY),
@@ -232,10 +265,10 @@ pub(crate) enum Made {
 }
 
 impl Made {
-    fn rights(self) -> Rights {
+    pub(crate) fn rights(self) -> &'static Rights {
         match self {
-            Made::Entries | Made::Blueprint => DATA,
-            Made::Embeddings => WORK,
+            Made::Entries | Made::Blueprint => &DATA,
+            Made::Embeddings => &WORK,
         }
     }
 
@@ -277,7 +310,7 @@ fn grant(rights: &str, kind: &str, on: &str, role: &str) -> Option<String> {
 /// made where `schema` is another.
 pub(crate) fn lowest(schema: &str, relation: &str, rights: &[&str]) -> Option<Level> {
     let given = match schema {
-        SCHEMA => RELATIONS.iter().chain(SEQUENCES).find(|(name, _)| *name == relation)?.1,
+        SCHEMA => rights_on(relation)?,
         _ => Made::of(relation).rights(),
     };
     let has = |level: &Level| {
@@ -286,6 +319,58 @@ pub(crate) fn lowest(schema: &str, relation: &str, rights: &[&str]) -> Option<Le
     };
     // A worker has fewer rights than a writer on most tables.
     [Level::Reader, Level::Worker, Level::Writer, Level::Admin].into_iter().find(has)
+}
+
+/// What the levels have on one of Kepler's own relations.
+pub(crate) fn rights_on(relation: &str) -> Option<&'static Rights> {
+    RELATIONS.iter().chain(SEQUENCES).find(|(name, _)| *name == relation).map(|(_, rights)| rights)
+}
+
+/// Whether levels hold all that is wanted, of what each of them has on a table.
+pub(crate) fn hold(levels: Levels, given: &Rights, wanted: &Wanted<'_>) -> bool {
+    let of_columns: Vec<String> = match wanted.of {
+        Of::Columns(numbers) => {
+            numbers.iter().filter_map(|number| relation::column(wanted.relation, *number)).collect()
+        }
+        Of::Table | Of::SomeColumn => Vec::new(),
+    };
+    let on_some_column = match wanted.of {
+        Of::Table => false,
+        // A row that is only locked.
+        Of::Columns(numbers) => numbers.is_empty(),
+        Of::SomeColumn => true,
+    };
+    let mine: Vec<&str> = levels.iter().map(|level| given[level as usize]).collect();
+    role::rights(wanted.rights).into_iter().all(|right| {
+        let mut columns = Vec::new();
+        for one in mine.iter().flat_map(|rights| parts(rights)) {
+            if one == right {
+                return true;
+            }
+            let list = one.strip_prefix(right).and_then(|rest| rest.strip_prefix(" ("));
+            columns
+                .extend(list.into_iter().flat_map(|list| list.trim_end_matches(')').split(", ")));
+        }
+        let on_these = !of_columns.is_empty()
+            && of_columns.iter().all(|name| columns.contains(&name.as_str()));
+        right == "UPDATE" && (on_these || on_some_column && !columns.is_empty())
+    })
+}
+
+/// The rights of a list: `SELECT`, `UPDATE (a, b)`.
+fn parts(rights: &'static str) -> impl Iterator<Item = &'static str> {
+    let mut depth = 0;
+    rights
+        .split(move |letter| {
+            depth += match letter {
+                '(' => 1,
+                ')' => -1,
+                _ => 0,
+            };
+            letter == ',' && depth == 0
+        })
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
 }
 
 /// The names of Kepler's own tables, views and sequences that a level speaks of.

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::installed::NotInstalled;
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::relation;
+use crate::pg::rights::{self, Of, Wanted};
 use crate::pg::role::{self, ActAs};
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
@@ -174,6 +175,9 @@ pub(crate) fn require_right(table: &str, right: u32) -> Result<(), Error> {
     if role::may(right, relation) {
         return Ok(());
     }
+    // In this workspace alone?
+    let (user, rights) = (role::current(), right.into());
+    rights::check(&Wanted { user, relation, rights, of: Of::Table })?;
     let rights = role::rights(right.into());
     let level = level::lowest(SCHEMA, table, &rights).map_or("admin", Level::name);
     let role = role::name(role::current());
@@ -209,7 +213,10 @@ pub(crate) const TRACKED_TABLES: &[OwnTable] =
     &[OwnTable { name: "tracked_tables", triggers: &[] }];
 
 /// Who has which level of access.
-pub(crate) const ACCESS_LEVELS: &[OwnTable] = &[OwnTable { name: "access_levels", triggers: &[] }];
+pub(crate) const ACCESS_LEVELS: &[OwnTable] = &[
+    OwnTable { name: "access_levels", triggers: ANNOUNCED },
+    OwnTable { name: "workspace_members", triggers: ANNOUNCED },
+];
 
 /// The lists of blueprints.
 pub(crate) const BLUEPRINTS: &[OwnTable] = &[
@@ -222,7 +229,8 @@ pub(crate) const BLUEPRINTS: &[OwnTable] = &[
 /// What `install()` writes to itself, and what must not have been replaced before it runs a step.
 pub(crate) const INSTALLED: &[OwnTable] = &[
     OwnTable { name: "schema_versions", triggers: &[] },
-    OwnTable { name: "access_levels", triggers: &[] },
+    OwnTable { name: "access_levels", triggers: ANNOUNCED },
+    OwnTable { name: "workspace_members", triggers: ANNOUNCED },
     OwnTable { name: "workspaces", triggers: ANNOUNCED },
 ];
 

@@ -15,8 +15,7 @@ use crate::pg::relation::UntilChanged;
 use crate::pg::role::{self, ActAs};
 use crate::pg::varlena::Text;
 use crate::pg::written::UntilWritten;
-use crate::settings;
-use crate::workspace::WorkspaceError;
+use crate::workspace::{self, WorkspaceError};
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 
@@ -106,7 +105,7 @@ impl Reader {
             require_right(name, pg_sys::ACL_SELECT)?;
             let secured = role::is_secured(table.relation);
             if secured {
-                let own = settings::workspace_id();
+                let own = workspace::workspace_id()?;
                 if own != workspace_id {
                     let asked = workspace_id.to_owned();
                     return Err(WorkspaceError::Foreign { asked, own }.into());

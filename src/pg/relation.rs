@@ -25,6 +25,26 @@ pub(crate) fn table_name(relation: pg_sys::Oid) -> Option<String> {
     }
 }
 
+/// The schema and the name of a table.
+pub(crate) fn names(relation: pg_sys::Oid) -> Option<(String, String)> {
+    // SAFETY: as above.
+    unsafe {
+        let name = pg_sys::get_rel_name(relation);
+        let schema = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation));
+        let text = |name| CStr::from_ptr(name).to_string_lossy().into_owned();
+        (!name.is_null() && !schema.is_null()).then(|| (text(schema), text(name)))
+    }
+}
+
+/// What a column of a table is called.
+pub(crate) fn column(relation: pg_sys::Oid, number: i16) -> Option<String> {
+    // SAFETY: as above.
+    unsafe {
+        let name = pg_sys::get_attname(relation, number, true);
+        (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
+    }
+}
+
 /// The relation of a name, if there is one.
 pub(crate) fn named(schema: &CStr, name: &CStr) -> Option<pg_sys::Oid> {
     // SAFETY: plain look-ups by name; neither raises where nothing is found.

@@ -19,8 +19,15 @@ use std::hash::Hash;
 const MAX_KNOWN: usize = 1_000;
 
 /// The tables that have the trigger.
-const TABLES: [&CStr; 5] =
-    [c"entities", c"enrichment_policies", c"workspaces", c"embedding_spaces", c"sync_runs"];
+const TABLES: [&CStr; 7] = [
+    c"entities",
+    c"enrichment_policies",
+    c"workspaces",
+    c"embedding_spaces",
+    c"sync_runs",
+    c"access_levels",
+    c"workspace_members",
+];
 
 /// What was read, and the moment: a row that this transaction has made is gone where it is rolled back.
 struct Known<V> {

@@ -12,7 +12,6 @@ use super::schemas;
 use crate::access::owner::{BLUEPRINTS, Owner};
 use crate::error::Error;
 use crate::ident::{qualified, quote};
-use crate::settings;
 use crate::structure::catalog::Telling;
 use crate::structure::facts::{Dependent, DependentKind};
 use crate::structure::locks::{Patience, lock_tables};
@@ -147,7 +146,7 @@ fn check_unused(
     let mut wanted = Wanted::default();
     wanted.tables.extend(tables.iter().cloned());
     let observed = observed::load(client, &wanted, Telling::Whole)?;
-    let workspace_id = settings::workspace_id();
+    let workspace_id = workspace::workspace_id()?;
     if observed.values().any(|table| hides_rows(table, &keeping(table), &workspace_id)) {
         Owner::find()?
             .require_caller("drop tables with rows that row security hides from others")?;

@@ -1,0 +1,73 @@
+//! A role has the rights of all of its levels on a table; in a workspace where its level is lower, this is where what
+//! that level does not hold is refused. It does something only for roles whose levels differ by workspace, and where a
+//! function that lends the rights of a role is called from a workspace that the role has no such level in.
+
+use super::current;
+use super::error::AccessError;
+use super::level::{self, Made, Rights};
+use super::membership::{self, Standing};
+use super::owner::Owner;
+use crate::error::Error;
+use crate::pg::direct::Direct;
+use crate::pg::relation::{self, UntilChanged};
+use crate::pg::rights::{self, Wanted};
+use crate::pg::role;
+use pgrx::pg_sys;
+
+thread_local! {
+    static RIGHTS: UntilChanged<pg_sys::Oid, Option<&'static Rights>> = UntilChanged::default();
+}
+
+/// Puts the hook in place; once, when the library is loaded.
+pub(crate) fn register() {
+    rights::register(check);
+}
+
+fn check(wanted: &Wanted<'_>) -> Result<(), Error> {
+    let standing = membership::standing(wanted.user);
+    let Standing::Member(member) = &*standing else { return Ok(()) };
+    let differs = if wanted.user == role::outer() {
+        member.varies()
+    } else {
+        !member.by_workspace.is_empty()
+    };
+    if !differs {
+        return Ok(());
+    }
+    let given = RIGHTS.with(|known| known.find(wanted.relation, |table| rights_on(*table)))?;
+    let Some(given) = given else { return Ok(()) };
+    let workspace = current::workspace_id()?;
+    let levels = member.levels_in(&workspace);
+    if levels == member.union() || level::hold(levels, given, wanted) {
+        return Ok(());
+    }
+    let (schema, table) = relation::names(wanted.relation).unwrap_or_default();
+    let rights = role::rights(wanted.rights);
+    let needed = level::lowest(&schema, &table, &rights).map_or("admin", level::Level::name);
+    let role = role::name(wanted.user);
+    Err(AccessError::NoRightHere { table, role, level: needed, levels, workspace }.into())
+}
+
+/// What the levels have on a table of Kepler's, or on one that it made.
+fn rights_on(table: pg_sys::Oid) -> Result<Option<&'static Rights>, Error> {
+    let Some((schema, name)) = relation::names(table) else { return Ok(None) };
+    if schema == level::SCHEMA {
+        return Ok(level::rights_on(&name));
+    }
+    let owner = Owner::find()?;
+    if relation::owner(table) != owner.role() {
+        return Ok(None);
+    }
+    if schema == "kepler_data" {
+        return Ok(Some(Made::of(&name).rights()));
+    }
+    let is_listed = BLUEPRINT_TABLES
+        .find(&schema, &[c"table_name"])
+        .iter()
+        .flatten()
+        .any(|table| table.as_deref() == Some(name.as_str()));
+    Ok(is_listed.then(|| Made::Blueprint.rights()))
+}
+
+static BLUEPRINT_TABLES: Direct =
+    Direct { table: c"blueprint_tables", index: c"blueprint_tables_pkey", key: c"schema_name" };
