@@ -30,6 +30,8 @@ pub(crate) enum WorkspaceError {
     Used { used: String },
     #[error("use_workspace can set a workspace for the transaction only inside of one")]
     NoTransaction { asked: String },
+    #[error("a workspace can be chosen for a transaction only")]
+    ForSession,
 }
 
 impl Report for WorkspaceError {
@@ -42,6 +44,7 @@ impl Report for WorkspaceError {
             Self::Missing(_) => ERRCODE_FOREIGN_KEY_VIOLATION,
             Self::Used { .. } => ERRCODE_ACTIVE_SQL_TRANSACTION,
             Self::NoTransaction { .. } => ERRCODE_NO_ACTIVE_SQL_TRANSACTION,
+            Self::ForSession => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         }
     }
 
@@ -53,6 +56,9 @@ impl Report for WorkspaceError {
                 format!("Role \"{role}\" is a member of several. {}", workspaces_named(workspaces)?)
             }
             Self::Used { .. } => "One transaction works in one workspace.".to_owned(),
+            Self::ForSession => "kepler.workspace_per_transaction is on: where connections are shared, the next client would \
+                                 find the workspace of this one."
+                .to_owned(),
             Self::Missing(_) | Self::NoTransaction { .. } => return None,
         })
     }
@@ -71,6 +77,9 @@ impl Report for WorkspaceError {
                 literal(&plain(role)),
                 literal(workspace)
             ),
+            Self::NoneChosen { .. } if settings::workspace_per_transaction() => {
+                "In each transaction: SELECT kepler.use_workspace('…');".to_owned()
+            }
             Self::NoneChosen { .. } => {
                 "In each transaction: SELECT kepler.use_workspace('…'); for a session: use_workspace('…', false)."
                     .to_owned()
@@ -78,6 +87,12 @@ impl Report for WorkspaceError {
             Self::Used { .. } => {
                 "Work in the other one after COMMIT or ROLLBACK, in a transaction of its own."
                     .to_owned()
+            }
+            Self::NoTransaction { .. } if settings::workspace_per_transaction() => {
+                "BEGIN first.".to_owned()
+            }
+            Self::ForSession => {
+                "Call use_workspace in each transaction, without is_local => false.".to_owned()
             }
             Self::NoTransaction { asked } => format!(
                 "BEGIN first. For the whole session: SELECT kepler.use_workspace({}, false);",
