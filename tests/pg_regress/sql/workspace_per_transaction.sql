@@ -40,8 +40,6 @@ SELECT kepler.current_workspace_id();
 RESET ROLE;
 RESET kepler.workspace_id;
 SELECT kepler.revoke_access('pooled_role');
-SELECT kepler.revoke_access('pooled_role', 'ws_a');
-SELECT kepler.revoke_access('pooled_role', 'ws_b');
 DROP ROLE pooled_role;
 DELETE FROM kepler.workspaces WHERE id IN ('ws_a', 'ws_b');
 RESET client_min_messages;
