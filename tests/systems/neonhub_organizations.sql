@@ -85,7 +85,9 @@ INSERT INTO audit_logs ("organizationId", action) VALUES (:'acme', 'forged');
 ROLLBACK TO before;
 UPDATE organization_members SET "organizationId" = :'acme' WHERE "userId" = 'bob';
 ROLLBACK TO before;
+\set VERBOSITY sqlstate
 SELECT enter_organization('bob', :'acme');
+\set VERBOSITY terse
 ROLLBACK;
 \echo '# the same names in both: unique within an organisation'
 BEGIN;
