@@ -108,13 +108,8 @@ fn require_workspace(workspace_id: Option<String>) -> Result<(), ErrorReport> {
     Ok(())
 }
 
-/// Internal: whether the list of levels shows one to the session: its own, or all where it may work in all workspaces.
+/// Internal: whether the list of levels in all workspaces shows that of a role to the session: its own, and those it inherits.
 #[pg_extern(schema = "kepler_internal", stable, parallel_safe)]
 fn sees_level(role_name: &str) -> bool {
-    let user = role::outer();
-    match &*membership::standing(user) {
-        Standing::Anywhere => true,
-        Standing::Member(member) if !member.everywhere.is_empty() => true,
-        _ => role::named(role_name).is_some_and(|role| role::has_privileges_of(user, role)),
-    }
+    role::named(role_name).is_some_and(|role| role::has_privileges_of(role::outer(), role))
 }

@@ -148,6 +148,16 @@ pub(crate) fn workspace_id() -> Result<String, Error> {
     Ok(answer)
 }
 
+/// The last answer, if it was for a role that has its levels in single workspaces. Looks nothing up.
+pub(super) fn of_member() -> Option<String> {
+    LAST.with_borrow(|last| match last.as_ref().map(|last| (&*last.standing, &last.answer)) {
+        Some((Standing::Member(member), answer)) if member.everywhere.is_empty() => {
+            Some(answer.clone())
+        }
+        _ => None,
+    })
+}
+
 /// `setting`: empty where nothing was set.
 fn work_out(standing: &Standing, setting: &str) -> Result<String, WorkspaceError> {
     let default = || DEFAULT.to_owned();
