@@ -786,9 +786,9 @@ Only for the owner of Kepler''s tables and superusers.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for an unknown role; 42501 for other callers.';
 COMMENT ON FUNCTION kepler.use_workspace(text, boolean) IS
 'Has the session work in a workspace that its role is a member of, and returns the id of the workspace. The role is the one that logged in or that SET ROLE names, also inside of SECURITY DEFINER functions.
-is_local: true (the default) sets the workspace for the transaction, which must be inside of BEGIN and COMMIT; false for the session.
+is_local: true (the default) sets the workspace for the transaction, which must be inside of BEGIN and COMMIT; false for the session, unless kepler.workspace_per_transaction is on, which superusers set for roles whose clients share connections.
 A transaction works in one workspace: after its first use of one, only the owner of Kepler''s tables and superusers can choose another. ROLLBACK TO a savepoint also gives back what was chosen after it.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 if the role is not a member of the workspace; 23503 if a role that may work in all workspaces names one that does not exist; 25P01 if is_local is true outside of a transaction block; 25001 if the transaction has used another workspace.';
+Errors: 55000 before install(), and if is_local is false while kepler.workspace_per_transaction is on; 22004 and 22023 for arguments; 42501 if the role is not a member of the workspace; 23503 if a role that may work in all workspaces names one that does not exist; 25P01 if is_local is true outside of a transaction block; 25001 if the transaction has used another workspace.';
 COMMENT ON FUNCTION kepler_internal.sees_blueprint(text) IS 'Internal: whether row security shows the session what is listed of a blueprint';
 COMMENT ON FUNCTION kepler_internal.workspaces_that_search(text, boolean) IS 'Internal: a few workspaces that search an embedding space';
 COMMENT ON FUNCTION kepler_internal.sees_level(text) IS 'Internal: whether row security shows the session the level of a role in all workspaces';
