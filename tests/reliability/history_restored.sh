@@ -38,7 +38,7 @@ seal() {
   die "the history of $1 was not sealed"
 }
 anchor=$(seal kepler_history | tail -n 1)
-read_it='SELECT operation, actor, changes, row_data FROM kepler.row_history($$orders$$, $$1$$) OFFSET :from'
+read_it="SELECT operation, actor, changes, row_data FROM kepler.row_history('orders', '1') OFFSET :from"
 expected=$(admin -d kepler_history -v from=0 <<<"$read_it")
 "$PG_BIN/pg_dump" -d kepler_history -f "$work/plain.sql"
 "$PG_BIN/pg_dump" -d kepler_history -Fc -f "$work/custom"
