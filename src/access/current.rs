@@ -8,7 +8,7 @@ use crate::ident::quote_literal;
 use crate::pg::local_settings::look_at;
 use crate::pg::{in_transaction, role};
 use crate::settings;
-use pgrx::PgSqlErrorCode;
+use pgrx::{PgSqlErrorCode, pg_sys};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -97,6 +97,7 @@ impl Report for WorkspaceError {
 
 /// The last answer, and what it was worked out from.
 struct Last {
+    user: pg_sys::Oid,
     standing: Rc<Standing>,
     setting: Vec<u8>,
     answer: String,
@@ -108,7 +109,8 @@ thread_local! {
 
 /// The session's workspace. Called for each row that a policy looks at or that takes it as a default.
 pub(crate) fn workspace_id() -> Result<String, Error> {
-    let standing = membership::standing(role::outer());
+    let user = role::outer();
+    let standing = membership::standing(user);
     let answer = look_at(&settings::WORKSPACE_ID, |setting| {
         let known = LAST.with_borrow(|last| {
             let last = last.as_ref()?;
@@ -120,6 +122,7 @@ pub(crate) fn workspace_id() -> Result<String, Error> {
         }
         let answer = work_out(&standing, &String::from_utf8_lossy(setting))?;
         let last = Last {
+            user,
             standing: Rc::clone(&standing),
             setting: setting.to_vec(),
             answer: answer.clone(),
@@ -135,11 +138,12 @@ pub(crate) fn workspace_id() -> Result<String, Error> {
 
 /// The last answer, if it was for a role that has its levels in single workspaces. Looks nothing up.
 pub(super) fn of_member() -> Option<String> {
-    LAST.with_borrow(|last| match last.as_ref().map(|last| (&*last.standing, &last.answer)) {
-        Some((Standing::Member(member), answer)) if member.everywhere.is_empty() => {
-            Some(answer.clone())
+    LAST.with_borrow(|last| {
+        let last = last.as_ref().filter(|last| last.user == role::outer())?;
+        match &*last.standing {
+            Standing::Member(member) if member.everywhere.is_empty() => Some(last.answer.clone()),
+            _ => None,
         }
-        _ => None,
     })
 }
 
