@@ -14,7 +14,7 @@ start_server "$primary" "$major"
 primary_host=$PGHOST
 run() { PGOPTIONS='-c client_min_messages=warning' "$PG_BIN/psql" -XAtq "$@"; }
 on_primary() { PGHOST=$primary_host run -v ON_ERROR_STOP=1 "$@"; }
-on_standby() { PGHOST=$standby_host run "$@" 2>&1; }
+on_standby() { PGHOST=$standby_host run "$@" 2>&1 || true; }
 expect() { [[ $2 == *"$3"* ]] || die "$1: $2, and not $3"; }
 on_primary -c 'CREATE EXTENSION kepler CASCADE' -c 'SELECT FROM kepler.install()' >/dev/null
 on_primary >/dev/null <<'SQL'
@@ -32,8 +32,8 @@ expect 'on the primary' "$(on_primary -c "$mine")" 'acme|5000|0'
 parallel='SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET enable_indexscan = off; SET enable_bitmapscan = off; SET enable_indexonlyscan = off; SET debug_parallel_query = on'
 expect 'in parallel' "$(on_primary -c "$parallel; $mine")" 'acme|5000|0'
 expect 'the plan' "$(on_primary -c "$parallel; SET ROLE elsewhere_member; EXPLAIN (COSTS OFF) SELECT count(*) FROM kepler.records")" 'Workers Planned'
-several=$(on_primary -c "SELECT kepler.grant_access('elsewhere_member', 'reader', 'beta')" >/dev/null; PGHOST=$primary_host run -c "$parallel; $mine" 2>&1)
-expect 'several, in parallel' "$several" 'no workspace was chosen'
+on_primary -c "SELECT kepler.grant_access('elsewhere_member', 'reader', 'beta')" >/dev/null
+expect 'several, in parallel' "$(on_primary -c "$parallel; $mine" 2>&1 || true)" 'no workspace was chosen'
 on_primary -c "SELECT kepler.revoke_access('elsewhere_member', 'beta')" >/dev/null
 
 # The standby.
@@ -67,7 +67,7 @@ on_primary -c "SELECT kepler.revoke_access('elsewhere_member')" -c "SELECT keple
 caught_up
 echo 'SELECT kepler.current_workspace_id();' >&3
 exec 3>&-
-wait "$session"
+wait "$session" || true
 expect 'a session of the standby after the change' "$(tail -n 1 "$work/out")" 'beta'
 
 # A copy: as on another server, where numbers of roles and of the cluster are others. The list says that it was written elsewhere.
