@@ -12,7 +12,7 @@ use crate::installed::require_tables;
 use crate::pg::direct::Direct;
 use crate::pg::local_settings::set_as_superuser;
 use crate::pg::{in_transaction, role, transaction};
-use crate::settings::WORKSPACE_ID_NAME;
+use crate::settings::{self, WORKSPACE_ID_NAME};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::ffi::CString;
@@ -56,6 +56,9 @@ fn choose(workspace_id: Option<String>, is_local: Option<bool>) -> Result<String
     require_tables()?;
     let asked = name("workspace_id", workspace_id)?;
     let is_local = is_local.ok_or(ArgumentError::Null("is_local"))?;
+    if !is_local && settings::workspace_per_transaction() {
+        return Err(WorkspaceError::ForSession.into());
+    }
     let standing = membership::standing(role::outer());
     require_member(&standing, &asked)?;
     let is_listed = match &*standing {

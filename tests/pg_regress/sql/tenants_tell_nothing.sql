@@ -74,7 +74,7 @@ END $$;
 SELECT count(*) FILTER (WHERE value LIKE '%of a%') > 1000 AS own, count(*) FILTER (WHERE value LIKE '%of b%' OR value LIKE '%tells_b%') AS others FROM seen;
 
 -- An operator of its own whose selectivity Postgres estimates by calling it with what statistics hold: common values and the
--- bounds of histograms.
+-- bounds of histograms. Those of its own entry tables it may see: no row there is another's.
 TRUNCATE seen;
 CREATE FUNCTION public.look(text, text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE COST 0.0000001 AS $$
 BEGIN
