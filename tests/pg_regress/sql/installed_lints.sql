@@ -8,7 +8,7 @@ CREATE ROLE lints_admin;
 SELECT kepler.grant_access('lints_reader', 'reader');
 SELECT kepler.grant_access('lints_admin', 'admin');
 SELECT count(*) FROM kepler.create_embedding_space('linted', 3, 'm');
-SELECT kepler.create_entry_table('linted', '{"fields": [{"name": "label", "type": "text", "unique": true}, {"name": "self", "type": "reference", "to": "linted"}]}'::text);
+SELECT count(*) FROM kepler.create_entry_table('linted', '{"fields": [{"name": "label", "type": "text", "unique": true}, {"name": "self", "type": "reference", "to": "linted"}]}'::text);
 SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "linted_one", "tenancy": "workspace", "tables": [{"name": "one", "key": {"name": "id", "type": "bigint"}, "fields": [{"name": "a", "type": "text", "unique": true}]},
     {"name": "many", "key": {"name": "id", "type": "bigint"}, "fields": [{"name": "one", "type": "reference", "to": "one"}]}]}'::text);
 SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "linted_shared", "tenancy": {"field": "tenant"}, "tables": [{"name": "rows", "key": {"name": "id", "type": "bigint"},
