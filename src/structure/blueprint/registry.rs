@@ -116,7 +116,7 @@ pub(crate) fn require_administrator() -> Result<(), Error> {
 pub(crate) fn require_administrator_of(tenancy: &Tenancy) -> Result<(), Error> {
     match tenancy {
         Tenancy::Workspace => Ok(()),
-        Tenancy::Database | Tenancy::Field(_) => {
+        Tenancy::Database | Tenancy::Field { .. } => {
             Ok(cap::require_in_all(Level::Admin, "change tables that all workspaces share")?)
         }
     }
