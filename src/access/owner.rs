@@ -210,7 +210,7 @@ pub(crate) struct OwnTable {
 const TOUCHED: &[&str] = &["touch_updated_at", "keep_workspace"];
 /// The tables of which sessions remember rows.
 const ANNOUNCED: &[&str] =
-    &["touch_updated_at", "announce", "announce_change", "announce_truncated"];
+    &["touch_updated_at", "keep_workspace", "announce", "announce_change", "announce_truncated"];
 
 /// The lists of entry tables.
 pub(crate) const ENTRY_TABLES: &[OwnTable] = &[
@@ -218,6 +218,9 @@ pub(crate) const ENTRY_TABLES: &[OwnTable] = &[
     OwnTable { name: "structures", triggers: TOUCHED },
     OwnTable { name: "hidden_fields", triggers: TOUCHED },
 ];
+
+/// The list of workspaces.
+pub(crate) const WORKSPACES: &[OwnTable] = &[OwnTable { name: "workspaces", triggers: ANNOUNCED }];
 
 /// The list of embedding spaces, and which one a workspace searches.
 pub(crate) const EMBEDDING_SPACES: &[OwnTable] = &[
@@ -227,7 +230,7 @@ pub(crate) const EMBEDDING_SPACES: &[OwnTable] = &[
 
 /// The list of tracked tables.
 pub(crate) const TRACKED_TABLES: &[OwnTable] =
-    &[OwnTable { name: "tracked_tables", triggers: &[] }];
+    &[OwnTable { name: "tracked_tables", triggers: TOUCHED }];
 
 /// Who has which level of access.
 pub(crate) const ACCESS_LEVELS: &[OwnTable] = &[
