@@ -416,7 +416,7 @@ COMMENT ON FUNCTION kepler_internal.prisma_expressions(oid[]) IS 'Internal: the 
 COMMENT ON FUNCTION kepler.find_secrets(regclass, boolean) IS
 'Looks for secrets in the rows of a table: in columns of type text, varchar, char, citext, json and jsonb, and in lists of text, varchar, json and jsonb. Returns one row for each, in no order, and never a value. It reads the table once, as its caller, under the row security of the caller; memory is that of the largest value. At most 1,000 are told of one value.
 relation: a table, partitioned table, materialized view or foreign table. include_possible: true tells too what looks random and nothing more, in texts, and forms that harmless ids have.
-key: the primary key of the row, each value as text, or its ctid. column_name. path: where in the value, as a JSON Pointer; empty for the whole. kind: of secret, such as github_token, password or url_password. certainty: certain (such values are refused where secrets are) or possible.
+key: the primary key of the row, each value as text, or its ctid, with the table where several are read as one. column_name. path: where in the value, as a JSON Pointer; empty for the whole. kind: of secret, such as github_token, password or url_password. certainty: certain (such values are refused where secrets are) or possible.
 Errors: 55000 before install(); 22004 for a NULL argument; 42P01 for a relation that does not exist, 42809 for one that is not a table; 42501 without the right to read it.';
 
 COMMENT ON FUNCTION kepler.blueprint_from_prisma(text, text, jsonb) IS
