@@ -9,6 +9,9 @@ pub(crate) static WORKSPACE_ID: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(None);
 pub(crate) const WORKSPACE_ID_NAME: &CStr = c"kepler.workspace_id";
 
+/// Whether a workspace may be chosen for a transaction only.
+static WORKSPACE_PER_TRANSACTION: GucSetting<bool> = GucSetting::<bool>::new(false);
+
 /// The sync run that rows of the inbox are for.
 static SYNC_RUN_ID: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 
@@ -50,6 +53,14 @@ pub(crate) fn register() {
         c"The workspace whose rows this session works on.",
         c"Set by kepler.use_workspace(), and read by kepler.current_workspace_id().",
         &WORKSPACE_ID,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_bool_guc(
+        c"kepler.workspace_per_transaction",
+        c"Whether use_workspace() chooses a workspace for a transaction only, and refuses is_local => false.",
+        c"For roles whose clients share connections through a pooler, where the next client would find the workspace.",
+        &WORKSPACE_PER_TRANSACTION,
         GucContext::Suset,
         GucFlags::default(),
     );
@@ -109,6 +120,10 @@ pub(crate) fn register() {
 pub(crate) fn sync_run_id() -> Option<String> {
     let id = SYNC_RUN_ID.get().filter(|id| !id.is_empty())?;
     Some(id.to_string_lossy().into_owned())
+}
+
+pub(crate) fn workspace_per_transaction() -> bool {
+    WORKSPACE_PER_TRANSACTION.get()
 }
 
 /// What `kepler.on_secret` says. Unit tests, which run outside of a server and in many threads, have the default.

@@ -118,6 +118,10 @@ COMMENT ON COLUMN kepler.consumers.workspace_id IS 'Workspace the row belongs to
 COMMENT ON COLUMN kepler.consumers.name IS 'Name of the consumer';
 COMMENT ON COLUMN kepler.consumers.cursor IS 'Position up to which all changes are dealt with';
 
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.tracked_tables
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
+
 -- Each workspace sees its own tables, and those that belong to none.
 ALTER TABLE kepler.tracked_tables ENABLE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON kepler.tracked_tables

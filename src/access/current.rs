@@ -32,6 +32,8 @@ pub(crate) enum WorkspaceError {
     Used { used: String },
     #[error("use_workspace can set a workspace for the transaction only inside of one")]
     NoTransaction { asked: String },
+    #[error("a workspace can be chosen for a transaction only")]
+    ForSession,
 }
 
 impl Report for WorkspaceError {
@@ -45,6 +47,7 @@ impl Report for WorkspaceError {
             Self::Missing(_) => ERRCODE_FOREIGN_KEY_VIOLATION,
             Self::Used { .. } => ERRCODE_ACTIVE_SQL_TRANSACTION,
             Self::NoTransaction { .. } => ERRCODE_NO_ACTIVE_SQL_TRANSACTION,
+            Self::ForSession => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         }
     }
 
@@ -57,6 +60,9 @@ impl Report for WorkspaceError {
             Self::Nowhere { .. } => {
                 "It was given levels in single workspaces, and none is left.".to_owned()
             }
+            Self::ForSession => "kepler.workspace_per_transaction is on: where connections are shared, the next client would \
+                                 find the workspace of this one."
+                .to_owned(),
             Self::Missing(_) | Self::NoTransaction { .. } => return None,
         })
     }
@@ -79,6 +85,9 @@ impl Report for WorkspaceError {
                 let role = literal(&plain(role));
                 format!("SELECT kepler.grant_access({role}, …, workspace_id => …); or kepler.revoke_access({role});")
             }
+            Self::NoneChosen { .. } if settings::workspace_per_transaction() => {
+                "In each transaction: SELECT kepler.use_workspace('…');".to_owned()
+            }
             Self::NoneChosen { .. } => {
                 "In each transaction: SELECT kepler.use_workspace('…'); for a session: use_workspace('…', false)."
                     .to_owned()
@@ -86,6 +95,12 @@ impl Report for WorkspaceError {
             Self::Used { .. } => {
                 "Work in the other one after COMMIT or ROLLBACK, in a transaction of its own."
                     .to_owned()
+            }
+            Self::NoTransaction { .. } if settings::workspace_per_transaction() => {
+                "BEGIN first.".to_owned()
+            }
+            Self::ForSession => {
+                "Call use_workspace in each transaction, without is_local => false.".to_owned()
             }
             Self::NoTransaction { asked } => format!(
                 "BEGIN first. For the whole session: SELECT kepler.use_workspace({}, false);",
@@ -131,6 +146,16 @@ pub(crate) fn workspace_id() -> Result<String, Error> {
         in_transaction::note(&answer);
     }
     Ok(answer)
+}
+
+/// The last answer, if it was for a role that has its levels in single workspaces. Looks nothing up.
+pub(super) fn of_member() -> Option<String> {
+    LAST.with_borrow(|last| match last.as_ref().map(|last| (&*last.standing, &last.answer)) {
+        Some((Standing::Member(member), answer)) if member.everywhere.is_empty() => {
+            Some(answer.clone())
+        }
+        _ => None,
+    })
 }
 
 /// `setting`: empty where nothing was set.

@@ -210,7 +210,7 @@ pub(crate) struct OwnTable {
 const TOUCHED: &[&str] = &["touch_updated_at", "keep_workspace"];
 /// The tables of which sessions remember rows.
 const ANNOUNCED: &[&str] =
-    &["touch_updated_at", "announce", "announce_change", "announce_truncated"];
+    &["touch_updated_at", "keep_workspace", "announce", "announce_change", "announce_truncated"];
 
 /// The lists of entry tables.
 pub(crate) const ENTRY_TABLES: &[OwnTable] = &[
@@ -230,7 +230,7 @@ pub(crate) const EMBEDDING_SPACES: &[OwnTable] = &[
 
 /// The list of tracked tables.
 pub(crate) const TRACKED_TABLES: &[OwnTable] =
-    &[OwnTable { name: "tracked_tables", triggers: &[] }];
+    &[OwnTable { name: "tracked_tables", triggers: TOUCHED }];
 
 /// Who has which level of access.
 pub(crate) const ACCESS_LEVELS: &[OwnTable] = &[

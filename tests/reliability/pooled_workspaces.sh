@@ -35,7 +35,6 @@ drop() {
 trap drop EXIT
 for role in "${roles[@]}"; do admin -d postgres -c "DROP ROLE IF EXISTS $role"; done
 fresh_database "$KEPLER_DATABASE" install
-if [[ -n ${KEPLER_STANDIN:-} ]]; then admin -d "$KEPLER_DATABASE" -f "$KEPLER_STANDIN"; fi
 admin -d "$KEPLER_DATABASE" -o /dev/null -f "$ROOT/tests/reliability/pooled_workspaces.sql"
 
 # One pool for the crowd, and one of a single connection, where the next client is sure to get what the last one left.
