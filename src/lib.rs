@@ -221,6 +221,17 @@ extension_sql_file!(
         tenant::api::require_administrator
     ]
 );
+extension_sql_file!(
+    "../sql/functions/tenants_import.sql",
+    name = "tenants_import",
+    requires = ["tenants"]
+);
+extension_sql_file!(
+    "../sql/functions/tenants_delete.sql",
+    name = "tenants_delete",
+    requires = ["tenants"]
+);
+extension_sql_file!("../sql/functions/people.sql", name = "people", requires = ["tenants"]);
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
 extension_sql_file!(
     "../sql/functions/batches.sql",

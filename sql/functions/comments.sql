@@ -625,20 +625,22 @@ memories: an array, as text, json or jsonb, of {content, embedding, user_id, con
 dedupe, space: as in remember. An element can repeat an earlier one of its batch.
 Outcomes: inserted, duplicate, merged, rejected.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if memories cannot be divided into elements; 42704 for the space; 23503 for an unknown workspace.';
-COMMENT ON FUNCTION kepler.search_memories(vector, integer, text, text, text[], jsonb, double precision, timestamptz, jsonb, double precision, boolean, text, text) IS
+COMMENT ON FUNCTION kepler.search_memories(vector, integer, text, text, text[], jsonb, double precision, timestamptz, jsonb, jsonb, double precision, boolean, text, text) IS
 'Finds memories by meaning, words and time, best first. It returns max_rows rows if that many memories meet the conditions, whatever the conditions are; exhausted is true if there are fewer.
-embedding: of the question, by the model of the space. query_text: words, any of which counts, up to 100,000 bytes. The hits of both are combined (reciprocal rank fusion). One of the two is required.
+embedding: of the question, by the model of the space. query_text: words, any of which counts, up to 100,000 bytes; the rarer a word is in the workspace, the more it counts (BM25). The hits of both are combined: see fusion. One of the two is required.
 max_rows: from 1 to 10,000. user_id: * means everybody in the workspace, NULL memories of no user. context_types: any of these. filter: a condition on metadata, as in json_matches. min_similarity: leaves out memories that are less similar, except word hits without an embedding.
 as_of: searches the memories that were valid at this time; now if NULL. Expired and superseded memories are not found.
-weights: {"similarity": 0.7, "importance": 0.15, "recency": 0.1, "frequency": 0.05}; parts that are not named do not count, and with similarity alone the order is that of the distance. Otherwise the score orders the most similar memories: four times as many as max_rows, and at least 40. Each part is from 0 to 1; in a search for words the fused rank takes the place of similarity.
+weights: {"similarity": 0.97, "importance": 0.015, "recency": 0.01, "frequency": 0.005}; parts that are not named do not count, and with similarity alone the order is that of the distance. Otherwise the score orders the most similar memories: four times as many as max_rows, and at least 40. Each part is from 0 to 1; in a search for words the relevance that fusion describes takes the place of similarity.
+fusion: {"vector": 1, "text": 2}: how much the similarity and the score by words count; both are from 0 to 1. With "k", a number from 0 on, their ranks count instead of them (reciprocal rank fusion). What is not named stays as it is by default. In a space of another metric than cosine ranks are combined, with a k of 5.
 diversity: from 0 to 1, how much results should differ from each other (maximal marginal relevance; up to 200 rows); equal results are repeated only if there are no others. diversity and min_similarity need an embedding. touch: whether kepler.memory_access records what was found. Without it a search writes nothing, and frequency and the last access stay as they are.
 space: by default the one that the workspace searches.
 similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_wide, exact_after_index or text.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
-COMMENT ON FUNCTION kepler.search_messages(vector, integer, text, text, text, text[], text[], jsonb, timestamptz, timestamptz, double precision, integer, text, text) IS
+COMMENT ON FUNCTION kepler.search_messages(vector, integer, text, text, text, text[], text[], jsonb, timestamptz, timestamptz, double precision, jsonb, integer, text, text) IS
 'Finds messages of conversations by meaning, words and time, best first, with their neighbours. It returns max_rows hits if that many messages meet the conditions, whatever the conditions are; exhausted is true if there are fewer.
-embedding: of the question, by the model of the space. query_text: words, any of which counts. The hits of both are combined (reciprocal rank fusion). One of the two is required. Search by meaning finds only messages with an embedding (set_message_embeddings).
+embedding: of the question, by the model of the space. query_text: words, any of which counts; the rarer a word is in the workspace, the more it counts (BM25). The hits of both are combined: see fusion. One of the two is required. Search by meaning finds only messages with an embedding (set_message_embeddings).
 max_rows: the number of hits, from 1 to 10,000; with expand up to 1,000. user_id: whose conversations: * means everybody''s in the workspace, NULL those of no user. conversation_id: * means any. kinds: conversations of any of these kinds. roles: system, user, assistant, tool. filter: a condition on the metadata of messages, as in json_matches. sent_from, sent_before: sent at or after the first time, and before the second. min_similarity: leaves out messages that are less similar, except word hits without an embedding.
+fusion: {"vector": 1, "text": 2, "k": 5}, as in search_memories.
 expand: this many messages (up to 100) before and after each hit in its conversation, whether they meet the conditions or not. Neighbourhoods that overlap or touch form one passage, and no message is returned twice.
 space: by default the space that the workspace searches.
 Rows: the passage with the best hit first, each passage in the order of its conversation. Without expand each hit is a passage. is_hit: false for a neighbour, which has no score, similarity and ranks. hit: the rank of the hit, 1 for the best; for a neighbour, the rank of the nearest hit.
@@ -713,6 +715,7 @@ relation, column_name: a table or materialized view and its column of type vecto
 filter: as in json_matches, for the row as JSON: {"organization": "acme", "size": {"$gte": 10}, "part": {"$in": ["head", "body"]}, "meta.topic": "x"}. Members name columns; a dotted path goes into a column of type json or jsonb. Scalars are compared as their column''s type, in its collation, so that indexes and partitions serve; a column that is NULL is null. metric: cosine, inner_product or l2; an HNSW index is used if it has the operators of the metric.
 document: the row as JSON. similarity: the cosine, the inner product, or 1 / (1 + distance). min_similarity: leaves out what is less similar.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42809 if relation is not a table or has foreign tables among its parts, or if the column is not a vector. 22023 names every problem of the filter, also columns that do not exist and values of another type than their column.';
+COMMENT ON FUNCTION kepler_internal.word_score(tsvector, bytea) IS 'Internal: how well a text answers a question by its words, for searches';
 COMMENT ON FUNCTION kepler_internal.embedding_table(text) IS 'Internal: a table of a space by its name, if it is a table of the owner';
 COMMENT ON FUNCTION kepler_internal.create_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the caller';
 COMMENT ON FUNCTION kepler_internal.retire_embedding_space(text) IS 'Internal: see retire_embedding_space';
@@ -962,15 +965,17 @@ Cannot run inside of a transaction. For the owner of Kepler''s tables.
 Errors: 55000 before install(), for a workspace that holds rows, and for default; 22004 and 22023 for arguments; 23503 for an unknown workspace; 23503 or 23001 if a table that is not Kepler''s refers to its rows; 2BP01 if a view or the like uses one of its entry tables; 42501 for other callers; 2D000 inside of a transaction.';
 COMMENT ON FUNCTION kepler.export_user(text, text) IS
 'Gives what is stored about a person in kepler.users, as lines of an archive: the user, what refers to the user by a foreign key (connections, workflows, executions, memories, conversations, messages, tables of blueprints), and what belongs to that (credentials, steps, embeddings).
+user_id: the person.
 All of it is as of the statement that calls, and does not depend on the settings of the session.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown user; 42501 for another workspace, and without the right to read one of the tables.';
 COMMENT ON FUNCTION kepler.erase_user(text, text) IS
 'Erases a person in kepler.users, in the transaction of the caller. Returns a row for each table and outcome.
+user_id: the person.
 Deleted are the user, memories and conversations of the user with their embeddings and messages, and credentials of the user''s connections. Anonymised are messages in conversations of others, which keep their place and lose their content; connections, which become INACTIVE without their secret_ref; workflows; and executions, which lose their metadata. Rows of blueprints go or lose the reference as on_delete says.
 What free text and documents say about a person is not looked for: records, entries, and what runs were given and gave back. The feed holds no values.
 relation, outcome, rows: what was done to how many rows.
 Outcomes: deleted, anonymised, not_found (also where the person was erased before).
-Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 if a table refers to the user with on_delete restrict; 42501 for another workspace, and without the right to change one of the tables.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 or 23001 if a table refers to the user with on_delete restrict; 42501 for another workspace, and without the right to change one of the tables.';
 COMMENT ON FUNCTION kepler_internal.workspace_relations(text) IS 'Internal: the tables with rows of a workspace, those that others refer to first';
 COMMENT ON FUNCTION kepler_internal.left_out_of_archives() IS 'Internal: the tables that an archive leaves out, with the reason of each';
 COMMENT ON FUNCTION kepler_internal.require_administrator(text) IS 'Internal: fails unless the caller may read all of a workspace';

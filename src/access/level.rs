@@ -263,6 +263,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("wait_for_upserts", ANY),
     ("wait_for_writers", ANY),
     ("without_secrets", ANY),
+    // A search reads as the caller where policies of one's own hold.
+    ("word_score", ANY),
     ("workflow_steps", ANY),
     ("workspace_relations", ANY),
     ("workspaces_that_search", ADMINS),

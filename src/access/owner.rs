@@ -219,6 +219,9 @@ pub(crate) const ENTRY_TABLES: &[OwnTable] = &[
     OwnTable { name: "hidden_fields", triggers: TOUCHED },
 ];
 
+/// The list of workspaces.
+pub(crate) const WORKSPACES: &[OwnTable] = &[OwnTable { name: "workspaces", triggers: ANNOUNCED }];
+
 /// The list of embedding spaces, and which one a workspace searches.
 pub(crate) const EMBEDDING_SPACES: &[OwnTable] = &[
     OwnTable { name: "embedding_spaces", triggers: ANNOUNCED },

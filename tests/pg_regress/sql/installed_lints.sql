@@ -35,8 +35,7 @@ UNION ALL SELECT 'several permissive policies for a command', p.name FROM polici
 -- A bare call, and nothing beside it. (SELECT kepler.current_workspace_id()) would be evaluated once, but the comparison uses an
 -- index in either form, and Citus takes no subquery.
 UNION ALL SELECT 'policy of another form', p.name FROM policies AS p
-WHERE p.qual !~ '^\(+((\w+|"\w+") = kepler\.current_workspace_id\(\)|kepler\.current_workspace_id\(\) = ''[^'']+''::text)\)+$'
-    AND p.qual !~ '^\(kepler\.current_workspace_id\(\) = ''[^'']+''::text\)$'
+WHERE p.qual !~ '^\((\w+|"\w+"|''[^'']+''::text) = kepler\.current_workspace_id\(\)\)$'
     OR coalesce(p.with_check, p.qual) <> p.qual OR p.polroles <> '{0}'
 -- With whose rights
 UNION ALL SELECT 'view with the rights of its owner', v.name FROM relations AS v WHERE v.relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (v.reloptions), false)
@@ -78,6 +77,13 @@ INSERT INTO reasons VALUES
     ('table without row security', 'kepler.embedding_spaces', 'models are the database''s; what is embedded is secured'),
     ('table without row security', 'kepler.feed_epochs', 'numbers of transactions'),
     ('table without row security', 'kepler.inbox', 'COPY takes no table with row security: rows may be inserted alone, and inbox_rows, which holds them, is secured'),
+    ('foreign key without an index', 'kepler.tracked_tables.tracked_tables_workspace_id_fkey', 'a row for each table that is tracked'),
+    ('policy of another form', 'kepler.blueprints', 'those of no workspace are everybody''s'),
+    ('policy of another form', 'kepler.tracked_tables', 'those of no workspace are everybody''s'),
+    ('policy of another form', 'kepler.blueprint_versions', 'as the blueprint that they are of'),
+    ('policy of another form', 'kepler.blueprint_tables', 'as the blueprint that they are of'),
+    ('policy of another form', 'kepler.blueprint_enums', 'as the blueprint that they are of'),
+    ('policy of another form', 'kepler.access_levels', 'a role sees its own level'),
     ('leakproof', 'kepler.fold(text)', 'looks at its argument, raises nothing, and tells nothing: an index by it serves under row security'),
     ('no primary key', 'kepler.feed', 'inserted past SQL, and read in the order of another index; insertion is what it costs'),
     ('no primary key', 'kepler.feed_epochs', 'writers of an epoch add a row each, and none waits for another'),

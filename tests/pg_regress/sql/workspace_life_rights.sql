@@ -84,13 +84,34 @@ SELECT * FROM kepler.erase_user('ann') ORDER BY relation::text COLLATE "C";
 RESET ROLE;
 SELECT workspace_id, id FROM kepler.users WHERE workspace_id IN ('acme', 'other') ORDER BY 1, 2;
 
+-- A role with the level in one workspace reports and exports that one, and makes none.
+CREATE ROLE life_member;
+SELECT kepler.grant_access('life_member', 'admin', 'acme');
+SELECT kepler.grant_access('life_member', 'reader', 'other');
+SAVEPOINT s;
+SET LOCAL ROLE life_member;
+SELECT count(*) > 30 FROM kepler.workspace_report('acme');
+SELECT line FROM ((SELECT kepler.export_workspace('acme') EXCEPT ALL SELECT line FROM archive)) AS d (line) WHERE line LIKE '%other%';
+SELECT kepler.create_workspace('no');
+ROLLBACK TO s;
+SET LOCAL kepler.workspace_id = 'other';
+SET LOCAL ROLE life_member;
+SELECT kepler.workspace_report('other');
+ROLLBACK TO s;
+SET LOCAL kepler.workspace_id = 'other';
+SET LOCAL ROLE life_member;
+SELECT kepler.export_workspace('other');
+ROLLBACK TO s;
+
 -- While a workspace is being deleted, its roles are told.
 UPDATE kepler.workspaces SET deleting_at = now() WHERE id = 'acme';
 SAVEPOINT s;
+SET LOCAL kepler.workspace_id = 'acme';
 SET LOCAL ROLE life_writer;
 SELECT kepler.remember('more');
 ROLLBACK TO s;
 UPDATE kepler.workspaces SET deleting_at = NULL WHERE id = 'acme';
+SET LOCAL kepler.workspace_id = 'acme';
 SET LOCAL ROLE life_writer;
 SELECT outcome FROM kepler.remember('more');
 ROLLBACK;
