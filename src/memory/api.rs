@@ -2,7 +2,7 @@
 
 use super::access::Reader;
 use super::arguments::{
-    in_range, names, need_embedding, no_nan, query_of, search_text, user, within,
+    fusion_of, in_range, names, need_embedding, no_nan, query_of, search_text, user, within,
 };
 use super::error::MemoryError;
 use super::last;
@@ -53,6 +53,7 @@ CREATE FUNCTION kepler.search_memories(
     min_similarity double precision DEFAULT NULL,
     as_of timestamptz DEFAULT NULL,
     weights jsonb DEFAULT NULL,
+    fusion jsonb DEFAULT NULL,
     diversity double precision DEFAULT 0,
     touch boolean DEFAULT false,
     space text DEFAULT NULL,
@@ -77,6 +78,7 @@ fn search_memories(
     min_similarity: Option<f64>,
     as_of: Option<TimestampWithTimeZone>,
     weights: Option<AnyElement>,
+    fusion: Option<AnyElement>,
     diversity: Option<f64>,
     touch: Option<bool>,
     space: Option<String>,
@@ -127,6 +129,7 @@ fn search_memories(
         max_rows: within("max_rows", max_rows, 1, most)?,
         min_similarity: no_nan("min_similarity", min_similarity).map_err(Error::from)?,
         weights: weights.map_or(Ok(Weights::default()), |weights| weights_of(weights.datum()))?,
+        fusion: fusion_of(fusion)?,
         diversity,
         touch,
     };

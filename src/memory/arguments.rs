@@ -3,8 +3,10 @@
 use super::embedding::Embedding;
 use super::error::MemoryError;
 use super::scope::User;
+use super::score::Fusion;
 use crate::arguments::ArgumentError;
 use crate::error::Error;
+use crate::pg::json::Options;
 use pgrx::AnyElement;
 
 /// Bytes of the words that are looked for: every one of them is looked up.
@@ -66,6 +68,12 @@ pub(crate) fn need_embedding(
         Some((argument, _)) => Err(MemoryError::NeedsEmbedding(argument)),
         None => Ok(()),
     }
+}
+
+/// How both ways of finding are combined, an argument that is declared in SQL as jsonb.
+pub(crate) fn fusion_of(given: Option<AnyElement>) -> Result<Fusion, Error> {
+    let Some(given) = given else { return Ok(Fusion::default()) };
+    Ok(Fusion::read(Options::of("fusion", given.datum())?.0)?)
 }
 
 /// Refuses what is no number: nothing is less than it, and nothing more.

@@ -5,13 +5,14 @@ use super::embedded::Embedded;
 use super::embedding::Embedding;
 use super::nearest::{Details, Plan, Search};
 use super::scope::Conditions;
-use super::score;
+use super::score::{Fusion, Half};
 use super::space::Space;
-use super::words::{Enough, by_words};
+use super::words::{Enough, Worded, by_words, score_others};
 use crate::error::Error;
 use crate::pg::array::Array;
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::query::Parameters;
+use crate::pgvector::Metric;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::collections::HashMap;
@@ -28,6 +29,8 @@ pub(crate) struct Candidate<D> {
     distance: Option<f64>,
     pub(crate) vector_rank: Option<i32>,
     pub(crate) text_rank: Option<i32>,
+    /// How well it answers by its words, from 0 to 1.
+    text_score: Option<f64>,
     pub(crate) embedding: Option<Embedding>,
 }
 
@@ -42,6 +45,7 @@ pub(crate) struct Question<'q> {
     /// How many are asked for.
     pub(crate) max_rows: usize,
     pub(crate) min_similarity: Option<f64>,
+    pub(crate) fusion: Fusion,
     /// Whether results are to be unlike each other.
     pub(crate) is_diverse: bool,
 }
@@ -85,22 +89,35 @@ pub(crate) fn gather<D: Details>(
             candidates.insert(near.key, candidate);
         }
     }
+    let mut words = None;
     if let Some(text) = question.query_text {
         let text = parameters.text(text);
         let enough = space.and_then(|space| Enough::new(question, space, parameters));
         let worded = by_words(client, question, conditions, parameters, &text, enough.as_ref());
-        for (at, (id, details)) in worded.into_iter().enumerate() {
-            candidates
-                .entry(id.clone())
-                .or_insert_with(|| {
+        if let Some(Worded { found, sought }) = worded {
+            for (at, (id, score, details)) in found.into_iter().enumerate() {
+                let candidate = candidates.entry(id.clone()).or_insert_with(|| {
                     order.push(id);
                     Candidate::new(details)
-                })
-                .text_rank = Some(at as i32 + 1);
+                });
+                candidate.text_rank = Some(at as i32 + 1);
+                candidate.text_score = Some(sought.share(score));
+            }
+            words = Some(sought);
         }
     }
     if let (Some(space), Some(embedding)) = (space, question.embedding) {
         complete(client, question, space, embedding, &order, &mut candidates);
+        if let Some(sought) = words {
+            let has_none =
+                |id: &&str| candidates.get(*id).is_some_and(|it| it.text_score.is_none());
+            let ids = Array::texts(order.iter().map(String::as_str).filter(has_none));
+            for (id, score) in score_others(client, question, &sought, ids) {
+                if let Some(candidate) = candidates.get_mut(&id) {
+                    candidate.text_score = Some(sought.share(score));
+                }
+            }
+        }
     }
     Gathered { order, candidates, plan }
 }
@@ -133,19 +150,38 @@ impl Question<'_> {
         Ok(Some(space))
     }
 
-    /// How well a candidate answers, from 0 to 1: by its similarity, or where words count by its ranks.
-    pub(crate) fn relevance<D>(&self, candidate: &Candidate<D>, similarity: Option<f64>) -> f64 {
+    /// How well a candidate answers, from 0 to 1: by its similarity, by its words, or by both.
+    pub(crate) fn relevance<D>(
+        &self,
+        candidate: &Candidate<D>,
+        similarity: Option<f64>,
+        space: Option<&Space>,
+    ) -> f64 {
+        // Only the cosine has a scale; of other metrics the ranks are comparable.
+        let has_scale = space.is_none_or(|space| space.vectors.metric == Metric::Cosine);
+        let fusion = if has_scale { self.fusion } else { self.fusion.of_ranks() };
+        let of =
+            |score: Option<f64>, rank| Half { score: score.unwrap_or(0.0).clamp(0.0, 1.0), rank };
+        let vector = of(similarity, candidate.vector_rank);
+        let text = of(candidate.text_score, candidate.text_rank);
         match (self.query_text, self.embedding) {
-            (None, _) => similarity.unwrap_or(0.0).clamp(0.0, 1.0),
-            (Some(_), None) => score::fused(&[candidate.text_rank]),
-            (Some(_), Some(_)) => score::fused(&[candidate.vector_rank, candidate.text_rank]),
+            (None, _) => vector.score,
+            (Some(_), None) => fusion.one(text),
+            (Some(_), Some(_)) => fusion.both(vector, text),
         }
     }
 }
 
 impl<D> Candidate<D> {
     fn new(details: D) -> Self {
-        Self { details, distance: None, vector_rank: None, text_rank: None, embedding: None }
+        Self {
+            details,
+            distance: None,
+            vector_rank: None,
+            text_rank: None,
+            text_score: None,
+            embedding: None,
+        }
     }
 
     /// As the metric of the space has it; None without an embedding.

@@ -3,7 +3,7 @@
 //!
 //! A search goes one way: `api` takes the arguments, `arguments` checks them, `access` the rights, `space`
 //! finds the vectors, `scope` (with the crate's `filter`) says which memories count, `nearest` finds the
-//! nearest of them, `words` what words find, `gather` leads through both, and `search` puts what they give in
+//! nearest of them, `words` what words find (by `rarity` and `word_score`), `gather` leads through both, and `search` puts what they give in
 //! order by `score`; `messages` does the same for
 //! messages. `put` writes what `decode` has read.
 
@@ -26,6 +26,7 @@ mod nearest;
 mod put;
 pub(crate) mod put_api;
 mod put_rows;
+mod rarity;
 mod recall;
 mod scope;
 mod score;
@@ -37,4 +38,5 @@ mod statement;
 mod touch;
 pub(crate) mod vectors;
 mod whose;
+pub(crate) mod word_score;
 mod words;

@@ -5,8 +5,8 @@ use super::embedding::Embedding;
 use crate::arguments::{ArgumentError, OptionsObject};
 use serde_json::Value;
 
-/// The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009).
-const RRF: f64 = 60.0;
+/// The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009), where ranks are to be combined.
+const RANK: f64 = 5.0;
 /// So many hits count as the most frequent.
 const MANY_HITS: f64 = 100.0;
 const DAY: f64 = 86_400e6;
@@ -20,9 +20,77 @@ pub(crate) struct Weights {
     pub(crate) frequency: f64,
 }
 
+/// How what vectors and what words find is combined.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Fusion {
+    vector: f64,
+    text: f64,
+    /// By ranks, with this constant; otherwise by scores.
+    k: Option<f64>,
+}
+
+/// What one way of finding says of a candidate; it has a rank where it is among the best.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Half {
+    pub(crate) score: f64,
+    pub(crate) rank: Option<i32>,
+}
+
+impl Default for Fusion {
+    fn default() -> Self {
+        Self { vector: 1.0, text: 2.0, k: None }
+    }
+}
+
+impl Fusion {
+    /// Reads a JSON object. What it does not name stays as it is by default.
+    pub(crate) fn read(given: Value) -> Result<Self, ArgumentError> {
+        let mut given = OptionsObject::open("fusion", given)?;
+        let mut number = |name: &'static str, least: f64| {
+            let value = given.take(name)?;
+            let number = value.as_f64().filter(|number| (least..=1e6).contains(number));
+            if number.is_none() {
+                given.problem(format!("/{name}: must be a number from {least} to 1000000"));
+            }
+            Some(number.unwrap_or(1.0))
+        };
+        let otherwise = Self::default();
+        let fusion = Self {
+            vector: number("vector", 0.0).unwrap_or(otherwise.vector),
+            text: number("text", 0.0).unwrap_or(otherwise.text),
+            k: number("k", 0.0),
+        };
+        if fusion.vector + fusion.text == 0.0 {
+            given.problem("vector or text must count for more than 0");
+        }
+        given.close()?;
+        Ok(fusion)
+    }
+
+    /// The same by ranks.
+    pub(crate) fn of_ranks(self) -> Self {
+        Self { k: self.k.or(Some(RANK)), ..self }
+    }
+
+    /// From 0 to 1.
+    pub(crate) fn one(self, half: Half) -> f64 {
+        match (self.k, half.rank) {
+            (None, _) => half.score,
+            // A share of what the first place gives.
+            (Some(k), Some(rank)) => (k + 1.0) / (k + f64::from(rank)),
+            (Some(_), None) => 0.0,
+        }
+    }
+
+    pub(crate) fn both(self, vector: Half, text: Half) -> f64 {
+        let sum = self.vector * self.one(vector) + self.text * self.one(text);
+        sum / (self.vector + self.text)
+    }
+}
+
 impl Default for Weights {
     fn default() -> Self {
-        Self { similarity: 0.70, importance: 0.15, recency: 0.10, frequency: 0.05 }
+        Self { similarity: 0.97, importance: 0.015, recency: 0.01, frequency: 0.005 }
     }
 }
 
@@ -92,12 +160,6 @@ pub(crate) fn recency(context_type: &str, age: i64) -> f64 {
 /// 0 for what was never found, 1 from a hundred times on, by the logarithm.
 pub(crate) fn frequency(hits: i64) -> f64 {
     ((1.0 + hits.max(0) as f64).ln() / (1.0 + MANY_HITS).ln()).min(1.0)
-}
-
-/// Reciprocal rank fusion, as a share of what the first place in every list gives: ranks from 1 on.
-pub(crate) fn fused(ranks: &[Option<i32>]) -> f64 {
-    let sum: f64 = ranks.iter().flatten().map(|rank| 1.0 / (RRF + f64::from(*rank))).sum();
-    sum * (RRF + 1.0) / ranks.len().max(1) as f64
 }
 
 /// Maximal marginal relevance (Carbonell and Goldstein, 1998), greedy: the order in which `wanted` of
@@ -181,8 +243,25 @@ mod tests {
         assert_eq!(recency("fact", -day), 1.0);
         assert_eq!((frequency(0), frequency(100), frequency(1_000_000)), (0.0, 1.0, 1.0));
         assert!(frequency(9) > 0.4 && frequency(9) < 0.6);
-        assert_eq!(fused(&[Some(1), Some(1)]), 1.0);
-        assert_eq!(fused(&[Some(1), None]), 0.5);
-        assert!(fused(&[Some(2)]) < 1.0);
+    }
+
+    #[test]
+    fn halves_are_combined_by_score_or_by_rank() {
+        let half = |score, rank| Half { score, rank };
+        let fusion = |text: &str| Fusion::read(serde_json::from_str(text).unwrap());
+        assert_eq!(fusion("{}").unwrap(), Fusion::default());
+        let equal = fusion(r#"{"vector": 1, "text": 1}"#).unwrap();
+        assert_eq!(equal.both(half(0.5, Some(9)), half(0.1, None)), 0.3);
+        let ranks = fusion(r#"{"vector": 1, "text": 1, "k": 60}"#).unwrap();
+        assert_eq!(ranks.both(half(0.1, Some(1)), half(0.2, Some(1))), 1.0);
+        assert_eq!(ranks.both(half(0.1, Some(1)), half(0.9, None)), 0.5);
+        assert!(ranks.one(half(0.9, Some(2))) < 1.0);
+        assert_eq!(ranks.of_ranks(), ranks);
+        let Err(ArgumentError::BadOptions { problems, .. }) =
+            fusion(r#"{"vector": 0, "text": 0, "k": -1, "size": 1}"#)
+        else {
+            panic!("must fail");
+        };
+        assert_eq!(problems.len(), 3);
     }
 }

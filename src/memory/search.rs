@@ -6,7 +6,7 @@ use super::embedding::Embedding;
 use super::gather::{Gathered, Question, gather, pool};
 use super::nearest::{Details, Plan};
 use super::scope::Scope;
-use super::score::{self, Weights};
+use super::score::{self, Fusion, Weights};
 use super::space::Space;
 use super::touch;
 use crate::error::Error;
@@ -28,6 +28,7 @@ pub(crate) struct Request {
     pub(crate) max_rows: usize,
     pub(crate) min_similarity: Option<f64>,
     pub(crate) weights: Weights,
+    pub(crate) fusion: Fusion,
     pub(crate) diversity: f64,
     /// Whether the accesses are noted.
     pub(crate) touch: bool,
@@ -125,6 +126,7 @@ impl Request {
             pool: pool(self.max_rows, by_similarity_alone),
             max_rows: self.max_rows,
             min_similarity: self.min_similarity,
+            fusion: self.fusion,
             is_diverse: self.diversity > 0.0,
         }
     }
@@ -155,7 +157,7 @@ fn describe(
         {
             continue;
         }
-        let relevance = request.question().relevance(&candidate, similarity);
+        let relevance = request.question().relevance(&candidate, similarity, space);
         let memory = candidate.details;
         let at = request.scope.at;
         let age = at.saturating_sub(memory.valid_from.unwrap_or(at));

@@ -16,24 +16,24 @@ unsafe extern "C-unwind" {
     fn gin_extract_jsonb_query_path(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
 }
 
-const PAGE: usize = pg_sys::BLCKSZ as usize;
+pub(super) const PAGE: usize = pg_sys::BLCKSZ as usize;
 /// Of a page's header, up to the places of its items.
-const HEADER: usize = 24;
+pub(super) const HEADER: usize = 24;
 const ITEM: usize = 4;
 /// A page of a posting tree says first up to which row it goes.
-const RIGHT_BOUND: usize = 8;
+pub(super) const RIGHT_BOUND: usize = 8;
 /// The link to the next page, how many items there are, and what kind of page it is.
 const OPAQUE: usize = 8;
-const ROOT: u32 = 1;
-const NO_PAGE: u32 = u32::MAX;
-const IS_DATA: u16 = 1;
+pub(super) const ROOT: u32 = 1;
+pub(super) const NO_PAGE: u32 = u32::MAX;
+pub(super) const IS_DATA: u16 = 1;
 const IS_LEAF: u16 = 1 << 1;
 /// Of an entry: where its key is, what of its flags says that there is none, and that its rows stand in a tree.
 const KEY: usize = 8;
 const HAS_NULL: u16 = 0x8000;
-const IN_TREE: u16 = 0xFFFF;
+pub(super) const IN_TREE: u16 = 0xFFFF;
 /// No index is so high, and no page was split so often at once.
-const MAX_STEPS: usize = 64;
+pub(super) const MAX_STEPS: usize = 64;
 /// `@?` as the operator class numbers it (`jsonb.h`).
 const EXISTS: usize = 15;
 
@@ -110,11 +110,11 @@ impl Node {
 }
 
 /// A copy of a page.
-struct Page(Box<[u8; PAGE]>);
+pub(super) struct Page(Box<[u8; PAGE]>);
 
 /// # Safety
 /// The relation is open, and no table.
-unsafe fn read(relation: pg_sys::Relation, block: u32) -> Page {
+pub(super) unsafe fn read(relation: pg_sys::Relation, block: u32) -> Page {
     let mut page = Box::new([0_u8; PAGE]);
     // SAFETY: Postgres raises where there is no such page. The buffer is pinned and locked while it is copied.
     unsafe {
@@ -128,36 +128,40 @@ unsafe fn read(relation: pg_sys::Relation, block: u32) -> Page {
 }
 
 impl Page {
-    fn u16(&self, at: usize) -> Option<u16> {
+    pub(super) fn u16(&self, at: usize) -> Option<u16> {
         Some(u16::from_ne_bytes(self.0.get(at..at + 2)?.try_into().ok()?))
     }
 
-    fn u32(&self, at: usize) -> Option<u32> {
+    pub(super) fn u32(&self, at: usize) -> Option<u32> {
         Some(u32::from_ne_bytes(self.0.get(at..at + 4)?.try_into().ok()?))
     }
 
+    pub(super) fn bytes(&self, at: usize, length: usize) -> Option<&[u8]> {
+        self.0.get(at..at.checked_add(length)?)
+    }
+
     /// Where the page's items end, as its header says.
-    fn lower(&self) -> Option<usize> {
+    pub(super) fn lower(&self) -> Option<usize> {
         Some(usize::from(self.u16(12)?))
     }
 
-    fn next(&self) -> Option<u32> {
+    pub(super) fn next(&self) -> Option<u32> {
         self.u32(PAGE - OPAQUE)
     }
 
-    fn flags(&self) -> Option<u16> {
+    pub(super) fn flags(&self) -> Option<u16> {
         self.u16(PAGE - 2)
     }
 
-    fn is_leaf(&self) -> Option<bool> {
+    pub(super) fn is_leaf(&self) -> Option<bool> {
         Some(self.flags()? & IS_LEAF != 0)
     }
 
-    fn entries(&self) -> Option<usize> {
+    pub(super) fn entries(&self) -> Option<usize> {
         Some(self.lower()?.checked_sub(HEADER)? / ITEM)
     }
 
-    fn entry(&self, at: usize) -> Option<Entry<'_>> {
+    pub(super) fn entry(&self, at: usize) -> Option<Entry<'_>> {
         let place: [u8; ITEM] = self.0.get(HEADER + ITEM * at..)?.first_chunk().copied()?;
         // SAFETY: four bytes that are as Postgres has them.
         let place = unsafe { std::mem::transmute::<[u8; ITEM], pg_sys::ItemIdData>(place) };
@@ -166,9 +170,9 @@ impl Page {
 }
 
 /// An entry of a page: a key, and where its rows are, or those of all keys up to it.
-struct Entry<'p> {
-    page: &'p Page,
-    at: usize,
+pub(super) struct Entry<'p> {
+    pub(super) page: &'p Page,
+    pub(super) at: usize,
 }
 
 impl Entry<'_> {
@@ -181,13 +185,19 @@ impl Entry<'_> {
             .map(|key| key as i32)
     }
 
+    /// The bytes from its key on, to the end of the page; None for what is no key.
+    pub(super) fn stored_key(&self) -> Option<&[u8]> {
+        let flags = self.page.u16(self.at + 6)?;
+        if flags & HAS_NULL != 0 { None } else { self.page.0.get(self.at + KEY..) }
+    }
+
     /// The page that it leads to: a number in two halves.
-    fn block(&self) -> Option<u32> {
+    pub(super) fn block(&self) -> Option<u32> {
         Some(u32::from(self.page.u16(self.at)?) << 16 | u32::from(self.page.u16(self.at + 2)?))
     }
 
     /// How many rows stand in it.
-    fn rows(&self) -> Option<u16> {
+    pub(super) fn rows(&self) -> Option<u16> {
         self.page.u16(self.at + 4)
     }
 

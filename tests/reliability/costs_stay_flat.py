@@ -70,6 +70,9 @@ ALLOWED = [
     Allowed("search_messages (conversation)", COMPARES, per_row=5),
     Allowed("search_vectors", COMPARES, per_row=2.5),
     Allowed("find_secrets", "reads the table", per_row=2.5),
+    Allowed("seal_history", WORK, per_row=60),
+    Allowed("verify_history", "compares what was sealed", per_row=60),
+    Allowed("maintain_history", "seals a thousand rows", most=60_000),
     Allowed("remember (dedupe)", COMPARES, per_row=6),
 ]
 FILTERS = "forty rows meet the filter, and ten in the smaller tenant"

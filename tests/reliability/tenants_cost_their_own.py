@@ -95,7 +95,6 @@ def load(workspace: str, first: int, last: int) -> None:
 
 
 def measured(session: Session, faults: list[str]) -> dict[str, Counts]:
-    as_tenant(session, "own")
     session.run(f"SET ROLE {ROLE}")
     found = probe(session, CALLS, faults)
     session.run("RESET ROLE")
@@ -111,7 +110,7 @@ def main() -> int:
     session.run("SELECT kepler.create_embedding_space('walk', 2, 'm')")
     session.run("SELECT kepler.create_embedding_space('spare', 2, 'm')")
     session.run("INSERT INTO kepler.workspaces (id, name) VALUES ('own', 'own'), ('others', 'others')")
-    session.run(f"SELECT kepler.grant_access('{ROLE}', 'admin')")
+    session.run(f"SELECT kepler.grant_access('{ROLE}', 'admin', 'own')")
     session.run("GRANT SELECT ON ALL TABLES IN SCHEMA public TO PUBLIC")
     session.run("DO $$DECLARE t regclass; BEGIN FOR t IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace::regnamespace::text IN ('kepler', 'kepler_data') LOOP EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = off)', t); END LOOP; END$$")
     for workspace in ("own", "others"):

@@ -7,7 +7,7 @@ use crate::arguments::{ArgumentError, name};
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::memory::arguments::{
-    names, need_embedding, no_nan, query_of, search_text, user, within,
+    fusion_of, names, need_embedding, no_nan, query_of, search_text, user, within,
 };
 use crate::memory::error::MemoryError;
 use crate::memory::last;
@@ -50,6 +50,7 @@ CREATE FUNCTION kepler.search_messages(
     sent_from timestamptz DEFAULT NULL,
     sent_before timestamptz DEFAULT NULL,
     min_similarity double precision DEFAULT NULL,
+    fusion jsonb DEFAULT NULL,
     expand integer DEFAULT 0,
     space text DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id()
@@ -76,6 +77,7 @@ fn search_messages(
     sent_from: Option<TimestampWithTimeZone>,
     sent_before: Option<TimestampWithTimeZone>,
     min_similarity: Option<f64>,
+    fusion: Option<AnyElement>,
     expand: Option<i32>,
     space: Option<String>,
     workspace_id: Option<String>,
@@ -125,6 +127,7 @@ fn search_messages(
         space,
         max_rows: within("max_rows", max_rows, 1, most)?,
         min_similarity: no_nan("min_similarity", min_similarity).map_err(Error::from)?,
+        fusion: fusion_of(fusion)?,
         expand,
     };
     check(&request)?;

@@ -8,6 +8,7 @@ use crate::memory::embedded::Embedded;
 use crate::memory::embedding::Embedding;
 use crate::memory::gather::{Gathered, Question, gather, pool};
 use crate::memory::nearest::Plan;
+use crate::memory::score::Fusion;
 use crate::memory::space::Space;
 use crate::memory::vectors::kept;
 use crate::pg::array::{self, Array};
@@ -29,6 +30,7 @@ pub(crate) struct Request {
     /// Hits; their neighbours come beside.
     pub(crate) max_rows: usize,
     pub(crate) min_similarity: Option<f64>,
+    pub(crate) fusion: Fusion,
     /// So many messages before and after each hit.
     pub(crate) expand: usize,
 }
@@ -140,6 +142,7 @@ pub(crate) fn run(
         pool: pool(request.max_rows, request.query_text.is_none()),
         max_rows: request.max_rows,
         min_similarity: request.min_similarity,
+        fusion: request.fusion,
         is_diverse: false,
     };
     let space = question.space(client, request.space.as_deref(), &reader)?;
@@ -172,7 +175,7 @@ fn rank(
             continue;
         }
         let hit = Hit {
-            score: question.relevance(&candidate, similarity),
+            score: question.relevance(&candidate, similarity, space),
             similarity,
             vector_rank: candidate.vector_rank,
             text_rank: candidate.text_rank,

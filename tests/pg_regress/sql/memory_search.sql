@@ -27,7 +27,7 @@ SELECT content FROM kepler.search_memories(query_text => 'invoice', context_type
 SELECT content FROM kepler.search_memories('[1, 0, 0]', 10, min_similarity => 0.5);
 SELECT content FROM kepler.search_memories('[1, 0, 0]', 1, min_similarity => 0.5);
 SELECT count(*) FROM kepler.search_memories('[-1, 0, 0]', 10, min_similarity => 0.5);
--- Importance counts beside similarity, and not where only similarity is weighed.
+-- Importance counts a little beside similarity, and not where only similarity is weighed.
 SELECT content, round(score::numeric, 4) AS score, importance FROM kepler.search_memories('[0.6, 0.6, 0]', 2);
 SELECT content FROM kepler.search_memories('[0.6, 0.6, 0]', 1, weights => '{"importance": 1}');
 -- Results that are unlike each other.

@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""Measures how well searches by words, by vectors and by both find what answers a question, and how long that takes.
+
+Started by benches/run.sh, which makes the server and names it in PGHOST and PG_BIN. What is measured, where the sets of
+questions come from, and how they are named to this program, is told in benches/README.md.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import statistics
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import report
+import words_data
+from embedding import Model
+from session import Session, SessionError
+from words_data import Collection
+
+DATABASE = "kepler_bench"
+WANTED = 10
+# No constant was chosen on these; of the others, on the questions at even places.
+APART = ("CACM",)
+# What takes part in reciprocal rank fusion.
+POOL = 100
+Ranks = list[list[int]]
+
+QUICK = bool(os.environ.get("QUICK"))
+# `l` is the question's vector as text, `t` its text.
+KEPLER = {
+    "Kepler, vectors": "kepler.search_memories(q.embedding, {n}, weights => '{{\"similarity\": 1}}')",
+    "Kepler, words": "kepler.search_memories(query_text => q.content, max_rows => {n}, weights => '{{\"similarity\": 1}}')",
+    "Kepler, both": "kepler.search_memories(q.embedding, {n}, query_text => q.content, weights => '{{\"similarity\": 1}}')",
+    "Kepler, both, random importance and age": "kepler.search_memories(q.embedding, {n}, query_text => q.content)",
+    "Kepler, both, ranks with k 60": "kepler.search_memories(q.embedding, {n}, query_text => q.content, weights => '{{\"similarity\": 1}}',"
+    " fusion => '{{\"vector\": 1, \"text\": 1, \"k\": 60}}')",
+}
+ANY = "replace(plainto_tsquery('english', q.content)::text, '&', '|')::tsquery"
+BY_HAND = (
+    "(SELECT m.id AS memory_id FROM kepler.memories AS m WHERE m.workspace_id = 'default' AND m.text_search @@ " + ANY
+    + " ORDER BY ts_rank(m.text_search, " + ANY + ") DESC, m.id LIMIT {n})"
+)  # fmt: skip
+
+
+def say(text: str) -> None:
+    print(f"  {text}", file=sys.stderr, flush=True)
+
+
+def escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\t", " ").replace("\n", " ").replace("\r", " ")
+
+
+def vector(numbers: np.ndarray) -> str:
+    return "[" + ",".join(f"{number:.6g}" for number in numbers) + "]"
+
+
+def database(dimensions: int) -> Session:
+    session = Session("postgres")
+    session.run(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+    session.run(f"CREATE DATABASE {DATABASE} TEMPLATE template0 ENCODING 'UTF8'")
+    session.close()
+    session = Session(DATABASE)
+    session.run("CREATE EXTENSION kepler CASCADE")
+    session.run("SELECT kepler.install()")
+    session.run(f"SELECT kepler.create_embedding_space('bench', {dimensions}, 'bench')")
+    session.run("CREATE TABLE public.texts (n integer PRIMARY KEY, content text, embedding text)")
+    session.run(f"CREATE TABLE public.questions (n integer PRIMARY KEY, content text, embedding vector({dimensions}))")
+    return session
+
+
+def load(session: Session, texts: list[str], vectors: np.ndarray, questions: list[str], asked: np.ndarray) -> None:
+    session.copy("public.texts", (f"{n}\t{escaped(text)}\t{vector(vectors[n])}" for n, text in enumerate(texts)))
+    session.copy("public.questions", (f"{n}\t{escaped(text)}\t{vector(asked[n])}" for n, text in enumerate(questions)))
+    session.run("SELECT setseed(0.5)")
+    session.run(
+        "INSERT INTO kepler.memories (id, content, relevance_score, valid_from)"
+        " SELECT lpad(n::text, 7, '0'), content, random(), now() - random() * interval '1 year' FROM public.texts ORDER BY n"
+    )
+    session.run(
+        "INSERT INTO kepler_data.bench_embeddings (memory_id, embedding) SELECT lpad(n::text, 7, '0'), embedding::vector"
+        " FROM public.texts ORDER BY n"
+    )
+    session.run("VACUUM (ANALYZE)")
+
+
+def ranks(session: Session, search: str, count: int, wanted: int) -> Ranks:
+    lines = session.run(
+        f"SELECT q.n, s.memory_id FROM public.questions AS q CROSS JOIN LATERAL (SELECT row_number() OVER () AS place, memory_id"
+        f" FROM {search.format(n=wanted)} AS f) AS s ORDER BY q.n, s.place"
+    )
+    found: Ranks = [[] for _ in range(count)]
+    for line in lines:
+        question, text = line.split("|")
+        found[int(question)].append(int(text))
+    return found
+
+
+def bm25(session: Session, count: int) -> Ranks:
+    """The words that Postgres makes of the texts, ranked with k1 1.2 and b 0.75."""
+    postings: dict[str, dict[int, int]] = defaultdict(dict)
+    lengths: dict[int, int] = defaultdict(int)
+    words = "SELECT n, w.lexeme, cardinality(w.positions) FROM public.{table}, unnest(to_tsvector('english', content)) AS w"
+    for line in session.run(words.format(table="texts")):
+        text, rest = line.split("|", 1)
+        word, times = rest.rsplit("|", 1)
+        postings[word][int(text)] = int(times)
+        lengths[int(text)] += int(times)
+    rows = int(session.value("SELECT count(*) FROM public.texts"))
+    average = sum(lengths.values()) / rows
+    scores: list[dict[int, float]] = [defaultdict(float) for _ in range(count)]
+    for line in session.run(words.format(table="questions")):
+        question, rest = line.split("|", 1)
+        word, asked = rest.rsplit("|", 1)
+        held = postings.get(word, {})
+        rarity = math.log(1 + (rows - len(held) + 0.5) / (len(held) + 0.5))
+        for text, times in held.items():
+            slow = 1.2 * (0.25 + 0.75 * lengths[text] / average)
+            scores[int(question)][text] += rarity * int(asked) * times * 2.2 / (times + slow)
+    return [sorted(found, key=lambda text: (-found[text], text))[:POOL] for found in scores]
+
+
+def fused(one: Ranks, other: Ranks) -> Ranks:
+    """Reciprocal rank fusion with the usual k."""
+    result = []
+    for lists in zip(one, other, strict=True):
+        scores: dict[int, float] = defaultdict(float)
+        for found in lists:
+            for place, text in enumerate(found[:POOL], 1):
+                scores[text] += 1 / (60 + place)
+        result.append(sorted(scores, key=lambda text: (-scores[text], text)))
+    return result
+
+
+def quality(found: Ranks, collection: Collection, places: range) -> tuple[float, float]:
+    """Recall and nDCG of the first ten."""
+    recalls, gains = [], []
+    for at in places:
+        right = collection.questions[at][1]
+        hits = [text in right for text in found[at][:WANTED]]
+        gain = sum(hit / math.log2(place + 2) for place, hit in enumerate(hits))
+        gains.append(gain / sum(1 / math.log2(place + 2) for place in range(min(WANTED, len(right)))))
+        recalls.append(sum(hits) / len(right))
+    return statistics.mean(recalls), statistics.mean(gains)
+
+
+def measure(collection: Collection, model: Model) -> dict[str, list[tuple[float, float]]]:
+    """Of each way: recall and nDCG on the half that constants were chosen on, and on the other."""
+    questions = [text for text, _ in collection.questions]
+    vectors, asked = model.vectors(collection.texts), model.vectors(questions)
+    session = database(model.dimensions)
+    load(session, collection.texts, vectors, questions, asked)
+    found = {"exact cosine": np.argsort(-(asked @ vectors.T), axis=1, kind="stable")[:, :POOL].tolist()}
+    found["BM25"] = bm25(session, len(questions))
+    found["BM25 and cosine, reciprocal ranks, k 60"] = fused(found["exact cosine"], found["BM25"])
+    found["ts_rank by hand"] = ranks(session, BY_HAND, len(questions), WANTED)
+    for label, search in KEPLER.items():
+        found[label] = ranks(session, search, len(questions), WANTED)
+    session.close()
+    halves = [range(half, len(questions), 2) for half in (0, 1)]
+    return {label: [quality(each, collection, half) for half in halves] for label, each in found.items()}
+
+
+def latency(collections: list[Collection], model: Model, rows: int) -> list[str]:
+    """Of searches among many texts: all sets together, again and again."""
+    texts = [text for collection in collections for text in collection.texts]
+    texts = [texts[at % len(texts)] for at in range(rows)]
+    count = 100 if QUICK else 400
+    questions = [text for collection in collections for text, _ in collection.questions]
+    questions = questions[:: max(1, len(questions) // count)][:count]
+    session = database(model.dimensions)
+    load(session, texts, model.vectors(texts), questions, model.vectors(questions))
+    session.run(
+        "CREATE INDEX ON kepler_data.bench_embeddings USING hnsw (embedding vector_cosine_ops) WITH (ef_construction = 128)"
+    )
+    session.run("CREATE TABLE public.times (way text, n integer, ms float8)")
+    ways = {"ts_rank by hand": BY_HAND, **{label: KEPLER[label] for label in list(KEPLER)[:3]}}
+    for label, search in ways.items():
+        session.run(
+            f"CREATE FUNCTION public.ask(q public.questions) RETURNS bigint LANGUAGE plpgsql AS $ask$ BEGIN RETURN"
+            f" (SELECT count(memory_id) FROM {search.format(n=WANTED)} AS f); END $ask$"
+        )
+        session.run(f"""DO $do$ DECLARE q public.questions; start timestamptz; BEGIN
+            FOR round IN 0..1 LOOP FOR q IN SELECT * FROM public.questions ORDER BY n LOOP
+                start := clock_timestamp(); PERFORM public.ask(q);
+                IF round = 1 THEN INSERT INTO public.times VALUES ('{label}', q.n, 1000 * extract(epoch FROM clock_timestamp() - start)); END IF;
+            END LOOP; END LOOP; END $do$""")
+        session.run("DROP FUNCTION public.ask")
+    lines = [["", "p50", "p95", "most"]]
+    for label in ways:
+        p50, p95, most = session.value(
+            "SELECT concat_ws('|', percentile_disc(0.5) WITHIN GROUP (ORDER BY ms), percentile_disc(0.95) WITHIN GROUP (ORDER BY ms),"
+            f" max(ms)) FROM public.times WHERE way = '{label}'"
+        ).split("|")
+        lines.append([label, *(f"{float(ms):.1f} ms" for ms in (p50, p95, most))])
+    session.close()
+    return ["", f"Ten rows of {rows:,}, {len(questions)} questions", *report.table(lines)]
+
+
+def main() -> None:
+    folder = Path(os.environ.get("WORDS_DATA", ""))
+    collections, missing = words_data.load(folder) if os.environ.get("WORDS_DATA") else ([], ["WORDS_DATA is not set"])
+    if missing:
+        say(f"SKIPPED: {', '.join(missing)}. benches/README.md tells where the sets are.")
+    if not collections:
+        return
+    started = time.monotonic()
+    model = Model()
+    figures = {}
+    for collection in collections:
+        figures[collection.name] = measure(collection, model)
+        say(f"{collection.name}: {time.monotonic() - started:.0f} s")
+    text = []
+    for half, title in enumerate(("Questions that constants were chosen on", "Questions that they were not chosen on")):
+        names = [name for name in figures if half == 1 or name not in APART]
+        lines = [["recall@10 / nDCG@10", *names]]
+        for label in next(iter(figures.values())):
+            cells = []
+            for name in names:
+                recall, gain = figures[name][label][half]
+                cells.append(f"{recall:.3f} / {gain:.3f}")
+            lines.append([label, *cells])
+        text += ["", title, *report.table(lines)]
+    text += latency(collections, model, 20_000 if QUICK else int(os.environ["ROWS"]) // 2)
+    print("\n".join(text))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except SessionError as error:
+        sys.exit(f"words: {error}")
