@@ -151,7 +151,7 @@ CREATE FUNCTION pg_temp.left_of(workspace text) RETURNS TABLE (relation regclass
 BEGIN
     FOR relation IN
         SELECT a.attrelid::regclass FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
-        WHERE a.attname IN ('workspace_id', 'tenant') AND c.relkind IN ('r', 'p')
+        WHERE a.attname IN ('workspace_id', 'tenant') AND c.relkind IN ('r', 'p') AND c.relname NOT LIKE 'history%'
     LOOP
         EXECUTE format('SELECT count(*) FROM %s AS t WHERE t::text LIKE $1', relation) INTO rows USING '(%' || workspace || '%';
         IF rows > 0 THEN RETURN NEXT; END IF;
@@ -159,6 +159,8 @@ BEGIN
 END
 $$;
 SELECT * FROM pg_temp.left_of('copy');
+-- The history keeps hashes of what was done, and nothing that was told.
+SELECT count(*) > 0 AS rows, count(row_id) AS row_ids, count(old_values) AS old_values FROM kepler.history WHERE workspace_id = 'copy';
 SELECT count(*) FROM pg_class WHERE relname LIKE 'part\_%\_entries';
 SELECT workspace_id, level FROM kepler.workspace_members WHERE role_name = 'life_member';
 SELECT relation, rows FROM kepler.workspace_report('acme') WHERE rows > 0 ORDER BY relation::text COLLATE "C";
