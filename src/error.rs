@@ -6,6 +6,7 @@
 
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgSqlErrorCode, function_name, spi};
+use std::sync::OnceLock;
 
 /// What Postgres is told. The message is what the error displays.
 pub(crate) trait Report: std::error::Error {
@@ -18,6 +19,20 @@ pub(crate) trait Report: std::error::Error {
     fn hint(&self) -> Option<String> {
         None
     }
+
+    /// Whether a secret that was sent is why. Then nobody is shown what Postgres adds: CONTEXT, and the statement in the
+    /// server's log.
+    fn is_about_secret(&self) -> bool {
+        false
+    }
+}
+
+/// How Postgres is kept from adding anything; `pg` says it when the library is loaded.
+static HIDE: OnceLock<fn()> = OnceLock::new();
+
+/// Says how errors about secrets are hidden.
+pub(crate) fn hide_by(hide: fn()) {
+    HIDE.get_or_init(|| hide);
 }
 
 /// Whatever ends a call. What is wrong with one element of a batch does not: that is an outcome.
@@ -40,6 +55,11 @@ impl<E: Report + 'static> From<E> for Error {
 
 impl From<Error> for ErrorReport {
     fn from(Error(error): Error) -> Self {
+        if error.is_about_secret()
+            && let Some(hide) = HIDE.get()
+        {
+            hide();
+        }
         let message = shortened(error.to_string());
         let mut report = ErrorReport::new(error.code(), message, function_name!());
         if let Some(detail) = error.detail() {

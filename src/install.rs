@@ -5,7 +5,7 @@
 
 use crate::access::error::AccessError;
 use crate::access::owner::{INSTALLED, Owner};
-use crate::access::{grant, level};
+use crate::access::{grant, level, statistics};
 use crate::error::{Error, Report};
 use crate::pg::whole::Spi;
 use crate::pg::{advisory, relation, role};
@@ -204,8 +204,20 @@ fn run_pending() -> Result<i32, Error> {
         drop(acting);
         grant::share_with_monitor(client, Owner::of(owner))?;
         grant::share_anew(client, Owner::of(owner))?;
+        warn_of_server(client)?;
         Ok(found)
     })
+}
+
+fn warn_of_server(client: &mut SpiClient<'_>) -> Result<(), Error> {
+    let version = client
+        .update("SELECT pg_catalog.current_setting('server_version_num')::integer", None, &[])?
+        .first()
+        .get_one::<i32>()?;
+    if let Some(text) = version.and_then(statistics::warning) {
+        pgrx::warning!("{text}");
+    }
+    Ok(())
 }
 
 fn installed_version(client: &mut SpiClient<'_>) -> Result<i32, Error> {

@@ -16,11 +16,12 @@
 //! 7. `answer`: what is said of each element of a batch.
 //! 8. `field_types`, `filter`, `installed`: types of values, filters, and whether the tables are there.
 //! 9. `access`, `batch`: rights, and what is done as the owner of the tables; batches, read.
-//! 10. `install`, `workspace`: making the tables, and the workspace that a call works in.
-//! 11. `enrichment`, `execution_steps`, `feed`, `fill`, `guards`, `json_update`, `memory`, `structure`, `upkeep`: features,
+//! 10. `being_deleted`, `install`: workspaces on their way out; making the tables.
+//! 11. `workspace`: the workspace that a call works in.
+//! 12. `enrichment`, `execution_steps`, `feed`, `fill`, `guards`, `json_update`, `memory`, `structure`, `upkeep`: features,
 //!     which do not use each other.
-//! 12. `prisma`, `record`: schemas of Prisma; upserts, which also fill the queue of `enrichment`.
-//! 13. `sync`: sync runs, which note what upserts have met.
+//! 13. `prisma`, `record`: schemas of Prisma; upserts, which also fill the queue of `enrichment`.
+//! 14. `sync`, `tenant`: sync runs, which note what upserts have met; whole workspaces, exported, imported and deleted.
 
 use pgrx::prelude::*;
 
@@ -28,6 +29,7 @@ mod access;
 mod answer;
 mod arguments;
 mod batch;
+mod being_deleted;
 mod enrichment;
 mod error;
 mod execution_steps;
@@ -56,6 +58,7 @@ mod secrets;
 mod settings;
 mod structure;
 mod sync;
+mod tenant;
 mod time;
 mod upkeep;
 mod workspace;
@@ -71,10 +74,12 @@ mod kepler_internal {}
 pub extern "C-unwind" fn _PG_init() {
     pg::whole::silence_backtraces();
     pg::memory::register();
+    pg::hidden::register();
     settings::register();
     pg::large::register();
     pg::planner::register();
     access::hint::register();
+    access::cap::register();
 }
 
 extension_sql_file!("../sql/functions/types.sql", name = "types", bootstrap);
@@ -204,6 +209,17 @@ extension_sql_file!(
     "../sql/functions/secrets.sql",
     name = "secrets",
     requires = ["types", guards::api::secrets_in, guards::api::secrets_in_jsonb]
+);
+extension_sql_file!(
+    "../sql/functions/tenants.sql",
+    name = "tenants",
+    requires = [
+        "types",
+        "workflows",
+        workspace::current_workspace_id,
+        tenant::api::line_checksum,
+        tenant::api::require_administrator
+    ]
 );
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
 extension_sql_file!(

@@ -4,11 +4,10 @@ use pgrx::pg_sys;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 use std::ffi::{CStr, CString};
 
-/// The workspace of a session where nothing was set.
-pub(crate) const DEFAULT_WORKSPACE: &CStr = c"default";
-
-static WORKSPACE_ID: GucSetting<Option<CString>> =
-    GucSetting::<Option<CString>>::new(Some(DEFAULT_WORKSPACE));
+/// The workspace that was set for the session, or its transaction; `access::current` says which one it works in.
+pub(crate) static WORKSPACE_ID: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(None);
+pub(crate) const WORKSPACE_ID_NAME: &CStr = c"kepler.workspace_id";
 
 /// The sync run that rows of the inbox are for.
 static SYNC_RUN_ID: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
@@ -45,11 +44,11 @@ static SECRET_REFERENCE_SCHEMES: GucSetting<Option<CString>> =
 
 /// Registers the settings. Called once, when the library is loaded.
 pub(crate) fn register() {
-    // Only a superuser may set it directly: row security will rest on it.
+    // Only a superuser may set it directly: row security rests on it.
     GucRegistry::define_string_guc(
-        c"kepler.workspace_id",
+        WORKSPACE_ID_NAME,
         c"The workspace whose rows this session works on.",
-        c"Read by kepler.current_workspace_id().",
+        c"Set by kepler.use_workspace(), and read by kepler.current_workspace_id().",
         &WORKSPACE_ID,
         GucContext::Suset,
         GucFlags::default(),
@@ -104,14 +103,6 @@ pub(crate) fn register() {
     );
     // SAFETY: a plain call with a static string; misspelt settings become errors.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"kepler".as_ptr()) };
-}
-
-/// The workspace that `kepler.workspace_id` names; empty counts as not set.
-pub(crate) fn workspace_id() -> String {
-    WORKSPACE_ID.get().filter(|id| !id.is_empty()).map_or_else(
-        || DEFAULT_WORKSPACE.to_string_lossy().into_owned(),
-        |id| id.to_string_lossy().into_owned(),
-    )
 }
 
 /// The sync run that `kepler.sync_run_id` names; empty counts as not set.

@@ -22,7 +22,8 @@ for file in README.md CHANGELOG.md CONTRIBUTING.md docs/*.md docs/plots/*.md exa
     links=$((links + 1)) target=${link%%#*} heading=
     if [[ $link == *'#'* ]]; then heading=${link#*#}; fi
     if [[ -n $target ]]; then target=$(dirname "$file")/$target; else target=$file; fi
-    if [[ ! -e $target ]] || { [[ -n $heading ]] && ! headings "$target" | grep -qxF "$heading"; }; then
+    # grep reads to the end: with -q the program before it would die of a closed pipe, and the link with it.
+    if [[ ! -e $target ]] || { [[ -n $heading ]] && ! headings "$target" | grep -xF -- "$heading" >/dev/null; }; then
       complain "$file: the link to $link leads nowhere"
     fi
   done < <(grep -o '](\([^)]*\))' "$file" | sed 's/^](//; s/)$//' | grep -v '^https\?:' || true)
@@ -67,6 +68,7 @@ requirements=$ROWS
 # Names with an underscore that stand in back ticks, alone or before a parenthesis, occur in the code or the tests. What is
 # not ours, or is put together by the code, stands here.
 elsewhere='db_table|dump_schemas|include_name|include_object|schema_search_path|agent_memories|mem_embeddings|query_to_xml|worker_threads|invalid_[a-z_]*|ts_ms|load_method'
+elsewhere+='|after_begin|app_metadata|cleanup_server_connections|prepared_statements_cache_size|server_reset_query|track_extra_parameters'
 word='[a-z][a-z0-9]*(_[a-z0-9]+)+'
 known=$(
   {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches and builds what the other scripts need, into the build folder only: an embedded Postgres,
 # libclang for bindgen, cargo-pgrx; the others are fetched when asked for.
-# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [target] [sqlsmith] [prisma] [prisma_client] [migration_tools]
+# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [target] [sqlsmith] [pgbouncer] [prisma] [prisma_client] [migration_tools]
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -195,6 +195,45 @@ prepare_sqlsmith() {
   mv "$dest.new" "$dest"
 }
 
+# PgBouncer 1.24 with every library that it needs, from the packages of one Debian release, which need not be that of this
+# machine, and need not be installed: Debian 12 has PgBouncer 1.18, which knows no prepared statements. apt-get checks the
+# signature of the release and the checksums that it lists. Fails quietly where that cannot be had.
+prepare_pgbouncer() {
+  local dest=$BUILD/pgbouncer release=trixie keys=/usr/share/keyrings/debian-archive-keyring.gpg apt loader libraries package
+  if [[ -x $dest/pgbouncer ]]; then return; fi
+  if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null || [[ ! -r $keys ]]; then return 1; fi
+  say "fetching PgBouncer from Debian $release …"
+  rm -rf "$dest.new"
+  mkdir -p "$dest.new"/{apt/state/lists/partial,apt/cache/archives/partial,debs}
+  (
+    cd "$dest.new"
+    : >apt/status
+    echo "deb [signed-by=$keys] http://deb.debian.org/debian $release main" >apt/sources.list
+    apt=(-o "Dir::State=$PWD/apt/state" -o "Dir::State::status=$PWD/apt/status" -o "Dir::Cache=$PWD/apt/cache"
+      -o "Dir::Etc::sourcelist=$PWD/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null -o Acquire::Languages=none
+      -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false -o APT::Sandbox::User= -o Acquire::Retries=2)
+    apt-get "${apt[@]}" update
+    cd debs
+    apt-get "${apt[@]}" download pgbouncer libc6 libevent-2.1-7t64 libcares2 libssl3t64 libpam0g libsystemd0 \
+      zlib1g libzstd1 libcap2 libaudit1 libcap-ng0
+    for package in *.deb; do dpkg-deb -x "$package" ..; done
+    cd ..
+    rm -rf apt debs
+    libraries=$(dirname "$(find usr/lib -name 'libevent-2.1.so.7')")
+    # The loader of that release, since its C library may be newer than this machine's.
+    loader=$(find usr/lib -name 'ld-linux*.so.*' | head -n 1)
+    cat >pgbouncer <<SCRIPT
+#!/bin/sh
+here=\$(dirname "\$0")
+exec "\$here/$loader" --library-path "\$here/$libraries" "\$here/usr/sbin/pgbouncer" "\$@"
+SCRIPT
+    chmod 755 pgbouncer
+    chmod -R a+rX .
+    ./pgbouncer --version
+  ) >"$LOGS/pgbouncer.log" 2>&1 || return 1
+  mv "$dest.new" "$dest"
+}
+
 # KEPLER_PREPARED: what a script before has prepared, with spaces around.
 missing=()
 for step in "$@"; do
@@ -205,8 +244,8 @@ lock prepare "$@"
 check_tools
 for step in "$@"; do
   case $step in
-    postgres | cargo | shellcheck | demo | embedding | workers | singer | target | sqlsmith | prisma | prisma_client | migration_tools) ;;
-    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [target] [sqlsmith] [prisma] [prisma_client] [migration_tools]" ;;
+    postgres | cargo | shellcheck | demo | embedding | workers | singer | target | sqlsmith | pgbouncer | prisma | prisma_client | migration_tools) ;;
+    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [target] [sqlsmith] [pgbouncer] [prisma] [prisma_client] [migration_tools]" ;;
   esac
 done
 # Side by side, because fetching is waiting; but not to make the folder for pip.

@@ -7,7 +7,9 @@ SET search_path = pg_catalog, pg_temp;
 CREATE TEMPORARY TABLE parts (number integer, part text, about text, functions text[]);
 INSERT INTO parts VALUES
 (1, 'Installation and access', 'Kepler''s tables, who may use them, and how the database fares.',
-    '{install,status,version,grant_access,revoke_access,find_secrets,current_workspace_id,cuid}'),
+    '{install,status,version,grant_access,revoke_access,use_workspace,current_workspace_id,find_secrets,cuid}'),
+(14, 'Workspaces', 'The life of a tenant, and of what is stored about a person.',
+    '{create_workspace,workspace_report,export_workspace,import_workspace,delete_workspace,export_user,erase_user}'),
 (2, 'Records', 'What comes from other systems, one row for each thing there.',
     '{upsert_records,upsert_records_summary,upsert_record,delete_records,restore_records,archive_records,retry_rejects,purge_rejects,delete_connection,adopt_records,rename_entity,set_entity_options,record_document,jsonb_hash}'),
 (3, 'Enrichment', 'Workers that find out more about records, under leases.',
@@ -40,6 +42,7 @@ INSERT INTO outcomes (word, means) VALUES
 ('updated', 'It was there and is changed.'),
 ('refreshed', 'The content is the same; only the time of the source is newer, and is noted.'),
 ('deleted', 'It is deleted; records softly, so that they can be restored.'),
+('anonymised', 'It stays, without what says whose it is or was.'),
 ('restored', 'What was deleted or archived is back.'),
 ('archived', 'It is archived.'),
 ('merged', 'It was taken into one that was there (memories, with `dedupe`).'),

@@ -21,7 +21,8 @@ COMMENT ON FUNCTION kepler.version() IS
 'The version of the loaded library. status() also shows the version of the extension''s SQL, which ALTER EXTENSION upgrades.';
 
 COMMENT ON FUNCTION kepler.current_workspace_id() IS
-'The workspace that calls and inserts use unless they name one: the setting kepler.workspace_id, or default. The function does not check that the workspace exists. Only a superuser may change the setting directly.';
+'The workspace that the session works in, which calls and inserts use unless they name one: the one that use_workspace chose, or that a superuser set as kepler.workspace_id. If none was set, it is the only workspace that the role of the session is a member of, or default for roles with a level in all workspaces, for roles without a level, and for the owner of Kepler''s tables. The function does not check that the workspace exists.
+Errors: 42501 if the role is not a member of the workspace that was set, or if it is a member of several and none was set.';
 
 COMMENT ON FUNCTION kepler.cuid() IS
 'A new identifier: 24 lower-case letters and digits, the first a letter (^[a-z][a-z0-9]{23}$).
@@ -772,15 +773,25 @@ COMMENT ON FUNCTION kepler_internal.index_advice(regclass) IS 'Internal: index_a
 COMMENT ON FUNCTION kepler_internal.try_memories(text[], timestamptz, text, text) IS 'Internal: deletes or ends those memories that the database lets go, and tells of the others why not';
 COMMENT ON FUNCTION kepler_internal.change_memories(text[], timestamptz, text, text) IS 'Internal: what forget and end_memories share';
 COMMENT ON FUNCTION kepler_internal.memory_history(text, text, text) IS 'Internal: memory_history, whose columns bear the name of its argument';
-COMMENT ON FUNCTION kepler.grant_access(regrole, text) IS
-'Gives a role a level of access, in place of its previous level: all rights that the functions of the level need, on Kepler''s tables, on entry tables and embedding spaces, also on those that are created later. PUBLIC has none.
+COMMENT ON FUNCTION kepler.grant_access(regrole, text, text) IS
+'Gives a role a level of access, in place of its previous level, in all workspaces or in one: all rights that the functions of its levels need, on Kepler''s tables, on entry tables and embedding spaces, also on those that are created later. PUBLIC has none.
 level: reader (reads and searches), writer (also changes records, entries, memories, conversations, workflows), worker (reads; enriches records, runs workflows, sets embeddings), admin (all of that; declares entry tables, embedding spaces, policies, workspaces). No level may create triggers, foreign keys or types.
+workspace_id: the workspace; NULL means all workspaces. A role with a level in all workspaces keeps it beside those in single ones. In a workspace where a role has a lower level than in others, what that level does not hold is refused (42501).
 Only for the owner of Kepler''s tables and superusers. Rights that the role was granted on these tables by hand are revoked.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for an unknown role; 42501 for other callers.';
-COMMENT ON FUNCTION kepler.revoke_access(regrole) IS
-'Revokes the level of access of a role, and everything else that it was granted on Kepler''s schemas, tables and functions. Returns whether the role had a level.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for an unknown role; 23503 for an unknown workspace; 42501 for other callers.';
+COMMENT ON FUNCTION kepler.revoke_access(regrole, text) IS
+'Revokes the level of access of a role in one workspace, or all of its levels, those in single workspaces included. Without a level left, the role also loses everything else that it was granted on Kepler''s schemas, tables and functions. Returns whether the role had such a level.
+workspace_id: the workspace; NULL means all workspaces.
 Only for the owner of Kepler''s tables and superusers.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for an unknown role; 42501 for other callers.';
+COMMENT ON FUNCTION kepler.use_workspace(text, boolean) IS
+'Has the session work in a workspace that its role is a member of, and returns the id of the workspace. The role is the one that logged in or that SET ROLE names, also inside of SECURITY DEFINER functions.
+is_local: true (the default) sets the workspace for the transaction, which must be inside of BEGIN and COMMIT; false for the session.
+A transaction works in one workspace: after its first use of one, only the owner of Kepler''s tables and superusers can choose another. ROLLBACK TO a savepoint also gives back what was chosen after it.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 if the role is not a member of the workspace; 23503 if a role that may work in all workspaces names one that does not exist; 25P01 if is_local is true outside of a transaction block; 25001 if the transaction has used another workspace.';
+COMMENT ON FUNCTION kepler_internal.sees_blueprint(text) IS 'Internal: whether row security shows the session what is listed of a blueprint';
+COMMENT ON FUNCTION kepler_internal.workspaces_that_search(text, boolean) IS 'Internal: a few workspaces that search an embedding space';
+COMMENT ON FUNCTION kepler_internal.sees_level(text) IS 'Internal: whether row security shows the session the level of a role in all workspaces';
 COMMENT ON FUNCTION kepler_internal.require_workspace(text) IS 'Internal: checks the argument workspace_id, which for those without the rights of the owner must be the session''s';
 
 -- The forms of a function (text, json, jsonb) have one comment, that of the first.
@@ -920,3 +931,75 @@ COMMENT ON FUNCTION kepler_internal.make_feed_triggers(regclass, integer, text) 
 COMMENT ON FUNCTION kepler_internal.drop_feed_triggers(regclass) IS 'Internal: drops the triggers of a tracked table';
 COMMENT ON FUNCTION kepler_internal.tell_feed() IS 'Trigger: what a statement has changed goes into the feed';
 COMMENT ON FUNCTION kepler_internal.read_sql(text, text, text[], text[]) IS 'Internal: what an expression in a document becomes, for tests';
+
+COMMENT ON FUNCTION kepler.create_workspace(text, text) IS
+'Makes a workspace, and returns its id.
+workspace_id: at most 128 bytes; a new one by default. name: for people; the id by default.
+For the owner of Kepler''s tables, and for roles with the level admin in all workspaces.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42710 if it exists; 42501 for other callers.';
+COMMENT ON FUNCTION kepler.workspace_report(text) IS
+'What a workspace holds: a row for each table that may hold rows of it, also where there are none. It is the dry run of delete_workspace, which deletes all of them, and of export_workspace.
+relation: the table, those that others refer to first. kind: table, entry table, embedding table or blueprint table. rows: those of the workspace, counted. is_exported: whether an archive holds them.
+For administrators of the workspace.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace; 42501 for another workspace, and below the level admin.';
+COMMENT ON FUNCTION kepler.export_workspace(text) IS
+'Gives a workspace as an archive, a row for each line of newline-delimited JSON: a head (versions, the workspace, and for each table its columns and number of rows), a line for each embedding space, blueprint and entry table with the versions of its structure, a line for each row, and an end with the number of lines and a checksum. import_workspace reads it.
+All of it is as of the statement that calls. The lines do not depend on the settings of the session, and but for the first and the last they are equal each time while nothing changes.
+The feed, positions in it and the rights of roles are left out, since they are of this database. The secrets of connections are references, and are exported as such.
+The lines wait in memory as far as work_mem reaches, and then in a temporary file.
+For administrators of the workspace.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace; 42501 for another workspace, and below the level admin.';
+COMMENT ON FUNCTION kepler.import_workspace(regclass, text) IS
+'Writes an archive of export_workspace into this database, with all ids, in the transaction of the caller: all of it, or nothing. Returns a row for each table that had rows in the archive.
+archive: a table (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, line text), into whose column line the file was copied, a row for each line. It is read twice: nothing is written unless all of it is there and unchanged.
+workspace_id: the workspace to make; that of the archive by default. One that exists must hold nothing.
+relation, rows: what was written. Embedding spaces and blueprints of the archive are made where there is none of the name. Entry tables are made anew with all versions of their structures and their hidden and dropped parts.
+The queue and leases are as they were, and the triggers that keep them in order do not add to them. The inserted rows are told to the feed.
+For the owner of Kepler''s tables.
+Errors: 55000 before install(), if the workspace already holds data or is being deleted, and for a table or column that this database does not have; 22004 and 22023 for arguments; 42703 if archive is no such table; 22000 for an archive that is cut or was altered, and for lines that cannot be written, each with its number, a JSON Pointer and the reason; 42710 if the name of an embedding space or blueprint is taken by another one; 42501 for other callers.';
+COMMENT ON PROCEDURE kepler.delete_workspace(text, boolean, integer) IS
+'Deletes a workspace for good, with its entry tables, blueprints and all rows that workspace_report counts, in steps that commit. From the first step on, functions refuse to work in it. Interrupted, it goes on when it is called again.
+with_rows: false refuses a workspace that holds rows. max_rows: how many rows a step deletes at most, from 1 to 100000.
+The workspace default cannot be deleted, since sessions work in it that set none.
+Cannot run inside of a transaction. For the owner of Kepler''s tables.
+Errors: 55000 before install(), for a workspace that holds rows, and for default; 22004 and 22023 for arguments; 23503 for an unknown workspace; 23503 or 23001 if a table that is not Kepler''s refers to its rows; 2BP01 if a view or the like uses one of its entry tables; 42501 for other callers; 2D000 inside of a transaction.';
+COMMENT ON FUNCTION kepler.export_user(text, text) IS
+'Gives what is stored about a person in kepler.users, as lines of an archive: the user, what refers to the user by a foreign key (connections, workflows, executions, memories, conversations, messages, tables of blueprints), and what belongs to that (credentials, steps, embeddings).
+All of it is as of the statement that calls, and does not depend on the settings of the session.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown user; 42501 for another workspace, and without the right to read one of the tables.';
+COMMENT ON FUNCTION kepler.erase_user(text, text) IS
+'Erases a person in kepler.users, in the transaction of the caller. Returns a row for each table and outcome.
+Deleted are the user, memories and conversations of the user with their embeddings and messages, and credentials of the user''s connections. Anonymised are messages in conversations of others, which keep their place and lose their content; connections, which become INACTIVE without their secret_ref; workflows; and executions, which lose their metadata. Rows of blueprints go or lose the reference as on_delete says.
+What free text and documents say about a person is not looked for: records, entries, and what runs were given and gave back. The feed holds no values.
+relation, outcome, rows: what was done to how many rows.
+Outcomes: deleted, anonymised, not_found (also where the person was erased before).
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 if a table refers to the user with on_delete restrict; 42501 for another workspace, and without the right to change one of the tables.';
+COMMENT ON FUNCTION kepler_internal.workspace_relations(text) IS 'Internal: the tables with rows of a workspace, those that others refer to first';
+COMMENT ON FUNCTION kepler_internal.left_out_of_archives() IS 'Internal: the tables that an archive leaves out, with the reason of each';
+COMMENT ON FUNCTION kepler_internal.require_administrator(text) IS 'Internal: fails unless the caller may read all of a workspace';
+COMMENT ON FUNCTION kepler_internal.archived_value(text, oid) IS 'Internal: how a column stands in an archive, as an expression';
+COMMENT ON FUNCTION kepler_internal.archived_columns(regclass, text) IS 'Internal: the columns of a table that an archive holds';
+COMMENT ON FUNCTION kepler_internal.archive_query(text, regclass, text, text) IS 'Internal: a query for rows of a table as lines of an archive';
+COMMENT ON FUNCTION kepler_internal.archived_entry_table(text, text, regclass) IS 'Internal: what an archive says of an entry table';
+COMMENT ON FUNCTION kepler_internal.line_checksum(text) IS 'Internal: the checksum of a line of an archive';
+COMMENT ON FUNCTION kepler_internal.begin_import(text, text[], text) IS 'Internal: makes what the rows of an archive go into';
+COMMENT ON FUNCTION kepler_internal.require_empty_workspace(text) IS 'Internal: fails if a workspace holds anything that an import could meet';
+COMMENT ON FUNCTION kepler_internal.held_by_workspace(text) IS 'Internal: which tables of a workspace hold rows';
+COMMENT ON FUNCTION kepler_internal.import_entry_tables(jsonb[], text) IS 'Internal: makes entry tables as an archive describes them';
+COMMENT ON FUNCTION kepler_internal.current_structure(jsonb) IS 'Internal: the structure in force, of what an archive says of an entry table';
+COMMENT ON FUNCTION kepler_internal.without_references(jsonb, text[]) IS 'Internal: a structure without references to other tables than some';
+COMMENT ON FUNCTION kepler_internal.with_keys_of_references(jsonb, jsonb[]) IS 'Internal: a structure with plain columns in place of references';
+COMMENT ON FUNCTION kepler_internal.checked_type(text) IS 'Internal: a type as Postgres prints it, if it exists';
+COMMENT ON FUNCTION kepler_internal.import_statement(regclass, text, text[]) IS 'Internal: the statement that inserts rows of an archive';
+COMMENT ON FUNCTION kepler_internal.import_lines(text, text[], bigint[], boolean) IS 'Internal: writes lines of an archive';
+COMMENT ON FUNCTION kepler_internal.archived_row(text) IS 'Internal: the row of a line of an archive';
+COMMENT ON FUNCTION kepler_internal.refuse_lines(text, regclass, text, text[], bigint[], text) IS 'Internal: tells which lines of an archive cannot be written';
+COMMENT ON FUNCTION kepler_internal.finish_import(text, text, text[], text[]) IS 'Internal: puts foreign keys back, and moves sequences behind imported numbers';
+COMMENT ON FUNCTION kepler_internal.begin_workspace_deletion(text, boolean, integer) IS 'Internal: the first step of delete_workspace';
+COMMENT ON FUNCTION kepler_internal.delete_workspace_step(text, integer, text) IS 'Internal: a step of delete_workspace; gives where to go on';
+COMMENT ON FUNCTION kepler_internal.mark_workspace_deleted(text, boolean) IS 'Internal: marks a workspace, so that nothing works in it any more';
+COMMENT ON FUNCTION kepler_internal.delete_entry_table(text, text, text) IS 'Internal: drops an entry table of a workspace that is being deleted';
+COMMENT ON FUNCTION kepler_internal.delete_rows(regclass, text, text, integer, text[]) IS 'Internal: deletes some rows of a workspace from a table';
+COMMENT ON FUNCTION kepler_internal.delete_workspace_part(text, integer, jsonb) IS 'Internal: what a step of delete_workspace does, as the owner';
+COMMENT ON FUNCTION kepler_internal.delete_circles(text) IS 'Internal: deletes rows of a workspace that refer to each other';
+COMMENT ON FUNCTION kepler_internal.user_relations(text) IS 'Internal: the rows about a person, as conditions by table';

@@ -127,6 +127,9 @@ BEGIN
         'CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON %s
             FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
             EXECUTE FUNCTION kepler_internal.refuse_workspace_change()', relation);
+    -- An embedding says what a text is about. A search reads as the owner, with the workspace bound, and keeps its index.
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation);
+    EXECUTE format('CREATE POLICY workspace ON %s USING (workspace_id = kepler.current_workspace_id())', relation);
     EXECUTE format('COMMENT ON TABLE %s IS %L', relation, description);
     RETURN relation;
 END
@@ -269,17 +272,7 @@ BEGIN
     SELECT s.name INTO oldest FROM kepler.embedding_spaces AS s
     WHERE s.status = 'ACTIVE' ORDER BY s.created_at, s.name LIMIT 1;
     -- Those who have activated none search the oldest.
-    EXECUTE format(
-        'SELECT ARRAY(
-            SELECT w.id FROM kepler.workspaces AS w
-            WHERE w.embedding_space = $1
-                OR (w.embedding_space IS NULL AND $2 AND (
-                    EXISTS (SELECT FROM kepler.memories AS m WHERE m.workspace_id = w.id)
-                    OR %s))
-            ORDER BY w.id LIMIT 5)',
-        CASE WHEN found.message_relation IS NULL THEN 'false'
-            ELSE format('EXISTS (SELECT FROM %s AS e WHERE e.workspace_id = w.id)', found.message_relation) END)
-    INTO users USING $1, coalesce(oldest = $1, false);
+    users := kepler_internal.workspaces_that_search($1, coalesce(oldest = $1, false));
     IF users <> '{}' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_in_use',
             MESSAGE = format('embedding space "%s" is in use', space),

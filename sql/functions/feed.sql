@@ -57,6 +57,9 @@ BEGIN
         CONTINUE WHEN to_regclass(format('kepler.%I', partition)) IS NOT NULL;
         BEGIN
             EXECUTE format('CREATE TABLE kepler.%I (LIKE kepler.feed INCLUDING ALL)', partition);
+            -- For whoever has rights on the partition: they are not those on the feed.
+            EXECUTE format('ALTER TABLE kepler.%I ENABLE ROW LEVEL SECURITY', partition);
+            EXECUTE format('CREATE POLICY workspace ON kepler.%I FOR SELECT USING (workspace_id = kepler.current_workspace_id())', partition);
             -- This locks writers out of the default partition alone, and nobody out of the rest.
             EXECUTE format('ALTER TABLE kepler.feed ATTACH PARTITION kepler.%I FOR VALUES FROM (%L) TO (%L)',
                 partition, begins, begins + interval '7 days');

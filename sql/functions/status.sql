@@ -42,7 +42,7 @@ BEGIN
     SELECT jsonb_object_agg(c.relname, kepler_internal.table_status(c.oid::regclass)) INTO tables
     FROM pg_class AS c
     WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-        AND c.relname NOT IN ('schema_versions', 'access_levels');
+        AND c.relname NOT IN ('schema_versions', 'access_levels', 'workspace_members');
 
     -- There may be thousands: what the statistics say of all of them.
     SELECT jsonb_object_agg(k.kind, jsonb_build_object(

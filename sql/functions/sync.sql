@@ -13,9 +13,9 @@ BEGIN
     WHERE s.workspace_id = o.workspace_id AND s.sync_run_id = o.id;
     -- Whoever merges has locked rows, and may be waiting for the entity. What is left so is nobody's, and abandon_syncs
     -- takes it away.
-    DELETE FROM kepler.inbox AS i WHERE i.ctid = ANY (ARRAY(
+    DELETE FROM kepler.inbox_rows AS i WHERE i.ctid = ANY (ARRAY(
         SELECT s.ctid FROM old_runs AS o
-        JOIN kepler.inbox AS s ON s.workspace_id = o.workspace_id AND s.sync_run_id = o.id
+        JOIN kepler.inbox_rows AS s ON s.workspace_id = o.workspace_id AND s.sync_run_id = o.id
         FOR UPDATE OF s SKIP LOCKED));
     RETURN NULL;
 END

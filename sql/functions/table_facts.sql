@@ -156,7 +156,7 @@ SELECT jsonb_build_object(
         FROM pg_trigger AS g
         JOIN pg_proc AS p ON p.oid = g.tgfoid
         JOIN pg_namespace AS gn ON gn.oid = p.pronamespace
-        WHERE g.tgrelid = t.oid AND g.tgname = 'kepler_secret_references'
+        WHERE g.tgrelid = t.oid AND g.tgname = 'zz_kepler_secret_references'
     ), '[]')
 )
 FROM pg_class AS t

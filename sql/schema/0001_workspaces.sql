@@ -5,11 +5,14 @@ CREATE TABLE kepler.workspaces (
     name text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    deleting_at timestamptz,
     CONSTRAINT workspaces_id_length CHECK (octet_length(id) BETWEEN 1 AND 128)
 );
 
 -- For look-ups by name; names are not unique.
 CREATE INDEX workspaces_name_idx ON kepler.workspaces (name);
+-- Few at any time: every call asks whether its workspace is one of them.
+CREATE INDEX workspaces_deleting_at_idx ON kepler.workspaces (deleting_at) WHERE deleting_at IS NOT NULL;
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.workspaces
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
@@ -46,15 +49,20 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.users
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
 -- Triggers and not CHECKs, whose error would show the row and the secret in it.
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF metadata ON kepler.users
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.users
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('metadata', 'refuse');
 
 -- Before the checks of foreign keys are planned, for the rest of the session.
 CREATE TRIGGER load_library BEFORE DELETE ON kepler.users
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
 
+-- Each workspace sees and changes its own rows.
+ALTER TABLE kepler.users ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.users USING (workspace_id = kepler.current_workspace_id());
+
 COMMENT ON TABLE kepler.workspaces IS 'Tenants; every row of every other table belongs to one workspace';
 COMMENT ON COLUMN kepler.workspaces.name IS 'Display name; need not be unique';
+COMMENT ON COLUMN kepler.workspaces.deleting_at IS 'When delete_workspace began to delete it; functions refuse to work in it from then on. NULL otherwise';
 
 COMMENT ON TABLE kepler.users IS 'People (or services) on whose behalf an application works';
 COMMENT ON COLUMN kepler.users.workspace_id IS 'Workspace the row belongs to; never changes';

@@ -200,16 +200,16 @@ CREATE TRIGGER keep_name BEFORE UPDATE OF type, source ON kepler.entities
     EXECUTE FUNCTION kepler_internal.refuse_entity_rename();
 
 -- Triggers, because the error of a CHECK would show the row, and the secret in it.
-CREATE TRIGGER check_secret_ref BEFORE INSERT OR UPDATE OF secret_ref ON kepler.connections
+CREATE TRIGGER zz_check_secret_ref BEFORE INSERT OR UPDATE ON kepler.connections
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.check_secret_references('secret_ref');
-CREATE TRIGGER check_secret_ref BEFORE INSERT OR UPDATE OF secret_ref ON kepler.credentials
+CREATE TRIGGER zz_check_secret_ref BEFORE INSERT OR UPDATE ON kepler.credentials
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.check_secret_references('secret_ref');
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF sync_config, metadata, issues ON kepler.connections
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.connections
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('sync_config', 'refuse', 'metadata', 'refuse', 'issues', 'redact');
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF properties, issues ON kepler.entities
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.entities
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('properties', 'refuse', 'issues', 'redact');
 -- A reject must be kept whatever it is of: one with a secret is kept without its document, as one that is too large.
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF document, error ON kepler.rejects
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.rejects
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('document', 'leave_out', 'error', 'redact');
 
 -- Brings the rest of a record in line with what was changed: updated_at, the enrichment of new content, and the lease of a
@@ -246,6 +246,20 @@ CREATE TRIGGER load_library BEFORE DELETE ON kepler.connections
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
 CREATE TRIGGER load_library BEFORE DELETE ON kepler.entities
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
+
+-- Each workspace sees and changes its own rows.
+ALTER TABLE kepler.connections ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.connections USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.credentials ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.credentials USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.entities ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.entities USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.records ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.records USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.detached_records ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.detached_records USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.rejects ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.rejects USING (workspace_id = kepler.current_workspace_id());
 
 COMMENT ON TABLE kepler.connections IS 'One user in one external system';
 COMMENT ON COLUMN kepler.connections.status IS 'Whether it can be used: PENDING before it is authorised, ACTIVE, ERROR while it does not work, or INACTIVE';

@@ -75,6 +75,14 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.hidden_fie
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
+-- Each workspace sees and changes its own rows.
+ALTER TABLE kepler.entry_tables ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.entry_tables USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.structures ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.structures USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.hidden_fields ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.hidden_fields USING (workspace_id = kepler.current_workspace_id());
+
 COMMENT ON TABLE kepler.entry_tables IS 'Tables that users define by structures; each belongs to one workspace';
 COMMENT ON COLUMN kepler.entry_tables.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.entry_tables.record_name IS 'Name that users give the table; unique in the workspace among tables that are not dropped';

@@ -103,13 +103,13 @@ CREATE TABLE kepler.execution_steps (
 );
 
 -- What a run was given and what it gave back (input, output, results) is data, and is not looked at.
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF intent, trigger, actions, metadata ON kepler.workflows
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.workflows
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets(
         'intent', 'refuse', 'trigger', 'refuse', 'actions', 'refuse', 'metadata', 'refuse');
 -- A run must end, whatever its error says.
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF error, metadata ON kepler.executions
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.executions
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('error', 'redact', 'metadata', 'refuse');
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF error ON kepler.execution_steps
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.execution_steps
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('error', 'redact');
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.workflows
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
@@ -152,6 +152,14 @@ CREATE TRIGGER load_library BEFORE DELETE ON kepler.workflows
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
 CREATE TRIGGER load_library BEFORE DELETE ON kepler.executions
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
+
+-- Each workspace sees and changes its own rows.
+ALTER TABLE kepler.workflows ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.workflows USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.executions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.executions USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.execution_steps ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.execution_steps USING (workspace_id = kepler.current_workspace_id());
 
 COMMENT ON TABLE kepler.workflows IS 'What a user automates: a trigger, and the actions that follow it';
 COMMENT ON COLUMN kepler.workflows.workspace_id IS 'Workspace the row belongs to; never changes';

@@ -290,6 +290,22 @@ JOIN kepler.records AS r
 WHERE l.error IS NOT NULL AND l.lease_until <= clock_timestamp();
 ALTER VIEW kepler.failed_enrichments SET (security_invoker = true);
 
+-- Each workspace sees and changes its own rows.
+ALTER TABLE kepler.enrichment_policies ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.enrichment_policies USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.enrichment_queue ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.enrichment_queue USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.enrichment_failures ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.enrichment_failures USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.leases ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.leases USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.lease_records ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.lease_records USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.enrichment_turns ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.enrichment_turns USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.enrichment_attempts ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.enrichment_attempts USING (workspace_id = kepler.current_workspace_id());
+
 COMMENT ON TABLE kepler.enrichment_policies IS 'Which entity types workers enrich, and how; set by set_enrichment_policy';
 COMMENT ON COLUMN kepler.enrichment_policies.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.enrichment_policies.max_attempts IS 'Number of failed or expired attempts after which a record is FAILED';

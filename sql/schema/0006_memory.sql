@@ -23,6 +23,8 @@ CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.embedding_spaces
     EXECUTE FUNCTION kepler_internal.touch_updated_at();
 
 ALTER TABLE kepler.workspaces ADD COLUMN embedding_space text REFERENCES kepler.embedding_spaces (name);
+-- For the foreign key, when a space is dropped.
+CREATE INDEX workspaces_embedding_space_idx ON kepler.workspaces (embedding_space) WHERE embedding_space IS NOT NULL;
 
 -- Sessions remember spaces, and which one a workspace has activated. These fire on replicas too.
 CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE ON kepler.embedding_spaces
@@ -34,7 +36,8 @@ CREATE TRIGGER announce AFTER DELETE ON kepler.workspaces
 CREATE TRIGGER announce_change AFTER UPDATE ON kepler.workspaces
     FOR EACH ROW WHEN (
         OLD.id IS DISTINCT FROM NEW.id
-        OR OLD.embedding_space IS DISTINCT FROM NEW.embedding_space)
+        OR OLD.embedding_space IS DISTINCT FROM NEW.embedding_space
+        OR OLD.deleting_at IS DISTINCT FROM NEW.deleting_at)
     EXECUTE FUNCTION kepler_internal.tell_sessions();
 CREATE TRIGGER announce_truncated AFTER TRUNCATE ON kepler.workspaces
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.tell_sessions();
@@ -114,7 +117,7 @@ CREATE TRIGGER touch_updated_at
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.memories
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF content, metadata ON kepler.memories
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.memories
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('content', 'refuse', 'metadata', 'refuse');
 CREATE TRIGGER keep_id BEFORE UPDATE OF id ON kepler.memories
     FOR EACH ROW WHEN (OLD.id <> NEW.id)
@@ -133,6 +136,12 @@ CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.memory_acc
 CREATE TRIGGER forget_deleted AFTER DELETE ON kepler.memories
     REFERENCING OLD TABLE AS old_memories
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.forget_deleted_memories();
+
+-- Each workspace sees and changes its own rows.
+ALTER TABLE kepler.memories ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.memories USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.memory_access ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.memory_access USING (workspace_id = kepler.current_workspace_id());
 
 COMMENT ON COLUMN kepler.workspaces.embedding_space IS 'Space in which memories and messages are searched, set by activate_embedding_space; NULL means the oldest ACTIVE space';
 

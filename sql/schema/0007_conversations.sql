@@ -78,9 +78,9 @@ CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.conversations
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.conversations
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF title, metadata ON kepler.conversations
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.conversations
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('title', 'refuse', 'metadata', 'refuse');
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF content, metadata ON kepler.messages
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.messages
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('content', 'refuse', 'metadata', 'refuse');
 -- Column by column: a BEFORE UPDATE trigger cannot compare whole rows that have a generated column.
 CREATE TRIGGER touch_updated_at
@@ -114,6 +114,12 @@ CREATE TRIGGER forget_deleted AFTER DELETE ON kepler.messages
 -- Before the checks of foreign keys are planned, for the rest of the session.
 CREATE TRIGGER load_library BEFORE DELETE ON kepler.conversations
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.load_library();
+
+-- Each workspace sees and changes its own rows.
+ALTER TABLE kepler.conversations ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.conversations USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.messages ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.messages USING (workspace_id = kepler.current_workspace_id());
 
 COMMENT ON TABLE kepler.conversations IS 'Conversations; each is an ordered sequence of messages';
 COMMENT ON COLUMN kepler.conversations.workspace_id IS 'Workspace the row belongs to; never changes';

@@ -86,7 +86,7 @@ CREATE TABLE kepler.sync_candidates (
 ) WITH (autovacuum_vacuum_scale_factor = 0.05);
 
 -- A run must end, whatever its error says.
-CREATE TRIGGER guard_secrets BEFORE INSERT OR UPDATE OF error ON kepler.sync_runs
+CREATE TRIGGER zz_guard_secrets BEFORE INSERT OR UPDATE ON kepler.sync_runs
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('error', 'redact');
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.sync_runs
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
@@ -121,6 +121,16 @@ ALTER TABLE kepler.sync_runs ENABLE ALWAYS TRIGGER announce_truncated;
 CREATE TRIGGER forget_notes AFTER DELETE ON kepler.sync_runs
     REFERENCING OLD TABLE AS old_runs
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.forget_sync_notes();
+
+-- Each workspace sees and changes its own rows.
+ALTER TABLE kepler.sync_runs ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.sync_runs USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.sync_batches ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.sync_batches USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.sync_seen ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.sync_seen USING (workspace_id = kepler.current_workspace_id());
+ALTER TABLE kepler.sync_candidates ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.sync_candidates USING (workspace_id = kepler.current_workspace_id());
 
 COMMENT ON TABLE kepler.sync_runs IS 'One listing of an entity by a connector; begin_sync makes it';
 COMMENT ON COLUMN kepler.sync_runs.workspace_id IS 'Workspace the row belongs to; never changes';

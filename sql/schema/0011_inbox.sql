@@ -1,5 +1,8 @@
 -- The inbox of sync runs: what a client copies in, until it is merged.
 
+-- COPY refuses a table with row security, so that what takes rows in has none, and what holds them has: the rows lie in the one
+-- partition, and nobody but the owner has more rights here than to insert, without a say in the workspace of the row.
+--
 -- No foreign keys, and no triggers of rows, since each would cost something for every row. Rows are deleted in masses, in the
 -- order in which they came.
 CREATE TABLE kepler.inbox (
@@ -14,7 +17,8 @@ CREATE TABLE kepler.inbox (
     PRIMARY KEY (workspace_id, sync_run_id, id),
     CONSTRAINT inbox_line_or_fields CHECK (
         line IS NULL OR (external_id IS NULL AND data IS NULL AND source_updated_at IS NULL AND deleted IS NULL))
-) WITH (
+) PARTITION BY LIST (workspace_id);
+CREATE TABLE kepler.inbox_rows PARTITION OF kepler.inbox DEFAULT WITH (
     autovacuum_vacuum_scale_factor = 0.02,
     autovacuum_vacuum_cost_delay = 0,
     autovacuum_analyze_scale_factor = 0.2,
@@ -22,7 +26,7 @@ CREATE TABLE kepler.inbox (
     toast.autovacuum_vacuum_cost_delay = 0
 );
 
-CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.inbox
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.inbox_rows
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
@@ -62,10 +66,10 @@ FROM (
     ) AS b
     CROSS JOIN LATERAL (
         SELECT coalesce(
-            (SELECT l.id FROM kepler.inbox AS l
+            (SELECT l.id FROM kepler.inbox_rows AS l
              WHERE l.workspace_id = r.workspace_id AND l.sync_run_id = r.id AND l.id > r.merged_through
              ORDER BY l.id DESC LIMIT 1)
-            - (SELECT l.id FROM kepler.inbox AS l
+            - (SELECT l.id FROM kepler.inbox_rows AS l
                WHERE l.workspace_id = r.workspace_id AND l.sync_run_id = r.id AND l.id > r.merged_through
                ORDER BY l.id LIMIT 1)
             + 1, 0) AS rows
@@ -85,8 +89,9 @@ CROSS JOIN LATERAL (SELECT nullif(q.rate, 0) AS rate) AS s;
 -- It shows what its reader may see.
 ALTER VIEW kepler.sync_progress SET (security_invoker = true);
 
-COMMENT ON TABLE kepler.inbox IS 'Elements that were copied in for a sync run; merge_inbox upserts them and takes them out';
-COMMENT ON COLUMN kepler.inbox.workspace_id IS 'Workspace the row belongs to';
+COMMENT ON TABLE kepler.inbox IS 'Takes in the elements that are copied in for a sync run; inbox_rows holds them until merge_inbox upserts them';
+COMMENT ON TABLE kepler.inbox_rows IS 'The elements in the inbox, to read and to delete; COPY and INSERT go to inbox';
+COMMENT ON COLUMN kepler.inbox.workspace_id IS 'Workspace the row belongs to: that of the session, which only the owner may set otherwise';
 COMMENT ON COLUMN kepler.inbox.sync_run_id IS 'Run that the element is for; the default is the setting kepler.sync_run_id';
 COMMENT ON COLUMN kepler.inbox.line IS 'An element as one JSON text; excludes the columns after it. A blank one is no element';
 COMMENT ON COLUMN kepler.inbox.external_id IS 'Identifier of the record at the source';
@@ -108,3 +113,6 @@ COMMENT ON COLUMN kepler.sync_progress.rate IS 'done for each second of the phas
 COMMENT ON COLUMN kepler.sync_progress.estimated_end IS 'When the phase ends at this rate';
 COMMENT ON COLUMN kepler.sync_progress.started_at IS 'When the run began';
 COMMENT ON COLUMN kepler.sync_progress.active_at IS 'When it was last heard of: a call, a checkpoint, a step';
+
+ALTER TABLE kepler.inbox_rows ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.inbox_rows USING (workspace_id = kepler.current_workspace_id());

@@ -70,6 +70,17 @@ CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.blueprints
     FOR EACH ROW WHEN (OLD *<> NEW AND OLD.updated_at = NEW.updated_at)
     EXECUTE FUNCTION kepler_internal.touch_updated_at();
 
+-- Each workspace sees its own, and those that belong to none.
+ALTER TABLE kepler.blueprints ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.blueprints
+    USING (COALESCE(workspace_id, kepler.current_workspace_id()) = kepler.current_workspace_id());
+ALTER TABLE kepler.blueprint_versions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.blueprint_versions USING (kepler_internal.sees_blueprint(blueprint_name));
+ALTER TABLE kepler.blueprint_tables ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.blueprint_tables USING (kepler_internal.sees_blueprint(blueprint_name));
+ALTER TABLE kepler.blueprint_enums ENABLE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON kepler.blueprint_enums USING (kepler_internal.sees_blueprint(blueprint_name));
+
 COMMENT ON TABLE kepler.blueprints IS 'Application models that apply_blueprint made; only Kepler''s functions write here';
 COMMENT ON COLUMN kepler.blueprints.name IS 'Name that the document gives the blueprint; unique in the database';
 COMMENT ON COLUMN kepler.blueprints.workspace_id IS 'Workspace that all rows of the tables belong to, if the tenancy is workspace; NULL otherwise';

@@ -1,7 +1,8 @@
 //! What is wrong with rights.
 
+use super::level::Levels;
 use crate::error::Report;
-use crate::ident::quote;
+use crate::ident::{quote, quote_literal};
 use pgrx::PgSqlErrorCode;
 
 /// What may go wrong where rights are given, taken or needed.
@@ -9,6 +10,18 @@ use pgrx::PgSqlErrorCode;
 pub(crate) enum AccessError {
     #[error("permission denied for table {table}")]
     NoRight { table: String, role: String, level: &'static str },
+    #[error("permission denied for table {table} in workspace \"{workspace}\"")]
+    NoRightHere {
+        table: String,
+        role: String,
+        level: &'static str,
+        levels: Levels,
+        workspace: String,
+    },
+    #[error("permission denied for table {table}")]
+    NoRightInAll { table: String, role: String, level: &'static str },
+    #[error("only a role with level {level} in all workspaces may {what}")]
+    NotInAll { role: String, level: &'static str, what: &'static str },
     #[error("only the owner of Kepler's tables may {what}")]
     NotTheOwner { what: &'static str, owner: String },
     #[error("role \"{0}\" owns Kepler's tables")]
@@ -31,7 +44,11 @@ impl Report for AccessError {
     fn code(&self) -> PgSqlErrorCode {
         use PgSqlErrorCode::*;
         match self {
-            Self::NotTheOwner { .. } | Self::NoRight { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::NotTheOwner { .. }
+            | Self::NoRight { .. }
+            | Self::NoRightHere { .. }
+            | Self::NoRightInAll { .. }
+            | Self::NotInAll { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::ForeignSchema { .. } | Self::NoGrantOption { .. } => {
                 ERRCODE_INSUFFICIENT_PRIVILEGE
             }
@@ -50,6 +67,15 @@ impl Report for AccessError {
                  may, too.")
             }
             Self::NoRight { .. } => return None,
+            Self::NoRightInAll { .. } | Self::NotInAll { .. } => {
+                "It concerns all workspaces, and the role has its levels in some of them.".to_owned()
+            }
+            Self::NoRightHere { role, levels, .. } if levels.is_empty() => {
+                format!("Role \"{role}\" has no level there.")
+            }
+            Self::NoRightHere { role, levels, .. } => {
+                format!("Role \"{role}\" has level {} there.", levels.names())
+            }
             Self::IsTheOwner(_) => "The owner has all rights already.".to_owned(),
             Self::ForeignSchema { .. } => {
                 "The owner of a schema can drop and replace everything in it.".to_owned()
@@ -102,7 +128,12 @@ impl Report for AccessError {
                  ALL ROUTINES IN SCHEMA kepler, kepler_internal TO {owner} WITH GRANT OPTION;",
                 owner = quote(owner)
             ),
-            Self::NoRight { role, level, .. } => grant_hint(role, level),
+            Self::NoRight { role, level, .. }
+            | Self::NoRightInAll { role, level, .. }
+            | Self::NotInAll { role, level, .. } => grant_hint(role, level, None),
+            Self::NoRightHere { role, level, workspace, .. } => {
+                grant_hint(role, level, Some(workspace))
+            }
             Self::NotTheOwner { .. } => {
                 "No level of kepler.grant_access gives this right. Ask the owner.".to_owned()
             }
@@ -111,12 +142,29 @@ impl Report for AccessError {
     }
 }
 
-/// What to say to a role that lacks a level of access.
-pub(crate) fn grant_hint(role: &str, level: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    let role = if role.chars().all(is_plain) { role.to_owned() } else { quote(role) };
-    let role = role.replace('\'', "''");
+/// What to say to a role that lacks a level of access, in a workspace or in all.
+pub(crate) fn grant_hint(role: &str, level: &str, workspace: Option<&str>) -> String {
+    let of = workspace.map_or_else(String::new, |id| format!(", {}", quote_literal(id)));
     format!(
-        "The owner of Kepler's tables can give the right: SELECT kepler.grant_access('{role}', '{level}');"
+        "The owner of Kepler's tables can give the right: SELECT kepler.grant_access({}, '{level}'{of});",
+        quote_literal(&plain(role))
     )
+}
+
+/// A role's name as a regrole reads it.
+pub(crate) fn plain(role: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if role.chars().all(is_plain) { role.to_owned() } else { quote(role) }
+}
+
+/// Says which workspaces a role is a member of, a few of many.
+pub(crate) fn workspaces_named(role: &str, workspaces: &[String]) -> Option<String> {
+    const SHOWN: usize = 5;
+    let shown: Vec<String> = workspaces.iter().take(SHOWN).map(|id| format!("\"{id}\"")).collect();
+    let rest = match workspaces.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!shown.is_empty())
+        .then(|| format!("Role \"{role}\" is a member of {}{rest}.", shown.join(", ")))
 }

@@ -2,9 +2,10 @@
 //! are there and on those that come later.
 
 use super::error::AccessError;
-use super::level::{self, INTERNAL_SCHEMA, Level, Made, SCHEMA};
+use super::level::{self, INTERNAL_SCHEMA, Level, Levels, Made, SCHEMA};
+use super::members;
 use super::owner::{ACCESS_LEVELS, Owner};
-use crate::arguments::ArgumentError;
+use crate::arguments::{ArgumentError, name};
 use crate::error::Error;
 use crate::ident::{qualified, quote};
 use crate::installed::require_tables;
@@ -18,25 +19,31 @@ use pgrx::spi::SpiClient;
 /// Where entry tables and embeddings are.
 const DATA_SCHEMA: &str = "kepler_data";
 
-/// Gives a role a level of access, in place of the one that it had: the rights that the functions of the level need,
-/// on Kepler's tables, on entry tables and embedding spaces, and on those that are made later.
+/// Gives a role a level of access, in place of the one that it had: in all workspaces, or in one.
 ///
 /// `reader` searches and reads; `writer` changes records, entries, memories, conversations and workflows too;
 /// `worker` enriches records, runs workflows and brings embeddings; `admin` does all that, and declares entry
-/// tables, embedding spaces, policies and workspaces. For the owner of Kepler's tables and superusers. What was
-/// granted to the role by hand on these tables is taken.
+/// tables, embedding spaces, policies and workspaces. The role gets the rights that the functions of all of its levels
+/// need, on Kepler's tables, on entry tables and embedding spaces, and on those that are made later; in a workspace
+/// where its level is lower, what that level does not hold is refused. For the owner of Kepler's tables and superusers.
+/// What was granted to the role by hand on these tables is taken.
 ///
-/// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 42501 for other callers.
+/// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 23503 for an unknown workspace, 42501 for other
+/// callers.
 #[pg_extern(
     volatile,
     parallel_unsafe,
     sql = "
-CREATE FUNCTION kepler.grant_access(role regrole, level text) RETURNS void
+CREATE FUNCTION kepler.grant_access(role regrole, level text, workspace_id text DEFAULT NULL) RETURNS void
 VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "
 )]
-fn grant_access(role: Option<pg_sys::Oid>, level: Option<String>) -> Result<(), ErrorReport> {
+fn grant_access(
+    role: Option<pg_sys::Oid>,
+    level: Option<String>,
+    workspace_id: Option<String>,
+) -> Result<(), ErrorReport> {
     let (owner, role) = checked(role)?;
     let level = level.ok_or(ArgumentError::Null("level"))?;
     let level = Level::from_name(&level).ok_or_else(|| ArgumentError::BadChoice {
@@ -44,25 +51,22 @@ fn grant_access(role: Option<pg_sys::Oid>, level: Option<String>) -> Result<(), 
         legal: Level::LEGAL,
         given: level.clone(),
     })?;
+    let workspace = workspace_id.map(|id| name("workspace_id", Some(id))).transpose()?;
     Spi::connect_mut(|client| -> Result<(), Error> {
         owner.require_own_code(client, ACCESS_LEVELS)?;
-        take(client, owner, &role)?;
-        give(client, owner, &role, level)?;
-        let _owner = owner.act();
-        client.update(
-            "INSERT INTO kepler.access_levels AS a (role_name, level) VALUES ($1, $2)
-             ON CONFLICT (role_name) DO UPDATE SET level = excluded.level,
-                 granted_by = excluded.granted_by, granted_at = excluded.granted_at",
-            None,
-            &[role.as_str().into(), level.name().into()],
-        )?;
-        Ok(())
+        {
+            let _owner = owner.act();
+            members::tidy(client)?;
+            members::put(client, role, level, workspace.as_deref())?;
+        }
+        give_anew(client, owner, role)
     })?;
     Ok(())
 }
 
-/// Takes from a role all that `grant_access` gave it, and what else it was granted on Kepler's tables, functions
-/// and schemas. Gives whether it had a level.
+/// Takes from a role its level in one workspace, or all of its levels, in all workspaces and in each. Without a level left
+/// it loses all that `grant_access` gave it, and what else it was granted on Kepler's tables, functions and schemas. Gives
+/// whether it had such a level.
 ///
 /// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 42501 for callers other than the owner of
 /// Kepler's tables and superusers.
@@ -70,28 +74,34 @@ fn grant_access(role: Option<pg_sys::Oid>, level: Option<String>) -> Result<(), 
     volatile,
     parallel_unsafe,
     sql = "
-CREATE FUNCTION kepler.revoke_access(role regrole) RETURNS boolean
+CREATE FUNCTION kepler.revoke_access(role regrole, workspace_id text DEFAULT NULL) RETURNS boolean
 VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "
 )]
-fn revoke_access(role: Option<pg_sys::Oid>) -> Result<bool, ErrorReport> {
+fn revoke_access(
+    role: Option<pg_sys::Oid>,
+    workspace_id: Option<String>,
+) -> Result<bool, ErrorReport> {
     let (owner, role) = checked(role)?;
+    let workspace = workspace_id.map(|id| name("workspace_id", Some(id))).transpose()?;
     Ok(Spi::connect_mut(|client| -> Result<bool, Error> {
         owner.require_own_code(client, ACCESS_LEVELS)?;
-        take(client, owner, &role)?;
-        let _owner = owner.act();
-        let taken = client.update(
-            "DELETE FROM kepler.access_levels AS a WHERE a.role_name = $1",
-            None,
-            &[role.as_str().into()],
-        )?;
-        Ok(!taken.is_empty())
+        let taken = {
+            let _owner = owner.act();
+            members::tidy(client)?;
+            members::remove(client, role, workspace.as_deref())?
+        };
+        // A role that was no member of the workspace keeps what it has.
+        if taken || workspace.is_none() {
+            give_anew(client, owner, role)?;
+        }
+        Ok(taken)
     })?)
 }
 
-/// The owner, whose rights the caller must have, and the name of another role.
-fn checked(role: Option<pg_sys::Oid>) -> Result<(Owner, String), Error> {
+/// The owner, whose rights the caller must have, and another role.
+fn checked(role: Option<pg_sys::Oid>) -> Result<(Owner, pg_sys::Oid), Error> {
     require_tables()?;
     let role = role.ok_or(ArgumentError::Null("role"))?;
     let owner = Owner::find()?;
@@ -99,11 +109,32 @@ fn checked(role: Option<pg_sys::Oid>) -> Result<(Owner, String), Error> {
     if role == owner.role() {
         return Err(AccessError::IsTheOwner(owner.name()).into());
     }
-    Ok((owner, role::name(role)))
+    Ok((owner, role))
 }
 
-/// Gives the rights of a level.
-fn give(client: &mut SpiClient<'_>, owner: Owner, role: &str, level: Level) -> Result<(), Error> {
+/// Takes all rights from a role, and gives those of all of its levels.
+fn give_anew(client: &mut SpiClient<'_>, owner: Owner, role: pg_sys::Oid) -> Result<(), Error> {
+    let name = role::name(role);
+    take(client, owner, &name)?;
+    let (levels, everywhere) = {
+        let _owner = owner.act();
+        members::levels_of(client, role)?
+    };
+    if levels.is_empty() {
+        return Ok(());
+    }
+    give(client, owner, &name, levels)?;
+    if !everywhere {
+        // A mark that nobody makes by hand: without a row on the list such a role works nowhere, not in the default workspace.
+        let _owner = owner.act();
+        let name = level::role_sql(&name);
+        run(client, &format!("GRANT SELECT (granted_to) ON {SCHEMA}.workspace_members TO {name}"))?;
+    }
+    Ok(())
+}
+
+/// Gives the rights of all of some levels.
+fn give(client: &mut SpiClient<'_>, owner: Owner, role: &str, levels: Levels) -> Result<(), Error> {
     let name = level::role_sql(role);
     {
         let _owner = act_for_extension(client, owner)?;
@@ -114,23 +145,27 @@ fn give(client: &mut SpiClient<'_>, owner: Owner, role: &str, level: Level) -> R
             client,
             &format!("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {INTERNAL_SCHEMA} FROM {name}"),
         )?;
-        let functions: Vec<&str> = level::functions(level).collect();
+        let functions: Vec<&str> = levels.iter().flat_map(level::functions).collect();
         give_functions(client, functions, &name)?;
     }
     {
         let _owner = owner.act();
         run(client, &format!("GRANT USAGE ON SCHEMA {DATA_SCHEMA} TO {name}"))?;
-        for grant in level::grants(level, &name) {
+        for grant in levels.iter().flat_map(|level| level::grants(level, &name)) {
             run(client, &grant)?;
         }
         for table in made_tables(client, owner)? {
             let on = qualified(DATA_SCHEMA, &table);
-            if let Some(grant) = level::grant_on_made(level, Made::of(&table), &on, &name) {
-                run(client, &grant)?;
+            for level in levels.iter() {
+                if let Some(grant) = level::grant_on_made(level, Made::of(&table), &on, &name) {
+                    run(client, &grant)?;
+                }
             }
         }
         for on in blueprint_tables(client, owner, None)? {
-            on.give(client, role, level)?;
+            for level in levels.iter() {
+                on.give(client, role, level)?;
+            }
         }
     }
     // GRANT only warns where there was nothing that could be passed on.
@@ -235,9 +270,11 @@ pub(crate) fn share_new_table(
     made: Made,
     table: &str,
 ) -> Result<(), Error> {
-    for (role, level) in levels(client)? {
-        let on = qualified(DATA_SCHEMA, table);
-        if let Some(grant) = level::grant_on_made(level, made, &on, &level::role_sql(&role)) {
+    let on = qualified(DATA_SCHEMA, table);
+    for (level, roles) in members::roles_by_level(client)?.into_values() {
+        // One statement for all: a thousand would write the table's row in the catalog a thousand times.
+        let roles: Vec<String> = roles.iter().map(|role| level::role_sql(role)).collect();
+        if let Some(grant) = level::grant_on_made(level, made, &on, &roles.join(", ")) {
             run(client, &grant)?;
         }
     }
@@ -251,8 +288,9 @@ pub(crate) fn share_blueprint_tables(
     tables: &[(&str, &str)],
 ) -> Result<(), Error> {
     let tables = blueprint_tables(client, owner, Some(tables))?;
-    for (role, level) in levels(client)? {
-        for on in &tables {
+    for (role, levels) in members::roles(client)? {
+        for (on, level) in tables.iter().flat_map(|on| levels.iter().map(move |level| (on, level)))
+        {
             on.give(client, &role, level)?;
         }
     }
@@ -295,7 +333,9 @@ pub(crate) fn share_new_columns(
     if sequences.is_empty() {
         return Ok(());
     }
-    for (role, level) in levels(client)? {
+    for (role, level) in members::roles(client)?.into_iter().flat_map(|(role, levels)| {
+        levels.iter().map(move |level| (role.clone(), level)).collect::<Vec<_>>()
+    }) {
         for (sequence, table) in &sequences {
             let Some(grant) = level::grant_on_sequence(level, sequence, &level::role_sql(&role))
             else {
@@ -451,40 +491,15 @@ pub(crate) fn share_with_monitor(client: &mut SpiClient<'_>, owner: Owner) -> Re
 /// Gives the rights of their levels anew, after tables or functions have come: to those roles that still
 /// have what `grant_access` gave them. A role that has come to the name, new or renamed, is another one.
 pub(crate) fn share_anew(client: &mut SpiClient<'_>, owner: Owner) -> Result<(), Error> {
-    for (role, level) in levels(client)? {
-        give(client, owner, &role, level)?;
+    let roles = {
+        let _owner = owner.act();
+        members::tidy(client)?;
+        members::roles(client)?
+    };
+    for (role, levels) in roles {
+        give(client, owner, &role, levels)?;
     }
     Ok(())
-}
-
-fn levels(client: &mut SpiClient<'_>) -> Result<Vec<(String, Level)>, Error> {
-    let rows = client.update(
-        "SELECT a.role_name, a.level
-         FROM kepler.access_levels AS a
-         JOIN pg_catalog.pg_roles AS r ON r.rolname = a.role_name
-         JOIN (VALUES ('reader', 'schema_versions', 'SELECT'), ('writer', 'users', 'INSERT'),
-                   ('worker', 'leases', 'INSERT'), ('admin', 'workspaces', 'INSERT')) AS m (level, name, privilege)
-             ON m.level = a.level
-         WHERE EXISTS (
-             SELECT FROM pg_catalog.pg_namespace AS n
-             CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) AS x
-             WHERE n.nspname = $1 AND x.grantee = r.oid AND x.privilege_type = 'USAGE')
-           AND EXISTS (
-             SELECT FROM pg_catalog.pg_class AS c
-             JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = $1
-             CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) AS x
-             WHERE c.relname = m.name AND x.grantee = r.oid AND x.privilege_type = m.privilege)
-         ORDER BY a.role_name",
-        None,
-        &[SCHEMA.into()],
-    )?;
-    let mut levels = Vec::new();
-    for row in rows {
-        if let (Some(role), Some(level)) = (row[1].value::<String>()?, row[2].value::<String>()?) {
-            levels.extend(Level::from_name(&level).map(|level| (role, level)));
-        }
-    }
-    Ok(levels)
 }
 
 /// Tables in `kepler_data` that belong to the owner.

@@ -20,5 +20,5 @@ fn hint(refused: &Refused<'_>) -> Option<CString> {
         return None;
     }
     let level = level::lowest(refused.schema, refused.relation, &refused.rights)?.name();
-    CString::new(grant_hint(refused.role, level)).ok()
+    CString::new(grant_hint(refused.role, level, None)).ok()
 }

@@ -4,6 +4,8 @@
 //! table, and TRUNCATE passes row security by.
 
 use crate::ident::{qualified, quote};
+use crate::pg::rights::{Of, Wanted};
+use crate::pg::{relation, role};
 
 /// The schema of Kepler's own tables.
 pub(crate) const SCHEMA: &str = "kepler";
@@ -38,8 +40,40 @@ impl Level {
     }
 }
 
+/// Some of the levels.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Levels(u8);
+
+impl Levels {
+    pub(crate) fn one(level: Level) -> Self {
+        Self(1 << level as u8)
+    }
+
+    /// These and those.
+    pub(crate) fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    pub(crate) fn has(self, level: Level) -> bool {
+        self.0 & Self::one(level).0 != 0
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = Level> {
+        Level::ALL.into_iter().filter(move |level| self.has(*level))
+    }
+
+    /// Their names, as a sentence has them.
+    pub(crate) fn names(self) -> String {
+        self.iter().map(Level::name).collect::<Vec<_>>().join(" and ")
+    }
+}
+
 /// Rights on a table, as GRANT writes them, for each level in the order of [`Level::ALL`].
-type Rights = [&'static str; 4];
+pub(crate) type Rights = [&'static str; 4];
 
 const READ: &str = "SELECT";
 const CHANGE: &str = "SELECT, INSERT, UPDATE, DELETE";
@@ -58,6 +92,12 @@ const LOCK: &str = "SELECT, UPDATE (updated_at)";
 
 /// What writers change, and workers read.
 const DATA: Rights = [READ, CHANGE, READ, CHANGE];
+/// What writers may only insert, without a say in the workspace, which no policy checks there: `COPY` takes none.
+const TAKE_IN: Rights = ["", INTO, "", INTO];
+const INTO: &str = "INSERT (sync_run_id, line, external_id, data, source_updated_at, deleted)";
+/// What was inserted so, where it is read and deleted.
+const TAKE_OUT: Rights = [READ, OUT_OF, READ, OUT_OF];
+const OUT_OF: &str = "SELECT, UPDATE, DELETE";
 /// What only administrators change.
 const RULES: Rights = [READ, READ, READ, CHANGE];
 /// What workers change too.
@@ -93,7 +133,8 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("feed_dropped", [READ, READ, READ, READ]),
     ("feed_epochs", [READ, READ, READ, READ]),
     ("hidden_fields", RULES),
-    ("inbox", DATA),
+    ("inbox", TAKE_IN),
+    ("inbox_rows", TAKE_OUT),
     ("lease_records", [READ, READ, CHANGE, CHANGE]),
     ("leases", [READ, READ, CHANGE, CHANGE]),
     ("memories", [READ, CHANGE, LOCK, CHANGE]),
@@ -112,6 +153,8 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("tracked_tables", RULES),
     ("users", DATA),
     ("workflows", DATA),
+    // Written by grant_access and revoke_access alone.
+    ("workspace_members", [READ, READ, READ, READ]),
     ("workspaces", RULES),
 ];
 
@@ -140,7 +183,12 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("abandon_overdue", ANY),
     ("activate_embedding_space", ADMINS),
     ("apply_blueprint_step", ANY),
+    ("archive_query", ANY),
+    ("archived_columns", ANY),
+    ("archived_entry_table", ANY),
+    ("archived_value", ANY),
     ("begin_rename_entity", ANY),
+    ("begin_workspace_deletion", ANY),
     ("blueprint_facts", ANY),
     ("change_memories", ANY),
     ("check_timeout", ANY),
@@ -148,6 +196,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("consumer_lag", ANY),
     ("copied_sync_run", ANY),
     ("create_entry_table", ANY),
+    ("delete_workspace_step", ANY),
     ("detach_records", ANY),
     ("drop_backlog_step", ANY),
     ("drop_entry_table", ANY),
@@ -165,6 +214,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("is_direct", CHANGERS),
     ("json_update_changes", ANY),
     ("latest_schema_version", ANY),
+    ("left_out_of_archives", ANY),
+    ("line_checksum", ANY),
     ("list_embedding_space", ADMINS),
     ("maintain_feed_step", ANY),
     ("make_feed_triggers", ADMINS),
@@ -176,6 +227,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("queue_backlog_step", ANY),
     ("rename_entity_step", ANY),
     ("rename_entry_table", ANY),
+    ("require_administrator", ANY),
     ("require_arguments", ANY),
     ("require_commits", ANY),
     ("require_conversation", ANY),
@@ -194,6 +246,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("retire_embedding_space", ADMINS),
     ("secrets_in", ANY),
     ("secrets_in_jsonb", ANY),
+    ("sees_blueprint", ANY),
+    ("sees_level", ANY),
     ("share_copied_run", WRITERS),
     ("successors", WRITERS),
     ("sweep_sync_step", ANY),
@@ -202,6 +256,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     // An administrator makes triggers of it on tables of their own.
     ("tell_feed", ADMINS),
     ("try_memories", ANY),
+    ("user_relations", ANY),
     ("wait_for_former_writers", ANY),
     ("wait_for_leftover", ANY),
     ("wait_for_record", ANY),
@@ -211,6 +266,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     // A search reads as the caller where policies of one's own hold.
     ("word_score", ANY),
     ("workflow_steps", ANY),
+    ("workspace_relations", ANY),
+    ("workspaces_that_search", ADMINS),
 ];
 
 /// The functions of `kepler_internal` that a level may execute.
@@ -234,10 +291,10 @@ pub(crate) enum Made {
 }
 
 impl Made {
-    fn rights(self) -> Rights {
+    pub(crate) fn rights(self) -> &'static Rights {
         match self {
-            Made::Entries | Made::Blueprint => DATA,
-            Made::Embeddings => WORK,
+            Made::Entries | Made::Blueprint => &DATA,
+            Made::Embeddings => &WORK,
         }
     }
 
@@ -279,15 +336,76 @@ fn grant(rights: &str, kind: &str, on: &str, role: &str) -> Option<String> {
 /// made where `schema` is another.
 pub(crate) fn lowest(schema: &str, relation: &str, rights: &[&str]) -> Option<Level> {
     let given = match schema {
-        SCHEMA => RELATIONS.iter().chain(SEQUENCES).find(|(name, _)| *name == relation)?.1,
+        SCHEMA => rights_on(relation)?,
         _ => Made::of(relation).rights(),
     };
     let has = |level: &Level| {
         let given = given[*level as usize];
-        rights.iter().all(|right| given.split(", ").any(|one| one == *right))
+        // A column is named where nothing else may be inserted; to update a column is less than to update.
+        let is = |one: &str, right: &str| {
+            one == right || right == "INSERT" && one.starts_with("INSERT (")
+        };
+        rights.iter().all(|right| given.split(", ").any(|one| is(one, right)))
     };
     // A worker has fewer rights than a writer on most tables.
     [Level::Reader, Level::Worker, Level::Writer, Level::Admin].into_iter().find(has)
+}
+
+/// Whether a relation of Kepler's own holds what all workspaces share, so that a level in one of them gives no right to change it.
+pub(crate) fn is_shared(relation: &str) -> bool {
+    relation == "embedding_spaces"
+}
+
+/// What the levels have on one of Kepler's own relations.
+pub(crate) fn rights_on(relation: &str) -> Option<&'static Rights> {
+    RELATIONS.iter().chain(SEQUENCES).find(|(name, _)| *name == relation).map(|(_, rights)| rights)
+}
+
+/// Whether levels hold all that is wanted, of what each of them has on a table.
+pub(crate) fn hold(levels: Levels, given: &Rights, wanted: &Wanted<'_>) -> bool {
+    let of_columns: Vec<String> = match wanted.of {
+        Of::Columns(numbers) => {
+            numbers.iter().filter_map(|number| relation::column(wanted.relation, *number)).collect()
+        }
+        Of::Table | Of::SomeColumn => Vec::new(),
+    };
+    let on_some_column = match wanted.of {
+        Of::Table => false,
+        // A row that is only locked.
+        Of::Columns(numbers) => numbers.is_empty(),
+        Of::SomeColumn => true,
+    };
+    let mine: Vec<&str> = levels.iter().map(|level| given[level as usize]).collect();
+    role::rights(wanted.rights).into_iter().all(|right| {
+        let mut columns = Vec::new();
+        for one in mine.iter().flat_map(|rights| parts(rights)) {
+            if one == right {
+                return true;
+            }
+            let list = one.strip_prefix(right).and_then(|rest| rest.strip_prefix(" ("));
+            columns
+                .extend(list.into_iter().flat_map(|list| list.trim_end_matches(')').split(", ")));
+        }
+        let on_these = !of_columns.is_empty()
+            && of_columns.iter().all(|name| columns.contains(&name.as_str()));
+        right == "UPDATE" && (on_these || on_some_column && !columns.is_empty())
+    })
+}
+
+/// The rights of a list: `SELECT`, `UPDATE (a, b)`.
+fn parts(rights: &'static str) -> impl Iterator<Item = &'static str> {
+    let mut depth = 0;
+    rights
+        .split(move |letter| {
+            depth += match letter {
+                '(' => 1,
+                ')' => -1,
+                _ => 0,
+            };
+            letter == ',' && depth == 0
+        })
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
 }
 
 /// The names of Kepler's own tables, views and sequences that a level speaks of.
@@ -347,6 +465,8 @@ mod tests {
         assert_eq!(lowest("kepler", "records", &["INSERT"]), Some(Level::Writer));
         assert_eq!(lowest("kepler", "leases", &["INSERT"]), Some(Level::Worker));
         assert_eq!(lowest("kepler", "workspaces", &["INSERT"]), Some(Level::Admin));
+        assert_eq!(lowest("kepler", "inbox", &["INSERT"]), Some(Level::Writer));
+        assert_eq!(lowest("kepler", "memories", &["UPDATE"]), Some(Level::Writer));
         assert_eq!(lowest("kepler", "records", &["TRIGGER"]), None);
         assert_eq!(lowest("kepler_data", "x_1_entries", &["UPDATE"]), Some(Level::Writer));
         assert_eq!(lowest("kepler_data", "x_embeddings", &["UPDATE"]), Some(Level::Worker));

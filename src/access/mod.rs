@@ -2,10 +2,17 @@
 //!
 //! `docs/security.md` tells the rules, and lists all that is done as the owner. `owner` is the one place
 //! that acts as somebody else; `level` says which rights a level is; `grant` gives and takes them;
-//! `hint` tells whoever lacks one how to get it.
+//! `hint` tells whoever lacks one how to get it. `membership` says in which workspaces a role has which levels, `current`
+//! in which one the session works, and `cap` refuses what its level there does not hold. `statistics` knows the servers on
+//! which policies are not enough.
 
+pub(crate) mod cap;
+pub(crate) mod current;
 pub(crate) mod error;
 pub(crate) mod grant;
 pub(crate) mod hint;
 pub(crate) mod level;
+mod members;
+pub(crate) mod membership;
 pub(crate) mod owner;
+pub(crate) mod statistics;

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::installed::NotInstalled;
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::relation;
+use crate::pg::rights::{self, Of, Wanted};
 use crate::pg::role::{self, ActAs};
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
@@ -174,10 +175,30 @@ pub(crate) fn require_right(table: &str, right: u32) -> Result<(), Error> {
     if role::may(right, relation) {
         return Ok(());
     }
+    Err(missing(table, relation, right, Of::Table))
+}
+
+/// The same for a right that is given on some of the columns.
+pub(crate) fn require_right_in_part(table: &str, right: u32) -> Result<(), Error> {
+    let name = CString::new(table).unwrap_or_default();
+    let relation = relation::named(c"kepler", &name).ok_or(NotInstalled)?;
+    if role::may_in_part(right, relation) {
+        Ok(())
+    } else {
+        Err(missing(table, relation, right, Of::SomeColumn))
+    }
+}
+
+fn missing(table: &str, relation: pg_sys::Oid, right: u32, of: Of<'_>) -> Error {
+    // In this workspace alone?
+    let (user, rights) = (role::current(), right.into());
+    if let Err(error) = rights::check(&Wanted { user, relation, rights, of }) {
+        return error;
+    }
     let rights = role::rights(right.into());
     let level = level::lowest(SCHEMA, table, &rights).map_or("admin", Level::name);
     let role = role::name(role::current());
-    Err(AccessError::NoRight { table: table.to_owned(), role, level }.into())
+    AccessError::NoRight { table: table.to_owned(), role, level }.into()
 }
 
 /// A table that is written to as the owner, and the triggers that `install()` made on it.
@@ -209,7 +230,10 @@ pub(crate) const TRACKED_TABLES: &[OwnTable] =
     &[OwnTable { name: "tracked_tables", triggers: &[] }];
 
 /// Who has which level of access.
-pub(crate) const ACCESS_LEVELS: &[OwnTable] = &[OwnTable { name: "access_levels", triggers: &[] }];
+pub(crate) const ACCESS_LEVELS: &[OwnTable] = &[
+    OwnTable { name: "access_levels", triggers: ANNOUNCED },
+    OwnTable { name: "workspace_members", triggers: ANNOUNCED },
+];
 
 /// The lists of blueprints.
 pub(crate) const BLUEPRINTS: &[OwnTable] = &[
@@ -222,7 +246,8 @@ pub(crate) const BLUEPRINTS: &[OwnTable] = &[
 /// What `install()` writes to itself, and what must not have been replaced before it runs a step.
 pub(crate) const INSTALLED: &[OwnTable] = &[
     OwnTable { name: "schema_versions", triggers: &[] },
-    OwnTable { name: "access_levels", triggers: &[] },
+    OwnTable { name: "access_levels", triggers: ANNOUNCED },
+    OwnTable { name: "workspace_members", triggers: ANNOUNCED },
     OwnTable { name: "workspaces", triggers: ANNOUNCED },
 ];
 

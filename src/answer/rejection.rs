@@ -30,6 +30,11 @@ impl Rejection {
         Self::new(Code::NotWritten, format!("a trigger on {table} prevented the write"))
     }
 
+    /// Whether a secret is one of the reasons.
+    pub(crate) fn is_about_secret(&self) -> bool {
+        self.0.iter().any(Violation::is_about_secret)
+    }
+
     /// For more reasons.
     pub(crate) fn add(&mut self, other: Self) {
         self.0.extend(other.0);

@@ -44,6 +44,11 @@ impl Violation {
         Self { field: field.map(str::to_owned), problem: Problem::new(code, message) }
     }
 
+    /// Whether a secret is what is wrong.
+    pub(crate) fn is_about_secret(&self) -> bool {
+        self.problem.code == Code::Secret
+    }
+
     /// Of a field whose value is not what it must be: `invalid_FIELD`.
     pub(crate) fn invalid(field: &str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Some(field), Code::Own(format!("invalid_{field}").into()), message)

@@ -56,8 +56,9 @@ pub(crate) fn find(
     entity_type: &Text,
 ) -> Option<Policy> {
     let key = (workspace_id.clone(), entity_type.clone());
-    let found: Result<_, Infallible> = POLICIES
-        .with(|policies| policies.find(key, |_| Ok(look_up(client, workspace_id, entity_type))));
+    let look_up = |_: &_| Ok(look_up(client, workspace_id, entity_type));
+    let found: Result<_, Infallible> =
+        POLICIES.with(|policies| policies.find(Some(workspace_id.as_str()), key, look_up));
     found.ok().flatten()
 }
 

@@ -7,6 +7,7 @@
 use super::cursor::{Cursor, Position};
 use super::epoch::Epochs;
 use super::error::FeedError;
+use crate::access::owner::Owner;
 use crate::error::Error;
 use crate::pg::plan::{Order, OwnedStatement, Statement};
 use crate::pg::relation::UntilChanged;
@@ -73,7 +74,7 @@ fn changes(whose: &str) -> OwnedStatement {
         pg_sys::INT4OID,
         pg_sys::INT8OID,
     ];
-    OwnedStatement::ordered(sql, types, Order::OfIndex)
+    OwnedStatement::ordered(sql, types, Order::OfIndex).of_own_text()
 }
 
 /// Names of tables by their numbers in the feed.
@@ -83,6 +84,8 @@ pub(super) type Tables = HashMap<i32, String>;
 pub(super) fn tables(client: &mut SpiClient<'_>) -> Result<Rc<Tables>, Error> {
     NAMES.with(|names| {
         names.find((), |()| {
+            // All of them, once for all roles of the session: a change that a caller sees is of a table that it may know.
+            let _owner = Owner::find()?.act();
             let rows = TABLES.with(|plan| plan.run_in_snapshot(client, &[]));
             let name =
                 |row: crate::pg::rows::Row<'_, 2>| Some((row.integer(0)?, row.text(1)?.to_owned()));

@@ -206,9 +206,9 @@ pub(super) fn track(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<bo
             Some(number) => Some(number),
             None => client
                 .update(
-                    "INSERT INTO kepler.tracked_tables (name) VALUES ($1) RETURNING id",
+                    "INSERT INTO kepler.tracked_tables (name, workspace_id) VALUES ($1, $2) RETURNING id",
                     None,
-                    &[name.as_str().into()],
+                    &[name.as_str().into(), workspace.as_deref().into()],
                 )?
                 .first()
                 .get_one::<i32>()?,

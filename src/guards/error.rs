@@ -35,6 +35,10 @@ impl Report for GuardError {
         }
     }
 
+    fn is_about_secret(&self) -> bool {
+        matches!(self, Self::NoReference { .. } | Self::Secret { .. })
+    }
+
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoReference { .. } => {

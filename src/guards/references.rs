@@ -2,7 +2,6 @@
 
 use super::error::GuardError;
 use crate::pg::filling::{ColumnOf, Filling};
-use crate::pg::hidden::raise_hidden;
 use crate::pg::relation;
 use crate::pg::row_change::{Fired, raise};
 use crate::secrets::reference;
@@ -10,7 +9,7 @@ use crate::settings;
 use pgrx::prelude::*;
 
 /// Fires before a row is inserted or updated. Its arguments are columns: a value that is new must be a reference to a secret,
-/// or NULL. What an update leaves as it was is let through.
+/// or NULL. What is stored is let through.
 #[pg_extern(
     schema = "kepler_internal",
     sql = "
@@ -27,10 +26,12 @@ fn check_secret_references(call: pg_sys::FunctionCallInfo) -> Fired {
         }
         let own = settings::secret_reference_schemes();
         let problem = row.text(column).and_then(|text| reference::problem_beside(text, &own));
+        // What ON CONFLICT will leave as it is has not become a secret by being sent again.
+        let problem = problem.filter(|_| row.is_update() || !row.is_stored(column));
         if let Some(problem) = problem {
             let table = relation::table_name(row.table()).unwrap_or_default();
             let column = row.column_name(column);
-            raise_hidden(GuardError::NoReference { table, column, problem }.into());
+            raise(GuardError::NoReference { table, column, problem }.into());
         }
     }
     row.done()

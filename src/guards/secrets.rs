@@ -2,7 +2,6 @@
 
 use super::error::GuardError;
 use crate::pg::filling::{ColumnOf, Filling};
-use crate::pg::hidden::raise_hidden;
 use crate::pg::relation;
 use crate::pg::row_change::{Fired, raise};
 use crate::secrets::document::{
@@ -30,7 +29,7 @@ struct Guarded {
 }
 
 /// Fires before a row is inserted or updated. Its arguments are pairs: a column of type text, jsonb or text[], and how it is seen
-/// to: `refuse`, `redact` or `leave_out`. What an update leaves as it was is let through. It runs no SQL.
+/// to: `refuse`, `redact` or `leave_out`. What is stored is let through. Where nothing is found it runs no SQL.
 #[pg_extern(
     schema = "kepler_internal",
     sql = "
@@ -56,10 +55,13 @@ fn guard_secrets(call: pg_sys::FunctionCallInfo) -> Fired {
             (_, OnSecret::Allow) => {}
             // Whoever repairs it is told.
             (How::AsSet, OnSecret::Refuse) | (How::LeaveOut, _) => {
-                if let Some((place, kind)) = find(&row, column) {
+                let found = find(&row, column);
+                // What ON CONFLICT will leave as it is has not become a secret by being sent again.
+                let found = found.filter(|_| row.is_update() || !row.is_stored(column));
+                if let Some((place, kind)) = found {
                     let table = relation::table_name(row.table()).unwrap_or_default();
                     let column = row.column_name(column);
-                    raise_hidden(GuardError::Secret { table, column, place, kind }.into());
+                    raise(GuardError::Secret { table, column, place, kind }.into());
                 }
             }
             _ => redact(&mut row, column),

@@ -43,8 +43,9 @@ fn statements(embedded: Embedded, table: &str) -> Statements {
             },
         );
         let types = vec![pg_sys::TEXTOID, pg_sys::TEXTOID];
-        let delete = OwnedStatement::new(format!("DELETE FROM {place}"), types.clone());
-        let look = OwnedStatement::new(format!("SELECT FROM {place}"), types);
+        let own = |sql| OwnedStatement::new(sql, types.clone()).of_own_text();
+        let delete = own(format!("DELETE FROM {place}"));
+        let look = own(format!("SELECT FROM {place}"));
         let made = (Rc::new(delete), Rc::new(look));
         OF_TABLES.with_borrow_mut(|known| known.insert(table.to_owned(), made.clone()));
         made

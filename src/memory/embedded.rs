@@ -133,7 +133,7 @@ pub(crate) fn insert_embeddings(
             id = space.embedded.id(&format!("e.{column}")),
         );
         let types = vec![pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, space.vectors.vector_array_type];
-        let statement = Rc::new(OwnedStatement::new(sql, types));
+        let statement = Rc::new(OwnedStatement::new(sql, types).of_own_text());
         EMBEDDINGS.with_borrow_mut(|known| {
             if known.len() >= MAX_KEPT {
                 known.clear();

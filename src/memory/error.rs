@@ -30,9 +30,9 @@ pub(crate) enum MemoryError {
     #[error("argument \"sent_before\" must be later than \"sent_from\"")]
     NoTimeBetween,
     #[error("the memory is not valid")]
-    Invalid { problems: Vec<String> },
+    Invalid { problems: Vec<String>, holds_secret: bool },
     #[error("the message is not valid")]
-    InvalidMessage { code: Cow<'static, str>, problems: Vec<String> },
+    InvalidMessage { code: Cow<'static, str>, problems: Vec<String>, holds_secret: bool },
     #[error("the message was not written")]
     NotAdded,
     #[error("the content of a {what} changed while its embedding was set")]
@@ -74,6 +74,14 @@ impl Report for MemoryError {
         }
     }
 
+    fn is_about_secret(&self) -> bool {
+        matches!(
+            self,
+            Self::Invalid { holds_secret: true, .. }
+                | Self::InvalidMessage { holds_secret: true, .. }
+        )
+    }
+
     fn detail(&self) -> Option<String> {
         Some(match self {
             Self::NoSpace { known, .. } if known.is_empty() => {
@@ -89,7 +97,7 @@ impl Report for MemoryError {
                 None => format!("Expected {expected} dimensions, not {given}."),
             },
             Self::EmbeddedMeanwhile { what, id } => format!("The {what} is \"{id}\"."),
-            Self::InvalidMessage { problems, .. } | Self::Invalid { problems } => {
+            Self::InvalidMessage { problems, .. } | Self::Invalid { problems, .. } => {
                 problems.join("\n")
             }
             Self::NotATable { kind, .. } => match kind.as_str() {

@@ -7,11 +7,10 @@ use super::embedding::Embedding;
 use super::error::MemoryError;
 use super::put;
 use super::space::Space;
-use crate::answer::{self, Code, Rejection};
+use crate::answer::{self, Rejection, Violation};
 use crate::arguments::{ArgumentError, required};
 use crate::error::Error;
 use crate::installed::require_tables;
-use crate::pg::hidden::raise_hidden;
 use crate::pg::row::Row;
 use crate::pg::whole::Spi;
 use crate::pg::{spelt, varlena};
@@ -22,7 +21,6 @@ use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
-use std::cell::Cell;
 
 /// The space that embeddings go to; None if the call has neither embeddings nor a space.
 fn open_space(
@@ -120,7 +118,6 @@ fn remember(
         embedding: embedding.map(|given| unsafe { Embedding::from_datum(given.datum()) }),
     };
     let dedupe = dedupe.ok_or(ArgumentError::Null("dedupe"))?;
-    let holds_secret = Cell::new(false);
     let answer = Spi::connect_mut(|client| {
         put::lock(&workspace_id, dedupe);
         let embedded = memory.embedding.is_some();
@@ -131,23 +128,20 @@ fn remember(
             // Alone it has its own code and hint.
             space.check(embedding)?;
         }
-        holds_secret.set(faults.iter().any(|fault| fault.problem.code == Code::Secret));
         if !faults.is_empty() {
             let problems = faults.iter().map(ToString::to_string).collect();
-            return Err(Error::from(MemoryError::Invalid { problems }));
+            let holds_secret = faults.iter().any(Violation::is_about_secret);
+            return Err(Error::from(MemoryError::Invalid { problems, holds_secret }));
         }
         // What the database has against it is told in its own words.
         let memory = vec![Ok(memory)];
         let answers = put::run(client, &workspace_id, space.as_ref(), memory, dedupe, false)?;
         Ok(answers.into_iter().next().ok_or(ArgumentError::Null("content"))?)
-    });
-    let answer = match answer {
-        Err(error) if holds_secret.get() => raise_hidden(error),
-        answer => answer?,
-    };
+    })?;
     if answer.is_rejected() {
         let problems = answer.rejection.iter().map(Rejection::text).collect();
-        return Err(Error::from(MemoryError::Invalid { problems }).into());
+        let holds_secret = answer.rejection.iter().any(Rejection::is_about_secret);
+        return Err(Error::from(MemoryError::Invalid { problems, holds_secret }).into());
     }
     Ok(Row([answer.id.into_datum(), answer.outcome.name().into_datum()]))
 }

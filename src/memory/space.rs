@@ -251,7 +251,7 @@ impl Space {
             };
             Ok::<_, Error>(Listed::read(&rows))
         };
-        let found = LISTED.with(|known| known.find(name.map(str::to_owned), look_up))?;
+        let found = LISTED.with(|known| known.find(None, name.map(str::to_owned), look_up))?;
         let found = found.and_then(|listed| {
             let Listed { name, model, active, dimensions, metric, memories, messages } = listed;
             let table = match embedded {

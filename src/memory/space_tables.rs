@@ -169,3 +169,66 @@ fn drop_tables(client: &mut SpiClient<'_>, space: &str) -> Result<(), Error> {
     }
     Ok(())
 }
+
+/// Internal: a few workspaces that search a space: those that have activated it, and, of the oldest one, those that have activated
+/// none and have something to search. Of all workspaces, and so as the owner: who may retire a space may know.
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
+#[search_path(pg_catalog, pg_temp)]
+fn workspaces_that_search(
+    space: Option<String>,
+    is_oldest: Option<bool>,
+) -> Result<Vec<String>, ErrorReport> {
+    let space = required("space", space)?;
+    require_tables()?;
+    require_right("embedding_spaces", pg_sys::ACL_UPDATE)?;
+    Ok(Spi::connect_mut(|client| users_of(client, &space, is_oldest.unwrap_or_default()))?)
+}
+
+fn users_of(
+    client: &mut SpiClient<'_>,
+    space: &str,
+    is_oldest: bool,
+) -> Result<Vec<String>, Error> {
+    let owner = Owner::find()?;
+    let _owner = owner.act();
+    // A relation that is listed for a space, and is no table of the owner's, is not read.
+    let messages = client
+        .update(
+            "SELECT c.relname::text FROM kepler.embedding_spaces AS s
+             JOIN pg_catalog.pg_class AS c ON c.relname::text = s.message_table_name
+                 AND c.relnamespace = pg_catalog.to_regnamespace($2)
+                 AND c.relkind = 'r' AND NOT c.relhassubclass AND c.relowner = $3
+             WHERE s.name = $1",
+            None,
+            &[space.into(), SCHEMA.into(), owner.role().into()],
+        )?
+        .next()
+        .map(|row| row[1].value::<String>())
+        .transpose()?
+        .flatten();
+    let of_messages = messages.map_or_else(
+        || "false".to_owned(),
+        |table| {
+            let table = qualified(SCHEMA, &table);
+            format!("EXISTS (SELECT FROM {table} AS e WHERE e.workspace_id = w.id)")
+        },
+    );
+    let rows = client.update(
+        format!(
+            "SELECT w.id FROM kepler.workspaces AS w
+             WHERE w.embedding_space = $1
+                 OR (w.embedding_space IS NULL AND $2 AND (
+                     EXISTS (SELECT FROM kepler.memories AS m WHERE m.workspace_id = w.id)
+                     OR {of_messages}))
+             ORDER BY w.id LIMIT 5"
+        )
+        .as_str(),
+        None,
+        &[space.into(), is_oldest.into()],
+    )?;
+    let mut users = Vec::new();
+    for row in rows {
+        users.extend(row[1].value::<String>()?);
+    }
+    Ok(users)
+}

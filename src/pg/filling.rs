@@ -169,6 +169,14 @@ impl Filling {
         self.now().value(number).is_none()
     }
 
+    /// A value and its type; none where it is NULL.
+    pub(super) fn typed(&self, number: i16) -> Option<(pg_sys::Oid, pg_sys::Datum)> {
+        let value = self.now().value(number)?;
+        // SAFETY: the table is open, and the column is one of its description.
+        let column = unsafe { &*attribute((*(*self.data).tg_relation).rd_att, number as usize) };
+        Some((column.atttypid, value))
+    }
+
     /// The text of a column; none where it is NULL, or of a type that is not stored as texts are.
     pub(crate) fn text(&self, column: ColumnOf) -> Option<&str> {
         let value = self.now().value(column.number).filter(|_| column.is_text())?;

@@ -1,7 +1,41 @@
 //! Settings of Postgres that hold for a moment.
 
-use pgrx::pg_sys;
+use pgrx::{GucSetting, pg_sys};
 use std::ffi::{CStr, CString};
+
+/// Shows what a setting says, without a copy; empty where nothing was set. Who looks sets nothing.
+pub(crate) fn look_at<T>(
+    setting: &GucSetting<Option<CString>>,
+    look: impl FnOnce(&[u8]) -> T,
+) -> T {
+    // SAFETY: Postgres' own variable: a C string, or null, that stays as it is until somebody sets another.
+    unsafe {
+        let value = *setting.as_ptr();
+        look(if value.is_null() { b"" } else { CStr::from_ptr(value).to_bytes() })
+    }
+}
+
+/// Sets what only superusers may set, after a check of our own: for the transaction, or for the session if it commits.
+pub(crate) fn set_as_superuser(name: &CStr, value: &CStr, is_local: bool) {
+    let action = if is_local {
+        pg_sys::GucAction::GUC_ACTION_LOCAL
+    } else {
+        pg_sys::GucAction::GUC_ACTION_SET
+    };
+    // SAFETY: a plain call; name and value are C strings.
+    unsafe {
+        pg_sys::set_config_option(
+            name.as_ptr(),
+            value.as_ptr(),
+            pg_sys::GucContext::PGC_SUSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            action,
+            true,
+            0,
+            false,
+        );
+    }
+}
 
 /// The value of a setting, if somebody has set it.
 pub(crate) fn own_value(name: &CStr) -> Option<String> {
@@ -33,6 +67,15 @@ pub(crate) struct LocalSettings {
 
 impl LocalSettings {
     pub(crate) fn set(settings: &[(&CStr, &CStr)]) -> Self {
+        Self::set_as(settings, pg_sys::GucContext::PGC_USERSET)
+    }
+
+    /// The workspace of what is done meanwhile, whoever may set it.
+    pub(crate) fn set_workspace(workspace_id: &CStr) -> Self {
+        Self::set_as(&[(c"kepler.workspace_id", workspace_id)], pg_sys::GucContext::PGC_SUSET)
+    }
+
+    fn set_as(settings: &[(&CStr, &CStr)], context: pg_sys::GucContext::Type) -> Self {
         // SAFETY: plain calls; names and values are C strings. An error ends the nest level with the
         // transaction.
         unsafe {
@@ -41,7 +84,7 @@ impl LocalSettings {
                 pg_sys::set_config_option(
                     name.as_ptr(),
                     value.as_ptr(),
-                    pg_sys::GucContext::PGC_USERSET,
+                    context,
                     pg_sys::GucSource::PGC_S_SESSION,
                     pg_sys::GucAction::GUC_ACTION_SAVE,
                     true,

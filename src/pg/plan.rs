@@ -6,7 +6,7 @@
 use crate::pg::foreign_keys::Unchecked;
 use crate::pg::large::PlanForLargeTables;
 use crate::pg::local_settings::LocalSettings;
-use crate::pg::planner::EstimatedBy;
+use crate::pg::planner::{EstimatedBy, OwnStatement};
 use crate::pg::rows::Rows;
 use crate::pg::snapshot::LatestSnapshot;
 use pgrx::pg_sys;
@@ -96,7 +96,7 @@ pub(crate) type Parameter = Option<pg_sys::Datum>;
 
 impl Statement {
     pub(crate) const fn new(sql: &'static CStr, types: &'static [pg_sys::Oid]) -> Self {
-        Self { sql, types, plan: Plan::new() }
+        Self { sql, types, plan: Plan::of_own_text() }
     }
 
     /// Runs the statement with a fresh snapshot and gives its rows.
@@ -176,6 +176,12 @@ impl OwnedStatement {
     pub(crate) fn ordered(sql: String, types: Vec<pg_sys::Oid>, order: Order) -> Self {
         let plan = Plan::planned(Planned::ForAny(order));
         Self { sql: CString::new(sql).unwrap_or_default(), types, plan }
+    }
+
+    /// Says that the statement consists of Kepler's words and of names alone: see `policy_conditions`.
+    pub(crate) fn of_own_text(mut self) -> Self {
+        self.plan.is_own_text = true;
+        self
     }
 
     /// Planned by the values, and under the settings, of its first use: for statements that are run with the same
@@ -272,6 +278,8 @@ enum Sight {
 struct Plan {
     made: Cell<pg_sys::SPIPlanPtr>,
     planned: Planned,
+    /// Whether nobody but Kepler has written any part of the statement.
+    is_own_text: bool,
 }
 
 /// Parameters as SPI takes them.
@@ -290,12 +298,12 @@ fn generic_plans() -> Option<LocalSettings> {
 }
 
 impl Plan {
-    const fn new() -> Self {
-        Self::planned(Planned::ForAny(Order::Sorted))
+    const fn of_own_text() -> Self {
+        Self { is_own_text: true, ..Self::planned(Planned::ForAny(Order::Sorted)) }
     }
 
     const fn planned(planned: Planned) -> Self {
-        Self { made: Cell::new(ptr::null_mut()), planned }
+        Self { made: Cell::new(ptr::null_mut()), planned, is_own_text: false }
     }
 
     /// # Safety
@@ -386,6 +394,7 @@ impl Plan {
                         && source.rewriteRowSecurity == pg_sys::row_security));
             if !usable {
                 let plan_it = || {
+                    let _own = self.is_own_text.then(|| OwnStatement::begin(sql));
                     let plan = pg_sys::SPI_plan_get_cached_plan(self.made.get());
                     pg_sys::ReleaseCachedPlan(plan, pg_sys::CurrentResourceOwner);
                 };

@@ -12,6 +12,7 @@
 // of everybody's statements, and they arrive as Postgres raised them. What a plan that failed leaves set, Postgres
 // resets with the (sub)transaction.
 
+use super::policy_conditions::{self, Author};
 use crate::settings;
 use pgrx::pg_sys;
 use std::cell::Cell;
@@ -68,6 +69,8 @@ thread_local! {
     static WANTED: Cell<u32> = const { Cell::new(0) };
     /// What the parameters of the next statement are estimated by, where its plan is to serve any values.
     static ESTIMATED_BY: Cell<pg_sys::ParamListInfo> = const { Cell::new(std::ptr::null_mut()) };
+    /// The text of the next statement, where it is Kepler's own.
+    static OWN: Cell<*const c_char> = const { Cell::new(std::ptr::null()) };
 }
 
 /// Whether Kepler's tables count as large for what is planned for its values.
@@ -106,6 +109,23 @@ impl EstimatedBy {
 impl Drop for EstimatedBy {
     fn drop(&mut self) {
         ESTIMATED_BY.set(std::ptr::null_mut());
+    }
+}
+
+/// While this lives, the next statement that is planned is Kepler's own, if it has this text: see `policy_conditions`.
+pub(crate) struct OwnStatement(());
+
+impl OwnStatement {
+    pub(crate) fn begin(text: &CStr) -> Self {
+        OWN.set(text.as_ptr());
+        Self(())
+    }
+}
+
+/// Also while an error unwinds: the text is there as long as this.
+impl Drop for OwnStatement {
+    fn drop(&mut self) {
+        OWN.set(std::ptr::null());
     }
 }
 
@@ -152,9 +172,22 @@ unsafe extern "C-unwind" fn plan(
         // Taken by the first: what the planner runs to find constants is planned as ever.
         let estimated_by = ESTIMATED_BY.replace(std::ptr::null_mut());
         let parameters = if parameters.is_null() { estimated_by } else { parameters };
-        let for_large = settings::planner_hooks()
-            && (WANTED.get() > 0 || settings::plan_for_large_tables() || checks_foreign_key(text))
+        let own = OWN.replace(std::ptr::null());
+        let is_own =
+            !own.is_null() && !text.is_null() && CStr::from_ptr(own) == CStr::from_ptr(text);
+        let of_function = WANTED.get() > 0 || settings::plan_for_large_tables();
+        let is_about_own = settings::planner_hooks()
+            && (is_own || of_function || checks_foreign_key(text))
             && !names_foreign_table(query);
+        if settings::planner_hooks() && (*query).hasRowSecurity {
+            let author = match (is_about_own, is_own, of_function) {
+                (true, true, _) => Author::Kepler,
+                (true, false, true) => Author::Function,
+                _ => Author::Anybody,
+            };
+            policy_conditions::make_conditions(query, author);
+        }
+        let for_large = is_about_own && (of_function || checks_foreign_key(text));
         if !for_large {
             return next(query, text, options, parameters);
         }

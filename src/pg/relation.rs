@@ -5,7 +5,7 @@ use crate::ident::qualified;
 use pgrx::pg_sys;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::hash::Hash;
 
 /// A table as SQL names it, by its oid.
@@ -25,6 +25,26 @@ pub(crate) fn table_name(relation: pg_sys::Oid) -> Option<String> {
     }
 }
 
+/// The schema and the name of a table.
+pub(crate) fn names(relation: pg_sys::Oid) -> Option<(String, String)> {
+    // SAFETY: as above.
+    unsafe {
+        let name = pg_sys::get_rel_name(relation);
+        let schema = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation));
+        let text = |name| CStr::from_ptr(name).to_string_lossy().into_owned();
+        (!name.is_null() && !schema.is_null()).then(|| (text(schema), text(name)))
+    }
+}
+
+/// What a column of a table is called.
+pub(crate) fn column(relation: pg_sys::Oid, number: i16) -> Option<String> {
+    // SAFETY: as above.
+    unsafe {
+        let name = pg_sys::get_attname(relation, number, true);
+        (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
+    }
+}
+
 /// The relation of a name, if there is one.
 pub(crate) fn named(schema: &CStr, name: &CStr) -> Option<pg_sys::Oid> {
     // SAFETY: plain look-ups by name; neither raises where nothing is found.
@@ -35,6 +55,24 @@ pub(crate) fn named(schema: &CStr, name: &CStr) -> Option<pg_sys::Oid> {
         }
         let relation = pg_sys::get_relname_relid(name.as_ptr(), namespace);
         (relation != pg_sys::InvalidOid).then_some(relation)
+    }
+}
+
+/// One of Kepler's own tables.
+pub(crate) fn named_own(name: &str) -> Option<pg_sys::Oid> {
+    named(c"kepler", &CString::new(name).unwrap_or_default())
+}
+
+/// Whether a relation, which must exist, is a table that a role owns, and neither has parts nor children.
+pub(crate) fn is_plain_table_of(relation: pg_sys::Oid, owner: pg_sys::Oid) -> bool {
+    // SAFETY: as below.
+    unsafe {
+        let opened = pg_sys::relation_open(relation, pg_sys::AccessShareLock as i32);
+        let about = &*(*opened).rd_rel;
+        let is_table = about.relkind as u8 == pg_sys::RELKIND_RELATION;
+        let is_plain = is_table && !about.relhassubclass && about.relowner == owner;
+        pg_sys::relation_close(opened, pg_sys::AccessShareLock as i32);
+        is_plain
     }
 }
 

@@ -95,6 +95,16 @@ impl Text {
         Self { words }
     }
 
+    pub(crate) fn as_str(&self) -> &str {
+        let little = cfg!(target_endian = "little");
+        let length = if little { self.words[0] >> 2 } else { self.words[0] & 0x3FFF_FFFF };
+        // SAFETY: `new` has written so many bytes, the length word included, and they were a text.
+        unsafe {
+            let bytes = slice::from_raw_parts(self.words.as_ptr().cast::<u8>(), length as usize);
+            std::str::from_utf8_unchecked(&bytes[4..])
+        }
+    }
+
     /// The datum, valid as long as this text is.
     pub(crate) fn datum(&self) -> pg_sys::Datum {
         pg_sys::Datum::from(self.words.as_ptr())

@@ -4,7 +4,7 @@
 //! this session at once, to the others when the change is committed and before its locks are released, and once more
 //! where it is rolled back. The trigger fires whatever `session_replication_role` says.
 
-use super::{relation, role, trigger, undone};
+use super::{relation, role, row_security, trigger, undone};
 use crate::pg::isolation::keeps_snapshot;
 use crate::pg::relation::MadeOf;
 use crate::pg::trigger::Nothing;
@@ -19,8 +19,15 @@ use std::hash::Hash;
 const MAX_KNOWN: usize = 1_000;
 
 /// The tables that have the trigger.
-const TABLES: [&CStr; 5] =
-    [c"entities", c"enrichment_policies", c"workspaces", c"embedding_spaces", c"sync_runs"];
+const TABLES: [&CStr; 7] = [
+    c"entities",
+    c"enrichment_policies",
+    c"workspaces",
+    c"embedding_spaces",
+    c"sync_runs",
+    c"access_levels",
+    c"workspace_members",
+];
 
 /// What was read, and the moment: a row that this transaction has made is gone where it is rolled back.
 struct Known<V> {
@@ -43,10 +50,11 @@ impl<K: Eq + Hash, V: Clone> UntilWritten<K, V> {
 
     /// What is known, or what is looked up now. That nothing is there is not kept.
     ///
-    /// A transaction that keeps to an older snapshot, and a role that may not read all of the tables, look up each
-    /// time.
+    /// What is found is read from rows of one workspace, or from tables whose rows belong to none. A transaction that keeps
+    /// to an older snapshot, and a role that may not read all of the workspace, look up each time.
     pub(crate) fn find<E>(
         &self,
+        workspace_id: Option<&str>,
         key: K,
         look_up: impl FnOnce(&K) -> Result<Option<V>, E>,
     ) -> Result<Option<V>, E> {
@@ -60,7 +68,7 @@ impl<K: Eq + Hash, V: Clone> UntilWritten<K, V> {
             if let Some(found) = known.get(&key)
                 && undone::holds(found.moment)
                 && found.made_of.is_current()
-                && reads_all(found.made_of.relations())
+                && reads_all(found.made_of.relations(), workspace_id)
             {
                 return Ok(Some(found.value.clone()));
             }
@@ -71,7 +79,7 @@ impl<K: Eq + Hash, V: Clone> UntilWritten<K, V> {
         let tables: Vec<_> =
             self.tables.iter().filter_map(|table| relation::named(c"kepler", table)).collect();
         let is_told = || tables.iter().all(|table| relation::tells_sessions(*table));
-        if tables.len() == self.tables.len() && is_told() && reads_all(&tables) {
+        if tables.len() == self.tables.len() && is_told() && reads_all(&tables, workspace_id) {
             let mut known = self.known.borrow_mut();
             if known.len() >= MAX_KNOWN && !known.contains_key(&key) {
                 known.clear();
@@ -87,10 +95,14 @@ impl<K: Eq + Hash, V: Clone> UntilWritten<K, V> {
     }
 }
 
-/// Whether the role sees all rows of the tables.
-fn reads_all(relations: &[pg_sys::Oid]) -> bool {
+/// Whether the role sees all rows of the tables that belong to the workspace, or all rows.
+fn reads_all(relations: &[pg_sys::Oid], workspace_id: Option<&str>) -> bool {
     let reads = |relation: &pg_sys::Oid| {
-        role::may(pg_sys::ACL_SELECT, *relation) && !role::is_secured(*relation)
+        role::may(pg_sys::ACL_SELECT, *relation)
+            && match workspace_id {
+                Some(workspace_id) => row_security::shows_workspace(*relation, workspace_id),
+                None => !role::is_secured(*relation),
+            }
     };
     relations.iter().all(reads)
 }

@@ -86,7 +86,9 @@ pub(crate) fn find_or_make(client: &mut SpiClient<'_>, request: &Request) -> Res
         Some(kind.datum()),
         connection.as_ref().map(Text::datum),
     ];
-    let known = KNOWN.with(|known| known.find(names(request), |_| find(client, &key)))?;
+    let known = KNOWN.with(|known| {
+        known.find(Some(&request.workspace_id), names(request), |_| find(client, &key))
+    })?;
     if let Some(entity) = known {
         return Ok(entity);
     }
@@ -135,7 +137,9 @@ pub(crate) fn find_existing(
         Some(kind.datum()),
         connection.as_ref().map(Text::datum),
     ];
-    KNOWN.with(|known| known.find(names(request), |_| find(client, &key)))
+    KNOWN.with(|known| {
+        known.find(Some(&request.workspace_id), names(request), |_| find(client, &key))
+    })
 }
 
 /// The same, behind the lock that upserts of its records share.

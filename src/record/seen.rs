@@ -189,8 +189,8 @@ pub(super) fn complete(client: &mut SpiClient<'_>, arguments: &mut Arguments) ->
 
 fn find(client: &mut SpiClient<'_>, workspace_id: &str, run_id: &str) -> Result<Run, Error> {
     let key = (workspace_id.to_owned(), run_id.to_owned());
-    let found = RUNS
-        .with(|runs| runs.find(key, |_| Ok::<_, Error>(look_up(client, workspace_id, run_id))))?;
+    let look_up = |_: &_| Ok::<_, Error>(look_up(client, workspace_id, run_id));
+    let found = RUNS.with(|runs| runs.find(Some(workspace_id), key, look_up))?;
     found.ok_or_else(|| missing(workspace_id, run_id))
 }
 

@@ -5,6 +5,7 @@ use super::text::in_text;
 use super::{Certainty, Found};
 use crate::json::{Json, token};
 use crate::jsonb::builder::Builder;
+use crate::jsonb::number::to_integer;
 use crate::jsonb::parse::{InvalidCharacters, Parser};
 use crate::jsonb::view::{Container, Value};
 
@@ -115,6 +116,16 @@ fn in_pairs(text: &str, all: &mut Vec<Found>) {
         let start = head.len() - length;
         let Some(rule) = text.get(start..head.len()).and_then(rule_of) else { continue };
         let behind = bytes[colon + 1..].trim_ascii_start();
+        let digits = behind.iter().take(LONGEST_KEY).take_while(|b| b.is_ascii_digit()).count();
+        if digits > 0 {
+            let from = bytes.len() - behind.len();
+            let number = text.get(from..from + digits).unwrap_or_default();
+            if let Some(certainty) = rule.judge_number(number) {
+                all.push(Found { kind: rule.kind, certainty, range: from..from + digits });
+                done = from + digits;
+            }
+            continue;
+        }
         let inner = behind.strip_prefix(b"\\");
         let Some(value) = inner.unwrap_or(behind).strip_prefix(b"\"") else { continue };
         let from = bytes.len() - value.len();
@@ -132,6 +143,10 @@ fn in_pairs(text: &str, all: &mut Vec<Found>) {
             all.push(Found { kind: rule.kind, certainty, range: from..from + value.len() });
         }
     }
+}
+
+fn is_certain(found: &Found) -> bool {
+    found.certainty == Certainty::Certain
 }
 
 fn text_of(bytes: &[u8]) -> &str {
@@ -188,8 +203,19 @@ fn walk(value: Value<'_>, rule: Option<KeyRule>, path: &Path<'_>, visit: &mut Vi
             .elements()
             .enumerate()
             .all(|(at, stored)| walk(stored.value(), rule, &path.element(at), visit)),
+        Value::Number(stored) => match rule.and_then(|rule| judged_number(rule, stored)) {
+            Some((found, _)) => visit(path, found),
+            None => true,
+        },
         _ => true,
     }
+}
+
+/// A number that is a password, and how it is written.
+fn judged_number(rule: KeyRule, stored: &[u8]) -> Option<(Found, String)> {
+    let text = to_integer(stored)?.to_string();
+    let certainty = rule.judge_number(&text)?;
+    Some((Found { kind: rule.kind, certainty, range: 0..text.len() }, text))
 }
 
 /// The secrets in a `jsonb`, by its bytes behind the length word.
@@ -256,13 +282,45 @@ fn as_document(text: &str) -> Option<Vec<u8>> {
     Some(stored)
 }
 
+/// Whether a text, which is not looked at as a document, holds a secret.
+pub(crate) fn holds_secret(text: &str) -> bool {
+    let mut is_found = false;
+    look(text, None, &Path::ROOT, &mut |_, found| {
+        is_found = is_certain(&found);
+        !is_found
+    });
+    is_found
+}
+
 /// What stands where a secret was.
 fn mark(kind: &str) -> String {
     format!("[redacted:{kind}]")
 }
 
+/// So often is looked again at what is left: two secrets without anything between them may look like one.
+const MAX_ROUNDS: usize = 8;
+
 /// A string without its secrets; none if it has none.
 fn without(text: &str, rule: Option<KeyRule>) -> Option<String> {
+    let mut clean = without_once(text, rule)?;
+    for _ in 1..MAX_ROUNDS {
+        match without_once(&clean, rule) {
+            Some(cleaner) => clean = cleaner,
+            None => return Some(clean),
+        }
+    }
+    Some(ALL.to_owned())
+}
+
+/// The same of a text that is not looked at as a document.
+pub(crate) fn redacted_plain(text: &str) -> Option<String> {
+    without(text, None)
+}
+
+/// Where a text is nothing but secrets.
+const ALL: &str = "[redacted]";
+
+fn without_once(text: &str, rule: Option<KeyRule>) -> Option<String> {
     let mut made = String::new();
     let mut kept = 0;
     look(text, rule, &Path::ROOT, &mut |_, found| {
@@ -278,6 +336,18 @@ fn without(text: &str, rule: Option<KeyRule>) -> Option<String> {
 
 /// A text without its secrets; none if it has none. A document is written anew.
 pub(crate) fn redacted_text(text: &str) -> Option<String> {
+    let mut clean = redacted_once(text)?;
+    for _ in 1..MAX_ROUNDS {
+        // Without its secrets it may have become a document.
+        match redacted_once(&clean) {
+            Some(cleaner) => clean = cleaner,
+            None => return Some(clean),
+        }
+    }
+    Some(ALL.to_owned())
+}
+
+fn redacted_once(text: &str) -> Option<String> {
     let document =
         if text.trim_start().starts_with(['{', '[']) { Json::parse(text).ok() } else { None };
     match document {
@@ -296,6 +366,12 @@ fn redact(json: &mut Json, rule: Option<KeyRule>, above: Option<&str>) -> bool {
             }
             None => false,
         },
+        Json::Number(digits) => {
+            let judged = rule.filter(|rule| rule.judge_number(digits) == Some(Certainty::Certain));
+            let Some(rule) = judged else { return false };
+            *json = Json::String(mark(rule.kind));
+            true
+        }
         Json::Array(items) => {
             items.iter_mut().fold(false, |any, item| redact(item, rule, above) | any)
         }
@@ -342,19 +418,31 @@ fn numbered(clean: String, marks: &mut Vec<String>) -> String {
     if same == 0 { clean } else { format!("{clean}:{}", same + 1) }
 }
 
+fn write(text: &str, out: &mut Builder) {
+    let written: Result<(), std::convert::Infallible> = out.string_with(|to| {
+        to.extend_from_slice(text.as_bytes());
+        Ok(())
+    });
+    let Ok(()) = written;
+}
+
 fn rebuild(value: Value<'_>, rule: Option<KeyRule>, path: &Path<'_>, out: &mut Builder) {
     match value {
         Value::Null => out.null(),
         Value::Boolean(value) => out.boolean(value),
-        Value::Number(bytes) => out.copy(crate::jsonb::entry::NUMERIC, bytes),
+        Value::Number(bytes) => {
+            match rule
+                .and_then(|rule| judged_number(rule, bytes))
+                .filter(|(found, _)| is_certain(found))
+            {
+                Some((found, _)) => write(&mark(found.kind), out),
+                None => out.copy(crate::jsonb::entry::NUMERIC, bytes),
+            }
+        }
         Value::String(bytes) => {
             let text = text_of(bytes);
             let clean = without(text, rule);
-            let written: Result<(), std::convert::Infallible> = out.string_with(|to| {
-                to.extend_from_slice(clean.as_deref().unwrap_or(text).as_bytes());
-                Ok(())
-            });
-            let Ok(()) = written;
+            write(clean.as_deref().unwrap_or(text), out);
         }
         Value::Container(inner) if path.depth >= MAX_DEPTH => {
             let stored = inner.stored();

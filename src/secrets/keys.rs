@@ -4,29 +4,13 @@
 //! `password_changed_at` do not. What stands under a name is no secret for that alone: it may be a reference, a variable, a mask, a
 //! label of a form.
 
-use super::placeholder::is_placeholder;
-use super::{Certainty, reference};
+use super::value::Demands;
 
 /// What may stand under a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeyRule {
     pub(crate) kind: &'static str,
-    demands: Demands,
-}
-
-/// What a value must look like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Demands {
-    /// One word is enough: people choose them.
-    Word,
-    /// What programs make: eight characters and more, letters with digits or of both cases.
-    Made,
-    /// The name says less: longer, and of letters and digits.
-    Long,
-    /// It holds a password among other things.
-    Connection,
-    /// The value is told of and never refused.
-    Described,
+    pub(super) demands: Demands,
 }
 
 const fn rule(kind: &'static str, demands: Demands) -> KeyRule {
@@ -35,7 +19,7 @@ const fn rule(kind: &'static str, demands: Demands) -> KeyRule {
 
 /// Last words of names, without what is between them.
 const NAMES: &[(&[&str], KeyRule)] = {
-    use Demands::{Connection, Long, Made, Word};
+    use Demands::{Basic, Connection, Long, Made, Word};
     &[
         (&["password"], rule("password", Word)),
         (&["passwd"], rule("password", Word)),
@@ -73,6 +57,8 @@ const NAMES: &[(&[&str], KeyRule)] = {
         (&["database", "url"], rule("connection_string", Connection)),
         (&["dsn"], rule("connection_string", Connection)),
         (&["credentials"], rule("credentials", Long)),
+        // Docker, "config.json"; npm, ".npmrc".
+        (&["auth"], rule("basic_auth", Basic)),
     ]
 };
 
@@ -92,7 +78,7 @@ const JOINED: &[(&str, KeyRule)] = {
 };
 
 /// A name that is `token` and nothing more: of a cursor as often as of a session.
-const TOKEN: KeyRule = rule("token", Demands::Long);
+pub(super) const TOKEN: KeyRule = rule("token", Demands::Long);
 
 /// The last words of a name in lower case, the last first: `APIKey`, `api_key` and `api-key` have the same.
 fn last_words(name: &str) -> Vec<String> {
@@ -128,11 +114,15 @@ fn last_words(name: &str) -> Vec<String> {
 /// The last letters of all names that have a rule: most have not, and are passed over.
 const ENDS: &[&[u8; 3]] = &[
     b"ord", b"rds", b"swd", b"pwd", b"ase", b"ret", b"ets", b"key", b"eys", b"ken", b"jwt", b"ion",
-    b"kie", b"ing", b"url", b"dsn", b"als", b"ass",
+    b"kie", b"ing", b"url", b"dsn", b"als", b"ass", b"uth",
 ];
 
 /// The rule for what stands under a name.
 pub(crate) fn rule_of(name: &str) -> Option<KeyRule> {
+    // A key that was a secret says nothing of what stands under it.
+    if name.contains("[redacted") {
+        return None;
+    }
     // `password1`, `api_key_2`: one of several.
     let name = name.trim_end_matches(|c: char| !c.is_ascii_alphabetic());
     let end: [u8; 3] = name.as_bytes().last_chunk()?.map(|b| b.to_ascii_lowercase());
@@ -182,54 +172,6 @@ pub(crate) fn proposal(name: &str) -> Option<Proposal> {
 }
 
 impl KeyRule {
-    /// Whether a value is a secret where the name says that it may be, and how sure that is. The name alone refuses nothing:
-    /// what is a word, a label, a path, a rule of a form or an id may be a secret, and is as often none.
-    pub(crate) fn judge(self, value: &str) -> Option<Certainty> {
-        const LONGEST: usize = 16_384;
-        let value = value.trim();
-        if value.len() > LONGEST {
-            return None;
-        }
-        let sure =
-            |is_sure: bool| Some(if is_sure { Certainty::Certain } else { Certainty::Possible });
-        match self.demands {
-            Demands::Word => {
-                (value.len() >= 4 && !is_plain(value)).then_some(())?;
-                sure(has_mark(value) && !is_harmless(value))
-            }
-            Demands::Made => {
-                let value = value.split_once(' ').map_or(value, |(scheme, rest)| match scheme {
-                    "Bearer" | "Basic" | "Token" | "token" | "bearer" => rest,
-                    _ => value,
-                });
-                (value.len() >= 8 && !is_plain(value)).then_some(())?;
-                let is_id = self.kind == "secret_key" && is_uuid(value);
-                sure((has_mark(value) || is_jumbled(value)) && !is_harmless(value) && !is_id)
-            }
-            Demands::Long => {
-                let digits = value.bytes().filter(u8::is_ascii_digit).count();
-                let letters = value.bytes().any(|b| b.is_ascii_alphabetic());
-                (value.len() >= 16 && digits >= 2 && letters && !is_plain(value)).then_some(())?;
-                // Of a cursor as often as of a session.
-                sure(self != TOKEN && !is_harmless(value))
-            }
-            Demands::Described => {
-                (value.len() >= 4 && !is_plain(value)).then_some(Certainty::Possible)
-            }
-            Demands::Connection => {
-                let folded = value.to_ascii_lowercase();
-                let has_secret =
-                    ["password=", "pwd=", "accountkey=", "sharedaccesskey="].iter().any(|word| {
-                        folded.split_once(word).is_some_and(|(_, rest)| {
-                            let value = rest.split([';', '&', ' ']).next().unwrap_or_default();
-                            !is_placeholder(value.as_bytes())
-                        })
-                    });
-                has_secret.then_some(Certainty::Certain)
-            }
-        }
-    }
-
     /// Whether values are described under the key above, and not stored: the errors, columns or labels of a form.
     pub(crate) fn is_described_under(above: &str) -> bool {
         const WORDS: &[&str] = &[
@@ -272,90 +214,6 @@ impl KeyRule {
         let words = last_words(above);
         words.first().is_some_and(|last| ABOVE.contains(&last.as_str())).then_some(rule)
     }
-}
-
-/// What is written in place of a value, or in words.
-fn is_plain(value: &str) -> bool {
-    value.bytes().any(|b| b.is_ascii_whitespace())
-        || is_placeholder(value.as_bytes())
-        || is_expression(value)
-        || reference::problem(value).is_none()
-        || value.starts_with("https://")
-        || value.starts_with("http://")
-}
-
-/// Whether it has what words have not: a digit, or a mark that joins no words.
-fn has_mark(value: &str) -> bool {
-    value.bytes().any(|b| b.is_ascii_digit())
-        || value.bytes().any(|b| b.is_ascii_punctuation() && !b"-_./:|,()[]\\'\"".contains(&b))
-}
-
-/// Letters in both cases, in the order of no words.
-fn is_jumbled(value: &str) -> bool {
-    let bytes = value.as_bytes();
-    let turns =
-        bytes.windows(2).filter(|w| w[0].is_ascii_lowercase() && w[1].is_ascii_uppercase()).count();
-    bytes.len() >= 16 && turns * 5 >= bytes.len() && bytes.iter().all(u8::is_ascii_alphabetic)
-}
-
-fn is_uuid(value: &str) -> bool {
-    let parts: Vec<&str> = value.split('-').collect();
-    parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
-        && parts.concat().bytes().all(|b| b.is_ascii_hexdigit())
-}
-
-/// Paths (`certs/key.pem`, `/home/app2`), labels (`AUTH-123456`, `my-app-2`), rules and types of forms (`required|min:8`,
-/// `varchar(255)`), calls (`crypt(x)`).
-fn is_harmless(value: &str) -> bool {
-    let is_name = |part: &str| {
-        // A word with a number behind it, or a number.
-        let word = part.trim_end_matches(|c: char| c.is_ascii_digit());
-        let digits = part.len() - word.len();
-        word.chars().all(char::is_alphabetic) && (word.is_empty() || digits <= 5)
-    };
-    let mut parts =
-        value.split(|c: char| "-_./:|,()[]\\".contains(c)).filter(|part| !part.is_empty());
-    let count = parts.clone().count();
-    let is_date = value.len() >= 10
-        && value.as_bytes()[..10].iter().enumerate().all(|(at, b)| match at {
-            4 | 7 => *b == b'-',
-            _ => b.is_ascii_digit(),
-        });
-    let is_path = value.starts_with('/') || value.starts_with("./") || value.starts_with("../");
-    let has_name = value.bytes().any(|b| !b.is_ascii_alphanumeric());
-    is_date
-        || has_name && count >= 1 && parts.all(is_name)
-        || is_path
-            && !value[1..]
-                .split('/')
-                .any(|part| part.len() >= 12 && !part.split(['-', '_', '.']).all(is_name))
-}
-
-/// What is computed or looked up: `$.steps.login.token`, `=credentials.x`, `DB_PASSWORD`, `secrets.DB_PASSWORD`, `steps.login.password`.
-fn is_expression(value: &str) -> bool {
-    let is_constant = |name: &str| {
-        name.contains('_')
-            && name.starts_with(|c: char| c.is_ascii_uppercase())
-            && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
-            && name.chars().filter(char::is_ascii_digit).count() <= 2
-    };
-    let is_path = || {
-        let mut names = value.split('.');
-        value.contains('.')
-            && names.all(|name| {
-                name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-                    && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-                    && name.len() <= 32
-                    && name.chars().filter(char::is_ascii_digit).count() <= 2
-            })
-    };
-    value.starts_with("$.")
-        || value.starts_with("=")
-        || value.starts_with("#/")
-        || value.contains("{{")
-        || value.contains("${")
-        || is_constant(value)
-        || is_path()
 }
 
 #[cfg(test)]
@@ -466,78 +324,6 @@ mod tests {
         }
         for name in ["token", "passwordHash", "tokenType", "syncToken", "secretRef", "email"] {
             assert_eq!(proposal(name), None, "{name}");
-        }
-    }
-
-    #[test]
-    fn values_must_look_like_secrets() {
-        let judge = |name: &str, value: &str| rule_of(name).and_then(|rule| rule.judge(value));
-        let holds = |name: &str, value: &str| judge(name, value) == Some(Certainty::Certain);
-        for (name, value) in [
-            ("password", "hunter2"),
-            ("password", "tr0ub4dor&3"),
-            ("client_secret", "q8Zr2LmN5tYx0K"),
-            ("api_key", "abcd1234efgh"),
-            ("accessToken", "q8Zr2LmN5tYx0KpW"),
-            ("authorization", "Bearer q8Zr2LmN5tYx0K"),
-            ("connection_string", "Server=x;Password=hunter2"),
-            ("secret", "p@ssw-rd.very"),
-            ("password", "qwertz!"),
-            ("api_key", "qZrLmNtYxKpWbCdEfGh"),
-            ("aws_secret_access_key", "/wJalrXUtn3EMIK7MDENGbPxRfiCYq8Zr2LmN5tY"),
-        ] {
-            assert!(holds(name, value), "{name} {value}");
-        }
-        for (name, value) in [
-            ("password", "vault:team/db"),
-            ("password", "${DB_PASSWORD}"),
-            ("password", "DB_PASSWORD"),
-            ("password", "{{ x.y }}"),
-            ("password", "string"),
-            ("password", "Enter your password"),
-            ("password", "********"),
-            ("password", ""),
-            ("password", "steps.login.password"),
-            ("secret", "env:CLIENT_SECRET"),
-            ("api_key", "demo"),
-            ("api_key", "required"),
-            ("token", "page2"),
-            ("token", "abcdefghijklmnopqrstuvwxyz"),
-            ("access_token", "https://example.com/oauth/token"),
-            ("authorization", "Bearer"),
-            ("authorization", "Bearer {{token}}"),
-            ("connection_string", "Server=x;Database=y"),
-            ("apiKey", "/components/securitySchemes/key"),
-            ("secret", "$.body.secret"),
-            ("jwt", "HS256"),
-            // Forms, schemas, labels, ids, paths, cursors: possible at most.
-            ("password", "invalid"),
-            ("password", "varchar"),
-            ("password", "varchar(255)"),
-            ("password", "Passwort"),
-            ("password", "required|min:8"),
-            ("password", "changed"),
-            ("password", "crypt(x)"),
-            ("PWD", "/home/app"),
-            ("PWD", "/srv/app-2/current"),
-            ("authorization", "basic_auth"),
-            ("authorization", "AUTH-123456"),
-            ("account_key", "ACC-10023"),
-            ("secret", "my-app-secret"),
-            ("secret", "my-app-secret-2"),
-            ("encryption_key", "6f1c1c2e-8a0b-4c3d-9e4f-5a6b7c8d9e0f"),
-            (
-                "encryption_key",
-                "projects/p1/locations/eu-west1/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1",
-            ),
-            ("private_key", "certs/key.pem"),
-            ("token", "CAESBkFCQ0RFRjE2NzY1"),
-            ("token", "q8Zr2LmN5tYx0KpWb7Cd"),
-            ("id_token", "response_type"),
-            ("api_key", "ApiKeyAuth"),
-            ("secret", "2026-01-01T10:00:00Z"),
-        ] {
-            assert!(!holds(name, value), "{name} {value}");
         }
     }
 }

@@ -6,16 +6,21 @@
 //!
 //! What looks random and nothing more (entropy) is `Possible`: ids, hashes and cursors look so too. Nothing is refused for it.
 
+mod assignments;
+mod connections;
 pub(crate) mod document;
 pub(crate) mod entropy;
 pub(crate) mod keys;
 mod placeholder;
+#[cfg(test)]
+mod properties;
 pub(crate) mod reference;
 mod shape;
 mod shapes;
 #[cfg(test)]
 mod tests;
 mod text;
+mod value;
 
 use std::ops::Range;
 

@@ -52,14 +52,24 @@ pub(crate) enum Problem {
     Secret(&'static str),
 }
 
+impl Problem {
+    /// Whether a message tells of a value that is no reference.
+    pub(crate) fn is_told_in(message: &str) -> bool {
+        [NO_REFERENCE, SECRET].iter().any(|words| message.contains(words))
+    }
+}
+
+const NO_REFERENCE: &str = "is no reference to a secret";
+const SECRET: &str = "looks like a secret";
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Problem::NoReference => {
-                f.write_str("is no reference to a secret, such as vault:team/app")
+                write!(f, "{NO_REFERENCE}, such as vault:team/app")
             }
             Problem::Secret(kind) => {
-                write!(f, "looks like a secret ({kind}) and not like a reference to one")
+                write!(f, "{SECRET} ({kind}) and not like a reference to one")
             }
         }
     }

@@ -181,6 +181,27 @@ pub(super) fn credentials(seed: u64) -> Vec<(&'static str, String)> {
             "query_secret",
             format!("https://api.example.org/v1/x?access_token={}", r.alphanumeric(40)),
         ),
+        ("query_secret", format!("https://hooks.example.org/x?token={}7x4k", r.alphanumeric(30))),
+        ("query_secret", format!("https://example.org/x?v=1&password={}7!", r.alphanumeric(8))),
+        ("query_secret", format!("https://example.org/x?subscription-key={}", r.hex(32))),
+        ("authorization_header", format!("Authorization: Bearer {}7x4", r.alphanumeric(8))),
+        (
+            "connection_string_password",
+            format!("jdbc:oracle:thin:scott/{}@db:1521:orcl", r.alphanumeric(12)),
+        ),
+        (
+            "connection_string_password",
+            format!("cache.example.org:6380,password={}=,ssl=True", r.alphanumeric(20)),
+        ),
+        (
+            "connection_string_password",
+            format!("jdbc:sqlserver://db:1433;user=sa;password={}", r.alphanumeric(12)),
+        ),
+        ("url_password", format!("amqps://app:{}@mq.example.org/v", r.alphanumeric(12))),
+        ("url_password", format!("mongodb+srv://app:{}@c0.example.org/x", r.alphanumeric(12))),
+        ("url_password", format!("rediss://default:{}@cache:6380", r.alphanumeric(12))),
+        ("curl_password", format!("curl -s -u app:{} https://example.org", r.alphanumeric(12))),
+        ("npm_token", format!("//registry.example.org/:_authToken={}", r.uuid())),
     ]
 }
 
@@ -250,6 +271,17 @@ pub(super) fn harmless(seed: u64) -> Vec<String> {
             format!("sha256:{sha256}"),
             format!("W/\"{md5}\""),
             format!("\"{}-{}\"", r.hex(32), r.digits(2)),
+            // Tokens of pages and of syncs, whatever the parameter is called.
+            format!("https://example.com/items?token={cursor}"),
+            format!("https://example.com/items?token=CA{}", r.alphanumeric(30)),
+            format!("https://example.com/items?token={}", r.uuid()),
+            format!("https://example.com/items?syncToken={}", r.url(40)),
+            format!("https://example.com/items?next_token={}&$skiptoken={}", r.url(40), r.url(40)),
+            format!("https://example.com/items?continuation-token={}", r.base64(60)),
+            format!("next_page_token = \"{}\"", r.url(40)),
+            format!("sync-token: {}", r.url(40)),
+            format!("CACHE_KEY={}", r.hex(32)),
+            format!("primary_key: {}", r.uuid()),
             // Salesforce: ids of 15 and 18 characters, an organisation among them.
             format!("001{}", r.alphanumeric(12)),
             format!("00D{}", r.alphanumeric(15)),
@@ -318,6 +350,36 @@ pub(super) fn harmless(seed: u64) -> Vec<String> {
         "test_0123456789abcdef0123456789abcdef012",
         "re_import_of_the_records_2026",
         "xoxo, your friend",
+        "Bearer of news, bearer 12345",
+        "password: Passwort",
+        "password: 8-64 characters, a digit among them",
+        "Password: ********",
+        "PASSWORD=",
+        "PASSWORD=changeme",
+        "PASSWORD=$PASSWORD",
+        "PASSWORD=${DB_PASSWORD}",
+        "PASSWORD_FILE=/run/secrets/db",
+        "DB_PASSWORD=vault:team/db",
+        "SECRET_NAME=my-app-2",
+        "const password = getPassword();",
+        "password = input1",
+        "if (password == hash2) return",
+        "password := hash2",
+        "token_type=bearer&expires_in=3600",
+        "api_key = os.environ[\"API_KEY\"]",
+        "api_key = \"YOUR_API_KEY\"",
+        "secret: my-app-secret-2",
+        "the secret: nobody knows it in 2026",
+        "-key: value1",
+        "foreign_key: users.id2",
+        "FOREIGN_KEY=orders_2_users_fk",
+        "PUBLIC_KEY=pk_live_a1b2c3d4e5f6",
+        "tar -u file:1 --user bob:staff",
+        "docker run --user 1000:1000 img",
+        "curl -u bob https://example.com",
+        "jdbc:oracle:thin:@db:1521:orcl",
+        "jdbc:oracle:thin:/@db",
+        "https://example.com/login?password=reset",
         "pat yourself on the back",
         "https://example.com/?access_token=TOKEN",
         "https://example.com/?api_key=demo",
@@ -340,6 +402,27 @@ fn ids_hashes_images_and_cursors_are_no_secrets() {
     assert!(texts.len() >= 5_000, "{}", texts.len());
     for text in texts {
         assert_eq!(certain(&text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn what_names_are_given_is_found() {
+    for (text, kind, value) in [
+        ("PASSWORD=hunter2", "password", "hunter2"),
+        ("export DB_PASSWORD='tr0ub4dor&3'", "password", "tr0ub4dor&3"),
+        ("docker run -e POSTGRES_PASSWORD=hunter2 img", "password", "hunter2"),
+        ("A=1\nPGPASSWORD=12345678\nB=2", "password", "12345678"),
+        ("SECRET_KEY_BASE=q8Zr2LmN5tYx0K", "secret_key", "q8Zr2LmN5tYx0K"),
+        ("const apiKey = \"abcd1234efgh\";", "api_key", "abcd1234efgh"),
+        ("{ password: 'hunter2' }", "password", "hunter2"),
+        ("X-Api-Key: abcd1234efgh", "api_key", "abcd1234efgh"),
+        ("db:\n  - password: hunter2\n", "password", "hunter2"),
+        ("[db]\npassword = tr0ub4dor&3\r\n", "password", "tr0ub4dor&3"),
+        ("curl -u \"bob:hunter2\" https://example.com", "curl_password", "hunter2"),
+    ] {
+        let found: Vec<(&str, &str)> =
+            all(text).into_iter().map(|found| (found.kind, &text[found.range])).collect();
+        assert_eq!(found, [(kind, value)], "{text}");
     }
 }
 
@@ -372,6 +455,17 @@ fn a_text_is_read_once() {
         "Q~",
         ":AA",
         "hooks.slack.com/services/",
+        "A_KEY=",
+        "A_KEY=a1b2 ",
+        "\npassword: a",
+        "password='",
+        "secret=\"a1",
+        "?token=",
+        "&token=a1",
+        "curl -u ",
+        " -u a:b",
+        "jdbc:oracle:a/",
+        "Authorization: Bearer a1b2",
     ];
     for text in texts {
         let long = text.repeat(200_000 / text.len());

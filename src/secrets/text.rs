@@ -1,24 +1,26 @@
 //! Secrets in a text. One automaton finds the literals that a secret begins with, or has in it; then the rule that knows the
 //! literal looks around.
 
-use super::placeholder::{is_monotonous, is_placeholder};
+use super::placeholder::is_monotonous;
 use super::shape::{Class, Shape, begins_word, in_base64, is_word};
 use super::shapes::GROUPS;
-use super::{Certainty, Found};
+use super::{Certainty, Found, assignments, connections};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::cell::OnceCell;
 use std::sync::LazyLock;
 
 /// What looks around a literal, which begins and ends at these places.
-type Look = fn(&Looked<'_>, usize, usize) -> Option<Found>;
+pub(super) type Look = fn(&Looked<'_>, usize, usize) -> Option<Found>;
 
 /// The text that is looked at.
-struct Looked<'t> {
-    text: &'t [u8],
+pub(super) struct Looked<'t> {
+    pub(super) text: &'t [u8],
     /// Where words of connection strings begin; found by the first rule that asks.
-    leads: OnceCell<Vec<usize>>,
+    pub(super) leads: OnceCell<Vec<usize>>,
+    /// It is a value, of which somebody asks whether it has a form of its own.
+    pub(super) is_value: bool,
 }
 
 enum Rule {
@@ -28,14 +30,9 @@ enum Rule {
 
 /// Literals that need more than what stands behind them.
 const LOOKS: &[(&str, Look)] = &[
-    ("://", url_password),
     ("eyJ", json_web_token),
     ("-----BEGIN ", private_key),
     ("PuTTY-User-Key-File-", putty_key),
-    ("Bearer ", authorization),
-    ("bearer ", authorization),
-    ("Basic ", authorization),
-    ("basic ", authorization),
     ("AKIA", aws_access_key_id),
     ("ASIA", aws_access_key_id),
     ("ABIA", aws_access_key_id),
@@ -48,60 +45,11 @@ const LOOKS: &[(&str, Look)] = &[
     ("hooks.slack.com/", slack_webhook),
     ("discord.com/api/webhooks/", discord_webhook),
     ("discordapp.com/api/webhooks/", discord_webhook),
-    ("assword=", dsn_password),
-    ("ASSWORD=", dsn_password),
-    ("pwd=", dsn_password),
-    ("Pwd=", dsn_password),
-    ("PWD=", dsn_password),
-    ("assword = ", dsn_password),
-    ("sig=", azure_signature),
-    ("access_token=", query_secret),
-    ("ACCESS_TOKEN=", query_secret),
-    ("refresh_token=", query_secret),
-    ("id_token=", query_secret),
-    ("client_secret=", query_secret),
-    ("api_key=", query_secret),
-    ("api-key=", query_secret),
-    ("apikey=", query_secret),
-    ("apiKey=", query_secret),
 ];
-
-/// Words of connection strings, in any case.
-const LEADS: &[&str] = &[
-    "server=",
-    "host=",
-    "hostaddr=",
-    "data source=",
-    "database=",
-    "dbname=",
-    "initial catalog=",
-    "user id=",
-    "uid=",
-    "user=",
-    "username=",
-    "jdbc:",
-    "driver=",
-];
-
-impl Looked<'_> {
-    /// Whether a word of a connection string is so near.
-    fn leads_near(&self, at: usize, distance: usize) -> bool {
-        let find = || {
-            let finder = FINDER.as_ref();
-            finder.map_or_else(Vec::new, |f| {
-                f.leads.find_iter(self.text).map(|m| m.start()).collect()
-            })
-        };
-        let leads = self.leads.get_or_init(find);
-        let next = leads.partition_point(|lead| *lead < at.saturating_sub(distance));
-        leads.get(next).is_some_and(|lead| *lead < at + distance)
-    }
-}
 
 struct Finder {
     automaton: AhoCorasick,
     rules: Vec<Rule>,
-    leads: AhoCorasick,
 }
 
 /// Made by the first text that is looked at, in some hundred microseconds. Without an automaton nothing would be found: the
@@ -115,7 +63,7 @@ static FINDER: LazyLock<Option<Finder>> = LazyLock::new(|| {
             rules.push(Rule::Shape(shape));
         }
     }
-    for (literal, look) in LOOKS {
+    for (literal, look) in LOOKS.iter().chain(connections::LOOKS).chain(assignments::LOOKS) {
         literals.push(literal);
         rules.push(Rule::Look(*look));
     }
@@ -124,17 +72,30 @@ static FINDER: LazyLock<Option<Finder>> = LazyLock::new(|| {
         .match_kind(MatchKind::Standard)
         .build(&literals)
         .ok()?;
-    let leads = AhoCorasick::builder().ascii_case_insensitive(true).build(LEADS).ok()?;
-    Some(Finder { automaton, rules, leads })
+    Some(Finder { automaton, rules })
 });
 
 /// The secrets in a text, in their order; they do not overlap. `next` says whether to go on.
 pub(crate) fn in_text(text: &str, next: &mut dyn FnMut(Found) -> bool) {
+    read(text, false, next);
+}
+
+/// Whether a value is found by its own form.
+pub(super) fn has_form(value: &str) -> bool {
+    let mut is_found = false;
+    read(value, true, &mut |found| {
+        is_found = found.certainty == Certainty::Certain;
+        !is_found
+    });
+    is_found
+}
+
+fn read(text: &str, is_value: bool, next: &mut dyn FnMut(Found) -> bool) {
     // No credential is shorter than `a://:b@c`.
     const SHORTEST: usize = 8;
     let Some(finder) = FINDER.as_ref().filter(|_| text.len() >= SHORTEST) else { return };
     let bytes = text.as_bytes();
-    let looked = Looked { text: bytes, leads: OnceCell::new() };
+    let looked = Looked { text: bytes, leads: OnceCell::new(), is_value };
     let mut done = 0;
     for found in finder.automaton.find_overlapping_iter(bytes) {
         if found.start() < done {
@@ -169,7 +130,7 @@ pub(crate) fn first_in_text(text: &str) -> Option<Found> {
     first
 }
 
-fn certain(kind: &'static str, start: usize, end: usize) -> Option<Found> {
+pub(super) fn certain(kind: &'static str, start: usize, end: usize) -> Option<Found> {
     Some(Found { kind, certainty: Certainty::Certain, range: start..end })
 }
 
@@ -184,41 +145,8 @@ fn run_before(class: Class, text: &[u8], at: usize, limit: usize) -> usize {
 }
 
 /// Whether a word ends there.
-fn ends_word(text: &[u8], at: usize) -> bool {
+pub(super) fn ends_word(text: &[u8], at: usize) -> bool {
     text.get(at).is_none_or(|b| !is_word(*b))
-}
-
-/// `scheme://user:password@host` (RFC 3986, 3.2.1); detect-secrets BasicAuthDetector.
-fn url_password(looked: &Looked<'_>, at: usize, body: usize) -> Option<Found> {
-    let text = looked.text;
-    const MOST: usize = 1_024;
-    let is_scheme = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
-    if !at.checked_sub(1).is_some_and(|before| is_scheme(&text[before])) {
-        return None;
-    }
-    let authority = text[body..].iter().take(MOST);
-    let ends = |b: &&u8| {
-        !matches!(b, b'/' | b'?' | b'#' | b'\\' | b'"' | b'\'' | b'<' | b'>')
-            && !b.is_ascii_whitespace()
-    };
-    let authority = &text[body..body + authority.take_while(ends).count()];
-    // A password may have an @ that nobody has escaped; a user has none.
-    let host = authority.iter().rposition(|b| *b == b'@')?;
-    let user = authority.iter().position(|b| *b == b':').filter(|colon| *colon < host)?;
-    let password = &authority[user + 1..host];
-    // `https://host:8080|bob@example.com`: a port, and the next thing in a list.
-    let port = Class::Digits.run(password, 6);
-    let is_port = (2..=5).contains(&port)
-        && password.get(port).is_some_and(|b| matches!(b, b',' | b';' | b'|' | b')'));
-    // `docker://localhost:5000@sha256:…`, `s3://bucket:prefix@v1`: a version stands behind the @.
-    let scheme = text[..at].iter().rev().take_while(|b| is_scheme(b)).count();
-    let scheme = &text[at - scheme..at];
-    let has_version = authority[host + 1..].starts_with(b"sha256")
-        || matches!(scheme, b"s3" | b"gs" | b"docker" | b"oci" | b"pkg");
-    if is_placeholder(password) || is_port || has_version {
-        return None;
-    }
-    certain("url_password", body + user + 1, body + host)
 }
 
 /// RFC 7519: three parts, of which the first two are objects and the third is a signature.
@@ -290,34 +218,6 @@ fn putty_key(looked: &Looked<'_>, at: usize, body: usize) -> Option<Found> {
     let found = window.windows(marker.len()).position(|w| w == marker)?;
     let end = text.len().min(body + found + 4_096);
     certain("private_key", at, end)
-}
-
-/// RFC 6750 and RFC 7617: what a header `Authorization` says.
-fn authorization(looked: &Looked<'_>, at: usize, body: usize) -> Option<Found> {
-    let text = looked.text;
-    if !begins_word(text, at) {
-        return None;
-    }
-    let run = Class::Token.run(&text[body..], 8_192);
-    let token = &text[body..body + run];
-    let is_secret = if text[at].eq_ignore_ascii_case(&b'b') && text[at + 1] == b'e' {
-        let digits = token.iter().filter(|b| b.is_ascii_digit()).count();
-        let letters = token.iter().filter(|b| b.is_ascii_alphabetic()).count();
-        run >= 20 && digits >= 2 && letters >= 2 && !is_monotonous(token)
-    } else {
-        let decoded = STANDARD.decode(token).or_else(|_| STANDARD_NO_PAD.decode(token)).ok()?;
-        let decoded = String::from_utf8(decoded).ok()?;
-        let (user, password) = decoded.split_once(':')?;
-        run >= 8
-            && decoded.chars().all(|c| !c.is_control())
-            && !(user.is_empty() && password.is_empty())
-            && !is_placeholder(password.as_bytes())
-    };
-    if is_secret && !is_placeholder(token) {
-        certain("authorization_header", body, body + run)
-    } else {
-        None
-    }
 }
 
 /// AWS IAM, "Unique identifiers": AKIA of users, ASIA of sessions, and 16 characters of base 32. The id is half of a pair and
@@ -433,59 +333,4 @@ fn discord_webhook(looked: &Looked<'_>, at: usize, body: usize) -> Option<Found>
     }
     let token = Class::Url.run(&text[slash + 1..], 100);
     if token < 60 { None } else { certain("discord_webhook", at, slash + 1 + token) }
-}
-
-/// A password in a connection string of libpq, ODBC, ADO.NET or JDBC: only beside a word that says where it leads.
-fn dsn_password(looked: &Looked<'_>, at: usize, body: usize) -> Option<Found> {
-    let text = looked.text;
-    const AROUND: usize = 512;
-    let value = text[body..].iter().take(256);
-    let ends =
-        |b: &&u8| !matches!(b, b';' | b'&' | b'"' | b'<' | b'\\') && !b.is_ascii_whitespace();
-    let length = value.take_while(ends).count();
-    let password = text[body..body + length].trim_ascii();
-    let password = password
-        .strip_prefix(b"'")
-        .map_or(password, |rest| rest.strip_suffix(b"'").unwrap_or(rest));
-    let is_path = password.starts_with(b"/");
-    // `password=crypt(x)`, `user.password==hash`: code.
-    let is_code = password.contains(&b'(')
-        || password.starts_with(b"=")
-        || password.strip_prefix(b"$").is_some_and(|name| name.iter().all(u8::is_ascii_lowercase))
-        || text[..at].iter().rev().take(2).any(|b| *b == b'.');
-    let is_plain = is_path || is_code || is_placeholder(password);
-    if !is_plain && looked.leads_near(at, AROUND) {
-        certain("connection_string_password", body, body + length)
-    } else {
-        None
-    }
-}
-
-/// Azure Storage, "Shared access signatures": a hash of 32 bytes in base64, escaped in a URL.
-fn azure_signature(looked: &Looked<'_>, at: usize, body: usize) -> Option<Found> {
-    let text = looked.text;
-    let is_parameter = at > 0 && matches!(text[at - 1], b'?' | b'&' | b';');
-    let run = text[body..].iter().take(200);
-    let run = run.take_while(|b| Class::Base64.has(**b) || **b == b'%').count();
-    let signature = &text[body..body + run];
-    let ends =
-        signature.ends_with(b"=") || signature.ends_with(b"%3D") || signature.ends_with(b"%3d");
-    if is_parameter && run >= 44 && ends && ends_word(text, body + run) {
-        certain("azure_shared_access_signature", body, body + run)
-    } else {
-        None
-    }
-}
-
-/// A secret as a parameter of a URL or a form (RFC 6749; RFC 6750, 2.3).
-fn query_secret(looked: &Looked<'_>, at: usize, body: usize) -> Option<Found> {
-    let text = looked.text;
-    if at > 0 && !matches!(text[at - 1], b'?' | b'&' | b'#' | b';' | b' ' | b'"') {
-        return None;
-    }
-    let run = Class::Token.run(&text[body..], 4_096);
-    let value = &text[body..body + run];
-    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
-    let is_secret = run >= 16 && digits >= 2 && !is_monotonous(value) && !is_placeholder(value);
-    if is_secret { certain("query_secret", body, body + run) } else { None }
 }

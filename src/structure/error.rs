@@ -3,6 +3,7 @@
 use super::document::Problem;
 use crate::error::{Report, lines};
 use crate::json::Broken;
+use crate::secrets::reference;
 use pgrx::PgSqlErrorCode;
 
 /// What a document describes.
@@ -112,6 +113,11 @@ impl Report for StructureError {
             Self::NotHidden { .. } => ERRCODE_UNDEFINED_COLUMN,
             Self::FieldInUse { .. } => ERRCODE_DUPLICATE_COLUMN,
         }
+    }
+
+    fn is_about_secret(&self) -> bool {
+        let Self::Invalid { problems, .. } = self else { return false };
+        problems.iter().any(|problem| reference::Problem::is_told_in(&problem.message))
     }
 
     fn detail(&self) -> Option<String> {

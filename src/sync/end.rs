@@ -63,7 +63,7 @@ thread_local! {
                  EXISTS (SELECT FROM kepler.sync_seen AS s WHERE s.workspace_id = $1 AND s.sync_run_id = r.id)
                  OR EXISTS (SELECT FROM kepler.sync_batches AS s WHERE s.workspace_id = $1 AND s.sync_run_id = r.id)
                  OR EXISTS (SELECT FROM kepler.sync_candidates AS s WHERE s.workspace_id = $1 AND s.sync_run_id = r.id)
-                 OR EXISTS (SELECT FROM kepler.inbox AS s WHERE s.workspace_id = $1 AND s.sync_run_id = r.id)
+                 OR EXISTS (SELECT FROM kepler.inbox_rows AS s WHERE s.workspace_id = $1 AND s.sync_run_id = r.id)
           FROM kepler.sync_runs AS r
           WHERE r.workspace_id = $1 AND r.entity_id = $2 AND r.mode = $3::kepler.sync_mode
             AND r.status <> 'RUNNING'::kepler.sync_status
@@ -90,8 +90,8 @@ thread_local! {
     ) };
     // Whoever merges has locked rows, and may wait for the entity's lock.
     static INBOX: Statement = const { Statement::new(
-        c"DELETE FROM kepler.inbox AS s WHERE s.ctid = ANY (ARRAY(
-              SELECT x.ctid FROM kepler.inbox AS x
+        c"DELETE FROM kepler.inbox_rows AS s WHERE s.ctid = ANY (ARRAY(
+              SELECT x.ctid FROM kepler.inbox_rows AS x
               WHERE x.workspace_id = $1 AND x.sync_run_id = $2 ORDER BY x.id LIMIT $3 FOR UPDATE SKIP LOCKED))",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT4OID],
     ) };

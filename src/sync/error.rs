@@ -72,7 +72,7 @@ impl Report for SyncError {
                 "Its first merge said {kept}, and the arguments of this one say {given}."
             )),
             Self::InboxKept { .. } => {
-                Some("A trigger or a policy on kepler.inbox keeps them.".to_owned())
+                Some("A trigger or a policy on kepler.inbox_rows keeps them.".to_owned())
             }
             Self::NoCopiedRun => Some("The setting kepler.sync_run_id is not set.".to_owned()),
             Self::ScopeOfIncremental => Some("An incremental run deletes nothing.".to_owned()),
@@ -104,9 +104,9 @@ impl Report for SyncError {
                     "If the source has lost so many records: a larger max_delete_fraction. If not: kepler.abort_sync(…)."
                 }
                 Self::InboxNotEmpty { .. } => {
-                    "CALL kepler.merge_inbox(…); or delete them from kepler.inbox."
+                    "CALL kepler.merge_inbox(…); or delete them from kepler.inbox_rows."
                 }
-                Self::InboxKept { .. } => "Let this role delete from kepler.inbox.",
+                Self::InboxKept { .. } => "Let this role delete from kepler.inbox_rows.",
                 Self::OtherReading { .. } => {
                     "Leave merge, id_key, updated_at_key, deleted_key and options out: the run keeps them."
                 }

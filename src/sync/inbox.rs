@@ -48,29 +48,29 @@ thread_local! {
     static NEXT: Statement = const { Statement::new(
         c"SELECT i.ctid, (coalesce(pg_catalog.octet_length(i.line), 0)
                           + coalesce(pg_catalog.octet_length(i.data), 0))::bigint
-          FROM kepler.inbox AS i
+          FROM kepler.inbox_rows AS i
           WHERE i.workspace_id = $1 AND i.sync_run_id = $2 AND i.id > $3
           ORDER BY i.id LIMIT $4",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT8OID, pg_sys::INT4OID],
     ) };
     static TAKE: Statement = const { Statement::new(
-        c"DELETE FROM kepler.inbox AS i
+        c"DELETE FROM kepler.inbox_rows AS i
           WHERE i.ctid = ANY ($3) AND i.workspace_id = $1 AND i.sync_run_id = $2
           RETURNING i.id, i.line, i.external_id, i.data, i.source_updated_at, i.deleted",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIDARRAYOID],
     ) };
     static THERE: Statement = const { Statement::new(
-        c"SELECT FROM kepler.inbox AS i
+        c"SELECT FROM kepler.inbox_rows AS i
           WHERE i.ctid = ANY ($3) AND i.workspace_id = $1 AND i.sync_run_id = $2",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIDARRAYOID],
     ) };
     static FIRST: Statement = const { Statement::new(
-        c"SELECT i.id FROM kepler.inbox AS i
+        c"SELECT i.id FROM kepler.inbox_rows AS i
           WHERE i.workspace_id = $1 AND i.sync_run_id = $2 AND i.id > $3 ORDER BY i.id LIMIT 1",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT8OID],
     ) };
     static LAST: Statement = const { Statement::new(
-        c"SELECT i.id FROM kepler.inbox AS i
+        c"SELECT i.id FROM kepler.inbox_rows AS i
           WHERE i.workspace_id = $1 AND i.sync_run_id = $2 AND i.id > $3 ORDER BY i.id DESC LIMIT 1",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT8OID],
     ) };
@@ -88,7 +88,7 @@ thread_local! {
     static COUNT: Statement = const { Statement::new(
         c"UPDATE kepler.sync_runs AS r
           SET to_merge = r.merged + (
-              SELECT pg_catalog.count(*) FROM kepler.inbox AS i WHERE i.workspace_id = $1 AND i.sync_run_id = $2)
+              SELECT pg_catalog.count(*) FROM kepler.inbox_rows AS i WHERE i.workspace_id = $1 AND i.sync_run_id = $2)
           WHERE r.workspace_id = $1 AND r.id = $2",
         &[pg_sys::TEXTOID; 2],
     ) };
@@ -176,7 +176,7 @@ fn copied_sync_run() -> Result<String, ErrorReport> {
 #[search_path(pg_catalog, pg_temp)]
 fn share_copied_run(sync_run_id: &str, workspace_id: &str) -> Result<(), ErrorReport> {
     // Whoever may not copy keeps nobody waiting.
-    owner::require_right("inbox", pg_sys::ACL_INSERT)?;
+    owner::require_right_in_part("inbox", pg_sys::ACL_INSERT)?;
     Spi::connect_mut(|client| {
         let run = Run::read(client, workspace_id, sync_run_id).ok();
         if let Some(run) = run.filter(|run| run.is_full && run.is_open()) {
@@ -231,7 +231,7 @@ fn merge_step(
     }
     // Whoever may not merge keeps nobody waiting.
     owner::require_right("sync_runs", pg_sys::ACL_UPDATE)?;
-    owner::require_right("inbox", pg_sys::ACL_DELETE)?;
+    owner::require_right("inbox_rows", pg_sys::ACL_DELETE)?;
     Ok(Spi::connect_mut(|client| {
         let step = Step { workspace_id, run_id, reading, max_rows, counts };
         step.run(client)

@@ -41,7 +41,7 @@ thread_local! {
                      WHERE s.workspace_id = $1 AND s.sync_run_id > $2 ORDER BY s.sync_run_id LIMIT 1),
                     (SELECT s.sync_run_id FROM kepler.sync_candidates AS s
                      WHERE s.workspace_id = $1 AND s.sync_run_id > $2 ORDER BY s.sync_run_id LIMIT 1),
-                    (SELECT s.sync_run_id FROM kepler.inbox AS s
+                    (SELECT s.sync_run_id FROM kepler.inbox_rows AS s
                      WHERE s.workspace_id = $1 AND s.sync_run_id > $2 ORDER BY s.sync_run_id LIMIT 1)) AS id) AS n
           WHERE n.id IS NOT NULL",
         &[pg_sys::TEXTOID; 2],

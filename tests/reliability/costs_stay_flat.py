@@ -15,6 +15,7 @@ from session import Session
 
 HERE = Path(__file__).resolve().parent
 DATABASE, ROLE, N = os.environ["KEPLER_DATABASE"], os.environ["KEPLER_ROLE"], int(os.environ["N"])
+ADMIN = f"{ROLE}_admin"
 # A session has made all of its plans after so many calls.
 WARM = 7
 # A count grows where it is more than so many times as large, and so much more.
@@ -24,6 +25,8 @@ DEFINING = """create_embedding_space create_entry_table alter_entry_table drop_e
 activate_embedding_space retire_embedding_space purge_entry_table purge_field rename_entry_table restore_entry_table restore_field install
 apply_blueprint apply_blueprint_online drop_blueprint
 grant_access revoke_access set_enrichment_policy drop_enrichment_policy set_entity_options""".split()
+# What no level of access may call.
+OF_OWNER = ["maintain_feed"]
 
 
 @dataclass
@@ -50,6 +53,10 @@ ALLOWED = [
     Allowed("claim_records", "passes once what others have claimed since the last VACUUM", per_row=0.4),
     Allowed("abandon_syncs", "passes once what was merged since the last VACUUM", per_row=8),
     Allowed("requeue_records", WORK, per_row=12),
+    Allowed("workspace_report", "counts everything", per_row=40),
+    Allowed("export_workspace", "gives everything", per_row=80),
+    Allowed("export_user", "gives all that is about the user", per_row=60),
+    Allowed("erase_user", WORK, per_row=200),
     Allowed("delete_connection", WORK, per_row=14),
     Allowed("drop_enrichment_policy", WORK, per_row=14),
     Allowed("activate_embedding_space", "counts what has no embedding", per_row=14),
@@ -231,7 +238,27 @@ def measure(rows: int, faults: list[str]) -> dict[str, dict[str, Counts]]:
     new.run("DELETE FROM kepler.users WHERE workspace_id = 'none' AND id = 'none'")
     found["new"] = probe(new, plain, faults) | probe(new, {name: calls[name] for name in DEFINING}, faults)
     new.close()
+    found["secured"] = measure_secured(database, plain, faults)
     return found
+
+
+def measure_secured(database: str, calls: dict[str, str], faults: list[str]) -> dict[str, Counts]:
+    """The same as a role with all rights that a level gives, under row security."""
+    session = Session(database)
+    session.run(f"SELECT kepler.grant_access('{ADMIN}', 'admin')")
+    session.run(f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {ADMIN}")
+    session.run(f"SET ROLE {ADMIN}")
+    session.run("DELETE FROM kepler.users WHERE workspace_id = 'none' AND id = 'none'")
+    found = probe(session, {name: call for name, call in calls.items() if name not in OF_OWNER}, faults)
+    session.close()
+    return found
+
+
+def compare_secured(open_: dict[str, Counts], secured: dict[str, Counts], faults: list[str]) -> None:
+    """Under row security no call reads more than as the owner, who is under none."""
+    for call, after in secured.items():
+        if lines := grown(open_.get(call, {}), after):
+            faults.append("\n".join([f"{call}: reads more under row security", *lines]))
 
 
 def measure_tenants(sizes: list[int], faults: list[str]) -> list[list[dict[str, Counts]]]:
@@ -308,7 +335,8 @@ def main() -> None:
     faults: list[str] = []
     small, large = measure(N, faults), measure(4 * N, [])
     print(f"rows and pages that a call reads at {N} and {4 * N} rows, where that grows:")
-    judge(ALLOWED, 4 * N, [(small[session], large[session]) for session in ("old", "new")], faults)
+    judge(ALLOWED, 4 * N, [(small[session], large[session]) for session in ("old", "new", "secured")], faults)
+    compare_secured(large["new"], large["secured"], faults)
     plain, indexed = measure_tenants([1000, 4000], faults)
     print("in a tenant of 1000 and 4000 that the statistics do not know:")
     judge(TENANT_ALLOWED, 4000, [(plain[0], plain[1])], faults)

@@ -17,10 +17,10 @@ admin() { PGOPTIONS='-c client_min_messages=warning' "$PG_BIN/psql" -XAtq -v ON_
 drop() {
   local rows
   for rows in "$N" $((4 * N)) tenant; do admin -c "DROP DATABASE IF EXISTS ${KEPLER_DATABASE}_$rows WITH (FORCE)"; done
-  admin -c "DROP ROLE IF EXISTS $KEPLER_ROLE"
+  admin -c "DROP ROLE IF EXISTS $KEPLER_ROLE, ${KEPLER_ROLE}_admin"
 }
 trap drop EXIT
 drop
-admin -c "CREATE ROLE $KEPLER_ROLE"
+admin -c "CREATE ROLE $KEPLER_ROLE" -c "CREATE ROLE ${KEPLER_ROLE}_admin"
 for rows in "$N" $((4 * N)) tenant; do fresh_database "${KEPLER_DATABASE}_$rows" install; done
 PYTHONPATH="$ROOT/tools" PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/tests/reliability/costs_stay_flat.py"

@@ -2,7 +2,7 @@
 
 use super::add::{self, Ids};
 use super::decode::{self, NewMessage};
-use crate::answer;
+use crate::answer::{self, Violation};
 use crate::arguments::{ArgumentError, required};
 use crate::error::Error;
 use crate::installed::require_tables;
@@ -152,6 +152,7 @@ fn add_message(
             return Err(Error::from(MemoryError::InvalidMessage {
                 code: "invalid".into(),
                 problems,
+                holds_secret: faults.iter().any(Violation::is_about_secret),
             }));
         }
         let place = (workspace_id.as_str(), conversation_id.as_str());
@@ -159,8 +160,11 @@ fn add_message(
         Ok(answers.into_iter().next().ok_or(ArgumentError::Null("content"))?)
     })?;
     if let Some(rejection) = answer.rejection {
+        let holds_secret = rejection.is_about_secret();
         let (code, problems) = (rejection.code().name(), vec![rejection.text()]);
-        return Err(Error::from(MemoryError::InvalidMessage { code, problems }).into());
+        return Err(
+            Error::from(MemoryError::InvalidMessage { code, problems, holds_secret }).into()
+        );
     }
     let Ids { message_id, number } = answer.id;
     let outcome = answer.outcome.name();

@@ -16,7 +16,6 @@ use crate::installed::require_tables;
 use crate::pg::json::{Options, check_size};
 use crate::pg::row::Row;
 use crate::pg::whole::Spi;
-use crate::settings;
 use crate::structure::locks::Patience;
 use crate::structure::step::{Class, Phase, Step};
 use crate::workspace;
@@ -30,7 +29,7 @@ const PATIENCE: Patience = Patience { lock_timeout_ms: 500, attempts: 10 };
 
 /// The workspace of the session: blueprints take no other.
 fn session_workspace() -> Result<String, Error> {
-    workspace::argument(Some(settings::workspace_id()))
+    workspace::workspace_id()
 }
 
 /// Reads `allow`.
@@ -242,7 +241,7 @@ fn repair_blueprint(
     let name = required("blueprint_name", blueprint_name)?;
     let planned = Spi::connect_mut(|client| -> Result<Planned, Error> {
         registry::require_administrator()?;
-        drift::repair(client, &name, &settings::workspace_id())
+        drift::repair(client, &name, &workspace::workspace_id()?)
     })?;
     Ok(TableIterator::new(rows(planned)))
 }
@@ -268,7 +267,8 @@ fn blueprint_drift(
 > {
     require_tables()?;
     let name = required("blueprint_name", blueprint_name)?;
-    let found = Spi::connect_mut(|client| drift::drift(client, &name, &settings::workspace_id()))?;
+    let found =
+        Spi::connect_mut(|client| drift::drift(client, &name, &workspace::workspace_id()?))?;
     Ok(TableIterator::new(found.into_iter().map(|difference| {
         let Difference { object_type, object, kind, expected, actual } = difference;
         (object_type, object, kind, expected, actual)
@@ -391,4 +391,10 @@ fn drop_blueprint(
     let Applied { version, outcome, steps, .. } =
         Spi::connect_mut(|client| drop::drop_blueprint(client, &name, terms, patience))?;
     Ok(Row([version.into_datum(), outcome.into_datum(), steps.into_datum()]))
+}
+
+/// Internal: whether row security shows the session what is listed of a blueprint.
+#[pg_extern(schema = "kepler_internal", stable, parallel_safe)]
+fn sees_blueprint(blueprint_name: &str) -> Result<bool, ErrorReport> {
+    Ok(registry::is_shown(blueprint_name)?)
 }

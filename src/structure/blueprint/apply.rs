@@ -62,6 +62,10 @@ impl Call<'_> {
     }
 
     fn plan(&self, client: &mut SpiClient<'_>, stored: Option<&Stored>) -> Result<Planned, Error> {
+        registry::require_administrator_of(&self.blueprint.tenancy)?;
+        for version in stored.iter().flat_map(|stored| stored.versions()) {
+            registry::require_administrator_of(&version.blueprint.tenancy)?;
+        }
         plan::plan(
             client,
             &Request {

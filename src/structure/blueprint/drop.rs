@@ -12,7 +12,6 @@ use super::schemas;
 use crate::access::owner::{BLUEPRINTS, Owner};
 use crate::error::Error;
 use crate::ident::{qualified, quote};
-use crate::settings;
 use crate::structure::catalog::Telling;
 use crate::structure::facts::{Dependent, DependentKind};
 use crate::structure::locks::{Patience, lock_tables};
@@ -43,7 +42,10 @@ pub(crate) fn drop_blueprint(
     if let Some(workspace_id) = &stored.workspace_id {
         workspace::require_own(workspace_id)?;
     }
-    let is_shared = |version: &Version| matches!(version.blueprint.tenancy, Tenancy::Field(_));
+    for version in stored.versions() {
+        registry::require_administrator_of(&version.blueprint.tenancy)?;
+    }
+    let is_shared = |version: &Version| matches!(version.blueprint.tenancy, Tenancy::Field { .. });
     if stored.versions().any(is_shared) {
         owner.require_caller("drop tables that hold rows of several workspaces")?;
     }
@@ -147,7 +149,7 @@ fn check_unused(
     let mut wanted = Wanted::default();
     wanted.tables.extend(tables.iter().cloned());
     let observed = observed::load(client, &wanted, Telling::Whole)?;
-    let workspace_id = settings::workspace_id();
+    let workspace_id = workspace::workspace_id()?;
     if observed.values().any(|table| hides_rows(table, &keeping(table), &workspace_id)) {
         Owner::find()?
             .require_caller("drop tables with rows that row security hides from others")?;

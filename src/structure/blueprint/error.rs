@@ -7,6 +7,8 @@ use pgrx::PgSqlErrorCode;
 pub(crate) enum BlueprintError {
     #[error("blueprint \"{0}\" does not exist")]
     Missing(String),
+    #[error("blueprint name \"{0}\" is taken")]
+    NameTaken(String),
     #[error("tables of blueprint \"{name}\" belong to others")]
     Foreign { name: String, tables: Vec<String> },
     #[error("the database changed between the plan and its locks")]
@@ -51,7 +53,7 @@ impl Report for BlueprintError {
         match self {
             Self::BadAllow(_) => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::Missing(_) => ERRCODE_UNDEFINED_OBJECT,
-            Self::Foreign { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::Foreign { .. } | Self::NameTaken(_) => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::NotReached(_) | Self::HoldsRows { .. } => {
                 ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
             }
@@ -82,6 +84,7 @@ impl Report for BlueprintError {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::NameTaken(_) => "Names are unique in the database. Choose another one.".to_owned(),
             Self::Missing(_) => {
                 "kepler.apply_blueprint creates it. kepler.blueprints lists the existing ones."
                     .to_owned()

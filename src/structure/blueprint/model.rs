@@ -3,7 +3,7 @@
 use super::duration::Duration;
 use super::seed::Seed;
 use crate::structure::model::Sensitive;
-use crate::structure::table::Table;
+use crate::structure::table::{Rule, Table};
 use std::rc::Rc;
 
 /// A whole model.
@@ -42,7 +42,28 @@ pub(crate) enum Tenancy {
     /// Those of the workspace that applied it.
     Workspace,
     /// Those of the workspace that this field names; tables without the field have no policy.
-    Field(String),
+    Field {
+        field: String,
+        /// Tables whose keys the field refers to: their rows are the workspaces themselves.
+        tenants: Vec<String>,
+    },
+}
+
+impl Tenancy {
+    /// The column of a table that names the workspace of a row.
+    pub(crate) fn column<'a>(&self, table: &'a ModelTable) -> Option<&'a str> {
+        let Tenancy::Field { field, tenants } = self else { return None };
+        if let Some((_, column)) = table.fields.iter().find(|(name, _)| name == field) {
+            return Some(column);
+        }
+        if !tenants.contains(&table.name) {
+            return None;
+        }
+        table.table.rules.iter().find_map(|rule| match rule {
+            Rule::PrimaryKey(columns) => columns.first().map(String::as_str),
+            _ => None,
+        })
+    }
 }
 
 /// A type made by `CREATE TYPE … AS ENUM`.

@@ -8,6 +8,7 @@ mod lineage;
 mod matched;
 mod names;
 pub(super) mod rights;
+mod shared_keys;
 mod surroundings;
 
 use super::facts::{self, Facts, Wanted};
@@ -353,6 +354,7 @@ impl World {
             false => steps.sort_by_key(|step| step.stage),
         }
         self.warn_of_others(&mut steps);
+        shared_keys::warn(&mut steps, &matched, &blueprint.tenancy);
         let deferred = take_deferred(&mut steps, stored.map_or(&[], |stored| &stored.deferred));
         let places = matched
             .iter()

@@ -2,16 +2,21 @@
 //! them, as their owner: whoever could name a table there could have it changed with the rights of the owner.
 
 use super::error::BlueprintError;
-use super::model::Blueprint;
+use super::model::{Blueprint, Tenancy};
 use super::plan::Place;
 use super::renames::Renames;
+use crate::access::cap;
 use crate::access::error::AccessError;
-use crate::access::owner::{BLUEPRINTS, Owner};
+use crate::access::level::Level;
+use crate::access::owner::{BLUEPRINTS, Owner, require_right};
 use crate::error::Error;
 use crate::json::Json;
+use crate::pg::direct::Direct;
 use crate::pg::plan::Statement;
+use crate::pg::role::ActAs;
 use crate::pg::varlena::Text;
 use crate::pg::{relation, role};
+use crate::workspace;
 use pgrx::pg_sys;
 use pgrx::spi::{SpiClient, SpiTupleTable};
 use std::collections::{BTreeMap, HashMap};
@@ -107,6 +112,16 @@ pub(crate) fn require_administrator() -> Result<(), Error> {
     Err(AccessError::NoRight { table, role, level: "admin" }.into())
 }
 
+/// A blueprint that is not a workspace's own concerns all of them.
+pub(crate) fn require_administrator_of(tenancy: &Tenancy) -> Result<(), Error> {
+    match tenancy {
+        Tenancy::Workspace => Ok(()),
+        Tenancy::Database | Tenancy::Field { .. } => {
+            Ok(cap::require_in_all(Level::Admin, "change tables that all workspaces share")?)
+        }
+    }
+}
+
 thread_local! {
     // What is in force, as the catalog is read beside it, and not what an older snapshot has.
     static BLUEPRINT: Statement = const { Statement::new(
@@ -121,8 +136,49 @@ thread_local! {
     ) };
 }
 
-/// The blueprint of a name.
+/// The lists are read as their owner: names are of the whole database, and row security shows a workspace its own. Who may
+/// be told of what is found, whoever asks decides.
+fn act_as_owner() -> Result<ActAs, Error> {
+    require_right("blueprints", pg_sys::ACL_SELECT)?;
+    Ok(Owner::find()?.act())
+}
+
+impl Stored {
+    /// Whether the caller may be told of it: it is of the session's workspace, or of none, or the caller's as the owner.
+    fn is_shown(&self) -> Result<bool, Error> {
+        match &self.workspace_id {
+            None => Ok(true),
+            Some(of) => Ok(Owner::find()?.is_caller() || *of == workspace::workspace_id()?),
+        }
+    }
+}
+
+/// Whether the session is shown a blueprint: it is of its workspace, or of none. For policies, row by row.
+pub(crate) fn is_shown(name: &str) -> Result<bool, Error> {
+    let found = LISTED.find(name, &[c"workspace_id"]);
+    match found.first().and_then(|row| row.first()) {
+        Some(Some(of)) => Ok(*of == workspace::workspace_id()?),
+        Some(None) => Ok(true),
+        None => Ok(false),
+    }
+}
+
+static LISTED: Direct = Direct { table: c"blueprints", index: c"blueprints_pkey", key: c"name" };
+
+/// The blueprint of a name, if it is not another workspace's.
 pub(crate) fn find(client: &mut SpiClient<'_>, name: &str) -> Result<Option<Stored>, Error> {
+    let found = find_any(client, name)?;
+    if let Some(stored) = &found
+        && !stored.is_shown()?
+    {
+        return Err(BlueprintError::NameTaken(name.to_owned()).into());
+    }
+    Ok(found)
+}
+
+/// The blueprint of a name.
+fn find_any(client: &mut SpiClient<'_>, name: &str) -> Result<Option<Stored>, Error> {
+    let _owner = act_as_owner()?;
     let text = Text::new(name);
     let rows = BLUEPRINT.with(|statement| statement.run_latest(client, &[Some(text.datum())]));
     let Some(row) = rows.iter::<4>().next() else { return Ok(None) };
@@ -166,7 +222,11 @@ pub(crate) fn find(client: &mut SpiClient<'_>, name: &str) -> Result<Option<Stor
 
 /// The same; fails if it does not exist.
 pub(crate) fn require(client: &mut SpiClient<'_>, name: &str) -> Result<Stored, Error> {
-    find(client, name)?.ok_or_else(|| BlueprintError::Missing(name.to_owned()).into())
+    let shown = match find_any(client, name)? {
+        Some(stored) if stored.is_shown()? => Some(stored),
+        _ => None,
+    };
+    shown.ok_or_else(|| BlueprintError::Missing(name.to_owned()).into())
 }
 
 /// The lists of what belongs to blueprints.
@@ -191,6 +251,7 @@ impl List {
         client: &mut SpiClient<'_>,
         blueprint: &Blueprint,
     ) -> Result<HashMap<Place, String>, Error> {
+        let _owner = act_as_owner()?;
         let places: Vec<(&str, &str)> = match self {
             Self::Tables => blueprint.tables.iter().map(|t| (&*t.schema, &*t.table_name)).collect(),
             Self::Enums => blueprint.enums.iter().map(|e| (&*e.schema, &*e.type_name)).collect(),
@@ -216,6 +277,7 @@ impl List {
         client: &mut SpiClient<'_>,
         name: &str,
     ) -> Result<HashMap<Place, String>, Error> {
+        let _owner = act_as_owner()?;
         let (relation, column) = self.relation();
         let query = format!(
             "SELECT t.schema_name, t.{column}, t.name FROM {relation} AS t WHERE t.blueprint_name = $1"
@@ -225,6 +287,7 @@ impl List {
 
     /// What belongs to any blueprint, and to which.
     pub(crate) fn all(self, client: &mut SpiClient<'_>) -> Result<HashMap<Place, String>, Error> {
+        let _owner = act_as_owner()?;
         let (relation, column) = self.relation();
         let query =
             format!("SELECT t.schema_name, t.{column}, t.blueprint_name FROM {relation} AS t");
@@ -275,6 +338,7 @@ impl List {
 
 /// Schemas that any blueprint is in.
 pub(crate) fn used_schemas(client: &mut SpiClient<'_>) -> Result<Vec<String>, Error> {
+    let _owner = act_as_owner()?;
     let rows = client.update(
         "SELECT DISTINCT s.name FROM kepler.blueprints AS b
          CROSS JOIN LATERAL pg_catalog.unnest(b.schemas) AS s (name) ORDER BY 1",

@@ -58,7 +58,7 @@ pub(crate) fn load(client: &mut SpiClient<'_>, names: &[&str]) -> Result<Vec<Mad
              OR EXISTS (SELECT FROM pg_catalog.pg_default_acl AS a WHERE a.defaclnamespace = m.oid)
              OR EXISTS (SELECT FROM pg_catalog.aclexplode(m.nspacl) AS x WHERE x.grantee <> $2
                  AND NOT (x.privilege_type = 'USAGE' AND NOT x.is_grantable AND pg_catalog.pg_get_userbyid(x.grantee)::text IN (
-                     SELECT l.role_name FROM kepler.access_levels AS l)))
+                     SELECT l.role_name FROM kepler.access_levels AS l UNION SELECT m.role_name FROM kepler.workspace_members AS m)))
          FROM made AS m ORDER BY 1",
         None,
         &[names.to_vec().into(), owner.role().into()],

@@ -204,7 +204,7 @@ thread_local! {
                   'function_schema', n.nspname,
                   'function', p.proname,
                   'plain', g.tgqual IS NULL AND cardinality(g.tgattr::int2[]) = 0 AND g.tgtype IN (7, 19, 23)
-                      AND (g.tgname <> 'kepler_secret_references'
+                      AND (g.tgname <> 'zz_kepler_secret_references'
                           OR g.tgtype = 23 AND p.proname = 'check_secret_references'),
                   'arguments', encode(g.tgargs, 'hex'),
                   'definition', CASE WHEN NOT g.tgisinternal AND (n.nspname <> 'kepler_internal' OR g.tgqual IS NOT NULL)

@@ -76,6 +76,7 @@ impl Answers {
             rejected: rejected().count(),
             total: self.all.len(),
             lines,
+            holds_secret: each().any(|(_, violation)| violation.is_about_secret()),
         }
         .into())
     }

@@ -16,7 +16,7 @@ use super::insert::{WRITE_BYTES, WRITE_ROWS, filler};
 use super::key::Key;
 use super::land::{Landing, ordinals};
 use super::validator::Filling;
-use crate::answer::{Code, Outcome, Violation};
+use crate::answer::{Code, Outcome, Problem, Violation};
 use crate::batch;
 use crate::error::Error;
 use crate::field_types::stored::compare;
@@ -26,7 +26,7 @@ use crate::pg::rows::Row;
 use crate::structure::entries::error::EntriesError;
 use pgrx::check_for_interrupts;
 use pgrx::spi::SpiClient;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 /// So often may entries vanish between reading and locking them.
@@ -72,6 +72,7 @@ pub(crate) fn change(
         places,
         referred: HashSet::new(),
     };
+    batch.refuse_secrets(client);
     // What stands behind the last element of each entry, the latest at the end.
     let mut earlier: HashMap<u32, Vec<u32>> = HashMap::new();
     for (row, by) in order.superseded {
@@ -80,7 +81,9 @@ pub(crate) fn change(
     }
     let mut standing = order.last;
     while !standing.is_empty() {
-        batch.write(client, &standing)?;
+        let sound = |row: &u32| !batch.is_refused(*row);
+        let sound: Vec<u32> = standing.iter().copied().filter(sound).collect();
+        batch.write(client, &sound)?;
         let mut next = Vec::new();
         for by in standing {
             let Some(mut rows) = earlier.remove(&by) else { continue };
@@ -92,9 +95,9 @@ pub(crate) fn change(
                 }
                 continue;
             }
-            for row in rows {
-                batch.supersede(row, by);
-            }
+            let sound = |row: &u32| !batch.is_refused(*row);
+            let sound: Vec<u32> = rows.into_iter().filter(sound).collect();
+            sound.into_iter().for_each(|row| batch.supersede(row, by));
         }
         standing = next;
     }
@@ -211,6 +214,43 @@ impl Batch<'_> {
     fn is_rejected(&self, row: u32) -> bool {
         let element = self.element(row) as usize;
         self.landing.answers.all[element].outcome == Outcome::Rejected
+    }
+
+    /// Whether something is wrong with a row that is known before it is written.
+    fn is_refused(&self, row: u32) -> bool {
+        let element = self.element(row) as usize;
+        self.landing.answers.all[element].rejection.is_some()
+    }
+
+    /// Refuses rows with values that are no references to secrets, unless these are stored so: what does not change is let
+    /// through.
+    fn refuse_secrets(&mut self, client: &mut SpiClient<'_>) {
+        let mut columns: BTreeMap<u16, Vec<(u32, Problem)>> = BTreeMap::new();
+        for (row, column, problem) in std::mem::take(&mut self.rows.doubtful) {
+            columns.entry(column).or_default().push((row, problem));
+        }
+        let shape = Rc::clone(&self.shape);
+        for (column, mut doubtful) in columns {
+            // As if the batch gave this column and no other.
+            let finds = self.landing.table.unique[self.set].columns.contains(&(column, false));
+            let given = if finds { Vec::new() } else { vec![(column, false)] };
+            self.shape = self.landing.table.shape(self.set, given);
+            let by_place = |(row, _): &(u32, Problem)| self.places[*row as usize];
+            doubtful.sort_by_key(by_place);
+            for chunk in doubtful.chunks(WRITE_ROWS) {
+                let rows: Vec<u32> = chunk.iter().map(|(row, _)| *row).collect();
+                let found = self.compare(client, &rows, false);
+                let same: HashSet<u32> =
+                    found.iter().filter(|one| !one.differs).map(|one| one.row).collect();
+                for (row, problem) in chunk.iter().filter(|(row, _)| !same.contains(row)) {
+                    let field =
+                        Some(self.landing.table.validator.columns[column as usize].name.clone());
+                    let violation = Violation { field, problem: problem.clone() };
+                    self.landing.answers.reject(self.rows.elements[*row as usize], violation);
+                }
+            }
+        }
+        self.shape = shape;
     }
 
     fn supersede(&mut self, row: u32, by: u32) {

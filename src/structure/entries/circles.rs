@@ -345,7 +345,7 @@ impl Column {
     fn push_aside(&self, scratch: &mut Scratch, out: &mut Array, tries: usize) -> bool {
         for attempt in tries..tries + 8 {
             let Some(raw) = self.value_aside(attempt) else { break };
-            if self.read(raw.as_bytes(), scratch, out).is_ok() {
+            if self.read(raw.as_bytes(), scratch, out).is_ok() && self.no_reference(out).is_none() {
                 return true;
             }
             out.undo();

@@ -26,12 +26,14 @@ pub(crate) struct Rows {
     given: Vec<u64>,
     /// The place of each row's element in the batch.
     pub(crate) elements: Vec<u32>,
+    /// Values that are no references to secrets, by row and column: what is stored may be left as it is.
+    pub(crate) doubtful: Vec<(u32, u16, Problem)>,
 }
 
 impl Rows {
     pub(crate) fn new(validator: &Validator) -> Self {
         let columns = validator.columns.iter().map(|column| Array::new(column.element)).collect();
-        Self { columns, given: Vec::new(), elements: Vec::new() }
+        Self { columns, given: Vec::new(), elements: Vec::new(), doubtful: Vec::new() }
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -61,6 +63,8 @@ pub(crate) struct Decoder<'v> {
     order: Vec<u16>,
     key: Vec<u8>,
     given: Vec<u64>,
+    /// Of the element: see `Rows::doubtful`.
+    doubtful: Vec<(u16, Problem)>,
 }
 
 impl<'v> Decoder<'v> {
@@ -71,6 +75,7 @@ impl<'v> Decoder<'v> {
             order: Vec::new(),
             key: Vec::new(),
             given: vec![0; validator.columns.len().div_ceil(64)],
+            doubtful: Vec::new(),
         }
     }
 
@@ -87,6 +92,7 @@ impl<'v> Decoder<'v> {
         let row = rows.count();
         let mut position = 0;
         self.given.fill(0);
+        self.doubtful.clear();
         let text = element.text;
         let (opened, end) = batch::object(element, |member| {
             let found = self.member(text, &member.key, position);
@@ -106,9 +112,18 @@ impl<'v> Decoder<'v> {
             }
             Err(rejection) => *violations = rejection.into_violations(),
         }
+        let is_change = matches!(absent, Absent::Kept { .. });
+        if !is_change || !violations.is_empty() {
+            violations.extend(self.doubtful.drain(..).map(|(column, problem)| Violation {
+                field: Some(self.validator.columns[column as usize].name.clone()),
+                problem,
+            }));
+        }
         if violations.is_empty() {
+            let doubtful = self.doubtful.drain(..);
+            rows.doubtful.extend(doubtful.map(|(column, problem)| (row as u32, column, problem)));
             rows.elements.push(place);
-            if matches!(absent, Absent::Kept { .. }) {
+            if is_change {
                 rows.given.extend_from_slice(&self.given);
             }
         } else {
@@ -178,6 +193,8 @@ impl<'v> Decoder<'v> {
             }
         } else if let Err(problem) = column.read(raw, &mut self.scratch, array) {
             violate(problem);
+        } else if let Some(problem) = column.no_reference(array) {
+            self.doubtful.push((at, problem));
         }
     }
 

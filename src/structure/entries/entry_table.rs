@@ -119,7 +119,7 @@ thread_local! {
                  -- Rows (1), before (2), INSERT (4).
                  EXISTS (SELECT FROM pg_catalog.pg_trigger AS g
                          WHERE g.tgrelid = a.attrelid AND NOT g.tgisinternal AND g.tgtype & 7 = 7
-                             AND g.tgname <> 'kepler_secret_references')
+                             AND g.tgname <> 'zz_kepler_secret_references')
           FROM pg_catalog.pg_attribute AS a
           LEFT JOIN pg_catalog.pg_constraint AS f
               ON f.conrelid = a.attrelid AND f.contype = 'f' AND f.conkey = ARRAY[a.attnum]

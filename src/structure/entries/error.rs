@@ -22,7 +22,13 @@ pub(crate) enum EntriesError {
     #[error("links of \"{table}\" have changed since the transaction's snapshot")]
     LinksMoved { table: String },
     #[error("{rejected} of {total} entries are not valid")]
-    Invalid { code: PgSqlErrorCode, rejected: usize, total: usize, lines: Vec<String> },
+    Invalid {
+        code: PgSqlErrorCode,
+        rejected: usize,
+        total: usize,
+        lines: Vec<String>,
+        holds_secret: bool,
+    },
     #[error("entries kept vanishing during the call")]
     Contended,
 }
@@ -39,6 +45,10 @@ impl Report for EntriesError {
             Self::Invalid { code, .. } => *code,
             Self::Contended | Self::LinksMoved { .. } => ERRCODE_T_R_SERIALIZATION_FAILURE,
         }
+    }
+
+    fn is_about_secret(&self) -> bool {
+        matches!(self, Self::Invalid { holds_secret: true, .. })
     }
 
     fn detail(&self) -> Option<String> {

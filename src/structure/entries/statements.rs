@@ -33,7 +33,7 @@ impl Parameters {
     }
 
     fn statement(self, sql: String) -> OwnedStatement {
-        OwnedStatement::new(sql, self.types)
+        OwnedStatement::new(sql, self.types).of_own_text()
     }
 }
 

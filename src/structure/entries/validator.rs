@@ -247,13 +247,6 @@ impl Column {
                     return Err(Problem::new(Code::TooShort, message));
                 }
             }
-            if self.sensitive == Some(Sensitive::Reference) {
-                let text = String::from_utf8_lossy(text);
-                let own = settings::secret_reference_schemes();
-                if let Some(problem) = reference::problem_beside(&text, &own) {
-                    return Err(Problem::new(Code::Secret, problem.to_string()));
-                }
-            }
             if self.indexed && text.len() > MAX_INDEXED {
                 return Err(Problem::new(
                     Code::TooLong,
@@ -273,5 +266,15 @@ impl Column {
             }
         }
         Ok(())
+    }
+
+    /// What is wrong with the last value, if it must be a reference to a secret and is none.
+    pub(crate) fn no_reference(&self, values: &Array) -> Option<Problem> {
+        if self.sensitive != Some(Sensitive::Reference) {
+            return None;
+        }
+        let text = String::from_utf8_lossy(values.last()?.get(4..)?);
+        let problem = reference::problem_beside(&text, &settings::secret_reference_schemes())?;
+        Some(Problem::new(Code::Secret, problem.to_string()))
     }
 }

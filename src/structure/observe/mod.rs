@@ -165,7 +165,7 @@ fn observe_structure(facts: &Facts) -> Observed {
     }
 }
 
-/// The columns that the trigger `kepler_secret_references` looks at. One that does not always fire looks at another column
+/// The columns that the trigger `zz_kepler_secret_references` looks at. One that does not always fire looks at another column
 /// as well, which no document names: so a plan makes it anew.
 fn guarded(facts: &Facts) -> Vec<String> {
     let is_own = |trigger: &&TriggerFact| {

@@ -6,7 +6,7 @@ use crate::structure::step::{Lock, Relation, Stage, Step};
 use crate::structure::table::Table;
 
 /// Fires behind the trigger that fills columns: by name.
-pub(crate) const REFERENCES_TRIGGER: &str = "kepler_secret_references";
+pub(crate) const REFERENCES_TRIGGER: &str = "zz_kepler_secret_references";
 
 impl Planner<'_> {
     /// A trigger does not follow a column that is renamed: then it is made anew.

@@ -10,6 +10,7 @@ use super::tables_made;
 use super::tables_renamed;
 use super::tables_sequences;
 use super::tables_target::{self, Before};
+use super::unserved;
 use super::{Goal, Manner, Surroundings, key_of};
 use crate::ident::qualified;
 use crate::structure::blueprint::model::{FILL_TRIGGER, Fill, ModelTable, Tenancy};
@@ -129,9 +130,8 @@ impl Guard {
         match tenancy {
             Tenancy::Database => Guard::Open,
             Tenancy::Workspace => Guard::Workspace(workspace_id.to_owned()),
-            Tenancy::Field(field) => {
-                let column = table.fields.iter().find(|(name, _)| name == field);
-                column.map_or(Guard::Open, |(_, column)| Guard::Column(column.clone()))
+            Tenancy::Field { .. } => {
+                tenancy.column(table).map_or(Guard::Open, |column| Guard::Column(column.to_owned()))
             }
         }
     }
@@ -356,6 +356,7 @@ impl Prepared {
         steps: &mut Vec<Step>,
         moves: &mut Vec<Move>,
     ) {
+        let before = steps.len();
         match (&table.now, &self.managed, &self.target, table.target) {
             (None, _, Some(target), Some(model)) => {
                 let new = tables_made::NewTable {
@@ -396,6 +397,9 @@ impl Prepared {
                 steps.extend(super::drops::table(now.observed, goal, around.1));
             }
             _ => {}
+        }
+        if let Some(target) = &self.target {
+            unserved::warn(&mut steps[before..], target, &table.guard);
         }
     }
 

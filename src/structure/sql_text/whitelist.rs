@@ -84,7 +84,7 @@ const OTHER: &[&str] = &[
 ];
 
 /// Functions of schema `kepler`, and whether an index takes them.
-const KEPLER: &[(&str, bool)] = &[("cuid", false), ("fold", true)];
+const KEPLER: &[(&str, bool)] = &[("cuid", false), ("current_workspace_id", false), ("fold", true)];
 
 const OPERATORS: &[&str] = &[
     "=", "<>", "<", ">", "<=", ">=", "+", "-", "*", "/", "%", "^", "||", "~~", "!~~", "~~*",

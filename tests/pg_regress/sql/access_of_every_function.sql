@@ -41,6 +41,9 @@ SELECT execution_id AS run, token FROM kepler.start_execution('w', 'k') \gset
 CREATE TABLE documents (id text PRIMARY KEY, document jsonb, embedding vector(2));
 INSERT INTO documents VALUES ('d', '{}', '[1,0]');
 GRANT SELECT, INSERT, UPDATE ON documents TO PUBLIC;
+CREATE TABLE archive (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, line text);
+INSERT INTO archive (line) SELECT kepler.export_workspace('elsewhere');
+GRANT SELECT ON archive TO PUBLIC;
 
 -- One call of each function. A call whose answer needs rights that only some have says which.
 CREATE TABLE calls (name text, call text);
@@ -68,8 +71,15 @@ INSERT INTO calls VALUES
     ('conversation_window', $$kepler.conversation_window('talk')$$),
     ('create_embedding_space', $$kepler.create_embedding_space('new', 2, 'm')$$),
     ('create_entry_table', $$kepler.create_entry_table('New', '{"fields": []}')$$),
+    ('create_workspace', $$kepler.create_workspace('made')$$),
     ('cuid', 'kepler.cuid()'),
     ('current_workspace_id', 'kepler.current_workspace_id()'),
+    ('delete_workspace', $$kepler_internal.begin_workspace_deletion('elsewhere', false, 10)$$),
+    ('erase_user', $$kepler.erase_user('u')$$),
+    ('export_user', $$kepler.export_user('u')$$),
+    ('export_workspace', 'kepler.export_workspace()'),
+    ('import_workspace', $$kepler.import_workspace('public.archive', 'imported')$$),
+    ('workspace_report', 'kepler.workspace_report()'),
     ('delete_entries', $$kepler.delete_entries('Thing', '{1}')$$),
     ('delete_connection', $$kepler.delete_connection('c', 'keep')$$),
     ('delete_records', format('kepler.delete_records(ARRAY[%L])', :'record')),
@@ -155,6 +165,7 @@ INSERT INTO calls VALUES
     ('upsert_record', $$kepler.upsert_record('lead', '9', '{"n": 1}')$$),
     ('upsert_records', $$kepler.upsert_records('lead', '[{"external_id": "1", "data": {"n": 2}}]')$$),
     ('upsert_records_summary', $$kepler.upsert_records_summary('lead', '[{"external_id": "1", "data": {"n": 2}}]')$$),
+    ('use_workspace', $$kepler.use_workspace('default')$$),
     ('validate_workflow', $$kepler.validate_workflow('u', '{}', '[{}]')$$),
     ('acknowledge_changes', $$kepler.acknowledge_changes('walk', kepler.feed_cursor())$$),
     ('changes_since', $$kepler.changes_since(max_rows => 10)$$),
@@ -206,7 +217,8 @@ SELECT c.name, outcome(c.call, 'access_reader') AS reader, outcome(c.call, 'acce
 FROM calls AS c ORDER BY c.name;
 -- Every relation of Kepler's is given to somebody: one that a level does not speak of would be nobody's.
 SELECT c.oid::regclass AS forgotten FROM pg_class AS c
-WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition AND NOT has_table_privilege('access_admin', c.oid, 'SELECT');
+WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition AND NOT has_table_privilege('access_admin', c.oid, 'SELECT')
+    AND NOT has_any_column_privilege('access_admin', c.oid, 'INSERT');
 SELECT r.role, p.privilege, count(*) FROM unnest('{access_reader,access_writer,access_worker,access_admin}'::text[]) AS r (role)
 CROSS JOIN unnest('{TRIGGER,REFERENCES,TRUNCATE}'::text[]) AS p (privilege) CROSS JOIN pg_class AS c
 WHERE c.relnamespace IN ('kepler'::regnamespace, 'kepler_data'::regnamespace) AND c.relkind IN ('r', 'p', 'v')
@@ -215,7 +227,9 @@ WHERE c.relnamespace IN ('kepler'::regnamespace, 'kepler_data'::regnamespace) AN
 -- Another workspace: for whoever is not the owner an error, in every function that takes one.
 CREATE TABLE elsewhere AS
 SELECT c.name, regexp_replace(regexp_replace(c.call, '\)$', ', workspace_id => ''elsewhere'')'), '\(, ', '(') AS call FROM calls AS c
-WHERE EXISTS (SELECT FROM pg_proc AS p WHERE p.pronamespace = 'kepler'::regnamespace AND p.proname = c.name AND 'workspace_id' = ANY (p.proargnames));
+WHERE EXISTS (SELECT FROM pg_proc AS p WHERE p.pronamespace = 'kepler'::regnamespace AND p.proname = c.name AND 'workspace_id' = ANY (p.proargnames))
+    -- These are about who may work where, and about workspaces as wholes.
+    AND c.name NOT IN ('grant_access', 'revoke_access', 'use_workspace', 'create_workspace', 'import_workspace', 'delete_workspace');
 SELECT count(*) > 40 AS many, count(*) FILTER (WHERE outcome(e.call, 'access_admin') = 'own workspace only') = count(*) AS all_refused FROM elsewhere AS e;
 SELECT e.name, outcome(e.call, 'access_admin') AS not_refused FROM elsewhere AS e
 WHERE outcome(e.call, 'access_admin') <> 'own workspace only' ORDER BY 1;

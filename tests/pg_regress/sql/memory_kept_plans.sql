@@ -56,8 +56,6 @@ CREATE ROLE kepler_reader;
 GRANT USAGE ON SCHEMA kepler, kepler_internal, kepler_data TO kepler_reader;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_reader;
 GRANT SELECT ON kepler.memories, kepler.workspaces, kepler.embedding_spaces, kepler_data.mini_embeddings TO kepler_reader;
-ALTER TABLE kepler.memories ENABLE ROW LEVEL SECURITY;
-CREATE POLICY workspace ON kepler.memories USING (workspace_id = kepler.current_workspace_id());
 SET LOCAL ROLE kepler_reader;
 SELECT pg_temp.found('rare');
 SELECT pg_temp.found('rare');

@@ -16,8 +16,6 @@ SELECT count(*) FROM kepler.search_memories('[1, 0]');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 RESET ROLE;
 GRANT SELECT ON kepler.memories, kepler.workspaces, kepler.embedding_spaces TO kepler_reader;
-ALTER TABLE kepler.memories ENABLE ROW LEVEL SECURITY;
-CREATE POLICY workspace ON kepler.memories USING (workspace_id = kepler.current_workspace_id());
 SET LOCAL ROLE kepler_reader;
 SELECT count(*) AS seen FROM kepler.memories;
 SELECT content FROM kepler.search_memories('[1, 0]', weights => '{"similarity": 1}', touch => true);

@@ -104,8 +104,7 @@ SET ROLE remembered_writer;
 SELECT outcome FROM kepler.upsert_record('known', 'a', '{}');
 RESET ROLE;
 GRANT SELECT ON kepler.entities TO remembered_writer;
-ALTER TABLE kepler.entities ENABLE ROW LEVEL SECURITY;
-CREATE POLICY others ON kepler.entities USING (type <> 'known');
+CREATE POLICY others ON kepler.entities AS RESTRICTIVE USING (type <> 'known');
 SET ROLE remembered_writer;
 SELECT outcome FROM kepler.upsert_record('known', 'a', '{}');
 RESET ROLE;
@@ -113,7 +112,6 @@ SELECT outcome FROM kepler.upsert_record('known', 'a', '{}');
 
 -- Nothing stays behind.
 DROP POLICY others ON kepler.entities;
-ALTER TABLE kepler.entities DISABLE ROW LEVEL SECURITY;
 DROP OWNED BY remembered_writer;
 DROP ROLE remembered_writer;
 DELETE FROM kepler.records WHERE entity_type LIKE 'known%';

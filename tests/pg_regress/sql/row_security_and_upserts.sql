@@ -7,10 +7,9 @@ SELECT outcome FROM kepler.upsert_records('policed', '[
     {"external_id": "hidden", "data": {"v": 1, "secret": true}}, {"external_id": "fixed", "data": {"v": 1, "fixed": true}}, {"external_id": "open", "data": {"v": 1}}]');
 CREATE ROLE kepler_regress_policed;
 SELECT kepler.grant_access('kepler_regress_policed', 'writer');
-ALTER TABLE kepler.records ENABLE ROW LEVEL SECURITY;
-CREATE POLICY sees ON kepler.records FOR SELECT USING (NOT data ? 'secret');
-CREATE POLICY adds ON kepler.records FOR INSERT WITH CHECK (NOT data ? 'forbidden');
-CREATE POLICY changes ON kepler.records FOR UPDATE USING (NOT data ? 'fixed');
+CREATE POLICY sees ON kepler.records AS RESTRICTIVE FOR SELECT USING (NOT data ? 'secret');
+CREATE POLICY adds ON kepler.records AS RESTRICTIVE FOR INSERT WITH CHECK (NOT data ? 'forbidden');
+CREATE POLICY changes ON kepler.records AS RESTRICTIVE FOR UPDATE USING (NOT data ? 'fixed');
 
 SET LOCAL ROLE kepler_regress_policed;
 -- One that it cannot see, one that it cannot change, one that it may not add, one that it can change, and a new one.
@@ -23,8 +22,7 @@ RESET ROLE;
 SELECT external_id, data FROM kepler.records WHERE entity_type = 'policed' ORDER BY 1;
 
 -- An entity that is hidden is an error: nothing can land.
-ALTER TABLE kepler.entities ENABLE ROW LEVEL SECURITY;
-CREATE POLICY adds ON kepler.entities FOR INSERT WITH CHECK (true);
+CREATE POLICY hides ON kepler.entities AS RESTRICTIVE FOR SELECT USING (false);
 SET LOCAL ROLE kepler_regress_policed;
 SAVEPOINT hidden;
 SELECT * FROM kepler.upsert_record('policed', 'open', '{"v": 3}');

@@ -25,10 +25,6 @@ SELECT count(*) FROM kepler.search_messages('[1, 0]');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 RESET ROLE;
 GRANT SELECT ON kepler.conversations, kepler.workspaces, kepler.embedding_spaces TO kepler_reader;
-ALTER TABLE kepler.messages ENABLE ROW LEVEL SECURITY;
-ALTER TABLE kepler.conversations ENABLE ROW LEVEL SECURITY;
-CREATE POLICY workspace ON kepler.messages USING (workspace_id = kepler.current_workspace_id());
-CREATE POLICY workspace ON kepler.conversations USING (workspace_id = kepler.current_workspace_id());
 SET LOCAL ROLE kepler_reader;
 SELECT count(*) AS seen FROM kepler.messages;
 SELECT conversation_id, content FROM kepler.search_messages('[1, 0]', expand => 1);

@@ -49,7 +49,7 @@ INSERT INTO kepler_data.connections_1_entries (name, token_ref) VALUES ('own', '
 RESET kepler.secret_reference_schemes;
 
 -- What is there stays: an update of other columns is let through, one of this column is not.
-ALTER TABLE kepler_data.connections_1_entries DISABLE TRIGGER kepler_secret_references;
+ALTER TABLE kepler_data.connections_1_entries DISABLE TRIGGER zz_kepler_secret_references;
 UPDATE kepler_data.connections_1_entries SET token_ref = 'old secret' WHERE name = 'a';
 -- Such a trigger is seen, and made anew.
 SELECT operation, object, hazards FROM kepler.plan_entry_table('Connections', (SELECT s.structure FROM kepler.structures AS s JOIN kepler.entry_tables AS t ON t.id = s.entry_table_id WHERE t.record_name = 'Connections')::text);
@@ -82,13 +82,13 @@ INSERT INTO crm.orgs (access_token, refresh_token) VALUES ('vault:crm/access', '
 INSERT INTO crm.orgs (access_token, refresh_token) VALUES ('vault:crm/access', 'vault:crm/refresh');
 -- Drift: a trigger that is gone, that does not fire, and one that looks at less.
 SAVEPOINT clean;
-DROP TRIGGER kepler_secret_references ON crm.orgs;
+DROP TRIGGER zz_kepler_secret_references ON crm.orgs;
 SELECT object_type, object, kind FROM kepler.blueprint_drift('crm') WHERE kind <> 'coverage';
 ROLLBACK TO SAVEPOINT clean;
-ALTER TABLE crm.orgs DISABLE TRIGGER kepler_secret_references;
+ALTER TABLE crm.orgs DISABLE TRIGGER zz_kepler_secret_references;
 SELECT object_type, object, kind, actual FROM kepler.blueprint_drift('crm') WHERE kind <> 'coverage';
 ROLLBACK TO SAVEPOINT clean;
-CREATE OR REPLACE TRIGGER kepler_secret_references BEFORE INSERT ON crm.orgs FOR EACH ROW EXECUTE FUNCTION kepler_internal.check_secret_references('access_token', 'refresh_token');
+CREATE OR REPLACE TRIGGER zz_kepler_secret_references BEFORE INSERT ON crm.orgs FOR EACH ROW EXECUTE FUNCTION kepler_internal.check_secret_references('access_token', 'refresh_token');
 SELECT object_type, object, kind FROM kepler.blueprint_drift('crm') WHERE kind <> 'coverage';
 ROLLBACK TO SAVEPOINT clean;
 -- The next version renames one, and lets the other go.

@@ -20,6 +20,17 @@ UPDATE kepler.connections SET secret_ref = :'stripe' WHERE id = 'c';
 INSERT INTO kepler.credentials (connection_id, type, secret_ref) VALUES ('c', 'API_KEY', 'postgres://app:hunter2@db');
 -- Errors that are noted must be noted.
 UPDATE kepler.connections SET issues = ARRAY['401 for https://bot:hunter2@example.org', 'other', NULL] WHERE id = 'c' RETURNING issues;
+-- What has no form of its own is told by the name that it is given: lines of variables and of configuration, headers, code, URLs,
+-- arguments; numbers and base64 under the names of passwords. What finds a page or a sync stays.
+UPDATE kepler.connections SET metadata = jsonb_build_object('env', E'A=1\nDB_PASSWORD=hunter2\n') WHERE id = 'c';
+UPDATE kepler.connections SET metadata = jsonb_build_object('run', 'curl -H ''X-Api-Key: abcd1234efgh'' -u bob:hunter2 https://example.com') WHERE id = 'c';
+UPDATE kepler.connections SET metadata = jsonb_build_object('code', 'const apiKey = "abcd1234efgh";') WHERE id = 'c';
+UPDATE kepler.connections SET metadata = jsonb_build_object('url', 'https://example.com/hook?token=q8Zr2LmN5tYx0KpWb7Cd3EfG') WHERE id = 'c';
+UPDATE kepler.connections SET metadata = jsonb_build_object('url', 'cache:6380,password=q8Zr2LmN5tYx0K=,ssl=True') WHERE id = 'c';
+UPDATE kepler.connections SET metadata = jsonb_build_object('url', 'jdbc:oracle:thin:scott/t1ger@db:1521:orcl') WHERE id = 'c';
+UPDATE kepler.connections SET metadata = '{"password": 12345678}' WHERE id = 'c';
+UPDATE kepler.connections SET metadata = jsonb_build_object('auths', jsonb_build_object('registry', jsonb_build_object('auth', encode('bob:hunter2', 'base64')))) WHERE id = 'c';
+UPDATE kepler.connections SET metadata = '{"next": "https://example.com/items?token=eyJpZCI6MTIzNDU2fQ", "sync": "sync-token: q8Zr2LmN5tYx0KpWb7Cd3EfG", "page": "?page_token=q8Zr2LmN5tYx0KpWb7Cd3EfG", "min_password": 8, "password": 1, "auth": "oauth2", "env": "CACHE_KEY=q8Zr2LmN5tYx0KpWb7Cd3EfG"}' WHERE id = 'c';
 -- Users, entities, workflows, conversations, runs.
 INSERT INTO kepler.users (email, metadata) VALUES ('a@example.com', '{"password": "hunter2"}');
 INSERT INTO kepler.users (email, metadata) VALUES ('a@example.com', '{"password_hash": "x", "password_changed_at": "2026-01-01"}');

@@ -45,6 +45,27 @@ SELECT kepler_internal.without_secrets('{"password":"hunter2","x":' || repeat('[
 SELECT kepler.remember('{"password":"hunter2","password":"x"}');
 -- The error of a function has no CONTEXT either.
 DO $$ BEGIN PERFORM kepler.remember('postgres://app:hunter2@db/app'); END $$;
+-- Nor has that of any other that refuses a secret: entries, structures, messages.
+SELECT FROM kepler.create_entry_table('Refs', '{"fields": [{"name": "name", "type": "text", "unique": true}, {"name": "token_ref", "type": "text", "sensitive": "reference"}]}');
+DO $$ BEGIN PERFORM kepler.insert_entries('Refs', '[{"name": "a", "token_ref": "hunter2"}]'); END $$;
+DO $$ BEGIN PERFORM kepler.upsert_entries('Refs', '{name}', '[{"name": "a", "token_ref": "hunter2"}]'); END $$;
+DO $$ BEGIN PERFORM kepler.create_entry_table('Bad', '{"fields": [{"name": "a", "type": "text", "sensitive": "reference", "default": "hunter2"}]}'); END $$;
+INSERT INTO kepler.conversations (id) VALUES ('v');
+DO $$ BEGIN PERFORM kepler.add_message('v', 'user', 'postgres://app:hunter2@db/app'); END $$;
+DO $$ DECLARE context text; BEGIN
+    PERFORM kepler.insert_entries('Refs', '[{"name": "a", "token_ref": "hunter2"}]');
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT; RAISE NOTICE 'caught: %, context: %', SQLERRM, context;
+END $$;
+-- An error that is about something else has a mark where a secret stood: a batch that cannot be read, a row that breaks a rule.
+DO $$ BEGIN PERFORM kepler.upsert_records('Account', '[{"external_id": "9", "data": {"password": "hunter2"}', connection_id => 'c'); END $$;
+DO $$ BEGIN PERFORM kepler.remember('postgres://app:hunter2@db/app', context_type => NULL); END $$;
+DO $$ BEGIN PERFORM 'postgres://app:hunter2@db/app'::integer; END $$;
+CREATE TABLE own (a text CHECK (length(a) < 5));
+INSERT INTO own VALUES ('postgres://app:hunter2@db/app');
+SET LOCAL kepler.on_secret = 'allow';
+INSERT INTO own VALUES ('postgres://app:hunter2@db/app');
+RESET kepler.on_secret;
 -- Two keys that are secrets of one kind are two members still.
 SET LOCAL kepler.on_secret = 'redact';
 UPDATE kepler.connections SET metadata = jsonb_build_object(:'github', 1, :'other', 2) WHERE id = 'c' RETURNING metadata;

@@ -146,8 +146,6 @@ SELECT kepler.create_embedding_space('remembered', 3, 'model') IS NOT NULL AS ma
 SELECT count(*) FROM kepler.remember('three', '[1, 0, 0]');
 SELECT content FROM kepler.search_memories('[1, 0, 0]');
 GRANT SELECT ON kepler.memories, kepler.workspaces, kepler.embedding_spaces, kepler.memory_access, kepler_data.remembered_embeddings TO kepler_nobody;
-ALTER TABLE kepler.memories ENABLE ROW LEVEL SECURITY;
-CREATE POLICY workspace ON kepler.memories USING (workspace_id = kepler.current_workspace_id());
 SET LOCAL ROLE kepler_nobody;
 SELECT content FROM kepler.search_memories('[1, 0, 0]');
 RESET ROLE;

@@ -129,7 +129,7 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Blueprint> {
         let at = if given_schema.is_some() { "/schema" } else { "/blueprint" };
         problems.add(at, problem);
     }
-    let tenancy = read_tenancy(keys.take("tenancy"), problems);
+    let mut tenancy = read_tenancy(keys.take("tenancy"), problems);
     let extensions = read_texts(&mut keys, "extensions", &problem_with_sql_name, problems);
     let enum_map = keys.take("enums");
     let table_list = keys.list("tables", problems);
@@ -157,7 +157,7 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Blueprint> {
         rules::read_all(draft, &context, problems);
     }
     references::read_lists(&mut drafts, &by_name, &context, problems);
-    check_tenancy(&tenancy, &drafts, problems);
+    settle_tenancy(&mut tenancy, &drafts, problems);
     let broken: HashSet<String> =
         drafts.iter().filter(|draft| !draft.whole).map(|draft| draft.name.clone()).collect();
     let tables = build::tables(drafts, &read_enums, problems);
@@ -237,7 +237,7 @@ fn read_tenancy(json: Option<&Json>, problems: &mut Problems) -> Tenancy {
                 problems.add("/tenancy/field", "is missing: the field that names the workspace");
             }
             keys.close(problems);
-            field.map_or(Tenancy::Database, Tenancy::Field)
+            field.map_or(Tenancy::Database, |field| Tenancy::Field { field, tenants: Vec::new() })
         }
         Some(_) => {
             let message = "must be \"database\", \"workspace\" or {\"field\": …}";
@@ -247,8 +247,9 @@ fn read_tenancy(json: Option<&Json>, problems: &mut Problems) -> Tenancy {
     }
 }
 
-fn check_tenancy(tenancy: &Tenancy, drafts: &[Draft<'_>], problems: &mut Problems) {
-    let Tenancy::Field(name) = tenancy else { return };
+/// Checks the field of the tenancy, and finds the tables whose keys it refers to.
+fn settle_tenancy(tenancy: &mut Tenancy, drafts: &[Draft<'_>], problems: &mut Problems) {
+    let Tenancy::Field { field: name, tenants } = tenancy else { return };
     let mut found = drafts.iter().any(|draft| !draft.whole);
     for draft in drafts {
         let Some(at) = draft.fields.iter().position(|field| field.name == *name) else { continue };
@@ -257,7 +258,10 @@ fn check_tenancy(tenancy: &Tenancy, drafts: &[Draft<'_>], problems: &mut Problem
             let message = "names the workspace of the row (/tenancy): it must be of type text";
             problems.add(format!("{}/type", draft.beside[at].pointer), message);
         }
+        tenants.extend(references::tables_named_by(draft, name, drafts));
     }
+    tenants.sort();
+    tenants.dedup();
     if !found {
         let name = crate::json::shorten(name);
         problems.add("/tenancy/field", format!("no table has a field \"{name}\""));

@@ -25,8 +25,8 @@ impl Blueprint {
         match &self.tenancy {
             Tenancy::Database => {}
             Tenancy::Workspace => pairs.add("tenancy", Json::string("workspace")),
-            Tenancy::Field(name) => {
-                let field = vec![("field".to_owned(), Json::string(name))];
+            Tenancy::Field { field, .. } => {
+                let field = vec![("field".to_owned(), Json::string(field))];
                 pairs.add("tenancy", Json::Object(field));
             }
         }

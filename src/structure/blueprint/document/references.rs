@@ -103,6 +103,26 @@ fn target_of(draft: &Draft<'_>, fields: &[String]) -> Target {
     }
 }
 
+/// The tables whose whole key a field refers to.
+pub(super) fn tables_named_by<'d>(
+    draft: &'d Draft<'_>,
+    field: &'d str,
+    drafts: &'d [Draft<'_>],
+) -> impl Iterator<Item = String> + 'd {
+    let of_field = draft.references.iter().filter(move |read| read.reference.columns == [field]);
+    of_field.filter_map(|read| {
+        let target = &read.reference.target;
+        let is_target = |other: &&Draft<'_>| {
+            let key = other.key.as_ref().map_or(&[][..], |key| &key.fields);
+            let place = (&other.schema, &other.table_name);
+            place == (&target.schema, &target.table)
+                && key.len() == 1
+                && key.iter().map(|name| other.column(name)).eq(target.columns.iter().cloned())
+        };
+        drafts.iter().find(is_target).map(|other| other.name.clone())
+    })
+}
+
 /// Reads the lists of references of all tables, when what is unique is known.
 pub(super) fn read_lists(
     drafts: &mut [Draft<'_>],

@@ -215,7 +215,7 @@ impl Planner<'_> {
         let stored = self.request.stored.into_iter().flat_map(|stored| stored.versions());
         let is_by_field = std::iter::once(self.blueprint())
             .chain(stored.map(|version| &version.blueprint))
-            .any(|blueprint| matches!(blueprint.tenancy, Tenancy::Field(_)));
+            .any(|blueprint| matches!(blueprint.tenancy, Tenancy::Field { .. }));
         let is_shared = |table: &&Matched| {
             let Some(now) = &table.now else { return false };
             let there = self.tables.get(now).zip(table.keeping.as_ref());

@@ -228,13 +228,10 @@ impl<'s> Scene<'s> {
         let workspace = match &self.blueprint.tenancy {
             Tenancy::Database => return None,
             Tenancy::Workspace => self.own_workspace_id?,
-            Tenancy::Field(field) => {
-                let (_, column) = here.table.fields.iter().find(|(name, _)| name == field)?;
-                match row.get(column) {
-                    Some(Value::Given(given)) => given.input.as_str(),
-                    _ => return None,
-                }
-            }
+            tenancy @ Tenancy::Field { .. } => match row.get(tenancy.column(here.table)?) {
+                Some(Value::Given(given)) => given.input.as_str(),
+                _ => return None,
+            },
         };
         (workspace != self.workspace_id).then(|| {
             let workspace = crate::json::shorten(workspace);

@@ -66,9 +66,8 @@ fn hint(scene: &Scene<'_>, table: Option<&ModelTable>, code: PgSqlErrorCode) -> 
             "Seed the row that it refers to too, or insert it first.".to_owned()
         }
         ERRCODE_INSUFFICIENT_PRIVILEGE => match (&scene.blueprint.tenancy, table) {
-            (Tenancy::Field(field), Some(table))
-                if table.fields.iter().any(|(name, _)| name == field) =>
-            {
+            (tenancy @ Tenancy::Field { .. }, Some(table)) if tenancy.column(table).is_some() => {
+                let field = tenancy.column(table).map_or("", |column| table.field_of(column));
                 format!(
                     "Give \"{field}\" the workspace of the session, or let the owner of Kepler's tables apply the document."
                 )

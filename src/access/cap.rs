@@ -1,0 +1,99 @@
+//! A role has the rights of all of its levels on a table; in a workspace where its level is lower, this is where what
+//! that level does not hold is refused. It does something only for roles whose levels differ by workspace, and where a
+//! function that lends the rights of a role is called from a workspace that the role has no such level in.
+
+use super::current;
+use super::error::AccessError;
+use super::level::{self, Level, Levels, Made, Rights};
+use super::membership::{self, Standing};
+use super::owner::Owner;
+use crate::error::Error;
+use crate::pg::direct::Direct;
+use crate::pg::relation::{self, UntilChanged};
+use crate::pg::rights::{self, Wanted};
+use crate::pg::role;
+use pgrx::pg_sys;
+
+thread_local! {
+    static RIGHTS: UntilChanged<pg_sys::Oid, Option<Given>> = UntilChanged::default();
+}
+
+/// What the levels have on a table.
+#[derive(Clone, Copy)]
+struct Given {
+    rights: &'static Rights,
+    is_shared: bool,
+}
+
+/// Puts the hook in place; once, when the library is loaded.
+pub(crate) fn register() {
+    rights::register(check);
+}
+
+/// For what concerns all workspaces: fails for a role that has the level in some of them only.
+pub(crate) fn require_in_all(level: Level, what: &'static str) -> Result<(), AccessError> {
+    let user = role::current();
+    match &*membership::standing(user) {
+        Standing::Member(member) if !member.everywhere.has(level) => {
+            Err(AccessError::NotInAll { role: role::name(user), level: level.name(), what })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check(wanted: &Wanted<'_>) -> Result<(), Error> {
+    let standing = membership::standing(wanted.user);
+    let Standing::Member(member) = &*standing else { return Ok(()) };
+    if member.by_workspace.is_empty() {
+        return Ok(());
+    }
+    let given = RIGHTS.with(|known| known.find(wanted.relation, |table| rights_on(*table)))?;
+    let Some(given) = given else { return Ok(()) };
+    let (levels, workspace) = if given.is_shared {
+        // Whoever has a level anywhere may read.
+        (member.everywhere.and(Levels::one(Level::Reader)), None)
+    } else if wanted.user == role::outer() && !member.varies() {
+        return Ok(());
+    } else {
+        let workspace = current::workspace_id()?;
+        (member.levels_in(&workspace), Some(workspace))
+    };
+    if levels == member.union() || level::hold(levels, given.rights, wanted) {
+        return Ok(());
+    }
+    let (schema, table) = relation::names(wanted.relation).unwrap_or_default();
+    let rights = role::rights(wanted.rights);
+    let needed = level::lowest(&schema, &table, &rights).map_or("admin", Level::name);
+    let role = role::name(wanted.user);
+    Err(match workspace {
+        Some(workspace) => {
+            AccessError::NoRightHere { table, role, level: needed, levels, workspace }.into()
+        }
+        None => AccessError::NoRightInAll { table, role, level: needed }.into(),
+    })
+}
+
+/// What the levels have on a table of Kepler's, or on one that it made.
+fn rights_on(table: pg_sys::Oid) -> Result<Option<Given>, Error> {
+    let Some((schema, name)) = relation::names(table) else { return Ok(None) };
+    if schema == level::SCHEMA {
+        let is_shared = level::is_shared(&name);
+        return Ok(level::rights_on(&name).map(|rights| Given { rights, is_shared }));
+    }
+    let owner = Owner::find()?;
+    if relation::owner(table) != owner.role() {
+        return Ok(None);
+    }
+    if schema == "kepler_data" {
+        return Ok(Some(Given { rights: Made::of(&name).rights(), is_shared: false }));
+    }
+    let is_listed = BLUEPRINT_TABLES
+        .find(&schema, &[c"table_name"])
+        .iter()
+        .flatten()
+        .any(|table| table.as_deref() == Some(name.as_str()));
+    Ok(is_listed.then(|| Given { rights: Made::Blueprint.rights(), is_shared: false }))
+}
+
+static BLUEPRINT_TABLES: Direct =
+    Direct { table: c"blueprint_tables", index: c"blueprint_tables_pkey", key: c"schema_name" };
