@@ -32,6 +32,8 @@ INSERT INTO parts VALUES
     '{begin_sync,checkpoint_sync,merge_inbox,merge_inbox_batch,resume_sync,finish_sync,sweep_sync,abort_sync,abandon_syncs}'),
 (12, 'Change feed', 'Which rows changed, for consumers that miss none.',
     '{track,untrack,feed_cursor,changes_since,acknowledge_changes,feed_lag,maintain_feed}'),
+(14, 'History', 'What rows were before they were changed, by whom, and the proof that nobody changed that.',
+    '{row_history,row_as_of,seal_history,verify_history,maintain_history}'),
 (13, 'Blueprints', 'Whole application models: tables and types that are planned, applied and compared together.',
     '{plan_blueprint,apply_blueprint,apply_blueprint_online,blueprint_drift,repair_blueprint,drop_blueprint,blueprint_diagram,blueprint_from_prisma,prisma_schema}');
 
@@ -58,6 +60,8 @@ INSERT INTO outcomes (word, means) VALUES
 ('failed', 'The last attempt failed; requeue_records brings it back.'),
 ('released', 'It was given back without an attempt.'),
 ('requeued', 'It is queued anew, with all attempts before it.'),
+('intact', 'Everything is as it was sealed.'),
+('broken', 'Something was changed, added or removed. `problem` says what first.'),
 ('started', 'The run has begun.'),
 ('finished', 'The run has ended as reported.'),
 ('unfinished', 'A step is done, and more is left: call it again.'),
@@ -84,6 +88,8 @@ INSERT INTO exceptions VALUES
 ('verb_object', 'changes_since', 'what only reads may be a noun'),
 ('verb_object', 'feed_cursor', 'what only reads may be a noun'),
 ('verb_object', 'feed_lag', 'what only reads may be a noun'),
+('verb_object', 'row_as_of', 'what only reads may be a noun'),
+('verb_object', 'row_history', 'what only reads may be a noun'),
 ('verb_object', 'remember', 'the field''s word for what agents do'),
 ('verb_object', 'remember_many', 'the plural of remember'),
 ('verb_object', 'forget', 'the opposite of remember'),

@@ -111,10 +111,17 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     part record;
+    -- The history is the owner's to redact.
+    redacts constant boolean := pg_has_role(
+        (SELECT c.relowner FROM pg_class AS c WHERE c.oid = to_regclass('kepler.workspaces')), 'USAGE');
+    before bigint;
 BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_workspace(workspace_id);
     PERFORM kepler_internal.require_name('user_id', user_id);
+    IF redacts THEN
+        before := nextval('kepler.history_sequence') * 65536;
+    END IF;
     -- Nobody adds a row about the person from now on.
     PERFORM FROM kepler.users AS u WHERE u.workspace_id = workspace_id AND u.id = user_id FOR UPDATE;
     IF NOT FOUND THEN
@@ -170,5 +177,23 @@ BEGIN
         EXECUTE format('UPDATE %s AS t SET %s WHERE %s', part.relation, part.emptied, part.condition) USING workspace_id, user_id;
     END LOOP;
     DELETE FROM kepler.users AS u WHERE u.workspace_id = workspace_id AND u.id = user_id;
+    IF redacts THEN
+        -- What the rows were that were changed here, now and before; and what the person did.
+        rows := kepler_internal.redact_history(workspace_id, 'a user was erased', actor => user_id, max_rows => 2147483647);
+        FOR part IN
+            SELECT t.name, array_agg(DISTINCT h.row_id) AS ids
+            FROM kepler.history AS h JOIN kepler.tracked_tables AS t ON t.id = h.table_id
+            WHERE h.xid = pg_current_xact_id() AND h.sequence > before AND h.workspace_id = workspace_id
+            GROUP BY t.name ORDER BY t.name
+        LOOP
+            rows := rows + kepler_internal.redact_history(
+                workspace_id, 'a user was erased', part.name, part.ids, max_rows => 2147483647);
+        END LOOP;
+        IF rows > 0 THEN
+            relation := 'kepler.history';
+            outcome := 'anonymised';
+            RETURN NEXT;
+        END IF;
+    END IF;
 END
 $$;

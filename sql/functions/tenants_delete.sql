@@ -176,12 +176,9 @@ BEGIN
     IF is_found OR NOT is_reached THEN
         RETURN '{}';
     END IF;
-    IF to_regprocedure('kepler_internal.redact_history(text,text,text,text[],text,integer)') IS NOT NULL THEN
-        EXECUTE 'SELECT kepler_internal.redact_history($1, $2, max_rows => $3)'
-            INTO redacted USING workspace_id, 'the workspace was deleted', max_rows;
-        IF redacted > 0 THEN
-            RETURN '{}';
-        END IF;
+    redacted := kepler_internal.redact_history(workspace_id, 'the workspace was deleted', max_rows => max_rows);
+    IF redacted > 0 THEN
+        RETURN '{}';
     END IF;
     BEGIN
         DELETE FROM kepler.workspaces AS w WHERE w.id = workspace_id;

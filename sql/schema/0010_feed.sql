@@ -80,7 +80,7 @@ CREATE POLICY workspace ON kepler.feed_dropped FOR SELECT USING (workspace_id = 
 
 INSERT INTO kepler.tracked_tables (id, name) VALUES (1, 'kepler.records');
 SELECT kepler_internal.make_feed_triggers('kepler.records', 1);
-SELECT kepler_internal.make_feed_partitions();
+SELECT kepler_internal.make_partitions('feed', 'week', 4);
 
 -- Each workspace sees and changes its own rows.
 ALTER TABLE kepler.consumers ENABLE ROW LEVEL SECURITY;

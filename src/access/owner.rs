@@ -149,7 +149,9 @@ impl Owner {
                          SELECT 'trigger', g.tgname::text FROM pg_catalog.pg_trigger AS g
                          WHERE g.tgrelid = $1::pg_catalog.regclass AND NOT g.tgisinternal
                              AND g.tgname::text <> ALL ($2)
-                             AND g.tgfoid <> 'kepler_internal.tell_feed()'::pg_catalog.regprocedure
+                             AND g.tgfoid NOT IN (
+                                 'kepler_internal.tell_feed()'::pg_catalog.regprocedure,
+                                 'kepler_internal.tell_history()'::pg_catalog.regprocedure)
                          UNION ALL
                          SELECT 'rule', r.rulename::text FROM pg_catalog.pg_rewrite AS r
                          WHERE r.ev_class = $1::pg_catalog.regclass
@@ -215,7 +217,10 @@ const ANNOUNCED: &[&str] =
 /// The lists of entry tables.
 pub(crate) const ENTRY_TABLES: &[OwnTable] = &[
     OwnTable { name: "entry_tables", triggers: TOUCHED },
-    OwnTable { name: "structures", triggers: TOUCHED },
+    OwnTable {
+        name: "structures",
+        triggers: &["touch_updated_at", "keep_workspace", "announce", "announce_truncated"],
+    },
     OwnTable { name: "hidden_fields", triggers: TOUCHED },
 ];
 
@@ -241,7 +246,7 @@ pub(crate) const ACCESS_LEVELS: &[OwnTable] = &[
 /// The lists of blueprints.
 pub(crate) const BLUEPRINTS: &[OwnTable] = &[
     OwnTable { name: "blueprints", triggers: &["touch_updated_at"] },
-    OwnTable { name: "blueprint_versions", triggers: &[] },
+    OwnTable { name: "blueprint_versions", triggers: &["announce", "announce_truncated"] },
     OwnTable { name: "blueprint_tables", triggers: &[] },
     OwnTable { name: "blueprint_enums", triggers: &[] },
 ];

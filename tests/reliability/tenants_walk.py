@@ -31,10 +31,15 @@ OF_THE_DATABASE = {
     "kepler.schema_versions": "which steps of the schema there are",
     "kepler.embedding_spaces": "models are the database's: each workspace chooses one of them",
     "kepler.feed_epochs": "numbers of transactions",
+    "kepler.history_shapes": "which columns tables have: for the owner alone",
+    "kepler.history_seals": "hashes over all workspaces: for the owner alone",
     "model.a": "a blueprint whose tenancy is the database",
     "kepler.inbox": "COPY takes no table with row security: nobody may read it, or say whose the row is; inbox_rows has the policy",
 }
-ONE_TENANT = {"kepler.feed_default": "takes what comes when maintain_feed is late", "kepler.history_default": "the same of the history"}
+ONE_TENANT = {
+    "kepler.feed_default": "takes what comes when maintain_feed is late",
+    "kepler.history_default": "takes what comes when maintain_history is late",
+}
 
 
 class Relation(NamedTuple):

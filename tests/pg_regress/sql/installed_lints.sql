@@ -87,6 +87,9 @@ INSERT INTO reasons VALUES
     ('leakproof', 'kepler.fold(text)', 'looks at its argument, raises nothing, and tells nothing: an index by it serves under row security'),
     ('no primary key', 'kepler.feed', 'inserted past SQL, and read in the order of another index; insertion is what it costs'),
     ('no primary key', 'kepler.feed_epochs', 'writers of an epoch add a row each, and none waits for another'),
+    ('no primary key', 'kepler.history', 'inserted past SQL, and read in the order of another index; insertion is what it costs'),
+    ('no primary key', 'kepler.history_transactions', 'inserted past SQL, in the order of its index'),
+    ('no primary key', 'kepler.history_shapes', 'inserted past SQL; its numbers come from one sequence'),
     ('no primary key', 'kepler.feed_dropped', 'a workspace may be NULL there: a unique key that takes NULL for a value'),
     ('column that a reader may read, with the name of a secret', 'kepler.executions.token_hash', 'a hash of a random token'),
     ('column that a reader may read, with the name of a secret', 'kepler.connections.secret_ref', 'a reference to where the secret is');
