@@ -31,6 +31,8 @@ OF_THE_DATABASE = {
     "kepler.schema_versions": "which steps of the schema there are",
     "kepler.embedding_spaces": "models are the database's: each workspace chooses one of them",
     "kepler.feed_epochs": "numbers of transactions",
+    "kepler.history_shapes": "columns of tables",
+    "kepler.history_seals": "hashes over all workspaces",
     "kepler.history_shapes": "which columns tables have: for the owner alone",
     "kepler.history_seals": "hashes over all workspaces: for the owner alone",
     "model.a": "a blueprint whose tenancy is the database",
