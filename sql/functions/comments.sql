@@ -416,7 +416,7 @@ COMMENT ON FUNCTION kepler_internal.prisma_expressions(oid[]) IS 'Internal: the 
 COMMENT ON FUNCTION kepler.find_secrets(regclass, boolean) IS
 'Looks for secrets in the rows of a table: in columns of type text, varchar, char, citext, json and jsonb, and in lists of text, varchar, json and jsonb. Returns one row for each, in no order, and never a value. It reads the table once, as its caller, under the row security of the caller; memory is that of the largest value. At most 1,000 are told of one value.
 relation: a table, partitioned table, materialized view or foreign table. include_possible: true tells too what looks random and nothing more, in texts, and forms that harmless ids have.
-key: the primary key of the row, each value as text, or its ctid. column_name. path: where in the value, as a JSON Pointer; empty for the whole. kind: of secret, such as github_token, password or url_password. certainty: certain (such values are refused where secrets are) or possible.
+key: the primary key of the row, each value as text, or its ctid, with the table where several are read as one. column_name. path: where in the value, as a JSON Pointer; empty for the whole. kind: of secret, such as github_token, password or url_password. certainty: certain (such values are refused where secrets are) or possible.
 Errors: 55000 before install(); 22004 for a NULL argument; 42P01 for a relation that does not exist, 42809 for one that is not a table; 42501 without the right to read it.';
 
 COMMENT ON FUNCTION kepler.blueprint_from_prisma(text, text, jsonb) IS
@@ -980,14 +980,14 @@ workspace_id: at most 128 bytes; a new one by default. name: for people; the id 
 For the owner of Kepler''s tables, and for roles with the level admin in all workspaces.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42710 if it exists; 42501 for other callers.';
 COMMENT ON FUNCTION kepler.workspace_report(text) IS
-'What a workspace holds: a row for each table that may hold rows of it, also where there are none. It is the dry run of delete_workspace, which deletes all of them, and of export_workspace.
+'What a workspace holds: a row for each table that may hold rows of it, also where there are none. It is the dry run of delete_workspace, which deletes all of them but the history, and of export_workspace.
 relation: the table, those that others refer to first. kind: table, entry table, embedding table or blueprint table. rows: those of the workspace, counted. is_exported: whether an archive holds them.
 For administrators of the workspace.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace; 42501 for another workspace, and below the level admin.';
 COMMENT ON FUNCTION kepler.export_workspace(text) IS
 'Gives a workspace as an archive, a row for each line of newline-delimited JSON: a head (versions, the workspace, and for each table its columns and number of rows), a line for each embedding space, blueprint and entry table with the versions of its structure, a line for each row, and an end with the number of lines and a checksum. import_workspace reads it.
 All of it is as of the statement that calls. The lines do not depend on the settings of the session, and but for the first and the last they are equal each time while nothing changes.
-The feed, positions in it and the rights of roles are left out, since they are of this database. The secrets of connections are references, and are exported as such.
+The feed, positions in it, the history and the rights of roles are left out, since they are of this database. The secrets of connections are references, and are exported as such.
 The lines wait in memory as far as work_mem reaches, and then in a temporary file.
 For administrators of the workspace.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace; 42501 for another workspace, and below the level admin.';
@@ -1000,7 +1000,7 @@ The queue and leases are as they were, and the triggers that keep them in order 
 For the owner of Kepler''s tables.
 Errors: 55000 before install(), if the workspace already holds data or is being deleted, and for a table or column that this database does not have; 22004 and 22023 for arguments; 42703 if archive is no such table; 22000 for an archive that is cut or was altered, and for lines that cannot be written, each with its number, a JSON Pointer and the reason; 42710 if the name of an embedding space or blueprint is taken by another one; 42501 for other callers.';
 COMMENT ON PROCEDURE kepler.delete_workspace(text, boolean, integer) IS
-'Deletes a workspace for good, with its entry tables, blueprints and all rows that workspace_report counts, in steps that commit. From the first step on, functions refuse to work in it. Interrupted, it goes on when it is called again.
+'Deletes a workspace for good, with its entry tables, blueprints and all rows that workspace_report counts, in steps that commit. The history keeps its hashes, and loses what it says of the workspace. From the first step on, functions refuse to work in it. Interrupted, it goes on when it is called again.
 with_rows: false refuses a workspace that holds rows. max_rows: how many rows a step deletes at most, from 1 to 100000.
 The workspace default cannot be deleted, since sessions work in it that set none.
 Cannot run inside of a transaction. For the owner of Kepler''s tables.
@@ -1014,7 +1014,7 @@ COMMENT ON FUNCTION kepler.erase_user(text, text) IS
 'Erases a person in kepler.users, in the transaction of the caller. Returns a row for each table and outcome.
 user_id: the person.
 Deleted are the user, memories and conversations of the user with their embeddings and messages, and credentials of the user''s connections. Anonymised are messages in conversations of others, which keep their place and lose their content; connections, which become INACTIVE without their secret_ref; workflows; and executions, which lose their metadata. Rows of blueprints go or lose the reference as on_delete says.
-What free text and documents say about a person is not looked for: records, entries, and what runs were given and gave back. The feed holds no values.
+What free text and documents say about a person is not looked for: records, entries, and what runs were given and gave back. The feed holds no values. Called with the rights of the owner of Kepler''s tables, it redacts the history of these rows, and what the person did as its actor; called by others it leaves the history as it is.
 relation, outcome, rows: what was done to how many rows.
 Outcomes: deleted, anonymised, not_found (also where the person was erased before).
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 or 23001 if a table refers to the user with on_delete restrict; 42501 for another workspace, and without the right to change one of the tables.';

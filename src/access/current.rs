@@ -2,13 +2,13 @@
 //! member there. All code asks here.
 
 use super::error::{plain, workspaces_named};
-use super::membership::{self, Member, Standing};
+use super::membership::{self, AsOf, Member, Standing};
 use crate::error::{Error, Report};
 use crate::ident::quote_literal;
 use crate::pg::local_settings::look_at;
 use crate::pg::{in_transaction, role};
 use crate::settings;
-use pgrx::PgSqlErrorCode;
+use pgrx::{PgSqlErrorCode, pg_sys};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -112,6 +112,8 @@ impl Report for WorkspaceError {
 
 /// The last answer, and what it was worked out from.
 struct Last {
+    user: pg_sys::Oid,
+    as_of: AsOf,
     standing: Rc<Standing>,
     setting: Vec<u8>,
     answer: String,
@@ -121,28 +123,36 @@ thread_local! {
     static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
 }
 
-/// The session's workspace. Called for each row that a policy looks at or that takes it as a default.
+/// The session's workspace. Called for each row that a policy looks at or that takes it as a default: where nothing has
+/// changed since the last row, a few comparisons.
 pub(crate) fn workspace_id() -> Result<String, Error> {
-    let standing = membership::standing(role::outer());
-    let answer = look_at(&settings::WORKSPACE_ID, |setting| {
-        let known = LAST.with_borrow(|last| {
-            let last = last.as_ref()?;
-            (Rc::ptr_eq(&last.standing, &standing) && last.setting == setting)
-                .then(|| last.answer.clone())
-        });
-        if let Some(answer) = known {
-            return Ok(answer);
+    let user = role::outer();
+    let now = AsOf::now();
+    let known = LAST.with_borrow(|last| {
+        let last = last.as_ref().filter(|last| last.user == user && last.as_of.is_as_at(&now))?;
+        look_at(&settings::WORKSPACE_ID, |setting| last.setting == setting)
+            .then(|| (last.answer.clone(), matches!(*last.standing, Standing::Anywhere)))
+    });
+    let (answer, is_anywhere) = match known {
+        Some(known) => known,
+        None => {
+            let standing = membership::standing(user);
+            let setting = look_at(&settings::WORKSPACE_ID, <[u8]>::to_vec);
+            let answer = work_out(&standing, &String::from_utf8_lossy(&setting))?;
+            let is_anywhere = matches!(*standing, Standing::Anywhere);
+            // What is not remembered there is asked anew here too.
+            let last = membership::remembers(user, &standing).then(|| Last {
+                user,
+                as_of: now,
+                standing,
+                setting,
+                answer: answer.clone(),
+            });
+            LAST.set(last);
+            (answer, is_anywhere)
         }
-        let answer = work_out(&standing, &String::from_utf8_lossy(setting))?;
-        let last = Last {
-            standing: Rc::clone(&standing),
-            setting: setting.to_vec(),
-            answer: answer.clone(),
-        };
-        LAST.set(Some(last));
-        Ok::<_, WorkspaceError>(answer)
-    })?;
-    if !matches!(*standing, Standing::Anywhere) {
+    };
+    if !is_anywhere {
         in_transaction::note(&answer);
     }
     Ok(answer)
@@ -150,11 +160,12 @@ pub(crate) fn workspace_id() -> Result<String, Error> {
 
 /// The last answer, if it was for a role that has its levels in single workspaces. Looks nothing up.
 pub(super) fn of_member() -> Option<String> {
-    LAST.with_borrow(|last| match last.as_ref().map(|last| (&*last.standing, &last.answer)) {
-        Some((Standing::Member(member), answer)) if member.everywhere.is_empty() => {
-            Some(answer.clone())
+    LAST.with_borrow(|last| {
+        let last = last.as_ref().filter(|last| last.user == role::outer())?;
+        match &*last.standing {
+            Standing::Member(member) if member.everywhere.is_empty() => Some(last.answer.clone()),
+            _ => None,
         }
-        _ => None,
     })
 }
 

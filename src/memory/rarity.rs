@@ -1,11 +1,13 @@
 //! How rare the words of a question are among the rows of a workspace.
 //!
-//! The index on words tells, of the workspace alone (`pg::postings`). Under policies of somebody's own the caller may not
+//! Of a small workspace all rows are looked at. Of others the index on words tells, of the workspace alone (`pg::postings`);
+//! it knows dead rows too, which in a small workspace may be most. Under policies of somebody's own the caller may not
 //! see all rows, and the index knows no policies; there, and where the index is not there, some of the rows that
 //! the caller sees are looked at.
 
 use super::embedded::Embedded;
 use super::gather::Question;
+use super::nearest::OfScopes;
 use super::scope::Conditions;
 use super::word_score::Sought;
 use crate::pg::plan::Statement;
@@ -17,7 +19,10 @@ use crate::pg::{postings, role, tsvector};
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::convert::Infallible;
+use xxhash_rust::xxh3::xxh3_64;
 
+/// A workspace of so many rows is looked at.
+const FEW: usize = 300;
 /// So many rows are looked at where the index does not tell.
 const SEEN: usize = 1_000;
 
@@ -35,6 +40,16 @@ thread_local! {
           WHERE i.indrelid = $1 AND i.indnatts = 1 AND i.indisvalid AND i.indpred IS NULL
           ORDER BY 1 LIMIT 1",
         &[pg_sys::OIDOID],
+    ) };
+    /// Whether a workspace has more than a few rows.
+    static MANY: OfScopes<bool> = OfScopes::default();
+    static FEW_MEMORIES: Statement = const { Statement::new(
+        c"SELECT m.text_search FROM kepler.memories AS m WHERE m.workspace_id = $1 LIMIT 301",
+        &[pg_sys::TEXTOID],
+    ) };
+    static FEW_MESSAGES: Statement = const { Statement::new(
+        c"SELECT m.text_search FROM kepler.messages AS m WHERE m.workspace_id = $1 LIMIT 301",
+        &[pg_sys::TEXTOID],
     ) };
     // The first and the last rows: texts may have become longer.
     static SOME_MEMORIES: Statement = const { Statement::new(
@@ -70,45 +85,52 @@ pub(super) fn weigh(
     parameters: &Parameters,
     words: &mut [Word],
 ) -> Sought {
-    let told = from_index(client, question, words);
-    let (rows, average) = match told {
-        Some(rows) => {
-            let workspace = Text::new(question.workspace_id);
-            let some = match question.embedded {
-                Embedded::Memories => &SOME_MEMORIES,
-                Embedded::Messages => &SOME_MESSAGES,
-            };
-            let some = some.with(|some| some.run_in_snapshot(client, &[Some(workspace.datum())]));
-            (rows, look(&some, &mut []).average)
-        }
+    let seen = match told(client, question, words) {
+        Some(seen) => seen,
         None => {
             let sql = format!(
                 "SELECT m.text_search FROM {from} WHERE {all} LIMIT {SEEN}",
                 from = conditions.rows.from,
                 all = conditions.rows.conditions,
             );
-            let seen = look(&parameters.run(client, &sql), words);
-            (seen.rows, seen.average)
+            look(&parameters.run(client, &sql), words)
         }
     };
     words.sort_by(|a, b| a.rows.total_cmp(&b.rows).then_with(|| a.text.cmp(&b.text)));
-    Sought::new(words, rows, average)
+    Sought::new(words, seen.rows, seen.average)
+}
+
+/// What all rows of the workspace, or the index, tell; None where the caller may not see all of them.
+fn told(client: &mut SpiClient<'_>, question: &Question<'_>, words: &mut [Word]) -> Option<Seen> {
+    let (table, few, some) = match question.embedded {
+        Embedded::Memories => (c"memories", &FEW_MEMORIES, &SOME_MEMORIES),
+        Embedded::Messages => (c"messages", &FEW_MESSAGES, &SOME_MESSAGES),
+    };
+    let relation = named(c"kepler", table)?;
+    if role::is_secured(relation) {
+        return None;
+    }
+    let workspace = Text::new(question.workspace_id);
+    let scope = (question.embedded as u32, xxh3_64(question.workspace_id.as_bytes()), FEW);
+    if MANY.with(|known| known.get(scope)).is_none() {
+        let rows = few.with(|few| few.run_in_snapshot(client, &[Some(workspace.datum())]));
+        if rows.count() <= FEW {
+            return Some(look(&rows, words));
+        }
+        MANY.with(|known| known.set(scope, true));
+    }
+    let rows = from_index(client, question, relation, words)?;
+    let some = some.with(|some| some.run_in_snapshot(client, &[Some(workspace.datum())]));
+    Some(Seen { rows, average: look(&some, &mut []).average })
 }
 
 /// Gives the rows of the workspace.
 fn from_index(
     client: &mut SpiClient<'_>,
     question: &Question<'_>,
+    relation: pg_sys::Oid,
     words: &mut [Word],
 ) -> Option<f64> {
-    let name = match question.embedded {
-        Embedded::Memories => c"memories",
-        Embedded::Messages => c"messages",
-    };
-    let relation = named(c"kepler", name)?;
-    if role::is_secured(relation) {
-        return None;
-    }
     let look_up = |_: &u32| {
         let rows = INDEX.with(|statement| statement.run_latest(client, &[Some(relation.into())]));
         Ok::<_, Infallible>(rows.iter::<1>().next().and_then(|row| row.oid(0)))

@@ -196,28 +196,21 @@ impl Index<'_> {
         let (mut seen, mut both) = (0, 0);
         let most = (WORD_PAGES / parts.len().max(1)).max(2);
         for part in parts {
-            let (Some(first), Some(last)) = (part.rows.first(), part.rows.last()) else { continue };
-            let mut page = self.leaf(root, *first)?;
-            let mut read = 1;
+            let Some(last) = part.rows.last() else { continue };
             let mut from = 0;
-            loop {
+            for _ in 0..most {
+                // Pages of the tree that hold rows of other tenants only are passed over.
+                let Some(row) = part.rows.get(from) else { break };
+                let page = self.leaf(root, *row)?;
                 let list = page.rows()?;
-                let next = page.next()?;
-                let is_end = next == NO_PAGE || list.last().is_some_and(|end| end >= last);
-                // As far as this page goes.
-                let to = match list.last() {
-                    Some(end) if !is_end => part.rows.partition_point(|row| row <= end),
-                    None if !is_end => from,
-                    _ => part.rows.len(),
-                };
+                let end = list.last().filter(|end| **end < *last && page.next() != Some(NO_PAGE));
+                // As far as this page goes, and one row at least.
+                let to = end.map_or(part.rows.len(), |end| {
+                    part.rows.partition_point(|row| row <= end).max(from + 1)
+                });
                 both += shared(&part.rows[from..to], &list);
                 seen += to - from;
                 from = to;
-                if is_end || read >= most {
-                    break;
-                }
-                page = (self.read)(next);
-                read += 1;
             }
         }
         Some(if seen == 0 { 0.0 } else { both as f64 / seen as f64 })

@@ -31,6 +31,8 @@ OF_THE_DATABASE = {
     "kepler.schema_versions": "which steps of the schema there are",
     "kepler.embedding_spaces": "models are the database's: each workspace chooses one of them",
     "kepler.feed_epochs": "numbers of transactions",
+    "kepler.history_shapes": "columns of tables",
+    "kepler.history_seals": "hashes over all workspaces",
     "kepler.history_shapes": "which columns tables have: for the owner alone",
     "kepler.history_seals": "hashes over all workspaces: for the owner alone",
     "model.a": "a blueprint whose tenancy is the database",
@@ -130,6 +132,9 @@ class Walk:
     def __init__(self, database: str) -> None:
         self.database, self.faults = database, list[str]()
         self.told = Counter[str]()
+        # Tables with row security, and ids of the other tenant that are made up as it works.
+        self.secured: list[str] = []
+        self.run: dict[str, str] = {}
         self.owner = Session(database)
 
     def fault(self, what: str) -> None:
@@ -318,9 +323,9 @@ class Walk:
             "SELECT m.memory_id FROM kepler.search_memories(query_text => 'cats') AS m;"
             "INSERT INTO kepler.users (id, email) VALUES ('forged', 'forged@example.com') RETURNING workspace_id || '_';"
         )
-        with_file = [(name, options, f"{text}\n{shows}") for name, options, text in FORGERIES]
+        ways = [(name, options, f"{text}\n{shows}") for name, options, text in FORGERIES]
         tried = 0
-        for name, options, text in [("nothing", "", shows), *with_file]:
+        for name, options, text in [("nothing", "", shows), *ways]:
             if options == "pinned":
                 self.owner.run(f"ALTER ROLE kepler_walk_admin SET kepler.workspace_id = '{OTHER}'")
                 options = ""
@@ -397,7 +402,7 @@ INSERT INTO shared.lines (tenant, order_id) VALUES ('default', 1), ('bmark', 2);
 OTHER_ROW = {"kepler.access_levels": "true", "kepler.tracked_tables": "t.name LIKE '%bmark%'", "kepler.blueprint_versions": "t.blueprint_name = 'bmark_model'", "kepler.blueprint_tables": "t.blueprint_name = 'bmark_model'", "kepler.blueprint_enums": "t.blueprint_name = 'bmark_model'"}  # fmt: skip
 # Those of hostile_calls.sql, which are one tenant's.
 HOSTILE_TABLES: set[str] = {f"kepler_data.{name}_entries" for name in ("_dropped_dropped_4", "inventory_2", "links_3", "parent_1")}
-FEED = re.compile(r"kepler\.feed_[0-9]")
+FEED = re.compile(r"kepler\.(feed|history)_[0-9]")
 # What tells of the catalog, which Postgres shows to everybody.
 OF_NOBODY = {"prisma_schema", "structure_of", "index_advice"}
 # They read nothing of a tenant's, or give what they made a number.

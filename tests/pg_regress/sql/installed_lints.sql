@@ -8,7 +8,7 @@ CREATE ROLE lints_admin;
 SELECT kepler.grant_access('lints_reader', 'reader');
 SELECT kepler.grant_access('lints_admin', 'admin');
 SELECT count(*) FROM kepler.create_embedding_space('linted', 3, 'm');
-SELECT kepler.create_entry_table('linted', '{"fields": [{"name": "label", "type": "text", "unique": true}, {"name": "self", "type": "reference", "to": "linted"}]}'::text);
+SELECT count(*) FROM kepler.create_entry_table('linted', '{"fields": [{"name": "label", "type": "text", "unique": true}, {"name": "self", "type": "reference", "to": "linted"}]}'::text);
 SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "linted_one", "tenancy": "workspace", "tables": [{"name": "one", "key": {"name": "id", "type": "bigint"}, "fields": [{"name": "a", "type": "text", "unique": true}]},
     {"name": "many", "key": {"name": "id", "type": "bigint"}, "fields": [{"name": "one", "type": "reference", "to": "one"}]}]}'::text);
 SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "linted_shared", "tenancy": {"field": "tenant"}, "tables": [{"name": "rows", "key": {"name": "id", "type": "bigint"},
@@ -84,6 +84,9 @@ INSERT INTO reasons VALUES
     ('policy of another form', 'kepler.blueprint_tables', 'as the blueprint that they are of'),
     ('policy of another form', 'kepler.blueprint_enums', 'as the blueprint that they are of'),
     ('policy of another form', 'kepler.access_levels', 'a role sees its own level'),
+    ('no primary key', 'kepler.history', 'inserted past SQL, as the feed'),
+    ('no primary key', 'kepler.history_transactions', 'the same'),
+    ('no primary key', 'kepler.history_shapes', 'the same'),
     ('leakproof', 'kepler.fold(text)', 'looks at its argument, raises nothing, and tells nothing: an index by it serves under row security'),
     ('no primary key', 'kepler.feed', 'inserted past SQL, and read in the order of another index; insertion is what it costs'),
     ('no primary key', 'kepler.feed_epochs', 'writers of an epoch add a row each, and none waits for another'),

@@ -66,8 +66,8 @@ SELECT kepler.use_workspace('acme', false);
 SELECT outcome FROM kepler.insert_entries('Thing', '[{"n": 1}]');
 INSERT INTO shop.items (n) VALUES (1) RETURNING n;
 SELECT kepler.use_workspace('beta', false);
+\set VERBOSITY sqlstate
 SELECT outcome FROM kepler.insert_entries('Thing', '[{"n": 1}]');
-\set VERBOSITY terse
 INSERT INTO kepler_data.:thing (n) VALUES (1);
 \set VERBOSITY default
 SELECT count(*) FROM kepler_data.:thing;

@@ -38,7 +38,7 @@ RESET ROLE;
 
 -- A role under row security has the same promise in its workspace; of a row elsewhere it learns nothing, whether it guesses the
 -- secret or not.
-INSERT INTO kepler.workspaces (id) VALUES ('other');
+INSERT INTO kepler.workspaces (id, name) VALUES ('other', 'Other');
 SET LOCAL kepler.on_secret = 'allow';
 INSERT INTO kepler.connections (workspace_id, id, name, reference_id, metadata) VALUES ('other', 'c', 'crm', 'crm', :'old');
 RESET kepler.on_secret;

@@ -1,6 +1,6 @@
 -- Words are ranked by how rare they are in the workspace, and a text by how well its length and its repetitions bear them.
 \set SHOW_CONTEXT never
--- Random importance would decide nothing here, and does not take part.
+-- Similarity alone, so that neither importance nor age counts.
 CREATE FUNCTION pg_temp.found(query_text text, max_rows integer DEFAULT 3, arguments text DEFAULT '')
 RETURNS TABLE (content text, text_rank integer) LANGUAGE plpgsql AS $$
 BEGIN
@@ -49,14 +49,14 @@ $$;
 INSERT INTO kepler.workspaces (id, name) VALUES ('mine', 'Mine'), ('other', 'Other');
 INSERT INTO kepler.memories (workspace_id, id, context_type, content) VALUES ('mine', 'apple', 'asked', 'An apple here'), ('mine', 'banana', 'asked', 'A banana here');
 -- Fewer apples.
-SELECT pg_temp.fill(19, 20, 30);
+SELECT pg_temp.fill(199, 200, 350);
 SELECT pg_temp.rarer();
 SELECT gin_clean_pending_list('kepler.memories_text_search_idx') > 0 AS sorted_in;
 SELECT pg_temp.rarer();
 DELETE FROM kepler.memories WHERE context_type = 'fact';
 VACUUM kepler.memories;
 -- Fewer bananas.
-SELECT pg_temp.fill(20, 19, 30);
+SELECT pg_temp.fill(200, 199, 350);
 SELECT pg_temp.rarer();
 DELETE FROM kepler.memories WHERE context_type = 'fact';
 VACUUM kepler.memories;

@@ -14,7 +14,7 @@ INSERT INTO kepler.connections (id, name, reference_id, user_id) VALUES ('c', 'c
 INSERT INTO kepler.credentials (connection_id, type, secret_ref) VALUES ('c', 'API_KEY', 'env:KEY');
 SELECT kepler.create_embedding_space('rights', 2, 'm');
 SELECT outcome FROM kepler.remember('tea', '[1, 0]', user_id => 'ann');
-SELECT kepler.create_entry_table('Part', '{"fields": [{"name": "n", "type": "integer"}]}');
+SELECT count(*) FROM kepler.create_entry_table('Part', '{"fields": [{"name": "n", "type": "integer"}]}');
 SELECT outcome FROM kepler.insert_entries('Part', '[{"n": 1}]');
 SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "rights", "tenancy": {"field": "tenant"}, "tables": [
     {"name": "Row", "key": {"name": "id", "type": "bigint"}, "fields": [{"name": "tenant", "type": "text", "required": true}]}]}');
