@@ -73,6 +73,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0012_blueprints",
         sql: include_str!("../sql/schema/0012_blueprints.sql"),
     },
+    Migration {
+        version: 13,
+        name: "0013_history",
+        sql: include_str!("../sql/schema/0013_history.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.

@@ -23,7 +23,7 @@ impl Report for NotInstalled {
 /// Fails unless the tables are there, the newest that functions touch included. Two look-ups in
 /// Postgres' caches, nothing is read.
 pub(crate) fn require_tables() -> Result<(), Error> {
-    match relation::named(c"kepler", c"blueprints") {
+    match relation::named(c"kepler", c"history") {
         Some(_) => Ok(()),
         None => Err(NotInstalled.into()),
     }

@@ -20,7 +20,8 @@
 //! 11. `workspace`: the workspace that a call works in.
 //! 12. `enrichment`, `execution_steps`, `feed`, `fill`, `guards`, `json_update`, `memory`, `structure`, `upkeep`: features,
 //!     which do not use each other.
-//! 13. `prisma`, `record`: schemas of Prisma; upserts, which also fill the queue of `enrichment`.
+//! 13. `history`, `prisma`, `record`: what tracked rows were, told as `feed` tells of them; schemas of Prisma; upserts,
+//!     which also fill the queue of `enrichment`.
 //! 14. `sync`, `tenant`: sync runs, which note what upserts have met; whole workspaces, exported, imported and deleted.
 
 use pgrx::prelude::*;
@@ -40,6 +41,7 @@ mod filter;
 mod fold;
 mod guards;
 mod heap;
+mod history;
 mod id;
 mod ident;
 mod install;
@@ -206,6 +208,19 @@ extension_sql_file!(
     ]
 );
 extension_sql_file!(
+    "../sql/functions/history.sql",
+    name = "history",
+    requires = [
+        "feed",
+        workspace::current_workspace_id,
+        history::api::history_anchor,
+        history::keep::content_hash,
+        history::api::make_history_partitions_step,
+        history::api::seal_history_step,
+        history::api::verify_history_chain
+    ]
+);
+extension_sql_file!(
     "../sql/functions/secrets.sql",
     name = "secrets",
     requires = ["types", guards::api::secrets_in, guards::api::secrets_in_jsonb]
@@ -221,6 +236,17 @@ extension_sql_file!(
         tenant::api::require_administrator
     ]
 );
+extension_sql_file!(
+    "../sql/functions/tenants_import.sql",
+    name = "tenants_import",
+    requires = ["tenants"]
+);
+extension_sql_file!(
+    "../sql/functions/tenants_delete.sql",
+    name = "tenants_delete",
+    requires = ["tenants"]
+);
+extension_sql_file!("../sql/functions/people.sql", name = "people", requires = ["tenants"]);
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
 extension_sql_file!(
     "../sql/functions/batches.sql",

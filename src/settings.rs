@@ -9,8 +9,15 @@ pub(crate) static WORKSPACE_ID: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(None);
 pub(crate) const WORKSPACE_ID_NAME: &CStr = c"kepler.workspace_id";
 
+/// Whether a workspace may be chosen for a transaction only.
+static WORKSPACE_PER_TRANSACTION: GucSetting<bool> = GucSetting::<bool>::new(false);
+
 /// The sync run that rows of the inbox are for.
 static SYNC_RUN_ID: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+
+/// Who an application works for, and in which request: what the history keeps of a transaction.
+static ACTOR: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+static REQUEST_ID: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 
 /// Whether the hooks in the planner do anything.
 static PLANNER_HOOKS: GucSetting<bool> = GucSetting::<bool>::new(true);
@@ -53,11 +60,35 @@ pub(crate) fn register() {
         GucContext::Suset,
         GucFlags::default(),
     );
+    GucRegistry::define_bool_guc(
+        c"kepler.workspace_per_transaction",
+        c"Whether use_workspace() chooses a workspace for a transaction only, and refuses is_local => false.",
+        c"For roles whose clients share connections through a pooler, where the next client would find the workspace.",
+        &WORKSPACE_PER_TRANSACTION,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
     GucRegistry::define_string_guc(
         c"kepler.sync_run_id",
         c"The sync run that rows copied into kepler.inbox are for.",
         c"The default of its column sync_run_id.",
         &SYNC_RUN_ID,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_string_guc(
+        c"kepler.actor",
+        c"Who the application works for, as the history keeps it of a transaction.",
+        c"An id of the application's, not a role. Set it with SET LOCAL or set_config(…, true).",
+        &ACTOR,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_string_guc(
+        c"kepler.request_id",
+        c"The request that the application answers, as the history keeps it of a transaction.",
+        c"Set it with SET LOCAL or set_config(…, true).",
+        &REQUEST_ID,
         GucContext::Userset,
         GucFlags::default(),
     );
@@ -111,7 +142,26 @@ pub(crate) fn sync_run_id() -> Option<String> {
     Some(id.to_string_lossy().into_owned())
 }
 
+pub(crate) fn workspace_per_transaction() -> bool {
+    WORKSPACE_PER_TRANSACTION.get()
+}
+
 /// What `kepler.on_secret` says. Unit tests, which run outside of a server and in many threads, have the default.
+fn given(setting: &GucSetting<Option<CString>>) -> Option<String> {
+    let value = setting.get().filter(|value| !value.is_empty())?;
+    Some(value.to_string_lossy().into_owned())
+}
+
+/// Who `kepler.actor` names; empty counts as not set.
+pub(crate) fn actor() -> Option<String> {
+    given(&ACTOR)
+}
+
+/// What `kepler.request_id` says; empty counts as not set.
+pub(crate) fn request_id() -> Option<String> {
+    given(&REQUEST_ID)
+}
+
 pub(crate) fn on_secret() -> OnSecret {
     if cfg!(test) { OnSecret::Refuse } else { ON_SECRET.get() }
 }

@@ -12,7 +12,7 @@ use crate::installed::require_tables;
 use crate::pg::direct::Direct;
 use crate::pg::local_settings::set_as_superuser;
 use crate::pg::{in_transaction, role, transaction};
-use crate::settings::WORKSPACE_ID_NAME;
+use crate::settings::{self, WORKSPACE_ID_NAME};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::ffi::CString;
@@ -56,6 +56,9 @@ fn choose(workspace_id: Option<String>, is_local: Option<bool>) -> Result<String
     require_tables()?;
     let asked = name("workspace_id", workspace_id)?;
     let is_local = is_local.ok_or(ArgumentError::Null("is_local"))?;
+    if !is_local && settings::workspace_per_transaction() {
+        return Err(WorkspaceError::ForSession.into());
+    }
     let standing = membership::standing(role::outer());
     require_member(&standing, &asked)?;
     let is_listed = match &*standing {
@@ -105,13 +108,8 @@ fn require_workspace(workspace_id: Option<String>) -> Result<(), ErrorReport> {
     Ok(())
 }
 
-/// Internal: whether the list of levels shows one to the session: its own, or all where it may work in all workspaces.
+/// Internal: whether the list of levels in all workspaces shows that of a role to the session: its own, and those it inherits.
 #[pg_extern(schema = "kepler_internal", stable, parallel_safe)]
 fn sees_level(role_name: &str) -> bool {
-    let user = role::outer();
-    match &*membership::standing(user) {
-        Standing::Anywhere => true,
-        Standing::Member(member) if !member.everywhere.is_empty() => true,
-        _ => role::named(role_name).is_some_and(|role| role::has_privileges_of(user, role)),
-    }
+    role::named(role_name).is_some_and(|role| role::has_privileges_of(role::outer(), role))
 }

@@ -416,7 +416,7 @@ COMMENT ON FUNCTION kepler_internal.prisma_expressions(oid[]) IS 'Internal: the 
 COMMENT ON FUNCTION kepler.find_secrets(regclass, boolean) IS
 'Looks for secrets in the rows of a table: in columns of type text, varchar, char, citext, json and jsonb, and in lists of text, varchar, json and jsonb. Returns one row for each, in no order, and never a value. It reads the table once, as its caller, under the row security of the caller; memory is that of the largest value. At most 1,000 are told of one value.
 relation: a table, partitioned table, materialized view or foreign table. include_possible: true tells too what looks random and nothing more, in texts, and forms that harmless ids have.
-key: the primary key of the row, each value as text, or its ctid. column_name. path: where in the value, as a JSON Pointer; empty for the whole. kind: of secret, such as github_token, password or url_password. certainty: certain (such values are refused where secrets are) or possible.
+key: the primary key of the row, each value as text, or its ctid, with the table where several are read as one. column_name. path: where in the value, as a JSON Pointer; empty for the whole. kind: of secret, such as github_token, password or url_password. certainty: certain (such values are refused where secrets are) or possible.
 Errors: 55000 before install(); 22004 for a NULL argument; 42P01 for a relation that does not exist, 42809 for one that is not a table; 42501 without the right to read it.';
 
 COMMENT ON FUNCTION kepler.blueprint_from_prisma(text, text, jsonb) IS
@@ -786,9 +786,9 @@ Only for the owner of Kepler''s tables and superusers.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for an unknown role; 42501 for other callers.';
 COMMENT ON FUNCTION kepler.use_workspace(text, boolean) IS
 'Has the session work in a workspace that its role is a member of, and returns the id of the workspace. The role is the one that logged in or that SET ROLE names, also inside of SECURITY DEFINER functions.
-is_local: true (the default) sets the workspace for the transaction, which must be inside of BEGIN and COMMIT; false for the session.
+is_local: true (the default) sets the workspace for the transaction, which must be inside of BEGIN and COMMIT; false for the session, unless kepler.workspace_per_transaction is on, which superusers set for roles whose clients share connections.
 A transaction works in one workspace: after its first use of one, only the owner of Kepler''s tables and superusers can choose another. ROLLBACK TO a savepoint also gives back what was chosen after it.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 if the role is not a member of the workspace; 23503 if a role that may work in all workspaces names one that does not exist; 25P01 if is_local is true outside of a transaction block; 25001 if the transaction has used another workspace.';
+Errors: 55000 before install(), and if is_local is false while kepler.workspace_per_transaction is on; 22004 and 22023 for arguments; 42501 if the role is not a member of the workspace; 23503 if a role that may work in all workspaces names one that does not exist; 25P01 if is_local is true outside of a transaction block; 25001 if the transaction has used another workspace.';
 COMMENT ON FUNCTION kepler_internal.sees_blueprint(text) IS 'Internal: whether row security shows the session what is listed of a blueprint';
 COMMENT ON FUNCTION kepler_internal.workspaces_that_search(text, boolean) IS 'Internal: a few workspaces that search an embedding space';
 COMMENT ON FUNCTION kepler_internal.sees_level(text) IS 'Internal: whether row security shows the session the level of a role in all workspaces';
@@ -887,13 +887,13 @@ COMMENT ON FUNCTION kepler.abandon_syncs(interval, integer, text) IS
 silent_for: how long, up to 10 years. max_rows: how many runs at most, up to 10,000.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.track(regclass, text) IS
-'Writes the changes of a table into the change feed from now on: of rows that are inserted, updated or deleted, and of TRUNCATE. Returns false if the table was tracked already. Records are tracked from the beginning.
-relation: a table with a primary key; of a partitioned table the whole (what is written to a partition directly is not noticed). level: feed.
+'Writes down changes of a table from now on: of rows that are inserted, updated or deleted, and of TRUNCATE. Returns false if it was done already. Records are in the feed, and deleted executions and enrichment attempts in the history, from the beginning.
+relation: a table with a primary key; of a partitioned table the whole (what is written to a partition directly is not noticed). level: feed (which rows changed, in the change feed), history (what they were before, and by whom they were changed, in the history), deletions (what deleted rows were, in the history; replaces history, and is replaced by it). Feed and history are independent of each other.
 Makes triggers on the table, which a dump restores, and locks it against writers until the transaction ends. For administrators: entry tables of the session''s workspace, and tables that the caller owns. For the owner of Kepler''s tables: these as well.
-Errors: 55000 before install(), and if the table has no primary key; 22004 and 22023 for arguments; 0A000 for level history; 42809 for what is no plain table, or has a deferrable primary key; 42501 for a table of somebody else or of another workspace.';
-COMMENT ON FUNCTION kepler.untrack(regclass) IS
-'Ends what track began. What is in the feed stays. Returns false if the table was not tracked.
-relation: the table. Who may track it may end it.
+Errors: 55000 before install(), if the table has no primary key, and for a history if a column of the key is sensitive; 22004 and 22023 for arguments; 42809 for what is no plain table, or has a deferrable primary key; 42501 for a table of somebody else or of another workspace.';
+COMMENT ON FUNCTION kepler.untrack(regclass, text) IS
+'Ends what track began. What is in the feed and in the history stays. Returns false if the table was not tracked at this level.
+relation: the table. Who may track it may end it. level: feed, history or deletions.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 for a table of somebody else or of another workspace.';
 COMMENT ON FUNCTION kepler.changes_since(text, integer, regclass, text, text, text) IS
 'Returns the changes behind a position, one row for each, in an order in which nothing can come later in between: what transactions under way have written comes after they end (feed_lag tells which).
@@ -925,11 +925,53 @@ Cannot run inside of a transaction. For the owner of Kepler''s tables.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 for other callers; 2D000 inside of a transaction.';
 COMMENT ON FUNCTION kepler_internal.consumer_lag(text) IS 'Internal: how far the consumers of a workspace are behind';
 COMMENT ON FUNCTION kepler_internal.maintain_feed_step(boolean, interval) IS 'Internal: a step of maintain_feed, as the owner of the feed; gives whether there is more to do';
-COMMENT ON FUNCTION kepler_internal.make_feed_partitions() IS 'Internal: makes partitions of the feed for the next weeks';
+COMMENT ON FUNCTION kepler_internal.make_partitions(text, text, integer) IS 'Internal: makes partitions of the feed or of the history ahead';
 COMMENT ON FUNCTION kepler_internal.drop_old_changes(interval) IS 'Internal: drops an old partition of the feed, or deletes some old changes';
 COMMENT ON FUNCTION kepler_internal.make_feed_triggers(regclass, integer, text) IS 'Internal: makes the triggers of a tracked table';
-COMMENT ON FUNCTION kepler_internal.drop_feed_triggers(regclass) IS 'Internal: drops the triggers of a tracked table';
+COMMENT ON FUNCTION kepler_internal.drop_feed_triggers(regclass, text) IS 'Internal: drops the triggers of a tracked table that call a function';
 COMMENT ON FUNCTION kepler_internal.tell_feed() IS 'Trigger: what a statement has changed goes into the feed';
+COMMENT ON FUNCTION kepler.row_history(regclass, text, integer, text) IS
+'Returns the versions of a row that were kept since the table was tracked at level history, the newest first, one row for each change: what it changed, what the row was after it, and by whom it was made.
+relation: the table; the caller needs SELECT on it. id: the primary key without workspace_id, as text; of several columns a JSON array of texts. max_rows: at most 10,000. workspace_id: NULL for rows without a workspace, for the owner of Kepler''s tables.
+changes: an object of the columns that changed, each with old and new; without a value that is not kept (sensitive fields) or not known. row_data: the row after the change, under the names that its columns have now; NULL after DELETE, and where it is not known (before a TRUNCATE or a redaction, and before the table was tracked last). actor, request_id: what the settings kepler.actor and kepler.request_id said; role_name: the role of the session.
+Errors: 55000 before install(), and if no history is kept of the table; 22004 and 22023 for arguments; 42501 for a table that the caller may not read, or sees by policies that are not by workspace, and for another workspace.';
+COMMENT ON FUNCTION kepler.row_as_of(regclass, text, timestamptz, text) IS
+'Returns a row as it was at a time, as a JSON object; NULL if it was not there. A change counts from when its statement ran.
+relation, id, workspace_id: as for row_history. as_of: a time since which the table is tracked at level history.
+Sensitive fields are left out. jsonb_populate_record makes a row of it.
+Errors: 55000 before install(), if no history is kept of the table, and if it is not known what the row was (the table was not tracked, a TRUNCATE took it, or its history was redacted); 22004 and 22023 for arguments; 42501 as for row_history.';
+COMMENT ON FUNCTION kepler.seal_history() IS
+'Seals what the history has of transactions that have ended, in a chain of hashes, and returns the anchor of the last seal: NULL if there is nothing to seal. Keep the anchor where nobody who can change the database can change it.
+No writer waits for it. For the owner of Kepler''s tables. Call maintain_history for a large backlog: it commits between the seals.
+Errors: 55000 before install(); 42501 for other callers.';
+COMMENT ON FUNCTION kepler.verify_history(text, text) IS
+'Compares the history with its seals, and with an anchor that was kept outside: whether anything was changed, added or removed since. One row: outcome is intact or broken.
+anchor: one that seal_history returned; NULL compares the chain with itself alone. after: an older anchor up to which the chain was verified before; NULL begins at the beginning.
+problem: the first break; broken_at: when that was written. seals, sealed_rows: how many were compared; redacted_rows: how many of them were redacted (history_redactions says why). Rows behind the last seal are not compared.
+For the owner of Kepler''s tables. Reads the whole of what it compares.
+Errors: 55000 before install(); 22023 for what is no anchor; 42501 for other callers.';
+COMMENT ON PROCEDURE kepler.maintain_history() IS
+'Makes the partitions of the history for the next months, and seals what there is to seal, in steps that commit. Call it once a day, from any scheduler. If it is late, changes go to a default partition.
+Cannot run inside of a transaction. For the owner of Kepler''s tables.
+Errors: 55000 before install(); 42501 for other callers; 2D000 inside of a transaction.';
+COMMENT ON FUNCTION kepler_internal.tell_history() IS 'Trigger: what a statement has overwritten goes into the history';
+COMMENT ON FUNCTION kepler_internal.refuse_history_change() IS 'Trigger: rows of the history are not changed';
+COMMENT ON FUNCTION kepler_internal.make_history_triggers(regclass, integer, text, boolean) IS 'Internal: makes the triggers of a table whose history is kept';
+COMMENT ON FUNCTION kepler_internal.protect_history(regclass) IS 'Internal: has a table refuse changes of its rows';
+COMMENT ON FUNCTION kepler_internal.make_history_partitions_step() IS 'Internal: makes partitions of the history for the next months, as its owner; gives whether any was made';
+COMMENT ON FUNCTION kepler_internal.content_hash(text[]) IS 'Internal: SHA-256 of texts, each with its length';
+COMMENT ON FUNCTION kepler_internal.microseconds(timestamptz) IS 'Internal: a time as it is hashed';
+COMMENT ON FUNCTION kepler_internal.sealable(integer, xid8, bigint, integer, xid8, bigint, bigint) IS 'Internal: what is to be sealed between two positions, and its hashes';
+COMMENT ON FUNCTION kepler_internal.seal_hash(bytea, bigint, bytea, integer) IS 'Internal: the hash of a seal';
+COMMENT ON FUNCTION kepler_internal.seal_changes(integer, integer) IS 'Internal: adds a seal, if there is anything to seal; gives whether there may be more';
+COMMENT ON FUNCTION kepler_internal.seal_history_step() IS 'Internal: the same as the owner of the history';
+COMMENT ON FUNCTION kepler_internal.last_anchor() IS 'Internal: the number and the hash of the last seal';
+COMMENT ON FUNCTION kepler_internal.history_anchor() IS 'Internal: the same as the owner of the history';
+COMMENT ON FUNCTION kepler_internal.check_history(text, text) IS 'Internal: recomputes the chain of seals';
+COMMENT ON FUNCTION kepler_internal.verify_history_chain(text, text) IS 'Internal: the same as the owner of the history';
+COMMENT ON FUNCTION kepler_internal.redact_changes(text, text, text[], text, text, integer, integer) IS 'Internal: takes values and keys out of rows of the history, and leaves their hashes';
+COMMENT ON FUNCTION kepler_internal.redact_history(text, text, text, text[], text, integer) IS 'Internal: the same as the owner of the history: of rows of a table, of an actor, or all of a workspace; gives how many rows it were, max_rows at most';
+COMMENT ON FUNCTION kepler_internal.row_image(record) IS 'Internal: a row of a table as the history keeps it';
 COMMENT ON FUNCTION kepler_internal.read_sql(text, text, text[], text[]) IS 'Internal: what an expression in a document becomes, for tests';
 
 COMMENT ON FUNCTION kepler.create_workspace(text, text) IS
@@ -938,14 +980,14 @@ workspace_id: at most 128 bytes; a new one by default. name: for people; the id 
 For the owner of Kepler''s tables, and for roles with the level admin in all workspaces.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42710 if it exists; 42501 for other callers.';
 COMMENT ON FUNCTION kepler.workspace_report(text) IS
-'What a workspace holds: a row for each table that may hold rows of it, also where there are none. It is the dry run of delete_workspace, which deletes all of them, and of export_workspace.
+'What a workspace holds: a row for each table that may hold rows of it, also where there are none. It is the dry run of delete_workspace, which deletes all of them but the history, and of export_workspace.
 relation: the table, those that others refer to first. kind: table, entry table, embedding table or blueprint table. rows: those of the workspace, counted. is_exported: whether an archive holds them.
 For administrators of the workspace.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace; 42501 for another workspace, and below the level admin.';
 COMMENT ON FUNCTION kepler.export_workspace(text) IS
 'Gives a workspace as an archive, a row for each line of newline-delimited JSON: a head (versions, the workspace, and for each table its columns and number of rows), a line for each embedding space, blueprint and entry table with the versions of its structure, a line for each row, and an end with the number of lines and a checksum. import_workspace reads it.
 All of it is as of the statement that calls. The lines do not depend on the settings of the session, and but for the first and the last they are equal each time while nothing changes.
-The feed, positions in it and the rights of roles are left out, since they are of this database. The secrets of connections are references, and are exported as such.
+The feed, positions in it, the history and the rights of roles are left out, since they are of this database. The secrets of connections are references, and are exported as such.
 The lines wait in memory as far as work_mem reaches, and then in a temporary file.
 For administrators of the workspace.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace; 42501 for another workspace, and below the level admin.';
@@ -958,22 +1000,24 @@ The queue and leases are as they were, and the triggers that keep them in order 
 For the owner of Kepler''s tables.
 Errors: 55000 before install(), if the workspace already holds data or is being deleted, and for a table or column that this database does not have; 22004 and 22023 for arguments; 42703 if archive is no such table; 22000 for an archive that is cut or was altered, and for lines that cannot be written, each with its number, a JSON Pointer and the reason; 42710 if the name of an embedding space or blueprint is taken by another one; 42501 for other callers.';
 COMMENT ON PROCEDURE kepler.delete_workspace(text, boolean, integer) IS
-'Deletes a workspace for good, with its entry tables, blueprints and all rows that workspace_report counts, in steps that commit. From the first step on, functions refuse to work in it. Interrupted, it goes on when it is called again.
+'Deletes a workspace for good, with its entry tables, blueprints and all rows that workspace_report counts, in steps that commit. The history keeps its hashes, and loses what it says of the workspace. From the first step on, functions refuse to work in it. Interrupted, it goes on when it is called again.
 with_rows: false refuses a workspace that holds rows. max_rows: how many rows a step deletes at most, from 1 to 100000.
 The workspace default cannot be deleted, since sessions work in it that set none.
 Cannot run inside of a transaction. For the owner of Kepler''s tables.
 Errors: 55000 before install(), for a workspace that holds rows, and for default; 22004 and 22023 for arguments; 23503 for an unknown workspace; 23503 or 23001 if a table that is not Kepler''s refers to its rows; 2BP01 if a view or the like uses one of its entry tables; 42501 for other callers; 2D000 inside of a transaction.';
 COMMENT ON FUNCTION kepler.export_user(text, text) IS
 'Gives what is stored about a person in kepler.users, as lines of an archive: the user, what refers to the user by a foreign key (connections, workflows, executions, memories, conversations, messages, tables of blueprints), and what belongs to that (credentials, steps, embeddings).
+user_id: the person.
 All of it is as of the statement that calls, and does not depend on the settings of the session.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown user; 42501 for another workspace, and without the right to read one of the tables.';
 COMMENT ON FUNCTION kepler.erase_user(text, text) IS
 'Erases a person in kepler.users, in the transaction of the caller. Returns a row for each table and outcome.
+user_id: the person.
 Deleted are the user, memories and conversations of the user with their embeddings and messages, and credentials of the user''s connections. Anonymised are messages in conversations of others, which keep their place and lose their content; connections, which become INACTIVE without their secret_ref; workflows; and executions, which lose their metadata. Rows of blueprints go or lose the reference as on_delete says.
-What free text and documents say about a person is not looked for: records, entries, and what runs were given and gave back. The feed holds no values.
+What free text and documents say about a person is not looked for: records, entries, and what runs were given and gave back. The feed holds no values. Called with the rights of the owner of Kepler''s tables, it redacts the history of these rows, and what the person did as its actor; called by others it leaves the history as it is.
 relation, outcome, rows: what was done to how many rows.
 Outcomes: deleted, anonymised, not_found (also where the person was erased before).
-Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 if a table refers to the user with on_delete restrict; 42501 for another workspace, and without the right to change one of the tables.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 or 23001 if a table refers to the user with on_delete restrict; 42501 for another workspace, and without the right to change one of the tables.';
 COMMENT ON FUNCTION kepler_internal.workspace_relations(text) IS 'Internal: the tables with rows of a workspace, those that others refer to first';
 COMMENT ON FUNCTION kepler_internal.left_out_of_archives() IS 'Internal: the tables that an archive leaves out, with the reason of each';
 COMMENT ON FUNCTION kepler_internal.require_administrator(text) IS 'Internal: fails unless the caller may read all of a workspace';

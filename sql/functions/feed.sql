@@ -23,7 +23,8 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler_internal.drop_feed_triggers(relation regclass) RETURNS void
+-- Drops the triggers of one function, of the feed or of the history.
+CREATE FUNCTION kepler_internal.drop_feed_triggers(relation regclass, function text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
 DECLARE
@@ -31,39 +32,41 @@ DECLARE
 BEGIN
     FOR found IN SELECT t.tgname FROM pg_trigger AS t
         WHERE t.tgrelid = drop_feed_triggers.relation AND t.tgparentid = 0
-            AND t.tgfoid = 'kepler_internal.tell_feed()'::regprocedure
+            AND t.tgfoid = drop_feed_triggers.function::regprocedure
     LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', found, relation);
     END LOOP;
 END
 $$;
 
--- Makes the partitions of this week and of some weeks ahead, as far as they can be made at once. A week of which rows lie in the
--- default partition stays there: its rows are served from there, and go from there. Gives how many were made.
-CREATE FUNCTION kepler_internal.make_feed_partitions() RETURNS integer
+-- Makes partitions of a log (the feed, the history): of this period, a week or a month, and of some ahead, as far as they can be made at
+-- once. A period of which rows lie in the default partition stays there: its rows are read from there. Gives how many were made.
+CREATE FUNCTION kepler_internal.make_partitions(log text, period text, ahead integer) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '100ms'
 SET kepler.plan_for_large_tables = on
 AS $$
 DECLARE
-    weeks_ahead constant integer := 4;
+    step constant interval := ('1 ' || period)::interval;
     begins timestamptz;
     partition text;
     made integer := 0;
 BEGIN
-    FOR begins IN SELECT generate_series(date_trunc('week', clock_timestamp()),
-        date_trunc('week', clock_timestamp()) + weeks_ahead * interval '7 days', interval '7 days')
+    FOR begins IN SELECT generate_series(date_trunc(period, clock_timestamp()), date_trunc(period, clock_timestamp()) + ahead * step, step)
     LOOP
-        partition := 'feed_' || to_char(begins, 'YYYYMMDD');
+        partition := log || '_' || to_char(begins, 'YYYYMMDD');
         CONTINUE WHEN to_regclass(format('kepler.%I', partition)) IS NOT NULL;
         BEGIN
-            EXECUTE format('CREATE TABLE kepler.%I (LIKE kepler.feed INCLUDING ALL)', partition);
-            -- For whoever has rights on the partition: they are not those on the feed.
+            EXECUTE format('CREATE TABLE kepler.%I (LIKE kepler.%I INCLUDING ALL)', partition, log);
+            -- For whoever has rights on the partition: they are not those on the whole.
             EXECUTE format('ALTER TABLE kepler.%I ENABLE ROW LEVEL SECURITY', partition);
             EXECUTE format('CREATE POLICY workspace ON kepler.%I FOR SELECT USING (workspace_id = kepler.current_workspace_id())', partition);
             -- This locks writers out of the default partition alone, and nobody out of the rest.
-            EXECUTE format('ALTER TABLE kepler.feed ATTACH PARTITION kepler.%I FOR VALUES FROM (%L) TO (%L)',
-                partition, begins, begins + interval '7 days');
-            EXECUTE format('COMMENT ON TABLE kepler.%I IS ''Partition of the feed for a week''', partition);
+            EXECUTE format('ALTER TABLE kepler.%I ATTACH PARTITION kepler.%I FOR VALUES FROM (%L) TO (%L)',
+                log, partition, begins, begins + step);
+            EXECUTE format('COMMENT ON TABLE kepler.%I IS %L', partition, format('Partition of the %s for a %s', log, period));
+            IF log = 'history' THEN
+                PERFORM kepler_internal.protect_history(format('kepler.%I', partition)::regclass);
+            END IF;
             made := made + 1;
         -- The third: another session makes it.
         EXCEPTION WHEN lock_not_available OR check_violation OR duplicate_table THEN

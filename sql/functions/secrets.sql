@@ -36,7 +36,10 @@ BEGIN
     CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, ordinality)
     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
     WHERE i.indrelid = $1 AND i.indisprimary;
-    row_key := coalesce(row_key, CASE WHEN kind_of_relation = 'f' THEN '' ELSE '''ctid'', format(''%s'', t.ctid)' END);
+    row_key := coalesce(row_key, CASE WHEN kind_of_relation = 'f' THEN '' ELSE '''ctid'', format(''%s'', t.ctid)' END
+        -- The place is one in a partition, or in a table that inherits.
+        || CASE WHEN kind_of_relation <> 'f' AND (SELECT c.relhassubclass FROM pg_class AS c WHERE c.oid = $1)
+            THEN ', ''table'', format(''%s'', t.tableoid::regclass)' ELSE '' END);
     -- Texts and what is stored as they are, documents, and lists of both. Of a domain its type counts.
     WITH RECURSIVE columns AS (
         SELECT a.attnum, a.attname, a.atttypid AS type_id FROM pg_attribute AS a

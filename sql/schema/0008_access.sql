@@ -27,6 +27,10 @@ CREATE TABLE kepler.workspace_members (
 CREATE INDEX workspace_members_granted_to_idx ON kepler.workspace_members (granted_to);
 CREATE INDEX workspace_members_role_name_idx ON kepler.workspace_members (role_name);
 
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.workspace_members
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
+
 -- Sessions remember the levels of their roles. A replica or a restore that fires no other triggers fires these.
 CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE ON kepler.access_levels
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.tell_sessions();
@@ -61,6 +65,6 @@ ALTER TABLE kepler.workspaces ENABLE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON kepler.workspaces USING (id = kepler.current_workspace_id());
 ALTER TABLE kepler.workspace_members ENABLE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON kepler.workspace_members USING (workspace_id = kepler.current_workspace_id());
--- Who may work in all workspaces is nothing to a member of one: it sees its own level, if it has one.
+-- Who may work in all workspaces is nothing to others: a role sees its own level, if it has one.
 ALTER TABLE kepler.access_levels ENABLE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON kepler.access_levels USING (kepler_internal.sees_level(role_name));

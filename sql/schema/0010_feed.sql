@@ -80,7 +80,7 @@ CREATE POLICY workspace ON kepler.feed_dropped FOR SELECT USING (workspace_id = 
 
 INSERT INTO kepler.tracked_tables (id, name) VALUES (1, 'kepler.records');
 SELECT kepler_internal.make_feed_triggers('kepler.records', 1);
-SELECT kepler_internal.make_feed_partitions();
+SELECT kepler_internal.make_partitions('feed', 'week', 4);
 
 -- Each workspace sees and changes its own rows.
 ALTER TABLE kepler.consumers ENABLE ROW LEVEL SECURITY;
@@ -117,6 +117,10 @@ COMMENT ON TABLE kepler.consumers IS 'How far named consumers of the feed have c
 COMMENT ON COLUMN kepler.consumers.workspace_id IS 'Workspace the row belongs to; never changes';
 COMMENT ON COLUMN kepler.consumers.name IS 'Name of the consumer';
 COMMENT ON COLUMN kepler.consumers.cursor IS 'Position up to which all changes are dealt with';
+
+CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.tracked_tables
+    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
 -- Each workspace sees its own tables, and those that belong to none.
 ALTER TABLE kepler.tracked_tables ENABLE ROW LEVEL SECURITY;

@@ -2,13 +2,13 @@
 //! member there. All code asks here.
 
 use super::error::{plain, workspaces_named};
-use super::membership::{self, Member, Standing};
+use super::membership::{self, AsOf, Member, Standing};
 use crate::error::{Error, Report};
 use crate::ident::quote_literal;
 use crate::pg::local_settings::look_at;
 use crate::pg::{in_transaction, role};
 use crate::settings;
-use pgrx::PgSqlErrorCode;
+use pgrx::{PgSqlErrorCode, pg_sys};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -32,6 +32,8 @@ pub(crate) enum WorkspaceError {
     Used { used: String },
     #[error("use_workspace can set a workspace for the transaction only inside of one")]
     NoTransaction { asked: String },
+    #[error("a workspace can be chosen for a transaction only")]
+    ForSession,
 }
 
 impl Report for WorkspaceError {
@@ -45,6 +47,7 @@ impl Report for WorkspaceError {
             Self::Missing(_) => ERRCODE_FOREIGN_KEY_VIOLATION,
             Self::Used { .. } => ERRCODE_ACTIVE_SQL_TRANSACTION,
             Self::NoTransaction { .. } => ERRCODE_NO_ACTIVE_SQL_TRANSACTION,
+            Self::ForSession => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         }
     }
 
@@ -57,6 +60,9 @@ impl Report for WorkspaceError {
             Self::Nowhere { .. } => {
                 "It was given levels in single workspaces, and none is left.".to_owned()
             }
+            Self::ForSession => "kepler.workspace_per_transaction is on: where connections are shared, the next client would \
+                                 find the workspace of this one."
+                .to_owned(),
             Self::Missing(_) | Self::NoTransaction { .. } => return None,
         })
     }
@@ -79,6 +85,9 @@ impl Report for WorkspaceError {
                 let role = literal(&plain(role));
                 format!("SELECT kepler.grant_access({role}, …, workspace_id => …); or kepler.revoke_access({role});")
             }
+            Self::NoneChosen { .. } if settings::workspace_per_transaction() => {
+                "In each transaction: SELECT kepler.use_workspace('…');".to_owned()
+            }
             Self::NoneChosen { .. } => {
                 "In each transaction: SELECT kepler.use_workspace('…'); for a session: use_workspace('…', false)."
                     .to_owned()
@@ -86,6 +95,12 @@ impl Report for WorkspaceError {
             Self::Used { .. } => {
                 "Work in the other one after COMMIT or ROLLBACK, in a transaction of its own."
                     .to_owned()
+            }
+            Self::NoTransaction { .. } if settings::workspace_per_transaction() => {
+                "BEGIN first.".to_owned()
+            }
+            Self::ForSession => {
+                "Call use_workspace in each transaction, without is_local => false.".to_owned()
             }
             Self::NoTransaction { asked } => format!(
                 "BEGIN first. For the whole session: SELECT kepler.use_workspace({}, false);",
@@ -97,6 +112,8 @@ impl Report for WorkspaceError {
 
 /// The last answer, and what it was worked out from.
 struct Last {
+    user: pg_sys::Oid,
+    as_of: AsOf,
     standing: Rc<Standing>,
     setting: Vec<u8>,
     answer: String,
@@ -106,31 +123,50 @@ thread_local! {
     static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
 }
 
-/// The session's workspace. Called for each row that a policy looks at or that takes it as a default.
+/// The session's workspace. Called for each row that a policy looks at or that takes it as a default: where nothing has
+/// changed since the last row, a few comparisons.
 pub(crate) fn workspace_id() -> Result<String, Error> {
-    let standing = membership::standing(role::outer());
-    let answer = look_at(&settings::WORKSPACE_ID, |setting| {
-        let known = LAST.with_borrow(|last| {
-            let last = last.as_ref()?;
-            (Rc::ptr_eq(&last.standing, &standing) && last.setting == setting)
-                .then(|| last.answer.clone())
-        });
-        if let Some(answer) = known {
-            return Ok(answer);
+    let user = role::outer();
+    let now = AsOf::now();
+    let known = LAST.with_borrow(|last| {
+        let last = last.as_ref().filter(|last| last.user == user && last.as_of.is_as_at(&now))?;
+        look_at(&settings::WORKSPACE_ID, |setting| last.setting == setting)
+            .then(|| (last.answer.clone(), matches!(*last.standing, Standing::Anywhere)))
+    });
+    let (answer, is_anywhere) = match known {
+        Some(known) => known,
+        None => {
+            let standing = membership::standing(user);
+            let setting = look_at(&settings::WORKSPACE_ID, <[u8]>::to_vec);
+            let answer = work_out(&standing, &String::from_utf8_lossy(&setting))?;
+            let is_anywhere = matches!(*standing, Standing::Anywhere);
+            // What is not remembered there is asked anew here too.
+            let last = membership::remembers(user, &standing).then(|| Last {
+                user,
+                as_of: now,
+                standing,
+                setting,
+                answer: answer.clone(),
+            });
+            LAST.set(last);
+            (answer, is_anywhere)
         }
-        let answer = work_out(&standing, &String::from_utf8_lossy(setting))?;
-        let last = Last {
-            standing: Rc::clone(&standing),
-            setting: setting.to_vec(),
-            answer: answer.clone(),
-        };
-        LAST.set(Some(last));
-        Ok::<_, WorkspaceError>(answer)
-    })?;
-    if !matches!(*standing, Standing::Anywhere) {
+    };
+    if !is_anywhere {
         in_transaction::note(&answer);
     }
     Ok(answer)
+}
+
+/// The last answer, if it was for a role that has its levels in single workspaces. Looks nothing up.
+pub(super) fn of_member() -> Option<String> {
+    LAST.with_borrow(|last| {
+        let last = last.as_ref().filter(|last| last.user == role::outer())?;
+        match &*last.standing {
+            Standing::Member(member) if member.everywhere.is_empty() => Some(last.answer.clone()),
+            _ => None,
+        }
+    })
 }
 
 /// `setting`: empty where nothing was set.

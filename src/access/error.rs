@@ -1,5 +1,6 @@
 //! What is wrong with rights.
 
+use super::current;
 use super::level::Levels;
 use crate::error::Report;
 use crate::ident::{quote, quote_literal};
@@ -128,8 +129,10 @@ impl Report for AccessError {
                  ALL ROUTINES IN SCHEMA kepler, kepler_internal TO {owner} WITH GRANT OPTION;",
                 owner = quote(owner)
             ),
-            Self::NoRight { role, level, .. }
-            | Self::NoRightInAll { role, level, .. }
+            Self::NoRight { role, level, .. } => {
+                grant_hint(role, level, current::of_member().as_deref())
+            }
+            Self::NoRightInAll { role, level, .. }
             | Self::NotInAll { role, level, .. } => grant_hint(role, level, None),
             Self::NoRightHere { role, level, workspace, .. } => {
                 grant_hint(role, level, Some(workspace))

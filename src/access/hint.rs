@@ -4,6 +4,7 @@
 //! or the caller. So the hint is added there, to the error on its way. The hook runs for every
 //! statement of the session and must cost nothing: it links a context into Postgres' chain of them.
 
+use super::current;
 use super::error::grant_hint;
 use super::level;
 use crate::pg::executor::{self, Refused};
@@ -20,5 +21,6 @@ fn hint(refused: &Refused<'_>) -> Option<CString> {
         return None;
     }
     let level = level::lowest(refused.schema, refused.relation, &refused.rights)?.name();
-    CString::new(grant_hint(refused.role, level, None)).ok()
+    let workspace = current::of_member();
+    CString::new(grant_hint(refused.role, level, workspace.as_deref())).ok()
 }

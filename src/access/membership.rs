@@ -75,6 +75,32 @@ thread_local! {
     static KNOWN: RefCell<HashMap<pg_sys::Oid, Known>> = RefCell::default();
 }
 
+/// How far the session has heard of changes.
+#[derive(Clone, Copy)]
+pub(super) struct AsOf {
+    tables: u64,
+    roles: u64,
+    moment: u64,
+}
+
+impl AsOf {
+    pub(super) fn now() -> Self {
+        Self { tables: relation::generation(), roles: role::generation(), moment: undone::moment() }
+    }
+
+    /// Whether nothing has changed since, of any table or role, and nothing that this transaction did was undone.
+    pub(super) fn is_as_at(&self, now: &Self) -> bool {
+        self.tables == now.tables && self.roles == now.roles && undone::holds(self.moment)
+    }
+}
+
+/// Whether this is what is remembered of a role.
+pub(super) fn remembers(user: pg_sys::Oid, standing: &Rc<Standing>) -> bool {
+    KNOWN.with_borrow(|known| {
+        known.get(&user).is_some_and(|found| Rc::ptr_eq(&found.standing, standing))
+    })
+}
+
 /// Where a role may work. No more than a few comparisons where nothing has changed.
 pub(crate) fn standing(user: pg_sys::Oid) -> Rc<Standing> {
     // Before the look-up takes its snapshot: what is committed after it is heard of after it.

@@ -149,7 +149,9 @@ impl Owner {
                          SELECT 'trigger', g.tgname::text FROM pg_catalog.pg_trigger AS g
                          WHERE g.tgrelid = $1::pg_catalog.regclass AND NOT g.tgisinternal
                              AND g.tgname::text <> ALL ($2)
-                             AND g.tgfoid <> 'kepler_internal.tell_feed()'::pg_catalog.regprocedure
+                             AND g.tgfoid NOT IN (
+                                 'kepler_internal.tell_feed()'::pg_catalog.regprocedure,
+                                 'kepler_internal.tell_history()'::pg_catalog.regprocedure)
                          UNION ALL
                          SELECT 'rule', r.rulename::text FROM pg_catalog.pg_rewrite AS r
                          WHERE r.ev_class = $1::pg_catalog.regclass
@@ -210,14 +212,20 @@ pub(crate) struct OwnTable {
 const TOUCHED: &[&str] = &["touch_updated_at", "keep_workspace"];
 /// The tables of which sessions remember rows.
 const ANNOUNCED: &[&str] =
-    &["touch_updated_at", "announce", "announce_change", "announce_truncated"];
+    &["touch_updated_at", "keep_workspace", "announce", "announce_change", "announce_truncated"];
 
 /// The lists of entry tables.
 pub(crate) const ENTRY_TABLES: &[OwnTable] = &[
     OwnTable { name: "entry_tables", triggers: TOUCHED },
-    OwnTable { name: "structures", triggers: TOUCHED },
+    OwnTable {
+        name: "structures",
+        triggers: &["touch_updated_at", "keep_workspace", "announce", "announce_truncated"],
+    },
     OwnTable { name: "hidden_fields", triggers: TOUCHED },
 ];
+
+/// The list of workspaces.
+pub(crate) const WORKSPACES: &[OwnTable] = &[OwnTable { name: "workspaces", triggers: ANNOUNCED }];
 
 /// The list of embedding spaces, and which one a workspace searches.
 pub(crate) const EMBEDDING_SPACES: &[OwnTable] = &[
@@ -227,7 +235,7 @@ pub(crate) const EMBEDDING_SPACES: &[OwnTable] = &[
 
 /// The list of tracked tables.
 pub(crate) const TRACKED_TABLES: &[OwnTable] =
-    &[OwnTable { name: "tracked_tables", triggers: &[] }];
+    &[OwnTable { name: "tracked_tables", triggers: TOUCHED }];
 
 /// Who has which level of access.
 pub(crate) const ACCESS_LEVELS: &[OwnTable] = &[
@@ -238,7 +246,7 @@ pub(crate) const ACCESS_LEVELS: &[OwnTable] = &[
 /// The lists of blueprints.
 pub(crate) const BLUEPRINTS: &[OwnTable] = &[
     OwnTable { name: "blueprints", triggers: &["touch_updated_at"] },
-    OwnTable { name: "blueprint_versions", triggers: &[] },
+    OwnTable { name: "blueprint_versions", triggers: &["announce", "announce_truncated"] },
     OwnTable { name: "blueprint_tables", triggers: &[] },
     OwnTable { name: "blueprint_enums", triggers: &[] },
 ];

@@ -218,44 +218,6 @@ fn consumer_lag(
     Ok(TableIterator::new(lags.into_iter().map(row)))
 }
 
-/// Begins to write the changes of a table into the feed.
-///
-/// Errors: 55000 before `install()`, and for a table without a primary key; 22004 and 22023 for arguments; 0A000 for level
-/// history; 42809 for what is not a plain table; 42501 for who is no administrator, and not the table's owner.
-#[pg_extern(
-    volatile,
-    parallel_unsafe,
-    sql = "
-CREATE FUNCTION kepler.track(relation regclass, level text DEFAULT 'feed') RETURNS boolean
-VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
-"
-)]
-fn track(relation: Option<pg_sys::Oid>, level: Option<String>) -> Result<bool, ErrorReport> {
-    require_tables()?;
-    let table = relation.ok_or(ArgumentError::Null("relation"))?;
-    track::require_level(level)?;
-    Ok(Spi::connect_mut(|client| track::track(client, table))?)
-}
-
-/// Writes the changes of a table no longer.
-///
-/// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 42501 as for `track`.
-#[pg_extern(
-    volatile,
-    parallel_unsafe,
-    sql = "
-CREATE FUNCTION kepler.untrack(relation regclass) RETURNS boolean
-VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
-"
-)]
-fn untrack(relation: Option<pg_sys::Oid>) -> Result<bool, ErrorReport> {
-    require_tables()?;
-    let table = relation.ok_or(ArgumentError::Null("relation"))?;
-    Ok(Spi::connect_mut(|client| track::untrack(client, table))?)
-}
-
 /// Internal: one step of `maintain_feed`.
 #[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]

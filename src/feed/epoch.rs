@@ -109,7 +109,7 @@ fn begun(rows: &Rows<'_>) -> Vec<Begun> {
 }
 
 /// The epoch of a transaction that writes, begun if need be.
-pub(super) fn of_writer(xid: u64) -> Result<i32, Error> {
+pub(crate) fn of_writer(xid: u64) -> Result<i32, Error> {
     let known = CURRENT.with_borrow(|known| match known {
         Some((made_of, epoch)) if made_of.is_current() => Some(*epoch),
         _ => None,
@@ -155,13 +155,13 @@ pub(super) fn of_writer(xid: u64) -> Result<i32, Error> {
 }
 
 /// What a reader knows of epochs.
-pub(super) struct Epochs {
+pub(crate) struct Epochs {
     begun: Vec<Begun>,
 }
 
 impl Epochs {
     /// As the calling statement sees them.
-    pub(super) fn read(client: &mut SpiClient<'_>) -> Self {
+    pub(crate) fn read(client: &mut SpiClient<'_>) -> Self {
         Self { begun: EPOCHS.with(|plan| begun(&plan.run_in_snapshot(client, &[]))) }
     }
 
@@ -171,7 +171,7 @@ impl Epochs {
 
     /// The epoch that changes of now have, and the first one whose transactions are counted as those of now are. Of all
     /// before that nobody can still be writing.
-    pub(super) fn counted(&self) -> (i32, i32) {
+    pub(crate) fn counted(&self) -> (i32, i32) {
         let Some(last) = self.last() else { return (1, 1) };
         if !last.origin.is_here() {
             return (last.epoch + 1, last.epoch + 1);

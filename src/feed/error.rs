@@ -4,7 +4,7 @@ use crate::error::Report;
 use pgrx::PgSqlErrorCode;
 
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FeedError {
+pub(crate) enum FeedError {
     #[error("the cursor is not one of the feed of this workspace")]
     NoCursor,
     #[error("the cursor is of the feed of another database")]
@@ -21,8 +21,6 @@ pub(super) enum FeedError {
     BadMaxRows { limit: i32, given: i32 },
     #[error("argument \"keep\" must be at least one hour")]
     BadKeep,
-    #[error("level \"history\" is not there yet")]
-    NoHistory,
     #[error("there is no table with oid {0}")]
     NoTable(u32),
     #[error("table {0} has no primary key")]
@@ -49,7 +47,6 @@ impl Report for FeedError {
                 ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
             }
             Self::NoConsumer { .. } => ERRCODE_UNDEFINED_OBJECT,
-            Self::NoHistory => ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::CannotTrack { .. } => ERRCODE_WRONG_OBJECT_TYPE,
             Self::NotYours(_) => ERRCODE_INSUFFICIENT_PRIVILEGE,
         }
@@ -80,7 +77,6 @@ impl Report for FeedError {
                 "SELECT kepler.acknowledge_changes('{}', kepler.feed_cursor());",
                 name.replace('\'', "''")
             ),
-            Self::NoHistory => "Use level feed.".to_owned(),
             Self::NoPrimaryKey(table) => {
                 format!("ALTER TABLE {table} ADD PRIMARY KEY (…);")
             }

@@ -9,11 +9,11 @@
 pub(crate) mod api;
 mod consumer;
 mod cursor;
-mod epoch;
-mod error;
-mod place;
+pub(crate) mod epoch;
+pub(crate) mod error;
+pub(crate) mod place;
 mod read;
-mod shape;
-mod tell;
-mod track;
+pub(crate) mod shape;
+pub(crate) mod tell;
+pub(crate) mod track;
 mod upkeep;

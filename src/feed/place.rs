@@ -1,7 +1,7 @@
 //! The partition that changes are appended to now.
 //!
 //! It is looked up by its name, and trusted as long as Postgres tells of no change of it. A writer locks this partition
-//! alone and not the feed, so that old partitions can be dropped while it writes.
+//! alone and not the whole, so that old partitions can be dropped while it writes.
 
 use super::error::FeedError;
 use crate::error::Error;
@@ -11,27 +11,37 @@ use pgrx::pg_sys;
 use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 
-/// The columns of the feed, in the order of [`Values`].
-const COLUMNS: [&CStr; 9] = [
-    c"xid",
-    c"sequence",
-    c"created_at",
-    c"epoch",
-    c"table_id",
-    c"operation",
-    c"workspace_id",
-    c"row_id",
-    c"entity_type",
-];
-const CREATED_AT: usize = 2;
-
-pub(super) type Values = [Option<pg_sys::Datum>; 9];
-pub(super) type Place = Append<9>;
+/// How long a partition is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Period {
+    Week,
+    Month,
+}
 
 const DAY: i64 = 86_400_000_000;
 const WEEK: i64 = 7 * DAY;
 /// The first Monday, in microseconds since 2000-01-01.
 const MONDAY: i64 = 2 * DAY;
+
+impl Period {
+    /// When the period of a time begins, and when the next one does.
+    fn around(self, time: i64) -> (i64, i64) {
+        match self {
+            Self::Week => {
+                let begins = (time - MONDAY).div_euclid(WEEK) * WEEK + MONDAY;
+                (begins, begins + WEEK)
+            }
+            Self::Month => {
+                let today = time.div_euclid(DAY);
+                let (_, _, day) = date(today);
+                let begins = today - day + 1;
+                // The next month begins in the days after 28 of them.
+                let (_, _, day) = date(begins + 31);
+                (begins * DAY, (begins + 32 - day) * DAY)
+            }
+        }
+    }
+}
 
 unsafe extern "C-unwind" {
     /// `src/include/catalog/partition.h` of Postgres 16 to 18.
@@ -39,88 +49,121 @@ unsafe extern "C-unwind" {
 }
 
 struct Known {
-    week: i64,
+    begins: i64,
     partition: pg_sys::Oid,
     made_of: MadeOf,
 }
 
-thread_local! {
-    static KNOWN: RefCell<Option<Known>> = const { RefCell::new(None) };
+/// A table of the schema `kepler` that is appended to, in partitions by time. Each is called after the day on which it
+/// begins.
+pub(crate) struct Log<const N: usize> {
+    name: &'static str,
+    /// In the order of the values.
+    columns: [&'static CStr; N],
+    /// The place of `created_at` among them.
+    created_at: usize,
+    period: Period,
+    known: RefCell<Option<Known>>,
 }
 
 /// So often may partitions come and go while one is looked for.
 const MAX_TRIES: usize = 10;
 
-/// Opens the partition for changes of a time.
-pub(super) fn open(time: i64) -> Result<Place, Error> {
-    let week = (time - MONDAY).div_euclid(WEEK) * WEEK + MONDAY;
-    for _ in 0..MAX_TRIES {
-        let known = KNOWN.with_borrow(|known| match known {
-            Some(known) if known.week == week && known.made_of.is_current() => {
-                Some(known.partition)
-            }
-            _ => None,
-        });
-        if let Some(partition) = known {
-            let place = Append::open(partition, COLUMNS).ok_or(FeedError::NoPlace)?;
-            // Now that it is locked, it stays.
-            if is_known() {
-                return Ok(place);
-            }
-            place.finish();
-            continue;
-        }
-        let at = generation();
-        let feed = relation::named(c"kepler", c"feed").ok_or(FeedError::NoPlace)?;
-        if let Some(partition) = partition(feed, &name(week)) {
-            let mut place = Append::open(partition, COLUMNS).ok_or(FeedError::NoPlace)?;
-            if place.is_place_of(at_time(week)) && place.is_place_of(at_time(week + WEEK - 1)) {
-                let made_of = MadeOf::tables(vec![feed, partition], at);
-                if made_of.is_current() {
-                    KNOWN.set(Some(Known { week, partition, made_of }));
+impl<const N: usize> Log<N> {
+    pub(crate) const fn new(
+        name: &'static str,
+        columns: [&'static CStr; N],
+        created_at: usize,
+        period: Period,
+    ) -> Self {
+        Self { name, columns, created_at, period, known: RefCell::new(None) }
+    }
+
+    /// The table itself.
+    pub(crate) fn table(&self) -> Result<pg_sys::Oid, FeedError> {
+        self.named("").ok_or(FeedError::NoPlace)
+    }
+
+    fn named(&self, suffix: &str) -> Option<pg_sys::Oid> {
+        let name = CString::new(format!("{}{suffix}", self.name)).unwrap_or_default();
+        relation::named(c"kepler", &name)
+    }
+
+    /// Opens the partition for rows of a time.
+    pub(crate) fn open(&self, time: i64) -> Result<Append<N>, Error> {
+        let (begins, ends) = self.period.around(time);
+        for _ in 0..MAX_TRIES {
+            let known = match &*self.known.borrow() {
+                Some(known) if known.begins == begins && known.made_of.is_current() => {
+                    Some(known.partition)
+                }
+                _ => None,
+            };
+            if let Some(partition) = known {
+                let place = Append::open(partition, self.columns).ok_or(FeedError::NoPlace)?;
+                // Now that it is locked, it stays.
+                if self.is_known() {
                     return Ok(place);
                 }
+                place.finish();
+                continue;
             }
-            place.finish();
-        }
-        // While it is locked no partition can come that would take its place.
-        if let Some(partition) = partition(feed, c"feed_default") {
-            let mut place = Append::open(partition, COLUMNS).ok_or(FeedError::NoPlace)?;
-            if place.is_place_of(at_time(time)) {
-                return Ok(place);
+            let at = generation();
+            let whole = self.table()?;
+            if let Some(partition) = self.partition(whole, &suffix(begins)) {
+                let mut place = Append::open(partition, self.columns).ok_or(FeedError::NoPlace)?;
+                if place.is_place_of(self.at_time(begins))
+                    && place.is_place_of(self.at_time(ends - 1))
+                {
+                    let made_of = MadeOf::tables(vec![whole, partition], at);
+                    if made_of.is_current() {
+                        self.known.replace(Some(Known { begins, partition, made_of }));
+                        return Ok(place);
+                    }
+                }
+                place.finish();
             }
-            place.finish();
+            // While it is locked no partition can come that would take its place.
+            if let Some(partition) = self.partition(whole, "_default") {
+                let mut place = Append::open(partition, self.columns).ok_or(FeedError::NoPlace)?;
+                if place.is_place_of(self.at_time(time)) {
+                    return Ok(place);
+                }
+                place.finish();
+            }
         }
+        Err(FeedError::NoPlace.into())
     }
-    Err(FeedError::NoPlace.into())
+
+    fn is_known(&self) -> bool {
+        let known = self.known.borrow();
+        known.as_ref().is_some_and(|known| known.made_of.is_current())
+    }
+
+    /// A partition of the table, of its owner.
+    fn partition(&self, whole: pg_sys::Oid, suffix: &str) -> Option<pg_sys::Oid> {
+        let found = self.named(suffix)?;
+        // SAFETY: look-ups in the catalog; what is a partition has a parent.
+        let is_part = unsafe {
+            pg_sys::get_rel_relkind(found) as u8 == pg_sys::RELKIND_RELATION
+                && pg_sys::get_rel_relispartition(found)
+                && pg_sys::ffi::pg_guard_ffi_boundary(|| get_partition_parent(found, false))
+                    == whole
+        };
+        (is_part && relation::owner(found) == relation::owner(whole)).then_some(found)
+    }
+
+    fn at_time(&self, time: i64) -> [Option<pg_sys::Datum>; N] {
+        let mut values = [None; N];
+        values[self.created_at] = Some(time.into());
+        values
+    }
 }
 
-fn is_known() -> bool {
-    KNOWN.with_borrow(|known| known.as_ref().is_some_and(|known| known.made_of.is_current()))
-}
-
-/// A partition of the feed, of its owner.
-fn partition(feed: pg_sys::Oid, name: &CStr) -> Option<pg_sys::Oid> {
-    let found = relation::named(c"kepler", name)?;
-    // SAFETY: look-ups in the catalog; what is a partition has a parent.
-    let is_of_feed = unsafe {
-        pg_sys::get_rel_relkind(found) as u8 == pg_sys::RELKIND_RELATION
-            && pg_sys::get_rel_relispartition(found)
-            && pg_sys::ffi::pg_guard_ffi_boundary(|| get_partition_parent(found, false)) == feed
-    };
-    (is_of_feed && relation::owner(found) == relation::owner(feed)).then_some(found)
-}
-
-fn at_time(time: i64) -> Values {
-    let mut values = [None; 9];
-    values[CREATED_AT] = Some(time.into());
-    values
-}
-
-/// What the partition of a week is called: after its Monday.
-fn name(week: i64) -> CString {
-    let (year, month, day) = date(week.div_euclid(DAY));
-    CString::new(format!("feed_{year:04}{month:02}{day:02}")).unwrap_or_default()
+/// What stands behind the name in that of a partition: the day on which it begins.
+fn suffix(begins: i64) -> String {
+    let (year, month, day) = date(begins.div_euclid(DAY));
+    format!("_{year:04}{month:02}{day:02}")
 }
 
 /// Days since 2000-01-01 as a date (Howard Hinnant, `chrono`-Compatible Low-Level Date Algorithms).
@@ -141,15 +184,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_week_is_called_after_its_monday() {
-        assert_eq!(name(MONDAY).to_str(), Ok("feed_20000103"));
+    fn a_partition_is_called_after_its_first_day() {
+        assert_eq!(suffix(MONDAY), "_20000103");
         // 2026-11-23 is the Monday before 2026-11-29.
         assert_eq!(date(9_829), (2026, 11, 29));
         let time = 9_829 * DAY + 5;
-        let week = (time - MONDAY).div_euclid(WEEK) * WEEK + MONDAY;
-        assert_eq!(name(week).to_str(), Ok("feed_20261123"));
+        assert_eq!(suffix(Period::Week.around(time).0), "_20261123");
+        let (begins, ends) = Period::Month.around(time);
+        assert_eq!(
+            (suffix(begins), suffix(ends)),
+            ("_20261101".to_owned(), "_20261201".to_owned())
+        );
         assert_eq!(date(59), (2000, 2, 29));
         assert_eq!(date(60), (2000, 3, 1));
         assert_eq!(date(-1), (1999, 12, 31));
+    }
+
+    #[test]
+    fn months_follow_each_other_without_a_gap() {
+        let mut time = -400 * DAY;
+        for _ in 0..2_000 {
+            let (begins, ends) = Period::Month.around(time);
+            assert!(begins <= time && time < ends);
+            assert_eq!(date(begins.div_euclid(DAY)).2, 1);
+            assert_eq!(Period::Month.around(ends).0, ends);
+            assert_eq!(Period::Month.around(ends - 1), (begins, ends));
+            time = ends + 3 * DAY;
+        }
     }
 }

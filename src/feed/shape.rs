@@ -13,11 +13,11 @@ use std::ffi::CStr;
 use std::rc::Rc;
 
 /// A table's columns that go into the feed.
-pub(super) struct Shape {
-    pub(super) workspace: Option<Column>,
+pub(crate) struct Shape {
+    pub(crate) workspace: Option<Column>,
     pub(super) entity_type: Option<Column>,
     /// The primary key, without the workspace.
-    pub(super) key: Vec<Column>,
+    pub(crate) key: Vec<Column>,
     columns: i16,
     /// Of records: what is kept beside the data.
     bookkeeping: Option<Bookkeeping>,
@@ -25,8 +25,8 @@ pub(super) struct Shape {
 
 /// A column, and how its values are made texts.
 #[derive(Clone, Copy)]
-pub(super) struct Column {
-    number: i16,
+pub(crate) struct Column {
+    pub(crate) number: i16,
     spelling: Spelling,
 }
 
@@ -49,14 +49,14 @@ struct Bookkeeping {
 }
 
 /// A text that goes into the feed.
-pub(super) enum Spelled {
+pub(crate) enum Spelled {
     /// As it is stored, for as long as its row is.
     Stored(pg_sys::Datum),
     Made(Text),
 }
 
 impl Spelled {
-    pub(super) fn datum(&self) -> pg_sys::Datum {
+    pub(crate) fn datum(&self) -> pg_sys::Datum {
         match self {
             Self::Stored(datum) => *datum,
             Self::Made(text) => text.datum(),
@@ -65,11 +65,11 @@ impl Spelled {
 
     /// Whether there can be such a workspace (`workspaces_id_length`). A longer one would not fit into the feed's index, and
     /// the write that is told of would fail.
-    pub(super) fn is_workspace(&self) -> bool {
+    pub(crate) fn is_workspace(&self) -> bool {
         self.text().len() <= MAX_WORKSPACE
     }
 
-    fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         // SAFETY: both are texts of a UTF-8 database, and live as long as this.
         unsafe { varlena::text(self.datum()) }
     }
@@ -86,7 +86,7 @@ thread_local! {
 }
 
 /// The shape of a table that is open.
-pub(super) fn of(table: pg_sys::Relation) -> Result<Rc<Shape>, Error> {
+pub(crate) fn of(table: pg_sys::Relation) -> Result<Rc<Shape>, Error> {
     // SAFETY: the table is open.
     let oid = unsafe { (*table).rd_id };
     let known = KNOWN.with_borrow(|known| {
@@ -180,7 +180,7 @@ fn bookkeeping(table: pg_sys::Oid) -> Option<Bookkeeping> {
 }
 
 /// A value of an enum, the type of a column.
-pub(super) fn label(table: pg_sys::Oid, column: i16, name: &CStr) -> pg_sys::Oid {
+pub(crate) fn label(table: pg_sys::Oid, column: i16, name: &CStr) -> pg_sys::Oid {
     // SAFETY: look-ups.
     unsafe {
         pg_sys::GetSysCacheOid(
@@ -196,7 +196,7 @@ pub(super) fn label(table: pg_sys::Oid, column: i16, name: &CStr) -> pg_sys::Oid
 
 impl Shape {
     /// A text of a column; None is NULL.
-    pub(super) fn spell(column: Column, row: &ChangedRow<'_>) -> Option<Spelled> {
+    pub(crate) fn spell(column: Column, row: &ChangedRow<'_>) -> Option<Spelled> {
         let value = row.value(column.number)?;
         // SAFETY: the value is of the column's type; an output function gives a C string.
         unsafe {
@@ -219,14 +219,14 @@ impl Shape {
     }
 
     /// Whether texts may depend on settings of the session.
-    pub(super) fn is_printed(&self) -> bool {
+    pub(crate) fn is_printed(&self) -> bool {
         let is_printed = |column: &Column| matches!(column.spelling, Spelling::Output(_));
         let others = [self.workspace, self.entity_type];
         self.key.iter().any(is_printed) || others.iter().flatten().any(is_printed)
     }
 
     /// What names a row: the value of a key of one column, or a JSON array.
-    pub(super) fn row_id(&self, row: &ChangedRow<'_>) -> Option<Spelled> {
+    pub(crate) fn row_id(&self, row: &ChangedRow<'_>) -> Option<Spelled> {
         if let [only] = self.key.as_slice() {
             return Self::spell(*only, row);
         }
@@ -242,7 +242,7 @@ impl Shape {
     ///
     /// # Safety
     /// Both rows are of the description, that of the table.
-    pub(super) unsafe fn is_same_row(
+    pub(crate) unsafe fn is_same_row(
         &self,
         old: &ChangedRow<'_>,
         new: &ChangedRow<'_>,

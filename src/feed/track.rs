@@ -15,15 +15,40 @@ use crate::workspace;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 
-const LEVELS: &str = "feed, history";
-
 /// What is written of changes.
-pub(super) fn require_level(level: Option<String>) -> Result<(), Error> {
-    let given = level.ok_or(ArgumentError::Null("level"))?;
-    match given.as_str() {
-        "feed" => Ok(()),
-        "history" => Err(FeedError::NoHistory.into()),
-        _ => Err(ArgumentError::BadChoice { argument: "level", legal: LEVELS, given }.into()),
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// Which rows were changed.
+    Feed,
+    /// What they were before.
+    History,
+    /// What deleted rows were.
+    Deletions,
+}
+
+impl Level {
+    pub(crate) fn from_argument(level: Option<String>) -> Result<Self, Error> {
+        let given = level.ok_or(ArgumentError::Null("level"))?;
+        let levels = [Self::Feed, Self::History, Self::Deletions];
+        let legal = "feed, history, deletions";
+        let found = levels.into_iter().find(|level| level.name() == given);
+        Ok(found.ok_or(ArgumentError::BadChoice { argument: "level", legal, given })?)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Feed => "feed",
+            Self::History => "history",
+            Self::Deletions => "deletions",
+        }
+    }
+
+    /// The function of its triggers. Of those with the same one a table has one.
+    fn function(self) -> &'static str {
+        match self {
+            Self::Feed => "kepler_internal.tell_feed()",
+            Self::History | Self::Deletions => "kepler_internal.tell_history()",
+        }
     }
 }
 
@@ -40,23 +65,25 @@ struct Facts {
     has_key: bool,
     /// Postgres 16 does not name such a key as the one of the table.
     is_key_deferrable: bool,
-    is_tracked: bool,
+    /// The table's number, where triggers of a function tell of its changes.
+    number: Option<i32>,
 }
 
-fn facts(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<Facts, Error> {
+fn facts(client: &mut SpiClient<'_>, table: pg_sys::Oid, level: Level) -> Result<Facts, Error> {
     let mut rows = client.update(
         "SELECT c.relkind::text, c.relpersistence::text, c.relispartition, c.relowner, n.nspname::text,
                 c.relname::text,
                 EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary),
-                EXISTS (SELECT FROM pg_catalog.pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgparentid = 0
-                    AND g.tgfoid = 'kepler_internal.tell_feed()'::pg_catalog.regprocedure),
+                (SELECT pg_catalog.min(pg_catalog.split_part(pg_catalog.encode(g.tgargs, 'escape'), '\\000', 1)::integer)
+                 FROM pg_catalog.pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgparentid = 0
+                    AND g.tgfoid = $2::pg_catalog.regprocedure),
                 pg_catalog.format('%I.%I', n.nspname, c.relname),
                 EXISTS (SELECT FROM pg_catalog.pg_index AS i
                     WHERE i.indrelid = c.oid AND i.indisprimary AND NOT i.indimmediate)
          FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
          WHERE c.oid = $1",
         None,
-        &[table.into()],
+        &[table.into(), level.function().into()],
     )?;
     let row = rows.next().ok_or_else(|| FeedError::NoTable(table.to_u32()))?;
     let letter = |text: Option<String>| text.and_then(|text| text.bytes().next()).unwrap_or(0);
@@ -68,19 +95,31 @@ fn facts(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<Facts, Error>
         schema: row[5].value()?.unwrap_or_default(),
         name: row[6].value()?.unwrap_or_default(),
         has_key: row[7].value()?.unwrap_or(false),
-        is_tracked: row[8].value()?.unwrap_or(false),
+        number: row[8].value()?,
         spelled: row[9].value()?.unwrap_or_default(),
         is_key_deferrable: row[10].value()?.unwrap_or(false),
     })
 }
 
 /// A table as SQL names it, and as the feed's answers do.
-pub(super) fn spelled(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<String, Error> {
-    Ok(facts(client, table)?.spelled)
+pub(crate) fn spelled(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<String, Error> {
+    Ok(facts(client, table, Level::Feed)?.spelled)
 }
 
-/// The tables of the feed itself, which say nothing that it does not say.
-const OWN: [&str; 5] = ["feed", "feed_default", "feed_epochs", "feed_dropped", "consumers"];
+/// The tables of the feed and the history themselves, which say nothing that those do not say.
+const OWN: [&str; 11] = [
+    "feed",
+    "feed_default",
+    "feed_epochs",
+    "feed_dropped",
+    "consumers",
+    "history",
+    "history_default",
+    "history_shapes",
+    "history_transactions",
+    "history_seals",
+    "history_redactions",
+];
 
 impl Facts {
     fn qualified(&self) -> String {
@@ -90,7 +129,7 @@ impl Facts {
     fn require_trackable(&self) -> Result<(), FeedError> {
         let is_own = self.schema == SCHEMA && (OWN.contains(&&*self.name) || self.is_partition);
         let why = match () {
-            () if is_own => "it is part of the feed",
+            () if is_own => "it is part of the feed or of the history",
             () if self.is_partition => "it is a partition; track the table that it is a part of",
             () if self.persistence == pg_sys::RELPERSISTENCE_TEMP => "it is temporary",
             () if self.persistence == pg_sys::RELPERSISTENCE_UNLOGGED => {
@@ -171,18 +210,30 @@ fn lock(table: pg_sys::Oid) {
 }
 
 /// Begins to write the changes of a table. Gives whether they were not written before.
-pub(super) fn track(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<bool, Error> {
+pub(crate) fn track(
+    client: &mut SpiClient<'_>,
+    table: pg_sys::Oid,
+    level: Level,
+) -> Result<bool, Error> {
     require_right("tracked_tables", pg_sys::ACL_INSERT)?;
     let owner = Owner::find()?;
     owner.require_own_code(client, TRACKED_TABLES)?;
-    let facts = facts(client, table)?;
+    let facts = facts(client, table, level)?;
     facts.require_trackable()?;
     let workspace = workspace_of(client, &facts, owner)?;
     facts.require_may(owner, workspace.as_deref())?;
     let acting = facts.act(owner);
     lock(table);
-    if self::facts(client, table)?.is_tracked {
-        return Ok(false);
+    let tracked = self::facts(client, table, level)?.number;
+    if let Some(number) = tracked {
+        let written = {
+            let _owner = owner.act();
+            level_of(client, number)?
+        };
+        if written.as_deref() == Some(level.name()) {
+            return Ok(false);
+        }
+        drop_triggers(client, table, level)?;
     }
     let number = {
         let _owner = owner.act();
@@ -191,12 +242,12 @@ pub(super) fn track(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<bo
         let found = client
             .update(
                 "UPDATE kepler.tracked_tables AS t
-                 SET untracked_at = NULL, tracked_at = pg_catalog.clock_timestamp()
-                 WHERE t.id = (SELECT max(x.id) FROM kepler.tracked_tables AS x
-                     WHERE x.name = $1 AND x.untracked_at IS NOT NULL)
+                 SET untracked_at = NULL, tracked_at = pg_catalog.clock_timestamp(), level = $2
+                 WHERE t.id = COALESCE($3, (SELECT max(x.id) FROM kepler.tracked_tables AS x
+                     WHERE x.name = $1 AND x.untracked_at IS NOT NULL AND (x.level = 'feed') = ($2 = 'feed')))
                  RETURNING t.id",
                 None,
-                &[name.as_str().into()],
+                &[name.as_str().into(), level.name().into(), tracked.into()],
             )?
             .next()
             .map(|row| row[1].value::<i32>())
@@ -206,56 +257,75 @@ pub(super) fn track(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<bo
             Some(number) => Some(number),
             None => client
                 .update(
-                    "INSERT INTO kepler.tracked_tables (name, workspace_id) VALUES ($1, $2) RETURNING id",
+                    "INSERT INTO kepler.tracked_tables (name, level, workspace_id) VALUES ($1, $2, $3) RETURNING id",
                     None,
-                    &[name.as_str().into(), workspace.as_deref().into()],
+                    &[name.as_str().into(), level.name().into(), workspace.as_deref().into()],
                 )?
                 .first()
                 .get_one::<i32>()?,
         }
     };
-    client.update(
-        "SELECT kepler_internal.make_feed_triggers($1, $2, $3)",
-        None,
-        &[regclass(table), number.into(), workspace.into()],
-    )?;
+    let make = match level {
+        Level::Feed => "SELECT kepler_internal.make_feed_triggers($1, $2, $3)",
+        Level::History => "SELECT kepler_internal.make_history_triggers($1, $2, $3)",
+        Level::Deletions => "SELECT kepler_internal.make_history_triggers($1, $2, $3, true)",
+    };
+    client.update(make, None, &[regclass(table), number.into(), workspace.into()])?;
     drop(acting);
     Ok(true)
 }
 
+/// The level that a number is of.
+fn level_of(client: &mut SpiClient<'_>, number: i32) -> Result<Option<String>, Error> {
+    let found = client.update(
+        "SELECT t.level FROM kepler.tracked_tables AS t WHERE t.id = $1",
+        None,
+        &[number.into()],
+    )?;
+    Ok(found.into_iter().next().map(|row| row[1].value::<String>()).transpose()?.flatten())
+}
+
+fn drop_triggers(
+    client: &mut SpiClient<'_>,
+    table: pg_sys::Oid,
+    level: Level,
+) -> Result<(), Error> {
+    let arguments = [regclass(table), level.function().into()];
+    client.update("SELECT kepler_internal.drop_feed_triggers($1, $2)", None, &arguments)?;
+    Ok(())
+}
+
 /// Ends it. Gives whether the changes were written before.
-pub(super) fn untrack(client: &mut SpiClient<'_>, table: pg_sys::Oid) -> Result<bool, Error> {
+pub(crate) fn untrack(
+    client: &mut SpiClient<'_>,
+    table: pg_sys::Oid,
+    level: Level,
+) -> Result<bool, Error> {
     require_right("tracked_tables", pg_sys::ACL_UPDATE)?;
     let owner = Owner::find()?;
     owner.require_own_code(client, TRACKED_TABLES)?;
-    let facts = facts(client, table)?;
+    let facts = facts(client, table, level)?;
     let workspace = workspace_of(client, &facts, owner)?;
     facts.require_may(owner, workspace.as_deref())?;
     let acting = facts.act(owner);
     lock(table);
-    if !self::facts(client, table)?.is_tracked {
+    let Some(number) = self::facts(client, table, level)?.number else { return Ok(false) };
+    let written = {
+        let _owner = owner.act();
+        level_of(client, number)?
+    };
+    // Triggers of a number that nobody knows any more go in any case.
+    if written.is_some_and(|written| written != level.name()) {
         return Ok(false);
     }
-    let numbers: Option<Vec<String>> = client
-        .update(
-            "SELECT pg_catalog.array_agg(DISTINCT pg_catalog.split_part(pg_catalog.encode(g.tgargs, 'escape'), '\\000', 1))
-             FROM pg_catalog.pg_trigger AS g
-             WHERE g.tgrelid = $1 AND g.tgfoid = 'kepler_internal.tell_feed()'::pg_catalog.regprocedure",
-            None,
-            &[table.into()],
-        )?
-        .first()
-        .get_one()?;
-    client.update("SELECT kepler_internal.drop_feed_triggers($1)", None, &[regclass(table)])?;
+    drop_triggers(client, table, level)?;
     drop(acting);
-    let numbers: Vec<i32> =
-        numbers.into_iter().flatten().filter_map(|number| number.parse().ok()).collect();
     let _owner = owner.act();
     client.update(
         "UPDATE kepler.tracked_tables AS t SET untracked_at = pg_catalog.clock_timestamp(), name = $2
-         WHERE t.id = ANY ($1) AND t.untracked_at IS NULL",
+         WHERE t.id = $1 AND t.untracked_at IS NULL",
         None,
-        &[numbers.into(), facts.qualified().as_str().into()],
+        &[number.into(), facts.qualified().as_str().into()],
     )?;
     Ok(true)
 }
@@ -265,9 +335,9 @@ fn regclass(table: pg_sys::Oid) -> pgrx::datum::DatumWithOid<'static> {
     unsafe { pgrx::datum::DatumWithOid::new(table, pg_sys::REGCLASSOID) }
 }
 
-/// Whoever is not the owner of Kepler's tables cannot keep up the feed.
-pub(super) fn require_owner() -> Result<Owner, Error> {
+/// For what only the owner of Kepler's tables may do.
+pub(crate) fn require_owner(what: &'static str) -> Result<Owner, Error> {
     let owner = Owner::find()?;
-    owner.require_caller("keep up the feed").map_err(|error: AccessError| Error::from(error))?;
+    owner.require_caller(what).map_err(|error: AccessError| Error::from(error))?;
     Ok(owner)
 }

@@ -14,12 +14,16 @@ const LEAST_KEPT: i64 = 3_600_000_000;
 /// One step: the first makes partitions of the weeks ahead, each of the others drops an old one. Gives whether there is
 /// more to do.
 pub(super) fn step(keep: Interval, is_first: bool) -> Result<bool, Error> {
-    let owner = require_owner()?;
+    let owner = require_owner("keep up the feed")?;
     let keep = checked(keep)?;
     let _owner = owner.act();
     Spi::connect_mut(|client| {
         let done = if is_first {
-            client.update("SELECT kepler_internal.make_feed_partitions() >= 0", None, &[])?
+            client.update(
+                "SELECT kepler_internal.make_partitions('feed', 'week', 4) >= 0",
+                None,
+                &[],
+            )?
         } else {
             client.update("SELECT kepler_internal.drop_old_changes($1)", None, &[keep.into()])?
         };

@@ -24,6 +24,8 @@ pub(crate) struct ColumnOf {
     pub(crate) type_id: pg_sys::Oid,
     /// What the values are.
     pub(crate) base_type: pg_sys::Oid,
+    /// Whether the values are stored as those of `text` are; the catalog says so.
+    is_text: bool,
     /// `atttypmod`, or the domain's.
     pub(crate) modifier: i32,
     pub(crate) is_generated: bool,
@@ -36,8 +38,7 @@ impl ColumnOf {
 
     /// Whether the values are stored as those of `text` are.
     pub(crate) fn is_text(&self) -> bool {
-        // SAFETY: a look-up in the catalog.
-        unsafe { pg_sys::IsBinaryCoercible(self.base_type, pg_sys::TEXTOID) }
+        self.is_text
     }
 
     /// The type, for messages.
@@ -122,6 +123,7 @@ impl Filling {
                 number: found.attnum,
                 type_id: found.atttypid,
                 base_type,
+                is_text: pg_sys::IsBinaryCoercible(base_type, pg_sys::TEXTOID),
                 modifier,
                 is_generated: found.attgenerated != 0,
             })
@@ -192,12 +194,17 @@ impl Filling {
         Some(unsafe { varlena::aligned_bytes(value) })
     }
 
-    /// The elements of a `text[]` column that are not NULL; none where it is NULL.
+    /// The elements of a `text[]` column; none where it has none.
     pub(crate) fn texts(&self, column: ColumnOf) -> Option<Vec<Option<String>>> {
         let is_list = column.base_type == pg_sys::TEXTARRAYOID;
         let value = self.now().value(column.number).filter(|_| is_list)?;
-        // SAFETY: a value of the column.
-        unsafe { Vec::<Option<String>>::from_datum(value, false) }
+        // SAFETY: a value of the column: behind the length word stands the number of dimensions, none of an empty list.
+        unsafe {
+            if varlena::bytes(value).starts_with(&[0; 4]) {
+                return None;
+            }
+            Vec::<Option<String>>::from_datum(value, false)
+        }
     }
 
     /// Whether an update leaves a column as it was.

@@ -35,6 +35,7 @@ pub(crate) mod row;
 pub(crate) mod row_change;
 pub(crate) mod row_security;
 pub(crate) mod rows;
+pub(crate) mod scratch;
 pub(crate) mod sequence;
 pub(crate) mod snapshot;
 pub(crate) mod spelt;

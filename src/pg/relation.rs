@@ -25,6 +25,20 @@ pub(crate) fn table_name(relation: pg_sys::Oid) -> Option<String> {
     }
 }
 
+/// The same with quotes only where SQL needs them, as `format('%I.%I')` gives it.
+pub(crate) fn spelled(relation: pg_sys::Oid) -> Option<String> {
+    // SAFETY: as above; what is quoted is a C string.
+    unsafe {
+        let name = pg_sys::get_rel_name(relation);
+        let schema = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation));
+        if name.is_null() || schema.is_null() {
+            return None;
+        }
+        let quoted = pg_sys::quote_qualified_identifier(schema, name);
+        Some(CStr::from_ptr(quoted).to_string_lossy().into_owned())
+    }
+}
+
 /// The schema and the name of a table.
 pub(crate) fn names(relation: pg_sys::Oid) -> Option<(String, String)> {
     // SAFETY: as above.

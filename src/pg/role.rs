@@ -44,8 +44,12 @@ pub(crate) fn current() -> pg_sys::Oid {
 /// The role that the session acts as, also inside of functions that lend the rights of another one: who logged in, or whom
 /// SET ROLE named.
 pub(crate) fn outer() -> pg_sys::Oid {
+    // As Postgres has it: it is asked for each row, and raises nothing.
+    unsafe extern "C-unwind" {
+        fn GetOuterUserId() -> pg_sys::Oid;
+    }
     // SAFETY: reads a variable.
-    unsafe { pg_sys::GetOuterUserId() }
+    unsafe { GetOuterUserId() }
 }
 
 /// Whether a role has all that another one has.

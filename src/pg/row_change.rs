@@ -271,7 +271,7 @@ impl<const COLUMNS: usize, const LABELS: usize> RowChange<COLUMNS, LABELS> {
 
 /// # Safety
 /// The description has so many columns.
-pub(super) unsafe fn attribute(
+pub(crate) unsafe fn attribute(
     description: pg_sys::TupleDesc,
     number: usize,
 ) -> *const pg_sys::FormData_pg_attribute {

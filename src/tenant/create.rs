@@ -1,11 +1,11 @@
 //! Makes workspaces.
 
 use super::error::TenantError;
+use crate::access::cap;
 use crate::access::level::Level;
-use crate::access::membership::{self, Standing};
-use crate::access::owner::{INSTALLED, Owner};
+use crate::access::owner::{Owner, WORKSPACES, require_right};
 use crate::error::Error;
-use crate::pg::role;
+use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 
 /// Makes a workspace, as the owner: an administrator of all workspaces sees, by row security, none but the session's.
@@ -15,12 +15,12 @@ pub(super) fn create(
     name: &str,
 ) -> Result<(), Error> {
     let owner = Owner::find()?;
-    let (caller, caller_is_owner) = (role::current(), owner.is_caller());
-    owner.require_own_code(client, INSTALLED)?;
-    let _owner = owner.act();
-    if !caller_is_owner && !administers_all(caller) {
-        return Err(TenantError::MayNotCreate { role: role::name(caller) }.into());
+    if !owner.is_caller() {
+        cap::require_in_all(Level::Admin, "create workspaces")?;
+        require_right("workspaces", pg_sys::ACL_INSERT)?;
     }
+    owner.require_own_code(client, WORKSPACES)?;
+    let _owner = owner.act();
     let made = client.update(
         "INSERT INTO kepler.workspaces (id, name) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING RETURNING 1",
         None,
@@ -30,13 +30,4 @@ pub(super) fn create(
         return Err(TenantError::Exists(workspace_id.to_owned()).into());
     }
     Ok(())
-}
-
-/// Whether a role has, or inherits, the level admin in all workspaces.
-fn administers_all(role: pgrx::pg_sys::Oid) -> bool {
-    match &*membership::standing(role) {
-        Standing::Anywhere => true,
-        Standing::Member(member) => member.everywhere.has(Level::Admin),
-        Standing::NoLevel | Standing::Nowhere => false,
-    }
 }

@@ -7,8 +7,6 @@ use pgrx::PgSqlErrorCode;
 pub(crate) enum TenantError {
     #[error("workspace \"{0}\" already exists")]
     Exists(String),
-    #[error("permission denied to create workspaces")]
-    MayNotCreate { role: String },
     #[error("{0} is no table of numbered lines")]
     NoLines(String),
     #[error("the archive is not complete")]
@@ -26,7 +24,6 @@ impl Report for TenantError {
         use PgSqlErrorCode::*;
         match self {
             Self::Exists(_) => ERRCODE_DUPLICATE_OBJECT,
-            Self::MayNotCreate { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::NoLines(_) => ERRCODE_UNDEFINED_COLUMN,
             Self::BadMaxRows { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::NotComplete(_) | Self::Altered(_) | Self::BadLine { .. } => {
@@ -38,9 +35,6 @@ impl Report for TenantError {
     fn detail(&self) -> Option<String> {
         match self {
             Self::Exists(_) | Self::NoLines(_) | Self::BadMaxRows { .. } => None,
-            Self::MayNotCreate { role } => Some(format!(
-                "The role \"{role}\" neither has the rights of the owner of Kepler's tables, nor the level admin in all workspaces."
-            )),
             Self::NotComplete(detail) | Self::Altered(detail) => {
                 Some(format!("{detail} Nothing was imported."))
             }
@@ -51,9 +45,6 @@ impl Report for TenantError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Exists(_) | Self::BadLine { .. } | Self::BadMaxRows { .. } => None,
-            Self::MayNotCreate { .. } => {
-                Some("SELECT kepler.grant_access('role name', 'admin');".to_owned())
-            }
             Self::NoLines(_) => Some(
                 "CREATE TABLE archive (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, line text); \
                  and copy the file into the column line."

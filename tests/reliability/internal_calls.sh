@@ -5,7 +5,7 @@
 source "$(dirname "$0")/../../tools/lib.sh"
 
 # Called only while acting as the owner of Kepler's tables.
-as_owner="begin_import create_embedding_tables delete_workspace_part drop_old_changes finish_import import_lines lock_relations make_feed_partitions mark_workspace_deleted rows_in_the_way"
+as_owner="begin_import check_history create_embedding_tables delete_workspace_part drop_old_changes finish_import import_lines last_anchor lock_relations make_partitions mark_workspace_deleted redact_changes rows_in_the_way seal_changes"
 named() {
   grep -rhE 'kepler_internal\.[a-z_]+\(' "$ROOT/src" --include='*.rs' | grep -vE 'has_function_privilege|CREATE FUNCTION|EXECUTE FUNCTION|^ *//' |
     grep -oE 'kepler_internal\.[a-z_]+' | sed 's/.*\.//' | sort -u

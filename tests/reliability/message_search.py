@@ -106,6 +106,9 @@ def load(session: Session) -> None:
     session.run(f"CREATE ROLE {READER}")
     session.run(f"GRANT USAGE ON SCHEMA kepler, kepler_internal, kepler_data TO {READER}")
     session.run(f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO {READER}")
+    # A member of every workspace by hand: a row on the list, and the right to read it.
+    session.run(f"GRANT SELECT ON kepler.workspace_members TO {READER}")
+    session.run(f"INSERT INTO kepler.workspace_members (workspace_id, role_name, level) SELECT id, '{READER}', 'reader' FROM kepler.workspaces")
     session.run(
         f"GRANT SELECT ON kepler.messages, kepler.conversations, kepler.workspaces, kepler.embedding_spaces, queries TO {READER}"
     )

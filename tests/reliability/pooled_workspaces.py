@@ -330,10 +330,18 @@ def session_settings() -> None:
         choose("w3")
         refused(Refused, lambda: values(next_client, count))
         pooler("SET server_reset_query_always = 0")
-        # Of a role that is a member of one workspace nothing can leak to another.
+        # The owner forbids it for the role; connections that are new know.
+        with owner() as db:
+            db.execute("ALTER ROLE kepler_pooled_app SET kepler.workspace_per_transaction = on")
+        pooler("RECONNECT single")
+        refused(errors.ObjectNotInPrerequisiteState, lambda: choose("w3"))
+        refused(Refused, lambda: values(next_client, count))
+        with working_in(next_client, "w3"):
+            assert values(next_client, "SELECT DISTINCT workspace_id FROM kepler.records") == ["w3"]
+    # Of a role that is a member of one workspace nothing can leak to another.
     with connect("kepler_pooled_own", "single") as own:
         assert values(own, "SELECT DISTINCT workspace_id FROM kepler.records") == ["w2"]
-    print("a workspace of a session reaches the next client, until it is discarded")
+    print("a workspace of a session reaches the next client, until it is discarded or forbidden")
 
 
 def membership_ends() -> None:

@@ -24,18 +24,20 @@ roles=(kepler_pooled_{app,gate,web,acme,globex,own})
 admin() { PGOPTIONS='-c client_min_messages=warning' "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 "$@"; }
 
 work=$(mktemp -d /tmp/kepler-pooled.XXXXXX)
+clean() {
+  admin -d postgres -c "DROP DATABASE IF EXISTS $KEPLER_DATABASE WITH (FORCE)"
+  for role in "${roles[@]}"; do admin -d postgres -c "DROP ROLE IF EXISTS $role"; done
+}
 # shellcheck disable=SC2329  # called by the trap
 drop() {
   # As a server of its own it is not this script's child.
   if [[ -s $work/pid ]]; then kill "$(<"$work/pid")" 2>/dev/null || true; fi
-  admin -d postgres -c "DROP DATABASE IF EXISTS $KEPLER_DATABASE WITH (FORCE)"
-  for role in "${roles[@]}"; do admin -d postgres -c "DROP ROLE IF EXISTS $role"; done
+  clean
   rm -rf "$work"
 }
 trap drop EXIT
-for role in "${roles[@]}"; do admin -d postgres -c "DROP ROLE IF EXISTS $role"; done
+clean
 fresh_database "$KEPLER_DATABASE" install
-if [[ -n ${KEPLER_STANDIN:-} ]]; then admin -d "$KEPLER_DATABASE" -f "$KEPLER_STANDIN"; fi
 admin -d "$KEPLER_DATABASE" -o /dev/null -f "$ROOT/tests/reliability/pooled_workspaces.sql"
 
 # One pool for the crowd, and one of a single connection, where the next client is sure to get what the last one left.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Promise: what a call reads as one tenant does not grow with the rows of others. A tenant of OWN rows calls what searches, claims,
 # lists, counts and changes, beside another tenant of N rows, and then of four times as many: in a session whose plans are
-# older than the rows, and in a new one. Rows and pages of each table and index are counted, never seconds.
+# older than the rows, and in a new one. Rows and pages of each table and index are counted, never seconds. Nor do the scores of
+# a search change.
 # Runs on: 18, because the plans are those of Kepler's own statements, made in the same way.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"

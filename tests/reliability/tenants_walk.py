@@ -31,10 +31,17 @@ OF_THE_DATABASE = {
     "kepler.schema_versions": "which steps of the schema there are",
     "kepler.embedding_spaces": "models are the database's: each workspace chooses one of them",
     "kepler.feed_epochs": "numbers of transactions",
+    "kepler.history_shapes": "columns of tables",
+    "kepler.history_seals": "hashes over all workspaces",
+    "kepler.history_shapes": "which columns tables have: for the owner alone",
+    "kepler.history_seals": "hashes over all workspaces: for the owner alone",
     "model.a": "a blueprint whose tenancy is the database",
     "kepler.inbox": "COPY takes no table with row security: nobody may read it, or say whose the row is; inbox_rows has the policy",
 }
-ONE_TENANT = {"kepler.feed_default": "takes what comes when maintain_feed is late"}
+ONE_TENANT = {
+    "kepler.feed_default": "takes what comes when maintain_feed is late",
+    "kepler.history_default": "takes what comes when maintain_history is late",
+}
 
 
 class Relation(NamedTuple):
@@ -49,10 +56,10 @@ class Relation(NamedTuple):
 RELATIONS = """
 SELECT coalesce(json_agg(json_build_array(c.oid::regclass, c.relrowsecurity,
     EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polcmd IN ('*', 'r') AND p.polpermissive
-        AND pg_get_expr(p.polqual, p.polrelid) LIKE '%kepler.current_workspace_id()%')
+        AND pg_get_expr(p.polqual, p.polrelid) ~ 'kepler.current_workspace_id\\(\\)|kepler_internal.sees_')
     AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polpermissive
         AND coalesce(pg_get_expr(p.polqual, p.polrelid), '') || coalesce(pg_get_expr(p.polwithcheck, p.polrelid), '')
-            NOT LIKE '%kepler.current_workspace_id()%'),
+            !~ 'kepler.current_workspace_id\\(\\)|kepler_internal.sees_'),
     (SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = c.oid AND NOT a.attisdropped
         AND a.attname = CASE c.oid::regclass::text WHEN 'kepler.workspaces' THEN 'id' WHEN 'shared.orders' THEN 'tenant' WHEN 'shared.lines' THEN 'tenant' ELSE 'workspace_id' END),
     c.relispartition) ORDER BY c.oid::regclass::text COLLATE "C"), '[]')
@@ -125,6 +132,9 @@ class Walk:
     def __init__(self, database: str) -> None:
         self.database, self.faults = database, list[str]()
         self.told = Counter[str]()
+        # Tables with row security, and ids of the other tenant that are made up as it works.
+        self.secured: list[str] = []
+        self.run: dict[str, str] = {}
         self.owner = Session(database)
 
     def fault(self, what: str) -> None:
@@ -143,6 +153,9 @@ class Walk:
         self.owner.run(NUMBERS.format(first=3_000_000))
         for level in LEVELS:
             self.owner.run(GRANT.format(level=level))
+        self.owner.run(f"SELECT kepler.grant_access('kepler_walk_other', 'admin', '{OTHER}')")
+        # Whoever works in all workspaces is nothing to a member of one.
+        self.owner.run("SELECT kepler.grant_access('kepler_walk_all', 'reader')")
         # All that can be granted by hand, as an application may have it.
         self.script(
             "GRANT USAGE ON SCHEMA kepler, kepler_internal, kepler_data, shared, amark_model, bmark_model TO kepler_walk_everything;"
@@ -171,6 +184,7 @@ class Walk:
                 self.fault(f"{relation.name} has no row security by the workspace of the session, and no reason why")
         for name in exempt:
             self.fault(f"{name} is listed as a table without row security, and does not exist")
+        self.secured = [relation.name for relation in relations if relation.secured]
         return [relation for relation in relations if relation.secured]
 
     def rows(self, relations: list[Relation]) -> None:
@@ -215,7 +229,7 @@ class Walk:
                 scripts.append((role, "inserts beside", relation, f"CREATE TEMP TABLE given AS {row}; GRANT SELECT ON given TO PUBLIC; {begin} INSERT INTO {name} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM given ON CONFLICT DO NOTHING; {check} DROP TABLE given;"))
         for (role, what, relation, script), answer in zip(scripts, all_answers(self.database, [s[3] for s in scripts])):
             self.told[f"{what}: {'refused' if 'ERROR' in answer else 'works'}"] += 1
-            if f"{OTHER}" in answer and what in ("reads", "copies"):
+            if (f"{OTHER}" in answer or "kepler_walk_all" in answer) and what in ("reads", "copies"):
                 self.fault(f"{role} {what} {relation.name}: {short(answer, OTHER)}")
             elif "changed" in answer:
                 self.fault(f"{role} {what} {relation.name}, and the other's rows are changed")
@@ -264,6 +278,10 @@ class Walk:
             both = [together(function, mark, self.run) for mark in (OTHER, NOBODY)]
             if both[0]:
                 pairs.append((function.name, "all of them", OTHER, statement(function, both[0]), statement(function, both[1])))
+        pairs += [(name, "all of them", OTHER, f"SELECT * FROM {call}", f"SELECT * FROM {call}".replace(OTHER, NOBODY)) for name, call in BY_TABLE]
+        for relation in [name for name in self.secured if OTHER not in name and "_20" not in name]:
+            plain += [("find_secrets", "admin", f"SELECT * FROM kepler.find_secrets('{relation}', include_possible => true)")]
+            plain += [("changes_since", "admin", f"SELECT * FROM kepler.changes_since(relation => '{relation}', max_rows => 1000)")]
         several = [pair for pair in pairs if pair[1] == "all of them"]
         # One value that fits before those that only look whether something takes them.
         fitting = [pair for pair in pairs if pair not in several and fits(pair[1], pair[2])]
@@ -305,9 +323,12 @@ class Walk:
             "SELECT m.memory_id FROM kepler.search_memories(query_text => 'cats') AS m;"
             "INSERT INTO kepler.users (id, email) VALUES ('forged', 'forged@example.com') RETURNING workspace_id || '_';"
         )
-        with_file = [(name, options, f"{text}\n{shows}") for name, options, text in FORGERIES]
+        ways = [(name, options, f"{text}\n{shows}") for name, options, text in FORGERIES]
         tried = 0
-        for name, options, text in [("nothing", "", shows), *with_file]:
+        for name, options, text in [("nothing", "", shows), *ways]:
+            if options == "pinned":
+                self.owner.run(f"ALTER ROLE kepler_walk_admin SET kepler.workspace_id = '{OTHER}'")
+                options = ""
             psql = [str(Path(os.environ["PG_BIN"]) / "psql"), "-XqAt", "-d", self.database, "-U", "kepler_walk_admin"]
             environment = {**os.environ, "PGCLIENTENCODING": "UTF8", "PGOPTIONS": options}
             done = subprocess.run(psql, input=text.replace("OTHER", OTHER), capture_output=True, text=True, env=environment)
@@ -357,6 +378,9 @@ FORGERIES = [
     ("a table of the name", "", "CREATE TEMP TABLE workspace_members AS SELECT 'OTHER'::text AS workspace_id, current_user::text AS role_name, 'admin' AS level; SET search_path = pg_temp, kepler, pg_catalog;"),
     ("row_security off", "", "SET row_security = off;"),
     ("a cursor kept", "", "BEGIN; DECLARE c CURSOR WITH HOLD FOR SELECT external_id FROM kepler.records; COMMIT; SET kepler.workspace_id = 'OTHER'; FETCH ALL FROM c;"),
+    ("use_workspace", "", "BEGIN; SELECT kepler.use_workspace('OTHER');"),
+    ("use_workspace for the session", "", "SELECT kepler.use_workspace('OTHER', false);"),
+    ("a setting that a superuser has given the role", "pinned", ""),
     ("membership for oneself", "", "SELECT kepler.grant_access(CURRENT_USER::regrole, 'admin');"),
 ]  # fmt: skip
 
@@ -365,7 +389,7 @@ NUMBERS = """
 SELECT setval(c.oid, {first}) FROM pg_class AS c WHERE c.relkind = 'S' AND c.relnamespace IN ('kepler'::regnamespace, 'kepler_data'::regnamespace)
     AND c.oid NOT IN ('kepler.tracked_tables_id_seq'::regclass)
 """
-GRANT = "SELECT kepler.grant_access('kepler_walk_{level}', '{level}')"
+GRANT = f"SELECT kepler.grant_access('kepler_walk_{{level}}', '{{level}}', '{OWN}')"
 SHARED = """
 -- What tenants share: a blueprint that says of each row whose it is.
 SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "shared", "tenancy": {"field": "tenant"}, "tables": [
@@ -375,14 +399,23 @@ INSERT INTO shared.orders (tenant, code, total) VALUES ('default', 'amark order'
 INSERT INTO shared.lines (tenant, order_id) VALUES ('default', 1), ('bmark', 2);
 """
 # The condition for rows of the other in tables that have no column for it.
-OTHER_ROW = {"kepler.tracked_tables": "t.name LIKE '%bmark%'", "kepler.blueprint_versions": "t.blueprint_name = 'bmark_model'", "kepler.blueprint_tables": "t.blueprint_name = 'bmark_model'", "kepler.blueprint_enums": "t.blueprint_name = 'bmark_model'"}  # fmt: skip
+OTHER_ROW = {"kepler.access_levels": "true", "kepler.tracked_tables": "t.name LIKE '%bmark%'", "kepler.blueprint_versions": "t.blueprint_name = 'bmark_model'", "kepler.blueprint_tables": "t.blueprint_name = 'bmark_model'", "kepler.blueprint_enums": "t.blueprint_name = 'bmark_model'"}  # fmt: skip
 # Those of hostile_calls.sql, which are one tenant's.
 HOSTILE_TABLES: set[str] = {f"kepler_data.{name}_entries" for name in ("_dropped_dropped_4", "inventory_2", "links_3", "parent_1")}
-FEED = re.compile(r"kepler\.feed_[0-9]")
+FEED = re.compile(r"kepler\.(feed|history)_[0-9]")
 # What tells of the catalog, which Postgres shows to everybody.
 OF_NOBODY = {"prisma_schema", "structure_of", "index_advice"}
 # They read nothing of a tenant's, or give what they made a number.
 PURE = {"fold", "jsonb_hash", "estimate_tokens", "json_matches", "json_update", "validate_workflow", "blueprint_from_prisma", "execution_token_hash"}
+# Functions that read and write the tables that they are given.
+BY_TABLE = [
+    ("search_vectors", """kepler.search_vectors('kepler_data.small_embeddings', 'embedding', '[1, 2, 3]', 100, filter => '{"workspace_id": "bmark"}')"""),
+    ("search_vectors", """kepler.search_vectors('kepler_data.small_embeddings', 'embedding', '[1, 2, 3]', 100, filter => '{"memory_id": "bmark_memory_1"}')"""),
+    ("update_document", """kepler.update_document('kepler.records', '{"workspace_id": "bmark", "id": "bmark_record_1"}', 'data', '{"$set": {"a": 1}}')"""),
+    ("update_document", """kepler.update_document('kepler.users', '{"workspace_id": "bmark", "id": "bmark_user"}', 'metadata', '{"$set": {"a": 1}}')"""),
+    ("upsert_document", """kepler.upsert_document('kepler.users', '{"workspace_id": "bmark", "id": "bmark_user"}', 'metadata', '{"$set": {"a": 1}}')"""),
+    ("upsert_document", """kepler.upsert_document('kepler.memories', '{"workspace_id": "bmark", "id": "bmark_memory_1"}', 'metadata', '{"$set": {"a": 1}}')"""),
+]  # fmt: skip
 # Which argument takes which of a tenant's names.
 NAMES = {
     "connection_id": "_connection", "user_id": "_user", "workflow_id": "_workflow", "conversation_id": "_talk", "entity_type": "_type", "external_id": "_external_1", "provider": "_mail", "worker": "_worker",

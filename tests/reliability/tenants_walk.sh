@@ -13,16 +13,16 @@ source "$(dirname "$0")/../../tools/lib.sh"
 major=${PG_MAJOR:-${PG:-18}}
 start_server "$major"
 database=kepler_tenants_walk
-export CALLS=${CALLS:-4000} ROUNDS=0 SEED=${SEED:-1}
+export CALLS=${CALLS:-1200} ROUNDS=0 SEED=${SEED:-1}
 admin() { PGOPTIONS='-c client_min_messages=warning' "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 "$@"; }
 drop() {
   admin -d postgres -c "DROP DATABASE IF EXISTS $database WITH (FORCE)"
-  for role in reader writer worker admin everything other; do admin -d postgres -c "DROP ROLE IF EXISTS kepler_walk_$role"; done
+  for role in reader writer worker admin everything other all; do admin -d postgres -c "DROP ROLE IF EXISTS kepler_walk_$role"; done
   admin -d postgres -c "DROP ROLE IF EXISTS kepler_hostile_calls"
 }
 trap drop EXIT
 drop
-for role in reader writer worker admin everything other; do admin -d postgres -c "CREATE ROLE kepler_walk_$role LOGIN"; done
+for role in reader writer worker admin everything other all; do admin -d postgres -c "CREATE ROLE kepler_walk_$role LOGIN"; done
 admin -d postgres -c "CREATE ROLE kepler_hostile_calls"
 fresh_database $database install
 PYTHONPATH="$ROOT/tools:$ROOT/tests/reliability" PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/tests/reliability/tenants_walk.py" $database

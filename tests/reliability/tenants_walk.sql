@@ -65,6 +65,12 @@ SELECT count(*) FROM kepler.insert_entries('MARK_thing', '[{"MARK_code": "MARK 3
 SELECT kepler.acknowledge_changes('MARK_consumer', kepler.feed_cursor());
 INSERT INTO kepler.feed_dropped (workspace_id, epoch, xid, sequence) VALUES ('MARK', 1, '3', 1);
 
+-- The history, and a person who was taken out of it.
+SELECT kepler.track('kepler.users', 'history');
+INSERT INTO kepler.users (id, email) VALUES ('MARK_erased', 'MARK_erased@example.com');
+UPDATE kepler.users SET name = 'MARK changed' WHERE id IN ('MARK_user', 'MARK_erased');
+SELECT count(*) FROM kepler.erase_user('MARK_erased');
+
 -- A blueprint of the tenant's own, with the rows that it begins with.
 SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "MARK_model", "tenancy": "workspace", "enums": {"MARK_mood": ["MARK_good"]}, "tables": [
     {"name": "MARK_one", "key": {"name": "id", "type": "bigint"}, "fields": [{"name": "a", "type": "text", "unique": true}, {"name": "mood", "type": "enum", "enum": "MARK_mood"}]},

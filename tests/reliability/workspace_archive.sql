@@ -71,7 +71,9 @@ SELECT kepler.drop_entry_table('Dropped') \g /dev/null
 SELECT kepler.create_entry_table('Dropped', '{"fields": [{"name": "again", "type": "text"}]}') \g /dev/null
 -- Blueprints: one of the workspace, and one whose rows say whose they are.
 SELECT kepler.apply_blueprint('{"blueprint": "own", "tenancy": "workspace", "tables": [
-    {"name": "Invoice", "key": {"name": "id", "type": "bigint"}, "fields": [{"name": "total", "type": "decimal", "precision": 12, "scale": 2}, {"name": "corrects", "type": "reference", "to": "Invoice"}]}]}') \g /dev/null
+    {"name": "Invoice", "key": {"name": "id", "type": "bigint"}, "fields": [{"name": "total", "type": "decimal", "precision": 12, "scale": 2}, {"name": "corrects", "type": "reference", "to": "Invoice"}]},
+    {"name": "Rate", "key": {"fields": ["code"]}, "fields": [{"name": "code", "type": "text", "required": true}, {"name": "rate", "type": "decimal"}]}],
+    "seed": {"Rate": {"rows": [{"code": "EUR", "rate": 1}, {"code": "USD", "rate": 2}]}}}') \g /dev/null
 SELECT kepler.apply_blueprint('{"blueprint": "shared", "tenancy": {"field": "tenant"}, "enums": {"state": ["a", "b"]}, "tables": [
     {"name": "Parent", "key": {"name": "id", "type": "bigint"}, "fields": [{"name": "tenant", "type": "text", "required": true}, {"name": "state", "type": "enum", "enum": "state"}, {"name": "states", "type": "enum", "enum": "state", "list": true}]},
     {"name": "Child", "key": {"name": "id", "type": "bigint"}, "fields": [{"name": "tenant", "type": "text", "required": true}, {"name": "parent", "type": "reference", "to": "Parent", "on_delete": "restrict"}, {"name": "next", "type": "reference", "to": "Child"}, {"name": "price", "type": "decimal"}]}]}') \g /dev/null
@@ -79,5 +81,6 @@ SELECT format('%I.%I', schema_name, table_name) AS invoice FROM kepler.blueprint
 SELECT format('%I.%I', schema_name, table_name) AS parent FROM kepler.blueprint_tables WHERE name = 'Parent' \gset
 SELECT format('%I.%I', schema_name, table_name) AS child FROM kepler.blueprint_tables WHERE name = 'Child' \gset
 INSERT INTO :invoice (id, total, corrects) VALUES (1, 10.50, NULL), (2, -10.50, 1);
+UPDATE own."Rate" SET rate = 1.05 WHERE code = 'EUR';
 INSERT INTO :parent (id, tenant, state, states) VALUES (1, 'acme', 'b', '{a,b}'), (2, 'other', 'a', NULL);
 INSERT INTO :child (id, tenant, parent, next, price) VALUES (3, 'acme', 1, NULL, 1.10), (4, 'acme', 1, 3, NULL), (5, 'other', 2, NULL, 7);

@@ -40,7 +40,7 @@ CREATE FUNCTION left_of(workspace text) RETURNS TABLE (relation regclass, rows b
 BEGIN
     FOR relation IN
         SELECT a.attrelid::regclass FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
-        WHERE a.attname = 'workspace_id' AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace IN ('kepler'::regnamespace, 'kepler_data'::regnamespace)
+        WHERE a.attname = 'workspace_id' AND c.relname NOT LIKE 'history%' AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace IN ('kepler'::regnamespace, 'kepler_data'::regnamespace)
     LOOP
         EXECUTE format('SELECT count(*) FROM %s WHERE workspace_id = $1', relation) INTO rows USING workspace;
         IF rows > 0 THEN RETURN NEXT; END IF;
@@ -65,6 +65,8 @@ gone() {
   local left
   left=$(run_psql -c "SELECT * FROM left_of('$1')")
   [[ -z $left ]] || die "$2: left of the workspace: $left"
+  # Hashes stay, and what they are of is gone.
+  [[ $(run_psql -c "SELECT count(*) FROM kepler.history WHERE workspace_id = '$1' AND (row_id IS NOT NULL OR old_values IS NOT NULL)") == 0 ]] || die "$2: the history tells of the workspace"
   [[ $(run_psql -c "SELECT count(*) FROM kepler.workspaces WHERE id = '$1'") == 0 ]] || die "$2: the workspace is there"
   [[ $(kept) == "$before" ]] || die "$2: another workspace has changed: $(kept)"
   [[ $(tables) == 2 ]] || die "$2: $(tables) entry tables"

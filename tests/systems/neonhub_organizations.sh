@@ -20,7 +20,6 @@ drop() {
 trap drop EXIT
 fresh_database "$database" install
 run -d postgres -c "DROP ROLE IF EXISTS $application" -c "CREATE ROLE $application LOGIN"
-if [[ -n ${KEPLER_STANDIN:-} ]]; then run -d "$database" -f "$KEPLER_STANDIN"; fi
 run -d "$database" -o /dev/null -c "SELECT kepler.grant_access('$application', 'writer')"
 python3 "$example/blueprint.py" "$ROOT/examples/blueprints/neonhub.json" >"$work/document"
 export KEPLER_DOCUMENT=$work/document

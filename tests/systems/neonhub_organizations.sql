@@ -85,7 +85,9 @@ INSERT INTO audit_logs ("organizationId", action) VALUES (:'acme', 'forged');
 ROLLBACK TO before;
 UPDATE organization_members SET "organizationId" = :'acme' WHERE "userId" = 'bob';
 ROLLBACK TO before;
+\set VERBOSITY sqlstate
 SELECT enter_organization('bob', :'acme');
+\set VERBOSITY terse
 ROLLBACK;
 \echo '# the same names in both: unique within an organisation'
 BEGIN;
@@ -135,8 +137,21 @@ SET LOCAL enable_seqscan = off;
 EXPLAIN (COSTS OFF) SELECT * FROM agents WHERE slug = 'agent-77';
 COMMIT;
 
--- ### Acme goes
+-- ### An organisation as a whole
 RESET ROLE;
+\echo '# what Acme holds, in the tables of the application and in Kepler''s own; its people are not in it'
+SELECT relation, rows FROM kepler.workspace_report(:'acme') WHERE rows > 0 AND is_exported ORDER BY relation::text COLLATE "C";
+\echo '# the organisation of the seed leaves as an archive, and goes; its user stays'
+CREATE TEMP TABLE archive (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, line text);
+INSERT INTO archive (line) SELECT kepler.export_workspace('primary');
+CALL kepler.delete_workspace('primary', with_rows => true);
+SELECT (SELECT count(*) FROM organizations WHERE slug = 'primary') AS organizations, (SELECT count(*) FROM agents WHERE "organizationId" = 'primary') AS agents,
+    (SELECT count(*) FROM users WHERE email = 'admin@neonhub.ai') AS people;
+\echo '# and comes back, under another id'
+SELECT relation, rows FROM kepler.import_workspace('archive', workspace_id => 'second') WHERE relation::text LIKE '%organi%' ORDER BY relation::text COLLATE "C";
+SELECT o.id, a.slug, a.kind FROM agents AS a JOIN organizations AS o ON o.id = a."organizationId" WHERE o.slug = 'primary' ORDER BY a.slug;
+
+-- ### Acme goes
 CREATE FUNCTION pg_temp.counted() RETURNS TABLE (name text, rows bigint, of_acme bigint) LANGUAGE plpgsql AS $$
 DECLARE
     acme text := (SELECT id FROM neonhub.organizations WHERE slug = 'acme');

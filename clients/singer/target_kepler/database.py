@@ -39,15 +39,16 @@ class Database:
         )
         self._runs: dict[str, Run] = {}
         self._activated: dict[str, int] = {}
-        workspace = config.get("workspace_id")
-        self._workspace = {"workspace_id": workspace} if workspace else {}
+        if workspace := config.get("workspace_id"):
+            # For the session, since a sweep commits in between: the connection must be the target's own.
+            self._connection.execute("SELECT kepler.use_workspace(%s, is_local => false)", (workspace,))
 
     def close(self) -> None:
         """Closes the connection."""
         self._connection.close()
 
     def _call(self, function: str, /, **arguments: Any) -> list[dict[str, Any]]:
-        given = {name: value for name, value in {**arguments, **self._workspace}.items() if value is not None}
+        given = {name: value for name, value in arguments.items() if value is not None}
         named = ", ".join(f"{name} => %({name})s" for name in given)
         return self._connection.execute(f"SELECT * FROM kepler.{function}({named})", given).fetchall()
 
@@ -83,8 +84,8 @@ class Database:
         entity = {"connection_id": None, **self._entity(stream)}
         mode = "incremental" if version is None else "full"
         names = ("connection_id", "entity_type", "mode", "source")
-        arguments = {**entity, "mode": mode, **self._workspace}
-        named = ", ".join(f"{name} => %({name})s" for name in (*names, *self._workspace))
+        arguments = {**entity, "mode": mode}
+        named = ", ".join(f"{name} => %({name})s" for name in names)
         with self._connection.transaction():
             row = self._connection.execute(
                 f"SELECT sync_run_id FROM kepler.begin_sync({named})", arguments
@@ -136,7 +137,6 @@ class Database:
             "sync_run_id": run.id,
             "max_delete_fraction": self._config["max_delete_fraction"],
             "allow_rejects": self._config["allow_rejects"],
-            **self._workspace,
         }
         named = ", ".join(f"{name} => %({name})s" for name in arguments)
         self._connection.execute(f"CALL kepler.sweep_sync({named})", arguments)
@@ -151,7 +151,6 @@ class Database:
             **self._entity(stream),
             **keys,
             "options": json.dumps({"invalid_characters": self._config["invalid_characters"]}),
-            **self._workspace,
         }
         given = {name: value for name, value in arguments.items() if value is not None}
         named = ", ".join(f"{name} => %({name})s" for name in given)

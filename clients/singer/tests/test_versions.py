@@ -158,3 +158,33 @@ def test_a_key_of_two_members_and_numbers_keep_their_digits(database: Database) 
     TargetKepler(config=CONFIG).listen(io.StringIO(json.dumps(message) + "\n" + line + "\n"))
     rows = database.query("SELECT external_id, data ->> 'price', data ->> 'at' FROM kepler.records")
     assert rows == [('["A","1"]', "0.10000000000000000000000001", "2024-05-01T10:00:00.123456789+02:00")]
+
+
+def test_a_workspace_of_several(database: Database) -> None:
+    """A role that is a member of two workspaces fills the one that it names, and sweeps nothing of the other."""
+    run = database.connection.execute
+    run("DROP ROLE IF EXISTS singer_loader")
+    run("CREATE ROLE singer_loader LOGIN")
+    try:
+        for workspace in ("east", "west"):
+            run("INSERT INTO kepler.workspaces (id, name) VALUES (%s, %s)", (workspace, workspace))
+            run("SELECT kepler.grant_access('singer_loader', 'writer', %s)", (workspace,))
+        conninfo = psycopg.conninfo.make_conninfo(CONFIG["conninfo"], user="singer_loader")
+        for workspace in ("east", "west"):
+            load(schema(), *records(range(5), 1), activate(1), state(1), conninfo=conninfo, workspace_id=workspace)
+        load(schema(), *records(range(4), 2), activate(2), state(2), conninfo=conninfo, workspace_id="east")
+        query = """
+            SELECT workspace_id, count(*) FILTER (WHERE deleted_at IS NULL), count(*) FROM kepler.records
+            GROUP BY workspace_id ORDER BY workspace_id
+        """
+        assert database.query(query) == [("east", 4, 5), ("west", 5, 5)]
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            load(schema(), record(1), conninfo=conninfo, workspace_id="default")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            load(schema(), record(1), conninfo=conninfo)
+    finally:
+        database.clear()
+        for workspace in ("east", "west"):
+            run("SELECT kepler.revoke_access('singer_loader', %s)", (workspace,))
+            run("DELETE FROM kepler.workspaces WHERE id = %s", (workspace,))
+        run("DROP ROLE singer_loader")

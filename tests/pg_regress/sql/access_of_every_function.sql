@@ -34,6 +34,7 @@ SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "model", "tables": [{"
 SELECT count(*) FROM kepler.create_entry_table('Gone', '{"fields": []}');
 SELECT count(*) FROM kepler.drop_entry_table('Gone');
 SELECT table_name AS things FROM kepler.entry_tables WHERE record_name = 'Thing' \gset
+SELECT kepler.track(format('kepler_data.%I', :'things'), 'history') AS history_of_things;
 SELECT min(lease_id) AS lease, min(record_id) AS leased FROM kepler.claim_records('lead', 'x', 1) \gset
 SELECT id AS record FROM kepler.records WHERE external_id = '3' \gset
 SELECT sync_run_id AS sync FROM kepler.begin_sync('c', 'lead') \gset
@@ -173,6 +174,11 @@ INSERT INTO calls VALUES
     ('feed_lag', $$kepler.feed_lag()$$),
     ('track', format($$kepler.track('kepler_data.%I')$$, :'things')),
     ('untrack', format($$kepler.untrack('kepler_data.%I')$$, :'things')),
+    ('row_as_of', format($$kepler.row_as_of('kepler_data.%I', '1', clock_timestamp())$$, :'things')),
+    ('row_history', format($$kepler.row_history('kepler_data.%I', '1')$$, :'things')),
+    ('seal_history', 'kepler.seal_history()'),
+    ('verify_history', 'kepler.verify_history()'),
+    ('maintain_history', 'kepler_internal.seal_history_step()'),
     ('version', 'kepler.version()');
 
 -- No function is forgotten here, and no function is for everybody.

@@ -71,6 +71,7 @@ GRANT ALL ON SCHEMA kepler_data TO kepler_forced;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_forced;
 ALTER TABLE kepler.workspaces OWNER TO kepler_forced;
 ALTER TABLE kepler.access_levels OWNER TO kepler_forced;
+ALTER TABLE kepler.workspace_members OWNER TO kepler_forced;
 ALTER TABLE kepler.entry_tables OWNER TO kepler_forced;
 ALTER TABLE kepler.structures OWNER TO kepler_forced;
 ALTER TABLE kepler.hidden_fields OWNER TO kepler_forced;

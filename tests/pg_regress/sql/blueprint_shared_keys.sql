@@ -19,8 +19,7 @@ SELECT outcome FROM documents AS d, kepler.apply_blueprint(d.document) WHERE d.v
 INSERT INTO kepler.workspaces (id, name) VALUES ('desk_a', 'A'), ('desk_b', 'B');
 INSERT INTO desk.orders (tenant, number, code) VALUES ('desk_b', 7, 'B');
 CREATE ROLE desk_a;
-SELECT kepler.grant_access('desk_a', 'writer');
-SET LOCAL kepler.workspace_id = 'desk_a';
+SELECT kepler.grant_access('desk_a', 'writer', 'desk_a');
 SET LOCAL ROLE desk_a;
 SELECT count(*) FROM desk.orders;
 SAVEPOINT s;

@@ -5,9 +5,9 @@
 SET client_min_messages = warning;
 CREATE ROLE copied_writer;
 CREATE ROLE copied_reader;
-SELECT kepler.grant_access('copied_writer', 'writer');
-SELECT kepler.grant_access('copied_reader', 'reader');
 INSERT INTO kepler.workspaces (id, name) VALUES ('copied_a', 'A'), ('copied_b', 'B');
+SELECT kepler.grant_access('copied_writer', 'writer', 'copied_a');
+SELECT kepler.grant_access('copied_reader', 'reader', 'copied_a');
 SET kepler.workspace_id = 'copied_b';
 INSERT INTO kepler.connections (id, name, reference_id) VALUES ('crm', 'crm', 'crm');
 SELECT sync_run_id AS run_of_b FROM kepler.begin_sync('crm', 'lead') \gset

@@ -28,6 +28,8 @@ SELECT kepler.entry_json_schema('Note', 'it''s two') -> 'properties' ? 'text' AS
 CREATE ROLE kepler_entries_reader;
 GRANT USAGE ON SCHEMA kepler, kepler_internal, kepler_data TO kepler_entries_reader;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_entries_reader;
+GRANT SELECT ON kepler.workspace_members TO kepler_entries_reader;
+INSERT INTO kepler.workspace_members (workspace_id, role_name, level) VALUES ('one', 'kepler_entries_reader', 'reader'), ('it''s two', 'kepler_entries_reader', 'reader');
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA kepler_data TO kepler_entries_reader;
 INSERT INTO kepler_data.note_1_entries (body) VALUES ('of one');
 INSERT INTO kepler_data.note_2_entries (text) VALUES ('of two');

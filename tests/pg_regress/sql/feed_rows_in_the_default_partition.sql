@@ -46,7 +46,7 @@ SELECT * FROM public.partitions();
 BEGIN;
 CREATE TEMPORARY TABLE kept ON COMMIT DROP AS SELECT * FROM kepler.feed_default;
 DELETE FROM kepler.feed_default;
-SELECT kepler_internal.make_feed_partitions() AS made;
+SELECT kepler_internal.make_partitions($$feed$$, $$week$$, 4) AS made;
 INSERT INTO kepler.feed SELECT * FROM kept;
 COMMIT;
 INSERT INTO kepler.records (id, entity_type) VALUES ('default 5', 'd');

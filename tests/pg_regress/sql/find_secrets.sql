@@ -26,6 +26,12 @@ CREATE TABLE own.parted (id integer PRIMARY KEY, t text) PARTITION BY LIST (id);
 CREATE TABLE own.parted_1 PARTITION OF own.parted FOR VALUES IN (1);
 INSERT INTO own.parted VALUES (1, :'github');
 SELECT * FROM kepler.find_secrets('own.parted');
+-- Without a key a row is told by its place, which is one in a partition.
+CREATE TABLE own.placed (id integer, t text) PARTITION BY LIST (id);
+CREATE TABLE own.placed_1 PARTITION OF own.placed FOR VALUES IN (1);
+CREATE TABLE own.placed_2 PARTITION OF own.placed FOR VALUES IN (2);
+INSERT INTO own.placed VALUES (1, :'github'), (2, :'github');
+SELECT * FROM kepler.find_secrets('own.placed') ORDER BY key::text;
 -- It reads as its caller: rights and row security hold.
 CREATE ROLE regress_reader;
 GRANT USAGE ON SCHEMA own TO regress_reader;

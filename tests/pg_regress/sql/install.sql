@@ -58,6 +58,8 @@ CREATE TEMP VIEW tenant_tables AS
 SELECT * FROM tables WHERE name NOT IN ('workspaces', 'schema_versions', 'embedding_spaces', 'access_levels',
     -- The feed has changes of tables without a workspace too, and no client writes to it.
     'feed', 'feed_dropped', 'feed_epochs', 'tracked_tables',
+    -- So has the history.
+    'history', 'history_redactions', 'history_seals', 'history_shapes', 'history_transactions',
     -- Blueprints belong to the database.
     'blueprints', 'blueprint_versions', 'blueprint_tables', 'blueprint_enums');
 CREATE TEMP VIEW public_functions AS

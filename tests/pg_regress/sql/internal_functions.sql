@@ -27,7 +27,11 @@ INSERT INTO c_calls VALUES
     ('track', 'make_feed_triggers', 'tracked_tables', 'INSERT'),
     -- CREATE TRIGGER asks for the right on the function, of whoever tracks a table of their own.
     ('track', 'tell_feed', 'tracked_tables', 'INSERT'),
+    ('track', 'make_history_triggers', 'tracked_tables', 'INSERT'),
+    ('track', 'tell_history', 'tracked_tables', 'INSERT'),
     ('untrack', 'drop_feed_triggers', 'tracked_tables', 'UPDATE'),
+    ('row_as_of', 'row_image', NULL, NULL),
+    ('row_history', 'row_image', NULL, NULL),
     ('structure_of', 'table_facts', NULL, NULL),
     ('update_document', 'json_update_changes', NULL, NULL),
     ('upsert_document', 'json_update_changes', NULL, NULL),

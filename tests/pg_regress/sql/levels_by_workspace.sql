@@ -11,15 +11,16 @@ SET ROLE varied;
 SELECT kepler.use_workspace('acme', false);
 UPDATE kepler.records SET data = '{"n": 2}' WHERE id = 'a' RETURNING id;
 SELECT outcome FROM kepler.upsert_record('t', 'x', '{}');
-SELECT outcome FROM kepler.delete_records('t', '{x}');
+SELECT count(*) FROM kepler.detached_records;
 SELECT count(*) FROM kepler.credentials;
 -- Not an administrator, anywhere.
 SELECT kepler.create_entry_table('Thing', '{"fields": [{"name": "n", "type": "integer"}]}');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 
 -- A reader there: by SQL, by COPY, by function, by a kept plan.
-PREPARE change AS UPDATE kepler.records SET data = '{"n": 3}' WHERE entity_type = 't' RETURNING id;
+PREPARE change AS UPDATE kepler.records SET data = '{"n": 3}' WHERE entity_type = 't' RETURNING entity_type;
 EXECUTE change;
+DELETE FROM kepler.records WHERE external_id = 'x';
 SELECT kepler.use_workspace('beta', false);
 SELECT id FROM kepler.records WHERE entity_type = 't';
 EXECUTE change;
@@ -35,12 +36,13 @@ COPY (SELECT id FROM kepler.credentials) TO STDOUT;
 SELECT count(*) FROM kepler.credentials;
 SELECT * FROM kepler.upsert_record('t', 'x', '{}');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
-SELECT * FROM kepler.claim_records('t', 1);
-SELECT * FROM kepler.requeue_records('t');
+SELECT * FROM kepler.requeue_records(entity_type => 't');
+SELECT kepler.drop_enrichment_policy('t');
+SELECT kepler.track('kepler.records');
 SELECT kepler.set_enrichment_policy('t');
 SELECT * FROM kepler.begin_sync('c', 't');
 -- What a reader may, it may.
-SELECT count(*) FROM kepler.search_messages('x');
+SELECT count(*) FROM kepler.changes_since();
 EXPLAIN (COSTS OFF) UPDATE kepler.records SET data = '{}';
 
 -- A worker: the columns of the enrichment, and no others.
@@ -64,12 +66,10 @@ SELECT kepler.use_workspace('acme', false);
 SELECT outcome FROM kepler.insert_entries('Thing', '[{"n": 1}]');
 INSERT INTO shop.items (n) VALUES (1) RETURNING n;
 SELECT kepler.use_workspace('beta', false);
+\set VERBOSITY sqlstate
 SELECT outcome FROM kepler.insert_entries('Thing', '[{"n": 1}]');
-\set QUIET on
-\set VERBOSITY terse
 INSERT INTO kepler_data.:thing (n) VALUES (1);
 \set VERBOSITY default
-\set QUIET off
 SELECT count(*) FROM kepler_data.:thing;
 INSERT INTO shop.items (n) VALUES (2);
 SELECT n FROM shop.items;
@@ -137,8 +137,9 @@ RESET ROLE;
 RESET ALL;
 SET client_min_messages = warning;
 DROP SCHEMA varied CASCADE;
-SELECT kepler.drop_blueprint('shop');
-SELECT kepler.drop_entry_table('Thing', workspace_id => w) FROM unnest('{acme,beta}'::text[]) AS w;
+DELETE FROM shop.items;
+SELECT outcome FROM kepler.drop_blueprint('shop');
+SELECT kepler.drop_entry_table('Thing', workspace_id => w) IS NOT NULL AS dropped FROM unnest('{acme,beta}'::text[]) AS w;
 SELECT kepler.purge_entry_table('Thing', workspace_id => w) FROM unnest('{acme,beta}'::text[]) AS w;
 DELETE FROM kepler.records;
 SELECT kepler.revoke_access('varied'), kepler.revoke_access('lender');

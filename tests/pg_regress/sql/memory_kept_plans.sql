@@ -55,6 +55,8 @@ SET LOCAL kepler.workspace_id = 'ours';
 CREATE ROLE kepler_reader;
 GRANT USAGE ON SCHEMA kepler, kepler_internal, kepler_data TO kepler_reader;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_reader;
+GRANT SELECT ON kepler.workspace_members TO kepler_reader;
+INSERT INTO kepler.workspace_members (workspace_id, role_name, level) VALUES ('ours', 'kepler_reader', 'reader');
 GRANT SELECT ON kepler.memories, kepler.workspaces, kepler.embedding_spaces, kepler_data.mini_embeddings TO kepler_reader;
 SET LOCAL ROLE kepler_reader;
 SELECT pg_temp.found('rare');

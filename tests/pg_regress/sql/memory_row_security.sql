@@ -10,6 +10,8 @@ SELECT outcome FROM kepler.remember('their public', '[1, 0]', workspace_id => 't
 CREATE ROLE kepler_reader;
 GRANT USAGE ON SCHEMA kepler, kepler_internal, kepler_data TO kepler_reader;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_reader;
+GRANT SELECT ON kepler.workspace_members TO kepler_reader;
+INSERT INTO kepler.workspace_members (workspace_id, role_name, level) VALUES ('ours', 'kepler_reader', 'reader');
 SET LOCAL kepler.workspace_id = 'ours';
 SET LOCAL ROLE kepler_reader;
 SELECT count(*) FROM kepler.search_memories('[1, 0]');

@@ -13,6 +13,8 @@ SELECT outcome, count(*) FROM (VALUES ('ours'), ('theirs')) AS w (id), LATERAL k
 CREATE ROLE kepler_reader;
 GRANT USAGE ON SCHEMA kepler, kepler_internal, kepler_data TO kepler_reader;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO kepler_reader;
+GRANT SELECT ON kepler.workspace_members TO kepler_reader;
+INSERT INTO kepler.workspace_members (workspace_id, role_name, level) VALUES ('ours', 'kepler_reader', 'reader');
 SET LOCAL kepler.workspace_id = 'ours';
 -- The right to one of the two tables is not enough.
 SET LOCAL ROLE kepler_reader;

@@ -36,6 +36,28 @@ SET LOCAL ROLE regress_kepler_blind;
 INSERT INTO kepler.users (id, email, metadata) VALUES ('u', 'u@example.com', :'old') ON CONFLICT DO NOTHING;
 RESET ROLE;
 
+-- A role under row security has the same promise in its workspace; of a row elsewhere it learns nothing, whether it guesses the
+-- secret or not.
+INSERT INTO kepler.workspaces (id, name) VALUES ('other', 'Other');
+SET LOCAL kepler.on_secret = 'allow';
+INSERT INTO kepler.connections (workspace_id, id, name, reference_id, metadata) VALUES ('other', 'c', 'crm', 'crm', :'old');
+RESET kepler.on_secret;
+CREATE ROLE regress_kepler_admin;
+SELECT kepler.grant_access('regress_kepler_admin', 'admin');
+SET LOCAL ROLE regress_kepler_admin;
+INSERT INTO kepler.connections (id, name, reference_id, metadata) VALUES ('c', 'by a role', 'crm', :'old')
+ON CONFLICT (workspace_id, id) DO UPDATE SET name = excluded.name, metadata = excluded.metadata RETURNING name;
+INSERT INTO kepler.connections (id, name, reference_id, metadata) VALUES ('c', 'by a role', 'crm', '{"password": "hunter3", "n": 1}')
+ON CONFLICT (workspace_id, id) DO UPDATE SET metadata = excluded.metadata;
+INSERT INTO kepler.connections (workspace_id, id, name, reference_id, metadata) VALUES ('other', 'c', 'x', 'crm', :'old')
+ON CONFLICT (workspace_id, id) DO UPDATE SET metadata = excluded.metadata;
+INSERT INTO kepler.connections (workspace_id, id, name, reference_id, metadata) VALUES ('other', 'c', 'x', 'crm', '{"password": "hunter3", "n": 1}')
+ON CONFLICT (workspace_id, id) DO UPDATE SET metadata = excluded.metadata;
+SELECT outcome FROM kepler.remember('likes tea');
+SELECT kepler.remember('postgres://app:hunter2@db/app');
+SELECT relation.key, relation.path FROM kepler.find_secrets('kepler.connections') AS relation;
+RESET ROLE;
+
 -- A trigger in front of the guard sets a column that the statement does not name; one whose name is late does so too.
 CREATE FUNCTION pg_temp.spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.metadata := '{"apiKey": "abcd1234efgh"}'; RETURN NEW; END $$;
 CREATE TRIGGER a_spoil BEFORE INSERT OR UPDATE ON kepler.connections FOR EACH ROW EXECUTE FUNCTION pg_temp.spoil();

@@ -7,10 +7,10 @@ SET LOCAL client_min_messages = warning;
 CREATE ROLE kept_a;
 CREATE ROLE kept_b;
 INSERT INTO kepler.workspaces (id, name) VALUES ('kept_a', 'A'), ('kept_b', 'B');
-SELECT kepler.grant_access('kept_a', 'admin');
-SELECT kepler.grant_access('kept_b', 'admin');
-\set as_a 'RESET ROLE; SET LOCAL kepler.workspace_id = \'kept_a\'; SET LOCAL ROLE kept_a'
-\set as_b 'RESET ROLE; SET LOCAL kepler.workspace_id = \'kept_b\'; SET LOCAL ROLE kept_b'
+SELECT kepler.grant_access('kept_a', 'admin', 'kept_a');
+SELECT kepler.grant_access('kept_b', 'admin', 'kept_b');
+\set as_a 'RESET ROLE; SET LOCAL ROLE kept_a'
+\set as_b 'RESET ROLE; SET LOCAL ROLE kept_b'
 SELECT count(*) FROM kepler.create_embedding_space('kept', 2, 'm');
 CREATE FUNCTION public.fill(mark text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -57,7 +57,7 @@ PREPARE changing AS UPDATE kepler.users SET name = 'changed' RETURNING email;
 PREPARE in_deep AS SELECT (WITH u AS (SELECT email FROM public.as_caller WHERE EXISTS (SELECT FROM kepler.connections AS c WHERE c.user_id = 'u')) SELECT string_agg(email, ' ') FROM u) AS email;
 CREATE FUNCTION public.all_kept() RETURNS TABLE (name text, email text) LANGUAGE plpgsql AS $$
 BEGIN
-    FOR name IN SELECT p.name FROM pg_prepared_statements AS p WHERE p.statement LIKE 'PREPARE%' AND p.name NOT IN ('by_parameter') ORDER BY 1 LOOP
+    FOR name IN SELECT p.name FROM pg_prepared_statements AS p WHERE p.statement LIKE 'PREPARE%' AND p.name NOT IN ('by_parameter', 'through_owner') ORDER BY 1 LOOP
         FOR email IN EXECUTE format('EXECUTE %I', name) LOOP
             RETURN NEXT;
         END LOOP;
@@ -67,9 +67,14 @@ END $$;
 :as_a;
 SELECT string_agg(name, ' ') AS names, email FROM public.all_kept() GROUP BY email;
 EXECUTE by_parameter ('%');
+EXECUTE through_owner;
 :as_b;
 SELECT string_agg(name, ' ') AS names, email FROM public.all_kept() GROUP BY email;
 EXECUTE by_parameter ('%');
+-- What runs with the rights of the other role shows nothing, where that has none.
+SAVEPOINT s;
+EXECUTE through_owner;
+ROLLBACK TO s;
 :as_a;
 SELECT string_agg(name, ' ') AS names, email FROM public.all_kept() GROUP BY email;
 EXECUTE by_parameter ('%');

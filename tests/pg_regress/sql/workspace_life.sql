@@ -2,6 +2,9 @@
 -- And the walk: every table that says whose its rows are is in the report, and so in exports and in deletions.
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
+-- The numbers of the tables that the story shows.
+SELECT last_value AS numbers, is_called AS given FROM kepler.entry_table_numbers \gset
+SELECT setval('kepler.entry_table_numbers', 100000);
 SELECT kepler.create_workspace('acme', 'Acme');
 SELECT kepler.create_workspace('acme');
 SELECT kepler.create_workspace(NULL);
@@ -54,6 +57,7 @@ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT LIKE 'p
 SELECT t.relation FROM pg_temp.told AS t
 WHERE t.relation NOT IN (SELECT r.relation FROM kepler.workspace_report('acme') AS r UNION SELECT r.relation FROM kepler.workspace_report('beside') AS r)
     -- Said by lines of their own in an archive, and deleted with the tables that they are about.
+    AND t.relation NOT IN (SELECT i.inhparent FROM pg_inherits AS i JOIN kepler.workspace_report('acme') AS r ON r.relation = i.inhrelid)
     AND t.relation::text <> ALL ('{kepler.entry_tables,kepler.structures,kepler.hidden_fields,kepler.blueprints,kepler.workspaces}')
 ORDER BY t.relation::text;
 -- And what holds anything of a tenant's without such a column would be new: tables of the schema that belong to the database.
@@ -114,6 +118,10 @@ SELECT user_id, metadata FROM kepler.executions WHERE workspace_id = 'copy';
 SELECT count(*) FROM kepler_data.life_message_embeddings WHERE workspace_id = 'copy';
 SELECT count(*) AS of_others FROM kepler.messages WHERE workspace_id = 'acme' AND user_id = 'ann';
 
+-- A role that is a member of it, and of the one beside.
+CREATE ROLE life_member;
+SELECT kepler.grant_access('life_member', 'writer', w) FROM unnest('{copy,beside}'::text[]) AS w;
+
 -- Deletion: not without being told, not default, and not what is not there.
 CALL kepler.delete_workspace('copy');
 CALL kepler.delete_workspace('default', with_rows => true);
@@ -134,16 +142,16 @@ CALL kepler.delete_workspace('copy');
 ROLLBACK;
 CREATE TABLE mine (workspace_id text, id text, FOREIGN KEY (workspace_id, id) REFERENCES kepler.users (workspace_id, id));
 INSERT INTO mine VALUES ('copy', 'bob');
-CALL kepler.delete_workspace('copy', max_rows => 2);
+CALL kepler.delete_workspace('copy', max_rows => 5);
 DROP TABLE mine;
-CALL kepler.delete_workspace('copy', max_rows => 2);
+CALL kepler.delete_workspace('copy', max_rows => 5);
 CALL kepler.delete_workspace('copy');
 -- Nothing is left with its id in any table, and the others have theirs.
 CREATE FUNCTION pg_temp.left_of(workspace text) RETURNS TABLE (relation regclass, rows bigint) LANGUAGE plpgsql AS $$
 BEGIN
     FOR relation IN
         SELECT a.attrelid::regclass FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
-        WHERE a.attname IN ('workspace_id', 'tenant') AND c.relkind IN ('r', 'p')
+        WHERE a.attname IN ('workspace_id', 'tenant') AND c.relkind IN ('r', 'p') AND c.relname NOT LIKE 'history%'
     LOOP
         EXECUTE format('SELECT count(*) FROM %s AS t WHERE t::text LIKE $1', relation) INTO rows USING '(%' || workspace || '%';
         IF rows > 0 THEN RETURN NEXT; END IF;
@@ -151,12 +159,15 @@ BEGIN
 END
 $$;
 SELECT * FROM pg_temp.left_of('copy');
+-- The history keeps hashes of what was done, and nothing that was told.
+SELECT count(*) > 0 AS rows, count(row_id) AS row_ids, count(old_values) AS old_values FROM kepler.history WHERE workspace_id = 'copy';
 SELECT count(*) FROM pg_class WHERE relname LIKE 'part\_%\_entries';
+SELECT workspace_id, level FROM kepler.workspace_members WHERE role_name = 'life_member';
 SELECT relation, rows FROM kepler.workspace_report('acme') WHERE rows > 0 ORDER BY relation::text COLLATE "C";
 
 -- Rows that refer to each other in a circle, in a shared table.
 INSERT INTO :shared (id, tenant, next) VALUES (1, 'acme', 2), (2, 'acme', 1);
-CALL kepler.delete_workspace('acme', with_rows => true, max_rows => 1);
+CALL kepler.delete_workspace('acme', with_rows => true, max_rows => 5);
 SELECT * FROM pg_temp.left_of('acme');
 SELECT tenant, count(*) FROM :shared GROUP BY 1;
 SELECT relation, rows FROM kepler.workspace_report('beside') WHERE rows > 0 AND is_exported ORDER BY relation::text COLLATE "C";
@@ -167,4 +178,7 @@ SELECT outcome FROM kepler.drop_blueprint('life_shared');
 SELECT kepler.retire_embedding_space('life');
 SELECT kepler.drop_embedding_space('life');
 DROP TABLE archive, cut, copied;
+SELECT has_table_privilege('life_member', 'kepler.records', 'SELECT') AS keeps_rights, (SELECT count(*) FROM kepler.workspace_members) AS members;
+DROP ROLE life_member;
 SELECT id FROM kepler.workspaces WHERE id <> 'default';
+SELECT setval('kepler.entry_table_numbers', :numbers, :'given') > 0 AS set_back;

@@ -14,7 +14,7 @@ INSERT INTO kepler.connections (id, name, reference_id, user_id) VALUES ('c', 'c
 INSERT INTO kepler.credentials (connection_id, type, secret_ref) VALUES ('c', 'API_KEY', 'env:KEY');
 SELECT kepler.create_embedding_space('rights', 2, 'm');
 SELECT outcome FROM kepler.remember('tea', '[1, 0]', user_id => 'ann');
-SELECT kepler.create_entry_table('Part', '{"fields": [{"name": "n", "type": "integer"}]}');
+SELECT count(*) FROM kepler.create_entry_table('Part', '{"fields": [{"name": "n", "type": "integer"}]}');
 SELECT outcome FROM kepler.insert_entries('Part', '[{"n": 1}]');
 SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "rights", "tenancy": {"field": "tenant"}, "tables": [
     {"name": "Row", "key": {"name": "id", "type": "bigint"}, "fields": [{"name": "tenant", "type": "text", "required": true}]}]}');
@@ -84,13 +84,34 @@ SELECT * FROM kepler.erase_user('ann') ORDER BY relation::text COLLATE "C";
 RESET ROLE;
 SELECT workspace_id, id FROM kepler.users WHERE workspace_id IN ('acme', 'other') ORDER BY 1, 2;
 
+-- A role with the level in one workspace reports and exports that one, and makes none.
+CREATE ROLE life_member;
+SELECT kepler.grant_access('life_member', 'admin', 'acme');
+SELECT kepler.grant_access('life_member', 'reader', 'other');
+SAVEPOINT s;
+SET LOCAL ROLE life_member;
+SELECT count(*) > 30 FROM kepler.workspace_report('acme');
+SELECT line FROM ((SELECT kepler.export_workspace('acme') EXCEPT ALL SELECT line FROM archive)) AS d (line) WHERE line LIKE '%other%';
+SELECT kepler.create_workspace('no');
+ROLLBACK TO s;
+SET LOCAL kepler.workspace_id = 'other';
+SET LOCAL ROLE life_member;
+SELECT kepler.workspace_report('other');
+ROLLBACK TO s;
+SET LOCAL kepler.workspace_id = 'other';
+SET LOCAL ROLE life_member;
+SELECT kepler.export_workspace('other');
+ROLLBACK TO s;
+
 -- While a workspace is being deleted, its roles are told.
 UPDATE kepler.workspaces SET deleting_at = now() WHERE id = 'acme';
 SAVEPOINT s;
+SET LOCAL kepler.workspace_id = 'acme';
 SET LOCAL ROLE life_writer;
 SELECT kepler.remember('more');
 ROLLBACK TO s;
 UPDATE kepler.workspaces SET deleting_at = NULL WHERE id = 'acme';
+SET LOCAL kepler.workspace_id = 'acme';
 SET LOCAL ROLE life_writer;
 SELECT outcome FROM kepler.remember('more');
 ROLLBACK;

@@ -119,6 +119,14 @@ UPDATE kepler.workspace_members SET level = 'writer' WHERE role_name = 'members_
 TRUNCATE kepler.workspace_members;
 SET ROLE members_two; EXECUTE mine; RESET ROLE;
 
+-- Nor does a membership that is lost lead into the default workspace, whatever the rights on tables that are left.
+SELECT has_table_privilege('members_two', 'kepler.records', 'SELECT') AS left_right;
+SET ROLE members_two; SELECT kepler.use_workspace('default', false); RESET ROLE;
+SELECT kepler.revoke_access('members_two');
+SELECT kepler.grant_access('members_two', 'reader', 'beta'), kepler.grant_access('members_two', 'reader');
+SELECT kepler.revoke_access('members_two', 'beta');
+SET ROLE members_two; EXECUTE mine; RESET ROLE;
+
 -- Arguments.
 SELECT kepler.grant_access(NULL, 'reader', 'acme');
 SELECT kepler.grant_access('members_two', NULL, 'acme');

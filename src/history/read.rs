@@ -1,0 +1,487 @@
+//! Reads the history of a row.
+//!
+//! Who may read a table may read what its rows were. The history is then read as its owner, with the workspace, the
+//! table and the row bound; the present row is read as the caller, by the same snapshot.
+
+use super::error::HistoryError;
+use super::image;
+use super::rebuild::{self, Event, Identities, LaidOut, Layout, State};
+use super::shape::{self, text};
+use super::write::spelling;
+use crate::access::owner::Owner;
+use crate::error::Error;
+use crate::feed::epoch::Epochs;
+use crate::feed::tell::Operation;
+use crate::feed::track;
+use crate::ident::quote_literal;
+use crate::jsonb::builder::Builder;
+use crate::pg::plan::{Parameter, Statement};
+use crate::pg::role;
+use crate::pg::rows::Row;
+use crate::pg::varlena::Text;
+use crate::pg::whole::Spi;
+use crate::workspace;
+use pgrx::pg_sys;
+use pgrx::spi::SpiClient;
+
+const EVENT: &str = "
+    SELECT h.epoch, h.xid, h.sequence, h.created_at, h.operation::text, h.shape_id, h.statement, h.old_values,
+           pg_catalog.to_jsonb(h.withheld)::text, h.redaction_id IS NOT NULL, w.actor, w.request_id, w.role_name
+    FROM kepler.history AS h
+    LEFT JOIN LATERAL (
+        SELECT t.actor, t.request_id, t.role_name FROM kepler.history_transactions AS t
+        WHERE t.epoch = h.epoch AND t.xid = h.xid AND t.sequence < h.sequence
+            AND t.workspace_id IS NOT DISTINCT FROM h.workspace_id
+        ORDER BY t.epoch DESC, t.xid DESC, t.sequence DESC LIMIT 1) AS w ON true
+    WHERE h.table_id = $2 AND ";
+
+type Events = crate::pg::plan::OwnedStatement;
+
+thread_local! {
+    static OF_WORKSPACE: Events = events("h.workspace_id = $1 AND h.row_id = $3");
+    static OF_NONE: Events = events("h.workspace_id IS NULL AND $1 IS NULL AND h.row_id = $3");
+    static EMPTIED: Events =
+        events("h.workspace_id = $1 AND h.operation = 'TRUNCATE' AND $3 IS NOT NULL");
+    static EMPTIED_OF_NONE: Events = events(
+        "h.workspace_id IS NULL AND $1 IS NULL AND h.operation = 'TRUNCATE' AND $3 IS NOT NULL",
+    );
+    static LAYOUTS: Statement = const { Statement::new(
+        c"SELECT s.id, s.epoch, s.relation, s.columns::text FROM kepler.history_shapes AS s
+          WHERE s.table_id = $1 ORDER BY s.id",
+        &[pg_sys::INT4OID],
+    ) };
+    /// The table, if it is tracked; else what is known by its name.
+    static TRACKED: Statement = const { Statement::new(
+        c"SELECT t.id, t.level, t.tracked_at, t.untracked_at, g.workspace_id
+          FROM kepler.tracked_tables AS t
+          CROSS JOIN LATERAL (
+              SELECT 0 AS rank, CASE WHEN x.tgnargs = 2 THEN pg_catalog.convert_from(pg_catalog.substring(
+                  x.tgargs, pg_catalog.length(t.id::text) + 2,
+                  pg_catalog.length(x.tgargs) - pg_catalog.length(t.id::text) - 2), 'UTF8') END AS workspace_id
+              FROM pg_catalog.pg_trigger AS x
+              WHERE x.tgrelid = $1 AND x.tgfoid = 'kepler_internal.tell_history()'::pg_catalog.regprocedure
+                  AND pg_catalog.substring(x.tgargs, 1, pg_catalog.length(t.id::text) + 1)
+                      = pg_catalog.convert_to(t.id::text, 'UTF8') || '\\x00'::bytea
+              UNION ALL
+              SELECT 1, (SELECT e.workspace_id FROM kepler.entry_tables AS e
+                  WHERE 'kepler_data.' || pg_catalog.quote_ident(e.table_name) = t.name)
+              WHERE t.name = $2
+          ) AS g
+          WHERE t.level <> 'feed' ORDER BY g.rank, t.untracked_at DESC NULLS FIRST, t.id DESC LIMIT 1",
+        &[pg_sys::OIDOID, pg_sys::TEXTOID],
+    ) };
+    static SECURED: Statement = const { Statement::new(
+        c"SELECT COALESCE(bool_and(p.polpermissive AND p.polroles = '{0}'
+                 AND pg_catalog.pg_get_expr(p.polqual, p.polrelid) IN ('(workspace_id = kepler.current_workspace_id())',
+                     COALESCE('(kepler.current_workspace_id() = ' || pg_catalog.quote_literal($2) || '::text)', ''))), false)
+          FROM pg_catalog.pg_policy AS p WHERE p.polrelid = $1 AND p.polcmd IN ('*', 'r')",
+        &[pg_sys::OIDOID, pg_sys::TEXTOID],
+    ) };
+}
+
+/// The last condition: since when.
+fn events(whose: &str) -> Events {
+    let sql = format!(
+        "{EVENT} {whose} AND ($4 IS NULL OR h.created_at > $4)
+         ORDER BY h.epoch DESC, h.sequence DESC LIMIT $5"
+    );
+    let types = vec![
+        pg_sys::TEXTOID,
+        pg_sys::INT4OID,
+        pg_sys::TEXTOID,
+        pg_sys::TIMESTAMPTZOID,
+        pg_sys::INT8OID,
+    ];
+    Events::new(sql, types)
+}
+
+/// A change of a row, and what the row was after it.
+pub(super) struct Version {
+    pub(super) event: Event,
+    /// A `jsonb` each.
+    pub(super) changes: Option<Vec<u8>>,
+    pub(super) after: Option<Vec<u8>>,
+}
+
+/// A table of which a history is kept.
+struct Table {
+    oid: pg_sys::Oid,
+    /// As SQL names it.
+    name: String,
+    number: i32,
+    tracked_at: i64,
+    is_tracked: bool,
+    workspace: Option<String>,
+}
+
+impl Table {
+    /// Looks a table up for a caller who may read it.
+    fn find(
+        client: &mut SpiClient<'_>,
+        oid: pg_sys::Oid,
+        workspace_id: Option<String>,
+    ) -> Result<Self, Error> {
+        let spelled = track::spelled(client, oid)?;
+        if !role::may(pg_sys::ACL_SELECT, oid) {
+            return Err(HistoryError::NoRight(spelled).into());
+        }
+        let own_name = Text::new(&spelled);
+        let (number, level, tracked_at, untracked_at, own) = {
+            let _owner = Owner::find()?.act();
+            let parameters = [Some(oid.into()), Some(own_name.datum())];
+            let rows = TRACKED.with(|plan| plan.run_latest(client, &parameters));
+            let row = rows.iter::<5>().next();
+            let found = row.and_then(|row| {
+                let own = row.text(4).map(str::to_owned);
+                Some((row.integer(0)?, row.text(1)?.to_owned(), row.time(2)?, row.time(3), own))
+            });
+            found.ok_or(HistoryError::NotKept(spelled.clone()))?
+        };
+        // Policies by workspace, of rows or of an entry table as a whole, say of what rows were what they say of them now.
+        if role::is_secured(oid) {
+            let text = own.as_deref().map(Text::new);
+            let whose = text.as_ref().map(Text::datum);
+            let rows = SECURED.with(|plan| plan.run_latest(client, &[Some(oid.into()), whose]));
+            let is_by_workspace = rows.iter::<1>().next().and_then(|row| row.boolean(0));
+            if is_by_workspace != Some(true) {
+                return Err(HistoryError::Secured(spelled).into());
+            }
+        }
+        if level == "deletions" {
+            return Err(HistoryError::DeletionsAlone(spelled).into());
+        }
+        // SAFETY: a look-up.
+        let has_workspace = unsafe { pg_sys::get_attnum(oid, c"workspace_id".as_ptr()) } > 0;
+        let workspace = match own {
+            Some(own) => {
+                workspace::require_own(&own)?;
+                Some(own)
+            }
+            None if has_workspace && workspace_id.is_none() => {
+                Owner::find()?.require_caller("read changes of rows without a workspace")?;
+                None
+            }
+            None if has_workspace => Some(workspace::argument(workspace_id)?),
+            None => None,
+        };
+        Ok(Self {
+            oid,
+            name: spelled,
+            number,
+            tracked_at,
+            is_tracked: untracked_at.is_none(),
+            workspace,
+        })
+    }
+
+    /// What the row is now, as an image, and the columns of the table.
+    fn present(&self, id: &str) -> Result<(Option<Vec<u8>>, Layout, String), Error> {
+        let (layout, keys, has_workspace) = self.described(id)?;
+        // As the triggers write it.
+        let row_id = match keys.as_slice() {
+            [Some(only)] => only.clone(),
+            several => serde_json::to_string(several).unwrap_or_default(),
+        };
+        let mut condition = Spi::connect_mut(|client| -> Result<String, Error> {
+            let found = client.update(
+                CONDITION,
+                None,
+                &[self.oid.into(), keys.into(), self.workspace.as_deref().into()],
+            )?;
+            Ok(found.first().get_one::<String>()?.unwrap_or_else(|| "false".to_owned()))
+        })?;
+        if has_workspace {
+            condition.push_str(&match &self.workspace {
+                Some(id) => format!(" AND t.workspace_id = {}", quote_literal(id)),
+                None => " AND t.workspace_id IS NULL".to_owned(),
+            });
+        }
+        let sql = format!(
+            "SELECT kepler_internal.row_image(t.*) FROM {} AS t WHERE {condition}",
+            self.name
+        );
+        let has_names = layout.columns.iter().any(|column| column.type_name.starts_with("reg"));
+        let _spelling = spelling(true, has_names);
+        let image = Spi::connect_elsewhere(|client| -> Result<Option<Vec<u8>>, Error> {
+            let mut rows = client.select(&sql, Some(1), &[])?;
+            let Some(row) = rows.next() else { return Ok(None) };
+            Ok(row[1].value::<Vec<u8>>()?)
+        })?;
+        Ok((image, layout, row_id))
+    }
+
+    /// The columns, the texts of the key without the workspace, and whether there is a column for that.
+    #[allow(clippy::type_complexity)]
+    fn described(&self, id: &str) -> Result<(Layout, Vec<Option<String>>, bool), Error> {
+        // SAFETY: the table exists, and is closed again; the lock stays.
+        let (row, columns) = unsafe {
+            let opened = pg_sys::table_open(self.oid, pg_sys::AccessShareLock as i32);
+            let found = crate::feed::shape::of(opened)
+                .and_then(|row| Ok((row, shape::columns(self.oid, (*opened).rd_att)?)));
+            pg_sys::table_close(opened, pg_sys::NoLock as i32);
+            found?
+        };
+        let expected = row.key.len();
+        let keys: Vec<Option<String>> = if expected == 1 {
+            vec![Some(id.to_owned())]
+        } else {
+            let texts = serde_json::from_str(id).ok();
+            let bad = || HistoryError::BadKey { table: self.name.clone(), expected };
+            texts.filter(|texts: &Vec<_>| texts.len() == expected).ok_or_else(bad)?
+        };
+        let columns = columns
+            .into_iter()
+            .map(|column| LaidOut {
+                number: column.number.into(),
+                name: column.name,
+                type_name: column.type_name,
+            })
+            .collect();
+        let layout = Layout { id: None, epoch: 0, relation: self.oid.to_u32(), columns };
+        Ok((layout, keys, row.workspace.is_some()))
+    }
+}
+
+/// The condition that finds a row by the texts of its key, by the operators of the primary key.
+const CONDITION: &str = "
+    SELECT pg_catalog.string_agg(pg_catalog.format('t.%I OPERATOR(%I.%s) %L::%s', k.attname, n.nspname, o.oprname,
+        CASE WHEN k.is_workspace THEN $3 ELSE ($2::text[])[k.place] END,
+        pg_catalog.format_type(k.atttypid, k.atttypmod)), ' AND ')
+    FROM (
+        SELECT a.attname, a.atttypid, a.atttypmod, u.opclass,
+               a.attname = 'workspace_id' AND i.indnkeyatts > 1 AS is_workspace,
+               pg_catalog.count(*) FILTER (WHERE NOT (a.attname = 'workspace_id' AND i.indnkeyatts > 1))
+                   OVER (ORDER BY u.place) AS place
+        FROM pg_catalog.pg_index AS i
+        CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(i.indkey::smallint[]), pg_catalog.unnest(i.indclass::oid[]))
+            WITH ORDINALITY AS u (attnum, opclass, place)
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = u.attnum
+        WHERE i.indrelid = $1 AND i.indisprimary AND u.place <= i.indnkeyatts
+    ) AS k
+    JOIN pg_catalog.pg_opclass AS c ON c.oid = k.opclass
+    JOIN pg_catalog.pg_amop AS m ON m.amopfamily = c.opcfamily AND m.amoplefttype = c.opcintype
+        AND m.amoprighttype = c.opcintype AND m.amopstrategy = 3
+    JOIN pg_catalog.pg_operator AS o ON o.oid = m.amopopr
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = o.oprnamespace";
+
+/// All that is read of a row.
+struct Read {
+    identities: Identities,
+    /// What the row is now.
+    present: State,
+    /// The newest first.
+    events: Vec<Event>,
+}
+
+fn read(table: &Table, id: &str, since: Option<i64>, limit: i64) -> Result<Read, Error> {
+    let (image, mut layout, row_id) = table.present(id)?;
+    let (layouts, mut events) = {
+        let _owner = Owner::find()?.act();
+        Spi::connect_mut(|client| {
+            layout.epoch = Epochs::read(client).counted().0;
+            let rows =
+                LAYOUTS.with(|plan| plan.run_in_snapshot(client, &[Some(table.number.into())]));
+            let mut layouts: Vec<Layout> = rows.iter::<4>().filter_map(layout_of).collect();
+            layouts.push(layout);
+            (layouts, events_of(client, table, &row_id, since, limit))
+        })
+    };
+    events.sort_by_key(|event| std::cmp::Reverse((event.epoch, event.sequence)));
+    rebuild::order(&mut events);
+    let identities = Identities::of(&layouts);
+    let present = match image {
+        _ if !table.is_tracked => State::Unknown,
+        Some(bytes) => State::Row(identities.values(None, Some(&bytes[4..]))),
+        None => State::Absent,
+    };
+    Ok(Read { identities, present, events })
+}
+
+fn layout_of(row: Row<'_, 4>) -> Option<Layout> {
+    let columns: serde_json::Value = serde_json::from_str(row.text(3)?).ok()?;
+    let columns = columns.as_array()?.iter().filter_map(|column| {
+        Some(LaidOut {
+            number: column.get("number")?.as_i64()?,
+            name: column.get("name")?.as_str()?.to_owned(),
+            type_name: column.get("type")?.as_str()?.to_owned(),
+        })
+    });
+    Some(Layout {
+        id: row.bigint(0),
+        epoch: row.integer(1)?,
+        relation: row.oid(2)?.to_u32(),
+        columns: columns.collect(),
+    })
+}
+
+fn events_of(
+    client: &mut SpiClient<'_>,
+    table: &Table,
+    id: &str,
+    since: Option<i64>,
+    limit: i64,
+) -> Vec<Event> {
+    let workspace = table.workspace.as_deref().map(Text::new);
+    let row_id = Text::new(id);
+    let parameters: [Parameter; 5] = [
+        workspace.as_ref().map(Text::datum),
+        Some(table.number.into()),
+        Some(row_id.datum()),
+        since.map(Into::into),
+        Some(limit.into()),
+    ];
+    let statements = match workspace {
+        Some(_) => [&OF_WORKSPACE, &EMPTIED],
+        None => [&OF_NONE, &EMPTIED_OF_NONE],
+    };
+    let mut events = Vec::new();
+    for statement in statements {
+        statement.with(|plan| {
+            let rows = plan.run_in_snapshot(client, &parameters);
+            events.extend(rows.iter::<13>().filter_map(event_of));
+        });
+    }
+    events
+}
+
+fn event_of(row: Row<'_, 13>) -> Option<Event> {
+    let operation = Operation::ALL
+        .into_iter()
+        .find(|operation| row.text(4).map(str::as_bytes) == Some(operation.label().to_bytes()))?;
+    let withheld = row.text(8).and_then(|names| serde_json::from_str(names).ok());
+    Some(Event {
+        epoch: row.integer(0)?,
+        xid: row.bigint(1)? as u64,
+        sequence: row.bigint(2)?,
+        created_at: row.time(3)?,
+        operation,
+        layout: row.bigint(5)?,
+        statement: row.bigint(6)?,
+        old_values: row.jsonb(7).map(<[u8]>::to_vec),
+        withheld: withheld.unwrap_or_default(),
+        is_redacted: row.boolean(9)?,
+        actor: text(row.datum(10)),
+        request: text(row.datum(11)),
+        role: text(row.datum(12)),
+    })
+}
+
+/// So many more changes are read than are given, so that those of one transaction can be put in order.
+const MORE: i64 = 100;
+
+/// The versions of a row, the newest first.
+pub(super) fn versions(
+    oid: pg_sys::Oid,
+    id: &str,
+    max_rows: i32,
+    workspace_id: Option<String>,
+) -> Result<Vec<Version>, Error> {
+    let table = Spi::connect_mut(|client| Table::find(client, oid, workspace_id))?;
+    let Read { identities, present, events } = read(&table, id, None, i64::from(max_rows) + MORE)?;
+    let mut state = present;
+    let mut builder = Builder::default();
+    let mut versions = Vec::new();
+    for event in events.into_iter().take(max_rows as usize) {
+        pgrx::check_for_interrupts!();
+        if event.created_at < table.tracked_at {
+            // Between the two nobody was told of changes.
+            state = State::Unknown;
+        }
+        let before = event.undo(&identities, &state);
+        let changes = identities.difference(&event, &state, &before, &mut builder);
+        let after = match &state {
+            State::Row(values) => identities.object(values, &mut builder),
+            _ => None,
+        };
+        versions.push(Version { event, changes, after });
+        state = before;
+    }
+    Ok(versions)
+}
+
+/// What a row was at a time, as a `jsonb`; None where it was not there.
+pub(super) fn as_of(
+    oid: pg_sys::Oid,
+    id: &str,
+    time: i64,
+    workspace_id: Option<String>,
+) -> Result<Option<Vec<u8>>, Error> {
+    let table = Spi::connect_mut(|client| Table::find(client, oid, workspace_id))?;
+    let Read { identities, present, events } = read(&table, id, Some(time), i64::MAX)?;
+    let mut state = present;
+    for event in &events {
+        pgrx::check_for_interrupts!();
+        state = event.undo(&identities, &state);
+    }
+    if time < table.tracked_at {
+        state = State::Unknown;
+    } else if matches!(state, State::Unknown) && table.is_tracked {
+        // What was deleted last, or emptied, is not there, whatever came after it.
+        let before = read(&table, id, None, i64::MAX)?.events;
+        let last = before.into_iter().find(|event| event.created_at <= time);
+        if let Some(Operation::Delete | Operation::Truncate) = last.map(|event| event.operation) {
+            state = State::Absent;
+        }
+    }
+    match state {
+        State::Row(values) => Ok(identities.object(&values, &mut Builder::default())),
+        State::Absent => Ok(None),
+        State::Unknown => {
+            let why = match () {
+                () if time < table.tracked_at => {
+                    "The table was not tracked then, or not all the time since."
+                }
+                () if !table.is_tracked => "The table is not tracked any more.",
+                () => {
+                    "The table was emptied by TRUNCATE since, or the history of the row was redacted."
+                }
+            };
+            Err(HistoryError::Unknown { why }.into())
+        }
+    }
+}
+
+/// The image of a row of a table, as a trigger would keep it all.
+///
+/// # Safety
+/// The datum is a composite value of a table's row type.
+pub(super) unsafe fn row_image(datum: pg_sys::Datum) -> Result<Option<Vec<u8>>, Error> {
+    // SAFETY: as the caller says. The description is held while it is used.
+    unsafe {
+        let header =
+            pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::HeapTupleHeaderData>();
+        let row_type = pg_sys::HeapTupleHeaderGetTypeId(header);
+        let table = pg_sys::get_typ_typrelid(row_type);
+        if table == pg_sys::InvalidOid {
+            return Ok(None);
+        }
+        let description =
+            pg_sys::lookup_rowtype_tupdesc(row_type, pg_sys::HeapTupleHeaderGetTypMod(header));
+        let columns = shape::columns(table, description)?;
+        let count = (*description).natts as usize;
+        let mut values = vec![pg_sys::Datum::null(); count];
+        let mut nulls = vec![true; count];
+        let mut tuple = pg_sys::HeapTupleData {
+            t_len: pgrx::varlena::varsize(header.cast()) as u32,
+            t_data: header,
+            ..Default::default()
+        };
+        pg_sys::heap_deform_tuple(&mut tuple, description, values.as_mut_ptr(), nulls.as_mut_ptr());
+        let mut builder = Builder::default();
+        builder.open_object();
+        for column in columns.iter().filter(|column| !column.is_sensitive) {
+            let at = column.number as usize - 1;
+            builder.key(column.name.as_bytes());
+            if nulls[at] {
+                builder.null();
+            } else {
+                column.spelling.add(&mut builder, values[at]);
+            }
+        }
+        if (*description).tdrefcount >= 0 {
+            pg_sys::DecrTupleDescRefCount(description);
+        }
+        let mut out = Vec::new();
+        Ok(image::finish(&mut builder, &mut out).ok().map(|()| out))
+    }
+}
