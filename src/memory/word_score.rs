@@ -24,6 +24,8 @@ pub(super) struct Sought {
     /// In the order of their bytes, each with its weight.
     words: Vec<(String, f32)>,
     average: f64,
+    /// How many rows there are in all.
+    pub(super) rows: f64,
 }
 
 impl Sought {
@@ -35,7 +37,7 @@ impl Sought {
         });
         let mut words: Vec<(String, f32)> = weighed.collect();
         words.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        Self { words, average }
+        Self { words, average, rows }
     }
 
     /// As the scoring function takes it.

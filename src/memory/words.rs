@@ -99,7 +99,7 @@ pub(super) fn by_words<D: Details>(
     let _narrow = (narrow && outgrown).then(ByKeysAlone::begin);
     let _large = (outgrown && !narrow).then(OwnTablesAreLarge::begin);
     let mut limit = question.pool;
-    let mut rarer = if narrow { words.len() } else { rarer(&words, limit) };
+    let mut rarer = if narrow { words.len() } else { rarer(&words, sought.rows, limit) };
     loop {
         // As constants: what the planner knows of the words decides whether it reads their index or that of
         // the scope. The workspace is a word with a blank before it.
@@ -162,13 +162,15 @@ fn words_of(client: &mut SpiClient<'_>, parameters: &Parameters, text: &str) -> 
     rows.iter::<2>().filter_map(word).collect()
 }
 
-/// How many of the words, the rarest first, give rows enough to rank.
-fn rarer(words: &[Word], wanted: usize) -> usize {
+/// How many of the words, the rarest first, give rows enough to rank, of all that there are.
+fn rarer(words: &[Word], all: f64, wanted: usize) -> usize {
     let least = (RANKED_A_ROW * wanted) as f64;
-    let mut rows = 0.0;
+    // Many rows hold several of the words.
+    let (mut without, mut rows) = (1.0, 0.0);
     let enough = words.iter().position(|word| {
         let before = rows;
-        rows += word.rows;
+        without *= 1.0 - (word.rows / all.max(1.0)).min(1.0);
+        rows = all * (1.0 - without);
         before >= least && rows > RANKED.max(least)
     });
     enough.unwrap_or(words.len())
