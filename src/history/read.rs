@@ -454,13 +454,14 @@ pub(super) unsafe fn row_image(datum: pg_sys::Datum) -> Result<Option<Vec<u8>>, 
     unsafe {
         let header =
             pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::HeapTupleHeaderData>();
-        let row_type = pg_sys::HeapTupleHeaderGetTypeId(header);
+        // What the macros of Postgres 16 read, which later versions have as functions.
+        let kind = (*header).t_choice.t_datum;
+        let row_type = kind.datum_typeid;
         let table = pg_sys::get_typ_typrelid(row_type);
         if table == pg_sys::InvalidOid {
             return Ok(None);
         }
-        let description =
-            pg_sys::lookup_rowtype_tupdesc(row_type, pg_sys::HeapTupleHeaderGetTypMod(header));
+        let description = pg_sys::lookup_rowtype_tupdesc(row_type, kind.datum_typmod);
         let columns = shape::columns(table, description)?;
         let count = (*description).natts as usize;
         let mut values = vec![pg_sys::Datum::null(); count];

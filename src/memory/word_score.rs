@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn length_counts_for_texts_and_hardly_for_turns() {
-        let of_length = |length, average| {
+        let of_length = |length: u16, average| {
             of(&[("tea", 1), ("x", length - 1)], &sought(&[("tea", 10.0)], average))
         };
         assert!(of_length(5, 10.0) / of_length(10, 10.0) < 1.06);

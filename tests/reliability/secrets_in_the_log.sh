@@ -15,7 +15,7 @@ start_server "$server" "$major" 'log_min_error_statement = error' 'log_error_ver
 use_server "$server" "$major"
 fresh_database logged install
 
-run() { "$PG_BIN/psql" -XAtq -d logged -o /dev/null "$@" 2>/dev/null; }
+run() { "$PG_BIN/psql" -XAtq -d logged -o /dev/null 2>/dev/null; }
 run <<'SQL'
 SELECT kepler.create_entry_table('Refs', '{"fields": [{"name": "name", "type": "text", "unique": true}, {"name": "ref", "type": "text", "sensitive": "reference"}]}');
 INSERT INTO kepler.connections (id, name, reference_id) VALUES ('c', 'c', 'c');

@@ -109,14 +109,14 @@ mkfifo "$work/in"
 "$PG_BIN/psql" -XAtq <"$work/in" >"$work/writer" 2>&1 &
 writer=$!
 exec 3>"$work/in"
-echo "BEGIN; SELECT kepler.upsert_records_summary('lead', '[{\"external_id\": \"late\", \"data\": {}}, {\"external_id\": \"1\", \"data\": {\"changed\": 1}}]', workspace_id => 'gone') IS NULL; \\echo written" >&3
+printf '%s\n' "BEGIN; SELECT kepler.upsert_records_summary('lead', '[{\"external_id\": \"late\", \"data\": {}}, {\"external_id\": \"1\", \"data\": {\"changed\": 1}}]', workspace_id => 'gone') IS NULL; \\echo written" >&3
 until grep -q written "$work/writer"; do sleep 0.05; done
 delete 100 >"$work/deleted" 2>&1 &
 deleting=$!
 until [[ $(run_psql -c "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CALL kepler.delete%'") == 1 ]]; do sleep 0.05; done
 OPTIONS='-c lock_timeout=2s' run_psql -c "SELECT kepler.upsert_records_summary('lead', '[{\"external_id\": \"beside\", \"data\": {}}]', workspace_id => 'kept')" \
   -c "SELECT kepler.add_message('c1', 'user', 'beside', workspace_id => 'kept')" >/dev/null || die "another workspace had to wait"
-echo "COMMIT; \\echo committed" >&3
+printf '%s\n' 'COMMIT; \echo committed' >&3
 exec 3>&-
 wait $writer
 wait $deleting || die "the deletion failed: $(cat "$work/deleted")"
