@@ -81,6 +81,7 @@ unsafe extern "C-unwind" fn before_report(error: *mut pg_sys::ErrorData) {
                 &mut error.message,
                 &mut error.detail,
                 &mut error.detail_log,
+                &mut error.hint,
                 &mut error.context,
                 &mut error.internalquery,
             ];
