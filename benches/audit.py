@@ -88,9 +88,21 @@ class Bench:
             script = "\n".join(line for line in self.peer.read_text().splitlines() if "pg_extension_config_dump" not in line)
             own = self.peer.with_suffix(".plain.sql")
             own.write_text(script)
+            self.make_uuids(session)
             session.script(own)
             session.run(f"SELECT audit.enable_tracking('bench.{PEER}'::regclass)")
         return session
+
+    def make_uuids(self, session: Session) -> None:
+        """The peer needs uuid-ossp. Where that is not there, it gets what is at least as fast."""
+        if int(session.value("SELECT count(*) FROM pg_available_extensions WHERE name = 'uuid-ossp'")):
+            session.run('CREATE EXTENSION "uuid-ossp"')
+            return
+        self.say("uuid-ossp is not there: functions in SQL in its place")
+        session.run("CREATE FUNCTION public.uuid_generate_v4() RETURNS uuid LANGUAGE sql AS 'SELECT gen_random_uuid()'")
+        session.run(
+            "CREATE FUNCTION public.uuid_generate_v5(space uuid, name text) RETURNS uuid IMMUTABLE LANGUAGE sql AS 'SELECT md5(space::text || name)::uuid'"
+        )
 
     def measure(self, session: Session, pid: int, way: str, case: str) -> None:
         statement = CASES[case].format(way=way)

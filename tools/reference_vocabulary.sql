@@ -113,6 +113,7 @@ INSERT INTO exceptions VALUES
 ('verb_object', 'workspace_report', 'reads'),
 ('workspace_id', 'create_workspace', 'the workspace is what it makes'),
 ('workspace_id', 'delete_workspace', 'the workspace is what it acts on'),
+('workspace_id', 'use_workspace', 'the workspace is what it chooses'),
 ('relation', 'import_workspace', 'an archive that was copied into a table; relation is a column of the answer'),
 ('plural', 'remember_many', 'the plural of remember'),
 ('plural', 'forget', 'the opposite of remember'),

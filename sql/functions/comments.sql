@@ -785,7 +785,7 @@ workspace_id: the workspace; NULL means all workspaces.
 Only for the owner of Kepler''s tables and superusers.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for an unknown role; 42501 for other callers.';
 COMMENT ON FUNCTION kepler.use_workspace(text, boolean) IS
-'Has the session work in a workspace that its role is a member of, and returns the id of the workspace. The role is the one that logged in or that SET ROLE names, also inside of SECURITY DEFINER functions.
+'Has the session work in a workspace that its role is a member of, and returns the id of the workspace. The role is the one that logged in or that SET ROLE names, also inside of functions that run as their owner.
 is_local: true (the default) sets the workspace for the transaction, which must be inside of BEGIN and COMMIT; false for the session, unless kepler.workspace_per_transaction is on, which superusers set for roles whose clients share connections.
 A transaction works in one workspace: after its first use of one, only the owner of Kepler''s tables and superusers can choose another. ROLLBACK TO a savepoint also gives back what was chosen after it.
 Errors: 55000 before install(), and if is_local is false while kepler.workspace_per_transaction is on; 22004 and 22023 for arguments; 42501 if the role is not a member of the workspace; 23503 if a role that may work in all workspaces names one that does not exist; 25P01 if is_local is true outside of a transaction block; 25001 if the transaction has used another workspace.';
@@ -945,10 +945,11 @@ COMMENT ON FUNCTION kepler.seal_history() IS
 No writer waits for it. For the owner of Kepler''s tables. Call maintain_history for a large backlog: it commits between the seals.
 Errors: 55000 before install(); 42501 for other callers.';
 COMMENT ON FUNCTION kepler.verify_history(text, text) IS
-'Compares the history with its seals, and with an anchor that was kept outside: whether anything was changed, added or removed since. One row: outcome is intact or broken.
+'Compares the history with its seals, and with an anchor that was kept outside: whether anything was changed, added or removed since. One row.
 anchor: one that seal_history returned; NULL compares the chain with itself alone. after: an older anchor up to which the chain was verified before; NULL begins at the beginning.
 problem: the first break; broken_at: when that was written. seals, sealed_rows: how many were compared; redacted_rows: how many of them were redacted (history_redactions says why). Rows behind the last seal are not compared.
 For the owner of Kepler''s tables. Reads the whole of what it compares.
+Outcomes: intact (nothing was changed), broken (the history or a seal was changed; problem says where).
 Errors: 55000 before install(); 22023 for what is no anchor; 42501 for other callers.';
 COMMENT ON PROCEDURE kepler.maintain_history() IS
 'Makes the partitions of the history for the next months, and seals what there is to seal, in steps that commit. Call it once a day, from any scheduler. If it is late, changes go to a default partition.

@@ -73,7 +73,7 @@ thread_local! {
     static SECURED: Statement = const { Statement::new(
         c"SELECT COALESCE(bool_and(p.polpermissive AND p.polroles = '{0}'
                  AND pg_catalog.pg_get_expr(p.polqual, p.polrelid) IN ('(workspace_id = kepler.current_workspace_id())',
-                     COALESCE('(kepler.current_workspace_id() = ' || pg_catalog.quote_literal($2) || '::text)', ''))), false)
+                     COALESCE('(' || pg_catalog.quote_literal($2) || '::text = kepler.current_workspace_id())', ''))), false)
           FROM pg_catalog.pg_policy AS p WHERE p.polrelid = $1 AND p.polcmd IN ('*', 'r')",
         &[pg_sys::OIDOID, pg_sys::TEXTOID],
     ) };
@@ -121,6 +121,10 @@ impl Table {
         oid: pg_sys::Oid,
         workspace_id: Option<String>,
     ) -> Result<Self, Error> {
+        let asked = match workspace_id {
+            Some(_) => Some(workspace::argument(workspace_id)?),
+            None => None,
+        };
         let spelled = track::spelled(client, oid)?;
         if !role::may(pg_sys::ACL_SELECT, oid) {
             return Err(HistoryError::NoRight(spelled).into());
@@ -157,11 +161,11 @@ impl Table {
                 workspace::require_own(&own)?;
                 Some(own)
             }
-            None if has_workspace && workspace_id.is_none() => {
+            None if has_workspace && asked.is_none() => {
                 Owner::find()?.require_caller("read changes of rows without a workspace")?;
                 None
             }
-            None if has_workspace => Some(workspace::argument(workspace_id)?),
+            None if has_workspace => asked,
             None => None,
         };
         Ok(Self {

@@ -48,9 +48,10 @@ for copy in kepler_history_plain kepler_history_custom; do
   [[ $(admin -d "$copy" -v from=0 <<<"$read_it") == "$expected" ]] || die "$copy: the history reads otherwise"
   [[ $(admin -d "$copy" -c "SELECT outcome, problem FROM kepler.verify_history('$anchor')") == 'intact|' ]] || die "$copy: the chain is broken: $(admin -d "$copy" -c "SELECT kepler.verify_history('$anchor')")"
   if admin -d "$copy" -c 'DELETE FROM kepler.history' 2>/dev/null; then die "$copy: the history can be deleted"; fi
-  admin -d "$copy" -c 'ALTER TABLE orders RENAME amount TO total' -c "UPDATE orders SET remark = 'in the copy', total = 9"
-  [[ $(admin -d "$copy" -c "SELECT changes FROM kepler.row_history('orders', '1', 1)") == '{"total": {"new": 9, "old": null}, "remark": {"new": "in the copy", "old": "three"}}' ]] || die "$copy: a new change"
-  [[ $(admin -d "$copy" -v from=1 <<<"$read_it") == "${expected//'"amount"'/'"total"'}" ]] || die "$copy: what was before reads otherwise: $(admin -d "$copy" -v from=1 <<<"$read_it")"
+  # The first write lists the columns as they are here: from then on they may have other names.
+  admin -d "$copy" -c "UPDATE orders SET remark = 'in the copy'" -c 'ALTER TABLE orders RENAME amount TO total' -c 'UPDATE orders SET total = 9'
+  [[ $(admin -d "$copy" -c "SELECT changes FROM kepler.row_history('orders', '1', 1)") == '{"total": {"new": 9, "old": null}}' ]] || die "$copy: a new change"
+  [[ $(admin -d "$copy" -v from=2 <<<"$read_it") == "${expected//'"amount"'/'"total"'}" ]] || die "$copy: what was before reads otherwise: $(admin -d "$copy" -v from=2 <<<"$read_it")"
   later=$(seal "$copy" | tail -n 1)
   [[ $later != "$anchor" ]] || die "$copy: nothing was sealed"
   [[ $(admin -d "$copy" -c "SELECT outcome, problem FROM kepler.verify_history('$later', '$anchor')") == 'intact|' ]] || die "$copy: the chain does not go on"

@@ -104,8 +104,8 @@ INSERT INTO kepler.connections (id, name, reference_id, created_at, updated_at) 
 INSERT INTO kepler.credentials (connection_id, type, secret_ref) VALUES ('c', 'API_KEY', 'vault:x');
 SELECT a.attrelid::regclass AS table_without_guard FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
 WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'r' AND NOT c.relispartition AND a.attname = 'workspace_id'
-    -- Nobody but the owner changes what the feed has dropped, and whose a blueprint's tables are.
-    AND c.relname NOT IN ('blueprints', 'feed_dropped')
+    -- Nobody but the owner changes what the feed has dropped, the history, and whose a blueprint's tables are.
+    AND c.relname NOT IN ('blueprints', 'feed_dropped', 'history_transactions', 'history_redactions')
     AND NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgfoid = 'kepler_internal.refuse_workspace_change'::regproc);
 
 -- The other tables' updated_at moves as well, and stays where nothing changed or where it was set.

@@ -116,6 +116,8 @@ ROLLBACK;
 -- Executions and enrichment attempts that are deleted leave a trace, and nothing else of them does.
 SELECT public.from_now();
 SELECT outcome FROM kepler.upsert_record('lead', 'a', '{}');
+DELETE FROM kepler.records WHERE entity_type = 'lead';
+DELETE FROM kepler.entities WHERE type = 'lead';
 INSERT INTO kepler.workflows (id, name, trigger, actions) VALUES ('w', 'w', '{"app": "a", "event": "e"}', '[]');
 INSERT INTO kepler.executions (id, workflow_id, status) VALUES ('e', 'w', 'RUNNING');
 UPDATE kepler.executions SET error = 'x';

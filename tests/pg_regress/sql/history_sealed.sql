@@ -70,7 +70,7 @@ SELECT outcome FROM kepler.verify_history(:'anchor');
 
 -- A redaction: of rows, then of an actor. What was there is gone, the chain holds, and the redaction is told.
 SELECT kepler_internal.redact_history('default', 'asked for by the customer', 'public.sealed', '{3,4}') AS redacted;
-SELECT operation, row_id, old_values, workspace_id FROM kepler.history WHERE redaction_id IS NOT NULL;
+SELECT operation, row_id, old_values, workspace_id FROM kepler.history WHERE redaction_id IS NOT NULL ORDER BY sequence;
 SELECT kepler_internal.redact_history('default', 'left the company', actor => 'ada') > 0 AS redacted;
 SELECT count(*) AS left FROM kepler.history_transactions WHERE actor = 'ada';
 SELECT table_name, reason, row_count > 0 AS rows FROM kepler.history_redactions ORDER BY id;

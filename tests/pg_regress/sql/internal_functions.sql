@@ -23,6 +23,7 @@ INSERT INTO c_calls VALUES
     ('prisma_schema', 'prisma_facts', NULL, NULL),
     ('prisma_schema', 'prisma_expressions', NULL, NULL),
     ('retire_embedding_space', 'retire_embedding_space', 'embedding_spaces', 'UPDATE'),
+    ('search_memories', 'word_score', NULL, NULL),
     ('search_messages', 'require_conversation', NULL, NULL),
     ('track', 'make_feed_triggers', 'tracked_tables', 'INSERT'),
     -- CREATE TRIGGER asks for the right on the function, of whoever tracks a table of their own.
