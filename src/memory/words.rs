@@ -1,7 +1,7 @@
 //! What a text's words find, the best first.
 //!
-//! Rows are ranked by `word_score`. Those that hold one of the rarer words are, and that is enough: what holds common words
-//! alone does not come before them. So a question of many common words costs what the rows of its rarer ones cost. Where
+//! Rows are ranked by `word_score`. Those that hold one of the rarer words are: what holds common words alone seldom
+//! comes before them. So a question of many common words costs what the rows of its rarer ones cost. Where
 //! those are too few for an answer, because a scope has few of them, the rows of all words are ranked.
 
 use super::gather::{MAX_POOL, POOL_A_ROW, Question};

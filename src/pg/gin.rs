@@ -24,7 +24,7 @@ const ITEM: usize = 4;
 pub(super) const RIGHT_BOUND: usize = 8;
 /// The link to the next page, how many items there are, and what kind of page it is.
 const OPAQUE: usize = 8;
-pub(super) const ROOT: u32 = 1;
+const ROOT: u32 = 1;
 pub(super) const NO_PAGE: u32 = u32::MAX;
 pub(super) const IS_DATA: u16 = 1;
 const IS_LEAF: u16 = 1 << 1;
@@ -206,39 +206,48 @@ impl Entry<'_> {
     }
 }
 
-/// How many rows at most there are for a key, as far as a page tells; None where there may be more.
-fn rows_of_key(key: i32, read: impl Fn(u32) -> Page) -> Option<usize> {
+/// Where an index has its entries for a key: the page, and the place of the first entry there that is not before the key,
+/// if there is one. `is_before` compares the key of an entry with it. None where a page is not as expected.
+pub(super) fn find(
+    read: impl Fn(u32) -> Page,
+    is_before: impl Fn(&Entry<'_>) -> bool,
+) -> Option<(Page, Option<usize>)> {
     let mut page = read(ROOT);
     for _ in 0..MAX_STEPS {
         if page.flags()? & IS_DATA != 0 {
             return None;
         }
-        let (entries, next) = (page.entries()?, page.next()?);
-        let Some(last) = entries.checked_sub(1) else { return page.is_leaf()?.then_some(0) };
+        let (is_leaf, entries, next) = (page.is_leaf()?, page.entries()?, page.next()?);
+        let Some(last) = entries.checked_sub(1) else { return is_leaf.then_some((page, None)) };
         // A page that was split meanwhile goes on in the next one.
-        if next != NO_PAGE && page.entry(last)?.is_before(key) {
+        if next != NO_PAGE && is_before(&page.entry(last)?) {
             page = read(next);
             continue;
         }
-        let (mut low, mut high) = (0, entries);
+        // Above the leaves the last entry of a level leads to all that is behind, whatever its key: that is of the time when
+        // the entry was made, and may be before those to its left.
+        let (mut low, mut high) = (0, if is_leaf { entries } else { last });
         while low < high {
             let middle = low + (high - low) / 2;
-            if page.entry(middle)?.is_before(key) { low = middle + 1 } else { high = middle }
+            if is_before(&page.entry(middle)?) { low = middle + 1 } else { high = middle }
         }
-        if page.is_leaf()? {
-            let found = (low < entries).then(|| page.entry(low)).flatten();
-            let Some(found) = found.filter(|found| found.key() == Some(key)) else {
-                return Some(0);
-            };
-            return match found.rows()? {
-                IN_TREE => rows_of_tree(&read(found.block()?)),
-                rows => Some(usize::from(rows)),
-            };
+        if is_leaf {
+            return Some((page, (low < entries).then_some(low)));
         }
-        // The last entry of a level leads to all that is behind.
-        page = read(page.entry(low.min(last))?.block()?);
+        page = read(page.entry(low)?.block()?);
     }
     None
+}
+
+/// How many rows at most there are for a key, as far as a page tells; None where there may be more.
+fn rows_of_key(key: i32, read: impl Fn(u32) -> Page) -> Option<usize> {
+    let (page, at) = find(&read, |entry| entry.is_before(key))?;
+    let found = at.and_then(|at| page.entry(at));
+    let Some(found) = found.filter(|found| found.key() == Some(key)) else { return Some(0) };
+    match found.rows()? {
+        IN_TREE => rows_of_tree(&read(found.block()?)),
+        rows => Some(usize::from(rows)),
+    }
 }
 
 /// The rows of a tree that is one page: each takes a byte of it at least.

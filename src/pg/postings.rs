@@ -7,10 +7,11 @@
 //! table is read, and no row of another tenant counts.
 //!
 //! This decides the order of what is found and nothing else. So dead rows do count, and whatever is not as expected is no
-//! answer. Rows that are not sorted into the index yet are read too: they may be all that a tenant has.
+//! answer. Rows that are not sorted into the index yet are read too: they may be all that a tenant has. While they are being
+//! sorted in, they may count twice.
 
 use super::gin::{
-    Entry, HEADER, IN_TREE, IS_DATA, MAX_STEPS, NO_PAGE, PAGE, Page, RIGHT_BOUND, ROOT, read,
+    Entry, HEADER, IN_TREE, IS_DATA, MAX_STEPS, NO_PAGE, PAGE, Page, RIGHT_BOUND, find, read,
 };
 use super::varlena;
 use pgrx::pg_sys;
@@ -129,38 +130,13 @@ impl Index<'_> {
 
     /// The rows of a word; none where no row holds it.
     fn postings(&self, word: &str) -> Option<Postings> {
-        let is_before = |entry: &Entry<'_>| entry.word().is_some_and(|own| *own < *word.as_bytes());
-        let mut page = (self.read)(ROOT);
-        for _ in 0..MAX_STEPS {
-            if page.flags()? & IS_DATA != 0 {
-                return None;
-            }
-            let (entries, next) = (page.entries()?, page.next()?);
-            let Some(last) = entries.checked_sub(1) else {
-                return page.is_leaf()?.then(|| Postings::List(Vec::new()));
-            };
-            // A page that was split meanwhile goes on in the next one.
-            if next != NO_PAGE && is_before(&page.entry(last)?) {
-                page = (self.read)(next);
-                continue;
-            }
-            let (mut low, mut high) = (0, entries);
-            while low < high {
-                let middle = low + (high - low) / 2;
-                if is_before(&page.entry(middle)?) { low = middle + 1 } else { high = middle }
-            }
-            if page.is_leaf()? {
-                let found = (low < entries).then(|| page.entry(low)).flatten();
-                let found =
-                    found.filter(|found| found.word().is_some_and(|own| *own == *word.as_bytes()));
-                return match found {
-                    None => Some(Postings::List(Vec::new())),
-                    Some(found) => found.postings(),
-                };
-            }
-            page = (self.read)(page.entry(low.min(last))?.block()?);
+        let word = word.as_bytes();
+        let (page, at) = find(self.read, |entry| entry.word().is_some_and(|own| *own < *word))?;
+        let found = at.and_then(|at| page.entry(at));
+        match found.filter(|found| found.word().is_some_and(|own| *own == *word)) {
+            None => Some(Postings::List(Vec::new())),
+            Some(found) => found.postings(),
         }
-        None
     }
 
     /// Pages of a tree that are spread over it evenly, or all of them, and how many times as many there are.
@@ -203,11 +179,13 @@ impl Index<'_> {
                 let Some(row) = part.rows.get(from) else { break };
                 let page = self.leaf(root, *row)?;
                 let list = page.rows()?;
-                let end = list.last().filter(|end| **end < *last && page.next() != Some(NO_PAGE));
-                // As far as this page goes, and one row at least.
-                let to = end.map_or(part.rows.len(), |end| {
-                    part.rows.partition_point(|row| row <= end).max(from + 1)
-                });
+                // As far as this page goes, whether it still has rows or not, and one row at least.
+                let to = match page.bound()? {
+                    Some(end) if end < *last => {
+                        part.rows.partition_point(|row| *row <= end).max(from + 1)
+                    }
+                    _ => part.rows.len(),
+                };
                 both += shared(&part.rows[from..to], &list);
                 seen += to - from;
                 from = to;
@@ -222,6 +200,11 @@ impl Index<'_> {
         for _ in 0..MAX_STEPS {
             if page.flags()? & IS_DATA == 0 {
                 return None;
+            }
+            // A page that was split meanwhile goes on in the next one.
+            if page.bound()?.is_some_and(|end| end < row) {
+                page = (self.read)(page.next()?);
+                continue;
             }
             if page.is_leaf()? {
                 return Some(page);
@@ -250,6 +233,11 @@ impl Page {
     fn row(&self, at: usize) -> Option<u64> {
         let block = u64::from(self.u16(at)?) << 16 | u64::from(self.u16(at + 2)?);
         Some(block << OFFSET_BITS | u64::from(self.u16(at + 4)?))
+    }
+
+    /// Up to which row a page of a tree goes; None for the last one of its level.
+    fn bound(&self) -> Option<Option<u64>> {
+        if self.next()? == NO_PAGE { Some(None) } else { self.row(HEADER).map(Some) }
     }
 
     /// The rows of a leaf of a tree.
