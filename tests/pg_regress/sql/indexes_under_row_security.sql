@@ -118,7 +118,7 @@ RESET ROLE;
 -- Kepler's own tables: what is unique and what the functions look up. Filters and words are for search_memories, which keeps its indexes.
 CREATE TEMP TABLE own (place serial, relation text, condition text);
 INSERT INTO own (relation, condition) VALUES ('users', 'kepler.fold(email) = kepler.fold(''X'')'), ('users', 'auth_provider = ''p'' AND auth_subject = ''s'''),
-    ('connections', 'subscription_id = ''s'''), ('records', 'entity_id = ''e'' AND external_id = ''1'''),
+    ('connections', 'subscription_id = ''s'''),
     ('memories', 'metadata @> ''{"a": 1}'''), ('memories', 'text_search @@ ''a''::tsquery');
 GRANT SELECT ON own TO tenant;
 SET LOCAL ROLE tenant;

@@ -24,6 +24,7 @@ INSERT INTO c_calls VALUES
     ('prisma_schema', 'prisma_expressions', NULL, NULL),
     ('retire_embedding_space', 'retire_embedding_space', 'embedding_spaces', 'UPDATE'),
     ('search_memories', 'word_score', NULL, NULL),
+    ('search_messages', 'word_score', NULL, NULL),
     ('search_messages', 'require_conversation', NULL, NULL),
     ('track', 'make_feed_triggers', 'tracked_tables', 'INSERT'),
     -- CREATE TRIGGER asks for the right on the function, of whoever tracks a table of their own.
@@ -109,7 +110,7 @@ WHERE p.pronamespace = 'kepler_internal'::regnamespace AND has_function_privileg
 -- Names are of one function each, trigger functions are nobody's but that of tracked tables, and PUBLIC has nothing.
 SELECT p.proname AS twice FROM pg_proc AS p WHERE p.pronamespace = 'kepler_internal'::regnamespace GROUP BY 1 HAVING count(*) > 1;
 SELECT p.proname AS trigger_of, r.role FROM pg_proc AS p CROSS JOIN (SELECT DISTINCT role FROM reached) AS r
-WHERE p.pronamespace = 'kepler_internal'::regnamespace AND pg_temp.is_trigger(p.oid) AND has_function_privilege(r.role, p.oid, 'EXECUTE');
+WHERE p.pronamespace = 'kepler_internal'::regnamespace AND pg_temp.is_trigger(p.oid) AND has_function_privilege(r.role, p.oid, 'EXECUTE') ORDER BY p.proname, r.role;
 SELECT p.oid::regprocedure AS for_everybody FROM pg_proc AS p WHERE p.pronamespace = 'kepler_internal'::regnamespace
     AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a WHERE a.grantee = 0);
 SELECT n.nspname AS for_everybody FROM pg_namespace AS n CROSS JOIN LATERAL aclexplode(n.nspacl) AS a
