@@ -200,11 +200,9 @@ impl Kept {
         match type_name {
             "boolean" => return builder.boolean(self.bytes == b"t"),
             "smallint" | "integer" | "bigint" | "real" | "double precision" | "numeric"
-                if is_number() =>
+                if is_number() && builder.number(&self.bytes).is_ok() =>
             {
-                if builder.number(&self.bytes).is_ok() {
-                    return;
-                }
+                return;
             }
             "json" | "jsonb" => {
                 let mut document = Vec::new();
