@@ -119,10 +119,11 @@ COMMENT ON COLUMN kepler.consumers.name IS 'Name of the consumer';
 COMMENT ON COLUMN kepler.consumers.cursor IS 'Position up to which all changes are dealt with';
 
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.tracked_tables
-    FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
+    FOR EACH ROW WHEN (OLD.workspace_id IS DISTINCT FROM NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();
 
--- Each workspace sees its own tables, and those that belong to none.
+-- Each workspace sees its own tables, and those that belong to none. Nobody but the owner changes the list: track and untrack do,
+-- in the owner's name.
 ALTER TABLE kepler.tracked_tables ENABLE ROW LEVEL SECURITY;
-CREATE POLICY workspace ON kepler.tracked_tables
+CREATE POLICY workspace ON kepler.tracked_tables FOR SELECT
     USING (COALESCE(workspace_id, kepler.current_workspace_id()) = kepler.current_workspace_id());

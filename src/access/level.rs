@@ -157,7 +157,9 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("sync_progress", [READ, READ, READ, READ]),
     ("sync_runs", DATA),
     ("sync_seen", DATA),
-    ("tracked_tables", RULES),
+    // Written as the owner alone: rows of Kepler's own tables are of all workspaces. That an administrator has this right is
+    // the right to track and untrack; no policy lets it change a row.
+    ("tracked_tables", [READ, READ, READ, "SELECT, UPDATE (untracked_at)"]),
     ("users", DATA),
     ("workflows", DATA),
     // Written by grant_access and revoke_access alone.
@@ -378,18 +380,6 @@ pub(crate) fn rights_on(relation: &str) -> Option<&'static Rights> {
 
 /// Whether levels hold all that is wanted, of what each of them has on a table.
 pub(crate) fn hold(levels: Levels, given: &Rights, wanted: &Wanted<'_>) -> bool {
-    let of_columns: Vec<String> = match wanted.of {
-        Of::Columns(numbers) => {
-            numbers.iter().filter_map(|number| relation::column(wanted.relation, *number)).collect()
-        }
-        Of::Table | Of::SomeColumn => Vec::new(),
-    };
-    let on_some_column = match wanted.of {
-        Of::Table => false,
-        // A row that is only locked.
-        Of::Columns(numbers) => numbers.is_empty(),
-        Of::SomeColumn => true,
-    };
     let mine: Vec<&str> = levels.iter().map(|level| given[level as usize]).collect();
     role::rights(wanted.rights).into_iter().all(|right| {
         let mut columns = Vec::new();
@@ -401,9 +391,18 @@ pub(crate) fn hold(levels: Levels, given: &Rights, wanted: &Wanted<'_>) -> bool 
             columns
                 .extend(list.into_iter().flat_map(|list| list.trim_end_matches(')').split(", ")));
         }
-        let on_these = !of_columns.is_empty()
-            && of_columns.iter().all(|name| columns.contains(&name.as_str()));
-        right == "UPDATE" && (on_these || on_some_column && !columns.is_empty())
+        let numbers = match (wanted.of, &*right) {
+            (Of::Columns { inserted, .. }, "INSERT") => inserted,
+            (Of::Columns { updated, .. }, "UPDATE") => updated,
+            (Of::SomeColumn, "INSERT" | "UPDATE") => &[],
+            _ => return false,
+        };
+        // None are named where a row is only locked.
+        !columns.is_empty()
+            && numbers.iter().all(|number| {
+                relation::column(wanted.relation, *number)
+                    .is_some_and(|name| columns.contains(&name.as_str()))
+            })
     })
 }
 

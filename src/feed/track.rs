@@ -7,7 +7,7 @@
 use super::error::FeedError;
 use crate::access::error::AccessError;
 use crate::access::level::SCHEMA;
-use crate::access::owner::{Owner, TRACKED_TABLES, require_right};
+use crate::access::owner::{Owner, TRACKED_TABLES, require_right_in_part};
 use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::pg::role::{self, ActAs};
@@ -215,7 +215,7 @@ pub(crate) fn track(
     table: pg_sys::Oid,
     level: Level,
 ) -> Result<bool, Error> {
-    require_right("tracked_tables", pg_sys::ACL_INSERT)?;
+    require_right_in_part("tracked_tables", pg_sys::ACL_UPDATE)?;
     let owner = Owner::find()?;
     owner.require_own_code(client, TRACKED_TABLES)?;
     let facts = facts(client, table, level)?;
@@ -301,7 +301,7 @@ pub(crate) fn untrack(
     table: pg_sys::Oid,
     level: Level,
 ) -> Result<bool, Error> {
-    require_right("tracked_tables", pg_sys::ACL_UPDATE)?;
+    require_right_in_part("tracked_tables", pg_sys::ACL_UPDATE)?;
     let owner = Owner::find()?;
     owner.require_own_code(client, TRACKED_TABLES)?;
     let facts = facts(client, table, level)?;

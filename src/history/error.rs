@@ -58,7 +58,7 @@ impl Report for HistoryError {
             Self::NotKept(table) => {
                 Some(format!("SELECT kepler.track('{}', 'history');", table.replace('\'', "''")))
             }
-            Self::Forged(_) => Some("kepler.track() makes such triggers.".to_owned()),
+            Self::Forged(_) => Some("kepler.track() makes such triggers, and makes them anew where the list of tracked tables has lost a row.".to_owned()),
             Self::DeletionsAlone(_) => Some(
                 "Read what was deleted from kepler.history, or track the table at level history."
                     .to_owned(),

@@ -8,8 +8,9 @@
 //! - Statements that are part of Kepler. They call nothing but Postgres, pgvector and Kepler, so who runs one sees what it
 //!   returns and no more. That goes for policies of tables in Kepler's schemas.
 //! - Statements of anybody on a table that belongs to one workspace as a whole, as entry tables do. Its policy names no
-//!   column: it holds for all rows or for none, and Postgres asks it once, before it reads any. It is moved only where it
-//!   holds for the session that plans, since the planner shows statistics to the operators of a statement.
+//!   column: it holds for all rows or for none, and Postgres asks it once, before it reads any. That is so where no outer
+//!   join makes the rows optional, and there alone it is moved. And only where it holds for the session that plans, since
+//!   the planner shows statistics to the operators of a statement.
 //!
 //! Policies are told by their expression. Where a user has added another one, all stay where Postgres has put them.
 
@@ -17,7 +18,7 @@
 
 use super::row_security::{OfWorkspace, Whose};
 use pgrx::pg_sys;
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 
 unsafe extern "C-unwind" {
     fn palloc0(size: usize) -> *mut c_void;
@@ -46,13 +47,113 @@ pub(super) enum Author {
     Anybody,
 }
 
-/// Moves policies of workspaces into the conditions of a query and of all queries in it.
+/// Moves policies of workspaces into the conditions of a query and of queries in it.
 ///
 /// # Safety
 /// A query that the planner was given. Where Kepler is the author, its text is Kepler's, and so are its tables.
 pub(super) unsafe fn make_conditions(query: *mut pg_sys::Query, mut author: Author) {
     // SAFETY: as the caller says.
-    unsafe { visit(query.cast(), (&raw mut author).cast()) };
+    unsafe {
+        match author {
+            Author::Anybody => visit_kept(query),
+            Author::Kepler | Author::Function => {
+                visit(query.cast(), (&raw mut author).cast());
+            }
+        }
+    }
+}
+
+/// A query none of whose rows an outer join makes optional, as the outermost one: a condition on the session in it gates
+/// all that it reads, whether Postgres plans it by itself or as part of the query around it. What may become a part of an
+/// outer join's optional side is not reached from here, and keeps its policies: its conditions would be checked in the join,
+/// after rows were read. These are the optional sides themselves, and what asks EXISTS or IN.
+///
+/// # Safety
+/// A query that the planner was given, or such a one in it.
+unsafe fn visit_kept(query: *mut pg_sys::Query) {
+    // SAFETY: as the caller says; the lists of a query hold what Postgres puts there.
+    unsafe {
+        // MERGE joins its target in a way of its own.
+        if (*query).commandType == pg_sys::CmdType::CMD_MERGE {
+            return;
+        }
+        for at in 0..pg_sys::list_length((*query).cteList) {
+            let with = pg_sys::list_nth((*query).cteList, at).cast::<pg_sys::CommonTableExpr>();
+            if is_apart(with) {
+                visit_kept((*with).ctequery.cast());
+            }
+        }
+        if !(*query).jointree.is_null() {
+            descend(query, (*query).jointree.cast(), std::ptr::null_mut(), Author::Anybody);
+        }
+        visit_members(query, (*query).setOperations);
+    }
+}
+
+/// The queries that UNION and the like put together. Postgres plans those with a condition by themselves.
+///
+/// # Safety
+/// A node of the query's tree of set operations, or null.
+unsafe fn visit_members(query: *mut pg_sys::Query, node: *mut pg_sys::Node) {
+    // SAFETY: a node's tag says what it is.
+    unsafe {
+        if node.is_null() {
+            return;
+        }
+        match (*node).type_ {
+            pg_sys::NodeTag::T_RangeTblRef => {
+                visit_item(query, (*node.cast::<pg_sys::RangeTblRef>()).rtindex);
+            }
+            pg_sys::NodeTag::T_SetOperationStmt => {
+                let operation = node.cast::<pg_sys::SetOperationStmt>();
+                visit_members(query, (*operation).larg);
+                visit_members(query, (*operation).rarg);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A query in FROM, or a name of WITH that stands for one and is used nowhere else.
+///
+/// # Safety
+/// `item` is a place in the query's list of relations.
+unsafe fn visit_item(query: *mut pg_sys::Query, item: c_int) {
+    // SAFETY: as the caller says. Names are C strings.
+    unsafe {
+        let entry = pg_sys::list_nth((*query).rtable, item - 1).cast::<pg_sys::RangeTblEntry>();
+        match (*entry).rtekind {
+            pg_sys::RTEKind::RTE_SUBQUERY => visit_kept((*entry).subquery),
+            pg_sys::RTEKind::RTE_CTE if (*entry).ctelevelsup == 0 => {
+                let name = CStr::from_ptr((*entry).ctename);
+                for at in 0..pg_sys::list_length((*query).cteList) {
+                    let with =
+                        pg_sys::list_nth((*query).cteList, at).cast::<pg_sys::CommonTableExpr>();
+                    let is_it = CStr::from_ptr((*with).ctename) == name;
+                    if is_it && (*with).cterefcount == 1 && !(*with).cterecursive {
+                        visit_kept((*with).ctequery.cast());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether Postgres plans a query of WITH by itself, wherever it is used.
+///
+/// # Safety
+/// A query of WITH.
+unsafe fn is_apart(with: *const pg_sys::CommonTableExpr) -> bool {
+    use pg_sys::CTEMaterialize::{CTEMaterializeAlways, CTEMaterializeDefault};
+    // SAFETY: as the caller says.
+    unsafe {
+        let query = (*with).ctequery.cast::<pg_sys::Query>();
+        let is_told = (*with).ctematerialized == CTEMaterializeAlways;
+        let is_shared = (*with).ctematerialized == CTEMaterializeDefault && (*with).cterefcount > 1;
+        let is_write = (*query).commandType != pg_sys::CmdType::CMD_SELECT;
+        !(*with).cterecursive && (is_told || is_shared || is_write)
+    }
 }
 
 unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
@@ -72,8 +173,6 @@ unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, context: *mut c_void)
                 }
                 query_tree_walker_impl(query, Some(visit), context, 0)
             }
-            // What NOT EXISTS asks becomes a condition of an outer join, and is asked after rows were read.
-            pg_sys::NodeTag::T_SubLink if author == Author::Anybody => false,
             _ => expression_tree_walker_impl(node, Some(visit), context),
         }
     }
@@ -95,6 +194,9 @@ unsafe fn descend(
             pg_sys::NodeTag::T_RangeTblRef => {
                 let table = (*node.cast::<pg_sys::RangeTblRef>()).rtindex;
                 move_policy(query, table, place, author);
+                if author == Author::Anybody && !place.is_null() {
+                    visit_item(query, table);
+                }
             }
             pg_sys::NodeTag::T_FromExpr => {
                 let from = node.cast::<pg_sys::FromExpr>();
@@ -107,11 +209,14 @@ unsafe fn descend(
                 let join = node.cast::<pg_sys::JoinExpr>();
                 let on = &raw mut (*join).quals;
                 let none = std::ptr::null_mut();
-                // What an outer join says in its ON is asked after rows were read.
+                // What an outer join says in its ON is asked after rows were read, and so is what an inner join does on its
+                // optional side.
+                let is_asked_first = author == Author::Kepler || !place.is_null();
+                let inner = if is_asked_first { on } else { none };
                 let optional = if author == Author::Kepler { on } else { none };
                 // Rows of the side that an outer join keeps must not be lost by its ON.
                 let (left, right) = match (*join).jointype {
-                    pg_sys::JoinType::JOIN_INNER => (on, on),
+                    pg_sys::JoinType::JOIN_INNER => (inner, inner),
                     pg_sys::JoinType::JOIN_LEFT => (place, optional),
                     pg_sys::JoinType::JOIN_RIGHT => (optional, place),
                     _ => (none, none),

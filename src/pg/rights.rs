@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 #[derive(Clone, Copy)]
 pub(crate) enum Of<'c> {
     Table,
-    Columns(&'c [i16]),
+    Columns { inserted: &'c [i16], updated: &'c [i16] },
     SomeColumn,
 }
 
@@ -88,12 +88,12 @@ unsafe extern "C-unwind" fn allowed(infos: *mut pg_sys::List, raise: bool) -> bo
                 pg_sys::InvalidOid => pg_sys::GetUserId(),
                 other => other,
             };
-            let columns = columns((*info).updatedCols);
+            let (inserted, updated) = (columns((*info).insertedCols), columns((*info).updatedCols));
             let checked = check(&Wanted {
                 user,
                 relation: (*info).relid,
                 rights: (*info).requiredPerms,
-                of: Of::Columns(&columns),
+                of: Of::Columns { inserted: &inserted, updated: &updated },
             });
             if let Err(error) = checked {
                 if raise {

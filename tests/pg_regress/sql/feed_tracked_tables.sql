@@ -116,4 +116,37 @@ SELECT outcome FROM kepler.insert_entries('Feed Thing', '[{"entry_id": 5, "a": 1
 SELECT kepler.alter_entry_table('Feed Thing', '{"fields": [{"name": "a", "type": "bigint"}, {"name": "b", "type": "text"}]}', allow => '{rewrite}') > 1 AS altered;
 SELECT outcome FROM kepler.upsert_entries('Feed Thing', '{entry_id}', '[{"entry_id": 5, "a": 1, "b": "x"}]');
 SELECT operation, row_id, workspace_id FROM pg_temp.told() WHERE relation LIKE 'kepler_data%';
+
+-- An administrator tracks the entry tables of its workspace, and changes no row of the list: those of Kepler's tables are of all.
+CREATE ROLE feed_list_admin;
+INSERT INTO kepler.workspaces (id, name) VALUES ('feed_list', 'List');
+SELECT kepler.grant_access('feed_list_admin', 'admin', 'feed_list');
+SET LOCAL kepler.workspace_id = 'feed_list';
+SELECT count(*) FROM kepler.create_entry_table('Listed', '{"fields": [{"name": "a", "type": "integer"}]}');
+SELECT 'kepler_data.' || table_name AS things FROM kepler.entry_tables WHERE record_name = 'Listed' \gset
+SET LOCAL ROLE feed_list_admin;
+SELECT kepler.track(:'things'), kepler.untrack(:'things'), kepler.track(:'things', 'history') AS history;
+SELECT count(*) > 1 AS seen FROM kepler.tracked_tables;
+SELECT count(*) AS locked FROM (SELECT FROM kepler.tracked_tables FOR UPDATE) AS t;
+WITH changed AS (UPDATE kepler.tracked_tables SET untracked_at = now() RETURNING id) SELECT count(*) AS changed FROM changed;
+RESET ROLE;
+CREATE FUNCTION pg_temp.to_admin(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    SET LOCAL ROLE feed_list_admin;
+    EXECUTE statement;
+    RETURN 'done';
+EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE;
+END $$;
+SELECT c.call, pg_temp.to_admin(c.call) FROM (VALUES ('DELETE FROM kepler.tracked_tables'),
+    ('UPDATE kepler.tracked_tables SET level = DEFAULT'), ('UPDATE kepler.tracked_tables SET workspace_id = kepler.current_workspace_id()'),
+    ($$INSERT INTO kepler.tracked_tables (name) VALUES ('x')$$), ($$SELECT kepler.track('kepler.records')$$),
+    ($$SELECT kepler.untrack('kepler.records')$$)) AS c (call);
+RESET ROLE;
+-- The owner's own mistake: deletions cannot be told, and track makes the row and the triggers anew.
+DELETE FROM kepler.tracked_tables WHERE name = 'kepler.enrichment_attempts';
+INSERT INTO kepler.records (id, entity_type, data) VALUES ('r', 't', '{}');
+INSERT INTO kepler.enrichment_attempts (record_id, lease_id, attempt, outcome) VALUES ('r', 1, 1, 'failed');
+SELECT pg_temp.refused('DELETE FROM kepler.enrichment_attempts');
+SELECT kepler.track('kepler.enrichment_attempts', 'deletions');
+SELECT pg_temp.refused('DELETE FROM kepler.enrichment_attempts');
 ROLLBACK;

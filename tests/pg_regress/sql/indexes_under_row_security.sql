@@ -41,13 +41,17 @@ GRANT SELECT ON kinds TO tenant;
 SET LOCAL ROLE tenant;
 SELECT k.condition, pg_temp.plan(format('SELECT FROM %s AS t WHERE %s', :'kind', k.condition)) AS served FROM kinds AS k ORDER BY k.place;
 SELECT pg_temp.plan(format('SELECT FROM %s AS t ORDER BY vector_ <=> ''[1,0]'' LIMIT 1', :'kind')) AS served;
--- In an update, a deletion, a join and a subquery too; not where NOT EXISTS asks.
+-- In an update, a deletion, a join, a subquery, UNION ALL and WITH too; not where NOT EXISTS asks, nor on the optional side of an outer join.
 SELECT pg_temp.plan(format('UPDATE %s SET text_ = ''y'' WHERE decimal_ = 1', :'kind')) AS served
 UNION ALL SELECT pg_temp.plan(format('DELETE FROM %s WHERE decimal_ = 1', :'kind'))
 UNION ALL SELECT pg_temp.plan(format('SELECT FROM %s AS t WHERE t.decimal_ = 1 FOR UPDATE', :'kind'))
 UNION ALL SELECT pg_temp.plan(format('SELECT FROM (SELECT * FROM %s AS t WHERE t.decimal_ = 1) AS s WHERE s.enum_ = ''x''', :'kind'))
+UNION ALL SELECT pg_temp.plan(format('SELECT FROM %s AS t WHERE t.decimal_ = 1 UNION ALL SELECT FROM %1$s AS u WHERE u.decimal_ = 2', :'kind'))
+UNION ALL SELECT pg_temp.plan(format('WITH s AS (SELECT * FROM %s AS t WHERE t.decimal_ = 1) SELECT FROM s', :'kind'))
+UNION ALL SELECT pg_temp.plan(format('WITH s AS (SELECT * FROM %s AS t WHERE t.decimal_ = 1) SELECT FROM s CROSS JOIN s AS o', :'kind'))
 UNION ALL SELECT pg_temp.plan(format('SELECT FROM %s AS t JOIN %s AS o ON o.entry_id = t.reference_ WHERE t.decimal_ = 1', :'kind', :'other'))
 UNION ALL SELECT pg_temp.plan(format('SELECT FROM %s AS t LEFT JOIN %s AS o ON o.entry_id = t.reference_ WHERE t.decimal_ = 1', :'kind', :'other'))
+UNION ALL SELECT pg_temp.plan(format('SELECT FROM %s AS o LEFT JOIN (SELECT * FROM %s AS t WHERE t.decimal_ = 1) AS s ON true', :'other', :'kind'))
 UNION ALL SELECT pg_temp.plan(format('SELECT FROM %s AS o WHERE NOT EXISTS (SELECT FROM %s AS t WHERE t.decimal_ = 1 AND t.reference_ = o.entry_id)', :'other', :'kind'));
 -- Nothing is seen from another workspace, also by a plan that was made in the first.
 RESET ROLE;

@@ -26,11 +26,11 @@ INSERT INTO c_calls VALUES
     ('search_memories', 'word_score', NULL, NULL),
     ('search_messages', 'word_score', NULL, NULL),
     ('search_messages', 'require_conversation', NULL, NULL),
-    ('track', 'make_feed_triggers', 'tracked_tables', 'INSERT'),
+    ('track', 'make_feed_triggers', 'tracked_tables', 'UPDATE'),
     -- CREATE TRIGGER asks for the right on the function, of whoever tracks a table of their own.
-    ('track', 'tell_feed', 'tracked_tables', 'INSERT'),
-    ('track', 'make_history_triggers', 'tracked_tables', 'INSERT'),
-    ('track', 'tell_history', 'tracked_tables', 'INSERT'),
+    ('track', 'tell_feed', 'tracked_tables', 'UPDATE'),
+    ('track', 'make_history_triggers', 'tracked_tables', 'UPDATE'),
+    ('track', 'tell_history', 'tracked_tables', 'UPDATE'),
     ('untrack', 'drop_feed_triggers', 'tracked_tables', 'UPDATE'),
     ('row_as_of', 'row_image', NULL, NULL),
     ('row_history', 'row_image', NULL, NULL),
@@ -58,7 +58,8 @@ WITH RECURSIVE roles (role) AS (
     WHERE p.pronamespace = 'kepler'::regnamespace AND p.prolang <> (SELECT l.oid FROM pg_language AS l WHERE l.lanname = 'c')
     UNION
     SELECT r.role, c.callee FROM roles AS r CROSS JOIN c_calls AS c
-    WHERE c.relation IS NULL OR has_table_privilege(r.role, 'kepler.' || c.relation, c.privilege)
+    WHERE c.relation IS NULL OR CASE c.privilege WHEN 'DELETE' THEN has_table_privilege(r.role, 'kepler.' || c.relation, 'DELETE')
+        ELSE has_any_column_privilege(r.role, 'kepler.' || c.relation, c.privilege) END
     UNION
     -- Triggers that fire for what the level may change: their conditions, and their bodies.
     SELECT r.role, c.name FROM roles AS r

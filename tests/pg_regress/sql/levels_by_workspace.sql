@@ -16,6 +16,32 @@ SELECT count(*) FROM kepler.credentials;
 -- Not an administrator, anywhere.
 SELECT kepler.create_entry_table('Thing', '{"fields": [{"name": "n", "type": "integer"}]}');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
+-- It fills the inbox, whose columns alone may be named, and nobody else does.
+RESET ROLE;
+INSERT INTO kepler.connections (workspace_id, id, name, reference_id) VALUES ('acme', 'crm', 'crm', 'crm');
+SET ROLE varied;
+SELECT sync_run_id AS run FROM kepler.begin_sync('crm', 'lead') \gset
+INSERT INTO kepler.inbox (sync_run_id, line) VALUES (:'run', '{"id": "1"}');
+SET kepler.sync_run_id = :'run';
+COPY kepler.inbox (line) FROM STDIN;
+{"id": "2"}
+\.
+RESET kepler.sync_run_id;
+INSERT INTO kepler.inbox (workspace_id, sync_run_id, line) VALUES ('acme', :'run', '{"id": "1"}');
+SELECT kepler.use_workspace('beta', false);
+INSERT INTO kepler.inbox (sync_run_id, line) VALUES (:'run', '{"id": "1"}');
+COPY kepler.inbox (sync_run_id, line) FROM STDIN;
+-- Where it may insert all, and update some columns, both are asked of the columns that are named.
+INSERT INTO kepler.consumers (name, cursor) VALUES ('varied', 'c')
+    ON CONFLICT (workspace_id, name) DO UPDATE SET cursor = EXCLUDED.cursor RETURNING name;
+INSERT INTO kepler.consumers (name, cursor) VALUES ('varied', '') ON CONFLICT (workspace_id, name) DO UPDATE SET created_at = now();
+RESET ROLE;
+DELETE FROM kepler.consumers WHERE name = 'varied';
+DELETE FROM kepler.inbox_rows WHERE workspace_id = 'acme' RETURNING line;
+DELETE FROM kepler.sync_runs WHERE workspace_id = 'acme';
+DELETE FROM kepler.connections WHERE workspace_id = 'acme';
+SET ROLE varied;
+SELECT kepler.use_workspace('acme', false);
 
 -- A reader there: by SQL, by COPY, by function, by a kept plan.
 PREPARE change AS UPDATE kepler.records SET data = '{"n": 3}' WHERE entity_type = 't' RETURNING entity_type;
