@@ -242,6 +242,11 @@ extension_sql_file!(
     requires = ["tenants"]
 );
 extension_sql_file!(
+    "../sql/functions/tenants_definitions.sql",
+    name = "tenants_definitions",
+    requires = ["tenants"]
+);
+extension_sql_file!(
     "../sql/functions/tenants_delete.sql",
     name = "tenants_delete",
     requires = ["tenants"]

@@ -984,22 +984,23 @@ COMMENT ON FUNCTION kepler.workspace_report(text) IS
 'What a workspace holds: a row for each table that may hold rows of it, also where there are none. It is the dry run of delete_workspace, which deletes all of them but the history, and of export_workspace.
 relation: the table, those that others refer to first. kind: table, entry table, embedding table or blueprint table. rows: those of the workspace, counted. is_exported: whether an archive holds them.
 For administrators of the workspace.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace; 42501 for another workspace, and below the level admin.';
+Errors: 55000 before install(); 40001 where a table was rewritten or emptied after the statement began; 22004 and 22023 for arguments; 23503 for an unknown workspace; 42501 for another workspace, and below the level admin.';
 COMMENT ON FUNCTION kepler.export_workspace(text) IS
 'Gives a workspace as an archive, a row for each line of newline-delimited JSON: a head (versions, the workspace, and for each table its columns and number of rows), a line for each embedding space, blueprint and entry table with the versions of its structure, a line for each row, and an end with the number of lines and a checksum. import_workspace reads it.
 All of it is as of the statement that calls. The lines do not depend on the settings of the session, and but for the first and the last they are equal each time while nothing changes.
-The feed, positions in it, the history and the rights of roles are left out, since they are of this database. The secrets of connections are references, and are exported as such.
+The feed, positions in it, which tables are tracked, the history and the rights of roles are left out, since they are of this database. The secrets of connections are references, and are exported as such.
 The lines wait in memory as far as work_mem reaches, and then in a temporary file.
 For administrators of the workspace.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace; 42501 for another workspace, and below the level admin.';
+Errors: 55000 before install(), and for a workspace that is being deleted; 40001 where a table was rewritten or emptied after the statement began; 22004 and 22023 for arguments; 23503 for an unknown workspace; 42501 for another workspace, and below the level admin.';
 COMMENT ON FUNCTION kepler.import_workspace(regclass, text) IS
 'Writes an archive of export_workspace into this database, with all ids, in the transaction of the caller: all of it, or nothing. Returns a row for each table that had rows in the archive.
 archive: a table (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, line text), into whose column line the file was copied, a row for each line. It is read twice: nothing is written unless all of it is there and unchanged.
 workspace_id: the workspace to make; that of the archive by default. One that exists must hold nothing.
-relation, rows: what was written. Embedding spaces and blueprints of the archive are made where there is none of the name. Entry tables are made anew with all versions of their structures and their hidden and dropped parts.
-The queue and leases are as they were, and the triggers that keep them in order do not add to them. The inserted rows are told to the feed.
+relation, rows: what was written. Embedding spaces and blueprints of the archive are made where there is none of the name, blueprints without their seed; those that exist stay as they are. Entry tables are made anew with all versions of their structures and their hidden and dropped parts.
+The queue and leases are as they were, and the triggers that keep them in order do not add to them. The inserted rows are told to the feed. Secrets in them are stored as they were, whatever kepler.on_secret says.
+In tables that workspaces share, numbers of sequences may be 2^40 ahead of those that were given, and take half of what is left.
 For the owner of Kepler''s tables.
-Errors: 55000 before install(), if the workspace already holds data or is being deleted, and for a table or column that this database does not have; 22004 and 22023 for arguments; 42703 if archive is no such table; 22000 for an archive that is cut or was altered, and for lines that cannot be written, each with its number, a JSON Pointer and the reason; 42710 if the name of an embedding space or blueprint is taken by another one; 42501 for other callers.';
+Errors: 55000 before install(), if the workspace already holds data or is being deleted, and for a table or column that this database does not have; 22004 and 22023 for arguments; 42703 if archive is no such table; 22000 for an archive that is cut or was altered, and for lines that cannot be written or hold what is not known, each with its number, a JSON Pointer and the reason; 42710 if the name of an embedding space or blueprint is taken by another one; 42501 for other callers.';
 COMMENT ON PROCEDURE kepler.delete_workspace(text, boolean, integer) IS
 'Deletes a workspace for good, with its entry tables, blueprints and all rows that workspace_report counts, in steps that commit. The history keeps its hashes, and loses what it says of the workspace. From the first step on, functions refuse to work in it. Interrupted, it goes on when it is called again.
 with_rows: false refuses a workspace that holds rows. max_rows: how many rows a step deletes at most, from 1 to 100000.
@@ -1007,10 +1008,11 @@ The workspace default cannot be deleted, since sessions work in it that set none
 Cannot run inside of a transaction. For the owner of Kepler''s tables.
 Errors: 55000 before install(), for a workspace that holds rows, and for default; 22004 and 22023 for arguments; 23503 for an unknown workspace; 23503 or 23001 if a table that is not Kepler''s refers to its rows; 2BP01 if a view or the like uses one of its entry tables; 42501 for other callers; 2D000 inside of a transaction.';
 COMMENT ON FUNCTION kepler.export_user(text, text) IS
-'Gives what is stored about a person in kepler.users, as lines of an archive: the user, what refers to the user by a foreign key (connections, workflows, executions, memories, conversations, messages, tables of blueprints), and what belongs to that (credentials, steps, embeddings).
+'Gives what is stored about a person in kepler.users, as lines of an archive: the user, what refers to the user by a foreign key (connections, workflows, executions, memories, conversations, messages, tables of blueprints), and what belongs to that (credentials, steps, embeddings). Messages of other users in the person''s conversations are left out.
+For callers who may not read kepler.credentials it is left out, which the first line says as left_out.
 user_id: the person.
 All of it is as of the statement that calls, and does not depend on the settings of the session.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown user; 42501 for another workspace, and without the right to read one of the tables.';
+Errors: 55000 before install(); 40001 where a table was rewritten or emptied after the statement began; 22004 and 22023 for arguments; 23503 for an unknown user; 42501 for another workspace, and without the right to read one of the tables.';
 COMMENT ON FUNCTION kepler.erase_user(text, text) IS
 'Erases a person in kepler.users, in the transaction of the caller. Returns a row for each table and outcome.
 user_id: the person.
@@ -1021,13 +1023,22 @@ Outcomes: deleted, anonymised, not_found (also where the person was erased befor
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 or 23001 if a table refers to the user with on_delete restrict; 42501 for another workspace, and without the right to change one of the tables.';
 COMMENT ON FUNCTION kepler_internal.workspace_relations(text) IS 'Internal: the tables with rows of a workspace, those that others refer to first';
 COMMENT ON FUNCTION kepler_internal.left_out_of_archives() IS 'Internal: the tables that an archive leaves out, with the reason of each';
+COMMENT ON FUNCTION kepler_internal.require_unrewritten(regclass) IS 'Internal: fails where a table was rewritten after the snapshot of the statement';
 COMMENT ON FUNCTION kepler_internal.require_administrator(text) IS 'Internal: fails unless the caller may read all of a workspace';
 COMMENT ON FUNCTION kepler_internal.archived_value(text, oid) IS 'Internal: how a column stands in an archive, as an expression';
 COMMENT ON FUNCTION kepler_internal.archived_columns(regclass, text) IS 'Internal: the columns of a table that an archive holds';
 COMMENT ON FUNCTION kepler_internal.archive_query(text, regclass, text, text) IS 'Internal: a query for rows of a table as lines of an archive';
 COMMENT ON FUNCTION kepler_internal.archived_entry_table(text, text, regclass) IS 'Internal: what an archive says of an entry table';
 COMMENT ON FUNCTION kepler_internal.line_checksum(text) IS 'Internal: the checksum of a line of an archive';
-COMMENT ON FUNCTION kepler_internal.begin_import(text, text[], text) IS 'Internal: makes what the rows of an archive go into';
+COMMENT ON FUNCTION kepler_internal.begin_import(text, text[], bigint[], text) IS 'Internal: makes what the rows of an archive go into';
+COMMENT ON FUNCTION kepler_internal.import_space(jsonb) IS 'Internal: makes an embedding space of an archive';
+COMMENT ON FUNCTION kepler_internal.import_blueprint(jsonb, text) IS 'Internal: makes a blueprint of an archive, and gives its tables';
+COMMENT ON FUNCTION kepler_internal.import_entry_table(jsonb, jsonb, text) IS 'Internal: makes one entry table as an archive describes it';
+COMMENT ON FUNCTION kepler_internal.import_structures(jsonb, text) IS 'Internal: writes what an archive says of an entry table';
+COMMENT ON FUNCTION kepler_internal.refuse_members(text[], bigint[], text[]) IS 'Internal: fails where a row of an archive has a member that is no column, or one twice';
+COMMENT ON FUNCTION kepler_internal.refuse_numbers(text[], bigint[], text, bigint) IS 'Internal: fails where a row of an archive has a number that would use up a sequence';
+COMMENT ON FUNCTION kepler_internal.numbered_columns(regclass) IS 'Internal: the columns of a table that a sequence numbers, and how far an import may take it';
+COMMENT ON FUNCTION kepler_internal.try_definition(text, jsonb, jsonb, text) IS 'Internal: writes a definition of an archive; errors tell the line';
 COMMENT ON FUNCTION kepler_internal.require_empty_workspace(text) IS 'Internal: fails if a workspace holds anything that an import could meet';
 COMMENT ON FUNCTION kepler_internal.held_by_workspace(text) IS 'Internal: which tables of a workspace hold rows';
 COMMENT ON FUNCTION kepler_internal.import_entry_tables(jsonb[], text) IS 'Internal: makes entry tables as an archive describes them';
@@ -1039,7 +1050,7 @@ COMMENT ON FUNCTION kepler_internal.import_statement(regclass, text, text[]) IS 
 COMMENT ON FUNCTION kepler_internal.import_lines(text, text[], bigint[], boolean) IS 'Internal: writes lines of an archive';
 COMMENT ON FUNCTION kepler_internal.archived_row(text) IS 'Internal: the row of a line of an archive';
 COMMENT ON FUNCTION kepler_internal.refuse_lines(text, regclass, text, text[], bigint[], text) IS 'Internal: tells which lines of an archive cannot be written';
-COMMENT ON FUNCTION kepler_internal.finish_import(text, text, text[], text[]) IS 'Internal: puts foreign keys back, and moves sequences behind imported numbers';
+COMMENT ON FUNCTION kepler_internal.finish_import(text, text, text[]) IS 'Internal: puts foreign keys back, and moves sequences behind imported numbers';
 COMMENT ON FUNCTION kepler_internal.begin_workspace_deletion(text, boolean, integer) IS 'Internal: the first step of delete_workspace';
 COMMENT ON FUNCTION kepler_internal.delete_workspace_step(text, integer, text) IS 'Internal: a step of delete_workspace; gives where to go on';
 COMMENT ON FUNCTION kepler_internal.mark_workspace_deleted(text, boolean) IS 'Internal: marks a workspace, so that nothing works in it any more';

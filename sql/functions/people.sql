@@ -74,28 +74,40 @@ DECLARE
     line text;
     lines bigint := 1;
     checksum bigint;
+    -- Readers of the workspace may not read it.
+    without_credentials constant boolean := NOT has_table_privilege('kepler.credentials', 'SELECT');
 BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_workspace(workspace_id);
     PERFORM kepler_internal.require_name('user_id', user_id);
     PERFORM kepler_internal.require_user(user_id, workspace_id);
     line := jsonb_build_object('kepler_archive', 1, 'kepler', kepler.version(), 'postgres', current_setting('server_version'),
-        'exported_at', statement_timestamp(), 'user', jsonb_build_object('id', user_id, 'workspace_id', workspace_id))::text;
+        'exported_at', statement_timestamp(), 'user', jsonb_build_object('id', user_id, 'workspace_id', workspace_id),
+        'left_out', CASE WHEN without_credentials THEN jsonb_build_array('kepler.credentials') ELSE '[]' END)::text;
     checksum := kepler_internal.line_checksum(line);
     RETURN NEXT line;
     FOR part IN
         SELECT u.key, u.relation, u.tenant_column, min(u.position) AS first,
             string_agg(format('SELECT t.ctid FROM %s AS t WHERE %s', u.relation, u.condition), ' UNION ALL ' ORDER BY u.position) AS rows
         FROM kepler_internal.user_relations(workspace_id) AS u
+        WHERE NOT (without_credentials AND u.key = 'kepler.credentials')
         GROUP BY u.key, u.relation, u.tenant_column ORDER BY first
     LOOP
         FOR line IN EXECUTE kepler_internal.archive_query(part.key, part.relation, part.tenant_column,
-            format('t.ctid OPERATOR(pg_catalog.=) ANY (ARRAY(%s))', part.rows)) USING workspace_id, user_id
+            format('t.ctid OPERATOR(pg_catalog.=) ANY (ARRAY(%s))', part.rows) || CASE
+                -- What other people said in the person's conversations is about them.
+                WHEN part.key = 'kepler.messages' THEN ' AND (t.user_id IS NULL OR t.user_id OPERATOR(pg_catalog.=) $2)'
+                WHEN part.key LIKE 'embeddings:%:messages' THEN ' AND EXISTS (
+                    SELECT FROM kepler.messages AS m
+                    WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 AND m.id OPERATOR(pg_catalog.=) t.message_id
+                        AND (m.user_id IS NULL OR m.user_id OPERATOR(pg_catalog.=) $2))'
+                ELSE '' END) USING workspace_id, user_id
         LOOP
             lines := lines + 1;
             checksum := (checksum + kepler_internal.line_checksum(line)) & 281474976710655;
             RETURN NEXT line;
         END LOOP;
+        PERFORM kepler_internal.require_unrewritten(part.relation);
     END LOOP;
     RETURN NEXT format('{"end":{"lines":%s,"checksum":%s}}', lines, checksum);
 END

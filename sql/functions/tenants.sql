@@ -104,7 +104,33 @@ VALUES
     ('kepler.history_transactions', 'the trail of this database, which its seals prove here and nowhere else'),
     ('kepler.history_redactions', 'the trail of this database, which its seals prove here and nowhere else'),
     ('kepler.consumers', 'positions in the feed of this database'),
+    ('kepler.tracked_tables', 'what is tracked is decided in each database; track is called anew'),
     ('kepler.workspace_members', 'roles of this server; grant_access gives rights in the other one')
+$$;
+
+-- Fails where a table was rewritten, emptied or dropped after the snapshot of the calling statement: the snapshot then sees none
+-- of its rows. Called behind the first read, which holds the table as it is. The snapshot has the row of the catalog as it was,
+-- pg_relation_filenode looks at what is in force.
+CREATE FUNCTION kepler_internal.require_unrewritten(relation regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
+AS $$
+#variable_conflict use_variable
+DECLARE
+    changed text;
+BEGIN
+    SELECT c.oid::regclass::text INTO changed
+    FROM (SELECT relation::oid UNION SELECT t.relid::oid FROM pg_partition_tree(relation) AS t) AS r (oid)
+    JOIN pg_class AS c ON c.oid = r.oid AND c.relkind = 'r'
+    WHERE nullif(c.relfilenode, 0) IS DISTINCT FROM pg_relation_filenode(c.oid)
+    LIMIT 1;
+    IF changed IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'serialization_failure',
+            MESSAGE = format('table %s was rewritten or emptied meanwhile', changed),
+            DETAIL = 'The statement began before that, and would see none of its rows.',
+            HINT = 'Repeat the statement, in a new transaction.';
+    END IF;
+END
 $$;
 
 CREATE FUNCTION kepler.workspace_report(
@@ -125,6 +151,7 @@ BEGIN
         EXECUTE format('SELECT count(*) FROM %s%s', part.relation,
                 CASE WHEN part.tenant_column IS NOT NULL THEN format(' WHERE %I = $1', part.tenant_column) END)
             INTO rows USING workspace_id;
+        PERFORM kepler_internal.require_unrewritten(part.relation);
         relation := part.relation;
         kind := part.kind;
         is_exported := part.left_out IS NULL;
@@ -150,6 +177,7 @@ BEGIN
         EXECUTE format('SELECT EXISTS (SELECT FROM %s%s)', part.relation,
                 CASE WHEN part.tenant_column IS NOT NULL THEN format(' WHERE %I = $1', part.tenant_column) END)
             INTO is_held USING workspace_id;
+        PERFORM kepler_internal.require_unrewritten(part.relation);
         IF is_held THEN
             held := held || part.relation::text;
         END IF;
@@ -253,12 +281,19 @@ DECLARE
     checksum bigint := 0;
 BEGIN
     PERFORM kepler_internal.require_administrator(workspace_id);
+    IF EXISTS (SELECT FROM kepler.workspaces AS w WHERE w.id = workspace_id AND w.deleting_at IS NOT NULL) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('workspace "%s" is being deleted', workspace_id),
+            DETAIL = 'A part of it may be gone.',
+            HINT = format('CALL kepler.delete_workspace(%L); goes on where it was interrupted.', workspace_id);
+    END IF;
     FOR part IN
         SELECT r.* FROM kepler_internal.workspace_relations(workspace_id) AS r WHERE r.left_out IS NULL ORDER BY r.position
     LOOP
         EXECUTE format('SELECT count(*) FROM %s%s', part.relation,
                 CASE WHEN part.tenant_column IS NOT NULL THEN format(' WHERE %I = $1', part.tenant_column) END)
             INTO rows USING workspace_id;
+        PERFORM kepler_internal.require_unrewritten(part.relation);
         IF rows > 0 THEN
             tables := tables || jsonb_build_object('table', part.key, 'rows', rows, 'columns', (
                 SELECT jsonb_agg(c.name ORDER BY c.name COLLATE "C")

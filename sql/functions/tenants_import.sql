@@ -2,7 +2,7 @@
 
 -- Makes what the rows of an archive go into: the workspace, and where they are missing its spaces, blueprints and entry tables.
 -- Gives the statements that put foreign keys back, which new tables do without until their rows are there.
-CREATE FUNCTION kepler_internal.begin_import(head text, definitions text[], workspace_id text) RETURNS text[]
+CREATE FUNCTION kepler_internal.begin_import(head text, definitions text[], numbers bigint[], workspace_id text) RETURNS text[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
@@ -10,7 +10,6 @@ AS $$
 DECLARE
     archive constant jsonb := head::jsonb;
     definition jsonb;
-    blueprint jsonb;
     existing record;
     to_finish text[] := '{}';
     made oid[] := '{}';
@@ -22,48 +21,23 @@ BEGIN
         (archive #>> '{workspace,updated_at}')::timestamptz)
     ON CONFLICT (id) DO UPDATE SET name = excluded.name, created_at = excluded.created_at, updated_at = excluded.updated_at;
     FOR definition IN
-        SELECT d.definition::jsonb -> 'embedding_space' FROM unnest(definitions) AS d (definition)
-        WHERE d.definition::jsonb ? 'embedding_space'
+        SELECT d.definition::jsonb -> 'embedding_space' || jsonb_build_object('line', d.number)
+        FROM unnest(definitions, numbers) AS d (definition, number) WHERE d.definition::jsonb ? 'embedding_space'
     LOOP
-        SELECT s.model, s.dimensions, s.metric::text AS metric INTO existing
-        FROM kepler.embedding_spaces AS s WHERE s.name = definition ->> 'name';
-        IF NOT FOUND THEN
-            PERFORM kepler.create_embedding_space(definition ->> 'name', (definition ->> 'dimensions')::integer,
-                definition ->> 'model', definition ->> 'metric');
-        ELSIF (existing.model, existing.dimensions, existing.metric)
-            IS DISTINCT FROM (definition ->> 'model', (definition ->> 'dimensions')::integer, definition ->> 'metric')
-        THEN
-            RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
-                MESSAGE = format('embedding space "%s" is another one here', definition ->> 'name'),
-                DETAIL = format('Here it is of the model %s with %s dimensions (%s), in the archive of %s with %s (%s).',
-                    existing.model, existing.dimensions, existing.metric,
-                    definition ->> 'model', definition ->> 'dimensions', definition ->> 'metric'),
-                HINT = 'Import into a database without a space of this name.';
-        END IF;
+        PERFORM kepler_internal.try_definition('embedding_space', definition, NULL, workspace_id);
     END LOOP;
     UPDATE kepler.workspaces AS w
     SET embedding_space = archive #>> '{workspace,embedding_space}', updated_at = (archive #>> '{workspace,updated_at}')::timestamptz
     WHERE w.id = workspace_id AND archive #>> '{workspace,embedding_space}' IS NOT NULL;
     FOR definition IN
-        SELECT d.definition::jsonb -> 'blueprint' FROM unnest(definitions) AS d (definition) WHERE d.definition::jsonb ? 'blueprint'
+        SELECT d.definition::jsonb -> 'blueprint' || jsonb_build_object('line', d.number)
+        FROM unnest(definitions, numbers) AS d (definition, number) WHERE d.definition::jsonb ? 'blueprint'
     LOOP
-        SELECT b.workspace_id INTO existing FROM kepler.blueprints AS b WHERE b.name = definition ->> 'name';
-        IF FOUND AND (definition ->> 'is_own')::boolean AND existing.workspace_id IS DISTINCT FROM workspace_id THEN
-            RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
-                MESSAGE = format('blueprint "%s" already exists', definition ->> 'name'),
-                DETAIL = 'Its tables are those of another workspace. The names of blueprints are unique in the database.',
-                HINT = 'Import into another database.';
-        ELSIF NOT FOUND THEN
-            PERFORM kepler.apply_blueprint(definition ->> 'document');
-            made := made || ARRAY(
-                SELECT c.oid FROM kepler.blueprint_tables AS t
-                JOIN pg_class AS c ON c.relname = t.table_name AND c.relnamespace = to_regnamespace(quote_ident(t.schema_name))
-                WHERE t.blueprint_name = definition ->> 'name');
-        END IF;
+        made := made || kepler_internal.try_definition('blueprint', definition, NULL, workspace_id);
     END LOOP;
     made := made || kepler_internal.import_entry_tables(ARRAY(
-        SELECT d.definition::jsonb -> 'entry_table' FROM unnest(definitions) AS d (definition)
-        WHERE d.definition::jsonb ? 'entry_table'), workspace_id);
+        SELECT d.definition::jsonb -> 'entry_table' || jsonb_build_object('line', d.number)
+        FROM unnest(definitions, numbers) AS d (definition, number) WHERE d.definition::jsonb ? 'entry_table'), workspace_id);
     -- Rows may refer to rows that come later, also in circles.
     FOR existing IN
         SELECT f.conrelid::regclass AS relation, f.conname AS name, pg_get_constraintdef(f.oid) AS definition
@@ -73,13 +47,6 @@ BEGIN
     LOOP
         EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', existing.relation, existing.name);
         to_finish := to_finish || format('ALTER TABLE %s ADD CONSTRAINT %I %s', existing.relation, existing.name, existing.definition);
-    END LOOP;
-    -- Rows that a blueprint begins with are in the archive as they became.
-    FOR existing IN
-        SELECT r.relation FROM kepler_internal.workspace_relations(workspace_id) AS r
-        WHERE r.kind = 'blueprint table' AND r.relation = ANY (made) ORDER BY r.position DESC
-    LOOP
-        EXECUTE format('DELETE FROM %s', existing.relation);
     END LOOP;
     SELECT string_agg(CASE
             WHEN r.key IS NULL THEN format('%s: there is no such table.', t ->> 'table')
@@ -124,156 +91,6 @@ BEGIN
             DETAIL = format('It is in %s. Nothing was imported.', held),
             HINT = 'Import under another workspace_id, or delete that workspace first.';
     END IF;
-END
-$$;
-
--- Makes entry tables as they are in an archive, without rows, and gives them.
-CREATE FUNCTION kepler_internal.import_entry_tables(definitions jsonb[], workspace_id text) RETURNS oid[]
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-SET kepler.plan_for_large_tables = on
-AS $$
-#variable_conflict use_variable
-DECLARE
-    waiting jsonb[] := ARRAY(
-        SELECT d.definition FROM unnest(definitions) AS d (definition)
-        ORDER BY d.definition ->> 'dropped_at' NULLS LAST, d.definition ->> 'created_at', d.definition ->> 'id');
-    definition jsonb;
-    structure jsonb;
-    pruned jsonb;
-    name text;
-    at integer;
-    is_late boolean;
-    relation regclass;
-    entry_table_id text;
-    hidden jsonb;
-    made oid[] := '{}';
-    late jsonb[] := '{}';
-BEGIN
-    -- What others refer to first. Dropped tables refer to nothing, and come first, since their names may be given again.
-    WHILE cardinality(waiting) > 0 LOOP
-        SELECT w.at INTO at
-        FROM unnest(waiting) WITH ORDINALITY AS w (definition, at)
-        CROSS JOIN LATERAL (SELECT kepler_internal.current_structure(w.definition) AS structure) AS s
-        WHERE w.definition ->> 'dropped_at' IS NOT NULL OR NOT EXISTS (
-            SELECT FROM jsonb_array_elements(s.structure -> 'fields') AS f
-            WHERE f ->> 'type' = 'reference' AND f ->> 'to' <> w.definition ->> 'record_name' AND NOT EXISTS (
-                SELECT FROM kepler.entry_tables AS e
-                WHERE e.workspace_id = workspace_id AND e.record_name = f ->> 'to' AND e.dropped_at IS NULL))
-        ORDER BY w.at LIMIT 1;
-        is_late := at IS NULL;
-        at := coalesce(at, 1);
-        definition := waiting[at];
-        waiting := waiting[: at - 1] || waiting[at + 1 :];
-        structure := kepler_internal.current_structure(definition);
-        name := definition ->> 'record_name';
-        pruned := structure;
-        IF is_late THEN
-            -- Tables that refer to each other in a circle.
-            late := late || definition;
-            pruned := kepler_internal.without_references(structure, ARRAY[name] || ARRAY(
-                SELECT e.record_name FROM kepler.entry_tables AS e
-                WHERE e.workspace_id = workspace_id AND e.dropped_at IS NULL));
-        ELSIF definition ->> 'dropped_at' IS NOT NULL THEN
-            pruned := kepler_internal.with_keys_of_references(structure, definitions);
-        END IF;
-        relation := kepler.create_entry_table(name, pruned, workspace_id);
-        SELECT e.id INTO STRICT entry_table_id FROM kepler.entry_tables AS e
-        WHERE e.workspace_id = workspace_id AND e.record_name = name AND e.dropped_at IS NULL;
-        IF definition ->> 'dropped_at' IS NOT NULL THEN
-            relation := kepler.drop_entry_table(name, workspace_id);
-        END IF;
-        FOR hidden IN SELECT h.field FROM jsonb_array_elements(definition -> 'hidden_fields') AS h (field) LOOP
-            EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', relation, hidden ->> 'column_name',
-                kepler_internal.checked_type(hidden ->> 'type'));
-        END LOOP;
-        -- The numbers and names of tables are this database's, all else is the archive's.
-        DELETE FROM kepler.structures AS s WHERE s.workspace_id = workspace_id AND s.entry_table_id = entry_table_id;
-        UPDATE kepler.entry_tables AS e
-        SET id = definition ->> 'id', created_at = (definition ->> 'created_at')::timestamptz,
-            updated_at = (definition ->> 'updated_at')::timestamptz, dropped_at = (definition ->> 'dropped_at')::timestamptz
-        WHERE e.workspace_id = workspace_id AND e.id = entry_table_id;
-        INSERT INTO kepler.structures (workspace_id, entry_table_id, version, structure)
-        VALUES (workspace_id, definition ->> 'id', 1, pruned);
-        made := made || relation::oid;
-    END LOOP;
-    FOREACH definition IN ARRAY late LOOP
-        PERFORM kepler.alter_entry_table(definition ->> 'record_name', kepler_internal.current_structure(definition)::text,
-            workspace_id => workspace_id);
-    END LOOP;
-    FOREACH definition IN ARRAY definitions LOOP
-        DELETE FROM kepler.structures AS s
-        WHERE s.workspace_id = workspace_id AND s.entry_table_id = definition ->> 'id';
-        INSERT INTO kepler.structures (workspace_id, entry_table_id, version, structure, plan, created_by, created_at, updated_at)
-        SELECT workspace_id, definition ->> 'id', (v ->> 'version')::integer, v -> 'structure', v -> 'plan', v ->> 'created_by',
-            (v ->> 'created_at')::timestamptz, (v ->> 'updated_at')::timestamptz
-        FROM jsonb_array_elements(definition -> 'structures') AS v;
-        INSERT INTO kepler.hidden_fields (workspace_id, entry_table_id, field_name, column_name, version, hidden_at)
-        SELECT workspace_id, definition ->> 'id', h ->> 'field_name', h ->> 'column_name', (h ->> 'version')::integer,
-            (h ->> 'hidden_at')::timestamptz
-        FROM jsonb_array_elements(definition -> 'hidden_fields') AS h;
-        -- The trigger would set the time, if it stayed the same.
-        UPDATE kepler.entry_tables AS e SET version = (definition ->> 'version')::integer, updated_at = '-infinity'
-        WHERE e.workspace_id = workspace_id AND e.id = definition ->> 'id';
-        UPDATE kepler.entry_tables AS e SET updated_at = (definition ->> 'updated_at')::timestamptz
-        WHERE e.workspace_id = workspace_id AND e.id = definition ->> 'id';
-    END LOOP;
-    RETURN made;
-END
-$$;
-
--- The structure of an entry table that is in force, of what an archive says of it.
-CREATE FUNCTION kepler_internal.current_structure(definition jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
-SELECT v -> 'structure' FROM jsonb_array_elements(definition -> 'structures') AS v WHERE v -> 'version' = definition -> 'version'
-$$;
-
--- A structure without the references to tables that are not among some, and without the rules that name them.
-CREATE FUNCTION kepler_internal.without_references(structure jsonb, names text[]) RETURNS jsonb
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
-SELECT (structure - '{unique,indexes,checks}'::text[]) || jsonb_build_object('fields', coalesce((
-    SELECT jsonb_agg(f.field ORDER BY f.place)
-    FROM jsonb_array_elements(structure -> 'fields') WITH ORDINALITY AS f (field, place)
-    WHERE f.field ->> 'type' <> 'reference' OR f.field ->> 'to' = ANY (names)), '[]'))
-$$;
-
--- The structure of a dropped table with columns for keys in place of its references, which sleep.
-CREATE FUNCTION kepler_internal.with_keys_of_references(structure jsonb, definitions jsonb[]) RETURNS jsonb
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
-SELECT jsonb_set(structure, '{fields}', coalesce((
-    SELECT jsonb_agg(CASE WHEN f.field ->> 'type' = 'reference' THEN (f.field - '{to,on_delete,index}'::text[])
-            || jsonb_build_object('type', CASE k.type WHEN 'cuid' THEN 'text' ELSE coalesce(k.type, 'bigint') END)
-        ELSE f.field END ORDER BY f.place)
-    FROM jsonb_array_elements(structure -> 'fields') WITH ORDINALITY AS f (field, place)
-    LEFT JOIN LATERAL (
-        SELECT kepler_internal.current_structure(d.definition) #>> '{key,type}' AS type
-        FROM unnest(definitions) AS d (definition)
-        WHERE d.definition ->> 'record_name' = f.field ->> 'to'
-        ORDER BY d.definition ->> 'dropped_at' DESC NULLS FIRST LIMIT 1) AS k ON true), '[]'))
-$$;
-
--- A type as Postgres prints it; fails where there is none of that name.
-CREATE FUNCTION kepler_internal.checked_type(type text) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    modifier constant text := substring(type FROM '[(]([0-9, -]+)[)]');
-    plain constant text := regexp_replace(type, '[(][0-9, -]+[)]', '');
-    -- pgvector may be in another schema here.
-    base constant regtype := coalesce(to_regtype(plain), to_regtype((
-        SELECT format('%I.%s', n.nspname, substring(plain FROM '[^.]*$'))
-        FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'vector')));
-BEGIN
-    IF base IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('type "%s" does not exist', type);
-    END IF;
-    RETURN CASE
-        WHEN modifier IS NULL THEN base::text
-        WHEN base::oid IN (1184, 1114, 1083, 1266) THEN regexp_replace(base::text, '^(timestamp|time)', format('\1(%s)', modifier))
-        WHEN base::text LIKE '%[]' THEN replace(base::text, '[]', format('(%s)[]', modifier))
-        ELSE format('%s(%s)', base, modifier) END;
 END
 $$;
 
@@ -330,6 +147,10 @@ BEGIN
                 DETAIL = format('/table: there is no table %s. Nothing was imported.', coalesce(part.key, '?'));
         END IF;
         BEGIN
+            PERFORM kepler_internal.refuse_members(part.lines, part.numbers, ARRAY(
+                SELECT a.name FROM kepler_internal.archived_columns(part.relation, part.tenant_column) AS a));
+            PERFORM kepler_internal.refuse_numbers(part.lines, part.numbers, n.column_name, n.highest)
+            FROM kepler_internal.numbered_columns(part.relation) AS n WHERE part.tenant_column IS NOT NULL;
             EXECUTE part.statement
             USING ARRAY(SELECT kepler_internal.archived_row(l.line) FROM unnest(part.lines) WITH ORDINALITY AS l (line, at) ORDER BY l.at),
                 workspace_id;
@@ -360,7 +181,80 @@ $$;
 CREATE FUNCTION kepler_internal.archived_row(line text) RETURNS json
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
-SELECT left(substr(line, 1 + length(substring(line FROM '^[{]"table":"(?:[^"\\]|\\.)*","row":'))), -1)::json
+SELECT regexp_replace(substr(line, 1 + length(substring(line FROM '^[{]"table":"(?:[^"\\]|\\.)*","row":'))), '}$', '')::json
+$$;
+
+-- Fails where a row has a member that is no column, or one twice: it would be lost.
+CREATE FUNCTION kepler_internal.refuse_members(lines text[], numbers bigint[], columns text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    bad record;
+BEGIN
+    SELECT l.number, m.name, m.name = ANY (columns) AS is_twice INTO bad
+    FROM unnest(lines, numbers) AS l (line, number)
+    CROSS JOIN LATERAL json_object_keys(kepler_internal.archived_row(l.line)) AS m (name)
+    GROUP BY l.number, m.name
+    HAVING count(*) > 1 OR m.name <> ALL (columns)
+    ORDER BY l.number, m.name LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_exception',
+            MESSAGE = format('line %s of the archive cannot be imported', bad.number),
+            DETAIL = format('/row/%s: %s. Nothing was imported.', replace(replace(bad.name, '~', '~0'), '/', '~1'),
+                CASE WHEN bad.is_twice THEN 'it is given twice' ELSE 'the table has no such column' END);
+    END IF;
+END
+$$;
+
+-- The columns that a sequence numbers. highest: what an import may bring, 2^40 ahead of what was given, and at most half of what
+-- is left: other workspaces take numbers of it too, and a number that was given is never taken back.
+CREATE FUNCTION kepler_internal.numbered_columns(
+    relation regclass, OUT column_name text, OUT sequence regclass, OUT last bigint, OUT highest bigint, OUT most bigint
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
+AS $$
+#variable_conflict use_variable
+DECLARE
+    is_called boolean;
+BEGIN
+    FOR column_name, sequence, most IN
+        SELECT a.attname, s.seqrelid, s.seqmax
+        FROM pg_depend AS d
+        JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+        JOIN pg_sequence AS s ON s.seqrelid = d.objid AND s.seqincrement > 0
+        WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation
+            AND d.deptype IN ('i', 'a')
+        ORDER BY 1
+    LOOP
+        EXECUTE format('SELECT s.last_value, s.is_called FROM %s AS s', sequence) INTO last, is_called;
+        last := CASE WHEN is_called THEN last ELSE last - 1 END;
+        highest := last + least(1099511627776, (most - last) / 2);
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+
+-- Fails where a row has a number above a limit.
+CREATE FUNCTION kepler_internal.refuse_numbers(lines text[], numbers bigint[], column_name text, highest bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    bad bigint;
+BEGIN
+    EXECUTE format('SELECT min(l.number) FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS l (line, number)
+        CROSS JOIN LATERAL pg_catalog.json_to_record(kepler_internal.archived_row(l.line)) AS p (%I pg_catalog.int8)
+        WHERE p.%1$I OPERATOR(pg_catalog.>) $3', column_name)
+    INTO bad USING lines, numbers, highest;
+    IF bad IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_exception',
+            MESSAGE = format('line %s of the archive cannot be imported', bad),
+            DETAIL = format('/row/%s: it is above %s, too far ahead of the numbers that were given here. Nothing was imported.',
+                replace(replace(column_name, '~', '~0'), '/', '~1'), highest);
+    END IF;
+END
 $$;
 
 -- Tells which of some lines cannot be written, the first 20 of them. Nothing stays written.
@@ -417,7 +311,7 @@ $$;
 
 -- Puts foreign keys back, and has sequences go on behind the imported numbers.
 CREATE FUNCTION kepler_internal.finish_import(
-    head text, workspace_id text, definitions text[], statements text[], OUT relation regclass, OUT rows bigint
+    head text, workspace_id text, statements text[], OUT relation regclass, OUT rows bigint
 ) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
@@ -427,46 +321,46 @@ DECLARE
     statement text;
     part record;
     highest bigint;
-    expected bigint;
 BEGIN
     FOREACH statement IN ARRAY statements LOOP
         EXECUTE statement;
     END LOOP;
     FOR part IN
-        SELECT r.*, s.sequence, s.column_name, (t.said ->> 'rows')::bigint AS said
+        SELECT r.*, (t.said ->> 'rows')::bigint AS said
         FROM kepler_internal.workspace_relations(workspace_id) AS r
         LEFT JOIN jsonb_array_elements(head::jsonb -> 'tables') AS t (said) ON t.said ->> 'table' = r.key
-        LEFT JOIN LATERAL (
-            SELECT d.objid::regclass AS sequence, a.attname AS column_name
-            FROM pg_depend AS d
-            JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-            JOIN pg_class AS c ON c.oid = d.objid AND c.relkind = 'S'
-            WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = r.relation
-                AND d.deptype IN ('i', 'a')
-        ) AS s ON true
-        WHERE r.left_out IS NULL AND t.said IS NOT NULL
+        WHERE r.left_out IS NULL
         ORDER BY r.position
     LOOP
-        IF part.sequence IS NOT NULL THEN
-            EXECUTE format('SELECT max(%I)::bigint FROM %s%s', part.column_name, part.relation,
-                    CASE WHEN part.tenant_column IS NOT NULL THEN format(' WHERE %I = $1', part.tenant_column) END)
-                INTO highest USING workspace_id;
-            -- Of a shared table others may take numbers meanwhile: with room, so that none is given twice.
-            IF highest IS NOT NULL THEN
-                EXECUTE format('SELECT setval(%L, $1 + CASE WHEN $2 THEN 1000 ELSE 0 END) FROM %s AS s WHERE s.last_value < $1 OR NOT s.is_called AND s.last_value <= $1',
-                    part.sequence, part.sequence) USING highest, part.tenant_column IS NOT NULL;
-            END IF;
-        END IF;
         EXECUTE format('SELECT count(*) FROM %s%s', part.relation,
                 CASE WHEN part.tenant_column IS NOT NULL THEN format(' WHERE %I = $1', part.tenant_column) END)
             INTO rows USING workspace_id;
-        IF rows <> part.said THEN
+        IF rows <> coalesce(part.said, 0) THEN
             RAISE EXCEPTION USING ERRCODE = 'data_exception',
-                MESSAGE = format('%s has %s rows after the import instead of %s', part.relation, rows, part.said),
-                DETAIL = 'A trigger has added or left out rows. Nothing was imported.';
+                MESSAGE = format('%s has %s rows after the import instead of %s', part.relation, rows, coalesce(part.said, 0)),
+                DETAIL = 'The head of the archive says another number, or a trigger has added or left out rows. Nothing was imported.';
         END IF;
         relation := part.relation;
-        RETURN NEXT;
+        IF rows > 0 THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+    -- Last of all: what an import that fails has taken from a sequence does not come back.
+    FOR part IN
+        SELECT r.relation, r.tenant_column, n.column_name, n.sequence, n.last, n.most
+        FROM kepler_internal.workspace_relations(workspace_id) AS r
+        CROSS JOIN LATERAL kepler_internal.numbered_columns(r.relation) AS n
+        WHERE r.left_out IS NULL
+        ORDER BY r.position
+    LOOP
+        EXECUTE format('SELECT max(%I)::bigint FROM %s%s', part.column_name, part.relation,
+                CASE WHEN part.tenant_column IS NOT NULL THEN format(' WHERE %I = $1', part.tenant_column) END)
+            INTO highest USING workspace_id;
+        -- Of a shared table others may take numbers meanwhile: with room, so that none is given twice.
+        IF highest > part.last THEN
+            PERFORM setval(part.sequence, least(part.most,
+                highest::numeric + CASE WHEN part.tenant_column IS NOT NULL THEN 1000 ELSE 0 END)::bigint);
+        END IF;
     END LOOP;
 END
 $$;

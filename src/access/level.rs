@@ -251,6 +251,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("require_roles", ANY),
     ("require_space", ANY),
     ("require_tables", ANY),
+    ("require_unrewritten", ANY),
     ("require_user", ANY),
     ("require_workflow", ANY),
     ("require_workspace", ANY),

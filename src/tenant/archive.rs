@@ -5,6 +5,7 @@
 //! of the order in which they came.
 
 use super::error::TenantError;
+use super::shape::problem_of_head;
 use crate::error::Error;
 use crate::pg::plan::OwnedStatement;
 use crate::pg::relation;
@@ -111,13 +112,13 @@ impl Archive {
     pub(super) fn check(&self, client: &mut SpiClient<'_>) -> Result<String, Error> {
         let mut place = Place::start();
         let mut head = None;
-        let mut last: Option<String> = None;
+        let mut last: Option<Line> = None;
         let (mut count, mut sum) = (0_i64, 0_i64);
         while let Some(lines) = self.next(client, &mut place) {
             for line in lines {
-                if let Some(before) = last.replace(line.text) {
+                if let Some(before) = last.replace(line) {
                     count += 1;
-                    sum = (sum + checksum(&before)) & CHECKSUM_BITS as i64;
+                    sum = (sum + checksum(&before.text)) & CHECKSUM_BITS as i64;
                     head.get_or_insert(before);
                 }
             }
@@ -126,14 +127,14 @@ impl Archive {
         let (Some(head), Some(last)) = (head, last) else {
             return Err(incomplete(format!("{} holds less than two lines.", self.name)));
         };
-        let is_head = serde_json::from_str::<Value>(&head)
+        let is_head = serde_json::from_str::<Value>(&head.text)
             .is_ok_and(|head| head.get("kepler_archive") == Some(&Value::from(1)));
         if !is_head {
             return Err(incomplete(
                 "The first line is not the head of an archive of format 1.".to_owned(),
             ));
         }
-        let end = serde_json::from_str::<Value>(&last).ok();
+        let end = serde_json::from_str::<Value>(&last.text).ok();
         let said = |key: &str| end.as_ref()?.get("end")?.get(key)?.as_i64();
         let (Some(lines), Some(checksum)) = (said("lines"), said("checksum")) else {
             return Err(incomplete("The last line is not the end of an archive.".to_owned()));
@@ -148,6 +149,9 @@ impl Archive {
                 format!("The checksum of its lines is {sum}, and its end says {checksum}.");
             return Err(TenantError::Altered(detail).into());
         }
-        Ok(head)
+        match problem_of_head(&head.text) {
+            None => Ok(head.text),
+            Some(problem) => Err(TenantError::BadLine { line: head.number, problem }.into()),
+        }
     }
 }

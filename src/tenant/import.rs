@@ -2,6 +2,7 @@
 
 use super::archive::{Archive, Line, Place};
 use super::error::TenantError;
+use super::shape::problem_of_definition;
 use crate::access::owner::Owner;
 use crate::enrichment::direct::Own;
 use crate::error::Error;
@@ -21,20 +22,22 @@ const READING: &[(&CStr, &CStr)] = &[
     (c"intervalstyle", c"postgres"),
     (c"bytea_output", c"hex"),
     (c"lc_monetary", c"C"),
+    // What was stored is stored again as it was: it is not this import that would bring a secret to light.
+    (c"kepler.on_secret", c"allow"),
 ];
 
 thread_local! {
     static BEGIN: Statement = const { Statement::new(
-        c"SELECT kepler_internal.begin_import($1, $2, $3)",
-        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID],
+        c"SELECT kepler_internal.begin_import($1, $2, $3, $4)",
+        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::INT8ARRAYOID, pg_sys::TEXTOID],
     ) };
     static WRITE: Statement = const { Statement::new(
         c"SELECT kepler_internal.import_lines($1, $2, $3, $4)",
         &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::INT8ARRAYOID, pg_sys::BOOLOID],
     ) };
     static FINISH: Statement = const { Statement::new(
-        c"SELECT f.relation::pg_catalog.oid, f.rows FROM kepler_internal.finish_import($1, $2, $3, $4) AS f",
-        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID],
+        c"SELECT f.relation::pg_catalog.oid, f.rows FROM kepler_internal.finish_import($1, $2, $3) AS f",
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
     ) };
 }
 
@@ -85,7 +88,7 @@ struct Import {
     head: Text,
     workspace: Text,
     /// What is said of spaces, blueprints and entry tables, which come before all rows.
-    definitions: Vec<String>,
+    definitions: Vec<Line>,
     /// What is to be done when all rows are there, once they have begun.
     to_finish: Option<Vec<String>>,
     /// Lines that refer to rows that were not there yet.
@@ -101,7 +104,10 @@ impl Import {
             } else if line.text.starts_with("{\"end\":") {
                 continue;
             } else if self.to_finish.is_none() && rows.is_empty() {
-                self.definitions.push(line.text);
+                if let Some(problem) = problem_of_definition(&line.text) {
+                    return Err(TenantError::BadLine { line: line.number, problem }.into());
+                }
+                self.definitions.push(line);
             } else {
                 let problem = "It is neither a row nor the end.".to_owned();
                 return Err(TenantError::BadLine { line: line.number, problem }.into());
@@ -156,9 +162,15 @@ impl Import {
         if self.to_finish.is_some() {
             return;
         }
-        let mut definitions = Array::texts(self.definitions.iter().map(String::as_str));
-        let parameters =
-            [Some(self.head.datum()), Some(definitions.datum()), Some(self.workspace.datum())];
+        let mut definitions = Array::texts(self.definitions.iter().map(|line| line.text.as_str()));
+        let mut numbers = Array::new(BIGINT);
+        self.definitions.iter().for_each(|line| numbers.push_bytes(&line.number.to_ne_bytes()));
+        let parameters = [
+            Some(self.head.datum()),
+            Some(definitions.datum()),
+            Some(numbers.datum()),
+            Some(self.workspace.datum()),
+        ];
         let _owner = self.owner.act();
         let _own = Own::begin();
         let rows = BEGIN.with(|statement| statement.run(client, &parameters));
@@ -172,15 +184,10 @@ impl Import {
     fn finish(mut self, client: &mut SpiClient<'_>) -> Result<Imported, Error> {
         self.begin(client);
         self.write_later(client);
-        let mut definitions = Array::texts(self.definitions.iter().map(String::as_str));
         let to_finish = self.to_finish.unwrap_or_default();
         let mut to_finish = Array::texts(to_finish.iter().map(String::as_str));
-        let parameters = [
-            Some(self.head.datum()),
-            Some(self.workspace.datum()),
-            Some(definitions.datum()),
-            Some(to_finish.datum()),
-        ];
+        let parameters =
+            [Some(self.head.datum()), Some(self.workspace.datum()), Some(to_finish.datum())];
         let _owner = self.owner.act();
         let _own = Own::begin();
         let rows = FINISH.with(|statement| statement.run(client, &parameters));

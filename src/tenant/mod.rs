@@ -8,3 +8,4 @@ mod create;
 mod delete;
 mod error;
 mod import;
+mod shape;
