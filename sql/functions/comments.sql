@@ -970,6 +970,7 @@ COMMENT ON FUNCTION kepler_internal.last_anchor() IS 'Internal: the number and t
 COMMENT ON FUNCTION kepler_internal.history_anchor() IS 'Internal: the same as the owner of the history';
 COMMENT ON FUNCTION kepler_internal.check_history(text, text) IS 'Internal: recomputes the chain of seals';
 COMMENT ON FUNCTION kepler_internal.verify_history_chain(text, text) IS 'Internal: the same as the owner of the history';
+COMMENT ON FUNCTION kepler_internal.redacted_positions(bigint) IS 'Internal: a hash of the numbers of the rows that a redaction emptied';
 COMMENT ON FUNCTION kepler_internal.redact_changes(text, text, text[], text, text, integer, integer) IS 'Internal: takes values and keys out of rows of the history, and leaves their hashes';
 COMMENT ON FUNCTION kepler_internal.redact_history(text, text, text, text[], text, integer) IS 'Internal: the same as the owner of the history: of rows of a table, of an actor, or all of a workspace; gives how many rows it were, max_rows at most';
 COMMENT ON FUNCTION kepler_internal.row_image(record) IS 'Internal: a row of a table as the history keeps it';
@@ -1013,11 +1014,12 @@ For callers who may not read kepler.credentials it is left out, which the first 
 user_id: the person.
 All of it is as of the statement that calls, and does not depend on the settings of the session.
 Errors: 55000 before install(); 40001 where a table was rewritten or emptied after the statement began; 22004 and 22023 for arguments; 23503 for an unknown user; 42501 for another workspace, and without the right to read one of the tables.';
+COMMENT ON FUNCTION kepler_internal.redact_user(text, text, bigint) IS 'Internal: takes out of the history what rows about a person were, and gives how many rows it were';
 COMMENT ON FUNCTION kepler.erase_user(text, text) IS
 'Erases a person in kepler.users, in the transaction of the caller. Returns a row for each table and outcome.
 user_id: the person.
 Deleted are the user, memories and conversations of the user with their embeddings and messages, and credentials of the user''s connections. Anonymised are messages in conversations of others, which keep their place and lose their content; connections, which become INACTIVE without their secret_ref; workflows; and executions, which lose their metadata. Rows of blueprints go or lose the reference as on_delete says.
-What free text and documents say about a person is not looked for: records, entries, and what runs were given and gave back. The feed holds no values. Called with the rights of the owner of Kepler''s tables, it redacts the history of these rows, and what the person did as its actor; called by others it leaves the history as it is.
+What free text and documents say about a person is not looked for: records, entries, and what runs were given and gave back. The feed holds no values. Called with the rights of the owner of Kepler''s tables, it redacts the history of these rows and of rows that named the person before, also where the person is not found; called by others it leaves the history as it is. Actors in the history stay.
 relation, outcome, rows: what was done to how many rows.
 Outcomes: deleted, anonymised, not_found (also where the person was erased before).
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 or 23001 if a table refers to the user with on_delete restrict; 42501 for another workspace, and without the right to change one of the tables.';

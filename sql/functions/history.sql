@@ -65,22 +65,26 @@ AS $$
             WHEN 'change' THEN (
                 SELECT kepler_internal.content_hash('change', s.epoch::text, s.xid::text, s.sequence::text,
                     kepler_internal.microseconds(s.created_at), h.table_id::text, h.shape_id::text, h.statement::text,
-                    h.operation::text, h.workspace_id, encode(coalesce(h.content_hash,
-                        kepler_internal.content_hash(h.row_id, h.old_values::text, h.withheld::text)), 'hex'))
+                    h.operation::text, h.workspace_id, encode(CASE
+                        -- A hash stands for what is not there any more, and for nothing else.
+                        WHEN h.content_hash IS NOT NULL AND num_nonnulls(h.row_id, h.old_values, h.withheld) = 0 THEN h.content_hash
+                        ELSE kepler_internal.content_hash(h.row_id, h.old_values::text, h.withheld::text) END, 'hex'))
                 FROM kepler.history AS h
                 WHERE h.epoch = s.epoch AND h.xid = s.xid AND h.sequence = s.sequence AND h.created_at = s.created_at LIMIT 1)
             WHEN 'transaction' THEN (
                 SELECT kepler_internal.content_hash('transaction', s.epoch::text, s.xid::text, s.sequence::text,
-                    kepler_internal.microseconds(s.created_at), t.workspace_id, t.role_name, encode(coalesce(t.content_hash,
-                        kepler_internal.content_hash(t.actor, t.request_id)), 'hex'))
+                    kepler_internal.microseconds(s.created_at), t.workspace_id, encode(CASE
+                        WHEN t.content_hash IS NOT NULL AND num_nonnulls(t.role_name, t.actor, t.request_id) = 0 THEN t.content_hash
+                        ELSE kepler_internal.content_hash(t.role_name, t.actor, t.request_id) END, 'hex'))
                 FROM kepler.history_transactions AS t WHERE t.epoch = s.epoch AND t.xid = s.xid AND t.sequence = s.sequence LIMIT 1)
             WHEN 'shape' THEN (
                 SELECT kepler_internal.content_hash('shape', s.epoch::text, s.xid::text, s.sequence::text,
-                    kepler_internal.microseconds(s.created_at), c.table_id::text, c.relation::text, c.columns::text)
+                    kepler_internal.microseconds(s.created_at), c.table_id::text, c.relation::text, c.table_name, c.columns::text)
                 FROM kepler.history_shapes AS c WHERE c.id = s.sequence LIMIT 1)
             ELSE (
                 SELECT kepler_internal.content_hash('redaction', s.epoch::text, s.xid::text, s.sequence::text,
-                    kepler_internal.microseconds(s.created_at), r.workspace_id, r.table_name, r.reason, r.role_name, r.row_count::text)
+                    kepler_internal.microseconds(s.created_at), r.workspace_id, r.table_name, r.reason, r.role_name, r.row_count::text,
+                    encode(r.positions_hash, 'hex'))
                 FROM kepler.history_redactions AS r WHERE r.id = s.sequence)
         END
     FROM (
@@ -98,6 +102,18 @@ AS $$
         ORDER BY 1, 2, 3 LIMIT $7
     ) AS s
     ORDER BY 1, 2, 3
+$$;
+
+-- A hash of the numbers of the rows that a redaction emptied.
+CREATE FUNCTION kepler_internal.redacted_positions(redaction_id bigint) RETURNS bytea
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
+AS $$
+    SELECT sha256(coalesce(string_agg(int8send(x.sequence), ''::bytea ORDER BY x.sequence), ''::bytea))
+    FROM (
+        SELECT h.sequence FROM kepler.history AS h WHERE h.redaction_id = $1
+        UNION ALL
+        SELECT t.sequence FROM kepler.history_transactions AS t WHERE t.redaction_id = $1
+    ) AS x
 $$;
 
 -- The hash of a seal: of the one before it, and of what it seals.
@@ -240,15 +256,33 @@ BEGIN
         problem := format('redaction %s was of another number of rows', counted);
         RETURN;
     END IF;
+    SELECT r.id INTO counted FROM kepler.history_redactions AS r
+    WHERE r.positions_hash <> kepler_internal.redacted_positions(r.id) ORDER BY r.id LIMIT 1;
+    IF counted IS NOT NULL THEN
+        problem := format('redaction %s was of other rows', counted);
+        RETURN;
+    END IF;
     SELECT coalesce(
         (SELECT h.sequence FROM kepler.history AS h WHERE h.redaction_id IS NOT NULL
             AND NOT EXISTS (SELECT FROM kepler.history_redactions AS r WHERE r.id = h.redaction_id) LIMIT 1),
         (SELECT t.sequence FROM kepler.history_transactions AS t WHERE t.redaction_id IS NOT NULL
             AND NOT EXISTS (SELECT FROM kepler.history_redactions AS r WHERE r.id = t.redaction_id) LIMIT 1),
-        (SELECT h.sequence FROM kepler.history AS h WHERE h.content_hash IS NOT NULL AND h.redaction_id IS NULL LIMIT 1))
+        (SELECT h.sequence FROM kepler.history AS h WHERE h.content_hash IS NOT NULL AND h.redaction_id IS NULL LIMIT 1),
+        (SELECT t.sequence FROM kepler.history_transactions AS t WHERE t.content_hash IS NOT NULL AND t.redaction_id IS NULL LIMIT 1))
     INTO counted;
     IF counted IS NOT NULL THEN
         problem := format('the row with number %s was emptied by no redaction', counted);
+        RETURN;
+    END IF;
+    -- A table has a name that it was written under. It may have another one since; but not one that only others were written under.
+    SELECT t.id INTO counted FROM kepler.tracked_tables AS t
+    WHERE t.level <> 'feed'
+        AND EXISTS (SELECT FROM kepler.history_shapes AS c WHERE c.table_id = t.id)
+        AND NOT EXISTS (SELECT FROM kepler.history_shapes AS c WHERE c.table_id = t.id AND c.table_name = t.name)
+        AND EXISTS (SELECT FROM kepler.history_shapes AS c WHERE c.table_id <> t.id AND c.table_name = t.name)
+    ORDER BY t.id LIMIT 1;
+    IF counted IS NOT NULL THEN
+        problem := format('the table with id %s has the name of another one', counted);
         RETURN;
     END IF;
     outcome := 'intact';
@@ -289,20 +323,21 @@ BEGIN
     IF redacted < max_rows AND (actor IS NOT NULL OR (table_name IS NULL AND row_ids IS NULL)) THEN
         EXECUTE format('
             UPDATE kepler.history_transactions AS t
-            SET content_hash = kepler_internal.content_hash(t.actor, t.request_id), actor = NULL, request_id = NULL, redaction_id = $4
+            SET content_hash = kepler_internal.content_hash(t.role_name, t.actor, t.request_id),
+                role_name = NULL, actor = NULL, request_id = NULL, redaction_id = $4
             FROM (
                 SELECT x.epoch, x.xid, x.sequence FROM kepler.history_transactions AS x
                 WHERE %s AND x.redaction_id IS NULL %s LIMIT $3
             ) AS c
             WHERE t.epoch = c.epoch AND t.xid = c.xid AND t.sequence = c.sequence', whose,
-            CASE WHEN actor IS NOT NULL THEN 'AND x.actor = $2' ELSE 'AND (x.actor IS NOT NULL OR x.request_id IS NOT NULL)' END)
+            CASE WHEN actor IS NOT NULL THEN 'AND x.actor = $2' END)
         USING workspace_id, actor, max_rows - redacted, id;
         GET DIAGNOSTICS more = ROW_COUNT;
         redacted := redacted + more;
     END IF;
     IF redacted > 0 THEN
-        INSERT INTO kepler.history_redactions (id, epoch, xid, workspace_id, table_name, reason, row_count)
-        VALUES (id, epoch, pg_current_xact_id(), workspace_id, table_name, reason, redacted);
+        INSERT INTO kepler.history_redactions (id, epoch, xid, workspace_id, table_name, reason, row_count, positions_hash)
+        VALUES (id, epoch, pg_current_xact_id(), workspace_id, table_name, reason, redacted, kepler_internal.redacted_positions(id));
     END IF;
     RETURN redacted;
 END

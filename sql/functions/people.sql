@@ -113,6 +113,49 @@ BEGIN
 END
 $$;
 
+-- Takes out of the history what rows about a person were: those that this transaction has changed since a number, those that named the
+-- person, in whatever transaction that ended, and what the person's conversations held. Gives how many rows it were.
+CREATE FUNCTION kepler_internal.redact_user(workspace_id text, user_id text, since_sequence bigint) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
+AS $$
+#variable_conflict use_variable
+DECLARE
+    part record;
+    redacted bigint := 0;
+    conversations text[];
+BEGIN
+    SELECT array_agg(DISTINCT h.row_id) INTO conversations
+    FROM kepler.history AS h JOIN kepler.tracked_tables AS t ON t.id = h.table_id
+    WHERE h.workspace_id = workspace_id AND t.name = 'kepler.conversations' AND h.operation = 'DELETE' AND h.old_values ->> 'user_id' = user_id;
+    FOR part IN
+        WITH referring AS MATERIALIZED (
+            SELECT format('%I.%I', n.nspname, c.relname) AS name, a.attname::text AS column_name
+            FROM pg_constraint AS f
+            CROSS JOIN LATERAL unnest(f.conkey, f.confkey) AS k (own, other)
+            JOIN pg_attribute AS b ON b.attrelid = f.confrelid AND b.attnum = k.other AND b.attname = 'id'
+            JOIN pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = k.own
+            JOIN pg_class AS c ON c.oid = f.conrelid
+            JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE f.contype = 'f' AND f.confrelid = 'kepler.users'::regclass
+        )
+        SELECT t.name, array_agg(DISTINCT h.row_id) AS ids
+        FROM kepler.history AS h JOIN kepler.tracked_tables AS t ON t.id = h.table_id
+        WHERE h.workspace_id = workspace_id AND h.row_id IS NOT NULL AND (
+            (h.xid = pg_current_xact_id() AND h.sequence > since_sequence)
+            OR (t.name = 'kepler.users' AND h.row_id = user_id)
+            OR (t.name LIKE 'kepler.%' AND h.old_values ->> 'user_id' = user_id)
+            OR (t.name = 'kepler.messages' AND h.operation = 'DELETE' AND h.old_values ->> 'conversation_id' = ANY (conversations))
+            OR EXISTS (SELECT FROM referring AS r WHERE r.name = t.name AND h.old_values ->> r.column_name = user_id))
+        GROUP BY t.name ORDER BY t.name
+    LOOP
+        redacted := redacted + kepler_internal.redact_history(
+            workspace_id, 'a user was erased', part.name, part.ids, max_rows => 2147483647);
+    END LOOP;
+    RETURN redacted;
+END
+$$;
+
 CREATE FUNCTION kepler.erase_user(
     user_id text, workspace_id text DEFAULT kepler.current_workspace_id(),
     OUT relation regclass, OUT outcome text, OUT rows bigint
@@ -141,6 +184,15 @@ BEGIN
         outcome := 'not_found';
         rows := 0;
         RETURN NEXT;
+        IF redacts THEN
+            -- Somebody without the right to redact may have erased the person.
+            rows := kepler_internal.redact_user(workspace_id, user_id, before);
+            IF rows > 0 THEN
+                relation := 'kepler.history';
+                outcome := 'anonymised';
+                RETURN NEXT;
+            END IF;
+        END IF;
         RETURN;
     END IF;
     FOR part IN
@@ -190,17 +242,7 @@ BEGIN
     END LOOP;
     DELETE FROM kepler.users AS u WHERE u.workspace_id = workspace_id AND u.id = user_id;
     IF redacts THEN
-        -- What the rows were that were changed here, now and before; and what the person did.
-        rows := kepler_internal.redact_history(workspace_id, 'a user was erased', actor => user_id, max_rows => 2147483647);
-        FOR part IN
-            SELECT t.name, array_agg(DISTINCT h.row_id) AS ids
-            FROM kepler.history AS h JOIN kepler.tracked_tables AS t ON t.id = h.table_id
-            WHERE h.xid = pg_current_xact_id() AND h.sequence > before AND h.workspace_id = workspace_id
-            GROUP BY t.name ORDER BY t.name
-        LOOP
-            rows := rows + kepler_internal.redact_history(
-                workspace_id, 'a user was erased', part.name, part.ids, max_rows => 2147483647);
-        END LOOP;
+        rows := kepler_internal.redact_user(workspace_id, user_id, before);
         IF rows > 0 THEN
             relation := 'kepler.history';
             outcome := 'anonymised';

@@ -40,7 +40,7 @@ CREATE TABLE kepler.history_transactions (
     created_at timestamptz NOT NULL,
     epoch integer NOT NULL,
     workspace_id text,
-    role_name text NOT NULL,
+    role_name text,
     actor text,
     request_id text,
     redaction_id bigint,
@@ -58,6 +58,7 @@ CREATE TABLE kepler.history_shapes (
     epoch integer NOT NULL,
     table_id integer NOT NULL,
     relation oid NOT NULL,
+    table_name text NOT NULL,
     columns jsonb NOT NULL
 );
 CREATE INDEX history_shapes_id_idx ON kepler.history_shapes (id);
@@ -74,7 +75,8 @@ CREATE TABLE kepler.history_redactions (
     table_name text,
     reason text NOT NULL,
     role_name text NOT NULL DEFAULT session_user,
-    row_count bigint NOT NULL
+    row_count bigint NOT NULL,
+    positions_hash bytea NOT NULL
 );
 CREATE INDEX history_redactions_position_idx ON kepler.history_redactions (epoch, xid, id);
 
@@ -138,7 +140,7 @@ COMMENT ON COLUMN kepler.history.table_id IS 'Table of the row (tracked_tables.i
 COMMENT ON COLUMN kepler.history.shape_id IS 'Which columns the table had (history_shapes.id)';
 COMMENT ON COLUMN kepler.history.statement IS 'Order in which the statements of a transaction began';
 COMMENT ON COLUMN kepler.history.operation IS 'What was done to the row';
-COMMENT ON COLUMN kepler.history.workspace_id IS 'Workspace of the row; NULL if its table has none';
+COMMENT ON COLUMN kepler.history.workspace_id IS 'Workspace of the row; NULL if its table has none, and where a table that is not Kepler''s names another one than the session''s';
 COMMENT ON COLUMN kepler.history.row_id IS 'Primary key of the row without its workspace_id, as the feed has it; NULL for TRUNCATE, and where it was redacted';
 COMMENT ON COLUMN kepler.history.old_values IS 'Values that were overwritten, by the names of their columns then: those that changed, and all of a deleted row';
 COMMENT ON COLUMN kepler.history.withheld IS 'Columns that changed as well, and whose values are not kept: sensitive ones, and what is too large';
@@ -151,10 +153,10 @@ COMMENT ON COLUMN kepler.history_transactions.sequence IS 'It is about changes w
 COMMENT ON COLUMN kepler.history_transactions.created_at IS 'When the first of these changes was made';
 COMMENT ON COLUMN kepler.history_transactions.epoch IS 'Part of the database''s life (feed_epochs)';
 COMMENT ON COLUMN kepler.history_transactions.workspace_id IS 'Workspace that was changed; NULL if it has none';
-COMMENT ON COLUMN kepler.history_transactions.role_name IS 'Role that the session was set to';
+COMMENT ON COLUMN kepler.history_transactions.role_name IS 'Role that the session was set to; NULL where it was redacted';
 COMMENT ON COLUMN kepler.history_transactions.actor IS 'What the setting kepler.actor said';
 COMMENT ON COLUMN kepler.history_transactions.request_id IS 'What the setting kepler.request_id said';
-COMMENT ON COLUMN kepler.history_transactions.redaction_id IS 'Redaction that took actor and request out (history_redactions.id)';
+COMMENT ON COLUMN kepler.history_transactions.redaction_id IS 'Redaction that took role, actor and request out (history_redactions.id)';
 COMMENT ON COLUMN kepler.history_transactions.content_hash IS 'Hash of what a redaction took out';
 COMMENT ON TABLE kepler.history_shapes IS 'Which columns a tracked table had when it was written to';
 COMMENT ON COLUMN kepler.history_shapes.id IS 'Number of the layout';
@@ -163,6 +165,7 @@ COMMENT ON COLUMN kepler.history_shapes.created_at IS 'When it was found';
 COMMENT ON COLUMN kepler.history_shapes.epoch IS 'Part of the database''s life in which the numbers of columns hold (feed_epochs)';
 COMMENT ON COLUMN kepler.history_shapes.table_id IS 'Table (tracked_tables.id)';
 COMMENT ON COLUMN kepler.history_shapes.relation IS 'Table as Postgres knew it, or the partition that a subscription wrote to';
+COMMENT ON COLUMN kepler.history_shapes.table_name IS 'Schema and name that it had';
 COMMENT ON COLUMN kepler.history_shapes.columns IS 'Numbers, names and types of the columns, and which of them are sensitive';
 COMMENT ON TABLE kepler.history_redactions IS 'What was taken out of the history, and why';
 COMMENT ON COLUMN kepler.history_redactions.id IS 'Number of the redaction';
@@ -174,6 +177,7 @@ COMMENT ON COLUMN kepler.history_redactions.table_name IS 'Table of the rows; NU
 COMMENT ON COLUMN kepler.history_redactions.reason IS 'Why it was done';
 COMMENT ON COLUMN kepler.history_redactions.role_name IS 'Role that logged in to do it';
 COMMENT ON COLUMN kepler.history_redactions.row_count IS 'How many rows it were';
+COMMENT ON COLUMN kepler.history_redactions.positions_hash IS 'SHA-256 of the numbers of the rows';
 COMMENT ON TABLE kepler.history_seals IS 'Chain of hashes over the history; seal_history adds to it';
 COMMENT ON COLUMN kepler.history_seals.number IS 'Number of the seal, without gaps';
 COMMENT ON COLUMN kepler.history_seals.epoch IS 'Position up to which it seals: epoch';

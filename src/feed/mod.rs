@@ -17,3 +17,4 @@ pub(crate) mod shape;
 pub(crate) mod tell;
 pub(crate) mod track;
 mod upkeep;
+pub(crate) mod whose;

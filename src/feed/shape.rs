@@ -145,6 +145,11 @@ fn key_columns(table: pg_sys::Relation) -> Vec<i16> {
     }
 }
 
+/// A column by its name.
+pub(crate) fn named_column(table: pg_sys::Oid, name: &CStr) -> Option<Column> {
+    named(table, name).map(|number| column(table, number))
+}
+
 fn named(table: pg_sys::Oid, name: &CStr) -> Option<i16> {
     // SAFETY: a look-up.
     let number = unsafe { pg_sys::get_attnum(table, name.as_ptr()) };

@@ -11,6 +11,7 @@ use super::epoch;
 use super::error::FeedError;
 use super::place::{Log, Period};
 use super::shape::{self, Shape, Spelled};
+use super::whose::Whose;
 use crate::access::owner::Owner;
 use crate::error::Error;
 use crate::pg::append::Append;
@@ -267,7 +268,8 @@ unsafe fn tell(call: &Call<'_>) -> Result<(), Error> {
     unsafe {
         let shape = shape::of(call.data.tg_relation)?;
         let _spelling = shape.is_printed().then(|| LocalSettings::set(SPELLING));
-        let mut changes = Changes { shape: &shape, call, writer: None };
+        let whose = Whose::of((*call.data.tg_relation).rd_id)?;
+        let mut changes = Changes { shape: &shape, call, whose, writer: None };
         listen(call, &shape, &mut changes)?;
         changes.finish();
     }
@@ -278,6 +280,7 @@ unsafe fn tell(call: &Call<'_>) -> Result<(), Error> {
 struct Changes<'s> {
     shape: &'s Shape,
     call: &'s Call<'s>,
+    whose: Whose,
     /// There is none before the first change.
     writer: Option<Writer>,
 }
@@ -300,7 +303,9 @@ impl Listener for Changes<'_> {
     /// Tells it in every workspace.
     fn hear_truncation(&mut self) -> Result<(), Error> {
         if self.shape.workspace.is_some() {
-            for id in &workspaces()? {
+            let mut told = workspaces()?;
+            told.retain(|id| self.whose.counts(id.as_str()));
+            for id in &told {
                 self.writer()?.write(Operation::Truncate, Some(id.datum()), None, None);
             }
         }
@@ -321,12 +326,13 @@ impl Changes<'_> {
     /// Of all rows, where no column has it.
     fn own_workspace(&self) -> Option<pg_sys::Datum> {
         let own = self.call.workspace.as_ref().filter(|_| self.shape.workspace.is_none());
-        own.map(Text::datum)
+        own.filter(|own| self.whose.counts(own.as_str())).map(Text::datum)
     }
 
     fn add(&mut self, operation: Operation, row: &ChangedRow<'_>) -> Result<(), Error> {
         let spell = |column: Option<shape::Column>| column.and_then(|c| Shape::spell(c, row));
-        let workspace = spell(self.shape.workspace).filter(Spelled::is_workspace);
+        let workspace = spell(self.shape.workspace)
+            .filter(|id| id.is_workspace() && self.whose.counts(id.text()));
         let row_id = self.shape.row_id(row);
         let entity_type = spell(self.shape.entity_type);
         let datum = |text: &Option<Spelled>| text.as_ref().map(Spelled::datum);

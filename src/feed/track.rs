@@ -180,22 +180,24 @@ impl Facts {
     }
 }
 
-/// The workspace of an entry table, whose rows do not have it.
+/// The workspace of an entry table, or of a blueprint's table, whose rows do not have it.
 fn workspace_of(
     client: &mut SpiClient<'_>,
     facts: &Facts,
     owner: Owner,
 ) -> Result<Option<String>, Error> {
-    if !facts.is_entry_table(owner) {
+    if facts.owner != owner.role() {
         return Ok(None);
     }
+    let sql = if facts.is_entry_table(owner) {
+        "SELECT e.workspace_id FROM kepler.entry_tables AS e WHERE e.table_name = $1 AND $2 IS NOT NULL"
+    } else {
+        "SELECT b.workspace_id FROM kepler.blueprint_tables AS t JOIN kepler.blueprints AS b ON b.name = t.blueprint_name
+         WHERE t.table_name = $1 AND t.schema_name = $2"
+    };
     let _owner = owner.act();
     let found = client
-        .update(
-            "SELECT e.workspace_id FROM kepler.entry_tables AS e WHERE e.table_name = $1",
-            None,
-            &[facts.name.as_str().into()],
-        )?
+        .update(sql, None, &[facts.name.as_str().into(), facts.schema.as_str().into()])?
         .next()
         .map(|row| row[1].value::<String>())
         .transpose()?

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::feed::epoch::Epochs;
 use crate::feed::tell::Operation;
 use crate::feed::track;
-use crate::ident::quote_literal;
+use crate::ident::{quote, quote_literal};
 use crate::jsonb::builder::Builder;
 use crate::pg::plan::{Parameter, Statement};
 use crate::pg::role;
@@ -23,6 +23,7 @@ use crate::pg::whole::Spi;
 use crate::workspace;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
+use std::collections::HashSet;
 
 const EVENT: &str = "
     SELECT h.epoch, h.xid, h.sequence, h.created_at, h.operation::text, h.shape_id, h.statement, h.old_values,
@@ -46,13 +47,16 @@ thread_local! {
         "h.workspace_id IS NULL AND $1 IS NULL AND h.operation = 'TRUNCATE' AND $3 IS NOT NULL",
     );
     static LAYOUTS: Statement = const { Statement::new(
-        c"SELECT s.id, s.epoch, s.relation, s.columns::text FROM kepler.history_shapes AS s
-          WHERE s.table_id = $1 ORDER BY s.id",
-        &[pg_sys::INT4OID],
+        c"SELECT s.id, s.epoch, s.relation, s.columns::text,
+              s.relation = $2 OR s.relation = pg_catalog.pg_partition_root($2)
+                  OR s.relation IN (SELECT p.relid FROM pg_catalog.pg_partition_tree($2) AS p)
+          FROM kepler.history_shapes AS s WHERE s.table_id = $1 ORDER BY s.id",
+        &[pg_sys::INT4OID, pg_sys::OIDOID],
     ) };
-    /// The table, if it is tracked; else what is known by its name.
+    /// The table by the number in its triggers; where those of another table have it too, it is the one of that name. By its
+    /// name alone, which anybody's table can take, only for $3, who has the rights of the owner anyway.
     static TRACKED: Statement = const { Statement::new(
-        c"SELECT t.id, t.level, t.tracked_at, t.untracked_at, g.workspace_id
+        c"SELECT t.id, t.level, t.tracked_at, t.untracked_at, g.workspace_id, o.is_sole
           FROM kepler.tracked_tables AS t
           CROSS JOIN LATERAL (
               SELECT 0 AS rank, CASE WHEN x.tgnargs = 2 THEN pg_catalog.convert_from(pg_catalog.substring(
@@ -65,17 +69,29 @@ thread_local! {
               UNION ALL
               SELECT 1, (SELECT e.workspace_id FROM kepler.entry_tables AS e
                   WHERE 'kepler_data.' || pg_catalog.quote_ident(e.table_name) = t.name)
-              WHERE t.name = $2
+              WHERE t.name = $2 AND $3
           ) AS g
-          WHERE t.level <> 'feed' ORDER BY g.rank, t.untracked_at DESC NULLS FIRST, t.id DESC LIMIT 1",
-        &[pg_sys::OIDOID, pg_sys::TEXTOID],
+          CROSS JOIN LATERAL (SELECT NOT EXISTS (
+              SELECT FROM pg_catalog.pg_depend AS d
+              JOIN pg_catalog.pg_trigger AS x ON x.oid = d.objid AND x.tgparentid = 0
+                  AND x.tgrelid <> $1 AND x.tgrelid IS DISTINCT FROM pg_catalog.pg_partition_root($1)
+                  AND pg_catalog.substring(x.tgargs, 1, pg_catalog.length(t.id::text) + 1)
+                      = pg_catalog.convert_to(t.id::text, 'UTF8') || '\\x00'::bytea
+              WHERE d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
+                  AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                  AND d.refobjid = 'kepler_internal.tell_history()'::pg_catalog.regprocedure) AS is_sole) AS o
+          WHERE t.level <> 'feed' AND (o.is_sole OR g.rank = 0 AND t.name = $2)
+          ORDER BY g.rank, t.untracked_at DESC NULLS FIRST, t.id DESC LIMIT 1",
+        &[pg_sys::OIDOID, pg_sys::TEXTOID, pg_sys::BOOLOID],
     ) };
     static SECURED: Statement = const { Statement::new(
         c"SELECT COALESCE(bool_and(p.polpermissive AND p.polroles = '{0}'
-                 AND pg_catalog.pg_get_expr(p.polqual, p.polrelid) IN ('(workspace_id = kepler.current_workspace_id())',
+                 AND pg_catalog.pg_get_expr(p.polqual, p.polrelid) IN (
+                     pg_catalog.format('(%I = kepler.current_workspace_id())', $3),
+                     pg_catalog.format('((%I)::text = kepler.current_workspace_id())', $3),
                      COALESCE('(' || pg_catalog.quote_literal($2) || '::text = kepler.current_workspace_id())', ''))), false)
           FROM pg_catalog.pg_policy AS p WHERE p.polrelid = $1 AND p.polcmd IN ('*', 'r')",
-        &[pg_sys::OIDOID, pg_sys::TEXTOID],
+        &[pg_sys::OIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID],
     ) };
 }
 
@@ -112,6 +128,12 @@ struct Table {
     tracked_at: i64,
     is_tracked: bool,
     workspace: Option<String>,
+    /// The column that has it, if there is one.
+    tenancy: Option<String>,
+    /// Whoever has the rights of the owner reads what another table under the same number was, too.
+    sees_all: bool,
+    /// Whether no other table has triggers with its number.
+    is_sole: bool,
 }
 
 impl Table {
@@ -130,22 +152,37 @@ impl Table {
             return Err(HistoryError::NoRight(spelled).into());
         }
         let own_name = Text::new(&spelled);
-        let (number, level, tracked_at, untracked_at, own) = {
+        let sees_all = Owner::find()?.is_caller();
+        let (number, level, tracked_at, untracked_at, own, is_sole) = {
             let _owner = Owner::find()?.act();
-            let parameters = [Some(oid.into()), Some(own_name.datum())];
+            let parameters = [Some(oid.into()), Some(own_name.datum()), Some(sees_all.into())];
             let rows = TRACKED.with(|plan| plan.run_latest(client, &parameters));
-            let row = rows.iter::<5>().next();
+            let row = rows.iter::<6>().next();
             let found = row.and_then(|row| {
                 let own = row.text(4).map(str::to_owned);
-                Some((row.integer(0)?, row.text(1)?.to_owned(), row.time(2)?, row.time(3), own))
+                Some((
+                    row.integer(0)?,
+                    row.text(1)?.to_owned(),
+                    row.time(2)?,
+                    row.time(3),
+                    own,
+                    row.boolean(5) == Some(true),
+                ))
             });
             found.ok_or(HistoryError::NotKept(spelled.clone()))?
+        };
+        // SAFETY: a look-up.
+        let tenancy = match unsafe { pg_sys::get_attnum(oid, c"workspace_id".as_ptr()) } > 0 {
+            true => Some("workspace_id".to_owned()),
+            false => shape::tenancy(oid)?,
         };
         // Policies by workspace, of rows or of an entry table as a whole, say of what rows were what they say of them now.
         if role::is_secured(oid) {
             let text = own.as_deref().map(Text::new);
             let whose = text.as_ref().map(Text::datum);
-            let rows = SECURED.with(|plan| plan.run_latest(client, &[Some(oid.into()), whose]));
+            let column = Text::new(tenancy.as_deref().unwrap_or("workspace_id"));
+            let parameters = [Some(oid.into()), whose, Some(column.datum())];
+            let rows = SECURED.with(|plan| plan.run_latest(client, &parameters));
             let is_by_workspace = rows.iter::<1>().next().and_then(|row| row.boolean(0));
             if is_by_workspace != Some(true) {
                 return Err(HistoryError::Secured(spelled).into());
@@ -154,8 +191,7 @@ impl Table {
         if level == "deletions" {
             return Err(HistoryError::DeletionsAlone(spelled).into());
         }
-        // SAFETY: a look-up.
-        let has_workspace = unsafe { pg_sys::get_attnum(oid, c"workspace_id".as_ptr()) } > 0;
+        let has_workspace = tenancy.is_some();
         let workspace = match own {
             Some(own) => {
                 workspace::require_own(&own)?;
@@ -175,12 +211,15 @@ impl Table {
             tracked_at,
             is_tracked: untracked_at.is_none(),
             workspace,
+            tenancy,
+            sees_all,
+            is_sole,
         })
     }
 
     /// What the row is now, as an image, and the columns of the table.
     fn present(&self, id: &str) -> Result<(Option<Vec<u8>>, Layout, String), Error> {
-        let (layout, keys, has_workspace) = self.described(id)?;
+        let (layout, keys) = self.described(id)?;
         // As the triggers write it.
         let row_id = match keys.as_slice() {
             [Some(only)] => only.clone(),
@@ -194,10 +233,13 @@ impl Table {
             )?;
             Ok(found.first().get_one::<String>()?.unwrap_or_else(|| "false".to_owned()))
         })?;
-        if has_workspace {
+        if let Some(column) = &self.tenancy {
+            let column = quote(column);
             condition.push_str(&match &self.workspace {
-                Some(id) => format!(" AND t.workspace_id = {}", quote_literal(id)),
-                None => " AND t.workspace_id IS NULL".to_owned(),
+                Some(id) => {
+                    format!(" AND t.{column}::text OPERATOR(pg_catalog.=) {}", quote_literal(id))
+                }
+                None => format!(" AND t.{column} IS NULL"),
             });
         }
         let sql = format!(
@@ -214,9 +256,8 @@ impl Table {
         Ok((image, layout, row_id))
     }
 
-    /// The columns, the texts of the key without the workspace, and whether there is a column for that.
-    #[allow(clippy::type_complexity)]
-    fn described(&self, id: &str) -> Result<(Layout, Vec<Option<String>>, bool), Error> {
+    /// The columns, and the texts of the key without the workspace.
+    fn described(&self, id: &str) -> Result<(Layout, Vec<Option<String>>), Error> {
         // SAFETY: the table exists, and is closed again; the lock stays.
         let (row, columns) = unsafe {
             let opened = pg_sys::table_open(self.oid, pg_sys::AccessShareLock as i32);
@@ -242,7 +283,7 @@ impl Table {
             })
             .collect();
         let layout = Layout { id: None, epoch: 0, relation: self.oid.to_u32(), columns };
-        Ok((layout, keys, row.workspace.is_some()))
+        Ok((layout, keys))
     }
 }
 
@@ -283,11 +324,26 @@ fn read(table: &Table, id: &str, since: Option<i64>, limit: i64) -> Result<Read,
         let _owner = Owner::find()?.act();
         Spi::connect_mut(|client| {
             layout.epoch = Epochs::read(client).counted().0;
-            let rows =
-                LAYOUTS.with(|plan| plan.run_in_snapshot(client, &[Some(table.number.into())]));
-            let mut layouts: Vec<Layout> = rows.iter::<4>().filter_map(layout_of).collect();
+            let rows = LAYOUTS.with(|plan| {
+                plan.run_in_snapshot(client, &[Some(table.number.into()), Some(table.oid.into())])
+            });
+            // A number is given to a table of the same name again, which may be somebody else's.
+            let (mut layouts, mut foreign) = (Vec::new(), HashSet::new());
+            for row in rows.iter::<5>() {
+                let is_own = row.boolean(4) == Some(true);
+                let Some(found) = layout_of(row) else { continue };
+                // Over a restore nothing but the number tells whose it was.
+                let is_own = if found.epoch == layout.epoch { is_own } else { table.is_sole };
+                if !is_own && !table.sees_all {
+                    foreign.extend(found.id);
+                } else {
+                    layouts.push(found);
+                }
+            }
             layouts.push(layout);
-            (layouts, events_of(client, table, &row_id, since, limit))
+            let mut events = events_of(client, table, &row_id, since, limit);
+            events.retain(|event| !foreign.contains(&event.layout));
+            (layouts, events)
         })
     };
     events.sort_by_key(|event| std::cmp::Reverse((event.epoch, event.sequence)));
@@ -301,7 +357,7 @@ fn read(table: &Table, id: &str, since: Option<i64>, limit: i64) -> Result<Read,
     Ok(Read { identities, present, events })
 }
 
-fn layout_of(row: Row<'_, 4>) -> Option<Layout> {
+fn layout_of(row: Row<'_, 5>) -> Option<Layout> {
     let columns: serde_json::Value = serde_json::from_str(row.text(3)?).ok()?;
     let columns = columns.as_array()?.iter().filter_map(|column| {
         Some(LaidOut {

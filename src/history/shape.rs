@@ -21,7 +21,7 @@ use pgrx::pg_sys;
 use serde_json::json;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::rc::Rc;
 
 thread_local! {
@@ -67,9 +67,23 @@ thread_local! {
         &[pg_sys::INT4OID, pg_sys::TEXTOID, pg_sys::OIDOID],
     ) };
     static LISTED: Statement = const { Statement::new(
-        c"SELECT s.id, s.columns = $4::jsonb FROM kepler.history_shapes AS s
+        c"SELECT s.id, s.columns = $4::jsonb AND s.table_name = $5 FROM kepler.history_shapes AS s
           WHERE s.table_id = $1 AND s.epoch = $2 AND s.relation = $3 ORDER BY s.id DESC LIMIT 1",
-        &[pg_sys::INT4OID, pg_sys::INT4OID, pg_sys::OIDOID, pg_sys::TEXTOID],
+        &[pg_sys::INT4OID, pg_sys::INT4OID, pg_sys::OIDOID, pg_sys::TEXTOID, pg_sys::TEXTOID],
+    ) };
+    /// The column that says whose a row of a blueprint's table is: the one that its policy names.
+    static TENANCY: Statement = const { Statement::new(
+        c"SELECT a.attname::text
+          FROM pg_catalog.pg_class AS c
+          JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+          JOIN kepler.blueprint_tables AS t ON t.schema_name = n.nspname AND t.table_name = c.relname
+          JOIN kepler.blueprints AS b ON b.name = t.blueprint_name AND b.workspace_id IS NULL
+          JOIN pg_catalog.pg_policy AS y ON y.polrelid = c.oid AND y.polname = 'workspace'
+          JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND d.objid = y.oid
+              AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = c.oid AND d.refobjsubid > 0
+          JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+          WHERE c.oid = $1 ORDER BY a.attnum LIMIT 1",
+        &[pg_sys::OIDOID],
     ) };
     static KNOWN: RefCell<HashMap<pg_sys::Oid, (MadeOf, Rc<Shape>)>> = RefCell::default();
 }
@@ -89,6 +103,8 @@ pub(super) struct Column {
 
 pub(super) struct Shape {
     pub(super) row: Rc<feed::Shape>,
+    /// Where rows have their workspace.
+    pub(super) workspace: Option<feed::Column>,
     pub(super) columns: Vec<Column>,
     /// Whether texts may depend on settings of the session.
     pub(super) is_printed: bool,
@@ -114,7 +130,13 @@ pub(super) fn of(table: pg_sys::Relation) -> Result<Rc<Shape>, Error> {
     let columns = columns(oid, unsafe { (*table).rd_att })?;
     let is_printed = row.is_printed() || columns.iter().any(|column| column.spelling.is_printed());
     let has_names = columns.iter().any(|column| column.type_name.starts_with("reg"));
-    let shape = Rc::new(Shape { row, columns, is_printed, has_names, listed: Cell::new(None) });
+    let workspace = match row.workspace {
+        Some(column) => Some(column),
+        None => tenancy(oid)?
+            .and_then(|name| feed::named_column(oid, &CString::new(name).unwrap_or_default())),
+    };
+    let listed = Cell::new(None);
+    let shape = Rc::new(Shape { row, workspace, columns, is_printed, has_names, listed });
     let named = |name| relation::named(c"kepler", name);
     let mut made_of = vec![oid];
     made_of.extend([c"structures", c"blueprint_versions"].into_iter().filter_map(named));
@@ -125,6 +147,19 @@ pub(super) fn of(table: pg_sys::Relation) -> Result<Rc<Shape>, Error> {
         known.insert(oid, (MadeOf::tables(made_of, at), shape.clone()));
     });
     Ok(shape)
+}
+
+/// The column that has the workspace of a row, in a blueprint's table without `workspace_id`.
+pub(super) fn tenancy(table: pg_sys::Oid) -> Result<Option<String>, Error> {
+    let owner = Owner::find()?;
+    if relation::owner(table) != owner.role() {
+        return Ok(None);
+    }
+    let _owner = owner.act();
+    Ok(Spi::connect_mut(|client| {
+        let rows = TENANCY.with(|plan| plan.run_latest(client, &[Some(table.into())]));
+        rows.iter::<1>().next().and_then(|row| row.text(0).map(str::to_owned))
+    }))
 }
 
 /// The columns of a table that hold values of their own.
@@ -212,6 +247,7 @@ impl Shape {
         require_tracked(relation, table_id)?;
         let columns = self.description();
         let text = Text::new(&columns);
+        let name = Text::new(&relation::spelled(relation).unwrap_or_default());
         let found = {
             let _owner = Owner::find()?.act();
             Spi::connect_mut(|client| {
@@ -220,6 +256,7 @@ impl Shape {
                     Some(epoch.into()),
                     Some(relation.into()),
                     Some(text.datum()),
+                    Some(name.datum()),
                 ];
                 let rows = LISTED.with(|plan| plan.run_latest(client, &parameters));
                 rows.iter::<2>()
@@ -233,8 +270,16 @@ impl Shape {
                 let id = numbers.next();
                 let shapes =
                     relation::named(c"kepler", c"history_shapes").ok_or(FeedError::NoPlace)?;
-                let names =
-                    [c"id", c"xid", c"created_at", c"epoch", c"table_id", c"relation", c"columns"];
+                let names = [
+                    c"id",
+                    c"xid",
+                    c"created_at",
+                    c"epoch",
+                    c"table_id",
+                    c"relation",
+                    c"table_name",
+                    c"columns",
+                ];
                 let mut append = Append::open(shapes, names).ok_or(FeedError::NoPlace)?;
                 let document = crate::json::Json::parse(&columns)
                     .ok()
@@ -246,6 +291,7 @@ impl Shape {
                     Some(epoch.into()),
                     Some(table_id.into()),
                     Some(relation.into()),
+                    Some(name.datum()),
                     document.map(|document| document.0),
                 ]);
                 append.finish();

@@ -14,6 +14,7 @@ use crate::feed::shape::{Shape as RowShape, Spelled};
 use crate::feed::tell::{
     Call, Change, Listener, Numbers, Operation, SPELLING, labels, listen, workspaces,
 };
+use crate::feed::whose::Whose;
 use crate::jsonb::builder::Builder;
 use crate::pg::append::Append;
 use crate::pg::clock::now;
@@ -147,6 +148,7 @@ unsafe fn tell(call: &Call<'_>) -> Result<(), Error> {
         let mut changes = Changes {
             call,
             shape: &shape,
+            whose: Whose::of((*call.data.tg_relation).rd_id)?,
             statement: Statement::number(call),
             scratch: Scratch::new(),
             builder: Builder::default(),
@@ -163,6 +165,7 @@ unsafe fn tell(call: &Call<'_>) -> Result<(), Error> {
 struct Changes<'s> {
     call: &'s Call<'s>,
     shape: &'s Rc<Shape>,
+    whose: Whose,
     statement: i64,
     scratch: Scratch,
     builder: Builder,
@@ -189,6 +192,10 @@ impl Listener for Changes<'_> {
                 let withheld = self.describe(&row, &columns);
                 self.add(Operation::Delete, &row, Some(withheld))
             }
+            Change::Update { old, new } if !self.is_same_workspace(&old, &new) => {
+                self.hear(Change::Delete(old))?;
+                self.hear(Change::Insert(new))
+            }
             Change::Update { old, new } => {
                 let shape = self.shape.clone();
                 let description = self.call.description();
@@ -209,8 +216,10 @@ impl Listener for Changes<'_> {
 
     /// Tells it in every workspace.
     fn hear_truncation(&mut self) -> Result<(), Error> {
-        if self.shape.row.workspace.is_some() {
-            for id in &workspaces()? {
+        if self.shape.workspace.is_some() {
+            let mut told = workspaces()?;
+            told.retain(|id| self.whose.counts(id.as_str()));
+            for id in &told {
                 self.writer()?.write(Some(id.datum()), None, &Row::of(Operation::Truncate))?;
             }
         }
@@ -235,8 +244,17 @@ impl Changes<'_> {
 
     /// Of all rows, where no column has it.
     fn own_workspace(&self) -> Option<pg_sys::Datum> {
-        let own = self.call.workspace.as_ref().filter(|_| self.shape.row.workspace.is_none());
-        own.map(Text::datum)
+        let own = self.call.workspace.as_ref().filter(|_| self.shape.workspace.is_none());
+        own.filter(|own| self.whose.counts(own.as_str())).map(Text::datum)
+    }
+
+    /// A row that goes to another workspace is told there as one that came.
+    fn is_same_workspace(&self, old: &ChangedRow<'_>, new: &ChangedRow<'_>) -> bool {
+        let description = self.call.description();
+        self.shape.workspace.is_none_or(|column| {
+            // SAFETY: the rows are of the trigger's table.
+            unsafe { old.has_same(new, description, column.number) }
+        })
     }
 
     /// Makes the image of some columns of a row, and gives the names of those whose values are not in it.
@@ -287,11 +305,13 @@ impl Changes<'_> {
     ) -> Result<(), Error> {
         self.writer()?;
         let shape = self.shape.clone();
+        let whose = &self.whose;
         let (workspace, row_id, names) = self.scratch.within(|| {
             let spell = |column: Option<crate::feed::shape::Column>| {
                 column.and_then(|column| RowShape::spell(column, row))
             };
-            let workspace = spell(shape.row.workspace).filter(Spelled::is_workspace);
+            let workspace =
+                spell(shape.workspace).filter(|id| id.is_workspace() && whose.counts(id.text()));
             let names = withheld.as_ref().filter(|names| !names.is_empty());
             (workspace, shape.row.row_id(row), names.and_then(|names| names.clone().into_datum()))
         });

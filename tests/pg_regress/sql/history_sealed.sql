@@ -3,6 +3,9 @@
 SET client_min_messages = warning;
 CREATE TABLE public.sealed (id integer PRIMARY KEY, workspace_id text DEFAULT 'default', note text);
 SELECT kepler.track('sealed', 'history');
+CREATE TABLE public.sealed_too (id integer PRIMARY KEY, workspace_id text DEFAULT 'default', note text);
+SELECT kepler.track('sealed_too', 'history');
+INSERT INTO sealed_too (id) VALUES (0);
 -- What was there is sealed first.
 INSERT INTO sealed (id) VALUES (0);
 DO $$
@@ -57,7 +60,10 @@ SELECT format($f$BEGIN; SELECT %L AS attack, a.* FROM public.attack(%L, %L, %L) 
     ('the last rows and their seal', format($$WITH s AS (DELETE FROM kepler.history_seals WHERE number = (SELECT max(number) FROM kepler.history_seals) RETURNING 1) DELETE FROM kepler.history WHERE table_id = %s AND operation = 'UPDATE'$$, :tab)),
     ('a seal', $$DELETE FROM kepler.history_seals WHERE number = (SELECT max(number) - 1 FROM kepler.history_seals)$$),
     ('a hash', $$UPDATE kepler.history_seals SET hash = sha256('x') WHERE number = (SELECT max(number) FROM kepler.history_seals)$$),
-    ('emptied without a redaction', format($$UPDATE kepler.history SET content_hash = kepler_internal.content_hash(row_id, old_values::text, withheld::text), row_id = NULL, old_values = NULL WHERE table_id = %s AND row_id = '5'$$, :tab))
+    ('emptied without a redaction', format($$UPDATE kepler.history SET content_hash = kepler_internal.content_hash(row_id, old_values::text, withheld::text), row_id = NULL, old_values = NULL WHERE table_id = %s AND row_id = '5'$$, :tab)),
+    ('an actor behind a hash of the true one', $$UPDATE kepler.history_transactions SET content_hash = kepler_internal.content_hash(role_name, actor, request_id), actor = 'bob' WHERE actor = 'ada'$$),
+    ('a value behind a hash of the true one, and a redaction for it', format($$WITH r AS (INSERT INTO kepler.history_redactions (id, epoch, xid, reason, row_count, positions_hash) SELECT nextval('kepler.history_sequence') * 65536, 1, pg_current_xact_id(), 'forged', 1, sha256(int8send(h.sequence)) FROM kepler.history AS h WHERE table_id = %1$s AND row_id = '6' AND operation = 'UPDATE' RETURNING id) UPDATE kepler.history AS h SET content_hash = kepler_internal.content_hash(row_id, old_values::text, withheld::text), old_values = '{"note": "forged"}', redaction_id = r.id FROM r WHERE table_id = %1$s AND row_id = '6' AND operation = 'UPDATE'$$, :tab)),
+    ('names of tables that were swapped', $$UPDATE kepler.tracked_tables AS t SET name = 'public.x' || t.id WHERE name LIKE 'public.sealed%'; UPDATE kepler.tracked_tables AS t SET name = (SELECT min(c.table_name) FROM kepler.history_shapes AS c WHERE c.table_name LIKE 'public.sealed%' AND c.table_id <> t.id) WHERE name LIKE 'public.x%'$$)
 ) AS a (n, s) \gexec
 \set ECHO all
 -- The whole chain made anew by somebody who can do all that: the anchor outside tells.
@@ -70,10 +76,10 @@ SELECT outcome FROM kepler.verify_history(:'anchor');
 
 -- A redaction: of rows, then of an actor. What was there is gone, the chain holds, and the redaction is told.
 SELECT kepler_internal.redact_history('default', 'asked for by the customer', 'public.sealed', '{3,4}') AS redacted;
-SELECT operation, row_id, old_values, workspace_id FROM kepler.history WHERE redaction_id IS NOT NULL ORDER BY sequence;
+SELECT operation, row_id, old_values, workspace_id FROM kepler.history WHERE redaction_id IS NOT NULL AND workspace_id = 'default' ORDER BY sequence;
 SELECT kepler_internal.redact_history('default', 'left the company', actor => 'ada') > 0 AS redacted;
 SELECT count(*) AS left FROM kepler.history_transactions WHERE actor = 'ada';
-SELECT table_name, reason, row_count > 0 AS rows FROM kepler.history_redactions ORDER BY id;
+SELECT table_name, reason, row_count > 0 AS rows FROM kepler.history_redactions WHERE workspace_id = 'default' ORDER BY id;
 SELECT outcome, problem, redacted_rows > 4 AS redacted FROM kepler.verify_history(:'anchor');
 DO $$
 BEGIN
@@ -89,6 +95,16 @@ SELECT outcome, problem, redacted_rows > 4 AS redacted FROM kepler.verify_histor
 BEGIN;
 SELECT * FROM public.attack($$DELETE FROM kepler.history_redactions$$, :'later', :'before');
 ROLLBACK;
+-- What is redacted has no values any more, and belongs to its redaction.
+BEGIN;
+SELECT * FROM public.attack($$UPDATE kepler.history SET row_id = '3', old_values = '{"note": "forged"}' WHERE redaction_id IS NOT NULL AND workspace_id = 'default' AND operation = 'UPDATE'$$, :'later', :'before');
+ROLLBACK;
+BEGIN;
+SELECT * FROM public.attack($$UPDATE kepler.history_redactions SET reason = 'another' WHERE reason LIKE 'asked%'$$, :'later', :'before');
+ROLLBACK;
+BEGIN;
+SELECT * FROM public.attack($$UPDATE kepler.history_redactions SET positions_hash = sha256('') WHERE reason LIKE 'asked%'$$, :'later', :'before');
+ROLLBACK;
 -- The row can be read up to what is not known any more.
 SELECT count(*) FROM kepler.row_history('sealed', '3');
 SELECT kepler.row_as_of('sealed', '5', now());
@@ -102,5 +118,5 @@ SELECT outcome, problem FROM kepler.verify_history(:'later');
 CALL kepler.maintain_history();
 SELECT count(*) >= 3 AS ahead FROM pg_inherits WHERE inhparent = 'kepler.history'::regclass;
 RESET kepler.actor;
-DROP TABLE sealed;
+DROP TABLE sealed, sealed_too;
 DROP FUNCTION public.attack;
