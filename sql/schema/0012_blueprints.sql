@@ -72,7 +72,7 @@ CREATE TRIGGER touch_updated_at BEFORE UPDATE ON kepler.blueprints
 
 -- Each workspace sees its own, and those that belong to none.
 ALTER TABLE kepler.blueprints ENABLE ROW LEVEL SECURITY;
-CREATE POLICY workspace ON kepler.blueprints
+CREATE POLICY workspace ON kepler.blueprints FOR SELECT
     USING (COALESCE(workspace_id, kepler.current_workspace_id()) = kepler.current_workspace_id());
 ALTER TABLE kepler.blueprint_versions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON kepler.blueprint_versions USING (kepler_internal.sees_blueprint(blueprint_name));
