@@ -239,6 +239,7 @@ $$;
 -- Fails where a row has a number above a limit.
 CREATE FUNCTION kepler_internal.refuse_numbers(lines text[], numbers bigint[], column_name text, highest bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_variable
 DECLARE

@@ -76,7 +76,9 @@ refused bad 'a value that is missing' "Line $((line + 1)), /row/email"
 
 import first >"$work/imported"
 export_from kepler_archive_to acme third
-same first third "a workspace is not the same after an import"
+# The rows that a blueprint begins with are in the archive as they became; its document goes without them.
+sed '/^{"blueprint"/s/,\\"seed\\":.*}"}}$/}"}}/' "$work/first" >"$work/without_seed"
+same without_seed third "a workspace is not the same after an import"
 to -c 'DROP TABLE archive'
 # Again: it is there.
 refused_again=$(import first 2>&1) && die "a workspace was imported twice"
