@@ -21,7 +21,8 @@ use std::ffi::CString;
 /// the only workspace that the role is a member of; `default` for roles with a level in all workspaces, for the owner of
 /// Kepler's tables, and for roles without a level. The role is the one that logged in, or that `SET ROLE` names.
 ///
-/// Errors: 42501 where the role is not a member of the workspace that was set, or is a member of several and chose none.
+/// Errors: 42501 where the role is not a member of the workspace that was set, or is a member of several and chose none;
+/// 25001 where the transaction has worked in another workspace.
 #[pg_extern(stable, parallel_safe)]
 fn current_workspace_id() -> Result<String, ErrorReport> {
     Ok(workspace_id()?)
@@ -72,10 +73,7 @@ fn choose(workspace_id: Option<String>, is_local: Option<bool>) -> Result<String
         return Err(WorkspaceError::NoTransaction { asked }.into());
     }
     if !matches!(*standing, Standing::Anywhere) {
-        if let Some(used) = in_transaction::noted().filter(|used| *used != asked) {
-            return Err(WorkspaceError::Used { used }.into());
-        }
-        in_transaction::note(&asked);
+        in_transaction::note(&asked).map_err(|used| WorkspaceError::Used { used })?;
     }
     let value = CString::new(asked.as_str()).unwrap_or_default();
     set_as_superuser(WORKSPACE_ID_NAME, &value, is_local);

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::pg::direct::Direct;
 use crate::pg::relation::{self, UntilChanged};
 use crate::pg::rights::{self, Wanted};
-use crate::pg::role;
+use crate::pg::{in_transaction, role};
 use pgrx::pg_sys;
 
 thread_local! {
@@ -23,6 +23,8 @@ thread_local! {
 struct Given {
     rights: &'static Rights,
     is_shared: bool,
+    /// Whether a statement that uses it keeps the transaction to a workspace.
+    binds: bool,
 }
 
 /// Puts the hook in place; once, when the library is loaded.
@@ -43,17 +45,18 @@ pub(crate) fn require_in_all(level: Level, what: &'static str) -> Result<(), Acc
 
 fn check(wanted: &Wanted<'_>) -> Result<(), Error> {
     let standing = membership::standing(wanted.user);
-    let Standing::Member(member) = &*standing else { return Ok(()) };
-    if member.by_workspace.is_empty() {
-        return Ok(());
-    }
-    let given = RIGHTS.with(|known| known.find(wanted.relation, |table| rights_on(*table)))?;
-    let Some(given) = given else { return Ok(()) };
+    let given = || RIGHTS.with(|known| known.find(wanted.relation, |table| rights_on(*table)));
+    let member = match &*standing {
+        Standing::Anywhere => return Ok(()),
+        Standing::Member(member) if !member.by_workspace.is_empty() => member,
+        _ => return bind(given),
+    };
+    let Some(given) = given()? else { return Ok(()) };
     let (levels, workspace) = if given.is_shared {
         // Whoever has a level anywhere may read.
         (member.everywhere.and(Levels::one(Level::Reader)), None)
     } else if wanted.user == role::outer() && !member.varies() {
-        return Ok(());
+        return bind(|| Ok(Some(given)));
     } else {
         let workspace = current::workspace_id()?;
         (member.levels_in(&workspace), Some(workspace))
@@ -73,26 +76,36 @@ fn check(wanted: &Wanted<'_>) -> Result<(), Error> {
     })
 }
 
+/// A statement whose rights were looked at in one workspace goes on in no other: policies ask for the workspace at each row,
+/// and the role may change meanwhile, under an open cursor too.
+fn bind(given: impl Fn() -> Result<Option<Given>, Error>) -> Result<(), Error> {
+    if !in_transaction::is_noted() && given()?.is_some_and(|given| given.binds) {
+        current::bind();
+    }
+    Ok(())
+}
+
 /// What the levels have on a table of Kepler's, or on one that it made.
 fn rights_on(table: pg_sys::Oid) -> Result<Option<Given>, Error> {
     let Some((schema, name)) = relation::names(table) else { return Ok(None) };
     if schema == level::SCHEMA {
         let is_shared = level::is_shared(&name);
-        return Ok(level::rights_on(&name).map(|rights| Given { rights, is_shared }));
+        let binds = !is_shared && !level::is_list(&name);
+        return Ok(level::rights_on(&name).map(|rights| Given { rights, is_shared, binds }));
     }
     let owner = Owner::find()?;
     if relation::owner(table) != owner.role() {
         return Ok(None);
     }
     if schema == "kepler_data" {
-        return Ok(Some(Given { rights: Made::of(&name).rights(), is_shared: false }));
+        return Ok(Some(Given { rights: Made::of(&name).rights(), is_shared: false, binds: true }));
     }
     let is_listed = BLUEPRINT_TABLES
         .find(&schema, &[c"table_name"])
         .iter()
         .flatten()
         .any(|table| table.as_deref() == Some(name.as_str()));
-    Ok(is_listed.then(|| Given { rights: Made::Blueprint.rights(), is_shared: false }))
+    Ok(is_listed.then(|| Given { rights: Made::Blueprint.rights(), is_shared: false, binds: true }))
 }
 
 static BLUEPRINT_TABLES: Direct =

@@ -1,12 +1,12 @@
 //! The workspace that the session works in: what `kepler.workspace_id` says, if the role that the session acts as is a
 //! member there. All code asks here.
 
-use super::error::{plain, workspaces_named};
+use super::error::{grant_hint, plain, workspaces_named};
 use super::membership::{self, AsOf, Member, Standing};
 use crate::error::{Error, Report};
 use crate::ident::quote_literal;
 use crate::pg::local_settings::look_at;
-use crate::pg::{in_transaction, role};
+use crate::pg::{function, in_transaction, role};
 use crate::settings;
 use pgrx::{PgSqlErrorCode, pg_sys};
 use std::cell::RefCell;
@@ -26,10 +26,16 @@ pub(crate) enum WorkspaceError {
     NotAMember { role: String, workspace: String, others: Vec<String> },
     #[error("role \"{role}\" is not a member of any workspace")]
     Nowhere { role: String },
+    #[error("role \"{role}\" may not work in any workspace")]
+    NoRights { role: String },
     #[error("no workspace was chosen")]
     NoneChosen { role: String, workspaces: Vec<String> },
     #[error("this transaction works in workspace \"{used}\"")]
     Used { used: String },
+    #[error("this transaction works in workspace \"{used}\", and the session in \"{now}\"")]
+    Left { used: String, now: String },
+    #[error("this transaction has begun as role \"{role}\", without a workspace")]
+    Unplaced { role: String },
     #[error("use_workspace can set a workspace for the transaction only inside of one")]
     NoTransaction { asked: String },
     #[error("a workspace can be chosen for a transaction only")]
@@ -43,9 +49,12 @@ impl Report for WorkspaceError {
             Self::Foreign { .. }
             | Self::NotAMember { .. }
             | Self::Nowhere { .. }
+            | Self::NoRights { .. }
             | Self::NoneChosen { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::Missing(_) => ERRCODE_FOREIGN_KEY_VIOLATION,
-            Self::Used { .. } => ERRCODE_ACTIVE_SQL_TRANSACTION,
+            Self::Used { .. } | Self::Left { .. } | Self::Unplaced { .. } => {
+                ERRCODE_ACTIVE_SQL_TRANSACTION
+            }
             Self::NoTransaction { .. } => ERRCODE_NO_ACTIVE_SQL_TRANSACTION,
             Self::ForSession => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         }
@@ -56,7 +65,12 @@ impl Report for WorkspaceError {
             Self::Foreign { own, .. } => format!("The session's workspace is \"{own}\"."),
             Self::NotAMember { role, others: workspaces, .. }
             | Self::NoneChosen { role, workspaces } => workspaces_named(role, workspaces)?,
-            Self::Used { .. } => "One transaction works in one workspace.".to_owned(),
+            Self::Used { .. } | Self::Left { .. } | Self::Unplaced { .. } => {
+                "One transaction works in one workspace.".to_owned()
+            }
+            Self::NoRights { .. } => {
+                "It has no level, and no right to execute kepler.current_workspace_id().".to_owned()
+            }
             Self::Nowhere { .. } => {
                 "It was given levels in single workspaces, and none is left.".to_owned()
             }
@@ -84,6 +98,10 @@ impl Report for WorkspaceError {
             Self::Nowhere { role } => {
                 let role = literal(&plain(role));
                 format!("SELECT kepler.grant_access({role}, …, workspace_id => …); or kepler.revoke_access({role});")
+            }
+            Self::NoRights { role } => grant_hint(role, "reader", Some("…")),
+            Self::Left { .. } | Self::Unplaced { .. } => {
+                "Change the role and its settings between transactions.".to_owned()
             }
             Self::NoneChosen { .. } if settings::workspace_per_transaction() => {
                 "In each transaction: SELECT kepler.use_workspace('…');".to_owned()
@@ -113,6 +131,8 @@ impl Report for WorkspaceError {
 /// The last answer, and what it was worked out from.
 struct Last {
     user: pg_sys::Oid,
+    /// Whose rights hold: of a role without a level the answer depends on it.
+    current: pg_sys::Oid,
     as_of: AsOf,
     standing: Rc<Standing>,
     setting: Vec<u8>,
@@ -126,10 +146,11 @@ thread_local! {
 /// The session's workspace. Called for each row that a policy looks at or that takes it as a default: where nothing has
 /// changed since the last row, a few comparisons.
 pub(crate) fn workspace_id() -> Result<String, Error> {
-    let user = role::outer();
+    let (user, current) = (role::outer(), role::current());
     let now = AsOf::now();
     let known = LAST.with_borrow(|last| {
-        let last = last.as_ref().filter(|last| last.user == user && last.as_of.is_as_at(&now))?;
+        let is_same = |last: &&Last| last.user == user && last.current == current;
+        let last = last.as_ref().filter(is_same).filter(|last| last.as_of.is_as_at(&now))?;
         look_at(&settings::WORKSPACE_ID, |setting| last.setting == setting)
             .then(|| (last.answer.clone(), matches!(*last.standing, Standing::Anywhere)))
     });
@@ -143,6 +164,7 @@ pub(crate) fn workspace_id() -> Result<String, Error> {
             // What is not remembered there is asked anew here too.
             let last = membership::remembers(user, &standing).then(|| Last {
                 user,
+                current,
                 as_of: now,
                 standing,
                 setting,
@@ -153,20 +175,53 @@ pub(crate) fn workspace_id() -> Result<String, Error> {
         }
     };
     if !is_anywhere {
-        in_transaction::note(&answer);
+        let began_as = in_transaction::role().filter(|began_as| *began_as != user);
+        let noted = in_transaction::note(&answer);
+        if (began_as.is_some() || noted.is_err()) && !logged_in_anywhere() {
+            return Err(match (noted, began_as) {
+                (Err(used), _) => WorkspaceError::Left { used, now: answer }.into(),
+                (Ok(()), began_as) => {
+                    let role = role::name(began_as.unwrap_or(user));
+                    WorkspaceError::Unplaced { role }.into()
+                }
+            });
+        }
     }
     Ok(answer)
 }
 
-/// The last answer, if it was for a role that has its levels in single workspaces. Looks nothing up.
+/// Whether the session may become the owner of Kepler's tables at any time: nothing keeps it to a workspace.
+fn logged_in_anywhere() -> bool {
+    // SAFETY: reads a variable.
+    let login = unsafe { pg_sys::GetSessionUserId() };
+    matches!(*membership::standing(login), Standing::Anywhere)
+}
+
+/// Has the transaction keep to the session's workspace from now on. Where it works in none yet, to the role.
+pub(super) fn bind() {
+    if !in_transaction::is_noted() && workspace_id().is_err() {
+        in_transaction::note_role(role::outer());
+    }
+}
+
+/// Where a right that the session lacks would be given: its workspace, if that is known; everywhere only to a role that has a
+/// level everywhere, or to whom nothing says that it is kept to a workspace. Looks nothing up.
 pub(super) fn of_member() -> Option<String> {
-    LAST.with_borrow(|last| {
-        let last = last.as_ref().filter(|last| last.user == role::outer())?;
-        match &*last.standing {
-            Standing::Member(member) if member.everywhere.is_empty() => Some(last.answer.clone()),
-            _ => None,
-        }
-    })
+    let user = role::outer();
+    let standing = membership::known(user)?;
+    let Standing::Member(member) = &*standing else { return None };
+    if !member.everywhere.is_empty() {
+        return None;
+    }
+    let answer = LAST.with_borrow(|last| {
+        last.as_ref().filter(|last| last.user == user).map(|last| last.answer.clone())
+    });
+    let mut workspaces = member.by_workspace.keys();
+    let only = match (workspaces.next(), workspaces.next()) {
+        (Some(only), None) => Some(only.clone()),
+        _ => None,
+    };
+    Some(answer.or(only).unwrap_or_else(|| "…".to_owned()))
 }
 
 /// `setting`: empty where nothing was set.
@@ -175,6 +230,10 @@ fn work_out(standing: &Standing, setting: &str) -> Result<String, WorkspaceError
     match standing {
         Standing::Anywhere if setting.is_empty() => Ok(default()),
         Standing::Anywhere => Ok(setting.to_owned()),
+        // Whoever is given rights by hand is given this one. Others have come here by a change of the role.
+        Standing::NoLevel if !asks_by_hand() => {
+            Err(WorkspaceError::NoRights { role: role::name(role::outer()) })
+        }
         Standing::NoLevel if setting.is_empty() => Ok(default()),
         Standing::Nowhere => Err(WorkspaceError::Nowhere { role: role::name(role::outer()) }),
         Standing::Member(member) if setting.is_empty() => {
@@ -190,6 +249,12 @@ fn work_out(standing: &Standing, setting: &str) -> Result<String, WorkspaceError
         }
         _ => require_member(standing, setting).map(|()| setting.to_owned()),
     }
+}
+
+/// Whether the role that the session acts as, or the one whose rights hold, may ask for the workspace.
+fn asks_by_hand() -> bool {
+    let Some(function) = function::named(c"kepler", c"current_workspace_id") else { return false };
+    [role::outer(), role::current()].iter().any(|role| function::may_execute(function, *role))
 }
 
 /// Fails unless the session's role may work in a workspace. Whether there is one of that name is not told.

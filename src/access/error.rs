@@ -25,6 +25,8 @@ pub(crate) enum AccessError {
     NotInAll { role: String, level: &'static str, what: &'static str },
     #[error("only the owner of Kepler's tables may {what}")]
     NotTheOwner { what: &'static str, owner: String },
+    #[error("there is no role with number {0}")]
+    NoRole(u32),
     #[error("role \"{0}\" owns Kepler's tables")]
     IsTheOwner(String),
     #[error("the schema \"{schema}\" belongs to \"{owner}\"")]
@@ -53,6 +55,7 @@ impl Report for AccessError {
             Self::ForeignSchema { .. } | Self::NoGrantOption { .. } => {
                 ERRCODE_INSUFFICIENT_PRIVILEGE
             }
+            Self::NoRole(_) => ERRCODE_UNDEFINED_OBJECT,
             Self::IsTheOwner(_) => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::ForeignObject { .. }
             | Self::NotPlain { .. }
@@ -67,7 +70,7 @@ impl Report for AccessError {
                 format!("The owner is \"{owner}\". Superusers and members of this role that inherit its rights \
                  may, too.")
             }
-            Self::NoRight { .. } => return None,
+            Self::NoRight { .. } | Self::NoRole(_) => return None,
             Self::NoRightInAll { .. } | Self::NotInAll { .. } => {
                 "It concerns all workspaces, and the role has its levels in some of them.".to_owned()
             }
@@ -140,7 +143,7 @@ impl Report for AccessError {
             Self::NotTheOwner { .. } => {
                 "No level of kepler.grant_access gives this right. Ask the owner.".to_owned()
             }
-            Self::IsTheOwner(_) => return None,
+            Self::IsTheOwner(_) | Self::NoRole(_) => return None,
         })
     }
 }

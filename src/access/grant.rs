@@ -28,8 +28,8 @@ const DATA_SCHEMA: &str = "kepler_data";
 /// where its level is lower, what that level does not hold is refused. For the owner of Kepler's tables and superusers.
 /// What was granted to the role by hand on these tables is taken.
 ///
-/// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 23503 for an unknown workspace, 42501 for other
-/// callers.
+/// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 23503 for an unknown workspace, 42704 for a
+/// role that does not exist, 42501 for other callers.
 #[pg_extern(
     volatile,
     parallel_unsafe,
@@ -68,8 +68,8 @@ fn grant_access(
 /// it loses all that `grant_access` gave it, and what else it was granted on Kepler's tables, functions and schemas. Gives
 /// whether it had such a level.
 ///
-/// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 42501 for callers other than the owner of
-/// Kepler's tables and superusers.
+/// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 42704 for a role that does not exist, 42501 for callers
+/// other than the owner of Kepler's tables and superusers.
 #[pg_extern(
     volatile,
     parallel_unsafe,
@@ -106,6 +106,9 @@ fn checked(role: Option<pg_sys::Oid>) -> Result<(Owner, pg_sys::Oid), Error> {
     let role = role.ok_or(ArgumentError::Null("role"))?;
     let owner = Owner::find()?;
     owner.require_caller("give and take access")?;
+    if !role::is_there(role) {
+        return Err(AccessError::NoRole(role.to_u32()).into());
+    }
     if role == owner.role() {
         return Err(AccessError::IsTheOwner(owner.name()).into());
     }

@@ -375,6 +375,11 @@ pub(crate) fn is_shared(relation: &str) -> bool {
     relation == "embedding_spaces"
 }
 
+/// Whether a relation tells a role where it may work, and is read before a workspace is chosen.
+pub(crate) fn is_list(relation: &str) -> bool {
+    matches!(relation, "access_levels" | "workspace_members" | "schema_versions")
+}
+
 /// What the levels have on one of Kepler's own relations.
 pub(crate) fn rights_on(relation: &str) -> Option<&'static Rights> {
     RELATIONS.iter().chain(SEQUENCES).find(|(name, _)| *name == relation).map(|(_, rights)| rights)

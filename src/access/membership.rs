@@ -101,6 +101,11 @@ pub(super) fn remembers(user: pg_sys::Oid, standing: &Rc<Standing>) -> bool {
     })
 }
 
+/// Where a role might work when it was last asked. Looks nothing up.
+pub(super) fn known(user: pg_sys::Oid) -> Option<Rc<Standing>> {
+    KNOWN.with_borrow(|known| known.get(&user).map(|found| Rc::clone(&found.standing)))
+}
+
 /// Where a role may work. No more than a few comparisons where nothing has changed.
 pub(crate) fn standing(user: pg_sys::Oid) -> Rc<Standing> {
     // Before the look-up takes its snapshot: what is committed after it is heard of after it.

@@ -10,6 +10,7 @@ pub(crate) mod documents;
 pub(crate) mod executor;
 pub(crate) mod filling;
 mod foreign_keys;
+pub(crate) mod function;
 pub(crate) mod gin;
 pub(crate) mod held;
 pub(crate) mod hidden;

@@ -232,6 +232,12 @@ pub(crate) fn is_superuser(role: pg_sys::Oid) -> bool {
     unsafe { pg_sys::superuser_arg(role) }
 }
 
+/// Whether there is a role with this number.
+pub(crate) fn is_there(role: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up that gives a C string, or null where there is no such role.
+    unsafe { !pg_sys::GetUserNameFromId(role, true).is_null() }
+}
+
 /// What a role is called; its number, where it is gone.
 pub(crate) fn name(role: pg_sys::Oid) -> String {
     // SAFETY: a look-up that gives a C string, or null where there is no such role.
