@@ -49,7 +49,7 @@ class Allowed:
 COMPARES = "without an index on vectors all vectors are compared"
 WORK = "what it does for each row"
 ALLOWED = [
-    Allowed("status", "counts everything", per_row=35),
+    Allowed("status", "counts everything", per_row=40),
     Allowed("recall_check", "compares the index with a full scan, 200 times", per_row=260),
     Allowed("execution_report", "tells of each workflow", per_row=10),
     Allowed("conversation_window", "gives the whole conversation, unless it is told a limit", per_row=2.5),
@@ -66,7 +66,7 @@ ALLOWED = [
     Allowed("search_memories", COMPARES, per_row=5),
     Allowed("search_memories (user)", COMPARES, per_row=1),
     Allowed("search_memories (filter)", COMPARES, per_row=8),
-    Allowed("search_messages", COMPARES, per_row=4.5),
+    Allowed("search_messages", COMPARES, per_row=5),
     Allowed("search_messages (conversation)", COMPARES, per_row=5),
     Allowed("search_vectors", COMPARES, per_row=2.5),
     Allowed("find_secrets", "reads the table", per_row=2.5),
