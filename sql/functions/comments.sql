@@ -593,6 +593,7 @@ COMMENT ON FUNCTION kepler_internal.require_ids(text, text[]) IS 'Internal: chec
 COMMENT ON FUNCTION kepler_internal.queue_changed_record() IS 'Trigger: keeps the queue under direct SQL';
 COMMENT ON FUNCTION kepler_internal.check_record_change() IS 'Trigger: refuses a change of enrichment_status or of the lease that is not legal, and empties records.enrichment when direct SQL changes the content, where the policy says so';
 COMMENT ON FUNCTION kepler_internal.finish_record_change() IS 'Trigger: sends a record whose content has changed back to enrichment, takes it from its lease, and moves updated_at on';
+COMMENT ON FUNCTION kepler_internal.require_administrator_of_all() IS 'Trigger: refuses changes of the list of spaces by roles that are administrators of some workspaces only';
 COMMENT ON FUNCTION kepler_internal.tell_sessions() IS 'Trigger: tells all sessions that an entity, a policy, a space or the space of a workspace has changed';
 COMMENT ON FUNCTION kepler_internal.dequeue_deleted_records() IS 'Trigger: takes deleted records out of the queue';
 COMMENT ON FUNCTION kepler_internal.forget_truncated_records() IS 'Trigger: empties the queue and ends the leases where all records are gone';

@@ -75,9 +75,10 @@ DECLARE
     lines bigint := 1;
     checksum bigint;
     -- Readers of the workspace may not read it.
-    without_credentials constant boolean := NOT has_table_privilege('kepler.credentials', 'SELECT');
+    without_credentials boolean;
 BEGIN
     PERFORM kepler_internal.require_tables();
+    without_credentials := NOT has_table_privilege('kepler.credentials', 'SELECT');
     PERFORM kepler_internal.require_workspace(workspace_id);
     PERFORM kepler_internal.require_name('user_id', user_id);
     PERFORM kepler_internal.require_user(user_id, workspace_id);

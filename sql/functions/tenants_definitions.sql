@@ -42,6 +42,7 @@ CREATE FUNCTION kepler_internal.import_space(definition jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     existing record;
 BEGIN

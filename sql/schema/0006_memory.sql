@@ -41,6 +41,9 @@ CREATE TRIGGER announce_change AFTER UPDATE ON kepler.workspaces
     EXECUTE FUNCTION kepler_internal.tell_sessions();
 CREATE TRIGGER announce_truncated AFTER TRUNCATE ON kepler.workspaces
     FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.tell_sessions();
+-- Spaces belong to all workspaces.
+CREATE TRIGGER guard_shared BEFORE INSERT OR UPDATE OR DELETE ON kepler.embedding_spaces
+    FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.require_administrator_of_all();
 ALTER TABLE kepler.embedding_spaces ENABLE ALWAYS TRIGGER announce;
 ALTER TABLE kepler.embedding_spaces ENABLE ALWAYS TRIGGER announce_truncated;
 ALTER TABLE kepler.workspaces ENABLE ALWAYS TRIGGER announce;

@@ -213,6 +213,8 @@ const TOUCHED: &[&str] = &["touch_updated_at", "keep_workspace"];
 /// The tables of which sessions remember rows.
 const ANNOUNCED: &[&str] =
     &["touch_updated_at", "keep_workspace", "announce", "announce_change", "announce_truncated"];
+/// The same of one that all workspaces share.
+const SHARED: &[&str] = &["touch_updated_at", "guard_shared", "announce", "announce_truncated"];
 
 /// The lists of entry tables.
 pub(crate) const ENTRY_TABLES: &[OwnTable] = &[
@@ -229,7 +231,7 @@ pub(crate) const WORKSPACES: &[OwnTable] = &[OwnTable { name: "workspaces", trig
 
 /// The list of embedding spaces, and which one a workspace searches.
 pub(crate) const EMBEDDING_SPACES: &[OwnTable] = &[
-    OwnTable { name: "embedding_spaces", triggers: ANNOUNCED },
+    OwnTable { name: "embedding_spaces", triggers: SHARED },
     OwnTable { name: "workspaces", triggers: ANNOUNCED },
 ];
 

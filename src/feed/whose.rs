@@ -1,8 +1,10 @@
 //! Which workspace a change is told in.
 
+use crate::access::current::DEFAULT;
+use crate::access::membership::{self, Standing};
 use crate::access::owner::Owner;
 use crate::error::Error;
-use crate::pg::relation;
+use crate::pg::{relation, role};
 use crate::workspace;
 use pgrx::pg_sys;
 
@@ -21,7 +23,12 @@ impl Whose {
         if relation::owner(table) == owner.role() || owner.is_caller() {
             return Ok(Self::Any);
         }
-        Ok(Self::Only(workspace::workspace_id().ok()))
+        // A role that has no level is no tenant's: an application with rights on its own tables alone.
+        let of_application = || {
+            let has_none = matches!(*membership::standing(role::outer()), Standing::NoLevel);
+            has_none.then(|| DEFAULT.to_owned())
+        };
+        Ok(Self::Only(workspace::workspace_id().ok().or_else(of_application)))
     }
 
     pub(crate) fn counts(&self, workspace: &str) -> bool {

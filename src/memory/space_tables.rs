@@ -4,13 +4,15 @@
 //! The work itself is SQL (`embedding_spaces.sql`); here it is decided as whom it runs.
 
 use super::put;
+use crate::access::cap;
 use crate::access::grant;
-use crate::access::level::Made;
+use crate::access::level::{Level, Made};
 use crate::access::owner::{EMBEDDING_SPACES, Owner, require_right};
 use crate::arguments::required;
 use crate::error::Error;
 use crate::ident::qualified;
 use crate::installed::require_tables;
+use crate::pg::trigger::{self, Nothing};
 use crate::pg::whole::Spi;
 use crate::workspace;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -32,6 +34,20 @@ fn administer<T>(
         let _acting = Owner::find()?.act_for_administrator(client, EMBEDDING_SPACES)?;
         run(client)
     })?)
+}
+
+/// Spaces belong to all workspaces: whoever changes their list is an administrator of all of them. A trigger, as it also
+/// holds for the first statement of a session, whose rights were checked before the library was there.
+#[pg_trigger(sql = "
+CREATE FUNCTION kepler_internal.require_administrator_of_all() RETURNS trigger
+LANGUAGE c SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+")]
+fn require_administrator_of_all(trigger: &PgTrigger<'_>) -> Nothing {
+    trigger::require_table(trigger, c"embedding_spaces");
+    trigger::raise(
+        cap::require_in_all(Level::Admin, "change embedding spaces").map_err(Error::from),
+    );
+    Ok(None)
 }
 
 /// Makes a space, and gives its table of embeddings of memories.

@@ -68,6 +68,7 @@ SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "model", "version": 1,
 
 CREATE TABLE public.documents (id integer PRIMARY KEY, doc jsonb NOT NULL, version bigint NOT NULL DEFAULT 0, embedding vector(3));
 INSERT INTO public.documents SELECT i, jsonb_build_object('n', i, 'list', '[1, 2]'::jsonb), 0, json_build_array(i, 2, 3)::text::vector FROM generate_series(1, 100) AS i;
+SELECT kepler.track('public.documents', 'history');
 CREATE INDEX ON public.documents USING hnsw (embedding vector_cosine_ops);
 SELECT kepler.create_workspace('archived');
 CREATE TABLE public.archive (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, line text);

@@ -115,7 +115,7 @@ def load(session: Session) -> None:
     session.run("SET maintenance_work_mem = '512MB'")
     session.run(f"CREATE INDEX space_hnsw ON {TABLE} {INDEXES['hnsw']}")
     session.run("ANALYZE")
-    # What the security of workspaces will set up, and no more than a reader needs.
+    # No more than a reader needs.
     session.run(f"CREATE ROLE {READER}")
     session.run(f"GRANT USAGE ON SCHEMA kepler, kepler_internal, kepler_data TO {READER}")
     session.run(f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal TO {READER}")
@@ -123,12 +123,6 @@ def load(session: Session) -> None:
     # A member of every workspace by hand: a row on the list, and the right to read it.
     session.run(f"GRANT SELECT ON kepler.workspace_members TO {READER}")
     session.run(f"INSERT INTO kepler.workspace_members (workspace_id, role_name, level) SELECT id, '{READER}', 'reader' FROM kepler.workspaces")
-    for table in ("kepler.memories", "kepler.memory_access", TABLE):
-        session.run(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-        session.run(
-            f"CREATE POLICY tenant ON {table} USING (workspace_id = kepler.current_workspace_id()) "
-            "WITH CHECK (workspace_id = kepler.current_workspace_id())"
-        )
 
 
 def plan_searches(session: Session, rng: random.Random) -> list[Search]:

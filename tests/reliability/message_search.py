@@ -112,9 +112,6 @@ def load(session: Session) -> None:
     session.run(
         f"GRANT SELECT ON kepler.messages, kepler.conversations, kepler.workspaces, kepler.embedding_spaces, queries TO {READER}"
     )
-    for table in ("kepler.messages", "kepler.conversations", TABLE):
-        session.run(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-        session.run(f"CREATE POLICY tenant ON {table} USING (workspace_id = kepler.current_workspace_id())")
 
 
 def plan_searches(rng: random.Random) -> list[Search]:
