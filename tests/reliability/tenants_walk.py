@@ -31,8 +31,6 @@ OF_THE_DATABASE = {
     "kepler.schema_versions": "which steps of the schema there are",
     "kepler.embedding_spaces": "models are the database's: each workspace chooses one of them",
     "kepler.feed_epochs": "numbers of transactions",
-    "kepler.history_shapes": "columns of tables",
-    "kepler.history_seals": "hashes over all workspaces",
     "kepler.history_shapes": "which columns tables have: for the owner alone",
     "kepler.history_seals": "hashes over all workspaces: for the owner alone",
     "model.a": "a blueprint whose tenancy is the database",
@@ -216,7 +214,7 @@ class Walk:
                 scripts.append((role, "reads", relation, f"{begin} SELECT t FROM {name} AS t; ROLLBACK;"))
                 scripts.append((role, "copies", relation, f"{begin} COPY {name} TO STDOUT; ROLLBACK;"))
                 column = relation.column or self.owner.value(f"SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = '{name}'::regclass AND attnum > 0 AND NOT attisdropped AND attidentity = '' AND attgenerated = '' ORDER BY attnum LIMIT 1")
-                check = f"RESET ROLE; SELECT 'changed' WHERE public.others_since() NOT IN ('', '{before}'); ROLLBACK;"
+                check = f"RESET ROLE; SELECT 'others_changed' WHERE public.others_since() NOT IN ('', '{before}'); ROLLBACK;"
                 scripts.append((role, "updates", relation, f"{begin} UPDATE {name} AS t SET {column} = {column} WHERE true; {check}"))
                 scripts.append((role, "deletes", relation, f"{begin} DELETE FROM {name} AS t WHERE true; {check}"))
                 if relation.column:
@@ -231,7 +229,7 @@ class Walk:
             self.told[f"{what}: {'refused' if 'ERROR' in answer else 'works'}"] += 1
             if (f"{OTHER}" in answer or "kepler_walk_all" in answer) and what in ("reads", "copies"):
                 self.fault(f"{role} {what} {relation.name}: {short(answer, OTHER)}")
-            elif "changed" in answer:
+            elif "others_changed" in answer:
                 self.fault(f"{role} {what} {relation.name}, and the other's rows are changed")
             elif what.startswith("inserts") and "ERROR:  42501" not in answer:
                 self.fault(f"{role} {what} {relation.name}, and is not refused: {answer[:300]}")
@@ -291,7 +289,7 @@ class Walk:
         before = self.owner.value("SELECT public.others()")
 
         def script(call: str) -> str:
-            return f"BEGIN; SET LOCAL ROLE kepler_walk_admin; {call}; RESET ROLE; SELECT 'changed' WHERE public.others_since() NOT IN ('', '{before}'); ROLLBACK;"
+            return f"BEGIN; SET LOCAL ROLE kepler_walk_admin; {call}; RESET ROLE; SELECT 'others_changed' WHERE public.others_since() NOT IN ('', '{before}'); ROLLBACK;"
 
         scripts = [script(call) for pair in tried for call in pair[3:]] + [script(call) for _, _, call in plain]
         answers = all_answers(self.database, scripts)
@@ -299,7 +297,7 @@ class Walk:
         for number, (name, argument, value, call, _) in enumerate(tried):
             answer, same = answers[2 * number], answers[2 * number + 1]
             seen[kind_of(answer)] += 1
-            if "changed" in answer.split("\n"):
+            if "others_changed" in answer.split("\n"):
                 self.fault(f"{name}({argument} => {value}) changes the other's rows: {call}\n    {answer[:300]}")
             one, nobody = normal(answer, value, OTHER), normal(same, twin(value), NOBODY)
             if one != nobody:
@@ -308,7 +306,7 @@ class Walk:
             seen[kind_of(answer)] += 1
             if OTHER in answer and name not in OF_NOBODY:
                 self.fault(f"{name} shows something of the other:\n    {short(answer, OTHER)}\n    {call[:300]}")
-            if "changed" in answer.split("\n"):
+            if "others_changed" in answer.split("\n"):
                 self.fault(f"{name} changes the other's rows: {call[:300]}")
         after = self.owner.value("SELECT public.others()")
         if before != after:
