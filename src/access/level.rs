@@ -398,7 +398,7 @@ pub(crate) fn hold(levels: Levels, given: &Rights, wanted: &Wanted<'_>) -> bool 
             columns
                 .extend(list.into_iter().flat_map(|list| list.trim_end_matches(')').split(", ")));
         }
-        let numbers = match (wanted.of, &*right) {
+        let numbers = match (wanted.of, right) {
             (Of::Columns { inserted, .. }, "INSERT") => inserted,
             (Of::Columns { updated, .. }, "UPDATE") => updated,
             (Of::SomeColumn, "INSERT" | "UPDATE") => &[],
