@@ -28,7 +28,7 @@ apply_blueprint apply_blueprint_online drop_blueprint
 grant_access revoke_access set_enrichment_policy drop_enrichment_policy set_entity_options
 erase_user delete_workspace import_workspace""".split()
 # What no level of access may call.
-OF_OWNER = ["maintain_feed"]
+OF_OWNER = ["maintain_feed", "maintain_history", "seal_history", "verify_history"]
 READ_ALL = ["export_workspace", "find_secrets", "status", "workspace_report"]
 
 
@@ -75,22 +75,24 @@ ALLOWED = [
     Allowed("maintain_history", "seals a thousand rows", most=60_000),
     Allowed("remember (dedupe)", COMPARES, per_row=6),
 ]
-FILTERS = "forty rows meet the filter, and ten in the smaller tenant"
+RANKS = "ranks the rows that hold the rarer words, up to 20,000"
 TENANT_ALLOWED = [
     Allowed("search_memories (common filter)", COMPARES, per_row=2),
-    Allowed("search_memories (words)", COMPARES, per_row=4),
-    Allowed("search_memories (filter, words)", FILTERS, per_row=1.5),
-    Allowed("search_messages (words)", COMPARES, per_row=3),
+    Allowed("search_memories (words)", RANKS, per_row=6),
+    Allowed("search_memories (filter, words)", RANKS, per_row=4.5),
+    Allowed("search_messages (words)", RANKS, per_row=4),
+    Allowed("search_messages (user, filter, words)", RANKS, per_row=2),
     Allowed("search_messages (user)", COMPARES, per_row=1.5),
     Allowed("remember (dedupe)", COMPARES, per_row=8),
     Allowed("activate_embedding_space", "counts what has no embedding", per_row=14),
 ]
 LOOKS = "a look into the index, as wide as it has to be"
 INDEXED_ALLOWED = [
-    Allowed("search_memories (common filter)", LOOKS, most=22_000),
-    Allowed("search_memories (filter, words)", FILTERS, per_row=1.5),
-    Allowed("search_memories (words)", LOOKS, most=22_000),
-    Allowed("search_messages (words)", LOOKS, most=25_000),
+    Allowed("search_memories (common filter)", LOOKS, most=60_000),
+    Allowed("search_memories (filter, words)", RANKS, per_row=4.5),
+    Allowed("search_memories (words)", LOOKS, most=40_000),
+    Allowed("search_messages (words)", LOOKS, most=32_000),
+    Allowed("search_messages (user, filter, words)", RANKS, per_row=2),
     Allowed("remember (dedupe)", LOOKS, most=9_000),
     Allowed("activate_embedding_space", "counts what has no embedding", per_row=14),
 ]
