@@ -52,7 +52,7 @@ thread_local! {
         &[pg_sys::TEXTOID],
     ) };
     // The first and the last rows: texts may have become longer.
-    static SOME_MEMORIES: Statement = const { Statement::new(
+    static SOME_MEMORIES: Statement = const { Statement::in_order(
         c"(SELECT m.text_search FROM kepler.memories AS m WHERE m.workspace_id = $1
            ORDER BY m.workspace_id, m.id LIMIT 40)
           UNION ALL
@@ -60,7 +60,7 @@ thread_local! {
            ORDER BY m.workspace_id DESC, m.id DESC LIMIT 40)",
         &[pg_sys::TEXTOID],
     ) };
-    static SOME_MESSAGES: Statement = const { Statement::new(
+    static SOME_MESSAGES: Statement = const { Statement::in_order(
         c"(SELECT m.text_search FROM kepler.messages AS m WHERE m.workspace_id = $1
            ORDER BY m.workspace_id, m.id LIMIT 40)
           UNION ALL

@@ -96,7 +96,12 @@ pub(crate) type Parameter = Option<pg_sys::Datum>;
 
 impl Statement {
     pub(crate) const fn new(sql: &'static CStr, types: &'static [pg_sys::Oid]) -> Self {
-        Self { sql, types, plan: Plan::of_own_text() }
+        Self { sql, types, plan: Plan::of_own_text(Order::Sorted) }
+    }
+
+    /// One whose few rows come in the order of an index: nothing is read to be put in order.
+    pub(crate) const fn in_order(sql: &'static CStr, types: &'static [pg_sys::Oid]) -> Self {
+        Self { sql, types, plan: Plan::of_own_text(Order::OfIndex) }
     }
 
     /// Runs the statement with a fresh snapshot and gives its rows.
@@ -298,8 +303,8 @@ fn generic_plans() -> Option<LocalSettings> {
 }
 
 impl Plan {
-    const fn of_own_text() -> Self {
-        Self { is_own_text: true, ..Self::planned(Planned::ForAny(Order::Sorted)) }
+    const fn of_own_text(order: Order) -> Self {
+        Self { is_own_text: true, ..Self::planned(Planned::ForAny(order)) }
     }
 
     const fn planned(planned: Planned) -> Self {
