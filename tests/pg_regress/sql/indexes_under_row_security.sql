@@ -122,9 +122,12 @@ RESET ROLE;
 -- Kepler's own tables: what is unique and what the functions look up. Filters and words are for search_memories, which keeps its indexes.
 CREATE TEMP TABLE own (place serial, relation text, condition text);
 INSERT INTO own (relation, condition) VALUES ('users', 'kepler.fold(email) = kepler.fold(''X'')'), ('users', 'auth_provider = ''p'' AND auth_subject = ''s'''),
-    ('connections', 'subscription_id = ''s'''),
+    ('connections', 'subscription_id = ''s'''), ('records', 'entity_id = ''e'' AND external_id = ''1'''),
     ('memories', 'metadata @> ''{"a": 1}'''), ('memories', 'text_search @@ ''a''::tsquery');
 GRANT SELECT ON own TO tenant;
+-- Whatever the statistics have seen.
+DELETE FROM pg_statistic WHERE starelid IN (SELECT format('kepler.%I', relation)::regclass FROM own);
+UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE oid IN (SELECT format('kepler.%I', relation)::regclass FROM own);
 SET LOCAL ROLE tenant;
 SELECT o.relation, o.condition, pg_temp.plan(format('SELECT FROM kepler.%s WHERE %s', o.relation, o.condition)) AS served FROM own AS o ORDER BY o.place;
 RESET ROLE;
