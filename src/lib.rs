@@ -80,6 +80,7 @@ pub extern "C-unwind" fn _PG_init() {
     pg::memory::register();
     pg::hidden::register();
     settings::register();
+    install::register();
     pg::large::register();
     pg::planner::register();
     access::hint::register();

@@ -37,18 +37,18 @@ start_released_server() {
     gzip -dc "$ROOT/tests/upgrade/$version/kepler--$version.sql.gz" >"$to/share/postgresql/extension/kepler--$version.sql"
   done
   # Where the functions of server.sh look for it from here on.
-  RELEASED_PREFIX=$to
-  pg_prefix() { echo "$RELEASED_PREFIX"; }
-  start_server "released-$major" "$major" 'max_connections = 20' 'shared_buffers = 64MB'
+  OTHER_PREFIX=$to
+  start_server "released-$major" "$major" 'max_connections = 20' 'shared_buffers = 64MB' 'fsync = off'
 }
 
 released_sql() { PGOPTIONS='-c client_min_messages=warning' "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 "$@"; }
 
 # extension_database NAME [VERSION]: with the extension alone, and pgvector in a schema that the tool knows.
 extension_database() {
+  local version=${2:+"VERSION '$2'"}
   released_sql -d postgres -c "DROP DATABASE IF EXISTS $1 WITH (FORCE)" -c "CREATE DATABASE $1 TEMPLATE template0"
   released_sql -d "$1" -c 'CREATE SCHEMA schema_of_vector' -c 'CREATE EXTENSION vector SCHEMA schema_of_vector' \
-    -c "CREATE EXTENSION kepler ${2:+VERSION '$2'}"
+    -c "CREATE EXTENSION kepler $version"
 }
 
 extension_catalog() { released_sql -d "$1" -f "$ROOT/tools/extension_catalog.sql"; }
@@ -57,7 +57,7 @@ extension_catalog() { released_sql -d "$1" -f "$ROOT/tools/extension_catalog.sql
 missing_symbols() {
   local version file
   for version in "$ROOT"/tests/upgrade/[0-9]*; do
-    version=${version##*/} file=$RELEASED_PREFIX/share/postgresql/extension/kepler--${version}.sql
+    version=${version##*/} file=$OTHER_PREFIX/share/postgresql/extension/kepler--${version}.sql
     python3 "$ROOT/tools/upgrade_script.py" symbols "$file" | sed "s/.*/SELECT pg_temp.lacks('&', '$version');/"
   done | {
     echo "CREATE FUNCTION pg_temp.lacks(symbol text, version text) RETURNS SETOF text LANGUAGE plpgsql AS \$\$

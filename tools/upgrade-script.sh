@@ -8,10 +8,11 @@ source "$(dirname "$0")/lib.sh"
 source "$ROOT/tools/released.sh"
 
 major=${PG:-18}
+lock "released-$major" "$@"
 KEPLER_ANY_PROFILE=yes "$ROOT/tools/build.sh" "$major"
 start_released_server "$major"
 work=$(mktemp -d)
-trap 'rm -rf "$work"; for database in kepler_was kepler_is; do released_sql -d postgres -c "DROP DATABASE IF EXISTS $database WITH (FORCE)"; done' EXIT
+trap 'rm -rf "$work"; released_sql -d postgres -c "DROP DATABASE IF EXISTS kepler_was WITH (FORCE)" -c "DROP DATABASE IF EXISTS kepler_is WITH (FORCE)"' EXIT
 file=kepler--$RELEASED--$VERSION.sql
 
 extension_database kepler_is
@@ -23,7 +24,7 @@ extension_catalog kepler_is >"$work/is"
 extension_catalog kepler_was >"$work/was"
 python3 "$ROOT/tools/upgrade_script.py" write "$work/was" "$work/is" "$RELEASED" "$VERSION" >"$work/script"
 
-cp "$work/script" "$RELEASED_PREFIX/share/postgresql/extension/$file"
+cp "$work/script" "$OTHER_PREFIX/share/postgresql/extension/$file"
 released_sql -d kepler_was -c "ALTER EXTENSION kepler UPDATE TO '$VERSION'"
 extension_catalog kepler_was >"$work/upgraded"
 python3 "$ROOT/tools/upgrade_script.py" compare "$work/upgraded" "$work/is" ||

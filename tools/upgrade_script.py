@@ -3,9 +3,11 @@
 
 tools/upgrade-script.sh makes the databases and calls this. What is compared is what tools/extension_catalog.sql prints of each:
 
-    upgrade_script.py symbols FILE.sql [LIBRARY]    the C functions that a version's SQL names, one a line
-    upgrade_script.py write OLD NEW FROM TO         the script, on standard output
-    upgrade_script.py compare A B                   says what differs, member by member, and fails if anything does
+    upgrade_script.py symbols FILE.sql         the C functions that a version's SQL names, one a line
+    upgrade_script.py symbols_kept OLD NEW     fails if both versions name a C function and call it differently
+    upgrade_script.py write OLD NEW FROM TO    the script, on standard output
+    upgrade_script.py compare A B              says what differs, member by member, and fails if anything does
+    upgrade_script.py added OLD NEW            the functions that only the new one has, one a line
 
 What the tool cannot write it names, and writes nothing.
 """
@@ -252,13 +254,17 @@ def changed_symbols(old: Members, new: Members) -> list[str]:
     ]
 
 
-def write(old_path: str, new_path: str, version_from: str, version_to: str) -> None:
-    old, new = read(old_path), read(new_path)
-    complaints = [
+def kept_otherwise(old: Members, new: Members) -> list[str]:
+    return [
         f"{said}: the symbol keeps its old arguments; give the new function another name in Rust (#[pg_extern(name = …)]),"
         " and keep the old one, or list it in src/released.rs"
         for said in changed_symbols(old, new)
     ]
+
+
+def write(old_path: str, new_path: str, version_from: str, version_to: str) -> None:
+    old, new = read(old_path), read(new_path)
+    complaints = kept_otherwise(old, new)
     writer = Writer(old, new)
     lines = writer.script()
     complaints += writer.problems
@@ -293,10 +299,22 @@ def compare(a_path: str, b_path: str) -> None:
         sys.exit(1)
 
 
+def symbols_kept(old_path: str, new_path: str) -> None:
+    said = kept_otherwise(read(old_path), read(new_path))
+    if said:
+        sys.exit("\n".join(said))
+
+
+def added(old_path: str, new_path: str) -> None:
+    old, new = read(old_path), read(new_path)
+    print("\n".join(new[key]["name"] for key in new if key not in old and new[key]["kind"] == "FUNCTION"))
+
+
 def symbols(path: str) -> None:
     with open(path, encoding="utf-8") as script:
         print("\n".join(sorted(set(re.findall(r"'MODULE_PATHNAME', '(\w+)'", script.read())))))
 
 
 if __name__ == "__main__":
-    {"symbols": symbols, "write": write, "compare": compare}[sys.argv[1]](*sys.argv[2:])
+    commands = {"symbols": symbols, "symbols_kept": symbols_kept, "write": write, "compare": compare, "added": added}
+    commands[sys.argv[1]](*sys.argv[2:])
