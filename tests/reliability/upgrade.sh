@@ -35,8 +35,11 @@ now() { date +%s%3N; }
 took() { echo "$1: $(($(now) - began)) ms" && began=$(now); }
 began=$(now)
 
+released_schema=$(sed -n '$s/.* 0*\([1-9][0-9]*\)_.*/\1/p' "$here/$RELEASED/schema.sha256")
+
 # The functions. What is missing here is named, with what to do.
 extension_database kepler_is
+schema=$(sql -d kepler_is -c 'SELECT kepler_internal.latest_schema_version()')
 missing=$(missing_symbols kepler_is)
 [[ -z $missing ]] || die "released functions cannot be called any more:
 $missing"
@@ -58,14 +61,13 @@ took 'the functions of a new extension and an upgraded one are the same'
 sql -d postgres -c 'CREATE DATABASE kepler_old TEMPLATE template0'
 gzip -dc "$here/$RELEASED/data.sql.gz" | sed "s/^CREATE EXTENSION IF NOT EXISTS kepler WITH SCHEMA kepler;/CREATE EXTENSION kepler SCHEMA kepler VERSION '$RELEASED';/" |
   sql -d kepler_old -1 -f - >/dev/null
-[[ $(version_of kepler_old) == "$RELEASED 13" ]] || die "this is no database of $RELEASED: $(version_of kepler_old)"
+[[ $(version_of kepler_old) == "$RELEASED $released_schema" ]] || die "this is no database of $RELEASED: $(version_of kepler_old)"
 # Roles have other numbers in another cluster: their levels are granted anew, as after each restore.
 grant() {
   sql -d "$1" -o /dev/null -c "SELECT kepler.grant_access('upgrade_reader', 'reader'), kepler.grant_access('upgrade_writer', 'writer'), kepler.grant_access('upgrade_worker', 'worker'),
     kepler.grant_access('upgrade_admin', 'admin'), kepler.grant_access('upgrade_north', 'writer', 'north'), kepler.grant_access('upgrade_two', 'admin', 'north'), kepler.grant_access('upgrade_two', 'reader', 'south')"
 }
 grant kepler_old
-sql -d kepler_old -f "$here/rows.sql" >"$work/rows"
 sql -d kepler_old -f "$here/shape.sql" >"$work/old-shape"
 took 'the old database is there'
 
@@ -96,27 +98,28 @@ while IFS= read -r taken; do
 done < <(python3 "$tool" added "$work/was" "$work/is")
 if [[ -n $taken ]]; then
   if error=$(sql -d kepler_old -c "$update" 2>&1); then die "$taken was taken over"; fi
-  [[ $error == *'already exists with same argument types'* && $(version_of kepler_old) == "$RELEASED 13" ]] || die "$taken: $error"
+  [[ $error == *'already exists with same argument types'* && $(version_of kepler_old) == "$RELEASED $released_schema" ]] || die "$taken: $error"
   sql -d kepler_old -c "DROP FUNCTION $taken"
 fi
 
-# Both steps in one transaction, as docs/upgrades.md has it: killed, and cancelled, in the middle of install() nothing has
-# happened. A lock on the list of steps lets it come that far.
-both=(-c BEGIN -c "$update" -c "SELECT bool_or(outcome = 'applied') FROM kepler.install()" -c COMMIT)
+# Cancelled, and killed, in the middle of install() nothing has happened. A lock on the list of steps lets it come that far.
+install="SELECT bool_or(outcome = 'applied') FROM kepler.install()"
 sql -d postgres -c 'CREATE DATABASE kepler_killed TEMPLATE kepler_old'
+sql -d kepler_killed -c "$update"
+sql -d kepler_killed -f "$here/shape.sql" >"$work/before-kill"
 nothing_happened() {
-  sql -d kepler_killed -f "$here/shape.sql" | diff "$work/old-shape" - >&2 || die "an upgrade was $1, and has changed something"
-  [[ $(version_of kepler_killed) == "$RELEASED 13" ]] || die "an upgrade was $1: $(version_of kepler_killed)"
+  sql -d kepler_killed -f "$here/shape.sql" | diff "$work/before-kill" - >&2 || die "install() was $1, and has changed something"
+  [[ $(version_of kepler_killed) == "$VERSION $released_schema" ]] || die "install() was $1: $(version_of kepler_killed)"
 }
-coproc HOLDER { sql -d kepler_killed 2>&1; }
-echo "BEGIN; LOCK kepler.schema_versions IN SHARE MODE; SELECT 'held';" >&"${HOLDER[1]}"
-read -r held <&"${HOLDER[0]}"
-[[ $held == held ]] || die "no lock: $held"
-if [[ $(sql -d kepler_is -c 'SELECT kepler_internal.latest_schema_version()') -gt 13 ]]; then
-  if error=$(sql -d kepler_killed -c "SET lock_timeout = '50ms'" "${both[@]}" 2>&1); then die 'install() did not wait for the lock'; fi
+if [[ $schema -gt $released_schema ]]; then
+  coproc HOLDER { sql -d kepler_killed 2>&1; }
+  echo "BEGIN; LOCK kepler.schema_versions IN SHARE MODE; SELECT 'held';" >&"${HOLDER[1]}"
+  read -r held <&"${HOLDER[0]}"
+  [[ $held == held ]] || die "no lock: $held"
+  if error=$(sql -d kepler_killed -c "SET lock_timeout = '50ms'" -c "$install" 2>&1); then die 'install() did not wait for the lock'; fi
   [[ $error == *'lock timeout'* ]] || die "with a lock_timeout: $error"
   nothing_happened cancelled
-  PGAPPNAME=kepler_to_be_killed sql -d kepler_killed "${both[@]}" >"$work/killed" 2>&1 &
+  PGAPPNAME=kepler_to_be_killed sql -d kepler_killed -c "$install" >"$work/killed" 2>&1 &
   installing=$!
   pid=''
   until [[ -n $pid ]]; do
@@ -126,11 +129,9 @@ if [[ $(sql -d kepler_is -c 'SELECT kepler_internal.latest_schema_version()') -g
   if wait "$installing"; then die 'it was not killed'; fi
   until sql -d kepler_killed -c 'SELECT 1' >/dev/null 2>&1; do sleep 0.1; done
   nothing_happened killed
+  wait "$HOLDER_PID" 2>/dev/null || true
+  [[ $(sql -d kepler_killed -c "$install") == t && $(version_of kepler_killed) == "$VERSION $schema" ]] || die 'after it was killed, install() does not begin anew'
 fi
-eval "exec ${HOLDER[1]}>&-"
-wait "$HOLDER_PID" 2>/dev/null || true
-[[ $(sql -d kepler_killed "${both[@]}") =~ ^(t|f)$ ]] || die 'an upgrade that was killed does not begin anew'
-[[ $(version_of kepler_killed) == "$VERSION $(sql -d kepler_is -c 'SELECT kepler_internal.latest_schema_version()')" ]] || die "an upgrade in one transaction: $(version_of kepler_killed)"
 took 'nothing is left of an upgrade that was killed'
 
 # A session that is connected all the time, with kept plans.
@@ -142,13 +143,22 @@ kept() {
 }
 kept "\\i $here/smoke.sql" >"$work/kept"
 says 'a session of before' "$work/kept" 'ALTER EXTENSION kepler UPDATE; SELECT kepler.install();'
+sql -d kepler_old -f "$here/rows.sql" >"$work/rows"
 sql -d kepler_old -c "$update"
 for session in new kept; do
   if [[ $session == new ]]; then sql -d kepler_old -f "$here/smoke.sql" >"$work/between"; else kept "\\i $here/smoke.sql" >"$work/between"; fi
   says "the new extension with the old tables, $session session" "$work/between" 'SELECT kepler.install();'
 done
 sql -d kepler_old -o /dev/null -c "SET lock_timeout = '2s'" -c 'SELECT kepler.install()'
-sql -d kepler_old -f "$here/rows.sql" | diff "$work/rows" - >&2 || die 'rows have changed'
+sql -d kepler_old -f "$here/rows.sql" >"$work/rows-after"
+# Each is there; install() may have added some to Kepler's own lists, such as that of tracked tables.
+lost=$(comm -23 <(grep -v '^sequence' "$work/rows" | sort) <(sort "$work/rows-after"))
+[[ -z $lost ]] || die "rows have changed: $(cut -d'|' -f1 <<<"$lost" | uniq -c)"
+[[ $(wc -l <"$work/rows") -gt 500 ]] || die 'not the rows that were meant'
+added=$(comm -13 <(sort "$work/rows") <(grep -v '^sequence' "$work/rows-after" | sort) | cut -d'|' -f1 | uniq -c | awk '{ print $2 ": " $1 }')
+if grep . <<<"$added" | grep -v '^kepler\.' >&2; then die 'rows have appeared'; fi
+awk -F '|' 'NR == FNR { had[$2] = $3; next } /^sequence/ && $2 in had { same++; if ($3 + 0 < had[$2] + 0) { print $2 " fell"; bad = 1 } } END { exit bad || same < 10 }' \
+  <(grep '^sequence' "$work/rows") "$work/rows-after" >&2 || die 'numbers are given twice'
 took 'upgraded'
 
 # As in a new database, in every detail.
@@ -182,7 +192,7 @@ if [[ -n ${DUMPED:-} ]]; then
   # A dump of the release comes with the functions of now.
   sql -d postgres -c 'CREATE DATABASE kepler_dump TEMPLATE template0'
   gzip -dc "$here/$RELEASED/data.sql.gz" | sql -d kepler_dump -1 -f - >/dev/null
-  [[ $(version_of kepler_dump) == "$VERSION 13" ]] || die "the dump was restored as $(version_of kepler_dump)"
+  [[ $(version_of kepler_dump) == "$VERSION $released_schema" ]] || die "the dump was restored as $(version_of kepler_dump)"
   sql -d kepler_dump -f "$here/smoke.sql" >"$work/restored"
   says 'a restored dump of the release' "$work/restored" 'SELECT kepler.install();'
   sql -d kepler_dump -o /dev/null -c 'SELECT kepler.install()'
