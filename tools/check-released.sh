@@ -36,5 +36,14 @@ for file in sql/schema/*.sql; do
   fi
 done
 
+# Databases come from the newest release by a script that make upgrade-script writes. It takes nothing for granted: what it creates is
+# new, what it drops is there, and nothing of others goes with that.
+script=sql/kepler--$newest--$version.sql
+if [[ ! -f $script ]]; then
+  complain "$script is missing: run make upgrade-script"
+elif grep -nE '^(CREATE|DROP|ALTER) [A-Z ]*(IF (NOT )?EXISTS|.* CASCADE;)' "$script"; then
+  complain "$script: see above"
+fi
+
 echo "$files released files, $failures failures"
 [[ $files -gt 0 && $failures -eq 0 ]]
