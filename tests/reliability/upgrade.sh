@@ -175,7 +175,7 @@ for session in new kept; do
 done
 # A role of one workspace sees that one, and what is new is there for its level.
 seen=$(sql -d kepler_old -c 'SET SESSION AUTHORIZATION upgrade_north' -c "SELECT string_agg(DISTINCT workspace_id, ' '), count(*) FROM kepler.records" \
-  -c "SELECT outcome FROM kepler.upsert_records('contact', '[{\"external_id\": \"1\", \"data\": {\"v\": \"later\"}, \"source_updated_at\": \"2100-01-01\"}]')")
+  -c "SELECT outcome FROM kepler.upsert_records('contact', '[{\"external_id\": \"1\", \"data\": {\"v\": \"later\"}}]')")
 [[ $seen == $'north|2\nupdated' ]] || die "a role of one workspace: $seen"
 [[ $(sql -d kepler_old -c "SELECT bool_and(outcome = 'unchanged') FROM kepler.install()") == t ]] || die 'a second install() has something to do'
 eval "exec ${KEPT[1]}>&-"
