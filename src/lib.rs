@@ -14,7 +14,8 @@
 //! 5. `secrets`: what secrets look like.
 //! 6. `pg`: Postgres' statements, values, locks, roles and memory.
 //! 7. `answer`: what is said of each element of a batch.
-//! 8. `field_types`, `filter`, `installed`: types of values, filters, and whether the tables are there.
+//! 8. `field_types`, `filter`, `installed`, `released`: types of values, filters, whether the tables are there, and symbols of older
+//!    versions.
 //! 9. `access`, `batch`: rights, and what is done as the owner of the tables; batches, read.
 //! 10. `being_deleted`, `install`: workspaces on their way out; making the tables.
 //! 11. `workspace`: the workspace that a call works in.
@@ -56,6 +57,7 @@ mod pgvector;
 mod poll;
 mod prisma;
 mod record;
+mod released;
 mod secrets;
 mod settings;
 mod structure;
@@ -78,6 +80,7 @@ pub extern "C-unwind" fn _PG_init() {
     pg::memory::register();
     pg::hidden::register();
     settings::register();
+    install::register();
     pg::large::register();
     pg::planner::register();
     access::hint::register();
