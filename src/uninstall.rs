@@ -178,6 +178,7 @@ AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 #[allow(clippy::type_complexity)]
 fn uninstall(
     with_rows: Option<bool>,
+    options: Option<Options>,
 ) -> Result<
     TableIterator<
         'static,

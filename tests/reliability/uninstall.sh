@@ -117,3 +117,74 @@ for _ in $(seq 50); do [[ $(run -c "SELECT count(*) FROM pg_locks WHERE relation
 fails 55P03 'hold locks' -c "SELECT kepler.uninstall(true, '{\"lock_timeout_ms\": 100, \"lock_attempts\": 2}')"
 expect 'reads meanwhile' "$(run -c 'SELECT count(*) FROM kepler.users')" 1
 wait "$writer"
+
+# What is in a savepoint that is rolled back was never done; a session that stands in line behind it goes on when it is.
+{ echo 'BEGIN; SAVEPOINT s; SELECT count(*) FROM kepler.uninstall(true); ROLLBACK TO s;'; sleep 0.2; echo 'ROLLBACK;'; } | run >/dev/null
+expect 'after a rollback' "$(run -c 'SELECT count(*) FROM kepler.users' -c "SELECT outcome FROM kepler.upsert_record('contact', 'x', '{}', workspace_id => 'other')")" $'2\nunchanged'
+# A trap: an event trigger that runs what somebody without the owner's rights wrote.
+run -c 'CREATE FUNCTION app.trap() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN CREATE TABLE IF NOT EXISTS app.sprung (); END $$' \
+  -c 'ALTER FUNCTION app.trap() OWNER TO kepler_some_other' -c 'CREATE EVENT TRIGGER trap ON sql_drop EXECUTE FUNCTION app.trap()'
+fails 55000 'event trigger "trap"' -c 'SELECT kepler.uninstall(true)'
+run -c 'DROP EVENT TRIGGER trap' -c 'DROP FUNCTION app.trap()'
+expect 'a trap that has sprung' "$(run -c "SELECT to_regclass('app.sprung')")" ''
+
+# Sessions that have worked, and go on: they are told what to run. One that waits for a table meanwhile fails, and nothing worse.
+coproc SESSION { run -v ON_ERROR_STOP=0 -v VERBOSITY=verbose 2>&1; }
+ask() { echo "$1" >&"${SESSION[1]}"; IFS= read -r said <&"${SESSION[0]}"; }
+ask "SELECT outcome FROM kepler.upsert_record('contact', 'x', '{}', workspace_id => 'other');"
+expect 'a session before' "$said" unchanged
+run -c 'ALTER ROLE kepler_some_reader SET kepler.workspace_id = $$other$$' -c "CREATE FUNCTION app.speaks() RETURNS void LANGUAGE plpgsql AS 'BEGIN PERFORM kepler.cuid(); END'"
+# Somebody has begun by hand.
+run -c 'DROP VIEW kepler.failed_enrichments' -c 'DROP TABLE kepler.sync_seen'
+run -c "SELECT kind, object, hint FROM kepler.uninstall(true) WHERE outcome = 'kept'" >"$work/kept"
+expect 'what is kept' "$(cat "$work/kept")" 'right|USAGE on schema app of kepler_some_member|REVOKE USAGE ON SCHEMA app FROM kepler_some_member;
+right|USAGE on schema app of kepler_some_reader|REVOKE USAGE ON SCHEMA app FROM kepler_some_reader;
+setting|kepler.workspace_id=other of role kepler_some_reader|ALTER ROLE kepler_some_reader RESET kepler.workspace_id;
+function|app.speaks()|Its text speaks of a schema of Kepler'"'"'s.
+extension|kepler|DROP EXTENSION kepler;
+schema|kepler|DROP SCHEMA kepler;'
+for call in "kepler.upsert_record('contact', 'x', '{}')" "kepler.use_workspace('other')" 'kepler.status()' 'kepler.changes_since()' "kepler.claim_records('lead', 'w')" \
+  "kepler.remember('x')" "kepler.insert_entries('Order', '[]')" "kepler.search_messages(query_text => 'x')" "kepler.start_execution('w', 'z')" 'kepler.blueprint_drift($$model$$)'; do
+  ask "SELECT * FROM $call;"
+  [[ $said == *55000* ]] || die "a session that goes on, calling $call: $said"
+  while [[ $said != LOCATION* ]]; do IFS= read -r said <&"${SESSION[0]}"; done
+done
+ask "INSERT INTO app.orders VALUES (9, 'nine') RETURNING id;"
+expect 'a table that was tracked' "$said" 9
+# And again from nothing, in that session.
+ask 'SELECT count(*) > 0 FROM kepler.install();'
+ask "SELECT outcome FROM kepler.upsert_record('contact', 'x', '{}');"
+expect 'that session, installed again' "$said" inserted
+ask "SELECT count(*) FROM kepler.uninstall(true) WHERE outcome = 'blocks';"
+sed 's/.*|//' "$work/kept" | grep ';$' | run -f -
+run -c 'DROP FUNCTION app.speaks()' -c 'DROP SCHEMA app CASCADE'
+exec {SESSION[1]}>&-
+wait "$SESSION_PID"
+catalogs >"$work/after"
+cmp -s "$work/before" "$work/after" || die "something is left: $(diff "$work/before" "$work/after" | cut -c1-400)"
+echo 'so is one with a bit of everything'
+
+# An owner who is no superuser. Tracked tables of others are named, for their owners; with their rights it goes.
+_admin -c 'GRANT CREATE ON DATABASE kepler_removed TO kepler_some_owner, kepler_some_other'
+run >/dev/null <<'SQL'
+CREATE EXTENSION kepler;
+GRANT ALL ON SCHEMA kepler, kepler_internal TO kepler_some_owner WITH GRANT OPTION;
+GRANT ALL ON ALL ROUTINES IN SCHEMA kepler, kepler_internal TO kepler_some_owner WITH GRANT OPTION;
+SET ROLE kepler_some_owner;
+SELECT kepler.install();
+SELECT kepler.grant_access('kepler_some_other', 'admin');
+SET ROLE kepler_some_other;
+CREATE SCHEMA theirs;
+CREATE TABLE theirs.orders (id integer PRIMARY KEY);
+SELECT kepler.track('theirs.orders');
+SQL
+fails 42501 '' -c 'SET ROLE kepler_some_other' -c 'SELECT kepler.uninstall(true)'
+fails 42501 '' -c 'SET ROLE kepler_some_other' -c 'SELECT * FROM kepler.uninstall_report()'
+fails 2BP01 'trigger tell_feed_insert on table theirs.orders' -c 'SET ROLE kepler_some_owner' -c 'SELECT kepler.uninstall(true)'
+run -c 'SET ROLE kepler_some_other' -c "SELECT kepler.untrack('theirs.orders')" >/dev/null
+run -c 'SET ROLE kepler_some_owner' -c 'SELECT kepler.uninstall()' >/dev/null
+fails 42501 '' -c 'SET ROLE kepler_some_other' -c 'SELECT kepler.uninstall()'
+run -c 'DROP EXTENSION kepler' -c 'DROP SCHEMA kepler' -c 'DROP SCHEMA theirs CASCADE' -c 'REVOKE CREATE ON DATABASE kepler_removed FROM kepler_some_owner, kepler_some_other'
+catalogs >"$work/after"
+cmp -s "$work/before" "$work/after" || die "something is left of an owner: $(diff "$work/before" "$work/after" | cut -c1-400)"
+echo 'so is one whose owner is no superuser'
