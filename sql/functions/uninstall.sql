@@ -90,6 +90,7 @@ CREATE FUNCTION kepler_internal.made_schemas() RETURNS text[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET row_security = off
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     schemas text[] := '{}';
 BEGIN
@@ -217,7 +218,7 @@ found AS (
     UNION ALL
     -- A worker would go on writing there.
     SELECT 3, row_number() OVER (ORDER BY s.subname), 'subscription',
-        format('subscription %I, which fills %s', s.subname, string_agg(m.object, ', ' ORDER BY m.object)),
+        format('subscription %I, which fills %s of Kepler''s tables', s.subname, count(*)),
         NULL, 'blocks', format('DROP SUBSCRIPTION %I;', s.subname), NULL
     FROM pg_subscription_rel AS r
     JOIN pg_subscription AS s ON s.oid = r.srsubid
@@ -289,6 +290,7 @@ CREATE FUNCTION kepler_internal.held_by_tables(relations regclass[]) RETURNS reg
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET row_security = off
 SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     relation regclass;
     is_held boolean;
