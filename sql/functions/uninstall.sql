@@ -301,7 +301,9 @@ BEGIN
             '{kepler.schema_versions,kepler.access_levels,kepler.workspace_members,kepler.tracked_tables,kepler.feed_epochs}');
         EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s AS t%s)', relation,
             CASE relation::text WHEN 'kepler.workspaces' THEN $c$ WHERE t.id OPERATOR(pg_catalog.<>) 'default'$c$ END) INTO is_held;
-        IF is_held THEN
+        -- A partition is a part of the table that users know.
+        relation := coalesce(pg_partition_root(relation), relation);
+        IF is_held AND relation <> ALL (held) THEN
             held := held || relation;
         END IF;
     END LOOP;
