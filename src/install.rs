@@ -84,7 +84,7 @@ const MIGRATIONS: &[Migration] = &[
 const SCHEMA_VERSIONS: &str = include_str!("../sql/schema/0000_schema_versions.sql");
 
 /// The newest schema version that this library knows.
-const LATEST: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
+pub(crate) const LATEST: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 
 /// Says what the tables of this library are; once, when it is loaded.
 pub(crate) fn register() {
@@ -95,15 +95,15 @@ pub(crate) fn register() {
 const LIBRARY: &str = env!("CARGO_PKG_VERSION");
 
 /// Who installs holds it, to the end of the transaction.
-const INSTALL_LOCK: &str = "kepler install";
+pub(crate) const INSTALL_LOCK: &str = "kepler install";
 
 /// pgvector before this version is refused.
 const OLDEST_VECTOR: [u32; 3] = [0, 8, 4];
 
-/// What keeps the tables from being made.
+/// What keeps the tables from being made, or taken away.
 #[derive(Debug, thiserror::Error)]
-enum InstallError {
-    #[error("another session is running kepler.install()")]
+pub(crate) enum InstallError {
+    #[error("another session is running kepler.install() or kepler.uninstall()")]
     Running,
     #[error("Kepler's tables have schema version {found}, but this library knows only {LATEST}")]
     SchemaTooNew { found: i32 },
@@ -245,7 +245,7 @@ fn warn_of_server(client: &mut SpiClient<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn installed_version(client: &mut SpiClient<'_>) -> Result<i32, Error> {
+pub(crate) fn installed_version(client: &mut SpiClient<'_>) -> Result<i32, Error> {
     let version = client
         .update("SELECT pg_catalog.max(version) FROM kepler.schema_versions", None, &[])?
         .first()

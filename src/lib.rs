@@ -18,7 +18,7 @@
 //!    versions.
 //! 9. `access`, `batch`: rights, and what is done as the owner of the tables; batches, read.
 //! 10. `being_deleted`, `install`: workspaces on their way out; making the tables.
-//! 11. `workspace`: the workspace that a call works in.
+//! 11. `uninstall`, `workspace`: taking the tables away; the workspace that a call works in.
 //! 12. `enrichment`, `execution_steps`, `feed`, `fill`, `guards`, `json_update`, `memory`, `structure`, `upkeep`: features,
 //!     which do not use each other.
 //! 13. `history`, `prisma`, `record`: what tracked rows were, told as `feed` tells of them; schemas of Prisma; upserts,
@@ -64,6 +64,7 @@ mod structure;
 mod sync;
 mod tenant;
 mod time;
+mod uninstall;
 mod upkeep;
 mod workspace;
 
@@ -255,6 +256,11 @@ extension_sql_file!(
     requires = ["tenants"]
 );
 extension_sql_file!("../sql/functions/people.sql", name = "people", requires = ["tenants"]);
+extension_sql_file!(
+    "../sql/functions/uninstall.sql",
+    name = "uninstall",
+    requires = ["feed", "history"]
+);
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
 extension_sql_file!(
     "../sql/functions/batches.sql",
