@@ -16,7 +16,7 @@
 //! 7. `answer`: what is said of each element of a batch.
 //! 8. `field_types`, `filter`, `installed`: types of values, filters, and whether the tables are there.
 //! 9. `access`, `batch`: rights, and what is done as the owner of the tables; batches, read.
-//! 10. `being_deleted`, `install`: workspaces on their way out; making the tables.
+//! 10. `being_deleted`, `install`, `observe`: workspaces on their way out; making the tables, and how they were made.
 //! 11. `workspace`: the workspace that a call works in.
 //! 12. `enrichment`, `execution_steps`, `feed`, `fill`, `guards`, `json_update`, `memory`, `structure`, `upkeep`: features,
 //!     which do not use each other.
@@ -51,6 +51,7 @@ mod json_operators;
 mod json_update;
 mod jsonb;
 mod memory;
+mod observe;
 mod pg;
 mod pgvector;
 mod poll;
@@ -253,6 +254,21 @@ extension_sql_file!(
 );
 extension_sql_file!("../sql/functions/people.sql", name = "people", requires = ["tenants"]);
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
+extension_sql_file!(
+    "../sql/functions/observe_tables.sql",
+    name = "observe_tables",
+    requires = ["types", observe::expected_tables_text]
+);
+extension_sql_file!(
+    "../sql/functions/observe_doctor.sql",
+    name = "observe_doctor",
+    requires = ["observe_tables", "index_advice", observe::server_warning]
+);
+extension_sql_file!(
+    "../sql/functions/observe_metrics.sql",
+    name = "observe_metrics",
+    requires = ["status"]
+);
 extension_sql_file!(
     "../sql/functions/batches.sql",
     name = "batches",

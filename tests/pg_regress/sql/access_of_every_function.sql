@@ -156,6 +156,8 @@ INSERT INTO calls VALUES
     ('settle_records', format($$kepler.settle_records(%s, '[{"record_id": "%s", "action": "complete"}]')$$, :'lease', :'leased')),
     ('start_execution', $$kepler.start_execution('w', 'other')$$),
     ('status', 'kepler.status()'),
+    ('doctor', 'kepler.doctor()'),
+    ('metrics', 'kepler.metrics()'),
     ('structure_of', $$kepler.structure_of('public.documents')$$),
     ('sweep_sync', format($$kepler_internal.sweep_sync_step(%L, 0.2, false, true, 10, NULL)$$, :'sync')),
     ('touch_memories', format('kepler.touch_memories(ARRAY[%L])', :'memory')),
