@@ -267,7 +267,7 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/functions/observe_metrics.sql",
     name = "observe_metrics",
-    requires = ["status"]
+    requires = ["observe_doctor"]
 );
 extension_sql_file!(
     "../sql/functions/batches.sql",

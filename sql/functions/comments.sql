@@ -22,7 +22,8 @@ COMMENT ON FUNCTION kepler.metrics() IS
 A call costs some look-ups in indexes for each workspace, type, entity, consumer and table, however many rows they hold: counts stop at a number that is a metric of its own, and estimates are called so.
 For members of pg_monitor.
 Errors: 55000 before install(); 42501 for other roles.';
-COMMENT ON FUNCTION kepler_internal.metric_names() IS 'Internal: name, type and help of each metric';
+COMMENT ON FUNCTION kepler_internal.require_monitor() IS 'Internal: fails unless the caller may look at all workspaces';
+COMMENT ON FUNCTION kepler_internal.metric_names() IS 'Internal: name, type, labels and help of each metric';
 
 COMMENT ON FUNCTION kepler.doctor(jsonb) IS
 'What is wrong with this installation, one row a finding; none if all is well. severity is error (data is not safe, or functions fail), warning (it will be, or costs much), or notice. statement mends it, if a statement does; hint says what to think of before or after.

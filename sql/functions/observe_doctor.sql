@@ -1,6 +1,21 @@
 -- kepler.doctor(): what is wrong, one row a finding, with the statement that mends it. Checks stand in groups, each a function, so
 -- that one that fails (half an installation, a table that somebody replaced) becomes a finding, and stops no other.
 
+-- For what shows all workspaces. Before install() nobody owns the tables, and there is nothing to see.
+CREATE FUNCTION kepler_internal.require_monitor() RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    owner constant oid := (SELECT c.relowner FROM pg_class AS c WHERE c.oid = to_regclass('kepler.workspaces'));
+BEGIN
+    IF NOT pg_has_role(current_user, 'pg_monitor', 'USAGE') AND NOT coalesce(pg_has_role(current_user, owner, 'USAGE'), true) THEN
+        RAISE insufficient_privilege USING MESSAGE = format('role "%s" may not look at all workspaces', current_user),
+            DETAIL = 'That is for members of pg_monitor and for the owner of Kepler''s tables.',
+            HINT = format('GRANT pg_monitor TO %I;', current_user);
+    END IF;
+END
+$$;
+
 -- Whether the tables, the extension and the library belong together.
 CREATE FUNCTION kepler_internal.doctor_installation() RETURNS TABLE (
     severity text, check_name text, object_name text, message text, statement text, hint text
@@ -373,7 +388,7 @@ BEGIN
     WITH triggers AS MATERIALIZED (
         SELECT g.tgrelid, g.tgenabled, split_part(encode(g.tgargs, 'escape'), '\000', 1) AS number
         FROM pg_trigger AS g WHERE NOT g.tgisinternal AND g.tgfoid IN (
-            to_regprocedure('kepler_internal.tell_feed()'), to_regprocedure('kepler_internal.tell_history()'))
+            to_regproc('kepler_internal.tell_feed'), to_regproc('kepler_internal.tell_history'))
     )
     SELECT 'error', 'feed_triggers', g.tgrelid::regclass::text, 'Triggers that note its changes are disabled.',
         format('ALTER TABLE %1$s ENABLE TRIGGER USER; ALTER TABLE %1$s ENABLE REPLICA TRIGGER tell_feed_replicated; '
@@ -388,7 +403,7 @@ BEGIN
         WHERE t.untracked_at IS NULL AND to_regclass(t.name) IS NOT NULL AND NOT EXISTS (
             SELECT FROM pg_trigger AS g
             WHERE g.tgrelid IS NOT NULL AND NOT g.tgisinternal AND split_part(encode(g.tgargs, 'escape'), '\000', 1) = t.id::text
-                AND g.tgfoid IN (to_regprocedure('kepler_internal.tell_feed()'), to_regprocedure('kepler_internal.tell_history()')));
+                AND g.tgfoid IN (to_regproc('kepler_internal.tell_feed'), to_regproc('kepler_internal.tell_history')));
     END IF;
 END
 $$;
@@ -414,12 +429,8 @@ DECLARE
     unknown text;
     held_for interval;
     silent_for interval;
-    owner constant oid := (SELECT c.relowner FROM pg_class AS c WHERE c.oid = to_regclass('kepler.workspaces'));
 BEGIN
-    IF NOT pg_has_role(current_user, 'pg_monitor', 'USAGE') AND NOT coalesce(pg_has_role(current_user, owner, 'USAGE'), true) THEN
-        RAISE insufficient_privilege USING MESSAGE = format('role "%s" may not look at all workspaces', current_user),
-            HINT = format('GRANT pg_monitor TO %I;', current_user);
-    END IF;
+    PERFORM kepler_internal.require_monitor();
     IF options IS NULL OR jsonb_typeof(options) <> 'object' THEN
         RAISE invalid_parameter_value USING MESSAGE = 'options must be a JSON object';
     END IF;

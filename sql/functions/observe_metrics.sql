@@ -1,51 +1,51 @@
 -- kepler.metrics(): what the views of statistics show, in the form that exporters for Prometheus pass on.
 
--- Every metric: its type and what it says. Names as Prometheus has them: units in them, _total for what only grows.
-CREATE FUNCTION kepler_internal.metric_names() RETURNS TABLE (name text, type text, help text)
+-- Every metric: its type, its labels, and what it says. Names as Prometheus has them: units in them, _total for what only grows.
+CREATE FUNCTION kepler_internal.metric_names() RETURNS TABLE (name text, type text, label_names text[], help text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 VALUES
-    ('kepler_info', 'gauge', 'Versions of library, extension and Postgres; always 1'),
-    ('kepler_schema_version', 'gauge', 'Schema version of Kepler''s tables'),
-    ('kepler_schema_version_expected', 'gauge', 'Schema version that the library knows; install() brings the tables there'),
-    ('kepler_workspaces', 'gauge', 'Workspaces, as Postgres estimates them'),
-    ('kepler_queue_ready_records', 'gauge', 'Records that a claim may take now, counted up to kepler_queue_counted_up_to_records'),
-    ('kepler_queue_waiting_records', 'gauge', 'Records whose next attempt comes later, counted up to kepler_queue_counted_up_to_records'),
-    ('kepler_queue_leased_records', 'gauge', 'Records that workers hold'),
-    ('kepler_queue_failed_records', 'gauge', 'Records that are FAILED, counted up to kepler_queue_counted_up_to_records'),
-    ('kepler_queue_counted_up_to_records', 'gauge', 'Where counting of the queue stops: a greater count is not told'),
-    ('kepler_queue_oldest_ready_age_seconds', 'gauge', 'How long the record that has been ready longest is ready'),
-    ('kepler_queue_leases', 'gauge', 'Leases that are open'),
-    ('kepler_queue_expired_leases', 'gauge', 'Leases that have ended without a result'),
-    ('kepler_workers', 'gauge', 'Workers that hold leases'),
-    ('kepler_sync_open_runs', 'gauge', 'Sync runs that are open'),
-    ('kepler_sync_oldest_open_run_age_seconds', 'gauge', 'How long ago the oldest open sync run began'),
-    ('kepler_sync_failing_entities', 'gauge', 'Entities whose last sync run of a mode failed or was abandoned'),
-    ('kepler_sync_last_success_age_seconds', 'gauge', 'How long ago the last successful sync run ended, of the entity of the type where it is longest'),
-    ('kepler_feed_waiting_changes', 'gauge', 'Changes behind the cursor of a consumer, counted up to kepler_feed_counted_up_to_changes'),
-    ('kepler_feed_counted_up_to_changes', 'gauge', 'Where counting of the feed stops: a greater count is not told'),
-    ('kepler_feed_oldest_waiting_age_seconds', 'gauge', 'Age of the oldest change that waits for a consumer'),
-    ('kepler_feed_acknowledged_age_seconds', 'gauge', 'How long ago a consumer last acknowledged changes'),
-    ('kepler_horizon_held_seconds', 'gauge', 'How long the oldest transaction of a kind has been under way'),
-    ('kepler_horizon_held_transactions', 'gauge', 'How many transactions have begun since the horizon is held back'),
-    ('kepler_memory_estimated_rows', 'gauge', 'Embeddings of a space, as Postgres estimates them'),
-    ('kepler_memory_estimated_pending_rows', 'gauge', 'Memories or messages without an embedding in a space, as Postgres estimates it'),
-    ('kepler_memory_bytes', 'gauge', 'Size of the table of embeddings without its indexes'),
-    ('kepler_memory_index_bytes', 'gauge', 'Size of the index on the vectors'),
-    ('kepler_memory_index_valid', 'gauge', '1 if searches use the index, 0 if it is not valid'),
-    ('kepler_memory_index_building', 'gauge', '1 while the index is being built'),
-    ('kepler_executions_running', 'gauge', 'Executions under way'),
-    ('kepler_executions_overdue', 'gauge', 'Executions under way whose deadline has passed'),
-    ('kepler_executions_oldest_age_seconds', 'gauge', 'How long ago the oldest execution under way began'),
-    ('kepler_entry_tables', 'gauge', 'Entry tables of a workspace'),
-    ('kepler_entry_tables_estimated_rows', 'gauge', 'Rows of the entry tables of a workspace, as Postgres estimates them'),
-    ('kepler_entry_tables_estimated_bytes', 'gauge', 'Size of the entry tables of a workspace without indexes, as of their last vacuum'),
-    ('kepler_table_estimated_rows', 'gauge', 'Rows of a table of Kepler''s, as Postgres estimates them'),
-    ('kepler_table_dead_rows', 'gauge', 'Versions of rows that vacuum has not removed yet, as Postgres counts them'),
-    ('kepler_table_bytes', 'gauge', 'Size of a table with its indexes'),
-    ('kepler_table_rows_inserted_total', 'counter', 'Rows inserted since the statistics of Postgres were reset'),
-    ('kepler_table_rows_updated_total', 'counter', 'Rows updated since the statistics of Postgres were reset'),
-    ('kepler_table_rows_deleted_total', 'counter', 'Rows deleted since the statistics of Postgres were reset')
+    ('kepler_info', 'gauge', '{library_version,extension_version,postgres_version}'::text[], 'Versions of library, extension and Postgres; always 1'),
+    ('kepler_schema_version', 'gauge', '{}', 'Schema version of Kepler''s tables'),
+    ('kepler_schema_version_expected', 'gauge', '{}', 'Schema version that the library knows; install() brings the tables there'),
+    ('kepler_workspaces', 'gauge', '{}', 'Workspaces, as Postgres estimates them'),
+    ('kepler_queue_ready_records', 'gauge', '{workspace_id,entity_type}', 'Records that a claim may take now, counted up to kepler_queue_counted_up_to_records'),
+    ('kepler_queue_waiting_records', 'gauge', '{workspace_id,entity_type}', 'Records whose next attempt comes later, counted up to kepler_queue_counted_up_to_records'),
+    ('kepler_queue_leased_records', 'gauge', '{workspace_id,entity_type}', 'Records that workers hold'),
+    ('kepler_queue_failed_records', 'gauge', '{workspace_id,entity_type}', 'Records that are FAILED, counted up to kepler_queue_counted_up_to_records'),
+    ('kepler_queue_counted_up_to_records', 'gauge', '{workspace_id,entity_type}', 'Where counting of the queue stops: a greater count is not told'),
+    ('kepler_queue_oldest_ready_age_seconds', 'gauge', '{workspace_id,entity_type}', 'How long the record that has been ready longest is ready'),
+    ('kepler_queue_leases', 'gauge', '{workspace_id,entity_type}', 'Leases that are open'),
+    ('kepler_queue_expired_leases', 'gauge', '{workspace_id,entity_type}', 'Leases that have ended without a result'),
+    ('kepler_workers', 'gauge', '{workspace_id,entity_type}', 'Workers that hold leases'),
+    ('kepler_sync_open_runs', 'gauge', '{workspace_id,entity_type,source}', 'Sync runs that are open'),
+    ('kepler_sync_oldest_open_run_age_seconds', 'gauge', '{workspace_id,entity_type,source}', 'How long ago the oldest open sync run began'),
+    ('kepler_sync_failing_entities', 'gauge', '{workspace_id,entity_type,source}', 'Entities whose last sync run of a mode failed or was abandoned'),
+    ('kepler_sync_last_success_age_seconds', 'gauge', '{workspace_id,entity_type,source}', 'How long ago the last successful sync run ended, of the entity of the type where it is longest'),
+    ('kepler_feed_waiting_changes', 'gauge', '{workspace_id,consumer}', 'Changes behind the cursor of a consumer, counted up to kepler_feed_counted_up_to_changes'),
+    ('kepler_feed_counted_up_to_changes', 'gauge', '{workspace_id,consumer}', 'Where counting of the feed stops: a greater count is not told'),
+    ('kepler_feed_oldest_waiting_age_seconds', 'gauge', '{workspace_id,consumer}', 'Age of the oldest change that waits for a consumer'),
+    ('kepler_feed_acknowledged_age_seconds', 'gauge', '{workspace_id,consumer}', 'How long ago a consumer last acknowledged changes'),
+    ('kepler_horizon_held_seconds', 'gauge', '{held_by}', 'How long the oldest transaction of a kind has been under way'),
+    ('kepler_horizon_held_transactions', 'gauge', '{held_by}', 'How many transactions have begun since the horizon is held back'),
+    ('kepler_memory_estimated_rows', 'gauge', '{space,kind}', 'Embeddings of a space, as Postgres estimates them'),
+    ('kepler_memory_estimated_pending_rows', 'gauge', '{space,kind}', 'Memories or messages without an embedding in a space, as Postgres estimates it'),
+    ('kepler_memory_bytes', 'gauge', '{space,kind}', 'Size of the table of embeddings without its indexes'),
+    ('kepler_memory_index_bytes', 'gauge', '{space,kind}', 'Size of the index on the vectors'),
+    ('kepler_memory_index_valid', 'gauge', '{space,kind}', '1 if searches use the index, 0 if it is not valid'),
+    ('kepler_memory_index_building', 'gauge', '{space,kind}', '1 while the index is being built'),
+    ('kepler_executions_running', 'gauge', '{workspace_id}', 'Executions under way'),
+    ('kepler_executions_overdue', 'gauge', '{workspace_id}', 'Executions under way whose deadline has passed'),
+    ('kepler_executions_oldest_age_seconds', 'gauge', '{workspace_id}', 'How long ago the oldest execution under way began'),
+    ('kepler_entry_tables', 'gauge', '{workspace_id}', 'Entry tables of a workspace'),
+    ('kepler_entry_tables_estimated_rows', 'gauge', '{workspace_id}', 'Rows of the entry tables of a workspace, as Postgres estimates them'),
+    ('kepler_entry_tables_estimated_bytes', 'gauge', '{workspace_id}', 'Size of the entry tables of a workspace without indexes, as of their last vacuum'),
+    ('kepler_table_estimated_rows', 'gauge', '{table}', 'Rows of a table of Kepler''s, as Postgres estimates them'),
+    ('kepler_table_dead_rows', 'gauge', '{table}', 'Versions of rows that vacuum has not removed yet, as Postgres counts them'),
+    ('kepler_table_bytes', 'gauge', '{table}', 'Size of a table with its indexes'),
+    ('kepler_table_rows_inserted_total', 'counter', '{table}', 'Rows inserted since the statistics of Postgres were reset'),
+    ('kepler_table_rows_updated_total', 'counter', '{table}', 'Rows updated since the statistics of Postgres were reset'),
+    ('kepler_table_rows_deleted_total', 'counter', '{table}', 'Rows deleted since the statistics of Postgres were reset')
 $$;
 
 CREATE FUNCTION kepler.metrics() RETURNS TABLE (name text, labels jsonb, value double precision, type text, help text)
@@ -56,6 +56,7 @@ AS $$
 #variable_conflict use_variable
 BEGIN
     PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_monitor();
     RETURN QUERY
     WITH tables AS MATERIALIZED (
         SELECT c.oid, coalesce(p.relname, c.relname)::text AS table_name, c.reltuples
