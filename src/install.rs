@@ -78,6 +78,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0013_history",
         sql: include_str!("../sql/schema/0013_history.sql"),
     },
+    Migration {
+        version: 18,
+        name: "0018_observability",
+        sql: include_str!("../sql/schema/0018_observability.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.

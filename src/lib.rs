@@ -17,7 +17,7 @@
 //! 8. `field_types`, `filter`, `installed`, `released`: types of values, filters, whether the tables are there, and symbols of older
 //!    versions.
 //! 9. `access`, `batch`: rights, and what is done as the owner of the tables; batches, read.
-//! 10. `being_deleted`, `install`: workspaces on their way out; making the tables.
+//! 10. `being_deleted`, `install`, `observe`: workspaces on their way out; making the tables, and how they were made.
 //! 11. `uninstall`, `workspace`: taking the tables away; the workspace that a call works in.
 //! 12. `enrichment`, `execution_steps`, `feed`, `fill`, `guards`, `json_update`, `memory`, `structure`, `upkeep`: features,
 //!     which do not use each other.
@@ -52,6 +52,7 @@ mod json_operators;
 mod json_update;
 mod jsonb;
 mod memory;
+mod observe;
 mod pg;
 mod pgvector;
 mod poll;
@@ -262,6 +263,21 @@ extension_sql_file!(
     requires = ["feed", "history"]
 );
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
+extension_sql_file!(
+    "../sql/functions/observe_tables.sql",
+    name = "observe_tables",
+    requires = ["types", observe::expected_tables_text]
+);
+extension_sql_file!(
+    "../sql/functions/observe_doctor.sql",
+    name = "observe_doctor",
+    requires = ["observe_tables", "index_advice", observe::server_warning]
+);
+extension_sql_file!(
+    "../sql/functions/observe_metrics.sql",
+    name = "observe_metrics",
+    requires = ["observe_doctor"]
+);
 extension_sql_file!(
     "../sql/functions/batches.sql",
     name = "batches",

@@ -7,7 +7,7 @@ SET search_path = pg_catalog, pg_temp;
 CREATE TEMPORARY TABLE parts (number integer, part text, about text, functions text[]);
 INSERT INTO parts VALUES
 (1, 'Installation and access', 'Kepler''s tables, who may use them, and how the database fares.',
-    '{install,uninstall_report,uninstall,status,version,grant_access,revoke_access,use_workspace,current_workspace_id,find_secrets,cuid}'),
+    '{install,uninstall_report,uninstall,status,metrics,doctor,version,grant_access,revoke_access,use_workspace,current_workspace_id,find_secrets,cuid}'),
 (14, 'Workspaces', 'The life of a tenant, and of what is stored about a person.',
     '{create_workspace,workspace_report,export_workspace,import_workspace,delete_workspace,export_user,erase_user}'),
 (2, 'Records', 'What comes from other systems, one row for each thing there.',
@@ -110,7 +110,7 @@ INSERT INTO exceptions VALUES
 ('verb_object', 'next_claim_at', 'reads'), ('verb_object', 'pending_memory_embeddings', 'reads'),
 ('verb_object', 'pending_message_embeddings', 'reads'), ('verb_object', 'recall_check', 'reads'),
 ('verb_object', 'record_document', 'reads'), ('verb_object', 'required_connections', 'reads'),
-('verb_object', 'status', 'reads'), ('verb_object', 'structure_of', 'reads'), ('verb_object', 'version', 'reads'),
+('verb_object', 'status', 'reads'), ('verb_object', 'metrics', 'reads'), ('verb_object', 'doctor', 'reads'), ('verb_object', 'structure_of', 'reads'), ('verb_object', 'version', 'reads'),
 ('verb_object', 'workspace_report', 'reads'),
 ('workspace_id', 'create_workspace', 'the workspace is what it makes'),
 ('workspace_id', 'delete_workspace', 'the workspace is what it acts on'),

@@ -38,6 +38,32 @@ For every level of access and for members of pg_monitor.
 Errors: 55000 before install().';
 COMMENT ON FUNCTION kepler_internal.table_status(regclass) IS 'Internal: rows and bytes of a table';
 
+COMMENT ON FUNCTION kepler.metrics() IS
+'What the views kepler.stat_… show, as samples for Prometheus: a name, its labels, a value, and the type (gauge or counter) and the help of the name. Names have their unit in them, and end with _total where the value only grows.
+A call costs some look-ups in indexes for each workspace, type, entity, consumer and table, however many rows they hold: counts stop at a number that is a metric of its own, and estimates are called so.
+For members of pg_monitor.
+Errors: 55000 before install(); 42501 for other roles.';
+COMMENT ON FUNCTION kepler_internal.require_monitor() IS 'Internal: fails unless the caller may look at all workspaces';
+COMMENT ON FUNCTION kepler_internal.metric_names() IS 'Internal: name, type, labels and help of each metric';
+
+COMMENT ON FUNCTION kepler.doctor(jsonb) IS
+'What is wrong with this installation, one row a finding; none if all is well. severity is error (data is not safe, or functions fail), warning (it will be, or costs much), or notice. statement mends it, if a statement does; hint says what to think of before or after.
+It compares Kepler''s own tables with those that install() makes, column by column, and looks at indexes, triggers, row security and rights; versions of library, extension, schema, pgvector and Postgres; vacuum, statistics and sequences; transactions that hold the horizon, consumers that have stopped, and partitions. It reads the catalog and statistics, and no data. A check that fails is a finding (check_failed).
+options: {"held_for": "1 hour"} is how long a transaction may be under way, and {"silent_for": "1 day"} how long a consumer for which changes wait may acknowledge nothing.
+It works before install() and on a standby too. For members of pg_monitor and whoever has the rights of the owner of Kepler''s tables; the owner sees more (which roles have which level, what is tracked).
+Errors: 22023 for options; 42501 for other roles.';
+COMMENT ON FUNCTION kepler_internal.described_tables() IS 'Internal: how Kepler''s tables are made, an object a row';
+COMMENT ON FUNCTION kepler_internal.expected_tables() IS 'Internal: how install() makes Kepler''s tables, an object a row';
+COMMENT ON FUNCTION kepler_internal.expected_tables_text() IS 'Internal: the same, a JSON object a line';
+COMMENT ON FUNCTION kepler_internal.server_warning(integer) IS 'Internal: what is wrong with a version of Postgres, a server_version_num';
+COMMENT ON FUNCTION kepler_internal.doctor_access() IS 'Internal: findings of doctor() about owners and rights';
+COMMENT ON FUNCTION kepler_internal.doctor_vacuum() IS 'Internal: findings of doctor() about vacuum, statistics and sequences';
+COMMENT ON FUNCTION kepler_internal.doctor_indexes() IS 'Internal: findings of doctor() about indexes, foreign keys and partitions';
+COMMENT ON FUNCTION kepler_internal.doctor_installation() IS 'Internal: findings of doctor() about versions';
+COMMENT ON FUNCTION kepler_internal.doctor_server() IS 'Internal: findings of doctor() about the server and its settings';
+COMMENT ON FUNCTION kepler_internal.doctor_tables() IS 'Internal: findings of doctor() about the definitions of tables';
+COMMENT ON FUNCTION kepler_internal.doctor_upkeep(interval, interval) IS 'Internal: findings of doctor() about what is held up or not done';
+
 COMMENT ON FUNCTION kepler.version() IS
 'The version of the loaded library. status() also shows the version of the extension''s SQL, which ALTER EXTENSION upgrades.';
 

@@ -100,6 +100,8 @@ const TAKE_OUT: Rights = [READ, OUT_OF, READ, OUT_OF];
 const OUT_OF: &str = "SELECT, UPDATE, DELETE";
 /// What only administrators change.
 const RULES: Rights = [READ, READ, READ, CHANGE];
+/// What no level reads.
+const NOBODY: Rights = [""; 4];
 /// What workers change too.
 const WORK: Rights = [READ, CHANGE, CHANGE, CHANGE];
 
@@ -151,6 +153,15 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("records", [READ, CHANGE, ENRICH, CHANGE]),
     ("rejects", DATA),
     ("schema_versions", [READ, READ, READ, READ]),
+    // Of all workspaces: for members of pg_monitor alone.
+    ("stat_entry_tables", NOBODY),
+    ("stat_executions", NOBODY),
+    ("stat_feed", NOBODY),
+    ("stat_horizon", NOBODY),
+    ("stat_memory_spaces", NOBODY),
+    ("stat_queue", NOBODY),
+    ("stat_sync_runs", NOBODY),
+    ("stat_workers", NOBODY),
     ("structures", RULES),
     ("sync_batches", DATA),
     ("sync_candidates", DATA),
@@ -166,6 +177,9 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("workspace_members", [READ, READ, READ, READ]),
     ("workspaces", RULES),
 ];
+
+/// How the names of views begin that show all workspaces to members of `pg_monitor`.
+pub(crate) const STATISTICS: &str = "stat_";
 
 /// Sequences that no column owns.
 const SEQUENCES: &[(&str, Rights)] =
@@ -247,6 +261,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("require_conversation", ANY),
     ("require_ids", ANY),
     ("require_max_rows", ANY),
+    ("require_monitor", ANY),
     ("require_name", ANY),
     ("require_retired_space", ADMINS),
     ("require_roles", ANY),
@@ -294,9 +309,30 @@ pub(crate) fn functions(level: Level) -> impl Iterator<Item = &'static str> {
     FUNCTIONS.iter().filter(move |(_, callers)| callers[level as usize]).map(|(name, _)| *name)
 }
 
-/// What `status()` reaches.
-pub(crate) const MONITOR_FUNCTIONS: &[&str] =
-    &["latest_schema_version", "require_tables", "table_status"];
+/// The public functions for members of `pg_monitor`.
+pub(crate) const MONITOR_CALLS: &[&str] =
+    &["current_workspace_id", "doctor", "metrics", "status", "version"];
+
+/// What they reach.
+pub(crate) const MONITOR_FUNCTIONS: &[&str] = &[
+    "described_tables",
+    "doctor_access",
+    "doctor_indexes",
+    "doctor_installation",
+    "doctor_server",
+    "doctor_tables",
+    "doctor_upkeep",
+    "doctor_vacuum",
+    "expected_tables",
+    "expected_tables_text",
+    "index_advice",
+    "latest_schema_version",
+    "metric_names",
+    "require_monitor",
+    "require_tables",
+    "server_warning",
+    "table_status",
+];
 
 /// A table that Kepler makes in `kepler_data`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -434,9 +470,14 @@ pub(crate) fn relations() -> impl Iterator<Item = &'static str> {
     RELATIONS.iter().chain(SEQUENCES).map(|(name, _)| *name)
 }
 
+/// The views that show all workspaces to members of `pg_monitor`.
+pub(crate) fn statistics() -> impl Iterator<Item = &'static str> {
+    relations().filter(|name| name.starts_with(STATISTICS))
+}
+
 /// Whether one of them is a view.
 pub(crate) fn is_view(name: &str) -> bool {
-    matches!(name, "failed_enrichments" | "sync_progress")
+    matches!(name, "failed_enrichments" | "sync_progress") || name.starts_with(STATISTICS)
 }
 
 /// A role as SQL names it.

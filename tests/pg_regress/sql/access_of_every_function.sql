@@ -112,6 +112,7 @@ INSERT INTO calls VALUES
     ('jsonb_hash', $$kepler.jsonb_hash('{}')$$),
     ('last_search', 'kepler.last_search()'),
     ('memory_history', format('kepler.memory_history(%L)', :'memory')),
+    ('metrics', 'kepler.metrics()'),
     ('next_claim_at', $$kepler.next_claim_at('lead')$$),
     ('pending_memory_embeddings', $$kepler.pending_memory_embeddings('spare')$$),
     ('pending_message_embeddings', $$kepler.pending_message_embeddings('spare')$$),
@@ -131,6 +132,7 @@ INSERT INTO calls VALUES
     ('merge_inbox', format('kepler_internal.merge_inbox_step(%L, 10, NULL, NULL, NULL, NULL, NULL, true)', :'sync')),
     ('maintain_feed', $$kepler_internal.maintain_feed_step(false, '30 days')$$),
     ('queue_backlog', $$kepler_internal.queue_backlog_step('lead', 10)$$),
+    ('doctor', 'kepler.doctor()'),
     ('drop_backlog', $$kepler_internal.drop_backlog_step('none', 10, 0)$$),
     ('rename_entity', $$kepler_internal.begin_rename_entity('lead', 'lead', 'MANUAL', NULL, NULL, 10)$$),
     ('requeue_records', $$kepler.requeue_records(entity_type => 'lead')$$),
@@ -191,9 +193,10 @@ WHERE p.pronamespace = 'kepler'::regnamespace
     AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a WHERE a.grantee = 0);
 SELECT c.oid::regclass AS for_everybody FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS a
 WHERE c.relnamespace IN ('kepler'::regnamespace, 'kepler_data'::regnamespace) AND a.grantee = 0;
--- No view lends the rights of its owner.
+-- No view lends the rights of its owner, but to pg_monitor.
 SELECT c.oid::regclass AS lends FROM pg_class AS c
-WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (c.reloptions), false);
+WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (c.reloptions), false)
+    AND EXISTS (SELECT FROM aclexplode(c.relacl) AS a WHERE a.grantee NOT IN (c.relowner, 'pg_monitor'::regrole));
 
 -- What a call comes to, in a transaction of its own that is undone.
 CREATE FUNCTION public.outcome(call text, caller text, setting text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
@@ -210,7 +213,7 @@ BEGIN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, hint = PG_EXCEPTION_HINT, message = MESSAGE_TEXT;
     END;
     RETURN CASE WHEN state = 'KX001' THEN 'works'
-        WHEN state = '42501' AND hint LIKE '%grant_access%' THEN '-'
+        WHEN state = '42501' AND (hint LIKE '%grant_access%' OR hint LIKE 'GRANT pg_monitor TO %') THEN '-'
         WHEN state = '42501' AND message LIKE 'workspace "elsewhere" is not%' THEN 'own workspace only'
         ELSE state || ' ' || message END;
 END
