@@ -78,6 +78,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0013_history",
         sql: include_str!("../sql/schema/0013_history.sql"),
     },
+    Migration {
+        version: 15,
+        name: "0015_maintenance",
+        sql: include_str!("../sql/schema/0015_maintenance.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.

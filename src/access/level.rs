@@ -144,6 +144,8 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("inbox_rows", TAKE_OUT),
     ("lease_records", [READ, READ, CHANGE, CHANGE]),
     ("leases", [READ, READ, CHANGE, CHANGE]),
+    // Written by maintain() alone. An error may quote a row.
+    ("maintenance", ["", "", "", READ]),
     ("memories", [READ, CHANGE, LOCK, CHANGE]),
     // A search notes what it found, where it is asked to.
     ("memory_access", [NOTE, CHANGE, NOTE, CHANGE]),
@@ -151,6 +153,8 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("records", [READ, CHANGE, ENRICH, CHANGE]),
     ("rejects", DATA),
     ("schema_versions", [READ, READ, READ, READ]),
+    // Of all workspaces: for pg_monitor.
+    ("stat_maintenance", ["", "", "", ""]),
     ("structures", RULES),
     ("sync_batches", DATA),
     ("sync_candidates", DATA),
@@ -228,8 +232,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("line_checksum", ANY),
     ("list_embedding_space", ADMINS),
     ("maintain_feed_step", ANY),
+    ("maintain_step", ANY),
     ("make_feed_triggers", ADMINS),
-    ("make_history_partitions_step", ANY),
     ("make_history_triggers", ADMINS),
     ("memory_chain", ANY),
     ("memory_history", ANY),
@@ -436,7 +440,7 @@ pub(crate) fn relations() -> impl Iterator<Item = &'static str> {
 
 /// Whether one of them is a view.
 pub(crate) fn is_view(name: &str) -> bool {
-    matches!(name, "failed_enrichments" | "sync_progress")
+    matches!(name, "failed_enrichments" | "stat_maintenance" | "sync_progress")
 }
 
 /// A role as SQL names it.

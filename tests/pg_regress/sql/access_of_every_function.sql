@@ -129,6 +129,7 @@ INSERT INTO calls VALUES
     ('merge_inbox_batch', format('kepler.merge_inbox_batch(%L)', :'sync')),
     -- Procedures that commit: the steps that they are made of.
     ('merge_inbox', format('kepler_internal.merge_inbox_step(%L, 10, NULL, NULL, NULL, NULL, NULL, true)', :'sync')),
+    ('maintain', $$kepler_internal.maintain_step('1 minute', true)$$),
     ('maintain_feed', $$kepler_internal.maintain_feed_step(false, '30 days')$$),
     ('queue_backlog', $$kepler_internal.queue_backlog_step('lead', 10)$$),
     ('drop_backlog', $$kepler_internal.drop_backlog_step('none', 10, 0)$$),
@@ -178,7 +179,6 @@ INSERT INTO calls VALUES
     ('row_history', format($$kepler.row_history('kepler_data.%I', '1')$$, :'things')),
     ('seal_history', 'kepler.seal_history()'),
     ('verify_history', 'kepler.verify_history()'),
-    ('maintain_history', 'kepler_internal.seal_history_step()'),
     ('version', 'kepler.version()');
 
 -- No function is forgotten here, and no function is for everybody.
@@ -189,9 +189,10 @@ WHERE p.pronamespace = 'kepler'::regnamespace
     AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a WHERE a.grantee = 0);
 SELECT c.oid::regclass AS for_everybody FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS a
 WHERE c.relnamespace IN ('kepler'::regnamespace, 'kepler_data'::regnamespace) AND a.grantee = 0;
--- No view lends the rights of its owner.
+-- No view lends the rights of its owner, but those for pg_monitor, which no level may read.
 SELECT c.oid::regclass AS lends FROM pg_class AS c
-WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (c.reloptions), false);
+WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (c.reloptions), false)
+    AND c.relname NOT LIKE 'stat\_%';
 
 -- What a call comes to, in a transaction of its own that is undone.
 CREATE FUNCTION public.outcome(call text, caller text, setting text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
@@ -224,7 +225,7 @@ FROM calls AS c ORDER BY c.name;
 -- Every relation of Kepler's is given to somebody: one that a level does not speak of would be nobody's. But what is of all workspaces
 -- at once: hashes, and the columns of tables.
 SELECT c.oid::regclass AS forgotten FROM pg_class AS c
-WHERE c.relname NOT IN ('history_seals', 'history_shapes') AND c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition AND NOT has_table_privilege('access_admin', c.oid, 'SELECT')
+WHERE c.relname NOT IN ('history_seals', 'history_shapes') AND c.relname NOT LIKE 'stat\_%' AND c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition AND NOT has_table_privilege('access_admin', c.oid, 'SELECT')
     AND NOT has_any_column_privilege('access_admin', c.oid, 'INSERT');
 SELECT r.role, p.privilege, count(*) FROM unnest('{access_reader,access_writer,access_worker,access_admin}'::text[]) AS r (role)
 CROSS JOIN unnest('{TRIGGER,REFERENCES,TRUNCATE}'::text[]) AS p (privilege) CROSS JOIN pg_class AS c
