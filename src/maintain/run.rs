@@ -29,7 +29,7 @@ const SHARE: i64 = 16;
 const LEAST_SLICE: i64 = 100_000;
 /// A part takes about so long, in microseconds: nobody waits for what it has locked for longer.
 const PART: i64 = 250_000;
-const FIRST_PART: i32 = 1_000;
+const FIRST_PART: i32 = 250;
 const LEAST_PART: i32 = 100;
 const LARGEST_PART: i32 = 10_000;
 /// Looks take at most this share of the time.
