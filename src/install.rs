@@ -79,6 +79,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../sql/schema/0013_history.sql"),
     },
     Migration {
+        version: 15,
+        name: "0015_maintenance",
+        sql: include_str!("../sql/schema/0015_maintenance.sql"),
+    },
+    Migration {
         version: 18,
         name: "0018_observability",
         sql: include_str!("../sql/schema/0018_observability.sql"),

@@ -33,7 +33,9 @@ INSERT INTO parts VALUES
 (12, 'Change feed', 'Which rows changed, for consumers that miss none.',
     '{track,untrack,feed_cursor,changes_since,acknowledge_changes,feed_lag,maintain_feed}'),
 (14, 'History', 'What rows were before they were changed, by whom, and the proof that nobody changed that.',
-    '{row_history,row_as_of,seal_history,verify_history,maintain_history}'),
+    '{row_history,row_as_of,seal_history,verify_history}'),
+(15, 'Maintenance', 'What must happen now and then.',
+    '{maintain}'),
 (13, 'Blueprints', 'Whole application models: tables and types that are planned, applied and compared together.',
     '{plan_blueprint,apply_blueprint,apply_blueprint_online,blueprint_drift,repair_blueprint,drop_blueprint,blueprint_diagram,blueprint_from_prisma,prisma_schema}');
 
@@ -84,6 +86,7 @@ CREATE TEMPORARY TABLE exceptions (rule text, name text, reason text);
 INSERT INTO exceptions VALUES
 ('verb_object', 'install', 'its object is Kepler itself'),
 ('verb_object', 'uninstall', 'its object is Kepler itself'), ('verb_object', 'uninstall_report', 'reads'),
+('verb_object', 'maintain', 'its object is Kepler itself'),
 ('verb_object', 'track', 'its object is the table'),
 ('verb_object', 'untrack', 'its object is the table'),
 ('verb_object', 'changes_since', 'what only reads may be a noun'),

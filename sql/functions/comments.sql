@@ -990,7 +990,7 @@ Sensitive fields are left out. jsonb_populate_record makes a row of it.
 Errors: 55000 before install(), if no history is kept of the table, and if it is not known what the row was (the table was not tracked, a TRUNCATE took it, or its history was redacted); 22004 and 22023 for arguments; 42501 as for row_history.';
 COMMENT ON FUNCTION kepler.seal_history() IS
 'Seals what the history has of transactions that have ended, in a chain of hashes, and returns the anchor of the last seal: NULL if there is nothing to seal. Keep the anchor where nobody who can change the database can change it.
-No writer waits for it. For the owner of Kepler''s tables. Call maintain_history for a large backlog: it commits between the seals.
+No writer waits for it. For the owner of Kepler''s tables. maintain does it too, and commits between the seals.
 Errors: 55000 before install(); 42501 for other callers.';
 COMMENT ON FUNCTION kepler.verify_history(text, text) IS
 'Compares the history with its seals, and with an anchor that was kept outside: whether anything was changed, added or removed since. One row.
@@ -999,15 +999,11 @@ problem: the first break; broken_at: when that was written. seals, sealed_rows: 
 For the owner of Kepler''s tables. Reads the whole of what it compares.
 Outcomes: intact (nothing was changed), broken (the history or a seal was changed; problem says where).
 Errors: 55000 before install(); 22023 for what is no anchor; 42501 for other callers.';
-COMMENT ON PROCEDURE kepler.maintain_history() IS
-'Makes the partitions of the history for the next months, and seals what there is to seal, in steps that commit. Call it once a day, from any scheduler. If it is late, changes go to a default partition.
-Cannot run inside of a transaction. For the owner of Kepler''s tables.
-Errors: 55000 before install(); 42501 for other callers; 2D000 inside of a transaction.';
 COMMENT ON FUNCTION kepler_internal.tell_history() IS 'Trigger: what a statement has overwritten goes into the history';
 COMMENT ON FUNCTION kepler_internal.refuse_history_change() IS 'Trigger: rows of the history are not changed';
 COMMENT ON FUNCTION kepler_internal.make_history_triggers(regclass, integer, text, boolean) IS 'Internal: makes the triggers of a table whose history is kept';
 COMMENT ON FUNCTION kepler_internal.protect_history(regclass) IS 'Internal: has a table refuse changes of its rows';
-COMMENT ON FUNCTION kepler_internal.make_history_partitions_step() IS 'Internal: makes partitions of the history for the next months, as its owner; gives whether any was made';
+COMMENT ON FUNCTION kepler_internal.make_history_partitions_step() IS 'Internal: the step make_history_partitions of maintain';
 COMMENT ON FUNCTION kepler_internal.content_hash(text[]) IS 'Internal: SHA-256 of texts, each with its length';
 COMMENT ON FUNCTION kepler_internal.microseconds(timestamptz) IS 'Internal: a time as it is hashed';
 COMMENT ON FUNCTION kepler_internal.sealable(integer, xid8, bigint, integer, xid8, bigint, bigint) IS 'Internal: what is to be sealed between two positions, and its hashes';
@@ -1109,3 +1105,29 @@ COMMENT ON FUNCTION kepler_internal.delete_rows(regclass, text, text, integer, t
 COMMENT ON FUNCTION kepler_internal.delete_workspace_part(text, integer, jsonb) IS 'Internal: what a step of delete_workspace does, as the owner';
 COMMENT ON FUNCTION kepler_internal.delete_circles(text) IS 'Internal: deletes rows of a workspace that refer to each other';
 COMMENT ON FUNCTION kepler_internal.user_relations(text) IS 'Internal: the rows about a person, as conditions by table';
+COMMENT ON PROCEDURE kepler.maintain(interval) IS
+'Does all that must happen now and then: makes partitions ahead, takes back what expired leases hold, ends overdue executions and silent sync runs, queues and drops backlogs, seals the history, deletes expired memories and what retention policies let go, drops old partitions of the feed, goes on with interrupted deletions of workspaces, and notes which indexes are advised. Call it once a minute, from any scheduler.
+budget: about how long it may work, up to a day. What there was no time for comes first the next time. Where statement_timeout is set, it ends before three quarters of that.
+Each step is a transaction of its own. One that fails stops no other: a warning says so, kepler.maintenance keeps it, and it is tried again after a pause that grows from a minute to an hour. One session runs it at a time: others, and standbys, return at once with a notice.
+Cannot run inside of a transaction. For the owner of Kepler''s tables.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 for other callers; 25006 in a read-only transaction; 2D000 inside of a transaction.';
+COMMENT ON FUNCTION kepler_internal.maintain_step(interval, boolean) IS 'Internal: the next part of maintain, a transaction; gives whether there is another';
+COMMENT ON FUNCTION kepler_internal.maintenance_steps() IS 'Internal: the steps of maintain, in their order';
+COMMENT ON FUNCTION kepler_internal.maintenance_due(text) IS 'Internal: what a step of maintain finds to do';
+COMMENT ON FUNCTION kepler_internal.find_maintenance() IS 'Internal: what all steps of maintain find to do, what has waited longest first';
+COMMENT ON FUNCTION kepler_internal.begin_maintenance(text, text, text) IS 'Internal: notes that a step begins with an object';
+COMMENT ON FUNCTION kepler_internal.end_maintenance(text, text, text, text, bigint, double precision, text, text) IS 'Internal: notes how a step ended with an object; gives how often in a row it came to nothing';
+COMMENT ON FUNCTION kepler_internal.end_maintenance_run(timestamptz, text[], text[], boolean[], bigint[], double precision[], double precision[], text[], text[]) IS 'Internal: notes how a run of maintain ended for each step';
+COMMENT ON FUNCTION kepler_internal.maintenance_pause(integer) IS 'Internal: how long what came to nothing so often is left alone';
+COMMENT ON FUNCTION kepler_internal.maintain_part(text, text, text, integer, text) IS 'Internal: a bounded part of a step of maintain';
+COMMENT ON FUNCTION kepler_internal.try_maintenance(text, text, text, integer, text) IS 'Internal: the same, with what went wrong as an answer';
+COMMENT ON FUNCTION kepler_internal.lacks_partitions(text, text, integer) IS 'Internal: whether a partition of the feed or of the history is missing';
+COMMENT ON FUNCTION kepler_internal.feed_kept_for() IS 'Internal: how long maintain keeps the feed; NULL where a retention policy says it';
+COMMENT ON FUNCTION kepler_internal.has_old_changes(interval) IS 'Internal: whether the feed holds changes that are older';
+COMMENT ON FUNCTION kepler_internal.has_unsealed_changes() IS 'Internal: whether there is something to seal';
+COMMENT ON FUNCTION kepler_internal.leased_types() IS 'Internal: types with leases, and the first deadline of each';
+COMMENT ON FUNCTION kepler_internal.queued_types() IS 'Internal: types with something in the queue';
+COMMENT ON FUNCTION kepler_internal.workspaces_with_sync_notes() IS 'Internal: workspaces in which ended sync runs have left notes';
+COMMENT ON FUNCTION kepler_internal.advise_indexes() IS 'Internal: notes what index_advice proposes';
+COMMENT ON FUNCTION kepler_internal.reap_leases(text, text, integer) IS 'Internal: takes back what expired leases of a type hold';
+COMMENT ON FUNCTION kepler_internal.tidy_syncs(text, integer) IS 'Internal: ends silent sync runs of a workspace, and deletes what ended ones have noted';

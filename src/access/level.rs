@@ -146,6 +146,8 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("inbox_rows", TAKE_OUT),
     ("lease_records", [READ, READ, CHANGE, CHANGE]),
     ("leases", [READ, READ, CHANGE, CHANGE]),
+    // Written by maintain() alone. An error may quote a row.
+    ("maintenance", ["", "", "", READ]),
     ("memories", [READ, CHANGE, LOCK, CHANGE]),
     // A search notes what it found, where it is asked to.
     ("memory_access", [NOTE, CHANGE, NOTE, CHANGE]),
@@ -158,6 +160,7 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("stat_executions", NOBODY),
     ("stat_feed", NOBODY),
     ("stat_horizon", NOBODY),
+    ("stat_maintenance", NOBODY),
     ("stat_memory_spaces", NOBODY),
     ("stat_queue", NOBODY),
     ("stat_sync_runs", NOBODY),
@@ -242,8 +245,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("line_checksum", ANY),
     ("list_embedding_space", ADMINS),
     ("maintain_feed_step", ANY),
+    ("maintain_step", ANY),
     ("make_feed_triggers", ADMINS),
-    ("make_history_partitions_step", ANY),
     ("make_history_triggers", ADMINS),
     ("memory_chain", ANY),
     ("memory_history", ANY),

@@ -28,7 +28,7 @@ apply_blueprint apply_blueprint_online drop_blueprint
 grant_access revoke_access set_enrichment_policy drop_enrichment_policy set_entity_options
 erase_user delete_workspace import_workspace""".split()
 # What no level of access may call.
-OF_OWNER = ["maintain_feed", "maintain_history", "seal_history", "uninstall", "uninstall_report", "verify_history"]
+OF_OWNER = ["maintain", "maintain_feed", "seal_history", "uninstall", "uninstall_report", "verify_history"]
 READ_ALL = ["export_workspace", "find_secrets", "status", "uninstall_report", "workspace_report"]
 
 
@@ -73,7 +73,6 @@ ALLOWED = [
     Allowed("find_secrets", "reads the table", per_row=2.5),
     Allowed("seal_history", WORK, per_row=60),
     Allowed("verify_history", "compares what was sealed", per_row=60),
-    Allowed("maintain_history", "seals a thousand rows", most=60_000),
     Allowed("remember (dedupe)", COMPARES, per_row=6),
 ]
 FILTERS = "forty rows meet the filter, and ten in the smaller tenant"

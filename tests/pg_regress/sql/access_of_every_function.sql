@@ -130,6 +130,7 @@ INSERT INTO calls VALUES
     ('merge_inbox_batch', format('kepler.merge_inbox_batch(%L)', :'sync')),
     -- Procedures that commit: the steps that they are made of.
     ('merge_inbox', format('kepler_internal.merge_inbox_step(%L, 10, NULL, NULL, NULL, NULL, NULL, true)', :'sync')),
+    ('maintain', $$kepler_internal.maintain_step('1 minute', true)$$),
     ('maintain_feed', $$kepler_internal.maintain_feed_step(false, '30 days')$$),
     ('queue_backlog', $$kepler_internal.queue_backlog_step('lead', 10)$$),
     ('doctor', 'kepler.doctor()'),
@@ -182,7 +183,6 @@ INSERT INTO calls VALUES
     ('uninstall', 'kepler.uninstall()'),
     ('uninstall_report', 'kepler.uninstall_report()'),
     ('verify_history', 'kepler.verify_history()'),
-    ('maintain_history', 'kepler_internal.seal_history_step()'),
     ('version', 'kepler.version()');
 
 -- No function is forgotten here, and no function is for everybody.
@@ -229,7 +229,7 @@ FROM calls AS c ORDER BY c.name;
 -- Every relation of Kepler's is given to somebody: one that a level does not speak of would be nobody's. But what is of all workspaces
 -- at once: hashes, and the columns of tables.
 SELECT c.oid::regclass AS forgotten FROM pg_class AS c
-WHERE c.relname NOT IN ('history_seals', 'history_shapes') AND c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition AND NOT has_table_privilege('access_admin', c.oid, 'SELECT')
+WHERE c.relname NOT IN ('history_seals', 'history_shapes') AND c.relname NOT LIKE 'stat\_%' AND c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition AND NOT has_table_privilege('access_admin', c.oid, 'SELECT')
     AND NOT has_any_column_privilege('access_admin', c.oid, 'INSERT');
 SELECT r.role, p.privilege, count(*) FROM unnest('{access_reader,access_writer,access_worker,access_admin}'::text[]) AS r (role)
 CROSS JOIN unnest('{TRIGGER,REFERENCES,TRUNCATE}'::text[]) AS p (privilege) CROSS JOIN pg_class AS c
