@@ -78,6 +78,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0013_history",
         sql: include_str!("../sql/schema/0013_history.sql"),
     },
+    Migration {
+        version: 16,
+        name: "0016_workflows",
+        sql: include_str!("../sql/schema/0016_workflows.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.
