@@ -479,6 +479,8 @@ CREATE FUNCTION kepler_internal.finish_execution(
 )
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
+-- Both statements find one row by its key: to plan them anew for each call would cost more than they do.
+SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_variable
 DECLARE

@@ -20,7 +20,6 @@ CREATE TABLE kepler.workflow_versions (
 
 -- Version 0 is of workflows that are older than versions: the definition that they have now, for all runs that were before.
 ALTER TABLE kepler.workflows ADD COLUMN version integer NOT NULL DEFAULT 0;
-ALTER TABLE kepler.workflows ALTER COLUMN version DROP DEFAULT;
 INSERT INTO kepler.workflow_versions (workspace_id, workflow_id, version, name, intent, trigger, actions, required_providers)
 SELECT w.workspace_id, w.id, w.version, w.name, w.intent, w.trigger, w.actions, w.required_providers FROM kepler.workflows AS w;
 
