@@ -127,6 +127,7 @@ INSERT INTO exceptions VALUES
 ('batch', 'delete_connection', 'records says what becomes of them'),
 ('answer', 'delete_connection', 'records says what becomes of them'),
 ('answer', 'finish_sync', 'error is the run''s, and no outcome''s'),
+('answer', 'execution_retries', 'error is the run''s, and no outcome''s'),
 ('batch', 'complete_records', 'results stand beside record_ids, in an array'),
 ('answer', 'upsert_records_summary', 'answers with counts'),
 ('forms', 'upsert_record', 'the time may be of any type too'),

@@ -77,7 +77,9 @@ INSERT INTO kepler.executions (workflow_id) VALUES ('none');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 INSERT INTO kepler.executions (workflow_id, workflow_version) VALUES ('w', 7);
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
+\set VERBOSITY sqlstate
 INSERT INTO kepler.executions (workflow_id, retry_of, id) VALUES ('w', 'itself', 'itself');
+\set VERBOSITY default
 UPDATE kepler.executions SET workflow_version = 2, retry_of = 'by hand' WHERE id = 'old';
 DELETE FROM kepler.workflows WHERE id = 'v';
 -- A user may go: the history stays, without the user, and the workflow starts no more.
