@@ -84,6 +84,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../sql/schema/0015_maintenance.sql"),
     },
     Migration {
+        version: 16,
+        name: "0016_workflows",
+        sql: include_str!("../sql/schema/0016_workflows.sql"),
+    },
+    Migration {
         version: 18,
         name: "0018_observability",
         sql: include_str!("../sql/schema/0018_observability.sql"),

@@ -163,6 +163,16 @@ extension_sql_file!(
     requires = ["workflows", workspace::current_workspace_id]
 );
 extension_sql_file!(
+    "../sql/functions/workflow_versions.sql",
+    name = "workflow_versions",
+    requires = ["types"]
+);
+extension_sql_file!(
+    "../sql/functions/execution_questions.sql",
+    name = "execution_questions",
+    requires = ["executions", workspace::current_workspace_id]
+);
+extension_sql_file!(
     "../sql/functions/execution_steps.sql",
     name = "execution_steps",
     requires =

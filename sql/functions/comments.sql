@@ -371,15 +371,18 @@ trigger, actions, required_providers: as in kepler.workflows.
 path: a JSON Pointer into {trigger, actions, required_providers}. code: not_an_object, not_an_array, no_actions, too_deep, invalid_app, invalid_connection_id, or a reason of required_connections. message: the same for people.
 Errors: 55000 before install(); 22004 for a NULL argument; 23503 for an unknown user.';
 
-COMMENT ON FUNCTION kepler.start_execution(text, text, interval, jsonb, text) IS
+COMMENT ON FUNCTION kepler.start_execution(text, text, interval, jsonb, text, text, text) IS
 'Starts a run of a workflow, or finds the run that the same key has started. Returns one row.
 workflow_id: a value of kepler.workflows.id. Overdue runs of this workflow become ABANDONED first.
 idempotency_key: the caller''s name for this run. A workflow has one run for a key, whatever the state of that run; sessions that start the same key at once make one run. NULL: each call makes a run.
 timeout: how long the run may go without extend_execution before it is overdue; an hour by default, at most 366 days.
 metadata: a JSON object to keep with the run.
-token: what extend_execution, add_execution_steps and finish_execution ask for. It is given out once, with started, and only its hash is stored.
-Outcomes: started, duplicate (the key has a run, whatever became of it).
-Errors: 55000 before install(), and for a workflow that is inactive or has no user; 22004 and 22023 for arguments; 23503 for an unknown workflow; 40001 if runs with the key kept vanishing (run it again).';
+retry_of: the run of the same workflow that this one tries again, which has ended as FAILURE, ABANDONED or CANCELLED. A run is retried once: who asks again gets the retry that is there. To try once more, retry the retry.
+caller_token: a token of the caller''s own, random and of 16 to 500 bytes, which takes the place of the one that Kepler makes. Who lost the answer asks again with the same key, or the same retry_of, and the same token, and gets the run as started while it is RUNNING or WAITING.
+token: what extend_execution, add_execution_steps, suspend_execution and finish_execution ask for. It is given out once, with started, and only its hash is stored.
+workflow_version: the definition that this run runs (kepler.workflow_versions).
+Outcomes: started, duplicate (the key has a run, or the run a retry, whatever became of it).
+Errors: 55000 before install(), for a workflow that is inactive or has no user, and for a run that cannot be retried; 22004 and 22023 for arguments; 23503 for an unknown workflow or execution; 40001 if runs with the key kept vanishing (run it again).';
 
 COMMENT ON FUNCTION kepler.extend_execution(text, text, interval, text) IS
 'Extends a run: its deadline becomes now plus the timeout. Returns the new deadline, or NULL if the run is lost: it has ended, was abandoned or deleted, or the token is not the run''s.
@@ -394,12 +397,49 @@ execution_id, token: as start_execution gave them.
 status: SUCCESS or FAILURE.
 results: any JSON.
 error: a message or a log. A text holds no NUL: write it as an escape.
-A run beyond its deadline that nobody has abandoned yet can still finish. What comes after the abandonment is kept in late_finish, the first time.
-Outcomes: finished, duplicate (the same report again), stale (the run has ended otherwise or was abandoned, or the token is not its own; what is stored stays), not_found.
+A run beyond its deadline that nobody has abandoned yet can still finish. What comes after the abandonment or the cancellation is kept in late_finish, the first time.
+Outcomes: finished, duplicate (the same report again), stale (the run has ended otherwise, was abandoned or cancelled, or waits for a person, or the token is not its own; what is stored stays), not_found.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
+COMMENT ON FUNCTION kepler.suspend_execution(text, text, jsonb, text, interval, text) IS
+'Has a run wait for a person: it becomes WAITING, and its worker gives it up. Returns one row.
+execution_id, token: as start_execution or resume_execution gave them.
+question: what is asked, any JSON; kept in kepler.execution_questions.
+user_id: who is asked; NULL for anybody. Kepler does not check who answers.
+timeout: how long the question stands; then the run is overdue, and abandon_executions makes it ABANDONED. NULL: for ever. At most 366 days.
+number: the number of the question, which answer_execution asks for. deadline_at: until when it stands.
+Outcomes: suspended, duplicate (the run waits with this very question), stale (the run has ended, waits with another question, or the token is not its own), not_found.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown user.';
+
+COMMENT ON FUNCTION kepler.answer_execution(text, integer, jsonb, text, text) IS
+'Answers the question of a run that waits. The first answer counts. The run then waits, without a deadline, until a worker calls resume_execution. Returns one row.
+execution_id: a value of kepler.executions.id. number: of the question, as in kepler.execution_questions.
+answer: any JSON. user_id: who answers; NULL if no user does.
+answered_at: when the question was answered, by this call or before.
+Outcomes: answered, duplicate (the same answer again), stale (it has another answer, or the run no longer waits), not_found.
+Errors: 55000 before install(); 22004 for a NULL argument; 23503 for an unknown user.';
+
+COMMENT ON FUNCTION kepler.resume_execution(text, text, interval, text) IS
+'Goes on with a run whose question is answered: it becomes RUNNING, with a new deadline and a new token. Tokens from before are no longer the run''s. Returns one row.
+execution_id: a value of kepler.executions.id. timeout: until the first extend_execution; the run''s own by default.
+caller_token: a token of the caller''s own, as for start_execution: with it, a call whose answer was lost can be repeated.
+workflow_id, workflow_version: the definition that the run runs. number, question, answer, answered_by: the latest question.
+Outcomes: resumed, waiting (there is no answer yet), stale (the run does not wait: another worker has it, or it has ended), not_found.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+
+COMMENT ON FUNCTION kepler.cancel_execution(text, text, text) IS
+'Ends a run that is RUNNING or WAITING as CANCELLED, at once and for good. Its worker''s next extend_execution gives NULL, steps and finish_execution answer stale; what the worker reports is kept in late_finish. Returns one row: what became of the call, and the status and the end of the run as they are stored.
+execution_id: a value of kepler.executions.id. reason: kept as the error of the run.
+Outcomes: cancelled, duplicate (it was cancelled before), stale (it has ended otherwise), not_found.
+Errors: 55000 before install(); 22004 for a NULL argument.';
+
+COMMENT ON FUNCTION kepler.execution_retries(text, text) IS
+'The runs that tried the same again, from the first that is still there: one row for each, in their order; no row for an unknown execution.
+execution_id: any run of the chain. attempt: counts from 1.
+Errors: 55000 before install(); 22004 for a NULL argument.';
+
 COMMENT ON FUNCTION kepler.abandon_executions(integer, text) IS
-'Sets runs beyond their deadline to ABANDONED and returns them, the longest overdue first.
+'Sets runs beyond their deadline to ABANDONED and returns them, the longest overdue first; those that ran before those that waited for a person.
 max_rows: the most runs to abandon. Runs whose row another session has locked are skipped. Runs that the database refuses to write are skipped with a warning.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
@@ -415,8 +455,15 @@ COMMENT ON FUNCTION kepler.execution_report(text, timestamptz, timestamptz, text
 'Reports how workflows perform: one row for each workflow, by name, also for workflows without a run. It changes nothing.
 workflow_id: one workflow; NULL for all.
 started_from, started_before: runs that started at started_from or later, and before started_before.
-runs is the sum of running, overdue (running beyond the deadline), succeeded, failed and abandoned. success_rate: the share of successes among ended runs, from 0 to 1, NULL if none has ended. p50_duration, p95_duration: of runs that succeeded or failed.
+runs is the sum of running, overdue (running beyond the deadline), waiting, succeeded, failed, abandoned and cancelled. success_rate: the share of successes among runs that succeeded, failed or were abandoned, from 0 to 1, NULL if there is none. p50_duration, p95_duration: of runs that succeeded or failed, the time that they waited for people included.
 Errors: 55000 before install(); 22004 for a NULL workspace; 23503 for an unknown workflow.';
+
+COMMENT ON FUNCTION kepler.execution_report_by_user(text, text, timestamptz, timestamptz, text) IS
+'Reports how the runs of users went: one row for each user and workflow that have runs, also for deleted workflows; user_id is NULL for runs whose user was deleted. It changes nothing.
+user_id, workflow_id: one of them; NULL for all.
+started_from, started_before: runs that started at started_from or later, and before started_before.
+name: of the workflow, at its latest version. running: those beyond their deadline included. The other columns are as in execution_report.
+Errors: 55000 before install(); 22004 for a NULL workspace; 23503 for an unknown user or workflow.';
 
 COMMENT ON FUNCTION kepler.execution_transitions() IS
 'The legal changes of kepler.executions.status, for functions and for direct SQL, and what causes them.';
@@ -433,8 +480,18 @@ COMMENT ON FUNCTION kepler_internal.check_in_time() IS 'Trigger: keeps next_chec
 COMMENT ON FUNCTION kepler_internal.guard_execution() IS 'Trigger: refuses direct SQL that would falsify an execution';
 COMMENT ON FUNCTION kepler_internal.guard_execution_step() IS 'Trigger: refuses direct SQL that would falsify a step';
 COMMENT ON FUNCTION kepler_internal.execution_token_hash(text) IS 'Internal: what is stored of a token';
+COMMENT ON FUNCTION kepler_internal.guard_execution_question() IS 'Trigger: refuses direct SQL that would falsify a question or its answer';
+COMMENT ON FUNCTION kepler_internal.guard_workflow_version() IS 'Trigger: refuses to change a version of a workflow, and to delete the current one';
+COMMENT ON FUNCTION kepler_internal.number_workflow_version() IS 'Trigger: gives a changed definition the next number';
+COMMENT ON FUNCTION kepler_internal.keep_workflow_version() IS 'Trigger: keeps the definition that a workflow has got';
+COMMENT ON FUNCTION kepler_internal.drop_workflow_versions() IS 'Trigger: deletes the versions of deleted workflows that have no runs';
+COMMENT ON FUNCTION kepler_internal.fill_workflow_version() IS 'Trigger: the version of a run that is inserted without one';
+COMMENT ON FUNCTION kepler_internal.check_caller_token(text) IS 'Internal: fails with 22023 for a token that could be guessed';
+COMMENT ON FUNCTION kepler_internal.require_retriable(text, text, text) IS 'Internal: fails unless an execution can be tried again';
+COMMENT ON FUNCTION kepler_internal.execution_retries(text, text) IS 'Internal: execution_retries, whose columns bear the names of its arguments';
+COMMENT ON FUNCTION kepler_internal.execution_report_by_user(text, text, timestamptz, timestamptz, text) IS 'Internal: execution_report_by_user, whose columns bear the names of its arguments';
 COMMENT ON FUNCTION kepler_internal.check_timeout(interval) IS 'Internal: fails with 22023 for an invalid timeout';
-COMMENT ON FUNCTION kepler_internal.abandon_overdue(text, integer, text) IS 'Internal: what abandon_executions and start_execution share';
+COMMENT ON FUNCTION kepler_internal.abandon_overdue(text, integer, text, kepler.execution_status) IS 'Internal: what abandon_executions and start_execution share';
 COMMENT ON FUNCTION kepler_internal.execution_steps_given(text) IS 'Internal: the elements that add_execution_steps was given, as Postgres can read them';
 COMMENT ON FUNCTION kepler_internal.is_about_session(text) IS 'Internal: whether an SQLSTATE is about the session or the server, and not about what is written';
 COMMENT ON FUNCTION kepler_internal.execution_report(text, timestamptz, timestamptz, text) IS 'Internal: execution_report, whose columns bear the names of its arguments';

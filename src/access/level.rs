@@ -78,6 +78,7 @@ pub(crate) type Rights = [&'static str; 4];
 const READ: &str = "SELECT";
 const CHANGE: &str = "SELECT, INSERT, UPDATE, DELETE";
 const LOG: &str = "SELECT, INSERT, UPDATE";
+const KEEP: &str = "SELECT, INSERT, DELETE";
 /// How far a consumer has come, which whoever reads may note.
 const ACKNOWLEDGE: &str = "SELECT, INSERT, UPDATE (cursor, acknowledged_at)";
 /// What a claim and a settle change of a record, and no more: `data` is the source's alone.
@@ -127,6 +128,7 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("enrichment_turns", WORK),
     ("entities", DATA),
     ("entry_tables", RULES),
+    ("execution_questions", [READ, CHANGE, LOG, CHANGE]),
     ("execution_steps", [READ, CHANGE, LOG, CHANGE]),
     ("executions", [READ, CHANGE, LOG, CHANGE]),
     ("failed_enrichments", [READ, READ, READ, READ]),
@@ -176,6 +178,8 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("tracked_tables", [READ, READ, READ, "SELECT, UPDATE (untracked_at)"]),
     ("users", DATA),
     ("workflows", DATA),
+    // A definition that was saved stays as it is.
+    ("workflow_versions", [READ, KEEP, READ, KEEP]),
     // Written by grant_access and revoke_access alone.
     ("workspace_members", [READ, READ, READ, READ]),
     ("workspaces", RULES),
@@ -217,6 +221,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("begin_workspace_deletion", ANY),
     ("blueprint_facts", ANY),
     ("change_memories", ANY),
+    ("check_caller_token", ANY),
     ("check_timeout", ANY),
     ("check_window", ANY),
     ("consumer_lag", ANY),
@@ -230,6 +235,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("embedding_table", ANY),
     ("entry_json_schema", ANY),
     ("execution_report", ANY),
+    ("execution_report_by_user", ANY),
+    ("execution_retries", ANY),
     ("execution_steps_given", ANY),
     ("execution_token_hash", ANY),
     ("expire_memories", WRITERS),
@@ -267,6 +274,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("require_monitor", ANY),
     ("require_name", ANY),
     ("require_retired_space", ADMINS),
+    ("require_retriable", ANY),
     ("require_roles", ANY),
     ("require_space", ANY),
     ("require_tables", ANY),

@@ -52,6 +52,7 @@ ALLOWED = [
     Allowed("status", "counts everything, the history too", per_row=37),
     Allowed("recall_check", "compares the index with a full scan, 200 times", per_row=260),
     Allowed("execution_report", "tells of each workflow", per_row=10),
+    Allowed("execution_report_by_user", "tells of each workflow that ran", per_row=12),
     Allowed("conversation_window", "gives the whole conversation, unless it is told a limit", per_row=2.5),
     Allowed("claim_records", "passes once what others have claimed since the last VACUUM", per_row=0.4),
     Allowed("abandon_syncs", "passes once what was merged since the last VACUUM", per_row=8),

@@ -39,6 +39,11 @@ SELECT min(lease_id) AS lease, min(record_id) AS leased FROM kepler.claim_record
 SELECT id AS record FROM kepler.records WHERE external_id = '3' \gset
 SELECT sync_run_id AS sync FROM kepler.begin_sync('c', 'lead') \gset
 SELECT execution_id AS run, token FROM kepler.start_execution('w', 'k') \gset
+SELECT execution_id AS asking, token AS asking_token FROM kepler.start_execution('w', 'asks') \gset
+SELECT count(kepler.suspend_execution(:'asking', :'asking_token', '"May I?"'));
+SELECT execution_id AS answered, token AS answered_token FROM kepler.start_execution('w', 'was answered') \gset
+SELECT count(kepler.suspend_execution(:'answered', :'answered_token', '"May I?"'));
+SELECT count(kepler.answer_execution(:'answered', 1, 'true'));
 CREATE TABLE documents (id text PRIMARY KEY, document jsonb, embedding vector(2));
 INSERT INTO documents VALUES ('d', '{}', '[1,0]');
 GRANT SELECT, INSERT, UPDATE ON documents TO PUBLIC;
@@ -55,6 +60,12 @@ INSERT INTO calls VALUES
     ('abort_sync', format($$kepler.abort_sync(%L, 'broken')$$, :'sync')),
     ('activate_embedding_space', $$kepler.activate_embedding_space('walk')$$),
     ('add_execution_steps', format($$kepler.add_execution_steps(%L, %L, '[{"name": "s"}]')$$, :'run', :'token')),
+    ('answer_execution', format($$kepler.answer_execution(%L, 1, 'true')$$, :'asking')),
+    ('cancel_execution', format($$kepler.cancel_execution(%L, 'no longer needed')$$, :'run')),
+    ('suspend_execution', format($$kepler.suspend_execution(%L, %L, '"May I?"')$$, :'run', :'token')),
+    ('resume_execution', format('kepler.resume_execution(%L)', :'answered')),
+    ('execution_retries', format('kepler.execution_retries(%L)', :'run')),
+    ('execution_report_by_user', 'kepler.execution_report_by_user()'),
     ('add_message', $$kepler.add_message('talk', 'user', 'again')$$),
     ('add_messages', $$kepler.add_messages('talk', '[{"role": "user", "content": "x"}]')$$),
     ('adopt_records', $$kepler.adopt_records('c')$$),
