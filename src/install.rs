@@ -78,6 +78,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0013_history",
         sql: include_str!("../sql/schema/0013_history.sql"),
     },
+    Migration {
+        version: 17,
+        name: "0017_enrichment",
+        sql: include_str!("../sql/schema/0017_enrichment.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.
