@@ -57,7 +57,7 @@ AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "#
 )]
 #[allow(clippy::type_complexity)]
-fn claim_whole_records(
+fn claim_records_v2(
     entity_type: Option<String>,
     worker: Option<String>,
     max_rows: Option<i32>,

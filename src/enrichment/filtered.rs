@@ -106,9 +106,9 @@ impl Call<'_> {
         for priority in (0..=highest).rev() {
             // From the start once more, where this claim did not begin there.
             let mut again = priority == 0 && began[priority] != i64::MIN;
+            let mut limit = LEAST_LOOKED.max(2 * (self.wanted - picked.len()));
             while picked.len() < self.wanted && looked < MAX_LOOKED {
-                let room = self.wanted - picked.len();
-                let limit = (2 * room).max(LEAST_LOOKED).min(MAX_LOOKED - looked);
+                limit = (2 * limit).min(MAX_LOOKED - looked);
                 let seen = self.look(client, filter, priority, from[priority], limit);
                 looked += seen.len();
                 let (at_end, last) = (seen.len() < limit, seen.last().map(|row| row.ready_at));

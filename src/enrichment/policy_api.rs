@@ -97,7 +97,7 @@ AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "#
 )]
 #[allow(clippy::too_many_arguments)]
-fn declare_enrichment_policy(
+fn set_enrichment_policy_v2(
     entity_type: Option<String>,
     max_attempts: Option<i32>,
     lease: Option<Interval>,
