@@ -89,6 +89,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../sql/schema/0016_workflows.sql"),
     },
     Migration {
+        version: 17,
+        name: "0017_enrichment",
+        sql: include_str!("../sql/schema/0017_enrichment.sql"),
+    },
+    Migration {
         version: 18,
         name: "0018_observability",
         sql: include_str!("../sql/schema/0018_observability.sql"),

@@ -13,7 +13,7 @@ INSERT INTO parts VALUES
 (2, 'Records', 'What comes from other systems, one row for each thing there.',
     '{upsert_records,upsert_records_summary,upsert_record,delete_records,restore_records,archive_records,retry_rejects,purge_rejects,delete_connection,adopt_records,rename_entity,set_entity_options,record_document,jsonb_hash}'),
 (3, 'Enrichment', 'Workers that find out more about records, under leases.',
-    '{set_enrichment_policy,queue_backlog,drop_enrichment_policy,drop_backlog,claim_records,next_claim_at,extend_lease,settle_records,complete_records,fail_records,release_records,requeue_records,enrichment_transitions}'),
+    '{set_enrichment_policy,pause_enrichment,resume_enrichment,queue_backlog,drop_enrichment_policy,drop_backlog,claim_records,next_claim_at,extend_lease,settle_records,complete_records,fail_records,release_records,requeue_records,schedule_records,remove_enrichment_members,repair_enrichment,enrichment_transitions}'),
 (4, 'Entry tables', 'Tables that users declare, and change without losing what they hold.',
     '{create_entry_table,plan_entry_table,alter_entry_table,drop_entry_table,restore_entry_table,rename_entry_table,purge_entry_table,restore_field,purge_field,entry_json_schema,structure_of}'),
 (5, 'Entries', 'The rows of entry tables, in batches.',
@@ -83,7 +83,7 @@ INSERT INTO batches VALUES ('records'), ('entries'), ('memories'), ('messages'),
 CREATE TEMPORARY TABLE verbs (verb text);
 INSERT INTO verbs SELECT unnest('{abandon,abort,acknowledge,activate,add,adopt,alter,answer,apply,archive,begin,cancel,checkpoint,claim,
     complete,count,create,delete,distribute,drop,end,erase,expire,export,extend,fail,finish,find,get,grant,import,insert,
-    list,maintain,merge,plan,purge,queue,release,rename,repair,requeue,restore,resume,retire,retry,revoke,run,seal,search,set,
+    list,maintain,merge,pause,plan,purge,queue,release,remove,rename,repair,requeue,restore,resume,retire,retry,revoke,run,schedule,seal,search,set,
     settle,start,suspend,sweep,touch,track,uninstall,undistribute,untrack,update,upsert,use,validate,verify}'::text[]);
 
 -- What may break a rule, and why.

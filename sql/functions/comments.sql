@@ -576,18 +576,31 @@ COMMENT ON FUNCTION kepler_internal.json_update_changes(jsonb, jsonb) IS 'Intern
 COMMENT ON FUNCTION kepler.enrichment_transitions() IS
 'The legal changes of records.enrichment_status. Every other change, also by direct SQL, fails with 23514.';
 
-COMMENT ON FUNCTION kepler.set_enrichment_policy(text, integer, interval, interval, interval, boolean, boolean, boolean, text) IS
+COMMENT ON FUNCTION kepler.set_enrichment_policy(text, integer, interval, interval, interval, boolean, boolean, boolean, boolean, text, integer, integer, text) IS
 'Lets workers enrich the records of a type, or changes the policy of a type. From then on upserts and direct SQL queue new and changed records. Settings that are not given keep their values.
 entity_type: the type of the records.
 max_attempts (initially 5): the number of failed or expired attempts after which a record is FAILED. lease (5 minutes): how long a claim lasts without extend_lease.
 backoff_base (10 seconds), backoff_cap (1 hour): an attempt waits for between half and all of base * 2^(attempts - 1), at most cap.
 clear_on_change (false): changed content empties records.enrichment at once, instead of keeping the old result until the new one.
 fair (false): claims take turns between entities. notify (false): an upsert that queues something notifies the channel kepler_enrichment, once a call.
+priorities (false): claims take records with a higher priority first (schedule_records); where they take turns, within each turn.
+records_per_minute (0), leases_per_minute (0): so many records, and so many claims that get some, within any 60 seconds, at most; 0 means no limit. What was claimed counts, whatever became of it, unless the claim is rolled back.
+limit_by (type): whether the limits hold for the whole type, for each entity, or for each source. With entity and source claims take turns between them, so source does not go with fair.
 Outcomes: inserted, updated, unchanged.
 queued: how many records of before the policy this call has queued. If the workspace has at most 10,000 records and no transaction is writing records of the type, that is all of them, and writers of the type wait until the transaction ends. Otherwise a notice says to CALL kepler.queue_backlog after the transaction.
 remaining: about how many rows queue_backlog has to look at, by the statistics; 0 if and only if nothing is left. In a REPEATABLE READ or SERIALIZABLE transaction all is left to queue_backlog.
 Waits for no writer. A transaction that began before the policy and keeps to its snapshot (REPEATABLE READ) can write no records of the type after it (40001).
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace.';
+
+COMMENT ON FUNCTION kepler.pause_enrichment(text, text) IS
+'Pauses the enrichment of a type: claims that begin after it is committed return no rows, and next_claim_at returns NULL. What is claimed already can be settled, and its leases extended; a lease that ends is taken back after the pause. Records are queued meanwhile. Returns whether the type was not paused before.
+entity_type: the type of the records.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
+
+COMMENT ON FUNCTION kepler.resume_enrichment(text, text) IS
+'Ends the pause of a type. Returns whether it was paused.
+entity_type: the type of the records.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
 
 COMMENT ON PROCEDURE kepler.queue_backlog(text, integer, text) IS
 'Queues the records of a type that existed before its policy, or before the policy became fair, in steps that each commit: writers and claims never wait for longer than one step. Can be stopped at any time; the next call continues. Several can run at once.
@@ -645,7 +658,9 @@ COMMENT ON FUNCTION kepler.claim_records(text, text, integer, interval, jsonb, t
 entity_type: the type of the records.
 A record that the database refuses to mark (a CHECK, a trigger, a unique index) waits longer each time, and kepler.failed_enrichments says why; the call warns of it and continues with others.
 worker: a name, for people to read. lease: how long the lease lasts without extend_lease; the policy''s if NULL.
-options: {"fair": false} takes the oldest first in spite of a fair policy.
+options: {"fair": false} takes the oldest first in spite of a fair policy. {"filter": {…}} takes only records whose data meets the filter, as in json_matches, the oldest first. Such a claim looks at no more than 1,000 records that are ready, and the next one of the session with the same filter goes on behind them: no rows need not mean that nothing meets it. Wait a second before the next claim.
+external_id, source and entity_id are those of the record. enrichment: what was found before; NULL if nothing was.
+If the policy has priorities, the higher ones come first, then those that were ready first. If it has limits, the claim takes no more than they allow. While the type is paused there are no rows.
 lease_id is the same in all rows, and greater than that of every earlier claim. attempt begins at 1 for each content.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
 
@@ -657,7 +672,7 @@ Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.settle_records(bigint, text, text) IS
 'Settles records of a lease, and returns one row for each element, in their order. Records that are not settled stay leased; the lease is deleted with its last record.
 lease_id: as claim_records gave it.
-results: a JSON array, as text, json or jsonb, of {record_id, action, result, error, retryable, retry_in}. action is complete (the default; the members of result are merged into records.enrichment), fail (with error; the record is tried again unless retryable is false or this was the last attempt) or release (the record returns to the queue; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
+results: a JSON array, as text, json or jsonb, of {record_id, action, result, remove, error, retryable, retry_in}. action is complete (the default; the members of records.enrichment that remove, an array of names, lists are removed, and the members of result are merged into the rest; null is a value like any other), fail (with error; the record is tried again unless retryable is false or this was the last attempt) or release (the record returns to the queue; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
 The error of a failure may be any JSON: a value that is not a string is stored as its JSON text. Characters that cannot be stored are stored as escapes, and the answer says so in error.
 Outcomes: applied, retried, failed, released, duplicate (this lease has settled it before), stale (the lease is lost, or does not hold the record: nothing changes), superseded (its content changed since the claim: the result is dropped, the record queued again), gone, not_found, rejected (the element cannot be understood, or the database refuses to write it: error_code is then the SQLSTATE).
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if results cannot be divided into elements.';
@@ -686,8 +701,32 @@ filter: only records whose data meets it, as in json_matches; with an entity_typ
 Outcomes: requeued, unchanged (UNAPPLIED or PENDING, named before, or its data does not meet the filter), gone, not_found, rejected (the database refuses to write it: error_code is the SQLSTATE).
 Errors: 55000 before install(); 22023 for arguments; 42704 if the type has no policy.';
 
+COMMENT ON FUNCTION kepler.schedule_records(text[], integer, timestamptz, text) IS
+'Sets the priority of records in the queue, and the earliest time at which they are claimed. Both belong to the place in the queue: they hold through retries and new content, until the record is APPLIED or FAILED. Call it in the transaction of the upsert or requeue_records, and no worker gets the records before.
+record_ids: a row for each. priority: from 0 (that of a record without one) to 9; claims take the higher first if the policy says priorities => true. NULL leaves it as it is.
+not_before: the earliest time; one that is over makes a record ready now that waits for a retry. NULL leaves it as it is.
+Outcomes: updated; unchanged (it is so already, was named before, or is not in the queue: it is PENDING, APPLIED or FAILED, or its type has no policy); gone; not_found; rejected (error_code no_priorities: the policy has none).
+Waits for whoever holds a record.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+
+COMMENT ON FUNCTION kepler.remove_enrichment_members(text[], text[], text) IS
+'Removes members from records.enrichment, whatever the status of the records; the status stays. Workers do so with remove in settle_records.
+record_ids: a row for each. members: names at the top level; NULL removes all. A record that has none left has NULL.
+Outcomes: updated, unchanged (it has none of them, or was named before), gone, not_found, rejected (the database refuses to write it: error_code is the SQLSTATE).
+Waits for whoever holds a record.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+
+COMMENT ON PROCEDURE kepler.repair_enrichment(integer, text, bigint, bigint, bigint) IS
+'Finds what no function of Kepler leaves behind, but writes around its triggers can: records that are PENDING under a lease that does not exist, which become UNAPPLIED and are queued, and leases under which no record is PENDING, which end. It reads the records of the workspace by their key, in steps that each commit, while workers go on. Can be stopped at any time.
+max_rows: how many records a step reads; at most 10,000.
+requeued: how many records became UNAPPLIED. ended: how many leases ended. held: how many were passed by because somebody had them locked; call it again.
+Records that are UNAPPLIED and not queued are what queue_backlog finds. Cannot run inside of a transaction.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 2D000 inside of a transaction.';
+COMMENT ON FUNCTION kepler_internal.repair_enrichment_step(text, integer, text) IS 'Internal: gives back records whose lease does not exist, and where to go on; NULL when all were looked at';
+COMMENT ON FUNCTION kepler_internal.repair_leases_step(bigint, integer, text) IS 'Internal: ends leases that hold nothing, and where to go on; NULL when all were looked at';
+
 COMMENT ON FUNCTION kepler.next_claim_at(text, text) IS
-'When a claim is next likely to find something: the earliest time at which a queued record is ready or a lease ends. A time in the past means now. While other sessions hold all ready records, the answer is a second from now. NULL: nothing is queued or leased.
+'When a claim is next likely to find something: the earliest time at which a queued record is ready or a lease ends. A time in the past means now. While other sessions hold all ready records, the answer is a second from now. While a limit is used up, the answer is when it lets a claim get something again. NULL: nothing is queued or leased, or the type is paused.
 entity_type: the type of the records.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
 
