@@ -89,6 +89,7 @@ pub extern "C-unwind" fn _PG_init() {
     pg::planner::register();
     access::hint::register();
     access::cap::register();
+    pg::session_workspace::register(workspace::current_workspace_id_wrapper);
 }
 
 extension_sql_file!("../sql/functions/types.sql", name = "types", bootstrap);
