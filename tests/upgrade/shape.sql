@@ -22,7 +22,8 @@ SELECT fact FROM (
     FROM pg_trigger WHERE tgrelid IN (SELECT oid FROM own) AND NOT tgisinternal
     UNION ALL SELECT concat_ws(' | ', 'policy', polrelid::regclass, polname, polcmd, polpermissive, (SELECT string_agg(CASE WHEN r = 0 THEN 'PUBLIC' ELSE r::regrole::text END, ',' ORDER BY r) FROM unnest(polroles) AS r),
         pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)) FROM pg_policy WHERE polrelid IN (SELECT oid FROM own)
-    UNION ALL SELECT concat_ws(' | ', 'rule', ev_class::regclass, pg_get_ruledef(r.oid)) FROM pg_rewrite AS r WHERE ev_class IN (SELECT oid FROM own)
+    -- A restored view names what had no name.
+    UNION ALL SELECT concat_ws(' | ', 'rule', ev_class::regclass, regexp_replace(pg_get_ruledef(r.oid), '(NULL::[a-z ]+?|''[^'']*''::text) AS (text|int4|int8|timestamptz)\M', '\1', 'g')) FROM pg_rewrite AS r WHERE ev_class IN (SELECT oid FROM own)
     UNION ALL SELECT concat_ws(' | ', 'sequence', own.name, format_type(s.seqtypid, NULL), s.seqstart, s.seqincrement, s.seqmax, s.seqmin, s.seqcache, s.seqcycle) FROM own JOIN pg_sequence AS s ON s.seqrelid = own.oid
     UNION ALL SELECT concat_ws(' | ', 'statistics', s.stxname, pg_get_statisticsobjdef(s.oid)) FROM pg_statistic_ext AS s WHERE s.stxrelid IN (SELECT oid FROM own)
     UNION ALL SELECT concat_ws(' | ', 'right', o.what, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END, a.privilege_type, a.is_grantable)
