@@ -14,10 +14,11 @@
 //! 5. `secrets`: what secrets look like.
 //! 6. `pg`: Postgres' statements, values, locks, roles and memory.
 //! 7. `answer`: what is said of each element of a batch.
-//! 8. `field_types`, `filter`, `installed`: types of values, filters, and whether the tables are there.
+//! 8. `field_types`, `filter`, `installed`, `released`: types of values, filters, whether the tables are there, and symbols of older
+//!    versions.
 //! 9. `access`, `batch`: rights, and what is done as the owner of the tables; batches, read.
 //! 10. `being_deleted`, `install`, `observe`: workspaces on their way out; making the tables, and how they were made.
-//! 11. `workspace`: the workspace that a call works in.
+//! 11. `uninstall`, `workspace`: taking the tables away; the workspace that a call works in.
 //! 12. `enrichment`, `execution_steps`, `feed`, `fill`, `guards`, `json_update`, `memory`, `structure`, `upkeep`: features,
 //!     which do not use each other.
 //! 13. `history`, `prisma`, `record`: what tracked rows were, told as `feed` tells of them; schemas of Prisma; upserts,
@@ -57,12 +58,14 @@ mod pgvector;
 mod poll;
 mod prisma;
 mod record;
+mod released;
 mod secrets;
 mod settings;
 mod structure;
 mod sync;
 mod tenant;
 mod time;
+mod uninstall;
 mod upkeep;
 mod workspace;
 
@@ -79,6 +82,7 @@ pub extern "C-unwind" fn _PG_init() {
     pg::memory::register();
     pg::hidden::register();
     settings::register();
+    install::register();
     pg::large::register();
     pg::planner::register();
     access::hint::register();
@@ -253,6 +257,11 @@ extension_sql_file!(
     requires = ["tenants"]
 );
 extension_sql_file!("../sql/functions/people.sql", name = "people", requires = ["tenants"]);
+extension_sql_file!(
+    "../sql/functions/uninstall.sql",
+    name = "uninstall",
+    requires = ["feed", "history"]
+);
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
 extension_sql_file!(
     "../sql/functions/observe_tables.sql",

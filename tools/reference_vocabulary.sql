@@ -7,7 +7,7 @@ SET search_path = pg_catalog, pg_temp;
 CREATE TEMPORARY TABLE parts (number integer, part text, about text, functions text[]);
 INSERT INTO parts VALUES
 (1, 'Installation and access', 'Kepler''s tables, who may use them, and how the database fares.',
-    '{install,status,metrics,doctor,version,grant_access,revoke_access,use_workspace,current_workspace_id,find_secrets,cuid}'),
+    '{install,uninstall_report,uninstall,status,metrics,doctor,version,grant_access,revoke_access,use_workspace,current_workspace_id,find_secrets,cuid}'),
 (14, 'Workspaces', 'The life of a tenant, and of what is stored about a person.',
     '{create_workspace,workspace_report,export_workspace,import_workspace,delete_workspace,export_user,erase_user}'),
 (2, 'Records', 'What comes from other systems, one row for each thing there.',
@@ -83,6 +83,7 @@ INSERT INTO verbs SELECT unnest('{abandon,abort,acknowledge,activate,add,adopt,a
 CREATE TEMPORARY TABLE exceptions (rule text, name text, reason text);
 INSERT INTO exceptions VALUES
 ('verb_object', 'install', 'its object is Kepler itself'),
+('verb_object', 'uninstall', 'its object is Kepler itself'), ('verb_object', 'uninstall_report', 'reads'),
 ('verb_object', 'track', 'its object is the table'),
 ('verb_object', 'untrack', 'its object is the table'),
 ('verb_object', 'changes_since', 'what only reads may be a noun'),

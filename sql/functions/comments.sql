@@ -7,6 +7,27 @@ Returns one row for each step of the schema.
 Outcomes: applied (by this call), unchanged (it was there).
 Errors: 55P03 while another session runs it; 55000 if the tables are newer than the library; 0A000 if the database is not in UTF8 or pgvector is older than 0.8.4.';
 
+COMMENT ON FUNCTION kepler.uninstall(boolean, jsonb) IS
+'Drops Kepler''s tables, entry tables, embedding tables and the tables of blueprints, and the triggers that track put on other tables, in one transaction. DROP EXTENSION kepler; DROP SCHEMA kepler; then take the rest, and nothing is left. Nothing is dropped with CASCADE. It can be repeated.
+with_rows: true also where the tables hold rows, which are deleted with them.
+options: {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for the locks.
+Returns one row for each object. hint: what to do about an object that is kept, as a statement where one does.
+Outcomes: dropped, kept (not Kepler''s to drop, or dropped by another command).
+Errors: 2BP01 if something of somebody else''s rests on Kepler''s tables or on the extension (a view, a foreign key, a default, a policy, a subscription, …), with all of it in DETAIL; 55000 if the tables hold rows, if they are newer than the library, and in a transaction that is not READ COMMITTED; 55P03 if a table is in use, or another session runs install() or uninstall(); 40001 if tables were made meanwhile; 22004 and 22023 for arguments; 42501 for callers other than the owner of the tables and superusers.';
+
+COMMENT ON FUNCTION kepler.uninstall_report() IS
+'Shows what uninstall would drop and keep, and what is in its way, without doing anything. Returns one row for each object.
+rows: how many a table holds, counted now. hint: a statement that takes an object out of the way, where there is a short one, or what to do about an object that is kept.
+Outcomes: dropped, blocks (somebody else''s object, which rests on Kepler''s), kept.
+Errors: 42501 for callers other than the owner of the tables and superusers.';
+COMMENT ON FUNCTION kepler_internal.made_objects(oid, text[]) IS 'Internal: what Kepler made that is no member of the extension';
+COMMENT ON FUNCTION kepler_internal.made_schemas() IS 'Internal: the schemas that Kepler made beside those of the extension';
+COMMENT ON FUNCTION kepler_internal.given_schema_rights(oid) IS 'Internal: the rights on schemas of others that roles have for tables of blueprints';
+COMMENT ON FUNCTION kepler_internal.with_parts(oid[], oid[]) IS 'Internal: objects, and what goes with them without being asked for';
+COMMENT ON FUNCTION kepler_internal.plan_uninstall(oid, oid, text[]) IS 'Internal: what uninstall drops, what blocks it, and what stays';
+COMMENT ON FUNCTION kepler_internal.way_out(oid, oid, integer, text, text) IS 'Internal: a statement that takes an object off what it rests on';
+COMMENT ON FUNCTION kepler_internal.held_by_tables(regclass[]) IS 'Internal: which tables hold more than install() put there';
+
 COMMENT ON FUNCTION kepler.status() IS
 'Shows what is installed, how much data it holds and what waits: a JSON object with the versions of library, extension, schema, Postgres and pgvector, and the session''s workspace.
 tables: for each of Kepler''s tables the number of rows (of all workspaces), bytes, and whether the number is estimated (for an analysed table above 64 MB, and for a table that the caller may not read).

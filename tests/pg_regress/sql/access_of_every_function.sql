@@ -179,6 +179,8 @@ INSERT INTO calls VALUES
     ('row_as_of', format($$kepler.row_as_of('kepler_data.%I', '1', clock_timestamp())$$, :'things')),
     ('row_history', format($$kepler.row_history('kepler_data.%I', '1')$$, :'things')),
     ('seal_history', 'kepler.seal_history()'),
+    ('uninstall', 'kepler.uninstall()'),
+    ('uninstall_report', 'kepler.uninstall_report()'),
     ('verify_history', 'kepler.verify_history()'),
     ('maintain_history', 'kepler_internal.seal_history_step()'),
     ('version', 'kepler.version()');

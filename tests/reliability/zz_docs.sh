@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# The SQL in README.md and the guides in docs/ does what they say. The blocks of a file run in order, each
+# in a session of its own, in one fresh database:
+#   ```sql          must succeed
+#   ```sql error    must fail
+#   ```sql no-run   is not run
+# A ```text block right behind is the output (of an error: message, detail and hint) and must match
+# but for white space at the ends of lines. What needs no server (links, promises) is tools/check-docs.sh.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd -P)
+work=$(mktemp -d)
+database=kepler_docs_examples
+
+psql() { "$PG_BIN/psql" -Xq -v ON_ERROR_STOP=1 -v SHOW_CONTEXT=never "$@"; }
+fresh_database() {
+  psql -d postgres -c 'SET client_min_messages = warning' -c "DROP DATABASE IF EXISTS $database WITH (FORCE)"
+  [[ $1 == dropped ]] || psql -d postgres -c "CREATE DATABASE $database TEMPLATE template0 ENCODING 'UTF8'"
+}
+# shellcheck disable=SC2329  # called by the trap
+clean_up() {
+  rm -rf "$work"
+  fresh_database dropped
+}
+trap clean_up EXIT
+
+# cut_blocks FILE: NNN.sql, NNN.kind ("sql", "sql error", …), NNN.line and perhaps NNN.text in $work.
+cut_blocks() {
+  rm -f "$work"/*
+  awk -v work="$work" '
+    !inside && /^```/ {
+      kind = substr($0, 4); inside = 1; target = ""
+      if (kind ~ /^sql( |$)/) {
+        name = sprintf("%s/%03d", work, ++count); target = name ".sql"
+        print kind >(name ".kind"); print NR >(name ".line"); printf "" >target
+        open = 1
+      } else if (kind == "text" && open) { target = name ".text"; printf "" >target; open = 0 }
+      else open = 0
+      next
+    }
+    inside && /^```$/ { inside = 0; next }
+    inside { if (target) print >target; next }
+    /[^ ]/ { open = 0 }
+    END { if (inside) { print "a block is not closed" >"/dev/stderr"; exit 1 } }' "$1"
+}
+
+cd "$root"
+failures=0 ran=0
+complain() {
+  echo "$1"
+  failures=$((failures + 1))
+}
+
+for file in docs/guide.md docs/operations.md; do
+  fresh_database created
+  cut_blocks "$file"
+  for block in "$work"/*.sql; do
+    if [[ ! -f $block ]]; then
+      complain "$file: holds no SQL"
+      continue
+    fi
+    block=${block%.sql} kind=$(<"${block}.kind") line=$(<"${block}.line")
+    case $kind in
+      sql) wanted=0 ;;
+      'sql error') wanted=3 ;;
+      'sql no-run') continue ;;
+      *)
+        complain "$file:$line: unknown kind of block: $kind"
+        continue
+        ;;
+    esac
+    ran=$((ran + 1)) status=0
+    psql -d "$database" <"$block.sql" >"$block.out" 2>"$block.err" || status=$?
+    if [[ $status -ne $wanted ]]; then
+      complain "$file:$line: psql ended with status $status, not $wanted"
+      cat "$block.out" "$block.err"
+    elif [[ -f $block.text ]]; then
+      if [[ $wanted -ne 0 ]]; then grep -v '^LINE \|^ *^' "$block.err" >"$block.out" || true; fi
+      diff -u --label "$file:$line" --label "real output" \
+        <(sed 's/ *$//' "$block.text" | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}') \
+        <(sed 's/ *$//' "$block.out" | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}') ||
+        complain "$file:$line: the output is another"
+    fi
+  done
+done
+
+
+echo "$ran blocks, $failures failures"
+[[ $ran -gt 0 && $failures -eq 0 ]]
