@@ -79,6 +79,21 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../sql/schema/0013_history.sql"),
     },
     Migration {
+        version: 15,
+        name: "0015_maintenance",
+        sql: include_str!("../sql/schema/0015_maintenance.sql"),
+    },
+    Migration {
+        version: 16,
+        name: "0016_workflows",
+        sql: include_str!("../sql/schema/0016_workflows.sql"),
+    },
+    Migration {
+        version: 17,
+        name: "0017_enrichment",
+        sql: include_str!("../sql/schema/0017_enrichment.sql"),
+    },
+    Migration {
         version: 18,
         name: "0018_observability",
         sql: include_str!("../sql/schema/0018_observability.sql"),

@@ -24,6 +24,7 @@
 //! 13. `history`, `prisma`, `record`: what tracked rows were, told as `feed` tells of them; schemas of Prisma; upserts,
 //!     which also fill the queue of `enrichment`.
 //! 14. `sync`, `tenant`: sync runs, which note what upserts have met; whole workspaces, exported, imported and deleted.
+//! 15. `maintain`: what must happen now and then, of all of these.
 
 use pgrx::prelude::*;
 
@@ -51,6 +52,7 @@ mod json;
 mod json_operators;
 mod json_update;
 mod jsonb;
+mod maintain;
 mod memory;
 mod observe;
 mod pg;
@@ -87,6 +89,7 @@ pub extern "C-unwind" fn _PG_init() {
     pg::planner::register();
     access::hint::register();
     access::cap::register();
+    pg::session_workspace::register(workspace::current_workspace_id_wrapper);
 }
 
 extension_sql_file!("../sql/functions/types.sql", name = "types", bootstrap);
@@ -159,6 +162,16 @@ extension_sql_file!(
     "../sql/functions/executions.sql",
     name = "executions",
     requires = ["workflows", workspace::current_workspace_id]
+);
+extension_sql_file!(
+    "../sql/functions/workflow_versions.sql",
+    name = "workflow_versions",
+    requires = ["types"]
+);
+extension_sql_file!(
+    "../sql/functions/execution_questions.sql",
+    name = "execution_questions",
+    requires = ["executions", workspace::current_workspace_id]
 );
 extension_sql_file!(
     "../sql/functions/execution_steps.sql",
@@ -261,6 +274,21 @@ extension_sql_file!(
     "../sql/functions/uninstall.sql",
     name = "uninstall",
     requires = ["feed", "history"]
+);
+extension_sql_file!(
+    "../sql/functions/maintenance.sql",
+    name = "maintenance",
+    requires = [
+        "executions",
+        "history",
+        "index_advice",
+        "memories",
+        "secrets",
+        "tenants_delete",
+        maintain::api::maintain_step,
+        maintain::api::reap_leases,
+        maintain::api::tidy_syncs
+    ]
 );
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
 extension_sql_file!(

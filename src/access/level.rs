@@ -78,6 +78,7 @@ pub(crate) type Rights = [&'static str; 4];
 const READ: &str = "SELECT";
 const CHANGE: &str = "SELECT, INSERT, UPDATE, DELETE";
 const LOG: &str = "SELECT, INSERT, UPDATE";
+const KEEP: &str = "SELECT, INSERT, DELETE";
 /// How far a consumer has come, which whoever reads may note.
 const ACKNOWLEDGE: &str = "SELECT, INSERT, UPDATE (cursor, acknowledged_at)";
 /// What a claim and a settle change of a record, and no more: `data` is the source's alone.
@@ -122,11 +123,13 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("embedding_spaces", RULES),
     ("enrichment_attempts", [READ, READ, LOG, CHANGE]),
     ("enrichment_failures", WORK),
+    ("enrichment_limits", WORK),
     ("enrichment_policies", RULES),
     ("enrichment_queue", WORK),
     ("enrichment_turns", WORK),
     ("entities", DATA),
     ("entry_tables", RULES),
+    ("execution_questions", [READ, CHANGE, LOG, CHANGE]),
     ("execution_steps", [READ, CHANGE, LOG, CHANGE]),
     ("executions", [READ, CHANGE, LOG, CHANGE]),
     ("failed_enrichments", [READ, READ, READ, READ]),
@@ -146,6 +149,8 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("inbox_rows", TAKE_OUT),
     ("lease_records", [READ, READ, CHANGE, CHANGE]),
     ("leases", [READ, READ, CHANGE, CHANGE]),
+    // Written by maintain() alone. An error may quote a row.
+    ("maintenance", ["", "", "", READ]),
     ("memories", [READ, CHANGE, LOCK, CHANGE]),
     // A search notes what it found, where it is asked to.
     ("memory_access", [NOTE, CHANGE, NOTE, CHANGE]),
@@ -158,6 +163,7 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("stat_executions", NOBODY),
     ("stat_feed", NOBODY),
     ("stat_horizon", NOBODY),
+    ("stat_maintenance", NOBODY),
     ("stat_memory_spaces", NOBODY),
     ("stat_queue", NOBODY),
     ("stat_sync_runs", NOBODY),
@@ -173,6 +179,8 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("tracked_tables", [READ, READ, READ, "SELECT, UPDATE (untracked_at)"]),
     ("users", DATA),
     ("workflows", DATA),
+    // A definition that was saved stays as it is.
+    ("workflow_versions", [READ, KEEP, READ, KEEP]),
     // Written by grant_access and revoke_access alone.
     ("workspace_members", [READ, READ, READ, READ]),
     ("workspaces", RULES),
@@ -214,6 +222,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("begin_workspace_deletion", ANY),
     ("blueprint_facts", ANY),
     ("change_memories", ANY),
+    ("check_caller_token", ANY),
     ("check_timeout", ANY),
     ("check_window", ANY),
     ("consumer_lag", ANY),
@@ -227,6 +236,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("embedding_table", ANY),
     ("entry_json_schema", ANY),
     ("execution_report", ANY),
+    ("execution_report_by_user", ANY),
+    ("execution_retries", ANY),
     ("execution_steps_given", ANY),
     ("execution_token_hash", ANY),
     ("expire_memories", WRITERS),
@@ -242,8 +253,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("line_checksum", ANY),
     ("list_embedding_space", ADMINS),
     ("maintain_feed_step", ANY),
+    ("maintain_step", ANY),
     ("make_feed_triggers", ADMINS),
-    ("make_history_partitions_step", ANY),
     ("make_history_triggers", ADMINS),
     ("memory_chain", ANY),
     ("memory_history", ANY),
@@ -255,6 +266,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("redact_user", ANY),
     ("rename_entity_step", ANY),
     ("rename_entry_table", ANY),
+    ("repair_enrichment_step", ANY),
+    ("repair_leases_step", ANY),
     ("require_administrator", ANY),
     ("require_arguments", ANY),
     ("require_commits", ANY),
@@ -264,6 +277,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("require_monitor", ANY),
     ("require_name", ANY),
     ("require_retired_space", ADMINS),
+    ("require_retriable", ANY),
     ("require_roles", ANY),
     ("require_space", ANY),
     ("require_tables", ANY),

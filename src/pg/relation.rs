@@ -222,6 +222,11 @@ impl MadeOf {
 
     pub(crate) fn is_current(&self) -> bool {
         generation();
+        self.was_current()
+    }
+
+    /// Whether they were when the session last asked for the [`generation`].
+    pub(crate) fn was_current(&self) -> bool {
         let changed = |relation: &pg_sys::Oid| {
             CHANGED.with(|changed| changed[place(*relation)].get()) > self.at
         };
@@ -281,5 +286,23 @@ pub(crate) fn generation() -> u64 {
     // A transaction hears of what others have done when it takes a lock. One that has not taken any yet asks here.
     // SAFETY: what Postgres does at each lock.
     unsafe { pg_sys::AcceptInvalidationMessages() };
+    GENERATION.get()
+}
+
+/// The same where no Rust frame with a destructor is on the way of an error.
+pub(super) fn generation_unguarded() -> u64 {
+    unsafe extern "C-unwind" {
+        fn AcceptInvalidationMessages();
+    }
+    if GENERATION.get() == 0 {
+        return generation();
+    }
+    // SAFETY: as above.
+    unsafe { AcceptInvalidationMessages() };
+    GENERATION.get()
+}
+
+/// What the [`generation`] was when the session last asked.
+pub(crate) fn last_generation() -> u64 {
     GENERATION.get()
 }
