@@ -10,6 +10,8 @@ CREATE FUNCTION kepler_internal.workspace_relations(
 ) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
+-- A hash of a catalog that is thought to be large is divided into hundreds of files.
+SET enable_hashjoin = off
 AS $$
 #variable_conflict use_variable
 DECLARE

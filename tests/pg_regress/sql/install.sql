@@ -99,10 +99,11 @@ JOIN tenant_tables AS t ON t.oid = c.conrelid
 JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
 WHERE c.contype = 'f' AND a.attname <> 'workspace_id';
 
--- Every foreign key has an index that begins with its columns: a delete at the other end is no scan.
+-- Every foreign key has an index that begins with its columns: a delete at the other end is no scan. Of a version of a
+-- workflow it is a look at the workflow's runs.
 SELECT c.conname FROM pg_constraint AS c
 JOIN tenant_tables AS t ON t.oid = c.conrelid
-WHERE c.contype = 'f' AND NOT EXISTS (
+WHERE c.contype = 'f' AND c.conname <> 'executions_workflow_version_fkey' AND NOT EXISTS (
     SELECT FROM pg_index AS i
     WHERE i.indrelid = c.conrelid AND i.indpred IS NULL
         AND (string_to_array(i.indkey::text, ' ')::smallint[])[1:cardinality(c.conkey)] @> c.conkey);
