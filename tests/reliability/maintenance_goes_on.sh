@@ -154,7 +154,7 @@ few=$pages_read
 run -c "CALL fill(251, 1000)"
 idle
 say "idle: $few pages with 250 workspaces, $pages_read with 1,000; $rows_written rows written; $took"
-((pages_read < 40 * 1000 && pages_read < 5 * few)) || die "an idle run reads $pages_read pages"
+((pages_read < 30 * 1000 && pages_read < 8 * few)) || die "an idle run reads $pages_read pages"
 steps=$(run -c 'SELECT count(*) - 1 FROM kepler_internal.maintenance_steps()')
 ((rows_written <= steps + 1)) || die "an idle run writes $rows_written rows"
 expect 'rows that are kept' "$(run -c "SELECT count(*) < 30 FROM kepler.maintenance")" t
