@@ -106,6 +106,7 @@ VALUES
     ('kepler.history_transactions', 'the trail of this database, which its seals prove here and nowhere else'),
     ('kepler.history_redactions', 'the trail of this database, which its seals prove here and nowhere else'),
     ('kepler.consumers', 'positions in the feed of this database'),
+    ('kepler.maintenance', 'what was done here, and when'),
     ('kepler.tracked_tables', 'what is tracked is decided in each database; track is called anew'),
     ('kepler.workspace_members', 'roles of this server; grant_access gives rights in the other one')
 $$;

@@ -101,6 +101,8 @@ const TAKE_OUT: Rights = [READ, OUT_OF, READ, OUT_OF];
 const OUT_OF: &str = "SELECT, UPDATE, DELETE";
 /// What only administrators change.
 const RULES: Rights = [READ, READ, READ, CHANGE];
+/// What no level reads.
+const NOBODY: Rights = [""; 4];
 /// What workers change too.
 const WORK: Rights = [READ, CHANGE, CHANGE, CHANGE];
 
@@ -121,6 +123,7 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("embedding_spaces", RULES),
     ("enrichment_attempts", [READ, READ, LOG, CHANGE]),
     ("enrichment_failures", WORK),
+    ("enrichment_limits", WORK),
     ("enrichment_policies", RULES),
     ("enrichment_queue", WORK),
     ("enrichment_turns", WORK),
@@ -146,6 +149,8 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("inbox_rows", TAKE_OUT),
     ("lease_records", [READ, READ, CHANGE, CHANGE]),
     ("leases", [READ, READ, CHANGE, CHANGE]),
+    // Written by maintain() alone. An error may quote a row.
+    ("maintenance", ["", "", "", READ]),
     ("memories", [READ, CHANGE, LOCK, CHANGE]),
     // A search notes what it found, where it is asked to.
     ("memory_access", [NOTE, CHANGE, NOTE, CHANGE]),
@@ -153,6 +158,16 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("records", [READ, CHANGE, ENRICH, CHANGE]),
     ("rejects", DATA),
     ("schema_versions", [READ, READ, READ, READ]),
+    // Of all workspaces: for members of pg_monitor alone.
+    ("stat_entry_tables", NOBODY),
+    ("stat_executions", NOBODY),
+    ("stat_feed", NOBODY),
+    ("stat_horizon", NOBODY),
+    ("stat_maintenance", NOBODY),
+    ("stat_memory_spaces", NOBODY),
+    ("stat_queue", NOBODY),
+    ("stat_sync_runs", NOBODY),
+    ("stat_workers", NOBODY),
     ("structures", RULES),
     ("sync_batches", DATA),
     ("sync_candidates", DATA),
@@ -170,6 +185,9 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("workspace_members", [READ, READ, READ, READ]),
     ("workspaces", RULES),
 ];
+
+/// How the names of views begin that show all workspaces to members of `pg_monitor`.
+pub(crate) const STATISTICS: &str = "stat_";
 
 /// Sequences that no column owns.
 const SEQUENCES: &[(&str, Rights)] =
@@ -235,8 +253,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("line_checksum", ANY),
     ("list_embedding_space", ADMINS),
     ("maintain_feed_step", ANY),
+    ("maintain_step", ANY),
     ("make_feed_triggers", ADMINS),
-    ("make_history_partitions_step", ANY),
     ("make_history_triggers", ADMINS),
     ("memory_chain", ANY),
     ("memory_history", ANY),
@@ -248,12 +266,15 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("redact_user", ANY),
     ("rename_entity_step", ANY),
     ("rename_entry_table", ANY),
+    ("repair_enrichment_step", ANY),
+    ("repair_leases_step", ANY),
     ("require_administrator", ANY),
     ("require_arguments", ANY),
     ("require_commits", ANY),
     ("require_conversation", ANY),
     ("require_ids", ANY),
     ("require_max_rows", ANY),
+    ("require_monitor", ANY),
     ("require_name", ANY),
     ("require_retired_space", ADMINS),
     ("require_retriable", ANY),
@@ -302,9 +323,30 @@ pub(crate) fn functions(level: Level) -> impl Iterator<Item = &'static str> {
     FUNCTIONS.iter().filter(move |(_, callers)| callers[level as usize]).map(|(name, _)| *name)
 }
 
-/// What `status()` reaches.
-pub(crate) const MONITOR_FUNCTIONS: &[&str] =
-    &["latest_schema_version", "require_tables", "table_status"];
+/// The public functions for members of `pg_monitor`.
+pub(crate) const MONITOR_CALLS: &[&str] =
+    &["current_workspace_id", "doctor", "metrics", "status", "version"];
+
+/// What they reach.
+pub(crate) const MONITOR_FUNCTIONS: &[&str] = &[
+    "described_tables",
+    "doctor_access",
+    "doctor_indexes",
+    "doctor_installation",
+    "doctor_server",
+    "doctor_tables",
+    "doctor_upkeep",
+    "doctor_vacuum",
+    "expected_tables",
+    "expected_tables_text",
+    "index_advice",
+    "latest_schema_version",
+    "metric_names",
+    "require_monitor",
+    "require_tables",
+    "server_warning",
+    "table_status",
+];
 
 /// A table that Kepler makes in `kepler_data`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -442,9 +484,14 @@ pub(crate) fn relations() -> impl Iterator<Item = &'static str> {
     RELATIONS.iter().chain(SEQUENCES).map(|(name, _)| *name)
 }
 
+/// The views that show all workspaces to members of `pg_monitor`.
+pub(crate) fn statistics() -> impl Iterator<Item = &'static str> {
+    relations().filter(|name| name.starts_with(STATISTICS))
+}
+
 /// Whether one of them is a view.
 pub(crate) fn is_view(name: &str) -> bool {
-    matches!(name, "failed_enrichments" | "sync_progress")
+    matches!(name, "failed_enrichments" | "sync_progress") || name.starts_with(STATISTICS)
 }
 
 /// A role as SQL names it.

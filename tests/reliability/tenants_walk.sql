@@ -66,6 +66,7 @@ SELECT kepler.drop_entry_table('MARK_dropped');
 SELECT kepler.track(format('kepler_data.%I', table_name)::regclass) FROM kepler.entry_tables WHERE record_name = 'MARK_thing';
 SELECT count(*) FROM kepler.insert_entries('MARK_thing', '[{"MARK_code": "MARK 3"}]'::text);
 SELECT kepler.acknowledge_changes('MARK_consumer', kepler.feed_cursor());
+INSERT INTO kepler.maintenance (workspace_id, step, outcome, last_started_at, last_error) VALUES ('MARK', 'expire_memories', 'failed', clock_timestamp(), 'MARK');
 INSERT INTO kepler.feed_dropped (workspace_id, epoch, xid, sequence) VALUES ('MARK', 1, '3', 1);
 
 -- The history, and a person who was taken out of it.

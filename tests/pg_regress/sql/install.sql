@@ -61,7 +61,9 @@ SELECT * FROM tables WHERE name NOT IN ('workspaces', 'schema_versions', 'embedd
     -- So has the history.
     'history', 'history_redactions', 'history_seals', 'history_shapes', 'history_transactions',
     -- Blueprints belong to the database.
-    'blueprints', 'blueprint_versions', 'blueprint_tables', 'blueprint_enums');
+    'blueprints', 'blueprint_versions', 'blueprint_tables', 'blueprint_enums',
+    -- What is done for all workspaces has a place in it too.
+    'maintenance');
 CREATE TEMP VIEW public_functions AS
 SELECT p.* FROM pg_proc AS p
 WHERE p.pronamespace = 'kepler'::regnamespace AND p.proname NOT LIKE '\_%';

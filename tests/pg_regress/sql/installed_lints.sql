@@ -88,6 +88,7 @@ INSERT INTO reasons VALUES
     ('no primary key', 'kepler.history', 'inserted past SQL, as the feed'),
     ('no primary key', 'kepler.history_transactions', 'the same'),
     ('no primary key', 'kepler.history_shapes', 'the same'),
+    ('view with the rights of its owner', 'kepler.stat_maintenance', 'for pg_monitor alone, and without what tenants have written'),
     ('leakproof', 'kepler.fold(text)', 'looks at its argument, raises nothing, and tells nothing: an index by it serves under row security'),
     ('no primary key', 'kepler.feed', 'inserted past SQL, and read in the order of another index; insertion is what it costs'),
     ('no primary key', 'kepler.feed_epochs', 'writers of an epoch add a row each, and none waits for another'),
