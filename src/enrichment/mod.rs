@@ -31,7 +31,7 @@ mod place;
 pub(crate) mod policy;
 mod policy_api;
 pub(crate) mod queue;
-mod reap;
+pub(crate) mod reap;
 mod record_triggers;
 mod refusal;
 pub(crate) mod requeue;

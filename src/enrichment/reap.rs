@@ -8,12 +8,14 @@
 //! looked at again later.
 
 use super::backoff;
+use super::direct::Own;
 use super::hand_over::{Claimed, Ending, Fate, Held, Next, Type, hand_over};
 use super::lease;
 use super::outcome::End;
-use super::policy::Policy;
+use super::policy::{self, Policy};
 use super::refusal::{self, Stuck};
 use crate::pg::array::{self, Array};
+use crate::pg::clock::now;
 use crate::pg::plan::{Parameter, Statement};
 use crate::pg::subtransaction::Refusal;
 use crate::pg::varlena::Text;
@@ -128,6 +130,29 @@ struct Reap<'t> {
     now: i64,
     reaped: Reaped,
     refused: Vec<(Held, Refusal)>,
+}
+
+/// Takes back about so many records of a type, as a part of the maintenance, and gives how many. Claims do it too: this is for
+/// types that nobody claims any more.
+pub(crate) fn reap_expired(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    entity_type: &str,
+    max_rows: i32,
+) -> usize {
+    let (workspace, kind) = (Text::new(workspace_id), Text::new(entity_type));
+    let Some(policy) = policy::find(client, &workspace, &kind) else { return 0 };
+    let _own = Own::begin();
+    let lost = Lost {
+        workspace_id: &workspace,
+        entity_type: &kind,
+        name: entity_type,
+        policy: &policy,
+        wanted: max_rows.max(1) as usize,
+        // Before all times that Postgres knows.
+        from: i64::MIN,
+    };
+    reap(client, &lost, now()).records
 }
 
 /// Takes back a bounded number of records.
