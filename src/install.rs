@@ -78,6 +78,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0013_history",
         sql: include_str!("../sql/schema/0013_history.sql"),
     },
+    Migration {
+        version: 20,
+        name: "0020_entry_tables_announced",
+        sql: include_str!("../sql/schema/0020_entry_tables_announced.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.
