@@ -130,6 +130,9 @@ impl Tables {
     fn find() -> Option<Self> {
         let workspaces = relation::named(c"kepler", c"workspaces")?;
         let owner = relation::owner(workspaces);
+        if owner == pg_sys::InvalidOid {
+            return None;
+        }
         // One of somebody else's says nothing.
         let own = |name: &CStr| {
             relation::named(c"kepler", name)

@@ -53,5 +53,6 @@ pub(crate) mod tsvector;
 pub(crate) mod understood;
 pub(crate) mod undone;
 pub(crate) mod varlena;
+pub(crate) mod versions;
 pub(crate) mod whole;
 pub(crate) mod written;
