@@ -78,6 +78,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0013_history",
         sql: include_str!("../sql/schema/0013_history.sql"),
     },
+    Migration {
+        version: 14,
+        name: "0014_retention",
+        sql: include_str!("../sql/schema/0014_retention.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.

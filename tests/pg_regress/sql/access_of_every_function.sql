@@ -35,6 +35,7 @@ SELECT count(*) FROM kepler.create_entry_table('Gone', '{"fields": []}');
 SELECT count(*) FROM kepler.drop_entry_table('Gone');
 SELECT table_name AS things FROM kepler.entry_tables WHERE record_name = 'Thing' \gset
 SELECT kepler.track(format('kepler_data.%I', :'things'), 'history') AS history_of_things;
+SELECT policy_id AS policy FROM kepler.set_retention('kepler.rejects', '1 day') \gset
 SELECT min(lease_id) AS lease, min(record_id) AS leased FROM kepler.claim_records('lead', 'x', 1) \gset
 SELECT id AS record FROM kepler.records WHERE external_id = '3' \gset
 SELECT sync_run_id AS sync FROM kepler.begin_sync('c', 'lead') \gset
@@ -179,6 +180,10 @@ INSERT INTO calls VALUES
     ('seal_history', 'kepler.seal_history()'),
     ('verify_history', 'kepler.verify_history()'),
     ('maintain_history', 'kepler_internal.seal_history_step()'),
+    ('set_retention', $$kepler.set_retention('kepler.rejects', '30 days')$$),
+    ('drop_retention', format('kepler.drop_retention(%s)', :'policy')),
+    ('run_retention', format('kepler_internal.apply_retention(%s, 10)', :'policy')),
+    ('retention_report', 'kepler.retention_report()'),
     ('version', 'kepler.version()');
 
 -- No function is forgotten here, and no function is for everybody.
