@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-long psql install bench clean build start stop test-static test-regress accept
+.PHONY: help demo test test-long psql install bench clean build start stop test-static test-regress accept upgrade-script
 
 # PG=16 or PG=18 chooses a version. T="name …" chooses tests. SQL="…" is run by make psql.
 export PG T TESTS PG_CONFIG SQL
@@ -48,6 +48,9 @@ test-regress: ## Only the tests that need a server: T="name …" PG=18
 
 accept: ## Take the present output of T="name …" as the expected one (PG=18)
 	@ACCEPT=1 tools/test-postgres.sh
+
+upgrade-script: ## Write the SQL that upgrades the extension from the last release (after any change of a function)
+	@tools/upgrade-script.sh
 
 clean: ## Stop the private servers and delete the build folder
 	@tools/serve.sh clean

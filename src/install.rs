@@ -8,7 +8,7 @@ use crate::access::owner::{INSTALLED, Owner};
 use crate::access::{grant, level, statistics};
 use crate::error::{Error, Report};
 use crate::pg::whole::Spi;
-use crate::pg::{advisory, relation, role};
+use crate::pg::{advisory, relation, role, versions};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
@@ -83,27 +83,57 @@ const MIGRATIONS: &[Migration] = &[
         name: "0014_retention",
         sql: include_str!("../sql/schema/0014_retention.sql"),
     },
+    Migration {
+        version: 15,
+        name: "0015_maintenance",
+        sql: include_str!("../sql/schema/0015_maintenance.sql"),
+    },
+    Migration {
+        version: 16,
+        name: "0016_workflows",
+        sql: include_str!("../sql/schema/0016_workflows.sql"),
+    },
+    Migration {
+        version: 17,
+        name: "0017_enrichment",
+        sql: include_str!("../sql/schema/0017_enrichment.sql"),
+    },
+    Migration {
+        version: 18,
+        name: "0018_observability",
+        sql: include_str!("../sql/schema/0018_observability.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.
 const SCHEMA_VERSIONS: &str = include_str!("../sql/schema/0000_schema_versions.sql");
 
 /// The newest schema version that this library knows.
-const LATEST: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
+pub(crate) const LATEST: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
+
+/// Says what the tables of this library are; once, when it is loaded.
+pub(crate) fn register() {
+    versions::expect(LATEST);
+}
+
+/// The version of this library.
+const LIBRARY: &str = env!("CARGO_PKG_VERSION");
 
 /// Who installs holds it, to the end of the transaction.
-const INSTALL_LOCK: &str = "kepler install";
+pub(crate) const INSTALL_LOCK: &str = "kepler install";
 
 /// pgvector before this version is refused.
 const OLDEST_VECTOR: [u32; 3] = [0, 8, 4];
 
-/// What keeps the tables from being made.
+/// What keeps the tables from being made, or taken away.
 #[derive(Debug, thiserror::Error)]
-enum InstallError {
-    #[error("another session is running kepler.install()")]
+pub(crate) enum InstallError {
+    #[error("another session is running kepler.install() or kepler.uninstall()")]
     Running,
     #[error("Kepler's tables have schema version {found}, but this library knows only {LATEST}")]
     SchemaTooNew { found: i32 },
+    #[error("the extension is of version {found}, and the library is of version {LIBRARY}")]
+    OtherExtension { found: String },
     #[error("Kepler needs a database with encoding UTF8, not {0}")]
     Encoding(String),
     #[error("pgvector {found} is too old for Kepler")]
@@ -114,7 +144,9 @@ impl Report for InstallError {
     fn code(&self) -> PgSqlErrorCode {
         match self {
             Self::Running => PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
-            Self::SchemaTooNew { .. } => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Self::SchemaTooNew { .. } | Self::OtherExtension { .. } => {
+                PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
+            }
             Self::Encoding(_) | Self::VectorTooOld { .. } => {
                 PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED
             }
@@ -128,6 +160,11 @@ impl Report for InstallError {
                 Self::SchemaTooNew { .. } => {
                     "Install the newer library, then ALTER EXTENSION kepler UPDATE;"
                 }
+                // The tables would call functions that are not there.
+                Self::OtherExtension { found } if older(found, &parts(LIBRARY)) => {
+                    "ALTER EXTENSION kepler UPDATE; SELECT kepler.install();"
+                }
+                Self::OtherExtension { .. } => "Begin a new session: it loads the newer library.",
                 Self::Encoding(_) => return None,
                 Self::VectorTooOld { .. } => {
                     "Version 0.8.4 is the first without known corruption of indexes: \
@@ -178,6 +215,7 @@ fn run_pending() -> Result<i32, Error> {
     }
     Spi::connect_mut(|client| {
         check_database(client)?;
+        check_extension()?;
         let installed = relation::named(c"kepler", c"schema_versions");
         let owner = match installed {
             Some(table) => relation::owner(table),
@@ -190,6 +228,8 @@ fn run_pending() -> Result<i32, Error> {
             check_tables(client, owner)?;
             owner.require_own_code(client, INSTALLED)?;
         }
+        // Functions that the steps call work on tables that are on their way.
+        let _installing = versions::Installing::begin();
         // From here on with the rights of the owner alone, also for a superuser.
         let acting = Owner::of(owner).act();
         let found = match installed {
@@ -208,7 +248,7 @@ fn run_pending() -> Result<i32, Error> {
                 "INSERT INTO kepler.schema_versions (version, name, library_version)
                  VALUES ($1, $2, $3)",
                 None,
-                &[step.version.into(), step.name.into(), env!("CARGO_PKG_VERSION").into()],
+                &[step.version.into(), step.name.into(), LIBRARY.into()],
             )?;
         }
         drop(acting);
@@ -230,7 +270,7 @@ fn warn_of_server(client: &mut SpiClient<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn installed_version(client: &mut SpiClient<'_>) -> Result<i32, Error> {
+pub(crate) fn installed_version(client: &mut SpiClient<'_>) -> Result<i32, Error> {
     let version = client
         .update("SELECT pg_catalog.max(version) FROM kepler.schema_versions", None, &[])?
         .first()
@@ -335,6 +375,14 @@ fn check_tables(client: &mut SpiClient<'_>, owner: Owner) -> Result<(), Error> {
     }
 }
 
+/// The steps use the functions of this version.
+fn check_extension() -> Result<(), Error> {
+    match versions::of_extension().filter(|found| found != LIBRARY) {
+        Some(found) => Err(InstallError::OtherExtension { found }.into()),
+        None => Ok(()),
+    }
+}
+
 fn check_database(client: &mut SpiClient<'_>) -> Result<(), Error> {
     let row = client
         .update(
@@ -356,8 +404,11 @@ fn check_database(client: &mut SpiClient<'_>) -> Result<(), Error> {
 
 /// Whether a dotted version comes before `oldest`.
 fn older(version: &str, oldest: &[u32]) -> bool {
-    let parts: Vec<u32> = version.split('.').map(|part| part.parse().unwrap_or(0)).collect();
-    parts.as_slice() < oldest
+    parts(version).as_slice() < oldest
+}
+
+fn parts(version: &str) -> Vec<u32> {
+    version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
 }
 
 #[cfg(test)]

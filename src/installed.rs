@@ -1,6 +1,7 @@
 //! Whether Kepler's tables are there, and whether a procedure may commit.
 
 use crate::error::{Error, Report};
+use crate::pg::versions::{self, Behind};
 use crate::pg::{relation, transaction};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -20,12 +21,30 @@ impl Report for NotInstalled {
     }
 }
 
-/// Fails unless the tables are there, the newest that functions touch included. Two look-ups in
-/// Postgres' caches, nothing is read.
+/// The extension was updated, or created for a restored dump, and its tables were not.
+#[derive(Debug, thiserror::Error)]
+#[error("Kepler's tables are of an older version than its functions")]
+struct OlderTables;
+
+impl Report for OlderTables {
+    fn code(&self) -> PgSqlErrorCode {
+        PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(Behind::Tables.hint().to_string_lossy().into_owned())
+    }
+}
+
+/// Fails unless the tables are there, and of the version of the functions. Two look-ups in Postgres' caches; what the session
+/// has found in step is not read again. The functions of an older extension are served as far as they can be.
 pub(crate) fn require_tables() -> Result<(), Error> {
-    match relation::named(c"kepler", c"history") {
-        Some(_) => Ok(()),
-        None => Err(NotInstalled.into()),
+    if relation::named(c"kepler", c"schema_versions").is_none() {
+        return Err(NotInstalled.into());
+    }
+    match versions::behind() {
+        Some(Behind::Tables) => Err(OlderTables.into()),
+        Some(Behind::Extension) | None => Ok(()),
     }
 }
 

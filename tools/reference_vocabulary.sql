@@ -7,13 +7,13 @@ SET search_path = pg_catalog, pg_temp;
 CREATE TEMPORARY TABLE parts (number integer, part text, about text, functions text[]);
 INSERT INTO parts VALUES
 (1, 'Installation and access', 'Kepler''s tables, who may use them, and how the database fares.',
-    '{install,status,version,grant_access,revoke_access,use_workspace,current_workspace_id,find_secrets,cuid}'),
+    '{install,uninstall_report,uninstall,status,metrics,doctor,version,grant_access,revoke_access,use_workspace,current_workspace_id,find_secrets,cuid}'),
 (14, 'Workspaces', 'The life of a tenant, and of what is stored about a person.',
     '{create_workspace,workspace_report,export_workspace,import_workspace,delete_workspace,export_user,erase_user}'),
 (2, 'Records', 'What comes from other systems, one row for each thing there.',
     '{upsert_records,upsert_records_summary,upsert_record,delete_records,restore_records,archive_records,retry_rejects,purge_rejects,delete_connection,adopt_records,rename_entity,set_entity_options,record_document,jsonb_hash}'),
 (3, 'Enrichment', 'Workers that find out more about records, under leases.',
-    '{set_enrichment_policy,queue_backlog,drop_enrichment_policy,drop_backlog,claim_records,next_claim_at,extend_lease,settle_records,complete_records,fail_records,release_records,requeue_records,enrichment_transitions}'),
+    '{set_enrichment_policy,pause_enrichment,resume_enrichment,queue_backlog,drop_enrichment_policy,drop_backlog,claim_records,next_claim_at,extend_lease,settle_records,complete_records,fail_records,release_records,requeue_records,schedule_records,remove_enrichment_members,repair_enrichment,enrichment_transitions}'),
 (4, 'Entry tables', 'Tables that users declare, and change without losing what they hold.',
     '{create_entry_table,plan_entry_table,alter_entry_table,drop_entry_table,restore_entry_table,rename_entry_table,purge_entry_table,restore_field,purge_field,entry_json_schema,structure_of}'),
 (5, 'Entries', 'The rows of entry tables, in batches.',
@@ -21,7 +21,7 @@ INSERT INTO parts VALUES
 (6, 'Documents', 'JSON documents in any table: operations on them, and conditions.',
     '{json_update,update_document,upsert_document,json_matches}'),
 (7, 'Workflows and executions', 'What automations need, and what became of their runs.',
-    '{is_connected,required_connections,validate_workflow,start_execution,extend_execution,add_execution_steps,finish_execution,abandon_executions,execution_report,execution_transitions,fold}'),
+    '{is_connected,required_connections,validate_workflow,start_execution,extend_execution,add_execution_steps,finish_execution,suspend_execution,answer_execution,resume_execution,cancel_execution,execution_retries,abandon_executions,execution_report,execution_report_by_user,execution_transitions,fold}'),
 (8, 'Conversations', 'Messages in their order.',
     '{add_message,add_messages,conversation_window,search_messages,estimate_tokens}'),
 (9, 'Memory', 'What agents remember, and how they find it.',
@@ -33,8 +33,10 @@ INSERT INTO parts VALUES
 (12, 'Change feed', 'Which rows changed, for consumers that miss none.',
     '{track,untrack,feed_cursor,changes_since,acknowledge_changes,feed_lag,maintain_feed}'),
 (14, 'History', 'What rows were before they were changed, by whom, and the proof that nobody changed that.',
-    '{row_history,row_as_of,seal_history,verify_history,maintain_history}'),
-(15, 'Retention', 'How long rows are kept, and what deletes the older ones.',
+    '{row_history,row_as_of,seal_history,verify_history}'),
+(15, 'Maintenance', 'What must happen now and then.',
+    '{maintain}'),
+(16, 'Retention', 'How long rows are kept, and what deletes the older ones.',
     '{set_retention,drop_retention,run_retention,retention_report}'),
 (13, 'Blueprints', 'Whole application models: tables and types that are planned, applied and compared together.',
     '{plan_blueprint,apply_blueprint,apply_blueprint_online,blueprint_drift,repair_blueprint,drop_blueprint,blueprint_diagram,blueprint_from_prisma,prisma_schema}');
@@ -68,7 +70,12 @@ INSERT INTO outcomes (word, means) VALUES
 ('finished', 'The run has ended as reported.'),
 ('unfinished', 'A step is done, and more is left: call it again.'),
 ('aborted', 'The run was broken off.'),
-('abandoned', 'The run was silent for too long.');
+('abandoned', 'The run was silent for too long.'),
+('suspended', 'The run waits for a person.'),
+('waiting', 'There is no answer yet.'),
+('answered', 'The answer was taken.'),
+('resumed', 'The run goes on.'),
+('cancelled', 'The run was called off.');
 
 -- Arguments that hold a batch: as text, json or jsonb.
 CREATE TEMPORARY TABLE batches (argument text);
@@ -76,15 +83,17 @@ INSERT INTO batches VALUES ('records'), ('entries'), ('memories'), ('messages'),
 
 -- What acts is verb_object.
 CREATE TEMPORARY TABLE verbs (verb text);
-INSERT INTO verbs SELECT unnest('{abandon,abort,acknowledge,activate,add,adopt,alter,apply,archive,begin,checkpoint,claim,
+INSERT INTO verbs SELECT unnest('{abandon,abort,acknowledge,activate,add,adopt,alter,answer,apply,archive,begin,cancel,checkpoint,claim,
     complete,count,create,delete,distribute,drop,end,erase,expire,export,extend,fail,finish,find,get,grant,import,insert,
-    list,maintain,merge,plan,purge,queue,release,rename,repair,requeue,restore,resume,retire,retry,revoke,run,seal,search,set,
-    settle,start,sweep,touch,track,uninstall,undistribute,untrack,update,upsert,use,validate,verify}'::text[]);
+    list,maintain,merge,pause,plan,purge,queue,release,remove,rename,repair,requeue,restore,resume,retire,retry,revoke,run,schedule,seal,search,set,
+    settle,start,suspend,sweep,touch,track,uninstall,undistribute,untrack,update,upsert,use,validate,verify}'::text[]);
 
 -- What may break a rule, and why.
 CREATE TEMPORARY TABLE exceptions (rule text, name text, reason text);
 INSERT INTO exceptions VALUES
 ('verb_object', 'install', 'its object is Kepler itself'),
+('verb_object', 'uninstall', 'its object is Kepler itself'), ('verb_object', 'uninstall_report', 'reads'),
+('verb_object', 'maintain', 'its object is Kepler itself'),
 ('verb_object', 'track', 'its object is the table'),
 ('verb_object', 'untrack', 'its object is the table'),
 ('verb_object', 'changes_since', 'what only reads may be a noun'),
@@ -105,13 +114,13 @@ INSERT INTO exceptions VALUES
 ('verb_object', 'prisma_schema', 'reads'), ('verb_object', 'blueprint_drift', 'reads'),
 ('verb_object', 'conversation_window', 'reads'), ('verb_object', 'current_workspace_id', 'reads'),
 ('verb_object', 'enrichment_transitions', 'reads'), ('verb_object', 'entry_json_schema', 'reads'),
-('verb_object', 'execution_report', 'reads'), ('verb_object', 'execution_transitions', 'reads'),
+('verb_object', 'execution_report', 'reads'), ('verb_object', 'execution_report_by_user', 'reads'), ('verb_object', 'execution_retries', 'reads'), ('verb_object', 'execution_transitions', 'reads'),
 ('verb_object', 'index_advice', 'reads'), ('verb_object', 'is_connected', 'reads'),
 ('verb_object', 'last_search', 'reads'), ('verb_object', 'memory_history', 'reads'),
 ('verb_object', 'next_claim_at', 'reads'), ('verb_object', 'pending_memory_embeddings', 'reads'),
 ('verb_object', 'pending_message_embeddings', 'reads'), ('verb_object', 'recall_check', 'reads'),
 ('verb_object', 'record_document', 'reads'), ('verb_object', 'required_connections', 'reads'),
-('verb_object', 'status', 'reads'), ('verb_object', 'structure_of', 'reads'), ('verb_object', 'version', 'reads'),
+('verb_object', 'status', 'reads'), ('verb_object', 'metrics', 'reads'), ('verb_object', 'doctor', 'reads'), ('verb_object', 'structure_of', 'reads'), ('verb_object', 'version', 'reads'),
 ('verb_object', 'workspace_report', 'reads'), ('verb_object', 'retention_report', 'reads'),
 ('workspace_id', 'create_workspace', 'the workspace is what it makes'),
 ('workspace_id', 'delete_workspace', 'the workspace is what it acts on'),
@@ -124,6 +133,7 @@ INSERT INTO exceptions VALUES
 ('batch', 'delete_connection', 'records says what becomes of them'),
 ('answer', 'delete_connection', 'records says what becomes of them'),
 ('answer', 'finish_sync', 'error is the run''s, and no outcome''s'),
+('answer', 'execution_retries', 'error is the run''s, and no outcome''s'),
 ('batch', 'complete_records', 'results stand beside record_ids, in an array'),
 ('answer', 'upsert_records_summary', 'answers with counts'),
 ('forms', 'upsert_record', 'the time may be of any type too'),

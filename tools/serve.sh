@@ -30,7 +30,7 @@ case ${1:-} in
     rm -rf "$(server_socket_dir '')"*
     (
       cd "$BUILD"
-      rm -rf data-* cluster-* target-* package-* installed-* pg_regress-* isolation-* cargo-tools pgrx-home postgres \
+      rm -rf data-* cluster-* target-* package-* installed-* pg_regress-* isolation-* cargo-tools pgrx-home postgres postgres-released-* \
         libclang shellcheck python-demo python-embedding python-workers python-singer python-tap python-target typescript-workers* node npm-cache \
         mypy-cache* sqlsmith pgbouncer venv logs probe.* ./*.lock .kepler-build
     )

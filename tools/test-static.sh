@@ -24,6 +24,7 @@ check "acting as the owner in one place" acts_in_one_place
 # The head of src/lib.rs says which module may use which.
 check "modules use only what lies below them" python3 tools/check-layers.py
 check "links and promises in the pages" "$ROOT/tools/check-docs.sh"
+check "released files are as they were" "$ROOT/tools/check-released.sh"
 
 scripts=(.ci/run)
 while IFS= read -r script; do scripts+=("$script"); done < <(

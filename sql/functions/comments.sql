@@ -7,6 +7,27 @@ Returns one row for each step of the schema.
 Outcomes: applied (by this call), unchanged (it was there).
 Errors: 55P03 while another session runs it; 55000 if the tables are newer than the library; 0A000 if the database is not in UTF8 or pgvector is older than 0.8.4.';
 
+COMMENT ON FUNCTION kepler.uninstall(boolean, jsonb) IS
+'Drops Kepler''s tables, entry tables, embedding tables and the tables of blueprints, and the triggers that track put on other tables, in one transaction. DROP EXTENSION kepler; DROP SCHEMA kepler; then take the rest, and nothing is left. Nothing is dropped with CASCADE. It can be repeated.
+with_rows: true also where the tables hold rows, which are deleted with them.
+options: {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for the locks.
+Returns one row for each object. hint: what to do about an object that is kept, as a statement where one does.
+Outcomes: dropped, kept (not Kepler''s to drop, or dropped by another command).
+Errors: 2BP01 if something of somebody else''s rests on Kepler''s tables or on the extension (a view, a foreign key, a default, a policy, a subscription, …), with all of it in DETAIL; 55000 if the tables hold rows, if they are newer than the library, and in a transaction that is not READ COMMITTED; 55P03 if a table is in use, or another session runs install() or uninstall(); 40001 if tables were made meanwhile; 22004 and 22023 for arguments; 42501 for callers other than the owner of the tables and superusers.';
+
+COMMENT ON FUNCTION kepler.uninstall_report() IS
+'Shows what uninstall would drop and keep, and what is in its way, without doing anything. Returns one row for each object.
+rows: how many a table holds, counted now. hint: a statement that takes an object out of the way, where there is a short one, or what to do about an object that is kept.
+Outcomes: dropped, blocks (somebody else''s object, which rests on Kepler''s), kept.
+Errors: 42501 for callers other than the owner of the tables and superusers.';
+COMMENT ON FUNCTION kepler_internal.made_objects(oid, text[]) IS 'Internal: what Kepler made that is no member of the extension';
+COMMENT ON FUNCTION kepler_internal.made_schemas() IS 'Internal: the schemas that Kepler made beside those of the extension';
+COMMENT ON FUNCTION kepler_internal.given_schema_rights(oid) IS 'Internal: the rights on schemas of others that roles have for tables of blueprints';
+COMMENT ON FUNCTION kepler_internal.with_parts(oid[], oid[]) IS 'Internal: objects, and what goes with them without being asked for';
+COMMENT ON FUNCTION kepler_internal.plan_uninstall(oid, oid, text[]) IS 'Internal: what uninstall drops, what blocks it, and what stays';
+COMMENT ON FUNCTION kepler_internal.way_out(oid, oid, integer, text, text) IS 'Internal: a statement that takes an object off what it rests on';
+COMMENT ON FUNCTION kepler_internal.held_by_tables(regclass[]) IS 'Internal: which tables hold more than install() put there';
+
 COMMENT ON FUNCTION kepler.status() IS
 'Shows what is installed, how much data it holds and what waits: a JSON object with the versions of library, extension, schema, Postgres and pgvector, and the session''s workspace.
 tables: for each of Kepler''s tables the number of rows (of all workspaces), bytes, and whether the number is estimated (for an analysed table above 64 MB, and for a table that the caller may not read).
@@ -16,6 +37,32 @@ executions: the number of running and of overdue executions.
 For every level of access and for members of pg_monitor.
 Errors: 55000 before install().';
 COMMENT ON FUNCTION kepler_internal.table_status(regclass) IS 'Internal: rows and bytes of a table';
+
+COMMENT ON FUNCTION kepler.metrics() IS
+'What the views kepler.stat_… show, as samples for Prometheus: a name, its labels, a value, and the type (gauge or counter) and the help of the name. Names have their unit in them, and end with _total where the value only grows.
+A call costs some look-ups in indexes for each workspace, type, entity, consumer and table, however many rows they hold: counts stop at a number that is a metric of its own, and estimates are called so.
+For members of pg_monitor.
+Errors: 55000 before install(); 42501 for other roles.';
+COMMENT ON FUNCTION kepler_internal.require_monitor() IS 'Internal: fails unless the caller may look at all workspaces';
+COMMENT ON FUNCTION kepler_internal.metric_names() IS 'Internal: name, type, labels and help of each metric';
+
+COMMENT ON FUNCTION kepler.doctor(jsonb) IS
+'What is wrong with this installation, one row a finding; none if all is well. severity is error (data is not safe, or functions fail), warning (it will be, or costs much), or notice. statement mends it, if a statement does; hint says what to think of before or after.
+It compares Kepler''s own tables with those that install() makes, column by column, and looks at indexes, triggers, row security and rights; versions of library, extension, schema, pgvector and Postgres; vacuum, statistics and sequences; transactions that hold the horizon, consumers that have stopped, and partitions. It reads the catalog and statistics, and no data. A check that fails is a finding (check_failed).
+options: {"held_for": "1 hour"} is how long a transaction may be under way, and {"silent_for": "1 day"} how long a consumer for which changes wait may acknowledge nothing.
+It works before install() and on a standby too. For members of pg_monitor and whoever has the rights of the owner of Kepler''s tables; the owner sees more (which roles have which level, what is tracked).
+Errors: 22023 for options; 42501 for other roles.';
+COMMENT ON FUNCTION kepler_internal.described_tables() IS 'Internal: how Kepler''s tables are made, an object a row';
+COMMENT ON FUNCTION kepler_internal.expected_tables() IS 'Internal: how install() makes Kepler''s tables, an object a row';
+COMMENT ON FUNCTION kepler_internal.expected_tables_text() IS 'Internal: the same, a JSON object a line';
+COMMENT ON FUNCTION kepler_internal.server_warning(integer) IS 'Internal: what is wrong with a version of Postgres, a server_version_num';
+COMMENT ON FUNCTION kepler_internal.doctor_access() IS 'Internal: findings of doctor() about owners and rights';
+COMMENT ON FUNCTION kepler_internal.doctor_vacuum() IS 'Internal: findings of doctor() about vacuum, statistics and sequences';
+COMMENT ON FUNCTION kepler_internal.doctor_indexes() IS 'Internal: findings of doctor() about indexes, foreign keys and partitions';
+COMMENT ON FUNCTION kepler_internal.doctor_installation() IS 'Internal: findings of doctor() about versions';
+COMMENT ON FUNCTION kepler_internal.doctor_server() IS 'Internal: findings of doctor() about the server and its settings';
+COMMENT ON FUNCTION kepler_internal.doctor_tables() IS 'Internal: findings of doctor() about the definitions of tables';
+COMMENT ON FUNCTION kepler_internal.doctor_upkeep(interval, interval) IS 'Internal: findings of doctor() about what is held up or not done';
 
 COMMENT ON FUNCTION kepler.version() IS
 'The version of the loaded library. status() also shows the version of the extension''s SQL, which ALTER EXTENSION upgrades.';
@@ -324,15 +371,18 @@ trigger, actions, required_providers: as in kepler.workflows.
 path: a JSON Pointer into {trigger, actions, required_providers}. code: not_an_object, not_an_array, no_actions, too_deep, invalid_app, invalid_connection_id, or a reason of required_connections. message: the same for people.
 Errors: 55000 before install(); 22004 for a NULL argument; 23503 for an unknown user.';
 
-COMMENT ON FUNCTION kepler.start_execution(text, text, interval, jsonb, text) IS
+COMMENT ON FUNCTION kepler.start_execution(text, text, interval, jsonb, text, text, text) IS
 'Starts a run of a workflow, or finds the run that the same key has started. Returns one row.
 workflow_id: a value of kepler.workflows.id. Overdue runs of this workflow become ABANDONED first.
 idempotency_key: the caller''s name for this run. A workflow has one run for a key, whatever the state of that run; sessions that start the same key at once make one run. NULL: each call makes a run.
 timeout: how long the run may go without extend_execution before it is overdue; an hour by default, at most 366 days.
 metadata: a JSON object to keep with the run.
-token: what extend_execution, add_execution_steps and finish_execution ask for. It is given out once, with started, and only its hash is stored.
-Outcomes: started, duplicate (the key has a run, whatever became of it).
-Errors: 55000 before install(), and for a workflow that is inactive or has no user; 22004 and 22023 for arguments; 23503 for an unknown workflow; 40001 if runs with the key kept vanishing (run it again).';
+retry_of: the run of the same workflow that this one tries again, which has ended as FAILURE, ABANDONED or CANCELLED. A run is retried once: who asks again gets the retry that is there. To try once more, retry the retry.
+caller_token: a token of the caller''s own, random and of 16 to 500 bytes, which takes the place of the one that Kepler makes. Who lost the answer asks again with the same key, or the same retry_of, and the same token, and gets the run as started while it is RUNNING or WAITING.
+token: what extend_execution, add_execution_steps, suspend_execution and finish_execution ask for. It is given out once, with started, and only its hash is stored.
+workflow_version: the definition that this run runs (kepler.workflow_versions).
+Outcomes: started, duplicate (the key has a run, or the run a retry, whatever became of it).
+Errors: 55000 before install(), for a workflow that is inactive or has no user, and for a run that cannot be retried; 22004 and 22023 for arguments; 23503 for an unknown workflow or execution; 40001 if runs with the key kept vanishing (run it again).';
 
 COMMENT ON FUNCTION kepler.extend_execution(text, text, interval, text) IS
 'Extends a run: its deadline becomes now plus the timeout. Returns the new deadline, or NULL if the run is lost: it has ended, was abandoned or deleted, or the token is not the run''s.
@@ -347,12 +397,49 @@ execution_id, token: as start_execution gave them.
 status: SUCCESS or FAILURE.
 results: any JSON.
 error: a message or a log. A text holds no NUL: write it as an escape.
-A run beyond its deadline that nobody has abandoned yet can still finish. What comes after the abandonment is kept in late_finish, the first time.
-Outcomes: finished, duplicate (the same report again), stale (the run has ended otherwise or was abandoned, or the token is not its own; what is stored stays), not_found.
+A run beyond its deadline that nobody has abandoned yet can still finish. What comes after the abandonment or the cancellation is kept in late_finish, the first time.
+Outcomes: finished, duplicate (the same report again), stale (the run has ended otherwise, was abandoned or cancelled, or waits for a person, or the token is not its own; what is stored stays), not_found.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
+COMMENT ON FUNCTION kepler.suspend_execution(text, text, jsonb, text, interval, text) IS
+'Has a run wait for a person: it becomes WAITING, and its worker gives it up. Returns one row.
+execution_id, token: as start_execution or resume_execution gave them.
+question: what is asked, any JSON; kept in kepler.execution_questions.
+user_id: who is asked; NULL for anybody. Kepler does not check who answers.
+timeout: how long the question stands; then the run is overdue, and abandon_executions makes it ABANDONED. NULL: for ever. At most 366 days.
+number: the number of the question, which answer_execution asks for. deadline_at: until when it stands.
+Outcomes: suspended, duplicate (the run waits with this very question), stale (the run has ended, waits with another question, or the token is not its own), not_found.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown user.';
+
+COMMENT ON FUNCTION kepler.answer_execution(text, integer, jsonb, text, text) IS
+'Answers the question of a run that waits. The first answer counts. The run then waits, without a deadline, until a worker calls resume_execution. Returns one row.
+execution_id: a value of kepler.executions.id. number: of the question, as in kepler.execution_questions.
+answer: any JSON. user_id: who answers; NULL if no user does.
+answered_at: when the question was answered, by this call or before.
+Outcomes: answered, duplicate (the same answer again), stale (it has another answer, or the run no longer waits), not_found.
+Errors: 55000 before install(); 22004 for a NULL argument; 23503 for an unknown user.';
+
+COMMENT ON FUNCTION kepler.resume_execution(text, text, interval, text) IS
+'Goes on with a run whose question is answered: it becomes RUNNING, with a new deadline and a new token. Tokens from before are no longer the run''s. Returns one row.
+execution_id: a value of kepler.executions.id. timeout: until the first extend_execution; the run''s own by default.
+caller_token: a token of the caller''s own, as for start_execution: with it, a call whose answer was lost can be repeated.
+workflow_id, workflow_version: the definition that the run runs. number, question, answer, answered_by: the latest question.
+Outcomes: resumed, waiting (there is no answer yet), stale (the run does not wait: another worker has it, or it has ended), not_found.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+
+COMMENT ON FUNCTION kepler.cancel_execution(text, text, text) IS
+'Ends a run that is RUNNING or WAITING as CANCELLED, at once and for good. Its worker''s next extend_execution gives NULL, steps and finish_execution answer stale; what the worker reports is kept in late_finish. Returns one row: what became of the call, and the status and the end of the run as they are stored.
+execution_id: a value of kepler.executions.id. reason: kept as the error of the run.
+Outcomes: cancelled, duplicate (it was cancelled before), stale (it has ended otherwise), not_found.
+Errors: 55000 before install(); 22004 for a NULL argument.';
+
+COMMENT ON FUNCTION kepler.execution_retries(text, text) IS
+'The runs that tried the same again, from the first that is still there: one row for each, in their order; no row for an unknown execution.
+execution_id: any run of the chain. attempt: counts from 1.
+Errors: 55000 before install(); 22004 for a NULL argument.';
+
 COMMENT ON FUNCTION kepler.abandon_executions(integer, text) IS
-'Sets runs beyond their deadline to ABANDONED and returns them, the longest overdue first.
+'Sets runs beyond their deadline to ABANDONED and returns them, the longest overdue first; those that ran before those that waited for a person.
 max_rows: the most runs to abandon. Runs whose row another session has locked are skipped. Runs that the database refuses to write are skipped with a warning.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 
@@ -368,8 +455,15 @@ COMMENT ON FUNCTION kepler.execution_report(text, timestamptz, timestamptz, text
 'Reports how workflows perform: one row for each workflow, by name, also for workflows without a run. It changes nothing.
 workflow_id: one workflow; NULL for all.
 started_from, started_before: runs that started at started_from or later, and before started_before.
-runs is the sum of running, overdue (running beyond the deadline), succeeded, failed and abandoned. success_rate: the share of successes among ended runs, from 0 to 1, NULL if none has ended. p50_duration, p95_duration: of runs that succeeded or failed.
+runs is the sum of running, overdue (running beyond the deadline), waiting, succeeded, failed, abandoned and cancelled. success_rate: the share of successes among runs that succeeded, failed or were abandoned, from 0 to 1, NULL if there is none. p50_duration, p95_duration: of runs that succeeded or failed, the time that they waited for people included.
 Errors: 55000 before install(); 22004 for a NULL workspace; 23503 for an unknown workflow.';
+
+COMMENT ON FUNCTION kepler.execution_report_by_user(text, text, timestamptz, timestamptz, text) IS
+'Reports how the runs of users went: one row for each user and workflow that have runs, also for deleted workflows; user_id is NULL for runs whose user was deleted. It changes nothing.
+user_id, workflow_id: one of them; NULL for all.
+started_from, started_before: runs that started at started_from or later, and before started_before.
+name: of the workflow, at its latest version. running: those beyond their deadline included. The other columns are as in execution_report.
+Errors: 55000 before install(); 22004 for a NULL workspace; 23503 for an unknown user or workflow.';
 
 COMMENT ON FUNCTION kepler.execution_transitions() IS
 'The legal changes of kepler.executions.status, for functions and for direct SQL, and what causes them.';
@@ -386,8 +480,18 @@ COMMENT ON FUNCTION kepler_internal.check_in_time() IS 'Trigger: keeps next_chec
 COMMENT ON FUNCTION kepler_internal.guard_execution() IS 'Trigger: refuses direct SQL that would falsify an execution';
 COMMENT ON FUNCTION kepler_internal.guard_execution_step() IS 'Trigger: refuses direct SQL that would falsify a step';
 COMMENT ON FUNCTION kepler_internal.execution_token_hash(text) IS 'Internal: what is stored of a token';
+COMMENT ON FUNCTION kepler_internal.guard_execution_question() IS 'Trigger: refuses direct SQL that would falsify a question or its answer';
+COMMENT ON FUNCTION kepler_internal.guard_workflow_version() IS 'Trigger: refuses to change a version of a workflow, and to delete the current one';
+COMMENT ON FUNCTION kepler_internal.number_workflow_version() IS 'Trigger: gives a changed definition the next number';
+COMMENT ON FUNCTION kepler_internal.keep_workflow_version() IS 'Trigger: keeps the definition that a workflow has got';
+COMMENT ON FUNCTION kepler_internal.drop_workflow_versions() IS 'Trigger: deletes the versions of deleted workflows that have no runs';
+COMMENT ON FUNCTION kepler_internal.fill_workflow_version() IS 'Trigger: the version of a run that is inserted without one';
+COMMENT ON FUNCTION kepler_internal.check_caller_token(text) IS 'Internal: fails with 22023 for a token that could be guessed';
+COMMENT ON FUNCTION kepler_internal.require_retriable(text, text, text) IS 'Internal: fails unless an execution can be tried again';
+COMMENT ON FUNCTION kepler_internal.execution_retries(text, text) IS 'Internal: execution_retries, whose columns bear the names of its arguments';
+COMMENT ON FUNCTION kepler_internal.execution_report_by_user(text, text, timestamptz, timestamptz, text) IS 'Internal: execution_report_by_user, whose columns bear the names of its arguments';
 COMMENT ON FUNCTION kepler_internal.check_timeout(interval) IS 'Internal: fails with 22023 for an invalid timeout';
-COMMENT ON FUNCTION kepler_internal.abandon_overdue(text, integer, text) IS 'Internal: what abandon_executions and start_execution share';
+COMMENT ON FUNCTION kepler_internal.abandon_overdue(text, integer, text, kepler.execution_status) IS 'Internal: what abandon_executions and start_execution share';
 COMMENT ON FUNCTION kepler_internal.execution_steps_given(text) IS 'Internal: the elements that add_execution_steps was given, as Postgres can read them';
 COMMENT ON FUNCTION kepler_internal.is_about_session(text) IS 'Internal: whether an SQLSTATE is about the session or the server, and not about what is written';
 COMMENT ON FUNCTION kepler_internal.execution_report(text, timestamptz, timestamptz, text) IS 'Internal: execution_report, whose columns bear the names of its arguments';
@@ -472,18 +576,31 @@ COMMENT ON FUNCTION kepler_internal.json_update_changes(jsonb, jsonb) IS 'Intern
 COMMENT ON FUNCTION kepler.enrichment_transitions() IS
 'The legal changes of records.enrichment_status. Every other change, also by direct SQL, fails with 23514.';
 
-COMMENT ON FUNCTION kepler.set_enrichment_policy(text, integer, interval, interval, interval, boolean, boolean, boolean, text) IS
+COMMENT ON FUNCTION kepler.set_enrichment_policy(text, integer, interval, interval, interval, boolean, boolean, boolean, boolean, text, integer, integer, text) IS
 'Lets workers enrich the records of a type, or changes the policy of a type. From then on upserts and direct SQL queue new and changed records. Settings that are not given keep their values.
 entity_type: the type of the records.
 max_attempts (initially 5): the number of failed or expired attempts after which a record is FAILED. lease (5 minutes): how long a claim lasts without extend_lease.
 backoff_base (10 seconds), backoff_cap (1 hour): an attempt waits for between half and all of base * 2^(attempts - 1), at most cap.
 clear_on_change (false): changed content empties records.enrichment at once, instead of keeping the old result until the new one.
 fair (false): claims take turns between entities. notify (false): an upsert that queues something notifies the channel kepler_enrichment, once a call.
+priorities (false): claims take records with a higher priority first (schedule_records); where they take turns, within each turn.
+records_per_minute (0), leases_per_minute (0): so many records, and so many claims that get some, within any 60 seconds, at most; 0 means no limit. What was claimed counts, whatever became of it, unless the claim is rolled back.
+limit_by (type): whether the limits hold for the whole type, for each entity, or for each source. With entity and source claims take turns between them, so source does not go with fair.
 Outcomes: inserted, updated, unchanged.
 queued: how many records of before the policy this call has queued. If the workspace has at most 10,000 records and no transaction is writing records of the type, that is all of them, and writers of the type wait until the transaction ends. Otherwise a notice says to CALL kepler.queue_backlog after the transaction.
 remaining: about how many rows queue_backlog has to look at, by the statistics; 0 if and only if nothing is left. In a REPEATABLE READ or SERIALIZABLE transaction all is left to queue_backlog.
 Waits for no writer. A transaction that began before the policy and keeps to its snapshot (REPEATABLE READ) can write no records of the type after it (40001).
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace.';
+
+COMMENT ON FUNCTION kepler.pause_enrichment(text, text) IS
+'Pauses the enrichment of a type: claims that begin after it is committed return no rows, and next_claim_at returns NULL. What is claimed already can be settled, and its leases extended; a lease that ends is taken back after the pause. Records are queued meanwhile. Returns whether the type was not paused before.
+entity_type: the type of the records.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
+
+COMMENT ON FUNCTION kepler.resume_enrichment(text, text) IS
+'Ends the pause of a type. Returns whether it was paused.
+entity_type: the type of the records.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
 
 COMMENT ON PROCEDURE kepler.queue_backlog(text, integer, text) IS
 'Queues the records of a type that existed before its policy, or before the policy became fair, in steps that each commit: writers and claims never wait for longer than one step. Can be stopped at any time; the next call continues. Several can run at once.
@@ -541,7 +658,9 @@ COMMENT ON FUNCTION kepler.claim_records(text, text, integer, interval, jsonb, t
 entity_type: the type of the records.
 A record that the database refuses to mark (a CHECK, a trigger, a unique index) waits longer each time, and kepler.failed_enrichments says why; the call warns of it and continues with others.
 worker: a name, for people to read. lease: how long the lease lasts without extend_lease; the policy''s if NULL.
-options: {"fair": false} takes the oldest first in spite of a fair policy.
+options: {"fair": false} takes the oldest first in spite of a fair policy. {"filter": {…}} takes only records whose data meets the filter, as in json_matches, the oldest first. Such a claim looks at no more than 1,000 records that are ready, and the next one of the session with the same filter goes on behind them: no rows need not mean that nothing meets it. Wait a second before the next claim.
+external_id, source and entity_id are those of the record. enrichment: what was found before; NULL if nothing was.
+If the policy has priorities, the higher ones come first, then those that were ready first. If it has limits, the claim takes no more than they allow. While the type is paused there are no rows.
 lease_id is the same in all rows, and greater than that of every earlier claim. attempt begins at 1 for each content.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
 
@@ -553,7 +672,7 @@ Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.settle_records(bigint, text, text) IS
 'Settles records of a lease, and returns one row for each element, in their order. Records that are not settled stay leased; the lease is deleted with its last record.
 lease_id: as claim_records gave it.
-results: a JSON array, as text, json or jsonb, of {record_id, action, result, error, retryable, retry_in}. action is complete (the default; the members of result are merged into records.enrichment), fail (with error; the record is tried again unless retryable is false or this was the last attempt) or release (the record returns to the queue; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
+results: a JSON array, as text, json or jsonb, of {record_id, action, result, remove, error, retryable, retry_in}. action is complete (the default; the members of records.enrichment that remove, an array of names, lists are removed, and the members of result are merged into the rest; null is a value like any other), fail (with error; the record is tried again unless retryable is false or this was the last attempt) or release (the record returns to the queue; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
 The error of a failure may be any JSON: a value that is not a string is stored as its JSON text. Characters that cannot be stored are stored as escapes, and the answer says so in error.
 Outcomes: applied, retried, failed, released, duplicate (this lease has settled it before), stale (the lease is lost, or does not hold the record: nothing changes), superseded (its content changed since the claim: the result is dropped, the record queued again), gone, not_found, rejected (the element cannot be understood, or the database refuses to write it: error_code is then the SQLSTATE).
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if results cannot be divided into elements.';
@@ -582,8 +701,32 @@ filter: only records whose data meets it, as in json_matches; with an entity_typ
 Outcomes: requeued, unchanged (UNAPPLIED or PENDING, named before, or its data does not meet the filter), gone, not_found, rejected (the database refuses to write it: error_code is the SQLSTATE).
 Errors: 55000 before install(); 22023 for arguments; 42704 if the type has no policy.';
 
+COMMENT ON FUNCTION kepler.schedule_records(text[], integer, timestamptz, text) IS
+'Sets the priority of records in the queue, and the earliest time at which they are claimed. Both belong to the place in the queue: they hold through retries and new content, until the record is APPLIED or FAILED. Call it in the transaction of the upsert or requeue_records, and no worker gets the records before.
+record_ids: a row for each. priority: from 0 (that of a record without one) to 9; claims take the higher first if the policy says priorities => true. NULL leaves it as it is.
+not_before: the earliest time; one that is over makes a record ready now that waits for a retry. NULL leaves it as it is.
+Outcomes: updated; unchanged (it is so already, was named before, or is not in the queue: it is PENDING, APPLIED or FAILED, or its type has no policy); gone; not_found; rejected (error_code no_priorities: the policy has none).
+Waits for whoever holds a record.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+
+COMMENT ON FUNCTION kepler.remove_enrichment_members(text[], text[], text) IS
+'Removes members from records.enrichment, whatever the status of the records; the status stays. Workers do so with remove in settle_records.
+record_ids: a row for each. members: names at the top level; NULL removes all. A record that has none left has NULL.
+Outcomes: updated, unchanged (it has none of them, or was named before), gone, not_found, rejected (the database refuses to write it: error_code is the SQLSTATE).
+Waits for whoever holds a record.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+
+COMMENT ON PROCEDURE kepler.repair_enrichment(integer, text, bigint, bigint, bigint) IS
+'Finds what no function of Kepler leaves behind, but writes around its triggers can: records that are PENDING under a lease that does not exist, which become UNAPPLIED and are queued, and leases under which no record is PENDING, which end. It reads the records of the workspace by their key, in steps that each commit, while workers go on. Can be stopped at any time.
+max_rows: how many records a step reads; at most 10,000.
+requeued: how many records became UNAPPLIED. ended: how many leases ended. held: how many were passed by because somebody had them locked; call it again.
+Records that are UNAPPLIED and not queued are what queue_backlog finds. Cannot run inside of a transaction.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 2D000 inside of a transaction.';
+COMMENT ON FUNCTION kepler_internal.repair_enrichment_step(text, integer, text) IS 'Internal: gives back records whose lease does not exist, and where to go on; NULL when all were looked at';
+COMMENT ON FUNCTION kepler_internal.repair_leases_step(bigint, integer, text) IS 'Internal: ends leases that hold nothing, and where to go on; NULL when all were looked at';
+
 COMMENT ON FUNCTION kepler.next_claim_at(text, text) IS
-'When a claim is next likely to find something: the earliest time at which a queued record is ready or a lease ends. A time in the past means now. While other sessions hold all ready records, the answer is a second from now. NULL: nothing is queued or leased.
+'When a claim is next likely to find something: the earliest time at which a queued record is ready or a lease ends. A time in the past means now. While other sessions hold all ready records, the answer is a second from now. While a limit is used up, the answer is when it lets a claim get something again. NULL: nothing is queued or leased, or the type is paused.
 entity_type: the type of the records.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
 
@@ -945,7 +1088,7 @@ Sensitive fields are left out. jsonb_populate_record makes a row of it.
 Errors: 55000 before install(), if no history is kept of the table, and if it is not known what the row was (the table was not tracked, a TRUNCATE took it, or its history was redacted); 22004 and 22023 for arguments; 42501 as for row_history.';
 COMMENT ON FUNCTION kepler.seal_history() IS
 'Seals what the history has of transactions that have ended, in a chain of hashes, and returns the anchor of the last seal: NULL if there is nothing to seal. Keep the anchor where nobody who can change the database can change it.
-No writer waits for it. For the owner of Kepler''s tables. Call maintain_history for a large backlog: it commits between the seals.
+No writer waits for it. For the owner of Kepler''s tables. maintain does it too, and commits between the seals.
 Errors: 55000 before install(); 42501 for other callers.';
 COMMENT ON FUNCTION kepler.verify_history(text, text) IS
 'Compares the history with its seals, and with an anchor that was kept outside: whether anything was changed, added or removed since. One row.
@@ -954,15 +1097,11 @@ problem: the first break; broken_at: when that was written. seals, sealed_rows: 
 For the owner of Kepler''s tables. Reads the whole of what it compares.
 Outcomes: intact (nothing was changed), broken (the history or a seal was changed; problem says where).
 Errors: 55000 before install(); 22023 for what is no anchor; 42501 for other callers.';
-COMMENT ON PROCEDURE kepler.maintain_history() IS
-'Makes the partitions of the history for the next months, and seals what there is to seal, in steps that commit. Call it once a day, from any scheduler. If it is late, changes go to a default partition.
-Cannot run inside of a transaction. For the owner of Kepler''s tables.
-Errors: 55000 before install(); 42501 for other callers; 2D000 inside of a transaction.';
 COMMENT ON FUNCTION kepler_internal.tell_history() IS 'Trigger: what a statement has overwritten goes into the history';
 COMMENT ON FUNCTION kepler_internal.refuse_history_change() IS 'Trigger: rows of the history are not changed';
 COMMENT ON FUNCTION kepler_internal.make_history_triggers(regclass, integer, text, boolean) IS 'Internal: makes the triggers of a table whose history is kept';
 COMMENT ON FUNCTION kepler_internal.protect_history(regclass) IS 'Internal: has a table refuse changes of its rows';
-COMMENT ON FUNCTION kepler_internal.make_history_partitions_step() IS 'Internal: makes partitions of the history for the next months, as its owner; gives whether any was made';
+COMMENT ON FUNCTION kepler_internal.make_history_partitions_step() IS 'Internal: the step make_history_partitions of maintain';
 COMMENT ON FUNCTION kepler_internal.content_hash(text[]) IS 'Internal: SHA-256 of texts, each with its length';
 COMMENT ON FUNCTION kepler_internal.microseconds(timestamptz) IS 'Internal: a time as it is hashed';
 COMMENT ON FUNCTION kepler_internal.sealable(integer, xid8, bigint, integer, xid8, bigint, bigint) IS 'Internal: what is to be sealed between two positions, and its hashes';
@@ -1103,3 +1242,30 @@ COMMENT ON FUNCTION kepler_internal.begin_retention(interval) IS 'Internal: begi
 COMMENT ON FUNCTION kepler_internal.next_retention(jsonb, boolean) IS 'Internal: the next batch of run_retention';
 COMMENT ON FUNCTION kepler_internal.retention_step(jsonb) IS 'Internal: one batch of run_retention';
 COMMENT ON FUNCTION kepler_internal.retention_step_failed(jsonb, text, text) IS 'Internal: a batch of run_retention that failed';
+
+COMMENT ON PROCEDURE kepler.maintain(interval) IS
+'Does all that must happen now and then: makes partitions ahead, takes back what expired leases hold, ends overdue executions and silent sync runs, queues and drops backlogs, seals the history, deletes expired memories and what retention policies let go, drops old partitions of the feed, goes on with interrupted deletions of workspaces, and notes which indexes are advised. Call it once a minute, from any scheduler.
+budget: about how long it may work, up to a day. What there was no time for comes first the next time. Where statement_timeout is set, it ends before three quarters of that.
+Each step is a transaction of its own. One that fails stops no other: a warning says so, kepler.maintenance keeps it, and it is tried again after a pause that grows from a minute to an hour. One session runs it at a time: others, and standbys, return at once with a notice.
+Cannot run inside of a transaction. For the owner of Kepler''s tables.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 for other callers; 25006 in a read-only transaction; 2D000 inside of a transaction.';
+COMMENT ON FUNCTION kepler_internal.maintain_step(interval, boolean) IS 'Internal: the next part of maintain, a transaction; gives whether there is another';
+COMMENT ON FUNCTION kepler_internal.maintenance_steps() IS 'Internal: the steps of maintain, in their order';
+COMMENT ON FUNCTION kepler_internal.maintenance_due(text) IS 'Internal: what a step of maintain finds to do';
+COMMENT ON FUNCTION kepler_internal.find_maintenance() IS 'Internal: what all steps of maintain find to do, what has waited longest first';
+COMMENT ON FUNCTION kepler_internal.begin_maintenance(text, text, text) IS 'Internal: notes that a step begins with an object';
+COMMENT ON FUNCTION kepler_internal.end_maintenance(text, text, text, text, bigint, double precision, text, text) IS 'Internal: notes how a step ended with an object; gives how often in a row it came to nothing';
+COMMENT ON FUNCTION kepler_internal.end_maintenance_run(timestamptz, text[], text[], boolean[], bigint[], double precision[], double precision[], text[], text[]) IS 'Internal: notes how a run of maintain ended for each step';
+COMMENT ON FUNCTION kepler_internal.maintenance_pause(integer) IS 'Internal: how long what came to nothing so often is left alone';
+COMMENT ON FUNCTION kepler_internal.maintain_part(text, text, text, integer, text) IS 'Internal: a bounded part of a step of maintain';
+COMMENT ON FUNCTION kepler_internal.try_maintenance(text, text, text, integer, text) IS 'Internal: the same, with what went wrong as an answer';
+COMMENT ON FUNCTION kepler_internal.lacks_partitions(text, text, integer) IS 'Internal: whether a partition of the feed or of the history is missing';
+COMMENT ON FUNCTION kepler_internal.feed_kept_for() IS 'Internal: how long maintain keeps the feed; NULL where a retention policy says it';
+COMMENT ON FUNCTION kepler_internal.has_old_changes(interval) IS 'Internal: whether the feed holds changes that are older';
+COMMENT ON FUNCTION kepler_internal.has_unsealed_changes() IS 'Internal: whether there is something to seal';
+COMMENT ON FUNCTION kepler_internal.leased_types() IS 'Internal: types with leases, and the first deadline of each';
+COMMENT ON FUNCTION kepler_internal.queued_types() IS 'Internal: types with something in the queue';
+COMMENT ON FUNCTION kepler_internal.workspaces_with_sync_notes() IS 'Internal: workspaces in which ended sync runs have left notes';
+COMMENT ON FUNCTION kepler_internal.advise_indexes() IS 'Internal: notes what index_advice proposes';
+COMMENT ON FUNCTION kepler_internal.reap_leases(text, text, integer) IS 'Internal: takes back what expired leases of a type hold';
+COMMENT ON FUNCTION kepler_internal.tidy_syncs(text, integer) IS 'Internal: ends silent sync runs of a workspace, and deletes what ended ones have noted';

@@ -283,3 +283,136 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- A part of repair_enrichment: records whose lease does not exist. They are locked before it is asked again, so that what a
+-- worker claims or settles meanwhile is not taken for one.
+CREATE FUNCTION kepler_internal.repair_enrichment_step(
+    after text,
+    max_rows integer,
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    OUT last text,
+    OUT requeued bigint,
+    OUT held bigint
+)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
+SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_variable
+DECLARE
+    given_workspace ALIAS FOR $3;
+    suspect text[];
+    locked text[];
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_name('workspace_id', given_workspace);
+    PERFORM kepler_internal.require_max_rows(max_rows, 10000);
+    SELECT CASE WHEN count(*) = max_rows THEN max(n.id) END,
+        array_agg(n.id) FILTER (WHERE n.enrichment_status = 'PENDING' AND NOT EXISTS (
+            SELECT FROM kepler.leases AS l
+            WHERE l.workspace_id = given_workspace AND l.id = n.enrichment_lease_id))
+    INTO last, suspect
+    FROM (
+        SELECT r.id, r.enrichment_status, r.enrichment_lease_id FROM kepler.records AS r
+        WHERE r.workspace_id = given_workspace AND r.id > after
+        ORDER BY r.id LIMIT max_rows
+    ) AS n;
+    locked := ARRAY(
+        SELECT r.id FROM kepler.records AS r
+        WHERE r.workspace_id = given_workspace AND r.id = ANY (suspect) AND r.enrichment_status = 'PENDING'
+        ORDER BY r.entity_id COLLATE "C", r.external_id, r.id COLLATE "C" FOR NO KEY UPDATE SKIP LOCKED);
+    held := coalesce(cardinality(suspect), 0) - cardinality(locked);
+    UPDATE kepler.records AS r
+    SET enrichment_status = 'UNAPPLIED', enrichment_lease_id = NULL, updated_at = clock_timestamp()
+    WHERE r.workspace_id = given_workspace AND r.id = ANY (locked) AND r.enrichment_status = 'PENDING'
+        AND NOT EXISTS (
+            SELECT FROM kepler.leases AS l
+            WHERE l.workspace_id = given_workspace AND l.id = r.enrichment_lease_id);
+    GET DIAGNOSTICS requeued = ROW_COUNT;
+END
+$$;
+
+-- The same for leases under which no record is PENDING.
+CREATE FUNCTION kepler_internal.repair_leases_step(
+    after bigint,
+    max_rows integer,
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    OUT last bigint,
+    OUT ended bigint,
+    OUT held bigint
+)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
+SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_variable
+DECLARE
+    given_workspace ALIAS FOR $3;
+    found_leases bigint[];
+    locked bigint[];
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_name('workspace_id', given_workspace);
+    PERFORM kepler_internal.require_max_rows(max_rows, 10000);
+    found_leases := ARRAY(
+        SELECT l.id FROM kepler.leases AS l
+        WHERE l.workspace_id = given_workspace AND l.id > after ORDER BY l.id LIMIT max_rows);
+    last := CASE WHEN cardinality(found_leases) = max_rows THEN found_leases[max_rows] END;
+    locked := ARRAY(
+        SELECT l.id FROM kepler.leases AS l
+        WHERE l.workspace_id = given_workspace AND l.id = ANY (found_leases) FOR UPDATE SKIP LOCKED);
+    held := cardinality(found_leases) - cardinality(locked);
+    DELETE FROM kepler.leases AS l
+    WHERE l.workspace_id = given_workspace AND l.id = ANY (locked) AND NOT EXISTS (
+        SELECT FROM kepler.lease_records AS m
+        CROSS JOIN LATERAL unnest(m.record_ids) AS u (id)
+        CROSS JOIN LATERAL (
+            SELECT FROM kepler.records AS r
+            WHERE r.workspace_id = given_workspace AND r.id = u.id AND r.enrichment_lease_id = l.id
+                AND r.enrichment_status = 'PENDING'
+            LIMIT 1) AS x
+        WHERE m.workspace_id = given_workspace AND m.lease_id = l.id);
+    GET DIAGNOSTICS ended = ROW_COUNT;
+END
+$$;
+
+-- As queue_backlog.
+CREATE PROCEDURE kepler.repair_enrichment(
+    max_rows integer DEFAULT 10000,
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    INOUT requeued bigint DEFAULT NULL,
+    INOUT ended bigint DEFAULT NULL,
+    INOUT held bigint DEFAULT NULL
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    after text := '';
+    lease bigint := 0;
+    step record;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_commits('kepler.repair_enrichment');
+    requeued := 0;
+    ended := 0;
+    held := 0;
+    WHILE after IS NOT NULL LOOP
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        SELECT s.last, s.requeued, s.held INTO step
+        FROM kepler_internal.repair_enrichment_step(after, max_rows, workspace_id) AS s;
+        after := step.last;
+        requeued := requeued + step.requeued;
+        held := held + step.held;
+    END LOOP;
+    WHILE lease IS NOT NULL LOOP
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        SELECT s.last, s.ended, s.held INTO step
+        FROM kepler_internal.repair_leases_step(lease, max_rows, workspace_id) AS s;
+        lease := step.last;
+        ended := ended + step.ended;
+        held := held + step.held;
+    END LOOP;
+END
+$$;

@@ -14,6 +14,7 @@ DECLARE
     pause_ms double precision := 100;
     busy regclass;
     holders text;
+    prepared text;
 BEGIN
     FOR attempt IN 1 .. max_attempts LOOP
         BEGIN
@@ -37,12 +38,18 @@ BEGIN
                 WHERE l.relation = busy AND l.granted AND l.pid <> pg_backend_pid()
                     AND l.database = (SELECT d.oid FROM pg_database AS d
                                       WHERE d.datname = current_database());
+                SELECT string_agg(DISTINCT quote_literal(p.gid), ', ' ORDER BY quote_literal(p.gid)) INTO prepared
+                FROM pg_locks AS l
+                JOIN pg_locks AS x ON x.virtualtransaction = l.virtualtransaction AND x.locktype = 'transactionid' AND x.pid IS NULL
+                JOIN pg_prepared_xacts AS p ON p.transaction = x.transactionid
+                WHERE l.relation = busy AND l.pid IS NULL;
                 RAISE EXCEPTION USING
                     ERRCODE = 'lock_not_available',
                     MESSAGE = format('could not lock %s within %s attempts of %s ms',
                         busy, max_attempts, lock_timeout_ms),
-                    DETAIL = CASE WHEN holders IS NULL THEN 'Nothing was changed.'
-                        ELSE format('Nothing was changed. Processes %s hold locks on it.', holders) END,
+                    DETAIL = concat_ws(' ', 'Nothing was changed.',
+                        CASE WHEN holders IS NOT NULL THEN format('Processes %s hold locks on it.', holders) END,
+                        CASE WHEN prepared IS NOT NULL THEN format('Prepared transactions hold locks on it: %s.', prepared) END),
                     HINT = 'Try again when their transactions have ended, or raise lock_timeout_ms and '
                         'lock_attempts in options.';
             END IF;

@@ -8,7 +8,12 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     VALUES ('RUNNING'::kepler.execution_status, 'SUCCESS'::kepler.execution_status, 'finish_execution'),
         ('RUNNING', 'FAILURE', 'finish_execution'),
-        ('RUNNING', 'ABANDONED', 'abandon_executions, start_execution')
+        ('RUNNING', 'ABANDONED', 'abandon_executions, start_execution'),
+        ('RUNNING', 'WAITING', 'suspend_execution'),
+        ('RUNNING', 'CANCELLED', 'cancel_execution'),
+        ('WAITING', 'RUNNING', 'resume_execution'),
+        ('WAITING', 'ABANDONED', 'abandon_executions'),
+        ('WAITING', 'CANCELLED', 'cancel_execution')
 $$;
 
 CREATE FUNCTION kepler_internal.check_in_time() RETURNS trigger
@@ -24,9 +29,11 @@ $$;
 -- has ended keeps its outcome, and who ran what for whom never changes. A foreign key may empty user_id.
 CREATE FUNCTION kepler_internal.guard_execution() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_variable
 DECLARE
+    has_ended constant boolean := OLD.status NOT IN ('RUNNING', 'WAITING');
     kept text;
 BEGIN
     IF NEW.status <> OLD.status THEN
@@ -39,26 +46,36 @@ BEGIN
                           FROM kepler.execution_transitions() AS t) || '.',
                 HINT = 'Start another execution.';
         END IF;
-        NEW.ended_at := coalesce(NEW.ended_at, greatest(clock_timestamp(), NEW.started_at));
+        IF NEW.status NOT IN ('RUNNING', 'WAITING') THEN
+            NEW.ended_at := coalesce(NEW.ended_at, greatest(clock_timestamp(), NEW.started_at));
+        END IF;
     END IF;
     kept := concat_ws(', ',
         CASE WHEN NEW.id <> OLD.id THEN 'id' END,
         CASE WHEN NEW.workflow_id <> OLD.workflow_id THEN 'workflow_id' END,
+        CASE WHEN NEW.workflow_version IS DISTINCT FROM OLD.workflow_version THEN 'workflow_version' END,
+        CASE WHEN NEW.retry_of IS DISTINCT FROM OLD.retry_of THEN 'retry_of' END,
         CASE WHEN NEW.user_id IS NOT NULL AND NEW.user_id IS DISTINCT FROM OLD.user_id THEN 'user_id' END,
         CASE WHEN NEW.idempotency_key IS DISTINCT FROM OLD.idempotency_key THEN 'idempotency_key' END,
         CASE WHEN NEW.started_at <> OLD.started_at THEN 'started_at' END,
-        CASE WHEN NEW.token_hash IS DISTINCT FROM OLD.token_hash THEN 'token_hash' END,
-        CASE WHEN OLD.status <> 'RUNNING' AND NEW.ended_at IS DISTINCT FROM OLD.ended_at THEN 'ended_at' END,
-        CASE WHEN OLD.status <> 'RUNNING' AND NEW.results IS DISTINCT FROM OLD.results THEN 'results' END,
-        CASE WHEN OLD.status <> 'RUNNING' AND NEW.error IS DISTINCT FROM OLD.error THEN 'error' END,
+        -- Whoever goes on with a run that waited holds a token of their own.
+        CASE WHEN NEW.token_hash IS DISTINCT FROM OLD.token_hash
+            AND (OLD.status, NEW.status) <> ('WAITING', 'RUNNING') THEN 'token_hash' END,
+        CASE WHEN has_ended AND NEW.ended_at IS DISTINCT FROM OLD.ended_at THEN 'ended_at' END,
+        CASE WHEN has_ended AND NEW.results IS DISTINCT FROM OLD.results THEN 'results' END,
+        CASE WHEN has_ended AND NEW.error IS DISTINCT FROM OLD.error THEN 'error' END,
         CASE WHEN NEW.late_finish IS DISTINCT FROM OLD.late_finish
-            AND (OLD.late_finish IS NOT NULL OR OLD.status <> 'ABANDONED') THEN 'late_finish' END);
+            AND (OLD.late_finish IS NOT NULL OR OLD.status NOT IN ('ABANDONED', 'CANCELLED')) THEN 'late_finish' END);
     IF kept <> '' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'integrity_constraint_violation',
             MESSAGE = format('cannot change execution "%s": %s', OLD.id, kept),
             DETAIL = format('It is %s.', OLD.status),
             HINT = 'Keep your own notes in metadata.';
+    END IF;
+    IF OLD.status = 'WAITING' AND NEW.status <> 'WAITING' THEN
+        UPDATE kepler.execution_questions AS q SET closed_at = clock_timestamp()
+        WHERE q.workspace_id = OLD.workspace_id AND q.execution_id = OLD.id AND q.closed_at IS NULL;
     END IF;
     RETURN NEW;
 END
@@ -103,10 +120,12 @@ CREATE FUNCTION kepler_internal.is_about_session(sqlstate text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT pg_catalog.left($1, 2) = ANY ('{08,25,2D,3B,40,53,57,58,F0}') OR $1 = '55P03' $$;
 
--- Overdue runs, of one workflow or all, become ABANDONED. Who holds a run's row is alive, and is
+-- Overdue runs, of one workflow or all, become ABANDONED: those that run, or those that wait for a person. Who holds a run's row is alive, and is
 -- skipped. A run that the database refuses to write (a CHECK, a trigger) is found by halves and warned of: it
 -- must not keep others from being abandoned, or their workflow from starting.
-CREATE FUNCTION kepler_internal.abandon_overdue(wanted_workflow text, max_rows integer, workspace_id text)
+CREATE FUNCTION kepler_internal.abandon_overdue(
+    wanted_workflow text, max_rows integer, workspace_id text, wanted_status kepler.execution_status
+)
 RETURNS TABLE (execution_id text, workflow_id text, user_id text, started_at timestamptz, deadline_at timestamptz)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
@@ -134,7 +153,7 @@ BEGIN
         refused_before := cardinality(refused);
         WITH due AS MATERIALIZED (
             SELECT e.id, e.deadline_at FROM kepler.executions AS e
-            WHERE e.workspace_id = wanted_workspace AND e.status = 'RUNNING' AND e.next_check_at < found_at
+            WHERE e.workspace_id = wanted_workspace AND e.status = wanted_status AND e.next_check_at < found_at
                 AND (wanted_workflow IS NULL OR e.workflow_id = wanted_workflow) AND e.id <> ALL (refused)
                 -- Those alive whose next check the database would not move are passed over.
                 AND (all_moved OR e.deadline_at < found_at)
@@ -220,6 +239,9 @@ CREATE FUNCTION kepler_internal.abandon_executions(max_rows integer, workspace_i
 RETURNS TABLE (execution_id text, workflow_id text, user_id text, started_at timestamptz, deadline_at timestamptz)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    left_rows integer := $1;
+    abandoned bigint;
 BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_arguments(ARRAY['max_rows', 'workspace_id'], ARRAY[$1::text, $2]);
@@ -228,7 +250,26 @@ BEGIN
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('argument "max_rows" must be at least 1, not %s', max_rows);
     END IF;
-    RETURN QUERY SELECT * FROM kepler_internal.abandon_overdue(NULL, $1, $2);
+    RETURN QUERY SELECT * FROM kepler_internal.abandon_overdue(NULL, $1, $2, 'RUNNING');
+    GET DIAGNOSTICS abandoned = ROW_COUNT;
+    left_rows := left_rows - abandoned;
+    IF left_rows > 0 THEN
+        RETURN QUERY SELECT * FROM kepler_internal.abandon_overdue(NULL, left_rows, $2, 'WAITING');
+    END IF;
+END
+$$;
+
+-- Fails where a token that a caller made could be guessed by whoever reads its hash, or is too long to be one.
+CREATE FUNCTION kepler_internal.check_caller_token(token text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF octet_length(token) NOT BETWEEN 16 AND 500 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'argument "caller_token" must have 16 to 500 bytes',
+            HINT = 'Make it random, for instance with gen_random_uuid().';
+    END IF;
 END
 $$;
 
@@ -237,12 +278,15 @@ CREATE FUNCTION kepler.start_execution(
     idempotency_key text DEFAULT NULL,
     timeout interval DEFAULT NULL,
     metadata jsonb DEFAULT NULL,
+    retry_of text DEFAULT NULL,
+    caller_token text DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id(),
     OUT execution_id text,
     OUT token text,
     OUT outcome text,
     OUT status kepler.execution_status,
-    OUT deadline_at timestamptz
+    OUT deadline_at timestamptz,
+    OUT workflow_version integer
 )
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
@@ -251,15 +295,17 @@ AS $$
 DECLARE
     wanted_workflow ALIAS FOR $1;
     wanted_key ALIAS FOR $2;
-    wanted_workspace ALIAS FOR $5;
+    retried ALIAS FOR $5;
+    wanted_workspace ALIAS FOR $7;
     silence constant interval := coalesce($3, interval '1 hour');
-    new_token constant text := replace(gen_random_uuid()::text, '-', '');
+    new_token constant text := coalesce($6, replace(gen_random_uuid()::text, '-', ''));
     started constant timestamptz := clock_timestamp();
     workflow_status kepler.workflow_status;
     workflow_user text;
+    is_own boolean;
 BEGIN
     PERFORM kepler_internal.require_tables();
-    PERFORM kepler_internal.require_arguments(ARRAY['workflow_id', 'workspace_id'], ARRAY[$1, $5]);
+    PERFORM kepler_internal.require_arguments(ARRAY['workflow_id', 'workspace_id'], ARRAY[$1, $7]);
     PERFORM kepler_internal.check_timeout($3);
     IF wanted_key = '' OR octet_length(wanted_key) > 500 THEN
         RAISE EXCEPTION USING
@@ -267,6 +313,15 @@ BEGIN
             MESSAGE = CASE wanted_key WHEN '' THEN 'argument "idempotency_key" must not be empty'
                 ELSE 'argument "idempotency_key" is longer than 500 bytes' END,
             HINT = 'Leave it out, or pass NULL, if each call is a run of its own.';
+    END IF;
+    IF $6 IS NOT NULL THEN
+        PERFORM kepler_internal.check_caller_token($6);
+        IF wanted_key IS NULL AND retried IS NULL THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'invalid_parameter_value',
+                MESSAGE = 'argument "caller_token" needs an idempotency_key or a retry_of',
+                DETAIL = 'Without one each call starts another run, and none can be asked for again.';
+        END IF;
     END IF;
     IF jsonb_typeof($4) NOT IN ('object', 'null') THEN
         RAISE EXCEPTION USING
@@ -278,22 +333,34 @@ BEGIN
     IF EXISTS (SELECT FROM kepler.executions AS e
                WHERE e.workspace_id = wanted_workspace AND e.workflow_id = wanted_workflow
                    AND e.status = 'RUNNING' AND e.next_check_at < started AND e.deadline_at < started) THEN
-        PERFORM FROM kepler_internal.abandon_overdue(wanted_workflow, 1000, wanted_workspace);
+        PERFORM FROM kepler_internal.abandon_overdue(wanted_workflow, 1000, wanted_workspace, 'RUNNING');
     END IF;
 
     -- Again only where the run with this key vanished between the insert that met it and the look.
     FOR round IN 1 .. 20 LOOP
         -- The repetition of a start is answered alike, whatever became of the workflow.
         IF wanted_key IS NOT NULL THEN
-            SELECT e.id, 'duplicate', e.status, e.deadline_at INTO execution_id, outcome, status, deadline_at
+            SELECT e.id, e.status, e.deadline_at, e.workflow_version,
+                e.token_hash IS NOT DISTINCT FROM kepler_internal.execution_token_hash($6) AND e.status IN ('RUNNING', 'WAITING')
+            INTO execution_id, status, deadline_at, workflow_version, is_own
             FROM kepler.executions AS e
             WHERE e.workspace_id = wanted_workspace AND e.workflow_id = wanted_workflow
                 AND e.idempotency_key = wanted_key;
-            IF FOUND THEN
-                RETURN;
-            END IF;
         END IF;
-        SELECT w.user_id INTO workflow_user FROM kepler.workflows AS w
+        IF retried IS NOT NULL AND execution_id IS NULL THEN
+            SELECT e.id, e.status, e.deadline_at, e.workflow_version,
+                e.token_hash IS NOT DISTINCT FROM kepler_internal.execution_token_hash($6) AND e.status IN ('RUNNING', 'WAITING')
+            INTO execution_id, status, deadline_at, workflow_version, is_own
+            FROM kepler.executions AS e
+            WHERE e.workspace_id = wanted_workspace AND e.retry_of = retried AND e.workflow_id = wanted_workflow;
+        END IF;
+        IF execution_id IS NOT NULL THEN
+            -- Whoever shows the token asks again for an answer that was lost.
+            outcome := CASE WHEN is_own AND $6 IS NOT NULL THEN 'started' ELSE 'duplicate' END;
+            token := CASE WHEN is_own THEN $6 END;
+            RETURN;
+        END IF;
+        SELECT w.user_id, w.version INTO workflow_user, workflow_version FROM kepler.workflows AS w
         WHERE w.workspace_id = wanted_workspace AND w.id = wanted_workflow;
         IF workflow_status <> 'ACTIVE' OR workflow_user IS NULL THEN
             RAISE EXCEPTION USING
@@ -307,14 +374,27 @@ BEGIN
                         wanted_workspace, wanted_workflow)
                     ELSE 'Give the workflow another user, or make it inactive.' END;
         END IF;
-        INSERT INTO kepler.executions AS e (workspace_id, workflow_id, user_id, idempotency_key,
-            started_at, timeout, deadline_at, next_check_at, token_hash, metadata)
-        VALUES (wanted_workspace, wanted_workflow, workflow_user, wanted_key, started, silence,
-            started + silence, started + silence, kepler_internal.execution_token_hash(new_token),
-            coalesce(nullif($4, 'null'), '{}'))
-        ON CONFLICT ON CONSTRAINT executions_idempotency_key_key DO NOTHING
-        RETURNING e.id, new_token, 'started', e.status, e.deadline_at
-        INTO execution_id, token, outcome, status, deadline_at;
+        IF retried IS NULL THEN
+            INSERT INTO kepler.executions AS e (workspace_id, workflow_id, workflow_version, user_id, idempotency_key,
+                started_at, timeout, deadline_at, next_check_at, token_hash, metadata)
+            VALUES (wanted_workspace, wanted_workflow, workflow_version, workflow_user, wanted_key, started, silence,
+                started + silence, started + silence, kepler_internal.execution_token_hash(new_token),
+                coalesce(nullif($4, 'null'), '{}'))
+            ON CONFLICT ON CONSTRAINT executions_idempotency_key_key DO NOTHING
+            RETURNING e.id, new_token, 'started', e.status, e.deadline_at
+            INTO execution_id, token, outcome, status, deadline_at;
+        ELSE
+            PERFORM kepler_internal.require_retriable(retried, wanted_workflow, wanted_workspace);
+            -- Two kinds of runs may be there already: with this key, and of the same run.
+            INSERT INTO kepler.executions AS e (workspace_id, workflow_id, workflow_version, user_id, idempotency_key,
+                started_at, timeout, deadline_at, next_check_at, token_hash, metadata, retry_of)
+            VALUES (wanted_workspace, wanted_workflow, workflow_version, workflow_user, wanted_key, started, silence,
+                started + silence, started + silence, kepler_internal.execution_token_hash(new_token),
+                coalesce(nullif($4, 'null'), '{}'), retried)
+            ON CONFLICT DO NOTHING
+            RETURNING e.id, new_token, 'started', e.status, e.deadline_at
+            INTO execution_id, token, outcome, status, deadline_at;
+        END IF;
         IF FOUND THEN
             RETURN;
         END IF;
@@ -323,6 +403,34 @@ BEGIN
         ERRCODE = 'serialization_failure',
         MESSAGE = 'executions with this key kept vanishing during the call',
         HINT = 'Run it again.';
+END
+$$;
+
+-- What is tried again has ended, and not well. Its end is final, so nothing need be locked.
+CREATE FUNCTION kepler_internal.require_retriable(execution_id text, workflow_id text, workspace_id text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
+AS $$
+#variable_conflict use_variable
+DECLARE
+    run record;
+BEGIN
+    SELECT e.workflow_id, e.status INTO run FROM kepler.executions AS e WHERE e.workspace_id = $3 AND e.id = $1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'foreign_key_violation',
+            MESSAGE = format('execution "%s" does not exist in workspace "%s"', $1, $3);
+    ELSIF run.workflow_id <> $2 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('execution "%s" is a run of workflow "%s", not of "%s"', $1, run.workflow_id, $2);
+    ELSIF run.status IN ('RUNNING', 'WAITING', 'SUCCESS') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('execution "%s" cannot be retried: it is %s', $1, run.status),
+            HINT = CASE run.status WHEN 'SUCCESS' THEN 'Start another run, without retry_of.'
+                ELSE 'Wait for its end, or call kepler.cancel_execution first.' END;
+    END IF;
 END
 $$;
 
@@ -371,6 +479,8 @@ CREATE FUNCTION kepler_internal.finish_execution(
 )
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
+-- Both statements find one row by its key: to plan them anew for each call would cost more than they do.
+SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -421,7 +531,7 @@ BEGIN
                 HINT = 'A trigger on kepler.executions prevents the write, or changes the row.';
         END IF;
         outcome := 'finished';
-    ELSIF run.status = 'ABANDONED' THEN
+    ELSIF run.status IN ('ABANDONED', 'CANCELLED') THEN
         -- Too late to count, and still what happened.
         IF run.late_finish IS NULL THEN
             UPDATE kepler.executions AS e
@@ -452,3 +562,87 @@ CREATE FUNCTION kepler.finish_execution(
 )
 LANGUAGE sql VOLATILE
 AS $$ SELECT f.outcome, f.stored_status, f.ended_at FROM kepler_internal.finish_execution($1, $2, $3, $4, $5, $6) AS f $$;
+
+-- A person, or a program on behalf of one, calls a run off. The end is final at once: its worker, who may be gone, is told by the
+-- next heartbeat, and cannot finish it any more.
+CREATE FUNCTION kepler.cancel_execution(
+    execution_id text,
+    reason text DEFAULT NULL,
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    OUT outcome text,
+    OUT status kepler.execution_status,
+    OUT ended_at timestamptz
+)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
+AS $$
+#variable_conflict use_variable
+DECLARE
+    cancelled constant timestamptz := clock_timestamp();
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['execution_id', 'workspace_id'], ARRAY[$1, $3]);
+    SELECT e.status, e.ended_at INTO status, ended_at
+    FROM kepler.executions AS e WHERE e.workspace_id = $3 AND e.id = $1
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        outcome := 'not_found';
+    ELSIF status IN ('RUNNING', 'WAITING') THEN
+        UPDATE kepler.executions AS e
+        SET status = 'CANCELLED', ended_at = greatest(cancelled, e.started_at), error = reason, updated_at = cancelled
+        WHERE e.workspace_id = $3 AND e.id = $1
+        RETURNING e.status, e.ended_at INTO status, ended_at;
+        -- What is not stored is not told as stored.
+        IF status IS DISTINCT FROM 'CANCELLED' THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'triggered_action_exception',
+                MESSAGE = 'the end of the execution was not written',
+                HINT = 'A trigger on kepler.executions prevents the write, or changes the row.';
+        END IF;
+        outcome := 'cancelled';
+    ELSE
+        outcome := CASE status WHEN 'CANCELLED' THEN 'duplicate' ELSE 'stale' END;
+    END IF;
+END
+$$;
+
+-- All runs that tried the same again, from the first one on. PL/pgSQL does not tell an argument from a column of its name.
+CREATE FUNCTION kepler_internal.execution_retries(wanted_execution text, workspace_id text)
+RETURNS TABLE (attempt integer, execution_id text, status kepler.execution_status, workflow_version integer,
+    started_at timestamptz, ended_at timestamptz, error text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
+AS $$
+#variable_conflict use_variable
+DECLARE
+    first text;
+    earlier text;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['execution_id', 'workspace_id'], ARRAY[$1, $2]);
+    SELECT e.id, e.retry_of INTO first, earlier FROM kepler.executions AS e WHERE e.workspace_id = $2 AND e.id = $1;
+    WHILE earlier IS NOT NULL LOOP
+        SELECT e.id, e.retry_of INTO execution_id, earlier
+        FROM kepler.executions AS e WHERE e.workspace_id = $2 AND e.id = earlier;
+        -- The one before may be deleted. Direct SQL may have tied runs to a ring.
+        EXIT WHEN execution_id IS NULL OR execution_id = $1;
+        first := execution_id;
+    END LOOP;
+    attempt := 0;
+    LOOP
+        SELECT e.id, e.status, e.workflow_version, e.started_at, e.ended_at, e.error
+        INTO execution_id, status, workflow_version, started_at, ended_at, error
+        FROM kepler.executions AS e
+        WHERE e.workspace_id = $2 AND CASE WHEN attempt = 0 THEN e.id = first ELSE e.retry_of = execution_id END;
+        EXIT WHEN NOT FOUND OR (attempt > 0 AND execution_id = first);
+        attempt := attempt + 1;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+
+CREATE FUNCTION kepler.execution_retries(execution_id text, workspace_id text DEFAULT kepler.current_workspace_id())
+RETURNS TABLE (attempt integer, execution_id text, status kepler.execution_status, workflow_version integer,
+    started_at timestamptz, ended_at timestamptz, error text)
+LANGUAGE sql STABLE
+AS $$ SELECT * FROM kepler_internal.execution_retries($1, $2) $$;

@@ -362,19 +362,3 @@ AS $$
     SELECT v.outcome, v.problem, v.seals, v.sealed_rows, v.redacted_rows, v.broken_at
     FROM kepler_internal.verify_history_chain(verify_history.anchor, verify_history.after) AS v
 $$;
-
-CREATE PROCEDURE kepler.maintain_history()
-LANGUAGE plpgsql
-AS $$
-DECLARE
-    more boolean := true;
-BEGIN
-    PERFORM kepler_internal.require_commits('kepler.maintain_history');
-    PERFORM kepler_internal.make_history_partitions_step();
-    COMMIT;
-    WHILE more LOOP
-        more := kepler_internal.seal_history_step();
-        COMMIT;
-    END LOOP;
-END
-$$;

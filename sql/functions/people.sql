@@ -32,7 +32,9 @@ WITH RECURSIVE r AS MATERIALIZED (
     FROM r
     JOIN (VALUES
         ('kepler.memory_access', 'kepler.memories'::regclass, 'memory_id'), ('embeddings:%:memories', 'kepler.memories', 'memory_id'),
-        ('embeddings:%:messages', 'kepler.messages', 'message_id')
+        ('embeddings:%:messages', 'kepler.messages', 'message_id'),
+        -- Versions outlive their workflow.
+        ('kepler.workflow_versions', 'kepler.workflows', 'workflow_id')
     ) AS m (like_key, parent, own) ON r.key LIKE m.like_key
 ), rows AS (
     SELECT 'kepler.users'::regclass::oid AS relation, '@.workspace_id = $1 AND @.id = $2' AS condition,
@@ -229,6 +231,9 @@ BEGIN
     WHERE c.workspace_id = workspace_id AND c.user_id = user_id;
     UPDATE kepler.executions AS e SET metadata = '{}'
     WHERE e.workspace_id = workspace_id AND e.user_id = user_id AND e.metadata <> '{}';
+    -- An answer keeps its place too.
+    UPDATE kepler.execution_questions AS q SET answer = '"[erased]"'
+    WHERE q.workspace_id = workspace_id AND q.answered_by = user_id;
     -- All that foreign keys would do, done as the caller: they run as the owner of the tables, and so would triggers on these.
     FOR part IN
         SELECT u.* FROM kepler_internal.user_relations(workspace_id) AS u WHERE u.action = 'deleted' AND u.key <> 'kepler.users'

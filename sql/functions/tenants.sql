@@ -10,6 +10,8 @@ CREATE FUNCTION kepler_internal.workspace_relations(
 ) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
+-- A hash of a catalog that is thought to be large is divided into hundreds of files.
+SET enable_hashjoin = off
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -104,6 +106,7 @@ VALUES
     ('kepler.history_transactions', 'the trail of this database, which its seals prove here and nowhere else'),
     ('kepler.history_redactions', 'the trail of this database, which its seals prove here and nowhere else'),
     ('kepler.consumers', 'positions in the feed of this database'),
+    ('kepler.maintenance', 'what was done here, and when'),
     ('kepler.retention_policies', 'they name tables of this database; set_retention is called anew'),
     ('kepler.tracked_tables', 'what is tracked is decided in each database; track is called anew'),
     ('kepler.workspace_members', 'roles of this server; grant_access gives rights in the other one')

@@ -336,7 +336,8 @@ BEGIN
         EXECUTE format('SELECT count(*) FROM %s%s', part.relation,
                 CASE WHEN part.tenant_column IS NOT NULL THEN format(' WHERE %I = $1', part.tenant_column) END)
             INTO rows USING workspace_id;
-        IF rows <> coalesce(part.said, 0) THEN
+        -- Archives of 0.1.0 have no versions of workflows: triggers made one of each.
+        IF rows <> coalesce(part.said, CASE part.key WHEN 'kepler.workflow_versions' THEN rows ELSE 0 END) THEN
             RAISE EXCEPTION USING ERRCODE = 'data_exception',
                 MESSAGE = format('%s has %s rows after the import instead of %s', part.relation, rows, coalesce(part.said, 0)),
                 DETAIL = 'The head of the archive says another number, or a trigger has added or left out rows. Nothing was imported.';

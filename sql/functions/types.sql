@@ -17,8 +17,8 @@ COMMENT ON TYPE kepler.record_enrichment_status IS 'How far the enrichment of a 
 CREATE TYPE kepler.workflow_status AS ENUM ('ACTIVE', 'INACTIVE');
 COMMENT ON TYPE kepler.workflow_status IS 'Whether a workflow may start';
 
-CREATE TYPE kepler.execution_status AS ENUM ('RUNNING', 'SUCCESS', 'FAILURE', 'ABANDONED');
-COMMENT ON TYPE kepler.execution_status IS 'How a run of a workflow stands: running, or how it ended';
+CREATE TYPE kepler.execution_status AS ENUM ('RUNNING', 'SUCCESS', 'FAILURE', 'ABANDONED', 'WAITING', 'CANCELLED');
+COMMENT ON TYPE kepler.execution_status IS 'How a run of a workflow stands: running, waiting for a person, or how it ended';
 
 CREATE TYPE kepler.execution_step_status AS ENUM ('RUNNING', 'SUCCESS', 'FAILURE', 'SKIPPED');
 COMMENT ON TYPE kepler.execution_step_status IS 'How a step of a run stands: running, or how it ended';

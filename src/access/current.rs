@@ -2,15 +2,14 @@
 //! member there. All code asks here.
 
 use super::error::{grant_hint, plain, workspaces_named};
-use super::membership::{self, AsOf, Member, Standing};
+use super::membership::{self, Member, Standing};
 use crate::error::{Error, Report};
 use crate::ident::quote_literal;
 use crate::pg::local_settings::look_at;
-use crate::pg::{function, in_transaction, role};
+use crate::pg::{function, in_transaction, role, session_workspace, standpoint};
 use crate::settings;
 use pgrx::{PgSqlErrorCode, pg_sys};
 use std::cell::RefCell;
-use std::rc::Rc;
 
 /// The workspace of a session where nothing was set, and the role may work in all of them.
 pub(crate) const DEFAULT: &str = "default";
@@ -128,49 +127,26 @@ impl Report for WorkspaceError {
     }
 }
 
-/// The last answer, and what it was worked out from.
-struct Last {
-    user: pg_sys::Oid,
-    /// Whose rights hold: of a role without a level the answer depends on it.
-    current: pg_sys::Oid,
-    as_of: AsOf,
-    standing: Rc<Standing>,
-    setting: Vec<u8>,
-    answer: String,
-}
-
 thread_local! {
-    static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
+    /// Who asked last, and the answer.
+    static LAST: RefCell<Option<(pg_sys::Oid, String)>> = const { RefCell::new(None) };
 }
 
-/// The session's workspace. Called for each row that a policy looks at or that takes it as a default: where nothing has
-/// changed since the last row, a few comparisons.
+/// The session's workspace. Where nothing has changed since it was last asked for, a few comparisons; for each row that a policy
+/// looks at, `session_workspace` makes fewer.
 pub(crate) fn workspace_id() -> Result<String, Error> {
-    let (user, current) = (role::outer(), role::current());
-    let now = AsOf::now();
-    let known = LAST.with_borrow(|last| {
-        let is_same = |last: &&Last| last.user == user && last.current == current;
-        let last = last.as_ref().filter(is_same).filter(|last| last.as_of.is_as_at(&now))?;
-        look_at(&settings::WORKSPACE_ID, |setting| last.setting == setting)
-            .then(|| (last.answer.clone(), matches!(*last.standing, Standing::Anywhere)))
-    });
-    let (answer, is_anywhere) = match known {
+    let user = role::outer();
+    // Before anything is looked up: what is heard of meanwhile leaves it.
+    let standpoint = standpoint::number();
+    let (answer, is_anywhere) = match session_workspace::known(standpoint) {
         Some(known) => known,
         None => {
             let standing = membership::standing(user);
             let setting = look_at(&settings::WORKSPACE_ID, <[u8]>::to_vec);
             let answer = work_out(&standing, &String::from_utf8_lossy(&setting))?;
             let is_anywhere = matches!(*standing, Standing::Anywhere);
-            // What is not remembered there is asked anew here too.
-            let last = membership::remembers(user, &standing).then(|| Last {
-                user,
-                current,
-                as_of: now,
-                standing,
-                setting,
-                answer: answer.clone(),
-            });
-            LAST.set(last);
+            session_workspace::remember(standpoint, &answer, is_anywhere);
+            LAST.set(Some((user, answer.clone())));
             (answer, is_anywhere)
         }
     };
@@ -214,7 +190,7 @@ pub(super) fn of_member() -> Option<String> {
         return None;
     }
     let answer = LAST.with_borrow(|last| {
-        last.as_ref().filter(|last| last.user == user).map(|last| last.answer.clone())
+        last.as_ref().filter(|(by, _)| *by == user).map(|(_, answer)| answer.clone())
     });
     let mut workspaces = member.by_workspace.keys();
     let only = match (workspaces.next(), workspaces.next()) {

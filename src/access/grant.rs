@@ -149,7 +149,7 @@ fn give(client: &mut SpiClient<'_>, owner: Owner, role: &str, levels: Levels) ->
             &format!("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {INTERNAL_SCHEMA} FROM {name}"),
         )?;
         let functions: Vec<&str> = levels.iter().flat_map(level::functions).collect();
-        give_functions(client, functions, &name)?;
+        give_functions(client, INTERNAL_SCHEMA, functions, &name)?;
     }
     {
         let _owner = owner.act();
@@ -191,15 +191,20 @@ fn give(client: &mut SpiClient<'_>, owner: Owner, role: &str, levels: Levels) ->
     Ok(())
 }
 
-/// Gives EXECUTE on functions of `kepler_internal`, which names tell: there every name is of one function.
-fn give_functions(client: &mut SpiClient<'_>, names: Vec<&str>, to: &str) -> Result<(), Error> {
+/// Gives EXECUTE on functions that their names tell: every name is of one function.
+fn give_functions(
+    client: &mut SpiClient<'_>,
+    schema: &str,
+    names: Vec<&str>,
+    to: &str,
+) -> Result<(), Error> {
     let signatures = client
         .update(
             "SELECT pg_catalog.string_agg(p.oid::pg_catalog.regprocedure::text, ', ' ORDER BY p.proname)
              FROM pg_catalog.pg_proc AS p
              WHERE p.pronamespace = pg_catalog.to_regnamespace($1) AND p.proname::text = ANY ($2)",
             None,
-            &[INTERNAL_SCHEMA.into(), names.into()],
+            &[schema.into(), names.into()],
         )?
         .first()
         .get_one::<String>()?;
@@ -443,8 +448,9 @@ fn blueprint_tables(
     Ok(tables)
 }
 
-/// What `status()` needs, and no more: columns without content.
+/// What `status()` and `doctor()` need beside the views of statistics, and no more: columns without content.
 const MONITOR: &[&str] = &[
+    "GRANT SELECT (name, metric, memory_table_name, message_table_name) ON kepler.embedding_spaces TO pg_monitor",
     "GRANT SELECT ON kepler.schema_versions TO pg_monitor",
     "GRANT SELECT (workspace_id, entity_type) ON kepler.enrichment_policies TO pg_monitor",
     "GRANT SELECT (workspace_id, entity_type, ready_at) ON kepler.enrichment_queue TO pg_monitor",
@@ -452,7 +458,7 @@ const MONITOR: &[&str] = &[
     "GRANT SELECT (workspace_id, workflow_id, status, deadline_at) ON kepler.executions TO pg_monitor",
 ];
 
-/// Lets members of `pg_monitor` call `status()`.
+/// Lets members of `pg_monitor` call `status()`, `metrics()` and `doctor()`, and read the views of statistics.
 pub(crate) fn share_with_monitor(client: &mut SpiClient<'_>, owner: Owner) -> Result<(), Error> {
     // A grant writes to the catalog, also where it changes nothing.
     let has_all = client
@@ -461,6 +467,10 @@ pub(crate) fn share_with_monitor(client: &mut SpiClient<'_>, owner: Owner) -> Re
                      AND pg_catalog.has_schema_privilege('pg_monitor', p.pronamespace, 'USAGE'))
                  AND pg_catalog.has_table_privilege('pg_monitor', 'kepler.schema_versions', 'SELECT')
                  AND pg_catalog.has_column_privilege('pg_monitor', 'kepler.executions', 'deadline_at', 'SELECT')
+                 AND NOT EXISTS (
+                     SELECT FROM pg_catalog.pg_class AS c
+                     WHERE c.relnamespace = pg_catalog.to_regnamespace($3) AND c.relname::text = ANY ($5)
+                         AND NOT pg_catalog.has_table_privilege('pg_monitor', c.oid, 'SELECT'))
              FROM pg_catalog.pg_proc AS p
              WHERE p.pronamespace = pg_catalog.to_regnamespace($1) AND p.proname::text = ANY ($2)
                  OR p.pronamespace = pg_catalog.to_regnamespace($3) AND p.proname::text = ANY ($4)",
@@ -469,7 +479,8 @@ pub(crate) fn share_with_monitor(client: &mut SpiClient<'_>, owner: Owner) -> Re
                 INTERNAL_SCHEMA.into(),
                 level::MONITOR_FUNCTIONS.to_vec().into(),
                 SCHEMA.into(),
-                vec!["status", "version", "current_workspace_id"].into(),
+                level::MONITOR_CALLS.to_vec().into(),
+                level::statistics().collect::<Vec<_>>().into(),
             ],
         )?
         .first()
@@ -480,13 +491,15 @@ pub(crate) fn share_with_monitor(client: &mut SpiClient<'_>, owner: Owner) -> Re
     {
         let _owner = act_for_extension(client, owner)?;
         run(client, "GRANT USAGE ON SCHEMA kepler, kepler_internal TO pg_monitor")?;
-        run(client, "GRANT EXECUTE ON FUNCTION kepler.status(), kepler.version(), kepler.current_workspace_id()
-                 TO pg_monitor")?;
-        give_functions(client, level::MONITOR_FUNCTIONS.to_vec(), "pg_monitor")?;
+        give_functions(client, SCHEMA, level::MONITOR_CALLS.to_vec(), "pg_monitor")?;
+        give_functions(client, INTERNAL_SCHEMA, level::MONITOR_FUNCTIONS.to_vec(), "pg_monitor")?;
     }
     let _owner = owner.act();
     for grant in MONITOR {
         run(client, grant)?;
+    }
+    for view in level::statistics() {
+        run(client, &format!("GRANT SELECT ON {} TO pg_monitor", qualified(SCHEMA, view)))?;
     }
     Ok(())
 }

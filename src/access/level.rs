@@ -78,6 +78,7 @@ pub(crate) type Rights = [&'static str; 4];
 const READ: &str = "SELECT";
 const CHANGE: &str = "SELECT, INSERT, UPDATE, DELETE";
 const LOG: &str = "SELECT, INSERT, UPDATE";
+const KEEP: &str = "SELECT, INSERT, DELETE";
 /// How far a consumer has come, which whoever reads may note.
 const ACKNOWLEDGE: &str = "SELECT, INSERT, UPDATE (cursor, acknowledged_at)";
 /// What a claim and a settle change of a record, and no more: `data` is the source's alone.
@@ -100,6 +101,8 @@ const TAKE_OUT: Rights = [READ, OUT_OF, READ, OUT_OF];
 const OUT_OF: &str = "SELECT, UPDATE, DELETE";
 /// What only administrators change.
 const RULES: Rights = [READ, READ, READ, CHANGE];
+/// What no level reads.
+const NOBODY: Rights = [""; 4];
 /// What workers change too.
 const WORK: Rights = [READ, CHANGE, CHANGE, CHANGE];
 
@@ -120,11 +123,13 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("embedding_spaces", RULES),
     ("enrichment_attempts", [READ, READ, LOG, CHANGE]),
     ("enrichment_failures", WORK),
+    ("enrichment_limits", WORK),
     ("enrichment_policies", RULES),
     ("enrichment_queue", WORK),
     ("enrichment_turns", WORK),
     ("entities", DATA),
     ("entry_tables", RULES),
+    ("execution_questions", [READ, CHANGE, LOG, CHANGE]),
     ("execution_steps", [READ, CHANGE, LOG, CHANGE]),
     ("executions", [READ, CHANGE, LOG, CHANGE]),
     ("failed_enrichments", [READ, READ, READ, READ]),
@@ -144,6 +149,8 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("inbox_rows", TAKE_OUT),
     ("lease_records", [READ, READ, CHANGE, CHANGE]),
     ("leases", [READ, READ, CHANGE, CHANGE]),
+    // Written by maintain() alone. An error may quote a row.
+    ("maintenance", ["", "", "", READ]),
     ("memories", [READ, CHANGE, LOCK, CHANGE]),
     // A search notes what it found, where it is asked to.
     ("memory_access", [NOTE, CHANGE, NOTE, CHANGE]),
@@ -153,6 +160,16 @@ const RELATIONS: &[(&str, Rights)] = &[
     // Written as the owner alone: it names tables. That an administrator has this right is the right to set and drop policies.
     ("retention_policies", [READ, READ, READ, "SELECT, UPDATE (keep)"]),
     ("schema_versions", [READ, READ, READ, READ]),
+    // Of all workspaces: for members of pg_monitor alone.
+    ("stat_entry_tables", NOBODY),
+    ("stat_executions", NOBODY),
+    ("stat_feed", NOBODY),
+    ("stat_horizon", NOBODY),
+    ("stat_maintenance", NOBODY),
+    ("stat_memory_spaces", NOBODY),
+    ("stat_queue", NOBODY),
+    ("stat_sync_runs", NOBODY),
+    ("stat_workers", NOBODY),
     ("structures", RULES),
     ("sync_batches", DATA),
     ("sync_candidates", DATA),
@@ -164,10 +181,15 @@ const RELATIONS: &[(&str, Rights)] = &[
     ("tracked_tables", [READ, READ, READ, "SELECT, UPDATE (untracked_at)"]),
     ("users", DATA),
     ("workflows", DATA),
+    // A definition that was saved stays as it is.
+    ("workflow_versions", [READ, KEEP, READ, KEEP]),
     // Written by grant_access and revoke_access alone.
     ("workspace_members", [READ, READ, READ, READ]),
     ("workspaces", RULES),
 ];
+
+/// How the names of views begin that show all workspaces to members of `pg_monitor`.
+pub(crate) const STATISTICS: &str = "stat_";
 
 /// Sequences that no column owns.
 const SEQUENCES: &[(&str, Rights)] =
@@ -204,6 +226,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("begin_workspace_deletion", ANY),
     ("blueprint_facts", ANY),
     ("change_memories", ANY),
+    ("check_caller_token", ANY),
     ("check_timeout", ANY),
     ("check_window", ANY),
     ("consumer_lag", ANY),
@@ -217,6 +240,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("embedding_table", ANY),
     ("entry_json_schema", ANY),
     ("execution_report", ANY),
+    ("execution_report_by_user", ANY),
+    ("execution_retries", ANY),
     ("execution_steps_given", ANY),
     ("execution_token_hash", ANY),
     ("expire_memories", WRITERS),
@@ -232,8 +257,8 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("line_checksum", ANY),
     ("list_embedding_space", ADMINS),
     ("maintain_feed_step", ANY),
+    ("maintain_step", ANY),
     ("make_feed_triggers", ADMINS),
-    ("make_history_partitions_step", ANY),
     ("make_history_triggers", ADMINS),
     ("memory_chain", ANY),
     ("memory_history", ANY),
@@ -246,14 +271,18 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("redact_user", ANY),
     ("rename_entity_step", ANY),
     ("rename_entry_table", ANY),
+    ("repair_enrichment_step", ANY),
+    ("repair_leases_step", ANY),
     ("require_administrator", ANY),
     ("require_arguments", ANY),
     ("require_commits", ANY),
     ("require_conversation", ANY),
     ("require_ids", ANY),
     ("require_max_rows", ANY),
+    ("require_monitor", ANY),
     ("require_name", ANY),
     ("require_retired_space", ADMINS),
+    ("require_retriable", ANY),
     ("require_roles", ANY),
     ("require_space", ANY),
     ("require_tables", ANY),
@@ -303,9 +332,30 @@ pub(crate) fn functions(level: Level) -> impl Iterator<Item = &'static str> {
     FUNCTIONS.iter().filter(move |(_, callers)| callers[level as usize]).map(|(name, _)| *name)
 }
 
-/// What `status()` reaches.
-pub(crate) const MONITOR_FUNCTIONS: &[&str] =
-    &["latest_schema_version", "require_tables", "table_status"];
+/// The public functions for members of `pg_monitor`.
+pub(crate) const MONITOR_CALLS: &[&str] =
+    &["current_workspace_id", "doctor", "metrics", "status", "version"];
+
+/// What they reach.
+pub(crate) const MONITOR_FUNCTIONS: &[&str] = &[
+    "described_tables",
+    "doctor_access",
+    "doctor_indexes",
+    "doctor_installation",
+    "doctor_server",
+    "doctor_tables",
+    "doctor_upkeep",
+    "doctor_vacuum",
+    "expected_tables",
+    "expected_tables_text",
+    "index_advice",
+    "latest_schema_version",
+    "metric_names",
+    "require_monitor",
+    "require_tables",
+    "server_warning",
+    "table_status",
+];
 
 /// A table that Kepler makes in `kepler_data`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -443,9 +493,14 @@ pub(crate) fn relations() -> impl Iterator<Item = &'static str> {
     RELATIONS.iter().chain(SEQUENCES).map(|(name, _)| *name)
 }
 
+/// The views that show all workspaces to members of `pg_monitor`.
+pub(crate) fn statistics() -> impl Iterator<Item = &'static str> {
+    relations().filter(|name| name.starts_with(STATISTICS))
+}
+
 /// Whether one of them is a view.
 pub(crate) fn is_view(name: &str) -> bool {
-    matches!(name, "failed_enrichments" | "sync_progress")
+    matches!(name, "failed_enrichments" | "sync_progress") || name.starts_with(STATISTICS)
 }
 
 /// A role as SQL names it.

@@ -7,7 +7,7 @@
 use super::level::{Level, Levels};
 use crate::pg::direct::Direct;
 use crate::pg::relation::{self, MadeOf};
-use crate::pg::{role, undone};
+use crate::pg::{role, standpoint, undone};
 use pgrx::pg_sys;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -75,32 +75,6 @@ thread_local! {
     static KNOWN: RefCell<HashMap<pg_sys::Oid, Known>> = RefCell::default();
 }
 
-/// How far the session has heard of changes.
-#[derive(Clone, Copy)]
-pub(super) struct AsOf {
-    tables: u64,
-    roles: u64,
-    moment: u64,
-}
-
-impl AsOf {
-    pub(super) fn now() -> Self {
-        Self { tables: relation::generation(), roles: role::generation(), moment: undone::moment() }
-    }
-
-    /// Whether nothing has changed since, of any table or role, and nothing that this transaction did was undone.
-    pub(super) fn is_as_at(&self, now: &Self) -> bool {
-        self.tables == now.tables && self.roles == now.roles && undone::holds(self.moment)
-    }
-}
-
-/// Whether this is what is remembered of a role.
-pub(super) fn remembers(user: pg_sys::Oid, standing: &Rc<Standing>) -> bool {
-    KNOWN.with_borrow(|known| {
-        known.get(&user).is_some_and(|found| Rc::ptr_eq(&found.standing, standing))
-    })
-}
-
 /// Where a role might work when it was last asked. Looks nothing up.
 pub(super) fn known(user: pg_sys::Oid) -> Option<Rc<Standing>> {
     KNOWN.with_borrow(|known| known.get(&user).map(|found| Rc::clone(&found.standing)))
@@ -114,7 +88,7 @@ pub(crate) fn standing(user: pg_sys::Oid) -> Rc<Standing> {
         let found = known.get(&user)?;
         let holds = found.roles == roles
             && undone::holds(found.moment)
-            && found.made_of.as_ref().map_or(found.at == at, MadeOf::is_current);
+            && found.made_of.as_ref().map_or(found.at == at, MadeOf::was_current);
         holds.then(|| Rc::clone(&found.standing))
     });
     if let Some(standing) = known {
@@ -126,7 +100,10 @@ pub(crate) fn standing(user: pg_sys::Oid) -> Rc<Standing> {
     let made_of = match &tables {
         None => None,
         Some(tables) if tables.tell_sessions() => Some(MadeOf::tables(tables.all(), at)),
-        Some(_) => return standing,
+        Some(_) => {
+            standpoint::leave();
+            return standing;
+        }
     };
     KNOWN.with_borrow_mut(|known| {
         if known.len() >= MAX_KNOWN {
@@ -153,6 +130,9 @@ impl Tables {
     fn find() -> Option<Self> {
         let workspaces = relation::named(c"kepler", c"workspaces")?;
         let owner = relation::owner(workspaces);
+        if owner == pg_sys::InvalidOid {
+            return None;
+        }
         // One of somebody else's says nothing.
         let own = |name: &CStr| {
             relation::named(c"kepler", name)

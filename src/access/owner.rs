@@ -27,7 +27,11 @@ impl Owner {
     /// Fails before `install()`. Look-ups in Postgres' caches; nothing is read.
     pub(crate) fn find() -> Result<Self, Error> {
         let workspaces = relation::named(c"kepler", c"workspaces").ok_or(NotInstalled)?;
-        Ok(Self { role: relation::owner(workspaces) })
+        let role = relation::owner(workspaces);
+        if role == pg_sys::InvalidOid {
+            return Err(NotInstalled.into());
+        }
+        Ok(Self { role })
     }
 
     /// A role that is about to own them, or was found to.

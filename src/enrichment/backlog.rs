@@ -27,7 +27,7 @@ pub(super) const STEP: i32 = 10_000;
 
 thread_local! {
     static STATE: Statement = const { Statement::new(
-        c"SELECT p.backlog_after, p.fair_keys_after, p.fair FROM kepler.enrichment_policies AS p
+        c"SELECT p.backlog_after, p.fair_keys_after, p.turns_by FROM kepler.enrichment_policies AS p
           WHERE p.workspace_id = $1 AND p.entity_type = $2 FOR NO KEY UPDATE",
         &[pg_sys::TEXTOID; 2],
     ) };
@@ -69,17 +69,18 @@ thread_local! {
     static ENQUEUE: Statement = const { Statement::new(
         c"INSERT INTO kepler.enrichment_queue AS q
               (workspace_id, record_id, entity_type, fair_key, ready_at)
-          SELECT $1, r.id, $2, CASE WHEN $4 THEN COALESCE(r.entity_id, ' ') END,
+          SELECT $1, r.id, $2,
+                 CASE $4 WHEN 'entity' THEN COALESCE(r.entity_id, ' ') WHEN 'source' THEN r.source END,
                  $5 + n.place * interval '1 microsecond'
           FROM pg_catalog.unnest($3) WITH ORDINALITY AS n (id, place)
           CROSS JOIN LATERAL (
-              SELECT x.id, x.entity_id FROM kepler.records AS x
+              SELECT x.id, x.entity_id, x.source FROM kepler.records AS x
               WHERE x.workspace_id = $1 AND x.id = n.id LIMIT 1) AS r
           ON CONFLICT (workspace_id, record_id) DO UPDATE
           SET entity_type = excluded.entity_type, fair_key = excluded.fair_key, ready_at = excluded.ready_at
           WHERE q.entity_type <> excluded.entity_type",
         &[
-            pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::BOOLOID,
+            pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID,
             pg_sys::TIMESTAMPTZOID,
         ],
     ) };
@@ -88,9 +89,9 @@ thread_local! {
           WHERE r.workspace_id = $1 AND r.id = $2 FOR NO KEY UPDATE",
         &[pg_sys::TEXTOID; 2],
     ) };
-    // Rows of the queue in their order, and whether they lack their key.
+    // Rows of the queue in their order, and whether they are of the type.
     static QUEUED: Statement = const { Statement::new(
-        c"SELECT q.record_id, q.entity_type = $2 AND q.fair_key IS NULL
+        c"SELECT q.record_id, q.entity_type = $2
           FROM kepler.enrichment_queue AS q
           WHERE q.workspace_id = $1 AND q.record_id > $3
           ORDER BY q.record_id LIMIT $4",
@@ -101,25 +102,31 @@ thread_local! {
     static SET_KEYS: Statement = const { Statement::new(
         c"UPDATE kepler.enrichment_queue AS q
           SET fair_key = COALESCE((
-              SELECT r.entity_id FROM kepler.records AS r
+              SELECT CASE $4 WHEN 'source' THEN r.source ELSE r.entity_id END FROM kepler.records AS r
               WHERE r.workspace_id = $1 AND r.id = q.record_id LIMIT 1), ' ')
           WHERE q.ctid = ANY (ARRAY(
               SELECT l.ctid
               FROM (SELECT pg_catalog.unnest($3) AS id) AS n
+              LEFT JOIN LATERAL (
+                  SELECT CASE $4 WHEN 'source' THEN y.source ELSE y.entity_id END AS fair_key
+                  FROM kepler.records AS y
+                  WHERE y.workspace_id = $1 AND y.id = n.id LIMIT 1) AS r ON true
               CROSS JOIN LATERAL (
                   SELECT x.ctid FROM kepler.enrichment_queue AS x
                   WHERE x.workspace_id = $1 AND x.record_id = n.id AND x.entity_type = $2
-                    AND x.fair_key IS NULL
+                    AND x.fair_key IS DISTINCT FROM COALESCE(r.fair_key, ' ')
                   LIMIT 1 FOR UPDATE SKIP LOCKED) AS l))",
-        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTOID],
     ) };
 }
 
 /// How far a policy's backlog is queued: the id behind which to go on, or nothing once all is done.
+#[derive(Clone)]
 struct State {
     records_after: Option<String>,
     keys_after: Option<String>,
-    fair: bool,
+    /// Between what claims take turns, as the policy has it.
+    turns_by: Option<String>,
 }
 
 impl State {
@@ -167,7 +174,7 @@ impl Type {
         Some(State {
             records_after: row.text(0).map(str::to_owned),
             keys_after: row.text(1).map(str::to_owned),
-            fair: row.boolean(2)?,
+            turns_by: row.text(2).map(str::to_owned),
         })
     }
 
@@ -194,8 +201,7 @@ impl Type {
         max_rows: i32,
     ) -> (State, i64, Option<String>) {
         let _own = Own::begin();
-        let mut next =
-            State { records_after: None, keys_after: state.keys_after.clone(), fair: state.fair };
+        let mut next = State { records_after: None, ..state.clone() };
         let mut queued = 0;
         if let Some(after) = &state.records_after {
             let (count, held) = self.queue_some(client, &mut next, after, max_rows);
@@ -205,7 +211,7 @@ impl Type {
             }
         }
         if let Some(after) = &state.keys_after {
-            next.keys_after = self.set_some_keys(client, after, max_rows);
+            next.keys_after = self.set_some_keys(client, state, after, max_rows);
         }
         (next, queued, None)
     }
@@ -236,11 +242,12 @@ impl Type {
             // In their order, which is that of their ids, and so about that in which they were made.
             let mut ids = Array::texts(wanted().filter(|id| locked.contains(id)));
             let first = now() - ids.count() as i64;
+            let turns_by = next.turns_by.as_deref().map(Text::new);
             let parameters = [
                 workspace,
                 entity_type,
                 Some(ids.datum()),
-                Some(pg_sys::Datum::from(next.fair)),
+                turns_by.as_ref().map(Text::datum),
                 Some(pg_sys::Datum::from(first)),
             ];
             queued = ENQUEUE.with(|plan| plan.run(client, &parameters)).count() as i64;
@@ -259,6 +266,7 @@ impl Type {
     fn set_some_keys(
         &self,
         client: &mut SpiClient<'_>,
+        state: &State,
         after: &str,
         max_rows: i32,
     ) -> Option<String> {
@@ -267,10 +275,13 @@ impl Type {
         let limit = Some(pg_sys::Datum::from(max_rows));
         let rows = QUEUED
             .with(|plan| plan.run(client, &[workspace, entity_type, Some(behind.datum()), limit]));
-        let keyless = rows.iter::<2>().filter(|row| row.boolean(1) == Some(true));
-        let mut ids = Array::texts(keyless.filter_map(|row| row.text(0)));
-        if ids.count() > 0 {
-            SET_KEYS.with(|plan| plan.run(client, &[workspace, entity_type, Some(ids.datum())]));
+        let of_type = rows.iter::<2>().filter(|row| row.boolean(1) == Some(true));
+        let mut ids = Array::texts(of_type.filter_map(|row| row.text(0)));
+        let turns_by = state.turns_by.as_deref().map(Text::new);
+        if ids.count() > 0 && turns_by.is_some() {
+            let turns_by = turns_by.as_ref().map(Text::datum);
+            let parameters = [workspace, entity_type, Some(ids.datum()), turns_by];
+            SET_KEYS.with(|plan| plan.run(client, &parameters));
         }
         if rows.count() < max_rows as usize {
             return None;

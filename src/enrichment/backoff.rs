@@ -29,8 +29,11 @@ mod tests {
             lease: 1,
             backoff_base: 10,
             backoff_cap: 70,
-            fair: false,
+            turns: None,
             takes_turns: false,
+            is_paused: false,
+            priorities: false,
+            limit: None,
         };
         let waits: Vec<i64> = (1..6).map(|attempt| wait(&policy, attempt, 1.0)).collect();
         assert_eq!(waits, [10, 20, 40, 70, 70]);

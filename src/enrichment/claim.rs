@@ -9,6 +9,8 @@
 use super::direct::Own;
 use super::error::EnrichmentError;
 use super::fair::Turn;
+use super::filtered::Wanted;
+use super::limits::Windows;
 use super::mark::{Marked, Under};
 use super::pick::Picked;
 use super::place::Place;
@@ -31,6 +33,11 @@ pub(crate) struct Claimed {
     /// The datum, in memory of the caller.
     pub(crate) data: pg_sys::Datum,
     pub(crate) source_updated_at: Option<i64>,
+    pub(crate) external_id: Option<String>,
+    pub(crate) source: Option<String>,
+    pub(crate) entity_id: Option<String>,
+    /// As `data`.
+    pub(crate) enrichment: Option<pg_sys::Datum>,
 }
 
 /// What a claim was asked for.
@@ -42,6 +49,7 @@ pub(crate) struct Request {
     /// Microseconds; the policy's where it is not given.
     pub(crate) lease: Option<i64>,
     pub(crate) fair: Option<bool>,
+    pub(crate) filter: Option<Wanted>,
 }
 
 /// A claim that found something.
@@ -88,12 +96,12 @@ thread_local! {
     static NOTE: Statement = const { Statement::new(
         c"WITH noted AS (
               INSERT INTO kepler.lease_records
-                  (workspace_id, lease_id, record_ids, attempts, content_hashes, places)
-              VALUES ($1, $2, $3, $4, $5, $6))
+                  (workspace_id, lease_id, record_ids, attempts, content_hashes, places, priorities)
+              VALUES ($1, $2, $3, $4, $5, $6, $8))
           DELETE FROM kepler.enrichment_queue AS q WHERE q.ctid = ANY ($7)",
         &[
             pg_sys::TEXTOID, pg_sys::INT8OID, pg_sys::TEXTARRAYOID, pg_sys::INT4ARRAYOID,
-            pg_sys::UUIDARRAYOID, pg_sys::TIDARRAYOID, pg_sys::TIDARRAYOID,
+            pg_sys::UUIDARRAYOID, pg_sys::TIDARRAYOID, pg_sys::TIDARRAYOID, pg_sys::INT4ARRAYOID,
         ],
     ) };
     // Fewer than were picked, and perhaps none.
@@ -115,6 +123,8 @@ struct Taken<'r> {
     place: Tid,
     /// Entity and external id: the order in which records are locked.
     key: (Option<&'r str>, Option<&'r str>),
+    source: Option<&'r str>,
+    enrichment: Option<pg_sys::Datum>,
 }
 
 /// One call of `claim_records`.
@@ -125,6 +135,9 @@ pub(super) struct Call<'r> {
     pub(super) policy: Policy,
     pub(super) place: Place,
     pub(super) turn: Option<Turn>,
+    /// So many records are taken, at most: fewer than asked for where a limit says so.
+    pub(super) wanted: usize,
+    pub(super) windows: Windows,
 }
 
 /// Claims. `keep` copies a datum into memory that outlives the connection.
@@ -138,13 +151,27 @@ pub(crate) fn run(
     let Some(policy) = policy::find(client, &workspace, &entity_type) else {
         return Err(policy::missing(client, &request.workspace_id, &request.entity_type));
     };
-    if request.fair == Some(true) && !policy.fair {
-        return Err(EnrichmentError::NotFair(request.entity_type.clone()).into());
+    let by_key = policy.limit.is_some_and(|limit| limit.by_key);
+    match request.fair {
+        Some(true) if policy.turns.is_none() => {
+            return Err(EnrichmentError::NotFair(request.entity_type.clone()).into());
+        }
+        Some(false) if by_key => {
+            return Err(EnrichmentError::LimitedByKey(request.entity_type.clone()).into());
+        }
+        _ => {}
+    }
+    // Before the queue knows whose its rows are, nobody can say which of them a limit lets pass.
+    if policy.is_paused || by_key && !policy.takes_turns {
+        return Ok(None);
     }
     let _own = Own::begin();
     let key = (request.workspace_id.clone(), request.entity_type.clone());
     let place = PLACES.with(|places| places.get(&key)).unwrap_or_default();
-    let mut call = Call { request, workspace, entity_type, policy, place, turn: None };
+    let wanted = request.max_rows as usize;
+    let windows = Windows::default();
+    let mut call =
+        Call { request, workspace, entity_type, policy, place, turn: None, wanted, windows };
     let picked = call.pick(client);
     let claim = call.take(client, picked, keep)?;
     PLACES.with(|places| places.set(key, call.place));
@@ -175,7 +202,10 @@ impl Call<'_> {
             if let (Some(id), Some(data), Some(place)) = (row.text(0), row.datum(1), row.tid(7)) {
                 let key = (row.text(4), row.text(5));
                 let (source_updated_at, content_hash) = (row.time(2), row.uuid(3));
-                taken.insert(id, Taken { data, source_updated_at, content_hash, place, key });
+                let (source, enrichment) = (row.text(8), row.datum(9));
+                let record =
+                    Taken { data, source_updated_at, content_hash, place, key, source, enrichment };
+                taken.insert(id, record);
             }
         }
         let (found, missing): (Vec<&Picked>, Vec<&Picked>) =
@@ -193,6 +223,7 @@ impl Call<'_> {
         }
         self.note(client, lease_id, &found, &taken)?;
         self.note_turn(client, lease);
+        self.charge(client, &found);
         let records = found.iter().filter_map(|row| {
             let record = taken.get(row.record_id.as_str())?;
             Some(Claimed {
@@ -200,6 +231,10 @@ impl Call<'_> {
                 attempt: row.attempt + 1,
                 data: keep(record.data),
                 source_updated_at: record.source_updated_at,
+                external_id: record.key.1.map(str::to_owned),
+                source: record.source.map(str::to_owned),
+                entity_id: record.key.0.map(str::to_owned),
+                enrichment: record.enrichment.map(&keep),
             })
         });
         Ok(Some(Claim { lease_id, lease_until, records: records.collect() }))
@@ -212,14 +247,17 @@ impl Call<'_> {
         under: Under,
         picked: &mut Vec<Picked>,
     ) -> Marked<'conn> {
-        let wanted = self.request.max_rows as usize;
+        let wanted = self.wanted;
+        // Behind them lies what a filter does not want, or another's limit does not allow.
+        let looks_behind = self.request.filter.is_none() && !self.is_limited_by_key();
         let (mut marked, mut tried) = (Marked::default(), 0);
         while tried < picked.len() {
             let ids: Vec<&str> = picked[tried..].iter().map(|row| &*row.record_id).collect();
             self.mark(client, under, &ids, wanted - marked.count, &mut marked);
             tried = picked.len();
             let count = marked.count;
-            if count < wanted
+            if looks_behind
+                && count < wanted
                 && count < tried
                 && tried < MAX_TRIED
                 && marked.refused.len() < MAX_REFUSED
@@ -296,6 +334,8 @@ impl Call<'_> {
         let (mut ids, mut attempts) = (Array::new(array::TEXT), Array::new(array::INTEGER));
         let (mut hashes, mut places) = (Array::new(array::UUID), Array::new(array::TID));
         let mut queued = Array::new(array::TID);
+        let mut priorities = Array::new(array::INTEGER);
+        let has_priorities = found.iter().any(|row| row.priority != 0);
         let mut ordered: Vec<(&Picked, &Taken<'_>)> = found
             .iter()
             .filter_map(|row| Some((*row, taken.get(row.record_id.as_str())?)))
@@ -311,6 +351,9 @@ impl Call<'_> {
             hashes.push_uuid(record.content_hash);
             places.push_bytes(&record.place);
             queued.push_bytes(&row.place);
+            if has_priorities {
+                priorities.push_bytes(&row.priority.to_ne_bytes());
+            }
         }
         let parameters = [
             Some(self.workspace.datum()),
@@ -320,6 +363,7 @@ impl Call<'_> {
             Some(hashes.datum()),
             Some(places.datum()),
             Some(queued.datum()),
+            has_priorities.then(|| priorities.datum()),
         ];
         let written = NOTE.with(|plan| plan.run(client, &parameters)).count();
         if written == found.len() {

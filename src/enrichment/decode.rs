@@ -8,9 +8,10 @@ use crate::pg::hidden::noted;
 /// What a worker says became of a record.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Verdict {
-    /// The `jsonb` that was found, with its length word.
+    /// The `jsonb` that was found, with its length word, and the members of what was found before that go.
     Complete {
         result: Option<Vec<u8>>,
+        remove: Vec<String>,
     },
     Fail {
         error: Option<String>,
@@ -65,7 +66,8 @@ pub(super) fn within_bounds(error: Option<String>) -> (Option<String>, Option<&'
     }
 }
 
-const FIELDS: [&str; 6] = ["record_id", "action", "result", "error", "retryable", "retry_in"];
+const FIELDS: [&str; 7] =
+    ["record_id", "action", "result", "remove", "error", "retryable", "retry_in"];
 
 /// Reads `text`, a JSON array of results.
 pub(crate) fn batch(text: &str) -> Result<Vec<Element>, BatchError> {
@@ -91,10 +93,10 @@ fn verdict(reader: &mut Reader<'_>) -> Verdict {
             if !reader.has_violated(Some("action")) {
                 without(reader, &["error", "retryable", "retry_in"]);
             }
-            Verdict::Complete { result: reader.object("result") }
+            Verdict::Complete { result: reader.object("result"), remove: names(reader, "remove") }
         }
         Some("fail") => {
-            without(reader, &["result"]);
+            without(reader, &["result", "remove"]);
             let retryable = reader.boolean("retryable").unwrap_or(true);
             let (error, escaped) = reader.told("error");
             let (error, cut) = within_bounds(error.map(noted));
@@ -105,13 +107,27 @@ fn verdict(reader: &mut Reader<'_>) -> Verdict {
             Verdict::Fail { error, note, retryable, retry_in: wait(reader) }
         }
         Some("release") => {
-            without(reader, &["result", "error", "retryable"]);
+            without(reader, &["result", "remove", "error", "retryable"]);
             Verdict::Release { retry_in: wait(reader) }
         }
         Some(other) => {
             let message = format!("must be complete, fail or release, not \"{}\"", shorten(other));
             reader.violate(Violation::invalid("action", message));
             Verdict::Release { retry_in: None }
+        }
+    }
+}
+
+/// The texts of an array; none where it is null or not there.
+fn names(reader: &mut Reader<'_>, field: &'static str) -> Vec<String> {
+    let Some(raw) = reader.raw(field) else { return Vec::new() };
+    match serde_json::from_slice::<Option<Vec<String>>>(raw) {
+        Ok(names) if !names.iter().flatten().any(|name| name.contains('\0')) => {
+            names.unwrap_or_default()
+        }
+        _ => {
+            reader.violate(Violation::invalid(field, "must be an array of strings"));
+            Vec::new()
         }
     }
 }
@@ -157,9 +173,12 @@ mod tests {
 
     #[test]
     fn completes_unless_told_otherwise() {
-        assert_eq!(one(r#"{"record_id": "a"}"#).verdict, Ok(Verdict::Complete { result: None }));
+        assert_eq!(
+            one(r#"{"record_id": "a"}"#).verdict,
+            Ok(Verdict::Complete { result: None, remove: vec![] })
+        );
         let with_result = one(r#"{"record_id": "a", "action": "complete", "result": {"x": 1}}"#);
-        assert!(matches!(with_result.verdict, Ok(Verdict::Complete { result: Some(_) })));
+        assert!(matches!(with_result.verdict, Ok(Verdict::Complete { result: Some(_), .. })));
     }
 
     #[test]

@@ -26,6 +26,18 @@ pub(crate) enum EnrichmentError {
     NotWritten { sent: usize, written: usize },
     #[error("argument \"max_attempts\" must be at least 1")]
     NoAttempts,
+    #[error("argument \"{0}\" must not be negative")]
+    BadLimit(&'static str),
+    #[error("a policy cannot take turns between entities and limit by source")]
+    TwoTurns,
+    #[error("the policy of \"{0}\" limits by entity or source")]
+    LimitedByKey(String),
+    #[error("either \"priority\" or \"not_before\" must be given")]
+    NothingToSchedule,
+    #[error("argument \"priority\" must be between 0 and 9, not {0}")]
+    BadPriority(i32),
+    #[error("argument \"not_before\" must be finite")]
+    BadTime,
     #[error("argument \"{0}\" must be between 0 and 365 days")]
     BadBackoff(&'static str),
     #[error("either \"record_ids\" or \"entity_type\" must be given, and not both")]
@@ -52,6 +64,12 @@ impl Report for EnrichmentError {
             | Self::BadBackoff(_)
             | Self::IdsOrType
             | Self::NoRows
+            | Self::BadLimit(_)
+            | Self::TwoTurns
+            | Self::LimitedByKey(_)
+            | Self::NothingToSchedule
+            | Self::BadPriority(_)
+            | Self::BadTime
             | Self::ResultsMismatch { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::HasPolicy(_) => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::NotWritten { .. } | Self::Kept(_) => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
@@ -102,6 +120,15 @@ impl Report for EnrichmentError {
             }
             Self::IdsOrType => {
                 "kepler.requeue_records(entity_type => '…') requeues the FAILED records of a type.".to_owned()
+            }
+            Self::TwoTurns => {
+                "A limit by source takes turns between sources: set fair => false, or limit_by => 'entity'.".to_owned()
+            }
+            Self::LimitedByKey(_) => {
+                "Claims under such a limit take turns: leave out the option \"fair\".".to_owned()
+            }
+            Self::BadTime => {
+                "To hold all records of a type back, use kepler.pause_enrichment(…).".to_owned()
             }
             _ => return None,
         })

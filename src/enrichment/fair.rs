@@ -8,6 +8,7 @@
 use super::claim::Call;
 use super::pick::Picked;
 use super::place::blocks;
+use super::policy::TurnsBy;
 use crate::pg::array::{self, Array};
 use crate::pg::clock::now;
 use crate::pg::isolation::keeps_snapshot;
@@ -52,23 +53,62 @@ thread_local! {
         ],
     ) };
     static PICK_FAIR: Statement = const { Statement::new(
-        c"SELECT p.record_id, p.attempt, p.ready_at, p.ctid, p.refusals, k.fair_key
-          FROM (SELECT pg_catalog.unnest($3) AS fair_key) AS k
+        c"SELECT p.record_id, p.attempt, p.ready_at, p.ctid, p.refusals, p.priority, k.fair_key
+          FROM (SELECT pg_catalog.unnest($3) AS fair_key, pg_catalog.unnest($5) AS most) AS k
           CROSS JOIN LATERAL (
-              SELECT q.record_id, q.attempt, q.ready_at, q.ctid, q.refusals
+              SELECT q.record_id, q.attempt, q.ready_at, q.ctid, q.refusals, q.priority
               FROM kepler.enrichment_queue AS q
               WHERE q.workspace_id = $1 AND q.entity_type = $2
                 AND q.fair_key IS NOT NULL AND q.fair_key = k.fair_key AND q.ready_at <= $4
-              ORDER BY q.ready_at LIMIT $5
+              ORDER BY q.ready_at LIMIT k.most
               FOR UPDATE SKIP LOCKED) AS p",
         &[
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TIMESTAMPTZOID,
-            pg_sys::INT4OID,
+            pg_sys::INT4ARRAYOID,
         ],
+    ) };
+    // Each entity has its turn whatever the priorities of others are; within its share the higher ones come first.
+    static PICK_FAIR_PRIOR: Statement = const { Statement::new(
+        c"SELECT p.record_id, p.attempt, p.ready_at, p.place, p.refusals, p.priority, k.fair_key
+          FROM (SELECT pg_catalog.unnest($3) AS fair_key, pg_catalog.unnest($5) AS most) AS k
+          CROSS JOIN LATERAL (
+              SELECT h.record_id, h.attempt, h.ready_at, h.place, h.refusals, h.priority
+              FROM pg_catalog.generate_series(9, 1, -1) AS n (priority)
+              CROSS JOIN LATERAL (
+                  SELECT q.record_id, q.attempt, q.ready_at, q.ctid AS place, q.refusals, q.priority
+                  FROM kepler.enrichment_queue AS q
+                  WHERE q.workspace_id = $1 AND q.entity_type = $2 AND q.priority > 0
+                    AND q.fair_key IS NOT NULL AND q.fair_key = k.fair_key
+                    AND q.priority = n.priority AND q.ready_at <= $4
+                  ORDER BY q.ready_at LIMIT k.most
+                  FOR UPDATE SKIP LOCKED) AS h
+              UNION ALL
+              SELECT l.record_id, l.attempt, l.ready_at, l.place, l.refusals, l.priority
+              FROM (SELECT q.record_id, q.attempt, q.ready_at, q.ctid AS place, q.refusals, q.priority
+                    FROM kepler.enrichment_queue AS q
+                    WHERE q.workspace_id = $1 AND q.entity_type = $2
+                      AND q.fair_key IS NOT NULL AND q.fair_key = k.fair_key AND q.ready_at <= $4
+                      AND q.priority = 0
+                    ORDER BY q.ready_at LIMIT k.most
+                    FOR UPDATE SKIP LOCKED) AS l
+              LIMIT k.most) AS p",
+        &[
+            pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TIMESTAMPTZOID,
+            pg_sys::INT4ARRAYOID,
+        ],
+    ) };
+    // What a limit is to be counted for must have its key before it is claimed.
+    static SET_KEY: Statement = const { Statement::new(
+        c"UPDATE kepler.enrichment_queue AS q
+          SET fair_key = COALESCE((
+              SELECT CASE WHEN $3 THEN r.source ELSE r.entity_id END FROM kepler.records AS r
+              WHERE r.workspace_id = $1 AND r.id = q.record_id LIMIT 1), ' ')
+          WHERE q.ctid = ANY ($2)",
+        &[pg_sys::TEXTOID, pg_sys::TIDARRAYOID, pg_sys::BOOLOID],
     ) };
     // Of the oldest that are ready those that have no key.
     static PICK_KEYLESS: Statement = const { Statement::new(
-        c"SELECT q.record_id, q.attempt, q.ready_at, q.ctid, q.refusals
+        c"SELECT q.record_id, q.attempt, q.ready_at, q.ctid, q.refusals, q.priority, q.fair_key
           FROM kepler.enrichment_queue AS q
           WHERE q.ctid = ANY (ARRAY(
                   SELECT o.ctid
@@ -107,6 +147,16 @@ pub(super) struct Turn {
     fair_key: String,
 }
 
+/// So often does a claim look at more keys, where the limits of those before are used up.
+const LIMITED_ROUNDS: usize = 5;
+
+/// The keys that are served, and so much of each at most.
+struct Found {
+    keys: Vec<(String, usize)>,
+    /// Where it has stopped looking, with too little found.
+    looked_at: Option<String>,
+}
+
 /// Entities that a claim has looked at, in their order.
 struct Keys {
     ready: Vec<String>,
@@ -119,48 +169,48 @@ struct Keys {
 impl Call<'_> {
     /// One of each entity in turn, as often as it takes.
     pub(super) fn pick_fair(&mut self, client: &mut SpiClient<'_>) -> Vec<Picked> {
-        let wanted = self.request.max_rows as usize;
+        let wanted = self.wanted;
+        let by_key = self.is_limited_by_key();
+        let keyless = self.pick_keyless(client, wanted);
         let (last, from) = self.find_turn(client);
-        let Keys { mut ready, last: mut looked_at, all } = self.keys(client, &last, wanted);
-        if all && ready.len() < wanted {
-            let more = self.keys(client, "", wanted - ready.len());
-            ready.extend(more.ready.into_iter().take_while(|key| *key <= last));
-            looked_at = None;
-        }
-        let mut array = Array::new(array::TEXT);
-        for key in &ready {
-            array.push_text(key);
-        }
+        let Found { keys, looked_at } = self.keys_in_turn(client, &last, wanted);
         let mut served = Vec::new();
-        if !ready.is_empty() {
-            let each = wanted.div_ceil(ready.len());
+        if !keys.is_empty() {
+            let each = wanted.div_ceil(keys.len());
+            let (mut array, mut most) = (Array::new(array::TEXT), Array::new(array::INTEGER));
+            for (key, left) in &keys {
+                array.push_text(key);
+                most.push_bytes(&(each.min(*left) as i32).to_ne_bytes());
+            }
             let parameters = [
                 Some(self.workspace.datum()),
                 Some(self.entity_type.datum()),
                 Some(array.datum()),
                 Some(pg_sys::Datum::from(now())),
-                Some(pg_sys::Datum::from(each)),
+                Some(most.datum()),
             ];
-            let rows = PICK_FAIR.with(|plan| plan.run(client, &parameters));
-            let mut round = 0;
-            for row in rows.iter::<6>() {
-                if let (Some(picked), Some(key)) = (Picked::read(&row), row.text(5)) {
-                    let same = served.last().is_some_and(|(_, before, _)| before == key);
-                    round = if same { round + 1 } else { 0 };
-                    served.push((round, key.to_owned(), picked));
+            let statement = if self.policy.priorities { &PICK_FAIR_PRIOR } else { &PICK_FAIR };
+            let rows = statement.with(|plan| plan.run(client, &parameters));
+            let (mut round, mut before) = (0, None::<String>);
+            for row in rows.iter::<7>() {
+                if let (Some(picked), Some(key)) = (Picked::read(&row), row.text(6)) {
+                    round = if before.as_deref() == Some(key) { round + 1 } else { 0 };
+                    before = Some(key.to_owned());
+                    served.push((round, picked));
                 }
             }
             // Stable: within a round the entities keep their order.
-            served.sort_by_key(|(round, _, _)| *round);
+            served.sort_by_key(|(round, _)| *round);
             served.truncate(wanted);
         }
         // Where more were looked at than are served, none of those behind was ready.
-        let fair_key = looked_at.or_else(|| served.last().map(|(_, key, _)| key.clone()));
+        let fair_key = looked_at.or_else(|| served.last().and_then(|(_, row)| row.key.clone()));
+        self.place.keys_after = fair_key.clone().filter(|_| by_key && served.is_empty());
         self.turn = fair_key.map(|fair_key| Turn { from, fair_key });
-        let mut picked = self.pick_keyless(client, wanted);
-        picked.extend(served.into_iter().map(|(_, _, picked)| picked));
+        let mut picked = keyless;
+        picked.extend(served.into_iter().map(|(_, picked)| picked));
         picked.truncate(wanted);
-        if picked.len() < wanted {
+        if picked.len() < wanted && !by_key {
             // Some entities have too little: the rest is filled from the others, the oldest first.
             let more = self.pick_in_order(client);
             let known: HashSet<String> = picked.iter().map(|row| row.record_id.clone()).collect();
@@ -171,9 +221,53 @@ impl Call<'_> {
         picked
     }
 
+    /// The keys whose turn it is, with how much may be claimed of each.
+    fn keys_in_turn(&mut self, client: &mut SpiClient<'_>, last: &str, wanted: usize) -> Found {
+        if !self.is_limited_by_key() {
+            let Keys { mut ready, last: mut looked_at, all } = self.keys(client, last, wanted);
+            if all && ready.len() < wanted {
+                let more = self.keys(client, "", wanted - ready.len());
+                ready.extend(more.ready.into_iter().take_while(|key| key.as_str() <= last));
+                looked_at = None;
+            }
+            let keys = ready.into_iter().map(|key| (key, wanted)).collect();
+            return Found { keys, looked_at };
+        }
+        // Those whose limit is used up are passed by, a bounded number of them in a claim.
+        let first = self.place.keys_after.clone().unwrap_or_else(|| last.to_owned());
+        let (mut keys, mut after, mut wrapped) = (Vec::new(), first.clone(), false);
+        for _ in 0..LIMITED_ROUNDS {
+            let found = self.keys(client, &after, wanted - keys.len());
+            let behind = found.ready.last().cloned().or(found.last.clone());
+            let mut ready = found.ready;
+            if wrapped {
+                ready.retain(|key| *key <= first);
+            }
+            self.open_windows(client, &ready);
+            keys.extend(ready.into_iter().filter_map(|key| {
+                let left = self.left_of(&key);
+                (left > 0).then_some((key, left))
+            }));
+            if keys.len() >= wanted {
+                return Found { keys, looked_at: None };
+            }
+            match found.last.or(behind).filter(|_| !found.all) {
+                Some(key) if wrapped && key > first => return Found { keys, looked_at: None },
+                Some(key) => after = key,
+                None if wrapped => return Found { keys, looked_at: None },
+                None => (after, wrapped) = (String::new(), true),
+            }
+        }
+        Found { keys, looked_at: Some(after) }
+    }
+
     /// What was put into the queue without a key although the policy is fair, by a worker who did not know it yet: among
     /// the others it would wait for as long as there are others.
-    fn pick_keyless(&mut self, client: &mut SpiClient<'_>, wanted: usize) -> Vec<Picked> {
+    pub(super) fn pick_keyless(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        wanted: usize,
+    ) -> Vec<Picked> {
         if !self.place.keyless_is_due(now()) {
             return Vec::new();
         }
@@ -186,7 +280,19 @@ impl Call<'_> {
             Some(pg_sys::Datum::from(wanted)),
         ];
         let rows = PICK_KEYLESS.with(|plan| plan.run(client, &parameters));
-        let picked: Vec<Picked> = rows.iter::<5>().filter_map(|row| Picked::read(&row)).collect();
+        let mut picked: Vec<Picked> =
+            rows.iter::<7>().filter_map(|row| Picked::read(&row)).collect();
+        if self.is_limited_by_key() && !picked.is_empty() {
+            let mut places = Array::new(array::TID);
+            picked.drain(..).for_each(|row| places.push_bytes(&row.place));
+            let by_source = self.policy.turns == Some(TurnsBy::Source);
+            let parameters = [
+                Some(self.workspace.datum()),
+                Some(places.datum()),
+                Some(pg_sys::Datum::from(by_source)),
+            ];
+            SET_KEY.with(|plan| plan.run(client, &parameters));
+        }
         self.place.keyless_at = now();
         self.place.keyless_took = blocks() - before;
         picked

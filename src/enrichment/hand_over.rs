@@ -8,7 +8,9 @@
 
 use super::failures;
 use super::outcome::End;
+use super::policy::TurnsBy;
 use super::refusal;
+use crate::jsonb::builder::length_word;
 use crate::pg::array::{self, Array};
 use crate::pg::plan::{Parameter, Statement, Tid};
 use crate::pg::rows::Rows;
@@ -19,6 +21,7 @@ use pgrx::check_for_interrupts;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 thread_local! {
     // In the order of the arrays, which is that of upserts. A record that nobody has changed since the claim is where the
@@ -33,11 +36,14 @@ thread_local! {
               enrichment = CASE WHEN n.result IS NULL
                                      OR r.content_hash IS DISTINCT FROM n.content_hash
                                 THEN r.enrichment
-                                WHEN r.enrichment IS NULL THEN n.result
-                                ELSE r.enrichment || n.result END
+                                WHEN r.enrichment IS NULL AND n.removed IS NULL THEN n.result
+                                WHEN r.enrichment IS NULL THEN NULLIF(n.result, '{}'::jsonb)
+                                WHEN n.removed IS NULL THEN r.enrichment || n.result
+                                ELSE (r.enrichment - n.removed::text[]) || n.result END
           FROM (SELECT pg_catalog.unnest($3) AS id, pg_catalog.unnest($4) AS lease_id,
                        pg_catalog.unnest($5) AS content_hash, pg_catalog.unnest($6) AS status,
-                       pg_catalog.unnest($7) AS result, pg_catalog.unnest($8) AS place) AS n
+                       pg_catalog.unnest($7) AS result, pg_catalog.unnest($8) AS place,
+                       pg_catalog.unnest($10) AS removed) AS n
           CROSS JOIN LATERAL (
               SELECT x.ctid AS place FROM kepler.records AS x
               WHERE x.ctid = n.place AND x.workspace_id = $1 AND x.id = n.id
@@ -50,37 +56,45 @@ thread_local! {
           RETURNING r.id,
                     CASE n.status WHEN 'UNAPPLIED' THEN r.content_hash IS NOT DISTINCT FROM n.content_hash
                                   ELSE r.enrichment_status::text = n.status END,
-                    r.entity_id, r.enrichment_status::text",
+                    r.entity_id, r.enrichment_status::text, r.source",
         &[
             pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTARRAYOID, pg_sys::INT8ARRAYOID,
             pg_sys::UUIDARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::JSONBARRAYOID, pg_sys::TIDARRAYOID,
-            pg_sys::BOOLOID,
+            pg_sys::BOOLOID, pg_sys::TEXTARRAYOID,
         ],
     ) };
     // A row that is there already got there around Kepler.
     static QUEUE: Statement = const { Statement::new(
         c"INSERT INTO kepler.enrichment_queue
-              (workspace_id, entity_type, record_id, fair_key, attempt, ready_at)
+              (workspace_id, entity_type, record_id, fair_key, attempt, ready_at, priority)
           SELECT $1, $2, pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5),
-                 pg_catalog.unnest($6)
+                 pg_catalog.unnest($6), pg_catalog.unnest($7)
           ON CONFLICT (workspace_id, record_id)
           DO UPDATE SET entity_type = excluded.entity_type, fair_key = excluded.fair_key,
               attempt = excluded.attempt, ready_at = excluded.ready_at, refusals = 0, error = NULL",
         &[
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
-            pg_sys::INT4ARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
+            pg_sys::INT4ARRAYOID, pg_sys::TIMESTAMPTZARRAYOID, pg_sys::INT4ARRAYOID,
         ],
     ) };
     static LOG: Statement = const { Statement::new(
         c"INSERT INTO kepler.enrichment_attempts
-              (workspace_id, ended_at, lease_id, record_id, attempt, outcome, error)
+              (workspace_id, ended_at, lease_id, record_id, attempt, outcome, error, worker, started_at)
           SELECT $1, $2, pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5),
-                 pg_catalog.unnest($6)::kepler.attempt_outcome, pg_catalog.unnest($7)",
+                 pg_catalog.unnest($6)::kepler.attempt_outcome, pg_catalog.unnest($7),
+                 pg_catalog.unnest($8), pg_catalog.unnest($9)",
         &[
             pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT8ARRAYOID, pg_sys::TEXTARRAYOID,
-            pg_sys::INT4ARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
+            pg_sys::INT4ARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
+            pg_sys::TIMESTAMPTZARRAYOID,
         ],
     ) };
+}
+
+/// Who claimed a lease, and when.
+pub(super) struct Claimed {
+    pub(super) worker: String,
+    pub(super) at: i64,
 }
 
 /// A record as a lease has it.
@@ -88,7 +102,10 @@ thread_local! {
 pub(super) struct Held {
     pub(super) record_id: String,
     pub(super) lease_id: i64,
+    pub(super) claimed: Rc<Claimed>,
     pub(super) attempt: i32,
+    /// What it had in the queue, and gets there again.
+    pub(super) priority: i32,
     /// What it was when it was claimed.
     pub(super) content_hash: Option<u128>,
     /// Where its row was then.
@@ -97,9 +114,10 @@ pub(super) struct Held {
 
 /// What a record is after an attempt, unless its content has changed.
 pub(super) enum Next<'r> {
-    /// APPLIED, with what was found, a `jsonb` with its length word.
+    /// APPLIED, with what was found, a `jsonb` with its length word, and the members that go before it is merged.
     Applied {
         result: Option<&'r [u8]>,
+        remove: &'r [String],
     },
     Failed,
     /// UNAPPLIED and in the queue again.
@@ -123,7 +141,7 @@ impl Ending<'_> {
     /// Bytes, about, that it takes as parameters.
     fn size(&self) -> usize {
         let result = match self.next {
-            Next::Applied { result } => result.map_or(0, <[u8]>::len),
+            Next::Applied { result, .. } => result.map_or(0, <[u8]>::len),
             _ => 0,
         };
         100 + result + self.error.map_or(0, str::len)
@@ -148,7 +166,7 @@ const MAX_BYTES: usize = 256 << 20;
 pub(super) struct Type<'t> {
     pub(super) workspace_id: &'t Text,
     pub(super) entity_type: &'t Text,
-    pub(super) fair: bool,
+    pub(super) turns: Option<TurnsBy>,
 }
 
 /// Ends the attempts, and says what became of each. They are in the order of upserts.
@@ -234,21 +252,20 @@ fn end(client: &mut SpiClient<'_>, of: &Type<'_>, now: i64, endings: &[Ending<'_
     let mut fates = Vec::with_capacity(endings.len());
     for ending in endings {
         let held = &ending.held;
-        let Some(&(same, entity, queued)) = written.get(held.record_id.as_str()) else {
+        let Some(&(same, entity, source, queued)) = written.get(held.record_id.as_str()) else {
             fates.push(Fate::NotWritten);
             continue;
         };
-        // A record without an entity is served like one of an entity of its own name.
-        let fair_key = of.fair.then_some(entity.unwrap_or(" "));
+        let fair_key = of.turns.map(|by| by.key(entity, source));
         if same {
             if let Next::Again { attempt, ready_at } = ending.next {
-                queue.push(&held.record_id, fair_key, attempt, ready_at);
+                queue.push(held, fair_key, attempt, ready_at);
             }
             log.push(held, ending.end, ending.error);
             fates.push(Fate::Ended);
         } else {
             if queued {
-                queue.push(&held.record_id, fair_key, 0, now);
+                queue.push(held, fair_key, 0, now);
             }
             log.push(held, ending.end_if_changed, ending.error);
             fates.push(Fate::Changed);
@@ -277,6 +294,7 @@ fn change_records<'conn, 'e>(
     let (mut ids, mut leases) = (Array::new(array::TEXT), Array::new(array::BIGINT));
     let (mut hashes, mut statuses) = (Array::new(array::UUID), Array::new(array::TEXT));
     let (mut results, mut places) = (Array::new(array::JSONB), Array::new(array::TID));
+    let (mut removed, mut removes) = (Array::new(array::TEXT), false);
     for ending in endings {
         ids.push_text(&ending.held.record_id);
         leases.push_bytes(&ending.held.lease_id.to_ne_bytes());
@@ -285,15 +303,23 @@ fn change_records<'conn, 'e>(
             Some(place) => places.push_bytes(&place),
             None => places.push_null(),
         }
-        let (status, result) = match ending.next {
-            Next::Applied { result } => ("APPLIED", result),
-            Next::Failed => ("FAILED", None),
-            Next::Again { .. } => ("UNAPPLIED", None),
+        let (status, result, remove) = match ending.next {
+            Next::Applied { result, remove } => ("APPLIED", result, remove),
+            Next::Failed => ("FAILED", None, &[][..]),
+            Next::Again { .. } => ("UNAPPLIED", None, &[][..]),
         };
         statuses.push_text(status);
         match result {
             Some(result) => results.push_bytes(result),
+            // What is removed needs something to be merged with.
+            None if !remove.is_empty() => results.push_bytes(EMPTY_OBJECT),
             None => results.push_null(),
+        }
+        if remove.is_empty() {
+            removed.push_null();
+        } else {
+            removes = true;
+            removed.push_text(&text_array(remove));
         }
     }
     let parameters = [
@@ -306,19 +332,43 @@ fn change_records<'conn, 'e>(
         Some(results.datum()),
         Some(places.datum()),
         Some(pg_sys::Datum::from(moved)),
+        // Of nothing Postgres makes NULL for each record.
+        removes.then(|| removed.datum()),
     ];
     RECORDS.with(|plan| plan.run(client, &parameters))
 }
 
-/// A record that was written: whether it is what was to become of it, its entity, and whether it waits again.
-type Written<'r> = (bool, Option<&'r str>, bool);
+/// The `jsonb` without members, with its length word.
+const EMPTY_OBJECT: &[u8] = &{
+    let mut bytes = [0; 8];
+    let (length, head) = (length_word(8), 0x2000_0000_u32.to_ne_bytes());
+    let mut at = 0;
+    while at < 4 {
+        bytes[at] = length[at];
+        bytes[at + 4] = head[at];
+        at += 1;
+    }
+    bytes
+};
+
+/// Texts, as Postgres reads an array of them.
+fn text_array(texts: &[String]) -> String {
+    let quoted: Vec<String> = texts
+        .iter()
+        .map(|text| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
+        .collect();
+    format!("{{{}}}", quoted.join(","))
+}
+
+/// A record that was written: whether it is what was to become of it, its entity and source, and whether it waits again.
+type Written<'r> = (bool, Option<&'r str>, Option<&'r str>, bool);
 
 fn note_written<'r>(
     rows: &'r Rows<'_>,
     written: &mut HashMap<&'r str, Written<'r>>,
     failed: &mut Array,
 ) {
-    for row in rows.iter::<4>() {
+    for row in rows.iter::<5>() {
         // PENDING without a lease it would stay for ever.
         if row.text(3) == Some("PENDING") {
             refusal::raise("a trigger on kepler.records kept it PENDING");
@@ -328,7 +378,8 @@ fn note_written<'r>(
             if row.text(3) == Some("FAILED") {
                 failed.push_text(id);
             }
-            written.insert(id, (row.boolean(1) == Some(true), row.text(2), queued));
+            let same = row.boolean(1) == Some(true);
+            written.insert(id, (same, row.text(2), row.text(4), queued));
         }
     }
 }
@@ -339,6 +390,7 @@ struct Queue {
     fair_key: Array,
     attempt: Array,
     ready_at: Array,
+    priority: Array,
 }
 
 impl Queue {
@@ -348,11 +400,13 @@ impl Queue {
             fair_key: Array::new(array::TEXT),
             attempt: Array::new(array::INTEGER),
             ready_at: Array::new(array::TIMESTAMPTZ),
+            priority: Array::new(array::INTEGER),
         }
     }
 
-    fn push(&mut self, record_id: &str, fair_key: Option<&str>, attempt: i32, ready_at: i64) {
-        self.record.push_text(record_id);
+    fn push(&mut self, held: &Held, fair_key: Option<&str>, attempt: i32, ready_at: i64) {
+        self.record.push_text(&held.record_id);
+        self.priority.push_bytes(&held.priority.to_ne_bytes());
         push_text_or_null(&mut self.fair_key, fair_key);
         self.attempt.push_bytes(&attempt.to_ne_bytes());
         self.ready_at.push_time(Some(ready_at));
@@ -366,6 +420,7 @@ impl Queue {
             Some(self.fair_key.datum()),
             Some(self.attempt.datum()),
             Some(self.ready_at.datum()),
+            Some(self.priority.datum()),
         ];
         QUEUE.with(|plan| plan.run(client, &parameters));
     }
@@ -378,6 +433,8 @@ struct Log {
     attempt: Array,
     outcome: Array,
     error: Array,
+    worker: Array,
+    started_at: Array,
 }
 
 impl Log {
@@ -388,6 +445,8 @@ impl Log {
             attempt: Array::new(array::INTEGER),
             outcome: Array::new(array::TEXT),
             error: Array::new(array::TEXT),
+            worker: Array::new(array::TEXT),
+            started_at: Array::new(array::TIMESTAMPTZ),
         }
     }
 
@@ -397,6 +456,8 @@ impl Log {
         self.attempt.push_bytes(&held.attempt.to_ne_bytes());
         self.outcome.push_text(end.name());
         push_text_or_null(&mut self.error, error);
+        self.worker.push_text(&held.claimed.worker);
+        self.started_at.push_time(Some(held.claimed.at));
     }
 
     fn write(mut self, client: &mut SpiClient<'_>, workspace: Parameter, ended_at: Parameter) {
@@ -408,6 +469,8 @@ impl Log {
             Some(self.attempt.datum()),
             Some(self.outcome.datum()),
             Some(self.error.datum()),
+            Some(self.worker.datum()),
+            Some(self.started_at.datum()),
         ];
         LOG.with(|plan| plan.run(client, &parameters));
     }

@@ -63,6 +63,16 @@ thread_local! {
         c"DELETE FROM kepler.enrichment_turns AS t WHERE t.workspace_id = $1 AND t.entity_type = $2",
         &[pg_sys::TEXTOID; 2],
     ) };
+    // What was claimed within the last minute counts for the next policy too.
+    static LIMITS: Statement = const { Statement::new(
+        c"DELETE FROM kepler.enrichment_limits AS l
+          WHERE l.ctid = ANY (ARRAY(
+              SELECT x.ctid FROM kepler.enrichment_limits AS x
+              WHERE x.workspace_id = $1 AND x.entity_type = $2
+                AND x.seconds[pg_catalog.cardinality(x.seconds)] < $3
+              FOR UPDATE SKIP LOCKED))",
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT8OID],
+    ) };
     static AWAIT_LEASE: Statement = const { Statement::new(
         c"SELECT FROM kepler.leases AS l
           WHERE l.workspace_id = $1 AND l.entity_type = $2 ORDER BY l.deadline LIMIT 1 FOR UPDATE",
@@ -138,6 +148,14 @@ impl Type {
         DEQUEUE.with(|plan| plan.run(client, &[workspace, entity_type, limit])).count()
     }
 
+    /// Whose turn it was, and what was claimed of limits that are over.
+    fn forget(&self, client: &mut SpiClient<'_>) {
+        let [workspace, entity_type] = self.parameters();
+        TURNS.with(|plan| plan.run(client, &[workspace, entity_type]));
+        let over = Some(pg_sys::Datum::from(now().div_euclid(1_000_000) - 61));
+        LIMITS.with(|plan| plan.run(client, &[workspace, entity_type, over]));
+    }
+
     fn is_left(&self, client: &mut SpiClient<'_>) -> bool {
         let rows = LEFT.with(|plan| plan.run(client, &self.parameters()));
         rows.iter::<2>().any(|row| row.boolean(0).or(row.boolean(1)).is_some())
@@ -156,7 +174,7 @@ pub(super) fn remove_at_once(client: &mut SpiClient<'_>, workspace_id: &str, ent
     if !keeps_snapshot() && policy::lock_alone_soon(workspace_id, entity_type) {
         of.dequeue(client, STEP);
         if !of.is_left(client) {
-            TURNS.with(|plan| plan.run(client, &of.parameters()));
+            of.forget(client);
             return;
         }
         policy::unlock_alone(workspace_id, entity_type);
@@ -181,7 +199,7 @@ pub(super) fn remove_step(
     if of.is_left(client) {
         return if removed > 0 { Cleared::More } else { Cleared::Held };
     }
-    TURNS.with(|plan| plan.run(client, &of.parameters()));
+    of.forget(client);
     Cleared::Done
 }
 

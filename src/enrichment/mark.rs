@@ -29,7 +29,8 @@ thread_local! {
               LIMIT $6 FOR NO KEY UPDATE SKIP LOCKED))
           RETURNING r.id, r.data, r.source_updated_at, r.content_hash, r.entity_id, r.external_id,
                     r.enrichment_lease_id = $4
-                    AND r.enrichment_status = 'PENDING'::kepler.record_enrichment_status, r.ctid",
+                    AND r.enrichment_status = 'PENDING'::kepler.record_enrichment_status, r.ctid,
+                    r.source, r.enrichment",
         &[
             pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT8OID,
             pg_sys::TEXTOID, pg_sys::INT4OID,
@@ -65,8 +66,8 @@ pub(super) struct Marked<'conn> {
 
 impl Marked<'_> {
     /// Those that were marked.
-    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_, 8>> {
-        self.rounds.iter().flat_map(|rows| rows.iter::<8>())
+    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_, 10>> {
+        self.rounds.iter().flat_map(|rows| rows.iter::<10>())
     }
 }
 
@@ -129,7 +130,7 @@ impl Call<'_> {
             Some(pg_sys::Datum::from(limit)),
         ];
         let rows = TAKE.with(|plan| plan.run(client, &parameters));
-        if rows.iter::<8>().any(|row| row.boolean(6) != Some(true)) {
+        if rows.iter::<10>().any(|row| row.boolean(6) != Some(true)) {
             refusal::raise("a trigger on kepler.records prevented the status PENDING");
         }
         rows

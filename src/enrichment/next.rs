@@ -3,7 +3,8 @@
 //! What is ready but in somebody's hands cannot be claimed: who polls by the time of that would ask again and
 //! again for nothing. Looks at locks without taking any, so that it stays a function that only reads.
 
-use super::policy;
+use super::limits::Window;
+use super::policy::{self, Limit};
 use crate::arguments::name;
 use crate::error::Error;
 use crate::installed::require_tables;
@@ -19,6 +20,8 @@ use pgrx::spi::SpiClient;
 
 /// Held rows are looked at again after this, in microseconds.
 const PAUSE: i64 = 1_000_000;
+/// So many entities or sources are looked at, where limits hold for them.
+const MAX_KEYS: i32 = 200;
 /// So many rows that are ready are looked at before all count as held.
 const MAX_LOOKED: i32 = 100;
 
@@ -52,6 +55,34 @@ thread_local! {
           ORDER BY l.deadline LIMIT $4",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT4OID],
     ) };
+    static LIMIT: Statement = const { Statement::new(
+        c"SELECT l.seconds, l.records, l.leases, l.ctid, l.tableoid FROM kepler.enrichment_limits AS l
+          WHERE l.workspace_id = $1 AND l.entity_type = $2 AND l.limit_key = $3",
+        &[pg_sys::TEXTOID; 3],
+    ) };
+    // The first row of each key by a skip scan, and what was claimed of those that have something ready.
+    static KEYS: Statement = const { Statement::new(
+        c"WITH RECURSIVE k (fair_key, ready_at, place, looked) AS (
+              (SELECT q.fair_key, q.ready_at, q.ctid, 1 FROM kepler.enrichment_queue AS q
+               WHERE q.workspace_id = $1 AND q.entity_type = $2 AND q.fair_key IS NOT NULL
+               ORDER BY q.fair_key, q.ready_at LIMIT 1)
+              UNION ALL
+              SELECT n.fair_key, n.ready_at, n.ctid, k.looked + 1
+              FROM k
+              CROSS JOIN LATERAL (
+                  SELECT q.fair_key, q.ready_at, q.ctid FROM kepler.enrichment_queue AS q
+                  WHERE q.workspace_id = $1 AND q.entity_type = $2
+                    AND q.fair_key IS NOT NULL AND q.fair_key > k.fair_key
+                  ORDER BY q.fair_key, q.ready_at LIMIT 1) AS n
+              WHERE k.looked < $3)
+          SELECT k.ready_at, k.place, 'kepler.enrichment_queue'::regclass::oid, l.seconds, l.records, l.leases,
+                 l.ctid, l.tableoid
+          FROM k
+          LEFT JOIN LATERAL (
+              SELECT x.seconds, x.records, x.leases, x.ctid, x.tableoid FROM kepler.enrichment_limits AS x
+              WHERE x.workspace_id = $1 AND x.entity_type = $2 AND x.limit_key = k.fair_key LIMIT 1) AS l ON true",
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT4OID],
+    ) };
     static ENDED: Statement = const { Statement::new(
         c"SELECT greatest(l.lease_until, l.deadline), l.ctid, r.ctid, l.tableoid, r.tableoid
           FROM kepler.leases AS l
@@ -73,7 +104,8 @@ thread_local! {
     ) };
 }
 
-/// When the next record of a type can be claimed, as far as is known by now; NULL if none waits. A time
+/// When the next record of a type can be claimed, as far as is known by now; NULL if none waits, and while the type is
+/// paused. A time
 /// that is over means now; while all that is ready is in the hands of others, the time is a second ahead.
 #[pg_extern(stable, parallel_unsafe, requires = [workspace::current_workspace_id])]
 #[search_path(pg_catalog, pg_temp)]
@@ -86,21 +118,57 @@ fn next_claim_at(
     let workspace_id = workspace::argument(workspace_id)?;
     let next = Spi::connect_mut(|client| -> Result<Option<i64>, Error> {
         let (workspace, kind) = (Text::new(&workspace_id), Text::new(&entity_type));
-        if policy::find(client, &workspace, &kind).is_none() {
+        let Some(policy) = policy::find(client, &workspace, &kind) else {
             return Err(policy::missing(client, &workspace_id, &entity_type));
+        };
+        if policy.is_paused {
+            return Ok(None);
         }
-        Ok(find(client, Some(workspace.datum()), Some(kind.datum())))
+        let of_type = [Some(workspace.datum()), Some(kind.datum())];
+        Ok(match policy.limit {
+            None => find(client, of_type, None),
+            Some(limit) if !limit.by_key => {
+                let frees = of_type_frees_at(client, of_type, limit);
+                find(client, of_type, None).map(|at| frees.map_or(at, |frees| at.max(frees)))
+            }
+            Some(_) if !policy.takes_turns => Some(now() + PAUSE),
+            Some(limit) => {
+                let ready = of_keys(client, of_type, limit);
+                find(client, of_type, Some(ready))
+            }
+        })
     })?;
     // The largest number is infinity.
     Ok(next.and_then(|at| TimestampWithTimeZone::try_from(at).ok()))
 }
 
-fn find(client: &mut SpiClient<'_>, workspace: Parameter, entity_type: Parameter) -> Option<i64> {
+/// What is known of the records of a type that are ready.
+enum Ready {
+    /// One can be claimed, from this time on, which may lie ahead.
+    From(i64),
+    /// Others hold them.
+    Held,
+    Nothing,
+}
+
+/// `limited`: what limits by entity or source let pass of what is ready.
+fn find(
+    client: &mut SpiClient<'_>,
+    [workspace, entity_type]: [Parameter; 2],
+    limited: Option<Ready>,
+) -> Option<i64> {
     let now = now();
     let parameters = [workspace, entity_type, Some(pg_sys::Datum::from(now))];
-    let mut held = false;
+    let mut held = matches!(limited, Some(Ready::Held));
+    let mut frees = None;
+    match limited {
+        Some(Ready::From(at)) if at <= now => return Some(at),
+        Some(Ready::From(at)) => frees = Some(at),
+        _ => {}
+    }
     // Mostly the first is free.
-    for limit in [1, MAX_LOOKED] {
+    let looks: &[i32] = if limited.is_some() { &[] } else { &[1, MAX_LOOKED] };
+    for &limit in looks {
         let [workspace, entity_type, at] = parameters;
         let limit = Some(pg_sys::Datum::from(limit));
         let parameters = [workspace, entity_type, at, limit];
@@ -139,11 +207,64 @@ fn find(client: &mut SpiClient<'_>, workspace: Parameter, entity_type: Parameter
         }
         held = true;
     }
-    let mut times = vec![held.then_some(now + PAUSE)];
+    let mut times = vec![held.then_some(now + PAUSE), frees];
     let rows = LATER.with(|plan| plan.run_in_snapshot(client, &parameters));
     times.push(rows.iter::<1>().next().and_then(|row| row.time(0)));
     times.push(first_end(client, parameters, now));
     times.into_iter().flatten().min()
+}
+
+/// When the limit of a type lets something pass again, if it does not now.
+fn of_type_frees_at(
+    client: &mut SpiClient<'_>,
+    [workspace, entity_type]: [Parameter; 2],
+    limit: Limit,
+) -> Option<i64> {
+    let key = Text::new("");
+    let parameters = [workspace, entity_type, Some(key.datum())];
+    let rows = LIMIT.with(|plan| plan.run_in_snapshot(client, &parameters));
+    let row = rows.iter::<5>().next()?;
+    let now = now();
+    let frees = Window::read(&row, 0, now).frees_at(limit);
+    let held = row.tid(3).zip(row.oid(4)).is_some_and(|(place, table)| is_held(table, place));
+    frees.or_else(|| held.then_some(now + PAUSE))
+}
+
+/// Of what is ready, what the limits of its keys let pass. Looks at a bounded number of keys, and has others looked for a
+/// moment later.
+fn of_keys(
+    client: &mut SpiClient<'_>,
+    [workspace, entity_type]: [Parameter; 2],
+    limit: Limit,
+) -> Ready {
+    let now = now();
+    let most = Some(pg_sys::Datum::from(MAX_KEYS));
+    let parameters = [workspace, entity_type, most];
+    let rows = KEYS.with(|plan| plan.run_in_snapshot(client, &parameters));
+    let (mut first, mut held) = (None::<i64>, rows.count() >= MAX_KEYS as usize);
+    for row in rows.iter::<8>() {
+        let (Some(at), Some(place), Some(table)) = (row.time(0), row.tid(1), row.oid(2)) else {
+            continue;
+        };
+        if at > now {
+            continue;
+        }
+        if let Some(frees) = Window::read(&row, 3, now).frees_at(limit) {
+            first = Some(first.map_or(frees, |first| first.min(frees)));
+            continue;
+        }
+        let is_counted = row.tid(6).zip(row.oid(7));
+        if is_held(table, place) || is_counted.is_some_and(|(place, table)| is_held(table, place)) {
+            held = true;
+            continue;
+        }
+        return Ready::From(at);
+    }
+    match first {
+        _ if held => Ready::Held,
+        Some(frees) => Ready::From(frees),
+        None => Ready::Nothing,
+    }
 }
 
 /// When the first of the open leases ends. A lease ends at its deadline or, after a heartbeat, later: leases whose

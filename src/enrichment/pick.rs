@@ -5,8 +5,9 @@
 //! and where it finds too little; where that takes long, at most a twentieth of the time.
 
 use super::claim::Call;
-use super::place::blocks;
+use super::place::{PRIORITIES, blocks};
 use super::reap;
+use crate::pg::array::{self, Array};
 use crate::pg::clock::now;
 use crate::pg::plan::{Statement, Tid};
 use crate::pg::rows::Row;
@@ -23,7 +24,8 @@ const LEAST_TAKEN_BACK: usize = 20;
 
 thread_local! {
     static PICK: Statement = const { Statement::new(
-        c"SELECT q.record_id, q.attempt, q.ready_at, q.ctid, q.refusals FROM kepler.enrichment_queue AS q
+        c"SELECT q.record_id, q.attempt, q.ready_at, q.ctid, q.refusals, q.priority, q.fair_key
+          FROM kepler.enrichment_queue AS q
           WHERE q.workspace_id = $1 AND q.entity_type = $2 AND q.ready_at >= $3
             AND q.ready_at <= $4
           ORDER BY q.ready_at LIMIT $5
@@ -31,6 +33,36 @@ thread_local! {
         &[
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID,
             pg_sys::INT4OID,
+        ],
+    ) };
+    // Behind those of the priorities above: what is ready of them is in hand, or in the hands of others.
+    static PICK_ORDINARY: Statement = const { Statement::new(
+        c"SELECT q.record_id, q.attempt, q.ready_at, q.ctid, q.refusals, q.priority, q.fair_key
+          FROM kepler.enrichment_queue AS q
+          WHERE q.workspace_id = $1 AND q.entity_type = $2 AND q.ready_at >= $3
+            AND q.ready_at <= $4 AND q.priority = 0
+          ORDER BY q.ready_at LIMIT $5
+          FOR UPDATE SKIP LOCKED",
+        &[
+            pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZOID,
+            pg_sys::INT4OID,
+        ],
+    ) };
+    // One descent of the index for each priority: those that wait are not walked.
+    static PICK_PRIOR: Statement = const { Statement::new(
+        c"SELECT p.record_id, p.attempt, p.ready_at, p.ctid, p.refusals, p.priority, p.fair_key
+          FROM (SELECT pg_catalog.unnest($3) AS priority, pg_catalog.unnest($6) AS from_at) AS n
+          CROSS JOIN LATERAL (
+              SELECT q.record_id, q.attempt, q.ready_at, q.ctid, q.refusals, q.priority, q.fair_key
+              FROM kepler.enrichment_queue AS q
+              WHERE q.workspace_id = $1 AND q.entity_type = $2 AND q.priority > 0
+                AND q.priority = n.priority AND q.ready_at >= n.from_at AND q.ready_at <= $4
+              ORDER BY q.ready_at LIMIT $5
+              FOR UPDATE SKIP LOCKED) AS p
+          LIMIT $5",
+        &[
+            pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::INT4ARRAYOID, pg_sys::TIMESTAMPTZOID,
+            pg_sys::INT4OID, pg_sys::TIMESTAMPTZARRAYOID,
         ],
     ) };
 }
@@ -43,6 +75,9 @@ pub(super) struct Picked {
     pub(super) place: Tid,
     /// How often the record could not be claimed.
     pub(super) refusals: i32,
+    pub(super) priority: i32,
+    /// Whose turn it is counted to, where claims take turns.
+    pub(super) key: Option<String>,
 }
 
 impl Picked {
@@ -53,15 +88,21 @@ impl Picked {
             ready_at: row.time(2)?,
             place: row.tid(3)?,
             refusals: row.integer(4)?,
+            priority: row.integer(5)?,
+            key: row.text(6).map(str::to_owned),
         })
     }
 }
 
 impl Call<'_> {
     pub(super) fn pick(&mut self, client: &mut SpiClient<'_>) -> Vec<Picked> {
-        let wanted = self.request.max_rows as usize;
         if self.place.reap_is_due(now(), true) || self.place.reap_from.is_some() {
             self.reap(client);
+        }
+        self.limit_wanted(client);
+        let wanted = self.wanted;
+        if wanted == 0 {
+            return Vec::new();
         }
         let mut picked = self.pick_somehow(client);
         if picked.len() < wanted && self.place.reap_is_due(now(), false) && self.reap(client) > 0 {
@@ -71,7 +112,9 @@ impl Call<'_> {
     }
 
     fn pick_somehow(&mut self, client: &mut SpiClient<'_>) -> Vec<Picked> {
-        if self.request.fair != Some(false) && self.policy.takes_turns {
+        if self.request.filter.is_some() {
+            self.pick_filtered(client)
+        } else if self.request.fair != Some(false) && self.policy.takes_turns {
             self.pick_fair(client)
         } else {
             self.pick_in_order(client)
@@ -102,9 +145,60 @@ impl Call<'_> {
         reaped.records
     }
 
-    /// The oldest that are ready.
+    /// The oldest that are ready; those of the highest priority first, where there are priorities.
     pub(super) fn pick_in_order(&mut self, client: &mut SpiClient<'_>) -> Vec<Picked> {
-        let wanted = self.request.max_rows;
+        let wanted = self.wanted as i32;
+        if !self.policy.priorities {
+            return self.pick_oldest(client, wanted);
+        }
+        let mut picked = self.pick_prior(client, wanted);
+        let room = wanted - picked.len() as i32;
+        if room > 0 {
+            picked.append(&mut self.pick_oldest(client, room));
+        }
+        picked
+    }
+
+    /// Those of priorities above 0, the highest first.
+    fn pick_prior(&mut self, client: &mut SpiClient<'_>, wanted: i32) -> Vec<Picked> {
+        let before = blocks();
+        let is_start = self.place.prior_is_due(now());
+        if is_start {
+            self.place.prior_ready_at = [i64::MIN; PRIORITIES];
+        }
+        let picked = self.pick_prior_from(client, wanted);
+        for row in &picked {
+            if let Some(last) = self.place.prior_ready_at.get_mut(row.priority as usize - 1) {
+                *last = row.ready_at.saturating_sub(SLACK);
+            }
+        }
+        if is_start {
+            self.place.prior_at = now();
+            self.place.prior_took = blocks() - before - 4 * picked.len() as i64;
+        }
+        picked
+    }
+
+    fn pick_prior_from(&self, client: &mut SpiClient<'_>, wanted: i32) -> Vec<Picked> {
+        let (mut priorities, mut from) =
+            (Array::new(array::INTEGER), Array::new(array::TIMESTAMPTZ));
+        for (at, ready_at) in self.place.prior_ready_at.iter().enumerate().rev() {
+            priorities.push_bytes(&(at as i32 + 1).to_ne_bytes());
+            from.push_time(Some(*ready_at));
+        }
+        let parameters = [
+            Some(self.workspace.datum()),
+            Some(self.entity_type.datum()),
+            Some(priorities.datum()),
+            Some(pg_sys::Datum::from(now())),
+            Some(pg_sys::Datum::from(wanted)),
+            Some(from.datum()),
+        ];
+        let rows = PICK_PRIOR.with(|plan| plan.run(client, &parameters));
+        rows.iter::<7>().filter_map(|row| Picked::read(&row)).collect()
+    }
+
+    fn pick_oldest(&mut self, client: &mut SpiClient<'_>, wanted: i32) -> Vec<Picked> {
         if !self.place.start_is_due(now(), true) {
             let picked = self.pick_from(client, self.place.ready_at.saturating_sub(SLACK), wanted);
             if picked.len() == wanted as usize || !self.place.start_is_due(now(), false) {
@@ -136,8 +230,9 @@ impl Call<'_> {
             Some(pg_sys::Datum::from(now())),
             Some(pg_sys::Datum::from(wanted)),
         ];
-        let rows = PICK.with(|plan| plan.run(client, &parameters));
-        rows.iter::<5>().filter_map(|row| Picked::read(&row)).collect()
+        let statement = if self.policy.priorities { &PICK_ORDINARY } else { &PICK };
+        let rows = statement.with(|plan| plan.run(client, &parameters));
+        rows.iter::<7>().filter_map(|row| Picked::read(&row)).collect()
     }
 
     /// Adds up to `count` rows behind those that were picked. What is locked in between is found again
@@ -151,8 +246,14 @@ impl Call<'_> {
         let Some(last) = picked.iter().map(|row| row.ready_at).max() else { return };
         let limit = (picked.len() + count) as i32;
         // The picked rows of entities that took turns are not the oldest.
-        let from = if self.policy.takes_turns { i64::MIN } else { last.saturating_sub(SLACK) };
-        let mut more = self.pick_from(client, from, limit);
+        let from_start = self.policy.takes_turns || self.policy.priorities;
+        let from = if from_start { i64::MIN } else { last.saturating_sub(SLACK) };
+        let mut more = Vec::new();
+        if self.policy.priorities {
+            self.place.prior_ready_at = [i64::MIN; PRIORITIES];
+            more = self.pick_prior_from(client, limit);
+        }
+        more.append(&mut self.pick_from(client, from, limit));
         let known: HashSet<&str> = picked.iter().map(|row| &*row.record_id).collect();
         more.retain(|row| !known.contains(&*row.record_id));
         more.truncate(count);

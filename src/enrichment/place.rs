@@ -22,7 +22,16 @@ pub(super) struct Place {
     pub(super) sweep_took: i64,
     pub(super) keyless_at: i64,
     pub(super) keyless_took: i64,
+    /// Of each priority above 0, and when all were looked through.
+    pub(super) prior_ready_at: [i64; PRIORITIES],
+    pub(super) prior_at: i64,
+    pub(super) prior_took: i64,
+    /// Behind which key to go on, where none of those before it could be served.
+    pub(super) keys_after: Option<String>,
 }
+
+/// The priorities above 0, which is that of records without one.
+pub(super) const PRIORITIES: usize = 9;
 
 impl Place {
     /// Whether it is time to look from the start: where there was `enough`, only once a second.
@@ -38,6 +47,11 @@ impl Place {
     /// Whether it is time to look for what a fair policy would pass by.
     pub(super) fn keyless_is_due(&self, now: i64) -> bool {
         is_over(self.keyless_at, pause(self.keyless_took, true), now)
+    }
+
+    /// Whether it is time to look for records with a priority from the start.
+    pub(super) fn prior_is_due(&self, now: i64) -> bool {
+        is_over(self.prior_at, pause(self.prior_took, false), now)
     }
 
     pub(super) fn reap_is_due(&self, now: i64, enough: bool) -> bool {

@@ -19,10 +19,49 @@ pub(crate) struct Policy {
     pub(crate) lease: i64,
     pub(crate) backoff_base: i64,
     pub(crate) backoff_cap: i64,
-    /// Whether what is queued gets the key of its entity.
-    pub(crate) fair: bool,
-    /// Whether claims take turns: the policy is fair, and all that was queued before it was has its key.
+    /// Between what claims take turns: what is queued gets its key.
+    pub(crate) turns: Option<TurnsBy>,
+    /// Whether claims take turns by now: all that was queued before has its key.
     pub(crate) takes_turns: bool,
+    pub(crate) is_paused: bool,
+    /// Whether claims take higher priorities first.
+    pub(crate) priorities: bool,
+    pub(crate) limit: Option<Limit>,
+}
+
+/// Between what claims take turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TurnsBy {
+    Entity,
+    Source,
+}
+
+/// So much is claimed within a minute, at most; 0: no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limit {
+    /// Whether it holds for each key of the turns, and not for the type.
+    pub(crate) by_key: bool,
+    pub(crate) records: i32,
+    pub(crate) leases: i32,
+}
+
+impl TurnsBy {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "entity" => Some(Self::Entity),
+            "source" => Some(Self::Source),
+            _ => None,
+        }
+    }
+
+    /// The key of a record. One without an entity is served like one of an entity of its own name.
+    pub(crate) fn key<'r>(self, entity_id: Option<&'r str>, source: Option<&'r str>) -> &'r str {
+        let key = match self {
+            Self::Entity => entity_id,
+            Self::Source => source,
+        };
+        key.unwrap_or(" ")
+    }
 }
 
 thread_local! {
@@ -32,13 +71,14 @@ thread_local! {
                  (pg_catalog.date_part('epoch', p.lease) * 1000000)::bigint,
                  (pg_catalog.date_part('epoch', p.backoff_base) * 1000000)::bigint,
                  (pg_catalog.date_part('epoch', p.backoff_cap) * 1000000)::bigint,
-                 p.fair, p.fair AND p.fair_keys_after IS NULL
+                 p.turns_by, p.fair_keys_after IS NULL, p.paused_at IS NOT NULL, p.priorities,
+                 p.limit_by <> 'type', p.records_per_minute, p.leases_per_minute
           FROM kepler.enrichment_policies AS p
           WHERE p.workspace_id = $1 AND p.entity_type = $2",
         &[pg_sys::TEXTOID; 2],
     ) };
-    static FAIR: Statement = const { Statement::new(
-        c"SELECT p.fair FROM kepler.enrichment_policies AS p
+    static TURNS: Statement = const { Statement::new(
+        c"SELECT COALESCE(p.turns_by, '') FROM kepler.enrichment_policies AS p
           WHERE p.workspace_id = $1 AND p.entity_type = $2",
         &[pg_sys::TEXTOID; 2],
     ) };
@@ -65,14 +105,20 @@ pub(crate) fn find(
 fn look_up(client: &mut SpiClient<'_>, workspace_id: &Text, entity_type: &Text) -> Option<Policy> {
     let rows = FIND
         .with(|plan| plan.run(client, &[Some(workspace_id.datum()), Some(entity_type.datum())]));
-    let row = rows.iter::<6>().next()?;
+    let row = rows.iter::<11>().next()?;
+    let turns = row.text(4).and_then(TurnsBy::from_name);
+    let (records, leases) = (row.integer(9)?, row.integer(10)?);
+    let is_limited = records > 0 || leases > 0;
     Some(Policy {
         max_attempts: row.integer(0)?,
         lease: row.bigint(1)?,
         backoff_base: row.bigint(2)?,
         backoff_cap: row.bigint(3)?,
-        fair: row.boolean(4)?,
-        takes_turns: row.boolean(5)?,
+        turns,
+        takes_turns: turns.is_some() && row.boolean(5)?,
+        is_paused: row.boolean(6)?,
+        priorities: row.boolean(7)?,
+        limit: is_limited.then_some(Limit { by_key: row.boolean(8)?, records, leases }),
     })
 }
 
@@ -101,10 +147,10 @@ pub(crate) fn lock(workspace_id: &str, entity_type: &str) -> Result<(), Error> {
     let (workspace, kind) = (Text::new(workspace_id), Text::new(entity_type));
     let of_type = [Some(workspace.datum()), Some(kind.datum())];
     Spi::connect_mut(|client| {
-        let seen = FAIR.with(|plan| plan.run(client, &of_type));
-        let seen = seen.iter::<1>().next().map(|row| row.boolean(0));
-        let is = FAIR.with(|plan| plan.run_latest(client, &of_type));
-        let is = is.iter::<1>().next().map(|row| row.boolean(0));
+        let seen = TURNS.with(|plan| plan.run(client, &of_type));
+        let seen = seen.iter::<1>().next().map(|row| row.text(0));
+        let is = TURNS.with(|plan| plan.run_latest(client, &of_type));
+        let is = is.iter::<1>().next().map(|row| row.text(0));
         if seen == is {
             return Ok(());
         }

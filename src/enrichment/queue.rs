@@ -2,7 +2,7 @@
 //!
 //! The caller holds the records' rows, and the type's lock (see `policy::lock`).
 
-use super::policy;
+use super::policy::{self, TurnsBy};
 use crate::error::Error;
 use crate::pg::array::{self, Array};
 use crate::pg::plan::Statement;
@@ -13,7 +13,7 @@ use pgrx::spi::SpiClient;
 /// What an upsert needs of its type's policy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Queueing {
-    fair: bool,
+    turns: Option<TurnsBy>,
     pub(crate) clear_on_change: bool,
     pub(crate) notify: bool,
 }
@@ -22,13 +22,19 @@ impl Queueing {
     /// From the number that the statement for it gives; NULL where there is no policy.
     pub(crate) fn from_bits(bits: Option<i32>) -> Option<Self> {
         let bits = bits?;
-        Some(Self { fair: bits & 1 != 0, clear_on_change: bits & 2 != 0, notify: bits & 4 != 0 })
+        let turns = match bits & (1 | 8) {
+            0 => None,
+            8 => Some(TurnsBy::Source),
+            _ => Some(TurnsBy::Entity),
+        };
+        Some(Self { turns, clear_on_change: bits & 2 != 0, notify: bits & 4 != 0 })
     }
 }
 
 thread_local! {
     static FIND: Statement = const { Statement::new(
-        c"SELECT p.fair::integer + 2 * p.clear_on_change::integer + 4 * p.notify::integer
+        c"SELECT (p.turns_by IS NOT DISTINCT FROM 'entity')::integer + 2 * p.clear_on_change::integer
+                 + 4 * p.notify::integer + 8 * (p.turns_by IS NOT DISTINCT FROM 'source')::integer
           FROM kepler.enrichment_policies AS p
           WHERE p.workspace_id = $1 AND p.entity_type = $2",
         &[pg_sys::TEXTOID; 2],
@@ -47,7 +53,7 @@ thread_local! {
               LIMIT 1) AS r
           ON CONFLICT (workspace_id, record_id)
           DO UPDATE SET entity_type = excluded.entity_type, fair_key = excluded.fair_key,
-              attempt = 0, ready_at = excluded.ready_at, refusals = 0, error = NULL
+              attempt = 0, ready_at = greatest(excluded.ready_at, q.not_before), refusals = 0, error = NULL
           WHERE q.attempt > 0 OR q.refusals > 0 OR q.entity_type <> excluded.entity_type",
         &[
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TEXTARRAYOID,
@@ -121,12 +127,13 @@ impl Queue {
         workspace_id: &str,
         entity_type: &str,
         entity_id: &str,
+        source: &str,
     ) -> Self {
         Self {
             policy,
             workspace_id: Text::new(workspace_id),
             entity_type: Text::new(entity_type),
-            fair_key: policy.fair.then(|| Text::new(entity_id)),
+            fair_key: policy.turns.map(|by| Text::new(by.key(Some(entity_id), Some(source)))),
         }
     }
 

@@ -8,17 +8,20 @@
 //! looked at again later.
 
 use super::backoff;
-use super::hand_over::{Ending, Fate, Held, Next, Type, hand_over};
+use super::direct::Own;
+use super::hand_over::{Claimed, Ending, Fate, Held, Next, Type, hand_over};
 use super::lease;
 use super::outcome::End;
-use super::policy::Policy;
+use super::policy::{self, Policy};
 use super::refusal::{self, Stuck};
 use crate::pg::array::{self, Array};
+use crate::pg::clock::now;
 use crate::pg::plan::{Parameter, Statement};
 use crate::pg::subtransaction::Refusal;
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
+use std::rc::Rc;
 
 /// So many records that the database refuses does it come across, at most.
 const MAX_REFUSED: usize = 10_000;
@@ -31,7 +34,7 @@ thread_local! {
     // Between the deadline where the last look ended and now.
     static EXPIRED: Statement = const { Statement::new(
         c"SELECT l.id, l.lease_until, l.deadline, l.open_records, l.looked_through,
-                 pg_catalog.cardinality(m.record_ids)
+                 pg_catalog.cardinality(m.record_ids), l.worker, l.created_at
           FROM kepler.leases AS l
           LEFT JOIN kepler.lease_records AS m ON m.workspace_id = $1 AND m.lease_id = l.id
           WHERE l.workspace_id = $1 AND l.entity_type = $2 AND l.deadline >= $4 AND l.deadline <= $3
@@ -45,15 +48,16 @@ thread_local! {
     ) };
     // In the order of the leases and of what they hold.
     static RECORDS: Statement = const { Statement::new(
-        c"SELECT r.id, n.id, u.attempt, u.content_hash, r.ctid, n.behind + u.place
+        c"SELECT r.id, n.id, u.attempt, u.content_hash, r.ctid, n.behind + u.place, u.priority
           FROM (SELECT pg_catalog.unnest($2) AS id, pg_catalog.unnest($3) AS behind,
                        pg_catalog.unnest($4) AS last) AS n
           JOIN kepler.lease_records AS m ON m.workspace_id = $1 AND m.lease_id = n.id
           CROSS JOIN LATERAL ROWS FROM (
               pg_catalog.unnest(m.record_ids[n.behind + 1 : n.last]),
               pg_catalog.unnest(m.attempts[n.behind + 1 : n.last]),
-              pg_catalog.unnest(m.content_hashes[n.behind + 1 : n.last]))
-              WITH ORDINALITY AS u (record_id, attempt, content_hash, place)
+              pg_catalog.unnest(m.content_hashes[n.behind + 1 : n.last]),
+              pg_catalog.unnest(m.priorities[n.behind + 1 : n.last]))
+              WITH ORDINALITY AS u (record_id, attempt, content_hash, priority, place)
           CROSS JOIN LATERAL (
               SELECT x.id, x.ctid FROM kepler.records AS x
               WHERE x.workspace_id = $1 AND x.id = u.record_id AND x.enrichment_lease_id = n.id
@@ -110,6 +114,7 @@ struct Expired {
     count: i32,
     taken_back: i32,
     refused: bool,
+    claimed: Rc<Claimed>,
 }
 
 impl Expired {
@@ -125,6 +130,29 @@ struct Reap<'t> {
     now: i64,
     reaped: Reaped,
     refused: Vec<(Held, Refusal)>,
+}
+
+/// Takes back about so many records of a type, as a part of the maintenance, and gives how many. Claims do it too: this is for
+/// types that nobody claims any more.
+pub(crate) fn reap_expired(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    entity_type: &str,
+    max_rows: i32,
+) -> usize {
+    let (workspace, kind) = (Text::new(workspace_id), Text::new(entity_type));
+    let Some(policy) = policy::find(client, &workspace, &kind) else { return 0 };
+    let _own = Own::begin();
+    let lost = Lost {
+        workspace_id: &workspace,
+        entity_type: &kind,
+        name: entity_type,
+        policy: &policy,
+        wanted: max_rows.max(1) as usize,
+        // Before all times that Postgres knows.
+        from: i64::MIN,
+    };
+    reap(client, &lost, now()).records
 }
 
 /// Takes back a bounded number of records.
@@ -201,7 +229,7 @@ impl Reap<'_> {
             Some(pg_sys::Datum::from(limit)),
         ];
         let rows = EXPIRED.with(|plan| plan.run(client, &parameters));
-        let leases = rows.iter::<6>().filter_map(|row| {
+        let leases = rows.iter::<8>().filter_map(|row| {
             Some(Expired {
                 id: row.bigint(0)?,
                 ended_at: row.time(1)?,
@@ -212,6 +240,10 @@ impl Reap<'_> {
                 count: row.integer(5).unwrap_or(0),
                 taken_back: 0,
                 refused: false,
+                claimed: Rc::new(Claimed {
+                    worker: row.text(6).unwrap_or_default().to_owned(),
+                    at: row.time(7)?,
+                }),
             })
         });
         leases.collect()
@@ -276,14 +308,19 @@ impl Reap<'_> {
         ];
         let rows = RECORDS.with(|plan| plan.run(client, &parameters));
         let mut endings: Vec<(i32, Ending<'_>)> = Vec::with_capacity(rows.count());
-        for row in rows.iter::<6>() {
+        for row in rows.iter::<7>() {
             if let (Some(id), Some(lease_id), Some(attempt), Some(place)) =
                 (row.text(0), row.bigint(1), row.integer(2), row.bigint(5))
             {
+                let Some(lease) = leases.iter().find(|lease| lease.id == lease_id) else {
+                    continue;
+                };
                 let held = Held {
                     record_id: id.to_owned(),
                     lease_id,
+                    claimed: Rc::clone(&lease.claimed),
                     attempt,
+                    priority: row.integer(6).unwrap_or(0),
                     content_hash: row.uuid(3),
                     place: row.tid(4),
                 };
@@ -303,7 +340,7 @@ impl Reap<'_> {
             }
         }
         let Lost { workspace_id, entity_type, policy, .. } = *self.lost;
-        let of = Type { workspace_id, entity_type, fair: policy.fair };
+        let of = Type { workspace_id, entity_type, turns: policy.turns };
         let endings: Vec<Ending<'_>> = endings.into_iter().map(|(_, ending)| ending).collect();
         for (ending, fate) in endings.iter().zip(hand_over(client, &of, self.now, &endings)) {
             let lease = leases.iter_mut().find(|lease| lease.id == ending.held.lease_id);

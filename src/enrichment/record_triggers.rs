@@ -67,20 +67,32 @@ thread_local! {
         c"INSERT INTO kepler.enrichment_queue AS q
               (workspace_id, record_id, entity_type, fair_key, ready_at)
           SELECT p.workspace_id, $2, p.entity_type,
-                 CASE WHEN p.fair THEN COALESCE($4, ' ') END, pg_catalog.clock_timestamp()
+                 CASE p.turns_by WHEN 'entity' THEN COALESCE($4, ' ') WHEN 'source' THEN $5 END,
+                 pg_catalog.clock_timestamp()
           FROM kepler.enrichment_policies AS p
           WHERE p.workspace_id = $1 AND p.entity_type = $3
           ON CONFLICT (workspace_id, record_id) DO UPDATE
           SET entity_type = excluded.entity_type, fair_key = excluded.fair_key,
               ready_at = excluded.ready_at
           WHERE q.entity_type <> excluded.entity_type",
-        &[pg_sys::TEXTOID; 4],
+        &[pg_sys::TEXTOID; 5],
     ) };
     static RESTART: Statement = const { Statement::new(
         c"UPDATE kepler.enrichment_queue AS q
-          SET attempt = 0, ready_at = pg_catalog.clock_timestamp(), refusals = 0, error = NULL
+          SET attempt = 0, ready_at = greatest(pg_catalog.clock_timestamp(), q.not_before),
+              refusals = 0, error = NULL
           WHERE q.workspace_id = $1 AND q.record_id = $2 AND (q.attempt > 0 OR q.refusals > 0)",
         &[pg_sys::TEXTOID; 2],
+    ) };
+    static REKEY: Statement = const { Statement::new(
+        c"UPDATE kepler.enrichment_queue AS q
+          SET fair_key = CASE p.turns_by WHEN 'entity' THEN COALESCE($4, ' ') WHEN 'source' THEN $5 END
+          FROM kepler.enrichment_policies AS p
+          WHERE p.workspace_id = $1 AND p.entity_type = $3
+            AND q.workspace_id = $1 AND q.record_id = $2 AND q.entity_type = $3
+            AND q.fair_key IS DISTINCT FROM
+                CASE p.turns_by WHEN 'entity' THEN COALESCE($4, ' ') WHEN 'source' THEN $5 END",
+        &[pg_sys::TEXTOID; 5],
     ) };
 }
 
@@ -225,10 +237,12 @@ fn queue_changed_record(call: pg_sys::FunctionCallInfo) -> Fired {
         && row.is(row.old(ENRICHMENT_STATUS), UNAPPLIED)
         && !row.is_same(CONTENT_HASH);
     let changes_queue = moved || !is_update && is_to_be_queued;
+    let rekeys =
+        is_update && !moved && is_to_be_queued && (!row.is_same(ENTITY_ID) || !row.is_same(SOURCE));
     let failed = row.is(row.value(ENRICHMENT_STATUS), FAILED)
         || is_update && row.is(row.old(ENRICHMENT_STATUS), FAILED);
     let changes_failures = failed && (moved || !is_update);
-    if !changes_queue && !restarts && !changes_failures {
+    if !changes_queue && !restarts && !changes_failures && !rekeys {
         return row.seen();
     }
     let workspace_id = row.text(row.value(WORKSPACE_ID));
@@ -237,18 +251,28 @@ fn queue_changed_record(call: pg_sys::FunctionCallInfo) -> Fired {
     let record_id = row.text(row.value(ID));
     let id = Text::new(&record_id);
     let entity = row.value(ENTITY_ID).map(|entity| Text::new(&row.text(Some(entity))));
+    let source = row.value(SOURCE).map(|source| Text::new(&row.text(Some(source))));
     let _path = own_path();
-    if changes_queue {
+    if changes_queue || rekeys {
         policy::lock(&workspace_id, &entity_type).unwrap_or_else(|error| raise(error));
     }
     let key = [Some(workspace.datum()), Some(id.datum())];
+    let named = [
+        key[0],
+        key[1],
+        Some(kind.datum()),
+        entity.as_ref().map(Text::datum),
+        source.as_ref().map(Text::datum),
+    ];
     Spi::connect_mut(|client| {
         if moved {
             DEQUEUE.with(|plan| plan.run(client, &key));
         }
         if changes_queue && is_to_be_queued {
-            let parameters = [key[0], key[1], Some(kind.datum()), entity.as_ref().map(Text::datum)];
-            QUEUE.with(|plan| plan.run(client, &parameters));
+            QUEUE.with(|plan| plan.run(client, &named));
+        }
+        if rekeys {
+            REKEY.with(|plan| plan.run(client, &named));
         }
         if changes_failures {
             failures::follow(client, key[0], &[&record_id]);

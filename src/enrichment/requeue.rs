@@ -76,11 +76,12 @@ thread_local! {
     // A row that is there under another type got there around Kepler, and would never be claimed.
     static ENQUEUE: Statement = const { Statement::new(
         c"INSERT INTO kepler.enrichment_queue AS q (workspace_id, record_id, entity_type, fair_key, ready_at)
-          SELECT $1, r.id, r.entity_type, CASE WHEN p.fair THEN COALESCE(r.entity_id, ' ') END,
+          SELECT $1, r.id, r.entity_type,
+              CASE p.turns_by WHEN 'entity' THEN COALESCE(r.entity_id, ' ') WHEN 'source' THEN r.source END,
               pg_catalog.clock_timestamp()
           FROM (SELECT pg_catalog.unnest($2) AS id) AS n
           CROSS JOIN LATERAL (
-              SELECT x.id, x.entity_type, x.entity_id FROM kepler.records AS x
+              SELECT x.id, x.entity_type, x.entity_id, x.source FROM kepler.records AS x
               WHERE x.workspace_id = $1 AND x.id = n.id
                 AND x.enrichment_status = 'UNAPPLIED'::kepler.record_enrichment_status
                 AND x.status = 'ACTIVE'::kepler.record_status AND x.deleted_at IS NULL

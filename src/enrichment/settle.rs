@@ -7,7 +7,7 @@
 use super::backoff;
 use super::decode::{Element, Verdict};
 use super::direct::Own;
-use super::hand_over::{Ending, Fate, Held, Next, Type, hand_over};
+use super::hand_over::{Claimed, Ending, Fate, Held, Next, Type, hand_over};
 use super::lease;
 use super::outcome::{End, has_said, is_settled};
 use super::policy::{self, Policy};
@@ -22,12 +22,13 @@ use pgrx::Uuid;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 thread_local! {
     // What a lease was claimed with never changes.
     static LEASE: Statement = const { Statement::new(
         c"SELECT l.lease_until, l.entity_type, l.open_records,
-                 m.record_ids, m.attempts, m.content_hashes, m.places
+                 m.record_ids, m.attempts, m.content_hashes, m.places, l.worker, l.created_at, m.priorities
           FROM kepler.leases AS l
           LEFT JOIN kepler.lease_records AS m ON m.workspace_id = $1 AND m.lease_id = $2
           WHERE l.workspace_id = $1 AND l.id = $2 FOR UPDATE OF l",
@@ -124,7 +125,7 @@ pub(crate) fn run(
         let of = Type {
             workspace_id: &workspace,
             entity_type: &lease.entity_type,
-            fair: lease.policy.fair,
+            turns: lease.policy.turns,
         };
         let (mut settled, mut lost) = (0, 0);
         for ((at, outcome), fate) in places.into_iter().zip(hand_over(client, &of, now, &endings)) {
@@ -193,7 +194,7 @@ fn lock<'conn>(
     parameters: [Parameter; 2],
 ) -> Option<Lease<'conn>> {
     let rows = LEASE.with(|plan| plan.run(client, &parameters));
-    let row = rows.iter::<7>().next()?;
+    let row = rows.iter::<10>().next()?;
     let entity_type = Text::new(row.text(1)?);
     let open = row.integer(2)?;
     if row.time(0)? <= now() {
@@ -206,7 +207,7 @@ fn lock<'conn>(
 /// Of what the lease was claimed with the `wanted`, in the order of upserts, each with its number there.
 /// The arrays are read where they are: a worker that settles one by one comes with one id each time.
 fn records(rows: &Rows<'_>, lease_id: i64, wanted: &HashMap<&str, usize>) -> Vec<(usize, Held)> {
-    let Some(row) = rows.iter::<7>().next() else { return Vec::new() };
+    let Some(row) = rows.iter::<10>().next() else { return Vec::new() };
     let (Some(ids), Some(attempts), Some(hashes), Some(places)) = (
         row.array::<&str>(3),
         row.array::<i32>(4),
@@ -215,14 +216,23 @@ fn records(rows: &Rows<'_>, lease_id: i64, wanted: &HashMap<&str, usize>) -> Vec
     ) else {
         return Vec::new();
     };
+    let claimed = Rc::new(Claimed {
+        worker: row.text(7).unwrap_or_default().to_owned(),
+        at: row.time(8).unwrap_or_default(),
+    });
+    let priorities: Option<Vec<i32>> =
+        row.array::<i32>(9).map(|all| all.iter().map(Option::unwrap_or_default).collect());
     let contents = attempts.iter().zip(hashes.iter()).zip(places.iter());
-    let held = ids.iter().zip(contents).filter_map(|(id, ((attempt, hash), place))| {
+    let held = ids.iter().zip(contents).enumerate().filter_map(|(number, (id, content))| {
+        let ((attempt, hash), place) = content;
         let id = id?;
         let at = *wanted.get(id)?;
         let held = Held {
             record_id: id.to_owned(),
             lease_id,
+            claimed: Rc::clone(&claimed),
             attempt: attempt?,
+            priority: priorities.as_ref().and_then(|all| all.get(number).copied()).unwrap_or(0),
             content_hash: hash.map(|hash| u128::from_be_bytes(*hash.as_bytes())),
             place: place.map(tid),
         };
@@ -240,8 +250,9 @@ fn ending<'r>(
 ) -> (Outcome, Ending<'r>) {
     let attempt = held.attempt;
     let (outcome, end, next, error) = match verdict {
-        Verdict::Complete { result } => {
-            (Outcome::Applied, End::Applied, Next::Applied { result: result.as_deref() }, None)
+        Verdict::Complete { result, remove } => {
+            let next = Next::Applied { result: result.as_deref(), remove };
+            (Outcome::Applied, End::Applied, next, None)
         }
         Verdict::Fail { error, retryable, retry_in, .. } => {
             let error = error.as_deref();

@@ -26,7 +26,7 @@ type Rows = TableIterator<'static, WholeRow<Option<String>>>;
 
 /// Settles records of a lease: each is completed, fails or is released, and gets an answer.
 ///
-/// `results`: a JSON array of `{record_id, action, result, error, retryable, retry_in}`. What the database
+/// `results`: a JSON array of `{record_id, action, result, remove, error, retryable, retry_in}`. What the database
 /// refuses to write is `rejected`, with the SQLSTATE as `error_code`.
 ///
 /// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 22P02 where `results` is no JSON
@@ -186,16 +186,20 @@ fn element(record_id: Option<String>, verdict: Result<Verdict, Violation>) -> El
     Element { record_id, verdict: verdict.map_err(Into::into) }
 }
 
+fn complete(result: Option<Vec<u8>>) -> Verdict {
+    Verdict::Complete { result, remove: Vec::new() }
+}
+
 fn completed(record_id: Option<String>, result: Option<Vec<u8>>) -> Element {
     let verdict = match result.as_deref().map(|stored| Container::root(&stored[4..]).value()) {
-        None => Ok(Verdict::Complete { result }),
+        None => Ok(complete(result)),
         Some(found) if found.is_deeper_than(MAX_DEPTH) => {
             let message = format!("nested deeper than {MAX_DEPTH} levels");
             Err(Violation::new(Some("result"), Code::TooDeep, message))
         }
-        Some(Value::Container(found)) if found.is_object() => Ok(Verdict::Complete { result }),
+        Some(Value::Container(found)) if found.is_object() => Ok(complete(result)),
         // JSON's null is no result either.
-        Some(Value::Null) => Ok(Verdict::Complete { result: None }),
+        Some(Value::Null) => Ok(complete(None)),
         Some(_) => Err(Violation::invalid("result", "must be an object")),
     };
     element(record_id, verdict)

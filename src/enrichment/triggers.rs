@@ -21,7 +21,7 @@ fn begin_enrichment(trigger: &PgTrigger<'_>) -> Nothing {
     })
 }
 
-/// A policy becomes fair, or is so no more.
+/// Claims take turns between something else, or do so no more.
 #[pg_trigger(sql = "
 CREATE FUNCTION kepler_internal.change_fairness() RETURNS trigger
 LANGUAGE c SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
@@ -29,7 +29,7 @@ LANGUAGE c SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', '@FUNCTIO
 fn change_fairness(trigger: &PgTrigger<'_>) -> Nothing {
     of_policy(trigger, trigger::new(trigger), |client, workspace_id, entity_type| {
         client.update(
-            "UPDATE kepler.enrichment_policies AS p SET fair_keys_after = CASE WHEN p.fair THEN '' END
+            "UPDATE kepler.enrichment_policies AS p SET fair_keys_after = CASE WHEN p.turns_by IS NOT NULL THEN '' END
              WHERE p.workspace_id = $1 AND p.entity_type = $2",
             None,
             &[workspace_id.into(), entity_type.into()],

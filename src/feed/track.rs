@@ -50,6 +50,15 @@ impl Level {
             Self::History | Self::Deletions => "kepler_internal.tell_history()",
         }
     }
+
+    /// How many triggers a table has that is tracked.
+    fn triggers(self) -> i64 {
+        match self {
+            Self::Feed => 5,
+            Self::History => 6,
+            Self::Deletions => 3,
+        }
+    }
 }
 
 /// What is to be known of a table before its triggers are made.
@@ -67,6 +76,8 @@ struct Facts {
     is_key_deferrable: bool,
     /// The table's number, where triggers of a function tell of its changes.
     number: Option<i32>,
+    /// How many of these triggers fire as they were made to.
+    firing: i64,
 }
 
 fn facts(client: &mut SpiClient<'_>, table: pg_sys::Oid, level: Level) -> Result<Facts, Error> {
@@ -79,7 +90,10 @@ fn facts(client: &mut SpiClient<'_>, table: pg_sys::Oid, level: Level) -> Result
                     AND g.tgfoid = $2::pg_catalog.regprocedure),
                 pg_catalog.format('%I.%I', n.nspname, c.relname),
                 EXISTS (SELECT FROM pg_catalog.pg_index AS i
-                    WHERE i.indrelid = c.oid AND i.indisprimary AND NOT i.indimmediate)
+                    WHERE i.indrelid = c.oid AND i.indisprimary AND NOT i.indimmediate),
+                (SELECT pg_catalog.count(*) FROM pg_catalog.pg_trigger AS g
+                 WHERE g.tgrelid = c.oid AND g.tgparentid = 0 AND g.tgfoid = $2::pg_catalog.regprocedure
+                    AND g.tgenabled = CASE WHEN g.tgname LIKE '%truncate' THEN 'A' WHEN g.tgname LIKE '%replicated' THEN 'R' ELSE 'O' END)
          FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
          WHERE c.oid = $1",
         None,
@@ -98,6 +112,7 @@ fn facts(client: &mut SpiClient<'_>, table: pg_sys::Oid, level: Level) -> Result
         number: row[8].value()?,
         spelled: row[9].value()?.unwrap_or_default(),
         is_key_deferrable: row[10].value()?.unwrap_or(false),
+        firing: row[11].value()?.unwrap_or(0),
     })
 }
 
@@ -211,7 +226,7 @@ fn lock(table: pg_sys::Oid) {
     unsafe { pg_sys::LockRelationOid(table, pg_sys::ShareRowExclusiveLock as i32) };
 }
 
-/// Begins to write the changes of a table. Gives whether they were not written before.
+/// Begins to write the changes of a table. Gives whether they were not written before, or not all of them.
 pub(crate) fn track(
     client: &mut SpiClient<'_>,
     table: pg_sys::Oid,
@@ -226,13 +241,15 @@ pub(crate) fn track(
     facts.require_may(owner, workspace.as_deref())?;
     let acting = facts.act(owner);
     lock(table);
-    let tracked = self::facts(client, table, level)?.number;
+    let now = self::facts(client, table, level)?;
+    let tracked = now.number;
     if let Some(number) = tracked {
         let written = {
             let _owner = owner.act();
             level_of(client, number)?
         };
-        if written.as_deref() == Some(level.name()) {
+        // Where somebody has dropped or disabled some of them, all are made anew.
+        if written.as_deref() == Some(level.name()) && now.firing == level.triggers() {
             return Ok(false);
         }
         drop_triggers(client, table, level)?;

@@ -276,7 +276,7 @@ pub(crate) fn word_length(word: [u8; 4]) -> usize {
 }
 
 /// The four-byte length word of an uncompressed `varlena` of `length` bytes, the word included.
-pub(crate) fn length_word(length: usize) -> [u8; 4] {
+pub(crate) const fn length_word(length: usize) -> [u8; 4] {
     let length = length as u32;
     if cfg!(target_endian = "little") {
         (length << 2).to_ne_bytes()

@@ -34,7 +34,11 @@ impl Direct {
             if key_number <= 0 || numbers.iter().any(|number| *number <= 0) {
                 return found;
             }
-            let opened = pg_sys::table_open(table, pg_sys::AccessShareLock as i32);
+            let opened = pg_sys::try_relation_open(table, pg_sys::AccessShareLock as i32);
+            // Dropped since it was looked up.
+            if opened.is_null() {
+                return found;
+            }
             if (*(*opened).rd_rel).relkind as u8 != pg_sys::RELKIND_RELATION {
                 pg_sys::table_close(opened, pg_sys::AccessShareLock as i32);
                 return found;

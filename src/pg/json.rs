@@ -31,6 +31,18 @@ pub(crate) fn text(datum: pg_sys::Datum) -> String {
     text.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
 }
 
+/// A member of a `jsonb` that is an object, in the memory of the call.
+pub(crate) fn member(object: pg_sys::Datum, key: &str) -> Option<pg_sys::Datum> {
+    let key = varlena::Text::new(key);
+    // SAFETY: the callers declare the argument as jsonb in SQL; the function copies what it gives.
+    unsafe {
+        pgrx::direct_function_call_as_datum(
+            pg_sys::jsonb_object_field,
+            &[Some(object), Some(key.datum())],
+        )
+    }
+}
+
 /// A `jsonb` as a document. Fails only where it is nested too deep.
 pub(crate) fn document(datum: pg_sys::Datum) -> Result<Json, Broken> {
     Json::parse(&text(datum))

@@ -6,6 +6,9 @@
 //! therefore say `SET kepler.plan_for_large_tables = on`; while one runs, and for the checks of foreign keys between
 //! Kepler's tables, the planner takes every table of Kepler for a large one without statistics.
 //!
+//! So are statements that read one of the views `kepler.stat_…`, which an exporter asks every few seconds: whatever the
+//! statistics say, they must not read a table through.
+//!
 //! Statements that name a table of somebody else, those of users' triggers included, are planned as ever.
 
 // No wrapper of pgrx and no value with a destructor is on the way of an error through this hook: it passes errors
@@ -28,6 +31,7 @@ unsafe extern "C-unwind" {
     ) -> *mut pg_sys::PlannedStmt;
     fn get_namespace_oid(name: *const c_char, missing_ok: bool) -> pg_sys::Oid;
     fn get_rel_namespace(relation: pg_sys::Oid) -> pg_sys::Oid;
+    fn get_rel_name(relation: pg_sys::Oid) -> *mut c_char;
     fn query_tree_walker_impl(
         query: *mut pg_sys::Query,
         walker: pg_sys::tree_walker_callback,
@@ -60,6 +64,9 @@ const PLANNING: &[(&CStr, &CStr)] = &[
     (c"jit", c"off"),
     (settings::TABLES_ARE_LARGE_NAME, c"on"),
 ];
+
+/// Of the views of statistics: starting workers would take longer than what they find out.
+const PLANNING_STATISTICS: &[(&CStr, &CStr)] = &[(c"max_parallel_workers_per_gather", c"0")];
 
 /// How Postgres' own statements for foreign keys begin (`ri_triggers.c`).
 const FOREIGN_KEY: [&[u8]; 3] = [b"SELECT 1 FROM ONLY ", b"DELETE FROM ONLY ", b"UPDATE ONLY "];
@@ -175,7 +182,8 @@ unsafe extern "C-unwind" fn plan(
         let own = OWN.replace(std::ptr::null());
         let is_own =
             !own.is_null() && !text.is_null() && CStr::from_ptr(own) == CStr::from_ptr(text);
-        let of_function = WANTED.get() > 0 || settings::plan_for_large_tables();
+        let of_statistics = reads_statistics(query);
+        let of_function = WANTED.get() > 0 || settings::plan_for_large_tables() || of_statistics;
         let is_about_own = settings::planner_hooks()
             && (is_own || of_function || checks_foreign_key(text))
             && !names_foreign_table(query);
@@ -192,7 +200,8 @@ unsafe extern "C-unwind" fn plan(
             return next(query, text, options, parameters);
         }
         let nest_level = NewGUCNestLevel();
-        for (name, value) in PLANNING {
+        let more = if of_statistics { PLANNING_STATISTICS } else { &[] };
+        for (name, value) in PLANNING.iter().chain(more) {
             set_config_option(
                 name.as_ptr(),
                 value.as_ptr(),
@@ -216,6 +225,28 @@ unsafe fn checks_foreign_key(text: *const c_char) -> bool {
     // SAFETY: as the caller says.
     let text = unsafe { if text.is_null() { b"" } else { CStr::from_ptr(text).to_bytes() } };
     FOREIGN_KEY.iter().any(|beginning| text.starts_with(beginning))
+}
+
+/// Whether one of the relations that a query reads is a view of statistics.
+///
+/// # Safety
+/// The query is one that the planner was given.
+unsafe fn reads_statistics(query: *mut pg_sys::Query) -> bool {
+    // SAFETY: a list of entries; the entry of a view has become a query, and still says which view it was.
+    unsafe {
+        let entries = (*query).rtable;
+        (0..pg_sys::list_length(entries)).any(|at| {
+            let entry = &*pg_sys::list_nth(entries, at).cast::<pg_sys::RangeTblEntry>();
+            if entry.rtekind != pg_sys::RTEKind::RTE_SUBQUERY
+                || entry.relid == pg_sys::InvalidOid
+                || get_rel_namespace(entry.relid) != get_namespace_oid(c"kepler".as_ptr(), true)
+            {
+                return false;
+            }
+            let name = get_rel_name(entry.relid);
+            !name.is_null() && CStr::from_ptr(name).to_bytes().starts_with(b"stat_")
+        })
+    }
 }
 
 /// Whether a query names a table that is neither Kepler's nor of the catalog.

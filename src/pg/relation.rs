@@ -77,11 +77,14 @@ pub(crate) fn named_own(name: &str) -> Option<pg_sys::Oid> {
     named(c"kepler", &CString::new(name).unwrap_or_default())
 }
 
-/// Whether a relation, which must exist, is a table that a role owns, and neither has parts nor children.
+/// Whether a relation is a table that a role owns, and neither has parts nor children.
 pub(crate) fn is_plain_table_of(relation: pg_sys::Oid, owner: pg_sys::Oid) -> bool {
     // SAFETY: as below.
     unsafe {
-        let opened = pg_sys::relation_open(relation, pg_sys::AccessShareLock as i32);
+        let opened = pg_sys::try_relation_open(relation, pg_sys::AccessShareLock as i32);
+        if opened.is_null() {
+            return false;
+        }
         let about = &*(*opened).rd_rel;
         let is_table = about.relkind as u8 == pg_sys::RELKIND_RELATION;
         let is_plain = is_table && !about.relhassubclass && about.relowner == owner;
@@ -97,11 +100,14 @@ pub(crate) fn is_leaf(relation: pg_sys::Oid) -> bool {
     kind as u8 == pg_sys::RELKIND_RELATION
 }
 
-/// Who owns a relation, which must exist.
+/// Who owns a relation: nobody, if it was dropped since it was looked up, perhaps while its lock was awaited.
 pub(crate) fn owner(relation: pg_sys::Oid) -> pg_sys::Oid {
     // SAFETY: as below; `rd_rel` is there as long as the relation is open.
     unsafe {
-        let opened = pg_sys::relation_open(relation, pg_sys::AccessShareLock as i32);
+        let opened = pg_sys::try_relation_open(relation, pg_sys::AccessShareLock as i32);
+        if opened.is_null() {
+            return pg_sys::InvalidOid;
+        }
         let owner = (*(*opened).rd_rel).relowner;
         pg_sys::relation_close(opened, pg_sys::AccessShareLock as i32);
         owner
@@ -223,6 +229,11 @@ impl MadeOf {
 
     pub(crate) fn is_current(&self) -> bool {
         generation();
+        self.was_current()
+    }
+
+    /// Whether they were when the session last asked for the [`generation`].
+    pub(crate) fn was_current(&self) -> bool {
         let changed = |relation: &pg_sys::Oid| {
             CHANGED.with(|changed| changed[place(*relation)].get()) > self.at
         };
@@ -282,5 +293,23 @@ pub(crate) fn generation() -> u64 {
     // A transaction hears of what others have done when it takes a lock. One that has not taken any yet asks here.
     // SAFETY: what Postgres does at each lock.
     unsafe { pg_sys::AcceptInvalidationMessages() };
+    GENERATION.get()
+}
+
+/// The same where no Rust frame with a destructor is on the way of an error.
+pub(super) fn generation_unguarded() -> u64 {
+    unsafe extern "C-unwind" {
+        fn AcceptInvalidationMessages();
+    }
+    if GENERATION.get() == 0 {
+        return generation();
+    }
+    // SAFETY: as above.
+    unsafe { AcceptInvalidationMessages() };
+    GENERATION.get()
+}
+
+/// What the [`generation`] was when the session last asked.
+pub(crate) fn last_generation() -> u64 {
     GENERATION.get()
 }

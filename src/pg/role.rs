@@ -37,8 +37,12 @@ impl Drop for ActAs {
 
 /// The role that calls.
 pub(crate) fn current() -> pg_sys::Oid {
+    // As Postgres has it: it is asked often, and raises nothing.
+    unsafe extern "C-unwind" {
+        fn GetUserId() -> pg_sys::Oid;
+    }
     // SAFETY: reads a variable.
-    unsafe { pg_sys::GetUserId() }
+    unsafe { GetUserId() }
 }
 
 /// The role that the session acts as, also inside of functions that lend the rights of another one: who logged in, or whom

@@ -63,19 +63,47 @@ impl Policies {
     }
 }
 
-/// Whether the role that calls sees all rows of a workspace in a table. Raises where it may work in no workspace.
-pub(crate) fn shows_workspace(relation: pg_sys::Oid, workspace_id: &str) -> bool {
-    match Policies::of(relation) {
-        Policies::None => true,
-        Policies::Others => false,
-        // What the policy compares with, and nothing else.
-        Policies::Workspace(function) => {
-            // SAFETY: the function takes nothing and gives a text.
-            let own = unsafe {
-                let own = pg_sys::OidFunctionCall0Coll(function, pg_sys::InvalidOid);
-                <&str as pgrx::FromDatum>::from_datum(own, false)
-            };
-            own == Some(workspace_id)
+/// What the role that calls sees of a few tables, all of which it may read. Holds as long as its standpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// All rows.
+    All,
+    /// All rows of the workspace that this function gives; of some tables perhaps all rows.
+    Workspace(pg_sys::Oid),
+}
+
+/// None where it may not read all of them, or Postgres alone can tell what it sees.
+pub(crate) fn seen(relations: &[pg_sys::Oid]) -> Option<Seen> {
+    let mut seen = Seen::All;
+    for relation in relations {
+        if !role::may(pg_sys::ACL_SELECT, *relation) {
+            return None;
+        }
+        seen = match (Policies::of(*relation), seen) {
+            (Policies::None, seen) => seen,
+            (Policies::Workspace(function), Seen::All) => Seen::Workspace(function),
+            (Policies::Workspace(function), Seen::Workspace(same)) if function == same => seen,
+            _ => return None,
+        };
+    }
+    Some(seen)
+}
+
+impl Seen {
+    /// Whether all rows of a workspace are among them, or all that there are. Raises where the role may work in no workspace.
+    pub(crate) fn shows(self, workspace_id: Option<&str>) -> bool {
+        match (self, workspace_id) {
+            (Self::All, _) => true,
+            (Self::Workspace(_), None) => false,
+            // What the policy compares with, and nothing else.
+            (Self::Workspace(function), Some(workspace_id)) => {
+                // SAFETY: the function takes nothing and gives a text.
+                let own = unsafe {
+                    let own = pg_sys::OidFunctionCall0Coll(function, pg_sys::InvalidOid);
+                    <&str as pgrx::FromDatum>::from_datum(own, false)
+                };
+                own == Some(workspace_id)
+            }
         }
     }
 }

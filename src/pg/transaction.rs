@@ -19,3 +19,23 @@ pub(crate) fn goes_on() -> bool {
             || pg_sys::SPI_unregister_relation(c"kepler".as_ptr()) != pg_sys::SPI_ERROR_UNCONNECTED
     }
 }
+
+/// Whether the transaction may write nothing.
+pub(crate) fn is_read_only() -> bool {
+    // SAFETY: reads a variable of the session.
+    unsafe { pg_sys::XactReadOnly }
+}
+
+/// Whether the server is a standby, on which nobody writes.
+pub(crate) fn is_on_standby() -> bool {
+    // SAFETY: reads a variable.
+    unsafe { pg_sys::RecoveryInProgress() }
+}
+
+/// When the statement began that the client sent, and how long it may take, in microseconds.
+pub(crate) fn statement() -> (i64, Option<i64>) {
+    // SAFETY: reads variables of the session.
+    let (began, timeout) =
+        unsafe { (pg_sys::GetCurrentStatementStartTimestamp(), pg_sys::StatementTimeout) };
+    (began, (timeout > 0).then(|| i64::from(timeout) * 1_000))
+}

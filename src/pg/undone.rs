@@ -34,6 +34,7 @@ impl Moments {
     }
 
     fn undo(&mut self, from: u64) {
+        COUNT.set(COUNT.get() + 1);
         let to = self.now;
         self.undone.retain(|(began, _)| *began < from);
         if self.undone.len() == MAX_STRETCHES {
@@ -74,6 +75,7 @@ impl Moments {
 thread_local! {
     static MOMENTS: RefCell<Moments> = RefCell::default();
     static WATCHING: Cell<bool> = const { Cell::new(false) };
+    static COUNT: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Postgres calls this at the end of each transaction. What is prepared may be undone, and nobody says so here.
@@ -127,6 +129,11 @@ pub(crate) fn moment() -> u64 {
         moments.now = moments.now.max(1);
         moments.now
     })
+}
+
+/// How often anything was undone, since something was first learnt. As long as the count is the same, what held holds.
+pub(crate) fn count() -> u64 {
+    COUNT.get()
 }
 
 /// Whether what was learnt at a moment was not undone since.

@@ -95,12 +95,16 @@ impl Text {
         Self { words }
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    /// How many bytes the datum has, the length word included.
+    pub(crate) fn size(&self) -> usize {
         let little = cfg!(target_endian = "little");
-        let length = if little { self.words[0] >> 2 } else { self.words[0] & 0x3FFF_FFFF };
+        (if little { self.words[0] >> 2 } else { self.words[0] & 0x3FFF_FFFF }) as usize
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
         // SAFETY: `new` has written so many bytes, the length word included, and they were a text.
         unsafe {
-            let bytes = slice::from_raw_parts(self.words.as_ptr().cast::<u8>(), length as usize);
+            let bytes = slice::from_raw_parts(self.words.as_ptr().cast::<u8>(), self.size());
             std::str::from_utf8_unchecked(&bytes[4..])
         }
     }

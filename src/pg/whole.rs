@@ -6,6 +6,7 @@
 //! own languages do. It is called for the first error and keeps a copy, and is called again for the one that
 //! pgrx raises in its place, which it completes.
 
+use super::versions;
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
 use pgrx::spi::SpiClient;
@@ -29,6 +30,8 @@ unsafe extern "C-unwind" {
     fn FreeErrorData(error: *mut pg_sys::ErrorData);
     fn errcode(code: c_int) -> c_int;
     fn err_generic_string(field: c_int, text: *const c_char) -> c_int;
+    fn errmsg_internal(format: *const c_char, ...) -> c_int;
+    fn errdetail_internal(format: *const c_char, ...) -> c_int;
     fn errdetail_log(format: *const c_char, ...) -> c_int;
     fn errhint(format: *const c_char, ...) -> c_int;
     fn errcontext_msg(format: *const c_char, ...) -> c_int;
@@ -79,6 +82,7 @@ pub(crate) fn whole<R>(work: impl FnOnce() -> R) -> R {
 }
 
 fn laid<R>(advises: bool, work: impl FnOnce() -> R) -> R {
+    versions::note();
     let entry = Entry::lay(advises);
     // SAFETY: the entry lives until the (sub)transaction ends, which nothing in `work` does: what begins
     // subtransactions there ends them too.
@@ -277,8 +281,31 @@ unsafe fn complete(entry: &Entry, now: *mut pg_sys::ErrorData) {
         {
             errhint(c"%s".as_ptr(), GRANT_HINT.as_ptr());
         }
+        if entry.advises
+            && MISSING.contains(&first.sqlerrcode)
+            && let Some(behind) = versions::known_behind()
+        {
+            errcode(PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE as c_int);
+            errmsg_internal(c"%s".as_ptr(), OLDER.as_ptr());
+            if !first.message.is_null() {
+                errdetail_internal(c"%s.".as_ptr(), first.message);
+            }
+            errhint(c"%s".as_ptr(), behind.hint().as_ptr());
+        }
     }
 }
+
+/// What an older version lacks: a table, a column, a function, a key that ON CONFLICT names.
+const MISSING: [c_int; 4] = [
+    PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE as c_int,
+    PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN as c_int,
+    PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION as c_int,
+    PgSqlErrorCode::ERRCODE_INVALID_COLUMN_REFERENCE as c_int,
+];
+
+/// Said where such a thing is missing, and it is known why.
+const OLDER: &CStr =
+    c"this needs Kepler's functions and tables to be of the version of its library";
 
 /// Whether Postgres itself missed a right; triggers and policies use the same SQLSTATE.
 ///

@@ -4,13 +4,13 @@
 //! this session at once, to the others when the change is committed and before its locks are released, and once more
 //! where it is rolled back. The trigger fires whatever `session_replication_role` says.
 
-use super::{relation, role, row_security, trigger, undone};
+use super::row_security::{self, Seen};
+use super::{relation, standpoint, trigger, undone};
 use crate::pg::isolation::keeps_snapshot;
 use crate::pg::relation::MadeOf;
 use crate::pg::trigger::Nothing;
-use pgrx::pg_sys;
 use pgrx::prelude::*;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::hash::Hash;
@@ -36,6 +36,8 @@ struct Known<V> {
     made_of: MadeOf,
     moment: u64,
     value: V,
+    /// The standpoint at which the tables were found to show the workspace, and why.
+    seen: Cell<Option<(u64, Seen)>>,
 }
 
 /// What was read, by a key.
@@ -64,15 +66,21 @@ impl<K: Eq + Hash, V: Clone> UntilWritten<K, V> {
             return look_up(&key);
         }
         // Before the look-up takes its snapshot: what is committed after it is heard of after it.
-        let at = relation::generation();
+        let (standpoint, at) = (standpoint::number(), relation::last_generation());
         {
             let known = self.known.borrow();
             if let Some(found) = known.get(&key)
                 && undone::holds(found.moment)
-                && found.made_of.is_current()
-                && reads_all(found.made_of.relations(), workspace_id)
+                && found.made_of.was_current()
             {
-                return Ok(Some(found.value.clone()));
+                let seen = match found.seen.get() {
+                    Some((at, seen)) if at == standpoint => Some(seen),
+                    _ => row_security::seen(found.made_of.relations()),
+                };
+                found.seen.set(seen.map(|seen| (standpoint, seen)));
+                if seen.is_some_and(|seen| seen.shows(workspace_id)) {
+                    return Ok(Some(found.value.clone()));
+                }
             }
         }
         let moment = undone::moment();
@@ -81,13 +89,15 @@ impl<K: Eq + Hash, V: Clone> UntilWritten<K, V> {
         let tables: Vec<_> =
             self.tables.iter().filter_map(|table| relation::named(c"kepler", table)).collect();
         let is_told = || tables.iter().all(|table| relation::tells_sessions(*table));
-        if tables.len() == self.tables.len() && is_told() && reads_all(&tables, workspace_id) {
+        let is_seen = || row_security::seen(&tables).is_some_and(|seen| seen.shows(workspace_id));
+        if tables.len() == self.tables.len() && is_told() && is_seen() {
             let mut known = self.known.borrow_mut();
             if known.len() >= MAX_KNOWN && !known.contains_key(&key) {
                 known.clear();
             }
             let made_of = MadeOf::tables(tables, at);
-            known.insert(key, Known { made_of, moment, value: value.clone() });
+            let seen = Cell::new(None);
+            known.insert(key, Known { made_of, moment, value: value.clone(), seen });
         }
         Ok(found)
     }
@@ -95,18 +105,6 @@ impl<K: Eq + Hash, V: Clone> UntilWritten<K, V> {
     pub(crate) fn forget(&self, key: &K) {
         self.known.borrow_mut().remove(key);
     }
-}
-
-/// Whether the role sees all rows of the tables that belong to the workspace, or all rows.
-fn reads_all(relations: &[pg_sys::Oid], workspace_id: Option<&str>) -> bool {
-    let reads = |relation: &pg_sys::Oid| {
-        role::may(pg_sys::ACL_SELECT, *relation)
-            && match workspace_id {
-                Some(workspace_id) => row_security::shows_workspace(*relation, workspace_id),
-                None => !role::is_secured(*relation),
-            }
-    };
-    relations.iter().all(reads)
 }
 
 /// A row was changed that sessions may have read.

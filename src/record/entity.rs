@@ -43,7 +43,9 @@ thread_local! {
         UntilWritten::of(&[c"entities", c"enrichment_policies", c"sync_runs"]);
     static FIND: Statement = const { Statement::new(
         c"SELECT e.id, pg_catalog.array_to_json(e.ignored_paths)::text,
-                 (SELECT p.fair::integer + 2 * p.clear_on_change::integer + 4 * p.notify::integer
+                 (SELECT (p.turns_by IS NOT DISTINCT FROM 'entity')::integer
+                         + 2 * p.clear_on_change::integer + 4 * p.notify::integer
+                         + 8 * (p.turns_by IS NOT DISTINCT FROM 'source')::integer
                   FROM kepler.enrichment_policies AS p
                   WHERE p.workspace_id = $1 AND p.entity_type = $3),
                  (SELECT r.id FROM kepler.sync_runs AS r

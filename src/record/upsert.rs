@@ -69,7 +69,8 @@ pub(crate) fn run(
             seen::require_open(client, &request.workspace_id, run, &entity.id)?;
         }
         let queue = entity.queueing.map(|policy| {
-            Queue::new(policy, &request.workspace_id, &request.entity_type, &entity.id)
+            let Request { workspace_id, entity_type, source, .. } = request;
+            Queue::new(policy, workspace_id, entity_type, &entity.id, source)
         });
         let store =
             Store::new(&request.workspace_id, &entity.id, &request.entity_type, &request.source);

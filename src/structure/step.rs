@@ -69,6 +69,8 @@ pub(crate) enum Stage {
     Rule,
     Reference,
     Guard,
+    /// Where the primary key is.
+    Track,
     Describe,
     Validate,
     /// What rests on a validated rule.

@@ -207,17 +207,36 @@ fn tell(
     CONNECTION.with(|plan| plan.run(client, &parameters));
 }
 
+/// What was deleted of what a run has noted.
+pub(super) struct Cleared {
+    pub(super) rows: usize,
+    pub(super) is_all: bool,
+}
+
 /// Deletes a part of what a run that has ended no longer needs. Gives whether all of it is gone.
 pub(super) fn clear(client: &mut SpiClient<'_>, workspace_id: &str, run_id: &str) -> bool {
+    clear_some(client, workspace_id, run_id, TIDIED).is_all
+}
+
+/// The same, with so many rows of a kind at most.
+pub(super) fn clear_some(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    run_id: &str,
+    max_rows: i32,
+) -> Cleared {
     let (workspace, id) = (Text::new(workspace_id), Text::new(run_id));
-    let parameters = [Some(workspace.datum()), Some(id.datum()), Some(pg_sys::Datum::from(TIDIED))];
+    let limit = max_rows.clamp(1, TIDIED);
+    let parameters = [Some(workspace.datum()), Some(id.datum()), Some(pg_sys::Datum::from(limit))];
+    let mut rows = 0;
     for statement in [&SEEN, &BATCHES, &CANDIDATES, &INBOX] {
         let deleted = statement.with(|plan| plan.run(client, &parameters).count());
-        if deleted >= TIDIED as usize {
-            return false;
+        rows += deleted;
+        if deleted >= limit as usize {
+            return Cleared { rows, is_all: false };
         }
     }
-    true
+    Cleared { rows, is_all: true }
 }
 
 /// Deletes a part of what the ended runs of an entity have left, and the oldest of those that are more than are kept.

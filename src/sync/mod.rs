@@ -14,5 +14,5 @@ mod error;
 mod guards;
 pub(crate) mod inbox;
 mod run;
-mod silent;
+pub(crate) mod silent;
 mod sweep;

@@ -61,6 +61,28 @@ pub(super) fn abandon(
     silent_for: i64,
     max_rows: i32,
 ) -> Result<Vec<Silent>, Error> {
+    let abandoned = end_silent(client, workspace_id, silent_for, max_rows)?;
+    tidy(client, workspace_id, i32::MAX);
+    Ok(abandoned)
+}
+
+/// The same as a part of the maintenance: how many runs it ended, and rows it deleted.
+pub(crate) fn tidy_up(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    silent_for: i64,
+    max_rows: i32,
+) -> Result<usize, Error> {
+    let abandoned = end_silent(client, workspace_id, silent_for, max_rows)?;
+    Ok(abandoned.len() + tidy(client, workspace_id, max_rows))
+}
+
+fn end_silent(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    silent_for: i64,
+    max_rows: i32,
+) -> Result<Vec<Silent>, Error> {
     let workspace = Text::new(workspace_id);
     let since = Some(pg_sys::Datum::from(now().saturating_sub(silent_for)));
     let parameters = [Some(workspace.datum()), since, Some(pg_sys::Datum::from(max_rows))];
@@ -80,12 +102,13 @@ pub(super) fn abandon(
             abandoned.push(Silent { run, active_at });
         }
     }
-    tidy(client, workspace_id);
     Ok(abandoned)
 }
 
-fn tidy(client: &mut SpiClient<'_>, workspace_id: &str) {
+/// Deletes what ended runs have left, about so many rows. Gives how many rows it deleted.
+fn tidy(client: &mut SpiClient<'_>, workspace_id: &str, max_rows: i32) -> usize {
     let workspace = Text::new(workspace_id);
+    let mut rows_deleted = 0;
     let mut after = String::new();
     loop {
         let behind = Text::new(&after);
@@ -93,9 +116,13 @@ fn tidy(client: &mut SpiClient<'_>, workspace_id: &str) {
             .with(|plan| plan.run(client, &[Some(workspace.datum()), Some(behind.datum())]));
         let next = rows.iter::<2>().next();
         let next = next.and_then(|row| Some((row.text(0)?.to_owned(), row.boolean(1))));
-        let Some((id, is_open)) = next else { return };
-        if is_open != Some(true) && !end::clear(client, workspace_id, &id) {
-            return;
+        let Some((id, is_open)) = next else { return rows_deleted };
+        if is_open != Some(true) {
+            let cleared = end::clear_some(client, workspace_id, &id, max_rows);
+            rows_deleted += cleared.rows;
+            if !cleared.is_all || rows_deleted >= max_rows as usize {
+                return rows_deleted;
+            }
         }
         after = id;
     }

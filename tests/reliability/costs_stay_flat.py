@@ -23,13 +23,13 @@ TIMES, MORE = 1.5, 50
 # What changes definitions would make a session plan anew, and what changes all of a user's rows leaves versions that others
 # would pass: it is measured in the new one only, and last.
 DEFINING = """create_embedding_space create_entry_table alter_entry_table drop_embedding_space drop_entry_table
-activate_embedding_space retire_embedding_space purge_entry_table purge_field rename_entry_table restore_entry_table restore_field install
+activate_embedding_space retire_embedding_space purge_entry_table purge_field rename_entry_table restore_entry_table restore_field install uninstall
 apply_blueprint apply_blueprint_online drop_blueprint
 grant_access revoke_access set_enrichment_policy drop_enrichment_policy set_entity_options
 erase_user delete_workspace import_workspace""".split()
 # What no level of access may call.
-OF_OWNER = ["maintain_feed", "maintain_history", "seal_history", "verify_history"]
-READ_ALL = ["export_workspace", "find_secrets", "status", "workspace_report"]
+OF_OWNER = ["maintain", "maintain_feed", "seal_history", "uninstall", "uninstall_report", "verify_history"]
+READ_ALL = ["export_workspace", "find_secrets", "status", "uninstall_report", "workspace_report"]
 
 
 @dataclass
@@ -52,10 +52,13 @@ ALLOWED = [
     Allowed("status", "counts everything, the history too", per_row=37),
     Allowed("recall_check", "compares the index with a full scan, 200 times", per_row=260),
     Allowed("execution_report", "tells of each workflow", per_row=10),
+    Allowed("execution_report_by_user", "tells of each workflow that ran", per_row=12),
     Allowed("conversation_window", "gives the whole conversation, unless it is told a limit", per_row=2.5),
+    Allowed("claim_records (nothing meets the filter)", "looks at up to 1,000 records", most=12_000),
     Allowed("claim_records", "passes once what others have claimed since the last VACUUM", per_row=0.4),
     Allowed("abandon_syncs", "passes once what was merged since the last VACUUM", per_row=8),
     Allowed("requeue_records", WORK, per_row=12),
+    Allowed("uninstall_report", "counts everything", per_row=50),
     Allowed("workspace_report", "counts everything", per_row=50),
     Allowed("export_workspace", "gives everything", per_row=80),
     Allowed("export_user", "gives all that is about the user", per_row=60),
@@ -73,7 +76,6 @@ ALLOWED = [
     Allowed("run_retention", "what it does for each row that goes", most=60_000),
     Allowed("seal_history", WORK, per_row=60),
     Allowed("verify_history", "compares what was sealed", per_row=60),
-    Allowed("maintain_history", "seals a thousand rows", most=60_000),
     Allowed("remember (dedupe)", COMPARES, per_row=6),
 ]
 FILTERS = "forty rows meet the filter, and ten in the smaller tenant"
@@ -105,6 +107,11 @@ SELECT count(*) FROM kepler.upsert_records('fair', (
 SELECT count(*) FROM generate_series(0, ROWS - 1, 500) AS first CROSS JOIN LATERAL kepler.upsert_records('broken ' || first, (
     SELECT jsonb_agg(jsonb_build_object('external_id', 'l' || i, 'data', 1)) FROM generate_series(first, least(first + 499, ROWS - 1)) AS i), options => '{"keep_rejects": true}') AS u;
 SELECT count(*) FROM generate_series(1, ROWS / 20) AS i CROSS JOIN LATERAL kepler.claim_records('lead', 'w' || i, 5) AS c;
+SELECT count(*) FROM unnest('{limited,scheduled}'::text[]) AS k CROSS JOIN LATERAL kepler.upsert_records(k, (
+    SELECT jsonb_agg(jsonb_build_object('external_id', 'q' || i, 'data', jsonb_build_object('n', i))) FROM generate_series(1, ROWS) AS i)) AS u;
+SELECT count(*) FROM kepler.claim_records('limited', 'w', 5);
+UPDATE kepler.enrichment_queue SET priority = 3, not_before = '2099-01-01', ready_at = '2099-01-01' WHERE entity_type = 'scheduled';
+SELECT count(*) FROM kepler.upsert_records('scheduled', '[{"external_id": "now", "data": {}}]');
 SELECT count(*) FROM (SELECT lease_id, array_agg(record_id) AS ids FROM kepler.claim_records('lead', 'f', ROWS / 10) GROUP BY 1) AS c
     CROSS JOIN LATERAL kepler.fail_records(c.lease_id, c.ids, 'no', retryable => false) AS f;
 INSERT INTO public.chosen SELECT id FROM kepler.records WHERE external_id LIKE 'l%' ORDER BY length(external_id), external_id LIMIT 100;
@@ -183,6 +190,8 @@ def stage() -> str:
     text = text[: text.index("-- No function is forgotten here")]
     text = re.sub(r"(?m)^BEGIN;$|^SET LOCAL .*$|^\\set (SHOW|VERB).*$", "", text).replace("access_nobody", ROLE)
     policy = "SELECT count(*) FROM kepler.set_enrichment_policy('fair', fair => true);\n"
+    policy += "SELECT count(*) FROM kepler.set_enrichment_policy('limited', records_per_minute => 5, limit_by => 'source');\n"
+    policy += "SELECT count(*) FROM kepler.set_enrichment_policy('scheduled', priorities => true);\n"
     run = "CREATE TABLE public.run AS SELECT :'run'::text AS id, :'token'::text AS token;\n"
     return policy + text + run + (HERE / "costs_stay_flat.sql").read_text()
 

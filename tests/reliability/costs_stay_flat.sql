@@ -9,8 +9,18 @@ INSERT INTO calls VALUES
     ('failed_enrichments LIMIT 10', 'public.first_failures()'),
     ('conversation_window (limit)', $$kepler.conversation_window('talk', max_rows => 20)$$),
     ('start_execution (same key)', $$kepler.start_execution('w', 'k')$$),
+    ('start_execution (retry)', $$kepler.start_execution('w', retry_of => 'failed')$$),
+    ('start_execution (caller_token)', $$kepler.start_execution('w', 'own', caller_token => 'a token of the caller')$$),
+    ('execution_report_by_user (nobody)', $$kepler.execution_report_by_user('u2')$$),
+    ('execution_report_by_user (workflow, time)', $$kepler.execution_report_by_user('u', 'w', started_from => 'infinity')$$),
+    ('edit of a workflow', $$public.edit_of('w')$$),
+    ('DELETE of an execution', $$public.delete_of('kepler.executions', 'failed')$$),
     ('claim_records (10)', $$kepler.claim_records('lead', 'x', 10)$$),
     ('claim_records (fair)', $$kepler.claim_records('fair', 'x', 2)$$),
+    ('claim_records (nothing meets the filter)', $$kepler.claim_records('fair', 'x', 2, options => '{"filter": {"n": -1}}')$$),
+    ('claim_records (limit used up)', $$kepler.claim_records('limited', 'x', 10)$$),
+    ('next_claim_at (limit used up)', $$kepler.next_claim_at('limited')$$),
+    ('claim_records (others are scheduled)', $$kepler.claim_records('scheduled', 'x', 2)$$),
     ('begin_sync (records)', $$kepler.begin_sync(NULL, 'lead')$$),
     ('delete_records (100)', $$kepler.delete_records(ARRAY(SELECT id FROM public.chosen))$$),
     ('delete_records (external ids)', $$kepler.delete_records('lead', ARRAY['l1', 'l2', 'l3'])$$),
@@ -25,6 +35,11 @@ INSERT INTO calls VALUES
     ('DELETE of a connection', $$public.delete_of('kepler.connections', 'c2')$$),
     ('DELETE of a conversation', $$public.delete_of('kepler.conversations', 'talk2')$$),
     ('DELETE of a workflow', $$public.delete_of('kepler.workflows', 'w2')$$);
+
+INSERT INTO kepler.executions (id, workflow_id, status, ended_at) SELECT 'failed', w.id, 'FAILURE', 'infinity' FROM kepler.workflows AS w WHERE w.id = 'w';
+CREATE FUNCTION public.edit_of(id text) RETURNS void LANGUAGE plpgsql
+SET kepler.plan_for_large_tables = on AS $$
+BEGIN UPDATE kepler.workflows AS w SET intent = concat(w.intent, '.') WHERE w.workspace_id = 'default' AND w.id = $1; END $$;
 
 CREATE TABLE public.chosen (id text);
 -- A run whose inbox has as many rows as anything, and another that has some, and had more.

@@ -48,6 +48,11 @@ CREATE TEMP TABLE run AS SELECT * FROM kepler.start_execution('w', 'done', timeo
 SELECT kepler.add_execution_steps(execution_id, token, '[{"name": "a", "output": [1]}, {"name": "b", "status": "RUNNING"}]') FROM run;
 SELECT (kepler.finish_execution(execution_id, token, 'SUCCESS', '{"v": 1}')).outcome FROM run;
 SELECT kepler.start_execution('w', 'under way');
+UPDATE kepler.workflows SET intent = 'changed' WHERE id = 'w';
+CREATE TEMP TABLE asks AS SELECT * FROM kepler.start_execution('w', 'asks');
+SELECT (kepler.suspend_execution(execution_id, token, '"Send it?"')).outcome FROM asks;
+SELECT (kepler.answer_execution(execution_id, 1, '"yes"')).outcome FROM asks;
+INSERT INTO kepler.executions (id, workflow_id, status, ended_at, retry_of) VALUES ('a retry', 'w', 'FAILURE', 'infinity', 'gone');
 SELECT kepler.create_embedding_space('small', 3, 'model');
 SELECT kepler.remember('first', '[1, 2, 3]', user_id => 'u');
 SELECT kepler.remember('second', '[3, 2, 1]', user_id => 'u', supersedes => (SELECT id FROM kepler.memories));

@@ -18,6 +18,9 @@ SECONDS = float(os.environ["SECONDS_TO_RUN"])
 RECORDS = int(os.environ["RECORDS"])
 WORKERS = 8
 LEASE = 0.5
+# Of the records of the second type so many are claimed in a minute, by entity: more than the run lets through.
+LIMIT = 40
+ENTITIES = 3
 # Records of which the database refuses every change, at the head of the queue and among the others; and one that
 # cannot be taken back from the worker that has it.
 POISON = (1, 2, RECORDS // 2)
@@ -40,6 +43,7 @@ class Worker(threading.Thread):
         self.name, self.begun = f"worker {number}", begun
         self.random = random.Random(number)
         self.session = connect()
+        self.limited = 0
         self.claimed, self.answers, self.faults = 0, Counter[str](), Counter[str]()
         self.error: Exception | None = None
 
@@ -51,7 +55,25 @@ class Worker(threading.Thread):
             self.error = error
             done.set()
 
+    def claim_limited(self) -> None:
+        """Of a type with limits, some of it in transactions that never end, or end otherwise."""
+        chance = self.random.random()
+        if chance < 0.5:
+            self.session.run("BEGIN")
+        limited = self.session.run(
+            f"SELECT count(*) FROM kepler.claim_records('limited', '{self.name}', {self.random.randint(1, 20)})"
+        )
+        if chance < 0.2:
+            self.session.run("ROLLBACK")
+        elif chance < 0.25:
+            self.crash("crashed in a claim under a limit")
+        elif chance < 0.5:
+            self.session.run("COMMIT")
+        self.limited += int(limited[0]) if chance >= 0.25 else 0
+
     def turn(self) -> None:
+        if self.random.random() < 0.2:
+            self.claim_limited()
         elapsed = time.monotonic() - self.begun
         # The faults come over the whole time, and stop with it: what they leave must then drain.
         rough = elapsed < SECONDS
@@ -167,6 +189,19 @@ def load(session: Session) -> None:
     )
 
 
+def load_limited(session: Session) -> None:
+    session.run(
+        "SELECT kepler.set_enrichment_policy('limited', lease => '1 hour', limit_by => 'entity',"
+        f" records_per_minute => {LIMIT})"
+    )
+    for source in range(ENTITIES):
+        session.run(
+            "SELECT kepler.upsert_records_summary('limited', (SELECT json_agg(json_build_object("
+            "'external_id', 'limited ' || i, 'data', json_build_object('v', 0)))"
+            f" FROM generate_series(1, 1000) AS i)::text, source => 'source {source}')"
+        )
+
+
 def poison(session: Session) -> None:
     """Some records cannot be written any more, whoever writes; one of them is at a worker that is lost."""
     session.run(
@@ -223,7 +258,7 @@ CHECKS = {
         WHERE r.id IS NULL OR f.record_id IS NULL""",
     "records that are not APPLIED": f"""
         SELECT count(*) FROM kepler.records
-        WHERE enrichment_status <> 'APPLIED' AND external_id NOT IN ({NOT_APPLIED})""",
+        WHERE entity_type = 'chaos' AND enrichment_status <> 'APPLIED' AND external_id NOT IN ({NOT_APPLIED})""",
     "rows left in the queue": "SELECT count(*) FROM kepler.enrichment_queue WHERE coalesce(error, '') NOT LIKE '%poison'",
     "leases left": "SELECT count(*) FROM kepler.leases WHERE worker <> 'lost' OR coalesce(error, '') NOT LIKE '%poison'",
     "notes of leases left": "SELECT count(*) - 1 FROM kepler.lease_records",
@@ -249,9 +284,34 @@ CHECKS = {
 }
 
 
+# Most records that were claimed of an entity within any 60 seconds, and how many there were.
+LIMITED = """
+    WITH claimed AS (
+        SELECT r.entity_id, l.created_at AS at FROM kepler.records AS r
+        JOIN kepler.leases AS l ON l.workspace_id = r.workspace_id AND l.id = r.enrichment_lease_id
+        WHERE r.entity_type = 'limited')
+    SELECT coalesce(max(w.claimed), 0), (SELECT count(*) FROM claimed), count(DISTINCT w.entity_id) FROM (
+        SELECT entity_id, count(*) OVER (
+            PARTITION BY entity_id ORDER BY at RANGE BETWEEN '59.999999 s' PRECEDING AND CURRENT ROW) AS claimed
+        FROM claimed) AS w"""
+
+
+def limits_that_did_not_hold(session: Session) -> list[str]:
+    """And forgets the type, so that the other checks need not know it."""
+    most, claimed, entities = (int(value) for value in session.value(LIMITED).split("|"))
+    told = sum(worker.limited for worker in workers)
+    session.run("DELETE FROM kepler.records WHERE entity_type = 'limited'")
+    session.run("DELETE FROM kepler.leases WHERE entity_type = 'limited'")
+    # Nobody has more than the limit, and somebody always tried for more.
+    if (most, entities) != (LIMIT, ENTITIES) or claimed != told:
+        return [f"{most} of {LIMIT} records in a minute, {entities} entities; {claimed} claimed, {told} told of"]
+    return []
+
+
 def main() -> int:
     session = connect()
     load(session)
+    load_limited(session)
     poison(session)
     begun = time.monotonic()
     workers.extend(Worker(number, begun) for number in range(1, WORKERS + 1))
@@ -273,6 +333,7 @@ def main() -> int:
     for worker in workers:
         worker.join()
     failures = [f"{worker.name}: {worker.error}" for worker in workers if worker.error]
+    failures += limits_that_did_not_hold(session)
     for what, query in CHECKS.items():
         found = session.value(query)
         if found != "0":

@@ -25,6 +25,14 @@ VALUES ('w', 'ada', 'w', '{"app": "gmail"}', '[{"app": "slack"}, {"app": "openai
 CREATE TABLE public.run AS SELECT execution_id, token FROM kepler.start_execution('w', 'first', timeout => '1 hour');
 SELECT count(*) FROM kepler.add_execution_steps((SELECT execution_id FROM public.run), (SELECT token FROM public.run), '[{"name": "a"}]');
 
+CREATE TABLE public.failed AS SELECT execution_id, token FROM kepler.start_execution('w', 'failed');
+SELECT kepler.finish_execution((SELECT execution_id FROM public.failed), (SELECT token FROM public.failed), 'FAILURE');
+CREATE TABLE public.asking AS SELECT execution_id, token FROM kepler.start_execution('w', 'asking');
+SELECT kepler.suspend_execution((SELECT execution_id FROM public.asking), (SELECT token FROM public.asking), '"Send it?"');
+CREATE TABLE public.answered AS SELECT execution_id, token FROM kepler.start_execution('w', 'answered');
+SELECT kepler.suspend_execution((SELECT execution_id FROM public.answered), (SELECT token FROM public.answered), '"Send it?"');
+SELECT kepler.answer_execution((SELECT execution_id FROM public.answered), 1, 'true');
+
 SELECT kepler.create_embedding_space('small', 3, 'model');
 SELECT kepler.create_embedding_space('next', 3, 'another');
 SELECT kepler.create_embedding_space('retired', 3, 'old');

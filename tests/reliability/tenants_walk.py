@@ -38,7 +38,7 @@ OF_THE_DATABASE = {
 }
 ONE_TENANT = {
     "kepler.feed_default": "takes what comes when maintain_feed is late",
-    "kepler.history_default": "takes what comes when maintain_history is late",
+    "kepler.history_default": "takes what comes when maintain is late",
 }
 
 

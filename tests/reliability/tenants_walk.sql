@@ -36,6 +36,9 @@ INSERT INTO kepler.workflows (id, user_id, name, intent, trigger, actions)
 VALUES ('MARK_workflow', 'MARK_user', 'MARK_flow', 'MARK intent', '{"app": "MARK_mail"}', '[{"app": "MARK_slack"}]');
 SELECT execution_id AS run, token FROM kepler.start_execution('MARK_workflow', 'MARK_key', timeout => '1 hour', metadata => '{"note": "MARK metadata"}') \gset
 SELECT count(*) FROM kepler.add_execution_steps(:'run', :'token', '[{"name": "MARK step", "input": {"text": "MARK input"}, "output": "MARK output"}]');
+SELECT execution_id AS run, token FROM kepler.start_execution('MARK_workflow', 'MARK_asks') \gset
+SELECT count(kepler.suspend_execution(:'run', :'token', '{"text": "MARK question"}', user_id => 'MARK_user'));
+SELECT count(kepler.answer_execution(:'run', 1, '{"text": "MARK answer"}', user_id => 'MARK_user'));
 
 -- Memory.
 SELECT kepler.activate_embedding_space('small');
@@ -63,6 +66,7 @@ SELECT kepler.drop_entry_table('MARK_dropped');
 SELECT kepler.track(format('kepler_data.%I', table_name)::regclass) FROM kepler.entry_tables WHERE record_name = 'MARK_thing';
 SELECT count(*) FROM kepler.insert_entries('MARK_thing', '[{"MARK_code": "MARK 3"}]'::text);
 SELECT kepler.acknowledge_changes('MARK_consumer', kepler.feed_cursor());
+INSERT INTO kepler.maintenance (workspace_id, step, outcome, last_started_at, last_error) VALUES ('MARK', 'expire_memories', 'failed', clock_timestamp(), 'MARK');
 INSERT INTO kepler.feed_dropped (workspace_id, epoch, xid, sequence) VALUES ('MARK', 1, '3', 1);
 
 -- The history, and a person who was taken out of it.

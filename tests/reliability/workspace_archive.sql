@@ -33,6 +33,18 @@ CREATE TEMP TABLE run AS SELECT * FROM kepler.start_execution('w', 'done', timeo
 SELECT kepler.add_execution_steps(execution_id, token, '[{"name": "a", "output": [1, null]}, {"name": "b", "output": null}]') FROM run \g /dev/null
 SELECT kepler.finish_execution(execution_id, token, 'SUCCESS', '{"v": 1.0}') FROM run \g /dev/null
 SELECT kepler.start_execution('w', 'under way') \g /dev/null
+-- Versions, of a deleted workflow too; a run that asked and was answered, one that waits, and retries, one of a run that came later by its id.
+UPDATE kepler.workflows SET actions = '[{"app": "Chat"}]' WHERE id = 'w';
+UPDATE kepler.workflows SET intent = E'Say\tit' WHERE id = 'w';
+CREATE TEMP TABLE asks AS SELECT * FROM kepler.start_execution('w', 'asks');
+SELECT kepler.suspend_execution(execution_id, token, '{"text": "Send it?", "n": 1.0}', user_id => 'u', timeout => '3 days') FROM asks \g /dev/null
+SELECT kepler.answer_execution(execution_id, 1, 'null', user_id => 'v') FROM asks \g /dev/null
+SELECT kepler.suspend_execution(execution_id, r.token, '"Really?"') FROM asks, kepler.resume_execution(execution_id) AS r \g /dev/null
+SELECT kepler.cancel_execution(execution_id, 'no longer needed') FROM kepler.start_execution('w', 'cancelled') \g /dev/null
+INSERT INTO kepler.executions (id, workflow_id, status, ended_at, retry_of) VALUES ('a retry', 'w', 'FAILURE', 'infinity', 'retried'), ('retried', 'w', 'ABANDONED', 'infinity', 'gone');
+INSERT INTO kepler.workflows (id, user_id, name, trigger) VALUES ('deleted', 'u', 'deleted', '{"app": "Mail"}');
+SELECT kepler.start_execution('deleted') \g /dev/null
+DELETE FROM kepler.workflows WHERE id = 'deleted';
 SELECT kepler.create_embedding_space('small', 3, 'model') \g /dev/null
 SELECT kepler.activate_embedding_space('small', workspace_id => 'acme') \g /dev/null
 SELECT memory_id AS first FROM kepler.remember('first', '[0.1, 1e-20, 3]', user_id => 'u') \gset

@@ -98,6 +98,10 @@ SELECT m."dataScheduleId", m.status, source."domainName" AS source, target."doma
 FROM "DataMigration" AS m LEFT JOIN "RegisteredOrg" AS source ON source.id = m."sourceOrgId" LEFT JOIN "RegisteredOrg" AS target ON target.id = m."targetOrgId"
 WHERE m."dataScheduleId" = 'schedule-1';
 
+-- ### Its audit log: the document has the history of what configures a migration kept
+SELECT operation, role_name = current_user AS by_application, changes - 'updatedAt' AS changes
+FROM kepler.row_history('"DataMigration"', :'migration') WHERE operation = 'UPDATE' AND changes ? 'status';
+
 -- ### A log for each kind of job
 \echo '# result.<org>: the name of an organisation holds dots, so its path is an array'
 SELECT outcome, document FROM kepler.upsert_document('"CreateCustomFieldLog"', '{"dataScheduleId": "fields-1"}', 'result',

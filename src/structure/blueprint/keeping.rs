@@ -20,6 +20,7 @@ pub(crate) fn keeping(observed: &Observed) -> Keeping {
     let policy = details.policies.iter().find(|policy| policy.name == POLICY);
     Keeping {
         fills,
+        history: details.history,
         guard: match policy {
             None => Guard::Open,
             Some(_) if !details.row_security => {

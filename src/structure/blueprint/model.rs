@@ -105,6 +105,8 @@ pub(crate) struct ModelTable {
     /// Columns whose values not everybody is to see.
     pub(crate) sensitive: Vec<(String, Sensitive)>,
     pub(crate) retention: Option<Retention>,
+    /// Whether the history of its rows is kept.
+    pub(crate) history: bool,
 }
 
 impl ModelTable {

@@ -78,6 +78,7 @@ impl<'f> Observer<'f> {
                 oid: facts.oid,
                 owner: facts.owner.clone(),
                 fills: fills(facts),
+                history: keeps_history(facts),
                 row_security: facts.row_security,
                 row_security_forced: facts.row_security_forced,
                 policies: facts.policies.clone(),
@@ -465,6 +466,29 @@ fn fills(facts: &Facts) -> Vec<Fill> {
         .map(|pair| Fill { column: pair[0].clone(), with: pair[1].clone() })
         .collect()
 }
+
+/// Whether all triggers of the history are there and fire.
+fn keeps_history(facts: &Facts) -> bool {
+    let fires = |name: &str, enabled: char| {
+        facts.triggers.iter().any(|trigger| {
+            trigger.name == name
+                && trigger.function == "tell_history"
+                && trigger.function_schema == "kepler_internal"
+                && trigger.enabled == enabled
+        })
+    };
+    HISTORY_TRIGGERS.iter().all(|(name, enabled)| fires(name, *enabled))
+}
+
+/// Of a table whose history is kept, and for which rows each fires, as `make_history_triggers` makes them.
+const HISTORY_TRIGGERS: [(&str, char); 6] = [
+    ("tell_history_begin", 'O'),
+    ("tell_history_insert", 'O'),
+    ("tell_history_update", 'O'),
+    ("tell_history_delete", 'O'),
+    ("tell_history_truncate", 'A'),
+    ("tell_history_replicated", 'R'),
+];
 
 #[cfg(test)]
 mod tests;

@@ -49,6 +49,8 @@ pub(crate) struct Details {
     pub(crate) owner: String,
     /// What the trigger `kepler_fill` fills, whether or not it fires (then there is an extra).
     pub(crate) fills: Vec<Fill>,
+    /// Whether triggers keep the history of all changes, and all of them fire.
+    pub(crate) history: bool,
     pub(crate) row_security: bool,
     /// Also for the owner.
     pub(crate) row_security_forced: bool,

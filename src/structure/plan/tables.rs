@@ -16,7 +16,7 @@ use crate::ident::qualified;
 use crate::structure::blueprint::model::{FILL_TRIGGER, Fill, ModelTable, Tenancy};
 use crate::structure::ddl::{Dialect, Names};
 use crate::structure::observe::{Extra, NamedRule, Observed};
-use crate::structure::step::{Class, Relation, Stage, Step};
+use crate::structure::step::{Class, Phase, Relation, Stage, Step};
 use crate::structure::table::{Reference, Rule, Table};
 use std::collections::{HashMap, HashSet};
 
@@ -76,6 +76,8 @@ pub(crate) struct Present<'g> {
 pub(crate) struct Keeping {
     /// Of the trigger that fills columns.
     pub(crate) fills: Vec<Fill>,
+    /// Whether the history of all changes is kept.
+    pub(crate) history: bool,
     pub(crate) guard: Guard,
     /// Whether there are policies that somebody else has made.
     pub(crate) other_policies: bool,
@@ -364,6 +366,7 @@ impl Prepared {
                     schema: &model.schema,
                     name: &model.table_name,
                     fills: &model.fills,
+                    history: model.history,
                     guard: &table.guard,
                     awaited: &around.0.awaited,
                 };
@@ -392,6 +395,8 @@ impl Prepared {
                 let keeping = now.keeping;
                 steps.extend(self.fills(table, now, model, goal.terms, &relation));
                 steps.extend(guard(table, keeping, model, goal.terms, &relation));
+                let history = history(table, keeping, model, &steps[before..], &relation);
+                steps.extend(history);
             }
             (Some(now), Some(_), None, _) => {
                 steps.extend(super::drops::table(now.observed, goal, around.1));
@@ -505,4 +510,27 @@ fn guard(
         return vec![step.stage(Stage::Guard).of(relation)];
     }
     tables_made::guard_steps(keeping, &table.guard, &model.renames, relation)
+}
+
+/// The step to the history that the document asks for. What somebody tracks by hand is theirs.
+fn history(
+    table: &TableGoal<'_>,
+    keeping: &Keeping,
+    model: &ModelTable,
+    steps: &[Step],
+    relation: &Relation,
+) -> Option<Step> {
+    let was_asked_for = table.managed.is_some_and(|managed| managed.history);
+    if keeping.history == model.history || !(model.history || was_asked_for) {
+        return None;
+    }
+    let step = tables_made::history_step(model.history, relation);
+    // It needs the key, which may be made later than the rest.
+    let key = steps.iter().filter(|step| step.operation == "add_primary_key");
+    Some(match key.map(|step| step.phase).max() {
+        Some(phase) if model.history && phase > Phase::Prepare => {
+            step.phase(if phase.is_run() { phase } else { Phase::After })
+        }
+        _ => step,
+    })
 }

@@ -21,6 +21,7 @@ pub(super) struct NewTable<'t> {
     pub(super) schema: &'t str,
     pub(super) name: &'t str,
     pub(super) fills: &'t [Fill],
+    pub(super) history: bool,
     pub(super) guard: &'t Guard,
     /// Keys that are not there before an index is built.
     pub(super) awaited: &'t HashSet<KeyOf>,
@@ -105,6 +106,7 @@ impl NewTable<'_> {
         steps.extend(fill_steps(&[], self.fills, &relation));
         steps.extend(guarded::of_new_table(self.table, &relation));
         steps.extend(guard_steps(&Keeping::default(), self.guard, &[], &relation));
+        steps.extend(self.history.then(|| history_step(true, &relation)));
         steps.extend(self.descriptions(&table));
         steps.into_iter().map(|step| step.of(&relation)).collect()
     }
@@ -193,6 +195,21 @@ pub(super) fn fill_steps(now: &[Fill], wanted: &[Fill], relation: &Relation) -> 
     let lock = if wanted.is_empty() { Lock::AccessExclusive } else { Lock::ShareRowExclusive };
     let step = Step::instant(operation, FILL_TRIGGER, sql).stage(Stage::Guard).lock(lock);
     vec![step.of(relation).undone_by(back)]
+}
+
+/// Begins or ends the history of a table. Those are kept on who made them, and written down as such: the functions that
+/// users call do it.
+pub(super) fn history_step(begins: bool, relation: &Relation) -> Step {
+    let table = quote_literal(&qualified(&relation.schema, &relation.table));
+    let call =
+        |function| format!("SELECT kepler.{function}({table}::pg_catalog.regclass, 'history')");
+    let (operation, sql, undo) = match begins {
+        true => ("track_history", call("track"), call("untrack")),
+        false => ("untrack_history", call("untrack"), call("track")),
+    };
+    let lock = if begins { Lock::ShareRowExclusive } else { Lock::AccessExclusive };
+    let step = Step::instant(operation, &relation.table, sql).stage(Stage::Track).lock(lock);
+    step.of(relation).undone_by(undo)
 }
 
 /// The policy that shows rows to their workspace alone. `renames` are those of the table's columns: a policy follows them.

@@ -40,6 +40,11 @@ SELECT min(lease_id) AS lease, min(record_id) AS leased FROM kepler.claim_record
 SELECT id AS record FROM kepler.records WHERE external_id = '3' \gset
 SELECT sync_run_id AS sync FROM kepler.begin_sync('c', 'lead') \gset
 SELECT execution_id AS run, token FROM kepler.start_execution('w', 'k') \gset
+SELECT execution_id AS asking, token AS asking_token FROM kepler.start_execution('w', 'asks') \gset
+SELECT count(kepler.suspend_execution(:'asking', :'asking_token', '"May I?"'));
+SELECT execution_id AS answered, token AS answered_token FROM kepler.start_execution('w', 'was answered') \gset
+SELECT count(kepler.suspend_execution(:'answered', :'answered_token', '"May I?"'));
+SELECT count(kepler.answer_execution(:'answered', 1, 'true'));
 CREATE TABLE documents (id text PRIMARY KEY, document jsonb, embedding vector(2));
 INSERT INTO documents VALUES ('d', '{}', '[1,0]');
 GRANT SELECT, INSERT, UPDATE ON documents TO PUBLIC;
@@ -56,6 +61,12 @@ INSERT INTO calls VALUES
     ('abort_sync', format($$kepler.abort_sync(%L, 'broken')$$, :'sync')),
     ('activate_embedding_space', $$kepler.activate_embedding_space('walk')$$),
     ('add_execution_steps', format($$kepler.add_execution_steps(%L, %L, '[{"name": "s"}]')$$, :'run', :'token')),
+    ('answer_execution', format($$kepler.answer_execution(%L, 1, 'true')$$, :'asking')),
+    ('cancel_execution', format($$kepler.cancel_execution(%L, 'no longer needed')$$, :'run')),
+    ('suspend_execution', format($$kepler.suspend_execution(%L, %L, '"May I?"')$$, :'run', :'token')),
+    ('resume_execution', format('kepler.resume_execution(%L)', :'answered')),
+    ('execution_retries', format('kepler.execution_retries(%L)', :'run')),
+    ('execution_report_by_user', 'kepler.execution_report_by_user()'),
     ('add_message', $$kepler.add_message('talk', 'user', 'again')$$),
     ('add_messages', $$kepler.add_messages('talk', '[{"role": "user", "content": "x"}]')$$),
     ('adopt_records', $$kepler.adopt_records('c')$$),
@@ -113,7 +124,9 @@ INSERT INTO calls VALUES
     ('jsonb_hash', $$kepler.jsonb_hash('{}')$$),
     ('last_search', 'kepler.last_search()'),
     ('memory_history', format('kepler.memory_history(%L)', :'memory')),
+    ('metrics', 'kepler.metrics()'),
     ('next_claim_at', $$kepler.next_claim_at('lead')$$),
+    ('pause_enrichment', $$kepler.pause_enrichment('lead')$$),
     ('pending_memory_embeddings', $$kepler.pending_memory_embeddings('spare')$$),
     ('pending_message_embeddings', $$kepler.pending_message_embeddings('spare')$$),
     ('plan_blueprint', $$kepler.plan_blueprint('{"blueprint": "model", "tables": []}')$$),
@@ -127,11 +140,14 @@ INSERT INTO calls VALUES
     ('release_records', format('kepler.release_records(%s, ARRAY[%L])', :'lease', :'leased')),
     ('remember', $$kepler.remember('coffee', '[0, 1]')$$),
     ('remember_many', $$kepler.remember_many('[{"content": "milk"}]')$$),
+    ('remove_enrichment_members', format('kepler.remove_enrichment_members(ARRAY[%L], ARRAY[''x''])', :'record')),
     ('merge_inbox_batch', format('kepler.merge_inbox_batch(%L)', :'sync')),
     -- Procedures that commit: the steps that they are made of.
     ('merge_inbox', format('kepler_internal.merge_inbox_step(%L, 10, NULL, NULL, NULL, NULL, NULL, true)', :'sync')),
+    ('maintain', $$kepler_internal.maintain_step('1 minute', true)$$),
     ('maintain_feed', $$kepler_internal.maintain_feed_step(false, '30 days')$$),
     ('queue_backlog', $$kepler_internal.queue_backlog_step('lead', 10)$$),
+    ('doctor', 'kepler.doctor()'),
     ('drop_backlog', $$kepler_internal.drop_backlog_step('none', 10, 0)$$),
     ('rename_entity', $$kepler_internal.begin_rename_entity('lead', 'lead', 'MANUAL', NULL, NULL, 10)$$),
     ('requeue_records', $$kepler.requeue_records(entity_type => 'lead')$$),
@@ -139,9 +155,11 @@ INSERT INTO calls VALUES
     ('rename_entry_table', $$kepler.rename_entry_table('Thing', 'Other Thing')$$),
     ('find_secrets', $$kepler.find_secrets('kepler.memories')$$),
     ('repair_blueprint', $$kepler.repair_blueprint('model')$$),
+    ('repair_enrichment', $$kepler_internal.repair_enrichment_step('', 10)$$),
     ('restore_entry_table', $$kepler.restore_entry_table('Gone')$$),
     ('restore_field', $$kepler.restore_field('Thing', 'b')$$),
     ('restore_records', format('kepler.restore_records(ARRAY[%L])', :'record')),
+    ('resume_enrichment', $$kepler.resume_enrichment('lead')$$),
     ('retry_rejects', $$kepler.retry_rejects(entity_type => 'lead')$$),
     ('resume_sync', format('kepler.resume_sync(%L)', :'sync')),
     ('retire_embedding_space', $$kepler.retire_embedding_space('spare')$$),
@@ -177,9 +195,11 @@ INSERT INTO calls VALUES
     ('untrack', format($$kepler.untrack('kepler_data.%I')$$, :'things')),
     ('row_as_of', format($$kepler.row_as_of('kepler_data.%I', '1', clock_timestamp())$$, :'things')),
     ('row_history', format($$kepler.row_history('kepler_data.%I', '1')$$, :'things')),
+    ('schedule_records', format('kepler.schedule_records(ARRAY[%L], not_before => now())', :'record')),
     ('seal_history', 'kepler.seal_history()'),
+    ('uninstall', 'kepler.uninstall()'),
+    ('uninstall_report', 'kepler.uninstall_report()'),
     ('verify_history', 'kepler.verify_history()'),
-    ('maintain_history', 'kepler_internal.seal_history_step()'),
     ('set_retention', $$kepler.set_retention('kepler.rejects', '30 days')$$),
     ('drop_retention', format('kepler.drop_retention(%s)', :'policy')),
     ('run_retention', format('kepler_internal.apply_retention(%s, 10)', :'policy')),
@@ -194,9 +214,10 @@ WHERE p.pronamespace = 'kepler'::regnamespace
     AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a WHERE a.grantee = 0);
 SELECT c.oid::regclass AS for_everybody FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS a
 WHERE c.relnamespace IN ('kepler'::regnamespace, 'kepler_data'::regnamespace) AND a.grantee = 0;
--- No view lends the rights of its owner.
+-- No view lends the rights of its owner, but to pg_monitor.
 SELECT c.oid::regclass AS lends FROM pg_class AS c
-WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (c.reloptions), false);
+WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (c.reloptions), false)
+    AND EXISTS (SELECT FROM aclexplode(c.relacl) AS a WHERE a.grantee NOT IN (c.relowner, 'pg_monitor'::regrole));
 
 -- What a call comes to, in a transaction of its own that is undone.
 CREATE FUNCTION public.outcome(call text, caller text, setting text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
@@ -213,7 +234,7 @@ BEGIN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, hint = PG_EXCEPTION_HINT, message = MESSAGE_TEXT;
     END;
     RETURN CASE WHEN state = 'KX001' THEN 'works'
-        WHEN state = '42501' AND hint LIKE '%grant_access%' THEN '-'
+        WHEN state = '42501' AND (hint LIKE '%grant_access%' OR hint LIKE 'GRANT pg_monitor TO %') THEN '-'
         WHEN state = '42501' AND message LIKE 'workspace "elsewhere" is not%' THEN 'own workspace only'
         ELSE state || ' ' || message END;
 END
@@ -229,7 +250,7 @@ FROM calls AS c ORDER BY c.name;
 -- Every relation of Kepler's is given to somebody: one that a level does not speak of would be nobody's. But what is of all workspaces
 -- at once: hashes, and the columns of tables.
 SELECT c.oid::regclass AS forgotten FROM pg_class AS c
-WHERE c.relname NOT IN ('history_seals', 'history_shapes') AND c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition AND NOT has_table_privilege('access_admin', c.oid, 'SELECT')
+WHERE c.relname NOT IN ('history_seals', 'history_shapes') AND c.relname NOT LIKE 'stat\_%' AND c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition AND NOT has_table_privilege('access_admin', c.oid, 'SELECT')
     AND NOT has_any_column_privilege('access_admin', c.oid, 'INSERT');
 SELECT r.role, p.privilege, count(*) FROM unnest('{access_reader,access_writer,access_worker,access_admin}'::text[]) AS r (role)
 CROSS JOIN unnest('{TRIGGER,REFERENCES,TRUNCATE}'::text[]) AS p (privilege) CROSS JOIN pg_class AS c

@@ -11,7 +11,7 @@ SELECT * FROM kepler.upsert_records('contact', '[]');
 -- These need no tables, and work.
 CREATE TEMP TABLE needs_no_tables (name text);
 INSERT INTO needs_no_tables
-VALUES ('blueprint_from_prisma'), ('cuid'), ('current_workspace_id'), ('enrichment_transitions'), ('estimate_tokens'), ('execution_transitions'), ('fold'), ('install'), ('json_matches'), ('jsonb_hash'), ('json_update'), ('prisma_schema'), ('record_document'), ('update_document'), ('upsert_document'), ('version');
+VALUES ('blueprint_from_prisma'), ('cuid'), ('current_workspace_id'), ('enrichment_transitions'), ('estimate_tokens'), ('execution_transitions'), ('fold'), ('install'), ('json_matches'), ('jsonb_hash'), ('json_update'), ('prisma_schema'), ('record_document'), ('uninstall'), ('uninstall_report'), ('update_document'), ('upsert_document'), ('version');
 SELECT kepler.cuid() ~ '^[a-z][a-z0-9]{23}$' AS cuid, kepler.current_workspace_id(),
     kepler.version() = (SELECT extversion FROM pg_extension WHERE extname = 'kepler') AS version,
     kepler.jsonb_hash('{}') IS NOT NULL AS jsonb_hash, kepler.fold('Ü') AS fold;

@@ -21,7 +21,7 @@ SELECT count(*) FROM pg_temp.put('other', '{a}', 2);
 
 -- One is applied, one FAILED, one with a worker, one archived, one deleted.
 SELECT min(lease_id) AS lease, array_agg(c.record_id ORDER BY r.external_id) AS ids
-FROM kepler.claim_records('contact', 'w', 4) AS c JOIN kepler.records AS r ON r.id = c.record_id WHERE external_id IN ('a', 'b', 'c', 'd') \gset
+FROM kepler.claim_records('contact', 'w', 4) AS c JOIN kepler.records AS r ON r.id = c.record_id WHERE r.external_id IN ('a', 'b', 'c', 'd') \gset
 SELECT outcome FROM kepler.complete_records(:lease, ARRAY[(:'ids'::text[])[1]]);
 SELECT outcome FROM kepler.fail_records(:lease, ARRAY[(:'ids'::text[])[2]], 'no');
 SELECT outcome FROM kepler.archive_records(ARRAY(SELECT id FROM kepler.records WHERE external_id = 'd'));

@@ -17,7 +17,7 @@ SELECT kepler.upsert_records_summary('company', (
 SELECT kepler.next_claim_at('company') <= clock_timestamp() AS now;
 
 -- The oldest first.
-CREATE TEMP TABLE claimed AS SELECT c.*, r.external_id FROM kepler.claim_records('company', 'worker 1', 6) AS c JOIN kepler.records AS r ON r.id = c.record_id;
+CREATE TEMP TABLE claimed AS SELECT * FROM kepler.claim_records('company', 'worker 1', 6);
 SELECT external_id, attempt, data, source_updated_at, lease_until > clock_timestamp() + interval '4 min' AS lease FROM claimed ORDER BY 1;
 SELECT worker, entity_type, length FROM kepler.leases;
 TABLE state;

@@ -28,7 +28,8 @@ SELECT * FROM kepler.execution_transitions();
 CREATE FUNCTION pg_temp.goes(from_status text, to_status text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO kepler.executions (id, workflow_id, status, ended_at)
-    VALUES ('t', 'w', from_status::kepler.execution_status, CASE WHEN from_status <> 'RUNNING' THEN clock_timestamp() END);
+    VALUES ('t', 'w', from_status::kepler.execution_status,
+        CASE WHEN from_status NOT IN ('RUNNING', 'WAITING') THEN clock_timestamp() END);
     UPDATE kepler.executions SET status = to_status::kepler.execution_status WHERE id = 't';
     DELETE FROM kepler.executions WHERE id = 't';
     RETURN 'yes';
@@ -71,9 +72,15 @@ UPDATE kepler.execution_steps SET number = 3 WHERE execution_id = 'old' AND numb
 UPDATE kepler.execution_steps SET status = 'FAILURE', error = 'x' WHERE execution_id = 'old' AND number = 2;
 SELECT number, status, error FROM kepler.execution_steps WHERE execution_id = 'old' ORDER BY number;
 
--- A workflow that has run stays; one that has not may go.
-DELETE FROM kepler.workflows WHERE id = 'w';
+-- A run needs a workflow; workflow and definition of a run do not change.
+INSERT INTO kepler.executions (workflow_id) VALUES ('none');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
+INSERT INTO kepler.executions (workflow_id, workflow_version) VALUES ('w', 7);
+\echo SQLSTATE :LAST_ERROR_SQLSTATE
+\set VERBOSITY sqlstate
+INSERT INTO kepler.executions (workflow_id, retry_of, id) VALUES ('w', 'itself', 'itself');
+\set VERBOSITY default
+UPDATE kepler.executions SET workflow_version = 2, retry_of = 'by hand' WHERE id = 'old';
 DELETE FROM kepler.workflows WHERE id = 'v';
 -- A user may go: the history stays, without the user, and the workflow starts no more.
 DELETE FROM kepler.users WHERE id = 'ada';

@@ -115,7 +115,7 @@ SELECT count(*) AS left FROM kepler.history WHERE workspace_id = 'default' AND (
 SELECT outcome, problem FROM kepler.verify_history(:'later');
 
 -- Upkeep: partitions ahead, and seals.
-CALL kepler.maintain_history();
+CALL kepler.maintain();
 SELECT count(*) >= 3 AS ahead FROM pg_inherits WHERE inhparent = 'kepler.history'::regclass;
 RESET kepler.actor;
 DROP TABLE sealed, sealed_too;

@@ -61,7 +61,9 @@ SELECT * FROM tables WHERE name NOT IN ('workspaces', 'schema_versions', 'embedd
     -- So has the history.
     'history', 'history_redactions', 'history_seals', 'history_shapes', 'history_transactions',
     -- Blueprints belong to the database.
-    'blueprints', 'blueprint_versions', 'blueprint_tables', 'blueprint_enums');
+    'blueprints', 'blueprint_versions', 'blueprint_tables', 'blueprint_enums',
+    -- What is done for all workspaces has a place in it too.
+    'maintenance');
 CREATE TEMP VIEW public_functions AS
 SELECT p.* FROM pg_proc AS p
 WHERE p.pronamespace = 'kepler'::regnamespace AND p.proname NOT LIKE '\_%';
@@ -97,10 +99,11 @@ JOIN tenant_tables AS t ON t.oid = c.conrelid
 JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
 WHERE c.contype = 'f' AND a.attname <> 'workspace_id';
 
--- Every foreign key has an index that begins with its columns: a delete at the other end is no scan.
+-- Every foreign key has an index that begins with its columns: a delete at the other end is no scan. Of a version of a
+-- workflow it is a look at the workflow's runs.
 SELECT c.conname FROM pg_constraint AS c
 JOIN tenant_tables AS t ON t.oid = c.conrelid
-WHERE c.contype = 'f' AND NOT EXISTS (
+WHERE c.contype = 'f' AND c.conname <> 'executions_workflow_version_fkey' AND NOT EXISTS (
     SELECT FROM pg_index AS i
     WHERE i.indrelid = c.conrelid AND i.indpred IS NULL
         AND (string_to_array(i.indkey::text, ' ')::smallint[])[1:cardinality(c.conkey)] @> c.conkey);

@@ -52,10 +52,11 @@ CREATE TEMPORARY TABLE reached AS
 WITH RECURSIVE roles (role) AS (
     VALUES ('internal_reader'), ('internal_writer'), ('internal_worker'), ('internal_admin')
 ), begun (role, name) AS (
-    -- Public functions: all are for every level.
+    -- Public functions: all are for every level, save those that only members of pg_monitor get beyond their first line of.
     SELECT r.role, c.name FROM roles AS r
     CROSS JOIN pg_proc AS p CROSS JOIN LATERAL pg_temp.called(p.prosrc) AS c
     WHERE p.pronamespace = 'kepler'::regnamespace AND p.prolang <> (SELECT l.oid FROM pg_language AS l WHERE l.lanname = 'c')
+        AND (p.proname NOT IN ('doctor', 'metrics') OR c.name = 'require_monitor')
     UNION
     SELECT r.role, c.callee FROM roles AS r CROSS JOIN c_calls AS c
     WHERE c.relation IS NULL OR CASE c.privilege WHEN 'DELETE' THEN has_table_privilege(r.role, 'kepler.' || c.relation, 'DELETE')
@@ -121,12 +122,14 @@ SELECT p.oid::regprocedure AS undescribed FROM pg_proc AS p WHERE p.pronamespace
     AND coalesce(obj_description(p.oid, 'pg_proc'), '') !~ CASE WHEN pg_temp.is_trigger(p.oid) THEN '^Trigger: ' ELSE '^Internal: ' END
 ORDER BY p.proname;
 
--- pg_monitor has what status() reaches.
+-- pg_monitor has what status(), metrics() and doctor() reach.
 SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.proname) AS of_pg_monitor FROM pg_proc AS p
 WHERE p.pronamespace IN ('kepler'::regnamespace, 'kepler_internal'::regnamespace) AND has_function_privilege('pg_monitor', p.oid, 'EXECUTE');
 GRANT pg_monitor TO internal_monitor;
 SET LOCAL ROLE internal_monitor;
 SELECT kepler.status() IS NOT NULL AS tells;
+SELECT count(*) > 0 AS measures FROM kepler.metrics();
+SELECT count(*) AS failed FROM kepler.doctor() AS d WHERE d.check_name = 'check_failed';
 RESET ROLE;
 -- It can be taken, until the next install().
 SELECT kepler.revoke_access('pg_monitor');

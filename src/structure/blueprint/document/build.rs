@@ -199,6 +199,7 @@ fn table(draft: Draft<'_>) -> (ModelTable, Vec<Name>) {
         renames,
         fills,
         retention,
+        history: draft.history,
         sensitive,
     };
     (model, names)

@@ -108,6 +108,9 @@ impl Blueprint {
             let field = ("field".to_owned(), own.name(&retention.column));
             pairs.add("retention", Json::Object(vec![floor, field]));
         }
+        if model.history {
+            pairs.add("history", Json::Boolean(true));
+        }
         Json::Object(pairs.0)
     }
 }

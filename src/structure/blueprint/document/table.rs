@@ -35,6 +35,7 @@ pub(super) struct Draft<'j> {
     pub(super) key: Option<PrimaryKey>,
     /// A length of time, and the field that it is counted from.
     pub(super) retention: Option<(Duration, String)>,
+    pub(super) history: bool,
     pub(super) lists: Lists<'j>,
     /// All of the fields could be read.
     pub(super) whole: bool,
@@ -167,6 +168,7 @@ impl<'j> Draft<'j> {
         let key = keys.take("key");
         let times = keys.boolean("times", problems);
         let retention = keys.take("retention");
+        let history = keys.boolean("history", problems);
         let fields = keys.list("fields", problems);
         if fields.is_none() && !keys.has("fields") {
             problems.add(keys.at("fields"), "is missing: an array of fields");
@@ -192,6 +194,7 @@ impl<'j> Draft<'j> {
             by_name: HashMap::new(),
             key: None,
             retention: None,
+            history,
             lists,
             whole: fields.is_some(),
             is_unique_whole: true,
@@ -235,6 +238,9 @@ impl<'j> Draft<'j> {
             && draft.whole
         {
             draft.retention = draft.read_retention(json, problems);
+        }
+        if history && draft.whole {
+            draft.check_history(problems);
         }
         Some(draft)
     }
@@ -361,6 +367,22 @@ impl<'j> Draft<'j> {
         }
         keys.close(problems);
         Some((duration?, field?))
+    }
+
+    /// Whether the history can tell the rows from one another, and may name them.
+    fn check_history(&self, problems: &mut Problems) {
+        let at = || format!("{}/history", self.pointer);
+        let Some(key) = &self.key else {
+            return problems.add(at(), "needs a \"key\", by which rows are told from one another");
+        };
+        let is_sensitive =
+            |name: &&String| self.field(name).is_some_and(|field| field.sensitive.is_some());
+        if let Some(name) = key.fields.iter().find(is_sensitive) {
+            let message = format!(
+                "the field \"{name}\" of the key is \"sensitive\": the history names rows by their keys"
+            );
+            problems.add(at(), message);
+        }
     }
 
     fn check_columns(&self, problems: &mut Problems) {

@@ -126,6 +126,13 @@ impl Drift<'_> {
                 let actual = (kind != "missing").then(|| there.or(step.undo.clone())).flatten();
                 self.push("trigger", object, kind, expected, actual);
             }
+            "track_history" | "untrack_history" => {
+                let is_missing = step.operation == "track_history";
+                let kind = if is_missing { "missing" } else { "extra" };
+                let kept = Some("kept".to_owned());
+                let (expected, actual) = if is_missing { (kept, None) } else { (None, kept) };
+                self.push("history", object, kind, expected, actual);
+            }
             "open" | "secure" => {
                 let object = at.map_or(object, |(schema, table)| dotted(&[schema, table, POLICY]));
                 let observed = at.and_then(|at| self.observed(at));

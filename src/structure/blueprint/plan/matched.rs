@@ -234,6 +234,7 @@ impl Planner<'_> {
                 renames: Vec::new(),
                 fills: Vec::new(),
                 retention: None,
+                history: false,
                 sensitive: Vec::new(),
                 ..target.clone()
             });

@@ -397,6 +397,7 @@ impl World {
             same("columns", &sorted(&observed.table.columns), &sorted(&table.columns))?;
             same("description", &observed.table.description, &table.description)?;
             same("fills", &keeping.fills, &model.fills)?;
+            same("history", &keeping.history, &model.history)?;
             same("guarded", &observed.table.guarded, &table.guarded)?;
             let generated = table.columns.iter().filter(|column| is_generated(column));
             let generated: Vec<&str> = generated.map(|column| column.name.as_str()).collect();

@@ -230,6 +230,7 @@ pub(super) fn follow_table(
         "add_trigger" | "change_trigger" | "drop_trigger" => {
             keeping.fills.clone_from(&model.ok_or("no goal")?.fills);
         }
+        "track_history" | "untrack_history" => keeping.history = step.operation == "track_history",
         "rename_sequence" => follow_sequence(keeping, "", &table.name, &step.sql)?,
         other => return Err(format!("{other} is no operation")),
     }

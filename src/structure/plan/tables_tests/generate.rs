@@ -269,6 +269,7 @@ fn model(choices: &mut Choices<'_>) -> Model {
             renames: Vec::new(),
             fills: fills.into_iter().collect(),
             retention: None,
+            history: choices.yes(3),
             sensitive: Vec::new(),
         });
     }
