@@ -24,7 +24,7 @@ pub(super) enum RetentionError {
     #[error("column \"{column}\" of {table}, by which a floor is counted, does not exist")]
     FloorColumn { table: String, column: String, declared_by: String },
     #[error(
-        "what is deleted with rows of {table} has a floor, and lies more than {depth} tables away"
+        "rows that are deleted along with rows of {table} have a floor, and cannot be found: references go in a circle, or over more than {depth} tables"
     )]
     TooDeep { table: String, depth: usize },
     #[error("there is no retention policy with number {0}")]

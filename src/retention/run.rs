@@ -77,7 +77,7 @@ pub(super) fn acting_role(subject: &Subject, owner: Owner) -> pg_sys::Oid {
     }
 }
 
-/// Goes on from a place until something was deleted, or the pass has ended.
+/// Goes on from a place until so many rows were deleted, or the pass has ended.
 fn batch(
     client: &mut SpiClient<'_>,
     subject: &Subject,
@@ -110,7 +110,7 @@ fn batch(
         }
         let Some(next) = parts.get(at + 1) else { break };
         *place = Place::at(next.relation);
-        if done.deleted > 0 || at - first == MAX_PARTS {
+        if done.deleted >= max_rows || at - first == MAX_PARTS {
             return Ok(());
         }
     }

@@ -67,7 +67,7 @@ pub(super) fn has_index(client: &mut SpiClient<'_>, terms: &mut Terms, part: &Pa
     terms.parameters.follows_an_index(client, &sql)
 }
 
-/// Walks on in a part until rows were deleted or its end is reached; a few steps at most. Gives whether that is the end.
+/// Walks on in a part until so many rows were deleted or its end is reached; a few steps at most. Gives whether that is the end.
 pub(super) fn walk(
     client: &mut SpiClient<'_>,
     terms: &mut Terms,
@@ -85,7 +85,7 @@ pub(super) fn walk(
         } else {
             step_by_pages(client, terms, part, max_rows, place, done)
         };
-        if is_end || done.deleted > 0 {
+        if is_end || done.deleted >= max_rows {
             return is_end;
         }
     }
@@ -115,8 +115,8 @@ fn step_in_order(
     };
     let range = terms.range(place.after, upto);
     let order = format!("ORDER BY {}", terms.time);
-    let is_full = step(client, terms, part, &range, &order, max_rows, done);
-    if is_full {
+    let left = max_rows - done.deleted;
+    if step(client, terms, part, &range, &order, left, done) {
         return false;
     }
     done.looked_at += width;
@@ -138,7 +138,8 @@ fn step_by_pages(
     range.push_str(&format!(
         " AND e.ctid >= '({from},0)'::pg_catalog.tid AND e.ctid < '({to},0)'::pg_catalog.tid"
     ));
-    if from < pages && step(client, terms, part, &range, "", max_rows, done) {
+    let left = max_rows - done.deleted;
+    if from < pages && step(client, terms, part, &range, "", left, done) {
         return false;
     }
     done.looked_at += PAGES;

@@ -73,7 +73,6 @@ ALLOWED = [
     Allowed("search_messages (conversation)", COMPARES, per_row=5),
     Allowed("search_vectors", COMPARES, per_row=2.5),
     Allowed("find_secrets", "reads the table", per_row=2.5),
-    Allowed("run_retention", "what it does for each row that goes", most=60_000),
     Allowed("seal_history", WORK, per_row=60),
     Allowed("verify_history", "compares what was sealed", per_row=60),
     Allowed("remember (dedupe)", COMPARES, per_row=6),

@@ -16,17 +16,15 @@ CALL kepler.run_retention();
 SELECT enrichment_status, count(*) FROM kepler.records WHERE entity_type = 'kept' GROUP BY 1;
 SELECT (SELECT count(*) AS queued FROM kepler.enrichment_queue WHERE entity_type = 'kept'), (SELECT count(*) AS leased FROM kepler.leases WHERE entity_type = 'kept');
 -- Runs: not those under way. Their steps go along, and they leave a trace.
-INSERT INTO kepler.workflows (id, name, intent, trigger, actions) VALUES ('kept', 'kept', 'i', '{"app": "a"}', '[{"app": "b"}]');
-SELECT execution_id AS old, token FROM kepler.start_execution('kept', 'old') \gset
-SELECT count(*) FROM kepler.add_execution_steps(:'old', :'token', '[{"name": "s"}]');
-SELECT outcome FROM kepler.finish_execution(:'old', :'token', 'SUCCESS');
-SELECT execution_id AS running FROM kepler.start_execution('kept', 'running') \gset
-UPDATE kepler.executions SET started_at = '2020-01-01', ended_at = CASE WHEN ended_at IS NOT NULL THEN '2020-01-02'::timestamptz END WHERE workflow_id = 'kept';
+INSERT INTO kepler.users (id, email) VALUES ('keeper', 'keeper@example.com');
+INSERT INTO kepler.workflows (id, user_id, name, intent, trigger, actions) VALUES ('kept', 'keeper', 'kept', 'i', '{"app": "a"}', '[{"app": "b"}]');
+INSERT INTO kepler.executions (id, workflow_id, status, started_at, ended_at) VALUES ('old run', 'kept', 'SUCCESS', '2020-01-01', '2020-01-02'), ('running', 'kept', 'RUNNING', '2020-01-01', NULL);
+INSERT INTO kepler.execution_steps (execution_id, number, name) VALUES ('old run', 1, 's');
 SELECT outcome FROM kepler.set_retention('kepler.executions', '30 days') UNION ALL SELECT outcome FROM kepler.set_retention('kepler.executions', '31 days', 'started_at', '{"status": {"$ne": "ABANDONED"}}');
 CALL kepler.run_retention();
 SELECT status FROM kepler.executions WHERE workflow_id = 'kept';
-SELECT count(*) AS steps FROM kepler.execution_steps WHERE execution_id = :'old';
-SELECT operation, old_values ->> 'status' AS status FROM kepler.history WHERE row_id = :'old';
+SELECT count(*) AS steps FROM kepler.execution_steps WHERE execution_id = 'old run';
+SELECT operation, old_values ->> 'status' AS status FROM kepler.history WHERE row_id = 'old run';
 -- Messages and conversations, memories, rejects.
 INSERT INTO kepler.conversations (id, last_message_at) VALUES ('old talk', '2020-01-01'), ('new talk', now()), ('silent talk', NULL);
 INSERT INTO kepler.messages (conversation_id, role, content, sent_at) VALUES ('old talk', 'user', 'a', '2020-01-01'), ('new talk', 'user', 'b', '2020-01-01'), ('new talk', 'user', 'c', now());
@@ -75,6 +73,7 @@ DELETE FROM kepler.consumers WHERE name = 'slow';
 DELETE FROM kepler.sync_runs WHERE id = 'open run';
 DELETE FROM kepler.executions WHERE workflow_id = 'kept';
 DELETE FROM kepler.workflows WHERE id = 'kept';
+DELETE FROM kepler.users WHERE id = 'keeper';
 DELETE FROM kepler.conversations WHERE id LIKE '%talk';
 DELETE FROM kepler.memories WHERE id LIKE 'old%';
 SELECT kepler.drop_enrichment_policy('kept');
