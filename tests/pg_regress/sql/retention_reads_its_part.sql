@@ -26,7 +26,7 @@ BEGIN
 END
 $$;
 SELECT max(pages) FILTER (WHERE n > 10) < 600 AS bounded, max(pages) FILTER (WHERE n BETWEEN 40 AND 60) < 2 * max(pages) FILTER (WHERE n BETWEEN 10 AND 30) AS level,
-    40000 - min(ids) > 250 AS gone FROM batches;
+    40000 - min(ids) > 150 AS gone FROM batches;
 CALL kepler.run_retention();
 SELECT count(*) FROM long_kept;
 -- Nothing is left: one pass, bounded by what is there, in parts.
