@@ -53,3 +53,28 @@ SELECT count(kepler.drop_retention(policy_id)) FROM kepler.retention_report();
 DROP TABLE tree;
 SELECT outcome FROM kepler.drop_blueprint('floors', '{"with_rows": true}');
 DROP FUNCTION public.document;
+
+-- A structure declares one for an entry table; a later version raises it.
+SELECT kepler.create_entry_table('Floored', '{"fields": [{"name": "at", "type": "timestamp"}], "retention": {"floor": "1 year", "field": "at"}}') AS floored \gset
+CREATE FUNCTION public.try(call text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE call;
+    RETURN 'works';
+EXCEPTION WHEN OTHERS THEN
+    RETURN regexp_replace(SQLERRM, '_\d+_', '_N_');
+END
+$$;
+SELECT public.try(format('SELECT kepler.set_retention(%L, ''30 days'')', :'floored'));
+SELECT outcome FROM kepler.set_retention(:'floored', '1 year');
+SELECT count(*) FROM kepler.insert_entries('Floored', '[{"at": "2020-01-01T00:00:00Z"}, {"at": null}]');
+CALL kepler.run_retention();
+SELECT count(*) FROM :floored;
+SELECT kepler.alter_entry_table('Floored', '{"fields": [{"name": "at", "type": "timestamp"}], "retention": {"floor": "20 years", "field": "created_at"}}') AS version;
+SELECT count(*) FROM kepler.insert_entries('Floored', '[{"at": "2020-01-01T00:00:00Z"}]');
+CALL kepler.run_retention();
+SELECT count(*) FROM :floored;
+SELECT floor FROM kepler.retention_report();
+SELECT kepler.alter_entry_table('Floored', '{"fields": [{"name": "at", "type": "timestamp"}], "retention": {"floor": "no time", "field": "other"}}');
+SELECT count(kepler.drop_retention(policy_id)) FROM kepler.retention_report();
+DROP FUNCTION public.try;
+SELECT kepler.drop_entry_table('Floored') IS NOT NULL AS dropped, kepler.purge_entry_table('Floored') IS NOT NULL AS purged;
