@@ -98,6 +98,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0018_observability",
         sql: include_str!("../sql/schema/0018_observability.sql"),
     },
+    Migration {
+        version: 20,
+        name: "0020_entry_tables",
+        sql: include_str!("../sql/schema/0020_entry_tables.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.

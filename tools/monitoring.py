@@ -4,7 +4,8 @@
     tools/monitoring.py collector DATABASE        prints the collector of sql_exporter: a column a metric
     tools/monitoring.py check DATABASE            fails where collector or dashboard name a metric or label that does not exist,
                                                   or the collector is not the one that would be printed
-    tools/monitoring.py draw DATABASE [SECONDS]   samples metrics() while a load runs, and draws the panels of the dashboard into
+    tools/monitoring.py draw DATABASE [SECONDS [FILE]]
+                                                  samples metrics() while a load runs, and draws the panels of the dashboard into
                                                   docs/plots/monitoring.svg: by this script, not by Grafana
     tools/monitoring.py text DATABASE             prints all samples in Prometheus' text format
 
@@ -300,7 +301,8 @@ def main() -> None:
             sys.exit("\n".join(problems))
     elif task == "draw":
         history = sampled(database, float(rest[0]) if rest else 30)
-        PICTURE.write_text(draw(json.loads(DASHBOARD.read_text()), history))
+        picture = Path(rest[1]) if len(rest) > 1 else PICTURE
+        picture.write_text(draw(json.loads(DASHBOARD.read_text()), history))
     else:
         sys.exit(__doc__)
 

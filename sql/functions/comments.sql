@@ -1158,7 +1158,7 @@ COMMENT ON FUNCTION kepler_internal.redact_user(text, text, bigint) IS 'Internal
 COMMENT ON FUNCTION kepler.erase_user(text, text) IS
 'Erases a person in kepler.users, in the transaction of the caller. Returns a row for each table and outcome.
 user_id: the person.
-Deleted are the user, memories and conversations of the user with their embeddings and messages, and credentials of the user''s connections. Anonymised are messages in conversations of others, which keep their place and lose their content; connections, which become INACTIVE without their secret_ref; workflows; and executions, which lose their metadata. Rows of blueprints go or lose the reference as on_delete says.
+Deleted are the user, memories and conversations of the user with their embeddings and messages, and credentials of the user''s connections. Anonymised are messages in conversations of others, which keep their place and lose their content; connections, which become INACTIVE without their secret_ref; workflows; executions, which lose their metadata; and questions of executions, which lose what the user answered. Rows of blueprints go or lose the reference as on_delete says.
 What free text and documents say about a person is not looked for: records, entries, and what runs were given and gave back. The feed holds no values. Called with the rights of the owner of Kepler''s tables, it redacts the history of these rows and of rows that named the person before, also where the person is not found; called by others it leaves the history as it is. Actors in the history stay.
 relation, outcome, rows: what was done to how many rows.
 Outcomes: deleted, anonymised, not_found (also where the person was erased before).

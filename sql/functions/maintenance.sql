@@ -191,8 +191,17 @@ BEGIN
                 SELECT e.workspace_id, e.next_check_at FROM kepler.executions AS e
                 WHERE e.status = 'RUNNING' AND e.workspace_id > t.workspace_id
                 ORDER BY e.workspace_id, e.next_check_at LIMIT 1) AS n
+        ), w AS (
+            (SELECT e.workspace_id, e.next_check_at FROM kepler.executions AS e
+            WHERE e.status = 'WAITING' ORDER BY e.workspace_id, e.next_check_at LIMIT 1)
+            UNION ALL
+            SELECT n.* FROM w CROSS JOIN LATERAL (
+                SELECT e.workspace_id, e.next_check_at FROM kepler.executions AS e
+                WHERE e.status = 'WAITING' AND e.workspace_id > w.workspace_id
+                ORDER BY e.workspace_id, e.next_check_at LIMIT 1) AS n
         )
-        SELECT t.workspace_id, '' FROM t WHERE t.next_check_at < clock_timestamp();
+        SELECT d.workspace_id, '' FROM (SELECT t.* FROM t UNION ALL SELECT w.* FROM w) AS d (workspace_id, next_check_at)
+        WHERE d.next_check_at < clock_timestamp() GROUP BY d.workspace_id;
     WHEN 'abandon_syncs' THEN
         RETURN QUERY
         SELECT r.workspace_id, '' FROM kepler.sync_runs AS r

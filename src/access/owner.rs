@@ -222,7 +222,10 @@ const SHARED: &[&str] = &["touch_updated_at", "guard_shared", "announce", "annou
 
 /// The lists of entry tables.
 pub(crate) const ENTRY_TABLES: &[OwnTable] = &[
-    OwnTable { name: "entry_tables", triggers: TOUCHED },
+    OwnTable {
+        name: "entry_tables",
+        triggers: &["touch_updated_at", "keep_workspace", "announce", "announce_truncated"],
+    },
     OwnTable {
         name: "structures",
         triggers: &["touch_updated_at", "keep_workspace", "announce", "announce_truncated"],

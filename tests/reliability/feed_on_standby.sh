@@ -43,11 +43,17 @@ caught_up
 expect 'on the standby' "$(on_standby -c "$changes")" '2'
 [[ -n $(on_standby -c 'SELECT kepler.feed_cursor()') ]] || die 'no cursor on the standby'
 on_standby -c 'SELECT FROM kepler.feed_lag()'
+# Whoever watches a database may ask the standby.
+expect 'errors that doctor() finds on the standby' "$(on_standby -c "SELECT count(*) FROM kepler.doctor() WHERE severity = 'error'")" 0
+expect 'metrics on the standby' "$(on_standby -c "SELECT count(*) > 100 FROM kepler.metrics()")" t
 
 # A transaction that is prepared and one that commits behind it: neither is served, here and there.
 on_primary -c 'BEGIN' -c "INSERT INTO kepler.records (id, entity_type) VALUES ('prepared', 't')" -c "PREPARE TRANSACTION 'p'"
 on_primary -c "INSERT INTO kepler.records (id, entity_type) VALUES ('3', 't')"
 expect 'what holds it back' "$(on_primary -c 'SELECT held_by, prepared_transaction, database_name, role_name FROM kepler.feed_lag()')" 'prepared transaction|p|postgres|postgres'
+expect 'who holds the horizon' "$(on_primary -c 'SELECT held_by, name, holds_feed FROM kepler.stat_horizon')" 'prepared transaction|p|t'
+expect 'what doctor() says of it' "$(on_primary -c "SELECT object_name, statement FROM kepler.doctor('{\"held_for\": \"0\"}') WHERE check_name = 'horizon'")" \
+  "prepared transaction p|ROLLBACK PREPARED 'p';"
 expect 'beside a prepared transaction' "$(on_primary -c "$changes")" '2'
 caught_up
 expect 'the same on the standby' "$(on_standby -c "$changes")" '2'
