@@ -79,6 +79,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../sql/schema/0013_history.sql"),
     },
     Migration {
+        version: 14,
+        name: "0014_retention",
+        sql: include_str!("../sql/schema/0014_retention.sql"),
+    },
+    Migration {
         version: 15,
         name: "0015_maintenance",
         sql: include_str!("../sql/schema/0015_maintenance.sql"),
@@ -99,9 +104,9 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../sql/schema/0018_observability.sql"),
     },
     Migration {
-        version: 20,
-        name: "0020_entry_tables",
-        sql: include_str!("../sql/schema/0020_entry_tables.sql"),
+        version: 19,
+        name: "0019_entry_tables",
+        sql: include_str!("../sql/schema/0019_entry_tables.sql"),
     },
 ];
 

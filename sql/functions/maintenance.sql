@@ -241,13 +241,13 @@ BEGIN
         )
         SELECT t.workspace_id, '' FROM t WHERE t.expires_at <= clock_timestamp();
     WHEN 'apply_retention' THEN
-        -- Each policy once an hour.
+        -- Each policy once an hour, of those that the owner may run.
         IF to_regclass('kepler.retention_policies') IS NOT NULL THEN
             RETURN QUERY EXECUTE '
                 SELECT p.workspace_id, p.object
                 FROM (
                     SELECT coalesce(r.workspace_id, '''') AS workspace_id, r.id || '' '' || r.table_name AS object
-                    FROM kepler.retention_policies AS r
+                    FROM kepler.retention_policies AS r JOIN kepler_internal.retention_candidates() AS c (id) ON c.id = r.id
                 ) AS p
                 WHERE NOT EXISTS (
                     SELECT FROM kepler.maintenance AS m

@@ -246,6 +246,10 @@ pub(crate) const EMBEDDING_SPACES: &[OwnTable] = &[
 pub(crate) const TRACKED_TABLES: &[OwnTable] =
     &[OwnTable { name: "tracked_tables", triggers: TOUCHED }];
 
+/// The list of retention policies.
+pub(crate) const RETENTION_POLICIES: &[OwnTable] =
+    &[OwnTable { name: "retention_policies", triggers: &["keep_workspace"] }];
+
 /// Who has which level of access.
 pub(crate) const ACCESS_LEVELS: &[OwnTable] = &[
     OwnTable { name: "access_levels", triggers: ANNOUNCED },
@@ -272,4 +276,11 @@ pub(crate) const INSTALLED: &[OwnTable] = &[
 /// through the whole. Only `memory::vectors` does, which sees to it that no code of others can run.
 pub(crate) fn act_as_owner_of_part(role: pg_sys::Oid) -> ActAs {
     ActAs::role(role)
+}
+
+/// Acts as the owner of a table, to delete rows of it: for a caller who has that role's rights anyway and is another one, a
+/// superuser perhaps. The triggers of the table run then with the rights of its owner, and with no more. Only `retention` does,
+/// which lets no trigger wait for the end of the transaction.
+pub(crate) fn act_as_owner_of_table(role: pg_sys::Oid) -> Option<ActAs> {
+    (role::may_act_as(role) && role::current() != role).then(|| ActAs::role(role))
 }
