@@ -406,16 +406,15 @@ fn drop_all(client: &mut SpiClient<'_>, owner: Owner, objects: &[Object]) -> Res
     let own = || {
         objects.iter().filter(|object| object.outcome == Outcome::Dropped && !object.is_trigger())
     };
-    for view in own().filter(|object| object.kind == "view") {
-        run(client, view.drop_command.as_deref())?;
-    }
-    let tables: Vec<&str> =
-        own().filter(|object| object.is_table()).map(|object| object.name.as_str()).collect();
-    if !tables.is_empty() {
-        // One statement, as they refer to each other.
-        run(client, Some(&format!("DROP TABLE {}", tables.join(", "))))?;
-    }
-    for rest in own().filter(|object| object.kind != "view") {
+    // One statement for all of a kind, as they refer to each other.
+    let together = |command: &str, names: Vec<&str>| {
+        (!names.is_empty()).then(|| format!("{command} {}", names.join(", ")))
+    };
+    let views = own().filter(|object| object.kind == "view").map(|object| object.name.as_str());
+    run(client, together("DROP VIEW", views.collect()).as_deref())?;
+    let tables = own().filter(|object| object.is_table()).map(|object| object.name.as_str());
+    run(client, together("DROP TABLE", tables.collect()).as_deref())?;
+    for rest in own() {
         run(client, rest.drop_command.as_deref())?;
     }
     Ok(())

@@ -2,8 +2,8 @@
 -- what stays. All of it is worked out from the catalog and from Kepler's lists of tables. Works also where tables of Kepler's are
 -- missing: somebody may have begun by hand.
 
--- What is Kepler's and no member of the extension. names: of its own relations. drop_command: in an order in which they can run, where
--- tables go at once (NULL).
+-- What is Kepler's and no member of the extension. names: of its own relations. drop_command: in an order in which they can run;
+-- views go at once, and then all tables (NULL).
 CREATE FUNCTION kepler_internal.made_objects(
     owner oid, names text[],
     OUT kind text, OUT class oid, OUT id oid, OUT object text, OUT relation regclass, OUT drop_command text
@@ -63,8 +63,7 @@ BEGIN
     ORDER BY 4;
     RETURN QUERY
     SELECT o.kind, 'pg_class'::regclass::oid, o.oid, o.oid::regclass::text, o.oid::regclass,
-        CASE o.kind WHEN 'view' THEN format('DROP VIEW %s', o.oid::regclass)
-            WHEN 'sequence' THEN format('DROP SEQUENCE %s', o.oid::regclass) END
+        CASE o.kind WHEN 'sequence' THEN format('DROP SEQUENCE %s', o.oid::regclass) END
     FROM ROWS FROM (unnest(kinds), unnest(relations)) WITH ORDINALITY AS o (kind, oid, at)
     -- Views read tables; defaults of tables may read a sequence.
     ORDER BY CASE o.kind WHEN 'view' THEN 1 WHEN 'sequence' THEN 3 ELSE 2 END, o.at;
@@ -298,7 +297,7 @@ DECLARE
 BEGIN
     FOREACH relation IN ARRAY relations LOOP
         CONTINUE WHEN relation::text = ANY (
-            '{kepler.schema_versions,kepler.access_levels,kepler.workspace_members,kepler.tracked_tables,kepler.feed_epochs}');
+            '{kepler.schema_versions,kepler.access_levels,kepler.workspace_members,kepler.tracked_tables,kepler.feed_epochs,kepler.maintenance}');
         EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s AS t%s)', relation,
             CASE relation::text WHEN 'kepler.workspaces' THEN $c$ WHERE t.id OPERATOR(pg_catalog.<>) 'default'$c$ END) INTO is_held;
         -- A partition is a part of the table that users know.

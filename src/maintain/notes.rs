@@ -212,8 +212,9 @@ impl Totals {
         self.rows.push(total.rows);
         self.seconds.push(total.seconds);
         self.pauses.push(total.pause);
-        let (code, message) =
-            total.problem.map_or((None, None), |problem| (Some(problem.code), Some(problem.message)));
+        let (code, message) = total
+            .problem
+            .map_or((None, None), |problem| (Some(problem.code), Some(problem.message)));
         self.codes.push(code);
         self.messages.push(message);
     }

@@ -110,7 +110,7 @@ expect 'in the way then' "$(run -c "SELECT object FROM kepler.uninstall_report()
 # They are theirs: nothing of them has gone with it.
 expect 'what is left of them' "$(run -c "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relkind = 'r'")" 'Child attached audited_first child mine orders points'
 
-# Somebody at work: it gives up soon, and says who. A writer that waits for it meanwhile goes on. So does one in a transaction that was prepared.
+# Somebody at work: it gives up soon, and says who. Others go on meanwhile.
 { echo "BEGIN; INSERT INTO kepler.users (id, email) VALUES ('v', 'v');"; sleep 2; echo 'COMMIT;'; } | run &
 writer=$!
 for _ in $(seq 50); do [[ $(run -c "SELECT count(*) FROM pg_locks WHERE relation = 'kepler.users'::regclass AND mode = 'RowExclusiveLock'") == 0 ]] || break; sleep 0.05; done
@@ -136,7 +136,16 @@ expect 'a session before' "$said" unchanged
 run -c 'ALTER ROLE kepler_some_reader SET kepler.workspace_id = $$other$$' -c "CREATE FUNCTION app.speaks() RETURNS void LANGUAGE plpgsql AS 'BEGIN PERFORM kepler.cuid(); END'"
 # Somebody has begun by hand.
 run -c 'DROP VIEW kepler.failed_enrichments' -c 'DROP TABLE kepler.sync_seen'
-run -c "SELECT kind, object, hint FROM kepler.uninstall(true) WHERE outcome = 'kept'" >"$work/kept"
+{ echo "BEGIN; SELECT kind, object, hint FROM kepler.uninstall(true) WHERE outcome = 'kept';"; sleep 1; echo 'COMMIT;'; } | run >"$work/kept" &
+remover=$!
+for _ in $(seq 100); do [[ -s $work/kept ]] && break; sleep 0.05; done
+waiters=()
+for call in "kepler.upsert_record('contact', 'x', '{}')" 'kepler.changes_since()' "kepler.insert_entries('Order', '[]')"; do
+  fails 55000 'SELECT kepler.install();' -c "SELECT * FROM $call" &
+  waiters+=($!)
+done
+wait "$remover"
+for waiter in "${waiters[@]}"; do wait "$waiter" || die 'a call that waited for a table ended otherwise'; done
 expect 'what is kept' "$(cat "$work/kept")" 'right|USAGE on schema app of kepler_some_member|REVOKE USAGE ON SCHEMA app FROM kepler_some_member;
 right|USAGE on schema app of kepler_some_reader|REVOKE USAGE ON SCHEMA app FROM kepler_some_reader;
 setting|kepler.workspace_id=other of role kepler_some_reader|ALTER ROLE kepler_some_reader RESET kepler.workspace_id;
