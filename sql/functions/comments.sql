@@ -1063,7 +1063,7 @@ held_by: session or prepared transaction, with pid or prepared_transaction, data
 consumers: a JSON array of objects {consumer, waiting, oldest_at, acknowledged_at, problem}; waiting is counted up to 10,000; problem says why a consumer cannot go on.
 Errors: 55000 before install(); 22023 for arguments; 42501 for another workspace.';
 COMMENT ON PROCEDURE kepler.maintain_feed(interval) IS
-'Makes the partitions of the feed for the next weeks, and deletes old changes, in steps that commit. Call it once a day, from any scheduler. Nobody waits for it longer than a tenth of a second: what is in use then stays until the next call. If it is late, changes go to a default partition, in the same order.
+'Makes the partitions of the feed for the next weeks, and deletes old changes, in steps that commit. maintain does it too, and keeps 30 days. Nobody waits for it longer than a tenth of a second: what is in use then stays until the next call. If it is late, changes go to a default partition, in the same order.
 keep: how long changes are kept at least; they go a week at a time. A consumer behind what was deleted gets an error.
 Cannot run inside of a transaction. For the owner of Kepler''s tables.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 for other callers; 2D000 inside of a transaction.';

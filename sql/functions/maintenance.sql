@@ -35,6 +35,7 @@ $$;
 CREATE FUNCTION kepler_internal.feed_kept_for() RETURNS interval
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     has_policy boolean := false;
 BEGIN
@@ -162,7 +163,7 @@ $$;
 CREATE FUNCTION kepler_internal.maintenance_due(step text, OUT workspace_id text, OUT object text) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 BEGIN
     CASE $1
     WHEN 'make_feed_partitions' THEN
@@ -276,7 +277,7 @@ CREATE FUNCTION kepler_internal.find_maintenance(
 ) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on SET lock_timeout = '1s'
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
     known record;
     began timestamptz;
@@ -328,6 +329,7 @@ $$;
 CREATE FUNCTION kepler_internal.begin_maintenance(step text, workspace_id text, object text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
     INSERT INTO kepler.maintenance AS m (workspace_id, step, object, outcome, last_started_at)
@@ -408,6 +410,7 @@ $$;
 CREATE FUNCTION kepler_internal.advise_indexes() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     noted bigint;
     noted_at constant timestamptz := clock_timestamp();

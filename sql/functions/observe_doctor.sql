@@ -383,18 +383,6 @@ BEGIN
     FROM (VALUES ('feed', 'week'), ('history', 'month')) AS l (log, period)
     WHERE to_regclass('kepler.' || l.log) IS NOT NULL AND to_regclass(format('kepler.%I', concat(l.log, '_',
         to_char(date_trunc(l.period, statement_timestamp() AT TIME ZONE 'UTC') + ('1 ' || l.period)::interval, 'YYYYMMDD')))) IS NULL;
-    IF to_regclass('kepler.stat_maintenance') IS NOT NULL THEN
-        RETURN QUERY
-        SELECT 'warning', 'maintenance', 'kepler.maintain', CASE WHEN r.last_at IS NULL THEN 'It has never run.' ELSE format('It last ran at %s.', r.last_at) END,
-            'CALL kepler.maintain();', 'Have a scheduler call it once a minute.'
-        FROM (SELECT max(s.last_started_at) AS last_at FROM kepler.stat_maintenance AS s) AS r
-        WHERE coalesce(r.last_at, (SELECT min(v.installed_at) FROM kepler.schema_versions AS v)) < statement_timestamp() - silent_for;
-        RETURN QUERY
-        SELECT 'warning', 'maintenance', concat_ws(' ', s.step, s.object, 'in workspace ' || s.workspace_id),
-            format('The step has come to nothing %s times in a row, last with SQLSTATE %s.', s.failures, coalesce(s.last_error_code, '-')),
-            NULL, 'The owner of Kepler''s tables reads in kepler.maintenance.last_error what it said.'
-        FROM kepler.stat_maintenance AS s WHERE s.failures >= 3;
-    END IF;
     -- Only the owner may see what is tracked; others see what has triggers. The number of a table goes with its triggers.
     RETURN QUERY
     WITH triggers AS MATERIALIZED (

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Promise: the change feed is read on a hot standby, which sees no more than it has. When the standby is promoted a consumer
 # goes on with its cursor; a transaction that was prepared before, and commits after, is not missed; and what the old
-# primary wrote and the new one never had is told, not skipped.
+# primary wrote and the new one never had is told, not skipped. A scheduler may call kepler.maintain() there too.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 
@@ -36,6 +36,8 @@ caught_up() {
   done
   die 'the standby does not catch up'
 }
+expect 'upkeep on a standby' "$(PGOPTIONS='-c client_min_messages=notice' PGHOST=$standby_host "$PG_BIN/psql" -XAtq -c 'CALL kepler.maintain()' 2>&1)" \
+  'NOTICE:  this server is a standby: kepler.maintain has nothing to do here'
 changes="SELECT coalesce(string_agg(row_id, ' ' ORDER BY n), '-') FROM kepler.changes_since('$start') WITH ORDINALITY AS c (cursor, relation, row_id, entity_type, operation, sequence, created_at, n)"
 caught_up
 expect 'on the standby' "$(on_standby -c "$changes")" '2'
