@@ -378,17 +378,6 @@ BEGIN
     FROM kepler.stat_feed AS f
     WHERE f.acknowledged_at < statement_timestamp() - silent_for AND f.waiting > 0;
     RETURN QUERY
-    SELECT 'warning', 'maintenance', 'kepler.maintain', CASE WHEN m.ran_at IS NULL THEN 'kepler.maintain() has never run.'
-            ELSE format('kepler.maintain() has not run since %s.', m.ran_at) END,
-        'CALL kepler.maintain();', 'Have a scheduler call it: docs/maintenance.md.'
-    FROM (SELECT max(s.last_started_at) AS ran_at FROM kepler.stat_maintenance AS s) AS m
-    WHERE coalesce(m.ran_at, (SELECT min(v.installed_at) FROM kepler.schema_versions AS v)) < statement_timestamp() - silent_for
-    UNION ALL
-    SELECT 'warning', 'maintenance', concat_ws(' ', s.step, s.object, 'in workspace ' || s.workspace_id),
-        format('It has failed %s times in a row, last with SQLSTATE %s.', s.failures, s.last_error_code),
-        NULL, 'SELECT last_error FROM kepler.maintenance says why.'
-    FROM kepler.stat_maintenance AS s WHERE s.outcome = 'failed';
-    RETURN QUERY
     SELECT 'warning', 'partitions', 'kepler.' || l.log, 'No partition is ready for what comes next: rows go to the default partition.',
         'CALL kepler.maintain();', 'Have a scheduler call it once a minute.'
     FROM (VALUES ('feed', 'week'), ('history', 'month')) AS l (log, period)
@@ -397,14 +386,14 @@ BEGIN
     -- Only the owner may see what is tracked; others see what has triggers. The number of a table goes with its triggers.
     RETURN QUERY
     WITH triggers AS MATERIALIZED (
-        SELECT g.tgrelid, g.tgenabled, split_part(encode(g.tgargs, 'escape'), '\000', 1) AS number
+        SELECT g.tgrelid, g.tgname, g.tgenabled, split_part(encode(g.tgargs, 'escape'), '\000', 1) AS number
         FROM pg_trigger AS g WHERE NOT g.tgisinternal AND g.tgfoid IN (
             to_regproc('kepler_internal.tell_feed'), to_regproc('kepler_internal.tell_history'))
     )
     SELECT 'error', 'feed_triggers', g.tgrelid::regclass::text, 'Triggers that note its changes are disabled.',
-        format('ALTER TABLE %1$s ENABLE TRIGGER USER; ALTER TABLE %1$s ENABLE REPLICA TRIGGER tell_feed_replicated; '
-            'ALTER TABLE %1$s ENABLE ALWAYS TRIGGER tell_feed_truncate;', g.tgrelid::regclass),
-        'What was changed meanwhile is not told. Of tell_history_…: untrack, and track again.'
+        string_agg(format('ALTER TABLE %s %s TRIGGER %I;', g.tgrelid::regclass, CASE WHEN g.tgname LIKE '%replicated' THEN 'ENABLE REPLICA'
+            WHEN g.tgname LIKE '%truncate' THEN 'ENABLE ALWAYS' ELSE 'ENABLE' END, g.tgname), ' ' ORDER BY g.tgname),
+        'What was changed meanwhile is not told.'
     FROM triggers AS g WHERE g.tgenabled = 'D' GROUP BY g.tgrelid;
     IF pg_has_role(current_user, (SELECT c.relowner FROM pg_class AS c WHERE c.oid = 'kepler.tracked_tables'::regclass), 'USAGE') THEN
         RETURN QUERY

@@ -21,7 +21,7 @@ BEGIN
             mended := false;
         END IF;
         severity := f.severity; check_name := f.check_name; object_name := f.object_name;
-        message := regexp_replace(f.message, '[0-9]{2,}( transactions|\.)', 'N\1', 'g');
+        message := regexp_replace(f.message, '[0-9]{4}-[-0-9:+. ]+', 'THEN');
         RETURN NEXT;
     END LOOP;
 END $$;
@@ -86,8 +86,8 @@ SELECT s.setconfig AS set FROM pg_db_role_setting AS s JOIN pg_database AS d ON 
 
 -- What only Postgres can say: a collation that changed, and a table that vacuum has not been to for too long.
 UPDATE pg_database SET datcollversion = '0' WHERE datname = current_database();
-UPDATE pg_class SET relfrozenxid = ((relfrozenxid::text::bigint + 2147483648) % 4294967296)::text::xid WHERE oid = 'kepler.consumers'::regclass;
-SELECT f.severity, f.check_name, f.statement FROM findings AS f WHERE f.check_name IN ('collation', 'wraparound')
+UPDATE pg_class SET relfrozenxid = ((relfrozenxid::text::bigint + 4294967296 - 1500000000) % 4294967296)::text::xid WHERE oid = 'kepler.consumers'::regclass;
+SELECT f.severity, f.check_name, replace(f.statement, current_database(), 'THIS') AS statement FROM findings AS f WHERE f.check_name IN ('collation', 'wraparound')
     AND f.object_name IN ('kepler.consumers', 'database ' || quote_ident(current_database())) ORDER BY 2;
 ROLLBACK;
 

@@ -68,12 +68,13 @@ ROLLBACK TO here;
 
 -- A tenant's administrator reads none of them: they show other workspaces.
 SET LOCAL ROLE watch_tenant;
+SAVEPOINT there;
 SELECT count(*) FROM kepler.stat_queue;
-ROLLBACK TO here;
+ROLLBACK TO there;
 SELECT count(*) FROM kepler.stat_horizon;
-ROLLBACK TO here;
+ROLLBACK TO there;
 SELECT count(*) FROM kepler.metrics();
-ROLLBACK TO here;
+ROLLBACK TO there;
 RESET ROLE;
 -- No view of statistics has a reader but pg_monitor, and every one of them has it.
 SELECT c.relname, a.grantee::regrole, a.privilege_type FROM pg_class AS c
