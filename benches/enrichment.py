@@ -61,6 +61,19 @@ KEPLER_ROOM = replace(
     name="kepler_room",
     prepare="ALTER TABLE kepler.records SET (fillfactor = 50)",
 )
+# What a policy uses is what it pays for: the row above pays for neither.
+KEPLER_PRIORITIES = replace(
+    KEPLER,
+    label="Kepler, priorities",
+    name="kepler_priorities",
+    prepare="SELECT kepler.set_enrichment_policy('bench', priorities => true)",
+)
+KEPLER_LIMIT = replace(
+    KEPLER,
+    label="Kepler, a limit",
+    name="kepler_limit",
+    prepare="SELECT kepler.set_enrichment_policy('bench', records_per_minute => 1000000000)",
+)
 HAND_WRITTEN = Way(
     "hand-written SKIP LOCKED",
     "hand",
@@ -138,8 +151,10 @@ class Bench:
         session.run("SELECT pgmq.create('bench')")
         session.script(FOLDER / "pgmq.sql")
 
-    def ways(self) -> list[Way]:
-        return [KEPLER, KEPLER_ROOM, HAND_WRITTEN] + ([PGMQ_WAY, PGMQ_RECORDS] if self.pgmq else [])
+    def ways(self, clients: int) -> list[Way]:
+        # Claims under the limit of a type take turns, and the script does not come again where there was nothing.
+        used = [KEPLER_PRIORITIES, KEPLER_LIMIT] if clients == 1 else []
+        return [KEPLER, KEPLER_ROOM, *used, HAND_WRITTEN] + ([PGMQ_WAY, PGMQ_RECORDS] if self.pgmq else [])
 
     def measure(self, way: Way, size: int, clients: int, held: bool) -> Measure:
         session = self.make_database()
@@ -220,7 +235,7 @@ class Bench:
             lines = [["", "batch", "clients", "records/s", "WAL a record", "dead rows", "growth", "ratio", "target"]]
             for size in SIZES:
                 for clients in (1, 8) if quick or held else CLIENTS:
-                    for way in self.ways():
+                    for way in self.ways(clients):
                         measure = self.measure(way, size, clients, held)
                         rates[way.name, size, clients, held] = measure.rate
                         self.say(f"{way.label}, {size} x {clients}{', held' if held else ''}: {measure.rate:,.0f}/s")

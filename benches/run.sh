@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the benchmarks on servers of their own, made for the run and deleted after it.
-# Settings in the environment: GROUP (records, ids, entries, json_update, enrichment, memory, sync, streaming, singer, growth, tenants, blueprints, words, audit), VERSIONS, ROWS, BATCHES,
+# Settings in the environment: GROUP (records, ids, entries, json_update, enrichment, memory, sync, streaming, singer, growth, tenants, blueprints, words, audit, retention), VERSIONS, ROWS, BATCHES,
 # ROUNDS, QUICK, FSYNC, and for growth SIZES and FAMILIES (see README.md).
 # Expects the extension to be built: use tools/bench.sh (make bench).
 # shellcheck source=tools/lib.sh

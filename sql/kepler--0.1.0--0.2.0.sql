@@ -2,3 +2,3381 @@
 -- What it replaces are members of the extension: Postgres refuses to replace anything else in a script like this.
 \echo Use "ALTER EXTENSION kepler UPDATE TO '0.2.0'" to load this file. \quit
 
+DROP PROCEDURE kepler.maintain_history();
+DROP FUNCTION kepler_internal.execution_report(text,timestamp with time zone,timestamp with time zone,text);
+DROP FUNCTION kepler_internal.abandon_overdue(text,integer,text);
+DROP FUNCTION kepler.start_execution(text,text,interval,jsonb,text);
+DROP FUNCTION kepler.set_enrichment_policy(text,integer,interval,interval,interval,boolean,boolean,boolean,text);
+DROP FUNCTION kepler.execution_report(text,timestamp with time zone,timestamp with time zone,text);
+DROP FUNCTION kepler.claim_records(text,text,integer,interval,jsonb,text);
+ALTER TYPE kepler.execution_status ADD VALUE 'WAITING' AFTER 'ABANDONED';
+ALTER TYPE kepler.execution_status ADD VALUE 'CANCELLED' AFTER 'WAITING';
+COMMENT ON TYPE kepler.execution_status IS 'How a run of a workflow stands: running, waiting for a person, or how it ended';
+CREATE OR REPLACE FUNCTION kepler.current_workspace_id()
+ RETURNS text
+ LANGUAGE c
+ STABLE PARALLEL SAFE STRICT
+AS 'MODULE_PATHNAME', 'session_workspace_id';
+COMMENT ON FUNCTION kepler.abandon_executions(integer,text) IS 'Sets runs beyond their deadline to ABANDONED and returns them, the longest overdue first; those that ran before those that waited for a person.
+max_rows: the most runs to abandon. Runs whose row another session has locked are skipped. Runs that the database refuses to write are skipped with a warning.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+CREATE FUNCTION kepler.answer_execution(execution_id text, number integer, answer jsonb, user_id text DEFAULT NULL::text, workspace_id text DEFAULT kepler.current_workspace_id(), OUT outcome text, OUT status kepler.execution_status, OUT answered_at timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    wanted_execution ALIAS FOR $1;
+    wanted_number ALIAS FOR $2;
+    wanted_workspace ALIAS FOR $5;
+    answered constant timestamptz := clock_timestamp();
+    asked record;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['execution_id', 'number', 'answer', 'workspace_id'],
+        ARRAY[$1, $2::text, CASE WHEN $3 IS NOT NULL THEN '' END, $5]);
+    IF $4 IS NOT NULL THEN
+        PERFORM kepler_internal.require_user($4, $5);
+    END IF;
+    SELECT e.status INTO status
+    FROM kepler.executions AS e WHERE e.workspace_id = wanted_workspace AND e.id = wanted_execution
+    FOR NO KEY UPDATE;
+    SELECT q.answer, q.answered_by, q.answered_at, q.closed_at INTO asked FROM kepler.execution_questions AS q
+    WHERE q.workspace_id = wanted_workspace AND q.execution_id = wanted_execution AND q.number = wanted_number;
+    IF NOT FOUND THEN
+        outcome := 'not_found';
+        RETURN;
+    END IF;
+    answered_at := asked.answered_at;
+    IF asked.answered_at IS NOT NULL THEN
+        outcome := CASE WHEN (asked.answer, asked.answered_by) IS NOT DISTINCT FROM ($3, $4) THEN 'duplicate' ELSE 'stale' END;
+    ELSIF asked.closed_at IS NOT NULL OR status <> 'WAITING' THEN
+        outcome := 'stale';
+    ELSE
+        UPDATE kepler.execution_questions AS q
+        SET answer = $3, answered_by = $4, answered_at = answered, updated_at = answered
+        WHERE q.workspace_id = wanted_workspace AND q.execution_id = wanted_execution AND q.number = wanted_number
+        RETURNING q.answered_at INTO answered_at;
+        IF answered_at IS NULL THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'triggered_action_exception',
+                MESSAGE = 'the answer was not written',
+                HINT = 'A trigger on kepler.execution_questions prevents the write, or changes the row.';
+        END IF;
+        -- What was answered is not lost because no worker comes: it waits for one, however long.
+        UPDATE kepler.executions AS e
+        SET deadline_at = 'infinity', next_check_at = 'infinity', updated_at = answered
+        WHERE e.workspace_id = wanted_workspace AND e.id = wanted_execution AND e.deadline_at <> 'infinity';
+        outcome := 'answered';
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler.answer_execution(text,integer,jsonb,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.answer_execution(text,integer,jsonb,text,text) IS 'Answers the question of a run that waits. The first answer counts. The run then waits, without a deadline, until a worker calls resume_execution. Returns one row.
+execution_id: a value of kepler.executions.id. number: of the question, as in kepler.execution_questions.
+answer: any JSON. user_id: who answers; NULL if no user does.
+answered_at: when the question was answered, by this call or before.
+Outcomes: answered, duplicate (the same answer again), stale (it has another answer, or the run no longer waits), not_found.
+Errors: 55000 before install(); 22004 for a NULL argument; 23503 for an unknown user.';
+CREATE FUNCTION kepler.cancel_execution(execution_id text, reason text DEFAULT NULL::text, workspace_id text DEFAULT kepler.current_workspace_id(), OUT outcome text, OUT status kepler.execution_status, OUT ended_at timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    cancelled constant timestamptz := clock_timestamp();
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['execution_id', 'workspace_id'], ARRAY[$1, $3]);
+    SELECT e.status, e.ended_at INTO status, ended_at
+    FROM kepler.executions AS e WHERE e.workspace_id = $3 AND e.id = $1
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        outcome := 'not_found';
+    ELSIF status IN ('RUNNING', 'WAITING') THEN
+        UPDATE kepler.executions AS e
+        SET status = 'CANCELLED', ended_at = greatest(cancelled, e.started_at), error = reason, updated_at = cancelled
+        WHERE e.workspace_id = $3 AND e.id = $1
+        RETURNING e.status, e.ended_at INTO status, ended_at;
+        -- What is not stored is not told as stored.
+        IF status IS DISTINCT FROM 'CANCELLED' THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'triggered_action_exception',
+                MESSAGE = 'the end of the execution was not written',
+                HINT = 'A trigger on kepler.executions prevents the write, or changes the row.';
+        END IF;
+        outcome := 'cancelled';
+    ELSE
+        outcome := CASE status WHEN 'CANCELLED' THEN 'duplicate' ELSE 'stale' END;
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler.cancel_execution(text,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.cancel_execution(text,text,text) IS 'Ends a run that is RUNNING or WAITING as CANCELLED, at once and for good. Its worker''s next extend_execution gives NULL, steps and finish_execution answer stale; what the worker reports is kept in late_finish. Returns one row: what became of the call, and the status and the end of the run as they are stored.
+execution_id: a value of kepler.executions.id. reason: kept as the error of the run.
+Outcomes: cancelled, duplicate (it was cancelled before), stale (it has ended otherwise), not_found.
+Errors: 55000 before install(); 22004 for a NULL argument.';
+CREATE FUNCTION kepler.claim_records(entity_type text, worker text, max_rows integer DEFAULT 1, lease interval DEFAULT NULL::interval, options jsonb DEFAULT NULL::jsonb, workspace_id text DEFAULT kepler.current_workspace_id())
+ RETURNS TABLE(lease_id bigint, record_id text, attempt integer, data jsonb, source_updated_at timestamp with time zone, lease_until timestamp with time zone, external_id text, source text, entity_id text, enrichment jsonb)
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'claim_records_v2_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.claim_records(text,text,integer,interval,jsonb,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.claim_records(text,text,integer,interval,jsonb,text) IS 'Claims up to max_rows (at most 10,000) records of a type for a worker, the oldest first, under one lease, and sets them to PENDING. It first takes back the records of expired leases. It waits for nobody: locked records are left to other claims. It returns no rows if nothing is ready (see next_claim_at).
+entity_type: the type of the records.
+A record that the database refuses to mark (a CHECK, a trigger, a unique index) waits longer each time, and kepler.failed_enrichments says why; the call warns of it and continues with others.
+worker: a name, for people to read. lease: how long the lease lasts without extend_lease; the policy''s if NULL.
+options: {"fair": false} takes the oldest first in spite of a fair policy. {"filter": {…}} takes only records whose data meets the filter, as in json_matches, the oldest first. Such a claim looks at no more than 1,000 records that are ready, and the next one of the session with the same filter goes on behind them: no rows need not mean that nothing meets it. Wait a second before the next claim.
+external_id, source and entity_id are those of the record. enrichment: what was found before; NULL if nothing was.
+If the policy has priorities, the higher ones come first, then those that were ready first. If it has limits, the claim takes no more than they allow. While the type is paused there are no rows.
+lease_id is the same in all rows, and greater than that of every earlier claim. attempt begins at 1 for each content.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
+CREATE FUNCTION kepler.doctor(options jsonb DEFAULT '{}'::jsonb)
+ RETURNS TABLE(severity text, check_name text, object_name text, message text, statement text, hint text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+ SET max_parallel_workers_per_gather TO '0'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    checks constant text[] := ARRAY[
+        'SELECT * FROM kepler_internal.doctor_installation()',
+        'SELECT * FROM kepler_internal.doctor_tables()',
+        'SELECT * FROM kepler_internal.doctor_indexes()',
+        'SELECT * FROM kepler_internal.doctor_access()',
+        'SELECT * FROM kepler_internal.doctor_vacuum()',
+        'SELECT * FROM kepler_internal.doctor_server()',
+        'SELECT * FROM kepler_internal.doctor_upkeep($1, $2)'];
+    one text;
+    unknown text;
+    held_for interval;
+    silent_for interval;
+BEGIN
+    PERFORM kepler_internal.require_monitor();
+    IF options IS NULL OR jsonb_typeof(options) <> 'object' THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'options must be a JSON object';
+    END IF;
+    SELECT k INTO unknown FROM jsonb_object_keys(options) AS k WHERE k NOT IN ('held_for', 'silent_for') ORDER BY k LIMIT 1;
+    IF unknown IS NOT NULL THEN
+        RAISE invalid_parameter_value USING MESSAGE = format('options has an unknown member "%s"', unknown),
+            HINT = 'Legal: held_for, silent_for.';
+    END IF;
+    BEGIN
+        held_for := coalesce(options ->> 'held_for', '1 hour')::interval;
+        silent_for := coalesce(options ->> 'silent_for', '1 day')::interval;
+    EXCEPTION WHEN data_exception THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'held_for and silent_for are intervals', DETAIL = SQLERRM;
+    END;
+    FOREACH one IN ARRAY checks LOOP
+        BEGIN
+            RETURN QUERY EXECUTE one USING held_for, silent_for;
+        EXCEPTION WHEN OTHERS THEN
+            severity := 'error';
+            check_name := 'check_failed';
+            object_name := substring(one FROM 'kepler_internal\.([a-z_]+)');
+            message := format('The check failed: %s (SQLSTATE %s).', SQLERRM, SQLSTATE);
+            statement := NULL;
+            hint := 'What it looks at is missing, or is not what install() made: see the other findings.';
+            RETURN NEXT;
+        END;
+    END LOOP;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler.doctor(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.doctor(jsonb) IS 'What is wrong with this installation, one row a finding; none if all is well. severity is error (data is not safe, or functions fail), warning (it will be, or costs much), or notice. statement mends it, if a statement does; hint says what to think of before or after.
+It compares Kepler''s own tables with those that install() makes, column by column, and looks at indexes, triggers, row security and rights; versions of library, extension, schema, pgvector and Postgres; vacuum, statistics and sequences; transactions that hold the horizon, consumers that have stopped, and partitions. It reads the catalog and statistics, and no data. A check that fails is a finding (check_failed).
+options: {"held_for": "1 hour"} is how long a transaction may be under way, and {"silent_for": "1 day"} how long a consumer for which changes wait may acknowledge nothing.
+It works before install() and on a standby too. For members of pg_monitor and whoever has the rights of the owner of Kepler''s tables; the owner sees more (which roles have which level, what is tracked).
+Errors: 22023 for options; 42501 for other roles.';
+CREATE OR REPLACE FUNCTION kepler.erase_user(user_id text, workspace_id text DEFAULT kepler.current_workspace_id(), OUT relation regclass, OUT outcome text, OUT rows bigint)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    part record;
+    -- The history is the owner's to redact.
+    redacts constant boolean := pg_has_role(
+        (SELECT c.relowner FROM pg_class AS c WHERE c.oid = to_regclass('kepler.workspaces')), 'USAGE');
+    before bigint;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_workspace(workspace_id);
+    PERFORM kepler_internal.require_name('user_id', user_id);
+    IF redacts THEN
+        before := nextval('kepler.history_sequence') * 65536;
+    END IF;
+    -- Nobody adds a row about the person from now on.
+    PERFORM FROM kepler.users AS u WHERE u.workspace_id = workspace_id AND u.id = user_id FOR UPDATE;
+    IF NOT FOUND THEN
+        relation := 'kepler.users';
+        outcome := 'not_found';
+        rows := 0;
+        RETURN NEXT;
+        IF redacts THEN
+            -- Somebody without the right to redact may have erased the person.
+            rows := kepler_internal.redact_user(workspace_id, user_id, before);
+            IF rows > 0 THEN
+                relation := 'kepler.history';
+                outcome := 'anonymised';
+                RETURN NEXT;
+            END IF;
+        END IF;
+        RETURN;
+    END IF;
+    FOR part IN
+        SELECT u.relation, u.action,
+            format('t.ctid OPERATOR(pg_catalog.=) ANY (ARRAY(%s))', string_agg(
+                format('SELECT t.ctid FROM %s AS t WHERE %s', u.relation, u.condition), ' UNION ALL ' ORDER BY u.position)) AS condition,
+            min(u.position) AS first
+        FROM kepler_internal.user_relations(workspace_id) AS u WHERE u.action <> 'kept'
+        GROUP BY u.relation, u.action ORDER BY first
+    LOOP
+        EXECUTE format('SELECT count(*) FROM %s AS t WHERE %s', part.relation, part.condition
+            -- What goes is not anonymised as well.
+            || CASE WHEN part.action = 'anonymised' THEN coalesce((
+                SELECT ' AND ' || string_agg(format('NOT t.ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT t.ctid FROM %s AS t WHERE %s))',
+                    u.relation, u.condition), ' AND ')
+                FROM kepler_internal.user_relations(workspace_id) AS u
+                WHERE u.relation = part.relation AND u.action = 'deleted'), '') ELSE '' END)
+            INTO rows USING workspace_id, user_id;
+        IF rows > 0 THEN
+            relation := part.relation;
+            outcome := part.action;
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+    -- In the conversations of others a message keeps its place, without what the person wrote.
+    UPDATE kepler.messages AS m
+    SET content = '[erased]', metadata = '{}', external_id = NULL, token_count = NULL, user_id = NULL
+    FROM kepler.conversations AS c
+    WHERE m.workspace_id = workspace_id AND m.user_id = user_id
+        AND c.workspace_id = m.workspace_id AND c.id = m.conversation_id AND c.user_id IS DISTINCT FROM user_id;
+    -- Nobody goes on with the person's access to another system.
+    UPDATE kepler.connections AS c SET status = 'INACTIVE', secret_ref = NULL, subscription_id = NULL, metadata = '{}'
+    WHERE c.workspace_id = workspace_id AND c.user_id = user_id;
+    UPDATE kepler.executions AS e SET metadata = '{}'
+    WHERE e.workspace_id = workspace_id AND e.user_id = user_id AND e.metadata <> '{}';
+    -- An answer keeps its place too.
+    UPDATE kepler.execution_questions AS q SET answer = '"[erased]"'
+    WHERE q.workspace_id = workspace_id AND q.answered_by = user_id;
+    -- All that foreign keys would do, done as the caller: they run as the owner of the tables, and so would triggers on these.
+    FOR part IN
+        SELECT u.* FROM kepler_internal.user_relations(workspace_id) AS u WHERE u.action = 'deleted' AND u.key <> 'kepler.users'
+        ORDER BY u.position DESC
+    LOOP
+        EXECUTE format('DELETE FROM %s AS t WHERE %s', part.relation, part.condition) USING workspace_id, user_id;
+    END LOOP;
+    FOR part IN
+        SELECT u.* FROM kepler_internal.user_relations(workspace_id) AS u WHERE u.action = 'anonymised' ORDER BY u.position
+    LOOP
+        EXECUTE format('UPDATE %s AS t SET %s WHERE %s', part.relation, part.emptied, part.condition) USING workspace_id, user_id;
+    END LOOP;
+    DELETE FROM kepler.users AS u WHERE u.workspace_id = workspace_id AND u.id = user_id;
+    IF redacts THEN
+        rows := kepler_internal.redact_user(workspace_id, user_id, before);
+        IF rows > 0 THEN
+            relation := 'kepler.history';
+            outcome := 'anonymised';
+            RETURN NEXT;
+        END IF;
+    END IF;
+END
+$function$;
+CREATE FUNCTION kepler.execution_report(workflow_id text DEFAULT NULL::text, started_from timestamp with time zone DEFAULT NULL::timestamp with time zone, started_before timestamp with time zone DEFAULT NULL::timestamp with time zone, workspace_id text DEFAULT kepler.current_workspace_id())
+ RETURNS TABLE(workflow_id text, name text, runs bigint, running bigint, overdue bigint, succeeded bigint, failed bigint, abandoned bigint, success_rate numeric, p50_duration interval, p95_duration interval, last_started_at timestamp with time zone, waiting bigint, cancelled bigint)
+ LANGUAGE sql
+ STABLE
+AS $function$ SELECT * FROM kepler_internal.execution_report($1, $2, $3, $4) $function$;
+REVOKE EXECUTE ON FUNCTION kepler.execution_report(text,timestamp with time zone,timestamp with time zone,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.execution_report(text,timestamp with time zone,timestamp with time zone,text) IS 'Reports how workflows perform: one row for each workflow, by name, also for workflows without a run. It changes nothing.
+workflow_id: one workflow; NULL for all.
+started_from, started_before: runs that started at started_from or later, and before started_before.
+runs is the sum of running, overdue (running beyond the deadline), waiting, succeeded, failed, abandoned and cancelled. success_rate: the share of successes among runs that succeeded, failed or were abandoned, from 0 to 1, NULL if there is none. p50_duration, p95_duration: of runs that succeeded or failed, the time that they waited for people included.
+Errors: 55000 before install(); 22004 for a NULL workspace; 23503 for an unknown workflow.';
+CREATE FUNCTION kepler.execution_report_by_user(user_id text DEFAULT NULL::text, workflow_id text DEFAULT NULL::text, started_from timestamp with time zone DEFAULT NULL::timestamp with time zone, started_before timestamp with time zone DEFAULT NULL::timestamp with time zone, workspace_id text DEFAULT kepler.current_workspace_id())
+ RETURNS TABLE(user_id text, workflow_id text, name text, runs bigint, running bigint, waiting bigint, succeeded bigint, failed bigint, abandoned bigint, cancelled bigint, success_rate numeric, p50_duration interval, p95_duration interval, last_started_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE
+AS $function$ SELECT * FROM kepler_internal.execution_report_by_user($1, $2, $3, $4, $5) $function$;
+REVOKE EXECUTE ON FUNCTION kepler.execution_report_by_user(text,text,timestamp with time zone,timestamp with time zone,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.execution_report_by_user(text,text,timestamp with time zone,timestamp with time zone,text) IS 'Reports how the runs of users went: one row for each user and workflow that have runs, also for deleted workflows; user_id is NULL for runs whose user was deleted. It changes nothing.
+user_id, workflow_id: one of them; NULL for all.
+started_from, started_before: runs that started at started_from or later, and before started_before.
+name: of the workflow, at its latest version. running: those beyond their deadline included. The other columns are as in execution_report.
+Errors: 55000 before install(); 22004 for a NULL workspace; 23503 for an unknown user or workflow.';
+CREATE FUNCTION kepler.execution_retries(execution_id text, workspace_id text DEFAULT kepler.current_workspace_id())
+ RETURNS TABLE(attempt integer, execution_id text, status kepler.execution_status, workflow_version integer, started_at timestamp with time zone, ended_at timestamp with time zone, error text)
+ LANGUAGE sql
+ STABLE
+AS $function$ SELECT * FROM kepler_internal.execution_retries($1, $2) $function$;
+REVOKE EXECUTE ON FUNCTION kepler.execution_retries(text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.execution_retries(text,text) IS 'The runs that tried the same again, from the first that is still there: one row for each, in their order; no row for an unknown execution.
+execution_id: any run of the chain. attempt: counts from 1.
+Errors: 55000 before install(); 22004 for a NULL argument.';
+CREATE OR REPLACE FUNCTION kepler.execution_transitions()
+ RETURNS TABLE(from_status kepler.execution_status, to_status kepler.execution_status, cause text)
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    VALUES ('RUNNING'::kepler.execution_status, 'SUCCESS'::kepler.execution_status, 'finish_execution'),
+        ('RUNNING', 'FAILURE', 'finish_execution'),
+        ('RUNNING', 'ABANDONED', 'abandon_executions, start_execution'),
+        ('RUNNING', 'WAITING', 'suspend_execution'),
+        ('RUNNING', 'CANCELLED', 'cancel_execution'),
+        ('WAITING', 'RUNNING', 'resume_execution'),
+        ('WAITING', 'ABANDONED', 'abandon_executions'),
+        ('WAITING', 'CANCELLED', 'cancel_execution')
+$function$;
+COMMENT ON FUNCTION kepler.finish_execution(text,text,text,jsonb,text,text) IS 'Ends a run, once. Returns one row: what became of the report, and the status and the end of the run as they are stored.
+execution_id, token: as start_execution gave them.
+status: SUCCESS or FAILURE.
+results: any JSON.
+error: a message or a log. A text holds no NUL: write it as an escape.
+A run beyond its deadline that nobody has abandoned yet can still finish. What comes after the abandonment or the cancellation is kept in late_finish, the first time.
+Outcomes: finished, duplicate (the same report again), stale (the run has ended otherwise, was abandoned or cancelled, or waits for a person, or the token is not its own; what is stored stays), not_found.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+CREATE FUNCTION kepler.metrics()
+ RETURNS TABLE(name text, labels jsonb, value double precision, type text, help text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+ SET max_parallel_workers_per_gather TO '0'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_monitor();
+    RETURN QUERY
+    WITH tables AS MATERIALIZED (
+        SELECT c.oid, coalesce(p.relname, c.relname)::text AS table_name, c.reltuples
+        FROM pg_class AS c
+        LEFT JOIN pg_inherits AS i ON i.inhrelid = c.oid
+        LEFT JOIN pg_class AS p ON p.oid = i.inhparent
+        WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'r'
+    ), samples (name, labels, value) AS (
+        SELECT v.name, l.labels, v.value
+        FROM kepler.stat_queue AS s
+        CROSS JOIN LATERAL (SELECT jsonb_build_object('workspace_id', s.workspace_id, 'entity_type', s.entity_type) AS labels) AS l
+        CROSS JOIN LATERAL (VALUES
+            ('kepler_queue_ready_records', s.ready::float8),
+            ('kepler_queue_waiting_records', s.waiting::float8),
+            ('kepler_queue_leased_records', s.leased::float8),
+            ('kepler_queue_failed_records', s.failed::float8),
+            ('kepler_queue_counted_up_to_records', s.counted_up_to::float8),
+            ('kepler_queue_oldest_ready_age_seconds', coalesce(extract(epoch FROM statement_timestamp() - s.oldest_ready_at), 0)::float8),
+            ('kepler_queue_leases', s.leases::float8),
+            ('kepler_queue_expired_leases', s.expired_leases::float8)) AS v (name, value)
+        UNION ALL
+        SELECT 'kepler_workers', jsonb_build_object('workspace_id', s.workspace_id, 'entity_type', s.entity_type), count(*)::float8
+        FROM kepler.stat_workers AS s GROUP BY s.workspace_id, s.entity_type
+        UNION ALL
+        SELECT v.name, l.labels, v.value
+        FROM (
+            SELECT r.workspace_id, r.entity_type, r.source,
+                count(*) FILTER (WHERE r.status = 'RUNNING') AS open_runs,
+                min(r.started_at) FILTER (WHERE r.status = 'RUNNING') AS oldest_open_at,
+                count(DISTINCT r.entity_id) FILTER (WHERE r.status IN ('FAILURE', 'ABANDONED')) AS failing,
+                min(r.last_succeeded_at) AS last_succeeded_at
+            FROM kepler.stat_sync_runs AS r GROUP BY r.workspace_id, r.entity_type, r.source
+        ) AS s
+        CROSS JOIN LATERAL (SELECT jsonb_build_object(
+            'workspace_id', s.workspace_id, 'entity_type', s.entity_type, 'source', s.source) AS labels) AS l
+        CROSS JOIN LATERAL (VALUES
+            ('kepler_sync_open_runs', s.open_runs::float8),
+            ('kepler_sync_oldest_open_run_age_seconds', coalesce(extract(epoch FROM statement_timestamp() - s.oldest_open_at), 0)::float8),
+            ('kepler_sync_failing_entities', s.failing::float8),
+            ('kepler_sync_last_success_age_seconds', extract(epoch FROM statement_timestamp() - s.last_succeeded_at)::float8)) AS v (name, value)
+        UNION ALL
+        SELECT v.name, l.labels, v.value
+        FROM kepler.stat_feed AS s
+        CROSS JOIN LATERAL (SELECT jsonb_build_object('workspace_id', s.workspace_id, 'consumer', s.consumer) AS labels) AS l
+        CROSS JOIN LATERAL (VALUES
+            ('kepler_feed_waiting_changes', s.waiting::float8),
+            ('kepler_feed_counted_up_to_changes', s.counted_up_to::float8),
+            ('kepler_feed_oldest_waiting_age_seconds', coalesce(extract(epoch FROM statement_timestamp() - s.oldest_waiting_at), 0)::float8),
+            ('kepler_feed_acknowledged_age_seconds', extract(epoch FROM statement_timestamp() - s.acknowledged_at)::float8)) AS v (name, value)
+        UNION ALL
+        SELECT v.name, jsonb_build_object('held_by', s.held_by), v.value
+        FROM kepler.stat_horizon AS s
+        CROSS JOIN LATERAL (VALUES
+            ('kepler_horizon_held_seconds', extract(epoch FROM statement_timestamp() - s.began_at)::float8),
+            ('kepler_horizon_held_transactions', s.transactions::float8)) AS v (name, value)
+        UNION ALL
+        SELECT v.name, jsonb_build_object('space', s.space, 'kind', s.kind), v.value
+        FROM kepler.stat_memory_spaces AS s
+        CROSS JOIN LATERAL (VALUES
+            ('kepler_memory_estimated_rows', s.estimated_rows::float8),
+            ('kepler_memory_estimated_pending_rows', s.estimated_pending::float8),
+            ('kepler_memory_bytes', s.bytes::float8),
+            ('kepler_memory_index_bytes', s.index_bytes::float8),
+            ('kepler_memory_index_valid', s.index_is_valid::integer::float8),
+            ('kepler_memory_index_building', s.index_is_building::integer::float8)) AS v (name, value)
+        UNION ALL
+        SELECT v.name, jsonb_build_object('workspace_id', s.workspace_id), v.value
+        FROM (
+            SELECT x.workspace_id, sum(x.running) AS running, sum(x.overdue) AS overdue, min(x.oldest_started_at) AS oldest_started_at
+            FROM kepler.stat_executions AS x GROUP BY x.workspace_id
+        ) AS s
+        CROSS JOIN LATERAL (VALUES
+            ('kepler_executions_running', s.running::float8),
+            ('kepler_executions_overdue', s.overdue::float8),
+            ('kepler_executions_oldest_age_seconds', extract(epoch FROM statement_timestamp() - s.oldest_started_at)::float8)) AS v (name, value)
+        UNION ALL
+        SELECT v.name, jsonb_build_object('workspace_id', s.workspace_id), v.value
+        FROM (
+            SELECT x.workspace_id, count(*) AS tables, sum(x.estimated_rows) AS estimated_rows, sum(x.estimated_bytes) AS estimated_bytes
+            FROM kepler.stat_entry_tables AS x GROUP BY x.workspace_id
+        ) AS s
+        CROSS JOIN LATERAL (VALUES
+            ('kepler_entry_tables', s.tables::float8),
+            ('kepler_entry_tables_estimated_rows', s.estimated_rows::float8),
+            ('kepler_entry_tables_estimated_bytes', s.estimated_bytes::float8)) AS v (name, value)
+        UNION ALL
+        SELECT v.name, jsonb_build_object('table', s.table_name), v.value
+        FROM (
+            SELECT t.table_name, sum(greatest(t.reltuples::bigint, pg_stat_get_live_tuples(t.oid), 0)) AS estimated_rows,
+                sum(pg_stat_get_dead_tuples(t.oid)) AS dead, sum(pg_total_relation_size(t.oid)) AS bytes,
+                sum(pg_stat_get_tuples_inserted(t.oid)) AS inserted, sum(pg_stat_get_tuples_updated(t.oid)) AS updated,
+                sum(pg_stat_get_tuples_deleted(t.oid)) AS deleted
+            FROM tables AS t GROUP BY t.table_name
+        ) AS s
+        CROSS JOIN LATERAL (VALUES
+            ('kepler_table_estimated_rows', s.estimated_rows::float8),
+            ('kepler_table_dead_rows', s.dead::float8),
+            ('kepler_table_bytes', s.bytes::float8),
+            ('kepler_table_rows_inserted_total', s.inserted::float8),
+            ('kepler_table_rows_updated_total', s.updated::float8),
+            ('kepler_table_rows_deleted_total', s.deleted::float8)) AS v (name, value)
+        UNION ALL
+        SELECT v.name, v.labels, v.value
+        FROM (VALUES
+            ('kepler_info', jsonb_build_object('library_version', kepler.version(), 'postgres_version', current_setting('server_version'),
+                'extension_version', (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'kepler')), 1::float8),
+            ('kepler_schema_version', '{}', (SELECT max(x.version) FROM kepler.schema_versions AS x)::float8),
+            ('kepler_schema_version_expected', '{}', kepler_internal.latest_schema_version()::float8),
+            ('kepler_workspaces', '{}', (SELECT greatest(t.reltuples::bigint, pg_stat_get_live_tuples(t.oid), 0) FROM tables AS t
+                WHERE t.oid = 'kepler.workspaces'::regclass)::float8)) AS v (name, labels, value)
+    )
+    SELECT m.name, s.labels, s.value, m.type, m.help
+    FROM samples AS s JOIN kepler_internal.metric_names() AS m ON m.name = s.name
+    WHERE s.value IS NOT NULL;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler.metrics() FROM PUBLIC;
+COMMENT ON FUNCTION kepler.metrics() IS 'What the views kepler.stat_… show, as samples for Prometheus: a name, its labels, a value, and the type (gauge or counter) and the help of the name. Names have their unit in them, and end with _total where the value only grows.
+A call costs some look-ups in indexes for each workspace, type, entity, consumer and table, however many rows they hold: counts stop at a number that is a metric of its own, and estimates are called so.
+For members of pg_monitor.
+Errors: 55000 before install(); 42501 for other roles.';
+COMMENT ON FUNCTION kepler.next_claim_at(text,text) IS 'When a claim is next likely to find something: the earliest time at which a queued record is ready or a lease ends. A time in the past means now. While other sessions hold all ready records, the answer is a second from now. While a limit is used up, the answer is when it lets a claim get something again. NULL: nothing is queued or leased, or the type is paused.
+entity_type: the type of the records.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
+CREATE FUNCTION kepler.pause_enrichment(entity_type text, workspace_id text DEFAULT kepler.current_workspace_id())
+ RETURNS boolean
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'pause_enrichment_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.pause_enrichment(text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.pause_enrichment(text,text) IS 'Pauses the enrichment of a type: claims that begin after it is committed return no rows, and next_claim_at returns NULL. What is claimed already can be settled, and its leases extended; a lease that ends is taken back after the pause. Records are queued meanwhile. Returns whether the type was not paused before.
+entity_type: the type of the records.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
+CREATE FUNCTION kepler.remove_enrichment_members(record_ids text[], members text[], workspace_id text DEFAULT kepler.current_workspace_id())
+ RETURNS TABLE(ordinal integer, record_id text, outcome text, error_code text, error text)
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'remove_enrichment_members_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.remove_enrichment_members(text[],text[],text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.remove_enrichment_members(text[],text[],text) IS 'Removes members from records.enrichment, whatever the status of the records; the status stays. Workers do so with remove in settle_records.
+record_ids: a row for each. members: names at the top level; NULL removes all. A record that has none left has NULL.
+Outcomes: updated, unchanged (it has none of them, or was named before), gone, not_found, rejected (the database refuses to write it: error_code is the SQLSTATE).
+Waits for whoever holds a record.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+CREATE FUNCTION kepler.resume_enrichment(entity_type text, workspace_id text DEFAULT kepler.current_workspace_id())
+ RETURNS boolean
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'resume_enrichment_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.resume_enrichment(text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.resume_enrichment(text,text) IS 'Ends the pause of a type. Returns whether it was paused.
+entity_type: the type of the records.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
+CREATE FUNCTION kepler.resume_execution(execution_id text, caller_token text DEFAULT NULL::text, timeout interval DEFAULT NULL::interval, workspace_id text DEFAULT kepler.current_workspace_id(), OUT outcome text, OUT token text, OUT status kepler.execution_status, OUT deadline_at timestamp with time zone, OUT workflow_id text, OUT workflow_version integer, OUT number integer, OUT question jsonb, OUT answer jsonb, OUT answered_by text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    wanted_execution ALIAS FOR $1;
+    wanted_workspace ALIAS FOR $4;
+    resumed constant timestamptz := clock_timestamp();
+    new_token constant text := coalesce($2, replace(gen_random_uuid()::text, '-', ''));
+    is_own boolean;
+    asked record;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['execution_id', 'workspace_id'], ARRAY[$1, $4]);
+    PERFORM kepler_internal.check_timeout($3);
+    PERFORM kepler_internal.check_caller_token($2);
+    SELECT e.status, e.deadline_at, e.workflow_id, e.workflow_version,
+        e.token_hash IS NOT DISTINCT FROM kepler_internal.execution_token_hash($2) AND $2 IS NOT NULL
+    INTO status, deadline_at, workflow_id, workflow_version, is_own
+    FROM kepler.executions AS e WHERE e.workspace_id = wanted_workspace AND e.id = wanted_execution
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        outcome := 'not_found';
+        RETURN;
+    END IF;
+    SELECT q.* INTO asked FROM kepler.execution_questions AS q
+    WHERE q.workspace_id = wanted_workspace AND q.execution_id = wanted_execution
+    ORDER BY q.number DESC LIMIT 1;
+    IF status = 'WAITING' AND asked.number IS NOT NULL AND asked.answered_at IS NULL AND asked.closed_at IS NULL THEN
+        outcome := 'waiting';
+        number := asked.number;
+        question := asked.question;
+        RETURN;
+    ELSIF status = 'WAITING' THEN
+        UPDATE kepler.executions AS e
+        SET status = 'RUNNING', token_hash = kepler_internal.execution_token_hash(new_token),
+            deadline_at = resumed + coalesce($3, e.timeout), next_check_at = resumed + coalesce($3, e.timeout), updated_at = resumed
+        WHERE e.workspace_id = wanted_workspace AND e.id = wanted_execution
+        RETURNING e.status, e.deadline_at INTO status, deadline_at;
+        IF status IS DISTINCT FROM 'RUNNING' THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'triggered_action_exception',
+                MESSAGE = 'that the execution goes on was not written',
+                HINT = 'A trigger on kepler.executions prevents the write, or changes the row.';
+        END IF;
+    ELSIF NOT (status = 'RUNNING' AND is_own AND asked.number IS NOT NULL) THEN
+        outcome := 'stale';
+        deadline_at := NULL;
+        RETURN;
+    END IF;
+    -- Also for whoever shows the token again, since the answer was lost.
+    outcome := 'resumed';
+    token := new_token;
+    number := asked.number;
+    question := asked.question;
+    answer := asked.answer;
+    answered_by := asked.answered_by;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler.resume_execution(text,text,interval,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.resume_execution(text,text,interval,text) IS 'Goes on with a run whose question is answered: it becomes RUNNING, with a new deadline and a new token. Tokens from before are no longer the run''s. Returns one row.
+execution_id: a value of kepler.executions.id. timeout: until the first extend_execution; the run''s own by default.
+caller_token: a token of the caller''s own, as for start_execution: with it, a call whose answer was lost can be repeated.
+workflow_id, workflow_version: the definition that the run runs. number, question, answer, answered_by: the latest question.
+Outcomes: resumed, waiting (there is no answer yet), stale (the run does not wait: another worker has it, or it has ended), not_found.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+CREATE FUNCTION kepler.schedule_records(record_ids text[], priority integer DEFAULT NULL::integer, not_before timestamp with time zone DEFAULT NULL::timestamp with time zone, workspace_id text DEFAULT kepler.current_workspace_id())
+ RETURNS TABLE(ordinal integer, record_id text, outcome text, error_code text, error text)
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'schedule_records_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.schedule_records(text[],integer,timestamp with time zone,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.schedule_records(text[],integer,timestamp with time zone,text) IS 'Sets the priority of records in the queue, and the earliest time at which they are claimed. Both belong to the place in the queue: they hold through retries and new content, until the record is APPLIED or FAILED. Call it in the transaction of the upsert or requeue_records, and no worker gets the records before.
+record_ids: a row for each. priority: from 0 (that of a record without one) to 9; claims take the higher first if the policy says priorities => true. NULL leaves it as it is.
+not_before: the earliest time; one that is over makes a record ready now that waits for a retry. NULL leaves it as it is.
+Outcomes: updated; unchanged (it is so already, was named before, or is not in the queue: it is PENDING, APPLIED or FAILED, or its type has no policy); gone; not_found; rejected (error_code no_priorities: the policy has none).
+Waits for whoever holds a record.
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+COMMENT ON FUNCTION kepler.seal_history() IS 'Seals what the history has of transactions that have ended, in a chain of hashes, and returns the anchor of the last seal: NULL if there is nothing to seal. Keep the anchor where nobody who can change the database can change it.
+No writer waits for it. For the owner of Kepler''s tables. maintain does it too, and commits between the seals.
+Errors: 55000 before install(); 42501 for other callers.';
+CREATE FUNCTION kepler.set_enrichment_policy(entity_type text, max_attempts integer DEFAULT NULL::integer, lease interval DEFAULT NULL::interval, backoff_base interval DEFAULT NULL::interval, backoff_cap interval DEFAULT NULL::interval, clear_on_change boolean DEFAULT NULL::boolean, fair boolean DEFAULT NULL::boolean, notify boolean DEFAULT NULL::boolean, priorities boolean DEFAULT NULL::boolean, limit_by text DEFAULT NULL::text, records_per_minute integer DEFAULT NULL::integer, leases_per_minute integer DEFAULT NULL::integer, workspace_id text DEFAULT kepler.current_workspace_id(), OUT outcome text, OUT queued bigint, OUT remaining bigint)
+ RETURNS record
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'set_enrichment_policy_v2_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.set_enrichment_policy(text,integer,interval,interval,interval,boolean,boolean,boolean,boolean,text,integer,integer,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.set_enrichment_policy(text,integer,interval,interval,interval,boolean,boolean,boolean,boolean,text,integer,integer,text) IS 'Lets workers enrich the records of a type, or changes the policy of a type. From then on upserts and direct SQL queue new and changed records. Settings that are not given keep their values.
+entity_type: the type of the records.
+max_attempts (initially 5): the number of failed or expired attempts after which a record is FAILED. lease (5 minutes): how long a claim lasts without extend_lease.
+backoff_base (10 seconds), backoff_cap (1 hour): an attempt waits for between half and all of base * 2^(attempts - 1), at most cap.
+clear_on_change (false): changed content empties records.enrichment at once, instead of keeping the old result until the new one.
+fair (false): claims take turns between entities. notify (false): an upsert that queues something notifies the channel kepler_enrichment, once a call.
+priorities (false): claims take records with a higher priority first (schedule_records); where they take turns, within each turn.
+records_per_minute (0), leases_per_minute (0): so many records, and so many claims that get some, within any 60 seconds, at most; 0 means no limit. What was claimed counts, whatever became of it, unless the claim is rolled back.
+limit_by (type): whether the limits hold for the whole type, for each entity, or for each source. With entity and source claims take turns between them, so source does not go with fair.
+Outcomes: inserted, updated, unchanged.
+queued: how many records of before the policy this call has queued. If the workspace has at most 10,000 records and no transaction is writing records of the type, that is all of them, and writers of the type wait until the transaction ends. Otherwise a notice says to CALL kepler.queue_backlog after the transaction.
+remaining: about how many rows queue_backlog has to look at, by the statistics; 0 if and only if nothing is left. In a REPEATABLE READ or SERIALIZABLE transaction all is left to queue_backlog.
+Waits for no writer. A transaction that began before the policy and keeps to its snapshot (REPEATABLE READ) can write no records of the type after it (40001).
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler.settle_records(bigint,json,text) IS 'Settles records of a lease, and returns one row for each element, in their order. Records that are not settled stay leased; the lease is deleted with its last record.
+lease_id: as claim_records gave it.
+results: a JSON array, as text, json or jsonb, of {record_id, action, result, remove, error, retryable, retry_in}. action is complete (the default; the members of records.enrichment that remove, an array of names, lists are removed, and the members of result are merged into the rest; null is a value like any other), fail (with error; the record is tried again unless retryable is false or this was the last attempt) or release (the record returns to the queue; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
+The error of a failure may be any JSON: a value that is not a string is stored as its JSON text. Characters that cannot be stored are stored as escapes, and the answer says so in error.
+Outcomes: applied, retried, failed, released, duplicate (this lease has settled it before), stale (the lease is lost, or does not hold the record: nothing changes), superseded (its content changed since the claim: the result is dropped, the record queued again), gone, not_found, rejected (the element cannot be understood, or the database refuses to write it: error_code is then the SQLSTATE).
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if results cannot be divided into elements.';
+COMMENT ON FUNCTION kepler.settle_records(bigint,jsonb,text) IS 'Settles records of a lease, and returns one row for each element, in their order. Records that are not settled stay leased; the lease is deleted with its last record.
+lease_id: as claim_records gave it.
+results: a JSON array, as text, json or jsonb, of {record_id, action, result, remove, error, retryable, retry_in}. action is complete (the default; the members of records.enrichment that remove, an array of names, lists are removed, and the members of result are merged into the rest; null is a value like any other), fail (with error; the record is tried again unless retryable is false or this was the last attempt) or release (the record returns to the queue; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
+The error of a failure may be any JSON: a value that is not a string is stored as its JSON text. Characters that cannot be stored are stored as escapes, and the answer says so in error.
+Outcomes: applied, retried, failed, released, duplicate (this lease has settled it before), stale (the lease is lost, or does not hold the record: nothing changes), superseded (its content changed since the claim: the result is dropped, the record queued again), gone, not_found, rejected (the element cannot be understood, or the database refuses to write it: error_code is then the SQLSTATE).
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if results cannot be divided into elements.';
+COMMENT ON FUNCTION kepler.settle_records(bigint,text,text) IS 'Settles records of a lease, and returns one row for each element, in their order. Records that are not settled stay leased; the lease is deleted with its last record.
+lease_id: as claim_records gave it.
+results: a JSON array, as text, json or jsonb, of {record_id, action, result, remove, error, retryable, retry_in}. action is complete (the default; the members of records.enrichment that remove, an array of names, lists are removed, and the members of result are merged into the rest; null is a value like any other), fail (with error; the record is tried again unless retryable is false or this was the last attempt) or release (the record returns to the queue; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
+The error of a failure may be any JSON: a value that is not a string is stored as its JSON text. Characters that cannot be stored are stored as escapes, and the answer says so in error.
+Outcomes: applied, retried, failed, released, duplicate (this lease has settled it before), stale (the lease is lost, or does not hold the record: nothing changes), superseded (its content changed since the claim: the result is dropped, the record queued again), gone, not_found, rejected (the element cannot be understood, or the database refuses to write it: error_code is then the SQLSTATE).
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if results cannot be divided into elements.';
+CREATE FUNCTION kepler.start_execution(workflow_id text, idempotency_key text DEFAULT NULL::text, timeout interval DEFAULT NULL::interval, metadata jsonb DEFAULT NULL::jsonb, retry_of text DEFAULT NULL::text, caller_token text DEFAULT NULL::text, workspace_id text DEFAULT kepler.current_workspace_id(), OUT execution_id text, OUT token text, OUT outcome text, OUT status kepler.execution_status, OUT deadline_at timestamp with time zone, OUT workflow_version integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    wanted_workflow ALIAS FOR $1;
+    wanted_key ALIAS FOR $2;
+    retried ALIAS FOR $5;
+    wanted_workspace ALIAS FOR $7;
+    silence constant interval := coalesce($3, interval '1 hour');
+    new_token constant text := coalesce($6, replace(gen_random_uuid()::text, '-', ''));
+    started constant timestamptz := clock_timestamp();
+    workflow_status kepler.workflow_status;
+    workflow_user text;
+    is_own boolean;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['workflow_id', 'workspace_id'], ARRAY[$1, $7]);
+    PERFORM kepler_internal.check_timeout($3);
+    IF wanted_key = '' OR octet_length(wanted_key) > 500 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = CASE wanted_key WHEN '' THEN 'argument "idempotency_key" must not be empty'
+                ELSE 'argument "idempotency_key" is longer than 500 bytes' END,
+            HINT = 'Leave it out, or pass NULL, if each call is a run of its own.';
+    END IF;
+    IF $6 IS NOT NULL THEN
+        PERFORM kepler_internal.check_caller_token($6);
+        IF wanted_key IS NULL AND retried IS NULL THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'invalid_parameter_value',
+                MESSAGE = 'argument "caller_token" needs an idempotency_key or a retry_of',
+                DETAIL = 'Without one each call starts another run, and none can be asked for again.';
+        END IF;
+    END IF;
+    IF jsonb_typeof($4) NOT IN ('object', 'null') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "metadata" must be a JSON object, not %s', jsonb_typeof($4));
+    END IF;
+    workflow_status := kepler_internal.require_workflow(wanted_workflow, wanted_workspace);
+    -- Mostly nothing is overdue, and to look is cheap.
+    IF EXISTS (SELECT FROM kepler.executions AS e
+               WHERE e.workspace_id = wanted_workspace AND e.workflow_id = wanted_workflow
+                   AND e.status = 'RUNNING' AND e.next_check_at < started AND e.deadline_at < started) THEN
+        PERFORM FROM kepler_internal.abandon_overdue(wanted_workflow, 1000, wanted_workspace, 'RUNNING');
+    END IF;
+
+    -- Again only where the run with this key vanished between the insert that met it and the look.
+    FOR round IN 1 .. 20 LOOP
+        -- The repetition of a start is answered alike, whatever became of the workflow.
+        IF wanted_key IS NOT NULL THEN
+            SELECT e.id, e.status, e.deadline_at, e.workflow_version,
+                e.token_hash IS NOT DISTINCT FROM kepler_internal.execution_token_hash($6) AND e.status IN ('RUNNING', 'WAITING')
+            INTO execution_id, status, deadline_at, workflow_version, is_own
+            FROM kepler.executions AS e
+            WHERE e.workspace_id = wanted_workspace AND e.workflow_id = wanted_workflow
+                AND e.idempotency_key = wanted_key;
+        END IF;
+        IF retried IS NOT NULL AND execution_id IS NULL THEN
+            SELECT e.id, e.status, e.deadline_at, e.workflow_version,
+                e.token_hash IS NOT DISTINCT FROM kepler_internal.execution_token_hash($6) AND e.status IN ('RUNNING', 'WAITING')
+            INTO execution_id, status, deadline_at, workflow_version, is_own
+            FROM kepler.executions AS e
+            WHERE e.workspace_id = wanted_workspace AND e.retry_of = retried AND e.workflow_id = wanted_workflow;
+        END IF;
+        IF execution_id IS NOT NULL THEN
+            -- Whoever shows the token asks again for an answer that was lost.
+            outcome := CASE WHEN is_own AND $6 IS NOT NULL THEN 'started' ELSE 'duplicate' END;
+            token := CASE WHEN is_own THEN $6 END;
+            RETURN;
+        END IF;
+        SELECT w.user_id, w.version INTO workflow_user, workflow_version FROM kepler.workflows AS w
+        WHERE w.workspace_id = wanted_workspace AND w.id = wanted_workflow;
+        IF workflow_status <> 'ACTIVE' OR workflow_user IS NULL THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'object_not_in_prerequisite_state',
+                MESSAGE = CASE WHEN workflow_status <> 'ACTIVE' THEN format('workflow "%s" is inactive', wanted_workflow)
+                    ELSE format('workflow "%s" has no user', wanted_workflow) END,
+                DETAIL = CASE WHEN workflow_status <> 'ACTIVE' THEN 'An inactive workflow starts no execution.'
+                    ELSE 'Its user was deleted, so it has no connections to use.' END,
+                HINT = CASE WHEN workflow_status <> 'ACTIVE'
+                    THEN format('UPDATE kepler.workflows SET status = ''ACTIVE'' WHERE workspace_id = %L AND id = %L;',
+                        wanted_workspace, wanted_workflow)
+                    ELSE 'Give the workflow another user, or make it inactive.' END;
+        END IF;
+        IF retried IS NULL THEN
+            INSERT INTO kepler.executions AS e (workspace_id, workflow_id, workflow_version, user_id, idempotency_key,
+                started_at, timeout, deadline_at, next_check_at, token_hash, metadata)
+            VALUES (wanted_workspace, wanted_workflow, workflow_version, workflow_user, wanted_key, started, silence,
+                started + silence, started + silence, kepler_internal.execution_token_hash(new_token),
+                coalesce(nullif($4, 'null'), '{}'))
+            ON CONFLICT ON CONSTRAINT executions_idempotency_key_key DO NOTHING
+            RETURNING e.id, new_token, 'started', e.status, e.deadline_at
+            INTO execution_id, token, outcome, status, deadline_at;
+        ELSE
+            PERFORM kepler_internal.require_retriable(retried, wanted_workflow, wanted_workspace);
+            -- Two kinds of runs may be there already: with this key, and of the same run.
+            INSERT INTO kepler.executions AS e (workspace_id, workflow_id, workflow_version, user_id, idempotency_key,
+                started_at, timeout, deadline_at, next_check_at, token_hash, metadata, retry_of)
+            VALUES (wanted_workspace, wanted_workflow, workflow_version, workflow_user, wanted_key, started, silence,
+                started + silence, started + silence, kepler_internal.execution_token_hash(new_token),
+                coalesce(nullif($4, 'null'), '{}'), retried)
+            ON CONFLICT DO NOTHING
+            RETURNING e.id, new_token, 'started', e.status, e.deadline_at
+            INTO execution_id, token, outcome, status, deadline_at;
+        END IF;
+        IF FOUND THEN
+            RETURN;
+        END IF;
+    END LOOP;
+    RAISE EXCEPTION USING
+        ERRCODE = 'serialization_failure',
+        MESSAGE = 'executions with this key kept vanishing during the call',
+        HINT = 'Run it again.';
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler.start_execution(text,text,interval,jsonb,text,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.start_execution(text,text,interval,jsonb,text,text,text) IS 'Starts a run of a workflow, or finds the run that the same key has started. Returns one row.
+workflow_id: a value of kepler.workflows.id. Overdue runs of this workflow become ABANDONED first.
+idempotency_key: the caller''s name for this run. A workflow has one run for a key, whatever the state of that run; sessions that start the same key at once make one run. NULL: each call makes a run.
+timeout: how long the run may go without extend_execution before it is overdue; an hour by default, at most 366 days.
+metadata: a JSON object to keep with the run.
+retry_of: the run of the same workflow that this one tries again, which has ended as FAILURE, ABANDONED or CANCELLED. A run is retried once: who asks again gets the retry that is there. To try once more, retry the retry.
+caller_token: a token of the caller''s own, random and of 16 to 500 bytes, which takes the place of the one that Kepler makes. Who lost the answer asks again with the same key, or the same retry_of, and the same token, and gets the run as started while it is RUNNING or WAITING.
+token: what extend_execution, add_execution_steps, suspend_execution and finish_execution ask for. It is given out once, with started, and only its hash is stored.
+workflow_version: the definition that this run runs (kepler.workflow_versions).
+Outcomes: started, duplicate (the key has a run, or the run a retry, whatever became of it).
+Errors: 55000 before install(), for a workflow that is inactive or has no user, and for a run that cannot be retried; 22004 and 22023 for arguments; 23503 for an unknown workflow or execution; 40001 if runs with the key kept vanishing (run it again).';
+CREATE FUNCTION kepler.suspend_execution(execution_id text, token text, question jsonb, user_id text DEFAULT NULL::text, timeout interval DEFAULT NULL::interval, workspace_id text DEFAULT kepler.current_workspace_id(), OUT outcome text, OUT status kepler.execution_status, OUT number integer, OUT deadline_at timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    wanted_execution ALIAS FOR $1;
+    wanted_workspace ALIAS FOR $6;
+    asked constant timestamptz := clock_timestamp();
+    has_token boolean;
+    latest record;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['execution_id', 'token', 'question', 'workspace_id'],
+        ARRAY[$1, $2, CASE WHEN $3 IS NOT NULL THEN '' END, $6]);
+    PERFORM kepler_internal.check_timeout($5);
+    IF $4 IS NOT NULL THEN
+        PERFORM kepler_internal.require_user($4, $6);
+    END IF;
+    SELECT e.status, e.deadline_at, e.token_hash IS NOT DISTINCT FROM kepler_internal.execution_token_hash($2)
+    INTO status, deadline_at, has_token
+    FROM kepler.executions AS e WHERE e.workspace_id = wanted_workspace AND e.id = wanted_execution
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        outcome := 'not_found';
+        RETURN;
+    END IF;
+    SELECT q.number, q.question, q.user_id INTO latest FROM kepler.execution_questions AS q
+    WHERE q.workspace_id = wanted_workspace AND q.execution_id = wanted_execution
+    ORDER BY q.number DESC LIMIT 1;
+    IF NOT has_token OR status NOT IN ('RUNNING', 'WAITING') THEN
+        outcome := 'stale';
+        deadline_at := NULL;
+    ELSIF status = 'WAITING' THEN
+        outcome := CASE WHEN (latest.question, latest.user_id) IS NOT DISTINCT FROM ($3, $4) THEN 'duplicate' ELSE 'stale' END;
+        number := CASE outcome WHEN 'duplicate' THEN latest.number END;
+    ELSE
+        deadline_at := coalesce(asked + $5, 'infinity');
+        UPDATE kepler.executions AS e
+        SET status = 'WAITING', deadline_at = deadline_at, next_check_at = deadline_at, updated_at = asked
+        WHERE e.workspace_id = wanted_workspace AND e.id = wanted_execution
+        RETURNING e.status INTO status;
+        IF status IS DISTINCT FROM 'WAITING' THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'triggered_action_exception',
+                MESSAGE = 'that the execution waits was not written',
+                HINT = 'A trigger on kepler.executions prevents the write, or changes the row.';
+        END IF;
+        INSERT INTO kepler.execution_questions AS q (workspace_id, execution_id, number, question, user_id, due_at, created_at)
+        VALUES (wanted_workspace, wanted_execution, coalesce(latest.number, 0) + 1, $3, $4, asked + $5, asked)
+        RETURNING q.number INTO number;
+        outcome := 'suspended';
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler.suspend_execution(text,text,jsonb,text,interval,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.suspend_execution(text,text,jsonb,text,interval,text) IS 'Has a run wait for a person: it becomes WAITING, and its worker gives it up. Returns one row.
+execution_id, token: as start_execution or resume_execution gave them.
+question: what is asked, any JSON; kept in kepler.execution_questions.
+user_id: who is asked; NULL for anybody. Kepler does not check who answers.
+timeout: how long the question stands; then the run is overdue, and abandon_executions makes it ABANDONED. NULL: for ever. At most 366 days.
+number: the number of the question, which answer_execution asks for. deadline_at: until when it stands.
+Outcomes: suspended, duplicate (the run waits with this very question), stale (the run has ended, waits with another question, or the token is not its own), not_found.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown user.';
+CREATE FUNCTION kepler.uninstall(with_rows boolean DEFAULT false, options jsonb DEFAULT NULL::jsonb)
+ RETURNS TABLE(kind text, object text, outcome text, hint text)
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'uninstall_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.uninstall(boolean,jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.uninstall(boolean,jsonb) IS 'Drops Kepler''s tables, entry tables, embedding tables and the tables of blueprints, and the triggers that track put on other tables, in one transaction. DROP EXTENSION kepler; DROP SCHEMA kepler; then take the rest, and nothing is left. Nothing is dropped with CASCADE. It can be repeated.
+with_rows: true also where the tables hold rows, which are deleted with them.
+options: {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for the locks.
+Returns one row for each object. hint: what to do about an object that is kept, as a statement where one does.
+Outcomes: dropped, kept (not Kepler''s to drop, or dropped by another command).
+Errors: 2BP01 if something of somebody else''s rests on Kepler''s tables or on the extension (a view, a foreign key, a default, a policy, a subscription, …), with all of it in DETAIL; 55000 if the tables hold rows, if they are newer than the library, and in a transaction that is not READ COMMITTED; 55P03 if a table is in use, or another session runs install() or uninstall(); 40001 if tables were made meanwhile; 22004 and 22023 for arguments; 42501 for callers other than the owner of the tables and superusers.';
+CREATE FUNCTION kepler.uninstall_report()
+ RETURNS TABLE(kind text, object text, rows bigint, outcome text, hint text)
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'uninstall_report_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.uninstall_report() FROM PUBLIC;
+COMMENT ON FUNCTION kepler.uninstall_report() IS 'Shows what uninstall would drop and keep, and what is in its way, without doing anything. Returns one row for each object.
+rows: how many a table holds, counted now. hint: a statement that takes an object out of the way, where there is a short one, or what to do about an object that is kept.
+Outcomes: dropped, blocks (somebody else''s object, which rests on Kepler''s), kept.
+Errors: 42501 for callers other than the owner of the tables and superusers.';
+CREATE OR REPLACE FUNCTION kepler_internal.abandon_executions(max_rows integer, workspace_id text)
+ RETURNS TABLE(execution_id text, workflow_id text, user_id text, started_at timestamp with time zone, deadline_at timestamp with time zone)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    left_rows integer := $1;
+    abandoned bigint;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['max_rows', 'workspace_id'], ARRAY[$1::text, $2]);
+    IF max_rows < 1 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "max_rows" must be at least 1, not %s', max_rows);
+    END IF;
+    RETURN QUERY SELECT * FROM kepler_internal.abandon_overdue(NULL, $1, $2, 'RUNNING');
+    GET DIAGNOSTICS abandoned = ROW_COUNT;
+    left_rows := left_rows - abandoned;
+    IF left_rows > 0 THEN
+        RETURN QUERY SELECT * FROM kepler_internal.abandon_overdue(NULL, left_rows, $2, 'WAITING');
+    END IF;
+END
+$function$;
+CREATE FUNCTION kepler_internal.abandon_overdue(wanted_workflow text, max_rows integer, workspace_id text, wanted_status kepler.execution_status)
+ RETURNS TABLE(execution_id text, workflow_id text, user_id text, started_at timestamp with time zone, deadline_at timestamp with time zone)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    wanted_workspace ALIAS FOR $3;
+    found_at constant timestamptz := clock_timestamp();
+    overdue text[];
+    pieces int4range[];
+    piece int4range;
+    half integer;
+    written text[];
+    abandoned text[] := '{}';
+    refused text[] := '{}';
+    refused_before integer;
+    alive text[];
+    -- To move a check locks the row, and a start may stand in a long transaction, where heartbeats would wait for its
+    -- end: it leaves those that are due for a check and alive where they are. They are few: heartbeats move them too.
+    all_moved boolean := wanted_workflow IS NULL;
+BEGIN
+    LOOP
+        refused_before := cardinality(refused);
+        WITH due AS MATERIALIZED (
+            SELECT e.id, e.deadline_at FROM kepler.executions AS e
+            WHERE e.workspace_id = wanted_workspace AND e.status = wanted_status AND e.next_check_at < found_at
+                AND (wanted_workflow IS NULL OR e.workflow_id = wanted_workflow) AND e.id <> ALL (refused)
+                -- Those alive whose next check the database would not move are passed over.
+                AND (all_moved OR e.deadline_at < found_at)
+            ORDER BY e.next_check_at
+            LIMIT max_rows - cardinality(abandoned)
+            FOR NO KEY UPDATE SKIP LOCKED
+        )
+        SELECT coalesce(array_agg(d.id ORDER BY d.deadline_at) FILTER (WHERE d.deadline_at < found_at), '{}'),
+            coalesce(array_agg(d.id) FILTER (WHERE d.deadline_at >= found_at), '{}')
+        INTO overdue, alive FROM due AS d;
+        pieces := CASE WHEN alive <> '{}' THEN ARRAY[int4range(1, cardinality(alive) + 1)] ELSE '{}' END;
+        WHILE pieces <> '{}' LOOP
+            piece := pieces[cardinality(pieces)];
+            pieces := trim_array(pieces, 1);
+            BEGIN
+                WITH moved AS (
+                    UPDATE kepler.executions AS e SET next_check_at = e.deadline_at, updated_at = e.updated_at
+                    WHERE e.workspace_id = wanted_workspace AND e.id = ANY (alive[lower(piece):upper(piece) - 1])
+                    RETURNING e.next_check_at
+                )
+                SELECT all_moved AND count(*) FILTER (WHERE m.next_check_at >= found_at) = upper(piece) - lower(piece)
+                INTO all_moved FROM moved AS m;
+            EXCEPTION WHEN OTHERS THEN
+                IF kepler_internal.is_about_session(SQLSTATE) THEN
+                    RAISE;
+                END IF;
+                IF upper(piece) - lower(piece) = 1 THEN
+                    all_moved := false;
+                ELSE
+                    half := (lower(piece) + upper(piece)) / 2;
+                    pieces := pieces || int4range(half, upper(piece)) || int4range(lower(piece), half);
+                END IF;
+            END;
+        END LOOP;
+        pieces := CASE WHEN overdue <> '{}' THEN ARRAY[int4range(1, cardinality(overdue) + 1)] ELSE '{}' END;
+        WHILE pieces <> '{}' LOOP
+            piece := pieces[cardinality(pieces)];
+            pieces := trim_array(pieces, 1);
+            BEGIN
+                WITH gone AS (
+                    UPDATE kepler.executions AS e
+                    SET status = 'ABANDONED', ended_at = greatest(found_at, e.started_at), updated_at = found_at
+                    WHERE e.workspace_id = wanted_workspace AND e.id = ANY (overdue[lower(piece):upper(piece) - 1])
+                    RETURNING e.id
+                )
+                SELECT coalesce(array_agg(g.id), '{}') INTO written FROM gone AS g;
+                IF cardinality(written) < upper(piece) - lower(piece) THEN
+                    RAISE EXCEPTION USING ERRCODE = 'triggered_action_exception',
+                        MESSAGE = 'a trigger on kepler.executions prevented the write';
+                END IF;
+                abandoned := abandoned || written;
+            EXCEPTION WHEN OTHERS THEN
+                IF kepler_internal.is_about_session(SQLSTATE) THEN
+                    RAISE;
+                END IF;
+                -- What is refused whatever the run, for want of a privilege, say, ends the call.
+                UPDATE kepler.executions AS e SET status = e.status, ended_at = e.ended_at, updated_at = e.updated_at
+                WHERE e.workspace_id = wanted_workspace AND e.id IS NULL;
+                IF upper(piece) - lower(piece) = 1 THEN
+                    refused := refused || overdue[lower(piece)];
+                    RAISE WARNING USING ERRCODE = SQLSTATE,
+                        MESSAGE = format('execution "%s" is overdue and cannot be abandoned', overdue[lower(piece)]),
+                        DETAIL = SQLERRM;
+                ELSE
+                    half := (lower(piece) + upper(piece)) / 2;
+                    pieces := pieces || int4range(half, upper(piece)) || int4range(lower(piece), half);
+                END IF;
+            END;
+        END LOOP;
+        -- Others are taken in the place of executions that were refused, or turned out to be alive.
+        -- A start does not try all that are refused each time.
+        EXIT WHEN (cardinality(refused) = refused_before AND alive = '{}') OR cardinality(abandoned) >= max_rows
+            OR (wanted_workflow IS NOT NULL AND cardinality(refused) >= 1000);
+    END LOOP;
+    RETURN QUERY
+    SELECT e.id, e.workflow_id, e.user_id, e.started_at, e.deadline_at FROM kepler.executions AS e
+    WHERE e.workspace_id = wanted_workspace AND e.id = ANY (abandoned)
+    ORDER BY e.deadline_at, e.id;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.abandon_overdue(text,integer,text,kepler.execution_status) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.abandon_overdue(text,integer,text,kepler.execution_status) IS 'Internal: what abandon_executions and start_execution share';
+CREATE FUNCTION kepler_internal.advise_indexes()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+DECLARE
+    noted bigint;
+    noted_at constant timestamptz := clock_timestamp();
+BEGIN
+    INSERT INTO kepler.maintenance AS m (step, object, outcome, last_started_at, last_succeeded_at, last_duration, advice)
+    SELECT 'advise_indexes', format('%s.%I', a.table_name, a.column_name), 'finished', noted_at, noted_at, interval '0', a.statement
+    FROM kepler_internal.index_advice(NULL) AS a WHERE a.advice <> 'none'
+    ON CONFLICT ON CONSTRAINT maintenance_pkey DO UPDATE
+    SET outcome = excluded.outcome, last_started_at = excluded.last_started_at, last_succeeded_at = excluded.last_succeeded_at,
+        advice = excluded.advice;
+    GET DIAGNOSTICS noted = ROW_COUNT;
+    DELETE FROM kepler.maintenance AS m
+    WHERE m.workspace_id = '' AND m.step = 'advise_indexes' AND m.object <> '' AND m.last_started_at < noted_at;
+    RETURN noted;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.advise_indexes() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.advise_indexes() IS 'Internal: notes what index_advice proposes';
+CREATE FUNCTION kepler_internal.begin_maintenance(step text, workspace_id text, object text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    INSERT INTO kepler.maintenance AS m (workspace_id, step, object, outcome, last_started_at)
+    VALUES ($2, $1, $3, 'started', clock_timestamp())
+    ON CONFLICT ON CONSTRAINT maintenance_pkey DO UPDATE
+    SET outcome = excluded.outcome, last_started_at = excluded.last_started_at;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.begin_maintenance(text,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.begin_maintenance(text,text,text) IS 'Internal: notes that a step begins with an object';
+CREATE FUNCTION kepler_internal.check_caller_token(token text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF octet_length(token) NOT BETWEEN 16 AND 500 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'argument "caller_token" must have 16 to 500 bytes',
+            HINT = 'Make it random, for instance with gen_random_uuid().';
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.check_caller_token(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.check_caller_token(text) IS 'Internal: fails with 22023 for a token that could be guessed';
+CREATE FUNCTION kepler_internal.described_tables()
+ RETURNS TABLE(kind text, table_name text, name text, definition text)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, YMD'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET extra_float_digits TO '1'
+ SET standard_conforming_strings TO 'on'
+ SET quote_all_identifiers TO 'off'
+AS $function$
+WITH tables AS (
+    SELECT c.oid, c.relname::text AS table_name, c.relkind, c.relrowsecurity, c.relforcerowsecurity
+    FROM pg_class AS c
+    WHERE c.relnamespace = to_regnamespace('kepler') AND c.relkind IN ('r', 'p', 'v')
+        AND c.relname !~ '_[0-9]{8}$'
+)
+SELECT CASE t.relkind WHEN 'v' THEN 'view' ELSE 'table' END, t.table_name, NULL,
+    CASE t.relkind WHEN 'p' THEN 'partitioned' WHEN 'v' THEN '' ELSE 'plain' END
+FROM tables AS t
+UNION ALL
+SELECT 'row security', t.table_name, NULL, CASE WHEN t.relforcerowsecurity THEN 'forced' ELSE 'on' END
+FROM tables AS t WHERE t.relrowsecurity
+UNION ALL
+SELECT 'column', t.table_name, a.attname::text, concat(
+    format_type(a.atttypid, a.atttypmod),
+    CASE WHEN a.attcollation <> y.typcollation THEN format(' COLLATE %s', a.attcollation::regcollation) END,
+    CASE a.attidentity WHEN 'a' THEN ' GENERATED ALWAYS AS IDENTITY' WHEN 'd' THEN ' GENERATED BY DEFAULT AS IDENTITY' END,
+    CASE WHEN a.attgenerated = 's' THEN format(' GENERATED ALWAYS AS (%s) STORED', pg_get_expr(d.adbin, d.adrelid)) END)
+FROM tables AS t
+JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_type AS y ON y.oid = a.atttypid
+LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE t.relkind <> 'v'
+UNION ALL
+SELECT 'default', t.table_name, a.attname::text, pg_get_expr(d.adbin, d.adrelid)
+FROM tables AS t
+JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+UNION ALL
+SELECT 'not null', t.table_name, a.attname::text, ''
+FROM tables AS t JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull
+UNION ALL
+SELECT 'constraint', t.table_name, c.conname::text, pg_get_constraintdef(c.oid)
+FROM tables AS t JOIN pg_constraint AS c ON c.conrelid = t.oid AND c.contype IN ('c', 'f', 'p', 'u', 'x') AND c.conparentid = 0
+UNION ALL
+SELECT 'index', t.table_name, x.relname::text, pg_get_indexdef(i.indexrelid)
+FROM tables AS t
+JOIN pg_index AS i ON i.indrelid = t.oid
+JOIN pg_class AS x ON x.oid = i.indexrelid
+WHERE NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.conindid = i.indexrelid AND c.conrelid = t.oid)
+UNION ALL
+SELECT 'trigger', t.table_name, g.tgname::text, pg_get_triggerdef(g.oid)
+FROM tables AS t
+JOIN pg_trigger AS g ON g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgname !~ '^tell_(feed|history)_'
+UNION ALL
+SELECT 'trigger state', t.table_name, g.tgname::text,
+    CASE g.tgenabled WHEN 'O' THEN 'ENABLE' WHEN 'A' THEN 'ENABLE ALWAYS' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'DISABLE' END
+FROM tables AS t
+JOIN pg_trigger AS g ON g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgname !~ '^tell_(feed|history)_'
+UNION ALL
+SELECT 'policy', t.table_name, p.polname::text, concat(
+    CASE WHEN p.polpermissive THEN 'AS PERMISSIVE' ELSE 'AS RESTRICTIVE' END,
+    CASE p.polcmd WHEN 'r' THEN ' FOR SELECT' WHEN 'a' THEN ' FOR INSERT' WHEN 'w' THEN ' FOR UPDATE' WHEN 'd' THEN ' FOR DELETE' END,
+    CASE WHEN p.polroles <> '{0}' THEN ' TO ' || (
+        SELECT string_agg(CASE WHEN r = 0 THEN 'PUBLIC' ELSE r::regrole::text END, ', ' ORDER BY r) FROM unnest(p.polroles) AS r) END,
+    format(' USING (%s)', pg_get_expr(p.polqual, p.polrelid)),
+    CASE WHEN p.polwithcheck IS NOT NULL THEN format(' WITH CHECK (%s)', pg_get_expr(p.polwithcheck, p.polrelid)) END)
+FROM tables AS t JOIN pg_policy AS p ON p.polrelid = t.oid
+UNION ALL
+SELECT 'sequence', c.relname::text, NULL, format('AS %s MAXVALUE %s', format_type(s.seqtypid, NULL), s.seqmax)
+FROM pg_class AS c JOIN pg_sequence AS s ON s.seqrelid = c.oid
+WHERE c.relnamespace = to_regnamespace('kepler') AND c.relkind = 'S'
+    AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'i')
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.described_tables() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.described_tables() IS 'Internal: how Kepler''s tables are made, an object a row';
+CREATE FUNCTION kepler_internal.doctor_access()
+ RETURNS TABLE(severity text, check_name text, object_name text, message text, statement text, hint text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    owner oid;
+    extension_owner oid;
+BEGIN
+    SELECT c.relowner INTO owner FROM pg_class AS c WHERE c.oid = to_regclass('kepler.workspaces');
+    SELECT e.extowner INTO extension_owner FROM pg_extension AS e WHERE e.extname = 'kepler';
+    RETURN QUERY
+    SELECT 'error', 'owner', c.oid::regclass::text, format('It belongs to %s, and Kepler''s tables to %s.', c.relowner::regrole, owner::regrole),
+        format('ALTER TABLE %s OWNER TO %s;', c.oid::regclass, owner::regrole), 'What runs in the name of one role does not run in that of another.'
+    FROM pg_class AS c
+    WHERE c.relnamespace IN (to_regnamespace('kepler'), to_regnamespace('kepler_data')) AND c.relkind IN ('r', 'p', 'v')
+        AND c.relowner <> owner
+    UNION ALL
+    SELECT 'error', 'public_rights', 'schema ' || n.nspname, format('PUBLIC has %s on it.', string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type)),
+        format('REVOKE ALL ON SCHEMA %I FROM PUBLIC;', n.nspname), 'Rights are given by kepler.grant_access.'
+    FROM pg_namespace AS n CROSS JOIN LATERAL aclexplode(n.nspacl) AS a
+    WHERE n.nspname IN ('kepler', 'kepler_internal', 'kepler_data') AND a.grantee = 0 GROUP BY n.nspname
+    UNION ALL
+    SELECT 'error', 'public_rights', c.oid::regclass::text, format('PUBLIC has %s on it.', string_agg(DISTINCT a.privilege_type, ', ')),
+        format('REVOKE ALL ON %s FROM PUBLIC;', c.oid::regclass), 'Rights are given by kepler.grant_access.'
+    FROM pg_class AS c
+    CROSS JOIN LATERAL (
+        SELECT * FROM aclexplode(c.relacl)
+        UNION ALL SELECT x.* FROM pg_attribute AS t CROSS JOIN LATERAL aclexplode(t.attacl) AS x
+        WHERE t.attrelid = c.oid AND t.attacl IS NOT NULL) AS a
+    WHERE c.relnamespace IN (to_regnamespace('kepler'), to_regnamespace('kepler_data')) AND c.relkind IN ('r', 'p', 'v') AND a.grantee = 0
+    GROUP BY c.oid
+    UNION ALL
+    SELECT 'error', 'public_rights', p.oid::regprocedure::text, 'PUBLIC may execute it.',
+        format('REVOKE EXECUTE ON ROUTINE %s FROM PUBLIC;', p.oid::regprocedure), 'Rights are given by kepler.grant_access.'
+    FROM pg_proc AS p
+    WHERE p.pronamespace IN (to_regnamespace('kepler'), to_regnamespace('kepler_internal'))
+        AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a WHERE a.grantee = 0);
+    -- Only the owner may see who has which level.
+    IF pg_has_role(current_user, owner, 'USAGE') THEN
+        RETURN QUERY
+        SELECT 'warning', 'preload', 'role ' || quote_ident(m.role_name), 'Its levels differ by workspace, and the library is not loaded when a session begins.',
+            format('ALTER DATABASE %I SET session_preload_libraries = ''kepler'';', current_database()),
+            'Until the library is loaded, a session''s first statement has the rights of all levels of the role.'
+        FROM kepler.workspace_members AS m
+        WHERE current_setting('session_preload_libraries') !~ '\mkepler\M' AND current_setting('shared_preload_libraries') !~ '\mkepler\M'
+        GROUP BY m.role_name HAVING count(DISTINCT m.level) > 1;
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.doctor_access() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.doctor_access() IS 'Internal: findings of doctor() about owners and rights';
+CREATE FUNCTION kepler_internal.doctor_indexes()
+ RETURNS TABLE(severity text, check_name text, object_name text, message text, statement text, hint text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    RETURN QUERY
+    SELECT 'error', 'index_invalid', i.indexrelid::regclass::text, 'The index is not valid: building it was interrupted, and no search uses it.',
+        CASE WHEN x.relname ~ '_cc(new|old)[0-9]*$' THEN format('DROP INDEX CONCURRENTLY %s;', i.indexrelid::regclass)
+            ELSE format('REINDEX INDEX CONCURRENTLY %s;', i.indexrelid::regclass) END,
+        'As a statement of its own, outside of a transaction.'
+    FROM pg_index AS i
+    JOIN pg_class AS x ON x.oid = i.indexrelid
+    JOIN pg_class AS c ON c.oid = i.indrelid
+    WHERE c.relnamespace IN (to_regnamespace('kepler'), to_regnamespace('kepler_data')) AND NOT i.indisvalid AND x.relkind = 'i'
+        AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index AS p WHERE p.index_relid = i.indexrelid)
+    UNION ALL
+    SELECT 'error', 'foreign_key_disabled', c.oid::regclass::text, 'Triggers of foreign keys are disabled: nothing checks references.',
+        format('ALTER TABLE %s ENABLE TRIGGER ALL;', c.oid::regclass), 'Then look for rows that refer to nothing.'
+    FROM pg_class AS c
+    WHERE c.relnamespace IN (to_regnamespace('kepler'), to_regnamespace('kepler_data'))
+        AND EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgisinternal AND g.tgenabled = 'D')
+    UNION ALL
+    SELECT 'error', 'partition_row_security', c.oid::regclass::text, 'Row security is off on a partition.',
+        format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', c.oid::regclass), NULL
+    FROM pg_class AS c
+    WHERE c.relnamespace = to_regnamespace('kepler') AND c.relispartition AND c.relkind = 'r' AND NOT c.relrowsecurity
+        AND c.relname ~ '_[0-9]{8}$';
+    IF to_regclass('kepler.embedding_spaces') IS NOT NULL THEN
+        RETURN QUERY
+        SELECT 'notice', 'vector_index', a.table_name::text || '.' || a.column_name, a.reason, a.statement, NULL
+        FROM kepler_internal.index_advice(NULL) AS a WHERE a.advice NOT IN ('none', 'analyze') AND NOT EXISTS (
+            SELECT FROM pg_index AS i WHERE i.indrelid = a.table_name AND NOT i.indisvalid AND a.advice = 'drop');
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.doctor_indexes() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.doctor_indexes() IS 'Internal: findings of doctor() about indexes, foreign keys and partitions';
+CREATE FUNCTION kepler_internal.doctor_installation()
+ RETURNS TABLE(severity text, check_name text, object_name text, message text, statement text, hint text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    found integer;
+    latest constant integer := kepler_internal.latest_schema_version();
+    extension text;
+    vector text;
+BEGIN
+    SELECT e.extversion INTO extension FROM pg_extension AS e WHERE e.extname = 'kepler';
+    SELECT e.extversion INTO vector FROM pg_extension AS e WHERE e.extname = 'vector';
+    IF extension IS NOT NULL AND extension <> kepler.version() THEN
+        RETURN QUERY SELECT 'error', 'extension_version', 'extension kepler',
+            format('The functions in this database are of version %s, and the library of %s.', extension, kepler.version()),
+            'ALTER EXTENSION kepler UPDATE;', 'Then SELECT kepler.install().';
+    END IF;
+    IF to_regclass('kepler.schema_versions') IS NULL THEN
+        RETURN QUERY SELECT 'error', 'installation', 'schema kepler', 'Kepler''s tables are not installed in this database.',
+            'SELECT kepler.install();', 'Whoever calls it owns the tables.';
+        RETURN;
+    END IF;
+    SELECT max(v.version) INTO found FROM kepler.schema_versions AS v;
+    IF coalesce(found, 0) < latest THEN
+        RETURN QUERY SELECT 'error', 'schema_version', 'schema kepler',
+            format('The tables are of schema version %s, and the library of %s.', coalesce(found, 0), latest),
+            'SELECT kepler.install();', 'It adds what is missing, in one transaction.';
+    ELSIF found > latest THEN
+        RETURN QUERY SELECT 'error', 'schema_version', 'schema kepler',
+            format('The tables are of schema version %s, and the library knows only %s.', found, latest),
+            NULL, 'Install the newer library, then ALTER EXTENSION kepler UPDATE.';
+    END IF;
+    IF string_to_array(regexp_replace(vector, '[^0-9.].*$', ''), '.')::integer[] < '{0,8,4}' THEN
+        RETURN QUERY SELECT 'error', 'vector_version', 'extension vector', format('pgvector %s builds indexes that can be corrupt.', vector),
+            'ALTER EXTENSION vector UPDATE;', 'Version 0.8.4 is the first without known corruption of indexes.';
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.doctor_installation() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.doctor_installation() IS 'Internal: findings of doctor() about versions';
+CREATE FUNCTION kepler_internal.doctor_server()
+ RETURNS TABLE(severity text, check_name text, object_name text, message text, statement text, hint text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    RETURN QUERY
+    SELECT 'error', 'server_version', 'PostgreSQL ' || current_setting('server_version'), w.warning, NULL, 'Install the newest minor version.'
+    FROM kepler_internal.server_warning(current_setting('server_version_num')::integer) AS w (warning) WHERE w.warning IS NOT NULL
+    UNION ALL
+    SELECT 'error', 'collation', 'database ' || quote_ident(d.datname), format(
+            'Its collation was of version %s, and the system''s is %s: indexes on text may be out of order.',
+            d.datcollversion, coalesce(pg_database_collation_actual_version(d.oid), 'of none')),
+        format('ALTER DATABASE %I REFRESH COLLATION VERSION;', d.datname), format('First REINDEX DATABASE %I.', d.datname)
+    FROM pg_database AS d
+    WHERE d.datname = current_database() AND d.datcollversion IS NOT NULL
+        AND d.datcollversion IS DISTINCT FROM pg_database_collation_actual_version(d.oid)
+    UNION ALL
+    SELECT 'warning', 'statistics_target', 'default_statistics_target', format('It is %s: plans of your own queries rest on few rows.', s.setting),
+        'RESET default_statistics_target;', 'Where it is set for the database or in postgresql.conf, take it out there; then ANALYZE.'
+    FROM pg_settings AS s WHERE s.name = 'default_statistics_target' AND s.setting::integer < 100
+    UNION ALL
+    SELECT 'error', 'autovacuum', s.name, format('%s is off.', s.name), format('ALTER SYSTEM SET %s = on;', s.name), 'Then SELECT pg_reload_conf().'
+    FROM pg_settings AS s WHERE s.name IN ('autovacuum', 'track_counts') AND s.setting = 'off'
+    UNION ALL
+    SELECT 'notice', 'planner_hooks', 'kepler.planner_hooks', 'It is off: Kepler''s own statements are planned by the statistics of the moment.',
+        'RESET kepler.planner_hooks;', NULL
+    FROM pg_settings AS s WHERE s.name = 'kepler.planner_hooks' AND s.setting = 'off'
+    UNION ALL
+    SELECT 'error', 'wal_level', 'publication ' || quote_ident(p.pubname), format('It publishes Kepler''s tables, and wal_level is %s.', current_setting('wal_level')),
+        'ALTER SYSTEM SET wal_level = logical;', 'It takes a restart of the server.'
+    FROM pg_publication AS p
+    WHERE current_setting('wal_level') <> 'logical' AND EXISTS (
+        SELECT FROM pg_publication_tables AS t WHERE t.pubname = p.pubname AND t.schemaname IN ('kepler', 'kepler_data'));
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.doctor_server() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.doctor_server() IS 'Internal: findings of doctor() about the server and its settings';
+CREATE FUNCTION kepler_internal.doctor_tables()
+ RETURNS TABLE(severity text, check_name text, object_name text, message text, statement text, hint text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    IF to_regclass('kepler.schema_versions') IS NULL
+        OR (SELECT max(v.version) FROM kepler.schema_versions AS v) IS DISTINCT FROM kepler_internal.latest_schema_version()
+    THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH expected AS MATERIALIZED (
+        SELECT * FROM kepler_internal.expected_tables()
+    ), present AS MATERIALIZED (
+        SELECT * FROM kepler_internal.described_tables()
+    ), compared AS (
+        SELECT coalesce(e.kind, p.kind) AS kind, coalesce(e.table_name, p.table_name) AS table_name, coalesce(e.name, p.name) AS name,
+            e.definition AS expected, p.definition AS found
+        FROM expected AS e
+        FULL JOIN present AS p ON p.kind = e.kind AND p.table_name = e.table_name AND p.name IS NOT DISTINCT FROM e.name
+        WHERE p.definition IS DISTINCT FROM e.definition
+    ), told AS (
+        SELECT c.*, format('kepler.%I', c.table_name) AS relation
+        FROM compared AS c
+        WHERE c.expected IS NOT NULL
+            -- What hangs on something that is missing is not told apart.
+            AND (c.kind IN ('table', 'view', 'sequence') OR NOT EXISTS (
+                SELECT FROM compared AS t
+                WHERE t.kind IN ('table', 'view') AND t.table_name = c.table_name AND t.found IS NULL))
+            AND NOT (c.kind IN ('default', 'not null') AND EXISTS (
+                SELECT FROM compared AS a
+                WHERE a.kind = 'column' AND a.table_name = c.table_name AND a.name = c.name AND a.found IS NULL))
+            AND NOT (c.kind = 'trigger state' AND EXISTS (
+                SELECT FROM compared AS a
+                WHERE a.kind = 'trigger' AND a.table_name = c.table_name AND a.name = c.name))
+    )
+    SELECT 'error', replace(t.kind, ' ', '_'),
+        CASE WHEN t.name IS NULL THEN t.relation
+            WHEN t.kind IN ('column', 'default', 'not null') THEN format('%s.%I', t.relation, t.name)
+            ELSE format('%I on %s', t.name, t.relation) END,
+        CASE
+            WHEN t.kind = 'trigger state' AND t.found = 'DISABLE' THEN 'The trigger is disabled.'
+            WHEN t.kind = 'row security' AND t.found IS NULL THEN 'Row security is off: every role sees the rows of all workspaces.'
+            WHEN t.found IS NULL THEN format('%s is missing.', CASE t.kind
+                WHEN 'default' THEN 'The default' WHEN 'not null' THEN 'NOT NULL' ELSE 'The ' || t.kind END)
+            ELSE format('It is "%s", and was made as "%s".', t.found, t.expected)
+        END,
+        CASE t.kind
+            WHEN 'row security' THEN CASE WHEN t.found IS NULL
+                THEN format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', t.relation)
+                ELSE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', t.relation) END
+            WHEN 'column' THEN CASE WHEN t.found IS NULL
+                THEN format('ALTER TABLE %s ADD COLUMN %I %s%s%s;', t.relation, t.name, t.expected,
+                    (SELECT ' DEFAULT ' || e.definition FROM expected AS e
+                    WHERE e.kind = 'default' AND e.table_name = t.table_name AND e.name = t.name),
+                    (SELECT ' NOT NULL' FROM expected AS e
+                    WHERE e.kind = 'not null' AND e.table_name = t.table_name AND e.name = t.name)) END
+            WHEN 'default' THEN format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s;', t.relation, t.name, t.expected)
+            WHEN 'not null' THEN format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL;', t.relation, t.name)
+            WHEN 'constraint' THEN CASE WHEN t.found = t.expected || ' NOT VALID'
+                THEN format('ALTER TABLE %s VALIDATE CONSTRAINT %I;', t.relation, t.name)
+                ELSE concat('ALTER TABLE ', t.relation, CASE WHEN t.found IS NOT NULL THEN format(' DROP CONSTRAINT %I,', t.name) END,
+                    format(' ADD CONSTRAINT %I %s;', t.name, t.expected)) END
+            WHEN 'index' THEN concat(CASE WHEN t.found IS NOT NULL THEN format('DROP INDEX kepler.%I; ', t.name) END, t.expected, ';')
+            WHEN 'trigger' THEN concat(CASE WHEN t.found IS NOT NULL THEN format('DROP TRIGGER %I ON %s; ', t.name, t.relation) END,
+                t.expected, ';', (
+                SELECT format(' ALTER TABLE %s %s TRIGGER %I;', t.relation, e.definition, t.name) FROM expected AS e
+                WHERE e.kind = 'trigger state' AND e.table_name = t.table_name AND e.name = t.name AND e.definition <> 'ENABLE'))
+            WHEN 'trigger state' THEN format('ALTER TABLE %s %s TRIGGER %I;', t.relation, t.expected, t.name)
+            WHEN 'policy' THEN concat(CASE WHEN t.found IS NOT NULL THEN format('DROP POLICY %I ON %s; ', t.name, t.relation) END,
+                format('CREATE POLICY %I ON %s %s;', t.name, t.relation, t.expected))
+            WHEN 'sequence' THEN CASE WHEN t.found IS NULL
+                THEN format('CREATE SEQUENCE %s %s;', t.relation, t.expected)
+                ELSE format('ALTER SEQUENCE %s %s;', t.relation, t.expected) END
+        END,
+        CASE t.kind
+            WHEN 'table' THEN 'Restore it from a backup. Was it renamed? Then give it its name again.'
+            WHEN 'view' THEN 'Its statement stands in the file of sql/schema that made it.'
+            WHEN 'column' THEN CASE WHEN t.found IS NULL THEN 'Its values are lost, or under another name: then rename it.'
+                ELSE 'ALTER COLUMN … TYPE rewrites the table: choose the time.' END
+            WHEN 'index' THEN 'On a table in use: CREATE INDEX CONCURRENTLY, as a statement of its own.'
+        END
+    FROM told AS t
+    UNION ALL
+    -- A policy adds to what the others let through.
+    SELECT 'warning', 'policy', format('%I on kepler.%I', c.name, c.table_name),
+        'A policy that Kepler did not make lets more rows through.',
+        format('DROP POLICY %I ON kepler.%I;', c.name, c.table_name), 'If it is meant to narrow, make it AS RESTRICTIVE.'
+    FROM compared AS c WHERE c.kind = 'policy' AND c.expected IS NULL AND c.found LIKE 'AS PERMISSIVE%'
+        AND EXISTS (SELECT FROM expected AS e WHERE e.kind = 'table' AND e.table_name = c.table_name);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.doctor_tables() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.doctor_tables() IS 'Internal: findings of doctor() about the definitions of tables';
+CREATE FUNCTION kepler_internal.doctor_upkeep(held_for interval, silent_for interval)
+ RETURNS TABLE(severity text, check_name text, object_name text, message text, statement text, hint text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    IF to_regclass('kepler.stat_horizon') IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT 'warning', 'horizon', concat_ws(' ', h.held_by, coalesce(h.name, h.pid::text)),
+        concat_ws(' ', CASE WHEN h.began_at IS NULL THEN format('It has held the horizon for %s transactions.', h.transactions)
+            ELSE format('It has been under way since %s.', h.began_at) END,
+            'Vacuum removes nothing that was deleted since.', CASE WHEN h.holds_feed THEN 'The feed serves nothing that was changed since.' END),
+        CASE h.held_by
+            WHEN 'session' THEN format('SELECT pg_terminate_backend(%s);', h.pid)
+            WHEN 'prepared transaction' THEN format('ROLLBACK PREPARED %L;', h.name)
+            WHEN 'replication slot' THEN format('SELECT pg_drop_replication_slot(%L);', h.name) END,
+        CASE h.held_by
+            WHEN 'session' THEN 'Ask whose it is first. Against forgotten ones: idle_in_transaction_session_timeout.'
+            WHEN 'prepared transaction' THEN 'Ask its coordinator first: it may have to be committed. In the database that it was prepared in.'
+            WHEN 'replication slot' THEN 'If its consumer is gone for good.' ELSE 'Its hot_standby_feedback is on: look for long queries there.' END
+    FROM kepler.stat_horizon AS h
+    WHERE h.began_at < statement_timestamp() - held_for
+        OR h.began_at IS NULL AND h.held_by = 'replication slot' AND h.state = 'inactive' AND h.transactions > 1000000
+        OR h.began_at IS NULL AND h.transactions > 100000000;
+    RETURN QUERY
+    SELECT 'warning', 'consumer', format('%s in workspace %s', f.consumer, f.workspace_id),
+        format('The consumer has acknowledged nothing since %s, and changes wait for it.', f.acknowledged_at),
+        format('DELETE FROM kepler.consumers AS c WHERE c.workspace_id = %L AND c.name = %L;', f.workspace_id, f.consumer),
+        'If it is gone for good: changes that are deleted for their age before it comes back are lost to it.'
+    FROM kepler.stat_feed AS f
+    WHERE f.acknowledged_at < statement_timestamp() - silent_for AND f.waiting > 0;
+    RETURN QUERY
+    SELECT 'warning', 'partitions', 'kepler.' || l.log, 'No partition is ready for what comes next: rows go to the default partition.',
+        format('CALL %s();', l.upkeep), 'Have a scheduler call kepler.maintain().'
+    FROM (VALUES ('feed', 'week', 'kepler.maintain_feed'), ('history', 'month', 'kepler.maintain_history')) AS l (log, period, upkeep)
+    WHERE to_regclass('kepler.' || l.log) IS NOT NULL AND to_regclass(format('kepler.%I', concat(l.log, '_',
+        to_char(date_trunc(l.period, statement_timestamp() AT TIME ZONE 'UTC') + ('1 ' || l.period)::interval, 'YYYYMMDD')))) IS NULL;
+    -- Only the owner may see what is tracked; others see what has triggers. The number of a table goes with its triggers.
+    RETURN QUERY
+    WITH triggers AS MATERIALIZED (
+        SELECT g.tgrelid, g.tgenabled, split_part(encode(g.tgargs, 'escape'), '\000', 1) AS number
+        FROM pg_trigger AS g WHERE NOT g.tgisinternal AND g.tgfoid IN (
+            to_regproc('kepler_internal.tell_feed'), to_regproc('kepler_internal.tell_history'))
+    )
+    SELECT 'error', 'feed_triggers', g.tgrelid::regclass::text, 'Triggers that note its changes are disabled.',
+        format('ALTER TABLE %1$s ENABLE TRIGGER USER; ALTER TABLE %1$s ENABLE REPLICA TRIGGER tell_feed_replicated; '
+            'ALTER TABLE %1$s ENABLE ALWAYS TRIGGER tell_feed_truncate;', g.tgrelid::regclass),
+        'What was changed meanwhile is not told. Of tell_history_…: untrack, and track again.'
+    FROM triggers AS g WHERE g.tgenabled = 'D' GROUP BY g.tgrelid;
+    IF pg_has_role(current_user, (SELECT c.relowner FROM pg_class AS c WHERE c.oid = 'kepler.tracked_tables'::regclass), 'USAGE') THEN
+        RETURN QUERY
+        SELECT 'error', 'feed_triggers', t.name, 'The table is tracked, and no trigger notes its changes.',
+            format('SELECT kepler.untrack(%L); SELECT kepler.track(%L, %L);', t.name, t.name, t.level), 'What was changed meanwhile is not told.'
+        FROM kepler.tracked_tables AS t
+        WHERE t.untracked_at IS NULL AND to_regclass(t.name) IS NOT NULL AND NOT EXISTS (
+            SELECT FROM pg_trigger AS g
+            WHERE g.tgrelid IS NOT NULL AND NOT g.tgisinternal AND split_part(encode(g.tgargs, 'escape'), '\000', 1) = t.id::text
+                AND g.tgfoid IN (to_regproc('kepler_internal.tell_feed'), to_regproc('kepler_internal.tell_history')));
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.doctor_upkeep(interval,interval) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.doctor_upkeep(interval,interval) IS 'Internal: findings of doctor() about what is held up or not done';
+CREATE FUNCTION kepler_internal.doctor_vacuum()
+ RETURNS TABLE(severity text, check_name text, object_name text, message text, statement text, hint text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    RETURN QUERY
+    WITH tables AS MATERIALIZED (
+        SELECT c.oid, c.oid::regclass::text AS name, c.reltuples, c.relpages, c.relfrozenxid, c.relminmxid, c.relkind, c.reloptions,
+            pg_stat_get_live_tuples(c.oid) AS live, pg_stat_get_dead_tuples(c.oid) AS dead, pg_stat_get_mod_since_analyze(c.oid) AS changed,
+            coalesce(pg_stat_get_last_autoanalyze_time(c.oid), pg_stat_get_last_analyze_time(c.oid)) AS analyzed_at
+        FROM pg_class AS c
+        WHERE c.relnamespace IN (to_regnamespace('kepler'), to_regnamespace('kepler_data')) AND c.relkind IN ('r', 't')
+    )
+    -- Autovacuum analyzes by itself past a tenth: this is ten times as much.
+    SELECT 'warning', 'statistics', t.name,
+        CASE WHEN t.reltuples < 0 THEN format('The table has %s rows or so, and was never analyzed.', t.live)
+            ELSE format('%s of about %s rows have changed since the table was analyzed.', t.changed, greatest(t.live, t.reltuples::bigint)) END,
+        format('ANALYZE %s;', t.name), 'If this comes again, look whether autovacuum keeps up.'
+    FROM tables AS t
+    WHERE t.live >= 10000 AND (t.reltuples < 0 OR t.changed > greatest(t.live, t.reltuples::bigint))
+    UNION ALL
+    SELECT 'warning', 'vacuum', t.name, format('It has %s versions of rows that nobody needs beside %s that are there.', t.dead, t.live),
+        format('VACUUM (ANALYZE) %s;', t.name), 'If they stay, something holds the horizon: see kepler.stat_horizon.'
+    FROM tables AS t WHERE t.dead > 10000 AND t.dead > t.live
+    UNION ALL
+    SELECT 'error', 'autovacuum', t.name, 'Autovacuum is switched off for the table.',
+        format('ALTER TABLE %s RESET (autovacuum_enabled);', t.name), NULL
+    FROM tables AS t
+    WHERE t.reloptions && '{autovacuum_enabled=off,autovacuum_enabled=false,autovacuum_enabled=no,autovacuum_enabled=0}'
+    UNION ALL
+    SELECT 'error', 'wraparound', t.name, format('Its oldest row is %s transactions old; Postgres stops at two billion.', age(t.relfrozenxid)),
+        format('VACUUM (FREEZE) %s;', t.name), 'Something kept vacuum from it: see kepler.stat_horizon.'
+    FROM tables AS t
+    WHERE t.relfrozenxid <> '0' AND (age(t.relfrozenxid) > 1000000000 OR mxid_age(t.relminmxid) > 1000000000)
+    UNION ALL
+    SELECT 'warning', 'statistics_target', format('%s.%I', t.name, a.attname), 'No statistics are kept of the column.',
+        format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS -1;', t.name, a.attname), 'Then ANALYZE the table.'
+    FROM tables AS t JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+    -- Without a target it is -1 before Postgres 17, and NULL since.
+    WHERE a.attstattarget = 0
+    UNION ALL
+    -- The numbers are known of sequences that the caller may read.
+    SELECT 'warning', 'sequence', format('%I.%I', s.schemaname, s.sequencename),
+        format('It stands at %s of %s.', s.last_value, s.max_value),
+        CASE WHEN s.max_value < CASE s.data_type WHEN 'bigint'::regtype THEN 9223372036854775807 WHEN 'integer'::regtype THEN 2147483647 ELSE 32767 END
+            THEN format('ALTER SEQUENCE %I.%I MAXVALUE %s;', s.schemaname, s.sequencename,
+                CASE s.data_type WHEN 'bigint'::regtype THEN 9223372036854775807 WHEN 'integer'::regtype THEN 2147483647 ELSE 32767 END) END,
+        'A column of a wider type takes more.'
+    FROM pg_sequences AS s
+    WHERE s.schemaname IN ('kepler', 'kepler_data') AND s.last_value > s.max_value / 5 * 4;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.doctor_vacuum() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.doctor_vacuum() IS 'Internal: findings of doctor() about vacuum, statistics and sequences';
+CREATE FUNCTION kepler_internal.drop_workflow_versions()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    deleted record;
+BEGIN
+    FOR deleted IN EXECUTE pg_catalog.format('SELECT DISTINCT g.workspace_id, g.%I AS workflow_id FROM gone AS g', TG_ARGV[0]) LOOP
+        IF NOT EXISTS (
+            SELECT FROM kepler.workflows AS w WHERE w.workspace_id = deleted.workspace_id AND w.id = deleted.workflow_id
+        ) AND NOT EXISTS (
+            SELECT FROM kepler.executions AS e WHERE e.workspace_id = deleted.workspace_id AND e.workflow_id = deleted.workflow_id
+        ) THEN
+            DELETE FROM kepler.workflow_versions AS v
+            WHERE v.workspace_id = deleted.workspace_id AND v.workflow_id = deleted.workflow_id;
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.drop_workflow_versions() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.drop_workflow_versions() IS 'Trigger: deletes the versions of deleted workflows that have no runs';
+CREATE FUNCTION kepler_internal.end_maintenance(step text, workspace_id text, object text, outcome text, rows bigint, seconds double precision, error_code text, error text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    ended constant timestamptz := clock_timestamp();
+    in_vain constant boolean := outcome = 'failed' OR (outcome = 'unfinished' AND rows = 0);
+    failed_so_often integer;
+BEGIN
+    -- Nothing is left that says its name.
+    IF step = 'delete_workspace' AND outcome = 'finished' THEN
+        DELETE FROM kepler.maintenance AS m WHERE m.workspace_id = workspace_id;
+        RETURN 0;
+    END IF;
+    UPDATE kepler.maintenance AS m
+    SET outcome = outcome, last_rows = rows, row_count = m.row_count + rows, last_duration = seconds * interval '1 second',
+        last_succeeded_at = CASE WHEN outcome = 'failed' THEN m.last_succeeded_at ELSE ended END,
+        last_failed_at = CASE WHEN outcome = 'failed' THEN ended ELSE m.last_failed_at END,
+        last_error_code = CASE WHEN outcome = 'failed' THEN error_code ELSE m.last_error_code END,
+        last_error = CASE WHEN outcome = 'failed' THEN error ELSE m.last_error END,
+        failures = CASE WHEN in_vain THEN m.failures + 1 ELSE 0 END,
+        next_at = CASE WHEN in_vain THEN ended + kepler_internal.maintenance_pause(m.failures + 1) END
+    WHERE m.workspace_id = workspace_id AND m.step = step AND m.object = object
+    RETURNING m.failures INTO failed_so_often;
+    RETURN failed_so_often;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.end_maintenance(text,text,text,text,bigint,double precision,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.end_maintenance(text,text,text,text,bigint,double precision,text,text) IS 'Internal: notes how a step ended with an object; gives how often in a row it came to nothing';
+CREATE FUNCTION kepler_internal.end_maintenance_run(began_at timestamp with time zone, steps text[], outcomes text[], begun boolean[], rows bigint[], seconds double precision[], pauses double precision[], error_codes text[], errors text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    ended constant timestamptz := clock_timestamp();
+BEGIN
+    INSERT INTO kepler.maintenance AS m (workspace_id, step, outcome, last_started_at, last_succeeded_at, last_failed_at,
+        last_error_code, last_error, last_rows, last_duration, row_count, failures, next_at)
+    SELECT '', u.step, u.outcome, CASE WHEN u.begun THEN began_at ELSE '-infinity' END, CASE WHEN u.outcome <> 'failed' THEN ended END,
+        CASE WHEN u.outcome = 'failed' THEN ended END, u.error_code, u.error, u.rows, u.seconds * interval '1 second', u.rows,
+        CASE WHEN u.outcome = 'failed' THEN 1 ELSE 0 END, ended + u.pause * interval '1 second'
+    FROM unnest(steps, outcomes, begun, rows, seconds, pauses, error_codes, errors)
+        AS u (step, outcome, begun, rows, seconds, pause, error_code, error)
+    ON CONFLICT ON CONSTRAINT maintenance_pkey DO UPDATE
+    SET outcome = excluded.outcome, last_started_at = greatest(excluded.last_started_at, m.last_started_at),
+        last_succeeded_at = coalesce(excluded.last_succeeded_at, m.last_succeeded_at),
+        last_failed_at = coalesce(excluded.last_failed_at, m.last_failed_at),
+        last_error_code = coalesce(excluded.last_error_code, m.last_error_code),
+        last_error = CASE WHEN excluded.last_error_code IS NULL THEN m.last_error ELSE excluded.last_error END,
+        last_rows = excluded.last_rows, last_duration = excluded.last_duration, row_count = m.row_count + excluded.last_rows,
+        failures = CASE WHEN excluded.outcome = 'failed' THEN m.failures + 1 ELSE 0 END, next_at = excluded.next_at;
+    DELETE FROM kepler.maintenance AS m
+    WHERE (m.workspace_id, m.object) <> ('', '') AND m.last_started_at < ended - interval '2 days';
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.end_maintenance_run(timestamp with time zone,text[],text[],boolean[],bigint[],double precision[],double precision[],text[],text[]) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.end_maintenance_run(timestamp with time zone,text[],text[],boolean[],bigint[],double precision[],double precision[],text[],text[]) IS 'Internal: notes how a run of maintain ended for each step';
+CREATE FUNCTION kepler_internal.execution_report(workflow_id text, started_from timestamp with time zone, started_before timestamp with time zone, workspace_id text)
+ RETURNS TABLE(found_id text, name text, runs bigint, running bigint, overdue bigint, succeeded bigint, failed bigint, abandoned bigint, success_rate numeric, p50_duration interval, p95_duration interval, last_started_at timestamp with time zone, waiting bigint, cancelled bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    wanted_workflow ALIAS FOR $1;
+    wanted_workspace ALIAS FOR $4;
+    -- Half-open: runs that started at started_from, or later, and before started_before.
+    lower_bound constant timestamptz := coalesce($2, '-infinity');
+    upper_bound constant timestamptz := coalesce($3, 'infinity');
+    seen_at constant timestamptz := clock_timestamp();
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['workspace_id'], ARRAY[$4]);
+    IF wanted_workflow IS NOT NULL THEN
+        PERFORM kepler_internal.require_workflow(wanted_workflow, wanted_workspace);
+    END IF;
+    RETURN QUERY
+    SELECT w.id, w.name, r.runs, r.running - o.overdue, o.overdue, r.succeeded, r.failed, r.abandoned,
+        round(r.succeeded::numeric / nullif(r.succeeded + r.failed + r.abandoned, 0), 4),
+        make_interval(secs => r.seconds[1]), make_interval(secs => r.seconds[2]), r.last_started_at, r.waiting, r.cancelled
+    FROM kepler.workflows AS w
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS runs,
+            count(*) FILTER (WHERE e.status = 'RUNNING') AS running,
+            count(*) FILTER (WHERE e.status = 'SUCCESS') AS succeeded,
+            count(*) FILTER (WHERE e.status = 'FAILURE') AS failed,
+            count(*) FILTER (WHERE e.status = 'ABANDONED') AS abandoned,
+            count(*) FILTER (WHERE e.status = 'WAITING') AS waiting,
+            count(*) FILTER (WHERE e.status = 'CANCELLED') AS cancelled,
+            -- When an abandoned run really stopped is not known.
+            percentile_cont('{0.5, 0.95}'::double precision[]) WITHIN GROUP (
+                ORDER BY extract(epoch FROM e.ended_at - e.started_at)::double precision)
+                FILTER (WHERE e.status IN ('SUCCESS', 'FAILURE')) AS seconds,
+            max(e.started_at) AS last_started_at
+        FROM kepler.executions AS e
+        WHERE e.workspace_id = wanted_workspace AND e.workflow_id = w.id
+            AND e.started_at >= lower_bound AND e.started_at < upper_bound
+    ) AS r
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS overdue FROM kepler.executions AS e
+        WHERE e.workspace_id = wanted_workspace AND e.workflow_id = w.id AND e.status = 'RUNNING'
+            AND e.next_check_at < seen_at AND e.deadline_at < seen_at AND e.started_at >= lower_bound AND e.started_at < upper_bound
+    ) AS o
+    WHERE w.workspace_id = wanted_workspace AND (wanted_workflow IS NULL OR w.id = wanted_workflow)
+    ORDER BY w.name, w.id;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.execution_report(text,timestamp with time zone,timestamp with time zone,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.execution_report(text,timestamp with time zone,timestamp with time zone,text) IS 'Internal: execution_report, whose columns bear the names of its arguments';
+CREATE FUNCTION kepler_internal.execution_report_by_user(wanted_user text, wanted_workflow text, started_from timestamp with time zone, started_before timestamp with time zone, workspace_id text)
+ RETURNS TABLE(user_id text, workflow_id text, name text, runs bigint, running bigint, waiting bigint, succeeded bigint, failed bigint, abandoned bigint, cancelled bigint, success_rate numeric, p50_duration interval, p95_duration interval, last_started_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    wanted_workspace ALIAS FOR $5;
+    lower_bound constant timestamptz := coalesce($3, '-infinity');
+    upper_bound constant timestamptz := coalesce($4, 'infinity');
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['workspace_id'], ARRAY[$5]);
+    IF wanted_user IS NOT NULL THEN
+        PERFORM kepler_internal.require_user(wanted_user, wanted_workspace);
+    END IF;
+    IF wanted_workflow IS NOT NULL THEN
+        PERFORM kepler_internal.require_workflow(wanted_workflow, wanted_workspace);
+    END IF;
+    RETURN QUERY
+    WITH found AS (
+        SELECT e.user_id, e.workflow_id, e.status, e.started_at, e.ended_at
+        FROM kepler.executions AS e
+        WHERE wanted_user IS NOT NULL AND wanted_workflow IS NULL AND e.workspace_id = wanted_workspace AND e.user_id = wanted_user
+            AND e.started_at >= lower_bound AND e.started_at < upper_bound
+        UNION ALL
+        SELECT e.user_id, e.workflow_id, e.status, e.started_at, e.ended_at
+        FROM (
+            SELECT wanted_workflow AS id WHERE wanted_workflow IS NOT NULL
+            UNION ALL
+            -- Deleted ones included.
+            SELECT DISTINCT v.workflow_id FROM kepler.workflow_versions AS v
+            WHERE wanted_workflow IS NULL AND wanted_user IS NULL AND v.workspace_id = wanted_workspace
+        ) AS w
+        CROSS JOIN LATERAL (
+            SELECT x.user_id, x.workflow_id, x.status, x.started_at, x.ended_at FROM kepler.executions AS x
+            WHERE x.workspace_id = wanted_workspace AND x.workflow_id = w.id
+                AND x.started_at >= lower_bound AND x.started_at < upper_bound
+                AND (wanted_user IS NULL OR x.user_id = wanted_user)
+            OFFSET 0
+        ) AS e
+    ), counted AS (
+        SELECT f.user_id, f.workflow_id, count(*) AS runs,
+            count(*) FILTER (WHERE f.status = 'RUNNING') AS running,
+            count(*) FILTER (WHERE f.status = 'WAITING') AS waiting,
+            count(*) FILTER (WHERE f.status = 'SUCCESS') AS succeeded,
+            count(*) FILTER (WHERE f.status = 'FAILURE') AS failed,
+            count(*) FILTER (WHERE f.status = 'ABANDONED') AS abandoned,
+            count(*) FILTER (WHERE f.status = 'CANCELLED') AS cancelled,
+            percentile_cont('{0.5, 0.95}'::double precision[]) WITHIN GROUP (
+                ORDER BY extract(epoch FROM f.ended_at - f.started_at)::double precision)
+                FILTER (WHERE f.status IN ('SUCCESS', 'FAILURE')) AS seconds,
+            max(f.started_at) AS last_started_at
+        FROM found AS f
+        GROUP BY f.user_id, f.workflow_id
+    )
+    SELECT c.user_id, c.workflow_id, n.name, c.runs, c.running, c.waiting, c.succeeded, c.failed, c.abandoned, c.cancelled,
+        round(c.succeeded::numeric / nullif(c.succeeded + c.failed + c.abandoned, 0), 4),
+        make_interval(secs => c.seconds[1]), make_interval(secs => c.seconds[2]), c.last_started_at
+    FROM counted AS c
+    LEFT JOIN LATERAL (
+        SELECT v.name FROM kepler.workflow_versions AS v
+        WHERE v.workspace_id = wanted_workspace AND v.workflow_id = c.workflow_id
+        ORDER BY v.version DESC LIMIT 1
+    ) AS n ON true
+    ORDER BY c.user_id COLLATE "C" NULLS LAST, c.workflow_id COLLATE "C";
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.execution_report_by_user(text,text,timestamp with time zone,timestamp with time zone,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.execution_report_by_user(text,text,timestamp with time zone,timestamp with time zone,text) IS 'Internal: execution_report_by_user, whose columns bear the names of its arguments';
+CREATE FUNCTION kepler_internal.execution_retries(wanted_execution text, workspace_id text)
+ RETURNS TABLE(attempt integer, execution_id text, status kepler.execution_status, workflow_version integer, started_at timestamp with time zone, ended_at timestamp with time zone, error text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    first text;
+    earlier text;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['execution_id', 'workspace_id'], ARRAY[$1, $2]);
+    SELECT e.id, e.retry_of INTO first, earlier FROM kepler.executions AS e WHERE e.workspace_id = $2 AND e.id = $1;
+    WHILE earlier IS NOT NULL LOOP
+        SELECT e.id, e.retry_of INTO execution_id, earlier
+        FROM kepler.executions AS e WHERE e.workspace_id = $2 AND e.id = earlier;
+        -- The one before may be deleted. Direct SQL may have tied runs to a ring.
+        EXIT WHEN execution_id IS NULL OR execution_id = $1;
+        first := execution_id;
+    END LOOP;
+    attempt := 0;
+    LOOP
+        SELECT e.id, e.status, e.workflow_version, e.started_at, e.ended_at, e.error
+        INTO execution_id, status, workflow_version, started_at, ended_at, error
+        FROM kepler.executions AS e
+        WHERE e.workspace_id = $2 AND CASE WHEN attempt = 0 THEN e.id = first ELSE e.retry_of = execution_id END;
+        EXIT WHEN NOT FOUND OR (attempt > 0 AND execution_id = first);
+        attempt := attempt + 1;
+        RETURN NEXT;
+    END LOOP;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.execution_retries(text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.execution_retries(text,text) IS 'Internal: execution_retries, whose columns bear the names of its arguments';
+CREATE FUNCTION kepler_internal.expected_tables()
+ RETURNS TABLE(kind text, table_name text, name text, definition text)
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+SELECT d.kind, d.table_name, d.name, d.definition
+FROM regexp_split_to_table(kepler_internal.expected_tables_text(), '\n') AS l (line)
+CROSS JOIN LATERAL jsonb_to_record(l.line::jsonb) AS d (kind text, table_name text, name text, definition text)
+WHERE l.line <> ''
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.expected_tables() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.expected_tables() IS 'Internal: how install() makes Kepler''s tables, an object a row';
+CREATE FUNCTION kepler_internal.expected_tables_text()
+ RETURNS text
+ LANGUAGE c
+ IMMUTABLE PARALLEL SAFE STRICT
+AS 'MODULE_PATHNAME', 'expected_tables_text_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.expected_tables_text() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.expected_tables_text() IS 'Internal: the same, a JSON object a line';
+CREATE FUNCTION kepler_internal.feed_kept_for()
+ RETURNS interval
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+DECLARE
+    has_policy boolean := false;
+BEGIN
+    IF to_regclass('kepler.retention_policies') IS NOT NULL THEN
+        EXECUTE 'SELECT EXISTS (SELECT FROM kepler.retention_policies AS r WHERE r.table_name = ''kepler.feed'')' INTO has_policy;
+    END IF;
+    RETURN CASE WHEN has_policy THEN NULL ELSE interval '30 days' END;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.feed_kept_for() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.feed_kept_for() IS 'Internal: how long maintain keeps the feed; NULL where a retention policy says it';
+CREATE FUNCTION kepler_internal.fill_workflow_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+BEGIN
+    SELECT w.version INTO NEW.workflow_version FROM kepler.workflows AS w
+    WHERE w.workspace_id = NEW.workspace_id AND w.id = NEW.workflow_id;
+    IF NOT FOUND AND NEW.workflow_id IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'foreign_key_violation',
+            MESSAGE = format('workflow "%s" does not exist in workspace "%s"', NEW.workflow_id, NEW.workspace_id);
+    END IF;
+    RETURN NEW;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.fill_workflow_version() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.fill_workflow_version() IS 'Trigger: the version of a run that is inserted without one';
+CREATE FUNCTION kepler_internal.find_maintenance(OUT step text, OUT is_creation boolean, OUT drains boolean, OUT workspace_id text, OUT object text, OUT waits boolean, OUT error_code text, OUT error text, OUT took double precision)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+ SET lock_timeout TO '1s'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    known record;
+    began timestamptz;
+    workspaces text[] := '{}';
+    objects text[] := '{}';
+    steps text[] := '{}';
+    more_workspaces text[];
+    more_objects text[];
+BEGIN
+    FOR known IN
+        SELECT s.step, s.is_creation, s.drains FROM kepler_internal.maintenance_steps() AS s
+        LEFT JOIN kepler.maintenance AS m ON m.workspace_id = '' AND m.step = s.step AND m.object = ''
+        WHERE m.next_at IS NULL OR m.next_at <= clock_timestamp()
+    LOOP
+        step := known.step;
+        is_creation := known.is_creation;
+        drains := known.drains;
+        error_code := NULL;
+        error := NULL;
+        began := clock_timestamp();
+        BEGIN
+            SELECT coalesce(array_agg(d.workspace_id), '{}'), coalesce(array_agg(d.object), '{}')
+            INTO more_workspaces, more_objects FROM kepler_internal.maintenance_due(known.step) AS d;
+            workspaces := workspaces || more_workspaces;
+            objects := objects || more_objects;
+            steps := steps || array_fill(known.step, ARRAY[cardinality(more_objects)]);
+        EXCEPTION WHEN OTHERS OR assert_failure THEN
+            error_code := SQLSTATE;
+            error := SQLERRM;
+        END;
+        took := extract(epoch FROM clock_timestamp() - began);
+        RETURN NEXT;
+    END LOOP;
+    RETURN QUERY
+    SELECT d.step, s.is_creation, s.drains, d.workspace_id, d.object,
+        coalesce(m.next_at > clock_timestamp() AND (d.workspace_id, d.object) <> ('', ''), false), NULL::text, NULL::text,
+        NULL::double precision
+    FROM unnest(steps, workspaces, objects) WITH ORDINALITY AS d (step, workspace_id, object, place)
+    JOIN kepler_internal.maintenance_steps() AS s ON s.step = d.step
+    LEFT JOIN kepler.maintenance AS m ON m.workspace_id = d.workspace_id AND m.step = d.step AND m.object = d.object
+    LEFT JOIN kepler.maintenance AS w ON w.workspace_id = '' AND w.step = d.step AND w.object = ''
+    WHERE d.step = 'delete_workspace' OR NOT EXISTS (
+        SELECT FROM kepler.workspaces AS w WHERE w.id = d.workspace_id AND w.deleting_at IS NOT NULL)
+    ORDER BY s.is_creation DESC, coalesce(m.last_started_at, w.last_started_at, '-infinity'), d.place;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.find_maintenance() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.find_maintenance() IS 'Internal: what all steps of maintain find to do, what has waited longest first';
+CREATE OR REPLACE FUNCTION kepler_internal.finish_execution(execution_id text, token text, status text, results jsonb, error text, workspace_id text, OUT outcome text, OUT stored_status kepler.execution_status, OUT ended_at timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    given_results ALIAS FOR $4;
+    given_error ALIAS FOR $5;
+    finished constant timestamptz := clock_timestamp();
+    new_status kepler.execution_status;
+    run record;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(ARRAY['execution_id', 'token', 'status', 'workspace_id'],
+        ARRAY[$1, $2, $3, $6]);
+    IF $3 NOT IN ('SUCCESS', 'FAILURE') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "status" must be one of SUCCESS, FAILURE, not "%s"', $3);
+    END IF;
+    new_status := $3::kepler.execution_status;
+    -- As the trigger of the table stores it: what is sent again is recognised, and late_finish has no secret either.
+    IF current_setting('kepler.on_secret', true) IS DISTINCT FROM 'allow' THEN
+        given_error := kepler_internal.without_secrets(given_error);
+    END IF;
+
+    SELECT e.status, e.results, e.error, e.late_finish, e.ended_at,
+        e.token_hash IS NOT DISTINCT FROM kepler_internal.execution_token_hash($2) AS has_token
+    INTO run
+    FROM kepler.executions AS e WHERE e.workspace_id = $6 AND e.id = $1
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        outcome := 'not_found';
+        RETURN;
+    END IF;
+    stored_status := run.status;
+    ended_at := run.ended_at;
+    IF NOT run.has_token THEN
+        outcome := 'stale';
+    ELSIF run.status = 'RUNNING' THEN
+        UPDATE kepler.executions AS e
+        SET status = new_status, ended_at = greatest(finished, e.started_at), results = given_results,
+            error = given_error, updated_at = finished
+        WHERE e.workspace_id = $6 AND e.id = $1
+        RETURNING e.status, e.ended_at INTO stored_status, ended_at;
+        -- What is not stored is not told as stored.
+        IF stored_status IS DISTINCT FROM new_status THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'triggered_action_exception',
+                MESSAGE = 'the end of the execution was not written',
+                HINT = 'A trigger on kepler.executions prevents the write, or changes the row.';
+        END IF;
+        outcome := 'finished';
+    ELSIF run.status IN ('ABANDONED', 'CANCELLED') THEN
+        -- Too late to count, and still what happened.
+        IF run.late_finish IS NULL THEN
+            UPDATE kepler.executions AS e
+            SET late_finish = jsonb_build_object('status', new_status, 'results', given_results,
+                    'error', given_error, 'reported_at', finished),
+                updated_at = finished
+            WHERE e.workspace_id = $6 AND e.id = $1;
+        END IF;
+        outcome := 'stale';
+    ELSIF (run.status, run.results, run.error) IS NOT DISTINCT FROM (new_status, given_results, given_error) THEN
+        outcome := 'duplicate';
+    ELSE
+        outcome := 'stale';
+    END IF;
+END
+$function$;
+CREATE OR REPLACE FUNCTION kepler_internal.finish_import(head text, workspace_id text, statements text[], OUT relation regclass, OUT rows bigint)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    statement text;
+    part record;
+    highest bigint;
+BEGIN
+    FOREACH statement IN ARRAY statements LOOP
+        EXECUTE statement;
+    END LOOP;
+    FOR part IN
+        SELECT r.*, (t.said ->> 'rows')::bigint AS said
+        FROM kepler_internal.workspace_relations(workspace_id) AS r
+        LEFT JOIN jsonb_array_elements(head::jsonb -> 'tables') AS t (said) ON t.said ->> 'table' = r.key
+        WHERE r.left_out IS NULL
+        ORDER BY r.position
+    LOOP
+        EXECUTE format('SELECT count(*) FROM %s%s', part.relation,
+                CASE WHEN part.tenant_column IS NOT NULL THEN format(' WHERE %I = $1', part.tenant_column) END)
+            INTO rows USING workspace_id;
+        -- Archives of 0.1.0 have no versions of workflows: triggers made one of each.
+        IF rows <> coalesce(part.said, CASE part.key WHEN 'kepler.workflow_versions' THEN rows ELSE 0 END) THEN
+            RAISE EXCEPTION USING ERRCODE = 'data_exception',
+                MESSAGE = format('%s has %s rows after the import instead of %s', part.relation, rows, coalesce(part.said, 0)),
+                DETAIL = 'The head of the archive says another number, or a trigger has added or left out rows. Nothing was imported.';
+        END IF;
+        relation := part.relation;
+        IF rows > 0 THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+    -- Last of all: what an import that fails has taken from a sequence does not come back.
+    FOR part IN
+        SELECT r.relation, r.tenant_column, n.column_name, n.sequence, n.last, n.most
+        FROM kepler_internal.workspace_relations(workspace_id) AS r
+        CROSS JOIN LATERAL kepler_internal.numbered_columns(r.relation) AS n
+        WHERE r.left_out IS NULL
+        ORDER BY r.position
+    LOOP
+        EXECUTE format('SELECT max(%I)::bigint FROM %s%s', part.column_name, part.relation,
+                CASE WHEN part.tenant_column IS NOT NULL THEN format(' WHERE %I = $1', part.tenant_column) END)
+            INTO highest USING workspace_id;
+        -- Of a shared table others may take numbers meanwhile: with room, so that none is given twice.
+        IF highest > part.last THEN
+            PERFORM setval(part.sequence, least(part.most,
+                highest::numeric + CASE WHEN part.tenant_column IS NOT NULL THEN 1000 ELSE 0 END)::bigint);
+        END IF;
+    END LOOP;
+END
+$function$;
+CREATE FUNCTION kepler_internal.given_schema_rights(owner oid, OUT schema oid, OUT grantee text)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    roles text[] := '{}';
+BEGIN
+    IF to_regclass('kepler.blueprint_tables') IS NULL THEN
+        RETURN;
+    END IF;
+    IF to_regclass('kepler.access_levels') IS NOT NULL THEN
+        SELECT roles || array_agg(l.role_name) INTO roles FROM kepler.access_levels AS l;
+    END IF;
+    IF to_regclass('kepler.workspace_members') IS NOT NULL THEN
+        SELECT roles || array_agg(m.role_name) INTO roles FROM kepler.workspace_members AS m;
+    END IF;
+    RETURN QUERY
+    SELECT DISTINCT n.oid, pg_get_userbyid(x.grantee)::text
+    FROM kepler.blueprint_tables AS t
+    JOIN pg_namespace AS n ON n.nspname = t.schema_name AND n.nspowner = owner
+    CROSS JOIN LATERAL aclexplode(n.nspacl) AS x
+    WHERE x.grantor = owner AND x.grantee <> owner AND x.privilege_type = 'USAGE' AND NOT x.is_grantable
+        AND pg_get_userbyid(x.grantee) = ANY (roles);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.given_schema_rights(oid) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.given_schema_rights(oid) IS 'Internal: the rights on schemas of others that roles have for tables of blueprints';
+CREATE OR REPLACE FUNCTION kepler_internal.guard_execution()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    has_ended constant boolean := OLD.status NOT IN ('RUNNING', 'WAITING');
+    kept text;
+BEGIN
+    IF NEW.status <> OLD.status THEN
+        IF NOT EXISTS (SELECT FROM kepler.execution_transitions() AS t
+                       WHERE t.from_status = OLD.status AND t.to_status = NEW.status) THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'integrity_constraint_violation',
+                MESSAGE = format('execution "%s" cannot go from %s to %s', OLD.id, OLD.status, NEW.status),
+                DETAIL = (SELECT 'Legal: ' || string_agg(format('%s to %s', t.from_status, t.to_status), ', ')
+                          FROM kepler.execution_transitions() AS t) || '.',
+                HINT = 'Start another execution.';
+        END IF;
+        IF NEW.status NOT IN ('RUNNING', 'WAITING') THEN
+            NEW.ended_at := coalesce(NEW.ended_at, greatest(clock_timestamp(), NEW.started_at));
+        END IF;
+    END IF;
+    kept := concat_ws(', ',
+        CASE WHEN NEW.id <> OLD.id THEN 'id' END,
+        CASE WHEN NEW.workflow_id <> OLD.workflow_id THEN 'workflow_id' END,
+        CASE WHEN NEW.workflow_version IS DISTINCT FROM OLD.workflow_version THEN 'workflow_version' END,
+        CASE WHEN NEW.retry_of IS DISTINCT FROM OLD.retry_of THEN 'retry_of' END,
+        CASE WHEN NEW.user_id IS NOT NULL AND NEW.user_id IS DISTINCT FROM OLD.user_id THEN 'user_id' END,
+        CASE WHEN NEW.idempotency_key IS DISTINCT FROM OLD.idempotency_key THEN 'idempotency_key' END,
+        CASE WHEN NEW.started_at <> OLD.started_at THEN 'started_at' END,
+        -- Whoever goes on with a run that waited holds a token of their own.
+        CASE WHEN NEW.token_hash IS DISTINCT FROM OLD.token_hash
+            AND (OLD.status, NEW.status) <> ('WAITING', 'RUNNING') THEN 'token_hash' END,
+        CASE WHEN has_ended AND NEW.ended_at IS DISTINCT FROM OLD.ended_at THEN 'ended_at' END,
+        CASE WHEN has_ended AND NEW.results IS DISTINCT FROM OLD.results THEN 'results' END,
+        CASE WHEN has_ended AND NEW.error IS DISTINCT FROM OLD.error THEN 'error' END,
+        CASE WHEN NEW.late_finish IS DISTINCT FROM OLD.late_finish
+            AND (OLD.late_finish IS NOT NULL OR OLD.status NOT IN ('ABANDONED', 'CANCELLED')) THEN 'late_finish' END);
+    IF kept <> '' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = format('cannot change execution "%s": %s', OLD.id, kept),
+            DETAIL = format('It is %s.', OLD.status),
+            HINT = 'Keep your own notes in metadata.';
+    END IF;
+    IF OLD.status = 'WAITING' AND NEW.status <> 'WAITING' THEN
+        UPDATE kepler.execution_questions AS q SET closed_at = clock_timestamp()
+        WHERE q.workspace_id = OLD.workspace_id AND q.execution_id = OLD.id AND q.closed_at IS NULL;
+    END IF;
+    RETURN NEW;
+END
+$function$;
+CREATE FUNCTION kepler_internal.guard_execution_question()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    kept text;
+BEGIN
+    kept := concat_ws(', ',
+        CASE WHEN NEW.execution_id <> OLD.execution_id THEN 'execution_id' END,
+        CASE WHEN NEW.number <> OLD.number THEN 'number' END,
+        CASE WHEN NEW.question <> OLD.question THEN 'question' END,
+        CASE WHEN NEW.created_at <> OLD.created_at THEN 'created_at' END,
+        -- Foreign keys may empty who was asked and who answered.
+        CASE WHEN NEW.user_id <> OLD.user_id OR (OLD.user_id IS NULL AND NEW.user_id IS NOT NULL) THEN 'user_id' END,
+        CASE WHEN NEW.due_at IS DISTINCT FROM OLD.due_at THEN 'due_at' END,
+        CASE WHEN OLD.closed_at IS NOT NULL AND NEW.closed_at IS DISTINCT FROM OLD.closed_at THEN 'closed_at' END,
+        CASE WHEN (OLD.answered_at IS NOT NULL OR OLD.closed_at IS NOT NULL)
+            AND NEW.answered_at IS DISTINCT FROM OLD.answered_at THEN 'answered_at' END,
+        -- erase_user takes out what the person wrote.
+        CASE WHEN (OLD.answered_at IS NOT NULL OR OLD.closed_at IS NOT NULL)
+            AND NEW.answer IS DISTINCT FROM OLD.answer AND NEW.answer IS DISTINCT FROM '"[erased]"' THEN 'answer' END,
+        CASE WHEN (OLD.answered_at IS NOT NULL OR OLD.closed_at IS NOT NULL)
+            AND NEW.answered_by IS NOT NULL AND NEW.answered_by IS DISTINCT FROM OLD.answered_by THEN 'answered_by' END);
+    IF kept <> '' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = format('cannot change question %s of execution "%s": %s', OLD.number, OLD.execution_id, kept),
+            DETAIL = CASE WHEN OLD.answered_at IS NOT NULL THEN 'It is answered.'
+                WHEN OLD.closed_at IS NOT NULL THEN 'Its run no longer waits for an answer.'
+                ELSE 'What was asked stays as it was asked.' END;
+    END IF;
+    RETURN NEW;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.guard_execution_question() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.guard_execution_question() IS 'Trigger: refuses direct SQL that would falsify a question or its answer';
+CREATE FUNCTION kepler_internal.guard_workflow_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = format('version %s of workflow "%s" cannot change', OLD.version, OLD.workflow_id),
+            HINT = 'Change the workflow: that makes another version.';
+    ELSIF EXISTS (
+        SELECT FROM kepler.workflows AS w
+        WHERE w.workspace_id = OLD.workspace_id AND w.id = OLD.workflow_id AND w.version = OLD.version
+    ) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = format('version %s of workflow "%s" cannot be deleted', OLD.version, OLD.workflow_id),
+            DETAIL = 'It is the one that the workflow has now.';
+    END IF;
+    RETURN OLD;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.guard_workflow_version() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.guard_workflow_version() IS 'Trigger: refuses to change a version of a workflow, and to delete the current one';
+CREATE FUNCTION kepler_internal.has_old_changes(keep interval)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+    SELECT EXISTS (
+            SELECT FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+            WHERE i.inhparent = 'kepler.feed'::regclass AND c.relname ~ '^feed_[0-9]{8}$'
+                AND to_date(right(c.relname, 8), 'YYYYMMDD') + interval '7 days' < clock_timestamp() - keep)
+        OR EXISTS (SELECT FROM kepler.feed_default AS f WHERE f.created_at < clock_timestamp() - keep)
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.has_old_changes(interval) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.has_old_changes(interval) IS 'Internal: whether the feed holds changes that are older';
+CREATE FUNCTION kepler_internal.has_unsealed_changes()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    last kepler.history_seals;
+    present constant integer := (SELECT max(e.epoch) FROM kepler.feed_epochs AS e);
+    horizon constant xid8 := pg_snapshot_xmin(pg_current_snapshot());
+BEGIN
+    SELECT * INTO last FROM kepler.history_seals AS s ORDER BY s.number DESC LIMIT 1;
+    last.epoch := coalesce(last.epoch, 0);
+    last.xid := coalesce(last.xid, '0');
+    last.sequence := coalesce(last.sequence, -1);
+    RETURN EXISTS (
+        SELECT FROM (
+            (SELECT h.epoch, h.xid FROM kepler.history AS h WHERE (h.epoch, h.xid, h.sequence) > (last.epoch, last.xid, last.sequence)
+            ORDER BY h.epoch, h.xid, h.sequence LIMIT 1)
+            UNION ALL
+            (SELECT t.epoch, t.xid FROM kepler.history_transactions AS t
+            WHERE (t.epoch, t.xid, t.sequence) > (last.epoch, last.xid, last.sequence)
+            ORDER BY t.epoch, t.xid, t.sequence LIMIT 1)
+            UNION ALL
+            (SELECT c.epoch, c.xid FROM kepler.history_shapes AS c WHERE (c.epoch, c.xid, c.id) > (last.epoch, last.xid, last.sequence)
+            ORDER BY c.epoch, c.xid, c.id LIMIT 1)
+            UNION ALL
+            (SELECT r.epoch, r.xid FROM kepler.history_redactions AS r WHERE (r.epoch, r.xid, r.id) > (last.epoch, last.xid, last.sequence)
+            ORDER BY r.epoch, r.xid, r.id LIMIT 1)
+        ) AS n
+        WHERE n.epoch < present OR n.xid < horizon);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.has_unsealed_changes() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.has_unsealed_changes() IS 'Internal: whether there is something to seal';
+CREATE FUNCTION kepler_internal.held_by_tables(relations regclass[])
+ RETURNS regclass[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    relation regclass;
+    is_held boolean;
+    held regclass[] := '{}';
+BEGIN
+    FOREACH relation IN ARRAY relations LOOP
+        CONTINUE WHEN relation::text = ANY (
+            '{kepler.schema_versions,kepler.access_levels,kepler.workspace_members,kepler.tracked_tables,kepler.feed_epochs}');
+        EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s AS t%s)', relation,
+            CASE relation::text WHEN 'kepler.workspaces' THEN $c$ WHERE t.id OPERATOR(pg_catalog.<>) 'default'$c$ END) INTO is_held;
+        -- A partition is a part of the table that users know.
+        relation := coalesce(pg_partition_root(relation), relation);
+        IF is_held AND relation <> ALL (held) THEN
+            held := held || relation;
+        END IF;
+    END LOOP;
+    RETURN held;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.held_by_tables(regclass[]) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.held_by_tables(regclass[]) IS 'Internal: which tables hold more than install() put there';
+CREATE FUNCTION kepler_internal.keep_workflow_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+BEGIN
+    IF TG_OP = 'UPDATE' AND OLD.id <> NEW.id THEN
+        DELETE FROM kepler.workflow_versions AS v WHERE v.workspace_id = OLD.workspace_id AND v.workflow_id = OLD.id;
+    END IF;
+    INSERT INTO kepler.workflow_versions (workspace_id, workflow_id, version, name, intent, trigger, actions, required_providers)
+    SELECT NEW.workspace_id, NEW.id, NEW.version, NEW.name, NEW.intent, NEW.trigger, NEW.actions, NEW.required_providers
+    WHERE NOT EXISTS (
+        SELECT FROM kepler.workflow_versions AS v
+        WHERE v.workspace_id = NEW.workspace_id AND v.workflow_id = NEW.id AND v.version = NEW.version
+            AND (v.trigger, v.actions, v.required_providers, v.intent)
+                IS NOT DISTINCT FROM (NEW.trigger, NEW.actions, NEW.required_providers, NEW.intent));
+    RETURN NULL;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.keep_workflow_version() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.keep_workflow_version() IS 'Trigger: keeps the definition that a workflow has got';
+CREATE FUNCTION kepler_internal.lacks_partitions(log text, period text, ahead integer)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+    SELECT EXISTS (
+        SELECT FROM generate_series(0, ahead) AS g (n)
+        WHERE to_regclass(format('kepler.%I', log || '_'
+            || to_char(date_trunc(period, clock_timestamp()) + g.n * ('1 ' || period)::interval, 'YYYYMMDD'))) IS NULL)
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.lacks_partitions(text,text,integer) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.lacks_partitions(text,text,integer) IS 'Internal: whether a partition of the feed or of the history is missing';
+CREATE FUNCTION kepler_internal.leased_types(OUT workspace_id text, OUT entity_type text, OUT deadline timestamp with time zone)
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+    WITH RECURSIVE t AS (
+        (SELECT l.workspace_id, l.entity_type, l.deadline FROM kepler.leases AS l
+        ORDER BY l.workspace_id, l.entity_type, l.deadline LIMIT 1)
+        UNION ALL
+        SELECT n.* FROM t CROSS JOIN LATERAL (
+            SELECT l.workspace_id, l.entity_type, l.deadline FROM kepler.leases AS l
+            WHERE (l.workspace_id, l.entity_type) > (t.workspace_id, t.entity_type)
+            ORDER BY l.workspace_id, l.entity_type, l.deadline LIMIT 1) AS n
+    )
+    SELECT t.workspace_id, t.entity_type, t.deadline FROM t
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.leased_types() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.leased_types() IS 'Internal: types with leases, and the first deadline of each';
+CREATE OR REPLACE FUNCTION kepler_internal.left_out_of_archives(OUT key text, OUT reason text)
+ RETURNS SETOF record
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+VALUES
+    ('kepler.feed', 'a log of this database; what is imported is told to the feed of that one'),
+    ('kepler.feed_dropped', 'positions in the feed of this database'),
+    ('kepler.history', 'the trail of this database, which its seals prove here and nowhere else'),
+    ('kepler.history_transactions', 'the trail of this database, which its seals prove here and nowhere else'),
+    ('kepler.history_redactions', 'the trail of this database, which its seals prove here and nowhere else'),
+    ('kepler.consumers', 'positions in the feed of this database'),
+    ('kepler.maintenance', 'what was done here, and when'),
+    ('kepler.tracked_tables', 'what is tracked is decided in each database; track is called anew'),
+    ('kepler.workspace_members', 'roles of this server; grant_access gives rights in the other one')
+$function$;
+CREATE OR REPLACE FUNCTION kepler_internal.lock_relations(relations regclass[], modes text[], lock_timeout_ms integer, max_attempts integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+DECLARE
+    lock_timeout_before constant text := current_setting('lock_timeout');
+    pause_ms double precision := 100;
+    busy regclass;
+    holders text;
+    prepared text;
+BEGIN
+    FOR attempt IN 1 .. max_attempts LOOP
+        BEGIN
+            PERFORM set_config('lock_timeout', lock_timeout_ms::text, true);
+            FOR at IN 1 .. cardinality(relations) LOOP
+                busy := relations[at];
+                IF NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = busy) THEN
+                    RAISE EXCEPTION USING
+                        ERRCODE = 'serialization_failure',
+                        MESSAGE = 'a table was dropped during the wait for its lock';
+                END IF;
+                EXECUTE format('LOCK TABLE %s IN %s MODE', busy, modes[at]);
+            END LOOP;
+            PERFORM set_config('lock_timeout', lock_timeout_before, true);
+            RETURN;
+        -- A table that was renamed while its lock was awaited is not found: it has another name now.
+        EXCEPTION WHEN lock_not_available OR undefined_table THEN
+            IF attempt = max_attempts THEN
+                SELECT string_agg(DISTINCT l.pid::text, ', ' ORDER BY l.pid::text) INTO holders
+                FROM pg_locks AS l
+                WHERE l.relation = busy AND l.granted AND l.pid <> pg_backend_pid()
+                    AND l.database = (SELECT d.oid FROM pg_database AS d
+                                      WHERE d.datname = current_database());
+                SELECT string_agg(DISTINCT quote_literal(p.gid), ', ' ORDER BY quote_literal(p.gid)) INTO prepared
+                FROM pg_locks AS l
+                JOIN pg_locks AS x ON x.virtualtransaction = l.virtualtransaction AND x.locktype = 'transactionid' AND x.pid IS NULL
+                JOIN pg_prepared_xacts AS p ON p.transaction = x.transactionid
+                WHERE l.relation = busy AND l.pid IS NULL;
+                RAISE EXCEPTION USING
+                    ERRCODE = 'lock_not_available',
+                    MESSAGE = format('could not lock %s within %s attempts of %s ms',
+                        busy, max_attempts, lock_timeout_ms),
+                    DETAIL = concat_ws(' ', 'Nothing was changed.',
+                        CASE WHEN holders IS NOT NULL THEN format('Processes %s hold locks on it.', holders) END,
+                        CASE WHEN prepared IS NOT NULL THEN format('Prepared transactions hold locks on it: %s.', prepared) END),
+                    HINT = 'Try again when their transactions have ended, or raise lock_timeout_ms and '
+                        'lock_attempts in options.';
+            END IF;
+        END;
+        PERFORM pg_sleep(pause_ms * (0.5 + random()) / 1000);
+        pause_ms := least(pause_ms * 2, 2000);
+    END LOOP;
+END
+$function$;
+CREATE FUNCTION kepler_internal.made_objects(owner oid, names text[], OUT kind text, OUT class oid, OUT id oid, OUT object text, OUT relation regclass, OUT drop_command text)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    relations oid[];
+    kinds text[];
+    lists constant text[] := ARRAY[
+        -- Entry tables; those that were dropped, and wait to be purged, too.
+        'entry_tables', $q$SELECT 'entry table', 'kepler_data', e.table_name, 'rp' FROM kepler.entry_tables AS e$q$,
+        'embedding_spaces', $q$SELECT 'embedding table', 'kepler_data', n.name, 'r' FROM kepler.embedding_spaces AS s
+            CROSS JOIN LATERAL (VALUES (s.memory_table_name), (s.message_table_name)) AS n (name)$q$,
+        'blueprint_tables', $q$SELECT 'blueprint table', t.schema_name, t.table_name, 'r' FROM kepler.blueprint_tables AS t$q$];
+    made record;
+BEGIN
+    WITH RECURSIVE own AS (
+        SELECT c.oid FROM pg_class AS c
+        WHERE c.relnamespace = to_regnamespace('kepler') AND c.relname = ANY (names) AND c.relkind IN ('r', 'p', 'v', 'S')
+            AND c.relowner = owner
+        UNION
+        -- Its own partitions. One that is elsewhere, or somebody else's, was attached by hand.
+        SELECT c.oid FROM own AS o
+        JOIN pg_inherits AS i ON i.inhparent = o.oid
+        JOIN pg_class AS c ON c.oid = i.inhrelid AND c.relispartition AND c.relowner = owner
+            AND c.relnamespace = to_regnamespace('kepler')
+    )
+    SELECT array_agg(c.oid ORDER BY c.relname), array_agg(
+            CASE c.relkind WHEN 'v' THEN 'view' WHEN 'S' THEN 'sequence' ELSE 'table' END ORDER BY c.relname)
+    INTO relations, kinds
+    FROM own AS o JOIN pg_class AS c ON c.oid = o.oid;
+    FOR at IN 1 .. cardinality(lists) BY 2 LOOP
+        CONTINUE WHEN to_regclass('kepler.' || lists[at]) IS NULL;
+        FOR made IN EXECUTE format(
+            'SELECT l.kind, c.oid FROM (%s) AS l (kind, schema_name, table_name, relkinds)
+             JOIN pg_catalog.pg_namespace AS n ON n.nspname OPERATOR(pg_catalog.=) l.schema_name::pg_catalog.name
+             JOIN pg_catalog.pg_class AS c ON c.relnamespace OPERATOR(pg_catalog.=) n.oid
+                 AND c.relname OPERATOR(pg_catalog.=) l.table_name::pg_catalog.name
+                 AND c.relowner OPERATOR(pg_catalog.=) $1
+                 AND pg_catalog.strpos(l.relkinds, c.relkind::pg_catalog.text) OPERATOR(pg_catalog.>) 0
+             ORDER BY n.nspname, c.relname', lists[at + 1]) USING owner
+        LOOP
+            relations := relations || made.oid;
+            kinds := kinds || made.kind::text;
+        END LOOP;
+    END LOOP;
+    -- What track() put on tables that are not Kepler's.
+    RETURN QUERY
+    SELECT 'trigger', 'pg_trigger'::regclass::oid, g.oid, pg_describe_object('pg_trigger'::regclass, g.oid, 0), g.tgrelid::regclass,
+        format('DROP TRIGGER %I ON %s', g.tgname, g.tgrelid::regclass)
+    FROM pg_trigger AS g
+    WHERE g.tgfoid IN ('kepler_internal.tell_feed()'::regprocedure, 'kepler_internal.tell_history()'::regprocedure)
+        AND g.tgparentid = 0 AND NOT g.tgisinternal AND g.tgrelid <> ALL (coalesce(relations, '{}'))
+    ORDER BY 4;
+    RETURN QUERY
+    SELECT o.kind, 'pg_class'::regclass::oid, o.oid, o.oid::regclass::text, o.oid::regclass,
+        CASE o.kind WHEN 'view' THEN format('DROP VIEW %s', o.oid::regclass)
+            WHEN 'sequence' THEN format('DROP SEQUENCE %s', o.oid::regclass) END
+    FROM ROWS FROM (unnest(kinds), unnest(relations)) WITH ORDINALITY AS o (kind, oid, at)
+    -- Views read tables; defaults of tables may read a sequence.
+    ORDER BY CASE o.kind WHEN 'view' THEN 1 WHEN 'sequence' THEN 3 ELSE 2 END, o.at;
+    IF to_regclass('kepler.blueprint_enums') IS NOT NULL THEN
+        RETURN QUERY
+        SELECT 'enum', 'pg_type'::regclass::oid, t.oid, t.oid::regtype::text, NULL::regclass, format('DROP TYPE %s', t.oid::regtype)
+        FROM kepler.blueprint_enums AS e
+        JOIN pg_namespace AS n ON n.nspname = e.schema_name
+        JOIN pg_type AS t ON t.typnamespace = n.oid AND t.typname = e.type_name AND t.typtype = 'e' AND t.typowner = owner
+        ORDER BY 4;
+    END IF;
+    RETURN QUERY
+    SELECT 'schema', 'pg_namespace'::regclass::oid, n.oid, format('%I', n.nspname), NULL::regclass,
+        format('DROP SCHEMA %I', n.nspname)
+    FROM pg_namespace AS n
+    WHERE n.nspowner = owner AND n.nspname = ANY (kepler_internal.made_schemas())
+    ORDER BY n.nspname;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.made_objects(oid,text[]) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.made_objects(oid,text[]) IS 'Internal: what Kepler made that is no member of the extension';
+CREATE FUNCTION kepler_internal.made_schemas()
+ RETURNS text[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    schemas text[] := '{}';
+BEGIN
+    IF to_regclass('kepler.blueprints') IS NOT NULL THEN
+        SELECT coalesce(array_agg(DISTINCT s.name), '{}') INTO schemas
+        FROM kepler.blueprints AS b CROSS JOIN LATERAL unnest(b.made_schemas) AS s (name);
+    END IF;
+    RETURN schemas || 'kepler_data'::text;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.made_schemas() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.made_schemas() IS 'Internal: the schemas that Kepler made beside those of the extension';
+CREATE FUNCTION kepler_internal.maintain_part(step text, workspace_id text, object text, max_rows integer, INOUT place text, OUT done bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    last bigint;
+    held text;
+    left_over boolean;
+BEGIN
+    -- What is deferred belongs to this part: it fails here, and runs as the owner.
+    SET CONSTRAINTS ALL IMMEDIATE;
+    CASE step
+    WHEN 'make_feed_partitions' THEN
+        done := kepler_internal.make_partitions('feed', 'week', 4);
+    WHEN 'make_history_partitions' THEN
+        done := CASE WHEN kepler_internal.make_history_partitions_step() THEN 1 ELSE 0 END;
+    WHEN 'reap_leases' THEN
+        done := kepler_internal.reap_leases(workspace_id, object, max_rows);
+    WHEN 'abandon_executions' THEN
+        SELECT count(*) INTO done FROM kepler_internal.abandon_executions(max_rows, workspace_id) AS a;
+    WHEN 'abandon_syncs' THEN
+        done := kepler_internal.tidy_syncs(workspace_id, max_rows);
+    WHEN 'queue_backlog' THEN
+        -- Those who did not know the policy have ended then.
+        PERFORM kepler_internal.wait_for_writers(object, max_rows, workspace_id);
+        held := kepler_internal.queue_backlog_step(object, max_rows, workspace_id);
+        -- Of what somebody holds the next run takes care.
+        done := CASE WHEN held IS NULL THEN 1 WHEN held = '' THEN max_rows ELSE 0 END;
+    WHEN 'drop_backlog' THEN
+        left_over := kepler_internal.drop_backlog_step(object, max_rows, 0, workspace_id);
+        done := CASE WHEN left_over IS NULL THEN 1 WHEN left_over THEN 0 ELSE max_rows END;
+    WHEN 'seal_history' THEN
+        last := coalesce((SELECT max(s.number) FROM kepler.history_seals AS s), 0);
+        PERFORM kepler_internal.seal_history_step();
+        done := coalesce((SELECT sum(s.row_count) FROM kepler.history_seals AS s WHERE s.number > last), 0);
+    WHEN 'expire_memories' THEN
+        done := kepler_internal.expire_memories(max_rows, workspace_id);
+    WHEN 'apply_retention' THEN
+        EXECUTE 'SELECT kepler_internal.apply_retention($1, $2)' INTO done USING split_part(object, ' ', 1)::bigint, max_rows;
+    WHEN 'drop_old_changes' THEN
+        left_over := kepler_internal.drop_old_changes(kepler_internal.feed_kept_for());
+        -- Nothing is done where the partition is in use.
+        done := CASE WHEN left_over OR NOT kepler_internal.has_old_changes(kepler_internal.feed_kept_for()) THEN 1 ELSE 0 END;
+    WHEN 'delete_workspace' THEN
+        place := kepler_internal.delete_workspace_step(workspace_id, max_rows, place);
+        done := 1;
+    WHEN 'advise_indexes' THEN
+        PERFORM kepler_internal.advise_indexes();
+        done := 0;
+    END CASE;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.maintain_part(text,text,text,integer,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.maintain_part(text,text,text,integer,text) IS 'Internal: a bounded part of a step of maintain';
+CREATE FUNCTION kepler_internal.maintain_step(budget interval, is_first boolean)
+ RETURNS boolean
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'maintain_step_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.maintain_step(interval,boolean) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.maintain_step(interval,boolean) IS 'Internal: the next part of maintain, a transaction; gives whether there is another';
+CREATE FUNCTION kepler_internal.maintenance_due(step text, OUT workspace_id text, OUT object text)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_column
+BEGIN
+    CASE $1
+    WHEN 'make_feed_partitions' THEN
+        RETURN QUERY SELECT '', '' WHERE kepler_internal.lacks_partitions('feed', 'week', 4);
+    WHEN 'make_history_partitions' THEN
+        RETURN QUERY SELECT '', '' WHERE kepler_internal.lacks_partitions('history', 'month', 2);
+    WHEN 'reap_leases' THEN
+        RETURN QUERY
+        SELECT t.workspace_id, t.entity_type FROM kepler_internal.leased_types() AS t
+        WHERE t.deadline <= clock_timestamp()
+            AND EXISTS (
+                SELECT FROM kepler.leases AS l
+                WHERE l.workspace_id = t.workspace_id AND l.entity_type = t.entity_type
+                    AND l.deadline <= clock_timestamp() AND l.lease_until <= clock_timestamp())
+            AND EXISTS (
+                SELECT FROM kepler.enrichment_policies AS p
+                WHERE p.workspace_id = t.workspace_id AND p.entity_type = t.entity_type);
+    WHEN 'abandon_executions' THEN
+        RETURN QUERY
+        WITH RECURSIVE t AS (
+            (SELECT e.workspace_id, e.next_check_at FROM kepler.executions AS e
+            WHERE e.status = 'RUNNING' ORDER BY e.workspace_id, e.next_check_at LIMIT 1)
+            UNION ALL
+            SELECT n.* FROM t CROSS JOIN LATERAL (
+                SELECT e.workspace_id, e.next_check_at FROM kepler.executions AS e
+                WHERE e.status = 'RUNNING' AND e.workspace_id > t.workspace_id
+                ORDER BY e.workspace_id, e.next_check_at LIMIT 1) AS n
+        )
+        SELECT t.workspace_id, '' FROM t WHERE t.next_check_at < clock_timestamp();
+    WHEN 'abandon_syncs' THEN
+        RETURN QUERY
+        SELECT r.workspace_id, '' FROM kepler.sync_runs AS r
+        WHERE r.status = 'RUNNING' AND greatest(r.started_at, r.checkpoint_at, r.phase_active_at, (
+                SELECT b.created_at FROM kepler.sync_batches AS b
+                WHERE b.workspace_id = r.workspace_id AND b.sync_run_id = r.id ORDER BY b.id DESC LIMIT 1))
+            < clock_timestamp() - interval '1 day'
+        UNION
+        SELECT n, '' FROM kepler_internal.workspaces_with_sync_notes() AS n;
+    WHEN 'queue_backlog' THEN
+        RETURN QUERY
+        SELECT p.workspace_id, p.entity_type FROM kepler.enrichment_policies AS p
+        WHERE p.backlog_after IS NOT NULL OR p.fair_keys_after IS NOT NULL;
+    WHEN 'drop_backlog' THEN
+        RETURN QUERY
+        SELECT t.workspace_id, t.entity_type
+        FROM (
+            SELECT l.workspace_id, l.entity_type FROM kepler_internal.leased_types() AS l
+            UNION
+            SELECT q.workspace_id, q.entity_type FROM kepler_internal.queued_types() AS q
+        ) AS t
+        WHERE NOT EXISTS (
+            SELECT FROM kepler.enrichment_policies AS p
+            WHERE p.workspace_id = t.workspace_id AND p.entity_type = t.entity_type);
+    WHEN 'seal_history' THEN
+        RETURN QUERY SELECT '', '' WHERE kepler_internal.has_unsealed_changes();
+    WHEN 'expire_memories' THEN
+        RETURN QUERY
+        WITH RECURSIVE t AS (
+            (SELECT m.workspace_id, m.expires_at FROM kepler.memories AS m
+            WHERE m.expires_at IS NOT NULL ORDER BY m.workspace_id, m.expires_at LIMIT 1)
+            UNION ALL
+            SELECT n.* FROM t CROSS JOIN LATERAL (
+                SELECT m.workspace_id, m.expires_at FROM kepler.memories AS m
+                WHERE m.expires_at IS NOT NULL AND m.workspace_id > t.workspace_id
+                ORDER BY m.workspace_id, m.expires_at LIMIT 1) AS n
+        )
+        SELECT t.workspace_id, '' FROM t WHERE t.expires_at <= clock_timestamp();
+    WHEN 'apply_retention' THEN
+        -- Each policy once an hour.
+        IF to_regclass('kepler.retention_policies') IS NOT NULL THEN
+            RETURN QUERY EXECUTE '
+                SELECT p.workspace_id, p.object
+                FROM (
+                    SELECT coalesce(r.workspace_id, '''') AS workspace_id, r.id || '' '' || r.table_name AS object
+                    FROM kepler.retention_policies AS r
+                ) AS p
+                WHERE NOT EXISTS (
+                    SELECT FROM kepler.maintenance AS m
+                    WHERE m.workspace_id = p.workspace_id AND m.step = ''apply_retention'' AND m.object = p.object
+                        AND m.outcome = ''finished'' AND m.last_started_at > clock_timestamp() - interval ''1 hour'')';
+        END IF;
+    WHEN 'drop_old_changes' THEN
+        RETURN QUERY SELECT '', '' WHERE kepler_internal.has_old_changes(kepler_internal.feed_kept_for());
+    WHEN 'delete_workspace' THEN
+        RETURN QUERY SELECT w.id, '' FROM kepler.workspaces AS w WHERE w.deleting_at IS NOT NULL;
+    WHEN 'advise_indexes' THEN
+        -- Once a day.
+        RETURN QUERY
+        SELECT '', '' WHERE NOT EXISTS (
+            SELECT FROM kepler.maintenance AS m
+            WHERE m.workspace_id = '' AND m.step = 'advise_indexes' AND m.object = ''
+                AND m.outcome = 'finished' AND m.last_started_at > clock_timestamp() - interval '1 day');
+    END CASE;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.maintenance_due(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.maintenance_due(text) IS 'Internal: what a step of maintain finds to do';
+CREATE FUNCTION kepler_internal.maintenance_pause(failures integer)
+ RETURNS interval
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ SELECT least(interval '1 hour', interval '1 minute' * (2 ^ least(failures - 1, 10))) $function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.maintenance_pause(integer) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.maintenance_pause(integer) IS 'Internal: how long what came to nothing so often is left alone';
+CREATE FUNCTION kepler_internal.maintenance_steps(OUT step text, OUT is_creation boolean, OUT drains boolean)
+ RETURNS SETOF record
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+VALUES
+    ('make_feed_partitions', true, false),
+    ('make_history_partitions', true, false),
+    ('reap_leases', false, true),
+    ('abandon_executions', false, true),
+    ('abandon_syncs', false, false),
+    ('queue_backlog', false, false),
+    ('drop_backlog', false, false),
+    ('seal_history', false, false),
+    ('expire_memories', false, true),
+    ('apply_retention', false, false),
+    ('drop_old_changes', false, false),
+    ('delete_workspace', false, false),
+    ('advise_indexes', false, false)
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.maintenance_steps() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.maintenance_steps() IS 'Internal: the steps of maintain, in their order';
+COMMENT ON FUNCTION kepler_internal.make_history_partitions_step() IS 'Internal: the step make_history_partitions of maintain';
+CREATE FUNCTION kepler_internal.metric_names()
+ RETURNS TABLE(name text, type text, label_names text[], help text)
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+VALUES
+    ('kepler_info', 'gauge', '{library_version,extension_version,postgres_version}'::text[], 'Versions of library, extension and Postgres; always 1'),
+    ('kepler_schema_version', 'gauge', '{}', 'Schema version of Kepler''s tables'),
+    ('kepler_schema_version_expected', 'gauge', '{}', 'Schema version that the library knows; install() brings the tables there'),
+    ('kepler_workspaces', 'gauge', '{}', 'Workspaces, as Postgres estimates them'),
+    ('kepler_queue_ready_records', 'gauge', '{workspace_id,entity_type}', 'Records that a claim may take now, counted up to kepler_queue_counted_up_to_records'),
+    ('kepler_queue_waiting_records', 'gauge', '{workspace_id,entity_type}', 'Records whose next attempt comes later, counted up to kepler_queue_counted_up_to_records'),
+    ('kepler_queue_leased_records', 'gauge', '{workspace_id,entity_type}', 'Records that workers hold'),
+    ('kepler_queue_failed_records', 'gauge', '{workspace_id,entity_type}', 'Records that are FAILED, counted up to kepler_queue_counted_up_to_records'),
+    ('kepler_queue_counted_up_to_records', 'gauge', '{workspace_id,entity_type}', 'Where counting of the queue stops: a greater count is not told'),
+    ('kepler_queue_oldest_ready_age_seconds', 'gauge', '{workspace_id,entity_type}', 'How long the record that has been ready longest is ready'),
+    ('kepler_queue_leases', 'gauge', '{workspace_id,entity_type}', 'Leases that are open'),
+    ('kepler_queue_expired_leases', 'gauge', '{workspace_id,entity_type}', 'Leases that have ended without a result'),
+    ('kepler_workers', 'gauge', '{workspace_id,entity_type}', 'Workers that hold leases'),
+    ('kepler_sync_open_runs', 'gauge', '{workspace_id,entity_type,source}', 'Sync runs that are open'),
+    ('kepler_sync_oldest_open_run_age_seconds', 'gauge', '{workspace_id,entity_type,source}', 'How long ago the oldest open sync run began'),
+    ('kepler_sync_failing_entities', 'gauge', '{workspace_id,entity_type,source}', 'Entities whose last sync run of a mode failed or was abandoned'),
+    ('kepler_sync_last_success_age_seconds', 'gauge', '{workspace_id,entity_type,source}', 'How long ago the last successful sync run ended, of the entity of the type where it is longest'),
+    ('kepler_feed_waiting_changes', 'gauge', '{workspace_id,consumer}', 'Changes behind the cursor of a consumer, counted up to kepler_feed_counted_up_to_changes'),
+    ('kepler_feed_counted_up_to_changes', 'gauge', '{workspace_id,consumer}', 'Where counting of the feed stops: a greater count is not told'),
+    ('kepler_feed_oldest_waiting_age_seconds', 'gauge', '{workspace_id,consumer}', 'Age of the oldest change that waits for a consumer'),
+    ('kepler_feed_acknowledged_age_seconds', 'gauge', '{workspace_id,consumer}', 'How long ago a consumer last acknowledged changes'),
+    ('kepler_horizon_held_seconds', 'gauge', '{held_by}', 'How long the oldest transaction of a kind has been under way'),
+    ('kepler_horizon_held_transactions', 'gauge', '{held_by}', 'How many transactions have begun since the horizon is held back'),
+    ('kepler_memory_estimated_rows', 'gauge', '{space,kind}', 'Embeddings of a space, as Postgres estimates them'),
+    ('kepler_memory_estimated_pending_rows', 'gauge', '{space,kind}', 'Memories or messages without an embedding in a space, as Postgres estimates it'),
+    ('kepler_memory_bytes', 'gauge', '{space,kind}', 'Size of the table of embeddings without its indexes'),
+    ('kepler_memory_index_bytes', 'gauge', '{space,kind}', 'Size of the index on the vectors'),
+    ('kepler_memory_index_valid', 'gauge', '{space,kind}', '1 if searches use the index, 0 if it is not valid'),
+    ('kepler_memory_index_building', 'gauge', '{space,kind}', '1 while the index is being built'),
+    ('kepler_executions_running', 'gauge', '{workspace_id}', 'Executions under way'),
+    ('kepler_executions_overdue', 'gauge', '{workspace_id}', 'Executions under way whose deadline has passed'),
+    ('kepler_executions_oldest_age_seconds', 'gauge', '{workspace_id}', 'How long ago the oldest execution under way began'),
+    ('kepler_entry_tables', 'gauge', '{workspace_id}', 'Entry tables of a workspace'),
+    ('kepler_entry_tables_estimated_rows', 'gauge', '{workspace_id}', 'Rows of the entry tables of a workspace, as Postgres estimates them'),
+    ('kepler_entry_tables_estimated_bytes', 'gauge', '{workspace_id}', 'Size of the entry tables of a workspace without indexes, as of their last vacuum'),
+    ('kepler_table_estimated_rows', 'gauge', '{table}', 'Rows of a table of Kepler''s, as Postgres estimates them'),
+    ('kepler_table_dead_rows', 'gauge', '{table}', 'Versions of rows that vacuum has not removed yet, as Postgres counts them'),
+    ('kepler_table_bytes', 'gauge', '{table}', 'Size of a table with its indexes'),
+    ('kepler_table_rows_inserted_total', 'counter', '{table}', 'Rows inserted since the statistics of Postgres were reset'),
+    ('kepler_table_rows_updated_total', 'counter', '{table}', 'Rows updated since the statistics of Postgres were reset'),
+    ('kepler_table_rows_deleted_total', 'counter', '{table}', 'Rows deleted since the statistics of Postgres were reset')
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.metric_names() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.metric_names() IS 'Internal: name, type, labels and help of each metric';
+CREATE FUNCTION kepler_internal.number_workflow_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    newest integer;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF NEW.id IS DISTINCT FROM OLD.id AND EXISTS (
+            SELECT FROM kepler.executions AS e WHERE e.workspace_id = OLD.workspace_id AND e.workflow_id = OLD.id
+        ) THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'integrity_constraint_violation',
+                MESSAGE = format('cannot change the id of workflow "%s": it has run', OLD.id),
+                HINT = 'Insert a workflow with the new id, and make this one inactive or delete it.';
+        ELSIF NEW.id = OLD.id AND (NEW.trigger, NEW.actions, NEW.required_providers, NEW.intent)
+            IS NOT DISTINCT FROM (OLD.trigger, OLD.actions, OLD.required_providers, OLD.intent) THEN
+            NEW.version := OLD.version;
+            RETURN NEW;
+        END IF;
+    ELSIF EXISTS (
+        SELECT FROM kepler.workflow_versions AS v
+        WHERE v.workspace_id = NEW.workspace_id AND v.workflow_id = NEW.id AND v.version = NEW.version
+            AND (v.trigger, v.actions, v.required_providers, v.intent)
+                IS NOT DISTINCT FROM (NEW.trigger, NEW.actions, NEW.required_providers, NEW.intent)
+    ) THEN
+        RETURN NEW;
+    END IF;
+    -- A workflow of this id may have been deleted, and its runs are there.
+    SELECT max(v.version) INTO newest FROM kepler.workflow_versions AS v
+    WHERE v.workspace_id = NEW.workspace_id AND v.workflow_id = NEW.id;
+    NEW.version := 1 + coalesce(newest, 0);
+    RETURN NEW;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.number_workflow_version() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.number_workflow_version() IS 'Trigger: gives a changed definition the next number';
+CREATE FUNCTION kepler_internal.plan_uninstall(owner oid, caller oid, names text[], OUT kind text, OUT object text, OUT relation regclass, OUT outcome text, OUT hint text, OUT drop_command text)
+ RETURNS SETOF record
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+WITH made AS MATERIALIZED (
+    SELECT m.*, row_number() OVER () AS at FROM kepler_internal.made_objects(owner, names) AS m
+),
+-- A schema goes if nothing is left in it.
+asked AS MATERIALIZED (
+    SELECT array_agg(m.class) || e.tableoid AS classes, array_agg(m.id) || e.oid AS ids
+    FROM pg_extension AS e LEFT JOIN made AS m ON m.kind <> 'schema'
+    WHERE e.extname = 'kepler' GROUP BY e.oid, e.tableoid
+),
+part AS MATERIALIZED (
+    SELECT p.class, p.id FROM asked AS a CROSS JOIN LATERAL kepler_internal.with_parts(a.classes, a.ids) AS p WHERE p.id IS NOT NULL
+),
+given AS MATERIALIZED (
+    SELECT g.schema, g.grantee FROM kepler_internal.given_schema_rights(owner) AS g
+),
+held AS MATERIALIZED (
+    SELECT n.oid AS schema, d.classid AS class, d.objid AS id
+    FROM pg_namespace AS n
+    JOIN pg_depend AS d ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid AND d.deptype = 'n'
+    WHERE (n.nspname = 'kepler' OR n.nspname = ANY (kepler_internal.made_schemas()) OR n.oid IN (SELECT g.schema FROM given AS g))
+        AND NOT EXISTS (SELECT FROM part AS p WHERE p.class = d.classid AND p.id = d.objid)
+),
+dependent AS (
+    SELECT DISTINCT coalesce(v.refclassid, d.classid) AS class, coalesce(v.refobjid, d.objid) AS id,
+        CASE WHEN v.refobjid IS NULL AND c.relkind IS DISTINCT FROM 'v' AND c.relkind IS DISTINCT FROM 'm' THEN d.objsubid ELSE 0 END AS sub
+    FROM part AS p
+    JOIN pg_depend AS d ON d.refclassid = p.class AND d.refobjid = p.id
+    -- Of a view, the rule depends.
+    LEFT JOIN pg_depend AS v ON v.classid = d.classid AND v.objid = d.objid AND v.deptype = 'i'
+        AND d.classid = 'pg_rewrite'::regclass
+    LEFT JOIN pg_class AS c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+    WHERE NOT EXISTS (SELECT FROM part AS own WHERE own.class = d.classid AND own.id = d.objid)
+),
+found AS (
+    SELECT 1 AS part, m.at, m.kind, m.object, m.relation,
+        CASE WHEN m.kind = 'trigger' AND NOT pg_has_role(caller, c.relowner, 'USAGE') THEN 'blocks' ELSE 'dropped' END AS outcome,
+        CASE WHEN m.kind = 'trigger' AND NOT pg_has_role(caller, c.relowner, 'USAGE')
+            THEN format('Of the table''s owner %s, or a superuser: %s;', quote_ident(pg_get_userbyid(c.relowner)), m.drop_command) END AS hint,
+        m.drop_command
+    FROM made AS m
+    LEFT JOIN pg_class AS c ON c.oid = m.relation
+    WHERE m.kind <> 'schema' OR NOT EXISTS (SELECT FROM held AS h WHERE h.schema = m.id)
+    UNION ALL
+    -- The role may need it for what else is there.
+    SELECT CASE h.is_held WHEN true THEN 4 ELSE 1 END, 1000000 + row_number() OVER (ORDER BY n.nspname, g.grantee), 'right',
+        format('USAGE on schema %I of %I', n.nspname, g.grantee), NULL, CASE h.is_held WHEN true THEN 'kept' ELSE 'dropped' END,
+        CASE h.is_held WHEN true THEN format('REVOKE USAGE ON SCHEMA %I FROM %I;', n.nspname, g.grantee) END,
+        CASE h.is_held WHEN false THEN format('REVOKE USAGE ON SCHEMA %I FROM %I', n.nspname, g.grantee) END
+    FROM given AS g
+    JOIN pg_namespace AS n ON n.oid = g.schema
+    CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM held AS h WHERE h.schema = g.schema)) AS h (is_held)
+    WHERE h.is_held OR NOT EXISTS (SELECT FROM made AS m WHERE m.kind = 'schema' AND m.id = g.schema)
+    UNION ALL
+    -- In an order in which the statements can run: what rests on columns before these.
+    SELECT 2, row_number() OVER (ORDER BY coalesce(array_position('{view,materialized view,policy,index,trigger,function,table constraint,table,default value}', i.type), 100), i.type, i.identity), i.type, pg_describe_object(d.class, d.id, d.sub),
+        NULL, 'blocks', kepler_internal.way_out(d.class, d.id, d.sub, i.type, i.identity), NULL
+    FROM dependent AS d
+    CROSS JOIN LATERAL pg_identify_object(d.class, d.id, d.sub) AS i
+    UNION ALL
+    -- A worker would go on writing there.
+    SELECT 3, row_number() OVER (ORDER BY s.subname), 'subscription',
+        format('subscription %I, which fills %s of Kepler''s tables', s.subname, count(*)),
+        NULL, 'blocks', format('DROP SUBSCRIPTION %I;', s.subname), NULL
+    FROM pg_subscription_rel AS r
+    JOIN pg_subscription AS s ON s.oid = r.srsubid
+    JOIN made AS m ON m.relation = r.srrelid AND m.kind <> 'trigger'
+    GROUP BY s.subname
+    UNION ALL
+    SELECT 4, row_number() OVER (ORDER BY n.nspname), 'schema', format('%I', n.nspname), NULL, 'kept',
+        format('It holds what Kepler did not make: %s.', string_agg(pg_describe_object(h.class, h.id, 0), ', ' ORDER BY h.class, h.id)), NULL
+    FROM held AS h JOIN pg_namespace AS n ON n.oid = h.schema
+    WHERE n.nspname = 'kepler' OR n.nspname = ANY (kepler_internal.made_schemas())
+    GROUP BY n.nspname
+    UNION ALL
+    -- A library that is loaded by name, and is gone, lets no session begin.
+    SELECT 5, row_number() OVER (ORDER BY x.setting, s.setdatabase, s.setrole), 'setting',
+        format('%s of %s', x.setting, concat_ws(' in ',
+            CASE WHEN s.setrole <> 0 THEN 'role ' || quote_ident(pg_get_userbyid(s.setrole)) END,
+            CASE WHEN s.setdatabase <> 0 THEN 'database ' || quote_ident(b.datname) END)),
+        NULL, 'kept', format('ALTER %s RESET %s;', CASE
+            WHEN s.setrole = 0 THEN 'DATABASE ' || quote_ident(b.datname)
+            ELSE 'ROLE ' || quote_ident(pg_get_userbyid(s.setrole)) || coalesce(' IN DATABASE ' || quote_ident(b.datname), '') END,
+            split_part(x.setting, '=', 1)), NULL
+    FROM pg_db_role_setting AS s
+    LEFT JOIN pg_database AS b ON b.oid = s.setdatabase
+    CROSS JOIN LATERAL unnest(s.setconfig) AS x (setting)
+    WHERE (s.setdatabase = 0 OR b.datname = current_database())
+        AND (x.setting LIKE 'kepler.%' OR x.setting ~ '^(session|local)_preload_libraries=.*\mkepler\M')
+    UNION ALL
+    -- Postgres does not know what the text of a function calls.
+    SELECT 6, row_number() OVER (ORDER BY f.oid::regprocedure::text), 'function', f.oid::regprocedure::text, NULL, 'kept',
+        'Its text speaks of a schema of Kepler''s.', NULL
+    FROM pg_proc AS f
+    WHERE f.prosrc ~ '\mkepler(_data|_internal)?[.]' AND f.prosqlbody IS NULL
+        AND NOT EXISTS (SELECT FROM part AS p WHERE p.class = 'pg_proc'::regclass AND p.id = f.oid)
+    UNION ALL
+    SELECT 7, 1, 'extension', 'kepler', NULL, 'kept', 'DROP EXTENSION kepler;', NULL
+    UNION ALL
+    -- CREATE EXTENSION makes it, and DROP EXTENSION leaves it.
+    SELECT 8, 1, 'schema', 'kepler', NULL, 'kept', 'DROP SCHEMA kepler;', NULL
+    WHERE NOT EXISTS (SELECT FROM held AS h WHERE h.schema = to_regnamespace('kepler'))
+)
+SELECT f.kind, f.object, f.relation, f.outcome, f.hint, f.drop_command FROM found AS f ORDER BY f.part, f.at
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.plan_uninstall(oid,oid,text[]) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.plan_uninstall(oid,oid,text[]) IS 'Internal: what uninstall drops, what blocks it, and what stays';
+CREATE FUNCTION kepler_internal.queued_types(OUT workspace_id text, OUT entity_type text)
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+    WITH RECURSIVE t AS (
+        (SELECT q.workspace_id, q.entity_type FROM kepler.enrichment_queue AS q
+        ORDER BY q.workspace_id DESC, q.entity_type DESC, q.ready_at DESC LIMIT 1)
+        UNION ALL
+        -- From the end: what claims have taken out at the beginning stays there as long as an old snapshot may need it.
+        SELECT n.* FROM t CROSS JOIN LATERAL (
+            SELECT q.workspace_id, q.entity_type FROM kepler.enrichment_queue AS q
+            WHERE (q.workspace_id, q.entity_type) < (t.workspace_id, t.entity_type)
+            ORDER BY q.workspace_id DESC, q.entity_type DESC, q.ready_at DESC LIMIT 1) AS n
+    )
+    SELECT t.workspace_id, t.entity_type FROM t
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.queued_types() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.queued_types() IS 'Internal: types with something in the queue';
+CREATE FUNCTION kepler_internal.reap_leases(workspace_id text, entity_type text, max_rows integer)
+ RETURNS bigint
+ LANGUAGE c
+ STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'reap_leases_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.reap_leases(text,text,integer) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.reap_leases(text,text,integer) IS 'Internal: takes back what expired leases of a type hold';
+CREATE FUNCTION kepler_internal.repair_enrichment_step(after text, max_rows integer, workspace_id text DEFAULT kepler.current_workspace_id(), OUT last text, OUT requeued bigint, OUT held bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    given_workspace ALIAS FOR $3;
+    suspect text[];
+    locked text[];
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_name('workspace_id', given_workspace);
+    PERFORM kepler_internal.require_max_rows(max_rows, 10000);
+    SELECT CASE WHEN count(*) = max_rows THEN max(n.id) END,
+        array_agg(n.id) FILTER (WHERE n.enrichment_status = 'PENDING' AND NOT EXISTS (
+            SELECT FROM kepler.leases AS l
+            WHERE l.workspace_id = given_workspace AND l.id = n.enrichment_lease_id))
+    INTO last, suspect
+    FROM (
+        SELECT r.id, r.enrichment_status, r.enrichment_lease_id FROM kepler.records AS r
+        WHERE r.workspace_id = given_workspace AND r.id > after
+        ORDER BY r.id LIMIT max_rows
+    ) AS n;
+    locked := ARRAY(
+        SELECT r.id FROM kepler.records AS r
+        WHERE r.workspace_id = given_workspace AND r.id = ANY (suspect) AND r.enrichment_status = 'PENDING'
+        ORDER BY r.entity_id COLLATE "C", r.external_id, r.id COLLATE "C" FOR NO KEY UPDATE SKIP LOCKED);
+    held := coalesce(cardinality(suspect), 0) - cardinality(locked);
+    UPDATE kepler.records AS r
+    SET enrichment_status = 'UNAPPLIED', enrichment_lease_id = NULL, updated_at = clock_timestamp()
+    WHERE r.workspace_id = given_workspace AND r.id = ANY (locked) AND r.enrichment_status = 'PENDING'
+        AND NOT EXISTS (
+            SELECT FROM kepler.leases AS l
+            WHERE l.workspace_id = given_workspace AND l.id = r.enrichment_lease_id);
+    GET DIAGNOSTICS requeued = ROW_COUNT;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.repair_enrichment_step(text,integer,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.repair_enrichment_step(text,integer,text) IS 'Internal: gives back records whose lease does not exist, and where to go on; NULL when all were looked at';
+CREATE FUNCTION kepler_internal.repair_leases_step(after bigint, max_rows integer, workspace_id text DEFAULT kepler.current_workspace_id(), OUT last bigint, OUT ended bigint, OUT held bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    given_workspace ALIAS FOR $3;
+    found_leases bigint[];
+    locked bigint[];
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_name('workspace_id', given_workspace);
+    PERFORM kepler_internal.require_max_rows(max_rows, 10000);
+    found_leases := ARRAY(
+        SELECT l.id FROM kepler.leases AS l
+        WHERE l.workspace_id = given_workspace AND l.id > after ORDER BY l.id LIMIT max_rows);
+    last := CASE WHEN cardinality(found_leases) = max_rows THEN found_leases[max_rows] END;
+    locked := ARRAY(
+        SELECT l.id FROM kepler.leases AS l
+        WHERE l.workspace_id = given_workspace AND l.id = ANY (found_leases) FOR UPDATE SKIP LOCKED);
+    held := cardinality(found_leases) - cardinality(locked);
+    DELETE FROM kepler.leases AS l
+    WHERE l.workspace_id = given_workspace AND l.id = ANY (locked) AND NOT EXISTS (
+        SELECT FROM kepler.lease_records AS m
+        CROSS JOIN LATERAL unnest(m.record_ids) AS u (id)
+        CROSS JOIN LATERAL (
+            SELECT FROM kepler.records AS r
+            WHERE r.workspace_id = given_workspace AND r.id = u.id AND r.enrichment_lease_id = l.id
+                AND r.enrichment_status = 'PENDING'
+            LIMIT 1) AS x
+        WHERE m.workspace_id = given_workspace AND m.lease_id = l.id);
+    GET DIAGNOSTICS ended = ROW_COUNT;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.repair_leases_step(bigint,integer,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.repair_leases_step(bigint,integer,text) IS 'Internal: ends leases that hold nothing, and where to go on; NULL when all were looked at';
+CREATE FUNCTION kepler_internal.require_monitor()
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    owner constant oid := (SELECT c.relowner FROM pg_class AS c WHERE c.oid = to_regclass('kepler.workspaces'));
+BEGIN
+    IF NOT pg_has_role(current_user, 'pg_monitor', 'USAGE') AND NOT coalesce(pg_has_role(current_user, owner, 'USAGE'), true) THEN
+        RAISE insufficient_privilege USING MESSAGE = format('role "%s" may not look at all workspaces', current_user),
+            DETAIL = 'That is for members of pg_monitor and for the owner of Kepler''s tables.',
+            HINT = format('GRANT pg_monitor TO %I;', current_user);
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.require_monitor() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.require_monitor() IS 'Internal: fails unless the caller may look at all workspaces';
+CREATE FUNCTION kepler_internal.require_retriable(execution_id text, workflow_id text, workspace_id text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    run record;
+BEGIN
+    SELECT e.workflow_id, e.status INTO run FROM kepler.executions AS e WHERE e.workspace_id = $3 AND e.id = $1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'foreign_key_violation',
+            MESSAGE = format('execution "%s" does not exist in workspace "%s"', $1, $3);
+    ELSIF run.workflow_id <> $2 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('execution "%s" is a run of workflow "%s", not of "%s"', $1, run.workflow_id, $2);
+    ELSIF run.status IN ('RUNNING', 'WAITING', 'SUCCESS') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('execution "%s" cannot be retried: it is %s', $1, run.status),
+            HINT = CASE run.status WHEN 'SUCCESS' THEN 'Start another run, without retry_of.'
+                ELSE 'Wait for its end, or call kepler.cancel_execution first.' END;
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.require_retriable(text,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.require_retriable(text,text,text) IS 'Internal: fails unless an execution can be tried again';
+CREATE FUNCTION kepler_internal.server_warning(version integer)
+ RETURNS text
+ LANGUAGE c
+ IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'server_warning_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.server_warning(integer) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.server_warning(integer) IS 'Internal: what is wrong with a version of Postgres, a server_version_num';
+CREATE FUNCTION kepler_internal.tidy_syncs(workspace_id text, max_rows integer)
+ RETURNS bigint
+ LANGUAGE c
+ STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'tidy_syncs_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.tidy_syncs(text,integer) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.tidy_syncs(text,integer) IS 'Internal: ends silent sync runs of a workspace, and deletes what ended ones have noted';
+CREATE FUNCTION kepler_internal.try_maintenance(step text, workspace_id text, object text, max_rows integer, INOUT place text, OUT done bigint, OUT is_over boolean, OUT error_code text, OUT error text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '1s'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    before constant text := place;
+BEGIN
+    SELECT p.place, p.done INTO place, done
+    FROM kepler_internal.maintain_part(step, workspace_id, object, max_rows, place) AS p;
+    -- Whether there is more, where that is known without another part.
+    is_over := CASE
+        WHEN done = 0 THEN true
+        WHEN step = 'delete_workspace' THEN place IS NULL
+        WHEN step IN ('queue_backlog', 'drop_backlog') THEN done = 1
+        WHEN step = 'drop_old_changes' THEN NOT kepler_internal.has_old_changes(kepler_internal.feed_kept_for())
+        WHEN step IN ('make_feed_partitions', 'make_history_partitions') THEN true
+        ELSE false
+    END;
+EXCEPTION WHEN OTHERS OR assert_failure THEN
+    place := before;
+    done := 0;
+    is_over := true;
+    error_code := SQLSTATE;
+    error := left(kepler_internal.without_secrets(SQLERRM), 2000);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.try_maintenance(text,text,text,integer,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.try_maintenance(text,text,text,integer,text) IS 'Internal: the same, with what went wrong as an answer';
+CREATE OR REPLACE FUNCTION kepler_internal.user_relations(workspace_id text, OUT "position" integer, OUT key text, OUT relation regclass, OUT tenant_column text, OUT condition text, OUT emptied text, OUT action text)
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+WITH RECURSIVE r AS MATERIALIZED (
+    SELECT w.* FROM kepler_internal.workspace_relations($1) AS w WHERE w.left_out IS NULL
+), links AS MATERIALIZED (
+    SELECT f.conrelid AS child, f.confrelid AS parent, f.confdeltype = 'c' AS is_tied,
+        CASE WHEN f.confdeltype = 'n' THEN p.emptied END AS emptied, p.own, p.others
+    FROM pg_constraint AS f
+    CROSS JOIN LATERAL (
+        SELECT string_agg(format('@.%I', a.attname), ', ' ORDER BY k.at) AS own,
+            string_agg(format('#.%I', b.attname), ', ' ORDER BY k.at) AS others,
+            string_agg(format('%I = NULL', a.attname), ', ' ORDER BY k.at)
+                FILTER (WHERE k.own = ANY (coalesce(f.confdelsetcols, f.conkey))) AS emptied
+        FROM unnest(f.conkey, f.confkey) WITH ORDINALITY AS k (own, other, at)
+        JOIN pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = k.own
+        JOIN pg_attribute AS b ON b.attrelid = f.confrelid AND b.attnum = k.other
+    ) AS p
+    WHERE f.contype = 'f' AND f.conrelid <> f.confrelid
+    UNION ALL
+    -- Without foreign keys, for the sake of speed; triggers delete them.
+    SELECT r.relation, m.parent, true, NULL, format('@.workspace_id, @.%I', m.own), '#.workspace_id, #.id'
+    FROM r
+    JOIN (VALUES
+        ('kepler.memory_access', 'kepler.memories'::regclass, 'memory_id'), ('embeddings:%:memories', 'kepler.memories', 'memory_id'),
+        ('embeddings:%:messages', 'kepler.messages', 'message_id'),
+        -- Versions outlive their workflow.
+        ('kepler.workflow_versions', 'kepler.workflows', 'workflow_id')
+    ) AS m (like_key, parent, own) ON r.key LIKE m.like_key
+), rows AS (
+    SELECT 'kepler.users'::regclass::oid AS relation, '@.workspace_id = $1 AND @.id = $2' AS condition,
+        NULL::text COLLATE "C" AS emptied, 'deleted' AS action, 0 AS depth
+    UNION ALL
+    SELECT l.child,
+        format('(%s) IN (SELECT %s FROM %s AS p%s WHERE %s)', l.own, replace(l.others, '#', 'p' || p.depth),
+            p.relation::regclass, p.depth, replace(p.condition, '@', 'p' || p.depth)) COLLATE "default",
+        CASE WHEN p.depth = 0 THEN l.emptied END,
+        CASE WHEN l.is_tied THEN p.action WHEN p.depth = 0 AND l.emptied IS NOT NULL THEN 'anonymised' ELSE 'kept' END, p.depth + 1
+    FROM rows AS p
+    JOIN links AS l ON l.parent = p.relation
+    -- What was synced through a connection of a person's is the workspace's; how to get at it is the person's.
+    WHERE p.depth < 4 AND (p.depth = 0 OR l.is_tied)
+        AND (p.relation <> 'kepler.connections'::regclass OR l.child = 'kepler.credentials'::regclass)
+)
+SELECT row_number() OVER (ORDER BY rows.depth, r.position, rows.condition)::integer, r.key, r.relation, r.tenant_column,
+    replace(rows.condition, '@', 't'), rows.emptied,
+    CASE WHEN r.key = 'kepler.credentials' THEN 'deleted' WHEN rows.action = 'anonymised' AND rows.depth > 1 THEN 'kept' ELSE rows.action END
+FROM rows
+JOIN r ON r.relation = rows.relation
+$function$;
+CREATE FUNCTION kepler_internal.way_out(class oid, id oid, sub integer, type text, identity text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+SELECT CASE type
+    WHEN 'table constraint' THEN (
+        SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', n.conrelid::regclass, n.conname) FROM pg_constraint AS n WHERE n.oid = id)
+    WHEN 'default value' THEN (
+        SELECT format(CASE a.attgenerated WHEN '' THEN 'ALTER TABLE %s ALTER %I DROP DEFAULT'
+            WHEN 's' THEN 'ALTER TABLE %s ALTER %I DROP EXPRESSION' ELSE 'ALTER TABLE %s DROP %I' END, d.adrelid::regclass, a.attname)
+        FROM pg_attrdef AS d JOIN pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.oid = id)
+    WHEN 'table column' THEN (
+        SELECT format('ALTER TABLE %s ALTER %I TYPE text', id::regclass, a.attname)
+        FROM pg_attribute AS a WHERE a.attrelid = id AND a.attnum = sub)
+    WHEN 'table' THEN (
+        SELECT format(CASE WHEN c.relispartition THEN 'ALTER TABLE %1$s DETACH PARTITION %2$s'
+            ELSE 'ALTER TABLE %2$s NO INHERIT %1$s' END, i.inhparent::regclass, i.inhrelid::regclass)
+        FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid WHERE i.inhrelid = id ORDER BY i.inhseqno LIMIT 1)
+    ELSE CASE WHEN type = ANY ('{view,materialized view,function,procedure,aggregate,index,trigger,policy,rule,type,operator,extension,publication}')
+        THEN format('DROP %s %s', upper(type), identity) END
+    END || ';'
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.way_out(oid,oid,integer,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.way_out(oid,oid,integer,text,text) IS 'Internal: a statement that takes an object off what it rests on';
+CREATE FUNCTION kepler_internal.with_parts(classes oid[], ids oid[], OUT class oid, OUT id oid)
+ RETURNS SETOF record
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+WITH RECURSIVE part AS (
+    SELECT o.class, o.id FROM ROWS FROM (unnest(classes), unnest(ids)) AS o (class, id)
+    UNION
+    SELECT d.classid, d.objid FROM part AS p
+    JOIN pg_depend AS d ON d.refclassid = p.class AND d.refobjid = p.id
+    WHERE d.deptype <> 'n' AND d.objsubid = 0
+        -- A partition or child that is not among them was attached by hand: it is named.
+        AND NOT (d.classid = 'pg_class'::regclass AND EXISTS (
+            SELECT FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid AND c.relkind IN ('r', 'p', 'f')
+            WHERE i.inhrelid = d.objid AND i.inhparent = p.id))
+)
+SELECT p.class, p.id FROM part AS p
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.with_parts(oid[],oid[]) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.with_parts(oid[],oid[]) IS 'Internal: objects, and what goes with them without being asked for';
+CREATE OR REPLACE FUNCTION kepler_internal.workspace_relations(workspace_id text, OUT "position" integer, OUT kind text, OUT key text, OUT relation regclass, OUT tenant_column text, OUT left_out text)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+ SET enable_hashjoin TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    kinds text[];
+    keys text[];
+    relations oid[];
+    columns text[];
+    reasons text[];
+    level integer := 0;
+    levels integer[];
+    found integer[];
+BEGIN
+    SELECT array_agg(t.kind ORDER BY t.kind, t.key), array_agg(t.key ORDER BY t.kind, t.key),
+        array_agg(t.relation ORDER BY t.kind, t.key), array_agg(t.tenant_column ORDER BY t.kind, t.key),
+        array_agg(w.reason ORDER BY t.kind, t.key)
+    INTO kinds, keys, relations, columns, reasons
+    FROM (
+        -- Whatever of Kepler's own tables has the column. Partitions are reached through the whole; but where there is one alone, the
+        -- whole only takes rows in.
+        SELECT 'table', 'kepler.' || c.relname::text, coalesce(p.relation, c.oid), 'workspace_id'
+        FROM pg_class AS c
+        LEFT JOIN LATERAL (
+            SELECT min(i.inhrelid::bigint)::oid AS relation FROM pg_inherits AS i
+            WHERE i.inhparent = c.oid AND c.relkind = 'p' HAVING count(*) = 1
+        ) AS p ON true
+        JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'workspace_id' AND NOT a.attisdropped
+        WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+            AND c.relname <> ALL ('{entry_tables,structures,hidden_fields,blueprints}')
+        UNION ALL
+        SELECT 'entry table', 'entries:' || e.id, c.oid, NULL
+        FROM kepler.entry_tables AS e
+        JOIN pg_class AS c ON c.relname = e.table_name AND c.relnamespace = to_regnamespace('kepler_data')
+        WHERE e.workspace_id = workspace_id
+        UNION ALL
+        SELECT 'embedding table', format('embeddings:%s:%s', s.name, n.whose), c.oid, 'workspace_id'
+        FROM kepler.embedding_spaces AS s
+        CROSS JOIN LATERAL (VALUES ('memories', s.memory_table_name), ('messages', s.message_table_name)) AS n (whose, name)
+        JOIN pg_class AS c ON c.relname = n.name AND c.relnamespace = to_regnamespace('kepler_data')
+        UNION ALL
+        -- Of a blueprint whose rows say whose they are, the policy names the column that does.
+        SELECT 'blueprint table', format('blueprint:%I.%I', t.schema_name, t.table_name), c.oid, p.tenant_column
+        FROM kepler.blueprints AS b
+        JOIN kepler.blueprint_tables AS t ON t.blueprint_name = b.name
+        JOIN pg_class AS c ON c.relname = t.table_name AND c.relnamespace = to_regnamespace(quote_ident(t.schema_name))
+        LEFT JOIN LATERAL (
+            SELECT a.attname::text AS tenant_column
+            FROM pg_policy AS y
+            JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = y.oid
+                AND d.refclassid = 'pg_class'::regclass AND d.refobjid = y.polrelid AND d.refobjsubid > 0
+            JOIN pg_attribute AS a ON a.attrelid = y.polrelid AND a.attnum = d.refobjsubid
+            WHERE y.polrelid = c.oid AND y.polname = 'workspace'
+            ORDER BY a.attnum LIMIT 1
+        ) AS p ON b.workspace_id IS NULL
+        WHERE b.workspace_id = workspace_id OR p.tenant_column IS NOT NULL
+    ) AS t (kind, key, relation, tenant_column)
+    LEFT JOIN kepler_internal.left_out_of_archives() AS w ON w.key = t.key;
+    levels := array_fill(NULL::integer, ARRAY[cardinality(relations)]);
+    LOOP
+        SELECT array_agg(o.at::integer) INTO found
+        FROM unnest(relations) WITH ORDINALITY AS o (oid, at)
+        WHERE levels[o.at] IS NULL AND NOT EXISTS (
+            SELECT FROM pg_constraint AS f
+            JOIN unnest(relations) WITH ORDINALITY AS r (oid, at) ON r.oid = f.confrelid
+            WHERE f.conrelid = o.oid AND f.contype = 'f' AND r.oid <> o.oid AND levels[r.at] IS NULL);
+        IF found IS NULL THEN
+            -- Tables that refer to each other: one of them has to be the first.
+            found := ARRAY[array_position(levels, NULL)];
+            EXIT WHEN found[1] IS NULL;
+        END IF;
+        level := level + 1;
+        FOR at IN 1 .. cardinality(found) LOOP
+            levels[found[at]] := level;
+        END LOOP;
+    END LOOP;
+    RETURN QUERY
+    SELECT row_number() OVER (
+            ORDER BY CASE WHEN kinds[o.at] = 'embedding table' THEN level ELSE levels[o.at] END, kinds[o.at], keys[o.at] COLLATE "C")::integer,
+        kinds[o.at], keys[o.at], relations[o.at]::regclass, columns[o.at], reasons[o.at]
+    FROM generate_series(1, cardinality(relations)) AS o (at)
+    ORDER BY 1;
+END
+$function$;
+CREATE FUNCTION kepler_internal.workspaces_with_sync_notes()
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+    WITH RECURSIVE s AS (
+        (SELECT x.workspace_id, x.sync_run_id FROM kepler.sync_seen AS x ORDER BY 1, 2 LIMIT 1)
+        UNION ALL
+        SELECT n.* FROM s CROSS JOIN LATERAL (
+            SELECT x.workspace_id, x.sync_run_id FROM kepler.sync_seen AS x
+            WHERE (x.workspace_id, x.sync_run_id) > (s.workspace_id, s.sync_run_id) ORDER BY 1, 2 LIMIT 1) AS n
+    ), b AS (
+        (SELECT x.workspace_id, x.sync_run_id FROM kepler.sync_batches AS x ORDER BY 1, 2 LIMIT 1)
+        UNION ALL
+        SELECT n.* FROM b CROSS JOIN LATERAL (
+            SELECT x.workspace_id, x.sync_run_id FROM kepler.sync_batches AS x
+            WHERE (x.workspace_id, x.sync_run_id) > (b.workspace_id, b.sync_run_id) ORDER BY 1, 2 LIMIT 1) AS n
+    ), c AS (
+        (SELECT x.workspace_id, x.sync_run_id FROM kepler.sync_candidates AS x ORDER BY 1, 2 LIMIT 1)
+        UNION ALL
+        SELECT n.* FROM c CROSS JOIN LATERAL (
+            SELECT x.workspace_id, x.sync_run_id FROM kepler.sync_candidates AS x
+            WHERE (x.workspace_id, x.sync_run_id) > (c.workspace_id, c.sync_run_id) ORDER BY 1, 2 LIMIT 1) AS n
+    ), i AS (
+        (SELECT x.workspace_id, x.sync_run_id FROM kepler.inbox_rows AS x WHERE x.sync_run_id > '' ORDER BY 1, 2 LIMIT 1)
+        UNION ALL
+        SELECT n.* FROM i CROSS JOIN LATERAL (
+            SELECT x.workspace_id, x.sync_run_id FROM kepler.inbox_rows AS x
+            WHERE (x.workspace_id, x.sync_run_id) > (i.workspace_id, i.sync_run_id) ORDER BY 1, 2 LIMIT 1) AS n
+    )
+    SELECT DISTINCT n.workspace_id
+    FROM (SELECT * FROM s UNION SELECT * FROM b UNION SELECT * FROM c UNION SELECT * FROM i) AS n
+    WHERE NOT EXISTS (
+        SELECT FROM kepler.sync_runs AS r
+        WHERE r.workspace_id = n.workspace_id AND r.id = n.sync_run_id AND r.status = 'RUNNING')
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.workspaces_with_sync_notes() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.workspaces_with_sync_notes() IS 'Internal: workspaces in which ended sync runs have left notes';
+CREATE PROCEDURE kepler.maintain(IN budget interval DEFAULT '00:01:00'::interval)
+ LANGUAGE plpgsql
+AS $procedure$
+DECLARE
+    is_first boolean := true;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_commits('kepler.maintain');
+    LOOP
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        EXIT WHEN NOT kepler_internal.maintain_step(budget, is_first);
+        is_first := false;
+    END LOOP;
+END
+$procedure$;
+REVOKE EXECUTE ON PROCEDURE kepler.maintain(interval) FROM PUBLIC;
+COMMENT ON PROCEDURE kepler.maintain(interval) IS 'Does all that must happen now and then: makes partitions ahead, takes back what expired leases hold, ends overdue executions and silent sync runs, queues and drops backlogs, seals the history, deletes expired memories and what retention policies let go, drops old partitions of the feed, goes on with interrupted deletions of workspaces, and notes which indexes are advised. Call it once a minute, from any scheduler.
+budget: about how long it may work, up to a day. What there was no time for comes first the next time. Where statement_timeout is set, it ends before three quarters of that.
+Each step is a transaction of its own. One that fails stops no other: a warning says so, kepler.maintenance keeps it, and it is tried again after a pause that grows from a minute to an hour. One session runs it at a time: others, and standbys, return at once with a notice.
+Cannot run inside of a transaction. For the owner of Kepler''s tables.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 for other callers; 25006 in a read-only transaction; 2D000 inside of a transaction.';
+CREATE PROCEDURE kepler.repair_enrichment(IN max_rows integer DEFAULT 10000, IN workspace_id text DEFAULT kepler.current_workspace_id(), INOUT requeued bigint DEFAULT NULL::bigint, INOUT ended bigint DEFAULT NULL::bigint, INOUT held bigint DEFAULT NULL::bigint)
+ LANGUAGE plpgsql
+AS $procedure$
+DECLARE
+    after text := '';
+    lease bigint := 0;
+    step record;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_commits('kepler.repair_enrichment');
+    requeued := 0;
+    ended := 0;
+    held := 0;
+    WHILE after IS NOT NULL LOOP
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        SELECT s.last, s.requeued, s.held INTO step
+        FROM kepler_internal.repair_enrichment_step(after, max_rows, workspace_id) AS s;
+        after := step.last;
+        requeued := requeued + step.requeued;
+        held := held + step.held;
+    END LOOP;
+    WHILE lease IS NOT NULL LOOP
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        SELECT s.last, s.ended, s.held INTO step
+        FROM kepler_internal.repair_leases_step(lease, max_rows, workspace_id) AS s;
+        lease := step.last;
+        ended := ended + step.ended;
+        held := held + step.held;
+    END LOOP;
+END
+$procedure$;
+REVOKE EXECUTE ON PROCEDURE kepler.repair_enrichment(integer,text,bigint,bigint,bigint) FROM PUBLIC;
+COMMENT ON PROCEDURE kepler.repair_enrichment(integer,text,bigint,bigint,bigint) IS 'Finds what no function of Kepler leaves behind, but writes around its triggers can: records that are PENDING under a lease that does not exist, which become UNAPPLIED and are queued, and leases under which no record is PENDING, which end. It reads the records of the workspace by their key, in steps that each commit, while workers go on. Can be stopped at any time.
+max_rows: how many records a step reads; at most 10,000.
+requeued: how many records became UNAPPLIED. ended: how many leases ended. held: how many were passed by because somebody had them locked; call it again.
+Records that are UNAPPLIED and not queued are what queue_backlog finds. Cannot run inside of a transaction.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 2D000 inside of a transaction.';

@@ -79,6 +79,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../sql/schema/0013_history.sql"),
     },
     Migration {
+        version: 14,
+        name: "0014_retention",
+        sql: include_str!("../sql/schema/0014_retention.sql"),
+    },
+    Migration {
         version: 15,
         name: "0015_maintenance",
         sql: include_str!("../sql/schema/0015_maintenance.sql"),
@@ -97,6 +102,11 @@ const MIGRATIONS: &[Migration] = &[
         version: 18,
         name: "0018_observability",
         sql: include_str!("../sql/schema/0018_observability.sql"),
+    },
+    Migration {
+        version: 19,
+        name: "0019_entry_tables",
+        sql: include_str!("../sql/schema/0019_entry_tables.sql"),
     },
 ];
 

@@ -21,8 +21,8 @@
 //! 11. `uninstall`, `workspace`: taking the tables away; the workspace that a call works in.
 //! 12. `enrichment`, `execution_steps`, `feed`, `fill`, `guards`, `json_update`, `memory`, `structure`, `upkeep`: features,
 //!     which do not use each other.
-//! 13. `history`, `prisma`, `record`: what tracked rows were, told as `feed` tells of them; schemas of Prisma; upserts,
-//!     which also fill the queue of `enrichment`.
+//! 13. `history`, `prisma`, `record`, `retention`: what tracked rows were, told as `feed` tells of them; schemas of Prisma;
+//!     upserts, which also fill the queue of `enrichment`; deleting what is old, by the filters of `memory`.
 //! 14. `sync`, `tenant`: sync runs, which note what upserts have met; whole workspaces, exported, imported and deleted.
 //! 15. `maintain`: what must happen now and then, of all of these.
 
@@ -61,6 +61,7 @@ mod poll;
 mod prisma;
 mod record;
 mod released;
+mod retention;
 mod secrets;
 mod settings;
 mod structure;
@@ -236,6 +237,17 @@ extension_sql_file!(
         history::api::make_history_partitions_step,
         history::api::seal_history_step,
         history::api::verify_history_chain
+    ]
+);
+extension_sql_file!(
+    "../sql/functions/retention.sql",
+    name = "retention",
+    requires = [
+        "feed",
+        workspace::current_workspace_id,
+        retention::api::apply_retention,
+        retention::api::retention_candidates,
+        retention::api::retention_failed
     ]
 );
 extension_sql_file!(

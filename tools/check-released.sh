@@ -36,6 +36,18 @@ for file in sql/schema/*.sql; do
   fi
 done
 
+# What the functions of a release call in the library is there. The test "upgrade" looks into the library itself, and at arguments.
+functions=$(
+  grep -rhoE --include='*.rs' '\bfn [a-z_0-9]+' src | sed 's/^fn //' | sort -u
+  grep -ohE '[a-z_0-9]+' src/released.rs
+)
+for script in tests/upgrade/[0-9]*/kepler--*.sql.gz; do
+  released=${script%/*} released=${released##*/}
+  while IFS= read -r name; do
+    complain "nothing in src has the name of the function $name, which version $released calls: add \"$released\": $name; to the list in src/released.rs"
+  done < <(python3 tools/upgrade_script.py symbols "$script" | sed 's/_wrapper$//' | sort -u | comm -23 - <(sort -u <<<"$functions"))
+done
+
 # Databases come from the newest release by a script that make upgrade-script writes. It takes nothing for granted: what it creates is
 # new, what it drops is there, and nothing of others goes with that.
 script=sql/kepler--$newest--$version.sql

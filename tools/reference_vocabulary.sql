@@ -36,6 +36,8 @@ INSERT INTO parts VALUES
     '{row_history,row_as_of,seal_history,verify_history}'),
 (15, 'Maintenance', 'What must happen now and then.',
     '{maintain}'),
+(16, 'Retention', 'How long rows are kept, and what deletes the older ones.',
+    '{set_retention,drop_retention,run_retention,retention_report}'),
 (13, 'Blueprints', 'Whole application models: tables and types that are planned, applied and compared together.',
     '{plan_blueprint,apply_blueprint,apply_blueprint_online,blueprint_drift,repair_blueprint,drop_blueprint,blueprint_diagram,blueprint_from_prisma,prisma_schema}');
 
@@ -119,7 +121,7 @@ INSERT INTO exceptions VALUES
 ('verb_object', 'pending_message_embeddings', 'reads'), ('verb_object', 'recall_check', 'reads'),
 ('verb_object', 'record_document', 'reads'), ('verb_object', 'required_connections', 'reads'),
 ('verb_object', 'status', 'reads'), ('verb_object', 'metrics', 'reads'), ('verb_object', 'doctor', 'reads'), ('verb_object', 'structure_of', 'reads'), ('verb_object', 'version', 'reads'),
-('verb_object', 'workspace_report', 'reads'),
+('verb_object', 'workspace_report', 'reads'), ('verb_object', 'retention_report', 'reads'),
 ('workspace_id', 'create_workspace', 'the workspace is what it makes'),
 ('workspace_id', 'delete_workspace', 'the workspace is what it acts on'),
 ('workspace_id', 'use_workspace', 'the workspace is what it chooses'),

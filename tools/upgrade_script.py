@@ -3,7 +3,7 @@
 
 tools/upgrade-script.sh makes the databases and calls this. What is compared is what tools/extension_catalog.sql prints of each:
 
-    upgrade_script.py symbols FILE.sql         the C functions that a version's SQL names, one a line
+    upgrade_script.py symbols FILE.sql[.gz]    the C functions that a version's SQL names, one a line
     upgrade_script.py symbols_kept OLD NEW     fails if both versions name a C function and call it differently
     upgrade_script.py write OLD NEW FROM TO    the script, on standard output
     upgrade_script.py compare A B              says what differs, member by member, and fails if anything does
@@ -14,6 +14,7 @@ What the tool cannot write it names, and writes nothing.
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import sys
@@ -311,7 +312,7 @@ def added(old_path: str, new_path: str) -> None:
 
 
 def symbols(path: str) -> None:
-    with open(path, encoding="utf-8") as script:
+    with gzip.open(path, "rt", encoding="utf-8") if path.endswith(".gz") else open(path, encoding="utf-8") as script:
         print("\n".join(sorted(set(re.findall(r"'MODULE_PATHNAME', '(\w+)'", script.read())))))
 
 

@@ -1,4 +1,4 @@
--- Synth in five steps: a user, what they have connected, a workflow, its runs, the report.
+-- Synth in six steps: a user, what they have connected, a workflow, its runs, what people say to them, the report.
 -- Synth turns a sentence ("tell the team about urgent mail") into a workflow. Its tables users, workflows,
 -- executions and connections are Kepler's; this file plays a day of it.
 -- Run it in a database where Kepler is installed: psql -f examples/synth/walkthrough.sql
@@ -56,9 +56,22 @@ SELECT workflow_id, user_id FROM kepler.abandon_executions();
 -- It was not dead after all. It comes too late, and what it says is kept.
 SELECT (kepler.finish_execution(:'run', :'token', 'SUCCESS', '{"posted": 1}')).outcome;
 
-\echo '5. How is it doing?'
+\echo '5. Ada has a say. She wants to be asked first, calls one run off, and has the second mail tried again.'
+UPDATE kepler.workflows SET actions = '[{"action": "ask"}]' || actions WHERE workspace_id = 'synth' AND id = 'urgent-mail';
+SELECT execution_id AS run, token FROM kepler.start_execution('urgent-mail', 'mail 4') \gset
+SELECT outcome, number FROM kepler.suspend_execution(:'run', :'token', '{"text": "Post it to the team?"}', user_id => 'ada');
+SELECT (kepler.answer_execution(:'run', 1, '{"yes": true}', user_id => 'ada')).outcome;
+SELECT token AS second_token, answer FROM kepler.resume_execution(:'run') \gset
+SELECT :'answer' AS answer, (kepler.finish_execution(:'run', :'second_token', 'SUCCESS', '{"posted": 1}')).outcome;
+SELECT execution_id AS run FROM kepler.start_execution('urgent-mail', 'mail 5') \gset
+SELECT (kepler.cancel_execution(:'run', 'Ada has read it herself')).outcome;
+SELECT id AS failed FROM kepler.executions WHERE workspace_id = 'synth' AND idempotency_key = 'mail 2' \gset
+SELECT outcome FROM kepler.start_execution('urgent-mail', retry_of => :'failed');
+SELECT attempt, status, workflow_version, error FROM kepler.execution_retries(:'failed');
+
+\echo '6. How is it doing?'
 SELECT idempotency_key, status, results, error, late_finish ->> 'status' AS said_later
 FROM kepler.executions WHERE workspace_id = 'synth' ORDER BY idempotency_key;
-SELECT name, runs, succeeded, failed, abandoned, success_rate, p95_duration < '1 minute' AS fast
+SELECT name, runs, running, succeeded, failed, abandoned, cancelled, success_rate, p95_duration < '1 minute' AS fast
 FROM kepler.execution_report();
 ROLLBACK;

@@ -1063,13 +1063,15 @@ held_by: session or prepared transaction, with pid or prepared_transaction, data
 consumers: a JSON array of objects {consumer, waiting, oldest_at, acknowledged_at, problem}; waiting is counted up to 10,000; problem says why a consumer cannot go on.
 Errors: 55000 before install(); 22023 for arguments; 42501 for another workspace.';
 COMMENT ON PROCEDURE kepler.maintain_feed(interval) IS
-'Makes the partitions of the feed for the next weeks, and deletes old changes, in steps that commit. Call it once a day, from any scheduler. Nobody waits for it longer than a tenth of a second: what is in use then stays until the next call. If it is late, changes go to a default partition, in the same order.
+'Makes the partitions of the feed for the next weeks, and deletes old changes, in steps that commit. maintain does it too, and keeps 30 days. Nobody waits for it longer than a tenth of a second: what is in use then stays until the next call. If it is late, changes go to a default partition, in the same order.
 keep: how long changes are kept at least; they go a week at a time. A consumer behind what was deleted gets an error.
 Cannot run inside of a transaction. For the owner of Kepler''s tables.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 for other callers; 2D000 inside of a transaction.';
 COMMENT ON FUNCTION kepler_internal.consumer_lag(text) IS 'Internal: how far the consumers of a workspace are behind';
 COMMENT ON FUNCTION kepler_internal.maintain_feed_step(boolean, interval) IS 'Internal: a step of maintain_feed, as the owner of the feed; gives whether there is more to do';
 COMMENT ON FUNCTION kepler_internal.make_partitions(text, text, integer) IS 'Internal: makes partitions of the feed or of the history ahead';
+COMMENT ON FUNCTION kepler_internal.oldest_changes(timestamptz) IS 'Internal: the table of the oldest changes before a time';
+COMMENT ON FUNCTION kepler_internal.drop_changes_before(timestamptz) IS 'Internal: drops an old partition of the feed, or deletes some old changes';
 COMMENT ON FUNCTION kepler_internal.drop_old_changes(interval) IS 'Internal: drops an old partition of the feed, or deletes some old changes';
 COMMENT ON FUNCTION kepler_internal.make_feed_triggers(regclass, integer, text) IS 'Internal: makes the triggers of a tracked table';
 COMMENT ON FUNCTION kepler_internal.drop_feed_triggers(regclass, text) IS 'Internal: drops the triggers of a tracked table that call a function';
@@ -1158,7 +1160,7 @@ COMMENT ON FUNCTION kepler_internal.redact_user(text, text, bigint) IS 'Internal
 COMMENT ON FUNCTION kepler.erase_user(text, text) IS
 'Erases a person in kepler.users, in the transaction of the caller. Returns a row for each table and outcome.
 user_id: the person.
-Deleted are the user, memories and conversations of the user with their embeddings and messages, and credentials of the user''s connections. Anonymised are messages in conversations of others, which keep their place and lose their content; connections, which become INACTIVE without their secret_ref; workflows; and executions, which lose their metadata. Rows of blueprints go or lose the reference as on_delete says.
+Deleted are the user, memories and conversations of the user with their embeddings and messages, and credentials of the user''s connections. Anonymised are messages in conversations of others, which keep their place and lose their content; connections, which become INACTIVE without their secret_ref; workflows; executions, which lose their metadata; and questions of executions, which lose what the user answered. Rows of blueprints go or lose the reference as on_delete says.
 What free text and documents say about a person is not looked for: records, entries, and what runs were given and gave back. The feed holds no values. Called with the rights of the owner of Kepler''s tables, it redacts the history of these rows and of rows that named the person before, also where the person is not found; called by others it leaves the history as it is. Actors in the history stay.
 relation, outcome, rows: what was done to how many rows.
 Outcomes: deleted, anonymised, not_found (also where the person was erased before).
@@ -1201,6 +1203,46 @@ COMMENT ON FUNCTION kepler_internal.delete_rows(regclass, text, text, integer, t
 COMMENT ON FUNCTION kepler_internal.delete_workspace_part(text, integer, jsonb) IS 'Internal: what a step of delete_workspace does, as the owner';
 COMMENT ON FUNCTION kepler_internal.delete_circles(text) IS 'Internal: deletes rows of a workspace that refer to each other';
 COMMENT ON FUNCTION kepler_internal.user_relations(text) IS 'Internal: the rows about a person, as conditions by table';
+
+COMMENT ON FUNCTION kepler.set_retention(regclass, interval, text, jsonb, text) IS
+'Says how long rows of a table are kept, or changes it. Rows that are older are deleted by run_retention (or maintain), and not before. One policy for a table, a filter and a workspace: policies with other filters stand beside each other.
+relation: a table of the caller, an entry table, a table of a blueprint, or one of Kepler''s own that grow: records, rejects, executions, enrichment_attempts, conversations, messages, memories, sync_runs, feed. Not the history, which is kept for ever.
+keep: how old a row must be, counted from the start of the transaction that deletes it, in UTC. Not shorter than a floor that a structure or a blueprint declares; whatever is declared later holds too.
+time_column: a timestamptz, a timestamp (read as UTC) or a date (as old as the end of the day); initially the one of the declared floor, else created_at; of records deleted_at, so that only deleted records go; of executions and sync_runs ended_at. A row without a time is kept, and one of -infinity.
+filter: only rows that meet it, in the common grammar over the columns: {"temporary": true}.
+workspace_id: whose rows, where the table has a workspace_id or is one of a workspace; NULL for all rows, which is the owner''s to say. The feed takes NULL alone.
+Kept in any case: records that a worker holds or that are PENDING, runs under way, rows that others refer to (without ON DELETE CASCADE or SET …), rows with which younger ones of a table with a floor would go, and changes that a consumer has not read. A notice says if no index leads to the oldest rows.
+For administrators, and for the owner of a table that is not Kepler''s.
+Outcomes: inserted, updated, unchanged.
+Errors: 55000 before install(), and where what would go along cannot be told; 22004 and 22023 for arguments, also for a keep below a floor; 42809 for what has no rows that grow old; 42703 and 42804 for the column; 42501 for other callers; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler.drop_retention(bigint) IS
+'Ends a retention policy: nothing is deleted by it any more. Returns false if there is none with this number that the caller may see.
+policy_id: its number, as set_retention and retention_report give it. For whoever may set it.
+Errors: 55000 before install(); 22004 for arguments; 42501 for other callers.';
+COMMENT ON FUNCTION kepler.retention_report() IS
+'Tells of each policy what it would delete now, and how its last passes went. The owner of Kepler''s tables sees all; others those of their workspace and of their tables. Reads up to 10,000 rows of a policy, along an index.
+floor: the longest that structure or blueprint declare. older_than: what is older goes. row_count: how many rows that are; is_estimate: as Postgres estimates them, where no index leads to them or there are more. partition_count: partitions that go as a whole. oldest_at: time of the oldest row that is left and meets the filter; due_at: when it comes of age.
+kept_rows: old rows that the last pass kept since others refer to them. deleted_rows, dropped_partitions: so far. problem: why it cannot run, or how its last batch failed. missing_index: the index that would lead to the oldest rows.
+Errors: 55000 before install().';
+COMMENT ON PROCEDURE kepler.run_retention(interval) IS
+'Deletes rows that are older than their policies keep them: a batch of each policy in turn, each in a transaction of its own that takes a fifth of a second or so, until nothing is left or the time is over. The next call goes on where this one was stopped, also by a crash. Runs the policies that the caller may run, as the owner of each table; a policy that fails stops no other, and a warning says why. Two runs at a time share the policies.
+budget: how long it may take; the batch that is under way is finished.
+Cannot run inside of a transaction.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 2D000 inside of a transaction.';
+COMMENT ON FUNCTION kepler_internal.apply_retention(bigint, integer) IS 'Internal: one batch of a policy; gives how many rows went, or were looked at where none went, and 0 when nothing is left';
+COMMENT ON FUNCTION kepler_internal.retention_candidates() IS 'Internal: the policies that the caller may run';
+COMMENT ON FUNCTION kepler_internal.retention_failed(bigint, text, text) IS 'Internal: notes that a batch of a policy failed';
+COMMENT ON FUNCTION kepler_internal.retention_floors(oid) IS 'Internal: the floors that structures and blueprints declare for a table';
+COMMENT ON FUNCTION kepler_internal.is_undercut(interval, interval) IS 'Internal: whether a time to keep is shorter than a floor, on any day';
+COMMENT ON FUNCTION kepler_internal.references_to(oid) IS 'Internal: the foreign keys that refer to a table';
+COMMENT ON FUNCTION kepler_internal.reference_condition(oid, text, text) IS 'Internal: a foreign key as a condition over two rows';
+COMMENT ON FUNCTION kepler_internal.deleted_along(oid, integer) IS 'Internal: the tables with floors whose rows would be deleted along with rows of a table';
+COMMENT ON FUNCTION kepler_internal.kept_by_references(oid, oid) IS 'Internal: the references that keep a row, of tables that a role can read by an index';
+COMMENT ON FUNCTION kepler_internal.begin_retention(interval) IS 'Internal: begins run_retention';
+COMMENT ON FUNCTION kepler_internal.next_retention(jsonb, boolean) IS 'Internal: the next batch of run_retention';
+COMMENT ON FUNCTION kepler_internal.retention_step(jsonb) IS 'Internal: one batch of run_retention';
+COMMENT ON FUNCTION kepler_internal.retention_step_failed(jsonb, text, text) IS 'Internal: a batch of run_retention that failed';
+
 COMMENT ON PROCEDURE kepler.maintain(interval) IS
 'Does all that must happen now and then: makes partitions ahead, takes back what expired leases hold, ends overdue executions and silent sync runs, queues and drops backlogs, seals the history, deletes expired memories and what retention policies let go, drops old partitions of the feed, goes on with interrupted deletions of workspaces, and notes which indexes are advised. Call it once a minute, from any scheduler.
 budget: about how long it may work, up to a day. What there was no time for comes first the next time. Where statement_timeout is set, it ends before three quarters of that.

@@ -43,7 +43,7 @@ BEGIN
             -- When an abandoned run really stopped is not known.
             percentile_cont('{0.5, 0.95}'::double precision[]) WITHIN GROUP (
                 ORDER BY extract(epoch FROM e.ended_at - e.started_at)::double precision)
-                FILTER (WHERE e.status IN ('SUCCESS', 'FAILURE')) AS seconds,
+                FILTER (WHERE e.status IN ('SUCCESS', 'FAILURE') AND isfinite(e.ended_at)) AS seconds,
             max(e.started_at) AS last_started_at
         FROM kepler.executions AS e
         WHERE e.workspace_id = wanted_workspace AND e.workflow_id = w.id
@@ -97,24 +97,33 @@ BEGIN
     IF wanted_user IS NOT NULL THEN
         PERFORM kepler_internal.require_user(wanted_user, wanted_workspace);
     END IF;
-    IF wanted_workflow IS NOT NULL THEN
+    IF wanted_workflow IS NOT NULL AND NOT EXISTS (
+        SELECT FROM kepler.workflow_versions AS v WHERE v.workspace_id = wanted_workspace AND v.workflow_id = wanted_workflow
+    ) THEN
         PERFORM kepler_internal.require_workflow(wanted_workflow, wanted_workspace);
     END IF;
     RETURN QUERY
-    WITH found AS (
+    -- Deleted workflows included; each is found behind the one before it, however many versions it has.
+    WITH RECURSIVE ids (id) AS (
+        SELECT wanted_workflow WHERE wanted_workflow IS NOT NULL
+        UNION ALL
+        SELECT (
+            SELECT v.workflow_id FROM kepler.workflow_versions AS v
+            WHERE v.workspace_id = wanted_workspace ORDER BY v.workflow_id LIMIT 1)
+        WHERE wanted_workflow IS NULL AND wanted_user IS NULL
+        UNION ALL
+        SELECT (
+            SELECT v.workflow_id FROM kepler.workflow_versions AS v
+            WHERE v.workspace_id = wanted_workspace AND v.workflow_id > i.id ORDER BY v.workflow_id LIMIT 1)
+        FROM ids AS i WHERE i.id IS NOT NULL AND wanted_workflow IS NULL
+    ), found AS (
         SELECT e.user_id, e.workflow_id, e.status, e.started_at, e.ended_at
         FROM kepler.executions AS e
         WHERE wanted_user IS NOT NULL AND wanted_workflow IS NULL AND e.workspace_id = wanted_workspace AND e.user_id = wanted_user
             AND e.started_at >= lower_bound AND e.started_at < upper_bound
         UNION ALL
         SELECT e.user_id, e.workflow_id, e.status, e.started_at, e.ended_at
-        FROM (
-            SELECT wanted_workflow AS id WHERE wanted_workflow IS NOT NULL
-            UNION ALL
-            -- Deleted ones included.
-            SELECT DISTINCT v.workflow_id FROM kepler.workflow_versions AS v
-            WHERE wanted_workflow IS NULL AND wanted_user IS NULL AND v.workspace_id = wanted_workspace
-        ) AS w
+        FROM ids AS w
         CROSS JOIN LATERAL (
             SELECT x.user_id, x.workflow_id, x.status, x.started_at, x.ended_at FROM kepler.executions AS x
             WHERE x.workspace_id = wanted_workspace AND x.workflow_id = w.id
@@ -132,7 +141,7 @@ BEGIN
             count(*) FILTER (WHERE f.status = 'CANCELLED') AS cancelled,
             percentile_cont('{0.5, 0.95}'::double precision[]) WITHIN GROUP (
                 ORDER BY extract(epoch FROM f.ended_at - f.started_at)::double precision)
-                FILTER (WHERE f.status IN ('SUCCESS', 'FAILURE')) AS seconds,
+                FILTER (WHERE f.status IN ('SUCCESS', 'FAILURE') AND isfinite(f.ended_at)) AS seconds,
             max(f.started_at) AS last_started_at
         FROM found AS f
         GROUP BY f.user_id, f.workflow_id

@@ -77,24 +77,39 @@ BEGIN
 END
 $$;
 
--- Deletes the oldest of what is older than `keep`: a partition, or some rows of the default partition. Gives whether there may be
--- more.
+-- The table of the oldest changes before a time: a partition that lies before it as a whole, the default partition, or NULL.
+CREATE FUNCTION kepler_internal.oldest_changes(before timestamptz) RETURNS text
+LANGUAGE sql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET kepler.plan_for_large_tables = on
+AS $$
+    SELECT coalesce((
+        SELECT c.relname::text
+        FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'kepler.feed'::regclass AND c.relname ~ '^feed_[0-9]{8}$'
+            AND to_date(right(c.relname, 8), 'YYYYMMDD') + interval '7 days' < before
+        ORDER BY c.relname LIMIT 1
+    ), (SELECT 'feed_default' FROM kepler.feed_default AS f WHERE f.created_at < before LIMIT 1))
+$$;
+
+-- Deletes the oldest of what is older than `keep`. Gives whether there may be more.
 CREATE FUNCTION kepler_internal.drop_old_changes(keep interval) RETURNS boolean
+LANGUAGE sql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+AS $$
+    -- A longer time could not be taken from a date.
+    SELECT kepler_internal.drop_changes_before(
+        CASE WHEN keep < interval '1000 years' THEN clock_timestamp() - keep ELSE '-infinity' END)
+$$;
+
+-- Deletes the oldest changes before a time: a partition, or some rows of the default partition. Gives whether there may be more.
+CREATE FUNCTION kepler_internal.drop_changes_before(before timestamptz) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '100ms'
 SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_variable
 DECLARE
-    -- A longer time could not be taken from a date.
-    oldest constant timestamptz := CASE WHEN keep < interval '1000 years' THEN clock_timestamp() - keep ELSE '-infinity' END;
-    partition text;
+    oldest constant timestamptz := before;
+    partition text := 'kepler.' || quote_ident(nullif(kepler_internal.oldest_changes(before), 'feed_default'));
     deleted integer;
 BEGIN
-    SELECT format('kepler.%I', c.relname) INTO partition
-    FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
-    WHERE i.inhparent = 'kepler.feed'::regclass AND c.relname ~ '^feed_[0-9]{8}$'
-        AND to_date(right(c.relname, 8), 'YYYYMMDD') + interval '7 days' < oldest
-    ORDER BY c.relname LIMIT 1;
     IF partition IS NULL THEN
         WITH gone AS (
             DELETE FROM kepler.feed_default AS f

@@ -35,6 +35,7 @@ $$;
 CREATE FUNCTION kepler_internal.feed_kept_for() RETURNS interval
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     has_policy boolean := false;
 BEGIN
@@ -162,7 +163,7 @@ $$;
 CREATE FUNCTION kepler_internal.maintenance_due(step text, OUT workspace_id text, OUT object text) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 BEGIN
     CASE $1
     WHEN 'make_feed_partitions' THEN
@@ -190,8 +191,17 @@ BEGIN
                 SELECT e.workspace_id, e.next_check_at FROM kepler.executions AS e
                 WHERE e.status = 'RUNNING' AND e.workspace_id > t.workspace_id
                 ORDER BY e.workspace_id, e.next_check_at LIMIT 1) AS n
+        ), w AS (
+            (SELECT e.workspace_id, e.next_check_at FROM kepler.executions AS e
+            WHERE e.status = 'WAITING' ORDER BY e.workspace_id, e.next_check_at LIMIT 1)
+            UNION ALL
+            SELECT n.* FROM w CROSS JOIN LATERAL (
+                SELECT e.workspace_id, e.next_check_at FROM kepler.executions AS e
+                WHERE e.status = 'WAITING' AND e.workspace_id > w.workspace_id
+                ORDER BY e.workspace_id, e.next_check_at LIMIT 1) AS n
         )
-        SELECT t.workspace_id, '' FROM t WHERE t.next_check_at < clock_timestamp();
+        SELECT d.workspace_id, '' FROM (SELECT t.* FROM t UNION ALL SELECT w.* FROM w) AS d (workspace_id, next_check_at)
+        WHERE d.next_check_at < clock_timestamp() GROUP BY d.workspace_id;
     WHEN 'abandon_syncs' THEN
         RETURN QUERY
         SELECT r.workspace_id, '' FROM kepler.sync_runs AS r
@@ -231,13 +241,13 @@ BEGIN
         )
         SELECT t.workspace_id, '' FROM t WHERE t.expires_at <= clock_timestamp();
     WHEN 'apply_retention' THEN
-        -- Each policy once an hour.
+        -- Each policy once an hour, of those that the owner may run.
         IF to_regclass('kepler.retention_policies') IS NOT NULL THEN
             RETURN QUERY EXECUTE '
                 SELECT p.workspace_id, p.object
                 FROM (
                     SELECT coalesce(r.workspace_id, '''') AS workspace_id, r.id || '' '' || r.table_name AS object
-                    FROM kepler.retention_policies AS r
+                    FROM kepler.retention_policies AS r JOIN kepler_internal.retention_candidates() AS c (id) ON c.id = r.id
                 ) AS p
                 WHERE NOT EXISTS (
                     SELECT FROM kepler.maintenance AS m
@@ -267,7 +277,7 @@ CREATE FUNCTION kepler_internal.find_maintenance(
 ) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on SET lock_timeout = '1s'
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
     known record;
     began timestamptz;
@@ -319,6 +329,7 @@ $$;
 CREATE FUNCTION kepler_internal.begin_maintenance(step text, workspace_id text, object text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
     INSERT INTO kepler.maintenance AS m (workspace_id, step, object, outcome, last_started_at)
@@ -399,6 +410,7 @@ $$;
 CREATE FUNCTION kepler_internal.advise_indexes() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
+#variable_conflict use_variable
 DECLARE
     noted bigint;
     noted_at constant timestamptz := clock_timestamp();

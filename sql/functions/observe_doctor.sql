@@ -378,9 +378,20 @@ BEGIN
     FROM kepler.stat_feed AS f
     WHERE f.acknowledged_at < statement_timestamp() - silent_for AND f.waiting > 0;
     RETURN QUERY
+    SELECT 'warning', 'maintenance', 'kepler.maintain', CASE WHEN m.ran_at IS NULL THEN 'kepler.maintain() has never run.'
+            ELSE format('kepler.maintain() has not run since %s.', m.ran_at) END,
+        'CALL kepler.maintain();', 'Have a scheduler call it: docs/maintenance.md.'
+    FROM (SELECT max(s.last_started_at) AS ran_at FROM kepler.stat_maintenance AS s) AS m
+    WHERE coalesce(m.ran_at, (SELECT min(v.installed_at) FROM kepler.schema_versions AS v)) < statement_timestamp() - silent_for
+    UNION ALL
+    SELECT 'warning', 'maintenance', concat_ws(' ', s.step, s.object, 'in workspace ' || s.workspace_id),
+        format('It has failed %s times in a row, last with SQLSTATE %s.', s.failures, s.last_error_code),
+        NULL, 'SELECT last_error FROM kepler.maintenance says why.'
+    FROM kepler.stat_maintenance AS s WHERE s.outcome = 'failed';
+    RETURN QUERY
     SELECT 'warning', 'partitions', 'kepler.' || l.log, 'No partition is ready for what comes next: rows go to the default partition.',
-        format('CALL %s();', l.upkeep), 'Have a scheduler call kepler.maintain().'
-    FROM (VALUES ('feed', 'week', 'kepler.maintain_feed'), ('history', 'month', 'kepler.maintain_history')) AS l (log, period, upkeep)
+        'CALL kepler.maintain();', 'Have a scheduler call it once a minute.'
+    FROM (VALUES ('feed', 'week'), ('history', 'month')) AS l (log, period)
     WHERE to_regclass('kepler.' || l.log) IS NOT NULL AND to_regclass(format('kepler.%I', concat(l.log, '_',
         to_char(date_trunc(l.period, statement_timestamp() AT TIME ZONE 'UTC') + ('1 ' || l.period)::interval, 'YYYYMMDD')))) IS NULL;
     -- Only the owner may see what is tracked; others see what has triggers. The number of a table goes with its triggers.

@@ -17,7 +17,11 @@ VALUES
     ('kepler_queue_oldest_ready_age_seconds', 'gauge', '{workspace_id,entity_type}', 'How long the record that has been ready longest is ready'),
     ('kepler_queue_leases', 'gauge', '{workspace_id,entity_type}', 'Leases that are open'),
     ('kepler_queue_expired_leases', 'gauge', '{workspace_id,entity_type}', 'Leases that have ended without a result'),
-    ('kepler_workers', 'gauge', '{workspace_id,entity_type}', 'Workers that hold leases'),
+    ('kepler_workers', 'gauge', '{workspace_id}', 'Workers that hold leases'),
+    ('kepler_workers_recent_attempts', 'gauge', '{workspace_id}', 'Attempts that have ended in the last 15 minutes, of the last attempts of the workspace'),
+    ('kepler_workers_recent_failed_attempts', 'gauge', '{workspace_id}', 'Attempts of these that failed or expired'),
+    ('kepler_workers_attempt_average_seconds', 'gauge', '{workspace_id}', 'How long these attempts took on average'),
+    ('kepler_queue_paused', 'gauge', '{workspace_id,entity_type}', '1 while claims of the type are paused'),
     ('kepler_sync_open_runs', 'gauge', '{workspace_id,entity_type,source}', 'Sync runs that are open'),
     ('kepler_sync_oldest_open_run_age_seconds', 'gauge', '{workspace_id,entity_type,source}', 'How long ago the oldest open sync run began'),
     ('kepler_sync_failing_entities', 'gauge', '{workspace_id,entity_type,source}', 'Entities whose last sync run of a mode failed or was abandoned'),
@@ -35,11 +39,14 @@ VALUES
     ('kepler_memory_index_valid', 'gauge', '{space,kind}', '1 if searches use the index, 0 if it is not valid'),
     ('kepler_memory_index_building', 'gauge', '{space,kind}', '1 while the index is being built'),
     ('kepler_executions_running', 'gauge', '{workspace_id}', 'Executions under way'),
+    ('kepler_executions_waiting', 'gauge', '{workspace_id}', 'Executions that wait for a person'),
     ('kepler_executions_overdue', 'gauge', '{workspace_id}', 'Executions under way whose deadline has passed'),
     ('kepler_executions_oldest_age_seconds', 'gauge', '{workspace_id}', 'How long ago the oldest execution under way began'),
     ('kepler_entry_tables', 'gauge', '{workspace_id}', 'Entry tables of a workspace'),
     ('kepler_entry_tables_estimated_rows', 'gauge', '{workspace_id}', 'Rows of the entry tables of a workspace, as Postgres estimates them'),
     ('kepler_entry_tables_estimated_bytes', 'gauge', '{workspace_id}', 'Size of the entry tables of a workspace without indexes, as of their last vacuum'),
+    ('kepler_maintenance_last_success_age_seconds', 'gauge', '{step}', 'How long ago a step of maintain() last did what it could'),
+    ('kepler_maintenance_failing', 'gauge', '{step}', 'How many objects a step of maintain() fails at'),
     ('kepler_table_estimated_rows', 'gauge', '{table}', 'Rows of a table of Kepler''s, as Postgres estimates them'),
     ('kepler_table_dead_rows', 'gauge', '{table}', 'Versions of rows that vacuum has not removed yet, as Postgres counts them'),
     ('kepler_table_bytes', 'gauge', '{table}', 'Size of a table with its indexes'),
@@ -75,11 +82,21 @@ BEGIN
             ('kepler_queue_failed_records', s.failed::float8),
             ('kepler_queue_counted_up_to_records', s.counted_up_to::float8),
             ('kepler_queue_oldest_ready_age_seconds', coalesce(extract(epoch FROM statement_timestamp() - s.oldest_ready_at), 0)::float8),
+            ('kepler_queue_paused', (s.paused_at IS NOT NULL)::integer::float8),
             ('kepler_queue_leases', s.leases::float8),
             ('kepler_queue_expired_leases', s.expired_leases::float8)) AS v (name, value)
         UNION ALL
-        SELECT 'kepler_workers', jsonb_build_object('workspace_id', s.workspace_id, 'entity_type', s.entity_type), count(*)::float8
-        FROM kepler.stat_workers AS s GROUP BY s.workspace_id, s.entity_type
+        SELECT v.name, jsonb_build_object('workspace_id', s.workspace_id), v.value
+        FROM (
+            SELECT w.workspace_id, count(*) FILTER (WHERE w.leases > 0) AS workers, sum(w.attempts) AS attempts, sum(w.failed_attempts) AS failed,
+                sum(extract(epoch FROM w.average_duration) * w.attempts) / nullif(sum(w.attempts), 0) AS average
+            FROM kepler.stat_workers AS w GROUP BY w.workspace_id
+        ) AS s
+        CROSS JOIN LATERAL (VALUES
+            ('kepler_workers', s.workers::float8),
+            ('kepler_workers_recent_attempts', s.attempts::float8),
+            ('kepler_workers_recent_failed_attempts', s.failed::float8),
+            ('kepler_workers_attempt_average_seconds', s.average::float8)) AS v (name, value)
         UNION ALL
         SELECT v.name, l.labels, v.value
         FROM (
@@ -125,11 +142,12 @@ BEGIN
         UNION ALL
         SELECT v.name, jsonb_build_object('workspace_id', s.workspace_id), v.value
         FROM (
-            SELECT x.workspace_id, sum(x.running) AS running, sum(x.overdue) AS overdue, min(x.oldest_started_at) AS oldest_started_at
+            SELECT x.workspace_id, sum(x.running) AS running, sum(x.waiting) AS waiting, sum(x.overdue) AS overdue, min(x.oldest_started_at) AS oldest_started_at
             FROM kepler.stat_executions AS x GROUP BY x.workspace_id
         ) AS s
         CROSS JOIN LATERAL (VALUES
             ('kepler_executions_running', s.running::float8),
+            ('kepler_executions_waiting', s.waiting::float8),
             ('kepler_executions_overdue', s.overdue::float8),
             ('kepler_executions_oldest_age_seconds', extract(epoch FROM statement_timestamp() - s.oldest_started_at)::float8)) AS v (name, value)
         UNION ALL
@@ -142,6 +160,16 @@ BEGIN
             ('kepler_entry_tables', s.tables::float8),
             ('kepler_entry_tables_estimated_rows', s.estimated_rows::float8),
             ('kepler_entry_tables_estimated_bytes', s.estimated_bytes::float8)) AS v (name, value)
+        UNION ALL
+        SELECT v.name, jsonb_build_object('step', s.step), v.value
+        FROM (
+            SELECT m.step, max(m.last_succeeded_at) FILTER (WHERE m.workspace_id IS NULL AND m.object IS NULL) AS last_succeeded_at,
+                count(*) FILTER (WHERE m.outcome = 'failed') AS failing
+            FROM kepler.stat_maintenance AS m GROUP BY m.step
+        ) AS s
+        CROSS JOIN LATERAL (VALUES
+            ('kepler_maintenance_last_success_age_seconds', extract(epoch FROM statement_timestamp() - s.last_succeeded_at)::float8),
+            ('kepler_maintenance_failing', s.failing::float8)) AS v (name, value)
         UNION ALL
         SELECT v.name, jsonb_build_object('table', s.table_name), v.value
         FROM (

@@ -107,6 +107,7 @@ VALUES
     ('kepler.history_redactions', 'the trail of this database, which its seals prove here and nowhere else'),
     ('kepler.consumers', 'positions in the feed of this database'),
     ('kepler.maintenance', 'what was done here, and when'),
+    ('kepler.retention_policies', 'they name tables of this database; set_retention is called anew'),
     ('kepler.tracked_tables', 'what is tracked is decided in each database; track is called anew'),
     ('kepler.workspace_members', 'roles of this server; grant_access gives rights in the other one')
 $$;

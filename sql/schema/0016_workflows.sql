@@ -98,8 +98,10 @@ CREATE TRIGGER guard_history BEFORE UPDATE ON kepler.workflow_versions
     FOR EACH ROW WHEN (OLD *<> NEW) EXECUTE FUNCTION kepler_internal.guard_workflow_version();
 CREATE TRIGGER guard_current BEFORE DELETE ON kepler.workflow_versions
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_workflow_version();
+-- What a workflow holds was looked at there: an old secret that stays does not keep the rest from being edited.
 CREATE TRIGGER zz_guard_secrets BEFORE INSERT ON kepler.workflow_versions
-    FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_secrets('intent', 'refuse', 'trigger', 'refuse', 'actions', 'refuse');
+    FOR EACH ROW WHEN (pg_catalog.pg_trigger_depth() = 0)
+    EXECUTE FUNCTION kepler_internal.guard_secrets('intent', 'refuse', 'trigger', 'refuse', 'actions', 'refuse');
 CREATE TRIGGER keep_workspace BEFORE UPDATE OF workspace_id ON kepler.workflow_versions
     FOR EACH ROW WHEN (OLD.workspace_id <> NEW.workspace_id)
     EXECUTE FUNCTION kepler_internal.refuse_workspace_change();

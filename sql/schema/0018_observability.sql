@@ -8,14 +8,14 @@
 
 CREATE VIEW kepler.stat_queue AS
 WITH policies AS (
-    SELECT p.workspace_id, p.entity_type, p.backlog_after IS NOT NULL AS backlog_is_open,
-        -- 100,000 rows of each kind in all, however many policies there are.
-        greatest(100, least(10000, 100000 / count(*) OVER ()))::integer AS counted_up_to
+    SELECT p.workspace_id, p.entity_type, p.backlog_after IS NOT NULL AS backlog_is_open, p.paused_at,
+        -- 50,000 rows of each kind in all, or 20 of each policy.
+        greatest(20, least(10000, 50000 / count(*) OVER ()))::integer AS counted_up_to
     FROM kepler.enrichment_policies AS p
 )
 SELECT p.workspace_id, p.entity_type, r.ready, w.waiting, coalesce(l.leased, 0) AS leased, f.failed, p.counted_up_to,
     r.oldest_ready_at, w.next_ready_at, coalesce(l.leases, 0) AS leases, coalesce(l.expired_leases, 0) AS expired_leases,
-    l.oldest_lease_at, p.backlog_is_open
+    l.oldest_lease_at, p.backlog_is_open, p.paused_at
 FROM policies AS p
 CROSS JOIN LATERAL (
     SELECT count(*) AS ready, min(n.ready_at) AS oldest_ready_at FROM (
@@ -40,13 +40,33 @@ CROSS JOIN LATERAL (
     FROM kepler.leases AS s WHERE s.workspace_id = p.workspace_id AND s.entity_type = p.entity_type
 ) AS l;
 
--- Leases are few: as many as workers hold.
+-- Leases are few: as many as workers hold. Of the log of attempts the end is read, by its key: later leases have greater ids.
 CREATE VIEW kepler.stat_workers AS
-SELECT l.workspace_id, l.entity_type, l.worker, count(*) AS leases, sum(l.open_records) AS leased,
-    count(*) FILTER (WHERE l.lease_until <= statement_timestamp()) AS expired_leases,
-    min(l.created_at) AS oldest_lease_at, max(l.created_at) AS last_claim_at, max(l.lease_until) AS lease_until
-FROM kepler.leases AS l
-GROUP BY l.workspace_id, l.entity_type, l.worker;
+WITH workspaces AS (
+    SELECT p.workspace_id, greatest(20, least(1000, 20000 / count(*) OVER ()))::integer AS counted_up_to
+    FROM (SELECT DISTINCT y.workspace_id FROM kepler.enrichment_policies AS y) AS p
+), held AS (
+    SELECT l.workspace_id, l.worker, count(*) AS leases, sum(l.open_records) AS leased,
+        count(*) FILTER (WHERE l.lease_until <= statement_timestamp()) AS expired_leases,
+        min(l.created_at) AS oldest_lease_at, max(l.created_at) AS last_claim_at
+    FROM kepler.leases AS l GROUP BY l.workspace_id, l.worker
+), ended AS (
+    SELECT w.workspace_id, a.worker, count(*) AS attempts,
+        count(*) FILTER (WHERE a.outcome IN ('failed', 'expired')) AS failed_attempts,
+        avg(a.ended_at - a.started_at) AS average_duration, min(a.ended_at) AS counted_since, max(a.ended_at) AS last_ended_at
+    FROM workspaces AS w
+    CROSS JOIN LATERAL (
+        SELECT t.worker, t.outcome, t.started_at, t.ended_at FROM kepler.enrichment_attempts AS t
+        WHERE t.workspace_id = w.workspace_id ORDER BY t.lease_id DESC LIMIT w.counted_up_to) AS a
+    WHERE a.worker IS NOT NULL AND a.ended_at > statement_timestamp() - interval '15 minutes'
+    GROUP BY w.workspace_id, a.worker
+)
+SELECT coalesce(h.workspace_id, e.workspace_id) AS workspace_id, coalesce(h.worker, e.worker) AS worker,
+    coalesce(h.leases, 0) AS leases, coalesce(h.leased, 0) AS leased, coalesce(h.expired_leases, 0) AS expired_leases,
+    h.oldest_lease_at, h.last_claim_at, coalesce(e.attempts, 0) AS attempts, coalesce(e.failed_attempts, 0) AS failed_attempts,
+    e.average_duration, e.counted_since, e.last_ended_at
+FROM held AS h
+FULL JOIN ended AS e ON e.workspace_id = h.workspace_id AND e.worker = h.worker;
 
 -- The last run of each entity and mode.
 CREATE VIEW kepler.stat_sync_runs AS
@@ -147,9 +167,15 @@ WHERE e.dropped_at IS NULL;
 
 -- Runs that are under way are few.
 CREATE VIEW kepler.stat_executions AS
-SELECT e.workspace_id, e.workflow_id, count(*) AS running,
-    count(*) FILTER (WHERE e.deadline_at <= statement_timestamp()) AS overdue, min(e.started_at) AS oldest_started_at
-FROM kepler.executions AS e WHERE e.status = 'RUNNING'
+SELECT e.workspace_id, e.workflow_id, count(*) FILTER (WHERE e.is_running) AS running,
+    count(*) FILTER (WHERE e.deadline_at <= statement_timestamp()) AS overdue, min(e.started_at) AS oldest_started_at,
+    count(*) FILTER (WHERE NOT e.is_running) AS waiting
+FROM (
+    SELECT r.workspace_id, r.workflow_id, true AS is_running, r.deadline_at, r.started_at
+    FROM kepler.executions AS r WHERE r.status = 'RUNNING'
+    UNION ALL
+    SELECT w.workspace_id, w.workflow_id, false, NULL, w.started_at FROM kepler.executions AS w WHERE w.status = 'WAITING'
+) AS e
 GROUP BY e.workspace_id, e.workflow_id;
 
 COMMENT ON VIEW kepler.stat_queue IS 'Records that wait for workers, by workspace and type of each enrichment policy. For members of pg_monitor';
@@ -164,14 +190,19 @@ COMMENT ON COLUMN kepler.stat_queue.leases IS 'Leases that are open';
 COMMENT ON COLUMN kepler.stat_queue.expired_leases IS 'Leases that have ended without a result; the next claims take their records back';
 COMMENT ON COLUMN kepler.stat_queue.oldest_lease_at IS 'When the oldest open lease was claimed';
 COMMENT ON COLUMN kepler.stat_queue.backlog_is_open IS 'Whether records that existed before the policy are still to be queued (queue_backlog)';
-COMMENT ON VIEW kepler.stat_workers IS 'What each worker holds, by workspace and type. For members of pg_monitor';
+COMMENT ON COLUMN kepler.stat_queue.paused_at IS 'Since when the type is paused';
+COMMENT ON VIEW kepler.stat_workers IS 'What each worker holds, and how its attempts of the last 15 minutes ended, by workspace. For members of pg_monitor';
 COMMENT ON COLUMN kepler.stat_workers.worker IS 'Name of the worker, as it gave it to claim_records';
 COMMENT ON COLUMN kepler.stat_workers.leases IS 'Leases that it holds';
 COMMENT ON COLUMN kepler.stat_workers.leased IS 'Records that it holds';
 COMMENT ON COLUMN kepler.stat_workers.expired_leases IS 'Leases of these that have ended without a result';
 COMMENT ON COLUMN kepler.stat_workers.oldest_lease_at IS 'When it claimed the oldest of them';
 COMMENT ON COLUMN kepler.stat_workers.last_claim_at IS 'When it claimed the newest of them';
-COMMENT ON COLUMN kepler.stat_workers.lease_until IS 'When the last of them ends';
+COMMENT ON COLUMN kepler.stat_workers.attempts IS 'Attempts that have ended in the last 15 minutes, of the last attempts of the workspace (20 to 1,000 of them, the fewer the more workspaces there are)';
+COMMENT ON COLUMN kepler.stat_workers.failed_attempts IS 'Attempts of these that failed or expired';
+COMMENT ON COLUMN kepler.stat_workers.average_duration IS 'How long they took on average, from the claim to the end';
+COMMENT ON COLUMN kepler.stat_workers.counted_since IS 'When the first of them ended: attempts divided by the time since then is the rate';
+COMMENT ON COLUMN kepler.stat_workers.last_ended_at IS 'When the last of them ended';
 COMMENT ON VIEW kepler.stat_sync_runs IS 'Last sync run of each entity and mode. For members of pg_monitor';
 COMMENT ON COLUMN kepler.stat_sync_runs.source IS 'Origin of the entity';
 COMMENT ON COLUMN kepler.stat_sync_runs.mode IS 'full or incremental';
@@ -220,4 +251,5 @@ COMMENT ON COLUMN kepler.stat_entry_tables.dead_rows IS 'Versions of rows that v
 COMMENT ON VIEW kepler.stat_executions IS 'Executions under way, by workspace and workflow. For members of pg_monitor';
 COMMENT ON COLUMN kepler.stat_executions.running IS 'Executions that run';
 COMMENT ON COLUMN kepler.stat_executions.overdue IS 'Executions of these whose deadline has passed; abandon_executions ends them';
-COMMENT ON COLUMN kepler.stat_executions.oldest_started_at IS 'When the oldest of them began';
+COMMENT ON COLUMN kepler.stat_executions.oldest_started_at IS 'When the oldest of them and of those that wait began';
+COMMENT ON COLUMN kepler.stat_executions.waiting IS 'Executions that wait for a person';

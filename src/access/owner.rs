@@ -222,7 +222,10 @@ const SHARED: &[&str] = &["touch_updated_at", "guard_shared", "announce", "annou
 
 /// The lists of entry tables.
 pub(crate) const ENTRY_TABLES: &[OwnTable] = &[
-    OwnTable { name: "entry_tables", triggers: TOUCHED },
+    OwnTable {
+        name: "entry_tables",
+        triggers: &["touch_updated_at", "keep_workspace", "announce", "announce_truncated"],
+    },
     OwnTable {
         name: "structures",
         triggers: &["touch_updated_at", "keep_workspace", "announce", "announce_truncated"],
@@ -242,6 +245,10 @@ pub(crate) const EMBEDDING_SPACES: &[OwnTable] = &[
 /// The list of tracked tables.
 pub(crate) const TRACKED_TABLES: &[OwnTable] =
     &[OwnTable { name: "tracked_tables", triggers: TOUCHED }];
+
+/// The list of retention policies.
+pub(crate) const RETENTION_POLICIES: &[OwnTable] =
+    &[OwnTable { name: "retention_policies", triggers: &["keep_workspace"] }];
 
 /// Who has which level of access.
 pub(crate) const ACCESS_LEVELS: &[OwnTable] = &[
@@ -269,4 +276,11 @@ pub(crate) const INSTALLED: &[OwnTable] = &[
 /// through the whole. Only `memory::vectors` does, which sees to it that no code of others can run.
 pub(crate) fn act_as_owner_of_part(role: pg_sys::Oid) -> ActAs {
     ActAs::role(role)
+}
+
+/// Acts as the owner of a table, to delete rows of it: for a caller who has that role's rights anyway and is another one, a
+/// superuser perhaps. The triggers of the table run then with the rights of its owner, and with no more. Only `retention` does,
+/// which lets no trigger wait for the end of the transaction.
+pub(crate) fn act_as_owner_of_table(role: pg_sys::Oid) -> Option<ActAs> {
+    (role::may_act_as(role) && role::current() != role).then(|| ActAs::role(role))
 }

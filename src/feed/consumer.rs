@@ -1,6 +1,6 @@
 //! Named consumers, whose cursors the database keeps.
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Position};
 use super::epoch::Epochs;
 use super::error::FeedError;
 use super::read;
@@ -36,6 +36,10 @@ thread_local! {
         c"SELECT c.name, c.cursor, c.acknowledged_at FROM kepler.consumers AS c
           WHERE c.workspace_id = $1 ORDER BY c.name",
         &[pg_sys::TEXTOID],
+    ) };
+    static EVERYWHERE: Statement = const { Statement::new(
+        c"SELECT c.workspace_id, c.cursor FROM kepler.consumers AS c",
+        &[],
     ) };
 }
 
@@ -133,4 +137,15 @@ pub(super) fn lags(client: &mut SpiClient<'_>, workspace: &str) -> Vec<Lag> {
         lags.push(lag);
     }
     lags
+}
+
+/// Where each consumer stands, of all workspaces. One whose cursor cannot be read stands nowhere.
+pub(super) fn positions(client: &mut SpiClient<'_>) -> Vec<(String, Position)> {
+    let rows = EVERYWHERE.with(|plan| plan.run(client, &[]));
+    let position = |row: crate::pg::rows::Row<'_, 2>| {
+        let workspace = row.text(0)?;
+        let cursor = Cursor::read(row.text(1)?, Some(workspace)).ok()?;
+        Some((workspace.to_owned(), cursor.position))
+    };
+    rows.iter::<2>().filter_map(position).collect()
 }

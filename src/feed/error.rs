@@ -81,7 +81,7 @@ impl Report for FeedError {
                 format!("ALTER TABLE {table} ADD PRIMARY KEY (…);")
             }
             Self::NotYours(_) => "Ask its owner, who needs level admin: SELECT kepler.grant_access(…);".to_owned(),
-            Self::NoPlace => "CALL kepler.maintain_feed();".to_owned(),
+            Self::NoPlace => "CALL kepler.maintain();".to_owned(),
             Self::BadMaxRows { .. }
             | Self::BadKeep
             | Self::NoTable(_)

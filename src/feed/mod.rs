@@ -16,5 +16,5 @@ mod read;
 pub(crate) mod shape;
 pub(crate) mod tell;
 pub(crate) mod track;
-mod upkeep;
+pub(crate) mod upkeep;
 pub(crate) mod whose;

@@ -32,7 +32,8 @@ const PART: i64 = 250_000;
 const FIRST_PART: i32 = 250;
 const LEAST_PART: i32 = 100;
 const LARGEST_PART: i32 = 10_000;
-/// Looks take at most this share of the time.
+/// Looks that take longer than so many seconds take at most this share of the time.
+const LONG_LOOK: f64 = 1.0;
 const LOOKS: f64 = 20.0;
 
 thread_local! {
@@ -267,9 +268,9 @@ impl Run {
                 (None, true) => Outcome::Unfinished,
                 (None, false) => Outcome::Finished,
             };
-            let pause = step.took * LOOKS;
             let failed_at_once = step.problem.is_some().then_some(60.0);
-            let pause = failed_at_once.or((pause > 1.0).then_some(pause));
+            let is_long = step.took > LONG_LOOK;
+            let pause = failed_at_once.or(is_long.then_some(step.took * LOOKS));
             let seconds = sum.took as f64 / 1e6 + step.took;
             let total = Total {
                 outcome,

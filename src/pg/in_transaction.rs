@@ -53,10 +53,9 @@ pub(crate) fn is_noted() -> bool {
     NOTED.with_borrow(Option::is_some)
 }
 
-/// Whether the transaction has noted this text, and no other role.
-pub(super) fn keeps_to(text: &str, user: pg_sys::Oid) -> bool {
-    ROLE.get().is_none_or(|(_, role)| role == user)
-        && NOTED.with_borrow(|noted| noted.as_ref().is_some_and(|(_, own)| own == text))
+/// Notes a text that was noted before in this session, unless the transaction has noted another one, or another role.
+pub(super) fn note_again(text: &str, user: pg_sys::Oid) -> bool {
+    ROLE.get().is_none_or(|(_, role)| role == user) && WATCHING.get() && note(text).is_ok()
 }
 
 /// Notes a text, unless there is one. Gives the one that there is, where it is another.

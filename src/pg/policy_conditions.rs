@@ -264,7 +264,7 @@ unsafe fn move_policy(
     }
 }
 
-/// The policy as `NULLIF(workspace_id = …, false) IS NOT NULL`, which the planner does not take apart. Kepler's statements
+/// The policy as `CASE WHEN workspace_id = … THEN true END IS NOT NULL`, which the planner does not take apart. Kepler's statements
 /// name their workspace, and are planned as they are for the owner. Of two values that a column equals it would make a
 /// condition on the whole join, and takes a join with such a one for slow, whatever its indexes.
 ///
@@ -273,16 +273,20 @@ unsafe fn move_policy(
 unsafe fn apart(policy: *mut pg_sys::Node) -> *mut pg_sys::Node {
     // SAFETY: nodes are made as Postgres makes them, zeroed and in the current memory, which is the query's.
     unsafe {
-        let differs = palloc0(size_of::<pg_sys::OpExpr>()).cast::<pg_sys::OpExpr>();
-        (*differs).xpr.type_ = pg_sys::NodeTag::T_NullIfExpr;
-        (*differs).opno = pg_sys::Oid::from(pg_sys::BooleanEqualOperator);
-        (*differs).opresulttype = pg_sys::BOOLOID;
-        (*differs).args = lappend(std::ptr::null_mut(), policy.cast());
-        (*differs).args = lappend((*differs).args, makeBoolConst(false, false).cast());
-        (*differs).location = -1;
+        let when = palloc0(size_of::<pg_sys::CaseWhen>()).cast::<pg_sys::CaseWhen>();
+        (*when).xpr.type_ = pg_sys::NodeTag::T_CaseWhen;
+        (*when).expr = policy.cast();
+        (*when).result = makeBoolConst(true, false).cast();
+        (*when).location = -1;
+        let case = palloc0(size_of::<pg_sys::CaseExpr>()).cast::<pg_sys::CaseExpr>();
+        (*case).xpr.type_ = pg_sys::NodeTag::T_CaseExpr;
+        (*case).casetype = pg_sys::BOOLOID;
+        (*case).args = lappend(std::ptr::null_mut(), when.cast());
+        (*case).defresult = makeBoolConst(false, true).cast();
+        (*case).location = -1;
         let holds = palloc0(size_of::<pg_sys::NullTest>()).cast::<pg_sys::NullTest>();
         (*holds).xpr.type_ = pg_sys::NodeTag::T_NullTest;
-        (*holds).arg = differs.cast();
+        (*holds).arg = case.cast();
         (*holds).nulltesttype = pg_sys::NullTestType::IS_NOT_NULL;
         (*holds).location = -1;
         holds.cast()

@@ -219,6 +219,24 @@ impl Parameters {
         self.planned(client, sql, |_, plan| unsafe { (*plan.planTree).plan_rows })
     }
 
+    /// Whether a query with a LIMIT gives its rows in the order of an index, and reads no others than those on the way. Nothing
+    /// is run.
+    ///
+    /// Raises what the statement raises.
+    pub(crate) fn follows_an_index(&self, client: &mut SpiClient<'_>, sql: &str) -> bool {
+        use pg_sys::NodeTag::{T_IndexOnlyScan, T_IndexScan, T_Limit, T_Result};
+        self.planned(client, sql, |_, plan| {
+            let mut node = plan.planTree;
+            // SAFETY: nodes of a plan, of which each begins with its tag, and whose trees end with null.
+            unsafe {
+                while !node.is_null() && matches!((*node).type_, T_Limit | T_Result) {
+                    node = (*node).lefttree;
+                }
+                !node.is_null() && matches!((*node).type_, T_IndexScan | T_IndexOnlyScan)
+            }
+        })
+    }
+
     /// The tables that a query reads, planned for these values: of a partitioned one the partitions that
     /// its conditions leave, too. Nothing is run.
     ///

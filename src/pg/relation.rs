@@ -93,6 +93,13 @@ pub(crate) fn is_plain_table_of(relation: pg_sys::Oid, owner: pg_sys::Oid) -> bo
     }
 }
 
+/// Whether a relation, which must exist, is a table with rows of its own, and not the whole of partitions.
+pub(crate) fn is_leaf(relation: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up.
+    let kind = unsafe { pg_sys::get_rel_relkind(relation) };
+    kind as u8 == pg_sys::RELKIND_RELATION
+}
+
 /// Who owns a relation: nobody, if it was dropped since it was looked up, perhaps while its lock was awaited.
 pub(crate) fn owner(relation: pg_sys::Oid) -> pg_sys::Oid {
     // SAFETY: as below; `rd_rel` is there as long as the relation is open.
@@ -289,17 +296,17 @@ pub(crate) fn generation() -> u64 {
     GENERATION.get()
 }
 
-/// The same where no Rust frame with a destructor is on the way of an error.
-pub(super) fn generation_unguarded() -> u64 {
+/// The same where no Rust frame with a destructor is on the way of an error; none where the session has never asked before.
+pub(super) fn generation_unguarded() -> Option<u64> {
     unsafe extern "C-unwind" {
         fn AcceptInvalidationMessages();
     }
     if GENERATION.get() == 0 {
-        return generation();
+        return None;
     }
     // SAFETY: as above.
     unsafe { AcceptInvalidationMessages() };
-    GENERATION.get()
+    Some(GENERATION.get())
 }
 
 /// What the [`generation`] was when the session last asked.

@@ -54,13 +54,14 @@ pub(crate) fn known(standpoint: u64) -> Option<(String, bool)> {
     })
 }
 
-/// The value to give, if it is known and the transaction has noted it, and its size.
+/// The value to give, if it is known and the transaction works in no other workspace, and its size.
 fn value() -> Option<(*const u8, usize)> {
-    let standpoint = standpoint::number_unguarded();
+    let standpoint = standpoint::number_unguarded()?;
     KNOWN.with_borrow(|places| {
         let known = places[standpoint::place(standpoint)].as_ref()?;
         let holds = known.standpoint == standpoint
-            && (known.is_anywhere || in_transaction::keeps_to(known.text.as_str(), role::outer()));
+            && (known.is_anywhere
+                || in_transaction::note_again(known.text.as_str(), role::outer()));
         holds.then(|| (known.text.datum().cast_mut_ptr::<u8>().cast_const(), known.text.size()))
     })
 }

@@ -77,6 +77,12 @@ pub(crate) fn would_refuse_placed(write: impl FnOnce()) -> Option<Refusal> {
     run(write, false, has_place).err()
 }
 
+/// Runs a deletion, and gives why it is refused: rows refer to what would go, other objects depend on it, or somebody holds a
+/// lock. Every other error passes through.
+pub(crate) fn attempt_deletion<T>(delete: impl FnOnce() -> T) -> Result<T, Refusal> {
+    run(delete, true, |sqlstate, _| matches!(sqlstate, "23503" | "23001" | "2BP01" | "55P03"))
+}
+
 fn has_place(sqlstate: &str, raised_in: &str) -> bool {
     let is_known = sqlstate.get(..2).is_some_and(|class| KNOWN_CLASSES.contains(&class));
     sqlstate == "40001" || is_known && is_about_data(sqlstate, raised_in)

@@ -71,9 +71,9 @@ pub(crate) fn behind() -> Option<Behind> {
     }
     let moment = undone::moment();
     let found = look();
-    BEHIND.set(found);
-    IN_STEP.set(found.is_none().then_some(moment));
-    found
+    BEHIND.set(found.flatten());
+    IN_STEP.set((found == Some(None)).then_some(moment));
+    found.flatten()
 }
 
 /// What was behind when it was last looked at: for errors, on whose way nothing can be read.
@@ -88,9 +88,9 @@ pub(crate) fn note() {
     }
 }
 
-fn look() -> Option<Behind> {
+/// What is behind, if there are tables.
+fn look() -> Option<Option<Behind>> {
     let latest = *LATEST.get()?;
-    // No tables: that is told otherwise.
     let tables = relation::named(c"kepler", c"schema_versions")?;
     // SAFETY: as in `direct`: the table is open while it is read, an error closes all of it with the transaction.
     let version = unsafe {
@@ -104,10 +104,10 @@ fn look() -> Option<Behind> {
         version
     };
     if version >= latest {
-        return None;
+        return Some(None);
     }
     let is_older = of_extension().is_some_and(|found| found != env!("CARGO_PKG_VERSION"));
-    Some(if is_older { Behind::Extension } else { Behind::Tables })
+    Some(Some(if is_older { Behind::Extension } else { Behind::Tables }))
 }
 
 /// The version of the extension in this database.

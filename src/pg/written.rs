@@ -19,13 +19,14 @@ use std::hash::Hash;
 const MAX_KNOWN: usize = 1_000;
 
 /// The tables that have the trigger.
-const TABLES: [&CStr; 9] = [
+const TABLES: [&CStr; 10] = [
     c"entities",
     c"enrichment_policies",
     c"workspaces",
     c"embedding_spaces",
     c"sync_runs",
     c"structures",
+    c"entry_tables",
     c"blueprint_versions",
     c"access_levels",
     c"workspace_members",

@@ -4,6 +4,7 @@
 //! value is the field's `min` or `max`, a field's `index` stands among the indexes, and a reference
 //! has an index that begins with it unless that was refused.
 
+use super::blueprint::duration::Duration;
 use super::constant::Constant;
 use super::sql_text::SqlText;
 use crate::field_types::kind::FieldKind;
@@ -27,6 +28,15 @@ pub(crate) struct Structure {
     pub(crate) unique: Vec<Vec<String>>,
     pub(crate) indexes: Vec<Index>,
     pub(crate) checks: Vec<Check>,
+    pub(crate) retention: Option<Retention>,
+}
+
+/// How old an entry must be before it may be deleted for its age.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Retention {
+    pub(crate) floor: Duration,
+    /// The field, or one of the times, from which the age is counted.
+    pub(crate) field: String,
 }
 
 /// The primary key.

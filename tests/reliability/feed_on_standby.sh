@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Promise: the change feed is read on a hot standby, which sees no more than it has. When the standby is promoted a consumer
 # goes on with its cursor; a transaction that was prepared before, and commits after, is not missed; and what the old
-# primary wrote and the new one never had is told, not skipped.
+# primary wrote and the new one never had is told, not skipped. A scheduler may call kepler.maintain() there too.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 
@@ -36,16 +36,24 @@ caught_up() {
   done
   die 'the standby does not catch up'
 }
+expect 'upkeep on a standby' "$(PGOPTIONS='-c client_min_messages=notice' PGHOST=$standby_host "$PG_BIN/psql" -XAtq -c 'CALL kepler.maintain()' 2>&1)" \
+  'NOTICE:  this server is a standby: kepler.maintain has nothing to do here'
 changes="SELECT coalesce(string_agg(row_id, ' ' ORDER BY n), '-') FROM kepler.changes_since('$start') WITH ORDINALITY AS c (cursor, relation, row_id, entity_type, operation, sequence, created_at, n)"
 caught_up
 expect 'on the standby' "$(on_standby -c "$changes")" '2'
 [[ -n $(on_standby -c 'SELECT kepler.feed_cursor()') ]] || die 'no cursor on the standby'
 on_standby -c 'SELECT FROM kepler.feed_lag()'
+# Whoever watches a database may ask the standby.
+expect 'errors that doctor() finds on the standby' "$(on_standby -c "SELECT count(*) FROM kepler.doctor() WHERE severity = 'error'")" 0
+expect 'metrics on the standby' "$(on_standby -c "SELECT count(*) > 100 FROM kepler.metrics()")" t
 
 # A transaction that is prepared and one that commits behind it: neither is served, here and there.
 on_primary -c 'BEGIN' -c "INSERT INTO kepler.records (id, entity_type) VALUES ('prepared', 't')" -c "PREPARE TRANSACTION 'p'"
 on_primary -c "INSERT INTO kepler.records (id, entity_type) VALUES ('3', 't')"
 expect 'what holds it back' "$(on_primary -c 'SELECT held_by, prepared_transaction, database_name, role_name FROM kepler.feed_lag()')" 'prepared transaction|p|postgres|postgres'
+expect 'who holds the horizon' "$(on_primary -c 'SELECT held_by, name, holds_feed FROM kepler.stat_horizon')" 'prepared transaction|p|t'
+expect 'what doctor() says of it' "$(on_primary -c "SELECT object_name, statement FROM kepler.doctor('{\"held_for\": \"0\"}') WHERE check_name = 'horizon'")" \
+  "prepared transaction p|ROLLBACK PREPARED 'p';"
 expect 'beside a prepared transaction' "$(on_primary -c "$changes")" '2'
 caught_up
 expect 'the same on the standby' "$(on_standby -c "$changes")" '2'

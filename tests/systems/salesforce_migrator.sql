@@ -11,7 +11,7 @@ SELECT blueprint_name, version, outcome, deferred FROM kepler.apply_blueprint(:'
 SELECT outcome, steps FROM kepler.apply_blueprint(:'document');
 SELECT count(*) AS steps FROM kepler.plan_blueprint(:'document');
 SELECT object, kind FROM kepler.blueprint_drift('salesforce_migrator') WHERE kind <> 'coverage';
-\echo '# how long rows are to stay at least; retention itself is to come, and a cascade does not ask'
+\echo '# how long rows are to stay at least; no policy undercuts it, and a DELETE does not ask'
 SELECT object, expected FROM kepler.blueprint_drift('salesforce_migrator') WHERE object_type = 'retention' ORDER BY object COLLATE "C";
 \echo '# what is a secret or about a person'
 SELECT t ->> 'name' AS model, string_agg(f ->> 'name' || ' ' || (f ->> 'sensitive'), ', ') AS sensitive FROM kepler.blueprint_versions,
@@ -24,6 +24,31 @@ SELECT c.relname AS model, (SELECT count(*) FROM pg_attribute AS a WHERE a.attre
             k.confrelid::regclass::text, CASE k.confdeltype WHEN 'c' THEN 'cascade' WHEN 'n' THEN 'set null' ELSE k.confdeltype::text END), '; ' ORDER BY k.conname)
      FROM pg_constraint AS k WHERE k.conrelid = c.oid AND k.contype = 'f') AS "references"
 FROM pg_class AS c WHERE c.relnamespace = 'salesforce_migrator'::regnamespace AND c.relkind = 'r' ORDER BY c.relname COLLATE "C";
+
+-- ### How long rows are kept
+SET search_path = salesforce_migrator;
+\set ON_ERROR_STOP off
+\echo '# audits for ever, and migration logs for a year: no policy may say less'
+SELECT outcome FROM kepler.set_retention('"AuditLog"', '10 years');
+SELECT outcome FROM kepler.set_retention('"MigrationLog"', '90 days');
+\set ON_ERROR_STOP on
+\echo '# a year for the logs, and 30 days for what is marked as temporary, where no floor is'
+SELECT outcome, kepler.drop_retention(policy_id) FROM kepler.set_retention('"AuditLog"', '1000 years');
+SELECT outcome FROM kepler.set_retention('"MigrationLog"', '1 year');
+SELECT outcome FROM kepler.set_retention('"ErrorLog"', '30 days', 'createdAt', '{"context.temporary": true}');
+SELECT outcome FROM kepler.set_retention('"DataMigration"', '30 days', 'createdAt', '{"status": "Completed"}');
+INSERT INTO "DataMigration" (id, "dataScheduleId", status, "createdAt") SELECT s, s, 'Completed', now() - interval '3 years' FROM unnest('{long ago,lately}'::text[]) AS s;
+INSERT INTO "MigrationLog" ("dataMigrationId", "objectName", "createdAt")
+SELECT m, format('%s, %s days', m, d), now() - d * interval '1 day' FROM (VALUES ('long ago', 400), ('long ago', 500), ('lately', 300), ('lately', 400)) AS v (m, d);
+INSERT INTO "ErrorLog" ("errorMessage", context, "createdAt") VALUES ('temporary', '{"temporary": true}', now() - interval '40 days'), ('temporary, new', '{"temporary": true}', now()), ('permanent', '{}', now() - interval '40 days');
+CALL kepler.run_retention();
+\echo '# a migration stays as long as a log of less than a year depends on it'
+SELECT id FROM "DataMigration";
+SELECT "objectName" FROM "MigrationLog";
+SELECT "errorMessage" FROM "ErrorLog" ORDER BY 1;
+SELECT count(kepler.drop_retention(policy_id)) FROM kepler.retention_report();
+DELETE FROM "DataMigration";
+DELETE FROM "ErrorLog";
 
 -- ### The application, a role with the level writer
 \connect - :application

@@ -18,18 +18,20 @@ SELECT fact FROM (
     FROM pg_constraint WHERE conrelid IN (SELECT oid FROM own) AND contype <> 'n'
     UNION ALL SELECT concat_ws(' | ', 'index', indexrelid::regclass, pg_get_indexdef(indexrelid), indisvalid, indisclustered, indisreplident, obj_description(indexrelid, 'pg_class'))
     FROM pg_index WHERE indrelid IN (SELECT oid FROM own) AND indexrelid IN (SELECT oid FROM own)
-    UNION ALL SELECT concat_ws(' | ', 'trigger', tgrelid::regclass, pg_get_triggerdef(oid), tgenabled, obj_description(oid, 'pg_trigger'))
+    UNION ALL SELECT concat_ws(' | ', 'trigger', tgrelid::regclass, regexp_replace(pg_get_triggerdef(oid), '(tell_(feed|history|changes))\(''[0-9]+''', '\1(its number'), tgenabled, obj_description(oid, 'pg_trigger'))
     FROM pg_trigger WHERE tgrelid IN (SELECT oid FROM own) AND NOT tgisinternal
     UNION ALL SELECT concat_ws(' | ', 'policy', polrelid::regclass, polname, polcmd, polpermissive, (SELECT string_agg(CASE WHEN r = 0 THEN 'PUBLIC' ELSE r::regrole::text END, ',' ORDER BY r) FROM unnest(polroles) AS r),
         pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)) FROM pg_policy WHERE polrelid IN (SELECT oid FROM own)
-    UNION ALL SELECT concat_ws(' | ', 'rule', ev_class::regclass, pg_get_ruledef(r.oid)) FROM pg_rewrite AS r WHERE ev_class IN (SELECT oid FROM own)
+    -- A restored view names what had no name.
+    UNION ALL SELECT concat_ws(' | ', 'rule', ev_class::regclass, regexp_replace(pg_get_ruledef(r.oid), '(NULL::[a-z ]+?|''[^'']*''::text) AS (text|int4|int8|timestamptz)\M', '\1', 'g')) FROM pg_rewrite AS r WHERE ev_class IN (SELECT oid FROM own)
     UNION ALL SELECT concat_ws(' | ', 'sequence', own.name, format_type(s.seqtypid, NULL), s.seqstart, s.seqincrement, s.seqmax, s.seqmin, s.seqcache, s.seqcycle) FROM own JOIN pg_sequence AS s ON s.seqrelid = own.oid
     UNION ALL SELECT concat_ws(' | ', 'statistics', s.stxname, pg_get_statisticsobjdef(s.oid)) FROM pg_statistic_ext AS s WHERE s.stxrelid IN (SELECT oid FROM own)
     UNION ALL SELECT concat_ws(' | ', 'right', o.what, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END, a.privilege_type, a.is_grantable)
     FROM (
-        SELECT 'schema ' || nspname, nspacl FROM pg_namespace WHERE nspname ~ '^kepler'
-        UNION ALL SELECT p.oid::regprocedure::text, proacl FROM pg_proc AS p WHERE pronamespace IN ('kepler'::regnamespace, 'kepler_internal'::regnamespace)
-        UNION ALL SELECT name, relacl FROM own
+        SELECT 'schema ' || nspname, coalesce(nspacl, acldefault('n', nspowner)) FROM pg_namespace WHERE nspname ~ '^kepler'
+        UNION ALL SELECT p.oid::regprocedure::text, coalesce(proacl, acldefault('f', proowner)) FROM pg_proc AS p WHERE pronamespace IN ('kepler'::regnamespace, 'kepler_internal'::regnamespace)
+        -- A dump leaves out what the owner has anyway.
+        UNION ALL SELECT name, coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner)) FROM own
         UNION ALL SELECT name || '.' || attname, attacl FROM pg_attribute JOIN own ON own.oid = attrelid
         UNION ALL SELECT 'default ' || defaclnamespace::regnamespace::text || ' ' || defaclobjtype::text, defaclacl FROM pg_default_acl WHERE defaclnamespace <> 0
     ) AS o (what, acl) CROSS JOIN LATERAL aclexplode(o.acl) AS a

@@ -55,6 +55,7 @@ class Database:
         settings, asked_at = self._settings, asyncio.get_running_loop().time()
         rows = await self._query(
             "SELECT c.lease_id, c.record_id, c.attempt, c.data, c.source_updated_at,"
+            " c.external_id, c.source, c.enrichment,"
             " extract(epoch FROM c.lease_until - clock_timestamp())::float8 AS seconds"
             " FROM kepler.claim_records(%s, %s, %s, %s::interval) AS c",
             [settings.entity_type, settings.worker, settings.batch_size, settings.lease],
@@ -62,7 +63,15 @@ class Database:
         if not rows:
             return None
         records = [
-            Record(row["record_id"], row["attempt"], row["data"], row["source_updated_at"])
+            Record(
+                row["record_id"],
+                row["attempt"],
+                row["data"],
+                row["source_updated_at"],
+                row["external_id"],
+                row["source"],
+                row["enrichment"],
+            )
             for row in rows
         ]
         seconds = rows[0]["seconds"]

@@ -24,6 +24,11 @@ class Record:
     attempt: int
     data: dict[str, Any]
     source_updated_at: datetime | None
+    # What the record is called where it comes from.
+    external_id: str | None = None
+    source: str | None = None
+    # What was found before, for this content or an older one.
+    enrichment: dict[str, Any] | None = None
 
 
 Enrich = Callable[[Record], Awaitable[dict[str, Any]]]

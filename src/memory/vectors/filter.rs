@@ -22,12 +22,12 @@ use crate::poll;
 use pgrx::pg_sys;
 
 /// A filter as SQL.
-pub(super) struct Conditions {
+pub(crate) struct Conditions {
     /// All of these hold.
-    pub(super) all: Vec<String>,
+    pub(crate) all: Vec<String>,
     /// Whether they call functions: Kepler's, and with `to_jsonb` perhaps casts that somebody wrote. Those run for the caller and
     /// for nobody else.
-    pub(super) call_functions: bool,
+    pub(crate) call_functions: bool,
 }
 
 /// Reads a filter, and adds its values to the parameters.
@@ -36,7 +36,7 @@ pub(super) struct Conditions {
 ///
 /// # Errors
 /// All that is wrong with it.
-pub(super) fn conditions(
+pub(crate) fn conditions(
     filter: &[u8],
     relation: &Relation,
     parameters: &mut Parameters,

@@ -2,9 +2,9 @@
 //! policies hold; of a table with partitions or children, each of them (`parts`).
 
 mod api;
-mod filter;
+pub(crate) mod filter;
 mod parts;
-mod relation;
+pub(crate) mod relation;
 mod rows;
 
 pub(crate) use rows::kept;

@@ -53,7 +53,7 @@ thread_local! {
 }
 
 /// A table, and how it stands with the caller.
-pub(super) struct Relation {
+pub(crate) struct Relation {
     oid: pg_sys::Oid,
     /// As SQL names it.
     pub(super) table: String,
@@ -116,7 +116,7 @@ impl Scalar {
 
 impl Relation {
     /// Refuses what has no rows of its own. `is_filtered`: whether it matters how columns are compared.
-    pub(super) fn find(
+    pub(crate) fn find(
         client: &mut SpiClient<'_>,
         oid: pg_sys::Oid,
         is_filtered: bool,

@@ -262,7 +262,7 @@ impl Drift<'_> {
             let Some(retention) = &table.retention else { continue };
             let object = dotted(&[&table.schema, &table.table_name]);
             let text = format!(
-                "rows stay for {} by \"{}\": declared; nothing deletes rows for their age yet",
+                "rows stay for {} by \"{}\": no retention policy undercuts that",
                 retention.floor, retention.column
             );
             self.push("retention", object, "coverage", Some(text), None);

@@ -13,7 +13,9 @@ pub(super) mod rules;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use super::model::{Key, KeyKind, MAX_FIELD_NAME, Structure, TIMES};
+use super::blueprint::duration::{self, Duration};
+use super::model::{Key, KeyKind, MAX_FIELD_NAME, Retention, Structure, TIMES};
+use crate::field_types::kind::FieldKind;
 use crate::ident;
 use crate::json::{Broken, Json};
 use keys::{Keys, Problems};
@@ -75,6 +77,7 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Structure> {
         unique: Vec::new(),
         indexes: Vec::new(),
         checks: Vec::new(),
+        retention: None,
     };
     let naming = read_naming(&mut keys, problems);
     read_key(keys.take("key"), naming, &mut structure.key, problems);
@@ -84,6 +87,7 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Structure> {
         keys.list("indexes", problems),
         keys.list("checks", problems),
     );
+    let retention = keys.take("retention");
     keys.close(problems);
 
     let Some(fields) = fields else {
@@ -109,8 +113,42 @@ fn read(document: &Json, problems: &mut Problems) -> Option<Structure> {
         rules::read_checks(&mut structure, checks.unwrap_or_default(), problems);
         rules::read_indexes(&mut structure, sugar, indexes.unwrap_or_default(), problems);
         rules::check_fields(&structure, problems);
+        structure.retention = retention.and_then(|json| read_retention(json, &structure, problems));
     }
     Some(structure)
+}
+
+/// Reads `retention`: how old entries must be, by which field, before they may be deleted for their age.
+fn read_retention(
+    json: &Json,
+    structure: &Structure,
+    problems: &mut Problems,
+) -> Option<Retention> {
+    let mut keys = Keys::open(json, "/retention".to_owned(), problems)?;
+    let (floor, field) = (keys.text("floor", problems), keys.text("field", problems));
+    for key in ["floor", "field"].into_iter().filter(|key| !keys.has(key)) {
+        problems.add(keys.at(key), "is missing");
+    }
+    let duration = floor.as_deref().and_then(Duration::read);
+    if floor.is_some() && duration.is_none() {
+        problems.add(keys.at("floor"), duration::EXPECTED);
+    }
+    if let Some(name) = field.as_deref().filter(|name| !TIMES.contains(name)) {
+        let is_moment = |found: &super::model::Field| {
+            !found.list && matches!(found.kind, FieldKind::Timestamp | FieldKind::Date)
+        };
+        match structure.field(name) {
+            None => {
+                problems.add(keys.at("field"), format!("\"{name}\" is not a field of the table"))
+            }
+            Some(found) if !is_moment(found) => {
+                problems.add(keys.at("field"), "must be a field of type timestamp or date");
+            }
+            Some(_) => {}
+        }
+    }
+    keys.close(problems);
+    Some(Retention { floor: duration?, field: field? })
 }
 
 pub(super) fn are_too_many(fields: &[Json], pointer: &str, problems: &mut Problems) -> bool {

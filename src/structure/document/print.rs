@@ -71,6 +71,11 @@ impl Structure {
             });
             pairs.add("checks", Json::Array(checks.collect()));
         }
+        if let Some(retention) = &self.retention {
+            let floor = ("floor".to_owned(), Json::string(retention.floor.to_string()));
+            let field = ("field".to_owned(), Json::string(&retention.field));
+            pairs.add("retention", Json::Object(vec![floor, field]));
+        }
         Json::Object(pairs.0)
     }
 }

@@ -288,6 +288,10 @@ fn the_published_grammar_is_this_one() {
         known(r#"{"fields": [], "checks": [{"nonsense": 1}]}"#, "/checks/0"),
         keys(at("/properties/checks/items/properties"))
     );
+    assert_eq!(
+        known(r#"{"fields": [], "retention": {"nonsense": 1}}"#, "/retention"),
+        keys(at("/properties/retention/properties"))
+    );
     let Json::Array(types) = at("/$defs/field/properties/type/enum") else { panic!() };
     let Json::Array(conditions) = at("/$defs/field/allOf") else { panic!() };
     assert_eq!(types.len(), crate::field_types::kind::FieldKind::NAMES.len());

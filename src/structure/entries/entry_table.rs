@@ -14,6 +14,7 @@ use crate::pg::array::ElementType;
 use crate::pg::plan::{OwnedStatement, Statement};
 use crate::pg::relation::{MadeOf, generation};
 use crate::pg::varlena::Text;
+use crate::pg::written::UntilWritten;
 use crate::structure::entries::error::EntriesError;
 use crate::structure::error::StructureError;
 use crate::structure::model::{KeyKind, Method, Operand, Structure, TIMES};
@@ -95,7 +96,13 @@ pub(crate) struct Shape {
     pub(crate) rivals: Vec<(usize, OwnedStatement)>,
 }
 
+/// The id of an entry table, its version, and what the table is called.
+type Found = (String, Version, String);
+
 thread_local! {
+    /// By workspace and record name.
+    static FOUND: UntilWritten<(String, String), Found> =
+        UntilWritten::of(&[c"entry_tables", c"structures"]);
     static FIND: Statement = const { Statement::new(
         c"SELECT t.id, t.version, t.table_name, s.xmin FROM kepler.entry_tables AS t
           LEFT JOIN kepler.structures AS s
@@ -301,20 +308,19 @@ fn relation(table_name: &str) -> pg_sys::Oid {
     }
 }
 
-fn find(
-    client: &mut SpiClient<'_>,
-    workspace: &str,
-    name: &str,
-) -> Result<(String, Version, String), Error> {
+fn find(client: &mut SpiClient<'_>, workspace: &str, name: &str) -> Result<Found, Error> {
     let (workspace_id, record_name) = (Text::new(workspace), Text::new(name));
-    let rows = FIND.with(|find| {
-        find.run_latest(client, &[Some(workspace_id.datum()), Some(record_name.datum())])
-    });
-    let found = rows.iter::<4>().next().and_then(|row| {
-        let version = (row.integer(1)?, row.oid(3).unwrap_or(pg_sys::InvalidOid));
-        Some((row.text(0)?.to_owned(), version, row.text(2)?.to_owned()))
-    });
-    if let Some(found) = found {
+    let look_up = |_: &_| {
+        let rows = FIND.with(|find| {
+            find.run_latest(client, &[Some(workspace_id.datum()), Some(record_name.datum())])
+        });
+        Ok::<_, Error>(rows.iter::<4>().next().and_then(|row| {
+            let version = (row.integer(1)?, row.oid(3).unwrap_or(pg_sys::InvalidOid));
+            Some((row.text(0)?.to_owned(), version, row.text(2)?.to_owned()))
+        }))
+    };
+    let key = (workspace.to_owned(), name.to_owned());
+    if let Some(found) = FOUND.with(|known| known.find(Some(workspace), key, look_up))? {
         return Ok(found);
     }
     let rows = WORKSPACE.with(|find| find.run_latest(client, &[Some(workspace_id.datum())]));

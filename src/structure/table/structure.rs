@@ -107,6 +107,7 @@ impl Table {
             unique: Vec::new(),
             indexes: Vec::new(),
             checks: Vec::new(),
+            retention: None,
         };
         for column in &self.columns {
             if column.name == structure.key.name || TIMES.contains(&column.name.as_str()) {

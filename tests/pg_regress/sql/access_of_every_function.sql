@@ -35,6 +35,7 @@ SELECT count(*) FROM kepler.create_entry_table('Gone', '{"fields": []}');
 SELECT count(*) FROM kepler.drop_entry_table('Gone');
 SELECT table_name AS things FROM kepler.entry_tables WHERE record_name = 'Thing' \gset
 SELECT kepler.track(format('kepler_data.%I', :'things'), 'history') AS history_of_things;
+SELECT policy_id AS policy FROM kepler.set_retention('kepler.rejects', '1 day') \gset
 SELECT min(lease_id) AS lease, min(record_id) AS leased FROM kepler.claim_records('lead', 'x', 1) \gset
 SELECT id AS record FROM kepler.records WHERE external_id = '3' \gset
 SELECT sync_run_id AS sync FROM kepler.begin_sync('c', 'lead') \gset
@@ -199,6 +200,10 @@ INSERT INTO calls VALUES
     ('uninstall', 'kepler.uninstall()'),
     ('uninstall_report', 'kepler.uninstall_report()'),
     ('verify_history', 'kepler.verify_history()'),
+    ('set_retention', $$kepler.set_retention('kepler.rejects', '30 days')$$),
+    ('drop_retention', format('kepler.drop_retention(%s)', :'policy')),
+    ('run_retention', format('kepler_internal.apply_retention(%s, 10)', :'policy')),
+    ('retention_report', 'kepler.retention_report()'),
     ('version', 'kepler.version()');
 
 -- No function is forgotten here, and no function is for everybody.
@@ -257,7 +262,9 @@ CREATE TABLE elsewhere AS
 SELECT c.name, regexp_replace(regexp_replace(c.call, '\)$', ', workspace_id => ''elsewhere'')'), '\(, ', '(') AS call FROM calls AS c
 WHERE EXISTS (SELECT FROM pg_proc AS p WHERE p.pronamespace = 'kepler'::regnamespace AND p.proname = c.name AND 'workspace_id' = ANY (p.proargnames))
     -- These are about who may work where, and about workspaces as wholes.
-    AND c.name NOT IN ('grant_access', 'revoke_access', 'use_workspace', 'create_workspace', 'import_workspace', 'delete_workspace');
+    AND c.name NOT IN ('grant_access', 'revoke_access', 'use_workspace', 'create_workspace', 'import_workspace', 'delete_workspace')
+    -- An answer, and no argument.
+    AND c.name <> 'retention_report';
 SELECT count(*) > 40 AS many, count(*) FILTER (WHERE outcome(e.call, 'access_admin') = 'own workspace only') = count(*) AS all_refused FROM elsewhere AS e;
 SELECT e.name, outcome(e.call, 'access_admin') AS not_refused FROM elsewhere AS e
 WHERE outcome(e.call, 'access_admin') <> 'own workspace only' ORDER BY 1;

@@ -14,8 +14,8 @@ DECLARE f record;
 BEGIN
     FOR f IN SELECT * FROM findings AS x ORDER BY x.check_name, x.object_name COLLATE "C" LOOP
         mended := f.statement IS NOT NULL;
-        -- Neither in a transaction.
-        IF f.statement !~ '^(VACUUM|ALTER SYSTEM) ' THEN
+        -- None of these in a transaction.
+        IF f.statement !~ '^(VACUUM|ALTER SYSTEM|CALL) ' THEN
             EXECUTE replace(f.statement, ' CONCURRENTLY', '');
         ELSE
             mended := false;
@@ -78,6 +78,7 @@ SELECT kepler.grant_access('doctor_varies', 'reader', 'doctor_a'), kepler.grant_
 INSERT INTO kepler.records (entity_type) VALUES ('doctor');
 INSERT INTO kepler.consumers (name, cursor, acknowledged_at) VALUES ('doctor_gone', '01' || repeat('0', 56), 'yesterday'),
     ('doctor_idle', kepler.feed_cursor(), clock_timestamp());
+INSERT INTO kepler.maintenance (step, object, outcome, last_started_at, last_error_code, failures) VALUES ('doctor', 'x', 'failed', clock_timestamp(), '22012', 3);
 SELECT * FROM pg_temp.mend();
 SELECT f.check_name, f.object_name, f.message FROM findings AS f;
 -- Another database, or the next session, reads a setting of the database.

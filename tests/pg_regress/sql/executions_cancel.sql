@@ -18,6 +18,8 @@ SELECT (kepler.suspend_execution(execution_id, token, '"?"')).outcome FROM run W
 
 -- Once; what has ended stays.
 SELECT c.outcome, c.status FROM run, kepler.cancel_execution(execution_id, 'again') AS c WHERE n = 1;
+-- A token of another run ends nothing.
+SELECT (kepler.finish_execution(r.execution_id, o.token, 'SUCCESS')).outcome FROM run AS r, run AS o WHERE r.n = 2 AND o.n = 3;
 SELECT (kepler.finish_execution(execution_id, token, 'SUCCESS')).outcome FROM run WHERE n = 2;
 SELECT c.outcome, c.status, c.ended_at IS NOT NULL AS ended FROM run, kepler.cancel_execution(execution_id) AS c WHERE n = 2;
 SELECT kepler.cancel_execution('none');

@@ -70,8 +70,12 @@ SELECT execution_id AS silent FROM kepler.start_execution('w', 'silent') \gset
 SELECT execution_id AS asks, token AS asks_token FROM kepler.start_execution('w', 'asks') \gset
 SELECT (kepler.suspend_execution(:'asks', :'asks_token', '"?"', timeout => '1 day')).outcome;
 UPDATE kepler.executions SET deadline_at = '2024-01-01' WHERE id IN (:'silent', :'asks');
+SELECT workspace_id FROM kepler_internal.maintenance_due('abandon_executions');
 SELECT execution_id = :'silent' AS silent FROM kepler.abandon_executions(1);
+-- The maintenance comes for waiting ones alone, too.
+SELECT workspace_id FROM kepler_internal.maintenance_due('abandon_executions');
 SELECT execution_id = :'asks' AS asks FROM kepler.abandon_executions(1);
+SELECT workspace_id FROM kepler_internal.maintenance_due('abandon_executions');
 
 -- Direct SQL keeps to it: what was asked and answered stays, a token changes only for who goes on, a run that is ended by hand closes its question.
 \set VERBOSITY sqlstate

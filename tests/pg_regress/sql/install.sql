@@ -63,7 +63,9 @@ SELECT * FROM tables WHERE name NOT IN ('workspaces', 'schema_versions', 'embedd
     -- Blueprints belong to the database.
     'blueprints', 'blueprint_versions', 'blueprint_tables', 'blueprint_enums',
     -- What is done for all workspaces has a place in it too.
-    'maintenance');
+    'maintenance',
+    -- A policy may be for all rows of a table.
+    'retention_policies');
 CREATE TEMP VIEW public_functions AS
 SELECT p.* FROM pg_proc AS p
 WHERE p.pronamespace = 'kepler'::regnamespace AND p.proname NOT LIKE '\_%';

@@ -33,20 +33,22 @@ INSERT INTO kepler.consumers (name, cursor) VALUES ('slow', '01' || repeat('0', 
 SELECT kepler.use_workspace('default');
 SELECT count(*) FROM kepler.create_embedding_space('watched', 3, 'm');
 SELECT count(*) FROM kepler.create_entry_table('Watched', '{"fields": []}');
-INSERT INTO kepler.workflows (id, name, trigger) VALUES ('watched', 'w', '{"app": "Mail"}');
+INSERT INTO kepler.users (id, email) VALUES ('watched', 'watched@example.com');
+INSERT INTO kepler.connections (name, reference_id, provider, user_id) VALUES ('c', 'watched', 'Mail', 'watched');
+INSERT INTO kepler.workflows (id, user_id, name, trigger) VALUES ('watched', 'watched', 'w', '{"app": "Mail"}');
 SELECT outcome FROM kepler.start_execution('watched', 'k');
 UPDATE kepler.executions SET deadline_at = started_at, next_check_at = started_at WHERE workflow_id = 'watched';
 
 SET LOCAL ROLE watch_monitor;
 SELECT workspace_id, entity_type, ready, waiting, leased, failed, oldest_ready_at IS NOT NULL AS has_oldest, next_ready_at > clock_timestamp() AS later,
-    leases, expired_leases, backlog_is_open FROM kepler.stat_queue WHERE workspace_id LIKE 'watch_%' ORDER BY 1, 2;
-SELECT workspace_id, entity_type, worker, leases, leased, expired_leases FROM kepler.stat_workers WHERE workspace_id LIKE 'watch_%' ORDER BY 1, 2, 3;
+    leases, expired_leases, backlog_is_open, paused_at FROM kepler.stat_queue WHERE workspace_id LIKE 'watch_%' ORDER BY 1, 2;
+SELECT workspace_id, worker, leases, leased, expired_leases, attempts, failed_attempts, average_duration >= '0' AS took FROM kepler.stat_workers WHERE workspace_id LIKE 'watch_%' ORDER BY 1, 2;
 SELECT workspace_id, entity_type, source, mode, status, phase, seen, rejected, last_succeeded_at IS NOT NULL AS succeeded
 FROM kepler.stat_sync_runs WHERE workspace_id LIKE 'watch_%' ORDER BY 1, 2, 4;
 SELECT workspace_id, consumer, waiting, oldest_waiting_at IS NOT NULL AS has_oldest, is_readable FROM kepler.stat_feed WHERE workspace_id LIKE 'watch_%' ORDER BY 1, 2;
 SELECT space, kind, status, table_name, estimated_rows, estimated_pending >= 0 AS pending, index_name FROM kepler.stat_memory_spaces WHERE space = 'watched' ORDER BY 2;
 SELECT workspace_id, record_name, version, is_there, estimated_rows FROM kepler.stat_entry_tables WHERE record_name = 'Watched';
-SELECT workspace_id, workflow_id, running, overdue FROM kepler.stat_executions WHERE workflow_id = 'watched';
+SELECT workspace_id, workflow_id, running, overdue, waiting FROM kepler.stat_executions WHERE workflow_id = 'watched';
 -- The same as samples.
 SELECT m.name, m.labels, m.value FROM kepler.metrics() AS m
 WHERE m.labels ->> 'workspace_id' IN ('watch_a', 'watch_b') AND m.name !~ '_seconds$|_counted_up_to_' ORDER BY m.name, m.labels::text;
@@ -110,4 +112,5 @@ SELECT pg_temp.plan('TABLE kepler.stat_queue');
 SELECT pg_temp.plan('TABLE kepler.stat_sync_runs');
 SELECT pg_temp.plan('TABLE kepler.stat_feed');
 SELECT pg_temp.plan('TABLE kepler.stat_executions');
+SELECT pg_temp.plan('TABLE kepler.stat_workers');
 ROLLBACK;

@@ -57,6 +57,14 @@ SELECT version FROM kepler.workflows WHERE id = 'w';
 INSERT INTO kepler.workflow_versions (workflow_id, version, name, trigger, actions) VALUES ('w', 20, 'forged', '{"password": "hunter2hunter2"}', '[]');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 
+-- A secret that was let in once does not keep the rest from being edited.
+SET LOCAL kepler.on_secret = 'allow';
+INSERT INTO kepler.workflows (id, user_id, name, trigger) VALUES ('leaky', 'ada', 'leaky', '{"password": "hunter2hunter2"}');
+RESET kepler.on_secret;
+UPDATE kepler.workflows SET intent = 'Mend it' WHERE id = 'leaky';
+SELECT version FROM kepler.workflows WHERE id = 'leaky';
+DELETE FROM kepler.workflows WHERE id = 'leaky';
+
 -- A workflow that has run keeps its id. One that has not may change it, and its versions with it.
 UPDATE kepler.workflows SET id = 'x' WHERE id = 'w';
 \echo SQLSTATE :LAST_ERROR_SQLSTATE

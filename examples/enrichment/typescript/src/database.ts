@@ -40,6 +40,9 @@ interface ClaimedRow {
   readonly attempt: number;
   readonly data: Record<string, unknown>;
   readonly source_updated_at: Date | null;
+  readonly external_id: string | null;
+  readonly source: string | null;
+  readonly enrichment: Record<string, unknown> | null;
   readonly seconds: number;
 }
 
@@ -71,6 +74,7 @@ export class Database {
     const askedAt = now();
     const rows = await this.#query<ClaimedRow>(
       `SELECT c.lease_id, c.record_id, c.attempt, c.data, c.source_updated_at,
+              c.external_id, c.source, c.enrichment,
               extract(epoch FROM c.lease_until - clock_timestamp())::float8 AS seconds
        FROM kepler.claim_records($1, $2, $3, $4::interval) AS c`,
       [entityType, worker, batchSize, lease],
@@ -82,6 +86,9 @@ export class Database {
       attempt: row.attempt,
       data: row.data,
       sourceUpdatedAt: row.source_updated_at,
+      externalId: row.external_id,
+      source: row.source,
+      enrichment: row.enrichment,
     }));
     const { lease_id: leaseId, seconds } = first;
     return { leaseId, records, seconds, holdsUntil: askedAt + seconds };

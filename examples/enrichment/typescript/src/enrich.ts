@@ -12,6 +12,11 @@ export interface Claimed {
   readonly attempt: number;
   readonly data: Readonly<Record<string, unknown>>;
   readonly sourceUpdatedAt: Date | null;
+  /** What the record is called where it comes from. */
+  readonly externalId: string | null;
+  readonly source: string | null;
+  /** What was found before, for this content or an older one. */
+  readonly enrichment: Readonly<Record<string, unknown>> | null;
 }
 
 /** `signal` is aborted when nobody waits for the result any more: hand it on to fetch and the like. */

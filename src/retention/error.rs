@@ -1,0 +1,114 @@
+//! What is wrong with how long rows are to be kept.
+
+use crate::error::Report;
+use pgrx::PgSqlErrorCode;
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RetentionError {
+    #[error("there is no table with number {0}")]
+    NoTable(u32),
+    #[error("rows of {table} cannot be deleted for their age: {why}")]
+    NotForAge { table: String, why: &'static str, hint: Option<String> },
+    #[error("{table} does not belong to you")]
+    NotYours { table: String, owner: String },
+    #[error("argument \"keep\" must be longer than nothing, and at most 5000 years")]
+    BadKeep,
+    #[error("{keep} is shorter than {floor}, for which rows of {table} are kept")]
+    BelowFloor { keep: String, floor: String, table: String, declared_by: String },
+    #[error("{table} has no column \"{column}\"")]
+    NoColumn { table: String, column: String, times: Vec<String> },
+    #[error("column \"{column}\" of {table} is of type {type_name}, which says no time")]
+    NotATime { table: String, column: String, type_name: String, times: Vec<String> },
+    #[error("{0} has no column \"created_at\" by which rows could be told from younger ones")]
+    NoTimeColumn(String, Vec<String>),
+    #[error("column \"{column}\" of {table}, by which a floor is counted, does not exist")]
+    FloorColumn { table: String, column: String, declared_by: String },
+    #[error(
+        "rows that are deleted along with rows of {table} have a floor, and cannot be found: references go in a circle, or over more than {depth} tables"
+    )]
+    TooDeep { table: String, depth: usize },
+    #[error("there is no retention policy with number {0}")]
+    NoPolicy(i64),
+    #[error("retention policy {id} is for {table}, which was dropped")]
+    Dropped { id: i64, table: String },
+    #[error("retention policy {id} is for {table}, which was dropped and made anew")]
+    MadeAnew { id: i64, table: String },
+    #[error("retention policy {id} is for a column of {table} that was dropped: \"{column}\"")]
+    ColumnDropped { id: i64, table: String, column: String },
+    #[error("retention policy {id} is for {table}, which belongs to another role now")]
+    OtherOwner { id: i64, table: String, before: String },
+    #[error("argument \"max_rows\" must be between 1 and {limit}, not {given}")]
+    BadMaxRows { limit: i32, given: i32 },
+    #[error("argument \"{argument}\" must be NULL for {table}")]
+    OfFeed { argument: &'static str, table: &'static str },
+}
+
+impl Report for RetentionError {
+    fn code(&self) -> PgSqlErrorCode {
+        use PgSqlErrorCode::*;
+        match self {
+            Self::NoTable(_) => ERRCODE_UNDEFINED_TABLE,
+            Self::NotForAge { .. } => ERRCODE_WRONG_OBJECT_TYPE,
+            Self::NotYours { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::NoColumn { .. } | Self::NoTimeColumn(..) => ERRCODE_UNDEFINED_COLUMN,
+            Self::NotATime { .. } => ERRCODE_DATATYPE_MISMATCH,
+            Self::NoPolicy(_) => ERRCODE_UNDEFINED_OBJECT,
+            Self::BadKeep
+            | Self::BelowFloor { .. }
+            | Self::BadMaxRows { .. }
+            | Self::OfFeed { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
+            Self::FloorColumn { .. }
+            | Self::TooDeep { .. }
+            | Self::Dropped { .. }
+            | Self::MadeAnew { .. }
+            | Self::ColumnDropped { .. }
+            | Self::OtherOwner { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        }
+    }
+
+    fn detail(&self) -> Option<String> {
+        Some(match self {
+            Self::NotYours { owner, .. } => format!("It belongs to \"{owner}\"."),
+            Self::BelowFloor { declared_by, .. } | Self::FloorColumn { declared_by, .. } => {
+                format!("The floor is declared by {declared_by}.")
+            }
+            Self::OtherOwner { before, .. } => {
+                format!("It belonged to \"{before}\" when the policy was set.")
+            }
+            Self::MadeAnew { .. } => {
+                "Nothing of it is deleted until the policy is set again.".to_owned()
+            }
+            Self::NoColumn { times, .. }
+            | Self::NotATime { times, .. }
+            | Self::NoTimeColumn(_, times)
+                if !times.is_empty() =>
+            {
+                format!("Columns with times: {}.", times.join(", "))
+            }
+            _ => return None,
+        })
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotForAge { hint, .. } => return hint.clone(),
+            Self::NotYours { .. } => {
+                "The table's owner may set it, and members of that role that inherit its rights.".to_owned()
+            }
+            Self::NoTimeColumn(..) => "Name one: time_column => '…'.".to_owned(),
+            Self::NotATime { .. } => {
+                "The age of a row is counted from a timestamptz, a timestamp or a date.".to_owned()
+            }
+            Self::BelowFloor { .. } => {
+                "A month counts 28 days in what is to be kept, and 31 days in a floor. Keep the rows longer, or change what \
+                 declares the floor."
+                    .to_owned()
+            }
+            Self::Dropped { id, .. } => format!("SELECT kepler.drop_retention({id}); ends it."),
+            Self::MadeAnew { .. } | Self::ColumnDropped { .. } | Self::OtherOwner { .. } => {
+                "Call kepler.set_retention again, or kepler.drop_retention.".to_owned()
+            }
+            _ => return None,
+        })
+    }
+}
