@@ -66,6 +66,7 @@ upgrade() {
   _write_settings "$socket" | run_as_server_user tee "$data/kepler.conf" >/dev/null
   (
     cd "$work"
+    # shellcheck disable=SC2016  # expanded by the inner shell
     run_as_server_user bash -c 'cd "$0" && exec "$@"' "$work" "$new_bin/pg_upgrade" -b "$old_bin" -B "$new_bin" -d "$(server_data_dir "$from")" -D "$data" \
       -U postgres -s "$work" -p 50416 -P 50418 --no-sync "$@" >"$LOGS/pg_upgrade-$name.log" 2>&1
   ) || { tail -n 30 "$LOGS/pg_upgrade-$name.log" >&2; die 'pg_upgrade failed'; }

@@ -32,7 +32,7 @@ there -c "CREATE SUBSCRIPTION kepler CONNECTION 'host=$PGHOST dbname=app user=po
 published=$(here -c "SELECT format('%I.%I', schemaname, tablename) FROM pg_publication_tables ORDER BY 1")
 sums() {
   local table
-  for table in $published; do echo "SELECT '$table', count(*), md5(string_agg(r::text, E'\\n' ORDER BY r::text)) FROM $table AS r;"; done | run -d "$1" -f -
+  for table in $published; do echo "SELECT '$table', count(*), md5(string_agg(r::text, chr(10) ORDER BY r::text)) FROM $table AS r;"; done | run -d "$1" -f -
 }
 # Transactions arrive in their order: a mark is behind what came before it.
 caught_up() {
@@ -42,7 +42,7 @@ caught_up() {
     [[ $(there -c "SELECT (SELECT name FROM kepler.workspaces WHERE id = 'other') = '$mark' AND NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubstate <> 'r')") == t ]] && return
     sleep 0.05
   done
-  die "the subscriber does not catch up: $(there -c 'SELECT srrelid::regclass, srsubstate FROM pg_subscription_rel WHERE srsubstate <> $$r$$') $(tail -n 5 "$LOGS/server-$server.log")"
+  die "the subscriber does not catch up: $(there -c "SELECT srrelid::regclass, srsubstate FROM pg_subscription_rel WHERE srsubstate <> 'r'") $(tail -n 5 "$LOGS/server-$server.log")"
 }
 caught_up
 [[ $(sums app) == "$(sums copy)" ]] || die "the copy is not equal: $(diff <(sums app) <(sums copy))"

@@ -133,7 +133,7 @@ coproc SESSION { run -v ON_ERROR_STOP=0 -v VERBOSITY=verbose 2>&1; }
 ask() { echo "$1" >&"${SESSION[1]}"; IFS= read -r said <&"${SESSION[0]}"; }
 ask "SELECT outcome FROM kepler.upsert_record('contact', 'x', '{}', workspace_id => 'other');"
 expect 'a session before' "$said" unchanged
-run -c 'ALTER ROLE kepler_some_reader SET kepler.workspace_id = $$other$$' -c "CREATE FUNCTION app.speaks() RETURNS void LANGUAGE plpgsql AS 'BEGIN PERFORM kepler.cuid(); END'"
+run -c "ALTER ROLE kepler_some_reader SET kepler.workspace_id = 'other'" -c "CREATE FUNCTION app.speaks() RETURNS void LANGUAGE plpgsql AS 'BEGIN PERFORM kepler.cuid(); END'"
 # Somebody has begun by hand.
 run -c 'DROP VIEW kepler.failed_enrichments' -c 'DROP TABLE kepler.sync_seen'
 { echo "BEGIN; SELECT kind, object, hint FROM kepler.uninstall(true) WHERE outcome = 'kept';"; sleep 1; echo 'COMMIT;'; } | run >"$work/kept" &
@@ -153,7 +153,7 @@ function|app.speaks()|Its text speaks of a schema of Kepler'"'"'s.
 extension|kepler|DROP EXTENSION kepler;
 schema|kepler|DROP SCHEMA kepler;'
 for call in "kepler.upsert_record('contact', 'x', '{}')" "kepler.use_workspace('other')" 'kepler.status()' 'kepler.changes_since()' "kepler.claim_records('lead', 'w')" \
-  "kepler.remember('x')" "kepler.insert_entries('Order', '[]')" "kepler.search_messages(query_text => 'x')" "kepler.start_execution('w', 'z')" 'kepler.blueprint_drift($$model$$)'; do
+  "kepler.remember('x')" "kepler.insert_entries('Order', '[]')" "kepler.search_messages(query_text => 'x')" "kepler.start_execution('w', 'z')" "kepler.blueprint_drift('model')"; do
   ask "SELECT * FROM $call;"
   [[ $said == *55000* ]] || die "a session that goes on, calling $call: $said"
   while [[ $said != LOCATION* ]]; do IFS= read -r said <&"${SESSION[0]}"; done
@@ -167,7 +167,7 @@ expect 'that session, installed again' "$said" inserted
 ask "SELECT count(*) FROM kepler.uninstall(true) WHERE outcome = 'blocks';"
 sed 's/.*|//' "$work/kept" | grep ';$' | run -f -
 run -c 'DROP FUNCTION app.speaks()' -c 'DROP SCHEMA app CASCADE'
-exec {SESSION[1]}>&-
+echo '\q' >&"${SESSION[1]}"
 wait "$SESSION_PID"
 catalogs >"$work/after"
 cmp -s "$work/before" "$work/after" || die "something is left: $(diff "$work/before" "$work/after" | cut -c1-400)"
