@@ -194,6 +194,15 @@ It compares Kepler''s own tables with those that install() makes, column by colu
 options: {"held_for": "1 hour"} is how long a transaction may be under way, and {"silent_for": "1 day"} how long a consumer for which changes wait may acknowledge nothing.
 It works before install() and on a standby too. For members of pg_monitor and whoever has the rights of the owner of Kepler''s tables; the owner sees more (which roles have which level, what is tracked).
 Errors: 22023 for options; 42501 for other roles.';
+CREATE FUNCTION kepler.drop_retention(policy_id bigint)
+ RETURNS boolean
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'drop_retention_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.drop_retention(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.drop_retention(bigint) IS 'Ends a retention policy: nothing is deleted by it any more. Returns false if there is none with this number that the caller may see.
+policy_id: its number, as set_retention and retention_report give it. For whoever may set it.
+Errors: 55000 before install(); 22004 for arguments; 42501 for other callers.';
 CREATE OR REPLACE FUNCTION kepler.erase_user(user_id text, workspace_id text DEFAULT kepler.current_workspace_id(), OUT relation regclass, OUT outcome text, OUT rows bigint)
  RETURNS SETOF record
  LANGUAGE plpgsql
@@ -291,6 +300,13 @@ BEGIN
     END IF;
 END
 $function$;
+COMMENT ON FUNCTION kepler.erase_user(text,text) IS 'Erases a person in kepler.users, in the transaction of the caller. Returns a row for each table and outcome.
+user_id: the person.
+Deleted are the user, memories and conversations of the user with their embeddings and messages, and credentials of the user''s connections. Anonymised are messages in conversations of others, which keep their place and lose their content; connections, which become INACTIVE without their secret_ref; workflows; executions, which lose their metadata; and questions of executions, which lose what the user answered. Rows of blueprints go or lose the reference as on_delete says.
+What free text and documents say about a person is not looked for: records, entries, and what runs were given and gave back. The feed holds no values. Called with the rights of the owner of Kepler''s tables, it redacts the history of these rows and of rows that named the person before, also where the person is not found; called by others it leaves the history as it is. Actors in the history stay.
+relation, outcome, rows: what was done to how many rows.
+Outcomes: deleted, anonymised, not_found (also where the person was erased before).
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 or 23001 if a table refers to the user with on_delete restrict; 42501 for another workspace, and without the right to change one of the tables.';
 CREATE FUNCTION kepler.execution_report(workflow_id text DEFAULT NULL::text, started_from timestamp with time zone DEFAULT NULL::timestamp with time zone, started_before timestamp with time zone DEFAULT NULL::timestamp with time zone, workspace_id text DEFAULT kepler.current_workspace_id())
  RETURNS TABLE(workflow_id text, name text, runs bigint, running bigint, overdue bigint, succeeded bigint, failed bigint, abandoned bigint, success_rate numeric, p50_duration interval, p95_duration interval, last_started_at timestamp with time zone, waiting bigint, cancelled bigint)
  LANGUAGE sql
@@ -374,11 +390,21 @@ BEGIN
             ('kepler_queue_failed_records', s.failed::float8),
             ('kepler_queue_counted_up_to_records', s.counted_up_to::float8),
             ('kepler_queue_oldest_ready_age_seconds', coalesce(extract(epoch FROM statement_timestamp() - s.oldest_ready_at), 0)::float8),
+            ('kepler_queue_paused', (s.paused_at IS NOT NULL)::integer::float8),
             ('kepler_queue_leases', s.leases::float8),
             ('kepler_queue_expired_leases', s.expired_leases::float8)) AS v (name, value)
         UNION ALL
-        SELECT 'kepler_workers', jsonb_build_object('workspace_id', s.workspace_id, 'entity_type', s.entity_type), count(*)::float8
-        FROM kepler.stat_workers AS s GROUP BY s.workspace_id, s.entity_type
+        SELECT v.name, jsonb_build_object('workspace_id', s.workspace_id), v.value
+        FROM (
+            SELECT w.workspace_id, count(*) FILTER (WHERE w.leases > 0) AS workers, sum(w.attempts) AS attempts, sum(w.failed_attempts) AS failed,
+                sum(extract(epoch FROM w.average_duration) * w.attempts) / nullif(sum(w.attempts), 0) AS average
+            FROM kepler.stat_workers AS w GROUP BY w.workspace_id
+        ) AS s
+        CROSS JOIN LATERAL (VALUES
+            ('kepler_workers', s.workers::float8),
+            ('kepler_workers_recent_attempts', s.attempts::float8),
+            ('kepler_workers_recent_failed_attempts', s.failed::float8),
+            ('kepler_workers_attempt_average_seconds', s.average::float8)) AS v (name, value)
         UNION ALL
         SELECT v.name, l.labels, v.value
         FROM (
@@ -424,11 +450,12 @@ BEGIN
         UNION ALL
         SELECT v.name, jsonb_build_object('workspace_id', s.workspace_id), v.value
         FROM (
-            SELECT x.workspace_id, sum(x.running) AS running, sum(x.overdue) AS overdue, min(x.oldest_started_at) AS oldest_started_at
+            SELECT x.workspace_id, sum(x.running) AS running, sum(x.waiting) AS waiting, sum(x.overdue) AS overdue, min(x.oldest_started_at) AS oldest_started_at
             FROM kepler.stat_executions AS x GROUP BY x.workspace_id
         ) AS s
         CROSS JOIN LATERAL (VALUES
             ('kepler_executions_running', s.running::float8),
+            ('kepler_executions_waiting', s.waiting::float8),
             ('kepler_executions_overdue', s.overdue::float8),
             ('kepler_executions_oldest_age_seconds', extract(epoch FROM statement_timestamp() - s.oldest_started_at)::float8)) AS v (name, value)
         UNION ALL
@@ -441,6 +468,16 @@ BEGIN
             ('kepler_entry_tables', s.tables::float8),
             ('kepler_entry_tables_estimated_rows', s.estimated_rows::float8),
             ('kepler_entry_tables_estimated_bytes', s.estimated_bytes::float8)) AS v (name, value)
+        UNION ALL
+        SELECT v.name, jsonb_build_object('step', s.step), v.value
+        FROM (
+            SELECT m.step, max(m.last_succeeded_at) FILTER (WHERE m.workspace_id IS NULL AND m.object IS NULL) AS last_succeeded_at,
+                count(*) FILTER (WHERE m.outcome = 'failed') AS failing
+            FROM kepler.stat_maintenance AS m GROUP BY m.step
+        ) AS s
+        CROSS JOIN LATERAL (VALUES
+            ('kepler_maintenance_last_success_age_seconds', extract(epoch FROM statement_timestamp() - s.last_succeeded_at)::float8),
+            ('kepler_maintenance_failing', s.failing::float8)) AS v (name, value)
         UNION ALL
         SELECT v.name, jsonb_build_object('table', s.table_name), v.value
         FROM (
@@ -578,6 +615,16 @@ caller_token: a token of the caller''s own, as for start_execution: with it, a c
 workflow_id, workflow_version: the definition that the run runs. number, question, answer, answered_by: the latest question.
 Outcomes: resumed, waiting (there is no answer yet), stale (the run does not wait: another worker has it, or it has ended), not_found.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
+CREATE FUNCTION kepler.retention_report()
+ RETURNS TABLE(policy_id bigint, relation text, workspace_id text, time_column text, keep interval, filter jsonb, floor interval, older_than timestamp with time zone, row_count bigint, is_estimate boolean, partition_count bigint, oldest_at timestamp with time zone, due_at timestamp with time zone, kept_rows bigint, deleted_rows bigint, dropped_partitions bigint, last_started_at timestamp with time zone, last_succeeded_at timestamp with time zone, last_failed_at timestamp with time zone, problem text, missing_index text)
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'retention_report_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.retention_report() FROM PUBLIC;
+COMMENT ON FUNCTION kepler.retention_report() IS 'Tells of each policy what it would delete now, and how its last passes went. The owner of Kepler''s tables sees all; others those of their workspace and of their tables. Reads up to 10,000 rows of a policy, along an index.
+floor: the longest that structure or blueprint declare. older_than: what is older goes. row_count: how many rows that are; is_estimate: as Postgres estimates them, where no index leads to them or there are more. partition_count: partitions that go as a whole. oldest_at: time of the oldest row that is left and meets the filter; due_at: when it comes of age.
+kept_rows: old rows that the last pass kept since others refer to them. deleted_rows, dropped_partitions: so far. problem: why it cannot run, or how its last batch failed. missing_index: the index that would lead to the oldest rows.
+Errors: 55000 before install().';
 CREATE FUNCTION kepler.schedule_records(record_ids text[], priority integer DEFAULT NULL::integer, not_before timestamp with time zone DEFAULT NULL::timestamp with time zone, workspace_id text DEFAULT kepler.current_workspace_id())
  RETURNS TABLE(ordinal integer, record_id text, outcome text, error_code text, error text)
  LANGUAGE c
@@ -613,6 +660,22 @@ queued: how many records of before the policy this call has queued. If the works
 remaining: about how many rows queue_backlog has to look at, by the statistics; 0 if and only if nothing is left. In a REPEATABLE READ or SERIALIZABLE transaction all is left to queue_backlog.
 Waits for no writer. A transaction that began before the policy and keeps to its snapshot (REPEATABLE READ) can write no records of the type after it (40001).
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace.';
+CREATE FUNCTION kepler.set_retention(relation regclass, keep interval, time_column text DEFAULT NULL::text, filter jsonb DEFAULT NULL::jsonb, workspace_id text DEFAULT kepler.current_workspace_id(), OUT outcome text, OUT policy_id bigint)
+ RETURNS record
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'set_retention_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.set_retention(regclass,interval,text,jsonb,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.set_retention(regclass,interval,text,jsonb,text) IS 'Says how long rows of a table are kept, or changes it. Rows that are older are deleted by run_retention (or maintain), and not before. One policy for a table, a filter and a workspace: policies with other filters stand beside each other.
+relation: a table of the caller, an entry table, a table of a blueprint, or one of Kepler''s own that grow: records, rejects, executions, enrichment_attempts, conversations, messages, memories, sync_runs, feed. Not the history, which is kept for ever.
+keep: how old a row must be, counted from the start of the transaction that deletes it, in UTC. Not shorter than a floor that a structure or a blueprint declares; whatever is declared later holds too.
+time_column: a timestamptz, a timestamp (read as UTC) or a date (as old as the end of the day); initially the one of the declared floor, else created_at; of records deleted_at, so that only deleted records go; of executions and sync_runs ended_at. A row without a time is kept, and one of -infinity.
+filter: only rows that meet it, in the common grammar over the columns: {"temporary": true}.
+workspace_id: whose rows, where the table has a workspace_id or is one of a workspace; NULL for all rows, which is the owner''s to say. The feed takes NULL alone.
+Kept in any case: records that a worker holds or that are PENDING, runs under way, rows that others refer to (without ON DELETE CASCADE or SET …), rows with which younger ones of a table with a floor would go, and changes that a consumer has not read. A notice says if no index leads to the oldest rows.
+For administrators, and for the owner of a table that is not Kepler''s.
+Outcomes: inserted, updated, unchanged.
+Errors: 55000 before install(), and where what would go along cannot be told; 22004 and 22023 for arguments, also for a keep below a floor; 42809 for what has no rows that grow old; 42703 and 42804 for the column; 42501 for other callers; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.settle_records(bigint,json,text) IS 'Settles records of a lease, and returns one row for each element, in their order. Records that are not settled stay leased; the lease is deleted with its last record.
 lease_id: as claim_records gave it.
 results: a JSON array, as text, json or jsonb, of {record_id, action, result, remove, error, retryable, retry_in}. action is complete (the default; the members of records.enrichment that remove, an array of names, lists are removed, and the members of result are merged into the rest; null is a value like any other), fail (with error; the record is tried again unless retryable is false or this was the last attempt) or release (the record returns to the queue; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
@@ -992,6 +1055,7 @@ CREATE FUNCTION kepler_internal.advise_indexes()
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET "kepler.plan_for_large_tables" TO 'on'
 AS $function$
+#variable_conflict use_variable
 DECLARE
     noted bigint;
     noted_at constant timestamptz := clock_timestamp();
@@ -1010,12 +1074,20 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.advise_indexes() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.advise_indexes() IS 'Internal: notes what index_advice proposes';
+CREATE FUNCTION kepler_internal.apply_retention(policy_id bigint, max_rows integer)
+ RETURNS bigint
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'apply_retention_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.apply_retention(bigint,integer) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.apply_retention(bigint,integer) IS 'Internal: one batch of a policy; gives how many rows went, or were looked at where none went, and 0 when nothing is left';
 CREATE FUNCTION kepler_internal.begin_maintenance(step text, workspace_id text, object text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET "kepler.plan_for_large_tables" TO 'on'
 AS $function$
+#variable_conflict use_variable
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
     INSERT INTO kepler.maintenance AS m (workspace_id, step, object, outcome, last_started_at)
@@ -1026,6 +1098,25 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.begin_maintenance(text,text,text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.begin_maintenance(text,text,text) IS 'Internal: notes that a step begins with an object';
+CREATE FUNCTION kepler_internal.begin_retention(budget interval)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF budget IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'argument "budget" must not be NULL';
+    ELSIF budget <= interval '0' OR budget > interval '30 days' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'argument "budget" must be longer than nothing, and at most 30 days';
+    END IF;
+    RETURN jsonb_build_object('ends_at', clock_timestamp() + budget, 'at', 0, 'open', (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'rows', 1000) ORDER BY c.id), '[]')
+        FROM kepler_internal.retention_candidates() AS c (id)));
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.begin_retention(interval) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.begin_retention(interval) IS 'Internal: begins run_retention';
 CREATE FUNCTION kepler_internal.check_caller_token(token text)
  RETURNS void
  LANGUAGE plpgsql
@@ -1043,6 +1134,51 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.check_caller_token(text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.check_caller_token(text) IS 'Internal: fails with 22023 for a token that could be guessed';
+CREATE FUNCTION kepler_internal.deleted_along(relation oid, max_depth integer)
+ RETURNS TABLE(relation oid, joined text, is_endless boolean, depth integer)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+    WITH RECURSIVE reached (relation) AS (
+        SELECT $1
+        UNION
+        SELECT k.conrelid
+        FROM reached AS r
+        CROSS JOIN LATERAL kepler_internal.references_to(r.relation) AS c (id)
+        JOIN pg_constraint AS k ON k.oid = c.id AND k.confdeltype = 'c'
+    ), declared (relation) AS MATERIALIZED (
+        SELECT r.relation FROM reached AS r
+        WHERE EXISTS (SELECT FROM kepler_internal.references_to($1))
+            AND EXISTS (SELECT FROM kepler_internal.retention_floors(r.relation))
+    ), holding (relation) AS (
+        -- The tables from which one with a floor is reached.
+        SELECT d.relation FROM declared AS d
+        UNION
+        SELECT k.confrelid
+        FROM holding AS l JOIN pg_constraint AS k ON k.conrelid = l.relation AND k.contype = 'f' AND k.confdeltype = 'c'
+            AND k.conparentid = 0
+        WHERE k.confrelid IN (SELECT r.relation FROM reached AS r)
+    ), ways (relation, seen, joined, conditions, is_circle, depth) AS (
+        SELECT $1, ARRAY[$1], NULL::text, NULL::text, false, 0
+        UNION ALL
+        SELECT k.conrelid, w.seen || k.conrelid,
+            concat_ws(', ', w.joined, format('%s AS t%s', k.conrelid::regclass, w.depth + 1)),
+            concat_ws(' AND ', w.conditions, kepler_internal.reference_condition(k.oid,
+                CASE WHEN w.depth = 0 THEN 'e' ELSE format('t%s', w.depth) END, format('t%s', w.depth + 1))),
+            k.conrelid = ANY (w.seen), w.depth + 1
+        FROM ways AS w
+        JOIN pg_constraint AS k ON k.oid IN (SELECT kepler_internal.references_to(w.relation)) AND k.confdeltype = 'c'
+            AND k.conrelid IN (SELECT l.relation FROM holding AS l)
+        WHERE NOT w.is_circle AND w.depth < max_depth
+    )
+    SELECT w.relation, w.joined || ' WHERE ' || w.conditions, w.is_circle OR w.depth = max_depth, w.depth
+    FROM ways AS w
+    WHERE w.depth > 0 AND (w.is_circle OR w.depth = max_depth OR w.relation IN (SELECT d.relation FROM declared AS d))
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.deleted_along(oid,integer) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.deleted_along(oid,integer) IS 'Internal: the tables with floors whose rows would be deleted along with rows of a table';
 CREATE FUNCTION kepler_internal.described_tables()
  RETURNS TABLE(kind text, table_name text, name text, definition text)
  LANGUAGE sql
@@ -1438,21 +1574,21 @@ BEGIN
     WHERE f.acknowledged_at < statement_timestamp() - silent_for AND f.waiting > 0;
     RETURN QUERY
     SELECT 'warning', 'partitions', 'kepler.' || l.log, 'No partition is ready for what comes next: rows go to the default partition.',
-        format('CALL %s();', l.upkeep), 'Have a scheduler call kepler.maintain().'
-    FROM (VALUES ('feed', 'week', 'kepler.maintain_feed'), ('history', 'month', 'kepler.maintain_history')) AS l (log, period, upkeep)
+        'CALL kepler.maintain();', 'Have a scheduler call it once a minute.'
+    FROM (VALUES ('feed', 'week'), ('history', 'month')) AS l (log, period)
     WHERE to_regclass('kepler.' || l.log) IS NOT NULL AND to_regclass(format('kepler.%I', concat(l.log, '_',
         to_char(date_trunc(l.period, statement_timestamp() AT TIME ZONE 'UTC') + ('1 ' || l.period)::interval, 'YYYYMMDD')))) IS NULL;
     -- Only the owner may see what is tracked; others see what has triggers. The number of a table goes with its triggers.
     RETURN QUERY
     WITH triggers AS MATERIALIZED (
-        SELECT g.tgrelid, g.tgenabled, split_part(encode(g.tgargs, 'escape'), '\000', 1) AS number
+        SELECT g.tgrelid, g.tgname, g.tgenabled, split_part(encode(g.tgargs, 'escape'), '\000', 1) AS number
         FROM pg_trigger AS g WHERE NOT g.tgisinternal AND g.tgfoid IN (
             to_regproc('kepler_internal.tell_feed'), to_regproc('kepler_internal.tell_history'))
     )
     SELECT 'error', 'feed_triggers', g.tgrelid::regclass::text, 'Triggers that note its changes are disabled.',
-        format('ALTER TABLE %1$s ENABLE TRIGGER USER; ALTER TABLE %1$s ENABLE REPLICA TRIGGER tell_feed_replicated; '
-            'ALTER TABLE %1$s ENABLE ALWAYS TRIGGER tell_feed_truncate;', g.tgrelid::regclass),
-        'What was changed meanwhile is not told. Of tell_history_…: untrack, and track again.'
+        string_agg(format('ALTER TABLE %s %s TRIGGER %I;', g.tgrelid::regclass, CASE WHEN g.tgname LIKE '%replicated' THEN 'ENABLE REPLICA'
+            WHEN g.tgname LIKE '%truncate' THEN 'ENABLE ALWAYS' ELSE 'ENABLE' END, g.tgname), ' ' ORDER BY g.tgname),
+        'What was changed meanwhile is not told.'
     FROM triggers AS g WHERE g.tgenabled = 'D' GROUP BY g.tgrelid;
     IF pg_has_role(current_user, (SELECT c.relowner FROM pg_class AS c WHERE c.oid = 'kepler.tracked_tables'::regclass), 'USAGE') THEN
         RETURN QUERY
@@ -1526,6 +1662,79 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.doctor_vacuum() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.doctor_vacuum() IS 'Internal: findings of doctor() about vacuum, statistics and sequences';
+CREATE FUNCTION kepler_internal.drop_changes_before(before timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+ SET lock_timeout TO '100ms'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    oldest constant timestamptz := before;
+    partition text := 'kepler.' || quote_ident(nullif(kepler_internal.oldest_changes(before), 'feed_default'));
+    deleted integer;
+BEGIN
+    IF partition IS NULL THEN
+        WITH gone AS (
+            DELETE FROM kepler.feed_default AS f
+            WHERE f.ctid = ANY (ARRAY(
+                SELECT x.ctid FROM kepler.feed_default AS x WHERE x.created_at < oldest LIMIT 10000))
+            RETURNING f.workspace_id, f.epoch, f.xid, f.sequence
+        ), noted AS (
+            INSERT INTO kepler.feed_dropped AS d (workspace_id, epoch, xid, sequence)
+            SELECT DISTINCT ON (g.workspace_id) g.workspace_id, g.epoch, g.xid, g.sequence FROM gone AS g
+            ORDER BY g.workspace_id, g.epoch DESC, g.xid DESC, g.sequence DESC
+            ON CONFLICT (workspace_id) DO UPDATE
+            SET epoch = excluded.epoch, xid = excluded.xid, sequence = excluded.sequence
+            WHERE (excluded.epoch, excluded.xid, excluded.sequence) > (d.epoch, d.xid, d.sequence)
+        )
+        SELECT count(*) INTO deleted FROM gone AS g;
+        RETURN deleted = 10000;
+    END IF;
+    BEGIN
+        -- In the order in which readers lock. Writers lock neither: they write to the partition of now, and not through the whole.
+        LOCK TABLE ONLY kepler.feed IN ACCESS EXCLUSIVE MODE;
+        EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', partition);
+    EXCEPTION WHEN lock_not_available THEN
+        RAISE NOTICE USING MESSAGE = format('%s is in use and stays until the next call', partition);
+        RETURN false;
+    END;
+    -- The last position of each workspace, workspace by workspace.
+    EXECUTE format('
+        WITH RECURSIVE last AS (
+            (SELECT f.workspace_id, f.epoch, f.xid, f.sequence FROM %1$s AS f WHERE f.workspace_id IS NOT NULL
+            ORDER BY f.workspace_id DESC, f.epoch DESC, f.xid DESC, f.sequence DESC LIMIT 1)
+            UNION ALL
+            SELECT n.* FROM last AS l CROSS JOIN LATERAL (
+                SELECT f.workspace_id, f.epoch, f.xid, f.sequence FROM %1$s AS f WHERE f.workspace_id < l.workspace_id
+                ORDER BY f.workspace_id DESC, f.epoch DESC, f.xid DESC, f.sequence DESC LIMIT 1) AS n
+        )
+        INSERT INTO kepler.feed_dropped AS d (workspace_id, epoch, xid, sequence)
+        SELECT l.workspace_id, l.epoch, l.xid, l.sequence FROM last AS l
+        UNION ALL
+        (SELECT f.workspace_id, f.epoch, f.xid, f.sequence FROM %1$s AS f WHERE f.workspace_id IS NULL
+        ORDER BY f.epoch DESC, f.xid DESC, f.sequence DESC LIMIT 1)
+        ON CONFLICT (workspace_id) DO UPDATE
+        SET epoch = excluded.epoch, xid = excluded.xid, sequence = excluded.sequence
+        WHERE (excluded.epoch, excluded.xid, excluded.sequence) > (d.epoch, d.xid, d.sequence)', partition);
+    EXECUTE format('DROP TABLE %s', partition);
+    RETURN true;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.drop_changes_before(timestamp with time zone) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.drop_changes_before(timestamp with time zone) IS 'Internal: drops an old partition of the feed, or deletes some old changes';
+CREATE OR REPLACE FUNCTION kepler_internal.drop_old_changes(keep interval)
+ RETURNS boolean
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+    -- A longer time could not be taken from a date.
+    SELECT kepler_internal.drop_changes_before(
+        CASE WHEN keep < interval '1000 years' THEN clock_timestamp() - keep ELSE '-infinity' END)
+$function$;
 CREATE FUNCTION kepler_internal.drop_workflow_versions()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1652,7 +1861,7 @@ BEGIN
             -- When an abandoned run really stopped is not known.
             percentile_cont('{0.5, 0.95}'::double precision[]) WITHIN GROUP (
                 ORDER BY extract(epoch FROM e.ended_at - e.started_at)::double precision)
-                FILTER (WHERE e.status IN ('SUCCESS', 'FAILURE')) AS seconds,
+                FILTER (WHERE e.status IN ('SUCCESS', 'FAILURE') AND isfinite(e.ended_at)) AS seconds,
             max(e.started_at) AS last_started_at
         FROM kepler.executions AS e
         WHERE e.workspace_id = wanted_workspace AND e.workflow_id = w.id
@@ -1688,24 +1897,33 @@ BEGIN
     IF wanted_user IS NOT NULL THEN
         PERFORM kepler_internal.require_user(wanted_user, wanted_workspace);
     END IF;
-    IF wanted_workflow IS NOT NULL THEN
+    IF wanted_workflow IS NOT NULL AND NOT EXISTS (
+        SELECT FROM kepler.workflow_versions AS v WHERE v.workspace_id = wanted_workspace AND v.workflow_id = wanted_workflow
+    ) THEN
         PERFORM kepler_internal.require_workflow(wanted_workflow, wanted_workspace);
     END IF;
     RETURN QUERY
-    WITH found AS (
+    -- Deleted workflows included; each is found behind the one before it, however many versions it has.
+    WITH RECURSIVE ids (id) AS (
+        SELECT wanted_workflow WHERE wanted_workflow IS NOT NULL
+        UNION ALL
+        SELECT (
+            SELECT v.workflow_id FROM kepler.workflow_versions AS v
+            WHERE v.workspace_id = wanted_workspace ORDER BY v.workflow_id LIMIT 1)
+        WHERE wanted_workflow IS NULL AND wanted_user IS NULL
+        UNION ALL
+        SELECT (
+            SELECT v.workflow_id FROM kepler.workflow_versions AS v
+            WHERE v.workspace_id = wanted_workspace AND v.workflow_id > i.id ORDER BY v.workflow_id LIMIT 1)
+        FROM ids AS i WHERE i.id IS NOT NULL AND wanted_workflow IS NULL
+    ), found AS (
         SELECT e.user_id, e.workflow_id, e.status, e.started_at, e.ended_at
         FROM kepler.executions AS e
         WHERE wanted_user IS NOT NULL AND wanted_workflow IS NULL AND e.workspace_id = wanted_workspace AND e.user_id = wanted_user
             AND e.started_at >= lower_bound AND e.started_at < upper_bound
         UNION ALL
         SELECT e.user_id, e.workflow_id, e.status, e.started_at, e.ended_at
-        FROM (
-            SELECT wanted_workflow AS id WHERE wanted_workflow IS NOT NULL
-            UNION ALL
-            -- Deleted ones included.
-            SELECT DISTINCT v.workflow_id FROM kepler.workflow_versions AS v
-            WHERE wanted_workflow IS NULL AND wanted_user IS NULL AND v.workspace_id = wanted_workspace
-        ) AS w
+        FROM ids AS w
         CROSS JOIN LATERAL (
             SELECT x.user_id, x.workflow_id, x.status, x.started_at, x.ended_at FROM kepler.executions AS x
             WHERE x.workspace_id = wanted_workspace AND x.workflow_id = w.id
@@ -1723,7 +1941,7 @@ BEGIN
             count(*) FILTER (WHERE f.status = 'CANCELLED') AS cancelled,
             percentile_cont('{0.5, 0.95}'::double precision[]) WITHIN GROUP (
                 ORDER BY extract(epoch FROM f.ended_at - f.started_at)::double precision)
-                FILTER (WHERE f.status IN ('SUCCESS', 'FAILURE')) AS seconds,
+                FILTER (WHERE f.status IN ('SUCCESS', 'FAILURE') AND isfinite(f.ended_at)) AS seconds,
             max(f.started_at) AS last_started_at
         FROM found AS f
         GROUP BY f.user_id, f.workflow_id
@@ -1805,6 +2023,7 @@ CREATE FUNCTION kepler_internal.feed_kept_for()
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET "kepler.plan_for_large_tables" TO 'on'
 AS $function$
+#variable_conflict use_variable
 DECLARE
     has_policy boolean := false;
 BEGIN
@@ -1842,7 +2061,7 @@ CREATE FUNCTION kepler_internal.find_maintenance(OUT step text, OUT is_creation 
  SET "kepler.plan_for_large_tables" TO 'on'
  SET lock_timeout TO '1s'
 AS $function$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
     known record;
     began timestamptz;
@@ -2236,7 +2455,7 @@ DECLARE
 BEGIN
     FOREACH relation IN ARRAY relations LOOP
         CONTINUE WHEN relation::text = ANY (
-            '{kepler.schema_versions,kepler.access_levels,kepler.workspace_members,kepler.tracked_tables,kepler.feed_epochs}');
+            '{kepler.schema_versions,kepler.access_levels,kepler.workspace_members,kepler.tracked_tables,kepler.feed_epochs,kepler.maintenance}');
         EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s AS t%s)', relation,
             CASE relation::text WHEN 'kepler.workspaces' THEN $c$ WHERE t.id OPERATOR(pg_catalog.<>) 'default'$c$ END) INTO is_held;
         -- A partition is a part of the table that users know.
@@ -2250,6 +2469,21 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.held_by_tables(regclass[]) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.held_by_tables(regclass[]) IS 'Internal: which tables hold more than install() put there';
+CREATE FUNCTION kepler_internal.is_undercut(keep interval, floor interval)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT CASE
+        WHEN floor > interval '5000 years' THEN true
+        -- All days of a leap year and the three around it.
+        ELSE (SELECT bool_or(d.day - keep > d.day - floor)
+              FROM generate_series('2001-01-01'::timestamp, '2004-12-31', '1 day') AS d (day))
+    END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.is_undercut(interval,interval) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.is_undercut(interval,interval) IS 'Internal: whether a time to keep is shorter than a floor, on any day';
 CREATE FUNCTION kepler_internal.keep_workflow_version()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2272,6 +2506,26 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.keep_workflow_version() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.keep_workflow_version() IS 'Trigger: keeps the definition that a workflow has got';
+CREATE FUNCTION kepler_internal.kept_by_references(relation oid, role oid)
+ RETURNS TABLE(joined text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+    SELECT format('%s AS r WHERE %s', k.conrelid::regclass, kepler_internal.reference_condition(k.oid, 'e', 'r'))
+    FROM kepler_internal.references_to(relation) AS f (id)
+    JOIN pg_constraint AS k ON k.oid = f.id AND k.confdeltype IN ('a', 'r')
+    JOIN pg_class AS c ON c.oid = k.conrelid
+    WHERE has_table_privilege(role, c.oid, 'SELECT')
+        AND NOT (c.relrowsecurity AND (c.relforcerowsecurity OR c.relowner <> role))
+        AND EXISTS (
+            SELECT FROM pg_index AS i
+            WHERE i.indrelid = k.conrelid AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = ANY (k.conkey))
+    ORDER BY k.conrelid::regclass::text, k.oid
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.kept_by_references(oid,oid) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.kept_by_references(oid,oid) IS 'Internal: the references that keep a row, of tables that a role can read by an index';
 CREATE FUNCTION kepler_internal.lacks_partitions(log text, period text, ahead integer)
  RETURNS boolean
  LANGUAGE sql
@@ -2321,6 +2575,7 @@ VALUES
     ('kepler.history_redactions', 'the trail of this database, which its seals prove here and nowhere else'),
     ('kepler.consumers', 'positions in the feed of this database'),
     ('kepler.maintenance', 'what was done here, and when'),
+    ('kepler.retention_policies', 'they name tables of this database; set_retention is called anew'),
     ('kepler.tracked_tables', 'what is tracked is decided in each database; track is called anew'),
     ('kepler.workspace_members', 'roles of this server; grant_access gives rights in the other one')
 $function$;
@@ -2439,8 +2694,7 @@ BEGIN
     ORDER BY 4;
     RETURN QUERY
     SELECT o.kind, 'pg_class'::regclass::oid, o.oid, o.oid::regclass::text, o.oid::regclass,
-        CASE o.kind WHEN 'view' THEN format('DROP VIEW %s', o.oid::regclass)
-            WHEN 'sequence' THEN format('DROP SEQUENCE %s', o.oid::regclass) END
+        CASE o.kind WHEN 'sequence' THEN format('DROP SEQUENCE %s', o.oid::regclass) END
     FROM ROWS FROM (unnest(kinds), unnest(relations)) WITH ORDINALITY AS o (kind, oid, at)
     -- Views read tables; defaults of tables may read a sequence.
     ORDER BY CASE o.kind WHEN 'view' THEN 1 WHEN 'sequence' THEN 3 ELSE 2 END, o.at;
@@ -2553,7 +2807,7 @@ CREATE FUNCTION kepler_internal.maintenance_due(step text, OUT workspace_id text
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET "kepler.plan_for_large_tables" TO 'on'
 AS $function$
-#variable_conflict use_column
+#variable_conflict use_variable
 BEGIN
     CASE $1
     WHEN 'make_feed_partitions' THEN
@@ -2581,8 +2835,17 @@ BEGIN
                 SELECT e.workspace_id, e.next_check_at FROM kepler.executions AS e
                 WHERE e.status = 'RUNNING' AND e.workspace_id > t.workspace_id
                 ORDER BY e.workspace_id, e.next_check_at LIMIT 1) AS n
+        ), w AS (
+            (SELECT e.workspace_id, e.next_check_at FROM kepler.executions AS e
+            WHERE e.status = 'WAITING' ORDER BY e.workspace_id, e.next_check_at LIMIT 1)
+            UNION ALL
+            SELECT n.* FROM w CROSS JOIN LATERAL (
+                SELECT e.workspace_id, e.next_check_at FROM kepler.executions AS e
+                WHERE e.status = 'WAITING' AND e.workspace_id > w.workspace_id
+                ORDER BY e.workspace_id, e.next_check_at LIMIT 1) AS n
         )
-        SELECT t.workspace_id, '' FROM t WHERE t.next_check_at < clock_timestamp();
+        SELECT d.workspace_id, '' FROM (SELECT t.* FROM t UNION ALL SELECT w.* FROM w) AS d (workspace_id, next_check_at)
+        WHERE d.next_check_at < clock_timestamp() GROUP BY d.workspace_id;
     WHEN 'abandon_syncs' THEN
         RETURN QUERY
         SELECT r.workspace_id, '' FROM kepler.sync_runs AS r
@@ -2622,13 +2885,13 @@ BEGIN
         )
         SELECT t.workspace_id, '' FROM t WHERE t.expires_at <= clock_timestamp();
     WHEN 'apply_retention' THEN
-        -- Each policy once an hour.
+        -- Each policy once an hour, of those that the owner may run.
         IF to_regclass('kepler.retention_policies') IS NOT NULL THEN
             RETURN QUERY EXECUTE '
                 SELECT p.workspace_id, p.object
                 FROM (
                     SELECT coalesce(r.workspace_id, '''') AS workspace_id, r.id || '' '' || r.table_name AS object
-                    FROM kepler.retention_policies AS r
+                    FROM kepler.retention_policies AS r JOIN kepler_internal.retention_candidates() AS c (id) ON c.id = r.id
                 ) AS p
                 WHERE NOT EXISTS (
                     SELECT FROM kepler.maintenance AS m
@@ -2702,7 +2965,11 @@ VALUES
     ('kepler_queue_oldest_ready_age_seconds', 'gauge', '{workspace_id,entity_type}', 'How long the record that has been ready longest is ready'),
     ('kepler_queue_leases', 'gauge', '{workspace_id,entity_type}', 'Leases that are open'),
     ('kepler_queue_expired_leases', 'gauge', '{workspace_id,entity_type}', 'Leases that have ended without a result'),
-    ('kepler_workers', 'gauge', '{workspace_id,entity_type}', 'Workers that hold leases'),
+    ('kepler_workers', 'gauge', '{workspace_id}', 'Workers that hold leases'),
+    ('kepler_workers_recent_attempts', 'gauge', '{workspace_id}', 'Attempts that have ended in the last 15 minutes, of the last attempts of the workspace'),
+    ('kepler_workers_recent_failed_attempts', 'gauge', '{workspace_id}', 'Attempts of these that failed or expired'),
+    ('kepler_workers_attempt_average_seconds', 'gauge', '{workspace_id}', 'How long these attempts took on average'),
+    ('kepler_queue_paused', 'gauge', '{workspace_id,entity_type}', '1 while claims of the type are paused'),
     ('kepler_sync_open_runs', 'gauge', '{workspace_id,entity_type,source}', 'Sync runs that are open'),
     ('kepler_sync_oldest_open_run_age_seconds', 'gauge', '{workspace_id,entity_type,source}', 'How long ago the oldest open sync run began'),
     ('kepler_sync_failing_entities', 'gauge', '{workspace_id,entity_type,source}', 'Entities whose last sync run of a mode failed or was abandoned'),
@@ -2720,11 +2987,14 @@ VALUES
     ('kepler_memory_index_valid', 'gauge', '{space,kind}', '1 if searches use the index, 0 if it is not valid'),
     ('kepler_memory_index_building', 'gauge', '{space,kind}', '1 while the index is being built'),
     ('kepler_executions_running', 'gauge', '{workspace_id}', 'Executions under way'),
+    ('kepler_executions_waiting', 'gauge', '{workspace_id}', 'Executions that wait for a person'),
     ('kepler_executions_overdue', 'gauge', '{workspace_id}', 'Executions under way whose deadline has passed'),
     ('kepler_executions_oldest_age_seconds', 'gauge', '{workspace_id}', 'How long ago the oldest execution under way began'),
     ('kepler_entry_tables', 'gauge', '{workspace_id}', 'Entry tables of a workspace'),
     ('kepler_entry_tables_estimated_rows', 'gauge', '{workspace_id}', 'Rows of the entry tables of a workspace, as Postgres estimates them'),
     ('kepler_entry_tables_estimated_bytes', 'gauge', '{workspace_id}', 'Size of the entry tables of a workspace without indexes, as of their last vacuum'),
+    ('kepler_maintenance_last_success_age_seconds', 'gauge', '{step}', 'How long ago a step of maintain() last did what it could'),
+    ('kepler_maintenance_failing', 'gauge', '{step}', 'How many objects a step of maintain() fails at'),
     ('kepler_table_estimated_rows', 'gauge', '{table}', 'Rows of a table of Kepler''s, as Postgres estimates them'),
     ('kepler_table_dead_rows', 'gauge', '{table}', 'Versions of rows that vacuum has not removed yet, as Postgres counts them'),
     ('kepler_table_bytes', 'gauge', '{table}', 'Size of a table with its indexes'),
@@ -2734,6 +3004,27 @@ VALUES
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.metric_names() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.metric_names() IS 'Internal: name, type, labels and help of each metric';
+CREATE FUNCTION kepler_internal.next_retention(state jsonb, is_open boolean)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    at integer := (state ->> 'at')::integer;
+BEGIN
+    IF is_open THEN
+        at := at + 1;
+    ELSE
+        state := state #- ARRAY['open', at::text];
+    END IF;
+    IF jsonb_array_length(state -> 'open') = 0 OR clock_timestamp() >= (state ->> 'ends_at')::timestamptz THEN
+        RETURN NULL;
+    END IF;
+    RETURN jsonb_set(state, '{at}', to_jsonb(CASE WHEN at >= jsonb_array_length(state -> 'open') THEN 0 ELSE at END));
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.next_retention(jsonb,boolean) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.next_retention(jsonb,boolean) IS 'Internal: the next batch of run_retention';
 CREATE FUNCTION kepler_internal.number_workflow_version()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2774,6 +3065,23 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.number_workflow_version() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.number_workflow_version() IS 'Trigger: gives a changed definition the next number';
+CREATE FUNCTION kepler_internal.oldest_changes(before timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+    SELECT coalesce((
+        SELECT c.relname::text
+        FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'kepler.feed'::regclass AND c.relname ~ '^feed_[0-9]{8}$'
+            AND to_date(right(c.relname, 8), 'YYYYMMDD') + interval '7 days' < before
+        ORDER BY c.relname LIMIT 1
+    ), (SELECT 'feed_default' FROM kepler.feed_default AS f WHERE f.created_at < before LIMIT 1))
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.oldest_changes(timestamp with time zone) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.oldest_changes(timestamp with time zone) IS 'Internal: the table of the oldest changes before a time';
 CREATE FUNCTION kepler_internal.plan_uninstall(owner oid, caller oid, names text[], OUT kind text, OUT object text, OUT relation regclass, OUT outcome text, OUT hint text, OUT drop_command text)
  RETURNS SETOF record
  LANGUAGE sql
@@ -2914,6 +3222,36 @@ CREATE FUNCTION kepler_internal.reap_leases(workspace_id text, entity_type text,
 AS 'MODULE_PATHNAME', 'reap_leases_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler_internal.reap_leases(text,text,integer) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.reap_leases(text,text,integer) IS 'Internal: takes back what expired leases of a type hold';
+CREATE FUNCTION kepler_internal.reference_condition(foreign_key oid, parent text, child text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT string_agg(format('%s.%I OPERATOR(%I.%s) %s.%I', parent, p.attname, n.nspname, o.oprname, child, c.attname), ' AND ' ORDER BY u.at)
+    FROM pg_constraint AS k
+    CROSS JOIN LATERAL unnest(k.confkey, k.conkey, k.conpfeqop) WITH ORDINALITY AS u (key_number, number, equals, at)
+    JOIN pg_attribute AS p ON p.attrelid = k.confrelid AND p.attnum = u.key_number
+    JOIN pg_attribute AS c ON c.attrelid = k.conrelid AND c.attnum = u.number
+    JOIN pg_operator AS o ON o.oid = u.equals
+    JOIN pg_namespace AS n ON n.oid = o.oprnamespace
+    WHERE k.oid = foreign_key
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.reference_condition(oid,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.reference_condition(oid,text,text) IS 'Internal: a foreign key as a condition over two rows';
+CREATE FUNCTION kepler_internal.references_to(relation oid)
+ RETURNS SETOF oid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+    SELECT DISTINCT k.oid
+    FROM pg_trigger AS g JOIN pg_constraint AS k ON k.oid = g.tgconstraint
+    WHERE g.tgrelid = relation AND k.contype = 'f' AND k.confrelid = relation AND k.conparentid = 0
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.references_to(oid) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.references_to(oid) IS 'Internal: the foreign keys that refer to a table';
 CREATE FUNCTION kepler_internal.repair_enrichment_step(after text, max_rows integer, workspace_id text DEFAULT kepler.current_workspace_id(), OUT last text, OUT requeued bigint, OUT held bigint)
  RETURNS record
  LANGUAGE plpgsql
@@ -3044,6 +3382,110 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.require_retriable(text,text,text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.require_retriable(text,text,text) IS 'Internal: fails unless an execution can be tried again';
+CREATE FUNCTION kepler_internal.retention_candidates()
+ RETURNS SETOF bigint
+ LANGUAGE c
+ STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'retention_candidates_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.retention_candidates() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.retention_candidates() IS 'Internal: the policies that the caller may run';
+CREATE FUNCTION kepler_internal.retention_failed(policy_id bigint, code text, message text)
+ RETURNS void
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'retention_failed_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.retention_failed(bigint,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.retention_failed(bigint,text,text) IS 'Internal: notes that a batch of a policy failed';
+CREATE FUNCTION kepler_internal.retention_floors(relation oid)
+ RETURNS TABLE(column_name text, type oid, floor interval, declared_by text, before timestamp with time zone)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+    WITH named AS (
+        SELECT n.nspname::text AS schema_name, c.relname::text AS table_name
+        FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $1
+    ), declared AS (
+        SELECT coalesce(f.field ->> 'column', d.retention ->> 'field') AS column_name, (d.retention ->> 'floor')::interval AS floor,
+            format('blueprint "%s"', b.name) AS declared_by
+        FROM named AS t
+        JOIN kepler.blueprint_tables AS l ON l.schema_name = t.schema_name AND l.table_name = t.table_name
+        JOIN kepler.blueprints AS b ON b.name = l.blueprint_name
+        JOIN kepler.blueprint_versions AS v ON v.blueprint_name = b.name AND v.version IN (b.version, b.pending_version)
+        CROSS JOIN LATERAL (
+            SELECT x.document -> 'fields' AS fields, x.document -> 'retention' AS retention
+            FROM json_array_elements(v.document -> 'tables') AS x (document)
+            WHERE x.document ->> 'name' = l.name AND x.document -> 'retention' IS NOT NULL
+        ) AS d
+        LEFT JOIN LATERAL (
+            SELECT x.field FROM json_array_elements(d.fields) AS x (field)
+            WHERE x.field ->> 'name' = d.retention ->> 'field' LIMIT 1
+        ) AS f ON true
+        UNION
+        SELECT coalesce(f.field ->> 'column', s.structure -> 'retention' ->> 'field'), (s.structure -> 'retention' ->> 'floor')::interval,
+            format('the structure of "%s"', e.record_name)
+        FROM named AS t
+        JOIN kepler.entry_tables AS e ON e.table_name = t.table_name AND t.schema_name = 'kepler_data'
+        JOIN kepler.structures AS s ON s.workspace_id = e.workspace_id AND s.entry_table_id = e.id AND s.version = e.version
+        LEFT JOIN LATERAL (
+            SELECT x.field FROM jsonb_array_elements(s.structure -> 'fields') AS x (field)
+            WHERE x.field ->> 'name' = s.structure -> 'retention' ->> 'field' LIMIT 1
+        ) AS f ON true
+        WHERE s.structure ? 'retention'
+    )
+    SELECT d.column_name, a.type, d.floor, d.declared_by,
+        -- A longer time could not be taken from a date.
+        CASE WHEN d.floor > interval '5000 years' THEN '-infinity' ELSE timezone('UTC', timezone('UTC', now()) - d.floor) END
+    FROM declared AS d
+    LEFT JOIN LATERAL (
+        SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END AS type
+        FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+        WHERE a.attrelid = $1 AND a.attname = d.column_name AND NOT a.attisdropped
+    ) AS a ON true
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.retention_floors(oid) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.retention_floors(oid) IS 'Internal: the floors that structures and blueprints declare for a table';
+CREATE FUNCTION kepler_internal.retention_step(state jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    at constant integer := (state ->> 'at')::integer;
+    policy constant jsonb := state -> 'open' -> at;
+    size constant integer := (policy ->> 'rows')::integer;
+    began constant timestamptz := clock_timestamp();
+    took interval;
+    gone bigint;
+BEGIN
+    IF policy IS NULL THEN
+        RETURN NULL;
+    END IF;
+    gone := kepler_internal.apply_retention((policy ->> 'id')::bigint, size);
+    took := clock_timestamp() - began;
+    RETURN kepler_internal.next_retention(jsonb_set(state, ARRAY['open', at::text, 'rows'], to_jsonb(CASE
+        WHEN took > interval '400 ms' THEN greatest(size / 2, 100)
+        WHEN took < interval '100 ms' AND gone >= size THEN least(size * 2, 20000)
+        ELSE size END)), gone > 0);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.retention_step(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.retention_step(jsonb) IS 'Internal: one batch of run_retention';
+CREATE FUNCTION kepler_internal.retention_step_failed(state jsonb, code text, message text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM kepler_internal.retention_failed((state -> 'open' -> (state ->> 'at')::integer ->> 'id')::bigint, code, message);
+    RAISE WARNING USING MESSAGE = format('retention policy %s: %s', state -> 'open' -> (state ->> 'at')::integer ->> 'id', message);
+    RETURN kepler_internal.next_retention(state, false);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.retention_step_failed(jsonb,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.retention_step_failed(jsonb,text,text) IS 'Internal: a batch of run_retention that failed';
 CREATE FUNCTION kepler_internal.server_warning(version integer)
  RETURNS text
  LANGUAGE c
@@ -3341,6 +3783,10 @@ budget: about how long it may work, up to a day. What there was no time for come
 Each step is a transaction of its own. One that fails stops no other: a warning says so, kepler.maintenance keeps it, and it is tried again after a pause that grows from a minute to an hour. One session runs it at a time: others, and standbys, return at once with a notice.
 Cannot run inside of a transaction. For the owner of Kepler''s tables.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 for other callers; 25006 in a read-only transaction; 2D000 inside of a transaction.';
+COMMENT ON PROCEDURE kepler.maintain_feed(interval) IS 'Makes the partitions of the feed for the next weeks, and deletes old changes, in steps that commit. maintain does it too, and keeps 30 days. Nobody waits for it longer than a tenth of a second: what is in use then stays until the next call. If it is late, changes go to a default partition, in the same order.
+keep: how long changes are kept at least; they go a week at a time. A consumer behind what was deleted gets an error.
+Cannot run inside of a transaction. For the owner of Kepler''s tables.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 for other callers; 2D000 inside of a transaction.';
 CREATE PROCEDURE kepler.repair_enrichment(IN max_rows integer DEFAULT 10000, IN workspace_id text DEFAULT kepler.current_workspace_id(), INOUT requeued bigint DEFAULT NULL::bigint, INOUT ended bigint DEFAULT NULL::bigint, INOUT held bigint DEFAULT NULL::bigint)
  LANGUAGE plpgsql
 AS $procedure$
@@ -3379,4 +3825,32 @@ COMMENT ON PROCEDURE kepler.repair_enrichment(integer,text,bigint,bigint,bigint)
 max_rows: how many records a step reads; at most 10,000.
 requeued: how many records became UNAPPLIED. ended: how many leases ended. held: how many were passed by because somebody had them locked; call it again.
 Records that are UNAPPLIED and not queued are what queue_backlog finds. Cannot run inside of a transaction.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 2D000 inside of a transaction.';
+CREATE PROCEDURE kepler.run_retention(IN budget interval DEFAULT '00:01:00'::interval)
+ LANGUAGE plpgsql
+AS $procedure$
+DECLARE
+    state jsonb;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_commits('kepler.run_retention');
+    COMMIT;
+    SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    state := kepler_internal.begin_retention($1);
+    LOOP
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        BEGIN
+            state := kepler_internal.retention_step(state);
+        EXCEPTION WHEN OTHERS THEN
+            state := kepler_internal.retention_step_failed(state, sqlstate, sqlerrm);
+        END;
+        EXIT WHEN state IS NULL;
+    END LOOP;
+END
+$procedure$;
+REVOKE EXECUTE ON PROCEDURE kepler.run_retention(interval) FROM PUBLIC;
+COMMENT ON PROCEDURE kepler.run_retention(interval) IS 'Deletes rows that are older than their policies keep them: a batch of each policy in turn, each in a transaction of its own that takes a fifth of a second or so, until nothing is left or the time is over. The next call goes on where this one was stopped, also by a crash. Runs the policies that the caller may run, as the owner of each table; a policy that fails stops no other, and a warning says why. Two runs at a time share the policies.
+budget: how long it may take; the batch that is under way is finished.
+Cannot run inside of a transaction.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 2D000 inside of a transaction.';
