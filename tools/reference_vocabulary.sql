@@ -75,7 +75,10 @@ INSERT INTO outcomes (word, means) VALUES
 ('waiting', 'There is no answer yet.'),
 ('answered', 'The answer was taken.'),
 ('resumed', 'The run goes on.'),
-('cancelled', 'The run was called off.');
+('cancelled', 'The run was called off.'),
+('dropped', 'It is gone, or will be: the database no longer has it.'),
+('kept', 'It stays, on purpose. `hint` says what else could be done.'),
+('blocks', 'It is somebody else''s and in the way: nothing is done while it is there.');
 
 -- Arguments that hold a batch: as text, json or jsonb.
 CREATE TEMPORARY TABLE batches (argument text);
@@ -92,7 +95,7 @@ INSERT INTO verbs SELECT unnest('{abandon,abort,acknowledge,activate,add,adopt,a
 CREATE TEMPORARY TABLE exceptions (rule text, name text, reason text);
 INSERT INTO exceptions VALUES
 ('verb_object', 'install', 'its object is Kepler itself'),
-('verb_object', 'uninstall', 'its object is Kepler itself'), ('verb_object', 'uninstall_report', 'reads'),
+('verb_object', 'uninstall', 'its object is Kepler itself'),
 ('verb_object', 'maintain', 'its object is Kepler itself'),
 ('verb_object', 'track', 'its object is the table'),
 ('verb_object', 'untrack', 'its object is the table'),
@@ -141,6 +144,16 @@ INSERT INTO exceptions VALUES
 ('forms', 'restore_records', 'a record is named by its id, or by its source''s'),
 ('forms', 'archive_records', 'a record is named by its id, or by its source''s'),
 ('abbreviation', 'max_rows', 'as SQL and its drivers say it'),
+('abbreviation', 'stat_entry_tables', 'reads as Postgres'' own views of statistics do'),
+('abbreviation', 'stat_executions', 'reads as Postgres'' own views of statistics do'),
+('abbreviation', 'stat_feed', 'reads as Postgres'' own views of statistics do'),
+('abbreviation', 'stat_horizon', 'reads as Postgres'' own views of statistics do'),
+('abbreviation', 'stat_maintenance', 'reads as Postgres'' own views of statistics do'),
+('abbreviation', 'stat_memory_spaces', 'reads as Postgres'' own views of statistics do'),
+('abbreviation', 'stat_queue', 'reads as Postgres'' own views of statistics do'),
+('abbreviation', 'stat_sync_runs', 'reads as Postgres'' own views of statistics do'),
+('abbreviation', 'stat_workers', 'reads as Postgres'' own views of statistics do'),
+
 ('abbreviation', 'max_delete_fraction', 'beside max_rows'),
 ('abbreviation', 'max_tokens', 'as models'' interfaces say it'),
 ('abbreviation', 'max_attempts', 'beside max_rows'),

@@ -18,7 +18,7 @@ CREATE TABLE kepler.retention_policies (
     filter jsonb,
     created_by text NOT NULL DEFAULT session_user,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    set_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     -- How far a pass over the table has come: what lies behind the place was looked at.
     pass_began_at timestamptz,
     pass_ended_at timestamptz,
@@ -65,7 +65,7 @@ COMMENT ON COLUMN kepler.retention_policies.time_column_number IS 'Number of tha
 COMMENT ON COLUMN kepler.retention_policies.keep IS 'How old rows must be before they are deleted';
 COMMENT ON COLUMN kepler.retention_policies.filter IS 'Which rows are meant, in the common grammar of filters; NULL for all';
 COMMENT ON COLUMN kepler.retention_policies.created_by IS 'Role of the session that set the policy first';
-COMMENT ON COLUMN kepler.retention_policies.updated_at IS 'When the policy was last set';
+COMMENT ON COLUMN kepler.retention_policies.set_at IS 'When the policy was last set';
 COMMENT ON COLUMN kepler.retention_policies.pass_began_at IS 'When the present pass over the table began; NULL between passes';
 COMMENT ON COLUMN kepler.retention_policies.pass_ended_at IS 'When the last pass ended';
 COMMENT ON COLUMN kepler.retention_policies.place_relation IS 'Table or partition that the pass has come to';

@@ -59,3 +59,18 @@ COMMENT ON COLUMN kepler.maintenance.failures IS 'How often in a row it failed, 
 COMMENT ON COLUMN kepler.maintenance.next_at IS 'Not before this time is it looked at again; NULL: in the next run';
 COMMENT ON COLUMN kepler.maintenance.advice IS 'Of the step advise_indexes: the statement that index_advice proposes. It is never executed';
 COMMENT ON VIEW kepler.stat_maintenance IS 'kepler.maintenance without the texts of errors, for members of pg_monitor';
+COMMENT ON COLUMN kepler.stat_maintenance.step IS 'What is done';
+COMMENT ON COLUMN kepler.stat_maintenance.workspace_id IS 'Workspace that the work was done in; NULL for what is of all workspaces';
+COMMENT ON COLUMN kepler.stat_maintenance.object IS 'What it is done with: a type of record, a retention policy, a column; NULL for the step itself, and where the workspace says it all';
+COMMENT ON COLUMN kepler.stat_maintenance.outcome IS 'How it ended: started (it is running, or was interrupted), finished (nothing is left), unfinished (the time was over, or what is left is in use), failed';
+COMMENT ON COLUMN kepler.stat_maintenance.work_remains IS 'Whether it is not finished';
+COMMENT ON COLUMN kepler.stat_maintenance.last_started_at IS 'When it last began';
+COMMENT ON COLUMN kepler.stat_maintenance.last_succeeded_at IS 'When it last did what it could without an error';
+COMMENT ON COLUMN kepler.stat_maintenance.last_failed_at IS 'When it last failed';
+COMMENT ON COLUMN kepler.stat_maintenance.last_error_code IS 'SQLSTATE of the last failure';
+COMMENT ON COLUMN kepler.stat_maintenance.failures IS 'How often in a row it failed, or found work and could do nothing';
+COMMENT ON COLUMN kepler.stat_maintenance.last_rows IS 'How much it did when it last ran: rows; partitions, parts of a workspace and runs where these are what it deals with';
+COMMENT ON COLUMN kepler.stat_maintenance.last_duration IS 'How long it worked when it last ran';
+COMMENT ON COLUMN kepler.stat_maintenance.row_count IS 'How much it did in all runs';
+COMMENT ON COLUMN kepler.stat_maintenance.next_at IS 'Not before this time is it looked at again; NULL: in the next run';
+COMMENT ON COLUMN kepler.stat_maintenance.advice IS 'Of the step advise_indexes: the statement that index_advice proposes. It is never executed';

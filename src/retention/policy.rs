@@ -285,7 +285,7 @@ pub(super) fn write(
                  UPDATE kepler.retention_policies AS p
                  SET table_name = g.table_name, relation = g.relation, database_id = g.database_id, owner_name = g.owner_name,
                      time_column = g.time_column, time_column_number = g.number, keep = g.keep,
-                     updated_at = pg_catalog.clock_timestamp(), pass_began_at = NULL, pass_ended_at = NULL, place_relation = NULL,
+                     set_at = pg_catalog.clock_timestamp(), pass_began_at = NULL, pass_ended_at = NULL, place_relation = NULL,
                      place_at = NULL, place_block = NULL, pass_kept_rows = 0
                  FROM given AS g, found AS f WHERE p.id = f.id AND f.differs
                  RETURNING p.id

@@ -6,7 +6,7 @@ SELECT * FROM kepler.set_enrichment_policy('lead', backoff_base => '0');
 SELECT count(*) FROM kepler.upsert_records('lead', '[{"external_id": "a", "data": {"n": 1}}]', source => 'crm');
 INSERT INTO kepler.records (id, entity_type, data, enrichment) VALUES ('bare', 'lead', '{}', '{"known": true}');
 SELECT c.external_id, c.source, c.enrichment, c.data, r.entity_id IS NOT DISTINCT FROM c.entity_id AS same_entity
-FROM kepler.claim_records('lead', 'worker one', 2) AS c JOIN kepler.records AS r ON r.id = c.record_id;
+FROM kepler.claim_records('lead', 'worker one', 2) AS c JOIN kepler.records AS r ON r.id = c.record_id ORDER BY 1;
 SELECT l.id AS lease, r.id AS a FROM kepler.leases AS l, kepler.records AS r WHERE r.external_id = 'a' \gset
 SELECT outcome FROM kepler.complete_records(:lease, ARRAY[:'a'], ARRAY['{"x": 1, "y": null}'::jsonb]);
 SELECT outcome FROM kepler.fail_records(:lease, ARRAY['bare'], 'no');
