@@ -6,7 +6,7 @@
                                                   or the collector is not the one that would be printed
     tools/monitoring.py draw DATABASE [SECONDS [FILE]]
                                                   samples metrics() while a load runs, and draws the panels of the dashboard into
-                                                  docs/plots/monitoring.svg: by this script, not by Grafana
+                                                  examples/monitoring/dashboard.svg: by this script, not by Grafana
     tools/monitoring.py text DATABASE             prints all samples in Prometheus' text format
 
 Standard library only; PGHOST and so on say where the server is. The drawing knows as much of PromQL as the dashboard needs.
@@ -31,7 +31,7 @@ from session import Session  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "examples" / "monitoring"
 COLLECTOR, DASHBOARD = FOLDER / "kepler.collector.yml", FOLDER / "dashboard.json"
-PICTURE = ROOT / "docs" / "plots" / "monitoring.svg"
+PICTURE = FOLDER / "dashboard.svg"
 
 Labels = tuple[tuple[str, str], ...]
 Series = dict[Labels, float]
@@ -224,7 +224,9 @@ STAGE = """
 SELECT kepler.set_enrichment_policy('contact');
 SELECT kepler.set_enrichment_policy('deal', max_attempts => 2);
 SELECT kepler.create_embedding_space('small', 3, 'example');
-INSERT INTO kepler.workflows (id, name, trigger) VALUES ('follow-up', 'Follow up', '{"app": "Mail"}');
+INSERT INTO kepler.users (id, email) VALUES ('u', 'u@example.com');
+INSERT INTO kepler.connections (name, reference_id, provider, user_id) VALUES ('c', 'c', 'Mail', 'u');
+INSERT INTO kepler.workflows (id, user_id, name, trigger) VALUES ('follow-up', 'u', 'Follow up', '{"app": "Mail"}');
 SELECT kepler.acknowledge_changes('search', kepler.feed_cursor());
 SELECT kepler.acknowledge_changes('warehouse', kepler.feed_cursor())
 """

@@ -9,8 +9,8 @@
 CREATE VIEW kepler.stat_queue AS
 WITH policies AS (
     SELECT p.workspace_id, p.entity_type, p.backlog_after IS NOT NULL AS backlog_is_open, p.paused_at,
-        -- 100,000 rows of each kind in all, however many policies there are.
-        greatest(100, least(10000, 100000 / count(*) OVER ()))::integer AS counted_up_to
+        -- 50,000 rows of each kind in all, or 20 of each policy.
+        greatest(20, least(10000, 50000 / count(*) OVER ()))::integer AS counted_up_to
     FROM kepler.enrichment_policies AS p
 )
 SELECT p.workspace_id, p.entity_type, r.ready, w.waiting, coalesce(l.leased, 0) AS leased, f.failed, p.counted_up_to,
@@ -43,7 +43,7 @@ CROSS JOIN LATERAL (
 -- Leases are few: as many as workers hold. Of the log of attempts the end is read, by its key: later leases have greater ids.
 CREATE VIEW kepler.stat_workers AS
 WITH workspaces AS (
-    SELECT p.workspace_id, greatest(100, least(1000, 20000 / count(*) OVER ()))::integer AS counted_up_to
+    SELECT p.workspace_id, greatest(20, least(1000, 20000 / count(*) OVER ()))::integer AS counted_up_to
     FROM (SELECT DISTINCT y.workspace_id FROM kepler.enrichment_policies AS y) AS p
 ), held AS (
     SELECT l.workspace_id, l.worker, count(*) AS leases, sum(l.open_records) AS leased,
@@ -198,7 +198,7 @@ COMMENT ON COLUMN kepler.stat_workers.leased IS 'Records that it holds';
 COMMENT ON COLUMN kepler.stat_workers.expired_leases IS 'Leases of these that have ended without a result';
 COMMENT ON COLUMN kepler.stat_workers.oldest_lease_at IS 'When it claimed the oldest of them';
 COMMENT ON COLUMN kepler.stat_workers.last_claim_at IS 'When it claimed the newest of them';
-COMMENT ON COLUMN kepler.stat_workers.attempts IS 'Attempts that have ended in the last 15 minutes, of the last attempts of the workspace (100 to 1,000 of them, the fewer the more workspaces there are)';
+COMMENT ON COLUMN kepler.stat_workers.attempts IS 'Attempts that have ended in the last 15 minutes, of the last attempts of the workspace (20 to 1,000 of them, the fewer the more workspaces there are)';
 COMMENT ON COLUMN kepler.stat_workers.failed_attempts IS 'Attempts of these that failed or expired';
 COMMENT ON COLUMN kepler.stat_workers.average_duration IS 'How long they took on average, from the claim to the end';
 COMMENT ON COLUMN kepler.stat_workers.counted_since IS 'When the first of them ended: attempts divided by the time since then is the rate';

@@ -296,17 +296,17 @@ pub(crate) fn generation() -> u64 {
     GENERATION.get()
 }
 
-/// The same where no Rust frame with a destructor is on the way of an error.
-pub(super) fn generation_unguarded() -> u64 {
+/// The same where no Rust frame with a destructor is on the way of an error; none where the session has never asked before.
+pub(super) fn generation_unguarded() -> Option<u64> {
     unsafe extern "C-unwind" {
         fn AcceptInvalidationMessages();
     }
     if GENERATION.get() == 0 {
-        return generation();
+        return None;
     }
     // SAFETY: as above.
     unsafe { AcceptInvalidationMessages() };
-    GENERATION.get()
+    Some(GENERATION.get())
 }
 
 /// What the [`generation`] was when the session last asked.

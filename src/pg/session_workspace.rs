@@ -56,7 +56,7 @@ pub(crate) fn known(standpoint: u64) -> Option<(String, bool)> {
 
 /// The value to give, if it is known and the transaction works in no other workspace, and its size.
 fn value() -> Option<(*const u8, usize)> {
-    let standpoint = standpoint::number_unguarded();
+    let standpoint = standpoint::number_unguarded()?;
     KNOWN.with_borrow(|places| {
         let known = places[standpoint::place(standpoint)].as_ref()?;
         let holds = known.standpoint == standpoint

@@ -39,9 +39,9 @@ pub(crate) fn number() -> u64 {
     numbered(relation::generation())
 }
 
-/// The same where no Rust frame with a destructor is on the way of an error.
-pub(super) fn number_unguarded() -> u64 {
-    numbered(relation::generation_unguarded())
+/// The same where no Rust frame with a destructor is on the way of an error; none where the session has never asked before.
+pub(super) fn number_unguarded() -> Option<u64> {
+    relation::generation_unguarded().map(numbered)
 }
 
 /// From now on the session has another one: it has learnt something that is to be asked anew each time.

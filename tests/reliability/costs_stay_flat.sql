@@ -36,7 +36,7 @@ INSERT INTO calls VALUES
     ('DELETE of a conversation', $$public.delete_of('kepler.conversations', 'talk2')$$),
     ('DELETE of a workflow', $$public.delete_of('kepler.workflows', 'w2')$$);
 
-INSERT INTO kepler.executions (id, workflow_id, status, ended_at) SELECT 'failed', w.id, 'FAILURE', clock_timestamp() FROM kepler.workflows AS w WHERE w.id = 'w';
+INSERT INTO kepler.executions (id, workflow_id, status, ended_at) SELECT 'failed', w.id, 'FAILURE', clock_timestamp() + interval '1 second' FROM kepler.workflows AS w WHERE w.id = 'w';
 CREATE FUNCTION public.edit_of(id text) RETURNS void LANGUAGE plpgsql
 SET kepler.plan_for_large_tables = on AS $$
 BEGIN UPDATE kepler.workflows AS w SET intent = concat(w.intent, '.') WHERE w.workspace_id = 'default' AND w.id = $1; END $$;

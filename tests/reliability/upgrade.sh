@@ -191,10 +191,13 @@ if [[ -n ${DUMPED:-} ]]; then
   sql -d kepler_copy -f "$here/shape.sql" | diff "$work/shape" - >&2 || die 'a restored dump of the upgraded tables (>) is not as a new database (<)'
   sql -d kepler_copy -f "$here/smoke.sql" >"$work/copied"
   says 'a restored dump of the upgraded database' "$work/copied" ''
-  # A dump of the release comes with the functions of now.
+  # A dump of the release comes with the functions of now. Rights on functions that are gone cannot be given; nothing else fails.
   sql -d postgres -c 'CREATE DATABASE kepler_dump TEMPLATE template0'
-  gzip -dc "$here/$RELEASED/data.sql.gz" | sql -d kepler_dump -1 -f - >/dev/null
+  gzip -dc "$here/$RELEASED/data.sql.gz" | sql -d kepler_dump -v ON_ERROR_STOP=0 -f - 2>"$work/errors" >/dev/null
+  if grep 'ERROR: ' "$work/errors" | grep -vE 'ERROR:  (function|procedure) kepler(_internal)?\.[a-z_]+\(.*\) does not exist$' >&2; then die 'a dump of the release cannot be restored'; fi
   [[ $(version_of kepler_dump) == "$VERSION $released_schema" ]] || die "the dump was restored as $(version_of kepler_dump)"
+  # From another cluster, even if the fixture was made in a copy of this one.
+  for list in access_levels workspace_members; do sql -d kepler_dump -c "UPDATE kepler.$list SET granted_to = '1/' || role_name"; done
   sql -d kepler_dump -f "$here/smoke.sql" >"$work/restored"
   says 'a restored dump of the release' "$work/restored" 'SELECT kepler.install();'
   sql -d kepler_dump -o /dev/null -c 'SELECT kepler.install()'

@@ -33,7 +33,9 @@ INSERT INTO kepler.consumers (name, cursor) VALUES ('slow', '01' || repeat('0', 
 SELECT kepler.use_workspace('default');
 SELECT count(*) FROM kepler.create_embedding_space('watched', 3, 'm');
 SELECT count(*) FROM kepler.create_entry_table('Watched', '{"fields": []}');
-INSERT INTO kepler.workflows (id, name, trigger) VALUES ('watched', 'w', '{"app": "Mail"}');
+INSERT INTO kepler.users (id, email) VALUES ('watched', 'watched@example.com');
+INSERT INTO kepler.connections (name, reference_id, provider, user_id) VALUES ('c', 'watched', 'Mail', 'watched');
+INSERT INTO kepler.workflows (id, user_id, name, trigger) VALUES ('watched', 'watched', 'w', '{"app": "Mail"}');
 SELECT outcome FROM kepler.start_execution('watched', 'k');
 UPDATE kepler.executions SET deadline_at = started_at, next_check_at = started_at WHERE workflow_id = 'watched';
 
