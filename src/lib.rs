@@ -295,6 +295,7 @@ extension_sql_file!(
         "history",
         "index_advice",
         "memories",
+        "retention",
         "secrets",
         "tenants_delete",
         maintain::api::maintain_step,

@@ -33,17 +33,9 @@ $$;
 
 -- How long the feed is kept: as maintain_feed() does, unless a policy says how long, which is applied as all of them are.
 CREATE FUNCTION kepler_internal.feed_kept_for() RETURNS interval
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
-#variable_conflict use_variable
-DECLARE
-    has_policy boolean := false;
-BEGIN
-    IF to_regclass('kepler.retention_policies') IS NOT NULL THEN
-        EXECUTE 'SELECT EXISTS (SELECT FROM kepler.retention_policies AS r WHERE r.table_name = ''kepler.feed'')' INTO has_policy;
-    END IF;
-    RETURN CASE WHEN has_policy THEN NULL ELSE interval '30 days' END;
-END
+    SELECT CASE WHEN NOT EXISTS (SELECT FROM kepler.retention_policies AS r WHERE r.table_name = 'kepler.feed') THEN interval '30 days' END
 $$;
 
 -- Whether the feed holds what is older: a partition, or rows of the default partition. NULL: nobody asks here.
@@ -242,18 +234,16 @@ BEGIN
         SELECT t.workspace_id, '' FROM t WHERE t.expires_at <= clock_timestamp();
     WHEN 'apply_retention' THEN
         -- Each policy once an hour, of those that the owner may run.
-        IF to_regclass('kepler.retention_policies') IS NOT NULL THEN
-            RETURN QUERY EXECUTE '
-                SELECT p.workspace_id, p.object
-                FROM (
-                    SELECT coalesce(r.workspace_id, '''') AS workspace_id, r.id || '' '' || r.table_name AS object
-                    FROM kepler.retention_policies AS r JOIN kepler_internal.retention_candidates() AS c (id) ON c.id = r.id
-                ) AS p
-                WHERE NOT EXISTS (
-                    SELECT FROM kepler.maintenance AS m
-                    WHERE m.workspace_id = p.workspace_id AND m.step = ''apply_retention'' AND m.object = p.object
-                        AND m.outcome = ''finished'' AND m.last_started_at > clock_timestamp() - interval ''1 hour'')';
-        END IF;
+        RETURN QUERY
+        SELECT p.workspace_id, p.object
+        FROM (
+            SELECT coalesce(r.workspace_id, '') AS workspace_id, r.id || ' ' || r.table_name AS object
+            FROM kepler.retention_policies AS r
+        ) AS p
+        WHERE NOT EXISTS (
+            SELECT FROM kepler.maintenance AS m
+            WHERE m.workspace_id = p.workspace_id AND m.step = 'apply_retention' AND m.object = p.object
+                AND m.outcome = 'finished' AND m.last_started_at > clock_timestamp() - interval '1 hour');
     WHEN 'drop_old_changes' THEN
         RETURN QUERY SELECT '', '' WHERE kepler_internal.has_old_changes(kepler_internal.feed_kept_for());
     WHEN 'delete_workspace' THEN
@@ -469,7 +459,11 @@ BEGIN
     WHEN 'expire_memories' THEN
         done := kepler_internal.expire_memories(max_rows, workspace_id);
     WHEN 'apply_retention' THEN
-        EXECUTE 'SELECT kepler_internal.apply_retention($1, $2)' INTO done USING split_part(object, ' ', 1)::bigint, max_rows;
+        -- Those of tables of somebody else are that role's to run.
+        done := 0;
+        IF split_part(object, ' ', 1)::bigint IN (SELECT c FROM kepler_internal.retention_candidates() AS c) THEN
+            done := kepler_internal.apply_retention(split_part(object, ' ', 1)::bigint, max_rows);
+        END IF;
     WHEN 'drop_old_changes' THEN
         left_over := kepler_internal.drop_old_changes(kepler_internal.feed_kept_for());
         -- Nothing is done where the partition is in use.

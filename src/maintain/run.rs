@@ -136,10 +136,7 @@ pub(super) fn next() -> Result<bool, Error> {
     }
     let owner = Owner::find()?;
     owner.require_caller(WHAT)?;
-    let goes_on = Spi::connect_mut(|client| {
-        let _owner = owner.act();
-        run.step(client)
-    })?;
+    let goes_on = Spi::connect_mut(|client| run.step(client, owner))?;
     if goes_on {
         RUN.set(Some(run));
     }
@@ -147,13 +144,14 @@ pub(super) fn next() -> Result<bool, Error> {
 }
 
 impl Run {
-    fn step(&mut self, client: &mut SpiClient<'_>) -> Result<bool, Error> {
+    fn step(&mut self, client: &mut SpiClient<'_>, owner: Owner) -> Result<bool, Error> {
+        if let Some(task) = self.current.take() {
+            self.work(client, owner, task)?;
+            return Ok(true);
+        }
+        let _owner = owner.act();
         if !self.found {
             self.look(client)?;
-        }
-        if let Some(task) = self.current.take() {
-            self.work(client, task)?;
-            return Ok(true);
         }
         match self.choose() {
             Some(task) => {
@@ -201,11 +199,20 @@ impl Run {
         if is_due { self.tasks.pop_front() } else { None }
     }
 
-    fn work(&mut self, client: &mut SpiClient<'_>, mut task: Task) -> Result<(), Error> {
+    fn work(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        owner: Owner,
+        mut task: Task,
+    ) -> Result<(), Error> {
         let began = now();
         self.worked |= !self.steps[task.step].is_creation;
-        let Done { place, rows, is_over, problem } =
-            notes::work(client, &task.object, task.max_rows, task.place.take())?;
+        let Done { place, rows, is_over, problem } = {
+            // Retention deletes as the owner of each table, and asks whether the caller has that role's rights.
+            let _owner = (task.object.step != "apply_retention").then(|| owner.act());
+            notes::work(client, &task.object, task.max_rows, task.place.take())?
+        };
+        let _owner = owner.act();
         let took = (now() - began).max(0);
         task.place = place;
         task.rows += rows;

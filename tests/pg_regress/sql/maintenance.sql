@@ -138,6 +138,25 @@ CALL kepler.maintain('0');
 CALL kepler.maintain('0');
 SELECT count(*) AS objects FROM kepler.stat_maintenance AS s WHERE s.workspace_id IS NOT NULL;
 
+-- Retention policies, each once an hour; also that of a table of somebody else, as that role.
+CREATE ROLE maint_keeper;
+CREATE TABLE public.maint_old (id integer PRIMARY KEY, born timestamptz);
+INSERT INTO public.maint_old SELECT n, '2001-01-01' FROM generate_series(1, 3) AS n;
+CREATE FUNCTION public.tell_who() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'deleted by %', current_user; RETURN NULL; END $$;
+CREATE TRIGGER tell_who AFTER DELETE ON public.maint_old FOR EACH STATEMENT EXECUTE FUNCTION public.tell_who();
+ALTER TABLE public.maint_old OWNER TO maint_keeper;
+SELECT outcome, policy_id AS policy FROM kepler.set_retention('public.maint_old', '1 day', 'born') \gset
+CALL kepler.maintain();
+SELECT count(*) FROM public.maint_old;
+INSERT INTO public.maint_old VALUES (4, '2001-01-01');
+CALL kepler.maintain();
+SELECT count(*) FROM public.maint_old;
+SELECT split_part(s.object, ' ', 2) AS object, s.outcome, s.last_rows FROM kepler.stat_maintenance AS s WHERE s.object LIKE '% public.maint\_old';
+SELECT kepler.drop_retention(:policy) IS NOT NULL AS dropped;
+DROP TABLE public.maint_old;
+DROP FUNCTION public.tell_who();
+DROP ROLE maint_keeper;
+
 -- Advice is noted as long as it holds, and never followed.
 CREATE TABLE public.maint_vectors (id integer, embedding vector(2));
 UPDATE kepler.maintenance SET last_started_at = last_started_at - interval '2 days' WHERE step = 'advise_indexes';
