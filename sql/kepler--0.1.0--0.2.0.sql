@@ -1567,11 +1567,23 @@ BEGIN
         OR h.began_at IS NULL AND h.transactions > 100000000;
     RETURN QUERY
     SELECT 'warning', 'consumer', format('%s in workspace %s', f.consumer, f.workspace_id),
-        format('The consumer has acknowledged nothing since %s, and changes wait for it.', f.acknowledged_at),
+        format('The consumer has acknowledged nothing since %s, and changes wait for it.',
+            to_char(f.acknowledged_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
         format('DELETE FROM kepler.consumers AS c WHERE c.workspace_id = %L AND c.name = %L;', f.workspace_id, f.consumer),
         'If it is gone for good: changes that are deleted for their age before it comes back are lost to it.'
     FROM kepler.stat_feed AS f
     WHERE f.acknowledged_at < statement_timestamp() - silent_for AND f.waiting > 0;
+    RETURN QUERY
+    SELECT 'warning', 'maintenance', 'kepler.maintain', CASE WHEN m.ran_at IS NULL THEN 'kepler.maintain() has never run.'
+            ELSE format('kepler.maintain() has not run since %s.', to_char(m.ran_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) END,
+        'CALL kepler.maintain();', 'Have a scheduler call it once a minute.'
+    FROM (SELECT max(s.last_started_at) AS ran_at FROM kepler.stat_maintenance AS s) AS m
+    WHERE coalesce(m.ran_at, (SELECT min(v.installed_at) FROM kepler.schema_versions AS v)) < statement_timestamp() - silent_for
+    UNION ALL
+    SELECT 'warning', 'maintenance', concat_ws(' ', s.step, s.object, 'in workspace ' || s.workspace_id),
+        format('The step has come to nothing %s times in a row, last with SQLSTATE %s.', s.failures, s.last_error_code),
+        NULL, 'The column last_error of kepler.maintenance says why.'
+    FROM kepler.stat_maintenance AS s WHERE s.failures >= 3;
     RETURN QUERY
     SELECT 'warning', 'partitions', 'kepler.' || l.log, 'No partition is ready for what comes next: rows go to the default partition.',
         'CALL kepler.maintain();', 'Have a scheduler call it once a minute.'
@@ -2018,20 +2030,12 @@ REVOKE EXECUTE ON FUNCTION kepler_internal.expected_tables_text() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.expected_tables_text() IS 'Internal: the same, a JSON object a line';
 CREATE FUNCTION kepler_internal.feed_kept_for()
  RETURNS interval
- LANGUAGE plpgsql
+ LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET "kepler.plan_for_large_tables" TO 'on'
 AS $function$
-#variable_conflict use_variable
-DECLARE
-    has_policy boolean := false;
-BEGIN
-    IF to_regclass('kepler.retention_policies') IS NOT NULL THEN
-        EXECUTE 'SELECT EXISTS (SELECT FROM kepler.retention_policies AS r WHERE r.table_name = ''kepler.feed'')' INTO has_policy;
-    END IF;
-    RETURN CASE WHEN has_policy THEN NULL ELSE interval '30 days' END;
-END
+    SELECT CASE WHEN NOT EXISTS (SELECT FROM kepler.retention_policies AS r WHERE r.table_name = 'kepler.feed') THEN interval '30 days' END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.feed_kept_for() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.feed_kept_for() IS 'Internal: how long maintain keeps the feed; NULL where a retention policy says it';
@@ -2777,7 +2781,11 @@ BEGIN
     WHEN 'expire_memories' THEN
         done := kepler_internal.expire_memories(max_rows, workspace_id);
     WHEN 'apply_retention' THEN
-        EXECUTE 'SELECT kepler_internal.apply_retention($1, $2)' INTO done USING split_part(object, ' ', 1)::bigint, max_rows;
+        -- Those of tables of somebody else are that role's to run.
+        done := 0;
+        IF split_part(object, ' ', 1)::bigint IN (SELECT c FROM kepler_internal.retention_candidates() AS c) THEN
+            done := kepler_internal.apply_retention(split_part(object, ' ', 1)::bigint, max_rows);
+        END IF;
     WHEN 'drop_old_changes' THEN
         left_over := kepler_internal.drop_old_changes(kepler_internal.feed_kept_for());
         -- Nothing is done where the partition is in use.
@@ -2886,18 +2894,16 @@ BEGIN
         SELECT t.workspace_id, '' FROM t WHERE t.expires_at <= clock_timestamp();
     WHEN 'apply_retention' THEN
         -- Each policy once an hour, of those that the owner may run.
-        IF to_regclass('kepler.retention_policies') IS NOT NULL THEN
-            RETURN QUERY EXECUTE '
-                SELECT p.workspace_id, p.object
-                FROM (
-                    SELECT coalesce(r.workspace_id, '''') AS workspace_id, r.id || '' '' || r.table_name AS object
-                    FROM kepler.retention_policies AS r JOIN kepler_internal.retention_candidates() AS c (id) ON c.id = r.id
-                ) AS p
-                WHERE NOT EXISTS (
-                    SELECT FROM kepler.maintenance AS m
-                    WHERE m.workspace_id = p.workspace_id AND m.step = ''apply_retention'' AND m.object = p.object
-                        AND m.outcome = ''finished'' AND m.last_started_at > clock_timestamp() - interval ''1 hour'')';
-        END IF;
+        RETURN QUERY
+        SELECT p.workspace_id, p.object
+        FROM (
+            SELECT coalesce(r.workspace_id, '') AS workspace_id, r.id || ' ' || r.table_name AS object
+            FROM kepler.retention_policies AS r
+        ) AS p
+        WHERE NOT EXISTS (
+            SELECT FROM kepler.maintenance AS m
+            WHERE m.workspace_id = p.workspace_id AND m.step = 'apply_retention' AND m.object = p.object
+                AND m.outcome = 'finished' AND m.last_started_at > clock_timestamp() - interval '1 hour');
     WHEN 'drop_old_changes' THEN
         RETURN QUERY SELECT '', '' WHERE kepler_internal.has_old_changes(kepler_internal.feed_kept_for());
     WHEN 'delete_workspace' THEN

@@ -372,11 +372,23 @@ BEGIN
         OR h.began_at IS NULL AND h.transactions > 100000000;
     RETURN QUERY
     SELECT 'warning', 'consumer', format('%s in workspace %s', f.consumer, f.workspace_id),
-        format('The consumer has acknowledged nothing since %s, and changes wait for it.', f.acknowledged_at),
+        format('The consumer has acknowledged nothing since %s, and changes wait for it.',
+            to_char(f.acknowledged_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
         format('DELETE FROM kepler.consumers AS c WHERE c.workspace_id = %L AND c.name = %L;', f.workspace_id, f.consumer),
         'If it is gone for good: changes that are deleted for their age before it comes back are lost to it.'
     FROM kepler.stat_feed AS f
     WHERE f.acknowledged_at < statement_timestamp() - silent_for AND f.waiting > 0;
+    RETURN QUERY
+    SELECT 'warning', 'maintenance', 'kepler.maintain', CASE WHEN m.ran_at IS NULL THEN 'kepler.maintain() has never run.'
+            ELSE format('kepler.maintain() has not run since %s.', to_char(m.ran_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) END,
+        'CALL kepler.maintain();', 'Have a scheduler call it once a minute.'
+    FROM (SELECT max(s.last_started_at) AS ran_at FROM kepler.stat_maintenance AS s) AS m
+    WHERE coalesce(m.ran_at, (SELECT min(v.installed_at) FROM kepler.schema_versions AS v)) < statement_timestamp() - silent_for
+    UNION ALL
+    SELECT 'warning', 'maintenance', concat_ws(' ', s.step, s.object, 'in workspace ' || s.workspace_id),
+        format('The step has come to nothing %s times in a row, last with SQLSTATE %s.', s.failures, s.last_error_code),
+        NULL, 'The column last_error of kepler.maintenance says why.'
+    FROM kepler.stat_maintenance AS s WHERE s.failures >= 3;
     RETURN QUERY
     SELECT 'warning', 'partitions', 'kepler.' || l.log, 'No partition is ready for what comes next: rows go to the default partition.',
         'CALL kepler.maintain();', 'Have a scheduler call it once a minute.'

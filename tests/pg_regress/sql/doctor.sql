@@ -21,7 +21,7 @@ BEGIN
             mended := false;
         END IF;
         severity := f.severity; check_name := f.check_name; object_name := f.object_name;
-        message := regexp_replace(f.message, '[0-9]{4}-[-0-9:+. ]+', 'THEN');
+        message := regexp_replace(f.message, '[0-9]{4}-[-0-9:+. TZ]+', 'THEN');
         RETURN NEXT;
     END LOOP;
 END $$;
