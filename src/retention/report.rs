@@ -204,7 +204,7 @@ fn look(
     Ok((found, floor))
 }
 
-/// How many rows of a part would go: counted, as far as an index leads to few, and estimated otherwise.
+/// How many rows of a part would go: counted where an index leads to few, or where the part is small, and estimated otherwise.
 fn count(
     client: &mut SpiClient<'_>,
     terms: &mut Terms,
@@ -214,7 +214,7 @@ fn count(
 ) -> i64 {
     let (range, goes) = (terms.range(None, None), terms.goes(false));
     let mut counted = 0;
-    if *left > 0 && has_index(client, terms, part) {
+    if *left > 0 && (is_small(client, part) || has_index(client, terms, part)) {
         let sql = format!(
             "SELECT count(*), count(*) FILTER (WHERE w.goes), min(w.at) FILTER (WHERE w.goes)
              FROM (SELECT {} AS at, {goes} AS goes FROM ONLY {} AS e WHERE {range} ORDER BY {} LIMIT {}) AS w",
@@ -243,6 +243,14 @@ fn count(
     let sql = format!("SELECT 1 FROM ONLY {} AS e WHERE {range} AND {goes}", part.table);
     let expected = terms.parameters.expected_rows(client, &sql);
     counted.max(expected as i64)
+}
+
+/// Whether all of a part is read as fast as an index.
+fn is_small(client: &mut SpiClient<'_>, part: &Part) -> bool {
+    let sql =
+        "SELECT pg_catalog.pg_relation_size($1::pg_catalog.oid::pg_catalog.regclass) <= 1048576";
+    let found = client.update(sql, None, &[part.relation.into()]);
+    found.ok().and_then(|rows| rows.first().get_one::<bool>().ok()?).unwrap_or(false)
 }
 
 /// The index that would serve.
