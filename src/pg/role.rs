@@ -9,7 +9,12 @@ use std::ffi::{CStr, CString};
 /// role nor leave anything behind in the session. Made by `access::owner` alone, which says when.
 pub(crate) struct ActAs {
     before: (pg_sys::Oid, i32),
+    /// Of settings: whatever is set meanwhile, also by code of the role, is not set afterwards.
+    nest_level: i32,
 }
+
+/// The search path of all of Kepler's own statements.
+const SEARCH_PATH: &CStr = c"pg_catalog, pg_temp";
 
 impl ActAs {
     pub(crate) fn role(role: pg_sys::Oid) -> Self {
@@ -20,17 +25,35 @@ impl ActAs {
             let restricted =
                 pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION;
             pg_sys::SetUserIdAndSecContext(role, before.1 | restricted as i32);
-            Self { before }
+            let nest_level = pg_sys::NewGUCNestLevel();
+            // Code of another role may have set it, where this role acts inside of what that one does.
+            let path = pg_sys::namespace_search_path;
+            if path.is_null() || CStr::from_ptr(path) != SEARCH_PATH {
+                pg_sys::set_config_option(
+                    c"search_path".as_ptr(),
+                    SEARCH_PATH.as_ptr(),
+                    pg_sys::GucContext::PGC_USERSET,
+                    pg_sys::GucSource::PGC_S_SESSION,
+                    pg_sys::GucAction::GUC_ACTION_SAVE,
+                    true,
+                    0,
+                    false,
+                );
+            }
+            Self { before, nest_level }
         }
     }
 }
 
 impl Drop for ActAs {
     fn drop(&mut self) {
-        // While a panic unwinds, Postgres' own abort restores the role.
+        // While a panic unwinds, Postgres' own abort restores the role and the settings.
         if !std::thread::panicking() {
-            // SAFETY: as above.
-            unsafe { pg_sys::SetUserIdAndSecContext(self.before.0, self.before.1) };
+            // SAFETY: as above; closes the nest level that `role` opened, as an abort would.
+            unsafe {
+                pg_sys::AtEOXact_GUC(false, self.nest_level);
+                pg_sys::SetUserIdAndSecContext(self.before.0, self.before.1);
+            }
         }
     }
 }

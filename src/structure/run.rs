@@ -87,7 +87,9 @@ pub(crate) fn run(client: &mut SpiClient<'_>, steps: &[Step], rows: Rows) -> Res
     let mut failures = Vec::new();
     for step in steps.iter().filter(|step| step.phase.is_run()) {
         pgrx::check_for_interrupts!();
-        let acting = (owner.act(), settings());
+        let as_owner = owner.act();
+        // They end in this order.
+        let acting = (settings(), as_owner);
         for (requirement, relation) in step.requirements().zip(step.relation.iter().cycle()) {
             let lenient = !failures.is_empty();
             if let Some(failure) = look(client, relation, requirement, rows, lenient)? {

@@ -43,6 +43,13 @@ SELECT level FROM kepler.tracked_tables WHERE name = 'books.invoices';
 -- A document without it ends it, and what was written stays. What somebody tracks by hand, no document takes back.
 SELECT kepler.track('books.notes', 'history');
 SELECT operation, object, undo FROM kepler.plan_blueprint(pg_temp.document('false'));
+-- It is not for those to end whom it tells of.
+CREATE ROLE history_admin;
+SELECT kepler.grant_access('history_admin', 'admin');
+SET ROLE history_admin;
+SELECT operation, class, hazards FROM kepler.plan_blueprint(pg_temp.document('false'));
+SELECT kepler.apply_blueprint(pg_temp.document('false'));
+RESET ROLE;
 SELECT outcome FROM kepler.apply_blueprint(pg_temp.document('false'));
 SELECT tgrelid::regclass, count(*) FROM pg_trigger WHERE tgrelid IN ('books.invoices'::regclass, 'books.notes'::regclass) AND NOT tgisinternal GROUP BY 1;
 SELECT count(*) FROM kepler.history WHERE row_id = '1';

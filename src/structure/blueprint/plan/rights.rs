@@ -89,6 +89,10 @@ impl Planner<'_> {
         for step in steps.iter_mut().filter(|step| step.class != Class::Refused) {
             let at = step.relation.as_ref().map(|at| (at.schema.clone(), at.table.clone()));
             let why = match at {
+                // It is told of those who administer, too.
+                Some(_) if step.operation == "untrack_history" => {
+                    "a history is ended by the owner of Kepler's tables or a superuser"
+                }
                 Some(at) if matches!(step.operation, "open" | "secure") && !new.contains(&at) => {
                     "whose rows a table holds is changed by the owner of Kepler's tables or a superuser"
                 }
