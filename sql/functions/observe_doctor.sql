@@ -238,7 +238,10 @@ BEGIN
     IF pg_has_role(current_user, owner, 'USAGE') THEN
         RETURN QUERY
         SELECT 'warning', 'preload', 'role ' || quote_ident(m.role_name), 'Its levels differ by workspace, and the library is not loaded when a session begins.',
-            format('ALTER DATABASE %I SET session_preload_libraries = ''kepler'';', current_database()),
+            format('ALTER DATABASE %I SET session_preload_libraries = %s;', current_database(),
+                (SELECT string_agg(quote_literal(btrim(l.name, ' "')), ', ' ORDER BY l.number)
+                FROM unnest(string_to_array(current_setting('session_preload_libraries'), ',') || 'kepler'::text) WITH ORDINALITY AS l (name, number)
+                WHERE btrim(l.name, ' "') <> '')),
             'Until the library is loaded, a session''s first statement has the rights of all levels of the role.'
         FROM kepler.workspace_members AS m
         WHERE current_setting('session_preload_libraries') !~ '\mkepler\M' AND current_setting('shared_preload_libraries') !~ '\mkepler\M'
@@ -356,7 +359,7 @@ BEGIN
     RETURN QUERY
     SELECT 'warning', 'horizon', concat_ws(' ', h.held_by, coalesce(h.name, h.pid::text)),
         concat_ws(' ', CASE WHEN h.began_at IS NULL THEN format('It has held the horizon for %s transactions.', h.transactions)
-            ELSE format('It has been under way since %s.', h.began_at) END,
+            ELSE format('It has been under way since %s.', to_char(h.began_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) END,
             'Vacuum removes nothing that was deleted since.', CASE WHEN h.holds_feed THEN 'The feed serves nothing that was changed since.' END),
         CASE h.held_by
             WHEN 'session' THEN format('SELECT pg_terminate_backend(%s);', h.pid)
