@@ -76,7 +76,8 @@ SELECT g.tgrelid::regclass AS relation, g.tgname AS trigger, cardinality(g.tgatt
     WHERE o.tgrelid = g.tgrelid AND NOT o.tgisinternal AND o.tgtype & 3 = 3 AND o.tgname > g.tgname AND o.tgname NOT LIKE 'zz\_%') AS later
 FROM pg_trigger AS g JOIN pg_proc AS p ON p.oid = g.tgfoid
 WHERE p.pronamespace = 'kepler_internal'::regnamespace AND p.proname IN ('guard_secrets', 'check_secret_references')
-    AND (cardinality(g.tgattr::int2[]) > 0 OR g.tgname NOT LIKE 'zz\_%' OR g.tgtype <> 23);
+    -- Versions of workflows are never updated.
+    AND (cardinality(g.tgattr::int2[]) > 0 OR g.tgname NOT LIKE 'zz\_%' OR g.tgtype <> 23) AND g.tgrelid <> 'kepler.workflow_versions'::regclass;
 
 -- Entries: a field of references that was no reference before it was marked.
 SELECT kepler.create_entry_table('Old', '{"fields": [{"name": "name", "type": "text", "required": true, "unique": true}, {"name": "token", "type": "text"}, {"name": "n", "type": "integer"}]}');
