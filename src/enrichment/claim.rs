@@ -11,7 +11,7 @@ use super::error::EnrichmentError;
 use super::fair::Turn;
 use super::filtered::Wanted;
 use super::limits::Windows;
-use super::mark::{Marked, Under};
+use super::mark::{MAX_REFUSED, MAX_TRIED, Marked, Under};
 use super::pick::Picked;
 use super::place::Place;
 use super::policy::{self, Policy};
@@ -59,10 +59,8 @@ pub(crate) struct Claim {
     pub(crate) records: Vec<Claimed>,
 }
 
-/// So many rows of the queue does a claim try, at most, where their records are locked.
-const MAX_TRIED: usize = 20_000;
-/// So many refused records does it come across before it leaves the rest to the next.
-const MAX_REFUSED: usize = 1_000;
+/// So often does a claim with a filter look for more, where records are locked.
+const MAX_FILTERED: usize = 5;
 
 thread_local! {
     static PLACES: UntilUndone<(String, String), Place> = UntilUndone::default();
@@ -215,6 +213,10 @@ impl Call<'_> {
         }
         if found.is_empty() {
             NOTHING_TAKEN.with(|plan| plan.run(client, &[workspace, lease]));
+            if self.is_limited_by_key() {
+                // No turn is noted of what gave nothing: the session goes on behind it all the same.
+                self.place.keys_after = self.turn.take().map(|turn| turn.fair_key);
+            }
             return Ok(None);
         }
         if found.len() != opened_with {
@@ -248,26 +250,35 @@ impl Call<'_> {
         picked: &mut Vec<Picked>,
     ) -> Marked<'conn> {
         let wanted = self.wanted;
-        // Behind them lies what a filter does not want, or another's limit does not allow.
-        let looks_behind = self.request.filter.is_none() && !self.is_limited_by_key();
-        let (mut marked, mut tried) = (Marked::default(), 0);
+        let (by_key, filtered) = (self.is_limited_by_key(), self.request.filter.is_some());
+        let (mut marked, mut tried, mut looks) = (Marked::default(), 0, 0);
         while tried < picked.len() {
             let ids: Vec<&str> = picked[tried..].iter().map(|row| &*row.record_id).collect();
             self.mark(client, under, &ids, wanted - marked.count, &mut marked);
             tried = picked.len();
             let count = marked.count;
-            if looks_behind
+            // Behind them lies what the limits of other keys do not allow: each key is looked through by itself.
+            if !by_key
                 && count < wanted
                 && count < tried
                 && tried < MAX_TRIED
                 && marked.refused.len() < MAX_REFUSED
             {
-                self.pick_behind(client, picked, (wanted - count).max(2 * (tried - count)));
+                let more = (wanted - count).max(2 * (tried - count));
+                if !filtered {
+                    self.pick_behind(client, picked, more);
+                } else if looks < MAX_FILTERED {
+                    looks += 1;
+                    self.pick_filtered_behind(client, picked, wanted - count);
+                }
             }
         }
-        if marked.count < wanted && marked.count + marked.refused.len() < tried {
+        if by_key && !filtered {
+            self.mark_in_keys(client, under, picked, &mut marked);
+        } else if marked.count < wanted && marked.count + marked.refused.len() < tried {
             let limit = wanted - marked.count;
-            self.mark_unheld(client, under, picked, limit, &mut marked);
+            let ids: Vec<&str> = picked.iter().map(|row| &*row.record_id).collect();
+            self.mark_unheld(client, under, &ids, limit, &mut marked);
         }
         marked
     }

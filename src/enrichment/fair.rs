@@ -144,7 +144,7 @@ pub(super) struct Turn {
     /// The lease of the claim that left the turn as it was found.
     from: Option<i64>,
     /// The last entity that is served.
-    fair_key: String,
+    pub(super) fair_key: String,
 }
 
 /// So often does a claim look at more keys, where the limits of those before are used up.
@@ -177,27 +177,13 @@ impl Call<'_> {
         let mut served = Vec::new();
         if !keys.is_empty() {
             let each = wanted.div_ceil(keys.len());
-            let (mut array, mut most) = (Array::new(array::TEXT), Array::new(array::INTEGER));
-            for (key, left) in &keys {
-                array.push_text(key);
-                most.push_bytes(&(each.min(*left) as i32).to_ne_bytes());
-            }
-            let parameters = [
-                Some(self.workspace.datum()),
-                Some(self.entity_type.datum()),
-                Some(array.datum()),
-                Some(pg_sys::Datum::from(now())),
-                Some(most.datum()),
-            ];
-            let statement = if self.policy.priorities { &PICK_FAIR_PRIOR } else { &PICK_FAIR };
-            let rows = statement.with(|plan| plan.run(client, &parameters));
+            let shares: Vec<(&str, usize)> =
+                keys.iter().map(|(key, left)| (key.as_str(), each.min(*left))).collect();
             let (mut round, mut before) = (0, None::<String>);
-            for row in rows.iter::<7>() {
-                if let (Some(picked), Some(key)) = (Picked::read(&row), row.text(6)) {
-                    round = if before.as_deref() == Some(key) { round + 1 } else { 0 };
-                    before = Some(key.to_owned());
-                    served.push((round, picked));
-                }
+            for picked in self.pick_of_keys(client, &shares) {
+                round = if before == picked.key { round + 1 } else { 0 };
+                before = picked.key.clone();
+                served.push((round, picked));
             }
             // Stable: within a round the entities keep their order.
             served.sort_by_key(|(round, _)| *round);
@@ -219,6 +205,29 @@ impl Call<'_> {
                 .extend(more.into_iter().filter(|row| !known.contains(&row.record_id)).take(room));
         }
         picked
+    }
+
+    /// The first of each key that nobody else holds, so many of it at most. One key follows the other.
+    pub(super) fn pick_of_keys(
+        &self,
+        client: &mut SpiClient<'_>,
+        keys: &[(&str, usize)],
+    ) -> Vec<Picked> {
+        let (mut names, mut most) = (Array::new(array::TEXT), Array::new(array::INTEGER));
+        for (key, count) in keys {
+            names.push_text(key);
+            most.push_bytes(&(*count as i32).to_ne_bytes());
+        }
+        let parameters = [
+            Some(self.workspace.datum()),
+            Some(self.entity_type.datum()),
+            Some(names.datum()),
+            Some(pg_sys::Datum::from(now())),
+            Some(most.datum()),
+        ];
+        let statement = if self.policy.priorities { &PICK_FAIR_PRIOR } else { &PICK_FAIR };
+        let rows = statement.with(|plan| plan.run(client, &parameters));
+        rows.iter::<7>().filter_map(|row| Picked::read(&row)).collect()
     }
 
     /// The keys whose turn it is, with how much may be claimed of each.

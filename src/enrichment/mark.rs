@@ -12,7 +12,15 @@ use crate::pg::rows::{Row, Rows};
 use crate::pg::subtransaction::{self, Refusal};
 use pgrx::spi::SpiClient;
 use pgrx::{check_for_interrupts, pg_sys};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+
+/// So many rows of the queue does a claim try, at most, where their records are locked.
+pub(super) const MAX_TRIED: usize = 20_000;
+/// So many refused records does it come across before it leaves the rest to the next.
+pub(super) const MAX_REFUSED: usize = 1_000;
+/// So many rows of a key are tried at once behind those that are locked: at first, and at most.
+const LEAST_BEHIND: usize = 50;
+const MAX_BEHIND: usize = 2_000;
 
 thread_local! {
     // What is locked stays where it is until the end of the transaction: it is found again by its place. Nothing is waited
@@ -69,6 +77,27 @@ impl Marked<'_> {
     pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_, 10>> {
         self.rounds.iter().flat_map(|rows| rows.iter::<10>())
     }
+}
+
+/// The keys of which less was marked than their share: how much, and how many of their rows are picked.
+fn lacking(
+    shares: &[(String, usize)],
+    picked: &[Picked],
+    marked: &Marked<'_>,
+) -> Vec<(String, usize, usize)> {
+    let done: HashSet<&str> = marked.rows().filter_map(|row| row.text(0)).collect();
+    let mut counts: HashMap<&str, (usize, usize)> = HashMap::new();
+    for row in picked {
+        let Some(key) = row.key.as_deref() else { continue };
+        let (tried, count) = counts.entry(key).or_default();
+        *tried += 1;
+        *count += usize::from(done.contains(row.record_id.as_str()));
+    }
+    let lacking = shares.iter().filter_map(|(key, share)| {
+        let (tried, count) = counts.get(key.as_str()).copied().unwrap_or_default();
+        (count < *share).then(|| (key.clone(), share - count, tried))
+    });
+    lacking.collect()
 }
 
 impl Call<'_> {
@@ -136,13 +165,61 @@ impl Call<'_> {
         rows
     }
 
+    /// Behind rows of a key that cannot be marked lie others of it: a key gets what it was picked for, and no more.
+    pub(super) fn mark_in_keys<'conn>(
+        &self,
+        client: &mut SpiClient<'conn>,
+        under: Under,
+        picked: &mut Vec<Picked>,
+        marked: &mut Marked<'conn>,
+    ) {
+        let mut shares: Vec<(String, usize)> = Vec::new();
+        for key in picked.iter().filter_map(|row| row.key.as_ref()) {
+            match shares.iter_mut().find(|(known, _)| known == key) {
+                Some((_, share)) => *share += 1,
+                None => shares.push((key.clone(), 1)),
+            }
+        }
+        let (mut more, mut ended) = (LEAST_BEHIND, HashSet::new());
+        while picked.len() < MAX_TRIED && marked.refused.len() < MAX_REFUSED {
+            let lacking: Vec<(String, usize, usize)> = lacking(&shares, picked, marked)
+                .into_iter()
+                .filter(|(key, ..)| !ended.contains(key))
+                .collect();
+            if lacking.is_empty() {
+                break;
+            }
+            let wanted: Vec<(&str, usize)> =
+                lacking.iter().map(|(key, _, tried)| (key.as_str(), tried + more)).collect();
+            let known: HashSet<String> = picked.iter().map(|row| row.record_id.clone()).collect();
+            let mut behind = self.pick_of_keys(client, &wanted);
+            behind.retain(|row| !known.contains(&row.record_id));
+            for (key, lacks, _) in lacking {
+                let of_key = behind.iter().filter(|row| row.key.as_ref() == Some(&key));
+                let ids: Vec<&str> = of_key.map(|row| &*row.record_id).collect();
+                if ids.is_empty() {
+                    ended.insert(key);
+                } else {
+                    self.mark(client, under, &ids, lacks, marked);
+                }
+            }
+            picked.append(&mut behind);
+            more = (2 * more).min(MAX_BEHIND);
+        }
+        for (key, lacks, _) in lacking(&shares, picked, marked) {
+            let of_key = picked.iter().filter(|row| row.key.as_ref() == Some(&key));
+            let ids: Vec<&str> = of_key.map(|row| &*row.record_id).collect();
+            self.mark_unheld(client, under, &ids, lacks, marked);
+        }
+    }
+
     /// Of rows that all were tried and not marked those that a trigger keeps back are refused. Whose
     /// records were let go of meanwhile are marked.
     pub(super) fn mark_unheld<'conn>(
         &self,
         client: &mut SpiClient<'conn>,
         under: Under,
-        picked: &[Picked],
+        record_ids: &[&str],
         limit: usize,
         marked: &mut Marked<'conn>,
     ) {
@@ -151,7 +228,7 @@ impl Call<'_> {
             .filter_map(|row| row.text(0).map(str::to_owned))
             .chain(marked.refused.iter().map(|(id, _)| id.clone()))
             .collect();
-        let left = picked.iter().map(|row| &*row.record_id).filter(|id| !known.contains(*id));
+        let left = record_ids.iter().copied().filter(|id| !known.contains(*id));
         let mut ids = Array::texts(left);
         if ids.count() == 0 {
             return;

@@ -11,6 +11,7 @@ use crate::installed::require_tables;
 use crate::pg::clock::now;
 use crate::pg::held::is_held;
 use crate::pg::plan::{Parameter, Statement};
+use crate::pg::rows::Rows;
 use crate::pg::varlena::Text;
 use crate::pg::whole::Spi;
 use crate::workspace;
@@ -24,6 +25,8 @@ const PAUSE: i64 = 1_000_000;
 const MAX_KEYS: i32 = 200;
 /// So many rows that are ready are looked at before all count as held.
 const MAX_LOOKED: i32 = 100;
+/// Of all entities or sources together.
+const MAX_LOOKED_OF_KEYS: i32 = 1_000;
 
 thread_local! {
     // A row without a record that could be claimed is one that a claim takes out, unless row security hides
@@ -41,6 +44,25 @@ thread_local! {
           WHERE q.workspace_id = $1 AND q.entity_type = $2 AND q.ready_at <= $3
           ORDER BY q.ready_at LIMIT $4",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT4OID],
+    ) };
+    // The same of one entity or source.
+    static READY_OF_KEY: Statement = const { Statement::new(
+        c"SELECT q.ready_at, q.ctid, r.ctid, q.tableoid, r.tableoid,
+                 pg_catalog.row_security_active('kepler.records'::regclass)
+          FROM kepler.enrichment_queue AS q
+          LEFT JOIN LATERAL (
+              SELECT x.ctid, x.tableoid FROM kepler.records AS x
+              WHERE x.workspace_id = $1 AND x.id = q.record_id AND x.entity_type = $2
+                AND x.enrichment_status = 'UNAPPLIED'::kepler.record_enrichment_status
+                AND x.status = 'ACTIVE'::kepler.record_status AND x.deleted_at IS NULL
+              LIMIT 1) AS r ON true
+          WHERE q.workspace_id = $1 AND q.entity_type = $2 AND q.fair_key IS NOT NULL
+            AND q.fair_key = $5 AND q.ready_at <= $3
+          ORDER BY q.ready_at LIMIT $4",
+        &[
+            pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT4OID,
+            pg_sys::TEXTOID,
+        ],
     ) };
     static LATER: Statement = const { Statement::new(
         c"SELECT q.ready_at FROM kepler.enrichment_queue AS q
@@ -62,21 +84,20 @@ thread_local! {
     ) };
     // The first row of each key by a skip scan, and what was claimed of those that have something ready.
     static KEYS: Statement = const { Statement::new(
-        c"WITH RECURSIVE k (fair_key, ready_at, place, looked) AS (
-              (SELECT q.fair_key, q.ready_at, q.ctid, 1 FROM kepler.enrichment_queue AS q
+        c"WITH RECURSIVE k (fair_key, ready_at, looked) AS (
+              (SELECT q.fair_key, q.ready_at, 1 FROM kepler.enrichment_queue AS q
                WHERE q.workspace_id = $1 AND q.entity_type = $2 AND q.fair_key IS NOT NULL
                ORDER BY q.fair_key, q.ready_at LIMIT 1)
               UNION ALL
-              SELECT n.fair_key, n.ready_at, n.ctid, k.looked + 1
+              SELECT n.fair_key, n.ready_at, k.looked + 1
               FROM k
               CROSS JOIN LATERAL (
-                  SELECT q.fair_key, q.ready_at, q.ctid FROM kepler.enrichment_queue AS q
+                  SELECT q.fair_key, q.ready_at FROM kepler.enrichment_queue AS q
                   WHERE q.workspace_id = $1 AND q.entity_type = $2
                     AND q.fair_key IS NOT NULL AND q.fair_key > k.fair_key
                   ORDER BY q.fair_key, q.ready_at LIMIT 1) AS n
               WHERE k.looked < $3)
-          SELECT k.ready_at, k.place, 'kepler.enrichment_queue'::regclass::oid, l.seconds, l.records, l.leases,
-                 l.ctid, l.tableoid
+          SELECT k.ready_at, k.fair_key, l.seconds, l.records, l.leases, l.ctid, l.tableoid
           FROM k
           LEFT JOIN LATERAL (
               SELECT x.seconds, x.records, x.leases, x.ctid, x.tableoid FROM kepler.enrichment_limits AS x
@@ -173,20 +194,11 @@ fn find(
         let limit = Some(pg_sys::Datum::from(limit));
         let parameters = [workspace, entity_type, at, limit];
         let rows = READY.with(|plan| plan.run_in_snapshot(client, &parameters));
-        for row in rows.iter::<6>() {
-            let (Some(at), Some(place), Some(table)) = (row.time(0), row.tid(1), row.oid(3)) else {
-                continue;
-            };
-            let free = !is_held(table, place)
-                && match (row.oid(4), row.tid(2)) {
-                    (Some(records), Some(record)) => !is_held(records, record),
-                    _ => row.boolean(5) == Some(false),
-                };
-            if free {
-                return Some(at);
-            }
-            held = true;
+        let (free, some) = first_free(&rows);
+        if free.is_some() {
+            return free;
         }
+        held |= some;
         if !held {
             break;
         }
@@ -212,6 +224,26 @@ fn find(
     times.push(rows.iter::<1>().next().and_then(|row| row.time(0)));
     times.push(first_end(client, parameters, now));
     times.into_iter().flatten().min()
+}
+
+/// The time of the first row that could be claimed, and whether there are rows at all. Of READY and READY_OF_KEY.
+fn first_free(rows: &Rows<'_>) -> (Option<i64>, bool) {
+    let mut some = false;
+    for row in rows.iter::<6>() {
+        let (Some(at), Some(place), Some(table)) = (row.time(0), row.tid(1), row.oid(3)) else {
+            continue;
+        };
+        let free = !is_held(table, place)
+            && match (row.oid(4), row.tid(2)) {
+                (Some(records), Some(record)) => !is_held(records, record),
+                _ => row.boolean(5) == Some(false),
+            };
+        if free {
+            return (Some(at), true);
+        }
+        some = true;
+    }
+    (None, some)
 }
 
 /// When the limit of a type lets something pass again, if it does not now.
@@ -242,23 +274,44 @@ fn of_keys(
     let parameters = [workspace, entity_type, most];
     let rows = KEYS.with(|plan| plan.run_in_snapshot(client, &parameters));
     let (mut first, mut held) = (None::<i64>, rows.count() >= MAX_KEYS as usize);
-    for row in rows.iter::<8>() {
-        let (Some(at), Some(place), Some(table)) = (row.time(0), row.tid(1), row.oid(2)) else {
-            continue;
-        };
+    let mut budget = MAX_LOOKED_OF_KEYS;
+    for row in rows.iter::<7>() {
+        let (Some(at), Some(key)) = (row.time(0), row.text(1)) else { continue };
         if at > now {
             continue;
         }
-        if let Some(frees) = Window::read(&row, 3, now).frees_at(limit) {
+        if let Some(frees) = Window::read(&row, 2, now).frees_at(limit) {
             first = Some(first.map_or(frees, |first| first.min(frees)));
             continue;
         }
-        let is_counted = row.tid(6).zip(row.oid(7));
-        if is_held(table, place) || is_counted.is_some_and(|(place, table)| is_held(table, place)) {
+        let is_counted = row.tid(5).zip(row.oid(6));
+        if is_counted.is_some_and(|(place, table)| is_held(table, place)) {
             held = true;
             continue;
         }
-        return Ready::From(at);
+        // A claim looks behind what is in the hands of others; mostly the first is free.
+        let key = Text::new(key);
+        for most in [1, MAX_LOOKED] {
+            let parameters = [
+                workspace,
+                entity_type,
+                Some(pg_sys::Datum::from(now)),
+                Some(pg_sys::Datum::from(most)),
+                Some(key.datum()),
+            ];
+            let rows = READY_OF_KEY.with(|plan| plan.run_in_snapshot(client, &parameters));
+            if let (Some(at), _) = first_free(&rows) {
+                return Ready::From(at);
+            }
+            budget -= most;
+            if rows.count() < most as usize {
+                break;
+            }
+        }
+        held = true;
+        if budget <= 0 {
+            break;
+        }
     }
     match first {
         _ if held => Ready::Held,
