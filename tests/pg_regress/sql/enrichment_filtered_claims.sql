@@ -43,3 +43,26 @@ ROLLBACK TO before;
 SELECT count(*) FROM kepler.claim_records('many', 'w', 1, options => '{"filter": {"n": 1500}}');
 SELECT count(*) FROM kepler.claim_records('many', 'w', 1, options => '{"filter": {"n": 1500}}');
 ROLLBACK;
+
+-- A lease that is released gives all of its records one time: those behind the first hundreds are found, and twice.
+BEGIN;
+SELECT outcome FROM kepler.set_enrichment_policy('tied');
+SELECT count(*) FROM kepler.upsert_records('tied', (SELECT jsonb_agg(jsonb_build_object('external_id', i, 'data', jsonb_build_object('c', CASE WHEN i > 400 THEN 'de' ELSE 'en' END))) FROM generate_series(1, 500) AS i));
+SELECT count(*) FROM kepler.claim_records('tied', 'w', 500);
+SELECT count(*) FROM kepler.leases AS l, kepler.release_records(l.id) AS s;
+SELECT count(DISTINCT ready_at) AS times FROM kepler.enrichment_queue;
+SELECT i, (SELECT count(*) FROM kepler.claim_records('tied', 'w' || i, 60, options => '{"filter": {"c": "de"}}')) AS claimed FROM generate_series(1, 3) AS i;
+SELECT count(*) FROM kepler.leases AS l, kepler.release_records(l.id) AS s;
+SELECT i, (SELECT count(*) FROM kepler.claim_records('tied', 'w' || i, 60, options => '{"filter": {"c": "de"}}')) AS claimed FROM generate_series(4, 6) AS i;
+ROLLBACK;
+
+-- Claims go on behind what they took, not behind what they looked at; a lower priority comes when nothing of the higher is left.
+BEGIN;
+SELECT outcome FROM kepler.set_enrichment_policy('ranked', priorities => true);
+INSERT INTO kepler.records (id, entity_type, data) SELECT 'k' || i, 'ranked', '{"c": "de"}' FROM generate_series(1, 600) AS i;
+UPDATE kepler.enrichment_queue SET ready_at = '2001-01-01'::timestamptz + substr(record_id, 2)::integer * interval '1 second', priority = CASE WHEN substr(record_id, 2)::integer > 300 THEN 5 ELSE 0 END;
+CREATE TEMP TABLE got AS
+SELECT i, (SELECT array_agg(substr(c.record_id, 2)::integer) FROM kepler.claim_records('ranked', 'w' || i, 10, options => '{"filter": {"c": "de"}}') AS c) AS ranks FROM generate_series(1, 61) AS i;
+SELECT i, cardinality(ranks) AS count, (SELECT min(r) || '-' || max(r) FROM unnest(ranks) AS r) AS ranks FROM got WHERE i IN (1, 2, 3, 29, 30, 31, 32, 59, 60, 61);
+SELECT count(DISTINCT r) AS records, bool_and(cardinality(ranks) = 10) AS full FROM got, unnest(ranks) AS r;
+ROLLBACK;

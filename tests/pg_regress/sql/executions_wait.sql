@@ -87,6 +87,8 @@ SELECT execution_id AS byhand, token AS byhand_token FROM kepler.start_execution
 SELECT (kepler.suspend_execution(:'byhand', :'byhand_token', '"?"')).outcome;
 UPDATE kepler.executions SET token_hash = '\x00' WHERE id = :'byhand';
 UPDATE kepler.executions SET status = 'SUCCESS' WHERE id = :'byhand';
+-- Nor does who asked get the run back while its question is open.
+UPDATE kepler.executions SET status = 'RUNNING' WHERE id = :'byhand';
 UPDATE kepler.executions SET status = 'CANCELLED' WHERE id = :'byhand';
 SELECT e.status, e.ended_at IS NOT NULL AS ended, q.closed_at IS NOT NULL AS closed FROM kepler.executions AS e JOIN kepler.execution_questions AS q ON q.execution_id = e.id WHERE e.id = :'byhand';
 -- A run that waits with no question, by hand, can be gone on with.
