@@ -1214,7 +1214,7 @@ workspace_id: whose rows, where the table has a workspace_id or is one of a work
 Kept in any case: records that a worker holds or that are PENDING, runs under way, rows that others refer to (without ON DELETE CASCADE or SET …), rows with which younger ones of a table with a floor would go, and changes that a consumer has not read. A notice says if no index leads to the oldest rows.
 For administrators, and for the owner of a table that is not Kepler''s.
 Outcomes: inserted, updated, unchanged.
-Errors: 55000 before install(), and where what would go along cannot be told; 22004 and 22023 for arguments, also for a keep below a floor; 42809 for what has no rows that grow old; 42703 and 42804 for the column; 42501 for other callers; 23503 for an unknown workspace.';
+Errors: 55000 before install(), and where what would go along cannot be told; 22004 and 22023 for arguments, also for a keep below a floor; 42809 for what has no rows that grow old; 42703 and 42804 for the column; 42501 for other callers; 23503 for an unknown workspace; 54000 beyond 100 policies for a table and a workspace, and beyond 1000 for the tables of a role that does not own Kepler''s tables.';
 COMMENT ON FUNCTION kepler.drop_retention(bigint) IS
 'Ends a retention policy: nothing is deleted by it any more. Returns false if there is none with this number that the caller may see.
 policy_id: its number, as set_retention and retention_report give it. For whoever may set it.
@@ -1230,7 +1230,8 @@ budget: how long it may take; the batch that is under way is finished.
 Cannot run inside of a transaction.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 2D000 inside of a transaction.';
 COMMENT ON FUNCTION kepler_internal.apply_retention(bigint, integer) IS 'Internal: one batch of a policy; gives how many rows went, or were looked at where none went, and 0 when nothing is left';
-COMMENT ON FUNCTION kepler_internal.retention_candidates() IS 'Internal: the policies that the caller may run';
+COMMENT ON FUNCTION kepler_internal.retention_begun(bigint) IS 'Internal: notes that a run takes a policy up';
+COMMENT ON FUNCTION kepler_internal.retention_candidates(bigint, timestamptz) IS 'Internal: the policies that the caller may run';
 COMMENT ON FUNCTION kepler_internal.retention_failed(bigint, text, text) IS 'Internal: notes that a batch of a policy failed';
 COMMENT ON FUNCTION kepler_internal.retention_floors(oid) IS 'Internal: the floors that structures and blueprints declare for a table';
 COMMENT ON FUNCTION kepler_internal.is_undercut(interval, interval) IS 'Internal: whether a time to keep is shorter than a floor, on any day';
@@ -1239,6 +1240,7 @@ COMMENT ON FUNCTION kepler_internal.reference_condition(oid, text, text) IS 'Int
 COMMENT ON FUNCTION kepler_internal.deleted_along(oid, integer) IS 'Internal: the tables with floors whose rows would be deleted along with rows of a table';
 COMMENT ON FUNCTION kepler_internal.kept_by_references(oid, oid) IS 'Internal: the references that keep a row, of tables that a role can read by an index';
 COMMENT ON FUNCTION kepler_internal.begin_retention(interval) IS 'Internal: begins run_retention';
+COMMENT ON FUNCTION kepler_internal.open_retention(timestamptz) IS 'Internal: the next policies of run_retention';
 COMMENT ON FUNCTION kepler_internal.next_retention(jsonb, boolean) IS 'Internal: the next batch of run_retention';
 COMMENT ON FUNCTION kepler_internal.retention_step(jsonb) IS 'Internal: one batch of run_retention';
 COMMENT ON FUNCTION kepler_internal.retention_step_failed(jsonb, text, text) IS 'Internal: a batch of run_retention that failed';

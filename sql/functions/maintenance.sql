@@ -154,6 +154,7 @@ $$;
 -- What a step finds to do, of all workspaces, by indexes: what it reads grows with what is open, and not with what there is.
 CREATE FUNCTION kepler_internal.maintenance_due(step text, OUT workspace_id text, OUT object text) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
+    SET max_parallel_workers_per_gather = 0
 AS $$
 #variable_conflict use_variable
 BEGIN
@@ -233,17 +234,16 @@ BEGIN
         )
         SELECT t.workspace_id, '' FROM t WHERE t.expires_at <= clock_timestamp();
     WHEN 'apply_retention' THEN
-        -- Each policy once an hour, of those that the owner may run.
+        -- Each policy once an hour, of those that the owner may run: a page of those that have waited longest.
         RETURN QUERY
         SELECT p.workspace_id, p.object
         FROM (
-            SELECT coalesce(r.workspace_id, '') AS workspace_id, r.id || ' ' || r.table_name AS object
+            SELECT coalesce(r.workspace_id, '') AS workspace_id, r.id || ' ' || r.table_name AS object, r.id
             FROM kepler.retention_policies AS r
         ) AS p
-        WHERE NOT EXISTS (
-            SELECT FROM kepler.maintenance AS m
-            WHERE m.workspace_id = p.workspace_id AND m.step = 'apply_retention' AND m.object = p.object
-                AND m.outcome = 'finished' AND m.last_started_at > clock_timestamp() - interval '1 hour');
+        LEFT JOIN kepler.maintenance AS m ON m.workspace_id = p.workspace_id AND m.step = 'apply_retention' AND m.object = p.object
+        WHERE (m.outcome = 'finished' AND m.last_started_at > clock_timestamp() - interval '1 hour') IS NOT TRUE
+        ORDER BY coalesce(m.next_at > clock_timestamp(), false), m.last_started_at NULLS FIRST, p.id LIMIT 500;
     WHEN 'drop_old_changes' THEN
         RETURN QUERY SELECT '', '' WHERE kepler_internal.has_old_changes(kepler_internal.feed_kept_for());
     WHEN 'delete_workspace' THEN
@@ -266,6 +266,7 @@ CREATE FUNCTION kepler_internal.find_maintenance(
     OUT error_code text, OUT error text, OUT took double precision
 ) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on SET lock_timeout = '1s'
+    SET max_parallel_workers_per_gather = 0
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -296,7 +297,7 @@ BEGIN
             steps := steps || array_fill(known.step, ARRAY[cardinality(more_objects)]);
         EXCEPTION WHEN OTHERS OR assert_failure THEN
             error_code := SQLSTATE;
-            error := SQLERRM;
+            error := left(kepler_internal.without_secrets(SQLERRM), 2000);
         END;
         took := extract(epoch FROM clock_timestamp() - began);
         RETURN NEXT;
@@ -461,7 +462,8 @@ BEGIN
     WHEN 'apply_retention' THEN
         -- Those of tables of somebody else are that role's to run.
         done := 0;
-        IF split_part(object, ' ', 1)::bigint IN (SELECT c FROM kepler_internal.retention_candidates() AS c) THEN
+        IF split_part(object, ' ', 1)::bigint IN (
+            SELECT c FROM kepler_internal.retention_candidates(split_part(object, ' ', 1)::bigint) AS c) THEN
             done := kepler_internal.apply_retention(split_part(object, ' ', 1)::bigint, max_rows);
         END IF;
     WHEN 'drop_old_changes' THEN

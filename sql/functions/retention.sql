@@ -1,14 +1,39 @@
 -- Retention: floors, what is deleted along with a row, and the run.
 
 -- Floors that structures and blueprints declare for a table: of the version that was applied last, and of one under way. type is
--- NULL where the column is not there, or says no time. before: what is older may go.
+-- NULL where the column is not there, or says no time. before: what is older may go. What is declared for a part or a whole of the
+-- table holds for it; and where a declared table is not there any more, what has most of its columns is taken for it: it was renamed.
 CREATE FUNCTION kepler_internal.retention_floors(relation oid)
 RETURNS TABLE (column_name text, type oid, floor interval, declared_by text, before timestamptz)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
     WITH named AS (
         SELECT n.nspname::text AS schema_name, c.relname::text AS table_name
-        FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $1
+        FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.oid IN (SELECT $1 UNION SELECT t.relid FROM pg_partition_tree($1) AS t UNION SELECT a.relid FROM pg_partition_ancestors($1) AS a (relid))
+        UNION
+        SELECT l.schema_name, l.table_name
+        FROM kepler.blueprint_tables AS l
+        JOIN kepler.blueprints AS b ON b.name = l.blueprint_name
+        JOIN kepler.blueprint_versions AS v ON v.blueprint_name = b.name AND v.version IN (b.version, b.pending_version)
+        CROSS JOIN LATERAL json_array_elements(v.document -> 'tables') AS x (document)
+        WHERE NOT EXISTS (
+                SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                WHERE c.relname = l.table_name AND n.nspname = l.schema_name)
+            AND x.document ->> 'name' = l.name AND x.document -> 'retention' IS NOT NULL
+            AND NOT EXISTS (
+                SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                LEFT JOIN kepler.blueprint_tables AS o ON o.schema_name = n.nspname AND o.table_name = c.relname
+                WHERE c.oid = $1 AND (o.name IS NOT NULL OR n.nspname IN ('kepler', 'kepler_data')))
+            AND (
+                SELECT 2 * count(a.attnum) > count(*)
+                FROM (
+                    SELECT coalesce(f.field ->> 'column', f.field ->> 'name') FROM json_array_elements(x.document -> 'fields') AS f (field)
+                    UNION SELECT x.document -> 'key' ->> 'name'
+                    UNION SELECT x.document -> 'retention' ->> 'field'
+                ) AS w (column_name)
+                LEFT JOIN pg_attribute AS a ON a.attrelid = $1 AND a.attname = w.column_name AND NOT a.attisdropped
+                WHERE w.column_name IS NOT NULL)
     ), declared AS (
         SELECT coalesce(f.field ->> 'column', d.retention ->> 'field') AS column_name, (d.retention ->> 'floor')::interval AS floor,
             format('blueprint "%s"', b.name) AS declared_by
@@ -60,13 +85,15 @@ AS $$
     END
 $$;
 
--- The foreign keys that refer to a table: found by its triggers, which have an index, in contrast to the constraints.
+-- The foreign keys that refer to a table, or to a partition of it: found by triggers, which have an index, in contrast to the
+-- constraints.
 CREATE FUNCTION kepler_internal.references_to(relation oid) RETURNS SETOF oid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
     SELECT DISTINCT k.oid
     FROM pg_trigger AS g JOIN pg_constraint AS k ON k.oid = g.tgconstraint
-    WHERE g.tgrelid = relation AND k.contype = 'f' AND k.confrelid = relation AND k.conparentid = 0
+    WHERE g.tgrelid IN (SELECT relation UNION SELECT t.relid FROM pg_partition_tree(relation) AS t)
+        AND k.contype = 'f' AND k.confrelid = g.tgrelid AND k.conparentid = 0
 $$;
 
 -- A foreign key as a condition: the row that is referred to, and the row that refers.
@@ -85,15 +112,15 @@ $$;
 
 -- The tables with floors whose rows are deleted along with rows of a table, by ON DELETE CASCADE, once for each way there. joined:
 -- a FROM with its WHERE, from the row e of this table to the rows of that one, called t and the depth. is_endless: the way goes in
--- a circle, or too far.
+-- a circle, or too far. seen: the tables on the way. Of a partition its whole is meant.
 CREATE FUNCTION kepler_internal.deleted_along(relation oid, max_depth integer)
-RETURNS TABLE (relation oid, joined text, is_endless boolean, depth integer)
+RETURNS TABLE (relation oid, joined text, is_endless boolean, depth integer, seen oid[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
     WITH RECURSIVE reached (relation) AS (
         SELECT $1
         UNION
-        SELECT k.conrelid
+        SELECT coalesce(pg_partition_root(k.conrelid)::oid, k.conrelid)
         FROM reached AS r
         CROSS JOIN LATERAL kepler_internal.references_to(r.relation) AS c (id)
         JOIN pg_constraint AS k ON k.oid = c.id AND k.confdeltype = 'c'
@@ -105,24 +132,26 @@ AS $$
         -- The tables from which one with a floor is reached.
         SELECT d.relation FROM declared AS d
         UNION
-        SELECT k.confrelid
-        FROM holding AS l JOIN pg_constraint AS k ON k.conrelid = l.relation AND k.contype = 'f' AND k.confdeltype = 'c'
-            AND k.conparentid = 0
-        WHERE k.confrelid IN (SELECT r.relation FROM reached AS r)
+        SELECT t.relation
+        FROM holding AS l
+        CROSS JOIN LATERAL (SELECT l.relation UNION SELECT t.relid FROM pg_partition_tree(l.relation) AS t) AS p (relation)
+        JOIN pg_constraint AS k ON k.conrelid = p.relation AND k.contype = 'f' AND k.confdeltype = 'c' AND k.conparentid = 0
+        CROSS JOIN LATERAL (SELECT coalesce(pg_partition_root(k.confrelid)::oid, k.confrelid)) AS t (relation)
+        WHERE t.relation IN (SELECT r.relation FROM reached AS r)
     ), ways (relation, seen, joined, conditions, is_circle, depth) AS (
         SELECT $1, ARRAY[$1], NULL::text, NULL::text, false, 0
         UNION ALL
-        SELECT k.conrelid, w.seen || k.conrelid,
-            concat_ws(', ', w.joined, format('%s AS t%s', k.conrelid::regclass, w.depth + 1)),
+        SELECT c.relation, w.seen || c.relation,
+            concat_ws(', ', w.joined, format('%s AS t%s', c.relation::regclass, w.depth + 1)),
             concat_ws(' AND ', w.conditions, kepler_internal.reference_condition(k.oid,
                 CASE WHEN w.depth = 0 THEN 'e' ELSE format('t%s', w.depth) END, format('t%s', w.depth + 1))),
-            k.conrelid = ANY (w.seen), w.depth + 1
+            c.relation = ANY (w.seen), w.depth + 1
         FROM ways AS w
         JOIN pg_constraint AS k ON k.oid IN (SELECT kepler_internal.references_to(w.relation)) AND k.confdeltype = 'c'
-            AND k.conrelid IN (SELECT l.relation FROM holding AS l)
-        WHERE NOT w.is_circle AND w.depth < max_depth
+        CROSS JOIN LATERAL (SELECT coalesce(pg_partition_root(k.conrelid)::oid, k.conrelid)) AS c (relation)
+        WHERE NOT w.is_circle AND w.depth < max_depth AND c.relation IN (SELECT l.relation FROM holding AS l)
     )
-    SELECT w.relation, w.joined || ' WHERE ' || w.conditions, w.is_circle OR w.depth = max_depth, w.depth
+    SELECT w.relation, w.joined || ' WHERE ' || w.conditions, w.is_circle OR w.depth = max_depth, w.depth, w.seen
     FROM ways AS w
     WHERE w.depth > 0 AND (w.is_circle OR w.depth = max_depth OR w.relation IN (SELECT d.relation FROM declared AS d))
 $$;
@@ -143,10 +172,20 @@ AS $$
     ORDER BY k.conrelid::regclass::text, k.oid
 $$;
 
--- The run: which policies are open, and how many rows a batch of each deletes.
+-- A page of policies for a run, those that have waited longest, which it has not begun with; and how many rows a batch of each deletes.
+CREATE FUNCTION kepler_internal.open_retention(began_at timestamptz) RETURNS jsonb
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp SET max_parallel_workers_per_gather = 0
+AS $$
+    SELECT coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'rows', 1000) ORDER BY c.place), '[]')
+    FROM kepler_internal.retention_candidates(NULL, began_at) WITH ORDINALITY AS c (id, place)
+$$;
+
+-- The run: which policies are open.
 CREATE FUNCTION kepler_internal.begin_retention(budget interval) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    began constant timestamptz := clock_timestamp();
 BEGIN
     IF budget IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'argument "budget" must not be NULL';
@@ -154,9 +193,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'argument "budget" must be longer than nothing, and at most 30 days';
     END IF;
-    RETURN jsonb_build_object('ends_at', clock_timestamp() + budget, 'at', 0, 'open', (
-        SELECT coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'rows', 1000) ORDER BY c.id), '[]')
-        FROM kepler_internal.retention_candidates() AS c (id)));
+    RETURN jsonb_build_object('began_at', began, 'ends_at', began + budget, 'at', 0, 'open', kepler_internal.open_retention(began));
 END
 $$;
 
@@ -172,14 +209,20 @@ BEGIN
     ELSE
         state := state #- ARRAY['open', at::text];
     END IF;
-    IF jsonb_array_length(state -> 'open') = 0 OR clock_timestamp() >= (state ->> 'ends_at')::timestamptz THEN
+    IF clock_timestamp() >= (state ->> 'ends_at')::timestamptz THEN
         RETURN NULL;
+    END IF;
+    IF jsonb_array_length(state -> 'open') = 0 THEN
+        state := jsonb_set(state, '{open}', kepler_internal.open_retention((state ->> 'began_at')::timestamptz));
+        IF jsonb_array_length(state -> 'open') = 0 THEN
+            RETURN NULL;
+        END IF;
     END IF;
     RETURN jsonb_set(state, '{at}', to_jsonb(CASE WHEN at >= jsonb_array_length(state -> 'open') THEN 0 ELSE at END));
 END
 $$;
 
--- One batch, in turn. A batch takes about a fifth of a second: its rows are as many more or fewer the next time.
+-- One batch, in turn. That a policy is begun with is committed before: what ends the session comes last the next time. A batch takes about a fifth of a second: its rows are as many more or fewer the next time.
 CREATE FUNCTION kepler_internal.retention_step(state jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -193,6 +236,10 @@ DECLARE
 BEGIN
     IF policy IS NULL THEN
         RETURN NULL;
+    END IF;
+    IF NOT policy ? 'begun' THEN
+        PERFORM kepler_internal.retention_begun((policy ->> 'id')::bigint);
+        RETURN jsonb_set(state, ARRAY['open', at::text, 'begun'], 'true');
     END IF;
     gone := kepler_internal.apply_retention((policy ->> 'id')::bigint, size);
     took := clock_timestamp() - began;
@@ -209,7 +256,8 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM kepler_internal.retention_failed((state -> 'open' -> (state ->> 'at')::integer ->> 'id')::bigint, code, message);
-    RAISE WARNING USING MESSAGE = format('retention policy %s: %s', state -> 'open' -> (state ->> 'at')::integer ->> 'id', message);
+    RAISE WARNING USING MESSAGE = format('retention policy %s: %s', state -> 'open' -> (state ->> 'at')::integer ->> 'id',
+        left(kepler_internal.without_secrets(message), 1000));
     RETURN kepler_internal.next_retention(state, false);
 END
 $$;
@@ -231,7 +279,7 @@ BEGIN
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         BEGIN
             state := kepler_internal.retention_step(state);
-        EXCEPTION WHEN OTHERS THEN
+        EXCEPTION WHEN OTHERS OR assert_failure THEN
             state := kepler_internal.retention_step_failed(state, sqlstate, sqlerrm);
         END;
         EXIT WHEN state IS NULL;

@@ -1,8 +1,13 @@
 //! The statements of `sql/functions/maintenance.sql`, sent as the owner of Kepler's tables.
 
 use crate::error::Error;
+use crate::pg::subtransaction;
+use crate::secrets::document::redacted_text;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::spi::SpiClient;
+
+/// So many characters of an error are kept.
+const LONGEST: usize = 2000;
 
 /// A step that was looked at.
 pub(super) struct Step {
@@ -107,6 +112,23 @@ pub(super) struct Done {
 }
 
 pub(super) fn work(
+    client: &mut SpiClient<'_>,
+    object: &Object,
+    max_rows: i32,
+    place: Option<String>,
+) -> Result<Done, Error> {
+    let before = place.clone();
+    // A trigger may raise what no handler of errors catches: only whoever cancels ends the run by it.
+    let tried = subtransaction::attempt_uncancelled(|| try_work(client, object, max_rows, place));
+    tried.unwrap_or_else(|refusal| {
+        let message = redacted_text(&refusal.message).unwrap_or(refusal.message);
+        let message = message.chars().take(LONGEST).collect();
+        let problem = Some(Problem { code: refusal.code.to_string(), message });
+        Ok(Done { place: before, rows: 0, is_over: true, problem })
+    })
+}
+
+fn try_work(
     client: &mut SpiClient<'_>,
     object: &Object,
     max_rows: i32,

@@ -83,6 +83,14 @@ pub(crate) fn attempt_deletion<T>(delete: impl FnOnce() -> T) -> Result<T, Refus
     run(delete, true, |sqlstate, _| matches!(sqlstate, "23503" | "23001" | "2BP01" | "55P03"))
 }
 
+/// Runs what fires code of users, and gives the errors of that code that a handler would take for a cancellation or let through
+/// as one: query_canceled that Postgres did not raise for whoever cancels, and assert_failure. Every other error passes through.
+pub(crate) fn attempt_uncancelled<T>(work: impl FnOnce() -> T) -> Result<T, Refusal> {
+    run(work, true, |sqlstate, raised_in| {
+        sqlstate == "P0004" || sqlstate == "57014" && raised_in != "ProcessInterrupts"
+    })
+}
+
 fn has_place(sqlstate: &str, raised_in: &str) -> bool {
     let is_known = sqlstate.get(..2).is_some_and(|class| KNOWN_CLASSES.contains(&class));
     sqlstate == "40001" || is_known && is_about_data(sqlstate, raised_in)

@@ -1,31 +1,40 @@
 //! The SQL functions of retention.
 
 use super::error::RetentionError;
-use super::policy::{self, Wanted};
+use super::policy::{self, Policy, Wanted};
 use super::report::{self, Told};
-use super::subject::Subject;
+use super::subject::{Kind, Subject};
 use super::terms::Terms;
 use super::walk::{Part, has_index};
 use super::{floor, run};
-use crate::access::owner::{Owner, require_right_in_part};
+use crate::access::owner::{Owner, RETENTION_POLICIES, require_right_in_part};
 use crate::arguments::{ArgumentError, name, required};
 use crate::being_deleted;
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::json::Json;
 use crate::pg::json::{self, Stored};
+use crate::pg::local_settings::LocalSettings;
 use crate::pg::row::Row;
 use crate::pg::whole::Spi;
-use crate::pg::{advisory, varlena};
+use crate::pg::{advisory, role, subtransaction, varlena};
+use crate::secrets::document::redacted_text;
 use pgrx::AnyElement;
 use pgrx::datum::Interval;
 use pgrx::iter::{SetOfIterator, TableIterator};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
+use std::collections::HashMap;
 
 /// A batch deletes at most so many rows.
 const MAX_ROWS: i32 = 100_000;
+/// Policies for a table and a workspace; and for the tables of a role that does not own Kepler's tables: each of them is looked
+/// at by whoever runs the maintenance of all.
+const MAX_OF_TABLE: i64 = 100;
+const MAX_OF_OWNER: i64 = 1_000;
+/// So many policies are looked up at a time.
+const PAGE: usize = 500;
 /// The longest time that rows are kept, in months, and about as many microseconds: a longer one could not be taken from a date.
 const MAX_MONTHS: i32 = 5_000 * 12;
 const MAX_MICROSECONDS: i128 = 5_000 * 366 * 86_400_000_000;
@@ -139,6 +148,9 @@ fn set(
     let advice = try_out(client, owner, &wanted, filter)?;
     advisory::lock(LOCK, true);
     let written = policy::write(client, owner, &wanted)?;
+    if written.0 == "inserted" {
+        require_few(client, owner, &wanted)?;
+    }
     if let Some(advice) = advice {
         pgrx::notice!(
             "no index of {} leads to the oldest rows: each pass reads the whole table, a part at a time. {advice}",
@@ -146,6 +158,34 @@ fn set(
         );
     }
     Ok(written)
+}
+
+/// Refuses more policies than a maintenance can look at; the one that is to be set is among them.
+fn require_few(client: &mut SpiClient<'_>, owner: Owner, wanted: &Wanted<'_>) -> Result<(), Error> {
+    let subject = wanted.subject;
+    let of = role::name(subject.owner);
+    let (of_table, of_owner) = {
+        let _owner = owner.act();
+        let row = client
+            .update(
+                "SELECT pg_catalog.count(*) FILTER (WHERE p.relation = $1 AND p.workspace_id IS NOT DISTINCT FROM $2),
+                     pg_catalog.count(*) FILTER (WHERE p.owner_name = $3)
+                 FROM kepler.retention_policies AS p WHERE p.relation = $1 OR p.owner_name = $3",
+                None,
+                &[subject.relation.into(), wanted.workspace.into(), of.as_str().into()],
+            )?
+            .first();
+        (row.get::<i64>(1)?.unwrap_or(0), row.get::<i64>(2)?.unwrap_or(0))
+    };
+    if of_table > MAX_OF_TABLE {
+        let (table, limit) = (subject.table.clone(), MAX_OF_TABLE);
+        return Err(RetentionError::TooManyOfTable { table, limit }.into());
+    }
+    let is_users = matches!(subject.kind, Kind::Users);
+    if is_users && of_owner > MAX_OF_OWNER && !owner.is_caller() {
+        return Err(RetentionError::TooManyOfOwner { owner: of, limit: MAX_OF_OWNER }.into());
+    }
+    Ok(())
 }
 
 /// Plans what a batch would do, as whoever does it: what is wrong with the filter, with rights or with what goes along is told at
@@ -160,7 +200,7 @@ fn try_out(
     if subject.is_feed() {
         return Ok(None);
     }
-    let policy = policy::Policy::not_stored(wanted, filter);
+    let policy = Policy::not_stored(wanted, filter);
     let role = run::acting_role(subject, owner);
     let mut terms = Terms::of(client, owner, subject, &policy, role)?;
     let _acting = subject.act(owner);
@@ -319,30 +359,58 @@ fn apply_retention(policy_id: Option<i64>, max_rows: Option<i32>) -> Result<i64,
     if !(1..=MAX_ROWS).contains(&given) {
         return Err(Error::from(RetentionError::BadMaxRows { limit: MAX_ROWS, given }).into());
     }
-    Ok(Spi::connect_mut(|client| run::apply(client, id, given.into()))?)
+    // A trigger may raise what no handler of errors catches: only whoever cancels ends the run by it.
+    let applied = Spi::connect_mut(|client| {
+        subtransaction::attempt_uncancelled(|| run::apply(client, id, given.into()))
+    });
+    Ok(applied.unwrap_or_else(|refusal| {
+        let (message, code) = (refusal.message, refusal.code.to_string());
+        Err(RetentionError::UsersCode { message, code }.into())
+    })?)
 }
 
-/// Internal: the policies that the caller may run.
+/// Whether the caller may run a policy.
+fn require_may_run(
+    client: &mut SpiClient<'_>,
+    owner: Owner,
+    policy: &mut Policy,
+) -> Result<(), Error> {
+    if !run::is_visible(policy, owner) {
+        return Err(RetentionError::NoPolicy(policy.id).into());
+    }
+    match policy.subject(client, owner) {
+        Ok(subject) => subject.require_may_delete(owner, policy.workspace.as_deref()),
+        // What is wrong with it is told by the batch.
+        Err(_) if policy.is_of_caller() => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Internal: the policies that the caller may run, a page of those that have waited longest; of one policy, whether it is one. Left
+/// out is what was begun since a time.
 #[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]
-fn retention_candidates() -> Result<SetOfIterator<'static, i64>, ErrorReport> {
+fn retention_candidates(
+    policy_id: default!(Option<i64>, "NULL"),
+    begun_before: default!(Option<TimestampWithTimeZone>, "NULL"),
+) -> Result<SetOfIterator<'static, i64>, ErrorReport> {
     require_tables()?;
+    let _settings = LocalSettings::set(&[(c"max_parallel_workers_per_gather", c"0")]);
     let ids = Spi::connect_mut(|client| -> Result<Vec<i64>, Error> {
         let owner = Owner::find()?;
+        let waiting = waiting(client, owner, policy_id, begun_before)?;
+        let mut policies: HashMap<i64, Policy> = policy::read(client, owner, policy_id)?
+            .into_iter()
+            .map(|policy| (policy.id, policy))
+            .collect();
         let mut ids = Vec::new();
-        for mut policy in policy::read(client, owner, None)? {
-            if !run::is_visible(&policy, owner) {
-                continue;
-            }
-            let may = match policy.subject(client, owner) {
-                Ok(subject) => {
-                    subject.require_may_delete(owner, policy.workspace.as_deref()).is_ok()
+        for id in waiting {
+            let Some(policy) = policies.get_mut(&id) else { continue };
+            if require_may_run(client, owner, policy).is_ok() {
+                ids.push(id);
+                if ids.len() == PAGE {
+                    break;
                 }
-                // What is wrong with it is told by the batch.
-                Err(_) => policy.is_of_caller(),
-            };
-            if may {
-                ids.push(policy.id);
             }
         }
         Ok(ids)
@@ -350,7 +418,59 @@ fn retention_candidates() -> Result<SetOfIterator<'static, i64>, ErrorReport> {
     Ok(SetOfIterator::new(ids))
 }
 
-/// Internal: notes that a batch failed.
+/// Policies, those first that nothing was done with for the longest time.
+fn waiting(
+    client: &mut SpiClient<'_>,
+    owner: Owner,
+    id: Option<i64>,
+    begun_before: Option<TimestampWithTimeZone>,
+) -> Result<Vec<i64>, Error> {
+    let _owner = owner.act();
+    let found = client.update(
+        "SELECT pg_catalog.array_agg(p.id ORDER BY p.at, p.id)
+         FROM (
+             SELECT p.id, COALESCE(GREATEST(p.last_started_at, p.last_failed_at), '-infinity') AS at
+             FROM kepler.retention_policies AS p WHERE p.id = $1 OR $1 IS NULL
+         ) AS p WHERE p.at < $2 OR $2 IS NULL",
+        None,
+        &[id.into(), begun_before.into()],
+    )?;
+    Ok(found.first().get_one::<Vec<i64>>()?.unwrap_or_default())
+}
+
+/// The policy with a number, which the caller may run; None where there is none, or none to be seen.
+fn runnable(client: &mut SpiClient<'_>, owner: Owner, id: i64) -> Result<Option<Policy>, Error> {
+    let found = policy::read(client, owner, Some(id))?.pop();
+    let Some(mut policy) = found.filter(|policy| run::is_visible(policy, owner)) else {
+        return Ok(None);
+    };
+    require_may_run(client, owner, &mut policy)?;
+    Ok(Some(policy))
+}
+
+/// Internal: notes that a run takes a policy up, before anything is done: what ends the session comes last the next time.
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
+#[search_path(pg_catalog, pg_temp)]
+fn retention_begun(policy_id: Option<i64>) -> Result<(), ErrorReport> {
+    require_tables()?;
+    let id = policy_id.ok_or(ArgumentError::Null("policy_id"))?;
+    Ok(Spi::connect_mut(|client| -> Result<(), Error> {
+        let owner = Owner::find()?;
+        if runnable(client, owner, id)?.is_none() {
+            return Ok(());
+        }
+        owner.require_own_code(client, RETENTION_POLICIES)?;
+        let _owner = owner.act();
+        client.update(
+            "UPDATE kepler.retention_policies AS p SET last_started_at = pg_catalog.clock_timestamp() WHERE p.id = $1",
+            None,
+            &[id.into()],
+        )?;
+        Ok(())
+    })?)
+}
+
+/// Internal: notes that a batch failed, for who may run the policy. A mark stands in place of a secret.
 #[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]
 fn retention_failed(
@@ -360,11 +480,14 @@ fn retention_failed(
 ) -> Result<(), ErrorReport> {
     require_tables()?;
     let id = policy_id.ok_or(ArgumentError::Null("policy_id"))?;
-    let (code, message) = (required("code", code)?, required("message", message)?);
+    let (mut code, message) = (required("code", code)?, required("message", message)?);
+    if code.chars().count() > 5 {
+        code = code.chars().take(5).collect();
+    }
+    let message = redacted_text(&message).unwrap_or(message);
     Ok(Spi::connect_mut(|client| -> Result<(), Error> {
         let owner = Owner::find()?;
-        let found = policy::read(client, owner, Some(id))?.pop();
-        match found.filter(|policy| run::is_visible(policy, owner)) {
+        match runnable(client, owner, id)? {
             Some(_) => policy::note_failure(client, owner, id, &code, &message),
             None => Ok(()),
         }

@@ -37,10 +37,22 @@ pub(super) enum RetentionError {
     ColumnDropped { id: i64, table: String, column: String },
     #[error("retention policy {id} is for {table}, which belongs to another role now")]
     OtherOwner { id: i64, table: String, before: String },
+    #[error("which rows of {table} are those of workspace \"{workspace}\" cannot be told any more")]
+    NoTenancy { table: String, workspace: String },
+    #[error(
+        "rows of {along} have a floor or lead to rows that do, are deleted along with rows of {table}, and are hidden from \"{role}\" by row security"
+    )]
+    HiddenAlong { table: String, along: String, role: String },
     #[error("argument \"max_rows\" must be between 1 and {limit}, not {given}")]
     BadMaxRows { limit: i32, given: i32 },
     #[error("argument \"{argument}\" must be NULL for {table}")]
     OfFeed { argument: &'static str, table: &'static str },
+    #[error("{message}")]
+    UsersCode { message: String, code: String },
+    #[error("there are {limit} retention policies for {table} already")]
+    TooManyOfTable { table: String, limit: i64 },
+    #[error("there are {limit} retention policies for tables of \"{owner}\" already")]
+    TooManyOfOwner { owner: String, limit: i64 },
 }
 
 impl Report for RetentionError {
@@ -53,6 +65,10 @@ impl Report for RetentionError {
             Self::NoColumn { .. } | Self::NoTimeColumn(..) => ERRCODE_UNDEFINED_COLUMN,
             Self::NotATime { .. } => ERRCODE_DATATYPE_MISMATCH,
             Self::NoPolicy(_) => ERRCODE_UNDEFINED_OBJECT,
+            Self::UsersCode { .. } => ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
+            Self::TooManyOfTable { .. } | Self::TooManyOfOwner { .. } => {
+                ERRCODE_PROGRAM_LIMIT_EXCEEDED
+            }
             Self::BadKeep
             | Self::BelowFloor { .. }
             | Self::BadMaxRows { .. }
@@ -62,7 +78,9 @@ impl Report for RetentionError {
             | Self::Dropped { .. }
             | Self::MadeAnew { .. }
             | Self::ColumnDropped { .. }
-            | Self::OtherOwner { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            | Self::OtherOwner { .. }
+            | Self::NoTenancy { .. }
+            | Self::HiddenAlong { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         }
     }
 
@@ -72,10 +90,11 @@ impl Report for RetentionError {
             Self::BelowFloor { declared_by, .. } | Self::FloorColumn { declared_by, .. } => {
                 format!("The floor is declared by {declared_by}.")
             }
+            Self::UsersCode { code, .. } => format!("It was raised with SQLSTATE {code}."),
             Self::OtherOwner { before, .. } => {
                 format!("It belonged to \"{before}\" when the policy was set.")
             }
-            Self::MadeAnew { .. } => {
+            Self::MadeAnew { .. } | Self::NoTenancy { .. } => {
                 "Nothing of it is deleted until the policy is set again.".to_owned()
             }
             Self::NoColumn { times, .. }
@@ -95,6 +114,13 @@ impl Report for RetentionError {
             Self::NotYours { .. } => {
                 "The table's owner may set it, and members of that role that inherit its rights.".to_owned()
             }
+            Self::TooManyOfTable { .. } => {
+                "One filter may name many things: {\"kind\": {\"in\": [\"a\", \"b\"]}}. kepler.drop_retention ends a policy.".to_owned()
+            }
+            Self::TooManyOfOwner { .. } => {
+                "kepler.drop_retention ends a policy, also of a table that was dropped. The owner of Kepler's tables may set more."
+                    .to_owned()
+            }
             Self::NoTimeColumn(..) => "Name one: time_column => '…'.".to_owned(),
             Self::NotATime { .. } => {
                 "The age of a row is counted from a timestamptz, a timestamp or a date.".to_owned()
@@ -105,8 +131,14 @@ impl Report for RetentionError {
                     .to_owned()
             }
             Self::Dropped { id, .. } => format!("SELECT kepler.drop_retention({id}); ends it."),
-            Self::MadeAnew { .. } | Self::ColumnDropped { .. } | Self::OtherOwner { .. } => {
+            Self::MadeAnew { .. }
+            | Self::ColumnDropped { .. }
+            | Self::OtherOwner { .. }
+            | Self::NoTenancy { .. } => {
                 "Call kepler.set_retention again, or kepler.drop_retention.".to_owned()
+            }
+            Self::HiddenAlong { .. } => {
+                "Have it set and run by a role that sees all of these rows: a superuser, or the tables' owner.".to_owned()
             }
             _ => return None,
         })
