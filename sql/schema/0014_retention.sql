@@ -58,7 +58,7 @@ COMMENT ON COLUMN kepler.retention_policies.id IS 'Number of the policy';
 COMMENT ON COLUMN kepler.retention_policies.workspace_id IS 'Workspace whose rows are meant; NULL for all rows of the table';
 COMMENT ON COLUMN kepler.retention_policies.table_name IS 'Schema and name of the table';
 COMMENT ON COLUMN kepler.retention_policies.relation IS 'The table as Postgres knows it in the database of database_id';
-COMMENT ON COLUMN kepler.retention_policies.database_id IS 'Number of the cluster and of the database in which relation and time_column_number hold';
+COMMENT ON COLUMN kepler.retention_policies.database_id IS 'Number of the cluster and of the database in which relation and time_column_number hold; empty once the table was found to be gone';
 COMMENT ON COLUMN kepler.retention_policies.owner_name IS 'Role that owned the table when the policy was set';
 COMMENT ON COLUMN kepler.retention_policies.time_column IS 'Column from which the age of a row is counted';
 COMMENT ON COLUMN kepler.retention_policies.time_column_number IS 'Number of that column in the table';

@@ -8,7 +8,7 @@ use crate::access::owner::Owner;
 use crate::error::Error;
 use crate::ident::quote;
 use crate::pg::query::Parameters;
-use crate::pg::relation;
+use crate::pg::{relation, role};
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
@@ -75,13 +75,24 @@ pub(super) fn of_what_goes_along(
     client: &mut SpiClient<'_>,
     owner: Owner,
     subject: &Subject,
+    role: pg_sys::Oid,
     parameters: &mut Parameters,
 ) -> Result<Vec<String>, Error> {
     let _owner = owner.act();
+    // A row that the role does not see would go along all the same: foreign keys pass row security by.
     let rows = client.update(
-        "SELECT p.relation, p.joined, p.is_endless, p.depth FROM kepler_internal.deleted_along($1, $2) AS p",
+        "SELECT p.relation, p.joined, p.is_endless, p.depth, (
+             SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+             FROM pg_catalog.unnest(p.seen) AS s (relation)
+             JOIN pg_catalog.pg_class AS c ON c.oid = s.relation
+             JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+             WHERE s.relation <> $1 AND c.relrowsecurity
+                 AND NOT (pg_catalog.pg_has_role($3, c.relowner, 'USAGE') AND NOT c.relforcerowsecurity)
+                 AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = $3 AND (r.rolsuper OR r.rolbypassrls))
+             ORDER BY 1 LIMIT 1)
+         FROM kepler_internal.deleted_along($1, $2) AS p",
         None,
-        &[subject.relation.into(), (DEPTH as i32 + 1).into()],
+        &[subject.relation.into(), (DEPTH as i32 + 1).into(), role.into()],
     )?;
     let mut ways = Vec::new();
     for row in rows {
@@ -89,6 +100,10 @@ pub(super) fn of_what_goes_along(
             return Err(
                 RetentionError::TooDeep { table: subject.table.clone(), depth: DEPTH }.into()
             );
+        }
+        if let Some(along) = row[5].value::<String>()? {
+            let (table, role) = (subject.table.clone(), role::name(role));
+            return Err(RetentionError::HiddenAlong { table, along, role }.into());
         }
         let found =
             (row[1].value::<pg_sys::Oid>()?, row[2].value::<String>()?, row[4].value::<i32>()?);

@@ -70,9 +70,14 @@ pub(super) fn old(
     Ok(found)
 }
 
-/// Drops the first one that nobody uses and nothing depends on. Gives whether one was dropped.
-pub(super) fn drop_one(client: &mut SpiClient<'_>, old: &[Old], done: &mut Progress) -> bool {
-    for part in old {
+/// Drops the first one that nobody uses and nothing depends on. Gives None if one was dropped, and else those that are in use: rows
+/// of the others have to go one by one.
+pub(super) fn drop_one(
+    client: &mut SpiClient<'_>,
+    old: &[Old],
+    done: &mut Progress,
+) -> Option<Vec<pg_sys::Oid>> {
+    for (at, part) in old.iter().enumerate() {
         pgrx::check_for_interrupts!();
         let dropped = attempt_deletion(|| {
             let _settings = LocalSettings::set(&[(c"lock_timeout", c"100ms")]);
@@ -82,12 +87,14 @@ pub(super) fn drop_one(client: &mut SpiClient<'_>, old: &[Old], done: &mut Progr
             Ok(Ok(())) => {
                 done.partitions += 1;
                 done.deleted += part.rows.max(1);
-                return true;
+                return None;
             }
             // Somebody uses the whole: the others would be in use too.
-            Err(refusal) if refusal.code.to_string() == "55P03" => return false,
+            Err(refusal) if refusal.code.to_string() == "55P03" => {
+                return Some(old[at..].iter().map(|part| part.relation).collect());
+            }
             _ => {}
         }
     }
-    false
+    Some(Vec::new())
 }

@@ -1,7 +1,8 @@
 //! The list of policies: read and written as the owner of Kepler's tables.
 //!
 //! A policy names its table and column by Postgres' numbers, which follow a rename, within the database that they are of; in a
-//! copy of it, by their names. A table that was dropped and made anew is another one, whatever it is called.
+//! copy of it, by their names. A table that was dropped and made anew is another one, whatever it is called: once that was found
+//! it is noted, so that copies know it too.
 
 use super::error::RetentionError;
 use super::subject::{Kind as SubjectKind, Subject};
@@ -22,6 +23,8 @@ pub(super) struct Policy {
     pub(super) table: String,
     relation: pg_sys::Oid,
     is_here: bool,
+    /// Whether a run has found its table gone: what has its name now, here or in a copy, is another one.
+    is_lost: bool,
     owner_name: String,
     pub(super) time_column: String,
     time_column_number: i16,
@@ -51,6 +54,9 @@ impl Place {
         Self { relation: Some(relation), after: None, block: 0, has_begun: true }
     }
 }
+
+/// The database of a policy whose table was found to be gone.
+const LOST: &str = "";
 
 /// What Postgres calls a column that was dropped.
 const DROPPED: &str = "........pg.dropped.";
@@ -95,6 +101,7 @@ pub(super) fn read(
             table: row.text(2)?.to_owned(),
             relation: row.oid(3)?,
             is_here: row.text(4)? == here,
+            is_lost: row.text(4)? == LOST,
             owner_name: row.text(5)?.to_owned(),
             time_column: row.text(6)?.to_owned(),
             time_column_number: row.integer(7)? as i16,
@@ -122,6 +129,7 @@ impl Policy {
             table: wanted.subject.table.clone(),
             relation: wanted.subject.relation,
             is_here: true,
+            is_lost: false,
             owner_name: String::new(),
             time_column: wanted.column.name.clone(),
             time_column_number: wanted.column.number,
@@ -139,7 +147,7 @@ impl Policy {
         client: &mut SpiClient<'_>,
         owner: Owner,
     ) -> Result<Subject, Error> {
-        let found = self.find(client)?;
+        let found = self.find(client, owner)?;
         let subject = Subject::find(client, found, owner)?;
         let before = &self.owner_name;
         if matches!(subject.kind, SubjectKind::Users) && role::name(subject.owner) != *before {
@@ -168,7 +176,7 @@ impl Policy {
         role::named(&self.owner_name).is_some_and(role::may_act_as)
     }
 
-    fn find(&self, client: &mut SpiClient<'_>) -> Result<pg_sys::Oid, Error> {
+    fn find(&self, client: &mut SpiClient<'_>, owner: Owner) -> Result<pg_sys::Oid, Error> {
         if self.is_here && relation::names(self.relation).is_some() {
             return Ok(self.relation);
         }
@@ -183,9 +191,40 @@ impl Policy {
         let (id, table) = (self.id, self.table.clone());
         match named {
             None => Err(RetentionError::Dropped { id, table }.into()),
-            Some(_) if self.is_here => Err(RetentionError::MadeAnew { id, table }.into()),
+            Some(named)
+                if self.is_here || self.is_lost || self.is_older(client, owner, named)? =>
+            {
+                Err(RetentionError::MadeAnew { id, table }.into())
+            }
             Some(named) => Ok(named),
         }
+    }
+
+    /// Whether the policy was there before the table was registered: what copies carry over.
+    fn is_older(
+        &self,
+        client: &mut SpiClient<'_>,
+        owner: Owner,
+        named: pg_sys::Oid,
+    ) -> Result<bool, Error> {
+        let _owner = owner.act();
+        let is_older = client
+            .update(
+                "SELECT EXISTS (
+                     SELECT FROM kepler.retention_policies AS p
+                     JOIN pg_catalog.pg_class AS c ON c.oid = $2
+                     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+                     WHERE p.id = $1 AND (
+                         EXISTS (SELECT FROM kepler.blueprint_tables AS t
+                             WHERE t.schema_name = n.nspname AND t.table_name = c.relname AND t.created_at > p.set_at)
+                         OR n.nspname = 'kepler_data' AND EXISTS (SELECT FROM kepler.entry_tables AS t
+                             WHERE t.table_name = c.relname AND t.created_at > p.set_at)))",
+                None,
+                &[self.id.into(), named.into()],
+            )?
+            .first()
+            .get_one::<bool>()?;
+        Ok(is_older == Some(true))
     }
 }
 
@@ -412,7 +451,8 @@ pub(super) fn note_end_told(
     Ok(())
 }
 
-/// Notes that a batch failed.
+/// Notes that a batch failed; and, where that is why, that its table is gone: a copy of the database could not tell, and would
+/// take what was made anew for it.
 pub(super) fn note_failure(
     client: &mut SpiClient<'_>,
     owner: Owner,
@@ -424,10 +464,12 @@ pub(super) fn note_failure(
     let _owner = owner.act();
     client.update(
         "UPDATE kepler.retention_policies AS p
-         SET last_failed_at = pg_catalog.clock_timestamp(), last_error_code = $2, last_error = pg_catalog.left($3, 1000)
+         SET last_failed_at = pg_catalog.clock_timestamp(), last_error_code = $2, last_error = pg_catalog.left($3, 1000),
+             database_id = CASE WHEN p.database_id = $4 AND NOT EXISTS (
+                 SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = p.relation) THEN $5 ELSE p.database_id END
          WHERE p.id = $1",
         None,
-        &[id.into(), code.into(), message.into()],
+        &[id.into(), code.into(), message.into(), database_id().as_str().into(), LOST.into()],
     )?;
     Ok(())
 }

@@ -88,11 +88,10 @@ fn batch(
     done: &mut Progress,
 ) -> Result<(), Error> {
     let old = partition::old(client, subject, policy, terms)?;
-    if !old.is_empty() && partition::drop_one(client, &old, done) {
+    let Some(in_use) = partition::drop_one(client, &old, done) else {
         return Ok(());
-    }
-    let droppable: Vec<pg_sys::Oid> = old.iter().map(|part| part.relation).collect();
-    let parts = parts(client, subject, terms, &droppable)?;
+    };
+    let parts = parts(client, subject, terms, &in_use)?;
     let number = |part: &Part| part.relation.to_u32();
     let begun = place.relation.filter(|_| place.has_begun).map(pg_sys::Oid::to_u32);
     // A partition may be gone since.
@@ -123,7 +122,7 @@ pub(super) fn parts(
     client: &mut SpiClient<'_>,
     subject: &Subject,
     terms: &mut Terms,
-    droppable: &[pg_sys::Oid],
+    but: &[pg_sys::Oid],
 ) -> Result<Vec<Part>, Error> {
     if !subject.is_partitioned {
         return Ok(vec![Part {
@@ -146,7 +145,7 @@ pub(super) fn parts(
     let range = terms.range(None, None);
     let sql = format!("SELECT 1 FROM {} AS e WHERE {range}", subject.table);
     let mut found = terms.parameters.relations(client, &sql);
-    found.retain(|part| *part != subject.relation && !droppable.contains(part));
+    found.retain(|part| *part != subject.relation && !but.contains(part));
     found.sort_unstable_by_key(|part| part.to_u32());
     found.dedup();
     let whole = is_watched.then(|| subject.table.clone());

@@ -20,7 +20,12 @@ pub(super) struct OwnLog {
 const FEED: &str = "feed";
 
 const OWN: &[OwnLog] = &[
-    OwnLog { name: "conversations", time_column: "last_message_at", guard: "" },
+    // One without messages is not over, whatever time it is judged by.
+    OwnLog {
+        name: "conversations",
+        time_column: "last_message_at",
+        guard: "e.last_message_at IS NOT NULL",
+    },
     OwnLog { name: "enrichment_attempts", time_column: "ended_at", guard: "" },
     // What has no end is still under way.
     OwnLog { name: "executions", time_column: "ended_at", guard: "e.ended_at IS NOT NULL" },

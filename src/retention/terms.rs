@@ -2,6 +2,7 @@
 //!
 //! A row is called `e`. What has no time is kept, and so is what has been there for ever (`-infinity`).
 
+use super::error::RetentionError;
 use super::floor::{self, Floor};
 use super::policy::Policy;
 use super::subject::{Kind as SubjectKind, Subject, Tenancy};
@@ -100,7 +101,7 @@ impl Terms {
                 others.push(format!("e.{} < {bound}", quote(&column)));
             }
         }
-        others.extend(floor::of_what_goes_along(client, owner, subject, &mut parameters)?);
+        others.extend(floor::of_what_goes_along(client, owner, subject, role, &mut parameters)?);
         if let SubjectKind::Own(own) = subject.kind
             && !own.guard.is_empty()
         {
@@ -112,11 +113,20 @@ impl Terms {
             others.extend(filter::conditions(given, &relation, &mut parameters)?.all);
         }
         let tenancy = match (&policy.workspace, &subject.tenancy) {
+            (None, _) => Vec::new(),
             (Some(workspace), Tenancy::Column(column)) => {
                 let workspace = parameters.text(workspace);
                 vec![format!("e.{} = {workspace}", quote(column))]
             }
-            _ => Vec::new(),
+            (Some(workspace), Tenancy::Table(of)) if of == workspace => Vec::new(),
+            // Which rows are the workspace's cannot be told any more: they may be everybody's.
+            (Some(workspace), _) => {
+                return Err(RetentionError::NoTenancy {
+                    table: subject.table.clone(),
+                    workspace: workspace.clone(),
+                }
+                .into());
+            }
         };
         let is_whole = tenancy.is_empty() && others.is_empty() && referred.is_empty();
         let time = format!("e.{}", quote(&policy.time_column));

@@ -249,16 +249,28 @@ fn delete_rows(
             (whole.clone(), format!("e.tableoid = {relation}::pg_catalog.oid AND "))
         }
     };
+    let _plans = by_places();
+    // Locked first, and judged by a statement of its own, which sees what others have referred from until then: from now on nobody
+    // can refer to them.
     let sql = format!(
-        "WITH b AS MATERIALIZED (
-             SELECT e.ctid AS place FROM ONLY {table} AS e
-             WHERE e.ctid = ANY ({places}::pg_catalog.text[]::pg_catalog.tid[]) AND {range} AND {goes} FOR UPDATE SKIP LOCKED
-         ), d AS (
-             DELETE FROM {target} AS e WHERE {beside}e.ctid = ANY (ARRAY(SELECT b.place FROM b)) RETURNING 1
+        "SELECT e.ctid::pg_catalog.text FROM ONLY {table} AS e
+         WHERE e.ctid = ANY ({places}::pg_catalog.text[]::pg_catalog.tid[]) AND {range} FOR UPDATE SKIP LOCKED"
+    );
+    let locked: Vec<String> = {
+        let rows: Rows<'_> = terms.parameters.run_as_set(client, &sql);
+        rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect()
+    };
+    if locked.is_empty() {
+        return 0;
+    }
+    let places = terms.parameters.texts(locked.iter().map(String::as_str));
+    let sql = format!(
+        "WITH d AS (
+             DELETE FROM {target} AS e
+             WHERE {beside}e.ctid = ANY ({places}::pg_catalog.text[]::pg_catalog.tid[]) AND {range} AND {goes} RETURNING 1
          )
          SELECT count(*) FROM d"
     );
-    let _plans = by_places();
     let rows: Rows<'_> = terms.parameters.run_as_set(client, &sql);
     rows.iter::<1>().next().and_then(|row| row.bigint(0)).unwrap_or(0)
 }
