@@ -10,7 +10,8 @@ AS $$
     WITH named AS (
         SELECT n.nspname::text AS schema_name, c.relname::text AS table_name
         FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-        WHERE c.oid IN (SELECT $1 UNION SELECT t.relid FROM pg_partition_tree($1) AS t UNION SELECT a.relid FROM pg_partition_ancestors($1) AS a (relid))
+        WHERE c.oid = ANY (ARRAY(
+            SELECT $1 UNION SELECT t.relid FROM pg_partition_tree($1) AS t UNION SELECT a.relid FROM pg_partition_ancestors($1) AS a (relid)))
         UNION
         SELECT l.schema_name, l.table_name
         FROM kepler.blueprint_tables AS l
@@ -92,7 +93,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_la
 AS $$
     SELECT DISTINCT k.oid
     FROM pg_trigger AS g JOIN pg_constraint AS k ON k.oid = g.tgconstraint
-    WHERE g.tgrelid IN (SELECT relation UNION SELECT t.relid FROM pg_partition_tree(relation) AS t)
+    WHERE g.tgrelid = ANY (ARRAY(SELECT relation UNION SELECT t.relid FROM pg_partition_tree(relation) AS t))
         AND k.contype = 'f' AND k.confrelid = g.tgrelid AND k.conparentid = 0
 $$;
 
