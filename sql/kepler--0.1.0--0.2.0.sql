@@ -675,7 +675,7 @@ workspace_id: whose rows, where the table has a workspace_id or is one of a work
 Kept in any case: records that a worker holds or that are PENDING, runs under way, rows that others refer to (without ON DELETE CASCADE or SET …), rows with which younger ones of a table with a floor would go, and changes that a consumer has not read. A notice says if no index leads to the oldest rows.
 For administrators, and for the owner of a table that is not Kepler''s.
 Outcomes: inserted, updated, unchanged.
-Errors: 55000 before install(), and where what would go along cannot be told; 22004 and 22023 for arguments, also for a keep below a floor; 42809 for what has no rows that grow old; 42703 and 42804 for the column; 42501 for other callers; 23503 for an unknown workspace.';
+Errors: 55000 before install(), and where what would go along cannot be told; 22004 and 22023 for arguments, also for a keep below a floor; 42809 for what has no rows that grow old; 42703 and 42804 for the column; 42501 for other callers; 23503 for an unknown workspace; 54000 beyond 100 policies for a table and a workspace, and beyond 1000 for the tables of a role that does not own Kepler''s tables.';
 COMMENT ON FUNCTION kepler.settle_records(bigint,json,text) IS 'Settles records of a lease, and returns one row for each element, in their order. Records that are not settled stay leased; the lease is deleted with its last record.
 lease_id: as claim_records gave it.
 results: a JSON array, as text, json or jsonb, of {record_id, action, result, remove, error, retryable, retry_in}. action is complete (the default; the members of records.enrichment that remove, an array of names, lists are removed, and the members of result are merged into the rest; null is a value like any other), fail (with error; the record is tried again unless retryable is false or this was the last attempt) or release (the record returns to the queue; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
@@ -1103,6 +1103,8 @@ CREATE FUNCTION kepler_internal.begin_retention(budget interval)
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    began constant timestamptz := clock_timestamp();
 BEGIN
     IF budget IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'argument "budget" must not be NULL';
@@ -1110,9 +1112,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'argument "budget" must be longer than nothing, and at most 30 days';
     END IF;
-    RETURN jsonb_build_object('ends_at', clock_timestamp() + budget, 'at', 0, 'open', (
-        SELECT coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'rows', 1000) ORDER BY c.id), '[]')
-        FROM kepler_internal.retention_candidates() AS c (id)));
+    RETURN jsonb_build_object('began_at', began, 'ends_at', began + budget, 'at', 0, 'open', kepler_internal.open_retention(began));
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.begin_retention(interval) FROM PUBLIC;
@@ -1135,7 +1135,7 @@ $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.check_caller_token(text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.check_caller_token(text) IS 'Internal: fails with 22023 for a token that could be guessed';
 CREATE FUNCTION kepler_internal.deleted_along(relation oid, max_depth integer)
- RETURNS TABLE(relation oid, joined text, is_endless boolean, depth integer)
+ RETURNS TABLE(relation oid, joined text, is_endless boolean, depth integer, seen oid[])
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1144,7 +1144,7 @@ AS $function$
     WITH RECURSIVE reached (relation) AS (
         SELECT $1
         UNION
-        SELECT k.conrelid
+        SELECT coalesce(pg_partition_root(k.conrelid)::oid, k.conrelid)
         FROM reached AS r
         CROSS JOIN LATERAL kepler_internal.references_to(r.relation) AS c (id)
         JOIN pg_constraint AS k ON k.oid = c.id AND k.confdeltype = 'c'
@@ -1156,24 +1156,26 @@ AS $function$
         -- The tables from which one with a floor is reached.
         SELECT d.relation FROM declared AS d
         UNION
-        SELECT k.confrelid
-        FROM holding AS l JOIN pg_constraint AS k ON k.conrelid = l.relation AND k.contype = 'f' AND k.confdeltype = 'c'
-            AND k.conparentid = 0
-        WHERE k.confrelid IN (SELECT r.relation FROM reached AS r)
+        SELECT t.relation
+        FROM holding AS l
+        CROSS JOIN LATERAL (SELECT l.relation UNION SELECT t.relid FROM pg_partition_tree(l.relation) AS t) AS p (relation)
+        JOIN pg_constraint AS k ON k.conrelid = p.relation AND k.contype = 'f' AND k.confdeltype = 'c' AND k.conparentid = 0
+        CROSS JOIN LATERAL (SELECT coalesce(pg_partition_root(k.confrelid)::oid, k.confrelid)) AS t (relation)
+        WHERE t.relation IN (SELECT r.relation FROM reached AS r)
     ), ways (relation, seen, joined, conditions, is_circle, depth) AS (
         SELECT $1, ARRAY[$1], NULL::text, NULL::text, false, 0
         UNION ALL
-        SELECT k.conrelid, w.seen || k.conrelid,
-            concat_ws(', ', w.joined, format('%s AS t%s', k.conrelid::regclass, w.depth + 1)),
+        SELECT c.relation, w.seen || c.relation,
+            concat_ws(', ', w.joined, format('%s AS t%s', c.relation::regclass, w.depth + 1)),
             concat_ws(' AND ', w.conditions, kepler_internal.reference_condition(k.oid,
                 CASE WHEN w.depth = 0 THEN 'e' ELSE format('t%s', w.depth) END, format('t%s', w.depth + 1))),
-            k.conrelid = ANY (w.seen), w.depth + 1
+            c.relation = ANY (w.seen), w.depth + 1
         FROM ways AS w
         JOIN pg_constraint AS k ON k.oid IN (SELECT kepler_internal.references_to(w.relation)) AND k.confdeltype = 'c'
-            AND k.conrelid IN (SELECT l.relation FROM holding AS l)
-        WHERE NOT w.is_circle AND w.depth < max_depth
+        CROSS JOIN LATERAL (SELECT coalesce(pg_partition_root(k.conrelid)::oid, k.conrelid)) AS c (relation)
+        WHERE NOT w.is_circle AND w.depth < max_depth AND c.relation IN (SELECT l.relation FROM holding AS l)
     )
-    SELECT w.relation, w.joined || ' WHERE ' || w.conditions, w.is_circle OR w.depth = max_depth, w.depth
+    SELECT w.relation, w.joined || ' WHERE ' || w.conditions, w.is_circle OR w.depth = max_depth, w.depth, w.seen
     FROM ways AS w
     WHERE w.depth > 0 AND (w.is_circle OR w.depth = max_depth OR w.relation IN (SELECT d.relation FROM declared AS d))
 $function$;
@@ -1207,7 +1209,9 @@ UNION ALL
 SELECT 'column', t.table_name, a.attname::text, concat(
     format_type(a.atttypid, a.atttypmod),
     CASE WHEN a.attcollation <> y.typcollation THEN format(' COLLATE %s', a.attcollation::regcollation) END,
-    CASE a.attidentity WHEN 'a' THEN ' GENERATED ALWAYS AS IDENTITY' WHEN 'd' THEN ' GENERATED BY DEFAULT AS IDENTITY' END,
+    -- Partitions have that of the whole, as of Postgres 17.
+    CASE WHEN NOT (SELECT c.relispartition FROM pg_class AS c WHERE c.oid = t.oid) THEN
+        CASE a.attidentity WHEN 'a' THEN ' GENERATED ALWAYS AS IDENTITY' WHEN 'd' THEN ' GENERATED BY DEFAULT AS IDENTITY' END END,
     CASE WHEN a.attgenerated = 's' THEN format(' GENERATED ALWAYS AS (%s) STORED', pg_get_expr(d.adbin, d.adrelid)) END)
 FROM tables AS t
 JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -1302,7 +1306,10 @@ BEGIN
     IF pg_has_role(current_user, owner, 'USAGE') THEN
         RETURN QUERY
         SELECT 'warning', 'preload', 'role ' || quote_ident(m.role_name), 'Its levels differ by workspace, and the library is not loaded when a session begins.',
-            format('ALTER DATABASE %I SET session_preload_libraries = ''kepler'';', current_database()),
+            format('ALTER DATABASE %I SET session_preload_libraries = %s;', current_database(),
+                (SELECT string_agg(quote_literal(btrim(l.name, ' "')), ', ' ORDER BY l.number)
+                FROM unnest(string_to_array(current_setting('session_preload_libraries'), ',') || 'kepler'::text) WITH ORDINALITY AS l (name, number)
+                WHERE btrim(l.name, ' "') <> '')),
             'Until the library is loaded, a session''s first statement has the rights of all levels of the role.'
         FROM kepler.workspace_members AS m
         WHERE current_setting('session_preload_libraries') !~ '\mkepler\M' AND current_setting('shared_preload_libraries') !~ '\mkepler\M'
@@ -1551,7 +1558,7 @@ BEGIN
     RETURN QUERY
     SELECT 'warning', 'horizon', concat_ws(' ', h.held_by, coalesce(h.name, h.pid::text)),
         concat_ws(' ', CASE WHEN h.began_at IS NULL THEN format('It has held the horizon for %s transactions.', h.transactions)
-            ELSE format('It has been under way since %s.', h.began_at) END,
+            ELSE format('It has been under way since %s.', to_char(h.began_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) END,
             'Vacuum removes nothing that was deleted since.', CASE WHEN h.holds_feed THEN 'The feed serves nothing that was changed since.' END),
         CASE h.held_by
             WHEN 'session' THEN format('SELECT pg_terminate_backend(%s);', h.pid)
@@ -2064,6 +2071,7 @@ CREATE FUNCTION kepler_internal.find_maintenance(OUT step text, OUT is_creation 
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET "kepler.plan_for_large_tables" TO 'on'
  SET lock_timeout TO '1s'
+ SET max_parallel_workers_per_gather TO '0'
 AS $function$
 #variable_conflict use_variable
 DECLARE
@@ -2094,7 +2102,7 @@ BEGIN
             steps := steps || array_fill(known.step, ARRAY[cardinality(more_objects)]);
         EXCEPTION WHEN OTHERS OR assert_failure THEN
             error_code := SQLSTATE;
-            error := SQLERRM;
+            error := left(kepler_internal.without_secrets(SQLERRM), 2000);
         END;
         took := extract(epoch FROM clock_timestamp() - began);
         RETURN NEXT;
@@ -2320,6 +2328,19 @@ BEGIN
             MESSAGE = format('cannot change execution "%s": %s', OLD.id, kept),
             DETAIL = format('It is %s.', OLD.status),
             HINT = 'Keep your own notes in metadata.';
+    END IF;
+    -- Who asked and let go of the run does not hold it again before there is an answer. Apart, since whoever ends a run
+    -- needs no right to the questions.
+    IF OLD.status = 'WAITING' AND NEW.status = 'RUNNING' AND NEW.token_hash = OLD.token_hash THEN
+        IF EXISTS (
+            SELECT FROM kepler.execution_questions AS q
+            WHERE q.workspace_id = OLD.workspace_id AND q.execution_id = OLD.id AND q.answered_at IS NULL AND q.closed_at IS NULL
+        ) THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'integrity_constraint_violation',
+                MESSAGE = format('execution "%s" cannot go on under the token from before: its question is open', OLD.id),
+                HINT = 'Call answer_execution, then resume_execution; or cancel_execution.';
+        END IF;
     END IF;
     IF OLD.status = 'WAITING' AND NEW.status <> 'WAITING' THEN
         UPDATE kepler.execution_questions AS q SET closed_at = clock_timestamp()
@@ -2783,7 +2804,8 @@ BEGIN
     WHEN 'apply_retention' THEN
         -- Those of tables of somebody else are that role's to run.
         done := 0;
-        IF split_part(object, ' ', 1)::bigint IN (SELECT c FROM kepler_internal.retention_candidates() AS c) THEN
+        IF split_part(object, ' ', 1)::bigint IN (
+            SELECT c FROM kepler_internal.retention_candidates(split_part(object, ' ', 1)::bigint) AS c) THEN
             done := kepler_internal.apply_retention(split_part(object, ' ', 1)::bigint, max_rows);
         END IF;
     WHEN 'drop_old_changes' THEN
@@ -2814,6 +2836,7 @@ CREATE FUNCTION kepler_internal.maintenance_due(step text, OUT workspace_id text
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET "kepler.plan_for_large_tables" TO 'on'
+ SET max_parallel_workers_per_gather TO '0'
 AS $function$
 #variable_conflict use_variable
 BEGIN
@@ -2893,17 +2916,16 @@ BEGIN
         )
         SELECT t.workspace_id, '' FROM t WHERE t.expires_at <= clock_timestamp();
     WHEN 'apply_retention' THEN
-        -- Each policy once an hour, of those that the owner may run.
+        -- Each policy once an hour, of those that the owner may run: a page of those that have waited longest.
         RETURN QUERY
         SELECT p.workspace_id, p.object
         FROM (
-            SELECT coalesce(r.workspace_id, '') AS workspace_id, r.id || ' ' || r.table_name AS object
+            SELECT coalesce(r.workspace_id, '') AS workspace_id, r.id || ' ' || r.table_name AS object, r.id
             FROM kepler.retention_policies AS r
         ) AS p
-        WHERE NOT EXISTS (
-            SELECT FROM kepler.maintenance AS m
-            WHERE m.workspace_id = p.workspace_id AND m.step = 'apply_retention' AND m.object = p.object
-                AND m.outcome = 'finished' AND m.last_started_at > clock_timestamp() - interval '1 hour');
+        LEFT JOIN kepler.maintenance AS m ON m.workspace_id = p.workspace_id AND m.step = 'apply_retention' AND m.object = p.object
+        WHERE (m.outcome = 'finished' AND m.last_started_at > clock_timestamp() - interval '1 hour') IS NOT TRUE
+        ORDER BY coalesce(m.next_at > clock_timestamp(), false), m.last_started_at NULLS FIRST, p.id LIMIT 500;
     WHEN 'drop_old_changes' THEN
         RETURN QUERY SELECT '', '' WHERE kepler_internal.has_old_changes(kepler_internal.feed_kept_for());
     WHEN 'delete_workspace' THEN
@@ -3023,8 +3045,14 @@ BEGIN
     ELSE
         state := state #- ARRAY['open', at::text];
     END IF;
-    IF jsonb_array_length(state -> 'open') = 0 OR clock_timestamp() >= (state ->> 'ends_at')::timestamptz THEN
+    IF clock_timestamp() >= (state ->> 'ends_at')::timestamptz THEN
         RETURN NULL;
+    END IF;
+    IF jsonb_array_length(state -> 'open') = 0 THEN
+        state := jsonb_set(state, '{open}', kepler_internal.open_retention((state ->> 'began_at')::timestamptz));
+        IF jsonb_array_length(state -> 'open') = 0 THEN
+            RETURN NULL;
+        END IF;
     END IF;
     RETURN jsonb_set(state, '{at}', to_jsonb(CASE WHEN at >= jsonb_array_length(state -> 'open') THEN 0 ELSE at END));
 END
@@ -3088,6 +3116,17 @@ AS $function$
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.oldest_changes(timestamp with time zone) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.oldest_changes(timestamp with time zone) IS 'Internal: the table of the oldest changes before a time';
+CREATE FUNCTION kepler_internal.open_retention(began_at timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET max_parallel_workers_per_gather TO '0'
+AS $function$
+    SELECT coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'rows', 1000) ORDER BY c.place), '[]')
+    FROM kepler_internal.retention_candidates(NULL, began_at) WITH ORDINALITY AS c (id, place)
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.open_retention(timestamp with time zone) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.open_retention(timestamp with time zone) IS 'Internal: the next policies of run_retention';
 CREATE FUNCTION kepler_internal.plan_uninstall(owner oid, caller oid, names text[], OUT kind text, OUT object text, OUT relation regclass, OUT outcome text, OUT hint text, OUT drop_command text)
  RETURNS SETOF record
  LANGUAGE sql
@@ -3254,7 +3293,8 @@ CREATE FUNCTION kepler_internal.references_to(relation oid)
 AS $function$
     SELECT DISTINCT k.oid
     FROM pg_trigger AS g JOIN pg_constraint AS k ON k.oid = g.tgconstraint
-    WHERE g.tgrelid = relation AND k.contype = 'f' AND k.confrelid = relation AND k.conparentid = 0
+    WHERE g.tgrelid = ANY (ARRAY(SELECT relation UNION SELECT t.relid FROM pg_partition_tree(relation) AS t))
+        AND k.contype = 'f' AND k.confrelid = g.tgrelid AND k.conparentid = 0
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.references_to(oid) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.references_to(oid) IS 'Internal: the foreign keys that refer to a table';
@@ -3388,14 +3428,20 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.require_retriable(text,text,text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.require_retriable(text,text,text) IS 'Internal: fails unless an execution can be tried again';
-CREATE FUNCTION kepler_internal.retention_candidates()
+CREATE FUNCTION kepler_internal.retention_begun(policy_id bigint)
+ RETURNS void
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'retention_begun_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.retention_begun(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.retention_begun(bigint) IS 'Internal: notes that a run takes a policy up';
+CREATE FUNCTION kepler_internal.retention_candidates(policy_id bigint DEFAULT NULL::bigint, begun_before timestamp with time zone DEFAULT NULL::timestamp with time zone)
  RETURNS SETOF bigint
  LANGUAGE c
- STRICT
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS 'MODULE_PATHNAME', 'retention_candidates_wrapper';
-REVOKE EXECUTE ON FUNCTION kepler_internal.retention_candidates() FROM PUBLIC;
-COMMENT ON FUNCTION kepler_internal.retention_candidates() IS 'Internal: the policies that the caller may run';
+REVOKE EXECUTE ON FUNCTION kepler_internal.retention_candidates(bigint,timestamp with time zone) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.retention_candidates(bigint,timestamp with time zone) IS 'Internal: the policies that the caller may run';
 CREATE FUNCTION kepler_internal.retention_failed(policy_id bigint, code text, message text)
  RETURNS void
  LANGUAGE c
@@ -3412,7 +3458,32 @@ CREATE FUNCTION kepler_internal.retention_floors(relation oid)
 AS $function$
     WITH named AS (
         SELECT n.nspname::text AS schema_name, c.relname::text AS table_name
-        FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $1
+        FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.oid = ANY (ARRAY(
+            SELECT $1 UNION SELECT t.relid FROM pg_partition_tree($1) AS t UNION SELECT a.relid FROM pg_partition_ancestors($1) AS a (relid)))
+        UNION
+        SELECT l.schema_name, l.table_name
+        FROM kepler.blueprint_tables AS l
+        JOIN kepler.blueprints AS b ON b.name = l.blueprint_name
+        JOIN kepler.blueprint_versions AS v ON v.blueprint_name = b.name AND v.version IN (b.version, b.pending_version)
+        CROSS JOIN LATERAL json_array_elements(v.document -> 'tables') AS x (document)
+        WHERE NOT EXISTS (
+                SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                WHERE c.relname = l.table_name AND n.nspname = l.schema_name)
+            AND x.document ->> 'name' = l.name AND x.document -> 'retention' IS NOT NULL
+            AND NOT EXISTS (
+                SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                LEFT JOIN kepler.blueprint_tables AS o ON o.schema_name = n.nspname AND o.table_name = c.relname
+                WHERE c.oid = $1 AND (o.name IS NOT NULL OR n.nspname IN ('kepler', 'kepler_data')))
+            AND (
+                SELECT 2 * count(a.attnum) > count(*)
+                FROM (
+                    SELECT coalesce(f.field ->> 'column', f.field ->> 'name') FROM json_array_elements(x.document -> 'fields') AS f (field)
+                    UNION SELECT x.document -> 'key' ->> 'name'
+                    UNION SELECT x.document -> 'retention' ->> 'field'
+                ) AS w (column_name)
+                LEFT JOIN pg_attribute AS a ON a.attrelid = $1 AND a.attname = w.column_name AND NOT a.attisdropped
+                WHERE w.column_name IS NOT NULL)
     ), declared AS (
         SELECT coalesce(f.field ->> 'column', d.retention ->> 'field') AS column_name, (d.retention ->> 'floor')::interval AS floor,
             format('blueprint "%s"', b.name) AS declared_by
@@ -3469,6 +3540,10 @@ BEGIN
     IF policy IS NULL THEN
         RETURN NULL;
     END IF;
+    IF NOT policy ? 'begun' THEN
+        PERFORM kepler_internal.retention_begun((policy ->> 'id')::bigint);
+        RETURN jsonb_set(state, ARRAY['open', at::text, 'begun'], 'true');
+    END IF;
     gone := kepler_internal.apply_retention((policy ->> 'id')::bigint, size);
     took := clock_timestamp() - began;
     RETURN kepler_internal.next_retention(jsonb_set(state, ARRAY['open', at::text, 'rows'], to_jsonb(CASE
@@ -3486,7 +3561,8 @@ CREATE FUNCTION kepler_internal.retention_step_failed(state jsonb, code text, me
 AS $function$
 BEGIN
     PERFORM kepler_internal.retention_failed((state -> 'open' -> (state ->> 'at')::integer ->> 'id')::bigint, code, message);
-    RAISE WARNING USING MESSAGE = format('retention policy %s: %s', state -> 'open' -> (state ->> 'at')::integer ->> 'id', message);
+    RAISE WARNING USING MESSAGE = format('retention policy %s: %s', state -> 'open' -> (state ->> 'at')::integer ->> 'id',
+        left(kepler_internal.without_secrets(message), 1000));
     RETURN kepler_internal.next_retention(state, false);
 END
 $function$;
@@ -3848,7 +3924,7 @@ BEGIN
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
         BEGIN
             state := kepler_internal.retention_step(state);
-        EXCEPTION WHEN OTHERS THEN
+        EXCEPTION WHEN OTHERS OR assert_failure THEN
             state := kepler_internal.retention_step_failed(state, sqlstate, sqlerrm);
         END;
         EXIT WHEN state IS NULL;
